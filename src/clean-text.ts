@@ -6,7 +6,8 @@
 // 1. Text is cleaned where it is read, before it is kept, and once more where it leaves: log, commands, events. Each place calls this file.
 // 2. Nothing is lost: a character that may not be shown is written as `\xNN`, `\uNNNN` or `\u{NNNNN}`; in JSON as `\uNNNN` only.
 // 3. What is clean already costs one look and is returned as it is.
-// 4. Names that decide something (a path, a client's class) are compared as they came; only what is told of them is cleaned.
+// 4. Names that decide something (a path, a client's class) are kept and compared as they came; what is told of them is cleaned.
+// 5. No other file decides what may be shown: test/tidy.test.ts finds any that replaces such characters by itself.
 
 /** How long a piece of text from outside may be that is shown, in characters, unless its place says another length. */
 export const SHOWN_CHARACTERS_MAX = 512;
@@ -45,6 +46,9 @@ export function cleanText(text: string, charactersMax: number = SHOWN_CHARACTERS
 
 /** The same for what may have lines and tabs, of any length: the output of a command, or what a script said. */
 export const cleanLines = (text: string): string => text.replace(UNSAFE_IN_LINES, escapeOf);
+
+/** True for octets that are shown as a text, because all of them are printable ASCII; others are shown as digits. */
+export const isPrintable = (octets: string): boolean => /^[\x20-\x7e]+$/.test(octets);
 
 /** JSON text that means the same and can be shown: what `JSON.stringify` leaves as it is becomes `\uNNNN`. */
 export const cleanJson = (json: string): string => json.replace(UNSAFE_IN_JSON, jsonEscapeOf);

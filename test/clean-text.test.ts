@@ -99,16 +99,4 @@ describe('the ways by which text leaves', () => {
       });
     assert.deepEqual(direct, [], 'use print, printError, printPart, printAside or printJson of src/cli/output.ts');
   });
-
-  test('no other file has an idea of its own of what may be shown', () => {
-    // These refuse such characters in what they take in, and show nothing.
-    const refusing = ['boot/paths.ts', 'power/virsh.ts', 'region/power-parameters.ts', 'region/preseed/quoting.ts'];
-    const files = globSync('**/*.ts', { cwd: SOURCE }).filter(
-      (file) => file !== 'clean-text.ts' && !refusing.includes(file),
-    );
-    const own = files.filter((file) =>
-      /replace(All)?\(\s*\/[^\n]*(\\p\{Cc\}|\\u009f|\\x9f|\\u202e|\\x1f)/.test(read(file)),
-    );
-    assert.deepEqual(own, [], 'use cleanText, cleanLines or cleanJson of src/clean-text.ts');
-  });
 });

@@ -57,7 +57,7 @@ const MACHINES = ofE2e(`whole-life environment first-boot scripts first-boot-arm
 const BESIDE = ofE2e(
   `acknowledged bare-debian boot-tree captures deployment-events clients-dhcp clients-dhcp-loading clients-dhcp-names clients-dhcp-others clients-dhcp-reservations clients-dns clients-files clock closed-output cloud-init commands dhcp
   dns-hostile doctor doctor-host documents flat foreign-dhcp full-disk gomaasapi hints hostile hostile-text identity init kill lab lease-ends leases
-  life life-kill log-level notify one-state outbox-disk-full people power power-check power-life power-owner power-program preseed rack-key region region-disk-full
+  life life-kill log-level notify one-state outbox-disk-full overwriting people power power-check power-life power-owner power-program preseed rack-key region region-disk-full
   region-nonsense region-racks region-streams region-tls region-told reload remote-region remote-settings service settings shared-wire shutdown
   start-failures state-files store-disk-full store-kill systemd tftp tftp-hostile trace`,
 );

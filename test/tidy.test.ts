@@ -243,6 +243,80 @@ test('no command waits for a timer that does not keep the process alive', () => 
   report(problems, 'wait with sleep() of clock.ts: a timer of the clock lets the process end');
 });
 
+/** What replaces characters that may not be shown and is no cleaner, by what it writes: a language or a name that has no others. */
+const NO_CLEANERS: Readonly<Record<string, readonly string[]>> = {
+  'a comment or a screen text of a loader, each of whose languages has characters of its own that act': [
+    'boot/step.ts [^A-Za-z0-9 ._:,()/+=-]',
+  ],
+  'octets of an option': [String.raw`dhcp/wire/options.ts [^\0-\xff]`],
+  'a label of a name': ['dns/name.ts [^a-z0-9-]+', 'region/hostname.ts [^a-z0-9]+'],
+  'a string of YAML': [String.raw`region/preseed/quoting.ts [\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]`],
+  'output of a script without its colours, which is cleaned then': [
+    String.raw`region/scripts/script-output.ts \u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[ -/]*[0-~])`,
+  ],
+};
+
+test('only clean-text.ts decides which characters may be shown', () => {
+  const others = sources.filter(({ path }) => path !== 'clean-text.ts');
+  const replacing = others.flatMap(({ path, text }) =>
+    patternsThatReplace(text)
+      .filter(replacesUnfit)
+      .map(({ source }) => `${path} ${source}`),
+  );
+  const naming = others.filter(({ text }) => /\\p\{(?:C[cfsn]?|Zl|Zp|Default_Ignorable)/.test(text));
+  assert.deepEqual(
+    [...naming.map(({ path }) => path), ...replacing].toSorted(),
+    Object.values(NO_CLEANERS).flat().toSorted(),
+    'use cleanText, cleanLines, cleanJson or isPrintable of src/clean-text.ts',
+  );
+});
+
+test('a cleaner is found however it is written, and what only trims or splits words is none', () => {
+  const found = (text: string): boolean => patternsThatReplace(text).some(replacesUnfit);
+  for (const text of [
+    String.raw`x.replace(/[^\x20-\x7e]/g, '?')`,
+    String.raw`x.replaceAll(/[\u0000-\u001f]/g, (one) => escape(one))`,
+    String.raw`x.split(/[\p{C}]/u).join('')`,
+    String.raw`const ODD = /[\x80-\x9f]/g;${'\n'}x.trim().replace(ODD, '')`,
+    String.raw`x.replace(${'\n'}  /\p{Bidi_Control}/gu,${'\n'}  '',${'\n'})`,
+    "x.replace(new RegExp('[^ -~]', 'g'), '')",
+  ])
+    assert.equal(found(text), true, text);
+  for (const text of [
+    String.raw`x.replace(/\0+$/, '')`,
+    String.raw`x.replace(/\s+/g, ' ')`,
+    'x.split(/[,/]/)',
+    "x.replace('a', 'b')",
+  ])
+    assert.equal(found(text), false, text);
+});
+
+/** The patterns by which a file replaces or splits text, as far as they are written in it. */
+function patternsThatReplace(text: string): readonly RegExp[] {
+  const literal = String.raw`\/((?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])*)\/([a-z]*)`;
+  const call = String.raw`\.(?:replace|replaceAll|split)\(\s*`;
+  const named = new Map(
+    [...text.matchAll(new RegExp(String.raw`\b(\w+) =\s+${literal}`, 'g'))].map(([, name, source, flags]) => [
+      name ?? '',
+      new RegExp(source ?? '', flags),
+    ]),
+  );
+  const written = [...text.matchAll(new RegExp(`${call}${literal}`, 'g'))].map(
+    ([, source, flags]) => new RegExp(source ?? '', flags),
+  );
+  const made = [...text.matchAll(new RegExp(String.raw`${call}new RegExp\('([^'\n]+)'`, 'g'))].map(
+    ([, source]) => new RegExp(source ?? ''),
+  );
+  const called = [...text.matchAll(new RegExp(String.raw`${call}(\w+)[,)]`, 'g'))].flatMap(
+    ([, name]) => named.get(name ?? '') ?? [],
+  );
+  return [...written, ...made, ...called];
+}
+
+/** True for what finds a control character or one that turns text around, and leaves letters alone. */
+const replacesUnfit = (pattern: RegExp): boolean =>
+  ['\u001b', '\u0085', '\u009b', '\u202e'].some((one) => `a${one}b`.search(pattern) === 1);
+
 test('no file is longer than 400 lines and no function longer than 70', () => {
   const problems: string[] = [];
   for (const source of sources) {

@@ -1,6 +1,6 @@
 // What is said of a datagram: one line, and its fields as a person or a program reads them.
 
-import { cleanText } from '../clean-text.ts';
+import { cleanText, isPrintable } from '../clean-text.ts';
 
 /** One field, with what is wrong about it. */
 export interface Field {
@@ -39,5 +39,5 @@ export function safeText(text: string): string {
 /** Bytes as text where they are printable, else as hexadecimal digits. */
 export function bytesText(bytes: Uint8Array): string {
   const text = Buffer.from(bytes).toString('latin1').replace(/\0+$/, '');
-  return text !== '' && /^[\x20-\x7e]+$/.test(text) ? `"${safeText(text)}"` : hexText(bytes);
+  return isPrintable(text) ? `"${safeText(text)}"` : hexText(bytes);
 }

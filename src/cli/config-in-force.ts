@@ -53,6 +53,12 @@ export function hiddenStoreText(stateDir: string): string | undefined {
   }
 }
 
+/** What a command notes that goes on without the store, because this user cannot see it; undefined: it was used, or there is none. */
+export function leftOutNote(stateDir: string): string | undefined {
+  const hidden = hiddenStoreText(stateDir);
+  return hidden === undefined ? undefined : `the region's store is left out: ${hidden}`;
+}
+
 /**
  * The configuration that a daemon would start with. When the settings of the store do not fit the file, the file is used alone, and a
  * warning on standard error says so.

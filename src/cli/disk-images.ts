@@ -3,9 +3,17 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { systemClock } from '../clock.ts';
 import { osErrorCode, RackError } from '../errors.ts';
+import { isOwnershipError, ownUserName, readerRemedy } from '../files/ownership.ts';
 import { type AddResult, addImage } from '../images/image-adding.ts';
-import { formatImageName, hasBlob, readImages, removeImages, type StoredImage } from '../images/image-store.ts';
-import { loadMerged } from './config-in-force.ts';
+import {
+  formatImageName,
+  hasBlob,
+  readImages,
+  removeImages,
+  type StoreContent,
+  type StoredImage,
+} from '../images/image-store.ts';
+import { leftOutNote, loadMerged } from './config-in-force.ts';
 import { formatBytes, print, printError, printJson, printTable } from './output.ts';
 import { becomeOwnerOf } from './state-owner.ts';
 
@@ -31,11 +39,25 @@ export interface AddFlags extends StoreFlags {
 const PROGRESS_PARTS = 10;
 
 /** The boot tree; and whoever this is becomes the owner of the state directory when the tree lies in it. */
-export function enterTree(flags: StoreFlags): string {
-  if (flags.tree !== undefined) return flags.tree;
+export const enterTree = (flags: StoreFlags): string => enterPlace(flags).tree;
+
+/** The same, with the state directory whose store may have named the tree; undefined: the flags name it. */
+function enterPlace(flags: StoreFlags): { readonly tree: string; readonly stateDir: string | undefined } {
+  if (flags.tree !== undefined) return { tree: flags.tree, stateDir: undefined };
   const { config } = loadMerged(flags.config);
   if (config.boot.tree.startsWith(`${config.stateDir}/`)) becomeOwnerOf(config.stateDir);
-  return config.boot.tree;
+  return { tree: config.boot.tree, stateDir: config.stateDir };
+}
+
+/** What the store has. @throws RackError `permission-denied` where this user may not look, with the remedy */
+function readTree(tree: string): StoreContent {
+  try {
+    return readImages(tree);
+  } catch (error) {
+    if (!(error instanceof RackError) || !isOwnershipError(error.cause)) throw error;
+    const text = `the images of ${tree} may not be read by ${ownUserName()}: ${readerRemedy(tree)}`;
+    throw new RackError('permission-denied', text, { cause: error });
+  }
 }
 
 /** Adds an image to the store, and says which. @returns 0 */
@@ -97,11 +119,16 @@ async function openGiven(path: string): Promise<FileHandle> {
 
 /** Prints the images, and what is wrong with the store. @returns 0, or 1 when something of it cannot be used */
 export function listDiskImages(flags: StoreFlags): number {
-  const tree = enterTree(flags);
-  const { images, problems } = readImages(tree);
+  const { tree, stateDir } = enterPlace(flags);
+  const { images, problems } = readTree(tree);
+  const leftOut = stateDir === undefined ? undefined : leftOutNote(stateDir);
   const isMissing = (image: StoredImage): boolean => !hasBlob(tree, image);
   if (flags.json) {
-    printJson({ images: images.map((image) => ({ ...image, missing: isMissing(image) })), problems });
+    printJson({
+      images: images.map((image) => ({ ...image, missing: isMissing(image) })),
+      problems,
+      notes: leftOut === undefined ? [] : [leftOut],
+    });
   } else {
     const rows = images.map((image) => [
       formatImageName(image),
@@ -115,6 +142,7 @@ export function listDiskImages(flags: StoreFlags): number {
       '`rackboot images add FILE --os OS --release RELEASE` adds one that you have.';
     printTable(['IMAGE', 'SIZE', 'ON A DISK', 'SHA256', 'TITLE'], rows, empty);
     for (const problem of problems) printError(problem);
+    if (leftOut !== undefined) printError(`Note: ${leftOut}`);
   }
   return problems.length > 0 || images.some(isMissing) ? 1 : 0;
 }
@@ -125,7 +153,7 @@ export async function removeDiskImages(
 ): Promise<number> {
   const tree = enterTree(flags);
   const wanted = flags.image.replace(/\/+$/, '');
-  const doomed = readImages(tree).images.filter((image) => `${formatImageName(image)}/`.startsWith(`${wanted}/`));
+  const doomed = readTree(tree).images.filter((image) => `${formatImageName(image)}/`.startsWith(`${wanted}/`));
   if (doomed.length === 0) {
     throw new RackError('not-found', `There is no image ${JSON.stringify(wanted)}; rackboot images list names all.`);
   }

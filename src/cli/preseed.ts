@@ -12,7 +12,7 @@ import { TextDirectory } from '../files/text-directory.ts';
 import { ipv4, networkContains, parseIpv4 } from '../net/address.ts';
 import { type Purpose, STAND_IN } from '../region/preseed/request.ts';
 import { SHIPPED_DIRECTORY, TemplateSource } from '../region/preseed/template-source.ts';
-import { findConfig, loadMerged } from './config-in-force.ts';
+import { findConfig, leftOutNote, loadMerged } from './config-in-force.ts';
 import { askDaemon } from './control.ts';
 import { findMachine } from './machine-identity.ts';
 import { print, printDocument, printError, printJson, printTable } from './output.ts';
@@ -57,18 +57,24 @@ const sourceOf = ({ preseeds }: RackConfig): TemplateSource =>
 export function listPreseeds(file: string, json: boolean): number {
   const { config } = loadMerged(file);
   const templates = sourceOf(config).list();
-  if (json) printJson({ directory: config.preseeds.directory, templates });
+  const leftOut = leftOutNote(config.stateDir);
+  if (json)
+    printJson({ directory: config.preseeds.directory, templates, notes: leftOut === undefined ? [] : [leftOut] });
   else {
     const rows = templates.map(({ name, origin, isReplaced }) => [name, isReplaced ? 'shipped, replaced' : origin]);
     printTable(['NAME', 'WHOSE'], rows, 'There are no templates.');
     print(`\nYours are in ${config.preseeds.directory}.`);
+    if (leftOut !== undefined) printError(`Note: ${leftOut}`);
   }
   return 0;
 }
 
 /** Prints one template as it is. @returns 0 @throws RackError `not-found`, `bad-argument` when it cannot be read */
 export function showPreseed(file: string, name: string): number {
-  const found = sourceOf(loadMerged(file).config).find(name);
+  const { config } = loadMerged(file);
+  const leftOut = leftOutNote(config.stateDir);
+  if (leftOut !== undefined) printError(`Note: ${leftOut}`);
+  const found = sourceOf(config).find(name);
   if (found === undefined)
     throw new RackError('not-found', `no template is called ${name}; \`rackboot preseed list\` shows all`);
   if (!found.ok) throw new RackError('bad-argument', `${found.path}: ${found.reason}`);

@@ -12,12 +12,13 @@ import type { RackConfig } from '../config/rack-config.ts';
 import { REPEATED_MS } from '../dhcp/answers/repeat.ts';
 import { RackError } from '../errors.ts';
 import { splitPath } from '../files/file-tree.ts';
+import { isOwnershipError, ownUserName } from '../files/ownership.ts';
 import { MachineDirectory } from '../machines/directory.ts';
 import { readHostMoment } from '../store/host-clocks.ts';
 import { LEASE_FILE } from '../store/lease-journal.ts';
 import { readDesiredState } from '../uplink/desired-state-cache.ts';
 import { loadCapture } from './capture-input.ts';
-import { loadMerged } from './config-in-force.ts';
+import { leftOutNote, loadMerged } from './config-in-force.ts';
 import { formatTime } from './decode.ts';
 import { datedLeases } from './lease-source.ts';
 import { jsonListLines, printLines } from './output.ts';
@@ -35,14 +36,15 @@ export interface ReplayOptions {
 export async function replayFile(options: ReplayOptions): Promise<number> {
   const { config } = loadMerged(options.config);
   const input = await loadCapture(options.file);
-  const notes: string[] = [];
-  const { machines, leases } = options.withState ? readState(config, notes) : { machines: [], leases: [] };
+  const leftOut = leftOutNote(config.stateDir);
+  const notes: string[] = leftOut === undefined ? [] : [leftOut];
+  const { machines, leases } = options.withState ? readState(config, leftOut, notes) : { machines: [], leases: [] };
   const packets = input.kind === 'packets' ? input.packets : input.payloads.map(packetOf);
   const results = replayPackets(packets, {
     config,
     machines: new MachineDirectory(machines),
     leases,
-    sizeOf: (path) => sizeOf(config.boot.tree, path),
+    sizeOf: treeSizes(config.boot.tree, notes),
     interfaceName: options.interfaceName,
     ports: options.ports,
   });
@@ -56,14 +58,16 @@ export async function replayFile(options: ReplayOptions): Promise<number> {
 }
 
 /** The daemon's state as far as it can be read. */
-function readState(config: RackConfig, notes: string[]) {
-  const { machines } = readDesiredState(config.stateDir, (text) => notes.push(text));
+function readState(config: RackConfig, leftOut: string | undefined, notes: string[]) {
+  const { machines } = readDesiredState(config.stateDir, (text) => {
+    if (leftOut === undefined) notes.push(text);
+  });
   const path = join(config.stateDir, LEASE_FILE);
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) {
-    notes.push(`there is no ${path}: replayed without leases`);
-    return { machines, leases: [] };
-  }
   try {
+    if (statSync(path, { throwIfNoEntry: false }) === undefined) {
+      notes.push(`there is no ${path}: replayed without leases`);
+      return { machines, leases: [] };
+    }
     const moment = readHostMoment(systemClock);
     // The records of what was captured: whoever asked for them has not come again, as a client that repeats itself does.
     const leases = datedLeases(config.stateDir, { ...moment, now: instant(moment.wallMs) }).map((lease) => ({
@@ -72,13 +76,32 @@ function readState(config: RackConfig, notes: string[]) {
     }));
     return { machines, leases };
   } catch (error) {
-    if (!(error instanceof RackError)) throw error;
-    notes.push(`${error.message}: replayed without leases`);
+    if (!(error instanceof RackError) && !isOwnershipError(error)) throw error;
+    notes.push(
+      error instanceof RackError
+        ? `${error.message}: replayed without leases`
+        : `${path} may not be read by ${ownUserName()}: replayed without leases`,
+    );
     return { machines, leases: [] };
   }
 }
 
-/** The size of a regular file of the tree, which no name leads out of. */
+/** The sizes of the files of a tree; those that this user may not look at count as missing, which is noted once. */
+function treeSizes(tree: string, notes: string[]): (path: string) => number | undefined {
+  let isNoted = false;
+  return (path) => {
+    try {
+      return sizeOf(tree, path);
+    } catch (error) {
+      if (!isOwnershipError(error)) throw error;
+      if (!isNoted) notes.push(`${tree} may not be read by ${ownUserName()}: its files count as missing`);
+      isNoted = true;
+      return undefined;
+    }
+  };
+}
+
+/** The size of a regular file of the tree, which no name leads out of. @throws where this user may not look */
 function sizeOf(tree: string, path: string): number | undefined {
   const names = splitPath(path);
   if (names === undefined) return undefined;

@@ -11,6 +11,7 @@ import { planBoot } from '../boot/plan.ts';
 import { systemClock } from '../clock.ts';
 import type { Foresight } from '../daemon/foresight.ts';
 import { CLIENT_NAMES } from '../daemon/foresight-client.ts';
+import { BASES, type Basis } from '../daemon/likely-clients.ts';
 import { explain, parseClient, type WhyAnswer } from '../daemon/why.ts';
 import { LeaseTable } from '../dhcp/leases/lease-table.ts';
 import { Offers } from '../dhcp/leases/offers.ts';
@@ -19,13 +20,14 @@ import { RackError } from '../errors.ts';
 import { MachineDirectory } from '../machines/directory.ts';
 import { parseMac } from '../net/address.ts';
 import { readDesiredState } from '../uplink/desired-state-cache.ts';
-import { loadMerged } from './config-in-force.ts';
+import { leftOutNote, loadMerged } from './config-in-force.ts';
 import { askDaemon } from './control.ts';
 import { print, printJson } from './output.ts';
 
 const whyShape = z.object({
   mac: z.string(),
   machine: z.object({ name: z.string(), systemId: z.string(), status: z.string(), purpose: z.string() }).optional(),
+  basis: z.enum(BASES),
   boots: z.array(
     z.object({
       client: z.enum(CLIENT_NAMES),
@@ -47,14 +49,14 @@ export interface WhyRequest {
 
 /** Prints what a machine would get. @returns 0, or 1 when something stands in its way */
 export async function explainMachine(request: WhyRequest): Promise<number> {
-  const client = parseClient(request.arch);
+  parseClient(request.arch);
   const { answer, note } = await ask(request);
   const isFree =
     answer.boots.length > 0 &&
     answer.obstacles.length === 0 &&
     answer.boots.every(({ lines }) => lines.every(({ ok }) => ok));
   if (request.json) printJson({ ...answer, note });
-  else printAnswer(answer, note, client === undefined);
+  else printAnswer(answer, note);
   return isFree ? 0 : 1;
 }
 
@@ -109,12 +111,25 @@ async function ask(request: WhyRequest): Promise<Asked> {
       hasFile: (path) => existsSync(join(boot.tree, path)),
     },
   };
-  const note =
-    'No daemon runs: this follows from the configuration and the cached state alone, without leases and offers.';
-  return { answer: explain(wanted, machine, parseClient(request.arch), foresight, []), note };
+  const leftOut = leftOutNote(config.stateDir);
+  const source = leftOut === undefined ? 'the configuration and the cached state' : 'the configuration file';
+  const follows = `No daemon runs: this follows from ${source} alone, without leases and offers.`;
+  const note = leftOut === undefined ? follows : `${follows}\nNote: ${leftOut}`;
+  return {
+    answer: explain({ mac: wanted, machine, client: parseClient(request.arch), steps: [] }, foresight, []),
+    note,
+  };
 }
 
-function printAnswer({ mac, machine, boots, refused, obstacles }: WhyAnswer, note: string, isGuessed: boolean): void {
+/** What is said of how the firmware is known. */
+const BASIS_TEXT: Readonly<Record<Basis, string | undefined>> = {
+  asked: undefined,
+  shown: 'Its firmware is guessed from what it showed last; --arch names another.',
+  'ipxe-only': 'It has shown itself as iPXE only: its firmware is not known; --arch names one.',
+  unseen: 'Its firmware is not known: nothing that it showed is remembered; --arch names one.',
+};
+
+function printAnswer({ mac, machine, basis, boots, refused, obstacles }: WhyAnswer, note: string): void {
   const who = machine === undefined ? 'nobody knows it' : `${machine.name} (${machine.systemId}), ${machine.status}`;
   print(`${mac}  ${who}`);
   if (note !== '') print(note);
@@ -124,7 +139,8 @@ function printAnswer({ mac, machine, boots, refused, obstacles }: WhyAnswer, not
     print('! no network is served by DHCP: add one under cluster_interfaces, with management 1 or 2');
     return;
   }
-  if (isGuessed) print('Its firmware is guessed from what it showed last; --arch names another.');
+  const known = BASIS_TEXT[basis];
+  if (known !== undefined) print(known);
   for (const { title, network, lines } of boots) {
     print(`\nas ${title}, in ${network}:`);
     const width = Math.max(...lines.map(({ topic }) => topic.length));

@@ -31,7 +31,7 @@ import { formatSpan } from '../observe/quantity.ts';
 import { ALLOCATION_REASONS, dhcpReason } from '../observe/sentences/dhcp.ts';
 import { PURPOSE_SENTENCES } from '../observe/sentences/files.ts';
 
-import { CLIENT_KINDS, CLIENT_NAMES, type ClientKind, type ClientName, discover } from './foresight-client.ts';
+import { CLIENT_KINDS, type ClientKind, type ClientName, discover } from './foresight-client.ts';
 
 /** What foresight reads. */
 export interface Foresight {
@@ -67,18 +67,6 @@ const COMPANIONS: Readonly<Record<string, string>> = {
   'bootia32.efi': 'grubia32.efi',
 };
 const FETCH_LOADERS = '`rackboot images build` puts the loaders there';
-
-/** The kinds that a machine most likely is: by what it showed last, else by its architecture, else the two commonest. */
-export function likelyClients(mac: MacAddress, foresight: Foresight): readonly ClientName[] {
-  const shown = foresight.dhcp.leases.findAllByMac(mac).toSorted((a, b) => b.grantedAt - a.grantedAt);
-  for (const { vendorClass } of shown) {
-    const code = /^(?:PXE|HTTP)Client:Arch:(\d{5})/.exec(vendorClass ?? '')?.[1];
-    const found = CLIENT_NAMES.find((name) => code !== undefined && CLIENT_KINDS[name].code === Number(code));
-    if (found !== undefined) return [found];
-  }
-  const architecture = foresight.dhcp.machines.findByMac(mac)?.architecture;
-  return architecture === 'arm64' ? ['uefi-arm64'] : ['bios', 'uefi-amd64'];
-}
 
 /** Explains one boot in each network where the machine could be; empty: no network is served. */
 export function foreseeBoot(mac: MacAddress, client: ClientName, foresight: Foresight): readonly ForeseenBoot[] {

@@ -4,10 +4,12 @@ import { RackError } from '../errors.ts';
 import type { ControlAnswers } from '../http/control.ts';
 import type { RackMachine } from '../machines/machine.ts';
 import { formatMac, type MacAddress } from '../net/address.ts';
-import { type ForeseenBoot, type Foresight, foreseeBoot, likelyClients } from './foresight.ts';
+import type { TimelineStep } from '../observe/timeline.ts';
+import { type ForeseenBoot, type Foresight, foreseeBoot } from './foresight.ts';
 import { CLIENT_NAMES, type ClientName, isClientName } from './foresight-client.ts';
 import type { InterfaceState } from './interface-states.ts';
 import { findLastRefusal, type LastRefusal } from './last-refusal.ts';
+import { type Basis, likelyClients } from './likely-clients.ts';
 import type { Rack } from './rack.ts';
 import { type WhoSources, whoIs } from './who.ts';
 
@@ -25,6 +27,9 @@ export interface WhyAnswer {
   readonly machine?:
     | { readonly name: string; readonly systemId: string; readonly status: string; readonly purpose: string }
     | undefined;
+  /** How the kinds of client in `boots` are known. */
+  readonly basis: Basis;
+  /** Kinds that get the same in a network are one, whose title names them. */
   readonly boots: readonly ForeseenBoot[];
   /** What it did not get when it asked last; undefined: it was not refused, or was answered since. */
   readonly refused?: LastRefusal | undefined;
@@ -41,8 +46,10 @@ export function whyAnswers(sources: WhySources): ControlAnswers {
       const { mac, machine } = whoIs(sources, query, { mayCome: true });
       const foresight = rack.foresight();
       const leases = foresight.dhcp.leases.findAllByMac(mac);
-      const refused = findLastRefusal(sources.timeline.find(mac) ?? [], leases, foresight.now);
-      return { ...explain(mac, machine, parseClient(query.get('arch')), foresight, obstaclesOf(sources)), refused };
+      const steps = sources.timeline.find(mac) ?? [];
+      const refused = findLastRefusal(steps, leases, foresight.now);
+      const client = parseClient(query.get('arch'));
+      return { ...explain({ mac, machine, client, steps }, foresight, obstaclesOf(sources)), refused };
     },
   };
 }
@@ -54,15 +61,24 @@ export function parseClient(name: string | null | undefined): ClientName | undef
   throw new RackError('bad-argument', `${name} is no kind of client: there are ${CLIENT_NAMES.join(', ')}`);
 }
 
+/** Of whom is asked. */
+export interface Asked {
+  readonly mac: MacAddress;
+  readonly machine: RackMachine | undefined;
+  /** Undefined: the likely ones. */
+  readonly client: ClientName | undefined;
+  /** What is remembered of it, the oldest first. */
+  readonly steps: readonly TimelineStep[];
+}
+
 /** Puts the answer together. */
 export function explain(
-  mac: MacAddress,
-  machine: RackMachine | undefined,
-  client: ClientName | undefined,
+  { mac, machine, client, steps }: Asked,
   foresight: Foresight,
   obstacles: readonly string[],
 ): WhyAnswer {
-  const clients = client === undefined ? likelyClients(mac, foresight) : [client];
+  const { basis, clients } =
+    client === undefined ? likelyClients(mac, foresight, steps) : { basis: 'asked' as const, clients: [client] };
   return {
     mac: formatMac(mac),
     machine: machine && {
@@ -71,9 +87,21 @@ export function explain(
       status: machine.statusName,
       purpose: machine.purpose,
     },
-    boots: clients.flatMap((name) => foreseeBoot(mac, name, foresight)),
+    basis,
+    boots: joinEqual(clients.flatMap((name) => foreseeBoot(mac, name, foresight))),
     obstacles,
   };
+}
+
+/** Boots in one network that are the same whatever the client is, as one. */
+function joinEqual(boots: readonly ForeseenBoot[]): readonly ForeseenBoot[] {
+  const joined = new Map<string, ForeseenBoot>();
+  for (const boot of boots) {
+    const key = JSON.stringify([boot.network, boot.lines]);
+    const same = joined.get(key);
+    joined.set(key, same === undefined ? boot : { ...same, title: `${same.title} or as ${boot.title}` });
+  }
+  return [...joined.values()];
 }
 
 function obstaclesOf({ journal, interfaces }: WhySources): readonly string[] {

@@ -20,7 +20,7 @@ import { BodyPlaces, clientOf, hasBody } from '../net/body-places.ts';
 import { EventSampler } from '../rate-limit.ts';
 import { answerFile, answerText, type Fields } from './answer.ts';
 import { BodyArrivals } from './body-arrival.ts';
-import { FILE_CHARACTERS_MAX, type HttpCounter, type HttpEvent, type HttpEventKind } from './events.ts';
+import { type HttpCounter, type HttpEvent, type HttpEventKind, toldFile } from './events.ts';
 import { FileSends } from './file-sends.ts';
 import {
   BODY_BYTES_MAX,
@@ -388,8 +388,7 @@ export class BootRequests {
 
   #tell(exchange: Exchange, kind: HttpEventKind, details: EventDetails): void {
     const { mac, peer, path } = exchange;
-    const file = path.slice(0, FILE_CHARACTERS_MAX);
-    this.#publish({ ...details, kind, at: this.#deps.clock.now(), address: peer, mac, file });
+    this.#publish({ ...details, kind, at: this.#deps.clock.now(), address: peer, mac, file: toldFile(path) });
   }
 
   #publish(event: HttpEvent): void {

@@ -3,6 +3,7 @@
 // 1. Kinds are stable strings.
 // 2. What a stranger can cause at will is sampled: `count` says how many happenings the event stands for.
 
+import { cleanText } from '../clean-text.ts';
 import type { EventKind, RackEvent } from '../event.ts';
 
 /** Why a request is refused, in a sentence with the remedy where there is one. */
@@ -123,7 +124,7 @@ export type HttpEventKind = keyof typeof HTTP_EVENTS;
 /** An event of this room. */
 export interface HttpEvent extends RackEvent {
   readonly kind: HttpEventKind;
-  /** The path as asked, decoded and cut to FILE_CHARACTERS_MAX. */
+  /** The path as asked, decoded, cut to FILE_CHARACTERS_MAX and clean. */
   readonly file?: string | undefined;
   readonly status?: number | undefined;
   /** Bytes of content that were handed to the operating system. */
@@ -143,7 +144,10 @@ export interface HttpEvent extends RackEvent {
 }
 
 /** The longest file name in an event. */
-export const FILE_CHARACTERS_MAX = 255;
+const FILE_CHARACTERS_MAX = 255;
+
+/** What an event says of a path that was asked. */
+export const toldFile = (path: string): string => cleanText(path, FILE_CHARACTERS_MAX);
 
 /** What happened, each a counter that only grows. */
 export const HTTP_COUNTERS = [

@@ -13,6 +13,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { cleanText } from '../clean-text.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import type { ImageFormat, PartitionTable } from './disk-image.ts';
@@ -144,7 +145,7 @@ export function decodeImage(text: string): StoredImage | string {
     subarchitecture: word('subarchitecture'),
     label: word('label'),
     serial: word('serial'),
-    title: word('title').replace(/[^\x20-\x7e\u00a0-\uffff]/g, ''),
+    title: cleanText(word('title')),
     sha256: word('sha256'),
     bytes: count('bytes'),
     format,

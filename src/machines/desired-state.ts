@@ -5,6 +5,7 @@
 // 3. What is returned holds the known fields only.
 // 4. Schema 1, which an older cache on disk holds, is schema 2 without what came with it.
 
+import { cleanText } from '../clean-text.ts';
 import { type Ipv4, ipv4, type MacAddress, mac } from '../net/address.ts';
 import type { BootPurpose, DesiredState, MachineAddress, RackMachine } from './machine.ts';
 import { parseSettings, type Settings } from './settings.ts';
@@ -77,7 +78,7 @@ function readMachine(value: unknown, path: string): RackMachine {
     systemId: text('systemId'),
     hostname: text('hostname'),
     domain: text('domain'),
-    statusName: text('statusName'),
+    statusName: cleanText(text('statusName')),
     purpose: readPurpose(fields.purpose, `${path}.purpose`),
     architecture: text('architecture'),
     subarchitecture: text('subarchitecture'),
@@ -150,7 +151,7 @@ function readInteger(value: unknown, path: string, max: number): number {
 
 /** A value for a message: what it is when that is short, else its type. */
 function show(value: unknown): string {
-  if (typeof value === 'string') return value.length > 60 ? 'a long text' : JSON.stringify(value);
+  if (typeof value === 'string') return value.length > 60 ? 'a long text' : cleanText(JSON.stringify(value));
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   return value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value;
 }

@@ -37,8 +37,9 @@ export interface BorrowedView {
 /** What `reclaim` writes: no valid DNS name, DHCP option or address consists of it. */
 export const RECLAIMED_BYTE = 0xdb;
 
-/** Node's test runner marks its processes and those they start. */
-const OVERWRITES = process.env.NODE_TEST_CONTEXT !== undefined;
+/** Node's test runner gives this variable to its processes, and they to those they start. */
+export const OVERWRITE_SWITCH = 'NODE_TEST_CONTEXT';
+const OVERWRITES = process.env[OVERWRITE_SWITCH] !== undefined;
 
 /** A copy of the bytes from `start` to `end`, in memory of its own. */
 export function copyBytes(bytes: BorrowedBytes, start = 0, end = bytes.length): Uint8Array {

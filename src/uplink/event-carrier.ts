@@ -108,7 +108,8 @@ export class EventCarrier {
   #bury(entry: OutboxEntry, reason: string): void {
     const { outbox, clock, onBuried } = this.#options;
     outbox.bury(entry.sequence, reason, clock.wallTimeMs());
-    onBuried(entry, reason);
+    // What tells of a refusal and is refused itself is not told: that would be refused, and so on.
+    if (entry.kind !== 'report' || entry.report.kind !== 'outbox.dead-letter') onBuried(entry, reason);
   }
 }
 

@@ -1,6 +1,12 @@
-// What a remote region answers, checked. A field that is missing or of another type makes the whole answer unusable.
+// What a remote region answers, checked. A field that is missing or of another type makes the whole answer unusable; what it says to people is
+// clean.
 
+import { cleanText } from '../clean-text.ts';
 import type { LinkAnswer } from './link-transport.ts';
+
+/** How much is shown of a region's version, and of a sentence of its own. */
+const VERSION_CHARACTERS_MAX = 64;
+const SAID_CHARACTERS_MAX = 300;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -31,7 +37,7 @@ export function parseEventsAnswer(
   const refused: RefusedEntry[] = [];
   for (const entry of Array.isArray(fields.refused) ? fields.refused : []) {
     if (!isFields(entry) || !isSequence(entry.sequence) || typeof entry.reason !== 'string') return undefined;
-    refused.push({ sequence: entry.sequence, reason: entry.reason });
+    refused.push({ sequence: entry.sequence, reason: cleanText(entry.reason) });
   }
   return { stored: fields.stored, refused };
 }
@@ -40,7 +46,7 @@ export function parseEventsAnswer(
 export function parseHeartbeatAnswer(text: string): { readonly version: string; readonly uplink: number } | undefined {
   const fields = parse(text);
   if (fields === undefined || typeof fields.version !== 'string' || !isSequence(fields.uplink)) return undefined;
-  return { version: fields.version.slice(0, 64), uplink: fields.uplink };
+  return { version: cleanText(fields.version, VERSION_CHARACTERS_MAX), uplink: fields.uplink };
 }
 
 /** The version that a message of the stream names; undefined: it names none. */
@@ -53,7 +59,7 @@ export function parseChange(data: string): number | undefined {
 export function textOf(body: string): string {
   const said = parse(body)?.text;
   const text = typeof said === 'string' ? said : (body.trim().split('\n', 1)[0] ?? '');
-  return text.replace(/[^\x20-\x7e\u00a0-\uffff]/g, ' ').slice(0, 300);
+  return cleanText(text, SAID_CHARACTERS_MAX);
 }
 
 /** True for an answer that sends elsewhere: 304 is an answer about the state, and redirects nobody. */

@@ -204,7 +204,8 @@ export class RegionLink {
     try {
       answer = await transport.ask(request);
     } catch (error) {
-      this.#lost(errorText(error));
+      // It may quote the certificate of whoever answers there.
+      this.#lost(textOf(errorText(error)));
       return undefined;
     }
     if (this.#closed) return undefined;

@@ -24,7 +24,7 @@ export const FAR_MAC = '52:54:00:77:19:f1';
 /** A client behind a relay agent. */
 export const RELAYED_MAC = '52:54:00:77:19:31';
 const SPEAKER = '10.77.19.67';
-const OTHER = '10.77.19.66';
+export const OTHER = '10.77.19.66';
 const POWER_PORT = 8099;
 
 /**
@@ -49,7 +49,14 @@ export interface Strangers {
   readonly said: string[];
 }
 
-interface Source {
+/** By what a machine at work is known: the token of its boot, and a key of its own. */
+export interface AtWork {
+  readonly systemId: string;
+  readonly bootToken: string;
+  readonly authorization: string;
+}
+
+export interface Source {
   readonly name: string;
   /** What its text begins with, that must be shown somewhere, with escapes behind it. A whole expression where it is shown otherwise. */
   readonly shows: readonly (string | RegExp)[];
@@ -134,7 +141,7 @@ async function takeLease({ rack, client }: Strangers): Promise<void> {
 }
 
 /** The machine is commissioned, and one of its scripts says what it likes. */
-async function lieAtWork(strangers: Strangers, bootToken: () => string): Promise<void> {
+async function lieAtWork(strangers: Strangers, atWork: () => AtWork): Promise<void> {
   const { rack, client } = strangers;
   const script = join(rack.directory, 'lies');
   writeFileSync(
@@ -143,11 +150,12 @@ async function lieAtWork(strangers: Strangers, bootToken: () => string): Promise
   );
   await command(strangers, 'scripts', 'add', script);
   await command(strangers, 'machines', 'commission', CLIENT_MAC);
-  const agent = ['curl', '-sSf', '-m', '5', '-H', `X-Rackboot-Token: ${bootToken()}`];
+  const agent = ['curl', '-sSf', '-m', '5', '-H', `X-Rackboot-Token: ${atWork().bootToken}`];
   const url = `http://${RACK}:5248/MAAS/rackboot/1`;
   const { out, err } = await rack.run(client, ...agent, `${url}/scripts`);
   const id = /^.*\blies\b.*$/m.exec(out)?.[0].match(/\b\d+\b/)?.[0];
   if (id === undefined) throw new Error(out + err);
+  await lieAsCloudInit(strangers, atWork());
   const said = {
     stage: `stage${HOSTILE}`,
     message: `signal${HOSTILE}`,
@@ -155,6 +163,29 @@ async function lieAtWork(strangers: Strangers, bootToken: () => string): Promise
   };
   const news = { status: 'WORKING', script: 'lies', script_id: id, ended: 'exited', exit_status: '0', offset: '0' };
   await must(rack.run(client, ...agent, ...formOf({ ...news, ...said }), `${url}/signal`));
+}
+
+/** The same machine says what it likes as cloud-init and curtin do: signals, their files, and reports of its stages. */
+async function lieAsCloudInit({ rack, client }: Strangers, { systemId, authorization }: AtWork): Promise<void> {
+  const metadata = `http://${RACK}:5248/MAAS/metadata`;
+  const tell = (...words: readonly string[]): Promise<Ended> =>
+    must(rack.run(client, 'curl', '-sSf', '-m', '5', '-H', `Authorization: ${authorization}`, ...words));
+  const signal = { op: 'signal', status: 'WORKING', name: `cloud-script${HOSTILE}`, error: `cloud-error${HOSTILE}` };
+  await tell(...formOf(signal), `${metadata}/2012-03-01/`);
+  const file = join(rack.directory, 'result');
+  writeFileSync(file, `cloud-result${HOSTILE_LINE}`);
+  const fields = Object.entries({ ...signal, exit_status: '0' });
+  const parts = fields.flatMap(([name, value]) => ['--form-string', `${name}=${value}`]);
+  await tell(...parts, '-F', `cloud-file=@${file};filename=cloud-file.out`, `${metadata}/2012-03-01/`);
+  const stage = { name: `cloud-stage${HOSTILE}`, description: `cloud-begins${HOSTILE}`, origin: HOSTILE };
+  const failure = { name: 'modules-config', description: `cloud-fails${HOSTILE}`, result: 'FAIL', origin: HOSTILE };
+  for (const report of [
+    { event_type: 'start', ...stage },
+    { event_type: 'finish', ...failure },
+  ]) {
+    const body = ['-H', 'Content-Type: application/json', '--data-binary', JSON.stringify(report)];
+    await tell(...body, `${metadata}/status/${systemId}`);
+  }
 }
 
 /** The machine's power is held by a server that answers with hostile words. */
@@ -253,8 +284,8 @@ async function importLeases(strangers: Strangers): Promise<void> {
   }
 }
 
-/** @param bootToken gives the token of the machine's present work */
-export const sourcesOf = (bootToken: () => string): readonly Source[] => [
+/** @param atWork gives what the machine at work has to be known by */
+export const sourcesOf = (atWork: () => AtWork): readonly Source[] => [
   { name: 'the file of another DHCP server', shows: ['offered-file'], begin: forgeOffers },
   {
     name: 'a DHCP client',
@@ -318,27 +349,33 @@ export const sourcesOf = (bootToken: () => string): readonly Source[] => [
   },
   {
     name: 'a report that is refused',
+    // No command, log line, metric or page repeats any of these values, under the names that they have here.
     shows: [],
     speak: async ({ rack, client }) => {
-      const form = formOf({ hostname: HOSTILE, mac_addresses: HOSTILE, architecture: HOSTILE, power_type: HOSTILE });
+      const form = formOf({
+        ...{ hostname: `refused-name${HOSTILE}`, mac_addresses: `refused-mac${HOSTILE}` },
+        ...{ architecture: `refused-cpu${HOSTILE}`, power_type: `refused-power${HOSTILE}` },
+      });
       await rack.run(client, ...CURL, ...form, `http://${RACK}:5248/MAAS/api/2.0/machines/`);
     },
   },
   {
     name: 'who signs in under a name or a key that nobody has',
+    // The same: no name that was tried is told anywhere.
     shows: [],
     speak: async ({ rack, client }) => {
-      const form = formOf({ username: HOSTILE, password: HOSTILE });
+      const form = formOf({ username: `signed-in${HOSTILE}`, password: HOSTILE });
       await rack.run(client, ...CURL, ...form, `http://${RACK}:5240/MAAS/login/`);
-      await rack.run(client, ...CURL, '-u', `${HOSTILE}:x`, `http://${RACK}:5240/MAAS/`);
-      const key = ['-H', `Authorization: ${rackAuthorization(HOSTILE_HEADER, HOSTILE_HEADER)}`];
+      await rack.run(client, ...CURL, '-u', `basic-user${HOSTILE}:x`, `http://${RACK}:5240/MAAS/`);
+      const key = ['-H', `Authorization: ${rackAuthorization(`key-holder${HOSTILE_HEADER}`, HOSTILE_HEADER)}`];
       await rack.run(client, ...CURL, ...key, `http://${RACK}:5240/MAAS/api/2.0/machines/`);
     },
   },
   {
     name: 'the work of a machine',
-    shows: ['stage', 'signal', 'output'],
-    speak: (strangers) => lieAtWork(strangers, bootToken),
+    // Of cloud-init its failures are told. A script's name stands behind its message, and a file that comes with a signal is not kept.
+    shows: ['stage', 'signal', 'output', 'cloud-error', 'cloud-fails'],
+    speak: (strangers) => lieAtWork(strangers, atWork),
   },
   { name: 'the controller of a machine’s power', shows: ['power'], speak: holdPower },
   {
@@ -349,8 +386,7 @@ export const sourcesOf = (bootToken: () => string): readonly Source[] => [
   {
     name: 'the lease file of another server',
     shows: [
-      // A vendor class is kept printable.
-      /isc-class\?\[2J/,
+      'isc-class',
       ...['isc-id', 'isc-port', 'isc-switch'].map((name) => new RegExp(hexOf(`${name}\u001b`))),
       'isc-host',
       'isc-lease',

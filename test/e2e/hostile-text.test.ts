@@ -9,9 +9,11 @@ import { after, before, describe, test } from 'node:test';
 import { MACHINE_ACTIONS } from '../../src/region/page/machine-actions.ts';
 import { PAGES } from '../../src/region/page/pages.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { rackAuthorization } from '../region/racks/rack-place.ts';
 import { type TabledCommand, tabledCommands } from '../support/command-table.ts';
 import { missing } from '../support/needs.ts';
 import { CHANGING_LINES } from './changing-commands.ts';
+import { FURTHER_SOURCES, withPrograms } from './hostile-others.ts';
 import {
   CLIENT_MAC,
   command,
@@ -50,6 +52,7 @@ const CONFIG = (log?: string): string => `cluster_interfaces:
       - { mac: "52:54:00:77:19:a1", ip: 10.77.19.105 }
       - { mac: "52:54:00:77:19:a2", ip: 10.77.19.106 }
       - { mac: "52:54:00:77:19:a4", ip: 10.77.19.107 }
+dns: { upstream: [10.77.19.66] }
 metrics: { listen: ["127.0.0.1:9109"] }
 log: { level: debug${log === undefined ? '' : `, file: ${log}`} }
 `;
@@ -143,10 +146,18 @@ describe('text of strangers', { skip, timeout: MS_MAX }, () => {
   const shown = new Map<string, string>();
   const sources = sourcesOf(() => {
     const store = openRegionStore({ stateDir: rack.stateDir });
-    const tokens = store.listMachines({}, 0, 10).flatMap(({ bootToken }) => bootToken ?? []);
-    store.close();
-    return tokens[0] ?? assert.fail('no machine is at work');
-  });
+    try {
+      const machine = store.listMachines({}, 0, 10).find(({ bootToken }) => bootToken !== undefined);
+      const { systemId, bootToken } = machine ?? assert.fail('no machine is at work');
+      const drawn = { consumerKey: 'consumer', tokenKey: 'token', tokenSecret: 'secret', createdMs: 0 };
+      const key = store.life.machineKey(systemId) ?? store.life.keepMachineKey({ systemId, ...drawn });
+      if (key === undefined || bootToken === undefined) assert.fail('the machine has no key');
+      const authorization = rackAuthorization(key.tokenKey, key.tokenSecret).replace('"rack"', `"${key.consumerKey}"`);
+      return { systemId, bootToken, authorization };
+    } finally {
+      store.close();
+    }
+  }).concat(FURTHER_SOURCES);
 
   before(async () => {
     rack = new RackNetwork('text', RACK);
@@ -163,7 +174,7 @@ describe('text of strangers', { skip, timeout: MS_MAX }, () => {
     for (const [name, text] of Object.entries({ keys: `${KEY} somebody\n`, changing: SCRIPT, image: 'x'.repeat(4096) }))
       writeFileSync(join(rack.directory, name), text);
     rack.configure(CONFIG());
-    await rack.start();
+    await rack.start(...withPrograms(strangers));
     // What the daemon's own output says is read as JSON by whoever waits for it; a file keeps the octets.
     rack.configure(CONFIG(log));
     await eventually('the log is a file', () => existsSync(log));

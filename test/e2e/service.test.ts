@@ -22,6 +22,7 @@ import { AS_NOBODY_WITH, NOBODY, readableCheckout } from '../support/another-use
 import { endProgram, whileRunning } from '../support/child.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { missing } from '../support/needs.ts';
+import { overwrites, overwriting } from '../support/overwriting.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
 const UNIT = join(ROOT, 'systemd', 'rackboot.service');
@@ -145,12 +146,14 @@ async function serveMachine(before: readonly string[]): Promise<void> {
   const env = {
     PATH: `${directory}:${dirname(node)}:${process.env.PATH ?? ''}`,
     NODE_COMPILE_CACHE: join(state, 'cache'),
+    ...overwriting(),
   };
   const daemon = namespace.spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'], env });
   try {
     const log = await untilReady(daemon);
     const status = readFileSync(`/proc/${daemon.pid}/status`, 'utf8');
     assert.match(status, /^Uid:\s+65534\s+65534\s+65534/m);
+    assert.ok(overwrites(daemon.pid ?? 0));
     assert.match(status, /^Groups:\s*$/m);
     // Bits 10 and 13: ports below 1024, raw sockets.
     assert.match(status, /^CapEff:\s+0000000000002400$/m);

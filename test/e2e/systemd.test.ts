@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { missing } from '../support/needs.ts';
+import { hasSwitch, overwriting } from '../support/overwriting.ts';
 import { lacksSystemd, OwnSystemd } from '../support/own-systemd.ts';
 import { eventually } from '../support/running-rack.ts';
 
@@ -54,6 +55,8 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
   });
   after(() => systemd?.remove());
 
+  const isOverwriting = (): boolean => hasSwitch(run('cat', `/proc/${pid()}/environ`));
+
   test('makes its user and its directories', () => {
     assert.match(
       run('getent', 'passwd', 'rackboot'),
@@ -78,6 +81,16 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
     assert.match(status, /^Seccomp:\s+2$/m);
     assert.match(run('cat', `/proc/${pid()}/cmdline`), /main\.ts\0run/, 'the daemon itself is the main process');
     assert.notEqual(systemd.show(UNIT, 'WatchdogTimestampMonotonic'), '0');
+    assert.equal(isOverwriting(), false, 'in service, memory is not overwritten');
+  });
+
+  test('from here on it overwrites what it has borrowed, as every daemon of a test', () => {
+    const [variable = ''] = Object.entries(overwriting()).map(([name, value]) => `${name}=${value}`);
+    run('mkdir', '-p', '/run/systemd/system/rackboot.service.d');
+    systemd.write('/run/systemd/system/rackboot.service.d/overwriting.conf', `[Service]\nEnvironment=${variable}\n`);
+    run('systemctl', 'daemon-reload');
+    run('systemctl', 'restart', UNIT);
+    assert.equal(isOverwriting(), true);
   });
 
   test('serves a machine on the real ports, by frames to its hardware address', async () => {
@@ -122,7 +135,6 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
   });
 
   test('is started anew when it hangs and when it is killed', async () => {
-    run('mkdir', '-p', '/run/systemd/system/rackboot.service.d');
     systemd.write('/run/systemd/system/rackboot.service.d/lab.conf', '[Service]\nWatchdogSec=3\nRestartSec=100ms\n');
     run('systemctl', 'daemon-reload');
     run('systemctl', 'restart', UNIT);
@@ -136,6 +148,7 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
       );
       assert.equal(systemd.show(UNIT, 'StatusText').startsWith(`serving ${NETWORK}`), true);
     }
+    assert.equal(isOverwriting(), true);
     assert.match(run('rackboot', 'leases', 'list'), /10\.76\.6\.1\d\d/, 'the lease is still there');
   });
 

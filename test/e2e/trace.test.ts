@@ -2,7 +2,8 @@
 // purpose, each of which names its cause.
 
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
@@ -10,7 +11,7 @@ import { followDaemon } from '../../src/cli/control.ts';
 import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
 import { bootSimulatedMachine, labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
-import { formatMac } from '../../src/net/address.ts';
+import { formatMac, macFromBytes } from '../../src/net/address.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 
@@ -185,6 +186,27 @@ describe('an explanation', { skip: missing('linux') }, () => {
     assert.match(after, /as BIOS, PXE/);
     assert.doesNotMatch(after, /as UEFI/);
     assert.equal((await why(MAC, '--arch', 'toaster')).code, 2);
+  });
+
+  test('says of a machine that has shown itself as iPXE only that its firmware is not known', {
+    timeout: MS_MAX,
+  }, async () => {
+    const hex = readFileSync(join(import.meta.dirname, '../../fixtures/packets/dhcp-ipxe-uefi-discover.hex'), 'latin1');
+    const discover = Buffer.from(hex.replace(/#.*|\s/g, ''), 'hex');
+    const mac = formatMac(macFromBytes(discover.subarray(28, 34)));
+    const nothing = (await why(mac)).output.join('\n');
+    assert.match(nothing, /^Its firmware is not known: nothing that it showed is remembered; --arch names one\.$/m);
+    const socket = createSocket('udp4');
+    await new Promise<void>((resolve) => socket.bind(place.dhcpClientPort, `${place.octets}.254`, resolve));
+    socket.send(discover, place.dhcpServerPort, `${place.octets}.1`);
+    await rack.told('dhcp.offer', { match: (line) => line.mac === mac });
+    socket.close();
+    const { output } = await why(mac);
+    const shown = output.join('\n');
+    assert.match(shown, /^It has shown itself as iPXE only: its firmware is not known; --arch names one\.$/m);
+    assert.doesNotMatch(shown, /guessed/);
+    const titles = output.flatMap((line) => /^as (.*), in /.exec(line)?.[1] ?? []);
+    assert.deepEqual(titles, ['iPXE', 'BIOS, PXE', 'UEFI amd64, PXE']);
   });
 
   test('works without a daemon, and says that it does', { timeout: MS_MAX }, async () => {

@@ -169,6 +169,26 @@ test('a long file arrives whole, and its event says how much, to whom and how fa
   });
 });
 
+test('the event of a request has its path clean and short, whatever became of the request', async () => {
+  const odd = '%1b%5b2J%c2%9b%e2%80%ae%f3%a0%81%81';
+  for (const ask of [
+    `GET /${odd}`,
+    `GET /..${odd}`,
+    `POST /${odd}`,
+    `GET /MAAS/${odd}`,
+    `GET /${odd}${'x'.repeat(600)}`,
+  ]) {
+    rig.events.splice(0);
+    await rig.speak(`${ask} ${HTTP}\r\n`);
+    await until('told', () => rig.events.length === 1);
+    const [event] = rig.events;
+    assert.ok(event !== undefined && 'file' in event && typeof event.file === 'string');
+    assert.match(event.file, /\\x1b\[2J\\x9b\\u202e\\u\{e0041\}/, ask);
+    assert.doesNotMatch(event.file, /[\p{Cc}\p{Cf}]/u);
+    assert.ok(event.file.length <= 255, ask);
+  }
+});
+
 test('a file that ends early ends the connection instead of pretending', async () => {
   const answer = await rig.speak(`GET /short ${HTTP}\r\n`);
   assert.ok(!/Content-Length: 5\r\n/.test(answer), 'what was announced is not taken back');

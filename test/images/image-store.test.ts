@@ -326,6 +326,8 @@ describe('the image store', () => {
 test('a manifest is read as it was written, and no shortened one is', () => {
   const text = encodeImage(IMAGE);
   assert.deepEqual(decodeImage(text), IMAGE);
+  const odd = decodeImage(encodeImage({ ...IMAGE, title: 'a\u001b[2J\u009b\u202eb' }));
+  assert.equal(typeof odd === 'string' ? odd : odd.title, 'a\\x1b[2J\\x9b\\u202eb');
   for (let length = 0; length < text.trimEnd().length; length += 1) {
     assert.equal(typeof decodeImage(text.slice(0, length)), 'string', String(length));
   }

@@ -85,6 +85,11 @@ const REFUSED: readonly [string, unknown, RegExp][] = [
   ],
   ['a flag of another type', broken({ isSelfNamed: 1 }), /^machines\[1\]\.isSelfNamed: 1 is not true or false$/],
   ['an unknown purpose', broken({ purpose: 'wipe' }), /^machines\[1\]\.purpose: "wipe" is none of enlist, /],
+  [
+    'a purpose that a terminal acts on',
+    broken({ purpose: '\u009b31m\u202e' }),
+    /purpose: "\\x9b31m\\u202e" is none of/,
+  ],
   ['no hostname', broken({ hostname: undefined }), /^machines\[1\]\.hostname: undefined is not a text$/],
   ['a release of null', broken({ release: null }), /^machines\[1\]\.release: null is not a text$/],
   [

@@ -1,6 +1,7 @@
 // Bytes that belong to somebody else: what copies, what does not, and what a kept view of a received datagram looks like.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import {
   borrowedText,
@@ -13,6 +14,7 @@ import {
 import type { DatagramSocket, Peer, ReceivedDatagram } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
 import { ip } from '../dns/fixture.ts';
+import { overwriting, withoutOverwriting } from '../support/overwriting.ts';
 
 describe('copyBytes and viewBytes', () => {
   for (const [name, make] of [
@@ -49,6 +51,24 @@ it('parts that are joined are a copy of their own, in their order', () => {
   for (const part of parts) part.fill(9);
   assert.deepEqual(whole, Uint8Array.of(1, 2, 3));
   assert.deepEqual(joinBytes([]), new Uint8Array(0));
+});
+
+it('what is reclaimed is overwritten in a process and in its threads where the switch is set, and left alone where it is not', () => {
+  const program = `
+    const { reclaim } = await import(${JSON.stringify(import.meta.resolve('../../src/net/borrowed-bytes.ts'))});
+    const bytes = Buffer.from('abc');
+    reclaim(bytes);
+    process.stdout.write(bytes.toString('hex') + ' ');`;
+  const inThread = `import { Worker } from 'node:worker_threads'; new Worker(${JSON.stringify(program)}, { eval: true });`;
+  for (const [env, shown] of [
+    [{ ...process.env, ...overwriting() }, 'dbdbdb '],
+    [withoutOverwriting(), '616263 '],
+  ] as const) {
+    for (const text of [program, inThread]) {
+      const words = ['--input-type=module', '--disable-warning=ExperimentalWarning', '--eval', text];
+      assert.equal(execFileSync(process.execPath, words, { env, encoding: 'utf8' }), shown);
+    }
+  }
 });
 
 it('bytes that are reclaimed are overwritten under test', () => {

@@ -119,10 +119,10 @@ class Place {
     }
   }
 
-  report(texts: readonly string[], level: RackReport['level'] = 'info', missed = 0): void {
+  report(texts: readonly string[], level: RackReport['level'] = 'info', missed = 0, kind = 'test.event'): void {
     const events = texts.map((text) => {
       this.#reports += 1;
-      return { sequence: this.#reports, kind: 'test.event', at: 1, text, level };
+      return { sequence: this.#reports, kind, at: 1, text, level };
     });
     this.link.receive({ kind: 'events', events, missed });
   }
@@ -336,6 +336,29 @@ test('an entry that the region refuses is kept with its reason, and can be sent 
         [6, 'there is no dead letter 99; rackboot outbox --dead shows all'],
       ],
     );
+  }));
+
+test('a region that refuses everything does not make the rack tell of each refusal of a refusal', () =>
+  withPlace(new Place(), async (place) => {
+    place.script = (request, name) => {
+      if (name !== 'events') return oblige(request, name);
+      const refused = entriesOf(JSON.parse(request.body?.text ?? 'null')).map(({ sequence }) => ({
+        sequence,
+        reason: 'no',
+      }));
+      return { body: JSON.stringify({ stored: refused.at(-1)?.sequence, refused }) };
+    };
+    place.link.receive(HELLO);
+    place.report(['a']);
+    // What the rack says of a refusal comes back as an event of its own, as from its stream of events.
+    let told = 0;
+    for (let turn = 0; turn < 20; turn += 1) {
+      await place.pass(1000);
+      const letters = place.notices().filter((kind) => kind === 'outbox.dead-letter').length;
+      for (; told < letters; told += 1) place.report(['refused'], 'error', 0, 'outbox.dead-letter');
+    }
+    assert.equal(told, 1);
+    assert.equal(place.link.status().deadLetters, 2);
   }));
 
 test('a region that knows more of this outbox than the file does makes it begin anew', () =>

@@ -9,7 +9,7 @@ import { ANY, formatIpv4, type Ipv4 } from '../../net/address.ts';
 import type { DhcpEvent, DhcpEventKind } from '../events.ts';
 import { findReservation, isSameClient } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';
-import { wireText } from '../leases/lease-report.ts';
+import { shownClass, wireText } from '../leases/lease-report.ts';
 import { isActive } from '../leases/lease-table.ts';
 import { classesFor, type DhcpClass, leaseTimeAmong, namesOf } from '../networks/classes.ts';
 import { ClientSubject } from '../networks/conditions.ts';
@@ -167,7 +167,7 @@ export function eventOf(
     file: settings?.plan?.file,
     planReason: settings?.plan?.reason,
     hostname: settings?.hostname ?? clientName(message.options),
-    vendorClass: vendorClass(message.options),
+    vendorClass: shownClass(vendorClass(message.options)),
     classes: settings?.classes,
     waitedSeconds: type === MESSAGE_TYPE.discover ? secondsWaited(message.secs) : undefined,
     source: beside.source,

@@ -9,7 +9,7 @@
 // 3. A lease that has ended is taken too: its client, when it comes back, gets the address it had.
 // 4. An imported lease ends when the other server said, never earlier. An address that was set aside there for good is set aside here
 //    for as long as this server does it: what was wrong with it may be mended by now, and nobody would bring it back.
-// 5. What is kept of a client is kept as if its message had come here: a printable vendor class, identifiers of as many characters.
+// 5. What is kept of a client is kept as if its message had come here: a vendor class and identifiers of as many characters.
 // 6. No record begins or ends before OLDEST_WALL_MS: what does is taken for one of a clock that was never set (`lease-clock.ts`), and
 //    would run its full time again after each restart.
 

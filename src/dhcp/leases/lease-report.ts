@@ -1,8 +1,10 @@
 // A lease as commands and scripts see it, and which of many they want to see. Pure.
 //
 // 1. Fields are added, never renamed or removed: scripts read them.
-// 2. What a client or a switch may have filled with any bytes is text where all of it is printable ASCII, else `0x` and digits.
+// 2. An identifier, which a client or a switch may fill with any bytes, is text where all of it is printable ASCII, else `0x` and digits.
+// 3. A vendor class is text whatever it holds: clean, so that what cannot be shown stands there as an escape.
 
+import { cleanText, isPrintable } from '../../clean-text.ts';
 import type { Instant } from '../../clock.ts';
 import {
   formatIpv4,
@@ -81,7 +83,7 @@ export function reportLease(lease: Lease, facts: ReportFacts): LeaseReport {
     expiresAt: lease.duration === ENDLESS_SECONDS ? 'never' : at(lease.expiresAt),
     seconds: lease.duration,
     clientId: lease.clientId === undefined ? undefined : octetsOf(lease.clientId),
-    vendorClass: lease.vendorClass,
+    vendorClass: shownClass(lease.vendorClass),
     circuitId: wireText(lease.circuitId),
     remoteId: wireText(lease.remoteId),
     reservedName: facts.reservedName(lease),
@@ -97,9 +99,12 @@ const octetsOf = (bytes: string): string =>
 /** Text where it is printable, else `0x` and hexadecimal digits. */
 export function wireText(bytes: string | undefined): string | undefined {
   if (bytes === undefined) return undefined;
-  const isText = /^[\x20-\x7e]+$/.test(bytes) && !bytes.startsWith('0x');
-  return isText ? bytes : `0x${octetsOf(bytes).replaceAll(':', '')}`;
+  return isPrintable(bytes) && !bytes.startsWith('0x') ? bytes : `0x${octetsOf(bytes).replaceAll(':', '')}`;
 }
+
+/** A vendor class for people. */
+export const shownClass = (vendorClass: string | undefined): string | undefined =>
+  vendorClass === undefined ? undefined : cleanText(vendorClass);
 
 /** A circuit id as Cisco's switches write it: type 0, four octets, the VLAN in two, the module, the port. */
 const CISCO_CIRCUIT = /^0x0004([0-9a-f]{4})([0-9a-f]{2})([0-9a-f]{2})$/;
@@ -226,7 +231,7 @@ export function matchesLease(
   if (mac !== undefined && !formatMac(lease.mac, '').startsWith(mac)) return false;
   if (circuitId !== undefined && !matchesPattern(circuitId, wireText(lease.circuitId) ?? '')) return false;
   if (remoteId !== undefined && !matchesPattern(remoteId, wireText(lease.remoteId) ?? '')) return false;
-  if (vendorClass !== undefined && !matchesPattern(vendorClass, lease.vendorClass ?? '')) return false;
+  if (vendorClass !== undefined && !matchesPattern(vendorClass, shownClass(lease.vendorClass) ?? '')) return false;
   if (clientId !== undefined && !matchesPattern(clientId, octetsOf(lease.clientId ?? ''))) return false;
   if (hostname === undefined) return true;
   return [facts.machineName(lease.mac), facts.reservedName(lease), lease.hostname].some(

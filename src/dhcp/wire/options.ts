@@ -146,13 +146,13 @@ export function optionIdentifier(options: DhcpOptions, code: number): string | u
   return latin1(value.subarray(0, IDENTIFIER_CHARACTERS_MAX));
 }
 
-/** The vendor class as it is kept: printable characters, at most VENDOR_CLASS_CHARACTERS_MAX; undefined when absent or empty. */
+/** The vendor class as it came, for what it decides and for the lease, cut to VENDOR_CLASS_CHARACTERS_MAX; undefined when absent or empty. */
 export const vendorClass = (options: DhcpOptions): string | undefined =>
   keptVendorClass(optionText(options, OPTION.vendorClass));
 
 /** The same of a text, whoever it is from. */
 export function keptVendorClass(text: string | undefined): string | undefined {
-  const kept = text?.slice(0, VENDOR_CLASS_CHARACTERS_MAX).replace(/[^\x20-\x7e]/g, '?');
+  const kept = text?.slice(0, VENDOR_CLASS_CHARACTERS_MAX);
   return kept === '' ? undefined : kept;
 }
 

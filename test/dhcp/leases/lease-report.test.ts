@@ -98,6 +98,14 @@ test('bytes of the wire are text only where all of them can be read', () => {
   }
 });
 
+test('a vendor class is shown with escapes, and is found by what is shown', () => {
+  const odd = lease('10.20.0.100', { vendorClass: 'PXE\x1b[2J\x9b31m\xad' });
+  const { vendorClass } = reportLease(odd, FACTS);
+  assert.equal(vendorClass, 'PXE\\x1b[2J\\x9b31m\\xad');
+  const parsed = parse({ 'vendor-class': `${vendorClass.slice(0, 8)}*` });
+  assert.ok(parsed.ok && matchesLease(odd, parsed.filter, FACTS));
+});
+
 const parse = (criteria: Partial<Record<LeaseCriterion, string>>): ParsedFilter =>
   parseLeaseFilter((name) => criteria[name], NETWORKS);
 

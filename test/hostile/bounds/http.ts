@@ -99,6 +99,15 @@ export const HTTP_BOUNDS: readonly HeldBound[] = [
     test: 'http/server.test.ts',
   },
   {
+    at: 'net/pipelining.ts PIECES_JUDGED',
+    what: 'pieces of the bodies of one connection that are read before their size is judged, at every HTTP door',
+    whoCanFill: 'the client of that connection, with bodies in pieces of less than 32 octets',
+    whatOthersNotice: 'nothing: that connection ends',
+    howItEmpties: 'with the connection',
+    share: 'by connection',
+    test: 'net/pipelining.test.ts',
+  },
+  {
     at: 'http/boot-requests.ts #bootSampler',
     what: 'events of files and configurations that were sent',
     whoCanFill: 'whoever loads small files over and over',

@@ -1,0 +1,37 @@
+// What a region says to people is clean where a rack reads it: a region may be in other hands.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  parseEventsAnswer,
+  parseHeartbeatAnswer,
+  redirectionText,
+  registrationRefusal,
+  textOf,
+} from '../../src/uplink/link-answers.ts';
+
+const SAID = '\u001b[2J\u009b31m\u202eevil\u00ad\u{e0041}';
+const SHOWN = '\\x1b[2J\\x9b31m\\u202eevil\\xad\\u{e0041}';
+
+test('what a region says is shown with escapes: a sentence, a refusal, a version, and where it sends', () => {
+  assert.equal(textOf(SAID), SHOWN);
+  assert.equal(textOf(JSON.stringify({ text: SAID })), SHOWN);
+  assert.equal(
+    parseEventsAnswer(JSON.stringify({ stored: 1, refused: [{ sequence: 1, reason: SAID }] }))?.refused[0]?.reason,
+    SHOWN,
+  );
+  assert.equal(parseHeartbeatAnswer(JSON.stringify({ version: SAID, uplink: 1 }))?.version, SHOWN);
+  assert.match(redirectionText('http://region', { status: 301, location: SAID }), /to \\x1b\[2J\\x9b31m\\u202eevil/);
+  const rack = { name: 'far', keyFile: '/key' };
+  for (const status of [202, 401, 403, 409]) {
+    const refusal = registrationRefusal({ status, retryAfterMs: undefined, body: SAID }, rack);
+    assert.ok(refusal?.text.includes(SHOWN), String(status));
+  }
+});
+
+test('what a region says is shown up to a length of its own', () => {
+  assert.equal(textOf('x'.repeat(5000)).length, 300);
+  const long = JSON.stringify({ stored: 1, refused: [{ sequence: 1, reason: 'x'.repeat(5000) }] });
+  assert.equal(parseEventsAnswer(long)?.refused[0]?.reason.length, 512);
+  assert.equal(parseHeartbeatAnswer(JSON.stringify({ version: 'x'.repeat(500), uplink: 1 }))?.version.length, 64);
+});
