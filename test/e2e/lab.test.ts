@@ -26,6 +26,7 @@ const AS = process.getuid?.() === 0 ? AS_NOBODY : [];
 const machinesShape = z.array(
   z.looseObject({ hostname: z.string(), status_name: z.string(), power_state: z.string(), power_type: z.string() }),
 );
+const listedShape = z.array(z.looseObject({ ip_addresses: z.array(z.string()) }));
 const racksShape = z.array(z.looseObject({ name: z.string(), status_name: z.string(), is_away: z.boolean() }));
 
 /** A program of the checkout, with what it says. */
@@ -125,7 +126,11 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     const explained = await run(`why ${name}`);
     assert.doesNotMatch(explained, /^ +! /m, explained);
     const examined = await run('doctor');
-    assert.match(examined, /^note dhcp lab: is not asked: the simulated machines of the lab have the port for it$/m);
+    assert.match(
+      examined,
+      /^ok {3}dhcp lab: BIOS: is offered 127\.77\.2\.\d+ and loads lpxelinux\.0 from 127\.77\.0\.1$/m,
+    );
+    assert.match(examined, /^ok {3}dhcp lab: UEFI amd64: /m);
     assert.doesNotMatch(examined, /^BAD /m, examined);
     const second = new Program(['lab']);
     assert.equal(await ended(second.child), 1, 'a second lab');
@@ -143,8 +148,13 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     const { value } = await askName(RACK, DNS_PORT, `${name}.maas`);
     assert.match(value.address ?? 'no address', /^127\.77\.1\./);
     await lab.says(new RegExp(`answers in DNS: ${name}\\.maas is ${value.address}`));
+    const addresses = async (): Promise<readonly string[]> =>
+      listedShape.parse(JSON.parse(await run('machines list --json')))[0]?.ip_addresses ?? [];
+    assert.deepEqual(await addresses(), [value.address]);
     await run(release);
     await lab.says(new RegExp(`${name} is Deployed\\n(?:.*\\n)*.*${name} is Ready\\n`));
+    assert.deepEqual(await addresses(), [], 'what it was lent is not its own any more');
+    assert.doesNotMatch(await run('machines list'), /127\.77\.1\./);
     await eventually(
       'the end of its name',
       async () => (await askName(RACK, DNS_PORT, `${name}.maas`)).value.address === undefined,
