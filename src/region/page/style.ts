@@ -193,6 +193,7 @@ pre.output { margin: 0; padding: 12px 14px; max-height: 420px; overflow: auto; f
 .list-item > :first-child { min-width: 0; flex: 1 1 260px; overflow-wrap: anywhere; }
 .tag { display: inline-block; background: var(--grey-ground); color: var(--grey); border-radius: 6px; padding: 1px 8px; font-size: 12.5px; margin: 2px 4px 0 0; overflow-wrap: anywhere; }
 table.plain th { white-space: nowrap; }
+@media (min-width: 1181px) { table.machines td.first { min-width: 180px; } }
 @media (max-width: 1180px) { table.machines .event { display: none; } }
 @media (max-width: 1020px) {
   table.machines .hardware { display: none; }
@@ -209,7 +210,7 @@ table.plain th { white-space: nowrap; }
   tbody tr { padding: 12px 0; }
   tbody tr + tr { border-top: 1px solid var(--line); }
   tbody tr + tr td { border-top: 0; }
-  td { display: grid; grid-template-columns: 108px 1fr; gap: 10px; padding: 4px 14px; }
+  td { display: grid; grid-template-columns: 92px 1fr; gap: 10px; padding: 4px 14px; }
   .clip { max-width: none; white-space: normal; }
   td::before { content: attr(data-label); font-size: 12.5px; color: var(--soft); padding-top: 1px; }
   td.first { min-width: 0; display: flex; align-items: center; justify-content: space-between; gap: 12px; }
@@ -233,6 +234,7 @@ table.plain th { white-space: nowrap; }
   .field input[type=text], .field input[type=password], .field input[type=email], .field input[type=search], .field select, .field textarea,
   .filters input, .filters select { font-size: 16px; min-height: 42px; }
   form.form { padding: 16px 14px; }
+  form.bare { padding: 6px 0 10px; }
   .filters input { flex-basis: 100%; max-width: none; }
   .filters select { flex: 1 1 40%; min-width: 0; }
   .filters .button { flex: 1 1 100%; }
