@@ -80,13 +80,18 @@ function commandOf(pid: string): string {
   }
 }
 
+/** A line that tells of one. */
+const PROBLEM = /^ *[\d.]+ s {2}problem/m;
+
 /** Ends a lab as Ctrl-C does where npm passes it on, and looks for what is left. */
 async function endAndLook(lab: Program): Promise<void> {
   const directory = await directoryOf(lab);
   assert.ok(existsSync(directory));
+  const before = lab.text.length;
   lab.child.kill('SIGINT');
   lab.child.kill('SIGINT');
   assert.equal(await endProgram(lab.child, 'SIGINT'), 0, lab.text);
+  assert.doesNotMatch(lab.text.slice(before), PROBLEM, 'what ends is no problem');
   assert.match(lab.text, new RegExp(`The lab has ended\\. Removed: .* and ${directory}\\. Nothing is left\\.\\n$`));
   assert.equal(existsSync(directory), false);
   assert.deepEqual(processesOf(directory), []);
@@ -166,7 +171,7 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     const lab = start('--machines', '12', '--racks', '2');
     await lab.says(/12 of 12 machines are where the lab wants them/, MS_MAX);
     await lab.says(/Ctrl-C ends the lab/);
-    assert.doesNotMatch(lab.text, /problem/);
+    assert.doesNotMatch(lab.text, PROBLEM);
     const env = { RACKBOOT_CONFIG: join(await directoryOf(lab), 'lab.yaml') };
     const run = (words: string): Promise<string> => new Program(words.split(' '), env).well();
     const machines = machinesShape.parse(JSON.parse(await run('machines list --json')));
