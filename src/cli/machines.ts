@@ -23,17 +23,19 @@ export interface ListArguments {
   readonly search?: string | undefined;
   readonly status?: readonly string[] | undefined;
   readonly owner?: readonly string[] | undefined;
+  readonly rack?: readonly string[] | undefined;
 }
 
 /** The filters as the API takes them; empty: there is none. */
-function filtersOf({ search, status = [], owner = [] }: ListArguments): string {
+function filtersOf({ search, status = [], owner = [], rack = [] }: ListArguments): string {
   const given = new URLSearchParams(search === undefined ? [] : [['q', search]]);
   for (const name of status) given.append('status', name);
   for (const name of owner) given.append('owner', name);
+  for (const name of rack) given.append('rack', name);
   return given.size === 0 ? '' : `?${given.toString()}`;
 }
 
-/** Prints all machines, or those that are asked for. @returns 0 @throws RackError `bad-argument` for a state that there is not */
+/** Prints all machines, or those that are asked for. @returns 0 @throws RackError `bad-argument` for a state or a rack that there is not */
 export async function listMachines(argv: ListArguments): Promise<number> {
   const { stateDir } = loadPlace(argv.config);
   const filters = filtersOf(argv);
@@ -46,9 +48,10 @@ export async function listMachines(argv: ListArguments): Promise<number> {
         ? machinesShape.parse(await askDaemon(stateDir, MACHINES_PATH)).length
         : machines.length;
     const ended = await endedAddresses(stateDir, machines);
+    const columns = columnsFor(machines);
     printTable(
-      ['SYSTEM ID', 'HOSTNAME', 'STATUS', 'ARCHITECTURE', 'CPUS', 'MEMORY', 'MAC', 'ADDRESSES'],
-      machines.map((machine) => row(machine, ended)),
+      columns.map(({ title }) => title),
+      machines.map((machine) => columns.map(({ text }) => text(machine, ended))),
       total === 0 ? 'No machine is known yet: let one boot from the network.' : noneFits(total),
     );
   }
@@ -79,17 +82,30 @@ export function currentAddresses(machine: MachineShape, ended: ReadonlySet<strin
   return given === undefined ? all : all.filter((address) => given.includes(address) || !ended.has(address));
 }
 
-/** The line of a machine in the list. */
-export function row(machine: MachineShape, ended: ReadonlySet<string>): string[] {
+/** A column of the list. */
+interface Column {
+  readonly title: string;
+  readonly text: (machine: MachineShape, ended: ReadonlySet<string>) => string;
+}
+
+const RACK: Column = { title: 'RACK', text: ({ rack_names: racks }) => racks.join(' ') };
+const OWNER: Column = { title: 'OWNER', text: ({ owner }) => owner ?? '' };
+
+/** The columns in which these machines differ: their racks where there are several, their owners where one has an owner. */
+export function columnsFor(machines: readonly MachineShape[]): readonly Column[] {
+  const hasOwners = machines.some(({ owner }) => owner !== null);
+  const hasRacks = new Set(machines.flatMap(({ rack_names: racks }) => racks)).size > 1;
   return [
-    machine.system_id,
-    machine.hostname,
-    statusText(machine),
-    machine.architecture ?? '',
-    String(machine.cpu_count),
-    formatBytes(machine.memory * MIB),
-    machine.interface_set[0]?.mac_address ?? '',
-    currentAddresses(machine, ended).join(' '),
+    { title: 'SYSTEM ID', text: ({ system_id: id }) => id },
+    { title: 'HOSTNAME', text: ({ hostname }) => hostname },
+    { title: 'STATUS', text: statusText },
+    ...(hasOwners ? [OWNER] : []),
+    ...(hasRacks ? [RACK] : []),
+    { title: 'ARCHITECTURE', text: ({ architecture }) => architecture ?? '' },
+    { title: 'CPUS', text: ({ cpu_count: count }) => String(count) },
+    { title: 'MEMORY', text: ({ memory }) => formatBytes(memory * MIB) },
+    { title: 'MAC', text: ({ interface_set: [nic] }) => nic?.mac_address ?? '' },
+    { title: 'ADDRESSES', text: (machine, ended) => currentAddresses(machine, ended).join(' ') },
   ];
 }
 
@@ -132,6 +148,7 @@ export async function showMachine(file: string, wanted: string, json: boolean): 
     ['System id', found.system_id],
     ['Name', found.fqdn],
     ['Status', statusText(found)],
+    ...(found.owner === null ? [] : [['Owner', found.owner] as const]),
     ['Power', powerText(found)],
     ['Architecture', found.architecture ?? ''],
     ['Processors', String(found.cpu_count)],

@@ -99,6 +99,10 @@ export const machineShape = z.looseObject({
   architecture: z.string().nullable(),
   cpu_count: z.number(),
   memory: z.number(),
+  /** Null: nobody holds it. */
+  owner: z.string().nullable().default(null),
+  /** The racks with which it is at home; a region that is older does not say. */
+  rack_names: z.array(z.string()).default([]),
   ip_addresses: z.array(z.string()),
   /** A region that is older does not say. */
   allocated_ip_addresses: z.array(z.string()).optional(),

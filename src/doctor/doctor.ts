@@ -141,7 +141,11 @@ async function examineOffers(
     // The machines of a lab are on this host, and hear its DHCP.
     const isLab = interfaceName === LOOPBACK && error instanceof RackError && error.code === 'address-in-use';
     if (isLab)
-      tell(`dhcp ${subnet.name}`, 'note', 'is not asked: the simulated machines of the lab have the port for it');
+      tell(
+        `dhcp ${subnet.name}`,
+        'note',
+        'is not asked now: a simulated machine of the lab is asking, and only one can at a time. Try again in a few seconds',
+      );
     else tell(`dhcp ${subnet.name}`, false, `cannot be asked: ${errorText(error)}`);
     return [];
   } finally {

@@ -179,7 +179,9 @@ class GuidedLab {
     const daemon = await DaemonProcess.start({
       config: rack.configFile,
       onLine: (line) => {
-        if (line.level >= PINO_ERROR) this.#narrator.tell('problem', `${rack.name}: ${line.msg}`);
+        // Racks that end do not end at once: one sees another go.
+        const isProblem = line.level >= PINO_ERROR && !this.#stop.signal.aborted;
+        if (isProblem) this.#narrator.tell('problem', `${rack.name}: ${line.msg}`);
         onLine(line);
       },
       onExit: (code) => {

@@ -46,7 +46,7 @@ export const LAB_USER = 'lab';
 
 const PASSWORD_CHARACTERS = 10;
 /** Zeroes, which take no room on most file systems. */
-const IMAGE_BYTES = 64_000_000;
+const IMAGE_BYTES = 64 * 1024 * 1024;
 const HELLO = '#cloud-config\nruncmd:\n  - echo "hello from the lab" > /etc/motd\n';
 /** How long the system of a machine of the lab keeps its address: it asks once. */
 const LEASE = '1d';
@@ -84,6 +84,8 @@ function makeRack(directory: string, index: number): LabRack {
   const stateDir = join(directory, name);
   const tree = join(stateDir, 'boot');
   makeStandInTree(tree);
+  for (const name of ['bootx64.efi', 'grubx64.efi', 'ipxe.efi'])
+    writeFileSync(join(tree, name), `stand-in for ${name}\n`);
   makeStandInImage(tree);
   const configFile = join(directory, `${name}.yaml`);
   writeFileSync(configFile, guidedConfig(place, stateDir, index === 0 ? undefined : name));
@@ -119,7 +121,7 @@ function makeStandInImage(tree: string): void {
     subarchitecture: 'generic',
     label: 'release',
     serial: '20260101',
-    title: 'A stand-in of the lab for Debian 12: 64 MB of zeroes',
+    title: 'A stand-in of the lab for Debian 12: 64 MiB of zeroes',
     sha256: createHash('sha256').update(bytes).digest('hex'),
     bytes: IMAGE_BYTES,
     format: 'raw',

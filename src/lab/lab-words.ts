@@ -86,6 +86,7 @@ export function nextSteps(next: NextSteps): readonly string[] {
     machine === undefined
       ? [
           ['Machines', 'machines list'],
+          ['Problems', 'machines list --status problem'],
           ['Racks', 'racks'],
         ]
       : [
@@ -98,7 +99,7 @@ export function nextSteps(next: NextSteps): readonly string[] {
     '',
     'What to try next',
     ...page.map((line) => `  ${line}`),
-    '  In another terminal, one after the other:',
+    `  In another terminal, in this directory${machine === undefined ? '' : '; each once the one before has ended (Ready, Deployed)'}:`,
     `    export RACKBOOT_CONFIG=${configFile}`,
     ...commands.map((line) => `  ${line}`),
     'Ctrl-C ends the lab and removes everything.',

@@ -2,6 +2,7 @@
 // hears for all of them, and each machine finds its own answers by transaction and hardware address.
 //
 // 1. Everything else that a machine opens is its own.
+// 2. The port is free while no machine asks for an address: then `rackboot doctor` asks.
 
 import type { DatagramHandler, DatagramNetwork, DatagramSocket, HostNetwork, SocketRequest } from '../net/datagram.ts';
 import { openNetwork } from '../net/open-network.ts';
@@ -12,6 +13,8 @@ export class SharedCable {
   readonly #port: number;
   readonly #hearers = new Set<DatagramHandler>();
   #socket: Promise<DatagramSocket> | undefined;
+  /** Settles when the socket before this one is closed. */
+  #closing: Promise<void> = Promise.resolve();
 
   private constructor(network: HostNetwork, port: number) {
     this.#network = network;
@@ -36,15 +39,20 @@ export class SharedCable {
   }
 
   async #share(request: SocketRequest): Promise<DatagramSocket> {
-    this.#socket ??= this.#network.open({
+    const forAll: SocketRequest = {
       ...request,
       onDatagrams: (datagrams, socket) => {
         for (const hear of this.#hearers) hear(datagrams, socket);
       },
-    });
-    const socket = await this.#socket;
+    };
+    this.#socket ??= this.#closing.then(() => this.#network.open(forAll));
     const hear = request.onDatagrams;
+    // Before the wait: whoever leaves meanwhile leaves the socket to this one.
     this.#hearers.add(hear);
+    const socket = await this.#socket.catch((error: unknown) => {
+      this.#leave(hear);
+      throw error;
+    });
     return {
       interfaceName: socket.interfaceName,
       localAddress: socket.localAddress,
@@ -52,7 +60,18 @@ export class SharedCable {
       send: (datagrams) => socket.send(datagrams),
       sendSegments: (payload, segmentBytes, to, port) => socket.sendSegments(payload, segmentBytes, to, port),
       counters: () => socket.counters(),
-      close: () => void this.#hearers.delete(hear),
+      close: () => this.#leave(hear),
     };
+  }
+
+  #leave(hear: DatagramHandler): void {
+    if (!this.#hearers.delete(hear) || this.#hearers.size > 0) return;
+    const last = this.#socket;
+    this.#socket = undefined;
+    if (last === undefined) return;
+    this.#closing = last.then(
+      (socket) => socket.close(),
+      () => undefined,
+    );
   }
 }

@@ -109,6 +109,15 @@ export const isNetworkStart = ({ kind, text }: Pick<RackReport, 'kind' | 'text'>
     ? /; to load /.test(text)
     : isBootEvent(eventTypeOf(kind)) && /^Got its configuration /.test(text);
 
+/** They name an address that a machine was denied, gave back, or has no more. */
+const WITHOUT_ADDRESS: ReadonlySet<string> = new Set([
+  ...['dhcp.nak', 'dhcp.refused', 'dhcp.decline', 'dhcp.conflict', 'dhcp.still-used'],
+  ...['dhcp.release', 'dhcp.expired', 'dhcp.ended', 'dhcp.cleared'],
+]);
+
+/** True for what names the address with which a machine is seen: what it is offered or granted, or says that it has. */
+export const isAddressSeen = (kind: string): boolean => kind.startsWith('dhcp.') && !WITHOUT_ADDRESS.has(kind);
+
 /** True for what tells that a machine has an address: from a rack, or from another DHCP server where a rack only helps to boot. */
 export const isAddressTaken = (kind: string): boolean => kind === 'dhcp.ack' || kind === 'dhcp.elsewhere';
 

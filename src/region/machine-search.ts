@@ -1,9 +1,10 @@
 // What narrows the list of machines, under the same names on the page, in the API and on the command line: a text, states or groups of
-// states, an owner.
+// states, an owner, a rack.
 
 import { formatIpv4, formatMac } from '../net/address.ts';
 import { type MachineStatus, parseStatus, STATUSES, statusRow } from './life/lifecycle.ts';
 import { type Machine, machineFqdn } from './machine.ts';
+import type { Rack } from './racks/rack.ts';
 
 /** The longest text that is looked for. */
 export const SEARCH_CHARACTERS_MAX = 100;
@@ -58,6 +59,10 @@ export function hasText(machine: Machine, text: string): boolean {
   ];
   return words.some((word) => word.toLowerCase().includes(text));
 }
+
+/** True when a machine of these racks is at home with one of those that are named. @param names undefined: any will do */
+export const isWith = (racks: readonly Rack[], names: readonly string[] | undefined): boolean =>
+  names === undefined || racks.some(({ name }) => names.includes(name));
 
 /** What is said when a search finds nothing. @param total how many machines there are, at least 1 */
 export const noneFits = (total: number): string =>

@@ -105,6 +105,39 @@ A line of the log is JSON, pretty on a terminal: \`time\`, \`level\` (20 debug, 
 
 What the log shows is set by \`log.level\`, for single rooms by \`log.levels\`, and for a while by \`rackboot log-level\`. The timeline takes
 every event of a machine whatever the log shows.
+
+## One deployment, line by line
+
+What \`rackboot events --machine\` shows of one deployment by image, from \`machines deploy\` to Deployed. It was measured in the lab on
+loopback: a simulated machine whose power a webhook holds, an image of 1 MiB, the same steps on both checkouts, counted by the ids of the
+events. *Before* is commit 00771ac. \`node --test test/e2e/deployment-events.test.ts\` prints the lines anew, and fails beyond 18.
+
+| lines of one deployment | before | now |
+| --- | --- | --- |
+| events at INFO | 19 | 9 |
+| of them changes of state, power and installation steps | 1 | 7 |
+| of them what it is told to boot | 2 | 2 |
+| of them addresses and downloads: DEBUG now | 10 | 0 |
+| of them posts to the region | 6 | 0 |
+| says Deployed at INFO | no | yes |
+| events at DEBUG, which shows all | 25 | 19 |
+| lines of the rack's log at INFO | 18 | 12 |
+
+The nine lines are:
+
+| type | description |
+| --- | --- |
+| Node changed status | From 'Ready' to 'Allocated' |
+| Node changed status | From 'Allocated' to 'Deploying' |
+| Node powered on | it was switched off and on |
+| PXE Request | Got its configuration … by HTTP and is told to run the ephemeral environment |
+| Node installation | partitioning |
+| Node installation | writing |
+| Disk written | the disk is written: from now on it starts its own disk |
+| PXE Request | Got its configuration … by HTTP and is told to start its own disk |
+| Node changed status | From 'Deploying' to 'Deployed' |
+
+The twelve lines of the log are three offers, three acknowledgements, two files by TFTP and two by HTTP, and two configurations.
 `;
 
 const cell = (text: string): string => text.replace(/\|/g, '\\|').replace(/\s+/g, ' ').trim();

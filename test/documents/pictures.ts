@@ -1,11 +1,11 @@
 // `node test/documents/pictures.ts`: makes the README's pictures from a run of the lab: what `npm start` prints, as a terminal shows it,
-// and the machine's page in Chromium.
+// and the page of the machine in Chromium, once it is deployed by the commands that the lab names.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { systemClock } from '../../src/clock.ts';
+import { sleep, systemClock } from '../../src/clock.ts';
 import { type BrowserPage, openBrowser } from '../page/chromium.ts';
 import { ROOT } from './markdown.ts';
 
@@ -13,8 +13,12 @@ const PICTURES = join(ROOT, 'docs', 'pictures');
 const PAGE = 'http://127.0.0.1:5240/MAAS/';
 const LAB_MS_MAX = 60_000;
 const WIDTH = 1000;
-const PAGE_HEIGHT = 880;
-const COLUMNS = 120;
+/** What the machine is; the rest of a long page is for whoever opens it. */
+const LAST_SHOWN = "[...document.querySelectorAll('.cards')].at(-1)";
+const MARGIN = 10;
+const PAGE_HEIGHT = 900;
+const PAUSE_MS = 500;
+const COLUMNS = 132;
 const ROW_PIXELS = 19;
 /** The lab's password, as the lab tells it. */
 const PASSWORD = /(?<=with the password )\S+/;
@@ -54,19 +58,21 @@ async function startLab(): Promise<Lab> {
 
 const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 
-/** A terminal: what does not fit into its width is cut, as terminals do. */
+/** The lines as rows of a terminal, which goes on in the next row with what does not fit. */
+const rowsOf = (lines: readonly string[]): readonly string[] =>
+  lines.flatMap((line) => (line === '' ? [''] : (line.match(new RegExp(`.{1,${COLUMNS}}`, 'gu')) ?? [])));
+
 function terminal(lines: readonly string[]): string {
-  const rows = ['$ npm start', ...lines].map((line, index) => {
+  const last = lines.findLastIndex((line) => line !== '');
+  const rows = rowsOf(['$ npm start', ...lines.slice(0, last + 1)]).map((line, index) => {
     const [, time = '', who = '', text = ''] = /^( *[\d.]+ s {2})(\w+ *)(.*)$/.exec(line) ?? ['', '', '', line];
-    const room = COLUMNS - time.length - who.length;
-    const shown = text.length > room ? `${text.slice(0, room - 1)}…` : text;
     const part = (colour: string, words: string): string =>
       words === '' ? '' : `<tspan fill="${colour}">${escaped(words)}</tspan>`;
-    const parts = part('#7d8590', time) + part(COLOURS[who.trim()] ?? FOREGROUND, who) + part(FOREGROUND, shown);
+    const parts = part('#7d8590', time) + part(COLOURS[who.trim()] ?? FOREGROUND, who) + part(FOREGROUND, text);
     return `<text x="16" y="${24 + index * ROW_PIXELS}" xml:space="preserve">${parts}</text>`;
   });
   const height = rows.length * ROW_PIXELS + 24;
-  const font = 'font-family="ui-monospace,DejaVu Sans Mono,Liberation Mono,Menlo,monospace" font-size="13"';
+  const font = 'font-family="ui-monospace,DejaVu Sans Mono,Liberation Mono,Menlo,monospace" font-size="12"';
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" ${font}>
 <rect width="${WIDTH}" height="${height}" rx="8" fill="#1b1f24"/>
 ${rows.join('\n')}
@@ -84,12 +90,34 @@ async function signIn(browser: BrowserPage, password: string): Promise<void> {
   await browser.until("document.querySelector('[name=password]') === null", LAB_MS_MAX);
 }
 
+/** Does with the machine what the lab says that can be done, up to Deployed. */
+async function deploy({ lines }: Lab): Promise<void> {
+  const text = lines.join('\n');
+  const config = /(?<=export RACKBOOT_CONFIG=)\S+/.exec(text)?.[0] ?? '';
+  const run = (words: string): string =>
+    execFileSync(process.execPath, [join(ROOT, 'bin', 'rackboot.js'), ...words.split(' ')], {
+      env: { ...process.env, RACKBOOT_CONFIG: config },
+      encoding: 'utf8',
+    });
+  for (const [command, status] of [
+    [/machines accept .*/, 'Ready'],
+    [/machines deploy .*/, 'Deployed'],
+  ] as const) {
+    run(command.exec(text)?.[0] ?? '');
+    for (let waited = 0; !run('machines list').includes(` ${status} `); waited += PAUSE_MS) {
+      if (waited > LAB_MS_MAX) throw new Error(`the machine is not ${status}`);
+      await sleep(PAUSE_MS);
+    }
+  }
+}
+
 mkdirSync(PICTURES, { recursive: true });
 const lab = await startLab();
 const browser = await openBrowser();
 try {
   writeFileSync(join(PICTURES, 'terminal.svg'), terminal(lab.lines.map((line) => line.replace(PASSWORD, '…'))));
 
+  await deploy(lab);
   await browser.scheme('light');
   await browser.resize(WIDTH, PAGE_HEIGHT);
   await signIn(browser, PASSWORD.exec(lab.lines.join('\n'))?.[0] ?? '');
@@ -97,11 +125,11 @@ try {
   const link = 'document.querySelector(\'main a[href*="machine"]\')';
   await browser.until(`${link} !== null`, LAB_MS_MAX);
   await browser.open(String(await browser.evaluate(`${link}.href`)));
-  // The rest of a long page is for whoever opens it.
-  await browser.evaluate(
-    `[document.documentElement, document.body].map(({ style }) => Object.assign(style, { height: '${PAGE_HEIGHT}px', overflow: 'hidden' })).length`,
-  );
-  await browser.screenshot(join(PICTURES, 'page.png'));
+  await browser.until("document.body.innerText.includes('Deployed')", LAB_MS_MAX);
+  // Without a bar to scroll by, which would narrow the page.
+  await browser.evaluate("(document.documentElement.style.overflow = 'hidden', 1)");
+  const end = Number(await browser.evaluate(`${LAST_SHOWN}.getBoundingClientRect().bottom + window.scrollY`));
+  await browser.screenshot(join(PICTURES, 'page.png'), Math.ceil(end) + MARGIN);
 } finally {
   await browser.close();
   lab.child.kill('SIGINT');

@@ -26,6 +26,7 @@ const AS = process.getuid?.() === 0 ? AS_NOBODY : [];
 const machinesShape = z.array(
   z.looseObject({ hostname: z.string(), status_name: z.string(), power_state: z.string(), power_type: z.string() }),
 );
+const listedShape = z.array(z.looseObject({ ip_addresses: z.array(z.string()) }));
 const racksShape = z.array(z.looseObject({ name: z.string(), status_name: z.string(), is_away: z.boolean() }));
 
 /** A program of the checkout, with what it says. */
@@ -79,13 +80,18 @@ function commandOf(pid: string): string {
   }
 }
 
+/** A line that tells of one. */
+const PROBLEM = /^ *[\d.]+ s {2}problem/m;
+
 /** Ends a lab as Ctrl-C does where npm passes it on, and looks for what is left. */
 async function endAndLook(lab: Program): Promise<void> {
   const directory = await directoryOf(lab);
   assert.ok(existsSync(directory));
+  const before = lab.text.length;
   lab.child.kill('SIGINT');
   lab.child.kill('SIGINT');
   assert.equal(await endProgram(lab.child, 'SIGINT'), 0, lab.text);
+  assert.doesNotMatch(lab.text.slice(before), PROBLEM, 'what ends is no problem');
   assert.match(lab.text, new RegExp(`The lab has ended\\. Removed: .* and ${directory}\\. Nothing is left\\.\\n$`));
   assert.equal(existsSync(directory), false);
   assert.deepEqual(processesOf(directory), []);
@@ -125,7 +131,11 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     const explained = await run(`why ${name}`);
     assert.doesNotMatch(explained, /^ +! /m, explained);
     const examined = await run('doctor');
-    assert.match(examined, /^note dhcp lab: is not asked: the simulated machines of the lab have the port for it$/m);
+    assert.match(
+      examined,
+      /^ok {3}dhcp lab: BIOS: is offered 127\.77\.2\.\d+ and loads lpxelinux\.0 from 127\.77\.0\.1$/m,
+    );
+    assert.match(examined, /^ok {3}dhcp lab: UEFI amd64: /m);
     assert.doesNotMatch(examined, /^BAD /m, examined);
     const second = new Program(['lab']);
     assert.equal(await ended(second.child), 1, 'a second lab');
@@ -143,8 +153,13 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     const { value } = await askName(RACK, DNS_PORT, `${name}.maas`);
     assert.match(value.address ?? 'no address', /^127\.77\.1\./);
     await lab.says(new RegExp(`answers in DNS: ${name}\\.maas is ${value.address}`));
+    const addresses = async (): Promise<readonly string[]> =>
+      listedShape.parse(JSON.parse(await run('machines list --json')))[0]?.ip_addresses ?? [];
+    assert.deepEqual(await addresses(), [value.address]);
     await run(release);
     await lab.says(new RegExp(`${name} is Deployed\\n(?:.*\\n)*.*${name} is Ready\\n`));
+    assert.deepEqual(await addresses(), [], 'what it was lent is not its own any more');
+    assert.doesNotMatch(await run('machines list'), /127\.77\.1\./);
     await eventually(
       'the end of its name',
       async () => (await askName(RACK, DNS_PORT, `${name}.maas`)).value.address === undefined,
@@ -156,7 +171,7 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     const lab = start('--machines', '12', '--racks', '2');
     await lab.says(/12 of 12 machines are where the lab wants them/, MS_MAX);
     await lab.says(/Ctrl-C ends the lab/);
-    assert.doesNotMatch(lab.text, /problem/);
+    assert.doesNotMatch(lab.text, PROBLEM);
     const env = { RACKBOOT_CONFIG: join(await directoryOf(lab), 'lab.yaml') };
     const run = (words: string): Promise<string> => new Program(words.split(' '), env).well();
     const machines = machinesShape.parse(JSON.parse(await run('machines list --json')));

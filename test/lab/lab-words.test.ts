@@ -87,7 +87,7 @@ test('what to try next names page, user and password, and whole commands for the
     'What to try next',
     '  On the page:  http://127.0.0.1:5240/MAAS/',
     '                sign in as lab with the password k3j4h5',
-    '  In another terminal, one after the other:',
+    '  In another terminal, in this directory; each once the one before has ended (Ready, Deployed):',
     '    export RACKBOOT_CONFIG=/tmp/rackboot-lab-x/lab.yaml',
     '    Accept    node bin/rackboot.js machines accept calm-ibis',
     '    Deploy    node bin/rackboot.js machines deploy calm-ibis debian/bookworm --user-data /tmp/rackboot-lab-x/hello.yaml',

@@ -35,7 +35,8 @@ export interface BrowserPage {
   open(url: string): Promise<void>;
   /** Everything the page's console and the browser complained of. */
   readonly complaints: readonly string[];
-  screenshot(path: string): Promise<void>;
+  /** The whole page, or its uppermost part. @param height of that part, in pixels */
+  screenshot(path: string, height?: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -122,8 +123,10 @@ export async function openBrowser(): Promise<BrowserPage> {
       await send('Page.navigate', { url });
       await page.until("document.readyState === 'complete'", 10_000);
     },
-    async screenshot(path) {
-      const { data } = await send('Page.captureScreenshot', { format: 'png', captureBeyondViewport: true });
+    async screenshot(path, height) {
+      const width = Number(await page.evaluate('window.innerWidth'));
+      const part = height === undefined ? {} : { clip: { x: 0, y: 0, width, height, scale: 1 } };
+      const { data } = await send('Page.captureScreenshot', { format: 'png', captureBeyondViewport: true, ...part });
       writeFileSync(path, Buffer.from(String(data), 'base64'));
     },
     async close() {

@@ -5,10 +5,13 @@ import { test } from 'node:test';
 import { parseHardwareFacts } from '../../src/region/hardware-facts.ts';
 import { startRegion } from '../region/live.ts';
 import { report } from '../region/place.ts';
+import { acceptRack, OTHER_UUID, rackInterface } from '../region/racks/rack-place.ts';
 import { missing } from '../support/needs.ts';
 import { openBrowser } from './chromium.ts';
 
 const ATTACK = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
+
+const WORDY = { statusMessage: 'its system was seen with its address', powerType: 'webhook' };
 
 function hostileFacts() {
   const parsed = parseHardwareFacts(
@@ -26,6 +29,61 @@ function serialFacts(serial: string) {
   const parsed = parseHardwareFacts(JSON.stringify({ dmi: { serial } }));
   return parsed.kind === 'value' ? parsed.value : undefined;
 }
+
+test('a hall of two racks stands in one line a cell, with its racks and owners, and fits every width', {
+  skip: missing('chromium'),
+  timeout: 90_000,
+}, async () => {
+  const live = await startRegion();
+  const browser = await openBrowser();
+  try {
+    const { region } = live;
+    const own = { name: 'rack-1', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
+    region.racks.greet({ ...own, uuid: OTHER_UUID });
+    acceptRack(region);
+    const by = { username: 'a-person-of-a-long-name', isAdmin: true, comment: '' };
+    const at = region.clock.wallTimeMs();
+    for (let index = 1; index <= 4; index += 1) {
+      const outcome = region.enlist(report([0x525400000000 + index], { hostname: `storage-${index}` }));
+      assert.ok(outcome.kind === 'create');
+      const id = outcome.machine.systemId;
+      const mac = `52:54:00:00:00:0${index}`;
+      const address = `10.20.0.15${index}`;
+      region.observe([{ sequence: index, kind: 'dhcp.ack', at, mac, address, text: 'Took an address' }]);
+      if (index === 1)
+        region.life.command(
+          id,
+          { name: 'mark-broken' },
+          { ...by, comment: 'memory bank DIMM_A1 has errors, and a fan is loud' },
+        );
+      if (index > 1) region.life.command(id, { name: 'accept', skipsCommissioning: index > 2 }, by);
+      if (index > 3) region.life.command(id, { name: 'allocate' }, by);
+      if (index > 2) region.store.changeMachine<never>(id, at, () => ({ kind: 'change', fields: WORDY, events: [] }));
+    }
+    await browser.open(`${live.origin}/MAAS/`);
+    for (const width of [1280, 1000, 830, 390, 320]) {
+      await browser.resize(width, 900);
+      const overflow = await browser.evaluate(
+        `[document.documentElement, ...document.querySelectorAll('.sheet')].map((one) => one.scrollWidth - one.clientWidth)`,
+      );
+      assert.deepEqual([...new Set(Object.values(Object(overflow)))], [0], `${width} px: something is cut off`);
+      if (width < 1000) continue;
+      const wrapped =
+        await browser.evaluate(`[...document.querySelectorAll('td.state > div > *, td.power > div > *, td.owner .cut')]
+        .filter((line) => line.offsetHeight > 2 * parseFloat(getComputedStyle(line).fontSize)).map((line) => line.innerText)`);
+      assert.deepEqual(wrapped, [], `${width} px: a state, a power or an owner takes more than a line`);
+    }
+    const text = String(await browser.evaluate('document.body.innerText'));
+    for (const expected of ['rack-1', 'a-person-of-a-long-name']) assert.ok(text.includes(expected), expected);
+    await browser.resize(1280, 900);
+    await browser.evaluate("(document.querySelector('td.state summary').click(), 1)");
+    assert.match(String(await browser.evaluate("document.querySelector('td.state').innerText")), /and a fan is loud/);
+    assert.deepEqual(browser.complaints, []);
+  } finally {
+    await browser.close();
+    await live.close();
+  }
+});
 
 test('the page shows machines as they come, in every width, and takes no script from them', {
   skip: missing('chromium'),

@@ -11,6 +11,7 @@ import type { HardwareFacts } from '../hardware-facts.ts';
 import { statusRow } from '../life/lifecycle.ts';
 import type { PowerView } from '../life/power-life.ts';
 import { type Machine, type MachineInterface, machineFqdn } from '../machine.ts';
+import type { Whereabouts } from '../racks/whereabouts.ts';
 
 const BASE = '/MAAS/api/2.0';
 /** Ids of disks are made of the machine's and the disk's place, so that they stay the same from answer to answer. */
@@ -128,15 +129,12 @@ export const storageMb = (machine: Machine): number =>
 
 const givenTo = ({ addresses }: Machine): readonly Ipv4[] => addresses.map(({ address }) => address);
 
-/** The addresses that a machine was given, then those with which it was seen. */
-export function addressesOf(machine: Machine): readonly string[] {
-  const given = givenTo(machine);
-  const seen = machine.interfaces.map((nic) => nic.address).filter((address): address is Ipv4 => address !== undefined);
-  return [...new Set([...given, ...seen])].map((address) => formatIpv4(address));
-}
-
 /** What both API versions show alike. */
-export function sharedJson(machine: Machine, power: PowerView | undefined): Record<string, unknown> {
+export function sharedJson(
+  machine: Machine,
+  where: Whereabouts,
+  power: PowerView | undefined,
+): Record<string, unknown> {
   return {
     system_id: machine.systemId,
     architecture: `${machine.architecture}/${machine.subarchitecture}`,
@@ -155,7 +153,9 @@ export function sharedJson(machine: Machine, power: PowerView | undefined): Reco
     power_state_text: power?.text ?? '',
     power_task: machine.powerTask ?? '',
     tag_names: machine.tags.map(({ name }) => name),
-    ip_addresses: addressesOf(machine),
+    // Of our own: the racks with which it is at home.
+    rack_names: where.racksOf(machine).map(({ name }) => name),
+    ip_addresses: where.addressesOf(machine).map(formatIpv4),
     // Of our own: those of them that it was given, whether it has a lease or not.
     allocated_ip_addresses: givenTo(machine).map((address) => formatIpv4(address)),
     disable_ipv4: false,
@@ -180,12 +180,12 @@ export function introductionJson(machine: Machine): Record<string, unknown> {
 }
 
 /** The whole machine. @param power what is known of its power; undefined: nothing */
-export function machineJson(machine: Machine, power?: PowerView): Record<string, unknown> {
+export function machineJson(machine: Machine, where: Whereabouts, power?: PowerView): Record<string, unknown> {
   const row = statusRow(machine.status);
   const interfaces = machine.interfaces.map((nic, position) => interfaceJson(machine, nic, position));
   const disks = diskJson(machine);
   return {
-    ...sharedJson(machine, power),
+    ...sharedJson(machine, where, power),
     hostname: machine.hostname,
     fqdn: machineFqdn(machine),
     domain: { id: 0, name: machine.domain, authoritative: true, ttl: null, is_default: true, resource_record_count: 0 },

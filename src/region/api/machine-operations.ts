@@ -9,7 +9,15 @@ import { HOSTNAME_MAX, parseHostname } from '../hostname.ts';
 import { type MachineStatus, statusRow } from '../life/lifecycle.ts';
 import { kernelParamsProblem } from '../life/tags.ts';
 import type { Machine } from '../machine.ts';
-import { hasText, parseSearchText, parseStatuses, SEARCH_CHARACTERS_MAX, STATUS_NAMES } from '../machine-search.ts';
+import {
+  hasText,
+  isWith,
+  parseSearchText,
+  parseStatuses,
+  SEARCH_CHARACTERS_MAX,
+  STATUS_NAMES,
+} from '../machine-search.ts';
+import { whereabouts } from '../racks/whereabouts.ts';
 import type { MachineEdit } from '../region.ts';
 import type { MachineChangeOutcome, MachineFilter } from '../store.ts';
 import { cleanWords } from '../text-json.ts';
@@ -48,19 +56,32 @@ const listParameters = filterParameters.extend({
     .optional()
     .describe('Only machines in these states, by name or number; `problem` and `work` stand for several.'),
   owner: values(FILTER_VALUES_MAX).optional().describe('Only machines of these users.'),
+  rack: values(FILTER_VALUES_MAX)
+    .optional()
+    .describe('Only machines that are at home with these racks, by their names.'),
   q: value(z.string().max(SEARCH_CHARACTERS_MAX))
     .optional()
     .describe('Only machines with this text in their name, owner, tags, addresses, note, product or serial number.'),
 });
 
-function* chunksOf(call: ApiCall, filter: MachineFilter, text: string): Generator<readonly unknown[]> {
+/** What is looked for beside the store's own filter. */
+interface Wanted {
+  readonly text: string;
+  /** Undefined: of any rack. */
+  readonly racks: readonly string[] | undefined;
+}
+
+function* chunksOf(call: ApiCall, filter: MachineFilter, { text, racks }: Wanted): Generator<readonly unknown[]> {
   let afterId = 0;
   for (;;) {
+    const where = whereabouts(call.region.racks);
     const machines = call.region.store.listMachines(filter, afterId, LIST_CHUNK);
     const last = machines.at(-1);
     if (last === undefined) return;
     afterId = last.id;
-    yield machines.filter((machine) => hasText(machine, text)).map((machine) => showMachine(call, machine));
+    yield machines
+      .filter((machine) => hasText(machine, text) && isWith(where.racksOf(machine), racks))
+      .map((machine) => showMachine(call, machine, where));
     if (machines.length < LIST_CHUNK) return;
   }
 }
@@ -79,12 +100,22 @@ function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
     }
     statuses.push(...named);
   }
+  const names = call.region.racks.list().map(({ name }) => name);
+  const unknown = given.rack?.find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    const meant = nearestName(unknown, names);
+    const hint = meant === undefined ? '' : ` Did you mean ${meant}?`;
+    return refuseField('rack', `No rack is called '${cleanWords(unknown, 40)}'.${hint}`);
+  }
   const narrowed: MachineFilter = {
     ...filter,
     owners: given.owner,
     ...(given.status === undefined ? {} : { statuses }),
   };
-  return { kind: 'list', chunks: chunksOf(call, narrowed, parseSearchText(given.q ?? '')) };
+  return {
+    kind: 'list',
+    chunks: chunksOf(call, narrowed, { text: parseSearchText(given.q ?? ''), racks: given.rack }),
+  };
 }
 
 const notFound = (): Refusal => refuse('not-found', 'No machine has this system id.');

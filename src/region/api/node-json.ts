@@ -7,19 +7,20 @@ import { formatMac } from '../../net/address.ts';
 import { statusRow } from '../life/lifecycle.ts';
 import type { PowerView } from '../life/power-life.ts';
 import { type Machine, machineFqdn } from '../machine.ts';
+import type { Whereabouts } from '../racks/whereabouts.ts';
 import { sharedJson } from './machine-json.ts';
 
 const BASE = '/MAAS/api/1.0';
 
 /** The whole node. @param power what is known of its power; undefined: nothing */
-export function nodeJson(machine: Machine, power?: PowerView): Record<string, unknown> {
+export function nodeJson(machine: Machine, where: Whereabouts, power?: PowerView): Record<string, unknown> {
   const row = statusRow(machine.status);
   const macs = machine.interfaces.map((nic) => {
     const text = formatMac(nic.mac);
     return { mac_address: text, resource_uri: `${BASE}/nodes/${machine.systemId}/macs/${encodeURIComponent(text)}/` };
   });
   return {
-    ...sharedJson(machine, power),
+    ...sharedJson(machine, where, power),
     hostname: machineFqdn(machine),
     status: row.foldedNumber,
     substatus: row.number,

@@ -9,8 +9,8 @@ import { decideLock, decideOwnerData, ownerDataProblem } from '../life/ownership
 import type { MachineChangeOutcome } from '../store.ts';
 import { cleanWords } from '../text-json.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
-import { machineJson } from './machine-json.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
+import { showMachine } from './shown-machine.ts';
 
 const COMMENT_MAX = 255;
 const common = {
@@ -29,10 +29,10 @@ function actorOf(call: ApiCall, why: string | undefined): Actor {
   return { username: call.caller.username, isAdmin: call.caller.isAdmin, comment };
 }
 
-function answer(outcome: MachineChangeOutcome<CommandRefusal>): Answer {
+function answer(call: ApiCall, outcome: MachineChangeOutcome<CommandRefusal>): Answer {
   switch (outcome.kind) {
     case 'changed':
-      return json(machineJson(outcome.machine));
+      return json(showMachine(call, outcome.machine));
     case 'not-found':
       return refuse('not-found', 'No machine has this system id.');
     case 'refuse':
@@ -55,6 +55,7 @@ function setOwnerData(op: string): Operation {
       const { store, clock } = call.region;
       const atMs = clock.wallTimeMs();
       return answer(
+        call,
         store.changeMachine(systemIdOf(call), atMs, (machine) =>
           decideOwnerData(machine, data, actorOf(call, undefined), atMs),
         ),
@@ -69,6 +70,7 @@ function lock(call: ApiCall, isLocked: boolean, comment: string | undefined): An
   const { store, clock } = call.region;
   const atMs = clock.wallTimeMs();
   return answer(
+    call,
     store.changeMachine(systemIdOf(call), atMs, (machine) =>
       decideLock(machine, isLocked, actorOf(call, comment), atMs),
     ),

@@ -120,6 +120,21 @@ function takeAsked(
   return { kind: 'given', addresses: [{ mac, address: asked }] };
 }
 
+/**
+ * Says of an address with which a machine was seen whether it is the machine's only while it is given: it lies in a static range, and no
+ * configuration keeps it for this card. Whoever is given it no more has lost it, however long the lease would have run.
+ */
+export function lentAddresses(racks: readonly Rack[]): (address: Ipv4, mac: MacAddress) => boolean {
+  const networks = racks
+    .filter(({ state }) => state === 'accepted')
+    .flatMap((rack) => believedInterfaces(rack).flatMap(servedOf))
+    .filter(({ fixed }) => fixed !== undefined);
+  return (address, mac) =>
+    networks.some(
+      ({ fixed, reserved }) => fixed !== undefined && isIn(fixed, address) && reserved.get(address) !== mac,
+    );
+}
+
 /** Of the network of a fixed address; undefined: no accepted rack serves it. */
 export function networkOfAddress(racks: readonly Rack[], address: Ipv4): JobNetwork | undefined {
   for (const rack of racks.filter(({ state }) => state === 'accepted')) {

@@ -104,7 +104,7 @@ function buttonsOf(view: View, machine: Machine): string {
     machine.isLocked === true
       ? `<p class="small">It is locked: its state stays until <code>rackboot machines unlock ${escapeHtml(machine.systemId)}</code>.</p>`
       : '';
-  return `${lock}<div class="buttons">${first.map((action) => linkOf(machine, action)).join('')}${edit}</div>${hidden}${whose}`;
+  return `${lock}<div class="buttons">${first.map((action) => linkOf(machine, action)).join('')}${edit}${hidden}</div>${whose}`;
 }
 
 const weightOf = (action: MachineAction, machine: Machine): number =>

@@ -11,6 +11,7 @@ import { EVENT_TYPES, type MachineEvent } from '../machine-event.ts';
 import {
   hasText,
   isProblem,
+  isWith,
   isWork,
   noneFits,
   parseSearchText,
@@ -18,6 +19,7 @@ import {
   SEARCH_CHARACTERS_MAX,
   STATUS_GROUPS,
 } from '../machine-search.ts';
+import { type Whereabouts, whereabouts } from '../racks/whereabouts.ts';
 import type { Region } from '../region.ts';
 import type { MachineFilter } from '../store.ts';
 import { formOf } from './forms.ts';
@@ -52,8 +54,8 @@ const PAGE_EVENTS = 40;
 /** Events among which those of the page are. */
 const PAGE_EVENTS_READ = 400;
 const PAGE_MACS = 2;
-/** Characters of a last event that every width shows; the style cuts what does not fit, and a click opens it. */
-const EVENT_CHARACTERS = 20;
+/** Characters of a state's reason and of a last event that every width shows; the style cuts what does not fit, and a click opens it. */
+const CUT_CHARACTERS = 20;
 /** Machines that were seen and are not enlisted: so many, and heard of within a day. */
 const PAGE_STRANGERS = 12;
 const STRANGER_AGE_MS = 86_400_000;
@@ -64,23 +66,21 @@ const ORDER: readonly (readonly MachineStatus[])[] = Object.values(STATUS_GROUPS
 function stateCell(machine: Machine): string {
   const { status, statusMessage } = machine;
   const text = isProblem(status)
-    ? oneLine(asSentence(statusMessage), 'why')
+    ? oneLine(asSentence(statusMessage), 'why', CUT_CHARACTERS)
     : isWork(status) && !isWaiting(machine)
       ? `${progressBar(machine)}<div class="small">${escapeHtml(workText(machine))}</div>`
       : isWaiting(machine)
         ? '<div class="small waits">waiting to be switched on</div>'
-        : oneLine(asSentence(statusMessage), 'small');
+        : oneLine(asSentence(statusMessage), 'small', CUT_CHARACTERS);
   return `${statusPill(status)}${text}`;
 }
 
-function networkCell(machine: Machine): string {
-  const given = machine.addresses.map(({ address }) => formatIpv4(address));
-  const seen = machine.interfaces.flatMap(({ address }) => (address === undefined ? [] : [formatIpv4(address)]));
-  const addresses = [...new Set([...given, ...seen])].slice(0, PAGE_MACS);
+function networkCell(machine: Machine, where: Whereabouts): string {
+  const addresses = where.addressesOf(machine).slice(0, PAGE_MACS).map(formatIpv4);
   const macs = machine.interfaces.slice(0, PAGE_MACS).map((nic) => `<span>${formatMac(nic.mac)}</span>`);
   const more = machine.interfaces.length - macs.length;
   if (more > 0) macs.push(`<span class="soft">and ${more} more</span>`);
-  const own = addresses.length === 0 ? '' : `<div>${escapeHtml(addresses.join(', '))}</div>`;
+  const own = addresses.map((address) => `<div>${address}</div>`).join('');
   return `${own}<div class="mono">${macs.join('')}</div>`;
 }
 
@@ -107,26 +107,48 @@ function powerCell(view: View, machine: Machine): string {
   return `${powerPill(state)}<div class="small">${escapeHtml(below)}</div>${why}`;
 }
 
-function machineRow(view: View, machine: Machine, event: MachineEvent | undefined): string {
+/** Whose it is, and what runs on it; a click shows all that are his. */
+function ownerCell({ owner, osystem, release }: Machine): string {
+  if (owner === undefined) return none;
+  const link = `<a class="plain-link" href="/MAAS/?owner=${encodeURIComponent(owner)}" title="${escapeHtml(owner)}">${escapeHtml(owner)}</a>`;
+  const system = [osystem, release].filter((text) => text !== '').join(SPACE);
+  return `<div class="cut">${link}</div><div class="small">${escapeHtml(system)}</div>`;
+}
+
+/** Where it stands, in a region of several racks; a click shows all that stand there. */
+function rackLinks(machine: Machine, shown: Shown): string {
+  if (!shown.hasRacks) return '';
+  const links = shown.where
+    .racksOf(machine)
+    .slice(0, PAGE_MACS)
+    .map(({ name }) => `<a class="plain-link" href="/MAAS/?rack=${encodeURIComponent(name)}">${escapeHtml(name)}</a>`);
+  return links.length === 0 ? '' : ` · ${links.join(', ')}`;
+}
+
+/** What all rows have in common. */
+interface Shown {
+  readonly where: Whereabouts;
+  /** There is more than one rack. */
+  readonly hasRacks: boolean;
+  /** One of the machines has an owner. */
+  readonly hasOwners: boolean;
+}
+
+function machineRow(view: View, machine: Machine, event: MachineEvent | undefined, shown: Shown): string {
   const last =
     event === undefined
       ? none
-      : `${oneLine(eventText(event), '', EVENT_CHARACTERS)}<div class="small">${formatAge(view.nowMs - event.atMs)}</div>`;
-  const system = [machine.osystem, machine.release].filter((text) => text !== '').join(' ');
+      : `${oneLine(eventText(event), '', CUT_CHARACTERS)}<div class="small">${formatAge(view.nowMs - event.atMs)}</div>`;
   const tags = machine.tags.map(({ name }) => `<span class="tag">${escapeHtml(name)}</span>`).join('');
   return [
     '<tr>',
     `<td class="first"><div><div class="name"><a href="${machinePath(machine.systemId)}">${escapeHtml(machineFqdn(machine))}</a></div>`,
-    `<div class="small mono">${escapeHtml(machine.systemId)}</div>${tags}</div></td>`,
-    cell('State', stateCell(machine)),
-    cell(
-      'Owner',
-      `${orNone(machine.owner ?? '')}<div class="small">${escapeHtml(system)}</div>`,
-      machine.owner === undefined ? 'nearer' : '',
-    ),
-    cell('Network', networkCell(machine)),
-    cell('Power', powerCell(view, machine)),
-    cell('Hardware', hardwareCell(machine), 'nearer'),
+    `<div class="small cut"><span class="id">${escapeHtml(machine.systemId)}</span>${rackLinks(machine, shown)}</div>${tags}</div></td>`,
+    cell('State', stateCell(machine), 'state'),
+    ...(shown.hasOwners ? [cell('Owner', ownerCell(machine), machine.owner === undefined ? 'nearer' : 'owner')] : []),
+    cell('Network', networkCell(machine, shown.where)),
+    cell('Power', powerCell(view, machine), 'power'),
+    cell('Hardware', hardwareCell(machine), 'nearer hardware'),
     cell('Last event', last, 'nearer event'),
     '</tr>',
   ].join('');
@@ -176,12 +198,14 @@ interface Wanted {
   readonly text: string;
   readonly status: string;
   readonly owner: string;
+  readonly rack: string;
 }
 
 const wantedOf = (view: View): Wanted => ({
   text: parseSearchText(asked(view, 'q')),
   status: asked(view, 'status'),
   owner: asked(view, 'owner').trim(),
+  rack: asked(view, 'rack').trim(),
 });
 
 /** The groups of states that are shown, in their order; of a state that does not exist, all. */
@@ -194,11 +218,15 @@ function groupsOf({ status }: Wanted): readonly (readonly MachineStatus[])[] {
 async function machinesShown(region: Region, wanted: Wanted): Promise<readonly Machine[]> {
   const found: Machine[] = [];
   const owners = wanted.owner === '' ? {} : { owners: [wanted.owner] };
+  const racks = wanted.rack === '' ? undefined : [wanted.rack];
   for (const statuses of groupsOf(wanted)) {
     const filter: MachineFilter = { statuses, ...owners };
     for (let afterId = 0; found.length < PAGE_MACHINES_MAX; ) {
       const machines = region.store.listMachines(filter, afterId, SEARCH_CHUNK);
-      found.push(...machines.filter((machine) => hasText(machine, wanted.text)));
+      const where = whereabouts(region.racks);
+      found.push(
+        ...machines.filter((machine) => hasText(machine, wanted.text) && isWith(where.racksOf(machine), racks)),
+      );
       const last = machines.at(-1);
       if (last === undefined || machines.length < SEARCH_CHUNK) break;
       afterId = last.id;
@@ -219,28 +247,48 @@ function countsOf(region: Region, wanted: Wanted): string {
   return `<ul class="counts">${counts.join('')}</ul>`;
 }
 
-function filtersOf(view: View, wanted: Wanted): string {
-  const states = [
-    ['', 'in any state'],
-    ['problem', 'with a problem'],
-    ['work', 'at work'],
-    ...STATUSES.map((row) => [row.status, row.name]),
-  ].map(
-    ([value = '', text = '']) =>
-      `<option value="${value}"${value === wanted.status ? ' selected' : ''}>${escapeHtml(text)}</option>`,
+/** The accepted racks, by their names. */
+const acceptedRacks = (region: Region): readonly string[] =>
+  region.racks.list().flatMap(({ state, name }) => (state === 'accepted' ? [name] : []));
+
+function selectOf(
+  name: string,
+  label: string,
+  choices: readonly (readonly [value: string, text: string])[],
+  chosen: string,
+): string {
+  const options = choices.map(
+    ([value, text]) =>
+      `<option value="${escapeHtml(value)}"${value === chosen ? ' selected' : ''}>${escapeHtml(text)}</option>`,
   );
-  const mine =
-    view.viewer.kind === 'person'
-      ? `<select name="owner" aria-label="Owner"><option value="">of anybody</option><option value="${escapeHtml(view.viewer.username)}"${
-          wanted.owner === view.viewer.username ? ' selected' : ''
-        }>mine</option></select>`
-      : '';
-  const all =
-    wanted.text === '' && wanted.status === '' && wanted.owner === '' ? '' : '<a href="/MAAS/">all machines</a>';
+  return `<select name="${name}" aria-label="${label}">${options.join('')}</select>`;
+}
+
+function filtersOf(view: View, wanted: Wanted): string {
+  const groups = [['', 'in any state'] as const, ['problem', 'with a problem'] as const, ['work', 'at work'] as const];
+  const states = selectOf(
+    'status',
+    'State',
+    [...groups, ...STATUSES.map(({ status, name }) => [status, name] as const)],
+    wanted.status,
+  );
+  const own = view.viewer.kind === 'person' ? view.viewer.username : '';
+  const others = wanted.owner === '' || wanted.owner === own ? [] : [[wanted.owner, `of ${wanted.owner}`] as const];
+  const mine = own === '' ? [] : [[own, 'mine'] as const];
+  const owners = selectOf('owner', 'Owner', [['', 'of anybody'], ...mine, ...others], wanted.owner);
+  const names = acceptedRacks(view.region);
+  const racks = selectOf(
+    'rack',
+    'Rack',
+    [['', 'on any rack'], ...names.map((name) => [name, name] as const)],
+    wanted.rack,
+  );
+  const isAll = Object.values(wanted).every((text) => text === '');
+  const all = isAll ? '' : '<a href="/MAAS/">all machines</a>';
   return (
     `<form class="filters" method="get" action="/MAAS/" role="search"><input type="search" name="q" value="${escapeHtml(asked(view, 'q'))}" ` +
     `placeholder="name, address, tag, serial number" aria-label="Search" maxlength="${SEARCH_CHARACTERS_MAX}">` +
-    `<select name="status" aria-label="State">${states.join('')}</select>${mine}<button class="button plain">Search</button>${all}</form>`
+    `${states}${mine.length + others.length === 0 ? '' : owners}${names.length > 1 ? racks : ''}<button class="button plain">Search</button>${all}</form>`
   );
 }
 
@@ -259,9 +307,16 @@ function tableOf(view: View, machines: readonly Machine[]): string {
     machines.map(({ systemId }) => systemId),
     true,
   );
-  const headings = ['Machine', 'State', 'Owner', 'Network', 'Power', 'Hardware', 'Last event'];
-  const head = headings.map((text) => `<th>${text}</th>`).join('');
-  const rows = machines.map((machine) => machineRow(view, machine, newest.get(machine.systemId))).join('');
+  const shown: Shown = {
+    where: whereabouts(view.region.racks),
+    hasRacks: acceptedRacks(view.region).length > 1,
+    hasOwners: machines.some(({ owner }) => owner !== undefined),
+  };
+  const owner = shown.hasOwners ? ['Owner'] : [];
+  const always = ['Machine', 'State', ...owner, 'Network', 'Power'];
+  const wide = '<th class="hardware">Hardware</th><th class="event">Last event</th>';
+  const head = `${always.map((text) => `<th>${text}</th>`).join('')}${wide}`;
+  const rows = machines.map((machine) => machineRow(view, machine, newest.get(machine.systemId), shown)).join('');
   return `<div class="sheet"><table class="machines"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 

@@ -80,8 +80,11 @@ function documentOf(title: string, body: string, head = ''): string {
   ].join('');
 }
 
-/** One cell of a table; on a telephone its label stands beside it, and one that is `nearer` on the page of its thing is left out. */
-export const cell = (label: string, content: string, style: 'nearer' | 'nearer event' | '' = ''): string =>
+/** How a cell is set: what is `nearer` on the page of its thing is left out on a telephone. */
+type CellStyle = 'nearer' | 'nearer hardware' | 'nearer event' | 'state' | 'owner' | 'power' | '';
+
+/** One cell of a table; on a telephone its label stands beside it. */
+export const cell = (label: string, content: string, style: CellStyle = ''): string =>
   `<td data-label="${escapeHtml(label)}"${style === '' ? '' : ` class="${style}"`}><div>${content}</div></td>`;
 
 /** What somebody sees who looks for something that is not there. */

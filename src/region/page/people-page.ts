@@ -32,7 +32,7 @@ function userItem(view: View, user: User): string {
       : button(isAdmin ? 'make-user' : 'make-admin', isAdmin ? 'Make a user' : 'Make an administrator', 'plain') +
         button('remove', 'Remove', 'danger');
   const keys = view.region.store.life.listSshKeys(username).length;
-  const facts = [email, `${keys} SSH ${keys === 1 ? 'key' : 'keys'}`, `since ${formatAge(view.nowMs - createdMs)}`];
+  const facts = [email, `${keys} SSH ${keys === 1 ? 'key' : 'keys'}`, `added ${formatAge(view.nowMs - createdMs)}`];
   return (
     `<div class="list-item"><div><div class="name">${escapeHtml(username)} <span class="pill ${isAdmin ? 'violet' : 'grey'}">${isAdmin ? 'administrator' : 'user'}</span></div>` +
     `<div class="small">${escapeHtml(facts.filter((text) => text !== '').join(' · '))}</div></div><div class="row">${buttons}</div></div>`

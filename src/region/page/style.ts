@@ -52,10 +52,11 @@ td.first { min-width: 150px; }
 .name { font-weight: 600; overflow-wrap: anywhere; }
 .small { font-size: 13px; color: var(--soft); }
 .mono { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 12.5px; }
+.id { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 12.5px; }
 .mono span { display: block; white-space: nowrap; }
-.clip { max-width: 26ch; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.clip { max-width: 22ch; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .pill { display: inline-block; border-radius: 999px; padding: 2px 10px; font-size: 12.5px; font-weight: 600; white-space: nowrap; }
-td .pill { margin-top: 5px; }
+td.first .pill { margin-top: 5px; }
 .blue { color: var(--blue); background: var(--blue-ground); }
 .green { color: var(--green); background: var(--green-ground); }
 .amber { color: var(--amber); background: var(--amber-ground); }
@@ -142,7 +143,7 @@ td progress { height: 6px; margin: 5px 0 3px; min-width: 110px; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 380px), 1fr)); gap: 14px; margin-top: 14px; align-items: start; }
 .cards > .sheet { height: 100%; }
 .cards.flush { margin-top: 0; }
-.card-head { display: flex; align-items: center; justify-content: space-between; gap: 10px; flex-wrap: wrap; padding: 12px 14px; border-bottom: 1px solid var(--line); }
+.card-head { min-height: 49px; display: flex; align-items: center; justify-content: space-between; gap: 10px; flex-wrap: wrap; padding: 12px 14px; border-bottom: 1px solid var(--line); }
 .card-head h2, .card-head h3 { margin: 0; font-size: 14px; }
 .card-foot { padding: 10px 14px; border-top: 1px solid var(--line); display: flex; gap: 8px; flex-wrap: wrap; }
 dl.pairs { margin: 0; padding: 6px 14px; display: grid; grid-template-columns: minmax(90px, max-content) 1fr; gap: 0 16px; }
@@ -152,8 +153,13 @@ dl.pairs dd { margin: 0; padding: 5px 0; overflow-wrap: anywhere; min-width: 0; 
 td .why { max-width: 34ch; }
 details.words > summary { padding: 0; display: block; font-size: inherit; }
 details.words > summary::before { display: none; }
-td.event { width: 17%; min-width: 110px; max-width: 0; }
-td.event > div > div, td.event summary { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+td.event, td.state { width: 16%; min-width: 110px; max-width: 0; }
+td.state { width: 18%; min-width: 176px; }
+td.event > div > div, td.event summary, td.state > div > div, td.state summary, .cut { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+td.owner .cut, td.first .cut { max-width: 20ch; }
+a.plain-link { color: inherit; }
+td.power { white-space: nowrap; }
+td.power .why { white-space: normal; }
 details.words[open] > summary { margin-bottom: 4px; }
 .result, details > summary { padding: 10px 14px; display: flex; gap: 6px 10px; align-items: center; flex-wrap: wrap; }
 details > summary { cursor: pointer; list-style: none; }
@@ -161,11 +167,12 @@ details > summary::-webkit-details-marker { display: none; }
 details > summary::before { content: ""; flex: none; width: 7px; height: 7px; border-right: 2px solid var(--soft); border-bottom: 2px solid var(--soft); transform: rotate(-45deg); margin: 0 3px 0 1px; }
 details[open] > summary::before { transform: rotate(45deg) translate(-2px, -2px); }
 .result::before { content: ""; flex: none; width: 7px; margin: 0 3px 0 1px; }
+.sheet:not(:has(details)) > .result::before { display: none; }
 .result .small { margin-left: auto; }
 .sheet > .result + .result, .sheet > .result + details, .sheet > details + .result { border-top: 1px solid var(--line); }
 details details > summary, details > .result { padding-left: 34px; }
 .hint.cut { padding: 0 14px 8px; }
-details.more { display: inline-block; }
+details.more[open] { flex-basis: 100%; }
 details.more > summary { padding: 8px 4px; color: var(--accent); font-size: 14px; }
 details.more > .buttons { margin-top: 4px; }
 .stacked { margin-top: 14px; }
@@ -186,6 +193,16 @@ pre.output { margin: 0; padding: 12px 14px; max-height: 420px; overflow: auto; f
 .list-item > :first-child { min-width: 0; flex: 1 1 260px; overflow-wrap: anywhere; }
 .tag { display: inline-block; background: var(--grey-ground); color: var(--grey); border-radius: 6px; padding: 1px 8px; font-size: 12.5px; margin: 2px 4px 0 0; overflow-wrap: anywhere; }
 table.plain th { white-space: nowrap; }
+@media (min-width: 1181px) { table.machines td.first { min-width: 180px; } }
+@media (max-width: 1180px) { table.machines .event { display: none; } }
+@media (max-width: 1020px) {
+  table.machines .hardware { display: none; }
+  td.power { white-space: normal; }
+}
+@media (min-width: 821px) and (max-width: 1020px) {
+  table.machines th, table.machines td { padding-left: 10px; padding-right: 10px; }
+  td.owner .cut { max-width: 12ch; }
+}
 @media (max-width: 820px) {
   header, .page, footer { padding-left: 14px; padding-right: 14px; }
   thead { display: none; }
@@ -217,17 +234,21 @@ table.plain th { white-space: nowrap; }
   .field input[type=text], .field input[type=password], .field input[type=email], .field input[type=search], .field select, .field textarea,
   .filters input, .filters select { font-size: 16px; min-height: 42px; }
   form.form { padding: 16px 14px; }
+  form.bare { padding: 6px 0 10px; }
   .filters input { flex-basis: 100%; max-width: none; }
   .filters select { flex: 1 1 40%; min-width: 0; }
   .filters .button { flex: 1 1 100%; }
   .lead { padding: 16px 14px 0; }
   td .why { max-width: none; }
   td.first > div { min-width: 0; }
-  td .pill { margin-top: 0; }
   .counts { gap: 8px; margin-top: 12px; }
   .counts li { padding: 5px 10px; }
   table.machines .nearer, td:has(> div:empty) { display: none; }
   td progress { min-width: 0; }
+  td.state { width: auto; max-width: none; }
+  td.state > div, td.owner > div { min-width: 0; }
+  td.state > div > div, td.state summary { white-space: normal; }
+  td.owner .cut, td.first .cut { max-width: none; }
   summary .small { margin-left: 0; flex-basis: 100%; }
 }
 `;

@@ -18,7 +18,7 @@ import type { RackMachine } from '../../machines/machine.ts';
 import { formatIpv4, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
 import { drawBootToken } from '../life/boot-token.ts';
 import type { Machine } from '../machine.ts';
-import type { NewMachineEvent, RackReport } from '../machine-event.ts';
+import { isAddressSeen, type NewMachineEvent, type RackReport } from '../machine-event.ts';
 import type { MachineChangeOutcome, RegionStore } from '../store.ts';
 import type { Rack } from './rack.ts';
 import { withForeignTokensHidden } from './rack-machine.ts';
@@ -121,7 +121,7 @@ export class MachineHomes {
   #weighOne(report: RackReport, rack: Rack, racks: readonly Rack[]): RackReport {
     const address = parseIpv4(report.address ?? '');
     const mac = parseMac(report.mac ?? '');
-    const isLease = report.kind.startsWith('dhcp.') && address !== undefined && mac !== undefined;
+    const isLease = isAddressSeen(report.kind) && address !== undefined && mac !== undefined;
     if (rack.isEmbedded && !isLease) return report;
     const known = mac === undefined && address === undefined ? undefined : this.#store.racks.homeOf({ mac, address });
     const owners = this.racksAt(known?.home, racks);

@@ -6,6 +6,7 @@ import { renderPage } from '../../../src/region/page/machines-page.ts';
 import { operate } from '../../../src/region/page/view.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { report, withRegion } from '../place.ts';
+import { acceptRack, OTHER_UUID, rackInterface } from '../racks/rack-place.ts';
 import { ADMIN, USER, VISITOR, viewOf } from './view.ts';
 
 const BY = { username: 'alice', isAdmin: true, comment: '' };
@@ -73,6 +74,57 @@ test('the API narrows its list by the names that the page uses, to the same mach
         names.push(...part.value.map((machine) => String(Object(machine).hostname)));
       assert.deepEqual(names.toSorted(), found.toSorted(), JSON.stringify(fields));
     }
+  }));
+
+test('where there are several racks a machine stands with its own, and both page and API narrow by it', () =>
+  withRegion(async ({ region, clock }) => {
+    makeMachines(region);
+    const page = async (fields: Readonly<Record<string, string>> = {}): Promise<string> => {
+      const query = new Map(Object.entries(fields).map(([name, value]) => [name, [value]] as const));
+      return await renderPage(viewOf(region, { viewer: USER, query }));
+    };
+    const own = { name: 'rack-1', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
+    region.racks.greet({ ...own, uuid: OTHER_UUID });
+    const at = clock.wallTimeMs();
+    region.observe([
+      { sequence: 1, kind: 'dhcp.ack', at, mac: '52:54:00:00:00:01', address: '10.20.0.150', text: 'Took an address' },
+    ]);
+    assert.doesNotMatch(await page(), /rack-1|name="rack"/, 'one rack: nothing to tell apart');
+    acceptRack(region);
+    const both = await page();
+    assert.match(both, /<select name="rack"/);
+    assert.equal(both.match(/<a class="plain-link" href="\/MAAS\/\?rack=rack-1">rack-1<\/a>/g)?.length, 1);
+    assert.deepEqual(namesIn(await page({ rack: 'rack-1' })), ['held1']);
+    assert.deepEqual(namesIn(await page({ rack: 'rack-2' })), []);
+    assert.deepEqual(namesIn(await page({ rack: 'rack-1', status: 'new' })), []);
+
+    const list = (rack: string) =>
+      operate(viewOf(region, { viewer: USER }), { method: 'GET', path: 'machines' }, {}, { rack });
+    const found = list('rack-1');
+    assert.ok(found.kind === 'list');
+    const listed: unknown[] = [];
+    for (let part = found.chunks.next(); part.done !== true; part = found.chunks.next())
+      listed.push(...part.value.map((machine) => [Object(machine).hostname, Object(machine).rack_names]));
+    assert.deepEqual(listed, [['held1', ['rack-1']]]);
+    const refused = list('rack-9');
+    assert.ok(refused.kind === 'refusal');
+    assert.match(JSON.stringify(refused), /No rack is called 'rack-9'\. Did you mean rack-/);
+  }));
+
+test('an owner is shown where somebody holds a machine, and leads to all that are his', () =>
+  withRegion(async ({ region }) => {
+    const { held } = makeMachines(region);
+    assert.match(
+      await renderPage(viewOf(region)),
+      /<th>Owner<\/th>.*<a class="plain-link" href="\/MAAS\/\?owner=alice"/s,
+    );
+    const query = new Map([['owner', ['alice']]]);
+    assert.match(
+      await renderPage(viewOf(region, { viewer: ADMIN, query })),
+      /<option value="alice" selected>of alice<\/option>/,
+    );
+    region.life.command(held, { name: 'release' }, BY);
+    assert.doesNotMatch(await renderPage(viewOf(region)), /<th>Owner<\/th>/);
   }));
 
 test('a problem stands with its reason, a machine that nobody can switch waits for a person', () =>

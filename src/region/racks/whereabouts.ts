@@ -1,0 +1,36 @@
+// Where machines are, as people are shown it: with which racks, and under which addresses.
+//
+// 1. The address with which a machine was seen last stays in the store: it says in which network the machine is. It is shown as the
+//    machine's own until the machine has given it back.
+
+import type { Ipv4 } from '../../net/address.ts';
+import { lentAddresses } from '../life/static-addresses.ts';
+import type { Machine } from '../machine.ts';
+import type { Rack } from './rack.ts';
+import type { Racks } from './racks.ts';
+
+/** What is asked of the racks as they are at this moment: ask for it once for a list of machines. */
+export interface Whereabouts {
+  /** The accepted racks with which a machine is at home; empty: no rack has shown it yet. */
+  racksOf(machine: Pick<Machine, 'home'>): readonly Rack[];
+  /** The addresses that a machine was given, then those with which it was seen and which it may still have. */
+  addressesOf(machine: Pick<Machine, 'addresses' | 'interfaces'>): readonly Ipv4[];
+}
+
+/** For the racks that there are now. */
+export function whereabouts(racks: Pick<Racks, 'list' | 'homes'>): Whereabouts {
+  const all = racks.list();
+  let isLent: ReturnType<typeof lentAddresses> | undefined;
+  return {
+    racksOf: ({ home }) => racks.homes.racksAt(home, all),
+    addressesOf: ({ addresses, interfaces }) => {
+      const given = addresses.map(({ address }) => address);
+      const seen = interfaces.flatMap(({ address, mac }) => {
+        if (address === undefined || given.includes(address)) return [];
+        isLent ??= lentAddresses(all);
+        return isLent(address, mac) ? [] : [address];
+      });
+      return [...new Set([...given, ...seen])];
+    },
+  };
+}

@@ -1,0 +1,91 @@
+// With which racks machines are shown, and under which addresses.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatIpv4, formatMac, mac } from '../../../src/net/address.ts';
+import { whereabouts } from '../../../src/region/racks/whereabouts.ts';
+import type { Region } from '../../../src/region/region.ts';
+import { report, withRegion } from '../place.ts';
+import { acceptRack, OTHER_UUID, rackInterface } from './rack-place.ts';
+
+const MAC = 0x525400000001;
+const BY = { username: 'alice', isAdmin: true, comment: '' };
+
+/** A region with a rack of its own at 10.20.0.0/24 that lends .10 to .19, and one elsewhere at 10.50.0.0/24. */
+function makeRacks(region: Region, more: object = {}): void {
+  const nic = {
+    ...rackInterface('10.20.0.0/24'),
+    static_ip_range_low: '10.20.0.10',
+    static_ip_range_high: '10.20.0.19',
+    ...more,
+  };
+  region.racks.greet({ uuid: OTHER_UUID, name: 'rack-1', version: '0.1.0', interfaces: [nic], pinned: [] });
+  acceptRack(region);
+}
+
+let sequence = 0;
+function take(region: Region, address: string, kind = 'dhcp.ack'): void {
+  sequence += 1;
+  const at = region.clock.wallTimeMs();
+  region.observe([{ sequence, kind, at, mac: formatMac(mac(MAC)), address, text: 'Took an address' }]);
+}
+
+function shown(region: Region) {
+  const machine = region.store.listMachines({ macs: [mac(MAC)] }, 0, 1)[0];
+  assert.ok(machine !== undefined);
+  const where = whereabouts(region.racks);
+  return {
+    systemId: machine.systemId,
+    racks: where.racksOf(machine).map(({ name }) => name),
+    addresses: where.addressesOf(machine).map(formatIpv4),
+  };
+}
+
+test('a machine is shown with the rack in whose network it took an address, and with none before', () =>
+  withRegion(({ region }) => {
+    makeRacks(region);
+    region.enlist(report([MAC]));
+    assert.deepEqual(shown(region).racks, []);
+    take(region, '10.20.0.150');
+    assert.deepEqual(shown(region), { ...shown(region), racks: ['rack-1'], addresses: ['10.20.0.150'] });
+  }));
+
+test('what a machine was lent is its own until it is released, however long its lease runs', () =>
+  withRegion(({ region }) => {
+    makeRacks(region);
+    region.enlist(report([MAC]));
+    const { systemId } = shown(region);
+    take(region, '10.20.0.150');
+    region.life.command(systemId, { name: 'accept', skipsCommissioning: true }, BY);
+    region.life.command(systemId, { name: 'allocate' }, BY);
+    assert.deepEqual(shown(region).addresses, ['10.20.0.10', '10.20.0.150'], 'given, and seen');
+    take(region, '10.20.0.10');
+    assert.deepEqual(shown(region).addresses, ['10.20.0.10']);
+    region.life.command(systemId, { name: 'release' }, BY);
+    assert.deepEqual(shown(region).addresses, []);
+    take(region, '10.20.0.150');
+    assert.deepEqual(shown(region).addresses, ['10.20.0.150']);
+  }));
+
+test('an address that a machine was denied or has no more is not what it is seen with, and takes it to no other rack', () =>
+  withRegion(({ region }) => {
+    makeRacks(region);
+    region.enlist(report([MAC]));
+    take(region, '10.20.0.150');
+    for (const kind of ['dhcp.nak', 'dhcp.refused', 'dhcp.decline', 'dhcp.release', 'dhcp.expired', 'dhcp.ended']) {
+      take(region, '10.20.0.160', kind);
+      take(region, '10.50.0.160', kind);
+      assert.deepEqual(shown(region).addresses, ['10.20.0.150'], kind);
+      assert.deepEqual(shown(region).racks, ['rack-1'], kind);
+    }
+  }));
+
+test('what a configuration keeps for a card is its own without being lent', () =>
+  withRegion(({ region }) => {
+    makeRacks(region, { reservations: [{ mac: formatMac(mac(MAC)), ip: '10.20.0.15' }] });
+    region.enlist(report([MAC]));
+    take(region, '10.20.0.15');
+    assert.deepEqual(shown(region).addresses, ['10.20.0.15']);
+    take(region, '10.20.0.16');
+    assert.deepEqual(shown(region).addresses, [], 'that of somebody else, or of nobody');
+  }));
