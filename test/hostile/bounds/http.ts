@@ -106,6 +106,7 @@ export const HTTP_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'told' },
     howItEmpties: 'with time',
     share: 'none: the files are sent all the same',
+    test: 'http/server.test.ts',
   },
   {
     at: 'boot/boot-tokens.ts TOKENS_MAX',
