@@ -12,7 +12,7 @@ export class Readings {
 
   /** @param metrics empty: they cannot be read, @param udp what `ss -uanmOH` says, @param tcp what `ss -tanOH` says, each in the rack's namespace */
   constructor(metrics: string, udp: string, tcp: string, frames: number) {
-    this.#families = parseExposition(metrics);
+    this.#families = metrics === '' ? new Map() : parseExposition(metrics);
     this.#udp = udp;
     this.#tcp = tcp;
     this.frames = frames;

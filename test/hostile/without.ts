@@ -50,10 +50,11 @@ if (import.meta.main) {
       const name = `${one.attack} from ${one.from}`;
       if (words.length > 0 && !words.some((word) => word === name || word === one.attack)) continue;
       const from = process.uptime();
-      const why = await failureWithout(tree, one).catch(String);
-      console.log(
-        `${why === undefined ? '✖' : '✔'} ${name} (${(process.uptime() - from).toFixed(0)} s): ${why ?? 'passes'}`,
+      const said = await failureWithout(tree, one).then(
+        (why) => (why === undefined ? '✖ passes' : `✔ ${why}`),
+        (error) => `✖ ${error}`,
       );
+      console.log(`${name}, ${(process.uptime() - from).toFixed(0)} s: ${said}`);
     }
   } finally {
     tree.remove();
