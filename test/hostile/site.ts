@@ -196,7 +196,7 @@ export class HostileSite {
     const body = JSON.stringify(heartbeatOf({ interfaces: [rackInterface(OTHER_NETWORK)] }));
     const words = ['-H', `Authorization: ${rackAuthorization(OTHER_TOKEN)}`, '-H', 'Content-Type: application/json'];
     const url = `http://${RACK}:5240/MAAS/uplink/1/racks/${OTHER_UUID}/heartbeat`;
-    await this.run('far', 'curl', '-sSf', '-o', '/dev/null', ...words, '--data-binary', body, url);
+    await this.run('upstream', 'curl', '-sSf', '-o', '/dev/null', ...words, '--data-binary', body, url);
   }
 
   /** How the rack does now. */

@@ -31,7 +31,8 @@ const ROUTER_PROGRAM = new URL('./router-ask.ts', import.meta.url).pathname;
 const ASKINGS = 20;
 /** Fewer than one sender may ask at once. */
 const ROUTER_ASKINGS = 4;
-const USED_ASKED = 3;
+/** Where answers are lost by chance, one of so many is. */
+const USED_ASKED = 6;
 const SIGN_IN_TRIES = 4;
 const SIGN_IN_AGAIN_MS = 10_000;
 /** More than a body that takes no place of its own, and less than one word of a command may have. */
