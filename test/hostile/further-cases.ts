@@ -74,6 +74,6 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     bites: frames(50_000),
     withoutIt: NO_SIEVE,
     short: false,
-    others: { ...ON_THE_WIRE, 'a machine that boots is told that there is no IPv6 router': 20 },
+    others: { ...ON_THE_WIRE, 'a machine that boots is told that there is no IPv6 router': 30 },
   },
 ];

@@ -29,9 +29,8 @@ const ASK_PROGRAM = new URL('./udp-ask.ts', import.meta.url).pathname;
 const DIG_PROGRAM = new URL('./udp-dig.ts', import.meta.url).pathname;
 const ROUTER_PROGRAM = new URL('./router-ask.ts', import.meta.url).pathname;
 const ASKINGS = 20;
-/** Fewer than one sender may ask at once. */
-const ROUTER_ASKINGS = 4;
-/** Where answers are lost by chance, one of so many is. */
+/** Where questions or answers are lost by chance, one of so many is. */
+const ROUTER_ASKINGS = 7;
 const USED_ASKED = 6;
 const SIGN_IN_TRIES = 4;
 const SIGN_IN_AGAIN_MS = 10_000;
