@@ -18,7 +18,7 @@ import { EventSampler, type Rate, RateLimit } from '../rate-limit.ts';
 import type { NetEvent } from './wire-events.ts';
 
 /** A pair of hosts that take turns at one address is told of as often as a person reads it. */
-const TOLD_RATE: Rate = { perSecond: 1, burst: 50 };
+export const TOLD_RATE: Rate = { perSecond: 1, burst: 50 };
 
 export interface NeighbourhoodParts {
   readonly clock: Clock;

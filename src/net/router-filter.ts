@@ -45,12 +45,12 @@ const IS_ROUTER_DISCOVERY: readonly FilterInstruction[] = [
 /** Keeps all router discovery. */
 export const ROUTER_DISCOVERY: readonly FilterInstruction[] = [...IS_ROUTER_DISCOVERY, TAKE];
 
-/** Keeps the router discovery of these machines, and a sample of the rest. @param machines SIEVED_MAX at most */
+/** Keeps the router discovery of the first SIEVED_MAX of these machines, and a sample of the rest. */
 export function bootingFilter(machines: readonly MacAddress[]): readonly FilterInstruction[] {
   return [
     ...IS_ROUTER_DISCOVERY,
     [LOAD_WORD, 0, 0, LOAD_SENDER_TAIL],
-    ...takeAnyOf(machines.map((mac) => mac % 2 ** 32)),
+    ...takeAnyOf(machines.slice(0, SIEVED_MAX).map((mac) => mac % 2 ** 32)),
     [LOAD_WORD, 0, 0, LOAD_RANDOM],
     [JUMP_IF_ANY_BIT, 1, 0, SAMPLE_BITS],
     TAKE,

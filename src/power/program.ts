@@ -11,7 +11,7 @@ import { errorText, osErrorCode } from '../errors.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
 
 /** What is kept of each stream; more is read and forgotten. */
-const OUTPUT_BYTES_MAX = 256 * 1024;
+export const OUTPUT_BYTES_MAX = 256 * 1024;
 /** Variables that a program is given. */
 const PASSED_ON = ['PATH', 'HOME', 'USER', 'LOGNAME', 'TMPDIR', 'XDG_RUNTIME_DIR', 'XDG_CONFIG_HOME', 'XDG_CACHE_HOME'];
 

@@ -33,7 +33,7 @@ import { number, optionalNumber, optionalText, type Row, type Statements, text }
 const CUT_EVERY = 2000;
 const cutEvery = (bound: number): number => Math.min(CUT_EVERY, Math.ceil(bound / 10));
 /** Lives of racks whose sequences are remembered, besides the present ones of racks that are known. */
-const SOURCES_MAX = 64;
+export const SOURCES_MAX = 64;
 const DESCRIPTION_MAX = 500;
 const KIND_MAX = 64;
 

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import type { Rack } from '../../src/region/racks/rack.ts';
 import type { RegionStore } from '../../src/region/store.ts';
+import { SOURCES_MAX } from '../../src/store/region-events.ts';
 import { OTHER_UUID, RACK_UUID, registration } from '../region/racks/rack-place.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
@@ -108,15 +109,16 @@ export function testRackStore(title: string, makePlace: () => StorePlace): void 
     other.close();
   });
 
-  check('the source of a rack is remembered, however many others there were since', (store) => {
+  check('the source of a rack is remembered, however many others there were since, and so many of those', (store) => {
     put(store, rack({ source: 'mine' }));
     store.recordReports('mine', [{ ...REPORT, sequence: 9 }]);
-    for (let index = 0; index < 200; index += 1) {
+    for (let index = 0; index < 3 * SOURCES_MAX; index += 1) {
       store.recordReports(`life ${index}`, [{ ...REPORT, at: 1000 + index, sequence: 1 }]);
     }
     assert.equal(store.highestSequence('mine'), 9);
-    assert.equal(store.highestSequence('life 0'), -1);
-    assert.equal(store.highestSequence('life 199'), 1);
+    assert.equal(store.highestSequence(`life ${2 * SOURCES_MAX - 1}`), -1);
+    assert.equal(store.highestSequence(`life ${2 * SOURCES_MAX}`), 1);
+    assert.equal(store.highestSequence(`life ${3 * SOURCES_MAX - 1}`), 1);
   });
 
   check('steps that are one happen whole or not at all; an inner one that fails undoes itself alone', (store) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ClusterInterface } from '../../src/config/rack-config.ts';
-import { Neighbourhood } from '../../src/daemon/neighbourhood.ts';
+import { Neighbourhood, TOLD_RATE } from '../../src/daemon/neighbourhood.ts';
 import type { RackEvent } from '../../src/event.ts';
 import { type Ipv4, ipv4, type MacAddress, mac, networkOf } from '../../src/net/address.ts';
 import type { Solicitation } from '../../src/net/net-message.ts';
@@ -102,4 +102,19 @@ test('a machine that boots has its solicitation answered, and that is told once 
   assert.deepEqual(rig.said(), [
     'net.router-seen: There is an IPv6 router on eth1 (52:54:00:00:00:02): machines that look for one are left to it',
   ]);
+});
+
+test('of hosts that are made up so many are told of, and the next one says for how many it stands', () => {
+  const rig = start();
+  for (let index = 0; index < 3 * TOLD_RATE.burst; index += 1)
+    rig
+      .wire()
+      .onSightings([
+        { interfaceName: 'eth1', address: ipv4(0x0a140100 + index), mac: mac(0x0200_0000_0000 + index), heard: true },
+      ]);
+  assert.equal(rig.said().length, TOLD_RATE.burst);
+  rig.clock.advance(1000 / TOLD_RATE.perSecond);
+  rig.see(FIRST);
+  assert.equal(rig.said().length, 1);
+  assert.equal(rig.around.all().length, 3 * TOLD_RATE.burst + 1);
 });

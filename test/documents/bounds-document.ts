@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { findConstant, valueText } from '../hostile/bound-scan.ts';
 import type { Harm, HeldBound } from '../hostile/bounds/row.ts';
 import { HELD } from '../hostile/bounds.ts';
-import { STILL_PASSES } from '../hostile/still-passes.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -21,7 +20,7 @@ table whose keys strangers choose. This document lists them by door. For each bo
 - **how it empties** again;
 - **share**: what one client, address or network may have of it. Where it says *none*, one client alone can fill it;
 - **shown by**: the test, below \`test/\`, that fails without the bound: \`npm run test:long\` makes one bound after the other a thousand times what it
-  is, and runs it. *From outside*: the test shows what the bound is for, but passes then, too. A dash: there is no test of its own.
+  is, and runs it. A dash: there is no test of its own.
 
 The first three lists say where others notice anything: [refused](#where-others-are-refused), [waiting](#where-others-wait),
 [told less](#where-less-is-told). In every other bound they notice nothing. [Security](security.md) says what an operator can do.
@@ -43,8 +42,7 @@ function rowText({ at, what, whoCanFill, whatOthersNotice, howItEmpties, share, 
   const found = findConstant(at);
   if (found === undefined) throw new Error(`${at} is gone from src`);
   const [file = '', name = ''] = at.split(' ');
-  const how = STILL_PASSES.has(at) ? ', from outside' : '';
-  const shown = test === undefined ? '—' : `\`${test}\`${how}`;
+  const shown = test === undefined ? '—' : `\`${test}\``;
   const bound = `${sentence(what)} \`${name}\` in \`${file}\``;
   const said = [whoCanFill, whatOthersNotice, howItEmpties, share].map(sentence);
   return `| ${[bound, valueText(found), ...said, shown].map(cell).join(' | ')} |`;

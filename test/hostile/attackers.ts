@@ -10,7 +10,7 @@ import { ANY, ipv4, mac } from '../../src/net/address.ts';
 import { clientBytes, hw, ip } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
 import { BLIND_PORTS, bootServerRequest, HEADERS_OCTETS, SHORTEST_NAME } from './bystanders.ts';
-import { LINK_SAYS, linkRequest } from './link-words.ts';
+import { endlessReport, LINK_SAYS, linkRequest } from './link-words.ts';
 import { authorization } from './oauth.ts';
 
 const BOOT_PORT = 5248;
@@ -297,7 +297,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   },
   // As machines that boot beside another DHCP server, each time another one.
   'proxy-requests': async () => {
-    await flood(await everyAddress(), 4000, 4011, (index) => {
+    await flood(await everyAddress(), 12_000, 4011, (index) => {
       const ciaddr = ip(addresses[index % addresses.length] ?? '');
       return bootServerRequest(mac(0x020000000000 + index), ciaddr, index);
     });
@@ -377,13 +377,15 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   'rack-flood': () =>
     holdConnections(API_PORT, 64, (socket) => post(socket, '/MAAS/api/2.0/nodegroups/', registration())),
   'link-guesses': () =>
-    holdConnections(API_PORT, 64, (socket) => socket.write(linkRequest(rack, 'heartbeat', `guess-${random(1e9)}`))),
-  'link-stolen-key': () => {
+    holdConnections(API_PORT, 2400, (socket) => socket.write(endlessReport(rack, `guess-${random(1e9)}`))),
+  'link-stolen-key': async () => {
     let turn = 0;
-    return holdConnections(API_PORT, 64, (socket) => {
+    const speak = (socket: Socket): void => {
       turn += 1;
-      socket.write(linkRequest(rack, LINK_SAYS[turn % LINK_SAYS.length] ?? 'events', undefined, turn));
-    });
+      socket.write(linkRequest(rack, LINK_SAYS[turn % LINK_SAYS.length] ?? 'events', turn));
+    };
+    const hold = (socket: Socket): boolean => socket.write(endlessReport(rack));
+    await Promise.all([holdConnections(API_PORT, 64, speak), holdConnections(API_PORT, 2336, hold)]);
   },
   'metrics-idle': () => holdConnections(METRICS_PORT, 200, () => undefined),
   'amend-others': () => amendOthers(further),

@@ -15,36 +15,16 @@ const TEST = join(import.meta.dirname, '..');
 
 /** Rows without a test of their own. A new row is none of them: this list only becomes shorter. */
 const UNTESTED: readonly string[] = [
-  'daemon/feed.ts FEED_WAITING_MAX',
-  'daemon/neighbourhood.ts TOLD_RATE',
-  'dns/service.ts #sampler',
   'files/file-tree.ts PATHS_KNOWN_MAX',
-  'http/boot-requests.ts #bootSampler',
   'net/udp-linux-socket.ts UNSEGMENTED_PEERS_MAX',
   'net/udp-linux.ts RECEIVE_BUFFER_BYTES',
   'net/wire-ear.ts SIGHTINGS_MAX',
-  'power/program.ts OUTPUT_BYTES_MAX',
-  'region/api/doors.ts TOLD_RATE',
-  'region/api/link-routes.ts CHANGES_PER_RACK_MAX',
-  'region/api/metadata-routes.ts MACHINES_RATE',
   'region/identity/enlistment-effects.ts CONFLICTS_MAX',
-  'region/identity/enlistment-log.ts COUNTED_MAX',
-  'region/identity/enlistment-log.ts REPORT_RATE',
   'region/life/machine-agent.ts ENDED_MAX',
-  'region/life/ownership.ts OWNER_DATA_MAX',
-  'region/life/ssh-keys.ts SSH_KEYS_PER_USER_MAX',
-  'region/life/tags.ts TAGS_MAX',
-  'region/metadata/proxy-finder.ts HOSTS_MAX',
-  'region/racks/interface-source.ts INTERFACES_MAX',
-  'region/rate-limit.ts WORKERS_RATE',
-  'region/scripts/script-text.ts SCRIPTS_MAX',
   'store/lease-worker.ts FOLD_BACKLOG_MAX',
-  'store/region-events.ts SOURCES_MAX',
 ];
 /** Rows whose test sees what the bound does from outside, and does not fill it to its end. This list only becomes shorter. */
 const BY_EFFECT: readonly string[] = [
-  'http/body-arrival.ts ARRIVING_MAX',
-  'http/proxy.ts PROXIED_MAX',
   'net/udp-dgram.ts SEND_QUEUE_MAX',
   'net/wire-ear.ts FRAMES_MAX',
   'observe/log-writer.ts WAITING_BYTES_MAX',

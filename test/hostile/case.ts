@@ -1,5 +1,6 @@
 // What a case of the hostile suite says, and what its rows are made of.
 
+import type { Change } from './changes.ts';
 import type { Readings } from './readings.ts';
 import type { HostileSite, Place } from './site.ts';
 import type { Want } from './wants.ts';
@@ -20,8 +21,8 @@ export interface HostileCase {
   readonly bites: Bites;
   /** What is still true when the others have been served. */
   readonly keeps?: { readonly what: string; readonly isTrue: (now: Readings) => boolean };
-  /** What to change in `src` to see the case fail; left out: more than one protection stands in the way, and none alone decides. */
-  readonly withoutIt?: string;
+  /** What is changed of the product to see the case fail: every protection that stands in the way, together. */
+  readonly withoutIt: readonly Change[];
   /** false: in the long suite only. */
   readonly short?: false;
   /** What the others must get, and within how many seconds, retries of their clients included. */
@@ -57,6 +58,3 @@ export const connected =
     now.connections(port) >= count;
 /** What could not be sent has grown: the buffer was full, or kept for hosts that are there. */
 export const unsent = (server: string): Bites => grown(1000, 'rackboot_socket_send_errors_total', { server });
-
-export const NO_ROOM = "fair-shares.ts #makeRoom: return 'all' once size has reached max";
-export const NO_SEND_ROOM = 'net/send-room.ts admits: return true';

@@ -3,26 +3,26 @@
 //
 // 1. The others are asked for once the attack has its effect (`bites`): before that a rack without any protection serves them, too.
 // 2. `bites` holds with the protection and without it; what the protection counts alone would say nothing of the others.
-// 3. A case shows something only when it fails without the protection: `withoutIt` says what to change to see that.
+// 3. A case shows something only when it fails without the protection: `withoutIt` takes that out, and `long/without.test.ts` sees it fail.
 
 import { CACHE_ENTRIES_MAX } from '../../src/dns/cache.ts';
 import { CLIENT_CONNECTIONS_MAX, CONNECTIONS_MAX } from '../../src/dns/server.ts';
-import { LARGE_BODIES_MAX } from '../../src/region/api/doors.ts';
-import { SESSIONS_MAX } from '../../src/region/page/sessions.ts';
-import { PENDING_RACKS_MAX } from '../../src/region/racks/rack.ts';
+import { AT_THE_REGION, connected, every, grown, type HostileCase, ON_THE_WIRE, unsent } from './case.ts';
 import {
-  AT_THE_REGION,
-  connected,
-  every,
-  grown,
-  type HostileCase,
-  NO_ROOM,
+  ANY_RELAY,
+  BORROWED_COPIES,
+  ENDLESS_CACHE,
+  LARGE_NETASCII,
+  MANY_CONNECTIONS_OF_A_CLIENT,
+  MANY_DNS_CONNECTIONS,
+  NO_BOUND_OF_NEW_CLIENTS,
+  NO_PIPELINING_BOUND,
   NO_SEND_ROOM,
-  ON_THE_WIRE,
-  unsent,
-} from './case.ts';
+  NO_SHARES,
+  NO_TURNS,
+} from './changes.ts';
 import type { Readings } from './readings.ts';
-import { HOLDER_MAC, HOLDER_NAME, KNOWN_MAC, NEW_MACHINES_MAX, REPORTED_MAC } from './site.ts';
+import { HOLDER_MAC } from './site.ts';
 
 /** So many clients' connections are open at the DNS server, and no more. */
 const openAtMost = (count: number) => ({
@@ -30,7 +30,7 @@ const openAtMost = (count: number) => ({
   isTrue: (now: Readings): boolean => now.sum('rackboot_dns_tcp_connections_open') <= count,
 });
 
-/** From the wire; `every-case.ts` has those of elsewhere, too. */
+/** What comes from the wire to the services of a rack; `every-case.ts` has all others, too. */
 export const CASES: readonly HostileCase[] = [
   {
     door: 'DHCP',
@@ -45,7 +45,7 @@ export const CASES: readonly HostileCase[] = [
       what: 'no more than nine tenths of the range are on offer',
       isTrue: (now) => now.sum('rackboot_dhcp_offers') <= 180,
     },
-    withoutIt: "dhcp/limits/new-clients.ts judge: return 'admitted'",
+    withoutIt: NO_BOUND_OF_NEW_CLIENTS,
     others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15 },
   },
   {
@@ -59,7 +59,7 @@ export const CASES: readonly HostileCase[] = [
       grown(1000, 'rackboot_dhcp_messages_total', { type: 'release' }),
       grown(1000, 'rackboot_dhcp_messages_total', { type: 'discover' }),
     ),
-    withoutIt: 'dhcp/networks/relays.ts judgeSender: return undefined',
+    withoutIt: ANY_RELAY,
     others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a lease that somebody holds stays theirs': 3 },
   },
   {
@@ -77,7 +77,7 @@ export const CASES: readonly HostileCase[] = [
     attack: 'tftp-hold',
     from: 'attacker',
     bites: (now) => now.sum('rackboot_tftp_transfers_active') >= 2048,
-    withoutIt: NO_ROOM,
+    withoutIt: NO_SHARES,
     others: ON_THE_WIRE,
   },
   {
@@ -86,7 +86,7 @@ export const CASES: readonly HostileCase[] = [
     attack: 'tftp-netascii',
     from: 'attacker',
     bites: grown(600, 'rackboot_tftp_requests_total'),
-    withoutIt: 'tftp/content.ts NETASCII_HELD_MAX: 1024 * 1024',
+    withoutIt: LARGE_NETASCII,
     others: ON_THE_WIRE,
   },
   {
@@ -99,7 +99,7 @@ export const CASES: readonly HostileCase[] = [
       (now) => now.sum('rackboot_tftp_transfers_active') >= 1000,
       grown(5000, 'rackboot_tftp_requests_total'),
     ),
-    withoutIt: NO_ROOM,
+    withoutIt: NO_SHARES,
     others: ON_THE_WIRE,
   },
   {
@@ -122,7 +122,7 @@ export const CASES: readonly HostileCase[] = [
     attack: 'dns-silent-zones',
     from: 'attacker',
     bites: grown(500, 'rackboot_dns_refusals_total', { reason: 'overloaded' }),
-    withoutIt: NO_ROOM,
+    withoutIt: NO_SHARES,
     others: { ...ON_THE_WIRE, 'names of outside are answered': 10 },
   },
   {
@@ -138,7 +138,7 @@ export const CASES: readonly HostileCase[] = [
       what: 'no more answers are remembered than may be',
       isTrue: (now) => now.sum('rackboot_dns_cache_answers') <= CACHE_ENTRIES_MAX,
     },
-    withoutIt: 'dns/cache.ts put: do not remove the oldest',
+    withoutIt: ENDLESS_CACHE,
     others: {
       ...ON_THE_WIRE,
       'names of outside are answered': 10,
@@ -152,7 +152,7 @@ export const CASES: readonly HostileCase[] = [
     from: 'attacker',
     bites: (now) => now.sum('rackboot_dns_tcp_connections_open') >= CONNECTIONS_MAX,
     keeps: openAtMost(CONNECTIONS_MAX),
-    withoutIt: `${NO_ROOM}; dns/server.ts: admit 1000 times CONNECTIONS_MAX`,
+    withoutIt: MANY_DNS_CONNECTIONS,
     others: { ...ON_THE_WIRE, 'names are answered over TCP': 8, 'names of outside are answered': 5 },
   },
   {
@@ -164,7 +164,7 @@ export const CASES: readonly HostileCase[] = [
       grown(500, 'rackboot_dns_forwarded_total', { outcome: 'sent' }),
       grown(1000, 'rackboot_dns_answers_total', { source: 'cache' }),
     ),
-    withoutIt: 'net/byte-reader.ts copy: a view of the bytes (viewBytes) in place of copyBytes',
+    withoutIt: BORROWED_COPIES,
     others: {
       ...ON_THE_WIRE,
       'names of outside are answered': 5,
@@ -178,8 +178,7 @@ export const CASES: readonly HostileCase[] = [
     from: 'machine',
     bites: connected(CLIENT_CONNECTIONS_MAX, 53),
     keeps: openAtMost(CLIENT_CONNECTIONS_MAX),
-    withoutIt:
-      "fair-shares.ts #makeRoom: at addressMax return 'address'; dns/server.ts: give a client 1000 times CLIENT_CONNECTIONS_MAX",
+    withoutIt: MANY_CONNECTIONS_OF_A_CLIENT,
     others: { 'names are answered over TCP': 8, 'names are answered at the first asking': 8 },
   },
   {
@@ -188,7 +187,7 @@ export const CASES: readonly HostileCase[] = [
     attack: 'dns-tcp-questions',
     from: 'attacker',
     bites: grown(20_000, 'rackboot_dns_queries_total', { transport: 'tcp' }),
-    withoutIt: 'dns/turns.ts ask: worker.work(1e9), and nothing else',
+    withoutIt: NO_TURNS,
     others: {
       ...ON_THE_WIRE,
       'a newcomer gets an address': 15,
@@ -203,7 +202,7 @@ export const CASES: readonly HostileCase[] = [
     attack: 'boot-idle',
     from: 'attacker',
     bites: every(connected(1500, 5248), grown(100, 'rackboot_http_connections_refused_total')),
-    withoutIt: NO_ROOM,
+    withoutIt: NO_SHARES,
     others: { ...ON_THE_WIRE, ...AT_THE_REGION },
   },
   {
@@ -212,7 +211,7 @@ export const CASES: readonly HostileCase[] = [
     attack: 'boot-slow-headers',
     from: 'attacker',
     bites: every(connected(1500, 5248), grown(100, 'rackboot_http_connections_refused_total')),
-    withoutIt: NO_ROOM,
+    withoutIt: NO_SHARES,
     others: { ...ON_THE_WIRE, ...AT_THE_REGION },
   },
   {
@@ -221,7 +220,7 @@ export const CASES: readonly HostileCase[] = [
     attack: 'boot-slow-posts',
     from: 'attacker',
     bites: grown(1000, 'rackboot_http_answers_total', { class: '5xx' }),
-    withoutIt: NO_ROOM,
+    withoutIt: NO_SHARES,
     others: { ...ON_THE_WIRE, ...AT_THE_REGION },
   },
   {
@@ -230,7 +229,7 @@ export const CASES: readonly HostileCase[] = [
     attack: 'boot-pipelining',
     from: 'attacker',
     bites: connected(30, 5248),
-    withoutIt: 'net/connection-shares.ts #begin: no boundParser',
+    withoutIt: NO_PIPELINING_BOUND,
     others: { ...ON_THE_WIRE, ...AT_THE_REGION },
   },
   {
@@ -239,7 +238,7 @@ export const CASES: readonly HostileCase[] = [
     attack: 'api-pipelining',
     from: 'attacker',
     bites: connected(30, 5240),
-    withoutIt: 'net/connection-shares.ts #begin: no boundParser',
+    withoutIt: NO_PIPELINING_BOUND,
     others: { ...ON_THE_WIRE, ...AT_THE_REGION },
   },
   {
@@ -248,7 +247,7 @@ export const CASES: readonly HostileCase[] = [
     attack: 'boot-slow-readers',
     from: 'attacker',
     bites: every(connected(1500, 5248), grown(100, 'rackboot_http_connections_refused_total')),
-    withoutIt: NO_ROOM,
+    withoutIt: NO_SHARES,
     short: false,
     others: { ...ON_THE_WIRE, ...AT_THE_REGION },
   },
@@ -258,143 +257,7 @@ export const CASES: readonly HostileCase[] = [
     attack: 'metrics-idle',
     from: 'attacker',
     bites: connected(128, 5249),
-    withoutIt: NO_ROOM,
+    withoutIt: NO_SHARES,
     others: { ...ON_THE_WIRE, 'the metrics are read': 10 },
-  },
-  // Before the flood of reports, which takes the places of New machines.
-  {
-    door: 'region',
-    attacker: 'reports another host’s machine, which no rack has booted, as something else',
-    attack: 'amend-others',
-    from: 'attacker',
-    words: [REPORTED_MAC],
-    bites: grown(20, 'rackboot_region_api_answers_total'),
-    withoutIt: 'region/identity/enlistment.ts whyUnproven: return undefined',
-    others: { ...AT_THE_REGION, 'a machine stays what it was reported as': 5 },
-  },
-  {
-    door: 'region',
-    attacker: 'reports machines with a client’s name, and with the cards of others under a denied name',
-    attack: 'enlist-as-others',
-    from: 'attacker',
-    words: [`${HOLDER_NAME}=02:00:5e:00:53:01,its-guest=${HOLDER_MAC},another-guest=${KNOWN_MAC}`],
-    bites: grown(12, 'rackboot_region_api_answers_total', { class: '2xx' }),
-    withoutIt: 'racks/interface-source.ts toldMacs: return heldMacs(machine)',
-    others: {
-      'a client keeps its name': 5,
-      'a client that no class denies gets its address again': 8,
-      'a machine with a reservation gets its address': 8,
-      'a machine enlists': 15,
-    },
-  },
-  {
-    door: 'region',
-    attacker: 'holds 2400 connections and asks nothing',
-    attack: 'api-connections',
-    from: 'attacker',
-    bites: connected(1500, 5240),
-    withoutIt: NO_ROOM,
-    others: { ...AT_THE_REGION, 'an administrator signs in': 10 },
-  },
-  {
-    door: 'region',
-    attacker: 'posts to the API over 2400 connections without ever ending',
-    attack: 'api-slow-posts',
-    from: 'attacker',
-    bites: connected(1500, 5240),
-    withoutIt: NO_ROOM,
-    others: { ...AT_THE_REGION, 'an administrator signs in': 10 },
-  },
-  {
-    door: 'region',
-    attacker: 'posts large bodies slowly from 32 addresses of the network of the machines',
-    attack: 'api-large-bodies',
-    from: 'attacker',
-    bites: connected(LARGE_BODIES_MAX, 5240),
-    withoutIt: 'net/body-places.ts #lookAt: do not touch the place',
-    others: { ...AT_THE_REGION, 'a machine enlists with a long report': 12, 'an administrator signs in': 10 },
-  },
-  {
-    door: 'region',
-    attacker: 'has an account, and follows the events 200 times at once',
-    attack: 'api-followers',
-    from: 'attacker',
-    words: (site) => [site.attackersKey],
-    bites: every(connected(64, 5240), grown(50, 'rackboot_region_api_answers_total')),
-    withoutIt: NO_ROOM,
-    others: { ...AT_THE_REGION, 'an administrator follows the events': 10, 'an administrator signs in': 10 },
-  },
-  {
-    door: 'region',
-    attacker: 'guesses an administrator’s password from 64 addresses',
-    attack: 'api-passwords',
-    from: 'attacker',
-    bites: grown(500, 'rackboot_region_api_answers_total', { class: '4xx' }),
-    // As many addresses as wait at a time hold the queue until their first tries are spent, some 20 s.
-    withoutIt: 'region/password-limits.ts take: return new Permit([]) at once',
-    others: { ...AT_THE_REGION, 'an administrator signs in': 45 },
-  },
-  {
-    door: 'region',
-    attacker: 'has an account, and signs in again and again from 64 addresses',
-    attack: 'api-sessions',
-    from: 'attacker',
-    bites: grown(SESSIONS_MAX + 100, 'rackboot_region_api_answers_total', { class: '3xx' }),
-    withoutIt: `${NO_ROOM}; page/sessions.ts #takePlace: forget kept[0]`,
-    others: {
-      ...AT_THE_REGION,
-      'an administrator who signed in long ago still is': 10,
-      'an administrator signs in': 15,
-    },
-  },
-  {
-    door: 'region',
-    attacker: 'has an account without rights, follows the events, signs in and makes machines, all at once',
-    attack: 'api-ordinary',
-    from: 'attacker',
-    words: (site) => [site.ordinaryKey],
-    bites: every(
-      connected(64, 5240),
-      grown(SESSIONS_MAX + 1, 'rackboot_region_api_answers_total', { class: '3xx' }),
-      grown(50, 'rackboot_region_api_answers_total', { class: '2xx' }),
-    ),
-    withoutIt: NO_ROOM,
-    others: {
-      ...AT_THE_REGION,
-      'an administrator follows the events': 10,
-      'an administrator who signed in long ago still is': 10,
-      'an administrator signs in': 15,
-    },
-  },
-  {
-    door: 'region',
-    attacker: 'registers racks that do not exist from 64 addresses',
-    attack: 'rack-flood',
-    from: 'attacker',
-    bites: every(
-      (now) => now.sum('rackboot_region_racks', { state: 'pending' }) >= PENDING_RACKS_MAX,
-      grown(200, 'rackboot_region_api_answers_total', { class: '4xx' }),
-    ),
-    keeps: {
-      what: 'no more racks wait than may',
-      isTrue: (now) => now.sum('rackboot_region_racks', { state: 'pending' }) <= PENDING_RACKS_MAX,
-    },
-    withoutIt: NO_ROOM,
-    others: { ...AT_THE_REGION, 'a rack asks to be accepted': 10 },
-  },
-  {
-    door: 'region',
-    attacker: 'enlists machines that do not exist, as fast as it can',
-    attack: 'enlist-flood',
-    from: 'attacker',
-    // All places are taken, and as many were asked for after that.
-    bites: (now, before) =>
-      now.sum('rackboot_region_api_answers_total', { class: '2xx' }) +
-        now.sum('rackboot_region_api_refusals_total', { reason: 'new-machines-limit' }) -
-        before.sum('rackboot_region_api_answers_total', { class: '2xx' }) -
-        before.sum('rackboot_region_api_refusals_total', { reason: 'new-machines-limit' }) >=
-      2 * NEW_MACHINES_MAX,
-    withoutIt: 'region/identity/new-machines.ts whoGivesWay: return undefined; or unproven[0], whoever reported it',
-    others: { ...AT_THE_REGION, 'an administrator signs in': 15, 'a machine stays what it was reported as': 5 },
   },
 ];

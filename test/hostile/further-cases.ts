@@ -4,7 +4,8 @@
 // Floods of frames have tests of their own as well, closer to the sockets: wire-flood.test.ts (ARP, solicitations) and absent-hosts.test.ts
 // (questions in the names of hosts that do not exist; the rows of `ghost` have a whole rack stand them).
 
-import { AT_THE_REGION, type Bites, every, grown, type HostileCase, ON_THE_WIRE } from './case.ts';
+import { AT_THE_REGION, type Bites, connected, every, grown, type HostileCase, ON_THE_WIRE, unsent } from './case.ts';
+import { ANSWERS_AMONG_ALL_ARP, MANY_BLIND_SENDINGS, NO_SEND_ROOM, NO_SHARES, NO_SIEVE } from './changes.ts';
 import { VICTIM } from './site.ts';
 
 const frames =
@@ -20,15 +21,16 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     from: 'attacker',
     words: [VICTIM],
     bites: every(grown(20, 'rackboot_tftp_requests_total'), (now) => now.sum('rackboot_tftp_transfers_active') >= 20),
-    withoutIt: 'tftp/transfer.ts SENDINGS_UNANSWERED_MAX: 300',
+    withoutIt: MANY_BLIND_SENDINGS,
     others: { ...ON_THE_WIRE, 'a host in whose name others ask gets no more than is stated': 12 },
   },
   {
     door: 'DHCP',
-    attacker: 'asks 4000 times a second for a boot server, each time as another machine',
+    attacker: 'asks for a boot server, each time as another machine and in the names of hosts that do not exist',
     attack: 'proxy-requests',
     from: 'beside',
-    bites: grown(5000, 'rackboot_dhcp_messages_total', { type: 'request' }),
+    bites: every(unsent('dhcp'), grown(5000, 'rackboot_dhcp_messages_total', { type: 'request' })),
+    withoutIt: NO_SEND_ROOM,
     others: {
       ...ON_THE_WIRE,
       'a machine beside another DHCP server is told its loader': 8,
@@ -37,18 +39,21 @@ export const FURTHER_CASES: readonly HostileCase[] = [
   },
   {
     door: 'link',
-    attacker: 'has no key of a rack and guesses one, over 64 connections',
+    attacker: 'has no key of a rack and guesses one, over 2400 connections, with reports that never end',
     attack: 'link-guesses',
     from: 'attacker',
-    bites: grown(500, 'rackboot_region_api_answers_total', { class: '4xx' }),
+    bites: every(connected(1500, 5240), grown(500, 'rackboot_region_api_answers_total', { class: '4xx' })),
+    withoutIt: NO_SHARES,
     others: { ...AT_THE_REGION, 'an accepted rack is heard': 5, 'an administrator signs in': 10 },
   },
   {
     door: 'link',
-    attacker: 'has stolen the key of a rack, and says as much as it can over 64 connections',
+    attacker:
+      'has stolen the key of a rack, says as much as it can over 64 connections, and never ends what it says over as many as it gets',
     attack: 'link-stolen-key',
     from: 'attacker',
-    bites: grown(150, 'rackboot_region_api_answers_total', { class: '2xx' }),
+    bites: every(connected(1500, 5240), grown(150, 'rackboot_region_api_answers_total', { class: '2xx' })),
+    withoutIt: NO_SHARES,
     others: { ...AT_THE_REGION, 'an accepted rack is heard': 5, 'an administrator signs in': 10 },
   },
   {
@@ -57,8 +62,9 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     attack: 'wire-arp',
     from: 'attacker',
     bites: frames(50_000),
+    withoutIt: ANSWERS_AMONG_ALL_ARP,
     short: false,
-    others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15 },
+    others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a newcomer gets no address that somebody uses': 30 },
   },
   {
     door: 'wire',
@@ -66,7 +72,8 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     attack: 'wire-solicit',
     from: 'attacker',
     bites: frames(50_000),
+    withoutIt: NO_SIEVE,
     short: false,
-    others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15 },
+    others: { ...ON_THE_WIRE, 'a machine that boots is told that there is no IPv6 router': 30 },
   },
 ];

@@ -21,21 +21,32 @@ function bodyOf(what: (typeof LINK_SAYS)[number], turn: number): object {
   return batchOf(sequences.map((sequence) => reportEntry(sequence, `lie ${sequence}`, { kind: 'dhcp.ack' })));
 }
 
+const pathOf = (what: string): string => `/MAAS/uplink/1/racks/${RACK_UUID}/${what}`;
+const fieldsOf = (host: string, secret: string): readonly string[] => [
+  `Host: ${host}`,
+  `Authorization: ${rackAuthorization(RACK_TOKEN, secret)}`,
+];
+
 /** @param turn by which the numbers of reports grow */
-export function linkRequest(
-  host: string,
-  what: (typeof LINK_SAYS)[number],
-  secret = RACK_KEY_SECRET,
-  turn = 1,
-): string {
+export function linkRequest(host: string, what: (typeof LINK_SAYS)[number], turn: number): string {
   const isAsking = what === 'changes' || what === 'state';
   const body = isAsking ? '' : JSON.stringify(bodyOf(what, turn));
   const fields = [
-    `${isAsking ? 'GET' : 'POST'} /MAAS/uplink/1/racks/${RACK_UUID}/${what} HTTP/1.1`,
-    `Host: ${host}`,
-    `Authorization: ${rackAuthorization(RACK_TOKEN, secret)}`,
+    `${isAsking ? 'GET' : 'POST'} ${pathOf(what)} HTTP/1.1`,
+    ...fieldsOf(host, RACK_KEY_SECRET),
     ...(isAsking ? [] : ['Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`]),
     ...(what === 'changes' ? [] : ['Connection: close']),
   ];
   return `${fields.join('\r\n')}\r\n\r\n${body}`;
 }
+
+/** A report whose body does not come. @param secret left out: that of the rack */
+export const endlessReport = (host: string, secret = RACK_KEY_SECRET): string =>
+  [
+    `POST ${pathOf('events')} HTTP/1.1`,
+    ...fieldsOf(host, secret),
+    'Content-Type: application/json',
+    'Content-Length: 2000',
+    '',
+    '',
+  ].join('\r\n');

@@ -2,89 +2,59 @@
 // other is made a thousand times what it is, wherever the product uses it; the test that its row names must then fail. Tests go on importing the value
 // that the bound really has, so a test that fills the bound to its end finds room behind that.
 
-import { spawn } from 'node:child_process';
-import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { stripTypeScriptTypes } from 'node:module';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { findConstant } from './bound-scan.ts';
 import type { HeldBound } from './bounds/row.ts';
 import { HELD } from './bounds.ts';
+import { CopiedTree, type Outcome } from './copied-tree.ts';
 
-const ROOT = join(import.meta.dirname, '..', '..');
+const TEST = join(import.meta.dirname, '..');
 const TEST_SECONDS_MAX = 60;
 /** Shares become everything, other numbers and the parts of a rate a thousand times as much. */
 const LOOSEN =
   '((b, n = (v) => typeof v !== "number" ? v : v > 0 && v < 1 ? 1 : v * 1000) => ' +
   'typeof b === "number" ? n(b) : Object.fromEntries(Object.entries(b).map(([k, v]) => [k, n(v)])))';
 
-/** What the test of a row did when its bound was loose; `passed` refutes the row, as does `broken`, which failed with the bound in place. */
-export type Loosened = 'failed' | 'passed' | 'broken';
+/**
+ * What the test of a row did when its bound was loose. `passed` refutes the row, as does `broken`, which failed with the bound in place; `silent`,
+ * too, unless the row says that its test then waits in vain (`hangs`): where nothing but the time is up, anything may have kept it.
+ */
+export type Loosened = Outcome | 'broken';
 
 /** A copy of the tree whose bounds can be made loose. */
 export class LooseTree {
-  readonly #root = mkdtempSync(join(tmpdir(), 'rackboot-loose-'));
+  readonly #tree = new CopiedTree('loose');
   /** Test files that pass while every bound is what it is. */
   readonly #sound = new Map<string, boolean>();
 
-  constructor() {
-    for (const name of ['src', 'test', 'bin', 'config', 'docs', 'fixtures', 'package.json', 'tsconfig.json']) {
-      cpSync(join(ROOT, name), join(this.#root, name), { recursive: true });
-    }
-    symlinkSync(join(ROOT, 'node_modules'), join(this.#root, 'node_modules'));
-  }
-
   remove(): void {
-    rmSync(this.#root, { recursive: true, force: true });
+    this.#tree.remove();
   }
 
   /** Loosens one bound, runs one test file below `test`, and puts the bound back. */
   async try(at: string, test: string): Promise<Loosened> {
-    const sound = this.#sound.get(test) ?? (await this.#passes(test));
+    const sound = this.#sound.get(test) ?? (await this.#run(test)) === 'passed';
     this.#sound.set(test, sound);
     if (!sound) return 'broken';
-    const before = new Map<string, string>();
-    for (const file of globSync('**/*.ts', { cwd: join(this.#root, 'src') })) {
-      const path = join(this.#root, 'src', file);
-      const text = readFileSync(path, 'utf8');
+    const texts = new Map<string, string>();
+    for (const file of this.#tree.files) {
+      const text = this.#tree.read(file);
       const loose = loosen(at, file, text);
-      if (loose === text) continue;
-      // Throws where the loosened file cannot be read: a test that fails for that would show nothing.
-      stripTypeScriptTypes(loose);
-      before.set(path, text);
-      writeFileSync(path, loose);
+      if (loose !== text) texts.set(file, loose);
     }
-    if (before.size === 0) throw new Error(`${at} is used nowhere`);
-    const passed = await this.#passes(test);
-    for (const [path, text] of before) writeFileSync(path, text);
-    return passed ? 'passed' : 'failed';
+    if (texts.size === 0) throw new Error(`${at} is used nowhere`);
+    return this.#tree.changed(texts, () => this.#run(test));
   }
 
-  async #passes(test: string): Promise<boolean> {
-    const words = [
-      '--test',
-      `--test-timeout=${TEST_SECONDS_MAX * 1000}`,
-      join(this.#root, 'test', test.startsWith('contract/') ? KEEPS_CONTRACTS : test),
-    ];
-    const { NODE_TEST_CONTEXT: _own, ...env } = process.env;
-    const child = spawn(process.execPath, words, {
-      cwd: this.#root,
-      env,
-      stdio: ['ignore', 'pipe', 'ignore'],
-      detached: true,
-    });
-    let said = '';
-    child.stdout.on('data', (bytes: Buffer) => {
-      said += bytes.toString('utf8');
-    });
-    const end = setTimeout(() => process.kill(-(child.pid ?? 0), 'SIGKILL'), TEST_SECONDS_MAX * 1000);
-    const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
-    clearTimeout(end);
-    const [own] = /(?:ReferenceError|SyntaxError)[^\n]*/.exec(said) ?? [];
-    if (own !== undefined) throw new Error(`${test} with a loose bound: ${own}`);
-    return code === 0;
+  async #run(test: string): Promise<Outcome> {
+    const file = test.startsWith('contract/') ? KEEPS_CONTRACTS : test;
+    return (await this.#tree.run(file, TEST_SECONDS_MAX)).outcome;
   }
 }
+
+/** What must come of a row's test with its bound loose. */
+export const mustBe = ({ hangs }: HeldBound): Loosened => (hangs === true ? 'silent' : 'failed');
 
 /** The text of a file of `src` in which a bound is loose: all uses of it, but not what is exported to tests. */
 export function loosen(at: string, file: string, text: string): string {
@@ -129,9 +99,10 @@ if (import.meta.main) {
     );
   const tree = new LooseTree();
   try {
-    for (const { at, test } of rows) {
-      const said = test === undefined || !existsSync(join(ROOT, 'test', test)) ? 'no test' : await tree.try(at, test);
-      console.log(`${said === 'failed' ? '✔' : '✖'} ${at}: ${test ?? ''} ${said}`);
+    for (const row of rows) {
+      const isThere = row.test !== undefined && existsSync(join(TEST, row.test));
+      const said = isThere ? await tree.try(row.at, row.test) : 'no test';
+      console.log(`${said === mustBe(row) ? '✔' : '✖'} ${row.at}: ${row.test ?? ''} ${said}`);
     }
   } finally {
     tree.remove();

@@ -2,4 +2,4 @@
 
 import { standAll } from './stand.ts';
 
-standAll(1, false);
+standAll(1, 'short');

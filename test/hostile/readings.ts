@@ -10,16 +10,17 @@ export class Readings {
   /** Frames that came to the rack from the wire. */
   readonly frames: number;
 
-  /** @param udp what `ss -uanmOH` says, @param tcp what `ss -tanOH` says, each in the rack's namespace */
+  /** @param metrics empty: they cannot be read, @param udp what `ss -uanmOH` says, @param tcp what `ss -tanOH` says, each in the rack's namespace */
   constructor(metrics: string, udp: string, tcp: string, frames: number) {
-    this.#families = parseExposition(metrics);
+    this.#families = metrics === '' ? new Map() : parseExposition(metrics);
     this.#udp = udp;
     this.#tcp = tcp;
     this.frames = frames;
   }
 
-  /** The sum of a metric's samples that have these labels. */
+  /** The sum of a metric's samples that have these labels; NaN, of which nothing is true, while the metrics cannot be read. */
   sum(name: string, labels: Readonly<Record<string, string>> = {}): number {
+    if (this.#families.size === 0) return Number.NaN;
     const family = this.#families.get(name);
     if (family === undefined) throw new Error(`no metric ${name}`);
     return family.samples

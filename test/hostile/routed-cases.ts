@@ -2,25 +2,38 @@
 // strangers must cost the others nothing, either. A few run in `npm test`, all of them in the long suite.
 
 import { type Bites, grown, type HostileCase } from './case.ts';
+import { type Change, DNS_FOR_STRANGERS, REPORTS_FROM_ANYWHERE, TFTP_FOR_STRANGERS } from './changes.ts';
 
 /** What differs there. */
 interface Routed {
-  /** How it is seen that the attack is there; left out: as on the wire. */
-  readonly bites?: Bites;
+  /** How it is seen that strangers are refused, and what is changed to have them served as on the wire; left out: they are. */
+  readonly refused?: { readonly bites: Bites; readonly withoutIt: readonly Change[] };
   readonly short?: true;
 }
 
-const refusedByTftp = grown(2000, 'rackboot_tftp_refusals_total', { reason: 'network' });
-const refusedByDns = grown(3000, 'rackboot_dns_refusals_total', { reason: 'stranger' });
-const refusedByTheRegion = grown(100, 'rackboot_region_api_answers_total', { class: '4xx' });
+const BY_TFTP: Routed = {
+  refused: {
+    bites: grown(2000, 'rackboot_tftp_refusals_total', { reason: 'network' }),
+    withoutIt: TFTP_FOR_STRANGERS,
+  },
+};
+const BY_DNS: Routed = {
+  refused: { bites: grown(3000, 'rackboot_dns_refusals_total', { reason: 'stranger' }), withoutIt: DNS_FOR_STRANGERS },
+};
+const BY_THE_REGION: Routed = {
+  refused: {
+    bites: grown(100, 'rackboot_region_api_answers_total', { class: '4xx' }),
+    withoutIt: REPORTS_FROM_ANYWHERE,
+  },
+};
 
 /** By the attack; `attacker` has all others. */
 const ROUTED: Readonly<Record<string, Routed>> = {
-  'tftp-hold': { bites: refusedByTftp, short: true },
-  'tftp-netascii': { bites: refusedByTftp },
-  'dns-silent-zones': { bites: refusedByDns, short: true },
-  'dns-random-names': { bites: refusedByDns },
-  'dns-beside': { bites: refusedByDns },
+  'tftp-hold': { ...BY_TFTP, short: true },
+  'tftp-netascii': BY_TFTP,
+  'dns-silent-zones': { ...BY_DNS, short: true },
+  'dns-random-names': BY_DNS,
+  'dns-beside': BY_DNS,
   'dns-tcp-idle': { short: true },
   'boot-idle': { short: true },
   'boot-slow-headers': {},
@@ -28,7 +41,7 @@ const ROUTED: Readonly<Record<string, Routed>> = {
   'boot-pipelining': {},
   'boot-slow-readers': {},
   'metrics-idle': {},
-  'amend-others': { bites: refusedByTheRegion },
+  'amend-others': BY_THE_REGION,
   'api-connections': {},
   'api-slow-posts': { short: true },
   'api-pipelining': {},
@@ -37,15 +50,18 @@ const ROUTED: Readonly<Record<string, Routed>> = {
   'api-sessions': {},
   'api-ordinary': {},
   'link-guesses': {},
-  'enlist-flood': { bites: refusedByTheRegion },
+  'enlist-flood': BY_THE_REGION,
 };
 
 /** Those of the cases that can be tried from there. */
 export function routed(cases: readonly HostileCase[]): readonly HostileCase[] {
-  return cases.flatMap(({ withoutIt: _onTheWire, ...one }): readonly HostileCase[] => {
-    const { bites = one.bites, short } = ROUTED[one.attack] ?? {};
-    if (ROUTED[one.attack] === undefined || one.from !== 'attacker') return [];
+  return cases.flatMap((one): readonly HostileCase[] => {
+    const routed = ROUTED[one.attack];
+    if (routed === undefined || one.from !== 'attacker') return [];
+    const { refused, short } = routed;
     const more = short === true ? {} : { short: false as const };
-    return [{ ...one, ...more, bites, from: 'far', attacker: `from behind a router ${one.attacker}` }];
+    const bites: Bites = (now, before) => refused?.bites(now, before) === true || one.bites(now, before);
+    const withoutIt = [...(refused?.withoutIt ?? []), ...one.withoutIt];
+    return [{ ...one, ...more, bites, withoutIt, from: 'far', attacker: `from behind a router ${one.attacker}` }];
   });
 }

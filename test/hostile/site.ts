@@ -10,7 +10,7 @@
 //                            ├─ upstream  10.77.8.53    answers outside.example, is silent for silent.example
 //                            └─ router    10.77.8.2 ── far  10.78.0.10 … .73   a network that the rack does not serve
 //     rack 10.79.0.1 ── br1 ─┬─ booter    10.79.0.10    boots beside another DHCP server
-//                            └─ beside    10.79.0.64 … .127
+//                            └─ beside    10.79.0.64 … .127   has the addresses and answers no ARP
 
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -57,6 +57,9 @@ const BLIND = 'tftp-blind';
 /** Of the accepted rack whose key nobody else has. */
 const OTHER_TOKEN = 'token-of-rack-3';
 const OTHER_NETWORK = '10.51.0.0/24';
+/** Fewer than the rack sets aside for others. */
+const USED_MAX = 40;
+const OWN_METRICS = 'http://127.0.0.1:5249/metrics';
 const ATTACK_SECONDS_MAX = 300;
 
 /** Who signs in is looked up at length the first time only, so each signs in once. */
@@ -114,6 +117,7 @@ export class HostileSite {
   /** The cookie of an administrator who signed in before all attacks. */
   cookie = '';
   #racks = 0;
+  #used = 0;
 
   private constructor() {
     this.rack = new RackNetwork('hostile', RACK, 22);
@@ -192,13 +196,13 @@ export class HostileSite {
     const body = JSON.stringify(heartbeatOf({ interfaces: [rackInterface(OTHER_NETWORK)] }));
     const words = ['-H', `Authorization: ${rackAuthorization(OTHER_TOKEN)}`, '-H', 'Content-Type: application/json'];
     const url = `http://${RACK}:5240/MAAS/uplink/1/racks/${OTHER_UUID}/heartbeat`;
-    await this.run('far', 'curl', '-sSf', '-o', '/dev/null', ...words, '--data-binary', body, url);
+    await this.run('upstream', 'curl', '-sSf', '-o', '/dev/null', ...words, '--data-binary', body, url);
   }
 
   /** How the rack does now. */
   async read(): Promise<Readings> {
     const [metrics, udp, tcp, frames] = await Promise.all([
-      this.run('rack', 'curl', '-sSf', '--retry', '2', 'http://127.0.0.1:5249/metrics'),
+      this.run('rack', ...['curl', '-sSf', '--retry', '2', '--max-time', '10'], OWN_METRICS).catch(() => ''),
       this.run('rack', 'ss', '-uanmOH'),
       this.run('rack', 'ss', '-tanOH'),
       this.run('rack', 'cat', '/sys/class/net/br0/statistics/rx_packets'),
@@ -230,6 +234,14 @@ export class HostileSite {
       await this.run('newcomer', 'ip', 'link', 'set', 'eth0', ...words.split(' '));
     }
     return mac;
+  }
+
+  /** Of the range, from its end; from now on a host of the wire uses it. */
+  async anotherUsedAddress(): Promise<string> {
+    const address = `10.77.9.${199 - (this.#used % USED_MAX)}`;
+    this.#used += 1;
+    await this.run('upstream', 'ip', 'address', 'replace', `${address}/32`, 'dev', 'lo');
+    return address;
   }
 
   async #build(): Promise<void> {
@@ -301,6 +313,9 @@ export class HostileSite {
       namespace.ip('link', 'set', `h${namespace.names.indexOf(host) + 1}`, 'master', 'br1');
       for (const address of addresses) await this.run(name, 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
     }
+    const mac = /link\/ether (\S+)/.exec(namespace.ip('link', 'show', 'br1'))?.[1] ?? '';
+    await this.run('beside', 'ip', 'neighbour', 'add', PROXY_RACK, 'lladdr', mac, 'dev', 'eth0', 'nud', 'permanent');
+    await this.run('beside', 'sysctl', '-q', '-w', 'net.ipv4.conf.all.arp_ignore=8');
   }
 
   /** A rack elsewhere asks to be accepted, and is. */

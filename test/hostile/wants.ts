@@ -27,7 +27,11 @@ import {
 
 const ASK_PROGRAM = new URL('./udp-ask.ts', import.meta.url).pathname;
 const DIG_PROGRAM = new URL('./udp-dig.ts', import.meta.url).pathname;
+const ROUTER_PROGRAM = new URL('./router-ask.ts', import.meta.url).pathname;
 const ASKINGS = 20;
+/** Where questions or answers are lost by chance, one of so many is. */
+const ROUTER_ASKINGS = 7;
+const USED_ASKED = 6;
 const SIGN_IN_TRIES = 4;
 const SIGN_IN_AGAIN_MS = 10_000;
 /** More than a body that takes no place of its own, and less than one word of a command may have. */
@@ -60,6 +64,22 @@ export const WANTS = {
     const owners = (await leases(site)).filter((held) => held.address === address && held.state === 'bound');
     if (owners.length !== 1 || owners[0]?.mac !== mac)
       throw new Error(`${address} of ${mac} is leased as ${JSON.stringify(owners)}`);
+  },
+  // Each time one that no other host used before: whose use is known is not looked for.
+  'a newcomer gets no address that somebody uses': async (site) => {
+    for (let turn = 0; turn < USED_ASKED; turn += 1) {
+      await site.anotherNewcomer();
+      const used = await site.anotherUsedAddress();
+      const got = await lease(site, 'newcomer', '-r', used);
+      if (got === used) throw new Error(`${used} was given, which another host uses`);
+    }
+  },
+  'a machine that boots is told that there is no IPv6 router': async (site) => {
+    await lease(site, 'machine', '-V', 'PXEClient:Arch:00000:UNDI:002001', '-x', '0x5d:0000');
+    const answered = Number(
+      await site.run('machine', process.execPath, ROUTER_PROGRAM, 'eth0', String(ROUTER_ASKINGS)),
+    );
+    if (answered < ROUTER_ASKINGS) throw new Error(`${answered} of ${ROUTER_ASKINGS} are answered`);
   },
   'a lease that somebody holds stays theirs': async (site) => {
     const held = await holdersLease(site);

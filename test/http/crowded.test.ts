@@ -22,6 +22,7 @@ after(() => rig.server.close());
 
 /** In two pieces, so that all connections are open at a time. */
 const GET = ['GET /image HTTP/1.1\r\n', 'Connection: close\r\n\r\n'];
+/** Who asks nothing, or nothing whole, rests, and gives way to anybody. Who loads a file does not: there the shares alone decide. */
 const ATTACKS: readonly (readonly [name: string, from: readonly string[], says: Parameters<typeof Crowd.open>[3]])[] = [
   ['nothing, from one address', ['127.9.0.2'], {}],
   [

@@ -4,8 +4,9 @@ import { createServer as createHttpServer, type IncomingMessage, request, type S
 import { createConnection, createServer, type Server } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
-import { BODY_BYTES_MAX } from '../../src/http/proxy.ts';
+import { BODY_BYTES_MAX, PROXIED_MAX } from '../../src/http/proxy.ts';
 import { isHttpEvent } from '../../src/observe/sentences/files.ts';
+import { Crowd, settled } from '../support/crowd.ts';
 import { LOOPBACK, openRig, type Rig, SECRET, speak, TOKEN } from './rig.ts';
 
 interface Seen {
@@ -296,6 +297,23 @@ test('a region that is down is told at once, with its place and when to ask agai
   });
   assert.match(await speak(lone.port, `GET /MAAS/ ${CLOSE}\r\n`), /region$/, 'a region that came back is asked again');
   await lone.server.close();
+});
+
+test('so many requests are with the region at a time, one each of as many networks, and no more', async () => {
+  answer = () => undefined;
+  const asked = rig.server.counters().requests;
+  const networks = Array.from({ length: PROXIED_MAX + 5 }, (_, index) => `127.${1 + (index >> 4)}.${index & 15}.2`);
+  const crowd = await Crowd.open(rig.port, networks, networks.length, {
+    first: 'GET /MAAS/ HTTP/1.1\r\nHost: x\r\n\r\n',
+  });
+  try {
+    await settled(() => rig.server.counters().requests);
+    assert.equal(rig.server.counters().requests, asked + networks.length);
+    assert.equal(rig.server.counters().forwarding, PROXIED_MAX);
+  } finally {
+    crowd.close();
+  }
+  await until('nothing is with the region', () => rig.server.counters().forwarding === 0);
 });
 
 test('a region that speaks nonsense is a region that does not answer', async () => {

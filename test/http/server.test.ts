@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { Agent, request } from 'node:http';
 import { createConnection, createServer } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
@@ -340,4 +341,24 @@ test('closing lets a download end, within the time it is given', async () => {
   await until('begun', () => other.server.counters().requests === 1);
   await other.server.close(5000);
   assert.ok((await answer).length > kernel.length);
+});
+
+test('so many loads that fail are told one by one, and the others with a count (http/boot-requests.ts #bootSampler)', async () => {
+  const requests = 5000;
+  const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+  const lone = await openRig();
+  const get = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      request({ port: lone.port, path: '/nowhere', agent }, (response) => response.resume().on('end', () => resolve()))
+        .on('error', reject)
+        .end();
+    });
+  try {
+    await Promise.all(Array.from({ length: requests }, get));
+    const told = lone.kinds().filter((kind) => kind === 'http.missing');
+    assert.ok(told.length >= 2000 && told.length < requests, `${told.length} of ${requests} are told`);
+  } finally {
+    agent.destroy();
+    await lone.server.close();
+  }
 });

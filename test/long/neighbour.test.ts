@@ -2,4 +2,4 @@
 
 import { standAll } from '../hostile/stand.ts';
 
-standAll(5, true);
+standAll(5, 'together');

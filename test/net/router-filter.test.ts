@@ -52,6 +52,13 @@ describe('what is kept of router discovery', () => {
     });
   }
 
+  it('is a sample of what comes from a machine beyond those that fit', () => {
+    const filter = bootingFilter([...OTHERS, BOOTS, STRANGER]);
+    assert.equal(takes(filter, { from: BOOTS }), true);
+    assert.equal(takes(filter, { from: STRANGER }), false);
+    assert.equal(takes(filter, { from: STRANGER, random: 64 }), true);
+  });
+
   it('is a sample where nobody boots', () => {
     assert.equal(takes(bootingFilter([]), {}), false);
     assert.equal(takes(bootingFilter([]), { random: 0 }), true);

@@ -29,18 +29,36 @@ const get = (): readonly string[] => [
   `Authorization: ${live.authorization}\r\nConnection: close\r\n\r\n`,
 ];
 
+const post = (length: number): string =>
+  'POST /MAAS/api/2.0/machines/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n' +
+  `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${length}\r\n\r\n`;
+
+/** A small body, which takes no place of its own: so slowly as it may come, and for longer than others wait. */
+const slowBody = (): Parameters<typeof Crowd.open>[3] => ({
+  first: post(60_000),
+  again: 'x'.repeat(256),
+  everyMs: 1000,
+});
+
+/** Who asks nothing, or nothing whole, rests, and gives way to anybody. Who posts does not: there the shares alone decide. */
 const ATTACKS: readonly (readonly [name: string, from: readonly string[], says: Parameters<typeof Crowd.open>[3]])[] = [
-  ['nothing, from one address', ['127.9.0.2'], {}],
-  ['nothing, from sixty-four networks', addresses(64, 1), {}],
+  ['ask nothing, from one address', ['127.9.0.2'], {}],
+  ['ask nothing, from sixty-four networks', addresses(64, 1), {}],
   [
-    'one octet of a request a second, from the network of the clients',
+    'ask one octet of a request a second, from the network of the clients',
     addresses(16, 16).map((one) => one.replace('127.1', '127.0')),
     { first: 'GET /', again: 'a', everyMs: 1000 },
   ],
+  [
+    'post by 256 octets a second, from sixteen addresses of the network of the clients',
+    addresses(16, 16).map((one) => one.replace('127.1', '127.0')),
+    slowBody(),
+  ],
+  ['post by 256 octets a second, from four networks', addresses(16, 4), slowBody()],
 ];
 
 for (const [name, from, says] of ATTACKS) {
-  test(`${CLIENTS} clients behind one address are all answered while ${CONNECTIONS_MAX} connections ask ${name}`, async () => {
+  test(`${CLIENTS} clients behind one address are all answered while ${CONNECTIONS_MAX} connections ${name}`, async () => {
     const crowd = await Crowd.open(live.port, from, CONNECTIONS_MAX, says);
     try {
       await settled(() => live.api.connections());
@@ -63,10 +81,6 @@ test(`no more than ${CONNECTIONS_MAX} connections are served and ${WAITING_MAX} 
     crowd.close();
   }
 });
-
-const post = (length: number): string =>
-  'POST /MAAS/api/2.0/machines/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n' +
-  `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${length}\r\n\r\n`;
 
 test('large bodies that never end take no place from those of others, and no more of them are held or wait than the bounds', async () => {
   const held = LARGE_BODIES_MAX + BODIES_WAITING_MAX;

@@ -3,7 +3,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant, later } from '../../src/clock.ts';
-import { ADDRESSES_MAX, RateLimiter, RatesByRack } from '../../src/region/rate-limit.ts';
+import { MACHINE_RATE, MACHINES_RATE, machineRates } from '../../src/region/api/metadata-routes.ts';
+import {
+  ADDRESSES_MAX,
+  RateLimiter,
+  RatesByRack,
+  WORKER_RATE,
+  WORKERS_RATE,
+  workerRates,
+} from '../../src/region/rate-limit.ts';
 
 const START = instant(1_000_000);
 
@@ -52,3 +60,16 @@ test('what one rack passes on takes nothing from another rack, nor from those wh
   assert.equal(rates.of('b').excess('fresh', START, '10.50.200.1 by rack b'), undefined);
   assert.equal(rates.of(undefined).excess('fresh', START, '10.50.200.1'), undefined);
 });
+
+for (const [who, rates, each, all] of [
+  ['at work', workerRates(), WORKER_RATE, WORKERS_RATE],
+  ['that ask with their keys', machineRates(), MACHINE_RATE, MACHINES_RATE],
+] as const) {
+  test(`machines ${who} have so much together, of however many networks they are`, () => {
+    let taken = 0;
+    for (let index = 0; index < (2 * all.burst) / each.burst; index += 1)
+      for (let times = 0; times < each.burst; times += 1)
+        if (rates.of(undefined).allows(`machine ${index}`, START, `10.20.${index}.9`)) taken += 1;
+    assert.equal(taken, all.burst);
+  });
+}

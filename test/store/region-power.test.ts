@@ -92,6 +92,25 @@ test('old commands are forgotten, but none that has not ended, and none that a m
     database.close();
   }));
 
+test('so many commands that have ended are remembered, and the oldest is forgotten first', () =>
+  withDirectory((stateDir) => {
+    openRegionStore({ stateDir }).close();
+    const database = new DatabaseSync(join(stateDir, 'region.db'));
+    database.exec(`
+      WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ${ENDED_MAX + 4})
+      INSERT INTO power_command (id, system_id, command, begun_ms, ended_ms, outcome)
+      SELECT 'id ' || i, 'a', '{"kind":"off","manner":"soft"}', i, i, '{"kind":"done","text":"yes"}' FROM n`);
+    const book = new PowerTable(new Transactions(database, 'region.db'), new Statements(database));
+    book.begin({ id: 'newest', machine: 'a', command: ON, begunAtMs: 0 });
+    assert.equal(database.prepare('SELECT count(*) AS n FROM power_command').get()?.n, ENDED_MAX + 1);
+    const found = database.prepare("SELECT id FROM power_command WHERE id IN ('id 4', 'id 5') ORDER BY id").all();
+    assert.deepEqual(
+      found.map(({ id }) => id),
+      ['id 5'],
+    );
+    database.close();
+  }));
+
 test('each power task has a name of its own, also one like the one before; it goes with the task', () =>
   withRegion(({ region, store }) => {
     const enlisted = region.enlist(report([0x525400000001]));

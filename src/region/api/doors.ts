@@ -45,7 +45,7 @@ const BUSY = refuse('bodies-limit', 'Too many large bodies are arriving: try aga
   'Retry-After': '5',
 });
 /** How often an operator is told of connections that were ended. */
-const TOLD_RATE = { perSecond: 1 / 60, burst: 1 } as const;
+export const TOLD_RATE = { perSecond: 1 / 60, burst: 1 } as const;
 
 const isLarge = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > SMALL_BODY_BYTES_MAX;

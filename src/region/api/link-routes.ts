@@ -14,7 +14,7 @@ import { EventAnswer } from './event-stream.ts';
 import { answerLink, findLinkedRack, LINK_BODY_BYTES_MAX, type LinkRequest } from './link.ts';
 
 /** Streams of one rack. An accepted rack alone fills its own; it leaves an old one when it opens a new one. */
-const CHANGES_PER_RACK_MAX = 4;
+export const CHANGES_PER_RACK_MAX = 4;
 /** A heartbeat tells all networks and images of a rack. */
 const HEARTBEAT_BYTES_MAX = 1024 * 1024;
 

@@ -82,9 +82,13 @@ const NOTHING_HERE = refuse('not-found', 'Nothing is here.');
 const NOT_YOURS = refuse('not-allowed', 'This is for a machine, by its own key: it is in what its installer was told.');
 const TOO_OFTEN = refuse('rate-limit', 'This machine asks too often: wait a little.', { 'Retry-After': '5' });
 
+/** The rates of machines that ask with their own keys. */
+export const machineRates = (): RatesByRack =>
+  new RatesByRack(() => new RateLimiter(MACHINE_RATE, MACHINES_RATE, MACHINES_PER_NETWORK));
+
 /** Adds the routes of the metadata service to an instance. */
 export function addMetadataRoutes(app: FastifyInstance, listener: MetadataListener): void {
-  const rates = new RatesByRack(() => new RateLimiter(MACHINE_RATE, MACHINES_RATE, MACHINES_PER_NETWORK));
+  const rates = machineRates();
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
     listener.send(reply, await answerRequest(request, listener, rates));
   app.route({ method: ['GET', 'POST'], url: '/MAAS/metadata/', handler });

@@ -12,12 +12,12 @@ import type { EnlistmentDecision } from '../store.ts';
 import type { EnlistmentReport } from './enlistment-report.ts';
 
 /** Of one machine: it boots a few times while somebody looks for what is wrong with it. */
-const REPORT_RATE = { perSecond: 1 / 60, burst: 6 } as const;
+export const REPORT_RATE = { perSecond: 1 / 60, burst: 6 } as const;
 /**
  * Machines whose reports are counted. Whoever reports machines fills it, and nobody notices: the one that was first counted is
  * forgotten, which gives it its burst anew.
  */
-const COUNTED_MAX = 1024;
+export const COUNTED_MAX = 1024;
 
 const THINNED: ReadonlySet<MachineEventType> = new Set(['NODE_ENLISTMENT_IGNORED', 'NODE_COMMISSIONING_EVENT']);
 

@@ -15,7 +15,7 @@ const PROXY_PORT = 8000;
 const PROBE_MS = 500;
 const PROBE_HOLDS_MS = 60_000;
 /** Addresses of racks that are remembered with their answer; accepted racks fill it, and the oldest answer is asked for again. */
-const HOSTS_MAX = 256;
+export const HOSTS_MAX = 256;
 
 /** The port to the network: true when a connection was taken in time. */
 export type AnswersAt = (host: string, port: number, timeoutMs: number) => Promise<boolean>;

@@ -163,6 +163,7 @@ test('of very many running leases of one hardware address some are no first choi
   table.load(stored, START);
   assert.equal(table.size, count);
   const remembered = table.findAllByClient(MAC_A);
+  assert.equal(remembered.length, RUNNING_PER_CLIENT_MAX);
   assert.deepEqual(remembered, stored.slice(-RUNNING_PER_CLIENT_MAX), 'those that came last');
   const network = parseNetwork('10.20.0.0/16') ?? NETWORK;
   const { served } = indexSubnets(config(subnet({ network, identity: 'client-id' })), undefined);

@@ -376,7 +376,7 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing: a UUID that the region knows is none of a stranger',
     howItEmpties: 'the one of the largest share that was shown longest ago is forgotten; a new boot shows it again',
     share: 'by rank; a UUID that the region knows is a share of its own, strangers share by place; an INFORM has none',
-    test: 'daemon/invented-clients.test.ts',
+    test: 'boot/shown-uuids.test.ts',
   },
   {
     at: 'boot/seen-addresses.ts SEEN_ADDRESSES_MAX',

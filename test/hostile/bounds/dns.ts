@@ -177,6 +177,7 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'told' },
     howItEmpties: 'with time',
     share: 'by kind',
+    test: 'dns/service.test.ts',
   },
   {
     at: 'dns/large-answers.ts LARGE_ANSWERS',

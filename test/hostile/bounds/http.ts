@@ -53,7 +53,7 @@ export const HTTP_BOUNDS: readonly HeldBound[] = [
     howItEmpties:
       'as bodies arrive: the first 64 KiB come within 10 s where others wait; one that stops is ended within 11 s',
     share: 'by network and address',
-    test: 'http/slow-posts.test.ts',
+    test: 'http/body-arrival.test.ts',
   },
   {
     at: 'http/proxy.ts PROXIED_MAX',
@@ -65,7 +65,7 @@ export const HTTP_BOUNDS: readonly HeldBound[] = [
     howItEmpties:
       'with the answer; where others wait, after 2 minutes for a slow client; a body that stops is ended within 11 s',
     share: 'by network and address',
-    test: 'net/body-places.test.ts',
+    test: 'http/proxy.test.ts',
   },
   {
     at: 'http/region-stand-in.ts BODIES_MAX',
@@ -115,6 +115,7 @@ export const HTTP_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'told' },
     howItEmpties: 'with time',
     share: 'none: the files are sent all the same',
+    test: 'http/server.test.ts',
   },
   {
     at: 'boot/boot-tokens.ts TOKENS_MAX',

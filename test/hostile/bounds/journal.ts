@@ -97,6 +97,7 @@ export const JOURNAL_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing; its own oldest steps go, and are counted',
     howItEmpties: 'as it reads',
     share: 'by reader',
+    test: 'daemon/feed.test.ts',
   },
   {
     at: 'observe/log-writer.ts WAITING_BYTES_MAX',

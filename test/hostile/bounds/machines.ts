@@ -30,6 +30,7 @@ export const MACHINE_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'with time: 500 a second',
     share: 'by network through WORKERS_PER_NETWORK, and by machine through WORKER_RATE',
+    test: 'region/rate-limit.test.ts',
   },
   {
     at: 'region/api/metadata-routes.ts MACHINE_RATE',
@@ -58,5 +59,6 @@ export const MACHINE_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'with time: 500 a second',
     share: 'by network through MACHINES_PER_NETWORK, and by machine through MACHINE_RATE',
+    test: 'region/rate-limit.test.ts',
   },
 ];

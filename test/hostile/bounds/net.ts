@@ -118,6 +118,7 @@ export const NET_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'told' },
     howItEmpties: 'with time',
     share: 'by kind',
+    test: 'daemon/neighbourhood.test.ts',
   },
   {
     at: 'net/wire-ear.ts FRAMES_MAX',

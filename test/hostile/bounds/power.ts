@@ -50,6 +50,7 @@ export const POWER_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing: more is read and forgotten',
     howItEmpties: 'with the program, after 30 s at the latest',
     share: 'by program',
+    test: 'power/program.test.ts',
   },
   {
     at: 'store/region-power.ts ENDED_MAX',

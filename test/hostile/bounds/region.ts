@@ -47,6 +47,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'told' },
     howItEmpties: 'with time',
     share: 'by reason',
+    test: 'region/doors.test.ts',
   },
   {
     at: 'region/rate-limit.ts ANONYMOUS_PER_NETWORK',
@@ -213,6 +214,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing; one more is refused',
     howItEmpties: 'as keys are removed',
     share: 'by account',
+    test: 'region/accounts-fill.test.ts',
   },
   {
     at: 'region/life/tags.ts TAGS_MAX',
@@ -222,6 +224,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'refused', stoppedBy: 'administrators you trust; remove what is not needed' },
     howItEmpties: 'as tags are removed',
     share: 'none is needed: only administrators make tags',
+    test: 'region/accounts-fill.test.ts',
   },
   {
     at: 'region/scripts/script-text.ts SCRIPTS_MAX',
@@ -231,6 +234,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'refused', stoppedBy: 'administrators you trust; remove what is not needed' },
     howItEmpties: 'as scripts are removed',
     share: 'none is needed: only administrators add scripts',
+    test: 'region/accounts-fill.test.ts',
   },
   {
     at: 'region/settings.ts SETTINGS_MAX',
@@ -249,6 +253,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing',
     howItEmpties: 'with the release of the machine',
     share: 'by machine',
+    test: 'region/life/ownership.test.ts',
   },
   {
     at: 'region/scripts/script-store.ts RUNS_MAX',
@@ -278,6 +283,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing; further ones of a report are refused',
     howItEmpties: 'with the next report of the machine',
     share: 'by machine',
+    test: 'region/identity/enlistment.test.ts',
   },
   {
     at: 'region/identity/enlistment-effects.ts CONFLICTS_MAX',
@@ -303,6 +309,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'a machine waits up to 0.5 s more',
     howItEmpties: 'after 60 s; the oldest goes first',
     share: 'none is needed',
+    test: 'region/metadata/proxy-finder.test.ts',
   },
   {
     at: 'store/region-identity.ts SHARED_VALUES_MAX',
@@ -342,6 +349,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'told' },
     howItEmpties: 'with time',
     share: 'by machine',
+    test: 'region/identity/enlistment-log.test.ts',
   },
   {
     at: 'region/identity/enlistment-log.ts COUNTED_MAX',
@@ -350,5 +358,6 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing: the machine counted first is forgotten, which gives it its burst anew',
     howItEmpties: 'the first is forgotten',
     share: 'none is needed: only events are thinned by it',
+    test: 'region/identity/enlistment-log.test.ts',
   },
 ];

@@ -38,4 +38,6 @@ export interface HeldBound {
   readonly share: string;
   /** The test that fills it, below `test`; left out: there is none of its own. */
   readonly test?: string;
+  /** Without the bound that test waits in vain: what the bound prevents is that somebody waits for ever. */
+  readonly hangs?: true;
 }

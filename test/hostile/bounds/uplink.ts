@@ -214,6 +214,7 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing: the oldest one ends',
     howItEmpties: 'when the rack leaves',
     share: 'by rack',
+    test: 'region/link-streams.test.ts',
   },
   {
     at: 'region/racks/rack.ts REFUSED_KEPT_MAX',
@@ -231,5 +232,6 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing: present lives are always remembered',
     howItEmpties: 'the one heard longest ago is forgotten',
     share: 'none is needed: only accepted racks number events',
+    test: 'contract/rack-store.ts',
   },
 ];

@@ -13,9 +13,10 @@ import {
   isIdentifyingMac,
 } from '../../../src/region/identity/hardware-identity.ts';
 import type { Machine } from '../../../src/region/machine.ts';
+import { INTERFACES_MAX } from '../../../src/region/racks/interface-source.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
-import { facts, makeRegion, report, withRegion } from '../place.ts';
+import { bootReport, facts, makeRegion, report, withRegion } from '../place.ts';
 
 const A = 0x525400000001;
 const B = 0x525400000002;
@@ -321,3 +322,15 @@ test('chosen names are valid and free, also when most words are taken; system id
     /-\d{4}$/,
   );
 });
+
+test('a machine has so many interfaces, whatever is reported, and the one it booted from among them', () =>
+  withRegion(({ region }) => {
+    const macs = Array.from({ length: INTERFACES_MAX + 8 }, (_, index) => mac(0x525400010000 + index));
+    const [boot = mac(1), ...others] = macs;
+    const made = region.enlist(bootReport([boot, ...others]));
+    assert.ok(made.kind === 'create');
+    assert.deepEqual(
+      made.machine.interfaces.map((nic) => nic.mac),
+      macs.slice(0, INTERFACES_MAX),
+    );
+  }));

@@ -1,0 +1,40 @@
+// The changes that make the cases fail still fit the source. Whether the cases fail with them is seen in `long/without.test.ts`.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { changedTexts } from './changes.ts';
+import { EVERY_CASE } from './every-case.ts';
+import { fullName } from './stand.ts';
+
+const SRC = join(import.meta.dirname, '..', '..', 'src');
+const read = (file: string): string => readFileSync(join(SRC, file), 'utf8');
+
+describe('what is changed to see a case fail', () => {
+  for (const { attack, from, withoutIt } of EVERY_CASE) {
+    it(`stands once in its file, and leaves one that can be read: ${attack} from ${from}`, () => {
+      const texts = changedTexts(withoutIt, read);
+      assert.ok(texts.size > 0, 'it changes nothing');
+      for (const [file, text] of texts) {
+        assert.notEqual(text, read(file));
+        stripTypeScriptTypes(text);
+      }
+    });
+  }
+
+  it('belongs to one case, which is found by its name', () => {
+    assert.equal(new Set(EVERY_CASE.map(fullName)).size, EVERY_CASE.length);
+  });
+
+  it('is refused where it stands nowhere, or twice', () => {
+    const change = { file: 'room/file.ts', of: 'a', by: 'b' };
+    assert.throws(() => changedTexts([change], () => 'none'), /0 times: a/);
+    assert.throws(() => changedTexts([change], () => 'aa'), /2 times: a/);
+    assert.deepEqual(
+      [...changedTexts([change, { ...change, of: 'c', by: '$&' }], () => 'ac')],
+      [['room/file.ts', 'b$&']],
+    );
+  });
+});

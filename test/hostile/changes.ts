@@ -1,0 +1,167 @@
+// What is changed of the product to see a case fail: the protection that it shows is taken out, and with it whatever else stands in the way. A change
+// that several cases share is named here once. `changes.test.ts` sees that all of them still fit the source; `long/without.test.ts` sees each case fail.
+
+/** One change of one file. */
+export interface Change {
+  /** Below `src`. */
+  readonly file: string;
+  /** What stands there, exactly once. */
+  readonly of: string;
+  /** What stands there instead. */
+  readonly by: string;
+}
+
+/** Several changes of one file: pairs of what stands there and what stands there instead. */
+const of = (file: string, ...pairs: readonly (readonly [of: string, by: string])[]): readonly Change[] =>
+  pairs.map(([before, by]) => ({ file, of: before, by }));
+
+/** Whoever came first keeps its place. */
+export const NO_SHARES = of('fair-shares.ts', [
+  "return this.#ofLargest(address, network) ?? this.#idleFor(address, own) ?? 'all';",
+  "return 'all';",
+]);
+/** Whoever comes after the first ones takes a place from nobody, nor from itself. */
+const NO_OWN_SHARE = of('fair-shares.ts', ["return idle ?? 'address';", "return 'address';"]);
+/** Datagrams to hosts that are not there fill the send buffer. */
+export const NO_SEND_ROOM = of('net/send-room.ts', [
+  'admits(address: Ipv4): boolean {\n',
+  'admits(address: Ipv4): boolean {\n    return true;\n',
+]);
+/** Requests are parsed as fast as they come, however many wait to be answered. */
+export const NO_PIPELINING_BOUND = of('net/connection-shares.ts', [
+  '() => mayTake(connection),',
+  '() => connection.place !== undefined,',
+]);
+
+export const NO_BOUND_OF_NEW_CLIENTS = of('dhcp/limits/new-clients.ts', [
+  "if (this.#perSecond === 0) return 'admitted';",
+  "return 'admitted';",
+]);
+export const ANY_RELAY = of('dhcp/networks/relays.ts', [
+  'const { giaddr, from, isUnicast } = sender;\n',
+  'return undefined;\n',
+]);
+
+export const LARGE_NETASCII = of('tftp/content.ts', [
+  'NETASCII_HELD_MAX = 16 * 1024;',
+  'NETASCII_HELD_MAX = 1024 * 1024;',
+]);
+export const MANY_BLIND_SENDINGS = of('tftp/transfer.ts', [
+  'SENDINGS_UNANSWERED_MAX = 3;',
+  'SENDINGS_UNANSWERED_MAX = 300;',
+]);
+/** Read requests are taken from anywhere. */
+export const TFTP_FOR_STRANGERS = of('tftp/server.ts', ['return peer === listener.address ||', 'return true ||']);
+
+export const ENDLESS_CACHE = of('dns/cache.ts', [
+  'if (this.#entries.size <= CACHE_ENTRIES_MAX && this.#octets <= CACHE_OCTETS_MAX) break;',
+  'break;',
+]);
+/** What is remembered are the bytes of a datagram that is gone; of the first ones not, so that all is well before the attack. */
+export const BORROWED_COPIES = of(
+  'net/byte-reader.ts',
+  ['borrowedText, copyBytes }', 'borrowedText, copyBytes, viewBytes }'],
+  [
+    'const copy = copyBytes(this.bytes, this.#offset, this.#offset + count);',
+    'globalThis.copies = (globalThis.copies ?? 0) + 1;\n' +
+      '    const take = globalThis.copies > 1000 ? viewBytes : copyBytes;\n' +
+      '    const copy = take(this.bytes, this.#offset, this.#offset + count);',
+  ],
+);
+/** All TCP connections are taken, and none is closed for another. */
+export const MANY_DNS_CONNECTIONS = [
+  ...NO_SHARES,
+  ...of('dns/server.ts', ['max: CONNECTIONS_MAX,', 'max: 1000 * CONNECTIONS_MAX,']),
+];
+/** One client may have any number, and none is closed for another. */
+export const MANY_CONNECTIONS_OF_A_CLIENT = [
+  ...NO_OWN_SHARE,
+  ...of('dns/server.ts', ['addressMax: CLIENT_CONNECTIONS_MAX', 'addressMax: 1000 * CLIENT_CONNECTIONS_MAX']),
+];
+/** A connection is answered until nothing is left of what it asked. */
+export const NO_TURNS = of('dns/turns.ts', [
+  'if (this.#fresh.has(worker) || this.#backlog.has(worker)) return;',
+  'worker.work(1e9);\n    return;',
+]);
+/** Names are looked up for anybody. */
+export const DNS_FOR_STRANGERS = of('dns/answer.ts', [
+  'if (!isClient(client, facts.clients)) return',
+  'if (false) return',
+]);
+
+/** A body that comes too slowly keeps its place. */
+export const SLOW_BODIES_STAY = of('net/body-places.ts', [
+  'if (isLate !== place.idle) this.#places.touch(place, isLate);',
+  '',
+]);
+export const ANY_REPORT_AMENDS = of('region/identity/enlistment.ts', [
+  'machine: Machine): string | undefined {\n  if (machine.vouchedMac !== undefined) {',
+  'machine: Machine): string | undefined {\n  return undefined;\n  if (machine.vouchedMac !== undefined) {',
+]);
+/** Racks are told the cards that only a stranger names. */
+export const STRANGERS_ARE_TOLD = of('region/racks/interface-source.ts', [
+  "machine.status === 'new' ? firmMacs(machine) : heldMacs(machine);",
+  'heldMacs(machine);',
+]);
+/** Passwords are looked at as they come: nobody's guesses and requests are limited, and who waits is not shared out. */
+export const NO_PASSWORD_LIMITS = [
+  ...NO_SHARES,
+  ...of('region/password-limits.ts', [
+    'const network = networkOfText(address);\n',
+    'return new Permit([]);\n    const network = networkOfText(address);\n',
+  ]),
+  ...of('region/api/routes.ts', [
+    'switch (strangers.of(rackUuid).excess(address, region.clock.now())) {',
+    'switch (undefined) {',
+  ]),
+];
+/** A new session ends the one that was not used for longest, whoever's it is. */
+export const ANY_SESSION_ENDS = [
+  ...NO_SHARES,
+  ...of('region/page/sessions.ts', ['kept.find(([, own]) => own.username === username) ?? kept[0]', 'kept[0]']),
+];
+/** A new machine takes the place of the one that was heard longest ago, whoever reported it. */
+export const ANY_NEW_MACHINE_GIVES_WAY = of('region/identity/new-machines.ts', [
+  'if (unproven.length === 0) return undefined;',
+  'return unproven[0];',
+]);
+/** Machines report from any network. */
+export const REPORTS_FROM_ANYWHERE = of('region/api/caller.ts', [
+  'return config.managedNetworks.some((network) => networkContains(network, address)) || racks.serves(address);',
+  'return true;',
+]);
+
+/** Answers to probes come by the socket that a flood of ARP fills, and as often as sightings are told. */
+export const ANSWERS_AMONG_ALL_ARP = of(
+  'net/wire-ear.ts',
+  ["this.#drain('answers', this.#answers, (frame) => this.#onAnswer(frame), now);\n", ''],
+  [
+    'if (this.#filter.allows(interfaceIndex, sender, senderMac, true, now)) {\n',
+    'if (this.#filter.allows(interfaceIndex, sender, senderMac, true, now)) {\n      this.#onAnswer({ bytes, interfaceIndex });\n',
+  ],
+);
+/** The kernel keeps router messages as they come, of whomever they are. */
+export const NO_SIEVE = of('net/wire-ear.ts', [
+  "if (name === 'routers') this.#sieve ??= { until: later(now, SIEVE_MS), frames: 0, renewAt: now };",
+  '',
+]);
+
+/**
+ * The texts of the files that these changes touch.
+ *
+ * @param read the text of a file below `src`
+ * @throws Error for what does not stand in its file exactly once
+ */
+export function changedTexts(changes: readonly Change[], read: (file: string) => string): ReadonlyMap<string, string> {
+  const texts = new Map<string, string>();
+  for (const { file, of: before, by } of changes) {
+    const text = texts.get(file) ?? read(file);
+    const count = text.split(before).length - 1;
+    if (count !== 1) throw new Error(`${file} has ${count} times: ${before}`);
+    texts.set(
+      file,
+      text.replace(before, () => by),
+    );
+  }
+  return texts;
+}

@@ -1,0 +1,45 @@
+// How many bodies are read at a time, whoever sends them; what becomes of slow ones is seen in slow-posts.test.ts.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { test } from 'node:test';
+import { sleep } from '../../src/clock.ts';
+import { ARRIVING_MAX, BodyArrivals } from '../../src/http/body-arrival.ts';
+import { ipv4 } from '../../src/net/address.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+const FURTHER = 5;
+
+test('so many bodies are read at a time, one each of as many networks, and the next one as soon as one has come', async () => {
+  const arrivals = new BodyArrivals(new VirtualClock());
+  const requests: IncomingMessage[] = [];
+  const ends: string[] = [];
+  const server = createServer((request, response) => {
+    requests.push(request);
+    void arrivals.read(request, response, ipv4(requests.length << 8)).then(({ kind }) => ends.push(kind));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const bound = server.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  const read = (): number => requests.filter((request) => request.listenerCount('data') > 0).length;
+  const sockets: Socket[] = [];
+  try {
+    for (let index = 0; index < ARRIVING_MAX + FURTHER; index += 1) {
+      const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+      sockets.push(socket);
+      socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na');
+      while (requests.length <= index) await sleep(1);
+    }
+    assert.equal(read(), ARRIVING_MAX);
+    sockets[0]?.write('b');
+    while (ends.length === 0) await sleep(1);
+    assert.deepEqual(ends, ['whole']);
+    assert.equal(read(), ARRIVING_MAX);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
+});

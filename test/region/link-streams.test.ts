@@ -1,0 +1,36 @@
+// The streams by which a rack is told of changes, over real connections.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { sleep } from '../../src/clock.ts';
+import { CHANGES_PER_RACK_MAX } from '../../src/region/api/link-routes.ts';
+import { Crowd } from '../support/crowd.ts';
+import { type LiveRegion, startRegion } from './live.ts';
+import { acceptRack, RACK_UUID, rackAuthorization } from './racks/rack-place.ts';
+
+let live: LiveRegion;
+before(async () => {
+  live = await startRegion();
+});
+after(() => live.close());
+
+test('a rack has so many streams, and the oldest ends for one more', { timeout: 20_000 }, async () => {
+  acceptRack(live.region);
+  const first =
+    `GET /MAAS/uplink/1/racks/${RACK_UUID}/changes HTTP/1.1\r\nHost: x\r\nConnection: close\r\n` +
+    `Authorization: ${rackAuthorization()}\r\n\r\n`;
+  const streams: Crowd[] = [];
+  const open = async (): Promise<void> => {
+    streams.push(await Crowd.open(live.port, ['127.0.0.1'], 1, { first }));
+    const count = streams.length;
+    while (live.api.connections() < Math.min(count, CHANGES_PER_RACK_MAX)) await sleep(5);
+    await sleep(100);
+  };
+  try {
+    while (streams.length < CHANGES_PER_RACK_MAX + 2) await open();
+    const isOpen = streams.map((stream) => stream.open === 1);
+    assert.deepEqual(isOpen, [false, false, ...Array<boolean>(CHANGES_PER_RACK_MAX).fill(true)]);
+  } finally {
+    for (const stream of streams) stream.close();
+  }
+});
