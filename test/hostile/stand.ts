@@ -14,7 +14,7 @@ import { WANTS, type Want } from './wants.ts';
 /** Why no case can run here; false: it can. */
 export const SKIP = missing('linux', 'root', 'ip', 'curl', 'dig', 'udhcpc', 'ss');
 /** How long an attack may take to have its effect, in seconds. */
-const BITE_SECONDS_MAX = 20;
+const BITE_SECONDS_MAX = 40;
 const LOOK_MS = 250;
 /** With everything attacked at once, two processors are shared by all attackers, too. */
 const TOGETHER_FACTOR = 4;
