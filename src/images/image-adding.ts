@@ -4,17 +4,18 @@
 //
 // 1. Nothing of an image can be seen before all of it is on disk; what was begun and not finished goes with the next adding.
 // 2. A compressed image is expanded while it is copied: one that is damaged or cut short is refused, and its size is known.
-// 3. Adding the same bytes under the same name again changes nothing.
+// 3. However much an image expands to, only a few pieces of it are in memory.
+// 4. Adding the same bytes under the same name again changes nothing.
 
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, rename, rm, statfs, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { Transform } from 'node:stream';
 import { createZstdCompress, createZstdDecompress, constants as zlib } from 'node:zlib';
 import { newUuid } from '../clock.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { ownershipRemedy } from '../files/ownership.ts';
 import { copyBytes, viewBytes } from '../net/borrowed-bytes.ts';
+import { Conversion, PIECE_BYTES } from './conversion.ts';
 import {
   DISK_HEAD_BYTES,
   FILE_HEAD_BYTES,
@@ -51,6 +52,8 @@ export interface AddRequest {
   readonly title?: string | undefined;
   /** Keep a raw image compressed by Zstandard. */
   readonly compress: boolean;
+  /** The most bytes that it may fill of a disk; undefined: DISK_BYTES_MAX. */
+  readonly diskBytesMax?: number | undefined;
   /** Wall time. */
   readonly nowMs: number;
   /** Told while it is copied, in bytes of the file. */
@@ -66,7 +69,15 @@ export interface AddResult {
 /** What stays free on the disk of the tree. */
 const RESERVE_BYTES = 256 * 1024 * 1024;
 /** Images are compressed once and written many times; 9 takes twice the time of 3 and saves a seventh. */
-const ZSTD_PARAMETERS = { [zlib.ZSTD_c_compressionLevel]: 9, [zlib.ZSTD_c_checksumFlag]: 1 };
+const PACKING = {
+  chunkSize: PIECE_BYTES,
+  params: { [zlib.ZSTD_c_compressionLevel]: 9, [zlib.ZSTD_c_checksumFlag]: 1 },
+};
+/** How far back a compressed image may refer, as a power of two in bytes: as far as `zstd -d` of the machine that deploys it follows. */
+const WINDOW_LOG_MAX = 27;
+const EXPANDING = { chunkSize: PIECE_BYTES, params: { [zlib.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX } };
+/** The most that an image may fill of a disk, in bytes; a compressed one that would fill more is not expanded any further. */
+const DISK_BYTES_MAX = 16 * 1024 ** 4;
 /** How much is read at a time. */
 const CHUNK_BYTES = 1024 * 1024;
 const SERIALS_A_DAY_MAX = 9999;
@@ -141,7 +152,7 @@ async function checkRoom(part: string, needed: number): Promise<void> {
 async function transfer(request: AddRequest, part: string, total: number, given: ImageFormat): Promise<Copy> {
   const format = given === 'raw' && request.compress ? 'raw.zst' : given;
   const hash = createHash('sha256');
-  const disk = new DiskCounter();
+  const disk = new DiskCounter(request.fileName, request.diskBytesMax ?? DISK_BYTES_MAX);
   const out = await open(part, 'wx', 0o644);
   let bytes = 0;
   const keep = async (chunk: Uint8Array): Promise<void> => {
@@ -149,16 +160,19 @@ async function transfer(request: AddRequest, part: string, total: number, given:
     bytes += chunk.length;
     await out.writeFile(chunk);
   };
-  const expander = given === 'raw' ? undefined : new Converter(createZstdDecompress());
-  const packer = given === format ? undefined : new Converter(createZstdCompress({ params: ZSTD_PARAMETERS }));
+  const expander =
+    given === 'raw' ? undefined : new Conversion(createZstdDecompress(EXPANDING), (piece) => disk.take(piece));
+  const packer = given === format ? undefined : new Conversion(createZstdCompress(PACKING), keep);
   try {
     for await (const chunk of chunksOf(request.file)) {
-      for (const part of expander === undefined ? [chunk] : await expander.convert(chunk)) disk.take(part);
-      for (const part of packer === undefined ? [chunk] : await packer.convert(chunk)) await keep(part);
+      if (expander === undefined) disk.take(chunk);
+      else await expander.write(chunk);
+      if (packer === undefined) await keep(chunk);
+      else await packer.write(chunk);
       request.onProgress(chunk.at, total);
     }
-    for (const part of (await expander?.finish()) ?? []) disk.take(part);
-    for (const part of (await packer?.finish()) ?? []) await keep(part);
+    await expander?.end();
+    await packer?.end();
     await out.chmod(0o644);
     await out.sync();
   } catch (error) {
@@ -171,60 +185,35 @@ async function transfer(request: AddRequest, part: string, total: number, given:
   return { sha256: hash.digest('hex'), bytes, diskBytes: disk.bytes, format, head: disk.head() };
 }
 
-/** The content of a file, piece by piece; `at`: how much has been read. */
+/** The content of a file, piece by piece, each of which is overwritten by the next; `at`: how much has been read. */
 async function* chunksOf(file: FileHandle): AsyncGenerator<Uint8Array & { readonly at: number }> {
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   for (let at = 0; ; ) {
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, at);
+    const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES, at);
     if (bytesRead === 0) return;
     at += bytesRead;
     yield Object.assign(viewBytes(buffer, 0, bytesRead), { at });
   }
 }
 
-/** Compresses or expands, one chunk at a time. */
-class Converter {
-  readonly #stream: Transform;
-  readonly #failed: Promise<never>;
-  #made: Uint8Array[] = [];
-
-  constructor(stream: Transform) {
-    this.#stream = stream;
-    this.#failed = new Promise((_resolve, reject) => stream.once('error', reject));
-    // It is looked at with every chunk; between two chunks nobody waits for it.
-    this.#failed.catch(() => undefined);
-    stream.on('data', (chunk: Uint8Array) => this.#made.push(chunk));
-  }
-
-  /** @returns what the chunk gave; rejects with an error of zlib when it cannot be */
-  async convert(chunk: Uint8Array): Promise<readonly Uint8Array[]> {
-    await Promise.race([this.#failed, new Promise<void>((resolve) => this.#stream.write(chunk, () => resolve()))]);
-    return this.#take();
-  }
-
-  /** @returns the rest */
-  async finish(): Promise<readonly Uint8Array[]> {
-    await Promise.race([this.#failed, new Promise<void>((resolve) => this.#stream.once('end', () => resolve()).end())]);
-    return this.#take();
-  }
-
-  close(): void {
-    this.#stream.destroy();
-  }
-
-  #take(): readonly Uint8Array[] {
-    if (this.#stream.errored !== null) throw this.#stream.errored;
-    const made = this.#made;
-    this.#made = [];
-    return made;
-  }
-}
-
 /** Counts what a disk would hold and keeps its begin. */
 class DiskCounter {
-  bytes = 0;
+  readonly #fileName: string;
+  readonly #bytesMax: number;
   readonly #head: Uint8Array[] = [];
+  bytes = 0;
 
+  constructor(fileName: string, bytesMax: number) {
+    this.#fileName = fileName;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** @throws RackError `bad-argument` when no disk is as large */
   take(chunk: Uint8Array): void {
+    if (this.bytes + chunk.length > this.#bytesMax) {
+      const why = `it would fill more than ${this.#bytesMax} bytes of a disk; give an image that a disk can hold`;
+      throw new RackError('bad-argument', `${this.#fileName} cannot be added: ${why}.`);
+    }
     if (this.bytes < DISK_HEAD_BYTES) this.#head.push(copyBytes(chunk, 0, DISK_HEAD_BYTES));
     this.bytes += chunk.length;
   }

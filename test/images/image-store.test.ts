@@ -183,6 +183,17 @@ describe('the image store', () => {
     });
   }
 
+  test('refuses an image that would fill more of a disk than there is of disks, however small its file is', async () => {
+    const disk = makeDisk(3 * MIB, 'gpt');
+    for (const content of [disk, zstdCompressSync(disk)]) {
+      const tree = newTree();
+      const adding = add(tree, content, { diskBytesMax: 2 * MIB });
+      await refused(adding, 'bad-argument', /would fill more than 2097152 bytes of a disk/);
+      assert.deepEqual(readdirSync(join(tree, 'images')), []);
+      assert.equal((await add(tree, content, { diskBytesMax: 3 * MIB })).image.diskBytes, disk.length);
+    }
+  });
+
   test('is the same after the same bytes are added again', async () => {
     const tree = newTree();
     const disk = makeDisk(MIB, 'gpt');

@@ -1,0 +1,63 @@
+// What `rackboot images add` keeps in memory of an image that holds far more than its file: measured of the command, at its peak.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { zstdCompressSync } from 'node:zlib';
+import { makeDisk } from './disks.ts';
+
+const MIB = 1024 * 1024;
+const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+/** The empty space of the image, as ordinary ones have it behind their files. */
+const EMPTY_MIB = 1024;
+/** A raw image is written as it is. */
+const RAW_MIB = 384;
+/** The command takes about 120 MiB whatever the image is. */
+const PEAK_MIB_MAX = 256;
+/** Says at the end how much memory the process had at most. */
+const TELL_PEAK = `data:text/javascript,import { readFileSync } from 'node:fs';
+process.on('exit', () => console.error(readFileSync('/proc/self/status', 'utf8').match(/^VmHWM.*$/m)[0]));`;
+
+let scratch = '';
+before(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'rackboot-memory-test-'));
+});
+after(() => rmSync(scratch, { recursive: true, force: true }));
+
+/** Runs `rackboot images add` of `file` with the flags. @returns what it printed, and its peak in MiB */
+async function measureAdding(file: string, flags: readonly string[]) {
+  const args = ['--import', TELL_PEAK, MAIN, 'images', 'add', file, '--os', 'custom', '--release', 'bomb', '--json'];
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [...args, '--tree', scratch, ...flags]);
+  return { image: JSON.parse(stdout).image, peakMib: Number(/VmHWM:\s*(\d+) kB/.exec(stderr)?.[1]) / 1024 };
+}
+
+test('an image whose empty space is compressed takes no memory for that space', { timeout: 120_000 }, async (t) => {
+  const file = join(scratch, 'sparse.img.zst');
+  const empty = zstdCompressSync(Buffer.alloc(64 * MIB));
+  const packed = Buffer.concat([zstdCompressSync(makeDisk(MIB, 'mbr')), ...Array(EMPTY_MIB / 64).fill(empty)]);
+  // All of it is one piece of what is read.
+  assert.ok(packed.length < MIB, `${packed.length} bytes`);
+  writeFileSync(file, packed);
+  const { image, peakMib } = await measureAdding(file, []);
+  t.diagnostic(`${packed.length} bytes for ${EMPTY_MIB} MiB: at most ${Math.round(peakMib)} MiB in memory`);
+  assert.equal(image.diskBytes, (EMPTY_MIB + 1) * MIB);
+  assert.ok(peakMib < PEAK_MIB_MAX, `${peakMib} MiB`);
+});
+
+test('a raw image takes no memory for its size, neither as it is nor while it is compressed', {
+  timeout: 120_000,
+}, async (t) => {
+  const file = join(scratch, 'raw.img');
+  writeFileSync(file, makeDisk(MIB, 'mbr'));
+  truncateSync(file, RAW_MIB * MIB);
+  for (const flags of [[], ['--compress']]) {
+    const { image, peakMib } = await measureAdding(file, flags);
+    t.diagnostic(`${RAW_MIB} MiB ${flags.join()}: at most ${Math.round(peakMib)} MiB in memory`);
+    assert.equal(image.diskBytes, RAW_MIB * MIB);
+    assert.ok(peakMib < PEAK_MIB_MAX, `${peakMib} MiB`);
+  }
+});
