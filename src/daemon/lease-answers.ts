@@ -2,12 +2,13 @@
 // one before its time, and the clearing of an address that was set aside.
 //
 // 1. A list is made in pieces of TURN_LEASES with a turn of the event loop between: a million leases hold no datagram up.
-// 2. Leases that are taken over or ended are so on disk when the answer says so.
+// 2. A lease that cannot be read, as of a command of another version, is left with its line and costs none of the others.
+// 3. Leases that are taken over or ended are so on disk when the answer says so.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
-import type { ForeignLease } from '../dhcp/import/foreign-lease.ts';
+import { FOREIGN_TEXT_MAX, FOREIGN_WALL_MS_MAX, type ForeignLease } from '../dhcp/import/foreign-lease.ts';
 import { judgeBatch } from '../dhcp/import/lease-batch.ts';
 import type { ImportRefusal } from '../dhcp/import/lease-import.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
@@ -36,11 +37,13 @@ export const ENDED_BATCH_MAX = 1000;
 /** Addresses of a /16 network have their upper bits alike. */
 const BLOCK_ADDRESSES = 65_536;
 
-const text = z.string().max(1024).optional();
-const wallMs = z.number().min(0).max(1e15).optional();
+const text = z.string().max(FOREIGN_TEXT_MAX).optional();
+const wallMs = z.number().min(0).max(FOREIGN_WALL_MS_MAX).optional();
+/** Which entry a lease is, however the rest of it reads. */
+const lineShape = z.object({ line: z.int().min(0) });
 /** A lease of another server, as the command has read it. */
 const foreignShape = z.strictObject({
-  line: z.int().min(0),
+  ...lineShape.shape,
   address: z.int().min(0).max(0xffff_ffff).transform(ipv4),
   mac: z.int().min(1).max(0xffff_ffff_ffff).transform(macOf).optional(),
   state: z.enum(['bound', 'released', 'declined']),
@@ -52,11 +55,11 @@ const foreignShape = z.strictObject({
   circuitId: text,
   remoteId: text,
 });
-const batchShape = z.strictObject({ dryRun: z.boolean(), leases: z.array(foreignShape).max(IMPORT_BATCH_MAX) });
+const batchShape = z.strictObject({ dryRun: z.boolean(), leases: z.array(lineShape.loose()).max(IMPORT_BATCH_MAX) });
 
 const heldShape = z.array(z.strictObject({ address: z.string(), mac: z.string() })).max(ENDED_BATCH_MAX);
 
-/** What became of a batch: how many were taken, and what was left, in the order of the batch. */
+/** What became of a batch: how many were taken, and what was left: what could not be read, then the others in the order of the batch. */
 export interface ImportAnswer {
   readonly taken: number;
   readonly left: readonly { readonly line: number; readonly reason: ImportRefusal }[];
@@ -201,12 +204,12 @@ async function* wantedLeases({ rack, filter, facts }: Listing): AsyncGenerator<r
 async function importLeases({ rack, clock }: Sources, asked: ControlAsk): Promise<ImportAnswer> {
   const running = rack();
   if (running === undefined) throw new RackError('store-unavailable', 'the rack is starting: try again');
-  const { dryRun, leases } = readBatch(await asked.body());
+  const { dryRun, leases, unread } = readBatch(await asked.body());
   const facts = running.importFacts();
   const moment = { now: clock.now(), wallMs: clock.wallTimeMs() };
   const { taken, left } = judgeBatch(leases, facts, moment);
   if (!dryRun && taken.length > 0) await running.adoptLeases(taken);
-  return { taken: taken.length, left };
+  return { taken: taken.length, left: [...unread, ...left] };
 }
 
 async function endLease(sources: Sources, asked: ControlAsk): Promise<{ readonly mac: string }> {
@@ -227,13 +230,27 @@ function addressed({ rack }: Sources, { query }: ControlAsk): { readonly rack: A
   return { rack: running, address };
 }
 
-function readBatch(body: string): { readonly dryRun: boolean; readonly leases: readonly ForeignLease[] } {
+interface Batch {
+  readonly dryRun: boolean;
+  readonly leases: readonly ForeignLease[];
+  /** What is left because it cannot be read. */
+  readonly unread: ImportAnswer['left'];
+}
+
+function readBatch(body: string): Batch {
   const parsed = batchShape.safeParse(parseBody(body));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new RackError('bad-argument', `the leases cannot be read: ${issue?.path.join('.')}: ${issue?.message}`);
   }
-  return { dryRun: parsed.data.dryRun, leases: parsed.data.leases.map(complete) };
+  const leases: ForeignLease[] = [];
+  const unread: { line: number; reason: ImportRefusal }[] = [];
+  for (const given of parsed.data.leases) {
+    const lease = foreignShape.safeParse(given);
+    if (lease.success) leases.push(complete(lease.data));
+    else unread.push({ line: given.line, reason: 'entry-unreadable' });
+  }
+  return { dryRun: parsed.data.dryRun, leases, unread };
 }
 
 function parseBody(body: string): unknown {

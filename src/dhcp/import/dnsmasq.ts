@@ -10,6 +10,7 @@ import { parseIpv4, parseMac } from '../../net/address.ts';
 import {
   FILE_LINE_MAX,
   type FileEntry,
+  leaseEntry,
   macOfClientId,
   parseClientMac,
   parseOctets,
@@ -50,20 +51,17 @@ function readLine(text: string, line: number, wallMs: number): FileEntry {
   }
   const seconds = Number(end);
   const isLength = seconds > 0 && seconds < TIME_SECONDS_MIN;
-  return {
-    kind: 'lease',
-    lease: {
-      line,
-      address,
-      mac,
-      state: 'bound',
-      grantedWallMs: undefined,
-      expiresWallMs: seconds === 0 ? undefined : isLength ? wallMs + seconds * 1000 : seconds * 1000,
-      hostname: name === '*' ? undefined : name,
-      clientId,
-      vendorClass: undefined,
-      circuitId: undefined,
-      remoteId: undefined,
-    },
-  };
+  return leaseEntry({
+    line,
+    address,
+    mac,
+    state: 'bound',
+    grantedWallMs: undefined,
+    expiresWallMs: seconds === 0 ? undefined : isLength ? wallMs + seconds * 1000 : seconds * 1000,
+    hostname: name === '*' ? undefined : name,
+    clientId,
+    vendorClass: undefined,
+    circuitId: undefined,
+    remoteId: undefined,
+  });
 }

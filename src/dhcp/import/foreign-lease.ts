@@ -2,15 +2,21 @@
 //
 // 1. Times are wall times of the other server's host; texts of the wire are one byte a character.
 // 2. A reader throws nothing: what cannot be taken is an entry that says why, with its line.
-// 3. Later entries of a file replace earlier ones of the same address: all three formats are logs.
+// 3. What a reader passes on is within the bounds below, whatever the file says: the running rack takes no more.
+// 4. Later entries of a file replace earlier ones of the same address: all three formats are logs.
 
 import { type Ipv4, isHostMac, type MacAddress, macFromBytes, parseMac } from '../../net/address.ts';
 import type { LeaseState } from '../leases/lease.ts';
+import { IDENTIFIER_CHARACTERS_MAX } from '../wire/options.ts';
 
 /** The most addresses of one import; a file with more is refused. */
 export const FOREIGN_LEASES_MAX = 4_194_304;
 /** The longest line that is read, in characters; the rest of a longer one counts as malformed. */
 export const FILE_LINE_MAX = 65_536;
+/** The longest text of a lease that is passed on, in characters: of none is more kept. */
+export const FOREIGN_TEXT_MAX = IDENTIFIER_CHARACTERS_MAX;
+/** The latest time that is passed on, in milliseconds since 1970: the year 33 658, which no format can say. The earliest is 0. */
+export const FOREIGN_WALL_MS_MAX = 1e15;
 /** Option 61 of a client that names itself by its hardware address: type 1 and six bytes (RFC 2132 §9.14). */
 const HARDWARE_CLIENT_ID_BYTES = 7;
 
@@ -52,6 +58,24 @@ export type FileEntry =
 
 /** Reads one format. @param wallMs the present moment, milliseconds since 1970 */
 export type ReadLeaseFile = (lines: Iterable<string>, wallMs: number) => Iterable<FileEntry>;
+
+/** The entry of a lease that was read, its texts cut and its times moved to within the bounds. */
+export const leaseEntry = (lease: ForeignLease): FileEntry => ({
+  kind: 'lease',
+  lease: {
+    ...lease,
+    grantedWallMs: boundedMs(lease.grantedWallMs),
+    expiresWallMs: boundedMs(lease.expiresWallMs),
+    hostname: lease.hostname?.slice(0, FOREIGN_TEXT_MAX),
+    clientId: lease.clientId?.slice(0, FOREIGN_TEXT_MAX),
+    vendorClass: lease.vendorClass?.slice(0, FOREIGN_TEXT_MAX),
+    circuitId: lease.circuitId?.slice(0, FOREIGN_TEXT_MAX),
+    remoteId: lease.remoteId?.slice(0, FOREIGN_TEXT_MAX),
+  },
+});
+
+const boundedMs = (ms: number | undefined): number | undefined =>
+  ms === undefined ? undefined : Math.max(0, Math.min(ms, FOREIGN_WALL_MS_MAX));
 
 /** An entry that is not taken; `text` quotes what is wrong. */
 export const problemAt = (line: number, problem: FileProblem, text: string): FileEntry => ({

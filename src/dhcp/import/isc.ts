@@ -14,6 +14,7 @@ import {
   FILE_LINE_MAX,
   type FileEntry,
   type FileProblem,
+  leaseEntry,
   macOfClientId,
   parseClientMac,
   parseOctets,
@@ -275,20 +276,17 @@ function finishLease(draft: Draft, address: Ipv4, name: string, line: number): F
   }
   const ends = draft.ends ?? (state === 'released' ? (starts ?? 0) : undefined);
   if (ends === undefined) return problemAt(line, 'malformed', `lease ${name}: it says no end`);
-  return {
-    kind: 'lease',
-    lease: {
-      line,
-      address,
-      mac,
-      state,
-      grantedWallMs: cltt ?? starts,
-      expiresWallMs: ends === 'never' ? undefined : ends,
-      hostname: draft.hostname,
-      clientId,
-      vendorClass: draft.vendorClass,
-      circuitId: draft.circuitId,
-      remoteId: draft.remoteId,
-    },
-  };
+  return leaseEntry({
+    line,
+    address,
+    mac,
+    state,
+    grantedWallMs: cltt ?? starts,
+    expiresWallMs: ends === 'never' ? undefined : ends,
+    hostname: draft.hostname,
+    clientId,
+    vendorClass: draft.vendorClass,
+    circuitId: draft.circuitId,
+    remoteId: draft.remoteId,
+  });
 }

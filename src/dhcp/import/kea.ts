@@ -14,6 +14,7 @@ import { readRelayInformation } from '../wire/relay-agent.ts';
 import {
   FILE_LINE_MAX,
   type FileEntry,
+  leaseEntry,
   macOfClientId,
   parseClientMac,
   parseOctets,
@@ -82,21 +83,18 @@ function readRow(row: Row, line: number, text: string): FileEntry {
     return problemAt(line, hardware === '' ? 'no-client' : 'not-ethernet', text);
   }
   const endless = lifetime === ENDLESS_SECONDS;
-  return {
-    kind: 'lease',
-    lease: {
-      line,
-      address,
-      mac,
-      state: lifetime === 0 && state === 'bound' ? 'released' : state,
-      grantedWallMs: expire < lifetime ? undefined : (expire - lifetime) * 1000,
-      expiresWallMs: endless ? undefined : expire * 1000,
-      hostname: row('hostname') || undefined,
-      clientId,
-      vendorClass: undefined,
-      ...relayOf(row('user_context')),
-    },
-  };
+  return leaseEntry({
+    line,
+    address,
+    mac,
+    state: lifetime === 0 && state === 'bound' ? 'released' : state,
+    grantedWallMs: expire < lifetime ? undefined : (expire - lifetime) * 1000,
+    expiresWallMs: endless ? undefined : expire * 1000,
+    hostname: row('hostname') || undefined,
+    clientId,
+    vendorClass: undefined,
+    ...relayOf(row('user_context')),
+  });
 }
 
 const readNumber = (text: string): number | undefined => (/^\d{1,12}$/.test(text) ? Number(text) : undefined);

@@ -40,7 +40,9 @@ export type ImportRefusal =
   /** The client holds another address of the network since then. */
   | 'client-moved'
   /** An address that was set aside, and is free again. */
-  | 'quarantine-over';
+  | 'quarantine-over'
+  /** The running rack cannot read what the command sent of it. */
+  | 'entry-unreadable';
 
 /** Each reason in a sentence, with the remedy where there is one. */
 export const IMPORT_REFUSALS: Readonly<Record<ImportRefusal, string>> = {
@@ -59,6 +61,8 @@ export const IMPORT_REFUSALS: Readonly<Record<ImportRefusal, string>> = {
   'newer-here': 'What is known here of the address is newer.',
   'client-moved': 'The client has got another address of the network since then.',
   'quarantine-over': 'The address was set aside there, and the time is over.',
+  'entry-unreadable':
+    'The running rack cannot read the entry: it is of another version than the command; restart it and import again.',
 };
 
 /** True for the name of a reason. */
