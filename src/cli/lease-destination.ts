@@ -1,7 +1,8 @@
 // Where `rackboot leases import` puts leases: into the running daemon, or without one into leases.db.
 //
 // 1. Both decide by the same function on the same facts; what a daemon alone knows is what was offered in the last seconds.
-// 2. Without a daemon its state directory is held meanwhile, and the file is written as its owner.
+// 2. A request to the daemon is never larger than it reads, whatever the leases say of their clients.
+// 3. Without a daemon its state directory is held meanwhile, and the file is written as its owner.
 
 import { z } from 'zod';
 import { systemClock } from '../clock.ts';
@@ -17,6 +18,7 @@ import { Offers } from '../dhcp/leases/offers.ts';
 import { SettledJournal } from '../dhcp/leases/settled-journal.ts';
 import { indexSubnets } from '../dhcp/networks/subnet.ts';
 import { RackError } from '../errors.ts';
+import { CONTROL_BODY_BYTES_MAX } from '../http/control.ts';
 import { MachineDirectory } from '../machines/directory.ts';
 import { readHostMoment } from '../store/host-clocks.ts';
 import { openLeaseJournal } from '../store/lease-journal.ts';
@@ -30,8 +32,8 @@ import { becomeOwnerOf } from './state-owner.ts';
 export interface LeaseDestination {
   /** What it is called in the summary. */
   readonly name: string;
-  /** Takes a batch; what it answers is on disk. @param dryRun nothing is changed */
-  take(batch: readonly ForeignLease[], dryRun: boolean): Promise<ImportAnswer>;
+  /** Takes a batch, in as many parts as it gives answers; what it answers is on disk. @param dryRun nothing is changed */
+  take(batch: readonly ForeignLease[], dryRun: boolean): AsyncIterable<ImportAnswer>;
   close(): Promise<void>;
 }
 
@@ -51,12 +53,32 @@ export async function openImport(config: string): Promise<LeaseDestination> {
   }
   return {
     name: 'the running rack',
-    async take(leases, dryRun) {
-      const body = JSON.stringify({ dryRun, leases });
-      return answerShape.parse(await askDaemon(stateDir, '/leases/import', 'POST', body, 'application/json'));
+    async *take(leases, dryRun) {
+      for (const body of requestBodies(leases, dryRun))
+        yield answerShape.parse(await askDaemon(stateDir, '/leases/import', 'POST', body, 'application/json'));
     },
     close: () => Promise.resolve(),
   };
+}
+
+/** The leases as bodies of requests, as few as the daemon reads. */
+export function* requestBodies(leases: readonly ForeignLease[], dryRun: boolean): Generator<string> {
+  const bodyOf = (texts: readonly string[]): string => `{"dryRun":${dryRun},"leases":[${texts.join(',')}]}`;
+  let texts: string[] = [];
+  let bytes = bodyOf([]).length;
+  const empty = bytes;
+  for (const lease of leases) {
+    const text = JSON.stringify(lease);
+    const own = Buffer.byteLength(text) + 1;
+    if (bytes + own > CONTROL_BODY_BYTES_MAX && texts.length > 0) {
+      yield bodyOf(texts);
+      texts = [];
+      bytes = empty;
+    }
+    texts.push(text);
+    bytes += own;
+  }
+  if (texts.length > 0) yield bodyOf(texts);
 }
 
 async function openFile(configFile: string): Promise<LeaseDestination> {
@@ -84,7 +106,7 @@ async function openFile(configFile: string): Promise<LeaseDestination> {
   const facts = { leases: table, offers: new Offers(), machines, subnets };
   return {
     name: `${stateDir}, where no daemon runs`,
-    async take(batch, dryRun) {
+    async *take(batch, dryRun) {
       const { taken, left } = judgeBatch(batch, facts, { now: clock.now(), wallMs: clock.wallTimeMs() });
       let sequence: number | undefined;
       for (const lease of dryRun ? [] : taken) {
@@ -96,7 +118,7 @@ async function openFile(configFile: string): Promise<LeaseDestination> {
           'store-unavailable',
           `leases cannot be written in ${stateDir}: ${opened.journal.status().reason}`,
         );
-      return { taken: taken.length, left };
+      yield { taken: taken.length, left };
     },
     async close() {
       await journal.close();

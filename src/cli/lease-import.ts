@@ -2,8 +2,9 @@
 // one they are written into its file, which nobody else may open meanwhile.
 //
 // 1. Every entry that is not taken is told with its file, its line and why, PROBLEMS_SHOWN_MAX at most; all are counted.
-// 2. Several files are one: of an address the last entry of the last file counts, as with Kea's lease file cleanup.
-// 3. The lease that a client got last is taken first, so that of several in one network it does not matter where they stand in a file.
+// 2. An import that fails in the middle tells what was taken until then: taking the same files again changes nothing of it.
+// 3. Several files are one: of an address the last entry of the last file counts, as with Kea's lease file cleanup.
+// 4. The lease that a client got last is taken first, so that of several in one network it does not matter where they stand in a file.
 
 import { cleanText } from '../clean-text.ts';
 import { systemClock } from '../clock.ts';
@@ -26,7 +27,7 @@ import {
 } from '../dhcp/import/lease-file.ts';
 import { IMPORT_REFUSALS, type ImportRefusal } from '../dhcp/import/lease-import.ts';
 import { RackError } from '../errors.ts';
-import { formatIpv4 } from '../net/address.ts';
+import { formatIpv4, type Ipv4 } from '../net/address.ts';
 import { openImport } from './lease-destination.ts';
 import { linesOfFile } from './lease-lines.ts';
 import { print, printJson } from './output.ts';
@@ -68,23 +69,30 @@ export async function importLeases(args: ImportArguments): Promise<number> {
   const tally: Tally = { taken: 0, left: new Map(), problems: [], problemCount: 0 };
   const { leases, places } = readFiles(args, tally);
   const destination = await openImport(config);
+  const finish = (isWhole: boolean): void => {
+    tally.problems.sort((a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line);
+    tell(tally, { dryRun, json, isWhole, into: destination.name, replaced: leases.replaced });
+  };
   try {
     for (const batch of batchesOf(newestFirst(leases.values()))) {
-      const { taken, left } = await destination.take(batch, dryRun);
-      tally.taken += taken;
-      const byLine = new Map(left.map(({ line, reason }) => [line, reason]));
-      for (const lease of batch) {
-        const reason = byLine.get(lease.line);
-        if (reason === undefined) continue;
-        const place = places.get(lease.line) ?? { file: files[0] ?? '', line: lease.line };
-        note(tally, place, reason, formatIpv4(lease.address), IMPORT_REFUSALS[reason]);
+      const addresses = new Map(batch.map(({ line, address }) => [line, address]));
+      for await (const { taken, left } of destination.take(batch, dryRun)) {
+        tally.taken += taken;
+        for (const { line, reason } of left) {
+          const address = addresses.get(line);
+          const place = address === undefined ? undefined : places.get(address);
+          if (address === undefined || place === undefined) continue;
+          note(tally, place, reason, formatIpv4(address), IMPORT_REFUSALS[reason]);
+        }
       }
     }
+  } catch (error) {
+    finish(false);
+    throw error;
   } finally {
     await destination.close();
   }
-  tally.problems.sort((a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line);
-  tell(tally, { dryRun, json, into: destination.name, replaced: leases.replaced });
+  finish(true);
   return tally.problemCount === 0 ? 0 : 1;
 }
 
@@ -93,10 +101,10 @@ interface Place {
   readonly line: number;
 }
 
-/** Entries are numbered through all files, so that each has its place. */
+/** Entries are numbered through all files, so that no two have one line. Of an address that has several, the last has its place. */
 function readFiles({ files, format }: ImportArguments, tally: Tally) {
   const leases = new ForeignLeases();
-  const places = new Map<number, Place>();
+  const places = new Map<Ipv4, Place>();
   let number = 0;
   for (const file of files) {
     const found = format ?? detect(file);
@@ -106,7 +114,7 @@ function readFiles({ files, format }: ImportArguments, tally: Tally) {
         continue;
       }
       number += 1;
-      places.set(number, { file, line: entry.lease.line });
+      places.set(entry.lease.address, { file, line: entry.lease.line });
       if (!leases.add({ ...entry.lease, line: number }))
         throw new RackError('bad-argument', `${file} has leases of more than ${FOREIGN_LEASES_MAX} addresses`);
     }
@@ -149,17 +157,35 @@ function note(tally: Tally, { file, line }: Place, reason: string, text: string,
 
 function tell(
   tally: Tally,
-  about: { readonly dryRun: boolean; readonly json: boolean; readonly into: string; readonly replaced: number },
+  about: {
+    readonly dryRun: boolean;
+    readonly json: boolean;
+    /** False: it ended before all leases were tried. */
+    readonly isWhole: boolean;
+    readonly into: string;
+    readonly replaced: number;
+  },
 ): void {
   const { taken, left, problems, problemCount } = tally;
-  const { dryRun, into, replaced } = about;
+  const { dryRun, isWhole, into, replaced } = about;
   if (about.json) {
-    printJson({ dryRun, into, taken, replaced, left: Object.fromEntries(left), problems, problemCount });
+    printJson({
+      dryRun,
+      whole: isWhole,
+      into,
+      taken,
+      replaced,
+      left: Object.fromEntries(left),
+      problems,
+      problemCount,
+    });
     return;
   }
   for (const { file, line, text } of problems) print(`${file}:${line}: ${cleanText(text)}`);
   if (problemCount > problems.length) print(`and ${problemCount - problems.length} more of the same kinds`);
-  print(`${counted(taken, 'lease')} ${dryRun ? 'would be' : taken === 1 ? 'was' : 'were'} taken over into ${into}.`);
+  print(
+    `${counted(taken, 'lease')} ${dryRun ? 'would be' : taken === 1 ? 'was' : 'were'} taken over into ${into}${isWhole ? '' : ' before it failed; those behind them were not tried'}.`,
+  );
   for (const [reason, count] of left) print(`${count} left: ${sentenceOf(reason)} (${reason})`);
 }
 

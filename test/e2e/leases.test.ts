@@ -106,6 +106,25 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     assert.equal(await ask(0x525400aa0001), `${NET}.150`);
   });
 
+  test('an entry with a vendor class of any length, or of a time before 1970, is taken like the others, by a rack that runs or stands', async () => {
+    const file = join(rack.directory, 'odd.leases');
+    const entry = (host: number, starts: string, vendorClass: string): string =>
+      `lease ${NET}.1${host} {\n starts ${starts};\n ends 6 2099/11/28 01:00:00;\n binding state active;\n` +
+      ` hardware ethernet 52:54:00:bb:00:${host};\n set vendor-class-identifier = "${vendorClass}";\n}\n`;
+    const good = '0 2026/11/15 01:00:00';
+    const odd = [entry(80, good, 'v'.repeat(1100)), entry(81, '3 1969/12/31 23:00:00', 'ok'), entry(82, good, 'ok')];
+    writeFileSync(file, `${odd.join('')}lease ${NET}.183 {\n starts soon;\n}\n`);
+    const told = [/^\S+odd\.leases:22: lease \S+: starts: not a date: /, /^3 leases would be taken over into /];
+    const running = await leases('import', file, '--dry-run');
+    await rack.stop();
+    const standing = await leases('import', file, '--dry-run');
+    await rack.start();
+    for (const { code, output, complaints } of [running, standing]) {
+      assert.equal(code, 1, complaints.join('\n'));
+      for (const [at, words] of told.entries()) assert.match(output[at] ?? '', words);
+    }
+  });
+
   test('leases of IPv6 are counted and named, and are no failure; a file that cannot be read is one', async () => {
     const file = join(rack.directory, 'both.leases');
     const end = seconds() + 3000;

@@ -6,7 +6,8 @@
 //    it was written, and its last cell is not what was meant.
 // 3. `expire` is the end, and `expire` less `valid_lifetime` the last time the client was heard. A lifetime of 0 is Kea's way to
 //    say that the lease was given back; one of 2^32 - 1 never ends.
-// 4. State 0 is assigned, 1 declined, 2 expired and reclaimed, 3 given back.
+// 4. A row before the first header, or below one that lacks a column, is told of, and the rows of the next header are read.
+// 5. State 0 is assigned, 1 declined, 2 expired and reclaimed, 3 given back.
 
 import { parseIpv4 } from '../../net/address.ts';
 import { ENDLESS_SECONDS, type LeaseState } from '../leases/lease.ts';
@@ -14,6 +15,7 @@ import { readRelayInformation } from '../wire/relay-agent.ts';
 import {
   FILE_LINE_MAX,
   type FileEntry,
+  type FileProblem,
   leaseEntry,
   macOfClientId,
   parseClientMac,
@@ -31,6 +33,7 @@ type Row = (column: string) => string;
 export function* readKeaLeases(lines: Iterable<string>): Generator<FileEntry, void> {
   let line = 0;
   let columns: ReadonlyMap<string, number> | undefined;
+  let withoutColumns: FileProblem = 'malformed';
   for (const text of lines) {
     line += 1;
     if (text.trim() === '') continue;
@@ -42,14 +45,13 @@ export function* readKeaLeases(lines: Iterable<string>): Generator<FileEntry, vo
     if (cells[0] === 'address') {
       // A file put together of several has several headers.
       const named = new Map(cells.map((name, index) => [name.trim(), index]));
-      if (COLUMNS_NEEDED.some((name) => !named.has(name))) {
-        yield problemAt(line, named.has('duid') ? 'file-of-ipv6' : 'malformed', text);
-        return;
-      }
-      columns = named;
+      const isUsable = COLUMNS_NEEDED.every((name) => named.has(name));
+      columns = isUsable ? named : undefined;
+      if (isUsable) continue;
+      yield problemAt(line, named.has('duid') ? 'file-of-ipv6' : 'malformed', text);
+      withoutColumns = named.has('duid') ? 'not-ipv4' : 'malformed';
     } else if (columns === undefined) {
-      yield problemAt(line, 'malformed', 'a row before the header');
-      return;
+      yield problemAt(line, withoutColumns, text);
     } else if (isCutOff(cells.length, columns)) {
       yield problemAt(line, 'malformed', text);
     } else {

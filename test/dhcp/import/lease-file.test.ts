@@ -231,6 +231,21 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     [`10.0.0.10 ${MAC} bound ? 0 - - - - -`, `2: malformed: ${SECONDS} ${MAC} 10.0.0.1`],
   ],
   [
+    'Kea: rows before the header, or below one that cannot be used, cost none of those below the next',
+    'kea',
+    `odd,${MAC}\n${KEA}\n10.0.0.5,${MAC},,60,${SECONDS},1,0,0,,0,\naddress,duid,valid_lifetime,expire\n2001:db8::1,00:01,60,${SECONDS}\n` +
+      `address,hwaddr\n10.0.0.6,${MAC}\n${KEA}\n10.0.0.7,${MAC},,60,${SECONDS},1,0,0,,0,`,
+    [
+      `1: malformed: odd,${MAC}`,
+      `10.0.0.5 ${MAC} bound -60 0 - - - - -`,
+      '4: file-of-ipv6: address,duid,valid_lifetime,expire',
+      `5: not-ipv4: 2001:db8::1,00:01,60,${SECONDS}`,
+      '6: malformed: address,hwaddr',
+      `7: malformed: 10.0.0.6,${MAC}`,
+      `10.0.0.7 ${MAC} bound -60 0 - - - - -`,
+    ],
+  ],
+  [
     'Kea: the file with the leases of IPv6 is told from the other one',
     'kea',
     'address,duid,valid_lifetime,expire',
