@@ -30,6 +30,13 @@ const ALIGNMENT = 4;
 const BLOCK_BYTES = 512;
 /** The size field has eight hexadecimal digits. */
 const DATA_BYTES_MAX = 0xffff_ffff;
+/** The longest name that is read, in bytes: PATH_MAX of Linux. */
+const NAME_BYTES_MAX = 4096;
+/** The most bytes of all names of an archive; Debian's installer has 260 kB of them. */
+const PATHS_BYTES_MAX = 16 * 1024 * 1024;
+/** Which of the header's numbers these are. */
+const NAME_BYTES_FIELD = 11;
+const DATA_BYTES_FIELD = 6;
 
 const PATH_PATTERN = /^(?!.*(?:^|\/)\.{0,2}(?:\/|$))[^\0]+$/;
 
@@ -117,23 +124,78 @@ function withParents(entries: readonly CpioEntry[], present: ReadonlySet<string>
 
 /** The paths in an archive, up to its trailer, without a leading `./` or `/`. */
 export function decodeCpioPaths(archive: Uint8Array): Decoded<ReadonlySet<string>> {
-  const bytes = Buffer.from(archive.buffer, archive.byteOffset, archive.byteLength);
-  const paths = new Set<string>();
-  const align = (at: number): number => Math.ceil(at / ALIGNMENT) * ALIGNMENT;
-  for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
-    const header = bytes.toString('latin1', at, at + HEADER_BYTES);
-    if (!/^070701[0-9A-Fa-f]{104}$/.test(header)) {
-      return faulty({ code: 'bad-value', offset: at, field: 'header of an entry' });
-    }
-    const field = (index: number): number => Number.parseInt(header.slice(6 + index * 8, 14 + index * 8), 16);
-    const nameAt = at + HEADER_BYTES;
-    const dataAt = align(nameAt + field(11));
-    const end = align(dataAt + field(6));
-    if (field(11) < 1 || dataAt > bytes.length || end > bytes.length) break;
-    const name = bytes.toString('utf8', nameAt, nameAt + field(11) - 1);
-    if (name === TRAILER) return decoded(paths);
-    paths.add(name.replace(/^(\.?\/)+/, ''));
-    at = end;
-  }
-  return faulty({ code: 'truncated', offset: bytes.length, field: 'trailer' });
+  const reader = new CpioPathReader();
+  reader.take(archive);
+  return reader.finish();
 }
+
+/** Reads the paths of an archive that comes in pieces of any length: of it only the paths are kept. */
+export class CpioPathReader {
+  readonly #paths = new Set<string>();
+  #pathBytes = 0;
+  /** The entry's header and name, as far as they are there, and how long they are as far as that is known. */
+  #head = new Uint8Array(0);
+  #headBytes = HEADER_BYTES;
+  /** Where the entry begins in the archive. */
+  #entryAt = 0;
+  /** What is left of the content of the entry before. */
+  #skip = 0;
+  #taken = 0;
+  #outcome: Decoded<ReadonlySet<string>> | undefined;
+
+  take(piece: Uint8Array): void {
+    this.#taken += piece.length;
+    for (let at = 0; at < piece.length && this.#outcome === undefined; ) {
+      if (this.#skip > 0) {
+        const passed = Math.min(this.#skip, piece.length - at);
+        this.#skip -= passed;
+        at += passed;
+        continue;
+      }
+      const part = piece.subarray(at, at + this.#headBytes - this.#head.length);
+      this.#head = Buffer.concat([this.#head, part]);
+      at += part.length;
+      if (this.#head.length < this.#headBytes) return;
+      if (this.#headBytes === HEADER_BYTES) this.#readHeader();
+      else this.#readName();
+    }
+  }
+
+  /** What the archive holds, when all of it was taken. */
+  finish(): Decoded<ReadonlySet<string>> {
+    return this.#outcome ?? faulty({ code: 'truncated', offset: this.#taken, field: 'trailer' });
+  }
+
+  #readHeader(): void {
+    const name = this.#field(NAME_BYTES_FIELD);
+    if (name === undefined) this.#fail('header of an entry');
+    else if (name < 1 || name > NAME_BYTES_MAX) this.#fail('length of a name');
+    else this.#headBytes = align(HEADER_BYTES + name);
+  }
+
+  #readName(): void {
+    const [nameBytes = 0, dataBytes = 0] = [this.#field(NAME_BYTES_FIELD), this.#field(DATA_BYTES_FIELD)];
+    const name = Buffer.from(this.#head).toString('utf8', HEADER_BYTES, HEADER_BYTES + nameBytes - 1);
+    this.#pathBytes += nameBytes;
+    if (name === TRAILER) this.#outcome = decoded(this.#paths);
+    else if (this.#pathBytes > PATHS_BYTES_MAX) this.#fail('number of entries');
+    else this.#paths.add(name.replace(/^(\.?\/)+/, ''));
+    this.#skip = align(dataBytes);
+    this.#entryAt += this.#headBytes + this.#skip;
+    this.#head = new Uint8Array(0);
+    this.#headBytes = HEADER_BYTES;
+  }
+
+  /** A number of the header; undefined: it is no header. */
+  #field(index: number): number | undefined {
+    const header = Buffer.from(this.#head).toString('latin1', 0, HEADER_BYTES);
+    if (!/^070701[0-9A-Fa-f]{104}$/.test(header)) return undefined;
+    return Number.parseInt(header.slice(6 + index * 8, 14 + index * 8), 16);
+  }
+
+  #fail(field: string): void {
+    this.#outcome = faulty({ code: 'bad-value', offset: this.#entryAt, field });
+  }
+}
+
+const align = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;

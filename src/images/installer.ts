@@ -12,12 +12,12 @@
 import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
-import { RackError } from '../errors.ts';
+import { createGunzip } from 'node:zlib';
+import { osErrorCode, RackError } from '../errors.ts';
 import { Apt } from './apt.ts';
 import { compress } from './compression.ts';
-import { type CpioEntry, decodeCpioPaths, encodeCpio } from './cpio.ts';
+import { Conversion, PIECE_BYTES } from './conversion.ts';
+import { type CpioEntry, CpioPathReader, encodeCpio } from './cpio.ts';
 import { type DebianPackage, openPackage, unpackPackage } from './debian-package.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from './environment.ts';
 import { hasIpmiTool, ipmiToolEntries, ipmiToolPackages } from './ipmi-tool.ts';
@@ -156,18 +156,39 @@ async function openInstaller(unpacked: string, arch: string): Promise<Installer>
   if (kernel === undefined || initrd === undefined) {
     throw new RackError('bad-argument', `The package of the installer has no kernel and initrd for ${arch}.`);
   }
-  const bound = { maxOutputLength: INITRD_BYTES_MAX };
-  const paths = decodeCpioPaths(await promisify(gunzip)(initrd, bound));
-  if (!paths.ok) {
-    throw new RackError(
-      'bad-argument',
-      `The installer's initrd is damaged: ${paths.fault.field} at ${paths.fault.offset}.`,
-    );
-  }
-  const found = [...paths.value].map((path) => /^((?:usr\/)?lib\/modules\/([^/]+))\/kernel\//.exec(path));
+  const paths = await readInitrdPaths(initrd);
+  const found = [...paths].map((path) => /^((?:usr\/)?lib\/modules\/([^/]+))\/kernel\//.exec(path));
   const [, modules = '', version = ''] = found.find((match) => match !== null) ?? [];
   if (version === '') throw new RackError('bad-argument', "The installer's initrd has no drivers.");
-  return { kernel, initrd, paths: paths.value, modules, version };
+  return { kernel, initrd, paths, modules, version };
+}
+
+/**
+ * The paths in an initrd, which is expanded piece by piece.
+ *
+ * @throws RackError `bad-argument` when it is damaged, or expands to more than INITRD_BYTES_MAX
+ */
+export async function readInitrdPaths(initrd: Uint8Array): Promise<ReadonlySet<string>> {
+  const damaged = (why: string, cause?: unknown): RackError =>
+    new RackError('bad-argument', `The installer's initrd is damaged: ${why}.`, { cause });
+  const reader = new CpioPathReader();
+  let bytes = 0;
+  const expander = new Conversion(createGunzip({ chunkSize: PIECE_BYTES }), (piece) => {
+    bytes += piece.length;
+    if (bytes > INITRD_BYTES_MAX) throw damaged(`it expands to more than ${INITRD_BYTES_MAX} bytes`);
+    reader.take(piece);
+  });
+  try {
+    await expander.write(initrd);
+    await expander.end();
+  } catch (error) {
+    throw osErrorCode(error)?.startsWith('Z_') === true ? damaged('it cannot be expanded', error) : error;
+  } finally {
+    expander.close();
+  }
+  const paths = reader.finish();
+  if (paths.ok) return paths.value;
+  throw damaged(`${paths.fault.field} at ${paths.fault.offset}`);
 }
 
 /** The drivers that the installer lacks, and the index of all. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
-import { type CpioEntry, decodeCpioPaths, encodeCpio } from '../../src/images/cpio.ts';
+import { type CpioEntry, CpioPathReader, decodeCpioPaths, encodeCpio } from '../../src/images/cpio.ts';
 import { missing } from '../support/needs.ts';
 import { readCpio } from './synthetic.ts';
 
@@ -104,6 +104,26 @@ describe('the paths of an archive', () => {
   test('are read up to its trailer, whatever follows', () => {
     assert.deepEqual(decodeCpioPaths(ARCHIVE), { ok: true, value: PATHS });
     assert.deepEqual(decodeCpioPaths(Buffer.concat([ARCHIVE, Buffer.from('another archive')])).ok, true);
+  });
+
+  test('are the same in whatever pieces the archive comes', () => {
+    for (let step = 1; step <= ARCHIVE.length; step += 1) {
+      const reader = new CpioPathReader();
+      for (let at = 0; at < ARCHIVE.length; at += step) reader.take(ARCHIVE.subarray(at, at + step));
+      assert.deepEqual(reader.finish(), { ok: true, value: PATHS }, `${step} bytes at a time`);
+    }
+  });
+
+  test('are a fault where a name, or all of them, are longer than any system has', () => {
+    const claimed = Buffer.from(ARCHIVE);
+    claimed.write('00001001', 94, 'latin1');
+    const fault = { code: 'bad-value', offset: 0, field: 'length of a name' };
+    assert.deepEqual(decodeCpioPaths(claimed), { ok: false, fault });
+    const one = Buffer.from(encodeCpio([text('n'.repeat(4000), '')])).subarray(0, 4112);
+    const reader = new CpioPathReader();
+    for (let count = 0; count < 5000; count += 1) reader.take(one);
+    const outcome = reader.finish();
+    assert.equal(outcome.ok ? '' : outcome.fault.field, 'number of entries');
   });
 
   test('are read as other programs write them, without the dot in front', { skip: missing('cpio') }, () => {

@@ -1,4 +1,4 @@
-// What `rackboot images add` keeps in memory of an image that holds far more than its file: measured of the command, at its peak.
+// What is kept in memory of images and initrds that hold far more than their files: measured of a process, at its peak.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { zstdCompressSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { encodeCpio } from '../../src/images/cpio.ts';
 import { makeDisk } from './disks.ts';
 
 const MIB = 1024 * 1024;
@@ -32,8 +33,10 @@ after(() => rmSync(scratch, { recursive: true, force: true }));
 async function measureAdding(file: string, flags: readonly string[]) {
   const args = ['--import', TELL_PEAK, MAIN, 'images', 'add', file, '--os', 'custom', '--release', 'bomb', '--json'];
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [...args, '--tree', scratch, ...flags]);
-  return { image: JSON.parse(stdout).image, peakMib: Number(/VmHWM:\s*(\d+) kB/.exec(stderr)?.[1]) / 1024 };
+  return { image: JSON.parse(stdout).image, peakMib: peakOf(stderr) };
 }
+
+const peakOf = (said: string): number => Number(/VmHWM:\s*(\d+) kB/.exec(said)?.[1]) / 1024;
 
 test('an image whose empty space is compressed takes no memory for that space', { timeout: 120_000 }, async (t) => {
   const file = join(scratch, 'sparse.img.zst');
@@ -60,4 +63,21 @@ test('a raw image takes no memory for its size, neither as it is nor while it is
     assert.equal(image.diskBytes, RAW_MIB * MIB);
     assert.ok(peakMib < PEAK_MIB_MAX, `${peakMib} MiB`);
   }
+});
+
+const INSTALLER = join(import.meta.dirname, '..', '..', 'src', 'images', 'installer.ts');
+const READ_PATHS = `const { readInitrdPaths } = await import(process.argv[1]);
+console.log([...await readInitrdPaths(require('node:fs').readFileSync(process.argv[2]))].join());`;
+
+test("an installer's initrd is read for its paths without being kept", { timeout: 120_000 }, async (t) => {
+  const file = join(scratch, 'initrd.gz');
+  const archive = encodeCpio([{ kind: 'file', path: 'bin/init', mode: 0o755, data: Buffer.alloc(64 * MIB) }]);
+  const empty = gzipSync(Buffer.alloc(64 * MIB));
+  writeFileSync(file, Buffer.concat([gzipSync(archive), ...Array(7).fill(empty)]));
+  const args = ['--import', TELL_PEAK, '-e', `(async () => {${READ_PATHS}})()`, INSTALLER, file];
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, args);
+  assert.equal(stdout, 'bin,bin/init\n');
+  const peakMib = peakOf(stderr);
+  t.diagnostic(`512 MiB: at most ${Math.round(peakMib)} MiB in memory`);
+  assert.ok(peakMib < PEAK_MIB_MAX, `${peakMib} MiB`);
 });

@@ -164,6 +164,18 @@ describe("Debian's installer", { skip: missing('dpkg-deb', 'depmod') }, () => {
       /initrd is damaged: trailer at 300/,
     ],
     [
+      'an initrd that cannot be expanded',
+      () => [
+        makePackage(mkdtempSync(join(scratch, 'damaged-')), {
+          name: 'debian-installer-12-netboot-amd64',
+          architecture: 'all',
+          files: { [`${IMAGES}/linux`]: '', [`${IMAGES}/initrd.gz`]: INITRD.subarray(0, -9) },
+        }),
+      ],
+      'bookworm',
+      /initrd is damaged: it cannot be expanded/,
+    ],
+    [
       'a library that no package has',
       () => [installer, kernel, ...tools.slice(0, 2)],
       'bookworm',
