@@ -12,6 +12,8 @@ export const CAPTURE_BYTES_MAX = 256 * 1024 * 1024;
 export const PACKET_BYTES_MAX = 262_144;
 /** The most packets of one file: each costs memory, however short it is. */
 export const PACKETS_MAX = 1_000_000;
+/** The latest time that is believed, in milliseconds since 1970: the year 9999. A clock that were set to a later one could not go on. */
+const TIME_MS_MAX = 253_402_300_799_999;
 /** Interfaces of one section of a pcapng file. */
 const INTERFACES_MAX = 4096;
 
@@ -19,7 +21,7 @@ const INTERFACES_MAX = 4096;
 export interface CapturedPacket {
   /** From 1, as Wireshark counts. */
   readonly number: number;
-  /** Wall time in milliseconds since 1970, with fraction; undefined: the file does not say. */
+  /** Wall time in milliseconds since 1970, with fraction; undefined: the file does not say, or says none that could be. */
   readonly atMs: number | undefined;
   /** What the bytes begin with: a LINKTYPE number. */
   readonly linkType: number;
@@ -187,7 +189,7 @@ class PcapngReader {
     if (from + length > end) return { offset: from, text: `a packet of ${length} bytes does not fit its block` };
     this.#packets.push({
       number: this.#packets.length + 1,
-      atMs,
+      atMs: atMs !== undefined && atMs >= 0 && atMs <= TIME_MS_MAX ? atMs : undefined,
       linkType: known.linkType,
       interfaceName: known.name,
       bytes: this.#bytes.subarray(from, from + length),

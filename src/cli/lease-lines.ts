@@ -6,13 +6,14 @@ import { errorText, osErrorCode, RackError } from '../errors.ts';
 const PIECE_BYTES = 256 * 1024;
 
 /**
- * The lines of a file, one character a byte, without their ends (LF or CR LF). A line that is longer than `lineMax` is cut there and
- * goes on as the next.
+ * The lines of a file, one character a byte, without their ends (LF or CR LF). Of a line that is longer than `lineMax` comes one character
+ * more than that, by which it is told.
  * @throws RackError `not-found` when it cannot be read, `permission-denied`
  */
 export function* linesOfFile(path: string, lineMax: number): Generator<string, void> {
   const file = open(path);
   const piece = Buffer.alloc(PIECE_BYTES);
+  const cut = lineMax + 1;
   let rest = '';
   try {
     for (;;) {
@@ -20,13 +21,11 @@ export function* linesOfFile(path: string, lineMax: number): Generator<string, v
       if (bytes === 0) break;
       const lines = (rest + piece.toString('latin1', 0, bytes)).split('\n');
       rest = lines.pop() ?? '';
-      for (const line of lines) yield withoutReturn(line);
-      while (rest.length > lineMax) {
-        yield rest.slice(0, lineMax);
-        rest = rest.slice(lineMax);
-      }
+      for (const line of lines) yield withoutReturn(line).slice(0, cut);
+      // One more than is told of: what ends the line may be a CR that does not count.
+      rest = rest.slice(0, cut + 1);
     }
-    if (rest !== '') yield withoutReturn(rest);
+    if (rest !== '') yield withoutReturn(rest).slice(0, cut);
   } finally {
     closeSync(file);
   }

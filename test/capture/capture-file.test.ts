@@ -68,6 +68,20 @@ test('pcapng is read in both byte orders, with its interface, resolution and off
   }
 });
 
+test('a packet of a time that cannot be has none, and those behind it have theirs', () => {
+  const file = pcapng(
+    101,
+    [1_700_000_000n, 0xffff_ffff_0000_0001n, 1_700_000_001n].map((ticks) => ({ ticks, bytes: PACKET })),
+    { resolution: 0 },
+  );
+  assert.deepEqual(
+    readCapture(file)?.packets.map(({ atMs }) => atMs),
+    [1_700_000_000_000, undefined, 1_700_000_001_000],
+  );
+  const before = pcapng(101, [{ ticks: 1n, bytes: PACKET }], { offset: -2n });
+  assert.equal(readCapture(before)?.packets[0]?.atMs, undefined);
+});
+
 test('a file that is cut gives the packets before the cut and says where it is', () => {
   const bytes = { seconds: 1, fraction: 0, bytes: PACKET };
   for (const file of [
