@@ -75,6 +75,7 @@ const PACKING = {
 };
 /** How far back a compressed image may refer, as a power of two in bytes: as far as `zstd -d` of the machine that deploys it follows. */
 const WINDOW_LOG_MAX = 27;
+const WINDOW_TOO_LARGE = 'ZSTD_error_frameParameter_windowTooLarge';
 const EXPANDING = { chunkSize: PIECE_BYTES, params: { [zlib.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX } };
 /** The most that an image may fill of a disk, in bytes; a compressed one that would fill more is not expanded any further. */
 const DISK_BYTES_MAX = 16 * 1024 ** 4;
@@ -286,6 +287,10 @@ function isDamage(reason: unknown): boolean {
 
 function asDamage(reason: unknown, fileName: string): unknown {
   if (!isDamage(reason)) return reason;
+  if (osErrorCode(reason) === WINDOW_TOO_LARGE) {
+    const remedy = 'the machine could not expand it: compress it with zstd without --long, or with --long=27';
+    return new RackError('bad-argument', `${fileName} cannot be added: ${remedy}.`, { cause: reason });
+  }
   const why = `it cannot be expanded (${errorText(reason)}); it was damaged or cut short, copy it anew`;
   return new RackError('bad-argument', `${fileName} cannot be added: ${why}.`, { cause: reason });
 }

@@ -167,6 +167,12 @@ describe('the image store', () => {
       /expanded/,
     ],
     [
+      'a compressed image that refers back farther than machines follow',
+      // RFC 8878 §3.1.1.1: a window of 2^28 bytes, and one empty block.
+      () => Buffer.from('28b52ffd0090010000', 'hex'),
+      /zstd without --long/,
+    ],
+    [
       'a damaged compressed image',
       () => {
         const packed = zstdCompressSync(makeDisk(3 * MIB, 'gpt'), { params: { [constants.ZSTD_c_checksumFlag]: 1 } });
