@@ -89,20 +89,21 @@ async function checkMachine(stateDir: string, wanted: string, json: boolean): Pr
   }
   const answer = await opened.port.query(questionSignal());
   if (json) {
-    const { kind: outcome, state, text } = answer;
-    printJson({ system_id: id, power_type: type, controller: opened.port.controller, outcome, state, text });
+    const { kind: outcome, state, text, said = '' } = answer;
+    printJson({ system_id: id, power_type: type, controller: opened.port.controller, outcome, state, text, said });
   } else {
     printOutcome(opened.port.controller, answer);
   }
   return answer.kind === 'done' || driver.byHand ? 0 : 1;
 }
 
-function printOutcome(controller: string, { kind, state, text }: PowerOutcome): void {
+function printOutcome(controller: string, { kind, state, text, said }: PowerOutcome): void {
   printFields([
     ['Asked', controller],
     ['Outcome', kind],
     ['Power', state],
     ['Words', text],
+    ...(said === undefined ? [] : [['Answer', said] as const]),
   ]);
 }
 

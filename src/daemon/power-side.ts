@@ -26,6 +26,7 @@ import type { PowerControl, PowerView } from '../region/life/power-life.ts';
 import type { Machine, PowerTask } from '../region/machine.ts';
 import type { PowerParameters } from '../region/power-parameters.ts';
 import type { MachineFilter, RegionStore } from '../region/store.ts';
+import { PowerAskers } from './power-askers.ts';
 import { PowerHold, type PowerHoldParts } from './power-hold.ts';
 
 /** Machines looked at in one turn; the others follow in the next. */
@@ -61,6 +62,7 @@ export class PowerSide implements PowerControl {
   readonly #ends = new Map<string, EndedCommand>();
   /** Machines whose reading the store has not taken yet. */
   readonly #unseen = new Set<string>();
+  readonly #askers = new PowerAskers();
   /** How far the tasks on record have been looked at. */
   #sweptId = 0;
   #isBegun = false;
@@ -131,15 +133,20 @@ export class PowerSide implements PowerControl {
     return reading === undefined ? undefined : this.#viewOf(reading);
   }
 
-  async ask(machine: Machine): Promise<PowerView> {
+  ask(machine: Machine, by: string): Promise<PowerView> | undefined {
+    return this.#askers.ask(by, this.#parts.clock.now(), () => this.#askNow(machine));
+  }
+
+  async #askNow(machine: Machine): Promise<PowerView> {
     const target = this.#targetOf(machine);
     if (target === undefined) return { state: 'unknown', atMs: undefined, ageSeconds: undefined, text: 'by hand' };
-    const { kind, text, state } = await this.#switchboard.ask(target);
+    const { kind, text, said, state } = await this.#switchboard.ask(target);
     if (kind !== 'done') {
       const before = this.reading(machine.systemId);
-      return { state: 'error', atMs: before?.atMs, ageSeconds: before?.ageSeconds, text };
+      return { state: 'error', atMs: before?.atMs, ageSeconds: before?.ageSeconds, text, said };
     }
-    return { state, atMs: this.#parts.clock.wallTimeMs(), ageSeconds: 0, text: state === 'unknown' ? text : '' };
+    const told = state === 'unknown' ? { text, said } : { text: '' };
+    return { state, atMs: this.#parts.clock.wallTimeMs(), ageSeconds: 0, ...told };
   }
 
   /** Begins nothing more, lets what runs end or stops it, and has its end recorded. Done within CLOSE_MS_MAX. */
@@ -304,6 +311,7 @@ export class PowerSide implements PowerControl {
       atMs: ageMs === undefined ? undefined : clock.wallTimeMs() - ageMs,
       ageSeconds: ageMs === undefined ? undefined : Math.floor(ageMs / 1000),
       text: failure?.text ?? '',
+      said: failure?.said,
     };
   }
 

@@ -181,6 +181,9 @@ const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', str
   [/ failed: /, 'refused', ''],
 ];
 
+/** How much of what ipmitool says is searched for a complaint, in characters. */
+const COMPLAINT_CHARACTERS_MAX = 4096;
+
 /** What an end of ipmitool means. @param changes false: it only asked */
 export function judgeIpmitool(end: ProgramEnd, changes: boolean, secrets: readonly string[]): PowerOutcome {
   if (end.kind === 'missing') return outcome('refused', missingText('ipmitool'));
@@ -197,7 +200,8 @@ export function judgeIpmitool(end: ProgramEnd, changes: boolean, secrets: readon
     if (!changes && state === undefined) return outcome('unknown', `no power state in: ${words || 'nothing'}`);
     return outcome('done', words || 'done', state === 'on' || state === 'off' ? state : 'unknown');
   }
-  const text = said.join('\n');
+  // The expressions take time with the square of a line; what ipmitool complains of stands first.
+  const text = said.join('\n').slice(0, COMPLAINT_CHARACTERS_MAX);
   const [, kind, meaning] = COMPLAINTS.find(([pattern]) => pattern.test(text)) ?? [undefined, 'lost' as const, ''];
   const told = words || `ipmitool ended with ${end.code}`;
   const shown = meaning === '' ? told : cleanWords(`${meaning} (${told})`, secrets);

@@ -1,7 +1,7 @@
 // What came of switching a machine, in one of five kinds, with the words of whoever was asked.
 //
 // 1. `done` is said only of what was acknowledged; whatever may or may not have happened is `unknown`, and is not tried again by itself.
-// 2. The words are cleaned: one line of printable characters, bounded, without any secret of the machine.
+// 2. Words are cleaned: one line of printable characters, bounded, without any secret of the machine.
 
 import { cleanText } from '../clean-text.ts';
 
@@ -20,8 +20,10 @@ export type PowerOutcomeKind = 'done' | 'refused' | 'unreachable' | 'wrong-crede
 /** The outcome of one action or question. */
 export interface PowerOutcome {
   readonly kind: PowerOutcomeKind;
-  /** The driver's own words, for people; never empty. */
+  /** The driver's own words, for people; never empty. They go into events, which every user reads. */
   readonly text: string;
+  /** What a controller answered to a request that may have reached anything: for administrators only. Undefined: nothing was. */
+  readonly said?: string | undefined;
   /** The state that was seen; `unknown` where none was looked at. */
   readonly state: PowerState;
 }
@@ -32,6 +34,9 @@ export const outcome = (kind: PowerOutcomeKind, text: string, state: PowerState 
   text,
   state,
 });
+
+/** The outcome with what the controller answered, cleaned; empty: nothing. */
+export const withSaid = (bare: PowerOutcome, said: string): PowerOutcome => (said === '' ? bare : { ...bare, said });
 
 /** The longest text of an outcome. */
 export const OUTCOME_CHARACTERS_MAX = 400;
@@ -49,8 +54,7 @@ export function cleanWords(said: string, secrets: readonly string[] = []): strin
   // Masked before anything is cut or joined: a part of a secret is one as well.
   const line = maskSecrets(said, secrets)
     .trim()
-    .replace(/\s*\n\s*/g, '; ')
-    .replace(/\s+/g, ' ')
-    .trim();
+    // One repetition alone: two that can match the same spaces take time with the square of their number.
+    .replace(/\s+/g, (space) => (space.includes('\n') ? '; ' : ' '));
   return cleanText(line, OUTCOME_CHARACTERS_MAX);
 }

@@ -28,6 +28,8 @@ export interface HypervisorGuest {
 
 /** The most virtual machines of a host that are listed. */
 export const GUESTS_MAX = 10_000;
+/** The longest line of one. The expression takes time with the square of a longer one, and a hypervisor writes what it likes. */
+const GUEST_CHARACTERS_MAX = 512;
 
 /** The machines in the table of `virsh list --all`. */
 export function parseGuests(table: string): readonly HypervisorGuest[] {
@@ -35,6 +37,7 @@ export function parseGuests(table: string): readonly HypervisorGuest[] {
   return table
     .split('\n')
     .slice(0, GUESTS_MAX)
+    .filter((line) => line.length <= GUEST_CHARACTERS_MAX)
     .flatMap((line) => {
       const [, name, words] = row.exec(line) ?? [];
       return name === undefined || words === undefined ? [] : { name, words, state: STATES[words] ?? 'unknown' };
@@ -98,9 +101,19 @@ export function judgeVirsh(end: ProgramEnd, wanted: 'on' | 'off' | undefined): P
   return outcome(kind, shown);
 }
 
+const BOOT_DEVICES = ['interface', 'disk', 'hostdev', 'redirdev'] as const;
+
+/** True when an element of this name is begun and not ended before this place. */
+function isOpenAt(xml: string, name: string, at: number): boolean {
+  const closedAt = xml.lastIndexOf(`</${name}>`, at);
+  const openedAt = Math.max(xml.lastIndexOf(`<${name} `, at), xml.lastIndexOf(`<${name}>`, at));
+  return openedAt > closedAt;
+}
+
 /** True when a machine's definition makes the network its first boot device. */
 export function bootsFromNetwork(xml: string): boolean {
-  const order = /<(interface|disk|hostdev|redirdev)\b(?:(?!<\/\1>)[\s\S])*?<boot order='1'/.exec(xml);
-  if (order !== null) return order[1] === 'interface';
+  const orderAt = xml.indexOf("<boot order='1'");
+  const devices = orderAt < 0 ? [] : BOOT_DEVICES.filter((name) => isOpenAt(xml, name, orderAt));
+  if (devices.length > 0) return devices.includes('interface');
   return /<boot dev='([a-z]+)'/.exec(xml)?.[1] === 'network';
 }

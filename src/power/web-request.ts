@@ -9,7 +9,8 @@ import type { Clock } from '../clock.ts';
 import { errorText, osErrorCode } from '../errors.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
 
-const BODY_BYTES_MAX = 64 * 1024;
+/** How much of an answer is kept, in bytes: what is searched of it, in characters of four bytes. Whoever answers can fill it. */
+const BODY_BYTES_MAX = 16 * 1024;
 const LOCATION_CHARACTERS_MAX = 1024;
 
 /** What is asked. */

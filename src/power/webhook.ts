@@ -3,20 +3,19 @@
 //
 // 1. Credentials go to the scheme, host and port that the operator wrote, and no further: a redirect elsewhere is a refusal.
 // 2. What changes power is sent once: a redirect of it is followed only where HTTP says that nothing was done (RFC 9110 §15.4.8, §15.4.9).
-// 3. An answer is searched by the operator's expressions for EXPRESSION_MS_MAX altogether, for the thread waits meanwhile, and is bounded.
+// 3. An answer is searched within a bound (`answer-search.ts`), and none of its words is in a text that everybody may read.
 // Deviates from MAAS in that certificates are checked unless power_verify_ssl is `n`.
 
-import { runInNewContext } from 'node:vm';
 import { z } from 'zod';
+import { type AnswerExpressions, EXPRESSION_MS_MAX, SEARCHED_CHARACTERS_MAX, searchAnswer } from './answer-search.ts';
 import type { PowerDriver, PowerPort, PowerSurroundings } from './driver.ts';
-import { cleanWords, outcome, type PowerOutcome } from './outcome.ts';
+import { cleanWords, outcome, type PowerOutcome, type PowerOutcomeKind, withSaid } from './outcome.ts';
 import { checkParameters, listParameters, noted } from './parameters.ts';
 import { type HttpAnswer, type HttpAttempt, requestOnce } from './web-request.ts';
 
 const REQUEST_MS_MAX = 20_000;
 const REDIRECTS_MAX = 3;
-const EXPRESSION_MS_MAX = 500;
-/** How much of an answer is shown. */
+/** How much of an answer administrators are shown, in characters. */
 const SHOWN_CHARACTERS_MAX = 160;
 
 const isWebUrl = (text: string): boolean => {
@@ -138,51 +137,33 @@ export function judgeAttempt(attempt: HttpAttempt, changes: boolean, secrets: re
       break;
   }
   const { status, location } = attempt;
-  const said = cleanWords(attempt.body, secrets).slice(0, SHOWN_CHARACTERS_MAX);
-  const words = `HTTP ${status}${said === '' ? '' : `: ${said}`}`;
-  if (status >= 200 && status < 300) return outcome('done', words);
-  if (status === 401 || status === 403) return outcome('wrong-credentials', words);
+  const ended = (kind: PowerOutcomeKind, text = `HTTP ${status}`): PowerOutcome =>
+    withSaid(outcome(kind, text), shown(attempt.body, secrets));
+  if (status >= 200 && status < 300) return ended('done');
+  if (status === 401 || status === 403) return ended('wrong-credentials');
   if (status >= 300 && status < 400) {
-    const place = cleanWords(location ?? 'nowhere', secrets);
-    return outcome('refused', `HTTP ${status} leads to ${place}, which is not followed: write the URL that answers`);
+    const text = `HTTP ${status} leads elsewhere, which is not followed: write the URL that answers`;
+    return withSaid(outcome('refused', text), cleanWords(location ?? 'nowhere', secrets));
   }
   // A gateway that got no answer does not know what became of the request (RFC 9110 §15.6.3, §15.6.5).
-  if (changes && (status === 502 || status === 504)) return outcome('unknown', words);
-  return outcome('refused', words);
+  if (changes && (status === 502 || status === 504)) return ended('unknown');
+  return ended('refused');
 }
+
+const shown = (body: string, secrets: readonly string[]): string =>
+  cleanWords(body, secrets).slice(0, SHOWN_CHARACTERS_MAX);
 
 /** The state that an answer tells, by the operator's expressions. */
-export function readState(
-  body: string,
-  settings: Pick<Settings, 'power_on_regex' | 'power_off_regex'>,
-  secrets: readonly string[] = [],
-): PowerOutcome {
-  const said = cleanWords(body, secrets).slice(0, SHOWN_CHARACTERS_MAX) || 'an empty answer';
-  const found = searchFor(settings, body);
+export function readState(body: string, settings: AnswerExpressions, secrets: readonly string[] = []): PowerOutcome {
+  const said = shown(body, secrets) || 'an empty answer';
+  const found = searchAnswer(settings, body);
   if (found.kind === 'too-slow') {
     const text = `${found.name} cannot be searched for within ${EXPRESSION_MS_MAX} ms: write it without a repetition of a repetition`;
-    return outcome('refused', text);
+    return withSaid(outcome('refused', text), said);
   }
-  if (found.state !== undefined) return outcome('done', said, found.state);
-  return outcome('done', `neither power_on_regex nor power_off_regex is found in: ${said}`, 'unknown');
-}
-
-type Search =
-  | { readonly kind: 'searched'; readonly state: 'on' | 'off' | undefined }
-  | { readonly kind: 'too-slow'; readonly name: string };
-
-/** What is found in a text. The engine is interrupted at the bound; nothing of ours is in its reach. */
-function searchFor(
-  { power_on_regex: on, power_off_regex: off }: Pick<Settings, 'power_on_regex' | 'power_off_regex'>,
-  text: string,
-): Search {
-  const place: Record<string, string> = { on, off, text, name: 'power_on_regex' };
-  const script =
-    "new RegExp(on).test(text) ? 'on' : ((name = 'power_off_regex'), new RegExp(off).test(text)) ? 'off' : ''";
-  try {
-    const found: unknown = runInNewContext(script, place, { timeout: EXPRESSION_MS_MAX });
-    return { kind: 'searched', state: found === 'on' || found === 'off' ? found : undefined };
-  } catch {
-    return { kind: 'too-slow', name: place.name ?? 'power_on_regex' };
+  if (found.state !== undefined) {
+    return withSaid(outcome('done', `power_${found.state}_regex is found in the answer`, found.state), said);
   }
+  const text = `neither power_on_regex nor power_off_regex is found in the first ${SEARCHED_CHARACTERS_MAX} characters of the answer`;
+  return withSaid(outcome('done', text), said);
 }

@@ -2,8 +2,8 @@
 //
 // 1. A flat record of printable values, POWER_PARAMETERS_MAX of them at the most.
 // 2. It may hold secrets: shown to administrators only, and never in an event.
-// 3. Of what a machine says of itself only the fields that its BMC needs are taken: none of them makes anybody run a program, open
-//    a URL or look up a name.
+// 3. Of what a machine says of itself, and a user who is no administrator of it, only the fields that its BMC needs are taken: none of
+//    them makes anybody open a URL, run a program that it chooses, or look up a name.
 
 import { z } from 'zod';
 import { parseIpv4, parseMac } from '../net/address.ts';
@@ -93,6 +93,13 @@ const REPORTED_FIELDS: Readonly<Record<string, Readonly<Record<string, (value: P
     power_hwaddress: word(64),
   },
 };
+
+/** True when a machine may say all of this of itself. */
+export function isReportable(powerType: string, powerParameters: PowerParameters): boolean {
+  const taken = reportedPower(powerType, powerParameters);
+  const isWhole = Object.keys(taken.powerParameters).length === Object.keys(powerParameters).length;
+  return taken.powerType === powerType && isWhole;
+}
 
 /** How a machine says that it is switched, without whatever it may not say; an empty type when nothing is left. */
 export function reportedPower(

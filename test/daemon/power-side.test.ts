@@ -163,7 +163,7 @@ test('what a machine said of its power itself is never used before it is accepte
     await pass(clock, 3 * QUESTION_EVERY_MS, 1_000);
     assert.deepEqual(powered.controller('a').asked, []);
     assert.equal(powered.side.reading(id), undefined);
-    assert.equal((await powered.side.ask(powered.machine(id))).state, 'unknown');
+    assert.equal((await powered.side.ask(powered.machine(id), 'bob'))?.state, 'unknown');
     assert.equal(powered.machine(id).powerTask, undefined);
   }));
 

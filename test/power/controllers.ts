@@ -1,7 +1,7 @@
 // Controllers in memory, for the parts that switch them: each does what it is told, after a while of virtual time, and counts.
 
 import type { PowerDriver, PowerPort } from '../../src/power/driver.ts';
-import { outcome, type PowerOutcome, type PowerState } from '../../src/power/outcome.ts';
+import { outcome, type PowerOutcome, type PowerState, withSaid } from '../../src/power/outcome.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
 
 /** What a controller can be made to do. */
@@ -18,6 +18,8 @@ export class Controller {
   active = 0;
   activeMost = 0;
   readonly name: string;
+  /** What it answers beside, when it is away. */
+  said = '';
   readonly #clock: VirtualClock;
   readonly #takesMs: number;
 
@@ -72,7 +74,7 @@ export class Controller {
     this.active -= 1;
     if (signal.aborted) return outcome('unknown', 'called off');
     if (behaviour === 'refuses') return outcome('refused', 'no');
-    if (behaviour === 'is-away') return outcome('unreachable', 'nobody there');
+    if (behaviour === 'is-away') return withSaid(outcome('unreachable', 'nobody there'), this.said);
     return act();
   }
 }

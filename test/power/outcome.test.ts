@@ -24,6 +24,13 @@ const WORDS: readonly (readonly [name: string, said: string, expected: string])[
 ];
 for (const [name, said, expected] of WORDS) test(name, () => assert.equal(cleanWords(said), expected));
 
+test('64 KiB of white space are one space, and cost a few milliseconds', () => {
+  const before = process.threadCpuUsage();
+  assert.equal(cleanWords(`a${' '.repeat(65_536)}b`), 'a b');
+  const { user } = process.threadCpuUsage(before);
+  assert.ok(user < 30_000, `it worked for ${user} µs`);
+});
+
 test('words are cut at their bound, and a secret across it is masked before', () => {
   const said = `${'x'.repeat(OUTCOME_CHARACTERS_MAX - 4)}hunter2 and more`;
   const clean = cleanWords(said, ['hunter2']);

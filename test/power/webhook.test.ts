@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { hasInLine, wildcardParts } from '../../src/power/answer-search.ts';
 import type { PowerOutcomeKind, PowerState } from '../../src/power/outcome.ts';
 import type { HttpAttempt } from '../../src/power/web-request.ts';
 import { judgeAttempt, readState } from '../../src/power/webhook.ts';
@@ -34,9 +35,27 @@ for (const [attempt, changed, asked] of JUDGED) {
 }
 
 test('a secret that a server sends back is masked', () => {
-  assert.equal(judgeAttempt(answer(400, 'no token hunter2'), true, ['hunter2']).text, 'HTTP 400: no token ••••');
+  assert.equal(judgeAttempt(answer(400, 'no token hunter2'), true, ['hunter2']).said, 'no token ••••');
   const redirect = judgeAttempt(answer(302, '', 'http://x/?t=hunter2'), true, ['hunter2']);
-  assert.doesNotMatch(redirect.text, /hunter2/);
+  assert.match(redirect.said ?? '', /^http:/);
+  assert.doesNotMatch(JSON.stringify(redirect), /hunter2/);
+});
+
+test('what a server answers stands apart from the words that everybody may read', () => {
+  const body = 'root:x:0:0 of another service';
+  const outcomes = [
+    judgeAttempt(answer(200, body), true, []),
+    judgeAttempt(answer(500, body), true, []),
+    judgeAttempt(answer(401, body), false, []),
+    judgeAttempt(answer(302, '', `http://x/?${encodeURI(body)}`), false, []),
+    readState(body, DEFAULTS),
+    readState(body, { ...DEFAULTS, power_on_regex: 'another' }),
+    readState(body, { ...DEFAULTS, power_on_regex: '^(.+)+[^]*$!' }),
+  ];
+  for (const { text, said } of outcomes) {
+    assert.ok(text !== '' && !/root|another|x:0/.test(text), text);
+    assert.match(said ?? '', /root:x:0:0/);
+  }
 });
 
 const DEFAULTS = { power_on_regex: 'status.*\\:.*running', power_off_regex: 'status.*\\:.*stopped' };
@@ -51,18 +70,113 @@ for (const [body, state] of STATES) {
     assert.deepEqual([readState(body, DEFAULTS).kind, readState(body, DEFAULTS).state], ['done', state]));
 }
 
+/** How long a piece of work keeps its thread, in milliseconds of its own time. */
+function workedMs(work: () => void): number {
+  const before = process.threadCpuUsage();
+  work();
+  const { user, system } = process.threadCpuUsage(before);
+  return (user + system) / 1000;
+}
+
+const EVIL = `${'a'.repeat(60)}!`;
+
 test('an expression that would run for ever is interrupted, and named', () => {
-  const judged = readState(`${'a'.repeat(60)}!`, { ...DEFAULTS, power_off_regex: '^(a+)+$' });
+  const judged = readState(EVIL, { ...DEFAULTS, power_off_regex: '^(a+)+$' });
   assert.equal(judged.kind, 'refused');
   assert.match(judged.text, /^power_off_regex cannot be searched for within/);
 });
 
-test('an answer is searched once, however many of its expressions are too slow', () => {
-  const before = process.cpuUsage();
-  const judged = readState(`${'a'.repeat(60)}!`, { power_on_regex: '^(a+)+$', power_off_regex: '^(a+)+$' });
-  const { user, system } = process.cpuUsage(before);
-  assert.match(judged.text, /^power_on_regex cannot be searched for within 500 ms/);
-  assert.ok(user + system < 900_000, `it worked for ${user + system} µs`);
+test('an answer is searched once, however many of its expressions are too slow, and holds the thread for milliseconds', () => {
+  const slow = { power_on_regex: '^(a+)+$', power_off_regex: '^(a+)+$' };
+  readState(EVIL, slow);
+  const worked = workedMs(() => {
+    assert.match(readState(EVIL, slow).text, /^power_on_regex cannot be searched for within 5 ms/);
+  });
+  assert.ok(worked < 30, `it worked for ${worked} ms`);
+});
+
+const LONG = 64 * 1024;
+const HOSTILE: readonly (readonly [name: string, body: string])[] = [
+  ['status:', 'status:'.repeat(LONG / 7)],
+  ['status:running without a colon between', 'statusrunning'.repeat(LONG / 13)],
+  ['colons', `status${':'.repeat(LONG)}`],
+  ['lines', 'status:\n'.repeat(LONG / 8)],
+  ['white space', `a${' '.repeat(LONG)}b`],
+  ['white space and one line end', `a${'\t'.repeat(LONG / 2)}\n${' '.repeat(LONG / 2)}b`],
+];
+for (const [name, body] of HOSTILE) {
+  test(`64 KiB of ${name} cost a few milliseconds, and no expression is blamed that nobody wrote`, () => {
+    const worked = workedMs(() => {
+      const judged = readState(body, DEFAULTS);
+      assert.deepEqual([judged.kind, judged.state], ['done', 'unknown']);
+      judgeAttempt(answer(500, body), true, []);
+    });
+    assert.ok(worked < 30, `it worked for ${worked} ms`);
+  });
+}
+
+test('words with wildcards between them are found exactly where the engine finds them', () => {
+  const expressions = [...Object.values(DEFAULTS), 'on', 'a.*b', '.*', 'a.*.*b', '"on"', 'a\\.b', 'a\\/.*\\:', 'b.*ab'];
+  const pieces = [
+    'status',
+    ':',
+    'running',
+    'stopped',
+    'a',
+    'b',
+    '"on"',
+    'a.b',
+    'a/',
+    ' ',
+    '\n',
+    '\r',
+    '\u2028',
+    '\u2029',
+    '\u0085',
+  ];
+  let seed = 7;
+  const draw = (below: number): number => {
+    seed = (seed * 48_271) % 2_147_483_647;
+    return seed % below;
+  };
+  const found = new Set<boolean>();
+  for (let round = 0; round < 4000; round += 1) {
+    const text = Array.from({ length: draw(9) }, () => pieces[draw(pieces.length)]).join('');
+    const expression = expressions[draw(expressions.length)] ?? '';
+    const isThere = new RegExp(expression).test(text);
+    found.add(isThere);
+    const parts = wildcardParts(expression);
+    assert.ok(parts !== undefined, expression);
+    assert.equal(hasInLine(text, parts), isThere, `${expression} in ${JSON.stringify(text)}`);
+  }
+  assert.equal(found.size, 2);
+});
+
+for (const expression of [
+  'a|b',
+  '^on',
+  'on$',
+  'a+',
+  'a{2}',
+  '[ab]',
+  '(a)',
+  'a.b',
+  '\\d',
+  '\\bon',
+  'a.*?b',
+  '.*+',
+  'a\\',
+  '\u2028',
+]) {
+  test(`${JSON.stringify(expression)} is for the engine`, () => assert.equal(wildcardParts(expression), undefined));
+}
+
+test("a state is looked for in the beginning of an answer, by the operator's expressions too", () => {
+  const late = `${' '.repeat(5000)}status: running`;
+  assert.equal(readState(late, DEFAULTS).state, 'unknown');
+  assert.equal(readState(late, { ...DEFAULTS, power_on_regex: 'r[u]nning' }).state, 'unknown');
+  assert.match(readState(late, DEFAULTS).text, /in the first 4096 characters/);
+  assert.equal(readState('x running', { ...DEFAULTS, power_on_regex: 'r[u]nning' }).state, 'on');
 });
 
 test('an expression cannot reach out of its engine', () => {

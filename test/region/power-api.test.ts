@@ -56,14 +56,23 @@ class Client {
     return JSON.parse(text);
   }
 
-  enlist(): string {
-    const outcome = this.region.enlist(report([0x525400000001]));
+  enlist(mac = 0x525400000001): string {
+    const outcome = this.region.enlist(report([mac]));
     assert.ok(outcome.kind === 'create');
     return outcome.machine.systemId;
   }
 
-  async enlistPowered(): Promise<string> {
-    const id = this.enlist();
+  /** A client of a user who is no administrator. */
+  eve(): Client {
+    const { store, clock } = this.place;
+    if (store.findUser('eve') === undefined) {
+      store.addUser({ username: 'eve', email: '', passwordHash: '', isAdmin: false, createdMs: 0 });
+    }
+    return new Client(this.place, this.region, this.controller, createApiKey(store, clock, 'eve', 'test'));
+  }
+
+  async enlistPowered(mac = 0x525400000001): Promise<string> {
+    const id = this.enlist(mac);
     await this.good('PUT', `2.0/machines/${id}/`, { power_type: 'memory', power_parameters_power_address: 'a' });
     return id;
   }
@@ -74,7 +83,10 @@ async function withClient(work: (client: Client) => Promise<void>): Promise<void
   place.region.close();
   const { store, clock, config, stateDir } = place;
   const controller = new Controller('a', clock);
-  const drivers = [...POWER_DRIVERS, controllerDriver(new Map([['a', controller]]))];
+  const memory = controllerDriver(new Map([['a', controller]]));
+  // One that a machine may name for itself.
+  const moonshot = { ...controllerDriver(new Map([['10.9.0.1', controller]])), name: 'moonshot' };
+  const drivers = [...POWER_DRIVERS, memory, moonshot];
   const power = new PowerSide({ store, clock, stateDir, drivers });
   const region = openRegion({ config, store, clock, power, onDesiredState: () => undefined });
   power.begin(region.life);
@@ -148,12 +160,10 @@ test('who adds a machine is told of bad parameters; of what a machine says of it
 
 test('how a user who is no administrator wants a machine to be switched is asked of nobody before it is accepted', () =>
   withClient(async (client) => {
-    const { store, clock } = client.place;
-    const account = { username: 'eve', email: '', passwordHash: '', isAdmin: false, createdMs: 0 };
-    store.addUser(account);
-    const eve = new Client(client.place, client.region, client.controller, createApiKey(store, clock, 'eve', 'test'));
-    const fields = { architecture: 'amd64/generic', mac_addresses: '52:54:00:00:00:07', power_type: 'memory' };
-    const made = await eve.good('POST', '2.0/machines/', { ...fields, power_parameters_power_address: 'a' });
+    const { clock } = client.place;
+    const eve = client.eve();
+    const fields = { architecture: 'amd64/generic', mac_addresses: '52:54:00:00:00:07', power_type: 'moonshot' };
+    const made = await eve.good('POST', '2.0/machines/', { ...fields, power_parameters_power_address: '10.9.0.1' });
     await pass(clock, 3 * 60_000, 1_000);
     assert.deepEqual(client.controller.asked, []);
     const shown = await eve.good('GET', `2.0/machines/${made.system_id}/?op=query_power_state`);
@@ -161,6 +171,88 @@ test('how a user who is no administrator wants a machine to be switched is asked
     await client.good('POST', `2.0/machines/${made.system_id}/?op=commission`);
     await pass(clock, 3_000);
     assert.deepEqual(client.controller.asked.slice(0, 1), ['off hard']);
+  }));
+
+const FORM = { architecture: 'amd64/generic', mac_addresses: '52:54:00:00:00:07' };
+const AT_HOME = 'http://127.0.0.1:5249/metrics';
+const WEBHOOK = { power_on_uri: AT_HOME, power_off_uri: AT_HOME, power_query_uri: AT_HOME };
+const DARING: readonly (readonly [what: string, power: Readonly<Record<string, string>>])[] = [
+  ['a webhook', { power_type: 'webhook', power_parameters: JSON.stringify(WEBHOOK) }],
+  ['virsh', { power_type: 'virsh', power_parameters: '{"power_address":"qemu+ssh://x/system","power_id":"vm"}' }],
+  ['a BMC by a name', { power_type: 'ipmi', power_parameters_power_address: 'bmc.example' }],
+  [
+    'flags of a program',
+    { power_type: 'ipmi', power_parameters: '{"power_address":"10.9.0.1","workaround_flags":"x"}' },
+  ],
+  ['an unknown driver, unchecked', { power_type: 'amt', power_parameters_skip_check: 'true' }],
+  ['parameters without a driver', { power_parameters: JSON.stringify(WEBHOOK), power_parameters_skip_check: 'true' }],
+];
+for (const [what, power] of DARING) {
+  test(`a user who is no administrator may not propose ${what}, as no machine may`, () =>
+    withClient(async (client) => {
+      for (const path of ['2.0/machines/', '1.0/nodes/?op=new']) {
+        const refused = await client.eve().ask('POST', path, { ...FORM, ...power });
+        assert.deepEqual([refused.status, refused.refusal], [403, 'not-allowed'], refused.text);
+        assert.match(refused.text, /^Only an administrator/);
+      }
+      assert.equal(client.region.store.countMachines({}), 0);
+    }));
+}
+
+test('what a user without rights once proposed is not taken over when the machine is accepted', () =>
+  withClient(async (client) => {
+    const id = client.enlist();
+    const fields = { powerType: 'webhook', powerParameters: WEBHOOK, powerIsProposed: true } as const;
+    client.region.store.changeMachine<never>(id, 1, () => ({ kind: 'change', fields, events: [] }));
+    await client.good('POST', `2.0/machines/${id}/?op=commission`);
+    const { powerType, powerParameters, powerTask } = client.region.store.findMachine(id) ?? {};
+    assert.deepEqual([powerType, powerParameters, powerTask], ['', {}, undefined]);
+  }));
+
+test('what a controller answers is shown to administrators, and to nobody else', () =>
+  withClient(async (client) => {
+    const { clock } = client.place;
+    const id = await client.enlistPowered();
+    client.controller.behaviour = 'is-away';
+    client.controller.said = 'uid=0 of another service';
+    const query = async (by: Client): Promise<string> => {
+      const asked = by.good('GET', `2.0/machines/${id}/?op=query_power_state`);
+      await pass(clock, 500, 100);
+      return (await asked).text;
+    };
+    assert.equal(await query(client), 'nobody there; the controller answered: uid=0 of another service');
+    assert.equal(await query(client.eve()), 'nobody there');
+    await client.good('POST', `2.0/machines/${id}/?op=power_on`);
+    await pass(clock, 5_000);
+    for (const path of [
+      '2.0/machines/',
+      `2.0/machines/${id}/`,
+      '2.0/events/?op=query&level=DEBUG',
+      '1.0/nodes/?op=list',
+    ]) {
+      const shown = await client.eve().ask('GET', path);
+      assert.equal(shown.status, 200);
+      assert.match(shown.text, /nobody there|hostname/);
+      assert.doesNotMatch(shown.text, /uid=0/, path);
+    }
+    const ended = client.region.store.power.listUnended();
+    assert.deepEqual(ended, []);
+  }));
+
+test('who asks about too many machines at once is refused, and the others ask meanwhile', () =>
+  withClient(async (client) => {
+    const { clock } = client.place;
+    const eve = client.eve();
+    const ids: string[] = [];
+    for (let index = 0; index < 5; index += 1) ids.push(await client.enlistPowered(0x525400000010 + index));
+    const query = (by: Client, id = '') => by.ask('GET', `2.0/machines/${id}/?op=query_power_state`);
+    client.controller.behaviour = 'hangs';
+    const asked = ids.slice(0, 4).map((id) => query(eve, id));
+    await pass(clock, 4_000);
+    const [fifth] = await Promise.all([query(eve, ids[4]), pass(clock, 1_000)]);
+    assert.deepEqual([fifth?.status, fifth?.refusal], [429, 'rate-limit']);
+    const [admins] = await Promise.all([query(client, ids[4]), ...asked, pass(clock, 13_000)]);
+    assert.equal(admins.status, 200);
   }));
 
 test('power is switched after the answer, one thing at a time, and shown with its age', () =>

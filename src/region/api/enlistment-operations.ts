@@ -10,6 +10,7 @@ import { parseHardwareFacts } from '../hardware-facts.ts';
 import { HOSTNAME_MAX, parseHostname } from '../hostname.ts';
 import type { EnlistmentReport } from '../identity/enlistment-report.ts';
 import { isIdentifyingMac } from '../identity/hardware-identity.ts';
+import { isReportable } from '../power-parameters.ts';
 import { INTERFACES_MAX } from '../racks/interface-source.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { introductionJson } from './machine-json.ts';
@@ -84,6 +85,13 @@ function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Answer {
       : parseHardwareFacts(given.hardware_facts);
   if (facts?.kind === 'fault') return refuse('invalid-parameters', { hardware_facts: facts.problems });
   const username = call.caller.kind === 'user' ? call.caller.username : undefined;
+  const isOrdinary = call.caller.kind === 'user' && !call.caller.isAdmin;
+  if (isOrdinary && !isReportable(power.powerType ?? '', power.powerParameters ?? {})) {
+    return refuse(
+      'not-allowed',
+      'Only an administrator may say that: as power_type give manual, or ipmi with an address in digits.',
+    );
+  }
   // Of what a machine says of itself only so much is kept as can do no harm, and whoever accepts it sees whether it will do.
   const problem = username === undefined ? undefined : refusePower(call, power, given, undefined);
   if (problem !== undefined) return problem;
@@ -102,7 +110,7 @@ function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Answer {
     powerParameters: power.powerParameters ?? {},
     facts: facts?.value,
     username,
-    isOrdinary: call.caller.kind === 'user' && !call.caller.isAdmin,
+    isOrdinary,
     token: call.peer.bootToken,
     vouchedMac: call.peer.vouchedMac,
     address: call.peer.ipv4,

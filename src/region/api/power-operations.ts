@@ -5,11 +5,12 @@
 //
 // 1. Whoever switches is answered at once; the power follows. Whoever asks for the state waits ASK_MS_MAX at the most.
 // 2. A machine that is being switched is left alone: 503, as a client may try again.
-// 3. Who switches is told the newest event of the machine (`event_id`): what comes of it is told in a later one; and whether the machine,
+// 3. What a controller answered is shown to administrators only.
+// 4. Who switches is told the newest event of the machine (`event_id`): what comes of it is told in a later one; and whether the machine,
 //    once it has started, is told to switch off (`switches_itself_off`).
 
 import { z } from 'zod';
-import { type PowerView, switchesItselfOff } from '../life/power-life.ts';
+import { fullPowerText, type PowerView, switchesItselfOff } from '../life/power-life.ts';
 import type { Machine, PowerTask } from '../machine.ts';
 import { cleanWords } from '../text-json.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
@@ -20,8 +21,12 @@ import { showMachine } from './shown-machine.ts';
 const ASK_MS_MAX = 12_000;
 const COMMENT_MAX = 255;
 const MACHINES_MAX = 500;
+const TEXT_MAX = 400;
 
 const comment = { comment: value(z.string().max(4096)).optional().describe('Why, for the event log.') };
+const TOO_MANY = refuse('rate-limit', 'You ask for the power of too many machines at once: wait a little.', {
+  'Retry-After': '1',
+});
 const notFound = (): Answer => refuse('not-found', 'No machine has this system id.');
 const machineOf = (call: ApiCall): Machine | undefined => call.region.store.findMachine(call.path.system_id ?? '');
 
@@ -62,7 +67,7 @@ function powerOff(call: ApiCall, given: z.output<typeof offParameters>): Answer 
 }
 
 const viewJson = ({ state, ageSeconds, text }: PowerView): Answer =>
-  json({ state, age: ageSeconds ?? null, text: text.slice(0, 400) });
+  json({ state, age: ageSeconds ?? null, text: text.slice(0, TEXT_MAX) });
 
 function queryState(call: ApiCall): Answer {
   const machine = machineOf(call);
@@ -74,14 +79,18 @@ function queryState(call: ApiCall): Answer {
   if (machine.powerTask !== undefined) {
     return refuse('power-busy', `${machine.hostname} is being switched at this moment.`, { 'Retry-After': '5' });
   }
+  const [by, isAdmin] = call.caller.kind === 'user' ? [call.caller.username, call.caller.isAdmin] : ['', false];
+  const shown = (view: PowerView): Answer => viewJson(isAdmin ? { ...view, text: fullPowerText(view) } : view);
+  const question = region.power.ask(machine, by);
+  if (question === undefined) return TOO_MANY;
   const late = Promise.withResolvers<PowerView>();
   const text = `no answer within ${ASK_MS_MAX / 1000} s`;
   const timer = region.clock.schedule(ASK_MS_MAX, () =>
     late.resolve({ state: 'unknown', atMs: undefined, ageSeconds: undefined, text }),
   );
-  const asked = Promise.race([region.power.ask(machine), late.promise]);
+  const asked = Promise.race([question, late.promise]);
   const failed = (): Answer => refuse('internal-error', 'The power could not be asked for.');
-  return { kind: 'later', answer: asked.then(viewJson, failed).finally(() => timer.cancel()) };
+  return { kind: 'later', answer: asked.then(shown, failed).finally(() => timer.cancel()) };
 }
 
 function powerParameters(call: ApiCall): Answer {

@@ -27,6 +27,7 @@ const fields = z.object({
   release: z.string().max(64).optional(),
   origin: z
     .url({ protocol: /^https?$/, error: 'is not the URL of a rack' })
+    .max(1024)
     .transform((url) => url.replace(/\/+$/, '')),
   template: z.string().max(TEMPLATE_MAX).optional(),
   file: z.string().max(4096).default('the template'),

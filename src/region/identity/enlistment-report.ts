@@ -1,6 +1,6 @@
 // What a machine, or a person on its behalf, says of it, and what of that identifies it.
 //
-// 1. What a machine says of its own power is cleaned before anybody sees it.
+// 1. What a machine, or a user who is no administrator, says of its power is cleaned before anybody sees it.
 
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { HardwareFacts } from '../hardware-facts.ts';
@@ -44,13 +44,13 @@ export interface WeighedReport {
 
 /** What identifies the machine of a report, and what the store shall look up. */
 export function weighReport(report: EnlistmentReport): WeighedReport & { readonly keys: readonly string[] } {
-  const own = report.username === undefined ? cleaned(report) : report;
+  const own = report.username === undefined || report.isOrdinary === true ? cleaned(report) : report;
   const evidence = evidenceOf(own);
   const vouched = own.macs.find((mac) => mac === own.vouchedMac);
   return { report: own, evidence, vouched, keys: identityKeys(evidence) };
 }
 
-/** Of what a machine says of its power only that which it may say. */
+/** Of what is said of its power only that which a machine may say. */
 const cleaned = (report: EnlistmentReport): EnlistmentReport => ({
   ...report,
   ...reportedPower(report.powerType, report.powerParameters),

@@ -40,7 +40,7 @@ import {
 import { switchSilentRescue } from './rescue-end.ts';
 import { decideSignal, type Signal } from './signal.ts';
 import { chooseAddresses } from './static-addresses.ts';
-import { type Change, deadlineOf, enterStatus, type StatusChangeTerms } from './status-change.ts';
+import { acceptedPower, type Change, deadlineOf, enterStatus, type StatusChangeTerms } from './status-change.ts';
 import type { StatusDeadlines } from './status-deadlines.ts';
 import type { MachineWork } from './work.ts';
 
@@ -97,7 +97,7 @@ export class MachineLife {
     const outcome = store.changeMachine<CommandRefusal>(systemId, atMs, (machine, _isTaken, knowledge) => {
       // Who commands a New machine accepts what it said of its power (`status-change.ts`): it is switched for that command already.
       const isAccepted = machine.status === 'new' && by.username !== '';
-      const switches = this.#switches(isAccepted ? { ...machine, powerIsProposed: false } : machine);
+      const switches = this.#switches(isAccepted ? { ...machine, ...acceptedPower(machine) } : machine);
       const terms = { atMs, clock, by, switches };
       const change = decideCommand(machine, command, terms);
       if (change.kind === 'refuse') return change;

@@ -33,7 +33,13 @@ export interface PowerView {
   readonly ageSeconds: number | undefined;
   /** Why the last question had no good answer, in the driver's words; empty: it had one. */
   readonly text: string;
+  /** What the controller answered, for administrators only; undefined: nothing is known of that. */
+  readonly said?: string | undefined;
 }
+
+/** The text with what the controller answered: for administrators. */
+export const fullPowerText = ({ text, said }: Pick<PowerView, 'text' | 'said'>): string =>
+  said === undefined ? text : `${text}; the controller answered: ${said}`;
 
 /** A driver, as a form shows it. */
 export type PowerDriverTable = Pick<PowerDriver, 'name' | 'label' | 'byHand' | 'parameters'>;
@@ -50,8 +56,11 @@ export interface PowerControl {
   follow(systemIds: readonly string[]): void;
   /** Undefined: nobody looks after it. */
   reading(systemId: string): PowerView | undefined;
-  /** Asks whoever holds its power, within a bounded time. */
-  ask(machine: Machine): Promise<PowerView>;
+  /**
+   * Asks whoever holds its power, within a bounded time. Undefined: this person has asked too much for now.
+   * @param by the name of who asks
+   */
+  ask(machine: Machine, by: string): Promise<PowerView> | undefined;
 }
 
 /** How switching a machine ended. */

@@ -8,6 +8,7 @@
 import type { Clock } from '../../clock.ts';
 import type { Machine, MachineFields } from '../machine.ts';
 import type { NewMachineEvent } from '../machine-event.ts';
+import { reportedPower } from '../power-parameters.ts';
 import type { MachineChange } from '../store.ts';
 import { tokenFor } from './boot-token.ts';
 import { type MachineStatus, statusRow } from './lifecycle.ts';
@@ -89,6 +90,18 @@ export function enterStatuses(machine: Machine, path: readonly MachineStatus[], 
   return whole;
 }
 
+/**
+ * The power of a machine that a person accepts. A proposal that no machine may make is not taken over: nobody was asked whether the region
+ * shall open its URL.
+ */
+export function acceptedPower({
+  powerIsProposed,
+  powerType,
+  powerParameters,
+}: Machine): Pick<MachineFields, 'powerIsProposed'> & Partial<Pick<MachineFields, 'powerType' | 'powerParameters'>> {
+  return { powerIsProposed: false, ...(powerIsProposed === true ? reportedPower(powerType, powerParameters) : {}) };
+}
+
 function statusFields(machine: Machine, to: MachineStatus, terms: StatusChangeTerms): Partial<MachineFields> {
   const { atMs, username, clock, work } = terms;
   const waits = work?.waitsForBoot === true;
@@ -100,7 +113,7 @@ function statusFields(machine: Machine, to: MachineStatus, terms: StatusChangeTe
     restingStatus: restingOf(machine, to),
     bootToken: tokenFor(machine, to, username === '', clock),
     // Whoever accepts a machine accepts what it said of its power.
-    powerIsProposed: machine.powerIsProposed === true && (username === '' || machine.status !== 'new'),
+    ...(username !== '' && machine.status === 'new' ? acceptedPower(machine) : {}),
     netboot: to === 'deployed' ? false : to === 'deploying' || machine.netboot || to === 'ready' || to === 'new',
     work: work === undefined ? undefined : { ...work, before: machine.status, attempts: 0 },
   };

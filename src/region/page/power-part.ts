@@ -2,7 +2,7 @@
 //
 // 1. No parameter of a driver is shown but in the form for administrators, and of that no secret.
 
-import { maySwitch } from '../life/power-life.ts';
+import { fullPowerText, maySwitch } from '../life/power-life.ts';
 import type { Machine, PowerTask } from '../machine.ts';
 import { formOf } from './forms.ts';
 import { escapeHtml } from './html.ts';
@@ -30,7 +30,7 @@ export const driverName = ({ powerType }: Pick<Machine, 'powerType'>): string =>
 
 /** What is known of the power of a machine that is shown. */
 export function powerOf(
-  view: Pick<View, 'region'>,
+  view: Pick<View, 'region' | 'viewer'>,
   machine: Machine,
 ): {
   readonly state: Machine['powerState'];
@@ -41,7 +41,9 @@ export function powerOf(
 } {
   const reading = view.region.power?.reading(machine.systemId);
   const age = reading?.ageSeconds === undefined ? '' : formatAge(reading.ageSeconds * 1000);
-  return { state: reading?.state ?? machine.powerState, age, problem: reading?.text ?? '' };
+  const isAdmin = view.viewer.kind === 'person' && view.viewer.isAdmin;
+  const problem = reading === undefined ? '' : isAdmin ? fullPowerText(reading) : reading.text;
+  return { state: reading?.state ?? machine.powerState, age, problem };
 }
 
 /** The state as a word in its colour. */

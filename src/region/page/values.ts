@@ -56,7 +56,7 @@ export function plainWords(text: string): string {
  */
 export function oneLine(text: string, tone = '', clickedFrom = CELL_CHARACTERS_MAX): string {
   const words = plainWords(text);
-  const [first = '', ...more] = words.split(/\s*\n\s*/);
+  const [first = '', ...more] = words.split('\n').map((line) => line.trim());
   const isShort = more.length === 0 && first.length <= CELL_CHARACTERS_MAX;
   const isPlain = isShort && words === text;
   if (isPlain && first.length <= clickedFrom) return `<div class="${tone}">${escapeHtml(first)}</div>`;
