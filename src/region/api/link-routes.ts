@@ -47,8 +47,15 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
     const isOver = found.kind === 'refusal' && found.name === 'not-authenticated' && !listener.allows(request);
     return send(reply, isOver ? refuse('rate-limit', 'Too many requests with a wrong key: wait.') : found);
   };
-  const answer = (request: FastifyRequest, reply: FastifyReply, asked: LinkRequest): FastifyReply =>
-    send(reply, answerLink(region, uuidOf(request), request.headers.authorization, asked));
+  const answer = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    asked: LinkRequest,
+  ): FastifyReply | Promise<FastifyReply> => {
+    const given = answerLink(region, uuidOf(request), request.headers.authorization, asked);
+    // Waited for here, so that a failure is answered as that of any handler.
+    return given.kind === 'later' ? given.answer.then((now) => send(reply, now)) : send(reply, given);
+  };
   const post = (kind: 'events' | 'heartbeat', valuesMax: number) => (request: FastifyRequest, reply: FastifyReply) => {
     const text = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '';
     const parsed = parseJson(text, valuesMax);

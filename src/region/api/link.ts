@@ -63,8 +63,7 @@ export function answerLink(
     const found = findLinkedRack(region, uuid, authorization);
     return found.kind === 'rack' ? answerRack(region, found.rack, request) : found;
   } catch (error) {
-    if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
-    return refuse('store-unavailable', error.message, { 'Retry-After': String(RETRY_SECONDS) });
+    return refuseUnavailable(error);
   }
 }
 
@@ -93,7 +92,18 @@ function answerState(region: Region, rack: Rack, ifNoneMatch: string | undefined
 function answerEvents(region: Region, rack: Rack, body: unknown): Answer {
   const batch = parseBatch(rack.uuid, body);
   if (!batch.ok) return refuse('bad-request', batch.problem);
-  return json(takeBatch(region, rack, batch.value, (post) => runKeptPost(region, rack, post)));
+  const taking = takeBatch(region, rack, batch.value, (post) => runKeptPost(region, rack, post));
+  if (taking === undefined) {
+    const text = 'A batch of this rack is being stored: send this one when that is answered.';
+    return refuse('rate-limit', text, { 'Retry-After': '1' });
+  }
+  return taking instanceof Promise ? { kind: 'later', answer: taking.then(json, refuseUnavailable) } : json(taking);
+}
+
+/** The refusal of a store that is not there. @throws what is anything else */
+function refuseUnavailable(error: unknown): Answer {
+  if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+  return refuse('store-unavailable', error.message, { 'Retry-After': String(RETRY_SECONDS) });
 }
 
 function answerHeartbeat(region: Region, rack: Rack, body: unknown): Answer {

@@ -12,6 +12,7 @@ import type { NewMachineEvent } from '../machine-event.ts';
 import { RateLimiter } from '../rate-limit.ts';
 import type { RegionStore } from '../store.ts';
 import { Acknowledgements } from './acknowledgements.ts';
+import { BatchTurns } from './batch-turns.ts';
 import { MachineHomes } from './machine-homes.ts';
 import { isAway, LINK_VERSION, type Rack, type RackPulse, REFUSED_KEPT_MAX, type RefusedEntry } from './rack.ts';
 import {
@@ -53,6 +54,8 @@ export class Racks {
   readonly acknowledgements: Acknowledgements;
   /** Which machines are whose. */
   readonly homes: MachineHomes;
+  /** Whose batches are being stored. */
+  readonly turns = new BatchTurns();
   readonly #store: RegionStore;
   readonly #clock: Clock;
   readonly #newcomers = new RateLimiter(REGISTRATIONS_PER_ADDRESS, REGISTRATIONS_IN_TOTAL, REGISTRATIONS_PER_NETWORK);
