@@ -22,6 +22,13 @@ import { API_VERSIONS, operationsByPath, runOperation } from './operations.ts';
 export const LINK_BODY_BYTES_MAX = 16 * 1024 * 1024;
 const RETRY_SECONDS = 5;
 
+/** The answer to a further batch of a rack while one is being stored. */
+export const BATCH_UNDER_WAY = refuse(
+  'rate-limit',
+  'A batch of this rack is being stored: send this one when that is answered.',
+  { 'Retry-After': '1' },
+);
+
 /** What a rack asks of its region. */
 export type LinkRequest =
   | { readonly kind: 'state'; readonly ifNoneMatch: string | undefined }
@@ -93,10 +100,7 @@ function answerEvents(region: Region, rack: Rack, body: unknown): Answer {
   const batch = parseBatch(rack.uuid, body);
   if (!batch.ok) return refuse('bad-request', batch.problem);
   const taking = takeBatch(region, rack, batch.value, (post) => runKeptPost(region, rack, post));
-  if (taking === undefined) {
-    const text = 'A batch of this rack is being stored: send this one when that is answered.';
-    return refuse('rate-limit', text, { 'Retry-After': '1' });
-  }
+  if (taking === undefined) return BATCH_UNDER_WAY;
   return taking instanceof Promise ? { kind: 'later', answer: taking.then(json, refuseUnavailable) } : json(taking);
 }
 

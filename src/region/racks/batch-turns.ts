@@ -14,6 +14,11 @@ export class BatchTurns {
     return true;
   }
 
+  /** True while a batch of this rack is being stored. */
+  has(uuid: string): boolean {
+    return this.#racks.has(uuid);
+  }
+
   leave(uuid: string): void {
     this.#racks.delete(uuid);
   }
