@@ -57,6 +57,25 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     others: { ...AT_THE_REGION, 'an accepted rack is heard': 5, 'an administrator signs in': 10 },
   },
   {
+    door: 'link',
+    attacker:
+      'has stolen the key of a rack, and says that a thousand machines with 64 cards each came to it, again and again',
+    attack: 'link-stolen-batch',
+    from: 'attacker',
+    bites: grown(2, 'rackboot_region_api_answers_total', { class: '2xx' }),
+    withoutIt: 'region/racks/rack-batch.ts TURN_MS_MAX: 60_000',
+    others: { ...AT_THE_REGION, 'an accepted rack is heard': 2 },
+  },
+  {
+    door: 'link',
+    attacker:
+      'has no key, and registers racks that say a quarter of a megabyte of their networks, each time something else',
+    attack: 'rack-loud',
+    from: 'attacker',
+    bites: grown(300, 'rackboot_region_api_answers_total'),
+    others: { ...AT_THE_REGION, 'an accepted rack is heard': 2, 'a rack asks to be accepted': 10 },
+  },
+  {
     door: 'wire',
     attacker: 'sends ARP of hosts that do not exist, as fast as it can',
     attack: 'wire-arp',
