@@ -240,10 +240,10 @@ export class RegionLink {
     const rack = this.#rack;
     if (rack === undefined) return { kind: 'failed' };
     const { key } = this.#options;
-    const { uuid, name, interfaces, version } = rack;
     const drawn = key.isDrawn ? { token: key.token, secret_digest: digestOfSecret(key) } : {};
-    const said = { uuid, name, interfaces: registrationText(interfaces), version };
-    const form = { ...said, uplink: String(UPLINK_VERSION), ...drawn };
+    const { uuid, name, version } = rack;
+    const interfaces = registrationText(rack.interfaces);
+    const form = { uuid, name, interfaces, version, uplink: String(UPLINK_VERSION), ...drawn };
     const answer = await this.#ask({
       method: 'POST',
       path: REGISTER_PATH,

@@ -63,7 +63,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     attack: 'link-stolen-batch',
     from: 'attacker',
     bites: grown(2, 'rackboot_region_api_answers_total', { class: '2xx' }),
-    withoutIt: 'region/racks/rack-batch.ts TURN_MS_MAX: 60_000',
+    withoutIt: WHOLE_BATCHES,
     others: { ...AT_THE_REGION, 'an accepted rack is heard': 2 },
   },
   {
@@ -73,6 +73,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     attack: 'rack-loud',
     from: 'attacker',
     bites: grown(300, 'rackboot_region_api_answers_total'),
+    withoutIt: LOUD_STRANGERS,
     others: { ...AT_THE_REGION, 'an accepted rack is heard': 2, 'a rack asks to be accepted': 10 },
   },
   {
