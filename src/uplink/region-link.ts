@@ -33,7 +33,7 @@ import { type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages
 import { OutboxKeeper } from './outbox-keeper.ts';
 import type { OutboxStore } from './outbox-store.ts';
 import { digestOfSecret, type RegionKey } from './region-key.ts';
-import { registrationText } from './registration-text.ts';
+import { registrationFields } from './registration-text.ts';
 import { Repeater, type RunOutcome } from './repeater.ts';
 import { StateFollower } from './state-follower.ts';
 import { ToldImages } from './told-images.ts';
@@ -241,9 +241,8 @@ export class RegionLink {
     if (rack === undefined) return { kind: 'failed' };
     const { key } = this.#options;
     const drawn = key.isDrawn ? { token: key.token, secret_digest: digestOfSecret(key) } : {};
-    const { uuid, name, version } = rack;
-    const interfaces = registrationText(rack.interfaces);
-    const form = { uuid, name, interfaces, version, uplink: String(UPLINK_VERSION), ...drawn };
+    const { name } = rack;
+    const form = { ...registrationFields(rack), uplink: String(UPLINK_VERSION), ...drawn };
     const answer = await this.#ask({
       method: 'POST',
       path: REGISTER_PATH,

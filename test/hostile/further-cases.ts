@@ -5,7 +5,15 @@
 // (questions in the names of hosts that do not exist; the rows of `ghost` have a whole rack stand them).
 
 import { AT_THE_REGION, type Bites, connected, every, grown, type HostileCase, ON_THE_WIRE, unsent } from './case.ts';
-import { ANSWERS_AMONG_ALL_ARP, MANY_BLIND_SENDINGS, NO_SEND_ROOM, NO_SHARES, NO_SIEVE } from './changes.ts';
+import {
+  ANSWERS_AMONG_ALL_ARP,
+  LOUD_STRANGERS,
+  MANY_BLIND_SENDINGS,
+  NO_SEND_ROOM,
+  NO_SHARES,
+  NO_SIEVE,
+  WHOLE_BATCHES,
+} from './changes.ts';
 import { VICTIM } from './site.ts';
 
 const frames =
