@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { MachineAddress } from '../machines/machine.ts';
 import { type Ipv4, ipv4, type MacAddress } from '../net/address.ts';
 import { identityKeys } from '../region/identity/evidence.ts';
-import { UNPROVEN_LOOKED_MAX, type UnprovenMachine } from '../region/identity/new-machines.ts';
+import { UNPROVEN_LOOKED_MAX } from '../region/identity/new-machines.ts';
 import { machineEvidence } from '../region/identity/recognition.ts';
 import { statusRow } from '../region/life/lifecycle.ts';
 import type { Machine, MachineFields, PowerTask } from '../region/machine.ts';
@@ -28,6 +28,7 @@ import type {
   SplitKnowledge,
   SplitOutcome,
 } from '../region/store.ts';
+import { NEW_MACHINES_SQL, UNPROVEN_SQL } from './new-machines-sql.ts';
 import type { EventTable } from './region-events.ts';
 import type { IdentityTables } from './region-identity.ts';
 import {
@@ -244,23 +245,11 @@ export class MachineTable {
         `SELECT * FROM machine WHERE id IN (${byId}) ORDER BY id`,
         JSON.stringify(this.#identity.holders(keys)),
       ),
-      newMachines: this.#sql.number(
-        `SELECT count(*) FROM machine WHERE status = ? AND NOT EXISTS
-           (SELECT 1 FROM interface WHERE machine_id = machine.id AND source = 'person')`,
-        statusRow('new').number,
-      ),
-      unproven: () => this.#unproven(),
+      newMachines: this.#sql.number(NEW_MACHINES_SQL),
+      unproven: () => this.#sql.all(UNPROVEN_SQL, UNPROVEN_LOOKED_MAX).map(readUnproven),
       isShared: (key) => this.#identity.isShared(key),
       verdictOn: (a, b) => this.#identity.verdictOn(a.id, b.id),
     };
-  }
-
-  #unproven(): readonly UnprovenMachine[] {
-    const madeByPeople = "SELECT machine_id FROM interface WHERE source = 'person'";
-    const sql =
-      `SELECT system_id, hostname, enlisted_from, updated_ms FROM machine WHERE status = ? AND vouched_mac IS NULL ` +
-      `AND id NOT IN (${madeByPeople}) ORDER BY updated_ms, id LIMIT ?`;
-    return this.#sql.all(sql, statusRow('new').number, UNPROVEN_LOOKED_MAX).map(readUnproven);
   }
 
   #splitKnowledge(): SplitKnowledge {

@@ -310,6 +310,18 @@ UPDATE machine SET home = (
 );
 `;
 
+// An enlistment asks how many machines are New, and which of them gives way, without going through all interfaces. A rack is read again only
+// when its row has another revision.
+const VERSION_7 = `
+CREATE INDEX interface_person ON interface (machine_id) WHERE source = 'person';
+CREATE INDEX machine_unproven ON machine (updated_ms, id, system_id, hostname, enlisted_from, status, vouched_mac)
+  WHERE status = 0 AND vouched_mac IS NULL;
+
+ALTER TABLE rack ADD COLUMN revision TEXT NOT NULL DEFAULT '';
+UPDATE rack SET revision = hex(randomblob(8));
+CREATE INDEX rack_revision ON rack (id, uuid, revision);
+`;
+
 /** The file's name below the state directory. */
 export const REGION_FILE = 'region.db';
 
@@ -317,5 +329,5 @@ export const REGION_FILE = 'region.db';
 export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_47,
-  migrations: [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6],
+  migrations: [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7],
 };

@@ -1,6 +1,7 @@
 // Racks of region.db.
 //
 // 1. A change of the table counts one under `racks-version`, so that another process's change is seen by reading one number.
+// 2. Each change of a row draws a new revision, so that a row which is as it was read last is not read again, whatever was undone since.
 
 import { z } from 'zod';
 import { broadcastOf, formatNetwork, ipv4 } from '../net/address.ts';
@@ -66,11 +67,19 @@ const pulse = z.object({
   startedMs: z.number(),
 });
 
+/** A rack that was read, with the revision of its row. */
+interface KnownRow {
+  readonly revision: string;
+  readonly rack: Rack;
+}
+
 /** The table `rack`. */
 export class RackTable implements RackStore {
   readonly #transactions: Transactions;
   readonly #sql: Statements;
   readonly #events: EventTable;
+  /** By UUID, as they were read last. */
+  #known: ReadonlyMap<string, KnownRow> = new Map();
 
   constructor(transactions: Transactions, sql: Statements, events: EventTable) {
     this.#transactions = transactions;
@@ -146,14 +155,30 @@ export class RackTable implements RackStore {
   }
 
   #all(): readonly Rack[] {
-    return this.#sql.all('SELECT * FROM rack ORDER BY id').map(readRack);
+    const known = this.#known;
+    const now = new Map<string, KnownRow>();
+    for (const row of this.#sql.all('SELECT uuid, revision FROM rack INDEXED BY rack_revision ORDER BY id')) {
+      const uuid = text(row, 'uuid');
+      const revision = text(row, 'revision');
+      const before = known.get(uuid);
+      const rack = before?.revision === revision ? before.rack : this.#read(uuid);
+      // Another process may have removed it in between.
+      if (rack !== undefined) now.set(uuid, { revision, rack });
+    }
+    this.#known = now;
+    return [...now.values()].map(({ rack }) => rack);
+  }
+
+  #read(uuid: string): Rack | undefined {
+    const row = this.#sql.one('SELECT * FROM rack WHERE uuid = ?', uuid);
+    return row === undefined ? undefined : readRack(row);
   }
 
   #put(rack: Rack): void {
     const updates = COLUMNS.slice(1).map((column) => `${column} = excluded.${column}`);
     this.#sql.run(
-      `INSERT INTO rack (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')}) ` +
-        `ON CONFLICT (uuid) DO UPDATE SET ${updates.join(', ')}`,
+      `INSERT INTO rack (${COLUMNS.join(', ')}, revision) VALUES (${COLUMNS.map(() => '?').join(', ')}, hex(randomblob(8))) ` +
+        `ON CONFLICT (uuid) DO UPDATE SET ${updates.join(', ')}, revision = excluded.revision`,
       rack.uuid,
       rack.name,
       rack.state,

@@ -33,6 +33,7 @@ import { type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages
 import { OutboxKeeper } from './outbox-keeper.ts';
 import type { OutboxStore } from './outbox-store.ts';
 import { digestOfSecret, type RegionKey } from './region-key.ts';
+import { registrationFields } from './registration-text.ts';
 import { Repeater, type RunOutcome } from './repeater.ts';
 import { StateFollower } from './state-follower.ts';
 import { ToldImages } from './told-images.ts';
@@ -239,10 +240,9 @@ export class RegionLink {
     const rack = this.#rack;
     if (rack === undefined) return { kind: 'failed' };
     const { key } = this.#options;
-    const { uuid, name, interfaces, version } = rack;
     const drawn = key.isDrawn ? { token: key.token, secret_digest: digestOfSecret(key) } : {};
-    const said = { uuid, name, interfaces: JSON.stringify(interfaces), version };
-    const form = { ...said, uplink: String(UPLINK_VERSION), ...drawn };
+    const { name } = rack;
+    const form = { ...registrationFields(rack), uplink: String(UPLINK_VERSION), ...drawn };
     const answer = await this.#ask({
       method: 'POST',
       path: REGISTER_PATH,

@@ -10,7 +10,7 @@ import { ANY, ipv4, mac } from '../../src/net/address.ts';
 import { clientBytes, hw, ip } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
 import { BLIND_PORTS, bootServerRequest, HEADERS_OCTETS, SHORTEST_NAME } from './bystanders.ts';
-import { endlessReport, LINK_SAYS, linkRequest } from './link-words.ts';
+import { endlessReport, LINK_SAYS, linkRequest, loudInterfaces, manyMachines } from './link-words.ts';
 import { authorization } from './oauth.ts';
 
 const BOOT_PORT = 5248;
@@ -235,6 +235,18 @@ function registration(): string {
   return new URLSearchParams(fields).toString();
 }
 
+/** Racks that do not exist, one of each address, say as much as they can. */
+async function registerLoud(): Promise<void> {
+  const forms = addresses.map(() => new URLSearchParams(registration()));
+  let turn = 0;
+  await holdConnections(API_PORT, 64, (socket) => {
+    const form = forms[turn % forms.length];
+    turn += 1;
+    form?.set('interfaces', loudInterfaces(turn));
+    post(socket, '/MAAS/api/2.0/nodegroups/', form?.toString() ?? '');
+  });
+}
+
 /** Posts a form over a connection of its own. */
 function post(socket: Socket, path: string, body: string, more: readonly string[] = []): void {
   const framing = [FORM, `Content-Length: ${body.length}`, 'Connection: close', ...more];
@@ -387,6 +399,14 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
     const hold = (socket: Socket): boolean => socket.write(endlessReport(rack));
     await Promise.all([holdConnections(API_PORT, 64, speak), holdConnections(API_PORT, 2336, hold)]);
   },
+  'link-stolen-batch': () => {
+    let turn = 0;
+    return holdConnections(API_PORT, 4, (socket) => {
+      turn += 1;
+      socket.write(linkRequest(rack, 'events', turn, manyMachines(turn)));
+    });
+  },
+  'rack-loud': registerLoud,
   'metrics-idle': () => holdConnections(METRICS_PORT, 200, () => undefined),
   'amend-others': () => amendOthers(further),
   'enlist-as-others': () => enlistAsOthers(further.split(',')),

@@ -115,6 +115,21 @@ export const NO_PASSWORD_LIMITS = [
     'switch (undefined) {',
   ]),
 ];
+/** A batch of a rack is stored in one piece. */
+export const WHOLE_BATCHES = of('region/racks/rack-batch.ts', ['TURN_MS_MAX = 20;', 'TURN_MS_MAX = 60_000;']);
+/** Strangers who register racks say as much as others, as often as they like, and each change has all racks read. */
+export const LOUD_STRANGERS = [
+  ...of(
+    'region/racks/introductions.ts',
+    ['STRANGERS_INTERFACES_LENGTH_MAX = 16_384;', 'STRANGERS_INTERFACES_LENGTH_MAX = 300_000;'],
+    ["if (!mayAsk()) return { kind: 'too-many' };\n", ''],
+    ['read.interfaces.map(({ reservations: _, ...judged }) => judged)', 'read.interfaces'],
+  ),
+  ...of('store/region-racks.ts', [
+    'before?.revision === revision ? before.rack : this.#read(uuid);',
+    'before === undefined ? this.#read(uuid) : this.#read(uuid);',
+  ]),
+];
 /** A new session ends the one that was not used for longest, whoever's it is. */
 export const ANY_SESSION_ENDS = [
   ...NO_SHARES,

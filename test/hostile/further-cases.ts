@@ -5,7 +5,15 @@
 // (questions in the names of hosts that do not exist; the rows of `ghost` have a whole rack stand them).
 
 import { AT_THE_REGION, type Bites, connected, every, grown, type HostileCase, ON_THE_WIRE, unsent } from './case.ts';
-import { ANSWERS_AMONG_ALL_ARP, MANY_BLIND_SENDINGS, NO_SEND_ROOM, NO_SHARES, NO_SIEVE } from './changes.ts';
+import {
+  ANSWERS_AMONG_ALL_ARP,
+  LOUD_STRANGERS,
+  MANY_BLIND_SENDINGS,
+  NO_SEND_ROOM,
+  NO_SHARES,
+  NO_SIEVE,
+  WHOLE_BATCHES,
+} from './changes.ts';
 import { VICTIM } from './site.ts';
 
 const frames =
@@ -55,6 +63,26 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     bites: every(connected(1500, 5240), grown(150, 'rackboot_region_api_answers_total', { class: '2xx' })),
     withoutIt: NO_SHARES,
     others: { ...AT_THE_REGION, 'an accepted rack is heard': 5, 'an administrator signs in': 10 },
+  },
+  {
+    door: 'link',
+    attacker:
+      'has stolen the key of a rack, and says that a thousand machines with 64 cards each came to it, again and again',
+    attack: 'link-stolen-batch',
+    from: 'attacker',
+    bites: grown(2, 'rackboot_region_api_answers_total', { class: '2xx' }),
+    withoutIt: WHOLE_BATCHES,
+    others: { ...AT_THE_REGION, 'an accepted rack is heard': 2 },
+  },
+  {
+    door: 'link',
+    attacker:
+      'has no key, and registers racks that say a quarter of a megabyte of their networks, each time something else',
+    attack: 'rack-loud',
+    from: 'attacker',
+    bites: grown(300, 'rackboot_region_api_answers_total'),
+    withoutIt: LOUD_STRANGERS,
+    others: { ...AT_THE_REGION, 'an accepted rack is heard': 2, 'a rack asks to be accepted': 10 },
   },
   {
     door: 'wire',

@@ -1,12 +1,18 @@
 // What a rack says on its link, as bytes of a request.
 
+import { formatMac, mac } from '../../src/net/address.ts';
+import { INTERFACES_MAX } from '../../src/region/racks/interface-source.ts';
+import { RESERVATIONS_TOLD_MAX } from '../../src/region/racks/rack-description.ts';
+import { ENTRIES_MAX } from '../../src/region/racks/rack-news.ts';
 import {
   batchOf,
   heartbeatOf,
+  postEntry,
   RACK_KEY_SECRET,
   RACK_TOKEN,
   RACK_UUID,
   rackAuthorization,
+  rackInterface,
   reportEntry,
 } from '../region/racks/rack-place.ts';
 
@@ -21,16 +27,29 @@ function bodyOf(what: (typeof LINK_SAYS)[number], turn: number): object {
   return batchOf(sequences.map((sequence) => reportEntry(sequence, `lie ${sequence}`, { kind: 'dhcp.ack' })));
 }
 
+/** A batch as large as may be of machines that nobody has, each with as many cards as may be, that a rack says were reported to it. */
+export function manyMachines(turn: number): object {
+  const macs = (from: number): string =>
+    Array.from({ length: INTERFACES_MAX }, (_, index) => formatMac(mac(0x0600_0000_0000 + from + index))).join(',');
+  const entries = Array.from({ length: ENTRIES_MAX }, (_, index) => {
+    const sequence = turn * ENTRIES_MAX + index;
+    const form = new URLSearchParams({ architecture: 'amd64', mac_addresses: macs(sequence * INTERFACES_MAX) });
+    const body = Buffer.from(form.toString()).toString('base64');
+    return postEntry(sequence, '', { body, peer: `10.50.0.${1 + (index % 250)}` });
+  });
+  return batchOf(entries);
+}
+
 const pathOf = (what: string): string => `/MAAS/uplink/1/racks/${RACK_UUID}/${what}`;
 const fieldsOf = (host: string, secret: string): readonly string[] => [
   `Host: ${host}`,
   `Authorization: ${rackAuthorization(RACK_TOKEN, secret)}`,
 ];
 
-/** @param turn by which the numbers of reports grow */
-export function linkRequest(host: string, what: (typeof LINK_SAYS)[number], turn: number): string {
+/** @param turn by which the numbers of reports grow @param said instead of what is said else */
+export function linkRequest(host: string, what: (typeof LINK_SAYS)[number], turn: number, said?: object): string {
   const isAsking = what === 'changes' || what === 'state';
-  const body = isAsking ? '' : JSON.stringify(bodyOf(what, turn));
+  const body = isAsking ? '' : JSON.stringify(said ?? bodyOf(what, turn));
   const fields = [
     `${isAsking ? 'GET' : 'POST'} ${pathOf(what)} HTTP/1.1`,
     ...fieldsOf(host, RACK_KEY_SECRET),
@@ -50,3 +69,12 @@ export const endlessReport = (host: string, secret = RACK_KEY_SECRET): string =>
     '',
     '',
   ].join('\r\n');
+
+/** Interfaces in a quarter of a megabyte of JSON, others each time. */
+export function loudInterfaces(turn: number): string {
+  const reservations = Array.from({ length: RESERVATIONS_TOLD_MAX }, (_, index) => ({
+    mac: formatMac(mac(0x0600_0000_0000 + index)),
+    ip: `10.50.0.${index % 250}`,
+  }));
+  return JSON.stringify([{ ...rackInterface(`10.${turn % 250}.0.0/24`), reservations }]);
+}

@@ -336,7 +336,7 @@ for (const [name, body] of BAD_BATCHES) {
     }));
 }
 
-test('a batch is stored whole or not at all, and a store that refuses is told with 503', () =>
+test('what is stored in one turn of a batch is stored whole or not at all, and a store that refuses is told with 503', () =>
   withLink(async ({ region, rack, store, clock }) => {
     const known = acceptRack(region);
     const before = region.desiredState();

@@ -46,6 +46,7 @@ export const REFUSALS = {
   'rack-network': 409,
   'unknown-version': 410,
   'body-too-large': 413,
+  'rack-length': 413,
   'unknown-body': 415,
   'rate-limit': 429,
   'rate-limit-network': 429,

@@ -11,7 +11,7 @@ import type { Region } from '../region.ts';
 import { parseJson } from '../text-json.ts';
 import { type Answer, refuse } from './answer.ts';
 import { EventAnswer } from './event-stream.ts';
-import { answerLink, findLinkedRack, LINK_BODY_BYTES_MAX, type LinkRequest } from './link.ts';
+import { answerLink, BATCH_UNDER_WAY, findLinkedRack, LINK_BODY_BYTES_MAX, type LinkRequest } from './link.ts';
 
 /** Streams of one rack. An accepted rack alone fills its own; it leaves an old one when it opens a new one. */
 export const CHANGES_PER_RACK_MAX = 4;
@@ -47,8 +47,20 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
     const isOver = found.kind === 'refusal' && found.name === 'not-authenticated' && !listener.allows(request);
     return send(reply, isOver ? refuse('rate-limit', 'Too many requests with a wrong key: wait.') : found);
   };
-  const answer = (request: FastifyRequest, reply: FastifyReply, asked: LinkRequest): FastifyReply =>
-    send(reply, answerLink(region, uuidOf(request), request.headers.authorization, asked));
+  const onEvents = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+    const refused = await onRequest(request, reply);
+    if (refused !== undefined || !region.racks.turns.has(uuidOf(request))) return refused;
+    return send(reply, BATCH_UNDER_WAY);
+  };
+  const answer = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    asked: LinkRequest,
+  ): FastifyReply | Promise<FastifyReply> => {
+    const given = answerLink(region, uuidOf(request), request.headers.authorization, asked);
+    // Waited for here, so that a failure is answered as that of any handler.
+    return given.kind === 'later' ? given.answer.then((now) => send(reply, now)) : send(reply, given);
+  };
   const post = (kind: 'events' | 'heartbeat', valuesMax: number) => (request: FastifyRequest, reply: FastifyReply) => {
     const text = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '';
     const parsed = parseJson(text, valuesMax);
@@ -59,7 +71,7 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
   app.get(`${base}/state`, { onRequest }, (request, reply) =>
     answer(request, reply, { kind: 'state', ifNoneMatch: request.headers['if-none-match'] }),
   );
-  app.post(`${base}/events`, { onRequest, bodyLimit: LINK_BODY_BYTES_MAX }, post('events', BATCH_VALUES_MAX));
+  app.post(`${base}/events`, { onRequest: onEvents, bodyLimit: LINK_BODY_BYTES_MAX }, post('events', BATCH_VALUES_MAX));
   app.post(`${base}/heartbeat`, { onRequest, bodyLimit: HEARTBEAT_BYTES_MAX }, post('heartbeat', HEARTBEAT_VALUES_MAX));
   app.get(`${base}/changes`, { onRequest, exposeHeadRoute: false }, (request, reply) => {
     const found = findLinkedRack(region, uuidOf(request), request.headers.authorization);

@@ -22,6 +22,13 @@ import { API_VERSIONS, operationsByPath, runOperation } from './operations.ts';
 export const LINK_BODY_BYTES_MAX = 16 * 1024 * 1024;
 const RETRY_SECONDS = 5;
 
+/** The answer to a further batch of a rack while one is being stored. */
+export const BATCH_UNDER_WAY = refuse(
+  'rate-limit',
+  'A batch of this rack is being stored: send this one when that is answered.',
+  { 'Retry-After': '1' },
+);
+
 /** What a rack asks of its region. */
 export type LinkRequest =
   | { readonly kind: 'state'; readonly ifNoneMatch: string | undefined }
@@ -63,8 +70,7 @@ export function answerLink(
     const found = findLinkedRack(region, uuid, authorization);
     return found.kind === 'rack' ? answerRack(region, found.rack, request) : found;
   } catch (error) {
-    if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
-    return refuse('store-unavailable', error.message, { 'Retry-After': String(RETRY_SECONDS) });
+    return refuseUnavailable(error);
   }
 }
 
@@ -93,7 +99,15 @@ function answerState(region: Region, rack: Rack, ifNoneMatch: string | undefined
 function answerEvents(region: Region, rack: Rack, body: unknown): Answer {
   const batch = parseBatch(rack.uuid, body);
   if (!batch.ok) return refuse('bad-request', batch.problem);
-  return json(takeBatch(region, rack, batch.value, (post) => runKeptPost(region, rack, post)));
+  const taking = takeBatch(region, rack, batch.value, (post) => runKeptPost(region, rack, post));
+  if (taking === undefined) return BATCH_UNDER_WAY;
+  return taking instanceof Promise ? { kind: 'later', answer: taking.then(json, refuseUnavailable) } : json(taking);
+}
+
+/** The refusal of a store that is not there. @throws what is anything else */
+function refuseUnavailable(error: unknown): Answer {
+  if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+  return refuse('store-unavailable', error.message, { 'Retry-After': String(RETRY_SECONDS) });
 }
 
 function answerHeartbeat(region: Region, rack: Rack, body: unknown): Answer {

@@ -5,12 +5,12 @@
 // 1. Anybody may register; that alone gives no right.
 
 import { z } from 'zod';
+import { STRANGERS_INTERFACES_LENGTH_MAX } from '../racks/introductions.ts';
 import { isAway, RACK_INTERFACES_MAX, RACK_STATE_NUMBERS, RACKS_MAX, type Rack } from '../racks/rack.ts';
 import type { RackKey, RackVerdict } from '../racks/rack-admission.ts';
 import { doubtText } from '../racks/rack-networks.ts';
-import { check, HEARTBEAT_VALUES_MAX, rackInterfaces, rackName, rackUuid, rackVersion } from '../racks/rack-news.ts';
+import { rackName, rackUuid, rackVersion } from '../racks/rack-news.ts';
 import { findRangeConflict } from '../racks/rack-ranges.ts';
-import { parseJson } from '../text-json.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 
@@ -92,21 +92,23 @@ function keyOf(call: ApiCall, given: Registration): RackKey | Answer {
   return { kind: 'own', token, secretDigest };
 }
 
+const TOO_LONG =
+  `The interfaces of a rack that nobody accepted have at most ${STRANGERS_INTERFACES_LENGTH_MAX} characters: ` +
+  'update the rack, which then says less, or let it register with the key of an administrator (region.api_key_file).';
+
 function register(call: ApiCall, given: Registration): Answer {
   const key = keyOf(call, given);
   if (key.kind !== 'own' && key.kind !== 'administrator') return key;
-  const written = parseJson(given.interfaces, HEARTBEAT_VALUES_MAX);
-  if (written.kind === 'fault') return refuseField('interfaces', written.text);
-  const interfaces = check(rackInterfaces, written.value);
-  if (!interfaces.ok) return refuseField('interfaces', interfaces.problem);
   const { uuid, name, version } = given;
-  const address = call.peer.share;
-  const news = { uuid, name, version, uplink: Number(given.uplink), interfaces: interfaces.value, key, address };
-  const outcome = call.region.racks.register(news);
-  if (outcome === undefined) {
-    return refuse('rate-limit', 'Too many racks that nobody knows register: wait a little.', { 'Retry-After': '60' });
-  }
+  const said = { uuid, name, version, uplink: Number(given.uplink), key, address: call.peer.share };
+  const outcome = call.region.racks.introduce(said, given.interfaces);
   switch (outcome.kind) {
+    case 'too-many':
+      return refuse('rate-limit', 'Too many racks that nobody knows register: wait a little.', { 'Retry-After': '60' });
+    case 'too-long':
+      return refuse('rack-length', TOO_LONG);
+    case 'fault':
+      return refuseField('interfaces', outcome.text);
     case 'accepted':
       return json({ uuid, status: 'accepted' });
     case 'pending':

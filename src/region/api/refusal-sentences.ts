@@ -43,6 +43,8 @@ export const REFUSAL_SENTENCES: Readonly<Record<RefusalName, string>> = {
   'preseed-faulty': 'A template of a preseed is wrong; the answer names file, line and what would be right.',
   'setting-read-only': 'The value is pinned in a configuration file; the answer names file and key.',
   'rack-version': 'Rack and region speak different versions of their link; update the older one.',
+  'rack-length':
+    'A rack that nobody accepted tells more of its interfaces than is read; update it, or let it register with an administrator’s key.',
   'rack-name': 'Another accepted rack has the name; rename one of them.',
   'rack-network': 'The rack does not report the network that it is to share, or has none; look at its networks.',
   'unknown-version': 'The API is spoken in versions 1.0 and 2.0 only.',

@@ -144,6 +144,9 @@ const batch = z.object({
   entries: z.array(z.looseObject({ sequence: count })).max(ENTRIES_MAX),
 });
 
+/** One entry of a batch as it came, of which only the number was looked at. */
+export type RawEntry = z.output<typeof batch>['entries'][number];
+
 /** One entry of a batch: what it is, or why it is nothing. */
 export type LinkEntry =
   | z.output<typeof entry>
@@ -156,8 +159,8 @@ export interface LinkBatch {
   readonly source: string;
   /** Events that were lost before they reached the rack's outbox or at its bound, since the batch before. */
   readonly missed: number;
-  /** In the order of their sequences. */
-  readonly entries: readonly LinkEntry[];
+  /** In the order of their sequences; each is read when its turn comes (`readEntry`). */
+  readonly entries: readonly RawEntry[];
 }
 
 /** The first thing that is wrong, by its path. */
@@ -175,19 +178,22 @@ export function check<T>(schema: z.ZodType<T>, value: unknown): Checked<T> {
   return checked.success ? { ok: true, value: checked.data } : { ok: false, problem: problemOf(checked.error) };
 }
 
-/** A batch of the rack `uuid`; entries that are not understood become faults of their own. */
+/** A batch of the rack `uuid`; what each of its entries says is not looked at yet. */
 export function parseBatch(uuid: string, value: unknown): Checked<LinkBatch> {
   const outer = check(batch, value);
   if (!outer.ok) return outer;
-  const { source, missed, entries } = outer.value;
+  const { source, entries } = outer.value;
   if (!source.startsWith(`${uuid}/`)) return { ok: false, problem: `source: must begin with ${uuid}/` };
   let last = -1;
-  const parsed: LinkEntry[] = [];
-  for (const raw of entries) {
-    if (raw.sequence <= last) return { ok: false, problem: `entries: ${raw.sequence} follows ${last}` };
-    last = raw.sequence;
-    const one = check(entry, raw);
-    parsed.push(one.ok ? one.value : { kind: 'fault', sequence: raw.sequence, reason: one.problem });
+  for (const { sequence } of entries) {
+    if (sequence <= last) return { ok: false, problem: `entries: ${sequence} follows ${last}` };
+    last = sequence;
   }
-  return { ok: true, value: { source, missed, entries: parsed } };
+  return outer;
+}
+
+/** What an entry says; one that is not understood is a fault of its own. */
+export function readEntry(raw: RawEntry): LinkEntry {
+  const one = check(entry, raw);
+  return one.ok ? one.value : { kind: 'fault', sequence: raw.sequence, reason: one.problem };
 }

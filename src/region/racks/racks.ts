@@ -4,6 +4,7 @@
 // 2. A rack's secret is compared in constant time, also when there is no such rack.
 
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { type Ipv4, type Ipv4Network, networkContains } from '../../net/address.ts';
@@ -12,6 +13,8 @@ import type { NewMachineEvent } from '../machine-event.ts';
 import { RateLimiter } from '../rate-limit.ts';
 import type { RegionStore } from '../store.ts';
 import { Acknowledgements } from './acknowledgements.ts';
+import { BatchTurns } from './batch-turns.ts';
+import { type Introduction, Introductions } from './introductions.ts';
 import { MachineHomes } from './machine-homes.ts';
 import { isAway, LINK_VERSION, type Rack, type RackPulse, REFUSED_KEPT_MAX, type RefusedEntry } from './rack.ts';
 import {
@@ -25,6 +28,7 @@ import {
 import type { RackDescription, RackInterface } from './rack-description.ts';
 import type { RackImage } from './rack-images.ts';
 import { believedNetworks, doubtEvent, ownNetworks, weighNetworks } from './rack-networks.ts';
+import type { RackChange } from './rack-store.ts';
 
 /** Racks that nobody knows yet: of one address, of one network, and of all together. A rack that waits asks as one that is known. */
 export const REGISTRATIONS_PER_ADDRESS = { perSecond: 1 / 60, burst: 6 } as const;
@@ -34,6 +38,9 @@ export const REGISTRATIONS_IN_TOTAL = { perSecond: 1, burst: 64 } as const;
 /** Events about networks of a rack that are another one's, or wide: an accepted rack may say so with each heartbeat and registration. */
 export const DISPUTES_PER_RACK = { perSecond: 1 / 3600, burst: 4 } as const;
 export const DISPUTES_IN_TOTAL = { perSecond: 0.1, burst: 256 } as const;
+
+/** So often is written down that a rack still waits; it asks every few seconds. */
+const WAITING_SEEN_EVERY_MS = 30_000;
 
 /** What a rack says of itself each time. */
 export interface RackNews {
@@ -47,21 +54,56 @@ export interface RackNews {
 
 const NO_PULSE = { life: '', applied: 0, waiting: 0, dropped: 0, deadLetters: 0, startedMs: 0 } as const;
 
+/** What came of weighing a rack's networks. */
+interface WeighedNetworks {
+  readonly disputed: readonly string[];
+  readonly believed: readonly Ipv4Network[];
+  readonly own: readonly Ipv4Network[];
+}
+
+const isAccepted = ({ state }: Rack): boolean => state === 'accepted';
+
+/** Everything that decides which networks are whose. */
+function weighingKey(racks: readonly Rack[]): string {
+  return racks
+    .filter(isAccepted)
+    .map(({ uuid, isEmbedded, interfaces, agreed, disputed }) => {
+      const networks = interfaces.map(({ network }) => network).join(' ');
+      return [uuid, isEmbedded, networks, agreed.join(' '), disputed.join(' ')].join(';');
+    })
+    .join('\n');
+}
+
+/** False: nothing is to be written, for the rack is refused, or waits as it did a moment ago. */
+function isNews({ put, remove = [], events }: RackChange<unknown>, racks: readonly Rack[], atMs: number): boolean {
+  const [next] = put;
+  if (next === undefined) return events.length > 0 || remove.length > 0;
+  const known = racks.find(({ uuid }) => uuid === next.uuid);
+  if (known === undefined || next.state !== 'pending' || events.length > 0) return true;
+  const isLong = atMs - (known.seenMs ?? known.registeredMs) >= WAITING_SEEN_EVERY_MS;
+  return isLong || !isDeepStrictEqual({ ...next, seenMs: 0 }, { ...known, seenMs: 0 });
+}
+
 /** The racks of one region. */
 export class Racks {
   /** Which desired state they have in force. */
   readonly acknowledgements: Acknowledgements;
   /** Which machines are whose. */
   readonly homes: MachineHomes;
+  /** Whose batches are being stored. */
+  readonly turns = new BatchTurns();
   readonly #store: RegionStore;
   readonly #clock: Clock;
   readonly #newcomers = new RateLimiter(REGISTRATIONS_PER_ADDRESS, REGISTRATIONS_IN_TOTAL, REGISTRATIONS_PER_NETWORK);
+  readonly #introductions = new Introductions();
   /** By rack: how often it is told that it says it has networks of others. */
   readonly #disputes = new RateLimiter(DISPUTES_PER_RACK, DISPUTES_IN_TOTAL);
   readonly #startedMs: number;
   readonly #listeners = new Set<() => void>();
   #list: readonly Rack[] = [];
-  #networks = new Map<string, { readonly believed: readonly Ipv4Network[]; readonly own: readonly Ipv4Network[] }>();
+  #weighed: ReadonlyMap<string, WeighedNetworks> = new Map();
+  /** Of which accepted racks `#weighed` is. */
+  #weighedKey = '';
   #version = -1;
   readonly #images = new Map<string, readonly RackImage[]>();
   /** Racks that were told to be away. */
@@ -81,16 +123,28 @@ export class Racks {
       const version = this.#store.racks.version();
       if (version === this.#version) return this.#list;
       const racks = this.#store.racks.list();
-      // Weighed anew: another rack, or the region's own, may have got a network since this one was heard.
-      this.#list = racks.map((rack) => weighNetworks(rack, rack, racks));
-      this.#networks = new Map(
-        this.#list.map((rack) => [rack.uuid, { believed: believedNetworks(rack), own: ownNetworks(rack) }]),
-      );
+      this.#list = this.#weigh(racks);
       this.#version = version;
     } catch (error) {
       if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
     }
     return this.#list;
+  }
+
+  /** Weighed anew when another rack, or the region's own, got a network since they were heard; not when one merely says that it is there. */
+  #weigh(racks: readonly Rack[]): readonly Rack[] {
+    const key = weighingKey(racks);
+    if (key !== this.#weighedKey) {
+      this.#weighed = new Map(
+        racks.filter(isAccepted).map((rack) => {
+          const weighed = weighNetworks(rack, rack, racks);
+          const { disputed } = weighed;
+          return [rack.uuid, { disputed, believed: believedNetworks(weighed), own: ownNetworks(weighed) }];
+        }),
+      );
+      this.#weighedKey = key;
+    }
+    return racks.map((rack) => ({ ...rack, disputed: this.#weighed.get(rack.uuid)?.disputed ?? rack.disputed }));
   }
 
   find(uuid: string): Rack | undefined {
@@ -104,12 +158,12 @@ export class Racks {
 
   /** True when an address lies in one of this rack's networks. */
   isOf(rack: Rack, address: Ipv4): boolean {
-    return (this.#networks.get(rack.uuid)?.believed ?? []).some((network) => networkContains(network, address));
+    return (this.#weighed.get(rack.uuid)?.believed ?? []).some((network) => networkContains(network, address));
   }
 
   /** The same of its own networks: also of those that it was accepted with and does not report now. */
   isHome(rack: Rack, address: Ipv4): boolean {
-    return (this.#networks.get(rack.uuid)?.own ?? []).some((network) => networkContains(network, address));
+    return (this.#weighed.get(rack.uuid)?.own ?? []).some((network) => networkContains(network, address));
   }
 
   /** The UUID of the accepted rack that holds this key, `token:secret`, and serves this address; undefined: none does. */
@@ -149,17 +203,48 @@ export class Racks {
     return rack !== undefined && rack.token === token && kept !== undefined && matches;
   }
 
+  /** As `register`, of a rack whose interfaces are JSON that is not read yet. */
+  introduce(
+    said: Omit<RackRegistration, 'interfaces'>,
+    text: string,
+  ): RegistrationOutcome | Exclude<Introduction, { kind: 'interfaces' }> {
+    const mayAsk = this.#isTrusted(said) ? undefined : () => this.#newcomers.allows(said.address, this.#clock.now());
+    const read = this.#introductions.read(said.uuid, text, mayAsk);
+    if (read.kind !== 'interfaces') return read;
+    const { interfaces } = read;
+    const outcome = this.#admit({ ...said, interfaces });
+    if (outcome.kind === 'pending' && mayAsk !== undefined) {
+      const isWaiting = (uuid: string): boolean => this.find(uuid)?.state === 'pending';
+      this.#introductions.remember(said.uuid, { text, interfaces }, isWaiting);
+    }
+    return outcome;
+  }
+
   /** Takes the registration of a rack, or says why not. Undefined: too many unknown ones came lately. */
   register(registration: RackRegistration): RegistrationOutcome | undefined {
     const isNew = this.find(registration.uuid) === undefined && registration.key.kind === 'own';
     if (isNew && !this.#newcomers.allows(registration.address, this.#clock.now())) return undefined;
+    return this.#admit(registration);
+  }
+
+  /** True for whoever has the key of an administrator, and for an accepted rack that shows its own. */
+  #isTrusted({ uuid, key }: Pick<RackRegistration, 'uuid' | 'key'>): boolean {
+    if (key.kind === 'administrator') return true;
+    const known = this.find(uuid);
+    return known?.state === 'accepted' && known.token === key.token && known.secretDigest === key.secretDigest;
+  }
+
+  #admit(registration: RackRegistration): RegistrationOutcome {
     const atMs = this.#clock.wallTimeMs();
-    return this.#store.racks.change((racks) => {
-      const decision = decideRegistration(registration, racks, atMs);
-      const known = racks.find(({ uuid, state }) => uuid === registration.uuid && state === 'accepted');
+    const racks = this.list();
+    const decided = decideRegistration(registration, racks, atMs);
+    if (!isNews(decided, racks, atMs)) return decided.result;
+    return this.#store.racks.change((now) => {
+      const decision = decideRegistration(registration, now, atMs);
+      const known = now.find(({ uuid, state }) => uuid === registration.uuid && state === 'accepted');
       const [next] = decision.put;
       if (known === undefined || next === undefined) return decision;
-      return { ...decision, events: [...decision.events, ...this.#disputeEvents(next, known, racks)] };
+      return { ...decision, events: [...decision.events, ...this.#disputeEvents(next, known, now)] };
     });
   }
 

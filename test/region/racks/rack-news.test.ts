@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { check, heartbeat, parseBatch, rackInterfaces } from '../../../src/region/racks/rack-news.ts';
+import { check, heartbeat, parseBatch, rackInterfaces, readEntry } from '../../../src/region/racks/rack-news.ts';
 import { batchOf, heartbeatOf, RACK_UUID, rackInterface, reportEntry } from './rack-place.ts';
 
 const HOSTILE = '\u001b[2J\u009b\u202e';
@@ -25,7 +25,7 @@ test('the name of an interface is kept as it may be shown', () => {
 test('a report’s kind and text are kept as they may be shown', () => {
   const batch = parseBatch(RACK_UUID, batchOf([reportEntry(1, HOSTILE, { kind: HOSTILE })]));
   assert.ok(batch.ok);
-  const [entry] = batch.value.entries;
+  const [entry] = batch.value.entries.map(readEntry);
   assert.ok(entry?.kind === 'report');
   assert.deepEqual([entry.report.kind, entry.report.text], [SHOWN, SHOWN]);
 });

@@ -1,0 +1,131 @@
+// Strangers who register racks: what they may say, how often, and what that costs the region.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { STRANGERS_INTERFACES_LENGTH_MAX } from '../../../src/region/racks/introductions.ts';
+import { REGISTRATIONS_PER_ADDRESS } from '../../../src/region/racks/racks.ts';
+import { adminHeader, type LinkPlace, RACK, withLink } from '../link-place.ts';
+import { withRegion } from '../place.ts';
+import {
+  acceptRack,
+  digestOf,
+  OTHER_UUID,
+  RACK_UUID,
+  rackInterface,
+  registration,
+  registrationFields,
+} from './rack-place.ts';
+
+const reservations = (count: number): readonly object[] =>
+  Array.from({ length: count }, (_, index) => ({ mac: '52:54:00:00:00:01', ip: `10.50.0.${index % 250}` }));
+const LONG = JSON.stringify([{ ...rackInterface(), reservations: reservations(400) }]);
+
+test('a rack that nobody accepted says no more than STRANGERS_INTERFACES_LENGTH_MAX of its interfaces; with a key that is known it does', () =>
+  withLink(async (place) => {
+    const { register, region, ask } = place;
+    assert.ok(LONG.length > STRANGERS_INTERFACES_LENGTH_MAX);
+    const refused = await register({ interfaces: LONG });
+    assert.equal(refused.status, 413, refused.text);
+    assert.match(refused.text, /region\.api_key_file/);
+    assert.deepEqual(region.racks.list(), []);
+    acceptRack(region);
+    assert.equal((await register({ interfaces: LONG }, RACK)).status, 200);
+    // Who merely knows its UUID is a stranger.
+    assert.equal((await register({ interfaces: LONG, secret_digest: digestOf('a guess') })).status, 413);
+    const { token: _, secret_digest: __, ...fields } = registrationFields({ interfaces: LONG, uuid: OTHER_UUID });
+    const body = new URLSearchParams({ ...fields, name: 'rack-3' });
+    const headers = await adminHeader(place);
+    assert.equal((await ask('POST', 'api/2.0/nodegroups/?op=register', { headers, body })).status, 200);
+    assert.equal(region.racks.find(OTHER_UUID)?.interfaces[0]?.reservations?.length, 400);
+  }));
+
+test('of a rack that waits only what it is judged by is kept', () =>
+  withLink(async ({ register, region }) => {
+    const interfaces = JSON.stringify([{ ...rackInterface(), reservations: reservations(10) }]);
+    assert.equal((await register({ interfaces })).status, 202);
+    assert.deepEqual(region.racks.find(RACK_UUID)?.interfaces, [rackInterface()]);
+  }));
+
+/** Counts what is written of racks. */
+function countChanges({ store }: Pick<LinkPlace, 'store'>): () => number {
+  let changes = 0;
+  const change = store.racks.change.bind(store.racks);
+  store.racks.change = (decide) => {
+    changes += 1;
+    return change(decide);
+  };
+  return () => changes;
+}
+
+test('a rack that waits asks as often as it likes, and is written down now and then', () =>
+  withLink(async (place) => {
+    const { register, region, clock } = place;
+    const changes = countChanges(place);
+    for (let asked = 0; asked < 60; asked += 1) {
+      assert.equal((await register()).status, 202);
+      clock.advance(5000);
+    }
+    assert.ok(changes() <= 11, `${changes()} changes in 300 s`);
+    const seenMs = region.racks.find(RACK_UUID)?.seenMs ?? 0;
+    assert.ok(clock.wallTimeMs() - seenMs <= 35_000);
+  }));
+
+test('one that says something else each time is held to the rate of newcomers, before it is read', () =>
+  withLink(async (place) => {
+    const { register, clock, region } = place;
+    const changes = countChanges(place);
+    const statuses: number[] = [];
+    for (let asked = 0; asked < 12; asked += 1) {
+      const interfaces = JSON.stringify([rackInterface(`10.${asked}.0.0/24`)]);
+      statuses.push((await register({ interfaces })).status);
+    }
+    const { burst } = REGISTRATIONS_PER_ADDRESS;
+    assert.deepEqual(statuses, [...Array(burst).fill(202), ...Array(12 - burst).fill(429)]);
+    assert.equal(changes(), burst);
+    assert.equal((await register({ interfaces: '[' })).status, 429);
+    clock.advance(1000 / REGISTRATIONS_PER_ADDRESS.perSecond);
+    assert.equal((await register({ interfaces: '[' })).status, 400);
+    assert.equal(region.racks.find(RACK_UUID)?.interfaces[0]?.network, `10.${burst - 1}.0.0/24`);
+  }));
+
+test('a change of one rack has no other one read again, and one that is undone leaves nothing in memory', () =>
+  withRegion(({ region, store }) => {
+    acceptRack(region);
+    const key = { kind: 'own', token: 'token-of-rack-3', secretDigest: digestOf('x') } as const;
+    region.racks.register(registration({ uuid: OTHER_UUID, name: 'rack-3', key }));
+    const [one, two] = store.racks.list();
+    const rename = (name: string) =>
+      store.racks.change((racks) => ({
+        put: racks.filter(({ uuid }) => uuid === OTHER_UUID).map((rack) => ({ ...rack, name })),
+        events: [],
+        result: undefined,
+      }));
+    rename('other-name');
+    assert.equal(store.racks.list()[0], one);
+    assert.deepEqual(store.racks.list()[1], { ...two, name: 'other-name' });
+    assert.throws(() =>
+      store.atomically(() => {
+        rename('undone');
+        assert.equal(store.racks.list()[1]?.name, 'undone');
+        throw new Error('undone');
+      }),
+    );
+    assert.equal(store.racks.list()[1]?.name, 'other-name');
+    rename('last');
+    assert.equal(store.racks.list()[1]?.name, 'last');
+  }));
+
+test('the networks of accepted racks are weighed again when one of them changes, and not for those that wait', () =>
+  withRegion(({ region, clock }) => {
+    acceptRack(region);
+    const other = { uuid: OTHER_UUID, name: 'rack-3', address: '198.51.100.1' };
+    const key = { kind: 'own', token: 'token-of-rack-3', secretDigest: digestOf('x') } as const;
+    const disputed = (): readonly string[] => region.racks.list().flatMap((rack) => rack.disputed);
+    region.racks.register(registration({ ...other, key }));
+    assert.deepEqual(disputed(), []);
+    region.racks.judge([OTHER_UUID], 'accept', 'admin');
+    assert.deepEqual(disputed(), ['10.50.0.0/24']);
+    clock.advance(1000);
+    region.racks.judge([RACK_UUID], 'remove', 'admin');
+    assert.deepEqual(disputed(), []);
+  }));

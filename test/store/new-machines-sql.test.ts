@@ -1,0 +1,29 @@
+// What an enlistment asks of region.db costs little, however many machines are New and however many interfaces they have.
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { NEW_MACHINES_SQL, UNPROVEN_SQL } from '../../src/store/new-machines-sql.ts';
+import { withRegion } from '../region/place.ts';
+
+const QUERIES: readonly (readonly [name: string, sql: string, order: RegExp])[] = [
+  ['counting the New machines', NEW_MACHINES_SQL, /SEARCH machine USING COVERING INDEX machine_status/],
+  ['looking for one that gives way', UNPROVEN_SQL, /SCAN machine USING COVERING INDEX machine_unproven/],
+];
+
+for (const [name, sql, machines] of QUERIES) {
+  test(`${name} reads indexes alone: no interface that a machine reported, no sorting`, () =>
+    withRegion(({ stateDir }) => {
+      const database = new DatabaseSync(join(stateDir, 'region.db'), { readOnly: true });
+      const plan = database
+        .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+        .all()
+        .map(({ detail }) => String(detail))
+        .join('\n');
+      database.close();
+      assert.match(plan, machines);
+      assert.match(plan, /SEARCH interface USING COVERING INDEX interface_person/);
+      assert.doesNotMatch(plan, /TEMP B-TREE/);
+    }));
+}
