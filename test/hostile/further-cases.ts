@@ -80,7 +80,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
       'has no key, and registers racks that say a quarter of a megabyte of their networks, each time something else',
     attack: 'rack-loud',
     from: 'attacker',
-    bites: grown(300, 'rackboot_region_api_answers_total'),
+    bites: grown(100, 'rackboot_region_api_answers_total'),
     withoutIt: LOUD_STRANGERS,
     others: { ...AT_THE_REGION, 'an accepted rack is heard': 2, 'a rack asks to be accepted': 10 },
   },
