@@ -127,7 +127,7 @@ test('the timeline of a machine says what of it is not kept, and its whole answe
     const macs = Array.from({ length: NICS_MAX }, (_, place) => 0x525400000000 + place);
     const outcome = region.enlist(report(macs, { facts, leftOut }));
     assert.ok(outcome.kind === 'create');
-    const shown = bytesOf(machineJson(outcome.machine));
+    const shown = bytesOf(machineJson(outcome.machine, []));
     assert.ok(shown <= SHOWN_BYTES, `${shown} bytes`);
     const texts = store.listEvents({ limit: 10 }).map(({ description }) => description);
     assert.ok(

@@ -70,8 +70,8 @@ test('the API narrows its list by the names that the page uses, to the same mach
       }
       assert.ok(answer.kind === 'list');
       const names: string[] = [];
-      for (let part = answer.chunks.next(); part.done !== true; part = answer.chunks.next())
-        names.push(...part.value.map((machine) => String(Object(machine).hostname)));
+      for (let entry = answer.entries.next(); entry.done !== true; entry = answer.entries.next())
+        if (entry.value !== undefined) names.push(String(Object(entry.value).hostname));
       assert.deepEqual(names.toSorted(), found.toSorted(), JSON.stringify(fields));
     }
   }));
