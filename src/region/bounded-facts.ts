@@ -5,7 +5,6 @@
 // 2. What fits is kept as it is.
 
 import { counted } from '../counted.ts';
-import type { HardwareFacts } from './hardware-facts.ts';
 
 /**
  * What is kept of one description, in bytes of JSON. A server with 96 memory modules, 24 disks and 8 interfaces needs 28 KiB.
@@ -24,10 +23,17 @@ const LISTS = {
 } as const;
 type ListName = keyof typeof LISTS;
 
-/** Facts as they are kept. */
-export interface BoundedFacts {
-  readonly facts: HardwareFacts;
-  /** What was left out, for a person: `the last 192 of 256 disks`; empty: nothing. */
+/** The lists of a description. */
+export interface FactLists {
+  readonly disks: readonly unknown[];
+  readonly nics: readonly unknown[];
+  readonly memory_banks?: readonly unknown[] | undefined;
+  readonly processors?: readonly unknown[] | undefined;
+}
+
+/** How many elements of each list are kept. */
+export interface KeptCounts extends Readonly<Record<ListName, number>> {
+  /** What is left out, for a person: `the last 192 of 256 disks`. */
   readonly leftOut: string;
 }
 
@@ -56,36 +62,32 @@ class Kept {
   }
 }
 
-/** Facts within the bounds: elements go from the end of whichever list takes the most. */
-export function boundFacts(facts: HardwareFacts): BoundedFacts {
-  if (facts.disks.length <= DISKS_KEPT_MAX && bytesOf(facts) <= FACTS_BYTES_MAX) return { facts, leftOut: '' };
-  const { disks, nics, memory_banks, processors, ...rest } = facts;
-  const lists = [
-    new Kept('disks', disks),
-    new Kept('nics', nics),
-    new Kept('memory_banks', memory_banks ?? []),
-    new Kept('processors', processors ?? []),
-  ] as const;
-  const [keptDisks, keptNics, keptBanks, keptProcessors] = lists;
-  const room = FACTS_BYTES_MAX - bytesOf({ ...rest, disks: [], nics: [], memory_banks: [], processors: [] });
+/** What is kept of a description: elements go from the end of whichever list takes the most. Undefined: all of it. */
+export function chooseKept(facts: FactLists): KeptCounts | undefined {
+  if (facts.disks.length <= DISKS_KEPT_MAX && bytesOf(facts) <= FACTS_BYTES_MAX) return undefined;
+  const disks = new Kept('disks', facts.disks);
+  const nics = new Kept('nics', facts.nics);
+  const banks = new Kept('memory_banks', facts.memory_banks ?? []);
+  const processors = new Kept('processors', facts.processors ?? []);
+  const lists = [disks, nics, banks, processors];
+  const room = FACTS_BYTES_MAX - bytesOf({ ...facts, disks: [], nics: [], memory_banks: [], processors: [] });
   while (lists.reduce((sum, { bytes }) => sum + bytes, 0) > room) {
     const largest = lists.reduce((one, other) => (other.bytes > one.bytes ? other : one));
     // All lists are empty: texts alone never take so much.
     if (largest.count === 0) break;
     largest.shorten();
   }
-  const kept: HardwareFacts = {
-    ...rest,
-    disks: disks.slice(0, keptDisks.count),
-    nics: nics.slice(0, keptNics.count),
-    ...(memory_banks === undefined ? {} : { memory_banks: memory_banks.slice(0, keptBanks.count) }),
-    ...(processors === undefined ? {} : { processors: processors.slice(0, keptProcessors.count) }),
-  };
   const leftOut = lists
     .filter(({ count, given }) => count < given.length)
     .map(({ name, count, given }) => {
       const [one, many] = LISTS[name];
       return `the last ${given.length - count} of ${counted(given.length, one, many)}`;
     });
-  return { facts: kept, leftOut: leftOut.join(', ') };
+  return {
+    disks: disks.count,
+    nics: nics.count,
+    memory_banks: banks.count,
+    processors: processors.count,
+    leftOut: leftOut.join(', '),
+  };
 }

@@ -7,7 +7,7 @@
 // 3. The firmware's table comes raw and is kept decoded (`smbios.ts`); one that cannot be read tells nothing.
 
 import { z } from 'zod';
-import { boundFacts, DISKS_KEPT_MAX, FACTS_BYTES_MAX } from './bounded-facts.ts';
+import { chooseKept, DISKS_KEPT_MAX, FACTS_BYTES_MAX } from './bounded-facts.ts';
 import { decodeSmbios, SMBIOS_BYTES_MAX, type SmbiosInventory } from './smbios.ts';
 import { cleanWords, parseJson } from './text-json.ts';
 
@@ -160,6 +160,21 @@ function otherVersion(version: number): string {
   return version > FACTS_VERSION
     ? `${speaks}: upgrade the region, or run its own \`rackboot images build\``
     : `${speaks}: build the environment anew with \`rackboot images build\``;
+}
+
+/** Facts within the bounds of the whole. */
+export function boundFacts(facts: HardwareFacts): { readonly facts: HardwareFacts; readonly leftOut: string } {
+  const kept = chooseKept(facts);
+  if (kept === undefined) return { facts, leftOut: '' };
+  const { memory_banks, processors } = facts;
+  const bounded: HardwareFacts = {
+    ...facts,
+    disks: facts.disks.slice(0, kept.disks),
+    nics: facts.nics.slice(0, kept.nics),
+    ...(memory_banks === undefined ? {} : { memory_banks: memory_banks.slice(0, kept.memory_banks) }),
+    ...(processors === undefined ? {} : { processors: processors.slice(0, kept.processors) }),
+  };
+  return { facts: bounded, leftOut: kept.leftOut };
 }
 
 /** The facts of a text that `parseHardwareFacts` checked before it was stored; one that is larger than is kept today is bounded now. */

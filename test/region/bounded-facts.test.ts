@@ -3,14 +3,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { machineJson } from '../../src/region/api/machine-json.ts';
-import { boundFacts, DISKS_KEPT_MAX, FACTS_BYTES_MAX } from '../../src/region/bounded-facts.ts';
+import { DISKS_KEPT_MAX, FACTS_BYTES_MAX } from '../../src/region/bounded-facts.ts';
 import {
+  boundFacts,
   DISKS_MAX,
   type HardwareFacts,
   NICS_MAX,
   parseHardwareFacts,
   readStoredFacts,
 } from '../../src/region/hardware-facts.ts';
+import { whereabouts } from '../../src/region/racks/whereabouts.ts';
 import { report, withRegion } from './place.ts';
 
 const ODD = '<&"\u00e9'.repeat(32);
@@ -127,7 +129,7 @@ test('the timeline of a machine says what of it is not kept, and its whole answe
     const macs = Array.from({ length: NICS_MAX }, (_, place) => 0x525400000000 + place);
     const outcome = region.enlist(report(macs, { facts, leftOut }));
     assert.ok(outcome.kind === 'create');
-    const shown = bytesOf(machineJson(outcome.machine, []));
+    const shown = bytesOf(machineJson(outcome.machine, whereabouts(region.racks)));
     assert.ok(shown <= SHOWN_BYTES, `${shown} bytes`);
     const texts = store.listEvents({ limit: 10 }).map(({ description }) => description);
     assert.ok(
