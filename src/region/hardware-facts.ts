@@ -3,9 +3,11 @@
 // 1. Whatever the text holds, the result has only the fields below, each within its bounds; unknown keys are dropped.
 // 2. Text is cleaned and cut rather than refused: firmware writes anything into its tables, and a machine with an odd serial
 //    number must still be able to enlist. Numbers, lists and addresses out of bounds are refused with their path.
+//    The whole is bounded as well (`bounded-facts.ts`): what is beyond is left out, and the machine's timeline says so.
 // 3. The firmware's table comes raw and is kept decoded (`smbios.ts`); one that cannot be read tells nothing.
 
 import { z } from 'zod';
+import { chooseKept, DISKS_KEPT_MAX, FACTS_BYTES_MAX } from './bounded-facts.ts';
 import { decodeSmbios, SMBIOS_BYTES_MAX, type SmbiosInventory } from './smbios.ts';
 import { cleanWords, parseJson } from './text-json.ts';
 
@@ -29,6 +31,14 @@ const text = z
   .nullish()
   .transform((value) => cleanWords(value ?? '', FACT_TEXT_MAX));
 
+/** A name that the kernel gives: of an interface, a disk, a driver or a bus. Its own are at most 32 characters. */
+const NAME_MAX = 32;
+const name = z
+  .string()
+  .max(FACT_TEXT_RECEIVED_MAX)
+  .nullish()
+  .transform((value) => cleanWords(value ?? '', NAME_MAX));
+
 /** Text that older agents do not send: absent then. */
 const more = z
   .string()
@@ -47,11 +57,11 @@ const flag = z
 const count = (max: number) => z.coerce.number().int().min(0).max(max).catch(0);
 
 const nic = z.object({
-  name: text,
+  name,
   mac: z.string().regex(/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i, 'is not a hardware address'),
-  driver: text,
+  driver: name,
   carrier: flag,
-  operstate: text,
+  operstate: name,
   /** Mbit/s; 0: not known (sysfs says -1 without a link). */
   speed: count(10_000_000),
   /** `8086:100e`, the maker and the model at its bus. */
@@ -61,7 +71,7 @@ const nic = z.object({
 });
 
 const disk = z.object({
-  name: text,
+  name,
   bytes: z.number().int().min(0).max(DISK_BYTES_MAX),
   model: text,
   serial: text,
@@ -120,7 +130,8 @@ export type HardwareFacts = Readonly<Omit<z.infer<typeof hardwareFacts>, 'smbios
 
 /** Facts, or what is wrong with them: one line a problem, each with its path, at most ten. */
 export type ParsedFacts =
-  | { readonly kind: 'value'; readonly value: HardwareFacts }
+  /** `leftOut`: what was beyond the bound of the whole, for a person; empty: nothing. */
+  | { readonly kind: 'value'; readonly value: HardwareFacts; readonly leftOut: string }
   | { readonly kind: 'fault'; readonly problems: readonly string[] };
 
 /** The facts in a JSON text. */
@@ -134,7 +145,8 @@ export function parseHardwareFacts(json: string): ParsedFacts {
   if (checked.success) {
     const { smbios, ...facts } = checked.data;
     const parts = smbios === undefined ? {} : decodeSmbios(Buffer.from(smbios, 'base64'));
-    return { kind: 'value', value: { ...facts, ...parts } };
+    const bounded = boundFacts({ ...facts, ...parts });
+    return { kind: 'value', value: bounded.facts, leftOut: bounded.leftOut };
   }
   const problems = checked.error.issues.slice(0, PROBLEMS_MAX).map((issue) => {
     const path = issue.path.map(String).join('.');
@@ -150,7 +162,24 @@ function otherVersion(version: number): string {
     : `${speaks}: build the environment anew with \`rackboot images build\``;
 }
 
-/** The facts of a text that `parseHardwareFacts` checked before it was stored. */
+/** Facts within the bounds of the whole. */
+export function boundFacts(facts: HardwareFacts): { readonly facts: HardwareFacts; readonly leftOut: string } {
+  const kept = chooseKept(facts);
+  if (kept === undefined) return { facts, leftOut: '' };
+  const { memory_banks, processors } = facts;
+  const bounded: HardwareFacts = {
+    ...facts,
+    disks: facts.disks.slice(0, kept.disks),
+    nics: facts.nics.slice(0, kept.nics),
+    ...(memory_banks === undefined ? {} : { memory_banks: memory_banks.slice(0, kept.memory_banks) }),
+    ...(processors === undefined ? {} : { processors: processors.slice(0, kept.processors) }),
+  };
+  return { facts: bounded, leftOut: kept.leftOut };
+}
+
+/** The facts of a text that `parseHardwareFacts` checked before it was stored; one that is larger than is kept today is bounded now. */
 export function readStoredFacts(json: string): HardwareFacts {
-  return JSON.parse(json);
+  const facts: HardwareFacts = JSON.parse(json);
+  const fits = json.length <= FACTS_BYTES_MAX && facts.disks.length <= DISKS_KEPT_MAX;
+  return fits ? facts : boundFacts(facts).facts;
 }

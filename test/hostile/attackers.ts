@@ -10,7 +10,8 @@ import { ANY, ipv4, mac } from '../../src/net/address.ts';
 import { clientBytes, hw, ip } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
 import { BLIND_PORTS, bootServerRequest, HEADERS_OCTETS, SHORTEST_NAME } from './bystanders.ts';
-import { endlessReport, LINK_SAYS, linkRequest, loudInterfaces, manyMachines } from './link-words.ts';
+import { listLargeMachines } from './large-machines.ts';
+import { endlessReport, LINK_SAYS, LINK_SAYS, linkRequest, linkRequest, loudInterfaces, manyMachines } from './link-words.ts';
 import { authorization } from './oauth.ts';
 
 const BOOT_PORT = 5248;
@@ -386,6 +387,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
       else post(socket, '/MAAS/api/2.0/machines/', enlistment(), [`Authorization: ${authorization(further)}`]);
     });
   },
+  'api-lists': () => holdConnections(API_PORT, 8, (socket) => listLargeMachines(socket, rack, further, isOver)),
   'rack-flood': () =>
     holdConnections(API_PORT, 64, (socket) => post(socket, '/MAAS/api/2.0/nodegroups/', registration())),
   'link-guesses': () =>

@@ -121,6 +121,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/api/script-operations.ts': 'NAMES_MAX',
       'region/api/server.ts': 'BODY_BYTES_MAX HEADER_BYTES_MAX',
       'region/authorization.ts': 'AUTHORIZATION_MAX PARAMETERS_MAX',
+      'region/bounded-facts.ts': 'DISKS_KEPT_MAX FACTS_BYTES_MAX',
       'region/hardware-facts.ts':
         'CPUS_MAX DISKS_MAX DISK_BYTES_MAX FACT_TEXT_RECEIVED_MAX MEMORY_MIB_MAX NICS_MAX PROBLEMS_MAX',
       'region/life/signal.ts': 'MESSAGE_MAX STAGE_MAX',
@@ -157,7 +158,6 @@ export const PLAIN: readonly PlainList[] = [
       'daemon/trace.ts': 'SEEN_MAX',
       'daemon/who.ts': 'NEAR_AMONG_MAX NEAR_MAX',
       'region/api/event-operations.ts': 'EVENTS_PER_PAGE_MAX',
-      'region/api/routes.ts': 'LIST_WHOLE_MAX',
       'region/page/deploy-form.ts': 'DISKS_MAX',
       'region/page/machines-page.ts': 'PAGE_MACHINES_MAX',
       'region/page/notices.ts': 'PAGE_CONFLICTS_MAX',

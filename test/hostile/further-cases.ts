@@ -23,6 +23,22 @@ const frames =
 
 export const FURTHER_CASES: readonly HostileCase[] = [
   {
+    door: 'region',
+    attacker:
+      'has an account without rights, makes machines with the largest description, and lists them over 8 connections',
+    attack: 'api-lists',
+    from: 'attacker',
+    words: (site) => [site.ordinaryKey],
+    bites: grown(94, 'rackboot_region_api_answers_total', { class: '2xx' }),
+    keeps: {
+      what: 'the memory of the daemon is bounded',
+      isTrue: (now) => now.sum('process_resident_memory_bytes') < 600 * 2 ** 20,
+    },
+    withoutIt:
+      'region/hardware-facts.ts boundFacts: return all of it; api/lists.ts: LIST_PIECE_BYTES 2 ** 30, PIECE_MS 60_000',
+    others: { ...ON_THE_WIRE, ...AT_THE_REGION, 'an administrator signs in': 10 },
+  },
+  {
     door: 'TFTP',
     attacker: 'asks for files in the name of another host, and guesses what that would acknowledge',
     attack: 'tftp-blind',

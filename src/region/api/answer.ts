@@ -6,6 +6,7 @@
 
 import type { DesiredState } from '../../machines/machine.ts';
 import type { EventFollowing } from './event-followers.ts';
+import type { ListToSend } from './lists.ts';
 
 /** Every name under which the API refuses, with its HTTP status. */
 export const REFUSALS = {
@@ -53,6 +54,7 @@ export const REFUSALS = {
   'rate-limit-all': 429,
   'racks-limit': 429,
   'followers-limit': 429,
+  'lists-limit': 429,
   'internal-error': 500,
   'store-unavailable': 503,
   'power-busy': 503,
@@ -72,8 +74,7 @@ export interface Refusal {
 export type Answer =
   | { readonly kind: 'json'; readonly value: unknown; readonly status: 200 | 202 }
   | { readonly kind: 'text'; readonly text: string | Buffer; readonly contentType: string }
-  /** A list in parts, each read when the one before has been sent. */
-  | { readonly kind: 'list'; readonly chunks: Iterator<readonly unknown[]> }
+  | ({ readonly kind: 'list' } & ListToSend)
   /** The desired state of a rack, and the entity tag of its version; `unchanged`: it has it already. */
   | { readonly kind: 'state'; readonly tag: string; readonly state: DesiredState }
   | { readonly kind: 'unchanged'; readonly tag: string }

@@ -109,6 +109,7 @@ function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Answer {
     powerType: given.power_type ?? '',
     powerParameters: power.powerParameters ?? {},
     facts: facts?.value,
+    leftOut: facts?.leftOut,
     username,
     isOrdinary,
     token: call.peer.bootToken,

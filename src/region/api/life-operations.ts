@@ -19,6 +19,7 @@ import type { MachineChangeOutcome } from '../store.ts';
 import { cleanWords } from '../text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { diskJson } from './machine-json.ts';
+import { listMachines } from './machine-list.ts';
 import { giveMany } from './many-machines.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
 import { switchPower } from './power-operations.ts';
@@ -31,7 +32,6 @@ export const USER_DATA_MAX = 512 * 1024;
 const MANY_MAX = 500;
 /** Machines looked at in one query for those that meet the conditions. */
 const CANDIDATES_CHUNK = 100;
-const LIST_CHUNK = 25;
 const DISK = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 const comment = { comment: value(z.string().max(4096)).optional().describe('Why, for the event log.') };
@@ -250,19 +250,7 @@ function acceptAll(call: ApiCall): Answer {
   );
 }
 
-function* heldMachines(call: ApiCall): Generator<readonly unknown[]> {
-  const { username } = actorOf(call, undefined);
-  let afterId = 0;
-  for (;;) {
-    const machines = call.region.store.listMachines({ owners: [username] }, afterId, LIST_CHUNK);
-    const last = machines.at(-1);
-    if (last === undefined) return;
-    afterId = last.id;
-    yield machines.map((machine) => showMachine(call, machine));
-  }
-}
-
-const listAllocated = (call: ApiCall): Answer => ({ kind: 'list', chunks: heldMachines(call) });
+const listAllocated = (call: ApiCall): Answer => listMachines(call, { owners: [actorOf(call, undefined).username] });
 
 const acceptParameters = z.object({
   ...comment,

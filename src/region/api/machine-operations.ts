@@ -1,6 +1,4 @@
 // The operations on machines that are known: list, look at, change, move through their life.
-//
-// 1. Lists are read by key ranges, LIST_CHUNK at a time, each when the part before has been sent; of a search, some parts are empty.
 
 import { z } from 'zod';
 import { nearestName } from '../../nearest-name.ts';
@@ -17,18 +15,16 @@ import {
   SEARCH_CHARACTERS_MAX,
   STATUS_NAMES,
 } from '../machine-search.ts';
-import { whereabouts } from '../racks/whereabouts.ts';
 import type { MachineEdit } from '../region.ts';
 import type { MachineChangeOutcome, MachineFilter } from '../store.ts';
 import { cleanWords } from '../text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { parseArchitecture } from './enlistment-operations.ts';
+import { listMachines } from './machine-list.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
 import { powerFields, readPower, refusePower } from './power-fields.ts';
 import { showMachine } from './shown-machine.ts';
 
-/** Machines in one part of a list: with eight disks one is 11 KB of text, and a part must not hold up the thread. */
-export const LIST_CHUNK = 25;
 const FILTER_VALUES_MAX = 500;
 const DESCRIPTION_MAX = 1000;
 
@@ -64,28 +60,6 @@ const listParameters = filterParameters.extend({
     .describe('Only machines with this text in their name, owner, tags, addresses, note, product or serial number.'),
 });
 
-/** What is looked for beside the store's own filter. */
-interface Wanted {
-  readonly text: string;
-  /** Undefined: of any rack. */
-  readonly racks: readonly string[] | undefined;
-}
-
-function* chunksOf(call: ApiCall, filter: MachineFilter, { text, racks }: Wanted): Generator<readonly unknown[]> {
-  let afterId = 0;
-  for (;;) {
-    const where = whereabouts(call.region.racks);
-    const machines = call.region.store.listMachines(filter, afterId, LIST_CHUNK);
-    const last = machines.at(-1);
-    if (last === undefined) return;
-    afterId = last.id;
-    yield machines
-      .filter((machine) => hasText(machine, text) && isWith(where.racksOf(machine), racks))
-      .map((machine) => showMachine(call, machine, where));
-    if (machines.length < LIST_CHUNK) return;
-  }
-}
-
 function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
   const filter = machineFilter(given);
   if ('kind' in filter) return filter;
@@ -112,10 +86,12 @@ function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
     owners: given.owner,
     ...(given.status === undefined ? {} : { statuses }),
   };
-  return {
-    kind: 'list',
-    chunks: chunksOf(call, narrowed, { text: parseSearchText(given.q ?? ''), racks: given.rack }),
-  };
+  const text = parseSearchText(given.q ?? '');
+  return listMachines(
+    call,
+    narrowed,
+    (machine, where) => hasText(machine, text) && isWith(where.racksOf(machine), given.rack),
+  );
 }
 
 const notFound = (): Refusal => refuse('not-found', 'No machine has this system id.');

@@ -5,7 +5,8 @@
 import type { Actor, CommandRefusal, MachineCommand } from '../life/commands.ts';
 import type { Machine } from '../machine.ts';
 import { cleanWords } from '../text-json.ts';
-import { type Answer, json, refuse } from './answer.ts';
+import { type Answer, refuse } from './answer.ts';
+import { listFor } from './machine-list.ts';
 import type { ApiCall } from './operation.ts';
 
 class Undone extends Error {}
@@ -19,19 +20,23 @@ export function giveMany(
   { command, by, isDone = () => false }: ManyTerms,
   answer: (machine: Machine) => unknown,
 ): Answer {
-  const { region } = call;
-  const machines = systemIds.map((systemId) => region.store.findMachine(systemId));
-  const missing = systemIds.filter((_, index) => machines[index] === undefined);
+  const { store } = call.region;
+  const missing: string[] = [];
+  const wanted: string[] = [];
+  for (const systemId of systemIds) {
+    const machine = store.findMachine(systemId);
+    if (machine === undefined) missing.push(systemId);
+    else if (!isDone(machine)) wanted.push(systemId);
+  }
   if (missing.length > 0)
     return refuse('bad-request', `No machine has the system id ${cleanWords(missing.join(', '), 200)}.`);
-  const wanted = machines.filter((machine) => machine !== undefined && !isDone(machine));
-  const done: unknown[] = [];
+  const done: string[] = [];
   const refused: CommandRefusal[] = [];
   try {
-    region.atomically(() => {
-      for (const machine of wanted) {
-        const outcome = region.life.command(machine?.systemId ?? '', command, by);
-        if (outcome.kind === 'changed') done.push(answer(outcome.machine));
+    call.region.atomically(() => {
+      for (const systemId of wanted) {
+        const outcome = call.region.life.command(systemId, command, by);
+        if (outcome.kind === 'changed') done.push(systemId);
         if (outcome.kind === 'refuse') refused.push(outcome.refusal);
       }
       if (refused.length > 0) throw new Undone();
@@ -40,7 +45,16 @@ export function giveMany(
     if (!(error instanceof Undone)) throw error;
   }
   const [first] = refused;
-  return first === undefined ? json(done) : refuse(first.reason, refused.map(({ text }) => text).join('\n'));
+  if (first !== undefined) return refuse(first.reason, refused.map(({ text }) => text).join('\n'));
+  return listFor(call, answers());
+
+  // One at a time: hundreds of whole machines would be much.
+  function* answers(): Generator<unknown, void> {
+    for (const systemId of done) {
+      const machine = store.findMachine(systemId);
+      yield machine === undefined ? undefined : answer(machine);
+    }
+  }
 }
 
 /** What is said to several machines, and by whom. */

@@ -55,6 +55,7 @@ export const REFUSAL_SENTENCES: Readonly<Record<RefusalName, string>> = {
   'rate-limit-all': 'Too many requests without credentials came from all addresses together; wait a little.',
   'racks-limit': 'As many racks wait to be accepted as may; accept or reject some.',
   'followers-limit': 'As many readers follow the event log as may; end one of them.',
+  'lists-limit': 'As many long lists are on their way as may, most of them to this user; read one to its end first.',
   'internal-error': 'The request failed inside the region; its log says more under the id in the answer.',
   'store-unavailable': 'The database cannot be written at the moment: a full disk, or another process; try again.',
   'power-busy': 'The power of the machine is being switched; wait until that has ended.',

@@ -10,6 +10,7 @@ import type { ResultStatus, Script, ScriptKind, ScriptResult } from '../scripts/
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { formatEventTime } from './event-operations.ts';
 import { give } from './life-operations.ts';
+import { listFor } from './machine-list.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 
 const NAMES_MAX = 100;
@@ -117,10 +118,10 @@ function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
   const { scripts } = call.region.store;
   const all = scripts.listResults(machine.systemId, { withOutput: false });
   const runs = [...new Set(all.map(({ run }) => run))];
-  return { kind: 'list', chunks: runsOf() };
+  return listFor(call, runsOf());
 
   // A run at a time: what scripts said may be much.
-  function* runsOf(): Generator<readonly unknown[]> {
+  function* runsOf(): Generator<unknown, void> {
     for (const run of runs) {
       const results = scripts
         .listResults(machine?.systemId ?? '', { run, withOutput })
@@ -129,7 +130,7 @@ function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
       if (first === undefined) continue;
       const [number, title] = TYPES[first.purpose];
       const isWanted = wanted?.some((word) => word === String(number) || word === title.toLowerCase()) ?? true;
-      if (isWanted) yield [runJson(results, withOutput)];
+      if (isWanted) yield runJson(results, withOutput);
     }
   }
 }

@@ -4,7 +4,7 @@
 //
 // 1. Who has not said who they are passes the rate limit before anything is read from the store.
 // 2. Every refusal is counted under its name, and carries it in `X-Rackboot-Refusal`.
-// 3. A list above LIST_WHOLE_MAX entries is streamed, with a turn of the event loop between its parts.
+// 3. A list goes out in pieces, as `lists.ts` cuts them.
 
 import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -28,6 +28,7 @@ import type { EventFollowers, EventFollowing } from './event-followers.ts';
 import { type Fields, parseBody, parseUrlEncoded } from './form-body.ts';
 import { mergeFields } from './link.ts';
 import { addLinkRoutes } from './link-routes.ts';
+import type { Lists, ListToSend } from './lists.ts';
 import { addMetadataRoutes } from './metadata-routes.ts';
 import type { ApiVersion, Method, Operation } from './operation.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from './operations.ts';
@@ -35,10 +36,6 @@ import { addPreseedRoutes } from './preseed-routes.ts';
 import type { ApiProblem } from './problem.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
-/** A list up to this long goes out in one piece. */
-export const LIST_WHOLE_MAX = 100;
-/** Parts of a list that are read before its answer begins: those of a search may be empty. */
-const TURN_PARTS = 8;
 /** Machines of a state that are rendered in one turn. */
 const STATE_CHUNK = 100;
 const RETRY_SECONDS = 5;
@@ -49,6 +46,7 @@ export interface ApiContext {
   readonly doors: ApiDoors;
   readonly strangers: RatesByRack;
   readonly followers: EventFollowers;
+  readonly lists: Lists;
   readonly guard: PageGuard;
   readonly metadata: MetadataService;
   readonly sessions: Sessions;
@@ -275,7 +273,7 @@ const isFastifyError = (error: unknown): error is FastifyError => error instance
 
 /** Sends an answer of any kind. */
 export function send(
-  context: Pick<ApiContext, 'refusals' | 'followers'>,
+  context: Pick<ApiContext, 'refusals' | 'followers' | 'lists'>,
   reply: FastifyReply,
   answer: Answer,
 ): FastifyReply {
@@ -297,7 +295,7 @@ export function send(
     case 'follow':
       return sendFollowing(context, reply, answer.following);
     case 'list':
-      return sendList(reply, answer.chunks);
+      return sendList(context, reply, answer);
     case 'later':
       void answer.answer.then((now) => send(context, reply, now));
       return reply;
@@ -331,7 +329,7 @@ async function* stateText(head: string, machines: readonly unknown[]): AsyncGene
 }
 
 function sendFollowing(
-  context: Pick<ApiContext, 'refusals' | 'followers'>,
+  context: Pick<ApiContext, 'refusals' | 'followers' | 'lists'>,
   reply: FastifyReply,
   following: EventFollowing,
 ): FastifyReply {
@@ -344,32 +342,23 @@ function sendFollowing(
   return reply.hijack();
 }
 
-/** A short list in one piece, a long one in parts. */
-function sendList(reply: FastifyReply, chunks: Iterator<readonly unknown[]>): FastifyReply {
-  const first: unknown[] = [];
-  let isWhole = false;
-  for (let parts = 0; !isWhole && parts < TURN_PARTS && first.length <= LIST_WHOLE_MAX; parts += 1) {
-    const next = chunks.next();
-    if (next.done === true) isWhole = true;
-    else first.push(...next.value);
+/** A short list in one piece, a long one in pieces as the client takes them. */
+function sendList(
+  context: Pick<ApiContext, 'refusals' | 'followers' | 'lists'>,
+  reply: FastifyReply,
+  list: ListToSend,
+): FastifyReply {
+  const sent = context.lists.send(list);
+  switch (sent.kind) {
+    case 'whole':
+      return reply.type('application/json').send(sent.text);
+    case 'stream':
+      // A HEAD request reads nothing of the stream.
+      reply.raw.once('close', sent.release);
+      return reply.type('application/json').send(sent.stream);
+    case 'refused': {
+      const text = 'As many long lists are on their way as may, and you have your share: read one to its end first.';
+      return send(context, reply, refuse('lists-limit', text, RETRY_FIELD));
+    }
   }
-  reply.type('application/json');
-  if (isWhole) return reply.send(Buffer.from(JSON.stringify(first)));
-  return reply.send(Readable.from(listText(first, chunks), { objectMode: false }));
-}
-
-async function* listText(first: readonly unknown[], chunks: Iterator<readonly unknown[]>): AsyncGenerator<Buffer> {
-  let before = '[';
-  const textOf = (entries: readonly unknown[]): Buffer => {
-    const text = Buffer.from(`${before}${entries.map((entry) => JSON.stringify(entry)).join(',')}`);
-    before = ',';
-    return text;
-  };
-  if (first.length > 0) yield textOf(first);
-  for (let next = chunks.next(); next.done !== true; next = chunks.next()) {
-    await nextTurn();
-    // Of a search, a part may have nothing.
-    if (next.value.length > 0) yield textOf(next.value);
-  }
-  yield Buffer.from(before === '[' ? '[]' : ']');
 }

@@ -26,6 +26,7 @@ import { RegionCounters } from './counters.ts';
 import { ApiDoors } from './doors.ts';
 import { EventFollowers } from './event-followers.ts';
 import { type DoorKind, ListeningApi, type RegionApi } from './listening.ts';
+import { Lists } from './lists.ts';
 import type { ApiProblem } from './problem.ts';
 import { type ApiContext, addRoutes, send } from './routes.ts';
 
@@ -59,6 +60,7 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
     doors: new ApiDoors(region, onProblem),
     strangers: anonymousRates(),
     followers: new EventFollowers(region),
+    lists: new Lists(region.clock),
     guard: new PageGuard(region),
     metadata: new MetadataService(region, options.answersAt ?? noneAnswers),
     sessions: new Sessions(region.store, region.clock),

@@ -10,11 +10,10 @@ import { isTagName, kernelParamsProblem, TAGGED_MAX, TAGS_MAX } from '../life/ta
 import type { NewMachineEvent } from '../machine-event.ts';
 import { cleanWords } from '../text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { listMachines } from './machine-list.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
-import { showMachine } from './shown-machine.ts';
 
 const COMMENT_MAX = 1000;
-const LIST_CHUNK = 25;
 
 const fields = {
   comment: value(z.string().max(COMMENT_MAX)).optional().describe('What it is for.'),
@@ -104,20 +103,9 @@ function updateNodes(call: ApiCall, given: z.output<typeof changes>): Answer {
   return json(done);
 }
 
-function* taggedMachines(call: ApiCall, name: string): Generator<readonly unknown[]> {
-  let afterId = 0;
-  for (;;) {
-    const machines = call.region.store.listMachines({ tags: [name] }, afterId, LIST_CHUNK);
-    const last = machines.at(-1);
-    if (last === undefined) return;
-    afterId = last.id;
-    yield machines.map((machine) => showMachine(call, machine));
-  }
-}
-
-function listMachines(call: ApiCall): Answer {
+function listTagged(call: ApiCall): Answer {
   const tag = findTag(call);
-  return tag === undefined ? noTag() : { kind: 'list', chunks: taggedMachines(call, tag.name) };
+  return tag === undefined ? noTag() : listMachines(call, { tags: [tag.name] });
 }
 
 function readTag(call: ApiCall): Answer {
@@ -138,7 +126,7 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       access: 'user',
       doc: 'List the machines that have the tag.',
       parameters: nothing,
-      run: listMachines,
+      run: listTagged,
     });
   return [
     defineOperation({

@@ -9,7 +9,7 @@ import type { Machine } from '../machine.ts';
 import type { NewMachineEvent } from '../machine-event.ts';
 import { isEstablished } from '../racks/interface-source.ts';
 import type { EnlistmentEffects, EnlistmentKnowledge } from '../store.ts';
-import type { WeighedReport } from './enlistment-report.ts';
+import type { EnlistmentReport, WeighedReport } from './enlistment-report.ts';
 import { kindsText } from './evidence.ts';
 import { type Candidate, keysInCommon, type Recognition } from './recognition.ts';
 
@@ -134,7 +134,7 @@ export function creationEvents(
         `it shows the ${kindsText(other.weighing.same)} of ${nameOf(other)}, ${whyOther(other)}: it is taken for another machine`,
     );
   return [
-    eventOf('NEW', `it reported itself for the first time${unvouched}`),
+    eventOf('NEW', `it reported itself for the first time${unvouched}${withoutText(report)}`),
     ...[...others, ...effects.told].map((text) => eventOf('NODE_ENLISTMENT_CONFLICT', text)),
   ];
 }
@@ -151,6 +151,10 @@ function whatIsSame({ weighing }: Candidate): string {
   const parts = [list(weighing.macs), same].filter((text) => text !== '');
   return parts.join(' and ');
 }
+
+/** What of the hardware is not kept, behind what was reported. */
+export const withoutText = ({ leftOut = '' }: Pick<EnlistmentReport, 'leftOut'>): string =>
+  leftOut === '' ? '' : `; that is too much to keep, ${leftOut} are left out`;
 
 /** What a person types who knows the answer. */
 function whatToType(own: string, other: Machine): string {

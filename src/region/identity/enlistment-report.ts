@@ -20,6 +20,8 @@ export interface EnlistmentReport {
   readonly powerType: string;
   readonly powerParameters: PowerParameters;
   readonly facts: HardwareFacts | undefined;
+  /** What of its facts was too much to keep, for a person. Default: nothing. */
+  readonly leftOut?: string | undefined;
   /** Who reports; undefined: the machine itself, without a key. */
   readonly username: string | undefined;
   /** A user who is no administrator reports: how the machine is switched is a proposal, as if the machine itself had said it. */

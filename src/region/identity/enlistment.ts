@@ -24,7 +24,7 @@ import type { Machine, MachineFields } from '../machine.ts';
 import type { NewMachineEvent } from '../machine-event.ts';
 import { firmMacs, heldMacs, isSwapped, type MergedInterfaces, mergeInterfaces } from '../racks/interface-source.ts';
 import type { EnlistmentDecision, EnlistmentKnowledge } from '../store.ts';
-import { creationEvents, doubtOf, effectsOf } from './enlistment-effects.ts';
+import { creationEvents, doubtOf, effectsOf, withoutText } from './enlistment-effects.ts';
 import type { EnlistmentReport, WeighedReport } from './enlistment-report.ts';
 import { identifyingSerial, identifyingUuid } from './hardware-identity.ts';
 import { whoGivesWay } from './new-machines.ts';
@@ -267,7 +267,7 @@ function decideAmendment(
     },
     interfaces: merged.interfaces,
     events: [
-      eventOf('NODE_COMMISSIONING_EVENT', 'it reported its hardware', report, terms),
+      eventOf('NODE_COMMISSIONING_EVENT', `it reported its hardware${withoutText(report)}`, report, terms),
       ...told.map((text) => eventOf('NODE_ENLISTMENT_CONFLICT', text, report, terms)),
       ...(takesPower(report, known) ? powerEvents(report, terms) : []),
     ],

@@ -48,8 +48,8 @@ import { isWaiting, progressBar, workText } from './work-part.ts';
 
 /** Machines on the page; the API lists all. */
 export const PAGE_MACHINES_MAX = 200;
-/** Machines that a search reads in one turn. */
-const SEARCH_CHUNK = 100;
+/** Machines that are read, or shown, in one turn: a turn must not hold the others up, however large the machines are. */
+const TURN_MACHINES = 20;
 const PAGE_EVENTS = 40;
 /** Events among which those of the page are. */
 const PAGE_EVENTS_READ = 400;
@@ -222,13 +222,13 @@ async function machinesShown(region: Region, wanted: Wanted): Promise<readonly M
   for (const statuses of groupsOf(wanted)) {
     const filter: MachineFilter = { statuses, ...owners };
     for (let afterId = 0; found.length < PAGE_MACHINES_MAX; ) {
-      const machines = region.store.listMachines(filter, afterId, SEARCH_CHUNK);
+      const machines = region.store.listMachines(filter, afterId, TURN_MACHINES);
       const where = whereabouts(region.racks);
       found.push(
         ...machines.filter((machine) => hasText(machine, wanted.text) && isWith(where.racksOf(machine), racks)),
       );
       const last = machines.at(-1);
-      if (last === undefined || machines.length < SEARCH_CHUNK) break;
+      if (last === undefined || machines.length < TURN_MACHINES) break;
       afterId = last.id;
       await nextTurn();
     }
@@ -302,7 +302,7 @@ function acceptAll(view: View): string {
   return formOf(view, { body: '', submit: label, tone: 'plain', isInline: true });
 }
 
-function tableOf(view: View, machines: readonly Machine[]): string {
+async function tableOf(view: View, machines: readonly Machine[]): Promise<string> {
   const newest = view.region.store.newestEvents(
     machines.map(({ systemId }) => systemId),
     true,
@@ -316,8 +316,12 @@ function tableOf(view: View, machines: readonly Machine[]): string {
   const always = ['Machine', 'State', ...owner, 'Network', 'Power'];
   const wide = '<th class="hardware">Hardware</th><th class="event">Last event</th>';
   const head = `${always.map((text) => `<th>${text}</th>`).join('')}${wide}`;
-  const rows = machines.map((machine) => machineRow(view, machine, newest.get(machine.systemId), shown)).join('');
-  return `<div class="sheet"><table class="machines"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
+  const rows: string[] = [];
+  for (const machine of machines) {
+    if (rows.length % TURN_MACHINES === 0) await nextTurn();
+    rows.push(machineRow(view, machine, newest.get(machine.systemId), shown));
+  }
+  return `<div class="sheet"><table class="machines"><thead><tr>${head}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
 }
 
 /** The page as it is now. */
@@ -336,7 +340,7 @@ export async function renderPage(view: View): Promise<string> {
         'usually within a minute.</span></div>'
       : machines.length === 0
         ? `<div class="sheet empty soft">${noneFits(total)}</div>`
-        : tableOf(view, machines);
+        : await tableOf(view, machines);
   const cut =
     machines.length < PAGE_MACHINES_MAX
       ? ''

@@ -190,6 +190,16 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'region/page/routes.test.ts',
   },
   {
+    at: 'region/api/lists.ts LISTS_MAX',
+    what: 'lists longer than 64 KiB, or that take longer than 4 ms, on their way at a time',
+    whoCanFill: `${PERSON}, with that many connections`,
+    whatOthersNotice:
+      'nothing: who has most lists loses one to each newcomer, and lists of different people take turns',
+    howItEmpties: 'as lists are read to their end; one that is not read gives way first',
+    share: 'by person and address',
+    test: 'region/lists.test.ts',
+  },
+  {
     at: 'region/api/event-followers.ts FOLLOWERS_MAX',
     what: 'streams of events that are followed',
     whoCanFill: `${PERSON} who opens 64 of them`,

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { renderPage } from '../../../src/region/page/machines-page.ts';
+import { PAGE_MACHINES_MAX, renderPage } from '../../../src/region/page/machines-page.ts';
 import { operate } from '../../../src/region/page/view.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { report, withRegion } from '../place.ts';
@@ -70,8 +70,8 @@ test('the API narrows its list by the names that the page uses, to the same mach
       }
       assert.ok(answer.kind === 'list');
       const names: string[] = [];
-      for (let part = answer.chunks.next(); part.done !== true; part = answer.chunks.next())
-        names.push(...part.value.map((machine) => String(Object(machine).hostname)));
+      for (let entry = answer.entries.next(); entry.done !== true; entry = answer.entries.next())
+        if (entry.value !== undefined) names.push(String(Object(entry.value).hostname));
       assert.deepEqual(names.toSorted(), found.toSorted(), JSON.stringify(fields));
     }
   }));
@@ -103,8 +103,8 @@ test('where there are several racks a machine stands with its own, and both page
     const found = list('rack-1');
     assert.ok(found.kind === 'list');
     const listed: unknown[] = [];
-    for (let part = found.chunks.next(); part.done !== true; part = found.chunks.next())
-      listed.push(...part.value.map((machine) => [Object(machine).hostname, Object(machine).rack_names]));
+    for (let entry = found.entries.next(); entry.done !== true; entry = found.entries.next())
+      if (entry.value !== undefined) listed.push([Object(entry.value).hostname, Object(entry.value).rack_names]);
     assert.deepEqual(listed, [['held1', ['rack-1']]]);
     const refused = list('rack-9');
     assert.ok(refused.kind === 'refusal');
@@ -166,3 +166,24 @@ test('only an administrator is offered to accept all that are new', () =>
       assert.equal(page.includes('Accept the new machine'), isOffered);
     }
   }));
+
+test('the page of many machines lets others have their turns while it is made', () =>
+  withRegion(
+    async ({ region }) => {
+      for (let index = 0; index < PAGE_MACHINES_MAX + 5; index += 1) {
+        region.enlist(report([0x525400100000 + index], { hostname: `m${index}` }));
+      }
+      let rounds = 0;
+      let isDone = false;
+      const count = (): void => {
+        rounds += 1;
+        if (!isDone) setImmediate(count);
+      };
+      setImmediate(count);
+      const page = await renderPage(viewOf(region));
+      isDone = true;
+      assert.match(page, new RegExp(`${PAGE_MACHINES_MAX} of ${PAGE_MACHINES_MAX + 5} are shown`));
+      assert.ok(rounds >= 15, `${rounds} rounds of the event loop`);
+    },
+    { newMachinesMax: 1000 },
+  ));

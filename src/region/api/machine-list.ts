@@ -1,0 +1,37 @@
+// Lists of machines as answers: read a few at a time from the store, shown one at a time.
+
+import type { Machine } from '../machine.ts';
+import { type Whereabouts, whereabouts } from '../racks/whereabouts.ts';
+import type { MachineFilter } from '../store.ts';
+import type { Answer } from './answer.ts';
+import type { ApiCall } from './operation.ts';
+import { showMachine } from './shown-machine.ts';
+
+/** Machines that are read at a time: as many are in memory for each list under way, with at most 32 KiB of facts each. */
+export const LIST_CHUNK = 20;
+
+/** A list for whoever asks. `undefined` stands for an entry that was looked at and left out. */
+export function listFor({ caller, peer }: ApiCall, entries: Iterator<unknown, void>): Answer {
+  const user = caller.kind === 'user' ? caller.username : caller.kind;
+  return { kind: 'list', holder: `${user} ${peer.share}`, entries };
+}
+
+/** The machines that a filter lets through and that are wanted, in the order of their ids. */
+export function listMachines(
+  call: ApiCall,
+  filter: MachineFilter,
+  isWanted: (machine: Machine, where: Whereabouts) => boolean = () => true,
+): Answer {
+  return listFor(call, shown());
+
+  function* shown(): Generator<unknown, void> {
+    for (let afterId = 0; ; ) {
+      const where = whereabouts(call.region.racks);
+      const machines = call.region.store.listMachines(filter, afterId, LIST_CHUNK);
+      for (const machine of machines) yield isWanted(machine, where) ? showMachine(call, machine, where) : undefined;
+      const last = machines.at(-1);
+      if (last === undefined || machines.length < LIST_CHUNK) return;
+      afterId = last.id;
+    }
+  }
+}

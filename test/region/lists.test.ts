@@ -1,0 +1,120 @@
+// Lists on their way out: whatever their entries are, one takes little memory and no time of the others, and nobody takes all places.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { systemClock } from '../../src/clock.ts';
+import { LIST_PIECE_BYTES, LISTS_MAX, Lists, type SentList } from '../../src/region/api/lists.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+/** Entries of so many bytes, and how many of them were asked for. */
+function entriesOf(count: number, bytes: number) {
+  const made = { count: 0, hasEnded: false };
+  function* entries(): Generator<unknown, void> {
+    try {
+      for (; made.count < count; made.count += 1) yield { place: made.count, text: 'x'.repeat(bytes) };
+    } finally {
+      made.hasEnded = true;
+    }
+  }
+  return { made, entries: entries() };
+}
+
+const makeLists = (): Lists => new Lists(new VirtualClock(1_700_000_000_000, 1));
+
+async function textOf(sent: SentList): Promise<string> {
+  if (sent.kind === 'whole') return sent.text.toString('utf8');
+  assert.ok(sent.kind === 'stream');
+  let text = '';
+  for await (const piece of sent.stream) text += String(piece);
+  sent.release();
+  return text;
+}
+
+test('a list is one valid array, whatever its length and whatever is left out of it', async () => {
+  for (const count of [0, 1, 2, 63, 64, 65, 200, 1000]) {
+    const { entries } = entriesOf(count, 1024);
+    const places: number[] = JSON.parse(await textOf(makeLists().send({ holder: 'joe 1', entries }))).map(
+      ({ place }: { place: number }) => place,
+    );
+    assert.deepEqual(
+      places,
+      Array.from({ length: count }, (_, place) => place),
+    );
+    const some = [undefined, ...Array.from({ length: count }, (_, place) => (place % 3 === 0 ? place : undefined))];
+    const found = JSON.parse(await textOf(makeLists().send({ holder: 'joe 1', entries: some.values() })));
+    assert.deepEqual(
+      found,
+      some.filter((place) => place !== undefined),
+    );
+  }
+});
+
+test('no more is made of a list than its client takes, however large its entries are', async () => {
+  const { made, entries } = entriesOf(1000, LIST_PIECE_BYTES);
+  const sent = makeLists().send({ holder: 'joe 1', entries });
+  assert.ok(sent.kind === 'stream');
+  assert.equal(made.count, 0, 'one entry fills the first piece');
+  sent.stream.once('readable', () => {});
+  for (let turn = 0; turn < 50; turn += 1) await nextTurn();
+  assert.ok(made.count <= 2, `${made.count} entries were made for a client that takes none`);
+  sent.stream.destroy();
+  await nextTurn();
+  assert.ok(made.hasEnded, 'a client that goes ends the list');
+});
+
+test('between pieces the event loop goes round, also of a list that finds nothing', async () => {
+  let rounds = 0;
+  let isDone = false;
+  const count = (): void => {
+    rounds += 1;
+    if (!isDone) setImmediate(count);
+  };
+  function* slow(): Generator<unknown, void> {
+    for (let entry = 0; entry < 40; entry += 1) {
+      const until = systemClock.now() + 2;
+      while (systemClock.now() < until);
+      yield undefined;
+    }
+  }
+  setImmediate(count);
+  const lists = new Lists(systemClock);
+  assert.equal(await textOf(lists.send({ holder: 'joe 1', entries: slow() })), '[]');
+  isDone = true;
+  assert.ok(rounds >= 10, `${rounds} rounds while 80 ms of work were done`);
+});
+
+test('users take turns: one who has many lists does not keep another from theirs', async () => {
+  const lists = makeLists();
+  const ends: string[] = [];
+  const read = async (holder: string): Promise<void> => {
+    await textOf(lists.send({ holder, entries: entriesOf(40, LIST_PIECE_BYTES).entries }));
+    ends.push(holder);
+  };
+  await Promise.all([...Array.from({ length: 8 }, () => read('joe 1')), read('ann 2')]);
+  assert.equal(ends[0], 'ann 2');
+});
+
+test('at the bound the user with most lists loses one to another, and gets no more', async () => {
+  const lists = makeLists();
+  const open = (holder: string): SentList => lists.send({ holder, entries: entriesOf(10, LIST_PIECE_BYTES).entries });
+  const joes = Array.from({ length: LISTS_MAX }, () => open('joe 1'));
+  assert.ok(joes.every(({ kind }) => kind === 'stream'));
+  assert.equal(lists.size, LISTS_MAX);
+  const refused = entriesOf(10, LIST_PIECE_BYTES);
+  assert.equal(lists.send({ holder: 'joe 1', entries: refused.entries }).kind, 'refused');
+  assert.ok(refused.made.hasEnded);
+  const lost = new Promise((resolve) => {
+    for (const sent of joes) if (sent.kind === 'stream') sent.stream.once('error', resolve);
+  });
+  const ann = open('ann 2');
+  assert.match(String(await lost), /the list of another user/);
+  assert.equal(lists.size, LISTS_MAX);
+  assert.equal(JSON.parse(await textOf(ann)).length, 10);
+  for (const sent of joes) {
+    if (sent.kind !== 'stream') continue;
+    sent.stream.destroy();
+    sent.release();
+  }
+  assert.equal(lists.size, 0);
+});
