@@ -11,7 +11,15 @@ import { clientBytes, hw, ip } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
 import { BLIND_PORTS, bootServerRequest, HEADERS_OCTETS, SHORTEST_NAME } from './bystanders.ts';
 import { listLargeMachines } from './large-machines.ts';
-import { endlessReport, LINK_SAYS, LINK_SAYS, linkRequest, linkRequest, loudInterfaces, manyMachines } from './link-words.ts';
+import {
+  endlessReport,
+  enlistment,
+  LINK_SAYS,
+  linkRequest,
+  loudInterfaces,
+  manyMachines,
+  registration,
+} from './link-words.ts';
 import { authorization } from './oauth.ts';
 
 const BOOT_PORT = 5248;
@@ -214,27 +222,6 @@ async function forgeRelay(perSecond: number): Promise<void> {
 }
 
 const random = (below: number): number => Buffer.from(systemClock.randomBytes(4)).readUInt32BE() % below;
-
-const enlistment = (): string => {
-  const octets = Array.from({ length: 5 }, () => random(256).toString(16).padStart(2, '0')).join(':');
-  return `architecture=amd64%2Fgeneric&mac_addresses=02:${octets}`.replaceAll(':', '%3A');
-};
-
-/** A rack that nobody knows, which asks to be accepted. */
-function registration(): string {
-  const hex = (octets: number): string => Buffer.from(systemClock.randomBytes(octets)).toString('hex');
-  const fields = {
-    op: 'register',
-    uuid: [hex(4), hex(2), hex(2), hex(2), hex(6)].join('-'),
-    name: `rack-${hex(4)}`,
-    interfaces: '[]',
-    version: '1',
-    uplink: '1',
-    token: hex(16),
-    secret_digest: hex(32),
-  };
-  return new URLSearchParams(fields).toString();
-}
 
 /** Racks that do not exist, one of each address, say as much as they can. */
 async function registerLoud(): Promise<void> {

@@ -117,6 +117,18 @@ export const NO_PASSWORD_LIMITS = [
 ];
 /** A batch of a rack is stored in one piece. */
 export const WHOLE_BATCHES = of('region/racks/rack-batch.ts', ['TURN_MS_MAX = 20;', 'TURN_MS_MAX = 60_000;']);
+/** Machines are kept as large as they are described, and a list is made in one piece. */
+export const WHOLE_LISTS = [
+  ...of('region/hardware-facts.ts', [
+    'const kept = chooseKept(facts);',
+    'const kept: ReturnType<typeof chooseKept> = undefined;',
+  ]),
+  ...of(
+    'region/api/lists.ts',
+    ['LIST_PIECE_BYTES = 64 * 1024;', 'LIST_PIECE_BYTES = 2 ** 30;'],
+    ['PIECE_MS = 4;', 'PIECE_MS = 60_000;'],
+  ),
+];
 /** Strangers who register racks say as much as others, as often as they like, and each change has all racks read. */
 export const LOUD_STRANGERS = [
   ...of(

@@ -13,6 +13,7 @@ import {
   NO_SHARES,
   NO_SIEVE,
   WHOLE_BATCHES,
+  WHOLE_LISTS,
 } from './changes.ts';
 import { VICTIM } from './site.ts';
 
@@ -34,8 +35,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
       what: 'the memory of the daemon is bounded',
       isTrue: (now) => now.sum('process_resident_memory_bytes') < 600 * 2 ** 20,
     },
-    withoutIt:
-      'region/hardware-facts.ts boundFacts: return all of it; api/lists.ts: LIST_PIECE_BYTES 2 ** 30, PIECE_MS 60_000',
+    withoutIt: WHOLE_LISTS,
     others: { ...ON_THE_WIRE, ...AT_THE_REGION, 'an administrator signs in': 10 },
   },
   {

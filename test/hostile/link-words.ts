@@ -1,5 +1,6 @@
-// What a rack says on its link, as bytes of a request.
+// What racks say on their link and machines of themselves, as bytes of a request or as a form.
 
+import { systemClock } from '../../src/clock.ts';
 import { formatMac, mac } from '../../src/net/address.ts';
 import { INTERFACES_MAX } from '../../src/region/racks/interface-source.ts';
 import { RESERVATIONS_TOLD_MAX } from '../../src/region/racks/rack-description.ts';
@@ -77,4 +78,27 @@ export function loudInterfaces(turn: number): string {
     ip: `10.50.0.${index % 250}`,
   }));
   return JSON.stringify([{ ...rackInterface(`10.${turn % 250}.0.0/24`), reservations }]);
+}
+
+const hex = (octets: number): string => Buffer.from(systemClock.randomBytes(octets)).toString('hex');
+
+/** A machine that nobody knows. */
+export function enlistment(): string {
+  const octets = hex(5).match(/../g) ?? [];
+  return `architecture=amd64%2Fgeneric&mac_addresses=02:${octets.join(':')}`.replaceAll(':', '%3A');
+}
+
+/** A rack that nobody knows, which asks to be accepted. */
+export function registration(): string {
+  const fields = {
+    op: 'register',
+    uuid: [hex(4), hex(2), hex(2), hex(2), hex(6)].join('-'),
+    name: `rack-${hex(4)}`,
+    interfaces: '[]',
+    version: '1',
+    uplink: '1',
+    token: hex(16),
+    secret_digest: hex(32),
+  };
+  return new URLSearchParams(fields).toString();
 }
