@@ -377,7 +377,8 @@ export const sourcesOf = (atWork: () => AtWork): readonly Source[] => [
     shows: ['stage', 'signal', 'output', 'cloud-error', 'cloud-fails'],
     speak: (strangers) => lieAtWork(strangers, atWork),
   },
-  { name: 'the controller of a machine’s power', shows: ['power'], speak: holdPower },
+  // What it answers is told to administrators who ask, and kept nowhere; the next source holds the power of the same machine.
+  { name: 'the controller of a machine’s power', shows: [], speak: holdPower },
   {
     name: 'a remote rack, its machines and its events',
     shows: ['settings', 'reported', 'leased'],

@@ -14,7 +14,7 @@ import { type BmcSpec, bmcDevices, startSimulatedBmc } from './simulated-bmc.ts'
 
 const END_MS_MAX = 10_000;
 /** ipmitool waits a second for the first answer, and longer for each further one; a command of the rack's comes later. */
-const AGAIN_SECONDS_MAX = 4;
+export const AGAIN_SECONDS_MAX = 4;
 
 const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 

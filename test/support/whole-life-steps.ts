@@ -6,8 +6,10 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type CachedImage, cachedDebianImage, DEBIAN_IMAGE_NEEDS } from './debian-image.ts';
 import { missing, type Need } from './needs.ts';
+import { AGAIN_SECONDS_MAX } from './powered-machine.ts';
 import { BMC, type LifeCase, LifeRig, type Said } from './whole-life.ts';
 
 const NEEDS: readonly Need[] = [
@@ -153,6 +155,8 @@ class WholeLife {
     await this.#life.reaches('Ready', this.#limits.stepMs);
     await this.#life.off(this.#limits.stepMs);
     await this.#switchedAs([...START, 'power 0']);
+    // It is switched off once more next: asked sooner, that would pass for a repetition of ipmitool's.
+    await sleep((AGAIN_SECONDS_MAX + 1) * 1000);
   }
 
   async #deploy(): Promise<void> {
