@@ -111,7 +111,7 @@ export class Transfers {
     if (predecessor === undefined) return;
     predecessor.successor = undefined;
     this.#restart(predecessor);
-    if (!session.over) this.#seat(session);
+    this.#seat(session);
   }
 
   /** Ends a session because its client begins again. */
@@ -153,7 +153,10 @@ export class Transfers {
     this.#deadlines.set(session, undefined);
     this.#places.release(session);
     listener.forget(peerKey(peer, port), session, session.socket, this.#deps.clock.now());
-    if (predecessor?.successor === session) predecessor.successor = undefined;
+    // Neither knows it any more: what of its packets is still to be handled changes nothing of them.
+    session.predecessor = undefined;
+    session.successor = undefined;
+    if (predecessor !== undefined) predecessor.successor = undefined;
     if (successor !== undefined) this.#seat(successor);
     this.#deps.onReleased(session);
   }
