@@ -2,7 +2,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CLIENT_MAC, command, HOSTILE, OTHER, type Source, type Strangers } from './hostile-sources.ts';
+import { CLIENT_MAC, command, HOSTILE, OTHER, type Source, type Strangers, say } from './hostile-sources.ts';
 import { eventually } from './rack-network.ts';
 
 const REGION_PORT = 8098;
@@ -37,12 +37,6 @@ async function launchServer(
   const words = ['--disable-warning=ExperimentalWarning', program, what, ...at.map(String), HOSTILE, file];
   const server = rack.launch(other, process.execPath, ...words);
   await eventually(`the ${what} listens`, () => server.text().includes('listening'));
-}
-
-/** Commands of a rack about its power, whose words are kept, whatever they end with. */
-async function say({ rack, said }: Strangers, ...words: readonly string[]): Promise<void> {
-  const { out, err } = await rack.rackboot(...words);
-  said.push(out + err);
 }
 
 async function switchByPrograms(strangers: Strangers): Promise<void> {

@@ -188,6 +188,12 @@ async function lieAsCloudInit({ rack, client }: Strangers, { systemId, authoriza
   }
 }
 
+/** Commands of a rack whose words are kept, whatever they end with. */
+export async function say({ rack, said }: Strangers, ...words: readonly string[]): Promise<void> {
+  const { out, err } = await rack.rackboot(...words);
+  said.push(out + err);
+}
+
 /** The machine's power is held by a server that answers with hostile words. */
 async function holdPower(strangers: Strangers): Promise<void> {
   const { rack, other } = strangers;
@@ -198,7 +204,9 @@ async function holdPower(strangers: Strangers): Promise<void> {
   await eventually('the power listens', () => server.text().includes('listening'));
   const uris = ['on', 'off', 'query'].map((word) => `power_${word}_uri=http://${OTHER}:${POWER_PORT}/${word}`);
   await command(strangers, 'power', 'set', CLIENT_MAC, 'webhook', ...uris);
-  await rack.rackboot('power', 'status', CLIENT_MAC);
+  for (const question of ['status', 'check']) {
+    for (const more of [[], ['--json']]) await say(strangers, 'power', question, CLIENT_MAC, ...more);
+  }
 }
 
 /** A rack that an administrator has accepted says what it likes: of itself, of its networks, of its machines. */
@@ -377,8 +385,12 @@ export const sourcesOf = (atWork: () => AtWork): readonly Source[] => [
     shows: ['stage', 'signal', 'output', 'cloud-error', 'cloud-fails'],
     speak: (strangers) => lieAtWork(strangers, atWork),
   },
-  // What it answers is told to administrators who ask, and kept nowhere; the next source holds the power of the same machine.
-  { name: 'the controller of a machine’s power', shows: [], speak: holdPower },
+  {
+    name: 'the controller of a machine’s power',
+    // What it answers is told to administrators who ask, and kept nowhere: `power status` gives its words, `power check` the answer by itself.
+    shows: [/the controller answered: power\\x1b/, /Answer:? +power\\x1b/, /"said": ?"power\\+x1b/],
+    speak: holdPower,
+  },
   {
     name: 'a remote rack, its machines and its events',
     shows: ['settings', 'reported', 'leased'],
