@@ -1,196 +1,195 @@
-// `npm test`: runs every suite this host can run, prints the seconds of each, and lists what was skipped and what it would need.
+// `npm test`: runs every suite this host can run, side by side as far as the files allow it (host-share.ts), a line for each that is over.
+// At the end it says what failed, what was skipped and what that would need, and how long everything took.
 // `node test/run.ts unit` runs one suite. With CI=true a skipped test is a failure.
 
 import { spawnSync } from 'node:child_process';
-import { globSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
-import { run } from 'node:test';
-import { spec } from 'node:test/reporters';
+import { chmodSync, globSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { declaredShare, HOST_PARTS } from './support/host-share.ts';
+import { killTests, type Limits, runTests } from './support/test-process.ts';
 
-interface Suite {
+interface Suite extends Limits {
   readonly name: string;
-  readonly files: readonly string[];
-  /** Test files at the same time. */
-  readonly concurrency: number;
-  /** The longest a single test may take. */
-  readonly timeoutMs: number;
-  /** The longest a file may take: its process ends then, and says what kept it. */
-  readonly fileMs: number;
+  /** Folders of `test/`. */
+  readonly folders: readonly string[];
 }
 
-interface Tally {
-  passed: number;
-  failed: number;
-  readonly skipped: string[];
-  /** What failed, and why: told again at the end, where it is found. */
-  readonly failures: string[];
-  /** Seconds of each test file. */
-  readonly files: [file: string, seconds: number][];
+/** What runs in one process. */
+interface Job {
+  readonly suite: Suite;
+  readonly label: string;
+  readonly files: readonly string[];
+  /** Of HOST_PARTS. */
+  readonly parts: number;
+  /** How long it is expected to take; 0: not known. */
+  readonly seconds: number;
 }
 
 const ROOT = dirname(import.meta.dirname);
 const BIN = join(ROOT, 'node_modules', '.bin');
 const CI = process.env.CI === 'true';
-// Every test file and every daemon of a test reads the same source: compiled once, a third to a half of their processor time is saved.
-process.env.NODE_COMPILE_CACHE ??= join(ROOT, 'node_modules', '.cache', 'rackboot-tests');
 /** With CI=true the whole run ends here, so that what it printed can be read. */
 const RUN_MS_MAX = 50 * 60_000;
-/** Test files whose seconds are printed at the end. */
+/** Files whose seconds are printed at the end. */
 const LONGEST_TOLD = 40;
-/** Lines of each failure that are told again at the end. */
-const FAILURE_LINES = 60;
+/** Parts of the host that files take which declare nothing. */
+const UNIT_PARTS = 2;
+const MINUTE_MS = 60_000;
 
-const within = (folder: string): string[] => globSync(`test/${folder}/**/*.test.ts`, { cwd: ROOT }).sort();
+const within = (folder: string): readonly string[] => globSync(`test/${folder}/**/*.test.ts`, { cwd: ROOT });
 /** Of the hostile suite; the long one has it as `test/long/neighbour.test.ts`, each case again and again. */
 const NEIGHBOUR = 'test/hostile/neighbour.test.ts';
-const APART = ['test/e2e/', 'test/long/', 'test/page/', 'test/hostile/'];
 
-const ofE2e = (names: string): readonly string[] => names.split(/\s+/).map((name) => `test/e2e/${name}.test.ts`);
-
-/**
- * End-to-end tests whose emulated machines compute and whose racks wait: two of them run side by side, in this order. The longest begins, and
- * makes the image of Debian while the next makes the boot tree that all of them share.
- */
-const MACHINES = ofE2e(`whole-life environment first-boot scripts first-boot-arm64 deploy proxy rescue power-virsh`);
-
-/** End-to-end tests that mostly wait and measure no time of their own: three of them run side by side, after all the others. */
-const BESIDE = ofE2e(
-  `acknowledged bare-debian boot-tree captures deployment-events clients-dhcp clients-dhcp-loading clients-dhcp-names clients-dhcp-others clients-dhcp-reservations clients-dns clients-files clock closed-output cloud-init commands dhcp
-  dns-hostile doctor doctor-host documents flat foreign-dhcp full-disk gomaasapi hints hostile hostile-text identity init kill lab lease-ends leases
-  life life-kill log-level notify one-state outbox-disk-full overwriting people power power-check power-life power-owner power-program preseed rack-key region region-disk-full
-  region-nonsense region-racks region-streams region-tls region-told reload remote-region remote-settings service settings shared-wire shutdown
-  start-failures state-files store-disk-full store-kill systemd tftp tftp-hostile trace`,
-);
-
-/** Every other end-to-end test has the host to itself. */
-const TOGETHER: ReadonlySet<string> = new Set([...MACHINES, ...BESIDE]);
-
-const SUITES: readonly Suite[] = [
-  {
-    name: 'unit',
-    files: globSync('test/**/*.test.ts', { cwd: ROOT })
-      .filter((file) => !APART.some((folder) => file.startsWith(folder)))
-      .sort(),
-    concurrency: 3,
-    timeoutMs: 120_000,
-    fileMs: 300_000,
-  },
-  {
-    name: 'e2e',
-    files: within('e2e').filter((file) => !TOGETHER.has(file)),
-    concurrency: 1,
-    timeoutMs: 600_000,
-    fileMs: 1_200_000,
-  },
-  { name: 'e2e', files: MACHINES, concurrency: 2, timeoutMs: 600_000, fileMs: 1_500_000 },
-  { name: 'e2e', files: BESIDE, concurrency: 3, timeoutMs: 300_000, fileMs: 600_000 },
-  { name: 'hostile', files: within('hostile'), concurrency: 1, timeoutMs: 120_000, fileMs: 600_000 },
-  { name: 'page', files: within('page'), concurrency: 1, timeoutMs: 120_000, fileMs: 300_000 },
-  {
-    name: 'long',
-    files: [...within('long'), ...within('hostile').filter((file) => file !== NEIGHBOUR)],
-    concurrency: 1,
-    timeoutMs: 1_800_000,
-    fileMs: 10_800_000,
-  },
+const APART: readonly Suite[] = [
+  { name: 'e2e', folders: ['e2e'], timeoutMs: 10 * MINUTE_MS, fileMs: 25 * MINUTE_MS },
+  { name: 'hostile', folders: ['hostile'], timeoutMs: 2 * MINUTE_MS, fileMs: 10 * MINUTE_MS },
+  { name: 'page', folders: ['page'], timeoutMs: 2 * MINUTE_MS, fileMs: 5 * MINUTE_MS },
 ];
+const UNIT: Suite = { name: 'unit', folders: [], timeoutMs: 2 * MINUTE_MS, fileMs: 10 * MINUTE_MS };
+const LONG: Suite = { name: 'long', folders: ['long', 'hostile'], timeoutMs: 30 * MINUTE_MS, fileMs: 180 * MINUTE_MS };
+
+/** Files of one directory share a process. */
+function unitJobs(): readonly Job[] {
+  const apart = [...APART, LONG].flatMap((suite) => suite.folders);
+  const together = new Map<string, string[]>();
+  const own: Job[] = [];
+  for (const file of globSync('test/**/*.test.ts', { cwd: ROOT }).sort()) {
+    const [, folder = ''] = file.split('/');
+    if (apart.includes(folder)) continue;
+    if (declaredShare(join(ROOT, file)) !== undefined) own.push(jobOf(UNIT, file));
+    else together.set(dirname(file), [...(together.get(dirname(file)) ?? []), file]);
+  }
+  const shared = [...together].map(([directory, files]): Job => {
+    const label = directory.replace(/^test\//, '');
+    return { suite: UNIT, label, files, parts: UNIT_PARTS, seconds: files.length };
+  });
+  return [...shared, ...own];
+}
+
+function jobOf(suite: Suite, file: string): Job {
+  const share = declaredShare(join(ROOT, file));
+  if (share === undefined) throw new Error(`${file}: declare what it shares, as test/support/host-share.ts says`);
+  const label = file.replace(/^test\//, '').replace(/\.test\.ts$/, '');
+  return { suite, label, files: [file], parts: share.parts, seconds: share.seconds };
+}
+
+function jobsOf(suite: Suite): readonly Job[] {
+  if (suite === UNIT) return unitJobs();
+  const files = suite.folders.flatMap(within);
+  return files.filter((file) => suite !== LONG || file !== NEIGHBOUR).map((file) => jobOf(suite, file));
+}
+
+/** Those that share the host first, and of these whoever takes longest; then each that has the host to itself. */
+const inOrder = (jobs: readonly Job[]): Job[] => {
+  const rank = ({ parts }: Job): number => (parts === HOST_PARTS ? 1 : 0);
+  const isUnit = ({ suite }: Job): number => (suite === UNIT ? 0 : 1);
+  return [...jobs].sort(
+    (a, b) => rank(a) - rank(b) || isUnit(a) - isUnit(b) || b.seconds - a.seconds || (a.label < b.label ? -1 : 1),
+  );
+};
+
+const failures: string[] = [];
+const skipped: string[] = [];
+const took: [label: string, seconds: number][] = [];
+let passed = 0;
 
 /** Format, lint and types: programs of their own. */
-function runChecks(tally: Tally): void {
+function runChecks(): void {
   for (const [name, command, args] of [
     ['format and lint', 'biome', ['check', '.']],
     ['types', 'tsc', ['--noEmit']],
   ] as const) {
     const { status } = spawnSync(join(BIN, command), args, { cwd: ROOT, stdio: 'inherit' });
-    if (status === 0) tally.passed += 1;
-    else tally.failed += 1;
+    if (status === 0) passed += 1;
+    else failures.push(name);
     console.log(`${status === 0 ? '✔' : '✖'} ${name}`);
   }
 }
 
-async function runSuite(suite: Suite, tally: Tally): Promise<void> {
-  if (suite.files.length === 0) return;
-  process.env.RACKBOOT_TEST_FILE_MS = String(suite.fileMs);
-  const stream = run({
-    files: suite.files.map((file) => join(ROOT, file)),
-    concurrency: suite.concurrency,
-    timeout: suite.timeoutMs,
-    cwd: ROOT,
-    // The timeout is each test's: a file whose tests are done, but which does not end, would be waited for without limit.
-    execArgv: ['--import', join(ROOT, 'test', 'support', 'file-limit.ts')],
-  });
-  stream.on('test:pass', (event) => {
-    // A suite that is skipped has no tests to tell of it.
-    const isSuite = event.details.type === 'suite' && event.skip === undefined;
-    if (isSuite || event.name.endsWith('.test.ts')) return;
-    if (event.skip === undefined) tally.passed += 1;
-    else tally.skipped.push(`${event.name}: ${event.skip === true ? 'no reason given' : event.skip}`);
-  });
-  stream.on('test:fail', (event) => {
-    if (event.details.type === 'suite') return;
-    tally.failed += 1;
-    tally.failures.push(`${event.name} (${relative(ROOT, event.file ?? '')})\n${whyOf(event.details.error)}`);
-  });
-  stream.on('test:summary', ({ file, duration_ms }) => {
-    if (file !== undefined) tally.files.push([relative(ROOT, file), duration_ms / 1000]);
-  });
-  const shown = stream.compose(new spec());
-  shown.pipe(process.stdout, { end: false });
-  await new Promise((resolve, reject) => {
-    shown.on('end', resolve);
-    shown.on('error', reject);
-  });
+async function runJob(job: Job, left: () => number): Promise<void> {
+  const { suite, label, files } = job;
+  const result = await runTests(files, suite, `${suite.name}-${label.replaceAll('/', '-')}`, suite === LONG);
+  passed += result.passed;
+  failures.push(...result.failures);
+  skipped.push(...result.skipped);
+  took.push([label, result.seconds]);
+  const isGood = result.failures.length === 0;
+  const tests = `${result.passed} ${result.passed === 1 ? 'test' : 'tests'}`;
+  console.log(
+    `${isGood ? '✔' : '✖'} ${label.padEnd(32)} ${tests.padEnd(10)} ${result.seconds.toFixed(1).padStart(6)} s   ${left()} left`,
+  );
+  for (const remark of result.remarks) console.log(`    ${remark}`);
+  for (const failure of result.failures) console.log(`✖ ${failure}`);
 }
 
-/** The first lines of what a failed test says: Node's own error has the test's as its cause. */
-function whyOf(error: Error): string {
-  const { cause } = error;
-  const said = cause instanceof Error ? (cause.stack ?? cause.message) : (error.stack ?? error.message);
-  return said
-    .split('\n')
-    .slice(0, FAILURE_LINES)
-    .map((line) => `    ${line}`)
-    .join('\n');
+/** Runs all jobs, as many at a time as the parts of the host allow. */
+async function runJobs(jobs: Job[]): Promise<void> {
+  const running = new Set<Promise<void>>();
+  let free = HOST_PARTS;
+  while (jobs.length > 0 || running.size > 0) {
+    const next = jobs.findIndex(({ parts }) => parts <= free);
+    const [job] = next < 0 ? [] : jobs.splice(next, 1);
+    if (job === undefined) {
+      await Promise.race(running);
+      continue;
+    }
+    free -= job.parts;
+    const run = runJob(job, () => jobs.length + running.size - 1).finally(() => {
+      free += job.parts;
+      running.delete(run);
+    });
+    running.add(run);
+  }
+}
+
+/** The temporary directory of this run, which goes with it, however it ends. */
+function makeScratch(): void {
+  // Short: sockets are made in it, and sun_path of unix(7) has 108 octets.
+  const scratch = mkdtempSync(join(tmpdir(), 'rt-'));
+  // Some tests drop root.
+  chmodSync(scratch, 0o1777);
+  process.env.TMPDIR = scratch;
+  process.on('exit', () => {
+    killTests();
+    // Never what is mounted below it.
+    spawnSync('rm', ['-rf', '--one-file-system', scratch]);
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
 }
 
 const wanted = process.argv.slice(2);
-const chosen = SUITES.filter(({ name }) => (wanted.length === 0 ? name !== 'long' : wanted.includes(name)));
-if (chosen.length === 0 && !wanted.includes('check')) {
+const suites = [UNIT, ...APART, LONG].filter(({ name }) =>
+  wanted.length === 0 ? name !== 'long' : wanted.includes(name),
+);
+const isChecked = wanted.length === 0 || wanted.includes('check');
+if (suites.length === 0 && !isChecked) {
   console.error(
-    `no such suite: ${wanted.join(' ')}; there are check, ${[...new Set(SUITES.map(({ name }) => name))].join(', ')}`,
+    `no such suite: ${wanted.join(' ')}; there are check, ${[UNIT, ...APART, LONG].map(({ name }) => name).join(', ')}`,
   );
   process.exit(2);
 }
+// Every test file and every daemon of a test reads the same source: compiled once, a third to a half of their processor time is saved.
+process.env.NODE_COMPILE_CACHE ??= join(ROOT, 'node_modules', '.cache', 'rackboot-tests');
+makeScratch();
 if (CI) {
   setTimeout(() => {
-    console.error(`✖ the run did not end within ${RUN_MS_MAX / 60_000} min`);
+    console.error(`✖ the run did not end within ${RUN_MS_MAX / MINUTE_MS} min`);
     process.exit(1);
   }, RUN_MS_MAX).unref();
 }
-const tally: Tally = { passed: 0, failed: 0, skipped: [], failures: [], files: [] };
-const seconds: string[] = [];
-const timed = async (name: string, action: () => void | Promise<void>): Promise<void> => {
-  const from = process.uptime();
-  console.log(`\n── ${name}`);
-  await action();
-  seconds.push(`${name} ${(process.uptime() - from).toFixed(1)} s`);
-};
-if (wanted.length === 0 || wanted.includes('check')) await timed('check', () => runChecks(tally));
-for (const suite of chosen) await timed(suite.name, () => runSuite(suite, tally));
+if (isChecked) runChecks();
+await runJobs(inOrder(suites.flatMap(jobsOf)));
 
-console.log(`\nSeconds: ${seconds.join(', ')}`);
-tally.files.sort(([, left], [, right]) => right - left);
-console.log(
-  `Longest: ${tally.files
-    .slice(0, LONGEST_TOLD)
-    .map(([file, took]) => `${file} ${took.toFixed(0)} s`)
-    .join(', ')}`,
-);
-if (tally.skipped.length > 0) {
-  console.log(`\nSkipped, and what would be needed:\n${tally.skipped.map((line) => `  ${line}`).join('\n')}`);
+took.sort(([, left], [, right]) => right - left);
+const longest = took.slice(0, LONGEST_TOLD).map(([label, seconds]) => `${label} ${seconds.toFixed(0)} s`);
+console.log(`\nLongest: ${longest.join(', ')}`);
+if (skipped.length > 0) {
+  console.log(`\nSkipped, and what would be needed:\n${skipped.map((line) => `  ${line}`).join('\n')}`);
   if (CI) console.log('With CI=true a skipped test is a failure.');
 }
-const failed = tally.failed + (CI ? tally.skipped.length : 0);
-for (const failure of tally.failures) console.log(`\n✖ ${failure}`);
-console.log(`\n${tally.passed} passed, ${failed} failed, ${CI ? 0 : tally.skipped.length} skipped`);
+for (const failure of failures) console.log(`\n✖ ${failure}`);
+const failed = failures.length + (CI ? skipped.length : 0);
+const minutes = `${Math.floor(process.uptime() / 60)} min ${Math.floor(process.uptime() % 60)} s`;
+console.log(`\n${passed} passed, ${failed} failed, ${CI ? 0 : skipped.length} skipped, in ${minutes}`);
 process.exit(failed === 0 ? 0 : 1);

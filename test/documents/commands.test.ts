@@ -14,8 +14,12 @@ import { commandsOf, documentPaths, inlineCodeOf, partsOf, ROOT, readDocument } 
 class Understood extends Error {}
 
 /** Why the command line does not take these words; undefined: it does. */
-async function refusal(words: readonly string[]): Promise<string | undefined> {
+async function refusal(given: readonly string[]): Promise<string | undefined> {
+  // Help of a command is what the parser would print before it runs anything, and end the process.
+  const words = given.filter((word) => word !== '--help');
+  if (words.length === 0) return undefined;
   const parser = await commandParser(words, () => undefined);
+  parser.exitProcess(false);
   // Called between the checks and the command itself.
   parser.middleware(() => {
     throw new Understood();

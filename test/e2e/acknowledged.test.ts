@@ -1,5 +1,6 @@
 // An ACK that arrived is on disk: the daemon is killed under load, mostly at the moment a client has one, again and again, and every
 // lease that any client was ever acknowledged is found in leases.db, and in the rack at the end, and ends no sooner than was said. Real sockets on loopback, by any user.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

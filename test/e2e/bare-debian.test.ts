@@ -1,5 +1,6 @@
 // The README's first two commands on a bare Debian 12, as an ordinary user with the distribution's Node and npm: the machine of the lab becomes
 // New. `long/from-nothing.test.ts` goes on from there, on Debian 13 as well.
+// @host waits
 
 import { after, before, describe, test } from 'node:test';
 import { BARE_PACKAGES, bringFiles, enlistInLab } from '../support/bare-clone.ts';

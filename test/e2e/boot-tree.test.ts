@@ -1,5 +1,6 @@
 // A boot tree that cannot be known: too large, leading in circles, no directory at all. The rack gives addresses and names as ever, tells
 // what is wrong and what to do, and serves the tree as soon as it can. Real sockets on loopback, by any user.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { Resolver } from 'node:dns/promises';

@@ -1,5 +1,6 @@
 // Captures that tcpdump makes of real clients and the real rack: `decode` tells of every datagram, and `replay` finds that the rack would
 // answer the same again. In a private network, as root.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

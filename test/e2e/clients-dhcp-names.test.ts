@@ -1,5 +1,6 @@
 // The name a client wants in the DNS (option 81), as people's clients send it and read the answer: dhclient, udhcpc and dhcpcd; and what
 // the rack's DNS then says.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
 // DHCP as further clients see it, each on a host of its own and all at the same time: systemd-networkd, dhcpcd from its memory, with an
 // address in use, dhclient whose server does not hear it, nmap's two probes, perfdhcp, and a host behind dhcp-helper.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';

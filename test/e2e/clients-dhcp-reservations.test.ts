@@ -1,5 +1,6 @@
 // Addresses that are reserved for an identifier, a DUID or a switch port alone, as people's clients get and keep them: dhclient, dhcpcd, and
 // udhcpc behind ISC's relay agent; and what clients are given by their class.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';

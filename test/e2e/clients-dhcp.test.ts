@@ -1,5 +1,6 @@
 // DHCP as people's clients see it: dhclient, udhcpc and dhcpcd on hosts of their own, cabled to a rack that runs whole; hosts of
 // another network come through dnsmasq and ISC's dhcrelay.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';

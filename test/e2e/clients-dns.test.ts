@@ -1,5 +1,6 @@
 // DNS of a rack that runs whole, asked by dig and busybox from hosts of its network and from a foreign one behind a router; names
 // come from the configuration, from leases and from the outside, whose first name server is dead.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';

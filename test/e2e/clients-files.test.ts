@@ -1,5 +1,6 @@
 // TFTP and HTTP of a rack that runs whole, over a cable: tftp-hpa, atftp, curl, wget and busybox on a host of the rack's network
 // load files byte by byte the same, and what the operator puts into the tree wins over what is rendered.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,5 @@
 // `rackboot … | head -1`: a command whose output nobody reads any more ends, and says nothing about it.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

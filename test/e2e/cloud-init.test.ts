@@ -4,6 +4,7 @@
 //
 // The root is the host's own file system with a layer in memory over it, seen by this process's children only: with cloud-init and what
 // it needs, unpacked from their packages, and with a /dev that has no disk in it. Nothing of it is left.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

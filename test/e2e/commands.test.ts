@@ -1,5 +1,6 @@
 // The commands as a person gives them beside a rack that runs: what they print, what they print for scripts, and with which exit
 // code they end; and the API with the key that one of them prints.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { statSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
 // A machine without firmware or loader in between is deployed by the real environment: a small system's image is streamed to its disk
 // over HTTP, verified, its last partition grown and its system personalised; then the disk is looked at. Then it is erased.
+// @host computes, 120 s
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';

@@ -1,5 +1,6 @@
 // What a person who follows a machine reads of its deployment: a state or a step a line, to Deployed. A real daemon on loopback, a webhook
 // that holds the power, and a simulated machine.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

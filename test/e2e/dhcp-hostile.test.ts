@@ -1,6 +1,7 @@
 // What somebody hostile does by DHCP, and what the others still get: newcomers while a flood of clients that do not exist asks for every
 // address, and a network behind a relay agent in whose name a host of elsewhere speaks. Other people's clients and relay agent in network
 // namespaces, the real daemon.
+// @host alone
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
 // The DNS server on real sockets among hostile clients: floods whose sources are forged (other addresses of 127.0.0.0/8, which nobody
 // can tell from forged ones), connections that do nothing, that send one octet a second, and that never read.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';

@@ -1,4 +1,5 @@
 // `rackboot doctor --fix-hint` on a host where something is wrong: each fault that can be made is made, and its cure is named.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -1,4 +1,5 @@
 // `rackboot doctor` beside a rack that runs whole: it finds nothing wrong where nothing is, and names each fault that is made.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';

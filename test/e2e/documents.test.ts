@@ -1,5 +1,6 @@
 // The commands of README and docs do what is shown: each page is run from its beginning to its end, in a laboratory with a real daemon and
 // a simulated machine. test/documents/commands.ts names what is not run, and what tests that.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

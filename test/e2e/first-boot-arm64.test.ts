@@ -1,4 +1,5 @@
 // The main job on an arm64 machine: its firmware loads shim and GRUB, which load the environment built for arm64.
+// @host computes, 170 s
 
 import { GIB, testFirstBoots } from '../support/first-boot.ts';
 

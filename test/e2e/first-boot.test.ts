@@ -1,5 +1,6 @@
 // The main job with each firmware that a site is likely to have; `whole-life.test.ts` has SeaBIOS and iPXE by
 // HTTP, `test/long/` the others.
+// @host computes, 190 s
 
 import { type BootCase, GIB, testFirstBoots } from '../support/first-boot.ts';
 

@@ -1,5 +1,6 @@
 // Another DHCP server beside the rack: dnsmasq on a host of the rack's network. The rack finds it at its start, names it with its
 // hardware address and what it offers, and goes on serving.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
 // A disk that fills under a running rack: leases are refused by that name, files and names go on, and with room again leases are
 // given again without anybody's help. A small tmpfs as state directory, so as root.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -1,5 +1,6 @@
 // The Go client that Juju and Terraform are built on, against a running region: it fails a whole list for one key that is missing or
 // of another type.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

@@ -1,4 +1,5 @@
 // Boots that are broken on purpose over a real daemon: the hint names the cause, in the log, in the trace and in the region's log.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { request } from 'node:http';

@@ -1,6 +1,7 @@
 // Text that strangers send, from every place where the rack takes any (hostile-sources.ts), and what is then shown of it: no command, log line,
 // metric or page has a control character of theirs or markup that acts, and whatever shows the text has escapes in its place. The commands are
 // those of the parser's own table, the pages those of the region's: what is added there is tested by itself.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
 // Everything that a network can throw at a running rack: noise, cut and bent messages, floods, clients that never finish. It stays
 // alive, answers the next good request, and what it held for them it gives back. Real sockets on loopback, by any user.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';

@@ -1,5 +1,6 @@
 // Identity over a real daemon: the token of a boot goes from the region by the rack to the machine and back; nobody else can report
 // in its name; machines are merged and split by command.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

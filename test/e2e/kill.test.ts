@@ -1,5 +1,6 @@
 // `kill -9` of the daemon between any two steps of a boot, and a restart, end in the same enlisted machine and the same lease. A
 // real daemon over real sockets on loopback, without privileges.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

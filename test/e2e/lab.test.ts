@@ -2,6 +2,7 @@
 // commands that it prints, named in DNS; a hall of two racks; what it says when it cannot start; and that nothing is left of it.
 //
 // 1. A lab has its ports to itself: every lab of the tests is in this file, one after the other.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';

@@ -1,4 +1,5 @@
 // The end of a lease is told on time, and where no rack ran at its time, when one runs again: once.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -1,5 +1,6 @@
 // `rackboot leases` against a real daemon and against what it left on disk: lists, filters, exports, one lease with everything, and
 // the taking over of other servers' leases, whose clients then get the addresses they had. Real sockets on loopback, by any user.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';

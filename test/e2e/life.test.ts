@@ -1,5 +1,6 @@
 // The life of a machine by the command line, on a real daemon and real sockets of loopback: accepted, allocated with an address that DHCP
 // gives it and DNS names, also after a kill, refused where it must be, released.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -1,4 +1,5 @@
 // What the real daemon tells the system's manager of services, on sockets of both kinds, in its order and at its times.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
 // Two daemons on one state directory, of which neither sees the other's network: containers that share a volume. The second changes
 // nothing and serves nobody.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';

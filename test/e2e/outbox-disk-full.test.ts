@@ -1,5 +1,6 @@
 // A full disk under the outbox: what cannot be kept is refused, nothing that was kept is lost, and the same outbox goes on when there is
 // room. On a small tmpfs, so as root.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

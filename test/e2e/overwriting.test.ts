@@ -1,6 +1,7 @@
 // Every way by which a test starts a daemon starts it with the switch that has borrowed memory overwritten (net/borrowed-bytes.ts), so that what is
 // kept without a copy is seen in every end-to-end test; without the switch, as in service, it is off. `systemd.test.ts` and `service.test.ts` say
 // the same of the unit.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';

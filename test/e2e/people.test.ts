@@ -1,4 +1,5 @@
 // `rackboot users`, `password` and `tags` beside a running daemon: what they do, what they refuse, and that no password is shown.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

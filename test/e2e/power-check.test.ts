@@ -1,4 +1,5 @@
 // `rackboot power check MACHINE` beside a running daemon: what holds a machine's power is asked, and its secrets are not shown.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

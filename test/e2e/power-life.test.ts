@@ -1,5 +1,6 @@
 // The whole life of a machine whose power Rackboot switches: a real daemon on loopback, a webhook that holds the power, and behind it a
 // simulated machine that does what the region gives it to do.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
 // `rackboot power key` and `power check` by root, while the daemon runs as the user who owns the state: they work, and whatever they leave
 // belongs to that user.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -1,4 +1,5 @@
 // The programs by which machines are switched are bounded, and see nothing of this process that is not theirs.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

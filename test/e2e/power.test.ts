@@ -1,4 +1,5 @@
 // Machines are switched: ipmitool against a BMC of OpenIPMI, webhooks against a server that does its worst.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

@@ -1,5 +1,6 @@
 // `rackboot preseed` beside a rack that runs: what a machine that was enlisted would be told, by templates of one's own and the
 // shipped ones.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

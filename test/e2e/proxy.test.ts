@@ -1,5 +1,6 @@
 // Beside another DHCP server: dnsmasq gives the addresses and knows nothing of booting, the rack tells machines what to load. First
 // with real firmware to the end, then what the wire carries.
+// @host computes, 100 s
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
 // The key of an accepted rack in the hands of somebody else: what it opens, and what it does not. A region with machines of its own, a
 // remote rack with others; real processes and sockets on loopback, by any user.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

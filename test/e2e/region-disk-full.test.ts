@@ -1,5 +1,6 @@
 // A full disk under the region: the API says so with 503, reads go on, nothing half-written stays, and with room again it all works.
 // On a small tmpfs, so as root.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -1,5 +1,6 @@
 // A region elsewhere that answers nonsense: no JSON, values of other types, text that acts on a terminal, answers that never end. Its rack goes
 // on serving machines, says what is wrong, and shows nothing of it that acts. Real sockets on loopback, by any user.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

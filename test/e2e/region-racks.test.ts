@@ -1,5 +1,6 @@
 // Racks and events of a running region, as people see them: registration by curl, the commands, the event log followed over a restart,
 // and HTTPS with a certificate that is renewed on SIGHUP.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';

@@ -1,4 +1,5 @@
 // Streams of the region over real sockets: they end when they should, and hold nothing up.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { type ClientRequest, request } from 'node:http';

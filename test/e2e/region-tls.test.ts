@@ -1,4 +1,5 @@
 // The region over TLS, with a certificate of an authority that openssl made: curl and Node's client judge it.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

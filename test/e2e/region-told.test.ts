@@ -1,4 +1,5 @@
 // What the region is told of a rack that starts: it begins with the opening of the rack, though the region starts after it.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

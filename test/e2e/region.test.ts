@@ -1,4 +1,5 @@
 // The region over real sockets, with other people's clients and with none that anybody should write.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

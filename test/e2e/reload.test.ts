@@ -1,6 +1,7 @@
 // The configuration file changes under a running rack: a good one takes effect and disturbs nobody, a bad one is refused whole
 // with every problem, and however an editor puts the file there, it is followed. Real sockets on loopback, by any user; a network
 // that is added needs a cable, and so root.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

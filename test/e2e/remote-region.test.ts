@@ -1,5 +1,6 @@
 // A rack whose region is another process: registration, two racks on one region, a region that is killed and comes back while machines
 // boot, a rack that starts without it, what the region refuses. Real processes and sockets on loopback, by any user.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
 // The network of a rack elsewhere, kept by its region: it is set there, carried to the rack, served over restarts and without the region,
 // and read-only there once the rack's own file writes it. Real processes and sockets on loopback, by any user.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -1,6 +1,7 @@
 // People log in to real machines that run the environment, by key: to one in rescue mode, which then restarts with its disk unmounted;
 // and to one whose erasure fails, while a debug login is open and not before. Nobody switches the machines: they obey by themselves.
 // Their region is real; a rack in front of it vouches for them.
+// @host computes, 90 s
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';

@@ -1,5 +1,6 @@
 // A machine without firmware or loader in between is commissioned by the real environment and a real region, by the command line: its
 // checks, an operator's scripts that pass, fail and hang, its memory banks; then it is tested. Its network and its rack are real, too.
+// @host computes, 180 s
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

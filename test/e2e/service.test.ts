@@ -1,5 +1,6 @@
 // The service as systemd starts it, where no systemd runs: the unit is checked by systemd's own tool, and its command is run with
 // its user's rights alone: not root, and only the capabilities that the unit grants.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';

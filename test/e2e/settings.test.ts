@@ -1,5 +1,6 @@
 // The network in the store: a rack whose file says only where it lives is given its network by the command line and by MAAS's API, keeps
 // it over a kill, shows whose each value is, and is told what the file pins. Real daemon, real sockets on loopback, by any user.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

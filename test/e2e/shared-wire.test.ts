@@ -1,5 +1,6 @@
 // Two networks behind one relay agent (ISC's dhcrelay), with real clients: the second gives when the first is full, from the reload on that
 // says that they share the wire.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

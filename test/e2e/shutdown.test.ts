@@ -1,5 +1,6 @@
 // The end of the daemon: ACKs that wait for the disk leave, transfers come to their end, a client that stands still is cut, events
 // reach the region, and a second signal ends it at once. Real sockets on loopback, by any user.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

@@ -1,5 +1,6 @@
 // What keeps a rack from starting is told in one line that names the thing and the remedy; nothing is left half started, and
 // with the cause gone the next start serves.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

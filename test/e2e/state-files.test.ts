@@ -1,5 +1,6 @@
 // Something else than a file where a file of the state belongs: a FIFO waits for somebody who writes, a device may never end, and a
 // directory is no file. No start waits for one of them: it goes on without it, or ends with one line that names it and the remedy.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

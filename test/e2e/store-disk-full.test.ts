@@ -1,5 +1,6 @@
 // A full disk under the journal: nothing acknowledged is lost, nothing unacknowledged stays, and when there is room again the same
 // journal goes on. On a small tmpfs, so as root.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -1,6 +1,7 @@
 // The unit under a real systemd, installed as a package would be: its user and directories are made by systemd's own tools, it becomes
 // ready by its own word, serves a machine on the real ports with the rights of the unit, reloads, is started anew when it hangs or is
 // killed, and stops.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';

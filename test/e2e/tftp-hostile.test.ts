@@ -1,4 +1,5 @@
 // TFTP on real sockets of loopback, among hosts that mean harm: what the others still get, and what a host that never asked is sent.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';

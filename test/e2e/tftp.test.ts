@@ -1,4 +1,5 @@
 // TFTP on loopback with the clients people have: tftp-hpa, atftp, curl and busybox, each against both kinds of sockets.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

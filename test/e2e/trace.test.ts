@@ -1,5 +1,6 @@
 // `rackboot trace` over a real daemon: a simulated machine's boot whole, as it happens and after a restart; boots that are broken on
 // purpose, each of which names its cause.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';

@@ -1,4 +1,5 @@
 // From bare metal to Deployed and back, by the commands of docs/first-machine.md.
+// @host computes, 420 s
 
 import { GIB } from '../support/first-boot.ts';
 import { testWholeLife } from '../support/whole-life-steps.ts';

@@ -1,5 +1,6 @@
 // Somebody asks in the name of hosts that do not exist. The replies wait in the kernel for an ARP answer that never comes, and fill the
 // send buffer of the socket. Everybody else on the wire must still be answered.
+// @host alone
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync } from 'node:child_process';

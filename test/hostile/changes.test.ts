@@ -1,4 +1,5 @@
 // The changes that make the cases fail still fit the source. Whether the cases fail with them is seen in `long/without.test.ts`.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

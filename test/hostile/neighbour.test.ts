@@ -1,4 +1,5 @@
 // The neighbour from hell, in short: each case once. `npm run test:long` has all of it.
+// @host alone
 
 import { standAll } from './stand.ts';
 

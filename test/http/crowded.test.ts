@@ -1,4 +1,5 @@
 // A boot listener whose connections somebody holds: the machines behind one router are served all the same.
+// @process own
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

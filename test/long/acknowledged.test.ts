@@ -1,5 +1,6 @@
 // A thousand kills under load, or KILLS of them: no acknowledged lease is lost, no address has two owners. A line after every fifty tells
 // how many leases were looked for and how long it took: half a second a kill to start, and a tenth to serve.
+// @host alone
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

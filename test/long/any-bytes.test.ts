@@ -1,5 +1,6 @@
 // Ten million datagrams of any bytes, as test/conformance/any-bytes.test.ts has them for seconds: nothing is thrown, memory does not
 // grow, each reply is a good one, each datagram is accounted for. Prints how many a second that were.
+// @host alone
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

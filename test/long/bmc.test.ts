@@ -1,4 +1,5 @@
 // BMCs of machines that run other environments, of machines that report themselves again, and BMCs that are dead.
+// @host alone
 
 import { testFoundBmc } from '../support/found-bmc.ts';
 

@@ -1,4 +1,5 @@
 // Thousands of seeds of everything that may happen between a rack and its region, beyond those of every run.
+// @host alone
 
 import { test } from 'node:test';
 import { liveThroughSeeds } from '../simulation/chaos.ts';

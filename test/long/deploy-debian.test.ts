@@ -1,5 +1,6 @@
 // The Debian that `images make-debian` makes is deployed by the real environment and started from its disk by real firmware: by BIOS and by
 // UEFI, and on arm64. Its owner logs in at the static address, and nothing of it has failed.
+// @host alone
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';

@@ -1,4 +1,5 @@
 // The main job with further network cards that sites have.
+// @host alone
 
 import { type BootCase, GIB, testFirstBoots } from '../support/first-boot.ts';
 

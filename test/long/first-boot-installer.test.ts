@@ -1,4 +1,5 @@
 // The main job by way of Debian's installer: the preseed that the region serves runs the agent in it, and no question is asked.
+// @host alone
 
 import { GIB, testFirstBoots } from '../support/first-boot.ts';
 

@@ -1,4 +1,5 @@
 // Nothing grows: a million boots in virtual time, and thousands against a real process.
+// @host alone
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

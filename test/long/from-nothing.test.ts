@@ -1,5 +1,6 @@
 // From nothing: on a bare Debian an ordinary user clones the project, installs it with the distribution's Node and npm, watches the lab enlist
 // its machine, and takes the first steps on a network to a machine of QEMU; what checks and tests it runs there, too.
+// @host alone
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -5,6 +5,7 @@
 //
 // The mirror is a server of the test's, which writes down what is asked. Without a complete one it has what shows that it is one:
 // the release's own signed index and the list of components, fetched by the host's apt.
+// @host alone
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

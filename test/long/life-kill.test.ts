@@ -1,4 +1,5 @@
 // Hundreds of kills: one machine is deployed and released, tested and rescued again and again, and its daemon is killed at each step.
+// @host alone
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

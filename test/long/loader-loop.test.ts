@@ -1,5 +1,6 @@
 // iPXE that is given iPXE for ever, for real: the ROM of a card is iPXE, and by a mistake in `boot.loaders` iPXE is told undionly.kpxe,
 // which is iPXE too. The rack finds out and leads it out of its circle, and the machine is enlisted.
+// @host alone
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

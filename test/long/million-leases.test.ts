@@ -1,5 +1,6 @@
 // A million leases: taken over from Kea's file into a rack that is stopped, loaded by a real daemon, and listed beside its clients, who
 // get their addresses meanwhile. Every client has a name of its own, which DNS answers. Prints how long each took and what it weighs.
+// @host alone
 
 import assert from 'node:assert/strict';
 import { Resolver } from 'node:dns/promises';

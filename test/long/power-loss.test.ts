@@ -2,6 +2,7 @@
 // leave after the fsync that follows the writing of its lease; and whenever the power is cut, with what was not synced lost,
 // or lost in part, leases.db must hold every lease acknowledged by then. Real sockets on loopback. The same of the journal alone, whose
 // log is folded again and again meanwhile.
+// @host alone
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

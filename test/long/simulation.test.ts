@@ -1,4 +1,5 @@
 // Thousands of seeds of loss, duplication and delay, beyond those of every run.
+// @host alone
 
 import { test } from 'node:test';
 import { simulateLife } from '../simulation/life.ts';

@@ -1,4 +1,5 @@
 // The whole life of an arm64 machine, whose BMC a person names.
+// @host alone
 
 import { GIB } from '../support/first-boot.ts';
 import { testWholeLife } from '../support/whole-life-steps.ts';

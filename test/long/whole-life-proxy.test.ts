@@ -1,5 +1,6 @@
 // The whole life of a machine beside another DHCP server: every address is dnsmasq's, and the rack knows the machine all the same, from
 // New to Deployed and back.
+// @host alone
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -1,4 +1,5 @@
 // The whole life of a machine with UEFI: shim and GRUB by the network, and its own disk by its loader.
+// @host alone
 
 import { GIB } from '../support/first-boot.ts';
 import { testWholeLife } from '../support/whole-life-steps.ts';

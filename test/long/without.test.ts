@@ -1,5 +1,6 @@
 // Each case of the hostile suite with its protection taken out of a copy of the tree: others must then be without what they want, which shows that
 // the case can fail. With the protection neighbour.test.ts runs them.
+// @host alone
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';

@@ -1,4 +1,5 @@
 // The API while somebody holds its connections, or sends bodies that never end: others are served all the same.
+// @process own
 
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';

@@ -1,4 +1,5 @@
 // Interfaces that come, go and come again: the watch sees them, and sockets bound to them follow.
+// @host alone
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';

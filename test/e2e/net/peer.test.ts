@@ -1,4 +1,5 @@
 // Sockets that speak with one peer, native and portable: who is heard, and what ICMP tells.
+// @host alone
 
 import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';

@@ -1,4 +1,5 @@
 // What the sockets of each implementation hear and send, over cables between network namespaces.
+// @host alone
 
 import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';

@@ -1,0 +1,35 @@
+// What a test file takes of the host while it runs, which the file itself declares in a comment of its first lines:
+//
+//   // @host waits             it mostly waits, and measures no time: three of them run at a time
+//   // @host computes, 300 s   it keeps a processor busy, for some 300 s: two run at a time, the longest first
+//   // @host alone             it measures time, or changes what the host has once: nothing runs meanwhile
+//   // @process own            it ends its process, or changes what a process has once: no other file shares its process
+//
+// Files of test/e2e, test/hostile, test/long and test/page declare their share. Every other file shares its process with those of its folder.
+
+import { readFileSync } from 'node:fs';
+
+/** How much of the host is shared out, in parts: three files that wait, two that compute, or one alone. */
+export const HOST_PARTS = 6;
+
+const PARTS = { waits: 2, computes: 3, alone: HOST_PARTS } as const;
+
+export interface HostShare {
+  /** Of HOST_PARTS. */
+  readonly parts: number;
+  /** How long it takes on two processors, in seconds, as far as it matters; 0: not said. */
+  readonly seconds: number;
+  readonly hasOwnProcess: boolean;
+}
+
+const isWord = (word: string): word is keyof typeof PARTS => Object.hasOwn(PARTS, word);
+
+/** @returns the declared share; undefined: the file declares nothing. @throws Error when the declaration has no known word */
+export function declaredShare(file: string): HostShare | undefined {
+  const [head = ''] = readFileSync(file, 'utf8').split(/^import /m, 1);
+  const [, word, seconds = '0'] = /^\/\/ @host (\S+?)(?:, (\d+) s)?$/m.exec(head) ?? [];
+  const hasOwnProcess = /^\/\/ @process own$/m.test(head);
+  if (word === undefined) return hasOwnProcess ? { parts: PARTS.waits, seconds: 0, hasOwnProcess } : undefined;
+  if (!isWord(word)) throw new Error(`${file}: @host ${word}: write ${Object.keys(PARTS).join(', ')}`);
+  return { parts: PARTS[word], seconds: Number(seconds), hasOwnProcess: true };
+}

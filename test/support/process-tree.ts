@@ -1,0 +1,32 @@
+// The processes below a process, as /proc shows them.
+
+import { readdirSync, readFileSync } from 'node:fs';
+
+function parentOf(pid: string): number | undefined {
+  try {
+    // "pid (name) state ppid": the name may hold anything, a parenthesis too.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Every process below one, children before their parents. */
+function processesBelow(pid: number): number[] {
+  const children = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && parentOf(name) === pid)
+    .map(Number);
+  return children.flatMap((child) => [...processesBelow(child), child]);
+}
+
+/** Ends every process below one, at once. */
+export function killBelow(pid: number): void {
+  for (const each of processesBelow(pid)) {
+    try {
+      process.kill(each, 'SIGKILL');
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+}

@@ -1,0 +1,106 @@
+// A process that runs test files, for test/run.ts: what came of each test, and what the process printed.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestLine } from './line-reporter.ts';
+import { killBelow } from './process-tree.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+/** What is kept of all that a process prints, in characters. */
+const OUTPUT_MAX = 16_384;
+
+export interface Limits {
+  /** The longest a single test may take. */
+  readonly timeoutMs: number;
+  /** The longest the process may take: it ends then, and says what kept it. */
+  readonly fileMs: number;
+}
+
+export interface Outcome {
+  readonly passed: number;
+  /** What failed and why. */
+  readonly failures: readonly string[];
+  readonly skipped: readonly string[];
+  /** What tests measured. */
+  readonly remarks: readonly string[];
+  readonly seconds: number;
+}
+
+/** Those that run. */
+const running = new Set<ChildProcess>();
+
+/** Ends every process that runs tests, and all that it started. */
+export function killTests(): void {
+  for (const { pid } of running) {
+    if (pid === undefined) continue;
+    killBelow(pid);
+    process.kill(pid, 'SIGKILL');
+  }
+}
+
+/** Runs test files in one process. @param name where its lines go, in the temporary directory @param isShown what it prints is printed at once */
+export async function runTests(
+  files: readonly string[],
+  limits: Limits,
+  name: string,
+  isShown: boolean,
+): Promise<Outcome> {
+  const from = process.uptime();
+  const linesFile = join(process.env.TMPDIR ?? '/tmp', `${name}.lines`);
+  const support = (file: string): string => join(ROOT, 'test', 'support', file);
+  const reporter = [`--test-reporter=${support('line-reporter.ts')}`, `--test-reporter-destination=${linesFile}`];
+  const child = spawn(
+    process.execPath,
+    [
+      ...['--disable-warning=ExperimentalWarning', '--import', support('file-limit.ts')],
+      ...['--test', '--test-isolation=none', `--test-timeout=${limits.timeoutMs}`],
+      ...[...reporter, ...files],
+    ],
+    {
+      cwd: ROOT,
+      env: { ...process.env, NODE_TEST_CONTEXT: 'shared', RACKBOOT_TEST_FILE_MS: String(limits.fileMs) },
+      stdio: ['ignore', isShown ? 'inherit' : 'pipe', isShown ? 'inherit' : 'pipe'],
+    },
+  );
+  running.add(child);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      output = `${output}${text}`.slice(-OUTPUT_MAX);
+    });
+  }
+  const [code, signal] = await once(child, 'close');
+  running.delete(child);
+  const lines = readLines(linesFile);
+  const of = <Kind extends TestLine['kind']>(kind: Kind): Extract<TestLine, { kind: Kind }>[] =>
+    lines.filter((line): line is Extract<TestLine, { kind: Kind }> => line.kind === kind);
+  const failures = of('failed').map((line) => `${line.name} (${line.file})\n${indented(line.why)}`);
+  const isWhole = of('end').length > 0;
+  if (!isWhole || (code !== 0 && failures.length === 0)) {
+    failures.push(`${files.join(' ')} ended ${isWhole ? '' : 'early, '}with ${signal ?? code}`);
+  }
+  if (failures.length > 0 && output !== '') failures.push(`${name} printed\n${indented(output)}`);
+  return {
+    passed: of('passed').length,
+    failures,
+    skipped: of('skipped').map((line) => `${line.name}: ${line.why}`),
+    remarks: of('remark').map(({ text }) => text),
+    seconds: process.uptime() - from,
+  };
+}
+
+function readLines(file: string): readonly TestLine[] {
+  try {
+    return readFileSync(file, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line): TestLine => JSON.parse(line));
+  } catch {
+    // It ended before its first line, or in the middle of one.
+    return [];
+  }
+}
+
+const indented = (text: string): string => text.replaceAll(/^/gm, '    ');
