@@ -1,7 +1,7 @@
 // The table of the commands about captured datagrams: `rackboot decode` and `rackboot replay`.
 
 import type { Argv } from 'yargs';
-import type { SharedOptions } from './config-commands.ts';
+import type { SharedOptions } from './shared-options.ts';
 
 /** How standard input is named to the parser, which drops a lone `-`. */
 const STANDARD_INPUT = '/dev/stdin';

@@ -1,12 +1,7 @@
 // The table of `rackboot config`: what may be asked of the configuration in force, and changed in the store.
 
 import type { Argv } from 'yargs';
-
-/** Options that other commands have, too. */
-export interface SharedOptions {
-  readonly config: { readonly type: 'string'; readonly default: string; readonly describe: string };
-  readonly json: { readonly type: 'boolean'; readonly default: boolean; readonly describe: string };
-}
+import type { SharedOptions } from './shared-options.ts';
 
 /** Adds `config` to a command line. */
 export function configCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {

@@ -1,7 +1,7 @@
 // `rackboot images …`, the table: what each command is called and which flags it takes.
 
 import type { Argv } from 'yargs';
-import type { SharedOptions } from './config-commands.ts';
+import type { SharedOptions } from './shared-options.ts';
 
 type Finish = (code: number) => void;
 

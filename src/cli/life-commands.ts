@@ -1,9 +1,9 @@
 // The tables of the commands that move machines through their life, and of `rackboot sshkeys`.
 
 import type { Argv } from 'yargs';
-import type { SharedOptions } from './config-commands.ts';
 import { loginCommands } from './login-commands.ts';
 import { runCommands } from './script-commands.ts';
+import type { SharedOptions } from './shared-options.ts';
 
 const ANY_NAME = 'Its system id, hostname or hardware address';
 const text = { type: 'string', requiresArg: true } as const;

@@ -1,7 +1,7 @@
 // The tables of `rackboot machines rescue`, `debug-login` and `logins`.
 
 import type { Argv } from 'yargs';
-import type { SharedOptions } from './config-commands.ts';
+import type { SharedOptions } from './shared-options.ts';
 
 const ANY_NAME = 'Its system id, hostname or hardware address';
 const text = { type: 'string', requiresArg: true } as const;

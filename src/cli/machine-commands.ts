@@ -1,8 +1,8 @@
 // The table of `rackboot machines`.
 
 import type { Argv } from 'yargs';
-import type { SharedOptions } from './config-commands.ts';
 import { lifeCommands } from './life-commands.ts';
+import type { SharedOptions } from './shared-options.ts';
 
 /** Adds `machines` to a command line. */
 export function machinesCommand<T>(parser: Argv<T>, shared: SharedOptions, finish: (code: number) => void) {

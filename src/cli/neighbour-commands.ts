@@ -1,7 +1,7 @@
 // The command about the hosts around a rack: `rackboot neighbours`.
 
 import type { Argv } from 'yargs';
-import type { SharedOptions } from './config-commands.ts';
+import type { SharedOptions } from './shared-options.ts';
 
 /** Adds it to a command line. */
 export function neighboursCommand<T>(parser: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {

@@ -1,7 +1,7 @@
 // The table of `rackboot users`, `tags` and `password`.
 
 import type { Argv } from 'yargs';
-import type { SharedOptions } from './config-commands.ts';
+import type { SharedOptions } from './shared-options.ts';
 
 type Finish = (code: number) => void;
 

@@ -1,7 +1,7 @@
 // The table of `rackboot power`.
 
 import type { Argv } from 'yargs';
-import type { SharedOptions } from './config-commands.ts';
+import type { SharedOptions } from './shared-options.ts';
 
 /** Adds `power` to a command line. */
 export function powerCommands<T>(parser: Argv<T>, shared: SharedOptions, finish: (code: number) => void) {

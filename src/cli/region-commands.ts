@@ -1,7 +1,7 @@
 // The table of what is asked of the region beyond its machines: `rackboot racks`, `rackboot events`.
 
 import type { Argv } from 'yargs';
-import type { SharedOptions } from './config-commands.ts';
+import type { SharedOptions } from './shared-options.ts';
 
 type Finish = (code: number) => void;
 

@@ -123,3 +123,13 @@ export interface Machine extends MachineFields {
 /** `hostname.domain`. */
 export const machineFqdn = (machine: Pick<Machine, 'hostname' | 'domain'>): string =>
   machine.domain === '' ? machine.hostname : `${machine.hostname}.${machine.domain}`;
+
+/** A New machine for whose boot no rack vouched, and which no person made. */
+export interface UnprovenMachine {
+  readonly systemId: string;
+  readonly hostname: string;
+  /** Where it was reported from last; undefined: by a version that did not remember it. */
+  readonly address: Ipv4 | undefined;
+  /** Wall time in milliseconds. */
+  readonly heardMs: number;
+}

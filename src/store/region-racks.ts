@@ -5,9 +5,9 @@
 
 import { z } from 'zod';
 import { broadcastOf, formatNetwork, ipv4 } from '../net/address.ts';
-import type { Rack, RackState } from '../region/racks/rack.ts';
+import type { Rack, RackImage, RackState } from '../region/racks/rack.ts';
 import type { RackInterface } from '../region/racks/rack-description.ts';
-import { parseRackImages, type RackImage } from '../region/racks/rack-images.ts';
+import { parseRackImages } from '../region/racks/rack-images.ts';
 import { ownNetworks } from '../region/racks/rack-networks.ts';
 import { HEARTBEAT_VALUES_MAX } from '../region/racks/rack-news.ts';
 import type { MachineHome, RackChange, RackStore } from '../region/racks/rack-store.ts';

@@ -6,9 +6,9 @@ import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 
 import type { MachineAddress } from '../machines/machine.ts';
 import { ipv4, mac } from '../net/address.ts';
 import { readStoredFacts } from '../region/hardware-facts.ts';
-import type { UnprovenMachine } from '../region/identity/new-machines.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../region/life/lifecycle.ts';
 import { readStoredWork } from '../region/life/work.ts';
+import type { UnprovenMachine } from '../region/machine.ts';
 import {
   INTERFACE_SOURCES,
   type InterfaceSource,

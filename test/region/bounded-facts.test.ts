@@ -12,7 +12,7 @@ import {
   parseHardwareFacts,
   readStoredFacts,
 } from '../../src/region/hardware-facts.ts';
-import { whereabouts } from '../../src/region/racks/whereabouts.ts';
+import { whereabouts } from '../../src/region/whereabouts.ts';
 import { report, withRegion } from './place.ts';
 
 const ODD = '<&"\u00e9'.repeat(32);

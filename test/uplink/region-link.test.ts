@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
 import type { RackReport } from '../../src/region/machine-event.ts';
-import type { RackImage } from '../../src/region/racks/rack-images.ts';
+import type { RackImage } from '../../src/region/racks/rack.ts';
 import { openOutboxStore } from '../../src/store/outbox-database.ts';
 import type { LinkAnswer, LinkListener, LinkRequest } from '../../src/uplink/link-transport.ts';
 import type { RackMessage, RegionMessage } from '../../src/uplink/messages.ts';

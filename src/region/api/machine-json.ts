@@ -11,7 +11,7 @@ import type { HardwareFacts } from '../hardware-facts.ts';
 import { statusRow } from '../life/lifecycle.ts';
 import type { PowerView } from '../life/power-life.ts';
 import { type Machine, type MachineInterface, machineFqdn } from '../machine.ts';
-import type { Whereabouts } from '../racks/whereabouts.ts';
+import type { Whereabouts } from '../whereabouts.ts';
 
 const BASE = '/MAAS/api/2.0';
 /** Ids of disks are made of the machine's and the disk's place, so that they stay the same from answer to answer. */

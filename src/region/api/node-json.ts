@@ -7,7 +7,7 @@ import { formatMac } from '../../net/address.ts';
 import { statusRow } from '../life/lifecycle.ts';
 import type { PowerView } from '../life/power-life.ts';
 import { type Machine, machineFqdn } from '../machine.ts';
-import type { Whereabouts } from '../racks/whereabouts.ts';
+import type { Whereabouts } from '../whereabouts.ts';
 import { sharedJson } from './machine-json.ts';
 
 const BASE = '/MAAS/api/1.0';

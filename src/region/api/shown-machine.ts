@@ -1,7 +1,7 @@
 // A machine in the words of the API version in which it was asked for, with what is known of its power at this moment.
 
 import type { Machine } from '../machine.ts';
-import { type Whereabouts, whereabouts } from '../racks/whereabouts.ts';
+import { type Whereabouts, whereabouts } from '../whereabouts.ts';
 import { machineJson } from './machine-json.ts';
 import { nodeJson } from './node-json.ts';
 import type { ApiCall } from './operation.ts';

@@ -6,6 +6,7 @@
 
 import { FairShares, type Place } from '../../fair-shares.ts';
 import type { Ipv4 } from '../../net/address.ts';
+import type { UnprovenMachine } from '../machine.ts';
 
 /**
  * Machines that are looked at for one that gives way, those heard longest ago: bounds the time of one report. Whoever enlists by a
@@ -14,16 +15,6 @@ import type { Ipv4 } from '../../net/address.ts';
 export const UNPROVEN_LOOKED_MAX = 4096;
 /** One that did not report for so long gives way to anybody, in milliseconds. */
 export const UNPROVEN_KEPT_MS = 7 * 86_400_000;
-
-/** A New machine for whose boot no rack vouched, and which no person made. */
-export interface UnprovenMachine {
-  readonly systemId: string;
-  readonly hostname: string;
-  /** Where it was reported from last; undefined: by a version that did not remember it. */
-  readonly address: Ipv4 | undefined;
-  /** Wall time in milliseconds. */
-  readonly heardMs: number;
-}
 
 /** Under these names those count whose address nobody knows, and one whose boot is proven. */
 const UNKNOWN = 'unknown';

@@ -3,8 +3,8 @@
 //
 // 1. One method is one transaction, as in `store.ts`.
 
+import type { MachineCredentials } from '../machine-credentials.ts';
 import type { NewMachineEvent } from '../machine-event.ts';
-import type { MachineCredentials } from '../preseed/request.ts';
 
 /** A key by which a person logs in to machines that they deployed. */
 export interface SshKey {

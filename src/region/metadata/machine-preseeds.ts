@@ -12,10 +12,10 @@ import { TextDirectory } from '../../files/text-directory.ts';
 import type { InstallConfig, RegionConfig } from '../config.ts';
 import { kernelParamsOf } from '../life/tags.ts';
 import type { Machine } from '../machine.ts';
+import type { MachineCredentials } from '../machine-credentials.ts';
 import { type PreseedResult, renderPreseed } from '../preseed/preseed.ts';
 import {
   DEFAULT_MIRRORS,
-  type MachineCredentials,
   type PreseedMachine,
   type PreseedRequest,
   type Purpose,

@@ -19,9 +19,9 @@ import {
   SEARCH_CHARACTERS_MAX,
   STATUS_GROUPS,
 } from '../machine-search.ts';
-import { type Whereabouts, whereabouts } from '../racks/whereabouts.ts';
 import type { Region } from '../region.ts';
 import type { MachineFilter } from '../store.ts';
+import { type Whereabouts, whereabouts } from '../whereabouts.ts';
 import { formOf } from './forms.ts';
 import { escapeHtml } from './html.ts';
 import { machinePath } from './machine-actions.ts';

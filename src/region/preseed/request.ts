@@ -1,5 +1,6 @@
 // What is asked for when a preseed is rendered: for which purpose, for which machine, and with what.
 
+import type { MachineCredentials } from '../machine-credentials.ts';
 import type { Language } from './place.ts';
 import type { Variables } from './value.ts';
 
@@ -73,13 +74,6 @@ export interface PreseedMachine {
   readonly architecture: string;
   /** `generic`. */
   readonly subarchitecture: string;
-}
-
-/** The key of one machine, as three words without spaces. */
-export interface MachineCredentials {
-  readonly consumerKey: string;
-  readonly tokenKey: string;
-  readonly tokenSecret: string;
 }
 
 /** What stands for the key of a machine where people read. */

@@ -7,27 +7,8 @@
 import { z } from 'zod';
 import { type Ipv4, networkContains } from '../../net/address.ts';
 import type { Machine } from '../machine.ts';
-import { isAway, type Rack } from './rack.ts';
+import { isAway, type Rack, type RackImage } from './rack.ts';
 import { believedNetworks } from './rack-networks.ts';
-
-/** An image of a rack's store, as its heartbeat tells it. */
-export interface RackImage {
-  readonly os: string;
-  readonly release: string;
-  readonly architecture: string;
-  readonly subarchitecture: string;
-  readonly label: string;
-  readonly serial: string;
-  /** Where the rack's boot listener has it. */
-  readonly path: string;
-  /** Of the bytes as they are served; hexadecimal. */
-  readonly sha256: string;
-  /** As served. */
-  readonly bytes: number;
-  /** What it fills of a disk. */
-  readonly diskBytes: number;
-  readonly format: 'raw' | 'raw.zst';
-}
 
 /** Images that one rack may tell; of more the first count. */
 export const RACK_IMAGES_MAX = 256;

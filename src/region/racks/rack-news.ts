@@ -8,9 +8,9 @@ import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
 import { parseIpv4, parseMac, parseNetwork } from '../../net/address.ts';
 import { EVENT_LEVELS, type MachineEventLevel } from '../machine-event.ts';
-import { PINNED_MAX, RACK_INTERFACES_MAX } from './rack.ts';
+import { PINNED_MAX, RACK_INTERFACES_MAX, type RackImage } from './rack.ts';
 import { RESERVATIONS_TOLD_MAX, SETTINGS_REFUSED_LENGTH_MAX } from './rack-description.ts';
-import { parseRackImages, type RackImage } from './rack-images.ts';
+import { parseRackImages } from './rack-images.ts';
 
 /** Entries of one batch. */
 export const ENTRIES_MAX = 1024;

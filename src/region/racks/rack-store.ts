@@ -2,8 +2,7 @@
 
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { NewMachineEvent } from '../machine-event.ts';
-import type { Rack } from './rack.ts';
-import type { RackImage } from './rack-images.ts';
+import type { Rack, RackImage } from './rack.ts';
 
 /** What becomes of the racks. */
 export interface RackChange<R> {

@@ -101,3 +101,22 @@ export function isAway(rack: Rack, nowMs: number): boolean {
 
 /** The version of the link between rack and region that this region speaks. */
 export const LINK_VERSION = 1;
+
+/** An image of a rack's store, as its heartbeat tells it. */
+export interface RackImage {
+  readonly os: string;
+  readonly release: string;
+  readonly architecture: string;
+  readonly subarchitecture: string;
+  readonly label: string;
+  readonly serial: string;
+  /** Where the rack's boot listener has it. */
+  readonly path: string;
+  /** Of the bytes as they are served; hexadecimal. */
+  readonly sha256: string;
+  /** As served. */
+  readonly bytes: number;
+  /** What it fills of a disk. */
+  readonly diskBytes: number;
+  readonly format: 'raw' | 'raw.zst';
+}

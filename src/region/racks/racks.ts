@@ -16,7 +16,15 @@ import { Acknowledgements } from './acknowledgements.ts';
 import { BatchTurns } from './batch-turns.ts';
 import { type Introduction, Introductions } from './introductions.ts';
 import { MachineHomes } from './machine-homes.ts';
-import { isAway, LINK_VERSION, type Rack, type RackPulse, REFUSED_KEPT_MAX, type RefusedEntry } from './rack.ts';
+import {
+  isAway,
+  LINK_VERSION,
+  type Rack,
+  type RackImage,
+  type RackPulse,
+  REFUSED_KEPT_MAX,
+  type RefusedEntry,
+} from './rack.ts';
 import {
   decideRegistration,
   decideVerdict,
@@ -26,7 +34,6 @@ import {
   type VerdictRefusal,
 } from './rack-admission.ts';
 import type { RackDescription, RackInterface } from './rack-description.ts';
-import type { RackImage } from './rack-images.ts';
 import { believedNetworks, doubtEvent, ownNetworks, weighNetworks } from './rack-networks.ts';
 import type { RackChange } from './rack-store.ts';
 

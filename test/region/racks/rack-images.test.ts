@@ -5,13 +5,8 @@ import { test } from 'node:test';
 import { parseIpv4, parseMac } from '../../../src/net/address.ts';
 import { answerLink } from '../../../src/region/api/link.ts';
 import type { Machine } from '../../../src/region/machine.ts';
-import { AWAY_AFTER_MS, type Rack } from '../../../src/region/racks/rack.ts';
-import {
-  imagesForMachine,
-  parseRackImages,
-  RACK_IMAGES_MAX,
-  type RackImage,
-} from '../../../src/region/racks/rack-images.ts';
+import { AWAY_AFTER_MS, type Rack, type RackImage } from '../../../src/region/racks/rack.ts';
+import { imagesForMachine, parseRackImages, RACK_IMAGES_MAX } from '../../../src/region/racks/rack-images.ts';
 import { openRegion } from '../../../src/region/region.ts';
 import { withRegion } from '../place.ts';
 import { acceptRack, heartbeatOf, RACK_UUID, rackAuthorization, rackInterface, registration } from './rack-place.ts';

@@ -3,11 +3,11 @@
 // 1. The address with which a machine was seen last stays in the store: it says in which network the machine is. It is shown as the
 //    machine's own until the machine has given it back.
 
-import type { Ipv4 } from '../../net/address.ts';
-import { lentAddresses } from '../life/static-addresses.ts';
-import type { Machine } from '../machine.ts';
-import type { Rack } from './rack.ts';
-import type { Racks } from './racks.ts';
+import type { Ipv4 } from '../net/address.ts';
+import { lentAddresses } from './life/static-addresses.ts';
+import type { Machine } from './machine.ts';
+import type { Rack } from './racks/rack.ts';
+import type { Racks } from './racks/racks.ts';
 
 /** What is asked of the racks as they are at this moment: ask for it once for a list of machines. */
 export interface Whereabouts {
