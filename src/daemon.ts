@@ -47,7 +47,7 @@ import { EventStream } from './observe/event-stream.ts';
 import { logEvents, openLog } from './observe/log.ts';
 import { LogLevels } from './observe/log-levels.ts';
 import type { RegionConfig } from './region/config.ts';
-import type { RackDescription } from './region/racks/rack-description.ts';
+import type { RackDescription } from './region/records/rack-description.ts';
 import { openLeaseJournal, type WorkerLeaseJournal } from './store/lease-journal.ts';
 import { readDesiredState } from './uplink/desired-state-cache.ts';
 

@@ -62,7 +62,7 @@ const OPENERS = [
   /^files\//,
   /^images\//,
   /^power\//,
-  /^region\/api\/server\.ts$/,
+  /^region\/http\/server\.ts$/,
   /^store\//,
   /^uplink\//,
   /^config\//,
@@ -249,7 +249,7 @@ const NO_CLEANERS: Readonly<Record<string, readonly string[]>> = {
     'boot/step.ts [^A-Za-z0-9 ._:,()/+=-]',
   ],
   'octets of an option': [String.raw`dhcp/wire/options.ts [^\0-\xff]`],
-  'a label of a name': ['dns/name.ts [^a-z0-9-]+', 'region/hostname.ts [^a-z0-9]+'],
+  'a label of a name': ['dns/name.ts [^a-z0-9-]+', 'region/identity/hostname.ts [^a-z0-9]+'],
   'a string of YAML': [String.raw`region/preseed/quoting.ts [\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]`],
   'output of a script without its colours, which is cleaned then': [
     String.raw`region/scripts/script-output.ts \u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[ -/]*[0-~])`,

@@ -11,7 +11,7 @@ export async function warmCache(): Promise<number> {
     import('./status.ts'),
     import('./machines.ts'),
     import('./leases.ts'),
-    import('../region/api/server.ts'),
+    import('../region/http/server.ts'),
     import('../region/region.ts'),
     import('../store/region-sqlite.ts'),
     import('../store/lease-database.ts'),

@@ -11,7 +11,7 @@ import { networkContains, rangeContains, rangeSize } from '../net/address.ts';
 import type { SocketCounters } from '../net/datagram.ts';
 import type { EventStreamCounters } from '../observe/event-stream.ts';
 import { Exposition, labelled, type Sample } from '../observe/exposition.ts';
-import type { RegionCounters } from '../region/api/counters.ts';
+import type { RegionCounters } from '../region/http/counters.ts';
 import type { LeaseJournalStatus } from '../store/lease-journal.ts';
 import type { UplinkStatus } from '../uplink/rack-uplink.ts';
 

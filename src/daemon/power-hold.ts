@@ -7,8 +7,8 @@
 // 2. A task that went on once is never held again.
 
 import type { Clock, Timer } from '../clock.ts';
-import type { Machine } from '../region/machine.ts';
 import type { Acknowledgements } from '../region/racks/acknowledgements.ts';
+import type { Machine } from '../region/records/machine.ts';
 
 /** How long a machine waits for its racks; then it is started, and may boot for what it was before. */
 export const HOLD_MS_MAX = 10_000;

@@ -20,12 +20,12 @@ import { outcome, type PowerOutcome } from '../power/outcome.ts';
 import type { PowerReading } from '../power/readings.ts';
 import { openSshIdentity, type SshIdentity } from '../power/ssh-identity.ts';
 import { type EndedCommand, PowerSwitchboard, type PowerTarget } from '../power/switchboard.ts';
-import { bootPurpose } from '../region/life/boot-purpose.ts';
 import type { MachineLife } from '../region/life/machine-life.ts';
 import type { PowerControl, PowerView } from '../region/life/power-life.ts';
-import type { Machine, PowerTask } from '../region/machine.ts';
-import type { PowerParameters } from '../region/power-parameters.ts';
-import type { MachineFilter, RegionStore } from '../region/store.ts';
+import { bootPurpose } from '../region/records/boot-purpose.ts';
+import type { Machine, PowerTask } from '../region/records/machine.ts';
+import type { PowerParameters } from '../region/records/power-parameters.ts';
+import type { MachineFilter, RegionStore } from '../region/records/store.ts';
 import { PowerAskers } from './power-askers.ts';
 import { PowerHold, type PowerHoldParts } from './power-hold.ts';
 

@@ -11,7 +11,7 @@ import {
   type RackInterface,
   RESERVATIONS_TOLD_MAX,
   SETTINGS_REFUSED_LENGTH_MAX,
-} from '../region/racks/rack-description.ts';
+} from '../region/records/rack-description.ts';
 
 const text = (address: Ipv4 | undefined): string => (address === undefined ? '' : formatIpv4(address));
 

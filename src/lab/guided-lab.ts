@@ -11,7 +11,7 @@ import { Resolver } from 'node:dns/promises';
 import { rmSync } from 'node:fs';
 import { systemClock } from '../clock.ts';
 import { RackError } from '../errors.ts';
-import { keyPart } from '../region/accounts.ts';
+import { keyPart } from '../region/accounts/accounts.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
 import { Hall } from './hall.ts';
 import { type HallMachine, planHall } from './hall-plan.ts';

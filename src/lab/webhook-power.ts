@@ -10,7 +10,7 @@
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { equalSecrets } from '../region/accounts.ts';
+import { equalSecrets } from '../region/accounts/accounts.ts';
 
 /** What can be switched. Each is called once for each change. */
 export interface Switched {

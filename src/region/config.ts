@@ -3,7 +3,7 @@
 import type { CertificateFiles } from '../files/certificate.ts';
 import type { Settings } from '../machines/settings.ts';
 import type { Ipv4Network } from '../net/address.ts';
-import type { NameSource } from './hostname.ts';
+import type { NameSource } from './identity/hostname.ts';
 import type { PreseedConfig } from './preseed/request.ts';
 
 /** The rack of the region's own process, and what its configuration file writes. */

@@ -2,9 +2,9 @@
 // states, an owner, a rack.
 
 import { formatIpv4, formatMac } from '../net/address.ts';
-import { type MachineStatus, parseStatus, STATUSES, statusRow } from './life/lifecycle.ts';
-import { type Machine, machineFqdn } from './machine.ts';
-import type { Rack } from './racks/rack.ts';
+import { type MachineStatus, parseStatus, STATUSES, statusRow } from './records/lifecycle.ts';
+import { type Machine, machineFqdn } from './records/machine.ts';
+import type { Rack } from './records/rack.ts';
 
 /** The longest text that is looked for. */
 export const SEARCH_CHARACTERS_MAX = 100;

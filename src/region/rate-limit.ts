@@ -8,7 +8,7 @@
 import type { Instant } from '../clock.ts';
 import { networkOfText } from '../fair-shares.ts';
 import { type Rate, RateLimit } from '../rate-limit.ts';
-import { RACKS_MAX } from './racks/rack.ts';
+import { RACKS_MAX } from './records/rack.ts';
 
 /** One machine's enlistment takes three requests; a person's wrong password, one. */
 export const ANONYMOUS_PER_ADDRESS: Rate = { perSecond: 1, burst: 30 };

@@ -9,28 +9,28 @@
 import type { Clock } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import type { DesiredState } from '../machines/machine.ts';
+import { Passwords } from './accounts/passwords.ts';
 import type { RegionConfig } from './config.ts';
+import { drawMissingTokens } from './identity/boot-token.ts';
 import { decideEnlistment, type EnlistmentRefusal } from './identity/enlistment.ts';
 import { EnlistmentLog, refusedEvent } from './identity/enlistment-log.ts';
 import { type EnlistmentReport, weighReport } from './identity/enlistment-report.ts';
 import { MachineIdentity } from './identity/machine-identity.ts';
 import { isInUse } from './identity/merge.ts';
-import { drawMissingTokens } from './life/boot-token.ts';
 import type { FindImage, ListImages } from './life/deployment.ts';
 import type { HasInstaller } from './life/installer.ts';
-import { checkTransition, type MachineStatus, statusRow, type TransitionRefusal } from './life/lifecycle.ts';
 import { MachineLife } from './life/machine-life.ts';
 import type { PowerControl } from './life/power-life.ts';
 import { enterStatus } from './life/status-change.ts';
 import { StatusDeadlines } from './life/status-deadlines.ts';
-import type { Machine, MachineFields } from './machine.ts';
-import type { NewMachineEvent, RackReport } from './machine-event.ts';
 import { MachinePreseeds } from './metadata/machine-preseeds.ts';
-import { Passwords } from './passwords.ts';
 import { Racks } from './racks/racks.ts';
 import { ToldMachines } from './racks/told-machines.ts';
+import { checkTransition, type MachineStatus, statusRow, type TransitionRefusal } from './records/lifecycle.ts';
+import type { Machine, MachineFields } from './records/machine.ts';
+import type { NewMachineEvent, RackReport } from './records/machine-event.ts';
+import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './records/store.ts';
 import { NO_RULES, RegionSettings, type SettingsRules } from './settings.ts';
-import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './store.ts';
 
 /** Changes that follow each other faster than this reach the rack together. */
 const DESIRED_STATE_PAUSE_MS = 20;

@@ -19,7 +19,7 @@ import {
 import { nearestName } from '../nearest-name.ts';
 import type { OwnRack } from './config.ts';
 import type { Racks } from './racks/racks.ts';
-import type { RegionStore, SettingChange, StoredSetting } from './store.ts';
+import type { RegionStore, SettingChange, StoredSetting } from './records/store.ts';
 
 /** Keys that the store holds, of all racks together. */
 export const SETTINGS_MAX = 4096;

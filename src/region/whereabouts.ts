@@ -5,9 +5,9 @@
 
 import type { Ipv4 } from '../net/address.ts';
 import { lentAddresses } from './life/static-addresses.ts';
-import type { Machine } from './machine.ts';
-import type { Rack } from './racks/rack.ts';
 import type { Racks } from './racks/racks.ts';
+import type { Machine } from './records/machine.ts';
+import type { Rack } from './records/rack.ts';
 
 /** What is asked of the racks as they are at this moment: ask for it once for a list of machines. */
 export interface Whereabouts {

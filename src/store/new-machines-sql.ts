@@ -1,7 +1,7 @@
 // The queries by which an enlistment learns how many machines are New, and which of them may give way. They run for each report, also for one
 // that is refused, so they read indexes only: with 1000 New machines of 64 interfaces each, going through all of these took 5 ms a query.
 
-import { statusRow } from '../region/life/lifecycle.ts';
+import { statusRow } from '../region/records/lifecycle.ts';
 
 const NEW = statusRow('new').number;
 /** The index has the interfaces that a person gave a machine, and no others. */

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { newUuid } from '../clock.ts';
 import { RackError } from '../errors.ts';
-import type { RackReport } from '../region/machine-event.ts';
+import type { RackReport } from '../region/records/machine-event.ts';
 import {
   type Admission,
   type DeadLetter,

@@ -1,7 +1,7 @@
 // One entry of the outbox as text in its database. What was written by another hand is refused, never half understood.
 
 import { RackError } from '../errors.ts';
-import { EVENT_LEVELS, type MachineEventLevel } from '../region/machine-event.ts';
+import { EVENT_LEVELS, type MachineEventLevel } from '../region/records/machine-event.ts';
 import type { OutboxItem, OutboxReport, QueuedPost } from '../uplink/outbox-store.ts';
 
 /** How much an entry matters: what has the least goes first. */

@@ -2,7 +2,7 @@
 //
 // 1. A key belongs to a user or to a machine, and goes with them.
 
-import type { ApiKey, User, UserChange } from '../region/store.ts';
+import type { ApiKey, User, UserChange } from '../region/records/store.ts';
 import { readKey, readUser, type Statements } from './region-rows.ts';
 
 const KEY_QUERY =

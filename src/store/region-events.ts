@@ -21,9 +21,9 @@ import {
   type MachineEventType,
   type NewMachineEvent,
   type RackReport,
-} from '../region/machine-event.ts';
-import type { EventFilter, RecordedReports, StrangerSeen } from '../region/store.ts';
-import { cleanWords } from '../region/text-json.ts';
+} from '../region/records/machine-event.ts';
+import type { EventFilter, RecordedReports, StrangerSeen } from '../region/records/store.ts';
+import { cleanWords } from '../region/records/text-json.ts';
 import { number, optionalNumber, optionalText, type Row, type Statements, text } from './region-rows.ts';
 
 /**

@@ -6,9 +6,9 @@
 
 import { identityKeys } from '../region/identity/evidence.ts';
 import { machineEvidence } from '../region/identity/recognition.ts';
-import { statusRow } from '../region/life/lifecycle.ts';
-import type { Machine } from '../region/machine.ts';
-import type { Conflict, PairVerdict } from '../region/store.ts';
+import { statusRow } from '../region/records/lifecycle.ts';
+import type { Machine } from '../region/records/machine.ts';
+import type { Conflict, PairVerdict } from '../region/records/store.ts';
 import { number, type Statements, text } from './region-rows.ts';
 
 /** Values remembered as being on several machines. */

@@ -2,8 +2,8 @@
 //
 // 1. A change of a tag changes what racks are told of its machines, and counts one version.
 
-import type { LifeStore, MachineKey, SshKey, Tag } from '../region/life/life-store.ts';
-import type { NewMachineEvent } from '../region/machine-event.ts';
+import type { LifeStore, MachineKey, SshKey, Tag } from '../region/records/life-store.ts';
+import type { NewMachineEvent } from '../region/records/machine-event.ts';
 import type { EventTable } from './region-events.ts';
 import { countVersion } from './region-machines.ts';
 import { number, type Row, type Statements, text } from './region-rows.ts';

@@ -1,7 +1,7 @@
 // Debug logins of region.db. Each method is one transaction of its own.
 
-import type { DebugLogin, LoginStore } from '../region/life/login-store.ts';
-import type { NewMachineEvent } from '../region/machine-event.ts';
+import type { DebugLogin, LoginStore } from '../region/records/login-store.ts';
+import type { NewMachineEvent } from '../region/records/machine-event.ts';
 import type { EventTable } from './region-events.ts';
 import { number, optionalText, type Statements, text } from './region-rows.ts';
 import type { Transactions } from './region-transactions.ts';

@@ -6,14 +6,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { MachineAddress } from '../machines/machine.ts';
 import { type Ipv4, ipv4, type MacAddress } from '../net/address.ts';
+import { toRackMachine } from '../region/desired-machine.ts';
 import { identityKeys } from '../region/identity/evidence.ts';
+import { heldMacs } from '../region/identity/interface-source.ts';
 import { UNPROVEN_LOOKED_MAX } from '../region/identity/new-machines.ts';
 import { machineEvidence } from '../region/identity/recognition.ts';
-import { statusRow } from '../region/life/lifecycle.ts';
-import type { Machine, MachineFields, PowerTask } from '../region/machine.ts';
-import type { NewMachineEvent } from '../region/machine-event.ts';
-import { heldMacs } from '../region/racks/interface-source.ts';
-import { toRackMachine } from '../region/racks/rack-machine.ts';
+import { statusRow } from '../region/records/lifecycle.ts';
+import type { Machine, MachineFields, PowerTask } from '../region/records/machine.ts';
+import type { NewMachineEvent } from '../region/records/machine-event.ts';
 import type {
   ChangeKnowledge,
   EnlistmentDecision,
@@ -27,7 +27,7 @@ import type {
   SplitDecision,
   SplitKnowledge,
   SplitOutcome,
-} from '../region/store.ts';
+} from '../region/records/store.ts';
 import { NEW_MACHINES_SQL, UNPROVEN_SQL } from './new-machines-sql.ts';
 import type { EventTable } from './region-events.ts';
 import type { IdentityTables } from './region-identity.ts';

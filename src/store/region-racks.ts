@@ -5,13 +5,13 @@
 
 import { z } from 'zod';
 import { broadcastOf, formatNetwork, ipv4 } from '../net/address.ts';
-import type { Rack, RackImage, RackState } from '../region/racks/rack.ts';
-import type { RackInterface } from '../region/racks/rack-description.ts';
 import { parseRackImages } from '../region/racks/rack-images.ts';
 import { ownNetworks } from '../region/racks/rack-networks.ts';
 import { HEARTBEAT_VALUES_MAX } from '../region/racks/rack-news.ts';
-import type { MachineHome, RackChange, RackStore } from '../region/racks/rack-store.ts';
-import { parseJson } from '../region/text-json.ts';
+import type { Rack, RackImage, RackState } from '../region/records/rack.ts';
+import type { RackInterface } from '../region/records/rack-description.ts';
+import type { MachineHome, RackChange, RackStore } from '../region/records/rack-store.ts';
+import { parseJson } from '../region/records/text-json.ts';
 import type { EventTable } from './region-events.ts';
 import { countVersion } from './region-machines.ts';
 import { number, optionalNumber, optionalText, type Row, type Statements, text } from './region-rows.ts';

@@ -5,10 +5,9 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import type { MachineAddress } from '../machines/machine.ts';
 import { ipv4, mac } from '../net/address.ts';
-import { readStoredFacts } from '../region/hardware-facts.ts';
-import { findStatusByNumber, type MachineStatus, statusRow } from '../region/life/lifecycle.ts';
-import { readStoredWork } from '../region/life/work.ts';
-import type { UnprovenMachine } from '../region/machine.ts';
+import { readStoredFacts } from '../region/records/hardware-facts.ts';
+import { findStatusByNumber, type MachineStatus, statusRow } from '../region/records/lifecycle.ts';
+import type { UnprovenMachine } from '../region/records/machine.ts';
 import {
   INTERFACE_SOURCES,
   type InterfaceSource,
@@ -19,9 +18,10 @@ import {
   POWER_TASKS,
   type PowerState,
   type PowerTask,
-} from '../region/machine.ts';
-import { readStoredPowerParameters } from '../region/power-parameters.ts';
-import type { ApiKey, User } from '../region/store.ts';
+} from '../region/records/machine.ts';
+import { readStoredPowerParameters } from '../region/records/power-parameters.ts';
+import type { ApiKey, User } from '../region/records/store.ts';
+import { readStoredWork } from '../region/records/work.ts';
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 

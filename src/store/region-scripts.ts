@@ -2,8 +2,7 @@
 //
 // 1. What a machine has not ended when it leaves its state is aborted by the trigger `script_result_aborted`, whoever changes the state.
 
-import type { NewMachineEvent } from '../region/machine-event.ts';
-import { outputText } from '../region/scripts/script-output.ts';
+import type { NewMachineEvent } from '../region/records/machine-event.ts';
 import {
   type PlannedScript,
   type RawResult,
@@ -17,7 +16,8 @@ import {
   type ScriptResult,
   type ScriptStore,
   type WrittenScript,
-} from '../region/scripts/script-store.ts';
+} from '../region/records/script-store.ts';
+import { outputText } from '../region/scripts/script-output.ts';
 import type { EventTable } from './region-events.ts';
 import { number, optionalNumber, type Row, type Statements, text } from './region-rows.ts';
 import type { Transactions } from './region-transactions.ts';

@@ -3,7 +3,7 @@
 // 1. A row is one key of one rack, or of every rack (`rack` empty); its value is the JSON of what the configuration file would hold.
 
 import { parseSettingValue } from '../machines/settings.ts';
-import type { SettingChange, StoredSetting } from '../region/store.ts';
+import type { SettingChange, StoredSetting } from '../region/records/store.ts';
 import { type Statements, text } from './region-rows.ts';
 
 /** The table `setting`. */

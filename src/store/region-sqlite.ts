@@ -9,12 +9,12 @@ import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import type { MacAddress } from '../net/address.ts';
 import type { PowerLedger } from '../power/ledger.ts';
-import type { LifeStore } from '../region/life/life-store.ts';
-import type { LoginStore } from '../region/life/login-store.ts';
-import type { Machine } from '../region/machine.ts';
-import type { MachineEvent, NewMachineEvent, RackReport } from '../region/machine-event.ts';
-import type { RackStore } from '../region/racks/rack-store.ts';
-import type { ScriptStore } from '../region/scripts/script-store.ts';
+import type { LifeStore } from '../region/records/life-store.ts';
+import type { LoginStore } from '../region/records/login-store.ts';
+import type { Machine } from '../region/records/machine.ts';
+import type { MachineEvent, NewMachineEvent, RackReport } from '../region/records/machine-event.ts';
+import type { RackStore } from '../region/records/rack-store.ts';
+import type { ScriptStore } from '../region/records/script-store.ts';
 import type {
   ApiKey,
   ChangeKnowledge,
@@ -38,7 +38,7 @@ import type {
   StrangerSeen,
   User,
   UserChange,
-} from '../region/store.ts';
+} from '../region/records/store.ts';
 import { openDatabaseFile } from './database-file.ts';
 import { AccountTables } from './region-accounts.ts';
 import { type EventBounds, EventTable } from './region-events.ts';

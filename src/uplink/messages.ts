@@ -9,8 +9,8 @@
 import type { RackEvent } from '../event.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RegionConfig } from '../region/config.ts';
-import type { RackReport } from '../region/machine-event.ts';
-import type { RackDescription } from '../region/racks/rack-description.ts';
+import type { RackReport } from '../region/records/machine-event.ts';
+import type { RackDescription } from '../region/records/rack-description.ts';
 import type { LinkStatus } from './link-status.ts';
 import type { ListedLetter, OutboxCommand, QueuedPost } from './outbox-store.ts';
 

@@ -8,7 +8,7 @@
 //    dropped: where nothing but posts is left, or those that wait have half of the bytes, a further one is refused; so is one of a machine
 //    whose posts would take more of that half than they leave to the others.
 
-import type { RackReport } from '../region/machine-event.ts';
+import type { RackReport } from '../region/records/machine-event.ts';
 
 /** A report before it has its sequence. */
 export type OutboxReport = Omit<RackReport, 'sequence'>;

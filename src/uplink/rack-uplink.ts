@@ -13,7 +13,7 @@ import { formatIpv4, formatMac } from '../net/address.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from '../observe/event-stream.ts';
 import { type EventKinds, eventText } from '../observe/event-text.ts';
 import type { RegionConfig } from '../region/config.ts';
-import type { RackDescription } from '../region/racks/rack-description.ts';
+import type { RackDescription } from '../region/records/rack-description.ts';
 import type { LinkStatus } from './link-status.ts';
 import { type OutboxAnswer, type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages.ts';
 import { Outbox } from './outbox.ts';

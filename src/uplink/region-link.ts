@@ -14,8 +14,8 @@ import type { Clock, Timer } from '../clock.ts';
 import { errorText, unreachable } from '../errors.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { EventSampler } from '../rate-limit.ts';
-import type { RackImage } from '../region/racks/rack.ts';
-import type { RackDescription } from '../region/racks/rack-description.ts';
+import type { RackImage } from '../region/records/rack.ts';
+import type { RackDescription } from '../region/records/rack-description.ts';
 import { EventCarrier } from './event-carrier.ts';
 import type { NoticeBody } from './events.ts';
 import {

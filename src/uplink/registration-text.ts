@@ -1,6 +1,6 @@
 // What a rack says of its networks when it registers: as much as a person needs to judge it. Its heartbeats say the rest once it is accepted.
 
-import type { RackDescription, RackInterface } from '../region/racks/rack-description.ts';
+import type { RackDescription, RackInterface } from '../region/records/rack-description.ts';
 
 /** In UTF-16 units: what a region reads of a rack that nobody accepted. */
 const REGISTRATION_LENGTH_MAX = 16_384;

@@ -5,8 +5,8 @@
 
 import { errorText } from '../errors.ts';
 import { blobPath, hasBlob, readImages } from '../images/image-store.ts';
-import type { RackImage } from '../region/racks/rack.ts';
 import { RACK_IMAGES_MAX } from '../region/racks/rack-images.ts';
+import type { RackImage } from '../region/records/rack.ts';
 import type { RegionMessage } from './messages.ts';
 
 /** Ten minutes. */

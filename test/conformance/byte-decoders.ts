@@ -19,7 +19,7 @@ import { decodeModuleInfo } from '../../src/images/kernel-module.ts';
 import { ByteReader } from '../../src/net/byte-reader.ts';
 import { splitNetlink } from '../../src/net/netlink.ts';
 import { parseBody } from '../../src/region/api/form-body.ts';
-import { decodeSmbios } from '../../src/region/smbios.ts';
+import { decodeSmbios } from '../../src/region/records/smbios.ts';
 import { decodeLeases } from '../../src/store/lease-record.ts';
 import { LINKS, packet, pcap, pcapng } from '../capture/frames.ts';
 import { makeElf, makeModule, makeProgram } from '../images/synthetic.ts';

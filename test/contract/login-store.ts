@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { mac } from '../../src/net/address.ts';
-import type { DebugLogin } from '../../src/region/life/login-store.ts';
-import type { NewMachineEvent } from '../../src/region/machine-event.ts';
-import type { RegionStore } from '../../src/region/store.ts';
+import type { DebugLogin } from '../../src/region/records/login-store.ts';
+import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
+import type { RegionStore } from '../../src/region/records/store.ts';
 import { FIELDS } from './region-store.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 

@@ -1,8 +1,8 @@
 // What every store of the region must do for racks: keep them, keep how far each has come, and let several steps be one.
 
 import assert from 'node:assert/strict';
-import type { Rack } from '../../src/region/racks/rack.ts';
-import type { RegionStore } from '../../src/region/store.ts';
+import type { Rack } from '../../src/region/records/rack.ts';
+import type { RegionStore } from '../../src/region/records/store.ts';
 import { SOURCES_MAX } from '../../src/store/region-events.ts';
 import { OTHER_UUID, RACK_UUID, registration } from '../region/racks/rack-place.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { ipv4, mac } from '../../src/net/address.ts';
-import type { InterfaceSource, MachineFields } from '../../src/region/machine.ts';
-import type { RegionStore, SettingChange } from '../../src/region/store.ts';
+import type { InterfaceSource, MachineFields } from '../../src/region/records/machine.ts';
+import type { RegionStore, SettingChange } from '../../src/region/records/store.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
 export const FIELDS: MachineFields = {

@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { mac } from '../../src/net/address.ts';
-import type { NewMachineEvent } from '../../src/region/machine-event.ts';
+import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
 import {
   OUTPUT_BYTES_MAX,
   type PlannedScript,
   RUNS_MAX,
   type WrittenScript,
-} from '../../src/region/scripts/script-store.ts';
-import type { RegionStore } from '../../src/region/store.ts';
+} from '../../src/region/records/script-store.ts';
+import type { RegionStore } from '../../src/region/records/store.ts';
 import { FIELDS } from './region-store.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 

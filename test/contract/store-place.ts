@@ -1,7 +1,7 @@
 // Where a contract of the region's stores is checked: each check in a place of its own, which is gone afterwards.
 
 import { test } from 'node:test';
-import type { RegionStore } from '../../src/region/store.ts';
+import type { RegionStore } from '../../src/region/records/store.ts';
 
 /** A place for stores: each `open` opens the same state again, as another process would. */
 export interface StorePlace {

@@ -8,8 +8,8 @@ import { RackError } from '../../src/errors.ts';
 import { manual } from '../../src/power/manual.ts';
 import { QUESTION_EVERY_MS } from '../../src/power/readings.ts';
 import type { Actor } from '../../src/region/life/commands.ts';
+import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
-import type { RegionStore } from '../../src/region/store.ts';
 import { Controller, controllerDriver, pass } from '../power/controllers.ts';
 import { type RegionPlace, report, withRegion } from '../region/place.ts';
 

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { systemClock } from '../../src/clock.ts';
-import { createApiKey } from '../../src/region/accounts.ts';
+import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import { startRegion } from '../region/live.ts';
 import { facts, report } from '../region/place.ts';
 import { missing } from '../support/needs.ts';

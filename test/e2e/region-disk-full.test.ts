@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
-import { createApiKey } from '../../src/region/accounts.ts';
+import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import { authorizationOf, startRegion } from '../region/live.ts';
 import { report } from '../region/place.ts';
 import { missing } from '../support/needs.ts';

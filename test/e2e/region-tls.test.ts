@@ -12,7 +12,7 @@ import { TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import { systemClock } from '../../src/clock.ts';
 import { RackError } from '../../src/errors.ts';
-import { startApi } from '../../src/region/api/server.ts';
+import { startApi } from '../../src/region/http/server.ts';
 import { startRegion } from '../region/live.ts';
 import { acceptRack, RACK_UUID, rackAuthorization, registrationFields } from '../region/racks/rack-place.ts';
 import { makeAuthority } from '../support/authority.ts';

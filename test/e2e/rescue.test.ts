@@ -20,7 +20,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { cachedBootTree } from '../../src/lab/boot-tree.ts';
 import { formatMac, mac } from '../../src/net/address.ts';
-import type { Machine } from '../../src/region/machine.ts';
+import type { Machine } from '../../src/region/records/machine.ts';
 import { type LiveRegion, startRegion } from '../region/live.ts';
 import { report } from '../region/place.ts';
 import { ended } from '../support/child.ts';

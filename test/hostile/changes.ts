@@ -99,27 +99,27 @@ export const ANY_REPORT_AMENDS = of('region/identity/enlistment.ts', [
   'machine: Machine): string | undefined {\n  return undefined;\n  if (machine.vouchedMac !== undefined) {',
 ]);
 /** Racks are told the cards that only a stranger names. */
-export const STRANGERS_ARE_TOLD = of('region/racks/interface-source.ts', [
+export const STRANGERS_ARE_TOLD = of('region/identity/interface-source.ts', [
   "machine.status === 'new' ? firmMacs(machine) : heldMacs(machine);",
   'heldMacs(machine);',
 ]);
 /** Passwords are looked at as they come: nobody's guesses and requests are limited, and who waits is not shared out. */
 export const NO_PASSWORD_LIMITS = [
   ...NO_SHARES,
-  ...of('region/password-limits.ts', [
+  ...of('region/accounts/password-limits.ts', [
     'const network = networkOfText(address);\n',
     'return new Permit([]);\n    const network = networkOfText(address);\n',
   ]),
-  ...of('region/api/routes.ts', [
+  ...of('region/http/routes.ts', [
     'switch (strangers.of(rackUuid).excess(address, region.clock.now())) {',
     'switch (undefined) {',
   ]),
 ];
 /** A batch of a rack is stored in one piece. */
-export const WHOLE_BATCHES = of('region/racks/rack-batch.ts', ['TURN_MS_MAX = 20;', 'TURN_MS_MAX = 60_000;']);
+export const WHOLE_BATCHES = of('region/http/rack-batch.ts', ['TURN_MS_MAX = 20;', 'TURN_MS_MAX = 60_000;']);
 /** Machines are kept as large as they are described, and a list is made in one piece. */
 export const WHOLE_LISTS = [
-  ...of('region/hardware-facts.ts', [
+  ...of('region/records/hardware-facts.ts', [
     'const kept = chooseKept(facts);',
     'const kept: ReturnType<typeof chooseKept> = undefined;',
   ]),

@@ -2,8 +2,8 @@
 
 import type { Socket } from 'node:net';
 import { systemClock } from '../../src/clock.ts';
-import { DISKS_MAX, FACT_TEXT_MAX } from '../../src/region/hardware-facts.ts';
-import { INTERFACES_MAX } from '../../src/region/racks/interface-source.ts';
+import { INTERFACES_MAX } from '../../src/region/identity/interface-source.ts';
+import { DISKS_MAX, FACT_TEXT_MAX } from '../../src/region/records/hardware-facts.ts';
 import { authorization } from './oauth.ts';
 
 const ODD = '<&"\u00e9'.repeat(FACT_TEXT_MAX / 4);

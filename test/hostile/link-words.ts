@@ -2,9 +2,9 @@
 
 import { systemClock } from '../../src/clock.ts';
 import { formatMac, mac } from '../../src/net/address.ts';
-import { INTERFACES_MAX } from '../../src/region/racks/interface-source.ts';
-import { RESERVATIONS_TOLD_MAX } from '../../src/region/racks/rack-description.ts';
+import { INTERFACES_MAX } from '../../src/region/identity/interface-source.ts';
 import { ENTRIES_MAX } from '../../src/region/racks/rack-news.ts';
+import { RESERVATIONS_TOLD_MAX } from '../../src/region/records/rack-description.ts';
 import {
   batchOf,
   heartbeatOf,

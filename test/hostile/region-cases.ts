@@ -2,7 +2,7 @@
 
 import { LARGE_BODIES_MAX } from '../../src/region/api/doors.ts';
 import { SESSIONS_MAX } from '../../src/region/page/sessions.ts';
-import { PENDING_RACKS_MAX } from '../../src/region/racks/rack.ts';
+import { PENDING_RACKS_MAX } from '../../src/region/records/rack.ts';
 import { AT_THE_REGION, connected, every, grown, type HostileCase } from './case.ts';
 import {
   ANY_NEW_MACHINE_GIVES_WAY,

@@ -17,7 +17,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock.ts';
 import { makeStandInTree } from '../../src/lab/safe-lab.ts';
-import { createApiKey, hashPassword } from '../../src/region/accounts.ts';
+import { createApiKey, hashPassword } from '../../src/region/accounts/accounts.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { eventually, RackNetwork, type Running } from '../e2e/rack-network.ts';
 import {

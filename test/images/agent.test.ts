@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
 import { release, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { parseHardwareFacts } from '../../src/region/hardware-facts.ts';
+import { parseHardwareFacts } from '../../src/region/records/hardware-facts.ts';
 import { missing } from '../support/needs.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));

@@ -8,8 +8,8 @@ import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
 import type { RackEvent } from '../../src/event.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
 import { eventText } from '../../src/observe/event-text.ts';
-import { levelOfReport } from '../../src/region/machine-event.ts';
 import { eventText as pageText } from '../../src/region/page/values.ts';
+import { levelOfReport } from '../../src/region/records/machine-event.ts';
 
 /** Fields that count, of all kinds. */
 const COUNTS =

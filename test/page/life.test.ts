@@ -11,7 +11,7 @@ import { systemClock } from '../../src/clock.ts';
 import { blobPath, encodeImage, manifestPath, type StoredImage } from '../../src/images/image-store.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import type { SimulatedLife } from '../../src/lab/simulated-life.ts';
-import { createAdmin } from '../../src/region/accounts.ts';
+import { createAdmin } from '../../src/region/accounts/accounts.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { missing } from '../support/needs.ts';
 import { makeSwitchedRack } from '../support/switched-rack.ts';

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseHardwareFacts } from '../../src/region/hardware-facts.ts';
+import { parseHardwareFacts } from '../../src/region/records/hardware-facts.ts';
 import { startRegion } from '../region/live.ts';
 import { report } from '../region/place.ts';
 import { acceptRack, OTHER_UUID, rackInterface } from '../region/racks/rack-place.ts';

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AWAY_AFTER_MS } from '../../src/region/racks/rack.ts';
+import { AWAY_AFTER_MS } from '../../src/region/records/rack.ts';
 import { startRegion } from '../region/live.ts';
 import { acceptRack, OTHER_UUID, RACK_UUID, rackInterface, registration } from '../region/racks/rack-place.ts';
 import { missing } from '../support/needs.ts';

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SSH_KEYS_PER_USER_MAX } from '../../src/region/life/ssh-keys.ts';
-import { TAGS_MAX } from '../../src/region/life/tags.ts';
+import { SSH_KEYS_PER_USER_MAX } from '../../src/region/accounts/ssh-keys.ts';
+import { TAGS_MAX } from '../../src/region/records/tags.ts';
 import { SCRIPTS_MAX } from '../../src/region/scripts/script-text.ts';
 import { adminHeader, type LinkPlace, withLink } from './link-place.ts';
 

@@ -5,11 +5,11 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { formatMac, mac } from '../../src/net/address.ts';
 import { OPERATIONS } from '../../src/region/api/operations.ts';
-import { buildApp, makeContext } from '../../src/region/api/server.ts';
-import { STATUSES } from '../../src/region/life/lifecycle.ts';
-import type { Machine } from '../../src/region/machine.ts';
+import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { PAGES } from '../../src/region/page/pages.ts';
 import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, ANONYMOUS_PER_NETWORK } from '../../src/region/rate-limit.ts';
+import { STATUSES } from '../../src/region/records/lifecycle.ts';
+import type { Machine } from '../../src/region/records/machine.ts';
 import { makeRegion, type RegionPlace, report, SECRET } from './place.ts';
 
 const INSIDE = '10.20.0.100';

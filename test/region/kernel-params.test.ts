@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { resolveBootAsset } from '../../src/boot/asset.ts';
-import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
-import { buildApp, makeContext } from '../../src/region/api/server.ts';
+import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
+import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { assetContext, PEER, RACK } from '../boot/rack.ts';
 import { authorizationOf } from './live.ts';
 import { type RegionPlace, report, withRegion } from './place.ts';

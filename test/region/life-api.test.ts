@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
-import { buildApp, makeContext } from '../../src/region/api/server.ts';
+import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
+import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { renderJob } from '../../src/region/life/job.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
 import { bootReport, facts, makeRegion, type RegionPlace, SECRET } from './place.ts';

@@ -1,8 +1,8 @@
 // A region that racks and machines ask over HTTP, without a port.
 
-import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
-import { buildApp, makeContext } from '../../src/region/api/server.ts';
+import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
+import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { makeRegion, type RegionPlace } from './place.ts';
 import { RACK_UUID, rackAuthorization, registrationFields } from './racks/rack-place.ts';
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
-import { CHANGES_PER_RACK_MAX } from '../../src/region/api/link-routes.ts';
+import { CHANGES_PER_RACK_MAX } from '../../src/region/http/link-routes.ts';
 import { Crowd } from '../support/crowd.ts';
 import { type LiveRegion, startRegion } from './live.ts';
 import { acceptRack, RACK_UUID, rackAuthorization } from './racks/rack-place.ts';

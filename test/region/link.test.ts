@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { RackError } from '../../src/errors.ts';
 import { renderRacks } from '../../src/region/page/racks-part.ts';
-import { REFUSED_KEPT_MAX } from '../../src/region/racks/rack.ts';
 import { ENTRIES_MAX } from '../../src/region/racks/rack-news.ts';
+import { REFUSED_KEPT_MAX } from '../../src/region/records/rack.ts';
 import { adminHeader, RACK, withLink } from './link-place.ts';
 import { bootReport, report } from './place.ts';
 import {

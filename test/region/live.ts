@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/clock.ts';
 import { settingsRules } from '../../src/config/settings-rules.ts';
 import { parseNetwork } from '../../src/net/address.ts';
-import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
-import type { RegionApi } from '../../src/region/api/listening.ts';
+import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
 import type { ApiProblem } from '../../src/region/api/problem.ts';
-import { startApi } from '../../src/region/api/server.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
+import type { RegionApi } from '../../src/region/http/listening.ts';
+import { startApi } from '../../src/region/http/server.ts';
 import { openRegion, type Region, type RegionOptions } from '../../src/region/region.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
-import { buildApp, makeContext } from '../../src/region/api/server.ts';
+import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
+import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { describeLogins, findDebugLogin } from '../../src/region/life/logins.ts';
-import type { Machine } from '../../src/region/machine.ts';
+import type { Machine } from '../../src/region/records/machine.ts';
 import { openRegion } from '../../src/region/region.ts';
 import { heldPower } from './life/held-power.ts';
 import { authorizationOf } from './live.ts';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatIpv4, formatMac, ipv4, mac } from '../../src/net/address.ts';
-import { MACHINE_RATE, MACHINES_PER_NETWORK, MACHINES_RATE } from '../../src/region/api/metadata-routes.ts';
+import { MACHINE_RATE, MACHINES_PER_NETWORK, MACHINES_RATE } from '../../src/region/http/metadata-routes.ts';
 import { keyOfMachine } from '../../src/region/metadata/machine-keys.ts';
 import { WORKER_RATE, WORKERS_PER_NETWORK, WORKERS_RATE } from '../../src/region/rate-limit.ts';
 import { type LinkPlace, withLink } from './link-place.ts';

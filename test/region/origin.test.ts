@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chooseOrigin, type OriginFacts } from '../../src/region/api/origin.ts';
-import { buildApp, makeContext } from '../../src/region/api/server.ts';
+import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { openRegion } from '../../src/region/region.ts';
 import { report, SECRET, withRegion } from './place.ts';
 import { acceptRack, OTHER_UUID, RACK_KEY_SECRET, RACK_TOKEN, registration } from './racks/rack-place.ts';

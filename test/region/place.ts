@@ -7,10 +7,10 @@ import { settingsRules } from '../../src/config/settings-rules.ts';
 import type { DesiredState } from '../../src/machines/machine.ts';
 import { type MacAddress, mac, parseNetwork } from '../../src/net/address.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
-import { type HardwareFacts, parseHardwareFacts } from '../../src/region/hardware-facts.ts';
 import type { EnlistmentReport } from '../../src/region/identity/enlistment-report.ts';
+import { type HardwareFacts, parseHardwareFacts } from '../../src/region/records/hardware-facts.ts';
+import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
-import type { RegionStore } from '../../src/region/store.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 

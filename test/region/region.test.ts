@@ -4,8 +4,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
 import { mac } from '../../src/net/address.ts';
-import { createAdmin, createApiKey, findApiKey, KEYS_PER_USER_MAX, verifyPassword } from '../../src/region/accounts.ts';
-import { PasswordLimits } from '../../src/region/password-limits.ts';
+import {
+  createAdmin,
+  createApiKey,
+  findApiKey,
+  KEYS_PER_USER_MAX,
+  verifyPassword,
+} from '../../src/region/accounts/accounts.ts';
+import { PasswordLimits } from '../../src/region/accounts/password-limits.ts';
 import type { Region } from '../../src/region/region.ts';
 import { openRegion } from '../../src/region/region.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
-import { buildApp, makeContext } from '../../src/region/api/server.ts';
+import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
+import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { makeRegion, type RegionPlace, report, SECRET } from './place.ts';
 
 const SCRIPT = '#!/bin/sh\necho grüße\n';

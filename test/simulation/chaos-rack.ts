@@ -14,7 +14,7 @@ import { parseDesiredState } from '../../src/machines/desired-state.ts';
 import { type DesiredState, EMPTY_DESIRED_STATE } from '../../src/machines/machine.ts';
 import type { HostInterface } from '../../src/net/host-interface.ts';
 import { EventStream } from '../../src/observe/event-stream.ts';
-import type { RackReport } from '../../src/region/machine-event.ts';
+import type { RackReport } from '../../src/region/records/machine-event.ts';
 import { openOutboxStore } from '../../src/store/outbox-database.ts';
 import type { LinkTransport } from '../../src/uplink/link-transport.ts';
 import type { RackMessage, RegionMessage } from '../../src/uplink/messages.ts';

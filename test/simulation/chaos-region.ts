@@ -3,11 +3,11 @@
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../src/clock.ts';
 import { REFUSALS } from '../../src/region/api/answer.ts';
-import { answerLink, type LinkRequest as RegionRequest } from '../../src/region/api/link.ts';
-import { buildApp, makeContext } from '../../src/region/api/server.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
+import { answerLink, type LinkRequest as RegionRequest } from '../../src/region/http/link.ts';
+import { buildApp, makeContext } from '../../src/region/http/server.ts';
+import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
-import type { RegionStore } from '../../src/region/store.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import type { LinkAnswer, LinkRequest } from '../../src/uplink/link-transport.ts';
 import { authorizationOf, type RegionKey } from '../../src/uplink/region-key.ts';

@@ -14,7 +14,7 @@ import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import { enlistmentForm, simulatedHardware, uuidBytes } from '../../src/lab/simulated-hardware.ts';
 import { SimulatedMachine } from '../../src/lab/simulated-machine.ts';
 import { formatIpv4, formatMac, ipv4 } from '../../src/net/address.ts';
-import { buildApp, makeContext } from '../../src/region/api/server.ts';
+import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { openRegion } from '../../src/region/region.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { seededRandom } from '../support/seeded-random.ts';

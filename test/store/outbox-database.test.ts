@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
-import type { RackReport } from '../../src/region/machine-event.ts';
+import type { RackReport } from '../../src/region/records/machine-event.ts';
 import { openOutboxStore } from '../../src/store/outbox-database.ts';
 import {
   OUTBOX_BOUNDS,

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { mac } from '../../src/net/address.ts';
-import type { EnlistmentEffects, RegionStore } from '../../src/region/store.ts';
+import type { EnlistmentEffects, RegionStore } from '../../src/region/records/store.ts';
 import { CONFLICTS_MAX, SHARED_VALUES_MAX } from '../../src/store/region-identity.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { FIELDS } from '../contract/region-store.ts';

@@ -8,7 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
 import { ipv4 } from '../../src/net/address.ts';
-import type { NewMachineEvent } from '../../src/region/machine-event.ts';
+import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
 import { EVENT_BOUNDS, openRegionStore } from '../../src/store/region-sqlite.ts';
 import { testLoginStore } from '../contract/login-store.ts';
 import { testRackStore } from '../contract/rack-store.ts';

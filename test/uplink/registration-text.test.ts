@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { STRANGERS_INTERFACES_LENGTH_MAX } from '../../src/region/racks/introductions.ts';
-import { RACK_INTERFACES_MAX } from '../../src/region/racks/rack.ts';
-import { RESERVATIONS_TOLD_MAX } from '../../src/region/racks/rack-description.ts';
 import { check, rackInterfaces } from '../../src/region/racks/rack-news.ts';
+import { RACK_INTERFACES_MAX } from '../../src/region/records/rack.ts';
+import { RESERVATIONS_TOLD_MAX } from '../../src/region/records/rack-description.ts';
 import { registrationText } from '../../src/uplink/registration-text.ts';
 import { rackInterface } from '../region/racks/rack-place.ts';
 

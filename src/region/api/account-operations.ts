@@ -1,7 +1,7 @@
 // Who am I, and my keys.
 
 import { z } from 'zod';
-import { createApiKey } from '../accounts.ts';
+import { createApiKey } from '../accounts/accounts.ts';
 import { type Answer, json, refuse } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 import { userJson } from './user-operations.ts';

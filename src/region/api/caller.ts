@@ -18,11 +18,11 @@ import {
   parseMac,
   withoutIpv4Mapping,
 } from '../../net/address.ts';
-import { equalSecrets, findApiKey, LOCAL_ADMINISTRATOR } from '../accounts.ts';
-import { parseAuthorization } from '../authorization.ts';
+import { equalSecrets, findApiKey, LOCAL_ADMINISTRATOR } from '../accounts/accounts.ts';
+import { parseAuthorization } from '../accounts/authorization.ts';
 import type { RegionConfig } from '../config.ts';
 import { machineOfKey } from '../metadata/machine-keys.ts';
-import type { RegionStore } from '../store.ts';
+import type { RegionStore } from '../records/store.ts';
 
 /** Where a request comes from. */
 export interface Peer {

@@ -6,12 +6,12 @@
 
 import { z } from 'zod';
 import { type MacAddress, parseMac } from '../../net/address.ts';
-import { parseHardwareFacts } from '../hardware-facts.ts';
-import { HOSTNAME_MAX, parseHostname } from '../hostname.ts';
 import type { EnlistmentReport } from '../identity/enlistment-report.ts';
 import { isIdentifyingMac } from '../identity/hardware-identity.ts';
-import { isReportable } from '../power-parameters.ts';
-import { INTERFACES_MAX } from '../racks/interface-source.ts';
+import { HOSTNAME_MAX, parseHostname } from '../identity/hostname.ts';
+import { INTERFACES_MAX } from '../identity/interface-source.ts';
+import { parseHardwareFacts } from '../records/hardware-facts.ts';
+import { isReportable } from '../records/power-parameters.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { introductionJson } from './machine-json.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';

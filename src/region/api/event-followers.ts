@@ -7,9 +7,9 @@
 import type { Timer } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { FairShares } from '../../fair-shares.ts';
-import type { MachineEvent } from '../machine-event.ts';
+import type { MachineEvent } from '../records/machine-event.ts';
+import type { EventFilter } from '../records/store.ts';
 import type { Region } from '../region.ts';
-import type { EventFilter } from '../store.ts';
 import { EventAnswer, type StreamResponse } from './event-stream.ts';
 
 /**

@@ -7,7 +7,7 @@
 // 2. At most FIELDS_MAX values, whatever the body is; what is dropped counts, too.
 // 3. The time that a body takes grows with its length only: reading it, encoded as it may be, costs some ten nanoseconds an octet.
 
-import { parseJson } from '../text-json.ts';
+import { parseJson } from '../records/text-json.ts';
 
 export const FIELDS_MAX = 1000;
 const NAME_MAX = 128;

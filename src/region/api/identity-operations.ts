@@ -3,9 +3,9 @@
 
 import { z } from 'zod';
 import { formatMac, type MacAddress, parseMac } from '../../net/address.ts';
+import { INTERFACES_MAX } from '../identity/interface-source.ts';
 import type { IdentityView } from '../identity/machine-identity.ts';
 import type { IdentityRefusal } from '../identity/merge.ts';
-import { INTERFACES_MAX } from '../racks/interface-source.ts';
 import type { Region } from '../region.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';

@@ -12,11 +12,11 @@ import type { Actor, CommandName, CommandRefusal, MachineCommand } from '../life
 import { parseSystem } from '../life/deployment.ts';
 import { distributionOf } from '../life/installer.ts';
 import type { CommandOptions } from '../life/machine-life.ts';
-import type { DeployWay } from '../life/work.ts';
-import type { Machine } from '../machine.ts';
 import { judgeUserData } from '../preseed/user-data.ts';
-import type { MachineChangeOutcome } from '../store.ts';
-import { cleanWords } from '../text-json.ts';
+import type { Machine } from '../records/machine.ts';
+import type { MachineChangeOutcome } from '../records/store.ts';
+import { cleanWords } from '../records/text-json.ts';
+import type { DeployWay } from '../records/work.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { diskJson } from './machine-json.ts';
 import { listMachines } from './machine-list.ts';

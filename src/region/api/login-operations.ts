@@ -10,7 +10,7 @@ import {
   type LoginDescription,
   openDebugLogin,
 } from '../life/logins.ts';
-import { cleanWords } from '../text-json.ts';
+import { cleanWords } from '../records/text-json.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 

@@ -7,10 +7,10 @@
 // 2. Nothing here is a secret: power parameters have an operation of their own.
 
 import { formatIpv4, formatMac, type Ipv4 } from '../../net/address.ts';
-import type { HardwareFacts } from '../hardware-facts.ts';
-import { statusRow } from '../life/lifecycle.ts';
 import type { PowerView } from '../life/power-life.ts';
-import { type Machine, type MachineInterface, machineFqdn } from '../machine.ts';
+import type { HardwareFacts } from '../records/hardware-facts.ts';
+import { statusRow } from '../records/lifecycle.ts';
+import { type Machine, type MachineInterface, machineFqdn } from '../records/machine.ts';
 import type { Whereabouts } from '../whereabouts.ts';
 
 const BASE = '/MAAS/api/2.0';

@@ -1,7 +1,7 @@
 // Lists of machines as answers: read a few at a time from the store, shown one at a time.
 
-import type { Machine } from '../machine.ts';
-import type { MachineFilter } from '../store.ts';
+import type { Machine } from '../records/machine.ts';
+import type { MachineFilter } from '../records/store.ts';
 import { type Whereabouts, whereabouts } from '../whereabouts.ts';
 import type { Answer } from './answer.ts';
 import type { ApiCall } from './operation.ts';

@@ -3,10 +3,7 @@
 import { z } from 'zod';
 import { nearestName } from '../../nearest-name.ts';
 import { parseMac } from '../../net/address.ts';
-import { HOSTNAME_MAX, parseHostname } from '../hostname.ts';
-import { type MachineStatus, statusRow } from '../life/lifecycle.ts';
-import { kernelParamsProblem } from '../life/tags.ts';
-import type { Machine } from '../machine.ts';
+import { HOSTNAME_MAX, parseHostname } from '../identity/hostname.ts';
 import {
   hasText,
   isWith,
@@ -15,9 +12,12 @@ import {
   SEARCH_CHARACTERS_MAX,
   STATUS_NAMES,
 } from '../machine-search.ts';
+import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
+import type { Machine } from '../records/machine.ts';
+import type { MachineChangeOutcome, MachineFilter } from '../records/store.ts';
+import { kernelParamsProblem } from '../records/tags.ts';
+import { cleanWords } from '../records/text-json.ts';
 import type { MachineEdit } from '../region.ts';
-import type { MachineChangeOutcome, MachineFilter } from '../store.ts';
-import { cleanWords } from '../text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { parseArchitecture } from './enlistment-operations.ts';
 import { listMachines } from './machine-list.ts';

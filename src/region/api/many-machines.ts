@@ -3,8 +3,8 @@
 // Source: MAAS's `machines/?op=release` and `op=accept`: an id that nobody has is a bad request, a machine that has done so is no error.
 
 import type { Actor, CommandRefusal, MachineCommand } from '../life/commands.ts';
-import type { Machine } from '../machine.ts';
-import { cleanWords } from '../text-json.ts';
+import type { Machine } from '../records/machine.ts';
+import { cleanWords } from '../records/text-json.ts';
 import { type Answer, refuse } from './answer.ts';
 import { listFor } from './machine-list.ts';
 import type { ApiCall } from './operation.ts';

@@ -4,9 +4,9 @@
 // 1. `substatus` is the status itself.
 
 import { formatMac } from '../../net/address.ts';
-import { statusRow } from '../life/lifecycle.ts';
 import type { PowerView } from '../life/power-life.ts';
-import { type Machine, machineFqdn } from '../machine.ts';
+import { statusRow } from '../records/lifecycle.ts';
+import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Whereabouts } from '../whereabouts.ts';
 import { sharedJson } from './machine-json.ts';
 

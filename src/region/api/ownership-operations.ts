@@ -6,8 +6,8 @@
 import { z } from 'zod';
 import type { Actor, CommandRefusal } from '../life/commands.ts';
 import { decideLock, decideOwnerData, ownerDataProblem } from '../life/ownership.ts';
-import type { MachineChangeOutcome } from '../store.ts';
-import { cleanWords } from '../text-json.ts';
+import type { MachineChangeOutcome } from '../records/store.ts';
+import { cleanWords } from '../records/text-json.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 import { showMachine } from './shown-machine.ts';

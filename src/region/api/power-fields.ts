@@ -7,13 +7,13 @@
 // 2. A parameter of its own changes that one; with another driver nothing of the one before is left.
 
 import { z } from 'zod';
-import type { Machine } from '../machine.ts';
+import type { Machine } from '../records/machine.ts';
 import {
   POWER_PARAMETER_NAMES,
   type PowerParameterName,
   type PowerParameters,
   parsePowerParameters,
-} from '../power-parameters.ts';
+} from '../records/power-parameters.ts';
 import { type Refusal, refuse, refuseField } from './answer.ts';
 import { type ApiCall, value } from './operation.ts';
 

@@ -11,8 +11,8 @@
 
 import { z } from 'zod';
 import { fullPowerText, type PowerView, switchesItselfOff } from '../life/power-life.ts';
-import type { Machine, PowerTask } from '../machine.ts';
-import { cleanWords } from '../text-json.ts';
+import type { Machine, PowerTask } from '../records/machine.ts';
+import { cleanWords } from '../records/text-json.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
 import { showMachine } from './shown-machine.ts';

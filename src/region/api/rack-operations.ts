@@ -6,11 +6,11 @@
 
 import { z } from 'zod';
 import { STRANGERS_INTERFACES_LENGTH_MAX } from '../racks/introductions.ts';
-import { isAway, RACK_INTERFACES_MAX, RACK_STATE_NUMBERS, RACKS_MAX, type Rack } from '../racks/rack.ts';
 import type { RackKey, RackVerdict } from '../racks/rack-admission.ts';
 import { doubtText } from '../racks/rack-networks.ts';
 import { rackName, rackUuid, rackVersion } from '../racks/rack-news.ts';
 import { findRangeConflict } from '../racks/rack-ranges.ts';
+import { isAway, RACK_INTERFACES_MAX, RACK_STATE_NUMBERS, RACKS_MAX, type Rack } from '../records/rack.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 

@@ -5,8 +5,8 @@
 // 1. An output is Base64 in JSON, as MAAS's clients expect; `op=download` gives it as it is.
 
 import { z } from 'zod';
-import type { Machine } from '../machine.ts';
-import type { ResultStatus, Script, ScriptKind, ScriptResult } from '../scripts/script-store.ts';
+import type { Machine } from '../records/machine.ts';
+import type { ResultStatus, Script, ScriptKind, ScriptResult } from '../records/script-store.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { formatEventTime } from './event-operations.ts';
 import { give } from './life-operations.ts';

@@ -5,8 +5,8 @@
 // 1. Everybody may read them; only an administrator changes what runs as root on machines.
 
 import { z } from 'zod';
-import type { NewMachineEvent } from '../machine-event.ts';
-import type { Script, ScriptKind, WrittenScript } from '../scripts/script-store.ts';
+import type { NewMachineEvent } from '../records/machine-event.ts';
+import type { Script, ScriptKind, WrittenScript } from '../records/script-store.ts';
 import {
   POSITION_DEFAULT,
   POSITION_MAX,

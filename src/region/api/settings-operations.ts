@@ -6,7 +6,7 @@
 
 import { z } from 'zod';
 import { parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../../machines/settings.ts';
-import { parseJson } from '../text-json.ts';
+import { parseJson } from '../records/text-json.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { refuseSetting } from './interface-operations.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';

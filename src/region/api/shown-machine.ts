@@ -1,6 +1,6 @@
 // A machine in the words of the API version in which it was asked for, with what is known of its power at this moment.
 
-import type { Machine } from '../machine.ts';
+import type { Machine } from '../records/machine.ts';
 import { type Whereabouts, whereabouts } from '../whereabouts.ts';
 import { machineJson } from './machine-json.ts';
 import { nodeJson } from './node-json.ts';

@@ -5,9 +5,9 @@
 // 1. Everybody has their own; an administrator names whose are meant with `username`.
 
 import { z } from 'zod';
-import type { SshKey } from '../life/life-store.ts';
-import { parseSshKey, SSH_KEYS_PER_USER_MAX } from '../life/ssh-keys.ts';
-import type { NewMachineEvent } from '../machine-event.ts';
+import { parseSshKey, SSH_KEYS_PER_USER_MAX } from '../accounts/ssh-keys.ts';
+import type { SshKey } from '../records/life-store.ts';
+import type { NewMachineEvent } from '../records/machine-event.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value } from './operation.ts';
 

@@ -5,10 +5,10 @@
 // 1. A tag is given by hand: a `definition`, by which MAAS finds machines itself, is refused.
 
 import { z } from 'zod';
-import type { Tag } from '../life/life-store.ts';
-import { isTagName, kernelParamsProblem, TAGGED_MAX, TAGS_MAX } from '../life/tags.ts';
-import type { NewMachineEvent } from '../machine-event.ts';
-import { cleanWords } from '../text-json.ts';
+import type { Tag } from '../records/life-store.ts';
+import type { NewMachineEvent } from '../records/machine-event.ts';
+import { isTagName, kernelParamsProblem, TAGGED_MAX, TAGS_MAX } from '../records/tags.ts';
+import { cleanWords } from '../records/text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { listMachines } from './machine-list.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';

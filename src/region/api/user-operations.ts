@@ -6,9 +6,9 @@
 // 2. A password comes in and is kept as its hash; no answer and no event has it.
 
 import { z } from 'zod';
-import { newUserProblem, PASSWORD_MAX, passwordProblem } from '../accounts.ts';
-import type { NewMachineEvent } from '../machine-event.ts';
-import type { User } from '../store.ts';
+import { newUserProblem, PASSWORD_MAX, passwordProblem } from '../accounts/accounts.ts';
+import type { NewMachineEvent } from '../records/machine-event.ts';
+import type { User } from '../records/store.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 

@@ -5,12 +5,12 @@
 // 2. What is told names both machines and what to type.
 
 import { formatMac, type MacAddress } from '../../net/address.ts';
-import type { Machine } from '../machine.ts';
-import type { NewMachineEvent } from '../machine-event.ts';
-import { isEstablished } from '../racks/interface-source.ts';
-import type { EnlistmentEffects, EnlistmentKnowledge } from '../store.ts';
+import type { Machine } from '../records/machine.ts';
+import type { NewMachineEvent } from '../records/machine-event.ts';
+import type { EnlistmentEffects, EnlistmentKnowledge } from '../records/store.ts';
 import type { EnlistmentReport, WeighedReport } from './enlistment-report.ts';
 import { kindsText } from './evidence.ts';
+import { isEstablished } from './interface-source.ts';
 import { type Candidate, keysInCommon, type Recognition } from './recognition.ts';
 
 /** Machines of one report that a person is told of, and addresses of one machine. */

@@ -7,8 +7,8 @@ import type { Instant } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { formatMac } from '../../net/address.ts';
 import { EventSampler } from '../../rate-limit.ts';
-import type { MachineEventType, NewMachineEvent } from '../machine-event.ts';
-import type { EnlistmentDecision } from '../store.ts';
+import type { MachineEventType, NewMachineEvent } from '../records/machine-event.ts';
+import type { EnlistmentDecision } from '../records/store.ts';
 import type { EnlistmentReport } from './enlistment-report.ts';
 
 /** Of one machine: it boots a few times while somebody looks for what is wrong with it. */

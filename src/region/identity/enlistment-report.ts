@@ -3,9 +3,9 @@
 // 1. What a machine, or a user who is no administrator, says of its power is cleaned before anybody sees it.
 
 import type { Ipv4, MacAddress } from '../../net/address.ts';
-import type { HardwareFacts } from '../hardware-facts.ts';
-import type { Machine } from '../machine.ts';
-import { type PowerParameters, reportedPower } from '../power-parameters.ts';
+import type { HardwareFacts } from '../records/hardware-facts.ts';
+import type { Machine } from '../records/machine.ts';
+import { type PowerParameters, reportedPower } from '../records/power-parameters.ts';
 import { type Evidence, evidenceOf, identityKeys } from './evidence.ts';
 
 /** What a machine, or a person on its behalf, says of it; checked already. */

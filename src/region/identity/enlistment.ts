@@ -17,16 +17,16 @@
 import type { Clock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
-import { chooseHostname, chooseSystemId, isPlaceholderHostname, type NameSource, nameFromFacts } from '../hostname.ts';
-import { type BootProof, provesBoot } from '../life/boot-token.ts';
-import { statusRow } from '../life/lifecycle.ts';
-import type { Machine, MachineFields } from '../machine.ts';
-import type { NewMachineEvent } from '../machine-event.ts';
-import { firmMacs, heldMacs, isSwapped, type MergedInterfaces, mergeInterfaces } from '../racks/interface-source.ts';
-import type { EnlistmentDecision, EnlistmentKnowledge } from '../store.ts';
+import { statusRow } from '../records/lifecycle.ts';
+import type { Machine, MachineFields } from '../records/machine.ts';
+import type { NewMachineEvent } from '../records/machine-event.ts';
+import type { EnlistmentDecision, EnlistmentKnowledge } from '../records/store.ts';
+import { type BootProof, provesBoot } from './boot-token.ts';
 import { creationEvents, doubtOf, effectsOf, withoutText } from './enlistment-effects.ts';
 import type { EnlistmentReport, WeighedReport } from './enlistment-report.ts';
 import { identifyingSerial, identifyingUuid } from './hardware-identity.ts';
+import { chooseHostname, chooseSystemId, isPlaceholderHostname, type NameSource, nameFromFacts } from './hostname.ts';
+import { firmMacs, heldMacs, isSwapped, type MergedInterfaces, mergeInterfaces } from './interface-source.ts';
 import { whoGivesWay } from './new-machines.ts';
 import { type Candidate, type Recognition, recognise } from './recognition.ts';
 

@@ -16,8 +16,8 @@
 // 3. The weight is the same whichever of the two is asked about the other.
 
 import { formatMac, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
-import type { HardwareFacts } from '../hardware-facts.ts';
-import type { PowerParameters } from '../power-parameters.ts';
+import type { HardwareFacts } from '../records/hardware-facts.ts';
+import type { PowerParameters } from '../records/power-parameters.ts';
 import { identifyingSerial, identifyingUuid, isBmcLink, isIdentifyingMac, isPortableNic } from './hardware-identity.ts';
 
 /** What is compared besides the addresses of interfaces. */

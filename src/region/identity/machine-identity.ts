@@ -4,8 +4,8 @@
 
 import type { Clock } from '../../clock.ts';
 import type { MacAddress } from '../../net/address.ts';
-import type { Machine } from '../machine.ts';
-import type { Conflict, MachineChangeOutcome, RegionStore, SplitOutcome } from '../store.ts';
+import type { Machine } from '../records/machine.ts';
+import type { Conflict, MachineChangeOutcome, RegionStore, SplitOutcome } from '../records/store.ts';
 import { IDENTITY_KINDS, type IdentityKind, identityKey } from './evidence.ts';
 import { decideMerge, decideSplit, type IdentityRefusal } from './merge.ts';
 import { machineEvidence } from './recognition.ts';

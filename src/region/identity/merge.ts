@@ -8,14 +8,14 @@
 
 import type { Clock } from '../../clock.ts';
 import { formatMac, type MacAddress, parseMac } from '../../net/address.ts';
-import { chooseHostname, chooseSystemId } from '../hostname.ts';
-import { type MachineStatus, statusRow } from '../life/lifecycle.ts';
-import type { Machine, MachineFields } from '../machine.ts';
-import type { NewMachineEvent } from '../machine-event.ts';
-import { INTERFACES_MAX } from '../racks/interface-source.ts';
-import type { MergeDecision, SplitDecision, SplitKnowledge } from '../store.ts';
+import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
+import type { Machine, MachineFields } from '../records/machine.ts';
+import type { NewMachineEvent } from '../records/machine-event.ts';
+import type { MergeDecision, SplitDecision, SplitKnowledge } from '../records/store.ts';
 import { MACHINES_MAX } from './enlistment.ts';
 import { identityKeys } from './evidence.ts';
+import { chooseHostname, chooseSystemId } from './hostname.ts';
+import { INTERFACES_MAX } from './interface-source.ts';
 import { machineEvidence } from './recognition.ts';
 
 /** Why two machines are not merged, or one is not split. */

@@ -6,7 +6,7 @@
 
 import { FairShares, type Place } from '../../fair-shares.ts';
 import type { Ipv4 } from '../../net/address.ts';
-import type { UnprovenMachine } from '../machine.ts';
+import type { UnprovenMachine } from '../records/machine.ts';
 
 /**
  * Machines that are looked at for one that gives way, those heard longest ago: bounds the time of one report. Whoever enlists by a

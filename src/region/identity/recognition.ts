@@ -9,8 +9,7 @@
 // 2. The same report finds the same machine, whatever the order of its interfaces behind the first.
 
 import type { MacAddress } from '../../net/address.ts';
-import type { Machine } from '../machine.ts';
-import { claimsOnly, firmMacs, isSwapped } from '../racks/interface-source.ts';
+import type { Machine } from '../records/machine.ts';
 import type { WeighedReport } from './enlistment-report.ts';
 import {
   type Evidence,
@@ -21,6 +20,7 @@ import {
   type Weighing,
   weigh,
 } from './evidence.ts';
+import { claimsOnly, firmMacs, isSwapped } from './interface-source.ts';
 
 /** A known machine, held against a report. */
 export interface Candidate {

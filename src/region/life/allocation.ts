@@ -2,8 +2,8 @@
 //
 // Source: the parameters of MAAS's `machines/?op=allocate` and `nodes/?op=acquire`.
 
-import type { Machine } from '../machine.ts';
-import { machineFqdn } from '../machine.ts';
+import type { Machine } from '../records/machine.ts';
+import { machineFqdn } from '../records/machine.ts';
 
 /** All conditions that are given must hold. */
 export interface Constraints {

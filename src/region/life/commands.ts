@@ -24,13 +24,13 @@
 // 3. A command changes the records only; the machine's power follows them.
 
 import type { Clock } from '../../clock.ts';
-import type { Machine, PowerTask } from '../machine.ts';
-import type { NewMachineEvent } from '../machine-event.ts';
-import { checkTransition, type MachineStatus, STATUSES, statusRow } from './lifecycle.ts';
+import { checkTransition, type MachineStatus, STATUSES, statusRow } from '../records/lifecycle.ts';
+import type { Machine, PowerTask } from '../records/machine.ts';
+import type { NewMachineEvent } from '../records/machine-event.ts';
+import type { EraseMode, MachineWork } from '../records/work.ts';
 import { isRescueHeard, RESCUE_LEAVES_MS_MAX } from './rescue-end.ts';
 import { lastingTask } from './state-power.ts';
 import { afterTesting, type Change, enterStatuses } from './status-change.ts';
-import type { EraseMode, MachineWork } from './work.ts';
 
 export const COMMAND_NAMES = [
   'accept',

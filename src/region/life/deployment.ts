@@ -2,7 +2,7 @@
 //
 // 1. The region knows where an image is and what it must be; it never opens one.
 
-import type { RackImage } from '../racks/rack.ts';
+import type { RackImage } from '../records/rack.ts';
 
 /** An image as a machine is told of it. */
 export interface DeployableImage {

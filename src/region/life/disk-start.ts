@@ -11,7 +11,7 @@
 // 4. What a rack told at the moment in which the region ended may be lost, and a system that keeps its address is not offered it again:
 //    who still keeps it RESTARTED_MS after the disk was written, with nothing heard in between, is the system too.
 
-import type { MachineEvent } from '../machine-event.ts';
+import type { MachineEvent } from '../records/machine-event.ts';
 
 /** How often a machine may be told to start its disk before its system is seen; once more, and its disk does not start. */
 export const DISK_STARTS_MAX = 4;

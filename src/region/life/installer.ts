@@ -4,7 +4,7 @@
 //    here, and nothing is refused for it.
 // 2. Whose answers cannot be made, by a mistake in a template or a value that a template cannot hold, is not begun to be installed.
 
-import type { Machine } from '../machine.ts';
+import type { Machine } from '../records/machine.ts';
 import type { CommandRefusal, Deployment } from './commands.ts';
 import type { ImageWish } from './deployment.ts';
 

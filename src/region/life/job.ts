@@ -4,7 +4,7 @@
 // 2. What is secret, or long, is fetched from an address of its own with the same token.
 
 import { formatIpv4 } from '../../net/address.ts';
-import type { Machine } from '../machine.ts';
+import type { Machine } from '../records/machine.ts';
 import type { DeployableImage } from './deployment.ts';
 
 /** The network in which a machine is to live, as far as the region knows it. */

@@ -11,14 +11,14 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { formatIpv4 } from '../../net/address.ts';
-import { LOCAL_ADMINISTRATOR } from '../accounts.ts';
-import type { Machine } from '../machine.ts';
-import type { NewMachineEvent } from '../machine-event.ts';
-import { heldMacs } from '../racks/interface-source.ts';
-import type { RegionStore } from '../store.ts';
+import { LOCAL_ADMINISTRATOR } from '../accounts/accounts.ts';
+import { heldMacs } from '../identity/interface-source.ts';
+import type { MachineStatus } from '../records/lifecycle.ts';
+import type { DebugLogin } from '../records/login-store.ts';
+import type { Machine } from '../records/machine.ts';
+import type { NewMachineEvent } from '../records/machine-event.ts';
+import type { RegionStore } from '../records/store.ts';
 import type { Actor } from './commands.ts';
-import type { MachineStatus } from './lifecycle.ts';
-import type { DebugLogin } from './login-store.ts';
 
 /** A debug login is open for so long, unless another time is given. */
 export const DEBUG_SECONDS = 3600;

@@ -9,13 +9,13 @@
 // 3. The last word of a work that has ended may come again: it is answered as the first time, and changes nothing.
 
 import type { Clock } from '../../clock.ts';
-import { equalSecrets } from '../accounts.ts';
-import type { Machine } from '../machine.ts';
+import { equalSecrets } from '../accounts/accounts.ts';
+import { type BootProof, isWhereItIs, provesBoot } from '../identity/boot-token.ts';
 import type { Acknowledgements } from '../racks/acknowledgements.ts';
-import type { Rack } from '../racks/rack.ts';
-import type { RegionStore } from '../store.ts';
-import { bootPurpose } from './boot-purpose.ts';
-import { type BootProof, isWhereItIs, provesBoot } from './boot-token.ts';
+import { bootPurpose } from '../records/boot-purpose.ts';
+import type { Machine } from '../records/machine.ts';
+import type { Rack } from '../records/rack.ts';
+import type { RegionStore } from '../records/store.ts';
 import { renderJob } from './job.ts';
 import { digestOfToken, findDebugLogin, isDebugged, keyLines, parseHostKey, rescuerOf } from './logins.ts';
 import type { MachineLife } from './machine-life.ts';

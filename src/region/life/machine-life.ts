@@ -14,17 +14,18 @@
 import type { Clock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import type { Ipv4 } from '../../net/address.ts';
-import type { Machine, PowerState, PowerTask } from '../machine.ts';
-import type { NewMachineEvent } from '../machine-event.ts';
+import { drawBootToken } from '../identity/boot-token.ts';
 import { imagesForMachine } from '../racks/rack-images.ts';
 import type { Racks } from '../racks/racks.ts';
-import type { MachineChangeOutcome, RegionStore } from '../store.ts';
-import { drawBootToken } from './boot-token.ts';
+import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
+import type { Machine, PowerState, PowerTask } from '../records/machine.ts';
+import type { NewMachineEvent } from '../records/machine-event.ts';
+import type { MachineChangeOutcome, RegionStore } from '../records/store.ts';
+import type { MachineWork } from '../records/work.ts';
 import { type Actor, type CommandRefusal, type Deployment, decideCommand, type MachineCommand } from './commands.ts';
 import type { DeployableImage, FindImage } from './deployment.ts';
 import { DISK_STARTS_MAX, type DiskStarts, readDiskStarts } from './disk-start.ts';
 import { type HasInstaller, machineInstalled, refuseAnswers, refuseInstaller } from './installer.ts';
-import { type MachineStatus, statusRow } from './lifecycle.ts';
 import { refuseWithoutKey } from './logins.ts';
 import { BOOTS_MAX, countBoot } from './network-boots.ts';
 import {
@@ -42,7 +43,6 @@ import { decideSignal, type Signal } from './signal.ts';
 import { chooseAddresses } from './static-addresses.ts';
 import { acceptedPower, type Change, deadlineOf, enterStatus, type StatusChangeTerms } from './status-change.ts';
 import type { StatusDeadlines } from './status-deadlines.ts';
-import type { MachineWork } from './work.ts';
 
 /** How often a machine that hung is started again, unless the configuration says otherwise. */
 const RETRIES = 1;

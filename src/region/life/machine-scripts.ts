@@ -6,10 +6,10 @@
 // 2. A machine that asks for the list again begins anew: what it had not ended before is aborted.
 
 import type { Clock } from '../../clock.ts';
-import type { Machine } from '../machine.ts';
+import type { Machine } from '../records/machine.ts';
+import type { ScriptKind, ScriptResult } from '../records/script-store.ts';
+import type { RegionStore } from '../records/store.ts';
 import { failureOf, isOverdue, planRun, takeNews } from '../scripts/script-run.ts';
-import type { ScriptKind, ScriptResult } from '../scripts/script-store.ts';
-import type { RegionStore } from '../store.ts';
 import type { Signal } from './signal.ts';
 
 /** What runs on a machine in its present state; undefined: nothing does. */

@@ -8,10 +8,10 @@
 // 1. The count is kept with the work: a restart of the region changes nothing.
 // 2. One boot asks for an address and a configuration several times, by firmware and by loader: what lies within BOOT_APART_MS is one.
 
-import type { Machine } from '../machine.ts';
-import { bootPurpose } from './boot-purpose.ts';
-import { statusRow } from './lifecycle.ts';
-import type { MachineWork } from './work.ts';
+import { bootPurpose } from '../records/boot-purpose.ts';
+import { statusRow } from '../records/lifecycle.ts';
+import type { Machine } from '../records/machine.ts';
+import type { MachineWork } from '../records/work.ts';
 
 /** How often a machine may start from the network for its work without a signal; once more, and it hangs. */
 export const BOOTS_MAX = 6;

@@ -7,9 +7,9 @@
 // 2. A locked machine takes no command that would change its state, and is deleted by force only. Its power may be
 //    switched, and a debug login opened: neither takes it away from anybody.
 
-import type { Machine } from '../machine.ts';
-import type { NewMachineEvent } from '../machine-event.ts';
-import type { MachineChange } from '../store.ts';
+import type { Machine } from '../records/machine.ts';
+import type { NewMachineEvent } from '../records/machine-event.ts';
+import type { MachineChange } from '../records/store.ts';
 import type { Actor, CommandRefusal } from './commands.ts';
 
 /** Notes of one machine, and their lengths in characters. */

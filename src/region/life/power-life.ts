@@ -13,13 +13,13 @@
 import type { Clock } from '../../clock.ts';
 import type { PowerDriver } from '../../power/driver.ts';
 import type { PowerOutcomeKind } from '../../power/outcome.ts';
-import type { Machine, PowerState, PowerTask } from '../machine.ts';
-import { isNetworkStart, type MachineEvent, type NewMachineEvent } from '../machine-event.ts';
-import type { PowerParameters } from '../power-parameters.ts';
-import type { MachineChange } from '../store.ts';
-import { bootPurpose } from './boot-purpose.ts';
+import { bootPurpose } from '../records/boot-purpose.ts';
+import { statusRow } from '../records/lifecycle.ts';
+import type { Machine, PowerState, PowerTask } from '../records/machine.ts';
+import { isNetworkStart, type MachineEvent, type NewMachineEvent } from '../records/machine-event.ts';
+import type { PowerParameters } from '../records/power-parameters.ts';
+import type { MachineChange } from '../records/store.ts';
 import { type Actor, type CommandRefusal, restingStatus } from './commands.ts';
-import { statusRow } from './lifecycle.ts';
 import { taskOfState } from './state-power.ts';
 import { type Change, enterStatus, enterStatuses } from './status-change.ts';
 

@@ -6,8 +6,8 @@
 //
 // 1. A machine that was heard of since it was told to leave is not switched: it may be writing to its disks.
 
-import type { Machine } from '../machine.ts';
-import type { NewMachineEvent } from '../machine-event.ts';
+import type { Machine } from '../records/machine.ts';
+import type { NewMachineEvent } from '../records/machine-event.ts';
 import { type Change, deadlineOf } from './status-change.ts';
 
 /** A machine in rescue mode that was not heard of for so long is not there: it tells that it is, every minute. */

@@ -17,12 +17,12 @@
 // 2. What a machine says is text of a stranger: cleaned and cut before it is kept.
 
 import type { Clock } from '../../clock.ts';
-import type { Machine } from '../machine.ts';
-import type { MachineEventLevel, MachineEventType, NewMachineEvent } from '../machine-event.ts';
+import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
+import type { Machine } from '../records/machine.ts';
+import type { MachineEventLevel, MachineEventType, NewMachineEvent } from '../records/machine-event.ts';
+import { cleanWords } from '../records/text-json.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
-import { cleanWords } from '../text-json.ts';
 import { restingStatus } from './commands.ts';
-import { type MachineStatus, statusRow } from './lifecycle.ts';
 import { parseHostKey } from './logins.ts';
 import { lastingTask } from './state-power.ts';
 import { afterTesting, type Change, deadlineOf, enterStatuses } from './status-change.ts';

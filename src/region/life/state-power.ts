@@ -2,8 +2,8 @@
 //
 // 1. A person's task that still waits is not dropped by what asks nothing of the power: it is carried out, or replaced by a state's own.
 
-import type { Machine, PowerTask } from '../machine.ts';
-import { statusRow } from './lifecycle.ts';
+import { statusRow } from '../records/lifecycle.ts';
+import type { Machine, PowerTask } from '../records/machine.ts';
 
 /** What a state in progress itself asks of the power; another task is a person's, of which nothing hangs. */
 export function taskOfState({ status, restingStatus }: Machine): PowerTask | undefined {

@@ -22,11 +22,11 @@ import {
   parseMac,
   parseNetwork,
 } from '../../net/address.ts';
-import type { Machine } from '../machine.ts';
-import type { Rack } from '../racks/rack.ts';
-import type { RackInterface } from '../racks/rack-description.ts';
 import { believedInterfaces } from '../racks/rack-networks.ts';
-import type { ChangeKnowledge } from '../store.ts';
+import type { Machine } from '../records/machine.ts';
+import type { Rack } from '../records/rack.ts';
+import type { RackInterface } from '../records/rack-description.ts';
+import type { ChangeKnowledge } from '../records/store.ts';
 import type { CommandRefusal } from './commands.ts';
 import type { JobNetwork } from './job.ts';
 

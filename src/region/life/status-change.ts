@@ -6,13 +6,13 @@
 // 3. A state in progress has its deadline, or waits for the machine's first boot, when nobody but a person can switch it on.
 
 import type { Clock } from '../../clock.ts';
-import type { Machine, MachineFields } from '../machine.ts';
-import type { NewMachineEvent } from '../machine-event.ts';
-import { reportedPower } from '../power-parameters.ts';
-import type { MachineChange } from '../store.ts';
-import { tokenFor } from './boot-token.ts';
-import { type MachineStatus, statusRow } from './lifecycle.ts';
-import type { MachineWork } from './work.ts';
+import { tokenFor } from '../identity/boot-token.ts';
+import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
+import type { Machine, MachineFields } from '../records/machine.ts';
+import type { NewMachineEvent } from '../records/machine-event.ts';
+import { reportedPower } from '../records/power-parameters.ts';
+import type { MachineChange } from '../records/store.ts';
+import type { MachineWork } from '../records/work.ts';
 
 const MINUTE_MS = 60_000;
 

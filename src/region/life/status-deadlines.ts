@@ -7,9 +7,9 @@
 
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
-import type { Machine } from '../machine.ts';
-import type { RegionStore } from '../store.ts';
-import { STATUSES, statusRow } from './lifecycle.ts';
+import { STATUSES, statusRow } from '../records/lifecycle.ts';
+import type { Machine } from '../records/machine.ts';
+import type { RegionStore } from '../records/store.ts';
 
 /** A smaller difference is measuring, not a step. */
 const STEP_MS_MIN = 1000;

@@ -8,7 +8,7 @@
 //    their name.
 // 2. A pattern that another disk of the inventory fits is none.
 
-import type { Machine } from '../machine.ts';
+import type { Machine } from '../records/machine.ts';
 
 /** Holds nothing that a pattern would take for more than itself, and is long enough to be nobody else's. */
 const PLAIN_SERIAL = /^[A-Za-z0-9._:+-]{6,64}$/;

@@ -13,9 +13,9 @@
 // 4. Secrets are compared in constant time; none is in a log, event or URL.
 
 import type { Clock } from '../../clock.ts';
-import { equalSecrets, keyPart } from '../accounts.ts';
-import type { MachineKey } from '../life/life-store.ts';
-import type { RegionStore } from '../store.ts';
+import { equalSecrets, keyPart } from '../accounts/accounts.ts';
+import type { MachineKey } from '../records/life-store.ts';
+import type { RegionStore } from '../records/store.ts';
 
 /** Characters of the parts: as many bits as a boot's token has in the last one. */
 const CONSUMER_CHARACTERS = 18;

@@ -10,9 +10,6 @@
 import type { Clock } from '../../clock.ts';
 import { TextDirectory } from '../../files/text-directory.ts';
 import type { InstallConfig, RegionConfig } from '../config.ts';
-import { kernelParamsOf } from '../life/tags.ts';
-import type { Machine } from '../machine.ts';
-import type { MachineCredentials } from '../machine-credentials.ts';
 import { type PreseedResult, renderPreseed } from '../preseed/preseed.ts';
 import {
   DEFAULT_MIRRORS,
@@ -23,7 +20,10 @@ import {
 } from '../preseed/request.ts';
 import { SHIPPED_DIRECTORY, TemplateSource } from '../preseed/template-source.ts';
 import { cloudConfigLines } from '../preseed/variables.ts';
-import type { RegionStore } from '../store.ts';
+import type { Machine } from '../records/machine.ts';
+import type { MachineCredentials } from '../records/machine-credentials.ts';
+import type { RegionStore } from '../records/store.ts';
+import { kernelParamsOf } from '../records/tags.ts';
 import { serialPattern } from './disk-match.ts';
 import { keyOfMachine } from './machine-keys.ts';
 

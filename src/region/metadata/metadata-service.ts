@@ -10,15 +10,15 @@
 
 import type { Clock } from '../../clock.ts';
 import type { RegionConfig } from '../config.ts';
-import { type BootProof, provesBoot, provesPreseed } from '../life/boot-token.ts';
+import { type BootProof, provesBoot, provesPreseed } from '../identity/boot-token.ts';
 import type { MachineLife } from '../life/machine-life.ts';
 import type { Signal } from '../life/signal.ts';
-import type { Machine } from '../machine.ts';
-import type { MachineEventLevel } from '../machine-event.ts';
 import type { PreseedResult } from '../preseed/preseed.ts';
 import type { Purpose } from '../preseed/request.ts';
-import type { Rack } from '../racks/rack.ts';
-import type { RegionStore } from '../store.ts';
+import type { Machine } from '../records/machine.ts';
+import type { MachineEventLevel } from '../records/machine-event.ts';
+import type { Rack } from '../records/rack.ts';
+import type { RegionStore } from '../records/store.ts';
 import { MachinePreseeds, type PreseedSurroundings } from './machine-preseeds.ts';
 import { type AnswersAt, ProxyFinder } from './proxy-finder.ts';
 import { meaningOf, type WebhookReport } from './reports.ts';

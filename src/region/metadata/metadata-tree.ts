@@ -10,9 +10,9 @@
 //
 // 1. Pure: every document is a function of the machine and of what is handed in.
 
-import type { Machine } from '../machine.ts';
-import { machineFqdn } from '../machine.ts';
 import { quoteYaml } from '../preseed/quoting.ts';
+import type { Machine } from '../records/machine.ts';
+import { machineFqdn } from '../records/machine.ts';
 
 /** The versions of the tree. All have the same content. */
 export const METADATA_VERSIONS = ['latest', '2012-03-01'] as const;

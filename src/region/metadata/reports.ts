@@ -16,7 +16,7 @@
 
 import { z } from 'zod';
 import type { Signal } from '../life/signal.ts';
-import { cleanWords } from '../text-json.ts';
+import { cleanWords } from '../records/text-json.ts';
 
 /** Statuses of `op=signal` by what they mean. */
 export const SIGNAL_MEANINGS: Readonly<Record<string, Signal['status']>> = {

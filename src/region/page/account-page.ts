@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { refuse } from '../api/answer.ts';
-import type { SshKey } from '../life/life-store.ts';
+import type { SshKey } from '../records/life-store.ts';
 import { areaField, formOf, hiddenField, newPasswordFields } from './forms.ts';
 import { escapeHtml } from './html.ts';
 import { pageOf } from './parts.ts';

@@ -3,9 +3,9 @@
 // 1. A form sends what the operation of the API takes; nothing is decided here.
 // 2. What a system runs at its first start is written as it is, and sent as the operation takes it.
 
-import { statusRow } from '../life/lifecycle.ts';
-import type { Machine } from '../machine.ts';
-import type { ScriptKind } from '../scripts/script-store.ts';
+import { statusRow } from '../records/lifecycle.ts';
+import type { Machine } from '../records/machine.ts';
+import type { ScriptKind } from '../records/script-store.ts';
 import { deployFields, deployValues } from './deploy-form.ts';
 import { checkField, formOf, radioField, textField } from './forms.ts';
 import { escapeHtml } from './html.ts';

@@ -3,7 +3,7 @@
 // 1. Only what fits the machine is offered; a machine for which there is nothing says what to do.
 
 import type { ListedImage } from '../life/deployment.ts';
-import type { Machine } from '../machine.ts';
+import type { Machine } from '../records/machine.ts';
 import { areaField, type Choice, choiceField, radioField, textField } from './forms.ts';
 import { escapeHtml } from './html.ts';
 import { formatDisk } from './values.ts';

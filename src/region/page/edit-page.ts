@@ -2,7 +2,7 @@
 //
 // 1. Each part is taken by its own operation of the API; the first that is refused says why, and those before it stay.
 
-import type { Machine } from '../machine.ts';
+import type { Machine } from '../records/machine.ts';
 import { areaField, formOf, textField } from './forms.ts';
 import { escapeHtml } from './html.ts';
 import { machinePath } from './machine-actions.ts';

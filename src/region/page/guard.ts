@@ -10,10 +10,10 @@
 import { createHmac } from 'node:crypto';
 import { type Instant, later } from '../../clock.ts';
 import { RateLimit } from '../../rate-limit.ts';
+import type { PasswordExcess } from '../accounts/password-limits.ts';
 import type { Peer } from '../api/caller.ts';
-import type { PasswordExcess } from '../password-limits.ts';
+import type { User } from '../records/store.ts';
 import type { Region } from '../region.ts';
-import type { User } from '../store.ts';
 
 /**
  * Passwords that are remembered. Only who has a right one fills it; the one that was right longest ago goes, and is looked at again.

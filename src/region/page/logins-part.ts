@@ -3,7 +3,7 @@
 // 1. It is shown to people with an account only. Keys and fingerprints are public; there is no password.
 
 import { describeLogins, type LoginDescription, mayDebug } from '../life/logins.ts';
-import type { Machine } from '../machine.ts';
+import type { Machine } from '../records/machine.ts';
 import { choiceField, formOf, hiddenField, textField } from './forms.ts';
 import { escapeHtml } from './html.ts';
 import { machinePath } from './machine-actions.ts';

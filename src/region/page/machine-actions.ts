@@ -6,8 +6,8 @@
 // 2. Whatever cannot be taken back says so before.
 
 import { type CommandName, commandsFrom, mayCommand } from '../life/commands.ts';
-import { statusRow } from '../life/lifecycle.ts';
-import { type Machine, machineFqdn } from '../machine.ts';
+import { statusRow } from '../records/lifecycle.ts';
+import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Region } from '../region.ts';
 import { mayCall, type Person, type Viewer, type WantedOperation } from './view.ts';
 

@@ -3,9 +3,9 @@
 // 1. Every text that was not written in this file goes through `escapeHtml`, also inside attributes.
 
 import { formatIpv4, formatMac } from '../../net/address.ts';
-import { bootPurpose } from '../life/boot-purpose.ts';
-import { kernelParamsOf } from '../life/tags.ts';
-import { type Machine, machineFqdn } from '../machine.ts';
+import { bootPurpose } from '../records/boot-purpose.ts';
+import { type Machine, machineFqdn } from '../records/machine.ts';
+import { kernelParamsOf } from '../records/tags.ts';
 import { escapeHtml } from './html.ts';
 import { formatAge, formatDisk, formatMemory, SPACE } from './values.ts';
 import type { View } from './view.ts';

@@ -6,8 +6,8 @@
 // 3. Each part has an id, and is kept fresh by itself.
 
 import { formatMac, type MacAddress, mac as macAddress, parseMac } from '../../net/address.ts';
-import { statusRow } from '../life/lifecycle.ts';
-import { type Machine, machineFqdn } from '../machine.ts';
+import { statusRow } from '../records/lifecycle.ts';
+import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Region } from '../region.ts';
 import { escapeHtml } from './html.ts';
 import { debugButton, renderLogins } from './logins-part.ts';

@@ -5,9 +5,6 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { formatIpv4, formatMac } from '../../net/address.ts';
-import { type MachineStatus, STATUSES } from '../life/lifecycle.ts';
-import { type Machine, machineFqdn } from '../machine.ts';
-import { EVENT_TYPES, type MachineEvent } from '../machine-event.ts';
 import {
   hasText,
   isProblem,
@@ -19,8 +16,11 @@ import {
   SEARCH_CHARACTERS_MAX,
   STATUS_GROUPS,
 } from '../machine-search.ts';
+import { type MachineStatus, STATUSES } from '../records/lifecycle.ts';
+import { type Machine, machineFqdn } from '../records/machine.ts';
+import { EVENT_TYPES, type MachineEvent } from '../records/machine-event.ts';
+import type { MachineFilter } from '../records/store.ts';
 import type { Region } from '../region.ts';
-import type { MachineFilter } from '../store.ts';
 import { type Whereabouts, whereabouts } from '../whereabouts.ts';
 import { formOf } from './forms.ts';
 import { escapeHtml } from './html.ts';

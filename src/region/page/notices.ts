@@ -3,8 +3,8 @@
 // 1. Nothing is shown when nothing waits.
 
 import { counted } from '../../counted.ts';
+import type { Conflict } from '../records/store.ts';
 import type { Region } from '../region.ts';
-import type { Conflict } from '../store.ts';
 import { escapeHtml } from './html.ts';
 
 /** Conflicts on the page; `rackboot machines show` tells those of one machine. */

@@ -1,6 +1,6 @@
 // Who has an account; for administrators also: add, make an administrator or a user, remove. What may be done `user-operations.ts` says.
 
-import type { User } from '../store.ts';
+import type { User } from '../records/store.ts';
 import { differing } from './account-page.ts';
 import { checkField, formOf, hiddenField, newPasswordFields, textField } from './forms.ts';
 import { escapeHtml } from './html.ts';

@@ -5,10 +5,10 @@
 
 import { z } from 'zod';
 import type { PowerParameter } from '../../power/parameters.ts';
-import { statusRow } from '../life/lifecycle.ts';
 import { type PowerDriverTable, switchesItselfOff } from '../life/power-life.ts';
-import type { Machine } from '../machine.ts';
-import type { PowerParameters, PowerValue } from '../power-parameters.ts';
+import { statusRow } from '../records/lifecycle.ts';
+import type { Machine } from '../records/machine.ts';
+import type { PowerParameters, PowerValue } from '../records/power-parameters.ts';
 import { choiceField, formOf, hiddenField, radioField, textField } from './forms.ts';
 import { escapeHtml } from './html.ts';
 import { machinePath } from './machine-actions.ts';

@@ -3,7 +3,7 @@
 // 1. No parameter of a driver is shown but in the form for administrators, and of that no secret.
 
 import { fullPowerText, maySwitch } from '../life/power-life.ts';
-import type { Machine, PowerTask } from '../machine.ts';
+import type { Machine, PowerTask } from '../records/machine.ts';
 import { formOf } from './forms.ts';
 import { escapeHtml } from './html.ts';
 import { isSwitched, machinePath } from './machine-actions.ts';

@@ -3,9 +3,9 @@
 // 1. Every text that was not written in this file goes through `escapeHtml`: a rack that nobody has accepted has written some of it.
 // 2. A region whose only rack is its own shows nothing while all is well with it.
 
-import { isAway, type Rack } from '../racks/rack.ts';
 import { doubtText } from '../racks/rack-networks.ts';
 import { findRangeConflict } from '../racks/rack-ranges.ts';
+import { isAway, type Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
 import { escapeHtml } from './html.ts';
 import { formatAge, none, SPACE } from './values.ts';

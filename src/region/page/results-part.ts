@@ -3,8 +3,8 @@
 // 1. What a script wrote is shown to people with an account only, and goes through `escapeHtml`.
 // 2. Of the runs before the newest only what came of them is read, not what they wrote.
 
-import type { Machine } from '../machine.ts';
-import type { ResultStatus, ScriptResult } from '../scripts/script-store.ts';
+import type { Machine } from '../records/machine.ts';
+import type { ResultStatus, ScriptResult } from '../records/script-store.ts';
 import { escapeHtml } from './html.ts';
 import { machinePath } from './machine-actions.ts';
 import { formatAge } from './values.ts';

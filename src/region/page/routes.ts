@@ -8,13 +8,13 @@
 // 4. Somebody at this host may look without an account; a name of a foreign site that leads here is not this host.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { equalSecrets } from '../accounts.ts';
+import { equalSecrets } from '../accounts/accounts.ts';
+import { parseAuthorization } from '../accounts/authorization.ts';
 import { type Answer, REFUSALS, type Refusal, refuse } from '../api/answer.ts';
 import type { Peer } from '../api/caller.ts';
 import { type Fields, parseBody, parseUrlEncoded } from '../api/form-body.ts';
-import { parseAuthorization } from '../authorization.ts';
+import type { User } from '../records/store.ts';
 import type { Region } from '../region.ts';
-import type { User } from '../store.ts';
 import { isLocalName, type PageGuard, type PasswordVerdict } from './guard.ts';
 import { cookieName, cookieOf, isOwnOrigin, safeTarget } from './login.ts';
 import { PAGES } from './pages.ts';

@@ -3,7 +3,7 @@
 // 1. Whoever may read a script by the API reads it here.
 // 2. Whether a text is a script `script-text.ts` says.
 
-import type { Script } from '../scripts/script-store.ts';
+import type { Script } from '../records/script-store.ts';
 import { TIMEOUT_SECONDS_DEFAULT } from '../scripts/script-text.ts';
 import { areaField, choiceField, fileField, formOf, hiddenField, textField } from './forms.ts';
 import { escapeHtml } from './html.ts';

@@ -11,8 +11,8 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { FairShares, type Place } from '../../fair-shares.ts';
-import { equalSecrets } from '../accounts.ts';
-import type { RegionStore, User } from '../store.ts';
+import { equalSecrets } from '../accounts/accounts.ts';
+import type { RegionStore, User } from '../records/store.ts';
 
 /**
  * Sessions at a time. Whoever has an account fills it; at the bound the user with most of them is signed out where that was longest

@@ -1,6 +1,6 @@
 // Tags: which there are, how many machines have each, and the kernel parameters that go with them.
 
-import type { Tag } from '../life/life-store.ts';
+import type { Tag } from '../records/life-store.ts';
 import { formOf, hiddenField, textField } from './forms.ts';
 import { escapeHtml } from './html.ts';
 import { pageOf } from './parts.ts';

@@ -2,7 +2,7 @@
 //
 // 1. Every text that was not written in this file goes through `escapeHtml`, also inside attributes.
 
-import { EVENT_TYPES, type MachineEvent } from '../machine-event.ts';
+import { EVENT_TYPES, type MachineEvent } from '../records/machine-event.ts';
 import { escapeHtml } from './html.ts';
 import { eventText, formatAge, logLine } from './values.ts';
 

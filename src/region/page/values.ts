@@ -2,9 +2,9 @@
 //
 // 1. Every text that was not written in the code goes through `escapeHtml`, also inside attributes.
 
-import { type MachineStatus, statusRow } from '../life/lifecycle.ts';
-import type { Machine } from '../machine.ts';
-import type { MachineEvent } from '../machine-event.ts';
+import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
+import type { Machine } from '../records/machine.ts';
+import type { MachineEvent } from '../records/machine-event.ts';
 import { escapeHtml } from './html.ts';
 
 /** A number and its unit stay on one line. */

@@ -1,7 +1,7 @@
 // How far the work of a machine is: what it does, in bytes where it counts them, and what it waits for.
 
-import { statusRow } from '../life/lifecycle.ts';
-import type { Machine } from '../machine.ts';
+import { statusRow } from '../records/lifecycle.ts';
+import type { Machine } from '../records/machine.ts';
 import { escapeHtml } from './html.ts';
 import { asSentence, formatAge, formatDisk } from './values.ts';
 

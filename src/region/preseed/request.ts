@@ -1,6 +1,6 @@
 // What is asked for when a preseed is rendered: for which purpose, for which machine, and with what.
 
-import type { MachineCredentials } from '../machine-credentials.ts';
+import type { MachineCredentials } from '../records/machine-credentials.ts';
 import type { Language } from './place.ts';
 import type { Variables } from './value.ts';
 

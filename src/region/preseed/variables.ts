@@ -4,7 +4,7 @@
 //
 // 1. A name that makes no sense for a request is not defined there; it is never empty in its stead.
 
-import { machineFqdn } from '../machine.ts';
+import { machineFqdn } from '../records/machine.ts';
 import { quoteDebconf, quoteYaml } from './quoting.ts';
 import { type PreseedRequest, PURPOSES } from './request.ts';
 import { isMapping, Markup, type Value, type Variables } from './value.ts';

@@ -8,7 +8,7 @@
 
 import type { Clock } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
-import { isAway, type Rack } from './rack.ts';
+import { isAway, type Rack } from '../records/rack.ts';
 
 /** What is asked of the racks. */
 export interface KnownRacks {

@@ -7,9 +7,9 @@
 //
 // 1. What a stranger's interfaces reserve for clients is not kept: nobody judges it by that, and it says so again once it is accepted.
 
-import { parseJson } from '../text-json.ts';
-import { PENDING_RACKS_MAX } from './rack.ts';
-import type { RackInterface } from './rack-description.ts';
+import { PENDING_RACKS_MAX } from '../records/rack.ts';
+import type { RackInterface } from '../records/rack-description.ts';
+import { parseJson } from '../records/text-json.ts';
 import { check, HEARTBEAT_VALUES_MAX, rackInterfaces } from './rack-news.ts';
 
 /**

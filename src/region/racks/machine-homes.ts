@@ -16,14 +16,14 @@
 import type { Clock } from '../../clock.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { formatIpv4, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
-import { drawBootToken } from '../life/boot-token.ts';
-import type { Machine } from '../machine.ts';
-import { isAddressSeen, type NewMachineEvent, type RackReport } from '../machine-event.ts';
-import type { MachineChangeOutcome, RegionStore } from '../store.ts';
-import type { Rack } from './rack.ts';
-import { withForeignTokensHidden } from './rack-machine.ts';
+import { withForeignTokensHidden } from '../desired-machine.ts';
+import { drawBootToken } from '../identity/boot-token.ts';
+import type { Machine } from '../records/machine.ts';
+import { isAddressSeen, type NewMachineEvent, type RackReport } from '../records/machine-event.ts';
+import type { Rack } from '../records/rack.ts';
+import type { MachineHome, RackStore } from '../records/rack-store.ts';
+import type { MachineChangeOutcome, RegionStore } from '../records/store.ts';
 import { believedNetworks } from './rack-networks.ts';
-import type { MachineHome, RackStore } from './rack-store.ts';
 
 /** After this the same rack's reports of the same machine are told again. */
 const ELSEWHERE_PAUSE_MS = 3_600_000;

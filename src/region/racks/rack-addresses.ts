@@ -1,7 +1,7 @@
 // Which addresses are racks': those that the interfaces of accepted racks have.
 
 import { formatIpv4, type Ipv4 } from '../../net/address.ts';
-import type { Rack } from './rack.ts';
+import type { Rack } from '../records/rack.ts';
 
 /** Where the racks are listed. */
 export interface RackList {

@@ -9,7 +9,7 @@
 //    the key of an administrator it is accepted with all.
 
 import { FairShares } from '../../fair-shares.ts';
-import type { NewMachineEvent } from '../machine-event.ts';
+import type { NewMachineEvent } from '../records/machine-event.ts';
 import {
   LINK_VERSION,
   PENDING_KEPT_MS,
@@ -17,10 +17,10 @@ import {
   PENDING_RACKS_PER_ADDRESS_MAX,
   RACKS_MAX,
   type Rack,
-} from './rack.ts';
-import type { RackInterface } from './rack-description.ts';
+} from '../records/rack.ts';
+import type { RackInterface } from '../records/rack-description.ts';
+import type { RackChange } from '../records/rack-store.ts';
 import { agreeTo, doubtEvent, reportedTexts, weighNetworks } from './rack-networks.ts';
-import type { RackChange } from './rack-store.ts';
 
 /** How a rack that registers will be known from then on. */
 export type RackKey =

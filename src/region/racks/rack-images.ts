@@ -6,8 +6,8 @@
 
 import { z } from 'zod';
 import { type Ipv4, networkContains } from '../../net/address.ts';
-import type { Machine } from '../machine.ts';
-import { isAway, type Rack, type RackImage } from './rack.ts';
+import type { Machine } from '../records/machine.ts';
+import { isAway, type Rack, type RackImage } from '../records/rack.ts';
 import { believedNetworks } from './rack-networks.ts';
 
 /** Images that one rack may tell; of more the first count. */

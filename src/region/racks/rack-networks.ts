@@ -11,9 +11,9 @@
 // 3. That two racks share a network, or that one has a wide network, is agreed to by naming that network, and by nothing else.
 
 import { formatNetwork, type Ipv4Network, networkContains, networksOverlap, parseNetwork } from '../../net/address.ts';
-import type { NewMachineEvent } from '../machine-event.ts';
-import type { Rack } from './rack.ts';
-import type { RackInterface } from './rack-description.ts';
+import type { NewMachineEvent } from '../records/machine-event.ts';
+import type { Rack } from '../records/rack.ts';
+import type { RackInterface } from '../records/rack-description.ts';
 
 const parsed = (texts: readonly string[]): readonly Ipv4Network[] =>
   texts.map(parseNetwork).filter((network) => network !== undefined);

@@ -7,9 +7,9 @@
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
 import { parseIpv4, parseMac, parseNetwork } from '../../net/address.ts';
-import { EVENT_LEVELS, type MachineEventLevel } from '../machine-event.ts';
-import { PINNED_MAX, RACK_INTERFACES_MAX, type RackImage } from './rack.ts';
-import { RESERVATIONS_TOLD_MAX, SETTINGS_REFUSED_LENGTH_MAX } from './rack-description.ts';
+import { EVENT_LEVELS, type MachineEventLevel } from '../records/machine-event.ts';
+import { PINNED_MAX, RACK_INTERFACES_MAX, type RackImage } from '../records/rack.ts';
+import { RESERVATIONS_TOLD_MAX, SETTINGS_REFUSED_LENGTH_MAX } from '../records/rack-description.ts';
 import { parseRackImages } from './rack-images.ts';
 
 /** Entries of one batch. */

@@ -1,7 +1,7 @@
 // Whether two racks hand out the same addresses: a dynamic range belongs to one rack at a time. Pure.
 
 import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/address.ts';
-import type { Rack } from './rack.ts';
+import type { Rack } from '../records/rack.ts';
 import { believedInterfaces } from './rack-networks.ts';
 
 interface Range {

@@ -8,14 +8,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { type Ipv4, type Ipv4Network, networkContains } from '../../net/address.ts';
-import { equalSecrets, findApiKey } from '../accounts.ts';
-import type { NewMachineEvent } from '../machine-event.ts';
+import { equalSecrets, findApiKey } from '../accounts/accounts.ts';
 import { RateLimiter } from '../rate-limit.ts';
-import type { RegionStore } from '../store.ts';
-import { Acknowledgements } from './acknowledgements.ts';
-import { BatchTurns } from './batch-turns.ts';
-import { type Introduction, Introductions } from './introductions.ts';
-import { MachineHomes } from './machine-homes.ts';
+import type { NewMachineEvent } from '../records/machine-event.ts';
 import {
   isAway,
   LINK_VERSION,
@@ -24,7 +19,14 @@ import {
   type RackPulse,
   REFUSED_KEPT_MAX,
   type RefusedEntry,
-} from './rack.ts';
+} from '../records/rack.ts';
+import type { RackDescription, RackInterface } from '../records/rack-description.ts';
+import type { RackChange } from '../records/rack-store.ts';
+import type { RegionStore } from '../records/store.ts';
+import { Acknowledgements } from './acknowledgements.ts';
+import { BatchTurns } from './batch-turns.ts';
+import { type Introduction, Introductions } from './introductions.ts';
+import { MachineHomes } from './machine-homes.ts';
 import {
   decideRegistration,
   decideVerdict,
@@ -33,9 +35,7 @@ import {
   type RegistrationOutcome,
   type VerdictRefusal,
 } from './rack-admission.ts';
-import type { RackDescription, RackInterface } from './rack-description.ts';
 import { believedNetworks, doubtEvent, ownNetworks, weighNetworks } from './rack-networks.ts';
-import type { RackChange } from './rack-store.ts';
 
 /** Racks that nobody knows yet: of one address, of one network, and of all together. A rack that waits asks as one that is known. */
 export const REGISTRATIONS_PER_ADDRESS = { perSecond: 1 / 60, burst: 6 } as const;

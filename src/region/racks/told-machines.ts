@@ -4,9 +4,9 @@
 // 2. It is filled whole or not at all: should the store fail half-way, the old one stays.
 
 import type { RackMachine } from '../../machines/machine.ts';
-import type { Machine } from '../machine.ts';
-import type { RegionStore } from '../store.ts';
-import { toRackMachine, withoutSharedUuids } from './rack-machine.ts';
+import { toRackMachine, withoutSharedUuids } from '../desired-machine.ts';
+import type { Machine } from '../records/machine.ts';
+import type { RegionStore } from '../records/store.ts';
 
 /** Machines read at a time when the mirror is filled. */
 const CHUNK = 500;

@@ -5,7 +5,7 @@
 
 import { cleanLines } from '../../clean-text.ts';
 import { copyBytes } from '../../net/borrowed-bytes.ts';
-import { OUTPUT_BYTES_MAX } from './script-store.ts';
+import { OUTPUT_BYTES_MAX } from '../records/script-store.ts';
 
 /** What came before, and how much that was in all. */
 export interface OutputSoFar {

@@ -7,8 +7,6 @@
 // 2. A script that goes on beyond its time gives its machine no further time (`isOverdue`): the machine ends it, or the deadline of its
 //    state ends both.
 
-import { cleanWords } from '../text-json.ts';
-import { appendOutput, lastWords } from './script-output.ts';
 import type {
   PlannedScript,
   RawResult,
@@ -17,7 +15,9 @@ import type {
   Script,
   ScriptKind,
   ScriptResult,
-} from './script-store.ts';
+} from '../records/script-store.ts';
+import { cleanWords } from '../records/text-json.ts';
+import { appendOutput, lastWords } from './script-output.ts';
 
 /** What the agent does by itself, and how long each may take, in seconds. */
 const BUILTINS: readonly (readonly [string, number])[] = [

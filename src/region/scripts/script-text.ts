@@ -14,9 +14,9 @@
 //
 // 1. Whatever the text holds, the result is within the bounds below, or a list of problems.
 
-import { cleanWords } from '../text-json.ts';
+import type { ScriptKind } from '../records/script-store.ts';
+import { cleanWords } from '../records/text-json.ts';
 import { BUILTIN_NAMES } from './script-run.ts';
-import type { ScriptKind } from './script-store.ts';
 
 export const SCRIPT_BYTES_MAX = 256 * 1024;
 /** Scripts of one region. */

@@ -33,7 +33,7 @@ export const MACHINE_BOUNDS: readonly HeldBound[] = [
     test: 'region/rate-limit.test.ts',
   },
   {
-    at: 'region/api/metadata-routes.ts MACHINE_RATE',
+    at: 'region/http/metadata-routes.ts MACHINE_RATE',
     what: 'requests for metadata of one machine',
     whoCanFill: 'that machine',
     whatOthersNotice: 'nothing',
@@ -42,7 +42,7 @@ export const MACHINE_BOUNDS: readonly HeldBound[] = [
     test: 'region/metadata.test.ts',
   },
   {
-    at: 'region/api/metadata-routes.ts MACHINES_PER_NETWORK',
+    at: 'region/http/metadata-routes.ts MACHINES_PER_NETWORK',
     what: 'the same of the machines of one network, or of one remote rack',
     whoCanFill: 'twenty-five machines of it that ask without a pause, or the rack',
     whatOthersNotice: 'cloud-init of a machine there is told 429 and asks again',
@@ -52,7 +52,7 @@ export const MACHINE_BOUNDS: readonly HeldBound[] = [
     test: 'region/machine-rates.test.ts',
   },
   {
-    at: 'region/api/metadata-routes.ts MACHINES_RATE',
+    at: 'region/http/metadata-routes.ts MACHINES_RATE',
     what: 'the same of all that come to the region themselves; each remote rack has rates of its own',
     whoCanFill: 'fifty machines, of two networks, that ask without a pause',
     whatOthersNotice: 'cloud-init is told 429 and asks again',

@@ -95,7 +95,7 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     test: 'uplink/http-transport.test.ts',
   },
   {
-    at: 'region/racks/rack.ts RACKS_MAX',
+    at: 'region/records/rack.ts RACKS_MAX',
     what: 'racks of one region, whatever their state',
     whoCanFill: 'an administrator; anybody else only up to PENDING_RACKS_MAX',
     whatOthersNotice: 'one more rack is refused',
@@ -105,7 +105,7 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     test: 'region/racks/racks.test.ts',
   },
   {
-    at: 'region/racks/rack.ts PENDING_RACKS_MAX',
+    at: 'region/records/rack.ts PENDING_RACKS_MAX',
     what: 'racks that wait for an administrator',
     whoCanFill: 'anybody who registers racks',
     whatOthersNotice: 'nothing: the network, then the address, with most of them loses the one heard longest ago',
@@ -154,7 +154,7 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     test: 'region/racks/rack-voice.test.ts',
   },
   {
-    at: 'region/racks/rack.ts PENDING_RACKS_PER_ADDRESS_MAX',
+    at: 'region/records/rack.ts PENDING_RACKS_PER_ADDRESS_MAX',
     what: 'the same from one address',
     whoCanFill: 'that address',
     whatOthersNotice: 'nothing, except who shares the address',
@@ -208,7 +208,7 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     test: 'region/racks/racks.test.ts',
   },
   {
-    at: 'region/api/link-routes.ts CHANGES_PER_RACK_MAX',
+    at: 'region/http/link-routes.ts CHANGES_PER_RACK_MAX',
     what: 'streams of changes of one rack',
     whoCanFill: 'that rack, which has a key',
     whatOthersNotice: 'nothing: the oldest one ends',
@@ -217,7 +217,7 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     test: 'region/link-streams.test.ts',
   },
   {
-    at: 'region/racks/rack.ts REFUSED_KEPT_MAX',
+    at: 'region/records/rack.ts REFUSED_KEPT_MAX',
     what: "refused entries of a rack's events that are remembered, so that a lost answer can be given again",
     whoCanFill: 'that rack',
     whatOthersNotice: 'nothing',

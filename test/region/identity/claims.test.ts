@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatMac, mac, parseIpv4 } from '../../../src/net/address.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
-import type { Machine } from '../../../src/region/machine.ts';
 import { renderNotices } from '../../../src/region/page/notices.ts';
+import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { facts, report, withRegion } from '../place.ts';
 

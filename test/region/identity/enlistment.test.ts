@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { mac } from '../../../src/net/address.ts';
-import { chooseHostname, chooseSystemId, parseHostname } from '../../../src/region/hostname.ts';
 import { MACHINES_MAX } from '../../../src/region/identity/enlistment.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
 import {
@@ -12,8 +11,9 @@ import {
   identifyingUuid,
   isIdentifyingMac,
 } from '../../../src/region/identity/hardware-identity.ts';
-import type { Machine } from '../../../src/region/machine.ts';
-import { INTERFACES_MAX } from '../../../src/region/racks/interface-source.ts';
+import { chooseHostname, chooseSystemId, parseHostname } from '../../../src/region/identity/hostname.ts';
+import { INTERFACES_MAX } from '../../../src/region/identity/interface-source.ts';
+import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { bootReport, facts, makeRegion, report, withRegion } from '../place.ts';

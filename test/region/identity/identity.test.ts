@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { type MacAddress, mac } from '../../../src/net/address.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
 import { evidenceOf, weigh } from '../../../src/region/identity/evidence.ts';
-import type { Machine } from '../../../src/region/machine.ts';
+import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { facts, makeRegion, report, withRegion } from '../place.ts';
 

@@ -1,7 +1,7 @@
 // A machine of nothing in particular, for tests of what its state alone decides.
 
-import type { MachineStatus } from '../../../src/region/life/lifecycle.ts';
-import type { Machine } from '../../../src/region/machine.ts';
+import type { MachineStatus } from '../../../src/region/records/lifecycle.ts';
+import type { Machine } from '../../../src/region/records/machine.ts';
 
 /** A machine in a state, held by bob, without hardware, addresses or power. */
 export function bareMachine(status: MachineStatus, fields: Partial<Machine> = {}): Machine {

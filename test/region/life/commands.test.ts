@@ -9,8 +9,8 @@ import {
   commandWord,
   decideCommand,
 } from '../../../src/region/life/commands.ts';
-import { checkTransition, type MachineStatus, STATUSES } from '../../../src/region/life/lifecycle.ts';
-import type { Machine } from '../../../src/region/machine.ts';
+import { checkTransition, type MachineStatus, STATUSES } from '../../../src/region/records/lifecycle.ts';
+import type { Machine } from '../../../src/region/records/machine.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { report, withRegion } from '../place.ts';
 import { bareMachine } from './bare-machine.ts';

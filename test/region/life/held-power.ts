@@ -1,7 +1,7 @@
 // The power of machines as the tests of their life hold it: whoever is asked says what the test says, and nothing is switched.
 
 import type { PowerControl, PowerResult } from '../../../src/region/life/power-life.ts';
-import type { Machine, PowerTask } from '../../../src/region/machine.ts';
+import type { Machine, PowerTask } from '../../../src/region/records/machine.ts';
 
 /** What switches those machines, and never does. */
 export const heldPower = (switches: PowerControl['switches'] = () => true): PowerControl => ({

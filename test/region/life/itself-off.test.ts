@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PowerResult } from '../../../src/region/life/power-life.ts';
-import type { Machine } from '../../../src/region/machine.ts';
+import type { Machine } from '../../../src/region/records/machine.ts';
 import { openRegion } from '../../../src/region/region.ts';
 import { report, withRegion } from '../place.ts';
 import { heldPower, powerEnd } from './held-power.ts';

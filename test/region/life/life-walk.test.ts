@@ -3,12 +3,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { toRackMachine } from '../../../src/region/desired-machine.ts';
 import { COMMAND_NAMES, type CommandName } from '../../../src/region/life/commands.ts';
-import { checkTransition, type MachineStatus, STATUSES, statusRow } from '../../../src/region/life/lifecycle.ts';
 import { closeDebugLogin, DEBUG_SECONDS_MAX, findDebugLogin, openDebugLogin } from '../../../src/region/life/logins.ts';
-import type { Machine } from '../../../src/region/machine.ts';
 import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
-import { toRackMachine } from '../../../src/region/racks/rack-machine.ts';
+import { checkTransition, type MachineStatus, STATUSES, statusRow } from '../../../src/region/records/lifecycle.ts';
+import type { Machine } from '../../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
 import { openRegionStore } from '../../../src/store/region-sqlite.ts';
 import { printedRandom } from '../../support/printed-random.ts';

@@ -7,9 +7,9 @@ import type { Actor, MachineCommand } from '../../../src/region/life/commands.ts
 import { openDebugLogin } from '../../../src/region/life/logins.ts';
 import { decideLock } from '../../../src/region/life/ownership.ts';
 import type { PowerControl } from '../../../src/region/life/power-life.ts';
-import type { Machine } from '../../../src/region/machine.ts';
 import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
-import { LINK_VERSION } from '../../../src/region/racks/rack.ts';
+import type { Machine } from '../../../src/region/records/machine.ts';
+import { LINK_VERSION } from '../../../src/region/records/rack.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
 import { bootReport, type RegionPlace, report, withRegion } from '../place.ts';
 import { heldPower, powerEnd } from './held-power.ts';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { MachineCommand } from '../../../src/region/life/commands.ts';
 import type { PowerControl } from '../../../src/region/life/power-life.ts';
-import type { Machine } from '../../../src/region/machine.ts';
+import type { Machine } from '../../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
 import { type RegionPlace, report, withRegion } from '../place.ts';
 import { heldPower, powerEnd } from './held-power.ts';

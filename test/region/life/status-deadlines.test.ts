@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { statusRow } from '../../../src/region/life/lifecycle.ts';
+import { statusRow } from '../../../src/region/records/lifecycle.ts';
 import { openRegion } from '../../../src/region/region.ts';
 import { type RegionPlace, report, withRegion } from '../place.ts';
 

@@ -4,10 +4,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { COMMAND_NAMES, decideCommand, restingStatus } from '../../../src/region/life/commands.ts';
-import { type MachineStatus, STATUSES, statusRow } from '../../../src/region/life/lifecycle.ts';
 import { decideSignal, SIGNAL_STATUSES } from '../../../src/region/life/signal.ts';
-import type { Machine } from '../../../src/region/machine.ts';
-import type { NewMachineEvent } from '../../../src/region/machine-event.ts';
+import { type MachineStatus, STATUSES, statusRow } from '../../../src/region/records/lifecycle.ts';
+import type { Machine } from '../../../src/region/records/machine.ts';
+import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { bareMachine } from './bare-machine.ts';
 

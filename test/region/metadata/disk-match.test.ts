@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { HardwareFacts } from '../../../src/region/hardware-facts.ts';
 import { serialPattern } from '../../../src/region/metadata/disk-match.ts';
+import type { HardwareFacts } from '../../../src/region/records/hardware-facts.ts';
 
 type Disk = HardwareFacts['disks'][number];
 const disk = (name: string, bus: string, serial: string, model = 'QM'): Disk => ({

@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mac } from '../../../src/net/address.ts';
-import type { MachineEvent, RackReport } from '../../../src/region/machine-event.ts';
 import { deployFields } from '../../../src/region/page/deploy-form.ts';
 import { machinePath } from '../../../src/region/page/machine-actions.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { renderPage } from '../../../src/region/page/machines-page.ts';
 import { bootsOf, renderTimeline } from '../../../src/region/page/timeline.ts';
+import type { MachineEvent, RackReport } from '../../../src/region/records/machine-event.ts';
 import { report, withRegion } from '../place.ts';
 import { ADMIN, viewOf } from './view.ts';
 

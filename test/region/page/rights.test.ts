@@ -4,15 +4,15 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { POWER_DRIVERS } from '../../../src/power/drivers.ts';
-import { createApiKey, hashPassword } from '../../../src/region/accounts.ts';
+import { createApiKey, hashPassword } from '../../../src/region/accounts/accounts.ts';
 import type { Method } from '../../../src/region/api/operation.ts';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
-import { buildApp, makeContext } from '../../../src/region/api/server.ts';
-import type { MachineStatus } from '../../../src/region/life/lifecycle.ts';
+import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { cookieName } from '../../../src/region/page/login.ts';
 import { MACHINE_ACTIONS } from '../../../src/region/page/machine-actions.ts';
 import { PAGES } from '../../../src/region/page/pages.ts';
 import type { WantedOperation } from '../../../src/region/page/view.ts';
+import type { MachineStatus } from '../../../src/region/records/lifecycle.ts';
 import { openRegion } from '../../../src/region/region.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { heldPower } from '../life/held-power.ts';

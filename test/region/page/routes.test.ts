@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createAdmin, hashPassword } from '../../../src/region/accounts.ts';
-import { buildApp, makeContext } from '../../../src/region/api/server.ts';
+import { createAdmin, hashPassword } from '../../../src/region/accounts/accounts.ts';
+import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { cookieName, safeTarget } from '../../../src/region/page/login.ts';
 import { SESSION_IDLE_MS, SESSION_MS_MAX, SESSIONS_MAX, Sessions } from '../../../src/region/page/sessions.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';

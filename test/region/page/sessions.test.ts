@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SESSIONS_MAX, Sessions } from '../../../src/region/page/sessions.ts';
-import type { User } from '../../../src/region/store.ts';
+import type { User } from '../../../src/region/records/store.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const userOf = (username: string): User => ({

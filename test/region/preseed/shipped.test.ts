@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { parseSshKey } from '../../../src/region/life/ssh-keys.ts';
+import { parseSshKey } from '../../../src/region/accounts/ssh-keys.ts';
 import { renderPreseed } from '../../../src/region/preseed/preseed.ts';
 import { type PreseedRequest, PURPOSES, type Purpose } from '../../../src/region/preseed/request.ts';
 import { missing } from '../../support/needs.ts';

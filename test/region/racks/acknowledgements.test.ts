@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseIpv4 } from '../../../src/net/address.ts';
-import { answerRack } from '../../../src/region/api/link.ts';
-import { AWAY_AFTER_MS } from '../../../src/region/racks/rack.ts';
+import { answerRack } from '../../../src/region/http/link.ts';
+import { AWAY_AFTER_MS } from '../../../src/region/records/rack.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { withRegion } from '../place.ts';
 import { acceptRack, heartbeatOf, OTHER_UUID, rackInterface } from './rack-place.ts';

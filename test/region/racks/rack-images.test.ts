@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseIpv4, parseMac } from '../../../src/net/address.ts';
-import { answerLink } from '../../../src/region/api/link.ts';
-import type { Machine } from '../../../src/region/machine.ts';
-import { AWAY_AFTER_MS, type Rack, type RackImage } from '../../../src/region/racks/rack.ts';
+import { answerLink } from '../../../src/region/http/link.ts';
 import { imagesForMachine, parseRackImages, RACK_IMAGES_MAX } from '../../../src/region/racks/rack-images.ts';
+import type { Machine } from '../../../src/region/records/machine.ts';
+import { AWAY_AFTER_MS, type Rack, type RackImage } from '../../../src/region/records/rack.ts';
 import { openRegion } from '../../../src/region/region.ts';
 import { withRegion } from '../place.ts';
 import { acceptRack, heartbeatOf, RACK_UUID, rackAuthorization, rackInterface, registration } from './rack-place.ts';

@@ -1,9 +1,9 @@
 // A rack for tests of the region: its key, its registration, its heartbeat and its batches, as they come over the wire.
 
 import { createHash } from 'node:crypto';
-import type { Rack } from '../../../src/region/racks/rack.ts';
 import type { RackRegistration } from '../../../src/region/racks/rack-admission.ts';
-import type { RackInterface } from '../../../src/region/racks/rack-description.ts';
+import type { Rack } from '../../../src/region/records/rack.ts';
+import type { RackInterface } from '../../../src/region/records/rack-description.ts';
 import type { Region } from '../../../src/region/region.ts';
 
 export const RACK_UUID = '11111111-2222-4333-8444-555555555501';

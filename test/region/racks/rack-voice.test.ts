@@ -4,9 +4,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Fastify from 'fastify';
-import { createAdmin, createApiKey } from '../../../src/region/accounts.ts';
-import { addRoutes } from '../../../src/region/api/routes.ts';
-import { makeContext } from '../../../src/region/api/server.ts';
+import { createAdmin, createApiKey } from '../../../src/region/accounts/accounts.ts';
+import { addRoutes } from '../../../src/region/http/routes.ts';
+import { makeContext } from '../../../src/region/http/server.ts';
 import { UNASKED_ADDRESSES_MAX } from '../../../src/region/racks/rack-networks.ts';
 import { adminHeader, type LinkPlace, withLink } from '../link-place.ts';
 import { withRegion } from '../place.ts';

@@ -3,7 +3,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Ipv4, ipv4, parseIpv4 } from '../../../src/net/address.ts';
-import { createAdmin, createApiKey } from '../../../src/region/accounts.ts';
+import { createAdmin, createApiKey } from '../../../src/region/accounts/accounts.ts';
+import { decideRegistration, decideVerdict, type RackKey } from '../../../src/region/racks/rack-admission.ts';
+import { check, rackInterfaces } from '../../../src/region/racks/rack-news.ts';
+import { findRangeConflict } from '../../../src/region/racks/rack-ranges.ts';
+import {
+  REGISTRATIONS_IN_TOTAL,
+  REGISTRATIONS_PER_ADDRESS,
+  REGISTRATIONS_PER_NETWORK,
+} from '../../../src/region/racks/racks.ts';
 import {
   AWAY_AFTER_MS,
   isAway,
@@ -13,15 +21,7 @@ import {
   PENDING_RACKS_PER_ADDRESS_MAX,
   RACKS_MAX,
   type Rack,
-} from '../../../src/region/racks/rack.ts';
-import { decideRegistration, decideVerdict, type RackKey } from '../../../src/region/racks/rack-admission.ts';
-import { check, rackInterfaces } from '../../../src/region/racks/rack-news.ts';
-import { findRangeConflict } from '../../../src/region/racks/rack-ranges.ts';
-import {
-  REGISTRATIONS_IN_TOTAL,
-  REGISTRATIONS_PER_ADDRESS,
-  REGISTRATIONS_PER_NETWORK,
-} from '../../../src/region/racks/racks.ts';
+} from '../../../src/region/records/rack.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
 import { UPLINK_VERSION } from '../../../src/uplink/messages.ts';
 import { withRegion } from '../place.ts';

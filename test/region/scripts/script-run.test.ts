@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { appendOutput, lastWords, outputText } from '../../../src/region/scripts/script-output.ts';
-import { failureOf, isOverdue, planRun, takeNews } from '../../../src/region/scripts/script-run.ts';
 import {
   OUTPUT_BYTES_MAX,
   type RawResult,
   type Script,
   type ScriptResult,
-} from '../../../src/region/scripts/script-store.ts';
+} from '../../../src/region/records/script-store.ts';
+import { appendOutput, lastWords, outputText } from '../../../src/region/scripts/script-output.ts';
+import { failureOf, isOverdue, planRun, takeNews } from '../../../src/region/scripts/script-run.ts';
 import { parseScript, parseTimeout, SCRIPT_BYTES_MAX } from '../../../src/region/scripts/script-text.ts';
 
 const SH = '#!/bin/sh\nexit 0\n';

@@ -1,0 +1,63 @@
+// What the region's API counts: answers by class of their status, refusals by name; and how many racks there are by their state. Counted in memory that the rack's loop reads
+// without asking.
+
+import { Counters, sharedCounterMemory } from '../../counters.ts';
+import { REFUSALS } from '../api/answer.ts';
+
+const ANSWERS = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
+const ANSWER_PREFIX = 'answers-';
+const REFUSAL_PREFIX = 'refused-';
+
+/** `away` ones are accepted, and silent. */
+const RACKS = ['pending', 'accepted', 'rejected', 'away'] as const;
+const RACK_PREFIX = 'racks-';
+
+/** How many racks are in each state. */
+export type RackCounts = Readonly<Record<(typeof RACKS)[number], number>>;
+
+const NAMES: readonly string[] = [
+  ...ANSWERS.map((name) => `${ANSWER_PREFIX}${name}`),
+  ...Object.keys(REFUSALS).map((name) => `${REFUSAL_PREFIX}${name}`),
+  ...RACKS.map((name) => `${RACK_PREFIX}${name}`),
+];
+const KNOWN: ReadonlySet<string> = new Set(NAMES);
+
+/** Memory for the counters of one process. */
+export const regionCounterMemory = (): SharedArrayBuffer => sharedCounterMemory(NAMES);
+
+/** Counts in, and reads from, memory of `regionCounterMemory`; without it, in memory of its own. */
+export class RegionCounters {
+  readonly #counters: Counters<string>;
+
+  constructor(memory?: SharedArrayBuffer) {
+    this.#counters = new Counters(NAMES, memory);
+  }
+
+  /** Counts one answer. @param refusal its name, when it is a refusal */
+  answered(status: number, refusal: string | undefined): void {
+    const name = ANSWERS[Math.floor(status / 100) - 1];
+    if (name !== undefined) this.#counters.add(`${ANSWER_PREFIX}${name}`);
+    if (refusal !== undefined && KNOWN.has(`${REFUSAL_PREFIX}${refusal}`)) {
+      this.#counters.add(`${REFUSAL_PREFIX}${refusal}`);
+    }
+  }
+
+  /** Says how many racks there are now. */
+  setRacks(counts: RackCounts): void {
+    const before = this.#counters.read();
+    for (const name of RACKS) {
+      const key = `${RACK_PREFIX}${name}`;
+      this.#counters.add(key, counts[name] - (before[key] ?? 0));
+    }
+  }
+
+  /** The present values: answers by class, refusals by name, racks by state. */
+  read(): Readonly<Record<'answers' | 'refusals' | 'racks', Readonly<Record<string, number>>>> {
+    const all = Object.entries(this.#counters.read());
+    const under = (prefix: string): Record<string, number> =>
+      Object.fromEntries(
+        all.flatMap(([name, value]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [])),
+      );
+    return { answers: under(ANSWER_PREFIX), refusals: under(REFUSAL_PREFIX), racks: under(RACK_PREFIX) };
+  }
+}

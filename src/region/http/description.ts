@@ -1,0 +1,87 @@
+// The description of the API from which the maas command line builds its commands, made of the table of operations.
+//
+// Sources: what the command line reads: resources with an anonymous and an authenticated handler, each with doc, name, params, path, uri
+// and actions. An action takes data only if its doc has `:param` lines.
+//
+// 1. `hash` changes when the description does; it is also sent with every answer, and a client compares the two.
+
+import { createHash } from 'node:crypto';
+import type { ApiVersion, Operation } from '../api/operation.ts';
+import { OPERATIONS } from '../api/operations.ts';
+
+const CRUD = { POST: 'create', GET: 'read', PUT: 'update', DELETE: 'delete' } as const;
+
+interface HandlerDescription {
+  readonly name: string;
+  readonly doc: string;
+  readonly params: readonly string[];
+  readonly path: string;
+  readonly actions: readonly Record<string, unknown>[];
+}
+
+function describeHandler(version: ApiVersion, name: string, operations: readonly Operation[]): HandlerDescription {
+  const path = operations[0]?.path ?? '';
+  return {
+    name,
+    doc: `Operations of ${name.replace(/Handler$/, '')}.`,
+    params: [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? ''),
+    path: `/MAAS/api/${version}/${path}/`,
+    actions: operations.map((operation) => ({
+      name: operation.op ?? CRUD[operation.method],
+      method: operation.method,
+      op: operation.op ?? null,
+      restful: operation.op === undefined,
+      doc: operation.doc,
+    })),
+  };
+}
+
+interface ApiDescription {
+  readonly doc: string;
+  readonly resources: readonly {
+    readonly name: string;
+    readonly anon: HandlerDescription | null;
+    readonly auth: HandlerDescription;
+  }[];
+  readonly handlers: readonly HandlerDescription[];
+}
+
+function describe(version: ApiVersion): ApiDescription {
+  const own = OPERATIONS.filter((operation) => operation.versions.includes(version));
+  const names = [...new Set(own.map((operation) => operation.handler))].sort();
+  const resources = names.map((name) => {
+    const operations = own.filter((operation) => operation.handler === name);
+    const open = operations.filter((operation) => operation.access === 'anyone' || operation.access === 'managed');
+    return {
+      name,
+      anon: open.length === 0 ? null : describeHandler(version, `Anon${name}`, open),
+      auth: describeHandler(version, name, operations),
+    };
+  });
+  const handlers = resources.flatMap((resource) =>
+    resource.anon === null ? [resource.auth] : [resource.anon, resource.auth],
+  );
+  return { doc: `Rackboot, MAAS API ${version}.`, resources, handlers };
+}
+
+const hashOf = (value: unknown): string => createHash('sha1').update(JSON.stringify(value)).digest('hex');
+
+const DESCRIPTIONS = { '1.0': describe('1.0'), '2.0': describe('2.0') } as const;
+/** The hash of each version's description. */
+export const DESCRIPTION_HASHES = { '1.0': hashOf(DESCRIPTIONS['1.0']), '2.0': hashOf(DESCRIPTIONS['2.0']) } as const;
+
+/** The description for a client that reached the region under `origin` (`http://rack:5240`). */
+export function apiDescription(version: ApiVersion, origin: string): Record<string, unknown> {
+  const withUri = (handler: HandlerDescription) => ({ ...handler, uri: `${origin}${handler.path}` });
+  const { doc, resources, handlers } = DESCRIPTIONS[version];
+  return {
+    doc,
+    resources: resources.map(({ name, anon, auth }) => ({
+      name,
+      anon: anon === null ? null : withUri(anon),
+      auth: withUri(auth),
+    })),
+    handlers: handlers.map(withUri),
+    hash: DESCRIPTION_HASHES[version],
+  };
+}

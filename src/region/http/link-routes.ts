@@ -1,0 +1,144 @@
+// The link of remote racks over HTTP: `/MAAS/uplink/1/racks/<uuid>/{state,changes,events,heartbeat}`.
+//
+// 1. A rack's key is checked before its body is read.
+// 2. Of one rack CHANGES_PER_RACK_MAX streams are kept, the newest; one more ends the oldest, which its rack has left.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { RackError } from '../../errors.ts';
+import { type Answer, refuse } from '../api/answer.ts';
+import { EventAnswer } from '../api/event-stream.ts';
+import { BATCH_VALUES_MAX, HEARTBEAT_VALUES_MAX } from '../racks/rack-news.ts';
+import { LINK_VERSION, type Rack } from '../records/rack.ts';
+import { parseJson } from '../records/text-json.ts';
+import type { Region } from '../region.ts';
+import { answerLink, BATCH_UNDER_WAY, findLinkedRack, LINK_BODY_BYTES_MAX, type LinkRequest } from './link.ts';
+
+/** Streams of one rack. An accepted rack alone fills its own; it leaves an old one when it opens a new one. */
+export const CHANGES_PER_RACK_MAX = 4;
+/** A heartbeat tells all networks and images of a rack. */
+const HEARTBEAT_BYTES_MAX = 1024 * 1024;
+
+/** What the routes take of their listener. */
+export interface LinkListener {
+  readonly region: Region;
+  /** False: this caller asks too much without credentials that are right. */
+  allows(request: FastifyRequest): boolean;
+  send(reply: FastifyReply, answer: Answer): FastifyReply;
+}
+
+function uuidOf(request: FastifyRequest): string {
+  const { params } = request;
+  const uuid = typeof params === 'object' && params !== null ? Reflect.get(params, 'uuid') : undefined;
+  return typeof uuid === 'string' ? uuid : '';
+}
+
+/** Adds the routes of the link to an instance. */
+export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): void {
+  const { region, send } = listener;
+  const streams = new ChangeStreams(region);
+  app.addHook('preClose', (done) => {
+    streams.close();
+    done();
+  });
+  /** Before the body is read. */
+  const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+    const found = findLinkedRack(region, uuidOf(request), request.headers.authorization);
+    if (found.kind === 'rack') return undefined;
+    const isOver = found.kind === 'refusal' && found.name === 'not-authenticated' && !listener.allows(request);
+    return send(reply, isOver ? refuse('rate-limit', 'Too many requests with a wrong key: wait.') : found);
+  };
+  const onEvents = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+    const refused = await onRequest(request, reply);
+    if (refused !== undefined || !region.racks.turns.has(uuidOf(request))) return refused;
+    return send(reply, BATCH_UNDER_WAY);
+  };
+  const answer = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    asked: LinkRequest,
+  ): FastifyReply | Promise<FastifyReply> => {
+    const given = answerLink(region, uuidOf(request), request.headers.authorization, asked);
+    // Waited for here, so that a failure is answered as that of any handler.
+    return given.kind === 'later' ? given.answer.then((now) => send(reply, now)) : send(reply, given);
+  };
+  const post = (kind: 'events' | 'heartbeat', valuesMax: number) => (request: FastifyRequest, reply: FastifyReply) => {
+    const text = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '';
+    const parsed = parseJson(text, valuesMax);
+    if (parsed.kind === 'fault') return send(reply, refuse('bad-request', `the body ${parsed.text}`));
+    return answer(request, reply, { kind, body: parsed.value });
+  };
+  const base = `/MAAS/uplink/${LINK_VERSION}/racks/:uuid`;
+  app.get(`${base}/state`, { onRequest }, (request, reply) =>
+    answer(request, reply, { kind: 'state', ifNoneMatch: request.headers['if-none-match'] }),
+  );
+  app.post(`${base}/events`, { onRequest: onEvents, bodyLimit: LINK_BODY_BYTES_MAX }, post('events', BATCH_VALUES_MAX));
+  app.post(`${base}/heartbeat`, { onRequest, bodyLimit: HEARTBEAT_BYTES_MAX }, post('heartbeat', HEARTBEAT_VALUES_MAX));
+  app.get(`${base}/changes`, { onRequest, exposeHeadRoute: false }, (request, reply) => {
+    const found = findLinkedRack(region, uuidOf(request), request.headers.authorization);
+    if (found.kind !== 'rack') return send(reply, found);
+    reply.hijack();
+    streams.open(found.rack, reply);
+    return reply;
+  });
+}
+
+/** The version of a rack's state; undefined: the store cannot say now, and the next comment asks again. */
+function versionFor(region: Region, uuid: string): number | undefined {
+  try {
+    return region.desiredState(uuid).version;
+  } catch (error) {
+    if (error instanceof RackError && error.code === 'store-unavailable') return undefined;
+    throw error;
+  }
+}
+
+/** The streams of one listener that tell racks of changes. */
+class ChangeStreams {
+  readonly #region: Region;
+  /** By rack, the oldest first. */
+  readonly #streams = new Map<string, EventAnswer[]>();
+
+  constructor(region: Region) {
+    this.#region = region;
+  }
+
+  open({ uuid }: Rack, reply: FastifyReply): void {
+    const region = this.#region;
+    let told = -1;
+    const tell = (): void => {
+      if (region.racks.find(uuid)?.state !== 'accepted') {
+        answer.close();
+        return;
+      }
+      const version = versionFor(region, uuid);
+      if (!answer.isReady || version === undefined || version === told) return;
+      told = version;
+      answer.send({ id: version, event: 'state', data: { version } });
+    };
+    const answer = new EventAnswer(reply.raw, {
+      clock: region.clock,
+      onReady: () => tell(),
+      onComment: () => tell(),
+      onEnd: () => {
+        for (const end of subscriptions) end();
+        this.#forget(uuid, answer);
+      },
+    });
+    const subscriptions = [region.subscribe(tell), region.racks.subscribe(tell)];
+    const own = this.#streams.get(uuid) ?? [];
+    own.push(answer);
+    this.#streams.set(uuid, own);
+    if (own.length > CHANGES_PER_RACK_MAX) own[0]?.close();
+    tell();
+  }
+
+  #forget(uuid: string, answer: EventAnswer): void {
+    const rest = (this.#streams.get(uuid) ?? []).filter((one) => one !== answer);
+    if (rest.length === 0) this.#streams.delete(uuid);
+    else this.#streams.set(uuid, rest);
+  }
+
+  close(): void {
+    for (const own of this.#streams.values()) for (const answer of own) answer.close();
+  }
+}

@@ -1,0 +1,286 @@
+// `/MAAS/metadata/`: what a machine reads and tells of itself while it is commissioned, installs and starts.
+//
+// Sources: cloud-init, "MAAS" data source and "Reporting"; MAAS's metadata service, as curtin and node scripts use it.
+//
+//   caller                                     reaches
+//   a machine by its key, or by its boot       its own documents, its own signals, its own reports
+//   whoever has the secret of a preseed,
+//     at the address of that machine           the answers of its installation, while it installs
+//   anybody in a managed network               what machines that nobody knows are told (`enlist`)
+//   people, racks, everybody else              nothing
+//
+// 1. A machine reaches nothing of another one, and is not told whether there is another one: what is not its own is refused alike.
+// 2. Slashes that clients put together carelessly count as one.
+// 3. A machine asks and tells at most MACHINE_RATE; more is refused for a while, and takes nothing from the others.
+// 4. Who asks is found out after everything that takes time: a key that ends in the meantime is none, and is not drawn anew.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Rate } from '../../rate-limit.ts';
+import { type Answer, type Refusal, refuse } from '../api/answer.ts';
+import type { Peer } from '../api/caller.ts';
+import { type Fields, parseBody, parseUrlEncoded } from '../api/form-body.ts';
+import type { BootProof } from '../identity/boot-token.ts';
+import type { PreseedSurroundings } from '../metadata/machine-preseeds.ts';
+import type { MetadataService } from '../metadata/metadata-service.ts';
+import {
+  enlistLeafOf,
+  leafOf,
+  listing,
+  META_DATA_LEAVES,
+  METADATA_VERSIONS,
+  type MetaDataLeaf,
+  type MetadataPath,
+  type MetadataTree,
+  parseMetadataPath,
+} from '../metadata/metadata-tree.ts';
+import { readSignal, readWebhook, SIGNAL_MEANINGS } from '../metadata/reports.ts';
+import type { PreseedResult } from '../preseed/preseed.ts';
+import { RateLimiter, RatesByRack } from '../rate-limit.ts';
+import type { Machine } from '../records/machine.ts';
+import { parseJson } from '../records/text-json.ts';
+import type { Region } from '../region.ts';
+import { type Identified, NOT_THIS_BOOT, originOf, proofOf } from './agent-routes.ts';
+import { mergeFields } from './link.ts';
+
+/** Of one machine: cloud-init reports a hundred steps within seconds. */
+export const MACHINE_RATE: Rate = { perSecond: 5, burst: 400 };
+/** Of the machines of a network; all those of a remote rack are one. */
+export const MACHINES_PER_NETWORK: Rate = { perSecond: 250, burst: 10_000 };
+/** Of all together: a hall that starts at once. One network that is beyond its limit leaves half of this to the others. */
+export const MACHINES_RATE: Rate = { perSecond: 500, burst: 20_000 };
+
+/** What the routes take of their listener. */
+export interface MetadataListener {
+  readonly region: Region;
+  readonly metadata: MetadataService;
+  identify(request: FastifyRequest): Identified | Answer;
+  send(reply: FastifyReply, answer: Answer): FastifyReply;
+}
+
+/** One request, as far as it is understood. */
+interface Asked {
+  readonly service: MetadataService;
+  readonly region: Region;
+  readonly peer: Peer;
+  readonly tree: MetadataTree;
+  readonly isPost: boolean;
+  readonly fields: Fields;
+  readonly op: string;
+  readonly body: Buffer;
+  /** Who asks; undefined: nobody that is known by a key or a boot. */
+  readonly machine: Machine | undefined;
+  readonly proof: BootProof;
+  readonly surroundings: PreseedSurroundings;
+}
+
+const text = (content: string | Buffer): Answer => ({
+  kind: 'text',
+  text: content,
+  contentType: 'text/plain; charset=utf-8',
+});
+const NOTHING_HERE = refuse('not-found', 'Nothing is here.');
+const NOT_YOURS = refuse('not-allowed', 'This is for a machine, by its own key: it is in what its installer was told.');
+const TOO_OFTEN = refuse('rate-limit', 'This machine asks too often: wait a little.', { 'Retry-After': '5' });
+
+/** The rates of machines that ask with their own keys. */
+export const machineRates = (): RatesByRack =>
+  new RatesByRack(() => new RateLimiter(MACHINE_RATE, MACHINES_RATE, MACHINES_PER_NETWORK));
+
+/** Adds the routes of the metadata service to an instance. */
+export function addMetadataRoutes(app: FastifyInstance, listener: MetadataListener): void {
+  const rates = machineRates();
+  const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
+    listener.send(reply, await answerRequest(request, listener, rates));
+  app.route({ method: ['GET', 'POST'], url: '/MAAS/metadata/', handler });
+  app.route({ method: ['GET', 'POST'], url: '/MAAS/metadata/*', handler });
+}
+
+async function answerRequest(request: FastifyRequest, listener: MetadataListener, rates: RatesByRack): Promise<Answer> {
+  const { region, metadata: service } = listener;
+  const first = listener.identify(request);
+  if (first.kind !== 'identified') return first;
+  const surroundings = await service.surroundings(originOf(request, first.peer, region));
+  const who = first.caller.kind === 'machine' ? listener.identify(request) : first;
+  if (who.kind !== 'identified') return who;
+  const { caller, peer } = who;
+  if (caller.kind === 'user' || caller.kind === 'rack') return NOT_YOURS;
+  const proof = proofOf(peer);
+  const machine = caller.kind === 'machine' ? region.store.findMachine(caller.systemId) : undefined;
+  if (machine !== undefined && !rates.of(peer.rackUuid).allows(machine.systemId, region.clock.now(), peer.share))
+    return TOO_OFTEN;
+  const found = parseMetadataPath(wildcardOf(request));
+  if (found === undefined) return NOTHING_HERE;
+  const isPost = request.method === 'POST';
+  const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+  const isReport = found.path.kind === 'status';
+  const parsed = isPost && !isReport ? parseBody(request.headers['content-type'] ?? '', body) : undefined;
+  if (parsed?.kind === 'fault') return refuse(parsed.name, parsed.text);
+  const fields = mergeFields(queryOf(request), parsed?.fields ?? new Map());
+  const op = fields.get('op')?.at(-1) ?? '';
+  const { tree } = found;
+  const asked: Asked = { service, region, peer, tree, isPost, fields, op, body, machine, proof, surroundings };
+  return tree === 'enlist' || found.path.kind === 'enlist-preseed'
+    ? answerStranger(asked, found.path)
+    : answerMachine(asked, found.path);
+}
+
+function answerMachine(asked: Asked, path: MetadataPath): Answer {
+  if (path.kind === 'by-id') return answerById(asked, path.systemId);
+  const { machine, isPost } = asked;
+  if (machine === undefined) {
+    return refuse('not-authenticated', 'Say which machine you are by its key.', {
+      'WWW-Authenticate': 'OAuth realm="MAAS API"',
+    });
+  }
+  if (path.kind === 'status') return takeReport(asked, machine, path.systemId);
+  if (isPost) return path.kind === 'version' ? takeOperation(asked, machine) : refuse('method-not-allowed', 'Use GET.');
+  return readDocument(asked, machine, path);
+}
+
+function readDocument(asked: Asked, machine: Machine, path: MetadataPath): Answer {
+  const { service, tree, surroundings } = asked;
+  const userData = service.userData(machine);
+  switch (path.kind) {
+    case 'versions':
+      return text(listing(METADATA_VERSIONS));
+    case 'version':
+      return text(listing(['meta-data/', ...(userData === undefined && tree !== 'curtin' ? [] : ['user-data'])]));
+    case 'meta-data':
+      return text(listing(META_DATA_LEAVES));
+    case 'leaf':
+      return readLeaf(asked, machine, path.name);
+    case 'user-data':
+      if (tree === 'curtin') return answerOf(service.render(machine, 'curtin_userdata', surroundings));
+      return userData === undefined
+        ? refuse('not-found', 'This machine was given no user data.')
+        : { kind: 'text', text: Buffer.from(userData), contentType: 'application/octet-stream' };
+    default:
+      return NOTHING_HERE;
+  }
+}
+
+function readLeaf({ service, surroundings }: Asked, machine: Machine, name: MetaDataLeaf): Answer {
+  const sshKeys = service.sshKeys(machine);
+  if (name !== 'vendor-data') return text(leafOf(name, machine, { sshKeys, vendorData: () => '' }));
+  const rendered = service.render(machine, 'vendordata', surroundings);
+  if (!rendered.ok) return answerOf(rendered);
+  return text(leafOf(name, machine, { sshKeys, vendorData: () => rendered.text }));
+}
+
+/** `op=signal`, `op=netboot_off`, `op=netboot_on`, of the machine itself. */
+function takeOperation(asked: Asked, machine: Machine): Answer {
+  const { service, op, fields } = asked;
+  switch (op) {
+    case 'signal': {
+      const signal = readSignal(fields);
+      if (signal === undefined) {
+        const known = Object.keys(SIGNAL_MEANINGS).join(', ');
+        return refuse('invalid-parameters', { status: [`Give one of ${known}.`] });
+      }
+      service.signal(machine, signal);
+      return text('OK');
+    }
+    case 'netboot_off':
+      service.netbootOff(machine);
+      return text('OK');
+    case 'netboot_on':
+      service.netbootOn(machine);
+      return text('OK');
+    default:
+      return refuse('unknown-operation', 'Known here: signal, netboot_off, netboot_on.');
+  }
+}
+
+/** What is reached by the machine's id: its key or its boot has to be that machine's. */
+function answerById(asked: Asked, systemId: string): Answer {
+  const { service, isPost, op, fields, proof, surroundings, machine: known } = asked;
+  const own = known?.systemId === systemId ? known : undefined;
+  if (isPost) {
+    const machine = own ?? service.findBooted(systemId, undefined, proof);
+    if (machine === undefined) return NOT_THIS_BOOT;
+    return op === 'signal'
+      ? refuse('unknown-operation', 'Known here: netboot_off, netboot_on.')
+      : takeOperation(asked, machine);
+  }
+  const machine = own ?? service.findBooted(systemId, fields.get('boot')?.at(-1), proof);
+  if (machine === undefined) return NOT_THIS_BOOT;
+  switch (op) {
+    case 'get_preseed':
+      return installerAnswer(service, machine, 'preseed', surroundings);
+    case 'user-data':
+    case 'meta-data':
+      return installerAnswer(service, machine, op, surroundings);
+    case 'vendor-data':
+      return text('');
+    default:
+      return refuse('unknown-operation', 'Known here: get_preseed, user-data, meta-data, vendor-data.');
+  }
+}
+
+function installerAnswer(
+  service: MetadataService,
+  machine: Machine,
+  file: Parameters<MetadataService['installerFile']>[1],
+  surroundings: PreseedSurroundings,
+): Answer {
+  const result = service.installerFile(machine, file, surroundings);
+  return result === undefined ? NOT_THIS_BOOT : answerOf(result);
+}
+
+function takeReport({ service, tree, isPost, body }: Asked, machine: Machine, systemId: string): Answer {
+  if (!isPost) return refuse('method-not-allowed', 'Use POST here.', { Allow: 'POST' });
+  if (machine.systemId !== systemId) return NOT_YOURS;
+  const parsed = parseJson(body.toString('utf8'));
+  if (parsed.kind === 'fault') return refuse('bad-request', `The body ${parsed.text}.`);
+  const report = readWebhook(parsed.value);
+  if (report === undefined)
+    return refuse('bad-request', 'A report has event_type (start, progress, finish), name and description.');
+  service.report(machine, report, tree === 'curtin');
+  return { kind: 'empty' };
+}
+
+/** What a machine is told that nobody knows; in a managed network only. */
+function answerStranger({ service, peer, isPost, op, surroundings }: Asked, path: MetadataPath): Answer {
+  if (isPost) return refuse('method-not-allowed', 'Use GET.');
+  if (!peer.isManaged) {
+    const reason = `${peer.address} is in none of the managed networks: machines enlist from those only.`;
+    return refuse('not-from-here', reason);
+  }
+  switch (path.kind) {
+    case 'enlist-preseed':
+      return op === 'get_enlist_preseed'
+        ? answerOf(service.preseeds.renderEnlistment('enlist', surroundings))
+        : refuse('unknown-operation', 'Known here: get_enlist_preseed.');
+    case 'versions':
+      return text(listing(METADATA_VERSIONS));
+    case 'version':
+      return text(listing(['meta-data/', 'user-data']));
+    case 'meta-data':
+      return text(listing(['instance-id', 'local-hostname']));
+    case 'leaf': {
+      const leaf = enlistLeafOf(path.name);
+      return leaf === undefined ? NOTHING_HERE : text(leaf);
+    }
+    case 'user-data':
+      return answerOf(service.preseeds.renderEnlistment('enlist_userdata', surroundings));
+    default:
+      return NOTHING_HERE;
+  }
+}
+
+/** A rendered file, or where its template is wrong. */
+export function answerOf(result: PreseedResult): Answer | Refusal {
+  return result.ok ? text(result.text) : refuse('preseed-faulty', `${result.file}:${result.line}: ${result.reason}`);
+}
+
+function wildcardOf({ params }: FastifyRequest): string {
+  const rest = typeof params === 'object' && params !== null ? Reflect.get(params, '*') : undefined;
+  return typeof rest === 'string' ? rest : '';
+}
+
+function queryOf(request: FastifyRequest): Fields {
+  const target = request.raw.url ?? '';
+  const mark = target.indexOf('?');
+  const parsed = parseUrlEncoded(mark === -1 ? '' : target.slice(mark + 1));
+  return parsed.kind === 'fields' ? parsed.fields : new Map();
+}

@@ -1,0 +1,109 @@
+// `POST /MAAS/rackboot/1/preseeds/<system id>/`: what a machine would be told, for an administrator who looks. Nothing is changed by it.
+//
+// 1. It is the text that the machine would get, made of the same records by the same code, with words in place of the machine's key.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { type Answer, json, type Refusal, refuse, refuseField } from '../api/answer.ts';
+import { parseBody } from '../api/form-body.ts';
+import type { MetadataService } from '../metadata/metadata-service.ts';
+import { namesOf, renderPreseed, renderText } from '../preseed/preseed.ts';
+import { PURPOSES, type Purpose, STAND_IN } from '../preseed/request.ts';
+import type { Variables } from '../preseed/value.ts';
+import type { Machine } from '../records/machine.ts';
+import type { Region } from '../region.ts';
+import type { Identified } from './agent-routes.ts';
+
+/** Values that a person may set for one rendering. */
+const VALUES_MAX = 100;
+const TEMPLATE_MAX = 256 * 1024;
+/** Names whose values are lists, written with commas. */
+const LISTS: ReadonlySet<string> = new Set(['ssh_keys', 'ntp_servers']);
+
+const purposes = Object.keys(PURPOSES).filter((name): name is Purpose => Object.hasOwn(PURPOSES, name));
+const fields = z.object({
+  purpose: z.enum(purposes, `is none of ${purposes.join(', ')}`),
+  osystem: z.string().max(64).optional(),
+  release: z.string().max(64).optional(),
+  origin: z
+    .url({ protocol: /^https?$/, error: 'is not the URL of a rack' })
+    .max(1024)
+    .transform((url) => url.replace(/\/+$/, '')),
+  template: z.string().max(TEMPLATE_MAX).optional(),
+  file: z.string().max(4096).default('the template'),
+});
+
+/** What the route takes of its listener. */
+export interface PreseedListener {
+  readonly region: Region;
+  readonly metadata: MetadataService;
+  identify(request: FastifyRequest): Identified | Answer;
+  send(reply: FastifyReply, answer: Answer): FastifyReply;
+}
+
+/** Adds the route to an instance. */
+export function addPreseedRoutes(app: FastifyInstance, listener: PreseedListener): void {
+  app.post('/MAAS/rackboot/1/preseeds/:machine/', async (request, reply) =>
+    listener.send(reply, await answerRequest(request, listener)),
+  );
+}
+
+async function answerRequest(request: FastifyRequest, listener: PreseedListener): Promise<Answer> {
+  const who = listener.identify(request);
+  if (who.kind !== 'identified') return who;
+  const { caller } = who;
+  if (caller.kind === 'anonymous')
+    return refuse('not-authenticated', 'Say who you are with an API key: rackboot apikey prints one.');
+  if (caller.kind !== 'user' || !caller.isAdmin) return refuse('not-allowed', 'Only an administrator may do this.');
+  const { params } = request;
+  const id: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, 'machine') : undefined;
+  const machine = typeof id === 'string' ? listener.region.store.findMachine(id) : undefined;
+  if (machine === undefined) return refuse('not-found', 'No machine has this system id.');
+  const body = parseBody(
+    request.headers['content-type'] ?? '',
+    Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
+  );
+  if (body.kind === 'fault') return refuse(body.name, body.text);
+  const given = Object.fromEntries([...body.fields].map(([name, list]) => [name, list.at(-1)]));
+  const checked = fields.safeParse(given);
+  if (!checked.success) {
+    const problems = checked.error.issues.map(({ path, message }): [string, string[]] => [path.join('.'), [message]]);
+    return refuse('invalid-parameters', Object.fromEntries(problems));
+  }
+  const overrides = readOverrides(body.fields.get('set') ?? []);
+  return 'kind' in overrides ? overrides : render(listener.metadata, machine, checked.data, overrides.values);
+}
+
+async function render(
+  metadata: MetadataService,
+  machine: Machine,
+  given: z.output<typeof fields>,
+  overrides: Variables,
+): Promise<Answer> {
+  const { purpose, osystem, release, origin, template, file } = given;
+  const surroundings = await metadata.surroundings(origin);
+  const request = {
+    ...metadata.preseeds.requestFor(machine, purpose, surroundings, STAND_IN),
+    ...(osystem === undefined ? {} : { osystem }),
+    ...(release === undefined ? {} : { release }),
+    overrides,
+  };
+  const { templates } = metadata.preseeds;
+  const result =
+    template === undefined
+      ? renderPreseed(request, templates)
+      : renderText(request, { name: file, path: file, text: template }, templates);
+  return json({ ...result, names: namesOf(request) });
+}
+
+/** Values of the form `name=value`. */
+function readOverrides(texts: readonly string[]): { readonly values: Variables } | Refusal {
+  if (texts.length > VALUES_MAX) return refuseField('set', `Give at most ${VALUES_MAX} values.`);
+  const found: [string, string | readonly string[]][] = [];
+  for (const text of texts) {
+    const [, name = '', value = ''] = /^([A-Za-z_]\w{0,63})=(.*)$/s.exec(text) ?? [];
+    if (name === '') return refuseField('set', 'Give name=value.');
+    found.push([name, LISTS.has(name) ? value.split(',').filter((one) => one !== '') : value]);
+  }
+  return { values: Object.fromEntries(found) };
+}

@@ -1,0 +1,364 @@
+// From HTTP to an operation and back: the routes of one Fastify instance.
+//
+// Sources: RFC 9110 §15; the plain-text error bodies of MAAS.
+//
+// 1. Who has not said who they are passes the rate limit before anything is read from the store.
+// 2. Every refusal is counted under its name, and carries it in `X-Rackboot-Refusal`.
+// 3. A list goes out in pieces, as `lists.ts` cuts them.
+
+import { Readable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { newUuid } from '../../clock.ts';
+import { RackError } from '../../errors.ts';
+import type { Rate } from '../../rate-limit.ts';
+import { type Answer, REFUSALS, type RefusalName, refuse } from '../api/answer.ts';
+import { factsOf, findCaller, findPeer, type Peer } from '../api/caller.ts';
+import type { ApiDoors } from '../api/doors.ts';
+import type { EventFollowers, EventFollowing } from '../api/event-followers.ts';
+import { type Fields, parseBody, parseUrlEncoded } from '../api/form-body.ts';
+import type { Lists, ListToSend } from '../api/lists.ts';
+import type { ApiVersion, Method, Operation } from '../api/operation.ts';
+import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.ts';
+import type { ApiProblem } from '../api/problem.ts';
+import type { MetadataService } from '../metadata/metadata-service.ts';
+import type { PageGuard } from '../page/guard.ts';
+import { addPageRoutes } from '../page/routes.ts';
+import type { Sessions } from '../page/sessions.ts';
+import { versionProblem } from '../racks/rack-admission.ts';
+import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, ANONYMOUS_PER_NETWORK, type RatesByRack } from '../rate-limit.ts';
+import type { Region } from '../region.ts';
+import { addAgentRoutes, type Identified } from './agent-routes.ts';
+import { apiDescription, DESCRIPTION_HASHES } from './description.ts';
+import { mergeFields } from './link.ts';
+import { addLinkRoutes } from './link-routes.ts';
+import { addMetadataRoutes } from './metadata-routes.ts';
+import { addPreseedRoutes } from './preseed-routes.ts';
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
+/** Machines of a state that are rendered in one turn. */
+const STATE_CHUNK = 100;
+const RETRY_SECONDS = 5;
+
+/** What all listeners share. */
+export interface ApiContext {
+  readonly region: Region;
+  readonly doors: ApiDoors;
+  readonly strangers: RatesByRack;
+  readonly followers: EventFollowers;
+  readonly lists: Lists;
+  readonly guard: PageGuard;
+  readonly metadata: MetadataService;
+  readonly sessions: Sessions;
+  readonly refusals: Record<RefusalName, number>;
+  /** The enlistment agent; undefined: it is not part of this installation. */
+  readonly agent: string | undefined;
+  /** The scripts by which it does more than to report, by their file names. */
+  readonly parts: ReadonlyMap<string, string>;
+  /** What makes Debian's installer run it; undefined: it is not part of this installation. */
+  readonly preseed: string | undefined;
+  readonly onProblem: (problem: ApiProblem) => void;
+}
+
+const RETRY_FIELD = { 'Retry-After': String(RETRY_SECONDS) };
+const rateText = (rate: Rate): string => `${rate.burst} at once and ${rate.perSecond} a second`;
+const RATE_REFUSAL = refuse(
+  'rate-limit',
+  `Too many requests without credentials from your address, more than ${rateText(ANONYMOUS_PER_ADDRESS)}: wait a little.`,
+  RETRY_FIELD,
+);
+const RATE_REFUSAL_NETWORK = refuse(
+  'rate-limit-network',
+  `Too many requests without credentials from your network, more than ${rateText(ANONYMOUS_PER_NETWORK)}: wait a little.`,
+  RETRY_FIELD,
+);
+const RATE_REFUSAL_ALL = refuse(
+  'rate-limit-all',
+  `Too many requests without credentials from all addresses, more than ${rateText(ANONYMOUS_IN_TOTAL)}: wait a little.`,
+  RETRY_FIELD,
+);
+
+/** The refusal of one who asks too much; undefined: it is not too much yet. */
+function refuseRate({ strangers, region }: ApiContext, { address, rackUuid }: Peer): Answer | undefined {
+  switch (strangers.of(rackUuid).excess(address, region.clock.now())) {
+    case undefined:
+      return undefined;
+    case 'address':
+      return RATE_REFUSAL;
+    case 'network':
+      return RATE_REFUSAL_NETWORK;
+    case 'all':
+      return RATE_REFUSAL_ALL;
+  }
+}
+
+/** Adds every route of the API and the page to an instance. */
+export function addRoutes(app: FastifyInstance, context: ApiContext): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.setErrorHandler((error, _request, reply) => send(context, reply, answerOfError(context, error)));
+  app.setNotFoundHandler((request, reply) => send(context, reply, answerOfUnknownPath(request)));
+  for (const version of API_VERSIONS) {
+    for (const [path, operations] of operationsByPath(version)) {
+      const url = `/MAAS/api/${version}/${path.replace(/\{(\w+)\}/g, ':$1')}/`;
+      app.route({
+        method: [...METHODS],
+        url,
+        handler: (request, reply) => answerOperation(context, version, operations, request, reply),
+      });
+    }
+    app.get(`/MAAS/api/${version}/describe/`, (request, reply) => describe(context, version, request, reply));
+  }
+  addLinkRoutes(app, {
+    region: context.region,
+    allows: (request) => limited(context, request),
+    send: (reply, answer) => send(context, reply, answer),
+  });
+  app.get('/MAAS/api/version/', (_request, reply) => reply.type('text/plain; charset=utf-8').send('2.0'));
+  addMetadataRoutes(app, {
+    region: context.region,
+    metadata: context.metadata,
+    identify: (request) => identify(context, request),
+    send: (reply, answer) => send(context, reply, answer),
+  });
+  addPreseedRoutes(app, {
+    region: context.region,
+    metadata: context.metadata,
+    identify: (request) => identify(context, request),
+    send: (reply, answer) => send(context, reply, answer),
+  });
+  addAgentRoutes(app, {
+    region: context.region,
+    metadata: context.metadata,
+    agent: context.agent,
+    parts: context.parts,
+    preseed: context.preseed,
+    identify: (request) => identify(context, request),
+    giveBack: ({ address, rackUuid }) => context.strangers.of(rackUuid).giveBack(address),
+    send: (reply, answer) => send(context, reply, answer),
+  });
+  addPageRoutes(app, {
+    region: context.region,
+    guard: context.guard,
+    sessions: context.sessions,
+    peerOf: (request) => findPeer(factsOf(request.raw), context.region.config(), context.region.racks),
+    pathOf,
+    excess: (peer) => refuseRate(context, peer),
+    send: (reply, answer) => send(context, reply, answer),
+    count: (refusal) => {
+      context.refusals[refusal] += 1;
+    },
+  });
+}
+
+/** Who asks; or a refusal because they ask too much, or are not who they say. */
+function identify(context: ApiContext, request: FastifyRequest): Identified | Answer {
+  const { region } = context;
+  const facts = factsOf(request.raw);
+  const config = region.config();
+  const peer = findPeer(facts, config, region.racks);
+  if (facts.header('authorization') === undefined && facts.header('x-rackboot-control') === undefined) {
+    return refuseRate(context, peer) ?? { kind: 'identified', peer, caller: { kind: 'anonymous' } };
+  }
+  const caller = findCaller(facts, config, region.store, region.clock, region.racks);
+  if (caller.kind !== 'anonymous' && caller.kind !== 'rejected') return { kind: 'identified', peer, caller };
+  const tooMuch = refuseRate(context, peer);
+  if (tooMuch !== undefined) return tooMuch;
+  return refuse(
+    'not-authenticated',
+    'Authorization Error: the API key is not valid; rackboot apikey prints a new one.',
+    {
+      'WWW-Authenticate': 'OAuth realm="MAAS API"',
+    },
+  );
+}
+
+function answerOperation(
+  context: ApiContext,
+  version: ApiVersion,
+  operations: readonly Operation[],
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  reply.header('X-MAAS-API-Hash', DESCRIPTION_HASHES[version]);
+  const who = identify(context, request);
+  if (who.kind !== 'identified') return send(context, reply, who);
+  const query = queryOf(request);
+  const body = parseBody(
+    request.headers['content-type'] ?? '',
+    Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
+  );
+  if (body.kind === 'fault') return send(context, reply, refuse(body.name, body.text));
+  const call = { region: context.region, version, path: pathOf(request), caller: who.caller, peer: who.peer, query };
+  const fields = streamFields(request, operations, mergeFields(query, body.fields));
+  return send(context, reply, runOperation(operations, methodOf(request.method), call, fields));
+}
+
+function methodOf(text: string): Method | 'HEAD' {
+  // PATCH has no operation anywhere, and is refused as a method under its nearest name.
+  return text === 'GET' || text === 'HEAD' || text === 'POST' || text === 'DELETE' ? text : 'PUT';
+}
+
+function pathOf(request: FastifyRequest): Readonly<Record<string, string>> {
+  const { params } = request;
+  if (typeof params !== 'object' || params === null) return {};
+  return Object.fromEntries(
+    Object.entries(params).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+}
+
+function queryOf(request: FastifyRequest): Fields {
+  const target = request.raw.url ?? '';
+  const mark = target.indexOf('?');
+  const parsed = parseUrlEncoded(mark === -1 ? '' : target.slice(mark + 1));
+  return parsed.kind === 'fields' ? parsed.fields : new Map();
+}
+
+/** What the headers of a reader of server-sent events say, as the parameters that say the same. */
+function streamFields(request: FastifyRequest, operations: readonly Operation[], fields: Fields): Fields {
+  const wantsStream = /(^|,)\s*text\/event-stream\b/.test(request.headers.accept ?? '');
+  const last = request.headers['last-event-id'];
+  if (!wantsStream || !operations.some(({ op }) => op === 'follow')) return fields;
+  return new Map([
+    ['op', ['follow']],
+    ...fields,
+    ...(typeof last === 'string' && /^\d{1,15}$/.test(last) ? ([['after', [last]]] as const) : []),
+  ]);
+}
+
+function describe(
+  context: ApiContext,
+  version: ApiVersion,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  reply.header('X-MAAS-API-Hash', DESCRIPTION_HASHES[version]);
+  if (!limited(context, request)) return send(context, reply, RATE_REFUSAL);
+  const host = request.headers.host ?? '';
+  const origin = /^[A-Za-z0-9.:[\]-]{1,255}$/.test(host) ? `${request.protocol}://${host}` : '';
+  // The command line takes this media type only in exactly this spelling.
+  return reply.type('application/json').send(Buffer.from(JSON.stringify(apiDescription(version, origin))));
+}
+
+function limited(context: ApiContext, request: FastifyRequest): boolean {
+  const peer = findPeer(factsOf(request.raw), context.region.config(), context.region.racks);
+  return context.strangers.of(peer.rackUuid).allows(peer.address, context.region.clock.now());
+}
+
+function answerOfUnknownPath(request: FastifyRequest): Answer {
+  const version = /^\/+MAAS\/+api\/+([^/?]+)/.exec(request.raw.url ?? '')?.[1];
+  const link = /^\/+MAAS\/+uplink\/+(\d{1,5})\//.exec(request.raw.url ?? '')?.[1];
+  const problem = link === undefined ? undefined : versionProblem(Number(link));
+  if (problem !== undefined) return refuse('rack-version', problem);
+  if (version !== undefined && version !== '1.0' && version !== '2.0') {
+    return refuse('unknown-version', 'Unknown API version. This region speaks 1.0 and 2.0.');
+  }
+  return refuse('not-found', 'Nothing is here.');
+}
+
+function answerOfError(context: ApiContext, error: unknown): Answer {
+  if (error instanceof RackError && error.code === 'store-unavailable') {
+    return refuse('store-unavailable', error.message, { 'Retry-After': String(RETRY_SECONDS) });
+  }
+  const status = isFastifyError(error) ? (error.statusCode ?? 500) : 500;
+  if (status === 413) return refuse('body-too-large', 'The body is longer than this region takes.');
+  if (status >= 400 && status < 500)
+    return refuse('bad-request', error instanceof Error ? error.message : 'Bad request.');
+  const id = newUuid();
+  context.onProblem({ kind: 'handler-failed', id, text: 'a request failed inside the region', cause: error });
+  return refuse('internal-error', `The region failed at this request; its log says more under ${id}.`);
+}
+
+const isFastifyError = (error: unknown): error is FastifyError => error instanceof Error && 'statusCode' in error;
+
+/** Sends an answer of any kind. */
+export function send(
+  context: Pick<ApiContext, 'refusals' | 'followers' | 'lists'>,
+  reply: FastifyReply,
+  answer: Answer,
+): FastifyReply {
+  reply.header('Cache-Control', 'no-store').header('X-Content-Type-Options', 'nosniff').header('Vary', 'Authorization');
+  switch (answer.kind) {
+    case 'json':
+      return reply
+        .code(answer.status)
+        .type('application/json')
+        .send(Buffer.from(JSON.stringify(answer.value)));
+    case 'text':
+      return reply.type(answer.contentType).send(answer.text);
+    case 'empty':
+      return reply.code(204).send();
+    case 'unchanged':
+      return reply.code(304).header('ETag', answer.tag).send();
+    case 'state':
+      return sendState(reply, answer);
+    case 'follow':
+      return sendFollowing(context, reply, answer.following);
+    case 'list':
+      return sendList(context, reply, answer);
+    case 'later':
+      void answer.answer.then((now) => send(context, reply, now));
+      return reply;
+    case 'refusal': {
+      context.refusals[answer.name] += 1;
+      reply.code(REFUSALS[answer.name]).header('X-Rackboot-Refusal', answer.name);
+      for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value);
+      return typeof answer.body === 'string'
+        ? reply.type('text/plain; charset=utf-8').send(answer.body)
+        : reply.type('application/json').send(Buffer.from(JSON.stringify(answer.body)));
+    }
+  }
+}
+
+/** A state of thousands of machines in parts, as a list. */
+function sendState(reply: FastifyReply, { tag, state }: Extract<Answer, { kind: 'state' }>): FastifyReply {
+  const { machines, ...rest } = state;
+  const head = JSON.stringify(rest).slice(0, -1);
+  reply.header('ETag', tag).type('application/json');
+  return reply.send(Readable.from(stateText(`${head},"machines":[`, machines), { objectMode: false }));
+}
+
+async function* stateText(head: string, machines: readonly unknown[]): AsyncGenerator<Buffer> {
+  yield Buffer.from(head);
+  for (let start = 0; start < machines.length; start += STATE_CHUNK) {
+    if (start > 0) await nextTurn();
+    const texts = machines.slice(start, start + STATE_CHUNK).map((machine) => JSON.stringify(machine));
+    yield Buffer.from(`${start === 0 ? '' : ','}${texts.join(',')}`);
+  }
+  yield Buffer.from(']}');
+}
+
+function sendFollowing(
+  context: Pick<ApiContext, 'refusals' | 'followers' | 'lists'>,
+  reply: FastifyReply,
+  following: EventFollowing,
+): FastifyReply {
+  if (reply.request.method === 'HEAD') return reply.type('text/event-stream; charset=utf-8').send();
+  if (!context.followers.open(reply.raw, following)) {
+    const text = 'As many follow the event log as may, and you have your share: close one, or read it with op=query.';
+    return send(context, reply, refuse('followers-limit', text));
+  }
+  // From here on the answer is the stream's.
+  return reply.hijack();
+}
+
+/** A short list in one piece, a long one in pieces as the client takes them. */
+function sendList(
+  context: Pick<ApiContext, 'refusals' | 'followers' | 'lists'>,
+  reply: FastifyReply,
+  list: ListToSend,
+): FastifyReply {
+  const sent = context.lists.send(list);
+  switch (sent.kind) {
+    case 'whole':
+      return reply.type('application/json').send(sent.text);
+    case 'stream':
+      // A HEAD request reads nothing of the stream.
+      reply.raw.once('close', sent.release);
+      return reply.type('application/json').send(sent.stream);
+    case 'refused': {
+      const text = 'As many long lists are on their way as may, and you have your share: read one to its end first.';
+      return send(context, reply, refuse('lists-limit', text, RETRY_FIELD));
+    }
+  }
+}

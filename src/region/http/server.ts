@@ -1,0 +1,179 @@
+// The listeners of the region: the API, the page and the enlistment agent, on every address of the settings.
+//
+// Sources: RFC 9112 §9 (connections); Node's HTTP limits.
+//
+// 1. A request that fails is an answer with an id; it ends neither the listener nor the thread.
+// 2. Headers, bodies, connections and the time each may take are bounded.
+
+import { chmodSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
+import { join } from 'node:path';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { errorText, osErrorCode, RackError } from '../../errors.ts';
+import type { CertificatePair } from '../../files/certificate.ts';
+import { REQUEST_MS_MAX } from '../../net/body-places.ts';
+import { answersAt } from '../../net/port-answer.ts';
+import { REFUSALS, refuse } from '../api/answer.ts';
+import { ApiDoors } from '../api/doors.ts';
+import { EventFollowers } from '../api/event-followers.ts';
+import { Lists } from '../api/lists.ts';
+import type { ApiProblem } from '../api/problem.ts';
+import { OPERATOR_SOCKET, type RegionConfig } from '../config.ts';
+import { MetadataService } from '../metadata/metadata-service.ts';
+import type { AnswersAt } from '../metadata/proxy-finder.ts';
+import { PageGuard } from '../page/guard.ts';
+import { Sessions } from '../page/sessions.ts';
+import { anonymousRates } from '../rate-limit.ts';
+import type { Region } from '../region.ts';
+import { RegionCounters } from './counters.ts';
+import { type DoorKind, ListeningApi, type RegionApi } from './listening.ts';
+import { type ApiContext, addRoutes, send } from './routes.ts';
+
+/** Room for the facts of a machine with hundreds of disks, each character of them percent-encoded. */
+export const BODY_BYTES_MAX = 2 * 1024 * 1024;
+const HEADER_BYTES_MAX = 16 * 1024;
+const HEADERS_MS_MAX = 10_000;
+const IDLE_MS_MAX = 60_000;
+const KEEP_ALIVE_MS = 20_000;
+/** Where the enlistment agent is, and what makes an installer run it. */
+const AGENT = join(import.meta.dirname, '../../images/agent');
+
+export interface ApiOptions {
+  /** The enlistment agent's script. Default: the one of this installation. */
+  readonly agentFile?: string | undefined;
+  /** Tells whether something takes connections at a port. Default: asked of the network; without listeners nobody does. */
+  readonly answersAt?: AnswersAt | undefined;
+  /** Told of what an operator should know. Default: a warning of the process, on its standard error. */
+  readonly onProblem?: ((problem: ApiProblem) => void) | undefined;
+}
+
+const noneAnswers: AnswersAt = () => Promise.resolve(false);
+
+/** What the listeners of a region share, made once. */
+export function makeContext(region: Region, options: ApiOptions = {}): ApiContext {
+  const onProblem = options.onProblem ?? warnOf;
+  const refusals = { ...REFUSALS };
+  for (const name of Object.keys(refusals)) Reflect.set(refusals, name, 0);
+  return {
+    region,
+    doors: new ApiDoors(region, onProblem),
+    strangers: anonymousRates(),
+    followers: new EventFollowers(region),
+    lists: new Lists(region.clock),
+    guard: new PageGuard(region),
+    metadata: new MetadataService(region, options.answersAt ?? noneAnswers),
+    sessions: new Sessions(region.store, region.clock),
+    refusals,
+    agent: readAgent(options.agentFile ?? join(AGENT, 'agent.sh')),
+    parts: readParts(AGENT),
+    preseed: readAgent(join(AGENT, 'enlist.preseed')),
+    onProblem,
+  };
+}
+
+function warnOf(problem: ApiProblem): void {
+  const cause = problem.cause instanceof Error ? (problem.cause.stack ?? problem.cause.message) : '';
+  process.emitWarning(`${problem.text} (${problem.id}) ${cause}`, { code: problem.kind });
+}
+
+function readAgent(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (osErrorCode(error) === 'ENOENT') return undefined;
+    throw new RackError('tree-unreadable', `the enlistment agent ${path} cannot be read: ${errorText(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** What the agent does beyond the report: every other script beside it. */
+function readParts(directory: string): ReadonlyMap<string, string> {
+  const parts = new Map<string, string>();
+  for (const name of listAgent(directory)) {
+    const text = /^[a-z]+\.sh$/.test(name) && name !== 'agent.sh' ? readAgent(join(directory, name)) : undefined;
+    if (text !== undefined) parts.set(name, text);
+  }
+  return parts;
+}
+
+function listAgent(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (osErrorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+const HTTP_LIMITS = {
+  maxHeaderSize: HEADER_BYTES_MAX,
+  headersTimeout: HEADERS_MS_MAX,
+  requireHostHeader: false,
+} as const;
+
+/** What Fastify makes by itself for HTTP, for TLS. */
+function makeSecureServer(pair: CertificatePair, handler: RequestListener): HttpsServer {
+  const { cert, key } = pair;
+  // Only a region that serves over TLS pays for loading it.
+  const { createServer: createHttpsServer } = process.getBuiltinModule('node:https');
+  const server = createHttpsServer({ ...HTTP_LIMITS, cert, key, handshakeTimeout: HEADERS_MS_MAX }, handler);
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.requestTimeout = REQUEST_MS_MAX;
+  server.setTimeout(IDLE_MS_MAX);
+  return server;
+}
+
+/** One instance with every route, not listening yet. */
+export function buildApp(context: ApiContext, { pair, isOperators = false }: DoorKind = {}): FastifyInstance {
+  const secure =
+    pair === undefined ? {} : { serverFactory: (handler: RequestListener) => makeSecureServer(pair, handler) };
+  const app = Fastify({
+    ...secure,
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_MS_MAX,
+    connectionTimeout: IDLE_MS_MAX,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    exposeHeadRoutes: true,
+    return503OnClosing: false,
+    routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 100 },
+    http: HTTP_LIMITS,
+    // A target that cannot be decoded never reaches a route.
+    frameworkErrors: (error, _request, reply) => void send(context, reply, refuse('bad-request', error.message)),
+  });
+  if (!isOperators) context.doors.guard(app, (reply, answer) => send(context, reply, answer));
+  const counters = new RegionCounters(context.region.config().counterMemory);
+  app.addHook('onResponse', async (_request, reply) => {
+    const refusal = reply.getHeader('X-Rackboot-Refusal');
+    counters.answered(reply.statusCode, typeof refusal === 'string' ? refusal : undefined);
+  });
+  addRoutes(app, context);
+  return app;
+}
+
+/** Opens the operator's door. What a process that died left at its path is removed: the state directory is this process's alone. */
+async function openOperatorDoor(api: ListeningApi, stateDir: string): Promise<void> {
+  const path = join(stateDir, OPERATOR_SOCKET);
+  rmSync(path, { force: true });
+  await api.openForOperator(path);
+  // Until here others might open it: it gives no right by itself.
+  chmodSync(path, 0o600);
+}
+
+/**
+ * Opens the listeners of a configuration.
+ * @throws RackError `certificate-unusable`, `address-in-use`, `permission-denied`
+ */
+export async function startApi(region: Region, config: RegionConfig, options: ApiOptions = {}): Promise<RegionApi> {
+  const api = new ListeningApi(makeContext(region, { answersAt, ...options }), buildApp);
+  try {
+    await api.configure(config);
+    await openOperatorDoor(api, config.stateDir);
+  } catch (error) {
+    await api.close();
+    throw error;
+  }
+  return api;
+}

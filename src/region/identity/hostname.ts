@@ -1,0 +1,103 @@
+// Names of machines: what is a valid one, and one made of two words for a machine that has none.
+//
+// Sources: RFC 1123 §2.1 (letters, digits, hyphens), RFC 1035 §2.3.4 (63 octets).
+//
+// 1. A hostname is one label, in lower case.
+// 2. A name of the form `10-20-0-100` is refused: the dynamic range gives such names to its addresses.
+
+import type { Clock } from '../../clock.ts';
+import type { HardwareFacts } from '../records/hardware-facts.ts';
+import { identifyingSerial } from './hardware-identity.ts';
+
+export const HOSTNAME_MAX = 63;
+/** How often two words are drawn before a number is added, and how often a number before giving up. */
+const DRAWS_MAX = 32;
+
+/** Names that environments and careless installations give themselves; they say nothing of the machine. */
+const PLACEHOLDERS: ReadonlySet<string> = new Set([
+  'localhost',
+  'localhost-localdomain',
+  'maas-enlist',
+  'maas-enlisting',
+  'maas-enlisting-node',
+  'rackboot',
+  'debian',
+  'ubuntu',
+  'none',
+  'unassigned-hostname',
+]);
+
+const ADJECTIVES = (
+  'able agile amber ample ardent azure bold brave bright brisk calm candid clever cool coral crisp daring dapper deft ' +
+  'eager early easy fair fast fine fleet fond frank fresh gentle glad golden good grand green handy happy hardy humble ' +
+  'ideal jolly keen kind large light lively loyal lucid lucky major mellow merry mild model modest neat nimble noble open ' +
+  'patient placid plain polite prime prompt proper proud pure quick quiet rapid ready regal robust royal safe sharp shiny ' +
+  'silver simple smart smooth snug social solid sound stable steady strong sunny super sweet swift tidy true trusty vast ' +
+  'vital vivid warm wise witty'
+).split(' ');
+
+const NOUNS = (
+  'acorn alder anchor aspen badger basil bear beaver beech birch bison brook canyon cedar cliff clover comet condor coral ' +
+  'crane creek crow dahlia deer delta dolphin dove eagle elk elm falcon fern finch fjord flint forest fox garnet gecko ' +
+  'glacier grove gull harbor hare hawk hazel heron hill ibis iris island ivy jasper kestrel koala lagoon lake lark lemur ' +
+  'lily linden lion llama lotus lynx magpie maple marten meadow mesa moose moss oak ocean orca orchid osprey otter owl ' +
+  'panda pebble pine plover poplar puffin quail rabbit raven reef ridge river robin salmon seal spruce swan tapir thistle ' +
+  'tiger trout tulip valley walnut whale willow wolf wren yak zebra'
+).split(' ');
+
+/** The name in lower case when it is one valid label that is not kept for addresses; or undefined. */
+export function parseHostname(text: string): string | undefined {
+  const name = text.trim().toLowerCase();
+  if (name.length > HOSTNAME_MAX || !/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name)) return undefined;
+  return /^\d{1,3}(-\d{1,3}){3}$/.test(name) || /^\d+$/.test(name) ? undefined : name;
+}
+
+/** True for a name that many machines give themselves. */
+export const isPlaceholderHostname = (name: string): boolean => PLACEHOLDERS.has(name);
+
+/** What a machine that enlists is named after: two words, or what its firmware says of it. */
+export type NameSource = 'generated' | 'serial' | 'asset-tag';
+
+/** The name that a machine's firmware gives; undefined: it gives none, or it is to have another kind of name. */
+export function nameFromFacts(source: NameSource, facts: HardwareFacts | undefined): string | undefined {
+  if (source === 'generated') return undefined;
+  const text = identifyingSerial(source === 'serial' ? facts?.dmi.serial : facts?.dmi.chassis_asset_tag);
+  const label = (text ?? '')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+/, '')
+    .slice(0, HOSTNAME_MAX - 6);
+  const word = label.replace(/-+$/, '');
+  // Digits alone could be taken for an address.
+  return parseHostname(/^[0-9-]+$/.test(word) ? `${source === 'serial' ? 'sn' : 'asset'}-${word}` : word);
+}
+
+/** A number from 0 to `below` - 1; six bytes make the bias of the remainder negligible. */
+function draw(clock: Clock, below: number): number {
+  return clock.randomBytes(6).reduce((value, byte) => value * 256 + byte, 0) % below;
+}
+
+/** Two readable words that nobody has; with a number behind them when many are taken. */
+export function chooseHostname(clock: Clock, isTaken: (name: string) => boolean): string {
+  for (let count = 0; count < 2 * DRAWS_MAX; count += 1) {
+    const words = `${ADJECTIVES[draw(clock, ADJECTIVES.length)]}-${NOUNS[draw(clock, NOUNS.length)]}`;
+    const name = count < DRAWS_MAX ? words : `${words}-${draw(clock, 9000) + 1000}`;
+    if (!isTaken(name)) return name;
+  }
+  throw new Error(`no free hostname in ${2 * DRAWS_MAX} draws`);
+}
+
+/** The characters of a system id: no vowel pairs that spell, nothing that looks like another. */
+const SYSTEM_ID_CHARACTERS = '34678abcdefghkmnpqrstwxy';
+export const SYSTEM_ID_LENGTH = 6;
+
+/** A system id that nobody has: six characters, the first never that of zero, as MAAS draws them. */
+export function chooseSystemId(clock: Clock, isTaken: (id: string) => boolean): string {
+  const base = SYSTEM_ID_CHARACTERS.length;
+  for (let count = 0; count < DRAWS_MAX; count += 1) {
+    let id = SYSTEM_ID_CHARACTERS.charAt(1 + draw(clock, base - 1));
+    while (id.length < SYSTEM_ID_LENGTH) id += SYSTEM_ID_CHARACTERS.charAt(draw(clock, base));
+    if (!isTaken(id)) return id;
+  }
+  throw new Error(`no free system id in ${DRAWS_MAX} draws`);
+}

@@ -1,0 +1,93 @@
+// How much of a machine's own description is kept. Every list of machines shows each disk several times over, so that a description within
+// the bounds of its single values could still be a megabyte in an answer.
+//
+// 1. What is kept is at most FACTS_BYTES_MAX of JSON, with at most DISKS_KEPT_MAX disks: the first ones of each list, in their order.
+// 2. What fits is kept as it is.
+
+import { counted } from '../../counted.ts';
+
+/**
+ * What is kept of one description, in bytes of JSON. A server with 96 memory modules, 24 disks and 8 interfaces needs 28 KiB.
+ * Whoever may report a machine fills it with theirs; others notice nothing. It goes with the machine.
+ */
+export const FACTS_BYTES_MAX = 32 * 1024;
+/** Disks that are kept of one machine, by the same. Further ones are left out. */
+export const DISKS_KEPT_MAX = 64;
+
+/** What a list's elements are called; the order decides nothing. */
+const LISTS = {
+  disks: ['disk', 'disks'],
+  nics: ['interface', 'interfaces'],
+  memory_banks: ['memory module', 'memory modules'],
+  processors: ['processor', 'processors'],
+} as const;
+type ListName = keyof typeof LISTS;
+
+/** The lists of a description. */
+export interface FactLists {
+  readonly disks: readonly unknown[];
+  readonly nics: readonly unknown[];
+  readonly memory_banks?: readonly unknown[] | undefined;
+  readonly processors?: readonly unknown[] | undefined;
+}
+
+/** How many elements of each list are kept. */
+export interface KeptCounts extends Readonly<Record<ListName, number>> {
+  /** What is left out, for a person: `the last 192 of 256 disks`. */
+  readonly leftOut: string;
+}
+
+const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value)) + 1;
+
+/** One list while elements are taken from its end. */
+class Kept {
+  readonly name: ListName;
+  readonly given: readonly unknown[];
+  readonly #sizes: number[];
+  bytes = 0;
+
+  constructor(name: ListName, given: readonly unknown[]) {
+    this.name = name;
+    this.given = given;
+    this.#sizes = given.slice(0, name === 'disks' ? DISKS_KEPT_MAX : given.length).map(bytesOf);
+    for (const size of this.#sizes) this.bytes += size;
+  }
+
+  get count(): number {
+    return this.#sizes.length;
+  }
+
+  shorten(): void {
+    this.bytes -= this.#sizes.pop() ?? 0;
+  }
+}
+
+/** What is kept of a description: elements go from the end of whichever list takes the most. Undefined: all of it. */
+export function chooseKept(facts: FactLists): KeptCounts | undefined {
+  if (facts.disks.length <= DISKS_KEPT_MAX && bytesOf(facts) <= FACTS_BYTES_MAX) return undefined;
+  const disks = new Kept('disks', facts.disks);
+  const nics = new Kept('nics', facts.nics);
+  const banks = new Kept('memory_banks', facts.memory_banks ?? []);
+  const processors = new Kept('processors', facts.processors ?? []);
+  const lists = [disks, nics, banks, processors];
+  const room = FACTS_BYTES_MAX - bytesOf({ ...facts, disks: [], nics: [], memory_banks: [], processors: [] });
+  while (lists.reduce((sum, { bytes }) => sum + bytes, 0) > room) {
+    const largest = lists.reduce((one, other) => (other.bytes > one.bytes ? other : one));
+    // All lists are empty: texts alone never take so much.
+    if (largest.count === 0) break;
+    largest.shorten();
+  }
+  const leftOut = lists
+    .filter(({ count, given }) => count < given.length)
+    .map(({ name, count, given }) => {
+      const [one, many] = LISTS[name];
+      return `the last ${given.length - count} of ${counted(given.length, one, many)}`;
+    });
+  return {
+    disks: disks.count,
+    nics: nics.count,
+    memory_banks: banks.count,
+    processors: processors.count,
+    leftOut: leftOut.join(', '),
+  };
+}

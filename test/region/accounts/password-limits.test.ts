@@ -1,0 +1,79 @@
+// The limits on looks at passwords, each filled to its end: of an address, of a network, of an address that seldom tries, and of the work.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { instant } from '../../../src/clock.ts';
+import {
+  ADDRESSES_MAX,
+  PASSWORDS_OF_RARE,
+  PASSWORDS_PER_ADDRESS,
+  PASSWORDS_PER_NETWORK,
+  PasswordLimits,
+} from '../../../src/region/accounts/password-limits.ts';
+import { CHECKS_MAX, CHECKS_WAITING_MAX, Passwords } from '../../../src/region/accounts/passwords.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+
+const START = instant(1_000_000);
+const address = (host: number): string => `10.${host >>> 16}.${(host >>> 8) & 255}.${host & 255}`;
+
+/** What so many tries of an address were told, with how often. */
+function tries(limits: PasswordLimits, from: string, count: number, at = START): Readonly<Record<string, number>> {
+  const told: Record<string, number> = {};
+  for (let index = 0; index < count; index += 1) {
+    const taken = limits.take(from, at);
+    const name = typeof taken === 'string' ? taken : 'permit';
+    told[name] = (told[name] ?? 0) + 1;
+  }
+  return told;
+}
+
+test('an address has PASSWORDS_PER_ADDRESS, and then its rate; another one of its network notices nothing', () => {
+  const limits = new PasswordLimits();
+  const { burst, perSecond } = PASSWORDS_PER_ADDRESS;
+  assert.deepEqual(tries(limits, address(1), burst + 7), { permit: burst, address: 7 });
+  assert.deepEqual(tries(limits, address(2), 1), { permit: 1 });
+  const tenLater = instant(START + 10_000);
+  assert.deepEqual(tries(limits, address(1), 100, tenLater), { permit: perSecond * 10, address: 100 - perSecond * 10 });
+});
+
+test('a network has PASSWORDS_PER_NETWORK; beyond it each address has PASSWORDS_OF_RARE, and other networks notice nothing', () => {
+  const limits = new PasswordLimits();
+  const { burst } = PASSWORDS_PER_NETWORK;
+  for (let host = 0; host < burst; host += 1) assert.deepEqual(tries(limits, address(host), 1), { permit: 1 });
+  const rare = PASSWORDS_OF_RARE.burst;
+  assert.deepEqual(tries(limits, address(200), rare + 3), { permit: rare, network: 3 });
+  assert.deepEqual(tries(limits, address(201), 1), { permit: 1 });
+  assert.deepEqual(tries(limits, address(0x100), 10), { permit: 10 });
+});
+
+test('ADDRESSES_MAX addresses are remembered: the first seen is forgotten, and begins anew', () => {
+  const limits = new PasswordLimits();
+  const { burst } = PASSWORDS_PER_ADDRESS;
+  assert.deepEqual(tries(limits, address(0), burst + 1), { permit: burst, address: 1 });
+  // One of each network, so that no network is beyond its rate.
+  for (let other = 1; other < ADDRESSES_MAX; other += 1) tries(limits, address(other << 8), 1);
+  assert.deepEqual(tries(limits, address(0), 1), { address: 1 });
+  tries(limits, address(ADDRESSES_MAX << 8), 1);
+  assert.deepEqual(tries(limits, address(0), burst), { permit: burst });
+});
+
+test('CHECKS_MAX passwords are worked on and CHECKS_WAITING_MAX wait; then who has the most gives way to a newcomer', async () => {
+  const passwords = new Passwords(new VirtualClock());
+  const ended: string[] = [];
+  // Of no known form, so that the work itself takes no time.
+  const look = async (from: string): Promise<void> => {
+    const permit = passwords.take(from);
+    assert.ok(typeof permit !== 'string');
+    ended.push(`${from} ${(await passwords.check(from, permit, 'x', 'no hash')) === 'busy' ? 'busy' : 'done'}`);
+  };
+  const busy = (): string[] => ended.filter((text) => text.endsWith(' busy'));
+  const room = CHECKS_MAX + CHECKS_WAITING_MAX;
+  await Promise.all(Array.from({ length: room }, (_, index) => look(`192.0.2.${index % 2}`)));
+  assert.deepEqual(busy(), []);
+  const flood = Array.from({ length: room / 2 }, (_, index) => look(`192.0.2.${2 + (index % 2)}`));
+  const others = Array.from({ length: room / 2 }, (_, index) => look(`203.0.113.${index % 2}`));
+  const newcomer = look('198.51.100.7');
+  await Promise.all([...flood, ...others, newcomer]);
+  assert.equal(busy().length, 1);
+  assert.ok(ended.includes('198.51.100.7 done'));
+});

@@ -1,0 +1,149 @@
+// Guessing passwords: every way in passes the limit before a password is looked at, and nobody else is kept out.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { createAdmin } from '../../../src/region/accounts/accounts.ts';
+import { addRoutes } from '../../../src/region/http/routes.ts';
+import { makeContext } from '../../../src/region/http/server.ts';
+import { makeRegion, type RegionPlace } from '../place.ts';
+
+const PASSWORD = 'correct horse';
+const NOBODY_HASH = `scrypt$32768$8$1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
+const GUESSER = '192.0.2.66';
+const ELSEWHERE = '198.51.100.7';
+/** More guesses than an address may have looked at. */
+const GUESSES = 24;
+
+interface Way {
+  readonly method: string;
+  readonly url: string;
+}
+
+interface House {
+  readonly place: RegionPlace;
+  readonly app: FastifyInstance;
+  /** Every route that there is. */
+  readonly ways: readonly Way[];
+}
+
+async function withHouse(work: (house: House) => Promise<void>): Promise<void> {
+  const place = makeRegion();
+  const ways: Way[] = [];
+  const app = Fastify();
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const one of [method].flat())
+      ways.push({ method: one, url: url.replace(/:\w+/g, 'aaaaaa').replace('*', 'x') });
+  });
+  addRoutes(app, makeContext(place.region));
+  try {
+    await createAdmin(place.store, place.clock, { username: 'admin', email: '', password: PASSWORD });
+    await work({ place, app, ways });
+  } finally {
+    await app.close();
+    place.remove();
+  }
+}
+
+type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'PATCH';
+const isMethod = (text: string): text is Method => ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'].includes(text);
+
+/** Sends a password in every form in which one may be given: as Basic, and as a form. */
+async function knock({ app }: House, { method, url }: Way, from: string, password: string, username = 'admin') {
+  if (!isMethod(method)) throw new Error(`a route of method ${method}`);
+  const answer = await app.inject({
+    method,
+    url,
+    remoteAddress: from,
+    headers: {
+      host: 'rack.example:5240',
+      authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`,
+      ...(method === 'GET' || method === 'HEAD' ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+    },
+    ...(method === 'GET' || method === 'HEAD'
+      ? {}
+      : { payload: new URLSearchParams({ username, password, to: '/MAAS/' }).toString() }),
+  });
+  const isIn =
+    /^rackboot-\d+=[\w-]+;/.test(String(answer.headers['set-cookie'] ?? '')) ||
+    (answer.statusCode === 200 && answer.body.includes('<nav'));
+  return { status: answer.statusCode, isIn, refusal: answer.headers['x-rackboot-refusal'] };
+}
+
+const BASIC: Way = { method: 'GET', url: '/MAAS/' };
+const FORM: Way = { method: 'POST', url: '/MAAS/login/' };
+
+for (const way of [BASIC, FORM]) {
+  test(`beyond its limit an address is refused at ${way.method} ${way.url}, with the right password too, and no password is looked at`, () =>
+    withHouse(async (house) => {
+      const { passwords } = house.place.region;
+      for (let count = 0; count < GUESSES; count += 1) await knock(house, way, GUESSER, `guess ${count}`);
+      const looks = passwords.looks;
+      assert.ok(looks < GUESSES, `${looks} looks`);
+      const last = await knock(house, way, GUESSER, PASSWORD);
+      assert.deepEqual(last, { status: 429, isIn: false, refusal: 'rate-limit' });
+      assert.equal(passwords.looks, looks);
+      assert.equal((await knock(house, way, ELSEWHERE, PASSWORD)).isIn, true);
+      house.place.clock.advance(10_000);
+      assert.equal((await knock(house, way, GUESSER, PASSWORD)).isIn, true);
+    }));
+}
+
+test('whatever route there is, an address beyond its limit has no password looked at, and is let in by none', () =>
+  withHouse(async (house) => {
+    const { passwords } = house.place.region;
+    for (let count = 0; count < GUESSES; count += 1) await knock(house, BASIC, GUESSER, `guess ${count}`);
+    const looks = passwords.looks;
+    assert.ok(house.ways.length > 100, `${house.ways.length} routes`);
+    const looked = new Set<string>();
+    for (const way of house.ways) {
+      const { isIn } = await knock(house, way, GUESSER, PASSWORD);
+      assert.equal(isIn, false, `${way.method} ${way.url}`);
+      if (passwords.looks > looks) looked.add(`${way.method} ${way.url}`);
+    }
+    assert.deepEqual([...looked], []);
+  }));
+
+test('a guesser who floods from ten addresses of another network delays a right password and keeps it out by nothing', () =>
+  withHouse(async (house) => {
+    const guesses = Array.from({ length: 150 }, (_, index) =>
+      knock(house, index % 2 === 0 ? BASIC : FORM, `192.0.2.${10 + (index % 10)}`, `guess ${index}`),
+    );
+    const right = await knock(house, FORM, ELSEWHERE, PASSWORD);
+    assert.equal(right.isIn, true, `status ${right.status}`);
+    const neighbour = await knock(house, FORM, '192.0.2.200', PASSWORD);
+    assert.equal(neighbour.isIn, true, `status ${neighbour.status}`);
+    assert.ok((await Promise.all(guesses)).every(({ isIn }) => !isIn));
+  }));
+
+test('who was let in goes on behind the address of a guesser, until so many guesses are at that account that they could find it out', () =>
+  withHouse(async (house) => {
+    const { passwords } = house.place.region;
+    assert.equal((await knock(house, BASIC, GUESSER, PASSWORD)).isIn, true);
+    for (let count = 0; count < GUESSES; count += 1) await knock(house, BASIC, GUESSER, `guess ${count}`);
+    const looks = passwords.looks;
+    assert.equal((await knock(house, BASIC, GUESSER, PASSWORD)).isIn, true);
+    for (let count = 0; count < 60; count += 1) await knock(house, BASIC, GUESSER, `guess ${count}`);
+    assert.equal((await knock(house, BASIC, GUESSER, PASSWORD)).status, 429);
+    assert.equal(passwords.looks, looks);
+  }));
+
+test('an address of IPv6 is limited with all of its /64', () =>
+  withHouse(async (house) => {
+    for (let count = 0; count < GUESSES; count += 1)
+      await knock(house, BASIC, `2001:db8::${count + 1}`, `guess ${count}`);
+    assert.equal((await knock(house, BASIC, '2001:db8::ffff', PASSWORD)).status, 429);
+    assert.equal((await knock(house, BASIC, '2001:db8:0:1::1', PASSWORD)).isIn, true);
+  }));
+
+test('a password that an administrator of this host gives waits behind nobody’s guesses', () =>
+  withHouse(async ({ place }) => {
+    const { passwords } = place.region;
+    const guesses = Array.from({ length: 40 }, (_, index) => {
+      const from = `10.${index}.0.9`;
+      const permit = passwords.take(from);
+      return typeof permit === 'string' ? permit : passwords.check(from, permit, 'guess', NOBODY_HASH);
+    });
+    assert.match(await passwords.hash(undefined, PASSWORD), /^scrypt\$/);
+    assert.ok((await Promise.all(guesses)).includes('busy'), 'no place was left');
+  }));

@@ -1,0 +1,87 @@
+// What a rack is told of a machine: of what nobody but a report says, nothing.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { mac } from '../../src/net/address.ts';
+import { toRackMachine } from '../../src/region/desired-machine.ts';
+import type { InterfaceSource, Machine } from '../../src/region/records/machine.ts';
+import { bareMachine } from './life/bare-machine.ts';
+import { bootReport, report, withRegion } from './place.ts';
+
+const A = 0x525400000001;
+
+function made(status: Machine['status'], ...sources: readonly InterfaceSource[]): Machine {
+  const interfaces = sources.map((source, index) => ({ id: index, mac: mac(A + index), name: '', source }));
+  return bareMachine(status, { interfaces });
+}
+
+const LINES: readonly (readonly [string, Machine, readonly number[], boolean | undefined])[] = [
+  ['of a New machine of hearsay nothing', made('new', 'hearsay', 'hearsay'), [], undefined],
+  ['of a New machine that merely was shown beside another nothing', made('new', 'shown'), [], undefined],
+  ['of a New machine without interfaces nothing', made('new'), [], undefined],
+  ['of a New machine that booted the interface by which it did', made('new', 'vouched', 'shown', 'hearsay'), [A], true],
+  ['of a New machine that a person made what that person said', made('new', 'person', 'hearsay'), [A], false],
+  ['of an accepted machine what it holds', made('ready', 'vouched', 'shown', 'hearsay', 'replaced'), [A, A + 1], false],
+  ['of an accepted machine of hearsay its first interface', made('commissioning', 'hearsay', 'hearsay'), [A], false],
+];
+for (const [what, machine, macs, isSelfNamed] of LINES) {
+  test(`a rack is told ${what}`, () => {
+    const told = toRackMachine(machine);
+    assert.deepEqual(told?.macs ?? [], macs);
+    assert.equal(told === undefined ? undefined : told.isSelfNamed === true, isSelfNamed);
+  });
+}
+
+test('a report in a client’s name or with its card reaches no rack until a boot or a person says that it is true', () =>
+  withRegion(({ region, clock, states }) => {
+    const reported = region.enlist(report([A], { hostname: 'nas' }));
+    assert.ok(reported.kind === 'create');
+    const { systemId } = reported.machine;
+    clock.advance(60_000);
+    assert.deepEqual([states, region.desiredState().version], [[], 0]);
+    assert.equal(region.store.findMachine(systemId)?.hostname, 'nas', 'people see it');
+    // Its boot proves the card, and not the name.
+    assert.equal(region.enlist(bootReport([A])).kind, 'amend');
+    clock.advance(1000);
+    const told = () => states.at(-1)?.machines.map(({ hostname, macs, isSelfNamed }) => [hostname, macs, isSelfNamed]);
+    assert.deepEqual(told(), [['nas', [A], true]]);
+    region.changeStatus(systemId, 'ready', { username: 'bob' });
+    clock.advance(1000);
+    assert.deepEqual(told(), [['nas', [A], undefined]]);
+  }));
+
+test('what a person adds is told to the racks at once, with its name', () =>
+  withRegion(({ region, clock, states }) => {
+    region.enlist(report([A], { hostname: 'web1', username: 'bob' }));
+    clock.advance(1000);
+    assert.deepEqual(
+      states.at(-1)?.machines.map(({ hostname, macs, isSelfNamed }) => [hostname, macs, isSelfNamed]),
+      [['web1', [A], undefined]],
+    );
+  }));
+
+test('what an account without rights adds is told to no rack until an administrator accepts it', () =>
+  withRegion(({ region, clock, states }) => {
+    const added = region.enlist(report([A], { hostname: 'nas', username: 'olga', isOrdinary: true }));
+    assert.ok(added.kind === 'create');
+    clock.advance(1000);
+    assert.equal(states.length, 0);
+    region.changeStatus(added.machine.systemId, 'ready', { username: 'bob' });
+    clock.advance(1000);
+    assert.deepEqual(
+      states.at(-1)?.machines.map(({ hostname, macs }) => [hostname, macs]),
+      [['nas', [A]]],
+    );
+  }));
+
+test('an accepted machine that goes back to New without a boot is told to no rack any more', () =>
+  withRegion(({ region, clock, states }) => {
+    const reported = region.enlist(report([A]));
+    assert.ok(reported.kind === 'create');
+    region.changeStatus(reported.machine.systemId, 'commissioning', { username: 'bob' });
+    clock.advance(1000);
+    assert.equal(states.at(-1)?.machines.length, 1);
+    region.changeStatus(reported.machine.systemId, 'new', { username: 'bob' });
+    clock.advance(1000);
+    assert.equal(states.at(-1)?.machines.length, 0);
+  }));

@@ -1,0 +1,154 @@
+// A batch of a rack that takes long: what others get meanwhile, and what the rack is told of it.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RackError } from '../../../src/errors.ts';
+import { BATCH_MS_MAX, type BatchOutcome, TURN_MS_MAX, takeBatch } from '../../../src/region/http/rack-batch.ts';
+import { ENTRIES_MAX, type KeptPost, parseBatch } from '../../../src/region/racks/rack-news.ts';
+import { type LinkPlace, withLink } from '../link-place.ts';
+import { type RegionPlace, withRegion } from '../place.ts';
+import {
+  acceptRack,
+  batchOf,
+  OTHER_UUID,
+  postEntry,
+  RACK_UUID,
+  rackInterface,
+  reportEntry,
+  SOURCE,
+} from '../racks/rack-place.ts';
+
+const POST_MS = TURN_MS_MAX / 2;
+const OTHER = { uuid: OTHER_UUID, name: 'rack-3', interfaces: [rackInterface('10.60.0.0/24')] };
+const OTHER_KEY = { kind: 'own', token: 'token-of-rack-3', secretDigest: '0'.repeat(64) } as const;
+
+const posts = (from: number, to: number): object[] =>
+  Array.from({ length: to - from + 1 }, (_, index) => postEntry(from + index, '52:54:00:00:00:01'));
+
+/** Has a rack's batch stored by posts that take POST_MS each; `onPost` is called with the rack and the post's sequence. */
+function take(
+  { region, clock }: RegionPlace,
+  entries: readonly object[],
+  onPost: (rack: string) => void = () => undefined,
+  uuid = RACK_UUID,
+): BatchOutcome | Promise<BatchOutcome> | undefined {
+  const rack = region.racks.find(uuid);
+  const batch = parseBatch(uuid, batchOf(entries, { source: `${uuid}/outbox-1` }));
+  assert.ok(rack !== undefined && batch.ok);
+  return takeBatch(region, rack, batch.value, (_post: KeptPost) => {
+    clock.advance(POST_MS);
+    onPost(uuid);
+    return undefined;
+  });
+}
+
+test('a short batch is answered at once; a long one lets others run after each TURN_MS_MAX of it', () =>
+  withRegion(async (place) => {
+    acceptRack(place.region);
+    assert.deepEqual(take(place, posts(1, 2)), { stored: 2, refused: [] });
+    let inOneTurn = 0;
+    let longest = 0;
+    const taking = take(place, posts(3, 20), () => {
+      inOneTurn += 1;
+      longest = Math.max(longest, inOneTurn);
+    });
+    const tick = (): void => {
+      inOneTurn = 0;
+      turns += 1;
+      if (!isOver) setImmediate(tick);
+    };
+    let turns = 0;
+    let isOver = false;
+    tick();
+    assert.deepEqual(await taking, { stored: 20, refused: [] });
+    isOver = true;
+    assert.equal(longest, 2);
+    assert.ok(turns >= 9, `${turns} turns`);
+  }));
+
+test('reports take turns, too', () =>
+  withRegion(async (place) => {
+    const { region, store, clock } = place;
+    acceptRack(region);
+    const now = clock.now.bind(clock);
+    // Each look at the time finds a millisecond passed.
+    clock.now = () => {
+      clock.advance(1);
+      return now();
+    };
+    const taking = take(
+      place,
+      Array.from({ length: ENTRIES_MAX }, (_, index) => reportEntry(index + 1)),
+    );
+    assert.ok(taking instanceof Promise);
+    assert.ok(store.highestSequence(SOURCE) < ENTRIES_MAX / 2);
+    assert.equal((await taking).stored, ENTRIES_MAX);
+    assert.equal(store.highestSequence(SOURCE), ENTRIES_MAX);
+  }));
+
+test('the batches of two racks take turns', () =>
+  withRegion(async (place) => {
+    acceptRack(place.region);
+    acceptRack(place.region, { ...OTHER, key: OTHER_KEY });
+    const order: string[] = [];
+    const both = [RACK_UUID, OTHER_UUID].map((uuid) => take(place, posts(1, 6), (one) => order.push(one), uuid));
+    await Promise.all(both);
+    const turns = order.map((uuid) => (uuid === RACK_UUID ? 'a' : 'b')).join('');
+    // The first began before the other one came.
+    assert.equal(turns, 'aaaabbaabbbb');
+  }));
+
+test('of one rack one batch is stored at a time: another one is told 429, and to come again', () =>
+  withLink(async (place: LinkPlace) => {
+    acceptRack(place.region);
+    const taking = take(place, posts(1, 6));
+    const refused = await place.rack('events', batchOf(posts(1, 6)));
+    assert.deepEqual([refused.status, refused.headers['retry-after']], [429, '1']);
+    await taking;
+    const again = await place.rack('events', batchOf(posts(1, 6)));
+    assert.deepEqual([again.status, JSON.parse(again.text).stored], [200, 6]);
+  }));
+
+test('what was stored before the store failed is told, and stays; what is left comes again, and is stored once', () =>
+  withRegion(async (place) => {
+    const { region, store } = place;
+    acceptRack(region);
+    let runs = 0;
+    const failing = take(place, posts(1, 6), () => {
+      runs += 1;
+      if (runs === 5) throw new RackError('store-unavailable', 'region.db cannot be used now');
+    });
+    assert.deepEqual(await failing, { stored: 4, refused: [] });
+    assert.equal(store.highestSequence(SOURCE), 4);
+    assert.throws(
+      () => take(place, posts(5, 6), () => assert.fail(new RackError('store-unavailable', 'still not'))),
+      RackError,
+    );
+    const ran: number[] = [];
+    assert.deepEqual(await take(place, posts(3, 6), () => ran.push(1)), { stored: 6, refused: [] });
+    assert.equal(ran.length, 2);
+  }));
+
+test('a rack that is rejected while its batch is stored has no more of it stored', () =>
+  withRegion(async (place) => {
+    const { region } = place;
+    acceptRack(region);
+    const taking = take(place, posts(1, 20));
+    region.racks.judge([RACK_UUID], 'reject', 'admin');
+    assert.deepEqual(await taking, { stored: 2, refused: [] });
+  }));
+
+test('a batch that takes longer than BATCH_MS_MAX is answered with what is stored, and a loss before it is told once', () =>
+  withRegion(async (place) => {
+    const { region, store, clock } = place;
+    const rack = acceptRack(region);
+    const batch = parseBatch(RACK_UUID, batchOf(posts(1, ENTRIES_MAX), { missed: 3 }));
+    assert.ok(batch.ok);
+    const outcome = await takeBatch(region, rack, batch.value, () => {
+      clock.advance(POST_MS * 2);
+      return 'no';
+    });
+    assert.equal(outcome?.stored, BATCH_MS_MAX / POST_MS / 2 + 1);
+    assert.equal(outcome?.refused.length, outcome?.stored);
+    assert.equal(store.listEvents({ limit: 5000 }).filter(({ type }) => type === 'RACK_EVENTS_LOST').length, 1);
+  }));

@@ -1,0 +1,139 @@
+// What is kept of a machine is bounded as a whole, whatever it says of itself and whenever it was stored.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { machineJson } from '../../../src/region/api/machine-json.ts';
+import { DISKS_KEPT_MAX, FACTS_BYTES_MAX } from '../../../src/region/records/bounded-facts.ts';
+import {
+  boundFacts,
+  DISKS_MAX,
+  type HardwareFacts,
+  NICS_MAX,
+  parseHardwareFacts,
+  readStoredFacts,
+} from '../../../src/region/records/hardware-facts.ts';
+import { whereabouts } from '../../../src/region/whereabouts.ts';
+import { report, withRegion } from '../place.ts';
+
+const ODD = '<&"\u00e9'.repeat(32);
+const LARGEST = {
+  version: 1,
+  nics: Array.from({ length: NICS_MAX }, () => ({
+    name: ODD,
+    mac: '52:54:00:aa:00:01',
+    driver: ODD,
+    operstate: ODD,
+    ids: ODD,
+    bus: ODD,
+  })),
+  disks: Array.from({ length: DISKS_MAX }, (_, place) => ({
+    name: `d${place}${ODD.slice(0, 120)}`,
+    bytes: place,
+    model: ODD,
+    serial: `${place}${ODD.slice(0, 100)}`,
+    bus: ODD,
+    firmware: ODD,
+    rotational: 1,
+    block_size: 512,
+  })),
+  cpu: { count: 64, model: ODD },
+  kernel: ODD,
+  dmi: Object.fromEntries(
+    ['vendor', 'product', 'version', 'family', 'sku', 'serial', 'board_vendor', 'board_name', 'bios_vendor'].map(
+      (key) => [key, ODD],
+    ),
+  ),
+};
+/** The whole answer for one machine, in bytes. */
+const SHOWN_BYTES = 224 * 1024;
+
+function parsed(value: unknown) {
+  const result = parseHardwareFacts(JSON.stringify(value));
+  if (result.kind === 'fault') throw new Error(result.problems.join('; '));
+  return result;
+}
+
+const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
+
+test('of facts that are too much the first ones of each list are kept, and a line says what is left out', () => {
+  const { value, leftOut } = parsed(LARGEST);
+  assert.ok(bytesOf(value) <= FACTS_BYTES_MAX, `${bytesOf(value)} bytes`);
+  assert.ok(bytesOf(value) > FACTS_BYTES_MAX - 2048, 'no more than need be goes');
+  assert.ok(value.disks.length > 8 && value.nics.length > 8);
+  assert.deepEqual(
+    value.disks.map(({ bytes }) => bytes),
+    value.disks.map((_, place) => place),
+  );
+  const disks = `the last ${DISKS_MAX - value.disks.length} of ${DISKS_MAX} disks`;
+  assert.equal(leftOut, `${disks}, the last ${NICS_MAX - value.nics.length} of ${NICS_MAX} interfaces`);
+});
+
+test('many small disks are cut by their number, for every one is shown several times', () => {
+  const { value, leftOut } = parsed({ version: 1, disks: Array.from({ length: DISKS_MAX }, () => ({ bytes: 1 })) });
+  assert.equal(value.disks.length, DISKS_KEPT_MAX);
+  assert.equal(leftOut, `the last ${DISKS_MAX - DISKS_KEPT_MAX} of ${DISKS_MAX} disks`);
+});
+
+test('a large server is kept whole', () => {
+  const server: HardwareFacts = {
+    ...parsed({
+      version: 1,
+      nics: Array.from({ length: 8 }, (_, place) => ({
+        name: `enp${place}s0f0np0`,
+        mac: `52:54:00:aa:00:0${place}`,
+        driver: 'mlx5_core',
+        speed: 100_000,
+        ids: '15b3:1017',
+        bus: 'pci',
+      })),
+      disks: Array.from({ length: 24 }, (_, place) => ({
+        name: `nvme${place}n1`,
+        bytes: 3_840_755_982_336,
+        model: 'SAMSUNG MZQL23T8HCLS-00A07',
+        serial: `S64HNE0T${100_000 + place}`,
+        bus: 'nvme',
+        firmware: 'GDC5602Q',
+        block_size: 512,
+      })),
+    }).value,
+    memory_banks: Array.from({ length: 96 }, (_, place) => ({
+      locator: `P${place % 8}-DIMM${place}`,
+      bank: `P0_Node${place % 8}_Channel0_Dimm0`,
+      size_mib: 65_536,
+      type: 'DDR5',
+      form: 'DIMM',
+      speed: 4800,
+      manufacturer: 'Samsung',
+      part: 'M321R8GA0BB0-CQKET',
+      serial: `80CE0122${100_000 + place}`,
+    })),
+  };
+  assert.deepEqual(boundFacts(server), { facts: server, leftOut: '' });
+});
+
+test('facts that were stored larger are read, and bounded as they are read', () => {
+  const small = parsed({ version: 1, disks: [{ name: 'sda', bytes: 1 }] }).value;
+  const large = {
+    ...small,
+    disks: Array.from({ length: DISKS_MAX }, () => ({ ...small.disks[0], model: ODD, serial: ODD })),
+  };
+  const read = readStoredFacts(JSON.stringify(large));
+  assert.ok(bytesOf(read) <= FACTS_BYTES_MAX);
+  assert.equal(read.disks[0]?.model, ODD);
+  assert.deepEqual(readStoredFacts(JSON.stringify(small)), small);
+});
+
+test('the timeline of a machine says what of it is not kept, and its whole answer is small', () =>
+  withRegion(({ region, store }) => {
+    const { value: facts, leftOut } = parsed(LARGEST);
+    const macs = Array.from({ length: NICS_MAX }, (_, place) => 0x525400000000 + place);
+    const outcome = region.enlist(report(macs, { facts, leftOut }));
+    assert.ok(outcome.kind === 'create');
+    const shown = bytesOf(machineJson(outcome.machine, whereabouts(region.racks)));
+    assert.ok(shown <= SHOWN_BYTES, `${shown} bytes`);
+    const texts = store.listEvents({ limit: 10 }).map(({ description }) => description);
+    assert.ok(
+      texts.some((text) => text.includes('too much to keep, the last ')),
+      texts.join('\n'),
+    );
+  }));

@@ -1,0 +1,86 @@
+// JSON from outside: what bounds it before anything is built, and that what machines and racks send is far within.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  BATCH_VALUES_MAX,
+  ENTRIES_MAX,
+  HEARTBEAT_VALUES_MAX,
+  parseBatch,
+} from '../../../src/region/racks/rack-news.ts';
+import { DISKS_MAX, NICS_MAX, parseHardwareFacts } from '../../../src/region/records/hardware-facts.ts';
+import { JSON_DEPTH_MAX, JSON_VALUES_MAX, parseJson } from '../../../src/region/records/text-json.ts';
+
+const list = (count: number): string => `[${Array.from({ length: count }, () => '1').join(',')}]`;
+
+test('a text holds as many values as the bound, and not one more, however they are put', () => {
+  const cases: [string, number, string | undefined][] = [
+    [list(JSON_VALUES_MAX), JSON_VALUES_MAX, undefined],
+    [list(JSON_VALUES_MAX + 1), JSON_VALUES_MAX, `holds more than ${JSON_VALUES_MAX} values`],
+    [list(JSON_VALUES_MAX + 1), JSON_VALUES_MAX + 1, undefined],
+    ['{"a":1,"b":null,"c":true}', 3, undefined],
+    ['{"a":1,"b":null,"c":true}', 2, 'holds more than 2 values'],
+    ['{"a":{"b":{"c":1}}}', 3, undefined],
+    ['{"a":{"b":{"c":1}}}', 2, 'holds more than 2 values'],
+    ['{"a":",,,,[{","b":"\\",,,,","c,[":1}', 3, undefined],
+    ['"1,2,3"', 0, undefined],
+    ['[1,', 2, 'is not valid JSON'],
+    ['['.repeat(JSON_DEPTH_MAX + 1), 100, `nests deeper than ${JSON_DEPTH_MAX} levels`],
+  ];
+  for (const [text, valuesMax, fault] of cases) {
+    const parsed = parseJson(text, valuesMax);
+    assert.equal(parsed.kind === 'fault' ? parsed.text : undefined, fault, text.slice(0, 40));
+  }
+});
+
+test('the hardware of the largest machine is within the bound of a body', () => {
+  const text = 'x'.repeat(40);
+  const nic = {
+    name: text,
+    mac: '52:54:00:00:00:01',
+    driver: text,
+    carrier: '1',
+    operstate: text,
+    speed: 1,
+    ids: text,
+    bus: text,
+  };
+  const disk = {
+    ...{ name: text, bytes: 1, model: text, serial: text, rotational: '1', bus: text, firmware: text, block_size: 512 },
+    of_a_later_agent: [text, text],
+  };
+  const dmi = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`field${index}`, text]));
+  const facts = {
+    ...{
+      version: 1,
+      boot_mac: text,
+      cpu: { count: 1, model: text },
+      memory_mib: 1,
+      dmi,
+      virtualization: text,
+      uefi: '1',
+    },
+    nics: Array.from({ length: NICS_MAX }, () => nic),
+    disks: Array.from({ length: DISKS_MAX }, () => disk),
+  };
+  const parsed = parseHardwareFacts(JSON.stringify(facts));
+  assert.deepEqual(parsed.kind === 'fault' ? parsed.problems : [], []);
+});
+
+test('so are the largest batch of a rack, and a heartbeat as long as its door takes', () => {
+  const report = {
+    kind: 'k',
+    at: 1,
+    mac: '',
+    address: '',
+    text: 'x',
+    level: 'INFO',
+    of_a_later_rack: { a: 1, b: [1, 2] },
+  };
+  const entries = Array.from({ length: ENTRIES_MAX }, (_, sequence) => ({ sequence, kind: 'report', report }));
+  const batch = parseJson(JSON.stringify({ source: 'u/1', missed: 0, entries }), BATCH_VALUES_MAX);
+  assert.equal(batch.kind === 'value' && parseBatch('u', batch.value).ok, true);
+  const reservation = { mac: '52:54:00:00:00:01', ip: '10.0.0.1' };
+  const reservations = Array.from({ length: 1_048_576 / JSON.stringify([reservation]).length }, () => reservation);
+  assert.equal(parseJson(JSON.stringify({ interfaces: [{ reservations }] }), HEARTBEAT_VALUES_MAX).kind, 'value');
+});
