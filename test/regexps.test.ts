@@ -10,7 +10,7 @@ import { type FoundRegExp, findRegExps, hostileTexts, regExpsIn } from './suppor
 
 /** Expressions that take time with the square of a run, and why nobody can make that run long. */
 const SHORT: Readonly<Record<string, string>> = {
-  'src/cli/disk-images.ts /\\/+$/': 'an URL that the operator typed',
+  'src/cli/images/disk-images.ts /\\/+$/': 'an URL that the operator typed',
   'src/config/resolve.ts /\\/+$/': 'an URL of the configuration',
   'src/dns/name.ts /-+$/': 'a label, in which a run is one hyphen by then',
   'src/doctor/dhcp-probe.ts /\\0+$/': 'a field of 64 or 128 bytes',

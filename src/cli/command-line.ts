@@ -3,21 +3,21 @@
 
 import type { Argv } from 'yargs';
 import { RackError } from '../errors.ts';
-import { captureCommands, nameStandardInput } from './capture-commands.ts';
-import { configCommands } from './config-commands.ts';
-import { DEFAULT_CONFIG } from './default-config.ts';
+import { captureCommands, nameStandardInput } from './captures/commands.ts';
+import { configCommands } from './config/commands.ts';
+import { DEFAULT_CONFIG } from './config/default-config.ts';
 import { asksForHelp, groupedHelp, nameHelp } from './help.ts';
-import { imageCommands } from './image-commands.ts';
-import { leasesCommand } from './lease-commands.ts';
-import { sshkeysCommand } from './life-commands.ts';
-import { machinesCommand } from './machine-commands.ts';
-import { neighboursCommand } from './neighbour-commands.ts';
+import { imageCommands } from './images/commands.ts';
+import { leasesCommand } from './leases/commands.ts';
+import { machinesCommand } from './machines/commands.ts';
+import { sshkeysCommand } from './machines/life-commands.ts';
+import { powerCommands } from './machines/power-commands.ts';
+import { preseedCommands } from './machines/preseed-commands.ts';
+import { scriptsCommand } from './machines/script-commands.ts';
 import { print, printError, printFailure } from './output.ts';
-import { peopleCommands } from './people-commands.ts';
-import { powerCommands } from './power-commands.ts';
-import { preseedCommands } from './preseed-commands.ts';
-import { regionCommands } from './region-commands.ts';
-import { scriptsCommand } from './script-commands.ts';
+import { peopleCommands } from './people/commands.ts';
+import { neighboursCommand } from './rack/neighbour-commands.ts';
+import { regionCommands } from './region/commands.ts';
 import { explainUsage, UsageError } from './usage-error.ts';
 import { readVersion } from './version.ts';
 
@@ -41,7 +41,7 @@ export async function runCommandLine(written: readonly string[]): Promise<number
   try {
     const [command, flag, file, ...rest] = args;
     if (command === 'run' && flag === '--config' && file !== undefined && rest.length === 0) {
-      const { runDaemon } = await import('./run.ts');
+      const { runDaemon } = await import('./rack/run.ts');
       return await runDaemon(file);
     }
     const parser = await commandParser(args, finish);
@@ -100,7 +100,7 @@ type Parser = ReturnType<typeof base>;
 function daemonCommands(parser: Parser, finish: Finish): Parser {
   return parser
     .command('run', 'Run the rack (what the service runs)', { config }, async (argv) => {
-      const { runDaemon } = await import('./run.ts');
+      const { runDaemon } = await import('./rack/run.ts');
       finish(await runDaemon(argv.config));
     })
     .command(
@@ -111,13 +111,13 @@ function daemonCommands(parser: Parser, finish: Finish): Parser {
           .positional('file', { type: 'string', describe: 'Instead of --config' })
           .options({ config, json, diff: { type: 'boolean', default: false, describe: DIFF } }),
       async (argv) => {
-        const { checkFile, showDifference } = await import('./check.ts');
+        const { checkFile, showDifference } = await import('./config/check.ts');
         const file = argv.file ?? argv.config;
         finish(await (argv.diff ? showDifference(file, argv.config, argv.json) : checkFile(file, argv.json)));
       },
     )
     .command('status', 'Show what the running rack serves', { config, json }, async (argv) => {
-      const { showStatus } = await import('./status.ts');
+      const { showStatus } = await import('./rack/status.ts');
       finish(await showStatus(argv.config, argv.json));
     })
     .command(
@@ -134,7 +134,7 @@ function daemonCommands(parser: Parser, finish: Finish): Parser {
         },
       },
       async (argv) => {
-        const { runDoctor } = await import('./doctor.ts');
+        const { runDoctor } = await import('./rack/doctor.ts');
         finish(await runDoctor(argv.config, argv));
       },
     )
@@ -149,12 +149,12 @@ function daemonCommands(parser: Parser, finish: Finish): Parser {
         drop: { type: 'number', requiresArg: true, describe: 'Remove this dead letter' },
       },
       async (argv) => {
-        const { runOutbox } = await import('./outbox.ts');
+        const { runOutbox } = await import('./rack/outbox.ts');
         finish(await runOutbox(argv));
       },
     )
     .command('warm', false, {}, async () => {
-      const { warmCache } = await import('./warm.ts');
+      const { warmCache } = await import('./rack/warm.ts');
       finish(await warmCache());
     });
 }
@@ -170,7 +170,7 @@ function labCommand(parser: Parser, finish: Finish): Parser {
       vm: { type: 'boolean', default: false, describe: 'A real virtual machine in a private network (root, QEMU)' },
     },
     async (argv) => {
-      const { runLab } = await import('./lab.ts');
+      const { runLab } = await import('./rack/lab.ts');
       finish(await runLab(argv));
     },
   );
@@ -196,7 +196,7 @@ function timelineCommands(parser: Parser, finish: Finish): Parser {
           }),
       async (argv) => {
         const [{ listSeen, traceMachine }, { systemClock }] = await Promise.all([
-          import('./trace.ts'),
+          import('./rack/trace.ts'),
           import('../clock.ts'),
         ]);
         const { machine, ...rest } = argv;
@@ -220,7 +220,7 @@ function timelineCommands(parser: Parser, finish: Finish): Parser {
           },
         }),
       async (argv) => {
-        const { explainMachine } = await import('./why.ts');
+        const { explainMachine } = await import('./rack/why.ts');
         finish(await explainMachine(argv));
       },
     )
@@ -233,7 +233,7 @@ function timelineCommands(parser: Parser, finish: Finish): Parser {
           .positional('level', { type: 'string', describe: 'debug, info, warning, error; configured: as before' })
           .options({ config, json, for: { ...text, default: '10m', describe: 'Then as configured again' } }),
       async (argv) => {
-        const { setLogLevel } = await import('./log-level.ts');
+        const { setLogLevel } = await import('./rack/log-level.ts');
         finish(await setLogLevel(argv));
       },
     );
@@ -264,7 +264,7 @@ function accountCommands(parser: Parser, finish: Finish): Parser {
         force: { type: 'boolean', default: false, describe: 'Replace an existing file' },
       },
       async (argv) => {
-        const { initConfig } = await import('./init.ts');
+        const { initConfig } = await import('./config/init.ts');
         await initConfig(argv);
         finish(0);
       },
@@ -280,7 +280,7 @@ function accountCommands(parser: Parser, finish: Finish): Parser {
         'password-file': { ...text, describe: 'File that holds the password; - reads standard input' },
       },
       async (argv) => {
-        const { createAdministrator } = await import('./accounts.ts');
+        const { createAdministrator } = await import('./people/accounts.ts');
         finish(await createAdministrator(argv));
       },
     )
@@ -293,7 +293,7 @@ function accountCommands(parser: Parser, finish: Finish): Parser {
         name: { ...text, default: 'command line', describe: 'What the key is for' },
       },
       async (argv) => {
-        const { printApiKey } = await import('./accounts.ts');
+        const { printApiKey } = await import('./people/accounts.ts');
         finish(await printApiKey(argv));
       },
     );

@@ -1,7 +1,7 @@
 // Tells what happens to the machines of a lab, from the region's event log, for as long as the lab runs.
 
 import { z } from 'zod';
-import { followEvents } from '../cli/event-follow.ts';
+import { followEvents } from '../cli/region/event-follow.ts';
 import { errorText } from '../errors.ts';
 import { eventWords } from './lab-words.ts';
 import type { Narrator } from './narrator.ts';

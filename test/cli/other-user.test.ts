@@ -5,12 +5,12 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { checkFile } from '../../src/cli/check.ts';
-import { listDiskImages } from '../../src/cli/disk-images.ts';
-import { runDoctor } from '../../src/cli/doctor.ts';
-import { listPreseeds, showPreseed } from '../../src/cli/preseed.ts';
-import { replayFile } from '../../src/cli/replay.ts';
-import { explainMachine } from '../../src/cli/why.ts';
+import { replayFile } from '../../src/cli/captures/replay.ts';
+import { checkFile } from '../../src/cli/config/check.ts';
+import { listDiskImages } from '../../src/cli/images/disk-images.ts';
+import { listPreseeds, showPreseed } from '../../src/cli/machines/preseed.ts';
+import { runDoctor } from '../../src/cli/rack/doctor.ts';
+import { explainMachine } from '../../src/cli/rack/why.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { examine } from '../../src/doctor/doctor.ts';
 import type { Finding } from '../../src/doctor/finding.ts';

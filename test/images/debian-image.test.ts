@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { parseSize } from '../../src/cli/debian-image.ts';
+import { parseSize } from '../../src/cli/images/debian-image.ts';
 import { formatUuid, makeBootDisk } from '../../src/images/boot-disk.ts';
 import { checkDebianRequest, DEBIAN_PLATFORMS } from '../../src/images/debian-root.ts';
 import { findPartitionTable } from '../../src/images/disk-image.ts';

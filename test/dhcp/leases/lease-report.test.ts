@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fieldsOf, nameOf } from '../../../src/cli/leases.ts';
+import { fieldsOf, nameOf } from '../../../src/cli/leases/list.ts';
 import { instant, later, seconds } from '../../../src/clock.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import {

@@ -1,0 +1,168 @@
+// `rackboot replay`: what was asked in a capture, asked of the present configuration. Nothing is sent or stored.
+
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CapturedPacket } from '../../capture/capture-file.ts';
+import type { FurtherPorts } from '../../capture/conversation.ts';
+import type { HexPayload } from '../../capture/hex-file.ts';
+import { replayPackets } from '../../capture/replay.ts';
+import type { Replayed, Verdict } from '../../capture/replay-result.ts';
+import { instant, later, systemClock } from '../../clock.ts';
+import type { RackConfig } from '../../config/rack-config.ts';
+import { REPEATED_MS } from '../../dhcp/answers/repeat.ts';
+import { RackError } from '../../errors.ts';
+import { splitPath } from '../../files/file-tree.ts';
+import { isOwnershipError, ownUserName } from '../../files/ownership.ts';
+import { MachineDirectory } from '../../machines/directory.ts';
+import { readHostMoment } from '../../store/host-clocks.ts';
+import { LEASE_FILE } from '../../store/lease-journal.ts';
+import { readDesiredState } from '../../uplink/desired-state-cache.ts';
+import { leftOutNote, loadMerged } from '../config-in-force.ts';
+import { datedLeases } from '../leases/source.ts';
+import { jsonListLines, printLines } from '../output.ts';
+import { formatTime } from './decode.ts';
+import { loadCapture } from './input.ts';
+
+export interface ReplayOptions {
+  readonly file: string;
+  readonly config: string;
+  readonly interfaceName: string | undefined;
+  readonly withState: boolean;
+  readonly ports: FurtherPorts;
+  readonly json: boolean;
+}
+
+/** Prints a decision for each query. @returns 0; 1 when the file ended in a fault */
+export async function replayFile(options: ReplayOptions): Promise<number> {
+  const { config } = loadMerged(options.config);
+  const input = await loadCapture(options.file);
+  const leftOut = leftOutNote(config.stateDir);
+  const notes: string[] = leftOut === undefined ? [] : [leftOut];
+  const { machines, leases } = options.withState ? readState(config, leftOut, notes) : { machines: [], leases: [] };
+  const packets = input.kind === 'packets' ? input.packets : input.payloads.map(packetOf);
+  const results = replayPackets(packets, {
+    config,
+    machines: new MachineDirectory(machines),
+    leases,
+    sizeOf: treeSizes(config.boot.tree, notes),
+    interfaceName: options.interfaceName,
+    ports: options.ports,
+  });
+  const fault = input.kind === 'packets' ? input.fault : undefined;
+  if (fault !== undefined) notes.push(`the file was not read to its end: at byte ${fault.offset}: ${fault.text}`);
+  const counts = countVerdicts(results);
+  const head = `{ "file": ${JSON.stringify(options.file)}, "queries": `;
+  const tail = `, ${JSON.stringify({ verdicts: counts, notes }).slice(1)}`;
+  await printLines(options.json ? jsonListLines(head, results, tail) : linesOf(results, counts, notes));
+  return fault === undefined ? 0 : 1;
+}
+
+/** The daemon's state as far as it can be read. */
+function readState(config: RackConfig, leftOut: string | undefined, notes: string[]) {
+  const { machines } = readDesiredState(config.stateDir, (text) => {
+    if (leftOut === undefined) notes.push(text);
+  });
+  const path = join(config.stateDir, LEASE_FILE);
+  try {
+    if (statSync(path, { throwIfNoEntry: false }) === undefined) {
+      notes.push(`there is no ${path}: replayed without leases`);
+      return { machines, leases: [] };
+    }
+    const moment = readHostMoment(systemClock);
+    // The records of what was captured: whoever asked for them has not come again, as a client that repeats itself does.
+    const leases = datedLeases(config.stateDir, { ...moment, now: instant(moment.wallMs) }).map((lease) => ({
+      ...lease,
+      grantedAt: later(lease.grantedAt, -REPEATED_MS),
+    }));
+    return { machines, leases };
+  } catch (error) {
+    if (!(error instanceof RackError) && !isOwnershipError(error)) throw error;
+    notes.push(
+      error instanceof RackError
+        ? `${error.message}: replayed without leases`
+        : `${path} may not be read by ${ownUserName()}: replayed without leases`,
+    );
+    return { machines, leases: [] };
+  }
+}
+
+/** The sizes of the files of a tree; those that this user may not look at count as missing, which is noted once. */
+function treeSizes(tree: string, notes: string[]): (path: string) => number | undefined {
+  let isNoted = false;
+  return (path) => {
+    try {
+      return sizeOf(tree, path);
+    } catch (error) {
+      if (!isOwnershipError(error)) throw error;
+      if (!isNoted) notes.push(`${tree} may not be read by ${ownUserName()}: its files count as missing`);
+      isNoted = true;
+      return undefined;
+    }
+  };
+}
+
+/** The size of a regular file of the tree, which no name leads out of. @throws where this user may not look */
+function sizeOf(tree: string, path: string): number | undefined {
+  const names = splitPath(path);
+  if (names === undefined) return undefined;
+  const found = statSync(join(tree, ...names), { throwIfNoEntry: false });
+  return found?.isFile() === true ? found.size : undefined;
+}
+
+const CLIENT_PORT = 68;
+const SERVER_PORT = 67;
+const LINK_RAW = 101;
+
+/** A payload without a packet, as a broadcast of a client that has no address: what the fixtures are. */
+function packetOf({ bytes }: HexPayload, index: number): CapturedPacket {
+  const packet = Buffer.alloc(28 + bytes.length);
+  packet.writeUInt8(0x45, 0);
+  packet.writeUInt16BE(packet.length, 2);
+  packet.writeUInt8(17, 9);
+  packet.writeUInt32BE(0xffffffff, 16);
+  packet.writeUInt16BE(CLIENT_PORT, 20);
+  packet.writeUInt16BE(SERVER_PORT, 22);
+  packet.writeUInt16BE(8 + bytes.length, 24);
+  packet.set(bytes, 28);
+  return {
+    number: index + 1,
+    atMs: systemClock.wallTimeMs(),
+    linkType: LINK_RAW,
+    interfaceName: undefined,
+    bytes: packet,
+    originalBytes: packet.length,
+  };
+}
+
+const VERDICTS: Readonly<Record<Verdict, string>> = {
+  same: 'the same',
+  differs: 'DIFFERS',
+  'only-now': 'the capture shows no answer',
+  'only-captured': 'ANSWERED THEN, not now',
+  unanswered: 'the capture shows no answer either',
+};
+
+function countVerdicts(results: readonly Replayed[]): Readonly<Record<Verdict, number>> {
+  const counts = { same: 0, differs: 0, 'only-now': 0, 'only-captured': 0, unanswered: 0 };
+  for (const { verdict } of results) counts[verdict] += 1;
+  return counts;
+}
+
+function* linesOf(
+  results: readonly Replayed[],
+  counts: Readonly<Record<Verdict, number>>,
+  notes: readonly string[],
+): Generator<string> {
+  for (const result of results) {
+    const time = result.atMs === undefined ? '' : `  ${formatTime(result.atMs)}`;
+    yield `#${result.number}${time}  ${result.from} > ${result.to}  ${result.protocol.toUpperCase()}  ${result.query}`;
+    yield `    now:      ${result.decision}. ${result.text}`;
+    yield `    captured: ${result.captured ?? 'nothing'} — ${VERDICTS[result.verdict]}`;
+    for (const { what, now, captured } of result.differences) {
+      yield `        ${what}: now ${now}; captured ${captured}`;
+    }
+  }
+  for (const note of notes) yield `Note: ${note}`;
+  yield `${results.length} queries: ${counts.same} answered the same, ${counts.differs} otherwise, ` +
+    `${counts['only-captured']} only then, ${counts['only-now']} only now, ${counts.unanswered} not at all. Nothing was sent or stored.`;
+}

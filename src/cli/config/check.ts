@@ -1,0 +1,91 @@
+// `rackboot check`: every problem of a configuration file at once, by itself and on this host; with `--diff`, what it would change.
+
+import { findBootStops } from '../../config/boot-stops.ts';
+import { compareConfigs, effectsOf, formatChange } from '../../config/difference.ts';
+import { findCertificateProblems, findHostOverlaps, hostAddresses } from '../../config/host-check.ts';
+import { formatProblems, type ParsedConfig, parseConfig, readConfigText } from '../../config/load.ts';
+import { pinnedKeys } from '../../config/merge.ts';
+import { configNotes } from '../../config/notes.ts';
+import type { ConfigProblem } from '../../config/rack-config.ts';
+import { judgeTree, type TreeJudgement } from '../../doctor/tree-judgement.ts';
+import { findSetting, type Settings } from '../../machines/settings.ts';
+import { formatIpv4, formatNetwork } from '../../net/address.ts';
+import { askConfig, cachedSettings, hiddenStoreText } from '../config-in-force.ts';
+import { runningLeases, strandedLines } from '../leases/stranded.ts';
+import { print, printError, printJson } from '../output.ts';
+
+/** Checks `file`, merged with what of the store is cached for it. @returns 0 when all of it can be served here, else 1. */
+export async function checkFile(file: string, json: boolean): Promise<number> {
+  const parsed = parseMerged(file);
+  const tree = parsed.ok ? await judgeTree(parsed.config.boot.tree) : undefined;
+  const problems = [...problemsOf(parsed), ...(tree?.isFault === true ? [treeProblem(tree)] : [])];
+  const hidden = parsed.ok ? hiddenStoreText(parsed.config.stateDir) : undefined;
+  const notes = [
+    ...(hidden === undefined ? [] : [`the region's store was not judged: ${hidden}`]),
+    ...(parsed.ok ? configNotes(parsed.config) : []),
+    ...(parsed.ok ? findBootStops(parsed.config.boot).map(({ key, message }) => `${key}: ${message}`) : []),
+    ...(tree?.isFault === false ? [tree.text] : []),
+  ];
+  if (json) printJson({ file, ok: problems.length === 0, problems, notes });
+  else if (problems.length > 0) printError(formatProblems(file, problems));
+  else if (parsed.ok) {
+    const networks = parsed.config.clusterInterfaces.map((entry) => `${entry.name} ${formatNetwork(entry.network)}`);
+    const served = networks.length === 0 ? 'it serves no network' : networks.join(', ');
+    const alone = networks.length === 0 ? 'it names no network' : networks.join(', ');
+    print(
+      hidden === undefined ? `${file} is fine: ${served}.` : `${file} alone is fine: ${alone}; the store may say more.`,
+    );
+    for (const note of notes) print(`Note    ${note}`);
+  }
+  return problems.length === 0 ? 0 : 1;
+}
+
+const treeProblem = ({ text }: TreeJudgement): ConfigProblem => ({ path: 'boot.tree', line: undefined, message: text });
+
+const problemsOf = (parsed: ParsedConfig) =>
+  parsed.ok
+    ? [...findHostOverlaps(parsed.config, hostAddresses()), ...findCertificateProblems(parsed.config)]
+    : parsed.problems;
+
+function parseMerged(file: string): ParsedConfig {
+  const text = readConfigText(file);
+  const alone = parseConfig(text);
+  return alone.ok ? parseConfig(text, cachedSettings(alone.config.stateDir)) : alone;
+}
+
+/**
+ * Shows what `file` would change of what the daemon has in force.
+ *
+ * @param config the file of the running daemon, which tells where it answers
+ * @returns 0 when it can be served here, else 1
+ * @throws RackError `not-running`
+ */
+export async function showDifference(file: string, config: string, json: boolean): Promise<number> {
+  const running = await askConfig(config);
+  const parsed = parseConfig(readConfigText(file), running.stored);
+  const problems = problemsOf(parsed);
+  if (!parsed.ok || problems.length > 0) {
+    if (json) printJson({ file, ok: false, problems });
+    else printError(formatProblems(file, problems));
+    return 1;
+  }
+  const changes = compareConfigs(running, parsed);
+  const effects = effectsOf(running.config, parsed.config, await runningLeases(running.config.stateDir));
+  const stranded = effects.stranded.map(({ address, mac }) => ({ address: formatIpv4(address), mac }));
+  if (json) {
+    printJson({ file, ok: true, changes, listeners: effects.listeners, stranded });
+    return 0;
+  }
+  if (changes.length === 0) print(`${file} changes nothing of what is in force.`);
+  for (const change of changes) print(formatChange(change));
+  for (const line of effects.listeners) print(`Listener: ${line}`);
+  for (const line of strandedLines(effects.stranded, 'the new ranges')) print(line);
+  tellPinned(running.stored, parsed.file.values);
+  return 0;
+}
+
+/** Values of the store that the file would hide. */
+function tellPinned(stored: Settings, values: Settings): void {
+  const hidden = pinnedKeys(values).filter((key) => findSetting(stored, key) !== undefined);
+  for (const key of hidden) print(`Store: ${key} is in the store, too; the file wins`);
+}

@@ -1,0 +1,103 @@
+// What `rackboot init` proposes for a network, the file it writes, and what it puts into the store. Pure.
+
+import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
+import type { Ipv4, Ipv4Network } from '../../net/address.ts';
+import { broadcastOf, formatIpv4, formatNetwork, ipv4 } from '../../net/address.ts';
+import type { SettingEdit } from '../../region/settings.ts';
+
+export interface InterfaceProposal {
+  readonly name: string;
+  readonly address: Ipv4;
+  readonly network: Ipv4Network;
+}
+
+export interface ProposedRanges {
+  readonly low: string;
+  readonly high: string;
+  readonly staticLow: string;
+  readonly staticHigh: string;
+}
+
+/** The most addresses that a proposed dynamic range has. */
+const DYNAMIC_ADDRESSES_MAX = 4096;
+
+/**
+ * Ranges in the largest gap between the addresses that are taken (the rack, the router): its upper half for unknown machines, the
+ * lower half for deployed ones. A quarter of the network at its low end is left alone where there is room, for what is already there.
+ */
+export function proposeRanges(place: InterfaceProposal, router: Ipv4 | undefined): ProposedRanges {
+  const first = place.network.address + 1;
+  const last = broadcastOf(place.network) - 1;
+  const taken = [place.address, ...(router === undefined ? [] : [router])]
+    .filter((address) => address >= first && address <= last)
+    .sort((a, b) => a - b);
+  let gap = { low: first, high: last, size: 0 };
+  let from = first;
+  for (const address of [...taken, last + 1]) {
+    const size = address - from;
+    if (size > gap.size) gap = { low: from, high: address - 1, size };
+    from = address + 1;
+  }
+  const start = gap.size >= 64 ? gap.low + Math.floor(gap.size / 4) : gap.low;
+  const middle = start + Math.floor((gap.high - start + 1) / 2);
+  return {
+    staticLow: formatIpv4(ipv4(start)),
+    staticHigh: formatIpv4(ipv4(middle - 1)),
+    low: formatIpv4(ipv4(middle)),
+    high: formatIpv4(ipv4(Math.min(gap.high, middle + DYNAMIC_ADDRESSES_MAX - 1))),
+  };
+}
+
+export interface InitAnswers {
+  readonly name: string;
+  readonly stateDir: string;
+  readonly domain: string;
+  readonly proposal: InterfaceProposal;
+  /** Undefined, as of the others below: nobody has said yet. */
+  readonly low?: string | undefined;
+  readonly high?: string | undefined;
+  readonly staticLow?: string | undefined;
+  readonly staticHigh?: string | undefined;
+  /** `-`: none. */
+  readonly router?: string | undefined;
+  readonly upstream?: string | undefined;
+}
+
+/** The configuration file for these answers: what says where this rack lives. */
+export function renderConfig({ name, stateDir, proposal }: InitAnswers): string {
+  const address = formatIpv4(proposal.address);
+  return `${[
+    '# Rackboot. Every key is explained in config/rackboot.yaml; check a change with `rackboot check --diff`.',
+    '#',
+    '# The networks, DNS and what machines boot are in the store: `rackboot config show` lists them, `rackboot config set` changes them.',
+    '# Whatever is written here wins over the store and is read-only there; `rackboot config export` prints what could be.',
+    `name: ${JSON.stringify(name)}`,
+    `state_dir: ${JSON.stringify(stateDir)}`,
+    'region:',
+    `  listen: ["127.0.0.1:${API_PORT}", "${address}:${API_PORT}"]   # the API and the page`,
+    "# DHCP, TFTP, DNS and HTTP listen on this rack's address in every network of the store.",
+  ].join('\n')}\n`;
+}
+
+/** The port of the API and the page. */
+export const API_PORT = 5240;
+
+/** What the store is to own for these answers; what they hold is checked before it is stored. */
+export function settingsOf(answers: InitAnswers): readonly SettingEdit[] {
+  const { proposal, router, upstream, domain } = answers;
+  const isGiven = (value: string | undefined): value is string => value !== undefined && value !== '-' && value !== '';
+  const named = { router_ip: router, ip_range_low: answers.low, ip_range_high: answers.high };
+  const statics = { static_ip_range_low: answers.staticLow, static_ip_range_high: answers.staticHigh };
+  const entry: Settings = {
+    interface: proposal.name,
+    management: 2,
+    ip: formatIpv4(proposal.address),
+    network: formatNetwork(proposal.network),
+    ...Object.fromEntries(Object.entries({ ...named, ...statics }).filter(([, value]) => isGiven(value))),
+  };
+  return [
+    { key: `${INTERFACES_KEY}.${proposal.name}`, value: entry },
+    ...(domain === 'maas' ? [] : [{ key: 'dns.domain', value: domain }]),
+    ...(isGiven(upstream) ? [{ key: 'dns.upstream', value: upstream }] : []),
+  ];
+}

@@ -1,0 +1,324 @@
+// `rackboot init`: a configuration for this host, by questions or by flags: where the rack lives into the file, its network into the
+// store.
+//
+//   findCandidates ─→ interview (a person) or takeProposals, each judged as `check` would ─→ the file, then the store ─→ nextSteps
+//
+// 1. Nothing is written that `rackboot check` would refuse.
+// 2. The interface of the default route is never chosen unasked: a second DHCP server disturbs everybody on a network.
+
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { findHostOverlaps, hostAddresses } from '../../config/host-check.ts';
+import { parseConfig } from '../../config/load.ts';
+import { defaultName } from '../../config/resolve.ts';
+import { errorText, osErrorCode, RackError } from '../../errors.ts';
+import { ownUserName } from '../../files/ownership.ts';
+import { INTERFACES_KEY, type Settings, withValue } from '../../machines/settings.ts';
+import { formatIpv4, formatNetwork, isLoopback, networkOf, parseIpv4 } from '../../net/address.ts';
+import { readInterfaces } from '../../net/interfaces.ts';
+import { missingProgramLines } from '../machines/power-programs.ts';
+import { print } from '../output.ts';
+import { openPrompt } from '../prompt.ts';
+import { DEFAULT_CONFIG } from './default-config.ts';
+import {
+  API_PORT,
+  type InitAnswers,
+  type InterfaceProposal,
+  proposeRanges,
+  renderConfig,
+  settingsOf,
+} from './init-proposal.ts';
+import { type Answers, FIELDS, type Field, interview, type Mistake } from './init-questions.ts';
+import { type InitPlace, nextSteps } from './init-steps.ts';
+import { withStoredSettings } from './settings-store.ts';
+
+export interface InitFlags {
+  readonly config: string;
+  readonly name?: string | undefined;
+  readonly stateDir: string;
+  readonly interface?: string | undefined;
+  readonly low?: string | undefined;
+  readonly high?: string | undefined;
+  readonly staticLow?: string | undefined;
+  readonly staticHigh?: string | undefined;
+  readonly router?: string | undefined;
+  readonly upstream?: string | undefined;
+  readonly domain: string;
+  /** Take every proposal without asking. */
+  readonly yes: boolean;
+  /** Replace an existing file. */
+  readonly force: boolean;
+}
+
+/** An interface that machines could be on. */
+interface Candidate extends InterfaceProposal {
+  /** The way to everywhere else leads through it. */
+  readonly isDefaultRoute: boolean;
+}
+
+/** Writes the configuration and stores the network. @throws RackError `bad-argument`, `already-exists`, `store-unwritable`, `cancelled`. */
+export async function initConfig(flags: InitFlags): Promise<void> {
+  const candidates = findCandidates(flags.interface);
+  // Nobody answers questions whose answers cannot be kept.
+  refuseUnwritable(flags);
+  const isAsked = !flags.yes && process.stdin.isTTY === true;
+  const drafted = isAsked ? await askPerson(flags, candidates) : takeProposals(flags, candidates);
+  // Who types the next commands is who began this one: storing may go on as the owner of the state directory.
+  const place = findPlace(flags, drafted.answers);
+  try {
+    writeConfig(flags, drafted.text);
+    storeNetwork(flags, drafted);
+  } catch (error) {
+    if (!isAsked || !(error instanceof RackError)) throw error;
+    const again = `The same answers once more: ${commandOf(flags, drafted.answers)}`;
+    throw new RackError(error.code, `${error.message}\n${again}`, { cause: error });
+  }
+  for (const line of nextSteps(place)) print(line);
+  for (const line of missingProgramLines()) print(line);
+}
+
+const optionsOf = (flags: InitFlags): Answers => ({
+  ...Object.fromEntries(FIELDS.flatMap((field) => (flags[field] === undefined ? [] : [[field, flags[field]]]))),
+});
+
+/** Every answer that no option gives, as it is proposed. @throws RackError `bad-argument` with all that is wrong. */
+function takeProposals(flags: InitFlags, candidates: readonly Candidate[]): Draft {
+  let answers = optionsOf(flags);
+  for (const field of FIELDS) answers = { ...answers, [field]: answers[field] ?? propose(candidates, field, answers) };
+  return draft(flags, candidates, answers);
+}
+
+async function askPerson(flags: InitFlags, candidates: readonly Candidate[]): Promise<Draft> {
+  const list = candidates.map(describeCandidate).join(', ');
+  const prompt = openPrompt();
+  try {
+    const answers = await interview({
+      given: optionsOf(flags),
+      questionOf: (field) => (field === 'interface' ? `Interface of the machines (${list})` : QUESTIONS[field]),
+      proposalOf: (field, known) => propose(candidates, field, known),
+      judge: (known) => judge(flags, candidates, known).mistakes,
+      ask: async (question, proposal, wrong) => {
+        const answer = (await prompt.ask(`${question} [${proposal}]: `, wrong)).trim();
+        return answer === '' ? proposal : answer;
+      },
+      tell: (text) => print(`\n${text}\n`),
+    });
+    return draft(flags, candidates, answers);
+  } finally {
+    prompt.close();
+  }
+}
+
+const QUESTIONS: Readonly<Record<Exclude<Field, 'interface'>, string>> = {
+  router: 'Router offered to machines (none: -)',
+  low: 'First address for unknown machines (dynamic range)',
+  high: 'Last address for unknown machines',
+  staticLow: 'First address for deployed machines (static range)',
+  staticHigh: 'Last address for deployed machines',
+  upstream: 'Upstream DNS servers, separated by spaces (none: -)',
+};
+
+/** What is proposed for an answer; empty: an interface, where none is clearly meant. */
+function propose(candidates: readonly Candidate[], field: Field, answers: Answers): string {
+  if (field === 'router' || field === 'upstream') return '-';
+  if (field === 'interface') {
+    const apart = candidates.filter(({ isDefaultRoute }) => !isDefaultRoute);
+    return (apart.length === 1 ? apart[0]?.name : undefined) ?? '';
+  }
+  const place = candidates.find(({ name }) => name === answers.interface);
+  return place === undefined ? '' : proposeRanges(place, parseIpv4(answers.router ?? ''))[field];
+}
+
+/** What is to be written. */
+interface Draft {
+  readonly answers: InitAnswers;
+  /** The file's text. */
+  readonly text: string;
+  readonly values: Settings;
+}
+
+/** @throws RackError `bad-argument` with all that is wrong with the answers. */
+function draft(flags: InitFlags, candidates: readonly Candidate[], known: Answers): Draft {
+  const { mistakes, draft: found } = judge(flags, candidates, known);
+  if (found === undefined) throw new RackError('bad-argument', mistakes.map(({ text }) => text).join('\n'));
+  return found;
+}
+
+interface Judgement {
+  readonly mistakes: readonly Mistake[];
+  /** Undefined: there are mistakes, or nothing can be judged yet. */
+  readonly draft?: Draft;
+}
+
+/** Where `check` finds a problem with an answer, below its network but for that of DNS. */
+const PATHS: Readonly<Record<Field, string>> = {
+  interface: 'interface',
+  router: 'router_ip',
+  low: 'ip_range_low',
+  high: 'ip_range_high',
+  staticLow: 'static_ip_range_low',
+  staticHigh: 'static_ip_range_high',
+  upstream: 'dns.upstream',
+};
+
+/** What `check` would say of these answers. What is missing because nobody answered yet is no mistake. */
+function judge(flags: InitFlags, candidates: readonly Candidate[], known: Answers): Judgement {
+  if (known.interface === undefined) return { mistakes: [] };
+  const proposal = candidates.find(({ name }) => name === known.interface);
+  if (proposal === undefined) {
+    const text = unknownInterfaceText(candidates, known.interface);
+    return { mistakes: [{ fields: ['interface'], text }] };
+  }
+  const placed = [{ interfaceName: proposal.name, network: proposal.network }];
+  const [overlap] = findHostOverlaps({ clusterInterfaces: placed }, hostAddresses());
+  if (overlap !== undefined) return { mistakes: [{ fields: ['interface'], text: overlap.message }] };
+  const { stateDir, domain, name = defaultName() } = flags;
+  const answers: InitAnswers = { ...known, name, stateDir, domain, proposal };
+  const text = renderConfig(answers);
+  let stored: Settings = {};
+  for (const { key, value } of settingsOf(answers)) {
+    if (key.startsWith(`${INTERFACES_KEY}.`))
+      stored = { ...stored, [INTERFACES_KEY]: [{ name: proposal.name, ...Object(value) }] };
+    else stored = withValue(stored, key, value);
+  }
+  const parsed = parseConfig(text, stored);
+  if (parsed.ok) return { mistakes: [], draft: { answers, text, values: parsed.file.values } };
+  // Without lines: the file is not there yet.
+  const prefix = `${INTERFACES_KEY}.${proposal.name}.`;
+  const mistakes = parsed.problems.flatMap(({ path, message }): readonly Mistake[] => {
+    const place = path.replace(prefix, '');
+    const fields = FIELDS.filter((field) => place === PATHS[field] || place.startsWith(`${PATHS[field]}[`));
+    const isOpen = fields.length > 0 && fields.every((field) => known[field] === undefined);
+    return isOpen ? [] : [{ fields, text: `${place}: ${message}` }];
+  });
+  return { mistakes };
+}
+
+function unknownInterfaceText(candidates: readonly Candidate[], name: string): string {
+  const list = candidates.map(describeCandidate).join(', ');
+  return name === ''
+    ? `name the interface that your machines are on with --interface: ${list}`
+    : `${name} is not an interface with an IPv4 network to serve; there are ${list}`;
+}
+
+const describeCandidate = ({ name, network, isDefaultRoute }: Candidate): string =>
+  `${name} ${formatNetwork(network)}${isDefaultRoute ? ' (leads to the default router)' : ''}`;
+
+/** Interfaces with an IPv4 network that could hold machines; those that the default route does not use come first. */
+function findCandidates(wanted: string | undefined): readonly Candidate[] {
+  const found: Candidate[] = [];
+  const outward = readDefaultRouteInterfaces();
+  for (const { name, addresses } of readInterfaces()) {
+    const usable = addresses.find(({ address, prefix }) => !isLoopback(address) && prefix >= 8 && prefix <= 28);
+    if (usable === undefined) continue;
+    const { address, prefix } = usable;
+    found.push({ name, address, network: networkOf(address, prefix), isDefaultRoute: outward.has(name) });
+  }
+  if (found.length === 0) {
+    throw new RackError(
+      'bad-argument',
+      `${wanted ?? 'this host'} has no IPv4 network to serve; give an interface an address first, ` +
+        'such as `ip address add 10.20.0.1/24 dev eth1`',
+    );
+  }
+  return found.sort((a, b) => Number(a.isDefaultRoute) - Number(b.isDefaultRoute));
+}
+
+/** proc(5): the columns of /proc/net/route are interface, destination, gateway, flags … mask (the eighth). */
+function readDefaultRouteInterfaces(): ReadonlySet<string> {
+  let text = '';
+  try {
+    text = readFileSync('/proc/net/route', 'latin1');
+  } catch {
+    // Not Linux: every interface may be the wrong one, and a person is asked.
+  }
+  const rows = text.split('\n').map((line) => line.split(/\s+/));
+  return new Set(rows.flatMap((row) => (row[1] === '00000000' && row[7] === '00000000' ? [row[0] ?? ''] : [])));
+}
+
+/** @throws RackError `already-exists`, `store-unwritable` */
+function refuseUnwritable(flags: InitFlags): void {
+  if (existsSync(flags.config) && !flags.force) throw existsAlready(flags.config);
+  for (const place of [flags.config, flags.stateDir]) {
+    const found = nearestExisting(place);
+    try {
+      accessSync(found, constants.W_OK);
+    } catch (error) {
+      const whose = `${found} may not be written by ${ownUserName()}`;
+      const text = `cannot write ${place}: ${whose}; run this as root, or name places of your own with --config and --state-dir`;
+      throw new RackError('store-unwritable', text, { cause: error });
+    }
+  }
+}
+
+const nearestExisting = (path: string): string =>
+  existsSync(path) || dirname(path) === path ? path : nearestExisting(dirname(path));
+
+const existsAlready = (file: string, cause?: unknown): RackError =>
+  new RackError('already-exists', `${file} exists; edit it, or replace it with --force`, { cause });
+
+function writeConfig(flags: InitFlags, text: string): void {
+  try {
+    mkdirSync(dirname(flags.config), { recursive: true });
+    writeFileSync(flags.config, text, { flag: flags.force ? 'w' : 'wx', mode: 0o644 });
+  } catch (error) {
+    if (osErrorCode(error) === 'EEXIST') {
+      throw existsAlready(flags.config, error);
+    }
+    throw new RackError('store-unwritable', `cannot write ${flags.config}: ${errorText(error)}`, { cause: error });
+  }
+  print(`Wrote ${flags.config}.`);
+}
+
+/** Puts the network into the store; with --force in the place of those that were there. */
+function storeNetwork(flags: InitFlags, { answers, values }: Draft): void {
+  const place = { stateDir: flags.stateDir, name: answers.name, file: flags.config, values };
+  withStoredSettings(place, (settings) => {
+    const own = `${INTERFACES_KEY}.${answers.proposal.name}`;
+    const former = settings
+      .list()
+      .filter(({ rack, key }) => flags.force && rack === settings.findRack('master') && key !== own)
+      .map(({ key }) => ({ key, value: undefined }));
+    const refusal = settings.change('', [...former, ...settingsOf(answers)], 'local-administrator');
+    if (refusal === undefined) return;
+    const text = `${flags.config} is written, the network is not stored: ${refusal.text}\nrackboot init --force replaces what the store has`;
+    throw new RackError('bad-argument', text);
+  });
+  const { name, network } = answers.proposal;
+  print(`The network ${name} ${formatNetwork(network)} is in the store: \`rackboot config show ${INTERFACES_KEY}\`.`);
+}
+
+/** The command that gives the same answers, with what the store has replaced. */
+function commandOf(flags: InitFlags, answers: InitAnswers): string {
+  const named: readonly (readonly [string, string | undefined])[] = [
+    ['config', flags.config === DEFAULT_CONFIG ? undefined : flags.config],
+    ['state-dir', flags.stateDir],
+    ['name', flags.name],
+    ['interface', answers.proposal.name],
+    ['router', answers.router],
+    ['low', answers.low],
+    ['high', answers.high],
+    ['static-low', answers.staticLow],
+    ['static-high', answers.staticHigh],
+    ['upstream', answers.upstream],
+    ['domain', answers.domain],
+  ];
+  const words = named.flatMap(([option, value]) => (value === undefined ? [] : [`--${option} ${shellWord(value)}`]));
+  return `rackboot init --force ${words.join(' ')}`;
+}
+
+const shellWord = (text: string): string => (/^[\w./:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+const UNIT_PLACES = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
+
+/** What the next steps depend on. */
+function findPlace({ config, stateDir }: InitFlags, { proposal }: InitAnswers): InitPlace {
+  return {
+    file: config,
+    isDefaultFile: config === DEFAULT_CONFIG,
+    tree: join(stateDir, 'boot'),
+    pageUrl: `http://${formatIpv4(proposal.address)}:${API_PORT}/MAAS/`,
+    hasUnit: UNIT_PLACES.some((place) => existsSync(join(place, 'rackboot.service'))),
+    isRoot: process.geteuid?.() === 0,
+  };
+}

@@ -1,0 +1,51 @@
+// The store's part of the configuration without a daemon: straight on region.db, as the region itself would.
+//
+// 1. What is stored is also put where the rack looks at its start, so that it is in force from the first moment.
+
+import { systemClock } from '../../clock.ts';
+import { hostAddresses } from '../../config/host-check.ts';
+import { settingsRules } from '../../config/settings-rules.ts';
+import type { Settings } from '../../machines/settings.ts';
+import { Racks } from '../../region/racks/racks.ts';
+import { RegionSettings } from '../../region/settings.ts';
+import { makeStateDirectory } from '../../store/database-file.ts';
+import { openRegionStore } from '../../store/region-sqlite.ts';
+import { readDesiredState, writeDesiredState } from '../../uplink/desired-state-cache.ts';
+import { readRackUuid } from '../../uplink/rack-identity.ts';
+import { printError } from '../output.ts';
+import { becomeOwnerOf } from '../state-owner.ts';
+
+/** Where the settings are, and what the rack's file writes. */
+export interface SettingsPlace {
+  readonly stateDir: string;
+  readonly name: string;
+  /** The configuration file's path, and its values. */
+  readonly file: string;
+  readonly values: Settings;
+}
+
+/** Opens the store and gives its settings to `action`. @throws RackError `store-…` */
+export function withStoredSettings<T>(place: SettingsPlace, action: (settings: RegionSettings) => T): T {
+  const { stateDir, name, file, values } = place;
+  makeStateDirectory(stateDir);
+  becomeOwnerOf(stateDir);
+  const ownRack = { uuid: readRackUuid(stateDir), name, file, values };
+  const store = openRegionStore({ stateDir });
+  try {
+    const settings = new RegionSettings({
+      store,
+      clock: systemClock,
+      racks: new Racks(store, systemClock),
+      rules: settingsRules(hostAddresses),
+      ownRack: () => ownRack,
+      onChange: () => undefined,
+    });
+    const result = action(settings);
+    const { settings: _before, ...state } = readDesiredState(stateDir, () => undefined);
+    const now = settings.of(undefined);
+    writeDesiredState(stateDir, now === undefined ? state : { ...state, settings: now }, (text) => printError(text));
+    return result;
+  } finally {
+    store.close();
+  }
+}

@@ -1,0 +1,187 @@
+// `rackboot config`: the configuration in force with the owner of each value, and the store's part of it to change.
+
+import { parse, stringify } from 'yaml';
+import { z } from 'zod';
+import { sleep } from '../../clock.ts';
+import { listValues } from '../../config/difference.ts';
+import { isSecretKey } from '../../config/keys.ts';
+import { ownerOfValue, type ValueOwner } from '../../config/ownership.ts';
+import { valueOrDefault } from '../../config/settings-rules.ts';
+import { errorText, RackError } from '../../errors.ts';
+import {
+  findSetting,
+  INTERFACES_KEY,
+  parseSettingValue,
+  type Settings,
+  type SettingValue,
+} from '../../machines/settings.ts';
+import { askConfig, type FoundConfig, findConfig } from '../config-in-force.ts';
+import { askDaemon } from '../control.ts';
+import { strandedBy } from '../leases/stranded.ts';
+import { print, printError, printJson, printTable } from '../output.ts';
+import { withStoredSettings } from './settings-store.ts';
+
+/** How long a command waits for the rack to take over what it stored. */
+const TAKEN_MS_MAX = 3000;
+const LOOK_MS = 50;
+const SETTINGS_PATH = '/MAAS/api/2.0/settings/';
+
+const rowsShape = z.array(
+  z.object({ key: z.string(), value: z.unknown(), rack: z.string().nullable(), rack_name: z.string().nullable() }),
+);
+
+/** Lists every key with its value and owner; with `prefix`, those below it. @returns 0 */
+export async function showConfig(file: string, prefix: string | undefined, json: boolean): Promise<number> {
+  const found = await findConfig(file);
+  tellWithoutDaemon(found);
+  const rows = [...listValues(found)]
+    .filter(([key]) => prefix === undefined || key === prefix || key.startsWith(`${prefix}.`))
+    .map(([key, value]) => ({ key, value, owner: ownerOfValue(found, key) }));
+  if (rows.length === 0) throw unknownKey(prefix ?? '');
+  if (json) {
+    printJson(rows.map(({ key, value, owner }) => ({ key, value, owner: ownerText(owner, found.path) })));
+    return 0;
+  }
+  printTable(
+    ['KEY', 'VALUE', 'OWNER'],
+    rows.map(({ key, value, owner }) => [key, value, ownerText(owner, found.path)]),
+    '',
+  );
+  if (found.refused !== undefined) printError(`rackboot: refused, and not in force:\n${found.refused}`);
+  return 0;
+}
+
+/** Prints one value as YAML: a single value as it is. @returns 0 */
+export async function getConfig(file: string, key: string, json: boolean): Promise<number> {
+  const found = await findConfig(file);
+  const value = valueInForce(found, key);
+  if (value === undefined) throw unknownKey(key);
+  const shown = isSecretKey(key) ? '(secret)' : value;
+  if (json) printJson(shown);
+  else print(typeof shown === 'object' && shown !== null ? stringify(shown).trimEnd() : String(shown));
+  return 0;
+}
+
+export interface SettingFlags {
+  readonly config: string;
+  /** Whose cluster interface: a rack's name or UUID; undefined: this rack's. */
+  readonly rack?: string | undefined;
+}
+
+/** Sets a key in the store. @returns 0 */
+export async function setConfig(flags: SettingFlags, key: string, text: string): Promise<number> {
+  const value = parseValue(key, text);
+  await change(flags, key, value);
+  return 0;
+}
+
+/** Removes a key from the store. @returns 0 */
+export async function unsetConfig(flags: SettingFlags, key: string): Promise<number> {
+  await change(flags, key, undefined);
+  return 0;
+}
+
+/** Prints what the store owns of one rack's configuration as YAML, fit for the configuration file. @returns 0 */
+export async function exportConfig(flags: SettingFlags): Promise<number> {
+  const found = await findConfig(flags.config);
+  const stored = flags.rack === undefined ? found.stored : await storedOf(found, flags.rack);
+  if (Object.keys(stored).length === 0) print('# The store owns nothing of this configuration.');
+  else print(stringify(stored).trimEnd());
+  return 0;
+}
+
+async function change(flags: SettingFlags, key: string, value: SettingValue | undefined): Promise<void> {
+  const before = await findConfig(flags.config);
+  if (before.uuid === undefined) {
+    changeOffline(before, flags, key, value);
+    print(`${key}: stored; no daemon runs here, it is in force when one starts.`);
+    return;
+  }
+  const form = new URLSearchParams({ key });
+  if (value !== undefined) form.set('value', JSON.stringify(value));
+  if (flags.rack !== undefined) form.set('rack', flags.rack);
+  const path = `${SETTINGS_PATH}?op=${value === undefined ? 'unset' : 'set'}`;
+  await askDaemon(before.config.stateDir, path, 'POST', form.toString());
+  if (flags.rack !== undefined && flags.rack !== before.uuid) {
+    print(`${key}: stored; the rack ${flags.rack} takes it over when it hears of it.`);
+    return;
+  }
+  const now = await awaitTaken(flags.config, before, key, value);
+  const done = value === undefined ? 'no longer in the store: the file or the default is in force' : 'in force';
+  print(now === undefined ? notTaken(key) : `${key}: ${done}.`);
+  if (now !== undefined) for (const line of await strandedBy(before.config, now.config)) print(line);
+}
+
+const notTaken = (key: string): string =>
+  `${key}: stored, but the rack has not taken it over within ${TAKEN_MS_MAX / 1000} s: rackboot config show says why.`;
+
+/**
+ * What is in force as soon as the rack has taken over this value of the store; undefined: it has not in time.
+ * @throws RackError `config-invalid` when it refuses it
+ */
+async function awaitTaken(
+  file: string,
+  before: FoundConfig,
+  key: string,
+  value: SettingValue | undefined,
+): Promise<FoundConfig | undefined> {
+  const wanted = JSON.stringify(value);
+  for (let waited = 0; waited < TAKEN_MS_MAX; waited += LOOK_MS) {
+    const now = await askConfig(file);
+    if (now.refused !== undefined && now.refused !== before.refused) {
+      throw new RackError('config-invalid', `${key}: stored, and refused by the rack:\n${now.refused}`);
+    }
+    if (JSON.stringify(findSetting(now.stored, key)) === wanted) return now;
+    await sleep(LOOK_MS);
+  }
+  return undefined;
+}
+
+function changeOffline(found: FoundConfig, flags: SettingFlags, key: string, value: SettingValue | undefined): void {
+  const { stateDir, name, uplink } = found.config;
+  if (uplink.mode === 'remote')
+    throw new RackError('bad-argument', `${key}: the store is that of the region at ${uplink.url}: set it there`);
+  withStoredSettings({ stateDir, name, file: found.path, values: found.file.values }, (settings) => {
+    const refusal = settings.change(flags.rack ?? '', [{ key, value }], 'local-administrator');
+    if (refusal !== undefined) throw new RackError('bad-argument', refusal.text);
+  });
+}
+
+async function storedOf({ config }: FoundConfig, rack: string): Promise<Settings> {
+  const rows = rowsShape.parse(await askDaemon(config.stateDir, SETTINGS_PATH));
+  const interfaces: SettingValue[] = [];
+  for (const { key, value, rack: owner, rack_name: name } of rows) {
+    const fields = parseSettingValue(value);
+    if ((owner !== rack && name !== rack) || fields === undefined || typeof fields !== 'object') continue;
+    interfaces.push({ name: key.slice(INTERFACES_KEY.length + 1), ...Object(fields) });
+  }
+  return interfaces.length === 0 ? {} : { [INTERFACES_KEY]: interfaces };
+}
+
+/** A key whose default is a text takes its value as it stands; any other reads it as YAML. */
+function parseValue(key: string, text: string): SettingValue {
+  if (typeof valueOrDefault(key, {}) === 'string') return text;
+  try {
+    const value = parseSettingValue(parse(text));
+    if (value !== undefined) return value;
+  } catch (error) {
+    throw new RackError('bad-argument', `${key}: the value is not YAML: ${errorText(error)}`, { cause: error });
+  }
+  throw new RackError('bad-argument', `${key}: the value is larger than a configuration may hold`);
+}
+
+function valueInForce(found: FoundConfig, key: string): SettingValue | undefined {
+  if (key.startsWith(`${INTERFACES_KEY}.`)) return findSetting(found.merged, key);
+  return valueOrDefault(key, found.merged);
+}
+
+function ownerText(owner: ValueOwner, file: string): string {
+  return owner.kind === 'file' ? `${file}${owner.line === undefined ? '' : `:${owner.line}`}` : owner.kind;
+}
+
+const unknownKey = (key: string): RackError =>
+  new RackError('bad-argument', `${key}: there is no such key, or it has no value; rackboot config show lists all`);
+
+function tellWithoutDaemon({ uuid }: FoundConfig): void {
+  if (uuid === undefined) printError('rackboot: no daemon runs here; this is what it would start with.');
+}

@@ -1,0 +1,121 @@
+// `rackboot images …`, the table: what each command is called and which flags it takes.
+
+import type { Argv } from 'yargs';
+import type { SharedOptions } from '../shared-options.ts';
+
+type Finish = (code: number) => void;
+
+const text = { type: 'string', requiresArg: true } as const;
+const arch = { ...text, default: 'amd64', describe: 'Architecture of the machines' } as const;
+const tree = { ...text, describe: 'Boot tree; default: boot.tree of the configuration' } as const;
+
+/** Adds `images` and what it can do. */
+export function imageCommands<T>(parser: Argv<T>, shared: SharedOptions, finish: Finish): Argv<T> {
+  return parser.command('images', 'What machines boot, and what they are deployed from', (command) =>
+    storeCommands(makeCommands(buildCommands(command, shared, finish), shared, finish), shared, finish).demandCommand(
+      1,
+      'name what to do: build, import-installer, make-debian, add, list or remove',
+    ),
+  );
+}
+
+function buildCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
+  const options = {
+    config,
+    arch,
+    release: { ...text, describe: "Debian's code name; default: boot.release of the configuration" },
+    tree,
+    package: { type: 'string', array: true, describe: 'A .deb file to take instead of fetching it (repeat)' },
+    json,
+  } as const;
+  return command
+    .command(
+      'build',
+      "Build the ephemeral environment and fetch the loaders, from Debian's packages",
+      options,
+      async (argv) => {
+        const { buildImages } = await import('./build.ts');
+        finish(await buildImages({ ...argv, packages: argv.package }));
+      },
+    )
+    .command(
+      'import-installer',
+      "Import Debian's installer for the network, from Debian's packages (boot.enlist_with: installer)",
+      options,
+      async (argv) => {
+        const { importInstallerImage } = await import('./build.ts');
+        finish(await importInstallerImage({ ...argv, packages: argv.package }));
+      },
+    );
+}
+
+function makeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
+  return command.command(
+    'make-debian',
+    'Make a Debian from its packages, from which machines are deployed, and add it to the store',
+    {
+      config,
+      tree,
+      release: { ...text, default: 'bookworm', describe: "Debian's code name: bookworm, trixie" },
+      arch,
+      size: { ...text, describe: 'Of the image, 2G; default: what it needs. A machine grows it to its disk' },
+      'cloud-init': { type: 'boolean', default: true, describe: 'Put cloud-init into it; --no-cloud-init: do not' },
+      package: { type: 'string', array: true, describe: 'A further package to install, by name (repeat)' },
+      mirror: {
+        type: 'string',
+        array: true,
+        describe: 'Mirror, http://…, or a line of sources.list (repeat); default: those of this host',
+      },
+      cache: { ...text, describe: 'Directory that keeps the packages; default: /var/cache/rackboot or ~/.cache' },
+      label: { ...text, default: 'release', describe: 'release, daily, candidate …; release is preferred' },
+      json,
+    } as const,
+    async (argv) => {
+      const { makeDebian } = await import('./debian-image.ts');
+      finish(await makeDebian(argv));
+    },
+  );
+}
+
+function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
+  return command
+    .command(
+      'add <file>',
+      'Add a disk image, raw or compressed by zstd, from which machines are deployed',
+      {
+        config,
+        tree,
+        os: { ...text, demandOption: true, describe: 'Operating system: debian, ubuntu, custom …' },
+        release: { ...text, demandOption: true, describe: 'Its release: bookworm, jammy …' },
+        arch,
+        subarch: { ...text, default: 'generic', describe: 'Sub-architecture' },
+        label: { ...text, default: 'release', describe: 'release, daily, candidate …; release is preferred' },
+        serial: { ...text, describe: 'The day it was made, 20240131 or 20240131.2; default: today' },
+        title: { ...text, describe: 'What people read' },
+        compress: { type: 'boolean', default: false, describe: 'Keep a raw image compressed by zstd' },
+        json,
+      },
+      async (argv) => {
+        const { addDiskImage } = await import('./disk-images.ts');
+        finish(await addDiskImage({ ...argv, file: String(argv.file) }));
+      },
+    )
+    .command('list', 'The disk images that machines are deployed from', { config, tree, json }, async (argv) => {
+      const { listDiskImages } = await import('./disk-images.ts');
+      finish(listDiskImages(argv));
+    })
+    .command(
+      'remove <image>',
+      'Remove a disk image, by its name in the list or how that begins',
+      {
+        config,
+        tree,
+        all: { type: 'boolean', default: false, describe: 'All images whose names begin so' },
+        json,
+      },
+      async (argv) => {
+        const { removeDiskImages } = await import('./disk-images.ts');
+        finish(await removeDiskImages({ ...argv, image: String(argv.image) }));
+      },
+    );
+}

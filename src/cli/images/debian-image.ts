@@ -1,0 +1,93 @@
+// `rackboot images make-debian`: a Debian to deploy, from its packages, for those who have no image.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../../clock.ts';
+import { RackError } from '../../errors.ts';
+import { makeDebianImage } from '../../images/debian-image.ts';
+import { isRoot } from '../../images/debian-root.ts';
+import { formatDuration, print, printJson } from '../output.ts';
+import { addOpened, describeAdding, enterTree } from './disk-images.ts';
+
+export interface MakeDebianFlags {
+  readonly config: string;
+  readonly tree?: string | undefined;
+  readonly release: string;
+  readonly arch: string;
+  readonly size?: string | undefined;
+  readonly cloudInit: boolean;
+  readonly package?: readonly string[] | undefined;
+  readonly mirror?: readonly string[] | undefined;
+  readonly cache?: string | undefined;
+  readonly label: string;
+  readonly json: boolean;
+}
+
+const UNITS: Readonly<Record<string, number>> = { M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 };
+
+/** Makes the image, adds it to the store, and says which it is. @returns 0 */
+export async function makeDebian(flags: MakeDebianFlags): Promise<number> {
+  const began = systemClock.wallTimeMs();
+  const bytes = flags.size === undefined ? undefined : parseSize(flags.size);
+  const workDir = mkdtempSync(join(tmpdir(), 'rackboot-debian-'));
+  const clear = (): void => rmSync(workDir, { recursive: true, force: true });
+  process.once('exit', clear);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+  const made = await makeDebianImage({
+    release: flags.release,
+    arch: flags.arch,
+    bytes,
+    cloudInit: flags.cloudInit,
+    packages: flags.package ?? [],
+    mirrors: flags.mirror ?? [],
+    cacheDir: flags.cache ?? join(cacheBase(), `debian-${flags.release}-${flags.arch}`),
+    epochSeconds: lastingTime(began),
+    workDir,
+    onProgress: (text) => {
+      if (!flags.json) print(text);
+    },
+  });
+  const file = await open(made.file, 'r');
+  try {
+    // The store may belong to another user, who could not remove what this one made: only the open file is left of it.
+    clear();
+    process.removeListener('exit', clear);
+    if (!flags.json) print('Adding it to the store');
+    const title = `Debian ${flags.release}${flags.cloudInit ? ' with cloud-init' : ''}`;
+    const result = await addOpened(enterTree(flags), file, {
+      ...{ ...flags, file: 'the image', os: 'debian', subarch: 'generic', serial: undefined, title, compress: true },
+    });
+    if (flags.json) printJson(result);
+    else print(`${describeAdding(result)} It took ${formatDuration(systemClock.wallTimeMs() - began)}.`);
+    return 0;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Bytes of a size as people write it: `2G`, `900M`. @throws RackError `bad-argument` */
+export function parseSize(text: string): number {
+  const [, number = '', unit = ''] = /^(\d{1,6})([MGT])(?:iB|B)?$/i.exec(text.trim()) ?? [];
+  const bytes = Number(number) * (UNITS[unit.toUpperCase()] ?? 0);
+  if (bytes > 0) return bytes;
+  throw new RackError('bad-argument', `${JSON.stringify(text)} is no size of a disk: write 900M, 2G.`);
+}
+
+/** SOURCE_DATE_EPOCH where it is set, so that a build can be done again. @throws RackError `bad-argument` */
+function lastingTime(nowMs: number): number {
+  const given = process.env.SOURCE_DATE_EPOCH;
+  if (given === undefined || given === '') return Math.floor(nowMs / 1000);
+  if (/^\d{1,11}$/.test(given)) return Number(given);
+  throw new RackError(
+    'bad-argument',
+    `SOURCE_DATE_EPOCH is ${JSON.stringify(given)}, not a number of seconds since 1970.`,
+  );
+}
+
+/** Where packages are kept between builds. */
+function cacheBase(): string {
+  if (isRoot()) return '/var/cache/rackboot';
+  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'rackboot');
+}

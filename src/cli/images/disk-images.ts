@@ -1,0 +1,169 @@
+// `rackboot images add|list|remove`: the disk images that machines are deployed from.
+
+import { type FileHandle, open } from 'node:fs/promises';
+import { systemClock } from '../../clock.ts';
+import { osErrorCode, RackError } from '../../errors.ts';
+import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
+import { type AddResult, addImage } from '../../images/image-adding.ts';
+import {
+  formatImageName,
+  hasBlob,
+  readImages,
+  removeImages,
+  type StoreContent,
+  type StoredImage,
+} from '../../images/image-store.ts';
+import { leftOutNote, loadMerged } from '../config-in-force.ts';
+import { formatBytes, print, printError, printJson, printTable } from '../output.ts';
+import { becomeOwnerOf } from '../state-owner.ts';
+
+interface StoreFlags {
+  readonly config: string;
+  readonly tree?: string | undefined;
+  readonly json: boolean;
+}
+
+export interface AddFlags extends StoreFlags {
+  readonly file: string;
+  readonly os: string;
+  readonly release: string;
+  readonly arch: string;
+  readonly subarch: string;
+  readonly label: string;
+  readonly serial?: string | undefined;
+  readonly title?: string | undefined;
+  readonly compress: boolean;
+}
+
+/** Progress is said each time another part of this many is done. */
+const PROGRESS_PARTS = 10;
+
+/** The boot tree; and whoever this is becomes the owner of the state directory when the tree lies in it. */
+export const enterTree = (flags: StoreFlags): string => enterPlace(flags).tree;
+
+/** The same, with the state directory whose store may have named the tree; undefined: the flags name it. */
+function enterPlace(flags: StoreFlags): { readonly tree: string; readonly stateDir: string | undefined } {
+  if (flags.tree !== undefined) return { tree: flags.tree, stateDir: undefined };
+  const { config } = loadMerged(flags.config);
+  if (config.boot.tree.startsWith(`${config.stateDir}/`)) becomeOwnerOf(config.stateDir);
+  return { tree: config.boot.tree, stateDir: config.stateDir };
+}
+
+/** What the store has. @throws RackError `permission-denied` where this user may not look, with the remedy */
+function readTree(tree: string): StoreContent {
+  try {
+    return readImages(tree);
+  } catch (error) {
+    if (!(error instanceof RackError) || !isOwnershipError(error.cause)) throw error;
+    const text = `the images of ${tree} may not be read by ${ownUserName()}: ${readerRemedy(tree)}`;
+    throw new RackError('permission-denied', text, { cause: error });
+  }
+}
+
+/** Adds an image to the store, and says which. @returns 0 */
+export async function addDiskImage(flags: AddFlags): Promise<number> {
+  // Opened as who calls: the owner of the state directory may not be allowed to read it.
+  const file = await openGiven(flags.file);
+  try {
+    const result = await addOpened(enterTree(flags), file, flags);
+    if (flags.json) printJson(result);
+    else print(describeAdding(result));
+    return 0;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Adds an open file, telling of its progress. */
+export function addOpened(tree: string, file: FileHandle, flags: AddFlags): Promise<AddResult> {
+  let said = 0;
+  return addImage({
+    tree,
+    file,
+    fileName: flags.file,
+    name: {
+      os: flags.os,
+      release: flags.release,
+      architecture: flags.arch,
+      subarchitecture: flags.subarch,
+      label: flags.label,
+      serial: flags.serial,
+    },
+    title: flags.title,
+    compress: flags.compress,
+    nowMs: systemClock.wallTimeMs(),
+    onProgress: (done, total) => {
+      const part = Math.floor((done / total) * PROGRESS_PARTS);
+      if (part <= said || flags.json) return;
+      said = part;
+      print(`${Math.round((part / PROGRESS_PARTS) * 100)} % of ${formatBytes(total)}`);
+    },
+  });
+}
+
+/** One line on what became of an image. */
+export function describeAdding({ image, added }: AddResult): string {
+  const name = formatImageName(image);
+  if (!added) return `${name} is there already, with these bytes.`;
+  return `Added ${name}: ${formatBytes(image.bytes)}, ${formatBytes(image.diskBytes)} on a disk, sha256 ${image.sha256.slice(0, 16)}…`;
+}
+
+async function openGiven(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r');
+  } catch (cause) {
+    const why = osErrorCode(cause) === 'ENOENT' ? 'does not exist' : `cannot be opened (${osErrorCode(cause)})`;
+    throw new RackError('not-found', `${path} ${why}.`, { cause });
+  }
+}
+
+/** Prints the images, and what is wrong with the store. @returns 0, or 1 when something of it cannot be used */
+export function listDiskImages(flags: StoreFlags): number {
+  const { tree, stateDir } = enterPlace(flags);
+  const { images, problems } = readTree(tree);
+  const leftOut = stateDir === undefined ? undefined : leftOutNote(stateDir);
+  const isMissing = (image: StoredImage): boolean => !hasBlob(tree, image);
+  if (flags.json) {
+    printJson({
+      images: images.map((image) => ({ ...image, missing: isMissing(image) })),
+      problems,
+      notes: leftOut === undefined ? [] : [leftOut],
+    });
+  } else {
+    const rows = images.map((image) => [
+      formatImageName(image),
+      isMissing(image) ? 'its bytes are missing' : formatBytes(image.bytes),
+      formatBytes(image.diskBytes),
+      image.sha256.slice(0, 12),
+      image.title,
+    ]);
+    const empty =
+      'There are no disk images. `sudo rackboot images make-debian` makes one; ' +
+      '`rackboot images add FILE --os OS --release RELEASE` adds one that you have.';
+    printTable(['IMAGE', 'SIZE', 'ON A DISK', 'SHA256', 'TITLE'], rows, empty);
+    for (const problem of problems) printError(problem);
+    if (leftOut !== undefined) printError(`Note: ${leftOut}`);
+  }
+  return problems.length > 0 || images.some(isMissing) ? 1 : 0;
+}
+
+/** Removes images, and says what that freed. @returns 0 */
+export async function removeDiskImages(
+  flags: StoreFlags & { readonly image: string; readonly all: boolean },
+): Promise<number> {
+  const tree = enterTree(flags);
+  const wanted = flags.image.replace(/\/+$/, '');
+  const doomed = readTree(tree).images.filter((image) => `${formatImageName(image)}/`.startsWith(`${wanted}/`));
+  if (doomed.length === 0) {
+    throw new RackError('not-found', `There is no image ${JSON.stringify(wanted)}; rackboot images list names all.`);
+  }
+  if (doomed.length > 1 && !flags.all) {
+    const names = doomed.map(formatImageName).join(', ');
+    throw new RackError('bad-argument', `${doomed.length} images begin so; name one, or give --all: ${names}.`);
+  }
+  const freed = await removeImages(tree, doomed, systemClock.wallTimeMs());
+  if (flags.json) printJson({ removed: doomed, freed });
+  else for (const image of doomed) print(`Removed ${formatImageName(image)}`);
+  if (!flags.json) print(`${formatBytes(freed)} are free again.`);
+  return 0;
+}

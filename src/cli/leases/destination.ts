@@ -1,0 +1,128 @@
+// Where `rackboot leases import` puts leases: into the running daemon, or without one into leases.db.
+//
+// 1. Both decide by the same function on the same facts; what a daemon alone knows is what was offered in the last seconds.
+// 2. A request to the daemon is never larger than it reads, whatever the leases say of their clients.
+// 3. Without a daemon its state directory is held meanwhile, and the file is written as its owner.
+
+import { z } from 'zod';
+import { systemClock } from '../../clock.ts';
+import { loadPlace } from '../../config/load.ts';
+import type { ImportAnswer } from '../../daemon/lease-answers.ts';
+import { claimStateDirectory } from '../../daemon/state-claim.ts';
+import type { ForeignLease } from '../../dhcp/import/foreign-lease.ts';
+import { judgeBatch } from '../../dhcp/import/lease-batch.ts';
+import { isImportRefusal } from '../../dhcp/import/lease-import.ts';
+import { restoreLeases } from '../../dhcp/leases/lease-clock.ts';
+import { LeaseTable } from '../../dhcp/leases/lease-table.ts';
+import { Offers } from '../../dhcp/leases/offers.ts';
+import { SettledJournal } from '../../dhcp/leases/settled-journal.ts';
+import { indexSubnets } from '../../dhcp/networks/subnet.ts';
+import { RackError } from '../../errors.ts';
+import { CONTROL_BODY_BYTES_MAX } from '../../http/control.ts';
+import { MachineDirectory } from '../../machines/directory.ts';
+import { readHostMoment } from '../../store/host-clocks.ts';
+import { openLeaseJournal } from '../../store/lease-journal.ts';
+import { readToldEnds } from '../../store/told-ends.ts';
+import { readDesiredState } from '../../uplink/desired-state-cache.ts';
+import { loadMerged } from '../config-in-force.ts';
+import { askDaemon } from '../control.ts';
+import { becomeOwnerOf } from '../state-owner.ts';
+
+/** Takes leases of another server. */
+export interface LeaseDestination {
+  /** What it is called in the summary. */
+  readonly name: string;
+  /** Takes a batch, in as many parts as it gives answers; what it answers is on disk. @param dryRun nothing is changed */
+  take(batch: readonly ForeignLease[], dryRun: boolean): AsyncIterable<ImportAnswer>;
+  close(): Promise<void>;
+}
+
+const answerShape = z.object({
+  taken: z.number(),
+  left: z.array(z.object({ line: z.number(), reason: z.string().refine(isImportRefusal) })),
+});
+
+/** Finds the destination. @throws RackError `already-running` while a daemon starts or ends, `store-…` */
+export async function openImport(config: string): Promise<LeaseDestination> {
+  const { stateDir } = loadPlace(config);
+  try {
+    await askDaemon(stateDir, '/status');
+  } catch (error) {
+    if (error instanceof RackError && error.code === 'not-running') return openFile(config);
+    throw error;
+  }
+  return {
+    name: 'the running rack',
+    async *take(leases, dryRun) {
+      for (const body of requestBodies(leases, dryRun))
+        yield answerShape.parse(await askDaemon(stateDir, '/leases/import', 'POST', body, 'application/json'));
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** The leases as bodies of requests, as few as the daemon reads. */
+export function* requestBodies(leases: readonly ForeignLease[], dryRun: boolean): Generator<string> {
+  const bodyOf = (texts: readonly string[]): string => `{"dryRun":${dryRun},"leases":[${texts.join(',')}]}`;
+  let texts: string[] = [];
+  let bytes = bodyOf([]).length;
+  const empty = bytes;
+  for (const lease of leases) {
+    const text = JSON.stringify(lease);
+    const own = Buffer.byteLength(text) + 1;
+    if (bytes + own > CONTROL_BODY_BYTES_MAX && texts.length > 0) {
+      yield bodyOf(texts);
+      texts = [];
+      bytes = empty;
+    }
+    texts.push(text);
+    bytes += own;
+  }
+  if (texts.length > 0) yield bodyOf(texts);
+}
+
+async function openFile(configFile: string): Promise<LeaseDestination> {
+  const { config } = loadMerged(configFile);
+  const { stateDir } = config;
+  becomeOwnerOf(stateDir);
+  const claim = await claimStateDirectory(stateDir);
+  const clock = systemClock;
+  const opened = await openLeaseJournal({ stateDir, clock });
+  const journal = new SettledJournal(opened.journal);
+  const machines = new MachineDirectory(readDesiredState(stateDir, () => undefined).machines);
+  const subnets = indexSubnets(config.dhcp, undefined);
+  const table = new LeaseTable();
+  const moment = readHostMoment(clock);
+  const told = readToldEnds(stateDir, () => undefined);
+  // By what clients are told apart is their network's to say.
+  table.serve(subnets.served, machines);
+  table.load(restoreLeases(opened.leases, moment, opened.clocks, told), moment.now);
+  journal.listen({
+    onDurable: (sequence) => void table.settle(sequence),
+    onFailed: (from, to) => void table.rollBack(from, to, clock.now()),
+    onSlow: () => undefined,
+    onAvailable: () => undefined,
+  });
+  const facts = { leases: table, offers: new Offers(), machines, subnets };
+  return {
+    name: `${stateDir}, where no daemon runs`,
+    async *take(batch, dryRun) {
+      const { taken, left } = judgeBatch(batch, facts, { now: clock.now(), wallMs: clock.wallTimeMs() });
+      let sequence: number | undefined;
+      for (const lease of dryRun ? [] : taken) {
+        sequence = journal.append(lease);
+        table.apply(lease, sequence);
+      }
+      if (sequence !== undefined && !(await journal.settled(sequence)))
+        throw new RackError(
+          'store-unavailable',
+          `leases cannot be written in ${stateDir}: ${opened.journal.status().reason}`,
+        );
+      yield { taken: taken.length, left };
+    },
+    async close() {
+      await journal.close();
+      await claim.release();
+    },
+  };
+}

@@ -1,0 +1,193 @@
+// `rackboot leases import`: takes over the leases of another DHCP server. A running daemon takes them through its journal; without
+// one they are written into its file, which nobody else may open meanwhile.
+//
+// 1. Every entry that is not taken is told with its file, its line and why, PROBLEMS_SHOWN_MAX at most; all are counted.
+// 2. An import that fails in the middle tells what was taken until then: taking the same files again changes nothing of it.
+// 3. Several files are one: of an address the last entry of the last file counts, as with Kea's lease file cleanup.
+// 4. The lease that a client got last is taken first, so that of several in one network it does not matter where they stand in a file.
+
+import { cleanText } from '../../clean-text.ts';
+import { systemClock } from '../../clock.ts';
+import { loadPlace } from '../../config/load.ts';
+import { counted } from '../../counted.ts';
+import {
+  FILE_LINE_MAX,
+  FILE_PROBLEMS,
+  type FileProblem,
+  FOREIGN_LEASES_MAX,
+  type ForeignLease,
+} from '../../dhcp/import/foreign-lease.ts';
+import {
+  DETECT_LINES,
+  detectFormat,
+  ForeignLeases,
+  LEASE_FILE_FORMATS,
+  type LeaseFileFormat,
+  readLeaseFile,
+} from '../../dhcp/import/lease-file.ts';
+import { IMPORT_REFUSALS, type ImportRefusal } from '../../dhcp/import/lease-import.ts';
+import { RackError } from '../../errors.ts';
+import { formatIpv4, type Ipv4 } from '../../net/address.ts';
+import { print, printJson } from '../output.ts';
+import { openImport } from './destination.ts';
+import { linesOfFile } from './lines.ts';
+
+export interface ImportArguments {
+  readonly config: string;
+  readonly files: readonly string[];
+  /** Undefined: told by the files. */
+  readonly format: LeaseFileFormat | undefined;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+/** Lines about single entries; of more only the number is told. */
+const PROBLEMS_SHOWN_MAX = 1000;
+/** Leases handed over at a time. */
+const BATCH_LEASES = 500;
+/** What is usual in such a file, or no lease that this server could give, and no line of its own: only counted. */
+const QUIET: ReadonlySet<string> = new Set<ImportRefusal | FileProblem>([
+  'already-there',
+  'newer-here',
+  'client-moved',
+  'quarantine-over',
+  'not-ipv4',
+]);
+
+/** What an import did. */
+interface Tally {
+  taken: number;
+  readonly left: Map<string, number>;
+  readonly problems: { readonly file: string; readonly line: number; readonly reason: string; readonly text: string }[];
+  problemCount: number;
+}
+
+/** Takes the leases over. @returns 0; 1 when an entry was left for a reason that a person can mend */
+export async function importLeases(args: ImportArguments): Promise<number> {
+  const { config, files, dryRun, json } = args;
+  loadPlace(config);
+  const tally: Tally = { taken: 0, left: new Map(), problems: [], problemCount: 0 };
+  const { leases, places } = readFiles(args, tally);
+  const destination = await openImport(config);
+  const finish = (isWhole: boolean): void => {
+    tally.problems.sort((a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line);
+    tell(tally, { dryRun, json, isWhole, into: destination.name, replaced: leases.replaced });
+  };
+  try {
+    for (const batch of batchesOf(newestFirst(leases.values()))) {
+      const addresses = new Map(batch.map(({ line, address }) => [line, address]));
+      for await (const { taken, left } of destination.take(batch, dryRun)) {
+        tally.taken += taken;
+        for (const { line, reason } of left) {
+          const address = addresses.get(line);
+          const place = address === undefined ? undefined : places.get(address);
+          if (address === undefined || place === undefined) continue;
+          note(tally, place, reason, formatIpv4(address), IMPORT_REFUSALS[reason]);
+        }
+      }
+    }
+  } catch (error) {
+    finish(false);
+    throw error;
+  } finally {
+    await destination.close();
+  }
+  finish(true);
+  return tally.problemCount === 0 ? 0 : 1;
+}
+
+interface Place {
+  readonly file: string;
+  readonly line: number;
+}
+
+/** Entries are numbered through all files, so that no two have one line. Of an address that has several, the last has its place. */
+function readFiles({ files, format }: ImportArguments, tally: Tally) {
+  const leases = new ForeignLeases();
+  const places = new Map<Ipv4, Place>();
+  let number = 0;
+  for (const file of files) {
+    const found = format ?? detect(file);
+    for (const entry of readLeaseFile(found, linesOfFile(file, FILE_LINE_MAX), systemClock.wallTimeMs())) {
+      if (entry.kind === 'problem') {
+        note(tally, { file, line: entry.line }, entry.problem, entry.text, FILE_PROBLEMS[entry.problem]);
+        continue;
+      }
+      number += 1;
+      places.set(entry.lease.address, { file, line: entry.lease.line });
+      if (!leases.add({ ...entry.lease, line: number }))
+        throw new RackError('bad-argument', `${file} has leases of more than ${FOREIGN_LEASES_MAX} addresses`);
+    }
+  }
+  return { leases, places };
+}
+
+function detect(file: string): LeaseFileFormat {
+  const first: string[] = [];
+  for (const line of linesOfFile(file, FILE_LINE_MAX)) if (first.push(line) >= DETECT_LINES) break;
+  const format = detectFormat(first);
+  if (format !== undefined) return format;
+  const formats = Object.entries(LEASE_FILE_FORMATS).map(([name, title]) => `--format ${name} for ${title}`);
+  throw new RackError('bad-argument', `${file} is none of the files that are known: say ${formats.join(', ')}`);
+}
+
+/** One of which a file does not say when it was granted counts as granted now. */
+const newestFirst = (leases: Iterable<ForeignLease>): readonly ForeignLease[] => {
+  const grantedMs = ({ grantedWallMs }: ForeignLease): number => grantedWallMs ?? Number.MAX_SAFE_INTEGER;
+  return [...leases].sort((a, b) => grantedMs(b) - grantedMs(a));
+};
+
+function* batchesOf(leases: Iterable<ForeignLease>): Generator<readonly ForeignLease[]> {
+  let batch: ForeignLease[] = [];
+  for (const lease of leases) {
+    if (batch.push(lease) < BATCH_LEASES) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function note(tally: Tally, { file, line }: Place, reason: string, text: string, sentence: string): void {
+  tally.left.set(reason, (tally.left.get(reason) ?? 0) + 1);
+  if (QUIET.has(reason)) return;
+  tally.problemCount += 1;
+  if (tally.problems.length < PROBLEMS_SHOWN_MAX)
+    tally.problems.push({ file, line, reason, text: `${text}: ${sentence}` });
+}
+
+function tell(
+  tally: Tally,
+  about: {
+    readonly dryRun: boolean;
+    readonly json: boolean;
+    /** False: it ended before all leases were tried. */
+    readonly isWhole: boolean;
+    readonly into: string;
+    readonly replaced: number;
+  },
+): void {
+  const { taken, left, problems, problemCount } = tally;
+  const { dryRun, isWhole, into, replaced } = about;
+  if (about.json) {
+    printJson({
+      dryRun,
+      whole: isWhole,
+      into,
+      taken,
+      replaced,
+      left: Object.fromEntries(left),
+      problems,
+      problemCount,
+    });
+    return;
+  }
+  for (const { file, line, text } of problems) print(`${file}:${line}: ${cleanText(text)}`);
+  if (problemCount > problems.length) print(`and ${problemCount - problems.length} more of the same kinds`);
+  print(
+    `${counted(taken, 'lease')} ${dryRun ? 'would be' : taken === 1 ? 'was' : 'were'} taken over into ${into}${isWhole ? '' : ' before it failed; those behind them were not tried'}.`,
+  );
+  for (const [reason, count] of left) print(`${count} left: ${sentenceOf(reason)} (${reason})`);
+}
+
+const sentenceOf = (reason: string): string =>
+  Object.entries<string>({ ...FILE_PROBLEMS, ...IMPORT_REFUSALS }).find(([name]) => name === reason)?.[1] ?? reason;

@@ -1,0 +1,144 @@
+// `rackboot leases list` and `show`: who holds which address until when, beside a running daemon or from what it left on disk; `end`: nobody
+// any more, and `clear`: an address that was set aside is free, both in a running daemon alone.
+//
+// 1. Columns of the CSV are added at the end, never renamed: scripts read them.
+
+import { z } from 'zod';
+import { loadPlace } from '../../config/load.ts';
+import { ciscoPort, type LeaseReport } from '../../dhcp/leases/lease-report.ts';
+import { RackError } from '../../errors.ts';
+import { formatIpv4, type Ipv4, parseIpv4, parseMac } from '../../net/address.ts';
+import { askDaemon } from '../control.ts';
+import { jsonListLines, print, printError, printFields, printJson, printLines, tableLines } from '../output.ts';
+import { findLeases, type GivenCriteria } from './source.ts';
+
+/** How a list is printed: for people, as JSON, or as CSV (RFC 4180). */
+export type LeaseFormat = 'table' | 'json' | 'csv';
+
+const CSV_COLUMNS = [
+  ['address', 'address'],
+  ['mac', 'mac'],
+  ['state', 'state'],
+  ['network', 'network'],
+  ['machine', 'machine'],
+  ['hostname', 'hostname'],
+  ['granted_at', 'grantedAt'],
+  ['expires_at', 'expiresAt'],
+  ['seconds', 'seconds'],
+  ['client_id', 'clientId'],
+  ['vendor_class', 'vendorClass'],
+  ['circuit_id', 'circuitId'],
+  ['remote_id', 'remoteId'],
+  ['reserved_name', 'reservedName'],
+] as const satisfies readonly (readonly [string, keyof LeaseReport])[];
+
+/** Prints the leases that fulfil every criterion, by address. @returns 0 */
+export async function listLeases(config: string, criteria: GivenCriteria, format: LeaseFormat): Promise<number> {
+  const { leases, file } = await findLeases(config, criteria);
+  if (file !== undefined) tellFile(file);
+  if (format === 'json') await printLines(jsonListLines('', leases, ''));
+  else if (format === 'csv') await printLines(csvLines(leases));
+  else {
+    const isAny = Object.values(criteria).some((value) => value !== undefined);
+    const rows = leases.map((lease) => [
+      lease.address,
+      lease.mac,
+      lease.state,
+      nameOf(lease),
+      lease.expiresAt,
+      lease.circuitId ?? '',
+    ]);
+    const empty = isAny ? 'No lease fulfils this.' : 'No lease was given yet.';
+    await printLines(tableLines(['ADDRESS', 'MAC', 'STATE', 'NAME', 'UNTIL', 'SWITCH PORT'], rows, empty));
+  }
+  return 0;
+}
+
+/** The region's name for a client, else the operator's, else its own; empty: it has none. */
+export const nameOf = ({ machine, reservedName, hostname }: LeaseReport): string =>
+  machine ?? reservedName ?? hostname ?? '';
+
+/** On standard error: standard output is the list alone. */
+const tellFile = (file: string): void => printError(`rackboot: no daemon answers; read from ${file}`);
+
+function* csvLines(leases: readonly LeaseReport[]): Generator<string> {
+  yield CSV_COLUMNS.map(([heading]) => heading).join(',');
+  for (const lease of leases) yield CSV_COLUMNS.map(([, field]) => csvCell(String(lease[field] ?? ''))).join(',');
+}
+
+const csvCell = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+
+/** Prints everything that is known of an address's lease, or of every lease of a client. @throws RackError `not-found` */
+export async function showLease(config: string, wanted: string, json: boolean): Promise<number> {
+  const address = parseIpv4(wanted);
+  if (address === undefined && parseMac(wanted) === undefined)
+    throw new RackError(
+      'bad-argument',
+      `${wanted} is no address and no hardware address: rackboot leases list has both`,
+    );
+  const { leases, file } = await findLeases(config, address === undefined ? { mac: wanted } : { address: wanted });
+  if (file !== undefined) tellFile(file);
+  if (leases.length === 0) {
+    const what = address === undefined ? 'has no lease of this rack' : 'was never leased by this rack';
+    throw new RackError('not-found', `${wanted} ${what}`);
+  }
+  if (json) printJson(leases);
+  else {
+    for (const [index, lease] of leases.entries()) {
+      if (index > 0) print('');
+      printFields(fieldsOf(lease));
+    }
+  }
+  return 0;
+}
+
+const endedShape = z.object({ mac: z.string() });
+
+/** Gives an address that was set aside back to its range. @returns 0 @throws RackError as `endLease` */
+export async function clearAddress(config: string, wanted: string): Promise<number> {
+  const address = formatIpv4(addressOf(wanted));
+  await askDaemon(loadPlace(config).stateDir, `/leases/clear?address=${address}`, 'POST');
+  print(`${address} is set aside no more. It is looked at again before it is offered.`);
+  return 0;
+}
+
+/** Ends a running lease. @returns 0 @throws RackError `bad-argument`, `not-found` when none runs, as `askDaemon` */
+export async function endLease(config: string, wanted: string): Promise<number> {
+  const address = formatIpv4(addressOf(wanted));
+  const path = `/leases/end?address=${address}`;
+  const { mac } = endedShape.parse(await askDaemon(loadPlace(config).stateDir, path, 'POST'));
+  print(`The lease of ${address} to ${mac} has ended.`);
+  return 0;
+}
+
+function addressOf(wanted: string): Ipv4 {
+  const address = parseIpv4(wanted);
+  if (address !== undefined) return address;
+  throw new RackError('bad-argument', `${wanted} is no address: rackboot leases list has those of all clients`);
+}
+
+/** Everything that is known of a lease, each with its name. */
+export function fieldsOf(lease: LeaseReport): readonly (readonly [string, string])[] {
+  const fields: readonly (readonly [string, string | undefined])[] = [
+    ['Address', lease.address],
+    ['Network', lease.network ?? 'none that is served now'],
+    ['State', lease.state],
+    ['MAC', lease.mac],
+    ['Machine', lease.machine],
+    ['Reserved name', lease.reservedName],
+    ['Hostname', lease.hostname],
+    ['Granted', lease.grantedAt],
+    ['Until', lease.expiresAt],
+    ['Lease time', lease.expiresAt === 'never' ? 'for ever' : `${lease.seconds} s`],
+    ['Client id', lease.clientId],
+    ['Vendor class', lease.vendorClass],
+    ['Switch port', lease.circuitId === undefined ? undefined : portOf(lease.circuitId)],
+    ['Switch', lease.remoteId],
+  ];
+  return fields.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+}
+
+function portOf(circuitId: string): string {
+  const port = ciscoPort(circuitId);
+  return port === undefined ? circuitId : `${circuitId} (${port})`;
+}

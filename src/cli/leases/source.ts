@@ -1,0 +1,130 @@
+// Where the commands about leases find them: with the running daemon, else in the file that it left.
+//
+// 1. Without a daemon nothing is changed by reading: the file is opened for reading only, by the user it belongs to.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { systemClock } from '../../clock.ts';
+import { loadPlace } from '../../config/load.ts';
+import type { Lease } from '../../dhcp/leases/lease.ts';
+import { type HostMoment, restoreLeases } from '../../dhcp/leases/lease-clock.ts';
+import {
+  LEASE_CRITERIA,
+  LEASE_STATES,
+  type LeaseCriterion,
+  type LeaseReport,
+  matchesLease,
+  parseLeaseFilter,
+  reportLease,
+} from '../../dhcp/leases/lease-report.ts';
+import { reservedNames } from '../../dhcp/leases/reserved-name.ts';
+import { indexSubnets } from '../../dhcp/networks/subnet.ts';
+import { RackError } from '../../errors.ts';
+import { MachineDirectory } from '../../machines/directory.ts';
+import { type MacAddress, parseIpv4 } from '../../net/address.ts';
+import { readHostMoment } from '../../store/host-clocks.ts';
+import { copyLeases } from '../../store/lease-database.ts';
+import { LEASE_FILE } from '../../store/lease-journal.ts';
+import { readToldEnds } from '../../store/told-ends.ts';
+import { readDesiredState } from '../../uplink/desired-state-cache.ts';
+import { loadMerged } from '../config-in-force.ts';
+import { followDaemon } from '../control.ts';
+import { becomeOwnerOf } from '../state-owner.ts';
+
+/** Criteria as they were given on the command line. */
+export type GivenCriteria = Readonly<Partial<Record<LeaseCriterion, string | undefined>>>;
+
+/** Leases by address. */
+export interface FoundLeases {
+  readonly leases: readonly LeaseReport[];
+  /** Where they come from when no daemon answers: the file; undefined: a daemon has them. */
+  readonly file: string | undefined;
+}
+
+const reportShape = z.object({
+  address: z.string(),
+  mac: z.string(),
+  state: z.enum(LEASE_STATES),
+  grantedAt: z.string(),
+  expiresAt: z.string(),
+  seconds: z.number(),
+  ...{ network: z.string().optional(), machine: z.string().optional(), hostname: z.string().optional() },
+  ...{ clientId: z.string().optional(), vendorClass: z.string().optional() },
+  ...{ circuitId: z.string().optional(), remoteId: z.string().optional(), reservedName: z.string().optional() },
+});
+
+/** The leases that fulfil every criterion. @throws RackError as `followDaemon`, `bad-argument` for a criterion that is none */
+export async function findLeases(config: string, criteria: GivenCriteria): Promise<FoundLeases> {
+  const { stateDir } = loadPlace(config);
+  try {
+    return { leases: inOrder(await askLeases(stateDir, criteria)), file: undefined };
+  } catch (error) {
+    if (!(error instanceof RackError) || error.code !== 'not-running') throw error;
+    return { leases: inOrder(readLeases(config, criteria)), file: join(stateDir, LEASE_FILE) };
+  }
+}
+
+/** The leases of the running daemon, in no particular order. @throws RackError as `followDaemon` */
+export async function askLeases(stateDir: string, criteria: GivenCriteria): Promise<LeaseReport[]> {
+  const query = new URLSearchParams();
+  for (const name of LEASE_CRITERIA) {
+    const value = criteria[name];
+    if (value !== undefined) query.set(name, value);
+  }
+  const leases: LeaseReport[] = [];
+  let count: number | undefined;
+  const take = (line: unknown): void => {
+    if (typeof line === 'number') count = line;
+    else for (const lease of z.array(reportShape).parse(line)) leases.push(complete(lease));
+  };
+  await followDaemon(stateDir, `/leases/lines?${query}`, take, new AbortController().signal);
+  if (count !== leases.length)
+    throw new RackError('store-unavailable', 'the list was cut off: the daemon ended meanwhile; ask again');
+  return leases;
+}
+
+const complete = (lease: z.infer<typeof reportShape>): LeaseReport => ({
+  ...{ network: undefined, machine: undefined, hostname: undefined, clientId: undefined },
+  ...{ vendorClass: undefined, circuitId: undefined, remoteId: undefined, reservedName: undefined },
+  ...lease,
+});
+
+function readLeases(config: string, criteria: GivenCriteria): LeaseReport[] {
+  const { config: merged } = loadMerged(config);
+  const networks = merged.dhcp.subnets;
+  const parsed = parseLeaseFilter((name) => criteria[name], networks);
+  if (!parsed.ok) throw new RackError('bad-argument', parsed.reason);
+  const path = join(merged.stateDir, LEASE_FILE);
+  if (!existsSync(path)) return [];
+  becomeOwnerOf(merged.stateDir);
+  const machines = new MachineDirectory(readDesiredState(merged.stateDir, () => undefined).machines);
+  const moment = readHostMoment(systemClock);
+  const { now, wallMs } = moment;
+  const facts = {
+    now,
+    wallMs,
+    networks,
+    machineName: (mac: MacAddress) => machines.findByMac(mac)?.hostname,
+    reservedName: reservedNames(indexSubnets(merged.dhcp, undefined).served),
+  };
+  return datedLeases(merged.stateDir, moment)
+    .filter((lease) => matchesLease(lease, parsed.filter, facts))
+    .map((lease) => reportLease(lease, facts));
+}
+
+/**
+ * What a daemon left on disk, dated as it would be at its next start.
+ * @param moment of this host; the leases are told in instants of its `now`
+ * @throws RackError as `copyLeases`
+ */
+export function datedLeases(stateDir: string, moment: HostMoment): readonly Lease[] {
+  const { leases, clocks } = copyLeases(join(stateDir, LEASE_FILE));
+  const told = readToldEnds(stateDir, () => undefined);
+  return restoreLeases(leases, moment, clocks, told);
+}
+
+const inOrder = (leases: LeaseReport[]): readonly LeaseReport[] => {
+  const keyed = leases.map((lease) => ({ lease, at: parseIpv4(lease.address) ?? 0 }));
+  return keyed.sort((a, b) => a.at - b.at).map(({ lease }) => lease);
+};

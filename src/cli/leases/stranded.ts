@@ -1,0 +1,47 @@
+// Leases that a change of the ranges leaves outside of them: their machines get other addresses when they renew.
+
+import { isDeepStrictEqual } from 'node:util';
+import { type RunningLease, strander } from '../../config/difference.ts';
+import type { RackConfig } from '../../config/rack-config.ts';
+import { errorText, RackError } from '../../errors.ts';
+import { formatIpv4, parseIpv4 } from '../../net/address.ts';
+import { askLeases } from './source.ts';
+
+/** Stranded leases that are listed; more are counted. */
+const STRANDED_SHOWN_MAX = 20;
+
+/** The leases of the running daemon that are in use. @throws RackError as `askLeases` */
+export async function runningLeases(stateDir: string): Promise<readonly RunningLease[]> {
+  const leases = await askLeases(stateDir, { state: 'bound' });
+  return leases.flatMap(({ address, mac }) => {
+    const parsed = parseIpv4(address);
+    return parsed === undefined ? [] : [{ address: parsed, mac }];
+  });
+}
+
+/** What a person is told of them. @param ranges such as `the new ranges` @returns no line where there are none */
+export function strandedLines(stranded: readonly RunningLease[], ranges: string): readonly string[] {
+  if (stranded.length === 0) return [];
+  const are = stranded.length === 1 ? 'is' : 'are';
+  const lines = stranded.slice(0, STRANDED_SHOWN_MAX).map(({ address, mac }) => `  ${formatIpv4(address)}  ${mac}`);
+  const rest = stranded.length - lines.length;
+  return [
+    `Leases: ${stranded.length} ${are} outside ${ranges}; their machines get other addresses when they renew:`,
+    ...lines,
+    ...(rest > 0 ? [`  and ${rest} more`] : []),
+  ];
+}
+
+/** The same of a change that is in force already; the leases are asked for only where the networks differ. */
+export async function strandedBy(before: RackConfig, after: RackConfig): Promise<readonly string[]> {
+  if (isDeepStrictEqual(before.dhcp.subnets, after.dhcp.subnets)) return [];
+  try {
+    const stranded = (await runningLeases(after.stateDir)).filter(strander(before, after));
+    const lines = strandedLines(stranded, 'the ranges now');
+    const look = '`rackboot leases list --state bound` shows whose they are; with the former value they keep them.';
+    return lines.length === 0 ? [] : [...lines, look];
+  } catch (error) {
+    if (!(error instanceof RackError)) throw error;
+    return [`Leases: whether some are outside the ranges now could not be asked: ${errorText(error)}`];
+  }
+}

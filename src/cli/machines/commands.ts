@@ -1,0 +1,111 @@
+// The table of `rackboot machines`.
+
+import type { Argv } from 'yargs';
+import type { SharedOptions } from '../shared-options.ts';
+import { lifeCommands } from './life-commands.ts';
+
+/** Adds `machines` to a command line. */
+export function machinesCommand<T>(parser: Argv<T>, shared: SharedOptions, finish: (code: number) => void) {
+  return parser.command('machines', 'The machines of the region', (command) =>
+    identityCommands(
+      lifeCommands(readingCommands(command, shared, finish), shared, finish),
+      shared,
+      finish,
+    ).demandCommand(1, 'name what to do: list, show, accept, deploy, release …'),
+  );
+}
+
+const named = (describe: string) => ({ type: 'string', demandOption: true, describe }) as const;
+const some = { type: 'string', requiresArg: true } as const;
+const ANY_NAME = 'Its system id, hostname or hardware address';
+
+function readingCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
+  return command
+    .command(
+      'list',
+      'List machines: all, or those that are like this',
+      {
+        config,
+        json,
+        search: { ...some, alias: 'q', describe: 'With this in a name, an address, a tag, the serial number …' },
+        status: {
+          ...some,
+          array: true,
+          describe: 'In this state, such as ready; problem and work stand for several (repeat)',
+        },
+        owner: { ...some, array: true, describe: 'Of this user (repeat)' },
+        rack: { ...some, array: true, describe: 'At home with this rack (repeat)' },
+      },
+      async (argv) => {
+        const { listMachines } = await import('./list.ts');
+        finish(await listMachines(argv));
+      },
+    )
+    .command(
+      'show <machine>',
+      'Show one machine, and by what it is recognised',
+      (show) => show.positional('machine', named(ANY_NAME)).options({ config, json }),
+      async (argv) => {
+        const { showMachine } = await import('./list.ts');
+        finish(await showMachine(argv.config, argv.machine, argv.json));
+      },
+    );
+}
+
+/** Which machines are one, and which are two. */
+function identityCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
+  return command
+    .command(
+      'merge <keep> <other>',
+      'Make one machine of two: the other gives its interfaces and events to the first, and is gone',
+      (merge) =>
+        merge
+          .positional('keep', named(`The machine that stays. ${ANY_NAME}`))
+          .positional('other', named('The machine that goes; it must not be in use'))
+          .options({ config, json }),
+      async (argv) => {
+        const { mergeMachines } = await import('./identity.ts');
+        finish(await mergeMachines(argv.config, argv.keep, argv.other, argv.json));
+      },
+    )
+    .command(
+      'split <machine>',
+      'Make a New machine of some interfaces of one',
+      (split) =>
+        split.positional('machine', named(ANY_NAME)).options({
+          config,
+          json,
+          mac: { type: 'string', array: true, demandOption: true, describe: 'An address that goes (repeat)' },
+        }),
+      async (argv) => {
+        const { splitMachine } = await import('./identity.ts');
+        finish(await splitMachine(argv.config, argv.machine, argv.mac, argv.json));
+      },
+    )
+    .command(
+      'keep-apart <machine> <other>',
+      'Say that two machines are two, so that they are not taken for one again',
+      (apart) =>
+        apart
+          .positional('machine', named(ANY_NAME))
+          .positional('other', named('The other one'))
+          .options({ config, json }),
+      async (argv) => {
+        const { keepApart } = await import('./identity.ts');
+        finish(await keepApart(argv.config, argv.machine, argv.other, argv.json));
+      },
+    )
+    .command(
+      'move <machine> <rack>',
+      'Say that a machine was moved to the networks of another rack',
+      (move) =>
+        move
+          .positional('machine', named(ANY_NAME))
+          .positional('rack', named("The rack's name or UUID"))
+          .options({ config, json }),
+      async (argv) => {
+        const { moveMachine } = await import('./identity.ts');
+        finish(await moveMachine(argv.config, argv.machine, argv.rack, argv.json));
+      },
+    );
+}

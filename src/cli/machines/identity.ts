@@ -1,0 +1,139 @@
+// `rackboot machines merge`, `split`, `keep-apart` and `move`: a person says which machines are one, which are two, and with which rack one
+// is at home; and the part of `machines show` that says by what a machine is recognised.
+
+import { z } from 'zod';
+import { loadPlace } from '../../config/load.ts';
+import { RackError } from '../../errors.ts';
+import { formatMac, parseMac } from '../../net/address.ts';
+import { askDaemon } from '../control.ts';
+import { print, printJson } from '../output.ts';
+import { findMachineShape, type MachineShape, machineShape, machinesShape } from '../shapes.ts';
+
+const MACHINES_PATH = '/MAAS/api/2.0/machines/';
+
+const identityShape = z.object({
+  /** The racks with which it is at home; a region of an older version does not say. */
+  home: z.array(z.string()).default([]),
+  is_vouched: z.boolean(),
+  power_is_proposed: z.boolean(),
+  evidence: z.array(
+    z.object({
+      kind: z.string(),
+      value: z.string(),
+      is_shared: z.boolean(),
+      is_portable: z.boolean(),
+      is_vouched: z.boolean(),
+    }),
+  ),
+  conflicts: z.array(z.object({ system_id: z.string(), other: z.string(), text: z.string() })),
+});
+
+/** How the evidence is called; what is not in it is called as the API calls it. */
+const TITLES: Readonly<Record<string, string>> = {
+  mac: 'Address',
+  uuid: 'UUID',
+  serial: 'Serial number',
+  'board-serial': 'Board serial',
+  'asset-tag': 'Asset tag',
+  'bmc-mac': 'BMC address',
+  'bmc-address': 'BMC IP address',
+};
+
+const pathOf = (machine: MachineShape, op: string): string => `${MACHINES_PATH}${machine.system_id}/?op=${op}`;
+
+/** The machine that is named by system id, hostname, FQDN or hardware address. @throws RackError `not-found` */
+export async function findMachine(stateDir: string, wanted: string): Promise<MachineShape> {
+  const machines = machinesShape.parse(await askDaemon(stateDir, MACHINES_PATH));
+  const found = findMachineShape(machines, wanted);
+  if (found === undefined)
+    throw new RackError('not-found', `no machine is called ${wanted}; \`rackboot machines list\` shows all`);
+  return found;
+}
+
+/** By what a machine is recognised, as lines of `machines show`. */
+export async function identityFields(
+  stateDir: string,
+  machine: MachineShape,
+): Promise<readonly (readonly [string, string])[]> {
+  const identity = identityShape.parse(await askDaemon(stateDir, pathOf(machine, 'identity')));
+  const lines = identity.evidence.map((line): readonly [string, string] => {
+    const notes = [
+      line.is_vouched ? 'booted from, as its rack says' : '',
+      line.is_portable ? 'an adapter that may be carried about' : '',
+      line.is_shared ? 'no evidence: others show it, too' : '',
+    ].filter((note) => note !== '');
+    return [TITLES[line.kind] ?? line.kind, `${line.value}${notes.length === 0 ? '' : ` (${notes.join('; ')})`}`];
+  });
+  const conflicts = identity.conflicts.map((conflict): readonly [string, string] => {
+    if (conflict.system_id === conflict.other) return ['Conflict', `${conflict.system_id} ${conflict.text}`];
+    const ids = `${conflict.system_id} ${conflict.other}`;
+    return [
+      'Conflict',
+      `${conflict.system_id} ${conflict.text}; if so: rackboot machines merge ${ids}; if not: rackboot machines keep-apart ${ids}`,
+    ];
+  });
+  return [
+    ...lines,
+    ...(identity.home.length === 0 ? [] : [['At home with', `rack ${identity.home.join(', ')}`] as const]),
+    ...(identity.is_vouched ? [] : [['Vouched for', 'by no rack'] as const]),
+    ...(identity.power_is_proposed ? [['Power', 'as the machine says; unused until it is accepted'] as const] : []),
+    ...conflicts,
+  ];
+}
+
+/** Makes one machine of two. @returns 0 @throws RackError `not-found`, `bad-argument` when the region refuses */
+export async function mergeMachines(file: string, keep: string, other: string, json: boolean): Promise<number> {
+  const { stateDir } = loadPlace(file);
+  const [kept, gone] = [await findMachine(stateDir, keep), await findMachine(stateDir, other)];
+  const form = new URLSearchParams({ other: gone.system_id }).toString();
+  const raw = await askDaemon(stateDir, pathOf(kept, 'merge'), 'POST', form);
+  if (json) printJson(raw);
+  else print(`${gone.fqdn} (${gone.system_id}) is part of ${kept.fqdn} (${kept.system_id}) now.`);
+  return 0;
+}
+
+/** Makes a New machine of some interfaces of one. @returns 0 @throws RackError as `mergeMachines` */
+export async function splitMachine(
+  file: string,
+  wanted: string,
+  macs: readonly string[],
+  json: boolean,
+): Promise<number> {
+  const addresses = macs
+    .flatMap((text) => text.split(','))
+    .map((text) => {
+      const mac = parseMac(text.trim());
+      if (mac === undefined)
+        throw new RackError('bad-argument', `${text} is not a hardware address such as 52:54:00:12:34:56`);
+      return formatMac(mac);
+    });
+  const { stateDir } = loadPlace(file);
+  const machine = await findMachine(stateDir, wanted);
+  const form = new URLSearchParams({ mac_addresses: addresses.join(',') }).toString();
+  const raw = await askDaemon(stateDir, pathOf(machine, 'split'), 'POST', form);
+  const made = machineShape.parse(raw);
+  if (json) printJson(raw);
+  else print(`${made.fqdn} (${made.system_id}) is a New machine with ${addresses.join(', ')}.`);
+  return 0;
+}
+
+/** Remembers that two machines are two. @returns 0 @throws RackError as `mergeMachines` */
+export async function keepApart(file: string, one: string, other: string, json: boolean): Promise<number> {
+  const { stateDir } = loadPlace(file);
+  const [first, second] = [await findMachine(stateDir, one), await findMachine(stateDir, other)];
+  const form = new URLSearchParams({ other: second.system_id }).toString();
+  const raw = await askDaemon(stateDir, pathOf(first, 'keep_apart'), 'POST', form);
+  if (json) printJson(raw);
+  else print(`${first.fqdn} and ${second.fqdn} are two machines, whatever they show.`);
+  return 0;
+}
+
+/** Says with which rack a machine is at home. @returns 0 @throws RackError as `mergeMachines` */
+export async function moveMachine(file: string, wanted: string, rack: string, json: boolean): Promise<number> {
+  const { stateDir } = loadPlace(file);
+  const machine = await findMachine(stateDir, wanted);
+  const raw = await askDaemon(stateDir, pathOf(machine, 'move'), 'POST', new URLSearchParams({ rack }).toString());
+  if (json) printJson(raw);
+  else print(`${machine.fqdn} is at home with rack ${rack} from now on. Start it there from the network.`);
+  return 0;
+}

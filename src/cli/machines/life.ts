@@ -1,0 +1,131 @@
+// `rackboot machines accept`, `deploy`, `release` and the others: a person moves a machine through its life.
+
+import { readFileSync } from 'node:fs';
+import { loadPlace } from '../../config/load.ts';
+import { osErrorCode, RackError } from '../../errors.ts';
+import { askDaemon } from '../control.ts';
+import { print, printJson } from '../output.ts';
+import { machineShape } from '../shapes.ts';
+import { findMachine } from './identity.ts';
+
+const MACHINES_PATH = '/MAAS/api/2.0/machines/';
+
+/** What these commands have in common. */
+export interface LifeArguments {
+  readonly config: string;
+  readonly json: boolean;
+  readonly comment?: string | undefined;
+}
+
+type Fields = Readonly<Record<string, string | undefined>>;
+
+/** Fields in URL-encoded form, those left out that are undefined. */
+export function formOf(fields: Fields): string {
+  const given = new URLSearchParams();
+  for (const [name, value] of Object.entries(fields)) if (value !== undefined) given.set(name, value);
+  return given.toString();
+}
+
+function show(raw: unknown, json: boolean): number {
+  if (json) printJson(raw);
+  else {
+    const {
+      fqdn,
+      system_id: id,
+      status_name: status,
+      status_message: message,
+      ip_addresses: addresses,
+    } = machineShape.parse(raw);
+    const more = [typeof message === 'string' ? message : '', addresses.join(' ')].filter((part) => part !== '');
+    print(`${fqdn} (${id}) is ${status} now${more.length === 0 ? '' : `: ${more.join('; ')}`}.`);
+  }
+  return 0;
+}
+
+/** Gives a machine one command. @returns 0 @throws RackError `not-found`, `bad-argument` when the region refuses */
+export async function commandMachine(
+  argv: LifeArguments & { readonly machine: string },
+  op: string,
+  fields: Fields,
+): Promise<number> {
+  const { stateDir } = loadPlace(argv.config);
+  const machine = await findMachine(stateDir, argv.machine);
+  const path = `${MACHINES_PATH}${machine.system_id}/?op=${op}`;
+  return show(await askDaemon(stateDir, path, 'POST', formOf({ comment: argv.comment, ...fields })), argv.json);
+}
+
+/** Takes a machine that is Ready. @returns 0 @throws RackError as `commandMachine` */
+export async function allocateMachine(
+  argv: LifeArguments & {
+    readonly machine?: string | undefined;
+    readonly address?: string | undefined;
+    readonly arch?: string | undefined;
+    readonly cpus?: number | undefined;
+    readonly memory?: number | undefined;
+    readonly tag?: readonly string[] | undefined;
+  },
+): Promise<number> {
+  const { stateDir } = loadPlace(argv.config);
+  const named = argv.machine === undefined ? undefined : await findMachine(stateDir, argv.machine);
+  const form = formOf({
+    system_id: named?.system_id,
+    arch: argv.arch,
+    cpu_count: argv.cpus?.toString(),
+    mem: argv.memory?.toString(),
+    tags: argv.tag?.join(','),
+    ip_address: argv.address,
+    comment: argv.comment,
+  });
+  return show(await askDaemon(stateDir, `${MACHINES_PATH}?op=allocate`, 'POST', form), argv.json);
+}
+
+/** Puts a system onto the disk of a machine. @returns 0 @throws RackError as `commandMachine`, `bad-argument` for a file that cannot be read */
+export async function deployMachine(
+  argv: LifeArguments & {
+    readonly machine: string;
+    readonly system: string;
+    readonly by?: 'image' | 'installer' | undefined;
+    readonly disk?: string | undefined;
+    readonly address?: string | undefined;
+    readonly userData?: string | undefined;
+  },
+): Promise<number> {
+  return commandMachine(argv, 'deploy', {
+    distro_series: argv.system,
+    deploy_by: argv.by,
+    disk: argv.disk,
+    ip_address: argv.address,
+    user_data: argv.userData === undefined ? undefined : readFile(argv.userData).toString('base64'),
+  });
+}
+
+/** Gives a machine another hostname. @returns 0 @throws RackError as `commandMachine` */
+export async function renameMachine(
+  argv: LifeArguments & { readonly machine: string; readonly name: string },
+): Promise<number> {
+  const { stateDir } = loadPlace(argv.config);
+  const machine = await findMachine(stateDir, argv.machine);
+  const form = formOf({ hostname: argv.name });
+  return show(await askDaemon(stateDir, `${MACHINES_PATH}${machine.system_id}/`, 'PUT', form), argv.json);
+}
+
+/** Forgets a machine. @returns 0 @throws RackError as `commandMachine` */
+export async function removeMachine(
+  argv: LifeArguments & { readonly machine: string; readonly force: boolean },
+): Promise<number> {
+  const { stateDir } = loadPlace(argv.config);
+  const machine = await findMachine(stateDir, argv.machine);
+  await askDaemon(stateDir, `${MACHINES_PATH}${machine.system_id}/${argv.force ? '?force=true' : ''}`, 'DELETE');
+  if (argv.json) printJson({ system_id: machine.system_id });
+  else print(`${machine.fqdn} (${machine.system_id}) is forgotten.`);
+  return 0;
+}
+
+/** @throws RackError `bad-argument` */
+export function readFile(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new RackError('bad-argument', `${path} cannot be read (${osErrorCode(cause) ?? 'unknown'})`, { cause });
+  }
+}

@@ -1,0 +1,176 @@
+// `rackboot machines list` and `show`: the region's machines, asked through the daemon of this host.
+
+import { z } from 'zod';
+import { loadPlace } from '../../config/load.ts';
+import { counted } from '../../counted.ts';
+import { noneFits } from '../../region/machine-search.ts';
+import { askDaemon } from '../control.ts';
+import { formatBytes, formatDuration, printFields, printJson, printTable } from '../output.ts';
+import { type MachineShape, machinesShape } from '../shapes.ts';
+import { findMachine, identityFields } from './identity.ts';
+import { statusText } from './switched-by-hand.ts';
+
+const MACHINES_PATH = '/MAAS/api/2.0/machines/';
+const JSON_TYPE = 'application/json';
+/** Addresses that the rack is asked about at a time; it takes up to 1000. */
+const ASKED_AT_ONCE = 500;
+const MIB = 1024 * 1024;
+
+/** What is asked of the list. */
+export interface ListArguments {
+  readonly config: string;
+  readonly json: boolean;
+  readonly search?: string | undefined;
+  readonly status?: readonly string[] | undefined;
+  readonly owner?: readonly string[] | undefined;
+  readonly rack?: readonly string[] | undefined;
+}
+
+/** The filters as the API takes them; empty: there is none. */
+function filtersOf({ search, status = [], owner = [], rack = [] }: ListArguments): string {
+  const given = new URLSearchParams(search === undefined ? [] : [['q', search]]);
+  for (const name of status) given.append('status', name);
+  for (const name of owner) given.append('owner', name);
+  for (const name of rack) given.append('rack', name);
+  return given.size === 0 ? '' : `?${given.toString()}`;
+}
+
+/** Prints all machines, or those that are asked for. @returns 0 @throws RackError `bad-argument` for a state or a rack that there is not */
+export async function listMachines(argv: ListArguments): Promise<number> {
+  const { stateDir } = loadPlace(argv.config);
+  const filters = filtersOf(argv);
+  const raw = await askDaemon(stateDir, `${MACHINES_PATH}${filters}`);
+  if (argv.json) printJson(raw);
+  else {
+    const machines = machinesShape.parse(raw);
+    const total =
+      machines.length === 0 && filters !== ''
+        ? machinesShape.parse(await askDaemon(stateDir, MACHINES_PATH)).length
+        : machines.length;
+    const ended = await endedAddresses(stateDir, machines);
+    const columns = columnsFor(machines);
+    printTable(
+      columns.map(({ title }) => title),
+      machines.map((machine) => columns.map(({ text }) => text(machine, ended))),
+      total === 0 ? 'No machine is known yet: let one boot from the network.' : noneFits(total),
+    );
+  }
+  return 0;
+}
+
+const endedShape = z.array(z.string());
+
+/** Addresses with which machines were seen and whose leases by this rack have ended. */
+async function endedAddresses(stateDir: string, machines: readonly MachineShape[]): Promise<ReadonlySet<string>> {
+  const held = machines.flatMap(({ interface_set: nics }) =>
+    nics.flatMap(({ mac_address: mac, discovered = [] }) =>
+      discovered.map(({ ip_address: address }) => ({ address, mac })),
+    ),
+  );
+  const ended = new Set<string>();
+  for (let from = 0; from < held.length; from += ASKED_AT_ONCE) {
+    const body = JSON.stringify(held.slice(from, from + ASKED_AT_ONCE));
+    for (const address of endedShape.parse(await askDaemon(stateDir, '/leases/ended', 'POST', body, JSON_TYPE)))
+      ended.add(address);
+  }
+  return ended;
+}
+
+/** The addresses that a machine was given, and those that it holds by a lease. */
+export function currentAddresses(machine: MachineShape, ended: ReadonlySet<string>): readonly string[] {
+  const { allocated_ip_addresses: given, ip_addresses: all } = machine;
+  return given === undefined ? all : all.filter((address) => given.includes(address) || !ended.has(address));
+}
+
+/** A column of the list. */
+interface Column {
+  readonly title: string;
+  readonly text: (machine: MachineShape, ended: ReadonlySet<string>) => string;
+}
+
+const RACK: Column = { title: 'RACK', text: ({ rack_names: racks }) => racks.join(' ') };
+const OWNER: Column = { title: 'OWNER', text: ({ owner }) => owner ?? '' };
+
+/** The columns in which these machines differ: their racks where there are several, their owners where one has an owner. */
+export function columnsFor(machines: readonly MachineShape[]): readonly Column[] {
+  const hasOwners = machines.some(({ owner }) => owner !== null);
+  const hasRacks = new Set(machines.flatMap(({ rack_names: racks }) => racks)).size > 1;
+  return [
+    { title: 'SYSTEM ID', text: ({ system_id: id }) => id },
+    { title: 'HOSTNAME', text: ({ hostname }) => hostname },
+    { title: 'STATUS', text: statusText },
+    ...(hasOwners ? [OWNER] : []),
+    ...(hasRacks ? [RACK] : []),
+    { title: 'ARCHITECTURE', text: ({ architecture }) => architecture ?? '' },
+    { title: 'CPUS', text: ({ cpu_count: count }) => String(count) },
+    { title: 'MEMORY', text: ({ memory }) => formatBytes(memory * MIB) },
+    { title: 'MAC', text: ({ interface_set: [nic] }) => nic?.mac_address ?? '' },
+    { title: 'ADDRESSES', text: (machine, ended) => currentAddresses(machine, ended).join(' ') },
+  ];
+}
+
+/** What the firmware tells of a machine's parts. */
+function partLines({ hardware_parts: parts }: MachineShape): [string, string][] {
+  if (parts === undefined) return [];
+  const banks = parts.memory_banks.map(({ locator, size_mib: size, type, speed }) =>
+    [locator, formatBytes(size * MIB), type, speed === 0 ? '' : `${speed} MT/s`]
+      .filter((word) => word !== '')
+      .join(' '),
+  );
+  const sockets = parts.processors.map(({ socket, cores, speed }) =>
+    [socket, cores === 0 ? '' : counted(cores, 'core'), speed === 0 ? '' : `${speed} MHz`]
+      .filter((word) => word !== '')
+      .join(' '),
+  );
+  const { bmc, secure_boot: isSecure, memory_slots: slots, virtualization } = parts;
+  const lines: [string, string][] = [
+    ['Sockets', sockets.join(', ')],
+    [
+      'Memory banks',
+      banks.length === 0 ? '' : `${banks.join(', ')}${slots === 0 ? '' : ` (of ${counted(slots, 'slot')})`}`,
+    ],
+    ['BMC', bmc === null ? '' : `IPMI ${bmc.version} by ${bmc.interface}`],
+    ['Virtualisation', virtualization],
+    ['Secure Boot', isSecure === null ? '' : isSecure ? 'on' : 'off'],
+  ];
+  return lines.filter(([, value]) => value !== '');
+}
+
+/** Prints one machine, named by system id, hostname, FQDN or hardware address. @returns 0 @throws RackError `not-found` */
+export async function showMachine(file: string, wanted: string, json: boolean): Promise<number> {
+  const { stateDir } = loadPlace(file);
+  const found = await findMachine(stateDir, wanted);
+  if (json) {
+    printJson(found);
+    return 0;
+  }
+  const lines: readonly (readonly [string, string])[] = [
+    ['System id', found.system_id],
+    ['Name', found.fqdn],
+    ['Status', statusText(found)],
+    ...(found.owner === null ? [] : [['Owner', found.owner] as const]),
+    ['Power', powerText(found)],
+    ['Architecture', found.architecture ?? ''],
+    ['Processors', String(found.cpu_count)],
+    ['Memory', formatBytes(found.memory * MIB)],
+    ['Interfaces', found.interface_set.map(({ name, mac_address: address }) => `${name} ${address}`).join(', ')],
+    ['Disks', found.physicalblockdevice_set.map(({ name, size }) => `${name} ${formatBytes(size)}`).join(', ')],
+    ['Addresses', currentAddresses(found, await endedAddresses(stateDir, [found])).join(', ')],
+    ...partLines(found),
+    ...Object.entries(found.hardware_info ?? {}).flatMap(([name, value]): [string, string][] =>
+      value === null || value === '' ? [] : [[name, value]],
+    ),
+    ...(await identityFields(stateDir, found)),
+  ];
+  printFields(lines);
+  return 0;
+}
+
+/** How it is switched, and whether it was on when it was seen last. A region that is older does not say. */
+function powerText(machine: MachineShape): string {
+  const { power_type: type, power_state: state, power_state_age: age, power_task: task } = machine;
+  if (typeof type !== 'string' || type === '' || type === 'manual') return 'switched by hand';
+  const seen = typeof age === 'number' ? `, seen ${formatDuration(age * 1000)} ago` : '';
+  const doing = typeof task === 'string' && task !== '' ? `; being switched: ${task}` : '';
+  return `${typeof state === 'string' ? state : 'unknown'} (${type}${seen})${doing}`;
+}

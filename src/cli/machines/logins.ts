@@ -1,0 +1,109 @@
+// `rackboot machines rescue`, `debug-login` and `logins`: how a person comes to log in to a machine that runs the environment.
+
+import { z } from 'zod';
+import { sleep, systemClock } from '../../clock.ts';
+import { loadPlace } from '../../config/load.ts';
+import { counted } from '../../counted.ts';
+import { RackError } from '../../errors.ts';
+import { askDaemon } from '../control.ts';
+import { parseDuration } from '../duration.ts';
+import { print, printJson } from '../output.ts';
+import { machineShape } from '../shapes.ts';
+import { findMachine } from './identity.ts';
+
+const MACHINES_PATH = '/MAAS/api/2.0/machines/';
+const WAIT_MS = 2000;
+/** As long as a machine may take to enter its rescue. */
+const WAIT_MS_MAX = 30 * 60_000;
+
+const loginsShape = z.array(
+  z.object({
+    kind: z.string(),
+    ssh: z.string().nullable(),
+    host_key: z.string().nullable(),
+    username: z.string(),
+    keys: z.number(),
+    seconds_left: z.number().nullable(),
+  }),
+);
+type Login = z.output<typeof loginsShape>[number];
+
+interface LoginArguments {
+  readonly config: string;
+  readonly json: boolean;
+  readonly machine: string;
+  readonly comment?: string | undefined;
+}
+
+/** Has a machine start for its rescue, and says how to log in. @returns 0 @throws RackError as the region refuses */
+export async function rescueMachine(argv: LoginArguments & { readonly wait: boolean }): Promise<number> {
+  const { stateDir } = loadPlace(argv.config);
+  const { system_id: id } = await findMachine(stateDir, argv.machine);
+  const path = `${MACHINES_PATH}${id}/`;
+  const form = new URLSearchParams(argv.comment === undefined ? {} : { comment: argv.comment });
+  let machine = await askDaemon(stateDir, `${path}?op=rescue_mode`, 'POST', form.toString());
+  if (argv.wait) machine = await waitForLogin(stateDir, path, argv.json);
+  const logins = await askDaemon(stateDir, `${path}?op=logins`);
+  if (argv.json) printJson({ machine, logins });
+  else {
+    const { fqdn, status_name: status, status_message: message } = machineShape.parse(machine);
+    print(`${fqdn} (${id}) is ${status} now${message ? `: ${message}` : ''}.`);
+    for (const login of loginsShape.parse(logins)) print(lineOf(login));
+    if (!argv.wait) print(`\`rackboot machines logins ${argv.machine}\` shows the host key once it has started.`);
+  }
+  return 0;
+}
+
+/** Shows how to log in to a machine. @returns 0 @throws RackError `not-found` */
+export async function listLogins(argv: LoginArguments): Promise<number> {
+  const { stateDir } = loadPlace(argv.config);
+  const machine = await findMachine(stateDir, argv.machine);
+  const raw = await askDaemon(stateDir, `${MACHINES_PATH}${machine.system_id}/?op=logins`);
+  const logins = loginsShape.parse(raw);
+  if (argv.json) printJson(raw);
+  else if (logins.length === 0) print(`${machine.fqdn} is neither in rescue mode nor debugged.`);
+  else for (const login of logins) print(lineOf(login));
+  return 0;
+}
+
+/** Waits until a machine is in rescue mode. @throws RackError `bad-argument` when it failed or took too long */
+async function waitForLogin(stateDir: string, path: string, isQuiet: boolean): Promise<unknown> {
+  const began = systemClock.now();
+  let said = '';
+  for (;;) {
+    const machine = await askDaemon(stateDir, path);
+    const { fqdn, status_name: status, status_message: message } = machineShape.parse(machine);
+    const now = `${fqdn} is ${status}${message ? `: ${message}` : ''}.`;
+    if (status === 'Rescue mode') return machine;
+    if (status !== 'Entering rescue mode') throw new RackError('bad-argument', now);
+    if (systemClock.now() - began > WAIT_MS_MAX)
+      throw new RackError('bad-argument', `${now} It did not come in ${WAIT_MS_MAX / 60_000} minutes.`);
+    if (now !== said && !isQuiet) print(now);
+    said = now;
+    await sleep(WAIT_MS);
+  }
+}
+
+/** Opens or ends a debug login. @returns 0 @throws RackError as the region refuses */
+export async function debugLogin(
+  argv: LoginArguments & { readonly for?: string | undefined; readonly off: boolean },
+): Promise<number> {
+  const { stateDir } = loadPlace(argv.config);
+  const machine = await findMachine(stateDir, argv.machine);
+  const form = new URLSearchParams({ off: String(argv.off) });
+  if (argv.for !== undefined) form.set('seconds', String(parseDuration(argv.for, '--for')));
+  if (argv.comment !== undefined) form.set('comment', argv.comment);
+  const path = `${MACHINES_PATH}${machine.system_id}/?op=debug_login`;
+  const raw = await askDaemon(stateDir, path, 'POST', form.toString());
+  if (argv.json) printJson(raw);
+  else if (argv.off) print(`Nobody logs in to debug ${machine.fqdn} any more.`);
+  else for (const login of loginsShape.parse(raw)) print(lineOf(login));
+  return 0;
+}
+
+function lineOf({ kind, ssh, host_key: hostKey, username, keys, seconds_left: left }: Login): string {
+  const place = ssh ?? 'ssh root@ADDRESS, which is not known yet';
+  const state = hostKey === null ? 'not possible before the machine has started for it' : `host key ${hostKey}`;
+  const until = left === null ? '' : `, for ${counted(Math.ceil(left / 60), 'minute')}`;
+  return `${kind === 'rescue' ? 'Rescue' : 'Debug'}: ${place}  (the ${counted(keys, 'key')} of ${username}${until}; ${state})`;
+}

@@ -1,0 +1,116 @@
+// `rackboot power check` and `rackboot power key`: whether what holds a machine's power answers, asked from this host with the same
+// drivers as the region's; and the key by which Rackboot logs in to hypervisors.
+
+import { z } from 'zod';
+import { systemClock } from '../../clock.ts';
+import { loadPlace } from '../../config/load.ts';
+import { RackError } from '../../errors.ts';
+import { COMMAND_MS_MAX } from '../../power/command.ts';
+import type { PowerSurroundings } from '../../power/driver.ts';
+import { findDriver, POWER_DRIVERS } from '../../power/drivers.ts';
+import type { PowerOutcome } from '../../power/outcome.ts';
+import { openSshIdentity, readPublicKey } from '../../power/ssh-identity.ts';
+import { listGuests, parseHypervisor } from '../../power/virsh.ts';
+import { askDaemon } from '../control.ts';
+import { print, printFields, printJson, printTable } from '../output.ts';
+import { becomeOwnerOf } from '../state-owner.ts';
+import { findMachine } from './identity.ts';
+
+const machinePower = z.looseObject({ power_type: z.string() });
+const machineValues = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
+const machineIdentity = z.looseObject({ power_is_proposed: z.boolean() });
+
+function surroundingsOf(stateDir: string): PowerSurroundings {
+  return { clock: systemClock, sshIdentity: () => openSshIdentity(stateDir, systemClock) };
+}
+
+/** A signal for one question; it is aborted when the question has taken too long. */
+function questionSignal(): AbortSignal {
+  const controller = new AbortController();
+  systemClock.schedule(COMMAND_MS_MAX.query, () => controller.abort());
+  return controller.signal;
+}
+
+/**
+ * Asks a hypervisor, by its libvirt URI, or what holds the power of a machine.
+ *
+ * @returns 0 when it answered, 1 when not
+ * @throws RackError `bad-argument`, `not-found`, `not-running`
+ */
+export async function checkPower(config: string, wanted: string, json: boolean): Promise<number> {
+  const { stateDir } = loadPlace(config);
+  return wanted.includes('://') ? checkHypervisor(stateDir, wanted, json) : checkMachine(stateDir, wanted, json);
+}
+
+async function checkHypervisor(stateDir: string, uri: string, json: boolean): Promise<number> {
+  const host = parseHypervisor(uri);
+  if (host === undefined) {
+    const text = `${uri} names no host of libvirt: give qemu+ssh://user@host/system, qemu:///system or test:///default`;
+    throw new RackError('bad-argument', text);
+  }
+  becomeOwnerOf(stateDir);
+  const list = await listGuests(host, surroundingsOf(stateDir), questionSignal());
+  if (list.kind === 'failed') {
+    if (json) printJson({ address: host.address, outcome: list.outcome.kind, text: list.outcome.text });
+    else printOutcome(host.address, list.outcome);
+    return 1;
+  }
+  if (json) printJson({ address: host.address, outcome: 'done', machines: list.guests });
+  else {
+    printTable(
+      ['VIRTUAL MACHINE', 'STATE', 'POWER'],
+      list.guests.map(({ name, words, state }) => [name, words, state]),
+      `${host.address} answers, and has no virtual machine.`,
+    );
+  }
+  return 0;
+}
+
+async function checkMachine(stateDir: string, wanted: string, json: boolean): Promise<number> {
+  const { system_id: id, fqdn } = await findMachine(stateDir, wanted);
+  const path = `/MAAS/api/2.0/machines/${encodeURIComponent(id)}/`;
+  const { power_type: type } = machinePower.parse(await askDaemon(stateDir, path));
+  const identity = machineIdentity.parse(await askDaemon(stateDir, `${path}?op=identity`));
+  if (identity.power_is_proposed) {
+    // What an anonymous caller wrote is not to make this host speak to anybody.
+    const text = `${fqdn} has given its power parameters itself, and nobody has accepted it yet: commission it, or set them`;
+    throw new RackError('bad-argument', text);
+  }
+  const values = machineValues.parse(await askDaemon(stateDir, `${path}?op=power_parameters`));
+  const driver = findDriver(type);
+  if (driver === undefined) {
+    const names = POWER_DRIVERS.map(({ name }) => name).join(', ');
+    throw new RackError('bad-argument', `${fqdn} has no power_type that Rackboot knows (${type || 'none'}): ${names}`);
+  }
+  becomeOwnerOf(stateDir);
+  const opened = driver.open(id, values, surroundingsOf(stateDir));
+  if (opened.kind === 'bad-parameters') {
+    throw new RackError('bad-argument', `the power_parameters of ${fqdn} will not do: ${opened.problems.join('; ')}`);
+  }
+  const answer = await opened.port.query(questionSignal());
+  if (json) {
+    const { kind: outcome, state, text, said = '' } = answer;
+    printJson({ system_id: id, power_type: type, controller: opened.port.controller, outcome, state, text, said });
+  } else {
+    printOutcome(opened.port.controller, answer);
+  }
+  return answer.kind === 'done' || driver.byHand ? 0 : 1;
+}
+
+function printOutcome(controller: string, { kind, state, text, said }: PowerOutcome): void {
+  printFields([
+    ['Asked', controller],
+    ['Outcome', kind],
+    ['Power', state],
+    ['Words', text],
+    ...(said === undefined ? [] : [['Answer', said] as const]),
+  ]);
+}
+
+/** Prints the line for a hypervisor's authorized_keys; the key is made when there is none. @returns 0 */
+export async function printPowerKey(config: string): Promise<number> {
+  const { stateDir } = loadPlace(config);
+  becomeOwnerOf(stateDir);
+  print(await readPublicKey(await openSshIdentity(stateDir, systemClock), systemClock));
+  return 0;
+}

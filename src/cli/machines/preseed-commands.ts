@@ -1,0 +1,55 @@
+// The table of `rackboot preseed`.
+
+import type { Argv } from 'yargs';
+import { PURPOSES, type Purpose } from '../../region/preseed/request.ts';
+import type { SharedOptions } from '../shared-options.ts';
+
+const purposes = Object.keys(PURPOSES).filter((name): name is Purpose => Object.hasOwn(PURPOSES, name));
+
+/** Adds `preseed` to a command line. */
+export function preseedCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
+  const text = { type: 'string', requiresArg: true } as const;
+  return parser.command('preseed', 'What installers are told: templates, and what they become', (command) =>
+    command
+      .command(['list', '$0'], 'List the templates, yours and the shipped ones', { config, json }, async (argv) => {
+        const { listPreseeds } = await import('./preseed.ts');
+        finish(listPreseeds(argv.config, argv.json));
+      })
+      .command(
+        'show <name>',
+        'Print a template, to begin your own with',
+        (show) =>
+          show.positional('name', { type: 'string', demandOption: true, describe: 'As listed' }).options({ config }),
+        async (argv) => {
+          const { showPreseed } = await import('./preseed.ts');
+          finish(showPreseed(argv.config, argv.name));
+        },
+      )
+      .command(
+        'render <machine>',
+        'Print what a machine would be told; keys of machines are left out. Nothing is changed',
+        (render) =>
+          render
+            .positional('machine', {
+              type: 'string',
+              demandOption: true,
+              describe: 'Its system id, hostname or hardware address',
+            })
+            .options({
+              config,
+              json,
+              purpose: { choices: purposes, default: 'install' as const, describe: 'What the file is for' },
+              os: { ...text, describe: "Instead of the machine's own: debian, ubuntu" },
+              release: { ...text, describe: "Instead of the machine's own: bookworm" },
+              file: { ...text, describe: 'A template to try instead of the one that is found' },
+              set: { type: 'string', array: true, default: [], describe: 'name=value: another value (repeat)' },
+              names: { type: 'boolean', default: false, describe: 'Only list the names that are looked for' },
+            }),
+        async (argv) => {
+          const { renderForMachine } = await import('./preseed.ts');
+          finish(await renderForMachine({ ...argv, osystem: argv.os, set: argv.set.map(String) }));
+        },
+      )
+      .strict(),
+  );
+}

@@ -1,0 +1,144 @@
+// `rackboot preseed list`, `show` and `render`: the templates of preseeds, and what one becomes for a machine of the region.
+//
+// 1. No key of a machine is shown: words stand in for it, and standard error says so. Standard output is the file alone.
+
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { findEndpointFor, formatBaseUrl } from '../../boot/endpoint.ts';
+import { loadPlace } from '../../config/load.ts';
+import type { RackConfig } from '../../config/rack-config.ts';
+import { errorText, RackError } from '../../errors.ts';
+import { TextDirectory } from '../../files/text-directory.ts';
+import { ipv4, networkContains, parseIpv4 } from '../../net/address.ts';
+import { type Purpose, STAND_IN } from '../../region/preseed/request.ts';
+import { SHIPPED_DIRECTORY, TemplateSource } from '../../region/preseed/template-source.ts';
+import { findConfig, leftOutNote, loadMerged } from '../config-in-force.ts';
+import { askDaemon } from '../control.ts';
+import { print, printDocument, printError, printJson, printTable } from '../output.ts';
+import type { MachineShape } from '../shapes.ts';
+import { findMachine } from './identity.ts';
+
+const installShape = z.looseObject({ osystem: z.string(), distro_series: z.string() });
+
+const resultShape = z.discriminatedUnion('ok', [
+  z.object({
+    ok: z.literal(true),
+    text: z.string(),
+    language: z.string(),
+    name: z.string(),
+    chain: z.array(z.string()),
+  }),
+  z.object({ ok: z.literal(false), file: z.string(), line: z.number(), reason: z.string() }),
+]);
+const renderedShape = z.intersection(resultShape, z.object({ names: z.array(z.string()) })).transform((raw) => {
+  const { names, ...result } = raw;
+  return { names, result };
+});
+
+export interface RenderFlags {
+  readonly config: string;
+  readonly machine: string;
+  readonly purpose: Purpose;
+  readonly osystem?: string | undefined;
+  readonly release?: string | undefined;
+  /** A template instead of the one that is found. */
+  readonly file?: string | undefined;
+  /** `name=value`. */
+  readonly set: readonly string[];
+  /** Only the names that are looked for. */
+  readonly names: boolean;
+  readonly json: boolean;
+}
+
+const sourceOf = ({ preseeds }: RackConfig): TemplateSource =>
+  new TemplateSource(new TextDirectory(preseeds.directory), new TextDirectory(SHIPPED_DIRECTORY));
+
+/** Lists all templates. @returns 0 */
+export function listPreseeds(file: string, json: boolean): number {
+  const { config } = loadMerged(file);
+  const templates = sourceOf(config).list();
+  const leftOut = leftOutNote(config.stateDir);
+  if (json)
+    printJson({ directory: config.preseeds.directory, templates, notes: leftOut === undefined ? [] : [leftOut] });
+  else {
+    const rows = templates.map(({ name, origin, isReplaced }) => [name, isReplaced ? 'shipped, replaced' : origin]);
+    printTable(['NAME', 'WHOSE'], rows, 'There are no templates.');
+    print(`\nYours are in ${config.preseeds.directory}.`);
+    if (leftOut !== undefined) printError(`Note: ${leftOut}`);
+  }
+  return 0;
+}
+
+/** Prints one template as it is. @returns 0 @throws RackError `not-found`, `bad-argument` when it cannot be read */
+export function showPreseed(file: string, name: string): number {
+  const { config } = loadMerged(file);
+  const leftOut = leftOutNote(config.stateDir);
+  if (leftOut !== undefined) printError(`Note: ${leftOut}`);
+  const found = sourceOf(config).find(name);
+  if (found === undefined)
+    throw new RackError('not-found', `no template is called ${name}; \`rackboot preseed list\` shows all`);
+  if (!found.ok) throw new RackError('bad-argument', `${found.path}: ${found.reason}`);
+  printDocument(found.text);
+  return 0;
+}
+
+/**
+ * Prints what a machine would be told: the region itself makes it, as it would for the machine.
+ *
+ * @returns 0, or 1 when the template is at fault
+ * @throws RackError `not-found`, `not-running`, `bad-argument`
+ */
+export async function renderForMachine(flags: RenderFlags): Promise<number> {
+  const { stateDir } = loadPlace(flags.config);
+  const machine = await findMachine(stateDir, flags.machine);
+  const { config } = await findConfig(flags.config);
+  const { osystem, distro_series: release } = installShape.parse(machine);
+  const form = new URLSearchParams({
+    purpose: flags.purpose,
+    osystem: flags.osystem ?? (osystem === '' ? 'debian' : osystem),
+    release: flags.release ?? (release === '' ? config.boot.commissioningRelease : release),
+    origin: baseUrl(machine, config),
+  });
+  if (flags.file !== undefined) {
+    form.set('file', flags.file);
+    form.set('template', readTemplate(flags.file));
+  }
+  for (const assignment of flags.set) form.append('set', assignment);
+  const path = `/MAAS/rackboot/1/preseeds/${machine.system_id}/`;
+  const raw = await askDaemon(stateDir, path, 'POST', form.toString());
+  const { names, result } = renderedShape.parse(raw);
+  if (!flags.names) return printPreseed(result, flags.json);
+  if (flags.json) printJson(names);
+  else for (const name of names) print(name);
+  return 0;
+}
+
+/** @returns the exit code */
+function printPreseed(result: z.output<typeof resultShape>, json: boolean): number {
+  if (json) printJson(result);
+  else if (!result.ok) printError(`rackboot: ${result.file}:${result.line}: ${result.reason}`);
+  else {
+    printDocument(result.text);
+    printError(`rackboot: made of ${result.chain.join(', ')}; ${Object.values(STAND_IN).join(', ')} stand for secrets`);
+  }
+  return result.ok ? 0 : 1;
+}
+
+function readTemplate(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new RackError('bad-argument', `${path} cannot be read: ${errorText(error)}`, { cause: error });
+  }
+}
+
+/** The rack as this machine reaches it: at its address in the machine's network, else at any. */
+function baseUrl(machine: MachineShape, config: RackConfig): string {
+  const addresses = machine.ip_addresses.map(parseIpv4).filter((address) => address !== undefined);
+  const near = config.clusterInterfaces.find(({ network }) =>
+    addresses.some((address) => networkContains(network, address)),
+  );
+  const local = (near ?? config.clusterInterfaces.find(({ ip }) => ip !== undefined))?.ip ?? ipv4(0x7f000001);
+  const endpoint = findEndpointFor(config.boot.http, local) ?? config.boot.http[0];
+  return endpoint === undefined ? 'http://127.0.0.1:5240' : formatBaseUrl(endpoint);
+}

@@ -1,0 +1,122 @@
+// The tables of `rackboot scripts`, and of the commands by which machines are commissioned and tested.
+
+import type { Argv } from 'yargs';
+import type { SharedOptions } from '../shared-options.ts';
+
+const ANY_NAME = 'Its system id, hostname or hardware address';
+const text = { type: 'string', requiresArg: true } as const;
+const script = { type: 'string', demandOption: true, describe: 'Its name' } as const;
+const machine = { type: 'string', demandOption: true, describe: ANY_NAME } as const;
+
+/** Adds `scripts` to a command line. */
+export function scriptsCommand<T>(parser: Argv<T>, shared: SharedOptions, finish: (code: number) => void) {
+  return parser.command('scripts', 'Scripts that commission and test machines, and what came of them', (command) =>
+    resultsCommand(keepingCommands(command, shared, finish), shared, finish).demandCommand(
+      1,
+      'name what to do: add, list, show, remove or results',
+    ),
+  );
+}
+
+function keepingCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
+  return command
+    .command(
+      'add <file>',
+      'Add a script; its comment may say its name, title, type and time',
+      (add) =>
+        add.positional('file', { type: 'string', demandOption: true, describe: 'The script' }).options({
+          config,
+          json,
+          name: { ...text, describe: 'Default: as the script says, else the name of the file' },
+          kind: { choices: ['commissioning', 'testing'] as const, describe: 'When it runs; default: commissioning' },
+          title: { ...text, describe: 'For people' },
+          timeout: { ...text, describe: 'How long it may take: 90s, 10m, 2h; default: 10m' },
+          position: { type: 'number', requiresArg: true, describe: 'Lower ones run first, 0 to 999; default: 50' },
+          replace: { type: 'boolean', default: false, describe: 'Replace the script of this name' },
+        }),
+      async (argv) => {
+        const { addScript } = await import('./scripts.ts');
+        finish(await addScript(argv));
+      },
+    )
+    .command('list', 'List scripts, in the order in which they run', { config, json }, async (argv) => {
+      const { listScripts } = await import('./scripts.ts');
+      finish(await listScripts(argv.config, argv.json));
+    })
+    .command(
+      'show <script>',
+      'Print the text of a script',
+      (show) => show.positional('script', script).options({ config }),
+      async (argv) => {
+        const { showScript } = await import('./scripts.ts');
+        finish(await showScript(argv.config, argv.script));
+      },
+    )
+    .command(
+      'remove <script>',
+      'Remove a script; what came of it stays',
+      (remove) => remove.positional('script', script).options({ config, json }),
+      async (argv) => {
+        const { removeScript } = await import('./scripts.ts');
+        finish(await removeScript(argv.config, argv.script, argv.json));
+      },
+    );
+}
+
+function resultsCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
+  return command.command(
+    'results <machine> [script]',
+    'Show what came of the newest run on a machine, or what one script said',
+    (results) =>
+      results
+        .positional('machine', machine)
+        .positional('script', { type: 'string', describe: 'What this script said: its last 64 KiB' })
+        .options({
+          config,
+          json,
+          all: { type: 'boolean', default: false, describe: 'All runs that are kept, the newest first' },
+          follow: { type: 'boolean', alias: 'f', default: false, describe: 'Go on until the machine has finished' },
+        }),
+    async (argv) => {
+      const { showResults } = await import('./script-results.ts');
+      finish(await showResults(argv));
+    },
+  );
+}
+
+/** Adds `commission` and `test` to `machines`. */
+export function runCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
+  const comment = { ...text, describe: 'Why, for the event log' };
+  const chosen = (which: string, otherwise: string) =>
+    ({ type: 'string', array: true, requiresArg: true, describe: `${which} (repeat); default: ${otherwise}` }) as const;
+  return command
+    .command(
+      'commission <machine>',
+      'Have a machine measured and tested at its next start',
+      (commission) =>
+        commission.positional('machine', machine).options({
+          config,
+          json,
+          comment,
+          script: chosen('A commissioning script to run, or `none`', 'all'),
+          test: chosen('A testing script to run after them', 'none'),
+        }),
+      async (argv) => {
+        const { commandMachine } = await import('./life.ts');
+        const fields = { commissioning_scripts: argv.script?.join(','), testing_scripts: argv.test?.join(',') };
+        finish(await commandMachine(argv, 'commission', fields));
+      },
+    )
+    .command(
+      'test <machine>',
+      'Have a machine checked and tested at its next start; then it is where it was before',
+      (test) =>
+        test
+          .positional('machine', machine)
+          .options({ config, json, comment, script: chosen('A testing script to run, or `none`', 'all') }),
+      async (argv) => {
+        const { commandMachine } = await import('./life.ts');
+        finish(await commandMachine(argv, 'test', { testing_scripts: argv.script?.join(',') }));
+      },
+    );
+}

@@ -1,0 +1,151 @@
+// `rackboot scripts results`: what came of the checks and scripts on a machine, whole or while it comes.
+//
+// 1. What a script says is printed once, as it arrives; where more came than is kept, that is shown.
+
+import { z } from 'zod';
+import { sleep } from '../../clock.ts';
+import { loadPlace } from '../../config/load.ts';
+import { RackError } from '../../errors.ts';
+import { askDaemon } from '../control.ts';
+import { print, printJson, printPart, printTable } from '../output.ts';
+import { machineShape } from '../shapes.ts';
+import { findMachine } from './identity.ts';
+
+const POLL_MS = 1000;
+/** States in which scripts run. */
+const AT_WORK: ReadonlySet<string> = new Set(['Commissioning', 'Testing']);
+/** So much of the end of what was printed tells where to go on, in characters. */
+const OVERLAP = 256;
+
+const resultShape = z.looseObject({
+  name: z.string(),
+  status_name: z.string(),
+  exit_status: z.number().nullable(),
+  runtime: z.string(),
+  endtime: z.number().nullable(),
+  starttime: z.number().nullable(),
+  output: z.string().optional(),
+});
+const runShape = z.looseObject({
+  id: z.number(),
+  type_name: z.string(),
+  status_name: z.string(),
+  started: z.string().nullable(),
+  ended: z.string().nullable(),
+  results: z.array(resultShape),
+});
+type Result = z.infer<typeof resultShape>;
+type Run = z.infer<typeof runShape>;
+
+interface ResultArguments {
+  readonly config: string;
+  readonly json: boolean;
+  readonly machine: string;
+  readonly script?: string | undefined;
+  readonly all: boolean;
+  readonly follow: boolean;
+}
+
+const decode = (base64: string | undefined): string => Buffer.from(base64 ?? '', 'base64').toString('utf8');
+
+/** Prints results. @returns 0; 1 when the run that was followed did not pass @throws RackError `not-found` */
+export async function showResults(argv: ResultArguments): Promise<number> {
+  const { stateDir } = loadPlace(argv.config);
+  const found = await findMachine(stateDir, argv.machine);
+  const path = `/MAAS/api/2.0/nodes/${found.system_id}/results/`;
+  if (argv.script !== undefined) return await printOutput(stateDir, path, argv.script);
+  if (argv.follow) return await new Follower(stateDir, found.system_id, path).follow();
+  const raw = await askDaemon(stateDir, path);
+  const runs = z.array(runShape).parse(raw);
+  if (argv.json) printJson(argv.all ? raw : runs.slice(0, 1));
+  else if (runs.length === 0) print(`${found.fqdn} has run no scripts yet.`);
+  else for (const run of argv.all ? runs : runs.slice(0, 1)) printRun(run);
+  return 0;
+}
+
+function printRun(run: Run): void {
+  print(`${run.type_name} ${run.started ?? 'not begun'}: ${run.status_name}`);
+  const rows = run.results.map(({ name, status_name: status, exit_status: code, runtime }) => [
+    name,
+    status,
+    code === null ? '' : String(code),
+    runtime,
+  ]);
+  printTable(['NAME', 'RESULT', 'STATUS', 'TIME'], rows, 'Nothing was run.');
+}
+
+async function newestRun(stateDir: string, path: string, query: string): Promise<Run | undefined> {
+  const runs = z.array(runShape).parse(await askDaemon(stateDir, `${path}?${query}`));
+  return runs[0];
+}
+
+async function printOutput(stateDir: string, path: string, script: string): Promise<number> {
+  const query = new URLSearchParams({ include_output: 'true', filters: script }).toString();
+  const [result] = (await newestRun(stateDir, path, query))?.results ?? [];
+  if (result === undefined) throw new RackError('not-found', `this machine has no result of ${script}`);
+  printPart(decode(result.output));
+  return 0;
+}
+
+/** Prints what comes of the run of a machine until the machine has finished. */
+class Follower {
+  readonly #stateDir: string;
+  readonly #systemId: string;
+  readonly #path: string;
+  /** What was printed of each script, and whether its end was. */
+  readonly #printed = new Map<string, { text: string; isEnded: boolean }>();
+  #run: number | undefined;
+
+  constructor(stateDir: string, systemId: string, path: string) {
+    this.#stateDir = stateDir;
+    this.#systemId = systemId;
+    this.#path = path;
+  }
+
+  async follow(): Promise<number> {
+    for (;;) {
+      const machine = machineShape.parse(await askDaemon(this.#stateDir, `/MAAS/api/2.0/machines/${this.#systemId}/`));
+      const run = await newestRun(this.#stateDir, this.#path, '');
+      if (run !== undefined) await this.#show(run);
+      if (!AT_WORK.has(machine.status_name)) {
+        print(`${machine.fqdn} is ${machine.status_name}.`);
+        return run === undefined || run.status_name === 'Passed' ? 0 : 1;
+      }
+      await sleep(POLL_MS);
+    }
+  }
+
+  async #show(run: Run): Promise<void> {
+    // It has started anew.
+    if (this.#run !== run.id) this.#printed.clear();
+    this.#run = run.id;
+    const news = run.results.filter(
+      ({ name, starttime }) => starttime !== null && this.#printed.get(name)?.isEnded !== true,
+    );
+    if (news.length === 0) return;
+    const query = new URLSearchParams({ include_output: 'true', filters: news.map(({ name }) => name).join(',') });
+    const raw = await askDaemon(this.#stateDir, `${this.#path}${run.id}/?${query.toString()}`);
+    for (const result of runShape.parse(raw).results) this.#print(result);
+  }
+
+  #print(result: Result): void {
+    const before = this.#printed.get(result.name);
+    if (before === undefined) print(`── ${result.name}`);
+    const text = decode(result.output);
+    printPart(newPart(before?.text ?? '', text));
+    const isEnded = result.endtime !== null;
+    this.#printed.set(result.name, { text, isEnded });
+    if (!isEnded) return;
+    const code = result.exit_status === null || result.exit_status === 0 ? '' : ` (status ${result.exit_status})`;
+    const gap = text === '' || text.endsWith('\n') ? '' : '\n';
+    print(`${gap}── ${result.name}: ${result.status_name}${code}, ${result.runtime}`);
+  }
+}
+
+/** What of a text was not there before; of one whose beginning is not kept any more, what follows the last that was. */
+export function newPart(before: string, now: string): string {
+  if (now.startsWith(before)) return now.slice(before.length);
+  const last = before.slice(-OVERLAP);
+  const at = now.lastIndexOf(last);
+  return at === -1 ? `\n[…]\n${now}` : now.slice(at + last.length);
+}

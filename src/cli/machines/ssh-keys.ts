@@ -1,0 +1,70 @@
+// `rackboot sshkeys`: the keys by which people log in to the machines they deploy.
+
+import { z } from 'zod';
+import { loadPlace } from '../../config/load.ts';
+import { RackError } from '../../errors.ts';
+import { askDaemon } from '../control.ts';
+import { print, printJson, printTable } from '../output.ts';
+import { readFile } from './life.ts';
+
+const PATH = '/MAAS/api/2.0/account/prefs/sshkeys/';
+const keyShape = z.looseObject({ id: z.number(), key: z.string() });
+/** Of the key itself: enough to tell one from another. */
+const SHOWN_CHARACTERS = 16;
+
+interface KeyArguments {
+  readonly config: string;
+  readonly json: boolean;
+  readonly username?: string | undefined;
+}
+
+const queryOf = ({ username }: KeyArguments): string =>
+  username === undefined ? '' : `?${new URLSearchParams({ username }).toString()}`;
+
+/** The command that adds the first key of this user. */
+const noKeyText = (username: string | undefined): string =>
+  `No key yet: rackboot sshkeys add ~/.ssh/id_ed25519.pub${username === undefined ? '' : ` --username ${username}`}`;
+
+/** Prints the keys of a user. @returns 0 */
+export async function listSshKeys(argv: KeyArguments): Promise<number> {
+  const raw = await askDaemon(loadPlace(argv.config).stateDir, `${PATH}${queryOf(argv)}`);
+  if (argv.json) {
+    printJson(raw);
+    return 0;
+  }
+  const rows = z
+    .array(keyShape)
+    .parse(raw)
+    .map(({ id, key }) => {
+      const [kind = '', bytes = '', ...comment] = key.split(' ');
+      return [String(id), kind, `…${bytes.slice(-SHOWN_CHARACTERS)}`, comment.join(' ')];
+    });
+  printTable(['ID', 'KIND', 'KEY', 'COMMENT'], rows, noKeyText(argv.username));
+  return 0;
+}
+
+/** Adds the keys of a file. @returns 0 @throws RackError `bad-argument` when the file cannot be read, or a line of it is no key */
+export async function addSshKeys(argv: KeyArguments & { readonly file: string }): Promise<number> {
+  const { stateDir } = loadPlace(argv.config);
+  const lines = readFile(argv.file)
+    .toString('utf8')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'));
+  if (lines.length === 0) throw new RackError('bad-argument', `${argv.file} holds no key`);
+  const added: unknown[] = [];
+  for (const key of lines) {
+    added.push(await askDaemon(stateDir, `${PATH}${queryOf(argv)}`, 'POST', new URLSearchParams({ key }).toString()));
+  }
+  if (argv.json) printJson(added);
+  else print(`${added.length === 1 ? 'The key is' : `${added.length} keys are`} added.`);
+  return 0;
+}
+
+/** Removes a key. @returns 0 @throws RackError `not-found` */
+export async function removeSshKey(argv: KeyArguments & { readonly id: number }): Promise<number> {
+  await askDaemon(loadPlace(argv.config).stateDir, `${PATH}${argv.id}/${queryOf(argv)}`, 'DELETE');
+  if (argv.json) printJson({ id: argv.id });
+  else print('The key is removed.');
+  return 0;
+}

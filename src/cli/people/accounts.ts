@@ -1,0 +1,104 @@
+// `rackboot createadmin`, `rackboot password` and `rackboot apikey`: straight on the region's store, so that they work before the daemon first ran and
+// beside one that runs.
+
+import { readFileSync } from 'node:fs';
+import { systemClock } from '../../clock.ts';
+import { loadPlace } from '../../config/load.ts';
+import { errorText, RackError } from '../../errors.ts';
+import { changePassword, createAdmin, createApiKey, PASSWORD_MIN } from '../../region/accounts/accounts.ts';
+import type { RegionStore } from '../../region/records/store.ts';
+import { openRegionStore } from '../../store/region-sqlite.ts';
+import { print } from '../output.ts';
+import { openPrompt } from '../prompt.ts';
+import { becomeOwnerOf } from '../state-owner.ts';
+
+/** Whose password is read, and from where. */
+export interface PasswordFlags {
+  readonly username: string;
+  /** `-`: standard input; undefined: the terminal is asked. */
+  readonly passwordFile?: string | undefined;
+}
+
+export interface AdministratorFlags extends PasswordFlags {
+  readonly config: string;
+  readonly email: string;
+  readonly password?: string | undefined;
+}
+
+/** Makes an administrator. @returns 0 */
+export async function createAdministrator(flags: AdministratorFlags): Promise<number> {
+  const { stateDir } = loadPlace(flags.config);
+  const password = flags.password ?? (await readPassword(flags));
+  await withStore(stateDir, (store) =>
+    createAdmin(store, systemClock, { username: flags.username, email: flags.email, password }),
+  );
+  print(`${flags.username} is an administrator. Their API key: rackboot apikey --username ${flags.username}`);
+  return 0;
+}
+
+/**
+ * Gives an account another password. Whoever may write into the state directory may do so: root, and the user of the service.
+ *
+ * @returns 0
+ * @throws RackError `not-found`, `bad-argument`, `store-unwritable`
+ */
+export async function resetPassword(flags: PasswordFlags & { readonly config: string }): Promise<number> {
+  const { stateDir } = loadPlace(flags.config);
+  const { username } = flags;
+  await withStore(stateDir, async (store) => {
+    if (store.findUser(username) === undefined)
+      throw new RackError('not-found', `there is no user ${username}; rackboot users list shows all`);
+    await changePassword(store, systemClock, username, await readPassword(flags));
+  });
+  print(`${username} has another password; browsers that were signed in are signed out.`);
+  return 0;
+}
+
+/** Prints a new API key, and nothing else. @returns 0 */
+export async function printApiKey(flags: {
+  readonly config: string;
+  readonly username: string;
+  readonly name: string;
+}): Promise<number> {
+  const { stateDir } = loadPlace(flags.config);
+  const key = await withStore(stateDir, (store) => createApiKey(store, systemClock, flags.username, flags.name));
+  print(key);
+  return 0;
+}
+
+async function withStore<T>(stateDir: string, action: (store: RegionStore) => T | Promise<T>): Promise<T> {
+  becomeOwnerOf(stateDir);
+  const store = openRegionStore({ stateDir });
+  try {
+    return await action(store);
+  } finally {
+    store.close();
+  }
+}
+
+/** Reads a password from where nobody sees it. @throws RackError `bad-argument`, `cancelled` */
+export async function readPassword(flags: PasswordFlags): Promise<string> {
+  if (flags.passwordFile !== undefined) {
+    try {
+      return readFileSync(flags.passwordFile === '-' ? 0 : flags.passwordFile, 'utf8').replace(/\r?\n$/, '');
+    } catch (error) {
+      throw new RackError('bad-argument', `cannot read the password from ${flags.passwordFile}: ${errorText(error)}`, {
+        cause: error,
+      });
+    }
+  }
+  if (process.stdin.isTTY !== true)
+    throw new RackError('bad-argument', 'no terminal to ask for the password on; give --password-file');
+  const prompt = openPrompt({ silent: true });
+  try {
+    const password = await prompt.ask(`Password for ${flags.username} (at least ${PASSWORD_MIN} characters): `);
+    // Nobody types twice what will not do.
+    if (password.length < PASSWORD_MIN)
+      throw new RackError('bad-argument', `a password has at least ${PASSWORD_MIN} characters`);
+    const again = await prompt.ask('Once more: ');
+    if (password !== again) throw new RackError('bad-argument', 'the two passwords differ');
+    return password;
+  } finally {
+    prompt.close();
+  }
+}

@@ -1,0 +1,116 @@
+// The table of `rackboot users`, `tags` and `password`.
+
+import type { Argv } from 'yargs';
+import type { SharedOptions } from '../shared-options.ts';
+
+type Finish = (code: number) => void;
+
+const text = { type: 'string', requiresArg: true } as const;
+const passwordFile = {
+  ...text,
+  describe: 'File that holds the password; - reads standard input; default: asked for',
+} as const;
+const user = { type: 'string', demandOption: true, describe: 'The name of the account' } as const;
+const tag = { type: 'string', demandOption: true, describe: 'Letters, digits, - and _' } as const;
+
+/** Adds them to a command line. */
+export function peopleCommands<T>(parser: Argv<T>, shared: SharedOptions, finish: Finish) {
+  const { config } = shared;
+  return parser
+    .command('users', 'Who has an account', (command) => userCommands(command, shared, finish))
+    .command(
+      'password <username>',
+      'Give an account another password; its browsers are signed out',
+      (command) => command.positional('username', user).options({ config, 'password-file': passwordFile }),
+      async (argv) => {
+        const { resetPassword } = await import('./accounts.ts');
+        finish(await resetPassword(argv));
+      },
+    )
+    .command('tags', 'Tags of machines, with their kernel parameters', (command) =>
+      tagCommands(command, shared, finish),
+    );
+}
+
+function userCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish) {
+  return command
+    .command(['list', '$0'], 'List accounts', { config, json }, async (argv) => {
+      const { listUsers } = await import('./people.ts');
+      finish(await listUsers(argv));
+    })
+    .command(
+      'add <username>',
+      'Make an account',
+      (add) =>
+        add.positional('username', user).options({
+          config,
+          json,
+          email: { ...text, default: '', describe: 'An e-mail address' },
+          admin: { type: 'boolean', default: false, describe: 'An administrator, who may do everything' },
+          'password-file': passwordFile,
+        }),
+      async (argv) => {
+        const { addUser } = await import('./people.ts');
+        finish(await addUser(argv));
+      },
+    )
+    .command(
+      'remove <username>',
+      'Remove an account, with its keys; one that holds machines stays',
+      (remove) => remove.positional('username', user).options({ config, json }),
+      async (argv) => {
+        const { removeUser } = await import('./people.ts');
+        finish(await removeUser(argv));
+      },
+    )
+    .strict();
+}
+
+function tagCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish) {
+  const machines = { type: 'string', array: true, requiresArg: true } as const;
+  return command
+    .command(['list', '$0'], 'List tags', { config, json }, async (argv) => {
+      const { listTags } = await import('./people.ts');
+      finish(await listTags(argv));
+    })
+    .command(
+      'add <name>',
+      'Make a tag',
+      (add) =>
+        add.positional('name', tag).options({
+          config,
+          json,
+          comment: { ...text, describe: 'What it is for' },
+          'kernel-opts': { ...text, describe: 'Kernel parameters of its machines, instead of the global ones' },
+        }),
+      async (argv) => {
+        const { addTag } = await import('./people.ts');
+        finish(await addTag(argv));
+      },
+    )
+    .command(
+      'remove <name>',
+      'Remove a tag; its machines lose it',
+      (remove) => remove.positional('name', tag).options({ config, json }),
+      async (argv) => {
+        const { removeTag } = await import('./people.ts');
+        finish(await removeTag(argv));
+      },
+    )
+    .command(
+      'update-nodes <name>',
+      'Give a tag to machines, and take it from others',
+      (update) =>
+        update.positional('name', tag).options({
+          config,
+          json,
+          add: { ...machines, describe: 'A machine that gets it: system id, hostname or hardware address (repeat)' },
+          remove: { ...machines, describe: 'A machine that loses it (repeat)' },
+        }),
+      async (argv) => {
+        const { tagMachines } = await import('./people.ts');
+        finish(await tagMachines(argv));
+      },
+    )
+    .strict();
+}

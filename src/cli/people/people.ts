@@ -1,0 +1,114 @@
+// `rackboot users` and `rackboot tags`: what the API has under these names, asked through the daemon of this host.
+
+import { z } from 'zod';
+import { loadPlace } from '../../config/load.ts';
+import { RackError } from '../../errors.ts';
+import { askDaemon } from '../control.ts';
+import { findMachine } from '../machines/identity.ts';
+import { print, printJson, printTable } from '../output.ts';
+import { type PasswordFlags, readPassword } from './accounts.ts';
+
+const USERS = '/MAAS/api/2.0/users/';
+const TAGS = '/MAAS/api/2.0/tags/';
+
+interface Arguments {
+  readonly config: string;
+  readonly json: boolean;
+}
+
+const userShape = z.looseObject({ username: z.string(), email: z.string(), is_superuser: z.boolean() });
+const tagShape = z.looseObject({ name: z.string(), comment: z.string(), kernel_opts: z.string() });
+
+const placeOf = (base: string, name: string): string => `${base}${encodeURIComponent(name)}/`;
+
+/** Prints who has an account. @returns 0 */
+export async function listUsers(argv: Arguments): Promise<number> {
+  const raw = await askDaemon(loadPlace(argv.config).stateDir, USERS);
+  if (argv.json) printJson(raw);
+  else {
+    const rows = z
+      .array(userShape)
+      .parse(raw)
+      .map(({ username, email, is_superuser: isAdmin }) => [username, isAdmin ? 'administrator' : 'user', email]);
+    printTable(['USER', 'KIND', 'E-MAIL'], rows, 'Nobody has an account yet: rackboot createadmin --username NAME');
+  }
+  return 0;
+}
+
+/** Makes an account. @returns 0 @throws RackError `bad-argument` */
+export async function addUser(
+  argv: Arguments & PasswordFlags & { readonly email: string; readonly admin: boolean },
+): Promise<number> {
+  const { stateDir } = loadPlace(argv.config);
+  const { username, email } = argv;
+  const password = await readPassword(argv);
+  const form = new URLSearchParams({ username, email, password, is_superuser: String(argv.admin) });
+  const raw = await askDaemon(stateDir, USERS, 'POST', form.toString());
+  if (argv.json) printJson(raw);
+  else print(`${username} is ${argv.admin ? 'an administrator' : 'a user'}.`);
+  return 0;
+}
+
+/** Removes an account, with its keys. @returns 0 @throws RackError `not-found`, `bad-argument` when it holds machines or is the last one */
+export async function removeUser(argv: Arguments & { readonly username: string }): Promise<number> {
+  await askDaemon(loadPlace(argv.config).stateDir, placeOf(USERS, argv.username), 'DELETE');
+  if (argv.json) printJson({ username: argv.username });
+  else print(`${argv.username} has no account any more.`);
+  return 0;
+}
+
+/** Prints the tags. @returns 0 */
+export async function listTags(argv: Arguments): Promise<number> {
+  const raw = await askDaemon(loadPlace(argv.config).stateDir, TAGS);
+  if (argv.json) printJson(raw);
+  else {
+    const tags = z.array(tagShape).parse(raw);
+    const rows = tags.map(({ name, comment, kernel_opts: kernelOpts }) => [name, kernelOpts || '-', comment]);
+    printTable(['TAG', 'KERNEL PARAMETERS', 'COMMENT'], rows, 'No tag yet: rackboot tags add NAME');
+  }
+  return 0;
+}
+
+/** Makes a tag. @returns 0 @throws RackError `bad-argument` */
+export async function addTag(
+  argv: Arguments & {
+    readonly name: string;
+    readonly comment?: string | undefined;
+    readonly kernelOpts?: string | undefined;
+  },
+): Promise<number> {
+  const { name, comment = '', kernelOpts = '' } = argv;
+  const form = new URLSearchParams({ name, comment, kernel_opts: kernelOpts });
+  const raw = await askDaemon(loadPlace(argv.config).stateDir, TAGS, 'POST', form.toString());
+  if (argv.json) printJson(raw);
+  else print(`There is a tag ${name}. rackboot tags update-nodes ${name} --add MACHINE gives it to a machine.`);
+  return 0;
+}
+
+/** Removes a tag. @returns 0 @throws RackError `not-found` */
+export async function removeTag(argv: Arguments & { readonly name: string }): Promise<number> {
+  await askDaemon(loadPlace(argv.config).stateDir, placeOf(TAGS, argv.name), 'DELETE');
+  if (argv.json) printJson({ name: argv.name });
+  else print(`The tag ${argv.name} is removed.`);
+  return 0;
+}
+
+/** Gives a tag to machines, and takes it from others. @returns 0 @throws RackError `not-found`, `bad-argument` */
+export async function tagMachines(
+  argv: Arguments & {
+    readonly name: string;
+    readonly add?: readonly string[] | undefined;
+    readonly remove?: readonly string[] | undefined;
+  },
+): Promise<number> {
+  const { stateDir } = loadPlace(argv.config);
+  const { name, add = [], remove = [] } = argv;
+  if (add.length + remove.length === 0) throw new RackError('bad-argument', 'name machines: --add M, --remove M');
+  const form = new URLSearchParams();
+  for (const wanted of add) form.append('add', (await findMachine(stateDir, wanted)).system_id);
+  for (const wanted of remove) form.append('remove', (await findMachine(stateDir, wanted)).system_id);
+  const raw = await askDaemon(stateDir, `${placeOf(TAGS, name)}?op=update_nodes`, 'POST', form.toString());
+  if (argv.json) printJson(raw);
+  else print(`${name}: given to ${add.join(', ') || 'none'}, taken from ${remove.join(', ') || 'none'}.`);
+  return 0;
+}

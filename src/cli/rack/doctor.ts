@@ -1,0 +1,84 @@
+// `rackboot doctor`: asks the running rack as a machine would; with --fix-hint it looks at the host as well, and prints beneath each
+// fault the command or the lines of a file that cure it.
+
+import { z } from 'zod';
+import { systemClock } from '../../clock.ts';
+import { examine } from '../../doctor/doctor.ts';
+import type { Finding } from '../../doctor/finding.ts';
+import { type RunningFacts, readHostFacts } from '../../doctor/host-facts.ts';
+import { RackError } from '../../errors.ts';
+import { findConfig } from '../config-in-force.ts';
+import { askDaemon } from '../control.ts';
+import { print, printJson } from '../output.ts';
+import { statusShape } from '../shapes.ts';
+
+export interface DoctorArguments {
+  readonly outsideName?: string | undefined;
+  readonly fixHint: boolean;
+  readonly json: boolean;
+}
+
+const runningShape = statusShape.pick({ pid: true, notes: true, tree: true });
+const machinesShape = z.array(z.looseObject({ power_type: z.string() }));
+
+/**
+ * Prints each finding as it is made. @returns 0 when all is well, else 1
+ * @throws RackError `permission-denied` where this user may not read the rack's state: what the rack serves cannot be judged without it
+ */
+export async function runDoctor(file: string, { outsideName, fixHint, json }: DoctorArguments): Promise<number> {
+  const findings: Finding[] = [];
+  const { config, refused } = await findConfig(file);
+  const tell = ({ fix, ...told }: Finding): void => {
+    const finding = fixHint && fix !== undefined ? { ...told, fix } : told;
+    findings.push(finding);
+    if (!json) printFinding(finding);
+  };
+  if (refused !== undefined) {
+    const text = `refused, the last good one is in force: ${refused.replaceAll('\n', '; ')}`;
+    tell({ check: 'configuration', ok: false, text, fix: 'rackboot check' });
+  }
+  const running = await askRunning(config.stateDir);
+  const isWell = await examine({
+    config,
+    outsideName,
+    isRunning: running !== 'none',
+    host: fixHint ? readHostFacts(config, await runningFacts(config.stateDir, running)) : undefined,
+    treeProblem: typeof running === 'string' ? undefined : running.tree?.problem?.reason,
+    xid: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
+    onFinding: tell,
+  });
+  const healthy = isWell && refused === undefined;
+  if (json) printJson({ healthy, findings });
+  else print(healthy ? 'All is well.' : 'Something is wrong: see the lines marked BAD.');
+  return healthy ? 0 : 1;
+}
+
+function printFinding({ check, ok, isNote, text, fix }: Finding): void {
+  print(`${isNote === true ? 'note' : ok ? 'ok  ' : 'BAD '} ${check}: ${text}`);
+  for (const line of fix?.split('\n') ?? []) print(`       fix: ${line}`);
+}
+
+/** What the running rack says of itself; `none`: no rack runs; `silent`: one runs, and gave no good answer. */
+async function askRunning(stateDir: string): Promise<z.output<typeof runningShape> | 'none' | 'silent'> {
+  try {
+    return runningShape.parse(await askDaemon(stateDir, '/status'));
+  } catch (error) {
+    return error instanceof RackError && error.code === 'not-running' ? 'none' : 'silent';
+  }
+}
+
+async function runningFacts(
+  stateDir: string,
+  running: Awaited<ReturnType<typeof askRunning>>,
+): Promise<RunningFacts | undefined> {
+  return typeof running === 'string' ? undefined : { ...running, powerTypes: await askPowerTypes(stateDir) };
+}
+
+/** Undefined: the region does not answer. */
+async function askPowerTypes(stateDir: string): Promise<readonly string[] | undefined> {
+  try {
+    return machinesShape.parse(await askDaemon(stateDir, '/MAAS/api/2.0/machines/')).map((one) => one.power_type);
+  } catch {
+    return undefined;
+  }
+}

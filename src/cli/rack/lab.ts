@@ -1,0 +1,45 @@
+// `rackboot lab` (`npm start`): the safe lab on loopback, or a virtual machine in a private network.
+
+import { systemClock } from '../../clock.ts';
+import { RackError } from '../../errors.ts';
+import { runGuidedLab } from '../../lab/guided-lab.ts';
+import { HALL_MACHINES_MAX, HALL_RACKS_MAX } from '../../lab/hall-plan.ts';
+import { Narrator } from '../../lab/narrator.ts';
+import { runVirtualLab } from '../../lab/virtual-lab.ts';
+
+/** What the command line gives. */
+export interface LabFlags {
+  readonly vm: boolean;
+  readonly machines: number;
+  readonly racks: number;
+}
+
+/** Runs until Ctrl-C. @returns 0, or 1 when the virtual machine did not get there @throws RackError `bad-argument` for a size that is none */
+export async function runLab(flags: LabFlags): Promise<number> {
+  const { vm, machines, racks } = flags;
+  judgeSize('machines', machines, HALL_MACHINES_MAX);
+  judgeSize('racks', racks, HALL_RACKS_MAX);
+  if (racks > machines)
+    throw new RackError('bad-argument', `--racks ${racks} needs a machine on each: give --machines ${racks} or more`);
+  if (vm && machines * racks > 1)
+    throw new RackError('bad-argument', '--vm is one virtual machine on one rack: leave --machines and --racks out');
+  const interrupted = new Promise<void>((resolve) => {
+    // SIGHUP: the terminal was closed, which must leave as little behind as Ctrl-C does. npm passes on a Ctrl-C that the terminal has
+    // sent here already, so the second one ends nothing.
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
+  });
+  const narrator = new Narrator(systemClock);
+  if (!vm) {
+    await runGuidedLab({ machines, racks }, narrator, interrupted);
+    return 0;
+  }
+  const outcome = await runVirtualLab(narrator, interrupted);
+  return outcome?.kind === 'failed' ? 1 : 0;
+}
+
+/** @throws RackError `bad-argument` */
+function judgeSize(name: string, value: number, max: number): void {
+  if (Number.isInteger(value) && value >= 1 && value <= max) return;
+  const given = Number.isNaN(value) ? 'needs' : `${value} does not do: it is`;
+  throw new RackError('bad-argument', `--${name} ${given} a whole number from 1 to ${max}`);
+}

@@ -1,0 +1,61 @@
+// `rackboot log-level [ROOM] [LEVEL] [--for 10m]`: shows or changes what the log of the running rack shows.
+
+import { z } from 'zod';
+import { loadPlace } from '../../config/load.ts';
+import { RackError } from '../../errors.ts';
+import { nearestName } from '../../nearest-name.ts';
+import { isLogLevel, LOG_LEVELS } from '../../observe/log-levels.ts';
+import { askDaemon } from '../control.ts';
+import { parseDuration } from '../duration.ts';
+import { formatDuration, printJson, printTable } from '../output.ts';
+
+const statesShape = z.array(z.object({ room: z.string(), level: z.string(), secondsLeft: z.number().optional() }));
+
+export interface LogLevelRequest {
+  readonly config: string;
+  /** A room, or a level for all rooms. */
+  readonly room: string | undefined;
+  /** A level, or `configured`. */
+  readonly level: string | undefined;
+  readonly for: string;
+  readonly json: boolean;
+}
+
+/** Shows the levels, changed first where a level is given. @returns 0 @throws RackError `bad-argument` */
+export async function setLogLevel(request: LogLevelRequest): Promise<number> {
+  const { stateDir } = loadPlace(request.config);
+  const { room = '', level: given } = request;
+  const isLevel = given === undefined && (isLogLevel(room) || room === 'configured');
+  const level = isLevel ? room : given;
+  const raw = await (level === undefined
+    ? askDaemon(stateDir, '/log-level')
+    : askDaemon(stateDir, `/log-level?${changeQuery(isLevel ? '' : room, level, request.for)}`, 'POST'));
+  const states = statesShape.parse(raw);
+  if (!isLevel && room !== '' && !states.some((state) => state.room === room)) {
+    const meant = nearestName(room, [...states.map((state) => state.room), ...LOG_LEVELS]);
+    const hint = meant === undefined ? '' : `, did you mean ${meant}?`;
+    throw new RackError(
+      'bad-argument',
+      `${room} is neither a level nor a room${hint}; rackboot log-level shows the rooms`,
+    );
+  }
+  if (request.json) {
+    printJson(raw);
+    return 0;
+  }
+  const shown = states.filter((state) => isLevel || room === '' || state.room === room);
+  printTable(
+    ['ROOM', 'FROM LEVEL', 'FOR'],
+    shown.map((state) => [
+      state.room === '' ? '(all others)' : state.room,
+      state.level,
+      state.secondsLeft === undefined ? 'as configured' : formatDuration(state.secondsLeft * 1000),
+    ]),
+    '',
+  );
+  return 0;
+}
+
+function changeQuery(room: string, level: string, time: string): string {
+  return new URLSearchParams({ room, level, seconds: String(parseDuration(time, '--for')) }).toString();
+}

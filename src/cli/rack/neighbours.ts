@@ -1,0 +1,64 @@
+// `rackboot neighbours`: the hosts that the running rack has seen on its networks.
+
+import { z } from 'zod';
+import { loadPlace } from '../../config/load.ts';
+import { RackError } from '../../errors.ts';
+import { askConfig } from '../config-in-force.ts';
+import { askDaemon } from '../control.ts';
+import { formatDuration, printJson, printTable } from '../output.ts';
+
+const neighboursShape = z.array(
+  z.looseObject({
+    interface: z.string(),
+    address: z.string(),
+    mac: z.string(),
+    machine: z.string().optional(),
+    hostname: z.string().optional(),
+    firstSeen: z.string(),
+    secondsAgo: z.number(),
+    previousMac: z.string().optional(),
+    movedAt: z.string().optional(),
+  }),
+);
+
+/** The columns of the table; BEFORE and MOVED: whose the address was, and until when. */
+export const NEIGHBOUR_HEADINGS = ['INTERFACE', 'ADDRESS', 'MAC', 'NAME', 'FIRST SEEN', 'SEEN', 'BEFORE', 'MOVED'];
+
+/** The row of one neighbour. */
+export const neighbourRow = (neighbour: z.output<typeof neighboursShape>[number]): readonly string[] => [
+  neighbour.interface,
+  neighbour.address,
+  neighbour.mac,
+  neighbour.machine ?? neighbour.hostname ?? '',
+  neighbour.firstSeen,
+  `${formatDuration(neighbour.secondsAgo * 1000)} ago`,
+  neighbour.previousMac ?? '',
+  neighbour.movedAt ?? '',
+];
+
+export interface NeighboursArguments {
+  readonly config: string;
+  readonly json: boolean;
+  /** Only of this interface; undefined: of all. */
+  readonly interface?: string | undefined;
+}
+
+/** Lists the neighbours. @returns 0 @throws RackError `bad-argument` for an interface that is none of the rack's, as `askDaemon` */
+export async function listNeighbours({ config, json, interface: name }: NeighboursArguments): Promise<number> {
+  const all = neighboursShape.parse(await askDaemon(loadPlace(config).stateDir, '/neighbours'));
+  const wanted = name === undefined ? all : all.filter((neighbour) => neighbour.interface === name);
+  if (name !== undefined && wanted.length === 0) await checkInterface(config, name);
+  if (json) printJson(wanted);
+  else {
+    printTable(NEIGHBOUR_HEADINGS, wanted.map(neighbourRow), 'Nobody was seen yet.');
+  }
+  return 0;
+}
+
+async function checkInterface(configFile: string, name: string): Promise<void> {
+  const { config } = await askConfig(configFile);
+  const known = new Set(config.clusterInterfaces.flatMap(({ interfaceName }) => interfaceName ?? []));
+  if (known.has(name)) return;
+  const names = [...known].join(', ');
+  throw new RackError('bad-argument', `${name} is no interface of a cluster interface (${names || 'there is none'})`);
+}

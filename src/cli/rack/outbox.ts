@@ -1,0 +1,71 @@
+// `rackboot outbox`: what waits on this rack for its remote region, and what that region has refused.
+
+import { z } from 'zod';
+import { loadPlace } from '../../config/load.ts';
+import { RackError } from '../../errors.ts';
+import { askDaemon } from '../control.ts';
+import { print, printJson, printTable } from '../output.ts';
+
+export interface OutboxArguments {
+  readonly config: string;
+  readonly json: boolean;
+  /** Show the dead letters. */
+  readonly dead: boolean;
+  readonly retry?: number | undefined;
+  readonly drop?: number | undefined;
+}
+
+const item = z.union([
+  z.object({
+    kind: z.literal('report'),
+    report: z.object({ kind: z.string(), at: z.number(), mac: z.string().optional(), text: z.string() }),
+  }),
+  z.object({ kind: z.literal('post'), post: z.object({ at: z.number(), peer: z.string(), path: z.string() }) }),
+]);
+const outboxShape = z.object({
+  waiting: z.number(),
+  dropped: z.record(z.string(), z.number()),
+  deadLetters: z.array(z.object({ id: z.number(), atMs: z.number(), reason: z.string(), item })),
+});
+type Outbox = z.infer<typeof outboxShape>;
+
+/** Shows the outbox, or handles one dead letter. @returns 0 @throws RackError `not-found`, `bad-argument` */
+export async function runOutbox({ config, json, dead, retry, drop }: OutboxArguments): Promise<number> {
+  if (retry !== undefined && drop !== undefined)
+    throw new RackError('bad-argument', 'either --retry or --drop: not both at a time');
+  const { stateDir } = loadPlace(config);
+  const change = retry !== undefined ? `retry=${number(retry)}` : drop !== undefined ? `drop=${number(drop)}` : '';
+  const raw =
+    change === '' ? await askDaemon(stateDir, '/outbox') : await askDaemon(stateDir, `/outbox?${change}`, 'POST');
+  if (json) printJson(raw);
+  else show(outboxShape.parse(raw), dead || change !== '');
+  return 0;
+}
+
+function number(given: number): number {
+  if (Number.isSafeInteger(given) && given > 0) return given;
+  throw new RackError('bad-argument', 'give the number of a dead letter, as rackboot outbox --dead shows it');
+}
+
+function show({ waiting, dropped, deadLetters }: Outbox, withLetters: boolean): void {
+  if (!withLetters) {
+    print(`${waiting} wait for the region, ${deadLetters.length} were refused by it for good (--dead shows them).`);
+    printTable(
+      ['DROPPED', 'COUNT'],
+      Object.entries(dropped).map(([kind, count]) => [kind, String(count)]),
+      'Nothing was ever dropped.',
+    );
+    return;
+  }
+  printTable(
+    ['ID', 'REFUSED', 'WHAT', 'OF', 'REASON'],
+    deadLetters.map(({ id, atMs, reason, item: refused }) => [
+      String(id),
+      new Date(atMs).toISOString(),
+      refused.kind === 'post' ? refused.post.path : refused.report.kind,
+      refused.kind === 'post' ? refused.post.peer : (refused.report.mac ?? ''),
+      reason,
+    ]),
+    'There are no dead letters.',
+  );
+}

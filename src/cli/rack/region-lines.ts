@@ -1,0 +1,43 @@
+// What `rackboot status` says of the region: where it is, how this rack stands with it, and since when.
+
+import type { z } from 'zod';
+import { counted } from '../../counted.ts';
+import { formatDuration } from '../output.ts';
+import type { statusShape } from '../shapes.ts';
+
+type RegionStatus = z.infer<typeof statusShape>['region'];
+
+/** @param nowMs wall time */
+export function regionLines(region: RegionStatus, machines: number, nowMs: number): readonly string[] {
+  if (region === undefined) return ['Region  not started'];
+  const ago = (atMs: number): string => `${formatDuration(nowMs - atMs)} ago`;
+  const at = region.addresses.length > 0 ? ` at ${region.addresses.join(', ')}` : '';
+  const { link } = region;
+  const since = link === undefined ? '' : ` since ${formatTime(link.since)}`;
+  const lines = [
+    `Region  ${region.state}${at}${since}, ${counted(machines, 'machine')}, ${counted(region.eventsWaiting, 'event')} waiting`,
+  ];
+  if (link === undefined) return lines;
+  if (link.text !== '') lines.push(`        ${link.text}`);
+  const state =
+    region.desiredSince === undefined ? 'none' : `version ${region.desiredVersion}, from ${ago(region.desiredSince)}`;
+  lines.push(`        machines, names and settings in force: ${state}`);
+  const beat =
+    link.lastHeartbeat === undefined
+      ? 'none yet'
+      : `${ago(link.lastHeartbeat)}, answered in ${link.heartbeatMs ?? 0} ms`;
+  const contact = link.lastContact === undefined ? 'not since the start' : ago(link.lastContact);
+  lines.push(`        last contact ${contact}; last heartbeat ${beat}`);
+  if (region.eventsDropped > 0)
+    lines.push(
+      `BAD     ${counted(region.eventsDropped, 'event for the region was', 'events for the region were')} dropped; rackboot outbox says which`,
+    );
+  if (link.deadLetters > 0)
+    lines.push(
+      `BAD     ${counted(link.deadLetters, 'event was', 'events were')} refused by the region for good: see rackboot outbox --dead`,
+    );
+  if (link.outboxProblem !== '') lines.push(`BAD     ${link.outboxProblem}`);
+  return lines;
+}
+
+const formatTime = (wallMs: number): string => new Date(wallMs).toISOString().replace(/\.\d+Z$/, 'Z');

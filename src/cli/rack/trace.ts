@@ -1,0 +1,261 @@
+// `rackboot trace MACHINE`: what one machine did, step by step, boot by boot, and what it waits for now.
+//
+//   12:01:33.120   +0.000 s  dhcp.offer               Asked for an address and was offered …
+//
+// 1. Steps of this life of the daemon come from its timeline, older ones from the region's log; the line between the two is the
+//    first step of the timeline, so none is told twice.
+// 2. Everything that a machine sent is printed with its control characters taken out.
+
+import { z } from 'zod';
+import { cleanText } from '../../clean-text.ts';
+import { loadPlace } from '../../config/load.ts';
+import { errorText, RackError } from '../../errors.ts';
+import { formatBytes, formatSpan } from '../../observe/quantity.ts';
+import { askDaemon, followDaemon } from '../control.ts';
+import { parseDuration } from '../duration.ts';
+import { waitsForHand } from '../machines/switched-by-hand.ts';
+import { print, printError, printJson, printJsonLine, printTable } from '../output.ts';
+
+const stepShape = z.looseObject({
+  number: z.number(),
+  boot: z.number(),
+  at: z.string(),
+  lastAt: z.string(),
+  times: z.number(),
+  kind: z.string(),
+  level: z.string(),
+  text: z.string(),
+  fields: z.record(z.string(), z.unknown()),
+});
+type Step = z.infer<typeof stepShape>;
+
+const traceShape = z.looseObject({
+  mac: z.string(),
+  heardBy: z.string().optional(),
+  address: z.string().optional(),
+  machine: z
+    .object({ systemId: z.string(), hostname: z.string(), domain: z.string(), status: z.string(), purpose: z.string() })
+    .optional(),
+  missed: z.number(),
+  firstReportedMs: z.number().optional(),
+  steps: z.array(stepShape),
+  waiting: z.string(),
+});
+type Trace = z.infer<typeof traceShape>;
+
+const messageShape = z.looseObject({ status_message: z.string().optional() });
+const HAND_WAIT = 'somebody to switch it on by hand';
+
+const feedShape = z.union([z.object({ trace: traceShape }), z.object({ step: stepShape, missed: z.number() })]);
+
+const eventsShape = z.object({
+  events: z.array(
+    z.looseObject({
+      level: z.string(),
+      type: z.string(),
+      description: z.string(),
+      time: z.string(),
+      kind: z.string().nullish(),
+    }),
+  ),
+});
+
+/** Steps that are asked of the region. */
+const OLDER_MAX = 200;
+
+export interface TraceRequest {
+  readonly config: string;
+  readonly machine: string;
+  readonly follow: boolean;
+  readonly json: boolean;
+  /** `90s`, `10m`, `2h`, `1d`: only steps as young as that. */
+  readonly since: string | undefined;
+}
+
+/** Prints a machine's steps. @returns 0 @throws RackError `not-found` with what is near */
+export async function traceMachine(request: TraceRequest, nowMs: () => number): Promise<number> {
+  const { stateDir } = loadPlace(request.config);
+  const oldestMs = request.since === undefined ? 0 : nowMs() - parseDuration(request.since, '--since') * 1000;
+  const query = `machine=${encodeURIComponent(request.machine)}`;
+  if (request.follow) {
+    return await follow(stateDir, query, request.json, oldestMs);
+  }
+  const trace = await askTrace(stateDir, query);
+  const older = await askOlder(stateDir, trace);
+  const steps = [...older.steps, ...trace.steps].filter(({ lastAt }) => Date.parse(lastAt) >= oldestMs);
+  if (request.json) {
+    printJson({ ...trace, steps });
+    return 0;
+  }
+  printHead(trace);
+  const printer = new StepPrinter();
+  for (const step of steps) printer.print(step);
+  if (steps.length === 0) print('  no step is known yet');
+  if (trace.missed > 0) print(`Events came too fast for the timeline: ${trace.missed} are missing somewhere.`);
+  if (older.note !== '') print(`Older steps are not shown: ${older.note}`);
+  print(`Waiting for ${trace.waiting}.`);
+  return 0;
+}
+
+/** The steps so far. The rack hears machines; that one waits for a person the region knows. */
+async function askTrace(stateDir: string, query: string): Promise<Trace> {
+  const trace = traceShape.parse(await askDaemon(stateDir, `/trace?${query}`));
+  const { machine } = trace;
+  if (machine === undefined) return trace;
+  try {
+    const known = messageShape.parse(await askDaemon(stateDir, `/MAAS/api/2.0/machines/${machine.systemId}/`));
+    return waitsForHand(known) ? { ...trace, waiting: HAND_WAIT } : trace;
+  } catch (error) {
+    // Without the region the rack's own words stand.
+    if (error instanceof RackError) return trace;
+    throw error;
+  }
+}
+
+/** @returns 0 when it was ended here, 1 when the daemon ended */
+async function follow(stateDir: string, query: string, json: boolean, oldestMs: number): Promise<number> {
+  const { waiting } = await askTrace(stateDir, query);
+  const stop = new AbortController();
+  const end = (): void => stop.abort();
+  process.once('SIGINT', end);
+  process.once('SIGTERM', end);
+  const printer = new StepPrinter();
+  const onLine = (value: unknown): void => {
+    const part = feedShape.parse(value);
+    const steps = 'trace' in part ? part.trace.steps : [part.step];
+    const shown = steps.filter(({ lastAt }) => Date.parse(lastAt) >= oldestMs);
+    if (json) {
+      for (const step of shown) printJsonLine(step);
+      return;
+    }
+    if ('trace' in part) printHead(part.trace);
+    else if (part.missed > 0) print(`  … ${part.missed} steps were not shown: this terminal is too slow`);
+    for (const step of shown) printer.print(step);
+    if ('trace' in part) print(`Waiting for ${waiting}. Ctrl-C ends.`);
+  };
+  try {
+    await followDaemon(stateDir, `/trace/follow?${query}&follow=yes`, onLine, stop.signal);
+  } finally {
+    process.off('SIGINT', end);
+    process.off('SIGTERM', end);
+  }
+  if (stop.signal.aborted) return 0;
+  printError('rackboot: the daemon ended');
+  return 1;
+}
+
+const seenShape = z.array(z.object({ mac: z.string(), machine: z.string().optional(), step: stepShape }));
+
+/** Prints which machines were heard of since the daemon started, the latest first. @returns 0 */
+export async function listSeen(config: string, json: boolean): Promise<number> {
+  const raw = await askDaemon(loadPlace(config).stateDir, '/seen');
+  if (json) {
+    printJson(raw);
+    return 0;
+  }
+  printTable(
+    ['MAC', 'MACHINE', 'LAST HEARD', 'WHAT'],
+    seenShape
+      .parse(raw)
+      .map(({ mac, machine, step }) => [
+        mac,
+        machine ?? '(not enlisted)',
+        timeOf(step.lastAt),
+        cleanText(step.text, STEP_CHARACTERS_MAX),
+      ]),
+    'No machine was heard of since the rack started: is it on a network that this rack serves?',
+  );
+  return 0;
+}
+
+/** What the region's log knows from before this life of the daemon. */
+async function askOlder(stateDir: string, trace: Trace): Promise<{ readonly steps: readonly Step[]; note: string }> {
+  const path = `/MAAS/api/2.0/events/?op=query&level=DEBUG&limit=${OLDER_MAX}&mac_address=${encodeURIComponent(trace.mac)}`;
+  try {
+    const { events } = eventsShape.parse(await askDaemon(stateDir, path));
+    const first = trace.firstReportedMs;
+    const steps = events
+      .filter(({ time, kind }) => typeof kind === 'string' && (first === undefined || Date.parse(time) < first))
+      .map((event) => ({
+        number: 0,
+        boot: BEFORE_START,
+        at: event.time,
+        lastAt: event.time,
+        times: 1,
+        kind: event.kind ?? '',
+        level: event.level.toLowerCase(),
+        text: event.description,
+        fields: {},
+      }));
+    return { steps: steps.reverse(), note: '' };
+  } catch (error) {
+    return { steps: [], note: `the region could not be asked (${errorText(error)})` };
+  }
+}
+
+function printHead({ mac, heardBy, address, machine }: Trace): void {
+  const name =
+    machine === undefined
+      ? 'not enlisted'
+      : `${machine.hostname}.${machine.domain} (${machine.systemId}), ${machine.status}`;
+  print(`${mac}  ${name}${address === undefined ? '' : `, ${address}`}`);
+  if (heardBy !== undefined)
+    print(`Nothing was heard of this card since the rack was started; these are the steps of ${heardBy}.`);
+}
+
+/** In the place of the number of a boot: a step that the region tells of from before this life of the daemon. */
+const BEFORE_START = -1;
+
+function headOf(boot: number): string {
+  if (boot === BEFORE_START) return 'before the rack was started';
+  return boot === 0 ? 'before its first boot' : `boot ${boot}`;
+}
+
+const SIZE_WIDTH = 10;
+const SPAN_WIDTH = 9;
+const KIND_WIDTH = 16;
+
+/** Prints steps under the boot they belong to, with the time since that boot began. */
+class StepPrinter {
+  #boot: number | undefined;
+  #startedMs = 0;
+  readonly #colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
+
+  print(step: Step): void {
+    const atMs = Date.parse(step.at);
+    if (step.boot !== this.#boot) {
+      this.#boot = step.boot;
+      this.#startedMs = atMs;
+      print(`${headOf(step.boot)}, ${dateOf(step.at)}`);
+    }
+    const offset = `+${((atMs - this.#startedMs) / 1000).toFixed(3)} s`;
+    const { bytes, milliseconds } = step.fields;
+    const size = typeof bytes === 'number' ? formatBytes(bytes) : '';
+    const span = typeof milliseconds === 'number' ? formatSpan(milliseconds) : '';
+    const times = step.times < 2 ? '' : ` (${step.times} times, last at ${timeOf(step.lastAt)})`;
+    const line = [
+      ' ',
+      timeOf(step.at),
+      offset.padStart(13),
+      step.kind.padEnd(KIND_WIDTH),
+      size.padStart(SIZE_WIDTH),
+      span.padStart(SPAN_WIDTH),
+      `${step.level === 'warning' || step.level === 'error' ? '! ' : '  '}${cleanText(step.text, STEP_CHARACTERS_MAX)}${times}`,
+    ].join(' ');
+    print(line, this.#colour && line.includes(' ! ') ? YELLOW : undefined);
+  }
+}
+
+/** The longest step that is shown, in characters. */
+const STEP_CHARACTERS_MAX = 2048;
+const YELLOW = '\u001b[33m';
+
+/** Local time of day, as the clock on the wall shows it. */
+function timeOf(iso: string): string {
+  const date = new Date(iso);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const ms = String(date.getMilliseconds()).padStart(3, '0');
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${ms}`;
+}
+
+const dateOf = (iso: string): string => `${new Date(iso).toLocaleDateString('sv-SE')} ${timeOf(iso).slice(0, 8)}`;

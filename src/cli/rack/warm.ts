@@ -1,0 +1,30 @@
+// `rackboot warm`: compiles everything the daemon runs into the compile cache, without starting it. The first start after an
+// installation is then as quick and as small as any other: no TypeScript is stripped in the daemon itself.
+
+import { flushCompileCache } from 'node:module';
+
+/** Loads every module of the daemon and of its threads. @returns 0 */
+export async function warmCache(): Promise<number> {
+  await Promise.all([
+    import('./run.ts'),
+    import('./lab.ts'),
+    import('./status.ts'),
+    import('../machines/list.ts'),
+    import('../leases/list.ts'),
+    import('../../region/http/server.ts'),
+    import('../../region/region.ts'),
+    import('../../store/region-sqlite.ts'),
+    import('../../store/lease-database.ts'),
+    import('../../net/netlink.ts'),
+    import('../../net/udp-linux.ts'),
+    import('../../uplink/desired-state-cache.ts'),
+  ]);
+  // The threads' entries end at once where there is no thread to speak with; by then they are compiled.
+  await Promise.allSettled([
+    import('../../region-thread.ts'),
+    import('../../store/lease-worker.ts'),
+    import('../../net/net-worker.ts'),
+  ]);
+  flushCompileCache();
+  return 0;
+}

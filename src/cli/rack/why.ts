@@ -1,0 +1,152 @@
+// `rackboot why MACHINE`: what it would get now, step by step, each with its reason, and what stands in its way.
+//
+// 1. Nothing is changed by asking.
+// 2. Without a running daemon it is explained from the file and the cached state, and that is said: leases and offers are not known.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { identifyBootClient } from '../../boot/client.ts';
+import { planBoot } from '../../boot/plan.ts';
+import { systemClock } from '../../clock.ts';
+import type { Foresight } from '../../daemon/foresight.ts';
+import { CLIENT_NAMES } from '../../daemon/foresight-client.ts';
+import { BASES, type Basis } from '../../daemon/likely-clients.ts';
+import { explain, parseClient, type WhyAnswer } from '../../daemon/why.ts';
+import { LeaseTable } from '../../dhcp/leases/lease-table.ts';
+import { Offers } from '../../dhcp/leases/offers.ts';
+import { indexSubnets } from '../../dhcp/networks/subnet.ts';
+import { RackError } from '../../errors.ts';
+import { MachineDirectory } from '../../machines/directory.ts';
+import { parseMac } from '../../net/address.ts';
+import { readDesiredState } from '../../uplink/desired-state-cache.ts';
+import { leftOutNote, loadMerged } from '../config-in-force.ts';
+import { askDaemon } from '../control.ts';
+import { print, printJson } from '../output.ts';
+
+const whyShape = z.object({
+  mac: z.string(),
+  machine: z.object({ name: z.string(), systemId: z.string(), status: z.string(), purpose: z.string() }).optional(),
+  basis: z.enum(BASES),
+  boots: z.array(
+    z.object({
+      client: z.enum(CLIENT_NAMES),
+      title: z.string(),
+      network: z.string(),
+      lines: z.array(z.object({ topic: z.string(), text: z.string(), remedy: z.string().optional(), ok: z.boolean() })),
+    }),
+  ),
+  refused: z.object({ text: z.string(), remedy: z.string() }).optional(),
+  obstacles: z.array(z.string()),
+});
+
+export interface WhyRequest {
+  readonly config: string;
+  readonly machine: string;
+  readonly arch: string | undefined;
+  readonly json: boolean;
+}
+
+/** Prints what a machine would get. @returns 0, or 1 when something stands in its way */
+export async function explainMachine(request: WhyRequest): Promise<number> {
+  parseClient(request.arch);
+  const { answer, note } = await ask(request);
+  const isFree =
+    answer.boots.length > 0 &&
+    answer.obstacles.length === 0 &&
+    answer.boots.every(({ lines }) => lines.every(({ ok }) => ok));
+  if (request.json) printJson({ ...answer, note });
+  else printAnswer(answer, note);
+  return isFree ? 0 : 1;
+}
+
+interface Asked {
+  readonly answer: WhyAnswer;
+  /** How it was found out, where that limits it; empty: from the running daemon. */
+  readonly note: string;
+}
+
+async function ask(request: WhyRequest): Promise<Asked> {
+  const { config } = loadMerged(request.config);
+  const query = new URLSearchParams({ machine: request.machine, arch: request.arch ?? '' }).toString();
+  try {
+    return { answer: whyShape.parse(await askDaemon(config.stateDir, `/why?${query}`)), note: '' };
+  } catch (error) {
+    if (!(error instanceof RackError && error.code === 'not-running')) throw error;
+  }
+  const { machines } = readDesiredState(config.stateDir, () => undefined);
+  const directory = new MachineDirectory(machines);
+  const mac = parseMac(request.machine);
+  const machine =
+    mac === undefined
+      ? (directory.findByHostname(request.machine) ?? machines.find(({ systemId }) => systemId === request.machine))
+      : directory.findByMac(mac);
+  const wanted = mac ?? machine?.macs[0];
+  if (wanted === undefined) {
+    throw new RackError(
+      'not-found',
+      `no machine is called ${request.machine}; without a running daemon, name a hardware address`,
+    );
+  }
+  const { boot, dhcp } = config;
+  const subnets = indexSubnets(dhcp, undefined);
+  const leases = new LeaseTable();
+  leases.serve(subnets.served, directory);
+  const foresight: Foresight = {
+    config,
+    now: systemClock.now(),
+    dhcp: {
+      leases,
+      offers: new Offers(leases.pools),
+      machines: directory,
+      subnets,
+      ports: { serverPort: dhcp.serverPort, clientPort: dhcp.clientPort },
+      identifyClient: identifyBootClient,
+      planBoot: (asked) => planBoot(asked, boot),
+    },
+    assets: {
+      config: boot,
+      machines: directory,
+      macOf: () => wanted,
+      hasFile: (path) => existsSync(join(boot.tree, path)),
+    },
+  };
+  const leftOut = leftOutNote(config.stateDir);
+  const source = leftOut === undefined ? 'the configuration and the cached state' : 'the configuration file';
+  const follows = `No daemon runs: this follows from ${source} alone, without leases and offers.`;
+  const note = leftOut === undefined ? follows : `${follows}\nNote: ${leftOut}`;
+  return {
+    answer: explain({ mac: wanted, machine, client: parseClient(request.arch), steps: [] }, foresight, []),
+    note,
+  };
+}
+
+/** What is said of how the firmware is known. */
+const BASIS_TEXT: Readonly<Record<Basis, string | undefined>> = {
+  asked: undefined,
+  shown: 'Its firmware is guessed from what it showed last; --arch names another.',
+  'ipxe-only': 'It has shown itself as iPXE only: its firmware is not known; --arch names one.',
+  unseen: 'Its firmware is not known: nothing that it showed is remembered; --arch names one.',
+};
+
+function printAnswer({ mac, machine, basis, boots, refused, obstacles }: WhyAnswer, note: string): void {
+  const who = machine === undefined ? 'nobody knows it' : `${machine.name} (${machine.systemId}), ${machine.status}`;
+  print(`${mac}  ${who}`);
+  if (note !== '') print(note);
+  if (refused !== undefined) print(`! ${refused.text}\n  → ${refused.remedy}`);
+  for (const obstacle of obstacles) print(`! ${obstacle}`);
+  if (boots.length === 0) {
+    print('! no network is served by DHCP: add one under cluster_interfaces, with management 1 or 2');
+    return;
+  }
+  const known = BASIS_TEXT[basis];
+  if (known !== undefined) print(known);
+  for (const { title, network, lines } of boots) {
+    print(`\nas ${title}, in ${network}:`);
+    const width = Math.max(...lines.map(({ topic }) => topic.length));
+    for (const { topic, text, remedy, ok } of lines) {
+      print(`${ok ? ' ' : '!'} ${topic.padEnd(width)}  ${text}`);
+      if (remedy !== undefined) print(`  ${' '.repeat(width)}  → ${remedy}`);
+    }
+  }
+}

@@ -1,0 +1,79 @@
+// The table of what is asked of the region beyond its machines: `rackboot racks`, `rackboot events`.
+
+import type { Argv } from 'yargs';
+import type { SharedOptions } from '../shared-options.ts';
+
+type Finish = (code: number) => void;
+
+/** Adds `racks` and `events` to a command line. */
+export function regionCommands<T>(parser: Argv<T>, shared: SharedOptions, finish: Finish) {
+  const { config, json } = shared;
+  return parser
+    .command('racks', 'The racks of the region', (command) => rackCommands(command, shared, finish))
+    .command(
+      'events',
+      "The region's event log: what happened, or happens from now on",
+      {
+        config,
+        json,
+        follow: { type: 'boolean', alias: 'f', default: false, describe: 'Go on with what happens, until Ctrl-C' },
+        machine: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Of this machine: its system id, hostname or hardware address',
+        },
+        level: {
+          choices: ['debug', 'info', 'warning', 'error', 'critical', 'audit'] as const,
+          default: 'info' as const,
+          describe: 'This level and above',
+        },
+        limit: { type: 'number', default: 40, describe: 'So many of those that were, 0 to 1000' },
+      },
+      async (argv) => {
+        const { showEvents } = await import('./events.ts');
+        finish(await showEvents({ ...argv, file: argv.config }));
+      },
+    );
+}
+
+function rackCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish) {
+  const rack = { type: 'string', demandOption: true, describe: 'Its name or UUID' } as const;
+  const judging = (verdict: 'reject' | 'remove', text: string) => (parser: Argv<T>) =>
+    parser.command(
+      `${verdict} <rack>`,
+      text,
+      (one) => one.positional('rack', rack).options({ config, json }),
+      async (argv) => {
+        const { judgeRack } = await import('./racks.ts');
+        finish(await judgeRack(argv.config, verdict, argv.rack, argv.json));
+      },
+    );
+  command.command(
+    'accept <rack>',
+    'Let a rack serve machines for this region, or share a network with another one',
+    (one) =>
+      one.positional('rack', rack).options({
+        config,
+        json,
+        share: {
+          type: 'string',
+          array: true,
+          default: [],
+          requiresArg: true,
+          describe: 'A network of another rack that it serves, too, or one wider than /16 (repeat)',
+        },
+      }),
+    async (argv) => {
+      const { judgeRack } = await import('./racks.ts');
+      finish(await judgeRack(argv.config, 'accept', argv.rack, argv.json, argv.share));
+    },
+  );
+  judging('reject', 'Refuse a rack, until it is removed')(command);
+  judging('remove', 'Forget a rack; it may register again')(command);
+  return command
+    .command(['list', '$0'], 'List racks', { config, json }, async (argv) => {
+      const { listRacks } = await import('./racks.ts');
+      finish(await listRacks(argv.config, argv.json));
+    })
+    .strict();
+}

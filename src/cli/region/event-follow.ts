@@ -1,0 +1,70 @@
+// Follows the region's event log through the daemon of this host, over an interruption of either.
+//
+// Source: HTML Living Standard §9.2 (server-sent events).
+
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { sleep } from '../../clock.ts';
+import { errorText, RackError } from '../../errors.ts';
+import { CONTROL_SOCKET } from '../../http/config.ts';
+import { EventStreamReader, type StreamEvent } from '../../uplink/event-stream-reader.ts';
+
+const RETRY_MS = 1000;
+/** The region says something every 15 s. */
+const SILENCE_MS_MAX = 60_000;
+const REFUSAL_BYTES_MAX = 4096;
+
+export interface Following {
+  readonly stateDir: string;
+  /** Where the stream is, with the event behind which it shall begin; undefined: from now on. */
+  readonly path: (after: number | undefined) => string;
+  readonly after: number | undefined;
+  /** @returns the id of the event when it has one */
+  readonly onEvent: (event: StreamEvent) => number | undefined;
+  /** The stream was interrupted, and is tried again. */
+  readonly onInterruption: (reason: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Follows until `signal` is aborted. @throws RackError `bad-argument` when the region refuses what was asked */
+export async function followEvents(following: Following): Promise<void> {
+  let { after } = following;
+  while (!following.signal.aborted) {
+    const reason = await followOnce(following, following.path(after), (event) => {
+      after = following.onEvent(event) ?? after;
+    });
+    if (following.signal.aborted) return;
+    following.onInterruption(reason);
+    await sleep(RETRY_MS);
+  }
+}
+
+/** @returns why it ended */
+function followOnce(
+  { stateDir, signal }: Following,
+  path: string,
+  onEvent: (event: StreamEvent) => void,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socketPath = join(stateDir, CONTROL_SOCKET);
+    const headers = { Host: 'localhost', Accept: 'text/event-stream' };
+    const asking = request({ socketPath, path, headers, timeout: SILENCE_MS_MAX, signal }, (answer) => {
+      answer.setEncoding('utf8');
+      const reader = new EventStreamReader();
+      let refusal = '';
+      answer.on('data', (text: string) => {
+        if (answer.statusCode !== 200) refusal = (refusal + text).slice(0, REFUSAL_BYTES_MAX);
+        else for (const event of reader.read(text) ?? []) onEvent(event);
+      });
+      answer.on('error', (error) => resolve(errorText(error)));
+      answer.on('end', () => {
+        const status = answer.statusCode ?? 0;
+        if (status >= 400 && status < 500 && status !== 429) reject(new RackError('bad-argument', refusal.trim()));
+        else resolve(status === 200 ? 'the stream ended' : refusal.trim());
+      });
+    });
+    asking.on('timeout', () => asking.destroy(new Error(`nothing was heard for ${SILENCE_MS_MAX / 1000} s`)));
+    asking.on('error', (error) => resolve(errorText(error)));
+    asking.end();
+  });
+}

@@ -1,0 +1,121 @@
+// `rackboot racks`: who serves machines for this region, who waits to, and who is away. Asked through the daemon of this host.
+
+import { z } from 'zod';
+import { systemClock } from '../../clock.ts';
+import { loadPlace } from '../../config/load.ts';
+import { RackError } from '../../errors.ts';
+import { askDaemon } from '../control.ts';
+import { formatDuration, print, printJson, printTable } from '../output.ts';
+
+const RACKS_PATH = '/MAAS/api/2.0/nodegroups/';
+
+const rackShape = z.looseObject({
+  uuid: z.string(),
+  name: z.string(),
+  status_name: z.string(),
+  is_embedded: z.boolean(),
+  is_away: z.boolean(),
+  conflict: z.string().nullable(),
+  /** A region of an older version does not say this, nor the next. */
+  network_conflict: z.string().nullable().default(null),
+  settings_refused: z.string().nullable().default(null),
+  version: z.string(),
+  last_seen: z.string().nullable(),
+  events_waiting: z.number(),
+  events_dropped: z.number(),
+  dead_letters: z.number(),
+  interfaces: z.array(z.looseObject({ network: z.string() })),
+});
+type RackShape = z.infer<typeof rackShape>;
+
+/**
+ * Prints all racks.
+ * @returns 1 when one is away, does not use its settings or says that it has another's network, or two hand out the same addresses; else 0
+ */
+export async function listRacks(file: string, json: boolean): Promise<number> {
+  const raw = await askDaemon(loadPlace(file).stateDir, RACKS_PATH);
+  const racks = z.array(rackShape).parse(raw);
+  if (json) printJson(raw);
+  else {
+    const nowMs = systemClock.wallTimeMs();
+    printTable(
+      ['NAME', 'STATE', 'LAST SEEN', 'VERSION', 'NETWORKS', 'EVENTS', 'UUID'],
+      racks.map((rack) => row(rack, nowMs)),
+      'No rack is known yet.',
+    );
+    for (const { name, conflict } of racks) if (conflict !== null) print(`BAD  ${name}: ${conflict}`);
+    for (const { name, network_conflict: why } of racks) if (why !== null) print(`BAD  ${name}: ${why}`);
+    for (const { name, settings_refused: why } of racks)
+      if (why !== null) print(`BAD  ${name} does not use its settings of the store: ${why}`);
+    for (const { name, uuid } of racks.filter(({ status_name: state }) => state === 'pending')) {
+      const isOnly = racks.filter((rack) => rack.name === name).length === 1;
+      print(`${name} waits. To let it serve machines: rackboot racks accept ${isOnly ? name : uuid}`);
+    }
+  }
+  const isBad = (rack: RackShape): boolean =>
+    rack.is_away || rack.conflict !== null || rack.network_conflict !== null || rack.settings_refused !== null;
+  return racks.some(isBad) ? 1 : 0;
+}
+
+function row(rack: RackShape, nowMs: number): string[] {
+  const seen = rack.last_seen === null ? 'never' : `${formatDuration(nowMs - Date.parse(rack.last_seen))} ago`;
+  const counts: readonly (readonly [number, string])[] = [
+    [rack.events_waiting, 'waiting'],
+    [rack.events_dropped, 'lost'],
+    [rack.dead_letters, 'refused'],
+  ];
+  return [
+    rack.name,
+    rack.is_embedded ? 'this host' : rack.is_away ? 'away' : rack.status_name,
+    rack.is_embedded ? 'now' : seen,
+    rack.version,
+    rack.interfaces.map(({ network }) => network).join(' '),
+    counts
+      .filter(([count]) => count > 0)
+      .map(([count, what]) => `${count} ${what}`)
+      .join(', '),
+    rack.uuid,
+  ];
+}
+
+/**
+ * Accepts, rejects or removes the rack of this name or UUID.
+ * @param shared networks of other racks that it shall serve, too @returns 0 @throws RackError `not-found`, `bad-argument`
+ */
+export async function judgeRack(
+  file: string,
+  verdict: 'accept' | 'reject' | 'remove',
+  wanted: string,
+  json: boolean,
+  shared: readonly string[] = [],
+): Promise<number> {
+  const { stateDir } = loadPlace(file);
+  const rack = findRack(z.array(rackShape).parse(await askDaemon(stateDir, RACKS_PATH)), wanted);
+  if (verdict === 'remove') await askDaemon(stateDir, `${RACKS_PATH}${rack.uuid}/`, 'DELETE');
+  else {
+    const form = new URLSearchParams({ uuid: rack.uuid });
+    for (const network of shared) form.append('share', network);
+    await askDaemon(stateDir, `${RACKS_PATH}?op=${verdict}`, 'POST', form.toString());
+  }
+  const done = verdict === 'remove' ? 'removed' : `${verdict}ed`;
+  const conflict = verdict === 'accept' ? await conflictOf(stateDir, rack) : null;
+  if (json) printJson({ uuid: rack.uuid, name: rack.name, done, network_conflict: conflict });
+  else print(`${rack.name} is ${done}.${conflict === null ? '' : ` But ${conflict}`}`);
+  return 0;
+}
+
+async function conflictOf(stateDir: string, { uuid }: RackShape): Promise<string | null> {
+  return rackShape.parse(await askDaemon(stateDir, `${RACKS_PATH}${uuid}/`)).network_conflict;
+}
+
+function findRack(racks: readonly RackShape[], wanted: string): RackShape {
+  const found = racks.filter(({ uuid, name }) => uuid === wanted.toLowerCase() || name === wanted);
+  const [first] = found;
+  if (first === undefined)
+    throw new RackError('not-found', `no rack is called ${wanted}; \`rackboot racks list\` shows all`);
+  if (found.length > 1) {
+    const uuids = found.map(({ uuid, status_name: state }) => `${uuid} (${state})`).join(', ');
+    throw new RackError('bad-argument', `${found.length} racks are called ${wanted}: name one by its UUID, ${uuids}`);
+  }
+  return first;
+}

@@ -1,0 +1,147 @@
+// The questions of `rackboot init`: a mistake is asked for again, alone, with what was typed; what was typed before is kept.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  type Answers,
+  type Field,
+  type Interview,
+  interview,
+  type Mistake,
+} from '../../../src/cli/config/init-questions.ts';
+
+/** Ranges of numbers stand for those of addresses: each from 1 to 99, the first below the last, static apart from dynamic. */
+function judge(answers: Answers): readonly Mistake[] {
+  const found: Mistake[] = [];
+  const number = (field: Field): number | undefined => {
+    const value = answers[field];
+    if (value === undefined) return undefined;
+    if (Number(value) > 0 && Number(value) < 100) return Number(value);
+    found.push({ fields: [field], text: `${field}: ${value} is not from 1 to 99` });
+    return undefined;
+  };
+  if (answers.interface !== undefined && !/^eth\d$/.test(answers.interface))
+    found.push({ fields: ['interface'], text: `${answers.interface} is no interface` });
+  const [low, high, first, last] = [number('low'), number('high'), number('staticLow'), number('staticHigh')];
+  if (low !== undefined && high !== undefined && low > high)
+    found.push({ fields: ['low'], text: `low: ${low} is above ${high}` });
+  if (low !== undefined && high !== undefined && first !== undefined && last !== undefined)
+    if (low <= last && first <= high) found.push({ fields: ['staticLow'], text: 'the ranges share addresses' });
+  return found;
+}
+
+/** What is asked, and what the person types. */
+type Script = readonly (readonly [asked: string, typed: string])[];
+
+async function play(script: Script, given: Answers = {}): Promise<{ answers: Answers; told: readonly string[] }> {
+  const told: string[] = [];
+  const rest = [...script];
+  const ask: Interview['ask'] = (question, proposal, wrong) => {
+    const [expected, typed = ''] = rest.shift() ?? ['nothing', ''];
+    assert.equal(`${question} [${proposal}]${wrong === undefined ? '' : ` ${wrong}`}`, expected);
+    return Promise.resolve(typed === '' ? proposal : typed);
+  };
+  const answers = await interview({
+    given,
+    judge,
+    ask,
+    questionOf: (field) => field,
+    proposalOf: (field) =>
+      ({ interface: 'eth0', low: '50', high: '99', staticLow: '1', staticHigh: '49' })[field as 'low'] ?? '-',
+    tell: (text) => void told.push(text),
+  });
+  assert.deepEqual(rest, [], 'everything was asked');
+  return { answers, told };
+}
+
+const ENTERED = {
+  interface: 'eth0',
+  router: '-',
+  low: '50',
+  high: '99',
+  staticLow: '1',
+  staticHigh: '49',
+  upstream: '-',
+};
+
+test('without mistakes each question is asked once, and none that an option answers', async () => {
+  const { answers, told } = await play(
+    [
+      ['router [-]', ''],
+      ['high [99]', '60'],
+      ['staticLow [1]', ''],
+      ['staticHigh [49]', ''],
+      ['upstream [-]', '192.0.2.53'],
+    ],
+    { interface: 'eth0', low: '50' },
+  );
+  assert.deepEqual(answers, { ...ENTERED, high: '60', upstream: '192.0.2.53' });
+  assert.deepEqual(told, []);
+});
+
+test('a wrong answer is asked for again at once, with what was typed in the line, and nothing else is', async () => {
+  const { answers, told } = await play([
+    ['interface [eth0]', 'br1'],
+    ['interface [eth0] br1', ''],
+    ['router [-]', ''],
+    ['low [50]', '500'],
+    ['low [50] 500', '60'],
+    ['high [99]', ''],
+    ['staticLow [1]', ''],
+    ['staticHigh [49]', ''],
+    ['upstream [-]', ''],
+  ]);
+  assert.deepEqual(answers, { ...ENTERED, low: '60' });
+  assert.deepEqual(told, [
+    'That will not do:\n  br1 is no interface\nNothing is written yet.',
+    'That will not do:\n  low: 500 is not from 1 to 99\nNothing is written yet.',
+  ]);
+});
+
+test('of answers at odds with each other all may be given anew; Enter keeps each', async () => {
+  const { answers, told } = await play([
+    ['interface [eth0]', ''],
+    ['router [-]', '7'],
+    ['low [50]', '30'],
+    ['high [99]', '20'],
+    ['router [7]', ''],
+    ['low [30]', ''],
+    ['high [20]', '39'],
+    ['staticLow [1]', '35'],
+    ['staticHigh [49]', '60'],
+    ['router [7]', ''],
+    ['low [30]', ''],
+    ['high [39]', ''],
+    ['staticLow [35]', '40'],
+    ['staticHigh [60]', ''],
+    ['upstream [-]', ''],
+  ]);
+  const expected = { ...ENTERED, router: '7', low: '30', high: '39', staticLow: '40', staticHigh: '60' };
+  assert.deepEqual(answers, expected);
+  assert.equal(told.length, 2);
+});
+
+test('options that are wrong end it before anything is asked; at odds with an answer, the answer is asked for again', async () => {
+  await assert.rejects(play([], { low: '500' }), { code: 'bad-argument', message: 'low: 500 is not from 1 to 99' });
+  await assert.rejects(play([], { low: '50', high: '40' }), { message: 'low: 50 is above 40' });
+  const { answers } = await play(
+    [
+      ['interface [eth0]', ''],
+      ['router [-]', ''],
+      ['high [99]', '40'],
+      ['router [-]', ''],
+      ['high [40]', '60'],
+      ['staticLow [1]', ''],
+      ['staticHigh [49]', ''],
+      ['upstream [-]', ''],
+    ],
+    { low: '50' },
+  );
+  assert.equal(answers.high, '60');
+});
+
+test('who answers nothing usable is not asked for ever', async () => {
+  const ask = (): Promise<string> => Promise.resolve('br1');
+  const terms = { given: {}, judge, ask, questionOf: String, proposalOf: () => 'eth0', tell: () => undefined };
+  await assert.rejects(interview(terms), { code: 'bad-argument', message: /nothing was written/ });
+});

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { findImageConfig, openWorkDirectory } from '../../../src/cli/images/build.ts';
+import { missing } from '../../support/needs.ts';
+
+const NOBODY = 65_534;
+
+function stateDirectory(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-images-test-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  return join(directory, 'state');
+}
+
+test('without a state directory images are built in a new directory of this user alone, which goes afterwards', () => {
+  const first = openWorkDirectory(undefined);
+  const second = openWorkDirectory(undefined);
+  assert.notEqual(first.path, second.path);
+  assert.equal(statSync(first.path).mode & 0o777, 0o700);
+  writeFileSync(join(first.path, 'package'), '');
+  for (const { path, close } of [first, second]) {
+    close();
+    assert.ok(!existsSync(path));
+    assert.ok(existsSync(dirname(path)));
+  }
+});
+
+test('below a state directory the same directory is used again', (t) => {
+  const stateDir = stateDirectory(t);
+  const first = openWorkDirectory(stateDir);
+  assert.equal(statSync(first.path).mode & 0o777, 0o700);
+  writeFileSync(join(first.path, 'package'), '');
+  first.close();
+  const second = openWorkDirectory(stateDir);
+  assert.equal(second.path, first.path);
+  assert.ok(existsSync(join(second.path, 'package')));
+});
+
+const laid: readonly { name: string; needs?: 'root'; lay: (path: string) => void }[] = [
+  { name: 'writable by others', lay: (path) => makeWithMode(path, 0o777) },
+  { name: 'writable by its group', lay: (path) => makeWithMode(path, 0o770) },
+  { name: 'a link', lay: (path) => symlinkSync(tmpdir(), path) },
+  { name: 'a file', lay: (path) => writeFileSync(path, '') },
+  {
+    name: "another user's",
+    needs: 'root',
+    lay: (path) => {
+      makeWithMode(path, 0o755);
+      chownSync(path, NOBODY, NOBODY);
+    },
+  },
+];
+for (const { name, needs, lay } of laid) {
+  test(`a work directory that is ${name} is refused with the remedy`, {
+    skip: needs === undefined ? false : missing(needs),
+  }, (t) => {
+    const stateDir = stateDirectory(t);
+    mkdirSync(stateDir);
+    lay(join(stateDir, 'images-work'));
+    assert.throws(() => openWorkDirectory(stateDir), {
+      code: 'store-unwritable',
+      message: /images-work: remove it \(rm -r /,
+    });
+  });
+}
+
+function makeWithMode(path: string, mode: number): void {
+  mkdirSync(path);
+  chmodSync(path, mode);
+}
+
+interface ConfigCase {
+  readonly name: string;
+  /** Undefined: there is no file. */
+  readonly text: string | undefined;
+  readonly tree?: string;
+  readonly release?: string;
+  /** What is refused; undefined: nothing is. */
+  readonly refused?: string;
+  /** The release of the configuration that is used; undefined: none is. */
+  readonly used?: string;
+}
+
+const USABLE = 'region: { mode: embedded }\nboot: { release: trixie }\n';
+const WRONG = 'boot: { relase: trixie }\n';
+const CONFIG_CASES: readonly ConfigCase[] = [
+  { name: 'a usable configuration', text: USABLE, tree: '/srv/boot', used: 'trixie' },
+  { name: 'a usable configuration, without --tree', text: USABLE, used: 'trixie' },
+  { name: 'no configuration', text: undefined, tree: '/srv/boot' },
+  { name: 'no configuration, without --tree', text: undefined, refused: 'config-unreadable' },
+  { name: 'a misspelt key', text: WRONG, tree: '/srv/boot', refused: 'config-invalid' },
+  { name: 'what is no YAML', text: 'boot: [', tree: '/srv/boot', refused: 'config-invalid' },
+  { name: 'a misspelt key, when nothing of it is needed', text: WRONG, tree: '/srv/boot', release: 'bookworm' },
+];
+
+for (const { name, text, tree, release, refused, used } of CONFIG_CASES) {
+  const outcome = refused === undefined ? `uses ${used ?? 'none'}` : 'is refused';
+  test(`images build ${tree === undefined ? '' : 'with --tree '}on ${name} ${outcome}`, (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'rackboot-images-test-'));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const config = join(directory, 'rackboot.yaml');
+    if (text !== undefined) writeFileSync(config, `state_dir: ${directory}\n${text}`);
+    const find = () => findImageConfig({ config, tree, release });
+    if (refused === undefined) assert.equal(find()?.boot.commissioningRelease, used);
+    else assert.throws(find, { code: refused });
+  });
+}
+
+test('images build does not take a configuration that it cannot read for one that is not there', (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-images-test-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  assert.throws(() => findImageConfig({ config: directory, tree: '/srv/boot' }), { code: 'config-unreadable' });
+});

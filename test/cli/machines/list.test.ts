@@ -1,0 +1,54 @@
+// The list of `rackboot machines`: its columns, and the addresses that it shows: those a machine was given, and those it holds now.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { columnsFor, currentAddresses } from '../../../src/cli/machines/list.ts';
+import { machineShape } from '../../../src/cli/shapes.ts';
+
+const MACHINE = machineShape.parse({
+  ...{ system_id: 'abcdef', hostname: 'calm-ibis', fqdn: 'calm-ibis.maas', status_name: 'Ready', architecture: null },
+  ...{ cpu_count: 1, memory: 1, interface_set: [], physicalblockdevice_set: [], hardware_info: null },
+  ip_addresses: ['10.20.0.10', '10.20.0.100'],
+  allocated_ip_addresses: ['10.20.0.10'],
+});
+
+test('an address whose lease has ended is not shown, one that the machine was given is', () => {
+  const ended = new Set(['10.20.0.10', '10.20.0.100']);
+  assert.deepEqual(currentAddresses(MACHINE, ended), ['10.20.0.10']);
+  assert.deepEqual(currentAddresses(MACHINE, new Set()), ['10.20.0.10', '10.20.0.100']);
+});
+
+test('of an older region, which does not say what it gave, everything is shown', () => {
+  const older = { ...MACHINE, allocated_ip_addresses: undefined };
+  assert.deepEqual(currentAddresses(older, new Set(['10.20.0.100'])), ['10.20.0.10', '10.20.0.100']);
+});
+
+test('a machine that waits for a person to switch it on is listed so', () => {
+  const cell = (message: string): string | undefined => {
+    const machine = machineShape.parse({ ...MACHINE, status_message: message });
+    return columnsFor([machine])
+      .find(({ title }) => title === 'STATUS')
+      ?.text(machine, new Set());
+  };
+  assert.equal(cell('waiting to be switched on'), 'Ready, waiting to be switched on');
+  assert.equal(cell('it has started'), 'Ready');
+});
+
+test('the list has a column for owners when somebody holds a machine, and one for racks when there are several', () => {
+  const like = (more: object) => machineShape.parse({ ...MACHINE, ...more });
+  const titles = (...machines: readonly object[]): string =>
+    columnsFor(machines.map(like))
+      .map(({ title }) => title)
+      .filter((title) => title === 'OWNER' || title === 'RACK')
+      .join(' ');
+  const [here, there] = [{ rack_names: ['rack-1'] }, { rack_names: ['rack-2'] }];
+  assert.equal(titles(), '');
+  assert.equal(titles({}), '', 'an older region does not say where its machines are');
+  assert.equal(titles(here, here), '');
+  assert.equal(titles(here, there), 'RACK');
+  assert.equal(titles({ ...here, owner: 'alice' }, there), 'OWNER RACK');
+  assert.equal(titles({ owner: null }, { owner: 'alice' }), 'OWNER');
+  const machine = like({ rack_names: ['rack-1', 'rack-2'], owner: 'alice' });
+  const cells = columnsFor([machine]).map(({ text }) => text(machine, new Set()));
+  assert.ok(cells.includes('alice') && cells.includes('rack-1 rack-2'), cells.join('|'));
+});

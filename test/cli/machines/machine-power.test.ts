@@ -1,0 +1,131 @@
+// What `rackboot power … --wait` takes for the end of its own command, against a daemon that answers from a table.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { showPower, switchMachine } from '../../../src/cli/machines/machine-power.ts';
+import { traceMachine } from '../../../src/cli/rack/trace.ts';
+import { CONTROL_SOCKET } from '../../../src/http/config.ts';
+import { printedBy } from '../../support/printed.ts';
+
+interface LoggedEvent {
+  readonly id: number;
+  readonly type: string;
+  readonly description: string;
+}
+
+const MACHINE = {
+  ...{ system_id: 'abc', hostname: 'm1', fqdn: 'm1.maas', status_name: 'Ready', architecture: 'amd64/generic' },
+  ...{ cpu_count: 1, memory: 1024, ip_addresses: [], interface_set: [], physicalblockdevice_set: [] },
+  ...{
+    hardware_info: null,
+    hardware_parts: undefined,
+    power_type: 'webhook',
+    power_state: 'off',
+    power_state_age: null,
+  },
+  ...{ power_state_text: '', power_task: '' },
+};
+const TRACED = { systemId: 'abc', hostname: 'm1', domain: 'maas', status: 'Commissioning', purpose: 'commissioning' };
+const ON_BEFORE = { id: 5, type: 'Node powered on', description: 'it was switched on' };
+const BEGUN = { id: 10, type: 'Node', description: 'power on' };
+const FAILED = { id: 12, type: 'Failed to power on node', description: 'it could not be switched on: no answer' };
+const SEEN_ON = { id: 14, type: 'Node powered on', description: 'it is on: nobody here has switched it' };
+const OFF = { id: 13, type: 'Node powered off', description: 'it was switched off' };
+const DONE = { id: 11, type: 'Node powered on', description: 'it was switched on' };
+const POSTS = Array.from({ length: 100 }, (_, index) => ({
+  id: 100 + index,
+  type: 'Node status event',
+  description: 'x',
+}));
+
+/** The daemon's answer to an events query, as the region's store makes it: with `after` the oldest, shown newest first. */
+function queryEvents(events: readonly LoggedEvent[], query: URLSearchParams): readonly LoggedEvent[] {
+  const after = Number(query.get('after') ?? 0);
+  const limit = Number(query.get('limit'));
+  const newer = events.filter(({ id }) => id > after);
+  return (query.has('after') ? newer.slice(0, limit) : newer.slice(-limit)).toReversed();
+}
+
+/** What the command prints and returns when its log reads so. */
+const waitFor = (op: 'power_on' | 'power_off' | 'power_cycle', events: readonly LoggedEvent[], json = true) =>
+  withDaemon(MACHINE, events, json, (config) => switchMachine({ config, json, machine: 'm1', wait: true }, op, {}));
+
+/** The same of any command, whose daemon has one machine. */
+async function withDaemon(
+  machine: Readonly<Record<string, unknown>>,
+  events: readonly LoggedEvent[],
+  json: boolean,
+  action: (config: string) => Promise<number>,
+) {
+  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-power-'));
+  const config = join(stateDir, 'rackboot.yaml');
+  writeFileSync(config, `state_dir: ${stateDir}\n`);
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? '', 'http://localhost');
+    const value = url.pathname.endsWith('/events/')
+      ? { events: queryEvents(events, url.searchParams) }
+      : url.pathname === '/trace'
+        ? { mac: '52:54:00:00:00:01', machine: TRACED, missed: 0, steps: [], waiting: 'its first message' }
+        : url.pathname.endsWith('/machines/')
+          ? [machine]
+          : {
+              ...machine,
+              ...(request.method === 'POST' ? { power_task: 'on', event_id: BEGUN.id, switches_itself_off: true } : {}),
+            };
+    response.setHeader('Content-Type', 'application/json').end(JSON.stringify(value));
+  });
+  server.listen(join(stateDir, CONTROL_SOCKET));
+  await once(server, 'listening');
+  try {
+    const { result: code, text } = await printedBy(() => action(config));
+    return { code, answer: json ? JSON.parse(text) : text };
+  } finally {
+    server.close();
+    rmSync(stateDir, { recursive: true });
+  }
+}
+
+const CASES = [
+  ['its own end, though the log goes on', 'power_on', [ON_BEFORE, BEGUN, DONE, ...POSTS], true, DONE.description],
+  ['no older end, when nothing tells of its own', 'power_on', [ON_BEFORE, BEGUN], false, 'something else was done'],
+  ['the failure, though the machine is seen on later', 'power_on', [BEGUN, FAILED, SEEN_ON], false, FAILED.description],
+  ['no end of another command that took its place', 'power_on', [BEGUN, OFF], false, 'something else was done'],
+  ['the end of a cycle', 'power_cycle', [ON_BEFORE, BEGUN, DONE], true, DONE.description],
+  ['the end of switching off', 'power_off', [ON_BEFORE, BEGUN, OFF], true, OFF.description],
+] as const;
+
+for (const [what, op, events, done, text] of CASES) {
+  test(`${op} --wait takes ${what}`, async () => {
+    const { code, answer } = await waitFor(op, events);
+    assert.equal(answer.done, done);
+    assert.match(answer.text, new RegExp(`^${text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}`));
+    assert.equal(code, done ? 0 : 1);
+  });
+}
+
+test('who switches on a machine that has nothing to do reads why it does not stay on, and how it would', async () => {
+  const { code, answer } = await waitFor('power_cycle', [BEGUN, DONE], false);
+  assert.equal(code, 0);
+  assert.match(
+    answer,
+    /^m1\.maas \(abc\): it was switched on\.\nIt is Ready, and has nothing to do: .*: rackboot machines rescue m1\n$/,
+  );
+  const off = await waitFor('power_off', [BEGUN, OFF], false);
+  assert.equal(off.answer, 'm1.maas (abc): it was switched off.\n');
+});
+
+test('power status and trace say that a machine waits for a person to switch it on', async () => {
+  const waiting = { ...MACHINE, power_type: 'manual', status_message: 'waiting to be switched on' };
+  const power = await withDaemon(waiting, [], false, (config) => showPower({ config, json: false }));
+  assert.match(power.answer, /m1\.maas +manual .* waiting to be switched on\n$/);
+  const request = { machine: 'm1', follow: false, json: false, since: undefined };
+  const trace = (machine: typeof MACHINE): Promise<{ answer: string }> =>
+    withDaemon(machine, [], false, (config) => traceMachine({ config, ...request }, () => 0));
+  assert.match((await trace(waiting)).answer, /\nWaiting for somebody to switch it on by hand\.\n$/);
+  assert.match((await trace(MACHINE)).answer, /\nWaiting for its first message\.\n$/);
+});

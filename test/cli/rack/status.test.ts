@@ -1,0 +1,73 @@
+// What `rackboot status` makes of ports of DHCP that are not open.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isHealthy, refusedLines, stateOf, treeLines } from '../../../src/cli/rack/status.ts';
+import { statusShape } from '../../../src/cli/shapes.ts';
+
+const LAB = { name: 'lab', interface: 'eth1', network: '10.20.0.0/24', mode: 'proxy', serving: true, reason: '' };
+const FAR = { ...LAB, name: 'far', interface: 'eth2', network: '10.30.0.0/24', mode: 'server' };
+const partly = statusShape.pick({ interfaces: true, dhcp: true, tree: true, region: true, journal: true });
+const status = (...problems: readonly object[]) =>
+  partly.parse({
+    interfaces: [LAB, FAR],
+    dhcp: { problems },
+    region: {
+      ...{ mode: 'local', state: 'up', addresses: [], eventsWaiting: 0, eventsDropped: 0, desiredVersion: 1 },
+    },
+    journal: { available: true },
+  });
+const TEXT = 'port 4011 is in use by another program';
+
+test('with every port open, and with one that is waited for, a rack is healthy', () => {
+  for (const fine of [
+    status(),
+    status({ name: 'eth1', text: 'there is no eth1', waitedFor: true }),
+    // As a daemon of a former version says it.
+    status({ name: 'eth1', text: 'there is no eth1' }),
+  ]) {
+    assert.equal(isHealthy(fine), true);
+    assert.deepEqual(
+      fine.interfaces.map((entry) => stateOf(entry, fine)),
+      ['served: boot only (proxy)', 'served'],
+    );
+  }
+});
+
+for (const name of ['eth1', '10.20.0.1']) {
+  test(`while DHCP has no port on ${name}, its network is not served and the rack is not healthy`, () => {
+    const broken = status({ name, text: TEXT, waitedFor: false }, { name, text: TEXT, waitedFor: false });
+    assert.equal(isHealthy(broken), false);
+    assert.deepEqual(
+      broken.interfaces.map((entry) => stateOf(entry, broken)),
+      [`DHCP cannot listen on ${name}`, 'served'],
+    );
+  });
+}
+
+test('a network that waits for its interface says so first', () => {
+  const waits = { ...LAB, serving: false, reason: 'eth1 is down' };
+  assert.equal(stateOf(waits, status({ name: 'eth1', text: TEXT, waitedFor: false })), 'waits: eth1 is down');
+});
+
+test('a boot tree that cannot be known is a line, and the rack is not healthy', () => {
+  const problem = { reason: 'boot.tree /t is not a directory: name the directory', since: '2026-11-21T12:00:00.000Z' };
+  assert.deepEqual(treeLines({ tree: { problem } }), [
+    'BAD     boot.tree /t is not a directory: name the directory (since 2026-11-21T12:00:00.000Z; it is read again by itself)',
+  ]);
+  assert.equal(isHealthy({ ...status(), tree: { problem } }), false);
+  assert.equal(isHealthy({ ...status(), tree: {} }), true);
+  assert.deepEqual(treeLines({ tree: {} }), []);
+});
+
+test('a refused configuration is a line with its first problem, and where the others are told', () => {
+  const refused = { since: '2026-11-21T12:00:00.000Z', problems: ['f:3: dns: wrong', 'f:4: tftp: wrong'] };
+  assert.deepEqual(refusedLines({ refused: { source: 'file', ...refused } }), [
+    'BAD     the configuration file is refused since 2026-11-21T12:00:00.000Z, the last good one stays: f:3: dns: wrong (and 1 more); `rackboot check` says why',
+  ]);
+  assert.match(
+    refusedLines({ refused: { source: 'store', ...refused } })[0] ?? '',
+    /store owns.*config show` says why$/,
+  );
+  assert.deepEqual(refusedLines({ refused: undefined }), []);
+});
