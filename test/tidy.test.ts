@@ -42,9 +42,8 @@ const LEVELS: Readonly<Record<string, number>> = {
   config: 4,
   uplink: 4,
   observe: 4,
-  'daemon.ts': 5,
   daemon: 5,
-  'region-thread.ts': 5,
+  'region-thread': 5,
   'uplink-thread.ts': 5,
   // Reads captured datagrams with the codecs and deciders of every room below.
   capture: 6,
@@ -70,8 +69,9 @@ const OPENERS = [
   /^doctor\//,
   /^lab\//,
   /^cli\//,
-  /^(daemon|region-thread|uplink-thread|main|clock)\.ts$/,
+  /^(uplink-thread|main|clock)\.ts$/,
   /^daemon\//,
+  /^region-thread\//,
 ];
 const OPENING_MODULES = new Set([
   'node:fs',
@@ -209,7 +209,7 @@ test('files of the state and the configuration are opened as regular files only,
   const known = /\(descriptor\b|openSync\(dirname\(|join\(AGENT, /;
   const problems: string[] = [];
   for (const source of sources) {
-    if (!/^(?:config|store|uplink|daemon|power)\/|^daemon\.ts$/.test(source.path)) continue;
+    if (!/^(?:config|store|uplink|daemon|region-thread|power)\//.test(source.path)) continue;
     source.lines.forEach((line, index) => {
       if (opening.test(line) && !known.test(line)) problems.push(`${source.path}:${index + 1}: ${line.trim()}`);
     });

@@ -8,7 +8,7 @@ import { identifyBootClient } from '../boot/client.ts';
 import { type BootQuery, planBoot } from '../boot/plan.ts';
 import { instant } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
-import { EVENT_KINDS } from '../daemon/event-kinds.ts';
+import { EVENT_KINDS } from '../daemon/rack/event-kinds.ts';
 import { decide } from '../dhcp/answers/decide.ts';
 import type { DhcpDecision } from '../dhcp/answers/decision.ts';
 import type { DhcpState } from '../dhcp/answers/inquiry.ts';

@@ -3,7 +3,7 @@
 
 import { type Clock, instant } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
-import { nameMachines, nameReservations } from '../daemon/naming.ts';
+import { nameMachines, nameReservations } from '../daemon/rack/naming.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
 import { decodeMessage, FLAG, HEADER_OCTETS, type Message } from '../dns/message.ts';
 import { Names } from '../dns/names.ts';

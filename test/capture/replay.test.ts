@@ -9,7 +9,7 @@ import { type ReplayFacts, replayPackets } from '../../src/capture/replay.ts';
 import { CaptureClock } from '../../src/capture/replay-dns.ts';
 import { instant, seconds } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { nameReservations } from '../../src/daemon/naming.ts';
+import { nameReservations } from '../../src/daemon/rack/naming.ts';
 import type { Lease } from '../../src/dhcp/leases/lease.ts';
 import { Names } from '../../src/dns/names.ts';
 import { DnsService } from '../../src/dns/service.ts';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatProblems, parseConfig } from '../../src/config/load.ts';
-import { describeRack } from '../../src/daemon/rack-description.ts';
+import { describeRack } from '../../src/daemon/rack/description.ts';
 
 const parse = (hosts: string) =>
   parseConfig(`cluster_interfaces:

@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
-import { addDhcp } from '../../src/daemon/metrics.ts';
+import { addDhcp } from '../../src/daemon/observing/metrics.ts';
+import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import { PROBES_RUNNING_MAX, PROBES_WAITING_MAX } from '../../src/dhcp/conflicts/probe-turns.ts';
 import { DHCP_REFUSAL_NAMES, DHCP_REFUSALS, type DhcpRefusal } from '../../src/dhcp/events.ts';
 import { IMPORT_REFUSALS } from '../../src/dhcp/import/lease-import.ts';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../src/config/load.ts';
-import { nameLease, nameMachines, nameReservations } from '../../src/daemon/naming.ts';
+import { nameLease, nameMachines, nameReservations } from '../../src/daemon/rack/naming.ts';
 import { decide } from '../../src/dhcp/answers/decide.ts';
 import { textBytes } from '../../src/dhcp/wire/options.ts';
 import { Names } from '../../src/dns/names.ts';

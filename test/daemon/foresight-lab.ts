@@ -4,7 +4,7 @@ import { identifyBootClient } from '../../src/boot/client.ts';
 import { planBoot } from '../../src/boot/plan.ts';
 import { instant, seconds } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import type { Foresight } from '../../src/daemon/foresight.ts';
+import type { Foresight } from '../../src/daemon/foresight/foresight.ts';
 import type { Lease } from '../../src/dhcp/leases/lease.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import { Offers } from '../../src/dhcp/leases/offers.ts';

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant } from '../../src/clock.ts';
-import { type AskedRack, IMPORT_BATCH_MAX, leaseAnswers } from '../../src/daemon/lease-answers.ts';
+import { type AskedRack, IMPORT_BATCH_MAX, leaseAnswers } from '../../src/daemon/answers/lease-answers.ts';
 import { judgeBatch } from '../../src/dhcp/import/lease-batch.ts';
 import { LEASE_FILE_FORMATS, type LeaseFileFormat, readLeaseFile } from '../../src/dhcp/import/lease-file.ts';
 import type { Lease } from '../../src/dhcp/leases/lease.ts';

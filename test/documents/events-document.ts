@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ASSET_REFUSALS } from '../../src/boot/asset.ts';
-import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
+import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import { DHCP_REFUSALS } from '../../src/dhcp/events.ts';
 import { RACK_ERROR_CODES } from '../../src/errors.ts';
 import { HTTP_REFUSALS } from '../../src/http/events.ts';
@@ -67,11 +67,11 @@ function fieldsByKind(source: string, kinds: readonly string[]): ReadonlyMap<str
 /** Files that declare events. */
 const SOURCES = [
   'boot/events.ts',
-  'daemon/events.ts',
+  'daemon/rack/events.ts',
   'dhcp/events.ts',
   'dns/events.ts',
   'http/events.ts',
-  'daemon/wire-events.ts',
+  'daemon/rack/wire-events.ts',
   'observe/events.ts',
   'tftp/events.ts',
   'uplink/events.ts',

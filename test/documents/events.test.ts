@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
+import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import { LOG_ROOMS } from '../../src/observe/log-levels.ts';
 import { EVENTS_DOCUMENT, renderEventsDocument } from './events-document.ts';
 

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { followDaemon } from '../../src/cli/control.ts';
-import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
+import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import { bootSimulatedMachine, labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
 import { formatMac, macFromBytes } from '../../src/net/address.ts';

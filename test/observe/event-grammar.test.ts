@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant } from '../../src/clock.ts';
-import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
+import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import type { RackEvent } from '../../src/event.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
 import { eventText } from '../../src/observe/event-text.ts';

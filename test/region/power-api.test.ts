@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PowerSide } from '../../src/daemon/power-side.ts';
 import { POWER_DRIVERS } from '../../src/power/drivers.ts';
 import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { POWER_PARAMETER_NAMES } from '../../src/region/records/power-parameters.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
+import { PowerSide } from '../../src/region-thread/power-side.ts';
 import { Controller, controllerDriver, pass } from '../power/controllers.ts';
 import { makeRegion, type RegionPlace, report } from './place.ts';
 

@@ -4,10 +4,10 @@
 import { mkdirSync } from 'node:fs';
 import type { Clock } from '../../src/clock.ts';
 import type { RackConfig } from '../../src/config/rack-config.ts';
-import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
-import { Rack } from '../../src/daemon/rack.ts';
-import { describeRack } from '../../src/daemon/rack-description.ts';
-import { acquaintanceOf } from '../../src/daemon/region-side.ts';
+import { describeRack } from '../../src/daemon/rack/description.ts';
+import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
+import { Rack } from '../../src/daemon/rack/rack.ts';
+import { acquaintanceOf } from '../../src/daemon/rack/region-side.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import type { EventKind, RackEvent } from '../../src/event.ts';
 import { parseDesiredState } from '../../src/machines/desired-state.ts';

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { resolveBootAsset } from '../../src/boot/asset.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { Rack } from '../../src/daemon/rack.ts';
+import { Rack } from '../../src/daemon/rack/rack.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import { enlistmentForm, simulatedHardware, uuidBytes } from '../../src/lab/simulated-hardware.ts';
 import { SimulatedMachine } from '../../src/lab/simulated-machine.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
+import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
 import { formatMac, mac } from '../../src/net/address.ts';
 import { EventStream } from '../../src/observe/event-stream.ts';

@@ -7,8 +7,8 @@
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/load.ts';
-import type { ImportAnswer } from '../../daemon/lease-answers.ts';
-import { claimStateDirectory } from '../../daemon/state-claim.ts';
+import type { ImportAnswer } from '../../daemon/answers/lease-answers.ts';
+import { claimStateDirectory } from '../../daemon/start/state-claim.ts';
 import type { ForeignLease } from '../../dhcp/import/foreign-lease.ts';
 import { judgeBatch } from '../../dhcp/import/lease-batch.ts';
 import { isImportRefusal } from '../../dhcp/import/lease-import.ts';

@@ -6,7 +6,7 @@
 
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/load.ts';
-import { type Daemon, startDaemon } from '../../daemon.ts';
+import { type Daemon, startDaemon } from '../../daemon/daemon.ts';
 import { takeNotifyTerms } from '../../net/notify-socket.ts';
 import { printFailure } from '../output.ts';
 import { continueAsOwnerOf } from '../state-owner.ts';

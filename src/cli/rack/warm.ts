@@ -21,7 +21,7 @@ export async function warmCache(): Promise<number> {
   ]);
   // The threads' entries end at once where there is no thread to speak with; by then they are compiled.
   await Promise.allSettled([
-    import('../../region-thread.ts'),
+    import('../../region-thread/thread.ts'),
     import('../../store/lease-worker.ts'),
     import('../../net/net-worker.ts'),
   ]);

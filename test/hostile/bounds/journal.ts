@@ -91,13 +91,13 @@ export const JOURNAL_BOUNDS: readonly HeldBound[] = [
     test: 'observe/timeline.test.ts',
   },
   {
-    at: 'daemon/feed.ts FEED_WAITING_MAX',
+    at: 'daemon/answers/feed.ts FEED_WAITING_MAX',
     what: 'steps that wait for one who follows',
     whoCanFill: 'a command that does not read',
     whatOthersNotice: 'nothing; its own oldest steps go, and are counted',
     howItEmpties: 'as it reads',
     share: 'by reader',
-    test: 'daemon/feed.test.ts',
+    test: 'daemon/answers/feed.test.ts',
   },
   {
     at: 'observe/log-writer.ts WAITING_BYTES_MAX',

@@ -111,14 +111,14 @@ export const NET_BOUNDS: readonly HeldBound[] = [
     test: 'net/neighbours.test.ts',
   },
   {
-    at: 'daemon/neighbourhood.ts TOLD_RATE',
+    at: 'daemon/rack/neighbourhood.ts TOLD_RATE',
     what: 'events of neighbours that are new or moved',
     whoCanFill: 'whoever sends ARP for addresses that do not exist',
     whatOthersNotice: 'the log tells of neighbours with a count',
     harm: { kind: 'told' },
     howItEmpties: 'with time',
     share: 'by kind',
-    test: 'daemon/neighbourhood.test.ts',
+    test: 'daemon/rack/neighbourhood.test.ts',
   },
   {
     at: 'net/wire-ear.ts FRAMES_MAX',

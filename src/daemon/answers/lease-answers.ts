@@ -1,0 +1,269 @@
+// What the control socket answers of leases, for `rackboot leases`: lists of them, the taking over of those of another server, and the end of
+// one before its time, and the clearing of an address that was set aside.
+//
+// 1. A list is made in pieces of TURN_LEASES with a turn of the event loop between: a million leases hold no datagram up.
+// 2. A lease that cannot be read, as of a command of another version, is left with its line and costs none of the others.
+// 3. Leases that are taken over or ended are so on disk when the answer says so.
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { z } from 'zod';
+import type { Clock } from '../../clock.ts';
+import { FOREIGN_TEXT_MAX, FOREIGN_WALL_MS_MAX, type ForeignLease } from '../../dhcp/import/foreign-lease.ts';
+import { judgeBatch } from '../../dhcp/import/lease-batch.ts';
+import type { ImportRefusal } from '../../dhcp/import/lease-import.ts';
+import type { Lease } from '../../dhcp/leases/lease.ts';
+import {
+  type LeaseFilter,
+  type LeaseReport,
+  matchesLease,
+  parseLeaseFilter,
+  type ReportFacts,
+  reportLease,
+} from '../../dhcp/leases/lease-report.ts';
+import { isActive } from '../../dhcp/leases/lease-table.ts';
+import { reservedNames } from '../../dhcp/leases/reserved-name.ts';
+import { RackError } from '../../errors.ts';
+import type { ControlAnswers, ControlAsk } from '../../http/control.ts';
+import { ListInPieces } from '../../http/send.ts';
+import { formatMac, type Ipv4, ipv4, mac as macOf, parseIpv4 } from '../../net/address.ts';
+import type { Rack } from '../rack/rack.ts';
+
+/** The most leases of one request to take them over. */
+export const IMPORT_BATCH_MAX = 500;
+/** Leases that are looked at, and told of, in one turn: bounds the time the rack loop is away to about half a millisecond. */
+export const TURN_LEASES = 128;
+/** The most addresses of one question for ended leases. */
+export const ENDED_BATCH_MAX = 1000;
+/** Addresses of a /16 network have their upper bits alike. */
+const BLOCK_ADDRESSES = 65_536;
+
+const text = z.string().max(FOREIGN_TEXT_MAX).optional();
+const wallMs = z.number().min(0).max(FOREIGN_WALL_MS_MAX).optional();
+/** Which entry a lease is, however the rest of it reads. */
+const lineShape = z.object({ line: z.int().min(0) });
+/** A lease of another server, as the command has read it. */
+const foreignShape = z.strictObject({
+  ...lineShape.shape,
+  address: z.int().min(0).max(0xffff_ffff).transform(ipv4),
+  mac: z.int().min(1).max(0xffff_ffff_ffff).transform(macOf).optional(),
+  state: z.enum(['bound', 'released', 'declined']),
+  grantedWallMs: wallMs,
+  expiresWallMs: wallMs,
+  hostname: text,
+  clientId: text,
+  vendorClass: text,
+  circuitId: text,
+  remoteId: text,
+});
+const batchShape = z.strictObject({ dryRun: z.boolean(), leases: z.array(lineShape.loose()).max(IMPORT_BATCH_MAX) });
+
+const heldShape = z.array(z.strictObject({ address: z.string(), mac: z.string() })).max(ENDED_BATCH_MAX);
+
+/** What became of a batch: how many were taken, and what was left: what could not be read, then the others in the order of the batch. */
+export interface ImportAnswer {
+  readonly taken: number;
+  readonly left: readonly { readonly line: number; readonly reason: ImportRefusal }[];
+}
+
+/** What of a running rack is asked. */
+export type AskedRack = Pick<
+  Rack,
+  | 'networks'
+  | 'served'
+  | 'machines'
+  | 'leases'
+  | 'findLease'
+  | 'importFacts'
+  | 'adoptLeases'
+  | 'endLease'
+  | 'clearAddress'
+>;
+
+interface Sources {
+  readonly rack: () => AskedRack | undefined;
+  readonly clock: Pick<Clock, 'now' | 'wallTimeMs'>;
+}
+
+/**
+ * `GET /leases` is a list by address, `GET /leases/lines` the same in lines of lists in no order, both with the criteria of `parseLeaseFilter`;
+ * `POST /leases/import` takes leases of another server over, `POST /leases/end?address=…` ends one and says whose it was,
+ * `POST /leases/ended` says which of some addresses are their cards' no more,
+ * `POST /leases/clear?address=…` gives one that was set aside back to its range.
+ */
+export function leaseAnswers(sources: Sources): ControlAnswers {
+  return {
+    '/leases': (asked) => listLeases(sources, asked),
+    '/leases/lines': (asked) => linesOf(sources, asked),
+    'POST /leases/ended': (asked) => endedAmong(sources, asked),
+    'POST /leases/import': (asked) => importLeases(sources, asked),
+    'POST /leases/end': (asked) => endLease(sources, asked),
+    'POST /leases/clear': (asked) => clearAddress(sources, asked),
+  };
+}
+
+/** Which of the addresses that machines were seen with are theirs no more; of what was never leased here nothing is said. */
+async function endedAmong({ rack, clock }: Sources, asked: ControlAsk): Promise<readonly string[]> {
+  const held = heldShape.safeParse(parseBody(await asked.body()));
+  if (!held.success) throw new RackError('bad-argument', `name at most ${ENDED_BATCH_MAX} addresses and their cards`);
+  const now = clock.now();
+  return held.data.flatMap(({ address, mac }) => {
+    const at = parseIpv4(address);
+    const lease = at === undefined ? undefined : rack()?.findLease(at);
+    if (lease === undefined || (isActive(lease, now) && formatMac(lease.mac) === mac)) return [];
+    return [address];
+  });
+}
+
+interface Listing {
+  readonly rack: AskedRack;
+  readonly filter: LeaseFilter;
+  readonly facts: ReportFacts;
+}
+
+function openListing({ rack, clock }: Sources, { query }: ControlAsk): Listing | undefined {
+  const running = rack();
+  if (running === undefined) return undefined;
+  const networks = running.networks;
+  const parsed = parseLeaseFilter((criterion) => query.get(criterion) ?? undefined, networks);
+  if (!parsed.ok) throw new RackError('bad-argument', parsed.reason);
+  const machineName = (mac: Lease['mac']): string | undefined => running.machines.findByMac(mac)?.hostname;
+  const facts = {
+    now: clock.now(),
+    wallMs: clock.wallTimeMs(),
+    networks,
+    machineName,
+    reservedName: reservedNames(running.served),
+  };
+  return { rack: running, filter: parsed.filter, facts };
+}
+
+/** @throws RackError `bad-argument` at once, not with the first entry */
+function listLeases(sources: Sources, asked: ControlAsk): ListInPieces {
+  return new ListInPieces(byAddress(openListing(sources, asked)));
+}
+
+/** Only addresses are kept until all are known, in blocks that are sorted in one turn each. */
+async function* byAddress(listing: Listing | undefined): AsyncGenerator<readonly LeaseReport[]> {
+  if (listing === undefined) return;
+  const { rack, filter, facts } = listing;
+  const blocks = new Map<number, number[]>();
+  for await (const piece of wantedLeases(listing)) {
+    for (const { address } of piece) {
+      const block = Math.floor(address / BLOCK_ADDRESSES);
+      const known = blocks.get(block);
+      if (known === undefined) blocks.set(block, [address]);
+      else known.push(address);
+    }
+  }
+  for (const block of Uint32Array.from(blocks.keys()).sort()) {
+    const addresses = Uint32Array.from(blocks.get(block) ?? []).sort();
+    for (let from = 0; from < addresses.length; from += TURN_LEASES) {
+      await nextTurn();
+      const leases = Array.from(addresses.subarray(from, from + TURN_LEASES), (address) =>
+        rack.findLease(ipv4(address)),
+      );
+      yield leases.flatMap((lease) =>
+        lease !== undefined && matchesLease(lease, filter, facts) ? [reportLease(lease, facts)] : [],
+      );
+    }
+  }
+}
+
+/** @throws RackError `bad-argument` at once, not with the first line */
+function linesOf(sources: Sources, asked: ControlAsk): AsyncGenerator<readonly LeaseReport[] | number> {
+  return linesFrom(openListing(sources, asked));
+}
+
+/** The last line is how many there were: a list without it was cut off. */
+async function* linesFrom(listing: Listing | undefined): AsyncGenerator<readonly LeaseReport[] | number> {
+  let count = 0;
+  if (listing !== undefined) {
+    for await (const piece of wantedLeases(listing)) {
+      count += piece.length;
+      yield piece.map((lease) => reportLease(lease, listing.facts));
+    }
+  }
+  yield count;
+}
+
+/** Leases that the filter admits, in no particular order, TURN_LEASES looked at in a turn. */
+async function* wantedLeases({ rack, filter, facts }: Listing): AsyncGenerator<readonly Lease[]> {
+  let wanted: Lease[] = [];
+  let seen = 0;
+  for (const lease of rack.leases()) {
+    if (matchesLease(lease, filter, facts)) wanted.push(lease);
+    seen += 1;
+    if (seen % TURN_LEASES !== 0) continue;
+    if (wanted.length > 0) yield wanted;
+    wanted = [];
+    await nextTurn();
+  }
+  if (wanted.length > 0) yield wanted;
+}
+
+async function importLeases({ rack, clock }: Sources, asked: ControlAsk): Promise<ImportAnswer> {
+  const running = rack();
+  if (running === undefined) throw new RackError('store-unavailable', 'the rack is starting: try again');
+  const { dryRun, leases, unread } = readBatch(await asked.body());
+  const facts = running.importFacts();
+  const moment = { now: clock.now(), wallMs: clock.wallTimeMs() };
+  const { taken, left } = judgeBatch(leases, facts, moment);
+  if (!dryRun && taken.length > 0) await running.adoptLeases(taken);
+  return { taken: taken.length, left: [...unread, ...left] };
+}
+
+async function endLease(sources: Sources, asked: ControlAsk): Promise<{ readonly mac: string }> {
+  const { rack, address } = addressed(sources, asked);
+  return { mac: formatMac((await rack.endLease(address)).mac) };
+}
+
+async function clearAddress(sources: Sources, asked: ControlAsk): Promise<{ readonly mac: string }> {
+  const { rack, address } = addressed(sources, asked);
+  return { mac: formatMac((await rack.clearAddress(address)).mac) };
+}
+
+function addressed({ rack }: Sources, { query }: ControlAsk): { readonly rack: AskedRack; readonly address: Ipv4 } {
+  const address = parseIpv4(query.get('address') ?? '');
+  if (address === undefined) throw new RackError('bad-argument', 'name the address');
+  const running = rack();
+  if (running === undefined) throw new RackError('store-unavailable', 'the rack is starting: try again');
+  return { rack: running, address };
+}
+
+interface Batch {
+  readonly dryRun: boolean;
+  readonly leases: readonly ForeignLease[];
+  /** What is left because it cannot be read. */
+  readonly unread: ImportAnswer['left'];
+}
+
+function readBatch(body: string): Batch {
+  const parsed = batchShape.safeParse(parseBody(body));
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new RackError('bad-argument', `the leases cannot be read: ${issue?.path.join('.')}: ${issue?.message}`);
+  }
+  const leases: ForeignLease[] = [];
+  const unread: { line: number; reason: ImportRefusal }[] = [];
+  for (const given of parsed.data.leases) {
+    const lease = foreignShape.safeParse(given);
+    if (lease.success) leases.push(complete(lease.data));
+    else unread.push({ line: given.line, reason: 'entry-unreadable' });
+  }
+  return { dryRun: parsed.data.dryRun, leases, unread };
+}
+
+function parseBody(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch (cause) {
+    throw new RackError('bad-argument', 'the leases are not JSON', { cause });
+  }
+}
+
+/** What JSON leaves out is not known. */
+const complete = (lease: z.infer<typeof foreignShape>): ForeignLease => ({
+  ...{ mac: undefined, grantedWallMs: undefined, expiresWallMs: undefined, hostname: undefined, clientId: undefined },
+  ...{ vendorClass: undefined, circuitId: undefined, remoteId: undefined },
+  ...lease,
+});

@@ -1,0 +1,114 @@
+// What the control socket answers of the state of the running rack, for `rackboot status`.
+
+import type { Clock } from '../../clock.ts';
+import type { ControlAnswers } from '../../http/control.ts';
+import { formatIpv4, formatMac } from '../../net/address.ts';
+import type { Refusal } from '../rack/configuration.ts';
+import type { InterfaceState } from '../rack/interface-states.ts';
+import type { Rack } from '../rack/rack.ts';
+import { WAITED_FOR } from '../rack/readiness.ts';
+import { leaseAnswers } from './lease-answers.ts';
+import { neighbourAnswers } from './neighbour-answers.ts';
+
+export interface StatusSources {
+  readonly name: () => string;
+  readonly version: string;
+  readonly startedWallMs: number;
+  readonly clock: Clock;
+  readonly rack: () => Rack | undefined;
+  readonly uplink: () => unknown;
+  readonly journal: () => unknown;
+  readonly interfaces: () => readonly InterfaceState[];
+  readonly notes: () => readonly string[];
+  readonly refusal: () => Refusal | undefined;
+}
+
+/** The paths of the control socket, each with what answers it. */
+export function controlAnswers(sources: StatusSources): ControlAnswers {
+  return { '/status': () => status(sources), ...leaseAnswers(sources), ...neighbourAnswers(sources) };
+}
+
+/** The configuration that is refused; undefined: none is. */
+function refusedNow({ refusal, clock }: StatusSources) {
+  const refused = refusal();
+  if (refused === undefined) return undefined;
+  const since = new Date(clock.wallTimeMs() - clock.now() + refused.since).toISOString();
+  return { source: refused.source, since, problems: refused.problems.split('\n') };
+}
+
+function status(sources: StatusSources) {
+  const rack = sources.rack();
+  // Instants begin as wall time, and are not moved when the clock is set.
+  const uptimeMs = sources.clock.now() - sources.startedWallMs;
+  return {
+    name: sources.name(),
+    version: sources.version,
+    pid: process.pid,
+    startedAt: new Date(sources.clock.wallTimeMs() - uptimeMs).toISOString(),
+    uptimeMs,
+    interfaces: sources.interfaces(),
+    dhcp: rack && {
+      sockets: rack.dhcp.sockets(),
+      problems: rack.dhcp
+        .problems()
+        .map(({ name, error }) => ({ name, text: error.message, waitedFor: WAITED_FOR.has(error.code) })),
+      counters: rack.dhcp.counters(),
+      foreign: foreignServers(rack, sources.clock),
+      ranges: rack.dhcp.ranges().map(({ subnet, range, usable, free, offered, declined, level }) => ({
+        network: subnet,
+        low: formatIpv4(range.low),
+        high: formatIpv4(range.high),
+        ...{ usable, used: usable - free, offered, declined, level },
+      })),
+    },
+    tftp: rack && { listening: rack.tftp.listening.map(formatEndpoint), counters: rack.tftp.counters() },
+    http: rack && { listening: rack.http.listening.map(formatEndpoint), counters: rack.http.counters() },
+    dns: rack && { listening: rack.dns.listeners.map(formatEndpoint), counters: rack.dns.counters() },
+    tree: rack && treeNow(rack, sources.clock),
+    machinesKnown: rack?.machines.all.length ?? 0,
+    region: sources.uplink(),
+    journal: sources.journal(),
+    refused: refusedNow(sources),
+    notes: [
+      ...sources.notes(),
+      ...(rack?.notes ?? []),
+      ...(rack?.dhcp.blindness === undefined ? [] : [rack.dhcp.blindness]),
+    ],
+    memoryBytes: process.memoryUsage.rss(),
+  };
+}
+
+/** The boot tree: what is wrong with it, if anything. */
+function treeNow({ tree: { problem } }: Rack, clock: Clock) {
+  if (problem === undefined) return {};
+  const since = new Date(clock.wallTimeMs() - clock.now() + problem.since).toISOString();
+  return { problem: { reason: problem.reason, since } };
+}
+
+/** The other DHCP servers that are known. */
+function foreignServers({ dhcp }: Rack, clock: Clock) {
+  const offset = clock.wallTimeMs() - clock.now();
+  return dhcp.foreignServers().map((server) => ({
+    address: formatIpv4(server.server),
+    mac: server.mac === undefined ? undefined : formatMac(server.mac),
+    network: server.subnet,
+    interface: server.interfaceName,
+    evidence: server.evidence,
+    offered: server.offered === undefined ? undefined : formatIpv4(server.offered),
+    leaseSeconds: server.leaseSeconds,
+    file: server.file,
+    bootOnly: server.isBootOnly === true,
+    firstSeen: new Date(server.firstSeen + offset).toISOString(),
+    lastSeen: new Date(server.lastSeen + offset).toISOString(),
+  }));
+}
+
+function formatEndpoint({
+  address,
+  port,
+}: {
+  readonly address: Parameters<typeof formatIpv4>[0];
+  readonly port: number;
+}): string {
+  return `${formatIpv4(address)}:${port}`;
+}

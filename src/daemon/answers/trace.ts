@@ -1,0 +1,113 @@
+// What `rackboot trace` is told over the control socket: one machine's steps, what it waits for, and each further step as it happens.
+//
+// 1. A reader that is too slow loses the oldest steps that wait for it, and is told how many.
+
+import type { Clock } from '../../clock.ts';
+import { isActive } from '../../dhcp/leases/lease-table.ts';
+import { RackError } from '../../errors.ts';
+import type { ControlAnswers } from '../../http/control.ts';
+import { formatIpv4, formatMac, type MacAddress } from '../../net/address.ts';
+import { type EventKinds, eventFields, eventText } from '../../observe/event-text.ts';
+import type { Timeline, TimelineStep } from '../../observe/timeline.ts';
+import { describeWaiting } from '../../observe/waiting.ts';
+import type { Rack } from '../rack/rack.ts';
+import { Feed } from './feed.ts';
+import { type Who, whoIs } from './who.ts';
+
+/** Machines in the answer to who was seen at all. */
+const SEEN_MAX = 200;
+
+export interface TraceSources {
+  readonly clock: Clock;
+  readonly timeline: Timeline;
+  readonly kinds: EventKinds;
+  readonly rack: () => Rack | undefined;
+}
+
+/** The paths of the control socket for traces. */
+export function traceAnswers(sources: TraceSources): ControlAnswers {
+  return {
+    '/trace': ({ query }) => trace(sources, whoIs(sources, query)),
+    '/trace/follow': ({ query }) => follow(sources, whoIs(sources, query, { mayCome: true })),
+    '/seen': () => seen(sources),
+  };
+}
+
+function stepJson(step: TimelineStep, sources: TraceSources) {
+  const offset = sources.clock.wallTimeMs() - sources.clock.now();
+  const kind = sources.kinds.get(step.event.kind);
+  return {
+    number: step.number,
+    boot: step.boot,
+    at: new Date(step.event.at + offset).toISOString(),
+    lastAt: new Date(step.lastAt + offset).toISOString(),
+    times: step.times,
+    kind: step.event.kind,
+    level: kind?.level ?? 'info',
+    text: eventText(step.event, kind),
+    fields: eventFields(step.event),
+  };
+}
+
+function trace(sources: TraceSources, who: Who) {
+  const { timeline, clock } = sources;
+  const { mac, machine } = who;
+  const heardMac = heardCardOf(timeline, who);
+  const steps = timeline.find(heardMac) ?? [];
+  const rack = sources.rack();
+  const now = clock.now();
+  const lease = rack?.dhcp.leases().find((one) => one.mac === heardMac && isActive(one, now));
+  const address = rack?.elsewhere.addressOf(heardMac) ?? lease?.address;
+  return {
+    mac: formatMac(mac),
+    /** The card of the machine that was heard of, where it is another than the one asked about. */
+    heardBy: heardMac === mac ? undefined : formatMac(heardMac),
+    address: address === undefined ? undefined : formatIpv4(address),
+    machine: machine && {
+      systemId: machine.systemId,
+      hostname: machine.hostname,
+      domain: machine.domain,
+      status: machine.statusName,
+      purpose: machine.purpose,
+    },
+    now: new Date(clock.wallTimeMs()).toISOString(),
+    missed: timeline.missed,
+    /** The first step's time as the region was told it; what the region has from before that is older. */
+    firstReportedMs: steps[0] === undefined ? undefined : Math.round(steps[0].event.at),
+    steps: steps.map((step) => stepJson(step, sources)),
+    waiting: describeWaiting(steps, now),
+  };
+}
+
+/** The card whose story is the machine's: the one asked about, or where nothing was heard of it, the one heard of last. */
+export function heardCardOf(timeline: Timeline, { mac, machine }: Who): MacAddress {
+  if (machine === undefined || timeline.find(mac) !== undefined) return mac;
+  let latest: { readonly mac: MacAddress; readonly at: number } | undefined;
+  for (const card of machine.macs) {
+    const at = timeline.find(card)?.at(-1)?.lastAt;
+    if (at !== undefined && (latest === undefined || at > latest.at)) latest = { mac: card, at };
+  }
+  return latest?.mac ?? mac;
+}
+
+/** The trace so far, then each step. */
+function follow(sources: TraceSources, who: Who): Feed<unknown> {
+  const feed = new Feed<unknown>(() => end?.());
+  const end = sources.timeline.follow((mac, step) => {
+    if (mac === heardCardOf(sources.timeline, who))
+      feed.push({ step: stepJson(step, sources), missed: feed.takeDropped() });
+  });
+  if (end === undefined) throw new RackError('bad-argument', 'too many traces are followed already: end one of them');
+  feed.push({ trace: trace(sources, who) });
+  return feed;
+}
+
+/** Machines that were heard of, the latest first. */
+function seen(sources: TraceSources) {
+  const rack = sources.rack();
+  return sources.timeline.latest(SEEN_MAX).map(({ mac, step }) => ({
+    mac: formatMac(mac),
+    machine: rack?.machines.findByMac(mac)?.hostname,
+    step: stepJson(step, sources),
+  }));
+}

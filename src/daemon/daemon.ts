@@ -1,0 +1,399 @@
+// The daemon: the only place that knows every room. Configuration, then state, then servers; reload; stop.
+//
+//   startDaemon ─ lock, control socket, log, journal ∥ network, interfaces, tree ─ bind ─ ready ─ region's thread
+//   reload      ─ configuration file ─ applyConfig (bad one: refused, nothing changes)
+//   interfaces  ─ rack.setInterfaces, told in the log
+//   stop        ─ work under way is finished (`daemon/start/shutdown.ts`), region ends, journal closes
+//
+// 1. A failure on the way up closes what was opened and throws one RackError: nothing is half-started.
+// 2. The region starts after the rack answers, and never holds it up; whether it can start is asked before.
+
+import { flushCompileCache } from 'node:module';
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import { findHostOverlaps } from '../config/host-check.ts';
+import { formatProblems } from '../config/load.ts';
+import { pinnedKeys } from '../config/merge.ts';
+import type { RackConfig } from '../config/rack-config.ts';
+import { type ConfigWatch, watchConfig } from '../config/watch.ts';
+import { errorText, RackError } from '../errors.ts';
+import { ControlServer } from '../http/server.ts';
+import type { DesiredState } from '../machines/machine.ts';
+import type { HostInterface } from '../net/host-interface.ts';
+import { openInterfaceWatch } from '../net/interfaces.ts';
+import type { NotifyTerms } from '../net/notify-socket.ts';
+import { openNetwork } from '../net/open-network.ts';
+import { EventStream } from '../observe/event-stream.ts';
+import { logEvents, openLog } from '../observe/log.ts';
+import { LogLevels } from '../observe/log-levels.ts';
+import type { RegionConfig } from '../region/config.ts';
+import type { RackDescription } from '../region/records/rack-description.ts';
+import { openLeaseJournal, type WorkerLeaseJournal } from '../store/lease-journal.ts';
+import { readDesiredState } from '../uplink/desired-state-cache.ts';
+import { configurationAnswers } from './answers/configuration-answer.ts';
+import { outboxAnswers } from './answers/outbox-answers.ts';
+import { controlAnswers } from './answers/status.ts';
+import { attributeEvents } from './observing/attribution.ts';
+import { Instruments } from './observing/instruments.ts';
+import { type Observing, observe } from './observing/observing.ts';
+import { watchClock } from './rack/clock-watch.ts';
+import { Configuration, type ConfigurationPorts } from './rack/configuration.ts';
+import { describeRack } from './rack/description.ts';
+import { EVENT_KINDS } from './rack/event-kinds.ts';
+import type { DaemonEvent } from './rack/events.ts';
+import { InterfaceStates } from './rack/interface-states.ts';
+import { loadLeases } from './rack/lease-loading.ts';
+import { LiveTree } from './rack/live-tree.ts';
+import { Rack } from './rack/rack.ts';
+import { reconfigurationPorts } from './rack/reconfigure.ts';
+import { acquaintanceOf, RegionSide } from './rack/region-side.ts';
+import { openServiceNotices, type ServiceNotices } from './start/service-notices.ts';
+import { finishWork } from './start/shutdown.ts';
+import { claimStateDirectory } from './start/state-claim.ts';
+
+export interface DaemonOptions {
+  readonly configFile: string;
+  readonly version: string;
+  readonly clock: Clock;
+  /** How the system's manager of services is told; undefined: it is not. */
+  readonly notify?: NotifyTerms | undefined;
+  /** The region cannot start and never did: the daemon has stopped itself. */
+  readonly onFatal: (error: RackError) => void;
+}
+
+export interface Daemon {
+  /** Reads the configuration file again, and opens the log file anew (SIGHUP). */
+  reload(): void;
+  /** Stops; `signal` is for the log. */
+  stop(signal: string): Promise<void>;
+}
+
+/** Starts the rack; resolves when it answers. @throws RackError */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const startedAt = options.clock.now();
+  const process = new RackProcess(options);
+  try {
+    await process.start();
+  } catch (error) {
+    await process.close();
+    throw error;
+  }
+  process.announce(startedAt);
+  return process;
+}
+
+class RackProcess implements Daemon {
+  readonly #options: DaemonOptions;
+  readonly #stream = new EventStream();
+  /** What was opened, in order; closed in reverse. */
+  readonly #opened: (() => Promise<void> | void)[] = [];
+  readonly #configuration: Configuration;
+  readonly #configurationPorts: ConfigurationPorts;
+  #tree: LiveTree | undefined;
+  readonly #log: Logger;
+  readonly #observing: Observing;
+  readonly #instruments: Instruments;
+  readonly #reopenLog: () => void;
+  readonly #notices: ServiceNotices;
+  #journal: WorkerLeaseJournal | undefined;
+  #rack: Rack | undefined;
+  readonly #region: RegionSide;
+  #watch: ConfigWatch | undefined;
+  #host: readonly HostInterface[] = [];
+  readonly #interfaces = new InterfaceStates(this.#stream.publish);
+  #notes: readonly string[] = [];
+  #stopping: Promise<void> | undefined;
+  readonly #startedWallMs: number;
+
+  constructor(options: DaemonOptions) {
+    this.#options = options;
+    this.#configuration = new Configuration(
+      options.configFile,
+      (stateDir) => readDesiredState(stateDir, () => undefined).settings,
+    );
+    this.#region = new RegionSide({
+      clock: options.clock,
+      version: options.version,
+      stream: this.#stream,
+      config: () => this.#config,
+      regionConfig: (config) => this.#regionConfig(config),
+      describe: (uuid) => this.#describe(uuid),
+      acquaintance: acquaintanceOf(() => this.#rack),
+      apply: (state) => this.#apply(state),
+      onFatal: (error) => {
+        if (this.#stopping === undefined) void this.close().then(() => options.onFatal(error));
+      },
+    });
+    this.#startedWallMs = options.clock.wallTimeMs();
+    const log = openLog(this.#config.log);
+    this.#log = log.logger;
+    this.#reopenLog = log.reopen;
+    const levels = new LogLevels(this.#config.log, { clock: options.clock, publish: this.#stream.publish });
+    this.#configurationPorts = reconfigurationPorts({
+      clock: options.clock,
+      publish: this.#stream.publish,
+      host: () => this.#host,
+      rack: () => this.#rack,
+      tree: () => this.#tree,
+      log,
+      uplink: () => this.#region.uplink,
+      regionConfig: (config) => this.#regionConfig(config),
+      applied: (config) => {
+        levels.configure(config.log);
+        void this.#instruments.configure(config);
+        this.#tellInterfaces();
+      },
+    });
+    logEvents(this.#log, this.#stream, EVENT_KINDS, levels);
+    this.#observing = observe({
+      clock: options.clock,
+      stream: this.#stream,
+      levels,
+      rack: () => this.#rack,
+      journal: () => this.#journal?.status(),
+      interfaces: () => this.#interfaces.states,
+    });
+    this.#instruments = new Instruments({
+      clock: options.clock,
+      version: options.version,
+      startedWallMs: this.#startedWallMs,
+      stream: this.#stream,
+      config: () => this.#config,
+      host: () => this.#host,
+      rack: () => this.#rack,
+      journal: () => this.#journal?.status(),
+      uplink: () => this.#region.status(),
+    });
+    this.#notices = openServiceNotices({
+      clock: options.clock,
+      terms: options.notify,
+      interfaces: () => this.#interfaces.states,
+      region: () => this.#region.status(),
+      journal: () => this.#journal,
+      publish: this.#stream.publish,
+    });
+  }
+
+  async start(): Promise<void> {
+    const { clock, configFile } = this.#options;
+    const config = this.#config;
+    const claim = await claimStateDirectory(config.stateDir);
+    this.#opened.push(() => claim.release());
+    await this.#openControl(config);
+    this.#region.identify();
+    const onProblem = (text: string): void => this.#publish({ kind: 'daemon.note', at: clock.now(), text });
+    const opening = [
+      this.#open(openLeaseJournal({ stateDir: config.stateDir, clock }), ({ journal }) => journal.close()),
+      this.#open(openNetwork(), (network) => network.close()),
+      this.#open(openInterfaceWatch({ clock }), (watch) => watch.close()),
+      this.#open(LiveTree.open(config.boot.tree, { clock, publish: this.#stream.publish }), (tree) => tree.close()),
+      this.#region.check(),
+    ] as const;
+    // All come to their end first, so that what did open is closed when something else did not.
+    await Promise.allSettled(opening);
+    const [stored, network, interfaces, tree] = await Promise.all(opening);
+    this.#journal = stored.journal;
+    this.#tree = tree;
+    this.#host = interfaces.current();
+    this.#checkHost(config);
+
+    const { table, moment, ends } = loadLeases(stored, { stateDir: config.stateDir, clock, onProblem });
+    const rack = new Rack(
+      {
+        clock,
+        network,
+        wire: interfaces.wire,
+        journal: stored.journal,
+        table,
+        tree,
+        publish: attributeEvents(table, this.#stream.publish),
+        rackSecret: this.#region.rackSecret,
+        standIn: this.#region.standIn(),
+        regionCa: this.#region.certificates,
+        onForeignChange: () => this.#region.uplink?.introduce(),
+        onEndsTold: ends.note,
+      },
+      config,
+    );
+    this.#rack = rack;
+    this.#opened.push(ends.close, () => rack.close());
+    this.#opened.push(watchClock({ clock, publish: this.#stream.publish, moment, dhcp: rack.dhcp }).close);
+    const onCacheProblem = (text: string): void => this.#publish({ kind: 'region.cache', at: clock.now(), text });
+    const cached = readDesiredState(config.stateDir, onCacheProblem);
+    void this.#apply(cached);
+    this.#region.gather(cached);
+    await rack.open(this.#host);
+    this.#tellInterfaces();
+
+    tree.watch();
+    this.#opened.push(interfaces.onChange((host) => void this.#interfacesChanged(host)));
+    await this.#instruments.configure(config);
+    this.#opened.push(() => this.#instruments.close());
+    this.#notes = [...network.notes, ...interfaces.notes];
+    this.#watch = watchConfig(configFile, clock, {
+      onChange: () =>
+        void this.#notices.around(() => {
+          this.#configuration.readFile(this.#configurationPorts);
+          return this.#configuration.settled;
+        }),
+      onProblem,
+    });
+    this.#opened.push(() => this.#watch?.close());
+    this.#opened.push(() => this.#region.close());
+    this.#region.start();
+    ends.tellMissed(rack.dhcp);
+  }
+
+  /** Remembers how to close what is being opened, once it is. */
+  async #open<T>(opening: Promise<T>, close: (opened: T) => Promise<void> | void): Promise<T> {
+    const opened = await opening;
+    this.#opened.push(() => close(opened));
+    return opened;
+  }
+
+  /** Says that the rack answers. */
+  announce(startedAt: number): void {
+    const { clock, version } = this.#options;
+    for (const text of [...this.#notes, ...(this.#rack?.notes ?? [])])
+      this.#publish({ kind: 'daemon.note', at: clock.now(), text });
+    this.#publish({
+      kind: 'daemon.ready',
+      at: clock.now(),
+      name: this.#config.name,
+      version,
+      startMs: Math.round(clock.now() - startedAt),
+    });
+    this.#configuration.announce(this.#configurationPorts);
+    this.#notices.ready();
+    flushCompileCache();
+  }
+
+  reload(): void {
+    void this.#notices.around(() => {
+      this.#reopenLog();
+      this.#watch?.reload();
+      return this.#configuration.settled;
+    });
+  }
+
+  stop(signal: string): Promise<void> {
+    this.#publish({ kind: 'daemon.stopping', at: this.#options.clock.now(), signal });
+    this.#stopping ??= this.#finishAndClose();
+    return this.#stopping;
+  }
+
+  async #finishAndClose(): Promise<void> {
+    const { clock } = this.#options;
+    const startedAt = clock.now();
+    const parts = { clock, publish: this.#stream.publish, notices: this.#notices };
+    const cut = this.#rack === undefined ? 0 : await finishWork(this.#rack, parts);
+    await this.#closeAll(() =>
+      this.#publish({
+        kind: 'daemon.stopped',
+        at: clock.now(),
+        milliseconds: Math.round(clock.now() - startedAt),
+        cut,
+      }),
+    );
+  }
+
+  /** Closes everything that was opened, last first. */
+  close(): Promise<void> {
+    this.#stopping ??= this.#closeAll();
+    return this.#stopping;
+  }
+
+  async #closeAll(onClosed: () => void = () => undefined): Promise<void> {
+    for (const close of this.#opened.reverse()) {
+      try {
+        await close();
+      } catch (error) {
+        this.#log.warn({ event: 'daemon.close-failed' }, errorText(error));
+      }
+    }
+    onClosed();
+    this.#notices.close();
+    // The last events are written in turns of their own.
+    await this.#stream.rest();
+    await new Promise<void>((resolve) => this.#log.flush(() => resolve()));
+  }
+
+  get #config(): RackConfig {
+    return this.#configuration.config;
+  }
+
+  #publish(event: DaemonEvent): void {
+    this.#stream.publish(event);
+  }
+
+  #checkHost(config: RackConfig): void {
+    const problems = findHostOverlaps(config, this.#host);
+    if (problems.length > 0) throw new RackError('config-invalid', formatProblems(this.#options.configFile, problems));
+  }
+
+  async #openControl(config: RackConfig): Promise<void> {
+    const control = new ControlServer({
+      stateDir: config.stateDir,
+      secret: this.#region.secret,
+      region: () => this.#region.door,
+      elsewhere: this.#region.elsewhere,
+      isServing: () => this.#watch !== undefined,
+      answers: {
+        ...controlAnswers({
+          name: () => this.#config.name,
+          version: this.#options.version,
+          startedWallMs: this.#startedWallMs,
+          clock: this.#options.clock,
+          rack: () => this.#rack,
+          uplink: () => this.#region.status(),
+          journal: () => this.#journal?.status(),
+          interfaces: () => this.#interfaces.states,
+          notes: () => this.#notes,
+          refusal: () => this.#configuration.refusal,
+        }),
+        ...this.#observing.answers,
+        ...configurationAnswers(this.#configuration, () => this.#region.uuid),
+        ...outboxAnswers(() => this.#region.uplink),
+      },
+    });
+    await control.open();
+    this.#opened.push(() => control.close());
+  }
+
+  #describe(uuid: string): RackDescription {
+    const { usable, settingsRefused } = this.#configuration;
+    const foreign = this.#rack?.dhcp.foreignServers();
+    const pinned = pinnedKeys(usable.file.values);
+    return describeRack(this.#config, uuid, this.#options.version, pinned, settingsRefused, foreign);
+  }
+
+  #regionConfig(config: RackConfig): RegionConfig {
+    const { path: file, usable } = this.#configuration;
+    const ownRack = { uuid: this.#region.uuid, name: config.name, file, values: usable.file.values };
+    return {
+      ...config.region,
+      rackSecret: this.#region.secret,
+      ownRack,
+      counterMemory: this.#instruments.regionMemory,
+    };
+  }
+
+  /** Ends when its settings are in force, or refused; its machines are at once. */
+  #apply(state: DesiredState): Promise<void> {
+    const { version, machines, settings } = state;
+    this.#rack?.setDesiredState(state);
+    this.#configuration.useStored(this.#configurationPorts, settings);
+    this.#publish({ kind: 'region.desired-state', at: this.#options.clock.now(), version, machines: machines.length });
+    return this.#configuration.settled;
+  }
+
+  async #interfacesChanged(host: readonly HostInterface[]): Promise<void> {
+    this.#host = host;
+    await this.#rack?.setInterfaces(host);
+    this.#tellInterfaces();
+  }
+
+  #tellInterfaces(): void {
+    this.#interfaces.update(this.#config.clusterInterfaces, this.#host, this.#options.clock.now());
+  }
+}

@@ -1,0 +1,122 @@
+// The kinds of firmware and loaders that a machine may boot with, and the DISCOVER that each sends. Sources: captures of the DISCOVERs of
+// SeaBIOS, OVMF, AAVMF and iPXE; RFC 4578 §2.1, RFC 3004 §4.
+
+import type { LoaderLanguage } from '../../boot/paths.ts';
+import type { Lease } from '../../dhcp/leases/lease.ts';
+import type { ServedSubnet } from '../../dhcp/networks/subnet.ts';
+import { BOOT_REQUEST, type DhcpMessage } from '../../dhcp/wire/message.ts';
+import { addressBytes, MESSAGE_TYPE, OPTION } from '../../dhcp/wire/options.ts';
+import { ANY, formatMac, ipv4, type MacAddress } from '../../net/address.ts';
+
+/** A kind of firmware or loader that a machine may boot with. */
+export interface ClientKind {
+  readonly title: string;
+  /** Option 93. */
+  readonly code: number;
+  /** Option 60. */
+  readonly vendorClass: string;
+  readonly isIpxe?: boolean;
+  readonly cpu: 'amd64' | 'arm64' | 'i386';
+  /** The language of the loader that it is given. */
+  readonly language: LoaderLanguage;
+}
+
+/** The kinds by the name that the command line gives them. */
+export const CLIENT_KINDS = {
+  bios: {
+    title: 'BIOS, PXE',
+    code: 0,
+    vendorClass: 'PXEClient:Arch:00000:UNDI:002001',
+    cpu: 'amd64',
+    language: 'pxelinux',
+  },
+  'uefi-amd64': {
+    title: 'UEFI amd64, PXE',
+    code: 7,
+    vendorClass: 'PXEClient:Arch:00007:UNDI:003000',
+    cpu: 'amd64',
+    language: 'grub',
+  },
+  'uefi-arm64': {
+    title: 'UEFI arm64, PXE',
+    code: 11,
+    vendorClass: 'PXEClient:Arch:00011:UNDI:003000',
+    cpu: 'arm64',
+    language: 'grub',
+  },
+  'uefi-i386': {
+    title: 'UEFI i386, PXE',
+    code: 6,
+    vendorClass: 'PXEClient:Arch:00006:UNDI:003000',
+    cpu: 'i386',
+    language: 'grub',
+  },
+  'uefi-http-amd64': {
+    title: 'UEFI amd64, HTTP boot',
+    code: 16,
+    vendorClass: 'HTTPClient:Arch:00016:UNDI:003001',
+    cpu: 'amd64',
+    language: 'ipxe',
+  },
+  'uefi-http-arm64': {
+    title: 'UEFI arm64, HTTP boot',
+    code: 19,
+    vendorClass: 'HTTPClient:Arch:00019:UNDI:003001',
+    cpu: 'arm64',
+    language: 'grub',
+  },
+  ipxe: {
+    title: 'iPXE',
+    code: 0,
+    vendorClass: 'PXEClient:Arch:00000:UNDI:002001',
+    isIpxe: true,
+    cpu: 'amd64',
+    language: 'ipxe',
+  },
+} as const satisfies Readonly<Record<string, ClientKind>>;
+export type ClientName = keyof typeof CLIENT_KINDS;
+
+export const CLIENT_NAMES: readonly ClientName[] = Object.keys(CLIENT_KINDS).filter(isClientName);
+
+export function isClientName(name: string): name is ClientName {
+  return Object.hasOwn(CLIENT_KINDS, name);
+}
+
+const text = (value: string): Uint8Array => Buffer.from(value, 'latin1');
+
+/**
+ * The DISCOVER that a client of a kind sends first.
+ * @param behind the network that a relay agent names, of those it lists; undefined: the client is on a wire of the rack
+ * @param shown what it said of itself, and a relay agent of its place, when it got its newest lease; undefined: nothing is known
+ */
+export function discover(
+  mac: MacAddress,
+  client: ClientKind,
+  behind: ServedSubnet['subnet'] | undefined,
+  shown: Lease | undefined,
+): DhcpMessage {
+  const chaddr = new Uint8Array(16);
+  chaddr.set(Buffer.from(formatMac(mac, '-').replaceAll('-', ''), 'hex'));
+  const options = new Map<number, Uint8Array>([
+    [OPTION.messageType, Uint8Array.of(MESSAGE_TYPE.discover)],
+    [OPTION.vendorClass, text(client.vendorClass)],
+    [OPTION.clientArchitecture, Uint8Array.of(client.code >> 8, client.code & 0xff)],
+  ]);
+  if (client.isIpxe === true) options.set(OPTION.userClass, text('iPXE')).set(OPTION.ipxe, Uint8Array.of(1, 1, 1));
+  if (shown?.hostname !== undefined) options.set(OPTION.hostName, text(shown.hostname));
+  if (shown?.clientId !== undefined) options.set(OPTION.clientIdentifier, text(shown.clientId));
+  const place = [shown?.circuitId, shown?.remoteId].flatMap((id, index) =>
+    id === undefined ? [] : [index + 1, id.length, ...text(id)],
+  );
+  let giaddr = ANY;
+  if (behind !== undefined) {
+    const { network, relays, router } = behind;
+    giaddr = relays?.[0]?.address ?? router ?? ipv4(network.address + 1);
+    // Link selection (RFC 3527 §3): the agent's own address may be elsewhere.
+    place.push(5, 4, ...addressBytes(network.address));
+  }
+  if (place.length > 0) options.set(OPTION.relayAgentInformation, Uint8Array.from(place));
+  const addresses = { ciaddr: ANY, yiaddr: ANY, siaddr: ANY, giaddr };
+  const fixed = { op: BOOT_REQUEST, htype: 1, hlen: 6, hops: 0, xid: 0, secs: 0, flags: 0 };
+  return { ...fixed, ...addresses, chaddr, sname: '', file: '', options };
+}

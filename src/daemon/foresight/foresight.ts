@@ -1,0 +1,330 @@
+// What a machine would get now: its DISCOVER is made up, and given to the same functions that answer real ones; then each path
+// that its loader would ask for. Pure: nothing is sent, stored, offered or published.
+//
+//   client of a kind ─ DISCOVER ─ decide ─ the offered file ─ resolveBootAsset ─ the loader's configuration ─ decideStep ─ kernel
+//
+// 1. Each line says what and why; an obstacle says what would cure it.
+// 2. What lies on another server is not looked at, and that is said.
+
+import { findArchitecture } from '../../boot/architectures.ts';
+import type { AssetContext } from '../../boot/asset.ts';
+import { resolveBootAsset } from '../../boot/asset.ts';
+import { decideStep } from '../../boot/decision.ts';
+import { findEndpointFor, formatBaseUrl } from '../../boot/endpoint.ts';
+import { formatConfigPath } from '../../boot/paths.ts';
+import type { Instant } from '../../clock.ts';
+import type { RackConfig } from '../../config/rack-config.ts';
+import { decide } from '../../dhcp/answers/decide.ts';
+import type { DhcpState } from '../../dhcp/answers/inquiry.ts';
+import type { DhcpEvent } from '../../dhcp/events.ts';
+import { findReservation } from '../../dhcp/leases/allocate.ts';
+import type { Lease } from '../../dhcp/leases/lease.ts';
+import type { ClientCondition } from '../../dhcp/networks/conditions.ts';
+import type { Reservation } from '../../dhcp/networks/config.ts';
+import { codesFrom } from '../../dhcp/networks/configured-options.ts';
+import type { ServedSubnet } from '../../dhcp/networks/subnet.ts';
+import type { DhcpMessage } from '../../dhcp/wire/message.ts';
+import { findNamedOption } from '../../dhcp/wire/option-names.ts';
+import type { RackMachine } from '../../machines/machine.ts';
+import { ANY, formatIpv4, formatNetwork, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
+import { formatSpan } from '../../observe/quantity.ts';
+import { ALLOCATION_REASONS, dhcpReason } from '../../observe/sentences/dhcp.ts';
+import { PURPOSE_SENTENCES } from '../../observe/sentences/files.ts';
+
+import { CLIENT_KINDS, type ClientKind, type ClientName, discover } from './clients.ts';
+
+/** What foresight reads. */
+export interface Foresight {
+  readonly config: RackConfig;
+  readonly dhcp: DhcpState;
+  readonly assets: AssetContext;
+  readonly now: Instant;
+}
+
+/** One thing that a machine would get, or would not. */
+export interface ForesightLine {
+  readonly topic: string;
+  readonly text: string;
+  /** What would cure it; undefined: it is as it should be. */
+  readonly remedy?: string | undefined;
+  /** False: the boot stops here. */
+  readonly ok: boolean;
+}
+
+/** What a machine with one kind of firmware would get in one network. */
+export interface ForeseenBoot {
+  readonly client: ClientName;
+  readonly title: string;
+  readonly network: string;
+  readonly lines: readonly ForesightLine[];
+}
+
+/** What the built-in loaders need beside them. */
+const COMPANIONS: Readonly<Record<string, string>> = {
+  'lpxelinux.0': 'ldlinux.c32',
+  'bootx64.efi': 'grubx64.efi',
+  'bootaa64.efi': 'grubaa64.efi',
+  'bootia32.efi': 'grubia32.efi',
+};
+const FETCH_LOADERS = '`rackboot images build` puts the loaders there';
+
+/** Explains one boot in each network where the machine could be; empty: no network is served. */
+export function foreseeBoot(mac: MacAddress, client: ClientName, foresight: Foresight): readonly ForeseenBoot[] {
+  return networksOf(mac, foresight).map((served) => {
+    const { name, network, interfaceName } = served.subnet;
+    const place = `${name}, ${formatNetwork(network)}${interfaceName === undefined ? ', relayed' : ` on ${interfaceName}`}`;
+    return {
+      client,
+      title: CLIENT_KINDS[client].title,
+      network: place,
+      lines: new Explanation(mac, CLIENT_KINDS[client], served, foresight).lines(),
+    };
+  });
+}
+
+/** The networks where it has a lease or a fixed address; where it has none, all that are served. */
+function networksOf(mac: MacAddress, { dhcp }: Foresight): readonly ServedSubnet[] {
+  const served = dhcp.subnets.served;
+  const shown = dhcp.leases.findAllByMac(mac);
+  const own = served.filter(
+    (one) =>
+      shown.some(({ address }) => networkContains(one.subnet.network, address)) ||
+      findReservation(one, { mac }) !== undefined,
+  );
+  return own.length > 0 ? own : served;
+}
+
+/** True for an entry that is found by what only a message of the client says. */
+const isOfUnseen = ({ clientId, duid, circuitId, remoteId }: Reservation): boolean =>
+  [clientId, duid, circuitId, remoteId].some((part) => part !== undefined);
+
+const isUnseen = ({ hostnames, circuitId, userClass }: ClientCondition): boolean =>
+  hostnames !== undefined || circuitId !== undefined || userClass !== undefined;
+
+class Explanation {
+  readonly #mac: MacAddress;
+  readonly #client: ClientKind;
+  readonly #served: ServedSubnet;
+  readonly #foresight: Foresight;
+  readonly #machine: RackMachine | undefined;
+  /** What it showed when it got its newest lease there; undefined: it never had one. */
+  readonly #shown: Lease | undefined;
+  readonly #reservation: Reservation | undefined;
+  readonly #lines: ForesightLine[] = [];
+
+  constructor(mac: MacAddress, client: ClientKind, served: ServedSubnet, foresight: Foresight) {
+    this.#mac = mac;
+    this.#client = client;
+    this.#served = served;
+    this.#foresight = foresight;
+    this.#machine = foresight.dhcp.machines.findByMac(mac);
+    this.#shown = foresight.dhcp.leases
+      .findAllByMac(mac)
+      .filter(({ address }) => networkContains(served.subnet.network, address))
+      .toSorted((a, b) => b.grantedAt - a.grantedAt)[0];
+    this.#reservation = findReservation(served, { ...this.#shown, mac });
+  }
+
+  lines(): readonly ForesightLine[] {
+    const event = this.#offer();
+    // In proxy mode the address is another server's to give.
+    const address = event?.address ?? (event?.proxied === true ? ANY : undefined);
+    if (event === undefined || address === undefined) return this.#lines;
+    const local = this.#local();
+    if (this.#loader(event, local)) this.#configuration(address, local);
+    this.#name();
+    return this.#lines;
+  }
+
+  #say(topic: string, text: string): void {
+    this.#lines.push({ topic, text, ok: true });
+  }
+
+  #obstacle(topic: string, text: string, remedy: string): void {
+    this.#lines.push({ topic, text, remedy, ok: false });
+  }
+
+  /** The rack's address that the machine is told; behind a relay, the first that the rack has. */
+  #local(): Ipv4 {
+    const [own = ANY] = this.#foresight.dhcp.subnets.ownAddresses;
+    return this.#served.subnet.serverAddress ?? own;
+  }
+
+  #offer(): DhcpEvent | undefined {
+    const { dhcp, now } = this.#foresight;
+    const { interfaceName } = this.#served.subnet;
+    const behind = interfaceName === undefined ? this.#served.subnet : undefined;
+    const message = discover(this.#mac, this.#client, behind, this.#shown);
+    const arrival = { interfaceName, localAddress: interfaceName === undefined ? this.#local() : ANY };
+    const decision = decide(message, arrival, dhcp, now);
+    const { event } = decision;
+    if (decision.kind !== 'reply' || event === undefined) {
+      const reason = decision.kind === 'pass' ? decision.reason : event?.reason;
+      const [what = '', cure = ''] = dhcpReason(reason).split('; ');
+      const denying = event?.classes === undefined ? '' : `: ${event.classes}`;
+      this.#obstacle('address', `none: ${what}${denying}`, cure === '' ? 'see docs/events.md for this reason' : cure);
+      return undefined;
+    }
+    if (event.classes !== undefined) this.#say('classes', event.classes);
+    if (event.proxied === true) {
+      this.#say('address', 'another DHCP server gives it: this network is in proxy mode');
+      return event;
+    }
+    const { address, source, leaseSeconds } = event;
+    const why = source === undefined ? '' : `, ${ALLOCATION_REASONS[source]}`;
+    const span = leaseSeconds === undefined ? '' : `, for ${formatSpan(leaseSeconds * 1000)}`;
+    this.#say('address', `${address === undefined ? '' : formatIpv4(address)}${why}${span}`);
+    this.#options(decision.message);
+    if (this.#shown === undefined) this.#unseen();
+    return event;
+  }
+
+  /** What nobody can tell of a client that never had a lease here: what it says of itself, and where it is. */
+  #unseen(): void {
+    const { reservations, classes = [] } = this.#served.subnet;
+    const unseen = [
+      ...(reservations.some(isOfUnseen) ? ['a reservation by client_id, duid or port'] : []),
+      ...(classes.some(({ when }) => isUnseen(when)) ? ['a class by what it, or its port, is called'] : []),
+    ];
+    if (unseen.length > 0) this.#say('not known', `before its first lease: whether it has ${unseen.join(', or ')}`);
+  }
+
+  /** The options by configuration that would come with it; the DISCOVER asks for none, so that all are named that are for it. */
+  #options({ options }: DhcpMessage): void {
+    const ofClasses = (this.#served.subnet.classes ?? []).map((one) => one.options);
+    const codes = codesFrom([this.#reservation?.options, ...ofClasses, this.#served.subnet.options], options);
+    const named = codes.map((code) => `${code} ${findNamedOption(code)?.name ?? ''}`.trim());
+    if (named.length > 0) this.#say('options', `${named.join(', ')}, if it asks for them or they are forced`);
+  }
+
+  /** @returns false when the machine cannot go on */
+  #loader({ file, fileServer, planReason }: DhcpEvent, local: Ipv4): boolean {
+    const { config, assets } = this.#foresight;
+    if (file === undefined) {
+      this.#noLoader(local);
+      return false;
+    }
+    const isElsewhere = fileServer !== undefined && fileServer !== formatIpv4(local) && !file.includes('://');
+    if (isElsewhere) {
+      this.#say(
+        'loader',
+        `${file} by TFTP from ${fileServer}, as options of the configuration say; not looked at there`,
+      );
+      return true;
+    }
+    const name = this.#nameInTree(file, local);
+    const said = fileServer === undefined ? '' : ', as options of the configuration say';
+    const reason = planReason === undefined ? said : `, because it is ${planReason}`;
+    if (name === undefined) {
+      this.#say('loader', `${file}${reason}; on another server, not looked at`);
+      return true;
+    }
+    const byTftp = !file.includes('://');
+    if (byTftp && !config.tftp.listen.includes(local)) {
+      this.#obstacle(
+        'loader',
+        `${file}${reason}: TFTP does not listen at ${formatIpv4(local)}`,
+        'add it to tftp.listen',
+      );
+      return false;
+    }
+    const asset = resolveBootAsset({ path: name, via: byTftp ? 'tftp' : 'http', peer: ANY, local }, assets);
+    if (asset.kind === 'file' && !assets.hasFile(asset.path)) {
+      this.#obstacle('loader', `${file}${reason}: it is not in the boot tree`, FETCH_LOADERS);
+      return false;
+    }
+    const from = byTftp ? ` by TFTP from ${formatIpv4(local)}` : '';
+    this.#say('loader', `${file}${from}${reason}${asset.kind === 'file' ? '; it is in the boot tree' : ''}`);
+    const architecture = findArchitecture(this.#client.code);
+    if (architecture?.remark !== undefined && architecture.loader === name) this.#say('note', architecture.remark);
+    const companion = COMPANIONS[name];
+    if (companion !== undefined && !assets.hasFile(companion)) {
+      this.#obstacle('loader', `${name} needs ${companion} beside it, which is not in the boot tree`, FETCH_LOADERS);
+    }
+    return true;
+  }
+
+  #noLoader(local: Ipv4): void {
+    const { code, vendorClass } = this.#client;
+    const remark = findArchitecture(code)?.remark;
+    const byHttp = vendorClass.startsWith('HTTPClient');
+    if (byHttp && findEndpointFor(this.#foresight.config.boot.http, local) === undefined) {
+      this.#obstacle('loader', 'none: it boots by HTTP', 'name an address under boot.http.listen');
+    } else if (remark !== undefined) {
+      const [what = '', cure = ''] = remark.split('; ');
+      this.#obstacle('loader', `none: ${what}`, `${cure}, as ${code}: FILE`);
+    } else this.#obstacle('loader', `none for architecture ${code}`, `name one under boot.loaders, as ${code}: FILE`);
+  }
+
+  #nameInTree(file: string, local: Ipv4): string | undefined {
+    if (!file.includes('://')) return file;
+    const endpoint = findEndpointFor(this.#foresight.config.boot.http, local);
+    const base = endpoint === undefined ? undefined : `${formatBaseUrl(endpoint)}/`;
+    return base !== undefined && file.startsWith(base) ? file.slice(base.length) : undefined;
+  }
+
+  #configuration(address: Ipv4, local: Ipv4): void {
+    const { assets, config } = this.#foresight;
+    const { language, cpu } = this.#client;
+    const path = formatConfigPath(
+      language,
+      this.#machine === undefined
+        ? { kind: 'default', architecture: language === 'pxelinux' ? undefined : cpu }
+        : { kind: 'mac', mac: this.#mac },
+    );
+    if (path === undefined) return;
+    if (assets.hasFile(path)) {
+      this.#say('configuration', `${path}: a file of that name in the boot tree is sent, whatever the region wants`);
+      return;
+    }
+    const asset = resolveBootAsset({ path, via: 'http', peer: address, local }, assets);
+    const purpose = asset.kind === 'rendered' ? asset.purpose : asset.kind;
+    const because =
+      this.#machine === undefined
+        ? 'because nobody knows it'
+        : `because the region has ${this.#machine.hostname} as ${this.#machine.statusName}`;
+    this.#say('configuration', `${path}: told ${PURPOSE_SENTENCES[purpose] ?? purpose}, ${because}`);
+    if (purpose === 'enlist' && this.#machine === undefined) this.#enlistment();
+    const endpoint = findEndpointFor(config.boot.http, local);
+    const { step } = decideStep(
+      {
+        machine: this.#machine,
+        architecture: cpu,
+        subarchitecture: undefined,
+        baseUrl: endpoint === undefined ? undefined : formatBaseUrl(endpoint),
+      },
+      assets,
+    );
+    if (step.kind === 'kernel') {
+      this.#say('kernel', `${step.image.kernel}, in the boot tree`);
+      this.#say('initrd', `${step.image.initrd}, in the boot tree`);
+      this.#say('arguments', step.words.join(' '));
+    } else if (step.kind === 'explain') {
+      const [what = '', cure = ''] = step.lines;
+      this.#obstacle('kernel', what.replace(/\.$/, ''), cure.replace(/\.$/, ''));
+    } else this.#say('then', step.kind === 'local' ? 'it starts its own disk' : 'it switches itself off');
+  }
+
+  /** Whether its report will be taken; of a region elsewhere nobody here knows how many may be New. */
+  #enlistment(): void {
+    const { config, dhcp } = this.#foresight;
+    const fresh = dhcp.machines.all.filter(({ statusName }) => statusName === 'New').length;
+    const { newMachinesMax } = config.region;
+    if (config.uplink.mode !== 'embedded' || fresh < newMachinesMax) return;
+    const are = `${fresh} machine${fresh === 1 ? ' is' : 's are'} New`;
+    const cure = 'accept or delete some, or raise region.new_machines_max';
+    this.#obstacle('enlistment', `its report may be refused: ${are}, and no more than ${newMachinesMax} may be`, cure);
+  }
+
+  #name(): void {
+    const { subnet } = this.#served;
+    const hostname = this.#machine?.hostname ?? this.#reservation?.hostname;
+    const domain = this.#machine?.domain ?? subnet.domain;
+    this.#say(
+      'name',
+      hostname === undefined
+        ? `what it calls itself, under ${domain}`
+        : `${hostname}${domain === '' ? '' : `.${domain}`}`,
+    );
+  }
+}

@@ -1,0 +1,380 @@
+// The metrics: what the rooms count and hold, as Prometheus reads it. Names and labels are for good: dashboards hang on them.
+//
+// 1. Nothing here is on the way of a datagram: the rooms count, this reads.
+// 2. Leases are looked through in slices, so that a scrape of a hundred thousand holds up no answer.
+
+import type { Instant } from '../../clock.ts';
+import type { Lease } from '../../dhcp/leases/lease.ts';
+import { isHeld } from '../../dhcp/leases/lease-table.ts';
+import type { DhcpSubnet } from '../../dhcp/networks/config.ts';
+import { networkContains, rangeContains, rangeSize } from '../../net/address.ts';
+import type { SocketCounters } from '../../net/datagram.ts';
+import type { EventStreamCounters } from '../../observe/event-stream.ts';
+import { Exposition, labelled, type Sample } from '../../observe/exposition.ts';
+import type { RegionCounters } from '../../region/http/counters.ts';
+import type { LeaseJournalStatus } from '../../store/lease-journal.ts';
+import type { UplinkStatus } from '../../uplink/rack-uplink.ts';
+import type { Rack } from '../rack/rack.ts';
+import { addProcess, type ProcessFacts } from './process-metrics.ts';
+
+/** Leases looked at in one turn of the event loop. */
+const LEASES_PER_TURN_MAX = 4096;
+
+/** Where the numbers come from; parts that are not there yet are undefined. */
+export interface MetricsSources extends ProcessFacts {
+  readonly rack: () => Rack | undefined;
+  readonly subnets: () => readonly DhcpSubnet[];
+  readonly journal: () => LeaseJournalStatus | undefined;
+  readonly uplink: () => UplinkStatus | undefined;
+  readonly events: () => EventStreamCounters;
+  readonly region: RegionCounters;
+}
+
+/** The text of one scrape. */
+export async function renderMetrics(sources: MetricsSources): Promise<string> {
+  const out = new Exposition();
+  addProcess(out, sources);
+  const rack = sources.rack();
+  if (rack !== undefined) {
+    addDhcp(out, rack);
+    await addLeases(out, rack.dhcp.leases(), sources.subnets(), sources.clock.now());
+    addTftp(out, rack);
+    addHttp(out, rack);
+    addDns(out, rack);
+    addSockets(out, {
+      dhcp: rack.dhcp.sockets().map(({ counters }) => counters),
+      tftp: rack.tftp.sockets(),
+      dns: rack.dns.sockets(),
+    });
+    out.gauge('rackboot_machines_known', 'Machines of the desired state in force.', rack.machines.all.length);
+  }
+  const journal = sources.journal();
+  if (journal !== undefined) addJournal(out, journal);
+  addEvents(out, sources.events());
+  const uplink = sources.uplink();
+  if (uplink !== undefined) addUplink(out, uplink, sources.clock.wallTimeMs());
+  addRegion(out, sources.region);
+  return out.text();
+}
+
+/** What DHCP counts: messages, decisions, refusals by reason, offers, answers that wait, sockets. */
+export function addDhcp(out: Exposition, { dhcp }: Pick<Rack, 'dhcp'>): void {
+  const { messages, faults, unheard, events, refusals, offers, waiting } = dhcp.counters();
+  const decided = (kind: keyof typeof events): number => events[kind];
+  out.counter(
+    'rackboot_dhcp_messages_total',
+    'Datagrams on the DHCP port, by message type.',
+    labelled('type', messages),
+  );
+  out.counter(
+    'rackboot_dhcp_malformed_total',
+    'Datagrams that were no message, by what was wrong with them.',
+    labelled('fault', faults),
+  );
+  out.counter('rackboot_dhcp_unheard_total', 'Datagrams that came while the rack was ending.', unheard);
+  out.counter(
+    'rackboot_dhcp_decisions_total',
+    'What was decided and done about messages.',
+    labelled('decision', {
+      offer: decided('dhcp.offer'),
+      ack: decided('dhcp.ack'),
+      nak: decided('dhcp.nak'),
+      inform: decided('dhcp.inform'),
+      release: decided('dhcp.release'),
+      decline: decided('dhcp.decline'),
+    }),
+  );
+  out.counter(
+    'rackboot_dhcp_refusals_total',
+    'Messages without an answer, or with a NAK, by reason.',
+    labelled('reason', refusals),
+  );
+  out.counter('rackboot_dhcp_conflicts_total', 'Addresses that answered a probe.', decided('dhcp.conflict'));
+  out.counter('rackboot_dhcp_leases_ended_total', 'Leases that ran out.', decided('dhcp.expired'));
+  out.gauge('rackboot_dhcp_offers', 'Addresses kept for clients that make up their mind.', offers);
+  out.gauge('rackboot_dhcp_replies_waiting', 'Answers that wait for the disk.', waiting);
+  out.gauge('rackboot_dhcp_sockets', 'Sockets of DHCP.', [
+    { labels: { state: 'open' }, value: dhcp.sockets().length },
+    { labels: { state: 'failed' }, value: dhcp.problems().length },
+  ]);
+}
+
+async function addLeases(
+  out: Exposition,
+  leases: readonly Lease[],
+  subnets: readonly DhcpSubnet[],
+  now: Instant,
+): Promise<void> {
+  const states = { bound: 0, expired: 0, released: 0, declined: 0 };
+  const used = subnets.map(() => 0);
+  for (let from = 0; from < leases.length; from += LEASES_PER_TURN_MAX) {
+    if (from > 0) await new Promise((resolve) => setImmediate(resolve));
+    for (const lease of leases.slice(from, from + LEASES_PER_TURN_MAX)) {
+      const held = isHeld(lease, now);
+      states[lease.state === 'released' || held ? lease.state : 'expired'] += 1;
+      if (!held) continue;
+      const place = subnets.findIndex(({ network }) => networkContains(network, lease.address));
+      const range = subnets[place]?.dynamic;
+      if (range !== undefined && rangeContains(range, lease.address)) used[place] = (used[place] ?? 0) + 1;
+    }
+  }
+  out.gauge('rackboot_dhcp_leases', 'Addresses with a record, by its state.', labelled('state', states));
+  const sized = subnets.map(({ name, dynamic }, place) => ({ name, dynamic, used: used[place] ?? 0 }));
+  const samples = (value: (entry: (typeof sized)[number]) => number | undefined): Sample[] =>
+    sized.map((entry) => ({ labels: { network: entry.name }, value: value(entry) }));
+  out.gauge(
+    'rackboot_dhcp_range_addresses',
+    "Addresses of a network's dynamic range.",
+    samples(({ dynamic }) => dynamic && rangeSize(dynamic)),
+  );
+  out.gauge(
+    'rackboot_dhcp_range_addresses_used',
+    'Addresses of the dynamic range that are leased or set aside.',
+    samples((entry) => (entry.dynamic === undefined ? undefined : entry.used)),
+  );
+}
+
+function addTftp(out: Exposition, { tftp }: Rack): void {
+  const counted = tftp.counters();
+  out.counter('rackboot_tftp_requests_total', 'Requests to read or write, copies included.', counted.requests);
+  out.counter('rackboot_tftp_requests_repeated_total', 'Copies of a request.', counted['requests-repeated']);
+  out.counter(
+    'rackboot_tftp_transfers_total',
+    'Requests by what became of them.',
+    labelled('outcome', {
+      sent: counted.sent,
+      probed: counted.probed,
+      missing: counted.missing,
+      aborted: counted.aborted,
+      'timed-out': counted['timed-out'],
+      unreachable: counted.unreachable,
+      restarted: counted.restarted,
+      'gave-way': counted['gave-way'],
+      failed: counted.failed,
+    }),
+  );
+  out.counter(
+    'rackboot_tftp_refusals_total',
+    'Requests refused, by reason.',
+    labelled('reason', {
+      path: counted['refused-path'],
+      write: counted['refused-write'],
+      mode: counted['refused-mode'],
+      busy: counted['refused-busy'],
+      network: counted['refused-network'],
+    }),
+  );
+  out.counter('rackboot_tftp_sent_bytes_total', 'Payload that clients acknowledged.', counted.bytes);
+  out.counter('rackboot_tftp_blocks_total', 'Blocks sent.', counted.blocks);
+  out.counter('rackboot_tftp_blocks_repeated_total', 'Blocks sent more than once.', counted['blocks-repeated']);
+  out.counter('rackboot_tftp_malformed_total', 'Datagrams that were not understood.', counted.malformed);
+  out.counter('rackboot_tftp_strays_total', 'Packets to the port that errors leave by.', counted.strays);
+  out.gauge('rackboot_tftp_transfers_active', 'Transfers under way.', counted.active);
+}
+
+function addHttp(out: Exposition, { http }: Rack): void {
+  const counted = http.counters();
+  out.counter('rackboot_http_connections_total', 'Connections taken.', counted.connections);
+  out.counter('rackboot_http_connections_refused_total', 'Connections not taken.', counted['connections-refused']);
+  out.counter('rackboot_http_requests_total', 'Requests of the boot listener.', counted.requests);
+  out.counter(
+    'rackboot_http_answers_total',
+    "Answers of the boot listener, the region's among them, by class of their status.",
+    labelled('class', {
+      '2xx': counted['status-2xx'],
+      '3xx': counted['status-3xx'],
+      '4xx': counted['status-4xx'],
+      '5xx': counted['status-5xx'],
+    }),
+  );
+  out.counter(
+    'rackboot_http_outcomes_total',
+    'Requests by what became of them.',
+    labelled('outcome', {
+      sent: counted.sent,
+      probed: counted.probed,
+      rendered: counted.rendered,
+      missing: counted.missing,
+      refused: counted.refused,
+      aborted: counted.aborted,
+      failed: counted.failed,
+      malformed: counted.malformed,
+      proxied: counted.proxied,
+      'region-unreachable': counted['region-unreachable'],
+    }),
+  );
+  out.counter('rackboot_http_sent_bytes_total', 'Content sent from here.', counted.bytes);
+  out.counter('rackboot_http_proxied_bytes_total', 'Content passed on from the region.', counted['proxied-bytes']);
+  out.gauge('rackboot_http_connections_open', 'Connections that are open.', counted.open);
+  out.gauge('rackboot_http_requests_forwarding', 'Requests that are with the region.', counted.forwarding);
+}
+
+function addDns(out: Exposition, { dns }: Rack): void {
+  const counted = dns.counters();
+  out.counter(
+    'rackboot_dns_queries_total',
+    'Queries by transport.',
+    labelled('transport', { udp: counted['queries-udp'], tcp: counted['queries-tcp'] }),
+  );
+  out.counter(
+    'rackboot_dns_answers_total',
+    'Answers by where they came from.',
+    labelled('source', {
+      own: counted['answered-own'],
+      cache: counted['answered-cache'],
+      upstream: counted['answered-upstream'],
+    }),
+  );
+  out.counter(
+    'rackboot_dns_refusals_total',
+    'Queries not answered, by reason.',
+    labelled('reason', {
+      stranger: counted['refused-stranger'],
+      policy: counted['refused-policy'],
+      'format-error': counted['format-error'],
+      'not-implemented': counted['not-implemented'],
+      'bad-version': counted['bad-version'],
+      'server-failure': counted['server-failure'],
+      overloaded: counted.overloaded,
+      short: counted['ignored-short'],
+      response: counted['ignored-response'],
+    }),
+  );
+  out.counter(
+    'rackboot_dns_forwarded_total',
+    'Questions to upstreams, by what became of them.',
+    labelled('outcome', {
+      sent: counted['upstream-sent'],
+      tcp: counted['upstream-tcp'],
+      timeout: counted['upstream-timeout'],
+      mismatch: counted['upstream-mismatch'],
+      malformed: counted['upstream-malformed'],
+      forged: counted['upstream-forged'],
+      merged: counted.merged,
+    }),
+  );
+  out.counter(
+    'rackboot_dns_results_total',
+    'Answers with a special result.',
+    labelled('result', {
+      'name-error': counted['name-error'],
+      'no-data': counted['no-data'],
+      truncated: counted.truncated,
+      'cut-large': counted['cut-large'],
+    }),
+  );
+  out.counter(
+    'rackboot_dns_tcp_connections_total',
+    'TCP connections of clients, by what became of them.',
+    labelled('outcome', {
+      accepted: counted['tcp-accepted'],
+      refused: counted['tcp-refused'],
+      evicted: counted['tcp-evicted'],
+      idle: counted['tcp-idle'],
+    }),
+  );
+  out.gauge('rackboot_dns_tcp_connections_open', 'TCP connections of clients that are open.', dns.gauges.connections);
+  out.gauge('rackboot_dns_cache_answers', 'Answers of upstreams remembered.', dns.gauges.cached);
+}
+
+function addSockets(out: Exposition, sockets: Readonly<Record<string, readonly SocketCounters[]>>): void {
+  const sum = (value: (counters: SocketCounters) => number | undefined): readonly Sample[] =>
+    Object.entries(sockets).map(([server, list]) => {
+      const known = list.flatMap((counters) => value(counters) ?? []);
+      return { labels: { server }, value: known.length === 0 ? undefined : known.reduce((a, b) => a + b, 0) };
+    });
+  const samples = {
+    received: sum(({ received }) => received),
+    sent: sum(({ sent }) => sent),
+    errors: sum(({ sendErrors }) => sendErrors),
+    drops: sum(({ receiveDrops }) => receiveDrops),
+    receiveBuffers: sum(({ receiveBufferBytes }) => receiveBufferBytes),
+    sendBuffers: sum(({ sendBufferBytes }) => sendBufferBytes),
+  };
+  out.counter('rackboot_socket_received_total', 'Datagrams received by the sockets open now.', samples.received);
+  out.counter('rackboot_socket_sent_total', 'Datagrams sent by the sockets open now.', samples.sent);
+  out.counter('rackboot_socket_send_errors_total', 'Datagrams the kernel refused to send.', samples.errors);
+  out.counter(
+    'rackboot_socket_receive_drops_total',
+    'Datagrams the kernel dropped because a receive buffer was full; raise net.core.rmem_max.',
+    samples.drops,
+  );
+  out.gauge('rackboot_socket_receive_buffer_bytes', 'Receive buffers of the sockets open now.', samples.receiveBuffers);
+  out.gauge('rackboot_socket_send_buffer_bytes', 'Send buffers of the sockets open now.', samples.sendBuffers);
+}
+
+function addJournal(out: Exposition, status: LeaseJournalStatus): void {
+  out.gauge('rackboot_journal_available', '1 while leases can be written.', status.available ? 1 : 0);
+  out.gauge('rackboot_journal_records_pending', 'Records that wait for the disk.', status.pending);
+  out.counter('rackboot_journal_records_total', 'Records that became durable.', status.records);
+  out.counter('rackboot_journal_batches_total', 'Batches that became durable, each one fsync.', status.batches);
+  out.counter('rackboot_journal_failures_total', 'Times the disk did not take a batch.', status.failures);
+  out.counter('rackboot_journal_fold_failures_total', 'Times the log could not be folded.', status.foldFailures);
+  out.histogram('rackboot_journal_write_seconds', 'From handing over a batch to knowing it durable.', status.writes);
+}
+
+function addEvents(out: Exposition, { published, missed }: EventStreamCounters): void {
+  out.counter('rackboot_events_published_total', 'Events published.', published);
+  out.counter(
+    'rackboot_events_missed_total',
+    'Events overwritten before a consumer came for them.',
+    labelled('consumer', Object.fromEntries(missed)),
+  );
+}
+
+const REGION_STATES = [
+  'up',
+  'starting',
+  'waiting',
+  'registering',
+  'pending',
+  'rejected',
+  'incompatible',
+  'away',
+] as const;
+
+function addUplink(out: Exposition, status: UplinkStatus, wallMs: number): void {
+  out.gauge(
+    'rackboot_region_state',
+    '1 for the state in which the link to the region is.',
+    labelled('state', Object.fromEntries(REGION_STATES.map((state) => [state, status.state === state ? 1 : 0]))),
+  );
+  out.gauge('rackboot_region_desired_version', 'Version of the desired state in force.', status.desiredVersion);
+  out.gauge('rackboot_outbox_events_waiting', 'Events that wait for the region.', status.eventsWaiting);
+  out.counter('rackboot_outbox_events_dropped_total', 'Events lost at the bounds of the outbox.', status.eventsDropped);
+  out.counter(
+    'rackboot_outbox_events_withheld_total',
+    'Leases of hosts that are no machines, of which the region was told only some.',
+    status.eventsWithheld,
+  );
+  const { link } = status;
+  if (link === undefined) return;
+  out.gauge('rackboot_outbox_dead_letters', 'Entries that the region refused for good.', link.deadLetters);
+  out.gauge('rackboot_outbox_writable', '1 while the outbox can be written.', link.outboxProblem === '' ? 1 : 0);
+  const sinceMs = link.lastContact === undefined ? undefined : Math.max(0, wallMs - link.lastContact);
+  out.gauge(
+    'rackboot_region_contact_age_seconds',
+    'Seconds since the remote region last answered.',
+    sinceMs === undefined ? undefined : sinceMs / 1000,
+  );
+  out.gauge(
+    'rackboot_region_heartbeat_seconds',
+    'How long the last heartbeat took to be answered.',
+    link.heartbeatMs === undefined ? undefined : link.heartbeatMs / 1000,
+  );
+}
+
+function addRegion(out: Exposition, counters: RegionCounters): void {
+  const { answers, refusals, racks } = counters.read();
+  out.counter(
+    'rackboot_region_api_answers_total',
+    'Answers of the region that runs in this process, by class of their status.',
+    labelled('class', answers),
+  );
+  out.counter('rackboot_region_api_refusals_total', 'Refusals of its API, by name.', labelled('reason', refusals));
+  out.gauge(
+    'rackboot_region_racks',
+    'Racks of this region; those away are accepted, and silent.',
+    labelled('state', racks),
+  );
+}

@@ -1,0 +1,44 @@
+// Tells when the wall clock is stepped. Nothing of the rack needs it to go on: what runs is timed by instants. What lies on the disk
+// gets a record that dates the others anew: at each step, and at the start, for the clock may have been set while nobody looked.
+//
+// 1. Slewing moves wall and monotonic time alike; only a difference of STEP_MS_MIN or more is a step.
+
+import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
+import type { HostMoment } from '../../dhcp/leases/lease-clock.ts';
+import type { Publish } from '../../event.ts';
+import type { DaemonEvent } from './events.ts';
+
+const STEP_MS_MIN = 1000;
+const LOOK_MS = 1000;
+
+export interface ClockWatchParts {
+  readonly clock: Clock;
+  readonly publish: Publish;
+  /** Any moment of this boot of the host. */
+  readonly moment: Pick<HostMoment, 'now' | 'uptimeS'>;
+  /** Puts the new time on the disk, with a lease granted since the host was started; false: it cannot now. */
+  readonly dhcp: { restamp(bootedAt: Instant): boolean };
+}
+
+/** Looks at the clock every LOOK_MS until `close`. */
+export function watchClock({ clock, publish, moment, dhcp }: ClockWatchParts): { close(): void } {
+  const difference = (): number => clock.wallTimeMs() - clock.now();
+  const bootedAt = later(moment.now, -moment.uptimeS * 1000);
+  const restamp = (): boolean => dhcp.restamp(bootedAt);
+  let known = difference();
+  let isStampDue = !restamp();
+  let timer: Timer | undefined;
+  const look = (): void => {
+    timer = clock.schedule(LOOK_MS, look);
+    const present = difference();
+    if (Math.abs(present - known) >= STEP_MS_MIN) {
+      const event: DaemonEvent = { kind: 'clock.stepped', at: clock.now(), byMs: Math.round(present - known) };
+      known = present;
+      isStampDue = true;
+      publish(event);
+    }
+    if (isStampDue) isStampDue = !restamp();
+  };
+  timer = clock.schedule(LOOK_MS, look);
+  return { close: () => timer?.cancel() };
+}

@@ -1,0 +1,64 @@
+// What this rack says of itself to its region, made from its configuration. Pure.
+
+import type { RackConfig } from '../../config/rack-config.ts';
+import type { ForeignServer } from '../../dhcp/foreign/foreign-servers.ts';
+import type { DhcpSubnet } from '../../dhcp/networks/config.ts';
+import { wireOf } from '../../dhcp/networks/standing.ts';
+import { formatIpv4, formatMac, formatNetwork, type Ipv4 } from '../../net/address.ts';
+import {
+  NO_MAC,
+  type RackDescription,
+  type RackInterface,
+  RESERVATIONS_TOLD_MAX,
+  SETTINGS_REFUSED_LENGTH_MAX,
+} from '../../region/records/rack-description.ts';
+
+const text = (address: Ipv4 | undefined): string => (address === undefined ? '' : formatIpv4(address));
+
+/**
+ * @param pinned keys that the configuration file owns
+ * @param settingsRefused why what the region's store owns is not in force; undefined: it is
+ * @param foreign the other DHCP servers that were seen
+ */
+export function describeRack(
+  config: RackConfig,
+  uuid: string,
+  version: string,
+  pinned: readonly string[] = [],
+  settingsRefused?: string,
+  foreign: readonly ForeignServer[] = [],
+): RackDescription {
+  const refused =
+    settingsRefused === undefined ? {} : { settingsRefused: settingsRefused.slice(0, SETTINGS_REFUSED_LENGTH_MAX) };
+  return { uuid, name: config.name, version, interfaces: describeInterfaces(config, foreign), pinned, ...refused };
+}
+
+/** The server that was seen first on the wire of a network. */
+function foreignOf(subnet: DhcpSubnet | undefined, foreign: readonly ForeignServer[]) {
+  const place = subnet === undefined ? undefined : wireOf(subnet);
+  const seen = foreign.find((server) => server.place === place);
+  return seen === undefined ? {} : { foreign_dhcp_ip: formatIpv4(seen.server) };
+}
+
+function describeInterfaces(config: RackConfig, foreign: readonly ForeignServer[]): RackInterface[] {
+  return config.clusterInterfaces.map((entry) => {
+    const subnet = config.dhcp.subnets.find(({ name }) => name === entry.name);
+    const reservations = (subnet?.reservations ?? [])
+      .slice(0, RESERVATIONS_TOLD_MAX)
+      .map(({ mac, address }) => ({ mac: mac === undefined ? NO_MAC : formatMac(mac), ip: formatIpv4(address) }));
+    return {
+      name: entry.name,
+      interface: entry.interfaceName ?? '',
+      ip: text(entry.ip),
+      network: formatNetwork(entry.network),
+      management: entry.management,
+      ip_range_low: text(subnet?.dynamic?.low),
+      ip_range_high: text(subnet?.dynamic?.high),
+      static_ip_range_low: text(subnet?.static?.low),
+      static_ip_range_high: text(subnet?.static?.high),
+      router_ip: text(subnet?.router),
+      ...foreignOf(subnet, foreign),
+      ...(reservations.length === 0 ? {} : { reservations }),
+    };
+  });
+}

@@ -1,0 +1,92 @@
+// Which cluster interfaces can be served now, and what the others wait for; a change is told once.
+
+import type { Instant } from '../../clock.ts';
+import type { ClusterInterface } from '../../config/rack-config.ts';
+import type { LinkState } from '../../dhcp/networks/subnet.ts';
+import type { Publish } from '../../event.ts';
+import { formatIpv4, formatNetwork, isLoopback } from '../../net/address.ts';
+import type { HostInterface } from '../../net/host-interface.ts';
+import type { DaemonEvent } from './events.ts';
+
+export interface InterfaceState {
+  readonly name: string;
+  /** Empty for a relayed network. */
+  readonly interface: string;
+  readonly network: string;
+  /** What DHCP does there: gives addresses, tells only what to boot, or nothing (management 0). */
+  readonly mode: 'server' | 'proxy' | 'none';
+  readonly serving: boolean;
+  /** What it waits for; empty when served. */
+  readonly reason: string;
+}
+
+/** The state of each cluster interface, in their order. */
+export function interfaceStates(
+  configured: readonly ClusterInterface[],
+  host: readonly HostInterface[],
+): InterfaceState[] {
+  return configured.map((entry) => {
+    const reason = entry.interfaceName === undefined ? '' : waitsFor(entry, host);
+    return {
+      name: entry.name,
+      interface: entry.interfaceName ?? '',
+      network: formatNetwork(entry.network),
+      mode: entry.management === 0 ? 'none' : entry.proxy === true ? 'proxy' : 'server',
+      serving: reason === '',
+      reason,
+    };
+  });
+}
+
+function waitsFor(entry: ClusterInterface, host: readonly HostInterface[]): string {
+  const found = host.find(({ name }) => name === entry.interfaceName);
+  if (found === undefined) return `${entry.interfaceName} does not exist`;
+  if (!found.up) return `${found.name} is down`;
+  if (!found.carrier) return `${found.name} has no link`;
+  const ip = entry.ip;
+  // All of 127.0.0.0/8 is this host's, whichever of it is configured.
+  const present = ip === undefined || isLoopback(ip) || found.addresses.some(({ address }) => address === ip);
+  return present ? '' : `${found.name} does not have the address ${formatIpv4(ip)}`;
+}
+
+/** Keeps the states, and publishes what changed. */
+export class InterfaceStates {
+  readonly #publish: Publish;
+  #states: readonly InterfaceState[] = [];
+
+  constructor(publish: Publish) {
+    this.#publish = publish;
+  }
+
+  /** As of the last update, in the order of the configuration. */
+  get states(): readonly InterfaceState[] {
+    return this.#states;
+  }
+
+  update(configured: readonly ClusterInterface[], host: readonly HostInterface[], at: Instant): void {
+    const states = interfaceStates(configured, host);
+    for (const state of states) {
+      const before = this.#states.find(({ name }) => name === state.name);
+      if (state.interface === '' || (before?.serving === state.serving && before.reason === state.reason)) continue;
+      const event: DaemonEvent = state.serving
+        ? { kind: 'interface.serving', at, interface: state.interface, network: state.network }
+        : { kind: 'interface.waiting', at, interface: state.interface, reason: state.reason };
+      this.#publish(event);
+    }
+    this.#states = states;
+  }
+}
+
+/**
+ * The host's interfaces as DHCP wants them. Every address of 127.0.0.0/8 is the host's, though only one is listed: those of the
+ * configuration are added to their interface.
+ */
+export function linksOf(configured: readonly ClusterInterface[], host: readonly HostInterface[]): readonly LinkState[] {
+  return host.map(({ name, addresses, mac, up, carrier }) => {
+    const loopback = configured.flatMap((entry) =>
+      entry.interfaceName === name && entry.ip !== undefined && isLoopback(entry.ip) ? [{ address: entry.ip }] : [],
+    );
+    const hasLink = up && carrier && mac !== undefined && mac !== 0;
+    return { name, addresses: [...addresses, ...loopback], ...(hasLink ? { mac } : {}) };
+  });
+}

@@ -1,0 +1,147 @@
+// The names of leases and machines as both change: a change touches only the leases that it can concern, however many there are.
+//
+//   lease given, renewed ─ lease             setMachines ─┬─ leases of the interfaces of those that changed
+//   lease ended ─ gone                                    ├─ strangers that have a name they take
+//   configure, at first ─ everything                      └─ strangers without a name, which they left
+//   configure, later ─ nothing, or reservations at once and TURN_LEASES leases a turn of the event loop
+//
+// 1. After each of them, and the turns of the last, the names are what naming everything anew would make them.
+// 2. Of a stranger that calls itself like a machine its address is kept in mind, until the lease ends or says otherwise.
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import type { RackConfig } from '../../config/rack-config.ts';
+import type { Lease } from '../../dhcp/leases/lease.ts';
+import type { Names } from '../../dns/names.ts';
+import { MachineDirectory } from '../../machines/directory.ts';
+import type { RackMachine } from '../../machines/machine.ts';
+import type { Ipv4, MacAddress } from '../../net/address.ts';
+import { isNameTaken, nameLease, nameMachines, nameReservations } from './naming.ts';
+
+/** Leases that are named in one turn when the configuration changes: bounds the time the rack loop is away to about half a millisecond. */
+export const TURN_LEASES = 128;
+
+/** The running leases, and addresses of other servers in the form of leases. */
+export interface NamedLeases {
+  /** All of them, which may change while they are gone through. */
+  readonly all: () => Iterable<Lease>;
+  readonly at: (address: Ipv4) => Lease | undefined;
+  /** Those of these interfaces. */
+  readonly of: (macs: ReadonlySet<MacAddress>) => readonly Lease[];
+}
+
+export class LeaseNaming {
+  readonly #names: Names;
+  readonly #leases: NamedLeases;
+  #machines = new MachineDirectory([]);
+  /** Undefined: nothing is named yet. */
+  #config: RackConfig | undefined;
+  /** How often the configuration changed: a newer change ends the turns of the one before. */
+  #changes = 0;
+  /** By address, what strangers call themselves whose name is a machine's: in lower case. */
+  readonly #withheld = new Map<Ipv4, string>();
+
+  constructor(names: Names, leases: NamedLeases) {
+    this.#names = names;
+    this.#leases = leases;
+  }
+
+  /** Names everything by another configuration; the first time at once. */
+  async configure(config: RackConfig): Promise<void> {
+    const before = this.#config;
+    this.#config = config;
+    if (before !== undefined && isDeepStrictEqual(namingOf(before), namingOf(config))) return;
+    this.#changes += 1;
+    nameReservations(this.#names, config);
+    if (before === undefined) this.#nameWith([...this.#leases.all()], config);
+    else await this.#nameInTurns(this.#changes);
+  }
+
+  /** A lease that is bound and runs. */
+  lease(lease: Lease): void {
+    if (this.#config === undefined) return;
+    this.#note(lease);
+    nameLease(this.#names, lease, this.#machines, this.#config);
+  }
+
+  /** A lease was released, expired or taken away. */
+  gone(address: Ipv4): void {
+    this.#withheld.delete(address);
+    this.#names.leaseGone(address);
+  }
+
+  /** These machines take the place of those before. */
+  setMachines(machines: MachineDirectory): void {
+    const [before, config] = [this.#machines, this.#config];
+    this.#machines = machines;
+    const changed = config === undefined ? [] : changedMachines(before, machines);
+    if (config === undefined || changed.length === 0) return;
+    const macs = new Set(changed.flatMap((machine) => machine.macs));
+    const hostnames = new Set(changed.map(({ hostname }) => hostname));
+    const concerned = new Map(this.#leases.of(macs).map((lease) => [lease.address, lease]));
+    for (const address of this.#strangersNamed(hostnames, config)) {
+      const lease = this.#leases.at(address);
+      if (lease !== undefined) concerned.set(address, lease);
+    }
+    this.#nameWith([...concerned.values()], config);
+  }
+
+  #nameWith(leases: readonly Lease[], config: RackConfig): void {
+    for (const lease of leases) this.#note(lease);
+    nameMachines(this.#names, this.#machines, leases, config);
+  }
+
+  async #nameInTurns(change: number): Promise<void> {
+    let seen = 0;
+    for (const lease of this.#leases.all()) {
+      this.lease(lease);
+      seen += 1;
+      if (seen % TURN_LEASES === 0) await nextTurn();
+      if (this.#changes !== change) return;
+    }
+  }
+
+  /** Addresses of leases that have such a name, or would have it if no machine had. */
+  *#strangersNamed(hostnames: ReadonlySet<string>, config: RackConfig): Generator<Ipv4> {
+    for (const [address, hostname] of this.#withheld) if (hostnames.has(hostname)) yield address;
+    const domains = new Set([config.region.domain, ...config.dhcp.subnets.map(({ domain }) => domain)]);
+    for (const hostname of hostnames) {
+      for (const domain of domains) yield* this.#names.leasesNamed(hostname, domain);
+    }
+  }
+
+  #note(lease: Lease): void {
+    if (isNameTaken(lease, this.#machines)) this.#withheld.set(lease.address, lease.hostname?.toLowerCase() ?? '');
+    else this.#withheld.delete(lease.address);
+  }
+}
+
+/** What of a configuration names of leases follow from. */
+const namingOf = ({ clusterInterfaces, dhcp, region }: RackConfig): unknown => [
+  region.domain,
+  clusterInterfaces.map(({ management, network }) => [management, network]),
+  dhcp.subnets.map(({ network, domain, dynamic, reservations }) => [network, domain, dynamic, reservations]),
+];
+
+/** Machines that are new, gone or other in what names them, as they were and as they are. */
+function changedMachines(before: MachineDirectory, after: MachineDirectory): readonly RackMachine[] {
+  const old = new Map(before.all.map((machine) => [machine.systemId, machine]));
+  const changed: RackMachine[] = [];
+  for (const machine of after.all) {
+    const was = old.get(machine.systemId);
+    old.delete(machine.systemId);
+    if (was !== undefined && isNamedAlike(was, machine)) continue;
+    changed.push(machine);
+    if (was !== undefined) changed.push(was);
+  }
+  return [...changed, ...old.values()];
+}
+
+const isNamedAlike = (a: RackMachine, b: RackMachine): boolean =>
+  a.hostname === b.hostname &&
+  a.domain === b.domain &&
+  a.isSelfNamed === b.isSelfNamed &&
+  a.macs.join() === b.macs.join() &&
+  addressesOf(a) === addressesOf(b);
+
+const addressesOf = ({ addresses }: RackMachine): string => addresses.map(({ address }) => address).join();

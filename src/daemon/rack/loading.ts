@@ -1,0 +1,58 @@
+// The leases of machines that load from this rack, by TFTP or HTTP, run on (`loading-leases.ts`): what of the servers tells so.
+
+import type { Clock } from '../../clock.ts';
+import { mayRunOn } from '../../dhcp/answers/running-on.ts';
+import type { LeaseTable } from '../../dhcp/leases/lease-table.ts';
+import { LoadingLeases, type VisitLoading } from '../../dhcp/leases/loading-leases.ts';
+import type { DhcpServer } from '../../dhcp/server.ts';
+import type { RackEvent } from '../../event.ts';
+import type { HttpEvent, HttpEventKind } from '../../http/events.ts';
+import type { TftpEventKind } from '../../tftp/events.ts';
+
+/** With these a machine has taken a file, or its configuration. */
+const LOADED: ReadonlySet<string> = new Set<TftpEventKind | HttpEventKind>([
+  'tftp.sent',
+  'http.file-sent',
+  'http.rendered',
+]);
+/** With these it was answered by the region: what it may have read there, and posted there, so that it is at its boot or its work. */
+const OF_REGION: ReadonlyMap<string, RegExp> = new Map<HttpEventKind, RegExp>([
+  ['http.forwarded', /^\/MAAS\/(?:metadata|rackboot)\//],
+  ['http.posted', /^\/MAAS\/(?:metadata|rackboot|api)\//],
+]);
+
+export interface LoadingParts {
+  readonly clock: Clock;
+  readonly table: LeaseTable;
+  readonly dhcp: Pick<DhcpServer, 'state' | 'adopt'>;
+  /** The servers that machines load from. */
+  readonly servers: () => readonly { readonly visitLoading: (visit: VisitLoading) => number }[];
+}
+
+/** The leases of machines that load, which the events of the servers feed. */
+export class Loading extends LoadingLeases {
+  constructor({ clock, table, dhcp, servers }: LoadingParts) {
+    super({
+      clock,
+      leases: table,
+      visitLoading: (visit) => servers().reduce((count, server) => count + server.visitLoading(visit), 0),
+      mayRunOn: (lease, now) => mayRunOn(lease, dhcp.state(), now),
+      store: (leases) => void dhcp.adopt(leases),
+    });
+  }
+
+  /** Takes note of what a server told. */
+  note(event: RackEvent): void {
+    const { address, at } = event;
+    if (address !== undefined && (LOADED.has(event.kind) || isOfBoot(event))) this.heard(address, at);
+  }
+}
+
+const isOfRegion = (event: RackEvent): event is HttpEvent => OF_REGION.has(event.kind);
+
+/** True for what the region gave, or took from, a machine that boots or works. */
+function isOfBoot(event: RackEvent): boolean {
+  if (!isOfRegion(event)) return false;
+  const { kind, file = '', status = 0 } = event;
+  return status >= 200 && status < 300 && OF_REGION.get(kind)?.test(file) === true;
+}

@@ -1,0 +1,34 @@
+// What a new desired state changes for single machines, as events for their timelines.
+//
+// 1. More than CHANGES_TOLD_MAX changes at once are a new picture of everything, not the story of a machine: none is told.
+
+import type { Instant } from '../../clock.ts';
+import type { MachineDirectory } from '../../machines/directory.ts';
+import type { RackMachine } from '../../machines/machine.ts';
+import type { DaemonEvent } from './events.ts';
+
+/** The most changes that are told of one desired state. */
+export const CHANGES_TOLD_MAX = 64;
+
+const nameOf = ({ hostname, domain }: RackMachine): string => (domain === '' ? hostname : `${hostname}.${domain}`);
+
+/** The events of the difference, by the boot interface of each machine. */
+export function machineChanges(before: MachineDirectory, after: MachineDirectory, at: Instant): readonly DaemonEvent[] {
+  const events: DaemonEvent[] = [];
+  const old = new Map(before.all.map((machine) => [machine.systemId, machine]));
+  for (const machine of after.all) {
+    const was = old.get(machine.systemId);
+    old.delete(machine.systemId);
+    const name = nameOf(machine);
+    const { statusName: status, purpose } = machine;
+    if (was !== undefined && nameOf(was) === name && was.statusName === status && was.purpose === purpose) continue;
+    const kind = was === undefined ? 'machine.known' : 'machine.changed';
+    events.push({ kind, at, mac: machine.macs[0], name, status, purpose });
+    if (events.length > CHANGES_TOLD_MAX) return [];
+  }
+  for (const machine of old.values()) {
+    events.push({ kind: 'machine.forgotten', at, mac: machine.macs[0], name: nameOf(machine) });
+    if (events.length > CHANGES_TOLD_MAX) return [];
+  }
+  return events;
+}

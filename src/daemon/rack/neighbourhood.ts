@@ -1,0 +1,117 @@
+// What the rack does with what is heard on its wires: it remembers the neighbours, tells of them, and has booting machines told that
+// there is no IPv6 router.
+//
+// 1. What is published is sampled: a stranger can make up as many neighbours as he likes.
+// 2. An answer is told of after it left.
+
+import type { Clock } from '../../clock.ts';
+import type { ClusterInterface } from '../../config/rack-config.ts';
+import type { Publish } from '../../event.ts';
+import type { Owner } from '../../kept-apart.ts';
+import { formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
+import { type Neighbour, NeighbourTable, type Sighting } from '../../net/neighbours.ts';
+import type { Solicitation } from '../../net/net-message.ts';
+import { RouterAnswers } from '../../net/router-answers.ts';
+import { BOOTING_STRANGERS_RATE } from '../../net/solicitation-gate.ts';
+import type { Wire } from '../../net/wire.ts';
+import { EventSampler, type Rate, RateLimit } from '../../rate-limit.ts';
+import type { NetEvent } from './wire-events.ts';
+
+/** A pair of hosts that take turns at one address is told of as often as a person reads it. */
+export const TOLD_RATE: Rate = { perSecond: 1, burst: 50 };
+
+export interface NeighbourhoodParts {
+  readonly clock: Clock;
+  readonly publish: Publish;
+  readonly wire: Wire;
+  /** Told of every address that was heard in use. */
+  readonly onHeard: (address: Ipv4, mac: MacAddress) => void;
+}
+
+/** The hosts around this rack. */
+export class Neighbourhood {
+  readonly #parts: NeighbourhoodParts;
+  readonly #table = new NeighbourTable();
+  readonly #routers = new RouterAnswers();
+  readonly #sampler = new EventSampler(TOLD_RATE);
+  readonly #strangers = new RateLimit(BOOTING_STRANGERS_RATE);
+  #names: readonly string[] = [];
+
+  constructor(parts: NeighbourhoodParts) {
+    this.#parts = parts;
+    parts.wire.listen({
+      onSightings: (sightings) => {
+        for (const sighting of sightings) this.#see(sighting);
+      },
+      onSolicitation: (solicitation) => {
+        if (this.#routers.shallAnswer(solicitation, parts.clock.now())) parts.wire.advertise(solicitation);
+      },
+      onRouter: (interfaceName, mac) => this.#routerHeard(interfaceName, mac),
+      onAdvertised: (solicitation, code) => this.#advertised(solicitation, code),
+    });
+  }
+
+  /** Listens behind the interfaces of this configuration from now on. */
+  configure(clusterInterfaces: readonly ClusterInterface[]): void {
+    const names = new Set(clusterInterfaces.flatMap(({ interfaceName }) => interfaceName ?? []));
+    this.#names = [...names];
+    this.#routers.configure(
+      clusterInterfaces.flatMap(({ interfaceName, answersRouterSolicitations }) =>
+        answersRouterSolicitations === true ? (interfaceName ?? []) : [],
+      ),
+    );
+    this.#parts.wire.serve(this.#names);
+  }
+
+  /** A machine asked for something to boot. */
+  booting(mac: MacAddress, owner: Owner): void {
+    const now = this.#parts.clock.now();
+    const { isToTell, solicitation } = this.#routers.noteBooting(mac, owner, now);
+    if (isToTell && (owner.rank !== 'stranger' || this.#strangers.allows(now))) this.#parts.wire.booting(mac, owner);
+    if (solicitation !== undefined) this.#parts.wire.advertise(solicitation);
+  }
+
+  /** Every neighbour that is known, in no particular order. */
+  all(): readonly Neighbour[] {
+    return this.#table.all();
+  }
+
+  /** Who was last seen with an address, behind whichever interface; undefined: nobody. */
+  find(address: Ipv4): Neighbour | undefined {
+    return this.#table.findAnywhere(address, this.#names);
+  }
+
+  #see(sighting: Sighting): void {
+    const { clock, onHeard } = this.#parts;
+    const { address, mac, interfaceName } = sighting;
+    const now = clock.now();
+    const change = this.#table.see(sighting, now);
+    if (sighting.heard) onHeard(address, mac);
+    if (change === 'seen') return;
+    const kind = change === 'new' ? 'net.neighbour-new' : 'net.neighbour-moved';
+    const sample = this.#sampler.take(kind, now);
+    if (sample === undefined) return;
+    const before = change === 'moved' ? this.#table.find(interfaceName, address)?.previousMac : undefined;
+    const previous = before === undefined ? undefined : formatMac(before);
+    this.#publish({ kind, at: now, mac, address, interface: interfaceName, previous, ...sample });
+  }
+
+  #routerHeard(interfaceName: string, mac: MacAddress): void {
+    const now = this.#parts.clock.now();
+    if (!this.#routers.noteRouter(interfaceName, now)) return;
+    this.#publish({ kind: 'net.router-seen', at: now, interface: interfaceName, reason: formatMac(mac) });
+  }
+
+  #advertised({ mac, interfaceName }: Solicitation, code: string): void {
+    const now = this.#parts.clock.now();
+    const kind = code === '' ? 'net.router-answered' : 'net.router-answer-failed';
+    const sample = this.#sampler.take(kind, now);
+    if (sample === undefined) return;
+    const reason = code === '' ? undefined : code;
+    this.#publish({ kind, at: now, mac, interface: interfaceName, reason, ...sample });
+  }
+
+  #publish(event: NetEvent): void {
+    this.#parts.publish(event);
+  }
+}

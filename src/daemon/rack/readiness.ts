@@ -1,0 +1,65 @@
+// Whether the rack is ready: every door that can be open is open, leases can be written. Pure.
+//
+// 1. What waits for an interface or an address is not a fault: a rack whose cable is out is as ready as it can be.
+
+import type { RackConfig } from '../../config/rack-config.ts';
+import { formatIpv4, type Ipv4, isLoopback } from '../../net/address.ts';
+import type { HostInterface } from '../../net/host-interface.ts';
+import type { Readiness } from '../../observe/instrument-server.ts';
+
+/** An address and port that is listened on. */
+interface Place {
+  readonly address: Ipv4;
+  readonly port: number;
+}
+
+/** What is asked. */
+export interface ReadinessFacts {
+  readonly config: RackConfig;
+  readonly host: readonly HostInterface[];
+  /** Undefined: the rack has not begun. */
+  readonly doors:
+    | {
+        readonly dhcpProblems: readonly { readonly name: string; readonly code: string; readonly text: string }[];
+        readonly tftp: readonly Place[];
+        readonly http: readonly Place[];
+        readonly dns: readonly Place[];
+        /** What is wrong with the boot tree; undefined: nothing. */
+        readonly treeProblem?: string | undefined;
+      }
+    | undefined;
+  /** Undefined: leases can be written; else why not. */
+  readonly journalProblem: string | undefined;
+}
+
+/** Socket problems that pass by themselves when the interface or address comes: waited for, not failed. */
+export const WAITED_FOR: ReadonlySet<string> = new Set(['interface-missing', 'address-not-here']);
+
+/** Judges. */
+export function judgeReadiness({ config, host, doors, journalProblem }: ReadinessFacts): Readiness {
+  const notReady: { what: string; reason: string }[] = [];
+  if (doors === undefined) notReady.push({ what: 'rack', reason: 'it is starting' });
+  else {
+    for (const { name, code, text } of doors.dhcpProblems) {
+      if (!WAITED_FOR.has(code)) notReady.push({ what: `dhcp ${name}`, reason: text });
+    }
+    if (doors.treeProblem !== undefined) notReady.push({ what: 'boot tree', reason: doors.treeProblem });
+    const { tftp, dns, http } = config;
+    const wanted: readonly (readonly [what: string, wanted: readonly Place[], open: readonly Place[]])[] = [
+      ['tftp', tftp.listen.map((address) => ({ address, port: tftp.listenPort })), doors.tftp],
+      ['http', http.listen, doors.http],
+      ['dns', dns.listen.map((address) => ({ address, port: dns.listenPort })), doors.dns],
+    ];
+    for (const [what, places, open] of wanted) {
+      for (const { address, port } of places) {
+        if (open.some((one) => one.address === address && one.port === port) || !isHere(address, host)) continue;
+        notReady.push({ what: `${what} ${formatIpv4(address)}:${port}`, reason: 'it does not listen' });
+      }
+    }
+  }
+  if (journalProblem !== undefined) notReady.push({ what: 'leases', reason: journalProblem });
+  return { ready: notReady.length === 0, notReady };
+}
+
+const isHere = (wanted: Ipv4, host: readonly HostInterface[]): boolean =>
+  isLoopback(wanted) || host.some(({ up, addresses }) => up && addresses.some(({ address }) => address === wanted));

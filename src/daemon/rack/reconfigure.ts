@@ -1,0 +1,104 @@
+// How a configuration takes the place of another in everything that runs: the boot tree, the log, the region's door, the rack's doors.
+//
+//   next: ports free? ─ tree ─ log ─ region's new listeners beside the old ─ rack (the door among them) ─┬─ old listeners close
+//                                                                                                        └─ failed: back to `before`
+//
+// 1. What can fail comes before what cannot be taken back; after a failure everything is as before.
+// 2. The door through which requests of machines reach the region is open before the rack uses it, and until it no longer does.
+
+import type { Clock } from '../../clock.ts';
+import type { RunningLease } from '../../config/difference.ts';
+import { configNotes } from '../../config/notes.ts';
+import type { RackConfig } from '../../config/rack-config.ts';
+import { isActive } from '../../dhcp/leases/lease-table.ts';
+import { RackError } from '../../errors.ts';
+import { formatMac } from '../../net/address.ts';
+import type { HostInterface } from '../../net/host-interface.ts';
+import type { Log } from '../../observe/log.ts';
+import type { RegionConfig } from '../../region/config.ts';
+import type { RackUplink } from '../../uplink/rack-uplink.ts';
+import type { ConfigurationPorts } from './configuration.ts';
+import type { DaemonEvent } from './events.ts';
+import type { LiveTree } from './live-tree.ts';
+import type { Rack } from './rack.ts';
+import { checkNewListeners } from './region-preflight.ts';
+
+/** How long the region may take to open a listener. */
+const DOOR_MS_MAX = 5000;
+const DOOR_LOOK_MS = 20;
+
+/** What runs; parts that are not there yet are undefined. */
+export interface RunningParts {
+  readonly clock: Clock;
+  readonly publish: (event: DaemonEvent) => void;
+  readonly host: () => readonly HostInterface[];
+  readonly rack: () => Rack | undefined;
+  readonly tree: () => LiveTree | undefined;
+  readonly log: Pick<Log, 'moveTo'>;
+  readonly uplink: () => RackUplink | undefined;
+  readonly regionConfig: (config: RackConfig) => RegionConfig;
+  /** Told when a configuration is in force: what reads it for itself looks again. */
+  readonly applied: (config: RackConfig) => void;
+}
+
+/** The ports through which a configuration reaches what runs. */
+export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
+  return {
+    clock: parts.clock,
+    publish: parts.publish,
+    host: parts.host,
+    leases: () => runningLeases(parts),
+    async apply(next, before) {
+      // What the next start would refuse is refused now, before anything has moved; a remote region has no listener here.
+      if (next.uplink.mode === 'embedded') await checkNewListeners(next.region, before.region);
+      try {
+        await putInForce(parts, next, before);
+      } catch (error) {
+        await putInForce(parts, before, before).catch(() => undefined);
+        throw error;
+      }
+    },
+    applied(config) {
+      parts.uplink()?.configure(parts.regionConfig(config));
+      parts.uplink()?.introduce();
+      parts.applied(config);
+      for (const text of configNotes(config)) parts.publish({ kind: 'daemon.note', at: parts.clock.now(), text });
+    },
+    // What the rack says of itself names what it could not use.
+    refused: () => parts.uplink()?.introduce(),
+  };
+}
+
+async function putInForce(parts: RunningParts, next: RackConfig, before: RackConfig): Promise<void> {
+  await parts.tree()?.moveTo(next.boot.tree);
+  await parts.log.moveTo(next.log.file);
+  await openDoor(parts, next, before);
+  await parts.rack()?.configure(next, parts.host());
+}
+
+/** Has the region listen where the rack is going to pass requests on to, beside where it listens now. */
+async function openDoor(parts: RunningParts, next: RackConfig, before: RackConfig): Promise<void> {
+  const uplink = parts.uplink();
+  const door = next.http.region;
+  const isSame = door?.host === before.http.region?.host && door?.port === before.http.region?.port;
+  if (uplink === undefined || door === undefined || isSame || uplink.status().addresses.length === 0) return;
+  const listen = [...next.region.listen, ...before.region.listen];
+  uplink.configure(parts.regionConfig({ ...next, region: { ...next.region, listen } }));
+  const name = `${door.host}:${door.port}`;
+  for (let waited = 0; waited < DOOR_MS_MAX; waited += DOOR_LOOK_MS) {
+    if (uplink.status().addresses.includes(name)) return;
+    await new Promise<void>((resolve) => parts.clock.schedule(DOOR_LOOK_MS, resolve));
+  }
+  uplink.configure(parts.regionConfig(before));
+  throw new RackError(
+    'region-failed',
+    `region.listen: the region did not open ${name} within ${DOOR_MS_MAX / 1000} s; see who has that port, or choose another`,
+  );
+}
+
+/** In order of no kind; leases may change while they are gone through. */
+function* runningLeases({ clock, rack }: RunningParts): Generator<RunningLease> {
+  for (const lease of rack()?.leases() ?? []) {
+    if (isActive(lease, clock.now())) yield { address: lease.address, mac: formatMac(lease.mac) };
+  }
+}

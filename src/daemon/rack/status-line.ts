@@ -1,0 +1,77 @@
+// The rack's state in one line, for people who ask the system's manager of services: what is served, what waits, what is wrong. Pure.
+
+import type { Clock } from '../../clock.ts';
+import type { UplinkStatus } from '../../uplink/rack-uplink.ts';
+import type { InterfaceState } from './interface-states.ts';
+
+/** Networks named in the line; of more it says how many. */
+const NAMED_MAX = 4;
+
+export interface LineSources {
+  readonly interfaces: readonly InterfaceState[];
+  /** Undefined: this rack has no region yet. */
+  readonly region: UplinkStatus | undefined;
+  /** When the region was first seen not to answer, wall time in milliseconds; undefined: it answers. */
+  readonly regionAwaySinceMs: number | undefined;
+  readonly journal: { readonly available: boolean; readonly reason: string | undefined };
+}
+
+/** `serving 10.20.0.0/24; waiting: eth2 has no link; region away since 2026-11-20T11:02:03Z`. */
+export function statusLine({ interfaces, region, regionAwaySinceMs, journal }: LineSources): string {
+  const served = interfaces.filter(({ serving }) => serving).map(({ network }) => network);
+  const parts = [served.length === 0 ? 'serving no network' : `serving ${listed(served)}`];
+  const waiting = interfaces.filter(({ serving }) => !serving).map(({ reason }) => reason);
+  if (waiting.length > 0) parts.push(`waiting: ${listed(waiting)}`);
+  if (!journal.available) parts.push(`no leases: ${journal.reason ?? 'too many wait for the disk'}`);
+  const about = regionText(region, regionAwaySinceMs);
+  if (about !== undefined) parts.push(about);
+  return parts.join('; ');
+}
+
+/** Undefined: the region answers. */
+function regionText(region: UplinkStatus | undefined, awaySinceMs: number | undefined): string | undefined {
+  if (region?.state === 'up') return undefined;
+  switch (region?.state) {
+    case undefined:
+    case 'starting':
+    case 'registering':
+      return 'region is awaited';
+    case 'pending':
+      return 'region: an administrator has to accept this rack';
+    case 'rejected':
+    case 'incompatible':
+      return `region: ${region.link?.text ?? region.state}`;
+    case 'waiting':
+    case 'away': {
+      const sinceMs = region.link?.since ?? awaySinceMs;
+      return sinceMs === undefined ? 'region is away' : `region away since ${formatTime(sinceMs)}`;
+    }
+  }
+}
+
+const formatTime = (wallMs: number): string => new Date(wallMs).toISOString().replace(/\.\d+Z$/, 'Z');
+
+function listed(names: readonly string[]): string {
+  const more = names.length - NAMED_MAX;
+  return names.slice(0, NAMED_MAX).join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
+export interface StatusLineSources {
+  readonly clock: Clock;
+  readonly interfaces: () => readonly InterfaceState[];
+  readonly region: () => UplinkStatus | undefined;
+  /** Undefined: it is not open yet. */
+  readonly journal: () => LineSources['journal'] | undefined;
+}
+
+/** What makes the line anew at each call, and remembers since when the region is away. */
+export function followStatus(sources: StatusLineSources): () => string {
+  let regionAwaySinceMs: number | undefined;
+  return () => {
+    const region = sources.region();
+    const isAway = region?.state === 'waiting' || region?.state === 'away';
+    regionAwaySinceMs = isAway ? (regionAwaySinceMs ?? sources.clock.wallTimeMs()) : undefined;
+    const journal = sources.journal() ?? { available: true, reason: undefined };
+    return statusLine({ interfaces: sources.interfaces(), region, regionAwaySinceMs, journal });
+  };
+}

@@ -1,0 +1,188 @@
+// The region's thread: opens the store, the region and its API from the settings it was given, and speaks with the rack by
+// messages. Whatever it does, however long, the rack's loop does not wait for it.
+
+import { flushCompileCache } from 'node:module';
+import { parentPort, workerData } from 'node:worker_threads';
+import { newUuid, systemClock } from '../clock.ts';
+import { hostAddresses } from '../config/host-check.ts';
+import { settingsRules } from '../config/settings-rules.ts';
+import { errorText, RackError, unreachable } from '../errors.ts';
+import {
+  chooseImage,
+  compareImages,
+  formatImageName,
+  hasBlob,
+  imageFinder,
+  readImages,
+} from '../images/image-store.ts';
+import { treeHasInstaller } from '../images/installer-tree.ts';
+import type { DesiredState } from '../machines/machine.ts';
+import type { RegionConfig } from '../region/config.ts';
+import type { RegionApi } from '../region/http/listening.ts';
+import { startApi } from '../region/http/server.ts';
+import type { DeployableImage, ImageWish, ListedImage } from '../region/life/deployment.ts';
+import type { RackImage } from '../region/records/rack.ts';
+import type { RackDescription } from '../region/records/rack-description.ts';
+import { openRegion, type Region } from '../region/region.ts';
+import { openRegionStore } from '../store/region-sqlite.ts';
+import { writeDesiredState } from '../uplink/desired-state-cache.ts';
+import { type RackMessage, type RegionMessage, UPLINK_VERSION, type UplinkEvent } from '../uplink/messages.ts';
+import { PowerSide } from './power-side.ts';
+import { returnMemory } from './start-memory.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('the region thread is started by the daemon');
+const config: RegionConfig = workerData;
+
+const send = (message: RegionMessage): void => port.postMessage(message);
+
+const STORE_RETRY_MS = 1000;
+/** When a start's own work is over. */
+const SETTLED_AFTER_MS = 5000;
+
+/** Identifies the rack's life, whose sequences the region counts separately; undefined: no rack has said in our words who it is. */
+let source: string | undefined;
+let isEnding = false;
+
+async function start(): Promise<void> {
+  const store = openRegionStore({ stateDir: config.stateDir });
+  const power = new PowerSide({ store, clock: systemClock, stateDir: config.stateDir });
+  const region = openRegion({
+    config,
+    store,
+    clock: systemClock,
+    power,
+    rules: settingsRules(hostAddresses),
+    findImage: (wish, told) => findImage(wish, told, region.config().imageTree),
+    hasInstaller: (wish) => hasInstaller(wish, region),
+    listImages: () => listImages(region),
+    onDesiredState: announce,
+  });
+  const api = await startApi(region, config, {
+    onProblem: ({ id, text, cause }) =>
+      send({ kind: 'problem', id, text: cause === undefined ? text : `${text}: ${errorText(cause)}` }),
+  });
+  // The rack of this process says at once which state it has in force.
+  region.racks.acknowledgements.ownApplied(0);
+  power.begin(region.life, {
+    acknowledgements: region.racks.acknowledgements,
+    onUnacknowledged: (text) => send({ kind: 'problem', id: newUuid(), text }),
+  });
+  const close = async (): Promise<void> => {
+    await power.close();
+    await api.close();
+    region.close();
+    store.close();
+  };
+  port?.on('message', (message: RackMessage) => receive(message, region, api, close));
+  announce(region.desiredState());
+  api.watch((addresses) => send({ kind: 'listening', addresses }));
+  flushCompileCache();
+  systemClock.schedule(SETTLED_AFTER_MS, returnMemory);
+}
+
+function findImage(
+  wish: ImageWish,
+  told: readonly RackImage[] | undefined,
+  tree: string | undefined,
+): DeployableImage | undefined {
+  if (told !== undefined) return chooseImage(wish, told);
+  return tree === undefined ? undefined : imageFinder(tree)(wish);
+}
+
+/** What the tree of this host has; where other racks have trees of their own, nobody here knows. */
+function hasInstaller(wish: ImageWish, region: Region): boolean | undefined {
+  const tree = region.config().imageTree;
+  const isAlone = region.racks.list().every(({ state, isEmbedded }) => isEmbedded || state !== 'accepted');
+  return tree !== undefined && isAlone ? treeHasInstaller(tree, wish) : undefined;
+}
+
+/** The images whose bytes are really there, and those that remote racks tell; one of several places once. */
+function listImages(region: Region): readonly ListedImage[] {
+  const tree = region.config().imageTree;
+  const own = tree === undefined ? [] : readImages(tree).images.filter((image) => hasBlob(tree, image));
+  const remote = region.racks.list().filter(({ state, isEmbedded }) => state === 'accepted' && !isEmbedded);
+  const told = remote.flatMap(({ uuid }) => region.racks.imagesOf(uuid).map((image) => ({ ...image, title: '' })));
+  const byName = new Map([...told, ...own].map((image) => [formatImageName(image), image]));
+  return [...byName.values()].sort(compareImages);
+}
+
+/** Tells the rack, and leaves it a copy for a start at which this thread does not come up; the rack's own loop writes no file. */
+function announce(state: DesiredState): void {
+  send({ kind: 'desired-state', state });
+  writeDesiredState(config.stateDir, state, (text) => send({ kind: 'problem', id: 'desired-state', text }));
+}
+
+function receive(message: RackMessage, region: Region, api: RegionApi, close: () => Promise<void>): void {
+  if (isEnding) return;
+  switch (message.kind) {
+    case 'hello':
+      if (message.uplink !== UPLINK_VERSION) {
+        send({ kind: 'refused', reason: `uplink version ${message.uplink} is not ${UPLINK_VERSION}` });
+        end(close);
+        break;
+      }
+      source = `${message.rack.name}/${message.life}`;
+      greet(message.rack, region);
+      break;
+    case 'events':
+      if (source !== undefined) store(message.events, region, source);
+      break;
+    case 'applied':
+      region.racks.acknowledgements.ownApplied(message.version);
+      break;
+    case 'post':
+    case 'outbox':
+      // Of a rack whose region is remote: here the region itself answers.
+      break;
+    case 'configure':
+      region.configure(message.config);
+      listenAsConfigured(message.config, api);
+      break;
+    case 'close':
+      end(close);
+      break;
+    default:
+      unreachable(message);
+  }
+}
+
+/** Stores what has arrived, and ends the thread. */
+function end(close: () => Promise<void>): void {
+  isEnding = true;
+  void close().finally(() => port?.close());
+}
+
+/** Keeps what the rack says of itself; while the disk refuses, it is tried again. */
+function greet(rack: RackDescription, region: Region): void {
+  try {
+    region.racks.greet(rack);
+  } catch (error) {
+    if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+    systemClock.schedule(STORE_RETRY_MS, () => greet(rack, region));
+  }
+}
+
+/** Follows the listeners of a new configuration; one that cannot be opened is told, and those before stay. */
+function listenAsConfigured(next: RegionConfig, api: RegionApi): void {
+  api.configure(next).catch((error: unknown) => send({ kind: 'problem', id: newUuid(), text: errorText(error) }));
+}
+
+/** Stores a batch and says so; while the disk refuses, the same batch is tried again. The rack sends no other meanwhile. */
+function store(events: readonly UplinkEvent[], region: Region, source: string): void {
+  const last = events.at(-1);
+  if (last === undefined) return;
+  try {
+    region.observe(events, source);
+  } catch (error) {
+    if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+    systemClock.schedule(STORE_RETRY_MS, () => store(events, region, source));
+    return;
+  }
+  send({ kind: 'stored', sequence: last.sequence });
+}
+
+start().catch((error: unknown) => {
+  send({ kind: 'refused', reason: error instanceof RackError ? error.message : errorText(error) });
+  process.exit(1);
+});

@@ -1,0 +1,128 @@
+// Lists of very many leases leave the rack loop its turns: what is done in each is counted.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { instant, later, seconds } from '../../../src/clock.ts';
+import {
+  type AskedRack,
+  ENDED_BATCH_MAX,
+  leaseAnswers,
+  TURN_LEASES,
+} from '../../../src/daemon/answers/lease-answers.ts';
+import type { Lease } from '../../../src/dhcp/leases/lease.ts';
+import type { LeaseReport } from '../../../src/dhcp/leases/lease-report.ts';
+import { LeaseTable } from '../../../src/dhcp/leases/lease-table.ts';
+import type { ControlAsk } from '../../../src/http/control.ts';
+import { ListInPieces } from '../../../src/http/send.ts';
+import { MachineDirectory } from '../../../src/machines/directory.ts';
+import { formatIpv4, ipv4, type MacAddress, mac } from '../../../src/net/address.ts';
+
+const NOW = instant(1_700_000_000_000);
+const COUNT = 5000;
+
+/** What was done in the turn of the event loop in which most was done. */
+class Turns {
+  #inThisTurn = 0;
+  #isOver = false;
+  most = 0;
+
+  constructor() {
+    const next = (): void => {
+      this.#inThisTurn = 0;
+      if (!this.#isOver) setImmediate(next);
+    };
+    setImmediate(next);
+  }
+  note(): void {
+    this.#inThisTurn += 1;
+    this.most = Math.max(this.most, this.#inThisTurn);
+  }
+  end(): void {
+    this.#isOver = true;
+  }
+}
+
+/** A rack with leases in no order, each look at which is counted. */
+function rackOf(looked: Turns, told: Turns): AskedRack {
+  const table = new LeaseTable();
+  const leaseAt = (index: number): Lease => ({
+    ...{ address: ipv4(0x0a140000 + ((index * 7919) % COUNT) * 50), mac: mac(0x525400000000 + index) },
+    ...{ state: 'bound', grantedAt: NOW, expiresAt: later(NOW, 600_000), duration: seconds(600) },
+  });
+  table.load(
+    Array.from({ length: COUNT }, (_, index) => leaseAt(index)),
+    NOW,
+  );
+  class Machines extends MachineDirectory {
+    override findByMac(one: MacAddress): ReturnType<MachineDirectory['findByMac']> {
+      told.note();
+      return super.findByMac(one);
+    }
+  }
+  return {
+    networks: [],
+    served: [],
+    machines: new Machines([]),
+    *leases() {
+      for (const lease of table.records()) {
+        looked.note();
+        yield lease;
+      }
+    },
+    findLease: (address) => table.find(address),
+    importFacts: () => assert.fail(),
+    adoptLeases: () => assert.fail(),
+    endLease: () => assert.fail(),
+    clearAddress: () => assert.fail(),
+  };
+}
+
+const clock = { now: () => NOW, wallTimeMs: () => NOW };
+const asked: ControlAsk = { query: new URLSearchParams(), body: async () => '' };
+/** Two passes may meet in one turn: one that ends and the next that begins. */
+const MOST = 2 * TURN_LEASES;
+
+for (const path of ['/leases', '/leases/lines']) {
+  test(`${path} looks at some leases a turn and tells of some a turn, and of each once`, {
+    timeout: 60_000,
+  }, async () => {
+    const [looked, told] = [new Turns(), new Turns()];
+    const rack = rackOf(looked, told);
+    const answer = leaseAnswers({ rack: () => rack, clock })[path]?.(asked);
+    const pieces = answer instanceof ListInPieces ? answer.pieces : answer;
+    assert.ok(isIterable(pieces));
+    const addresses: string[] = [];
+    let last: unknown;
+    for await (const piece of pieces) {
+      last = piece;
+      if (Array.isArray(piece)) addresses.push(...piece.map(({ address }: LeaseReport) => address));
+    }
+    looked.end();
+    told.end();
+    const expected = Array.from({ length: COUNT }, (_, index) => formatIpv4(ipv4(0x0a140000 + index * 50)));
+    if (path === '/leases') assert.deepEqual(addresses, expected, 'in the order of the addresses');
+    else assert.deepEqual(addresses.toSorted(), expected.toSorted());
+    if (path === '/leases/lines') assert.equal(last, COUNT);
+    assert.ok(looked.most <= MOST, `${looked.most} leases were looked at in one turn`);
+    assert.ok(told.most <= MOST, `${told.most} leases were told of in one turn`);
+  });
+}
+
+test('of the addresses that machines were seen with those are told whose lease has ended, or is another’s', async () => {
+  const turns = new Turns();
+  const rack = rackOf(turns, turns);
+  turns.end();
+  const ask = (body: unknown, now = NOW) =>
+    leaseAnswers({ rack: () => rack, clock: { now: () => now, wallTimeMs: () => now } })['POST /leases/ended']?.({
+      query: new URLSearchParams(),
+      body: async () => JSON.stringify(body),
+    });
+  const [mine, others, unknown] = ['10.20.0.0', '10.20.0.50', '192.0.2.1'];
+  const held = [mine, others, unknown].map((address) => ({ address, mac: '52:54:00:00:00:00' }));
+  assert.deepEqual(await ask(held), [others], 'one that another has by now; of a foreign one nothing is known');
+  assert.deepEqual(await ask(held, later(NOW, 600_000)), [mine, others], 'and one whose time is over');
+  await assert.rejects(Promise.resolve(ask(Array(ENDED_BATCH_MAX + 1).fill(held[0]))), { code: 'bad-argument' });
+});
+
+const isIterable = (value: unknown): value is AsyncIterable<unknown> =>
+  typeof value === 'object' && value !== null && Symbol.asyncIterator in value;

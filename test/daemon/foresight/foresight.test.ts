@@ -1,0 +1,259 @@
+// What a machine would get: for each kind of client, for known and unknown machines, and each obstacle with its remedy.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { instant, seconds } from '../../../src/clock.ts';
+import { CLIENT_NAMES, type ClientName } from '../../../src/daemon/foresight/clients.ts';
+import { foreseeBoot } from '../../../src/daemon/foresight/foresight.ts';
+import type { Lease } from '../../../src/dhcp/leases/lease.ts';
+import { ipv4, mac } from '../../../src/net/address.ts';
+import { foresight, type Given, lease, MAC, NETWORK, NOW, WHOLE_TREE } from '../foresight-lab.ts';
+
+/** The explanation in one network as text: obstacles marked, remedies behind an arrow. */
+function explained(client: ClientName, given: Given = {}): string {
+  const [boot] = foreseeBoot(MAC, client, foresight(given));
+  return (boot?.lines ?? [])
+    .map(
+      ({ topic, text, remedy, ok }) =>
+        `${ok ? '' : '! '}${topic}: ${text}${remedy === undefined ? '' : ` → ${remedy}`}`,
+    )
+    .join('\n');
+}
+
+/** Option 67 in place of the plan's loader. */
+const LOADER_OPTION = '{ code: 67, value: x.bin, when: { architecture: 0 } }';
+
+const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[] = [
+  [
+    'options by configuration are named, those whose condition holds',
+    'bios',
+    {
+      more: `dhcp: { options: [
+        { code: 224, type: text, value: x }, { code: 101, value: UTC, when: { architecture: 0 } }, { code: 17, value: x, when: { architecture: 7 } }] }`,
+    },
+    [/^options: 224, 101 tz-database-timezone, if it asks for them or they are forced$/m],
+  ],
+  [
+    'a BIOS machine that nobody knows enlists through lpxelinux',
+    'bios',
+    {},
+    [
+      /^address: 10\.20\.0\.10\d, an address that nobody had before, for 30 s$/m,
+      /^loader: lpxelinux\.0 by TFTP from 10\.20\.0\.1, because it is BIOS, PXE; it is in the boot tree$/m,
+      /^configuration: pxelinux\.cfg\/default: told to enlist itself, because nobody knows it$/m,
+      /^kernel: amd64\/generic\/bookworm\/commissioning\/linux, in the boot tree$/m,
+      /^arguments: .*rackboot=enlist/m,
+    ],
+  ],
+  [
+    'a UEFI machine that is Ready is switched off',
+    'uefi-amd64',
+    { machine: {} },
+    [
+      /^configuration: grub\/grub\.cfg-52:54:00:12:34:56: told to switch off, for it has nothing to do, because the region has web1 as Ready$/m,
+      /^then: it switches itself off$/m,
+      /^name: web1\.maas$/m,
+    ],
+  ],
+  [
+    'a deployed machine starts its own disk from its fixed address',
+    'ipxe',
+    { machine: { purpose: 'local', statusName: 'Deployed', addresses: [{ mac: MAC, address: ipv4(0x0a140014) }] } },
+    [/^address: 10\.20\.0\.20, the address that the region fixed for it/m, /^then: it starts its own disk$/m],
+  ],
+  [
+    'UEFI that boots by HTTP is given a URL',
+    'uefi-http-amd64',
+    {},
+    [
+      /^loader: http:\/\/10\.20\.0\.1:5248\/ipxe\.efi, because it is UEFI amd64, HTTP boot; it is in the boot tree$/m,
+      /^note: ipxe\.efi is not signed, so firmware with Secure Boot says "Access Denied"; let that boot by PXE, or/m,
+    ],
+  ],
+  [
+    'a file of the tree wins over what would be rendered',
+    'bios',
+    { machine: {}, tree: [...WHOLE_TREE, 'pxelinux.cfg/01-52-54-00-12-34-56'] },
+    [/^configuration: pxelinux\.cfg\/01-52-54-00-12-34-56: a file of that name in the boot tree is sent/m],
+  ],
+  [
+    'a loader on another server is named and not looked at',
+    'bios',
+    { more: 'boot: { loaders: { 0: "http://192.0.2.1/loader" } }', tree: WHOLE_TREE },
+    [/^loader: http:\/\/192\.0\.2\.1\/loader, .*\(boot\.loaders 0\); on another server, not looked at$/m],
+  ],
+  [
+    'a loader that options name on another server is the one that is told',
+    'bios',
+    {
+      more: `dhcp: { options: [${LOADER_OPTION}, { code: 66, value: 10.20.0.77, when: { architecture: 0 } }] }`,
+    },
+    [/^loader: x\.bin by TFTP from 10\.20\.0\.77, as options of the configuration say; not looked at there$/m],
+  ],
+  [
+    'a loader that an option names on this rack is looked for in the boot tree',
+    'bios',
+    { more: `dhcp: { options: [${LOADER_OPTION}] }`, tree: [...WHOLE_TREE, 'x.bin'] },
+    [/^loader: x\.bin by TFTP from 10\.20\.0\.1, as options of the configuration say; it is in the boot tree$/m],
+  ],
+];
+
+test('what is not known before the first lease is said, where the network has it', () => {
+  const shown = (more: string, leases: readonly Lease[] = []): string =>
+    explained('bios', { network: NETWORK.replace(' }', `, ${more} }`), leases });
+  const byPort = 'hosts: [{ circuit_id: port-1, ip: 10.20.0.50 }]';
+  const lease: Lease = {
+    ...{ address: ipv4(0x0a140064), mac: MAC, state: 'bound', grantedAt: instant(NOW - 1000) },
+    ...{ expiresAt: instant(NOW + 1000), duration: seconds(600) },
+  };
+  assert.match(
+    shown(byPort),
+    /^not known: before its first lease: whether it has a reservation by client_id, duid or port$/m,
+  );
+  assert.match(
+    shown('classes: [{ name: g, when: { hostname: x }, deny: true }]'),
+    /^not known: before its first lease: whether it has a class by what/m,
+  );
+  assert.doesNotMatch(shown(byPort, [lease]), /^not known/m);
+  assert.doesNotMatch(shown('hosts: [{ mac: "52:54:00:00:00:01", ip: 10.20.0.50 }]'), /^not known/m);
+});
+
+test('the classes of a machine are named, by the name it had with its newest lease, and the one that denies it', () => {
+  const shown = (classes: string, leases: readonly Lease[] = []) => {
+    const network = NETWORK.replace(' }', `, classes: [${classes}] }`);
+    return foreseeBoot(MAC, 'uefi-amd64', foresight({ network, leases }))[0]?.lines ?? [];
+  };
+  const lease: Lease = {
+    ...{ address: ipv4(0x0a140064), mac: MAC, state: 'bound', hostname: 'guest-1', grantedAt: instant(NOW - 1000) },
+    ...{ expiresAt: instant(NOW + 1000), duration: seconds(600) },
+  };
+  const given = '{ name: guests, when: { hostname: "guest-*" }, loaders: { 7: guest.efi } }';
+  const textOf = (lines: ReturnType<typeof shown>, topic: string) => lines.find((line) => line.topic === topic)?.text;
+  assert.equal(textOf(shown(given), 'classes'), undefined);
+  assert.equal(textOf(shown(given, [lease]), 'classes'), 'guests');
+  assert.match(textOf(shown(given, [lease]), 'loader') ?? '', /^guest\.efi, .*\(loaders 7 of class guests\)/);
+  const [denied] = shown('{ name: vm, when: { mac: "52:54:00" }, deny: true }');
+  assert.equal(denied?.text, 'none: a class of the configuration denies its clients every answer: vm');
+  assert.match(denied?.remedy ?? '', /change `when` or `deny`/);
+});
+
+test('how many machines are New stops none where there is room, where it is known, or where the region is elsewhere', () => {
+  const others = { statusName: 'New', macs: [mac(0x525400000099)] };
+  const limit = 'region: { new_machines_max: 1 }';
+  const remote =
+    'region: { mode: remote, url: "http://192.0.2.1:5240/MAAS", api_key_file: /etc/key, new_machines_max: 1 }';
+  for (const given of [
+    { machine: { ...others, statusName: 'Ready' }, more: limit },
+    { machine: others, more: 'region: { new_machines_max: 2 }' },
+    { machine: { ...others, macs: [MAC], purpose: 'enlist' as const }, more: limit },
+    { machine: others, more: remote },
+  ]) {
+    assert.doesNotMatch(explained('bios', given), /enlistment/, JSON.stringify(given));
+  }
+});
+
+test('what a machine would get is said with its reason', async (t) => {
+  for (const [name, client, given, expected] of KNOWN) {
+    await t.test(name, () => {
+      const text = explained(client, given);
+      for (const pattern of expected) assert.match(text, pattern);
+      assert.doesNotMatch(text, /^!/m);
+    });
+  }
+});
+
+const OBSTACLES: readonly (readonly [string, ClientName, Given, RegExp])[] = [
+  [
+    'UEFI on arm64 that boots by HTTP, after which GRUB would stop',
+    'uefi-http-arm64',
+    {},
+    /^! loader: none: GRUB finds no network after HTTP boot → let the firmware boot by PXE, or name an iPXE .* under boot\.loaders, as 19: FILE$/m,
+  ],
+  [
+    'a range that is used up',
+    'bios',
+    { leases: Array.from({ length: 10 }, (_, index) => lease(0x0a140064 + index, index + 1)) },
+    /^! address: none: every dynamic address is leased, offered or declined → enlarge the dynamic range \(range-exhausted\)$/m,
+  ],
+  [
+    'a loader that is missing',
+    'uefi-amd64',
+    { tree: WHOLE_TREE.filter((name) => name !== 'bootx64.efi') },
+    /^! loader: bootx64\.efi, .* it is not in the boot tree → `rackboot images build`/m,
+  ],
+  [
+    'a second stage that is missing',
+    'uefi-amd64',
+    { tree: WHOLE_TREE.filter((name) => name !== 'grubx64.efi') },
+    /^! loader: bootx64\.efi needs grubx64\.efi beside it.* → `rackboot images build`/m,
+  ],
+  [
+    'an architecture whose images were never imported',
+    'bios',
+    { machine: { purpose: 'commissioning', architecture: 'arm64' } },
+    /^! kernel: no kernel and initrd for arm64\/generic\/bookworm\/commissioning → Import the image/m,
+  ],
+  [
+    'HTTP boot without a listener',
+    'uefi-http-amd64',
+    { more: 'boot: { http: { listen: [] } }' },
+    /^! loader: none: it boots by HTTP → name an address under boot\.http\.listen$/m,
+  ],
+  [
+    'TFTP that listens elsewhere',
+    'bios',
+    { more: 'tftp: { listen: [127.0.0.1] }' },
+    /^! loader: .*TFTP does not listen at 10\.20\.0\.1 → add it to tftp\.listen$/m,
+  ],
+  [
+    'as many machines that are New as may be',
+    'bios',
+    { machine: { statusName: 'New', macs: [mac(0x525400000099)] }, more: 'region: { new_machines_max: 1 }' },
+    /^! enlistment: its report may be refused: 1 machine is New, and no more than 1 may be → accept or delete some, or raise region\.new_machines_max$/m,
+  ],
+  [
+    'kernel arguments that cannot be written down',
+    'bios',
+    { machine: { purpose: 'commissioning', kernelParams: 'a="b' } },
+    /^! kernel: the kernel arguments cannot be used: .* → Correct kernel_params/m,
+  ],
+];
+
+test('each obstacle is said with its remedy', async (t) => {
+  for (const [name, client, given, expected] of OBSTACLES) {
+    await t.test(name, () => assert.match(explained(client, given), expected));
+  }
+});
+
+test('asking changes nothing: the same question has the same answer, and nothing is held', () => {
+  const state = foresight({});
+  const first = CLIENT_NAMES.map((name) => foreseeBoot(MAC, name, state));
+  assert.deepEqual(
+    CLIENT_NAMES.map((name) => foreseeBoot(MAC, name, state)),
+    first,
+  );
+  assert.equal(state.dhcp.leases.findAllByClient(MAC).length, 0);
+});
+
+test('a machine is explained where it has a lease, else in every network; a relayed one, too', () => {
+  const network = `${NETWORK}\n  - { name: far, relayed: true, network: 10.30.0.0/24, ip_range_low: 10.30.0.100, ip_range_high: 10.30.0.109, dns_servers: [10.20.0.1] }`;
+  const places = (leases: readonly Lease[]): string[] =>
+    foreseeBoot(MAC, 'bios', foresight({ network, leases })).map((boot) => boot.network);
+  assert.deepEqual(places([]), ['lab, 10.20.0.0/24 on eth1', 'far, 10.30.0.0/24, relayed']);
+  assert.deepEqual(places([lease(0x0a1e0064, MAC)]), ['far, 10.30.0.0/24, relayed']);
+  assert.deepEqual(foreseeBoot(MAC, 'bios', foresight({ network: 'cluster_interfaces: []' })), []);
+});
+
+test('a machine behind a relay agent is told its address, whatever agents its network lists', () => {
+  for (const more of [
+    '',
+    'router_ip: 10.30.0.254, ',
+    'relays: [10.30.0.1], ',
+    'relays: [10.99.0.0/24], relay_sources: [], ',
+  ]) {
+    const network = `${NETWORK}\n  - { name: far, relayed: true, ${more}network: 10.30.0.0/24, ip_range_low: 10.30.0.100, ip_range_high: 10.30.0.109, dns_servers: [10.20.0.1] }`;
+    const [, far] = foreseeBoot(MAC, 'bios', foresight({ network }));
+    const line = far?.lines.find(({ topic }) => topic === 'address');
+    assert.match(line?.text ?? '', /^10\.30\.0\.10\d,/, more);
+  }
+});

@@ -1,0 +1,69 @@
+// Which firmware `rackboot why` takes a machine to have, and that it says what it does not know.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { instant } from '../../../src/clock.ts';
+import { explain } from '../../../src/daemon/answers/why.ts';
+import type { ClientName } from '../../../src/daemon/foresight/clients.ts';
+import { likelyClients } from '../../../src/daemon/foresight/likely-clients.ts';
+import type { DhcpEvent } from '../../../src/dhcp/events.ts';
+import type { TimelineStep } from '../../../src/observe/timeline.ts';
+import { foresight, type Given, lease, MAC, NOW } from '../foresight-lab.ts';
+
+/** Steps of a machine that was offered something as each of these clients. */
+const steps = (...clients: (readonly [client: string, architecture: number])[]): readonly TimelineStep[] =>
+  clients.map(([client, architecture], index) => {
+    const event: DhcpEvent = { kind: 'dhcp.offer', at: NOW, mac: MAC, client, architecture };
+    return { number: index, boot: 1, event, times: 1, lastAt: instant(NOW + index) };
+  });
+
+const shown = (vendorClass: string): Given => ({ leases: [{ ...lease(0x0a140064, MAC), vendorClass }] });
+
+const cases: readonly (readonly [
+  name: string,
+  given: Given,
+  steps: readonly TimelineStep[],
+  basis: string,
+  clients: readonly ClientName[],
+])[] = [
+  ['nothing', {}, [], 'unseen', ['bios', 'uefi-amd64']],
+  ['nothing, of a machine of arm64', { machine: { architecture: 'arm64' } }, [], 'unseen', ['uefi-arm64']],
+  ['a lease of UEFI', shown('PXEClient:Arch:00007:UNDI:003000'), [], 'shown', ['uefi-amd64']],
+  ['a lease of firmware with the number of EBC', shown('PXEClient:Arch:00009'), [], 'shown', ['uefi-amd64']],
+  ['a lease of UEFI by HTTP', shown('HTTPClient:Arch:00016:UNDI:003001'), [], 'shown', ['uefi-http-amd64']],
+  ['a lease of a running system', shown('dhcpcd-9'), [], 'unseen', ['bios', 'uefi-amd64']],
+  ['firmware and its iPXE', {}, steps(['uefi', 7], ['ipxe', 7]), 'shown', ['uefi-amd64']],
+  ['other firmware than before', {}, steps(['bios', 0], ['uefi', 7]), 'shown', ['uefi-amd64']],
+  ['iPXE only', {}, steps(['ipxe', 0]), 'ipxe-only', ['ipxe', 'bios', 'uefi-amd64']],
+  [
+    'iPXE only, whose lease could be that of firmware',
+    shown('PXEClient:Arch:00000:UNDI:002001'),
+    steps(['ipxe', 0], ['ipxe', 0]),
+    'ipxe-only',
+    ['ipxe', 'bios', 'uefi-amd64'],
+  ],
+  ['iPXE of arm64 only', {}, steps(['ipxe', 11]), 'ipxe-only', ['uefi-arm64']],
+];
+for (const [name, given, seen, basis, clients] of cases) {
+  test(`of a machine that has shown ${name}`, () => {
+    assert.deepEqual(likelyClients(MAC, foresight(given), seen), { basis, clients });
+  });
+}
+
+const asked = { mac: MAC, machine: undefined, client: undefined };
+
+test('what each kind would get is told where they differ, and once where they do not', () => {
+  const differ = explain({ ...asked, steps: steps(['ipxe', 0]) }, foresight({}), []);
+  assert.deepEqual(
+    differ.boots.map(({ title }) => title),
+    ['iPXE', 'BIOS, PXE', 'UEFI amd64, PXE'],
+  );
+  const network =
+    'cluster_interfaces: [{ name: lab, interface: eth1, ip: 10.20.0.1, network: 10.20.0.0/24, ip_range_low: 10.20.0.100, ip_range_high: 10.20.0.100 }]';
+  const full = { network, leases: [lease(0x0a140064, 0x525400aaaaaa)] };
+  const same = explain({ ...asked, steps: steps(['ipxe', 0]) }, foresight(full), []);
+  assert.deepEqual(
+    same.boots.map(({ title, lines }) => [title, lines.map(({ topic }) => topic)]),
+    [['iPXE or as BIOS, PXE or as UEFI amd64, PXE', ['address']]],
+  );
+});

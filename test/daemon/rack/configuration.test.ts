@@ -1,0 +1,306 @@
+// The configuration in force while file and store change under it: one change after the other, each whole or not at all, each told.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { RackConfig } from '../../../src/config/rack-config.ts';
+import { Configuration, type ConfigurationPorts } from '../../../src/daemon/rack/configuration.ts';
+import type { DaemonEvent } from '../../../src/daemon/rack/events.ts';
+import { RackError } from '../../../src/errors.ts';
+import type { Settings } from '../../../src/machines/settings.ts';
+import { ipv4 } from '../../../src/net/address.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+
+const FILE = 'name: a\nstate_dir: /nowhere\n';
+const LAB: Settings = {
+  name: 'lab',
+  interface: 'eth1',
+  ip: '10.20.0.1',
+  network: '10.20.0.0/24',
+  ip_range_low: '10.20.0.100',
+  ip_range_high: '10.20.0.199',
+};
+
+class Bench {
+  readonly directory = mkdtempSync(join(tmpdir(), 'rackboot-configuration-'));
+  readonly file = join(this.directory, 'rackboot.yaml');
+  readonly events: DaemonEvent[] = [];
+  /** Every configuration that was put into force, and then that it was told. */
+  readonly steps: string[] = [];
+  refusals = 0;
+  /** What putting the next one into force fails with. */
+  failure: Error | undefined;
+  readonly ports: ConfigurationPorts = {
+    clock: new VirtualClock(1_700_000_000_000, 1),
+    publish: (event) => void this.events.push(event),
+    host: () => [],
+    leases: () => [{ address: ipv4(0x0a140064), mac: '52:54:00:00:00:01' }],
+    apply: async (next: RackConfig) => {
+      await Promise.resolve();
+      this.steps.push(`apply ${next.name} ${next.boot.commissioningRelease}`);
+      if (this.failure !== undefined) throw this.failure;
+    },
+    applied: (config) => void this.steps.push(`applied ${config.name}`),
+    refused: () => void this.refusals++,
+  };
+
+  constructor(text = FILE) {
+    this.write(text);
+  }
+
+  write(text: string): void {
+    writeFileSync(this.file, text);
+  }
+
+  open(stored?: Settings): Configuration {
+    return new Configuration(this.file, () => stored);
+  }
+
+  told(kind: DaemonEvent['kind']): readonly Readonly<Record<string, unknown>>[] {
+    return this.events.filter((event) => event.kind === kind).map((event) => ({ ...event }));
+  }
+}
+
+async function withBench(work: (bench: Bench) => Promise<void>, text?: string): Promise<void> {
+  const bench = new Bench(text);
+  try {
+    await work(bench);
+  } finally {
+    rmSync(bench.directory, { recursive: true });
+  }
+}
+
+test('what was cached of the store is in force from the start', () =>
+  withBench(async (bench) => {
+    const configuration = bench.open({ cluster_interfaces: [LAB], boot: { release: 'trixie' } });
+    assert.equal(configuration.config.dhcp.subnets.length, 1);
+    assert.equal(configuration.config.boot.commissioningRelease, 'trixie');
+    configuration.announce(bench.ports);
+    assert.deepEqual(bench.events, []);
+  }));
+
+test('a cached store that does not fit is left out whole and named once; a file that is wrong alone is refused', () =>
+  withBench(async (bench) => {
+    const configuration = bench.open({
+      cluster_interfaces: [{ ...LAB, ip: '10.99.0.1' }],
+      boot: { release: 'trixie' },
+    });
+    assert.deepEqual(configuration.config.dhcp.subnets, []);
+    assert.equal(configuration.config.boot.commissioningRelease, 'bookworm');
+    configuration.announce(bench.ports);
+    configuration.announce(bench.ports);
+    const [told, ...more] = bench.told('config.refused');
+    assert.equal(told?.source, 'store');
+    assert.match(
+      String(told?.problems),
+      /^the region's store: cluster_interfaces\.lab\.ip: 10\.99\.0\.1 is not inside/m,
+    );
+    assert.deepEqual(more, []);
+    bench.write('tftp: { listen_port: 0 }\n');
+    assert.throws(
+      () => bench.open(),
+      (error) =>
+        error instanceof RackError && error.code === 'config-invalid' && /:1: tftp\.listen_port/.test(error.message),
+    );
+  }));
+
+test('a store that cannot be served with the file is saved by a file with which it can', () =>
+  withBench(async (bench) => {
+    const relayed = {
+      name: 'far',
+      relayed: true,
+      network: '10.30.0.0/24',
+      ip_range_low: '10.30.0.9',
+      ip_range_high: '10.30.0.99',
+    };
+    bench.write(`${FILE}cluster_interfaces: [${JSON.stringify(relayed)}]\n`);
+    assert.throws(() => bench.open(), /dns\.upstream is empty/, 'alone');
+    const configuration = bench.open({ dns: { upstream: ['192.0.2.1'] } });
+    assert.equal(configuration.config.dhcp.subnets.length, 1);
+  }));
+
+test('a refusal has the time of the first in a row, and ends with what is taken', () =>
+  withBench(async (bench) => {
+    const clock = new VirtualClock(1_700_000_000_000, 1);
+    const ports = { ...bench.ports, clock };
+    const configuration = bench.open();
+    const refusal = () => configuration.refusal;
+    assert.equal(refusal(), undefined);
+    bench.write('name: a\ncolour: blue\n');
+    configuration.readFile(ports);
+    await configuration.settled;
+    const since = clock.now();
+    clock.advance(60_000);
+    bench.write('name: a\nshape: round\n');
+    configuration.readFile(ports);
+    await configuration.settled;
+    assert.deepEqual([refusal()?.since, refusal()?.source], [since, 'file']);
+    assert.match(refusal()?.problems ?? '', /shape: unknown key/);
+    bench.write(FILE);
+    configuration.readFile(ports);
+    await configuration.settled;
+    assert.equal(refusal(), undefined);
+  }));
+
+test('a change of the store is applied, told key by key, and told only once', () =>
+  withBench(async (bench) => {
+    const configuration = bench.open();
+    const stored = { cluster_interfaces: [LAB], boot: { release: 'trixie' } };
+    configuration.useStored(bench.ports, stored);
+    configuration.useStored(bench.ports, structuredClone(stored));
+    await configuration.settled;
+    assert.deepEqual(bench.steps, ['apply a trixie', 'applied a']);
+    assert.deepEqual(
+      bench.told('config.changed').map(({ key }) => key),
+      ['boot.release', 'cluster_interfaces.lab'],
+    );
+    assert.deepEqual(
+      bench.told('config.applied').map(({ source, changes }) => [source, changes]),
+      [['store', 2]],
+    );
+    configuration.useStored(bench.ports, {
+      cluster_interfaces: [{ ...LAB, ip_range_low: '10.20.0.150' }],
+      boot: { release: 'trixie' },
+    });
+    await configuration.settled;
+    assert.deepEqual(
+      bench.told('config.stranded').map(({ leases, addresses }) => [leases, addresses]),
+      [[1, '10.20.0.100']],
+    );
+    configuration.useStored(bench.ports, undefined);
+    await configuration.settled;
+    assert.equal(configuration.config.dhcp.subnets.length, 0);
+  }));
+
+test('a change that is refused changes nothing, and the next file is tried with it again', () =>
+  withBench(async (bench) => {
+    const configuration = bench.open({ boot: { release: 'trixie' } });
+    configuration.useStored(bench.ports, { boot: { release: 'sid' }, tftp: { listen_port: 1069 } });
+    await configuration.settled;
+    assert.deepEqual(bench.steps, []);
+    assert.match(configuration.refused ?? '', /tftp\.listen_port: only the configuration file may own this/);
+    assert.equal(configuration.config.boot.commissioningRelease, 'trixie');
+    assert.match(configuration.settingsRefused ?? '', /tftp\.listen_port: only the configuration file may own this/);
+    assert.equal(bench.refusals, 1, 'the region is told, too');
+    bench.write(`${FILE}log: { level: debug }\n`);
+    configuration.readFile(bench.ports);
+    await configuration.settled;
+    assert.deepEqual(bench.steps, [], 'the store is still refused, so the whole is');
+    configuration.useStored(bench.ports, { boot: { release: 'sid' } });
+    await configuration.settled;
+    assert.equal(configuration.config.boot.commissioningRelease, 'sid');
+    assert.equal(configuration.refused, undefined);
+    assert.equal(configuration.settingsRefused, undefined);
+    configuration.readFile(bench.ports);
+    await configuration.settled;
+    assert.equal(configuration.config.log.level, 'debug');
+  }));
+
+test('what cannot be put into force is refused with its reason, and the former stays', () =>
+  withBench(async (bench) => {
+    const configuration = bench.open();
+    bench.failure = new RackError('address-in-use', 'the port is taken');
+    bench.write(FILE.replace('name: a', 'name: b'));
+    configuration.readFile(bench.ports);
+    await configuration.settled;
+    assert.equal(configuration.config.name, 'a');
+    assert.equal(bench.told('config.refused')[0]?.problems, 'the port is taken');
+    assert.equal(configuration.settingsRefused, undefined, 'the file was refused, not what the store owns');
+    assert.deepEqual(bench.told('config.applied'), []);
+    bench.failure = undefined;
+    configuration.readFile(bench.ports);
+    await configuration.settled;
+    assert.equal(configuration.config.name, 'b');
+  }));
+
+test('changes that come at once take effect one after the other', () =>
+  withBench(async (bench) => {
+    const configuration = bench.open();
+    bench.write(FILE.replace('name: a', 'name: b'));
+    configuration.readFile(bench.ports);
+    configuration.useStored(bench.ports, { boot: { release: 'trixie' } });
+    configuration.useStored(bench.ports, { boot: { release: 'sid' } });
+    await configuration.settled;
+    assert.deepEqual(
+      bench.steps.filter((_step, index) => index % 2 === 1),
+      ['applied b', 'applied b', 'applied b'],
+    );
+    assert.equal(bench.steps.at(-2), 'apply b sid');
+  }));
+
+test('a key that waits for the next start keeps its value, with all that follows from it, and is told', () =>
+  withBench(async (bench) => {
+    const configuration = bench.open();
+    bench.write(FILE.replace('/nowhere', '/elsewhere').replace('name: a', 'name: b'));
+    configuration.readFile(bench.ports);
+    await configuration.settled;
+    assert.equal(bench.told('config.needs-restart')[0]?.keys, 'state_dir');
+    assert.equal(configuration.config.stateDir, '/nowhere');
+    assert.equal(configuration.config.boot.tree, '/nowhere/boot');
+    assert.equal(configuration.config.name, 'b');
+    bench.write(FILE.replace('name: a', 'name: b'));
+    configuration.readFile(bench.ports);
+    await configuration.settled;
+    assert.equal(bench.told('config.needs-restart').length, 1, 'back again, nothing waits');
+  }));
+
+test('of very many changes the first are told one by one, and all are counted', () =>
+  withBench(async (bench) => {
+    const configuration = bench.open();
+    const networks = Array.from({ length: 200 }, (_, index) => ({
+      name: `n${index}`,
+      interface: `eth${index}`,
+      management: 0,
+      ip: `10.${index}.0.1`,
+      network: `10.${index}.0.0/24`,
+    }));
+    configuration.useStored(bench.ports, { cluster_interfaces: networks });
+    await configuration.settled;
+    assert.equal(bench.told('config.changed').length, 50);
+    assert.equal(bench.told('config.applied')[0]?.changes, 200);
+  }));
+
+test('a file that has become empty is refused: it was cut short, or its disk was full', () =>
+  withBench(async (bench) => {
+    const configuration = bench.open();
+    for (const text of ['', '\n', '# nothing but this\n', 'null\n', '{}\n']) {
+      bench.write(text);
+      configuration.readFile(bench.ports);
+      await configuration.settled;
+      assert.match(String(bench.told('config.refused').at(-1)?.problems), /is empty/, JSON.stringify(text));
+    }
+    assert.deepEqual([configuration.config.name, bench.steps, bench.told('config.refused').length], ['a', [], 5]);
+  }));
+
+test('a file that names a certificate which cannot be used is refused: the next start would end with it', () =>
+  withBench(async (bench) => {
+    const configuration = bench.open();
+    bench.write(`${FILE}region: { tls: { cert: ${bench.directory}/none.pem, key: ${bench.directory}/none.key } }\n`);
+    configuration.readFile(bench.ports);
+    await configuration.settled;
+    assert.match(String(bench.told('config.refused')[0]?.problems), /region\.tls.*none\.pem cannot be read/);
+    assert.deepEqual(bench.steps, []);
+  }));
+
+test('a file that goes away, is no YAML or is no configuration is refused, and the last good one stays', () =>
+  withBench(async (bench) => {
+    const configuration = bench.open();
+    for (const text of ['a: [', 'colour: red\n', '- a\n']) {
+      bench.write(text);
+      configuration.readFile(bench.ports);
+      await configuration.settled;
+    }
+    rmSync(bench.file);
+    configuration.readFile(bench.ports);
+    await configuration.settled;
+    assert.deepEqual(
+      bench
+        .told('config.refused')
+        .map(({ problems }) => /not valid YAML|unknown key|expected|there is no configuration/.test(String(problems))),
+      [true, true, true, true],
+    );
+    assert.equal(configuration.config.name, 'a');
+    assert.deepEqual(bench.steps, []);
+  }));

@@ -1,0 +1,95 @@
+// What ended while no rack ran is told at the next start: all of it, once, and not what was told before.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { type Instant, later, readBootId, seconds, systemClock, uptimeSeconds } from '../../../src/clock.ts';
+import { loadLeases } from '../../../src/daemon/rack/lease-loading.ts';
+import type { Lease } from '../../../src/dhcp/leases/lease.ts';
+import type { StoredLease } from '../../../src/dhcp/leases/stored-lease.ts';
+import { EXPIRED_PER_TURN_MAX } from '../../../src/dhcp/responder.ts';
+import { ipv4, mac } from '../../../src/net/address.ts';
+import { ToldEnds } from '../../../src/store/told-ends.ts';
+import { eventuallyWithin } from '../../support/eventually.ts';
+
+let stateDir = '';
+beforeEach(() => {
+  stateDir = mkdtempSync(join(tmpdir(), 'rackboot-loading-'));
+});
+afterEach(() => rmSync(stateDir, { recursive: true, force: true }));
+
+/** A lease of this boot of the host that ends in so many seconds; less than nothing: it has ended. */
+function ending(address: number, inS: number, state: StoredLease['state'] = 'bound'): StoredLease {
+  const lastedS = 5;
+  const grantedWallMs = systemClock.wallTimeMs() + (inS - lastedS) * 1000;
+  return {
+    ...{ address: ipv4(0x0a140000 + address), mac: mac(0x525400000000 + address), state },
+    ...{ duration: seconds(lastedS), grantedWallMs, expiresWallMs: grantedWallMs + lastedS * 1000 },
+    ...{ bootId: readBootId(), uptimeS: uptimeSeconds() + inS - lastedS },
+    ...{ hostname: undefined, clientId: undefined, vendorClass: undefined, circuitId: undefined, remoteId: undefined },
+  };
+}
+
+async function toldUntil(at: Instant): Promise<void> {
+  const told = new ToldEnds(stateDir, systemClock, assert.fail);
+  told.note(at);
+  await told.close();
+}
+
+/** A start: what it told, and its end. */
+function life(leases: readonly StoredLease[]) {
+  const place = { stateDir, clock: systemClock, onProblem: assert.fail };
+  const loaded = loadLeases({ leases, clocks: new Map() }, place);
+  const portions: number[][] = [];
+  const tellEnded = (ended: readonly Lease[]): void => void portions.push(ended.map(({ address }) => address & 0xffff));
+  loaded.ends.tellMissed({ tellEnded, endsTold: true });
+  const told = (): number[] => portions.flat();
+  return { ...loaded, portions, told };
+}
+
+test('what ended since ends were last told is told in the order of the ends, and at the next start no more', async () => {
+  // The host runs for at least as long as the leases are old.
+  assert.ok(uptimeSeconds() > 200);
+  const leases = [
+    ...[ending(1, -100), ending(2, -20), ending(3, -40), ending(4, 100)],
+    ...[ending(5, -30, 'declined'), ending(6, -30, 'released')],
+  ];
+  await toldUntil(later(systemClock.now(), -60_000));
+  const first = life(leases);
+  assert.deepEqual(first.told(), [3, 5, 2]);
+  assert.equal(first.table.nextExpiry !== undefined, true, 'the fourth runs');
+  await first.ends.close();
+  const second = life(leases);
+  assert.deepEqual(second.told(), []);
+  await second.ends.close();
+});
+
+test('a rack that never told an end begins with those to come', async () => {
+  const first = life([ending(1, -20)]);
+  assert.deepEqual(first.told(), []);
+  await first.ends.close();
+  const second = life([ending(1, -20), ending(2, -0.3)]);
+  assert.deepEqual(second.told(), [], 'both had ended before the first life');
+  await second.ends.close();
+});
+
+test('a life that ends before all was told leaves the rest, and what it told, to the next', async () => {
+  const leases = Array.from({ length: EXPIRED_PER_TURN_MAX + 10 }, (_, index) => ending(index, -20));
+  await toldUntil(later(systemClock.now(), -60_000));
+  const first = life(leases);
+  first.ends.note(systemClock.now());
+  assert.equal(first.told().length, EXPIRED_PER_TURN_MAX);
+  await first.ends.close();
+  const second = life(leases);
+  await eventuallyWithin(5000, 'all are told', () => second.told().length === leases.length);
+  assert.deepEqual(
+    second.portions.map(({ length }) => length),
+    [EXPIRED_PER_TURN_MAX, 10],
+  );
+  await second.ends.close();
+  const third = life(leases);
+  assert.deepEqual(third.told(), []);
+  await third.ends.close();
+});

@@ -1,0 +1,180 @@
+// A machine that changes touches its own leases and those of strangers that its name concerns, and leaves the names as they would be if
+// everything was named anew.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { instant, later, seconds } from '../../../src/clock.ts';
+import { parseConfig } from '../../../src/config/load.ts';
+import { LeaseNaming, TURN_LEASES } from '../../../src/daemon/rack/lease-naming.ts';
+import { nameMachines } from '../../../src/daemon/rack/naming.ts';
+import type { Lease } from '../../../src/dhcp/leases/lease.ts';
+import { isActive, LeaseTable } from '../../../src/dhcp/leases/lease-table.ts';
+import { Names } from '../../../src/dns/names.ts';
+import { MachineDirectory } from '../../../src/machines/directory.ts';
+import type { RackMachine } from '../../../src/machines/machine.ts';
+import { type Ipv4, ipv4, type MacAddress, mac } from '../../../src/net/address.ts';
+import { ip } from '../../dns/fixture.ts';
+import { printedRandom } from '../../support/printed-random.ts';
+
+const NOW = instant(1_700_000_000_000);
+const FIRST = ip('10.20.1.0');
+
+const parsed = parseConfig(`name: rack
+cluster_interfaces:
+  - { name: lab, interface: eth1, ip: 10.20.0.1, network: 10.20.0.0/16, ip_range_low: 10.20.1.0, ip_range_high: 10.20.200.0, domain: here }
+  - { name: far, relayed: true, management: 1, network: 10.30.0.0/16, ip_range_low: 10.30.0.10, ip_range_high: 10.30.0.250, dns_servers: [10.20.0.1] }
+`);
+const config = parsed.ok ? parsed.config : assert.fail(JSON.stringify(parsed.problems));
+
+/** Counts how often a lease is named. */
+class CountingNames extends Names {
+  bound = 0;
+  override leaseBound(...args: Parameters<Names['leaseBound']>): boolean {
+    this.bound += 1;
+    return super.leaseBound(...args);
+  }
+}
+
+/** A table that counts who goes through all of it. */
+class CountingTable extends LeaseTable {
+  walks = 0;
+  override *records(): Generator<Lease, void> {
+    this.walks += 1;
+    yield* super.records();
+  }
+  override all(): readonly Lease[] {
+    this.walks += 1;
+    return super.all();
+  }
+}
+
+const macOf = (index: number): MacAddress => mac(0x525400000000 + index);
+const lease = (index: number, hostname?: string): Lease => ({
+  ...{ address: ipv4(FIRST + index), mac: macOf(index), state: 'bound', grantedAt: NOW },
+  ...{ expiresAt: later(NOW, 600_000), duration: seconds(600), hostname },
+});
+const machine = (index: number, hostname: string, addresses: readonly Ipv4[] = []): RackMachine => ({
+  ...{ systemId: `m${index}`, hostname, domain: 'maas', statusName: 'Ready', purpose: 'poweroff' },
+  ...{ architecture: 'amd64', subarchitecture: 'generic', macs: [macOf(index)] },
+  addresses: addresses.map((address) => ({ mac: macOf(index), address })),
+});
+
+function rig() {
+  const table = new CountingTable();
+  const names = new CountingNames({ serial: 1 });
+  const naming = new LeaseNaming(names, {
+    all: () => table.all().filter((one) => isActive(one, NOW)),
+    at: (address) => {
+      const found = table.find(address);
+      return isActive(found, NOW) ? found : undefined;
+    },
+    of: (macs) => table.findRunning(macs, NOW),
+  });
+  return { table, names, naming };
+}
+
+test('a machine that is renamed names its own lease anew, and the strangers that its old and new names concern', () => {
+  const { table, names, naming } = rig();
+  const leases = Array.from({ length: 2000 }, (_, index) => lease(index, `host-${index}`));
+  table.load(leases, NOW);
+  const none = new MachineDirectory([]);
+  const first = new MachineDirectory([machine(5, 'host-7')]);
+  const second = new MachineDirectory([machine(5, 'host-9')]);
+  void naming.configure(config);
+  for (const [after, expected] of [
+    [first, ['host-7.maas', 'host-8.here', 'host-9.here']],
+    [second, ['host-7.here', 'host-8.here', 'host-9.maas']],
+    [none, ['host-5.here', 'host-7.here', 'host-8.here', 'host-9.here']],
+  ] as const) {
+    [names.bound, table.walks] = [0, 0];
+    naming.setMachines(after);
+    assert.ok(names.bound <= 6, `${names.bound} leases were named`);
+    assert.equal(table.walks, 0);
+    const asked = [5, 7, 8, 9].flatMap((index) => [`host-${index}.here`, `host-${index}.maas`]);
+    assert.deepEqual(asked.filter((name) => names.find(name) !== undefined).toSorted(), expected);
+  }
+  // The same machines once more concern nobody.
+  [names.bound, table.walks] = [0, 0];
+  naming.setMachines(new MachineDirectory([]));
+  assert.deepEqual([names.bound, table.walks], [0, 0]);
+});
+
+test('another configuration names some leases a turn; one that says the same of names touches none', async () => {
+  const { table, names, naming } = rig();
+  table.load(
+    Array.from({ length: 2000 }, (_, index) => lease(index, `host-${index}`)),
+    NOW,
+  );
+  await naming.configure(config);
+  assert.equal(forward(names).length, 2000);
+  names.bound = 0;
+  await naming.configure({ ...config, name: 'other', boot: { ...config.boot } });
+  assert.equal(names.bound, 0);
+
+  const [mostOf, others] = [
+    { ...config, clusterInterfaces: config.clusterInterfaces.map((one) => ({ ...one, management: 1 as const })) },
+    { ...config, dhcp: { ...config.dhcp, subnets: config.dhcp.subnets.map((one) => ({ ...one, domain: 'there' })) } },
+  ];
+  let most = 0;
+  let isOver = false;
+  const turn = (): void => {
+    most = Math.max(most, names.bound);
+    names.bound = 0;
+    if (!isOver) setImmediate(turn);
+  };
+  turn();
+  await naming.configure(mostOf);
+  assert.deepEqual(forward(names), []);
+  // A change in the middle of another: the newer one counts.
+  const left = naming.configure(config);
+  await naming.configure(others);
+  await left;
+  isOver = true;
+  assert.equal(forward(names).length, 2000);
+  assert.ok(forward(names).every((name) => name.endsWith('.there')));
+  // The end of one change and the beginnings of two may meet in one turn.
+  assert.ok(most <= 3 * TURN_LEASES, `${most} leases were named in one turn`);
+});
+
+test('after any changes of machines and leases the names are those of everything named anew', () => {
+  const pick = printedRandom('names of leases and machines');
+  const chance = (percent: number): boolean => pick(100) < percent;
+  const label = (): string => `n${pick(6)}`;
+  for (let round = 0; round < 60; round += 1) {
+    const { table, names, naming } = rig();
+    let machines = new MachineDirectory([]);
+    void naming.configure(config);
+    for (let step = 0, sequence = 1; step < 40; step += 1) {
+      const index = pick(12);
+      if (chance(50)) {
+        const next = { ...lease(index, chance(70) ? label() : undefined), mac: macOf(pick(12)) };
+        table.apply(chance(20) ? { ...next, state: 'released' } : next, sequence);
+        table.settle(sequence);
+        sequence += 1;
+        const now = table.find(next.address);
+        if (now?.state === 'bound') naming.lease(now);
+        else naming.gone(next.address);
+      } else {
+        const others = machines.all.filter(({ systemId }) => systemId !== `m${index}`);
+        const own = chance(30) ? [ipv4(FIRST + pick(12))] : [];
+        const after = new MachineDirectory(chance(30) ? others : [...others, machine(index, label(), own)]);
+        naming.setMachines(after);
+        machines = after;
+      }
+    }
+    const anew = new Names({ serial: 1 });
+    nameMachines(
+      anew,
+      machines,
+      table.all().filter((one) => isActive(one, NOW)),
+      config,
+    );
+    assert.deepEqual(forward(names), forward(anew), `round ${round}`);
+  }
+});
+
+/** Which names lead to addresses. To which of two strangers with one name, and back, depends on who came first. */
+const forward = (names: Names): readonly string[] =>
+  Array.from(names.nodes(), ({ name }) => name)
+    .filter((name) => !name.endsWith('.arpa'))
+    .toSorted();

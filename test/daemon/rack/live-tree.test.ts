@@ -1,0 +1,338 @@
+// The boot tree in force, over real directories and a clock moved by hand: what is told of a tree that cannot be known, and how it is followed.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import type { Timer } from '../../../src/clock.ts';
+import { FIRST_LOOK_MS_MAX, LiveTree } from '../../../src/daemon/rack/live-tree.ts';
+import { watchTree } from '../../../src/daemon/rack/tree-watch.ts';
+import type { RackEvent } from '../../../src/event.ts';
+import { BootTree } from '../../../src/files/file-tree.ts';
+import { TREE_DEPTH_MAX } from '../../../src/files/tree-index.ts';
+import { eventuallyWithin } from '../../support/eventually.ts';
+import { MANY_FILES_PLACE, makeManyFiles } from '../../support/many-files.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+
+const MS_MAX = 20_000;
+// The bounds, written out: one that is made larger fails here.
+const [WATCHED_ENTRIES_MAX, CHANGES_MAX] = [5000, 5000] as const;
+
+function makePlace(context: TestContext): string {
+  const place = mkdtempSync(join(MANY_FILES_PLACE, 'rackboot-live-'));
+  context.after(() => rmSync(place, { recursive: true, force: true }));
+  return join(place, 'boot');
+}
+
+/** Opens a tree; what it told is in `kinds`. */
+function begin(context: TestContext, directory: string) {
+  const clock = new VirtualClock();
+  const events: RackEvent[] = [];
+  const opening = LiveTree.open(directory, { clock, publish: (event) => void events.push(event) });
+  context.after(async () => (await opening).close());
+  return { clock, opening, kinds: () => events.map(({ kind }) => kind) };
+}
+
+test('a tree that is not there is made', async (context) => {
+  const { opening, kinds } = begin(context, makePlace(context));
+  const tree = await opening;
+  assert.equal(tree.problem, undefined);
+  assert.deepEqual(kinds(), []);
+});
+
+test('a tree that cannot be made, or is a file, is a problem that ends by itself', async (context) => {
+  const directory = makePlace(context);
+  writeFileSync(directory, 'x');
+  const inFile = await begin(context, join(directory, 'below')).opening;
+  assert.match(inFile.problem?.reason ?? '', /boot\.tree \S+below cannot be read \(ENOTDIR\): create it/);
+  const { clock, opening, kinds } = begin(context, directory);
+  const tree = await opening;
+  assert.match(tree.problem?.reason ?? '', /is not a directory/);
+  tree.watch();
+  rmSync(directory);
+  mkdirSync(directory);
+  writeFileSync(join(directory, 'kernel'), 'x');
+  clock.advance(5000);
+  await eventuallyWithin(MS_MAX, 'it is read', () => tree.problem === undefined);
+  assert.equal(tree.hasFile('kernel'), true);
+  assert.deepEqual(kinds(), ['tree.problem', 'tree.served']);
+});
+
+test('a start waits for a disk that does not answer no longer than its bound, and the tree is served when it does', async (context) => {
+  const directory = makePlace(context);
+  mkdirSync(directory);
+  writeFileSync(join(directory, 'kernel'), 'x');
+  const { clock, opening, kinds } = begin(context, directory);
+  // Before the system had a chance to answer.
+  clock.advance(FIRST_LOOK_MS_MAX);
+  const tree = await opening;
+  assert.match(tree.problem?.reason ?? '', /was not read within 10 s.*see whether its disk answers/);
+  assert.equal(tree.hasFile('kernel'), false);
+  await eventuallyWithin(MS_MAX, 'it is read', () => tree.problem === undefined);
+  assert.equal(tree.hasFile('kernel'), true);
+  assert.deepEqual(kinds(), ['tree.problem', 'tree.served']);
+});
+
+test('a tree too large to be watched is looked at now and then', async (context) => {
+  const directory = makePlace(context);
+  makeManyFiles(directory, WATCHED_ENTRIES_MAX + 1);
+  const { clock, opening } = begin(context, directory);
+  const tree = await opening;
+  tree.watch();
+  assert.equal(clock.pending, 1, 'the next look');
+  writeFileSync(join(directory, 'late'), 'x');
+  clock.advance(60_000);
+  await eventuallyWithin(MS_MAX, 'the late file is known', () => tree.hasFile('late'));
+});
+
+test('a smaller one is watched: a change is known when it came to rest', async (context) => {
+  const directory = makePlace(context);
+  const { clock, opening } = begin(context, directory);
+  const tree = await opening;
+  tree.watch();
+  assert.equal(clock.pending, 1, 'only the glance at its place');
+  writeFileSync(join(directory, 'late'), 'x');
+  await eventuallyWithin(MS_MAX, 'the late file is known', () => {
+    clock.advance(250);
+    return tree.hasFile('late');
+  });
+});
+
+/** Follows a tree that holds `file`; `isKnown` moves the clock and says whether a path is known by now. */
+async function follow(context: TestContext, directory: string, file: string) {
+  const { clock, opening, kinds } = begin(context, directory);
+  const tree = await opening;
+  assert.equal(tree.hasFile(file), true);
+  tree.watch();
+  const soon = (path: string, isThere = true) =>
+    eventuallyWithin(MS_MAX, `${path} is ${isThere ? '' : 'not '}known`, () => {
+      clock.advance(250);
+      return tree.hasFile(path) === isThere;
+    });
+  // Until the watch is complete and what came before it was looked at: from then on only a notice leads to a look.
+  writeFileSync(join(directory, 'first'), 'x');
+  await soon('first');
+  return { clock, tree, soon, kinds };
+}
+
+/** Makes directories, the last with a file in it. */
+function put(path: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, 'x');
+}
+
+describe('a tree that a link leads to', () => {
+  test('is followed: what is put into it is known, and what goes', async (context) => {
+    const place = makePlace(context);
+    put(join(`${place}-v1`, 'amd64/kernel'));
+    symlinkSync(`${place}-v1`, place);
+    const { soon } = await follow(context, place, 'amd64/kernel');
+    put(join(`${place}-v1`, 'arm64/kernel'));
+    await soon('arm64/kernel');
+    rmSync(join(`${place}-v1`, 'amd64'), { recursive: true });
+    await soon('amd64/kernel', false);
+  });
+
+  test('is another when the link is switched, and that one is followed from then on', async (context) => {
+    const place = makePlace(context);
+    for (const version of ['v1', 'v2']) put(join(`${place}-${version}`, version, 'kernel'));
+    symlinkSync(`${place}-v1`, place);
+    const { soon, kinds } = await follow(context, place, 'v1/kernel');
+    symlinkSync(`${place}-v2`, `${place}-new`);
+    renameSync(`${place}-new`, place);
+    await soon('v2/kernel');
+    await soon('v1/kernel', false);
+    put(join(`${place}-v2`, 'late/kernel'));
+    await soon('late/kernel');
+    put(join(`${place}-v2`, 'late/second'));
+    await soon('late/second');
+    assert.deepEqual(kinds(), []);
+  });
+
+  test('is another too when a link further up is switched', async (context) => {
+    const place = makePlace(context);
+    for (const version of ['v1', 'v2']) put(join(`${place}-${version}`, 'boot', version));
+    symlinkSync(`${place}-v1`, place);
+    const { soon } = await follow(context, join(place, 'boot'), 'v1');
+    rmSync(place);
+    symlinkSync(`${place}-v2`, place);
+    await soon('v2');
+    put(join(`${place}-v2`, 'boot/late'));
+    await soon('late');
+  });
+});
+
+test('a directory that takes the place of the tree is known, and followed', async (context) => {
+  const place = makePlace(context);
+  put(join(place, 'old'));
+  put(join(`${place}-new`, 'new'));
+  const { soon } = await follow(context, place, 'old');
+  renameSync(place, `${place}-old`);
+  renameSync(`${place}-new`, place);
+  await soon('new');
+  put(join(place, 'amd64/late'));
+  await soon('amd64/late');
+});
+
+test('links inside the tree: what changes behind one is known, and that it leads elsewhere', async (context) => {
+  const place = makePlace(context);
+  for (const version of ['v1', 'v2']) put(join(place, `.releases/${version}`, version));
+  symlinkSync('.releases/v1', join(place, 'amd64'));
+  const { soon } = await follow(context, place, 'amd64/v1');
+  put(join(place, '.releases/v1/late'));
+  await soon('amd64/late');
+  symlinkSync('.releases/v2', join(place, 'new'));
+  renameSync(join(place, 'new'), join(place, 'amd64'));
+  await soon('amd64/v2');
+});
+
+describe('a file as deep as the tree is looked into', () => {
+  test('is known when it comes', async (context) => {
+    const place = makePlace(context);
+    put(join(place, 'kernel'));
+    const { soon } = await follow(context, place, 'kernel');
+    for (const depth of [7, TREE_DEPTH_MAX]) {
+      const below = 'd/'.repeat(depth);
+      mkdirSync(join(place, below), { recursive: true });
+      await soon(`${below}none`, false);
+      put(join(place, below, 'first'));
+      await soon(`${below}first`);
+      put(join(place, below, 'second'));
+      await soon(`${below}second`);
+    }
+  });
+
+  test('or deeper, where a link leads to it', async (context) => {
+    const place = makePlace(context);
+    const below = 'd/'.repeat(TREE_DEPTH_MAX + 2);
+    put(join(place, below, 'kernel'));
+    symlinkSync(below, join(place, 'short'));
+    const { clock, opening } = begin(context, place);
+    const tree = await opening;
+    tree.watch();
+    assert.equal(tree.hasFile('short/kernel'), true);
+    put(join(place, below, 'late'));
+    clock.advance(60_000);
+    await eventuallyWithin(MS_MAX, 'the late file is known', () => tree.hasFile('short/late'));
+  });
+});
+
+describe('another tree of a reload', () => {
+  /** From now on the disk with this directory answers no more; `answer` ends that. */
+  function hang(context: TestContext, directory: string) {
+    const answers = Promise.withResolvers<void>();
+    let asked = 0;
+    const { refresh } = BootTree.prototype;
+    context.mock.method(BootTree.prototype, 'refresh', async function (this: BootTree): Promise<void> {
+      if (this.directory === directory) {
+        asked += 1;
+        await answers.promise;
+      }
+      return refresh.call(this);
+    });
+    return { answer: () => answers.resolve(), asked: () => asked };
+  }
+
+  test('is taken when its disk does not answer in time, with a problem that ends by itself', async (context) => {
+    const [place, next] = [makePlace(context), makePlace(context)];
+    put(join(place, 'old'));
+    put(join(next, 'new'));
+    const { clock, tree, kinds, soon } = await follow(context, place, 'old');
+    const disk = hang(context, next);
+    let isMoved = false;
+    void tree.moveTo(next).then(() => {
+      isMoved = true;
+    });
+    await eventuallyWithin(MS_MAX, 'it moves', () => {
+      clock.advance(250);
+      return isMoved;
+    });
+    assert.match(tree.problem?.reason ?? '', /was not read within 10 s.*see whether its disk answers/);
+    assert.deepEqual([tree.directory, tree.hasFile('old')], [next, false]);
+    disk.answer();
+    await soon('new');
+    assert.deepEqual(kinds(), ['tree.problem', 'tree.served']);
+    put(join(next, 'late'));
+    await soon('late');
+  });
+
+  test('is followed though a look at the former one never ends', async (context) => {
+    const [place, next] = [makePlace(context), makePlace(context)];
+    put(join(place, 'old'));
+    put(join(next, 'new'));
+    const { tree, clock, soon } = await follow(context, place, 'old');
+    const disk = hang(context, place);
+    put(join(place, 'second'));
+    await eventuallyWithin(MS_MAX, 'a look begins', () => {
+      clock.advance(250);
+      return disk.asked() > 0;
+    });
+    await tree.moveTo(next);
+    assert.equal(tree.hasFile('new'), true);
+    put(join(next, 'late'));
+    await soon('late');
+  });
+
+  test('is refused when it cannot be read, and the former one is followed on', async (context) => {
+    const place = makePlace(context);
+    put(join(place, 'old'));
+    const { tree, soon } = await follow(context, place, 'old');
+    await assert.rejects(tree.moveTo(join(place, 'old')), { code: 'tree-unreadable' });
+    assert.equal(tree.problem, undefined);
+    put(join(place, 'late'));
+    await soon('late');
+  });
+});
+
+/** Counts the timers that were ever set. */
+class CountingClock extends VirtualClock {
+  scheduled = 0;
+  override schedule(delayMs: number, action: () => void): Timer {
+    this.scheduled += 1;
+    return super.schedule(delayMs, action);
+  }
+}
+
+test('changes that never come to rest are told all the same', async (context) => {
+  const directory = makePlace(context);
+  mkdirSync(directory);
+  const clock = new CountingClock();
+  let told = 0;
+  const watch = watchTree(directory, clock, {
+    onChange: () => {
+      told += 1;
+    },
+    onFlood: () => assert.fail('a flood'),
+    onFailed: (reason) => assert.fail(reason),
+  });
+  context.after(() => watch.close());
+  await eventuallyWithin(MS_MAX, 'it watches', () => clock.scheduled > 0);
+  for (let passedMs = 0; passedMs < 2000; passedMs += 200) {
+    const before = clock.scheduled;
+    writeFileSync(join(directory, `f${passedMs}`), 'x');
+    await eventuallyWithin(MS_MAX, 'the change is seen', () => clock.scheduled > before);
+    assert.equal(told, 0);
+    clock.advance(200);
+  }
+  assert.equal(told, 1);
+});
+
+test('a watch ends when more changes come than it takes in', async (context) => {
+  const directory = makePlace(context);
+  mkdirSync(directory);
+  const clock = new VirtualClock();
+  let floods = 0;
+  const watch = watchTree(directory, clock, {
+    onChange: () => undefined,
+    onFlood: () => {
+      floods += 1;
+    },
+    onFailed: (reason) => assert.fail(reason),
+  });
+  context.after(() => watch.close());
+  await eventuallyWithin(MS_MAX, 'it watches', () => clock.pending > 0);
+  makeManyFiles(join(directory, 'many'), CHANGES_MAX + 100);
+  await eventuallyWithin(MS_MAX, 'the flood is noticed', () => floods > 0);
+  assert.equal(clock.pending, 0);
+  assert.equal(floods, 1);
+});

@@ -1,0 +1,76 @@
+// The leases of machines that load: what of the servers' events shows that a machine loads, and that a lease is kept only where it may run on.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { later, seconds } from '../../../src/clock.ts';
+import { Loading } from '../../../src/daemon/rack/loading.ts';
+import type { Lease } from '../../../src/dhcp/leases/lease.ts';
+import { isActive } from '../../../src/dhcp/leases/lease-table.ts';
+import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
+import type { HttpEvent } from '../../../src/http/events.ts';
+import type { TftpEvent } from '../../../src/tftp/events.ts';
+import { config, ip, labState, MAC_A, MAC_B, subnet } from '../../dhcp/lab.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+
+const ADDRESS = ip('10.20.0.100');
+const PXE_MS = 30_000;
+
+type Told = Omit<HttpEvent, 'at' | 'address' | 'kind'> & Pick<HttpEvent | TftpEvent, 'kind'>;
+
+/** True where a lease of 30 s runs on because of this event. */
+function isKeptBy(event: Told, changes: Partial<DhcpSubnet> = {}): boolean {
+  const clock = new VirtualClock();
+  const state = labState(config(subnet(changes)));
+  const { leases: table } = state;
+  const adopt = (leases: readonly Lease[]): number => {
+    for (const lease of leases) table.apply(lease, 1);
+    table.settle(1);
+    return 1;
+  };
+  const loading = new Loading({ clock, table, servers: () => [], dhcp: { state: () => state, adopt } });
+  const now = clock.now();
+  const terms = { grantedAt: now, expiresAt: later(now, PXE_MS), duration: seconds(PXE_MS / 1000) };
+  adopt([{ address: ADDRESS, mac: MAC_A, state: 'bound', ...terms }]);
+  clock.advance(20_000);
+  loading.note({ ...event, at: clock.now(), address: ADDRESS });
+  clock.advance(PXE_MS);
+  loading.close();
+  return isActive(table.find(ADDRESS), clock.now());
+}
+
+test('a machine loads that takes a file, its configuration, or what the region tells machines that boot', () => {
+  const cases: [Told, boolean][] = [
+    [{ kind: 'tftp.sent' }, true],
+    [{ kind: 'tftp.missing' }, false],
+    [{ kind: 'tftp.refused' }, false],
+    [{ kind: 'http.file-sent', file: '/amd64/linux', status: 200 }, true],
+    [{ kind: 'http.file-sent', file: '/amd64/linux', status: 206 }, true],
+    [{ kind: 'http.rendered', file: '/pxelinux.cfg/default', status: 200 }, true],
+    [{ kind: 'http.probed', file: '/amd64/linux', status: 200 }, false],
+    [{ kind: 'http.missing', file: '/nothing', status: 404 }, false],
+    [{ kind: 'http.refused', status: 405 }, false],
+    [{ kind: 'http.aborted', file: '/amd64/linux', status: 200 }, false],
+    [{ kind: 'http.forwarded', file: '/MAAS/metadata/latest/user-data', status: 200 }, true],
+    [{ kind: 'http.forwarded', file: '/MAAS/rackboot/agent.sh', status: 200 }, true],
+    [{ kind: 'http.forwarded', file: '/MAAS/rackboot/1/job', status: 200 }, true],
+    [{ kind: 'http.forwarded', file: '/MAAS/rackboot/1/job', status: 403 }, false],
+    [{ kind: 'http.forwarded', file: '/MAAS/x', status: 404 }, false],
+    [{ kind: 'http.forwarded', file: '/MAAS/', status: 200 }, false],
+    [{ kind: 'http.forwarded', file: '/MAAS/api/2.0/version/', status: 200 }, false],
+    [{ kind: 'http.posted', file: '/MAAS/api/2.0/machines/', status: 200 }, true],
+    [{ kind: 'http.posted', file: '/MAAS/api/2.0/machines/', status: 400 }, false],
+    [{ kind: 'http.posted', file: '/MAAS/rackboot/1/signal', status: 200 }, true],
+    [{ kind: 'http.posted', file: '/MAAS/login', status: 200 }, false],
+    [{ kind: 'http.region-unreachable', file: '/MAAS/rackboot/1/job' }, false],
+  ];
+  for (const [event, expected] of cases) assert.equal(isKeptBy(event), expected, JSON.stringify(event));
+});
+
+test('whatever a machine loads, a lease ends whose address is for another machine by now, or whose client is denied', () => {
+  const loads: readonly Told[] = [{ kind: 'tftp.sent' }, { kind: 'http.file-sent', file: '/amd64/linux', status: 200 }];
+  for (const event of loads) {
+    assert.equal(isKeptBy(event), true);
+    assert.equal(isKeptBy(event, { reservations: [{ mac: MAC_B, address: ADDRESS }] }), false);
+    assert.equal(isKeptBy(event, { classes: [{ name: 'guests', when: {}, deny: true }] }), false);
+  }
+});

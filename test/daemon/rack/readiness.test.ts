@@ -1,0 +1,73 @@
+// When a rack is ready: every door that can be open is open, and leases can be written.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseConfig } from '../../../src/config/load.ts';
+import { judgeReadiness, type ReadinessFacts } from '../../../src/daemon/rack/readiness.ts';
+import { type Ipv4, parseIpv4 } from '../../../src/net/address.ts';
+
+const ip = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(text);
+const RACK = ip('10.20.0.1');
+
+const parsed = parseConfig(`
+cluster_interfaces:
+  - { name: lab, interface: eth1, ip: 10.20.0.1, network: 10.20.0.0/24, ip_range_low: 10.20.0.100, ip_range_high: 10.20.0.110 }
+dns: { listen: [10.20.0.1] }
+`);
+const config = parsed.ok ? parsed.config : assert.fail(JSON.stringify(parsed.problems));
+const eth1 = {
+  name: 'eth1',
+  index: 2,
+  mac: undefined,
+  up: true,
+  carrier: true,
+  addresses: [{ address: RACK, prefix: 24 }],
+};
+const open = {
+  dhcpProblems: [],
+  tftp: [{ address: RACK, port: 69 }],
+  http: [{ address: RACK, port: 5248 }],
+  dns: [{ address: RACK, port: 53 }],
+};
+const facts: ReadinessFacts = { config, host: [eth1], doors: open, journalProblem: undefined };
+
+const cases: readonly (readonly [name: string, facts: Partial<ReadinessFacts>, notReady: readonly string[]])[] = [
+  ['a rack with every door open is ready', {}, []],
+  ['a rack that has not begun is not ready', { doors: undefined }, ['rack: it is starting']],
+  ['leases that cannot be written are named', { journalProblem: 'disk full' }, ['leases: disk full']],
+  [
+    'a door that is shut though its address is here is named',
+    { doors: { ...open, http: [], tftp: [{ address: RACK, port: 70 }] } },
+    ['tftp 10.20.0.1:69: it does not listen', 'http 10.20.0.1:5248: it does not listen'],
+  ],
+  [
+    'a boot tree that cannot be known is told',
+    { doors: { ...open, treeProblem: 'boot.tree /t is not a directory' } },
+    ['boot tree: boot.tree /t is not a directory'],
+  ],
+  ['a door whose address is not here is waited for', { host: [], doors: { ...open, http: [], dns: [] } }, []],
+  [
+    'an interface that is missing is waited for, a port that is taken is not',
+    {
+      doors: {
+        ...open,
+        dhcpProblems: [
+          { name: 'eth1', code: 'interface-missing', text: 'eth1 is not there' },
+          { name: '10.20.0.1', code: 'address-in-use', text: 'dnsmasq has port 67' },
+        ],
+      },
+    },
+    ['dhcp 10.20.0.1: dnsmasq has port 67'],
+  ],
+];
+
+for (const [name, changes, expected] of cases) {
+  test(name, () => {
+    const { ready, notReady } = judgeReadiness({ ...facts, ...changes });
+    assert.deepEqual(
+      notReady.map(({ what, reason }) => `${what}: ${reason}`),
+      expected,
+    );
+    assert.equal(ready, expected.length === 0);
+  });
+}

@@ -1,0 +1,74 @@
+// What a rack keeps for its region while that is away: of each machine, and of all together.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { systemClock } from '../../../src/clock.ts';
+import { parseConfig } from '../../../src/config/load.ts';
+import { KEPT_PER_ADDRESS, KEPT_RATE, RegionSide } from '../../../src/daemon/rack/region-side.ts';
+import { ipv4 } from '../../../src/net/address.ts';
+import { EventStream } from '../../../src/observe/event-stream.ts';
+
+const ATTACKER = ipv4(0x0a14_0042);
+const MACHINES = Array.from({ length: 200 }, (_, index) => ipv4(0x0a14_0100 + index));
+
+function makeStandIn(context: TestContext) {
+  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-region-side-'));
+  context.after(() => rmSync(stateDir, { recursive: true }));
+  const parsed = parseConfig(`
+name: rack
+state_dir: ${stateDir}
+region: { mode: remote, url: "http://127.0.0.1:1/MAAS", api_key_file: ${stateDir}/key }
+cluster_interfaces:
+  - { name: lab, interface: lo, management: 0, ip: 10.20.0.1, network: 10.20.0.0/16 }
+`);
+  assert.ok(parsed.ok, JSON.stringify(parsed));
+  const unused = (): never => assert.fail('nothing is gathered here');
+  const side = new RegionSide({
+    clock: { ...systemClock, now: () => now },
+    version: '1',
+    stream: new EventStream(),
+    config: () => parsed.config,
+    regionConfig: unused,
+    describe: unused,
+    acquaintance: { isMachine: () => false, leasesOf: () => [] },
+    apply: unused,
+    onFatal: unused,
+  });
+  side.identify();
+  return side.standIn() ?? assert.fail('no stand-in');
+}
+
+const now = systemClock.now();
+const report = (peer: (typeof MACHINES)[number]) => ({
+  ...{ peer, contentType: 'application/x-www-form-urlencoded', path: '/MAAS/api/2.0/machines/' },
+  body: Buffer.from('architecture=amd64'),
+});
+
+test('one host that reports without end keeps no report of a machine from being kept', async (context) => {
+  const standIn = makeStandIn(context);
+  const limited = 'too many reports at a time';
+  let kept = 0;
+  for (let index = 0; index < 3000; index += 1) if ((await standIn.keep(report(ATTACKER))) !== limited) kept += 1;
+  for (const machine of MACHINES) assert.notEqual(await standIn.keep(report(machine)), limited);
+  assert.ok(kept >= MACHINES.length, `${kept}: as many as machines behind one router`);
+});
+
+test('of one address KEPT_PER_ADDRESS reports are kept at once, and of all together KEPT_RATE; then a machine is told to come again', async (context) => {
+  const standIn = makeStandIn(context);
+  const limited = 'too many reports at a time';
+  const keptOf = async (peer: (typeof MACHINES)[number], count: number): Promise<number> => {
+    let kept = 0;
+    for (let index = 0; index < count; index += 1) if ((await standIn.keep(report(peer))) !== limited) kept += 1;
+    return kept;
+  };
+  const { burst } = KEPT_PER_ADDRESS;
+  assert.equal(await keptOf(ATTACKER, burst + 5), burst);
+  const addresses = Math.ceil(KEPT_RATE.burst / burst);
+  let all = burst;
+  for (const peer of MACHINES.slice(0, addresses)) all += await keptOf(peer, burst);
+  assert.equal(all, KEPT_RATE.burst);
+  assert.equal(await keptOf(MACHINES.at(-1) ?? ATTACKER, 1), 0);
+});

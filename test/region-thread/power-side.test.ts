@@ -1,0 +1,370 @@
+// The region's way to the power of its machines: a real store, controllers in memory, virtual time, and a process that dies at any moment.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RackError } from '../../src/errors.ts';
+import { manual } from '../../src/power/manual.ts';
+import { QUESTION_EVERY_MS } from '../../src/power/readings.ts';
+import type { Actor } from '../../src/region/life/commands.ts';
+import type { RegionStore } from '../../src/region/records/store.ts';
+import { openRegion, type Region } from '../../src/region/region.ts';
+import { HOLD_MS_MAX } from '../../src/region-thread/power-hold.ts';
+import { PowerSide } from '../../src/region-thread/power-side.ts';
+import { Controller, controllerDriver, pass } from '../power/controllers.ts';
+import { type RegionPlace, report, withRegion } from '../region/place.ts';
+
+const BOB: Actor = { username: 'bob', isAdmin: true, comment: '' };
+
+/** A region with its power, which can die and be there again; a dead one asks nothing and writes nothing. */
+class Powered {
+  readonly controllers = new Map<string, Controller>();
+  region: Region;
+  side: PowerSide;
+  /** True: the store takes nothing from the power side. */
+  isFull = false;
+  readonly #place: RegionPlace;
+
+  constructor(place: RegionPlace, ...names: string[]) {
+    this.#place = place;
+    for (const name of names) this.controllers.set(name, new Controller(name, place.clock));
+    place.region.close();
+    [this.region, this.side] = this.#open();
+  }
+
+  #open(racks?: Parameters<PowerSide['begin']>[1]): [Region, PowerSide] {
+    const { config, clock, store } = this.#place;
+    const isDead = (): boolean => this.side !== side;
+    const mortal = {
+      now: () => clock.now(),
+      wallTimeMs: () => clock.wallTimeMs(),
+      randomBytes: (count: number) => clock.randomBytes(count),
+      schedule: (ms: number, action: () => void) => clock.schedule(ms, () => (isDead() ? undefined : action())),
+    };
+    const drivers = [controllerDriver(this.controllers, isDead), manual];
+    const guarded: RegionStore = new Proxy(store, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name);
+        if (typeof value !== 'function') return value;
+        return (...args: unknown[]) => {
+          if (this.isFull) throw new RackError('store-unavailable', 'the disk is full');
+          return Reflect.apply(value, target, args);
+        };
+      },
+    });
+    const side: PowerSide = new PowerSide({ store: guarded, clock: mortal, stateDir: '/nowhere', drivers });
+    const region = openRegion({ config, store, clock, power: side, onDesiredState: () => undefined });
+    this.side = side;
+    const life: Parameters<PowerSide['begin']>[0] = {
+      powerSwitched: (...args) => this.#unless(() => region.life.powerSwitched(...args)),
+      powerSeen: (...args) => this.#unless(() => region.life.powerSeen(...args)),
+    };
+    side.begin(life, racks);
+    return [region, side];
+  }
+
+  #unless<T>(work: () => T): T {
+    if (this.isFull) throw new RackError('store-unavailable', 'the disk is full');
+    return work();
+  }
+
+  /** The process is killed, and another one is started. */
+  restart(racks?: Parameters<PowerSide['begin']>[1]): void {
+    this.region.close();
+    [this.region, this.side] = this.#open(racks);
+    for (const controller of this.controllers.values()) controller.active = 0;
+  }
+
+  /** A machine, New, that this controller switches. */
+  enlist(name: string, mac = 0x525400000001 + [...this.controllers.keys()].indexOf(name)): string {
+    const outcome = this.region.enlist(report([mac]));
+    assert.ok(outcome.kind === 'create');
+    const { systemId } = outcome.machine;
+    this.region.editMachine(systemId, { powerType: 'memory', powerParameters: { power_address: name } }, 'bob');
+    return systemId;
+  }
+
+  controller(name: string): Controller {
+    const controller = this.controllers.get(name);
+    assert.ok(controller !== undefined);
+    return controller;
+  }
+
+  machine(systemId: string) {
+    const machine = this.region.store.findMachine(systemId);
+    assert.ok(machine !== undefined);
+    return machine;
+  }
+
+  order(systemId: string, name: 'accept' | 'abort' | 'allocate' | 'release' | 'commission' | 'mark-broken'): void {
+    const outcome = this.region.life.command(systemId, { name }, BOB);
+    if (outcome.kind !== 'changed') assert.fail(outcome.kind === 'refuse' ? outcome.refusal.text : systemId);
+  }
+
+  /** What was changed of its power, questions left out. */
+  changes(name: string): readonly string[] {
+    return this.controller(name).asked.filter((what) => what !== 'query');
+  }
+}
+
+const withPower = (names: readonly string[], work: (powered: Powered, place: RegionPlace) => Promise<void>) =>
+  withRegion(async (place) => {
+    const powered = new Powered(place, ...names);
+    try {
+      await work(powered, place);
+    } finally {
+      powered.region.close();
+    }
+  });
+
+test('a machine that is accepted is switched off and on, by its network; what is done is known, and its state', () =>
+  withPower(['a'], async (powered, { clock }) => {
+    const id = powered.enlist('a');
+    powered.order(id, 'accept');
+    assert.deepEqual([powered.machine(id).powerTask, powered.changes('a')], ['cycle', []]);
+    await pass(clock, 3_000);
+    assert.deepEqual(powered.changes('a'), ['off hard', 'netboot', 'on']);
+    const { status, powerTask, powerState } = powered.machine(id);
+    assert.deepEqual([status, powerTask, powerState], ['commissioning', undefined, 'on']);
+    const said = powered.region.store.listEvents({ limit: 3 }).map(({ type, description }) => `${type} ${description}`);
+    assert.ok(said.includes('NODE_POWERED_ON it was switched off and on: switched on'), said.join('; '));
+    powered.region.life.signal(id, { status: 'OK', stage: '', message: '' });
+    await pass(clock, 2_000);
+    assert.deepEqual(powered.changes('a').slice(3), ['off hard']);
+    assert.deepEqual([powered.machine(id).status, powered.machine(id).powerState], ['ready', 'off']);
+  }));
+
+test('a machine whose controller cannot be reached fails at once, with the words of its driver', () =>
+  withPower(['a'], async (powered, { clock }) => {
+    powered.controller('a').behaviour = 'is-away';
+    const id = powered.enlist('a');
+    powered.order(id, 'accept');
+    await pass(clock, 2_000);
+    const { status, statusMessage, powerTask } = powered.machine(id);
+    assert.deepEqual([status, powerTask], ['failed-commissioning', undefined]);
+    assert.equal(statusMessage, 'it could not be switched off and on: nobody there');
+  }));
+
+test('parameters that will not do fail it, too, and nobody is asked', () =>
+  withPower(['a'], async (powered, { clock }) => {
+    const id = powered.enlist('a');
+    powered.region.editMachine(id, { powerParameters: { power_address: 'elsewhere' } }, 'bob');
+    powered.order(id, 'accept');
+    await pass(clock, 500);
+    assert.match(powered.machine(id).statusMessage, /power_address: no such controller/);
+    assert.deepEqual(powered.controller('a').asked, []);
+  }));
+
+test('what a machine said of its power itself is never used before it is accepted', () =>
+  withPower(['a'], async (powered, { clock, store }) => {
+    const id = powered.enlist('a');
+    const fields = { powerIsProposed: true, powerTask: 'on' } as const;
+    store.changeMachine<never>(id, 1, () => ({ kind: 'change', fields, events: [] }));
+    powered.side.follow([id]);
+    await pass(clock, 3 * QUESTION_EVERY_MS, 1_000);
+    assert.deepEqual(powered.controller('a').asked, []);
+    assert.equal(powered.side.reading(id), undefined);
+    assert.equal((await powered.side.ask(powered.machine(id), 'bob'))?.state, 'unknown');
+    assert.equal(powered.machine(id).powerTask, undefined);
+  }));
+
+test('a command that comes while another one is carried out waits for its end, and one that has not begun is dropped', () =>
+  withPower(['a'], async (powered, { clock }) => {
+    const id = powered.enlist('a');
+    powered.order(id, 'accept');
+    await pass(clock, 150);
+    powered.order(id, 'abort');
+    powered.order(id, 'commission');
+    powered.order(id, 'abort');
+    await pass(clock, 5_000);
+    assert.deepEqual(powered.changes('a'), ['off hard', 'netboot', 'on', 'off hard']);
+    assert.deepEqual([powered.machine(id).status, powered.machine(id).powerState], ['new', 'off']);
+  }));
+
+const UNWANTED: readonly (readonly [why: string, (powered: Powered, id: string) => unknown])[] = [
+  ['the machine is marked broken', (powered, id) => powered.order(id, 'mark-broken')],
+  ['the machine is deleted', (powered, id) => powered.region.removeMachine(id, 'bob', true)],
+  [
+    'the machine has another controller now',
+    (powered, id) => powered.region.editMachine(id, { powerParameters: { power_address: 'b' } }, 'bob'),
+  ],
+];
+
+for (const [why, change] of UNWANTED) {
+  test(`what waits for a controller that is busy with another machine is not done when ${why}`, () =>
+    withPower(['a', 'b'], async (powered, { clock }) => {
+      const [one, other] = [powered.enlist('a'), powered.enlist('a', 0x525400000009)];
+      powered.order(one, 'accept');
+      await pass(clock, 150);
+      powered.order(other, 'accept');
+      await pass(clock, 50);
+      assert.deepEqual(
+        powered.region.store.power.listUnended().map(({ machine }) => machine),
+        [one],
+      );
+      change(powered, other);
+      await pass(clock, 10_000);
+      assert.deepEqual(powered.changes('a'), ['off hard', 'netboot', 'on']);
+    }));
+}
+
+test('a person switches one thing at a time, and a machine of theirs only', () =>
+  withPower(['a'], async (powered, { clock }) => {
+    const id = powered.enlist('a');
+    const { life } = powered.region;
+    const reasonOf = (outcome: ReturnType<typeof life.switchPower>): string =>
+      outcome.kind === 'refuse' ? outcome.refusal.reason : outcome.kind;
+    assert.equal(reasonOf(life.switchPower(id, 'on', { ...BOB, isAdmin: false })), 'not-owner');
+    assert.equal(reasonOf(life.switchPower(id, 'on', BOB)), 'changed');
+    assert.equal(reasonOf(life.switchPower(id, 'off', BOB)), 'power-busy');
+    await pass(clock, 1_000);
+    assert.equal(powered.machine(id).powerState, 'on');
+    assert.equal(reasonOf(life.switchPower(id, 'soft-off', BOB)), 'changed');
+    await pass(clock, 1_000);
+    assert.deepEqual(powered.changes('a'), ['netboot', 'on', 'off soft']);
+    powered.region.editMachine(id, { powerType: 'manual', powerParameters: {} }, 'bob');
+    assert.equal(reasonOf(life.switchPower(id, 'on', BOB)), 'power-by-hand');
+    await pass(clock, 100);
+    assert.deepEqual([powered.side.reading(id), powered.machine(id).powerState], [undefined, 'unknown']);
+  }));
+
+test('states are seen with their age, stored when they change, and told when nobody switched here', () =>
+  withPower(['a'], async (powered, { clock }) => {
+    const id = powered.enlist('a');
+    await pass(clock, QUESTION_EVERY_MS + 1_000, 500);
+    assert.deepEqual([powered.machine(id).powerState, powered.side.reading(id)?.state], ['off', 'off']);
+    powered.controller('a').state = 'on';
+    await pass(clock, 2 * QUESTION_EVERY_MS, 500);
+    const [event] = powered.region.store.listEvents({ limit: 1 });
+    assert.deepEqual([event?.type, event?.description], ['NODE_POWERED_ON', 'it is on: nobody here has switched it']);
+    powered.controller('a').behaviour = 'is-away';
+    await pass(clock, 4 * QUESTION_EVERY_MS, 500);
+    const view = powered.side.reading(id);
+    assert.deepEqual([view?.state, view?.text, powered.machine(id).powerState], ['error', 'nobody there', 'error']);
+    assert.ok((view?.ageSeconds ?? 0) > 120);
+    const failed = powered.region.store.listEvents({ limit: 50 }).filter(({ type }) => /QUERY_FAILED/.test(type));
+    assert.equal(failed.length, 1);
+    powered.region.removeMachine(id, 'bob');
+    await pass(clock, 100);
+    assert.equal(powered.side.reading(id), undefined);
+  }));
+
+test('an end that the store does not take at the moment is told again, and nothing is done twice', () =>
+  withPower(['a'], async (powered, { clock }) => {
+    const id = powered.enlist('a');
+    powered.order(id, 'accept');
+    await pass(clock, 150);
+    powered.isFull = true;
+    await pass(clock, 10_000);
+    assert.equal(powered.machine(id).powerTask, 'cycle');
+    powered.isFull = false;
+    await pass(clock, 3_000);
+    assert.equal(powered.machine(id).powerTask, undefined);
+    assert.deepEqual(powered.changes('a'), ['off hard', 'netboot', 'on']);
+  }));
+
+test('killed at any moment of a command, it is not begun again: done, or unknown until its state is seen or its time is over', async () => {
+  for (let killedAt = 0; killedAt <= 1_000; killedAt += 80) {
+    await withPower(['a'], async (powered, { clock }) => {
+      const id = powered.enlist('a');
+      powered.order(id, 'accept');
+      await pass(clock, killedAt);
+      const begun = powered.region.store.power.find(powered.machine(id).powerTaskId ?? '') !== undefined;
+      powered.restart();
+      await pass(clock, 5_000);
+      const about = `killed after ${killedAt} ms`;
+      const { status, powerTask } = powered.machine(id);
+      assert.deepEqual([status, powerTask], ['commissioning', undefined], about);
+      const changes = powered.changes('a');
+      assert.ok(changes.filter((what) => what === 'on').length <= 1, about);
+      assert.ok(changes.filter((what) => what === 'off hard').length <= 1, about);
+      if (!begun) assert.deepEqual(changes, ['off hard', 'netboot', 'on'], about);
+      assert.deepEqual(powered.region.store.power.listUnended(), [], about);
+    });
+  }
+});
+
+test('a release whose switching off was lost is over when the machine is seen off', () =>
+  withPower(['a'], async (powered, { clock }) => {
+    const id = powered.enlist('a');
+    powered.region.life.command(id, { name: 'accept', skipsCommissioning: true }, BOB);
+    powered.region.changeStatus(id, 'allocated', BOB);
+    powered.region.changeStatus(id, 'deploying', BOB);
+    powered.controller('a').state = 'on';
+    powered.order(id, 'release');
+    await pass(clock, 150);
+    assert.equal(powered.machine(id).status, 'releasing');
+    powered.restart();
+    await pass(clock, 500);
+    assert.equal(powered.machine(id).powerTask, undefined);
+    await pass(clock, QUESTION_EVERY_MS + 1_000, 500);
+    assert.deepEqual([powered.machine(id).status, powered.controller('a').state], ['ready', 'off']);
+    assert.deepEqual(powered.changes('a'), ['off hard']);
+  }));
+
+test('a release that waits for a controller that is busy with others for long does not fail before its turn has come', () =>
+  withPower(['a'], async (powered, { clock }) => {
+    const others = [powered.enlist('a', 0x525400000011), powered.enlist('a', 0x525400000012)];
+    const id = powered.enlist('a');
+    powered.region.life.command(id, { name: 'accept', skipsCommissioning: true }, BOB);
+    powered.region.changeStatus(id, 'allocated', BOB);
+    powered.region.changeStatus(id, 'deploying', BOB);
+    powered.controller('a').behaviour = 'hangs';
+    for (const other of others) powered.order(other, 'accept');
+    await pass(clock, 100);
+    powered.order(id, 'release');
+    await pass(clock, 330_000, 1_000);
+    assert.deepEqual([powered.machine(id).status, powered.machine(id).powerTask], ['releasing', 'off']);
+    powered.controller('a').behaviour = 'obeys';
+    await pass(clock, 40_000, 1_000);
+    assert.deepEqual([powered.machine(id).status, powered.machine(id).powerTask], ['ready', undefined]);
+  }));
+
+test('at its end what runs may end, its end is recorded, and nothing more is begun', () =>
+  withPower(['a', 'b'], async (powered, { clock }) => {
+    const [one, other] = [powered.enlist('a'), powered.enlist('b')];
+    powered.controller('b').behaviour = 'hangs';
+    for (const id of [one, other]) powered.order(id, 'accept');
+    await pass(clock, 100);
+    const closed = powered.side.close();
+    await pass(clock, 2_500);
+    await closed;
+    assert.deepEqual([powered.machine(one).powerState, powered.machine(one).powerTask], ['on', undefined]);
+    assert.deepEqual(powered.machine(other).powerTask, undefined);
+    assert.equal(powered.machine(other).status, 'commissioning');
+    powered.order(one, 'abort');
+    await pass(clock, 2_000);
+    assert.equal(powered.machine(one).powerTask, 'off');
+  }));
+
+test('a machine is switched on when its racks know what for, after a time in any case, and off at once', () =>
+  withPower(['a'], async (powered, { clock }) => {
+    let missing: readonly string[] = ['far'];
+    let tell = (): void => undefined;
+    const said: string[] = [];
+    const acknowledgements = {
+      missing: () => missing,
+      subscribe: (listener: () => void) => {
+        tell = listener;
+        return () => undefined;
+      },
+    };
+    powered.restart({ acknowledgements, onUnacknowledged: (text) => void said.push(text) });
+    const id = powered.enlist('a');
+    powered.order(id, 'accept');
+    await pass(clock, HOLD_MS_MAX - 1000);
+    assert.deepEqual([powered.machine(id).powerTask, powered.changes('a')], ['cycle', []]);
+    missing = [];
+    tell();
+    await pass(clock, 3000);
+    assert.deepEqual([powered.changes('a'), said], [['off hard', 'netboot', 'on'], []]);
+    missing = ['far'];
+    powered.order(id, 'abort');
+    await pass(clock, 3000);
+    assert.deepEqual(powered.changes('a').slice(3), ['off hard']);
+    powered.order(id, 'commission');
+    await pass(clock, HOLD_MS_MAX - 1000);
+    assert.deepEqual(powered.changes('a').slice(4), []);
+    await pass(clock, 5000);
+    assert.equal(powered.changes('a').at(-1), 'on');
+    assert.deepEqual([said.length, /is switched on although far did not say/.test(said[0] ?? '')], [1, true]);
+  }));

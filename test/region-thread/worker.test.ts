@@ -1,0 +1,75 @@
+// The region's thread, spoken to by a rack: what it does with one that speaks other words than it does.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Worker } from 'node:worker_threads';
+import type { RegionConfig } from '../../src/region/config.ts';
+import { startRegionThread } from '../../src/region-thread/worker.ts';
+import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { type RackMessage, type RegionMessage, UPLINK_VERSION } from '../../src/uplink/messages.ts';
+import { eventuallyWithin } from '../support/eventually.ts';
+
+const UUID = '00000000-0000-4000-8000-000000000001';
+const WAIT_MS_MAX = 20_000;
+
+const hello = (uplink: number): RackMessage => ({
+  ...{ kind: 'hello', uplink, life: 'life' },
+  rack: { uuid: UUID, name: 'rack', version: '0.0.0', interfaces: [], pinned: [] },
+});
+const events: RackMessage = {
+  kind: 'events',
+  missed: 0,
+  events: [{ sequence: 1, at: 1, kind: 'daemon.note', text: 'a note' }],
+};
+
+/** What the thread says to these messages; at the end it is told to close, unless it has ended by itself. */
+async function speak(messages: readonly RackMessage[], until: (said: readonly RegionMessage[]) => boolean) {
+  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-worker-'));
+  const config: RegionConfig = {
+    ...{ listen: [], stateDir, managedNetworks: [], domain: 'maas', newMachinesMax: 10, rackSecret: 'secret' },
+  };
+  const worker: Worker = startRegionThread(config);
+  const said: RegionMessage[] = [];
+  let hasEnded = false;
+  worker.on('message', (message: RegionMessage) => said.push(message));
+  worker.once('exit', () => {
+    hasEnded = true;
+  });
+  try {
+    for (const message of messages) worker.postMessage(message);
+    await eventuallyWithin(WAIT_MS_MAX, 'the thread answers', () => until(said) || hasEnded);
+    // What it would do without a pause is done by then.
+    const endedByItself = await eventuallyWithin(1000, 'it ends', () => hasEnded).catch(() => false);
+    worker.postMessage({ kind: 'close' });
+    await eventuallyWithin(WAIT_MS_MAX, 'the thread ends', () => hasEnded);
+    const store = openRegionStore({ stateDir });
+    const racks = store.racks.list().map(({ uuid }) => uuid);
+    store.close();
+    return { said: said.map(({ kind }) => kind), endedByItself, racks };
+  } finally {
+    await worker.terminate();
+    rmSync(stateDir, { recursive: true });
+  }
+}
+
+test('a rack that speaks our words is greeted, and its events are stored', async () => {
+  const { said, endedByItself, racks } = await speak([hello(UPLINK_VERSION), events], (all) =>
+    all.some(({ kind }) => kind === 'stored'),
+  );
+  assert.equal(endedByItself, false);
+  assert.ok(!said.includes('refused'));
+  assert.deepEqual(racks, [UUID]);
+});
+
+test('a rack of another version is refused and nothing else: no greeting, no events, and the thread ends', async () => {
+  const { said, endedByItself, racks } = await speak([hello(UPLINK_VERSION + 1), events], (all) =>
+    all.some(({ kind }) => kind === 'refused'),
+  );
+  assert.deepEqual(racks, []);
+  assert.ok(said.includes('refused'));
+  assert.ok(!said.includes('stored'), 'what it says is not understood');
+  assert.equal(endedByItself, true);
+});
