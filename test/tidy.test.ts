@@ -167,24 +167,43 @@ test('imports go downwards only, and protocol rooms never import each other', ()
   report(problems, 'move the shared thing down a level, or hand it in as a port');
 });
 
-test('no file imports itself by a detour, not even for a type', () => {
-  const imports = new Map(
-    sources.map((source) => {
-      const own = importsOf(source).filter(({ target }) => target.startsWith('.'));
-      return [source.path, own.map(({ target }) => normalize(join(dirname(source.path), target)))];
-    }),
-  );
+/** Reports each circle among nodes of a graph. */
+function reportCircles(imports: ReadonlyMap<string, readonly string[]>, remedy: string): void {
   const problems: string[] = [];
   const done = new Set<string>();
-  const follow = (path: string, trail: readonly string[]): void => {
-    const from = trail.indexOf(path);
-    if (from !== -1) problems.push([...trail.slice(from), path].join(' → '));
-    if (from !== -1 || done.has(path)) return;
-    for (const target of imports.get(path) ?? []) follow(target, [...trail, path]);
-    done.add(path);
+  const follow = (node: string, trail: readonly string[]): void => {
+    const from = trail.indexOf(node);
+    if (from !== -1) problems.push([...trail.slice(from), node].join(' → '));
+    if (from !== -1 || done.has(node)) return;
+    for (const target of imports.get(node) ?? []) follow(target, [...trail, node]);
+    done.add(node);
   };
-  for (const path of imports.keys()) follow(path, []);
-  report(problems, 'put what both need into a file of its own');
+  for (const node of imports.keys()) follow(node, []);
+  report(problems, remedy);
+}
+
+const filesImportedBy = (source: Source): string[] =>
+  importsOf(source)
+    .filter(({ target }) => target.startsWith('.'))
+    .map(({ target }) => normalize(join(dirname(source.path), target)));
+
+test('no file imports itself by a detour, not even for a type', () => {
+  const imports = new Map(sources.map((source) => [source.path, filesImportedBy(source)]));
+  reportCircles(imports, 'put what both need into a file of its own');
+});
+
+test('no room inside a room imports itself by a detour, not even for a type', () => {
+  // `region/life/` is a room; `region/region.ts`, which lies in no inner room, stands for itself.
+  const innerRoom = (path: string): string => (path.split('/').length > 2 ? path.split('/', 2).join('/') : path);
+  const imports = new Map<string, string[]>();
+  for (const source of sources) {
+    const own = innerRoom(source.path);
+    const targets = filesImportedBy(source)
+      .map(innerRoom)
+      .filter((room) => room !== own);
+    imports.set(own, [...(imports.get(own) ?? []), ...targets]);
+  }
+  reportCircles(imports, 'put what both need into the room below them');
 });
 
 test('in boot, machines, dhcp, tftp, dns and http only server.ts opens anything; elsewhere only the rooms made for it', () => {
