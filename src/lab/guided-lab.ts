@@ -104,7 +104,7 @@ class GuidedLab {
     if (first === undefined) return;
     const region = new LabRegion(first.stateDir);
     await this.#startFirst(first);
-    const look = this.#isHall ? `: look on as ${files.user} with the password ${files.password}` : '';
+    const look = this.#isHall ? `: sign in as ${files.user} with the password ${files.password}` : '';
     this.#narrator.tell('lab', `The region answers at ${pageOf(first)}${look}`);
     // What happens in a hall is too much to read.
     if (!this.#isHall)

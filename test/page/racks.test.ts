@@ -27,7 +27,10 @@ test('the page shows racks when there is more than one, what waits, and since wh
 
     racks.register(registration());
     await browser.until("document.body.innerText.includes('rackboot racks accept rack-2')", 10_000);
-    assert.match(await words(), /rack-1\s+In this process[\s\S]*rack-2[\s\S]*registered from 192\.0\.2\.9[\s\S]*Waits/);
+    assert.match(
+      await words(),
+      /rack-1\s+In this process[\s\S]*rack-2[\s\S]*registered from 192\.0\.2\.9[\s\S]*Pending/,
+    );
 
     acceptRack(live.region);
     const interfaces = Array.from({ length: 9 }, (_, index) => rackInterface(`10.${50 + index}.0.0/24`));

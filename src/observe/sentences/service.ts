@@ -80,7 +80,7 @@ export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) =>
   'region.rejected': (f) => `The region refuses this rack: ${f.text('text')}`,
   'region.incompatible': (f) => `Rack and region are of different versions: ${f.text('text')}`,
   'region.post-queued': (f) =>
-    `Reported to the region while that is away: ${formatBytes(Number(f.text('bytes')))} of it on disk, and the machine was told so`,
+    `Reported itself while the region is away; its report (${formatBytes(Number(f.text('bytes')))}) waits on disk until the region is back`,
   'region.post-refused': (f) =>
     `A report could not be kept while the region is away (${f.text('reason')}): the machine was told to try again`,
   'outbox.full': (f) =>

@@ -170,7 +170,9 @@ export function decidePowerEnd(machine: Machine, result: PowerResult, terms: Pow
   const said = text === '' ? '' : `: ${text}`;
   const failed = kind === 'unknown' ? 'may have been' : 'could not be';
   const again = `, and is off again: it is ${statusRow(machine.status).name}, and has nothing to do`;
-  const done = `it was ${WORDS[task]}${isOffAgain ? again : said}`;
+  // A cycle of a machine that was off is no more than a start.
+  const did = WORDS[task === 'cycle' && machine.powerState === 'off' ? 'on' : task];
+  const done = `it was ${did}${isOffAgain ? again : said}`;
   const description = isDone ? done : `it ${failed} ${WORDS[task]}${said}`;
   const way = task === 'off' || task === 'soft-off' ? 'OFF' : 'ON';
   const type = isDone ? (`NODE_POWERED_${way}` as const) : (`NODE_POWER_${way}_FAILED` as const);

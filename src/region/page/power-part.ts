@@ -89,9 +89,7 @@ export function renderPower(view: View, machine: Machine): string {
     machine.powerIsProposed === true
       ? '<dt>Proposed</dt><dd>The machine said so itself: it is believed once the machine is accepted.</dd>'
       : '';
-  const hint = isSwitched(view.region, machine)
-    ? ''
-    : '<dt>Switched</dt><dd>by a person: Rackboot has no driver for it, or it will not do.</dd>';
+  const hint = isSwitched(view.region, machine) ? '' : '<dt>Switched</dt><dd>by hand: press its button.</dd>';
   return (
     `<section class="sheet"><div class="card-head"><h2>Power</h2>${powerPill(state)}</div><dl class="pairs">` +
     `<dt>Driver</dt><dd>${escapeHtml(driverName(machine))}</dd>` +

@@ -20,7 +20,7 @@ function statePill(rack: Rack, nowMs: number): string {
     ? ['green', 'In this process']
     : isAway(rack, nowMs)
       ? ['red', 'Away']
-      : ({ pending: ['amber', 'Waits'], accepted: ['green', 'Accepted'], rejected: ['grey', 'Rejected'] } as const)[
+      : ({ pending: ['amber', 'Pending'], accepted: ['green', 'Accepted'], rejected: ['grey', 'Rejected'] } as const)[
           rack.state
         ];
   return `<span class="pill ${colour}">${text}</span>`;

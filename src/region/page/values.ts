@@ -42,6 +42,9 @@ const RAW = /(?:^|: )HTTP 2\d\d\b(?::.*)?|: [[{<].*/s;
 /** What was added to it in words of our own. */
 const ADDED = /[,;] but .*/s;
 
+/** A good answer of HTTP without words of its own: nobody needs to open it. */
+const BARE_ANSWER = /: HTTP 2\d\d(?:: OK)?$/;
+
 /** A text without what a power controller answered as it is. */
 export function plainWords(text: string): string {
   const found = RAW.exec(text);
@@ -49,6 +52,8 @@ export function plainWords(text: string): string {
   const words = `${text.slice(0, found?.index)}${added}`.replace(/^[,;] /, '');
   return words === '' && text !== '' ? 'it answered' : words.replace(/^HTTP \d/, (code) => `it answered ${code}`);
 }
+
+const withoutBareAnswer = (text: string): string => text.replace(BARE_ANSWER, '');
 
 /**
  * A text for a cell, in plain words: what is longer than a line, or was said by a power controller, is opened by a click. @param tone a class
@@ -58,7 +63,7 @@ export function oneLine(text: string, tone = '', clickedFrom = CELL_CHARACTERS_M
   const words = plainWords(text);
   const [first = '', ...more] = words.split('\n').map((line) => line.trim());
   const isShort = more.length === 0 && first.length <= CELL_CHARACTERS_MAX;
-  const isPlain = isShort && words === text;
+  const isPlain = isShort && words === withoutBareAnswer(text);
   if (isPlain && first.length <= clickedFrom) return `<div class="${tone}">${escapeHtml(first)}</div>`;
   const cut = isShort ? `${first}${SPACE}…` : `${first.slice(0, CELL_CHARACTERS_MAX - 1).trimEnd()}…`;
   const shown = isPlain ? first : cut;
@@ -68,7 +73,7 @@ export function oneLine(text: string, tone = '', clickedFrom = CELL_CHARACTERS_M
 /** A text for a line of a log, in plain words, whole; what a power controller answered is opened by a click. @param more HTML behind it */
 export function logLine(text: string, tone: string, more = ''): string {
   const words = plainWords(text);
-  if (words === text) return `<span class="${tone}">${escapeHtml(text)}${more}</span>`;
+  if (words === withoutBareAnswer(text)) return `<span class="${tone}">${escapeHtml(words)}${more}</span>`;
   return `<details class="words ${tone}"><summary>${escapeHtml(words)}${SPACE}…${more}</summary>${escapeHtml(text)}</details>`;
 }
 

@@ -506,6 +506,25 @@ test('power that cannot be switched fails what waits for it, in the words of its
     region.close();
   }));
 
+test('the log says of a machine that was off that it was switched on, and of any other that it was switched off and on', async () => {
+  for (const [before, words] of [
+    ['off', 'it was switched on'],
+    ['on', 'it was switched off and on'],
+    ['unknown', 'it was switched off and on'],
+  ] as const) {
+    await withRegion((place) => {
+      const region = reopen(place, heldPower());
+      const systemId = enlist(region);
+      region.life.powerSeen(systemId, before, '');
+      order(region, systemId, { name: 'accept' });
+      region.life.powerSwitched(systemId, powerEnd(get(region, systemId)));
+      const [event] = region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 });
+      assert.equal(event?.description, words);
+      region.close();
+    });
+  }
+});
+
 test('what a person asked of the power is not dropped by a command or a signal that asks nothing of it; what a state asked is', () =>
   withRegion((place) => {
     const region = reopen(place, heldPower());

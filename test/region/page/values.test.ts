@@ -42,6 +42,8 @@ test('the whole text is a click away, escaped', () => {
     );
     assert.ok(html.includes('more'));
   }
+  assert.equal(oneLine('it was switched on: HTTP 204'), '<div class="">it was switched on</div>', 'no more to open');
+  assert.equal(logLine('it was switched on: HTTP 200: OK', 'x'), '<span class="x">it was switched on</span>');
   assert.equal(oneLine(''), '<div class=""></div>');
   assert.equal(oneLine('Its fan is loud', 'why'), '<div class="why">Its fan is loud</div>');
   const opened = '<details class="words "><summary>Its fan is loud</summary>Its fan is loud</details>';
