@@ -44,6 +44,8 @@ export interface EndedCommand {
   readonly machine: string;
   readonly command: LedgerEntry['command'];
   readonly outcome: PowerOutcome;
+  /** True: the machine was seen off before, and not on since. */
+  readonly wasOff?: boolean;
 }
 
 /** What a switchboard works with. */
@@ -301,8 +303,9 @@ export class PowerSwitchboard {
     } catch {
       // The store is away: after a restart this command ends a second time, as unknown. It is told now all the same.
     }
+    const wasOff = this.#readings.get(ended.machine)?.state === 'off';
     this.#changeReading(ended.machine, () => this.#readings.commanded(ended.machine, ended.outcome, clock.now()));
-    onEnd(ended);
+    onEnd(wasOff ? { ...ended, wasOff } : ended);
   }
 
   #changeReading(machine: string, change: () => void): void {

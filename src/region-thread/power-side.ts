@@ -284,7 +284,8 @@ export class PowerSide implements PowerControl {
     if (this.#isClosed) return;
     this.#ends.set(id, ended);
     const { kind, text } = end;
-    const isTaken = this.#guarded(() => this.#life?.powerSwitched(machine, { id, task: taskOf(command), kind, text }));
+    const result = { id, task: taskOf(command), kind, text, ...(ended.wasOff === true ? { wasOff: true } : {}) };
+    const isTaken = this.#guarded(() => this.#life?.powerSwitched(machine, result));
     if (!isTaken) return;
     this.#ends.delete(id);
     this.follow([machine]);

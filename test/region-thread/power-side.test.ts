@@ -131,6 +131,11 @@ test('a machine that is accepted is switched off and on, by its network; what is
     await pass(clock, 2_000);
     assert.deepEqual(powered.changes('a').slice(3), ['off hard']);
     assert.deepEqual([powered.machine(id).status, powered.machine(id).powerState], ['ready', 'off']);
+    powered.order(id, 'commission');
+    await pass(clock, 3_000);
+    assert.deepEqual(powered.changes('a').slice(4), ['off hard', 'netboot', 'on']);
+    const last = powered.region.store.listEvents({ limit: 3 }).map(({ description }) => description);
+    assert.ok(last.includes('it was switched on: switched on'), last.join('; '));
   }));
 
 test('a machine whose controller cannot be reached fails at once, with the words of its driver', () =>

@@ -71,6 +71,8 @@ export interface PowerResult {
   readonly kind: PowerOutcomeKind;
   /** What its driver said; empty: nothing. */
   readonly text: string;
+  /** True: the machine was off when the task was begun. */
+  readonly wasOff?: boolean;
 }
 
 interface Terms {
@@ -162,7 +164,7 @@ export const switchesItselfOff = (machine: Machine): boolean =>
 
 /** What the end of a power task makes of a machine. */
 export function decidePowerEnd(machine: Machine, result: PowerResult, terms: PowerEndTerms): Change {
-  const { task, kind, text } = result;
+  const { task, kind, text, wasOff } = result;
   const { atMs, hasStarted } = terms;
   // Who looks finds it off, for it was on and was told to switch off.
   const isOffAgain = kind === 'unknown' && AFTER[task] === 'on' && hasStarted && switchesItselfOff(machine);
@@ -171,7 +173,7 @@ export function decidePowerEnd(machine: Machine, result: PowerResult, terms: Pow
   const failed = kind === 'unknown' ? 'may have been' : 'could not be';
   const again = `, and is off again: it is ${statusRow(machine.status).name}, and has nothing to do`;
   // A cycle of a machine that was off is no more than a start.
-  const did = WORDS[task === 'cycle' && machine.powerState === 'off' ? 'on' : task];
+  const did = WORDS[task === 'cycle' && wasOff === true ? 'on' : task];
   const done = `it was ${did}${isOffAgain ? again : said}`;
   const description = isDone ? done : `it ${failed} ${WORDS[task]}${said}`;
   const way = task === 'off' || task === 'soft-off' ? 'OFF' : 'ON';
