@@ -46,7 +46,7 @@ export function writeFiles(home: string): void {
     '.ssh/id_ed25519.pub': publicKey('ann@desk'),
     password: 'correct horse battery staple\n',
     'bmc-password': 'hush-hush\n',
-    'site.yaml': '#cloud-config\npackages: [vim]\n',
+    'site.yaml': '#cloud-config\nruncmd: [touch /etc/deployed-by-rackboot]\n',
     'site.img': diskImage(),
     'fan.sh': FAN_SCRIPT,
     'my-try': '{{inherit "preseed_master"}}\n',
