@@ -73,7 +73,7 @@ export function makeStateDirectory(path: string): void {
  */
 export function openDatabaseFile(path: string, kind: DatabaseKind): DatabaseSync {
   makeStateDirectory(dirname(path));
-  for (const companion of COMPANIONS) checkRegular(`${path}${companion}`);
+  for (const companion of COMPANIONS) checkRegular(path, companion);
   const wasCut = fileSize(`${path}-wal`) > 0;
   let database: DatabaseSync | undefined;
   try {
@@ -103,12 +103,16 @@ function makePrivate(path: string): void {
     const code = osErrorCode(cause);
     if (code === 'ENOSPC') throw full(path, cause);
     if (code === 'EROFS') throw readOnly(path, cause);
-    throw new RackError(
-      'store-unwritable',
-      `${path} cannot be written (${code ?? errorText(cause)}): ${ownershipRemedy(path, dirname(path))}`,
-      { cause },
-    );
+    throw unwritable(path, code ?? errorText(cause), cause);
   }
+}
+
+function unwritable(path: string, detail: string, cause: unknown): RackError {
+  return new RackError(
+    'store-unwritable',
+    `${path} cannot be written (${detail}): ${ownershipRemedy(path, dirname(path))}`,
+    { cause },
+  );
 }
 
 function unfit(path: string, cause: UnfitFile): RackError {
@@ -117,13 +121,16 @@ function unfit(path: string, cause: UnfitFile): RackError {
   });
 }
 
-/** @throws RackError `store-broken` when something else than a file lies there */
-function checkRegular(path: string): void {
+/** @throws RackError `store-broken` when something else than a file lies there, `store-unwritable` when this user may not look */
+function checkRegular(database: string, companion: string): void {
+  const path = `${database}${companion}`;
   try {
     // Not opened: closing it would end the locks that this process has on it (sqlite.org/howtocorrupt.html §2.2).
     checkRegularFile(path);
   } catch (cause) {
-    throw cause instanceof UnfitFile ? unfit(path, cause) : cause;
+    if (cause instanceof UnfitFile) throw unfit(path, cause);
+    // The first look into the directory: whoever does not own it is stopped here.
+    throw unwritable(database, osErrorCode(cause) ?? errorText(cause), cause);
   }
 }
 
@@ -232,11 +239,7 @@ function explain(path: string, kind: DatabaseKind, cause: unknown): RackError {
       return broken(path, kind, detail, cause);
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
-      return new RackError(
-        'store-unwritable',
-        `${path} cannot be written (${detail}): ${ownershipRemedy(path, dirname(path))}`,
-        { cause },
-      );
+      return unwritable(path, detail, cause);
     case SQLITE_FULL:
       return full(path, cause);
     case SQLITE_IOERR:

@@ -5,6 +5,7 @@
 // 1. A method is one transaction, begun IMMEDIATE when it writes, so that two processes never meet in the middle of one.
 // 2. The file is readable by its owner only: it holds the passwords of power controllers.
 
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import type { MacAddress } from '../net/address.ts';
@@ -68,6 +69,15 @@ export function openRegionStore(options: {
   const database = openDatabaseFile(path, REGION_DATABASE);
   database.exec('PRAGMA foreign_keys = ON');
   return new SqliteRegionStore(database, path, options.bounds ?? EVENT_BOUNDS);
+}
+
+/** Whether there is a `region.db` to open, as far as this user may look; where not, opening it says why. */
+export function hasRegionStore(stateDir: string): boolean {
+  try {
+    return statSync(join(stateDir, REGION_FILE), { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return true;
+  }
 }
 
 class SqliteRegionStore implements RegionStore {

@@ -1,19 +1,21 @@
 // What commands say to a user who may not read the state of the rack: that they cannot, with the remedy, once; and nothing untrue.
 
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { replayFile } from '../../src/cli/captures/replay.ts';
 import { checkFile } from '../../src/cli/config/check.ts';
-import { listDiskImages } from '../../src/cli/images/disk-images.ts';
+import { addDiskImage, listDiskImages, removeDiskImages } from '../../src/cli/images/disk-images.ts';
 import { listPreseeds, showPreseed } from '../../src/cli/machines/preseed.ts';
+import { createAdministrator, printApiKey, resetPassword } from '../../src/cli/people/accounts.ts';
 import { runDoctor } from '../../src/cli/rack/doctor.ts';
 import { explainMachine } from '../../src/cli/rack/why.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { examine } from '../../src/doctor/doctor.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
+import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { packet, pcap } from '../capture/frames.ts';
 import { printedBy } from '../support/printed.ts';
 
@@ -161,4 +163,67 @@ test('a boot tree that this user may not read is a note of doctor: neither fine 
     assert.equal(found?.isNote, true, check);
     assert.match(found.text, /this user may not read /);
   }
+});
+
+const ACCOUNT = { username: 'alice', email: '', password: 'long enough', name: '' };
+for (const [name, command] of [
+  ['createadmin', (config: string) => createAdministrator({ ...ACCOUNT, config })],
+  ['password', (config: string) => resetPassword({ ...ACCOUNT, config })],
+  ['apikey', (config: string) => printApiKey({ ...ACCOUNT, config })],
+] as const) {
+  test(`${name} says whose the state directory is, and who may do that`, async () => {
+    const said = await asStranger((config) =>
+      assert.rejects(command(config), {
+        code: 'permission-denied',
+        message: /^the accounts of \S+ may not be changed by \S+: .*run this by sudo$/,
+      }),
+    );
+    assert.equal(said, '');
+  });
+}
+
+test('what is refused of an account makes no state directory', async () => {
+  const place = mkdtempSync(join(tmpdir(), 'rackboot-nobody-'));
+  const config = join(place, 'rackboot.yaml');
+  const stateDir = join(place, 'state');
+  writeFileSync(config, `name: rack\nstate_dir: ${stateDir}\nregion: { mode: embedded }\n`);
+  try {
+    for (const command of [resetPassword, printApiKey]) {
+      await assert.rejects(command({ ...ACCOUNT, config }), {
+        code: 'not-found',
+        message: /there is no user alice.*rackboot createadmin --username alice/,
+      });
+      assert.equal(existsSync(stateDir), false, command.name);
+    }
+    await assert.rejects(createAdministrator({ ...ACCOUNT, config, password: 'short' }), { code: 'bad-argument' });
+    assert.equal(existsSync(stateDir), false);
+  } finally {
+    rmSync(place, { recursive: true });
+  }
+});
+
+const IMAGE = { json: false, os: 'debian', release: 'bookworm', arch: 'amd64', subarch: 'generic', label: 'release' };
+for (const [name, command] of [
+  ['add', (config: string) => addDiskImage({ ...IMAGE, config, file: config, compress: false })],
+  ['remove', (config: string) => removeDiskImages({ config, json: false, image: 'debian', all: false })],
+] as const) {
+  test(`images ${name} says who may not look into the store, with the remedy`, async () => {
+    await asStranger((config) =>
+      withComplaints(() =>
+        assert.rejects(command(config), {
+          code: 'permission-denied',
+          message: /^the images of \S+ may not be read by \S+: .*run this by sudo$/,
+        }),
+      ),
+    );
+  });
+}
+
+test('a database in a directory that this user may not enter is one that cannot be written, with the remedy', async () => {
+  await asStranger(async (_, stateDir) => {
+    assert.throws(() => openRegionStore({ stateDir }), {
+      code: 'store-unwritable',
+      message: /region\.db cannot be written \(EACCES\): .*(?:chown|chmod|sudo)/,
+    });
+  });
 });

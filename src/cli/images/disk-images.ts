@@ -54,10 +54,15 @@ function readTree(tree: string): StoreContent {
   try {
     return readImages(tree);
   } catch (error) {
-    if (!(error instanceof RackError) || !isOwnershipError(error.cause)) throw error;
-    const text = `the images of ${tree} may not be read by ${ownUserName()}: ${readerRemedy(tree)}`;
-    throw new RackError('permission-denied', text, { cause: error });
+    throw forReader(tree, error);
   }
+}
+
+/** The same error; `permission-denied` with whom to be where it is that this user may not look into the tree. */
+function forReader(tree: string, error: unknown): unknown {
+  if (!(error instanceof RackError && error.code === 'tree-unreadable' && isOwnershipError(error.cause))) return error;
+  const text = `the images of ${tree} may not be read by ${ownUserName()}: ${readerRemedy(tree)}`;
+  return new RackError('permission-denied', text, { cause: error });
 }
 
 /** Adds an image to the store, and says which. @returns 0 */
@@ -74,10 +79,10 @@ export async function addDiskImage(flags: AddFlags): Promise<number> {
   }
 }
 
-/** Adds an open file, telling of its progress. */
-export function addOpened(tree: string, file: FileHandle, flags: AddFlags): Promise<AddResult> {
+/** Adds an open file, telling of its progress. @throws RackError as `addImage`, and `permission-denied` as `readTree` */
+export async function addOpened(tree: string, file: FileHandle, flags: AddFlags): Promise<AddResult> {
   let said = 0;
-  return addImage({
+  const adding = addImage({
     tree,
     file,
     fileName: flags.file,
@@ -98,6 +103,9 @@ export function addOpened(tree: string, file: FileHandle, flags: AddFlags): Prom
       said = part;
       print(`${Math.round((part / PROGRESS_PARTS) * 100)} % of ${formatBytes(total)}`);
     },
+  });
+  return await adding.catch((error: unknown) => {
+    throw forReader(tree, error);
   });
 }
 

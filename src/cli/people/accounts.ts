@@ -1,13 +1,20 @@
 // `rackboot createadmin`, `rackboot password` and `rackboot apikey`: straight on the region's store, so that they work before the daemon first ran and
 // beside one that runs.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/load.ts';
 import { errorText, RackError } from '../../errors.ts';
-import { changePassword, createAdmin, createApiKey, PASSWORD_MIN } from '../../region/accounts/accounts.ts';
+import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
+import {
+  changePassword,
+  createAdmin,
+  createApiKey,
+  newUserProblem,
+  PASSWORD_MIN,
+} from '../../region/accounts/accounts.ts';
 import type { RegionStore } from '../../region/records/store.ts';
-import { openRegionStore } from '../../store/region-sqlite.ts';
+import { hasRegionStore, openRegionStore } from '../../store/region-sqlite.ts';
 import { print } from '../output.ts';
 import { openPrompt } from '../prompt.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
@@ -29,9 +36,11 @@ export interface AdministratorFlags extends PasswordFlags {
 export async function createAdministrator(flags: AdministratorFlags): Promise<number> {
   const { stateDir } = loadPlace(flags.config);
   const password = flags.password ?? (await readPassword(flags));
-  await withStore(stateDir, (store) =>
-    createAdmin(store, systemClock, { username: flags.username, email: flags.email, password }),
-  );
+  const account = { username: flags.username, email: flags.email, password };
+  // Before a store is made for it.
+  const problem = newUserProblem(account);
+  if (problem !== undefined) throw new RackError('bad-argument', problem);
+  await withStore(stateDir, (store) => createAdmin(store, systemClock, account));
   print(`${flags.username} is an administrator. Their API key: rackboot apikey --username ${flags.username}`);
   return 0;
 }
@@ -45,6 +54,7 @@ export async function createAdministrator(flags: AdministratorFlags): Promise<nu
 export async function resetPassword(flags: PasswordFlags & { readonly config: string }): Promise<number> {
   const { stateDir } = loadPlace(flags.config);
   const { username } = flags;
+  checkHasAccounts(stateDir, username);
   await withStore(stateDir, async (store) => {
     if (store.findUser(username) === undefined)
       throw new RackError('not-found', `there is no user ${username}; rackboot users list shows all`);
@@ -61,14 +71,37 @@ export async function printApiKey(flags: {
   readonly name: string;
 }): Promise<number> {
   const { stateDir } = loadPlace(flags.config);
+  checkHasAccounts(stateDir, flags.username);
   const key = await withStore(stateDir, (store) => createApiKey(store, systemClock, flags.username, flags.name));
   print(key);
   return 0;
 }
 
+/** Opening a store makes it: what changes an account must not leave an empty one behind. @throws RackError `not-found` */
+function checkHasAccounts(stateDir: string, username: string): void {
+  if (hasRegionStore(stateDir)) return;
+  throw new RackError(
+    'not-found',
+    `there is no user ${username}: ${stateDir} holds no account yet; rackboot createadmin --username ${username} makes the first`,
+  );
+}
+
+/** @throws RackError as `openRegionStore`, and `permission-denied` with whom to be, for a user who may not enter the state directory */
+function openStore(stateDir: string): RegionStore {
+  try {
+    return openRegionStore({ stateDir });
+  } catch (error) {
+    const isForbidden = error instanceof RackError && isOwnershipError(error.cause);
+    // One that is not there is to be made: that error says how.
+    if (!isForbidden || !existsSync(stateDir)) throw error;
+    const text = `the accounts of ${stateDir} may not be changed by ${ownUserName()}: ${readerRemedy(stateDir)}`;
+    throw new RackError('permission-denied', text, { cause: error });
+  }
+}
+
 async function withStore<T>(stateDir: string, action: (store: RegionStore) => T | Promise<T>): Promise<T> {
   becomeOwnerOf(stateDir);
-  const store = openRegionStore({ stateDir });
+  const store = openStore(stateDir);
   try {
     return await action(store);
   } finally {
