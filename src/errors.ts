@@ -23,6 +23,7 @@ export const RACK_ERROR_CODES = {
   'bad-argument': 'A value given on the command line is not usable.',
   cancelled: 'A person ended a question with Ctrl-C or Ctrl-D.',
   'not-running': 'No running Rackboot answers here.',
+  'try-later': 'The running Rackboot is asked too much at once.',
   'socket-refused': 'The operating system refused a socket for a reason that has no code of its own.',
   'certificate-unusable': 'A certificate or its key cannot be used.',
   'native-unavailable': 'Native socket calls are not available on this host.',

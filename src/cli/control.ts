@@ -24,8 +24,8 @@ const FORM_TYPE = 'application/x-www-form-urlencoded';
  *
  * @returns the value of a JSON answer, the text of another one, undefined when there is none
  * @param body parameters in URL-encoded form, for what does not fit into a path; or what else `contentType` says
- * @throws RackError `not-running` when none answers, `permission-denied`, `bad-argument` when it refuses what was given, or
- * `not-found` when it does not know the path or what is named in it.
+ * @throws RackError `not-running` when none answers, `permission-denied`, `bad-argument` when it refuses what was given, `not-found`
+ * when it does not know the path or what is named in it, or `try-later` when it is asked too much.
  */
 export function askDaemon(
   stateDir: string,
@@ -71,6 +71,7 @@ export function askDaemon(
 
 function refusalOf(status: number, text: string, path: string): RackError {
   const reason = refusalLines(text.trim()).slice(0, REFUSAL_CHARACTERS_MAX);
+  if (status === 429) return new RackError('try-later', reason);
   if (status === 404) return new RackError('not-found', reason);
   if (status === 400 || status === 403 || status === 409) return new RackError('bad-argument', reason);
   return new RackError('not-running', `the daemon answered ${path} with ${status}: ${reason}`);

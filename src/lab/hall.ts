@@ -6,6 +6,7 @@
 
 import { errorText } from '../errors.ts';
 import { formatMac } from '../net/address.ts';
+import { ASKED_MAX } from '../region-thread/power-askers.ts';
 import type { HallGoal, HallMachine } from './hall-plan.ts';
 import { LAB_SYSTEM, type LabFiles } from './lab-files.ts';
 import { awaitValue, type LabMachine, type LabRegion } from './lab-region.ts';
@@ -15,8 +16,8 @@ import { simulatedHardware } from './simulated-hardware.ts';
 import { SimulatedLife } from './simulated-life.ts';
 import { PowerSocket, type WebhookPower } from './webhook-power.ts';
 
-/** Machines that are led at the same time. */
-const LANES_MAX = 6;
+/** Machines that are led at the same time: all by one person, who asks for the power of each when it has its driver. */
+export const LANES_MAX = ASKED_MAX;
 /** How long a machine waits before each word to its region once a person watches it. */
 const WATCHED_PACE_MS = 300;
 const FAULT = 'simulated: memory bank DIMM_A1 has errors';

@@ -52,9 +52,17 @@ export class LabRegion {
     return machineShape.parse(await askDaemon(this.#stateDir, `${MACHINES}${id}/`, 'PUT', formOf(fields)));
   }
 
-  /** Asks the driver for the state of its power, so that the page shows it. */
+  /** Asks the driver for the state of its power, so that the page shows it; later, while whoever watches the lab asks so much, too. */
   async queryPower(id: string): Promise<void> {
-    await askDaemon(this.#stateDir, `${MACHINES}${id}/?op=query_power_state`);
+    await awaitValue(`the power of ${id}`, async () => {
+      try {
+        await askDaemon(this.#stateDir, `${MACHINES}${id}/?op=query_power_state`);
+        return true;
+      } catch (error) {
+        if (error instanceof RackError && error.code === 'try-later') return undefined;
+        throw error;
+      }
+    });
   }
 
   /** Gives a machine a command of its life, and waits for the state that it leads to, with nothing left to switch. */
