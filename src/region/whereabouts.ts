@@ -1,7 +1,8 @@
 // Where machines are, as people are shown it: with which racks, and under which addresses.
 //
 // 1. The address with which a machine was seen last stays in the store: it says in which network the machine is. It is shown as the
-//    machine's own until the machine has given it back.
+//    machine's own until a rack has told that its lease ended, or the machine is given it no more.
+// 2. That is decided here alone, so that the API, the page and the commands say the same of the machines of every rack.
 
 import type { Ipv4 } from '../net/address.ts';
 import { lentAddresses } from './life/static-addresses.ts';
@@ -25,8 +26,8 @@ export function whereabouts(racks: Pick<Racks, 'list' | 'homes'>): Whereabouts {
     racksOf: ({ home }) => racks.homes.racksAt(home, all),
     addressesOf: ({ addresses, interfaces }) => {
       const given = addresses.map(({ address }) => address);
-      const seen = interfaces.flatMap(({ address, mac }) => {
-        if (address === undefined || given.includes(address)) return [];
+      const seen = interfaces.flatMap(({ address, isEnded = false, mac }) => {
+        if (address === undefined || isEnded || given.includes(address)) return [];
         isLent ??= lentAddresses(all);
         return isLent(address, mac) ? [] : [address];
       });

@@ -8,6 +8,7 @@
 
 import { formatMac, type Ipv4, type MacAddress, mac as macAddress, parseIpv4, parseMac } from '../net/address.ts';
 import {
+  ADDRESS_ENDS,
   EVENT_LEVELS,
   EVENT_TYPES,
   eventTypeOf,
@@ -104,9 +105,14 @@ export class EventTable {
 
   /** Gives what strangers with these hardware addresses did to the machine they turned out to be, and its last address. */
   adopt(machineId: number, macs: readonly MacAddress[]): void {
-    const seen =
-      'SELECT address FROM event WHERE machine_id IS NULL AND mac = interface.mac AND address IS NOT NULL ORDER BY id DESC LIMIT 1';
-    this.#sql.run(`UPDATE interface SET address = (${seen}) WHERE machine_id = ? AND address IS NULL`, machineId);
+    const own = 'FROM event WHERE machine_id IS NULL AND mac = interface.mac';
+    const seen = (column: string): string => `SELECT ${column} ${own} AND address IS NOT NULL ORDER BY id DESC LIMIT 1`;
+    const ended = `SELECT at_ms ${own} AND kind IN (SELECT value FROM json_each(?2)) AND id > (${seen('id')}) LIMIT 1`;
+    this.#sql.run(
+      `UPDATE interface SET address = (${seen('address')}), ended_ms = (${ended}) WHERE machine_id = ?1 AND address IS NULL`,
+      machineId,
+      JSON.stringify(ADDRESS_ENDS),
+    );
     const query =
       'UPDATE event SET machine_id = ? WHERE machine_id IS NULL AND mac IN (SELECT value FROM json_each(?))';
     this.#sql.run(query, machineId, JSON.stringify(macs));
@@ -197,7 +203,13 @@ export class EventTable {
     if (mac !== undefined) {
       machineId = this.#sql.number('SELECT machine_id FROM interface WHERE mac = ?', mac) || undefined;
       if (machineId !== undefined && leased !== undefined) {
-        this.#sql.run('UPDATE interface SET address = ?, seen_ms = ? WHERE mac = ?', leased, report.at, mac);
+        const query = 'UPDATE interface SET address = ?, seen_ms = ?, ended_ms = NULL WHERE mac = ?';
+        this.#sql.run(query, leased, report.at, mac);
+      }
+      if (machineId !== undefined && address !== undefined && ADDRESS_ENDS.includes(report.kind)) {
+        // Of what was taken since, an end that is told late says nothing.
+        const query = 'UPDATE interface SET ended_ms = ?1 WHERE mac = ?2 AND address = ?3 AND seen_ms <= ?1';
+        this.#sql.run(query, report.at, mac, address);
       }
     } else if (address !== undefined) {
       const query = 'SELECT machine_id FROM interface WHERE address = ? ORDER BY seen_ms DESC LIMIT 1';

@@ -322,6 +322,11 @@ UPDATE rack SET revision = hex(randomblob(8));
 CREATE INDEX rack_revision ON rack (id, uuid, revision);
 `;
 
+// When the lease of the address with which an interface was seen last ended; null: the machine may still have it.
+const VERSION_8 = `
+ALTER TABLE interface ADD COLUMN ended_ms INTEGER;
+`;
+
 /** The file's name below the state directory. */
 export const REGION_FILE = 'region.db';
 
@@ -329,5 +334,5 @@ export const REGION_FILE = 'region.db';
 export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_47,
-  migrations: [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7],
+  migrations: [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8],
 };

@@ -127,6 +127,7 @@ export function readInterface(row: Row): MachineInterface {
     name: text(row, 'name'),
     mac: mac(number(row, 'mac')),
     address: address === undefined ? undefined : ipv4(address),
+    ...(optionalNumber(row, 'ended_ms') === undefined ? {} : { isEnded: true }),
     source: sourceOf(text(row, 'source')),
   };
 }

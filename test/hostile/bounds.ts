@@ -169,7 +169,7 @@ export const PLAIN: readonly PlainList[] = [
   {
     because: 'how much is done or looked at in one turn or one step; the rest follows',
     names: {
-      'daemon/answers/lease-answers.ts': 'IMPORT_BATCH_MAX ENDED_BATCH_MAX',
+      'daemon/answers/lease-answers.ts': 'IMPORT_BATCH_MAX',
       'daemon/observing/metrics.ts': 'LEASES_PER_TURN_MAX',
       'region-thread/power-side.ts': 'LOOK_MAX',
       'dhcp/conflicts/conflict-check.ts': 'LOOKS_MAX',

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatIpv4, formatMac, mac } from '../../src/net/address.ts';
+import { formatIpv4, formatMac, ipv4, mac } from '../../src/net/address.ts';
 import type { Region } from '../../src/region/region.ts';
 import { whereabouts } from '../../src/region/whereabouts.ts';
 import { report, withRegion } from './place.ts';
@@ -88,4 +88,53 @@ test('what a configuration keeps for a card is its own without being lent', () =
     assert.deepEqual(shown(region).addresses, ['10.20.0.15']);
     take(region, '10.20.0.16');
     assert.deepEqual(shown(region).addresses, [], 'that of somebody else, or of nobody');
+  }));
+
+test('an address is shown until its lease has ended, by whichever rack, and again when it is taken anew; where it was seen stays', () =>
+  withRegion(({ region }) => {
+    makeRacks(region);
+    region.enlist(report([MAC]));
+    for (const kind of ['dhcp.release', 'dhcp.expired', 'dhcp.ended', 'dhcp.decline']) {
+      take(region, '10.20.0.150');
+      assert.deepEqual(shown(region).addresses, ['10.20.0.150'], kind);
+      take(region, '10.20.0.150', kind);
+      assert.deepEqual(shown(region).addresses, [], kind);
+      assert.deepEqual(shown(region).racks, ['rack-1'], kind);
+      const [machine] = region.store.listMachines({ seenAt: [ipv4(0x0a140096)] }, 0, 1);
+      assert.equal(machine?.systemId, shown(region).systemId, kind);
+    }
+    take(region, '10.20.0.150', 'dhcp.nak');
+    assert.deepEqual(shown(region).addresses, [], 'to be denied it is not to have it');
+    take(region, '10.20.0.151');
+    assert.deepEqual(shown(region).addresses, ['10.20.0.151']);
+  }));
+
+test('the end of a lease that is told late takes no address that was taken since', () =>
+  withRegion(({ region }) => {
+    makeRacks(region);
+    region.enlist(report([MAC]));
+    const endedMs = region.clock.wallTimeMs() - 1;
+    take(region, '10.20.0.150');
+    sequence += 1;
+    const late = { sequence, kind: 'dhcp.expired', at: endedMs, mac: formatMac(mac(MAC)), address: '10.20.0.150' };
+    region.observe([{ ...late, text: 'Its lease ended' }]);
+    assert.deepEqual(shown(region).addresses, ['10.20.0.150']);
+  }));
+
+test('a host whose lease had ended before it became a machine is shown with no address', () =>
+  withRegion(({ region }) => {
+    makeRacks(region);
+    take(region, '10.20.0.150');
+    take(region, '10.20.0.150', 'dhcp.expired');
+    region.enlist(report([MAC]));
+    assert.deepEqual(shown(region).addresses, []);
+  }));
+
+test('a host that became a machine while its lease runs is shown with its address', () =>
+  withRegion(({ region }) => {
+    makeRacks(region);
+    take(region, '10.20.0.150', 'dhcp.expired');
+    take(region, '10.20.0.150');
+    region.enlist(report([MAC]));
+    assert.deepEqual(shown(region).addresses, ['10.20.0.150']);
   }));

@@ -1,6 +1,5 @@
 // `rackboot machines list` and `show`: the region's machines, asked through the daemon of this host.
 
-import { z } from 'zod';
 import { loadPlace } from '../../config/load.ts';
 import { counted } from '../../counted.ts';
 import { noneFits } from '../../region/machine-search.ts';
@@ -11,9 +10,6 @@ import { findMachine, identityFields } from './identity.ts';
 import { statusText } from './switched-by-hand.ts';
 
 const MACHINES_PATH = '/MAAS/api/2.0/machines/';
-const JSON_TYPE = 'application/json';
-/** Addresses that the rack is asked about at a time; it takes up to 1000. */
-const ASKED_AT_ONCE = 500;
 const MIB = 1024 * 1024;
 
 /** What is asked of the list. */
@@ -47,45 +43,20 @@ export async function listMachines(argv: ListArguments): Promise<number> {
       machines.length === 0 && filters !== ''
         ? machinesShape.parse(await askDaemon(stateDir, MACHINES_PATH)).length
         : machines.length;
-    const ended = await endedAddresses(stateDir, machines);
     const columns = columnsFor(machines);
     printTable(
       columns.map(({ title }) => title),
-      machines.map((machine) => columns.map(({ text }) => text(machine, ended))),
+      machines.map((machine) => columns.map(({ text }) => text(machine))),
       total === 0 ? 'No machine is known yet: let one boot from the network.' : noneFits(total),
     );
   }
   return 0;
 }
 
-const endedShape = z.array(z.string());
-
-/** Addresses with which machines were seen and whose leases by this rack have ended. */
-async function endedAddresses(stateDir: string, machines: readonly MachineShape[]): Promise<ReadonlySet<string>> {
-  const held = machines.flatMap(({ interface_set: nics }) =>
-    nics.flatMap(({ mac_address: mac, discovered = [] }) =>
-      discovered.map(({ ip_address: address }) => ({ address, mac })),
-    ),
-  );
-  const ended = new Set<string>();
-  for (let from = 0; from < held.length; from += ASKED_AT_ONCE) {
-    const body = JSON.stringify(held.slice(from, from + ASKED_AT_ONCE));
-    for (const address of endedShape.parse(await askDaemon(stateDir, '/leases/ended', 'POST', body, JSON_TYPE)))
-      ended.add(address);
-  }
-  return ended;
-}
-
-/** The addresses that a machine was given, and those that it holds by a lease. */
-export function currentAddresses(machine: MachineShape, ended: ReadonlySet<string>): readonly string[] {
-  const { allocated_ip_addresses: given, ip_addresses: all } = machine;
-  return given === undefined ? all : all.filter((address) => given.includes(address) || !ended.has(address));
-}
-
 /** A column of the list. */
 interface Column {
   readonly title: string;
-  readonly text: (machine: MachineShape, ended: ReadonlySet<string>) => string;
+  readonly text: (machine: MachineShape) => string;
 }
 
 const RACK: Column = { title: 'RACK', text: ({ rack_names: racks }) => racks.join(' ') };
@@ -105,7 +76,7 @@ export function columnsFor(machines: readonly MachineShape[]): readonly Column[]
     { title: 'CPUS', text: ({ cpu_count: count }) => String(count) },
     { title: 'MEMORY', text: ({ memory }) => formatBytes(memory * MIB) },
     { title: 'MAC', text: ({ interface_set: [nic] }) => nic?.mac_address ?? '' },
-    { title: 'ADDRESSES', text: (machine, ended) => currentAddresses(machine, ended).join(' ') },
+    { title: 'ADDRESSES', text: ({ ip_addresses: addresses }) => addresses.join(' ') },
   ];
 }
 
@@ -155,7 +126,7 @@ export async function showMachine(file: string, wanted: string, json: boolean): 
     ['Memory', formatBytes(found.memory * MIB)],
     ['Interfaces', found.interface_set.map(({ name, mac_address: address }) => `${name} ${address}`).join(', ')],
     ['Disks', found.physicalblockdevice_set.map(({ name, size }) => `${name} ${formatBytes(size)}`).join(', ')],
-    ['Addresses', currentAddresses(found, await endedAddresses(stateDir, [found])).join(', ')],
+    ['Addresses', found.ip_addresses.join(', ')],
     ...partLines(found),
     ...Object.entries(found.hardware_info ?? {}).flatMap(([name, value]): [string, string][] =>
       value === null || value === '' ? [] : [[name, value]],

@@ -134,7 +134,10 @@ function readTemplate(path: string): string {
 
 /** The rack as this machine reaches it: at its address in the machine's network, else at any. */
 function baseUrl(machine: MachineShape, config: RackConfig): string {
-  const addresses = machine.ip_addresses.map(parseIpv4).filter((address) => address !== undefined);
+  const seen = machine.interface_set.flatMap(({ discovered = [] }) =>
+    discovered.map(({ ip_address: address }) => address),
+  );
+  const addresses = [...machine.ip_addresses, ...seen].map(parseIpv4).filter((address) => address !== undefined);
   const near = config.clusterInterfaces.find(({ network }) =>
     addresses.some((address) => networkContains(network, address)),
   );

@@ -20,7 +20,6 @@ import {
   type ReportFacts,
   reportLease,
 } from '../../dhcp/leases/lease-report.ts';
-import { isActive } from '../../dhcp/leases/lease-table.ts';
 import { reservedNames } from '../../dhcp/leases/reserved-name.ts';
 import { RackError } from '../../errors.ts';
 import type { ControlAnswers, ControlAsk } from '../../http/control.ts';
@@ -32,8 +31,6 @@ import type { Rack } from '../rack/rack.ts';
 export const IMPORT_BATCH_MAX = 500;
 /** Leases that are looked at, and told of, in one turn: bounds the time the rack loop is away to about half a millisecond. */
 export const TURN_LEASES = 128;
-/** The most addresses of one question for ended leases. */
-export const ENDED_BATCH_MAX = 1000;
 /** Addresses of a /16 network have their upper bits alike. */
 const BLOCK_ADDRESSES = 65_536;
 
@@ -56,8 +53,6 @@ const foreignShape = z.strictObject({
   remoteId: text,
 });
 const batchShape = z.strictObject({ dryRun: z.boolean(), leases: z.array(lineShape.loose()).max(IMPORT_BATCH_MAX) });
-
-const heldShape = z.array(z.strictObject({ address: z.string(), mac: z.string() })).max(ENDED_BATCH_MAX);
 
 /** What became of a batch: how many were taken, and what was left: what could not be read, then the others in the order of the batch. */
 export interface ImportAnswer {
@@ -87,31 +82,16 @@ interface Sources {
 /**
  * `GET /leases` is a list by address, `GET /leases/lines` the same in lines of lists in no order, both with the criteria of `parseLeaseFilter`;
  * `POST /leases/import` takes leases of another server over, `POST /leases/end?address=…` ends one and says whose it was,
- * `POST /leases/ended` says which of some addresses are their cards' no more,
  * `POST /leases/clear?address=…` gives one that was set aside back to its range.
  */
 export function leaseAnswers(sources: Sources): ControlAnswers {
   return {
     '/leases': (asked) => listLeases(sources, asked),
     '/leases/lines': (asked) => linesOf(sources, asked),
-    'POST /leases/ended': (asked) => endedAmong(sources, asked),
     'POST /leases/import': (asked) => importLeases(sources, asked),
     'POST /leases/end': (asked) => endLease(sources, asked),
     'POST /leases/clear': (asked) => clearAddress(sources, asked),
   };
-}
-
-/** Which of the addresses that machines were seen with are theirs no more; of what was never leased here nothing is said. */
-async function endedAmong({ rack, clock }: Sources, asked: ControlAsk): Promise<readonly string[]> {
-  const held = heldShape.safeParse(parseBody(await asked.body()));
-  if (!held.success) throw new RackError('bad-argument', `name at most ${ENDED_BATCH_MAX} addresses and their cards`);
-  const now = clock.now();
-  return held.data.flatMap(({ address, mac }) => {
-    const at = parseIpv4(address);
-    const lease = at === undefined ? undefined : rack()?.findLease(at);
-    if (lease === undefined || (isActive(lease, now) && formatMac(lease.mac) === mac)) return [];
-    return [address];
-  });
 }
 
 interface Listing {

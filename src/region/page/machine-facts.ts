@@ -6,6 +6,7 @@ import { formatIpv4, formatMac } from '../../net/address.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import { kernelParamsOf } from '../records/tags.ts';
+import { whereabouts } from '../whereabouts.ts';
 import { escapeHtml } from './html.ts';
 import { formatAge, formatDisk, formatMemory, SPACE } from './values.ts';
 import type { View } from './view.ts';
@@ -31,11 +32,11 @@ const NEXT_BOOTS: Readonly<Record<ReturnType<typeof bootPurpose>, string>> = {
 };
 
 /** Who holds it, under which name and address, with which system. */
-export function renderSystem({ nowMs, viewer }: View, machine: Machine): string {
-  const addresses = machine.addresses.map(({ address }) => formatIpv4(address));
+export function renderSystem({ nowMs, region, viewer }: View, machine: Machine): string {
+  const addresses = whereabouts(region.racks).addressesOf(machine).map(formatIpv4);
   const seen = machine.interfaces.flatMap(({ address }) => (address === undefined ? [] : [formatIpv4(address)]));
-  const rest = [...new Set(seen)].filter((address) => !addresses.includes(address));
-  const own = addresses[0] ?? rest[0];
+  const lost = [...new Set(seen)].filter((address) => !addresses.includes(address));
+  const [own] = addresses;
   const user = machine.osystem === 'ubuntu' || machine.osystem === 'debian' ? machine.osystem : '';
   const ssh =
     machine.status === 'deployed' && own !== undefined && viewer.kind === 'person'
@@ -49,7 +50,7 @@ export function renderSystem({ nowMs, viewer }: View, machine: Machine): string 
       ['Owner', escapeHtml(machine.owner ?? '')],
       ['Name', escapeHtml(machineFqdn(machine))],
       ['Address', escapeHtml(addresses.join(', '))],
-      ['Seen with', escapeHtml(rest.join(', '))],
+      ['Last seen with', escapeHtml(lost.join(', '))],
       ['System', escapeHtml([machine.osystem, machine.release].filter((text) => text !== '').join(' '))],
       ['Log in', ssh],
       ['Next network boot', escapeHtml(NEXT_BOOTS[bootPurpose(machine)])],
@@ -105,7 +106,7 @@ function nicsOf({ facts, interfaces }: Machine): string {
       escapeHtml(reported?.driver ?? ''),
     ];
   });
-  return rows.length === 0 ? '' : table(['Interface', 'Hardware address', 'Seen with', 'Link', 'Driver'], rows);
+  return rows.length === 0 ? '' : table(['Interface', 'Hardware address', 'Last seen with', 'Link', 'Driver'], rows);
 }
 
 function banksOf({ facts }: Machine): string {

@@ -109,10 +109,13 @@ export const isNetworkStart = ({ kind, text }: Pick<RackReport, 'kind' | 'text'>
     ? /; to load /.test(text)
     : isBootEvent(eventTypeOf(kind)) && /^Got its configuration /.test(text);
 
+/** They name an address that a machine had by a lease and has no more. */
+export const ADDRESS_ENDS: readonly string[] = ['dhcp.release', 'dhcp.expired', 'dhcp.ended', 'dhcp.decline'];
+
 /** They name an address that a machine was denied, gave back, or has no more. */
 const WITHOUT_ADDRESS: ReadonlySet<string> = new Set([
-  ...['dhcp.nak', 'dhcp.refused', 'dhcp.decline', 'dhcp.conflict', 'dhcp.still-used'],
-  ...['dhcp.release', 'dhcp.expired', 'dhcp.ended', 'dhcp.cleared'],
+  ...['dhcp.nak', 'dhcp.refused', 'dhcp.conflict', 'dhcp.still-used', 'dhcp.cleared'],
+  ...ADDRESS_ENDS,
 ]);
 
 /** True for what names the address with which a machine is seen: what it is offered or granted, or says that it has. */

@@ -38,6 +38,8 @@ export interface MachineInterface {
   readonly mac: MacAddress;
   /** The address with which it was last seen; undefined: never. */
   readonly address?: Ipv4 | undefined;
+  /** A rack has told that the lease of `address` ended: it says in which network the machine was, and is the machine's no more. */
+  readonly isEnded?: boolean | undefined;
   /** Where it is known from that it is this machine's. */
   readonly source: InterfaceSource;
 }

@@ -1,8 +1,8 @@
-// The list of `rackboot machines`: its columns, and the addresses that it shows: those a machine was given, and those it holds now.
+// The list of `rackboot machines`: its columns, and which of them it shows.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { columnsFor, currentAddresses } from '../../../src/cli/machines/list.ts';
+import { columnsFor } from '../../../src/cli/machines/list.ts';
 import { machineShape } from '../../../src/cli/shapes.ts';
 
 const MACHINE = machineShape.parse({
@@ -12,23 +12,12 @@ const MACHINE = machineShape.parse({
   allocated_ip_addresses: ['10.20.0.10'],
 });
 
-test('an address whose lease has ended is not shown, one that the machine was given is', () => {
-  const ended = new Set(['10.20.0.10', '10.20.0.100']);
-  assert.deepEqual(currentAddresses(MACHINE, ended), ['10.20.0.10']);
-  assert.deepEqual(currentAddresses(MACHINE, new Set()), ['10.20.0.10', '10.20.0.100']);
-});
-
-test('of an older region, which does not say what it gave, everything is shown', () => {
-  const older = { ...MACHINE, allocated_ip_addresses: undefined };
-  assert.deepEqual(currentAddresses(older, new Set(['10.20.0.100'])), ['10.20.0.10', '10.20.0.100']);
-});
-
 test('a machine that waits for a person to switch it on is listed so', () => {
   const cell = (message: string): string | undefined => {
     const machine = machineShape.parse({ ...MACHINE, status_message: message });
     return columnsFor([machine])
       .find(({ title }) => title === 'STATUS')
-      ?.text(machine, new Set());
+      ?.text(machine);
   };
   assert.equal(cell('waiting to be switched on'), 'Ready, waiting to be switched on');
   assert.equal(cell('it has started'), 'Ready');
@@ -49,6 +38,6 @@ test('the list has a column for owners when somebody holds a machine, and one fo
   assert.equal(titles({ ...here, owner: 'alice' }, there), 'OWNER RACK');
   assert.equal(titles({ owner: null }, { owner: 'alice' }), 'OWNER');
   const machine = like({ rack_names: ['rack-1', 'rack-2'], owner: 'alice' });
-  const cells = columnsFor([machine]).map(({ text }) => text(machine, new Set()));
+  const cells = columnsFor([machine]).map(({ text }) => text(machine));
   assert.ok(cells.includes('alice') && cells.includes('rack-1 rack-2'), cells.join('|'));
 });

@@ -3,12 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant, later, seconds } from '../../../src/clock.ts';
-import {
-  type AskedRack,
-  ENDED_BATCH_MAX,
-  leaseAnswers,
-  TURN_LEASES,
-} from '../../../src/daemon/answers/lease-answers.ts';
+import { type AskedRack, leaseAnswers, TURN_LEASES } from '../../../src/daemon/answers/lease-answers.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import type { LeaseReport } from '../../../src/dhcp/leases/lease-report.ts';
 import { LeaseTable } from '../../../src/dhcp/leases/lease-table.ts';
@@ -107,22 +102,6 @@ for (const path of ['/leases', '/leases/lines']) {
     assert.ok(told.most <= MOST, `${told.most} leases were told of in one turn`);
   });
 }
-
-test('of the addresses that machines were seen with those are told whose lease has ended, or is another’s', async () => {
-  const turns = new Turns();
-  const rack = rackOf(turns, turns);
-  turns.end();
-  const ask = (body: unknown, now = NOW) =>
-    leaseAnswers({ rack: () => rack, clock: { now: () => now, wallTimeMs: () => now } })['POST /leases/ended']?.({
-      query: new URLSearchParams(),
-      body: async () => JSON.stringify(body),
-    });
-  const [mine, others, unknown] = ['10.20.0.0', '10.20.0.50', '192.0.2.1'];
-  const held = [mine, others, unknown].map((address) => ({ address, mac: '52:54:00:00:00:00' }));
-  assert.deepEqual(await ask(held), [others], 'one that another has by now; of a foreign one nothing is known');
-  assert.deepEqual(await ask(held, later(NOW, 600_000)), [mine, others], 'and one whose time is over');
-  await assert.rejects(Promise.resolve(ask(Array(ENDED_BATCH_MAX + 1).fill(held[0]))), { code: 'bad-argument' });
-});
 
 const isIterable = (value: unknown): value is AsyncIterable<unknown> =>
   typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
