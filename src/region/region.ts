@@ -225,7 +225,7 @@ class RegionOnStore implements Region {
   observe(reports: readonly RackReport[], source = 'rack', rackUuid?: string): number {
     if (reports.length === 0) return 0;
     const weighed = this.racks.homes.weigh(reports, source, rackUuid);
-    const { added, booting, started, leased } = this.store.recordReports(source, weighed);
+    const { added, booting, started, leased } = this.store.recordReports(source, weighed, rackUuid);
     if (booting.size > 0) this.#deadlines.follow();
     for (const [systemId, atMs] of started) this.life.started(systemId, atMs);
     for (const [systemId, atMs] of booting) this.life.alive(systemId, atMs);

@@ -70,6 +70,16 @@ interface Stranger {
   readonly address: Ipv4 | undefined;
 }
 
+/** Of an event that a rack told. */
+interface Told {
+  /** The rack's own name of it. */
+  readonly kind: string;
+  /** By which a machine that is not known yet will be recognised. */
+  readonly stranger: Stranger | undefined;
+  /** Undefined: the region's own rack. */
+  readonly rackId: number | undefined;
+}
+
 /** The tables `event` and `event_source`. */
 export class EventTable {
   readonly #sql: Statements;
@@ -82,20 +92,21 @@ export class EventTable {
     this.#bounds = bounds;
   }
 
-  /** @param stranger by which a machine that is not known yet will be recognised */
-  add(event: NewMachineEvent, machineId: number | undefined, kind?: string, stranger?: Stranger): void {
+  /** @param told who told it, where that is a rack */
+  add(event: NewMachineEvent, machineId: number | undefined, told?: Told): void {
     this.#sql.run(
-      'INSERT INTO event (machine_id, at_ms, type, level, kind, description, username, mac, address) ' +
-        'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO event (machine_id, at_ms, type, level, kind, description, username, mac, address, rack_id) ' +
+        'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
       machineId ?? null,
       event.atMs,
       event.type,
       EVENT_LEVELS[event.level ?? EVENT_TYPES[event.type].level],
-      kind ?? null,
+      told?.kind ?? null,
       cleanWords(event.description, DESCRIPTION_MAX),
       event.username,
-      stranger?.mac ?? null,
-      stranger?.address ?? null,
+      told?.stranger?.mac ?? null,
+      told?.stranger?.address ?? null,
+      told?.rackId ?? null,
     );
     this.#count('all');
     // What a person did has a name, and is no stranger's.
@@ -123,7 +134,12 @@ export class EventTable {
     this.#sql.run('UPDATE event SET machine_id = ? WHERE machine_id = ?', toId, fromId);
   }
 
-  addReports(source: string, reports: readonly RackReport[]): RecordedReports {
+  /** @param rackUuid undefined: of the region's own rack */
+  addReports(source: string, reports: readonly RackReport[], rackUuid?: string): RecordedReports {
+    const rackId =
+      rackUuid === undefined
+        ? undefined
+        : this.#sql.number('SELECT id FROM rack WHERE uuid = ?', rackUuid) || undefined;
     let highest = this.highestSequence(source);
     let added = 0;
     let seenMs = 0;
@@ -136,7 +152,7 @@ export class EventTable {
       seenMs = report.at;
       added += 1;
       if (report.isElsewhere === true) continue;
-      const machineId = this.#addReport(report);
+      const machineId = this.#addReport(report, rackId);
       if (machineId !== undefined && isBootEvent(eventTypeOf(report.kind))) booting.set(machineId, report.at);
       if (machineId !== undefined && isNetworkStart(report)) started.set(machineId, report.at);
       if (machineId !== undefined && isAddressTaken(report.kind)) leased.add(machineId);
@@ -194,7 +210,7 @@ export class EventTable {
   }
 
   /** @returns the machine it concerns, when that is known */
-  #addReport(report: RackReport): number | undefined {
+  #addReport(report: RackReport, rackId: number | undefined): number | undefined {
     const mac = report.mac === undefined ? undefined : parseMac(report.mac);
     const address = report.address === undefined ? undefined : parseIpv4(report.address);
     // Only a lease binds an address to a machine: anybody may ask for a file in its name.
@@ -223,7 +239,7 @@ export class EventTable {
       username: '',
     };
     const stranger = machineId !== undefined || mac === undefined ? undefined : { mac, address: leased };
-    this.add(event, machineId, cleanWords(report.kind, KIND_MAX), stranger);
+    this.add(event, machineId, { kind: cleanWords(report.kind, KIND_MAX), stranger, rackId });
     return machineId;
   }
 
@@ -256,7 +272,8 @@ export class EventTable {
     // Going forward, the page is the oldest part of what is newer; it is shown newest first all the same.
     const isForward = filter.after !== undefined && filter.before === undefined;
     const rows = this.#sql.all(
-      'SELECT event.*, machine.system_id, machine.hostname FROM event LEFT JOIN machine ON machine.id = event.machine_id ' +
+      'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM event ' +
+        'LEFT JOIN machine ON machine.id = event.machine_id LEFT JOIN rack ON rack.id = event.rack_id ' +
         `${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`} ` +
         `ORDER BY event.id ${isForward ? 'ASC' : 'DESC'} LIMIT ?`,
       ...values,
@@ -314,6 +331,7 @@ function readEvent(row: Row): MachineEvent {
     systemId,
     hostname: optionalText(row, 'hostname'),
     kind: optionalText(row, 'kind'),
+    ...(optionalNumber(row, 'rack_id') === undefined ? {} : { rack: optionalText(row, 'rack_name') ?? '' }),
   };
 }
 

@@ -322,9 +322,11 @@ UPDATE rack SET revision = hex(randomblob(8));
 CREATE INDEX rack_revision ON rack (id, uuid, revision);
 `;
 
-// When the lease of the address with which an interface was seen last ended; null: the machine may still have it.
+// When the lease of the address with which an interface was seen last ended; null: the machine may still have it. Which rack told an
+// event; null: the region's own, or none.
 const VERSION_8 = `
 ALTER TABLE interface ADD COLUMN ended_ms INTEGER;
+ALTER TABLE event ADD COLUMN rack_id INTEGER;
 `;
 
 /** The file's name below the state directory. */

@@ -227,8 +227,8 @@ class SqliteRegionStore implements RegionStore {
     return this.#write(() => this.#events.acceptSequence(source, sequence, atMs));
   }
 
-  recordReports(source: string, reports: readonly RackReport[]): RecordedReports {
-    return this.#write(() => this.#events.addReports(source, reports));
+  recordReports(source: string, reports: readonly RackReport[], rackUuid?: string): RecordedReports {
+    return this.#write(() => this.#events.addReports(source, reports, rackUuid));
   }
 
   recordEvent(event: NewMachineEvent, systemId: string | undefined): void {

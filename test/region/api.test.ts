@@ -407,6 +407,7 @@ test('the event log is read in pages that link to each other', () =>
       'description',
       // Our own, beside those that MAAS's clients know.
       'kind',
+      'rack',
       'time',
     ]);
     assert.equal(first.events[0].created, 'Tue, 14 Nov. 2023 22:13:20');

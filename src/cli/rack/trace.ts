@@ -2,8 +2,8 @@
 //
 //   12:01:33.120   +0.000 s  dhcp.offer               Asked for an address and was offered …
 //
-// 1. Steps of this life of the daemon come from its timeline, older ones from the region's log; the line between the two is the
-//    first step of the timeline, so none is told twice.
+// 1. Steps of this life of the daemon come from its timeline, older ones and those of other racks from the region's log; no step is told
+//    twice (`told-steps.ts`).
 // 2. Everything that a machine sent is printed with its control characters taken out.
 
 import { z } from 'zod';
@@ -15,19 +15,8 @@ import { askDaemon, followDaemon } from '../control.ts';
 import { parseDuration } from '../duration.ts';
 import { waitsForHand } from '../machines/switched-by-hand.ts';
 import { print, printError, printJson, printJsonLine, printTable } from '../output.ts';
-
-const stepShape = z.looseObject({
-  number: z.number(),
-  boot: z.number(),
-  at: z.string(),
-  lastAt: z.string(),
-  times: z.number(),
-  kind: z.string(),
-  level: z.string(),
-  text: z.string(),
-  fields: z.record(z.string(), z.unknown()),
-});
-type Step = z.infer<typeof stepShape>;
+import { askThere, otherRacks, ownRackName } from './at-home.ts';
+import { headOf, type Step, stepShape, toldEventShape, toldSteps } from './told-steps.ts';
 
 const traceShape = z.looseObject({
   mac: z.string(),
@@ -41,24 +30,17 @@ const traceShape = z.looseObject({
   steps: z.array(stepShape),
   waiting: z.string(),
 });
-type Trace = z.infer<typeof traceShape>;
+interface Trace extends z.infer<typeof traceShape> {
+  /** The racks with which the machine is at home, where this one is none of them. */
+  readonly home: readonly string[];
+}
 
 const messageShape = z.looseObject({ status_message: z.string().optional() });
 const HAND_WAIT = 'somebody to switch it on by hand';
 
 const feedShape = z.union([z.object({ trace: traceShape }), z.object({ step: stepShape, missed: z.number() })]);
 
-const eventsShape = z.object({
-  events: z.array(
-    z.looseObject({
-      level: z.string(),
-      type: z.string(),
-      description: z.string(),
-      time: z.string(),
-      kind: z.string().nullish(),
-    }),
-  ),
-});
+const eventsShape = z.object({ events: z.array(toldEventShape) });
 
 /** Steps that are asked of the region. */
 const OLDER_MAX = 200;
@@ -88,23 +70,28 @@ export async function traceMachine(request: TraceRequest, nowMs: () => number): 
     return 0;
   }
   printHead(trace);
-  const printer = new StepPrinter();
+  const printer = new StepPrinter(trace.home.length > 0);
   for (const step of steps) printer.print(step);
   if (steps.length === 0) print('  no step is known yet');
   if (trace.missed > 0) print(`Events came too fast for the timeline: ${trace.missed} are missing somewhere.`);
-  if (older.note !== '') print(`Older steps are not shown: ${older.note}`);
-  print(`Waiting for ${trace.waiting}.`);
+  if (older.note !== '') print(`Older steps, and those of other racks, are not shown: ${older.note}`);
+  print(lastLine(trace));
   return 0;
 }
 
-/** The steps so far. The rack hears machines; that one waits for a person the region knows. */
+/** What the machine does next; of one that another rack hears, where that is known. */
+const lastLine = ({ home, waiting }: Pick<Trace, 'home' | 'waiting'>): string =>
+  home.length > 0 && waiting !== HAND_WAIT ? askThere(home, 'trace') : `Waiting for ${waiting}.`;
+
+/** The steps so far. The rack hears machines; that one waits for a person, and with whom it is at home, the region knows. */
 async function askTrace(stateDir: string, query: string): Promise<Trace> {
-  const trace = traceShape.parse(await askDaemon(stateDir, `/trace?${query}`));
+  const trace = { ...traceShape.parse(await askDaemon(stateDir, `/trace?${query}`)), home: [] };
   const { machine } = trace;
   if (machine === undefined) return trace;
   try {
-    const known = messageShape.parse(await askDaemon(stateDir, `/MAAS/api/2.0/machines/${machine.systemId}/`));
-    return waitsForHand(known) ? { ...trace, waiting: HAND_WAIT } : trace;
+    const known = await askDaemon(stateDir, `/MAAS/api/2.0/machines/${machine.systemId}/`);
+    const home = otherRacks(known, await ownRackName(stateDir));
+    return waitsForHand(messageShape.parse(known)) ? { ...trace, home, waiting: HAND_WAIT } : { ...trace, home };
   } catch (error) {
     // Without the region the rack's own words stand.
     if (error instanceof RackError) return trace;
@@ -114,12 +101,12 @@ async function askTrace(stateDir: string, query: string): Promise<Trace> {
 
 /** @returns 0 when it was ended here, 1 when the daemon ended */
 async function follow(stateDir: string, query: string, json: boolean, oldestMs: number): Promise<number> {
-  const { waiting } = await askTrace(stateDir, query);
+  const { home, waiting } = await askTrace(stateDir, query);
   const stop = new AbortController();
   const end = (): void => stop.abort();
   process.once('SIGINT', end);
   process.once('SIGTERM', end);
-  const printer = new StepPrinter();
+  const printer = new StepPrinter(home.length > 0);
   const onLine = (value: unknown): void => {
     const part = feedShape.parse(value);
     const steps = 'trace' in part ? part.trace.steps : [part.step];
@@ -131,7 +118,7 @@ async function follow(stateDir: string, query: string, json: boolean, oldestMs: 
     if ('trace' in part) printHead(part.trace);
     else if (part.missed > 0) print(`  … ${part.missed} steps were not shown: this terminal is too slow`);
     for (const step of shown) printer.print(step);
-    if ('trace' in part) print(`Waiting for ${waiting}. Ctrl-C ends.`);
+    if ('trace' in part) print(`${lastLine({ home, waiting })} Ctrl-C ends.`);
   };
   try {
     await followDaemon(stateDir, `/trace/follow?${query}&follow=yes`, onLine, stop.signal);
@@ -168,32 +155,18 @@ export async function listSeen(config: string, json: boolean): Promise<number> {
   return 0;
 }
 
-/** What the region's log knows from before this life of the daemon. */
+/** What the region's log knows from before this life of the daemon, and from other racks. */
 async function askOlder(stateDir: string, trace: Trace): Promise<{ readonly steps: readonly Step[]; note: string }> {
   const path = `/MAAS/api/2.0/events/?op=query&level=DEBUG&limit=${OLDER_MAX}&mac_address=${encodeURIComponent(trace.mac)}`;
   try {
     const { events } = eventsShape.parse(await askDaemon(stateDir, path));
-    const first = trace.firstReportedMs;
-    const steps = events
-      .filter(({ time, kind }) => typeof kind === 'string' && (first === undefined || Date.parse(time) < first))
-      .map((event) => ({
-        number: 0,
-        boot: BEFORE_START,
-        at: event.time,
-        lastAt: event.time,
-        times: 1,
-        kind: event.kind ?? '',
-        level: event.level.toLowerCase(),
-        text: event.description,
-        fields: {},
-      }));
-    return { steps: steps.reverse(), note: '' };
+    return { steps: toldSteps(events, await ownRackName(stateDir), trace.firstReportedMs), note: '' };
   } catch (error) {
     return { steps: [], note: `the region could not be asked (${errorText(error)})` };
   }
 }
 
-function printHead({ mac, heardBy, address, machine }: Trace): void {
+function printHead({ mac, heardBy, address, machine }: z.infer<typeof traceShape>): void {
   const name =
     machine === undefined
       ? 'not enlisted'
@@ -203,30 +176,29 @@ function printHead({ mac, heardBy, address, machine }: Trace): void {
     print(`Nothing was heard of this card since the rack was started; these are the steps of ${heardBy}.`);
 }
 
-/** In the place of the number of a boot: a step that the region tells of from before this life of the daemon. */
-const BEFORE_START = -1;
-
-function headOf(boot: number): string {
-  if (boot === BEFORE_START) return 'before the rack was started';
-  return boot === 0 ? 'before its first boot' : `boot ${boot}`;
-}
-
 const SIZE_WIDTH = 10;
 const SPAN_WIDTH = 9;
 const KIND_WIDTH = 16;
 
 /** Prints steps under the boot they belong to, with the time since that boot began. */
 class StepPrinter {
-  #boot: number | undefined;
+  #head = '';
   #startedMs = 0;
+  readonly #isElsewhere: boolean;
   readonly #colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
+
+  /** @param isElsewhere the machine is at home with another rack */
+  constructor(isElsewhere: boolean) {
+    this.#isElsewhere = isElsewhere;
+  }
 
   print(step: Step): void {
     const atMs = Date.parse(step.at);
-    if (step.boot !== this.#boot) {
-      this.#boot = step.boot;
+    const head = headOf(step, this.#isElsewhere);
+    if (head !== this.#head) {
+      this.#head = head;
       this.#startedMs = atMs;
-      print(`${headOf(step.boot)}, ${dateOf(step.at)}`);
+      print(`${head}, ${dateOf(step.at)}`);
     }
     const offset = `+${((atMs - this.#startedMs) / 1000).toFixed(3)} s`;
     const { bytes, milliseconds } = step.fields;

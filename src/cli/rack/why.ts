@@ -23,6 +23,7 @@ import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { leftOutNote, loadMerged } from '../config-in-force.ts';
 import { askDaemon } from '../control.ts';
 import { print, printJson } from '../output.ts';
+import { askThere, findOtherRacks } from './at-home.ts';
 
 const whyShape = z.object({
   mac: z.string(),
@@ -60,9 +61,15 @@ export async function explainMachine(request: WhyRequest): Promise<number> {
   return isFree ? 0 : 1;
 }
 
+/** What is said of a machine that other racks boot; empty: this one does, or nobody knows which. */
+async function homeNote(stateDir: string, { machine }: WhyAnswer): Promise<string> {
+  const racks = machine === undefined ? [] : await findOtherRacks(stateDir, machine.systemId);
+  return racks.length === 0 ? '' : `${askThere(racks, 'why')}\nWhat follows is what this rack would tell it.`;
+}
+
 interface Asked {
   readonly answer: WhyAnswer;
-  /** How it was found out, where that limits it; empty: from the running daemon. */
+  /** What limits the answer; empty: nothing does, it is the running daemon's of a machine of its own. */
   readonly note: string;
 }
 
@@ -70,7 +77,8 @@ async function ask(request: WhyRequest): Promise<Asked> {
   const { config } = loadMerged(request.config);
   const query = new URLSearchParams({ machine: request.machine, arch: request.arch ?? '' }).toString();
   try {
-    return { answer: whyShape.parse(await askDaemon(config.stateDir, `/why?${query}`)), note: '' };
+    const answer = whyShape.parse(await askDaemon(config.stateDir, `/why?${query}`));
+    return { answer, note: await homeNote(config.stateDir, answer) };
   } catch (error) {
     if (!(error instanceof RackError && error.code === 'not-running')) throw error;
   }

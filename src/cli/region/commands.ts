@@ -25,7 +25,7 @@ export function regionCommands<T>(parser: Argv<T>, shared: SharedOptions, finish
         level: {
           choices: ['debug', 'info', 'warning', 'error', 'critical', 'audit'] as const,
           default: 'info' as const,
-          describe: 'This level and above',
+          describe: 'This level and above; audit: what people did, and nothing else',
         },
         limit: { type: 'number', default: 40, describe: 'So many of those that were, 0 to 1000' },
       },

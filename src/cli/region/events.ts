@@ -9,6 +9,7 @@ import { print, printError, printJson, printJsonLine } from '../output.ts';
 import { followEvents } from './event-follow.ts';
 
 const EVENTS_PATH = '/MAAS/api/2.0/events/';
+const RACKS_PATH = '/MAAS/api/2.0/nodegroups/';
 const LIMIT_MAX = 1000;
 
 const eventShape = z.looseObject({
@@ -19,7 +20,10 @@ const eventShape = z.looseObject({
   username: z.string(),
   type: z.string(),
   description: z.string(),
+  rack: z.string().nullish(),
 });
+type ShownEvent = z.infer<typeof eventShape>;
+const racksShape = z.array(z.looseObject({ status_name: z.string().optional() }));
 const pageShape = z.object({ events: z.array(eventShape) });
 const gapShape = z.object({ after: z.number(), oldest: z.number() });
 
@@ -46,27 +50,36 @@ export async function showEvents(request: EventsRequest): Promise<number> {
   const raw = await askDaemon(stateDir, `${EVENTS_PATH}?op=query&limit=${Math.max(1, limit)}&${filter}`);
   const { events } = pageShape.parse(raw);
   const shown = events.slice(0, limit).toReversed();
+  const manyRacks = !json && (await hasManyRacks(stateDir));
+  const show = (event: ShownEvent): void => (json ? printJsonLine(event) : print(eventLine(event, manyRacks)));
   if (json && !request.follow) printJson(shown);
-  else for (const event of shown) printEvent(event, json);
+  else for (const event of shown) show(event);
   if (!json && shown.length === 0 && !request.follow) print('Nothing has happened yet.');
-  if (request.follow) await follow(stateDir, filter, json, events[0]?.id);
+  if (request.follow) await follow(stateDir, filter, show, events[0]?.id);
   return 0;
 }
 
-function printEvent(event: z.infer<typeof eventShape>, json: boolean): void {
-  if (json) {
-    printJsonLine(event);
-    return;
-  }
+/** Whether events name the rack that told them: with one rack there is nothing to tell apart. */
+async function hasManyRacks(stateDir: string): Promise<boolean> {
+  const racks = racksShape.parse(await askDaemon(stateDir, RACKS_PATH));
+  return racks.filter(({ status_name: status }) => status === undefined || status === 'accepted').length > 1;
+}
+
+/** One line: when, how much it matters, the machine, or else who did it or told it, and what; and who did it to the machine. */
+export function eventLine(event: ShownEvent, manyRacks: boolean): string {
+  const { hostname, username, level, description } = event;
   const time = event.time.replace('T', ' ').replace(/\.\d+Z$/, 'Z');
-  const who = event.hostname || (event.username === 'unknown' ? '' : event.username);
-  print(`${time}  ${event.level.padEnd(8)}  ${who.padEnd(16)}  ${event.description}`);
+  const person = username === '' || username === 'unknown' ? undefined : username;
+  const rack = manyRacks ? (event.rack ?? undefined) : undefined;
+  const [who = '', ...others] = [hostname || undefined, person, rack].filter((one) => one !== undefined);
+  const more = others.length === 0 ? '' : `  (${others.join(', ')})`;
+  return `${time}  ${level.padEnd(8)}  ${who.padEnd(16)}  ${description}${more}`;
 }
 
 async function follow(
   stateDir: string,
   filter: URLSearchParams,
-  json: boolean,
+  show: (event: ShownEvent) => void,
   after: number | undefined,
 ): Promise<void> {
   const stop = new AbortController();
@@ -87,7 +100,7 @@ async function follow(
           return undefined;
         }
         const shown = eventShape.parse(JSON.parse(data));
-        printEvent(shown, json);
+        show(shown);
         return shown.id;
       },
       onInterruption: (reason) => {

@@ -41,7 +41,8 @@ export function formatEventTime(atMs: number): string {
   return `${DAYS[date.getUTCDay()]}, ${day} ${MONTHS[date.getUTCMonth()]}. ${date.getUTCFullYear()} ${time}`;
 }
 
-function eventJson(event: MachineEvent): Record<string, unknown> {
+/** @param ownRack the name of the region's own rack */
+function eventJson(event: MachineEvent, ownRack: string | undefined): Record<string, unknown> {
   return {
     username: event.username === '' ? 'unknown' : event.username,
     node: event.systemId ?? '',
@@ -52,9 +53,13 @@ function eventJson(event: MachineEvent): Record<string, unknown> {
     type: EVENT_TYPES[event.type].title,
     description: event.description,
     kind: event.kind ?? null,
+    rack: (event.rack ?? (event.kind === undefined ? '' : ownRack)) || null,
     time: new Date(event.atMs).toISOString(),
   };
 }
+
+const ownRackOf = ({ region }: ApiCall): string | undefined =>
+  region.racks.list().find(({ isEmbedded }) => isEmbedded)?.name;
 
 const isLevel = (name: string): name is MachineEventLevel => Object.hasOwn(EVENT_LEVELS, name);
 
@@ -78,15 +83,15 @@ function chosen(
 }
 
 /** The log as it grows: what `chosen` names, from behind `after` or from now on. */
-function follow({ caller, peer }: ApiCall, given: z.output<typeof following>): Answer {
+function follow(call: ApiCall, given: z.output<typeof following>): Answer {
+  const { caller, peer } = call;
   const which = chosen(given);
   if (which.kind === 'refusal') return which;
   const after = given.after === undefined ? undefined : Number(given.after);
   const username = caller.kind === 'user' ? caller.username : caller.kind;
-  return {
-    kind: 'follow',
-    following: { username, address: peer.share, filter: which.choice, after, render: eventJson },
-  };
+  const ownRack = ownRackOf(call);
+  const render = (event: MachineEvent): Record<string, unknown> => eventJson(event, ownRack);
+  return { kind: 'follow', following: { username, address: peer.share, filter: which.choice, after, render } };
 }
 
 function query(call: ApiCall, given: z.output<typeof parameters>): Answer {
@@ -111,11 +116,12 @@ function query(call: ApiCall, given: z.output<typeof parameters>): Answer {
     search.append(direction, String(id));
     return `/MAAS/api/${call.version}/events/?op=query&${search.toString()}`;
   };
+  const ownRack = ownRackOf(call);
   const newest = events[0]?.id ?? Number(given.after ?? 0);
   const oldest = events.at(-1)?.id ?? Number(given.before ?? 0);
   return json({
     count: events.length,
-    events: events.map(eventJson),
+    events: events.map((event) => eventJson(event, ownRack)),
     next_uri: link('after', newest),
     prev_uri: link('before', oldest),
   });

@@ -79,6 +79,8 @@ export interface MachineEvent {
   readonly hostname?: string | undefined;
   /** The rack's own name of it, `tftp.transfer-finished`; undefined: the region recorded it. */
   readonly kind?: string | undefined;
+  /** The name of the rack elsewhere that told it, empty when that was removed; undefined: the region's own rack told it, or none. */
+  readonly rack?: string | undefined;
 }
 
 /** An event that a rack sends up. */

@@ -325,8 +325,8 @@ export interface RegionStore {
     decide: (current: readonly StoredSetting[]) => SettingsDecision<R>,
   ): SettingsOutcome<R>;
 
-  /** Stores the reports whose sequence is above the highest one of this source. */
-  recordReports(source: string, reports: readonly RackReport[]): RecordedReports;
+  /** Stores the reports whose sequence is above the highest one of this source. @param rackUuid undefined: of the region's own rack */
+  recordReports(source: string, reports: readonly RackReport[], rackUuid?: string): RecordedReports;
   /** The highest sequence that is stored of a source; -1: none. */
   highestSequence(source: string): number;
   /** Counts one number of a source as stored, as `recordReports` does. False: it is, or a higher one is. */

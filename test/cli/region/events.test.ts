@@ -1,0 +1,26 @@
+// One line of `rackboot events`: which machine, who did it, and which rack told it where there are several.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventLine } from '../../../src/cli/region/events.ts';
+
+const EVENT = { id: 1, time: '2026-01-02T03:04:05.678Z', level: 'INFO', type: 'DHCP', description: 'accepted' };
+const START = '2026-01-02 03:04:05Z  INFO      ';
+
+for (const [name, more, manyRacks, end] of [
+  [
+    'of a machine and a person',
+    { hostname: 'early-ocean', username: 'alice' },
+    false,
+    'early-ocean       accepted  (alice)',
+  ],
+  ['of a person alone', { hostname: '', username: 'alice' }, false, 'alice             accepted'],
+  ['of a machine alone', { hostname: 'early-ocean', username: 'unknown' }, false, 'early-ocean       accepted'],
+  ['of a rack, the only one', { rack: 'rack-2' }, false, '                  accepted'],
+  ['of a rack, one of several', { rack: 'rack-2' }, true, 'rack-2            accepted'],
+  ['of a machine, told by a rack', { hostname: 'm1', rack: 'rack-2' }, true, 'm1                accepted  (rack-2)'],
+  ['of nobody, with several racks', { rack: null }, true, '                  accepted'],
+] as const) {
+  test(`an event ${name} names them`, () =>
+    assert.equal(eventLine({ ...EVENT, hostname: '', username: '', ...more }, manyRacks), START + end));
+}
