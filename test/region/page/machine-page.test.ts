@@ -154,3 +154,18 @@ test('who deploys without a key, or without an image, reads the commands that he
     assert.match(form, /You have no SSH key.*href="\/MAAS\/account\/".*sshkeys add \S+ --username admin<.*ssh-keygen/);
     assert.match(form, /images make-debian.*images add FILE/);
   }));
+
+test('the page of a machine shows the address that it has, and with which it was seen last when the lease has ended', () =>
+  withRegion(({ region }) => {
+    region.enlist(report([0x525400000001]));
+    const page = (): string => renderMachinePage(viewOf(region, { path: { machine: MAC } })) ?? assert.fail('no page');
+    const tell = (sequence: number, kind: string): void => {
+      const at = region.clock.wallTimeMs();
+      region.observe([{ sequence, kind, at, mac: MAC, address: '10.20.0.150', text: 'told' }]);
+    };
+    tell(1, 'dhcp.ack');
+    assert.match(page(), /<dt>Address<\/dt><dd>10\.20\.0\.150</);
+    tell(2, 'dhcp.expired');
+    assert.doesNotMatch(page(), /<dt>Address<\/dt><dd>10\.20\.0\.150</);
+    assert.match(page(), /<dt>Last seen with<\/dt><dd>10\.20\.0\.150</);
+  }));
