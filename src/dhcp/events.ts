@@ -58,6 +58,7 @@ export type DhcpRefusal =
   | 'not-the-holder'
   | 'server-not-named'
   | 'sent-from-elsewhere'
+  | 'client-address-impossible'
   | 'no-server-address'
   | 'store-unavailable'
   | 'queue-full'
@@ -115,6 +116,8 @@ export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
     'The client gives its address back by broadcast and does not say to which server; only what names this one is believed.',
   'sent-from-elsewhere':
     'An address is given back from another address, or declined by a datagram to the rack alone: no client does that; look for who forges messages.',
+  'client-address-impossible':
+    'The client says that it has the first or last address of a served network, or this rack’s own: no client can; look for who forges messages, or for a host with a wrong static address.',
   'no-server-address':
     'The relayed network names no server address and the message shows none; set ip of its cluster interface.',
   'store-unavailable': 'Leases cannot be written, so no lease is given; rackboot status says why.',

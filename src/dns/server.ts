@@ -23,14 +23,14 @@ import type {
   SocketCounters,
 } from '../net/datagram.ts';
 import { socketErrorFrom } from '../net/socket-error.ts';
+import { Turns } from '../turns.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';
 import type { DnsCounter, DnsEvent } from './events.ts';
 import { FLIGHT_MS } from './forward.ts';
 import { TCP_OCTETS_MAX } from './message.ts';
 import type { Names } from './names.ts';
 import { DnsService } from './service.ts';
-import { Connection, FrameReader, frame } from './stream.ts';
-import { Turns } from './turns.ts';
+import { Connection, FrameReader, frame, STREAM_TURNS } from './stream.ts';
 import { UpstreamSockets } from './upstream-sockets.ts';
 
 /**
@@ -79,7 +79,7 @@ export class DnsServer {
   constructor(deps: DnsServerDeps) {
     this.#deps = deps;
     const { clock, names, publish } = deps;
-    this.#turns = new Turns(clock, () => deps.network.received);
+    this.#turns = new Turns(clock, STREAM_TURNS, () => deps.network.received);
     const upstream = {
       send: (socket: number, to: DnsUpstream, bytes: Uint8Array) => this.#upstreamSockets.send(socket, to, bytes),
       stream: (exchange: number, to: DnsUpstream, bytes: Uint8Array) => this.#stream(exchange, to, bytes),

@@ -2,7 +2,7 @@
 // Sources: RFC 1035 §4.2.2; RFC 7766 §6.2 (reuse, idle), §7 (order), §8 (framing); RFC 5966.
 //
 // 1. A connection holds at most one message that is not whole, PIPELINE_MAX questions that are not answered, and what two reads brought:
-//    while questions of them are left it is not read, and they are answered a few at a time (`turns.ts`).
+//    while questions of them are left it is not read, and they are answered a few at a time (`../turns.ts`).
 // 2. A connection on which no whole message came and none was answered for IDLE_MS is closed: sending one octet now and then
 //    keeps nothing open.
 // 3. While a client leaves answers unread, no question of it is taken and nothing it sends counts as activity: after IDLE_MS it is cut
@@ -12,8 +12,28 @@
 import type { Socket } from 'node:net';
 import type { Clock, Instant, Timer } from '../clock.ts';
 import type { Ipv4 } from '../net/address.ts';
-import { type Turns, WORK_OCTETS, type Worker } from './turns.ts';
+import type { TurnBounds, Turns, Worker } from '../turns.ts';
 
+/**
+ * The work of all connections in one turn of the loop. A question is 1, and 1 more for each WORK_OCTETS of it and of its answer. Clients
+ * that pipeline fill it; everybody else notices the turn, some tenths of a millisecond. It empties with the turn.
+ */
+export const TURN_WORK_MAX = 32;
+/** Of it, that of one connection at a time. */
+export const SHARE_WORK_MAX = 8;
+/** So many octets of a message are as much work as a question. */
+export const WORK_OCTETS = 512;
+/** The share of time that all connections may work while others send datagrams, whenever they work for longer than STRETCH_MS. */
+export const TIME_SHARE_MAX = 0.25;
+/** So long may be worked after a time without work, in milliseconds. */
+export const STRETCH_MS = 1;
+/** What the connections of a server may do. */
+export const STREAM_TURNS: TurnBounds = {
+  turnWork: TURN_WORK_MAX,
+  shareWork: SHARE_WORK_MAX,
+  timeShare: TIME_SHARE_MAX,
+  stretchMs: STRETCH_MS,
+};
 /** Unanswered questions of one connection. A client can fill it; only its own further questions wait, until answers have left. */
 export const PIPELINE_MAX = 64;
 /** How long a connection may be idle, in milliseconds (RFC 7766 §6.2.3: seconds). */

@@ -57,6 +57,8 @@ export interface HostFacts {
   readonly receiveBufferBytesMax: number | undefined;
   /** net.core.wmem_max in bytes. */
   readonly sendBufferBytesMax: number | undefined;
+  /** net.ipv4.neigh.default.gc_thresh3: how many hosts the kernel knows by ARP. */
+  readonly neighboursMax: number | undefined;
   readonly stateDir: { readonly exists: boolean; readonly writable: boolean; readonly freeBytes: number | undefined };
   /** What the running rack says of how it works on this host. */
   readonly notes: readonly string[];
@@ -94,6 +96,7 @@ export function readHostFacts(config: RackConfig, running: RunningFacts | undefi
     unprivilegedPortMin: readNumber('/proc/sys/net/ipv4/ip_unprivileged_port_start') ?? 1024,
     receiveBufferBytesMax: readNumber('/proc/sys/net/core/rmem_max'),
     sendBufferBytesMax: readNumber('/proc/sys/net/core/wmem_max'),
+    neighboursMax: readNumber('/proc/sys/net/ipv4/neigh/default/gc_thresh3'),
     stateDir: readStateDir(config.stateDir, actor),
     notes: running?.notes ?? [],
     powerless: config.uplink.mode === 'remote' ? [] : findPowerless(running?.powerTypes),

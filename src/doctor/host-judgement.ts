@@ -13,6 +13,10 @@ import type { Actor, HostFacts, PortStranger, PowerlessDriver } from './host-fac
 const CAPABILITY = { CAP_NET_BIND_SERVICE: 10n, CAP_NET_RAW: 13n } as const;
 /** The receive buffer and the send buffer that `net/` asks for, in bytes each. */
 const BUFFER_BYTES = 4 * 1024 * 1024;
+/** The part of the kernel's ARP table that the addresses of the served networks may take. */
+const NEIGHBOURS_SHARE = 0.75;
+/** Room for more hosts than this is not proposed: each takes some 400 octets of the kernel's memory. */
+const NEIGHBOURS_WANTED_MAX = 131_072;
 /** With less room than this in the state directory the next burst of leases is refused. */
 const FREE_BYTES_MIN = 64 * 1024 * 1024;
 const CAPABILITY_LINES =
@@ -26,6 +30,7 @@ export function judgeHost(config: RackConfig, facts: HostFacts): readonly Findin
     ...facts.strangers.map(judgeStranger),
     ...judgeInterfaces(config, facts),
     ...judgeBuffers(facts),
+    ...judgeNeighbours(config, facts),
     ...judgeSockets(facts),
     ...judgeStateDir(config, facts),
     ...judgeConfinement(facts.actor),
@@ -148,6 +153,25 @@ function judgeBuffer(check: string, bytes: number | undefined, { key, file, harm
       isNote: true,
       text: `the kernel grants ${Math.round(bytes / 1024)} KiB of ${BUFFER_BYTES / 1024}: ${harm}`,
       fix: `echo ${line} | sudo tee /etc/sysctl.d/${file} && sudo sysctl -w ${line}, then restart Rackboot`,
+    },
+  ];
+}
+
+/** The kernel keeps one table for the hosts of all interfaces; some of it is left for those that ask and are not there. */
+function judgeNeighbours(config: RackConfig, { neighboursMax }: HostFacts): Finding[] {
+  const attached = config.clusterInterfaces.filter(({ interfaceName }) => interfaceName !== undefined);
+  const addresses = attached.reduce((sum, { network }) => sum + 2 ** (32 - network.prefix), 0);
+  if (neighboursMax === undefined || addresses <= neighboursMax * NEIGHBOURS_SHARE) return [];
+  const wanted = Math.min(2 ** Math.ceil(Math.log2(2 * addresses)), NEIGHBOURS_WANTED_MAX);
+  if (wanted <= neighboursMax) return [];
+  const lines = [`net.ipv4.neigh.default.gc_thresh2=${wanted / 2}`, `net.ipv4.neigh.default.gc_thresh3=${wanted}`];
+  return [
+    {
+      check: 'ARP table',
+      ok: true,
+      isNote: true,
+      text: `the kernel knows ${neighboursMax} hosts at a time, and the served networks have ${addresses} addresses: when most of them are in use, or somebody asks in the names of hosts that are not there, hosts may get no reply`,
+      fix: `printf '${lines.join('\\n')}\\n' | sudo tee /etc/sysctl.d/60-rackboot-arp.conf && sudo sysctl -p /etc/sysctl.d/60-rackboot-arp.conf`,
     },
   ];
 }

@@ -10,7 +10,7 @@
 
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import { type Clock, type Instant, later } from '../clock.ts';
+import type { Clock, Instant } from '../clock.ts';
 import { broadcastOf, type Ipv4, type Ipv4Network, networkContains, networkOf, parseIpv4 } from './address.ts';
 
 /** Datagrams between two looks at the buffer: 32 small ones take less than a tenth of the smallest buffer that Linux gives. */
@@ -45,19 +45,26 @@ export interface Vicinity {
 export class SendRoom {
   readonly #memory: () => SendMemory | undefined;
   readonly #vicinity: () => Vicinity;
+  readonly #mayReach: (address: Ipv4) => boolean;
   #known: Vicinity | undefined;
   readonly #asked = new Set<Ipv4>();
   #sinceLook = 0;
   #share = 0;
 
-  /** `vicinity` answers with the same object until it was read again. */
-  constructor(memory: () => SendMemory | undefined, vicinity: () => Vicinity) {
+  /** `vicinity` answers with the same object until it was read again. `mayReach`: what all sockets together may send to. */
+  constructor(
+    memory: () => SendMemory | undefined,
+    vicinity: () => Vicinity,
+    mayReach: (address: Ipv4) => boolean = () => true,
+  ) {
+    this.#mayReach = mayReach;
     this.#memory = memory;
     this.#vicinity = vicinity;
   }
 
   /** True when a datagram to `address` may take its place in the buffer. */
   admits(address: Ipv4): boolean {
+    if (!this.#mayReach(address)) return false;
     if (this.#share === 0) {
       this.#sinceLook += 1;
       if (this.#sinceLook < LOOK_EVERY) return true;
@@ -88,18 +95,18 @@ export class SendRoom {
 export class ArpTable {
   readonly #clock: Clock;
   readonly #ageMsMax: number;
-  #read: { readonly vicinity: Vicinity; readonly until: Instant } | undefined;
+  #read: { readonly vicinity: Vicinity; readonly at: Instant } | undefined;
 
   constructor(clock: Clock, ageMsMax = TABLE_MS_MAX) {
     this.#clock = clock;
     this.#ageMsMax = ageMsMax;
   }
 
-  /** What is known now. */
-  vicinity(): Vicinity {
+  /** What is known now, and is no older than `ageMsMax`. */
+  vicinity(ageMsMax = this.#ageMsMax): Vicinity {
     const now = this.#clock.now();
-    if (this.#read === undefined || now >= this.#read.until) {
-      this.#read = { vicinity: readVicinity(), until: later(now, this.#ageMsMax) };
+    if (this.#read === undefined || now - this.#read.at >= ageMsMax || now < this.#read.at) {
+      this.#read = { vicinity: readVicinity(), at: now };
     }
     return this.#read.vicinity;
   }

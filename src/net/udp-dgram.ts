@@ -29,6 +29,7 @@ import {
 import type { HostInterface } from './host-interface.ts';
 import { ARP_FILE, ArpTable, sendBufferNote } from './send-room.ts';
 import { socketError, socketErrorFrom } from './socket-error.ts';
+import { UnheardHosts } from './unheard-hosts.ts';
 
 /** The send buffer to ask for; the system gives less where net.core.wmem_max says so. */
 export const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
@@ -50,6 +51,7 @@ export function openDgramNetwork(reason?: string, sendBufferBytes = SEND_BUFFER_
 interface PortableParts {
   /** Undefined: this system shows none; there, what waits for absent hosts counts against no socket. */
   readonly arpTable: ArpTable | undefined;
+  readonly unheard: UnheardHosts | undefined;
   /** What all of them have received. */
   readonly traffic: { received: number };
   readonly sendBufferBytes: number;
@@ -65,8 +67,10 @@ class DgramNetwork implements HostNetwork {
   #closed = false;
 
   constructor(reason: string | undefined, sendBufferBytes: number) {
+    const arpTable = existsSync(ARP_FILE) ? new ArpTable(systemClock, TABLE_MS_MAX) : undefined;
     this.#parts = {
-      arpTable: existsSync(ARP_FILE) ? new ArpTable(systemClock, TABLE_MS_MAX) : undefined,
+      arpTable,
+      unheard: arpTable && new UnheardHosts(systemClock, arpTable),
       traffic: { received: 0 },
       sendBufferBytes,
       notes: this.#notes,
@@ -342,6 +346,10 @@ class PortableSocket implements DatagramSocket {
     const refusal = refusalOf(socket, to.port);
     if (socket === undefined || refusal !== undefined) {
       this.#refuse(refusal ?? 'EADDRNOTAVAIL', to);
+      return;
+    }
+    if (to.kind === 'unicast' && this.#parts.unheard?.admits(to.address) === false) {
+      this.#refuse('EHOSTUNREACH', to);
       return;
     }
     if (to.kind === 'unicast' && this.#room?.admits(to.address, bytes.length, systemClock.now()) === false) {

@@ -28,6 +28,7 @@ import { errorName, type Libc } from './libc.ts';
 import { FRAME_HEADER_BYTES, writeFrame } from './raw-frame.ts';
 import { type ArpTable, SendRoom } from './send-room.ts';
 import { readSocketMemory, type SocketMemory } from './socket-memory.ts';
+import type { UnheardHosts } from './unheard-hosts.ts';
 import { deviceNameBytes, type MessageBatch, MSG_DONTWAIT, SO_BINDTODEVICE, SOL_SOCKET } from './wire-structs.ts';
 
 /** The most datagrams drained for one socket in one turn of the event loop. */
@@ -49,6 +50,7 @@ export interface LinuxParts {
   /** A socket for frames to hardware addresses; undefined without CAP_NET_RAW. */
   readonly packetFd: number | undefined;
   readonly arpTable: ArpTable;
+  readonly unheard: UnheardHosts;
   /** What all of them have received. */
   readonly traffic: { received: number };
 }
@@ -100,6 +102,7 @@ export class LinuxSocket implements DatagramSocket {
     this.#room = new SendRoom(
       () => this.#memory(),
       () => parts.arpTable.vicinity(),
+      (address) => parts.unheard.admits(address),
     );
     this.#listen(descriptor.waker);
   }

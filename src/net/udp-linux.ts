@@ -18,6 +18,7 @@ import { ArpTable, sendBufferNote } from './send-room.ts';
 import { socketError } from './socket-error.ts';
 import { listSockets } from './socket-list.ts';
 import { type LinuxDescriptor, type LinuxParts, LinuxSocket } from './udp-linux-socket.ts';
+import { UnheardHosts } from './unheard-hosts.ts';
 import {
   AF_INET,
   AF_PACKET,
@@ -69,12 +70,14 @@ class LinuxNetwork implements HostNetwork {
         `Replies to machines without an address are broadcast, because frames to hardware addresses need CAP_NET_RAW (${errorName(libc.errno())}).`,
       );
     }
+    const arpTable = new ArpTable(systemClock);
     this.#parts = {
       libc,
       receiveBatch: new MessageBatch(RECEIVE_BATCH_MAX, SLOT_BYTES, libc.addressOf),
       sendBatch: new MessageBatch(RECEIVE_BATCH_MAX, SLOT_BYTES, libc.addressOf),
       packetFd: packetFd < 0 ? undefined : packetFd,
-      arpTable: new ArpTable(systemClock),
+      arpTable,
+      unheard: new UnheardHosts(systemClock, arpTable),
       traffic: { received: 0 },
     };
   }

@@ -2,14 +2,17 @@
 //
 // 1. It answers GET and HEAD of these three paths and nothing else; requests and their times are bounded, and connections are shared out
 //    by address and network.
-// 2. One scrape is made at a time; who asks meanwhile gets the same text.
-// 3. A port that cannot be opened takes nothing down: it is told and tried again every LISTEN_RETRY_MS.
+// 2. A scrape costs the rack's thread milliseconds. So one is made at a time, and who asks meanwhile gets the same text; while many ask, a
+//    text serves for a second.
+// 3. Each address may ask so many times a second. What it asks beyond is answered late, so that asking on without a pause costs nothing.
+// 4. A port that cannot be opened takes nothing down: it is told and tried again every LISTEN_RETRY_MS.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Clock, Timer } from '../clock.ts';
 import { errorText, osErrorCode } from '../errors.ts';
 import { formatIpv4, type Ipv4 } from '../net/address.ts';
 import { ConnectionShares } from '../net/connection-shares.ts';
+import { type Rate, RateLimit, RateLimits } from '../rate-limit.ts';
 import { EXPOSITION_TYPE } from './exposition.ts';
 
 // As in the boot listener: `import` would load an HTTP client that nobody here uses.
@@ -24,6 +27,20 @@ export const LISTEN_RETRY_MS = 30_000;
 export const CONNECTIONS_MAX = 128;
 /** The most that wait, unread, for one of those places; shared out alike. Beyond it they are answered with 503. 20 s empty it. */
 export const WAITING_MAX = 16;
+/**
+ * Texts of /metrics that are made. Whoever asks without a pause fills it; others then read what was counted a second ago at the most. It
+ * empties with time.
+ */
+export const SCRAPE_RATE: Rate = { perSecond: 1, burst: 20 };
+/**
+ * Requests of one address that are answered at once. Whoever asks without a pause fills it; what it asks beyond is answered 429, LATE_MS later.
+ * Others notice nothing. It empties with time.
+ */
+export const ADDRESS_RATE: Rate = { perSecond: 20, burst: 100 };
+/** Addresses whose rate is remembered. Whoever asks from more of them fills it: the one that came first begins anew. Others notice nothing. */
+export const ADDRESSES_MAX = 1024;
+/** How late an address that asks too often is answered, in milliseconds. */
+export const LATE_MS = 1000;
 const REQUEST_MS_MAX = 10_000;
 const KEEP_ALIVE_MS = 65_000;
 const HEADER_BYTES_MAX = 8 * 1024;
@@ -66,7 +83,12 @@ export class InstrumentServer {
   readonly #deps: InstrumentServerDeps;
   readonly #doors = new Map<string, Door>();
   readonly #connections: ConnectionShares;
-  #scrape: Promise<string> | undefined;
+  readonly #scrapes = new RateLimit(SCRAPE_RATE);
+  readonly #rates = new RateLimits<string>(ADDRESS_RATE, ADDRESSES_MAX);
+  /** The scrape that is being made. */
+  #scrape: Promise<Buffer> | undefined;
+  /** The last one. */
+  #scraped: Buffer | undefined;
 
   constructor(deps: InstrumentServerDeps) {
     this.#deps = deps;
@@ -157,6 +179,15 @@ export class InstrumentServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
+      const { clock } = this.#deps;
+      if (!this.#rates.allows(request.socket.remoteAddress ?? '', clock.now())) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        clock.schedule(LATE_MS, resolve);
+        await promise;
+        response.setHeader('Retry-After', '1');
+        send(request, response, 429, 'text/plain; charset=utf-8', 'this address asks too often\n');
+        return;
+      }
       if (request.method !== 'GET' && request.method !== 'HEAD') {
         send(request, response, 405, 'text/plain; charset=utf-8', 'only GET and HEAD are for these paths\n');
         return;
@@ -182,15 +213,31 @@ export class InstrumentServer {
     }
   }
 
-  #scrapeOnce(): Promise<string> {
-    this.#scrape ??= this.#deps.metrics().finally(() => {
+  /** The text of now; while others ask too often, that of a second ago. */
+  #scrapeOnce(): Promise<Buffer> {
+    if (this.#scrape !== undefined) return this.#scrape;
+    if (!this.#scrapes.allows(this.#deps.clock.now()) && this.#scraped !== undefined)
+      return Promise.resolve(this.#scraped);
+    this.#scrape = this.#makeScrape().finally(() => {
       this.#scrape = undefined;
     });
     return this.#scrape;
   }
+
+  async #makeScrape(): Promise<Buffer> {
+    this.#scraped = undefined;
+    this.#scraped = Buffer.from(await this.#deps.metrics(), 'utf8');
+    return this.#scraped;
+  }
 }
 
-function send(request: IncomingMessage, response: ServerResponse, status: number, type: string, text: string): void {
+function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  type: string,
+  text: string | Buffer,
+): void {
   const fields = { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text), 'Cache-Control': 'no-store' };
   response.writeHead(status, fields);
   response.end(request.method === 'HEAD' ? undefined : text);

@@ -7,6 +7,9 @@
 // 3. A change of the settings opens and closes only what changed; transfers under way are carried to their end.
 // 4. A packet that belongs to no transfer is not answered. Deviates from RFC 1350 §4, which has an error sent to whoever uses a wrong
 //    port: that error would tell a stranger which ports carry a transfer. The kernel answers alike on all others.
+// 5. To begin a transfer costs twenty times as much as to read its request. So requests begin by turns, address by address, and all of them
+//    together take BEGIN_TIME_SHARE_MAX of the time: whoever sends them without a pause waits behind itself. None is refused because of
+//    earlier ones from its address, which may be forged: at the bound the oldest gives way, and its client asks again.
 
 import type { ResolveAsset } from '../boot/asset.ts';
 import type { Clock, Instant } from '../clock.ts';
@@ -16,6 +19,8 @@ import type { FileTree } from '../files/opened-file.ts';
 import { type Ipv4, type Ipv4Network, networkContains } from '../net/address.ts';
 import type { DatagramNetwork, DatagramSocket, ReceivedDatagram, SocketCounters } from '../net/datagram.ts';
 import { EventSampler, RateLimit } from '../rate-limit.ts';
+import { TurnQueue } from '../turn-queue.ts';
+import { type TurnBounds, Turns } from '../turns.ts';
 import type { TftpConfig } from './config.ts';
 import { TFTP_COUNTERS, type TftpCounter, type TftpEvent } from './events.ts';
 import { Listener, peerKey } from './listener.ts';
@@ -28,6 +33,28 @@ export const COPIED_REQUEST_MS = 200;
 
 /** Errors sent in answer to requests that get no transfer: a forged one must not make many packets. */
 const ERROR_RATE = { perSecond: 100, burst: 100 };
+
+/**
+ * Requests of all hosts that wait to begin. Whoever sends more than the rack can begin fills it, also in the names of others. At the bound the
+ * oldest of the network and address with the most is dropped, and its client asks again. It empties within a quarter of a second.
+ */
+export const WAITING_MAX = 1024;
+/** Of them, those of one address: as many machines as may load behind a router at the same time. The oldest is dropped for the newest. */
+export const WAITING_OF_ADDRESS_MAX = 512;
+/** Transfers that begin in one turn of the event loop. Floods fill it; datagrams of others wait for the turn, one to two milliseconds. */
+export const TURN_BEGINS_MAX = 16;
+/** Of them, those of one address, until others had as many. */
+export const SHARE_BEGINS_MAX = 4;
+/** The share of time in which transfers begin, once they have taken longer than BEGIN_STRETCH_MS. */
+export const BEGIN_TIME_SHARE_MAX = 0.5;
+/** So long may be begun without a rest after a time without requests, in milliseconds: machines of a hall that all ask at once. */
+const BEGIN_STRETCH_MS = 20;
+const BEGINNINGS: TurnBounds = {
+  turnWork: TURN_BEGINS_MAX,
+  shareWork: SHARE_BEGINS_MAX,
+  timeShare: BEGIN_TIME_SHARE_MAX,
+  stretchMs: BEGIN_STRETCH_MS,
+};
 
 export interface TftpDeps {
   readonly network: DatagramNetwork;
@@ -44,12 +71,21 @@ const REFUSALS = {
   busy: { counter: 'refused-busy', code: TFTP_ERROR.notDefined, text: BUSY_TEXT },
 } as const satisfies Record<string, { counter: TftpCounter; code: number; text: string }>;
 
+/** A read request that waits to begin. */
+interface Asked {
+  readonly listener: Listener<Session>;
+  readonly request: TftpRequest;
+  readonly peer: Ipv4;
+  readonly port: number;
+}
+
 /** Serves the boot tree and rendered configuration by TFTP. */
 export class TftpServer {
   readonly #deps: TftpDeps;
   readonly #listeners = new Set<Listener<Session>>();
   readonly #counters = new Counters(TFTP_COUNTERS);
   readonly #transfers: Transfers;
+  readonly #waiting: TurnQueue<Asked>;
   readonly #refusals = new EventSampler();
   readonly #errorLimit = new RateLimit(ERROR_RATE);
   #clients: readonly Ipv4Network[] = [];
@@ -58,11 +94,20 @@ export class TftpServer {
 
   constructor(deps: TftpDeps) {
     this.#deps = deps;
+    const turns = new Turns(deps.clock, BEGINNINGS, () => undefined);
+    this.#waiting = new TurnQueue({
+      turns,
+      max: WAITING_MAX,
+      addressMax: WAITING_OF_ADDRESS_MAX,
+      take: (asked) => this.#begin(asked),
+      drop: (asked) => this.#drop(asked),
+    });
     this.#transfers = new Transfers({
       ...deps,
       counters: this.#counters,
       refusals: this.#refusals,
       openSocket: (session) => this.#openTransfer(session),
+      onOpened: (ms) => turns.spend(ms),
       onReleased: ({ origin }) => {
         this.#closeIfLeft(origin.listener);
         if (this.#transfers.active === 0) this.#onIdle?.();
@@ -106,6 +151,7 @@ export class TftpServer {
   /** Takes no more requests, lets transfers go on for up to `graceMs`, then closes everything. */
   async close(graceMs: number): Promise<void> {
     await this.#configuring;
+    this.#waiting.clear();
     for (const listener of this.#serving) this.#leave(listener);
     if (this.#transfers.active > 0 && graceMs > 0) {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -239,15 +285,34 @@ export class TftpServer {
 
   #onRequest(listener: Listener<Session>, request: TftpRequest, peer: Ipv4, port: number, now: Instant): void {
     this.#counters.add('requests');
-    const former = listener.sessions.get(peerKey(peer, port));
-    if ([former, former?.successor].some((session) => session && this.#isRepeated(session, request, now))) return;
+    if (this.#isUnderWay({ listener, request, peer, port }, now)) return;
     if (request.kind === 'write') this.#refuse(listener, request, peer, port, now, 'write');
     else if (request.mode !== 'octet' && request.mode !== 'netascii')
       this.#refuse(listener, request, peer, port, now, 'mode');
-    else {
-      const begun = this.#transfers.begin(new Session({ listener, peer, port, request }, now), former);
-      if (!begun) this.#refuse(listener, request, peer, port, now, 'busy');
-    }
+    else this.#waiting.offer(peer, { listener, request, peer, port });
+  }
+
+  /** Its turn has come. */
+  #begin(asked: Asked): void {
+    const now = this.#deps.clock.now();
+    const { listener, request, peer, port } = asked;
+    // The same may have come again while it waited.
+    if (listener.leaving || this.#isUnderWay(asked, now)) return;
+    const begun = this.#transfers.begin(new Session(asked, now), listener.sessions.get(peerKey(peer, port)));
+    if (!begun) this.#refuse(listener, request, peer, port, now, 'busy');
+  }
+
+  /** It lost its place to a newer one before its turn came. Nobody is told: the address may be forged. */
+  #drop({ peer, port, request }: Asked): void {
+    const now = this.#deps.clock.now();
+    this.#counters.add('gave-way');
+    const sample = this.#refusals.take('tftp.gave-way', now);
+    if (sample !== undefined) this.#publish({ ...requestEvent('tftp.gave-way', now, peer, port, request), ...sample });
+  }
+
+  #isUnderWay({ listener, request, peer, port }: Asked, now: Instant): boolean {
+    const former = listener.sessions.get(peerKey(peer, port));
+    return [former, former?.successor].some((session) => session && this.#isRepeated(session, request, now));
   }
 
   /** True when the request was made before and is being answered. */

@@ -47,6 +47,8 @@ export interface TransfersDeps {
   readonly refusals: EventSampler;
   /** Opens the socket of a transfer, to which only its client can send. @throws RackError as `DatagramNetwork.open` */
   readonly openSocket: (session: Session) => Promise<DatagramSocket>;
+  /** To open and start took so long, in milliseconds, after `begin` had returned; times that overlap are told once. */
+  readonly onOpened: (ms: number) => void;
   /** Called when a session has ended. */
   readonly onReleased: (session: Session) => void;
 }
@@ -59,9 +61,12 @@ export class Transfers {
   readonly #sender: WindowSender;
   readonly #forgeable = new EventSampler(FORGEABLE_EVENTS);
   readonly #alarm: Alarm;
+  /** Up to here the time of opening has been told. */
+  #toldUntil: Instant;
 
   constructor(deps: TransfersDeps) {
     this.#deps = deps;
+    this.#toldUntil = deps.clock.now();
     this.#alarm = new Alarm(deps.clock, () => this.#onTimer());
     this.#sender = new WindowSender({
       onLeft: (session, blocks) => {
@@ -209,14 +214,23 @@ export class Transfers {
       else {
         if (opened.rendered && asset.kind === 'rendered') session.purpose = asset.purpose;
         session.content = opened.content;
+        const since = this.#deps.clock.now();
         const socket = await this.#deps.openSocket(session);
         if (session.over) socket.close();
         else this.#start(session, opened.content, socket);
+        this.#tellOpened(since);
       }
     } catch (error) {
       if (!session.over) this.#fail(session, errorText(error));
     }
     this.#sender.drain();
+  }
+
+  /** Sockets are opened one after the other: what each waited for is the others' time. */
+  #tellOpened(since: Instant): void {
+    const now = this.#deps.clock.now();
+    this.#deps.onOpened(Math.max(0, now - Math.max(since, this.#toldUntil)));
+    this.#toldUntil = now;
   }
 
   #start(session: Session, content: Content, socket: DatagramSocket): void {

@@ -119,6 +119,9 @@ export const SHOWN = {
   informFar: exchanges(
     '§3.4: an INFORM for an address of another network is refused, so nobody far away is sent an answer',
   ),
+  informNoHost: exchanges(
+    '§4.3.5: an INFORM with an address that no client can have is refused, so no wire and not the rack itself is answered',
+  ),
   hardwareIdentity: exchanges('§4.2: a client is its hardware address, whatever identifier it sends'),
   parametersOnce: exchanges(
     '§4.3.1: a parameter that is asked for twice comes once, and one that is not there does not come',

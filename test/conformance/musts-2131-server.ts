@@ -344,7 +344,14 @@ export const RFC_2131_SERVER_MUSTS: readonly Must[] = [
     SHOWN.relaySource,
   ),
   met('4.3.4', 'SHOULD', 'Its client is remembered, and may have it again.', SHOWN.released),
-  met('4.3.5', 'MUST', 'An INFORM is answered with ACK to ciaddr.', SHOWN.inform),
+  departs(
+    '4.3.5',
+    'MUST',
+    'An INFORM is answered with ACK to ciaddr.',
+    'It is, except where ciaddr is an address that no client can have: the first or last of a served network, 255.255.255.255, or one of the rack. The answer would go to every host of a wire, or to the rack itself, at the wish of whoever writes it there.',
+    SHOWN.inform,
+    SHOWN.informNoHost,
+  ),
   met('4.3.5', 'MUST NOT', 'That ACK has a lease time.', SHOWN.inform),
   met('4.3.5', 'SHOULD NOT', 'That ACK has yiaddr.', SHOWN.inform),
   met(

@@ -164,6 +164,7 @@ const CASES: ReadonlyMap<DhcpRefusal, Case> = new Map<DhcpRefusal, Case>([
     },
   ],
   ['server-not-named', { provoke: says({ type: 'release', ciaddr: WISH }) }],
+  ['client-address-impossible', { provoke: says({ type: 'inform', ciaddr: ip('10.20.0.255') }) }],
   ['sent-from-elsewhere', { provoke: says({ type: 'release', ciaddr: WISH, server: RACK, from: ip('10.20.0.106') }) }],
   ['not-the-holder', { provoke: says({ type: 'release', ciaddr: WISH, server: RACK }) }],
   [

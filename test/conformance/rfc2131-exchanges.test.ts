@@ -244,6 +244,17 @@ test('§3.4: an INFORM for an address of another network is refused, so nobody f
   assert.equal(rack.refused('wrong-network') + rack.refused('network-unknown'), 2);
 });
 
+test('§4.3.5: an INFORM with an address that no client can have is refused, so no wire and not the rack itself is answered', async () => {
+  const rack = await WireRack.start();
+  const impossible = ['10.20.0.0', '10.20.0.255', '10.20.0.1'];
+  for (const address of impossible) {
+    for (const socket of ['eth1', '10.20.0.1']) {
+      assert.deepEqual(rack.say({ type: 'inform', ciaddr: ip(address) }, socket), [], address);
+    }
+  }
+  assert.equal(rack.refused('client-address-impossible'), 2 * impossible.length);
+});
+
 test('§4.2: a hardware address that is no single host’s is refused, also where identifiers tell clients apart', async () => {
   const identifier: WireOption = [61, [...Buffer.from('printer')]];
   for (const identity of ['mac', 'client-id'] as const) {

@@ -124,6 +124,29 @@ describe('amplification', () => {
     assert.match(text, /\| DNS, served networks \| 22\.5 for one answer/);
   });
 
+  it('is never limited below 6.9, with the headers of IP and UDP, as docs/security.md says', () => {
+    const headers = 20 + 8;
+    const name = `${'a'.repeat(60)}.${'b'.repeat(57)}.m`;
+    const question = queryBytes(name, TYPE.TXT, { edns: { payload: 1232 } }).length;
+    const { ask, service } = start();
+    service.configure({
+      ...CONFIG,
+      records: Array.from({ length: 4 }, (_, index) => ({ name, type: 'TXT', data: `${index}${'x'.repeat(237)}` })),
+    });
+    let largest = 0;
+    for (let count = 0; count < 5000; count += 1) {
+      const { octets, cut } = ask(name, TYPE.TXT, { edns: { payload: 1232 } });
+      assert.ok(!cut);
+      largest = Math.max(largest, (octets + headers) / (question + headers));
+    }
+    // The most that any question can have: an eighth of the largest answer.
+    const floor = (UDP_OCTETS_MAX + headers) / (UDP_OCTETS_MAX / LARGE_FACTOR + headers);
+    assert.ok(largest > 6 && largest <= floor, `${largest}`);
+    assert.equal(floor.toFixed(1), '6.9');
+    const text = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'security.md'), 'utf8');
+    assert.match(text, /and 6\.9 without end/);
+  });
+
   it('over TCP, whose sources are real, every answer is whole; other addresses do not notice', () => {
     const { ask } = start();
     const edns = { edns: { payload: 1232 } };

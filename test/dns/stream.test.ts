@@ -2,8 +2,17 @@ import assert from 'node:assert/strict';
 import { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { Connection, FrameReader, frame, IDLE_MS, PIPELINE_MAX, UNREAD_OCTETS_MAX } from '../../src/dns/stream.ts';
-import { TURN_WORK_MAX, Turns } from '../../src/dns/turns.ts';
+import {
+  Connection,
+  FrameReader,
+  frame,
+  IDLE_MS,
+  PIPELINE_MAX,
+  STREAM_TURNS,
+  TURN_WORK_MAX,
+  UNREAD_OCTETS_MAX,
+} from '../../src/dns/stream.ts';
+import { Turns } from '../../src/turns.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { ip } from './fixture.ts';
 
@@ -92,7 +101,7 @@ async function turns(): Promise<void> {
 }
 
 /** Turns among which nobody else does anything. */
-const anyTime = (clock: VirtualClock): Turns => new Turns(clock, () => 0);
+const anyTime = (clock: VirtualClock): Turns => new Turns(clock, STREAM_TURNS, () => 0);
 
 /** A connection on which each question is answered with so many octets. */
 function connected(answerOctets: number) {

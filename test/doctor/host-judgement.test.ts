@@ -23,6 +23,7 @@ const GOOD: HostFacts = {
   unprivilegedPortMin: 1024,
   receiveBufferBytesMax: 4 * 1024 * 1024,
   sendBufferBytesMax: 4 * 1024 * 1024,
+  neighboursMax: 1024,
   stateDir: { exists: true, writable: true, freeBytes: 1e9 },
   notes: [],
   powerless: [],
@@ -133,6 +134,13 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
     true,
     /208 KiB of 4096/,
     /net\.core\.rmem_max=4194304 \| sudo tee/,
+  ],
+  [
+    'an ARP table for fewer hosts than the networks have addresses',
+    { neighboursMax: 128 },
+    true,
+    /^the kernel knows 128 hosts at a time, and the served networks have \d+ addresses: /,
+    /^printf 'net\.ipv4\.neigh\.default\.gc_thresh2=\d+\\nnet\.ipv4\.neigh\.default\.gc_thresh3=(?:512|1024|2048)\\n' \| sudo tee \/etc\/sysctl\.d\/60-rackboot-arp\.conf && sudo sysctl -p /,
   ],
   [
     'no netlink',

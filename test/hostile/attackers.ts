@@ -7,6 +7,8 @@ import { connect, type Socket } from 'node:net';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { frame } from '../../src/dns/stream.ts';
 import { ANY, ipv4, mac } from '../../src/net/address.ts';
+import type { DatagramSocket } from '../../src/net/datagram.ts';
+import { openNetwork } from '../../src/net/open-network.ts';
 import { clientBytes, hw, ip } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
 import { BLIND_PORTS, bootServerRequest, HEADERS_OCTETS, SHORTEST_NAME } from './bystanders.ts';
@@ -28,6 +30,8 @@ const METRICS_PORT = 5249;
 /** Requests that are written at once: more than a chunk that is read. */
 const PIPELINED = 2000;
 const TICK_MS = 5;
+/** More than the transfers of one address that nobody has answered: what comes from one of these ports is not a copy. */
+const NEW_PORTS = 3000;
 /** Longer than a transfer is kept up for a client that says nothing. */
 const BLIND_AGAIN_MS = 20_000;
 /** How soon a connection that was closed is opened again. */
@@ -129,8 +133,7 @@ function pipeline(socket: Socket): void {
 }
 
 /** Asks without a pause, and reads every answer. */
-function askOn(socket: Socket): void {
-  const question = frame(queryBytes('rack.maas', 1));
+function askOn(socket: Socket, question: Uint8Array = frame(queryBytes('rack.maas', 1))): void {
   const many = Buffer.concat(Array.from({ length: PIPELINED }, () => question));
   const write = (): void => {
     while (!isOver() && !socket.destroyed && socket.write(many));
@@ -161,6 +164,23 @@ async function holdTransfers(count: number): Promise<void> {
   tell();
   while (!isOver()) await sleep(100);
   for (const socket of sockets) socket.close();
+}
+
+/** Asks so often a second for a file of the shortest name, each time from another port of one address. */
+async function beginTransfers(perSecond: number): Promise<void> {
+  const network = await openNetwork();
+  const open = (): Promise<DatagramSocket> =>
+    network.open({ address: ip(first), port: 0, onDatagrams: () => undefined });
+  const sockets = await Promise.all(Array.from({ length: NEW_PORTS }, open));
+  const to = { kind: 'unicast', address: ip(rack), port: 69 } as const;
+  const request = [{ bytes: readRequest([], SHORTEST_NAME), to }];
+  const startedAt = systemClock.now();
+  for (let sent = 0; !isOver(); ) {
+    const due = ((systemClock.now() - startedAt) * perSecond) / 1000;
+    for (; sent < due; sent += 1) sockets[sent % sockets.length]?.send(request);
+    if (due > perSecond / 2) tell();
+    await sleep(TICK_MS);
+  }
 }
 
 /**
@@ -307,6 +327,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   'tftp-absent': async () =>
     // What comes from the same port again is a copy, and starts nothing.
     flood(await everyAddress(20), 12_000, 69, () => readRequest(['blksize', '1428', 'windowsize', '64'])),
+  'tftp-new-transfers': () => beginTransfers(20_000),
   'tftp-netascii': async () => flood(await everyAddress(20), 400, 69, () => readRequest([], 'shimx64.efi', 'netascii')),
   'dns-absent': async () => flood(await everyAddress(), 12_000, 53, () => queryBytes('rack.maas', 1)),
   'dns-silent-zones': async () =>
@@ -324,7 +345,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
     ),
   'dns-tcp-idle': () => holdConnections(53, 400, () => undefined),
   'dns-tcp-own': () => holdConnections(53, 40, () => undefined),
-  'dns-tcp-questions': () => holdConnections(53, 64, askOn),
+  'dns-tcp-questions': () => holdConnections(53, 64, (socket) => askOn(socket)),
   'boot-pipelining': () => holdConnections(BOOT_PORT, 60, pipeline),
   'api-pipelining': () => holdConnections(API_PORT, 60, pipeline),
   'boot-idle': () => holdConnections(BOOT_PORT, 2400, () => undefined),
@@ -397,6 +418,10 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   },
   'rack-loud': registerLoud,
   'metrics-idle': () => holdConnections(METRICS_PORT, 200, () => undefined),
+  'metrics-flood': () =>
+    holdConnections(METRICS_PORT, 40, (socket) =>
+      askOn(socket, Buffer.from('GET /metrics HTTP/1.1\r\nHost: r\r\n\r\n')),
+    ),
   'amend-others': () => amendOthers(further),
   'enlist-as-others': () => enlistAsOthers(further.split(',')),
   'enlist-flood': () =>

@@ -20,6 +20,7 @@ const UNTESTED: readonly string[] = [
   'net/udp-linux-socket.ts UNSEGMENTED_PEERS_MAX',
   'net/udp-linux.ts RECEIVE_BUFFER_BYTES',
   'net/wire-ear.ts SIGHTINGS_MAX',
+  'observe/instrument-server.ts ADDRESSES_MAX',
   'region/identity/enlistment-effects.ts CONFLICTS_MAX',
   'region/life/machine-agent.ts ENDED_MAX',
   'store/lease-worker.ts FOLD_BACKLOG_MAX',

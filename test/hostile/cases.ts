@@ -12,6 +12,7 @@ import {
   ANY_RELAY,
   BORROWED_COPIES,
   ENDLESS_CACHE,
+  ENDLESS_SCRAPES,
   LARGE_NETASCII,
   MANY_CONNECTIONS_OF_A_CLIENT,
   MANY_DNS_CONNECTIONS,
@@ -101,6 +102,15 @@ export const CASES: readonly HostileCase[] = [
     ),
     withoutIt: NO_SHARES,
     others: ON_THE_WIRE,
+  },
+  {
+    door: 'TFTP',
+    attacker: 'asks thousands of times a second from one address, each time as somebody new, and answers nothing',
+    attack: 'tftp-new-transfers',
+    from: 'attacker',
+    bites: grown(20_000, 'rackboot_tftp_requests_total'),
+    withoutIt: NO_TURNS,
+    others: { ...ON_THE_WIRE, 'a loader comes by TFTP': 1.5 },
   },
   {
     door: 'DNS',
@@ -259,5 +269,18 @@ export const CASES: readonly HostileCase[] = [
     bites: connected(128, 5249),
     withoutIt: NO_SHARES,
     others: { ...ON_THE_WIRE, 'the metrics are read': 10 },
+  },
+  {
+    door: 'metrics',
+    attacker: 'asks for the metrics without a pause on 40 connections',
+    attack: 'metrics-flood',
+    from: 'attacker',
+    bites: connected(30, 5249),
+    withoutIt: ENDLESS_SCRAPES,
+    others: {
+      ...ON_THE_WIRE,
+      'names are answered at the first asking': 6,
+      'the metrics are read': 10,
+    },
   },
 ];

@@ -57,6 +57,16 @@ export const ENDLESS_CACHE = of('dns/cache.ts', [
   'if (this.#entries.size <= CACHE_ENTRIES_MAX && this.#octets <= CACHE_OCTETS_MAX) break;',
   'break;',
 ]);
+/** Whoever asks for the metrics is answered at once, with a text of its own. */
+export const ENDLESS_SCRAPES = [
+  ...of(
+    'observe/instrument-server.ts',
+    ["if (!this.#rates.allows(request.socket.remoteAddress ?? '', clock.now())) {", 'if (false) {'],
+    ['if (this.#scrape !== undefined) return this.#scrape;\n', ''],
+    ['if (!this.#scrapes.allows(this.#deps.clock.now()) && ', 'if (false && '],
+  ),
+  ...NO_PIPELINING_BOUND,
+];
 /** What is remembered are the bytes of a datagram that is gone; of the first ones not, so that all is well before the attack. */
 export const BORROWED_COPIES = of(
   'net/byte-reader.ts',
@@ -79,7 +89,7 @@ export const MANY_CONNECTIONS_OF_A_CLIENT = [
   ...of('dns/server.ts', ['addressMax: CLIENT_CONNECTIONS_MAX', 'addressMax: 1000 * CLIENT_CONNECTIONS_MAX']),
 ];
 /** A connection is answered until nothing is left of what it asked. */
-export const NO_TURNS = of('dns/turns.ts', [
+export const NO_TURNS = of('turns.ts', [
   'if (this.#fresh.has(worker) || this.#backlog.has(worker)) return;',
   'worker.work(1e9);\n    return;',
 ]);

@@ -1,12 +1,16 @@
 // The listener of the instruments while somebody holds its connections: scrapes and checks of health are answered all the same.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { parseIpv4 } from '../../src/net/address.ts';
 import { CONNECTIONS_MAX, InstrumentServer, WAITING_MAX } from '../../src/observe/instrument-server.ts';
 import { addresses, ask, Crowd, settled } from '../support/crowd.ts';
 
+// The bounds, written out: one that is made larger fails here.
+const SCRAPE_RATE = { perSecond: 1, burst: 20 };
+const ADDRESS_RATE = { perSecond: 20, burst: 100 };
+const LATE_MS = 1000;
 const WATCHER = '127.0.0.1';
 const REQUEST = ['GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'];
 
@@ -60,4 +64,71 @@ test('a listener that is given up leaves nobody waiting', async () => {
   for (let tries = 0; crowd.open > 0 && tries < 50; tries += 1) await sleep(20);
   assert.equal(crowd.open, 0);
   crowd.close();
+});
+
+describe('a host that asks without a pause', () => {
+  const ASKED = 300;
+  const many = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(4);
+  let made = 0;
+  const clock = systemClock;
+  const busy = new InstrumentServer({
+    clock,
+    metrics: async () => {
+      made += 1;
+      return `rackboot_up ${made}\n`;
+    },
+    readiness: () => ({ ready: true, notReady: [] }),
+    onListening: () => undefined,
+    onFailed: (_, reason) => assert.fail(reason),
+  });
+  let busyPort = 0;
+  before(async () => {
+    await busy.configure(LISTEN);
+    busyPort = Number(busy.listening[0]?.split(':')[1]);
+  });
+  after(() => busy.close());
+
+  /** Asks so many times one after another. @returns how many answers had each status */
+  async function askOften(from: string, path: string): Promise<Record<string, number>> {
+    const statuses: Record<string, number> = {};
+    const one = async (): Promise<void> => {
+      const { text } = await ask(busyPort, from, [`${many(path).slice(0, -4)}\r\nConnection: close\r\n\r\n`]);
+      for (const [, status = ''] of text.matchAll(/^HTTP\/1\.1 (\d+)/gm))
+        statuses[status] = (statuses[status] ?? 0) + 1;
+    };
+    await Promise.all(Array.from({ length: ASKED / 4 }, one));
+    return statuses;
+  }
+
+  test('has few texts made, is told 429 late, and others are answered at once', async () => {
+    const from = clock.now();
+    const flood = askOften('127.9.0.7', '/metrics');
+    const { text, ms } = await ask(busyPort, WATCHER, [many('/metrics').slice(0, -4), '\r\nConnection: close\r\n\r\n']);
+    assert.match(text, /rackboot_up \d/);
+    assert.ok(ms < LATE_MS, `${ms} ms`);
+    const statuses = await flood;
+    const seconds = (clock.now() - from) / 1000;
+    assert.ok(seconds >= LATE_MS / 1000, 'the last ones are answered late');
+    assert.ok(
+      (statuses['200'] ?? 0) <= ADDRESS_RATE.burst + ADDRESS_RATE.perSecond * seconds,
+      JSON.stringify(statuses),
+    );
+    assert.ok(
+      (statuses['429'] ?? 0) >= ASKED - ADDRESS_RATE.burst - ADDRESS_RATE.perSecond * seconds,
+      JSON.stringify(statuses),
+    );
+    assert.ok(made <= SCRAPE_RATE.burst + seconds, `${made} texts were made`);
+  });
+
+  test('from many addresses has few texts made, too', async () => {
+    made = 0;
+    const from = clock.now();
+    for (let index = 0; index < 60; index += 1) {
+      const { text } = await ask(busyPort, `127.9.1.${index}`, [
+        `GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+      ]);
+      assert.match(text, /^HTTP\/1\.1 200/);
+    }
+    assert.ok(made <= SCRAPE_RATE.burst + 1 + (clock.now() - from) / 1000, `${made} texts were made`);
+  });
 });

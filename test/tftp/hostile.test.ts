@@ -11,7 +11,11 @@ import { Bench, CLIENT, CLIENTS, HEADERS_BYTES, RACK, turns } from './server-ben
 
 // The bounds, written out: one that is made larger fails here.
 const [SEND_BYTES_PER_TURN_MAX, ERROR_RATE] = [1024 * 1024, 100] as const;
+const [TURN_BEGINS_MAX, SHARE_BEGINS_MAX, BEGIN_TIME_SHARE_MAX] = [16, 4, 0.5] as const;
+const [WAITING_MAX, WAITING_OF_ADDRESS_MAX] = [1024, 512] as const;
 const [UNANSWERED_MAX, TRANSFERS_MAX, TRANSFERS_OF_ADDRESS_MAX, REPEATED_TO_MAX] = [1024, 2048, 1024, 32] as const;
+/** In so many turns of the event loop half a thousand requests begin. */
+const BEGUN_TURNS = 40;
 const ATTACKER = ipv4(0x0a140042);
 const SECOND_ATTACKER = ipv4(0x0a140043);
 const VICTIM = ipv4(0x0a140055);
@@ -47,7 +51,7 @@ async function hold(bench: Bench, from: Ipv4, count: number, options: Readonly<R
   for (let first = 0; first < count; first += 500) {
     const ports = Array.from({ length: Math.min(500, count - first) }, (_, index) => 10_000 + first + index);
     for (const port of ports) bench.deliver(69, request(options), port, from);
-    await turns();
+    await turns(BEGUN_TURNS);
     for (const [local, remote] of portsOf(bench, from)) {
       if (ports.includes(remote)) bench.deliver(local, encodeAck(0), remote, from);
     }
@@ -116,7 +120,7 @@ describe('requests in the name of many hosts', () => {
     bench.ack(first?.from ?? 0, 1);
     for (let index = 0; index < 3 * UNANSWERED_MAX; index += 1)
       bench.deliver(69, request(), 1024 + index, ipv4(0x0a1e0001 + (index % 250)));
-    await turns(10);
+    await turns(2 * BEGUN_TURNS);
     assert.equal(bench.server.counters().active, UNANSWERED_MAX + 1);
     bench.ack(first?.from ?? 0, 2);
     assert.deepEqual(
@@ -126,6 +130,65 @@ describe('requests in the name of many hosts', () => {
     assert.equal((await bench.load('small', {}, 2071)).length, 3000);
     await pass(bench, 8000);
     assert.equal(bench.server.counters().active, 1, 'those that nobody answered are gone');
+  });
+});
+
+describe('requests without a pause from one address', () => {
+  const send = (bench: Bench, count: number, port: number): void => {
+    for (let index = 0; index < count; index += 1) bench.deliver(69, request(), port + index, ATTACKER);
+  };
+
+  test('open so many sockets in a turn of the event loop and no more, and another host is next', async () => {
+    const bench = await Bench.start(FILE);
+    const before = bench.network.sockets.length;
+    send(bench, 400, 10_000);
+    await turns(1);
+    const opened = bench.network.sockets.length - before;
+    assert.ok(opened <= 2 * TURN_BEGINS_MAX + SHARE_BEGINS_MAX, `${opened} opened`);
+    await bench.ask('file');
+    assert.equal(bench.take().length, 1, 'the other host is answered');
+    assert.ok(portsOf(bench, ATTACKER).length < 200, 'while most of the flood still waits');
+    await bench.server.close(0);
+  });
+
+  test('take half of the time at the most, opening included', async () => {
+    const bench = await Bench.start(FILE);
+    const startedAt = bench.clock.now();
+    let begun = 0;
+    bench.network.onOpen = () => {
+      bench.clock.advance(1);
+      begun += 1;
+    };
+    for (let turn = 0; turn < 400; turn += 1) {
+      send(bench, 4, 10_000 + 4 * turn);
+      const before = begun;
+      await turns(1);
+      if (begun === before) bench.clock.advance(0.5);
+    }
+    const share = begun / (bench.clock.now() - startedAt);
+    assert.ok(share < BEGIN_TIME_SHARE_MAX + 0.1, `${share}`);
+    assert.ok(share > 0.3, `${share}`);
+    await bench.server.close(0);
+  });
+
+  test('wait in a bounded number; beyond it the oldest is dropped, not the newest: one that asks again is served', async () => {
+    const bench = await Bench.start(FILE);
+    for (let round = 0; round < 3; round += 1) send(bench, 1000, 10_000 + 1000 * round);
+    bench.deliver(69, request(), 5000, ATTACKER);
+    assert.ok(bench.server.counters()['gave-way'] >= 3000 - WAITING_OF_ADDRESS_MAX - TURN_BEGINS_MAX);
+    await turns(2 * BEGUN_TURNS);
+    assert.equal(bench.take(5000).length, 1);
+    await bench.server.close(0);
+  });
+
+  test('of many addresses wait in a bounded number, too', async () => {
+    const bench = await Bench.start(FILE);
+    for (let index = 0; index < 3000; index += 1)
+      bench.deliver(69, request(), 10_000 + index, ipv4(0x0a1e0001 + (index % 250)));
+    const { 'gave-way': gone } = bench.server.counters();
+    assert.ok(gone >= 3000 - WAITING_MAX - TURN_BEGINS_MAX, `${gone} gave way`);
+    await bench.server.close(0);
+    assert.equal(bench.clock.pending, 0);
   });
 });
 

@@ -77,9 +77,12 @@ export class MemoryNetwork implements DatagramNetwork {
   readonly refused = new Set<Ipv4>();
   /** The ports that the system chooses next; then it counts. */
   readonly nextPorts: number[] = [];
+  /** Called with each socket that is opened. */
+  onOpen: (() => void) | undefined;
   #port = 40_000;
 
   async open(request: SocketRequest): Promise<DatagramSocket> {
+    this.onOpen?.();
     if (this.refused.has(request.address)) throw new Error(`refused ${request.address}`);
     const inUse = (port: number): boolean => this.listening.some(({ localPort }) => localPort === port);
     let port = request.port === 0 ? (this.nextPorts.shift() ?? ++this.#port) : request.port;

@@ -13,7 +13,7 @@ import { isActive } from '../leases/lease-table.ts';
 import type { DeclineView } from '../limits/declines.ts';
 import type { NewClientView } from '../limits/new-clients.ts';
 import type { ClientNames } from '../networks/client-identity.ts';
-import { judgeSender } from '../networks/relays.ts';
+import { isNoHost, judgeSender } from '../networks/relays.ts';
 import type { ForeignView } from '../networks/standing.ts';
 import { type Arrival, chooseLink, type ServedSubnet, type SubnetIndex, subnetOf } from '../networks/subnet.ts';
 import type { DhcpPorts } from '../wire/destination.ts';
@@ -100,6 +100,8 @@ export function openInquiry(
   const holdsLease = (address: Ipv4): boolean => isActive(state.leases.find(address), now);
   const unheard = judgeSender(sender, link[0], state.subnets, holdsLease);
   if (unheard !== undefined) return { kind: 'refused', reason: unheard, mac };
+  if (message.ciaddr !== ANY && isNoHost(message.ciaddr, state.subnets))
+    return { kind: 'refused', reason: 'client-address-impossible', mac };
   const clientId = optionIdentifier(message.options, OPTION.clientIdentifier);
   const client = state.identifyClient(clientFacts(message));
   const place = relay ?? formerPlace({ mac, clientId }, message, arrival, link, state, now) ?? NO_PLACE;

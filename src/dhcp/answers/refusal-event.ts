@@ -27,6 +27,7 @@ const TELL_SOURCE: ReadonlySet<DhcpRefusal> = new Set([
   'relay-source-unknown',
   'source-unserved',
   'sent-from-elsewhere',
+  'client-address-impossible',
 ]);
 
 type Way = Pick<DhcpEvent, 'relay' | 'wanted' | 'circuitId' | 'remoteId' | 'from'>;

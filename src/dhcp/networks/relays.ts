@@ -18,7 +18,14 @@
 // 6. A source can be forged, too, by whoever may send datagrams with any source into the rack's network: docs/security.md says what
 //    stops that.
 
-import { ANY, broadcastOf, type Ipv4, type Ipv4Network, networkContains } from '../../net/address.ts';
+import {
+  ANY,
+  broadcastOf,
+  type Ipv4,
+  type Ipv4Network,
+  LIMITED_BROADCAST,
+  networkContains,
+} from '../../net/address.ts';
 import type { LinkRefusal } from '../events.ts';
 import type { ServedSubnet, SubnetIndex } from './subnet.ts';
 
@@ -60,6 +67,18 @@ function isKnownRelay(giaddr: Ipv4, network: ServedSubnet | undefined, { served,
     const { network: place, broadcast } = subnet;
     if (!networkContains(place, giaddr)) return false;
     return giaddr !== place.address && giaddr !== broadcastOf(place) && giaddr !== broadcast;
+  });
+}
+
+/**
+ * True for an address that no client can have: 255.255.255.255, one of this rack, and the first and the last of a served network. An answer
+ * to it would go to the rack itself, or to all hosts of a wire.
+ */
+export function isNoHost(address: Ipv4, { served, ownAddresses }: SubnetIndex): boolean {
+  if (address === LIMITED_BROADCAST || ownAddresses.has(address)) return true;
+  return served.some(({ subnet: { network, broadcast } }) => {
+    if (address === broadcast) return true;
+    return network.prefix < 31 && (address === network.address || address === broadcastOf(network));
   });
 }
 

@@ -10,6 +10,7 @@ import type { RequestListener } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance } from 'fastify';
+import { cleanLines } from '../../clean-text.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import type { CertificatePair } from '../../files/certificate.ts';
 import { REQUEST_MS_MAX } from '../../net/body-places.ts';
@@ -72,9 +73,10 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
   };
 }
 
-function warnOf(problem: ApiProblem): void {
+/** Tells a problem as a warning of the process. Its words may come from outside, and a warning goes to a terminal. */
+export function warnOf(problem: ApiProblem): void {
   const cause = problem.cause instanceof Error ? (problem.cause.stack ?? problem.cause.message) : '';
-  process.emitWarning(`${problem.text} (${problem.id}) ${cause}`, { code: problem.kind });
+  process.emitWarning(cleanLines(`${problem.text} (${problem.id}) ${cause}`), { code: problem.kind });
 }
 
 function readAgent(path: string): string | undefined {

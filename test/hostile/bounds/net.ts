@@ -4,6 +4,17 @@ import type { HeldBound } from './row.ts';
 
 export const NET_BOUNDS: readonly HeldBound[] = [
   {
+    at: 'net/unheard-hosts.ts UNHEARD_MAX',
+    what: 'hosts of attached networks that are not in the kernel’s ARP table and were sent to within 3 s',
+    whoCanFill: 'whoever asks in the names of hosts that do not exist',
+    whatOthersNotice:
+      'nothing: who asks us is in the table by its own ARP request; one that is not yet is answered when it asks again',
+    harm: { kind: 'waits' },
+    howItEmpties: 'after 3 s; those that were heard meanwhile leave at once',
+    share: 'none is needed: whoever is there is not counted',
+    test: 'net/unheard-hosts.test.ts',
+  },
+  {
     at: 'net/udp-linux.ts RECEIVE_BUFFER_BYTES',
     what: 'datagrams of one socket that the kernel keeps until they are read',
     whoCanFill: 'a flood that is faster than the process reads',

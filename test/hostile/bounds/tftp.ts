@@ -4,6 +4,58 @@ import type { HeldBound } from './row.ts';
 
 export const TFTP_BOUNDS: readonly HeldBound[] = [
   {
+    at: 'tftp/server.ts WAITING_MAX',
+    what: 'read requests that wait to begin, of all hosts',
+    whoCanFill:
+      'whoever sends more requests than the rack can begin, some six thousand a second, also in the names of others',
+    whatOthersNotice:
+      'nothing while fewer addresses ask so than there are places; else those of whose address most wait ask again',
+    harm: { kind: 'waits' },
+    howItEmpties: 'by turns, within a quarter of a second',
+    share: 'by address and /24; the oldest of whoever has most gives way',
+    test: 'tftp/hostile.test.ts',
+  },
+  {
+    at: 'tftp/server.ts WAITING_OF_ADDRESS_MAX',
+    what: 'of them, those of one address',
+    whoCanFill: 'whoever sends requests without a pause from that address, or in its name',
+    whatOthersNotice:
+      'machines behind that address are answered when they ask again, at the second or third time; others notice nothing',
+    harm: { kind: 'waits' },
+    howItEmpties: 'by turns, within a tenth of a second; the oldest gives way to the newest',
+    share: 'by address: it is the share',
+    test: 'tftp/hostile.test.ts',
+  },
+  {
+    at: 'tftp/server.ts TURN_BEGINS_MAX',
+    what: 'transfers that begin in one turn of the event loop',
+    whoCanFill: 'whoever sends requests without a pause, also in the names of others',
+    whatOthersNotice: 'everybody’s datagrams wait for the turn: one to two milliseconds',
+    harm: { kind: 'waits' },
+    howItEmpties: 'with every turn',
+    share: 'by address: SHARE_BEGINS_MAX',
+    test: 'tftp/hostile.test.ts',
+  },
+  {
+    at: 'tftp/server.ts SHARE_BEGINS_MAX',
+    what: 'of them, those of one address, until others had as many',
+    whoCanFill: 'whoever sends requests without a pause from that address, or in its name',
+    whatOthersNotice: 'nothing: a host that asks once is next',
+    howItEmpties: 'with every turn',
+    share: 'by address: it is the share',
+    test: 'tftp/hostile.test.ts',
+  },
+  {
+    at: 'tftp/server.ts BEGIN_TIME_SHARE_MAX',
+    what: 'the part of the time in which transfers begin, once that has taken 20 ms',
+    whoCanFill: 'whoever sends requests without a pause, also in the names of others',
+    whatOthersNotice: 'a transfer begins some milliseconds later; all else is answered at once',
+    harm: { kind: 'waits' },
+    howItEmpties: 'with time',
+    share: 'by address: SHARE_BEGINS_MAX',
+    test: 'tftp/hostile.test.ts',
+  },
+  {
     at: 'tftp/places.ts UNANSWERED_MAX',
     what: 'transfers whose client has not answered yet, those being opened included',
     whoCanFill: 'whoever sends read requests, also in the names of others',
@@ -35,7 +87,8 @@ export const TFTP_BOUNDS: readonly HeldBound[] = [
     at: 'tftp/places.ts UNANSWERED_OF_ADDRESS_MAX',
     what: 'of the transfers whose client has not answered yet, those of one address',
     whoCanFill: 'whoever sends read requests from that address, or in its name',
-    whatOthersNotice: 'machines behind that address are answered when they ask again; others notice nothing',
+    whatOthersNotice:
+      'machines behind that address are answered when they ask again; others wait for the work of it as long as BEGIN_TIME_SHARE_MAX says',
     harm: { kind: 'waits' },
     howItEmpties: 'as clients answer; the oldest gives way to the newest',
     share: 'by address: it is the share',

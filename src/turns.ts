@@ -1,4 +1,5 @@
-// Shares out the turns of the event loop among TCP connections that have questions: one read of a connection may hold thousands of them.
+// Shares out the turns of the event loop among those that have work for it: TCP connections with questions, of which one read may hold
+// thousands, and addresses that send requests (`turn-queue.ts`).
 // Sources: RFC 7766 §6.2.1.1 (pipelined questions are taken; nothing says that they are answered in one go); RFC 8290 §4.2 (who has
 // little to do goes before those that always have more).
 //
@@ -6,52 +7,52 @@
 //        └─ none ─▶ #fresh ─┐      └─ there is more ─▶ #backlog ─┐
 //                           └──────── #nextTurn, #takeNext ◀─────┘
 //
-// 1. Between two turns every other socket is read, so a datagram waits for one turn at most: TURN_WORK_MAX as questions arrive, and once
-//    more for those that wait, each beyond by one message.
-// 2. A connection does at most SHARE_WORK_MAX, then the next one follows. Who asks one question does not wait for those that pipeline.
-// 3. While others send datagrams to this process, all TCP questions together take TIME_SHARE_MAX of its time and no more: it would else
+// 1. Between two turns every other socket is read, so a datagram waits for one turn at most: `turnWork` as requests arrive, and once
+//    more for those that wait, each beyond by one piece.
+// 2. A worker does at most `shareWork`, then the next one follows. Who asks once does not wait for those that always have more.
+// 3. While others send datagrams to this process, all of it together takes `timeShare` of its time and no more: it would else
 //    never sleep, and the system makes a process that never sleeps wait for its processor.
 
-import type { Clock, Instant } from '../clock.ts';
+import type { Clock, Instant } from './clock.ts';
 
-/**
- * The work of all connections in one turn of the loop. A question is 1, and 1 more for each WORK_OCTETS of it and of its answer. Clients
- * that pipeline fill it; everybody else notices the turn, some tenths of a millisecond. It empties with the turn.
- */
-export const TURN_WORK_MAX = 32;
-/** Of it, that of one connection at a time. */
-export const SHARE_WORK_MAX = 8;
-/** So many octets of a message are as much work as a question. */
-export const WORK_OCTETS = 512;
-/** The share of time that all connections may work while others send datagrams, whenever they work for longer than STRETCH_MS. */
-export const TIME_SHARE_MAX = 0.25;
-/** So long may be worked after a time without work, in milliseconds. */
-export const STRETCH_MS = 1;
 /** How long a rest lasts, in milliseconds. */
 const REST_MS = 1;
 /** Others are at work for so long after a datagram of theirs, in milliseconds. */
 export const OTHERS_MS = 1000;
 
-/** Somebody who has questions. */
+/** How much may be done. */
+export interface TurnBounds {
+  /** In one turn of the loop, by all workers. */
+  readonly turnWork: number;
+  /** Of it, by one worker at a time. */
+  readonly shareWork: number;
+  /** The share of time while others send datagrams, whenever the work takes longer than `stretchMs`. */
+  readonly timeShare: number;
+  /** So long may be worked after a time without work, in milliseconds. */
+  readonly stretchMs: number;
+}
+
+/** Somebody who has work. */
 export interface Worker {
-  /** True while there are questions that may be answered now. */
+  /** True while there is work that may be done now. */
   readonly hasWork: boolean;
-  /** Answers questions until `most` is done or passed. @returns the work done */
+  /** Works until `most` is done or passed. @returns the work done */
   work(most: number): number;
 }
 
-/** The turns of one server. */
+/** The turns of one door. */
 export class Turns {
   readonly #clock: Clock;
+  readonly #bounds: TurnBounds;
   readonly #datagrams: () => number | undefined;
   /** Those that asked and had no turn yet. */
   readonly #fresh = new Set<Worker>();
   /** Those that had a turn and have more to do. */
   readonly #backlog = new Set<Worker>();
   #isBacklogNext = false;
-  #left = TURN_WORK_MAX;
+  #left: number;
   /** How long may be worked before the next rest, in milliseconds, as of `#at`; below 0 where the last work took longer. */
-  #leftMs = STRETCH_MS;
+  #leftMs: number;
   #at: Instant;
   /** How many datagrams had come by the last look, and when that had changed. */
   #heard: number | undefined;
@@ -60,8 +61,11 @@ export class Turns {
   #isNextDue = false;
 
   /** @param datagrams counts what the process has received by UDP; undefined: nobody can tell, so others are always at work */
-  constructor(clock: Clock, datagrams: () => number | undefined) {
+  constructor(clock: Clock, bounds: TurnBounds, datagrams: () => number | undefined) {
     this.#clock = clock;
+    this.#bounds = bounds;
+    this.#left = bounds.turnWork;
+    this.#leftMs = bounds.stretchMs;
     this.#datagrams = datagrams;
     this.#at = clock.now();
     this.#heardAt = this.#at;
@@ -73,7 +77,7 @@ export class Turns {
     if (!this.#isWorking && this.#hasRoom()) this.#run(worker);
     else this.#fresh.add(worker);
     // Single questions go on without a next turn, which costs each of them a look at every socket, until half the work is done.
-    if (this.#left < TURN_WORK_MAX / 2 || this.#fresh.size + this.#backlog.size > 0) this.#expectNext();
+    if (this.#left < this.#bounds.turnWork / 2 || this.#fresh.size + this.#backlog.size > 0) this.#expectNext();
   }
 
   /** It has gone, and gets no turn any more. */
@@ -82,9 +86,15 @@ export class Turns {
     this.#backlog.delete(worker);
   }
 
+  /** Work took so much longer, in milliseconds, after `Worker.work` had returned. */
+  spend(ms: number): void {
+    this.#leftMs -= ms;
+  }
+
   #hasRoom(): boolean {
     const now = this.#clock.now();
-    this.#leftMs = Math.min(STRETCH_MS, this.#leftMs + (now - this.#at) * TIME_SHARE_MAX);
+    const { stretchMs, timeShare } = this.#bounds;
+    this.#leftMs = Math.min(stretchMs, this.#leftMs + (now - this.#at) * timeShare);
     this.#at = now;
     return this.#left > 0 && this.#leftMs > 0;
   }
@@ -99,11 +109,11 @@ export class Turns {
   /** Follows a `#hasRoom`, which has read the clock. */
   #run(worker: Worker): void {
     this.#isWorking = true;
-    this.#left -= worker.work(Math.min(this.#left, SHARE_WORK_MAX));
+    this.#left -= worker.work(Math.min(this.#left, this.#bounds.shareWork));
     this.#isWorking = false;
     const now = this.#clock.now();
     this.#leftMs -= now - this.#at;
-    if (this.#leftMs <= 0 && !this.#areOthersAtWork(now)) this.#leftMs = STRETCH_MS;
+    if (this.#leftMs <= 0 && !this.#areOthersAtWork(now)) this.#leftMs = this.#bounds.stretchMs;
     if (worker.hasWork) this.#backlog.add(worker);
   }
 
@@ -117,13 +127,13 @@ export class Turns {
 
   #nextTurn(): void {
     this.#isNextDue = false;
-    this.#left = TURN_WORK_MAX;
+    this.#left = this.#bounds.turnWork;
     while (this.#hasRoom()) {
       const worker = this.#takeNext();
       if (worker === undefined) break;
       this.#run(worker);
     }
-    this.#left = TURN_WORK_MAX;
+    this.#left = this.#bounds.turnWork;
     if (this.#fresh.size + this.#backlog.size > 0) this.#expectNext();
   }
 

@@ -1,15 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import {
-  OTHERS_MS,
-  SHARE_WORK_MAX,
-  STRETCH_MS,
-  TIME_SHARE_MAX,
-  TURN_WORK_MAX,
-  Turns,
-  type Worker,
-} from '../../src/dns/turns.ts';
-import { VirtualClock } from '../support/virtual-clock.ts';
+import { SHARE_WORK_MAX, STREAM_TURNS, STRETCH_MS, TIME_SHARE_MAX, TURN_WORK_MAX } from '../src/dns/stream.ts';
+import { OTHERS_MS, Turns, type Worker } from '../src/turns.ts';
+import { VirtualClock } from './support/virtual-clock.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -46,7 +39,7 @@ class Busy implements Worker {
 }
 
 /** Turns in a time that stands still: no rest is due. */
-const untimed = (): Turns => new Turns(new VirtualClock(), () => undefined);
+const untimed = (): Turns => new Turns(new VirtualClock(), STREAM_TURNS, () => undefined);
 
 describe('turns of the event loop', () => {
   it('one turn does so much of what waits, and no more, whoever and however many wait', async () => {
@@ -143,7 +136,7 @@ describe('the time of TCP questions', () => {
   async function shareOf(ms: number, datagrams: (at: number) => number | undefined): Promise<number> {
     const clock = new VirtualClock();
     const startedAt = clock.now();
-    const turns = new Turns(clock, () => datagrams(clock.now() - startedAt));
+    const turns = new Turns(clock, STREAM_TURNS, () => datagrams(clock.now() - startedAt));
     let worked = 0;
     const endless = new Busy('endless', Number.MAX_SAFE_INTEGER, undefined, () => {
       worked += WORK_MS;

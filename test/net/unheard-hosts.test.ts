@@ -1,0 +1,81 @@
+// How many hosts are replied to that nobody has heard.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { WAIT_MS } from '../../src/net/absent-room.ts';
+import { type Ipv4, ipv4 } from '../../src/net/address.ts';
+import type { Vicinity } from '../../src/net/send-room.ts';
+import { FRESH_MS, LOOK_FROM, UnheardHosts } from '../../src/net/unheard-hosts.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+// The bound, written out: one that is made larger fails here.
+const UNHEARD_MAX = 256;
+const host = (index: number): Ipv4 => ipv4(0x0a140000 + index);
+const FAR = ipv4(0xc0000201);
+
+class Rig {
+  readonly clock = new VirtualClock();
+  readonly heard = new Set<Ipv4>();
+  looks = 0;
+  /** How old the table that was asked for may have been. */
+  ages: (number | undefined)[] = [];
+  readonly hosts = new UnheardHosts(this.clock, {
+    vicinity: (ageMsMax) => {
+      this.looks += 1;
+      this.ages.push(ageMsMax);
+      return this.#read(ageMsMax ?? 500);
+    },
+  });
+  #known: { readonly vicinity: Vicinity; readonly at: number } | undefined;
+
+  /** How many of these hosts may be sent to. */
+  admitted(from: number, count: number): number {
+    return Array.from({ length: count }, (_, index) => this.hosts.admits(host(from + index))).filter(Boolean).length;
+  }
+
+  #read(ageMsMax: number): Vicinity {
+    const now = this.clock.now();
+    if (this.#known === undefined || now - this.#known.at >= ageMsMax) {
+      const heard = new Set(this.heard);
+      this.#known = { at: now, vicinity: { isAbsent: (address) => address !== FAR && !heard.has(address) } };
+    }
+    return this.#known.vicinity;
+  }
+}
+
+describe('hosts that nobody has heard', () => {
+  it('are sent to up to the bound, again and again; the next one is not, until the kernel waits for none of them', () => {
+    const rig = new Rig();
+    assert.equal(rig.admitted(0, 4000), UNHEARD_MAX);
+    assert.equal(rig.admitted(0, UNHEARD_MAX), UNHEARD_MAX);
+    rig.clock.advance(WAIT_MS - 1);
+    assert.equal(rig.admitted(1000, 10), 0);
+    rig.clock.advance(1);
+    assert.equal(rig.admitted(1000, 10), 10);
+  });
+
+  it('take nothing from those that were heard, nor from those behind a router', () => {
+    const rig = new Rig();
+    rig.heard.add(host(70_000));
+    rig.admitted(0, 4000);
+    assert.ok(rig.hosts.admits(host(70_000)));
+    assert.ok(rig.hosts.admits(FAR));
+  });
+
+  it('are not looked up while they are few', () => {
+    const rig = new Rig();
+    for (let round = 0; round < 100; round += 1) rig.admitted(0, LOOK_FROM);
+    assert.equal(rig.looks, 0);
+  });
+
+  it('are none of a thousand machines that boot together: each has asked for us before it asks us', () => {
+    const rig = new Rig();
+    // Two thousand a second: each comes just now, so that no reading of the table is fresh.
+    for (let index = 0; index < 1000; index += 1) {
+      rig.heard.add(host(index));
+      rig.clock.advance(0.5);
+      assert.ok(rig.hosts.admits(host(index)), `machine ${index}, ${rig.clock.now()}`);
+    }
+    assert.ok(rig.ages.includes(FRESH_MS), 'the bound was reached');
+  });
+});
