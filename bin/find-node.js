@@ -26,7 +26,8 @@ export function findNode() {
   if (found !== undefined) return found;
   console.error(
     `rackboot: this is Node ${process.versions.node}; Rackboot needs Node ${NODE_MAJOR_MIN} or later. ` +
-      'Install it, or run `npm ci` without --omit=optional, which brings one along.',
+      'Install it, or run `npm ci` without --omit=optional, which brings one along. ' +
+      'If `npm ci` ended with EACCES, files of root are among the packages: sudo rm -rf node_modules && npm ci',
   );
   process.exit(1);
 }

@@ -7,6 +7,7 @@
 // --no-parallel-scavenge: a young generation of this size is collected in a millisecond; shared with a helper thread it costs more in all.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { cachePlace } from './cache-place.js';
 import { become, findNode, root } from './find-node.js';
 
 const FLAGS = [
@@ -23,8 +24,8 @@ if (main === undefined) {
   process.exit(1);
 }
 const env = { ...process.env };
-// Compiled code is kept beside the packages of a checkout; an installed service names its own place.
+// Compiled code of a checkout; an installed service names its own place.
 if (env.NODE_COMPILE_CACHE === undefined && existsSync(join(root, 'node_modules'))) {
-  env.NODE_COMPILE_CACHE = join(root, 'node_modules', '.cache', 'rackboot');
+  env.NODE_COMPILE_CACHE = join(cachePlace(), 'rackboot');
 }
 await become(node, [...FLAGS, main, ...process.argv.slice(2)], env);

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { cachePlace } from '../../bin/cache-place.js';
 import { buildEnvironment } from '../images/environment.ts';
 import { importInstaller } from '../images/installer.ts';
 import { installLoaders } from '../images/loaders.ts';
@@ -14,8 +15,7 @@ export type TreeContent = 'amd64' | 'arm64' | 'amd64-installer' | 'arm64-install
 
 const RELEASE = 'bookworm';
 
-/** Beside the packages of the checkout. */
-const CACHE = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'rackboot-lab');
+const CACHE = join(cachePlace(), 'rackboot-lab');
 
 /** A tree with `ARCH/generic/bookworm/commissioning` or `install` and the loaders of that architecture; built when it is not there. */
 export async function cachedBootTree(

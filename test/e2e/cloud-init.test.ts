@@ -11,8 +11,9 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { cachePlace } from '../../bin/cache-place.js';
 import { askDaemon } from '../../src/cli/control.ts';
 import { machinesShape } from '../../src/cli/shapes.ts';
 import { Apt } from '../../src/images/apt.ts';
@@ -33,7 +34,7 @@ const PACKAGES = [
   ...['python3-urllib3', 'python3-chardet', 'python3-idna', 'python3-certifi', 'python3-serial', 'python3-yaml'],
   ...['python3-six', 'python3-netifaces', 'python3-pkg-resources', 'python3-distutils', 'python3-lib2to3'],
 ] as const;
-const CACHE = join(dirname(dirname(import.meta.dirname)), 'node_modules', '.cache', 'rackboot-lab', 'cloud-init');
+const CACHE = join(cachePlace(), 'rackboot-lab', 'cloud-init');
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsgk4Gb4zaO6kVZZYeCYFAMtPVJ2RnPsXiXStJvWiT2 owner@example';
 const USER_DATA = `#cloud-config
 write_files:

@@ -5,6 +5,7 @@ import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync,
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cachePlace } from '../../bin/cache-place.js';
 import { systemClock } from '../../src/clock.ts';
 import { makeDebianImage } from '../../src/images/debian-image.ts';
 import { addImage } from '../../src/images/image-adding.ts';
@@ -25,7 +26,7 @@ export const DEBIAN_IMAGE_NEEDS: readonly Need[] = [
 ];
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const CACHE = join(ROOT, 'node_modules', '.cache', 'rackboot-lab');
+const CACHE = join(cachePlace(), 'rackboot-lab');
 const RELEASE = 'bookworm';
 /** The sources that decide what is in an image. */
 const SOURCES = ['boot-disk.ts', 'debian-image.ts', 'debian-root.ts', 'debian/*', 'image-adding.ts'];

@@ -1,0 +1,2 @@
+/** The directory for what a checkout can make again; it need not exist. */
+export function cachePlace(): string;
