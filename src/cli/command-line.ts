@@ -260,6 +260,7 @@ function accountCommands(parser: Parser, finish: Finish): Parser {
         router: { ...text, describe: 'Router offered to machines' },
         upstream: { ...text, describe: 'Upstream DNS servers' },
         domain: { ...text, default: 'maas', describe: 'Domain of the machines' },
+        region: { ...text, describe: 'URL of a region elsewhere; the network is then written into the file' },
         yes: { type: 'boolean', alias: 'y', default: false, describe: 'Take every proposal without asking' },
         force: { type: 'boolean', default: false, describe: 'Replace an existing file' },
       },

@@ -76,6 +76,8 @@ export const statusShape = z.object({
     .optional(),
   journal: z.object({ available: z.boolean(), reason: z.string().optional() }),
   refused: z.object({ source: z.enum(['file', 'store']), since: z.string(), problems: z.array(z.string()) }).optional(),
+  /** That no network is served although one should be; a daemon of an older version does not say it. */
+  unserved: z.string().optional(),
   notes: z.array(z.string()),
 });
 

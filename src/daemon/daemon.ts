@@ -350,6 +350,7 @@ class RackProcess implements Daemon {
           interfaces: () => this.#interfaces.states,
           notes: () => this.#notes,
           refusal: () => this.#configuration.refusal,
+          unserved: () => (this.#region.status()?.state === 'up' ? this.#configuration.unserved : undefined),
         }),
         ...this.#observing.answers,
         ...configurationAnswers(this.#configuration, () => this.#region.uuid),

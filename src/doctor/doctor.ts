@@ -59,6 +59,8 @@ export interface DoctorOptions {
   readonly isRunning: boolean;
   /** Undefined: the host is not looked at. */
   readonly host?: HostFacts | undefined;
+  /** That the running rack serves no network although it should; undefined: it does, or none was asked. */
+  readonly unserved?: string | undefined;
   /** What the running rack says is wrong with its boot tree; undefined: nothing, or none was asked. */
   readonly treeProblem?: string | undefined;
   /** A number that differs from run to run. */
@@ -91,7 +93,8 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
     examineImages(config, tell);
     return false;
   }
-  if (config.dhcp.subnets.length === 0) tell('dhcp', 'note', 'no network is managed; nothing to ask');
+  if (options.unserved !== undefined) tell('networks', false, `this rack ${options.unserved}`);
+  else if (config.dhcp.subnets.length === 0) tell('dhcp', 'note', 'no network is managed; nothing to ask');
   const files = new Map<string, OfferedFile>();
   for (const subnet of config.dhcp.subnets) {
     const { interfaceName, serverAddress } = subnet;

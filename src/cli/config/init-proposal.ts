@@ -1,5 +1,6 @@
 // What `rackboot init` proposes for a network, the file it writes, and what it puts into the store. Pure.
 
+import { stringify } from 'yaml';
 import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
 import type { Ipv4, Ipv4Network } from '../../net/address.ts';
 import { broadcastOf, formatIpv4, formatNetwork, ipv4 } from '../../net/address.ts';
@@ -50,6 +51,8 @@ export function proposeRanges(place: InterfaceProposal, router: Ipv4 | undefined
 
 export interface InitAnswers {
   readonly name: string;
+  /** URL of the region elsewhere; undefined: this rack has one of its own. */
+  readonly region?: string | undefined;
   readonly stateDir: string;
   readonly domain: string;
   readonly proposal: InterfaceProposal;
@@ -63,8 +66,28 @@ export interface InitAnswers {
   readonly upstream?: string | undefined;
 }
 
+/** The file of a rack whose region is elsewhere: what says where it lives, and what it serves, which that region does not know. */
+function renderRemoteConfig(answers: InitAnswers, region: string): string {
+  const { name, stateDir, upstream, domain } = answers;
+  const dns = { ...(domain === 'maas' ? {} : { domain }), ...(isGiven(upstream) ? { upstream } : {}) };
+  const values = {
+    name,
+    state_dir: stateDir,
+    [INTERFACES_KEY]: [{ name: answers.proposal.name, ...networkOf(answers) }],
+    region: { mode: 'remote', url: region },
+    ...(Object.keys(dns).length === 0 ? {} : { dns }),
+  };
+  return `${[
+    '# Rackboot. Every key is explained in config/rackboot.yaml; check a change with `rackboot check --diff`.',
+    '#',
+    '# The region of this rack is elsewhere, and keeps no network for it: that is written here. Mode and url of the region apply at a restart.',
+  ].join('\n')}\n${stringify(values)}`;
+}
+
 /** The configuration file for these answers: what says where this rack lives. */
-export function renderConfig({ name, stateDir, proposal }: InitAnswers): string {
+export function renderConfig(answers: InitAnswers): string {
+  const { name, stateDir, proposal, region } = answers;
+  if (region !== undefined) return renderRemoteConfig(answers, region);
   const address = formatIpv4(proposal.address);
   return `${[
     '# Rackboot. Every key is explained in config/rackboot.yaml; check a change with `rackboot check --diff`.',
@@ -84,20 +107,26 @@ export const API_PORT = 5240;
 
 /** What the store is to own for these answers; what they hold is checked before it is stored. */
 export function settingsOf(answers: InitAnswers): readonly SettingEdit[] {
-  const { proposal, router, upstream, domain } = answers;
-  const isGiven = (value: string | undefined): value is string => value !== undefined && value !== '-' && value !== '';
-  const named = { router_ip: router, ip_range_low: answers.low, ip_range_high: answers.high };
-  const statics = { static_ip_range_low: answers.staticLow, static_ip_range_high: answers.staticHigh };
-  const entry: Settings = {
+  const { proposal, upstream, domain } = answers;
+  return [
+    { key: `${INTERFACES_KEY}.${proposal.name}`, value: networkOf(answers) },
+    ...(domain === 'maas' ? [] : [{ key: 'dns.domain', value: domain }]),
+    ...(isGiven(upstream) ? [{ key: 'dns.upstream', value: upstream }] : []),
+  ];
+}
+
+/** A dash and nothing stand for: none. */
+const isGiven = (value: string | undefined): value is string => value !== undefined && value !== '-' && value !== '';
+
+/** The network as a cluster interface, without its name. */
+function networkOf({ proposal, router, low, high, staticLow, staticHigh }: InitAnswers): Settings {
+  const named = { router_ip: router, ip_range_low: low, ip_range_high: high };
+  const statics = { static_ip_range_low: staticLow, static_ip_range_high: staticHigh };
+  return {
     interface: proposal.name,
     management: 2,
     ip: formatIpv4(proposal.address),
     network: formatNetwork(proposal.network),
     ...Object.fromEntries(Object.entries({ ...named, ...statics }).filter(([, value]) => isGiven(value))),
   };
-  return [
-    { key: `${INTERFACES_KEY}.${proposal.name}`, value: entry },
-    ...(domain === 'maas' ? [] : [{ key: 'dns.domain', value: domain }]),
-    ...(isGiven(upstream) ? [{ key: 'dns.upstream', value: upstream }] : []),
-  ];
 }

@@ -10,6 +10,7 @@ import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSy
 import { dirname, join } from 'node:path';
 import { findHostOverlaps, hostAddresses } from '../../config/host-check.ts';
 import { parseConfig } from '../../config/load.ts';
+import { parseRegionUrl } from '../../config/region-url.ts';
 import { defaultName } from '../../config/resolve.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownUserName } from '../../files/ownership.ts';
@@ -44,6 +45,8 @@ export interface InitFlags {
   readonly router?: string | undefined;
   readonly upstream?: string | undefined;
   readonly domain: string;
+  /** URL of the region elsewhere; undefined: this rack has one of its own. */
+  readonly region?: string | undefined;
   /** Take every proposal without asking. */
   readonly yes: boolean;
   /** Replace an existing file. */
@@ -61,13 +64,14 @@ export async function initConfig(flags: InitFlags): Promise<void> {
   const candidates = findCandidates(flags.interface);
   // Nobody answers questions whose answers cannot be kept.
   refuseUnwritable(flags);
+  refuseRegion(flags);
   const isAsked = !flags.yes && process.stdin.isTTY === true;
   const drafted = isAsked ? await askPerson(flags, candidates) : takeProposals(flags, candidates);
   // Who types the next commands is who began this one: storing may go on as the owner of the state directory.
   const place = findPlace(flags, drafted.answers);
   try {
     writeConfig(flags, drafted.text);
-    storeNetwork(flags, drafted);
+    if (flags.region === undefined) storeNetwork(flags, drafted);
   } catch (error) {
     if (!isAsked || !(error instanceof RackError)) throw error;
     const again = `The same answers once more: ${commandOf(flags, drafted.answers)}`;
@@ -172,11 +176,11 @@ function judge(flags: InitFlags, candidates: readonly Candidate[], known: Answer
   const placed = [{ interfaceName: proposal.name, network: proposal.network }];
   const [overlap] = findHostOverlaps({ clusterInterfaces: placed }, hostAddresses());
   if (overlap !== undefined) return { mistakes: [{ fields: ['interface'], text: overlap.message }] };
-  const { stateDir, domain, name = defaultName() } = flags;
-  const answers: InitAnswers = { ...known, name, stateDir, domain, proposal };
+  const { stateDir, domain, region, name = defaultName() } = flags;
+  const answers: InitAnswers = { ...known, name, stateDir, domain, region, proposal };
   const text = renderConfig(answers);
   let stored: Settings = {};
-  for (const { key, value } of settingsOf(answers)) {
+  for (const { key, value } of region === undefined ? settingsOf(answers) : []) {
     if (key.startsWith(`${INTERFACES_KEY}.`))
       stored = { ...stored, [INTERFACES_KEY]: [{ name: proposal.name, ...Object(value) }] };
     else stored = withValue(stored, key, value);
@@ -184,7 +188,7 @@ function judge(flags: InitFlags, candidates: readonly Candidate[], known: Answer
   const parsed = parseConfig(text, stored);
   if (parsed.ok) return { mistakes: [], draft: { answers, text, values: parsed.file.values } };
   // Without lines: the file is not there yet.
-  const prefix = `${INTERFACES_KEY}.${proposal.name}.`;
+  const prefix = region === undefined ? `${INTERFACES_KEY}.${proposal.name}.` : `${INTERFACES_KEY}[0].`;
   const mistakes = parsed.problems.flatMap(({ path, message }): readonly Mistake[] => {
     const place = path.replace(prefix, '');
     const fields = FIELDS.filter((field) => place === PATHS[field] || place.startsWith(`${PATHS[field]}[`));
@@ -234,6 +238,15 @@ function readDefaultRouteInterfaces(): ReadonlySet<string> {
   }
   const rows = text.split('\n').map((line) => line.split(/\s+/));
   return new Set(rows.flatMap((row) => (row[1] === '00000000' && row[7] === '00000000' ? [row[0] ?? ''] : [])));
+}
+
+/** @throws RackError `bad-argument` when the region's URL is none */
+function refuseRegion({ region }: InitFlags): void {
+  if (region === undefined || parseRegionUrl(region) !== undefined) return;
+  throw new RackError(
+    'bad-argument',
+    `--region: expected the URL of a region, such as http://10.20.0.1:5240/MAAS, found "${region}"`,
+  );
 }
 
 /** @throws RackError `already-exists`, `store-unwritable` */
@@ -302,6 +315,7 @@ function commandOf(flags: InitFlags, answers: InitAnswers): string {
     ['static-high', answers.staticHigh],
     ['upstream', answers.upstream],
     ['domain', answers.domain],
+    ['region', answers.region],
   ];
   const words = named.flatMap(([option, value]) => (value === undefined ? [] : [`--${option} ${shellWord(value)}`]));
   return `rackboot init --force ${words.join(' ')}`;
@@ -312,8 +326,9 @@ const shellWord = (text: string): string => (/^[\w./:-]+$/.test(text) ? text : `
 const UNIT_PLACES = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
 
 /** What the next steps depend on. */
-function findPlace({ config, stateDir }: InitFlags, { proposal }: InitAnswers): InitPlace {
+function findPlace({ config, stateDir, region }: InitFlags, { proposal, name }: InitAnswers): InitPlace {
   return {
+    remote: region === undefined ? undefined : { url: region, rack: name },
     file: config,
     isDefaultFile: config === DEFAULT_CONFIG,
     tree: join(stateDir, 'boot'),

@@ -18,7 +18,7 @@ export interface DoctorArguments {
   readonly json: boolean;
 }
 
-const runningShape = statusShape.pick({ pid: true, notes: true, tree: true });
+const runningShape = statusShape.pick({ pid: true, notes: true, tree: true, unserved: true });
 const machinesShape = z.array(z.looseObject({ power_type: z.string() }));
 
 /**
@@ -43,6 +43,7 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
     outsideName,
     isRunning: running !== 'none',
     host: fixHint ? readHostFacts(config, await runningFacts(config.stateDir, running)) : undefined,
+    unserved: typeof running === 'string' ? undefined : running.unserved,
     treeProblem: typeof running === 'string' ? undefined : running.tree?.problem?.reason,
     xid: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
     onFinding: tell,

@@ -74,8 +74,11 @@ export function stateOf(entry: Status['interfaces'][number], status: Pick<Status
   return `DHCP cannot listen on ${[...new Set(closed.map(({ name }) => name))].join(', ')}`;
 }
 
-/** True when every interface is served, DHCP's ports are open, the boot tree is known, leases can be written and the region answers. */
-export const isHealthy = (status: Pick<Status, 'interfaces' | 'dhcp' | 'tree' | 'region' | 'journal'>): boolean =>
+/** True when every interface is served and there is one on a rack elsewhere, DHCP's ports are open, the boot tree is known, leases can be written and the region answers. */
+export const isHealthy = (
+  status: Pick<Status, 'interfaces' | 'dhcp' | 'tree' | 'region' | 'journal' | 'unserved'>,
+): boolean =>
+  status.unserved === undefined &&
   status.interfaces.every(({ serving }) => serving) &&
   failures(status).length === 0 &&
   status.tree?.problem === undefined &&
@@ -137,6 +140,7 @@ export async function showStatus(file: string, json: boolean): Promise<number> {
   }
   for (const line of regionLines(status.region, status.machinesKnown, now)) print(line);
   print(`Leases  ${status.journal.available ? 'are written to disk' : `cannot be written: ${status.journal.reason}`}`);
+  if (status.unserved !== undefined) print(`BAD     ${status.unserved}`);
   for (const line of [...treeLines(status), ...refusedLines(status)]) print(line);
   for (const problem of status.dhcp?.problems ?? []) print(`BAD     DHCP on ${problem.name}: ${problem.text}`);
   for (const line of foreignLines(status.dhcp?.foreign ?? [], now)) print(line);

@@ -30,7 +30,7 @@ type RackShape = z.infer<typeof rackShape>;
 
 /**
  * Prints all racks.
- * @returns 1 when one is away, does not use its settings or says that it has another's network, or two hand out the same addresses; else 0
+ * @returns 1 when one is away, serves no network, does not use its settings or says that it has another's network, or two hand out the same addresses; else 0
  */
 export async function listRacks(file: string, json: boolean): Promise<number> {
   const raw = await askDaemon(loadPlace(file).stateDir, RACKS_PATH);
@@ -47,15 +47,28 @@ export async function listRacks(file: string, json: boolean): Promise<number> {
     for (const { name, network_conflict: why } of racks) if (why !== null) print(`BAD  ${name}: ${why}`);
     for (const { name, settings_refused: why } of racks)
       if (why !== null) print(`BAD  ${name} does not use its settings of the store: ${why}`);
+    for (const { name } of racks.filter(isUnserving))
+      print(
+        `BAD  ${name} serves no network: write cluster_interfaces into its file, or here: ` +
+          `rackboot config set cluster_interfaces.NAME '{ … }' --rack ${name}`,
+      );
     for (const { name, uuid } of racks.filter(({ status_name: state }) => state === 'pending')) {
       const isOnly = racks.filter((rack) => rack.name === name).length === 1;
       print(`${name} waits. To let it serve machines: rackboot racks accept ${isOnly ? name : uuid}`);
     }
   }
   const isBad = (rack: RackShape): boolean =>
-    rack.is_away || rack.conflict !== null || rack.network_conflict !== null || rack.settings_refused !== null;
+    rack.is_away ||
+    rack.conflict !== null ||
+    rack.network_conflict !== null ||
+    rack.settings_refused !== null ||
+    isUnserving(rack);
   return racks.some(isBad) ? 1 : 0;
 }
+
+/** An accepted rack elsewhere that has spoken, and names no network. */
+const isUnserving = (rack: RackShape): boolean =>
+  !rack.is_embedded && rack.status_name === 'accepted' && rack.last_seen !== null && rack.interfaces.length === 0;
 
 function row(rack: RackShape, nowMs: number): string[] {
   const seen = rack.last_seen === null ? 'never' : `${formatDuration(nowMs - Date.parse(rack.last_seen))} ago`;

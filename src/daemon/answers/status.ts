@@ -21,6 +21,8 @@ export interface StatusSources {
   readonly interfaces: () => readonly InterfaceState[];
   readonly notes: () => readonly string[];
   readonly refusal: () => Refusal | undefined;
+  /** That no network is served although one should be. */
+  readonly unserved: () => string | undefined;
 }
 
 /** The paths of the control socket, each with what answers it. */
@@ -69,6 +71,7 @@ function status(sources: StatusSources) {
     region: sources.uplink(),
     journal: sources.journal(),
     refused: refusedNow(sources),
+    unserved: sources.unserved(),
     notes: [
       ...sources.notes(),
       ...(rack?.notes ?? []),

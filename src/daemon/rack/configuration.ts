@@ -29,6 +29,7 @@ import { NO_SETTINGS, type Settings, valueAt, withValue } from '../../machines/s
 import { formatIpv4 } from '../../net/address.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { DaemonEvent } from './events.ts';
+import { findLost, type LostNetworks, unservedText } from './unserved.ts';
 
 /** Changed keys, and stranded leases, that are told one by one; more are counted. */
 const TOLD_MAX = 50;
@@ -70,6 +71,7 @@ export class Configuration {
   /** What of the store could not be used at the start. */
   #startProblems: string | undefined;
   #refusal: Refusal | undefined;
+  #lost: LostNetworks | undefined;
 
   /**
    * Reads the file, and merges it with what the store is known to own; where they do not fit the file alone is used.
@@ -107,6 +109,11 @@ export class Configuration {
   get settingsRefused(): string | undefined {
     if (isDeepStrictEqual(this.#wanted, this.#usable.stored)) return undefined;
     return this.refused ?? this.#startProblems;
+  }
+
+  /** That a rack with a region elsewhere serves no network, and what to do; undefined: it serves one, or its region is its own. */
+  get unserved(): string | undefined {
+    return unservedText(this.config, this.path, this.#lost);
   }
 
   /** Ends when every change that was asked for so far is in force or refused. */
@@ -169,7 +176,15 @@ export class Configuration {
     this.#usable = usable;
     this.#refusal = undefined;
     ports.applied(usable.config);
+    if (source === 'store') this.#noteLoss(ports, before);
     await this.#tell(ports, source, before);
+  }
+
+  #noteLoss({ clock, publish }: ConfigurationPorts, before: UsableConfig): void {
+    const lost = findLost(before, this.config, clock.wallTimeMs());
+    if (lost === undefined) return;
+    this.#lost = lost;
+    publish({ kind: 'config.networks-lost', at: clock.now(), networks: lost.networks, command: lost.command });
   }
 
   async #tell({ clock, publish, leases }: ConfigurationPorts, source: Source, before: UsableConfig): Promise<void> {

@@ -44,6 +44,7 @@ export type DaemonEvent = RackEvent &
         readonly source: string;
         readonly problems: string;
       }
+    | { readonly kind: 'config.networks-lost'; readonly networks: string; readonly command: string }
     | { readonly kind: 'config.needs-restart'; readonly keys: string }
     | { readonly kind: 'metrics.listening'; readonly port: number }
     | { readonly kind: 'metrics.failed'; readonly port: number; readonly reason: string; readonly retryMs: number }
@@ -151,6 +152,14 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     explanation:
       "The configuration has problems, each listed with its line in the file or with the key of the region's store; the last good one " +
       'stays in force. Mend the file, which is read again when saved, or the value in the store with `rackboot config set`.',
+  },
+  'config.networks-lost': {
+    level: 'warning',
+    message: 'no network is served any more',
+    explanation:
+      'The settings that came from the region have no network for this rack, and its file names none: no machine is answered. This is so ' +
+      "when a rack whose networks were in its own region's store is accepted by another region. Write cluster_interfaces into the rack's " +
+      'file, which is read when saved, or type command at the region.',
   },
   'config.needs-restart': {
     level: 'warning',

@@ -55,6 +55,8 @@ export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) =>
   'config.stranded': (f) =>
     `${count(f, 'leases', 'running lease is', 'running leases are')} outside the new ranges (${f.text('addresses')}): who holds such an address gets another one when it renews`,
   'config.refused': (f) => `${configurationOf(f)} is refused, the last good one stays: ${f.text('problems')}`,
+  'config.networks-lost': (f) =>
+    `No network is served any more: the region keeps no settings for ${f.text('networks')}; write cluster_interfaces into this rack's file, or at the region: ${f.text('command')}`,
   'config.needs-restart': (f) => `These changes apply at the next start: ${f.text('keys')}`,
   'net.neighbour-new': (f) => `Was seen on ${f.text('interface')} with ${f.text('address')} for the first time`,
   'net.neighbour-moved': (f) =>

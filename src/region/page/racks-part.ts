@@ -48,6 +48,8 @@ function remark(rack: Rack, racks: readonly Rack[], nowMs: number): string {
   if (conflict !== undefined) return `<b>${escapeHtml(conflict)}</b>`;
   const why = rack.pulse?.settingsRefused;
   if (why !== undefined) return `<b>it does not use the settings that it has here: ${escapeHtml(why)}</b>`;
+  if (rack.state === 'accepted' && !rack.isEmbedded && rack.seenMs !== undefined && rack.interfaces.length === 0)
+    return '<b>it serves no network: write cluster_interfaces into its file</b>';
   const foreign = foreignText(rack);
   if (foreign !== undefined && !isAway(rack, nowMs)) return `<b>${escapeHtml(foreign)}</b>`;
   if (!isAway(rack, nowMs)) return '';

@@ -198,6 +198,39 @@ test('a change that is refused changes nothing, and the next file is tried with 
     assert.equal(configuration.config.log.level, 'debug');
   }));
 
+test('a rack elsewhere whose settings come without its networks says so, with the command that brings them back', () => {
+  const remote = `${FILE}region: { mode: remote, url: "http://10.20.0.9:5240/MAAS" }\n`;
+  return withBench(async (bench) => {
+    const configuration = bench.open({ cluster_interfaces: [LAB] });
+    assert.equal(configuration.unserved, undefined);
+    configuration.useStored(bench.ports, { boot: { release: 'sid' } });
+    await configuration.settled;
+    const [told] = bench.told('config.networks-lost');
+    assert.equal(told?.networks, 'lab 10.20.0.0/24');
+    assert.match(
+      String(told?.command),
+      /^rackboot config set cluster_interfaces\.lab '\{"interface":"eth1",.*\}' --rack a$/,
+    );
+    assert.match(
+      configuration.unserved ?? '',
+      /^serves no network since it was accepted \(2023-11-14T\S+Z\): .*lab 10\.20\.0\.0\/24; write cluster_interfaces into \S+rackboot\.yaml/,
+    );
+    bench.write(`${remote}cluster_interfaces: [${JSON.stringify(LAB)}]\n`);
+    configuration.readFile(bench.ports);
+    await configuration.settled;
+    assert.equal(configuration.unserved, undefined);
+  }, remote);
+});
+
+test('a rack elsewhere that knows of no network from its start says so; one with a region of its own may have none', async () => {
+  await withBench(async (bench) => assert.equal(bench.open().unserved, undefined));
+  await withBench(
+    async (bench) =>
+      assert.match(bench.open().unserved ?? '', /^serves no network: neither .* nor its region names one/),
+    `${FILE}region: { mode: remote, url: "http://10.20.0.9:5240/MAAS" }\n`,
+  );
+});
+
 test('what cannot be put into force is refused with its reason, and the former stays', () =>
   withBench(async (bench) => {
     const configuration = bench.open();

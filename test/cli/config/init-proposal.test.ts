@@ -1,0 +1,55 @@
+// The files that `rackboot init` writes, read as the daemon reads them.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type InitAnswers, renderConfig } from '../../../src/cli/config/init-proposal.ts';
+import { nextSteps } from '../../../src/cli/config/init-steps.ts';
+import { parseConfig } from '../../../src/config/load.ts';
+import { formatNetwork, ipv4, networkOf } from '../../../src/net/address.ts';
+
+const ADDRESS = ipv4(0x0a1e0001);
+const ANSWERS: InitAnswers = {
+  name: 'rack-2',
+  stateDir: '/var/lib/rackboot',
+  domain: 'maas',
+  proposal: { name: 'eth1', address: ADDRESS, network: networkOf(ADDRESS, 24) },
+  low: '10.30.0.100',
+  high: '10.30.0.199',
+  router: '-',
+  upstream: '192.0.2.53',
+};
+const URL_OF_REGION = 'http://10.20.0.1:5240/MAAS';
+const PLACE = {
+  ...{ file: '/etc/rackboot/rackboot.yaml', isDefaultFile: true, tree: '/var/lib/rackboot/boot' },
+  ...{ pageUrl: 'http://10.30.0.1:5240/MAAS/', hasUnit: true, isRoot: true },
+};
+
+test('with a region elsewhere the file has the network, which that region does not know, and the region in place of listeners', () => {
+  const parsed = parseConfig(renderConfig({ ...ANSWERS, region: URL_OF_REGION }));
+  assert.ok(parsed.ok, parsed.ok ? '' : JSON.stringify(parsed.problems));
+  const { clusterInterfaces, uplink, dhcp, dns } = parsed.config;
+  assert.deepEqual(
+    clusterInterfaces.map(({ name, network }) => `${name} ${formatNetwork(network)}`),
+    ['eth1 10.30.0.0/24'],
+  );
+  assert.equal(dhcp.subnets[0]?.router, undefined);
+  assert.equal(uplink.mode === 'remote' && uplink.url, URL_OF_REGION);
+  assert.equal(dns.upstream.length, 1);
+});
+
+test('with a region of its own the file has no network: that goes to the store', () => {
+  const parsed = parseConfig(renderConfig(ANSWERS));
+  assert.ok(parsed.ok);
+  assert.deepEqual(parsed.config.clusterInterfaces, []);
+  assert.equal(parsed.config.uplink.mode, 'embedded');
+});
+
+test('the next steps of a rack whose region is elsewhere make no account here, and end with its acceptance there', () => {
+  const steps = nextSteps({ ...PLACE, remote: { url: URL_OF_REGION, rack: 'rack-2' } }).join('\n');
+  assert.doesNotMatch(steps, /createadmin/);
+  assert.match(
+    steps,
+    /rackboot images build[\s\S]*enable --now[\s\S]*rackboot racks accept rack-2 +on the host of http:/,
+  );
+  assert.match(nextSteps(PLACE).join('\n'), /createadmin/);
+});
