@@ -1,7 +1,7 @@
 // Reads a configuration: the file's YAML, what the region's store adds to it, then each value, then what they mean together. All
 // problems are found in one go, each with its path, and its line or the store that owns it.
 
-import { LineCounter, parseDocument } from 'yaml';
+import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import {
@@ -65,7 +65,7 @@ export function readConfigFile(text: string): ReadConfigFile {
     (error): ConfigProblem => ({
       path: '',
       line: lines.linePos(error.pos[0]).line,
-      message: `not valid YAML: ${error.message}`,
+      message: `not valid YAML: ${(error.code === 'DUPLICATE_KEY' ? twiceText(document, lines, error.pos[0]) : undefined) ?? error.message}`,
     }),
   );
   if (problems.length > 0) return { ok: false, problems };
@@ -88,6 +88,25 @@ export function readConfigFile(text: string): ReadConfigFile {
   } catch (error) {
     return refuse(`not usable YAML: ${errorText(error)}`);
   }
+}
+
+/** Which key stands twice in one map, and where. @param second offset of the key that came second */
+function twiceText(document: Document.Parsed, lines: LineCounter, second: number): string | undefined {
+  let found: string | undefined;
+  visit(document, {
+    Map(_key, { items }) {
+      const keys = items.flatMap(({ key }) =>
+        isScalar(key) ? [{ name: String(key.value), at: key.range?.[0] ?? 0 }] : [],
+      );
+      const later = keys.find(({ at }) => at === second);
+      const first = keys.find(({ name }) => name === later?.name);
+      if (later === undefined || first === undefined) return undefined;
+      const [one, other] = [first.at, later.at].map((at) => lines.linePos(at).line);
+      found = `the key ${later.name} stands twice, in lines ${one} and ${other}; remove one of them`;
+      return visit.BREAK;
+    },
+  });
+  return found;
 }
 
 /** Checks what a file and the store say together. */

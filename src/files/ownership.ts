@@ -4,6 +4,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { osErrorCode } from '../errors.ts';
 
+/** login.defs(5): lower numbers are those of services, which no person can start by sudo. */
+const PERSON_UID_MIN = 1000;
 const PASSWD = '/etc/passwd';
 
 /** What the remedy depends on. */
@@ -56,7 +58,8 @@ export function describeRemedy(
   if (directoryOwner !== undefined && directoryOwner !== own && directoryOwner !== 0)
     return `${whose}run this as ${nameOf(directoryOwner)} or by sudo`;
   if (owner === own && directoryOwner === own) return `its mode forbids it: sudo chmod -R u+rwX ${directory}`;
-  return `${whose}give it to the user that runs Rackboot: sudo chown -R ${nameOf(own)}: ${directory}`;
+  const orRoot = directoryOwner === 0 && owner === 0 && own >= PERSON_UID_MIN ? 'run this by sudo, or ' : '';
+  return `${whose}${orRoot}give it to the user that runs Rackboot: sudo chown -R ${nameOf(own)}: ${directory}`;
 }
 
 /** Who owns a path, or the nearest directory above it that can be seen. */

@@ -311,6 +311,16 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
     /^f:1: \w+\.\w+\.__proto__: no key may be called so/,
   ]),
   ['text that is not YAML', 'a: [', /f:1: not valid YAML/],
+  [
+    'a key that stands twice',
+    'name: a\ndns:\n  domain: x\n  upstream: 192.0.2.1\n  domain: y\n',
+    /f:5: not valid YAML: the key domain stands twice, in lines 3 and 5; remove one of them/,
+  ],
+  [
+    'a key that stands twice in braces',
+    'region: { mode: remote, mode: embedded }',
+    /f:1: .*key mode stands twice, in lines 1 and 1/,
+  ],
   ['a list instead of a mapping', '- a', /f: .*expected/i],
 ];
 

@@ -20,6 +20,11 @@ const CASES: readonly (readonly [name: string, facts: Omit<OwnershipFacts, 'name
     `it belongs to root; give it to the user that runs Rackboot: sudo chown -R rackboot: ${STATE}`,
   ],
   [
+    'a person who runs what root made',
+    { owner: 0, directoryOwner: 0, own: BOB },
+    `it belongs to root; run this by sudo, or give it to the user that runs Rackboot: sudo chown -R bob: ${STATE}`,
+  ],
+  [
     'a person who asks beside the service',
     { owner: RACKBOOT, directoryOwner: RACKBOOT, own: BOB },
     'it belongs to rackboot; run this as rackboot or by sudo',

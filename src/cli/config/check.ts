@@ -6,10 +6,12 @@ import { findCertificateProblems, findHostOverlaps, hostAddresses } from '../../
 import { formatProblems, type ParsedConfig, parseConfig, readConfigText } from '../../config/load.ts';
 import { pinnedKeys } from '../../config/merge.ts';
 import { configNotes } from '../../config/notes.ts';
-import type { ConfigProblem } from '../../config/rack-config.ts';
+import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';
+import { interfaceStates } from '../../daemon/rack/interface-states.ts';
 import { judgeTree, type TreeJudgement } from '../../doctor/tree-judgement.ts';
 import { findSetting, type Settings } from '../../machines/settings.ts';
 import { formatIpv4, formatNetwork } from '../../net/address.ts';
+import { readInterfaces } from '../../net/interfaces.ts';
 import { askConfig, cachedSettings, hiddenStoreText } from '../config-in-force.ts';
 import { runningLeases, strandedLines } from '../leases/stranded.ts';
 import { print, printError, printJson } from '../output.ts';
@@ -19,6 +21,7 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
   const parsed = parseMerged(file);
   const tree = parsed.ok ? await judgeTree(parsed.config.boot.tree) : undefined;
   const problems = [...problemsOf(parsed), ...(tree?.isFault === true ? [treeProblem(tree)] : [])];
+  const waiting = parsed.ok ? waitingLines(parsed.config) : [];
   const hidden = parsed.ok ? hiddenStoreText(parsed.config.stateDir) : undefined;
   const notes = [
     ...(hidden === undefined ? [] : [`the region's store was not judged: ${hidden}`]),
@@ -26,7 +29,7 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
     ...(parsed.ok ? findBootStops(parsed.config.boot).map(({ key, message }) => `${key}: ${message}`) : []),
     ...(tree?.isFault === false ? [tree.text] : []),
   ];
-  if (json) printJson({ file, ok: problems.length === 0, problems, notes });
+  if (json) printJson({ file, ok: problems.length === 0, problems, warnings: waiting, notes });
   else if (problems.length > 0) printError(formatProblems(file, problems));
   else if (parsed.ok) {
     const networks = parsed.config.clusterInterfaces.map((entry) => `${entry.name} ${formatNetwork(entry.network)}`);
@@ -35,10 +38,17 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
     print(
       hidden === undefined ? `${file} is fine: ${served}.` : `${file} alone is fine: ${alone}; the store may say more.`,
     );
+    for (const line of waiting) print(`Beware  ${line}`);
     for (const note of notes) print(`Note    ${note}`);
   }
   return problems.length === 0 ? 0 : 1;
 }
+
+/** Networks that this host cannot serve as it is now: the rack waits for what they lack, so that nothing is wrong with the file. */
+const waitingLines = ({ clusterInterfaces }: RackConfig): readonly string[] =>
+  interfaceStates(clusterInterfaces, readInterfaces())
+    .filter(({ serving }) => !serving)
+    .map(({ name, network, reason }) => `${name} ${network} is not served as long as ${reason}`);
 
 const treeProblem = ({ text }: TreeJudgement): ConfigProblem => ({ path: 'boot.tree', line: undefined, message: text });
 

@@ -1,0 +1,32 @@
+// What `rackboot check` says of this host.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { checkFile } from '../../../src/cli/config/check.ts';
+import { printedBy } from '../../support/printed.ts';
+
+test('a network that waits for its interface is fine and warned of', async () => {
+  const place = mkdtempSync(join(tmpdir(), 'rackboot-check-'));
+  mkdirSync(join(place, 'boot'));
+  const file = join(place, 'rackboot.yaml');
+  writeFileSync(
+    file,
+    `name: rack\nstate_dir: ${place}\ncluster_interfaces:\n  - { name: lab, interface: absent0, ip: 203.0.113.1, network: 203.0.113.0/24 }\n`,
+  );
+  try {
+    let code: number | undefined;
+    const { text } = await printedBy(async () => {
+      code = await checkFile(file, false);
+    });
+    assert.equal(code, 0, text);
+    assert.match(
+      text,
+      /is fine: lab 203\.0\.113\.0\/24\.\nBeware {2}lab 203\.0\.113\.0\/24 is not served as long as absent0 does not exist$/m,
+    );
+  } finally {
+    rmSync(place, { recursive: true });
+  }
+});
