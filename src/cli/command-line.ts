@@ -6,6 +6,7 @@ import { RackError } from '../errors.ts';
 import { captureCommands, nameStandardInput } from './captures/commands.ts';
 import { configCommands } from './config/commands.ts';
 import { DEFAULT_CONFIG } from './config/default-config.ts';
+import { forgottenDashes } from './forgotten-dashes.ts';
 import { asksForHelp, groupedHelp, nameHelp } from './help.ts';
 import { imageCommands } from './images/commands.ts';
 import { leasesCommand } from './leases/commands.ts';
@@ -43,6 +44,11 @@ export async function runCommandLine(written: readonly string[]): Promise<number
     if (command === 'run' && flag === '--config' && file !== undefined && rest.length === 0) {
       const { runDaemon } = await import('./rack/run.ts');
       return await runDaemon(file);
+    }
+    const forgotten = forgottenDashes(args, process.env);
+    if (forgotten !== undefined) {
+      printError(forgotten);
+      return 2;
     }
     const parser = await commandParser(args, finish);
     if (asksForHelp(args)) print(await groupedHelp(parser, process.stdout.columns));

@@ -74,7 +74,9 @@ function refusalOf(status: number, text: string, path: string): RackError {
   if (status === 429) return new RackError('try-later', reason);
   if (status === 404) return new RackError('not-found', reason);
   if (status === 400 || status === 403 || status === 409) return new RackError('bad-argument', reason);
-  return new RackError('not-running', `the daemon answered ${path} with ${status}: ${reason}`);
+  // What the region says of itself is a sentence with its remedy.
+  const isSentence = path.startsWith('/MAAS/') && /^[^<{]/.test(reason);
+  return new RackError('not-running', isSentence ? reason : `the daemon answered ${path} with ${status}: ${reason}`);
 }
 
 /**

@@ -78,6 +78,8 @@ export const statusShape = z.object({
   refused: z.object({ source: z.enum(['file', 'store']), since: z.string(), problems: z.array(z.string()) }).optional(),
   /** That no network is served although one should be; a daemon of an older version does not say it. */
   unserved: z.string().optional(),
+  /** That the disk of the state is full; the same. */
+  diskProblem: z.string().optional(),
   notes: z.array(z.string()),
 });
 

@@ -340,7 +340,7 @@ class RackProcess implements Daemon {
       isServing: () => this.#watch !== undefined,
       answers: {
         ...controlAnswers({
-          name: () => this.#config.name,
+          config: () => this.#config,
           version: this.#options.version,
           startedWallMs: this.#startedWallMs,
           clock: this.#options.clock,

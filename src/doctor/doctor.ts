@@ -61,6 +61,8 @@ export interface DoctorOptions {
   readonly host?: HostFacts | undefined;
   /** That the running rack serves no network although it should; undefined: it does, or none was asked. */
   readonly unserved?: string | undefined;
+  /** That nothing can be written; undefined: it can, or none was asked. */
+  readonly diskProblem?: string | undefined;
   /** What the running rack says is wrong with its boot tree; undefined: nothing, or none was asked. */
   readonly treeProblem?: string | undefined;
   /** A number that differs from run to run. */
@@ -93,6 +95,7 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
     examineImages(config, tell);
     return false;
   }
+  if (options.diskProblem !== undefined) tell('disk', false, options.diskProblem, `df -h ${config.stateDir}`);
   if (options.unserved !== undefined) tell('networks', false, `this rack ${options.unserved}`);
   else if (config.dhcp.subnets.length === 0) tell('dhcp', 'note', 'no network is managed; nothing to ask');
   const files = new Map<string, OfferedFile>();

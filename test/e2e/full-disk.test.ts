@@ -14,7 +14,7 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { missing } from '../support/needs.ts';
 import { addressOf, askName, DhcpProbes, type Leased, loadByHttp, loadByTftp } from '../support/probes.ts';
-import { eventually, RunningRack, startQuietly } from '../support/running-rack.ts';
+import { eventually, RunningRack, runRackboot, startQuietly } from '../support/running-rack.ts';
 
 const PLACE = labPlace(22);
 const ADDRESS = `${PLACE.octets}.1`;
@@ -54,6 +54,14 @@ test('a full disk stops leases and nothing else, until there is room', {
     for (let round = 1; round <= 2; round += 1) {
       fillDisk(ballast);
       const from = rack.lines.length;
+      // Before anybody has asked for a lease.
+      const shown = await runRackboot(['status', '--config', rack.configFile]);
+      assert.equal(shown.code, 1);
+      assert.match(
+        shown.output.join('\n'),
+        /^BAD {5}the disk of \S+ is full \(.*: neither leases nor .*make room there$/m,
+      );
+      assert.doesNotMatch(shown.output.join('\n'), /are written to disk/);
       // What is left of the write-ahead log takes some more.
       await eventually(
         'leases stop',

@@ -321,7 +321,7 @@ test('a state is asked for at once, and the answer comes in bounded time', () =>
     assert.deepEqual(await query(100), { state: 'unknown', age: null, text: 'it is switched by hand' });
     const refused = await client.ask('POST', `2.0/machines/${id}/?op=power_on`);
     assert.deepEqual([refused.status, refused.refusal], [409, 'power-by-hand']);
-    assert.match(refused.text, /manual is switched by people only/);
+    assert.match(refused.text, / is switched by hand: press its button; `rackboot power set` gives it a driver\.$/);
     assert.equal((await client.ask('POST', '2.0/machines/nobody/?op=power_on')).status, 404);
     assert.equal((await client.ask('GET', '2.0/machines/nobody/?op=query_power_state')).status, 404);
   }));

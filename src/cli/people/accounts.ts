@@ -10,14 +10,18 @@ import {
   changePassword,
   createAdmin,
   createApiKey,
+  nameTaken,
   newUserProblem,
   PASSWORD_MIN,
 } from '../../region/accounts/accounts.ts';
 import type { RegionStore } from '../../region/records/store.ts';
 import { hasRegionStore, openRegionStore } from '../../store/region-sqlite.ts';
-import { print } from '../output.ts';
+import { print, printError } from '../output.ts';
 import { openPrompt } from '../prompt.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
+
+/** Who makes more mistakes is no person. */
+const MISTAKES_MAX = 50;
 
 /** Whose password is read, and from where. */
 export interface PasswordFlags {
@@ -35,8 +39,16 @@ export interface AdministratorFlags extends PasswordFlags {
 /** Makes an administrator. @returns 0 */
 export async function createAdministrator(flags: AdministratorFlags): Promise<number> {
   const { stateDir } = loadPlace(flags.config);
-  const password = flags.password ?? (await readPassword(flags));
-  const account = { username: flags.username, email: flags.email, password };
+  const { username, email } = flags;
+  // Before this process becomes another user: the file may be root's alone.
+  const given = flags.password ?? (flags.passwordFile === undefined ? undefined : await readPassword(flags));
+  // Nobody types a password for a name that is taken.
+  if (given === undefined && hasRegionStore(stateDir)) {
+    await withStore(stateDir, (store) => {
+      if (store.findUser(username) !== undefined) throw nameTaken(username);
+    });
+  }
+  const account = { username, email, password: given ?? (await readPassword(flags)) };
   // Before a store is made for it.
   const problem = newUserProblem(account);
   if (problem !== undefined) throw new RackError('bad-argument', problem);
@@ -109,6 +121,22 @@ async function withStore<T>(stateDir: string, action: (store: RegionStore) => T 
   }
 }
 
+/** Asks twice for a password; after a mistake both questions come again. @throws RackError `bad-argument` after MISTAKES_MAX of them */
+export async function askPassword(
+  username: string,
+  ask: (question: string) => Promise<string>,
+  tell: (text: string) => void,
+): Promise<string> {
+  for (let mistakes = 0; mistakes < MISTAKES_MAX; mistakes += 1) {
+    const password = await ask(`Password for ${username} (at least ${PASSWORD_MIN} characters): `);
+    // Nobody types twice what will not do.
+    if (password.length < PASSWORD_MIN) tell(`A password has at least ${PASSWORD_MIN} characters.`);
+    else if (password !== (await ask('Once more: '))) tell('The two passwords differ.');
+    else return password;
+  }
+  throw new RackError('bad-argument', 'no usable password; nothing was changed');
+}
+
 /** Reads a password from where nobody sees it. @throws RackError `bad-argument`, `cancelled` */
 export async function readPassword(flags: PasswordFlags): Promise<string> {
   if (flags.passwordFile !== undefined) {
@@ -124,13 +152,7 @@ export async function readPassword(flags: PasswordFlags): Promise<string> {
     throw new RackError('bad-argument', 'no terminal to ask for the password on; give --password-file');
   const prompt = openPrompt({ silent: true });
   try {
-    const password = await prompt.ask(`Password for ${flags.username} (at least ${PASSWORD_MIN} characters): `);
-    // Nobody types twice what will not do.
-    if (password.length < PASSWORD_MIN)
-      throw new RackError('bad-argument', `a password has at least ${PASSWORD_MIN} characters`);
-    const again = await prompt.ask('Once more: ');
-    if (password !== again) throw new RackError('bad-argument', 'the two passwords differ');
-    return password;
+    return await askPassword(flags.username, (question) => prompt.ask(question), printError);
   } finally {
     prompt.close();
   }

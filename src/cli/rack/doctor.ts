@@ -18,7 +18,14 @@ export interface DoctorArguments {
   readonly json: boolean;
 }
 
-const runningShape = statusShape.pick({ pid: true, notes: true, tree: true, unserved: true });
+const runningShape = statusShape.pick({
+  pid: true,
+  notes: true,
+  tree: true,
+  unserved: true,
+  diskProblem: true,
+  journal: true,
+});
 const machinesShape = z.array(z.looseObject({ power_type: z.string() }));
 
 /**
@@ -44,6 +51,7 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
     isRunning: running !== 'none',
     host: fixHint ? readHostFacts(config, await runningFacts(config.stateDir, running)) : undefined,
     unserved: typeof running === 'string' ? undefined : running.unserved,
+    diskProblem: typeof running === 'string' ? undefined : (running.diskProblem ?? journalProblem(running)),
     treeProblem: typeof running === 'string' ? undefined : running.tree?.problem?.reason,
     xid: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
     onFinding: tell,
@@ -67,6 +75,10 @@ async function askRunning(stateDir: string): Promise<z.output<typeof runningShap
     return error instanceof RackError && error.code === 'not-running' ? 'none' : 'silent';
   }
 }
+
+/** Why leases cannot be kept; undefined: they can. */
+const journalProblem = ({ journal }: z.output<typeof runningShape>): string | undefined =>
+  journal.available ? undefined : `no lease can be kept: ${journal.reason ?? 'too many wait for the disk'}`;
 
 async function runningFacts(
   stateDir: string,

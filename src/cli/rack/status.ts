@@ -76,14 +76,21 @@ export function stateOf(entry: Status['interfaces'][number], status: Pick<Status
 
 /** True when every interface is served and there is one on a rack elsewhere, DHCP's ports are open, the boot tree is known, leases can be written and the region answers. */
 export const isHealthy = (
-  status: Pick<Status, 'interfaces' | 'dhcp' | 'tree' | 'region' | 'journal' | 'unserved'>,
+  status: Pick<Status, 'interfaces' | 'dhcp' | 'tree' | 'region' | 'journal' | 'unserved' | 'diskProblem'>,
 ): boolean =>
   status.unserved === undefined &&
+  status.diskProblem === undefined &&
   status.interfaces.every(({ serving }) => serving) &&
   failures(status).length === 0 &&
   status.tree?.problem === undefined &&
   status.region?.state === 'up' &&
   status.journal.available;
+
+/** Whether leases reach the disk: a full one may not have been met yet, where nobody asked for a lease. */
+export function leasesLine({ journal, diskProblem }: Pick<Status, 'journal' | 'diskProblem'>): string {
+  if (!journal.available) return `Leases  cannot be written: ${journal.reason}`;
+  return diskProblem === undefined ? 'Leases  are written to disk' : `BAD     ${diskProblem}`;
+}
 
 /** What is wrong with the boot tree, in a line; empty: nothing. */
 export function treeLines({ tree }: Pick<Status, 'tree'>): readonly string[] {
@@ -139,7 +146,7 @@ export async function showStatus(file: string, json: boolean): Promise<number> {
     );
   }
   for (const line of regionLines(status.region, status.machinesKnown, now)) print(line);
-  print(`Leases  ${status.journal.available ? 'are written to disk' : `cannot be written: ${status.journal.reason}`}`);
+  print(leasesLine(status));
   if (status.unserved !== undefined) print(`BAD     ${status.unserved}`);
   for (const line of [...treeLines(status), ...refusedLines(status)]) print(line);
   for (const problem of status.dhcp?.problems ?? []) print(`BAD     DHCP on ${problem.name}: ${problem.text}`);

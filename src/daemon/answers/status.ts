@@ -1,17 +1,19 @@
 // What the control socket answers of the state of the running rack, for `rackboot status`.
 
 import type { Clock } from '../../clock.ts';
+import type { RackConfig } from '../../config/rack-config.ts';
 import type { ControlAnswers } from '../../http/control.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import type { Refusal } from '../rack/configuration.ts';
 import type { InterfaceState } from '../rack/interface-states.ts';
 import type { Rack } from '../rack/rack.ts';
 import { WAITED_FOR } from '../rack/readiness.ts';
+import { fullDiskText } from './full-disk.ts';
 import { leaseAnswers } from './lease-answers.ts';
 import { neighbourAnswers } from './neighbour-answers.ts';
 
 export interface StatusSources {
-  readonly name: () => string;
+  readonly config: () => Pick<RackConfig, 'name' | 'stateDir'>;
   readonly version: string;
   readonly startedWallMs: number;
   readonly clock: Clock;
@@ -43,7 +45,7 @@ function status(sources: StatusSources) {
   // Instants begin as wall time, and are not moved when the clock is set.
   const uptimeMs = sources.clock.now() - sources.startedWallMs;
   return {
-    name: sources.name(),
+    name: sources.config().name,
     version: sources.version,
     pid: process.pid,
     startedAt: new Date(sources.clock.wallTimeMs() - uptimeMs).toISOString(),
@@ -71,6 +73,7 @@ function status(sources: StatusSources) {
     region: sources.uplink(),
     journal: sources.journal(),
     refused: refusedNow(sources),
+    diskProblem: fullDiskText(sources.config().stateDir),
     unserved: sources.unserved(),
     notes: [
       ...sources.notes(),

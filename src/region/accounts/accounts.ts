@@ -107,9 +107,16 @@ export async function createAdmin(store: RegionStore, clock: Clock, account: New
   const { username, email, password } = newUser.parse(account);
   const passwordHash = await hashPassword(password, clock);
   const user = store.addUser({ username, email, passwordHash, isAdmin: true, createdMs: clock.wallTimeMs() });
-  if (user === undefined) throw new RackError('already-exists', `a user ${username} exists: choose another name`);
+  if (user === undefined) throw nameTaken(username);
   return user;
 }
+
+/** The refusal of a name that somebody has. */
+export const nameTaken = (username: string): RackError =>
+  new RackError(
+    'already-exists',
+    `a user ${username} exists: choose another name, or \`rackboot password ${username}\` gives it another password`,
+  );
 
 /**
  * Gives an account another password, on the store alone: for the command line of this host.

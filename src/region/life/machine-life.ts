@@ -374,8 +374,8 @@ function byHandText({ hostname, powerType, powerIsProposed }: Machine): string {
   if (powerIsProposed === true) {
     return `${hostname} has named its power controller itself, and nobody has accepted it yet: accept the machine, or set its power.`;
   }
-  const why = powerType === '' ? 'nobody has said how it is switched' : `${powerType} is switched by people only`;
-  return `${hostname} is not switched by Rackboot, for ${why}: set power_type and power_parameters.`;
+  const why = ['', 'manual'].includes(powerType) ? '' : `, for there is no power driver ${powerType}`;
+  return `${hostname} is switched by hand${why}: press its button; \`rackboot power set\` gives it a driver.`;
 }
 
 /** A failure that no word of the machine or of a driver has told yet: the log says why. */

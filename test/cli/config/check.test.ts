@@ -14,7 +14,7 @@ test('a network that waits for its interface is fine and warned of', async () =>
   const file = join(place, 'rackboot.yaml');
   writeFileSync(
     file,
-    `name: rack\nstate_dir: ${place}\ncluster_interfaces:\n  - { name: lab, interface: absent0, ip: 203.0.113.1, network: 203.0.113.0/24 }\n`,
+    `name: rack\nstate_dir: ${place}\ncluster_interfaces:\n  - { name: lab, interface: absent0, ip: 203.0.113.1, network: 203.0.113.0/24, management: 0 }\n`,
   );
   try {
     let code: number | undefined;

@@ -1,0 +1,30 @@
+// `npm start --machines 4`: npm keeps for itself what looks like an option and stands before `--`, and hands on the rest. Pure.
+
+/** The options that `npm start` is given, each with whether it has a value. */
+const OPTIONS: readonly (readonly [name: string, hasValue: boolean])[] = [
+  ['machines', true],
+  ['racks', true],
+  ['vm', false],
+];
+
+/**
+ * What to say to a person who left out npm's `--`; undefined: nobody did.
+ * @param args of the command line @param environment npm puts what it kept there
+ */
+export function forgottenDashes(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  const [command, ...rest] = args;
+  if (command !== 'lab' || environment.npm_lifecycle_event !== 'start') return undefined;
+  const kept = OPTIONS.filter(([name]) => environment[`npm_config_${name}`] !== undefined);
+  if (kept.length === 0) return undefined;
+  const values = rest.filter((word) => !word.startsWith('-'));
+  const words = kept.map(([name, hasValue]) => {
+    const value = environment[`npm_config_${name}`] ?? '';
+    return hasValue ? `--${name} ${/^\d+$/.test(value) ? value : (values.shift() ?? 'N')}` : `--${name}`;
+  });
+  const also = rest.filter((word) => word.startsWith('-'));
+  const names = kept.map(([name]) => `--${name}`).join(' and ');
+  return `rackboot: npm kept ${names} for itself: put -- before the options: npm start -- ${[...words, ...also].join(' ')}`;
+}

@@ -1,0 +1,33 @@
+// What a command says when the daemon refuses.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { askDaemon } from '../../src/cli/control.ts';
+import { CONTROL_SOCKET } from '../../src/http/config.ts';
+
+const SENTENCE = 'region.db cannot be used now (database or disk is full): make room on its disk';
+
+test('the region’s own sentence stands alone; what is none is told with who gave it', async () => {
+  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-control-'));
+  const server = createServer((request, response) => {
+    response.statusCode = 503;
+    response.end(request.url === '/MAAS/empty' ? '' : SENTENCE);
+  });
+  server.listen(join(stateDir, CONTROL_SOCKET));
+  await once(server, 'listening');
+  try {
+    await assert.rejects(askDaemon(stateDir, '/MAAS/api/2.0/machines/'), { message: SENTENCE });
+    await assert.rejects(askDaemon(stateDir, '/MAAS/empty'), {
+      message: /^the daemon answered \/MAAS\/empty with 503: /,
+    });
+    await assert.rejects(askDaemon(stateDir, '/status'), { message: /^the daemon answered \/status with 503: region/ });
+  } finally {
+    server.close();
+    rmSync(stateDir, { recursive: true });
+  }
+});
