@@ -56,3 +56,12 @@ export function errorText(error: unknown): string {
 export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);
 }
+
+/** Several failures as one, of the first one's kind, each in a line of its own; undefined: there are none. */
+export function joinFailures(failures: readonly RackError[]): RackError | undefined {
+  const [first] = failures;
+  const texts = [...new Set(failures.map(({ message }) => message))];
+  return first === undefined || texts.length === 1
+    ? first
+    : new RackError(first.code, texts.join('\n'), { cause: first });
+}

@@ -207,6 +207,12 @@ function stateDirOf(values: Settings): string {
   return parsed.success ? parsed.data : schema.parse(undefined);
 }
 
+const MAKE_ONE = '`rackboot init` makes one; --config or RACKBOOT_CONFIG names another';
+
+/** True of the file of a lab that removed it at its end, while the shell still names it. */
+const isEndedLab = (path: string): boolean =>
+  process.env.RACKBOOT_CONFIG === path && /\/rackboot-lab-[^/]+\/[^/]+$/.test(path);
+
 /** @throws RackError `config-unreadable` */
 export function readConfigText(path: string): string {
   try {
@@ -223,7 +229,7 @@ export function readConfigText(path: string): string {
     }
     const text =
       osErrorCode(error) === 'ENOENT'
-        ? `there is no configuration ${path}: \`rackboot init\` makes one; --config or RACKBOOT_CONFIG names another`
+        ? `there is no configuration ${path}: ${isEndedLab(path) ? 'that lab has ended; type: unset RACKBOOT_CONFIG' : MAKE_ONE}`
         : `cannot read the configuration ${path}: ${errorText(error)}`;
     throw new RackError('config-unreadable', text, { cause: error });
   }

@@ -476,3 +476,17 @@ test('a file that is not there is told with what makes one, one that cannot be r
   const unreadable = /^cannot read the configuration \/proc\/self\/mem\/x: ENOTDIR/;
   assert.throws(() => readConfigText('/proc/self/mem/x'), { code: 'config-unreadable', message: unreadable });
 });
+
+test('the file of a lab that has ended, which the shell still names, is told as that', () => {
+  const former = process.env.RACKBOOT_CONFIG;
+  process.env.RACKBOOT_CONFIG = '/tmp/rackboot-lab-AbCdEf/lab.yaml';
+  try {
+    assert.throws(
+      () => readConfigText('/tmp/rackboot-lab-AbCdEf/lab.yaml'),
+      /that lab has ended; type: unset RACKBOOT_CONFIG$/,
+    );
+  } finally {
+    if (former === undefined) delete process.env.RACKBOOT_CONFIG;
+    else process.env.RACKBOOT_CONFIG = former;
+  }
+});

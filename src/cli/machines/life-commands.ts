@@ -1,7 +1,7 @@
 // The tables of the commands that move machines through their life, and of `rackboot sshkeys`.
 
 import type { Argv } from 'yargs';
-import type { SharedOptions } from '../shared-options.ts';
+import { type SharedOptions, yes } from '../shared-options.ts';
 import { loginCommands } from './login-commands.ts';
 import { runCommands } from './script-commands.ts';
 
@@ -89,6 +89,7 @@ function recordCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
         remove.positional('machine', machine).options({
           config,
           json,
+          yes,
           force: { type: 'boolean', default: false, describe: 'Also when somebody holds it, or it is at work' },
         }),
       async (argv) => {

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { loadPlace } from '../../config/load.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
+import { confirmOnTerminal } from '../confirmation.ts';
 import { askDaemon } from '../control.ts';
 import { print, printJson } from '../output.ts';
 import { machineShape } from '../shapes.ts';
@@ -109,12 +110,13 @@ export async function renameMachine(
   return show(await askDaemon(stateDir, `${MACHINES_PATH}${machine.system_id}/`, 'PUT', form), argv.json);
 }
 
-/** Forgets a machine. @returns 0 @throws RackError as `commandMachine` */
+/** Forgets a machine; a person is asked first. @returns 0 @throws RackError as `commandMachine`, `cancelled` */
 export async function removeMachine(
-  argv: LifeArguments & { readonly machine: string; readonly force: boolean },
+  argv: LifeArguments & { readonly machine: string; readonly force: boolean; readonly yes: boolean },
 ): Promise<number> {
   const { stateDir } = loadPlace(argv.config);
   const machine = await findMachine(stateDir, argv.machine);
+  await confirmOnTerminal(`Forget ${machine.fqdn} (${machine.system_id}), with its log and results?`, argv.yes);
   await askDaemon(stateDir, `${MACHINES_PATH}${machine.system_id}/${argv.force ? '?force=true' : ''}`, 'DELETE');
   if (argv.json) printJson({ system_id: machine.system_id });
   else print(`${machine.fqdn} (${machine.system_id}) is forgotten.`);

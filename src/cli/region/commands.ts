@@ -1,7 +1,7 @@
 // The table of what is asked of the region beyond its machines: `rackboot racks`, `rackboot events`.
 
 import type { Argv } from 'yargs';
-import type { SharedOptions } from '../shared-options.ts';
+import { type SharedOptions, yes } from '../shared-options.ts';
 
 type Finish = (code: number) => void;
 
@@ -38,16 +38,6 @@ export function regionCommands<T>(parser: Argv<T>, shared: SharedOptions, finish
 
 function rackCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish) {
   const rack = { type: 'string', demandOption: true, describe: 'Its name or UUID' } as const;
-  const judging = (verdict: 'reject' | 'remove', text: string) => (parser: Argv<T>) =>
-    parser.command(
-      `${verdict} <rack>`,
-      text,
-      (one) => one.positional('rack', rack).options({ config, json }),
-      async (argv) => {
-        const { judgeRack } = await import('./racks.ts');
-        finish(await judgeRack(argv.config, verdict, argv.rack, argv.json));
-      },
-    );
   command.command(
     'accept <rack>',
     'Let a rack serve machines for this region, or share a network with another one',
@@ -65,12 +55,28 @@ function rackCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
       }),
     async (argv) => {
       const { judgeRack } = await import('./racks.ts');
-      finish(await judgeRack(argv.config, 'accept', argv.rack, argv.json, argv.share));
+      finish(await judgeRack(argv.config, 'accept', argv.rack, argv.json, { shared: argv.share }));
     },
   );
-  judging('reject', 'Refuse a rack, until it is removed')(command);
-  judging('remove', 'Forget a rack; it may register again')(command);
   return command
+    .command(
+      'reject <rack>',
+      'Refuse a rack, until it is removed',
+      (one) => one.positional('rack', rack).options({ config, json }),
+      async (argv) => {
+        const { judgeRack } = await import('./racks.ts');
+        finish(await judgeRack(argv.config, 'reject', argv.rack, argv.json));
+      },
+    )
+    .command(
+      'remove <rack>',
+      'Forget a rack; it may register again',
+      (one) => one.positional('rack', rack).options({ config, json, yes }),
+      async (argv) => {
+        const { judgeRack } = await import('./racks.ts');
+        finish(await judgeRack(argv.config, 'remove', argv.rack, argv.json, { isMeant: argv.yes }));
+      },
+    )
     .command(['list', '$0'], 'List racks', { config, json }, async (argv) => {
       const { listRacks } = await import('./racks.ts');
       finish(await listRacks(argv.config, argv.json));

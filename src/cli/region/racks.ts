@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/load.ts';
 import { RackError } from '../../errors.ts';
+import { confirmOnTerminal } from '../confirmation.ts';
 import { askDaemon } from '../control.ts';
 import { formatDuration, print, printJson, printTable } from '../output.ts';
 
@@ -93,17 +94,20 @@ function row(rack: RackShape, nowMs: number): string[] {
 
 /**
  * Accepts, rejects or removes the rack of this name or UUID.
- * @param shared networks of other racks that it shall serve, too @returns 0 @throws RackError `not-found`, `bad-argument`
+ * @param shared networks of other racks that it shall serve, too  @param isMeant nobody need be asked
+ * @returns 0 @throws RackError `not-found`, `bad-argument`, `cancelled`
  */
 export async function judgeRack(
   file: string,
   verdict: 'accept' | 'reject' | 'remove',
   wanted: string,
   json: boolean,
-  shared: readonly string[] = [],
+  { shared = [], isMeant = false }: { readonly shared?: readonly string[]; readonly isMeant?: boolean } = {},
 ): Promise<number> {
   const { stateDir } = loadPlace(file);
   const rack = findRack(z.array(rackShape).parse(await askDaemon(stateDir, RACKS_PATH)), wanted);
+  if (verdict === 'remove' && rack.status_name === 'accepted')
+    await confirmOnTerminal(`Forget ${rack.name}, which serves machines for this region?`, isMeant);
   if (verdict === 'remove') await askDaemon(stateDir, `${RACKS_PATH}${rack.uuid}/`, 'DELETE');
   else {
     const form = new URLSearchParams({ uuid: rack.uuid });

@@ -24,7 +24,7 @@ import type { LeaseNotice } from '../../dhcp/responder-ports.ts';
 import { DhcpServer } from '../../dhcp/server.ts';
 import { Names } from '../../dns/names.ts';
 import { DnsServer } from '../../dns/server.ts';
-import { RackError } from '../../errors.ts';
+import { joinFailures, RackError } from '../../errors.ts';
 import type { Publish, RackEvent } from '../../event.ts';
 import type { FileTree } from '../../files/opened-file.ts';
 import type { RegionStandIn } from '../../http/region-stand-in.ts';
@@ -238,7 +238,7 @@ export class Rack {
    * Replaces the configuration; sockets that do not change are not touched. An address that this host does not have yet is
    * waited for: it is tried again when the interfaces change.
    *
-   * @throws RackError of the first door that cannot be opened for another reason; the others are open.
+   * @throws RackError with every door that cannot be opened for another reason; the others are open.
    */
   async configure(config: RackConfig, host: readonly HostInterface[]): Promise<void> {
     if (this.#draining) return;
@@ -249,7 +249,7 @@ export class Rack {
     await this.dhcp.setInterfaces(linksOf(config.clusterInterfaces, host));
     const failures = (await this.dhcp.configure(config.dhcp)).map(({ error }) => error);
     failures.push(...(await this.#openDoors()));
-    const failed = failures.find(({ code }) => !WAITED_FOR.has(code));
+    const failed = joinFailures(failures.filter(({ code }) => !WAITED_FOR.has(code)));
     if (failed !== undefined) throw failed;
   }
 

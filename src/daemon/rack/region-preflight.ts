@@ -3,19 +3,60 @@
 
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import type { RackConfig } from '../../config/rack-config.ts';
+import { joinFailures, RackError } from '../../errors.ts';
 import { readCertificatePair } from '../../files/certificate.ts';
-import { parseIpv4 } from '../../net/address.ts';
+import { formatIpv4, parseIpv4 } from '../../net/address.ts';
 import { socketErrorFrom } from '../../net/socket-error.ts';
 import type { RegionConfig } from '../../region/config.ts';
 import { openDatabaseFile } from '../../store/database-file.ts';
 import { REGION_DATABASE, REGION_FILE } from '../../store/region-migrations.ts';
 
-/** @throws RackError as the region itself would: `store-…`, `certificate-unusable`, `address-in-use`, `permission-denied` */
-export async function checkRegion(config: Pick<RegionConfig, 'listen' | 'tls' | 'stateDir'>): Promise<void> {
+/**
+ * @param doors of the rack, which are looked at where the region's own are taken
+ * @throws RackError as the region itself would: `store-…`, `certificate-unusable`, `address-in-use`, `permission-denied`; with every port that is taken
+ */
+export async function checkRegion(
+  config: Pick<RegionConfig, 'listen' | 'tls' | 'stateDir'>,
+  doors: readonly Door[] = [],
+): Promise<void> {
   openDatabaseFile(join(config.stateDir, REGION_FILE), REGION_DATABASE).close();
   if (config.tls !== undefined) readCertificatePair(config.tls);
-  for (const { host, port } of config.listen) await checkPort(host, port, 'region.listen');
-  for (const { host, port } of config.tls?.listen ?? []) await checkPort(host, port, 'region.tls.listen');
+  const failed = await findTaken([
+    ...config.listen.map((place) => ({ ...place, setting: 'region.listen' })),
+    ...(config.tls?.listen ?? []).map((place) => ({ ...place, setting: 'region.tls.listen' })),
+  ]);
+  // Where the start fails anyway, whoever frees one port is told of the others, too.
+  const failures = failed.length === 0 ? [] : [...failed, ...(await findTaken(doors))];
+  const failure = joinFailures(failures);
+  if (failure !== undefined) throw failure;
+}
+
+/** A port that is listened on over TCP, and what names it. */
+export interface Door {
+  readonly host: string;
+  readonly port: number;
+  readonly setting: string;
+}
+
+/** The doors of the rack that TCP opens. */
+export const doorsOf = ({ http, dns }: Pick<RackConfig, 'http' | 'dns'>): readonly Door[] => [
+  ...http.listen.map(({ address, port }) => ({ host: formatIpv4(address), port, setting: 'boot.http.listen' })),
+  ...dns.listen.map((address) => ({ host: formatIpv4(address), port: dns.listenPort, setting: 'dns.listen' })),
+];
+
+/** What the system says of those that cannot be opened. */
+async function findTaken(places: readonly Door[]): Promise<readonly RackError[]> {
+  const found: RackError[] = [];
+  for (const { host, port, setting } of places) {
+    try {
+      await checkPort(host, port, setting);
+    } catch (error) {
+      if (!(error instanceof RackError)) throw error;
+      found.push(error);
+    }
+  }
+  return found;
 }
 
 type Place = RegionConfig['listen'][number];

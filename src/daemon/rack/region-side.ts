@@ -31,7 +31,7 @@ import type { UplinkThreadData } from '../../uplink/thread-data.ts';
 import { EVENT_KINDS } from './event-kinds.ts';
 import type { DaemonEvent } from './events.ts';
 import type { Rack } from './rack.ts';
-import { checkRegion } from './region-preflight.ts';
+import { checkRegion, doorsOf } from './region-preflight.ts';
 
 /** How long the region may take to store what it has and to end. */
 const REGION_STOP_MS = 5000;
@@ -110,9 +110,9 @@ export class RegionSide {
 
   /** Whether the region will be able to start. @throws RackError as it would */
   async check(): Promise<void> {
-    const { uplink, region, stateDir } = this.#parts.config();
-    if (uplink.mode === 'embedded') await checkRegion(region);
-    else checkOutbox(stateDir);
+    const config = this.#parts.config();
+    if (config.uplink.mode === 'embedded') await checkRegion(config.region, doorsOf(config));
+    else checkOutbox(config.stateDir);
   }
 
   get uuid(): string {

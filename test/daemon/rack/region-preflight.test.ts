@@ -1,8 +1,14 @@
 // Which listeners of a new configuration are asked for before it is applied.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { newListeners } from '../../../src/daemon/rack/region-preflight.ts';
+import { checkRegion, newListeners } from '../../../src/daemon/rack/region-preflight.ts';
+import { RackError } from '../../../src/errors.ts';
 
 const at = (...places: readonly string[]) =>
   places.map((place) => ({ host: place.split(':')[0] ?? '', port: Number(place.split(':')[1]) }));
@@ -41,3 +47,36 @@ for (const [name, before, next, asked] of CASES) {
     assert.deepEqual([...listen, ...tlsListen], at(...asked));
   });
 }
+
+test('a start that finds several ports taken names all of them, those of the rack too', async () => {
+  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-preflight-'));
+  const servers = [createServer(), createServer(), createServer()];
+  const ports: number[] = [];
+  try {
+    for (const server of servers) {
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const bound = server.address();
+      ports.push(typeof bound === 'object' ? (bound?.port ?? 0) : 0);
+    }
+    const [one = 0, two = 0, three = 0] = ports;
+    const region = { listen: at(`127.0.0.1:${one}`, `127.0.0.1:${two}`), tls: undefined, stateDir };
+    const doors = [{ host: '127.0.0.1', port: three, setting: 'boot.http.listen' }];
+    await assert.rejects(checkRegion(region, doors), (error) => {
+      assert.ok(error instanceof RackError);
+      assert.equal(error.code, 'address-in-use');
+      const named = error.message
+        .split('\n')
+        .map((line) => /:(\d+) \(TCP\) is in use;.*change (\S+)$/.exec(line)?.slice(1));
+      assert.deepEqual(named, [
+        [String(one), 'region.listen'],
+        [String(two), 'region.listen'],
+        [String(three), 'boot.http.listen'],
+      ]);
+      return true;
+    });
+  } finally {
+    for (const server of servers) server.close();
+    rmSync(stateDir, { recursive: true });
+  }
+});
