@@ -107,6 +107,28 @@ export function nextSteps(next: NextSteps): readonly string[] {
   ];
 }
 
+/** The same at the end of the lab with a virtual machine, whose page shows and takes no form, and whose state is root's. */
+export function virtualSteps(
+  next: Pick<NextSteps, 'pageUrl' | 'program' | 'configFile'> & { readonly machine: string },
+): readonly string[] {
+  const { pageUrl, program, configFile, machine } = next;
+  const run = `sudo ${program}`;
+  const which = `--config ${configFile}`;
+  return [
+    '',
+    'What to try next',
+    `  On the page:  ${pageUrl}`,
+    '                to look at, without user and password',
+    '  In another terminal, in this directory:',
+    `    Look      ${run} machines show ${machine} ${which}`,
+    `    Its boot  ${run} trace ${machine} ${which}`,
+    `    Accept    ${run} machines accept ${machine} --skip-commissioning ${which}`,
+    '  To deploy machines of your own: docs/first-machine.md, "Install the rack".',
+    'Ctrl-C ends the lab and removes everything.',
+    '',
+  ];
+}
+
 /** What was removed, in the last line. */
 export function removedWords(machines: number, racks: number, directory: string): string {
   return `The lab has ended. Removed: ${count(racks, 'rack')}, ${count(machines, 'simulated machine')} and ${directory}. Nothing is left.`;

@@ -11,7 +11,8 @@ import { cachedBootTree } from './boot-tree.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
 import { LAB_DIRECTORY } from './lab-files.ts';
 import { checkPort } from './lab-ports.ts';
-import { rackWords } from './lab-words.ts';
+import { labProgram } from './lab-program.ts';
+import { rackWords, virtualSteps } from './lab-words.ts';
 import { BRIDGE, LabNamespace } from './namespace.ts';
 import type { Narrator } from './narrator.ts';
 import { tellEvents } from './told-events.ts';
@@ -84,7 +85,10 @@ export async function runVirtualLab(
       else if (line.level >= PINO_ERROR) narrator.tell('problem', line.msg);
     };
     daemon = await DaemonProcess.start({ config, namespace, onLine });
-    void tellEvents(stateDir, narrator, stop.signal);
+    let enlisted = MAC;
+    void tellEvents(stateDir, narrator, stop.signal, (hostname) => {
+      enlisted = hostname.split('.')[0] ?? MAC;
+    });
     page = await startPage(join(stateDir, CONTROL_SOCKET));
     narrator.tell('lab', `The page: http://127.0.0.1:${PAGE_PORT}/MAAS/`);
     machine = new VirtualMachine(
@@ -109,9 +113,12 @@ export async function runVirtualLab(
     narrator.tell(
       'lab',
       code === 0
-        ? 'The machine reported itself and powered off. Ctrl-C ends the lab.'
+        ? 'The machine reported itself and powered off.'
         : `The machine ended with code ${code}: ${machine.consolePath}`,
     );
+    const pageUrl = `http://127.0.0.1:${PAGE_PORT}/MAAS/`;
+    if (code === 0)
+      narrator.show(virtualSteps({ pageUrl, program: labProgram(), configFile: config, machine: enlisted }));
     await until;
     return { kind: code === 0 ? 'enlisted' : 'failed' };
   } finally {

@@ -11,6 +11,7 @@ import {
   removedWords,
   stepWords,
   type ToldEvent,
+  virtualSteps,
 } from '../../src/lab/lab-words.ts';
 import type { MachineStep } from '../../src/lab/machine-actions.ts';
 import { Narrator } from '../../src/lab/narrator.ts';
@@ -95,6 +96,15 @@ test('what to try next names page, user and password, and whole commands for the
     'Ctrl-C ends the lab and removes everything.',
     '',
   ]);
+});
+
+test('what to try next with a virtual machine names the page, which needs no password, and commands that reach the state of root', () => {
+  const { pageUrl, program, configFile } = NEXT;
+  const lines = virtualSteps({ pageUrl, program, configFile, machine: 'calm-ibis' });
+  assert.ok(lines.includes(`  On the page:  ${pageUrl}`));
+  const accept = `sudo node bin/rackboot.js machines accept calm-ibis --skip-commissioning --config ${configFile}`;
+  assert.ok(lines.includes(`    Accept    ${accept}`), lines.join('\n'));
+  assert.ok(lines.includes('Ctrl-C ends the lab and removes everything.'));
 });
 
 test('what to try next in a hall lists its machines and racks', () => {

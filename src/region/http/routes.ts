@@ -23,7 +23,7 @@ import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.
 import type { ApiProblem } from '../api/problem.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
 import type { PageGuard } from '../page/guard.ts';
-import { addPageRoutes } from '../page/routes.ts';
+import { addPageRoutes, looksForPage, sendUnknownPage } from '../page/routes.ts';
 import type { Sessions } from '../page/sessions.ts';
 import { versionProblem } from '../racks/rack-admission.ts';
 import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, ANONYMOUS_PER_NETWORK, type RatesByRack } from '../rate-limit.ts';
@@ -97,7 +97,12 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.setErrorHandler((error, _request, reply) => send(context, reply, answerOfError(context, error)));
-  app.setNotFoundHandler((request, reply) => send(context, reply, answerOfUnknownPath(request)));
+  app.setNotFoundHandler((request, reply) => {
+    const answer = answerOfUnknownPath(request);
+    if (!looksForPage(request)) return send(context, reply, answer);
+    context.refusals['not-found'] += 1;
+    return sendUnknownPage(reply);
+  });
   for (const version of API_VERSIONS) {
     for (const [path, operations] of operationsByPath(version)) {
       const url = `/MAAS/api/${version}/${path.replace(/\{(\w+)\}/g, ':$1')}/`;

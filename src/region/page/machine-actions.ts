@@ -144,7 +144,8 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
     where: 'main',
     tone: 'plain',
     operation: post('release'),
-    done: 'is being released',
+    // It may be Ready before the page is read: what was held is given back at once in any case.
+    done: 'has been given back',
     effects: (machine, switches) => [
       ...(given(machine)
         ? [`Its address and the name ${machineFqdn(machine)} in DNS are taken back at once.`]

@@ -154,18 +154,24 @@ function machineRow(view: View, machine: Machine, event: MachineEvent | undefine
   ].join('');
 }
 
-/** Who did it, with the way to its page: a machine by its name, a stranger by the hardware address before its text. */
-function whoOf(event: MachineEvent): {
+/**
+ * Who did it, with the way to its page: a machine by its name, a stranger by the hardware address before its text. What a rack elsewhere told
+ * names it: of its own it is who, of others it stands behind the text.
+ */
+export function whoOf(event: MachineEvent): {
   readonly who: string;
   readonly what: string;
 } {
   const { systemId, hostname, username, description } = event;
-  const what = eventText(event);
-  const by = username === '' ? '' : ` (${username})`;
-  if (systemId !== undefined) return { who: linkTo(systemId, hostname ?? systemId), what: `${what}${by}` };
-  const [, mac, text] = STRANGER.exec(description) ?? [];
-  if (mac !== undefined && text !== undefined) return { who: linkTo(mac, mac), what: text };
-  return { who: username === '' ? none : escapeHtml(username), what };
+  const text = eventText(event);
+  const rack = event.rack === '' ? 'a rack that was removed' : event.rack;
+  const from = rack === undefined ? '' : ` (${rack})`;
+  const by = username === '' ? from : ` (${username})`;
+  if (systemId !== undefined) return { who: linkTo(systemId, hostname ?? systemId), what: `${text}${by}` };
+  const [, mac, rest] = STRANGER.exec(description) ?? [];
+  if (mac !== undefined && rest !== undefined) return { who: linkTo(mac, mac), what: `${rest}${from}` };
+  const who = username === '' ? rack : username;
+  return { who: who === undefined ? none : escapeHtml(who), what: text };
 }
 
 const STRANGER = /^((?:[0-9a-f]{2}:){5}[0-9a-f]{2}): (.+)$/s;

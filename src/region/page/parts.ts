@@ -98,6 +98,13 @@ export function renderGone(view: Frame): string {
   });
 }
 
+/** What a browser shows where there is no page: the same for everybody, so that nobody has to say who they are. */
+export const renderUnknown = (): string =>
+  documentOf(
+    'Not here · Rackboot',
+    '<main><div class="sheet card"><h1>Nothing is here</h1><p>There is no page of this name.</p><p><a href="/MAAS/">All machines</a></p></div></main>',
+  );
+
 /** What somebody sees who may not do what they asked for. */
 export function renderRefused(view: Frame, text: string, back?: string): string {
   const way = back === undefined ? '<a href="/MAAS/">All machines</a>' : `<a href="${escapeHtml(back)}">Back</a>`;

@@ -18,7 +18,7 @@ import type { Region } from '../region.ts';
 import { isLocalName, type PageGuard, type PasswordVerdict } from './guard.ts';
 import { cookieName, cookieOf, isOwnOrigin, safeTarget } from './login.ts';
 import { PAGES } from './pages.ts';
-import { mayOpen, renderGone, renderRefused, renderSignIn } from './parts.ts';
+import { mayOpen, renderGone, renderRefused, renderSignIn, renderUnknown } from './parts.ts';
 import { PAGE_POLICY } from './script.ts';
 import { findCookie, type Sessions } from './sessions.ts';
 import { BUSY, type PageDefinition, type Person, refusalText, type View, type Viewer } from './view.ts';
@@ -43,6 +43,8 @@ const LOGIN = '/MAAS/login/';
 /** Adds every page to an instance. */
 export function addPageRoutes(app: FastifyInstance, listener: PageListener): void {
   app.get('/', (_request, reply) => reply.redirect('/MAAS/', 302));
+  // Browsers ask for it beside every page.
+  app.get('/favicon.ico', (_request, reply) => reply.code(204).header('Cache-Control', 'max-age=86400').send());
   app.get(LOGIN, (request, reply) => {
     if (listener.peerOf(request).isByRack) return listener.send(reply, byRack(listener.region));
     const to = safeTarget(queryOf(request).get('to')?.at(-1) ?? '');
@@ -55,6 +57,16 @@ export function addPageRoutes(app: FastifyInstance, listener: PageListener): voi
     if (page.act !== undefined) app.post(page.path, (request, reply) => take(listener, page, request, reply));
   }
 }
+
+/** True for a browser that looks for a page, and not for what programs ask for. */
+export const looksForPage = (request: FastifyRequest): boolean =>
+  request.method === 'GET' &&
+  /\btext\/html\b/.test(headerOf(request, 'accept') ?? '') &&
+  !/^\/+MAAS\/+(?:api|uplink|metadata)\b/.test(request.raw.url ?? '');
+
+/** Says that there is no such page, and where there is one. */
+export const sendUnknownPage = (reply: FastifyReply): FastifyReply =>
+  begin(reply).code(REFUSALS['not-found']).header('X-Rackboot-Refusal', 'not-found').send(renderUnknown());
 
 /** The headers of every page. */
 function begin(reply: FastifyReply): FastifyReply {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PAGE_MACHINES_MAX, renderPage } from '../../../src/region/page/machines-page.ts';
+import { PAGE_MACHINES_MAX, renderPage, whoOf } from '../../../src/region/page/machines-page.ts';
 import { operate } from '../../../src/region/page/view.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { report, withRegion } from '../place.ts';
@@ -187,3 +187,18 @@ test('the page of many machines lets others have their turns while it is made', 
     },
     { newMachinesMax: 1000 },
   ));
+
+test('what a rack elsewhere told names the rack: of its own as who, of a machine behind the text', () => {
+  const event = { id: 1, atMs: 0, type: 'NODE_RACK_EVENT', level: 'error', username: '', rack: 'rack-2' } as const;
+  const away = { ...event, kind: 'region.away', description: 'The region does not answer since …' };
+  assert.deepEqual(whoOf(away), { who: 'rack-2', what: away.description });
+  assert.equal(whoOf({ ...away, rack: '<b>' }).who, '&lt;b&gt;');
+  assert.equal(whoOf({ ...away, rack: '' }).who, 'a rack that was removed');
+  assert.doesNotMatch(whoOf({ ...away, rack: undefined }).who, /rack/);
+  assert.equal(
+    whoOf({ ...event, kind: 'dhcp.offer', description: '52:54:00:00:00:01: Offered' }).what,
+    'Offered (rack-2)',
+  );
+  const known = { ...event, kind: 'dhcp.offer', description: 'Offered', systemId: 'abc', hostname: 'calm-ibis' };
+  assert.equal(whoOf(known).what, 'Offered (rack-2)');
+});

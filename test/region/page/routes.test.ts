@@ -320,3 +320,20 @@ test('people: an administrator adds, raises and removes accounts; not their own,
     const page = (await browser.ask('/MAAS/people/')).text;
     assert.ok(!page.includes('scrypt'));
   }));
+
+test('a browser that asks for no page is shown the way back, a program one line; an icon is never missed', () =>
+  withBrowser(async (browser) => {
+    for (const path of ['/MAAS/nothing/', '/nothing', '/MAAS/machines/a/b/c/']) {
+      const unknown = await browser.ask(path);
+      assert.equal(unknown.status, 404, path);
+      assert.match(unknown.text, /<a href="\/MAAS\/">All machines<\/a>/);
+      assert.equal(unknown.headers['x-rackboot-refusal'], 'not-found');
+    }
+    for (const [path, accept] of [
+      ['/MAAS/nothing/', 'application/json'],
+      ['/MAAS/api/2.0/nothing/', 'text/html'],
+    ] as const)
+      assert.doesNotMatch((await browser.ask(path, { headers: { accept } })).text, /</);
+    const icon = await browser.ask('/favicon.ico', { headers: { accept: 'image/*' } });
+    assert.equal(icon.status, 204);
+  }));
