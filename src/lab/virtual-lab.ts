@@ -57,6 +57,19 @@ export function virtualLabConfig(stateDir: string, tree: string): string {
   ].join('\n');
 }
 
+const HARDWARE = {
+  name: 'machine',
+  firmware: 'bios',
+  nic: 'virtio-net-pci',
+  mac: MAC,
+  memoryMib: 512,
+  cpus: 2,
+  diskBytes: 8 * 1024 ** 3,
+  diskSerial: 'LAB0001',
+  uuid: '77777777-0000-4000-8000-000000000001',
+  serial: 'LAB-0001',
+} as const;
+
 /** Runs the lab until `until` settles. */
 export async function runVirtualLab(
   narrator: Narrator,
@@ -91,22 +104,7 @@ export async function runVirtualLab(
     });
     page = await startPage(join(stateDir, CONTROL_SOCKET));
     narrator.tell('lab', `The page: http://127.0.0.1:${PAGE_PORT}/MAAS/`);
-    machine = new VirtualMachine(
-      {
-        name: 'machine',
-        firmware: 'bios',
-        nic: 'virtio-net-pci',
-        mac: MAC,
-        memoryMib: 512,
-        cpus: 2,
-        diskBytes: 8 * 1024 ** 3,
-        diskSerial: 'LAB0001',
-        uuid: '77777777-0000-4000-8000-000000000001',
-        serial: 'LAB-0001',
-        directory,
-      },
-      namespace,
-    );
+    machine = new VirtualMachine({ ...HARDWARE, directory }, namespace);
     narrator.tell('machine', `virtual machine ${MAC} powers on, its disk blank, the network first in its boot order`);
     const code = await Promise.race([machine.start(), until]);
     if (code === undefined) return undefined;
