@@ -5,6 +5,7 @@
 
 import type { RackConfig } from '../config/rack-config.ts';
 import { formatIpv4, isLoopback } from '../net/address.ts';
+import { MTU_REPORTS_SETTING } from '../net/path-mtu.ts';
 import { installCommand } from '../power/programs.ts';
 import type { Finding } from './finding.ts';
 import type { Actor, HostFacts, PortStranger, PowerlessDriver } from './host-facts.ts';
@@ -160,6 +161,11 @@ function judgeSockets({ notes, actor }: HostFacts): Finding[] {
     if (/C library cannot be called/.test(text)) {
       const fix =
         'install the package koffi anew: npm ci (or npm rebuild koffi) in the directory of Rackboot; it needs glibc';
+      return [{ check: 'sockets', ok: true, isNote: true, text, fix }];
+    }
+    if (text.includes(MTU_REPORTS_SETTING)) {
+      const line = MTU_REPORTS_SETTING;
+      const fix = `echo ${line} | sudo tee /etc/sysctl.d/60-rackboot-mtu.conf && sudo sysctl -w ${line}, then restart Rackboot`;
       return [{ check: 'sockets', ok: true, isNote: true, text, fix }];
     }
     return [];

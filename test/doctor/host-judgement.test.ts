@@ -6,6 +6,7 @@ import { parseConfig } from '../../src/config/load.ts';
 import type { HostFacts } from '../../src/doctor/host-facts.ts';
 import { judgeHost } from '../../src/doctor/host-judgement.ts';
 import { ANY, ipv4 } from '../../src/net/address.ts';
+import { MTU_REPORTS_NOTE } from '../../src/net/path-mtu.ts';
 
 const parsed = parseConfig(readFileSync(join(import.meta.dirname, '..', '..', 'config', 'rackboot.yaml'), 'utf8'));
 assert.ok(parsed.ok);
@@ -147,6 +148,13 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
     true,
     /portable/,
     /npm rebuild koffi/,
+  ],
+  [
+    'sockets that believe reports of a small MTU',
+    { notes: [MTU_REPORTS_NOTE] },
+    true,
+    /reports a small MTU/,
+    /^echo net\.ipv4\.ip_no_pmtu_disc=2 \| sudo tee \/etc\/sysctl\.d\/\S+ && sudo sysctl -w net/,
   ],
   [
     'no state directory',

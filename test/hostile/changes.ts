@@ -27,6 +27,8 @@ export const NO_SEND_ROOM = of('net/send-room.ts', [
   'admits(address: Ipv4): boolean {\n',
   'admits(address: Ipv4): boolean {\n    return true;\n',
 ]);
+/** Datagrams leave in pieces where somebody says that the path is small. */
+export const PATHS_AS_TOLD = of('net/udp-linux.ts', ['IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)', 'IP_MTU_DISCOVER, 1)']);
 /** Requests are parsed as fast as they come, however many wait to be answered. */
 export const NO_PIPELINING_BOUND = of('net/connection-shares.ts', [
   '() => mayTake(connection),',

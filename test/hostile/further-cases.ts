@@ -12,10 +12,11 @@ import {
   NO_SEND_ROOM,
   NO_SHARES,
   NO_SIEVE,
+  PATHS_AS_TOLD,
   WHOLE_BATCHES,
   WHOLE_LISTS,
 } from './changes.ts';
-import { VICTIM } from './site.ts';
+import { KNOWN_ADDRESS, VICTIM } from './site.ts';
 
 const frames =
   (count: number): Bites =>
@@ -47,6 +48,16 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     bites: every(grown(20, 'rackboot_tftp_requests_total'), (now) => now.sum('rackboot_tftp_transfers_active') >= 20),
     withoutIt: MANY_BLIND_SENDINGS,
     others: { ...ON_THE_WIRE, 'a host in whose name others ask gets no more than is stated': 12 },
+  },
+  {
+    door: 'TFTP',
+    attacker: 'reports from behind a router that datagrams to a machine have to be small',
+    attack: 'small-path',
+    from: 'far',
+    words: [KNOWN_ADDRESS],
+    bites: frames(100),
+    withoutIt: PATHS_AS_TOLD,
+    others: ON_THE_WIRE,
   },
   {
     door: 'DHCP',
