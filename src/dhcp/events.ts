@@ -289,7 +289,7 @@ export const DHCP_EVENTS = {
     level: 'info',
     message: 'DHCP address still used by its last holder',
     explanation:
-      'The lease of an address had ended, another client was to get it, and its last holder (usedBy) answered for it on the wire. That is no conflict: the holder keeps the address for another minute, so it can go on loading or ask again, and the other client gets another address. If it comes again and again, that host runs without renewing its lease: restart its DHCP client, or reserve the address for it.',
+      'The lease of an address had ended, another client was to get it, and its last holder (usedBy) answered for it on the wire. That is no conflict: the holder keeps the address for another minute, so it can go on loading or ask again, and the other client gets another address. That goes on for 5 minutes without a DHCP message of the holder; after that its answers are a conflict like any other. Such a host runs without renewing its lease: restart its DHCP client, or reserve the address for it.',
   },
   'dhcp.cleared': {
     level: 'info',
@@ -301,7 +301,7 @@ export const DHCP_EVENTS = {
     level: 'warning',
     message: 'Too many addresses answer probes',
     explanation:
-      'Within an hour a quarter of a dynamic range was set aside because somebody answered when the wire was asked. Until that is over, addresses are offered without asking. Either many hosts have fixed addresses inside the dynamic range, or one device (usedBy answered last) answers for all: a router with proxy ARP, or an attack. Move the range, mend the device, or say `conflict_check: false`.',
+      'Within an hour a quarter of a dynamic range was set aside because somebody answered when the wire was asked, or kept for hosts whose leases had ended and that seemed to answer. Until that is over, such answers are not believed. Either many hosts have fixed addresses inside the dynamic range, or one device (usedBy answered last) answers for all: a router with proxy ARP, or an attack. Move the range, mend the device, or say `conflict_check: false`.',
   },
   'dhcp.inform': {
     level: 'debug',

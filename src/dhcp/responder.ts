@@ -17,7 +17,7 @@ import { type Instant, later } from '../clock.ts';
 import { Counters } from '../counters.ts';
 import { unreachable } from '../errors.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
-import { formatMac, type Ipv4, type MacAddress } from '../net/address.ts';
+import { formatMac, type Ipv4 } from '../net/address.ts';
 import type { WireFault } from '../net/byte-reader.ts';
 import type { ReceivedDatagram } from '../net/datagram.ts';
 import { EventSampler } from '../rate-limit.ts';
@@ -27,7 +27,7 @@ import type { DhcpState } from './answers/inquiry.ts';
 import { type Heard, malformedEvent, refusedEvent } from './answers/refusal-event.ts';
 import { encodeReply } from './answers/reply.ts';
 import { Bounds } from './bounds.ts';
-import { ConflictCheck } from './conflicts/conflict-check.ts';
+import { type AddressUser, ConflictCheck } from './conflicts/conflict-check.ts';
 import { type DhcpCounters, FAULT_NAMES, faultName, MESSAGE_NAMES, messageName } from './counters.ts';
 import { DHCP_EVENT_KINDS, DHCP_REFUSAL_NAMES, type DhcpEvent, type DhcpRefusal, isRefusal } from './events.ts';
 import { DurableQueue } from './leases/durable-queue.ts';
@@ -265,15 +265,15 @@ export class Responder {
     else void clearance.then((user) => this.#onProbed(offer, user, { link: decision.link, outcome, request }));
   }
 
-  #onProbed(offer: OfferedAddress, user: MacAddress | undefined, { link, outcome, request }: Unanswered): void {
+  #onProbed(offer: OfferedAddress, user: AddressUser | undefined, { link, outcome, request }: Unanswered): void {
     const now = this.#ports.clock.now();
     const { address, mac } = offer;
     if (user === undefined) this.#conclude(outcome);
     else {
       const { subnet, interfaceName } = outcome.event;
       const record = this.#ports.table.find(address);
-      const { kind, lease } = recordOfUse(offer, record, user, now);
-      const event: DhcpEvent = { kind, at: now, mac, address, subnet, interfaceName, usedBy: formatMac(user) };
+      const { kind, lease } = recordOfUse(offer, record, user.isHolder, now);
+      const event: DhcpEvent = { kind, at: now, mac, address, subnet, interfaceName, usedBy: formatMac(user.mac) };
       this.#offers.drop(offer.client, link);
       // Who got the address while the wire was asked was told that it has it, and finds out and declines itself.
       if (isHeld(record, now)) this.#conclude({ reply: undefined, event: { ...event, kind: 'dhcp.conflict' } });

@@ -166,7 +166,7 @@ export const ANSWERS_AMONG_ALL_ARP = of(
   ["this.#drain('answers', this.#answers, (frame) => this.#onAnswer(frame), now);\n", ''],
   [
     'if (this.#filter.allows(interfaceIndex, sender, senderMac, true, now)) {\n',
-    'if (this.#filter.allows(interfaceIndex, sender, senderMac, true, now)) {\n      this.#onAnswer({ bytes, interfaceIndex });\n',
+    'if (this.#filter.allows(interfaceIndex, sender, senderMac, true, now)) {\n      this.#onAnswer({ bytes, interfaceIndex, from: senderMac });\n',
   ],
 );
 /** The kernel keeps router messages as they come, of whomever they are. */

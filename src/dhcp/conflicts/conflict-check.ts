@@ -14,7 +14,8 @@
 // 2. A probe that cannot be made says nothing against an address: it is given as if nobody had answered.
 // 3. What strangers answer cannot empty a range: once CONFLICT_SHARE of it was set aside on the word of probes within an hour, no
 //    more is; answers are not believed until then. A proxy ARP answers for every address.
-// 4. An answer from the hardware address that held the address last is no conflict. The address is not given to another meanwhile.
+// 4. An answer from the hardware address that held the address last is no conflict, and the address is not given to another meanwhile: for a
+//    while, and of as many addresses as rule 3 lets strangers have (`last-holders.ts`). Anybody can answer in another's name.
 
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import { formatMac, type Ipv4, type MacAddress, rangeContains, rangeSize } from '../../net/address.ts';
@@ -22,10 +23,11 @@ import type { OfferedAddress } from '../answers/decision.ts';
 import type { DhcpEvent } from '../events.ts';
 import type { Lease } from '../leases/lease.ts';
 import type { LeaseView } from '../leases/lease-table.ts';
-import { isLastHolder, setAside } from '../leases/set-aside.ts';
+import { setAside } from '../leases/set-aside.ts';
 import type { DhcpSubnet } from '../networks/config.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import { FreeStock, STOCK_SIZE } from './free-stock.ts';
+import { LastHolders } from './last-holders.ts';
 import { ProbeBook } from './probe-book.ts';
 import { ProbeTurns } from './probe-turns.ts';
 
@@ -62,8 +64,15 @@ export interface ConflictPorts {
 /** Told of what was found ahead of need, and of what follows for the wire: records to store, and what to tell. */
 export type ConflictListener = (records: readonly Lease[], event: DhcpEvent) => void;
 
+/** Who answered for an address that was to be offered. */
+export interface AddressUser {
+  readonly mac: MacAddress;
+  /** True for the one that held it last, for whom it is kept. */
+  readonly isHolder: boolean;
+}
+
 /** Whether an offer may leave. */
-export type Clearance = 'clear' | 'asked' | 'crowded' | Promise<MacAddress | undefined>;
+export type Clearance = 'clear' | 'asked' | 'crowded' | Promise<AddressUser | undefined>;
 
 /** Looks before addresses are given. */
 export class ConflictCheck {
@@ -78,6 +87,7 @@ export class ConflictCheck {
   readonly #ahead = new Map<Ipv4, Promise<MacAddress | undefined>>();
   /** When addresses of a network answered, oldest first; at most as many as are believed. */
   readonly #conflictsAt = new Map<string, Instant[]>();
+  readonly #holders = new LastHolders();
   #served: readonly ServedSubnet[] = [];
   #timer: Timer | undefined;
   #closed = false;
@@ -90,6 +100,7 @@ export class ConflictCheck {
   /** These networks are served from now on. */
   serve(served: readonly ServedSubnet[]): void {
     this.#served = served;
+    this.#holders.keepOnly(new Set(served.map(({ subnet }) => subnet.name)));
     this.#clearOut();
     this.#look(0);
   }
@@ -112,6 +123,7 @@ export class ConflictCheck {
     const { subnet } = served;
     const inStock = this.#stock.has(address, now);
     this.leased(address);
+    this.#holders.heard(subnet.name, address, mac);
     const { interfaceName } = subnet;
     if (!offer.probe || inStock || interfaceName === undefined || !this.#canProbe(subnet)) return 'clear';
     if (this.#distrusts(served, now) || this.#book.isFresh(address, now)) return 'clear';
@@ -120,14 +132,11 @@ export class ConflictCheck {
     this.#book.start(address);
     const ask = (): Promise<MacAddress | undefined> => this.#ahead.get(address) ?? this.#ask(address, interfaceName);
     const asking = turn === true ? ask() : turn.then(ask);
-    const answered = (found: MacAddress | undefined): MacAddress | undefined => {
+    const answered = (found: MacAddress | undefined): AddressUser | undefined => {
       this.#turns.end();
       const at = this.#ports.clock.now();
-      const user = found === mac || this.#distrusts(served, at) ? undefined : found;
+      const user = found === undefined || found === mac ? undefined : this.#judgeUser(served, address, found, at);
       this.#book.finish(address, user === undefined, at);
-      // The last holder is no squatter: it says nothing of what else is on the wire.
-      if (user !== undefined && !isLastHolder(this.#ports.leases.find(address), user))
-        this.#noteConflict(served, user, at);
       return user;
     };
     // A probe that cannot be made says nothing against the address.
@@ -143,6 +152,17 @@ export class ConflictCheck {
   /** An address was given to a client. */
   leased(address: Ipv4): void {
     if (this.#stock.remove(address)) this.#look(RESTOCK_MS);
+  }
+
+  /** Who uses an address, as far as the answer is believed. */
+  #judgeUser(served: ServedSubnet, address: Ipv4, user: MacAddress, now: Instant): AddressUser | undefined {
+    if (this.#distrusts(served, now)) return undefined;
+    const { name } = served.subnet;
+    const [max, before] = [believedMax(served), this.#holders.count(name)];
+    const verdict = this.#holders.judge(name, this.#ports.leases.find(address), user, max, now);
+    if (verdict === 'stranger') this.#noteConflict(served, user, now);
+    else if (this.#holders.count(name) === max && before < max) this.#tellDistrust(served, user, now);
+    return verdict === 'disbelieved' ? undefined : { mac: user, isHolder: verdict === 'holder' };
   }
 
   /** Forgets addresses that can be handed out no more. */
@@ -253,7 +273,7 @@ export class ConflictCheck {
     } else if (user === undefined) {
       if (this.#isFree(served, address)) this.#stock.add(name, address, now);
       else this.#look(RESTOCK_MS);
-    } else if (this.#isOthers(served, address, user) && !this.#distrusts(served, now)) {
+    } else if (this.#isOthers(served, address, user, now) && !this.#distrusts(served, now)) {
       this.#noteConflict(served, user, now);
       const { name: subnet, interfaceName } = served.subnet;
       const event: DhcpEvent = {
@@ -275,8 +295,9 @@ export class ConflictCheck {
   }
 
   /** True when the user is not the one whose lease of the address has ended: that one may come back for it, as long as nobody needs it. */
-  #isOthers(served: ServedSubnet, address: Ipv4, user: MacAddress): boolean {
-    return this.#isFree(served, address) && !isLastHolder(this.#ports.leases.find(address), user);
+  #isOthers(served: ServedSubnet, address: Ipv4, user: MacAddress, now: Instant): boolean {
+    const record = this.#ports.leases.find(address);
+    return this.#isFree(served, address) && !this.#holders.isHolder(served.subnet.name, record, user, now);
   }
 
   #noteConflict(served: ServedSubnet, user: MacAddress, now: Instant): void {
@@ -284,8 +305,10 @@ export class ConflictCheck {
     const times = (this.#conflictsAt.get(name) ?? []).filter((at) => later(at, CONFLICT_MS) > now);
     times.push(now);
     this.#conflictsAt.set(name, times);
-    if (times.length !== believedMax(served)) return;
-    const { interfaceName } = served.subnet;
+    if (times.length === believedMax(served)) this.#tellDistrust(served, user, now);
+  }
+
+  #tellDistrust({ subnet: { name, interfaceName } }: ServedSubnet, user: MacAddress, now: Instant): void {
     const usedBy = formatMac(user);
     this.#listener([], { kind: 'dhcp.probes-distrusted', at: now, subnet: name, interfaceName, usedBy });
   }

@@ -142,7 +142,7 @@ export const DHCP_SENTENCES: Readonly<Partial<Record<DhcpEventKind, (event: Dhcp
     `Was not offered ${addressOf(event)}: ${event.usedBy ?? 'its last holder'} still uses it, and keeps it for another minute`,
   'dhcp.cleared': (event) => `${addressOf(event)} was set aside, and a person gave it back to its range`,
   'dhcp.probes-distrusted': ({ subnet, usedBy }) =>
-    `So many addresses of ${subnet ?? 'a network'} answer, ${usedBy ?? 'one host'} last, that addresses are offered without asking: look for a proxy ARP`,
+    `So many addresses of ${subnet ?? 'a network'} answer, ${usedBy ?? 'one host'} last, that such answers are not believed for a while: look for a proxy ARP`,
   'dhcp.inform': (event) => `Has ${addressOf(event)} from elsewhere, and asked for the settings of the network`,
   'dhcp.refused': (event) => `Got no answer: ${refusalOf(event)}${classesOf(event)}${cameBy(event)}${waitedOf(event)}`,
   'dhcp.malformed': ({ reason, interfaceName, from }) =>
