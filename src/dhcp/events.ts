@@ -285,6 +285,12 @@ export const DHCP_EVENTS = {
     explanation:
       'Before an address was offered, another host (usedBy) answered for it. The address is not handed out for a while and the client gets another; without a client, the rack asked ahead of need. Find the host, or take its address out of the dynamic range.',
   },
+  'dhcp.fixed-address-used': {
+    level: 'error',
+    message: 'Fixed DHCP address answered a probe',
+    explanation:
+      'An address that the region or a reservation fixes for a client was to be offered to it, and another host (usedBy) answered for it on the wire. The client gets a dynamic address, where there is a range, and DNS goes on naming the fixed one. Whenever the client asks anew, once a minute at most, the wire is asked again, and the client has its address back as soon as nobody answers. Find usedBy by its switch port: it has the address by mistake, or forges answers (ARP inspection on the switch stops that). If it is to keep the address, fix another one for the client.',
+  },
   'dhcp.still-used': {
     level: 'info',
     message: 'DHCP address still used by its last holder',

@@ -22,7 +22,7 @@ import { formatMac, type Ipv4, type MacAddress, rangeContains, rangeSize } from 
 import type { OfferedAddress } from '../answers/decision.ts';
 import type { DhcpEvent } from '../events.ts';
 import type { Lease } from '../leases/lease.ts';
-import type { LeaseView } from '../leases/lease-table.ts';
+import { isHeld, type LeaseView } from '../leases/lease-table.ts';
 import { setAside } from '../leases/set-aside.ts';
 import type { DhcpSubnet } from '../networks/config.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
@@ -40,6 +40,8 @@ export const CONFLICT_SHARE = 0.25;
 const CONFLICTS_MIN = 4;
 /** How long an answer counts against an address: as long as it is set aside. */
 const CONFLICT_MS = 3_600_000;
+/** How long after somebody was found using it a fixed address is asked about again for its client, in milliseconds. */
+export const LOOK_AGAIN_MS = 60_000;
 /**
  * Probes ahead of need that run at a time: with those for clients fewer than the net room can make. The operator fills it, by many networks.
  * The rest follows as they end.
@@ -116,6 +118,11 @@ export class ConflictCheck {
     return this.#stock.first(served.subnet.name, clock.now(), (address) => leases.isFree(address));
   }
 
+  /** True where the wire is to be asked again about an address that was set aside, if its own client asks for it. Asking changes nothing. */
+  mayLookAgain({ subnet }: ServedSubnet, { grantedAt }: Lease): boolean {
+    return this.#canProbe(subnet) && later(grantedAt, LOOK_AGAIN_MS) <= this.#ports.clock.now();
+  }
+
   /** An address is about to be offered: whether it may. The caller keeps it for the client. */
   clear(offer: OfferedAddress, served: ServedSubnet, now: Instant): Clearance {
     const { address, mac } = offer;
@@ -159,7 +166,10 @@ export class ConflictCheck {
     if (this.#distrusts(served, now)) return undefined;
     const { name } = served.subnet;
     const [max, before] = [believedMax(served), this.#holders.count(name)];
-    const verdict = this.#holders.judge(name, this.#ports.leases.find(address), user, max, now);
+    const record = this.#ports.leases.find(address);
+    const verdict = this.#holders.judge(name, record, user, max, now);
+    // One that is set aside already counts once, however often its client has it looked at.
+    if (verdict === 'stranger' && isHeld(record, now)) return { mac: user, isHolder: false };
     if (verdict === 'stranger') this.#noteConflict(served, user, now);
     else if (this.#holders.count(name) === max && before < max) this.#tellDistrust(served, user, now);
     return verdict === 'disbelieved' ? undefined : { mac: user, isHolder: verdict === 'holder' };

@@ -111,7 +111,7 @@ export const isNetworkStart = ({ kind, text }: Pick<RackReport, 'kind' | 'text'>
 
 /** They name an address that a machine was denied, gave back, or has no more. */
 const WITHOUT_ADDRESS: ReadonlySet<string> = new Set([
-  ...['dhcp.nak', 'dhcp.refused', 'dhcp.decline', 'dhcp.conflict', 'dhcp.still-used'],
+  ...['dhcp.nak', 'dhcp.refused', 'dhcp.decline', 'dhcp.conflict', 'dhcp.fixed-address-used', 'dhcp.still-used'],
   ...['dhcp.release', 'dhcp.expired', 'dhcp.ended', 'dhcp.cleared'],
 ]);
 

@@ -271,6 +271,7 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
     what: 'milliseconds for which the answers of a last holder keep its address without a DHCP message of its',
     whoCanFill: 'a host that runs on without renewing its lease, or one that answers in its name',
     whatOthersNotice: 'others do not get that address; after that it is set aside as one that a stranger uses',
+    harm: { kind: 'refused', stoppedBy: 'ARP inspection' },
     howItEmpties: 'with the next lease or message of the holder, or after an hour',
     share: 'by address; CONFLICT_SHARE bounds how many',
     test: 'dhcp/conflicts/conflict-check.test.ts',
