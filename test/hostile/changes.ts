@@ -44,6 +44,12 @@ export const ANY_RELAY = of('dhcp/networks/relays.ts', [
   'return undefined;\n',
 ]);
 
+/** A wire of the rack takes relay agents of every network. */
+export const RELAYS_OF_OTHER_WIRES = of('dhcp/networks/relays.ts', [
+  'if (network !== undefined && isUnnamedWire(network)',
+  'if (false && network !== undefined && isUnnamedWire(network)',
+]);
+
 export const LARGE_NETASCII = of('tftp/content.ts', [
   'NETASCII_HELD_MAX = 16 * 1024;',
   'NETASCII_HELD_MAX = 1024 * 1024;',

@@ -13,10 +13,11 @@ import {
   NO_SHARES,
   NO_SIEVE,
   PATHS_AS_TOLD,
+  RELAYS_OF_OTHER_WIRES,
   WHOLE_BATCHES,
   WHOLE_LISTS,
 } from './changes.ts';
-import { KNOWN_ADDRESS, VICTIM } from './site.ts';
+import { HOLDER_MAC, KNOWN_ADDRESS, VICTIM } from './site.ts';
 
 const frames =
   (count: number): Bites =>
@@ -58,6 +59,20 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     bites: frames(100),
     withoutIt: PATHS_AS_TOLD,
     others: ON_THE_WIRE,
+  },
+  {
+    door: 'DHCP',
+    attacker:
+      'pretends, from another network that is served, to be a relay agent of the wire, and gives back what others hold',
+    attack: 'forged-relay',
+    from: 'beside',
+    words: ['10.77.8.2', '10.77.9.0', HOLDER_MAC],
+    bites: every(
+      grown(1000, 'rackboot_dhcp_messages_total', { type: 'release' }),
+      grown(1000, 'rackboot_dhcp_messages_total', { type: 'discover' }),
+    ),
+    withoutIt: RELAYS_OF_OTHER_WIRES,
+    others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a lease that somebody holds stays theirs': 3 },
   },
   {
     door: 'DHCP',
