@@ -2,6 +2,7 @@
 // tables only.
 
 import type { EventKind, RackEvent } from '../event.ts';
+import { DHCP_SERVICE_EVENTS } from './service-events.ts';
 
 /** How a client came by its address. */
 export type AllocationSource = 'machine' | 'reservation' | 'own' | 'requested' | 'unused' | 'reclaimed';
@@ -363,34 +364,7 @@ export const DHCP_EVENTS = {
     explanation:
       'A person ended a lease before its time (rackboot leases end), as for a machine that is gone. Other clients may have its address from now on. A client that uses it after all and asks again keeps it, unless another one has it by then.',
   },
-  'dhcp.store-unavailable': {
-    level: 'error',
-    message: 'DHCP leases cannot be written',
-    explanation:
-      'Leases cannot be stored; reason says why. The disk refused them, or has not taken one within 2 s: free disk space, or repair the disk. Or the processors of this host are too busy for the write: see what else runs there. No lease is given or renewed until a write is quick again; clients keep the address they have until it ends.',
-  },
-  'dhcp.store-restored': {
-    level: 'info',
-    message: 'DHCP leases can be written again',
-    explanation: 'The disk stores leases again. Clients that were left without an answer ask again by themselves.',
-  },
-  'dhcp.socket-open': {
-    level: 'info',
-    message: 'DHCP listens',
-    explanation: 'DHCP answers on this interface or address.',
-  },
-  'dhcp.socket-failed': {
-    level: 'error',
-    message: 'DHCP cannot listen',
-    explanation:
-      'A socket for DHCP could not be opened; the reason says why. It is tried again by itself. The other interfaces are served meanwhile.',
-  },
-  'dhcp.send-failed': {
-    level: 'warning',
-    message: 'DHCP reply could not be sent',
-    explanation:
-      'The operating system refused to send a reply; the reason is its error code. The interface may be down or its address gone. The client asks again by itself.',
-  },
+  ...DHCP_SERVICE_EVENTS,
 } as const satisfies Readonly<Record<string, EventKind>>;
 
 export type DhcpEventKind = keyof typeof DHCP_EVENTS;

@@ -71,8 +71,6 @@ export class Responder {
   readonly bounds: Bounds;
   readonly #offers: Offers;
   readonly #conflicts: ConflictCheck;
-  readonly #knownFree: DhcpState['knownFree'];
-  readonly #mayLookAgain: DhcpState['mayLookAgain'];
   readonly #waiting = new DurableQueue<WaitingOutcome>();
   readonly #sampler = new EventSampler();
   readonly #tellings: Tellings;
@@ -93,14 +91,11 @@ export class Responder {
     this.#offers = new Offers(ports.table.pools);
     this.bounds = new Bounds(ports.table.pools, ports.clock);
     this.#tellings = new Tellings(ports);
-    const { clock, table, findConflict, canProbe } = ports;
-    this.#conflicts = new ConflictCheck({ clock, leases: table, findConflict, canProbe }, (records, event) => {
+    this.#conflicts = new ConflictCheck({ ...ports, leases: ports.table }, (records, event) => {
       if (records.length > 0) this.#record(records, { reply: undefined, event, isFound: true });
       else this.#conclude({ reply: undefined, event });
       this.#finishTurn();
     });
-    if (canProbe !== undefined) this.#knownFree = (served) => this.#conflicts.knownFree(served);
-    this.#mayLookAgain = (served, record) => this.#conflicts.mayLookAgain(served, record);
     ports.journal.listen({
       onDurable: (sequence) => this.#onDurable(sequence),
       onFailed: (from, to, reason) => this.#onFailed(from, to, reason),
@@ -195,8 +190,7 @@ export class Responder {
       this.#servedMachines = known;
       table.serve(this.#subnets.served, known);
     }
-    const wire = { knownFree: this.#knownFree, mayLookAgain: this.#mayLookAgain };
-    const views = { leases: table, offers: this.#offers, machines: known, ...wire };
+    const views = { leases: table, offers: this.#offers, machines: known, ...this.#conflicts.facts };
     const served = { subnets: this.#subnets, ports: this.#dhcpPorts };
     const { newClients, declines } = this.bounds;
     return { ...views, ...served, newClients, declines, identifyClient, planBoot, foreign };
@@ -271,10 +265,9 @@ export class Responder {
 
   /** Lets an offer go. What was set aside, and is its client's after all, is given back with it: else the client could not have it. */
   #concludeOffer(offer: OfferedAddress, outcome: Outcome, now: Instant): void {
-    const { address, mac } = offer;
-    const record = this.#ports.table.find(address);
+    const record = this.#ports.table.find(offer.address);
     if (isHeld(record, now) && record.state === 'declined') {
-      const event: DhcpEvent = { kind: 'dhcp.declined-back', at: now, mac, address };
+      const event: DhcpEvent = { kind: 'dhcp.declined-back', at: now, mac: offer.mac, address: offer.address };
       this.#record([givenBack(record, now)], { reply: undefined, event, isFound: true });
     }
     this.#conclude(outcome);

@@ -21,6 +21,7 @@ import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import { formatMac, type Ipv4, type MacAddress, rangeContains, rangeSize } from '../../net/address.ts';
 import type { OfferedAddress } from '../answers/decision.ts';
 import type { DhcpEvent } from '../events.ts';
+import type { AllocationFacts } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';
 import { isHeld, type LeaseView } from '../leases/lease-table.ts';
 import { setAside } from '../leases/set-aside.ts';
@@ -90,6 +91,8 @@ export class ConflictCheck {
   /** When addresses of a network answered, oldest first; at most as many as are believed. */
   readonly #conflictsAt = new Map<string, Instant[]>();
   readonly #holders = new LastHolders();
+  /** What the allocator may ask. Asking changes nothing. */
+  readonly facts: Pick<AllocationFacts, 'knownFree' | 'mayLookAgain'>;
   #served: readonly ServedSubnet[] = [];
   #timer: Timer | undefined;
   #closed = false;
@@ -97,6 +100,13 @@ export class ConflictCheck {
   constructor(ports: ConflictPorts, listener: ConflictListener) {
     this.#ports = ports;
     this.#listener = listener;
+    const { clock, leases, canProbe } = ports;
+    this.facts = {
+      knownFree:
+        canProbe && (({ subnet }) => this.#stock.first(subnet.name, clock.now(), (address) => leases.isFree(address))),
+      mayLookAgain: ({ subnet }, { grantedAt }) =>
+        this.#canProbe(subnet) && later(grantedAt, LOOK_AGAIN_MS) <= clock.now(),
+    };
   }
 
   /** These networks are served from now on. */
@@ -110,17 +120,6 @@ export class ConflictCheck {
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
-  }
-
-  /** An address of the network that nobody uses; undefined: none is known. Asking changes nothing. */
-  knownFree(served: ServedSubnet): Ipv4 | undefined {
-    const { clock, leases } = this.#ports;
-    return this.#stock.first(served.subnet.name, clock.now(), (address) => leases.isFree(address));
-  }
-
-  /** True where the wire is to be asked again about an address that was set aside, if its own client asks for it. Asking changes nothing. */
-  mayLookAgain({ subnet }: ServedSubnet, { grantedAt }: Lease): boolean {
-    return this.#canProbe(subnet) && later(grantedAt, LOOK_AGAIN_MS) <= this.#ports.clock.now();
   }
 
   /** An address is about to be offered: whether it may. The caller keeps it for the client. */

@@ -141,7 +141,7 @@ test('a host of elsewhere ends no lease in the name of its client, through a rel
 });
 
 test('a host of one network ends no lease of a wire of this rack in the name of a relay agent, its own or one of that wire', async () => {
-  const rows: readonly (readonly [from: string, giaddr: string, options: Words['options']])[] = [
+  const rows: readonly (readonly [from: string, giaddr: string, options: NonNullable<Words['options']>])[] = [
     ['10.30.0.50', '10.20.0.77', []],
     ['10.30.0.50', '10.30.0.50', [[118, [10, 20, 0, 0]]]],
     ['10.30.0.50', '10.30.0.50', [[82, [5, 4, 10, 20, 0, 0]]]],
