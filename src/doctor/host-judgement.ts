@@ -7,6 +7,7 @@ import type { RackConfig } from '../config/rack-config.ts';
 import { formatIpv4, isLoopback } from '../net/address.ts';
 import { MTU_REPORTS_SETTING } from '../net/path-mtu.ts';
 import { installCommand } from '../power/programs.ts';
+import { LEASES_LOST } from '../store/lost-leases.ts';
 import type { Finding } from './finding.ts';
 import type { Actor, HostFacts, PortStranger, PowerlessDriver } from './host-facts.ts';
 
@@ -156,6 +157,7 @@ function judgeBuffer(check: string, bytes: number | undefined, { key, file, harm
 /** What a running rack found it cannot do, by the words of its own notes. */
 function judgeSockets({ notes, actor }: HostFacts): Finding[] {
   return notes.flatMap((text): Finding[] => {
+    if (text.includes(LEASES_LOST)) return [judgeLost(text)];
     if (/EAFNOSUPPORT|netlink/i.test(text))
       return [{ check: 'sockets', ok: true, isNote: true, text, fix: unitCure(actor, FAMILIES_LINE) }];
     if (/C library cannot be called/.test(text)) {
@@ -170,6 +172,13 @@ function judgeSockets({ notes, actor }: HostFacts): Finding[] {
     }
     return [];
   });
+}
+
+/** Until the next start: then the new file holds what was leased since, and nobody knows any more. */
+function judgeLost(text: string): Finding {
+  const fix =
+    'sudo systemctl stop rackboot, put leases.db and leases.db-wal back from a backup, then sudo systemctl start rackboot';
+  return { check: 'leases', ok: false, text, fix };
 }
 
 function judgeStateDir({ stateDir: path }: RackConfig, { stateDir, actor }: HostFacts): Finding[] {
