@@ -47,6 +47,7 @@ import { LiveTree } from './rack/live-tree.ts';
 import { Rack } from './rack/rack.ts';
 import { reconfigurationPorts } from './rack/reconfigure.ts';
 import { acquaintanceOf, RegionSide } from './rack/region-side.ts';
+import { tellLostLeases } from './start/lost-leases.ts';
 import { openServiceNotices, type ServiceNotices } from './start/service-notices.ts';
 import { finishWork } from './start/shutdown.ts';
 import { claimStateDirectory } from './start/state-claim.ts';
@@ -182,6 +183,7 @@ class RackProcess implements Daemon {
     await this.#openControl(config);
     this.#region.identify();
     const onProblem = (text: string): void => this.#publish({ kind: 'daemon.note', at: clock.now(), text });
+    const lost = tellLostLeases(config.stateDir, { clock, publish: this.#stream.publish });
     const opening = [
       this.#open(openLeaseJournal({ stateDir: config.stateDir, clock }), ({ journal }) => journal.close()),
       this.#open(openNetwork(), (network) => network.close()),
@@ -196,7 +198,6 @@ class RackProcess implements Daemon {
     this.#tree = tree;
     this.#host = interfaces.current();
     this.#checkHost(config);
-
     const { table, moment, ends } = loadLeases(stored, { stateDir: config.stateDir, clock, onProblem });
     const rack = new Rack(
       {
@@ -229,7 +230,7 @@ class RackProcess implements Daemon {
     this.#opened.push(interfaces.onChange((host) => void this.#interfacesChanged(host)));
     await this.#instruments.configure(config);
     this.#opened.push(() => this.#instruments.close());
-    this.#notes = [...network.notes, ...interfaces.notes];
+    this.#notes = [...lost, ...network.notes, ...interfaces.notes];
     this.#watch = watchConfig(configFile, clock, {
       onChange: () =>
         void this.#notices.around(() => {

@@ -2,6 +2,7 @@
 // tables only.
 
 import type { EventKind, RackEvent } from '../event.ts';
+import { DHCP_SERVICE_EVENTS } from './service-events.ts';
 
 /** How a client came by its address. */
 export type AllocationSource = 'machine' | 'reservation' | 'own' | 'requested' | 'unused' | 'reclaimed';
@@ -288,11 +289,17 @@ export const DHCP_EVENTS = {
     explanation:
       'Before an address was offered, another host (usedBy) answered for it. The address is not handed out for a while and the client gets another; without a client, the rack asked ahead of need. Find the host, or take its address out of the dynamic range.',
   },
+  'dhcp.fixed-address-used': {
+    level: 'error',
+    message: 'Fixed DHCP address answered a probe',
+    explanation:
+      'An address that the region or a reservation fixes for a client was to be offered to it, and another host (usedBy) answered for it on the wire. The client gets a dynamic address, where there is a range, and DNS goes on naming the fixed one. Whenever the client asks anew, once a minute at most, the wire is asked again, and the client has its address back as soon as nobody answers. Find usedBy by its switch port: it has the address by mistake, or forges answers (ARP inspection on the switch stops that). If it is to keep the address, fix another one for the client.',
+  },
   'dhcp.still-used': {
     level: 'info',
     message: 'DHCP address still used by its last holder',
     explanation:
-      'The lease of an address had ended, another client was to get it, and its last holder (usedBy) answered for it on the wire. That is no conflict: the holder keeps the address for another minute, so it can go on loading or ask again, and the other client gets another address. If it comes again and again, that host runs without renewing its lease: restart its DHCP client, or reserve the address for it.',
+      'The lease of an address had ended, another client was to get it, and its last holder (usedBy) answered for it on the wire. That is no conflict: the holder keeps the address for another minute, so it can go on loading or ask again, and the other client gets another address. That goes on for 5 minutes without a DHCP message of the holder; after that its answers are a conflict like any other. Such a host runs without renewing its lease: restart its DHCP client, or reserve the address for it.',
   },
   'dhcp.cleared': {
     level: 'info',
@@ -304,7 +311,7 @@ export const DHCP_EVENTS = {
     level: 'warning',
     message: 'Too many addresses answer probes',
     explanation:
-      'Within an hour a quarter of a dynamic range was set aside because somebody answered when the wire was asked. Until that is over, addresses are offered without asking. Either many hosts have fixed addresses inside the dynamic range, or one device (usedBy answered last) answers for all: a router with proxy ARP, or an attack. Move the range, mend the device, or say `conflict_check: false`.',
+      'Within an hour a quarter of a dynamic range was set aside because somebody answered when the wire was asked, or kept for hosts whose leases had ended and that seemed to answer. Until that is over, such answers are not believed. Either many hosts have fixed addresses inside the dynamic range, or one device (usedBy answered last) answers for all: a router with proxy ARP, or an attack. Move the range, mend the device, or say `conflict_check: false`.',
   },
   'dhcp.inform': {
     level: 'debug',
@@ -360,34 +367,7 @@ export const DHCP_EVENTS = {
     explanation:
       'A person ended a lease before its time (rackboot leases end), as for a machine that is gone. Other clients may have its address from now on. A client that uses it after all and asks again keeps it, unless another one has it by then.',
   },
-  'dhcp.store-unavailable': {
-    level: 'error',
-    message: 'DHCP leases cannot be written',
-    explanation:
-      'Leases cannot be stored; reason says why. The disk refused them, or has not taken one within 2 s: free disk space, or repair the disk. Or the processors of this host are too busy for the write: see what else runs there. No lease is given or renewed until a write is quick again; clients keep the address they have until it ends.',
-  },
-  'dhcp.store-restored': {
-    level: 'info',
-    message: 'DHCP leases can be written again',
-    explanation: 'The disk stores leases again. Clients that were left without an answer ask again by themselves.',
-  },
-  'dhcp.socket-open': {
-    level: 'info',
-    message: 'DHCP listens',
-    explanation: 'DHCP answers on this interface or address.',
-  },
-  'dhcp.socket-failed': {
-    level: 'error',
-    message: 'DHCP cannot listen',
-    explanation:
-      'A socket for DHCP could not be opened; the reason says why. It is tried again by itself. The other interfaces are served meanwhile.',
-  },
-  'dhcp.send-failed': {
-    level: 'warning',
-    message: 'DHCP reply could not be sent',
-    explanation:
-      'The operating system refused to send a reply; the reason is its error code. The interface may be down or its address gone. The client asks again by itself.',
-  },
+  ...DHCP_SERVICE_EVENTS,
 } as const satisfies Readonly<Record<string, EventKind>>;
 
 export type DhcpEventKind = keyof typeof DHCP_EVENTS;

@@ -17,22 +17,23 @@ import { type Instant, later } from '../clock.ts';
 import { Counters } from '../counters.ts';
 import { unreachable } from '../errors.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
-import { formatMac, type Ipv4, type MacAddress } from '../net/address.ts';
+import { formatMac, type Ipv4 } from '../net/address.ts';
 import type { WireFault } from '../net/byte-reader.ts';
 import type { ReceivedDatagram } from '../net/datagram.ts';
 import { EventSampler } from '../rate-limit.ts';
 import { decide } from './answers/decide.ts';
 import type { DhcpDecision, OfferedAddress } from './answers/decision.ts';
+import { givenBack } from './answers/give-back.ts';
 import type { DhcpState } from './answers/inquiry.ts';
 import { type Heard, malformedEvent, refusedEvent } from './answers/refusal-event.ts';
 import { encodeReply } from './answers/reply.ts';
 import { Bounds } from './bounds.ts';
-import { ConflictCheck } from './conflicts/conflict-check.ts';
+import { type AddressUser, ConflictCheck } from './conflicts/conflict-check.ts';
 import { type DhcpCounters, FAULT_NAMES, faultName, MESSAGE_NAMES, messageName } from './counters.ts';
 import { DHCP_EVENT_KINDS, DHCP_REFUSAL_NAMES, type DhcpEvent, type DhcpRefusal, isRefusal } from './events.ts';
 import { DurableQueue } from './leases/durable-queue.ts';
 import type { Lease } from './leases/lease.ts';
-import { isHeld } from './leases/lease-table.ts';
+import { isActive, isHeld } from './leases/lease-table.ts';
 import { Offers } from './leases/offers.ts';
 import { recordOfUse } from './leases/set-aside.ts';
 import { Tellings } from './limits/telling.ts';
@@ -70,7 +71,6 @@ export class Responder {
   readonly bounds: Bounds;
   readonly #offers: Offers;
   readonly #conflicts: ConflictCheck;
-  readonly #knownFree: DhcpState['knownFree'];
   readonly #waiting = new DurableQueue<WaitingOutcome>();
   readonly #sampler = new EventSampler();
   readonly #tellings: Tellings;
@@ -91,13 +91,11 @@ export class Responder {
     this.#offers = new Offers(ports.table.pools);
     this.bounds = new Bounds(ports.table.pools, ports.clock);
     this.#tellings = new Tellings(ports);
-    const { clock, table, findConflict, canProbe } = ports;
-    this.#conflicts = new ConflictCheck({ clock, leases: table, findConflict, canProbe }, (records, event) => {
+    this.#conflicts = new ConflictCheck({ ...ports, leases: ports.table }, (records, event) => {
       if (records.length > 0) this.#record(records, { reply: undefined, event, isFound: true });
       else this.#conclude({ reply: undefined, event });
       this.#finishTurn();
     });
-    if (canProbe !== undefined) this.#knownFree = (served) => this.#conflicts.knownFree(served);
     ports.journal.listen({
       onDurable: (sequence) => this.#onDurable(sequence),
       onFailed: (from, to, reason) => this.#onFailed(from, to, reason),
@@ -192,7 +190,7 @@ export class Responder {
       this.#servedMachines = known;
       table.serve(this.#subnets.served, known);
     }
-    const views = { leases: table, offers: this.#offers, machines: known, knownFree: this.#knownFree };
+    const views = { leases: table, offers: this.#offers, machines: known, ...this.#conflicts.facts };
     const served = { subnets: this.#subnets, ports: this.#dhcpPorts };
     const { newClients, declines } = this.bounds;
     return { ...views, ...served, newClients, declines, identifyClient, planBoot, foreign };
@@ -261,23 +259,34 @@ export class Responder {
       decision.isRepeat === true || this.#offers.offeredTo(client, decision.served, event.at) === address;
     this.#offers.hold(address, client, decision, event.at);
     const outcome: Outcome = { ...this.#encode(decision, request), isRepeat };
-    if (clearance === 'clear') this.#conclude(outcome);
+    if (clearance === 'clear') this.#concludeOffer(offer, outcome, event.at);
     else void clearance.then((user) => this.#onProbed(offer, user, { link: decision.link, outcome, request }));
   }
 
-  #onProbed(offer: OfferedAddress, user: MacAddress | undefined, { link, outcome, request }: Unanswered): void {
+  /** Lets an offer go. What was set aside, and is its client's after all, is given back with it: else the client could not have it. */
+  #concludeOffer(offer: OfferedAddress, outcome: Outcome, now: Instant): void {
+    const record = this.#ports.table.find(offer.address);
+    if (isHeld(record, now) && record.state === 'declined') {
+      const event: DhcpEvent = { kind: 'dhcp.declined-back', at: now, mac: offer.mac, address: offer.address };
+      this.#record([givenBack(record, now)], { reply: undefined, event, isFound: true });
+    }
+    this.#conclude(outcome);
+  }
+
+  #onProbed(offer: OfferedAddress, user: AddressUser | undefined, { link, outcome, request }: Unanswered): void {
     const now = this.#ports.clock.now();
     const { address, mac } = offer;
-    if (user === undefined) this.#conclude(outcome);
+    if (user === undefined) this.#concludeOffer(offer, outcome, now);
     else {
       const { subnet, interfaceName } = outcome.event;
       const record = this.#ports.table.find(address);
-      const { kind, lease } = recordOfUse(offer, record, user, now);
-      const event: DhcpEvent = { kind, at: now, mac, address, subnet, interfaceName, usedBy: formatMac(user) };
+      const use = recordOfUse(offer, record, user.isHolder, now);
+      const kind = use.kind === 'dhcp.conflict' && offer.isFixed ? 'dhcp.fixed-address-used' : use.kind;
+      const event: DhcpEvent = { kind, at: now, mac, address, subnet, interfaceName, usedBy: formatMac(user.mac) };
       this.#offers.drop(offer.client, link);
       // Who got the address while the wire was asked was told that it has it, and finds out and declines itself.
-      if (isHeld(record, now)) this.#conclude({ reply: undefined, event: { ...event, kind: 'dhcp.conflict' } });
-      else this.#record([lease], { reply: undefined, event, isFound: true });
+      if (isActive(record, now)) this.#conclude({ reply: undefined, event: { ...event, kind: 'dhcp.conflict' } });
+      else this.#record([use.lease], { reply: undefined, event, isFound: true });
       const again = { ...request, attempt: request.attempt + 1 };
       if (request.attempt >= PROBES_PER_MESSAGE_MAX) this.#refuse(outcome.event, 'address-in-use', again);
       else this.#perform(decide(again.message, again.arrival, this.state(), now, again.from), again);

@@ -5,7 +5,9 @@
 
 import type { RackConfig } from '../config/rack-config.ts';
 import { formatIpv4, isLoopback } from '../net/address.ts';
+import { MTU_REPORTS_SETTING } from '../net/path-mtu.ts';
 import { installCommand } from '../power/programs.ts';
+import { LEASES_LOST } from '../store/lost-leases.ts';
 import type { Finding } from './finding.ts';
 import type { Actor, HostFacts, PortStranger, PowerlessDriver } from './host-facts.ts';
 
@@ -179,6 +181,7 @@ function judgeNeighbours(config: RackConfig, { neighboursMax }: HostFacts): Find
 /** What a running rack found it cannot do, by the words of its own notes. */
 function judgeSockets({ notes, actor }: HostFacts): Finding[] {
   return notes.flatMap((text): Finding[] => {
+    if (text.includes(LEASES_LOST)) return [judgeLost(text)];
     if (/EAFNOSUPPORT|netlink/i.test(text))
       return [{ check: 'sockets', ok: true, isNote: true, text, fix: unitCure(actor, FAMILIES_LINE) }];
     if (/C library cannot be called/.test(text)) {
@@ -186,8 +189,20 @@ function judgeSockets({ notes, actor }: HostFacts): Finding[] {
         'install the package koffi anew: npm ci (or npm rebuild koffi) in the directory of Rackboot; it needs glibc';
       return [{ check: 'sockets', ok: true, isNote: true, text, fix }];
     }
+    if (text.includes(MTU_REPORTS_SETTING)) {
+      const line = MTU_REPORTS_SETTING;
+      const fix = `echo ${line} | sudo tee /etc/sysctl.d/60-rackboot-mtu.conf && sudo sysctl -w ${line}, then restart Rackboot`;
+      return [{ check: 'sockets', ok: true, isNote: true, text, fix }];
+    }
     return [];
   });
+}
+
+/** Until the next start: then the new file holds what was leased since, and nobody knows any more. */
+function judgeLost(text: string): Finding {
+  const fix =
+    'sudo systemctl stop rackboot, put leases.db and leases.db-wal back from a backup, then sudo systemctl start rackboot';
+  return { check: 'leases', ok: false, text, fix };
 }
 
 function judgeStateDir({ stateDir: path }: RackConfig, { stateDir, actor }: HostFacts): Finding[] {

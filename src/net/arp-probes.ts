@@ -5,9 +5,11 @@
 //               └────────── hear ──────────┘─────── hear ──────▶ somebody does
 //
 // 1. A packet counts that names the address as its sender's, or as the target of another host's probe: that host wants it, too.
-// 2. Deviates from RFC 5227 §2.1.1 (three probes, 5 to 9 s in all) because a client that has no answer asks again after 1 to 4 s:
+// 2. Who answers is who put the frame on the wire, also where the packet in it names another host as its sender (RFC 826 has one host write
+//    both): else anybody could answer in another's name without a trace at the switch.
+// 3. Deviates from RFC 5227 §2.1.1 (three probes, 5 to 9 s in all) because a client that has no answer asks again after 1 to 4 s:
 //    two probes and PROBE_MS in all.
-// 3. One probe for an address of an interface at a time; at most PROBES_MAX.
+// 4. One probe for an address of an interface at a time; at most PROBES_MAX.
 
 import type { Instant } from '../clock.ts';
 import { later } from '../clock.ts';
@@ -74,15 +76,15 @@ export class ArpProbes {
     return true;
   }
 
-  /** Takes note of a packet that arrived. @returns the probe that it ends, or undefined */
-  hear(packet: ArpPacket, interfaceIndex: number): ProbeVerdict | undefined {
+  /** Takes note of a packet that arrived, in a frame of `from`. @returns the probe that it ends, or undefined */
+  hear(packet: ArpPacket, interfaceIndex: number, from: MacAddress): ProbeVerdict | undefined {
     if (this.#running.size === 0) return undefined;
     const named = packet.sender === ANY ? packet.target : packet.sender;
     const running = this.#running.get(keyOf(interfaceIndex, named));
     if (running === undefined || !isHostMac(packet.senderMac)) return undefined;
     // Our own probe, come back by a loop in the wire (RFC 5227 §2.1.1).
-    if (packet.senderMac === running.question.own) return undefined;
-    return this.#end(running, packet.senderMac);
+    if (packet.senderMac === running.question.own || from === running.question.own) return undefined;
+    return this.#end(running, isHostMac(from) ? from : packet.senderMac);
   }
 
   /** Takes out one thing that is due: a probe to send, or the end of one that nobody answered. */

@@ -27,6 +27,7 @@ import {
   type SocketRequest,
 } from './datagram.ts';
 import type { HostInterface } from './host-interface.ts';
+import { believesMtuReports, MTU_REPORTS_NOTE } from './path-mtu.ts';
 import { ARP_FILE, ArpTable, sendBufferNote } from './send-room.ts';
 import { socketError, socketErrorFrom } from './socket-error.ts';
 import { UnheardHosts } from './unheard-hosts.ts';
@@ -77,6 +78,8 @@ class DgramNetwork implements HostNetwork {
     };
     if (reason !== undefined) this.#notes.add(reason);
     this.#notes.add('Replies to machines without an address are broadcast.');
+    // Node has no way to set IP_MTU_DISCOVER.
+    if (process.platform === 'linux' && believesMtuReports()) this.#notes.add(MTU_REPORTS_NOTE);
   }
 
   get notes(): readonly string[] {

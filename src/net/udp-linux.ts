@@ -4,7 +4,9 @@
 // 1. Opening is one at a time: a shared port is defended by SO_REUSEADDR, which is set only while a further socket of the same
 //    set binds, and cleared from the device sockets at once. So nobody else can join the port unnoticed.
 // 2. dgram sets SO_REUSEADDR on every descriptor it is handed; it is put right after that.
-// 3. Whoever closes the dgram socket closes the descriptor; nobody else does once dgram has it.
+// 3. No report of a small MTU is believed: a stranger can forge one for any client with a single ICMP message, and loaders that put no fragments
+//    together would get nothing for ten minutes (ip(7), IP_PMTUDISC_OMIT; RFC 8085 §3.2 asks for datagrams that fit instead).
+// 4. Whoever closes the dgram socket closes the descriptor; nobody else does once dgram has it.
 
 import { createSocket, type Socket } from 'node:dgram';
 import { systemClock } from '../clock.ts';
@@ -13,6 +15,7 @@ import { type DatagramSocket, type HostNetwork, type Peer, RECEIVE_BATCH_MAX, ty
 import { type FrameTap, openFrameTap, type TapRequest } from './frame-tap.ts';
 import type { HostInterface } from './host-interface.ts';
 import { errorName, type Libc, loadLibc } from './libc.ts';
+import { MTU_REPORTS_NOTE } from './path-mtu.ts';
 import { socketInode } from './port-owner.ts';
 import { ArpTable, sendBufferNote } from './send-room.ts';
 import { socketError } from './socket-error.ts';
@@ -24,6 +27,8 @@ import {
   AF_PACKET,
   deviceNameBytes,
   IP_FREEBIND,
+  IP_MTU_DISCOVER,
+  IP_PMTUDISC_OMIT,
   IPPROTO_IP,
   intBytes,
   MessageBatch,
@@ -177,6 +182,7 @@ class LinuxNetwork implements HostNetwork {
     }
     if (request.broadcast === true) this.#setInt(fd, SOL_SOCKET, SO_BROADCAST, 1);
     if (request.freebind === true) this.#setInt(fd, IPPROTO_IP, IP_FREEBIND, 1);
+    if (!this.#trySet(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)) this.#notes.add(MTU_REPORTS_NOTE);
     // One peer sends little, and thousands of such sockets must not be able to fill the host's memory.
     if (request.peer !== undefined) return;
     // As much as the system allows: send-room.ts makes do with less.
@@ -253,9 +259,13 @@ class LinuxNetwork implements HostNetwork {
     return this.#libc.getsockopt(fd, SOL_SOCKET, option, value, length) === 0 ? readInt(value) / 2 : 0;
   }
 
-  #setInt(fd: number, level: number, option: number, value: number): void {
+  #trySet(fd: number, level: number, option: number, value: number): boolean {
     const bytes = intBytes(value);
-    if (this.#libc.setsockopt(fd, level, option, bytes, bytes.length) !== 0) {
+    return this.#libc.setsockopt(fd, level, option, bytes, bytes.length) === 0;
+  }
+
+  #setInt(fd: number, level: number, option: number, value: number): void {
+    if (!this.#trySet(fd, level, option, value)) {
       throw new RackError('socket-refused', `socket option ${level}/${option}: ${errorName(this.#libc.errno())}`);
     }
   }

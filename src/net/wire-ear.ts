@@ -258,9 +258,9 @@ export class WireEar {
     }
   }
 
-  #onAnswer({ bytes, interfaceIndex }: HeardFrame): void {
+  #onAnswer({ bytes, interfaceIndex, from }: HeardFrame): void {
     const packet = decodeArp(bytes);
-    const verdict = packet.ok ? this.#probes.hear(packet.value, interfaceIndex) : undefined;
+    const verdict = packet.ok ? this.#probes.hear(packet.value, interfaceIndex, from) : undefined;
     if (verdict !== undefined) this.#tellProbed(verdict);
   }
 

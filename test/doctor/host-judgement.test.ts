@@ -6,6 +6,8 @@ import { parseConfig } from '../../src/config/load.ts';
 import type { HostFacts } from '../../src/doctor/host-facts.ts';
 import { judgeHost } from '../../src/doctor/host-judgement.ts';
 import { ANY, ipv4 } from '../../src/net/address.ts';
+import { MTU_REPORTS_NOTE } from '../../src/net/path-mtu.ts';
+import { LEASES_LOST } from '../../src/store/lost-leases.ts';
 
 const parsed = parseConfig(readFileSync(join(import.meta.dirname, '..', '..', 'config', 'rackboot.yaml'), 'utf8'));
 assert.ok(parsed.ok);
@@ -155,6 +157,20 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
     true,
     /portable/,
     /npm rebuild koffi/,
+  ],
+  [
+    'leases that are gone',
+    { notes: [`/state/leases.db ${LEASES_LOST}: x.`] },
+    false,
+    /holds no leases/,
+    /put leases\.db and leases\.db-wal back/,
+  ],
+  [
+    'sockets that believe reports of a small MTU',
+    { notes: [MTU_REPORTS_NOTE] },
+    true,
+    /reports a small MTU/,
+    /^echo net\.ipv4\.ip_no_pmtu_disc=2 \| sudo tee \/etc\/sysctl\.d\/\S+ && sudo sysctl -w net/,
   ],
   [
     'no state directory',

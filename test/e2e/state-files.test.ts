@@ -4,14 +4,24 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, globSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { errorText } from '../../src/errors.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
-import { RunningRack } from '../support/running-rack.ts';
+import { RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const START_MS_MAX = 30_000;
 
@@ -95,6 +105,28 @@ describe('a start over a state directory', { skip: missing('linux') }, () => {
       const ofRemote = /^(outbox|key)/.test(file);
       await assertStands(file, THINGS['a FIFO'] ?? assert.fail, ofRemote ? REMOTE : EMBEDDED);
     }
+  });
+
+  test('without its leases says so in the log and in status, and serves', { timeout: 60_000 }, async () => {
+    rmSync(rack.stateDir, { recursive: true });
+    cpSync(GOOD_STATE, rack.stateDir, { recursive: true });
+    rmSync(join(rack.stateDir, 'leases.db-wal'), { force: true });
+    truncateSync(join(rack.stateDir, 'leases.db'));
+    writeFileSync(join(rack.stateDir, 'lease-ends.json'), '{}');
+    rack.configure(EMBEDDED);
+    const from = rack.lines.length;
+    await rack.start();
+    assert.match(String((await rack.told('daemon.leases-lost', { from })).text), /leases\.db holds no leases.* backup/);
+    const { output } = await runRackboot(['status', '--config', rack.configFile]);
+    assert.match(output.join('\n'), /^Note +.*leases\.db holds no leases/m);
+    await rack.stop();
+    const again = rack.lines.length;
+    assert.equal(await startOver(EMBEDDED), undefined);
+    assert.deepEqual(
+      rack.lines.slice(again).filter(({ event }) => event === 'daemon.leases-lost'),
+      [],
+      'what was leased since is not lost',
+    );
   });
 
   for (const file of ['rack.json', 'desired-state.json', 'lease-ends.json', 'key', 'leases.db']) {

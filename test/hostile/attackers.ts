@@ -11,6 +11,7 @@ import type { DatagramSocket } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
 import { clientBytes, hw, ip } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
+import { tellSmallPath } from '../support/small-path.ts';
 import { BLIND_PORTS, bootServerRequest, HEADERS_OCTETS, SHORTEST_NAME } from './bystanders.ts';
 import { listLargeMachines } from './large-machines.ts';
 import {
@@ -36,6 +37,10 @@ const NEW_PORTS = 3000;
 const BLIND_AGAIN_MS = 20_000;
 /** How soon a connection that was closed is opened again. */
 const AGAIN_MS = 10;
+/** One report is enough; what the others are asked for comes after several. */
+const SMALL_PATH_MS = 50;
+const SMALL_PATH_OCTETS = 552;
+const SERVER_PORTS: readonly number[] = [53, 67, 69];
 /** Of the wire: the address of all hosts needs a route that these hosts do not have. */
 const BROADCAST = '10.77.11.255';
 
@@ -321,6 +326,10 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
       const ciaddr = ip(addresses[index % addresses.length] ?? '');
       return bootServerRequest(mac(0x020000000000 + index), ciaddr, index);
     });
+  },
+  'small-path': async () => {
+    for (tell(); !isOver(); await sleep(SMALL_PATH_MS))
+      tellSmallPath(rack, addresses.at(-1) ?? '', SMALL_PATH_OCTETS, SERVER_PORTS);
   },
   'tftp-blind': () => driveBlind(addresses.at(-1) ?? ''),
   'tftp-hold': () => holdTransfers(3000),

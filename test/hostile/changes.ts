@@ -27,6 +27,8 @@ export const NO_SEND_ROOM = of('net/send-room.ts', [
   'admits(address: Ipv4): boolean {\n',
   'admits(address: Ipv4): boolean {\n    return true;\n',
 ]);
+/** Datagrams leave in pieces where somebody says that the path is small. */
+export const PATHS_AS_TOLD = of('net/udp-linux.ts', ['IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)', 'IP_MTU_DISCOVER, 1)']);
 /** Requests are parsed as fast as they come, however many wait to be answered. */
 export const NO_PIPELINING_BOUND = of('net/connection-shares.ts', [
   '() => mayTake(connection),',
@@ -40,6 +42,12 @@ export const NO_BOUND_OF_NEW_CLIENTS = of('dhcp/limits/new-clients.ts', [
 export const ANY_RELAY = of('dhcp/networks/relays.ts', [
   'const { giaddr, from, isUnicast } = sender;\n',
   'return undefined;\n',
+]);
+
+/** A wire of the rack takes relay agents of every network. */
+export const RELAYS_OF_OTHER_WIRES = of('dhcp/networks/relays.ts', [
+  'if (network !== undefined && isUnnamedWire(network)',
+  'if (false && network !== undefined && isUnnamedWire(network)',
 ]);
 
 export const LARGE_NETASCII = of('tftp/content.ts', [
@@ -174,7 +182,7 @@ export const ANSWERS_AMONG_ALL_ARP = of(
   ["this.#drain('answers', this.#answers, (frame) => this.#onAnswer(frame), now);\n", ''],
   [
     'if (this.#filter.allows(interfaceIndex, sender, senderMac, true, now)) {\n',
-    'if (this.#filter.allows(interfaceIndex, sender, senderMac, true, now)) {\n      this.#onAnswer({ bytes, interfaceIndex });\n',
+    'if (this.#filter.allows(interfaceIndex, sender, senderMac, true, now)) {\n      this.#onAnswer({ bytes, interfaceIndex, from: senderMac });\n',
   ],
 );
 /** The kernel keeps router messages as they come, of whomever they are. */

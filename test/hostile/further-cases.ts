@@ -12,10 +12,12 @@ import {
   NO_SEND_ROOM,
   NO_SHARES,
   NO_SIEVE,
+  PATHS_AS_TOLD,
+  RELAYS_OF_OTHER_WIRES,
   WHOLE_BATCHES,
   WHOLE_LISTS,
 } from './changes.ts';
-import { VICTIM } from './site.ts';
+import { HOLDER_MAC, KNOWN_ADDRESS, VICTIM } from './site.ts';
 
 const frames =
   (count: number): Bites =>
@@ -47,6 +49,30 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     bites: every(grown(20, 'rackboot_tftp_requests_total'), (now) => now.sum('rackboot_tftp_transfers_active') >= 20),
     withoutIt: MANY_BLIND_SENDINGS,
     others: { ...ON_THE_WIRE, 'a host in whose name others ask gets no more than is stated': 12 },
+  },
+  {
+    door: 'TFTP',
+    attacker: 'reports from behind a router that datagrams to a machine have to be small',
+    attack: 'small-path',
+    from: 'far',
+    words: [KNOWN_ADDRESS],
+    bites: frames(100),
+    withoutIt: PATHS_AS_TOLD,
+    others: ON_THE_WIRE,
+  },
+  {
+    door: 'DHCP',
+    attacker:
+      'pretends, from another network that is served, to be a relay agent of the wire, and gives back what others hold',
+    attack: 'forged-relay',
+    from: 'beside',
+    words: ['10.77.8.2', '10.77.9.0', HOLDER_MAC],
+    bites: every(
+      grown(1000, 'rackboot_dhcp_messages_total', { type: 'release' }),
+      grown(1000, 'rackboot_dhcp_messages_total', { type: 'discover' }),
+    ),
+    withoutIt: RELAYS_OF_OTHER_WIRES,
+    others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a lease that somebody holds stays theirs': 3 },
   },
   {
     door: 'DHCP',

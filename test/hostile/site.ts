@@ -260,6 +260,9 @@ export class HostileSite {
       this.#hosts.set(name, rack.namespace.addHost(name, mac));
       for (const address of addresses) await this.run(name, 'ip', 'address', 'add', `${address}/22`, 'dev', 'eth0');
     }
+    // As most firmware, it puts no fragments together.
+    for (const limit of ['low', 'high'])
+      await this.run('machine', 'sysctl', '-q', '-w', `net.ipv4.ipfrag_${limit}_thresh=0`);
     // It has the addresses, answers no ARP for them, and asks none in their names.
     await this.run('ghost', 'sysctl', '-q', '-w', 'net.ipv4.conf.all.arp_ignore=8');
     const bridge = rack.namespace.ip('link', 'show', 'br0');

@@ -8,6 +8,7 @@ import { ArpProbes, PROBE_MS, PROBES_MAX, type ProbeQuestion } from '../../src/n
 const ADDRESS = ipv4(0x0a140064);
 const OTHER = ipv4(0x0a140065);
 const OWN = mac(0x52540000000a);
+const FORGER = mac(0x020000000066);
 const HOST = mac(0x525400123456);
 const QUESTION: ProbeQuestion = { id: 1, address: ADDRESS, interfaceIndex: 3, own: OWN };
 
@@ -55,12 +56,29 @@ describe('ARP probes', () => {
       const probes = new ArpProbes();
       probes.start(QUESTION, instant(0));
       due(probes, 0);
-      assert.equal(probes.hear(packet, 4), undefined, 'on another interface');
-      assert.deepEqual(probes.hear(packet, 3), user === undefined ? undefined : { id: 1, user });
+      assert.equal(probes.hear(packet, 4, packet.senderMac), undefined, 'on another interface');
+      assert.deepEqual(probes.hear(packet, 3, packet.senderMac), user === undefined ? undefined : { id: 1, user });
       assert.equal(probes.size, user === undefined ? 1 : 0);
       assert.deepEqual(due(probes, 10_000), user === undefined ? ['send 1'] : []);
     });
   }
+
+  it('are answered by the host that put the frame on the wire, whomever the packet names as its sender', () => {
+    const probes = new ArpProbes();
+    const start = (): void => {
+      probes.start(QUESTION, instant(0));
+      due(probes, 0);
+    };
+    start();
+    assert.deepEqual(probes.hear(said(ADDRESS, HOST), 3, FORGER), { id: 1, user: FORGER });
+    start();
+    assert.equal(probes.hear(said(ADDRESS, HOST), 3, OWN), undefined, 'a frame of our own, come back');
+    assert.deepEqual(
+      probes.hear(said(ADDRESS, HOST), 3, mac(0)),
+      { id: 1, user: HOST },
+      'a wire without such addresses',
+    );
+  });
 
   it('ask about one address of an interface once at a time, and about no more than PROBES_MAX', () => {
     const probes = new ArpProbes();

@@ -89,7 +89,8 @@ export function addDhcp(out: Exposition, { dhcp }: Pick<Rack, 'dhcp'>): void {
     'Messages without an answer, or with a NAK, by reason.',
     labelled('reason', refusals),
   );
-  out.counter('rackboot_dhcp_conflicts_total', 'Addresses that answered a probe.', decided('dhcp.conflict'));
+  const conflicts = decided('dhcp.conflict') + decided('dhcp.fixed-address-used');
+  out.counter('rackboot_dhcp_conflicts_total', 'Addresses that answered a probe.', conflicts);
   out.counter('rackboot_dhcp_leases_ended_total', 'Leases that ran out.', decided('dhcp.expired'));
   out.gauge('rackboot_dhcp_offers', 'Addresses kept for clients that make up their mind.', offers);
   out.gauge('rackboot_dhcp_replies_waiting', 'Answers that wait for the disk.', waiting);

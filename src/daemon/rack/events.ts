@@ -24,6 +24,7 @@ export type DaemonEvent = RackEvent &
     | { readonly kind: 'daemon.stopped'; readonly milliseconds: number; readonly cut: number }
     | { readonly kind: 'clock.stepped'; readonly byMs: number }
     | { readonly kind: 'daemon.note'; readonly text: string }
+    | { readonly kind: 'daemon.leases-lost'; readonly text: string }
     | { readonly kind: 'tree.problem'; readonly tree: string; readonly reason: string }
     | { readonly kind: 'tree.served'; readonly tree: string; readonly entries: number }
     | { readonly kind: 'interface.waiting'; readonly interface: string; readonly reason: string }
@@ -97,6 +98,12 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     message: 'note',
     explanation:
       'Something about this host that makes the rack work in another way than on a fully equipped one, or something written in the configuration that has no effect; the text says what follows.',
+  },
+  'daemon.leases-lost': {
+    level: 'error',
+    message: 'leases are gone',
+    explanation:
+      'leases.db is missing or empty in the state directory of a rack that has run before. The rack starts with no leases, and asks the wire before it offers an address, but machines that are switched off or answer no ARP may lose theirs to others. The text names the file to put back from a backup. Status and doctor tell it until the next start.',
   },
   'tree.problem': {
     level: 'error',

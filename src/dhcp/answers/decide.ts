@@ -23,7 +23,7 @@ import {
   findUnanswered,
   identityIn,
   isSameClient,
-  judgeAddress,
+  judgeFixed,
 } from '../leases/allocate.ts';
 import type { Newcomer } from '../limits/new-clients.ts';
 import { denyingAmong } from '../networks/classes.ts';
@@ -189,7 +189,11 @@ function composeOffer(
     records: [],
     newcomer,
     isRepeat: isRepeated(findOwn(served, inquiry, state.leases, inquiry.now).newest, inquiry.now),
-    offer: { address, mac, client: identityIn(served, inquiry), probe: isToProbe(inquiry, state, served, chosen) },
+    offer: {
+      ...{ address, mac, client: identityIn(served, inquiry) },
+      probe: isToProbe(inquiry, state, served, chosen),
+      isFixed: source === 'machine' || source === 'reservation',
+    },
     event: eventOfReply(inquiry, 'dhcp.offer', settings, reply, { source }),
   };
 }
@@ -205,7 +209,7 @@ function preferred(inquiry: Inquiry, state: DhcpState, requested: Ipv4 | undefin
   const weight = (served: ServedSubnet): number => {
     const { network } = served.subnet;
     const fixed = findFixedAddress(served, inquiry, state.machines);
-    if (fixed !== undefined && judgeAddress(served, inquiry, fixed.address, state, now) === undefined) return 0;
+    if (fixed !== undefined && judgeFixed(served, inquiry, fixed, state, now) === undefined) return 0;
     const own = findOwn(served, inquiry, state.leases, now);
     if (own.running !== undefined) return 1;
     if (state.offers.offeredTo(identityIn(served, inquiry), served, now) !== undefined) return 2;

@@ -20,6 +20,8 @@ export interface OfferedAddress {
   readonly client: ClientIdentity;
   /** Look first whether somebody uses it without a lease. */
   readonly probe: boolean;
+  /** It is fixed for the client, by the region or by a reservation. */
+  readonly isFixed: boolean;
 }
 
 /** An address that a client was seen to take from another DHCP server. */

@@ -14,18 +14,21 @@
 // 2. A probe that cannot be made says nothing against an address: it is given as if nobody had answered.
 // 3. What strangers answer cannot empty a range: once CONFLICT_SHARE of it was set aside on the word of probes within an hour, no
 //    more is; answers are not believed until then. A proxy ARP answers for every address.
-// 4. An answer from the hardware address that held the address last is no conflict. The address is not given to another meanwhile.
+// 4. An answer from the hardware address that held the address last is no conflict, and the address is not given to another meanwhile: for a
+//    while, and of as many addresses as rule 3 lets strangers have (`last-holders.ts`). Anybody can answer in another's name.
 
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import { formatMac, type Ipv4, type MacAddress, rangeContains, rangeSize } from '../../net/address.ts';
 import type { OfferedAddress } from '../answers/decision.ts';
 import type { DhcpEvent } from '../events.ts';
+import type { AllocationFacts } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';
-import type { LeaseView } from '../leases/lease-table.ts';
-import { isLastHolder, setAside } from '../leases/set-aside.ts';
+import { isHeld, type LeaseView } from '../leases/lease-table.ts';
+import { setAside } from '../leases/set-aside.ts';
 import type { DhcpSubnet } from '../networks/config.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import { FreeStock, STOCK_SIZE } from './free-stock.ts';
+import { LastHolders } from './last-holders.ts';
 import { ProbeBook } from './probe-book.ts';
 import { ProbeTurns } from './probe-turns.ts';
 
@@ -38,6 +41,8 @@ export const CONFLICT_SHARE = 0.25;
 const CONFLICTS_MIN = 4;
 /** How long an answer counts against an address: as long as it is set aside. */
 const CONFLICT_MS = 3_600_000;
+/** How long after somebody was found using it a fixed address is asked about again for its client, in milliseconds. */
+export const LOOK_AGAIN_MS = 60_000;
 /**
  * Probes ahead of need that run at a time: with those for clients fewer than the net room can make. The operator fills it, by many networks.
  * The rest follows as they end.
@@ -62,8 +67,15 @@ export interface ConflictPorts {
 /** Told of what was found ahead of need, and of what follows for the wire: records to store, and what to tell. */
 export type ConflictListener = (records: readonly Lease[], event: DhcpEvent) => void;
 
+/** Who answered for an address that was to be offered. */
+export interface AddressUser {
+  readonly mac: MacAddress;
+  /** True for the one that held it last, for whom it is kept. */
+  readonly isHolder: boolean;
+}
+
 /** Whether an offer may leave. */
-export type Clearance = 'clear' | 'asked' | 'crowded' | Promise<MacAddress | undefined>;
+export type Clearance = 'clear' | 'asked' | 'crowded' | Promise<AddressUser | undefined>;
 
 /** Looks before addresses are given. */
 export class ConflictCheck {
@@ -78,6 +90,9 @@ export class ConflictCheck {
   readonly #ahead = new Map<Ipv4, Promise<MacAddress | undefined>>();
   /** When addresses of a network answered, oldest first; at most as many as are believed. */
   readonly #conflictsAt = new Map<string, Instant[]>();
+  readonly #holders = new LastHolders();
+  /** What the allocator may ask. Asking changes nothing. */
+  readonly facts: Pick<AllocationFacts, 'knownFree' | 'mayLookAgain'>;
   #served: readonly ServedSubnet[] = [];
   #timer: Timer | undefined;
   #closed = false;
@@ -85,11 +100,19 @@ export class ConflictCheck {
   constructor(ports: ConflictPorts, listener: ConflictListener) {
     this.#ports = ports;
     this.#listener = listener;
+    const { clock, leases, canProbe } = ports;
+    this.facts = {
+      knownFree:
+        canProbe && (({ subnet }) => this.#stock.first(subnet.name, clock.now(), (address) => leases.isFree(address))),
+      mayLookAgain: ({ subnet }, { grantedAt }) =>
+        this.#canProbe(subnet) && later(grantedAt, LOOK_AGAIN_MS) <= clock.now(),
+    };
   }
 
   /** These networks are served from now on. */
   serve(served: readonly ServedSubnet[]): void {
     this.#served = served;
+    this.#holders.keepOnly(new Set(served.map(({ subnet }) => subnet.name)));
     this.#clearOut();
     this.#look(0);
   }
@@ -99,12 +122,6 @@ export class ConflictCheck {
     this.#timer?.cancel();
   }
 
-  /** An address of the network that nobody uses; undefined: none is known. Asking changes nothing. */
-  knownFree(served: ServedSubnet): Ipv4 | undefined {
-    const { clock, leases } = this.#ports;
-    return this.#stock.first(served.subnet.name, clock.now(), (address) => leases.isFree(address));
-  }
-
   /** An address is about to be offered: whether it may. The caller keeps it for the client. */
   clear(offer: OfferedAddress, served: ServedSubnet, now: Instant): Clearance {
     const { address, mac } = offer;
@@ -112,6 +129,7 @@ export class ConflictCheck {
     const { subnet } = served;
     const inStock = this.#stock.has(address, now);
     this.leased(address);
+    this.#holders.heard(subnet.name, address, mac);
     const { interfaceName } = subnet;
     if (!offer.probe || inStock || interfaceName === undefined || !this.#canProbe(subnet)) return 'clear';
     if (this.#distrusts(served, now) || this.#book.isFresh(address, now)) return 'clear';
@@ -120,14 +138,11 @@ export class ConflictCheck {
     this.#book.start(address);
     const ask = (): Promise<MacAddress | undefined> => this.#ahead.get(address) ?? this.#ask(address, interfaceName);
     const asking = turn === true ? ask() : turn.then(ask);
-    const answered = (found: MacAddress | undefined): MacAddress | undefined => {
+    const answered = (found: MacAddress | undefined): AddressUser | undefined => {
       this.#turns.end();
       const at = this.#ports.clock.now();
-      const user = found === mac || this.#distrusts(served, at) ? undefined : found;
+      const user = found === undefined || found === mac ? undefined : this.#judgeUser(served, address, found, at);
       this.#book.finish(address, user === undefined, at);
-      // The last holder is no squatter: it says nothing of what else is on the wire.
-      if (user !== undefined && !isLastHolder(this.#ports.leases.find(address), user))
-        this.#noteConflict(served, user, at);
       return user;
     };
     // A probe that cannot be made says nothing against the address.
@@ -143,6 +158,20 @@ export class ConflictCheck {
   /** An address was given to a client. */
   leased(address: Ipv4): void {
     if (this.#stock.remove(address)) this.#look(RESTOCK_MS);
+  }
+
+  /** Who uses an address, as far as the answer is believed. */
+  #judgeUser(served: ServedSubnet, address: Ipv4, user: MacAddress, now: Instant): AddressUser | undefined {
+    if (this.#distrusts(served, now)) return undefined;
+    const { name } = served.subnet;
+    const [max, before] = [believedMax(served), this.#holders.count(name)];
+    const record = this.#ports.leases.find(address);
+    const verdict = this.#holders.judge(name, record, user, max, now);
+    // One that is set aside already counts once, however often its client has it looked at.
+    if (verdict === 'stranger' && isHeld(record, now)) return { mac: user, isHolder: false };
+    if (verdict === 'stranger') this.#noteConflict(served, user, now);
+    else if (this.#holders.count(name) === max && before < max) this.#tellDistrust(served, user, now);
+    return verdict === 'disbelieved' ? undefined : { mac: user, isHolder: verdict === 'holder' };
   }
 
   /** Forgets addresses that can be handed out no more. */
@@ -253,7 +282,7 @@ export class ConflictCheck {
     } else if (user === undefined) {
       if (this.#isFree(served, address)) this.#stock.add(name, address, now);
       else this.#look(RESTOCK_MS);
-    } else if (this.#isOthers(served, address, user) && !this.#distrusts(served, now)) {
+    } else if (this.#isOthers(served, address, user, now) && !this.#distrusts(served, now)) {
       this.#noteConflict(served, user, now);
       const { name: subnet, interfaceName } = served.subnet;
       const event: DhcpEvent = {
@@ -275,8 +304,9 @@ export class ConflictCheck {
   }
 
   /** True when the user is not the one whose lease of the address has ended: that one may come back for it, as long as nobody needs it. */
-  #isOthers(served: ServedSubnet, address: Ipv4, user: MacAddress): boolean {
-    return this.#isFree(served, address) && !isLastHolder(this.#ports.leases.find(address), user);
+  #isOthers(served: ServedSubnet, address: Ipv4, user: MacAddress, now: Instant): boolean {
+    const record = this.#ports.leases.find(address);
+    return this.#isFree(served, address) && !this.#holders.isHolder(served.subnet.name, record, user, now);
   }
 
   #noteConflict(served: ServedSubnet, user: MacAddress, now: Instant): void {
@@ -284,8 +314,10 @@ export class ConflictCheck {
     const times = (this.#conflictsAt.get(name) ?? []).filter((at) => later(at, CONFLICT_MS) > now);
     times.push(now);
     this.#conflictsAt.set(name, times);
-    if (times.length !== believedMax(served)) return;
-    const { interfaceName } = served.subnet;
+    if (times.length === believedMax(served)) this.#tellDistrust(served, user, now);
+  }
+
+  #tellDistrust({ subnet: { name, interfaceName } }: ServedSubnet, user: MacAddress, now: Instant): void {
     const usedBy = formatMac(user);
     this.#listener([], { kind: 'dhcp.probes-distrusted', at: now, subnet: name, interfaceName, usedBy });
   }

@@ -17,7 +17,8 @@
 // 3. The search starts at a hash of the hardware address: a client finds the address it had even when the leases are lost,
 //    where nothing is asked ahead of need.
 //    No address of a range is looked at for it but the one that is given: `address-pools.ts` keeps what is free.
-// 4. A fixed address that another client still holds is not taken from it: the client gets a dynamic one meanwhile.
+// 4. A fixed address that another client still holds is not taken from it: the client gets a dynamic one meanwhile. One that was set aside is
+//    chosen for its client all the same where the wire can be asked again: one forged answer is not to take it for an hour.
 
 import type { Instant } from '../../clock.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
@@ -45,6 +46,8 @@ export interface AllocationFacts {
   readonly machines: MachineDirectory;
   /** An address of the network's dynamic range that is known to be used by nobody, to be preferred; undefined: none is known. */
   readonly knownFree?: ((served: ServedSubnet) => Ipv4 | undefined) | undefined;
+  /** Whether the wire may be asked now about an address that was set aside, by its record; undefined: it cannot be asked. */
+  readonly mayLookAgain?: ((served: ServedSubnet, record: Lease) => boolean) | undefined;
 }
 
 /** An address for the client, and how it comes by it. */
@@ -92,6 +95,19 @@ export function findFixedAddress(
 /** The reservation of a client in a network; undefined: it has none. */
 export const findReservation = (served: ServedSubnet, client: ClientNames): Reservation | undefined =>
   reservationFor(served.reservations, client);
+
+/** Why a client cannot be offered the address that is fixed for it; undefined: it can, once the wire was asked where that is due. */
+export function judgeFixed(
+  served: ServedSubnet,
+  client: ClientNames,
+  { address }: FixedAddress,
+  facts: AllocationFacts,
+  now: Instant,
+): AddressObjection | undefined {
+  const objection = judgeAddress(served, client, address, facts, now);
+  const record = objection === 'address-declined' ? facts.leases.find(address) : undefined;
+  return record !== undefined && facts.mayLookAgain?.(served, record) === true ? undefined : objection;
+}
 
 /** Why a client cannot have `address` in this network now; undefined: it can. */
 export function judgeAddress(
@@ -160,7 +176,7 @@ export function chooseAddress(
 ): Allocation {
   const free = (address: Ipv4): boolean => judgeAddress(served, client, address, facts, now) === undefined;
   const fixed = findFixedAddress(served, client, facts.machines);
-  const barred = fixed && judgeAddress(served, client, fixed.address, facts, now);
+  const barred = fixed && judgeFixed(served, client, fixed, facts, now);
   if (fixed !== undefined && barred === undefined) return { kind: 'address', ...fixed };
   const identity = identityIn(served, client);
   const own = findOwn(served, client, facts.leases, now);

@@ -17,21 +17,21 @@ export function setAside(address: Ipv4, mac: MacAddress, now: Instant): Lease {
   return { address, mac, state: 'declined', grantedAt: now, expiresAt, duration: DECLINE_SECONDS };
 }
 
-/** How long an address stays its last holder's who answered for it, though the lease has ended: firmware and loaders ask again before. */
+/** How long an answer of the last holder keeps an address whose lease has ended: firmware and loaders ask again before. */
 export const STILL_USED_SECONDS: Seconds = seconds(60);
 
 /** True where the lease of `record` has ended, and `user` is the one who held it. */
 export const isLastHolder = (record: Lease | undefined, user: MacAddress): record is Lease =>
   record !== undefined && record.state !== 'declined' && record.mac === user;
 
-/** The record of an address that `user` answers for, which was to be offered to `finder`; and what is told of it. */
+/** The record of an address that was to be offered to `finder` and that its last holder, or somebody else, answers for; and what is told of it. */
 export function recordOfUse(
   { address, mac: finder }: { readonly address: Ipv4; readonly mac: MacAddress },
   record: Lease | undefined,
-  user: MacAddress,
+  isHolder: boolean,
   now: Instant,
 ): { readonly kind: 'dhcp.conflict' | 'dhcp.still-used'; readonly lease: Lease } {
-  if (!isLastHolder(record, user)) return { kind: 'dhcp.conflict', lease: setAside(address, finder, now) };
+  if (!isHolder || record === undefined) return { kind: 'dhcp.conflict', lease: setAside(address, finder, now) };
   const expiresAt = later(now, STILL_USED_SECONDS * 1000);
   return { kind: 'dhcp.still-used', lease: { ...record, state: 'bound', expiresAt } };
 }

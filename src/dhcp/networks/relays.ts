@@ -4,7 +4,8 @@
 //
 //     giaddr   in relays of the network; where it names none: a host address of a network that is served here
 //     source   giaddr itself, or in relays or relay_sources of the network;
-//              where it names no relay_sources: an address of a network that is served here, which no client holds by lease
+//              where it names no relay_sources: an address of a network that is served here, which no client holds by lease;
+//              for a network on a wire of this rack that names neither: an address of that wire
 //
 // 1. Where the network names its relay agents, only they are answered, and nobody of another wire who comes without one (`subnet.ts`).
 // 2. Where it does not, a relay agent is one that has an address in a network that is served here: the common case, whether giaddr or
@@ -13,9 +14,11 @@
 //    host would have to own that port.
 // 4. Many relay agents send from the address of their interface towards the rack, and that is in a served network where they are on a wire
 //    of the rack. Who has a lease of this rack is a client of it and no relay agent, unless the network says so.
-// 5. A client sends to the rack's own address from its own address, which lies in a served network (RFC 2131 §4.4.5); the host of
+// 5. Clients on a wire of the rack need no relay agent, so only one on that same wire is believed to speak for them unless the network names
+//    others: hosts behind other relay agents could else end their leases. A network chosen by option (82.5, 118) is no exception.
+// 6. A client sends to the rack's own address from its own address, which lies in a served network (RFC 2131 §4.4.5); the host of
 //    elsewhere that does without a relay agent is forging, or an access server that relay_sources names.
-// 6. A source can be forged, too, by whoever may send datagrams with any source into the rack's network: docs/security.md says what
+// 7. A source can be forged, too, by whoever may send datagrams with any source into the rack's network: docs/security.md says what
 //    stops that.
 
 import {
@@ -54,6 +57,7 @@ export function judgeSender(
   if (giaddr !== ANY && !isKnownRelay(giaddr, network, index)) return 'relay-unknown';
   if (from === undefined || isNamed(from, network)) return undefined;
   if (giaddr === ANY) return !isUnicast || isServed(from, index) ? undefined : 'source-unserved';
+  if (network !== undefined && isUnnamedWire(network) && !isOnWire(from, network, index)) return 'relay-source-unknown';
   if (from === giaddr) return undefined;
   const mayBeAnywhere = network?.subnet.relaySources === undefined;
   return mayBeAnywhere && isServed(from, index) && !holdsLease(from) ? undefined : 'relay-source-unknown';
@@ -81,6 +85,17 @@ export function isNoHost(address: Ipv4, { served, ownAddresses }: SubnetIndex): 
     return network.prefix < 31 && (address === network.address || address === broadcastOf(network));
   });
 }
+
+/** True for a network on an interface of the rack that says nothing of relay agents. */
+const isUnnamedWire = ({ subnet }: ServedSubnet): boolean =>
+  subnet.interfaceName !== undefined && subnet.relays === undefined && subnet.relaySources === undefined;
+
+/** True for an address of the network, or of another on its wire. */
+const isOnWire = (from: Ipv4, { subnet }: ServedSubnet, { served }: SubnetIndex): boolean =>
+  served.some(({ subnet: other }) => {
+    const sharesWire = subnet.shared !== undefined && other.shared === subnet.shared;
+    return (other.interfaceName === subnet.interfaceName || sharesWire) && networkContains(other.network, from);
+  });
 
 /** True for a source that the operator named. */
 const isNamed = (from: Ipv4, network: ServedSubnet | undefined): boolean =>

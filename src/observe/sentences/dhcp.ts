@@ -138,11 +138,13 @@ export const DHCP_SENTENCES: Readonly<Partial<Record<DhcpEventKind, (event: Dhcp
   'dhcp.range-eased': (event) => `The dynamic range of ${rangeOf(event)} in use: there is room again`,
   'dhcp.conflict': (event) =>
     `Another host${event.usedBy === undefined ? '' : `, ${event.usedBy},`} answered at ${addressOf(event)}, so it was not offered: find that host, or take the address out of the range`,
+  'dhcp.fixed-address-used': (event) =>
+    `Could not get its fixed address: ${event.usedBy ?? 'another host'} answers at ${addressOf(event)}; find that host, or fix another address`,
   'dhcp.still-used': (event) =>
     `Was not offered ${addressOf(event)}: ${event.usedBy ?? 'its last holder'} still uses it, and keeps it for another minute`,
   'dhcp.cleared': (event) => `${addressOf(event)} was set aside, and a person gave it back to its range`,
   'dhcp.probes-distrusted': ({ subnet, usedBy }) =>
-    `So many addresses of ${subnet ?? 'a network'} answer, ${usedBy ?? 'one host'} last, that addresses are offered without asking: look for a proxy ARP`,
+    `So many addresses of ${subnet ?? 'a network'} answer, ${usedBy ?? 'one host'} last, that such answers are not believed for a while: look for a proxy ARP`,
   'dhcp.inform': (event) => `Has ${addressOf(event)} from elsewhere, and asked for the settings of the network`,
   'dhcp.refused': (event) => `Got no answer: ${refusalOf(event)}${classesOf(event)}${cameBy(event)}${waitedOf(event)}`,
   'dhcp.malformed': ({ reason, interfaceName, from }) =>

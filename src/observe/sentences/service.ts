@@ -45,6 +45,7 @@ export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) =>
     `Stopped after ${span(f, 'milliseconds')}; ${count(f, 'cut', 'transfer was', 'transfers were')} cut`,
   'clock.stepped': (f) => `The clock of this host was set by ${f.text('byMs')} ms; what is under way goes on as before`,
   'daemon.note': (f) => capitalise(f.text('text')),
+  'daemon.leases-lost': (f) => f.text('text'),
   'tree.problem': (f) =>
     `What the boot tree holds cannot be read: ${f.text('reason')}; addresses and names are served as before`,
   'tree.served': (f) => `The boot tree ${f.text('tree')} is read again and served`,

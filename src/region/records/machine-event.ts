@@ -116,7 +116,7 @@ export const ADDRESS_ENDS: readonly string[] = ['dhcp.release', 'dhcp.expired', 
 
 /** They name an address that a machine was denied, gave back, or has no more. */
 const WITHOUT_ADDRESS: ReadonlySet<string> = new Set([
-  ...['dhcp.nak', 'dhcp.refused', 'dhcp.conflict', 'dhcp.still-used', 'dhcp.cleared'],
+  ...['dhcp.nak', 'dhcp.refused', 'dhcp.conflict', 'dhcp.fixed-address-used', 'dhcp.still-used', 'dhcp.cleared'],
   ...ADDRESS_ENDS,
 ]);
 

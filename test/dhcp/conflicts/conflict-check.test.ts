@@ -6,6 +6,7 @@ import { identifyBootClient } from '../../../src/boot/client.ts';
 import { later, seconds } from '../../../src/clock.ts';
 import { CONFLICT_SHARE, PROBES_AHEAD_MAX, STOCK_LOOK_MS } from '../../../src/dhcp/conflicts/conflict-check.ts';
 import { STOCK_FRESH_MS, STOCK_REFRESH_MS, STOCK_SIZE } from '../../../src/dhcp/conflicts/free-stock.ts';
+import { HOLDER_MS_MAX } from '../../../src/dhcp/conflicts/last-holders.ts';
 import { DHCP_EVENTS, type DhcpEvent } from '../../../src/dhcp/events.ts';
 import { LeaseTable } from '../../../src/dhcp/leases/lease-table.ts';
 import type { DhcpConfig } from '../../../src/dhcp/networks/config.ts';
@@ -441,4 +442,65 @@ test('whoever was found using an address without a lease is a stranger to it the
   assert.equal(rig.table.find(address)?.state, 'declined', 'set aside anew');
   assert.equal(rig.told('dhcp.conflict').length, 2);
   await rig.server.close();
+});
+
+/** A range of 100 addresses that 100 hosts took and left, while somebody answers for each in the name of the host that had it. */
+async function startDeserted() {
+  const rig = await start(config(subnet({ ...WIDE, leaseTime: seconds(60) })));
+  for (let index = 0; index < 100; index += 1) {
+    const client = mac(0x525400001000 + index);
+    let [address] = rig.offered(client);
+    if (address === undefined) {
+      await rig.pass(100);
+      address = rig.network.take().map(({ message }) => formatIpv4(message.yiaddr))[0] ?? assert.fail();
+    }
+    rig.take(client, ip(address));
+    rig.wire.users.set(ip(address), client);
+    await rig.pass(100);
+  }
+  assert.equal(rig.table.size, 100);
+  await rig.pass(61_000);
+  return rig;
+}
+
+test('somebody who answers in the names of those who held the addresses last empties no range', async () => {
+  const rig = await startDeserted();
+  const served = new Set<MacAddress>();
+  for (let second = 0; second < 30; second += 1) {
+    for (let index = 0; index < 10; index += 1) {
+      const client = mac(0x525400002000 + index);
+      if (served.has(client)) continue;
+      let [address] = rig.offered(client);
+      await rig.pass(100);
+      address ??= rig.network.take().map(({ message }) => formatIpv4(message.yiaddr))[0];
+      if (address === undefined) continue;
+      rig.take(client, ip(address));
+      served.add(client);
+    }
+  }
+  assert.equal(served.size, 10);
+  assert.ok(rig.told('dhcp.still-used').length <= 100 * CONFLICT_SHARE, `${rig.told('dhcp.still-used').length} kept`);
+  assert.equal(rig.told('dhcp.probes-distrusted').length, 1);
+});
+
+test('a last holder that answers on and asks for nothing is a stranger to its address after some minutes', async () => {
+  const one = { low: ip('10.20.0.100'), high: ip('10.20.0.100') };
+  const rig = await start(config(subnet({ dynamic: one, leaseTime: seconds(30) })));
+  rig.offered(MAC_A);
+  rig.take(MAC_A, one.low);
+  rig.wire.users.set(one.low, MAC_A);
+  await rig.pass(31_000);
+  const states = new Set<string | undefined>();
+  for (let turn = 0; turn < 8; turn += 1) {
+    rig.offered(MAC_B);
+    await rig.pass(61_000);
+    assert.deepEqual(rig.network.take(), [], 'it is given to nobody');
+    states.add(rig.table.find(one.low)?.state);
+  }
+  assert.deepEqual([...states], ['bound', 'declined']);
+  assert.deepEqual(
+    rig.told('dhcp.conflict').map(({ usedBy }) => usedBy),
+    ['52:54:00:00:00:0a'],
+  );
+  assert.ok(rig.told('dhcp.still-used').length <= HOLDER_MS_MAX / 60_000);
 });

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { LOOK_AGAIN_MS } from '../../../src/dhcp/conflicts/conflict-check.ts';
 import { DECLINE_SECONDS } from '../../../src/dhcp/leases/set-aside.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { formatIpv4, type Ipv4, type MacAddress } from '../../../src/net/address.ts';
@@ -61,7 +62,7 @@ test('the address of a machine of the region is asked about, too', async () => {
   const [now, later] = await discover();
   assert.deepEqual([now, asked()[0]], ['', '10.20.0.20']);
   assert.match(later, /^10\.20\.0\.10\d$/);
-  assert.equal(told('dhcp.conflict').length, 1);
+  assert.equal(told('dhcp.fixed-address-used').length, 1);
 });
 
 test('a fixed address that somebody uses is set aside; its client has a dynamic one meanwhile, and the fixed one again', async () => {
@@ -70,7 +71,7 @@ test('a fixed address that somebody uses is set aside; its client has a dynamic 
   assert.equal(now, '');
   assert.match(later, /^10\.20\.0\.10\d$/);
   assert.deepEqual(
-    told('dhcp.conflict').map(({ address, mac, usedBy }) => [address, mac, usedBy]),
+    told('dhcp.fixed-address-used').map(({ address, mac, usedBy }) => [address, mac, usedBy]),
     [[FIXED, MAC_A, '02:00:00:00:00:99']],
   );
   assert.equal(rack.table.find(FIXED)?.state, 'declined');
@@ -82,6 +83,63 @@ test('a fixed address that somebody uses is set aside; its client has a dynamic 
   assert.deepEqual(await discover(), ['', '10.20.0.20']);
   assert.deepEqual(asked(), ['10.20.0.20'], 'what was declined is asked about again');
   assert.equal(take('10.20.0.20'), 'ACK');
+});
+
+test('a fixed address that somebody answered for once is its client’s again when the client asks a minute later', async () => {
+  const { rack, wire, discover, take, asked, told } = await start(reserved(), SQUATTER);
+  const [, meanwhile] = await discover();
+  assert.equal(take(meanwhile), 'ACK');
+  wire.answers = undefined;
+  asked();
+  rack.clock.advance(LOOK_AGAIN_MS - 1000);
+  assert.deepEqual([await discover(), asked()], [[meanwhile, ''], []], 'not before');
+  rack.clock.advance(1000);
+  told('');
+  assert.deepEqual([await discover(), asked()], [['', '10.20.0.20'], ['10.20.0.20']]);
+  assert.equal(take('10.20.0.20'), 'ACK');
+  assert.deepEqual(await discover(), ['10.20.0.20', '']);
+  assert.equal(told('dhcp.declined-back').length, 1);
+});
+
+test('while somebody answers for a fixed address its client is told so once a minute, has another, and the range stays whole', async () => {
+  const { rack, discover, asked, told } = await start(reserved(), SQUATTER);
+  const [, meanwhile] = await discover();
+  assert.equal(told('dhcp.fixed-address-used').length, 1);
+  asked();
+  for (let minute = 0; minute < 50; minute += 1) {
+    rack.clock.advance(LOOK_AGAIN_MS / 2);
+    assert.deepEqual([await discover(), asked()], [[meanwhile, ''], []]);
+    rack.clock.advance(LOOK_AGAIN_MS / 2);
+    assert.equal((await discover()).join(''), meanwhile);
+    assert.deepEqual(asked().slice(0, 1), ['10.20.0.20']);
+  }
+  const events = rack.events.splice(0).map(({ kind }) => kind);
+  assert.equal(events.filter((kind) => kind === 'dhcp.fixed-address-used').length, 50);
+  assert.ok(!events.includes('dhcp.probes-distrusted'), 'one address counts once');
+});
+
+test('a fixed address that its client declined is asked about, and is the client’s again', async () => {
+  const { rack, discover, take, asked } = await start(reserved());
+  await discover();
+  assert.equal(take('10.20.0.20'), 'ACK');
+  rack.say({ type: 'decline', mac: MAC_A, requested: FIXED, server: RACK });
+  rack.journal.commit();
+  assert.equal(rack.table.find(FIXED)?.state, 'declined');
+  asked();
+  rack.clock.advance(LOOK_AGAIN_MS);
+  assert.equal((await discover()).join(''), '10.20.0.20');
+  assert.deepEqual(asked(), ['10.20.0.20']);
+  assert.equal(take('10.20.0.20'), 'ACK');
+});
+
+test('where the wire cannot be asked, a fixed address that was declined stays set aside for its time', async () => {
+  const { rack, discover, take } = await start(reserved({ conflictCheck: false }));
+  await discover();
+  assert.equal(take('10.20.0.20'), 'ACK');
+  rack.say({ type: 'decline', mac: MAC_A, requested: FIXED, server: RACK });
+  rack.journal.commit();
+  rack.clock.advance(LOOK_AGAIN_MS);
+  assert.match((await discover())[0], /^10\.20\.0\.10\d$/);
 });
 
 test('where there is no range the client of such an address gets no answer, and the address is named', async () => {

@@ -139,3 +139,38 @@ test('a host of elsewhere ends no lease in the name of its client, through a rel
   rack.say({ type: 'release', mac: MAC_A, giaddr: RELAY, ciaddr: far, server: RACK }, TO_RACK);
   assert.equal(rack.table.find(far)?.state, 'released', 'its relay agent says so');
 });
+
+test('a host of one network ends no lease of a wire of this rack in the name of a relay agent, its own or one of that wire', async () => {
+  const rows: readonly (readonly [from: string, giaddr: string, options: NonNullable<Words['options']>])[] = [
+    ['10.30.0.50', '10.20.0.77', []],
+    ['10.30.0.50', '10.30.0.50', [[118, [10, 20, 0, 0]]]],
+    ['10.30.0.50', '10.30.0.50', [[82, [5, 4, 10, 20, 0, 0]]]],
+    ['10.30.0.50', '10.20.0.77', [[118, [10, 20, 0, 0]]]],
+  ];
+  for (const [from, giaddr, options] of rows) {
+    const rack = await rackWith();
+    const words: Words = { type: 'release', mac: MAC_B, giaddr: ip(giaddr), options, server: RACK, from: ip(from) };
+    rack.say({ ...words, ciaddr: LEASED }, TO_RACK);
+    rack.say({ ...words, type: 'decline', requested: LEASED }, TO_RACK);
+    assert.equal(rack.table.find(LEASED)?.state, 'bound', `${from} as ${giaddr}`);
+    assert.equal(rack.refused('relay-source-unknown'), 2);
+  }
+});
+
+test('a relay agent on a wire of this rack is believed from that wire, and from elsewhere where the network says so', async () => {
+  const shared = { shared: 'hall' };
+  const rows: readonly (readonly [name: string, from: string, changes: Partial<DhcpSubnet>, isAnswered: boolean])[] = [
+    ['itself', '10.20.0.254', {}, true],
+    ['another of its addresses there', '10.20.0.253', {}, true],
+    ['an address of a network that shares the wire', '10.30.0.1', shared, true],
+    ['one of another network', '10.30.0.1', {}, false],
+    ['one that relay_sources names', '10.30.0.1', { relaySources: [at('10.30.0.1/32')] }, true],
+    ['one that relays names', '10.30.0.1', { relays: [at('10.20.0.254/32'), RELAY_ALONE] }, true],
+  ];
+  for (const [name, from, changes, isAnswered] of rows) {
+    const far = { ...relayedSubnet(), ...(changes === shared ? shared : {}) };
+    const rack = await WireRack.start({ config: config(subnet(changes), far) });
+    const replies = rack.say({ type: 'discover', giaddr: ip('10.20.0.254'), from: ip(from) }, TO_RACK);
+    assert.equal(replies.length, isAnswered ? 1 : 0, name);
+  }
+});

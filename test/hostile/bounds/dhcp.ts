@@ -257,12 +257,23 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
   },
   {
     at: 'dhcp/conflicts/conflict-check.ts CONFLICT_SHARE',
-    what: 'the share of a range that is set aside within an hour because somebody answered probes',
-    whoCanFill: 'a host that answers every ARP probe',
-    whatOthersNotice: 'the range is a quarter smaller; beyond that, addresses are offered in spite of the answer',
+    what: 'the share of a range that is set aside within an hour because somebody answered probes; as much is kept for last holders that answer',
+    whoCanFill: 'a host that answers every ARP probe, in its own name or in those of the last holders',
+    whatOthersNotice:
+      'the range is a quarter smaller, or half with both; beyond that, addresses are offered in spite of the answer',
     harm: { kind: 'refused', stoppedBy: 'ARP inspection' },
     howItEmpties: 'within an hour',
     share: 'of each network',
+    test: 'dhcp/conflicts/conflict-check.test.ts',
+  },
+  {
+    at: 'dhcp/conflicts/last-holders.ts HOLDER_MS_MAX',
+    what: 'milliseconds for which the answers of a last holder keep its address without a DHCP message of its',
+    whoCanFill: 'a host that runs on without renewing its lease, or one that answers in its name',
+    whatOthersNotice: 'others do not get that address; after that it is set aside as one that a stranger uses',
+    harm: { kind: 'refused', stoppedBy: 'ARP inspection' },
+    howItEmpties: 'with the next lease or message of the holder, or after an hour',
+    share: 'by address; CONFLICT_SHARE bounds how many',
     test: 'dhcp/conflicts/conflict-check.test.ts',
   },
   {

@@ -1,0 +1,143 @@
+// What strangers say of the path to a client, and whether datagrams leave in pieces for it: counted where they arrive. ip(7), RFC 1191 §4.
+// @host alone
+
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import { sleep } from '../../../src/clock.ts';
+import { type Ipv4, parseIpv4 } from '../../../src/net/address.ts';
+import type { DatagramSocket, HostNetwork, SocketRequest } from '../../../src/net/datagram.ts';
+import { openNetwork } from '../../../src/net/open-network.ts';
+import { endProgram } from '../../support/child.ts';
+import { missing } from '../../support/needs.ts';
+import { enterOwnNetwork, ip, openPeer, type Peer, until } from '../../support/own-network.ts';
+
+const TELL_PROGRAM = new URL('../../support/small-path.ts', import.meta.url).pathname;
+const TAKE_PROGRAM = "require('dgram').createSocket('udp4').bind(40000, () => console.log('takes'))";
+const OWN = '10.91.0.1';
+const MTU_TOLD = 552;
+/** With the headers as long as what the cable takes in one piece. */
+const WHOLE = 1472;
+/** A TFTP block that leaves in three pieces at the cable's MTU. */
+const LARGE = 4000;
+const PORT = 4000;
+
+const address = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(text);
+
+describe('a forged report of a small path', { skip: missing('linux', 'root', 'ip', 'nsenter') }, () => {
+  let peer: Peer;
+  let victims = 1;
+  const programs: ChildProcess[] = [];
+
+  before(async () => {
+    enterOwnNetwork();
+    peer = await openPeer();
+    peer.cable('a0', 'b0');
+    ip(`address add ${OWN}/16 dev a0`);
+  });
+  after(async () => {
+    for (const program of programs) await endProgram(program, 'SIGKILL');
+    await peer?.close();
+  });
+
+  /** Another host each time: what the kernel believes of a path it remembers for ten minutes. */
+  function anotherVictim(): string {
+    victims += 1;
+    const victim = `10.91.1.${victims}`;
+    peer.run('ip', 'address', 'add', `${victim}/16`, 'dev', 'b0');
+    return victim;
+  }
+
+  /** What the peer has received, by RFC 1213's counters: `InReceives` are packets of the cable, `ReasmReqds` those that are fragments. */
+  function received(counter: 'InReceives' | 'ReasmReqds'): number {
+    const [names = '', values = ''] = peer
+      .run('cat', '/proc/net/snmp')
+      .split('\n')
+      .filter((line) => line.startsWith('Ip:'));
+    return Number(values.split(' ')[names.split(' ').indexOf(counter)]);
+  }
+
+  /** How many fragments came of what was sent. */
+  async function fragmentsOf(send: () => void): Promise<number> {
+    const before = { packets: received('InReceives'), fragments: received('ReasmReqds') };
+    send();
+    await until(() => received('InReceives') > before.packets);
+    await sleep(100);
+    return received('ReasmReqds') - before.fragments;
+  }
+
+  /** What comes in pieces once the peer has told of a small path, of one datagram, of several in one call, and of a large one. */
+  async function pieces(network: HostNetwork, more: Partial<SocketRequest>) {
+    const victim = anotherVictim();
+    const to = { kind: 'unicast', address: address(victim), port: PORT } as const;
+    const onDatagrams = (): void => undefined;
+    const socket: DatagramSocket = await network.open({ address: address(OWN), port: 0, onDatagrams, ...more });
+    const one = (bytes: number) => fragmentsOf(() => socket.send([{ bytes: new Uint8Array(bytes), to }]));
+    // The peer's hardware address is known from here on.
+    assert.equal(await one(WHOLE), 0);
+    peer.run(process.execPath, TELL_PROGRAM, OWN, victim, String(MTU_TOLD), String(socket.localPort));
+    await sleep(50);
+    const alone = await one(WHOLE);
+    const segments = await fragmentsOf(() =>
+      socket.sendSegments(new Uint8Array(8 * WHOLE), WHOLE, to.address, to.port),
+    );
+    const large = await one(LARGE);
+    socket.close();
+    return [alone, segments, large];
+  }
+
+  const kinds: Readonly<Record<string, Partial<SocketRequest>>> = {
+    'bound to an address': {},
+    'bound to a device': { address: address('0.0.0.0'), device: 'a0', source: address(OWN), broadcast: true },
+  };
+  for (const [kind, more] of Object.entries(kinds)) {
+    it(`has nothing leave in pieces by a native socket ${kind}, but what is longer than the cable takes`, async () => {
+      const network = await openNetwork();
+      try {
+        assert.equal(network.kind, 'linux');
+        assert.deepEqual(await pieces(network, more), [0, 0, 3]);
+      } finally {
+        await network.close();
+      }
+    });
+  }
+
+  it('has nothing leave in pieces by a native socket with a peer, whose ports the attacker knows', async () => {
+    const network = await openNetwork();
+    try {
+      const victim = anotherVictim();
+      // Somebody takes what comes: the socket would else be told that nobody does.
+      const listener = peer.start(process.execPath, '-e', TAKE_PROGRAM);
+      programs.push(listener);
+      await once(listener.stdout ?? assert.fail(), 'data');
+      const to = { kind: 'unicast', address: address(victim), port: 40_000 } as const;
+      const request = { address: address(OWN), port: 0, peer: to, onDatagrams: () => undefined };
+      const socket = await network.open(request);
+      const send = () => fragmentsOf(() => socket.send([{ bytes: new Uint8Array(WHOLE), to }]));
+      assert.equal(await send(), 0);
+      peer.run(process.execPath, TELL_PROGRAM, OWN, victim, String(MTU_TOLD), String(socket.localPort));
+      await sleep(50);
+      // The first call after it may report the message.
+      socket.send([{ bytes: new Uint8Array(8), to }]);
+      assert.equal(await send(), 0);
+      socket.close();
+    } finally {
+      await network.close();
+    }
+  });
+
+  it('is believed by a portable socket, as its network says, until the kernel is told to discard such reports', async () => {
+    const network = await openNetwork({ native: false });
+    try {
+      assert.match(network.notes.join('\n'), /small MTU .* net\.ipv4\.ip_no_pmtu_disc=2/);
+      const [alone = 0] = await pieces(network, {});
+      assert.ok(alone >= 3, `${alone} pieces`);
+      writeFileSync('/proc/sys/net/ipv4/ip_no_pmtu_disc', '2');
+      assert.deepEqual(await pieces(network, {}), [0, 0, 3]);
+    } finally {
+      await network.close();
+    }
+  });
+});
