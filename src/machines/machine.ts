@@ -46,7 +46,10 @@ export interface RackMachine {
   readonly isSelfNamed?: true | undefined;
   /** The secret of its present boot; undefined: it has no work under way. In no log, event, URL or page. */
   readonly bootToken?: string | undefined;
-  /** Where its token may go, beside a token only: the region's own note, which no remote rack is told and no rack reads. */
+  /**
+   * An address of the network in which it is at home: its token is given, and its name stands, for addresses of this network's wire.
+   * Undefined: nothing is known of that, the home's network is served no more, or a rack elsewhere serves it.
+   */
   readonly home?: Ipv4 | undefined;
 }
 

@@ -43,6 +43,7 @@ import { LeaseNaming } from './lease-naming.ts';
 import type { LiveTree } from './live-tree.ts';
 import { Loading } from './loading.ts';
 import { machineChanges } from './machine-changes.ts';
+import { awayFrom } from './machine-home.ts';
 import { sightingAsLease } from './naming.ts';
 import { Neighbourhood } from './neighbourhood.ts';
 import { WAITED_FOR } from './readiness.ts';
@@ -137,6 +138,8 @@ export class Rack {
       machines: () => this.#machines,
       macOf: (peer) => this.#macOf(peer),
       mayMove: (peer) => this.elsewhere.isElsewhere(peer),
+      awayFrom: (machine, peer) => awayFrom(machine, peer, this.#config.dhcp),
+      rackName: () => this.#config.name,
     });
     const servers = () => [this.tftp, this.http];
     this.#loading = new Loading({ clock, table: parts.table, dhcp: this.dhcp, servers });
@@ -363,9 +366,8 @@ export class Rack {
 
   #macOf(peer: Ipv4): MacAddress | undefined {
     if (this.elsewhere.isElsewhere(peer)) return this.elsewhere.macOf(peer);
-    // A lease that ran out while its machine still loads is the best that is known of the address.
-    const lease = this.#parts.table.find(peer);
-    return lease?.state === 'bound' ? lease.mac : undefined;
+    // The lease of a machine that loads runs on (`loading.ts`): one that has ended says nothing of who uses the address now.
+    return this.#activeLease(peer)?.mac;
   }
 
   /** A machine takes an address of another DHCP server: from now on it is known by it, and named where the region knows it. */
