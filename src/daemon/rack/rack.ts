@@ -392,7 +392,7 @@ export class Rack {
     if (notice.kind === 'changed' && isActive(notice.lease, this.#parts.clock.now())) {
       this.#naming.lease(notice.lease);
     } else {
-      this.#naming.gone(notice.lease.address);
+      this.#naming.gone(notice.lease.address, notice.lease.mac);
     }
   }
 }
