@@ -15,7 +15,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { type Clock, type Instant, later } from '../clock.ts';
 import type { Publish } from '../event.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
-import type { RackMachine } from '../machines/machine.ts';
+import type { Away, RackMachine } from '../machines/machine.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import { EventSampler } from '../rate-limit.ts';
 import type { BootEvent } from './events.ts';
@@ -54,12 +54,6 @@ export interface BootTokensDeps {
   /** This rack, as the commands of the region call it. */
   readonly rackName?: (() => string) | undefined;
   readonly publish: Publish;
-}
-
-/** A network, and the other one in which a machine is at home, as people call them. */
-export interface Away {
-  readonly network: string;
-  readonly home: string;
 }
 
 interface Given {

@@ -53,6 +53,12 @@ export interface RackMachine {
   readonly home?: Ipv4 | undefined;
 }
 
+/** A network, and the other one in which a machine is at home, as people call them. */
+export interface Away {
+  readonly network: string;
+  readonly home: string;
+}
+
 /** What the region wants of the rack: replaced whole, with a version that only grows. */
 export interface DesiredState {
   /** The shape of this message; a rack refuses one it does not know. */

@@ -17,7 +17,7 @@ const of = (file: string, ...pairs: readonly (readonly [of: string, by: string])
 
 /** A machine is at home wherever somebody has a lease under its hardware address. */
 export const BOOTS_ANYWHERE = [
-  ...of('daemon/rack/machine-home.ts', ['if (home === undefined) return undefined;', 'return undefined;']),
+  ...of('dhcp/networks/machine-home.ts', ['if (home === undefined) return undefined;', 'return undefined;']),
   ...of('region/racks/machine-homes.ts', [
     "if (home === undefined || address === undefined || status === 'new') return false;",
     'return false;',

@@ -22,6 +22,7 @@ import type { Lease } from '../../dhcp/leases/lease.ts';
 import type { ClientCondition } from '../../dhcp/networks/conditions.ts';
 import type { Reservation } from '../../dhcp/networks/config.ts';
 import { codesFrom } from '../../dhcp/networks/configured-options.ts';
+import { awayFrom } from '../../dhcp/networks/machine-home.ts';
 import type { ServedSubnet } from '../../dhcp/networks/subnet.ts';
 import type { DhcpMessage } from '../../dhcp/wire/message.ts';
 import { findNamedOption } from '../../dhcp/wire/option-names.ts';
@@ -31,7 +32,6 @@ import { formatSpan } from '../../observe/quantity.ts';
 import { ALLOCATION_REASONS, dhcpReason } from '../../observe/sentences/dhcp.ts';
 import { PURPOSE_SENTENCES } from '../../observe/sentences/files.ts';
 
-import { awayFrom } from '../rack/machine-home.ts';
 import { CLIENT_KINDS, type ClientKind, type ClientName, discover } from './clients.ts';
 
 /** What foresight reads. */

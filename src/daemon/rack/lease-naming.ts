@@ -12,11 +12,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
+import { awayFrom } from '../../dhcp/networks/machine-home.ts';
 import type { Names } from '../../dns/names.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
-import { awayFrom } from './machine-home.ts';
 import { type IsLeasedAtHome, isAmongHome, isNameTaken, nameLease, nameMachines, nameReservations } from './naming.ts';
 
 /** Leases that are named in one turn when the configuration changes: bounds the time the rack loop is away to about half a millisecond. */

@@ -14,12 +14,12 @@ import { type Instant, seconds } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import type { DhcpConfig } from '../../dhcp/networks/config.ts';
+import { awayFrom, subnetOf } from '../../dhcp/networks/machine-home.ts';
 import { isReservedFor } from '../../dhcp/networks/reservations.ts';
 import type { Names } from '../../dns/names.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { type Ipv4, type MacAddress, networkContains, rangeContains } from '../../net/address.ts';
-import { awayFrom, subnetOf } from './machine-home.ts';
 
 /** The host part and domain of a lease's name; `hostname` undefined: it has no name. */
 export interface LeaseName {

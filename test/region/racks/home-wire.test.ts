@@ -6,7 +6,7 @@ import { formatMac, ipv4, mac, parseIpv4 } from '../../../src/net/address.ts';
 import type { RackInterface } from '../../../src/region/records/rack-description.ts';
 import { adminHeader, type LinkPlace, withLink } from '../link-place.ts';
 import { SECRET } from '../place.ts';
-import { rackInterface } from './rack-place.ts';
+import { acceptRack, digestOf, OTHER_UUID, RACK_UUID, rackInterface } from './rack-place.ts';
 
 const UUID = '11111111-2222-4333-8444-555555555599';
 const NIC = mac(0x525400000001);
@@ -126,4 +126,20 @@ test('an address of no network is where a New machine may be, and no other', () 
     assert.equal(homes.isAway({ home, status: 'ready' }, at('10.20.0.66')), true);
     assert.equal(homes.isAway({ home, status: 'ready' }, ipv4(1)), true);
     assert.equal(homes.isAway({ home: undefined, status: 'ready' }, ipv4(1)), false);
+  }));
+
+test('of redundant racks one that sees a machine in another of its networks does not take it along', () =>
+  withLink(async (place) => {
+    const systemId = await atWork(place);
+    greet(place, NETWORKS.slice(0, 1));
+    const own = { uuid: RACK_UUID, interfaces: [network('far', '10.30.0.0/24'), network('beside', '10.31.0.0/24')] };
+    acceptRack(place.region, own);
+    const key = { kind: 'own', token: 'token-of-rack-3', secretDigest: digestOf('secret-of-rack-3') } as const;
+    const other = { uuid: OTHER_UUID, name: 'rack-3', key, interfaces: [network('far', '10.30.0.0/24')] };
+    acceptRack(place.region, other);
+    place.region.racks.judge([OTHER_UUID], 'accept', 'bob', ['10.30.0.0/24']);
+    assert.equal(place.region.racks.homes.racksAt(at('10.30.0.9')).length, 2);
+    const report = { kind: 'dhcp.ack', at: 1, mac: formatMac(NIC), address: '10.31.0.66', text: 'Leased' };
+    place.region.observe([{ ...report, sequence: 1 }], 'rack-2', RACK_UUID);
+    assert.equal(machineOf(place, systemId).home, at('10.30.0.9'));
   }));

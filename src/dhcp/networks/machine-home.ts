@@ -8,11 +8,10 @@
 //
 // 1. A hardware address is no secret, and each wire has its own hosts: a lease under it on one wire shows nothing about another wire.
 
-import type { Away } from '../../boot/boot-tokens.ts';
-import type { DhcpConfig, DhcpSubnet } from '../../dhcp/networks/config.ts';
-import { wireOf } from '../../dhcp/networks/standing.ts';
-import type { RackMachine } from '../../machines/machine.ts';
+import type { Away, RackMachine } from '../../machines/machine.ts';
 import { formatIpv4, type Ipv4, networkContains } from '../../net/address.ts';
+import type { DhcpConfig, DhcpSubnet } from './config.ts';
+import { wireOf } from './standing.ts';
 
 /** The configured network that holds an address; undefined: none does. */
 export const subnetOf = (address: Ipv4, { subnets }: DhcpConfig): DhcpSubnet | undefined =>

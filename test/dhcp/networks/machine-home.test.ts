@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../../src/config/load.ts';
-import { awayFrom } from '../../../src/daemon/rack/machine-home.ts';
+import { awayFrom } from '../../../src/dhcp/networks/machine-home.ts';
 import { ip } from '../../dns/fixture.ts';
 
 const parsed = parseConfig(`name: rack
