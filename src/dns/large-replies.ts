@@ -2,13 +2,13 @@
 // and write anew, while nobody else is served. Who asks for many of them waits, and nobody else does.
 //
 //   reply over TCP ─┬─ LARGE_REPLY_OCTETS at most ─▶ taken at once
-//                   └─ larger ─┬─ room ─▶ #waiting ─ turn (`turns.ts`) ─▶ taken
+//                   └─ larger ─┬─ room ─▶ #waiting ─ turn (`../turns.ts`) ─▶ taken
 //                              └─ none ─▶ lost, as if the connection had failed
 //
 // 1. Replies are taken in the order in which they came, one a turn.
 // 2. A reply whose exchange has ended is forgotten, and costs nothing more.
 
-import type { Turns, Worker } from './turns.ts';
+import type { Turns, Worker } from '../turns.ts';
 
 /** Larger replies wait: below, a reply costs about a millisecond. In octets. */
 export const LARGE_REPLY_OCTETS = 4096;

@@ -88,8 +88,9 @@ export class DnsServer {
       closeStream: (exchange: number) => this.#closeStream(exchange),
     };
     this.#service = new DnsService({ clock, publish, names, upstream });
-    this.#largeReplies = new LargeReplies(new Turns(clock, () => deps.network.received), (exchange, bytes) =>
-      this.#service.receiveStream(exchange, bytes),
+    this.#largeReplies = new LargeReplies(
+      new Turns(clock, STREAM_TURNS, () => deps.network.received),
+      (exchange, bytes) => this.#service.receiveStream(exchange, bytes),
     );
     this.#upstreamSockets = new UpstreamSockets(deps.network, clock, (socket, from, fromPort, bytes) =>
       this.#service.receive(socket, from, fromPort, bytes),

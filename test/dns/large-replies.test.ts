@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { later } from '../../src/clock.ts';
 import { LARGE_REPLIES_WAITING_MAX, LargeReplies } from '../../src/dns/large-replies.ts';
-import { TIME_SHARE_MAX, Turns } from '../../src/dns/turns.ts';
+import { STREAM_TURNS, TIME_SHARE_MAX } from '../../src/dns/stream.ts';
+import { Turns } from '../../src/turns.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -15,7 +16,7 @@ const REPLY_MS = 40;
 function rig() {
   const clock = new VirtualClock();
   const taken: number[] = [];
-  const replies: LargeReplies = new LargeReplies(new Turns(clock, () => undefined), (exchange) => {
+  const replies: LargeReplies = new LargeReplies(new Turns(clock, STREAM_TURNS, () => undefined), (exchange) => {
     taken.push(exchange);
     // As the forwarder does.
     replies.forget(exchange);
