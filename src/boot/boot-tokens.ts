@@ -5,7 +5,8 @@
 //   post with a token, from the holder of the lease ─► the boot interface, for which the rack then vouches to the region
 //
 // 1. A token is given to, and taken from, nobody but the holder of the lease of the address that asks; where another server gives the
-//    addresses, the machine that was seen to take it.
+//    addresses, the machine that was seen to take it. One of a machine at work only where that machine is at home: every network has its
+//    own hosts, and any of them gets a lease under a hardware address that it has heard of.
 // 2. Tokens are 192 random bits and compared in constant time. One of a New machine is remembered until TOKEN_MS after it was last given,
 //    and at most TOKENS_MAX of them are: the one that was given longest ago goes first, and its machine is merely not vouched for.
 // 3. In no log, event, URL or answer but the configuration itself.
@@ -14,7 +15,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { type Clock, type Instant, later } from '../clock.ts';
 import type { Publish } from '../event.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
-import type { RackMachine } from '../machines/machine.ts';
+import type { Away, RackMachine } from '../machines/machine.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import { EventSampler } from '../rate-limit.ts';
 import type { BootEvent } from './events.ts';
@@ -48,6 +49,10 @@ export interface BootTokensDeps {
    * loader and system call themselves differently there. Undefined: there are none.
    */
   readonly mayMove?: ((peer: Ipv4) => boolean) | undefined;
+  /** The network of an address that is not where a machine is at home; undefined: it is at home there. */
+  readonly awayFrom?: ((machine: RackMachine, peer: Ipv4) => Away | undefined) | undefined;
+  /** This rack, as the commands of the region call it. */
+  readonly rackName?: (() => string) | undefined;
   readonly publish: Publish;
 }
 
@@ -81,8 +86,10 @@ export class BootTokens implements BootTokenSource {
     if (purpose === 'local' || purpose === 'poweroff') return undefined;
     const holder = this.#deps.macOf(peer);
     if (machine?.bootToken !== undefined) {
-      if (holder !== undefined && machine.macs.includes(holder)) return machine.bootToken;
-      this.#tellWithheld(machine, mac, peer);
+      const isHolder = holder !== undefined && machine.macs.includes(holder);
+      const away = isHolder ? this.#deps.awayFrom?.(machine, peer) : undefined;
+      if (isHolder && away === undefined) return machine.bootToken;
+      this.#tellWithheld(machine, away === undefined ? mac : (holder ?? mac), peer, away);
       return undefined;
     }
     return purpose !== 'enlist' || holder === undefined || holder !== mac ? undefined : this.#draw(holder, peer);
@@ -92,8 +99,10 @@ export class BootTokens implements BootTokenSource {
   vouchFor(token: string, peer: Ipv4): MacAddress | undefined {
     const mac = this.#deps.macOf(peer);
     if (mac === undefined || token.length > TOKEN_CHARACTERS_MAX) return undefined;
-    const ofMachine = this.#deps.machines().findByMac(mac)?.bootToken;
-    if (ofMachine !== undefined && areEqual(token, ofMachine)) return mac;
+    const machine = this.#deps.machines().findByMac(mac);
+    const ofMachine = machine?.bootToken;
+    if (machine !== undefined && ofMachine !== undefined && areEqual(token, ofMachine))
+      return this.#deps.awayFrom?.(machine, peer) === undefined ? mac : undefined;
     const given = this.#given.get(mac);
     const isThere = given !== undefined && (given.address === peer || this.#deps.mayMove?.(peer) === true);
     if (!isThere || given.until < this.#deps.clock.now()) return undefined;
@@ -114,16 +123,19 @@ export class BootTokens implements BootTokenSource {
     return token;
   }
 
-  #tellWithheld(machine: RackMachine, mac: MacAddress | undefined, peer: Ipv4): void {
+  #tellWithheld(machine: RackMachine, mac: MacAddress | undefined, peer: Ipv4, away: Away | undefined): void {
     const at = this.#deps.clock.now();
-    const sample = this.#sampler.take('boot.token-withheld', at);
+    const kind = away === undefined ? 'boot.token-withheld' : 'boot.not-at-home';
+    const sample = this.#sampler.take(kind, at);
     if (sample === undefined) return;
+    const where = away === undefined ? {} : { ...away, rack: this.#deps.rackName?.() ?? '' };
     const event: BootEvent = {
-      kind: 'boot.token-withheld',
+      kind,
       at,
       address: peer,
       mac: mac ?? machine.macs[0],
       machine: machine.hostname,
+      ...where,
       ...sample,
     };
     this.#deps.publish(event);

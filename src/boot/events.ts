@@ -12,6 +12,15 @@ export const BOOT_EVENTS = {
       'whoever asked cannot report in its name. If it was the machine itself, it has its address from another DHCP server, or it ' +
       'booted from an interface that the region does not know: see `rackboot machines show`.',
   },
+  'boot.not-at-home': {
+    level: 'warning',
+    message: 'a machine at work asked from a network that is not its home',
+    explanation:
+      'Somebody with the hardware address of a machine that is at work (machine) has a lease in one network (network), while the machine is ' +
+      'at home in another (home). The configuration was sent without the token of the boot, so whoever asked can neither read what the ' +
+      'machine is told nor report in its name. If the machine was moved, say so: `rackboot machines move MACHINE RACK --network NETWORK`, then ' +
+      'start it again. If it was not, a host of that network uses its hardware address.',
+  },
   'boot.loader-loop': {
     level: 'warning',
     message: 'a loader started itself again and again',
@@ -28,6 +37,10 @@ export interface BootEvent extends RackEvent {
   readonly kind: keyof typeof BOOT_EVENTS;
   /** The hostname of the machine whose configuration it is. */
   readonly machine?: string | undefined;
+  /** The network in which it was asked, the one where the machine is at home, and this rack. */
+  readonly network?: string | undefined;
+  readonly home?: string | undefined;
+  readonly rack?: string | undefined;
   /** The loader that DHCP named, and what it names in its place. */
   readonly file?: string | undefined;
   readonly instead?: string | undefined;

@@ -27,6 +27,7 @@ import { Turns } from '../turns.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';
 import type { DnsCounter, DnsEvent } from './events.ts';
 import { FLIGHT_MS } from './forward.ts';
+import { LARGE_REPLY_OCTETS, LargeReplies } from './large-replies.ts';
 import { TCP_OCTETS_MAX } from './message.ts';
 import type { Names } from './names.ts';
 import { DnsService } from './service.ts';
@@ -70,6 +71,7 @@ export class DnsServer {
   readonly #upstreamSockets: UpstreamSockets;
   /** Connections to upstreams, by exchange. */
   readonly #streams = new Map<number, Socket>();
+  readonly #largeReplies: LargeReplies;
   #forwards = false;
   /** Closes the sockets towards the upstreams once nobody can wait for an answer any more. */
   #farewell: Timer | undefined;
@@ -86,6 +88,10 @@ export class DnsServer {
       closeStream: (exchange: number) => this.#closeStream(exchange),
     };
     this.#service = new DnsService({ clock, publish, names, upstream });
+    this.#largeReplies = new LargeReplies(
+      new Turns(clock, STREAM_TURNS, () => deps.network.received),
+      (exchange, bytes) => this.#service.receiveStream(exchange, bytes),
+    );
     this.#upstreamSockets = new UpstreamSockets(deps.network, clock, (socket, from, fromPort, bytes) =>
       this.#service.receive(socket, from, fromPort, bytes),
     );
@@ -308,7 +314,9 @@ export class DnsServer {
     const finish = (message: Uint8Array | undefined): void => {
       if (this.#streams.get(exchange) !== socket) return;
       this.#closeStream(exchange);
-      this.#service.receiveStream(exchange, message);
+      const isLarge = message !== undefined && message.length > LARGE_REPLY_OCTETS;
+      if (!isLarge) this.#service.receiveStream(exchange, message);
+      else if (!this.#largeReplies.hold(exchange, message)) this.#service.receiveStream(exchange, undefined);
     };
     socket.on('connect', () => socket.write(frame(bytes)));
     socket.on('data', (chunk) => {
@@ -323,6 +331,7 @@ export class DnsServer {
   #closeStream(exchange: number): void {
     this.#streams.get(exchange)?.destroy();
     this.#streams.delete(exchange);
+    this.#largeReplies.forget(exchange);
   }
 
   #publish(event: Omit<DnsEvent, 'at'>): void {

@@ -92,6 +92,7 @@ function readMachine(value: unknown, path: string): RackMachine {
     ),
     kernelParams: optionalText('kernelParams'),
     ...(readFlag(fields.isSelfNamed, `${path}.isSelfNamed`) ? { isSelfNamed: true } : {}),
+    ...(fields.home === undefined ? {} : { home: readIpv4(fields.home, `${path}.home`) }),
     ...(fields.bootToken === undefined ? {} : { bootToken: readToken(fields.bootToken, `${path}.bootToken`) }),
   };
 }

@@ -46,8 +46,17 @@ export interface RackMachine {
   readonly isSelfNamed?: true | undefined;
   /** The secret of its present boot; undefined: it has no work under way. In no log, event, URL or page. */
   readonly bootToken?: string | undefined;
-  /** Where its token may go, beside a token only: the region's own note, which no remote rack is told and no rack reads. */
+  /**
+   * An address of the network in which it is at home: its token is given, and its name stands, for addresses of this network's wire.
+   * Undefined: nothing is known of that, the home's network is served no more, or a rack elsewhere serves it.
+   */
   readonly home?: Ipv4 | undefined;
+}
+
+/** A network, and the other one in which a machine is at home, as people call them. */
+export interface Away {
+  readonly network: string;
+  readonly home: string;
 }
 
 /** What the region wants of the rack: replaced whole, with a version that only grows. */

@@ -1,7 +1,8 @@
 // The part of a machine that a rack is told.
 //
 // 1. A UUID that several machines show identifies none of them, so the rack is not told it; nor one that a stranger says he has.
-// 2. The token of a machine's boot goes to the racks of its home, and to the rack of the region's own process.
+// 2. The token of a machine's boot goes to the racks of its home, and to the rack of the region's own process. Where its home is goes to the
+//    same ones, as long as some rack serves that network: they give the token only there.
 // 3. The rack is told no interface of which it is not known that it is the machine's own (`interface-source.ts`); and nothing of a machine
 //    that has none such: any host of a managed network can report a New machine.
 // 4. What only a report says of a New machine's name is told as such, for the report may name any host.
@@ -32,20 +33,30 @@ export function toRackMachine(machine: Machine): RackMachine | undefined {
     uuid: machine.uuid,
     addresses: machine.addresses,
     kernelParams: kernelParamsOf(machine),
-    ...(machine.bootToken === undefined ? {} : { bootToken: machine.bootToken, home: machine.home }),
+    ...(machine.home === undefined ? {} : { home: machine.home }),
+    ...(machine.bootToken === undefined ? {} : { bootToken: machine.bootToken }),
     ...(machine.status === 'new' && !isMadeByPerson(machine) ? { isSelfNamed: true } : {}),
   };
 }
 
-/** The machines without the tokens of those that are not at home with a rack. */
-export function withForeignTokensHidden(
+/**
+ * The machines without the tokens and homes of those that are not at home with a rack.
+ * @param isServed a rack serves the network of this address now; a home that no rack serves any more binds nobody
+ */
+export function asToldTo(
   machines: readonly RackMachine[],
-  isHome: (address: Ipv4) => boolean,
+  isHome: (address: Ipv4 | undefined) => boolean,
+  isServed: (address: Ipv4) => boolean,
 ): readonly RackMachine[] {
   return machines.map((machine) => {
-    if (machine.bootToken === undefined) return machine;
     const { bootToken, home, ...told } = machine;
-    return home !== undefined && isHome(home) ? { ...told, bootToken } : told;
+    if (bootToken === undefined && home === undefined) return machine;
+    if (!isHome(home)) return told;
+    return {
+      ...told,
+      ...(bootToken === undefined ? {} : { bootToken }),
+      ...(home === undefined || !isServed(home) ? {} : { home }),
+    };
   });
 }
 

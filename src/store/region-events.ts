@@ -153,6 +153,7 @@ export class EventTable {
       added += 1;
       if (report.isElsewhere === true) continue;
       const machineId = this.#addReport(report, rackId);
+      if (report.isAway === true) continue;
       if (machineId !== undefined && isBootEvent(eventTypeOf(report.kind))) booting.set(machineId, report.at);
       if (machineId !== undefined && isNetworkStart(report)) started.set(machineId, report.at);
       if (machineId !== undefined && isAddressTaken(report.kind)) leased.add(machineId);

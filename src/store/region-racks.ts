@@ -50,6 +50,7 @@ const interfaces: z.ZodType<readonly RackInterface[]> = z.array(
     static_ip_range_low: z.string(),
     static_ip_range_high: z.string(),
     router_ip: z.string(),
+    shared: z.string().optional(),
     foreign_dhcp_ip: z.string().optional(),
     reservations: z.array(z.object({ mac: z.string(), ip: z.string() })).optional(),
   }),
@@ -118,15 +119,18 @@ export class RackTable implements RackStore {
   homeOf({ mac, address }: Parameters<RackStore['homeOf']>[0]): MachineHome | undefined {
     return this.#transactions.read(() => {
       const query =
-        'SELECT system_id, hostname, home FROM machine WHERE id = ' +
-        (mac !== undefined
-          ? '(SELECT machine_id FROM interface WHERE mac = ?)'
-          : '(SELECT machine_id FROM interface WHERE address = ? ORDER BY seen_ms DESC LIMIT 1)');
+        'SELECT system_id, hostname, home, address FROM interface JOIN machine ON machine.id = machine_id WHERE ' +
+        (mac !== undefined ? 'mac = ?' : 'address = ? ORDER BY seen_ms DESC LIMIT 1');
       const [row] = this.#sql.all(query, mac ?? address ?? null);
       if (row === undefined) return undefined;
       const home = optionalNumber(row, 'home');
       const named = { systemId: text(row, 'system_id'), hostname: text(row, 'hostname') };
-      return { ...named, home: home === undefined ? undefined : ipv4(home) };
+      const seen = optionalNumber(row, 'address');
+      return {
+        ...named,
+        home: home === undefined ? undefined : ipv4(home),
+        seen: seen === undefined ? undefined : ipv4(seen),
+      };
     });
   }
 

@@ -10,6 +10,7 @@ import type { RackEvent } from '../../src/event.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { BootPurpose } from '../../src/machines/machine.ts';
 import { formatMac, type Ipv4, ipv4, type MacAddress, mac } from '../../src/net/address.ts';
+import { eventText } from '../../src/observe/event-text.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { assetContext, bootConfig, hw, images, ip, MACS, machine, PEER, RACK } from './rack.ts';
 
@@ -23,6 +24,8 @@ function place(leases: readonly (readonly [Ipv4, MacAddress])[]) {
   const events: RackEvent[] = [];
   const table = new Map(leases);
   const movable = new Set<Ipv4>();
+  /** Addresses of a network in which no machine is at home. */
+  const away = new Set<Ipv4>();
   const machines = new MachineDirectory([
     machine('commissioning', { bootToken: TOKEN, systemId: 'com111' }),
     machine('install', { bootToken: TOKEN, systemId: 'ins111', release: 'trixie' }),
@@ -36,6 +39,8 @@ function place(leases: readonly (readonly [Ipv4, MacAddress])[]) {
     machines: () => machines,
     macOf,
     mayMove: (peer) => movable.has(peer),
+    awayFrom: (_machine, peer) => (away.has(peer) ? { network: 'lab', home: 'far' } : undefined),
+    rackName: () => 'rack',
     publish: (event) => void events.push(event),
   });
   const context = {
@@ -51,7 +56,7 @@ function place(leases: readonly (readonly [Ipv4, MacAddress])[]) {
     assert.equal(asset.kind, 'rendered', path);
     return /(?:rackboot_token|boot)=([\w-]{22,})/.exec(asset.kind === 'rendered' ? asset.text : '')?.[1];
   };
-  return { clock, events, table, movable, tokens, words };
+  return { clock, events, table, movable, away, tokens, words };
 }
 
 /** The names under which each loader asks for one machine. */
@@ -116,6 +121,29 @@ test('asked from elsewhere, the configuration is rendered without its token, and
   assert.deepEqual(events[0]?.kind, 'boot.token-withheld');
   assert.equal(events[0]?.mac, MACS.commissioning);
   assert.ok(!JSON.stringify(events).includes(TOKEN));
+});
+
+test('a lease under the hardware address of a machine that is at home elsewhere brings no token, vouches for nothing, and is told', () => {
+  const { words, tokens, events, away, table } = place([
+    [PEER, MACS.commissioning],
+    [ELSEWHERE, MACS.commissioning],
+  ]);
+  away.add(ELSEWHERE);
+  for (const name of namesOf(MACS.commissioning)) {
+    assert.equal(words(name, PEER), TOKEN, name);
+    assert.equal(words(name, ELSEWHERE), undefined, name);
+  }
+  assert.equal(tokens.vouchFor(TOKEN, PEER), MACS.commissioning);
+  assert.equal(tokens.vouchFor(TOKEN, ELSEWHERE), undefined);
+  const [event] = events;
+  assert.ok(event !== undefined && events.length === 3, JSON.stringify(events));
+  assert.match(
+    eventText(event, undefined),
+    /^Leased 10\.20\.0\.177 in network lab, while the home of commissioning-1 is far: .*rackboot machines move commissioning-1 rack --network lab$/,
+  );
+  // A New machine may appear anywhere: its boot is what shows where it is.
+  table.set(ELSEWHERE, MACS.enlist);
+  assert.match(words(namesOf(MACS.enlist)[0] ?? '', ELSEWHERE) ?? '', /^[\w-]{32}$/);
 });
 
 test('a flood of such questions is a sample of events', () => {

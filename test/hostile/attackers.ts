@@ -24,6 +24,7 @@ import {
   registration,
 } from './link-words.ts';
 import { authorization } from './oauth.ts';
+import { stealBoot } from './stolen-boot.ts';
 
 const BOOT_PORT = 5248;
 const API_PORT = 5240;
@@ -431,6 +432,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
     holdConnections(METRICS_PORT, 40, (socket) =>
       askOn(socket, Buffer.from('GET /metrics HTTP/1.1\r\nHost: r\r\n\r\n')),
     ),
+  'steal-boot': () => stealBoot({ rack, broadcast: BROADCAST, mac: hw(further), isOver, tell }),
   'amend-others': () => amendOthers(further),
   'enlist-as-others': () => enlistAsOthers(further.split(',')),
   'enlist-flood': () =>

@@ -15,6 +15,15 @@ export interface Change {
 const of = (file: string, ...pairs: readonly (readonly [of: string, by: string])[]): readonly Change[] =>
   pairs.map(([before, by]) => ({ file, of: before, by }));
 
+/** A machine is at home wherever somebody has a lease under its hardware address. */
+export const BOOTS_ANYWHERE = [
+  ...of('dhcp/networks/machine-home.ts', ['if (home === undefined) return undefined;', 'return undefined;']),
+  ...of('region/racks/machine-homes.ts', [
+    "if (home === undefined || address === undefined || status === 'new') return false;",
+    'return false;',
+  ]),
+];
+
 /** Whoever came first keeps its place. */
 export const NO_SHARES = of('fair-shares.ts', [
   "return this.#ofLargest(address, network) ?? this.#idleFor(address, own) ?? 'all';",

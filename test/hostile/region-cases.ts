@@ -8,12 +8,13 @@ import {
   ANY_NEW_MACHINE_GIVES_WAY,
   ANY_REPORT_AMENDS,
   ANY_SESSION_ENDS,
+  BOOTS_ANYWHERE,
   NO_PASSWORD_LIMITS,
   NO_SHARES,
   SLOW_BODIES_STAY,
   STRANGERS_ARE_TOLD,
 } from './changes.ts';
-import { HOLDER_MAC, HOLDER_NAME, KNOWN_MAC, NEW_MACHINES_MAX, REPORTED_MAC } from './site.ts';
+import { HOLDER_MAC, HOLDER_NAME, KNOWN_MAC, NEW_MACHINES_MAX, REPORTED_MAC, WORKER_MAC } from './site.ts';
 
 export const REGION_CASES: readonly HostileCase[] = [
   // Before the flood of reports, which takes the places of New machines.
@@ -26,6 +27,16 @@ export const REGION_CASES: readonly HostileCase[] = [
     bites: grown(20, 'rackboot_region_api_answers_total'),
     withoutIt: ANY_REPORT_AMENDS,
     others: { ...AT_THE_REGION, 'a machine stays what it was reported as': 5 },
+  },
+  {
+    door: 'region',
+    attacker: 'leases an address under the hardware address of a machine at work in another network, and reports as it',
+    attack: 'steal-boot',
+    from: 'attacker',
+    words: [WORKER_MAC],
+    bites: grown(5, 'rackboot_region_api_answers_total'),
+    withoutIt: BOOTS_ANYWHERE,
+    others: { 'a machine at work in another network stays at work': 5 },
   },
   {
     door: 'region',

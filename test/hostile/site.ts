@@ -10,6 +10,7 @@
 //                            ├─ upstream  10.77.8.53    answers outside.example, is silent for silent.example
 //                            └─ router    10.77.8.2 ── far  10.78.0.10 … .73   a network that the rack does not serve
 //     rack 10.79.0.1 ── br1 ─┬─ booter    10.79.0.10    boots beside another DHCP server
+//                            ├─ worker                  a machine that is commissioned there, and switched off
 //                            └─ beside    10.79.0.64 … .127   has the addresses and answers no ARP
 
 import { randomBytes } from 'node:crypto';
@@ -28,6 +29,7 @@ import {
   registrationFields,
 } from '../region/racks/rack-place.ts';
 import { SHORTEST_NAME } from './bystanders.ts';
+import { authorization } from './oauth.ts';
 import { Readings } from './readings.ts';
 
 export const RACK = '10.77.8.1';
@@ -38,6 +40,8 @@ export const HOLDER_MAC = '52:54:00:77:08:20';
 export const HOLDER_NAME = 'keeper';
 /** Of a machine that was reported and never booted: no rack vouches for it. */
 export const REPORTED_MAC = '52:54:00:77:08:30';
+/** Of a machine that is commissioned beside another DHCP server, in whose network no attacker has its hardware address. */
+export const WORKER_MAC = '52:54:00:79:00:20';
 /** Of the host in whose name the attacker asks. */
 export const VICTIM = '10.77.8.11';
 /** The rack's address beside another DHCP server, and a machine there. */
@@ -299,9 +303,27 @@ export class HostileSite {
     const report = ['op=new', 'architecture=amd64/generic', `mac_addresses=${REPORTED_MAC}`];
     const words = report.flatMap((field) => ['-d', field]);
     await this.run('machine', 'curl', '-sSf', ...words, `http://${RACK}:5248/MAAS/api/1.0/nodes/`);
+    await this.#setToWork();
     await this.#acceptRack('machine', {});
     const own = { uuid: OTHER_UUID, name: 'rack-3', token: OTHER_TOKEN };
     await this.#acceptRack('upstream', { ...own, interfaces: JSON.stringify([rackInterface(OTHER_NETWORK)]) });
+  }
+
+  /** A machine is commissioned in the second network. */
+  async #setToWork(): Promise<void> {
+    const fields = ['architecture=amd64', `mac_addresses=${WORKER_MAC}`, 'power_type=manual', 'hostname=worker'];
+    const words = ['-H', `Authorization: ${authorization(this.apiKey)}`, ...fields.flatMap((field) => ['-d', field])];
+    await this.run(
+      'machine',
+      'curl',
+      '-sSf',
+      '-o',
+      '/dev/null',
+      ...words,
+      `http://${RACK}:5240/MAAS/api/2.0/machines/`,
+    );
+    await this.#rackboot('machines', 'move', 'worker', 'rack', '--network', 'beside');
+    await this.#rackboot('machines', 'commission', 'worker');
   }
 
   /** A second network, where another server would give the addresses. */

@@ -23,6 +23,7 @@ import {
   PROXY_RACK,
   RACK,
   REPORTED_MAC,
+  WORKER_MAC,
 } from './site.ts';
 
 const ASK_PROGRAM = new URL('./udp-ask.ts', import.meta.url).pathname;
@@ -153,6 +154,12 @@ export const WANTS = {
     );
     if (found === undefined) throw new Error('it is gone');
     if (found.architecture !== 'amd64/generic') throw new Error(`it is ${found.architecture} now`);
+  },
+  'a machine at work in another network stays at work': async (site) => {
+    const worker = (await machinesOf(site)).find(({ interface_set: nics }) =>
+      nics.some(({ mac_address: mac }) => mac === WORKER_MAC),
+    );
+    if (worker?.status_name !== 'Commissioning') throw new Error(`it is ${worker?.status_name ?? 'gone'}`);
   },
   'the metrics are read': (site) =>
     site.run('machine', 'curl', '-sSf', '--retry', '2', '-o', '/dev/null', `http://${RACK}:5249/metrics`),

@@ -97,15 +97,19 @@ function identityCommands<T>(command: Argv<T>, { config, json }: SharedOptions, 
     )
     .command(
       'move <machine> <rack>',
-      'Say that a machine was moved to the networks of another rack',
+      'Say that a machine was moved to another network, of the same rack or of another one',
       (move) =>
         move
           .positional('machine', named(ANY_NAME))
           .positional('rack', named("The rack's name or UUID"))
-          .options({ config, json }),
+          .options({
+            config,
+            json,
+            network: { ...some, describe: 'The network of that rack, by its name or as 10.20.0.0/24' },
+          }),
       async (argv) => {
         const { moveMachine } = await import('./identity.ts');
-        finish(await moveMachine(argv.config, argv.machine, argv.rack, argv.json));
+        finish(await moveMachine(argv.config, argv.machine, argv, argv.json));
       },
     );
 }

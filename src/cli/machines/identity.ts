@@ -128,12 +128,21 @@ export async function keepApart(file: string, one: string, other: string, json: 
   return 0;
 }
 
-/** Says with which rack a machine is at home. @returns 0 @throws RackError as `mergeMachines` */
-export async function moveMachine(file: string, wanted: string, rack: string, json: boolean): Promise<number> {
+/** Says with which rack, and in which of its networks, a machine is at home. @returns 0 @throws RackError as `mergeMachines` */
+export async function moveMachine(
+  file: string,
+  wanted: string,
+  { rack, network }: { readonly rack: string; readonly network: string | undefined },
+  json: boolean,
+): Promise<number> {
   const { stateDir } = loadPlace(file);
   const machine = await findMachine(stateDir, wanted);
-  const raw = await askDaemon(stateDir, pathOf(machine, 'move'), 'POST', new URLSearchParams({ rack }).toString());
+  const form = new URLSearchParams({ rack, ...(network === undefined ? {} : { network }) });
+  const raw = await askDaemon(stateDir, pathOf(machine, 'move'), 'POST', form.toString());
   if (json) printJson(raw);
-  else print(`${machine.fqdn} is at home with rack ${rack} from now on. Start it there from the network.`);
+  else {
+    const place = network === undefined ? '' : `, network ${network},`;
+    print(`${machine.fqdn} is at home with rack ${rack}${place} from now on. Start it there from the network.`);
+  }
   return 0;
 }

@@ -22,6 +22,7 @@ import type { Lease } from '../../dhcp/leases/lease.ts';
 import type { ClientCondition } from '../../dhcp/networks/conditions.ts';
 import type { Reservation } from '../../dhcp/networks/config.ts';
 import { codesFrom } from '../../dhcp/networks/configured-options.ts';
+import { awayFrom } from '../../dhcp/networks/machine-home.ts';
 import type { ServedSubnet } from '../../dhcp/networks/subnet.ts';
 import type { DhcpMessage } from '../../dhcp/wire/message.ts';
 import { findNamedOption } from '../../dhcp/wire/option-names.ts';
@@ -131,6 +132,7 @@ class Explanation {
     const address = event?.address ?? (event?.proxied === true ? ANY : undefined);
     if (event === undefined || address === undefined) return this.#lines;
     const local = this.#local();
+    this.#home();
     if (this.#loader(event, local)) this.#configuration(address, local);
     this.#name();
     return this.#lines;
@@ -177,6 +179,19 @@ class Explanation {
     this.#options(decision.message);
     if (this.#shown === undefined) this.#unseen();
     return event;
+  }
+
+  /** Whether the machine is at home here. */
+  #home(): void {
+    const machine = this.#machine;
+    const { config } = this.#foresight;
+    const { network, name } = this.#served.subnet;
+    const away = machine && awayFrom(machine, network.address, config.dhcp);
+    if (machine === undefined || away === undefined || machine.statusName === 'New') return;
+    const remedy = `if it was moved: rackboot machines move ${machine.hostname} ${config.name} --network ${name}`;
+    const where = `in network ${name}, while its home is ${away.home}`;
+    if (machine.bootToken === undefined) this.#say('home', `${where}: work that begins needs it there; ${remedy}`);
+    else this.#obstacle('home', `${where}: it gets no secret of its boot here`, remedy);
   }
 
   /** What nobody can tell of a client that never had a lease here: what it says of itself, and where it is. */

@@ -12,11 +12,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
+import { awayFrom } from '../../dhcp/networks/machine-home.ts';
 import type { Names } from '../../dns/names.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
-import { isNameTaken, nameLease, nameMachines, nameReservations } from './naming.ts';
+import { type IsLeasedAtHome, isAmongHome, isNameTaken, nameLease, nameMachines, nameReservations } from './naming.ts';
 
 /** Leases that are named in one turn when the configuration changes: bounds the time the rack loop is away to about half a millisecond. */
 export const TURN_LEASES = 128;
@@ -60,14 +61,32 @@ export class LeaseNaming {
   /** A lease that is bound and runs. */
   lease(lease: Lease): void {
     if (this.#config === undefined) return;
+    // Who has to give up a name does so first.
+    this.#nameStrays(lease, this.#config);
     this.#note(lease);
-    nameLease(this.#names, lease, this.#machines, this.#config);
+    nameLease(this.#names, lease, this.#machines, this.#config, this.#isLeasedAtHome(this.#config));
   }
 
-  /** A lease was released, expired or taken away. */
-  gone(address: Ipv4): void {
+  /** A lease was released, expired or taken away. @param mac whose it was; undefined: not known */
+  gone(address: Ipv4, mac?: MacAddress): void {
     this.#withheld.delete(address);
     this.#names.leaseGone(address);
+    if (mac !== undefined && this.#config !== undefined) this.#nameStrays({ address, mac }, this.#config);
+  }
+
+  /** Names anew what a machine leased elsewhere: its lease at home began or ended. */
+  #nameStrays({ address, mac }: Pick<Lease, 'address' | 'mac'>, config: RackConfig): void {
+    const machine = this.#machines.findByMac(mac);
+    if (machine?.home === undefined || machine.addresses.length > 0) return;
+    if (awayFrom(machine, address, config.dhcp) !== undefined) return;
+    for (const lease of this.#leases.of(new Set(machine.macs))) {
+      if (lease.address === address || awayFrom(machine, lease.address, config.dhcp) === undefined) continue;
+      nameLease(this.#names, lease, this.#machines, config, this.#isLeasedAtHome(config));
+    }
+  }
+
+  #isLeasedAtHome(config: RackConfig): IsLeasedAtHome {
+    return (machine) => isAmongHome(this.#leases.of(new Set(machine.macs)), machine, config);
   }
 
   /** These machines take the place of those before. */
@@ -88,7 +107,7 @@ export class LeaseNaming {
 
   #nameWith(leases: readonly Lease[], config: RackConfig): void {
     for (const lease of leases) this.#note(lease);
-    nameMachines(this.#names, this.#machines, leases, config);
+    nameMachines(this.#names, this.#machines, leases, config, this.#isLeasedAtHome(config));
   }
 
   async #nameInTurns(change: number): Promise<void> {
@@ -142,6 +161,7 @@ const isNamedAlike = (a: RackMachine, b: RackMachine): boolean =>
   a.domain === b.domain &&
   a.isSelfNamed === b.isSelfNamed &&
   a.macs.join() === b.macs.join() &&
+  a.home === b.home &&
   addressesOf(a) === addressesOf(b);
 
 const addressesOf = ({ addresses }: RackMachine): string => addresses.map(({ address }) => address).join();

@@ -19,6 +19,7 @@ import type { LeaseJournal } from '../../dhcp/leases/lease-journal.ts';
 import type { NamedNetwork } from '../../dhcp/leases/lease-report.ts';
 import { isActive, isHeld, type LeaseTable } from '../../dhcp/leases/lease-table.ts';
 import { SettledJournal } from '../../dhcp/leases/settled-journal.ts';
+import { awayFrom } from '../../dhcp/networks/machine-home.ts';
 import { indexSubnets, type ServedSubnet } from '../../dhcp/networks/subnet.ts';
 import type { LeaseNotice } from '../../dhcp/responder-ports.ts';
 import { DhcpServer } from '../../dhcp/server.ts';
@@ -137,6 +138,8 @@ export class Rack {
       machines: () => this.#machines,
       macOf: (peer) => this.#macOf(peer),
       mayMove: (peer) => this.elsewhere.isElsewhere(peer),
+      awayFrom: (machine, peer) => awayFrom(machine, peer, this.#config.dhcp),
+      rackName: () => this.#config.name,
     });
     const servers = () => [this.tftp, this.http];
     this.#loading = new Loading({ clock, table: parts.table, dhcp: this.dhcp, servers });
@@ -363,9 +366,8 @@ export class Rack {
 
   #macOf(peer: Ipv4): MacAddress | undefined {
     if (this.elsewhere.isElsewhere(peer)) return this.elsewhere.macOf(peer);
-    // A lease that ran out while its machine still loads is the best that is known of the address.
-    const lease = this.#parts.table.find(peer);
-    return lease?.state === 'bound' ? lease.mac : undefined;
+    // The lease of a machine that loads runs on (`loading.ts`): one that has ended says nothing of who uses the address now.
+    return this.#activeLease(peer)?.mac;
   }
 
   /** A machine takes an address of another DHCP server: from now on it is known by it, and named where the region knows it. */
@@ -390,7 +392,7 @@ export class Rack {
     if (notice.kind === 'changed' && isActive(notice.lease, this.#parts.clock.now())) {
       this.#naming.lease(notice.lease);
     } else {
-      this.#naming.gone(notice.lease.address);
+      this.#naming.gone(notice.lease.address, notice.lease.mac);
     }
   }
 }

@@ -105,6 +105,9 @@ export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) =>
   'machine.forgotten': (f) => `The region no longer knows it; it was ${f.text('name')}`,
   'boot.token-withheld': (f) =>
     `${f.text('address')} asked for the configuration of ${f.text('machine')}, whose address it is not: sent without the secret of its boot`,
+  'boot.not-at-home': (f) =>
+    `Leased ${f.text('address')} in network ${f.text('network')}, while the home of ${f.text('machine')} is ${f.text('home')}: it gets no secret of its boot there; ` +
+    `if it was moved: rackboot machines move ${f.text('machine')} ${f.text('rack')} --network ${f.text('network')}`,
   'boot.hint': (f) => capitalise(f.text('text')),
   'log.level-changed': (f) =>
     `${logOf(f)} is written from ${f.text('level')} on, for ${formatSpan(Number(f.text('seconds')) * 1000)}, then as configured`,

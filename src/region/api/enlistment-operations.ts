@@ -115,6 +115,7 @@ function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Answer {
     token: call.peer.bootToken,
     vouchedMac: call.peer.vouchedMac,
     address: call.peer.ipv4,
+    isAway: (machine) => call.region.racks.homes.isAway(machine, call.peer.ipv4),
     whyElsewhere: (machine) => call.region.racks.homes.whyElsewhere(call.peer.rackUuid, machine),
   };
 }

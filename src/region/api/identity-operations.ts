@@ -89,7 +89,14 @@ function identity(call: ApiCall): Answer {
   return view === undefined ? notFound() : json(identityJson(view, call.region));
 }
 
-const destination = z.object({ rack: value(z.string().max(64)).describe('The name or UUID of the rack.') });
+const destination = z.object({
+  rack: value(z.string().max(64)).describe('The name or UUID of the rack.'),
+  network: value(z.string().max(64))
+    .optional()
+    .describe(
+      'The name of one of its networks, or the network as 10.20.0.0/24; left out: the first that is this rack’s alone.',
+    ),
+});
 
 function move(call: ApiCall, given: z.output<typeof destination>): Answer {
   const racks = call.region.racks.list();
@@ -97,7 +104,7 @@ function move(call: ApiCall, given: z.output<typeof destination>): Answer {
     racks.find(({ uuid }) => uuid === given.rack.toLowerCase()) ??
     racks.find(({ name, state }) => name === given.rack && state === 'accepted');
   if (rack === undefined) return refuseField('rack', 'No accepted rack has this name or UUID.');
-  const outcome = call.region.racks.homes.move(systemIdOf(call), rack, usernameOf(call));
+  const outcome = call.region.racks.homes.move(systemIdOf(call), rack, usernameOf(call), given.network);
   if (outcome.kind === 'refuse') return refuse('rack-network', outcome.refusal.text);
   return outcome.kind === 'not-found' ? notFound() : json(showMachine(call, outcome.machine));
 }
@@ -150,8 +157,8 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
     op: 'move',
     access: 'admin',
     doc:
-      'Say with which rack this machine is at home from now on: this one and those that serve its network boot the machine, and are ' +
-      'believed what they report of it.',
+      'Say with which rack, and in which of its networks, this machine is at home from now on: this rack and those that serve the network boot ' +
+      'the machine there, and are believed what they report of it.',
     parameters: destination,
     run: move,
   }),

@@ -34,6 +34,8 @@ export interface EnlistmentReport {
   readonly address?: Ipv4 | undefined;
   /** Why the remote rack that passed it on is not believed what it says of a machine (`racks/machine-homes.ts`); undefined: it is. */
   readonly whyElsewhere?: ((machine: Machine) => string | undefined) | undefined;
+  /** True when it came from another network than a machine's home; undefined: that was not asked. */
+  readonly isAway?: ((machine: Machine) => boolean) | undefined;
 }
 
 /** A report with what identifies its machine. */

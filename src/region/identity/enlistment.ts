@@ -85,7 +85,7 @@ function whyIgnored({ report, vouched }: WeighedReport, known: Candidate): strin
   const { machine, weighing } = known;
   const proof: BootProof = { token: report.token, vouchedMac: vouched, address: report.address };
   if (machine.status === 'commissioning') {
-    return provesBoot(proof, machine)
+    return provesBoot(proof, machine) && report.isAway?.(machine) !== true
       ? undefined
       : 'it reported itself without the token of its boot while it is Commissioning';
   }

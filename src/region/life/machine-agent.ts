@@ -12,6 +12,7 @@ import type { Clock } from '../../clock.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
 import { type BootProof, isWhereItIs, provesBoot } from '../identity/boot-token.ts';
 import type { Acknowledgements } from '../racks/acknowledgements.ts';
+import type { MachineHomes } from '../racks/machine-homes.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Rack } from '../records/rack.ts';
@@ -34,6 +35,7 @@ const ENDED_MAX = 512;
 interface KnownRacks {
   list(): readonly Rack[];
   readonly acknowledgements: Acknowledgements;
+  readonly homes: Pick<MachineHomes, 'isAway'>;
 }
 
 export class MachineAgent {
@@ -73,7 +75,7 @@ export class MachineAgent {
   #candidates({ vouchedMac, address }: BootProof): readonly Machine[] {
     const byMac = vouchedMac === undefined ? [] : this.#store.listMachines({ macs: [vouchedMac] }, 0, CANDIDATES_MAX);
     const byAddress = address === undefined ? [] : this.#store.listMachines({ seenAt: [address] }, 0, CANDIDATES_MAX);
-    return [...byMac, ...byAddress];
+    return [...byMac, ...byAddress].filter((machine) => !this.#racks.homes.isAway(machine, address));
   }
 
   /** What the machine is to do, in lines; that it asks is a sign of life. @param where how it reaches us, and the mirrors */

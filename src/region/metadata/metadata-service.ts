@@ -15,6 +15,7 @@ import type { MachineLife } from '../life/machine-life.ts';
 import type { Signal } from '../life/signal.ts';
 import type { PreseedResult } from '../preseed/preseed.ts';
 import type { Purpose } from '../preseed/request.ts';
+import type { MachineHomes } from '../racks/machine-homes.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEventLevel } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
@@ -32,7 +33,7 @@ export interface MetadataParts {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly life: MachineLife;
-  readonly racks: { list(): readonly Rack[] };
+  readonly racks: { list(): readonly Rack[]; readonly homes: Pick<MachineHomes, 'isAway'> };
   config(): RegionConfig;
 }
 
@@ -64,7 +65,7 @@ export class MetadataService {
   /** The machine of this id, when the caller shows that it is its present boot: by its token, or by the secret of its preseed. */
   findBooted(systemId: string, secret: string | undefined, proof: BootProof): Machine | undefined {
     const machine = this.#parts.store.findMachine(systemId);
-    if (machine === undefined) return undefined;
+    if (machine === undefined || this.#parts.racks.homes.isAway(machine, proof.address)) return undefined;
     const isProven = (secret !== undefined && provesPreseed(secret, proof, machine)) || provesBoot(proof, machine);
     return isProven ? machine : undefined;
   }

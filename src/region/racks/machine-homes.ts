@@ -7,23 +7,34 @@
 //                                                                └─ a person moves it (`rackboot machines move`) ──► home: that rack's
 //
 // 1. A machine stays at home where it is. A rack that had only to say that it sees a machine could take any.
-// 2. Redundant racks of one network are at home together. One of them that sees the machine in another of its networks takes it along.
+// 2. Redundant racks of one network are at home together.
 // 3. The rack of the region's own process is believed of every machine. What it merely sees takes no machine away from a rack; a boot
 //    for which it vouches does.
-// 4. Of what a rack reports of machines that are at home elsewhere, by its events and by what it passes on, nothing is kept but a warning: one
+// 4. Within one rack a machine is at home on one wire: a token is given there only (`boot-tokens.ts`), and what a person starts from another
+//    wire under its hardware address is refused here as well. A New machine may appear anywhere.
+// 5. Of what a rack reports of machines that are at home elsewhere, by its events and by what it passes on, nothing is kept but a warning: one
 //    for each machine, rack and ELSEWHERE_PAUSE_MS, which says how often it was.
 
 import type { Clock } from '../../clock.ts';
 import type { RackMachine } from '../../machines/machine.ts';
-import { formatIpv4, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
-import { withForeignTokensHidden } from '../desired-machine.ts';
+import {
+  formatIpv4,
+  type Ipv4,
+  type Ipv4Network,
+  type MacAddress,
+  networkContains,
+  parseIpv4,
+  parseMac,
+  parseNetwork,
+} from '../../net/address.ts';
+import { asToldTo } from '../desired-machine.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
 import type { Machine } from '../records/machine.ts';
 import { isAddressSeen, type NewMachineEvent, type RackReport } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
 import type { MachineHome, RackStore } from '../records/rack-store.ts';
 import type { MachineChangeOutcome, RegionStore } from '../records/store.ts';
-import { believedNetworks } from './rack-networks.ts';
+import { believedInterfaces } from './rack-networks.ts';
 
 /** After this the same rack's reports of the same machine are told again. */
 const ELSEWHERE_PAUSE_MS = 3_600_000;
@@ -101,10 +112,19 @@ export class MachineHomes {
 
   /** The machines as a rack is told them. @param uuid undefined: the rack of the region's own process, which is told everything */
   told(uuid: string | undefined, machines: readonly RackMachine[]): readonly RackMachine[] {
-    if (uuid === undefined) return machines;
-    const rack = this.#racks.find(uuid);
-    if (rack?.isEmbedded === true) return machines;
-    return withForeignTokensHidden(machines, (home) => rack !== undefined && this.#racks.isHome(rack, home));
+    const racks = this.#racks.list();
+    const rack = racks.find((one) => (uuid === undefined ? one.isEmbedded : one.uuid === uuid));
+    const isEverything = uuid === undefined || rack?.isEmbedded === true;
+    const isHome = (home: Ipv4 | undefined): boolean =>
+      isEverything || (rack !== undefined && home !== undefined && this.#racks.isHome(rack, home));
+    const wires = wiresOf(racks);
+    return asToldTo(machines, isHome, (home) => isServed(home, wires));
+  }
+
+  /** True for an address of another wire than that of a machine's home: whoever asks from there need not be the machine. */
+  isAway({ home, status }: Pick<Machine, 'home' | 'status'>, address: Ipv4 | undefined): boolean {
+    if (home === undefined || address === undefined || status === 'new') return false;
+    return isOtherWire(home, address, wiresOf(this.#racks.list()));
   }
 
   /** What of a rack's reports is believed; the homes of machines that have none are found in them. @param uuid as above */
@@ -115,10 +135,11 @@ export class MachineHomes {
     // Only tests have a region without a rack of its own.
     if (rack === undefined) return reports;
     const stored = this.#store.highestSequence(source);
-    return reports.map((report) => (report.sequence <= stored ? report : this.#weighOne(report, rack, racks)));
+    const wires = wiresOf(racks);
+    return reports.map((report) => (report.sequence <= stored ? report : this.#weighOne(report, rack, racks, wires)));
   }
 
-  #weighOne(report: RackReport, rack: Rack, racks: readonly Rack[]): RackReport {
+  #weighOne(report: RackReport, rack: Rack, racks: readonly Rack[], wires: readonly WiredNetwork[]): RackReport {
     const address = parseIpv4(report.address ?? '');
     const mac = parseMac(report.mac ?? '');
     const isLease = isAddressSeen(report.kind) && address !== undefined && mac !== undefined;
@@ -131,11 +152,17 @@ export class MachineHomes {
     }
     const there = this.racksAt(address, racks);
     const isThere = there.some(({ uuid }) => uuid === rack.uuid);
-    const isMoved = owners.length !== there.length || owners.some((one) => !there.includes(one));
+    // Where its home is served, only a person moves it.
+    const isMoved = !isServed(known?.home, wires);
     const isFree = owners.length === 0 || !rack.isEmbedded;
     if (known !== undefined && isLease && isThere && isMoved && isFree) this.#settle(known, address, rack);
     // An address of another rack's network is nothing that this one can have seen.
-    return isThere || there.length === 0 || rack.isEmbedded ? report : { ...report, address: undefined };
+    const isSeen = isThere || there.length === 0 || rack.isEmbedded;
+    const { home, seen } = known ?? {};
+    const isAway = home !== undefined && address !== undefined && isOtherWire(home, address, wires);
+    // A lease on another wire does not say that the card has left its home, nor that the machine lives.
+    const isKept = isSeen && !(isAway && seen !== undefined && !isOtherWire(home, seen, wires));
+    return { ...report, ...(isAway ? { isAway } : {}), ...(isKept ? {} : { address: undefined }) };
   }
 
   /** A machine that this rack may speak for took an address of one of its networks. */
@@ -177,14 +204,19 @@ export class MachineHomes {
     this.#store.recordEvent({ type: 'NODE_SEEN_ELSEWHERE', description, atMs, username: '' }, known.systemId);
   }
 
-  /** A person says with which rack a machine is at home from now on. What it is at work on gets another token. */
-  move(systemId: string, rack: Rack, username: string): MachineChangeOutcome<MoveRefusal> {
-    const networks = believedNetworks(rack);
-    const own = networks.find(({ address }) => this.racksAt(address).length === 1) ?? networks[0];
+  /**
+   * A person says with which rack a machine is at home from now on. What it is at work on gets another token.
+   * @param name of the network, or `10.20.0.0/24`; undefined: the first that is this rack's alone
+   */
+  move(systemId: string, rack: Rack, username: string, name?: string): MachineChangeOutcome<MoveRefusal> {
+    const networks = wiresOf([{ ...rack, state: 'accepted' }]).filter(
+      (wire) => name === undefined || wire.names.includes(name),
+    );
+    const own = (networks.find(({ network }) => this.racksAt(network.address).length === 1) ?? networks[0])?.network;
     if (rack.state !== 'accepted' || own === undefined) {
       const text =
         own === undefined
-          ? `rack ${rack.name} has no network that is believed: see rackboot racks list`
+          ? `rack ${rack.name} has no network${name === undefined ? '' : ` ${name}`} that is believed: see rackboot racks list`
           : `rack ${rack.name} is ${rack.state}: accept it first (rackboot racks accept ${rack.name})`;
       return { kind: 'refuse', refusal: { reason: 'rack', text } };
     }
@@ -195,7 +227,14 @@ export class MachineHomes {
         home: own.address,
         ...(machine.bootToken === undefined ? {} : { bootToken: drawBootToken(this.#clock) }),
       },
-      events: [{ type: 'NODE', description: `moved to rack ${rack.name}`, atMs, username }],
+      events: [
+        {
+          type: 'NODE',
+          description: `moved to rack ${rack.name}${name === undefined ? '' : `, network ${name}`}`,
+          atMs,
+          username,
+        },
+      ],
     }));
     this.#follow(outcome);
     return outcome;
@@ -205,6 +244,39 @@ export class MachineHomes {
     if (outcome.kind !== 'changed') return;
     for (const listener of this.#listeners) listener(outcome.machine);
   }
+}
+
+/** A network of a rack, and the wire that it shares with the rack's other networks of that interface. */
+interface WiredNetwork {
+  readonly network: Ipv4Network;
+  readonly wire: string;
+  /** As people call the network. */
+  readonly names: readonly string[];
+}
+
+/** The networks that accepted racks serve now. */
+const wiresOf = (racks: readonly Rack[]): readonly WiredNetwork[] =>
+  racks
+    .filter(({ state }) => state === 'accepted')
+    .flatMap((rack) =>
+      believedInterfaces(rack).flatMap((nic) => {
+        const network = parseNetwork(nic.network);
+        if (network === undefined) return [];
+        const place = nic.interface === '' ? `relayed ${nic.network}` : `interface ${nic.interface}`;
+        const wire = `${rack.uuid} ${nic.shared === undefined ? place : `shared ${nic.shared}`}`;
+        return [{ network, wire, names: [nic.name, nic.network] }];
+      }),
+    );
+
+/** True when an accepted rack has the network of this address now. */
+const isServed = (home: Ipv4 | undefined, wires: readonly WiredNetwork[]): boolean =>
+  home !== undefined && wires.some(({ network }) => networkContains(network, home));
+
+/** True when no wire that serves the home holds the address; a home that nobody serves any more is nobody's. */
+function isOtherWire(home: Ipv4, address: Ipv4, wires: readonly WiredNetwork[]): boolean {
+  const homes = new Set(wires.filter(({ network }) => networkContains(network, home)).map(({ wire }) => wire));
+  if (homes.size === 0) return false;
+  return !wires.some(({ network, wire }) => homes.has(wire) && networkContains(network, address));
 }
 
 /** The first of the racks with which a machine is at home, when this one is none of them. */

@@ -66,6 +66,7 @@ export const rackInterfaces = z
       static_ip_range_low: address,
       static_ip_range_high: address,
       router_ip: address,
+      shared: z.string().max(64).optional(),
       foreign_dhcp_ip: z.ipv4().optional(),
       reservations: z
         .array(

@@ -99,6 +99,8 @@ export interface RackReport {
   readonly level?: MachineEventLevel | undefined;
   /** The region's own note: its machine is not at home with the rack, so nothing of it is believed (`racks/machine-homes.ts`). */
   readonly isElsewhere?: boolean | undefined;
+  /** Its address is of another wire than the home of its machine: it is kept, and is no sign of the machine's life. */
+  readonly isAway?: boolean | undefined;
 }
 
 /** True for what a machine does while it boots from the network. */

@@ -7,6 +7,8 @@ export interface RackInterface {
   readonly name: string;
   /** The network interface of the rack's host; empty for a network that is reached through relay agents only. */
   readonly interface: string;
+  /** What its wire is called, which it shares with the other networks that say so; undefined: that of its interface alone. */
+  readonly shared?: string | undefined;
   /** The rack's own address there. */
   readonly ip: string;
   /** `10.20.0.0/24`. */

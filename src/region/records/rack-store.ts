@@ -20,6 +20,8 @@ export interface MachineHome {
   readonly hostname: string;
   /** Undefined: nowhere yet. */
   readonly home: Ipv4 | undefined;
+  /** With which address this interface was seen last; undefined: with none. */
+  readonly seen?: Ipv4 | undefined;
 }
 
 /** At most RACKS_MAX racks. Every method is one transaction, and throws RackError `store-unavailable`. */

@@ -6,6 +6,7 @@ import { instant, seconds } from '../../../src/clock.ts';
 import { CLIENT_NAMES, type ClientName } from '../../../src/daemon/foresight/clients.ts';
 import { foreseeBoot } from '../../../src/daemon/foresight/foresight.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
+import type { RackMachine } from '../../../src/machines/machine.ts';
 import { ipv4, mac } from '../../../src/net/address.ts';
 import { foresight, type Given, lease, MAC, NETWORK, NOW, WHOLE_TREE } from '../foresight-lab.ts';
 
@@ -256,4 +257,24 @@ test('a machine behind a relay agent is told its address, whatever agents its ne
     const line = far?.lines.find(({ topic }) => topic === 'address');
     assert.match(line?.text ?? '', /^10\.30\.0\.10\d,/, more);
   }
+});
+
+test('a machine that is leased in a network which is not its home is told what to type', () => {
+  const network = `${NETWORK}\n  - { name: far, relayed: true, network: 10.30.0.0/24, ip_range_low: 10.30.0.100, ip_range_high: 10.30.0.109, dns_servers: [10.20.0.1] }`;
+  const home = lease(0x0a1e0064, MAC).address;
+  const remedy = 'if it was moved: rackboot machines move web1 rack --network lab';
+  const lineOf = (machine: Partial<RackMachine>) =>
+    foreseeBoot(MAC, 'bios', foresight({ network, machine, leases: [lease(0x0a140064, MAC)] }))[0]?.lines.find(
+      ({ topic }) => topic === 'home',
+    );
+  assert.deepEqual(lineOf({ home, bootToken: 'x'.repeat(32) }), {
+    topic: 'home',
+    text: 'in network lab, while its home is far: it gets no secret of its boot here',
+    remedy,
+    ok: false,
+  });
+  const resting = lineOf({ home });
+  assert.deepEqual([resting?.ok, resting?.text.endsWith(remedy)], [true, true]);
+  assert.equal(lineOf({ home, statusName: 'New' }), undefined);
+  assert.equal(lineOf({ home: lease(0x0a140065, MAC).address }), undefined);
 });

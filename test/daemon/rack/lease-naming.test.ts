@@ -99,6 +99,42 @@ test('a machine that is renamed names its own lease anew, and the strangers that
   assert.deepEqual([names.bound, table.walks], [0, 0]);
 });
 
+test('a lease in the home network keeps the name of its machine, and one elsewhere has it only while that does not run', () => {
+  const { table, names, naming } = rig();
+  const home = lease(5);
+  const stray: Lease = { ...home, address: ip('10.30.0.10'), grantedAt: later(NOW, 1000) };
+  const named = (): readonly string[] =>
+    (names.find('web.maas')?.sets ?? []).flatMap(({ records }) =>
+      records.map(({ rdata }) => [...rdata].slice(-4).join('.')),
+    );
+  void naming.configure(config);
+  naming.setMachines(new MachineDirectory([{ ...machine(5, 'web'), home: home.address }]));
+  const steps: readonly (readonly [string, readonly Lease[], string])[] = [
+    ['elsewhere alone', [stray], '10.30.0.10'],
+    ['the one at home begins', [stray, home], '10.20.1.5'],
+    ['the one elsewhere is newer', [home, stray], '10.20.1.5'],
+  ];
+  for (const [what, leases, expected] of steps) {
+    for (const one of leases) {
+      table.load([one], NOW);
+      naming.lease(one);
+    }
+    assert.deepEqual(named(), [expected], what);
+  }
+  table.load([{ ...home, state: 'released' }], NOW);
+  naming.gone(home.address, home.mac);
+  assert.deepEqual(named(), ['10.30.0.10'], 'the one at home ended');
+  // As naming everything anew has it.
+  table.load([home], NOW);
+  naming.lease(home);
+  const anew = new Names({ serial: 1 });
+  nameMachines(anew, new MachineDirectory([{ ...machine(5, 'web'), home: home.address }]), [home, stray], config);
+  assert.deepEqual(anew.find('web.maas')?.sets, names.find('web.maas')?.sets);
+  // The region says where its home is after both run.
+  naming.setMachines(new MachineDirectory([{ ...machine(5, 'web'), home: stray.address }]));
+  assert.deepEqual(named(), ['10.30.0.10'], 'its home is the other network');
+});
+
 test('another configuration names some leases a turn; one that says the same of names touches none', async () => {
   const { table, names, naming } = rig();
   table.load(

@@ -180,6 +180,16 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
     test: 'dns/service.test.ts',
   },
   {
+    at: 'dns/large-replies.ts LARGE_REPLIES_WAITING_MAX',
+    what: 'replies of upstreams over 4 KiB that wait for their share of the time',
+    whoCanFill: 'a client that asks for many names with large answers',
+    whatOthersNotice: 'who asks for a large answer that nobody remembers may be told SERVFAIL',
+    harm: { kind: 'waits' },
+    howItEmpties: 'by a quarter of the time, within a second',
+    share: 'none: small answers, names of this rack and remembered answers do not wait',
+    test: 'dns/large-replies.test.ts',
+  },
+  {
     at: 'dns/large-answers.ts LARGE_ANSWERS',
     what: 'large UDP answers of one address',
     whoCanFill: 'a host that asks in that address’s name',

@@ -1,0 +1,145 @@
+// Between the networks of one rack a machine is at home in one of them, too: from another one nobody works in its place.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatMac, ipv4, mac, parseIpv4 } from '../../../src/net/address.ts';
+import type { RackInterface } from '../../../src/region/records/rack-description.ts';
+import { adminHeader, type LinkPlace, withLink } from '../link-place.ts';
+import { SECRET } from '../place.ts';
+import { acceptRack, digestOf, OTHER_UUID, RACK_UUID, rackInterface } from './rack-place.ts';
+
+const UUID = '11111111-2222-4333-8444-555555555599';
+const NIC = mac(0x525400000001);
+const at = (text: string) => parseIpv4(text) ?? assert.fail(text);
+
+const network = (name: string, text: string, more: Partial<RackInterface> = {}): RackInterface => ({
+  ...rackInterface(text),
+  name,
+  interface: name,
+  ...more,
+});
+const NETWORKS = [network('lab', '10.20.0.0/24'), network('far', '10.30.0.0/24')];
+
+const greet = ({ region }: LinkPlace, interfaces: readonly RackInterface[]): void =>
+  region.racks.greet({ uuid: UUID, name: 'rack', version: '0.1.0', interfaces, pinned: [] });
+
+const through = (address: string, more: Readonly<Record<string, string>> = {}) => ({
+  headers: { 'x-rackboot-rack': SECRET, 'x-forwarded-for': address, ...more },
+});
+
+/** A machine that enlisted in `far` and is commissioned. @returns its system id */
+async function atWork(place: LinkPlace): Promise<string> {
+  const { ask, store, region } = place;
+  greet(place, NETWORKS);
+  const body = new URLSearchParams({ architecture: 'amd64', mac_addresses: formatMac(NIC) });
+  const asked = through('10.30.0.9', { 'x-rackboot-boot': formatMac(NIC) });
+  assert.equal((await ask('POST', 'api/2.0/machines/', { ...asked, body })).status, 200);
+  const { systemId } = store.listMachines({ macs: [NIC] }, 0, 1)[0] ?? assert.fail();
+  region.changeStatus(systemId, 'commissioning', { username: 'bob' });
+  return systemId;
+}
+
+const machineOf = ({ store }: LinkPlace, systemId: string) => store.findMachine(systemId) ?? assert.fail();
+
+/** Asks for the job with the machine's own token, as its rack vouches. */
+async function job(place: LinkPlace, systemId: string, address: string, isVouched = true): Promise<number> {
+  const token = machineOf(place, systemId).bootToken ?? assert.fail('no token');
+  const boot: Readonly<Record<string, string>> = isVouched ? { 'x-rackboot-boot': formatMac(NIC) } : {};
+  return (await place.ask('GET', 'rackboot/1/job', through(address, { 'x-rackboot-token': token, ...boot }))).status;
+}
+
+const leased = ({ region }: LinkPlace, sequence: number, address: string): void => {
+  const report = { sequence, kind: 'dhcp.ack', at: 1, mac: formatMac(NIC), address, text: 'Leased' };
+  region.observe([report], 'source');
+};
+
+test('a machine at work in one network is not served at an address of another, though its rack vouches and it was seen there', () =>
+  withLink(async (place) => {
+    const systemId = await atWork(place);
+    leased(place, 1, '10.30.0.9');
+    assert.equal(await job(place, systemId, '10.30.0.9'), 200);
+    leased(place, 2, '10.20.0.66');
+    assert.equal(
+      machineOf(place, systemId).interfaces[0]?.address,
+      at('10.30.0.9'),
+      'it was not seen to leave its home',
+    );
+    for (const isVouched of [true, false]) {
+      assert.equal(await job(place, systemId, '10.20.0.66', isVouched), 403, String(isVouched));
+      assert.equal(await job(place, systemId, '10.30.0.9', isVouched), 200, String(isVouched));
+    }
+  }));
+
+test('networks of one interface, and of one shared wire, are one home', () =>
+  withLink(async (place) => {
+    const systemId = await atWork(place);
+    for (const more of [{ interface: 'far' }, { interface: '', shared: 'hall' }]) {
+      greet(place, [network('far', '10.30.0.0/24', more), network('far-too', '10.31.0.0/24', more)]);
+      assert.equal(await job(place, systemId, '10.31.0.9'), 200, JSON.stringify(more));
+    }
+    greet(place, [
+      network('far', '10.30.0.0/24', { interface: '' }),
+      network('far-too', '10.31.0.0/24', { interface: '' }),
+    ]);
+    assert.equal(await job(place, systemId, '10.31.0.9'), 403, 'each relayed network is a wire of its own');
+  }));
+
+test('the racks of its home are told where a machine is at home, as long as that network is served', () =>
+  withLink(async (place) => {
+    const systemId = await atWork(place);
+    const told = () => place.region.desiredState(UUID).machines.find((one) => one.systemId === systemId);
+    assert.equal(told()?.home, at('10.30.0.9'));
+    place.region.changeStatus(systemId, 'ready', { username: 'bob' });
+    assert.deepEqual([told()?.home, told()?.bootToken], [at('10.30.0.9'), undefined], 'also while it is not at work');
+    greet(place, NETWORKS.slice(0, 1));
+    assert.equal(told()?.home, undefined, 'a home that nobody serves binds nobody');
+    leased(place, 1, '10.20.0.66');
+    assert.equal(machineOf(place, systemId).home, at('10.20.0.66'), 'and is found anew');
+  }));
+
+test('a person moves a machine to another network of the same rack, and what it is at work on gets another token', () =>
+  withLink(async (place) => {
+    const systemId = await atWork(place);
+    const before = machineOf(place, systemId).bootToken;
+    const headers = await adminHeader(place);
+    const move = (name: string) =>
+      place.ask('POST', `api/2.0/machines/${systemId}/?op=move`, {
+        headers,
+        body: new URLSearchParams({ rack: 'rack', network: name }),
+      });
+    const wrong = await move('nowhere');
+    assert.match(wrong.text, /rack rack has no network nowhere/);
+    for (const name of ['lab', '10.20.0.0/24']) assert.equal((await move(name)).status, 200, name);
+    assert.notEqual(machineOf(place, systemId).bootToken, before);
+    assert.equal(await job(place, systemId, '10.20.0.66'), 200);
+    assert.equal(await job(place, systemId, '10.30.0.9'), 403);
+    const [event] = place.store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 });
+    assert.match(event?.description ?? '', /^moved to rack rack, network 10\.20\.0\.0\/24$/);
+  }));
+
+test('an address of no network is where a New machine may be, and no other', () =>
+  withLink(async (place) => {
+    greet(place, NETWORKS);
+    const { homes } = place.region.racks;
+    const home = at('10.30.0.9');
+    assert.equal(homes.isAway({ home, status: 'new' }, at('10.20.0.66')), false);
+    assert.equal(homes.isAway({ home, status: 'ready' }, at('10.20.0.66')), true);
+    assert.equal(homes.isAway({ home, status: 'ready' }, ipv4(1)), true);
+    assert.equal(homes.isAway({ home: undefined, status: 'ready' }, ipv4(1)), false);
+  }));
+
+test('of redundant racks one that sees a machine in another of its networks does not take it along', () =>
+  withLink(async (place) => {
+    const systemId = await atWork(place);
+    greet(place, NETWORKS.slice(0, 1));
+    const own = { uuid: RACK_UUID, interfaces: [network('far', '10.30.0.0/24'), network('beside', '10.31.0.0/24')] };
+    acceptRack(place.region, own);
+    const key = { kind: 'own', token: 'token-of-rack-3', secretDigest: digestOf('secret-of-rack-3') } as const;
+    const other = { uuid: OTHER_UUID, name: 'rack-3', key, interfaces: [network('far', '10.30.0.0/24')] };
+    acceptRack(place.region, other);
+    place.region.racks.judge([OTHER_UUID], 'accept', 'bob', ['10.30.0.0/24']);
+    assert.equal(place.region.racks.homes.racksAt(at('10.30.0.9')).length, 2);
+    const report = { kind: 'dhcp.ack', at: 1, mac: formatMac(NIC), address: '10.31.0.66', text: 'Leased' };
+    place.region.observe([{ ...report, sequence: 1 }], 'rack-2', RACK_UUID);
+    assert.equal(machineOf(place, systemId).home, at('10.30.0.9'));
+  }));
