@@ -14,6 +14,7 @@
 //    for each machine, rack and ELSEWHERE_PAUSE_MS, which says how often it was.
 
 import type { Clock } from '../../clock.ts';
+import { counted } from '../../counted.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { formatIpv4, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
 import { withForeignTokensHidden } from '../desired-machine.ts';
@@ -172,7 +173,9 @@ export class MachineHomes {
     const oldest = this.#told.size > ELSEWHERE_TOLD_MAX ? this.#told.keys().next().value : undefined;
     if (oldest !== undefined) this.#told.delete(oldest);
     const times =
-      before === undefined || before.withheld === 0 ? '' : ` (${before.withheld + 1} times since this was told last)`;
+      before === undefined || before.withheld === 0
+        ? ''
+        : ` (${counted(before.withheld + 1, 'time')} since this was told last)`;
     const description = `${why}. Nothing that the rack says of it is believed${times}`;
     this.#store.recordEvent({ type: 'NODE_SEEN_ELSEWHERE', description, atMs, username: '' }, known.systemId);
   }
