@@ -17,15 +17,16 @@ import { ownUserName } from '../../files/ownership.ts';
 import { INTERFACES_KEY, type Settings, withValue } from '../../machines/settings.ts';
 import { formatIpv4, formatNetwork, isLoopback, networkOf, parseIpv4 } from '../../net/address.ts';
 import { readInterfaces } from '../../net/interfaces.ts';
+import { DEFAULT_CONFIG } from '../default-config.ts';
 import { missingProgramLines } from '../machines/power-programs.ts';
 import { print } from '../output.ts';
 import { openPrompt } from '../prompt.ts';
-import { DEFAULT_CONFIG } from './default-config.ts';
+import { isUnitInstalled, shellWord } from '../start-command.ts';
 import {
   API_PORT,
   type InitAnswers,
   type InterfaceProposal,
-  proposeRanges,
+  proposeBeside,
   renderConfig,
   settingsOf,
 } from './init-proposal.ts';
@@ -130,7 +131,7 @@ function propose(candidates: readonly Candidate[], field: Field, answers: Answer
     return (apart.length === 1 ? apart[0]?.name : undefined) ?? '';
   }
   const place = candidates.find(({ name }) => name === answers.interface);
-  return place === undefined ? '' : proposeRanges(place, parseIpv4(answers.router ?? ''))[field];
+  return place === undefined ? '' : proposeBeside(place, parseIpv4(answers.router ?? ''), answers)[field];
 }
 
 /** What is to be written. */
@@ -321,10 +322,6 @@ function commandOf(flags: InitFlags, answers: InitAnswers): string {
   return `rackboot init --force ${words.join(' ')}`;
 }
 
-const shellWord = (text: string): string => (/^[\w./:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
-
-const UNIT_PLACES = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
-
 /** What the next steps depend on. */
 function findPlace({ config, stateDir, region }: InitFlags, { proposal, name }: InitAnswers): InitPlace {
   return {
@@ -333,7 +330,7 @@ function findPlace({ config, stateDir, region }: InitFlags, { proposal, name }: 
     isDefaultFile: config === DEFAULT_CONFIG,
     tree: join(stateDir, 'boot'),
     pageUrl: `http://${formatIpv4(proposal.address)}:${API_PORT}/MAAS/`,
-    hasUnit: UNIT_PLACES.some((place) => existsSync(join(place, 'rackboot.service'))),
+    hasUnit: isUnitInstalled(),
     isRoot: process.geteuid?.() === 0,
   };
 }
