@@ -185,7 +185,7 @@ export const PLAIN: readonly PlainList[] = [
       'observe/event-stream.ts': 'EVENTS_PER_TURN_MAX REST_TURNS_MAX',
       'observe/log-writer.ts': 'TAKING_AGAIN_BYTES_MAX',
       'region/api/event-followers.ts': 'LOOK_EVENTS_MAX',
-      'region/identity/new-machines.ts': 'UNPROVEN_LOOKED_MAX',
+      'region/identity/new-machines.ts': 'UNTOUCHED_LOOKED_MAX',
       'region/identity/boot-token.ts': 'MISSING_MAX',
       'region/life/machine-agent.ts': 'CANDIDATES_MAX',
       'region/life/machine-life.ts': 'EVENTS_LOOKED_MAX OVERDUE_MAX',
