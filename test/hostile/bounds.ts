@@ -253,6 +253,8 @@ export const listedPlain = (): readonly string[] =>
 /** True for a bound that a rule recognises as a plain limit. */
 export function isPlainByRule(at: string): boolean {
   const name = at.slice(at.indexOf(' ') + 1);
+  // What the operator sets is filled by others.
+  if (/^[a-z]/.test(name)) return false;
   if (TIME.test(name) || TRUSTED_FOLDERS.some((folder) => at.startsWith(folder))) return true;
   return ONE_VALUE.test(name) && !PILES_UP.test(name);
 }
