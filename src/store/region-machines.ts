@@ -9,7 +9,7 @@ import { type Ipv4, ipv4, type MacAddress } from '../net/address.ts';
 import { toRackMachine } from '../region/desired-machine.ts';
 import { identityKeys } from '../region/identity/evidence.ts';
 import { heldMacs } from '../region/identity/interface-source.ts';
-import { UNPROVEN_LOOKED_MAX } from '../region/identity/new-machines.ts';
+import { UNTOUCHED_LOOKED_MAX } from '../region/identity/new-machines.ts';
 import { machineEvidence } from '../region/identity/recognition.ts';
 import { statusRow } from '../region/records/lifecycle.ts';
 import type { Machine, MachineFields, PowerTask } from '../region/records/machine.ts';
@@ -28,7 +28,7 @@ import type {
   SplitKnowledge,
   SplitOutcome,
 } from '../region/records/store.ts';
-import { NEW_MACHINES_SQL, UNPROVEN_SQL } from './new-machines-sql.ts';
+import { NEW_MACHINES_SQL, UNTOUCHED_SQL } from './new-machines-sql.ts';
 import type { EventTable } from './region-events.ts';
 import type { IdentityTables } from './region-identity.ts';
 import {
@@ -40,7 +40,7 @@ import {
   readInterface,
   readMachine,
   readMachineTag,
-  readUnproven,
+  readUntouched,
   type Statements,
 } from './region-rows.ts';
 
@@ -89,7 +89,7 @@ export class MachineTable {
     for (const event of decision.events) this.#events.add(event, before.id);
     const machine = this.get(decision.systemId);
     if (decision.kind === 'create' || others.length > 0) this.#identity.setValues(machine);
-    if (others.length > 0 || looksDifferent(before, machine)) countVersion(this.#sql);
+    if (gone !== undefined || others.length > 0 || looksDifferent(before, machine)) countVersion(this.#sql);
     return { kind: decision.kind, machine, others, goneId: gone?.systemId };
   }
 
@@ -246,7 +246,7 @@ export class MachineTable {
         JSON.stringify(this.#identity.holders(keys)),
       ),
       newMachines: this.#sql.number(NEW_MACHINES_SQL),
-      unproven: () => this.#sql.all(UNPROVEN_SQL, UNPROVEN_LOOKED_MAX).map(readUnproven),
+      untouched: () => this.#sql.all(UNTOUCHED_SQL, UNTOUCHED_LOOKED_MAX).map(readUntouched),
       isShared: (key) => this.#identity.isShared(key),
       verdictOn: (a, b) => this.#identity.verdictOn(a.id, b.id),
     };

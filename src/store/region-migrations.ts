@@ -329,6 +329,27 @@ ALTER TABLE interface ADD COLUMN ended_ms INTEGER;
 ALTER TABLE event ADD COLUMN rack_id INTEGER;
 `;
 
+// A New machine that no person touched may give way to another. A person touches a machine with whatever their name is on in its events,
+// and with a tag.
+const VERSION_9 = `
+ALTER TABLE machine ADD COLUMN is_touched INTEGER NOT NULL DEFAULT 0;
+UPDATE machine SET is_touched = 1 WHERE id IN (SELECT machine_id FROM interface WHERE source = 'person')
+  OR id IN (SELECT machine_id FROM machine_tag) OR id IN (SELECT machine_id FROM event WHERE username <> '');
+CREATE TRIGGER machine_touched AFTER INSERT ON event WHEN NEW.username <> '' AND NEW.machine_id IS NOT NULL
+BEGIN
+  UPDATE machine SET is_touched = 1 WHERE id = NEW.machine_id;
+END;
+CREATE TRIGGER machine_tagged AFTER INSERT ON machine_tag
+BEGIN
+  UPDATE machine SET is_touched = 1 WHERE id = NEW.machine_id;
+END;
+
+DROP INDEX machine_unproven;
+DROP INDEX interface_person;
+CREATE INDEX machine_untouched ON machine (updated_ms, id, system_id, hostname, enlisted_from, vouched_mac)
+  WHERE status = 0 AND is_touched = 0;
+`;
+
 /** The file's name below the state directory. */
 export const REGION_FILE = 'region.db';
 
@@ -336,5 +357,5 @@ export const REGION_FILE = 'region.db';
 export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_47,
-  migrations: [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8],
+  migrations: [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8, VERSION_9],
 };

@@ -7,7 +7,7 @@ import type { MachineAddress } from '../machines/machine.ts';
 import { ipv4, mac } from '../net/address.ts';
 import { readStoredFacts } from '../region/records/hardware-facts.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../region/records/lifecycle.ts';
-import type { UnprovenMachine } from '../region/records/machine.ts';
+import type { UntouchedMachine } from '../region/records/machine.ts';
 import {
   INTERFACE_SOURCES,
   type InterfaceSource,
@@ -180,12 +180,13 @@ export function readMachine(row: Row, parts: MachineParts): Machine {
   };
 }
 
-export function readUnproven(row: Row): UnprovenMachine {
+export function readUntouched(row: Row): UntouchedMachine {
   const address = optionalNumber(row, 'enlisted_from');
   return {
     systemId: text(row, 'system_id'),
     hostname: text(row, 'hostname'),
     address: address === undefined ? undefined : ipv4(address),
+    isProven: optionalNumber(row, 'vouched_mac') !== undefined,
     heardMs: number(row, 'updated_ms'),
   };
 }

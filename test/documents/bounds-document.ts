@@ -29,8 +29,8 @@ Rates are bounds, too: \`5/s, 250 at once\` lets 250 pass together and five a se
 is told; the counters of the metrics count everything.
 
 Limits of a single value (the length of a text, the size of one message, a time) are not listed: nobody else is affected when one is reached.
-Bounds that a site sets are told with their keys, in \`config/rackboot.yaml\`: \`region.new_machines_max\` (machines that are New; one that no rack has
-booted gives way, of the network and address with most of them) and \`dhcp.new_clients_per_second\`.
+Bounds that a site sets are told with their keys, in \`config/rackboot.yaml\`: \`region.new_machines_max\` (machines that are New and that nobody touched; it has a
+row, as a constant has) and \`dhcp.new_clients_per_second\`.
 The code is the source of the values: this document is made from it by \`npm run docs\`. A test refuses a constant that is called as a bound is
 (\`…_MAX\`, \`…_LIMIT\`, \`…_CAPACITY\`), or a rate, without a row.
 `;

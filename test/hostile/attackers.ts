@@ -12,6 +12,7 @@ import { openNetwork } from '../../src/net/open-network.ts';
 import { clientBytes, hw, ip } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
 import { tellSmallPath } from '../support/small-path.ts';
+import { Booter } from './boot-as-new.ts';
 import { BLIND_PORTS, bootServerRequest, HEADERS_OCTETS, SHORTEST_NAME } from './bystanders.ts';
 import { listLargeMachines } from './large-machines.ts';
 import {
@@ -308,6 +309,21 @@ async function amendOthers(mac: string): Promise<void> {
   }
 }
 
+/** Boots as ever new machines, twelve at a time, and releases the lease of each once it is reported. */
+async function bootAsNew(): Promise<void> {
+  const booter = new Booter(rack, BROADCAST);
+  await booter.open();
+  let made = 0;
+  const bootOn = async (): Promise<void> => {
+    while (!isOver()) {
+      made += 1;
+      await booter.boot(mac(0x5254_0bad_0000 + made), true).catch(() => undefined);
+      if (made > 8) tell();
+    }
+  };
+  await Promise.all(Array.from({ length: 12 }, bootOn));
+}
+
 const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   'discover-flood': () => discoverFlood(1000),
   'forged-relay': () => forgeRelay(500),
@@ -322,6 +338,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
     );
   },
   // As machines that boot beside another DHCP server, each time another one.
+  'boot-as-new': bootAsNew,
   'proxy-requests': async () => {
     await flood(await everyAddress(), 12_000, 4011, (index) => {
       const ciaddr = ip(addresses[index % addresses.length] ?? '');

@@ -4,6 +4,7 @@
 //   const FLIGHTS_MAX = 4096;                        dns/forward.ts FLIGHTS_MAX
 //   const KEPT_RATE = { perSecond: 5, burst: 2000 }  daemon/rack/region-side.ts KEPT_RATE
 //   readonly #missing = new EventSampler({ … })      tftp/transfers.ts #missing
+//   new_machines_max: z.number()….default(1000)      config/written.ts new_machines_max
 
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path/posix';
@@ -22,6 +23,8 @@ export interface FoundBound {
 
 const CONSTANT = /^\s*(?:export )?const ([A-Z][A-Z0-9_]*)(?:: ([^=\n]+?))? =\s*([\s\S]*?);\n/gm;
 const FIELD_RATE = /^\s*readonly (#\w+) = new (?:RateLimit|EventSampler)(?:<\w+>)?\(\s*(\{[^}]*perSecond[^}]*\})/gm;
+/** A key of the configuration; one whose default is a constant is that constant's bound. */
+const KEY = /^\s*([a-z_]+_(?:max|per_second)): z\s*\.[^,]*?(?:,[^,]*?)*?\.default\(([\d_]+)\),$/gm;
 const IS_BOUND = /(?:^|_)(?:MAX|BOUNDS|LIMIT|CAPACITY|SOCKETS)$/;
 
 const sources = new Map<string, string>();
@@ -48,6 +51,10 @@ export function boundsIn(file: string, source: string): readonly FoundBound[] {
   }
   for (const [, name = '', expression = ''] of source.matchAll(FIELD_RATE)) {
     found.push({ at: `${file} ${name}`, name, expression });
+  }
+  if (file.startsWith('config/')) {
+    for (const [, name = '', expression = ''] of source.matchAll(KEY))
+      found.push({ at: `${file} ${name}`, name, expression });
   }
   return found;
 }

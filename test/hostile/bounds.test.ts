@@ -135,6 +135,16 @@ describe('finding bounds', () => {
     assert.deepEqual(found('  readonly #told = new EventSampler<string>({ perSecond: 1, burst: 50 });'), ['#told']);
   });
 
+  it('keys of the configuration are bounds, but for those whose default is a constant', () => {
+    const keys =
+      '  places_max: z.number().int().min(1).max(9).default(1_000),\n  rooms_per_second: z.number().default(ROOMS),\n';
+    assert.deepEqual(
+      boundsIn('config/file.ts', keys).map(({ at, expression }) => `${at} ${expression}`),
+      ['config/file.ts places_max 1_000'],
+    );
+    assert.equal(isPlainByRule('config/file.ts places_max'), false);
+  });
+
   it('a bound of what piles up is none of a single value, whatever its unit is', () => {
     assert.equal(isPlainByRule('room/file.ts NAME_CHARACTERS_MAX'), true);
     assert.equal(isPlainByRule('room/file.ts WAITING_CHARACTERS_MAX'), false);

@@ -185,7 +185,7 @@ export const PLAIN: readonly PlainList[] = [
       'observe/event-stream.ts': 'EVENTS_PER_TURN_MAX REST_TURNS_MAX',
       'observe/log-writer.ts': 'TAKING_AGAIN_BYTES_MAX',
       'region/api/event-followers.ts': 'LOOK_EVENTS_MAX',
-      'region/identity/new-machines.ts': 'UNPROVEN_LOOKED_MAX',
+      'region/identity/new-machines.ts': 'UNTOUCHED_LOOKED_MAX',
       'region/identity/boot-token.ts': 'MISSING_MAX',
       'region/life/machine-agent.ts': 'CANDIDATES_MAX',
       'region/life/machine-life.ts': 'EVENTS_LOOKED_MAX OVERDUE_MAX',
@@ -253,6 +253,8 @@ export const listedPlain = (): readonly string[] =>
 /** True for a bound that a rule recognises as a plain limit. */
 export function isPlainByRule(at: string): boolean {
   const name = at.slice(at.indexOf(' ') + 1);
+  // What the operator sets is filled by others.
+  if (/^[a-z]/.test(name)) return false;
   if (TIME.test(name) || TRUSTED_FOLDERS.some((folder) => at.startsWith(folder))) return true;
   return ONE_VALUE.test(name) && !PILES_UP.test(name);
 }

@@ -23,6 +23,8 @@ export interface HostileCase {
   readonly keeps?: { readonly what: string; readonly isTrue: (now: Readings) => boolean };
   /** What is changed of the product to see the case fail: every protection that stands in the way, together. */
   readonly withoutIt: readonly Change[];
+  /** Machines that the attack has listed, which no other one replaces: they are deleted after it. */
+  readonly leavesMachines?: true;
   /** false: in the long suite only. */
   readonly short?: false;
   /** What the others must get, and within how many seconds, retries of their clients included. */

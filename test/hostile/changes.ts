@@ -179,6 +179,11 @@ export const ANY_NEW_MACHINE_GIVES_WAY = of('region/identity/new-machines.ts', [
   'if (unproven.length === 0) return undefined;',
   'return unproven[0];',
 ]);
+/** A machine that a rack booted gives way to nobody. */
+export const NO_PROVEN_MACHINE_GIVES_WAY = of('region/identity/new-machines.ts', [
+  'return ofProven(untouched, newcomer.address);',
+  'return undefined;',
+]);
 /** Machines report from any network. */
 export const REPORTS_FROM_ANYWHERE = of('region/api/caller.ts', [
   'return config.managedNetworks.some((network) => networkContains(network, address)) || racks.serves(address);',

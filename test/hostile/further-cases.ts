@@ -9,6 +9,7 @@ import {
   ANSWERS_AMONG_ALL_ARP,
   LOUD_STRANGERS,
   MANY_BLIND_SENDINGS,
+  NO_PROVEN_MACHINE_GIVES_WAY,
   NO_SEND_ROOM,
   NO_SHARES,
   NO_SIEVE,
@@ -17,7 +18,7 @@ import {
   WHOLE_BATCHES,
   WHOLE_LISTS,
 } from './changes.ts';
-import { HOLDER_MAC, KNOWN_ADDRESS, VICTIM } from './site.ts';
+import { HOLDER_MAC, KNOWN_ADDRESS, NEW_MACHINES_MAX, VICTIM } from './site.ts';
 
 const frames =
   (count: number): Bites =>
@@ -125,6 +126,22 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     bites: grown(100, 'rackboot_region_api_answers_total'),
     withoutIt: LOUD_STRANGERS,
     others: { ...AT_THE_REGION, 'an accepted rack is heard': 2, 'a rack asks to be accepted': 10 },
+  },
+  {
+    door: 'wire',
+    attacker: 'boots as machines that do not exist, reports each and releases its lease',
+    attack: 'boot-as-new',
+    from: 'attacker',
+    leavesMachines: true,
+    // All places are taken, and more are asked for.
+    bites: (now, before) =>
+      now.sum('rackboot_region_api_answers_total', { class: '2xx' }) +
+        now.sum('rackboot_region_api_refusals_total', { reason: 'new-machines-limit' }) -
+        before.sum('rackboot_region_api_answers_total', { class: '2xx' }) -
+        before.sum('rackboot_region_api_refusals_total', { reason: 'new-machines-limit' }) >=
+      NEW_MACHINES_MAX + 20,
+    withoutIt: NO_PROVEN_MACHINE_GIVES_WAY,
+    others: { ...ON_THE_WIRE, 'a machine that nobody knows boots and is listed': 30 },
   },
   {
     door: 'wire',

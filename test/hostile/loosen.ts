@@ -63,6 +63,11 @@ export function loosen(at: string, file: string, text: string): string {
     const { expression = '' } = findConstant(at) ?? {};
     return text.replace(expression, () => `${LOOSEN}(${expression})`);
   }
+  if (/^[a-z]/.test(name)) {
+    // Of a key of the configuration: where the settings have it.
+    const property = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+    return text.replace(new RegExp(`\\bterms\\.${property}\\b`, 'g'), (use) => `${LOOSEN}(${use})`);
+  }
   if (file !== home && !importsFrom(file, home, name, text)) return text;
   const use = new RegExp(`(?<![\\w.#'])${name}\\b(?!\\s*(?::[^=\\n]*)?=[^=>])`);
   return text

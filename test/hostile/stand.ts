@@ -94,6 +94,7 @@ async function stand(site: HostileSite, cases: readonly HostileCase[], rounds: n
     for (const running of attacks) assert.equal(running.child.exitCode, null, `the attack went on: ${running.text()}`);
   } finally {
     for (const running of attacks) await running.end('SIGKILL');
+    if (cases.some(({ leavesMachines }) => leavesMachines)) await site.removeNewMachines();
   }
   assert.ok(late.length === 0, `${NOT_SERVED}: ${late.join('; ')}`);
 }

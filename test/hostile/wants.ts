@@ -28,7 +28,9 @@ import {
 
 const ASK_PROGRAM = new URL('./udp-ask.ts', import.meta.url).pathname;
 const DIG_PROGRAM = new URL('./udp-dig.ts', import.meta.url).pathname;
+const BOOT_PROGRAM = new URL('./boot-as-new.ts', import.meta.url).pathname;
 const ROUTER_PROGRAM = new URL('./router-ask.ts', import.meta.url).pathname;
+const ALL_HOSTS = '255.255.255.255';
 const ASKINGS = 20;
 /** Where questions or answers are lost by chance, one of so many is. */
 const ROUTER_ASKINGS = 7;
@@ -145,6 +147,17 @@ export const WANTS = {
     if (remembered < names.length) throw new Error(`${remembered} of ${2 * names.length} answers came from the cache`);
   },
   // And is deleted: of one address that reports many machines, the region keeps no more than its share.
+  'a machine that nobody knows boots and is listed': async (site) => {
+    const mac = await site.anotherNewcomer();
+    for (const route of [ALL_HOSTS, '10.77.8.0/22'])
+      await site.run('newcomer', 'ip', 'route', 'replace', route, 'dev', 'eth0');
+    const status = await site.run('newcomer', process.execPath, BOOT_PROGRAM, RACK, ALL_HOSTS, mac);
+    if (status.trim() !== '200') throw new Error(`its report: ${status}`);
+    const isListed = (await machinesOf(site)).some(({ interface_set: nics }) =>
+      nics.some(({ mac_address: one }) => one === mac),
+    );
+    if (!isListed) throw new Error('it is not listed');
+  },
   'a machine enlists': (site) => enlist(site),
   'a machine enlists with a long report': (site) => enlist(site, '-d', `more=${'x'.repeat(LONG_REPORT_BYTES)}`),
   // Reported before all attacks; who reports it again would only mend what is to be seen.

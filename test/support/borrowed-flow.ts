@@ -220,7 +220,10 @@ export class BorrowedFlow {
     const { expression, name } = call.expression;
     if (expression.getText() === 'Buffer' && name.text === 'from') return true;
     const into = this.#types.checker.getTypeAtLocation(expression);
-    return name.text === 'set' && into !== undefined && /^(?:Uint8Array|Buffer)\b/.test(this.#types.text(into));
+    if (name.text !== 'set' || into === undefined) return false;
+    // An alias, or a type parameter, stands for what it is made of.
+    const base = this.#types.checker.getBaseConstraintOfType(into) ?? into;
+    return /^(?:Uint8Array|Buffer)$/.test(base.getSymbol()?.name ?? '');
   }
 }
 

@@ -5,17 +5,22 @@ import {
   isArrowFunction,
   isAsExpression,
   isBinaryExpression,
+  isBindingElement,
   isClassDeclaration,
   isConstructorDeclaration,
+  isElementAccessExpression,
   isExpression,
   isFunctionDeclaration,
   isFunctionExpression,
+  isIdentifier,
   isMethodDeclaration,
+  isObjectBindingPattern,
   isParameterDeclaration,
   isPropertyAccessExpression,
   isPropertyAssignment,
   isPropertyDeclaration,
   isSourceFile,
+  isStringLiteral,
   isTypeAssertion,
   isTypePredicateNode,
   isVariableDeclaration,
@@ -24,7 +29,7 @@ import {
   type SourceFile,
   SyntaxKind,
 } from 'typescript/unstable/ast';
-import { API, type Checker, type Project } from 'typescript/unstable/sync';
+import { API, type Checker, type Project, type Type } from 'typescript/unstable/sync';
 import { BORROWED } from './borrowed-types.ts';
 import { findKeepings } from './kept-borrowed.ts';
 
@@ -51,12 +56,12 @@ export interface OpenFunction {
   readonly parameters: readonly string[];
 }
 
-/** A method that takes a part of something: `x.slice`, called or not. */
+/** What takes a part of something, or leads to its memory: `x.slice`, called or not, `x['slice']`, `const { slice } = x`, `x.buffer`. */
 export interface PartTaken {
   readonly place: string;
   readonly text: string;
-  readonly method: 'slice' | 'subarray';
-  /** The type of x, as the compiler writes it. */
+  readonly method: 'slice' | 'subarray' | 'buffer';
+  /** The names of the types that x may have, without aliases and type parameters, and the type as the compiler writes it. */
   readonly from: string;
 }
 
@@ -83,7 +88,7 @@ export const readTypedSource = (project = PROJECT, folder = SOURCE): TypedSource
     const { checker } = opened;
     return {
       trusted: typed(checker, trusted),
-      parts: typed(checker, parts),
+      parts: typed(checker, parts, (type) => [...namesOf(checker, type), checker.typeToString(type)].join(' ')),
       functions: joined(typed(checker, parameters)),
     };
   });
@@ -148,22 +153,44 @@ function visit(node: Node, above: readonly Node[], seen: Visit): void {
     trust('instanceof', node.left);
   } else if (isTypePredicateNode(node)) {
     for (const parameter of parametersOf(above.at(-1))) trust('predicate', parameter);
-  } else if (isPropertyAccessExpression(node) && isPartMethod(node.name.text)) {
-    const method = node.name.text;
-    const text = node.parent.getText(file).replace(/\s+/g, ' ').slice(0, 100);
-    const at = place();
-    seen.parts.push({ node: node.expression, make: (from) => ({ place: at, text, method, from }) });
   } else if (isParameterDeclaration(node)) {
     const open = openName(above, file);
     const at = place();
     if (open !== undefined)
       seen.parameters.push({ node, make: (type) => ({ place: at, name: open, parameters: [type] }) });
   }
+  const taken = partTaken(node);
+  if (taken !== undefined) {
+    const { method, of } = taken;
+    const text = node.parent.getText(file).replace(/\s+/g, ' ').slice(0, 100);
+    const at = place();
+    seen.parts.push({ node: of, make: (from) => ({ place: at, text, method, from }) });
+  }
   const inside = [...above, node];
   node.forEachChild((child) => visit(child, inside, seen));
 }
 
-const isPartMethod = (name: string): name is PartTaken['method'] => name === 'slice' || name === 'subarray';
+const isPartMethod = (name: string): name is PartTaken['method'] => /^(?:slice|subarray|buffer)$/.test(name);
+
+/** What a node takes of something, and the node of that thing. */
+function partTaken(node: Node): { readonly method: PartTaken['method']; readonly of: Node } | undefined {
+  const found = (method: string, of: Node) => (isPartMethod(method) ? { method, of } : undefined);
+  if (isPropertyAccessExpression(node)) return found(node.name.text, node.expression);
+  if (isElementAccessExpression(node)) {
+    const { argumentExpression: argument } = node;
+    return isStringLiteral(argument) ? found(argument.text, node.expression) : undefined;
+  }
+  if (!isBindingElement(node) || node.name === undefined || !isObjectBindingPattern(node.parent)) return undefined;
+  const name = node.propertyName ?? node.name;
+  return isIdentifier(name) || isStringLiteral(name) ? found(name.text, node.parent) : undefined;
+}
+
+/** The names of the types that a value of this type may have. */
+function namesOf(checker: Checker, type: Type): readonly string[] {
+  const base = checker.getBaseConstraintOfType(type) ?? type;
+  if (base.isUnionType() || base.isIntersectionType()) return base.getTypes().flatMap((one) => namesOf(checker, one));
+  return [base.getSymbol()?.name ?? ''];
+}
 
 function parametersOf(node: Node | undefined): Node[] {
   const found: Node[] = [];
@@ -200,11 +227,15 @@ function openName(above: readonly Node[], file: SourceFile): string | undefined 
   return undefined;
 }
 
-function typed<T>(checker: Checker, found: readonly Found<T>[]): T[] {
+function typed<T>(
+  checker: Checker,
+  found: readonly Found<T>[],
+  write = (type: Type): string => checker.typeToString(type),
+): T[] {
   const types = checker.getTypeAtLocation(found.map(({ node }) => node));
   return found.map(({ make }, index) => {
     const type = types[index];
-    return make(type === undefined ? '' : checker.typeToString(type));
+    return make(type === undefined ? '' : write(type));
   });
 }
 
@@ -221,6 +252,8 @@ function joined(parameters: readonly OpenFunction[]): OpenFunction[] {
 
 /** Casts of other things than numbers that are right: what they say follows from the lines around them. */
 const RIGHT_CASTS = new Set(['Object.fromEntries(entries) as Record<Name, number>', 'place as Held<T>']);
+/** Where the memory of a Buffer is read with its offset, or is the Buffer's own. */
+const RIGHT_MEMORY = /^src\/(?:net\/|region\/records\/smbios\.ts|store\/(?:lease-record|fold-pass)\.ts)/;
 const BYTES = /\b(?:Uint8Array|Buffer|ArrayBuffer|DataView)\b/;
 
 /**
@@ -240,11 +273,15 @@ function isLaunderer({ kind, from, text }: TrustedType): boolean {
 
 /**
  * What is taken of bytes with a method that does not say whether it copies: `.slice` copies the bytes of a Uint8Array and shares those of a
- * Buffer, and every Buffer passes for a Uint8Array. `.subarray` of what is typed as a Uint8Array shares them, as its name says.
+ * Buffer, and every Buffer passes for a Uint8Array. `.subarray` of what is typed as a Uint8Array shares them, as its name says. The memory of a
+ * Buffer may be that of others, too: outside `net` and RIGHT_MEMORY nobody reads it.
  */
 export const findAmbiguousParts = ({ parts }: TypedSource): readonly string[] =>
   parts
-    .filter(({ method, from }) => /^any$|\bBuffer\b/.test(from) || (method === 'slice' && /\bUint8Array\b/.test(from)))
+    .filter(({ place, method, from }) => {
+      if (method === 'buffer') return /^Buffer\b|\sBuffer\b/.test(from) && !RIGHT_MEMORY.test(place);
+      return /^\s*any$|\bBuffer\b/.test(from) || (method === 'slice' && /\bUint8Array\b/.test(from));
+    })
     .map(({ place, text, from }) => `${place}: ${text}, of ${from}`);
 
 /** The functions that other files can call with something borrowed, by name; one that is given a function is lent nothing by that. */

@@ -395,6 +395,15 @@ for (const [name, bytes, text] of BAD_REQUESTS) {
   });
 }
 
+test('a request from port 0, to which nothing can be sent, begins nothing and is not answered', async () => {
+  const bench = await Bench.start(FILE);
+  await bench.ask('file', {}, 0);
+  bench.deliver(69, request({}, ''), 0);
+  assert.deepEqual(bench.take(0), []);
+  assert.deepEqual(bench.kinds(), ['tftp.malformed', 'tftp.malformed']);
+  assert.equal(bench.server.counters().malformed, 2);
+});
+
 test('errors about requests that get no transfer are limited in rate', async () => {
   const bench = await Bench.start();
   for (let index = 0; index < 1000; index += 1) bench.deliver(69, request({}, ''), 3000, VICTIM);

@@ -24,7 +24,7 @@ export const REFUSAL_SENTENCES: Readonly<Record<RefusalName, string>> = {
   'bodies-limit':
     'As many large bodies are arriving as may at a time, and none was done within 20 s; ask again in a few seconds.',
   'new-machines-limit':
-    'As many machines are New as region.new_machines_max lets be, and none has to give way; accept or delete some.',
+    'As many machines are New as region.new_machines_max lets be, and none gives way to one that no rack booted; accept or delete some.',
   'machines-limit': 'The region holds as many machines as it may; delete some.',
   'not-found': 'There is nothing of that name.',
   'method-not-allowed': 'The path does not know the method; the answer lists those it knows.',

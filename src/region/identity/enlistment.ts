@@ -4,7 +4,7 @@
 //                                │                        while there was none, by the address alone that reported it first
 //                                ├─ Commissioning ──────► hardware amended, when it shows the token of its boot
 //                                └─ anything else ──────► unchanged, told who it is, and an event says so
-//   not recognised ──────────────► created as New; when too many are New already in the place of one that gives way, or refused
+//   not recognised ──────────────► created as New; when too many are New already in the place of one that gives way (`new-machines.ts`), or refused
 //
 // 1. A report never changes a machine that is in use, unless it shows the token of that machine's present boot; and never removes one.
 // 2. The same report again changes nothing but the time.
@@ -175,12 +175,12 @@ const isCrowded = (report: EnlistmentReport, knowledge: EnlistmentKnowledge, ter
 /** The New machine that gives its place to a reported one, with the event that says so; undefined: none does. */
 function goneFor({ report, vouched }: WeighedReport, knowledge: EnlistmentKnowledge, terms: EnlistmentTerms) {
   const newcomer = { address: report.address, isProven: vouched !== undefined };
-  const gone = whoGivesWay(knowledge.unproven(), newcomer, terms.atMs);
+  const gone = whoGivesWay(knowledge.untouched(), newcomer, terms.atMs);
   if (gone === undefined) return undefined;
   const place = (address: Ipv4 | undefined): string => (address === undefined ? '' : ` from ${formatIpv4(address)}`);
   const description =
-    `${gone.hostname} (${gone.systemId}), reported${place(gone.address)} and never booted by a rack, gave its place among the New machines ` +
-    `to one reported${place(report.address)}: no more than ${terms.newMachinesMax} may be (region.new_machines_max)`;
+    `${gone.hostname} (${gone.systemId}), reported${place(gone.address)} and ${gone.isProven ? 'touched by nobody' : 'never booted by a rack'}, gave its place ` +
+    `among the New machines to one reported${place(report.address)}: no more than ${terms.newMachinesMax} may be (region.new_machines_max)`;
   const event: NewMachineEvent = {
     type: 'NODE_REMOVED',
     level: 'warning',

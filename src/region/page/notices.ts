@@ -33,7 +33,7 @@ export function renderNotices(region: Region): string {
       : [
           notice(
             `${counted(fresh, 'machine is', 'machines are')} New,`,
-            `and no more than ${newMachinesMax} may be (region.new_machines_max): a further one takes the place of one that no rack has booted, or is refused, until some are accepted or deleted.`,
+            `and no more than ${newMachinesMax} may be (region.new_machines_max): a further one takes the place of one that nobody has accepted, changed or tagged, or is refused, until some are accepted or deleted.`,
             [],
           ),
         ];

@@ -126,12 +126,14 @@ export interface Machine extends MachineFields {
 export const machineFqdn = (machine: Pick<Machine, 'hostname' | 'domain'>): string =>
   machine.domain === '' ? machine.hostname : `${machine.hostname}.${machine.domain}`;
 
-/** A New machine for whose boot no rack vouched, and which no person made. */
-export interface UnprovenMachine {
+/** A New machine that no person made, changed or tagged. */
+export interface UntouchedMachine {
   readonly systemId: string;
   readonly hostname: string;
   /** Where it was reported from last; undefined: by a version that did not remember it. */
   readonly address: Ipv4 | undefined;
+  /** A rack vouched for its boot. */
+  readonly isProven: boolean;
   /** Wall time in milliseconds. */
   readonly heardMs: number;
 }

@@ -13,7 +13,7 @@ import type { PowerLedger } from '../../power/ledger.ts';
 import type { LifeStore } from './life-store.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { LoginStore } from './login-store.ts';
-import type { InterfaceSource, Machine, MachineFields, UnprovenMachine } from './machine.ts';
+import type { InterfaceSource, Machine, MachineFields, UntouchedMachine } from './machine.ts';
 import type { MachineEvent, MachineEventLevel, NewMachineEvent, RackReport } from './machine-event.ts';
 import type { RackStore } from './rack-store.ts';
 import type { ScriptStore } from './script-store.ts';
@@ -38,10 +38,10 @@ export interface EnlistmentKnowledge {
   /** What is remembered of two machines; undefined: nothing. */
   verdictOn(a: Machine, b: Machine): PairVerdict | undefined;
   readonly machines: number;
-  /** How many machines are New that no person made: what strangers may fill. */
+  /** How many machines are New that no person made, changed or tagged: what reports may fill. */
   readonly newMachines: number;
-  /** Of them those that are known by a stranger's word alone, heard longest ago first. */
-  unproven(): readonly UnprovenMachine[];
+  /** These machines, heard longest ago first. */
+  untouched(): readonly UntouchedMachine[];
   isHostnameTaken(hostname: string): boolean;
   isSystemIdTaken(systemId: string): boolean;
 }

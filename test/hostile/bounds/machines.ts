@@ -4,6 +4,19 @@ import type { HeldBound } from './row.ts';
 
 export const MACHINE_BOUNDS: readonly HeldBound[] = [
   {
+    at: 'config/written.ts new_machines_max',
+    what: 'New machines that no person made, changed or tagged (`region.new_machines_max`)',
+    whoCanFill: 'one host that boots as ever new machines and releases the lease of each, 1000 in a minute',
+    whatOthersNotice:
+      'a New machine that gave up its lease is forgotten until it boots again; one that no rack booted is refused while all of them are booted ones',
+    harm: { kind: 'refused', stoppedBy: 'port security; a tag or a change for each machine that is to stay' },
+    howItEmpties:
+      'as people accept, change or delete machines, and by each newcomer whose boot is proven: one gives way to it',
+    share:
+      'booted ones by network, then who still holds its address; of the others by network and address, and each gives way to a booted one',
+    test: 'region/identity/claims.test.ts',
+  },
+  {
     at: 'region/rate-limit.ts WORKER_RATE',
     what: 'requests of one machine at work, by the token of its boot',
     whoCanFill: 'that machine',

@@ -6,6 +6,7 @@ import { formatMac, mac, parseIpv4 } from '../../../src/net/address.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
 import { renderNotices } from '../../../src/region/page/notices.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
+import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { facts, report, withRegion } from '../place.ts';
 
@@ -29,6 +30,7 @@ function enlist(region: Region, of: EnlistmentReport): Machine {
 
 const go = (region: Region, { systemId }: Machine, to: Parameters<Region['changeStatus']>[1]): void =>
   assert.equal(region.changeStatus(systemId, to, { username: 'bob' }).kind, 'changed');
+const bobs = (description: string): NewMachineEvent => ({ type: 'TAG', description, atMs: 1, username: 'bob' });
 const macsOf = (machine: Machine | undefined): readonly number[] => machine?.interfaces.map((nic) => nic.mac) ?? [];
 const told = (region: Region): readonly string[] =>
   region.store
@@ -291,7 +293,7 @@ test('machines that a person makes take no place from those that report themselv
     { newMachinesMax: NEW_MAX },
   ));
 
-test('a machine whose boot is proven takes the place of a stranger; neither it, nor one that a person made or accepted, gives way', () =>
+test('a machine whose boot is proven takes the place of a stranger; neither it, nor one that a person made or accepted, gives way to one', () =>
   withRegion(
     ({ region }) => {
       const proven = enlist(region, { ...victim(), ...from(OWNER) });
@@ -310,13 +312,103 @@ test('a machine whose boot is proven takes the place of a stranger; neither it, 
         enlist(region, { ...vouched(0x525400200000 + index), ...from('10.20.0.9') });
       }
       for (const { systemId } of [proven, made, accepted]) assert.ok(region.store.findMachine(systemId) !== undefined);
-      const full = region.enlist({ ...vouched(0x525400300000), ...from('10.20.0.9') });
+      const full = region.enlist(report([0x525400300000], from('10.20.1.9')));
       assert.match(
         full.kind === 'refuse' ? full.refusal.text : '',
         /20 machines are New.*none of which has to give way/,
       );
     },
     { newMachinesMax: NEW_MAX },
+  ));
+
+/** One host that boots as many machines as there are places, and more, releasing the lease of each. */
+function bootMany(region: Region, clock: { advance(ms: number): void }, count: number, addresses: number): void {
+  for (let index = 0; index < count; index += 1) {
+    clock.advance(50);
+    enlist(region, { ...vouched(0x525400400000 + index), ...from(`10.20.0.${100 + (index % addresses)}`) });
+  }
+}
+const isThere = (region: Region, { systemId }: Machine): boolean => region.store.findMachine(systemId) !== undefined;
+
+test('one host that boots machines that do not exist keeps no newcomer out, on its wire or another; the log names who gave way', () =>
+  withRegion(
+    ({ region, clock }) => {
+      bootMany(region, clock, 3 * NEW_MAX, 10);
+      const near = enlist(region, { ...vouched(V), ...from('10.20.0.7') });
+      const removed = region.store.listEvents({ limit: 5 }).find(({ type }) => type === 'NODE_REMOVED');
+      assert.match(
+        removed?.description ?? '',
+        /reported from 10\.20\.0\.\d+ and touched by nobody, gave its place among the New machines to one reported from 10\.20\.0\.7: .*\(region\.new_machines_max\)/,
+      );
+      const far = enlist(region, { ...vouched(V2), ...from('10.20.1.7') });
+      assert.equal(region.desiredState().machines.length, NEW_MAX, 'racks are told who is there, and nobody else');
+      bootMany(region, clock, 3 * NEW_MAX, 10);
+      assert.ok(isThere(region, near), 'it holds its address');
+      assert.ok(isThere(region, far), 'its network has fewer');
+      assert.equal(region.store.countMachines({}), NEW_MAX);
+    },
+    { newMachinesMax: NEW_MAX },
+  ));
+
+test('a proven machine whose address another one has since gives way before those that hold theirs; among equals the one heard longest ago', () =>
+  withRegion(
+    ({ region, clock }) => {
+      const all = Array.from({ length: NEW_MAX }, (_, index) => {
+        clock.advance(1000);
+        return enlist(region, { ...vouched(0x525400100000 + index), ...from(`10.20.0.${10 + index}`) });
+      });
+      clock.advance(1000);
+      enlist(region, { ...vouched(V), ...from('10.20.0.15') });
+      assert.deepEqual(
+        all.filter((machine) => !isThere(region, machine)),
+        [all[5]],
+        'its address is the newcomer’s',
+      );
+      enlist(region, { ...vouched(V2), ...from('10.20.0.99') });
+      assert.deepEqual(
+        all.filter((machine) => !isThere(region, machine)),
+        [all[0], all[5]],
+      );
+      // Who reports again was heard of.
+      enlist(region, { ...vouched(0x525400100001), ...from('10.20.0.11') });
+      enlist(region, { ...vouched(C), ...from('10.20.0.98') });
+      assert.deepEqual(
+        all.filter((machine) => !isThere(region, machine)),
+        [all[0], all[2], all[5]],
+      );
+    },
+    { newMachinesMax: NEW_MAX },
+  ));
+
+test('a proven machine that a person named, described, tagged or switched gives way to nobody, and takes no place from others', () =>
+  withRegion(
+    ({ region, clock }) => {
+      const [named, tagged, split, plain] = [V, V2, C, ATT].map((one, index) =>
+        enlist(region, { ...vouched(one, one + 0x100000), ...from(`10.20.0.${10 + index}`) }),
+      );
+      if (named === undefined || tagged === undefined || split === undefined || plain === undefined) throw new Error();
+      region.editMachine(named.systemId, { hostname: 'mine' }, 'bob');
+      region.store.life.addTag({ name: 'rack-7', comment: '', kernelParams: '' }, 1, bobs('made'));
+      region.store.life.tagMachines('rack-7', [tagged.systemId], [], bobs('tagged'));
+      assert.equal(region.identity.split(split.systemId, [mac(C + 0x100000)], 'bob').kind, 'changed');
+      bootMany(region, clock, 3 * NEW_MAX, NEW_MAX);
+      assert.deepEqual(
+        [named, tagged, split, plain].map((machine) => isThere(region, machine)),
+        [true, true, true, false],
+      );
+      assert.equal(region.store.countMachines({ statuses: ['new'] }), NEW_MAX + 4);
+    },
+    { newMachinesMax: NEW_MAX },
+  ));
+
+test('two hundred machines that boot at once through one relay agent are all enlisted', () =>
+  withRegion(
+    ({ region }) => {
+      for (let index = 0; index < 200; index += 1)
+        enlist(region, { ...vouched(0x525400100000 + index), ...from(`10.20.4.${1 + index}`) });
+      assert.equal(region.store.countMachines({ statuses: ['new'] }), 200);
+    },
+    { newMachinesMax: 200 },
   ));
 
 test('who reports a machine again and again does not fill the event log; what is told says how often it was', () =>

@@ -34,3 +34,14 @@ for (const [name, order] of ORDERS) {
     });
   }
 }
+
+test('of one user the session that was not used for longest ends for a new one, not the one that was begun first', () => {
+  const sessions = new Sessions({ findUser: userOf }, new VirtualClock(1_700_000_000_000, 1));
+  const tokens = Array.from({ length: SESSIONS_MAX - 1 }, () => sessions.open(userOf('ann')));
+  const [first = '', second = ''] = tokens;
+  assert.ok(sessions.find(first) !== undefined);
+  sessions.open(userOf('bob'));
+  sessions.open(userOf('bob'));
+  assert.equal(sessions.find(second), undefined);
+  assert.ok(sessions.find(first) !== undefined, 'it was used since the second one was');
+});
