@@ -7,7 +7,7 @@ import { captureCommands, nameStandardInput } from './captures/commands.ts';
 import { configCommands } from './config/commands.ts';
 import { DEFAULT_CONFIG } from './config/default-config.ts';
 import { forgottenDashes } from './forgotten-dashes.ts';
-import { asksForHelp, groupedHelp, nameHelp } from './help.ts';
+import { asksForHelp, COMMAND_GROUPS, groupedHelp, nameHelp } from './help.ts';
 import { imageCommands } from './images/commands.ts';
 import { leasesCommand } from './leases/commands.ts';
 import { machinesCommand } from './machines/commands.ts';
@@ -55,7 +55,7 @@ export async function runCommandLine(written: readonly string[]): Promise<number
     else await parser.parseAsync();
   } catch (error) {
     if (error instanceof UsageError) {
-      printError(await explainUsage(error));
+      printError(await explainUsage(error, { args, groupHelps }));
       return 2;
     }
     printFailure(error);
@@ -65,6 +65,16 @@ export async function runCommandLine(written: readonly string[]): Promise<number
 }
 
 type Finish = (code: number) => void;
+
+/** The help of each command that people see; of a group it lists the commands. */
+async function groupHelps(): Promise<readonly string[]> {
+  const helps: string[] = [];
+  for (const command of COMMAND_GROUPS.flatMap(({ commands }) => commands)) {
+    const parser = await commandParser([command], () => undefined);
+    helps.push(await parser.getHelp());
+  }
+  return helps;
+}
 
 /** What understands `args`: every command there is. `finish` is told the exit code of the one that ran. */
 export async function commandParser(args: readonly string[], finish: Finish): Promise<Parser> {

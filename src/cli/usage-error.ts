@@ -16,34 +16,94 @@ export class UsageError extends Error {
 /** What stands before a misspelt command is no mistake. */
 const OF_ALL_COMMANDS: ReadonlySet<string> = new Set(['config', 'json']);
 
+/** Words that people bring along, and that no spelling leads from. */
+const OTHER_WORDS: ReadonlyMap<string, string> = new Map([
+  ['create', 'add'],
+  ['del', 'remove'],
+  ['delete', 'remove'],
+  ['logs', 'events'],
+  ['ls', 'list'],
+  ['nodes', 'machines'],
+  ['rm', 'remove'],
+  ['serve', 'run'],
+  ['start', 'run'],
+]);
+
+/** Commands that are named to somebody who left out their group. */
+const GROUPS_SHOWN_MAX = 8;
+
+/** What was typed, and where further commands are read. */
+export interface Typed {
+  readonly args: readonly string[];
+  /** The help of each group of commands: asked for only when a word is no command. */
+  readonly groupHelps: () => Promise<readonly string[]>;
+}
+
 /** The lines for a person who mistyped. */
-export async function explainUsage({ message, help }: UsageError): Promise<string> {
+export async function explainUsage({ message, help }: UsageError, typed: Typed): Promise<string> {
   const text = await help;
   const [, unknown = ''] = /^Unknown arguments?: (.*)$/.exec(message) ?? [];
   const names = unknown.split(', ').filter((name) => name !== '' && !OF_ALL_COMMANDS.has(name));
-  const known = namesIn(text);
-  const nearest = (name: string): string | undefined => nearestName(name, [...known.keys()]);
-  // Behind a misspelt command its arguments are unknown, too: one is told of, and of those the one that was meant as something else.
+  const { options, commands } = namesIn(text);
+  const isCommand = (name: string): boolean => typed.args.includes(name) && !typed.args.includes(`--${name}`);
+  // Behind a misspelt command its arguments and options are unknown, too: it alone is told of.
+  const word = commands.length === 0 ? undefined : names.find(isCommand);
+  if (word !== undefined) return complain(text, `there is no "${word}" here`, await commandsFor(word, text, typed));
+  const nearest = (name: string): string | undefined => nearestName(name, options);
   const written = names.find((name) => nearest(name) !== undefined) ?? names[0];
-  const meant = known.get(nearest(written ?? '') ?? '');
-  const complaint = message.startsWith('Not enough non-option arguments') ? 'an argument is missing' : message;
-  const said = written === undefined ? complaint : `there is no "${written}" here`;
-  const question = meant === undefined ? '' : `. Did you mean ${meant}?`;
-  return `rackboot: ${said}${question}\nSee ${commandOf(text)} --help.`;
+  if (written === undefined) return complain(text, missingText(message, text) ?? message, []);
+  const meant = nearest(written);
+  return complain(text, `there is no "${written}" here`, meant === undefined ? [] : [`--${meant}`]);
 }
 
-/** The options and commands that a help lists, with how each is written. */
-function namesIn(help: string): ReadonlyMap<string, string> {
+function complain(help: string, said: string, meant: readonly string[]): string {
+  const last = meant.at(-1);
+  const list = meant.length > 1 ? `${meant.slice(0, -1).join(', ')} or ${last}` : last;
+  return `rackboot: ${said}${list === undefined ? '' : `. Did you mean ${list}?`}\nSee ${commandOf(help)} --help.`;
+}
+
+/** The commands that were meant by a word that is none here, as they are typed behind what is right. */
+async function commandsFor(word: string, help: string, { groupHelps }: Typed): Promise<readonly string[]> {
+  const { commands } = namesIn(help);
+  const other = OTHER_WORDS.get(word) ?? '';
+  if (commands.includes(other)) return [other];
+  const isAtTop = commandOf(help) === 'rackboot';
+  const grouped = isAtTop ? (await groupHelps()).map((text) => [text, namesIn(text).commands] as const) : [];
+  const inGroups = (wanted: string | undefined): readonly string[] =>
+    grouped
+      .filter(([, names]) => names.some((name) => name === wanted))
+      .map(([text]) => `${commandOf(text).slice('rackboot '.length)} ${wanted}`)
+      .slice(0, GROUPS_SHOWN_MAX);
+  const moved = [word, other].map(inGroups).find((list) => list.length > 0);
+  if (moved !== undefined) return moved;
+  const near = nearestName(word, commands);
+  if (near !== undefined) return [near];
+  return inGroups(nearestName(word, [...new Set(grouped.flatMap(([, names]) => names))]));
+}
+
+/** Which arguments are missing; undefined: none is. */
+function missingText(message: string, help: string): string | undefined {
+  const given = /^Not enough non-option arguments: got (\d+)/.exec(message)?.[1];
+  if (given === undefined) return undefined;
+  const demanded = help.split('\n', 1)[0]?.match(/<[\w.-]+>/g) ?? [];
+  const missing = demanded.slice(Number(given));
+  if (missing.length === 0) return 'an argument is missing';
+  return `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing`;
+}
+
+/** The options and the commands that a help lists. */
+function namesIn(help: string): { readonly options: readonly string[]; readonly commands: readonly string[] } {
   const command = commandOf(help);
-  const names = new Map<string, string>();
+  const options: string[] = [];
+  const commands: string[] = [];
   for (const line of help.split('\n')) {
     const option = /^\s+(?:-\w, )?--([\w-]+)/.exec(line)?.[1];
-    if (option !== undefined) names.set(option, `--${option}`);
+    if (option !== undefined) options.push(option);
     const below = line.trim().startsWith(`${command} `) ? line.trim().slice(command.length + 1) : '';
     const word = /^[a-z][a-z-]*/.exec(below)?.[0];
-    if (word !== undefined) names.set(word, word);
+    if (word !== undefined && line.startsWith(' ')) commands.push(word);
   }
-  return names;
+  return { options, commands };
 }
 
 /** The words of the command that a help is of, from its first line: `rackboot leases list`. */

@@ -7,6 +7,7 @@ import { findHostOverlaps, type HostAddresses } from './host-check.ts';
 import { findKeyRule } from './keys.ts';
 import { type ConfigFile, resolveFile } from './load.ts';
 import { mergeSettings, pinnedKeys } from './merge.ts';
+import { nearestKey } from './nearest-key.ts';
 import type { RackConfig } from './rack-config.ts';
 import { clusterInterfaceFields, writtenConfigSchema } from './written.ts';
 
@@ -18,6 +19,7 @@ const fileOf = (values: Settings): ConfigFile => ({ values, lineOf: () => undefi
  */
 export const settingsRules = (host: () => readonly HostAddresses[]): SettingsRules => ({
   ownerOf: (key) => findKeyRule(key)?.owner,
+  nearestKey,
   interfaceFields: new Set(clusterInterfaceFields),
   pinned: pinnedKeys,
   problemsOf(file, stored, isHere) {

@@ -6,6 +6,7 @@
 // 3. A problem never quotes the value of a secret.
 
 import { z } from 'zod';
+import { nearestName } from '../nearest-name.ts';
 
 /** The parameters of one machine, as they are stored. */
 export type PowerValues = Readonly<Record<string, string | number | boolean>>;
@@ -105,8 +106,10 @@ export function checkParameters<T extends z.ZodObject>(schema: T, given: PowerVa
 
 function problemOf(schema: z.ZodObject, issue: z.core.$ZodIssue): string {
   if (issue.code === 'unrecognized_keys') {
-    const known = Object.keys(schema.shape).join(', ');
-    return `${issue.keys.join(', ')}: no parameter of this driver, which has ${known || 'none'}`;
+    const known = Object.keys(schema.shape);
+    const meant = issue.keys.flatMap((key) => nearestName(key, known) ?? []);
+    const hint = meant.length === 0 ? '' : `; did you mean ${meant.join(', ')}?`;
+    return `${issue.keys.join(', ')}: no parameter of this driver, which has ${known.join(', ') || 'none'}${hint}`;
   }
   const name = String(issue.path[0] ?? '');
   const note = noteOn(schema, name);

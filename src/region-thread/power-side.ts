@@ -12,6 +12,7 @@
 
 import type { Clock, Timer } from '../clock.ts';
 import { RackError } from '../errors.ts';
+import { nearestName } from '../nearest-name.ts';
 import type { PowerCommand } from '../power/command.ts';
 import type { PowerDriver } from '../power/driver.ts';
 import { POWER_DRIVERS } from '../power/drivers.ts';
@@ -116,8 +117,10 @@ export class PowerSide implements PowerControl {
     if (powerType === '') return Object.keys(values).length === 0 ? [] : ['give a power_type with the parameters'];
     const driver = this.#drivers.get(powerType);
     if (driver === undefined) {
-      const names = [...this.#drivers.keys()].join(', ');
-      return [`there is no power driver ${powerType}: there are ${names}`];
+      const names = [...this.#drivers.keys()];
+      const meant = nearestName(powerType, names);
+      const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
+      return [`there is no power driver ${powerType}: there are ${names.join(', ')}${hint}`];
     }
     const opened = driver.open('', values, { clock: this.#parts.clock, sshIdentity: () => this.#sshIdentity() });
     return opened.kind === 'open' ? [] : opened.problems;

@@ -35,6 +35,8 @@ export interface SettingProblem {
 export interface SettingsRules {
   /** Who may own a key; undefined: there is no such key. */
   ownerOf(key: string): 'file' | 'either' | undefined;
+  /** The key that was meant by one that there is not; undefined: the key is there, or none is like it. */
+  nearestKey(key: string): string | undefined;
   /** Names of the fields that a cluster interface may have. */
   readonly interfaceFields: ReadonlySet<string>;
   /** Keys that the store could own and this file does. */
@@ -52,6 +54,7 @@ export interface SettingsRules {
 /** A region that was handed no rules owns no settings. */
 export const NO_RULES: SettingsRules = {
   ownerOf: () => undefined,
+  nearestKey: () => undefined,
   interfaceFields: new Set(),
   pinned: () => [],
   problemsOf: () => [],
@@ -181,9 +184,12 @@ export class RegionSettings {
     const key = interfaceName === undefined ? edit.key : `${INTERFACES_KEY}.${interfaceName}`;
     const rack = interfaceName === undefined ? '' : owner;
     const rule = edit.key === INTERFACES_KEY ? undefined : this.rules.ownerOf(key);
-    if (rule === undefined) {
+    const meant = interfaceName === undefined ? this.rules.nearestKey(edit.key) : undefined;
+    if (rule === undefined || meant !== undefined) {
       const hint =
-        edit.key === INTERFACES_KEY ? `name one: ${INTERFACES_KEY}.NAME` : 'rackboot config show lists all keys';
+        edit.key === INTERFACES_KEY
+          ? `name one: ${INTERFACES_KEY}.NAME`
+          : `${meant === undefined ? '' : `did you mean ${meant}? `}rackboot config show lists all keys`;
       return refusal('setting-unknown', `${edit.key}: there is no such key; ${hint}`);
     }
     if (rule === 'file')
@@ -194,7 +200,9 @@ export class RegionSettings {
     }
     const before = list.find((one) => one.rack === rack && one.key === key)?.value;
     if (edit.value === undefined && before === undefined) {
-      return refusal('setting-unknown', `${key}: the store does not own it, so there is nothing to remove`);
+      const field = this.rules.nearestKey(edit.key);
+      const hint = field === undefined ? '' : `; did you mean ${field}?`;
+      return refusal('setting-unknown', `${edit.key}: the store does not own it, so there is nothing to remove${hint}`);
     }
     if (field === undefined) return this.#unknownField(edit) ?? { rack, key, value: edit.value };
     const fields = isSettings(before) ? before : {};

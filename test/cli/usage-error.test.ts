@@ -16,22 +16,78 @@ Options:
   -h, --help        Show help
       --client-id   Of a client
 `;
-const explain = (message: string): Promise<string> => explainUsage(new UsageError(message, Promise.resolve(HELP)));
+const TOP = `rackboot COMMAND
+
+Commands:
+  rackboot machines  The machines
+  rackboot leases    The leases
+  rackboot replay    Ask a capture
+  rackboot events    The log
+`;
+const MACHINES = `rackboot machines
+
+Commands:
+  rackboot machines list               List them
+  rackboot machines deploy <machine>   Deploy one
+  rackboot machines rename <machine>   Rename one
+  rackboot machines remove <machine>   Forget one
+`;
+const explain = (message: string, typed = '', help = HELP): Promise<string> =>
+  explainUsage(new UsageError(message, Promise.resolve(help)), {
+    args: typed.split(' '),
+    groupHelps: async () => [MACHINES, HELP],
+  });
 
 test('a misspelt command or option is answered with the one that is most like it, and its own help', async () => {
   assert.equal(
-    await explain('Unknown argument: ned'),
+    await explain('Unknown argument: ned', 'leases ned'),
     'rackboot: there is no "ned" here. Did you mean end?\nSee rackboot leases --help.',
   );
-  assert.match(await explain('Unknown arguments: config, ned, 10.0.0.1'), /^rackboot: there is no "ned" here\. Did/);
   assert.match(
-    await explain('Unknown arguments: client-di, clientDi'),
+    await explain('Unknown arguments: config, ned, 10.0.0.1', 'leases ned 10.0.0.1 --config x'),
+    /^rackboot: there is no "ned" here\. Did/,
+  );
+  assert.match(
+    await explain('Unknown arguments: client-di, clientDi', 'leases --client-di x'),
     /^rackboot: there is no "client-di" here\. Did you mean --client-id\?/,
   );
-  assert.match(await explain('Unknown argument: frobnicate'), /^rackboot: there is no "frobnicate" here\nSee/);
+  assert.match(
+    await explain('Unknown argument: frobnicate', 'leases frobnicate'),
+    /^rackboot: there is no "frobnicate" here\nSee/,
+  );
+});
+
+test('a word that is no command is told of before the options behind it, and no option is proposed for it', async () => {
+  const text = await explain('Unknown arguments: nam, edit, M', 'machines edit M --nam x', MACHINES);
+  assert.equal(text, 'rackboot: there is no "edit" here\nSee rackboot machines --help.');
+});
+
+test('a command without its group is answered with the group, and another word for it with ours', async () => {
+  const cases: readonly (readonly [string, string])[] = [
+    ['deploy M', 'machines deploy'],
+    ['list', 'machines list or leases list'],
+    ['delete M', 'machines remove'],
+    ['deplyo M', 'machines deploy'],
+    ['logs', 'events'],
+    ['repaly', 'replay'],
+  ];
+  for (const [typed, meant] of cases) {
+    const unknown = typed.split(' ').join(', ');
+    const text = await explain(`Unknown arguments: ${unknown}`, typed, TOP);
+    assert.match(text, new RegExp(`Did you mean ${meant}\\?\n`), typed);
+  }
+  const text = await explain('Unknown arguments: delete, M', 'machines delete M', MACHINES);
+  assert.match(text, /Did you mean remove\?/);
+});
+
+test('an argument that is missing is named', async () => {
+  const demanding = 'rackboot config set <key> <value>\n\nSet a value\n';
+  const explained = (got: number): Promise<string> =>
+    explain(`Not enough non-option arguments: got ${got}, need at least 2`, 'config set', demanding);
+  assert.equal(await explained(1), 'rackboot: <value> is missing\nSee rackboot config set --help.');
+  assert.match(await explained(0), /^rackboot: <key> and <value> are missing\n/);
 });
 
 test('other complaints are told as they are', async () => {
   assert.match(await explain('name what to do'), /^rackboot: name what to do\nSee rackboot leases --help\.$/);
-  assert.match(await explain('Not enough non-option arguments: got 0, need at least 1'), /an argument is missing/);
 });

@@ -80,7 +80,12 @@ const REFUSED: readonly (readonly [name: string, driver: string, values: PowerVa
   ['an option in the place of an address', 'ipmi', { power_address: '-oProxy' }, /^power_address: will not do/],
   ['a space in an address', 'ipmi', { power_address: '10.0.0.5 -v' }, /^power_address: will not do/],
   ['a port that there is not', 'ipmi', { power_address: '10.0.0.5:70000' }, /no port 70000/],
-  ['a slip of the pen', 'ipmi', { ...IPMI, power_adress: 'x' }, /^power_adress: no parameter of this driver/],
+  [
+    'a slip of the pen',
+    'ipmi',
+    { ...IPMI, power_adress: 'x' },
+    /^power_adress: no parameter of this driver.*; did you mean power_address\?$/,
+  ],
   ['another protocol', 'ipmi', { ...IPMI, power_driver: 'LAN_3' }, /one of LAN_2_0, LAN/],
   ['a user with a newline', 'ipmi', { ...IPMI, power_user: 'a\nb' }, /^power_user: will not do/],
   ['a password that is too long', 'ipmi', { ...IPMI, power_pass: 'p'.repeat(21) }, /^power_pass: will not do/],

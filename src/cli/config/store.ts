@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { sleep } from '../../clock.ts';
 import { listValues } from '../../config/difference.ts';
 import { isSecretKey } from '../../config/keys.ts';
+import { nearestKey } from '../../config/nearest-key.ts';
 import { ownerOfValue, type ValueOwner } from '../../config/ownership.ts';
 import { valueOrDefault } from '../../config/settings-rules.ts';
 import { errorText, RackError } from '../../errors.ts';
@@ -179,8 +180,12 @@ function ownerText(owner: ValueOwner, file: string): string {
   return owner.kind === 'file' ? `${file}${owner.line === undefined ? '' : `:${owner.line}`}` : owner.kind;
 }
 
-const unknownKey = (key: string): RackError =>
-  new RackError('bad-argument', `${key}: there is no such key, or it has no value; rackboot config show lists all`);
+function unknownKey(key: string): RackError {
+  const meant = nearestKey(key);
+  const what = meant === undefined ? 'there is no such key, or it has no value' : 'there is no such key';
+  const hint = meant === undefined ? '' : `did you mean ${meant}? `;
+  return new RackError('bad-argument', `${key}: ${what}; ${hint}rackboot config show lists all`);
+}
 
 function tellWithoutDaemon({ uuid }: FoundConfig): void {
   if (uuid === undefined) printError('rackboot: no daemon runs here; this is what it would start with.');

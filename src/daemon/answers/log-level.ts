@@ -2,6 +2,7 @@
 
 import { RackError } from '../../errors.ts';
 import type { ControlAnswers, ControlAsk } from '../../http/control.ts';
+import { nearestName } from '../../nearest-name.ts';
 import {
   isLogLevel,
   isLogRoom,
@@ -35,7 +36,10 @@ function change(levels: LogLevels, { query }: ControlAsk): void {
     return;
   }
   if (!isLogLevel(level)) {
-    throw new RackError('bad-argument', `${level} is no level: give one of ${LOG_LEVELS.join(', ')}, or configured`);
+    throw new RackError(
+      'bad-argument',
+      `${level} is no level: give one of ${LOG_LEVELS.join(', ')}, or configured${meantBy(level, LOG_LEVELS)}`,
+    );
   }
   const text = query.get('seconds') ?? String(LOG_WHILE_SECONDS);
   const seconds = /^\d{1,6}$/.test(text) ? Number(text) : 0;
@@ -47,5 +51,13 @@ function change(levels: LogLevels, { query }: ControlAsk): void {
 
 function roomOf(name: string): LogRoom | '' {
   if (name === '' || isLogRoom(name)) return name;
-  throw new RackError('bad-argument', `${name} is no room: there are ${LOG_ROOMS.join(', ')}`);
+  throw new RackError(
+    'bad-argument',
+    `${name} is no room: there are ${LOG_ROOMS.join(', ')}${meantBy(name, LOG_ROOMS)}`,
+  );
+}
+
+function meantBy(text: string, names: readonly string[]): string {
+  const meant = nearestName(text, names);
+  return meant === undefined ? '' : `; did you mean ${meant}?`;
 }

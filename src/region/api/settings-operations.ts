@@ -6,35 +6,20 @@
 
 import { z } from 'zod';
 import { parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../../machines/settings.ts';
+import { nearestName } from '../../nearest-name.ts';
+import { CONFIG_NAMES, type ConfigName } from '../maas-config-names.ts';
 import { parseJson } from '../records/text-json.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { refuseSetting } from './interface-operations.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 
-/** How one of MAAS's names is a key of ours. */
-interface ConfigName {
-  readonly key: string;
-  /** What it is, for people. */
-  readonly doc: string;
-  /** MAAS writes lists as words with spaces between. */
-  readonly isList?: boolean;
-}
-
-/** MAAS's configuration names that there is something behind. */
-export const CONFIG_NAMES: Readonly<Record<string, ConfigName>> = {
-  commissioning_distro_series: { key: 'boot.release', doc: 'the release of the ephemeral environment' },
-  dns_trusted_acl: { key: 'dns.allow_recursion', doc: 'further networks that may ask our DNS', isList: true },
-  dnssec_validation: { key: 'dns.dnssec_validation', doc: 'only `no`: there is no validator' },
-  enlistment_domain: { key: 'dns.domain', doc: 'the domain of machines' },
-  kernel_opts: { key: 'boot.kernel_params', doc: 'kernel parameters of every machine' },
-  maas_name: { key: 'name', doc: 'the name of the rack' },
-  upstream_dns: { key: 'dns.upstream', doc: 'upstream DNS servers, separated by spaces', isList: true },
-};
-
 const NAMES = Object.keys(CONFIG_NAMES).join(', ');
 
 function unknownName(name: string): Answer {
-  return refuseField('name', `${name.slice(0, 64)} is not a valid config setting (valid settings are: ${NAMES}).`);
+  const meant = nearestName(name, Object.keys(CONFIG_NAMES));
+  const hint = meant === undefined ? '' : ` Did you mean ${meant}?`;
+  const problem = `${name.slice(0, 64)} is not a valid config setting (valid settings are: ${NAMES}).${hint}`;
+  return refuseField('name', problem);
 }
 
 const findName = (name: string): ConfigName | undefined =>

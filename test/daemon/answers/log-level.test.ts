@@ -1,0 +1,23 @@
+// What `rackboot log-level` is told by the daemon when it names a room or a level that there is not.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { logLevelAnswers } from '../../../src/daemon/answers/log-level.ts';
+import { LogLevels } from '../../../src/observe/log-levels.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+
+const levels = new LogLevels(
+  { level: 'info', levels: new Map() },
+  { clock: new VirtualClock(0, 1), publish: () => undefined },
+);
+
+for (const [room, level, meant] of [
+  ['dhpc', 'debug', 'dhcp'],
+  ['dhcp', 'debgu', 'debug'],
+] as const) {
+  test(`${room} ${level} is answered with ${meant}`, () => {
+    const change = logLevelAnswers(levels)['POST /log-level'];
+    const query = new URLSearchParams({ room, level });
+    assert.throws(() => change?.({ query, body: async () => '' }), new RegExp(`did you mean ${meant}\\?$`));
+  });
+}
