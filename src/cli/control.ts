@@ -6,6 +6,7 @@ import { osErrorCode, RackError } from '../errors.ts';
 import { ownUserName, readerRemedy } from '../files/ownership.ts';
 import { CONTROL_SOCKET } from '../http/config.ts';
 import { refusalLines } from './field-refusal.ts';
+import { startCommand, typedConfig } from './start-command.ts';
 
 const ANSWER_MS_MAX = 15_000;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
@@ -142,7 +143,7 @@ function toRackError(error: unknown, stateDir: string): RackError {
   }
   return new RackError(
     'not-running',
-    `no running Rackboot answers at ${socketPath}; start it, or name its configuration with --config`,
+    `no running Rackboot answers at ${socketPath}; \`${startCommand(typedConfig(process.argv))}\` starts it, --config names another`,
     { cause: error },
   );
 }

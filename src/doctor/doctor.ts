@@ -24,7 +24,7 @@ import type { Finding, Tell } from './finding.ts';
 import type { HostFacts } from './host-facts.ts';
 import { judgeHost } from './host-judgement.ts';
 import { probeHttp } from './http-probe.ts';
-import { examineLoader } from './loader-check.ts';
+import { buildCommand, examineLoader, isLoaderAbsent } from './loader-check.ts';
 import { judgeTree } from './tree-judgement.ts';
 
 interface Firmware {
@@ -43,8 +43,6 @@ const FIRMWARE: readonly Firmware[] = [
 ];
 /** What is built when nothing else is said. */
 const USUAL_CPU: Cpu = 'amd64';
-/** What starts the service, and shows why it does not stay. */
-const START = 'sudo systemctl start rackboot; sudo journalctl -u rackboot -n 20';
 /** A name that exists wherever names of the outside world are known. */
 const OUTSIDE_NAME = 'debian.org';
 
@@ -55,6 +53,12 @@ export interface DoctorOptions {
   readonly config: RackConfig;
   /** The outside name to ask for; undefined: OUTSIDE_NAME. */
   readonly outsideName?: string | undefined;
+  readonly commands: {
+    /** What starts the rack on this host. */
+    readonly start: string;
+    /** What every other command takes behind it to read the same configuration: ` --config FILE`, or nothing. */
+    readonly config: string;
+  };
   /** False: no daemon answers here, so no network is asked. */
   readonly isRunning: boolean;
   /** Undefined: the host is not looked at. */
@@ -80,6 +84,7 @@ interface OfferedFile {
 /** Runs every check there is for this configuration. @returns true when all of them passed. */
 export async function examine(options: DoctorOptions): Promise<boolean> {
   const { config } = options;
+  const { start } = options.commands;
   let healthy = true;
   const tell: Tell = (check, ok, text, fix) => {
     healthy &&= ok !== false;
@@ -91,8 +96,8 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
       tell(check, isNote === true ? 'note' : ok, text, fix);
   }
   if (!options.isRunning) {
-    tell('rackboot', false, `is not running, so nobody can be asked; type: ${START}`, START);
-    examineImages(config, tell);
+    tell('rackboot', false, `is not running, so nobody can be asked; type: ${start}`, start);
+    examineImages(options, tell);
     return false;
   }
   if (options.diskProblem !== undefined) tell('disk', false, options.diskProblem, `df -h ${config.stateDir}`);
@@ -107,13 +112,14 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
     }
     for (const offered of await examineOffers(options, subnet, { interfaceName, serverAddress }, tell))
       files.set(offered.file, offered);
-    await examineRegion(config, subnet.name, serverAddress, tell);
+    await examineRegion(options, subnet.name, serverAddress, tell);
   }
   await examineTree(options, tell);
-  const bootable = examineImages(config, tell);
-  const wanted = bootable.length > 0 ? bootable : [USUAL_CPU];
-  for (const { file, server, cpu } of files.values())
-    await examineLoader({ config, file, server, cpu, wanted: wanted.includes(cpu), tell });
+  examineImages(options, tell);
+  for (const { file, server, cpu } of files.values()) {
+    const build = buildCommand(cpu, options.commands.config);
+    await examineLoader({ config, file, server, build, tell });
+  }
   await examineNames(options, tell);
   return healthy;
 }
@@ -125,7 +131,7 @@ interface Link {
 
 /** Asks for an offer for each kind of firmware. @returns the boot files that this rack offered */
 async function examineOffers(
-  { config, xid }: DoctorOptions,
+  { config, xid, commands }: DoctorOptions,
   subnet: DhcpSubnet,
   { interfaceName, serverAddress }: Link,
   tell: Tell,
@@ -162,20 +168,35 @@ async function examineOffers(
   else tellStrangers(`dhcp ${subnet.name}`, offers, own, tell);
 
   const files: OfferedFile[] = [];
+  const bootable = readImages(config).cpus;
+  const wanted = bootable.length > 0 ? bootable : [USUAL_CPU];
   for (const { label, architecture, xid } of machines) {
     const check = `dhcp ${subnet.name}: ${label}`;
     const offer = offers.find((seen) => seen.xid === xid && seen.server === own);
     const known = findArchitecture(architecture);
     if (offer === undefined) {
       const silence = `no offer of ${own} on ${interfaceName} within ${OFFERS_MS / 1000} s`;
-      tell(check, false, `${silence}; is Rackboot running, and is the interface up? See \`rackboot status\``, START);
+      tell(
+        check,
+        false,
+        `${silence}; is Rackboot running, and is the interface up? See \`rackboot status${commands.config}\``,
+        commands.start,
+      );
     } else if (offer.file === '') {
       tell(check, false, `was offered ${offer.address} without a boot file; name one in boot.loaders`);
     } else {
-      const what = isProxied ? 'is told what to boot' : `is offered ${offer.address}`;
-      tell(check, true, `${what} and loads ${offer.file} from ${offer.nextServer}`);
+      const what = isProxied ? 'is told to load' : `is offered ${offer.address}, to load`;
+      const cpu = known?.cpu ?? USUAL_CPU;
+      if (!wanted.includes(cpu) && isLoaderAbsent(offer.file, serverAddress, config)) {
+        const build = `sudo ${buildCommand(cpu, commands.config)}`;
+        const absent = `which is not there, and no image for ${cpu} either`;
+        const remedy = `machines of this kind do not boot here until \`${build}\` puts them into ${config.boot.tree}`;
+        tell(check, 'note', `${what} ${offer.file}, ${absent}: ${remedy}`, build);
+        continue;
+      }
+      tell(check, true, `${what} ${offer.file} from ${offer.nextServer}`);
       if (known?.remark !== undefined && offer.file.endsWith(`/${known.loader}`)) tell(check, 'note', known.remark);
-      files.push({ file: offer.file, server: serverAddress, cpu: known?.cpu ?? USUAL_CPU });
+      files.push({ file: offer.file, server: serverAddress, cpu });
     }
   }
   const { label, architecture } = WITHOUT_LOADER;
@@ -213,7 +234,12 @@ function tellStrangers(check: string, offers: readonly SeenOffer[], own: string,
 }
 
 /** What a machine that runs says goes to the region, through the boot HTTP listener. */
-async function examineRegion(config: RackConfig, subnet: string, serverAddress: Ipv4, tell: Tell): Promise<void> {
+async function examineRegion(
+  { config, commands }: DoctorOptions,
+  subnet: string,
+  serverAddress: Ipv4,
+  tell: Tell,
+): Promise<void> {
   const check = `region from ${subnet}`;
   const endpoint = findEndpointFor(config.boot.http, serverAddress);
   if (endpoint === undefined) {
@@ -225,7 +251,7 @@ async function examineRegion(config: RackConfig, subnet: string, serverAddress: 
     await probeHttp(url);
     tell(check, true, `answers at ${url}`);
   } catch (error) {
-    tell(check, false, `does not answer: ${errorText(error)}. See \`rackboot status\``);
+    tell(check, false, `does not answer: ${errorText(error)}. See \`rackboot status${commands.config}\``);
   }
 }
 
@@ -239,46 +265,55 @@ async function examineTree({ config, treeProblem }: DoctorOptions, tell: Tell): 
   if (judged !== undefined) tell('boot tree', judged.isFault ? false : 'note', judged.text);
 }
 
-/** @returns the architectures that the tree has an environment for */
-function examineImages(config: RackConfig, tell: Tell): readonly Cpu[] {
-  const { tree, commissioningRelease, enlistWith } = config.boot;
-  const byInstaller = enlistWith === 'installer';
+interface ImagesOfTree {
+  /** The architectures that the tree has an environment for. */
+  readonly cpus: readonly Cpu[];
+  readonly absent: readonly Cpu[];
+  /** False: this user may not read the tree. */
+  readonly mayRead: boolean;
+}
+
+const queryOf = ({ boot }: RackConfig, architecture: Cpu): ImageQuery => ({
+  architecture,
+  subarchitecture: 'generic',
+  releases: [boot.commissioningRelease],
+  directory: boot.enlistWith === 'installer' ? 'install' : 'commissioning',
+});
+
+function readImages(config: RackConfig): ImagesOfTree {
   let mayRead = true;
   const hasFile = (path: string): boolean => {
     try {
-      return statSync(join(tree, path), { throwIfNoEntry: false })?.isFile() ?? false;
+      return statSync(join(config.boot.tree, path), { throwIfNoEntry: false })?.isFile() ?? false;
     } catch (error) {
       if (!isOwnershipError(error)) throw error;
       mayRead = false;
       return false;
     }
   };
-  const queryOf = (architecture: Cpu): ImageQuery => ({
-    architecture,
-    subarchitecture: 'generic',
-    releases: [commissioningRelease],
-    directory: byInstaller ? 'install' : 'commissioning',
-  });
-  const cpus = [...new Set(FIRMWARE.flatMap(({ architecture }) => findArchitecture(architecture)?.cpu ?? []))];
-  const found = cpus.filter((cpu) => findImage(queryOf(cpu), hasFile) !== undefined);
-  for (const cpu of found) tell(`images ${cpu}`, true, `${describeImage(queryOf(cpu))} is in the tree`);
-  if (found.length === 0 && !mayRead)
+  const all = [...new Set(FIRMWARE.flatMap(({ architecture }) => findArchitecture(architecture)?.cpu ?? []))];
+  const cpus = all.filter((cpu) => findImage(queryOf(config, cpu), hasFile) !== undefined);
+  return { cpus, absent: all.filter((cpu) => !cpus.includes(cpu)), mayRead };
+}
+
+function examineImages({ config, commands }: DoctorOptions, tell: Tell): void {
+  const { tree, enlistWith } = config.boot;
+  const { cpus, absent, mayRead } = readImages(config);
+  const describe = (cpu: Cpu): string => describeImage(queryOf(config, cpu));
+  for (const cpu of cpus) tell(`images ${cpu}`, true, `${describe(cpu)} is in the tree`);
+  if (cpus.length > 0) return;
+  if (!mayRead) {
     tell('images', 'note', `this user may not read ${tree}: ask by sudo which images it has`);
-  else if (found.length === 0) {
-    const absent = cpus.map((cpu) => describeImage(queryOf(cpu))).join(' nor ');
-    const command = byInstaller ? 'import-installer' : 'build';
-    tell(
-      'images',
-      false,
-      `${tree} has neither ${absent}, which new machines boot; run \`rackboot images ${command}\``,
-      `sudo rackboot images ${command}`,
-    );
+    return;
   }
-  return found;
+  const command = `sudo rackboot images ${enlistWith === 'installer' ? 'import-installer' : 'build'}${commands.config}`;
+  const none = `has neither ${absent.map(describe).join(' nor ')}, which new machines boot`;
+  tell('images', false, `${tree} ${none}; run \`${command}\``, command);
 }
 
 async function examineNames(options: DoctorOptions, tell: Tell): Promise<void> {
-  const { dns } = options.config;
+  const { config, commands } = options;
+  const { dns } = config;
   const server = dns.listen[0];
   if (server === undefined) {
     tell('dns', true, 'no names are served; nothing to ask');
@@ -292,7 +327,7 @@ async function examineNames(options: DoctorOptions, tell: Tell): Promise<void> {
     const seen = `was answered with code ${own.rcode} and ${counted(own.addresses.length, 'address', 'addresses')}`;
     tell(`dns ${name}`, ok, ok ? `is ${own.addresses.join(', ')}` : `${seen}; does another name server listen there?`);
   } catch (error) {
-    tell(`dns ${name}`, false, `${errorText(error)}; is Rackboot running?`, START);
+    tell(`dns ${name}`, false, `${errorText(error)}; is Rackboot running?`, commands.start);
     return;
   }
   if (dns.upstream.length === 0) {

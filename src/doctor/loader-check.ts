@@ -7,6 +7,7 @@ import type { Cpu } from '../boot/architectures.ts';
 import { findEndpointFor, formatBaseUrl } from '../boot/endpoint.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { errorText } from '../errors.ts';
+import { isOwnershipError } from '../files/ownership.ts';
 import { formatIpv4, type Ipv4 } from '../net/address.ts';
 import type { Tell } from './finding.ts';
 import { probeHttp } from './http-probe.ts';
@@ -18,15 +19,29 @@ export interface LoaderToCheck {
   readonly file: string;
   /** The rack's address that offered it. */
   readonly server: Ipv4;
-  readonly cpu: Cpu;
-  /** False where no machine of that architecture could go on anyway: then its absence is no fault. */
-  readonly wanted: boolean;
+  /** The command that puts it into the tree. */
+  readonly build: string;
   readonly tell: Tell;
+}
+
+/** The command that makes what machines of an architecture load. @param configWords as `DoctorOptions` has them */
+export const buildCommand = (cpu: Cpu, configWords: string): string =>
+  `rackboot images build${cpu === 'amd64' ? '' : ` --arch ${cpu}`}${configWords}`;
+
+/** True when an offered file ought to be in the tree of this rack, and is not. False where this user may not look. */
+export function isLoaderAbsent(file: string, server: Ipv4, config: RackConfig): boolean {
+  const name = nameInTree(file, server, config);
+  try {
+    return name !== undefined && statSync(join(config.boot.tree, name), { throwIfNoEntry: false }) === undefined;
+  } catch (error) {
+    if (isOwnershipError(error)) return false;
+    throw error;
+  }
 }
 
 /** Loads the file and compares it with the tree's. */
 export async function examineLoader(loader: LoaderToCheck): Promise<void> {
-  const { config, file, server, cpu, wanted, tell } = loader;
+  const { config, file, server, build: command, tell } = loader;
   const { tree } = config.boot;
   const isUrl = file.includes('://');
   const check = isUrl ? `http ${file}` : `tftp ${file}`;
@@ -37,17 +52,7 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
   }
   const path = join(tree, name ?? file);
   const sizeBytes = statSync(path, { throwIfNoEntry: false })?.size;
-  const command = `rackboot images build${cpu === 'amd64' ? '' : ` --arch ${cpu}`}`;
   const build = `\`sudo ${command}\` puts it into ${tree}`;
-  if (sizeBytes === undefined && !wanted) {
-    tell(
-      check,
-      'note',
-      `is not there, and no image for ${cpu} either: machines of this kind do not boot here until ${build}`,
-      `sudo ${command}`,
-    );
-    return;
-  }
   if (sizeBytes !== undefined && sizeBytes > PROBE_FILE_BYTES_MAX) {
     tell(check, 'note', 'is too large to be loaded here; not compared');
     return;

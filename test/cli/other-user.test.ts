@@ -156,7 +156,13 @@ test('a boot tree that this user may not read is a note of doctor: neither fine 
     const parsed = parseConfig(`name: rack\nstate_dir: ${stateDir}\nregion: { mode: embedded }\n`);
     assert.ok(parsed.ok);
     const config = { ...parsed.config, dns: { ...parsed.config.dns, listen: [] } };
-    await examine({ config, isRunning: true, xid: 1, onFinding: (finding) => void findings.push(finding) });
+    await examine({
+      config,
+      isRunning: true,
+      commands: { start: 'sudo rackboot run', config: '' },
+      xid: 1,
+      onFinding: (finding) => void findings.push(finding),
+    });
   });
   for (const check of ['boot tree', 'images']) {
     const found = findings.find((one) => one.check === check);

@@ -271,7 +271,10 @@ describe('the commands beside a running rack', { skip }, () => {
       const ended = await rack.rackboot(...words);
       assert.equal(ended.code, 1);
       assert.equal(ended.out, '');
-      assert.match(ended.err, /^rackboot: no running Rackboot answers at .*rackboot\.sock; start it/);
+      assert.match(
+        ended.err,
+        /^rackboot: no running Rackboot answers at .*rackboot\.sock; `sudo rackboot run --config \S+` starts it, --config names another$/,
+      );
     }
     assert.match(well(await rack.rackboot('apikey', '--username', 'ann')), KEY);
   });

@@ -57,20 +57,21 @@ describe('the doctor beside a running rack', { skip }, () => {
     assert.deepEqual(faults(told), [], told.err);
     assert.equal(told.code, 0);
     for (const line of [
-      /^ok {3}dhcp lab: BIOS: is offered 10\.77\.4\.1\d\d and loads lpxelinux\.0 from 10\.77\.4\.1$/m,
-      /^ok {3}dhcp lab: UEFI amd64: is offered \S+ and loads bootx64\.efi /m,
-      /^ok {3}dhcp lab: UEFI amd64 by HTTP: is offered \S+ and loads http:\/\/10\.77\.4\.1:5248\/ipxe\.efi /m,
+      /^ok {3}dhcp lab: BIOS: is offered 10\.77\.4\.1\d\d, to load lpxelinux\.0 from 10\.77\.4\.1$/m,
+      /^ok {3}dhcp lab: UEFI amd64: is offered \S+, to load bootx64\.efi /m,
+      /^ok {3}dhcp lab: UEFI amd64 by HTTP: is offered \S+, to load http:\/\/10\.77\.4\.1:5248\/ipxe\.efi /m,
       /^note dhcp lab: UEFI amd64 by HTTP: ipxe\.efi is not signed, .*Secure Boot/m,
       /^note dhcp lab: UEFI arm64 by HTTP: is given nothing to load: GRUB finds no network after HTTP boot; let the firmware boot by PXE/m,
       /^ok {3}region from lab: answers at /m,
       /^ok {3}tftp lpxelinux\.0: 44000 bytes, as in the tree/m,
       /^ok {3}http http:\S+ipxe\.efi: 80000 bytes, as in the tree/m,
-      /^note tftp bootaa64\.efi: is not there, and no image for arm64 either: .* until `sudo rackboot images build --arch arm64`/m,
+      /^note dhcp lab: UEFI arm64: is offered \S+, to load bootaa64\.efi, which is not there, and no image for arm64 either: .* until `sudo rackboot images build --arch arm64 --config \S+`/m,
       /^ok {3}dns rack\.maas: is 10\.77\.4\.1$/m,
       /^ok {3}dns debian\.org: is 198\.51\.100\.7$/m,
       /^All is well\.$/m,
     ])
       assert.match(told.out, line);
+    assert.doesNotMatch(told.out, /^ok .*bootaa64/m, 'nothing is ok with a loader that is not there');
     assert.doesNotMatch(told.out, /^ok .*(?:cannot|may be lost|do not boot)/m, 'what is ok is no fault');
     const json = await rack.rackboot('doctor', '--json');
     assert.equal(json.code, 0);
@@ -112,10 +113,13 @@ describe('the doctor beside a running rack', { skip }, () => {
     await rack.told('config.applied');
     assert.equal(told.code, 1);
     const [images = '', loader = '', upstream = '', ...more] = faults(told);
-    assert.match(images, /^BAD {2}images: .*amd64\/generic\/bookworm\/commissioning.*`rackboot images build`/);
+    assert.match(
+      images,
+      /^BAD {2}images: .*amd64\/generic\/bookworm\/commissioning.*`sudo rackboot images build --config \S+`$/,
+    );
     assert.match(
       loader,
-      /^BAD {2}tftp bootx64\.efi: .*answered with error 1 \(File not found\); `sudo rackboot images build` puts it into /,
+      /^BAD {2}tftp bootx64\.efi: .*answered with error 1 \(File not found\); `sudo rackboot images build --config \S+` puts it into /,
     );
     assert.match(upstream, /^BAD {2}dns other\.example: .*dns\.upstream answer \(192\.0\.2\.53\)\?$/);
     assert.deepEqual(more, []);
@@ -180,7 +184,10 @@ describe('the doctor beside a running rack', { skip }, () => {
     await rack.told('interface.waiting', () => true, from);
     const waiting = await rack.rackboot('doctor');
     assert.equal(waiting.code, 1);
-    assert.match(waiting.out, /^BAD {2}dhcp lab: BIOS: no offer of 10\.77\.4\.1 on br0 .*`rackboot status`$/m);
+    assert.match(
+      waiting.out,
+      /^BAD {2}dhcp lab: BIOS: no offer of 10\.77\.4\.1 on br0 .*`rackboot status --config \S+`$/m,
+    );
     await rack.run(undefined, 'ip', 'address', 'add', `${RACK}/24`, 'dev', 'br0');
     await rack.told('interface.serving', () => true, from);
 
@@ -188,7 +195,7 @@ describe('the doctor beside a running rack', { skip }, () => {
     const stopped = await rack.rackboot('doctor');
     assert.equal(stopped.code, 1);
     const [first = '', ...more] = faults(stopped);
-    assert.match(first, /^BAD {2}rackboot: is not running, .*type: sudo systemctl start rackboot; /);
+    assert.match(first, /^BAD {2}rackboot: is not running, .*type: sudo rackboot run --config \S+rackboot\.yaml$/);
     assert.deepEqual(more, [], 'silence is no further fault');
     assert.match(stopped.out, /^Something is wrong: /m);
   });

@@ -20,6 +20,7 @@ import { readInterfaces } from '../../net/interfaces.ts';
 import { missingProgramLines } from '../machines/power-programs.ts';
 import { print } from '../output.ts';
 import { openPrompt } from '../prompt.ts';
+import { isUnitInstalled, shellWord } from '../start-command.ts';
 import { DEFAULT_CONFIG } from './default-config.ts';
 import {
   API_PORT,
@@ -321,10 +322,6 @@ function commandOf(flags: InitFlags, answers: InitAnswers): string {
   return `rackboot init --force ${words.join(' ')}`;
 }
 
-const shellWord = (text: string): string => (/^[\w./:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
-
-const UNIT_PLACES = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
-
 /** What the next steps depend on. */
 function findPlace({ config, stateDir, region }: InitFlags, { proposal, name }: InitAnswers): InitPlace {
   return {
@@ -333,7 +330,7 @@ function findPlace({ config, stateDir, region }: InitFlags, { proposal, name }: 
     isDefaultFile: config === DEFAULT_CONFIG,
     tree: join(stateDir, 'boot'),
     pageUrl: `http://${formatIpv4(proposal.address)}:${API_PORT}/MAAS/`,
-    hasUnit: UNIT_PLACES.some((place) => existsSync(join(place, 'rackboot.service'))),
+    hasUnit: isUnitInstalled(),
     isRoot: process.geteuid?.() === 0,
   };
 }

@@ -11,6 +11,7 @@ import { findConfig } from '../config-in-force.ts';
 import { askDaemon } from '../control.ts';
 import { print, printJson } from '../output.ts';
 import { statusShape } from '../shapes.ts';
+import { configWords, startCommand } from '../start-command.ts';
 
 export interface DoctorArguments {
   readonly outsideName?: string | undefined;
@@ -48,6 +49,7 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
   const isWell = await examine({
     config,
     outsideName,
+    commands: { start: startWords(file), config: configWords(file) },
     isRunning: running !== 'none',
     host: fixHint ? readHostFacts(config, await runningFacts(config.stateDir, running)) : undefined,
     unserved: typeof running === 'string' ? undefined : running.unserved,
@@ -60,6 +62,12 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
   if (json) printJson({ healthy, findings });
   else print(healthy ? 'All is well.' : 'Something is wrong: see the lines marked BAD.');
   return healthy ? 0 : 1;
+}
+
+/** A unit that does not stay says why in the journal. */
+function startWords(file: string): string {
+  const start = startCommand(file);
+  return start.includes('systemctl') ? `${start}; sudo journalctl -u rackboot -n 20` : start;
 }
 
 function printFinding({ check, ok, isNote, text, fix }: Finding): void {

@@ -1,0 +1,18 @@
+// What a person types to start a rack that does not run: the unit only where there is one, and the configuration that was meant.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DEFAULT_CONFIG } from '../../src/cli/config/default-config.ts';
+import { startCommand, typedConfig } from '../../src/cli/start-command.ts';
+
+test('the unit starts a rack of the usual configuration, and only where it is installed', () => {
+  assert.equal(startCommand(DEFAULT_CONFIG, true), 'sudo systemctl start rackboot');
+  assert.equal(startCommand(DEFAULT_CONFIG, false), 'sudo rackboot run');
+  assert.equal(startCommand('/tmp/my rack.yaml', true), "sudo rackboot run --config '/tmp/my rack.yaml'");
+});
+
+test('the configuration is the one that was typed', () => {
+  assert.equal(typedConfig(['node', 'main.ts', 'status', '--config', '/tmp/a.yaml']), '/tmp/a.yaml');
+  assert.equal(typedConfig(['node', 'main.ts', 'status', '--config=/tmp/b.yaml', '--json']), '/tmp/b.yaml');
+  assert.equal(typedConfig(['node', 'main.ts', 'status']), process.env.RACKBOOT_CONFIG ?? DEFAULT_CONFIG);
+});
