@@ -12,6 +12,7 @@
 //    nobody boots leaves no trace.
 
 import type { Instant } from '../clock.ts';
+import { counted } from '../counted.ts';
 import type { Publish, RackEvent } from '../event.ts';
 import { KeptApart } from '../kept-apart.ts';
 import type { MacAddress } from '../net/address.ts';
@@ -124,6 +125,6 @@ function leadOut(
     ...plan,
     file: byTftp ? IPXE_SCRIPT : `${formatBaseUrl(endpoint)}/${IPXE_SCRIPT}`,
     pathPrefix: undefined,
-    reason: `${plan.reason}, and ${watched.file} was loaded ${watched.loads} times without end`,
+    reason: `${plan.reason}, and ${watched.file} was loaded ${counted(watched.loads, 'time')} without end`,
   };
 }

@@ -6,6 +6,8 @@
 //    the first fault with the packets before it.
 // 2. Bytes of a packet are views of the file.
 
+import { counted } from '../counted.ts';
+
 /** The largest file that is read, in bytes. */
 export const CAPTURE_BYTES_MAX = 256 * 1024 * 1024;
 /** The longest packet that is believed, in bytes: what tcpdump writes at the most. */
@@ -77,7 +79,8 @@ function readPcap(bytes: Uint8Array, view: DataView, little: boolean, perSecond:
     if (at + PCAP_RECORD_BYTES > bytes.length) return end({ offset: at, text: "a packet's header is cut" });
     const length = view.getUint32(at + 8, little);
     if (packets.length >= PACKETS_MAX) return end({ offset: at, text: TOO_MANY });
-    if (length > PACKET_BYTES_MAX) return end({ offset: at + 8, text: `a packet of ${length} bytes is claimed` });
+    if (length > PACKET_BYTES_MAX)
+      return end({ offset: at + 8, text: `a packet of ${counted(length, 'byte')} is claimed` });
     const from = at + PCAP_RECORD_BYTES;
     if (from + length > bytes.length) return end({ offset: from, text: 'the last packet is cut' });
     packets.push({
@@ -143,7 +146,8 @@ class PcapngReader {
       else return { offset: at + 8, text: 'a section has no byte order' };
     }
     const length = this.#u32(at + 4);
-    if (length < BLOCK_BYTES_MIN || length % 4 !== 0) return { offset: at + 4, text: `a block of ${length} bytes` };
+    if (length < BLOCK_BYTES_MIN || length % 4 !== 0)
+      return { offset: at + 4, text: `a block of ${counted(length, 'byte')}` };
     if (at + length > this.#bytes.length) return { offset: at, text: 'the last block is cut' };
     return length;
   }
@@ -186,7 +190,8 @@ class PcapngReader {
     end: number,
   ): CaptureFault | undefined {
     if (this.#packets.length >= PACKETS_MAX) return { offset: from, text: TOO_MANY };
-    if (from + length > end) return { offset: from, text: `a packet of ${length} bytes does not fit its block` };
+    if (from + length > end)
+      return { offset: from, text: `a packet of ${counted(length, 'byte')} does not fit its block` };
     this.#packets.push({
       number: this.#packets.length + 1,
       atMs: atMs !== undefined && atMs >= 0 && atMs <= TIME_MS_MAX ? atMs : undefined,

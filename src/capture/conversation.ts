@@ -3,6 +3,7 @@
 //
 // 1. At most TRANSFERS_MAX requests are remembered; the oldest is forgotten first.
 
+import { counted } from '../counted.ts';
 import { type Description, hexText } from './description.ts';
 import { describeDhcp, looksLikeDhcp } from './dhcp-description.ts';
 import { describeDns } from './dns-description.ts';
@@ -73,7 +74,12 @@ export function describeAs(protocol: Protocol | undefined, bytes: Uint8Array): D
     case 'dns':
       return describeDns(bytes);
     case undefined:
-      return { protocol: 'udp', summary: `${bytes.length} bytes: ${hexText(bytes)}`, fields: [], fault: undefined };
+      return {
+        protocol: 'udp',
+        summary: `${counted(bytes.length, 'byte')}: ${hexText(bytes)}`,
+        fields: [],
+        fault: undefined,
+      };
   }
 }
 

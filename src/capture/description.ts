@@ -1,6 +1,7 @@
 // What is said of a datagram: one line, and its fields as a person or a program reads them.
 
 import { cleanText, isPrintable } from '../clean-text.ts';
+import { counted } from '../counted.ts';
 
 /** One field, with what is wrong about it. */
 export interface Field {
@@ -28,7 +29,7 @@ const HEX_BYTES_MAX = 64;
 /** Bytes as hexadecimal digits, shortened. */
 export function hexText(bytes: Uint8Array): string {
   const shown = Buffer.from(bytes.subarray(0, HEX_BYTES_MAX)).toString('hex');
-  return bytes.length <= HEX_BYTES_MAX ? shown : `${shown}… (${bytes.length} bytes)`;
+  return bytes.length <= HEX_BYTES_MAX ? shown : `${shown}… (${counted(bytes.length, 'byte')})`;
 }
 
 /** Text with everything that a terminal would act on written as `\xNN`, shortened. */

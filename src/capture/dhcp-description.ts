@@ -4,6 +4,7 @@
 // 1. Whether Rackboot understands the message is asked of its own decoder; the walk here goes on where that one stops.
 // 2. Nothing is trusted: offsets stay within the datagram, each byte is looked at a bounded number of times.
 
+import { counted } from '../counted.ts';
 import { decodeDhcpMessage } from '../dhcp/wire/message.ts';
 import { formatIpv4, ipv4 } from '../net/address.ts';
 import { ByteReader } from '../net/byte-reader.ts';
@@ -87,7 +88,7 @@ function headerFields(bytes: Uint8Array): Field[] {
   add('chaddr', 28, formatHardware(reader.copy(16, 'chaddr').subarray(0, Math.min(hlen, 16))));
   reader.skip(SNAME.length + FILE.length, 'file');
   const cookie = reader.u32('cookie');
-  if (reader.fault !== undefined) fields.push({ name: 'message', value: `${bytes.length} bytes`, wrong: 'cut' });
+  if (reader.fault !== undefined) fields.push({ name: 'message', value: counted(bytes.length, 'byte'), wrong: 'cut' });
   else if (cookie !== COOKIE) add('cookie', COOKIE_OFFSET, cookie.toString(16), 'not DHCP, perhaps BOOTP');
   return fields;
 }
@@ -117,12 +118,13 @@ function walk(bytes: Uint8Array, start: number, end: number, place: string, piec
     if (code === 255) {
       const rest = bytes.subarray(at + 1, end);
       const dirt = rest.findIndex((byte) => byte !== 0);
-      if (dirt !== -1) complain(at + 1 + dirt, `${rest.length - dirt} bytes after the END that are not zero`);
+      if (dirt !== -1)
+        complain(at + 1 + dirt, `${counted(rest.length - dirt, 'byte')} after the END that are not zero`);
       return overload;
     }
     const length = bytes[at + 1];
     if (length === undefined || at + 2 + length > end) {
-      complain(at, `option ${code} is cut${length === undefined ? '' : `: it claims ${length} bytes`}`);
+      complain(at, `option ${code} is cut${length === undefined ? '' : `: it claims ${counted(length, 'byte')}`}`);
       return overload;
     }
     const value = bytes.subarray(at + 2, at + 2 + length);
@@ -168,7 +170,7 @@ function summarise(bytes: Uint8Array, pieces: readonly Piece[]): string {
   const [ciaddr, yiaddr] = [reader.u32('ciaddr'), reader.u32('yiaddr')];
   reader.skip(8, 'giaddr');
   const hardware = formatHardware(reader.copy(16, 'chaddr').subarray(0, Math.min(bytes[2] ?? 0, 16)));
-  if (reader.fault !== undefined) return `DHCP, cut after ${bytes.length} bytes`;
+  if (reader.fault !== undefined) return `DHCP, cut after ${counted(bytes.length, 'byte')}`;
   const address = reply ? yiaddr : ciaddr;
   const who = `${reply ? 'to' : 'from'} ${hardware || 'nobody'}`;
   return `${name} ${who}${address === 0 ? '' : `, ${formatIpv4(ipv4(address))}`}, xid ${xid}`;

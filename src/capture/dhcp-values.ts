@@ -1,6 +1,7 @@
 // The values of DHCP options as people read them, and whether their length is one that the option can have.
 // Sources: RFC 2132, 3004 §4, 3397, 3442, 3925, 4578, 4702; the PXE specification 2.1 §2.2.
 
+import { counted } from '../counted.ts';
 import { formatIpv4, ipv4 } from '../net/address.ts';
 import { ByteReader } from '../net/byte-reader.ts';
 import { bytesText, type Field, hexText, safeText } from './description.ts';
@@ -59,10 +60,11 @@ const MULTIPLE: Readonly<Partial<Record<ValueKind, number>>> = {
 /** Says what is wrong with a length; undefined: nothing. */
 function judgeLength(kind: ValueKind, length: number): string | undefined {
   const exact = EXACT[kind];
-  if (exact !== undefined && length !== exact) return `${length} bytes instead of ${exact}`;
+  if (exact !== undefined && length !== exact) return `${counted(length, 'byte')} instead of ${exact}`;
   const unit = MULTIPLE[kind];
-  if (unit !== undefined && (length === 0 || length % unit !== 0)) return `${length} bytes, no multiple of ${unit}`;
-  if (kind === 'flag' && length > 1) return `${length} bytes instead of 1`;
+  if (unit !== undefined && (length === 0 || length % unit !== 0))
+    return `${counted(length, 'byte')}, no multiple of ${unit}`;
+  if (kind === 'flag' && length > 1) return `${counted(length, 'byte')} instead of 1`;
   return undefined;
 }
 
@@ -140,7 +142,7 @@ function formatPlain(kind: ValueKind, bytes: Uint8Array): string {
     case 'fqdn':
       return formatFqdn(bytes);
     case 'secret':
-      return `(${bytes.length} bytes, not shown)`;
+      return `(${counted(bytes.length, 'byte')}, not shown)`;
     default:
       return bytesText(bytes);
   }
@@ -219,7 +221,7 @@ function formatNames(bytes: Uint8Array): ValueText {
         bound = target;
         continue;
       }
-      if (length > 63) return { value: names.join(', '), wrong: `a label of ${length} bytes` };
+      if (length > 63) return { value: names.join(', '), wrong: `a label of ${counted(length, 'byte')}` };
       labels.push(safeText(Buffer.from(bytes.subarray(place + 1, place + 1 + length)).toString('latin1')));
       place += 1 + length;
     }

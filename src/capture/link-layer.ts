@@ -4,6 +4,7 @@
 // 1. Nothing is put together: of a fragmented datagram the first fragment is read as far as it goes, and said to be one.
 // 2. Checksums are not looked at: a capture on the sending host has none that were computed yet.
 
+import { counted } from '../counted.ts';
 import { type Ipv4, ipv4 } from '../net/address.ts';
 import { ByteReader } from '../net/byte-reader.ts';
 import type { CapturedPacket } from './capture-file.ts';
@@ -115,8 +116,9 @@ function readIpv4(
 }
 
 function reasonOf(missing: number, fragment: number, packet: CapturedPacket): string {
-  if ((fragment & 0x2000) !== 0) return `it is the first fragment: ${missing} bytes follow in others`;
+  if ((fragment & 0x2000) !== 0)
+    return `it is the first fragment: ${counted(missing, 'byte follows', 'bytes follow')} in others`;
   if (packet.bytes.length < packet.originalBytes)
-    return `the capture cut ${missing} bytes off (tcpdump -s 0 keeps them)`;
-  return `its length claims ${missing} bytes more than there are`;
+    return `the capture cut ${counted(missing, 'byte')} off (tcpdump -s 0 keeps them)`;
+  return `its length claims ${counted(missing, 'byte')} more than there are`;
 }

@@ -1,6 +1,7 @@
 // TFTP requests of a capture: what the loader that asks would be given now, a file of the tree or a rendered configuration, or an error.
 
 import { type AssetContext, resolveBootAsset } from '../boot/asset.ts';
+import { counted } from '../counted.ts';
 import { formatIpv4 } from '../net/address.ts';
 import { decodePacket, type TftpPacket } from '../tftp/packet.ts';
 import type { Difference } from './answer-comparison.ts';
@@ -64,14 +65,14 @@ export class TftpReplay {
     if (asset.kind === 'refused') return error(`refused: ${asset.reason}`);
     const sizeBytes = this.#sizeOf(asset.path);
     if (sizeBytes !== undefined) {
-      return { decision: 'file', text: `the file ${safeText(asset.path)}, ${sizeBytes} bytes`, sizeBytes };
+      return { decision: 'file', text: `the file ${safeText(asset.path)}, ${counted(sizeBytes, 'byte')}`, sizeBytes };
     }
     if (asset.kind !== 'rendered')
       return error(`no such file: ${asset.kind === 'missing' ? asset.reason : 'not-in-tree'}`);
     const rendered = Buffer.byteLength(asset.text);
     return {
       decision: 'rendered',
-      text: `a configuration to ${asset.purpose}, ${rendered} bytes`,
+      text: `a configuration to ${asset.purpose}, ${counted(rendered, 'byte')}`,
       sizeBytes: rendered,
     };
   }
@@ -94,5 +95,5 @@ function differencesOf(outcome: Outcome, packet: TftpPacket): readonly Differenc
   const said =
     packet.kind === 'options' ? packet.options.find(({ name }) => name.toLowerCase() === 'tsize') : undefined;
   if (said === undefined || outcome.sizeBytes === undefined || said.value === String(outcome.sizeBytes)) return [];
-  return [{ what: 'size', now: `${outcome.sizeBytes} bytes`, captured: `${safeText(said.value)} bytes` }];
+  return [{ what: 'size', now: counted(outcome.sizeBytes, 'byte'), captured: `${safeText(said.value)} bytes` }];
 }

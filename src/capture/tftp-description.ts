@@ -1,5 +1,6 @@
 // A TFTP packet for people. Sources: RFC 1350 §5, RFC 2347, RFC 2348, RFC 2349, RFC 7440.
 
+import { counted } from '../counted.ts';
 import { decodePacket, type TftpOption } from '../tftp/packet.ts';
 import { type Description, type Field, hexText, safeText } from './description.ts';
 
@@ -47,7 +48,7 @@ export function describeTftp(bytes: Uint8Array): Description {
       return describe(`${packet.kind} "${safeText(packet.file)}"`, fields);
     }
     case 'data':
-      return describe(`data, block ${packet.block}, ${packet.bytes.length} bytes`);
+      return describe(`data, block ${packet.block}, ${counted(packet.bytes.length, 'byte')}`);
     case 'ack':
       return describe(`ACK, block ${packet.block}`);
     case 'error':

@@ -8,6 +8,7 @@
 
 import { z } from 'zod';
 import type { Seconds } from '../clock.ts';
+import { counted } from '../counted.ts';
 import type { DhcpClass } from '../dhcp/networks/classes.ts';
 import type { ClientCondition } from '../dhcp/networks/conditions.ts';
 import type { ConfiguredOption } from '../dhcp/networks/configured-options.ts';
@@ -81,7 +82,7 @@ function checkEffects(one: z.output<typeof writtenClass>, at: string, report: Re
   if (deny === true && gives[0] !== undefined)
     report(`${at}.${gives[0]}`, 'is given to nobody: the class says deny: true; remove one of them');
   if (leaseTime !== undefined && (leaseTime < LEASE_SECONDS_MIN || leaseTime > LEASE_SECONDS_MAX))
-    report(`${at}.lease_time`, `${leaseTime} seconds is outside ${LEASE_SECONDS_MIN} seconds to one year`);
+    report(`${at}.lease_time`, `${counted(leaseTime, 'second')} is outside ${LEASE_SECONDS_MIN} seconds to one year`);
 }
 
 /** The classes of a network with this router; undefined: it has none. */

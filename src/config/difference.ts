@@ -4,6 +4,7 @@
 // 2. A secret is never shown; a long value is cut.
 
 import { isDeepStrictEqual } from 'node:util';
+import { counted } from '../counted.ts';
 import { PROXY_PORT } from '../dhcp/networks/config.ts';
 import {
   INTERFACES_KEY,
@@ -93,14 +94,14 @@ export function showValue(key: string, value: SettingValue): string {
 
 function textOf(key: string, value: SettingValue): string {
   if (Array.isArray(value)) {
-    if (value.length > SHOWN_ENTRIES_MAX) return `${value.length} entries`;
+    if (value.length > SHOWN_ENTRIES_MAX) return counted(value.length, 'entry', 'entries');
     return `[${value.map((entry: SettingValue) => textOf(key, entry)).join(', ')}]`;
   }
   if (isSettings(value)) {
     const fields = Object.entries(value).map(
       ([name, entry]) => `${name}: ${isSecretKey(name) ? '(secret)' : textOf(name, entry)}`,
     );
-    return `{${fields.length > SHOWN_ENTRIES_MAX ? `${fields.length} entries` : fields.join(', ')}}`;
+    return `{${fields.length > SHOWN_ENTRIES_MAX ? counted(fields.length, 'entry', 'entries') : fields.join(', ')}}`;
   }
   return value === '' ? '""' : String(value);
 }
@@ -159,8 +160,8 @@ const isPlain = (value: unknown): value is Readonly<Record<string, unknown>> =>
 function showDefault(used: unknown): string {
   if (typeof used === 'string') return used === '' ? '""' : used;
   if (typeof used === 'number' || typeof used === 'boolean') return String(used);
-  if (Array.isArray(used)) return used.length === 0 ? '[]' : `${used.length} entries`;
-  return isPlain(used) && Object.keys(used).length > 0 ? `${Object.keys(used).length} entries` : '{}';
+  if (Array.isArray(used)) return used.length === 0 ? '[]' : counted(used.length, 'entry', 'entries');
+  return isPlain(used) && Object.keys(used).length > 0 ? counted(Object.keys(used).length, 'entry', 'entries') : '{}';
 }
 
 /** A lease that runs at this moment. */

@@ -7,6 +7,7 @@
 
 import type { Seconds } from '../clock.ts';
 import { seconds } from '../clock.ts';
+import { counted } from '../counted.ts';
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
 
 /** As written, in `dhcp` or a cluster interface. */
@@ -62,7 +63,7 @@ export function resolveLeaseTimes(
   for (const key of KEY_NAMES) {
     const value = own[key];
     if (value !== undefined && (value < KEYS[key] || value > LEASE_SECONDS_MAX))
-      report(key, `${value} seconds is outside ${KEYS[key]} seconds to one year`);
+      report(key, `${counted(value, 'second')} is outside ${counted(KEYS[key], 'second')} to one year`);
   }
   const generalLease = general.lease_time ?? LEASE_SECONDS;
   const leaseTime = own.lease_time ?? generalLease;

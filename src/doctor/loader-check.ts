@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Cpu } from '../boot/architectures.ts';
 import { findEndpointFor, formatBaseUrl } from '../boot/endpoint.ts';
 import type { RackConfig } from '../config/rack-config.ts';
+import { counted } from '../counted.ts';
 import { errorText } from '../errors.ts';
 import { isOwnershipError } from '../files/ownership.ts';
 import { formatIpv4, type Ipv4 } from '../net/address.ts';
@@ -60,13 +61,17 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
   try {
     const loaded = isUrl ? await probeHttp(file) : await probeTftp(formatIpv4(server), config.tftp.listenPort, file);
     if (sizeBytes === undefined) {
-      tell(check, false, `${loaded.length} bytes came, but ${path} is not there: does the rack use another tree?`);
+      tell(
+        check,
+        false,
+        `${counted(loaded.length, 'byte')} came, but ${path} is not there: does the rack use another tree?`,
+      );
       return;
     }
     const same = loaded.equals(readFileSync(path));
     const sum = createHash('sha256').update(loaded).digest('hex').slice(0, 12);
-    const differs = `${loaded.length} bytes came, and they differ from ${path}: does the rack use another tree?`;
-    tell(check, same, same ? `${loaded.length} bytes, as in the tree (sha256 ${sum}…)` : differs);
+    const differs = `${counted(loaded.length, 'byte')} came, and they differ from ${path}: does the rack use another tree?`;
+    tell(check, same, same ? `${counted(loaded.length, 'byte')}, as in the tree (sha256 ${sum}…)` : differs);
   } catch (error) {
     const isMissing = sizeBytes === undefined;
     tell(

@@ -9,6 +9,7 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { counted } from '../counted.ts';
 import { RackError } from '../errors.ts';
 import { type DebianPackage, openPackage } from './debian-package.ts';
 import { runProgram } from './program.ts';
@@ -126,7 +127,7 @@ export class Apt {
       return [join(this.#query.directory, `${name}_${version.replaceAll(':', '%3a')}_${architecture}.deb`)];
     });
     const bytes = [...stanzas.matchAll(/^Size: (\d+)$/gm)].reduce((sum, [, size]) => sum + Number(size), 0);
-    this.#query.onProgress(`Fetching ${files.length} packages, ${(bytes / 1_000_000).toFixed(1)} MB`);
+    this.#query.onProgress(`Fetching ${counted(files.length, 'package')}, ${(bytes / 1_000_000).toFixed(1)} MB`);
     await this.#run(`fetching ${names.join(', ')}`, 'apt-get', ['-q', 'download', ...names]);
     return Promise.all(files.map(openPackage));
   }

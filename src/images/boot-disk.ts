@@ -13,6 +13,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { counted } from '../counted.ts';
 import { RackError } from '../errors.ts';
 import type { DebianPlatform, FileSystemIds } from './debian-root.ts';
 import { isRoot } from './debian-root.ts';
@@ -200,7 +201,7 @@ async function writeBiosCode({ file }: BootDiskRequest, place: Place, root: stri
   const first = await readFile(join(root, 'boot/grub/i386-pc/boot.img'));
   const core = await readFile(join(root, 'boot/grub/i386-pc/core.img'));
   if (core.length > place.mib * MIB) {
-    throw new RackError('tool-failed', `GRUB's core has ${core.length} bytes, more than its partition.`);
+    throw new RackError('tool-failed', `GRUB's core has ${counted(core.length, 'byte')}, more than its partition.`);
   }
   const block = BigInt(place.startMib * SECTORS_PER_MIB);
   first.writeBigUInt64LE(block, BOOT_SECTOR_BLOCK_AT);

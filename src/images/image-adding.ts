@@ -12,6 +12,7 @@ import { type FileHandle, open, rename, rm, statfs, utimes } from 'node:fs/promi
 import { basename, dirname, join } from 'node:path';
 import { createZstdCompress, createZstdDecompress, constants as zlib } from 'node:zlib';
 import { newUuid } from '../clock.ts';
+import { counted } from '../counted.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { ownershipRemedy } from '../files/ownership.ts';
 import { copyBytes, viewBytes } from '../net/borrowed-bytes.ts';
@@ -134,7 +135,7 @@ async function copyImage(request: AddRequest, part: string): Promise<Copy> {
     throw new RackError('bad-argument', `${fileName} cannot be added: it has no partition table; ${remedy}.`);
   }
   if (copy.diskBytes % 512 !== 0) {
-    const why = `it has ${copy.diskBytes} bytes, which is no whole number of sectors; it was probably cut short`;
+    const why = `it has ${counted(copy.diskBytes, 'byte')}, which is no whole number of sectors; it was probably cut short`;
     throw new RackError('bad-argument', `${fileName} cannot be added: ${why}.`);
   }
   return copy;

@@ -8,6 +8,7 @@
 // 1. Whatever is lost on the way, it ends in `off` with an outcome, within a bounded number of tries.
 
 import { type Instant, later } from '../clock.ts';
+import { counted } from '../counted.ts';
 import { unreachable } from '../errors.ts';
 import { ANY, formatIpv4, formatMac, type Ipv4 } from '../net/address.ts';
 import { DhcpClient, type DhcpClientIdentity } from './dhcp-client.ts';
@@ -182,7 +183,7 @@ export class SimulatedMachine {
       this.#boot(now);
       return;
     }
-    this.#step('loader', `loaded ${tftp.result.bytes.length} bytes by TFTP (blksize ${tftp.blockBytes})`);
+    this.#step('loader', `loaded ${counted(tftp.result.bytes.length, 'byte')} by TFTP (blksize ${tftp.blockBytes})`);
     this.#stage = 'configuration';
     // lpxelinux asks for its own address in hexadecimal as well; the name by hardware address and the default are enough here.
     this.#candidates = [`pxelinux.cfg/01-${formatMac(this.#spec.mac, '-')}`, 'pxelinux.cfg/default'];
@@ -269,7 +270,7 @@ export class SimulatedMachine {
       this.#boot(now);
       return;
     }
-    this.#step(stage, `loaded the ${stage}, ${body.length} bytes, by HTTP`);
+    this.#step(stage, `loaded the ${stage}, ${counted(body.length, 'byte')}, by HTTP`);
     const initrd = instruction.initrds[0];
     if (stage === 'kernel' && initrd !== undefined) this.#load('initrd', initrd, now);
     else this.#run(instruction, now);

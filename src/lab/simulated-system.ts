@@ -5,10 +5,13 @@
 //
 // 1. Without the key, or when it is refused, the system is up all the same.
 
+import { counted } from '../counted.ts';
 import type { AgentWork } from './simulated-agent.ts';
 
 /** Of the user data, that the report repeats. */
 const SHOWN_CHARACTERS = 60;
+/** The last of cloud-init's stages. */
+const STAGE = 'modules-final';
 const SECRETS = ['consumer_key', 'token_key', 'token_secret', 'endpoint'] as const;
 
 /** @param cloudConfig what the agent wrote to the disk: the key of the machine, and where its reports go */
@@ -24,11 +27,13 @@ export function* startSystem(cloudConfig: string): AgentWork {
     method: 'POST' as const,
     url: endpoint,
     fields,
-    body: JSON.stringify({ origin: 'cloudinit', name: 'modules-final', ...event }),
+    body: JSON.stringify({ origin: 'cloudinit', name: STAGE, ...event }),
   });
-  yield report({ event_type: 'start', description: 'running the user data (simulated)' });
   const url = endpoint.replace(/status\/[^/]*$/, 'latest/user-data');
+  // As cloud-init does: its last stage begins when the user data, if there are any, were read.
   const { status, text } = yield { method: 'GET', url, fields };
+  const begins = status === 200 ? 'running the user data (simulated)' : STAGE;
+  yield report({ event_type: 'start', description: begins });
   yield report({
     event_type: 'finish',
     result: 'SUCCESS',
@@ -37,11 +42,11 @@ export function* startSystem(cloudConfig: string): AgentWork {
   return { kind: 'up' };
 }
 
-/** What is said of user data that nothing has run. */
+/** What is said of user data that nothing has run. Comments and the line that says what they are count as none. */
 export function ranWords(userData: string): string {
-  const lines = userData.split('\n').filter((line) => line.trim() !== '');
+  const lines = userData.split('\n').filter((line) => !/^\s*(?:#|$)/.test(line));
   const last = (lines.at(-1) ?? '').replace(/^[\s-]+/, '').slice(0, SHOWN_CHARACTERS);
-  return `ran ${lines.length === 1 ? '1 line' : `${lines.length} lines`} of user data (simulated), the last: ${last}`;
+  return `ran ${counted(lines.length, 'line')} of user data (simulated), the last: ${last}`;
 }
 
 /** A value of the file, which is YAML with its mappings in one line each. */

@@ -2,6 +2,7 @@
 // not be wrong here in the same way. Sans-IO.
 
 import { type Instant, later } from '../clock.ts';
+import { counted } from '../counted.ts';
 import type { Ipv4 } from '../net/address.ts';
 import { copyBytes } from '../net/borrowed-bytes.ts';
 
@@ -88,7 +89,7 @@ export class TftpDownload {
       if (words[index]?.toLowerCase() === 'blksize' && value >= 8 && value <= REQUEST_BLOCK_BYTES)
         this.#blockBytes = value;
       if (words[index]?.toLowerCase() === 'tsize' && value > FILE_BYTES_MAX) {
-        this.#finish({ kind: 'failed', reason: `the file has ${value} bytes` });
+        this.#finish({ kind: 'failed', reason: `the file has ${counted(value, 'byte')}` });
         return;
       }
     }

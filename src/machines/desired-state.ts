@@ -6,6 +6,7 @@
 // 4. Schema 1, which an older cache on disk holds, is schema 2 without what came with it.
 
 import { cleanText } from '../clean-text.ts';
+import { counted } from '../counted.ts';
 import { type Ipv4, ipv4, type MacAddress, mac } from '../net/address.ts';
 import type { BootPurpose, DesiredState, MachineAddress, RackMachine } from './machine.ts';
 import { parseSettings, type Settings } from './settings.ts';
@@ -133,7 +134,8 @@ function readFields(value: unknown, path: string): Fields {
 
 function readList(value: unknown, path: string, countMax: number): readonly unknown[] {
   if (!Array.isArray(value)) throw new Mismatch(`${path}: ${show(value)} is not a list`);
-  if (value.length > countMax) throw new Mismatch(`${path}: ${value.length} entries are more than ${countMax}`);
+  if (value.length > countMax)
+    throw new Mismatch(`${path}: ${counted(value.length, 'entry is', 'entries are')} more than ${countMax}`);
   return value;
 }
 

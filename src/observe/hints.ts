@@ -233,7 +233,7 @@ export class BootWatch {
       hint(
         'transfer-unheard',
         `${counted(this.#unheard, 'transfer')} began and it acknowledged no block: a firewall drops packets between ports above 1023, or blocks of ` +
-          `${blockBytes ?? 512} bytes do not fit the path`,
+          `${counted(blockBytes ?? 512, 'byte')} do not fit the path`,
       ),
     ];
   }

@@ -5,6 +5,7 @@ import { isatty } from 'node:tty';
 import { type Logger, pino } from 'pino';
 import { z } from 'zod';
 import { cleanJson, cleanLines } from '../clean-text.ts';
+import { counted } from '../counted.ts';
 import { errorText, RackError } from '../errors.ts';
 import type { EventLevel } from '../event.ts';
 import { isOfProbe } from '../own-probes.ts';
@@ -49,7 +50,7 @@ export function openLog(settings: LogSettings): Log {
       ),
     onGap: (missed) => logger.warn({ event: 'log.gap', missed }, 'lines that could not be written are lost'),
     onUnwritten: (bytes) =>
-      console.error(`rackboot: the log ${name} takes nothing: its last lines, ${bytes} bytes, are lost`),
+      console.error(`rackboot: the log ${name} takes nothing: its last lines, ${counted(bytes, 'byte')}, are lost`),
   });
   let format = formatFor(settings.file);
   const lines = {

@@ -1,6 +1,7 @@
 // What narrows the list of machines, under the same names on the page, in the API and on the command line: a text, states or groups of
 // states, an owner, a rack.
 
+import { counted } from '../counted.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
 import { type MachineStatus, parseStatus, STATUSES, statusRow } from './records/lifecycle.ts';
 import { type Machine, machineFqdn } from './records/machine.ts';
@@ -66,4 +67,4 @@ export const isWith = (racks: readonly Rack[], names: readonly string[] | undefi
 
 /** What is said when a search finds nothing. @param total how many machines there are, at least 1 */
 export const noneFits = (total: number): string =>
-  total === 1 ? 'The only machine does not fit.' : `None of ${total} machines fits.`;
+  total === 1 ? 'There is 1 machine, and it does not fit.' : `None of the ${counted(total, 'machine')} fits.`;

@@ -9,6 +9,7 @@
 // 3. Nothing here recurses: a file that is in memory is sent in a loop, one that is not puts its session back into the queue.
 // 4. Sending may end the session: the kernel reports then that its client is gone. Nothing of a session is used after that.
 
+import { counted } from '../counted.ts';
 import { DATA_HEADER_BYTES, writeBlocks } from './packet.ts';
 import type { BlocksToSend, Session } from './session.ts';
 import { WINDOW_BYTES_MAX } from './terms.ts';
@@ -126,7 +127,7 @@ export class WindowSender {
     if (bytes.length !== blocks.length) {
       this.#events.onReadError(
         session,
-        new Error(`${bytes.length} bytes were read where ${blocks.length} were expected`),
+        new Error(`${counted(bytes.length, 'byte')} were read where ${blocks.length} were expected`),
       );
       return;
     }

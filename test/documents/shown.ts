@@ -83,12 +83,28 @@ export function skeleton(line: string): string {
 /** Commands that tell of what happened before, which depends on how fast it went: half of what is shown is to be printed. */
 const OF_THE_PAST = /rackboot (?:trace|events|neighbours|leases|decode|replay|scripts results|power status)\b/;
 
-/** Shown lines that the command does not print. */
+/** Shown lines that the command does not print, and printed ones that are left out without a `…` in their place. */
 export function untrue(command: RunCommand): string[] {
   const printed = new Set(command.printed.map(skeleton));
   const shown = command.output.filter((line) => line !== '…' && line !== '');
   const wrong = shown.filter((line) => !printed.has(skeleton(line)));
-  return OF_THE_PAST.test(command.command) && wrong.length <= shown.length / 2 ? [] : wrong;
+  if (OF_THE_PAST.test(command.command)) return wrong.length <= shown.length / 2 ? [] : wrong;
+  return [...wrong, ...leftOut(command).map((line) => `(left out without a …) ${line}`)];
+}
+
+/** Of a command whose output is shown at all. */
+function leftOut({ output, printed }: RunCommand): string[] {
+  if (output.length === 0) return [];
+  const shown = new Map(output.map((line, at) => [skeleton(line), at]));
+  const lines: string[] = [];
+  let last = -1;
+  for (const line of printed) {
+    const at = shown.get(skeleton(line));
+    if (line === '') continue;
+    if (at !== undefined) last = Math.max(last, at);
+    else if (output.slice(Math.max(0, last), last + 2).every((one) => one !== '…')) lines.push(line);
+  }
+  return lines;
 }
 
 /** A refusal is shown as one: its first line begins with the program's name. */

@@ -150,7 +150,7 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     await run(deploy);
     await lab.says(/writing/);
     await is('Deployed');
-    await lab.says(/ran 3 lines of user data \(simulated\), the last: echo/);
+    await lab.says(/ran 2 lines of user data \(simulated\), the last: echo/);
     const { value } = await askName(RACK, DNS_PORT, `${name}.maas`);
     assert.match(value.address ?? 'no address', /^127\.77\.1\./);
     await lab.says(new RegExp(`answers in DNS: ${name}\\.maas is ${value.address}`));

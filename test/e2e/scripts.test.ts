@@ -141,7 +141,7 @@ describe('a machine that is commissioned and tested', {
     assert.equal(failed.status_name, 'Failed commissioning');
     assert.match(
       String(failed.status_message),
-      /b-fails ended with status 3: the fan stands still; c-hangs did not end within 2 seconds/,
+      /b-fails ended with status 3: the fan stands still; script c-hangs did not end within 2 seconds/,
     );
     const shown = await said('scripts', 'results', MAC);
     for (const line of [

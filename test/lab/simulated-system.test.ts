@@ -26,8 +26,8 @@ function run(cloudConfig: string, userData: { status: number; text: string }): A
   }
 }
 
-test('it reports its start, reads its user data, and reports its end, each with its key', () => {
-  const [start, read, finish, ...rest] = run(CONFIG, { status: 200, text: '#cloud-config\nruncmd:\n  - touch /x\n' });
+test('it reads its user data, reports its start and its end, each with its key', () => {
+  const [read, start, finish, ...rest] = run(CONFIG, { status: 200, text: '#cloud-config\nruncmd:\n  - touch /x\n' });
   assert.equal(rest.length, 0);
   assert.match(
     start?.fields?.Authorization ?? '',
@@ -40,12 +40,18 @@ test('it reports its start, reads its user data, and reports its end, each with 
     name: 'modules-final',
     event_type: 'finish',
     result: 'SUCCESS',
-    description: 'ran 3 lines of user data (simulated), the last: touch /x',
+    description: 'ran 2 lines of user data (simulated), the last: touch /x',
   });
 });
 
 test('without user data it says so; without a key on its disk it asks nothing', () => {
-  const last = run(CONFIG, { status: 404, text: '' }).at(-1);
+  const asked = run(CONFIG, { status: 404, text: '' });
+  assert.deepEqual(
+    asked.map(({ body }) => /user data/.test(body ?? '')),
+    [false, false, true],
+    'what is not there is not announced',
+  );
+  const last = asked.at(-1);
   assert.match(last?.body ?? '', /ran no user data \(simulated\)/);
   assert.deepEqual(run('', { status: 404, text: '' }), []);
 });

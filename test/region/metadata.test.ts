@@ -489,6 +489,7 @@ test('the webhook of the installed system tells its start, and its end is Deploy
     await tell(step('init-network', 'start'));
     assert.ok((service.machine(id).statusDeadlineMs ?? 0) > before, 'it is a sign of life');
     assert.equal(service.machine(id).work?.stage, 'init-network');
+    assert.match(service.log(id), /NODE_STATUS_EVENT debug init-network begins/, 'it is no step of the installation');
     await tell(step('init-network/config-ssh', 'start'));
     assert.equal(service.machine(id).work?.stage, 'init-network');
     await tell(step('modules-final', 'finish', 'SUCCESS'));

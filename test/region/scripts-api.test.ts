@@ -200,7 +200,7 @@ test('a machine is commissioned and tested with the scripts that were chosen, an
     const failed = (await ask('GET', `2.0/machines/${id}/`)).json;
     assert.deepEqual(
       [failed.status_name, failed.status_message],
-      ['Failed commissioning', 'fan ended with status 4: it stands still'],
+      ['Failed commissioning', 'script fan ended with status 4: it stands still'],
     );
     await ask('POST', `2.0/machines/${id}/?op=test`, { testing_scripts: 'none', comment: 'quickly' });
     assert.equal((await ask('GET', `2.0/machines/${id}/`)).json.status_name, 'Testing');

@@ -2,6 +2,7 @@
 
 import { type FileHandle, open } from 'node:fs/promises';
 import { systemClock } from '../../clock.ts';
+import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
 import { type AddResult, addImage } from '../../images/image-adding.ts';
@@ -167,7 +168,10 @@ export async function removeDiskImages(
   }
   if (doomed.length > 1 && !flags.all) {
     const names = doomed.map(formatImageName).join(', ');
-    throw new RackError('bad-argument', `${doomed.length} images begin so; name one, or give --all: ${names}.`);
+    throw new RackError(
+      'bad-argument',
+      `${counted(doomed.length, 'image')} begin so; name one, or give --all: ${names}.`,
+    );
   }
   const freed = await removeImages(tree, doomed, systemClock.wallTimeMs());
   if (flags.json) printJson({ removed: doomed, freed });

@@ -105,5 +105,5 @@ function lineOf({ kind, ssh, host_key: hostKey, username, keys, seconds_left: le
   const place = ssh ?? 'ssh root@ADDRESS, which is not known yet';
   const state = hostKey === null ? 'not possible before the machine has started for it' : `host key ${hostKey}`;
   const until = left === null ? '' : `, for ${counted(Math.ceil(left / 60), 'minute')}`;
-  return `${kind === 'rescue' ? 'Rescue' : 'Debug'}: ${place}  (the ${counted(keys, 'key')} of ${username}${until}; ${state})`;
+  return `${kind === 'rescue' ? 'Rescue' : 'Debug'}: ${place}  (the ${keys === 1 ? 'key' : counted(keys, 'key')} of ${username}${until}; ${state})`;
 }

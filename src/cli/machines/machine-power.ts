@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { sleep } from '../../clock.ts';
 import { isRegionElsewhere, loadPlace } from '../../config/load.ts';
 import { RackError } from '../../errors.ts';
+import { plainWords } from '../../region/records/event-words.ts';
 import { askDaemon } from '../control.ts';
 import { formatDuration, print, printError, printFields, printJson, printTable } from '../output.ts';
 import { machineShape } from '../shapes.ts';
@@ -40,6 +41,9 @@ const switchedShape = powerShape.extend({
 const stateShape = z.object({ state: z.string(), age: z.number().nullable(), text: z.string() });
 const eventsShape = z.object({ events: z.array(z.object({ type: z.string(), description: z.string() })) });
 
+/** A good answer of a controller, which says nothing more than the state beside it, is left out. */
+const plainText = (text: string): string => (/^HTTP 2\d\d\b/.test(text) ? '' : plainWords(text));
+
 const ageText = (seconds: number | null): string => (seconds === null ? '-' : `${formatDuration(seconds * 1000)} ago`);
 
 /** Prints the power of one machine, asked for now, or what is known of all. @returns 0; 1 when the one gave no good answer */
@@ -55,7 +59,7 @@ export async function showPower(argv: {
   const { state, age, text } = stateShape.parse(raw);
   if (argv.json) printJson({ system_id: id, state, age, text });
   else {
-    const more: [string, string][] = text === '' ? [] : [['Words', text]];
+    const more: [string, string][] = plainText(text) === '' ? [] : [['Words', plainText(text)]];
     printFields([['Machine', `${fqdn} (${id})`], ['Power', state], ['Seen', ageText(age)], ...more]);
   }
   return state === 'error' ? 1 : 0;
@@ -92,7 +96,7 @@ async function showAll(stateDir: string, json: boolean): Promise<number> {
 
 function noteOf(machine: PowerShape): string {
   if (machine.power_task !== '') return `being switched: ${machine.power_task}`;
-  return [handNote(machine), machine.power_state_text].filter((text) => text !== '').join('; ');
+  return [handNote(machine), plainText(machine.power_state_text)].filter((text) => text !== '').join('; ');
 }
 
 /**
@@ -124,7 +128,7 @@ export async function switchMachine(
   const text = end?.description ?? (isOver ? 'something else was done with its power' : 'it is still being switched');
   if (argv.json) printJson({ system_id: id, done: isDone, text });
   else {
-    print(`${machine.fqdn} (${id}): ${text}.`);
+    print(`${machine.fqdn} (${id}): ${plainWords(text)}.`);
     if (isDone && way === 'on') tellWhatFollows(machine);
   }
   return isDone ? 0 : 1;

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/load.ts';
+import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { askDaemon } from '../control.ts';
 import { print, printJson, printTable } from '../output.ts';
@@ -57,7 +58,7 @@ export async function addSshKeys(argv: KeyArguments & { readonly file: string })
     added.push(await askDaemon(stateDir, `${PATH}${queryOf(argv)}`, 'POST', new URLSearchParams({ key }).toString()));
   }
   if (argv.json) printJson(added);
-  else print(`${added.length === 1 ? 'The key is' : `${added.length} keys are`} added.`);
+  else print(`${added.length === 1 ? 'The key is' : `${counted(added.length, 'key')} are`} added.`);
   return 0;
 }
 

@@ -81,7 +81,7 @@ export async function addTag(
   const form = new URLSearchParams({ name, comment, kernel_opts: kernelOpts });
   const raw = await askDaemon(loadPlace(argv.config).stateDir, TAGS, 'POST', form.toString());
   if (argv.json) printJson(raw);
-  else print(`There is a tag ${name}. rackboot tags update-nodes ${name} --add MACHINE gives it to a machine.`);
+  else print(`The tag ${name} was made. rackboot tags update-nodes ${name} --add MACHINE gives it to a machine.`);
   return 0;
 }
 

@@ -9,6 +9,7 @@
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
 import { loadPlace } from '../../config/load.ts';
+import { counted } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { formatBytes, formatSpan } from '../../observe/quantity.ts';
 import { askDaemon, followDaemon } from '../control.ts';
@@ -116,7 +117,8 @@ async function follow(stateDir: string, query: string, json: boolean, oldestMs: 
       return;
     }
     if ('trace' in part) printHead(part.trace);
-    else if (part.missed > 0) print(`  … ${part.missed} steps were not shown: this terminal is too slow`);
+    else if (part.missed > 0)
+      print(`  … ${counted(part.missed, 'step was', 'steps were')} not shown: this terminal is too slow`);
     for (const step of shown) printer.print(step);
     if ('trace' in part) print(`${lastLine({ home, waiting })} Ctrl-C ends.`);
   };
@@ -204,7 +206,7 @@ class StepPrinter {
     const { bytes, milliseconds } = step.fields;
     const size = typeof bytes === 'number' ? formatBytes(bytes) : '';
     const span = typeof milliseconds === 'number' ? formatSpan(milliseconds) : '';
-    const times = step.times < 2 ? '' : ` (${step.times} times, last at ${timeOf(step.lastAt)})`;
+    const times = step.times < 2 ? '' : ` (${counted(step.times, 'time')}, last at ${timeOf(step.lastAt)})`;
     const line = [
       ' ',
       timeOf(step.at),

@@ -3,6 +3,8 @@
 import { z } from 'zod';
 import { loadPlace } from '../../config/load.ts';
 import { RackError } from '../../errors.ts';
+import { asSentence, plainWords } from '../../region/records/event-words.ts';
+import { EVENT_TYPES } from '../../region/records/machine-event.ts';
 import { askDaemon } from '../control.ts';
 import { findMachine } from '../machines/identity.ts';
 import { print, printError, printJson, printJsonLine } from '../output.ts';
@@ -65,15 +67,21 @@ async function hasManyRacks(stateDir: string): Promise<boolean> {
   return racks.filter(({ status_name: status }) => status === undefined || status === 'accepted').length > 1;
 }
 
+/** An event's words: what a power controller answered as it is belongs to `--json`. */
+export function eventWords({ type, description }: { readonly type: string; readonly description: string }): string {
+  // The words of these begin with a key of the configuration, or its owner.
+  return type === EVENT_TYPES.SETTINGS.title ? description : asSentence(plainWords(description));
+}
+
 /** One line: when, how much it matters, the machine, or else who did it or told it, and what; and who did it to the machine. */
 export function eventLine(event: ShownEvent, manyRacks: boolean): string {
-  const { hostname, username, level, description } = event;
+  const { hostname, username, level } = event;
   const time = event.time.replace('T', ' ').replace(/\.\d+Z$/, 'Z');
   const person = username === '' || username === 'unknown' ? undefined : username;
   const rack = manyRacks ? (event.rack ?? undefined) : undefined;
   const [who = '', ...others] = [hostname || undefined, person, rack].filter((one) => one !== undefined);
   const more = others.length === 0 ? '' : `  (${others.join(', ')})`;
-  return `${time}  ${level.padEnd(8)}  ${who.padEnd(16)}  ${description}${more}`;
+  return `${time}  ${level.padEnd(8)}  ${who.padEnd(16)}  ${eventWords(event)}${more}`;
 }
 
 async function follow(

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/load.ts';
+import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { confirmOnTerminal } from '../confirmation.ts';
 import { askDaemon } from '../control.ts';
@@ -132,7 +133,10 @@ function findRack(racks: readonly RackShape[], wanted: string): RackShape {
     throw new RackError('not-found', `no rack is called ${wanted}; \`rackboot racks list\` shows all`);
   if (found.length > 1) {
     const uuids = found.map(({ uuid, status_name: state }) => `${uuid} (${state})`).join(', ');
-    throw new RackError('bad-argument', `${found.length} racks are called ${wanted}: name one by its UUID, ${uuids}`);
+    throw new RackError(
+      'bad-argument',
+      `${counted(found.length, 'rack')} are called ${wanted}: name one by its UUID, ${uuids}`,
+    );
   }
   return first;
 }

@@ -44,7 +44,7 @@ function change(levels: LogLevels, { query }: ControlAsk): void {
   const text = query.get('seconds') ?? String(LOG_WHILE_SECONDS);
   const seconds = /^\d{1,6}$/.test(text) ? Number(text) : 0;
   if (seconds < 1 || seconds > LOG_WHILE_SECONDS_MAX) {
-    throw new RackError('bad-argument', `${text} seconds: give 1 to ${LOG_WHILE_SECONDS_MAX}`);
+    throw new RackError('bad-argument', `${text} is no number of seconds: give 1 to ${LOG_WHILE_SECONDS_MAX}`);
   }
   levels.setFor(room, level, seconds);
 }

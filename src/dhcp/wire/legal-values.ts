@@ -5,6 +5,7 @@
 // 1. Bytes are judged, however they were written: an illegal value is none because it was given as `hex`.
 // 2. What an option of a vendor holds is the vendor's business: as `hex` it is not judged.
 
+import { counted } from '../../counted.ts';
 import { formatIpv4, ipv4, prefixOf } from '../../net/address.ts';
 import type { OptionType, ValueProblem } from './option-value.ts';
 import { hostLabel, OPTION, optionUuid } from './options.ts';
@@ -187,8 +188,9 @@ function judgeShape(type: OptionType, bytes: Uint8Array): string | undefined {
   const unit = UNIT_BYTES[type];
   const { length } = bytes;
   if (unit !== undefined) {
-    if (ONE_UNIT.has(type)) return length === unit ? undefined : `${length} bytes are not the ${unit}`;
-    return length % unit === 0 ? undefined : `${length} bytes are no multiple of the ${unit}`;
+    if (ONE_UNIT.has(type))
+      return length === unit ? undefined : `${counted(length, 'byte is', 'bytes are')} not the ${unit}`;
+    return length % unit === 0 ? undefined : `${counted(length, 'byte is', 'bytes are')} no multiple of the ${unit}`;
   }
   if (type === 'routes') return areRoutes(bytes) ? undefined : `${hexOf(bytes)} is no list of routes`;
   if (type === 'domain-list') return areNames(bytes) ? undefined : `${hexOf(bytes)} is no list of names`;

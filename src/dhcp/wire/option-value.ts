@@ -6,6 +6,7 @@
 // 1. Whatever is written becomes bytes or the first problem, with the place inside the value where it is; nothing is thrown.
 // 2. A value has at least one byte and at most OPTION_VALUE_BYTES_MAX.
 
+import { counted } from '../../counted.ts';
 import { type Ipv4, type Ipv4Network, parseIpv4, parseNetwork } from '../../net/address.ts';
 import { joinBytes } from '../../net/borrowed-bytes.ts';
 import { addressBytes, domainNameBytes, u32Bytes } from './options.ts';
@@ -72,7 +73,7 @@ export function encodeOptionValue(type: OptionType, value: unknown): EncodedValu
   const { length } = encoded.bytes;
   if (length === 0) return wrong('', 'is empty; leave the option out instead');
   return length > OPTION_VALUE_BYTES_MAX
-    ? wrong('', `has ${length} bytes; at most ${OPTION_VALUE_BYTES_MAX} fit a reply`)
+    ? wrong('', `has ${counted(length, 'byte')}; at most ${OPTION_VALUE_BYTES_MAX} fit a reply`)
     : encoded;
 }
 
@@ -134,7 +135,8 @@ type EncodeEntry = (entry: unknown, at: string) => EncodedValue;
 
 function encodeList(type: OptionType, value: unknown, at: string, encodeEntry: EncodeEntry): EncodedValue {
   if (!Array.isArray(value) || value.length === 0) return unlike(type, value, at);
-  if (value.length > ENTRIES_MAX) return wrong(at, `has ${value.length} entries; at most ${ENTRIES_MAX}`);
+  if (value.length > ENTRIES_MAX)
+    return wrong(at, `has ${counted(value.length, 'entry', 'entries')}; at most ${ENTRIES_MAX}`);
   const parts: Uint8Array[] = [];
   for (const [index, entry] of value.entries()) {
     const encoded = encodeEntry(entry, `${at}[${index}]`);
@@ -197,7 +199,9 @@ const DOMAIN = /^\w([\w-]{0,61}\w)?(\.\w([\w-]{0,61}\w)?)*\.?$/;
 function encodeDomain(value: unknown, at: string): EncodedValue {
   if (typeof value !== 'string' || !DOMAIN.test(value)) return unlike('domain', value, at);
   const bytes = domainNameBytes(value);
-  return bytes === undefined ? wrong(at, `${value.length} characters are too many for a domain name`) : good(bytes);
+  return bytes === undefined
+    ? wrong(at, `${counted(value.length, 'character')} are too many for a domain name`)
+    : good(bytes);
 }
 
 function encodeRoute(value: unknown, at: string): EncodedValue {
@@ -234,7 +238,10 @@ function encodeSubOption(value: unknown, at: string): EncodedValue {
   if (!encoded.ok) return encoded;
   const { length } = encoded.bytes;
   if (length > SUBOPTION_BYTES_MAX) {
-    return wrong(`${at}.value`, `has ${length} bytes; an option within an option has at most ${SUBOPTION_BYTES_MAX}`);
+    return wrong(
+      `${at}.value`,
+      `has ${counted(length, 'byte')}; an option within an option has at most ${SUBOPTION_BYTES_MAX}`,
+    );
   }
   return good(joinBytes([Uint8Array.of(code, length), encoded.bytes]));
 }
@@ -250,7 +257,7 @@ function encodeVendor(value: unknown, at: string): EncodedValue {
   if (length > SUBOPTION_BYTES_MAX) {
     return wrong(
       `${at}.suboptions`,
-      `have ${length} bytes; the options of one vendor have at most ${SUBOPTION_BYTES_MAX}`,
+      `have ${counted(length, 'byte')}; the options of one vendor have at most ${SUBOPTION_BYTES_MAX}`,
     );
   }
   return good(joinBytes([enterprise.bytes, Uint8Array.of(length), options.bytes]));

@@ -204,7 +204,7 @@ function refuseCreation(
     return { reason: 'new-machines-limit', text };
   }
   if (knowledge.machines < MACHINES_MAX) return undefined;
-  const text = `${knowledge.machines} machines are all that one region keeps: delete some that are gone`;
+  const text = `${counted(knowledge.machines, 'machine')} are all that one region keeps: delete some that are gone`;
   return { reason: 'machines-limit', text };
 }
 

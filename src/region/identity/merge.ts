@@ -7,6 +7,7 @@
 // 2. After a split the two are not merged again: what both showed is remembered as shared, and that they are two.
 
 import type { Clock } from '../../clock.ts';
+import { counted } from '../../counted.ts';
 import { formatMac, type MacAddress, parseMac } from '../../net/address.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine, MachineFields } from '../records/machine.ts';
@@ -111,7 +112,10 @@ export function decideSplit(
   const left = own.filter((mac) => !macs.includes(mac));
   if (left.length === 0) return refuse('interfaces', `no address would be left to ${nameOf(machine)}: name fewer`);
   if (knowledge.machines >= MACHINES_MAX) {
-    return refuse('machines-limit', `${knowledge.machines} machines are all that one region keeps: delete some`);
+    return refuse(
+      'machines-limit',
+      `${counted(knowledge.machines, 'machine')} are all that one region keeps: delete some`,
+    );
   }
   const told = toldBy(machine, macs);
   const goes = told.byThese && !told.byOthers;

@@ -278,7 +278,8 @@ function refusePath(machine: Machine, command: MachineCommand): CommandRefusal |
   const { status } = machine;
   if (TARGETS[command.name][status] === undefined) {
     const possible = commandsFrom(status).map(commandWord).join(', ');
-    const text = `${machine.hostname} is ${statusRow(status).name}, from where there is no ${commandWord(command.name)}; possible: ${possible || 'nothing'}.`;
+    const state = `${machine.hostname} is in the state ${statusRow(status).name}`;
+    const text = `${state}, in which ${commandWord(command.name)} is not possible; possible: ${possible || 'nothing'}.`;
     return { reason: 'transition-not-allowed', text };
   }
   let at = status;

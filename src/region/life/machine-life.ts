@@ -211,7 +211,7 @@ export class MachineLife {
     if (machine.status !== 'deploying' || machine.netboot) return false;
     const { starts } = this.#diskStarts(machine.systemId);
     if (starts <= DISK_STARTS_MAX) return false;
-    const message = `its disk does not start: since it was written, the machine was told ${starts} times to start it, and asked the network again each time`;
+    const message = `its disk does not start: since it was written, the machine was told ${counted(starts, 'time')} to start it, and asked the network again each time`;
     const { clock, store } = this.#parts;
     const terms = { atMs, clock, username: '', message };
     const outcome = store.changeMachine<never>(machine.systemId, atMs, (now) =>

@@ -35,6 +35,8 @@ export interface Signal {
   /** A short word: `partitioning`, `written`. */
   readonly stage: string;
   readonly message: string;
+  /** A stage in which the installed system starts, and no step of the installation. */
+  readonly isOfStart?: boolean | undefined;
   readonly doneBytes?: number | undefined;
   readonly totalBytes?: number | undefined;
   /** A script that ended, how, and what it said. */
@@ -95,9 +97,9 @@ function textOf({ stage, message, script, exitStatus, output }: Signal): string 
 function scriptText(script: string | undefined, exitStatus: number | undefined, said: string): string {
   if (script === undefined) return '';
   const name = cleanWords(script, STAGE_MAX * 2);
-  if (exitStatus === undefined) return said === '' ? `running ${name}` : '';
-  if (exitStatus !== 0) return `${name} ended with ${exitStatus}`;
-  return said.startsWith(name) ? '' : `${name} passed`;
+  if (exitStatus === undefined) return said === '' ? `running script ${name}` : '';
+  if (exitStatus !== 0) return `script ${name} ended with ${exitStatus}`;
+  return said.startsWith(name) ? '' : `script ${name} passed`;
 }
 
 /** The type under which the words of a machine's work are shown, by its state. */
@@ -109,6 +111,10 @@ const SIGNAL_TYPES: Readonly<Partial<Record<MachineStatus, MachineEventType>>> =
   'rescue-mode': 'NODE_RESCUE_EVENT',
   'exiting-rescue-mode': 'NODE_RESCUE_EVENT',
 };
+
+function typeOf(status: MachineStatus, { isOfStart }: Signal): MachineEventType {
+  return isOfStart === true ? 'NODE_STATUS_EVENT' : (SIGNAL_TYPES[status] ?? 'NODE_COMMISSIONING_EVENT');
+}
 
 /** Undefined: nothing is wrong. */
 const levelOf = ({ status, exitStatus }: Signal): MachineEventLevel | undefined =>
@@ -124,7 +130,7 @@ function progress(machine: Machine, signal: Signal, atMs: number): Change {
   const { work } = machine;
   const isWritten = machine.status === 'deploying' && signal.status === 'OK' && stage === WRITTEN && machine.netboot;
   const isNews = isWritten || signal.status !== 'WORKING' || stage !== work?.stage || message !== work?.message;
-  const type = isWritten ? 'NODE_DISK_WRITTEN' : (SIGNAL_TYPES[machine.status] ?? 'NODE_COMMISSIONING_EVENT');
+  const type = isWritten ? 'NODE_DISK_WRITTEN' : typeOf(machine.status, signal);
   // The first word of a stage is a step of an installation; those that follow say how far it is.
   const isProgress = type === 'NODE_INSTALL_EVENT' && (stage === work?.stage || stage.includes('/'));
   const level = levelOf(signal) ?? (isProgress ? 'debug' : undefined);

@@ -109,13 +109,13 @@ export function meaningOf(report: WebhookReport, isInstalling: boolean): ReportM
   const end = kind === 'finish' ? ` ended${result === '' ? '' : ` (${result})`}` : ' begins';
   const text = `${name}${end}${description === '' || description === name ? '' : `: ${description}`}`;
   const base = { isFailure, isUp, text };
-  if (isUp) return { ...base, signal: { status: 'OK', stage: INSTALLED, message: text } };
+  if (isUp) return { ...base, signal: { status: 'OK', stage: INSTALLED, message: text, isOfStart: true } };
   const stage = stageOf(name);
   if (stage === undefined || kind === 'progress') return { ...base, signal: undefined };
   // curtin's installation as a whole has failed, and nothing comes after it.
   if (isFailure && isInstalling && name === 'cmd-install')
     return { ...base, signal: { status: 'FAILED', stage, message: text } };
-  return { ...base, signal: { status: 'WORKING', stage, message: text } };
+  return { ...base, signal: { status: 'WORKING', stage, message: text, isOfStart: !isInstalling } };
 }
 
 /** The stage of a name that is one, and not a part of one: cloud-init's have no slash, curtin's one. */

@@ -2,6 +2,7 @@
 //
 // 1. It is shown to people with an account only. Keys and fingerprints are public; there is no password.
 
+import { counted } from '../../counted.ts';
 import { describeLogins, type LoginDescription, mayDebug } from '../life/logins.ts';
 import type { Machine } from '../records/machine.ts';
 import { choiceField, formOf, hiddenField, textField } from './forms.ts';
@@ -16,7 +17,7 @@ const minutes = (seconds: number): string => (seconds < 60 ? `${seconds} s` : `$
 
 function loginText({ kind, ssh, hostKey, username, keys, secondsLeft }: LoginDescription): string {
   const isReady = hostKey !== undefined && ssh !== undefined;
-  const whose = `the ${keys === 1 ? 'key' : `${keys} keys`} of ${username === '' ? 'nobody' : username}`;
+  const whose = `the ${keys === 1 ? 'key' : counted(keys, 'key')} of ${username === '' ? 'nobody' : username}`;
   const line = isReady
     ? `<span class="copy">${escapeHtml(ssh)}</span><div class="small">host key <span class="mono break">${escapeHtml(hostKey)}</span></div>`
     : '<span class="soft">not yet: the machine has not said that it is there</span>';

@@ -6,6 +6,7 @@
 // 3. Each part has an id, and is kept fresh by itself.
 
 import { formatMac, type MacAddress, mac as macAddress, parseMac } from '../../net/address.ts';
+import { asSentence } from '../records/event-words.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Region } from '../region.ts';
@@ -17,7 +18,7 @@ import { pageOf } from './parts.ts';
 import { renderPower } from './power-part.ts';
 import { renderResults } from './results-part.ts';
 import { PAGE_STEPS_MAX, renderTimeline } from './timeline.ts';
-import { asSentence, statusPill } from './values.ts';
+import { statusPill } from './values.ts';
 import { EDIT_MACHINE, mayCall, type PageDefinition, type View } from './view.ts';
 import { isWaiting, renderWork } from './work-part.ts';
 

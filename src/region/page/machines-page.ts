@@ -4,6 +4,7 @@
 // 2. At most PAGE_MACHINES_MAX are shown, those with a problem first; a search looks through all, a part of them a turn.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { counted } from '../../counted.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import {
   hasText,
@@ -16,6 +17,7 @@ import {
   SEARCH_CHARACTERS_MAX,
   STATUS_GROUPS,
 } from '../machine-search.ts';
+import { asSentence } from '../records/event-words.ts';
 import { type MachineStatus, STATUSES } from '../records/lifecycle.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import { EVENT_TYPES, type MachineEvent } from '../records/machine-event.ts';
@@ -31,7 +33,6 @@ import { driverName, powerOf, powerPill, powerTaskText } from './power-part.ts';
 import { renderRacks } from './racks-part.ts';
 import { isTakenReport } from './timeline.ts';
 import {
-  asSentence,
   disksText,
   eventText,
   formatAge,
@@ -356,7 +357,7 @@ export async function renderPage(view: View): Promise<string> {
       ? '<div class="sheet empty soft">Nothing has happened yet.</div>'
       : `<div class="sheet"><ol class="events">${events.map((event) => eventItem(event, nowMs)).join('')}</ol></div>`;
   return pageOf(view, {
-    title: total === 1 ? '1 machine' : `${total} machines`,
+    title: counted(total, 'machine'),
     place: 'machines',
     isLive: true,
     main: [

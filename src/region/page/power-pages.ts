@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import type { PowerParameter } from '../../power/parameters.ts';
 import { type PowerDriverTable, switchesItselfOff } from '../life/power-life.ts';
+import { asSentence } from '../records/event-words.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { PowerParameters, PowerValue } from '../records/power-parameters.ts';
@@ -13,7 +14,6 @@ import { choiceField, formOf, hiddenField, radioField, textField } from './forms
 import { escapeHtml } from './html.ts';
 import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
-import { asSentence } from './values.ts';
 import {
   asked,
   EDIT_MACHINE,

@@ -74,7 +74,7 @@ const valuesOf = (view: View): Record<string, string> => ({
 
 function add(view: View): Outcome {
   const answer = operate(view, ADD, {}, valuesOf(view));
-  return outcomeOf(answer, PATH, `There is a tag ${given(view, 'name').trim()} now.`);
+  return outcomeOf(answer, PATH, `The tag ${given(view, 'name').trim()} was made.`);
 }
 
 const findTag = (view: View): Tag | undefined =>

@@ -2,6 +2,7 @@
 //
 // 1. Every text that was not written in the code goes through `escapeHtml`, also inside attributes.
 
+import { asSentence, plainWords } from '../records/event-words.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
@@ -26,10 +27,6 @@ function colourOf(status: MachineStatus): string {
   return COLOURS[status] ?? (statusRow(status).failed === undefined ? 'grey' : 'amber');
 }
 
-/** Text that begins with a capital; what begins with a key, a file or an address keeps its spelling. */
-export const asSentence = (text: string): string =>
-  /^[a-z]+(?:'s)?(?:[,:;]? |\.?$)/.test(text) ? `${text.charAt(0).toUpperCase()}${text.slice(1)}` : text;
-
 /** An event's words. What a rack tells begins as it should, be it with the name of an interface; the region's own words do not. */
 export const eventText = ({ kind, type, description }: Pick<MachineEvent, 'kind' | 'type' | 'description'>): string =>
   kind !== undefined || type === 'SETTINGS' ? description : asSentence(description);
@@ -37,22 +34,8 @@ export const eventText = ({ kind, type, description }: Pick<MachineEvent, 'kind'
 /** The longest text that stands whole in a cell, in characters: about two lines. */
 const CELL_CHARACTERS_MAX = 72;
 
-/** What a power controller answered as it is: a good answer of HTTP, which says nothing more, and a body of JSON or HTML. */
-const RAW = /(?:^|: )HTTP 2\d\d\b(?::.*)?|: [[{<].*/s;
-/** What was added to it in words of our own. */
-const ADDED = /[,;] but .*/s;
-
 /** A good answer of HTTP without words of its own: nobody needs to open it. */
 const BARE_ANSWER = /: HTTP 2\d\d(?:: OK)?$/;
-
-/** A text without what a power controller answered as it is. */
-export function plainWords(text: string): string {
-  const found = RAW.exec(text);
-  const added = ADDED.exec(found?.[0] ?? '')?.[0] ?? '';
-  const words = `${text.slice(0, found?.index)}${added}`.replace(/^[,;] /, '');
-  return words === '' && text !== '' ? 'it answered' : words.replace(/^HTTP \d/, (code) => `it answered ${code}`);
-}
-
 const withoutBareAnswer = (text: string): string => text.replace(BARE_ANSWER, '');
 
 /**

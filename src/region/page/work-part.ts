@@ -1,9 +1,11 @@
 // How far the work of a machine is: what it does, in bytes where it counts them, and what it waits for.
 
+import { counted } from '../../counted.ts';
+import { asSentence } from '../records/event-words.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import { escapeHtml } from './html.ts';
-import { asSentence, formatAge, formatDisk } from './values.ts';
+import { formatAge, formatDisk } from './values.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -45,7 +47,7 @@ export function renderWork(machine: Machine, nowMs: number): string {
   if (bar === '') return '';
   const { attempts = 0, toldMs } = machine.work ?? {};
   const notes = [
-    attempts > 0 ? `started again ${attempts === 1 ? 'once' : `${attempts} times`}` : '',
+    attempts > 0 ? `started again ${attempts === 1 ? 'once' : counted(attempts, 'time')}` : '',
     toldMs === undefined ? '' : `said ${formatAge(nowMs - toldMs)}`,
     deadlineText(machine, nowMs),
   ].filter((text) => text !== '');

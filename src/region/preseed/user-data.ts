@@ -4,6 +4,8 @@
 //
 // 1. What cloud-init would pass over in silence is refused when it is given.
 
+import { counted } from '../../counted.ts';
+
 /** Bytes of the owner's user data. */
 export const USER_DATA_BYTES_MAX = 1024 * 1024;
 
@@ -31,7 +33,10 @@ export type JudgedUserData =
 export function judgeUserData(bytes: Uint8Array): JudgedUserData {
   if (bytes.length === 0) return { ok: true, type: '' };
   if (bytes.length > USER_DATA_BYTES_MAX)
-    return { ok: false, reason: `the user data have ${bytes.length} bytes; ${USER_DATA_BYTES_MAX} are the most` };
+    return {
+      ok: false,
+      reason: `the user data have ${counted(bytes.length, 'byte')}; ${USER_DATA_BYTES_MAX} are the most`,
+    };
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) return { ok: true, type: GZIP };
   const start = Buffer.from(bytes.subarray(0, 4096)).toString('latin1').trimStart();
   const type = KINDS.find(([first]) => start.startsWith(first))?.[1];

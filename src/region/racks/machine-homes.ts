@@ -16,6 +16,7 @@
 //    for each machine, rack and ELSEWHERE_PAUSE_MS, which says how often it was.
 
 import type { Clock } from '../../clock.ts';
+import { counted } from '../../counted.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import {
   formatIpv4,
@@ -199,7 +200,9 @@ export class MachineHomes {
     const oldest = this.#told.size > ELSEWHERE_TOLD_MAX ? this.#told.keys().next().value : undefined;
     if (oldest !== undefined) this.#told.delete(oldest);
     const times =
-      before === undefined || before.withheld === 0 ? '' : ` (${before.withheld + 1} times since this was told last)`;
+      before === undefined || before.withheld === 0
+        ? ''
+        : ` (${counted(before.withheld + 1, 'time')} since this was told last)`;
     const description = `${why}. Nothing that the rack says of it is believed${times}`;
     this.#store.recordEvent({ type: 'NODE_SEEN_ELSEWHERE', description, atMs, username: '' }, known.systemId);
   }

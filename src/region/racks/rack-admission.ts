@@ -8,6 +8,7 @@
 // 4. A rack is accepted with the networks that it reports and that are no other rack's nor wide, and with those that the administrator names; with
 //    the key of an administrator it is accepted with all.
 
+import { counted } from '../../counted.ts';
 import { FairShares } from '../../fair-shares.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import {
@@ -147,10 +148,10 @@ function roomFor(registration: RackRegistration, racks: readonly Rack[], atMs: n
 const isSilent = (rack: Rack, atMs: number): boolean => atMs - heardMs(rack) > PENDING_KEPT_MS;
 
 const crowdText = (neighbours: readonly Rack[]): string =>
-  `${neighbours.length} racks wait that registered from ${neighbours[0]?.address ?? 'here'}, and no more may`;
+  `${counted(neighbours.length, 'rack waits', 'racks wait')} that registered from ${neighbours[0]?.address ?? 'here'}, and no more may`;
 
 const fullText = (racks: readonly Rack[], pending: readonly Rack[], oldest: Rack | undefined, atMs: number): string =>
-  `${racks.length} racks are known and ${pending.length} wait, and no more may; ${oldestText(oldest, atMs)}`;
+  `${counted(racks.length, 'rack is', 'racks are')} known and ${pending.length} ${pending.length === 1 ? 'waits' : 'wait'}, and no more may; ${oldestText(oldest, atMs)}`;
 
 function oldestText(oldest: Rack | undefined, atMs: number): string {
   const remedy = 'accept or remove some on the region (rackboot racks list)';

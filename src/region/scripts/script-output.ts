@@ -4,6 +4,7 @@
 // 2. Whatever the bytes are, the text has no control characters but line ends and tabs, and no sequence that moves a cursor.
 
 import { cleanLines } from '../../clean-text.ts';
+import { counted } from '../../counted.ts';
 import { copyBytes } from '../../net/borrowed-bytes.ts';
 import { OUTPUT_BYTES_MAX } from '../records/script-store.ts';
 
@@ -18,7 +19,7 @@ export function appendOutput(before: OutputSoFar, offset: number, piece: Uint8Ar
   const known = before.outputBytes - offset;
   if (known >= piece.length) return before;
   const news = known > 0 ? piece.subarray(known) : piece;
-  const gap = known < 0 ? Buffer.from(`\n[${-known} bytes did not arrive]\n`) : Buffer.alloc(0);
+  const gap = known < 0 ? Buffer.from(`\n[${counted(-known, 'byte')} did not arrive]\n`) : Buffer.alloc(0);
   const whole = Buffer.concat([before.tail, gap, news]);
   return {
     tail: copyBytes(whole, Math.max(0, whole.length - OUTPUT_BYTES_MAX)),

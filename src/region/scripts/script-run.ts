@@ -7,6 +7,7 @@
 // 2. A script that goes on beyond its time gives its machine no further time (`isOverdue`): the machine ends it, or the deadline of its
 //    state ends both.
 
+import { counted } from '../../counted.ts';
 import type {
   PlannedScript,
   RawResult,
@@ -96,10 +97,10 @@ function describeFailure({ name, status, exitStatus, timeoutSeconds, output }: S
   const said = words === '' ? '' : `: ${words}`;
   switch (status) {
     case 'timed-out':
-      return `${name} did not end within ${timeoutSeconds} seconds${said}`;
+      return `script ${name} did not end within ${counted(timeoutSeconds, 'second')}${said}`;
     case 'failed':
-      return `${name} ended with status ${exitStatus ?? 'unknown'}${said}`;
+      return `script ${name} ended with status ${exitStatus ?? 'unknown'}${said}`;
     default:
-      return `${name} was not run to its end${said}`;
+      return `script ${name} was not run to its end${said}`;
   }
 }

@@ -14,6 +14,7 @@
 //
 // 1. Whatever the text holds, the result is within the bounds below, or a list of problems.
 
+import { counted } from '../../counted.ts';
 import type { ScriptKind } from '../records/script-store.ts';
 import { cleanWords } from '../records/text-json.ts';
 import { BUILTIN_NAMES } from './script-run.ts';
@@ -107,7 +108,8 @@ export function parseScript(request: ScriptRequest): ParsedScript {
 function problemOf(content: string): string | undefined {
   const bytes = Buffer.byteLength(content);
   if (bytes === 0) return 'The script is empty.';
-  if (bytes > SCRIPT_BYTES_MAX) return `The script has ${bytes} bytes; at most ${SCRIPT_BYTES_MAX} are taken.`;
+  if (bytes > SCRIPT_BYTES_MAX)
+    return `The script has ${counted(bytes, 'byte')}; at most ${SCRIPT_BYTES_MAX} are taken.`;
   if (/[\u0000\ufffd]/.test(content)) return 'This is no text in UTF-8: programs are not taken, scripts are.';
   if (!/^#! ?\/[\x21-\x7e]/.test(content)) {
     return 'The first line must name an interpreter: #!/bin/sh. Machines have those of busybox: sh and awk.';

@@ -184,7 +184,10 @@ test('two commands at once: one wins, the other is told the state that it finds'
     const eve = region.life.command(systemId, { name: 'allocate' }, { ...ADMIN, username: 'eve' });
     assert.equal(bob.kind, 'changed');
     assert.ok(eve.kind === 'refuse' && eve.refusal.reason === 'transition-not-allowed');
-    assert.match(eve.refusal.text, /is Allocated, from where there is no allocate; possible: deploy, release/);
+    assert.match(
+      eve.refusal.text,
+      /is in the state Allocated, in which allocate is not possible; possible: deploy, release/,
+    );
     assert.equal(region.store.findMachine(systemId)?.owner, 'bob');
     const audit = region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 20 });
     assert.ok(

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { logLine, oneLine, plainWords } from '../../../src/region/page/values.ts';
+import { logLine, oneLine } from '../../../src/region/page/values.ts';
+import { plainWords } from '../../../src/region/records/event-words.ts';
 
 const WORDS: readonly (readonly [text: string, words: string])[] = [
   ['it was switched off: HTTP 200: {"status": "stopped"}', 'it was switched off'],

@@ -108,7 +108,7 @@ test('a failure names the scripts with how they ended and their last words, and 
     failureOf(
       all({ status: 'failed', exitStatus: 3, output: 'a\nno such disk\n' }, { name: 'c2', status: 'timed-out' }),
     ),
-    'c1 ended with status 3: no such disk; c2 did not end within 60 seconds',
+    'script c1 ended with status 3: no such disk; script c2 did not end within 60 seconds',
   );
   assert.equal(failureOf(all({ status: 'pending' })), 'c1 was not run to its end');
   assert.match(failureOf(all(...Array(5).fill({ status: 'failed', exitStatus: 1 }))) ?? '', /; and 2 more failed$/);
