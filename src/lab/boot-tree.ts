@@ -17,6 +17,10 @@ const RELEASE = 'bookworm';
 
 const CACHE = join(cachePlace(), 'rackboot-lab');
 
+/** True when that tree is there already. */
+export const hasBootTree = (content: TreeContent = 'amd64'): boolean =>
+  existsSync(join(CACHE, `boot-${content}-${sourcesHash()}`));
+
 /** A tree with `ARCH/generic/bookworm/commissioning` or `install` and the loaders of that architecture; built when it is not there. */
 export async function cachedBootTree(
   onProgress: (text: string) => void,

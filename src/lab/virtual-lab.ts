@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { errorText, RackError } from '../errors.ts';
 import { CONTROL_SOCKET } from '../http/config.ts';
-import { cachedBootTree } from './boot-tree.ts';
+import { cachedBootTree, hasBootTree } from './boot-tree.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
 import { LAB_DIRECTORY } from './lab-files.ts';
 import { checkPort } from './lab-ports.ts';
@@ -86,7 +86,7 @@ export async function runVirtualLab(
   try {
     narrator.tell(
       'lab',
-      'A real virtual machine in a private network. What it boots is built once, which takes some minutes.',
+      `A real virtual machine in a private network.${hasBootTree() ? '' : ' What it boots is built once, which takes some minutes.'}`,
     );
     const tree = await cachedBootTree((text) => narrator.tell('lab', text));
     const config = join(directory, 'rackboot.yaml');

@@ -3,7 +3,7 @@
 import { stringify } from 'yaml';
 import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
 import type { Ipv4, Ipv4Network } from '../../net/address.ts';
-import { broadcastOf, formatIpv4, formatNetwork, ipv4 } from '../../net/address.ts';
+import { broadcastOf, formatIpv4, formatNetwork, ipv4, parseIpv4 } from '../../net/address.ts';
 import type { SettingEdit } from '../../region/settings.ts';
 
 export interface InterfaceProposal {
@@ -47,6 +47,52 @@ export function proposeRanges(place: InterfaceProposal, router: Ipv4 | undefined
     low: formatIpv4(ipv4(middle)),
     high: formatIpv4(ipv4(Math.min(gap.high, middle + DYNAMIC_ADDRESSES_MAX - 1))),
   };
+}
+
+/** What a person has typed of the ranges. */
+export type TypedRanges = Readonly<Partial<Record<keyof ProposedRanges, string | undefined>>>;
+
+/** The ranges that are proposed beside those that were typed: none holds an address of another one. */
+export function proposeBeside(place: InterfaceProposal, router: Ipv4 | undefined, typed: TypedRanges): ProposedRanges {
+  const proposed = proposeRanges(place, router);
+  const of = (field: keyof ProposedRanges): Ipv4 | undefined => parseIpv4(typed[field] ?? '');
+  const taken: readonly number[] = [place.address, ...(router === undefined ? [] : [router])];
+  const [low, staticLow] = [of('low'), of('staticLow')];
+  const end = low === undefined ? undefined : endOfGap(place, taken, low);
+  const high =
+    low === undefined || end === undefined
+      ? proposed.high
+      : formatIpv4(ipv4(Math.min(end, low + DYNAMIC_ADDRESSES_MAX - 1)));
+  const [from, to] = [low ?? parseIpv4(proposed.low), of('high') ?? parseIpv4(high)];
+  const [first, last] = [parseIpv4(proposed.staticLow), parseIpv4(proposed.staticHigh)];
+  if (from === undefined || to === undefined || first === undefined || last === undefined) return { ...proposed, high };
+  const isApart = last < from || first > to;
+  const gap = isApart ? { low: first, high: last } : largestGap(place, [...taken, ...[from, to]], { from, to });
+  const staticEnd = staticLow === undefined ? gap.high : (endOfGap(place, [...taken, from], staticLow) ?? gap.high);
+  return { ...proposed, high, staticLow: formatIpv4(ipv4(gap.low)), staticHigh: formatIpv4(ipv4(staticEnd)) };
+}
+
+/** The last address before the next that is taken; undefined: `address` is none of the network. */
+function endOfGap({ network }: InterfaceProposal, taken: readonly number[], address: Ipv4): number | undefined {
+  const last = broadcastOf(network) - 1;
+  if (address <= network.address || address > last) return undefined;
+  return Math.min(last, ...taken.filter((one) => one > address).map((one) => one - 1));
+}
+
+/** The largest gap between addresses that are taken, outside of a range. */
+function largestGap(
+  { network }: InterfaceProposal,
+  taken: readonly number[],
+  range: { readonly from: Ipv4; readonly to: Ipv4 },
+): { readonly low: number; readonly high: number } {
+  let gap: { readonly low: number; readonly high: number } = { low: network.address + 1, high: network.address };
+  let from: number = network.address + 1;
+  for (const address of [...taken.toSorted((a, b) => a - b), broadcastOf(network)]) {
+    const isOutside = from < range.from || from > range.to;
+    if (isOutside && address - from > gap.high - gap.low + 1) gap = { low: from, high: address - 1 };
+    from = address + 1;
+  }
+  return gap;
 }
 
 export interface InitAnswers {

@@ -3,7 +3,7 @@
 //   ask a question ─→ judge all answers so far ─┬─ fine ───────────────→ the next question, or the end
 //         ↑                                     └─ a mistake ─→ told ─→ the questions that it is about, first
 //
-// 1. Who made a mistake finds what they typed in the line, to be mended; what stands in brackets is what Enter takes.
+// 1. Who made a mistake finds the address that they typed in the line, to be mended; what stands in brackets is what Enter takes.
 // 2. A mistake that no question can mend (an option was wrong) ends the command.
 
 import { RackError } from '../../errors.ts';
@@ -61,8 +61,10 @@ export async function interview(terms: Interview): Promise<Answers> {
     if (field === undefined) break;
     const typed = answers[field];
     const isWrong = wrong.includes(field);
+    // A name is typed anew; of an address mostly one figure is wrong.
+    const isMended = isWrong && field !== 'interface';
     const proposal = isWrong || typed === undefined ? proposalOf(field, answers) : typed;
-    answers = { ...answers, [field]: await ask(questionOf(field), proposal, isWrong ? typed : undefined) };
+    answers = { ...answers, [field]: await ask(questionOf(field), proposal, isMended ? typed : undefined) };
     open = rest;
     // What is still to be asked is not judged, be it for the first time or once more.
     const settled = only(answers, (one) => !rest.includes(one));

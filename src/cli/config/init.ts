@@ -26,7 +26,7 @@ import {
   API_PORT,
   type InitAnswers,
   type InterfaceProposal,
-  proposeRanges,
+  proposeBeside,
   renderConfig,
   settingsOf,
 } from './init-proposal.ts';
@@ -131,7 +131,7 @@ function propose(candidates: readonly Candidate[], field: Field, answers: Answer
     return (apart.length === 1 ? apart[0]?.name : undefined) ?? '';
   }
   const place = candidates.find(({ name }) => name === answers.interface);
-  return place === undefined ? '' : proposeRanges(place, parseIpv4(answers.router ?? ''))[field];
+  return place === undefined ? '' : proposeBeside(place, parseIpv4(answers.router ?? ''), answers)[field];
 }
 
 /** What is to be written. */

@@ -79,10 +79,10 @@ test('without mistakes each question is asked once, and none that an option answ
   assert.deepEqual(told, []);
 });
 
-test('a wrong answer is asked for again at once, with what was typed in the line, and nothing else is', async () => {
+test('a wrong answer is asked for again at once, with an address that was typed in the line, and nothing else is', async () => {
   const { answers, told } = await play([
     ['interface [eth0]', 'br1'],
-    ['interface [eth0] br1', ''],
+    ['interface [eth0]', ''],
     ['router [-]', ''],
     ['low [50]', '500'],
     ['low [50] 500', '60'],

@@ -110,7 +110,7 @@ test('a failure names the scripts with how they ended and their last words, and 
     ),
     'script c1 ended with status 3: no such disk; script c2 did not end within 60 seconds',
   );
-  assert.equal(failureOf(all({ status: 'pending' })), 'c1 was not run to its end');
+  assert.equal(failureOf(all({ status: 'pending' })), 'script c1 was not run to its end');
   assert.match(failureOf(all(...Array(5).fill({ status: 'failed', exitStatus: 1 }))) ?? '', /; and 2 more failed$/);
 });
 

@@ -1,0 +1,32 @@
+// What is proposed beside what was typed: ranges that do not overlap.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { proposeBeside, type TypedRanges } from '../../../src/cli/config/init-proposal.ts';
+import { ANY, parseIpv4, parseNetwork } from '../../../src/net/address.ts';
+
+const network = parseNetwork('10.20.0.0/24');
+assert.ok(network);
+const PLACE = { name: 'eth1', address: parseIpv4('10.20.0.1') ?? ANY, network };
+
+const CASES: readonly (readonly [name: string, typed: TypedRanges])[] = [
+  ['nothing', {}],
+  ['a low address in the middle of the proposed static range', { low: '10.20.0.100' }],
+  ['a low address at the beginning', { low: '10.20.0.2', high: '10.20.0.150' }],
+  ['a low address behind the proposed range', { low: '10.20.0.240' }],
+  ['a static range below', { low: '10.20.0.100', high: '10.20.0.199', staticLow: '10.20.0.50' }],
+];
+
+for (const [name, typed] of CASES) {
+  test(`beside ${name} nothing overlaps`, () => {
+    const known = { ...proposeBeside(PLACE, undefined, typed), ...typed };
+    const [low = 0, high = 0, staticLow = 0, staticHigh = 0] = [
+      known.low,
+      known.high,
+      known.staticLow,
+      known.staticHigh,
+    ].map((text) => parseIpv4(text ?? ''));
+    assert.ok(low <= high && staticLow <= staticHigh, JSON.stringify(known));
+    assert.ok(staticHigh < low || staticLow > high, JSON.stringify(known));
+  });
+}
