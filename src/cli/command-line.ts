@@ -5,7 +5,7 @@ import type { Argv } from 'yargs';
 import { RackError } from '../errors.ts';
 import { captureCommands, nameStandardInput } from './captures/commands.ts';
 import { configCommands } from './config/commands.ts';
-import { DEFAULT_CONFIG } from './config/default-config.ts';
+import { DEFAULT_CONFIG } from './default-config.ts';
 import { forgottenDashes } from './forgotten-dashes.ts';
 import { asksForHelp, COMMAND_GROUPS, groupedHelp, nameHelp } from './help.ts';
 import { imageCommands } from './images/commands.ts';

@@ -150,15 +150,7 @@ async function examineOffers(
     const ports = { serverPort, clientPort };
     offers = await probeDhcp({ network, device: interfaceName, source: serverAddress, ...ports, machines });
   } catch (error) {
-    // The machines of a lab are on this host, and hear its DHCP.
-    const isLab = interfaceName === LOOPBACK && error instanceof RackError && error.code === 'address-in-use';
-    if (isLab)
-      tell(
-        `dhcp ${subnet.name}`,
-        'note',
-        'is not asked now: a simulated machine of the lab is asking, and only one can at a time. Try again in a few seconds',
-      );
-    else tell(`dhcp ${subnet.name}`, false, `cannot be asked: ${errorText(error)}`);
+    tellUnasked(`dhcp ${subnet.name}`, interfaceName, error, tell);
     return [];
   } finally {
     await network.close();
@@ -188,10 +180,12 @@ async function examineOffers(
       const what = isProxied ? 'is told to load' : `is offered ${offer.address}, to load`;
       const cpu = known?.cpu ?? USUAL_CPU;
       if (!wanted.includes(cpu) && isLoaderAbsent(offer.file, serverAddress, config)) {
-        const build = `sudo ${buildCommand(cpu, commands.config)}`;
-        const absent = `which is not there, and no image for ${cpu} either`;
-        const remedy = `machines of this kind do not boot here until \`${build}\` puts them into ${config.boot.tree}`;
-        tell(check, 'note', `${what} ${offer.file}, ${absent}: ${remedy}`, build);
+        tellAbsentLoader(
+          check,
+          `${what} ${offer.file}`,
+          { cpu, tree: config.boot.tree, config: commands.config },
+          tell,
+        );
         continue;
       }
       tell(check, true, `${what} ${offer.file} from ${offer.nextServer}`);
@@ -199,12 +193,36 @@ async function examineOffers(
       files.push({ file: offer.file, server: serverAddress, cpu });
     }
   }
+  tellWithoutLoader(config, subnet.name, tell);
+  return files;
+}
+
+function tellUnasked(check: string, interfaceName: string, error: unknown, tell: Tell): void {
+  // The machines of a lab are on this host, and hear its DHCP.
+  const isLab = interfaceName === LOOPBACK && error instanceof RackError && error.code === 'address-in-use';
+  const asking = 'a simulated machine of the lab is asking, and only one can at a time';
+  if (isLab) tell(check, 'note', `is not asked now: ${asking}. Try again in a few seconds`);
+  else tell(check, false, `cannot be asked: ${errorText(error)}`);
+}
+
+function tellAbsentLoader(
+  check: string,
+  offered: string,
+  { cpu, tree, config }: { readonly cpu: Cpu; readonly tree: string; readonly config: string },
+  tell: Tell,
+): void {
+  const build = `sudo ${buildCommand(cpu, config)}`;
+  const absent = `which is not there, and no image for ${cpu} either`;
+  const remedy = `machines of this kind do not boot here until \`${build}\` puts them into ${tree}`;
+  tell(check, 'note', `${offered}, ${absent}: ${remedy}`, build);
+}
+
+function tellWithoutLoader(config: RackConfig, subnet: string, tell: Tell): void {
   const { label, architecture } = WITHOUT_LOADER;
   if (!config.boot.loaders.has(String(architecture))) {
     const remark = findArchitecture(architecture)?.remark ?? 'there is no loader';
-    tell(`dhcp ${subnet.name}: ${label}`, 'note', `is given nothing to load: ${remark}`);
+    tell(`dhcp ${subnet}: ${label}`, 'note', `is given nothing to load: ${remark}`);
   }
-  return files;
 }
 
 /** In proxy mode somebody else has to give the addresses. */

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DEFAULT_CONFIG } from '../../src/cli/config/default-config.ts';
+import { DEFAULT_CONFIG } from '../../src/cli/default-config.ts';
 import { startCommand, typedConfig } from '../../src/cli/start-command.ts';
 
 test('the unit starts a rack of the usual configuration, and only where it is installed', () => {

@@ -17,11 +17,11 @@ import { ownUserName } from '../../files/ownership.ts';
 import { INTERFACES_KEY, type Settings, withValue } from '../../machines/settings.ts';
 import { formatIpv4, formatNetwork, isLoopback, networkOf, parseIpv4 } from '../../net/address.ts';
 import { readInterfaces } from '../../net/interfaces.ts';
+import { DEFAULT_CONFIG } from '../default-config.ts';
 import { missingProgramLines } from '../machines/power-programs.ts';
 import { print } from '../output.ts';
 import { openPrompt } from '../prompt.ts';
 import { isUnitInstalled, shellWord } from '../start-command.ts';
-import { DEFAULT_CONFIG } from './default-config.ts';
 import {
   API_PORT,
   type InitAnswers,
