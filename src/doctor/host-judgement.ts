@@ -4,6 +4,7 @@
 // 2. A cure changes nothing by itself: it is printed for a person.
 
 import type { RackConfig } from '../config/rack-config.ts';
+import { counted } from '../counted.ts';
 import { formatIpv4, isLoopback } from '../net/address.ts';
 import { MTU_REPORTS_SETTING } from '../net/path-mtu.ts';
 import { installCommand } from '../power/programs.ts';
@@ -172,7 +173,7 @@ function judgeNeighbours(config: RackConfig, { neighboursMax }: HostFacts): Find
       check: 'ARP table',
       ok: true,
       isNote: true,
-      text: `the kernel knows ${neighboursMax} hosts at a time, and the served networks have ${addresses} addresses: when most of them are in use, or somebody asks in the names of hosts that are not there, hosts may get no reply`,
+      text: `the kernel knows ${neighboursMax} hosts at a time, and the served networks have ${counted(addresses, 'address', 'addresses')}: when most of them are in use, or somebody asks in the names of hosts that are not there, hosts may get no reply`,
       fix: `printf '${lines.join('\\n')}\\n' | sudo tee /etc/sysctl.d/60-rackboot-arp.conf && sudo sysctl -p /etc/sysctl.d/60-rackboot-arp.conf`,
     },
   ];
