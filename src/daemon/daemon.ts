@@ -11,12 +11,10 @@
 import { flushCompileCache } from 'node:module';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
-import { findHostOverlaps } from '../config/host-check.ts';
-import { formatProblems } from '../config/load.ts';
 import { pinnedKeys } from '../config/merge.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { type ConfigWatch, watchConfig } from '../config/watch.ts';
-import { errorText, RackError } from '../errors.ts';
+import { errorText, type RackError } from '../errors.ts';
 import { ControlServer } from '../http/server.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { HostInterface } from '../net/host-interface.ts';
@@ -47,6 +45,7 @@ import { LiveTree } from './rack/live-tree.ts';
 import { Rack } from './rack/rack.ts';
 import { reconfigurationPorts } from './rack/reconfigure.ts';
 import { acquaintanceOf, RegionSide } from './rack/region-side.ts';
+import { checkHost } from './start/host-check.ts';
 import { tellLostLeases } from './start/lost-leases.ts';
 import { openServiceNotices, type ServiceNotices } from './start/service-notices.ts';
 import { finishWork } from './start/shutdown.ts';
@@ -177,18 +176,19 @@ class RackProcess implements Daemon {
 
   async start(): Promise<void> {
     const { clock, configFile } = this.#options;
+    const { publish } = this.#stream;
     const config = this.#config;
     const claim = await claimStateDirectory(config.stateDir);
     this.#opened.push(() => claim.release());
     await this.#openControl(config);
     this.#region.identify();
     const onProblem = (text: string): void => this.#publish({ kind: 'daemon.note', at: clock.now(), text });
-    const lost = tellLostLeases(config.stateDir, { clock, publish: this.#stream.publish });
+    const lost = tellLostLeases(config.stateDir, { clock, publish });
     const opening = [
       this.#open(openLeaseJournal({ stateDir: config.stateDir, clock }), ({ journal }) => journal.close()),
       this.#open(openNetwork(), (network) => network.close()),
       this.#open(openInterfaceWatch({ clock }), (watch) => watch.close()),
-      this.#open(LiveTree.open(config.boot.tree, { clock, publish: this.#stream.publish }), (tree) => tree.close()),
+      this.#open(LiveTree.open(config.boot.tree, { clock, publish }), (tree) => tree.close()),
       this.#region.check(),
     ] as const;
     // All come to their end first, so that what did open is closed when something else did not.
@@ -197,7 +197,7 @@ class RackProcess implements Daemon {
     this.#journal = stored.journal;
     this.#tree = tree;
     this.#host = interfaces.current();
-    this.#checkHost(config);
+    checkHost(configFile, config, this.#host);
     const { table, moment, ends } = loadLeases(stored, { stateDir: config.stateDir, clock, onProblem });
     const rack = new Rack(
       {
@@ -207,7 +207,7 @@ class RackProcess implements Daemon {
         journal: stored.journal,
         table,
         tree,
-        publish: attributeEvents(table, this.#stream.publish),
+        publish: attributeEvents(table, publish),
         rackSecret: this.#region.rackSecret,
         standIn: this.#region.standIn(),
         regionCa: this.#region.certificates,
@@ -217,8 +217,8 @@ class RackProcess implements Daemon {
       config,
     );
     this.#rack = rack;
-    this.#opened.push(ends.close, () => rack.close());
-    this.#opened.push(watchClock({ clock, publish: this.#stream.publish, moment, dhcp: rack.dhcp }).close);
+    const watching = watchClock({ clock, publish, moment, dhcp: rack.dhcp });
+    this.#opened.push(ends.close, () => rack.close(), watching.close);
     const onCacheProblem = (text: string): void => this.#publish({ kind: 'region.cache', at: clock.now(), text });
     const cached = readDesiredState(config.stateDir, onCacheProblem);
     void this.#apply(cached);
@@ -239,8 +239,10 @@ class RackProcess implements Daemon {
         }),
       onProblem,
     });
-    this.#opened.push(() => this.#watch?.close());
-    this.#opened.push(() => this.#region.close());
+    this.#opened.push(
+      () => this.#watch?.close(),
+      () => this.#region.close(),
+    );
     this.#region.start();
     ends.tellMissed(rack.dhcp);
   }
@@ -325,11 +327,6 @@ class RackProcess implements Daemon {
 
   #publish(event: DaemonEvent): void {
     this.#stream.publish(event);
-  }
-
-  #checkHost(config: RackConfig): void {
-    const problems = findHostOverlaps(config, this.#host);
-    if (problems.length > 0) throw new RackError('config-invalid', formatProblems(this.#options.configFile, problems));
   }
 
   async #openControl(config: RackConfig): Promise<void> {
