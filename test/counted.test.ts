@@ -14,7 +14,7 @@ const COUNT = new RegExp(`\\$\\{([^{}\`]+)\\} (?:${NOUNS})\\b`, 'g');
 /** A bound is a number that is known: more than one. A name that ends so holds one, be it in a parameter. */
 const IS_BOUND = /[A-Z]_[A-Z]|^[A-Z_]+$|Max$|countMax/;
 /** Where the word in front is a name, or text that was read. */
-const NO_COUNT: ReadonlySet<string> = new Set(['file', 'text', 'now', 'uri', 'release', 'safeText(said.value)']);
+const NO_COUNT: ReadonlySet<string> = new Set(['file', 'text', 'now', 'uri', 'release', 'run', 'safeText(said.value)']);
 
 /** Counts that are written without their noun's number. */
 const bareCounts = (source: string): string[] =>
