@@ -18,15 +18,13 @@ import { errorText, type RackError } from '../errors.ts';
 import { ControlServer } from '../http/server.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { HostInterface } from '../net/host-interface.ts';
-import { openInterfaceWatch } from '../net/interfaces.ts';
 import type { NotifyTerms } from '../net/notify-socket.ts';
-import { openNetwork } from '../net/open-network.ts';
 import { EventStream } from '../observe/event-stream.ts';
 import { logEvents, openLog } from '../observe/log.ts';
 import { LogLevels } from '../observe/log-levels.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
-import { openLeaseJournal, type WorkerLeaseJournal } from '../store/lease-journal.ts';
+import type { WorkerLeaseJournal } from '../store/lease-journal.ts';
 import { readDesiredState } from '../uplink/desired-state-cache.ts';
 import { configurationAnswers } from './answers/configuration-answer.ts';
 import { outboxAnswers } from './answers/outbox-answers.ts';
@@ -41,12 +39,13 @@ import { EVENT_KINDS } from './rack/event-kinds.ts';
 import type { DaemonEvent } from './rack/events.ts';
 import { InterfaceStates } from './rack/interface-states.ts';
 import { loadLeases } from './rack/lease-loading.ts';
-import { LiveTree } from './rack/live-tree.ts';
+import type { LiveTree } from './rack/live-tree.ts';
 import { Rack } from './rack/rack.ts';
 import { reconfigurationPorts } from './rack/reconfigure.ts';
 import { acquaintanceOf, RegionSide } from './rack/region-side.ts';
 import { checkHost } from './start/host-check.ts';
 import { tellLostLeases } from './start/lost-leases.ts';
+import { openParts } from './start/open-parts.ts';
 import { openServiceNotices, type ServiceNotices } from './start/service-notices.ts';
 import { finishWork } from './start/shutdown.ts';
 import { claimStateDirectory } from './start/state-claim.ts';
@@ -184,16 +183,12 @@ class RackProcess implements Daemon {
     this.#region.identify();
     const onProblem = (text: string): void => this.#publish({ kind: 'daemon.note', at: clock.now(), text });
     const lost = tellLostLeases(config.stateDir, { clock, publish });
-    const opening = [
-      this.#open(openLeaseJournal({ stateDir: config.stateDir, clock }), ({ journal }) => journal.close()),
-      this.#open(openNetwork(), (network) => network.close()),
-      this.#open(openInterfaceWatch({ clock }), (watch) => watch.close()),
-      this.#open(LiveTree.open(config.boot.tree, { clock, publish }), (tree) => tree.close()),
+    const [stored, network, interfaces, tree] = await openParts(
+      config,
+      this.#opened,
+      { clock, publish },
       this.#region.check(),
-    ] as const;
-    // All come to their end first, so that what did open is closed when something else did not.
-    await Promise.allSettled(opening);
-    const [stored, network, interfaces, tree] = await Promise.all(opening);
+    );
     this.#journal = stored.journal;
     this.#tree = tree;
     this.#host = interfaces.current();
@@ -245,13 +240,6 @@ class RackProcess implements Daemon {
     );
     this.#region.start();
     ends.tellMissed(rack.dhcp);
-  }
-
-  /** Remembers how to close what is being opened, once it is. */
-  async #open<T>(opening: Promise<T>, close: (opened: T) => Promise<void> | void): Promise<T> {
-    const opened = await opening;
-    this.#opened.push(() => close(opened));
-    return opened;
   }
 
   /** Says that the rack answers. */
