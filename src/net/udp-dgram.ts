@@ -10,7 +10,6 @@
 
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { existsSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import { systemClock } from '../clock.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { AbsentRoom } from './absent-room.ts';
@@ -27,6 +26,7 @@ import {
   type SocketRequest,
 } from './datagram.ts';
 import type { HostInterface } from './host-interface.ts';
+import { deviceExists, firstAddress } from './named-device.ts';
 import { believesMtuReports, MTU_REPORTS_NOTE } from './path-mtu.ts';
 import { ARP_FILE, ArpTable, sendBufferNote } from './send-room.ts';
 import { socketError, socketErrorFrom } from './socket-error.ts';
@@ -388,16 +388,4 @@ function refusalOf(socket: Socket | undefined, port: number): string | undefined
   if (socket === undefined) return 'EADDRNOTAVAIL';
   if (port < 1 || port > 65_535) return 'EINVAL';
   return socket.getSendQueueCount() >= SEND_QUEUE_MAX ? 'EAGAIN' : undefined;
-}
-
-/** Whether the device exists. Outside Linux one that has no address is not listed and counts as missing. */
-function deviceExists(device: string): boolean {
-  return networkInterfaces()[device] !== undefined || existsSync(`/sys/class/net/${device}`);
-}
-
-/** The first IPv4 address of a device. */
-function firstAddress(device: string, interfaces: readonly HostInterface[] | undefined): Ipv4 | undefined {
-  if (interfaces !== undefined) return interfaces.find((each) => each.name === device)?.addresses[0]?.address;
-  const address = networkInterfaces()[device]?.find((each) => each.family === 'IPv4')?.address;
-  return address === undefined ? undefined : parseIpv4(address);
 }
