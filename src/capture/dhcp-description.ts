@@ -119,7 +119,7 @@ function walk(bytes: Uint8Array, start: number, end: number, place: string, piec
       const rest = bytes.subarray(at + 1, end);
       const dirt = rest.findIndex((byte) => byte !== 0);
       if (dirt !== -1)
-        complain(at + 1 + dirt, `${counted(rest.length - dirt, 'byte')} after the END that are not zero`);
+        complain(at + 1 + dirt, `${counted(rest.length - dirt, 'byte')} after the END, where only zeros belong`);
       return overload;
     }
     const length = bytes[at + 1];

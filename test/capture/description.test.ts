@@ -143,7 +143,7 @@ const faults: readonly (readonly [name: string, options: string, wrong: RegExp, 
   ['an address of three bytes', '35010132030a1400ff', /3 bytes instead of 4/, 243],
   ['a list of addresses of five bytes', '35010106050a14000100ff', /no multiple of 4/, 243],
   ['a missing END', '350101', /no END option/, 243],
-  ['bytes after the END', '350101ff000001', /bytes after the END/, 246],
+  ['bytes after the END', '350101ff000001', /^1 byte after the END, where only zeros belong/, 246],
 ];
 
 for (const [name, options, wrong, offset] of faults) {

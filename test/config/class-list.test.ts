@@ -43,7 +43,7 @@ const REFUSED: readonly (readonly [name: string, own: string, message: RegExp])[
     `{ name: a, ${ANY}, deny: true, options: [{ code: 17, value: x }] }`,
     /classes\[0\]\.options: is given to nobody: the class says deny: true/,
   ],
-  ['a lease of a second', `{ name: a, ${ANY}, lease_time: 1 }`, /classes\[0\]\.lease_time: 1 seconds is outside 30/],
+  ['a lease of a second', `{ name: a, ${ANY}, lease_time: 1 }`, /classes\[0\]\.lease_time: 1 second is outside 30/],
   [
     'an option that is not legal',
     `{ name: a, ${ANY}, options: [{ code: 23, value: 0 }] }`,
@@ -67,7 +67,7 @@ test('a class for every network is checked as one of a network is, and gives not
   const general = (words: string): string =>
     problemsOf(`${lab('')}dhcp: { classes: [{ name: a, ${ANY}, ${words} }] }\n`);
   assert.equal(general('lease_time: 1h'), '');
-  assert.match(general('lease_time: 1'), /dhcp\.classes\[0\]\.lease_time: 1 seconds is outside/);
+  assert.match(general('lease_time: 1'), /dhcp\.classes\[0\]\.lease_time: 1 second is outside/);
   assert.match(
     general('options: [{ code: 1, value: 255.0.0.0 }]'),
     /dhcp\.classes\[0\]\.options\[0\]: option 1 differs/,

@@ -227,7 +227,7 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
   ],
   ['boot information where DHCP is off', withInterface({ ...PROXY, management: '0' }), /mode: proxy answers DHCP, and/],
   ['a mode without meaning', withInterface({ mode: 'relay' }), /mode: expected server, or proxy/],
-  ['a lease of one second', withInterface({ lease_time: '1' }), /lease_time: 1 seconds is outside/],
+  ['a lease of one second', withInterface({ lease_time: '1' }), /lease_time: 1 second is outside/],
   ['a lease time without meaning', withInterface({ lease_time: 'soon' }), /lease_time: expected a duration/],
   [
     'two hosts with one address',

@@ -203,7 +203,7 @@ const REFUSED: readonly (readonly [string, string, string, RegExp])[] = [
     'a global lease of one second',
     'lease_time: 1',
     '',
-    /dhcp\.lease_time: 1 seconds is outside 30 seconds to one year/,
+    /dhcp\.lease_time: 1 second is outside 30 seconds to one year/,
   ],
   ['T1 after T2', 't1: 500, t2: 400', '', /dhcp\.t1: t1 500 must be before t2 400/],
   ['T2 after the end', 't2: 600', '', /dhcp\.t2: t2 600 must be before the end of lease_time 600/],
@@ -216,7 +216,7 @@ const REFUSED: readonly (readonly [string, string, string, RegExp])[] = [
     'lease_time: 2h',
     /\[0\]\.lease_time: lease_time_max 3600 is below/,
   ],
-  ['a PXE lease of a second', 'pxe_lease_time: 1', '', /dhcp\.pxe_lease_time: 1 seconds is outside 10 seconds/],
+  ['a PXE lease of a second', 'pxe_lease_time: 1', '', /dhcp\.pxe_lease_time: 1 second is outside 10 seconds/],
 ];
 
 for (const [name, dhcp, own, message] of REFUSED) {

@@ -71,12 +71,16 @@ async function withDaemon(
       ? { events: queryEvents(events, url.searchParams) }
       : url.pathname === '/trace'
         ? { mac: '52:54:00:00:00:01', machine: TRACED, missed: 0, steps: [], waiting: 'its first message' }
-        : url.pathname.endsWith('/machines/')
-          ? [machine]
-          : {
-              ...machine,
-              ...(request.method === 'POST' ? { power_task: 'on', event_id: BEGUN.id, switches_itself_off: true } : {}),
-            };
+        : url.pathname === '/status'
+          ? { name: 'rack-1' }
+          : url.pathname.endsWith('/machines/')
+            ? [machine]
+            : {
+                ...machine,
+                ...(request.method === 'POST'
+                  ? { power_task: 'on', event_id: BEGUN.id, switches_itself_off: true }
+                  : {}),
+              };
     response.setHeader('Content-Type', 'application/json').end(JSON.stringify(value));
   });
   server.listen(join(stateDir, CONTROL_SOCKET));
