@@ -129,8 +129,8 @@ async function runJobs(jobs: Job[]): Promise<void> {
   const running = new Set<Promise<void>>();
   let free = HOST_PARTS;
   while (jobs.length > 0 || running.size > 0) {
-    const next = jobs.findIndex(({ parts }) => parts <= free);
-    const [job] = next < 0 ? [] : jobs.splice(next, 1);
+    // In their order: what needs more of the host would never find it free.
+    const job = (jobs[0]?.parts ?? HOST_PARTS + 1) <= free ? jobs.shift() : undefined;
     if (job === undefined) {
       await Promise.race(running);
       continue;

@@ -286,9 +286,9 @@ export class EventTable {
 
   newest(systemIds: readonly string[], isQuiet: boolean): ReadonlyMap<string, MachineEvent> {
     const rows = this.#sql.all(
-      'SELECT event.*, machine.system_id, machine.hostname FROM machine JOIN event ON event.id = ' +
+      'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM machine JOIN event ON event.id = ' +
         '(SELECT newest.id FROM event AS newest WHERE newest.machine_id = machine.id AND newest.level <> ? ' +
-        'ORDER BY newest.id DESC LIMIT 1) WHERE machine.system_id IN (SELECT value FROM json_each(?))',
+        'ORDER BY newest.id DESC LIMIT 1) LEFT JOIN rack ON rack.id = event.rack_id WHERE machine.system_id IN (SELECT value FROM json_each(?))',
       isQuiet ? EVENT_LEVELS.debug : -1,
       JSON.stringify(systemIds),
     );
@@ -297,8 +297,8 @@ export class EventTable {
 
   strangers(sinceMs: number, limit: number): readonly StrangerSeen[] {
     const rows = this.#sql.all(
-      'SELECT event.* FROM event JOIN (SELECT max(id) AS id FROM event WHERE machine_id IS NULL AND mac IS NOT NULL GROUP BY mac ' +
-        `HAVING max(${BOOTING_SQL})) AS newest USING (id) WHERE event.at_ms >= ? ORDER BY event.id DESC LIMIT ?`,
+      'SELECT event.*, rack.name AS rack_name FROM event JOIN (SELECT max(id) AS id FROM event WHERE machine_id IS NULL AND ' +
+        `mac IS NOT NULL GROUP BY mac HAVING max(${BOOTING_SQL})) AS newest USING (id) LEFT JOIN rack ON rack.id = event.rack_id WHERE event.at_ms >= ? ORDER BY event.id DESC LIMIT ?`,
       sinceMs,
       limit,
     );

@@ -199,12 +199,7 @@ const REFUSED: readonly (readonly [string, string, string, RegExp])[] = [
     'hosts: [{ mac: "52:54:00:00:00:01", ip: 10.20.0.5, options: [{ code: 26, value: x }] }]',
     /cluster_interfaces\[0\]\.hosts\[0\]\.options\[0\]\.value: expected a number of two bytes/,
   ],
-  [
-    'a global lease of one second',
-    'lease_time: 1',
-    '',
-    /dhcp\.lease_time: 1 second is outside 30 seconds to one year/,
-  ],
+  ['a global lease of one second', 'lease_time: 1', '', /dhcp\.lease_time: 1 second is outside 30 seconds to one year/],
   ['T1 after T2', 't1: 500, t2: 400', '', /dhcp\.t1: t1 500 must be before t2 400/],
   ['T2 after the end', 't2: 600', '', /dhcp\.t2: t2 600 must be before the end of lease_time 600/],
   ['T1 after the usual T2', '', 't1: 10m', /cluster_interfaces\[0\]\.t1: t1 600 must be before t2 525/],

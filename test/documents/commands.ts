@@ -71,6 +71,12 @@ export const NOT_RUN: readonly NotRun[] = [
     why: 'it needs a second rack',
     coveredBy: 'e2e/region-racks.test.ts',
   },
+  {
+    pattern: /^sudo rackboot init --region /,
+    why: 'it makes a second rack',
+    coveredBy: 'cli/config/init-proposal.test.ts',
+  },
+  { pattern: /^(printf .* \| sudo tee \/etc\/sysctl\.d\/|sudo sysctl )/, why: 'it changes the kernel of this host' },
   { pattern: /^sudo rackboot outbox\b/, why: 'it needs a region elsewhere', coveredBy: 'e2e/remote-region.test.ts' },
   { pattern: /^ssh /, why: 'a simulated machine opens no login', coveredBy: 'e2e/whole-life.test.ts' },
   { pattern: /^sudo tcpdump /, why: 'it stays in the foreground; the laboratory captures in the same way' },

@@ -63,7 +63,10 @@ export async function runPage(rack: ShownRack, path: string): Promise<RunCommand
   return run;
 }
 
-/** A line with what is another each time taken out: numbers, times, names that are drawn. Words and keys stay. */
+/**
+ * A line with what is another each time taken out: numbers, times, names that are drawn, and the address of a machine, which is shown until its
+ * lease ends. Words and keys stay.
+ */
 export function skeleton(line: string): string {
   return line
     .replace(/^[a-z\d]{6}(?= {2})|\([a-z\d]{6}\)|(?<=^System id +)\S+/g, '#')
@@ -77,7 +80,8 @@ export function skeleton(line: string): string {
     .replace(/[─-]{3,}/g, '-')
     .replace(/\s+/g, ' ')
     .replace(/(?:# )+#/g, '#')
-    .trim();
+    .trim()
+    .replace(/^Addresses #$/, 'Addresses');
 }
 
 /** Commands that tell of what happened before, which depends on how fast it went: half of what is shown is to be printed. */

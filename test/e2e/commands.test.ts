@@ -239,7 +239,7 @@ describe('the commands beside a running rack', { skip }, () => {
     assert.ok(JSON.parse(json.out).problems.length === 2);
     assert.equal(
       well(await rack.rackboot('check', '--json')),
-      `${JSON.stringify({ file: rack.configFile, ok: true, problems: [], notes: [] }, null, 2)}\n`,
+      `${JSON.stringify({ file: rack.configFile, ok: true, problems: [], warnings: [], notes: [] }, null, 2)}\n`,
     );
     const absent = await rack.rackboot('check', '/nowhere.yaml');
     assert.equal(absent.code, 1);
@@ -273,7 +273,7 @@ describe('the commands beside a running rack', { skip }, () => {
       assert.equal(ended.out, '');
       assert.match(
         ended.err,
-        /^rackboot: no running Rackboot answers at .*rackboot\.sock; `sudo rackboot run --config \S+` starts it, --config names another$/,
+        /^rackboot: no running Rackboot answers at .*rackboot\.sock; `sudo rackboot run --config \S+` starts it, --config names another\n$/,
       );
     }
     assert.match(well(await rack.rackboot('apikey', '--username', 'ann')), KEY);

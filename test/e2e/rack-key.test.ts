@@ -107,7 +107,7 @@ describe('the key of a remote rack', { timeout: 280_000 }, () => {
     assert.match(listed.output.join('\n'), /^BAD +far: .* of lab .*not believed.*racks accept far --share /m);
     assert.match(
       await run('events', '--level', 'warning'),
-      /rack far reports a network to which a person has to agree/,
+      /Rack far reports a network to which a person has to agree/,
     );
     const asMachine = await fetch(`${BASE}/rackboot/1/job`, {
       headers: {

@@ -22,6 +22,8 @@ const eventShape = z.looseObject({
   username: z.string(),
   type: z.string(),
   description: z.string(),
+  /** Of what a rack told. */
+  kind: z.string().nullish(),
   rack: z.string().nullish(),
 });
 type ShownEvent = z.infer<typeof eventShape>;
@@ -67,10 +69,13 @@ async function hasManyRacks(stateDir: string): Promise<boolean> {
   return racks.filter(({ status_name: status }) => status === undefined || status === 'accepted').length > 1;
 }
 
-/** An event's words: what a power controller answered as it is belongs to `--json`. */
-export function eventWords({ type, description }: { readonly type: string; readonly description: string }): string {
-  // The words of these begin with a key of the configuration, or its owner.
-  return type === EVENT_TYPES.SETTINGS.title ? description : asSentence(plainWords(description));
+/**
+ * An event's words: what a power controller answered as it is belongs to `--json`. What a rack told begins as it should, be it with the name of
+ * an interface, and a change of the configuration with its key.
+ */
+export function eventWords({ kind, type, description }: Pick<ShownEvent, 'kind' | 'type' | 'description'>): string {
+  const words = plainWords(description);
+  return (kind ?? undefined) !== undefined || type === EVENT_TYPES.SETTINGS.title ? words : asSentence(words);
 }
 
 /** One line: when, how much it matters, the machine, or else who did it or told it, and what; and who did it to the machine. */

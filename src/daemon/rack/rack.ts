@@ -250,9 +250,11 @@ export class Rack {
     void this.#naming.configure(config);
     this.neighbourhood?.configure(config.clusterInterfaces);
     await this.dhcp.setInterfaces(linksOf(config.clusterInterfaces, host));
-    const failures = (await this.dhcp.configure(config.dhcp)).map(({ error }) => error);
-    failures.push(...(await this.#openDoors()));
-    const failed = joinFailures(failures.filter(({ code }) => !WAITED_FOR.has(code)));
+    const isFailed = ({ code }: RackError): boolean => !WAITED_FOR.has(code);
+    const ofDhcp = (await this.dhcp.configure(config.dhcp)).map(({ error }) => error).filter(isFailed);
+    const ofDoors = (await this.#openDoors()).filter(isFailed);
+    // The sockets of DHCP have one port: what keeps the first of them away keeps the others away, too.
+    const failed = joinFailures([...ofDhcp.slice(0, 1), ...ofDoors]);
     if (failed !== undefined) throw failed;
   }
 
