@@ -269,7 +269,7 @@ describe('a login to a machine that runs the environment', { skip: missing(...NE
     assert.equal(login.host_key, fingerprintOf(port));
     assert.match(
       shown(),
-      new RegExp(`Log in: ssh root@10.0.2.15, host key ${login.host_key.replace('+', '\\+')}\\n.* ssh-ed25519 admin`),
+      new RegExp(`Log in: ssh root@10.0.2.15, host key ${RegExp.escape(login.host_key)}\\n.* ssh-ed25519 admin`),
     );
     const refused = await ssh(port, 'stranger', 'true');
     assert.deepEqual(

@@ -1,5 +1,5 @@
 // Whether the region will be able to start, asked before the first machine is answered: its database opens, and its ports are free.
-// A rack that would have to stop again must not have handed out an address before.
+// A rack that would have to stop again must not have handed out an address before. It need not stop for a damaged database.
 
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -14,13 +14,15 @@ import { REGION_DATABASE, REGION_FILE } from '../../store/region-migrations.ts';
 
 /**
  * @param doors of the rack, which are looked at where the region's own are taken
- * @throws RackError as the region itself would: `store-…`, `certificate-unusable`, `address-in-use`, `permission-denied`; with every port that is taken
+ * @returns what is wrong with the region's database, which is damaged; undefined: nothing
+ * @throws RackError as the region itself would: `store-newer` and the like, `certificate-unusable`, `address-in-use`, `permission-denied`; with
+ *   every port that is taken
  */
 export async function checkRegion(
   config: Pick<RegionConfig, 'listen' | 'tls' | 'stateDir'>,
   doors: readonly Door[] = [],
-): Promise<void> {
-  openDatabaseFile(join(config.stateDir, REGION_FILE), REGION_DATABASE).close();
+): Promise<string | undefined> {
+  const damage = findDamage(config.stateDir);
   if (config.tls !== undefined) readCertificatePair(config.tls);
   const failed = await findTaken([
     ...config.listen.map((place) => ({ ...place, setting: 'region.listen' })),
@@ -30,6 +32,17 @@ export async function checkRegion(
   const failures = failed.length === 0 ? [] : [...failed, ...(await findTaken(doors))];
   const failure = joinFailures(failures);
   if (failure !== undefined) throw failure;
+  return damage;
+}
+
+function findDamage(stateDir: string): string | undefined {
+  try {
+    openDatabaseFile(join(stateDir, REGION_FILE), REGION_DATABASE).close();
+    return undefined;
+  } catch (error) {
+    if (error instanceof RackError && error.code === 'store-broken') return error.message;
+    throw error;
+  }
 }
 
 /** A port that is listened on over TCP, and what names it. */

@@ -3,6 +3,7 @@
 //
 // 1. What is wrong with the rack's identity, its key or a certificate file is told before anything is served.
 // 2. The region starts after the rack answers, and never holds it up. It is told of what the rack did before that, too.
+// 3. A damaged database of the region takes no building down: leases, names and boots of known machines go on, and the region is tried again.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -86,6 +87,8 @@ export class RegionSide {
   #access: Access | undefined;
   #uplink: RackUplink | undefined;
   #wasUp = false;
+  /** What is wrong with the region's database; the rack starts without its region then. */
+  #damage: string | undefined;
 
   constructor(parts: RegionSideParts) {
     this.#parts = parts;
@@ -108,10 +111,13 @@ export class RegionSide {
     };
   }
 
-  /** Whether the region will be able to start. @throws RackError as it would */
+  /**
+   * Whether the region will be able to start. A damaged database is none of the rack's: it serves by the machines that it knew last.
+   * @throws RackError as the region would
+   */
   async check(): Promise<void> {
     const config = this.#parts.config();
-    if (config.uplink.mode === 'embedded') await checkRegion(config.region, doorsOf(config));
+    if (config.uplink.mode === 'embedded') this.#damage = await checkRegion(config.region, doorsOf(config));
     else checkOutbox(config.stateDir);
   }
 
@@ -231,8 +237,8 @@ export class RegionSide {
       this.#publish({ kind: 'region.down', at: this.#parts.clock.now(), reason, retryMs });
       return;
     }
-    // A region that was up and now refuses ends, is told with its reason, and is tried again.
-    if (!this.#wasUp) this.#parts.onFatal(new RackError('region-failed', reason));
+    // A region that was up and now refuses ends, which is reported with its reason, and is tried again; so is one whose database is damaged.
+    if (!this.#wasUp && this.#damage === undefined) this.#parts.onFatal(new RackError('region-failed', reason));
   }
 
   #publish(event: DaemonEvent): void {

@@ -1,0 +1,72 @@
+// A region whose database is damaged takes no lease, file or name with it: the rack starts with the machines it knew, says what is wrong, and
+// the region is back without a restart once its database is. Real sockets on loopback, by any user.
+// @host waits
+
+import assert from 'node:assert/strict';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { machinesShape } from '../../src/cli/shapes.ts';
+import { bootSimulatedMachine, labPlace } from '../../src/lab/safe-lab.ts';
+import { missing } from '../support/needs.ts';
+import { askName, DhcpProbes, loadByTftp } from '../support/probes.ts';
+import { RunningRack } from '../support/running-rack.ts';
+
+const PLACE = labPlace(38);
+const ADDRESS = `${PLACE.octets}.1`;
+
+async function names(rack: RunningRack): Promise<readonly string[]> {
+  const machines = machinesShape.parse(await rack.ask('/MAAS/api/2.0/machines/'));
+  return machines.map(({ hostname }) => hostname);
+}
+
+test('a damaged region.db keeps nobody from leases, files and names, and is put back while the rack runs', {
+  skip: missing('linux'),
+  timeout: 120_000,
+}, async () => {
+  const rack = new RunningRack(PLACE);
+  let probes: DhcpProbes | undefined;
+  try {
+    await rack.startWhole();
+    const outcome = await bootSimulatedMachine(PLACE, 300, () => undefined);
+    assert.equal(outcome.kind, 'enlisted', JSON.stringify(outcome));
+    const before = await names(rack);
+    const { region } = await rack.status();
+    assert.equal(before.length, 1);
+    await rack.stop();
+
+    const database = join(rack.stateDir, 'region.db');
+    const whole = readFileSync(database);
+    // The page that holds the schema.
+    writeFileSync(database, Buffer.from(whole).fill(0xa5, 100, 4000));
+    for (const end of ['-wal', '-shm']) rmSync(`${database}${end}`, { force: true });
+
+    const from = rack.lines.length;
+    await rack.start();
+    const down = await rack.told('region.down', { from });
+    assert.match(String(down.reason), /region\.db .*put back a backup/);
+    const damaged = await rack.status();
+    assert.notEqual(damaged.region?.state, 'up');
+    assert.equal(damaged.region?.desiredVersion, region?.desiredVersion, 'the machines it knew are in force');
+    probes = await DhcpProbes.open(PLACE);
+    assert.ok(await probes.leaseWithin(5000));
+    await loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0');
+    await askName(ADDRESS, PLACE.dnsPort, 'lab.maas');
+
+    writeFileSync(database, whole);
+    await rack.told('region.up', { from, limitMs: 60_000 });
+    assert.deepEqual(await names(rack), before);
+    await rack.stop();
+
+    writeFileSync(database, 'this is no database, it is a letter. '.repeat(300));
+    const second = rack.lines.length;
+    await rack.start();
+    assert.match(String((await rack.told('region.down', { from: second })).reason), /region\.db .*move it/);
+    rmSync(database);
+    await rack.told('region.up', { from: second, limitMs: 60_000 });
+    assert.deepEqual(await names(rack), [], 'an empty one was begun');
+  } finally {
+    await probes?.close();
+    await rack.remove();
+  }
+});
