@@ -60,6 +60,7 @@ export const statusShape = z.object({
       eventsDropped: z.number(),
       desiredVersion: z.number(),
       desiredSince: z.number().optional(),
+      problem: z.string().optional(),
       link: z
         .object({
           since: z.number(),

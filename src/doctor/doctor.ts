@@ -69,6 +69,8 @@ export interface DoctorOptions {
   readonly diskProblem?: string | undefined;
   /** What the running rack says is wrong with its boot tree; undefined: nothing, or none was asked. */
   readonly treeProblem?: string | undefined;
+  /** Why the region does not run; undefined: it runs, or none was asked. */
+  readonly regionProblem?: string | undefined;
   /** A number that differs from run to run. */
   readonly xid: number;
   readonly onFinding: (finding: Finding) => void;
@@ -253,7 +255,7 @@ function tellStrangers(check: string, offers: readonly SeenOffer[], own: string,
 
 /** What a machine that runs says goes to the region, through the boot HTTP listener. */
 async function examineRegion(
-  { config, commands }: DoctorOptions,
+  { config, commands, regionProblem }: DoctorOptions,
   subnet: string,
   serverAddress: Ipv4,
   tell: Tell,
@@ -269,7 +271,8 @@ async function examineRegion(
     await probeHttp(url);
     tell(check, true, `answers at ${url}`);
   } catch (error) {
-    tell(check, false, `does not answer: ${errorText(error)}. See \`rackboot status${commands.config}\``);
+    const why = regionProblem ?? `${errorText(error)}. See \`rackboot status${commands.config}\``;
+    tell(check, false, `does not answer: ${why}`);
   }
 }
 

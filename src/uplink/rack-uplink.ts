@@ -87,6 +87,8 @@ export interface UplinkStatus {
   readonly eventsDropped: number;
   /** Everyday events of strangers' leases that the region was not told of one by one. */
   readonly eventsWithheld: number;
+  /** Why the thread did not stay up; undefined: it is up, or was not started before. */
+  readonly problem?: string | undefined;
   /** Undefined: the region is embedded, or nothing is known yet. */
   readonly link?: LinkStatus | undefined;
 }
@@ -103,6 +105,7 @@ export class RackUplink {
   #state: 'starting' | 'up' | 'waiting' = 'starting';
   #link: LinkStatus | undefined;
   #addresses: readonly string[] = [];
+  #problem: string | undefined;
   #desiredVersion: number;
   #desiredSince: number | undefined;
   #failures = 0;
@@ -156,6 +159,7 @@ export class RackUplink {
       eventsWaiting: this.#outbox.length + (link?.waiting ?? 0),
       eventsDropped: link === undefined ? this.#outbox.dropped : link.dropped + this.#outbox.untold,
       eventsWithheld: this.#strangers.withheld,
+      problem: this.#problem,
       link,
     };
   }
@@ -274,6 +278,7 @@ export class RackUplink {
         break;
       case 'listening':
         this.#state = 'up';
+        this.#problem = undefined;
         this.#addresses = message.addresses;
         this.#options.onListening(message.addresses);
         break;
@@ -322,6 +327,7 @@ export class RackUplink {
     const retryMs = Math.min(RESTART_MS_MAX, RESTART_MS_MIN * 2 ** this.#failures);
     this.#failures += 1;
     this.#state = 'waiting';
+    this.#problem = reason;
     this.#options.onTrouble(reason, retryMs);
     this.#restart = clock.schedule(retryMs, () => this.start());
   }

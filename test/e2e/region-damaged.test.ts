@@ -10,7 +10,7 @@ import { machinesShape } from '../../src/cli/shapes.ts';
 import { bootSimulatedMachine, labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { askName, DhcpProbes, loadByTftp } from '../support/probes.ts';
-import { RunningRack } from '../support/running-rack.ts';
+import { RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const PLACE = labPlace(38);
 const ADDRESS = `${PLACE.octets}.1`;
@@ -47,6 +47,12 @@ test('a damaged region.db keeps nobody from leases, files and names, and is put 
     assert.match(String(down.reason), /region\.db .*put back a backup/);
     const damaged = await rack.status();
     assert.notEqual(damaged.region?.state, 'up');
+    assert.match(damaged.region?.problem ?? '', /region\.db .*put back a backup/);
+    for (const words of [['status'], ['doctor']]) {
+      const { code, output } = await runRackboot([...words, '--config', rack.configFile]);
+      assert.equal(code, 1);
+      assert.match(output.join('\n'), /^BAD .*region.*region\.db .*put back a backup/m, `${words}`);
+    }
     assert.equal(damaged.region?.desiredVersion, region?.desiredVersion, 'the machines it knew are in force');
     probes = await DhcpProbes.open(PLACE);
     assert.ok(await probes.leaseWithin(5000));
@@ -56,6 +62,7 @@ test('a damaged region.db keeps nobody from leases, files and names, and is put 
     writeFileSync(database, whole);
     await rack.told('region.up', { from, limitMs: 60_000 });
     assert.deepEqual(await names(rack), before);
+    assert.equal((await rack.status()).region?.problem, undefined);
     await rack.stop();
 
     writeFileSync(database, 'this is no database, it is a letter. '.repeat(300));

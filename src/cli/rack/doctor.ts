@@ -25,6 +25,7 @@ const runningShape = statusShape.pick({
   tree: true,
   unserved: true,
   diskProblem: true,
+  region: true,
   journal: true,
 });
 const machinesShape = z.array(z.looseObject({ power_type: z.string() }));
@@ -55,6 +56,7 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
     unserved: typeof running === 'string' ? undefined : running.unserved,
     diskProblem: typeof running === 'string' ? undefined : (running.diskProblem ?? journalProblem(running)),
     treeProblem: typeof running === 'string' ? undefined : running.tree?.problem?.reason,
+    regionProblem: typeof running === 'string' ? undefined : running.region?.problem,
     xid: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
     onFinding: tell,
   });

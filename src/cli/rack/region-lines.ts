@@ -17,6 +17,7 @@ export function regionLines(region: RegionStatus, machines: number, nowMs: numbe
   const lines = [
     `Region  ${region.state}${at}${since}, ${counted(machines, 'machine')}, ${counted(region.eventsWaiting, 'event')} waiting`,
   ];
+  if (region.problem !== undefined) lines.push(`BAD     the region does not run: ${region.problem}`);
   if (link === undefined) return lines;
   if (link.text !== '') lines.push(`        ${link.text}`);
   const state =
