@@ -408,7 +408,7 @@ test('no leftover markers, no silenced checks, no path of a build machine, no re
   const places = new RegExp(
     ['/wo' + 'rk/', 'registry\\.' + 'npmjs', 'deb\\.' + 'debian\\.org', '/ro' + 'ot/'].join('|'),
   );
-  for (const file of listFiles('src', 'test', 'bin', 'config', 'systemd', 'docs', '*.md', '*.json', '.ci')) {
+  for (const file of listFiles('src', 'test', 'bench', 'bin', 'config', 'systemd', 'docs', '*.md', '*.json', '.ci')) {
     if (file === 'package-lock.json' || /\.(png|bin|gz|pcap)$/.test(file)) continue;
     readFileSync(join(ROOT, file), 'utf8')
       .split('\n')
@@ -446,7 +446,7 @@ test('every error code is used, and used as written in errors.ts', () => {
 
 test('each place on loopback belongs to one test file, so that two of them can run side by side', () => {
   const owners = new Map<string, Set<string>>();
-  for (const path of globSync('test/**/*.ts', { cwd: ROOT })) {
+  for (const path of globSync('{test,bench}/**/*.ts', { cwd: ROOT })) {
     const text = readFileSync(join(ROOT, path), 'utf8');
     for (const [, place = ''] of text.matchAll(/labPlace\((\d+)\)/g)) {
       owners.set(place, (owners.get(place) ?? new Set()).add(path));

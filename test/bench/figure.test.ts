@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Figures, formatReport, median, quantile, RACKBOOT } from './figure.ts';
+import { Figures, formatReport, median, quantile, RACKBOOT } from '../../bench/figure.ts';
 
 test('a median is the middle value, or the mean of the two in the middle', () => {
   const cases: readonly (readonly [readonly number[], number])[] = [

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { missing, type Need } from '../support/needs.ts';
+import { missing, type Need } from '../test/support/needs.ts';
 import { measureDhcp } from './dhcp.ts';
 import type { ContenderName } from './dhcp-contenders.ts';
 import { RACKBOOT, type Result } from './figure.ts';

@@ -1,7 +1,7 @@
 // The bytes of the DHCP clients of a load, which are all behind one relay agent. Sources: RFC 2131 §2, §3.1, §4.4.5. Written and read
 // here, so that the server's codec does not check itself.
 
-import type { Ipv4 } from '../../src/net/address.ts';
+import type { Ipv4 } from '../src/net/address.ts';
 
 /** How many exchanges may run at a time. */
 export const SLOTS_MAX = 256;

@@ -1,6 +1,6 @@
 // What every load of ours shares: its settings, its measure of both sides' processors, and the way its figures leave.
 
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../src/clock.ts';
 import type { Figure } from './figure.ts';
 import { cpuSecondsOf, idleSecondsOf } from './process-cpu.ts';
 import { readCpuSeconds } from './server-cpu.ts';

@@ -5,10 +5,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMainThread, threadName } from 'node:worker_threads';
-import { systemClock } from '../../src/clock.ts';
-import type { DhcpEvent } from '../../src/dhcp/events.ts';
-import { ipv4, mac } from '../../src/net/address.ts';
-import { EventStream } from '../../src/observe/event-stream.ts';
+import { systemClock } from '../src/clock.ts';
+import type { DhcpEvent } from '../src/dhcp/events.ts';
+import { ipv4, mac } from '../src/net/address.ts';
+import { EventStream } from '../src/observe/event-stream.ts';
 
 const EVENTS_PER_SECOND = 100_000;
 /** A tick that comes late makes up for this long at the most, so that the burst is bounded. */

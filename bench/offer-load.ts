@@ -4,9 +4,9 @@
 // 1. An answer counts only for the query it belongs to: xid, hardware address and type are checked; one that is not there within LOST_MS
 //    is lost.
 
-import { sleep, systemClock } from '../../src/clock.ts';
-import { parseIpv4 } from '../../src/net/address.ts';
-import { openNetwork } from '../../src/net/open-network.ts';
+import { sleep, systemClock } from '../src/clock.ts';
+import { parseIpv4 } from '../src/net/address.ts';
+import { openNetwork } from '../src/net/open-network.ts';
 import { quantile } from './figure.ts';
 import { finishLoad, readSettings, Span } from './load.ts';
 import { busySecondsOfHost } from './process-cpu.ts';

@@ -5,11 +5,11 @@
 // 2. A query that is not answered within LOST_MS counts as lost and its slot goes on.
 // 3. A wrong answer ends the load with an error.
 
-import { sleep, systemClock } from '../../src/clock.ts';
-import { parseIpv4 } from '../../src/net/address.ts';
-import { copyBytes } from '../../src/net/borrowed-bytes.ts';
-import type { OutgoingDatagram, ReceivedDatagram } from '../../src/net/datagram.ts';
-import { openNetwork } from '../../src/net/open-network.ts';
+import { sleep, systemClock } from '../src/clock.ts';
+import { parseIpv4 } from '../src/net/address.ts';
+import { copyBytes } from '../src/net/borrowed-bytes.ts';
+import type { OutgoingDatagram, ReceivedDatagram } from '../src/net/datagram.ts';
+import { openNetwork } from '../src/net/open-network.ts';
 import { benchAddress, benchName } from './dns-names.ts';
 import { type Figure, quantile } from './figure.ts';
 import { finishLoad, readSettings, Span } from './load.ts';

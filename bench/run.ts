@@ -3,7 +3,7 @@
 // Exit codes: 0 measured; 1 something needed is missing, or an answer was wrong; 2 the arguments are not usable.
 
 import { loadavg } from 'node:os';
-import { errorText } from '../../src/errors.ts';
+import { errorText } from '../src/errors.ts';
 import { allocationBenchmark } from './allocation.ts';
 import type { Benchmark } from './benchmark.ts';
 import { dhcpBenchmark } from './dhcp.ts';

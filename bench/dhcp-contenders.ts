@@ -7,8 +7,8 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemClock } from '../../src/clock.ts';
-import { formatIpv4, ipv4 } from '../../src/net/address.ts';
+import { systemClock } from '../src/clock.ts';
+import { formatIpv4, ipv4 } from '../src/net/address.ts';
 import {
   type ExistingLeases,
   type LeaseRange,
@@ -22,7 +22,7 @@ import { findProgram } from './peer.ts';
 
 /** The network of all clients; the server's address and the load's are in it. */
 const NETWORK = '10.64.0.0';
-const ROOT = join(import.meta.dirname, '..', '..');
+const ROOT = join(import.meta.dirname, '..');
 const NETWORK_PREFIX = 10;
 const NETMASK = '255.192.0.0';
 /** Ends of leases lie beyond the end of the longest run. */

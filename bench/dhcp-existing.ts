@@ -8,7 +8,7 @@
 //    their end while it reads them, takes most of a minute for 100 000 in another order.
 
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { formatIpv4, formatMac, ipv4, mac } from '../../src/net/address.ts';
+import { formatIpv4, formatMac, ipv4, mac } from '../src/net/address.ts';
 import { MAC_PREFIX } from './dhcp-client.ts';
 
 /** The addresses that may be leased. */

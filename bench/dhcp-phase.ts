@@ -9,10 +9,10 @@
 // 4. A server answers in the order it is asked: an exchange is lost when others that were sent LOST_MS later have been answered, or when
 //    nothing at all has come for `silenceMs`. Nothing is sent again.
 
-import { sleep, systemClock } from '../../src/clock.ts';
-import type { Ipv4 } from '../../src/net/address.ts';
-import { copyBytes } from '../../src/net/borrowed-bytes.ts';
-import type { DatagramSocket, OutgoingDatagram, ReceivedDatagram } from '../../src/net/datagram.ts';
+import { sleep, systemClock } from '../src/clock.ts';
+import type { Ipv4 } from '../src/net/address.ts';
+import { copyBytes } from '../src/net/borrowed-bytes.ts';
+import type { DatagramSocket, OutgoingDatagram, ReceivedDatagram } from '../src/net/datagram.ts';
 import {
   type Answer,
   readAnswer,

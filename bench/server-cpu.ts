@@ -6,7 +6,7 @@
 
 import { closeSync, mkdirSync, openSync, readFileSync, readSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { sleep } from '../../src/clock.ts';
+import { sleep } from '../src/clock.ts';
 
 const REMOVE_TRIES_MAX = 40;
 let groups = 0;

@@ -4,9 +4,9 @@
 //
 // 1. After each part the server is left alone until it has nothing more to do: what it put off is charged to the part.
 
-import { sleep, systemClock } from '../../src/clock.ts';
-import { type Ipv4, parseIpv4 } from '../../src/net/address.ts';
-import { openNetwork } from '../../src/net/open-network.ts';
+import { sleep, systemClock } from '../src/clock.ts';
+import { type Ipv4, parseIpv4 } from '../src/net/address.ts';
+import { openNetwork } from '../src/net/open-network.ts';
 import { Clients } from './dhcp-clients.ts';
 import type { LeaseRange } from './dhcp-existing.ts';
 import { type Part, Phase, type PhaseResult, type Surroundings, WINDOW_MS } from './dhcp-phase.ts';

@@ -4,7 +4,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sleep } from '../../src/clock.ts';
+import { sleep } from '../src/clock.ts';
 import type { DhcpLoad } from './dhcp-load.ts';
 import type { Part } from './dhcp-phase.ts';
 import { type Figure, Figures, RACKBOOT, type Result } from './figure.ts';
@@ -21,7 +21,7 @@ const WRITTEN_MS_MAX = 30_000;
 const WARM_UP_CLIENTS_MAX = 150_000;
 /** Threads of which a profile is told; others leave theirs too. */
 const TOLD = ['main', 'lease-journal', 'region'] as const;
-const ROOT = join(import.meta.dirname, '..', '..');
+const ROOT = join(import.meta.dirname, '..');
 
 /** Measures one fresh server of `contender` and returns what it says of its threads. */
 export async function profileDhcp(
