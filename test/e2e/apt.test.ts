@@ -1,5 +1,5 @@
 // What apt cannot do is told in one line: what failed, why, and what to do.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -1,6 +1,6 @@
 // Who a client is, and who is a stranger, as people's clients see it of a rack that runs whole: two hosts of one hardware address that are
 // told apart by their identifiers, and hosts that are known while somebody asks for addresses in the names of many.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 // Root's tests in a clone that no other user can enter, as below a home of mode 700: those that run programs as another user do so from a
 // place that the other user can read. The clone is this checkout, mounted a second time.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

@@ -1,5 +1,5 @@
 // A rack that runs out of file descriptors refuses what it cannot open, and serves again when some are free. As any user.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

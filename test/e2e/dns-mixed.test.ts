@@ -1,6 +1,6 @@
 // Several hosts ask the DNS server for many names at once, on real sockets of loopback: every answer must be to the question that
 // was asked, and carry that name's data, when it comes from the upstream and when it comes from the cache.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';

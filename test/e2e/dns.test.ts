@@ -1,6 +1,6 @@
 // The DNS server on real sockets of loopback, asked by dig, by the npm package dns2 and by hand-made TCP clients. Strangers are
 // other addresses of 127.0.0.0/8.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';

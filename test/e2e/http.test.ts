@@ -1,5 +1,5 @@
 // The boot listener as real clients see it: curl, over a boot tree on disk.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

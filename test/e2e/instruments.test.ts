@@ -1,6 +1,6 @@
 // The instruments of a real rack: what machines did is in the metrics, health and readiness are answered, and the listener follows the
 // configuration. Real sockets on loopback, by any user.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';

@@ -1,7 +1,7 @@
 // A configured interface that is not there, is down, has no link, lacks its address, is deleted and made anew: the log and `status`
 // say so, machines there are served within two seconds of its coming, and those of another interface notice nothing. The real
 // daemon with its real ports in a network of its own, other people's clients in two more, so as root.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

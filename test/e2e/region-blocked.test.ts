@@ -1,6 +1,6 @@
 // The region may stand still or fall: leases, files and names are answered as before, and every event reaches it once it stands
 // again. Another process holds its database; its thread is ended from outside. Real sockets on loopback, by any user.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';

@@ -1,6 +1,6 @@
 // What of a running rack moves while it serves: its name, its boot tree, its log, the door to its region, one listener beside another. Nobody
 // who is served notices, and each change is told. Real sockets on loopback, by any user.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { Resolver } from 'node:dns/promises';

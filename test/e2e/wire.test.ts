@@ -1,7 +1,7 @@
 // What the rack does with what it hears of its wires, by the real daemon in a network of its own and hosts in others: addresses that
 // somebody uses are not offered, and nobody waits for that; neighbours are listed; a Linux host that boots is told that there is no
 // IPv6 router, until there is one.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

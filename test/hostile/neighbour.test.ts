@@ -1,5 +1,5 @@
 // The neighbour from hell, in short: each case once. `npm run test:long` has all of it.
-// @host alone
+// @host computes, 300 s
 
 import { standAll } from './stand.ts';
 

@@ -1,6 +1,6 @@
 // The life of a machine by clicking: a real daemon on loopback, a real Chromium, a webhook that holds the power, and behind it a simulated
 // machine that does what the region gives it to do.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';

@@ -1,5 +1,5 @@
 // The page of one machine in a real Chromium: reached by its link, kept fresh, at the width of a desk and of a phone, with hostile text.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

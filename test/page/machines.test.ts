@@ -1,5 +1,5 @@
 // The page in a real Chromium: at the width of a desk and of a phone, while machines come, with hostile names, without the region.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,5 +1,5 @@
 // The racks on the page, in a real Chromium: at the width of a desk and of a phone, with what to type for one that waits.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

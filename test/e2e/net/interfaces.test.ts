@@ -1,5 +1,5 @@
 // Interfaces that come, go and come again: the watch sees them, and sockets bound to them follow.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';

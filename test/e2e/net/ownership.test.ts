@@ -1,5 +1,5 @@
 // Who may have a port: other servers are found at start and kept away afterwards, and one Rackboot keeps out another.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

@@ -1,5 +1,5 @@
 // What strangers say of the path to a client, and whether datagrams leave in pieces for it: counted where they arrive. ip(7), RFC 1191 §4.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';

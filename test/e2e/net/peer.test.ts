@@ -1,5 +1,5 @@
 // Sockets that speak with one peer, native and portable: who is heard, and what ICMP tells.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';

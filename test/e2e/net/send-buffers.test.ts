@@ -1,5 +1,5 @@
 // How large the send buffers are that the sockets of each implementation have, by what the kernel says of them.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';

@@ -1,5 +1,5 @@
 // What the sockets of each implementation hear and send, over cables between network namespaces.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';

@@ -1,6 +1,6 @@
 // The wires as the net worker hears them, in network namespaces: who uses an address, links that are deleted and made anew, floods,
 // and a host without the privilege.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -1,5 +1,5 @@
 // A host without the native library: everything still starts, by the portable way, and says why.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
