@@ -5,17 +5,26 @@
 //   #list: readonly Rack[] = [];                      region/racks/racks.ts #list (it can be replaced by a longer one)
 //   readonly holdings: Map<string, Holding>;          fair-shares.ts Network.holdings (a member of an interface)
 //   const watches = new WeakMap<object, Watch>();     net/pipelining.ts watches
+//   stream.on('data', (chunk) => chunks.push(chunk)) power/program.ts keepOutput.chunks (a variable of keepOutput)
 //   new FairShares<Asker>({ max: WAITERS_MAX })       dns/flights.ts: WAITERS_MAX is given to FairShares
 //
 // 1. What nobody can change is none of them: a read-only list in a read-only field, and a constant of a file that is written out there.
-// 2. What a function holds in its own variables ends with the call, and is not looked at.
+// 2. A variable of a function ends with the call, unless a function within adds to it: that one may be called long after (`readAnswer.chunks`).
+//    One that is called at once, by `forEach` and the like, is not told apart.
 
 import { relative } from 'node:path';
 import {
+  isArrowFunction,
+  isBinaryExpression,
+  isCallExpression,
   isClassDeclaration,
   isConstructorDeclaration,
+  isFunctionDeclaration,
+  isFunctionExpression,
+  isGetAccessorDeclaration,
   isIdentifier,
   isInterfaceDeclaration,
+  isMethodDeclaration,
   isNewExpression,
   isObjectLiteralExpression,
   isPropertyAssignment,
@@ -163,6 +172,12 @@ function visit(node: Node, seen: Visit): void {
       !mayBeReplaced && !new RegExp(`\\b${node.name.text}\\.(?:set|add|push|delete)\\(`).test(file.text);
     const isWeak = /\bWeak(?:Map|Set)\b/.test(node.getText(file));
     if (!isWrittenOut || isWeak) fields.push({ node, at: `${name} ${node.name.text}`, owner: '', mayBeReplaced });
+  } else if (isVariableDeclaration(node) && isIdentifier(node.name)) {
+    const within = functionAround(node);
+    if (within !== undefined && isAddedToWithin(within, node.name.text, file)) {
+      const mayBeReplaced = !node.parent.getText(file).startsWith('const');
+      fields.push({ node, at: `${name} ${nameOf(within, file)}.${node.name.text}`, owner: '', mayBeReplaced });
+    }
   } else if (isNewExpression(node)) {
     const taker = node.expression.getText(file);
     for (const place of TAKERS.get(taker) ?? []) {
@@ -176,6 +191,44 @@ function visit(node: Node, seen: Visit): void {
     if (takesBound && !TAKERS.has(owner)) unknownTakers.push(`${name} ${owner}`);
   }
   node.forEachChild((child) => visit(child, seen));
+}
+
+const isFunction = (node: Node): boolean =>
+  isFunctionDeclaration(node) ||
+  isFunctionExpression(node) ||
+  isArrowFunction(node) ||
+  isMethodDeclaration(node) ||
+  isConstructorDeclaration(node) ||
+  isGetAccessorDeclaration(node);
+
+/** The function in which a node stands; undefined: none. */
+function functionAround(node: Node): Node | undefined {
+  for (let at = node.parent; !isSourceFile(at); at = at.parent) if (isFunction(at)) return at;
+  return undefined;
+}
+
+/** The name by which a person finds a function: its own, or that of what it is given to. */
+function nameOf(node: Node, file: SourceFile): string {
+  for (let at = node; !isSourceFile(at); at = at.parent) {
+    if (isFunctionDeclaration(at) || isMethodDeclaration(at)) return at.name?.getText(file) ?? '';
+    if (isConstructorDeclaration(at)) return 'constructor';
+    if (isPropertyDeclaration(at) || (isVariableDeclaration(at) && isOfFile(at))) return at.name.getText(file);
+  }
+  return '';
+}
+
+/** True where a function within this one adds to a variable of it, or gives it another value. */
+function isAddedToWithin(within: Node, name: string, file: SourceFile): boolean {
+  const adds = new RegExp(`^${name}(?:\\.(?:set|add|push|unshift)\\(| (?:\\?\\?|\\+)?= )`);
+  const look = (node: Node, isInner: boolean): boolean => {
+    if (isInner && (isCallExpression(node) || isBinaryExpression(node)) && adds.test(node.getText(file))) return true;
+    let found = false;
+    node.forEachChild((child) => {
+      found ||= look(child, isInner || isFunction(child));
+    });
+    return found;
+  };
+  return look(within, false);
 }
 
 /** The bounds in an argument: of an object that is written out those of its members that are bounds, or all of it; a rate of a field by its name. */

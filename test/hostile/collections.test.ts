@@ -201,6 +201,12 @@ class DeadlineQueue<T> { readonly heap: T[] = []; }
 class FairShares<T> { constructor(bounds: { max: number; addressMax: number; networkOf: (of: T) => string }) { void bounds; } }
 class Cellar { constructor(bottlesMax: number, openMsMax: number) { void bottlesMax; void openMsMax; } }
 const PLACES_MAX = 8;
+export function keeper() {
+  const kept = new Map<string, number>();
+  const own: string[] = [];
+  own.push('a');
+  return (key: string) => { kept.set(key, own.length); };
+}
 export const all = [weak, list, Cellar];
 `;
 
@@ -220,7 +226,7 @@ describe('finding what can grow', () => {
     }
   });
 
-  it('fields, members of interfaces and variables of a file, by their types, and whether they hold lists', () => {
+  it('fields, members of interfaces, variables of a file and those that a function within adds to, by their types, and whether they hold lists', () => {
     const found = growth.collections.map(({ at, holdsLists }) => `${at}${holdsLists ? ' of lists' : ''}`);
     assert.deepEqual(found, [
       'file.ts Entry.keys',
@@ -236,6 +242,7 @@ describe('finding what can grow', () => {
       'file.ts #rows of lists',
       'file.ts shared',
       'file.ts DeadlineQueue.heap',
+      'file.ts keeper.kept',
     ]);
   });
 

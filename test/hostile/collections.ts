@@ -6,7 +6,7 @@
 //
 //   NAME_MAX                 a bound of the same file, which the code checks on every path that adds
 //   room/file.ts NAME_MAX    the same where another file checks it
-//   as #other                as many as another collection of the same file has: what goes there goes here
+//   as #other                as many as another collection of the same file has: what goes here went there
 //   as room/file.ts #other   the same of another file
 //   one of REASONS           nobody outside can add to it, or it does not last
 
@@ -40,6 +40,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'daemon/rack/neighbourhood.ts': { '#sampler': 'named', '#names': 'configured' },
   'daemon/start/service-notices.ts': { '#timers': 'named' },
   'deadline-queue.ts': { '#heap': 'owner' },
+  'dhcp/bounds.ts': { 'look.events': 'call' },
   'dhcp/conflicts/conflict-check.ts': {
     '#ahead': 'PROBES_AHEAD_MAX',
     '#conflictsAt': 'configured, each CONFLICT_SHARE and dhcp/conflicts/probe-turns.ts PROBES_RUNNING_MAX',
@@ -51,7 +52,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#running': 'as dhcp/conflicts/probe-turns.ts #waiting and dhcp/conflicts/probe-turns.ts PROBES_RUNNING_MAX',
     '#freeAt': 'PROBES_REMEMBERED_MAX',
   },
-  'dhcp/conflicts/probe-turns.ts': { '#waiting': 'configured, each PROBES_WAITING_MAX' },
+  'dhcp/conflicts/probe-turns.ts': { '#waiting': 'configured, each PROBES_WAITING_MAX', 'take.queue': 'as #waiting' },
   'dhcp/foreign/foreign-servers.ts': { '#servers': 'FOREIGN_SERVERS_MAX and configured' },
   'dhcp/foreign/foreign-watch.ts': { '#wires': 'configured' },
   'dhcp/foreign/hearsay.ts': { '#wires': 'configured' },
@@ -65,6 +66,8 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#pools': 'configured',
     '#offered': 'as dhcp/leases/offers.ts #byAddress',
     '#changed': 'as #pools',
+    'serve.fresh': 'as #pools',
+    '#barred.barred': 'as #pools, each addresses',
   },
   'dhcp/leases/client-index.ts': {
     '#byMac': 'as dhcp/leases/lease-table.ts #slots, each ADDRESSES_PER_CLIENT_MAX',
@@ -130,6 +133,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#below': 'as #nodes',
     '#touchedNames': 'call',
     '#touchedAddresses': 'call',
+    'setRack.wanted': 'call',
   },
   'dns/server.ts': {
     '#listeners': 'configured',
@@ -159,11 +163,14 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   },
   'files/text-directory.ts': { '#files': 'FILES_MAX' },
   'files/tree-index.ts': { 'Directory.files': 'TREE_ENTRIES_MAX', 'Directory.directories': 'TREE_ENTRIES_MAX' },
+  'http/body-arrival.ts': { 'readFirst.chunks': 'SMALL_BODY_BYTES_MAX' },
   'http/boot-requests.ts': { '#sampler': 'named', '#bootSampler': 'named' },
   'http/file-sends.ts': {
     '#sendings': 'http/server.ts CONNECTIONS_MAX and files/file-tree.ts LOOKUPS_WAITING_MAX',
     '#endedByRack': 'weak',
   },
+  'http/proxy.ts': { '#onAnswer.words': 'SAID_BYTES_MAX' },
+  'http/region-stand-in.ts': { 'readRest.chunks': 'KEPT_BYTES_MAX' },
   'http/server.ts': { '#listeners': 'configured', '#leaving': 'CONNECTIONS_MAX' },
   'kept-apart.ts': {
     'Side.counts': 'owner',
@@ -196,6 +203,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#current': 'net/interface-table.ts INTERFACES_MAX',
   },
   'net/net-worker.ts': { '#told': 'net/interface-table.ts INTERFACES_MAX' },
+  'net/packet-filter.ts': { 'takeAnyOf.instructions': 'call' },
   'net/packet-socket.ts': { '#filter': 'net/router-filter.ts SIEVED_MAX', '#onlyFrom': 'FILTERED_INTERFACES_MAX' },
   'net/pipelining.ts': { watches: 'weak' },
   'net/router-answers.ts': { '#routerAt': 'configured', '#wanted': 'configured' },
@@ -234,6 +242,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#followers': 'FOLLOWERS_MAX',
     '#kinds': 'named',
   },
+  'power/program.ts': { 'keepOutput.chunks': 'OUTPUT_BYTES_MAX' },
   'power/queue.ts': {
     '#commands': 'COMMANDS_MAX',
     '#questions': 'QUESTIONS_MAX',
@@ -248,6 +257,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#running': 'power/queue.ts RUNNING_MAX',
     '#askers': 'as power/queue.ts #questionOf',
   },
+  'power/web-request.ts': { 'readAnswer.chunks': 'BODY_BYTES_MAX' },
   'rate-limit.ts': { '#limits': 'owner', '#keys': 'owner' },
   'region-thread/power-askers.ts': { '#underWay': 'configured' },
   'region-thread/power-hold.ts': { '#held': 'region/identity/enlistment.ts MACHINES_MAX' },
@@ -255,6 +265,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#touched': 'region/identity/enlistment.ts MACHINES_MAX',
     '#ends': 'region/identity/enlistment.ts MACHINES_MAX',
     '#unseen': 'region/identity/enlistment.ts MACHINES_MAX',
+    '#list.machines': 'call',
   },
   'region/accounts/password-limits.ts': { '#addresses': 'ADDRESSES_MAX', '#networks': 'ADDRESSES_MAX' },
   'region/accounts/passwords.ts': { '#waiting': 'CHECKS_WAITING_MAX' },
@@ -262,10 +273,13 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/api/event-followers.ts': { '#followers': 'FOLLOWERS_MAX' },
   'region/api/form-body.ts': { 'FieldCollector.fields': 'FIELDS_MAX, each FIELDS_MAX' },
   'region/api/lists.ts': { '#waiting': 'LISTS_MAX, each LISTS_MAX' },
+  'region/api/many-machines.ts': { 'giveMany.done': 'call', 'giveMany.refused': 'call' },
   'region/http/link-routes.ts': { '#streams': 'region/racks/rack-admission.ts RACKS_MAX, each CHANGES_PER_RACK_MAX' },
   'region/http/listening.ts': { '#apps': 'configured', '#waiting': 'configured' },
-  'region/http/rack-batch.ts': { '#refused': 'call' },
+  'region/http/rack-batch.ts': { '#refused': 'call', '#take.reports': 'call' },
   'region/identity/enlistment-log.ts': { '#sampler': 'COUNTED_MAX' },
+  'region/identity/recognition.ts': { 'recognise.shared': 'call' },
+  'region/life/allocation.ts': { 'matchStorage.matched': 'call' },
   'region/life/machine-agent.ts': { '#ended': 'ENDED_MAX' },
   'region/life/status-deadlines.ts': { '#done': 'region/identity/enlistment.ts MACHINES_MAX' },
   'region/metadata/proxy-finder.ts': { '#probed': 'HOSTS_MAX' },
@@ -277,13 +291,16 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#templates': 'call',
     '#scopes': 'call, each call',
     '#parts': 'call',
+    '#for.scope': 'call',
   },
+  'region/preseed/names.ts': { 'templateNames.names': 'call' },
   'region/preseed/shell-follower.ts': { '#frames': 'call' },
   'region/preseed/template.ts': { '#blocks': 'call' },
   'region/racks/acknowledgements.ts': { '#listeners': 'region/rate-limit.ts WORKERS_RATE' },
   'region/racks/batch-turns.ts': { '#racks': 'region/racks/rack-admission.ts RACKS_MAX' },
   'region/racks/introductions.ts': { '#said': 'PENDING_RACKS_MAX, each region/racks/rack-news.ts RACK_INTERFACES_MAX' },
   'region/racks/machine-homes.ts': { '#listeners': 'named', '#told': 'ELSEWHERE_TOLD_MAX' },
+  'region/racks/rack-networks.ts': { 'doubtsAmong.unasked': 'call' },
   'region/racks/racks.ts': {
     '#listeners': 'as region/http/link-routes.ts #streams',
     '#list': 'region/racks/rack-admission.ts RACKS_MAX',
@@ -302,8 +319,11 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/settings.ts': { '#list': 'SETTINGS_MAX' },
   'store/fold-pass.ts': { '#records': 'PASS_BLOCKS_MAX, each BLOCK_RECORDS_MAX' },
   'store/lease-journal.ts': { '#full': 'JOURNAL_PENDING_MAX' },
+  'store/lease-record.ts': { 'decodeLeases.shared': 'call' },
   'store/outbox-database.ts': { '#dropped': 'named' },
   'store/post-shares.ts': { '#bytesOf': 'store/outbox-database.ts OUTBOX_BOUNDS' },
+  'store/region-events.ts': { 'list.conditions': 'call', 'list.values': 'call' },
+  'store/region-machines.ts': { 'machineQuery.all': 'call', 'machineQuery.given': 'call' },
   'store/region-racks.ts': { '#known': 'region/racks/rack-admission.ts RACKS_MAX' },
   'store/region-rows.ts': { '#prepared': 'named' },
   'store/stored-leases.ts': { '#leases': 'call', '#newest': 'call' },
@@ -315,6 +335,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#refusals': 'named',
     '#listeners': 'as tftp/listener.ts Listener.sessions',
     '#clients': 'configured',
+    '#listen.opened': 'call',
   },
   'tftp/transfers.ts': {
     'TransfersDeps.refusals': 'as tftp/server.ts #refusals',
@@ -325,6 +346,10 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'turn-queue.ts': { '#lines': 'owner', 'Line.places': 'owner' },
   'turns.ts': { '#fresh': 'owner', '#backlog': 'owner' },
   'uplink/event-stream-reader.ts': { '#data': 'LINE_CHARACTERS_MAX' },
+  'uplink/http-transport.ts': {
+    'collect.chunks':
+      'ANSWER_BYTES_MAX and uplink/state-follower.ts STATE_BYTES_MAX and uplink/event-carrier.ts ANSWER_BYTES_MAX',
+  },
   'uplink/outbox.ts': { '#waiting': 'OUTBOX_EVENTS_MAX', '#sent': 'OUTBOX_BATCH_MAX' },
   'uplink/questions.ts': { '#open': 'QUESTIONS_MAX', '#givenUp': 'QUESTIONS_MAX' },
   'uplink/rack-uplink.ts': { '#addresses': 'configured' },
