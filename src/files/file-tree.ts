@@ -29,8 +29,12 @@ export const FILES_OPEN_MAX = 8192;
 export const FILES_KEPT_MAX = 256;
 /** Paths whose file is remembered; all are forgotten at the bound. */
 export const PATHS_KNOWN_MAX = 1024;
-/** The most look-ups that are under way at a time; one more is refused. As with open files, fewer are asked for at a time. */
-export const LOOKUPS_MAX: number = FILES_OPEN_MAX;
+/**
+ * The most callers that wait for look-ups at a time, of one name or of many; one more is refused. Transfers and responses are fewer, but
+ * those that give up while the file system does not answer leave their callers behind: whoever asks for files fills it then. It empties
+ * as the file system answers.
+ */
+export const LOOKUPS_WAITING_MAX: number = FILES_OPEN_MAX;
 
 /** Failures of the file system that mean: there is no such file that may be read. */
 const ABSENT: ReadonlySet<string> = new Set([
@@ -73,6 +77,8 @@ export class BootTree implements FileTree {
   #root: string;
   readonly #slices: SliceCache;
   readonly #lookups = new Map<string, Lookup>();
+  /** Callers that wait for them. */
+  #waiting = 0;
   /** By real path, least recently opened first. */
   readonly #files = new Map<string, SharedFile>();
   /** The real path that a path last led to, for paths of `#files` only; at most PATHS_KNOWN_MAX. */
@@ -108,8 +114,15 @@ export class BootTree implements FileTree {
 
   async open(path: string): Promise<OpenedFile | undefined> {
     if (splitPath(path) === undefined) return undefined;
+    if (this.#waiting >= LOOKUPS_WAITING_MAX) {
+      throw new RackError(
+        'tree-unreadable',
+        `${LOOKUPS_WAITING_MAX} callers wait for files of ${this.directory} already: its file system may not answer`,
+      );
+    }
     const pending = this.#lookups.get(path) ?? this.#startLookup(path);
     pending.waiting += 1;
+    this.#waiting += 1;
     const file = await pending.found;
     return file?.reader();
   }
@@ -174,9 +187,6 @@ export class BootTree implements FileTree {
   }
 
   #startLookup(path: string): Lookup {
-    if (this.#lookups.size >= LOOKUPS_MAX) {
-      throw new RackError('tree-unreadable', `${LOOKUPS_MAX} files of ${this.directory} are being looked up already`);
-    }
     const lookup: Lookup = { waiting: 0, found: this.#find(path) };
     this.#lookups.set(path, lookup);
     return lookup;
@@ -190,9 +200,10 @@ export class BootTree implements FileTree {
     } catch (error) {
       if (!ABSENT.has(osErrorCode(error) ?? '')) throw error;
     } finally {
-      const lookup = this.#lookups.get(path);
+      const waiting = this.#lookups.get(path)?.waiting ?? 0;
       this.#lookups.delete(path);
-      file?.reserve(lookup?.waiting ?? 0);
+      this.#waiting -= waiting;
+      file?.reserve(waiting);
       file?.unreserve();
     }
     return file;

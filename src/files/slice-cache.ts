@@ -14,6 +14,12 @@ export const SLICE_CACHE_BYTES_MAX = 96 * 1024 * 1024;
 export const READS_IN_FLIGHT_MAX = 8;
 /** The most slices that wait to be read; one more is refused. */
 export const READS_WAITING_MAX = 8192;
+/**
+ * The most readers that wait for slices, of one slice or of many; one more is refused. Transfers and responses wait for fewer, but those
+ * that give up while the disk does not answer leave their questions behind: whoever asks for files fills it then. It empties as the disk
+ * answers.
+ */
+export const READERS_WAITING_MAX = 16_384;
 
 /** A file as the cache sees it. */
 export interface SliceSource {
@@ -29,6 +35,8 @@ interface Load {
   readonly source: SliceSource;
   readonly offset: number;
   readonly length: number;
+  /** How many readers wait for it. */
+  readers: number;
   /** True when the file was closed meanwhile: the slice is for those who wait, not for the cache. */
   forgotten: boolean;
   readonly promise: Promise<Uint8Array>;
@@ -47,6 +55,8 @@ export class SliceCache {
   readonly #loads = new Map<number, Load>();
   readonly #waiting: Load[] = [];
   #inFlight = 0;
+  /** Readers that wait for a slice. */
+  #readers = 0;
   #bytes = 0;
   #read = 0;
   #hits = 0;
@@ -60,7 +70,7 @@ export class SliceCache {
   get(source: SliceSource, index: number): Uint8Array | Promise<Uint8Array> {
     const key = keyOf(source, index);
     const held = this.#slices.get(key);
-    if (held === undefined) return this.#load(source, index).promise;
+    if (held === undefined) return this.#await(source, index);
     this.#hits += 1;
     this.#slices.delete(key);
     this.#slices.set(key, held);
@@ -96,6 +106,19 @@ export class SliceCache {
     return { cachedBytes: this.#bytes, slicesRead: this.#read, sliceHits: this.#hits };
   }
 
+  /** A slice for one reader more. */
+  #await(source: SliceSource, index: number): Promise<Uint8Array> {
+    if (this.#readers >= READERS_WAITING_MAX)
+      return Promise.reject(new Error(`${READERS_WAITING_MAX} readers wait for slices of files already`));
+    const load = this.#load(source, index);
+    // Nobody waits for one that was refused.
+    if (this.#loads.get(load.key) === load) {
+      load.readers += 1;
+      this.#readers += 1;
+    }
+    return load.promise;
+  }
+
   #load(source: SliceSource, index: number): Load {
     const key = keyOf(source, index);
     const pending = this.#loads.get(key);
@@ -106,6 +129,7 @@ export class SliceCache {
       source,
       offset,
       length: Math.min(SLICE_BYTES, source.sizeBytes - offset),
+      readers: 0,
       forgotten: false,
       ...Promise.withResolvers<Uint8Array>(),
     };
@@ -146,6 +170,7 @@ export class SliceCache {
 
   #ended(load: Load, slice: Uint8Array | undefined): void {
     this.#inFlight -= 1;
+    this.#readers -= load.readers;
     if (!load.forgotten) this.#loads.delete(load.key);
     if (slice !== undefined && !load.forgotten && this.#bytes <= this.#bytesMax) this.#slices.set(load.key, slice);
     else this.#bytes -= load.length;

@@ -2,7 +2,7 @@
 //
 // Source: HTML Living Standard §9.2.6 (parsing an event stream), as far as a region uses it: `event`, `data`, comments.
 
-/** A line longer than this is nothing that a region sends. */
+/** A line longer than this is nothing that a region sends, nor is an event with more, the end of each of its lines included. */
 export const LINE_CHARACTERS_MAX = 64 * 1024;
 
 export interface StreamEvent {
@@ -14,6 +14,8 @@ export class EventStreamReader {
   #rest = '';
   #event = '';
   #data: string[] = [];
+  /** The characters of `#data`, with the end of each line: lines without a character would else fill the memory. */
+  #characters = 0;
 
   /** The events that are whole with this piece; undefined: a line or an event is too long, and the stream is of no use any more. */
   read(piece: string): readonly StreamEvent[] | undefined {
@@ -26,7 +28,7 @@ export class EventStreamReader {
       if (line.length > LINE_CHARACTERS_MAX) return undefined;
       const event = this.#take(line);
       if (event !== undefined) events.push(event);
-      if (this.#data.reduce((sum, one) => sum + one.length, 0) > LINE_CHARACTERS_MAX) return undefined;
+      if (this.#characters > LINE_CHARACTERS_MAX) return undefined;
     }
     return this.#rest.length > LINE_CHARACTERS_MAX ? undefined : events;
   }
@@ -37,13 +39,17 @@ export class EventStreamReader {
         this.#data.length === 0 ? undefined : { event: this.#event || 'message', data: this.#data.join('\n') };
       this.#event = '';
       this.#data = [];
+      this.#characters = 0;
       return event;
     }
     const colon = line.indexOf(':');
     const name = colon === -1 ? line : line.slice(0, colon);
     const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '');
     if (name === 'event') this.#event = value;
-    else if (name === 'data') this.#data.push(value);
+    else if (name === 'data') {
+      this.#data.push(value);
+      this.#characters += value.length + 1;
+    }
     return undefined;
   }
 }

@@ -26,6 +26,8 @@ const ANSWER_MS_MAX = 60_000;
 const SILENCE_MS_MAX = 20_000;
 /** Connections that are kept for the next request. */
 export const SOCKETS_MAX = 6;
+/** What each piece of an answer counts at least, in bytes: so much memory it takes, however short it is. */
+const PIECE_BYTES_MIN = 128;
 
 export interface HttpTransportOptions {
   /** `http://region:5240/MAAS`. */
@@ -186,8 +188,8 @@ function collect(
   const chunks: Buffer[] = [];
   let bytes = 0;
   answer.on('data', (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > bytesMax) fail(new Error(`its answer is larger than ${bytesMax} bytes`));
+    bytes += Math.max(chunk.length, PIECE_BYTES_MIN);
+    if (bytes > bytesMax) fail(new Error(`its answer is larger than ${bytesMax} bytes, or comes in too many pieces`));
     else chunks.push(chunk);
   });
   answer.on('end', () => {

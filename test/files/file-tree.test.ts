@@ -20,7 +20,7 @@ import {
   BootTree,
   FILES_KEPT_MAX,
   FILES_OPEN_MAX,
-  LOOKUPS_MAX,
+  LOOKUPS_WAITING_MAX,
   PATH_CHARACTERS_MAX,
   splitPath,
 } from '../../src/files/file-tree.ts';
@@ -395,14 +395,16 @@ test('a tree that is absent or a file is refused by name', async (context) => {
   await assert.rejects(BootTree.open(join(root, 'file')), { code: 'tree-unreadable', message: /not a directory/ });
 });
 
-test('LOOKUPS_MAX names are looked up at a time; one more is refused, and who waits for one of them is not', async (context) => {
+test('LOOKUPS_WAITING_MAX callers wait for look-ups, of many names or of one; one more is refused', async (context) => {
   const tree = await BootTree.open(makeTree(context, { f0: 'zero' }));
-  const all = Array.from({ length: LOOKUPS_MAX }, (_, index) => tree.open(`f${index}`));
-  const beyond = assert.rejects(tree.open('beyond'), /are being looked up already/);
-  const again = tree.open('f0');
-  await beyond;
-  assert.notEqual(await again, undefined);
-  await Promise.all(all);
-  assert.equal(await tree.open('beyond'), undefined);
-  tree.close();
+  context.after(() => tree.close());
+  for (const isOne of [false, true]) {
+    const all = Array.from({ length: LOOKUPS_WAITING_MAX }, (_, index) => tree.open(isOne ? 'f0' : `f${index}`));
+    const beyond = assert.rejects(tree.open('beyond'), /callers wait for files/);
+    await assert.rejects(tree.open('f0'), /callers wait for files/);
+    await beyond;
+    assert.notEqual(await all[0], undefined);
+    for (const file of await Promise.all(all)) file?.close();
+    assert.equal(await tree.open('beyond'), undefined);
+  }
 });

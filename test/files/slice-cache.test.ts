@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { BootTree } from '../../src/files/file-tree.ts';
 import {
+  READERS_WAITING_MAX,
   READS_IN_FLIGHT_MAX,
   READS_WAITING_MAX,
   SLICE_BYTES,
@@ -71,4 +72,18 @@ test('READS_WAITING_MAX slices wait to be read; one more is refused, and no read
     await cache.get(file, index);
   }
   assert.equal((await again).length, SLICE_BYTES);
+});
+
+test('READERS_WAITING_MAX readers wait, be it for one slice; one more is refused, and there is room again when it was read', async () => {
+  const [cache, file] = [new SliceCache(SLICE_CACHE_BYTES_MAX), new SlowFile()];
+  const all = Array.from({ length: READERS_WAITING_MAX }, () => cache.get(file, 0));
+  const further = async (index: number): Promise<unknown> => cache.get(file, index);
+  const waits = new Promise((resolve) => setImmediate(resolve));
+  for (const index of [0, 1])
+    await assert.rejects(Promise.race([further(index), waits]), /readers wait for slices/, `slice ${index}`);
+  file.reads[0]?.();
+  assert.equal((await Promise.all(all)).length, READERS_WAITING_MAX);
+  const next = further(1);
+  file.reads[1]?.();
+  await next;
 });

@@ -25,6 +25,8 @@ const CONSTANT = /^\s*(?:export )?const ([A-Z][A-Z0-9_]*)(?:: ([^=\n]+?))? =\s*(
 const FIELD_RATE = /^\s*readonly (#\w+) = new (?:RateLimit|EventSampler)(?:<\w+>)?\(\s*(\{[^}]*perSecond[^}]*\})/gm;
 /** A key of the configuration; one whose default is a constant is that constant's bound. */
 const KEY = /^\s*([a-z_]+_(?:max|per_second)): z\s*\.[^,]*?(?:,[^,]*?)*?\.default\(([\d_]+)\),$/gm;
+/** `this.#known.size >= STOCK_SIZE`, `length < LIST_CHUNK`. */
+const COMPARED = /\b(?:size|length)\s*[<>]=?\s*([A-Z][A-Z0-9_]+)\b/g;
 const IS_BOUND = /(?:^|_)(?:MAX|BOUNDS|LIMIT|CAPACITY|SOCKETS)$/;
 
 const sources = new Map<string, string>();
@@ -82,14 +84,35 @@ function evaluate(expression: string, file: string): unknown {
 }
 
 function constantOf(name: string, file: string): unknown {
-  const own = findConstant(`${file} ${name}`);
-  if (own !== undefined) return evaluate(own.expression, file);
+  const at = placeOf(name, file);
+  const found = at === undefined ? undefined : findConstant(at);
+  if (at === undefined || found === undefined)
+    throw new Error(`${name} of ${file} is not a constant that can be found`);
+  return evaluate(found.expression, at.split(' ')[0] ?? '');
+}
+
+/** Where a constant is declared that a file names, its own or an imported one, as `file NAME`; undefined: it is none of the product. */
+export function placeOf(name: string, file: string): string | undefined {
+  const own = `${file} ${name}`;
+  if (findConstant(own) !== undefined) return own;
   for (const [, names = '', path = ''] of sourceOf(file).matchAll(/import \{([^}]*)\} from '(\.[^']*)'/g)) {
-    if (names.split(',').some((one) => one.trim().split(' ').at(-1) === name)) {
-      return constantOf(name, join(dirname(file), path));
-    }
+    const imported = names.split(',').map((one) => one.trim().split(' as '));
+    const original = imported.find((one) => one.at(-1) === name)?.[0];
+    if (original !== undefined) return placeOf(original, join(dirname(file), path));
   }
-  throw new Error(`${name} of ${file} is not a constant that can be found`);
+  return undefined;
+}
+
+/** The source of a file below `src`. */
+export const readSource = (file: string): string => sourceOf(file);
+
+/** Constants that a size or a length is compared with, as `file NAME` of where they are declared: what they are called does not matter. */
+export function findComparedSizes(): readonly string[] {
+  const found = new Set<string>();
+  for (const file of globSync('**/*.ts', { cwd: SRC }).sort()) {
+    for (const [, name = ''] of sourceOf(file).matchAll(COMPARED)) found.add(placeOf(name, file) ?? `${file} ${name}`);
+  }
+  return [...found];
 }
 
 function format(name: string, value: unknown): string {

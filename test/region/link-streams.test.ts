@@ -6,13 +6,17 @@ import { sleep } from '../../src/clock.ts';
 import { CHANGES_PER_RACK_MAX } from '../../src/region/http/link-routes.ts';
 import { Crowd } from '../support/crowd.ts';
 import { type LiveRegion, startRegion } from './live.ts';
-import { acceptRack, RACK_UUID, rackAuthorization } from './racks/rack-place.ts';
+import { acceptRack, digestOf, OTHER_UUID, RACK_UUID, rackAuthorization, rackInterface } from './racks/rack-place.ts';
 
 let live: LiveRegion;
 before(async () => {
   live = await startRegion();
 });
 after(() => live.close());
+
+/** A request for the stream of a rack. */
+const changes = (uuid: string, authorization: string): string =>
+  `GET /MAAS/uplink/1/racks/${uuid}/changes HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\n\r\n`;
 
 test('a rack has so many streams, and the oldest ends for one more', { timeout: 20_000 }, async () => {
   acceptRack(live.region);
@@ -30,6 +34,29 @@ test('a rack has so many streams, and the oldest ends for one more', { timeout: 
     while (streams.length < CHANGES_PER_RACK_MAX + 2) await open();
     const isOpen = streams.map((stream) => stream.open === 1);
     assert.deepEqual(isOpen, [false, false, ...Array<boolean>(CHANGES_PER_RACK_MAX).fill(true)]);
+  } finally {
+    for (const stream of streams) stream.close();
+  }
+});
+
+test('a stream whose end does not reach its reader makes room all the same', { timeout: 20_000 }, async () => {
+  acceptRack(live.region);
+  const key = { kind: 'own', token: 'token-of-rack-3', secretDigest: digestOf('secret-of-rack-3') } as const;
+  acceptRack(live.region, { uuid: OTHER_UUID, name: 'rack-3', key, interfaces: [rackInterface('10.51.0.0/24')] });
+  const others = changes(OTHER_UUID, rackAuthorization('token-of-rack-3', 'secret-of-rack-3'));
+  const own = changes(RACK_UUID, rackAuthorization());
+  const streams: Crowd[] = [];
+  const open = async (first: string): Promise<void> => {
+    streams.push(await Crowd.open(live.port, ['127.0.0.1'], 1, { first }));
+    await sleep(150);
+  };
+  try {
+    // The stream of this rack waits behind that of the other, which goes on.
+    await open(others + own);
+    for (let count = 0; count < CHANGES_PER_RACK_MAX + 1; count += 1)
+      await open(own.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
+    const isOpen = streams.map((stream) => stream.open === 1);
+    assert.deepEqual(isOpen, [true, false, ...Array<boolean>(CHANGES_PER_RACK_MAX).fill(true)]);
   } finally {
     for (const stream of streams) stream.close();
   }

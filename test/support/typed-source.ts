@@ -36,6 +36,8 @@ import { findKeepings } from './kept-borrowed.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 const PROJECT = join(ROOT, 'tsconfig.json');
 const SOURCE = join(ROOT, 'src');
+/** The project of the product, and the folder with its source. */
+export const PRODUCT = { project: PROJECT, folder: SOURCE } as const;
 
 /** A type that the compiler takes on trust: `x as T`, `<T>x`, `x instanceof T`, or a function that says `x is T`. */
 export interface TrustedType {
@@ -106,7 +108,12 @@ export const findKeepers = (project = PROJECT, folder = SOURCE): readonly string
       .map(({ place, text, how, type }) => `${place}: ${text}, which is ${type} (${how})`);
   });
 
-function withProject<T>(project: string, folder: string, use: (opened: Project, files: readonly SourceFile[]) => T): T {
+/** Opens a project, and gives its files below a folder to `use`. The compiler has ended when this returns. */
+export function withProject<T>(
+  project: string,
+  folder: string,
+  use: (opened: Project, files: readonly SourceFile[]) => T,
+): T {
   const api = new API({ cwd: ROOT });
   try {
     const [opened] = api.updateSnapshot({ openProjects: [project] }).getProjects();

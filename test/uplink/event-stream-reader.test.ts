@@ -34,4 +34,7 @@ test('a line, and an event of many lines, that are too long make the stream usel
   const line = `data: ${'x'.repeat(20_000)}\n`;
   assert.deepEqual(reader.read(line.repeat(3)), []);
   assert.equal(reader.read(line), undefined);
+  const empty = new EventStreamReader();
+  assert.deepEqual(empty.read('data:\n'.repeat(LINE_CHARACTERS_MAX)), []);
+  assert.equal(empty.read('data:\n'), undefined, 'lines without a character fill the memory, too');
 });

@@ -81,6 +81,16 @@ test('an answer is read up to the bound of its kind', async () => {
   assert.equal((await transport.ask({ ...GET, answerBytesMax: 100_000 })).body.length, 70_000);
 });
 
+test('an answer in pieces of an octet is read up to the memory that the pieces take', async () => {
+  answer = (response) => {
+    response.writeHead(200);
+    for (let piece = 0; piece < 1000; piece += 1) response.write('x');
+    response.end();
+  };
+  await assert.rejects(transport.ask(GET), /its answer is larger than 65536 bytes, or comes in too many pieces/);
+  assert.equal((await transport.ask({ ...GET, answerBytesMax: 200_000 })).body.length, 1000);
+});
+
 test('nobody there, a connection cut within the answer, and one that is cut before it are failures that name the region', async () => {
   const nowhere = openHttpTransport({ url: 'http://127.0.0.1:1/MAAS', key: KEY, clock: systemClock, userAgent: 'x' });
   await assert.rejects(nowhere.ask(GET), /http:\/\/127\.0\.0\.1:1\/MAAS does not answer: .*ECONNREFUSED/);

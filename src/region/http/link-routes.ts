@@ -95,8 +95,8 @@ function versionFor(region: Region, uuid: string): number | undefined {
 /** The streams of one listener that tell racks of changes. */
 class ChangeStreams {
   readonly #region: Region;
-  /** By rack, the oldest first. */
-  readonly #streams = new Map<string, EventAnswer[]>();
+  /** By rack, what ends each of its streams, the oldest first. */
+  readonly #streams = new Map<string, (() => void)[]>();
 
   constructor(region: Region) {
     this.#region = region;
@@ -107,7 +107,7 @@ class ChangeStreams {
     let told = -1;
     const tell = (): void => {
       if (region.racks.find(uuid)?.state !== 'accepted') {
-        answer.close();
+        end();
         return;
       }
       const version = versionFor(region, uuid);
@@ -119,26 +119,32 @@ class ChangeStreams {
       clock: region.clock,
       onReady: () => tell(),
       onComment: () => tell(),
-      onEnd: () => {
-        for (const end of subscriptions) end();
-        this.#forget(uuid, answer);
-      },
+      onEnd: () => leave(),
     });
+    const leave = (): void => {
+      for (const unsubscribe of subscriptions) unsubscribe();
+      this.#forget(uuid, end);
+    };
+    const end = (): void => {
+      // Behind an answer that nobody reads, its end may never reach the reader: the stream is forgotten at once.
+      leave();
+      answer.close();
+    };
     const subscriptions = [region.subscribe(tell), region.racks.subscribe(tell)];
     const own = this.#streams.get(uuid) ?? [];
-    own.push(answer);
+    own.push(end);
     this.#streams.set(uuid, own);
-    if (own.length > CHANGES_PER_RACK_MAX) own[0]?.close();
+    if (own.length > CHANGES_PER_RACK_MAX) own[0]?.();
     tell();
   }
 
-  #forget(uuid: string, answer: EventAnswer): void {
-    const rest = (this.#streams.get(uuid) ?? []).filter((one) => one !== answer);
+  #forget(uuid: string, end: () => void): void {
+    const rest = (this.#streams.get(uuid) ?? []).filter((one) => one !== end);
     if (rest.length === 0) this.#streams.delete(uuid);
     else this.#streams.set(uuid, rest);
   }
 
   close(): void {
-    for (const own of this.#streams.values()) for (const answer of own) answer.close();
+    for (const own of [...this.#streams.values()]) for (const end of own) end();
   }
 }

@@ -114,7 +114,7 @@ export class Racks {
   #version = -1;
   readonly #images = new Map<string, readonly RackImage[]>();
   /** Racks that were told to be away. */
-  #away = new Set<string>();
+  readonly #away = new Set<string>();
 
   constructor(store: RegionStore, clock: Clock) {
     this.#store = store;
@@ -132,10 +132,18 @@ export class Racks {
       const racks = this.#store.racks.list();
       this.#list = this.#weigh(racks);
       this.#version = version;
+      this.#forgetGone();
     } catch (error) {
       if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
     }
     return this.#list;
+  }
+
+  /** Forgets what is known of racks that are gone, whoever removed them: strangers register under UUIDs that they make up. */
+  #forgetGone(): void {
+    const there = new Set(this.#list.map(({ uuid }) => uuid));
+    for (const uuid of this.#images.keys()) if (!there.has(uuid)) this.#images.delete(uuid);
+    for (const uuid of this.#away) if (!there.has(uuid)) this.#away.delete(uuid);
   }
 
   /** Weighed anew when another rack, or the region's own, got a network since they were heard; not when one merely says that it is there. */

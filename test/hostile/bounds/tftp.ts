@@ -217,12 +217,18 @@ export const TREE_BOUNDS: readonly HeldBound[] = [
     test: 'files/file-tree.test.ts',
   },
   {
-    at: 'files/file-tree.ts LOOKUPS_MAX',
-    what: 'paths that are being looked up',
-    whoCanFill: 'nobody: transfers and responses cannot ask for so many at a time',
-    whatOthersNotice: 'a further name would be refused; the client asks again',
+    at: 'files/file-tree.ts LOOKUPS_WAITING_MAX',
+    what: 'transfers and responses that wait until their path was looked up, those that gave up meanwhile included',
+    whoCanFill:
+      'nobody while the file system answers, for transfers and responses are fewer; while it does not, whoever asks for files',
+    whatOthersNotice: 'a further request is refused; the client asks again',
+    harm: {
+      kind: 'refused',
+      stoppedBy:
+        'a boot tree on a disk of this host, or a mount that fails instead of waiting for its server (NFS: `soft`)',
+    },
     howItEmpties: 'as the file system answers',
-    share: 'by the transfers and connections that ask',
+    share: 'none: a file system that does not answer serves nobody',
     test: 'files/file-tree.test.ts',
   },
   {
@@ -262,6 +268,21 @@ export const TREE_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'refused', stoppedBy: 'a disk that answers; the boot tree on a disk of its own' },
     howItEmpties: 'as the disk answers',
     share: 'it has room for every transfer and every response there can be',
+    test: 'files/slice-cache.test.ts',
+  },
+  {
+    at: 'files/slice-cache.ts READERS_WAITING_MAX',
+    what: 'transfers and responses that wait for a slice, those that gave up meanwhile included',
+    whoCanFill:
+      'nobody while the disk answers, for transfers and responses are fewer; while it does not, whoever asks for files',
+    whatOthersNotice: 'a further read is refused; the client asks again',
+    harm: {
+      kind: 'refused',
+      stoppedBy:
+        'a boot tree on a disk of this host, or a mount that fails instead of waiting for its server (NFS: `soft`)',
+    },
+    howItEmpties: 'as the disk answers',
+    share: 'none: a disk that does not answer serves nobody',
     test: 'files/slice-cache.test.ts',
   },
   {

@@ -114,3 +114,14 @@ test('what a heartbeat tells is kept over a start of the region, until it tells 
     store.racks.putImages(RACK_UUID, [image()]);
     assert.deepEqual(store.racks.images(RACK_UUID), [], 'nobody keeps images for a rack that is unknown');
   }));
+
+test('what is known of a rack goes with it, whoever removed it', () =>
+  withRegion(({ region, store }) => {
+    acceptRack(region);
+    const body = heartbeatOf({ images: [image()] });
+    answerLink(region, RACK_UUID, rackAuthorization(), { kind: 'heartbeat', body });
+    assert.deepEqual(region.racks.imagesOf(RACK_UUID), [image()]);
+    store.racks.change(() => ({ put: [], remove: [RACK_UUID], events: [], result: undefined }));
+    assert.equal(region.racks.find(RACK_UUID), undefined);
+    assert.deepEqual(region.racks.imagesOf(RACK_UUID), []);
+  }));

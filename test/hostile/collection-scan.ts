@@ -1,0 +1,252 @@
+// Finds what can grow in the product, by the compiler's types: every Map, Set and array that a class, an interface or a file keeps, and every
+// class of ours that keeps such a thing and has no bound of its own. And every bound that is given to one of those that take one.
+//
+//   readonly #given = new Map<MacAddress, Given>();   boot/boot-tokens.ts #given
+//   #list: readonly Rack[] = [];                      region/racks/racks.ts #list (it can be replaced by a longer one)
+//   readonly holdings: Map<string, Holding>;          fair-shares.ts Network.holdings (a member of an interface)
+//   const watches = new WeakMap<object, Watch>();     net/pipelining.ts watches
+//   stream.on('data', (chunk) => chunks.push(chunk)) power/program.ts keepOutput.chunks (a variable of keepOutput)
+//   new FairShares<Asker>({ max: WAITERS_MAX })       dns/flights.ts: WAITERS_MAX is given to FairShares
+//
+// 1. What nobody can change is none of them: a read-only list in a read-only field, and a constant of a file that is written out there.
+// 2. A variable of a function ends with the call, unless a function within adds to it: that one may be called long after (`readAnswer.chunks`).
+//    One that is called at once, by `forEach` and the like, is not told apart.
+
+import { relative } from 'node:path';
+import {
+  isArrowFunction,
+  isBinaryExpression,
+  isCallExpression,
+  isClassDeclaration,
+  isConstructorDeclaration,
+  isFunctionDeclaration,
+  isFunctionExpression,
+  isGetAccessorDeclaration,
+  isIdentifier,
+  isInterfaceDeclaration,
+  isMethodDeclaration,
+  isNewExpression,
+  isObjectLiteralExpression,
+  isPropertyAssignment,
+  isPropertyDeclaration,
+  isPropertySignatureDeclaration,
+  isSourceFile,
+  isVariableDeclaration,
+  type Node,
+  type SourceFile,
+  SyntaxKind,
+} from 'typescript/unstable/ast';
+import { NodeBuilderFlags, type Type } from 'typescript/unstable/sync';
+import { PRODUCT, withProject } from '../support/typed-source.ts';
+
+/** Something that can grow. */
+export interface FoundCollection {
+  /** The file below `src`, a space, and the name: `boot/boot-tokens.ts #given`. */
+  readonly at: string;
+  /** The type as the compiler writes it. */
+  readonly type: string;
+  /** True where its values are, or hold, lists of their own: each of them needs a bound, too. */
+  readonly holdsLists: boolean;
+}
+
+/** A bound that is given to something which takes one. */
+export interface GivenBound {
+  /** The file below `src`. */
+  readonly file: string;
+  /** What takes it: `FairShares`. */
+  readonly taker: string;
+  /** As it is written, with the blanks of one line. */
+  readonly expression: string;
+}
+
+export interface FoundGrowth {
+  /** Classes whose constructor takes a bound, and that are none of TAKERS: `files/slice-cache.ts SliceCache`. */
+  readonly unknownTakers: readonly string[];
+  readonly collections: readonly FoundCollection[];
+  readonly given: readonly GivenBound[];
+}
+
+/** Classes of ours that keep as much as they are given: whoever has one says what bounds it. */
+const WITHOUT_BOUND = ['DeadlineQueue', 'NumberTable', 'CountedKeys', 'EventSampler'];
+const COLLECTIONS = new Set(['Map', 'Set', 'WeakMap', 'WeakSet', 'Array', ...WITHOUT_BOUND]);
+/** They grow where their field may be given another. */
+const READ_ONLY = new Set(['ReadonlyMap', 'ReadonlySet', 'ReadonlyArray']);
+const LISTS = /\b(?:Readonly)?(?:Map|Set)<|\[\]/;
+
+/** Which arguments of a class are bounds, by their places, and which members of an argument that is written out. */
+const TAKERS: ReadonlyMap<string, readonly number[]> = new Map([
+  ['FairShares', [0]],
+  ['KeptApart', [0]],
+  ['RateLimit', [0]],
+  ['RateLimits', [0, 1]],
+  ['RateLimiter', [0, 1, 2]],
+  ['EventSampler', [0, 1]],
+  ['BodyPlaces', [1]],
+  ['ConnectionShares', [0]],
+  ['TurnQueue', [0]],
+  ['Turns', [1]],
+  ['Buckets', [0, 1]],
+  ['Telling', [1]],
+  ['SliceCache', [0]],
+  ['BootTree', [1]],
+  ['PowerTable', [2]],
+]);
+/** A parameter that is a bound; a time is none that somebody could fill. */
+const BOUND_PARAMETER = /^(?:max|\w+(?<!Ms|Seconds)Max)$/;
+const BOUND_MEMBER = /^(?:max|addressMax|waitingMax|keysMax)$/;
+
+interface FoundField {
+  readonly node: Node;
+  readonly at: string;
+  /** The class or interface; empty: the file. */
+  readonly owner: string;
+  readonly mayBeReplaced: boolean;
+}
+
+/** Everything that can grow below a folder. */
+export const findGrowth = (project = PRODUCT.project, folder = PRODUCT.folder): FoundGrowth =>
+  withProject(project, folder, ({ checker }, files) => {
+    const found: FoundField[] = [];
+    const given: GivenBound[] = [];
+    const unknownTakers: string[] = [];
+    for (const file of files)
+      visit(file, { file, name: relative(folder, file.fileName), fields: found, given, unknownTakers });
+    const fields = withOwners(found);
+    const types = checker.getTypeAtLocation(fields.map(({ node }) => node));
+    const namesOf = (type: Type): readonly string[] =>
+      type.isUnionType() ? type.getTypes().flatMap(namesOf) : [type.getSymbol()?.name ?? ''];
+    const collections = fields.flatMap(({ at, mayBeReplaced }, index) => {
+      const type = types[index];
+      if (type === undefined) return [];
+      const grows = (name: string): boolean => COLLECTIONS.has(name) || (mayBeReplaced && READ_ONLY.has(name));
+      if (!namesOf(type).some(grows)) return [];
+      const text = checker.typeToString(type, undefined, NodeBuilderFlags.NoTruncation);
+      return [{ at, type: text, holdsLists: LISTS.test(withoutOuter(text)) }];
+    });
+    return { collections, given, unknownTakers };
+  });
+
+/** What a collection holds: its type without the `Map<`, `Set<` or `[]` that is its own, and without what functions in it take. */
+function withoutOuter(type: string): string {
+  const own = type
+    .replace(/ \| undefined$/, '')
+    .replace(/^readonly /, '')
+    .replaceAll(/\([^()]*\) =>/g, '() =>');
+  return own.endsWith('[]') ? own.slice(0, -2) : own.slice(own.indexOf('<') + 1);
+}
+
+/** Fields of the same name in several classes of a file are named with their class. */
+function withOwners(fields: readonly FoundField[]): readonly FoundField[] {
+  const times = Map.groupBy(fields, ({ at }) => at);
+  return fields.map((field) => {
+    const [file = '', name = ''] = field.at.split(' ');
+    return times.get(field.at)?.length === 1 ? field : { ...field, at: `${file} ${field.owner}.${name}` };
+  });
+}
+
+interface Visit {
+  readonly file: SourceFile;
+  readonly name: string;
+  readonly fields: FoundField[];
+  readonly given: GivenBound[];
+  readonly unknownTakers: string[];
+}
+
+function visit(node: Node, seen: Visit): void {
+  const { file, name, fields, given, unknownTakers } = seen;
+  if (isPropertyDeclaration(node) || isPropertySignatureDeclaration(node)) {
+    const own = node.name.getText(file);
+    const { parent } = node;
+    const isStatic = hasModifier(node, SyntaxKind.StaticKeyword);
+    const owner =
+      (isClassDeclaration(parent) || isInterfaceDeclaration(parent)) && parent.name !== undefined
+        ? parent.name.getText(file)
+        : undefined;
+    const mayBeReplaced = !hasModifier(node, SyntaxKind.ReadonlyKeyword) && isPropertyDeclaration(node);
+    const path = own.startsWith('#') || isStatic ? own : `${owner}.${own}`;
+    // What is written within a function, as a type of its own, is nothing that is kept.
+    if (owner !== undefined) fields.push({ node, at: `${name} ${path}`, owner, mayBeReplaced });
+  } else if (isVariableDeclaration(node) && isIdentifier(node.name) && isOfFile(node)) {
+    const mayBeReplaced = !node.parent.getText(file).startsWith('const');
+    const isWrittenOut =
+      !mayBeReplaced && !new RegExp(`\\b${node.name.text}\\.(?:set|add|push|delete)\\(`).test(file.text);
+    const isWeak = /\bWeak(?:Map|Set)\b/.test(node.getText(file));
+    if (!isWrittenOut || isWeak) fields.push({ node, at: `${name} ${node.name.text}`, owner: '', mayBeReplaced });
+  } else if (isVariableDeclaration(node) && isIdentifier(node.name)) {
+    const within = functionAround(node);
+    if (within !== undefined && isAddedToWithin(within, node.name.text, file)) {
+      const mayBeReplaced = !node.parent.getText(file).startsWith('const');
+      fields.push({ node, at: `${name} ${nameOf(within, file)}.${node.name.text}`, owner: '', mayBeReplaced });
+    }
+  } else if (isNewExpression(node)) {
+    const taker = node.expression.getText(file);
+    for (const place of TAKERS.get(taker) ?? []) {
+      const argument = node.arguments?.[place];
+      if (argument === undefined) continue;
+      for (const expression of boundsOf(argument, file)) given.push({ file: name, taker, expression });
+    }
+  } else if (isConstructorDeclaration(node) && isClassDeclaration(node.parent)) {
+    const owner = node.parent.name?.getText(file) ?? '';
+    const takesBound = node.parameters.some((parameter) => BOUND_PARAMETER.test(parameter.name?.getText(file) ?? ''));
+    if (takesBound && !TAKERS.has(owner)) unknownTakers.push(`${name} ${owner}`);
+  }
+  node.forEachChild((child) => visit(child, seen));
+}
+
+const isFunction = (node: Node): boolean =>
+  isFunctionDeclaration(node) ||
+  isFunctionExpression(node) ||
+  isArrowFunction(node) ||
+  isMethodDeclaration(node) ||
+  isConstructorDeclaration(node) ||
+  isGetAccessorDeclaration(node);
+
+/** The function in which a node stands; undefined: none. */
+function functionAround(node: Node): Node | undefined {
+  for (let at = node.parent; !isSourceFile(at); at = at.parent) if (isFunction(at)) return at;
+  return undefined;
+}
+
+/** The name by which a person finds a function: its own, or that of what it is given to. */
+function nameOf(node: Node, file: SourceFile): string {
+  for (let at = node; !isSourceFile(at); at = at.parent) {
+    if (isFunctionDeclaration(at) || isMethodDeclaration(at)) return at.name?.getText(file) ?? '';
+    if (isConstructorDeclaration(at)) return 'constructor';
+    if (isPropertyDeclaration(at) || (isVariableDeclaration(at) && isOfFile(at))) return at.name.getText(file);
+  }
+  return '';
+}
+
+/** True where a function within this one adds to a variable of it, or gives it another value. */
+function isAddedToWithin(within: Node, name: string, file: SourceFile): boolean {
+  const adds = new RegExp(`^${name}(?:\\.(?:set|add|push|unshift)\\(| (?:\\?\\?|\\+)?= )`);
+  const look = (node: Node, isInner: boolean): boolean => {
+    if (isInner && (isCallExpression(node) || isBinaryExpression(node)) && adds.test(node.getText(file))) return true;
+    let found = false;
+    node.forEachChild((child) => {
+      found ||= look(child, isInner || isFunction(child));
+    });
+    return found;
+  };
+  return look(within, false);
+}
+
+/** The bounds in an argument: of an object that is written out those of its members that are bounds, or all of it; a rate of a field by its name. */
+function boundsOf(argument: Node, file: SourceFile): readonly string[] {
+  const text = (node: Node): string => node.getText(file).replace(/\s+/g, ' ');
+  if (!isObjectLiteralExpression(argument)) return [text(argument)];
+  const found = argument.properties.flatMap((member) => {
+    const [name = ''] = text(member).split(':');
+    if (!BOUND_MEMBER.test(name)) return [];
+    return [isPropertyAssignment(member) ? text(member.initializer) : name];
+  });
+  if (found.length > 0) return found;
+  const field = argument.parent.parent;
+  return [isPropertyDeclaration(field) ? text(field.name) : text(argument)];
+}
+
+const hasModifier = (node: { readonly modifiers?: Iterable<Node> | undefined }, kind: SyntaxKind): boolean =>
+  [...(node.modifiers ?? [])].some((modifier) => modifier.kind === kind);
+
+/** True for a variable of the file itself. */
+const isOfFile = (node: Node): boolean => isSourceFile(node.parent.parent.parent);
