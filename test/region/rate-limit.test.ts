@@ -65,6 +65,13 @@ for (const [who, rates, each, all] of [
   ['at work', workerRates(), WORKER_RATE, WORKERS_RATE],
   ['that ask with their keys', machineRates(), MACHINE_RATE, MACHINES_RATE],
 ] as const) {
+  test(`a machine ${who === 'at work' ? who : 'that asks with its key'} has so much for itself, with nobody else there`, () => {
+    let taken = 0;
+    for (let times = 0; times < 2 * each.burst; times += 1)
+      if (rates.of('a rack').allows('machine', START, '10.20.0.9')) taken += 1;
+    assert.equal(taken, each.burst);
+  });
+
   test(`machines ${who} have so much together, of however many networks they are`, () => {
     let taken = 0;
     for (let index = 0; index < (2 * all.burst) / each.burst; index += 1)

@@ -151,6 +151,15 @@ describe('requests without a pause from one address', () => {
     await bench.server.close(0);
   });
 
+  test('keep nobody who asks in the same turn from beginning in it', async () => {
+    const bench = await Bench.start(FILE);
+    send(bench, 400, 10_000);
+    for (let port = 1; port <= SHARE_BEGINS_MAX; port += 1) bench.deliver(69, request(), port);
+    await turns(1);
+    assert.equal(portsOf(bench, CLIENT).length, SHARE_BEGINS_MAX);
+    await bench.server.close(0);
+  });
+
   test('take half of the time at the most, opening included', async () => {
     const bench = await Bench.start(FILE);
     const startedAt = bench.clock.now();
@@ -228,7 +237,8 @@ describe('a request in the name of a host that never asked', () => {
     const bench = await Bench.start(FILE);
     const count = 500;
     for (let port = 1; port <= count; port += 1) bench.deliver(69, request(), port, VICTIM);
-    await turns();
+    await turns(BEGUN_TURNS);
+    assert.equal(bench.server.counters().active, count, 'all have begun');
     bench.clock.advance(300_000);
     assert.ok(bench.sentTo(VICTIM) <= (count + 2 * REPEATED_TO_MAX) * (516 + HEADERS_BYTES));
     const ratio = bench.sentTo(VICTIM) / (count * (request().length + HEADERS_BYTES));

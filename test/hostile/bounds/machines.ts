@@ -23,7 +23,7 @@ export const MACHINE_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing',
     howItEmpties: 'with time',
     share: 'it is the share',
-    test: 'region/machine-rates.test.ts',
+    test: 'region/rate-limit.test.ts',
   },
   {
     at: 'region/rate-limit.ts WORKERS_PER_NETWORK',
