@@ -21,12 +21,11 @@ import type { FindImage, ListImages } from './life/deployment.ts';
 import type { HasInstaller } from './life/installer.ts';
 import { MachineLife } from './life/machine-life.ts';
 import type { PowerControl } from './life/power-life.ts';
-import { enterStatus } from './life/status-change.ts';
 import { StatusDeadlines } from './life/status-deadlines.ts';
 import { MachinePreseeds } from './metadata/machine-preseeds.ts';
 import { Racks } from './racks/racks.ts';
 import { ToldMachines } from './racks/told-machines.ts';
-import { checkTransition, type MachineStatus, statusRow, type TransitionRefusal } from './records/lifecycle.ts';
+import { statusRow } from './records/lifecycle.ts';
 import type { Machine, MachineFields } from './records/machine.ts';
 import type { NewMachineEvent, RackReport } from './records/machine-event.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './records/store.ts';
@@ -103,12 +102,6 @@ export interface Region {
    * starts anew uses a new source. @param rackUuid as for `desiredState` @returns how many were new */
   observe(reports: readonly RackReport[], source?: string, rackUuid?: string): number;
   enlist(report: EnlistmentReport): EnlistmentOutcome<EnlistmentRefusal>;
-  /** Moves a machine to another state whatever that means for it, or says why not; people give commands (`life`) instead. */
-  changeStatus(
-    systemId: string,
-    to: MachineStatus,
-    by: { readonly username: string; readonly message?: string | undefined },
-  ): MachineChangeOutcome<TransitionRefusal>;
   editMachine(systemId: string, edit: MachineEdit, username: string): MachineChangeOutcome<EditRefusal>;
   /** Forgets a machine, with all that it was given. `in-use`: somebody holds it, or it is at work, and it was not forced. */
   removeMachine(systemId: string, username: string, isForced?: boolean): 'removed' | 'in-use' | 'not-found';
@@ -252,22 +245,6 @@ class RegionOnStore implements Region {
     if (outcome.kind === 'refuse' && report.username === undefined) {
       this.store.recordEvent(refusedEvent(report, outcome.refusal.text, atMs), undefined);
     }
-    return outcome;
-  }
-
-  changeStatus(
-    systemId: string,
-    to: MachineStatus,
-    by: { readonly username: string; readonly message?: string | undefined },
-  ): MachineChangeOutcome<TransitionRefusal> {
-    this.#deadlines.follow();
-    const atMs = this.clock.wallTimeMs();
-    const outcome = this.store.changeMachine<TransitionRefusal>(systemId, atMs, (machine) => {
-      const refusal = checkTransition(machine.status, to);
-      if (refusal !== undefined) return { kind: 'refuse', refusal };
-      return enterStatus(machine, to, { atMs, clock: this.clock, ...by });
-    });
-    if (outcome.kind === 'changed') this.#mirrorChange(outcome.machine);
     return outcome;
   }
 

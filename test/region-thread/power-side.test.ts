@@ -12,6 +12,7 @@ import { HOLD_MS_MAX } from '../../src/region-thread/power-hold.ts';
 import { PowerSide } from '../../src/region-thread/power-side.ts';
 import { Controller, controllerDriver, pass } from '../power/controllers.ts';
 import { type RegionPlace, report, withRegion } from '../region/place.ts';
+import { changeStatus } from '../support/change-status.ts';
 
 const BOB: Actor = { username: 'bob', isAdmin: true, comment: '' };
 
@@ -292,8 +293,8 @@ test('a release whose switching off was lost is over when the machine is seen of
   withPower(['a'], async (powered, { clock }) => {
     const id = powered.enlist('a');
     powered.region.life.command(id, { name: 'accept', skipsCommissioning: true }, BOB);
-    powered.region.changeStatus(id, 'allocated', BOB);
-    powered.region.changeStatus(id, 'deploying', BOB);
+    changeStatus(powered.region, id, 'allocated', BOB);
+    changeStatus(powered.region, id, 'deploying', BOB);
     powered.controller('a').state = 'on';
     powered.order(id, 'release');
     await pass(clock, 150);
@@ -311,8 +312,8 @@ test('a release that waits for a controller that is busy with others for long do
     const others = [powered.enlist('a', 0x525400000011), powered.enlist('a', 0x525400000012)];
     const id = powered.enlist('a');
     powered.region.life.command(id, { name: 'accept', skipsCommissioning: true }, BOB);
-    powered.region.changeStatus(id, 'allocated', BOB);
-    powered.region.changeStatus(id, 'deploying', BOB);
+    changeStatus(powered.region, id, 'allocated', BOB);
+    changeStatus(powered.region, id, 'deploying', BOB);
     powered.controller('a').behaviour = 'hangs';
     for (const other of others) powered.order(other, 'accept');
     await pass(clock, 100);

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
+import { changeStatus } from '../support/change-status.ts';
 import { makeRegion, type RegionPlace, report, SECRET } from './place.ts';
 
 const MANAGED = '10.20.0.50';
@@ -145,8 +146,8 @@ test('a node enlists as MAAS 1.x did: op in the body, base64 parts, repeated add
     });
     assert.equal(made.status, 200, made.text);
     const { system_id: id } = JSON.parse(made.text);
-    client.place.region.changeStatus(id, 'ready', { username: 'x' });
-    client.place.region.changeStatus(id, 'allocated', { username: 'x' });
+    changeStatus(client.place.region, id, 'ready', { username: 'x' });
+    changeStatus(client.place.region, id, 'allocated', { username: 'x' });
     const [node] = JSON.parse((await client.ask({ url: '/MAAS/api/1.0/nodes/?op=list', headers: admin })).text);
     assert.equal(node.hostname, 'node7.maas');
     assert.equal(node.status, 6);

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { mac } from '../../src/net/address.ts';
 import { toRackMachine } from '../../src/region/desired-machine.ts';
 import type { InterfaceSource, Machine } from '../../src/region/records/machine.ts';
+import { changeStatus } from '../support/change-status.ts';
 import { bareMachine } from './life/bare-machine.ts';
 import { bootReport, report, withRegion } from './place.ts';
 
@@ -45,7 +46,7 @@ test('a report in a client’s name or with its card reaches no rack until a boo
     clock.advance(1000);
     const told = () => states.at(-1)?.machines.map(({ hostname, macs, isSelfNamed }) => [hostname, macs, isSelfNamed]);
     assert.deepEqual(told(), [['nas', [A], true]]);
-    region.changeStatus(systemId, 'ready', { username: 'bob' });
+    changeStatus(region, systemId, 'ready', { username: 'bob' });
     clock.advance(1000);
     assert.deepEqual(told(), [['nas', [A], undefined]]);
   }));
@@ -66,7 +67,7 @@ test('what an account without rights adds is told to no rack until an administra
     assert.ok(added.kind === 'create');
     clock.advance(1000);
     assert.equal(states.length, 0);
-    region.changeStatus(added.machine.systemId, 'ready', { username: 'bob' });
+    changeStatus(region, added.machine.systemId, 'ready', { username: 'bob' });
     clock.advance(1000);
     assert.deepEqual(
       states.at(-1)?.machines.map(({ hostname, macs }) => [hostname, macs]),
@@ -78,10 +79,10 @@ test('an accepted machine that goes back to New without a boot is told to no rac
   withRegion(({ region, clock, states }) => {
     const reported = region.enlist(report([A]));
     assert.ok(reported.kind === 'create');
-    region.changeStatus(reported.machine.systemId, 'commissioning', { username: 'bob' });
+    changeStatus(region, reported.machine.systemId, 'commissioning', { username: 'bob' });
     clock.advance(1000);
     assert.equal(states.at(-1)?.machines.length, 1);
-    region.changeStatus(reported.machine.systemId, 'new', { username: 'bob' });
+    changeStatus(region, reported.machine.systemId, 'new', { username: 'bob' });
     clock.advance(1000);
     assert.equal(states.at(-1)?.machines.length, 0);
   }));

@@ -7,6 +7,7 @@ import { RackError } from '../../src/errors.ts';
 import { renderRacks } from '../../src/region/page/racks-part.ts';
 import { ENTRIES_MAX } from '../../src/region/racks/rack-news.ts';
 import { REFUSED_KEPT_MAX } from '../../src/region/records/rack.ts';
+import { changeStatus } from '../support/change-status.ts';
 import { adminHeader, RACK, withLink } from './link-place.ts';
 import { bootReport, report } from './place.ts';
 import {
@@ -219,7 +220,7 @@ test('with a kept post go the token of its boot and the word of its rack', () =>
     await rack('events', batchOf([boot(1, { bootMac: '52:54:00:00:00:01', token: 'x'.repeat(32) })]));
     const [machine] = store.listMachines({}, 0, 10);
     assert.equal(machine?.vouchedMac, 0x525400000001);
-    region.changeStatus(machine?.systemId ?? '', 'commissioning', { username: 'bob' });
+    changeStatus(region, machine?.systemId ?? '', 'commissioning', { username: 'bob' });
     const token = region.desiredState().machines[0]?.bootToken;
     await rack(
       'events',

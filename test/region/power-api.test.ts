@@ -9,6 +9,7 @@ import { POWER_PARAMETER_NAMES } from '../../src/region/records/power-parameters
 import { openRegion, type Region } from '../../src/region/region.ts';
 import { PowerSide } from '../../src/region-thread/power-side.ts';
 import { Controller, controllerDriver, pass } from '../power/controllers.ts';
+import { changeStatus } from '../support/change-status.ts';
 import { makeRegion, type RegionPlace, report } from './place.ts';
 
 const SECRET = 'hush-hush-7';
@@ -291,7 +292,7 @@ test('in 1.0 start switches a deployed machine on, by its disk', () =>
   withClient(async (client) => {
     const id = await client.enlistPowered();
     for (const status of ['ready', 'allocated', 'deploying', 'deployed'] as const) {
-      client.region.changeStatus(id, status, { username: 'bob' });
+      changeStatus(client.region, id, status, { username: 'bob' });
     }
     const started = await client.good('POST', `1.0/nodes/${id}/?op=start`);
     assert.deepEqual([started.substatus_name, started.power_task], ['Deployed', 'on']);

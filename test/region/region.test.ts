@@ -15,6 +15,7 @@ import { PasswordLimits } from '../../src/region/accounts/password-limits.ts';
 import type { Region } from '../../src/region/region.ts';
 import { openRegion } from '../../src/region/region.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { changeStatus } from '../support/change-status.ts';
 import { bootReport, facts, report, withRegion } from './place.ts';
 
 const A = 0x525400000001;
@@ -91,7 +92,7 @@ test('a machine goes through its life, each step in its log; a step that is not 
   withRegion(({ region, clock }) => {
     const id = enlist(region, [A]);
     const purposeNow = (): string | undefined => region.desiredState().machines[0]?.purpose;
-    const steps: [Parameters<Region['changeStatus']>[1], string][] = [
+    const steps: [Parameters<typeof changeStatus>[2], string][] = [
       ['commissioning', 'commissioning'],
       ['ready', 'poweroff'],
       ['allocated', 'poweroff'],
@@ -105,16 +106,16 @@ test('a machine goes through its life, each step in its log; a step that is not 
       ['ready', 'poweroff'],
     ];
     for (const [status, purpose] of steps) {
-      const outcome = region.changeStatus(id, status, { username: 'bob' });
+      const outcome = changeStatus(region, id, status, { username: 'bob' });
       assert.equal(outcome.kind, 'changed', status);
       assert.equal(purposeNow(), purpose, status);
       const machine = region.store.findMachine(id);
       assert.equal(machine?.statusSinceMs, clock.wallTimeMs());
       assert.equal(machine?.statusDeadlineMs !== undefined, /ing$|ing-/.test(status), status);
     }
-    const refused = region.changeStatus(id, 'deployed', { username: 'bob' });
+    const refused = changeStatus(region, id, 'deployed', { username: 'bob' });
     assert.equal(refused.kind === 'refuse' && refused.refusal.reason, 'transition-not-allowed');
-    assert.equal(region.changeStatus('zzzzzz', 'ready', { username: 'bob' }).kind, 'not-found');
+    assert.equal(changeStatus(region, 'zzzzzz', 'ready', { username: 'bob' }).kind, 'not-found');
     const log = region.store.listEvents({ machines: { systemIds: [id] }, limit: 50 });
     assert.equal(log.filter((event) => event.type === 'NODE_CHANGED_STATUS').length, steps.length);
     assert.equal(log[0]?.description, "From 'Releasing' to 'Ready'");
@@ -124,7 +125,7 @@ test('a state that lasts too long fails, also after a restart; a boot of the mac
   withRegion(({ region, config, clock, stateDir }) => {
     const id = enlist(region, [A]);
     const MINUTE = 60_000;
-    region.changeStatus(id, 'commissioning', { username: 'bob' });
+    changeStatus(region, id, 'commissioning', { username: 'bob' });
     clock.advance(20 * MINUTE);
     const boot = { sequence: 1, kind: 'boot.configuration-rendered', at: clock.wallTimeMs(), text: 'x' };
     const version = region.store.desiredVersion();

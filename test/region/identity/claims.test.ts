@@ -8,6 +8,7 @@ import { renderNotices } from '../../../src/region/page/notices.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { Region } from '../../../src/region/region.ts';
+import { changeStatus } from '../../support/change-status.ts';
 import { facts, report, withRegion } from '../place.ts';
 
 /** The attacker's own interface, those of its victim, and one more. */
@@ -28,8 +29,8 @@ function enlist(region: Region, of: EnlistmentReport): Machine {
   return outcome.machine;
 }
 
-const go = (region: Region, { systemId }: Machine, to: Parameters<Region['changeStatus']>[1]): void =>
-  assert.equal(region.changeStatus(systemId, to, { username: 'bob' }).kind, 'changed');
+const go = (region: Region, { systemId }: Machine, to: Parameters<typeof changeStatus>[2]): void =>
+  assert.equal(changeStatus(region, systemId, to, { username: 'bob' }).kind, 'changed');
 const bobs = (description: string): NewMachineEvent => ({ type: 'TAG', description, atMs: 1, username: 'bob' });
 const macsOf = (machine: Machine | undefined): readonly number[] => machine?.interfaces.map((nic) => nic.mac) ?? [];
 const told = (region: Region): readonly string[] =>

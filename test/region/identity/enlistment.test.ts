@@ -15,6 +15,7 @@ import { chooseHostname, chooseSystemId, parseHostname } from '../../../src/regi
 import { INTERFACES_MAX } from '../../../src/region/identity/interface-source.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
+import { changeStatus } from '../../support/change-status.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { bootReport, facts, makeRegion, report, withRegion } from '../place.ts';
 
@@ -132,7 +133,7 @@ test('a machine that tells of its BMC says so in its log, and no password', () =
 test('a machine in use is told who it is, is not changed, and the report is in its log', () =>
   withRegion(({ region }) => {
     const machine = enlist(region, report([A], { facts: facts({ uuid: UUID_1 }) }));
-    region.changeStatus(machine.systemId, 'ready', { username: 'bob' });
+    changeStatus(region, machine.systemId, 'ready', { username: 'bob' });
     const before = region.store.findMachine(machine.systemId);
     const version = region.store.desiredVersion();
     const outcome = region.enlist(report([A, C], { architecture: 'arm64', facts: facts({ uuid: UUID_2 }) }));
@@ -145,7 +146,7 @@ test('a machine in use is told who it is, is not changed, and the report is in i
 test('a machine that is commissioning may change its hardware with the token of its boot, but not what an operator set', () =>
   withRegion(({ region }) => {
     const machine = enlist(region, report([A]));
-    region.changeStatus(machine.systemId, 'commissioning', { username: 'bob' });
+    changeStatus(region, machine.systemId, 'commissioning', { username: 'bob' });
     const token = region.desiredState().machines[0]?.bootToken;
     assert.match(token ?? '', /^[\w-]{32}$/);
     const again = { powerType: 'ipmi', facts: facts({}, { memory_mib: 2048 }) };
@@ -160,7 +161,7 @@ test('a machine that is commissioning may change its hardware with the token of 
     assert.equal(after?.facts?.memory_mib, 2048);
     assert.equal(after?.powerType, '');
     assert.equal(after?.status, 'commissioning');
-    region.changeStatus(machine.systemId, 'ready', { username: '' });
+    changeStatus(region, machine.systemId, 'ready', { username: '' });
     assert.equal(region.desiredState().machines[0]?.bootToken, undefined);
     const shown = JSON.stringify(region.store.listEvents({ limit: 100 }));
     assert.ok(token !== undefined && !shown.includes(token));

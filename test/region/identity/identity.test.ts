@@ -9,6 +9,7 @@ import type { EnlistmentReport } from '../../../src/region/identity/enlistment-r
 import { evidenceOf, weigh } from '../../../src/region/identity/evidence.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
+import { changeStatus } from '../../support/change-status.ts';
 import { facts, makeRegion, report, withRegion } from '../place.ts';
 
 const A = 0x525400000001;
@@ -204,7 +205,7 @@ test('a moved card leaves its New machine, with an event that names both', () =>
       [[A], [B]],
       'by C it has not booted yet',
     );
-    region.changeStatus(two.systemId, 'ready', { username: 'bob' });
+    changeStatus(region, two.systemId, 'ready', { username: 'bob' });
     clock.advance(100);
     assert.deepEqual(
       states.at(-1)?.machines.map(({ macs }) => macs.map(Number)),
@@ -215,7 +216,7 @@ test('a moved card leaves its New machine, with an event that names both', () =>
 test('a card is never taken from a machine in use: the report is refused, and says what to type', () =>
   withRegion(({ region }) => {
     const one = enlist(region, shown({ macs: [A, B], uuid: UUID_1, serial: 'SN100' }));
-    region.changeStatus(one.systemId, 'ready', { username: 'bob' });
+    changeStatus(region, one.systemId, 'ready', { username: 'bob' });
     const before = region.store.findMachine(one.systemId);
     const outcome = region.enlist(shown({ macs: [B], uuid: UUID_2, serial: 'SN200' }));
     assert.equal(outcome.kind === 'refuse' && outcome.refusal.reason, 'mac-taken');
@@ -339,7 +340,7 @@ test('what a machine says of its power is kept to what a BMC needs, and is propo
     }
     const name = enlist(region, report([C], { powerType: 'ipmi', powerParameters: { power_address: 'bmc.example' } }));
     assert.deepEqual(name.powerParameters, {});
-    region.changeStatus(machine.systemId, 'ready', { username: 'bob' });
+    changeStatus(region, machine.systemId, 'ready', { username: 'bob' });
     assert.equal(region.store.findMachine(machine.systemId)?.powerIsProposed, false);
     const by = report([0x525400000009], {
       username: 'bob',
@@ -354,8 +355,8 @@ test('a token is drawn when work begins, another each time a person begins it, a
   withRegion(({ region }) => {
     const machine = enlist(region, report([A]));
     const token = (): string | undefined => region.desiredState().machines[0]?.bootToken;
-    const go = (to: Parameters<Region['changeStatus']>[1], username = 'bob'): void => {
-      assert.equal(region.changeStatus(machine.systemId, to, { username }).kind, 'changed', to);
+    const go = (to: Parameters<typeof changeStatus>[2], username = 'bob'): void => {
+      assert.equal(changeStatus(region, machine.systemId, to, { username }).kind, 'changed', to);
     };
     assert.equal(token(), undefined);
     go('commissioning');

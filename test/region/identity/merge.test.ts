@@ -6,6 +6,7 @@ import { mac } from '../../../src/net/address.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
+import { changeStatus } from '../../support/change-status.ts';
 import { bootReport, facts, report, withRegion } from '../place.ts';
 
 const A = 0x525400000001;
@@ -25,7 +26,7 @@ const nic = (value: number): { mac: string; name: string } => ({
 });
 const macsOf = (machine: Machine | undefined): readonly number[] => machine?.interfaces.map((one) => one.mac) ?? [];
 const ready = (region: Region, machine: Machine): void =>
-  assert.equal(region.changeStatus(machine.systemId, 'ready', { username: 'bob' }).kind, 'changed');
+  assert.equal(changeStatus(region, machine.systemId, 'ready', { username: 'bob' }).kind, 'changed');
 
 test('a merge moves interfaces, events and the newer hardware; the other machine is gone, and the deed is in the log', () =>
   withRegion(({ region, clock, states }) => {
@@ -77,14 +78,14 @@ test('a machine in use is never the one that goes, and of two in use neither is 
     const one = enlist(region, report([A]));
     const two = enlist(region, report([B]));
     ready(region, two);
-    region.changeStatus(two.systemId, 'allocated', { username: 'bob' });
+    changeStatus(region, two.systemId, 'allocated', { username: 'bob' });
     const refused = region.identity.merge(one.systemId, two.systemId, 'bob');
     assert.equal(refused.kind === 'refuse' && refused.refusal.reason, 'in-use');
     assert.match(
       refused.kind === 'refuse' ? refused.refusal.text : '',
       new RegExp(`Allocated.*merge ${two.systemId} ${one.systemId}`),
     );
-    region.changeStatus(one.systemId, 'commissioning', { username: 'bob' });
+    changeStatus(region, one.systemId, 'commissioning', { username: 'bob' });
     const both = region.identity.merge(one.systemId, two.systemId, 'bob');
     assert.match(both.kind === 'refuse' ? both.refusal.text : '', /both are in use .*Commissioning.*Allocated/);
     assert.equal(region.identity.merge(one.systemId, one.systemId, 'bob').kind, 'refuse');

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatMac, ipv4, mac, parseIpv4 } from '../../../src/net/address.ts';
 import type { RackInterface } from '../../../src/region/records/rack-description.ts';
+import { changeStatus } from '../../support/change-status.ts';
 import { adminHeader, type LinkPlace, withLink } from '../link-place.ts';
 import { SECRET } from '../place.ts';
 import { acceptRack, digestOf, OTHER_UUID, RACK_UUID, rackInterface } from './rack-place.ts';
@@ -35,7 +36,7 @@ async function atWork(place: LinkPlace): Promise<string> {
   const asked = through('10.30.0.9', { 'x-rackboot-boot': formatMac(NIC) });
   assert.equal((await ask('POST', 'api/2.0/machines/', { ...asked, body })).status, 200);
   const { systemId } = store.listMachines({ macs: [NIC] }, 0, 1)[0] ?? assert.fail();
-  region.changeStatus(systemId, 'commissioning', { username: 'bob' });
+  changeStatus(region, systemId, 'commissioning', { username: 'bob' });
   return systemId;
 }
 
@@ -89,7 +90,7 @@ test('the racks of its home are told where a machine is at home, as long as that
     const systemId = await atWork(place);
     const told = () => place.region.desiredState(UUID).machines.find((one) => one.systemId === systemId);
     assert.equal(told()?.home, at('10.30.0.9'));
-    place.region.changeStatus(systemId, 'ready', { username: 'bob' });
+    changeStatus(place.region, systemId, 'ready', { username: 'bob' });
     assert.deepEqual([told()?.home, told()?.bootToken], [at('10.30.0.9'), undefined], 'also while it is not at work');
     greet(place, NETWORKS.slice(0, 1));
     assert.equal(told()?.home, undefined, 'a home that nobody serves binds nobody');

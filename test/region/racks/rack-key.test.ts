@@ -6,6 +6,7 @@ import { formatIpv4, formatMac, type Ipv4, ipv4, type MacAddress, mac, parseIpv4
 import { identityKey } from '../../../src/region/identity/evidence.ts';
 import { chooseAddresses, networkOfAddress } from '../../../src/region/life/static-addresses.ts';
 import { renderRacks } from '../../../src/region/page/racks-part.ts';
+import { changeStatus } from '../../support/change-status.ts';
 import { adminHeader, type LinkPlace, RACK, withLink } from '../link-place.ts';
 import { SECRET } from '../place.ts';
 import {
@@ -53,7 +54,7 @@ async function enlist({ ask, store }: LinkPlace, key: string, address: string, n
 }
 
 const commission = ({ region }: LinkPlace, systemId: string): string => {
-  region.changeStatus(systemId, 'commissioning', { username: 'bob' });
+  changeStatus(region, systemId, 'commissioning', { username: 'bob' });
   return region.store.findMachine(systemId)?.bootToken ?? assert.fail('no token');
 };
 

@@ -1,0 +1,24 @@
+// Puts a machine into a state without the work that leads there: what is to be tested begins in that state.
+
+import { enterStatus } from '../../src/region/life/status-change.ts';
+import { checkTransition, type MachineStatus, type TransitionRefusal } from '../../src/region/records/lifecycle.ts';
+import type { MachineChangeOutcome } from '../../src/region/records/store.ts';
+import type { Region } from '../../src/region/region.ts';
+
+/** Moves the machine whatever that means for it, or says why the life of machines has no such step. */
+export function changeStatus(
+  region: Region,
+  systemId: string,
+  to: MachineStatus,
+  by: { readonly username: string; readonly message?: string | undefined },
+): MachineChangeOutcome<TransitionRefusal> {
+  const { store, clock } = region;
+  const atMs = clock.wallTimeMs();
+  const outcome = store.changeMachine<TransitionRefusal>(systemId, atMs, (machine) => {
+    const refusal = checkTransition(machine.status, to);
+    if (refusal !== undefined) return { kind: 'refuse', refusal };
+    return enterStatus(machine, to, { atMs, clock, ...by });
+  });
+  if (outcome.kind === 'changed') region.machinesChanged();
+  return outcome;
+}
