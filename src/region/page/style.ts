@@ -120,6 +120,9 @@ form:has([name=deploy_by][value=image]:checked) .installed { display: none; }
 .alert { border-radius: 10px; padding: 12px 16px; margin: 14px 0; font-weight: 500; overflow-wrap: anywhere; }
 .alert b { display: block; }
 .told { margin-top: 14px; }
+.choice b:only-child { font-weight: 400; }
+.fault { margin: 0; font-size: 13.5px; font-weight: 500; color: var(--red); max-width: 70ch; overflow-wrap: anywhere; }
+.field input[aria-invalid=true], .field select[aria-invalid=true], .field textarea[aria-invalid=true] { border-color: var(--red); box-shadow: 0 0 0 1px var(--red); }
 .lead { margin: 0; padding: 18px 20px 0; max-width: 75ch; }
 ul.effects { margin: 0; padding: 10px 20px 0 38px; max-width: 80ch; }
 ul.effects li { margin: 4px 0; }
@@ -239,6 +242,7 @@ table.plain th { white-space: nowrap; }
   .filters select { flex: 1 1 40%; min-width: 0; }
   .filters .button { flex: 1 1 100%; }
   .lead { padding: 16px 14px 0; }
+  .field label.choice { padding: 9px 0; }
   td .why { max-width: none; }
   td.first > div { min-width: 0; }
   .counts { gap: 8px; margin-top: 12px; }
