@@ -47,6 +47,13 @@ const DEFECTS = `(() => {
   for (const one of document.querySelectorAll('input:not([type=hidden]), select, textarea')) {
     if (isSeen(one) && one.labels.length === 0 && !one.ariaLabel) found.push(one.name + ' has no label');
   }
+  for (const one of document.querySelectorAll('td[data-label]')) {
+    if (innerWidth < 600 && isSeen(one) && one.textContent.trim() === '') found.push('"' + one.dataset.label + '" stands without a value');
+  }
+  for (const one of document.querySelectorAll('main a:not(.button)')) {
+    if (isSeen(one) && one.closest('nav') === null && getComputedStyle(one).color === getComputedStyle(one.parentElement).color)
+      found.push('the link "' + one.textContent + '" looks like the text around it');
+  }
   for (const one of document.querySelectorAll('main *')) {
     const isCut = one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).overflowX === 'hidden';
     if (isCut && isSeen(one) && one.closest('[title], details') === null && one.querySelector('[title]') === null)
@@ -94,7 +101,7 @@ async function submit(
   form = 'main form',
 ): Promise<void> {
   for (const [name, value] of Object.entries(fields)) {
-    const field = `document.querySelector('[name=${JSON.stringify(name)}]')`;
+    const field = `document.querySelector(${JSON.stringify(`${form} [name="${name}"]`)})`;
     await browser.evaluate(`(${field}.value = ${JSON.stringify(value)}, 1)`);
   }
   const sent = `document.querySelector(${JSON.stringify(form)})`;
@@ -134,6 +141,30 @@ function enlist({ region }: LiveRegion): string {
   return outcome.machine.systemId;
 }
 
+/** Tags, scripts, a key and people: what the lists of the pages hold. */
+function fill({ region }: LiveRegion): void {
+  const { store, clock } = region;
+  const atMs = clock.wallTimeMs();
+  const event = { type: 'AUTHORISATION', description: 'made', atMs, username: 'admin' } as const;
+  for (const name of ['gpu', 'a-tag-of-a-name-that-is-as-long-as-a-tag-may-be-which-is-64-long'])
+    store.life.addTag({ name, comment: 'has graphics cards', kernelParams: 'console=ttyS1,115200 quiet' }, 100, event);
+  const script = {
+    name: 'burn-in',
+    kind: 'testing',
+    title: 'Burn in',
+    description: 'heats it up for an hour',
+  } as const;
+  const more = { timeoutSeconds: 3600, position: 50, changedMs: atMs, content: '#!/bin/sh\nstress\n' };
+  store.scripts.addScript({ ...script, ...more }, 100, event);
+  for (const [username, isAdmin] of [
+    ['alice.of.the.long.name@hall.example.net', false],
+    ['bert', true],
+  ] as const)
+    store.addUser({ username, email: 'somebody@example.net', passwordHash: 'x', isAdmin, createdMs: atMs });
+  const key = `ssh-ed25519 ${Buffer.alloc(51, 7).toString('base64')} admin@a-laptop-of-a-long-name.example.net`;
+  store.life.addSshKey({ username: 'admin', key, createdMs: atMs }, 10, event);
+}
+
 test('every page can be read and used on a desk and on a phone', {
   skip: missing('chromium'),
   timeout: 110_000,
@@ -144,6 +175,7 @@ test('every page can be read and used on a desk and on a phone', {
   const browser = await openBrowser();
   try {
     const id = enlist(live);
+    fill(live);
     const open = (path: string): Promise<void> => browser.open(`${live.origin}${path}`);
     const found: string[] = [];
     await open('/MAAS/login/');
@@ -162,7 +194,17 @@ test('every page can be read and used on a desk and on a phone', {
       );
       found.push(...(await look(browser, name)));
     };
-    for (const path of ['', 'images/', 'tags/', 'scripts/', 'settings/', 'people/', 'account/'])
+    for (const path of [
+      '',
+      'images/',
+      'tags/',
+      'scripts/',
+      'settings/',
+      'people/',
+      'account/',
+      'tags/gpu/',
+      'scripts/burn-in/',
+    ])
       await walk(`/MAAS/${path}`);
     for (const { status } of STATUSES) {
       live.region.store.changeMachine<never>(id, live.region.clock.wallTimeMs(), () => ({

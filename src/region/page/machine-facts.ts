@@ -83,7 +83,7 @@ function disksOf({ facts }: Machine): string {
     `<b>${escapeHtml(name)}</b>`,
     formatDisk(bytes),
     escapeHtml(model),
-    `<span class="mono">${escapeHtml(serial)}</span>`,
+    serial === '' ? '' : `<span class="mono">${escapeHtml(serial)}</span>`,
     kindOfDisk(name, rotational),
   ]);
   return table(['Disk', 'Size', 'Model', 'Serial number', 'Kind'], rows);

@@ -1,5 +1,6 @@
 // Tags: which there are, how many machines have each, and the kernel parameters that go with them.
 
+import { counted } from '../../counted.ts';
 import type { Tag } from '../records/life-store.ts';
 import { formOf, hiddenField, textField } from './forms.ts';
 import { escapeHtml } from './html.ts';
@@ -23,7 +24,7 @@ function tagItem(view: View, { name, comment, kernelParams }: Tag): string {
   const params = kernelParams === '' ? '' : `<div class="small"><code>${escapeHtml(kernelParams)}</code></div>`;
   return (
     `<div class="list-item"><div><div class="name">${escapeHtml(name)}</div><div class="small">${escapeHtml(comment)}</div>${params}</div>` +
-    `<div class="row"><a class="small" href="/MAAS/?q=${encodeURIComponent(name)}">${count} ${count === 1 ? 'machine' : 'machines'}</a>${edit}</div></div>`
+    `<div class="row"><span class="small"><a href="/MAAS/?q=${encodeURIComponent(name)}">${counted(count, 'machine')}</a></span>${edit}</div></div>`
   );
 }
 
@@ -84,6 +85,10 @@ function renderOne(view: View): string | undefined {
   const tag = findTag(view);
   if (tag === undefined) return undefined;
   const count = view.region.store.countMachines({ tags: [tag.name] });
+  const loss =
+    count === 0
+      ? 'No machine has it.'
+      : `${counted(count, 'machine loses', 'machines lose')} it, with its kernel parameters.`;
   const remove = formOf(view, { body: hiddenField('do', 'remove'), submit: 'Delete the tag', tone: 'danger' });
   return pageOf(view, {
     title: `Tag ${tag.name}`,
@@ -91,7 +96,7 @@ function renderOne(view: View): string | undefined {
     main:
       `<div class="bar"><h1>Tag ${escapeHtml(tag.name)}</h1></div>` +
       `<div class="sheet narrow">${formOf(view, { body: fieldsOf(view, tag), submit: 'Save', back: PATH })}</div>` +
-      `<h2>Delete this tag</h2><div class="sheet narrow"><p class="lead">${count} ${count === 1 ? 'machine loses' : 'machines lose'} it, with its kernel parameters.</p>${remove}</div>`,
+      `<h2>Delete this tag</h2><div class="sheet narrow"><p class="lead">${loss}</p>${remove}</div>`,
   });
 }
 
