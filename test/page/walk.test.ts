@@ -206,6 +206,7 @@ test('every page can be read and used on a desk and on a phone', {
       'scripts/burn-in/',
     ])
       await walk(`/MAAS/${path}`);
+    await walk('/MAAS/?status=failed-exiting-rescue-mode&owner=somebody-of-a-long-name', 'machines-narrowed');
     for (const { status } of STATUSES) {
       live.region.store.changeMachine<never>(id, live.region.clock.wallTimeMs(), () => ({
         kind: 'change',

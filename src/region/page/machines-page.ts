@@ -291,7 +291,7 @@ function filtersOf(view: View, wanted: Wanted): string {
     wanted.rack,
   );
   const isAll = Object.values(wanted).every((text) => text === '');
-  const all = isAll ? '' : '<a href="/MAAS/">all machines</a>';
+  const all = isAll ? '' : '<a href="/MAAS/">All machines</a>';
   return (
     `<form class="filters" method="get" action="/MAAS/" role="search"><input type="search" name="q" value="${escapeHtml(asked(view, 'q'))}" ` +
     `placeholder="name, address, tag, serial number" aria-label="Search" maxlength="${SEARCH_CHARACTERS_MAX}">` +

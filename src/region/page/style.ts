@@ -208,7 +208,7 @@ table.plain th { white-space: nowrap; }
   table.machines td.state .pill { white-space: normal; border-radius: 12px; }
   table.machines td.power .small { overflow: hidden; text-overflow: ellipsis; }
 }
-@media (min-width: 1181px) { table.machines th.first { width: 166px; } }
+@media (min-width: 1181px) { table.machines th.first { width: 176px; } }
 @media (max-width: 1180px) { table.machines .event { display: none; } }
 @media (max-width: 1020px) {
   table.machines .hardware { display: none; }

@@ -146,7 +146,8 @@ export const faultsOf = ({ body }: Refusal): Faults =>
       : Object.entries(body).map(([field, messages]) => [field, messages.map(asFullSentence).join(' ')]),
   );
 
-const asFullSentence = (text: string): string => asSentence(/[.!?]$/.test(text) ? text : `${text}.`);
+/** A message with its full stop, but for one that ends in a command, which is copied. */
+const asFullSentence = (text: string): string => asSentence(/[.!?]$|rackboot \S.*$/.test(text) ? text : `${text}.`);
 
 /** An outcome whose refusal names the fields as its form does. @param names of the operation's fields, each with that of the form */
 export function namedAsIn(outcome: Outcome, names: Readonly<Record<string, string>>): Outcome {

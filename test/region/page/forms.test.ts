@@ -116,6 +116,23 @@ test('a refusal names each field once, with the key that is in its message where
   assert.equal(refusalText(refusal({ release: ['unreleased: is no name'] })), 'release: unreleased: is no name');
 });
 
+test('what is wrong with a field is a sentence, and a command at its end stays one that can be copied', () => {
+  const faults = faultsOf({
+    kind: 'refusal',
+    name: 'setting-invalid',
+    body: {
+      short: ['is too short'],
+      long: ['It is long.', 'use less'],
+      release: ['build it first: rackboot images build --release x'],
+    },
+  });
+  assert.deepEqual(Object.fromEntries(faults), {
+    short: 'Is too short.',
+    long: 'It is long. Use less.',
+    release: 'Build it first: rackboot images build --release x',
+  });
+});
+
 test('after a wrong password the user name is kept, as text, and the text cursor is in the other field', () => {
   const first = renderSignIn('/MAAS/');
   assert.match(first, /id="username"[^>]* autofocus/);
