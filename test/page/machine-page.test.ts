@@ -47,7 +47,7 @@ test('a machine is looked at by its link, and what it does appears by itself', {
     await browser.open(`${live.origin}/MAAS/`);
     await browser.evaluate("document.querySelector('td a').click()");
     await browser.until(
-      "document.readyState === 'complete' && document.body.innerText.includes('What happened')",
+      "document.readyState === 'complete' && document.body.innerText.includes('Next network boot')",
       10_000,
     );
     const first = await text();
