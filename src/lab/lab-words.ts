@@ -109,9 +109,13 @@ export function nextSteps(next: NextSteps): readonly string[] {
 
 /** The same at the end of the lab with a virtual machine, whose page shows and takes no form, and whose state is root's. */
 export function virtualSteps(
-  next: Pick<NextSteps, 'pageUrl' | 'program' | 'configFile'> & { readonly machine: string },
+  next: Pick<NextSteps, 'pageUrl' | 'program' | 'configFile'> & {
+    readonly machine: string;
+    /** The file with what the machine wrote to its console. */
+    readonly console: string;
+  },
 ): readonly string[] {
-  const { pageUrl, program, configFile, machine } = next;
+  const { pageUrl, program, configFile, machine, console } = next;
   const run = `sudo ${program}`;
   const which = `--config ${configFile}`;
   return [
@@ -119,6 +123,9 @@ export function virtualSteps(
     'What to try next',
     `  On the page:  ${pageUrl}`,
     '                to look at, without user and password',
+    '  Log in:       nobody can log in to the virtual machine: it is off, its disk is blank, and it has no user and no password.',
+    '                A machine that you deploy lets in the SSH keys of its owner: ssh debian@ADDRESS',
+    `  Its console:  ${console}`,
     '  In another terminal, in this directory:',
     `    Look      ${run} machines show ${machine} ${which}`,
     `    Its boot  ${run} trace ${machine} ${which}`,

@@ -2,10 +2,10 @@
 // this host's loopback. Ctrl-C removes the network, the machine and its files; the environment that was built is kept for next time.
 
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, request, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { errorText, RackError } from '../errors.ts';
+import { RackError } from '../errors.ts';
 import { CONTROL_SOCKET } from '../http/config.ts';
 import { cachedBootTree, hasBootTree } from './boot-tree.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
@@ -17,6 +17,7 @@ import { BRIDGE, LabNamespace } from './namespace.ts';
 import type { Narrator } from './narrator.ts';
 import { tellEvents } from './told-events.ts';
 import { VirtualMachine, VM_PACKAGES } from './virtual-machine.ts';
+import { startVirtualPage } from './virtual-page.ts';
 
 const RACK = '10.77.0.1';
 const PAGE_PORT = 5240;
@@ -102,7 +103,7 @@ export async function runVirtualLab(
     void tellEvents(stateDir, narrator, stop.signal, (hostname) => {
       enlisted = hostname.split('.')[0] ?? MAC;
     });
-    page = await startPage(join(stateDir, CONTROL_SOCKET));
+    page = await startVirtualPage(join(stateDir, CONTROL_SOCKET), PAGE_PORT);
     narrator.tell('lab', `The page: http://127.0.0.1:${PAGE_PORT}/MAAS/`);
     machine = new VirtualMachine({ ...HARDWARE, directory }, namespace);
     narrator.tell('machine', `virtual machine ${MAC} powers on, its disk blank, the network first in its boot order`);
@@ -116,7 +117,12 @@ export async function runVirtualLab(
     );
     const pageUrl = `http://127.0.0.1:${PAGE_PORT}/MAAS/`;
     if (code === 0)
-      narrator.show(virtualSteps({ pageUrl, program: labProgram(), configFile: config, machine: enlisted }));
+      narrator.show(
+        virtualSteps({
+          ...{ pageUrl, program: labProgram(), configFile: config, machine: enlisted },
+          console: machine.consolePath,
+        }),
+      );
     await until;
     return { kind: code === 0 ? 'enlisted' : 'failed' };
   } finally {
@@ -129,40 +135,4 @@ export async function runVirtualLab(
     rmSync(directory, { recursive: true, force: true });
     narrator.tell('lab', `The lab has ended. Removed: its rack, its machine, its network and ${directory}.`);
   }
-}
-
-/** The pages that a visitor may look at. */
-const PAGES = /^\/MAAS\/(?:machines\/[0-9A-Za-z:%]{1,40}\/|images\/|tags\/)?(?:\?[\w=&%+.-]{0,300})?$/;
-/** Names by which a browser on this host asks for the page; any other was put there by somebody else's page. */
-const LOCAL_HOSTS = new Set([`127.0.0.1:${PAGE_PORT}`, `localhost:${PAGE_PORT}`]);
-
-/**
- * Passes the pages to look at, and nothing else, on from this host's loopback into the private network, through the daemon's control
- * socket: whoever asks there is an administrator, so nobody may ask for anything else.
- */
-function startPage(socketPath: string): Promise<Server> {
-  const server = createServer((asked, reply) => {
-    if (asked.url === '/' || asked.url === '/MAAS') {
-      reply.writeHead(302, { Location: '/MAAS/' }).end();
-      return;
-    }
-    const path = asked.url ?? '';
-    if (!PAGES.test(path) || asked.method !== 'GET' || !LOCAL_HOSTS.has(asked.headers.host ?? '')) {
-      reply.writeHead(404).end('This lab shows its machines only: /MAAS/\n');
-      return;
-    }
-    const passed = request({ socketPath, path }, (answer) => {
-      reply.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(reply);
-    });
-    passed.on('error', (error) => {
-      reply.statusCode = 502;
-      reply.end(`The lab's rack does not answer: ${errorText(error)}\n`);
-    });
-    passed.end();
-  });
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(PAGE_PORT, '127.0.0.1', () => resolve(server));
-  });
 }

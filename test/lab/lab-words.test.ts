@@ -100,10 +100,20 @@ test('what to try next names page, user and password, and whole commands for the
 
 test('what to try next with a virtual machine names the page, which needs no password, and commands that reach the state of root', () => {
   const { pageUrl, program, configFile } = NEXT;
-  const lines = virtualSteps({ pageUrl, program, configFile, machine: 'calm-ibis' });
+  const lines = virtualSteps({
+    pageUrl,
+    program,
+    configFile,
+    machine: 'calm-ibis',
+    console: '/tmp/lab/machine.console',
+  });
   assert.ok(lines.includes(`  On the page:  ${pageUrl}`));
   const accept = `sudo node bin/rackboot.js machines accept calm-ibis --skip-commissioning --config ${configFile}`;
   assert.ok(lines.includes(`    Accept    ${accept}`), lines.join('\n'));
+  assert.match(
+    lines.join('\n'),
+    /nobody can log in to the virtual machine.*no user and no password.*SSH keys of its owner: ssh debian@ADDRESS.*machine\.console/s,
+  );
   assert.ok(lines.includes('Ctrl-C ends the lab and removes everything.'));
 });
 

@@ -9,6 +9,15 @@ import { missing } from '../support/needs.ts';
 import { openBrowser } from './chromium.ts';
 
 const ATTACK = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
+/** About the longest line of a boot, with the rack that told of it. */
+const WORDY =
+  'Got its configuration /pxelinux.cfg/01-52-54-00-00-00-01 by HTTP and is told to run the ephemeral environment (rack-2)';
+
+/** Where the text of each line of a log begins, in pixels, and in how many lines it stands. */
+const LINES = `[...document.querySelectorAll('ol li .what')].map((one) => {
+  const { fontSize } = getComputedStyle(one);
+  return [Math.round(one.getBoundingClientRect().left), Math.floor(one.offsetHeight / parseFloat(fontSize) / 1.4)];
+})`;
 const LONG = 'a-name-without-a-place-to-break-'.repeat(8);
 
 test('a machine is looked at by its link, and what it does appears by itself', {
@@ -19,9 +28,9 @@ test('a machine is looked at by its link, and what it does appears by itself', {
   const browser = await openBrowser();
   const text = async (): Promise<string> => String(await browser.evaluate('document.body.innerText'));
   let sequence = 0;
-  const tell = (kind: string, mac: string, words: string): void => {
+  const tell = (kind: string, mac: string, words: string, level: 'info' | 'debug' = 'debug'): void => {
     sequence += 1;
-    live.region.observe([{ sequence, kind, mac, at: live.region.clock.wallTimeMs(), text: words }]);
+    live.region.observe([{ sequence, kind, mac, at: live.region.clock.wallTimeMs(), text: words, level }]);
   };
   const isNarrow = async (): Promise<void> => {
     for (const width of [1280, 820, 390, 320]) {
@@ -38,7 +47,7 @@ test('a machine is looked at by its link, and what it does appears by itself', {
     await browser.open(`${live.origin}/MAAS/`);
     await browser.evaluate("document.querySelector('td a').click()");
     await browser.until(
-      "document.readyState === 'complete' && document.body.innerText.includes('What it did')",
+      "document.readyState === 'complete' && document.body.innerText.includes('Next network boot')",
       10_000,
     );
     const first = await text();
@@ -52,6 +61,29 @@ test('a machine is looked at by its link, and what it does appears by itself', {
     ]) {
       assert.ok(first.includes(expected), expected);
     }
+    tell('http.rendered', '52:54:00:00:00:01', WORDY, 'info');
+    const lines = async (): Promise<readonly (readonly [left: number, count: number])[]> =>
+      Object.values(Object(await browser.evaluate(LINES)));
+    const isSeen = `document.body.innerText.includes(${JSON.stringify(WORDY)})`;
+    for (const path of [`/MAAS/machines/52:54:00:00:00:01/`, '/MAAS/']) {
+      await browser.open(`${live.origin}${path}`);
+      await browser.until(isSeen, 10_000);
+      const found = await lines();
+      assert.ok(found.length > 1 && found.every(([, count]) => count === 1), `${path}: ${JSON.stringify(found)}`);
+      await browser.resize(900, 900);
+      const narrow = await lines();
+      assert.ok(
+        narrow.some(([, count]) => count > 1),
+        JSON.stringify(narrow),
+      );
+      assert.equal(
+        new Set(narrow.map(([left]) => left)).size,
+        1,
+        'what goes on in the next line begins below its text',
+      );
+      await browser.resize(1280, 900);
+    }
+    await browser.open(`${live.origin}/MAAS/machines/52:54:00:00:00:01/`);
     tell('http.file-sent', '52:54:00:00:00:01', `Loaded ${ATTACK} ${LONG}`);
     await browser.until(`document.body.innerText.includes('${LONG}')`, 10_000);
     await isNarrow();

@@ -12,7 +12,25 @@ import { openBrowser } from './chromium.ts';
 
 const ATTACK = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
 
-const WORDY = { statusMessage: 'its system was seen with its address', powerType: 'webhook' };
+const WIDTHS_OF_COLUMNS =
+  "Object.fromEntries([...document.querySelectorAll('table.machines th')].map((one) => [one.className, one.offsetWidth]))";
+
+/** The links of the list that have the colour of the text beside them, or are in running text and not underlined. */
+const PLAIN_LINKS = `[...document.querySelectorAll('table.machines td a')].filter((link) => {
+  const [own, around] = [link, link.parentElement].map((one) => getComputedStyle(one));
+  return own.color === around.color || (link.closest('.small') !== null && !own.textDecorationLine.includes('underline'));
+}).map((link) => link.textContent)`;
+
+const WORDY = {
+  statusMessage: 'its system was seen with its address',
+  powerType: 'webhook',
+  osystem: 'debian',
+  release: 'bookworm',
+};
+
+/** Cells whose text goes on into the next one. */
+const COVERED =
+  "[...document.querySelectorAll('td')].filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.innerText)";
 
 function hostileFacts() {
   const parsed = parseHardwareFacts(
@@ -68,12 +86,22 @@ test('a hall of two racks stands in one line a cell, with its racks and owners, 
         `[document.documentElement, ...document.querySelectorAll('.sheet')].map((one) => one.scrollWidth - one.clientWidth)`,
       );
       assert.deepEqual([...new Set(Object.values(Object(overflow)))], [0], `${width} px: something is cut off`);
+      assert.deepEqual(await browser.evaluate(COVERED), [], `${width} px: a cell goes on into the next one`);
       if (width < 1000) continue;
       const wrapped =
         await browser.evaluate(`[...document.querySelectorAll('td.state > div > *, td.power > div > *, td.owner .cut')]
         .filter((line) => line.offsetHeight > 2 * parseFloat(getComputedStyle(line).fontSize)).map((line) => line.innerText)`);
       assert.deepEqual(wrapped, [], `${width} px: a state, a power or an owner takes more than a line`);
     }
+    await browser.resize(1280, 900);
+    const widths = Object(await browser.evaluate(WIDTHS_OF_COLUMNS));
+    const { event = 0, owner = 0 } = widths;
+    assert.ok(
+      event >= 240 && owner <= 130,
+      `the last event takes the room that the owner does not need: ${JSON.stringify(widths)}`,
+    );
+    assert.equal(Math.max(...Object.values(widths).map(Number)), event, JSON.stringify(widths));
+    assert.deepEqual(await browser.evaluate(PLAIN_LINKS), [], 'a link looks like the text around it');
     const text = String(await browser.evaluate('document.body.innerText'));
     for (const expected of ['rack-1', 'a-person-of-a-long-name']) assert.ok(text.includes(expected), expected);
     await browser.resize(1280, 900);
@@ -122,10 +150,10 @@ test('the page shows machines as they come, in every width, and takes no script 
         .filter((line) => line.offsetHeight > 2 * parseFloat(getComputedStyle(line).fontSize)).length`);
       assert.equal(wrapped, 0, `${width} px: a last event takes more than a line`);
     }
-    assert.ok(!String(await browser.evaluate('document.body.innerText')).includes('Waits for you'));
+    assert.ok(!String(await browser.evaluate('document.body.innerText')).includes('Waiting for you'));
     const serial = { facts: serialFacts(`SN-${ATTACK}`) };
     for (const own of [0x525400000002, 0x525400000003]) live.region.enlist(report([own], serial));
-    await browser.until("document.body.innerText.includes('Waits for you')", 10_000);
+    await browser.until("document.body.innerText.includes('Waiting for you')", 10_000);
     const notice = String(await browser.evaluate("document.querySelector('ul.notices').innerText"));
     assert.match(notice, /may be the same machine as .*the same serial number/);
     assert.match(notice, /rackboot machines merge \w{6} \w{6}/);

@@ -20,6 +20,7 @@ const loginsShape = z.array(
   z.object({
     kind: z.string(),
     ssh: z.string().nullable(),
+    simulated: z.boolean().optional(),
     host_key: z.string().nullable(),
     username: z.string(),
     keys: z.number(),
@@ -101,8 +102,9 @@ export async function debugLogin(
   return 0;
 }
 
-function lineOf({ kind, ssh, host_key: hostKey, username, keys, seconds_left: left }: Login): string {
-  const place = ssh ?? 'ssh root@ADDRESS, which is not known yet';
+function lineOf({ kind, ssh, simulated, host_key: hostKey, username, keys, seconds_left: left }: Login): string {
+  const place =
+    simulated === true ? 'nobody can log in: it is simulated' : (ssh ?? 'ssh root@ADDRESS, which is not known yet');
   const state = hostKey === null ? 'not possible before the machine has started for it' : `host key ${hostKey}`;
   const until = left === null ? '' : `, for ${counted(Math.ceil(left / 60), 'minute')}`;
   return `${kind === 'rescue' ? 'Rescue' : 'Debug'}: ${place}  (the ${keys === 1 ? 'key' : counted(keys, 'key')} of ${username}${until}; ${state})`;

@@ -50,10 +50,23 @@ const newUser = z.object({
 /** What a new account takes. */
 export type NewUser = z.input<typeof newUser>;
 
-/** What is wrong with a new account, for a person; undefined: nothing. */
-export function newUserProblem(account: NewUser): string | undefined {
+/** What is wrong with each part of a new account, for a person; undefined: nothing. */
+export function newUserProblems(account: NewUser): Readonly<Record<string, readonly string[]>> | undefined {
   const checked = newUser.safeParse(account);
-  return checked.success ? undefined : checked.error.issues.map((issue) => issue.message).join('; ');
+  if (checked.success) return undefined;
+  const problems: Record<string, string[]> = {};
+  for (const { path, message } of checked.error.issues) {
+    const name = String(path[0] ?? '');
+    problems[name] ??= [];
+    problems[name].push(message);
+  }
+  return problems;
+}
+
+/** What is wrong with a new account, in one line; undefined: nothing. */
+export function newUserProblem(account: NewUser): string | undefined {
+  const problems = newUserProblems(account);
+  return problems === undefined ? undefined : Object.values(problems).flat().join('; ');
 }
 
 /** What is wrong with a password, for a person; undefined: nothing. */

@@ -48,9 +48,10 @@ function listLogins({ region, path }: ApiCall): Answer {
   return machine === undefined ? NOT_FOUND : json(describeLogins(region, machine).map(loginJson));
 }
 
-const loginJson = ({ kind, ssh, hostKey, username, keys, secondsLeft }: LoginDescription) => ({
+const loginJson = ({ kind, ssh, isSimulated, hostKey, username, keys, secondsLeft }: LoginDescription) => ({
   kind,
   ssh: ssh ?? null,
+  simulated: isSimulated,
   host_key: hostKey ?? null,
   username,
   keys,

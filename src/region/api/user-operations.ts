@@ -6,7 +6,7 @@
 // 2. A password comes in and is kept as its hash; no answer and no event has it.
 
 import { z } from 'zod';
-import { newUserProblem, PASSWORD_MAX, passwordProblem } from '../accounts/accounts.ts';
+import { newUserProblems, PASSWORD_MAX, passwordProblem } from '../accounts/accounts.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { User } from '../records/store.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
@@ -58,8 +58,8 @@ const newUser = z.object({
 function create(call: ApiCall, given: z.output<typeof newUser>): Answer {
   const { username, password } = given;
   const email = given.email ?? '';
-  const problem = newUserProblem({ username, email, password });
-  if (problem !== undefined) return refuse('invalid-parameters', problem);
+  const problems = newUserProblems({ username, email, password });
+  if (problems !== undefined) return refuse('invalid-parameters', problems);
   const taken = (): Refusal => refuseField('username', `A user ${username} exists: choose another name.`);
   const { store, clock } = call.region;
   if (store.findUser(username) !== undefined) return taken();

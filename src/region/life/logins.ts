@@ -10,7 +10,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
-import { formatIpv4 } from '../../net/address.ts';
+import { formatIpv4, isLoopback } from '../../net/address.ts';
 import { LOCAL_ADMINISTRATOR } from '../accounts/accounts.ts';
 import { heldMacs } from '../identity/interface-source.ts';
 import type { MachineStatus } from '../records/lifecycle.ts';
@@ -44,8 +44,10 @@ export interface LoginRefusal {
 /** How people log in to a machine now, for them to see. */
 export interface LoginDescription {
   readonly kind: 'rescue' | 'debug';
-  /** The line to type; undefined: where the machine is, is not known. */
+  /** The line to type; undefined: where the machine is, is not known, or it is simulated. */
   readonly ssh?: string | undefined;
+  /** Nobody can log in: the machine is simulated, on the loopback of its rack's host. */
+  readonly isSimulated: boolean;
   /** Fingerprint of the host key that the machine has told; undefined: it has not, and cannot be logged in to yet. */
   readonly hostKey?: string | undefined;
   /** Whose keys log in. */
@@ -147,17 +149,19 @@ export function describeLogins(parts: LoginParts, machine: Machine): readonly Lo
   const found: LoginDescription[] = [];
   const seen = machine.interfaces.find((nic) => heldMacs(machine).includes(nic.mac) && nic.address !== undefined);
   const address = machine.addresses[0]?.address ?? seen?.address;
-  const ssh = address === undefined ? undefined : `ssh root@${formatIpv4(address)}`;
+  const isSimulated = address !== undefined && isLoopback(address);
+  const ssh = address === undefined || isSimulated ? undefined : `ssh root@${formatIpv4(address)}`;
   const keysOf = (username: string): number => store.life.listSshKeys(username).length;
   if (RESCUED.has(machine.status)) {
     const username = rescuerOf(machine);
-    found.push({ kind: 'rescue', ssh, hostKey: machine.work?.hostKey, username, keys: keysOf(username) });
+    const hostKey = machine.work?.hostKey;
+    found.push({ kind: 'rescue', ssh, isSimulated, hostKey, username, keys: keysOf(username) });
   }
   const debug = findDebugLogin(parts, machine);
   if (debug !== undefined) {
     const { username, secondsLeft } = debug;
     const hostKey = debug.hostKey === '' ? undefined : debug.hostKey;
-    found.push({ kind: 'debug', ssh, hostKey, username, keys: keysOf(username), secondsLeft });
+    found.push({ kind: 'debug', ssh, isSimulated, hostKey, username, keys: keysOf(username), secondsLeft });
   }
   return found;
 }

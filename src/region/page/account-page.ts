@@ -3,7 +3,7 @@
 // 1. Of a key its kind, fingerprint and comment are shown: enough to know it again.
 
 import { createHash } from 'node:crypto';
-import { refuse } from '../api/answer.ts';
+import { refuseField } from '../api/answer.ts';
 import type { SshKey } from '../records/life-store.ts';
 import { areaField, formOf, hiddenField, newPasswordFields } from './forms.ts';
 import { escapeHtml } from './html.ts';
@@ -11,7 +11,9 @@ import { pageOf } from './parts.ts';
 import { formatAge } from './values.ts';
 import {
   given,
+  namedAsIn,
   type Outcome,
+  ofForm,
   operate,
   outcomeOf,
   type PageDefinition,
@@ -50,14 +52,14 @@ function keysOf(view: View, { username }: Person): string {
   const keys = view.region.store.life.listSshKeys(username);
   const list =
     keys.length === 0
-      ? '<div class="note">You have none yet. Without one nobody could log in to what you deploy, so it is refused.</div>'
+      ? '<div class="note">You have no key yet. Without one nobody could log in to what you deploy, so a deployment is refused.</div>'
       : keys.map((key) => keyItem(view, key)).join('');
   const form = formOf(view, {
     body:
       hiddenField('do', 'add-key') +
-      areaField(view, {
+      areaField(ofForm(view, given(view, 'do') === 'add-key'), {
         name: 'key',
-        label: 'A public key',
+        label: 'Public key',
         rows: 3,
         required: true,
         hint: 'The one line of a file that ends in .pub, such as ~/.ssh/id_ed25519.pub.',
@@ -74,7 +76,7 @@ function render(view: View): string | undefined {
     body:
       hiddenField('do', 'password') +
       `<input type="text" name="account" autocomplete="username" value="${escapeHtml(viewer.username)}" readonly hidden>` +
-      newPasswordFields(view, 'New password'),
+      newPasswordFields(ofForm(view, given(view, 'do') === 'password'), 'New password'),
     submit: 'Change the password',
     tone: 'plain',
   });
@@ -90,15 +92,16 @@ function render(view: View): string | undefined {
 
 /** A refusal of two passwords that are not the same; undefined: they are. */
 export const differing = (view: View): Outcome =>
-  given(view, 'new') === given(view, 'again')
-    ? undefined
-    : refuse('invalid-parameters', 'The two passwords are not the same.');
+  given(view, 'new') === given(view, 'again') ? undefined : refuseField('again', 'The two passwords are not the same.');
+
+/** An outcome with the fields of `newPasswordFields`. */
+export const ofNewPassword = (outcome: Outcome): Outcome => namedAsIn(outcome, { password: 'new' });
 
 async function changePassword(view: View, { username }: Person): Promise<Outcome> {
   const mistyped = differing(view);
   if (mistyped !== undefined) return mistyped;
   const answer = operate(view, CHANGE_PASSWORD, { username }, { password: given(view, 'new') });
-  return outcomeOf(await settled(answer), PATH, 'The password is changed: sign in with it.');
+  return ofNewPassword(outcomeOf(await settled(answer), PATH, 'The password is changed: sign in with it.'));
 }
 
 function act(view: View): Outcome | Promise<Outcome> {

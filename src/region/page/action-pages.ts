@@ -11,6 +11,7 @@ import { checkField, formOf, radioField, textField } from './forms.ts';
 import { escapeHtml } from './html.ts';
 import { actionsFor, isSwitched, MACHINE_ACTIONS, type MachineAction, machinePath } from './machine-actions.ts';
 import { pageOf, renderRefused } from './parts.ts';
+import { powerOf } from './power-part.ts';
 import { formatDisk } from './values.ts';
 import { given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
@@ -147,11 +148,12 @@ function render(view: View): string | undefined {
   const back = machinePath(machine.systemId);
   const isPossible = actionsFor(machine, view.viewer).includes(action);
   if (!isPossible && view.refusal === undefined) {
-    const text = `${machine.hostname} has gone on meanwhile, or is not yours: ${action.label} is not possible now.`;
+    const text = `${machine.hostname} has gone on meanwhile, or is not yours: “${action.label}” is not possible now.`;
     return renderRefused(view, text, back);
   }
+  const power = { isSwitched: isSwitched(view.region, machine), isOff: powerOf(view, machine).state === 'off' };
   const effects = action
-    .effects(machine, isSwitched(view.region, machine))
+    .effects(machine, power)
     .map((text) => `<li>${escapeHtml(text)}</li>`)
     .join('');
   const comment =
@@ -163,11 +165,12 @@ function render(view: View): string | undefined {
           charactersMax: COMMENT_MAX,
           hint: 'For the log of the machine.',
         });
+  const heading = action.heading(machine.hostname);
   return pageOf(view, {
-    title: `${action.label} ${machine.hostname}`,
+    title: heading,
     place: 'machines',
     main:
-      `<div class="bar"><h1>${escapeHtml(action.label)} ${escapeHtml(machine.hostname)}</h1></div>` +
+      `<div class="bar"><h1>${escapeHtml(heading)}</h1></div>` +
       `<div class="sheet narrow"><ul class="effects">${effects}</ul>` +
       `${formOf(view, {
         body: fieldsOf(view, machine, action) + comment,

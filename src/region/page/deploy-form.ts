@@ -4,7 +4,7 @@
 
 import type { ListedImage } from '../life/deployment.ts';
 import type { Machine } from '../records/machine.ts';
-import { areaField, type Choice, choiceField, radioField, textField } from './forms.ts';
+import { areaField, CHOICES_SHOWN_MAX, type Choice, choiceField, radioField, textField } from './forms.ts';
 import { escapeHtml } from './html.ts';
 import { formatDisk } from './values.ts';
 import { given, type View } from './view.ts';
@@ -28,8 +28,12 @@ const titleOf = ({ os, release, title, diskBytes }: ListedImage): string =>
 
 function disksOf({ facts }: Machine): readonly Choice[] {
   const disks = (facts?.disks ?? []).slice(0, DISKS_MAX);
-  const named = disks.map(({ name, bytes, model }): Choice => [name, `${name} · ${formatDisk(bytes)} ${model}`.trim()]);
-  return [['', 'Chosen by the machine: the smallest that holds the image, USB last'], ...named];
+  const isLong = disks.length >= CHOICES_SHOWN_MAX;
+  const named = disks.map(({ name, bytes, model }): Choice => {
+    const size = `${name} · ${formatDisk(bytes)}`;
+    return [name, isLong || model === '' ? size : `${size} · ${model}`];
+  });
+  return [['', 'Chosen by the machine'], ...named];
 }
 
 /** The controls of the form. */
@@ -54,7 +58,7 @@ export function deployFields(view: View, machine: Machine): string {
       label: 'Disk',
       value: '',
       choices: disksOf(machine),
-      hint: 'Everything on it is lost.',
+      hint: 'The machine chooses the smallest that holds the image, and a USB disk last.',
     }),
     textField(view, {
       name: 'ip_address',
@@ -78,15 +82,19 @@ function wayField(view: View): string {
     label: 'How',
     value: 'image',
     choices: [
-      ['image', 'Write an image', 'The disk is written in one go: minutes.'],
-      ['installer', 'Run the installer', 'The distribution’s own, without questions, from its mirror: longer.'],
+      ['image', 'Write an image', 'The disk is written in one go, which takes minutes.'],
+      [
+        'installer',
+        'Run the installer',
+        'That of the distribution, without questions, from its mirror. It takes longer.',
+      ],
     ],
   });
   const other = textField(view, {
     name: 'installed_series',
     label: 'System for the installer',
     placeholder: 'debian/bookworm',
-    hint: 'Only when the installer runs. Empty: the one above.',
+    hint: 'Leave it empty to install the system above.',
     charactersMax: 128,
   });
   return `${way}<div class="installed">${other}</div>`;

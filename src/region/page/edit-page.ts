@@ -33,13 +33,19 @@ function render(view: View): string | undefined {
   if (machine === undefined) return undefined;
   const body = [
     textField(view, { name: 'hostname', label: 'Name', value: machine.hostname, required: true, charactersMax: 63 }),
-    areaField(view, { name: 'description', label: 'Note', value: machine.description, rows: 3, hint: 'For people.' }),
+    areaField(view, {
+      name: 'description',
+      label: 'Note',
+      value: machine.description,
+      rows: 3,
+      hint: 'Free text, for people.',
+    }),
     tagsField(view, machine),
     textField(view, {
       name: 'kernel_params',
       label: 'Kernel parameters',
       value: machine.kernelParams ?? '',
-      hint: 'Instead of those of its tags and of the global ones. Empty: those.',
+      hint: 'They replace those of its tags and of the settings. Leave this empty to use those.',
     }),
   ].join('');
   return pageOf(view, {

@@ -16,16 +16,16 @@ function render(view: View): string {
       [
         `<tr><td class="first"><div><div class="name">${escapeHtml(`${os}/${release}`)}</div><div class="small">${escapeHtml(title)}</div></div></td>`,
         cell(
-          'Machines',
+          'Architecture',
           escapeHtml(subarchitecture === 'generic' ? architecture : `${architecture}/${subarchitecture}`),
         ),
         cell('Version', `${escapeHtml(serial)}<div class="small">${escapeHtml(label)}</div>`),
-        cell('Size', formatDisk(bytes)),
-        cell('Disk', diskBytes === undefined ? '' : formatDisk(diskBytes)),
+        cell('Download', formatDisk(bytes)),
+        cell('Fills', diskBytes === undefined ? '' : formatDisk(diskBytes)),
         '</tr>',
       ].join(''),
     );
-  const head = ['System', 'Machines', 'Version', 'Size', 'Disk'].map((text) => `<th>${text}</th>`).join('');
+  const head = ['System', 'Architecture', 'Version', 'Download', 'Fills'].map((text) => `<th>${text}</th>`).join('');
   const list =
     rows.length === 0
       ? '<div class="sheet empty"><b>No images yet</b><span class="soft">On the rack, <code>rackboot images make-debian</code> builds one, ' +
@@ -35,7 +35,8 @@ function render(view: View): string {
     title: 'Images',
     place: 'images',
     main: `<div class="bar"><h1>Images</h1></div>${list}`,
-    footer: 'Added and removed on the rack: <code>rackboot images add</code>, <code>rackboot images remove</code>.',
+    footer:
+      'Images are added and removed on the rack: <code>rackboot images add</code>, <code>rackboot images remove</code>.',
   });
 }
 

@@ -3,6 +3,7 @@
 // 1. It is shown to people with an account only. Keys and fingerprints are public; there is no password.
 
 import { counted } from '../../counted.ts';
+import { formatIpv4, type Ipv4, isLoopback } from '../../net/address.ts';
 import { describeLogins, type LoginDescription, mayDebug } from '../life/logins.ts';
 import type { Machine } from '../records/machine.ts';
 import { choiceField, formOf, hiddenField, textField } from './forms.ts';
@@ -13,19 +14,38 @@ import { given, type Outcome, operate, outcomeOf, type PageDefinition, type View
 
 const DEBUG = { method: 'POST', path: 'machines/{system_id}', op: 'debug_login' } as const;
 
+/** What is said of a machine of a lab, to whose address nobody can log in. */
+const SIMULATED = '<span class="soft">not possible: this machine is simulated</span>';
+
+/** How people log in to the system of a machine, or when they can; empty: the part below says it. */
+export function systemLogin({ viewer }: View, machine: Machine, address: Ipv4 | undefined): string {
+  const { status, owner, osystem } = machine;
+  if (status === 'rescue-mode' || status === 'entering-rescue-mode') return '';
+  if (address !== undefined && isLoopback(address)) return SIMULATED;
+  if (status !== 'deployed') return '<span class="soft">not possible before it is deployed or in rescue mode</span>';
+  if (address === undefined || viewer.kind !== 'person') return '';
+  const isKnown = osystem === 'ubuntu' || osystem === 'debian';
+  const user = isKnown ? '' : 'as the first user of its image, or root; ';
+  const keys = `${user}with the SSH keys of ${owner ?? 'its owner'}, and no password`;
+  return (
+    `<span class="copy">ssh ${isKnown ? `${osystem}@` : ''}${formatIpv4(address)}</span>` +
+    `<div class="small">${escapeHtml(keys)}</div>`
+  );
+}
+
 const minutes = (seconds: number): string => (seconds < 60 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`);
 
-function loginText({ kind, ssh, hostKey, username, keys, secondsLeft }: LoginDescription): string {
+function loginText(login: LoginDescription): string {
+  const { kind, ssh, isSimulated, hostKey, username, keys, secondsLeft } = login;
+  const title = kind === 'rescue' ? 'Rescue' : 'Debug';
+  if (isSimulated) return `<dt>${title}</dt><dd>${SIMULATED}</dd>`;
   const isReady = hostKey !== undefined && ssh !== undefined;
   const whose = `the ${keys === 1 ? 'key' : counted(keys, 'key')} of ${username === '' ? 'nobody' : username}`;
   const line = isReady
     ? `<span class="copy">${escapeHtml(ssh)}</span><div class="small">host key <span class="mono break">${escapeHtml(hostKey)}</span></div>`
-    : '<span class="soft">not yet: the machine has not said that it is there</span>';
+    : '<span class="soft">not possible yet: the machine has not reported that it is there</span>';
   const left = secondsLeft === undefined ? '' : `, for ${minutes(secondsLeft)} still`;
-  return (
-    `<dt>${kind === 'rescue' ? 'Rescue' : 'Debug'}</dt>` +
-    `<dd>${line}<div class="small">${escapeHtml(`with ${whose}${left}`)}</div></dd>`
-  );
+  return `<dt>${title}</dt>` + `<dd>${line}<div class="small">${escapeHtml(`with ${whose}${left}`)}</div></dd>`;
 }
 
 /** The part of the page; empty: nobody can log in, and nobody could be let in. */
@@ -71,13 +91,13 @@ function render(view: View): string | undefined {
       ],
     }) + textField(view, { name: 'comment', label: 'Why', charactersMax: 255, hint: 'For the log of the machine.' });
   return pageOf(view, {
-    title: `Debug login to ${machine.hostname}`,
+    title: `Open a debug login to ${machine.hostname}`,
     place: 'machines',
     main:
-      `<div class="bar"><h1>Debug login to ${escapeHtml(machine.hostname)}</h1></div><div class="sheet narrow"><ul class="effects">` +
+      `<div class="bar"><h1>Open a debug login to ${escapeHtml(machine.hostname)}</h1></div><div class="sheet narrow"><ul class="effects">` +
       '<li>While it is commissioned, tested, deployed or erased, your SSH keys let you in as root, and it stays on when that fails.</li>' +
       '<li>It ends by itself, and is in the log with your name.</li></ul>' +
-      `${formOf(view, { body, submit: 'Open it', back: machinePath(machine.systemId) })}</div>`,
+      `${formOf(view, { body, submit: 'Open the debug login', back: machinePath(machine.systemId) })}</div>`,
   });
 }
 

@@ -20,6 +20,8 @@ export interface MachineAction {
   readonly name: ActionName;
   /** On its button. */
   readonly label: string;
+  /** The heading of its form: what is about to be done, as a command. */
+  readonly heading: (name: string) => string;
   /** `main`: beside the others; `more`: among those that are rarely wanted. */
   readonly where: 'main' | 'more';
   readonly tone: Tone;
@@ -27,18 +29,30 @@ export interface MachineAction {
   /** What is said when it was taken. */
   readonly done: string;
   /** What will happen, a sentence each. */
-  readonly effects: (machine: Machine, switches: boolean) => readonly string[];
+  readonly effects: (machine: Machine, power: PowerNow) => readonly string[];
+}
+
+/** What is known of a machine's power before something is done with it. */
+export interface PowerNow {
+  /** Rackboot can switch it. */
+  readonly isSwitched: boolean;
+  /** It was off when somebody looked last. */
+  readonly isOff: boolean;
 }
 
 const post = (op: string): WantedOperation => ({ method: 'POST', path: 'machines/{system_id}', op });
 
-const startOf = (switches: boolean): string =>
-  switches
-    ? 'It is started from the network by its power driver; what runs on it now ends.'
-    : 'Rackboot cannot switch it: switch it on yourself, with the network first in its boot order. Its time begins with its first request.';
+function startOf({ isSwitched, isOff }: PowerNow): string {
+  if (!isSwitched)
+    return 'Rackboot cannot switch it: switch it on yourself, with the network first in its boot order. Its time begins with its first request.';
+  const start = 'It is started from the network by its power driver';
+  return isOff ? `${start}.` : `${start}; what runs on it now ends.`;
+}
 
-const endOf = (switches: boolean): string =>
-  switches ? 'It is switched off.' : 'Rackboot cannot switch it off: it may go on running until you do.';
+function endOf({ isSwitched, isOff }: PowerNow): string {
+  if (isOff) return 'It is off already.';
+  return isSwitched ? 'It is switched off.' : 'Rackboot cannot switch it off: it may go on running until you do.';
+}
 
 const given = ({ addresses }: Machine): boolean => addresses.length > 0;
 
@@ -50,38 +64,44 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
   {
     name: 'accept',
     label: 'Accept',
+    heading: (name) => `Accept ${name}`,
     where: 'main',
     tone: 'primary',
     operation: post('accept'),
     done: 'is accepted',
-    effects: (_machine, switches) => [MEASURE, startOf(switches)],
+    effects: (_machine, power) => [MEASURE, startOf(power)],
   },
   {
     name: 'deploy',
     label: 'Deploy',
+    heading: (name) => `Deploy ${name}`,
     where: 'main',
     tone: 'primary',
     operation: post('deploy'),
     done: 'is being deployed',
-    effects: (_machine, switches) => [
+    effects: (_machine, power) => [
       'What is on the chosen disk is lost.',
       'It gets an address of its own and its name in DNS, and the SSH keys of its owner.',
-      startOf(switches),
+      startOf(power),
     ],
   },
   {
     name: 'allocate',
     label: 'Allocate',
+    heading: (name) => `Allocate ${name}`,
     where: 'main',
     tone: 'plain',
     // The operation takes the machine among its conditions.
     operation: { method: 'POST', path: 'machines', op: 'allocate' },
     done: 'is yours',
-    effects: () => ['It is yours, and nobody else can take it. It gets an address; nothing is switched or written.'],
+    effects: () => [
+      'It becomes yours, and nobody else can take it. It gets an address; nothing is switched or written.',
+    ],
   },
   {
     name: 'mark-fixed',
-    label: 'Mark fixed',
+    label: 'Mark as fixed',
+    heading: (name) => `Mark ${name} as fixed`,
     where: 'main',
     tone: 'primary',
     operation: post('mark_fixed'),
@@ -91,27 +111,30 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
   {
     name: 'commission',
     label: 'Commission',
+    heading: (name) => `Commission ${name}`,
     where: 'main',
     tone: 'plain',
     operation: post('commission'),
     done: 'is being commissioned',
-    effects: (_machine, switches) => [MEASURE, startOf(switches)],
+    effects: (_machine, power) => [MEASURE, startOf(power)],
   },
   {
     name: 'test',
     label: 'Test',
+    heading: (name) => `Test ${name}`,
     where: 'main',
     tone: 'plain',
     operation: post('test'),
     done: 'is being tested',
-    effects: (_machine, switches) => [
+    effects: (_machine, power) => [
       'The checks and the testing scripts run on it; then it is where it was before. Its disks are not written.',
-      startOf(switches),
+      startOf(power),
     ],
   },
   {
     name: 'override-failed',
     label: 'Use it anyway',
+    heading: (name) => `Use ${name} anyway`,
     where: 'main',
     tone: 'plain',
     operation: post('override_failed_testing'),
@@ -121,6 +144,7 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
   {
     name: 'exit-rescue',
     label: 'Leave rescue mode',
+    heading: (name) => `Take ${name} out of rescue mode`,
     where: 'main',
     tone: 'primary',
     operation: post('exit_rescue_mode'),
@@ -132,6 +156,7 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
   {
     name: 'reinstate',
     label: 'Reinstate',
+    heading: (name) => `Reinstate ${name}`,
     where: 'main',
     tone: 'primary',
     operation: post('reinstate'),
@@ -141,49 +166,53 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
   {
     name: 'release',
     label: 'Release',
+    heading: (name) => `Release ${name}`,
     where: 'main',
     tone: 'plain',
     operation: post('release'),
     // It may be Ready before the page is read: what was held is given back at once in any case.
     done: 'has been given back',
-    effects: (machine, switches) => [
+    effects: (machine, power) => [
       ...(given(machine)
         ? [`Its address and the name ${machineFqdn(machine)} in DNS are taken back at once.`]
         : ['It is nobody’s any more.']),
       'Its own credentials end, and what it was given to run is forgotten.',
-      endOf(switches),
+      endOf(power),
     ],
   },
   {
     name: 'abort',
     label: 'Abort',
+    heading: (name) => `Abort what ${name} does`,
     where: 'main',
     tone: 'danger',
     operation: post('abort'),
     done: 'has been told to stop',
-    effects: (machine, switches) => [
+    effects: (machine, power) => [
       `What it is doing (${statusRow(machine.status).name}) ends where it is.`,
       ...(machine.status === 'deploying' || machine.status === 'disk-erasing'
         ? ['Its disk may be half written: what is on it is of no use.']
         : []),
-      endOf(switches),
+      endOf(power),
     ],
   },
   {
     name: 'rescue',
-    label: 'Rescue mode',
+    label: 'Enter rescue mode',
+    heading: (name) => `Put ${name} into rescue mode`,
     where: 'more',
     tone: 'plain',
     operation: post('rescue_mode'),
     done: 'enters rescue mode',
-    effects: (_machine, switches) => [
+    effects: (_machine, power) => [
       'A system from the network is started, to which its owner can log in by SSH. Its disks are not written.',
-      startOf(switches),
+      startOf(power),
     ],
   },
   {
     name: 'mark-broken',
-    label: 'Mark broken',
+    label: 'Mark as broken',
+    heading: (name) => `Mark ${name} as broken`,
     where: 'more',
     tone: 'plain',
     operation: post('mark_broken'),
@@ -192,7 +221,8 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
   },
   {
     name: 'mark-missing',
-    label: 'Mark missing',
+    label: 'Mark as missing',
+    heading: (name) => `Mark ${name} as missing`,
     where: 'more',
     tone: 'plain',
     operation: post('mark_missing'),
@@ -202,6 +232,7 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
   {
     name: 'retire',
     label: 'Retire',
+    heading: (name) => `Retire ${name}`,
     where: 'more',
     tone: 'plain',
     operation: post('retire'),
@@ -213,6 +244,7 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
   {
     name: 'delete',
     label: 'Delete',
+    heading: (name) => `Delete ${name}`,
     where: 'more',
     tone: 'danger',
     operation: { method: 'DELETE', path: 'machines/{system_id}' },

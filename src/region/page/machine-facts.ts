@@ -8,6 +8,7 @@ import { type Machine, machineFqdn } from '../records/machine.ts';
 import { kernelParamsOf } from '../records/tags.ts';
 import { whereabouts } from '../whereabouts.ts';
 import { escapeHtml } from './html.ts';
+import { systemLogin } from './logins-part.ts';
 import { formatAge, formatDisk, formatMemory, SPACE } from './values.ts';
 import type { View } from './view.ts';
 
@@ -32,16 +33,12 @@ const NEXT_BOOTS: Readonly<Record<ReturnType<typeof bootPurpose>, string>> = {
 };
 
 /** Who holds it, under which name and address, with which system. */
-export function renderSystem({ nowMs, region, viewer }: View, machine: Machine): string {
-  const addresses = whereabouts(region.racks).addressesOf(machine).map(formatIpv4);
+export function renderSystem(view: View, machine: Machine): string {
+  const { nowMs, region } = view;
+  const held = whereabouts(region.racks).addressesOf(machine);
+  const addresses = held.map(formatIpv4);
   const seen = machine.interfaces.flatMap(({ address }) => (address === undefined ? [] : [formatIpv4(address)]));
   const lost = [...new Set(seen)].filter((address) => !addresses.includes(address));
-  const [own] = addresses;
-  const user = machine.osystem === 'ubuntu' || machine.osystem === 'debian' ? machine.osystem : '';
-  const ssh =
-    machine.status === 'deployed' && own !== undefined && viewer.kind === 'person'
-      ? `<span class="copy">ssh ${user === '' ? '' : `${escapeHtml(user)}@`}${escapeHtml(own)}</span>`
-      : '';
   const tags = machine.tags.map(({ name }) => `<span class="tag">${escapeHtml(name)}</span>`).join('');
   const params = kernelParamsOf(machine);
   return (
@@ -52,7 +49,7 @@ export function renderSystem({ nowMs, region, viewer }: View, machine: Machine):
       ['Address', escapeHtml(addresses.join(', '))],
       ['Last seen with', escapeHtml(lost.join(', '))],
       ['System', escapeHtml([machine.osystem, machine.release].filter((text) => text !== '').join(' '))],
-      ['Log in', ssh],
+      ['Log in', systemLogin(view, machine, held[0])],
       ['Next network boot', escapeHtml(NEXT_BOOTS[bootPurpose(machine)])],
       ['State changed', escapeHtml(formatAge(nowMs - machine.statusSinceMs))],
       ['Tags', tags],
@@ -86,7 +83,7 @@ function disksOf({ facts }: Machine): string {
     `<b>${escapeHtml(name)}</b>`,
     formatDisk(bytes),
     escapeHtml(model),
-    `<span class="mono">${escapeHtml(serial)}</span>`,
+    serial === '' ? '' : `<span class="mono">${escapeHtml(serial)}</span>`,
     kindOfDisk(name, rotational),
   ]);
   return table(['Disk', 'Size', 'Model', 'Serial number', 'Kind'], rows);

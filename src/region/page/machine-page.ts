@@ -54,7 +54,7 @@ function renderKnown(view: View, machine: Machine): string {
       `<div id="cards" class="cards">${renderPower(view, machine)}${renderSystem(view, machine)}${renderLogins(view, machine)}</div>`,
       `<div id="results">${renderResults(view, machine)}</div>`,
       `<div id="hardware">${renderHardware(machine, nowMs)}</div>`,
-      `<div id="timeline"><h2>What it did</h2>${renderTimeline(events, nowMs)}</div>`,
+      `<div id="timeline"><h2>What happened</h2>${renderTimeline(events, nowMs)}</div>`,
     ].join(''),
     footer: footerOf(formatMac(machine.interfaces[0]?.mac ?? macAddress(0))),
   });

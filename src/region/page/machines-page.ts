@@ -111,8 +111,8 @@ function powerCell(view: View, machine: Machine): string {
 /** Whose it is, and what runs on it; a click shows all that are his. */
 function ownerCell({ owner, osystem, release }: Machine): string {
   if (owner === undefined) return none;
-  const link = `<a class="plain-link" href="/MAAS/?owner=${encodeURIComponent(owner)}" title="${escapeHtml(owner)}">${escapeHtml(owner)}</a>`;
-  const system = [osystem, release].filter((text) => text !== '').join(SPACE);
+  const link = `<a href="/MAAS/?owner=${encodeURIComponent(owner)}" title="${escapeHtml(owner)}">${escapeHtml(owner)}</a>`;
+  const system = [osystem, release].filter((text) => text !== '').join(' ');
   return `<div class="cut">${link}</div><div class="small">${escapeHtml(system)}</div>`;
 }
 
@@ -122,7 +122,7 @@ function rackLinks(machine: Machine, shown: Shown): string {
   const links = shown.where
     .racksOf(machine)
     .slice(0, PAGE_MACS)
-    .map(({ name }) => `<a class="plain-link" href="/MAAS/?rack=${encodeURIComponent(name)}">${escapeHtml(name)}</a>`);
+    .map(({ name }) => `<a href="/MAAS/?rack=${encodeURIComponent(name)}">${escapeHtml(name)}</a>`);
   return links.length === 0 ? '' : ` · ${links.join(', ')}`;
 }
 
@@ -291,7 +291,7 @@ function filtersOf(view: View, wanted: Wanted): string {
     wanted.rack,
   );
   const isAll = Object.values(wanted).every((text) => text === '');
-  const all = isAll ? '' : '<a href="/MAAS/">all machines</a>';
+  const all = isAll ? '' : '<a href="/MAAS/">All machines</a>';
   return (
     `<form class="filters" method="get" action="/MAAS/" role="search"><input type="search" name="q" value="${escapeHtml(asked(view, 'q'))}" ` +
     `placeholder="name, address, tag, serial number" aria-label="Search" maxlength="${SEARCH_CHARACTERS_MAX}">` +
@@ -309,6 +309,17 @@ function acceptAll(view: View): string {
   return formOf(view, { body: '', submit: label, tone: 'plain', isInline: true });
 }
 
+/** The columns, with the names by which the style gives them their widths. */
+const COLUMNS = [
+  ['first', 'Machine'],
+  ['state', 'State'],
+  ['owner', 'Owner'],
+  ['network', 'Network'],
+  ['power', 'Power'],
+  ['hardware', 'Hardware'],
+  ['event', 'Last event'],
+] as const;
+
 async function tableOf(view: View, machines: readonly Machine[]): Promise<string> {
   const newest = view.region.store.newestEvents(
     machines.map(({ systemId }) => systemId),
@@ -319,10 +330,9 @@ async function tableOf(view: View, machines: readonly Machine[]): Promise<string
     hasRacks: acceptedRacks(view.region).length > 1,
     hasOwners: machines.some(({ owner }) => owner !== undefined),
   };
-  const owner = shown.hasOwners ? ['Owner'] : [];
-  const always = ['Machine', 'State', ...owner, 'Network', 'Power'];
-  const wide = '<th class="hardware">Hardware</th><th class="event">Last event</th>';
-  const head = `${always.map((text) => `<th>${text}</th>`).join('')}${wide}`;
+  const head = COLUMNS.filter(([name]) => name !== 'owner' || shown.hasOwners)
+    .map(([name, text]) => `<th class="${name}">${text}</th>`)
+    .join('');
   const rows: string[] = [];
   for (const machine of machines) {
     if (rows.length % TURN_MACHINES === 0) await nextTurn();

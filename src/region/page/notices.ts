@@ -41,5 +41,5 @@ export function renderNotices(region: Region): string {
   const notices = [...full, ...conflicts];
   return notices.length === 0
     ? ''
-    : `<h2>Waits for you</h2><div class="sheet"><ul class="notices">${notices.join('')}</ul></div>`;
+    : `<h2>Waiting for you</h2><div class="sheet"><ul class="notices">${notices.join('')}</ul></div>`;
 }

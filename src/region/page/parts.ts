@@ -2,7 +2,8 @@
 //
 // 1. Every text that was not written in the code goes through `escapeHtml`, also inside attributes.
 
-import { escapeHtml } from './html.ts';
+import { faultId } from './forms.ts';
+import { escapeHeld, escapeHtml } from './html.ts';
 import { PAGE_SCRIPT } from './script.ts';
 import { PAGE_STYLE } from './style.ts';
 import type { View, Viewer } from './view.ts';
@@ -55,17 +56,31 @@ function whoOf(viewer: Viewer, place: Place): string {
 }
 
 /** What every page shows beside its own content. */
-type Frame = Pick<View, 'viewer' | 'told' | 'refusal'>;
+type Frame = Pick<View, 'viewer' | 'told' | 'refusal' | 'faults'>;
+
+/** What was refused, unless the fields that are at fault say all of it. @param main HTML */
+function refusedText({ refusal, faults }: Frame, main: string): string {
+  if (refusal === undefined) return '';
+  const names = [...(faults?.keys() ?? [])];
+  const isSaid = names.length > 0 && names.every((name) => main.includes(`id="${faultId(name)}"`));
+  const text = !isSaid
+    ? refusal
+    : names.length === 1
+      ? 'Not done: see the marked field.'
+      : 'Not done: see the marked fields.';
+  return `<div class="alert red told" role="alert">${escapeHtml(text)}</div>`;
+}
 
 /** A whole page, with the bar of links, what was done just now, and what was refused. */
-export function pageOf({ viewer, told, refusal }: Frame, parts: PageParts): string {
+export function pageOf(frame: Frame, parts: PageParts): string {
+  const { viewer, told } = frame;
   const { title, place, main, footer = '', isLive = false } = parts;
   const live = isLive ? '<span class="fresh" role="status">live</span>' : '';
   const done = told === '' ? '' : `<div id="told" class="alert green told" role="status">${escapeHtml(told)}</div>`;
-  const problem = refusal === undefined ? '' : `<div class="alert red told" role="alert">${escapeHtml(refusal)}</div>`;
+  const problem = refusedText(frame, main);
   return documentOf(
     `${title} · Rackboot`,
-    '<a class="skip" href="#main">To the content</a>' +
+    '<a class="skip" href="#main">Skip to the content</a>' +
       `<header><a class="brand" href="/MAAS/">Rackboot</a>${linksOf(viewer, place)}<div class="who-bar">${live}${whoOf(viewer, place)}</div></header>` +
       `<div class="page">${done}${problem}<main id="main">${main}</main></div><footer>${footer}</footer><script>${PAGE_SCRIPT}</script>`,
     isLive ? '<noscript><meta http-equiv="refresh" content="5"></noscript>' : '',
@@ -115,18 +130,21 @@ export function renderRefused(view: Frame, text: string, back?: string): string 
   });
 }
 
-/** Where people say who they are. @param to where to go on afterwards */
-export function renderSignIn(to: string, problem = ''): string {
-  const alert = problem === '' ? '' : `<div class="alert red" role="alert">${escapeHtml(problem)}</div>`;
+const MISMATCH = '<div class="alert red" role="alert">This user name and this password do not belong together.</div>';
+
+/** Where people say who they are. @param to where to go on afterwards @param username of who gave a wrong password; undefined: nobody did */
+export function renderSignIn(to: string, username?: string): string {
+  const alert = username === undefined ? '' : MISMATCH;
+  const [first, second] = username === undefined || username === '' ? [' autofocus', ''] : ['', ' autofocus'];
   return documentOf(
     'Sign in · Rackboot',
-    '<main><div class="sheet card"><h1>Who is there?</h1><p class="soft">Rackboot shows the machines of this region to people with an account.</p>' +
+    '<main><div class="sheet card"><h1>Sign in to Rackboot</h1><p class="soft">The machines of this region are for people with an account.</p>' +
       `${alert}<form method="post" action="/MAAS/login/" class="form bare"><input type="hidden" name="to" value="${escapeHtml(to)}">` +
-      '<div class="field"><label for="username">User name</label><input id="username" name="username" type="text" autocomplete="username" ' +
-      'autocapitalize="off" spellcheck="false" required autofocus></div><div class="field"><label for="password">Password</label>' +
-      '<input id="password" name="password" type="password" autocomplete="current-password" required></div>' +
+      `<div class="field"><label for="username">User name</label><input id="username" name="username" type="text" value="${escapeHeld(username ?? '')}" ` +
+      `autocomplete="username" autocapitalize="off" spellcheck="false" required${first}></div><div class="field"><label for="password">Password</label>` +
+      `<input id="password" name="password" type="password" autocomplete="current-password" required${second}></div>` +
       '<div class="buttons"><button class="button primary">Sign in</button></div></form>' +
-      '<p class="small">There is no account yet? On the rack itself: <code>rackboot createadmin</code>. From the rack itself the machines can be ' +
-      'looked at without one: <code>http://127.0.0.1:5240/MAAS/</code>.</p></div></main>',
+      '<p class="small">No account yet? On the rack, <code>rackboot createadmin</code> makes one. A browser on the rack shows the machines ' +
+      'without one, at <code>http://127.0.0.1:5240/MAAS/</code>.</p></div></main>',
   );
 }

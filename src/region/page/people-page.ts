@@ -1,12 +1,22 @@
 // Who has an account; for administrators also: add, make an administrator or a user, remove. What may be done `user-operations.ts` says.
 
 import type { User } from '../records/store.ts';
-import { differing } from './account-page.ts';
+import { differing, ofNewPassword } from './account-page.ts';
 import { checkField, formOf, hiddenField, newPasswordFields, textField } from './forms.ts';
 import { escapeHtml } from './html.ts';
 import { pageOf } from './parts.ts';
 import { formatAge } from './values.ts';
-import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, settled, type View } from './view.ts';
+import {
+  given,
+  mayCall,
+  type Outcome,
+  ofForm,
+  operate,
+  outcomeOf,
+  type PageDefinition,
+  settled,
+  type View,
+} from './view.ts';
 
 const PATH = '/MAAS/people/';
 const ADD = { method: 'POST', path: 'users' } as const;
@@ -41,16 +51,23 @@ function userItem(view: View, user: User): string {
 
 function render(view: View): string {
   const users = view.region.store.listUsers().slice(0, SHOWN_MAX);
+  const added = ofForm(view, given(view, 'do') === 'add');
   const form = formOf(view, {
     body:
       hiddenField('do', 'add') +
-      textField(view, { name: 'username', label: 'User name', required: true, charactersMax: 150 }) +
-      textField(view, { name: 'email', label: 'E-mail address', type: 'email' }) +
-      newPasswordFields(view, 'Password') +
-      checkField(view, {
+      textField(added, {
+        name: 'username',
+        label: 'User name',
+        required: true,
+        charactersMax: 150,
+        hint: 'Letters, digits and @ . + - _',
+      }) +
+      textField(added, { name: 'email', label: 'E-mail address', type: 'email', charactersMax: 254 }) +
+      newPasswordFields(added, 'Password') +
+      checkField(added, {
         name: 'is_admin',
         label: 'Administrator',
-        hint: 'Others take, deploy and release machines that are nobody’s or their own; an administrator may do everything.',
+        hint: 'A user allocates, deploys and releases free machines and their own. An administrator may do everything.',
       }),
     submit: 'Add the account',
   });
@@ -59,7 +76,7 @@ function render(view: View): string {
     place: 'people',
     main:
       `<div class="bar"><h1>People</h1></div><div class="sheet narrow">${users.map((user) => userItem(view, user)).join('')}</div>` +
-      (mayCall(view.viewer, ADD) ? `<h2>Add somebody</h2><div class="sheet narrow">${form}</div>` : ''),
+      (mayCall(view.viewer, ADD) ? `<h2>Add an account</h2><div class="sheet narrow">${form}</div>` : ''),
   });
 }
 
@@ -78,7 +95,7 @@ async function add(view: View): Promise<Outcome> {
       is_superuser: given(view, 'is_admin'),
     },
   );
-  return outcomeOf(await settled(answer), PATH, `${username} has an account now.`);
+  return ofNewPassword(outcomeOf(await settled(answer), PATH, `${username} has an account now.`));
 }
 
 function act(view: View): Outcome | Promise<Outcome> {

@@ -14,6 +14,7 @@ import { choiceField, formOf, hiddenField, radioField, textField } from './forms
 import { escapeHtml } from './html.ts';
 import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
+import { powerOf } from './power-part.ts';
 import {
   asked,
   EDIT_MACHINE,
@@ -36,6 +37,9 @@ function driverShown(view: View, machine: Machine): PowerDriverTable | undefined
   return drivers.find(({ name }) => name === wanted) ?? drivers[0];
 }
 
+/** What people read for the values of a switch. */
+const CHOICE_WORDS: Readonly<Record<string, string>> = { y: 'yes', n: 'no' };
+
 function parameterField(view: View, machine: Machine, driver: PowerDriverTable, parameter: PowerParameter): string {
   const { name, label, required, secret, choices, default: fallback, expects, isUnused } = parameter;
   if (isUnused === true) return `<p class="hint">${codeIn(`${label}: ${expects ?? 'none'}.`)}</p>`;
@@ -53,7 +57,7 @@ function parameterField(view: View, machine: Machine, driver: PowerDriverTable, 
   }
   const value = stored === undefined ? (fallback ?? '') : String(stored);
   if (choices !== undefined) {
-    const offered = choices.map((choice) => [choice, choice] as const);
+    const offered = choices.map((choice) => [choice, CHOICE_WORDS[choice] ?? choice] as const);
     const all = required || fallback !== undefined ? offered : [['', 'as usual'] as const, ...offered];
     return choiceField(view, { name, label, value, choices: all, hint: hintOf(expects) });
   }
@@ -98,10 +102,10 @@ function renderDriver(view: View): string | undefined {
           back,
         });
   return pageOf(view, {
-    title: `Power of ${machine.hostname}`,
+    title: `Choose the power driver of ${machine.hostname}`,
     place: 'machines',
     main:
-      `<div class="bar"><h1>Power of ${escapeHtml(machine.hostname)}</h1></div>` +
+      `<div class="bar"><h1>Choose the power driver of ${escapeHtml(machine.hostname)}</h1></div>` +
       `<nav class="tabs" aria-label="Drivers">${links.join('')}</nav><div class="sheet narrow">${form}</div>`,
   });
 }
@@ -118,6 +122,18 @@ function parametersOf(view: View, machine: Machine, driver: PowerDriverTable): P
   return kept;
 }
 
+/** An outcome whose refusal names each parameter that is at fault: `power_address: is missing; …`. */
+function byParameter(outcome: Outcome): Outcome {
+  if (outcome?.kind !== 'refusal' || typeof outcome.body === 'string') return outcome;
+  const problems = Object.entries(outcome.body).flatMap(([field, messages]) =>
+    messages.map((message): readonly [string, readonly string[]] => {
+      const [, parameter = field, text = message] = /^(\w+): (.*)$/s.exec(message) ?? [];
+      return [parameter, [text]];
+    }),
+  );
+  return { ...outcome, body: Object.fromEntries(problems) };
+}
+
 function keepDriver(view: View): Outcome {
   const machine = findMachine(view);
   if (machine === undefined) return undefined;
@@ -131,28 +147,46 @@ function keepDriver(view: View): Outcome {
     { power_type: type, power_parameters: JSON.stringify(parameters) },
   );
   const { systemId, hostname } = machine;
-  return outcomeOf(answer, machinePath(systemId), `${hostname} is switched by ${driver?.label ?? type} from now on.`);
+  const text = `${hostname} is switched by ${driver?.label ?? type} from now on.`;
+  return byParameter(outcomeOf(answer, machinePath(systemId), text));
 }
 
 interface TaskText {
   readonly label: string;
+  readonly heading: (name: string) => string;
   readonly effect: string;
-  readonly done: string;
+  /** What is said instead to a machine that is off. */
+  readonly effectWhenOff: string;
 }
 
-const TASKS: Readonly<Record<'on' | 'off' | 'cycle', TaskText>> = {
-  on: { label: 'Switch on', effect: 'It is switched on.', done: 'is being switched on' },
+const TASKS: Readonly<Record<'on' | 'off' | 'cycle' | 'query', TaskText>> = {
+  on: {
+    label: 'Switch on',
+    heading: (name) => `Switch on ${name}`,
+    effect: 'It is switched on.',
+    effectWhenOff: 'It is switched on.',
+  },
   off: {
     label: 'Switch off',
+    heading: (name) => `Switch off ${name}`,
     effect: 'Whoever works on it is cut off, and what it has not yet written is lost when its power is cut.',
-    done: 'is being switched off',
+    effectWhenOff: 'It was off when its driver was asked last.',
   },
   cycle: {
     label: 'Switch off and on',
+    heading: (name) => `Switch ${name} off and on`,
     effect: 'Its power is cut and comes back: what it has not yet written is lost.',
-    done: 'is being switched off and on',
+    effectWhenOff: 'It was off when its driver was asked last, so it is only switched on.',
+  },
+  query: {
+    label: 'Ask now',
+    heading: (name) => `Ask for the power of ${name}`,
+    effect: 'Its driver is asked whether it is on.',
+    effectWhenOff: 'Its driver is asked whether it is on.',
   },
 };
+
+const DONE = { on: 'switched on', off: 'switched off', cycle: 'switched off and on' } as const;
 
 const taskOf = (view: View): 'on' | 'off' | 'cycle' | 'query' | undefined => {
   const task = view.path.task ?? '';
@@ -164,8 +198,9 @@ function renderTask(view: View): string | undefined {
   const task = taskOf(view);
   if (machine === undefined || task === undefined) return undefined;
   const back = machinePath(machine.systemId);
-  const { label, effect } =
-    task === 'query' ? { label: 'Ask now', effect: 'Its driver is asked whether it is on.' } : TASKS[task];
+  const { label, heading, effect, effectWhenOff } = TASKS[task];
+  const title = heading(machine.hostname);
+  const what = powerOf(view, machine).state === 'off' ? effectWhenOff : effect;
   const manner =
     task !== 'off'
       ? ''
@@ -183,11 +218,11 @@ function renderTask(view: View): string | undefined {
           ],
         });
   return pageOf(view, {
-    title: `${label} ${machine.hostname}`,
+    title,
     place: 'machines',
     main:
-      `<div class="bar"><h1>${label}: ${escapeHtml(machine.hostname)}</h1></div>` +
-      `<div class="sheet narrow"><p class="lead">${effect}${task === 'on' || task === 'cycle' ? followText(machine) : ''}</p>` +
+      `<div class="bar"><h1>${escapeHtml(title)}</h1></div>` +
+      `<div class="sheet narrow"><p class="lead">${what}${task === 'on' || task === 'cycle' ? followText(machine) : ''}</p>` +
       `${formOf(view, { body: manner, submit: label, tone: task === 'on' || task === 'query' ? 'primary' : 'danger', back })}</div>`,
   });
 }
@@ -218,7 +253,7 @@ async function switchPower(view: View): Promise<Outcome> {
   const values = task === 'off' ? { stop_mode: manner } : {};
   const answer = await settled(operate(view, POWER_OPERATIONS[task], { system_id: systemId }, values));
   const to = machinePath(systemId);
-  if (task !== 'query') return outcomeOf(answer, to, `${hostname} ${TASKS[task].done}.`);
+  if (task !== 'query') return outcomeOf(answer, to, `${hostname} is being ${DONE[task]}.`);
   const seen = stateShape.safeParse(answer.kind === 'json' ? answer.value : undefined).data;
   const text = seen === undefined ? 'not known' : `${seen.state}${seen.text === '' ? '' : `: ${seen.text}`}`;
   return outcomeOf(answer, to, `The power of ${hostname} is ${text}.`);

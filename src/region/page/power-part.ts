@@ -24,9 +24,11 @@ const TASK_WORDS: Readonly<Record<PowerTask, string>> = {
   cycle: 'being switched off and on',
 };
 
+const BY_HAND = 'by hand';
+
 /** What a driver is called. */
 export const driverName = ({ powerType }: Pick<Machine, 'powerType'>): string =>
-  powerType === '' || powerType === 'manual' ? 'by hand' : powerType;
+  powerType === '' || powerType === 'manual' ? BY_HAND : powerType;
 
 /** What is known of the power of a machine that is shown. */
 export function powerOf(
@@ -89,10 +91,13 @@ export function renderPower(view: View, machine: Machine): string {
     machine.powerIsProposed === true
       ? '<dt>Proposed</dt><dd>The machine said so itself: it is believed once the machine is accepted.</dd>'
       : '';
-  const hint = isSwitched(view.region, machine) ? '' : '<dt>Switched</dt><dd>by hand: press its button.</dd>';
+  const name = driverName(machine);
+  const isByHand = !isSwitched(view.region, machine);
+  const driver = isByHand && name === BY_HAND ? `${name}: press its button` : name;
+  const hint = isByHand && name !== BY_HAND ? '<dt>Switched</dt><dd>by hand: press its button</dd>' : '';
   return (
     `<section class="sheet"><div class="card-head"><h2>Power</h2>${powerPill(state)}</div><dl class="pairs">` +
-    `<dt>Driver</dt><dd>${escapeHtml(driverName(machine))}</dd>` +
+    `<dt>Driver</dt><dd>${escapeHtml(driver)}</dd>` +
     (age === '' ? '' : `<dt>Seen</dt><dd>${escapeHtml(age)}</dd>`) +
     (task === '' ? '' : `<dt>Now</dt><dd><b>${escapeHtml(task)}</b></dd>`) +
     (problem === '' ? '' : `<dt>Driver says</dt><dd>${oneLine(problem, 'why')}</dd>`) +

@@ -21,7 +21,7 @@ import { PAGES } from './pages.ts';
 import { mayOpen, renderGone, renderRefused, renderSignIn, renderUnknown } from './parts.ts';
 import { PAGE_POLICY } from './script.ts';
 import { findCookie, type Sessions } from './sessions.ts';
-import { BUSY, type PageDefinition, type Person, refusalText, type View, type Viewer } from './view.ts';
+import { BUSY, faultsOf, type PageDefinition, type Person, refusalText, type View, type Viewer } from './view.ts';
 
 /** What the pages take of their listener. */
 export interface PageListener {
@@ -247,7 +247,7 @@ async function take(
     sessions.tell(token, outcome.text);
     return reply.redirect(outcome.to, 303);
   }
-  const text = await page.render({ ...view, refusal: refusalText(outcome) });
+  const text = await page.render({ ...view, refusal: refusalText(outcome), faults: faultsOf(outcome) });
   return refused(listener, reply, view, outcome, text);
 }
 
@@ -266,7 +266,7 @@ async function signIn(listener: PageListener, request: FastifyRequest, reply: Fa
     return reply
       .code(REFUSALS['not-allowed'])
       .header('X-Rackboot-Refusal', 'not-authenticated')
-      .send(renderSignIn(to, 'This user name and this password do not belong together.'));
+      .send(renderSignIn(to, value('username')));
   }
   // Whoever knew the token of before knows nothing of the new one.
   listener.sessions.close(tokenOf(request) ?? '');

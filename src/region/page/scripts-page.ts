@@ -25,7 +25,7 @@ function timeText(seconds: number): string {
 function scriptItem(view: View, script: Script): string {
   const { name, title, description, timeoutSeconds, position, changedMs } = script;
   const facts = [
-    `place ${position}`,
+    `order ${position}`,
     `at most ${timeText(timeoutSeconds)}`,
     `changed ${formatAge(view.nowMs - changedMs)}`,
   ];
@@ -55,30 +55,30 @@ const KINDS = [
 const fieldsOf = (view: View, script?: Script & { readonly content: string }): string =>
   [
     textField(view, { name: 'name', label: 'Name', value: script?.name, required: true, charactersMax: 64 }),
-    choiceField(view, { name: 'type', label: 'It runs', value: script?.kind ?? 'commissioning', choices: KINDS }),
+    choiceField(view, { name: 'type', label: 'When it runs', value: script?.kind ?? 'commissioning', choices: KINDS }),
     textField(view, { name: 'description', label: 'What it is for', value: script?.description, charactersMax: 1024 }),
     textField(view, {
       name: 'timeout',
-      label: 'Longest time',
+      label: 'Time limit',
       value: String(script?.timeoutSeconds ?? TIMEOUT_SECONDS_DEFAULT),
       hint: 'Seconds, or 10m, 2h, 01:30:00.',
       charactersMax: 12,
     }),
     textField(view, {
       name: 'position',
-      label: 'Place',
+      label: 'Order',
       value: String(script?.position ?? 50),
-      hint: 'Lower ones run first.',
+      hint: '0 to 999. Lower numbers run first.',
       charactersMax: 3,
     }),
-    fileField({ name: 'file', label: 'A file', hint: 'Its text instead of the one below.' }),
+    fileField(view, { name: 'file', label: 'File', hint: 'Its text replaces the one below.' }),
     areaField(view, {
       name: 'script',
-      label: 'Text',
+      label: 'Script',
       rows: 14,
       required: true,
       value: script?.content ?? '#!/bin/sh\nset -eu\n',
-      hint: 'The first line names the interpreter. It fails when it ends with another status than 0.',
+      hint: 'The first line names the interpreter. An exit status other than 0 means that the script failed.',
     }),
   ].join('');
 
@@ -91,8 +91,8 @@ function renderAll(view: View): string {
     place: 'scripts',
     main:
       `<div class="bar"><h1>Scripts</h1></div>` +
-      listOf(view, 'commissioning', 'Commissioning', 'There is none of yours: the checks that are built in run.') +
-      listOf(view, 'testing', 'Testing', 'There is none of yours: the checks that are built in run.') +
+      listOf(view, 'commissioning', 'Commissioning', 'You have added none: only the built-in checks run.') +
+      listOf(view, 'testing', 'Testing', 'You have added none: only the built-in checks run.') +
       add,
   });
 }
@@ -108,7 +108,7 @@ const valuesOf = (view: View): Record<string, string> => ({
 
 function add(view: View): Outcome {
   const answer = operate(view, ADD, {}, valuesOf(view));
-  return outcomeOf(answer, PATH, `${given(view, 'name').trim()} runs from now on.`);
+  return outcomeOf(answer, PATH, `The script ${given(view, 'name').trim()} is added, and runs from now on.`);
 }
 
 /** For those who may read it and not change it. */
@@ -117,7 +117,7 @@ const renderText = (view: View, { name, description, content }: Script & { reado
     title: `Script ${name}`,
     place: 'scripts',
     main:
-      `<div class="bar"><h1>${escapeHtml(name)}</h1></div><p class="lead">${escapeHtml(description)}</p>` +
+      `<div class="bar"><h1>Script ${escapeHtml(name)}</h1></div><p class="lead">${escapeHtml(description)}</p>` +
       `<div class="sheet narrow"><pre class="output" tabindex="0">${escapeHtml(content)}</pre></div><p><a href="${PATH}">All scripts</a></p>`,
   });
 
@@ -130,9 +130,9 @@ function renderOne(view: View): string | undefined {
     title: `Script ${script.name}`,
     place: 'scripts',
     main:
-      `<div class="bar"><h1>${escapeHtml(script.name)}</h1></div>` +
+      `<div class="bar"><h1>Script ${escapeHtml(script.name)}</h1></div>` +
       `<div class="sheet narrow">${formOf(view, { body: fieldsOf(view, script), submit: 'Save', back: PATH, isUpload: true })}</div>` +
-      `<h2>Delete it</h2><div class="sheet narrow"><p class="lead">It runs no more. What came of it on machines is kept.</p>${remove}</div>`,
+      `<h2>Delete this script</h2><div class="sheet narrow"><p class="lead">It no longer runs. Its results on machines are kept.</p>${remove}</div>`,
   });
 }
 
@@ -141,10 +141,10 @@ function change(view: View): Outcome {
   if (script === undefined) return undefined;
   const path = { name: script.name };
   if (given(view, 'do') === 'remove') {
-    return outcomeOf(operate(view, REMOVE, path, {}), PATH, `${script.name} is deleted.`);
+    return outcomeOf(operate(view, REMOVE, path, {}), PATH, `The script ${script.name} is deleted.`);
   }
   const answer = operate(view, CHANGE, path, valuesOf(view));
-  return outcomeOf(answer, PATH, `${given(view, 'name').trim()} is changed.`);
+  return outcomeOf(answer, PATH, `The script ${given(view, 'name').trim()} is changed.`);
 }
 
 export const SCRIPT_PAGES: readonly PageDefinition[] = [

@@ -6,7 +6,7 @@
 import { formOf, hiddenField, textField } from './forms.ts';
 import { escapeHtml } from './html.ts';
 import { pageOf } from './parts.ts';
-import { given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { given, type Outcome, ofForm, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
 const PATH = '/MAAS/settings/';
 
@@ -16,21 +16,24 @@ const SHOWN: readonly (readonly [name: string, key: string, label: string, hint:
     'kernel_opts',
     'boot.kernel_params',
     'Kernel parameters',
-    'Of every machine that has none of its own and none by a tag.',
+    'For every machine that has none of its own and none from a tag.',
   ],
   [
     'commissioning_distro_series',
     'boot.release',
     'Release of the environment',
-    'In which machines are measured and deployed.',
+    'The environment is the small system in which machines are commissioned, deployed and erased.',
   ],
   [
     'upstream_dns',
     'dns.upstream',
     'Upstream DNS servers',
-    'Asked for names of the outside world; with spaces between.',
+    'They are asked for names outside of our zones. Put spaces between the addresses.',
   ],
 ];
+
+/** The field of the form with the value of a setting. */
+const fieldOf = (name: string): string => `value-${name}`;
 
 function storedValue(view: View, name: string): string {
   const answer = operate(view, { method: 'GET', path: 'maas', op: 'get_config' }, {}, { name });
@@ -49,7 +52,7 @@ function settingForm(view: View, [name, key, label, hint]: (typeof SHOWN)[number
   return formOf(view, {
     body:
       hiddenField('setting', name) +
-      textField({ ...view, refusal: undefined }, { name: `value-${name}`, label, hint, value }),
+      textField(ofForm(view, given(view, 'setting') === name), { name: fieldOf(name), label, hint, value }),
     submit: 'Save',
     tone: 'plain',
   });
@@ -72,9 +75,11 @@ function act(view: View): Outcome {
   const setting = SHOWN.find(([name]) => name === given(view, 'setting'));
   if (setting === undefined) return undefined;
   const [name, , label] = setting;
-  const values = { name, value: given(view, `value-${name}`) };
-  const answer = operate(view, SET, {}, values);
-  return outcomeOf(answer, PATH, `${label}: kept.`);
+  const field = fieldOf(name);
+  const answer = operate(view, SET, {}, { name, value: given(view, field) });
+  if (answer.kind !== 'refusal' || typeof answer.body === 'string') return outcomeOf(answer, PATH, `${label}: saved.`);
+  // The form has this one field; what is wrong may be named after a part of it.
+  return { ...answer, body: { [field]: Object.values(answer.body).flat() } };
 }
 
 export const SETTINGS_PAGE: PageDefinition = { path: PATH, access: 'admin', render, act, operations: [SET] };

@@ -2,6 +2,8 @@
 //
 // 1. Nothing is loaded from anywhere: no font, no image, no library.
 // 2. Text has a contrast of at least 4.5 to its ground, by day and by night; what is pressed on a telephone is 40 pixels high.
+// 3. A link has the colour of links; among other words it is underlined, too.
+// 4. On a desk the columns of the machines have fixed widths, and the last event takes what is left: no long name widens another column.
 
 export const PAGE_STYLE = `
 :root {
@@ -54,7 +56,7 @@ td.first { min-width: 150px; }
 .mono { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 12.5px; }
 .id { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 12.5px; }
 .mono span { display: block; white-space: nowrap; }
-.clip { max-width: 22ch; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.clip { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .pill { display: inline-block; border-radius: 999px; padding: 2px 10px; font-size: 12.5px; font-weight: 600; white-space: nowrap; }
 td.first .pill { margin-top: 5px; }
 .blue { color: var(--blue); background: var(--blue-ground); }
@@ -69,14 +71,16 @@ ul.notices li + li { border-top: 1px solid var(--line); }
 .empty { padding: 38px 24px; text-align: center; }
 .empty b { display: block; font-size: 17px; margin-bottom: 6px; }
 ol.events { list-style: none; margin: 0; padding: 0; }
-ol.events li { display: grid; grid-template-columns: 86px 190px 150px 1fr; gap: 12px; padding: 8px 14px; font-size: 13.5px; }
+ol.events li { display: grid; grid-template-columns: 66px 144px 140px 1fr; gap: 10px; padding: 8px 14px; font-size: 13px; }
 ol.events li + li { border-top: 1px solid var(--line); }
 ol.events time { color: var(--soft); font-variant-numeric: tabular-nums; white-space: nowrap; }
 ol.events .what { overflow-wrap: anywhere; }
 ol.events .who { font-weight: 600; overflow-wrap: anywhere; }
 ol.events .warning, ol.events .error, ol.events .critical { color: var(--red); }
 a { color: var(--accent); text-decoration: none; }
-a:hover { text-decoration: underline; }
+a:hover { text-decoration: underline; text-underline-offset: 2px; }
+p a, .small a, .alert a, .note a, footer a { text-decoration: underline; text-decoration-thickness: 1px; text-underline-offset: 2px; }
+p a:hover, .small a:hover, .alert a:hover, .note a:hover, footer a:hover { text-decoration-thickness: 2px; }
 .head { display: flex; align-items: center; gap: 12px; flex-wrap: wrap; margin: 22px 0 12px; }
 .note { padding: 14px; }
 .boot { display: flex; align-items: baseline; gap: 10px; margin: 20px 0 8px; font-size: 14px; font-weight: 600; }
@@ -116,6 +120,9 @@ form:has([name=deploy_by][value=image]:checked) .installed { display: none; }
 .field label.choice { display: flex; gap: 10px; align-items: flex-start; font-weight: 400; padding: 6px 0; cursor: pointer; }
 .choice input { margin: 3px 0 0; width: 17px; height: 17px; flex: none; accent-color: var(--accent); }
 .choice b { font-weight: 600; display: block; }
+.choice b:only-child { font-weight: 400; }
+.fault { margin: 0; font-size: 13.5px; font-weight: 500; color: var(--red); max-width: 70ch; overflow-wrap: anywhere; }
+.field input[aria-invalid=true], .field select[aria-invalid=true], .field textarea[aria-invalid=true] { border-color: var(--red); box-shadow: 0 0 0 1px var(--red); }
 .hint { margin: 0; font-size: 13px; color: var(--soft); max-width: 70ch; }
 .alert { border-radius: 10px; padding: 12px 16px; margin: 14px 0; font-weight: 500; overflow-wrap: anywhere; }
 .alert b { display: block; }
@@ -153,11 +160,7 @@ dl.pairs dd { margin: 0; padding: 5px 0; overflow-wrap: anywhere; min-width: 0; 
 td .why { max-width: 34ch; }
 details.words > summary { padding: 0; display: block; font-size: inherit; }
 details.words > summary::before { display: none; }
-td.event, td.state { width: 16%; min-width: 110px; max-width: 0; }
-td.state { width: 18%; min-width: 176px; }
 td.event > div > div, td.event summary, td.state > div > div, td.state summary, .cut { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-td.owner .cut, td.first .cut { max-width: 20ch; }
-a.plain-link { color: inherit; }
 td.power { white-space: nowrap; }
 td.power .why { white-space: normal; }
 details.words[open] > summary { margin-bottom: 4px; }
@@ -193,15 +196,23 @@ pre.output { margin: 0; padding: 12px 14px; max-height: 420px; overflow: auto; f
 .list-item > :first-child { min-width: 0; flex: 1 1 260px; overflow-wrap: anywhere; }
 .tag { display: inline-block; background: var(--grey-ground); color: var(--grey); border-radius: 6px; padding: 1px 8px; font-size: 12.5px; margin: 2px 4px 0 0; overflow-wrap: anywhere; }
 table.plain th { white-space: nowrap; }
-@media (min-width: 1181px) { table.machines td.first { min-width: 180px; } }
+@media (min-width: 821px) {
+  table.machines { table-layout: fixed; font-size: 14px; }
+  table.machines th, table.machines td { padding-left: 10px; padding-right: 10px; }
+  table.machines .first { padding-left: 14px; }
+  table.machines th.state { width: 192px; }
+  table.machines th.owner { width: 112px; }
+  table.machines th.network { width: 150px; }
+  table.machines th.power { width: 154px; }
+  table.machines th.hardware { width: 160px; }
+  table.machines td.state .pill { white-space: normal; border-radius: 12px; }
+  table.machines td.power .small { overflow: hidden; text-overflow: ellipsis; }
+}
+@media (min-width: 1181px) { table.machines th.first { width: 176px; } }
 @media (max-width: 1180px) { table.machines .event { display: none; } }
 @media (max-width: 1020px) {
   table.machines .hardware { display: none; }
   td.power { white-space: normal; }
-}
-@media (min-width: 821px) and (max-width: 1020px) {
-  table.machines th, table.machines td { padding-left: 10px; padding-right: 10px; }
-  td.owner .cut { max-width: 12ch; }
 }
 @media (max-width: 820px) {
   header, .page, footer { padding-left: 14px; padding-right: 14px; }
@@ -211,7 +222,7 @@ table.plain th { white-space: nowrap; }
   tbody tr + tr { border-top: 1px solid var(--line); }
   tbody tr + tr td { border-top: 0; }
   td { display: grid; grid-template-columns: 92px 1fr; gap: 10px; padding: 4px 14px; }
-  .clip { max-width: none; white-space: normal; }
+  .clip { white-space: normal; }
   td::before { content: attr(data-label); font-size: 12.5px; color: var(--soft); padding-top: 1px; }
   td.first { min-width: 0; display: flex; align-items: center; justify-content: space-between; gap: 12px; }
   td.first .pill { margin-top: 0; }
@@ -231,12 +242,13 @@ table.plain th { white-space: nowrap; }
   nav a { padding: 9px 10px; }
   .button { min-height: 42px; }
   .button.small-button { min-height: 40px; }
+  .field label.choice { padding: 9px 0; }
   .field input[type=text], .field input[type=password], .field input[type=email], .field input[type=search], .field select, .field textarea,
   .filters input, .filters select { font-size: 16px; min-height: 42px; }
   form.form { padding: 16px 14px; }
   form.bare { padding: 6px 0 10px; }
   .filters input { flex-basis: 100%; max-width: none; }
-  .filters select { flex: 1 1 40%; min-width: 0; }
+  .filters select { flex: 1 1 auto; min-width: 0; }
   .filters .button { flex: 1 1 100%; }
   .lead { padding: 16px 14px 0; }
   td .why { max-width: none; }
@@ -245,10 +257,8 @@ table.plain th { white-space: nowrap; }
   .counts li { padding: 5px 10px; }
   table.machines .nearer, td:has(> div:empty) { display: none; }
   td progress { min-width: 0; }
-  td.state { width: auto; max-width: none; }
   td.state > div, td.owner > div { min-width: 0; }
   td.state > div > div, td.state summary { white-space: normal; }
-  td.owner .cut, td.first .cut { max-width: none; }
   summary .small { margin-left: 0; flex-basis: 100%; }
 }
 `;

@@ -1,5 +1,6 @@
 // Tags: which there are, how many machines have each, and the kernel parameters that go with them.
 
+import { counted } from '../../counted.ts';
 import type { Tag } from '../records/life-store.ts';
 import { formOf, hiddenField, textField } from './forms.ts';
 import { escapeHtml } from './html.ts';
@@ -23,7 +24,7 @@ function tagItem(view: View, { name, comment, kernelParams }: Tag): string {
   const params = kernelParams === '' ? '' : `<div class="small"><code>${escapeHtml(kernelParams)}</code></div>`;
   return (
     `<div class="list-item"><div><div class="name">${escapeHtml(name)}</div><div class="small">${escapeHtml(comment)}</div>${params}</div>` +
-    `<div class="row"><a class="small" href="/MAAS/?q=${encodeURIComponent(name)}">${count} ${count === 1 ? 'machine' : 'machines'}</a>${edit}</div></div>`
+    `<div class="row"><span class="small"><a href="/MAAS/?q=${encodeURIComponent(name)}">${counted(count, 'machine')}</a></span>${edit}</div></div>`
   );
 }
 
@@ -42,7 +43,7 @@ const fieldsOf = (view: View, tag?: Tag): string =>
       name: 'kernel_opts',
       label: 'Kernel parameters',
       value: tag?.kernelParams,
-      hint: 'Instead of the global ones. Of several tags the first that has some counts, by name.',
+      hint: 'They replace those of the settings. Where several tags of a machine have some, the first tag by name counts.',
     }),
   ].join('');
 
@@ -50,19 +51,19 @@ function renderAll(view: View): string {
   const tags = view.region.store.life.listTags();
   const list =
     tags.length === 0
-      ? '<div class="note soft">There is none yet. A tag puts machines together, and may give them kernel parameters.</div>'
+      ? '<div class="note soft">There is no tag yet. A tag groups machines, and may give them kernel parameters.</div>'
       : tags
           .slice(0, SHOWN_MAX)
           .map((tag) => tagItem(view, tag))
           .join('');
   const add = mayCall(view.viewer, ADD)
-    ? `<h2>Make a tag</h2><div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: 'Make the tag' })}</div>`
+    ? `<h2>Add a tag</h2><div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: 'Add the tag' })}</div>`
     : '';
   return pageOf(view, {
     title: 'Tags',
     place: 'tags',
     main: `<div class="bar"><h1>Tags</h1></div><div class="sheet narrow">${list}</div>${add}`,
-    footer: 'A machine is given tags where it is edited.',
+    footer: 'To tag a machine, open its page and choose Edit.',
   });
 }
 
@@ -74,7 +75,7 @@ const valuesOf = (view: View): Record<string, string> => ({
 
 function add(view: View): Outcome {
   const answer = operate(view, ADD, {}, valuesOf(view));
-  return outcomeOf(answer, PATH, `The tag ${given(view, 'name').trim()} was made.`);
+  return outcomeOf(answer, PATH, `The tag ${given(view, 'name').trim()} is added.`);
 }
 
 const findTag = (view: View): Tag | undefined =>
@@ -84,14 +85,18 @@ function renderOne(view: View): string | undefined {
   const tag = findTag(view);
   if (tag === undefined) return undefined;
   const count = view.region.store.countMachines({ tags: [tag.name] });
+  const loss =
+    count === 0
+      ? 'No machine has it.'
+      : `${counted(count, 'machine loses', 'machines lose')} it, with its kernel parameters.`;
   const remove = formOf(view, { body: hiddenField('do', 'remove'), submit: 'Delete the tag', tone: 'danger' });
   return pageOf(view, {
     title: `Tag ${tag.name}`,
     place: 'tags',
     main:
-      `<div class="bar"><h1>${escapeHtml(tag.name)}</h1></div>` +
+      `<div class="bar"><h1>Tag ${escapeHtml(tag.name)}</h1></div>` +
       `<div class="sheet narrow">${formOf(view, { body: fieldsOf(view, tag), submit: 'Save', back: PATH })}</div>` +
-      `<h2>Delete it</h2><div class="sheet narrow"><p class="lead">${count} ${count === 1 ? 'machine loses' : 'machines lose'} it, with its kernel parameters.</p>${remove}</div>`,
+      `<h2>Delete this tag</h2><div class="sheet narrow"><p class="lead">${loss}</p>${remove}</div>`,
   });
 }
 
@@ -100,10 +105,10 @@ function change(view: View): Outcome {
   if (tag === undefined) return undefined;
   const path = { name: tag.name };
   if (given(view, 'do') === 'remove') {
-    return outcomeOf(operate(view, REMOVE, path, {}), PATH, `${tag.name} is deleted.`);
+    return outcomeOf(operate(view, REMOVE, path, {}), PATH, `The tag ${tag.name} is deleted.`);
   }
   const answer = operate(view, CHANGE, path, valuesOf(view));
-  return outcomeOf(answer, PATH, `${given(view, 'name').trim()} is changed.`);
+  return outcomeOf(answer, PATH, `The tag ${given(view, 'name').trim()} is changed.`);
 }
 
 export const TAG_PAGES: readonly PageDefinition[] = [

@@ -8,6 +8,7 @@ import type { Peer } from '../api/caller.ts';
 import type { Fields } from '../api/form-body.ts';
 import type { Method } from '../api/operation.ts';
 import { OPERATIONS, runOperation } from '../api/operations.ts';
+import { asSentence } from '../records/event-words.ts';
 import type { Region } from '../region.ts';
 
 /** Somebody who has signed in. */
@@ -23,6 +24,9 @@ export interface Person {
 /** Who looks at a page; a visitor sits at this host and has not signed in. */
 export type Viewer = Person | { readonly kind: 'visitor' };
 
+/** What is wrong with the fields of a form, a sentence each, by their names. */
+export type Faults = ReadonlyMap<string, string>;
+
 export interface View {
   readonly region: Region;
   readonly viewer: Viewer;
@@ -35,6 +39,8 @@ export interface View {
   readonly told: string;
   /** Why the form was not taken; undefined: none was sent. */
   readonly refusal?: string | undefined;
+  /** The same by the fields of the form that are at fault. */
+  readonly faults?: Faults | undefined;
   /** What was in it. */
   readonly given: Fields;
 }
@@ -115,10 +121,43 @@ export const outcomeOf = (answer: Answer, to: string, text: string): Outcome =>
 export const settled = (answer: Answer): Promise<Answer> =>
   answer.kind === 'later' ? answer.answer : Promise.resolve(answer);
 
-/** A refusal as people read it. */
+/** A message that begins with the key of its field, whole: `boot.release: …` of `release`. */
+const namesItself = (field: string, message: string): boolean => {
+  const key = message.slice(0, Math.max(0, message.indexOf(': ')));
+  return key === field || key.endsWith(`.${field}`);
+};
+
+/** A refusal as people read it: each field is named once. */
 export function refusalText({ body }: Refusal): string {
   if (typeof body === 'string') return body;
   return Object.entries(body)
-    .map(([field, messages]) => `${field.replaceAll('_', ' ')}: ${messages.join(' ')}`)
+    .map(([field, messages]) => {
+      const text = messages.join(' ');
+      return messages.every((message) => namesItself(field, message)) ? text : `${field.replaceAll('_', ' ')}: ${text}`;
+    })
     .join(' · ');
 }
+
+/** The fields that a refusal names, with what is wrong with each. */
+export const faultsOf = ({ body }: Refusal): Faults =>
+  new Map(
+    typeof body === 'string'
+      ? []
+      : Object.entries(body).map(([field, messages]) => [field, messages.map(asFullSentence).join(' ')]),
+  );
+
+/** A message with its full stop, but for one that ends in a command, which is copied. */
+const asFullSentence = (text: string): string => asSentence(/[.!?]$|rackboot \S.*$/.test(text) ? text : `${text}.`);
+
+/** An outcome whose refusal names the fields as its form does. @param names of the operation's fields, each with that of the form */
+export function namedAsIn(outcome: Outcome, names: Readonly<Record<string, string>>): Outcome {
+  if (outcome?.kind !== 'refusal' || typeof outcome.body === 'string') return outcome;
+  const body = Object.fromEntries(
+    Object.entries(outcome.body).map(([field, messages]) => [names[field] ?? field, messages]),
+  );
+  return { ...outcome, body };
+}
+
+/** What one of several forms of a page is rendered from: a refusal, and what was given, are shown in the form that was sent. */
+export const ofForm = (view: View, isSent: boolean): View =>
+  isSent ? view : { ...view, refusal: undefined, faults: undefined, given: new Map() };

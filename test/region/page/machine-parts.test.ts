@@ -7,7 +7,7 @@ import { COMMAND_NAMES, commandsFrom } from '../../../src/region/life/commands.t
 import { actionsFor, MACHINE_ACTIONS } from '../../../src/region/page/machine-actions.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { PAGES } from '../../../src/region/page/pages.ts';
-import { refusalText, type Viewer } from '../../../src/region/page/view.ts';
+import { faultsOf, refusalText, type Viewer } from '../../../src/region/page/view.ts';
 import { STATUSES } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
@@ -25,8 +25,12 @@ function withPower(work: (region: Region, place: RegionPlace, systemId: string) 
   const power = {
     ...heldPower((machine) => machine.powerType === 'ipmi'),
     drivers: POWER_DRIVERS,
-    problemsOf: (type: string) =>
-      POWER_DRIVERS.some(({ name }) => name === type) ? [] : [`there is no power driver ${type}`],
+    problemsOf: (type: string, { power_address: address }: Readonly<Record<string, unknown>>) =>
+      !POWER_DRIVERS.some(({ name }) => name === type)
+        ? [`there is no power driver ${type}`]
+        : address === 'nowhere'
+          ? ['power_address: will not do; give an IPv4 address']
+          : [],
     reading: () => ({ state: 'error', atMs: 0, ageSeconds: 75, text: `no answer ${ATTACK}` }) as const,
   };
   const region = openRegion({ config, store, clock, power, onDesiredState: () => undefined });
@@ -93,6 +97,9 @@ test('the form of a driver keeps a secret that was left empty, and refuses what 
     const stored = region.store.findMachine(machine)?.powerParameters;
     assert.deepEqual([stored?.power_address, stored?.power_user, stored?.power_pass], ['10.0.0.6', 'root', SECRET]);
     assert.equal((await send({ power_type: 'nothing' }))?.kind, 'refusal');
+    const bad = await send({ power_type: 'ipmi', power_address: 'nowhere', power_user: 'root', power_pass: '' });
+    assert.ok(bad?.kind === 'refusal');
+    assert.deepEqual(faultsOf(bad), new Map([['power_address', 'Will not do; give an IPv4 address.']]));
     assert.equal((await send({ power_type: 'manual' }))?.kind, 'done');
     assert.deepEqual(region.store.findMachine(machine)?.powerParameters, {}, 'another driver has none of it');
   }));

@@ -1,0 +1,256 @@
+// Every page in a real Chromium, at the width of a desk and of a phone: nothing is cut, covered or too wide, every field has its label, and
+// what a form refuses stands at its field.
+// @host alone
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { POWER_DRIVERS } from '../../src/power/drivers.ts';
+import { commandsFrom } from '../../src/region/life/commands.ts';
+import type { ListedImage } from '../../src/region/life/deployment.ts';
+import { MACHINE_ACTIONS } from '../../src/region/page/machine-actions.ts';
+import { parseHardwareFacts } from '../../src/region/records/hardware-facts.ts';
+import { STATUSES } from '../../src/region/records/lifecycle.ts';
+import { heldPower } from '../region/life/held-power.ts';
+import { type LiveRegion, PASSWORD, startRegion } from '../region/live.ts';
+import { report } from '../region/place.ts';
+import { missing } from '../support/needs.ts';
+import { type BrowserPage, openBrowser } from './chromium.ts';
+
+const WIDTHS = [1280, 360] as const;
+
+const IMAGE: ListedImage = {
+  os: 'debian',
+  release: 'bookworm',
+  architecture: 'amd64',
+  subarchitecture: 'generic',
+  label: 'release',
+  serial: '20260101',
+  title: 'A stand-in of the lab for Debian 12: 64 MiB of zeroes',
+  bytes: 67_108_864,
+  diskBytes: 67_108_864,
+};
+
+/** What a designer would mend, a sentence each. */
+const DEFECTS = `(() => {
+  const found = [];
+  const wide = document.documentElement.scrollWidth - innerWidth;
+  if (wide > 0) found.push('the page is ' + wide + ' px too wide');
+  const pen = document.createElement('canvas').getContext('2d');
+  const isSeen = (one) => one.checkVisibility() && one.getClientRects().length > 0;
+  for (const one of document.querySelectorAll('select')) {
+    const { font, paddingLeft, paddingRight } = getComputedStyle(one);
+    pen.font = font;
+    const room = one.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight) - 18;
+    for (const { text } of one.selectedOptions)
+      if (pen.measureText(text).width > room) found.push('the list ' + one.name + ' cuts "' + text + '"');
+  }
+  for (const one of document.querySelectorAll('input:not([type=hidden]), select, textarea')) {
+    if (isSeen(one) && one.labels.length === 0 && !one.ariaLabel) found.push(one.name + ' has no label');
+  }
+  for (const one of document.querySelectorAll('td[data-label]')) {
+    if (innerWidth < 600 && isSeen(one) && one.textContent.trim() === '') found.push('"' + one.dataset.label + '" stands without a value');
+  }
+  for (const one of document.querySelectorAll('main a:not(.button)')) {
+    if (isSeen(one) && one.closest('nav') === null && getComputedStyle(one).color === getComputedStyle(one.parentElement).color)
+      found.push('the link "' + one.textContent + '" looks like the text around it');
+  }
+  for (const one of document.querySelectorAll('main *')) {
+    const isCut = one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).overflowX === 'hidden';
+    if (isCut && isSeen(one) && one.closest('[title], details') === null && one.querySelector('[title]') === null)
+      found.push('"' + one.textContent.trim().slice(0, 60) + '" is cut');
+  }
+  for (const one of document.querySelectorAll('td')) {
+    if (isSeen(one) && one.scrollWidth > one.clientWidth) found.push('"' + one.textContent.trim().slice(0, 60) + '" goes on into the next cell');
+  }
+  for (const row of document.querySelectorAll('.buttons, .card-foot, .row, .filters, nav')) {
+    const boxes = [...row.querySelectorAll('a, button, select, input:not([type=hidden])')].filter(isSeen).map((one) => [one, one.getBoundingClientRect()]);
+    for (const [one, a] of boxes) for (const [other, b] of boxes) {
+      if (one !== other && a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1)
+        found.push('"' + one.textContent + '" covers "' + other.textContent + '"');
+    }
+  }
+  if (innerWidth < 600) for (const one of document.querySelectorAll('.button')) {
+    if (isSeen(one) && one.offsetHeight < 40) found.push('"' + one.textContent + '" is too low for a finger: ' + one.offsetHeight + ' px');
+  }
+  if (document.querySelectorAll('h1').length !== 1) found.push('the page has not one heading');
+  return found;
+})()`;
+
+const nameOf = (path: string): string =>
+  path
+    .replace(/^\/MAAS\//, '')
+    .replaceAll(/[^\w-]+/g, '-')
+    .replace(/-$/, '') || 'machines';
+
+/** Looks at a page in both widths; keeps a picture of each where somebody wants them. */
+async function look(browser: BrowserPage, name: string): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const width of WIDTHS) {
+    await browser.resize(width, 900);
+    const defects = await browser.evaluate(DEFECTS);
+    for (const text of Object.values(Object(defects))) found.push(`${name}, ${width} px: ${String(text)}`);
+    const directory = process.env.RACKBOOT_SCREENSHOTS;
+    if (directory !== undefined) await browser.screenshot(`${directory}/walk-${name}-${width}.png`);
+  }
+  return found;
+}
+
+async function submit(
+  browser: BrowserPage,
+  fields: Readonly<Record<string, string>>,
+  form = 'main form',
+): Promise<void> {
+  for (const [name, value] of Object.entries(fields)) {
+    const field = `document.querySelector(${JSON.stringify(`${form} [name="${name}"]`)})`;
+    await browser.evaluate(`(${field}.value = ${JSON.stringify(value)}, 1)`);
+  }
+  const sent = `document.querySelector(${JSON.stringify(form)})`;
+  await browser
+    .evaluate(`(window.isBefore = true, ${sent}.noValidate = true, ${sent}.requestSubmit(), 1)`)
+    .catch(() => undefined);
+  await browser.until("window.isBefore === undefined && document.readyState === 'complete'", 15_000);
+}
+
+/** What is marked as wrong with the field of this name, which has the text cursor. */
+const textOf = async (browser: BrowserPage, name: string): Promise<string> =>
+  String(
+    await browser.evaluate(
+      `document.activeElement.name !== ${JSON.stringify(name)} ? 'the text cursor is elsewhere' : document.getElementById(document.activeElement.getAttribute('aria-describedby').split(' ')[0]).textContent`,
+    ),
+  );
+
+/** A machine with many disks, whose system id is given back. */
+function enlist({ region }: LiveRegion): string {
+  const disks = Array.from({ length: 3 }, (_, index) => ({
+    name: `sd${'abc'.charAt(index)}`,
+    bytes: 8e12,
+    model: 'Ultrastar DC HC320, simulated',
+  }));
+  const facts = parseHardwareFacts(
+    JSON.stringify({ cpu: { count: 16, model: 'A processor' }, memory_mib: 65_536, disks }),
+  );
+  const outcome = region.enlist(
+    report([0x525400000001], {
+      hostname: 'storage-1',
+      powerType: 'webhook',
+      username: 'admin',
+      ...(facts.kind === 'value' ? { facts: facts.value } : {}),
+    }),
+  );
+  assert.ok(outcome.kind === 'create');
+  return outcome.machine.systemId;
+}
+
+/** Tags, scripts, a key and people: what the lists of the pages hold. */
+function fill({ region }: LiveRegion): void {
+  const { store, clock } = region;
+  const atMs = clock.wallTimeMs();
+  const event = { type: 'AUTHORISATION', description: 'made', atMs, username: 'admin' } as const;
+  for (const name of ['gpu', 'a-tag-of-a-name-that-is-as-long-as-a-tag-may-be-which-is-64-long'])
+    store.life.addTag({ name, comment: 'has graphics cards', kernelParams: 'console=ttyS1,115200 quiet' }, 100, event);
+  const script = {
+    name: 'burn-in',
+    kind: 'testing',
+    title: 'Burn in',
+    description: 'heats it up for an hour',
+  } as const;
+  const more = { timeoutSeconds: 3600, position: 50, changedMs: atMs, content: '#!/bin/sh\nstress\n' };
+  store.scripts.addScript({ ...script, ...more }, 100, event);
+  for (const [username, isAdmin] of [
+    ['alice.of.the.long.name@hall.example.net', false],
+    ['bert', true],
+  ] as const)
+    store.addUser({ username, email: 'somebody@example.net', passwordHash: 'x', isAdmin, createdMs: atMs });
+  const key = `ssh-ed25519 ${Buffer.alloc(51, 7).toString('base64')} admin@a-laptop-of-a-long-name.example.net`;
+  store.life.addSshKey({ username: 'admin', key, createdMs: atMs }, 10, event);
+}
+
+test('every page can be read and used on a desk and on a phone', {
+  skip: missing('chromium'),
+  timeout: 110_000,
+}, async () => {
+  const reading = () => ({ state: 'off', atMs: 0, ageSeconds: 5, text: '' }) as const;
+  const power = { ...heldPower(), drivers: POWER_DRIVERS, reading };
+  const live = await startRegion({}, { power, listImages: () => [IMAGE] });
+  const browser = await openBrowser();
+  try {
+    const id = enlist(live);
+    fill(live);
+    const open = (path: string): Promise<void> => browser.open(`${live.origin}${path}`);
+    const found: string[] = [];
+    await open('/MAAS/login/');
+    found.push(...(await look(browser, 'login')));
+    await submit(browser, { username: 'admin', password: 'wrong password' });
+    assert.equal(await browser.evaluate("document.querySelector('#username').value"), 'admin');
+    found.push(...(await look(browser, 'login-wrong')));
+    await submit(browser, { username: 'admin', password: PASSWORD });
+
+    const walk = async (path: string, name = nameOf(path)): Promise<void> => {
+      await open(path);
+      assert.equal(
+        await browser.evaluate("document.querySelector('h1').textContent.startsWith('Nothing')"),
+        false,
+        path,
+      );
+      found.push(...(await look(browser, name)));
+    };
+    for (const path of [
+      '',
+      'images/',
+      'tags/',
+      'scripts/',
+      'settings/',
+      'people/',
+      'account/',
+      'tags/gpu/',
+      'scripts/burn-in/',
+    ])
+      await walk(`/MAAS/${path}`);
+    await walk('/MAAS/?status=failed-exiting-rescue-mode&owner=somebody-of-a-long-name', 'machines-narrowed');
+    for (const { status } of STATUSES) {
+      live.region.store.changeMachine<never>(id, live.region.clock.wallTimeMs(), () => ({
+        kind: 'change',
+        fields: { status, statusMessage: 'what was said of it', ...(status === 'deployed' ? { owner: 'admin' } : {}) },
+        events: [],
+      }));
+      await walk(`/MAAS/machines/${id}/`, `machine-${status}`);
+    }
+    for (const path of [
+      'edit',
+      'debug-login',
+      'power',
+      'power/off',
+      'power/cycle',
+      'power/query',
+      'power/?driver=ipmi',
+    ])
+      await walk(`/MAAS/machines/${id}/${path}${path.includes('?') ? '' : '/'}`, `machine-${nameOf(path)}`);
+    for (const { name } of MACHINE_ACTIONS) {
+      const status =
+        STATUSES.find((row) => name === 'delete' || commandsFrom(row.status).includes(name))?.status ??
+        assert.fail(name);
+      live.region.store.changeMachine<never>(id, live.region.clock.wallTimeMs(), () => ({
+        kind: 'change',
+        fields: { status, owner: undefined },
+        events: [],
+      }));
+      await walk(`/MAAS/machines/${id}/do/${name}/`, `do-${name}`);
+    }
+    await open('/MAAS/people/');
+    await submit(browser, { username: 'bob', new: 'short', again: 'short' }, 'form.form');
+    assert.match(await textOf(browser, 'new'), /has at least 8 characters/);
+    found.push(...(await look(browser, 'people-refused')));
+    await open('/MAAS/settings/');
+    await submit(browser, { 'value-upstream_dns': 'not an address' }, 'form.form:has([name=value-upstream_dns])');
+    assert.match(await textOf(browser, 'value-upstream_dns'), /dns\.upstream/);
+    found.push(...(await look(browser, 'settings-refused')));
+    assert.deepEqual(found, []);
+    assert.deepEqual(
+      browser.complaints.filter((text) => !text.includes('status of 4')),
+      [],
+    );
+  } finally {
+    await browser.close();
+    await live.close();
+  }
+});

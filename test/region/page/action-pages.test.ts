@@ -1,0 +1,152 @@
+// The forms of actions: every heading is a command with the machine's name, what is said fits the machine's power, and nobody is led to
+// log in where nobody can.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { mac, parseIpv4 } from '../../../src/net/address.ts';
+import { describeLogins } from '../../../src/region/life/logins.ts';
+import { MACHINE_ACTIONS } from '../../../src/region/page/machine-actions.ts';
+import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
+import { PAGES } from '../../../src/region/page/pages.ts';
+import type { Machine, MachineFields } from '../../../src/region/records/machine.ts';
+import { openRegion, type Region } from '../../../src/region/region.ts';
+import { heldPower } from '../life/held-power.ts';
+import { makeRegion, report } from '../place.ts';
+import { ADMIN, VISITOR, viewOf } from './view.ts';
+
+type PowerState = 'on' | 'off' | 'unknown' | 'error';
+const ENDS = /what runs on it now ends/;
+
+/** A region with a machine of which this is known. */
+async function withMachine(
+  state: PowerState,
+  { address, ...fields }: Partial<MachineFields> & { readonly address?: string },
+  work: (region: Region, machine: Machine) => Promise<void> | void,
+): Promise<void> {
+  const place = makeRegion();
+  place.region.close();
+  const { store, clock, config } = place;
+  const reading = () => ({ state, atMs: 0, ageSeconds: 5, text: '' });
+  const power = { ...heldPower(), reading };
+  const region = openRegion({ config, store, clock, power, onDesiredState: () => undefined });
+  try {
+    const outcome = region.enlist(
+      report([0x525400000001], { hostname: 'web1', powerType: 'webhook', username: 'admin' }),
+    );
+    assert.ok(outcome.kind === 'create');
+    const { systemId } = outcome.machine;
+    const given = address === undefined ? undefined : parseIpv4(address);
+    const addresses = given === undefined ? undefined : [{ mac: mac(0x525400000001), address: given }];
+    store.changeMachine<never>(systemId, clock.wallTimeMs(), () => ({ kind: 'change', fields, addresses, events: [] }));
+    await work(region, store.findMachine(systemId) ?? assert.fail('it is gone'));
+  } finally {
+    region.close();
+    place.remove();
+  }
+}
+
+async function formOf(region: Region, machine: Machine, path: string, more: Readonly<Record<string, string>>) {
+  const page = PAGES.find((one) => one.path === path) ?? assert.fail(path);
+  return (await page.render(viewOf(region, { viewer: ADMIN, path: { machine: machine.systemId, ...more } }))) ?? '';
+}
+const actionForm = (region: Region, machine: Machine, action: string) =>
+  formOf(region, machine, '/MAAS/machines/:machine/do/:action/', { action });
+const powerForm = (region: Region, machine: Machine, task: string) =>
+  formOf(region, machine, '/MAAS/machines/:machine/power/:task/', { task });
+
+const headingIn = (page: string): string => /<h1>([^<]*)<\/h1>/.exec(page)?.[1] ?? '';
+
+test('every form about a machine is headed by a command that names it, and its title is the same', () =>
+  withMachine('on', { status: 'ready' }, async (region, machine) => {
+    const heads = MACHINE_ACTIONS.map(({ heading }) => heading('web1'));
+    for (const { path } of PAGES.filter((page) => page.path.startsWith('/MAAS/machines/:machine/'))) {
+      for (const task of path.endsWith('/:task/') ? ['on', 'off', 'cycle', 'query'] : ['']) {
+        const page = await formOf(region, machine, path, { task, action: 'deploy' });
+        if (path === '/MAAS/machines/:machine/') continue;
+        heads.push(headingIn(page));
+        assert.ok(page.includes(`<title>${headingIn(page)} · Rackboot</title>`), page.slice(0, 300));
+      }
+    }
+    assert.ok(heads.length > 20, heads.join('\n'));
+    for (const head of heads) {
+      assert.match(head, /^[A-Z][a-z]+ (?:.* )?web1(?: [a-z ]+)?$/);
+      assert.doesNotMatch(head, /:|^Power|^Rescue|^Debug/);
+    }
+    assert.equal(new Set(heads).size, heads.length - 1, 'each says something else; deploy is there twice');
+  }));
+
+for (const [state, isSaid] of [
+  ['off', false],
+  ['on', true],
+  ['unknown', true],
+  ['error', true],
+] as const) {
+  test(`a form for a machine whose power is ${state} ${isSaid ? 'says' : 'does not say'} that what runs on it ends`, () =>
+    withMachine(state, { status: 'ready' }, async (region, machine) => {
+      for (const action of ['deploy', 'commission', 'test', 'rescue']) {
+        const page = await actionForm(region, machine, action);
+        assert.match(page, /It is started from the network by its power driver/, action);
+        assert.equal(ENDS.test(page), isSaid, action);
+      }
+      for (const task of ['off', 'cycle']) {
+        const page = await powerForm(region, machine, task);
+        assert.equal(/not yet written is lost/.test(page), isSaid, task);
+        assert.equal(/It was off when its driver was asked last/.test(page), !isSaid, task);
+      }
+    }));
+}
+
+test('a release says that a machine is switched off only when it is not off', async () => {
+  const held = { status: 'allocated', owner: 'admin' } as const;
+  await withMachine('off', held, async (region, machine) =>
+    assert.match(await actionForm(region, machine, 'release'), /It is off already\./),
+  );
+  await withMachine('on', held, async (region, machine) =>
+    assert.match(await actionForm(region, machine, 'release'), /It is switched off\./),
+  );
+});
+
+const deployed = (address: string) =>
+  ({ status: 'deployed', owner: 'admin', osystem: 'debian', release: 'bookworm', address }) as const;
+
+const loginOn = (region: Region, machine: Machine, viewer = ADMIN): string => {
+  const page = renderMachinePage(viewOf(region, { viewer, path: { machine: machine.systemId } })) ?? '';
+  return /<dt>Log in<\/dt><dd>(.*?)<\/dd>/s.exec(page)?.[1] ?? '';
+};
+
+test('a deployed machine says as whom and with which keys people log in; a simulated one, that nobody can', async () => {
+  await withMachine('on', deployed('10.20.0.10'), (region, machine) => {
+    assert.match(loginOn(region, machine), /ssh debian@10\.20\.0\.10<.*with the SSH keys of admin, and no password/s);
+    assert.equal(loginOn(region, machine, VISITOR), '', 'not told to who has not signed in');
+  });
+  await withMachine('on', { ...deployed('10.20.0.10'), osystem: 'custom' }, (region, machine) =>
+    assert.match(loginOn(region, machine), /ssh 10\.20\.0\.10<.*as the first user of its image/s),
+  );
+  await withMachine('on', deployed('127.77.1.1'), (region, machine) => {
+    assert.match(loginOn(region, machine), /not possible: this machine is simulated/);
+    assert.doesNotMatch(loginOn(region, machine), /ssh/);
+  });
+  await withMachine('off', { status: 'new' }, (region, machine) =>
+    assert.match(loginOn(region, machine, VISITOR), /not possible before it is deployed or in rescue mode/),
+  );
+});
+
+test('the rescue of a simulated machine names no address to log in to', async () => {
+  const work = { waitsForBoot: false, attempts: 0, before: 'ready', askedBy: 'admin' } as const;
+  const rescued = (address: string) => ({ ...deployed(address), status: 'rescue-mode', work }) as const;
+  await withMachine('on', rescued('10.20.0.10'), (region, machine) =>
+    assert.deepEqual(
+      describeLogins(region, machine).map(({ ssh, isSimulated }) => [ssh, isSimulated]),
+      [['ssh root@10.20.0.10', false]],
+    ),
+  );
+  await withMachine('on', rescued('127.77.1.1'), (region, machine) => {
+    assert.deepEqual(
+      describeLogins(region, machine).map(({ ssh, isSimulated }) => [ssh, isSimulated]),
+      [[undefined, true]],
+    );
+    const page = renderMachinePage(viewOf(region, { viewer: ADMIN, path: { machine: machine.systemId } })) ?? '';
+    assert.match(page, /<dt>Rescue<\/dt><dd><span class="soft">not possible: this machine is simulated/);
+    assert.doesNotMatch(page, /ssh root@127/);
+  });
+});

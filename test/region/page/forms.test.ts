@@ -1,0 +1,158 @@
+// What a form says after a refusal: each fault stands at its field, what was typed is kept, no password comes back, and nothing of it is
+// markup.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { PASSWORD_MIN } from '../../../src/region/accounts/accounts.ts';
+import { CHOICES_SHOWN_MAX, choiceField, newPasswordFields } from '../../../src/region/page/forms.ts';
+import { escapeHeld } from '../../../src/region/page/html.ts';
+import { PAGES } from '../../../src/region/page/pages.ts';
+import { renderSignIn } from '../../../src/region/page/parts.ts';
+import { faultsOf, refusalText } from '../../../src/region/page/view.ts';
+import type { Region } from '../../../src/region/region.ts';
+import { withRegion } from '../place.ts';
+import { ADMIN, viewOf } from './view.ts';
+
+const ATTACK = `<img src=x onerror="alert(1)">'"&`;
+const SECRET = 'sehr-geheim';
+
+/** The page as it is shown after this form was refused. */
+async function afterForm(region: Region, path: string, form: Readonly<Record<string, string>>): Promise<string> {
+  const page = PAGES.find((one) => one.path === path) ?? assert.fail(path);
+  const given = new Map(Object.entries(form).map(([name, value]) => [name, [value]] as const));
+  const view = viewOf(region, { viewer: ADMIN, given });
+  const outcome = await page.act?.(view);
+  assert.equal(outcome?.kind, 'refusal', JSON.stringify(form));
+  assert.ok(outcome?.kind === 'refusal');
+  return (await page.render({ ...view, refusal: refusalText(outcome), faults: faultsOf(outcome) })) ?? '';
+}
+
+/** The field of this name with all that stands at it. */
+const fieldIn = (page: string, name: string): string =>
+  new RegExp(`<div class="field"><label for="f-${name}">.*?</div>`, 's').exec(page)?.[0] ?? assert.fail(`no ${name}`);
+
+const PERSON: Readonly<Record<string, string>> = {
+  do: 'add',
+  username: 'bob',
+  email: 'bob@example.net',
+  is_admin: 'true',
+  new: SECRET,
+  again: SECRET,
+};
+
+const MISTAKES: readonly (readonly [
+  what: string,
+  form: Readonly<Record<string, string>>,
+  field: string,
+  fault: string,
+])[] = [
+  ['a password that is too short', { new: 'short', again: 'short' }, 'new', 'A password has at least 8 characters.'],
+  ['two passwords that differ', { again: 'another one' }, 'again', 'The two passwords are not the same.'],
+  ['a user name with a space', { username: 'a b' }, 'username', 'A user name has 1 to 150 letters'],
+  ['an e-mail address that is none', { email: 'bob' }, 'email', 'An e-mail address has the form name@host.'],
+  ['a user name that is markup', { username: ATTACK }, 'username', 'A user name has 1 to 150 letters'],
+];
+
+for (const [what, form, field, fault] of MISTAKES) {
+  test(`${what} is told at its field, and what else was typed is kept`, () =>
+    withRegion(async ({ region }) => {
+      const page = await afterForm(region, '/MAAS/people/', { ...PERSON, ...form });
+      const wrong = fieldIn(page, field);
+      assert.ok(wrong.includes(`<p class="fault" id="f-${field}-fault">${fault}`), wrong);
+      assert.match(wrong, new RegExp(`aria-describedby="f-${field}-fault[^"]*" aria-invalid="true"`));
+      assert.equal(page.match(/aria-invalid="true"/g)?.length, 1, 'no other field is marked');
+      assert.match(page, /role="alert">Not done: see the marked field\.</);
+      const { username = '', email = '' } = { ...PERSON, ...form };
+      assert.ok(fieldIn(page, 'username').includes(`value="${escapeHeld(username)}"`));
+      assert.ok(fieldIn(page, 'email').includes(`value="${email}"`));
+      assert.match(page, /name="is_admin" value="true" checked/);
+      for (const typed of [SECRET, 'another one', '"short"']) assert.ok(!page.includes(typed), typed);
+      assert.ok(!page.includes('<img'));
+    }));
+}
+
+test('a new password tells its rule before it is typed', () =>
+  withRegion(({ region }) => {
+    const fields = newPasswordFields(viewOf(region, { viewer: ADMIN }), 'New password');
+    const rule = `At least ${PASSWORD_MIN} characters`;
+    assert.match(fieldIn(fields, 'new'), new RegExp(`minlength="8".*aria-describedby="f-new-hint".*${rule}`));
+  }));
+
+test('who removes an account and is refused finds nothing of it in the form for a new one', () =>
+  withRegion(async ({ region, store, clock }) => {
+    store.addUser({ username: 'admin', email: '', passwordHash: 'x', isAdmin: true, createdMs: clock.wallTimeMs() });
+    const page = await afterForm(region, '/MAAS/people/', { do: 'remove', username: 'admin' });
+    assert.match(page, /role="alert">Nobody removes themselves/);
+    assert.match(fieldIn(page, 'username'), /value=""/);
+  }));
+
+test('a key that is none stays in its field with the reason; the form of the password beside it is not marked', () =>
+  withRegion(async ({ region }) => {
+    const page = await afterForm(region, '/MAAS/account/', { do: 'add-key', key: `no key ${ATTACK}` });
+    const field = fieldIn(page, 'key');
+    assert.match(field, /id="f-key-fault">Invalid SSH public key/);
+    assert.match(field, /no key &lt;img/);
+    assert.doesNotMatch(fieldIn(page, 'new'), /aria-invalid/);
+  }));
+
+test('a setting that is refused names its key once, stays as it was typed, and is the one that is marked', () =>
+  withRegion(async ({ region }) => {
+    const form = { setting: 'upstream_dns', 'value-upstream_dns': '192.0.2.53 not-an-address' };
+    const page = await afterForm(region, '/MAAS/settings/', form);
+    const field = fieldIn(page, 'value-upstream_dns');
+    assert.match(field, /value="192\.0\.2\.53 not-an-address"/);
+    assert.match(field, /aria-invalid="true"/);
+    assert.match(field, /id="f-value-upstream_dns-fault">/);
+    assert.equal(page.match(/dns\.upstream/g)?.length, 1, field);
+    assert.equal(page.match(/aria-invalid="true"/g)?.length, 1);
+  }));
+
+test('a refusal names each field once, with the key that is in its message where there is one', () => {
+  const refusal = (body: Readonly<Record<string, readonly string[]>>) =>
+    ({ kind: 'refusal', name: 'setting-invalid', body }) as const;
+  assert.equal(refusalText(refusal({ release: ['boot.release: is not there'] })), 'boot.release: is not there');
+  assert.equal(refusalText(refusal({ key: ['key: is not one'] })), 'key: is not one');
+  assert.equal(refusalText(refusal({ kernel_opts: ['is too long'] })), 'kernel opts: is too long');
+  assert.equal(refusalText(refusal({ release: ['unreleased: is no name'] })), 'release: unreleased: is no name');
+});
+
+test('what is wrong with a field is a sentence, and a command at its end stays one that can be copied', () => {
+  const faults = faultsOf({
+    kind: 'refusal',
+    name: 'setting-invalid',
+    body: {
+      short: ['is too short'],
+      long: ['It is long.', 'use less'],
+      release: ['build it first: rackboot images build --release x'],
+    },
+  });
+  assert.deepEqual(Object.fromEntries(faults), {
+    short: 'Is too short.',
+    long: 'It is long. Use less.',
+    release: 'Build it first: rackboot images build --release x',
+  });
+});
+
+test('after a wrong password the user name is kept, as text, and the text cursor is in the other field', () => {
+  const first = renderSignIn('/MAAS/');
+  assert.match(first, /id="username"[^>]* autofocus/);
+  const again = renderSignIn('/MAAS/', `ann${ATTACK}`);
+  assert.match(again, /role="alert">This user name and this password do not belong together/);
+  assert.match(again, /id="username"[^>]* value="ann&lt;img/);
+  assert.match(again, /id="password"[^>]* autofocus/);
+});
+
+test('a choice with a text too long for a telephone is in sight, of very many it is a list', () =>
+  withRegion(({ region }) => {
+    const view = viewOf(region, { viewer: ADMIN });
+    const control = { name: 'disk', label: 'Disk', value: 'gone' };
+    const make = (count: number, text: string): string => {
+      const choices = Array.from({ length: count }, (_, index) => [`d${index}`, `${text}${index}`] as const);
+      return choiceField(view, { ...control, choices });
+    };
+    assert.match(make(2, 'sda'), /<select .*<option value="d0" selected>/s);
+    const long = make(2, 'a text that goes on beyond the edge of a telephone ');
+    assert.match(long, /<fieldset .*type="radio" name="disk" value="d0" checked/s);
+    assert.doesNotMatch(long, /<select/);
+    assert.match(make(CHOICES_SHOWN_MAX + 1, 'a text that goes on beyond the edge of a telephone '), /<select/);
+  }));
