@@ -133,13 +133,13 @@ export class DhcpReplay {
       this.#offers.hold(decision.offer.address, decision.offer.client, decision, instant(atMs));
     }
     if (decision.kind === 'record' && decision.declined !== undefined) {
-      this.#offers.drop(decision.declined.client, decision.declined.link);
+      this.#offers.drop(decision.declined.client, decision.declined.sharedNetwork);
     }
     for (const lease of decision.records) {
       this.#sequence += 1;
       this.table.apply(lease, this.#sequence);
       this.table.settle(this.#sequence);
-      if (decision.kind === 'reply') this.#offers.drop(this.table.identityOf(lease), decision.link);
+      if (decision.kind === 'reply') this.#offers.drop(this.table.identityOf(lease), decision.sharedNetwork);
     }
   }
 

@@ -1,9 +1,14 @@
 // What came of a message: what is answered, and what is told of it.
 
+import type { DhcpDecision } from './answers/decision.ts';
+import type { Heard } from './answers/refusal-event.ts';
+import { encodeReply } from './answers/reply.ts';
 import type { DhcpEvent } from './events.ts';
 import type { Lease } from './leases/lease.ts';
 import type { LeaseTable } from './leases/lease-table.ts';
 import type { Reply } from './responder-ports.ts';
+
+export type ReplyDecision = Extract<DhcpDecision, { kind: 'reply' }>;
 
 export interface Outcome {
   readonly reply: Reply | undefined;
@@ -17,6 +22,22 @@ export interface Outcome {
 /** An outcome that waits for the disk, and the record it tells of. */
 export interface WaitingOutcome extends Outcome {
   readonly lease: Lease | undefined;
+}
+
+/** The decided reply as it leaves; the event names the options that did not fit. */
+export function composeOutcome(decision: ReplyDecision, { message, arrival }: Heard): Outcome {
+  const encoded = encodeReply(decision.message, message);
+  const omitted = encoded.omitted.length === 0 ? undefined : encoded.omitted.join(' ');
+  const { subnet } = decision.served;
+  return {
+    reply: {
+      datagram: { bytes: encoded.bytes, to: decision.destination, source: subnet.serverAddress },
+      arrival,
+      interfaceName: subnet.interfaceName,
+    },
+    event: omitted === undefined ? decision.event : { ...decision.event, omitted },
+    isRepeat: decision.isRepeat,
+  };
 }
 
 /** False for an ACK whose lease was taken back while it waited: the client released it, and it may be another's by now. */

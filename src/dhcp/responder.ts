@@ -26,7 +26,6 @@ import type { DhcpDecision, OfferedAddress } from './answers/decision.ts';
 import { givenBack } from './answers/give-back.ts';
 import type { DhcpState } from './answers/inquiry.ts';
 import { type Heard, malformedEvent, refusedEvent } from './answers/refusal-event.ts';
-import { encodeReply } from './answers/reply.ts';
 import { Bounds } from './bounds.ts';
 import { type AddressUser, ConflictCheck } from './conflicts/conflict-check.ts';
 import { type DhcpCounters, FAULT_NAMES, faultName, MESSAGE_NAMES, messageName } from './counters.ts';
@@ -38,7 +37,14 @@ import { Offers } from './leases/offers.ts';
 import { recordOfUse } from './leases/set-aside.ts';
 import { Tellings } from './limits/telling.ts';
 import type { Arrival, SubnetIndex } from './networks/subnet.ts';
-import { isInForce, type Outcome, repliesOf, type WaitingOutcome } from './outcome.ts';
+import {
+  composeOutcome,
+  isInForce,
+  type Outcome,
+  type ReplyDecision,
+  repliesOf,
+  type WaitingOutcome,
+} from './outcome.ts';
 import type { Reply, ResponderPorts } from './responder-ports.ts';
 import type { DhcpPorts } from './wire/destination.ts';
 import { decodeDhcpMessage } from './wire/message.ts';
@@ -60,9 +66,8 @@ interface Request extends Heard {
   readonly attempt: number;
 }
 
-type ReplyDecision = Extract<DhcpDecision, { kind: 'reply' }>;
 /** An OFFER that waits for a look at the wire. */
-type Unanswered = Pick<ReplyDecision, 'link'> & { readonly outcome: Outcome; readonly request: Request };
+type Unanswered = Pick<ReplyDecision, 'sharedNetwork'> & { readonly outcome: Outcome; readonly request: Request };
 
 /** Answers datagrams. */
 export class Responder {
@@ -206,7 +211,7 @@ export class Responder {
         break;
       case 'record': {
         const { records, event, isRepeat, declined } = decision;
-        if (declined !== undefined) this.#offers.drop(declined.client, declined.link);
+        if (declined !== undefined) this.#offers.drop(declined.client, declined.sharedNetwork);
         this.#record(records, { reply: undefined, event, isRepeat }, request);
         break;
       }
@@ -219,27 +224,12 @@ export class Responder {
         if (decision.claim !== undefined) this.#ports.onAddressSeen?.(decision.claim);
         if (decision.offer !== undefined) this.#offer(decision, decision.offer, request);
         else if (decision.records.length === 0 && decision.restsOn === undefined)
-          this.#conclude(this.#encode(decision, request));
-        else this.#record(decision.records, this.#encode(decision, request), request, decision);
+          this.#conclude(composeOutcome(decision, request));
+        else this.#record(decision.records, composeOutcome(decision, request), request, decision);
         break;
       default:
         unreachable(decision);
     }
-  }
-
-  #encode(decision: ReplyDecision, { message, arrival }: Request): Outcome {
-    const encoded = encodeReply(decision.message, message);
-    const omitted = encoded.omitted.length === 0 ? undefined : encoded.omitted.join(' ');
-    const { subnet } = decision.served;
-    return {
-      reply: {
-        datagram: { bytes: encoded.bytes, to: decision.destination, source: subnet.serverAddress },
-        arrival,
-        interfaceName: subnet.interfaceName,
-      },
-      event: omitted === undefined ? decision.event : { ...decision.event, omitted },
-      isRepeat: decision.isRepeat,
-    };
   }
 
   /** Keeps the offered address and answers, after a look at the wire where that is wanted. */
@@ -258,9 +248,12 @@ export class Responder {
     const isRepeat =
       decision.isRepeat === true || this.#offers.offeredTo(client, decision.served, event.at) === address;
     this.#offers.hold(address, client, decision, event.at);
-    const outcome: Outcome = { ...this.#encode(decision, request), isRepeat };
+    const outcome: Outcome = { ...composeOutcome(decision, request), isRepeat };
     if (clearance === 'clear') this.#concludeOffer(offer, outcome, event.at);
-    else void clearance.then((user) => this.#onProbed(offer, user, { link: decision.link, outcome, request }));
+    else
+      void clearance.then((user) =>
+        this.#onProbed(offer, user, { sharedNetwork: decision.sharedNetwork, outcome, request }),
+      );
   }
 
   /** Lets an offer go. What was set aside, and is its client's after all, is given back with it: else the client could not have it. */
@@ -273,7 +266,11 @@ export class Responder {
     this.#conclude(outcome);
   }
 
-  #onProbed(offer: OfferedAddress, user: AddressUser | undefined, { link, outcome, request }: Unanswered): void {
+  #onProbed(
+    offer: OfferedAddress,
+    user: AddressUser | undefined,
+    { sharedNetwork, outcome, request }: Unanswered,
+  ): void {
     const now = this.#ports.clock.now();
     const { address, mac } = offer;
     if (user === undefined) this.#concludeOffer(offer, outcome, now);
@@ -283,7 +280,7 @@ export class Responder {
       const use = recordOfUse(offer, record, user.isHolder, now);
       const kind = use.kind === 'dhcp.conflict' && offer.isFixed ? 'dhcp.fixed-address-used' : use.kind;
       const event: DhcpEvent = { kind, at: now, mac, address, subnet, interfaceName, usedBy: formatMac(user.mac) };
-      this.#offers.drop(offer.client, link);
+      this.#offers.drop(offer.client, sharedNetwork);
       // Who got the address while the wire was asked was told that it has it, and finds out and declines itself.
       if (isActive(record, now)) this.#conclude({ reply: undefined, event: { ...event, kind: 'dhcp.conflict' } });
       else this.#record([use.lease], { reply: undefined, event, isFound: true });
@@ -308,7 +305,7 @@ export class Responder {
       this.#conflicts.leased(lease.address);
     }
     const lease = records.at(-1) ?? ack?.restsOn;
-    if (ack !== undefined && lease !== undefined) this.#offers.drop(table.identityOf(lease), ack.link);
+    if (ack !== undefined && lease !== undefined) this.#offers.drop(table.identityOf(lease), ack.sharedNetwork);
     const sequence = table.lastPending;
     if (sequence === undefined) this.#conclude(outcome);
     else this.#waiting.add(sequence, { ...outcome, lease });

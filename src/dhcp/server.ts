@@ -25,7 +25,7 @@ import { isActive } from './leases/lease-table.ts';
 import { NEW_CLIENTS_PER_SECOND } from './limits/new-clients.ts';
 import type { DhcpConfig } from './networks/config.ts';
 import { planSockets, type WantedSocket } from './networks/socket-plan.ts';
-import { indexSubnets, type LinkState } from './networks/subnet.ts';
+import { indexSubnets, type LocalInterface } from './networks/subnet.ts';
 import { Responder } from './responder.ts';
 import type { Reply, ResponderPorts } from './responder-ports.ts';
 
@@ -73,7 +73,7 @@ export class DhcpServer {
   readonly #sockets = new Map<string, Held>();
   #problems: readonly SocketProblem[] = [];
   #config: DhcpConfig = { subnets: [], serverPort: 67, clientPort: 68 };
-  #links: readonly LinkState[] | undefined;
+  #interfaces: readonly LocalInterface[] | undefined;
   /** Reconciliations run one after the other. */
   #work: Promise<void> = Promise.resolve();
   readonly #alarm: Alarm;
@@ -117,8 +117,8 @@ export class DhcpServer {
    * Takes note of the host's interfaces: of all, whenever one of them or its addresses changed. Before the first call every
    * configured interface and address is taken to be there.
    */
-  async setInterfaces(links: readonly LinkState[]): Promise<readonly SocketProblem[]> {
-    this.#links = links;
+  async setInterfaces(interfaces: readonly LocalInterface[]): Promise<readonly SocketProblem[]> {
+    this.#interfaces = interfaces;
     return this.#apply();
   }
 
@@ -251,10 +251,10 @@ export class DhcpServer {
 
   async #apply(): Promise<readonly SocketProblem[]> {
     const { serverPort, clientPort, foreignProbe } = this.#config;
-    const subnets = indexSubnets(this.#config, this.#links);
+    const subnets = indexSubnets(this.#config, this.#interfaces);
     this.#responder.setSubnets(subnets, { serverPort, clientPort });
     const probeMs = foreignProbe === undefined ? undefined : foreignProbe * 1000;
-    if (!this.#closed) this.#foreign.configure(wiresOf(subnets, this.#links), probeMs, { serverPort, clientPort });
+    if (!this.#closed) this.#foreign.configure(wiresOf(subnets, this.#interfaces), probeMs, { serverPort, clientPort });
     this.#responder.bounds.newClients.setRate(this.#config.newClientsPerSecond ?? NEW_CLIENTS_PER_SECOND);
     this.#watchExpiry();
     this.#work = this.#work.then(() => this.#reconcile());
@@ -264,7 +264,7 @@ export class DhcpServer {
 
   async #reconcile(): Promise<void> {
     this.#retryTimer?.cancel();
-    const wanted = this.#closed ? [] : planSockets(this.#config, this.#links);
+    const wanted = this.#closed ? [] : planSockets(this.#config, this.#interfaces);
     const keys = new Set(wanted.map(({ key }) => key));
     for (const [key, { socket }] of this.#sockets) {
       if (keys.has(key)) continue;

@@ -56,7 +56,7 @@ const SIGHTINGS_MAX = 1024;
 const ROUTER_RETELL_MS = 60_000;
 
 const BROADCAST: MacAddress = 0xffff_ffff_ffff as MacAddress;
-interface ServedLink {
+interface ServedInterface {
   readonly name: string;
   readonly index: number;
   readonly mac: MacAddress;
@@ -76,7 +76,7 @@ export class WireEar {
   readonly #problems = { arp: '', routers: '' };
   #names: ReadonlySet<string> = new Set();
   #host: readonly HostInterface[] = [];
-  #links = new Map<number, ServedLink>();
+  #interfaces = new Map<number, ServedInterface>();
   #sightings: Sighting[] = [];
   /** Until when the sockets rest that had too much. */
   readonly #restUntil: { arp?: Instant | undefined; routers?: Instant | undefined } = {};
@@ -130,7 +130,7 @@ export class WireEar {
   /** The host's interfaces have changed. */
   interfacesChanged(host: readonly HostInterface[]): void {
     this.#host = host;
-    this.#findLinks();
+    this.#findInterfaces();
   }
 
   /** Reads what has arrived and does what is due. */
@@ -171,28 +171,28 @@ export class WireEar {
   #serve(names: readonly string[]): void {
     const before = this.#names;
     this.#names = new Set(names);
-    this.#findLinks();
+    this.#findInterfaces();
     // Who begins to listen is told of everybody who is known.
     if (names.every((name) => before.has(name))) return;
     this.#filter.clear();
     this.#neighbours?.dump();
   }
 
-  #findLinks(): void {
-    const links = new Map<number, ServedLink>();
+  #findInterfaces(): void {
+    const interfaces = new Map<number, ServedInterface>();
     for (const { name, index, mac, up } of this.#host) {
       if (mac === undefined || !isHostMac(mac) || !up || !this.#names.has(name)) continue;
-      links.set(index, { name, index, mac });
-      if (this.#links.get(index)?.name === name) continue;
+      interfaces.set(index, { name, index, mac });
+      if (this.#interfaces.get(index)?.name === name) continue;
       // A device that cannot do it hears those who ask it alone; the next change tries again.
       for (const group of [ALL_ROUTERS_MAC, ALL_NODES_MAC]) this.#routers?.join(index, group);
     }
-    this.#links = links;
-    for (const socket of [this.#arp, this.#routers]) socket?.hearOnly([...links.keys()]);
+    this.#interfaces = interfaces;
+    for (const socket of [this.#arp, this.#routers]) socket?.hearOnly([...interfaces.keys()]);
   }
 
-  #linkNamed(name: string): ServedLink | undefined {
-    for (const link of this.#links.values()) if (link.name === name) return link;
+  #interfaceNamed(name: string): ServedInterface | undefined {
+    for (const found of this.#interfaces.values()) if (found.name === name) return found;
     return undefined;
   }
 
@@ -265,24 +265,24 @@ export class WireEar {
   }
 
   #onArp({ bytes, interfaceIndex }: HeardFrame, now: Instant): void {
-    const link = this.#links.get(interfaceIndex);
-    if (link === undefined) return;
+    const found = this.#interfaces.get(interfaceIndex);
+    if (found === undefined) return;
     const packet = decodeArp(bytes);
     if (!packet.ok) return;
     const { sender, senderMac } = packet.value;
-    if (senderMac === link.mac || !isHostMac(senderMac) || !isHostAddress(sender)) return;
+    if (senderMac === found.mac || !isHostMac(senderMac) || !isHostAddress(sender)) return;
     if (this.#filter.allows(interfaceIndex, sender, senderMac, true, now)) {
-      this.#sightings.push({ interfaceName: link.name, address: sender, mac: senderMac, heard: true });
+      this.#sightings.push({ interfaceName: found.name, address: sender, mac: senderMac, heard: true });
     }
   }
 
   #onNeighbour(message: NetlinkMessage): void {
     if (message.kind !== 'neighbour') return;
     const { index, address, mac, heard } = message;
-    const link = this.#links.get(index);
-    if (link === undefined || !isHostMac(mac) || !isHostAddress(address)) return;
+    const found = this.#interfaces.get(index);
+    if (found === undefined || !isHostMac(mac) || !isHostAddress(address)) return;
     if (!this.#filter.allows(index, address, mac, heard, systemClock.now())) return;
-    this.#sightings.push({ interfaceName: link.name, address, mac, heard });
+    this.#sightings.push({ interfaceName: found.name, address, mac, heard });
     if (this.#sightings.length >= SIGHTINGS_MAX) this.#tellSightings();
   }
 
@@ -293,28 +293,28 @@ export class WireEar {
   }
 
   #onRouterDiscovery({ bytes, interfaceIndex, from }: HeardFrame, now: Instant): void {
-    const link = this.#links.get(interfaceIndex);
+    const found = this.#interfaces.get(interfaceIndex);
     if (this.#sieve !== undefined) this.#sieve.frames += 1;
-    if (link === undefined || from === link.mac || !isHostMac(from)) return;
+    if (found === undefined || from === found.mac || !isHostMac(from)) return;
     const heard = decodeRouterDiscovery(bytes);
     if (!heard.ok || heard.value.kind === 'nameless-solicitation') return;
     if (heard.value.kind === 'solicitation') {
       const { source } = heard.value;
       if (!this.#solicitations.allows(from, now)) return;
-      this.#tell({ kind: 'solicitation', solicitation: { interfaceName: link.name, mac: from, source } });
+      this.#tell({ kind: 'solicitation', solicitation: { interfaceName: found.name, mac: from, source } });
       return;
     }
-    const toldAt = this.#routersToldAt.get(link.name);
+    const toldAt = this.#routersToldAt.get(found.name);
     if (toldAt !== undefined && later(toldAt, ROUTER_RETELL_MS) > now) return;
-    this.#routersToldAt.set(link.name, now);
-    this.#tell({ kind: 'router', interfaceName: link.name, mac: from });
+    this.#routersToldAt.set(found.name, now);
+    this.#tell({ kind: 'router', interfaceName: found.name, mac: from });
   }
 
   #probe(id: number, { address, interfaceName }: Extract<ToNetWorker, { kind: 'probe' }>): void {
-    const link = this.#linkNamed(interfaceName);
-    const question = { id, address, interfaceIndex: link?.index ?? 0, own: link?.mac ?? BROADCAST };
+    const found = this.#interfaceNamed(interfaceName);
+    const question = { id, address, interfaceIndex: found?.index ?? 0, own: found?.mac ?? BROADCAST };
     const started =
-      link !== undefined && this.#answers !== undefined && this.#probes.start(question, systemClock.now());
+      found !== undefined && this.#answers !== undefined && this.#probes.start(question, systemClock.now());
     this.#isFilterOld ||= started;
     if (!started) this.#tell({ kind: 'probed', id, user: undefined, made: false });
   }
@@ -353,19 +353,19 @@ export class WireEar {
 
   #advertise({ interfaceName, mac, source }: Solicitation): void {
     const solicitation: Solicitation = { interfaceName, mac, source };
-    const link = this.#linkNamed(interfaceName);
+    const found = this.#interfaceNamed(interfaceName);
     let code = 'ENODEV';
-    if (link !== undefined && forwardsIpv6(interfaceName)) code = 'host-forwards-ipv6';
-    else if (link !== undefined && this.#routers !== undefined) {
-      const packet = encodeEmptyAdvertisement(linkLocalAddress(link), source);
-      code = this.#routers.send(packet, link.index, mac) ?? '';
+    if (found !== undefined && forwardsIpv6(interfaceName)) code = 'host-forwards-ipv6';
+    else if (found !== undefined && this.#routers !== undefined) {
+      const packet = encodeEmptyAdvertisement(linkLocalAddress(found), source);
+      code = this.#routers.send(packet, found.index, mac) ?? '';
     }
     this.#tell({ kind: 'advertised', solicitation, code });
   }
 }
 
 /** The interface's own link-local address; where it has none, the one that follows from its hardware address, which nobody else has. */
-function linkLocalAddress({ name, mac }: ServedLink): Uint8Array {
+function linkLocalAddress({ name, mac }: ServedInterface): Uint8Array {
   for (const { family, address } of networkInterfaces()[name] ?? []) {
     const bytes = family === 'IPv6' ? parseIpv6LinkLocal(address) : undefined;
     if (bytes !== undefined && isLinkLocal(bytes)) return bytes;

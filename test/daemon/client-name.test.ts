@@ -73,7 +73,7 @@ for (const { name, hosts = '', machines = [], flags, wish = 'wish', answers, fqd
       const offer = decide(clientMessage({ type: 'discover', options }), ON_WIRE, state, NOW);
       if (offer.kind !== 'reply') assert.fail(offer.kind);
       const words = { type: 'request', requested: offer.message.yiaddr, server: undefined, options } as const;
-      state.offers.hold(offer.message.yiaddr, MAC_A, { served: offer.served, link: offer.link }, NOW);
+      state.offers.hold(offer.message.yiaddr, MAC_A, { served: offer.served, sharedNetwork: offer.sharedNetwork }, NOW);
       const ack = decide(
         clientMessage({ ...words, server: state.subnets.served[0]?.subnet.serverAddress }),
         ON_WIRE,

@@ -141,7 +141,7 @@ export const planByKind = ({ client, serverAddress }: BootQuery): BootPlan => ({
 /** A client's place on a wire whose one network is the first of these. */
 export function aloneIn({ served: [served] }: SubnetIndex): OfferPlace {
   if (served === undefined) throw new Error('no network is served');
-  return { served, link: [served] };
+  return { served, sharedNetwork: [served] };
 }
 
 /** A state to decide on, with its table and offers to fill. */

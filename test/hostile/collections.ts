@@ -99,7 +99,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#sampler': 'configured',
     '#sockets': 'configured',
     '#problems': 'as #sockets',
-    '#links': 'net/interface-table.ts INTERFACES_MAX',
+    '#interfaces': 'net/interface-table.ts INTERFACES_MAX',
   },
   'dhcp/wire/option-list.ts': { 'OptionList.codes': 'call', 'OptionList.values': 'call' },
   'dns/cache.ts': { '#entries': 'CACHE_ENTRIES_MAX' },
@@ -216,7 +216,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#routersToldAt': 'configured',
     '#names': 'configured',
     '#host': 'net/interface-table.ts INTERFACES_MAX',
-    '#links': 'configured',
+    '#interfaces': 'configured',
     '#sightings': 'SIGHTINGS_MAX',
   },
   'net/wire.ts': {

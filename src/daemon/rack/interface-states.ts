@@ -2,7 +2,7 @@
 
 import type { Instant } from '../../clock.ts';
 import type { ClusterInterface } from '../../config/rack-config.ts';
-import type { LinkState } from '../../dhcp/networks/subnet.ts';
+import type { LocalInterface } from '../../dhcp/networks/subnet.ts';
 import type { Publish } from '../../event.ts';
 import { formatIpv4, formatNetwork, isLoopback } from '../../net/address.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
@@ -81,7 +81,10 @@ export class InterfaceStates {
  * The host's interfaces as DHCP wants them. Every address of 127.0.0.0/8 is the host's, though only one is listed: those of the
  * configuration are added to their interface.
  */
-export function linksOf(configured: readonly ClusterInterface[], host: readonly HostInterface[]): readonly LinkState[] {
+export function linksOf(
+  configured: readonly ClusterInterface[],
+  host: readonly HostInterface[],
+): readonly LocalInterface[] {
   return host.map(({ name, addresses, mac, up, carrier }) => {
     const loopback = configured.flatMap((entry) =>
       entry.interfaceName === name && entry.ip !== undefined && isLoopback(entry.ip) ? [{ address: entry.ip }] : [],

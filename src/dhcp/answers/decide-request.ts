@@ -28,7 +28,7 @@
 //
 //    Deviates from RFC 2131 §4.3.2 where the standing is sole, because the rule of silence is there for other servers on the
 //    wire, and the operator has said that there are none.
-// 3. A client holds one address on a link, also where several networks share it and whatever identifiers it shows where its hardware
+// 3. A client holds one address on a shared network, also where several networks share it and whatever identifiers it shows where its hardware
 //    address counts. While its lease runs it gets no other address but one that is on offer to it or fixed for it: what it asks for is not
 //    what is recorded for it (§4.3.2). Otherwise one hardware address could take every address of a range, a request each.
 // 4. No REQUEST ends a running lease but that by which its client takes up an offer of this server: a client in SELECTING has no address
@@ -68,7 +68,7 @@ export function decideRequest(inquiry: Inquiry, state: DhcpState): DhcpDecision 
 }
 
 function decideSelecting(inquiry: Inquiry, state: DhcpState, address: Ipv4): DhcpDecision {
-  const served = subnetOf(inquiry.link, address);
+  const served = subnetOf(inquiry.sharedNetwork, address);
   if (served === undefined) return nak(inquiry, state, address, 'wrong-network');
   const objection = judgeAddress(served, inquiry, address, state, inquiry.now);
   if (objection !== undefined) return nak(inquiry, state, address, objection);
@@ -82,7 +82,7 @@ function decideSelecting(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dhc
 }
 
 function decideInitReboot(inquiry: Inquiry, state: DhcpState, address: Ipv4): DhcpDecision {
-  const served = subnetOf(inquiry.link, address);
+  const served = subnetOf(inquiry.sharedNetwork, address);
   if (served === undefined) return decideWrongNetwork(inquiry, state, address);
   const fixed = findFixedAddress(served, inquiry, state.machines);
   // A system that asks for what it had before its firmware took the fixed address would lose that again.
@@ -102,10 +102,10 @@ function decideInitReboot(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dh
     : ignore(inquiry, 'no-record', address);
 }
 
-/** True when some address of the link is fixed for the client and it can have it, and not this one. */
+/** True when some address of the shared network is fixed for the client and it can have it, and not this one. */
 function canHaveAnother(inquiry: Inquiry, state: DhcpState, address: Ipv4): boolean {
   let another = false;
-  for (const served of inquiry.link) {
+  for (const served of inquiry.sharedNetwork) {
     const fixed = findFixedAddress(served, inquiry, state.machines);
     if (fixed === undefined) continue;
     if (fixed.address === address) return false;
@@ -122,7 +122,7 @@ function decideWrongNetwork(inquiry: Inquiry, state: DhcpState, address: Ipv4): 
 
 function decideExtension(inquiry: Inquiry, state: DhcpState, address: Ipv4): DhcpDecision {
   const standing = standingOn(inquiry, state.foreign);
-  const served = subnetOf(inquiry.link, address);
+  const served = subnetOf(inquiry.sharedNetwork, address);
   if (served === undefined) {
     return standing === 'sole' ? nak(inquiry, state, address, 'wrong-network') : ignore(inquiry, 'no-record', address);
   }
@@ -177,7 +177,7 @@ function wasOwn(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet, a
 const isOnOffer = (inquiry: Inquiry, { offers }: DhcpState, served: ServedSubnet, address: Ipv4): boolean =>
   offers.holderOf(address, inquiry.now) === identityIn(served, inquiry);
 
-/** Why a client cannot have an address though it is free: more than `besideMax` other leases of its own run on its link. */
+/** Why a client cannot have an address though it is free: more than `besideMax` other leases of its own run on its shared network. */
 function judgeBeside(
   inquiry: Inquiry,
   state: DhcpState,
@@ -190,9 +190,9 @@ function judgeBeside(
   return findFixedAddress(served, inquiry, state.machines)?.address === address ? undefined : 'lease-differs';
 }
 
-/** True when an address of this link is fixed for the client, or leased to it. */
+/** True when an address of this shared network is fixed for the client, or leased to it. */
 function hasRecord(inquiry: Inquiry, state: DhcpState): boolean {
-  return inquiry.link.some(
+  return inquiry.sharedNetwork.some(
     (served) =>
       findFixedAddress(served, inquiry, state.machines) !== undefined ||
       findOwn(served, inquiry, state.leases, inquiry.now).running !== undefined,
@@ -225,7 +225,7 @@ function ack(
     message: reply,
     destination: chooseDestination(message, 'settings', address, state.ports, served.subnet.network),
     served,
-    link: inquiry.link,
+    sharedNetwork: inquiry.sharedNetwork,
     newcomer,
     records: standing === undefined ? [...former, lease] : [],
     restsOn: standing === undefined ? undefined : held,
@@ -236,14 +236,14 @@ function ack(
 
 function nak(inquiry: Inquiry, state: DhcpState, address: Ipv4, reason: DhcpRefusal): DhcpDecision {
   const identifier = identifierFor(inquiry, state);
-  const [served] = inquiry.link;
+  const [served] = inquiry.sharedNetwork;
   if (identifier === undefined || served === undefined) return ignore(inquiry, 'no-server-address', address);
   return {
     kind: 'reply',
     message: composeNak(inquiry.message, identifier, DHCP_REFUSALS[reason]),
     destination: chooseDestination(inquiry.message, 'nak', ANY, state.ports),
     served,
-    link: inquiry.link,
+    sharedNetwork: inquiry.sharedNetwork,
     records: [],
     event: { ...eventOf(inquiry, 'dhcp.nak'), address, reason },
   };

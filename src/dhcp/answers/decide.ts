@@ -60,7 +60,7 @@ export function decide(
     return { kind: 'ignore', reason, event: { kind: 'dhcp.refused', at: now, mac, interfaceName, reason } };
   }
   const { inquiry } = opened;
-  const [served] = inquiry.link;
+  const [served] = inquiry.sharedNetwork;
   if (served !== undefined && (served.subnet.proxy === true || arrival.bootServerPort !== undefined)) {
     return decideProxied(inquiry, state, served);
   }
@@ -87,15 +87,15 @@ export function decide(
  * another server is no business of a class.
  */
 function judgeClasses(inquiry: Inquiry, state: DhcpState): DhcpDecision | undefined {
-  const { link, message, type } = inquiry;
+  const { sharedNetwork, message, type } = inquiry;
   if (type !== MESSAGE_TYPE.discover && type !== MESSAGE_TYPE.request && type !== MESSAGE_TYPE.inform) return undefined;
-  if (link.every(({ subnet }) => subnet.classes === undefined)) return undefined;
+  if (sharedNetwork.every(({ subnet }) => subnet.classes === undefined)) return undefined;
   if (type === MESSAGE_TYPE.request && !isOwnIdentifier(inquiry, state)) return undefined;
   const requested = type === MESSAGE_TYPE.request ? optionAddress(message.options, OPTION.requestedAddress) : undefined;
   const address = requested ?? message.ciaddr;
-  // A DISCOVER may be answered from any network of the link: it is for nobody only where all of them deny.
-  const asked = type === MESSAGE_TYPE.discover ? undefined : subnetOf(link, address);
-  const denying = (asked === undefined ? link : [asked]).map((served) =>
+  // A DISCOVER may be answered from any subnet of the shared network: it is for nobody only where all of them deny.
+  const asked = type === MESSAGE_TYPE.discover ? undefined : subnetOf(sharedNetwork, address);
+  const denying = (asked === undefined ? sharedNetwork : [asked]).map((served) =>
     denyingAmong(classesOf(inquiry, state, served)),
   );
   const [first] = denying;
@@ -185,7 +185,7 @@ function composeOffer(
     message: reply,
     destination: chooseDestination(message, 'settings', address, state.ports, served.subnet.network),
     served,
-    link: inquiry.link,
+    sharedNetwork: inquiry.sharedNetwork,
     records: [],
     newcomer,
     isRepeat: isRepeated(findOwn(served, inquiry, state.leases, inquiry.now).newest, inquiry.now),
@@ -199,13 +199,15 @@ function composeOffer(
 }
 
 /**
- * The networks of the link that no class denies the client, in the order in which they are tried: where the client has a fixed address that it can have, where it holds a
+ * The subnets of the shared network that no class denies the client, in the order in which they are tried: where the client has a fixed address that it can have, where it holds a
  * lease, where it was offered an address, where it had one, where the address is that it asks for; then in their own order.
  */
 function preferred(inquiry: Inquiry, state: DhcpState, requested: Ipv4 | undefined): readonly ServedSubnet[] {
   const { now } = inquiry;
-  if (inquiry.link.length === 1) return inquiry.link;
-  const link = inquiry.link.filter((served) => denyingAmong(classesOf(inquiry, state, served)) === undefined);
+  if (inquiry.sharedNetwork.length === 1) return inquiry.sharedNetwork;
+  const sharedNetwork = inquiry.sharedNetwork.filter(
+    (served) => denyingAmong(classesOf(inquiry, state, served)) === undefined,
+  );
   const weight = (served: ServedSubnet): number => {
     const { network } = served.subnet;
     const fixed = findFixedAddress(served, inquiry, state.machines);
@@ -216,8 +218,8 @@ function preferred(inquiry: Inquiry, state: DhcpState, requested: Ipv4 | undefin
     if (fixed !== undefined || own.newest !== undefined) return 3;
     return requested !== undefined && networkContains(network, requested) ? 4 : 5;
   };
-  const weights = new Map(link.map((served) => [served, weight(served)]));
-  return link.toSorted((a, b) => (weights.get(a) ?? 0) - (weights.get(b) ?? 0));
+  const weights = new Map(sharedNetwork.map((served) => [served, weight(served)]));
+  return sharedNetwork.toSorted((a, b) => (weights.get(a) ?? 0) - (weights.get(b) ?? 0));
 }
 
 /** RFC 2131 §4.3.5: no address is given and no lease time sent. */
@@ -225,7 +227,8 @@ function decideInform(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   const { message } = inquiry;
   if (message.ciaddr === ANY) return ignore(inquiry, 'address-not-named');
   // RFC 2131 §3.4: the address is checked for consistency. A relay knows better than its giaddr where the host is.
-  const served = subnetOf(inquiry.link, message.ciaddr) ?? (message.giaddr === ANY ? undefined : inquiry.link[0]);
+  const served =
+    subnetOf(inquiry.sharedNetwork, message.ciaddr) ?? (message.giaddr === ANY ? undefined : inquiry.sharedNetwork[0]);
   if (served === undefined) return ignore(inquiry, 'wrong-network', message.ciaddr);
   if (rackAddress(inquiry, served, state.subnets) === undefined) {
     return ignore(inquiry, 'no-server-address', message.ciaddr);
@@ -240,7 +243,7 @@ function decideInform(inquiry: Inquiry, state: DhcpState): DhcpDecision {
     // RFC 2131 §4.3.5: unicast to the address in ciaddr; where a relay is on the way, by the relay.
     destination: chooseDestination(message, 'settings', ANY, state.ports),
     served,
-    link: inquiry.link,
+    sharedNetwork: inquiry.sharedNetwork,
     records: [],
     event: { ...event, address: message.ciaddr, leaseSeconds: undefined },
   };

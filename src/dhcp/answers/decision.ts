@@ -35,7 +35,7 @@ export interface AddressClaim {
 export interface DeclinedOffer {
   readonly by: MacAddress;
   readonly client: ClientIdentity;
-  readonly link: readonly ServedSubnet[];
+  readonly sharedNetwork: readonly ServedSubnet[];
 }
 
 /** What to do with a message. */
@@ -46,8 +46,8 @@ export type DhcpDecision =
       readonly destination: Destination;
       /** The subnet whose interface the reply leaves by. */
       readonly served: ServedSubnet;
-      /** The networks of the client's link, that one among them. */
-      readonly link: readonly ServedSubnet[];
+      /** The subnets of the client's shared network, that one among them. */
+      readonly sharedNetwork: readonly ServedSubnet[];
       /** To be durable before the reply leaves; empty: the reply may leave at once, unless it rests on a record. */
       readonly records: readonly Lease[];
       /** An ACK's without a new record: the record in force, which is to be durable before the reply leaves. */
@@ -67,7 +67,7 @@ export type DhcpDecision =
       readonly records: readonly Lease[];
       /** The client gives back what it got just now. */
       readonly isRepeat?: boolean | undefined;
-      /** The client that found somebody else using its address, and what it was offered on its link, which is over. */
+      /** The client that found somebody else using its address, and what it was offered on its shared network, which is over. */
       readonly declined?: DeclinedOffer | undefined;
       readonly event: DhcpEvent;
     }

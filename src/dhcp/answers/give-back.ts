@@ -50,7 +50,7 @@ export function decideDecline(inquiry: Inquiry, state: DhcpState): DhcpDecision 
     kind: 'record',
     // Beyond its bound nothing is set aside, but it is the last to be handed out again, and the client's no more.
     records: [allowed ? record : { ...record, expiresAt: now }],
-    declined: { by: mac, client: identityIn(served, inquiry), link: inquiry.link },
+    declined: { by: mac, client: identityIn(served, inquiry), sharedNetwork: inquiry.sharedNetwork },
     event: { ...eventOf(inquiry, allowed ? 'dhcp.decline' : 'dhcp.declines-limited'), address },
   };
 }
@@ -86,18 +86,18 @@ interface Held {
   readonly served: ServedSubnet;
 }
 
-/** The running lease of the client that asks on an address of its link; undefined: it has none there. */
+/** The running lease of the client that asks on an address of its shared network; undefined: it has none there. */
 function findHeld(inquiry: Inquiry, state: DhcpState, address: Ipv4): Held | undefined {
   const lease = state.leases.find(address);
-  const served = subnetOf(inquiry.link, address);
+  const served = subnetOf(inquiry.sharedNetwork, address);
   if (served === undefined || !isActive(lease, inquiry.now)) return undefined;
   return isSameClient(served, lease, inquiry) && !showsAnother(inquiry, lease) ? { lease, served } : undefined;
 }
 
-/** The network of the link that has `address` on offer for the client that asks; undefined: none. */
+/** The subnet of the shared network that has `address` on offer for the client that asks; undefined: none. */
 function findOffering(inquiry: Inquiry, { leases, offers }: DhcpState, address: Ipv4): ServedSubnet | undefined {
-  const { link, now } = inquiry;
-  const served = subnetOf(link, address);
+  const { sharedNetwork, now } = inquiry;
+  const served = subnetOf(sharedNetwork, address);
   if (served === undefined || isHeld(leases.find(address), now)) return undefined;
   return offers.holderOf(address, now) === identityIn(served, inquiry) ? served : undefined;
 }
@@ -110,13 +110,13 @@ const showsAnother = (inquiry: Inquiry, { clientId }: Lease): boolean =>
 export const givenBack = (lease: Lease, now: Instant): Lease => ({ ...lease, state: 'released', expiresAt: now });
 
 /**
- * What the client holds on its link beside `address`. What was granted to another identifier while identifiers counted is not the client's
+ * What the client holds on its shared network beside `address`. What was granted to another identifier while identifiers counted is not the client's
  * (`client-identity.ts`).
  */
 export function runningBeside(inquiry: Inquiry, { leases }: DhcpState, address: Ipv4): readonly Lease[] {
-  const { link, now } = inquiry;
+  const { sharedNetwork, now } = inquiry;
   const running: Lease[] = [];
-  for (const served of link) {
+  for (const served of sharedNetwork) {
     for (const lease of leases.findAllByClient(identityIn(served, inquiry))) {
       const isOfNetwork = networkContains(served.subnet.network, lease.address);
       if (!isOfNetwork || lease.address === address || !isActive(lease, now)) continue;

@@ -1,4 +1,4 @@
-// A client's message with everything that has to be known to decide on it: who asks, from which link, as what kind of boot
+// A client's message with everything that has to be known to decide on it: who asks, from which shared network, as what kind of boot
 // client. Opened once, then handed to the decider of its message type.
 //
 // 1. Who a client is, is the network's to say (`client-identity.ts`).
@@ -15,7 +15,13 @@ import type { NewClientView } from '../limits/new-clients.ts';
 import type { ClientNames } from '../networks/client-identity.ts';
 import { isNoHost, judgeSender } from '../networks/relays.ts';
 import type { ForeignView } from '../networks/standing.ts';
-import { type Arrival, chooseLink, type ServedSubnet, type SubnetIndex, subnetOf } from '../networks/subnet.ts';
+import {
+  type Arrival,
+  chooseSharedNetwork,
+  type ServedSubnet,
+  type SubnetIndex,
+  subnetOf,
+} from '../networks/subnet.ts';
 import type { DhcpPorts } from '../wire/destination.ts';
 import { BOOT_REQUEST, type DhcpMessage } from '../wire/message.ts';
 import { OPTION, optionIdentifier, optionText, optionU8, optionU16List, userClasses } from '../wire/options.ts';
@@ -61,8 +67,8 @@ export interface Inquiry {
   /** The source of its datagram; undefined: not known, and not looked at. */
   readonly from: Ipv4 | undefined;
   readonly relay: RelayInformation | undefined;
-  /** The networks of the client's link, at least one. */
-  readonly link: readonly ServedSubnet[];
+  /** The subnets of the client's shared network, at least one. */
+  readonly sharedNetwork: readonly ServedSubnet[];
   /** Undefined: not a network boot. */
   readonly client: BootClient | undefined;
 }
@@ -93,20 +99,33 @@ export function openInquiry(
 
   const agent = message.options.get(OPTION.relayAgentInformation);
   const relay = agent === undefined ? undefined : readRelayInformation(agent);
-  const choice = chooseLink(message, relay, arrival, state.subnets);
+  const choice = chooseSharedNetwork(message, relay, arrival, state.subnets);
   if (choice.kind === 'refused') return { kind: 'refused', reason: choice.reason, mac };
-  const { link } = choice;
+  const { sharedNetwork } = choice;
   const sender = { giaddr: message.giaddr, from, isUnicast: arrival.interfaceName === undefined };
   const holdsLease = (address: Ipv4): boolean => isActive(state.leases.find(address), now);
-  const unheard = judgeSender(sender, link[0], state.subnets, holdsLease);
+  const unheard = judgeSender(sender, sharedNetwork[0], state.subnets, holdsLease);
   if (unheard !== undefined) return { kind: 'refused', reason: unheard, mac };
   if (message.ciaddr !== ANY && isNoHost(message.ciaddr, state.subnets))
     return { kind: 'refused', reason: 'client-address-impossible', mac };
   const clientId = optionIdentifier(message.options, OPTION.clientIdentifier);
   const client = state.identifyClient(clientFacts(message));
-  const place = relay ?? formerPlace({ mac, clientId }, message, arrival, link, state, now) ?? NO_PLACE;
+  const place = relay ?? formerPlace({ mac, clientId }, message, arrival, sharedNetwork, state, now) ?? NO_PLACE;
   const { circuitId, remoteId } = place;
-  const inquiry = { message, type, mac, clientId, circuitId, remoteId, now, arrival, from, relay, link, client };
+  const inquiry = {
+    message,
+    type,
+    mac,
+    clientId,
+    circuitId,
+    remoteId,
+    now,
+    arrival,
+    from,
+    relay,
+    sharedNetwork,
+    client,
+  };
   return { kind: 'inquiry', inquiry };
 }
 
@@ -120,12 +139,12 @@ function formerPlace(
   client: ClientNames,
   { ciaddr, giaddr }: DhcpMessage,
   { interfaceName }: Arrival,
-  link: readonly ServedSubnet[],
+  sharedNetwork: readonly ServedSubnet[],
   { leases }: DhcpState,
   now: Instant,
 ): ClientPlace | undefined {
   if (interfaceName !== undefined || giaddr !== ANY || ciaddr === ANY) return undefined;
-  const served = subnetOf(link, ciaddr);
+  const served = subnetOf(sharedNetwork, ciaddr);
   const lease = served === undefined ? undefined : leases.find(ciaddr);
   return served !== undefined && isActive(lease, now) && isSameClient(served, lease, client) ? lease : undefined;
 }

@@ -8,13 +8,13 @@ import type { ServedSubnet } from '../networks/subnet.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 
 /**
- * A client that nobody knows on its link, where it shall have `address` (0.0.0.0: any); undefined: it is known, or new clients are not
+ * A client that nobody knows on its shared network, where it shall have `address` (0.0.0.0: any); undefined: it is known, or new clients are not
  * bounded.
  */
 export function findNewcomer(inquiry: Inquiry, state: DhcpState, address: Ipv4): Newcomer | undefined {
-  const [first] = inquiry.link;
+  const [first] = inquiry.sharedNetwork;
   if (state.newClients === undefined || first === undefined) return undefined;
-  if (inquiry.link.some((served) => isKnownIn(served, inquiry, state, address))) return undefined;
+  if (inquiry.sharedNetwork.some((served) => isKnownIn(served, inquiry, state, address))) return undefined;
   return { client: identityIn(first, inquiry), place: clientPlace(inquiry) };
 }
 

@@ -51,7 +51,7 @@ function decideOffer(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): 
     message: compose(inquiry, isBinl ? undefined : plan, serverAddress, 'offer'),
     destination: chooseDestination(inquiry.message, 'settings', ANY, state.ports, served.subnet.network),
     served,
-    link: inquiry.link,
+    sharedNetwork: inquiry.sharedNetwork,
     records: [],
     event: eventFor(inquiry, 'dhcp.offer', plan, classes),
   };
@@ -77,7 +77,7 @@ function decideBootServer(inquiry: Inquiry, state: DhcpState, served: ServedSubn
     message: compose(inquiry, plan, serverAddress, 'ack'),
     destination: towards(message, arrival.bootServerPort ?? state.ports.clientPort, state.ports),
     served,
-    link: inquiry.link,
+    sharedNetwork: inquiry.sharedNetwork,
     records: [],
     claim: address === undefined ? undefined : { address, mac: inquiry.mac, at: inquiry.now },
     event: { ...eventFor(inquiry, 'dhcp.boot-server', plan, classes), address },
@@ -93,10 +93,10 @@ const towards = ({ ciaddr }: DhcpMessage, port: number, { clientPort }: DhcpPort
 
 /** A REQUEST to the other server, by broadcast: it tells whose address is whose. */
 function decideElsewhere(inquiry: Inquiry, state: DhcpState): DhcpDecision {
-  const { client, link, mac, message, now } = inquiry;
+  const { client, sharedNetwork, mac, message, now } = inquiry;
   const requested = optionAddress(message.options, OPTION.requestedAddress);
   const address = requested ?? (message.ciaddr === ANY ? undefined : message.ciaddr);
-  if (address === undefined || subnetOf(link, address) === undefined) return pass('proxy-silent');
+  if (address === undefined || subnetOf(sharedNetwork, address) === undefined) return pass('proxy-silent');
   const claim = { address, mac, at: now };
   const server = optionAddress(message.options, OPTION.serverIdentifier);
   const told = server === undefined ? undefined : formatIpv4(server);

@@ -100,7 +100,7 @@ export const shownBy = ({ message: { options } }: Inquiry) => ({
 /** The server identifier of a NAK; undefined: the rack has no address to name towards the client. */
 export function identifierFor(inquiry: Inquiry, state: DhcpState): Ipv4 | undefined {
   if (inquiry.relay?.serverIdentifierOverride !== undefined) return inquiry.relay.serverIdentifierOverride;
-  for (const served of inquiry.link) {
+  for (const served of inquiry.sharedNetwork) {
     const address = rackAddress(inquiry, served, state.subnets);
     if (address !== undefined) return address;
   }
@@ -153,13 +153,13 @@ export function eventOf(
   settings?: Settings,
   beside: Beside = NOTHING_BESIDE,
 ): DhcpEvent {
-  const { message, type, mac, now, arrival, client, link } = inquiry;
+  const { message, type, mac, now, arrival, client, sharedNetwork } = inquiry;
   return {
     kind,
     at: now,
     mac,
     address: settings?.address,
-    subnet: (settings?.served ?? link[0])?.subnet.name,
+    subnet: (settings?.served ?? sharedNetwork[0])?.subnet.name,
     interfaceName: arrival.interfaceName,
     leaseSeconds: settings?.leaseTime,
     client: client?.kind,

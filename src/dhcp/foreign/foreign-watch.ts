@@ -15,7 +15,7 @@ import { type Ipv4, type MacAddress, macFromBytes } from '../../net/address.ts';
 import type { FrameTap, TapRequest } from '../../net/frame-tap.ts';
 import type { DhcpEvent, DhcpRefusal } from '../events.ts';
 import { type ForeignEar, wireOf } from '../networks/standing.ts';
-import type { LinkState, SubnetIndex } from '../networks/subnet.ts';
+import type { LocalInterface, SubnetIndex } from '../networks/subnet.ts';
 import type { DhcpPorts } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { MESSAGE_TYPE, OPTION, optionAddress, optionU8 } from '../wire/options.ts';
@@ -47,14 +47,14 @@ export interface Wire {
 }
 
 /** The wires of what is served; in proxy mode another server is there by intention, and is not looked for. */
-export function wiresOf({ served }: SubnetIndex, links: readonly LinkState[] | undefined): readonly Wire[] {
+export function wiresOf({ served }: SubnetIndex, interfaces: readonly LocalInterface[] | undefined): readonly Wire[] {
   const wires = new Map<string, Wire>();
   for (const { subnet } of served) {
     if (subnet.proxy === true) continue;
     const place = wireOf(subnet);
     const { interfaceName, name } = subnet;
     const known = wires.get(place);
-    const mac = links?.find((link) => link.name === interfaceName)?.mac;
+    const mac = interfaces?.find((one) => one.name === interfaceName)?.mac;
     wires.set(place, { place, interfaceName, subnets: known === undefined ? [name] : [...known.subnets, name], mac });
   }
   return [...wires.values()];

@@ -2,7 +2,7 @@
 // are never offered the same one and the second is not refused in the middle of its boot.
 //
 // 1. An offer is a promise of this process alone: after a restart the REQUEST is judged by the leases.
-// 2. A client has one offer at a time on a link; a new one takes the place of the old. On another link the same hardware address is
+// 2. A client has one offer at a time on a shared network; a new one takes the place of the old. On another shared network the same hardware address is
 //    another client (RFC 2131 §2.1 knows a client by its network, too): the subinterfaces of a host share one.
 // 3. At most OFFERS_MAX: beyond that the oldest offer is forgotten, and its client may be told NAK. No two clients are given the address
 //    for that: a REQUEST is judged by the leases and by who holds the offer then.
@@ -42,8 +42,8 @@ export interface Offer {
 export interface OfferPlace {
   /** The network of the address. */
   readonly served: ServedSubnet;
-  /** The networks of the client's link, that one among them. */
-  readonly link: readonly ServedSubnet[];
+  /** The subnets of the client's shared network, that one among them. */
+  readonly sharedNetwork: readonly ServedSubnet[];
 }
 
 /** Told of each address that is kept from now on, and of each that is no longer. */
@@ -123,7 +123,7 @@ export class Offers implements OfferView {
   }
 
   /** Keeps `address` for `client`, OFFER_HOLD_MS from now, in place of whoever it was kept for. */
-  hold(address: Ipv4, client: ClientIdentity, { served, link }: OfferPlace, now: Instant): void {
+  hold(address: Ipv4, client: ClientIdentity, { served, sharedNetwork }: OfferPlace, now: Instant): void {
     const among = this.#offersOf(served);
     const other = this.#byAddress.get(address);
     const until = later(now, typeof client === 'number' && isProbeMac(client) ? PROBE_HOLD_MS : OFFER_HOLD_MS);
@@ -134,7 +134,7 @@ export class Offers implements OfferView {
       this.#byAddress.set(address, again);
       return;
     }
-    this.drop(client, link);
+    this.drop(client, sharedNetwork);
     if (other !== undefined) this.#remove(other);
     const offer: KeptOffer = { address, client, until, since: now, among };
     among.set(client, offer);
@@ -143,9 +143,9 @@ export class Offers implements OfferView {
     this.forget(now);
   }
 
-  /** The client has its lease on the link, or what it was offered there is somebody else's. */
-  drop(client: ClientIdentity, link: readonly ServedSubnet[]): void {
-    for (const { subnet } of link) {
+  /** The client has its lease on the shared network, or what it was offered there is somebody else's. */
+  drop(client: ClientIdentity, sharedNetwork: readonly ServedSubnet[]): void {
+    for (const { subnet } of sharedNetwork) {
       const offer = this.#byNetwork.get(subnet.name)?.get(client);
       if (offer !== undefined) this.#remove(offer);
     }

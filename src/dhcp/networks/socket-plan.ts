@@ -8,7 +8,7 @@
 
 import { ANY, formatIpv4, type Ipv4 } from '../../net/address.ts';
 import { type DhcpConfig, type DhcpSubnet, PROXY_PORT } from './config.ts';
-import type { LinkState } from './subnet.ts';
+import type { LocalInterface } from './subnet.ts';
 
 /** A socket that is needed. */
 export interface WantedSocket {
@@ -26,15 +26,18 @@ export interface WantedSocket {
   readonly bootServer: boolean;
 }
 
-/** @param links the host's interfaces; undefined: not known, every configured one is taken to exist */
-export function planSockets(config: DhcpConfig, links: readonly LinkState[] | undefined): readonly WantedSocket[] {
+/** @param interfaces the host's interfaces; undefined: not known, every configured one is taken to exist */
+export function planSockets(
+  config: DhcpConfig,
+  interfaces: readonly LocalInterface[] | undefined,
+): readonly WantedSocket[] {
   const { subnets, serverPort, proxyPort = PROXY_PORT } = config;
   const proxied = subnets.filter(({ proxy }) => proxy === true);
   // Who boots from behind a relay asks whichever address of the rack the relay led to.
   const reachable = proxied.some(({ serverAddress }) => serverAddress === undefined) ? subnets : proxied;
   return [
-    ...planPort(serverPort, subnets, subnets, links, false),
-    ...planPort(proxyPort, proxied, reachable, links, true),
+    ...planPort(serverPort, subnets, subnets, interfaces, false),
+    ...planPort(proxyPort, proxied, reachable, interfaces, true),
   ];
 }
 
@@ -43,13 +46,13 @@ function planPort(
   port: number,
   onDevices: readonly DhcpSubnet[],
   atAddresses: readonly DhcpSubnet[],
-  links: readonly LinkState[] | undefined,
+  interfaces: readonly LocalInterface[] | undefined,
   bootServer: boolean,
 ): readonly WantedSocket[] {
   const wanted = new Map<string, WantedSocket>();
   for (const { interfaceName, serverAddress: source } of onDevices) {
     if (interfaceName === undefined || wanted.has(interfaceName)) continue;
-    if (links !== undefined && !links.some(({ name }) => name === interfaceName)) continue;
+    if (interfaces !== undefined && !interfaces.some(({ name }) => name === interfaceName)) continue;
     const key = `${interfaceName} ${port} ${source ?? ''}`;
     wanted.set(interfaceName, { key, name: interfaceName, interfaceName, address: ANY, port, source, bootServer });
   }

@@ -36,13 +36,13 @@ export interface ForeignEar extends ForeignView {
 export const wireOf = ({ interfaceName, name }: Pick<DhcpSubnet, 'interfaceName' | 'name'>): string =>
   interfaceName ?? `relayed ${name}`;
 
-/** The standing towards a client on its link, which has at least one network; `foreign` undefined: nobody looks. */
+/** The standing towards a client on its shared network, which has at least one network; `foreign` undefined: nobody looks. */
 export function standingOn(
-  { link, mac }: { readonly link: readonly ServedSubnet[]; readonly mac: MacAddress },
+  { sharedNetwork, mac }: { readonly sharedNetwork: readonly ServedSubnet[]; readonly mac: MacAddress },
   foreign: ForeignView | undefined,
 ): Standing {
   let standing: Standing = 'sole';
-  for (const { subnet } of link) {
+  for (const { subnet } of sharedNetwork) {
     const { authoritative = 'auto' } = subnet;
     if (authoritative === 'no') return 'guest';
     if (authoritative === 'yes') continue;

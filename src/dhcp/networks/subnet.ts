@@ -3,8 +3,8 @@
 //
 // 1. The first of these that the message carries decides, and none after it: 82.5, 118, giaddr, ciaddr on a socket bound to
 //    an address, the arrival. A named network that is not served is a refusal, not a reason to look further.
-// 2. Several networks on one interface are one link: a client of the link may get an address of any of them. So are networks that
-//    share a wire by configuration, whichever of them a message names: a named network is there to tell the link, not the address
+// 2. The subnets of one interface are a shared network: a client there may get an address of any of them. So are subnets that
+//    share a wire by configuration, whichever of them a message names: a named subnet is there to tell the wire, not the address
 //    (RFC 3527 §3, RFC 3011 §2). The one that was named comes first.
 // 3. Without a relay agent a network of another wire may be named, too: an access server asks so for its callers (RFC 3011 §1.1), also for a
 //    network that only relays reach. Anybody on a wire could take addresses of elsewhere so: a network that lists its relay agents
@@ -44,7 +44,7 @@ export interface SubnetIndex {
 }
 
 /** An interface of the host, as far as serving is concerned. */
-export interface LinkState {
+export interface LocalInterface {
   readonly name: string;
   readonly addresses: readonly { readonly address: Ipv4 }[];
   /** Its hardware address while it has a link; undefined: it has none, or it is not known. */
@@ -61,25 +61,25 @@ export interface Arrival {
   readonly bootServerPort?: number | undefined;
 }
 
-/** The networks of the client's link, at least one; or why there is none. */
-export type LinkChoice =
-  | { readonly kind: 'link'; readonly link: readonly ServedSubnet[] }
+/** The subnets of the client's shared network, at least one; or why there is none. */
+export type SharedNetworkChoice =
+  | { readonly kind: 'shared-network'; readonly sharedNetwork: readonly ServedSubnet[] }
   | { readonly kind: 'refused'; readonly reason: LinkRefusal };
 
 /**
  * Prepares a configuration for asking.
  *
- * @param links the host's interfaces; undefined: not known, all configured addresses are taken to be there
+ * @param interfaces the host's interfaces; undefined: not known, all configured addresses are taken to be there
  */
-export function indexSubnets(config: DhcpConfig, links: readonly LinkState[] | undefined): SubnetIndex {
+export function indexSubnets(config: DhcpConfig, interfaces: readonly LocalInterface[] | undefined): SubnetIndex {
   const ownAddresses = new Set<Ipv4>();
   for (const { serverAddress } of config.subnets) if (serverAddress !== undefined) ownAddresses.add(serverAddress);
-  for (const link of links ?? []) for (const { address } of link.addresses) ownAddresses.add(address);
+  for (const { addresses } of interfaces ?? []) for (const { address } of addresses) ownAddresses.add(address);
 
   const served: ServedSubnet[] = [];
   const withoutAddress = new Set<string>();
   for (const subnet of config.subnets) {
-    if (isReady(subnet, links)) served.push(serve(subnet, ownAddresses));
+    if (isReady(subnet, interfaces)) served.push(serve(subnet, ownAddresses));
     else if (subnet.interfaceName !== undefined) withoutAddress.add(subnet.interfaceName);
   }
   for (const { subnet } of served) if (subnet.interfaceName !== undefined) withoutAddress.delete(subnet.interfaceName);
@@ -98,10 +98,10 @@ function sharedWires(served: readonly ServedSubnet[]): SubnetIndex['wires'] {
   return wires;
 }
 
-function isReady(subnet: DhcpSubnet, links: readonly LinkState[] | undefined): boolean {
-  if (links === undefined || subnet.interfaceName === undefined || subnet.serverAddress === undefined) return true;
-  const link = links.find(({ name }) => name === subnet.interfaceName);
-  return link?.addresses.some(({ address }) => address === subnet.serverAddress) ?? false;
+function isReady(subnet: DhcpSubnet, interfaces: readonly LocalInterface[] | undefined): boolean {
+  if (interfaces === undefined || subnet.interfaceName === undefined || subnet.serverAddress === undefined) return true;
+  const found = interfaces.find(({ name }) => name === subnet.interfaceName);
+  return found?.addresses.some(({ address }) => address === subnet.serverAddress) ?? false;
 }
 
 function serve(subnet: DhcpSubnet, ownAddresses: ReadonlySet<Ipv4>): ServedSubnet {
@@ -119,51 +119,51 @@ function serve(subnet: DhcpSubnet, ownAddresses: ReadonlySet<Ipv4>): ServedSubne
   };
 }
 
-/** Finds the link of the client that sent `message`. */
-export function chooseLink(
+/** Finds the shared network of the client that sent `message`. */
+export function chooseSharedNetwork(
   message: DhcpMessage,
   relay: RelayInformation | undefined,
   arrival: Arrival,
   index: SubnetIndex,
-): LinkChoice {
+): SharedNetworkChoice {
   const named = namedNetwork(message, relay, arrival);
   if (named !== undefined) {
     const found = index.served.find(({ subnet }) => networkContains(subnet.network, named));
     if (found === undefined) return { kind: 'refused', reason: 'network-unknown' };
     const isBound = message.giaddr === ANY && found.subnet.relays !== undefined;
     if (isBound && !isFromWithin(found, message, arrival, index)) return { kind: 'refused', reason: 'relay-unknown' };
-    return { kind: 'link', link: withShared([found], index) };
+    return { kind: 'shared-network', sharedNetwork: withShared([found], index) };
   }
-  const link = arrivalLink(arrival, index);
-  if (link.length > 0) return { kind: 'link', link };
+  const sharedNetwork = sharedNetworkOf(arrival, index);
+  if (sharedNetwork.length > 0) return { kind: 'shared-network', sharedNetwork };
   if (arrival.interfaceName === undefined) return { kind: 'refused', reason: 'network-unknown' };
   const absent = index.withoutAddress.has(arrival.interfaceName);
   return { kind: 'refused', reason: absent ? 'interface-without-address' : 'interface-unserved' };
 }
 
 /** The networks of the wire by which a message came, as far as the socket tells. */
-function arrivalLink({ interfaceName, localAddress }: Arrival, index: SubnetIndex): readonly ServedSubnet[] {
-  const link = index.served.filter(({ subnet }) =>
+function sharedNetworkOf({ interfaceName, localAddress }: Arrival, index: SubnetIndex): readonly ServedSubnet[] {
+  const sharedNetwork = index.served.filter(({ subnet }) =>
     interfaceName === undefined ? subnet.serverAddress === localAddress : subnet.interfaceName === interfaceName,
   );
-  return withShared(link, index);
+  return withShared(sharedNetwork, index);
 }
 
 /** True where a message without a relay agent comes from the network: by its wire, or by unicast from an address of it. */
 function isFromWithin(found: ServedSubnet, { ciaddr }: DhcpMessage, arrival: Arrival, index: SubnetIndex): boolean {
   if (arrival.interfaceName === undefined && networkContains(found.subnet.network, ciaddr)) return true;
-  return arrivalLink(arrival, index).includes(found);
+  return sharedNetworkOf(arrival, index).includes(found);
 }
 
 /** These networks, and behind them the others of their wires. */
-function withShared(link: readonly ServedSubnet[], { wires }: SubnetIndex): readonly ServedSubnet[] {
-  if (wires.size === 0) return link;
-  const all = new Set(link);
-  for (const { subnet } of link) {
+function withShared(sharedNetwork: readonly ServedSubnet[], { wires }: SubnetIndex): readonly ServedSubnet[] {
+  if (wires.size === 0) return sharedNetwork;
+  const all = new Set(sharedNetwork);
+  for (const { subnet } of sharedNetwork) {
     if (subnet.shared === undefined) continue;
     for (const other of wires.get(subnet.shared) ?? []) all.add(other);
   }
-  return all.size === link.length ? link : [...all];
+  return all.size === sharedNetwork.length ? sharedNetwork : [...all];
 }
 
 /** The address by which a message names its network; undefined: by none, the arrival decides. */
@@ -179,6 +179,6 @@ export function namedNetwork(
   return arrival.interfaceName === undefined && message.ciaddr !== ANY ? message.ciaddr : undefined;
 }
 
-/** The network of the link that holds `address`. */
-export const subnetOf = (link: readonly ServedSubnet[], address: Ipv4): ServedSubnet | undefined =>
-  link.find(({ subnet }) => networkContains(subnet.network, address));
+/** The subnet of the shared network that holds `address`. */
+export const subnetOf = (sharedNetwork: readonly ServedSubnet[], address: Ipv4): ServedSubnet | undefined =>
+  sharedNetwork.find(({ subnet }) => networkContains(subnet.network, address));

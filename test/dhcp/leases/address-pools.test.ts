@@ -157,7 +157,7 @@ test('an offer that was forgotten because there are too many gives its address t
   const judge = (client: MacAddress) => judgeAddress(servedOf(state), { mac: client }, first.address, state, START);
   assert.equal(judge(MAC_A), 'address-offered');
   state.leases.apply(lease(MAC_B, first.address, START), 1);
-  state.offers.drop(MAC_B, aloneIn(state.subnets).link);
+  state.offers.drop(MAC_B, aloneIn(state.subnets).sharedNetwork);
   assert.equal(judge(MAC_A), 'address-leased');
   assert.equal(judge(MAC_B), undefined);
 });
@@ -217,7 +217,7 @@ test('whatever happens, a range hands out what nobody holds, and all of it', () 
       else if (dice === 4) state.leases.apply(lease(client, address, now, 1 + below(90), 'declined'), sequence);
       else if (dice === 5) state.leases.apply({ ...lease(client, address, now, 0), state: 'released' }, sequence);
       else if (dice === 6) state.offers.hold(address, client, aloneIn(state.subnets), now);
-      else if (dice === 7) state.offers.drop(client, aloneIn(state.subnets).link);
+      else if (dice === 7) state.offers.drop(client, aloneIn(state.subnets).sharedNetwork);
       else if (dice === 8) now = later(now, below(30_000));
       else if (dice === 9) {
         state.leases.settle(sequence - below(4));

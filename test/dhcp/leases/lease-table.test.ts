@@ -226,7 +226,7 @@ test('an offer keeps its address for its client until its time is over', () => {
   offers.hold(ip('10.20.0.101'), MAC_A, LAB, START);
   assert.equal(offers.holderOf(ip('10.20.0.100'), START), undefined, 'a client has one offer');
   assert.equal(offers.offeredTo(MAC_A, LAB.served, START), ip('10.20.0.101'));
-  offers.drop(MAC_A, LAB.link);
+  offers.drop(MAC_A, LAB.sharedNetwork);
   assert.equal(offers.size, 0);
 });
 

@@ -57,14 +57,14 @@ test('a client has one offer, an address one client; who keeps account is told o
   assert.equal(offers.offeredTo(MAC_A, LAB.served, START), undefined);
   assert.equal(offers.holderOf(TWO, START), MAC_B);
   assert.equal(offers.size, 1);
-  offers.drop(MAC_A, LAB.link);
+  offers.drop(MAC_A, LAB.sharedNetwork);
   assert.deepEqual(take(), []);
-  offers.drop(MAC_B, LAB.link);
+  offers.drop(MAC_B, LAB.sharedNetwork);
   assert.deepEqual(take(), ['-10.20.0.101']);
   assert.equal(offers.size, 0);
 });
 
-test('a client has an offer on each link, and is told from its like on another; a link of two networks is one', () => {
+test('a client has one offer in a shared network, however many subnets it has, and another one elsewhere', () => {
   const { offers, take } = heard();
   const distant = ip('10.30.0.100');
   offers.hold(ONE, MAC_A, LAB, START);
@@ -72,12 +72,12 @@ test('a client has an offer on each link, and is told from its like on another; 
   assert.deepEqual(take(), ['+10.20.0.100', '+10.30.0.100']);
   assert.deepEqual([offers.offeredTo(MAC_A, LAB.served, START), offers.holderOf(ONE, START)], [ONE, MAC_A]);
   assert.equal(offers.offeredTo(MAC_A, FAR.served, START), distant);
-  offers.drop(MAC_A, FAR.link);
+  offers.drop(MAC_A, FAR.sharedNetwork);
   assert.deepEqual(take(), ['-10.30.0.100']);
-  const link = [LAB.served, FAR.served];
-  offers.hold(distant, MAC_A, { served: FAR.served, link }, START);
+  const sharedNetwork = [LAB.served, FAR.served];
+  offers.hold(distant, MAC_A, { served: FAR.served, sharedNetwork }, START);
   assert.deepEqual(take(), ['-10.20.0.100', '+10.30.0.100']);
-  offers.drop(MAC_A, link);
+  offers.drop(MAC_A, sharedNetwork);
   assert.deepEqual([take(), offers.size], [['-10.30.0.100'], 0]);
 });
 
@@ -103,7 +103,7 @@ test('an offer that is repeated runs its full time again, and is no younger for 
   offers.hold(ONE, MAC_A, LAB, later(START, OFFER_HOLD_MS));
   assert.equal(oldest(OFFER_HOLD_MS), TWO, 'it began anew');
   assert.equal(offers.holderOf(ONE, later(START, 2 * OFFER_HOLD_MS - 1)), MAC_A);
-  offers.drop(MAC_B, LAB.link);
+  offers.drop(MAC_B, LAB.sharedNetwork);
   assert.equal(oldest(OFFER_HOLD_MS + OFFER_ANSWERED_MS - 1), undefined);
   assert.equal(oldest(OFFER_HOLD_MS + OFFER_ANSWERED_MS), ONE);
 });
@@ -147,7 +147,7 @@ test('the search for one ends after so many of which none is wanted', () => {
     offers.oldestUnanswered(LAB.served, isNear, later(START, OFFER_ANSWERED_MS), OFFER_ANSWERED_MS),
     undefined,
   );
-  offers.drop(mac(1), LAB.link);
+  offers.drop(mac(1), LAB.sharedNetwork);
   assert.equal(offers.oldestUnanswered(LAB.served, isNear, later(START, OFFER_ANSWERED_MS), OFFER_ANSWERED_MS), ONE);
 });
 

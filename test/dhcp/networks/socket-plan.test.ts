@@ -4,18 +4,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { planSockets } from '../../../src/dhcp/networks/socket-plan.ts';
-import type { LinkState } from '../../../src/dhcp/networks/subnet.ts';
+import type { LocalInterface } from '../../../src/dhcp/networks/subnet.ts';
 import { ANY, formatIpv4 } from '../../../src/net/address.ts';
 import { config, ip, relayedSubnet, subnet } from '../lab.ts';
 
 const on = (interfaceName: string, address: string, changes: Partial<DhcpSubnet> = {}): DhcpSubnet =>
   subnet({ name: `${interfaceName}-${address}`, interfaceName, serverAddress: ip(address), ...changes });
-const link = (name: string): LinkState => ({ name, addresses: [] });
+const link = (name: string): LocalInterface => ({ name, addresses: [] });
 
 const PLANS: readonly (readonly [
   name: string,
   subnets: readonly DhcpSubnet[],
-  links: readonly LinkState[] | undefined,
+  links: readonly LocalInterface[] | undefined,
   sockets: readonly string[],
 ])[] = [
   ['nobody is served by none', [], undefined, []],

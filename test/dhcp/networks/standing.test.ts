@@ -219,7 +219,7 @@ test('networks of one wire have the humblest standing among them, and a relayed 
   ];
   for (const [name, subnets, isSeen, expected] of cases) {
     const { served } = indexSubnets(config(...subnets), undefined);
-    assert.equal(standingOn({ link: served, mac: MAC_A }, isSeen ? SEEN : undefined), expected, name);
+    assert.equal(standingOn({ sharedNetwork: served, mac: MAC_A }, isSeen ? SEEN : undefined), expected, name);
   }
   assert.equal(wireOf(subnet()), 'eth1');
   assert.equal(wireOf(relayedSubnet()), 'relayed far');

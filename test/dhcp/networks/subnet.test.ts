@@ -5,9 +5,9 @@ import { test } from 'node:test';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import {
   type Arrival,
-  chooseLink,
+  chooseSharedNetwork,
   indexSubnets,
-  type LinkState,
+  type LocalInterface,
   namedNetwork,
   subnetOf,
 } from '../../../src/dhcp/networks/subnet.ts';
@@ -43,7 +43,7 @@ const NAMED: readonly (readonly [
     '10.40.0.0',
   ],
   [
-    'that of a link before all',
+    'that of a shared network before all',
     { giaddr: ip('10.30.0.1'), options: SELECTED },
     relayTo('10.60.0.9'),
     TO_RACK,
@@ -91,9 +91,9 @@ const LINKS: readonly (readonly [
   subnets: readonly DhcpSubnet[],
   words: ClientWords,
   arrival: Arrival,
-  link: string,
+  sharedNetwork: string,
 ])[] = [
-  ['networks of one interface are one link', ALONE, {}, on('eth1'), 'n20 n21'],
+  ['the subnets of one interface are one shared network', ALONE, {}, on('eth1'), 'n20 n21'],
   ['another interface is another', ALONE, {}, on('eth2'), 'n22'],
   ['an interface without a network is refused', ALONE, {}, on('eth9'), 'interface-unserved'],
   ['a relay names one network', ALONE, { giaddr: ip('10.21.0.9') }, at('10.20.0.1'), 'n21'],
@@ -108,7 +108,7 @@ const LINKS: readonly (readonly [
     'n30',
   ],
   [
-    'a shared wire is one link, that which is named first',
+    'a shared wire is one shared network, that which is named first',
     SHARED,
     { giaddr: ip('10.32.0.1') },
     at('10.20.0.1'),
@@ -131,19 +131,25 @@ const LINKS: readonly (readonly [
 
 for (const [name, subnets, words, arrival, expected] of LINKS) {
   test(`links: ${name}`, () => {
-    const choice = chooseLink(clientMessage(words), undefined, arrival, indexSubnets(config(...subnets), undefined));
-    const found = choice.kind === 'link' ? choice.link.map((one) => one.subnet.name).join(' ') : choice.reason;
+    const choice = chooseSharedNetwork(
+      clientMessage(words),
+      undefined,
+      arrival,
+      indexSubnets(config(...subnets), undefined),
+    );
+    const found =
+      choice.kind === 'shared-network' ? choice.sharedNetwork.map((one) => one.subnet.name).join(' ') : choice.reason;
     assert.equal(found, expected);
   });
 }
 
-const linkState = (name: string, ...addresses: readonly string[]): LinkState => ({
+const linkState = (name: string, ...addresses: readonly string[]): LocalInterface => ({
   name,
   addresses: addresses.map((address) => ({ address: ip(address) })),
 });
 const READY: readonly (readonly [
   name: string,
-  links: readonly LinkState[] | undefined,
+  links: readonly LocalInterface[] | undefined,
   served: string,
   withoutAddress: string,
 ])[] = [
@@ -170,7 +176,7 @@ for (const [name, links, served, withoutAddress] of READY) {
 test('an interface of which no network is served is told apart from one that is not configured', () => {
   const index = indexSubnets(config(...ALONE), [linkState('eth1')]);
   const reason = (arrival: Arrival) => {
-    const choice = chooseLink(clientMessage({}), undefined, arrival, index);
+    const choice = chooseSharedNetwork(clientMessage({}), undefined, arrival, index);
     return choice.kind === 'refused' ? choice.reason : 'served';
   };
   assert.deepEqual([reason(on('eth1')), reason(on('eth7'))], ['interface-without-address', 'interface-unserved']);
@@ -178,8 +184,11 @@ test('an interface of which no network is served is told apart from one that is 
 
 test('a network of a shared wire whose interface has no address does not take part', () => {
   const index = indexSubnets(config(...SHARED), [linkState('eth1', '10.21.0.1')]);
-  const choice = chooseLink(clientMessage({ giaddr: ip('10.30.0.1') }), undefined, TO_RACK, index);
-  assert.deepEqual(choice.kind === 'link' && choice.link.map((one) => one.subnet.name), ['n30', 'n21']);
+  const choice = chooseSharedNetwork(clientMessage({ giaddr: ip('10.30.0.1') }), undefined, TO_RACK, index);
+  assert.deepEqual(choice.kind === 'shared-network' && choice.sharedNetwork.map((one) => one.subnet.name), [
+    'n30',
+    'n21',
+  ]);
 });
 
 test('nobody is given the rack’s addresses, the router’s, nor the first and last of the network', () => {
@@ -197,7 +206,7 @@ test('nobody is given the rack’s addresses, the router’s, nor the first and 
   ]);
 });
 
-test('the network of a link that holds an address is found, and none where none does', () => {
+test('the network of a shared network that holds an address is found, and none where none does', () => {
   const { served } = indexSubnets(config(...ALONE), undefined);
   const named = (address: string) => subnetOf(served, ip(address))?.subnet.name;
   assert.deepEqual([named('10.21.0.9'), named('10.30.0.255'), named('10.31.0.0')], ['n21', 'n30', undefined]);
