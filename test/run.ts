@@ -93,6 +93,7 @@ const inOrder = (jobs: readonly Job[]): Job[] => {
 const failures: string[] = [];
 const skipped: string[] = [];
 const took: [label: string, seconds: number][] = [];
+let cpuSeconds = 0;
 let passed = 0;
 
 /** Format, lint and types: programs of their own. */
@@ -108,6 +109,8 @@ function runChecks(): void {
   }
 }
 
+const inSeconds = (seconds: number): string => seconds.toFixed(1).padStart(6);
+
 async function runJob(job: Job, left: () => number): Promise<void> {
   const { suite, label, files } = job;
   const result = await runTests(files, suite, `${suite.name}-${label.replaceAll('/', '-')}`, suite === LONG);
@@ -115,10 +118,11 @@ async function runJob(job: Job, left: () => number): Promise<void> {
   failures.push(...result.failures);
   skipped.push(...result.skipped);
   took.push([label, result.seconds]);
+  cpuSeconds += result.cpuSeconds;
   const isGood = result.failures.length === 0;
   const tests = `${result.passed} ${result.passed === 1 ? 'test' : 'tests'}`;
   console.log(
-    `${isGood ? '✔' : '✖'} ${label.padEnd(32)} ${tests.padEnd(10)} ${result.seconds.toFixed(1).padStart(6)} s   ${left()} left`,
+    `${isGood ? '✔' : '✖'} ${label.padEnd(32)} ${tests.padEnd(10)} ${inSeconds(result.seconds)} s ${inSeconds(result.cpuSeconds)} s of a processor   ${left()} left`,
   );
   for (const remark of result.remarks) console.log(`    ${remark}`);
   for (const failure of result.failures) console.log(`✖ ${failure}`);
@@ -192,5 +196,6 @@ if (skipped.length > 0) {
 for (const failure of failures) console.log(`\n✖ ${failure}`);
 const failed = failures.length + (CI ? skipped.length : 0);
 const minutes = `${Math.floor(process.uptime() / 60)} min ${Math.floor(process.uptime() % 60)} s`;
-console.log(`\n${passed} passed, ${failed} failed, ${CI ? 0 : skipped.length} skipped, in ${minutes}`);
+console.log(`\nThe tests took ${(cpuSeconds / 60).toFixed(1)} minutes of a processor.`);
+console.log(`${passed} passed, ${failed} failed, ${CI ? 0 : skipped.length} skipped, in ${minutes}`);
 process.exit(failed === 0 ? 0 : 1);

@@ -1,6 +1,6 @@
 // Every page in a real Chromium, at the width of a desk and of a phone: nothing is cut, covered or too wide, every field has its label, and
 // what a form refuses stands at its field.
-// @host alone
+// @host waits
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -26,6 +26,8 @@ export interface Outcome {
   /** What tests measured. */
   readonly remarks: readonly string[];
   readonly seconds: number;
+  /** Processor time, with that of the processes it started. */
+  readonly cpuSeconds: number;
 }
 
 /** Those that run. */
@@ -88,6 +90,7 @@ export async function runTests(
     skipped: of('skipped').map((line) => `${line.name}: ${line.why}`),
     remarks: of('remark').map(({ text }) => text),
     seconds: process.uptime() - from,
+    cpuSeconds: of('end').at(-1)?.cpuSeconds ?? 0,
   };
 }
 
