@@ -1,16 +1,15 @@
-// The shape of region.db, one step a version. A released step is never edited; the next change is the next step.
+// The tables of `region.db`.
 //
-// 1. Times are wall time in milliseconds since 1970, addresses unsigned integers, lists and records JSON text.
-// 2. Ids are never reused: an event keeps the id of a machine that is gone.
+// 1. A step that was released is never edited: a change of the schema is a further step of `migrations`, and makes the next version.
+// 2. Times are wall time in milliseconds since 1970, addresses unsigned integers, lists and records JSON text.
+// 3. Ids are never reused: an event keeps the id of a machine that is gone.
 
 import type { DatabaseKind } from './database-file.ts';
 
-const VERSION_1 = `
-CREATE TABLE counter (
-  name TEXT PRIMARY KEY,
-  value INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
+/** Machines, with what they show of themselves: their identity, their interfaces, their tags, and which may be one or are known to be two. */
+const MACHINES = `
+-- home: the address at which the machine is at home. enlisted_from: the address that reported a New machine; it alone may amend the
+-- machine until a boot proves which machine it is. is_touched: a person made, changed or tagged it, so that it gives way to no other.
 CREATE TABLE machine (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   system_id TEXT NOT NULL UNIQUE,
@@ -29,121 +28,49 @@ CREATE TABLE machine (
   netboot INTEGER NOT NULL,
   power_type TEXT NOT NULL,
   power_parameters TEXT NOT NULL,
+  power_proposed INTEGER NOT NULL,
   power_state TEXT NOT NULL,
+  power_task TEXT,
+  power_task_id TEXT,
   owner TEXT,
+  owner_data TEXT NOT NULL,
+  is_locked INTEGER NOT NULL,
+  is_touched INTEGER NOT NULL DEFAULT 0,
   kernel_params TEXT,
   uuid TEXT,
   serial TEXT,
   facts TEXT,
+  facts_ms INTEGER,
+  boot_token TEXT,
+  vouched_mac INTEGER,
+  enlisted_from INTEGER,
+  home INTEGER,
+  work TEXT,
   created_ms INTEGER NOT NULL,
   updated_ms INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX machine_uuid ON machine (uuid) WHERE uuid IS NOT NULL;
 CREATE INDEX machine_status ON machine (status);
 CREATE INDEX machine_deadline ON machine (status_deadline_ms) WHERE status_deadline_ms IS NOT NULL;
+CREATE INDEX machine_power_task ON machine (id) WHERE power_task IS NOT NULL;
+-- All that an enlistment asks of New machines (new-machines-sql.ts).
+CREATE INDEX machine_untouched ON machine (updated_ms, id, system_id, hostname, enlisted_from, vouched_mac)
+  WHERE status = 0 AND is_touched = 0;
 
+-- ended_ms: when the lease of the address with which the interface was seen last ended; null: the machine may still have the address.
 CREATE TABLE interface (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   machine_id INTEGER NOT NULL REFERENCES machine (id) ON DELETE CASCADE,
   position INTEGER NOT NULL,
   mac INTEGER NOT NULL UNIQUE,
   name TEXT NOT NULL,
+  source TEXT NOT NULL,
   address INTEGER,
-  seen_ms INTEGER
+  seen_ms INTEGER,
+  ended_ms INTEGER
 ) STRICT;
 CREATE INDEX interface_machine ON interface (machine_id, position);
 CREATE INDEX interface_address ON interface (address) WHERE address IS NOT NULL;
-
-CREATE TABLE event (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  machine_id INTEGER,
-  at_ms INTEGER NOT NULL,
-  type TEXT NOT NULL,
-  level INTEGER NOT NULL,
-  kind TEXT,
-  description TEXT NOT NULL,
-  username TEXT NOT NULL
-) STRICT;
-CREATE INDEX event_machine ON event (machine_id, id);
-
-CREATE TABLE event_source (
-  source TEXT PRIMARY KEY,
-  sequence INTEGER NOT NULL,
-  seen_ms INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE user (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  username TEXT NOT NULL UNIQUE,
-  email TEXT NOT NULL,
-  password_hash TEXT NOT NULL,
-  is_admin INTEGER NOT NULL,
-  created_ms INTEGER NOT NULL
-) STRICT;
-
-CREATE TABLE api_key (
-  token_key TEXT PRIMARY KEY,
-  consumer_key TEXT NOT NULL,
-  secret_digest TEXT NOT NULL,
-  name TEXT NOT NULL,
-  user_id INTEGER REFERENCES user (id) ON DELETE CASCADE,
-  machine_id INTEGER REFERENCES machine (id) ON DELETE CASCADE,
-  created_ms INTEGER NOT NULL,
-  used_ms INTEGER NOT NULL,
-  CHECK ((user_id IS NULL) <> (machine_id IS NULL))
-) STRICT, WITHOUT ROWID;
-CREATE INDEX api_key_user ON api_key (user_id);
-CREATE INDEX api_key_machine ON api_key (machine_id);
-`;
-
-// Whose event it is while its machine is not known yet: enlisting adopts what it did before.
-const VERSION_2 = `
-ALTER TABLE event ADD COLUMN mac INTEGER;
-ALTER TABLE event ADD COLUMN address INTEGER;
-CREATE INDEX event_stranger ON event (mac, id) WHERE machine_id IS NULL AND mac IS NOT NULL;
-`;
-
-// Racks: who may speak for which networks, and how far each has come. Settings: what the store owns of their configuration.
-// Identity: what each machine shows of itself, what several show, and which machines may be one or are known to be two.
-// Life: the work under way, addresses that machines were given, what a deployed system runs and who may log in, tags.
-const VERSION_3 = `
-CREATE TABLE rack (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  uuid TEXT NOT NULL UNIQUE,
-  name TEXT NOT NULL,
-  state TEXT NOT NULL,
-  is_embedded INTEGER NOT NULL,
-  token TEXT,
-  secret_digest TEXT,
-  interfaces TEXT NOT NULL,
-  version TEXT NOT NULL,
-  uplink INTEGER NOT NULL,
-  address TEXT NOT NULL,
-  registered_ms INTEGER NOT NULL,
-  state_since_ms INTEGER NOT NULL,
-  seen_ms INTEGER,
-  source TEXT,
-  refused TEXT NOT NULL,
-  pulse TEXT
-) STRICT;
-
-CREATE TABLE setting (
-  rack TEXT NOT NULL,
-  key TEXT NOT NULL,
-  value TEXT NOT NULL,
-  position INTEGER NOT NULL,
-  changed_ms INTEGER NOT NULL,
-  PRIMARY KEY (rack, key)
-) STRICT, WITHOUT ROWID;
-
-ALTER TABLE machine ADD COLUMN boot_token TEXT;
-ALTER TABLE machine ADD COLUMN vouched_mac INTEGER;
-ALTER TABLE machine ADD COLUMN facts_ms INTEGER;
-ALTER TABLE machine ADD COLUMN power_proposed INTEGER NOT NULL DEFAULT 0;
-
-ALTER TABLE interface ADD COLUMN source TEXT NOT NULL DEFAULT 'hearsay';
--- What an administrator has accepted stays accepted.
-UPDATE interface SET source = 'person' WHERE machine_id IN (SELECT id FROM machine WHERE status <> 0);
 
 CREATE TABLE identity (
   value TEXT NOT NULL,
@@ -151,8 +78,6 @@ CREATE TABLE identity (
   PRIMARY KEY (value, machine_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX identity_machine ON identity (machine_id);
-INSERT INTO identity (value, machine_id) SELECT 'uuid ' || uuid, id FROM machine WHERE uuid IS NOT NULL;
-INSERT INTO identity (value, machine_id) SELECT 'serial ' || upper(serial), id FROM machine WHERE serial IS NOT NULL;
 
 CREATE TABLE shared_identity (
   value TEXT PRIMARY KEY,
@@ -172,29 +97,6 @@ CREATE TABLE machine_pair (
 CREATE INDEX machine_pair_high ON machine_pair (high_id);
 CREATE INDEX machine_pair_conflict ON machine_pair (at_ms) WHERE verdict = 'conflict';
 
-ALTER TABLE machine ADD COLUMN work TEXT;
-ALTER TABLE machine ADD COLUMN power_task TEXT;
-
-CREATE TABLE allocation (
-  address INTEGER PRIMARY KEY,
-  machine_id INTEGER NOT NULL REFERENCES machine (id) ON DELETE CASCADE,
-  mac INTEGER NOT NULL
-) STRICT;
-CREATE INDEX allocation_machine ON allocation (machine_id);
-
-CREATE TABLE user_data (
-  machine_id INTEGER PRIMARY KEY REFERENCES machine (id) ON DELETE CASCADE,
-  data BLOB NOT NULL
-) STRICT;
-
-CREATE TABLE ssh_key (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  username TEXT NOT NULL,
-  key TEXT NOT NULL,
-  created_ms INTEGER NOT NULL,
-  UNIQUE (username, key)
-) STRICT;
-
 CREATE TABLE tag (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   name TEXT NOT NULL UNIQUE,
@@ -208,25 +110,25 @@ CREATE TABLE machine_tag (
   PRIMARY KEY (machine_id, tag_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX machine_tag_tag ON machine_tag (tag_id);
+CREATE TRIGGER machine_tagged AFTER INSERT ON machine_tag
+BEGIN
+  UPDATE machine SET is_touched = 1 WHERE id = NEW.machine_id;
+END;
 `;
 
-// Power: the book of commands that were begun, so that none is done twice. Scripts of operators, and what came of each.
-const VERSION_4 = `
-CREATE TABLE power_command (
-  id TEXT PRIMARY KEY,
-  system_id TEXT NOT NULL,
-  command TEXT NOT NULL,
-  begun_ms INTEGER NOT NULL,
-  ended_ms INTEGER,
-  outcome TEXT
-) STRICT, WITHOUT ROWID;
-CREATE INDEX power_command_unended ON power_command (begun_ms) WHERE ended_ms IS NULL;
-ALTER TABLE machine ADD COLUMN power_task_id TEXT;
-UPDATE machine SET power_task_id = lower(hex(randomblob(12))) WHERE power_task IS NOT NULL;
-CREATE INDEX machine_power_task ON machine (id) WHERE power_task IS NOT NULL;
+/** What machines are given for their work: addresses, data, keys, logins, and the ledger of power commands, so that none is done twice. */
+const WORK = `
+CREATE TABLE allocation (
+  address INTEGER PRIMARY KEY,
+  machine_id INTEGER NOT NULL REFERENCES machine (id) ON DELETE CASCADE,
+  mac INTEGER NOT NULL
+) STRICT;
+CREATE INDEX allocation_machine ON allocation (machine_id);
 
-ALTER TABLE machine ADD COLUMN owner_data TEXT NOT NULL DEFAULT '{}';
-ALTER TABLE machine ADD COLUMN is_locked INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE user_data (
+  machine_id INTEGER PRIMARY KEY REFERENCES machine (id) ON DELETE CASCADE,
+  data BLOB NOT NULL
+) STRICT;
 
 CREATE TABLE machine_key (
   machine_id INTEGER PRIMARY KEY REFERENCES machine (id) ON DELETE CASCADE,
@@ -245,6 +147,19 @@ CREATE TABLE debug_login (
   host_key TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE power_command (
+  id TEXT PRIMARY KEY,
+  system_id TEXT NOT NULL,
+  command TEXT NOT NULL,
+  begun_ms INTEGER NOT NULL,
+  ended_ms INTEGER,
+  outcome TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX power_command_unended ON power_command (begun_ms) WHERE ended_ms IS NULL;
+`;
+
+/** Operators' scripts, and what came of each on each machine. */
+const SCRIPTS = `
 CREATE TABLE script (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   name TEXT NOT NULL UNIQUE,
@@ -286,76 +201,128 @@ BEGIN
   UPDATE script_result SET status = 'aborted', ended_ms = NEW.status_since_ms
   WHERE ended_ms IS NULL AND run_id = (SELECT max(id) FROM script_run WHERE machine_id = NEW.id);
 END;
+`;
+
+/** What happened, and up to where each source was heard. */
+const EVENTS = `
+-- mac and address: whose event it is while the machine is not known; enlisting adopts the event. rack_id: the rack that reported
+-- it; null: it is the region's own, or none is known.
+CREATE TABLE event (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  machine_id INTEGER,
+  at_ms INTEGER NOT NULL,
+  type TEXT NOT NULL,
+  level INTEGER NOT NULL,
+  kind TEXT,
+  description TEXT NOT NULL,
+  username TEXT NOT NULL,
+  mac INTEGER,
+  address INTEGER,
+  rack_id INTEGER
+) STRICT;
+CREATE INDEX event_machine ON event (machine_id, id);
+CREATE INDEX event_stranger ON event (mac, id) WHERE machine_id IS NULL AND mac IS NOT NULL;
+CREATE TRIGGER machine_touched AFTER INSERT ON event WHEN NEW.username <> '' AND NEW.machine_id IS NOT NULL
+BEGIN
+  UPDATE machine SET is_touched = 1 WHERE id = NEW.machine_id;
+END;
+
+CREATE TABLE event_source (
+  source TEXT PRIMARY KEY,
+  sequence INTEGER NOT NULL,
+  seen_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+`;
+
+/** Users, with their API keys and SSH keys; a machine has an API key, too. */
+const PEOPLE = `
+CREATE TABLE user (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  username TEXT NOT NULL UNIQUE,
+  email TEXT NOT NULL,
+  password_hash TEXT NOT NULL,
+  is_admin INTEGER NOT NULL,
+  created_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE api_key (
+  token_key TEXT PRIMARY KEY,
+  consumer_key TEXT NOT NULL,
+  secret_digest TEXT NOT NULL,
+  name TEXT NOT NULL,
+  user_id INTEGER REFERENCES user (id) ON DELETE CASCADE,
+  machine_id INTEGER REFERENCES machine (id) ON DELETE CASCADE,
+  created_ms INTEGER NOT NULL,
+  used_ms INTEGER NOT NULL,
+  CHECK ((user_id IS NULL) <> (machine_id IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX api_key_user ON api_key (user_id);
+CREATE INDEX api_key_machine ON api_key (machine_id);
+
+CREATE TABLE ssh_key (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  username TEXT NOT NULL,
+  key TEXT NOT NULL,
+  created_ms INTEGER NOT NULL,
+  UNIQUE (username, key)
+) STRICT;
+`;
+
+/** Racks: who may speak for which networks. Settings: what the store owns of their configuration. */
+const RACKS = `
+-- agreed: the networks with which the rack was accepted; disputed: those for which it is not believed. A rack is read again only when
+-- its row has another revision.
+CREATE TABLE rack (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  uuid TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  state TEXT NOT NULL,
+  is_embedded INTEGER NOT NULL,
+  token TEXT,
+  secret_digest TEXT,
+  interfaces TEXT NOT NULL,
+  agreed TEXT NOT NULL,
+  disputed TEXT NOT NULL,
+  version TEXT NOT NULL,
+  uplink INTEGER NOT NULL,
+  address TEXT NOT NULL,
+  registered_ms INTEGER NOT NULL,
+  state_since_ms INTEGER NOT NULL,
+  seen_ms INTEGER,
+  source TEXT,
+  refused TEXT NOT NULL,
+  pulse TEXT,
+  revision TEXT NOT NULL
+) STRICT;
+CREATE INDEX rack_revision ON rack (id, uuid, revision);
 
 CREATE TABLE rack_images (
   rack_uuid TEXT PRIMARY KEY REFERENCES rack (uuid) ON DELETE CASCADE,
   images TEXT NOT NULL
 ) STRICT;
-`;
 
-// Where a machine that enlists is reported from: it alone may amend it until a boot proves who it is.
-const VERSION_5 = `
-ALTER TABLE machine ADD COLUMN enlisted_from INTEGER;
-`;
+CREATE TABLE setting (
+  rack TEXT NOT NULL,
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  changed_ms INTEGER NOT NULL,
+  PRIMARY KEY (rack, key)
+) STRICT, WITHOUT ROWID;
 
-// The networks with which a rack was accepted, and those that it is not believed; the address at which a machine is at home. Racks that
-// are accepted already were accepted with what they have.
-const VERSION_6 = `
-ALTER TABLE rack ADD COLUMN agreed TEXT NOT NULL DEFAULT '[]';
-ALTER TABLE rack ADD COLUMN disputed TEXT NOT NULL DEFAULT '[]';
-UPDATE rack SET agreed = (SELECT json_group_array(json_extract(value, '$.network')) FROM json_each(interfaces)) WHERE state = 'accepted';
-ALTER TABLE machine ADD COLUMN home INTEGER;
-UPDATE machine SET home = (
-  SELECT address FROM interface WHERE machine_id = machine.id AND address IS NOT NULL ORDER BY seen_ms DESC LIMIT 1
-);
-`;
-
-// An enlistment asks how many machines are New, and which of them gives way, without going through all interfaces. A rack is read again only
-// when its row has another revision.
-const VERSION_7 = `
-CREATE INDEX interface_person ON interface (machine_id) WHERE source = 'person';
-CREATE INDEX machine_unproven ON machine (updated_ms, id, system_id, hostname, enlisted_from, status, vouched_mac)
-  WHERE status = 0 AND vouched_mac IS NULL;
-
-ALTER TABLE rack ADD COLUMN revision TEXT NOT NULL DEFAULT '';
-UPDATE rack SET revision = hex(randomblob(8));
-CREATE INDEX rack_revision ON rack (id, uuid, revision);
-`;
-
-// When the lease of the address with which an interface was seen last ended; null: the machine may still have it. Which rack told an
-// event; null: the region's own, or none.
-const VERSION_8 = `
-ALTER TABLE interface ADD COLUMN ended_ms INTEGER;
-ALTER TABLE event ADD COLUMN rack_id INTEGER;
-`;
-
-// A New machine that no person touched may give way to another. A person touches a machine with whatever their name is on in its events,
-// and with a tag.
-const VERSION_9 = `
-ALTER TABLE machine ADD COLUMN is_touched INTEGER NOT NULL DEFAULT 0;
-UPDATE machine SET is_touched = 1 WHERE id IN (SELECT machine_id FROM interface WHERE source = 'person')
-  OR id IN (SELECT machine_id FROM machine_tag) OR id IN (SELECT machine_id FROM event WHERE username <> '');
-CREATE TRIGGER machine_touched AFTER INSERT ON event WHEN NEW.username <> '' AND NEW.machine_id IS NOT NULL
-BEGIN
-  UPDATE machine SET is_touched = 1 WHERE id = NEW.machine_id;
-END;
-CREATE TRIGGER machine_tagged AFTER INSERT ON machine_tag
-BEGIN
-  UPDATE machine SET is_touched = 1 WHERE id = NEW.machine_id;
-END;
-
-DROP INDEX machine_unproven;
-DROP INDEX interface_person;
-CREATE INDEX machine_untouched ON machine (updated_ms, id, system_id, hostname, enlisted_from, vouched_mac)
-  WHERE status = 0 AND is_touched = 0;
+CREATE TABLE counter (
+  name TEXT PRIMARY KEY,
+  value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 `;
 
 /** The file's name below the state directory. */
 export const REGION_FILE = 'region.db';
 
-/** `region.db`. */
+/** `region.db`; `RBRE` marks it. */
 export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
-  applicationId: 0x52_42_52_47,
-  migrations: [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8, VERSION_9],
+  applicationId: 0x52_42_52_45,
+  unreleasedId: 0x52_42_52_47,
+  migrations: [[MACHINES, WORK, SCRIPTS, EVENTS, PEOPLE, RACKS].join('')],
 };
