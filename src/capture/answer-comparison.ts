@@ -6,7 +6,7 @@ import { type DnsRecord, TYPE } from '../dns/record.ts';
 import { formatRdata } from '../dns/record-text.ts';
 import { formatIpv4 } from '../net/address.ts';
 import { bytesText, safeText } from './description.ts';
-import { DHCP_OPTIONS } from './dhcp-option-table.ts';
+import { DHCP_OPTIONS } from './dhcp-suboptions.ts';
 import { formatValue } from './dhcp-values.ts';
 import { rcodeName, typeName } from './dns-description.ts';
 

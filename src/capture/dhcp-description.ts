@@ -9,7 +9,7 @@ import { decodeDhcpMessage } from '../dhcp/wire/message.ts';
 import { formatIpv4, ipv4 } from '../net/address.ts';
 import { ByteReader } from '../net/byte-reader.ts';
 import { bytesText, type Description, type Field, safeText } from './description.ts';
-import { DHCP_OPTIONS } from './dhcp-option-table.ts';
+import { DHCP_OPTIONS } from './dhcp-suboptions.ts';
 import { formatHardware, formatValue, MESSAGE_NAMES } from './dhcp-values.ts';
 
 const FIXED_BYTES = 240;

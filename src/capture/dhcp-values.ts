@@ -13,7 +13,7 @@ import {
   PXE_SUBOPTIONS,
   RELAY_SUBOPTIONS,
   type ValueKind,
-} from './dhcp-option-table.ts';
+} from './dhcp-suboptions.ts';
 
 /** A value, and what is wrong with it. */
 export interface ValueText {

@@ -12,7 +12,7 @@
 import { z } from 'zod';
 import { type ConfiguredOption, type OptionTable, tableOf } from '../dhcp/networks/configured-options.ts';
 import { judgeOptionValue } from '../dhcp/wire/legal-values.ts';
-import { findNamedOption, findOptionByName, REFUSED_OPTIONS, suggestOptionName } from '../dhcp/wire/option-names.ts';
+import { findNamedOption, findOptionByName, REFUSED_OPTIONS, suggestOptionName } from '../dhcp/wire/option-table.ts';
 import {
   compressNames,
   encodeOptionValue,

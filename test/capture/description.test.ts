@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { describeAs, guessProtocol } from '../../src/capture/conversation.ts';
 import type { Description, Field } from '../../src/capture/description.ts';
 import { describeDhcp } from '../../src/capture/dhcp-description.ts';
-import { DHCP_OPTIONS } from '../../src/capture/dhcp-option-table.ts';
+import { DHCP_OPTIONS } from '../../src/capture/dhcp-suboptions.ts';
 import { readHexFile } from '../../src/capture/hex-file.ts';
 import { decodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
 import { printedRandom } from '../support/printed-random.ts';

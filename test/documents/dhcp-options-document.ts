@@ -1,7 +1,7 @@
 // docs/dhcp-options.md, made from the tables of the code: what an option of the configuration looks like, every name and type.
 
 import { join } from 'node:path';
-import { NAMED_OPTIONS, REFUSED_OPTIONS } from '../../src/dhcp/wire/option-names.ts';
+import { NAMED_OPTIONS, REFUSED_OPTIONS } from '../../src/dhcp/wire/option-table.ts';
 import { OPTION_TYPE_NAMES, OPTION_TYPES } from '../../src/dhcp/wire/option-value.ts';
 
 /** Where the document lies. */

@@ -1,5 +1,5 @@
 // Which values of an option are legal beyond the bytes of its type: ranges, choices and lists with a shape of their own. The table of
-// options (`option-names.ts`) names one of them where the RFC of the option has such a rule. Sources: RFC 2132 §3 to §8, RFC 1035 §3.1
+// options (`option-table.ts`) names one of them where the RFC of the option has such a rule. Sources: RFC 2132 §3 to §8, RFC 1035 §3.1
 // and §4.1.4 (names), RFC 3361 §3 (120), RFC 3442 (routes), RFC 3925 §4 (125), RFC 5969 §7.1.1 (212), RFC 8910 §2.1 (114).
 //
 // 1. Bytes are judged, however they were written: an illegal value is none because it was given as `hex`.

@@ -10,7 +10,7 @@ import {
   NAMED_OPTIONS,
   REFUSED_OPTIONS,
   suggestOptionName,
-} from '../../../src/dhcp/wire/option-names.ts';
+} from '../../../src/dhcp/wire/option-table.ts';
 import {
   compressNames,
   encodeOptionValue,
