@@ -1,197 +1,22 @@
-// DHCP options by name and kind of value. Sources: IANA's registry of BOOTP and DHCP options; RFC 2132, 3004, 3046, 3397, 3442, 4578,
-// 3925, 5071, 5107, 6225, 8910; the PXE specification 2.1 §2.2; iPXE's own numbers (option 175).
+// Options within DHCP options, and the architectures of option 93, as people read them. Sources: RFC 3046 §3 and IANA's registry of relay
+// agent sub-options; the PXE specification 2.1 §2.2; iPXE's own numbers (option 175); RFC 4578 §2.1.
 
-/** How a value is written. */
-export type ValueKind =
-  | 'address'
-  | 'addresses'
-  | 'address-pairs'
-  | 'text'
-  | 'u8'
-  | 'u16'
-  | 'u32'
-  | 'i32'
-  | 'seconds'
-  | 'flag'
-  | 'u16-list'
-  | 'codes'
-  | 'bytes'
-  | 'names'
-  | 'routes'
-  | 'message-type'
-  | 'overload'
-  | 'client-id'
-  | 'user-class'
-  | 'architectures'
-  | 'undi'
-  | 'uuid'
-  | 'fqdn'
-  | 'relay'
-  | 'vendor'
-  | 'vendor-identifying'
-  | 'ipxe'
-  | 'secret';
+import type { ShownType } from '../dhcp/wire/option-table.ts';
 
-export interface OptionRow {
-  readonly name: string;
-  readonly kind: ValueKind;
+/** How a value is shown: as that of an option, or only by its length. */
+export type ValueKind = ShownType | 'secret';
+
+export interface SubOption {
+  readonly label: string;
+  readonly shown: ValueKind;
 }
 
-const rows = (kind: ValueKind, entries: Readonly<Record<number, string>>): [number, OptionRow][] =>
-  Object.entries(entries).map(([code, name]) => [Number(code), { name, kind }]);
-
-/** Options of messages. */
-export const DHCP_OPTIONS: ReadonlyMap<number, OptionRow> = new Map([
-  ...rows('address', {
-    1: 'subnet mask',
-    16: 'swap server',
-    28: 'broadcast address',
-    32: 'router solicitation address',
-    50: 'requested address',
-    54: 'server identifier',
-    91: 'client last transaction',
-    118: 'subnet selection',
-  }),
-  ...rows('addresses', {
-    3: 'router',
-    4: 'time server',
-    5: 'IEN 116 name server',
-    6: 'domain name server',
-    7: 'log server',
-    8: 'cookie server',
-    9: 'LPR server',
-    10: 'Impress server',
-    11: 'resource location server',
-    41: 'NIS servers',
-    42: 'NTP servers',
-    44: 'NetBIOS name servers',
-    45: 'NetBIOS datagram servers',
-    48: 'X font servers',
-    49: 'X display managers',
-    65: 'NIS+ servers',
-    68: 'mobile IP home agents',
-    69: 'SMTP servers',
-    70: 'POP3 servers',
-    71: 'NNTP servers',
-    72: 'WWW servers',
-    73: 'finger servers',
-    74: 'IRC servers',
-    75: 'StreetTalk servers',
-    76: 'StreetTalk directory servers',
-    85: 'NDS servers',
-    92: 'associated addresses',
-    138: 'CAPWAP controllers',
-    150: 'TFTP server address',
-  }),
-  ...rows('address-pairs', { 21: 'policy filter', 33: 'static routes' }),
-  ...rows('text', {
-    12: 'host name',
-    14: 'merit dump file',
-    15: 'domain name',
-    17: 'root path',
-    18: 'extensions path',
-    40: 'NIS domain',
-    47: 'NetBIOS scope',
-    56: 'message',
-    60: 'vendor class',
-    62: 'NetWare domain',
-    64: 'NIS+ domain',
-    66: 'TFTP server name',
-    67: 'boot file name',
-    86: 'NDS tree',
-    87: 'NDS context',
-    100: 'time zone, POSIX',
-    101: 'time zone, TZ database',
-    114: 'captive portal',
-    209: 'pxelinux configuration file',
-    210: 'pxelinux path prefix',
-    252: 'web proxy discovery',
-  }),
-  ...rows('u8', {
-    23: 'default IP time to live',
-    37: 'default TCP time to live',
-    46: 'NetBIOS node type',
-    116: 'auto-configure',
-  }),
-  ...rows('u16', {
-    13: 'boot file size in blocks',
-    22: 'maximum datagram reassembly size',
-    26: 'interface MTU',
-    57: 'maximum message size',
-  }),
-  ...rows('u32', { 208: 'pxelinux magic' }),
-  ...rows('i32', { 2: 'time offset' }),
-  ...rows('seconds', {
-    24: 'path MTU aging',
-    35: 'ARP cache timeout',
-    38: 'TCP keepalive interval',
-    51: 'lease time',
-    58: 'renewal time',
-    59: 'rebinding time',
-    108: 'IPv6-only preferred',
-    152: 'base time',
-    211: 'pxelinux reboot time',
-  }),
-  ...rows('flag', {
-    19: 'IP forwarding',
-    20: 'non-local source routing',
-    27: 'all subnets local',
-    29: 'perform mask discovery',
-    30: 'mask supplier',
-    31: 'perform router discovery',
-    34: 'trailer encapsulation',
-    36: 'Ethernet encapsulation, IEEE 802.3',
-    39: 'TCP keepalive garbage',
-    80: 'rapid commit',
-  }),
-  ...rows('u16-list', { 25: 'path MTU plateaus', 117: 'name service search' }),
-  ...rows('codes', { 55: 'parameter request list' }),
-  ...rows('names', { 119: 'domain search' }),
-  ...rows('routes', { 121: 'classless static routes', 249: 'classless static routes (Microsoft)' }),
-  ...rows('message-type', { 53: 'message type' }),
-  ...rows('overload', { 52: 'option overload' }),
-  ...rows('client-id', { 61: 'client identifier' }),
-  ...rows('user-class', { 77: 'user class' }),
-  ...rows('architectures', { 93: 'client architecture' }),
-  ...rows('undi', { 94: 'client network interface' }),
-  ...rows('uuid', { 97: 'client machine identifier' }),
-  ...rows('fqdn', { 81: 'client FQDN' }),
-  ...rows('relay', { 82: 'relay agent information' }),
-  ...rows('vendor', { 43: 'vendor-specific information' }),
-  ...rows('vendor-identifying', { 125: 'vendor-identifying information' }),
-  ...rows('ipxe', { 175: 'iPXE options' }),
-  ...rows('bytes', {
-    63: 'NetWare information',
-    78: 'SLP directory agent',
-    79: 'SLP service scope',
-    83: 'iSNS',
-    90: 'authentication',
-    98: 'user authentication',
-    99: 'civic location',
-    120: 'SIP servers',
-    122: 'CableLabs client configuration',
-    123: 'geographic location',
-    124: 'vendor-identifying vendor class',
-    128: 'PXE, vendor-specific (128)',
-    129: 'PXE, vendor-specific (129)',
-    130: 'PXE, vendor-specific (130)',
-    131: 'PXE, vendor-specific (131)',
-    132: 'PXE, vendor-specific (132)',
-    133: 'PXE, vendor-specific (133)',
-    134: 'PXE, vendor-specific (134)',
-    135: 'PXE, vendor-specific (135)',
-    145: 'forcerenew nonce capable',
-    177: 'etherboot',
-    203: 'iPXE next server (settings)',
-    212: '6rd',
-    220: 'subnet allocation',
-    221: 'virtual subnet selection',
-  }),
-]);
+const rows = (shown: ValueKind, entries: Readonly<Record<number, string>>): [number, SubOption][] =>
+  Object.entries(entries).map(([code, label]) => [Number(code), { label, shown }]);
 
 /** Sub-options of 82. */
-export const RELAY_SUBOPTIONS: ReadonlyMap<number, OptionRow> = new Map([
-  ...rows('bytes', {
+export const RELAY_SUBOPTIONS: ReadonlyMap<number, SubOption> = new Map([
+  ...rows('hex', {
     1: 'circuit id',
     2: 'remote id',
     4: 'DOCSIS device class',
@@ -203,17 +28,17 @@ export const RELAY_SUBOPTIONS: ReadonlyMap<number, OptionRow> = new Map([
     151: 'virtual subnet selection',
     152: 'virtual subnet selection control',
   }),
-  ...rows('address', { 5: 'link selection', 11: 'server identifier override' }),
+  ...rows('ip', { 5: 'link selection', 11: 'server identifier override' }),
   ...rows('u8', { 10: 'relay agent flags' }),
   ...rows('u16', { 19: 'relay source port' }),
 ]);
 
 /** Sub-options of 43 of and for a PXE client. */
-export const PXE_SUBOPTIONS: ReadonlyMap<number, OptionRow> = new Map([
-  ...rows('address', { 1: 'multicast TFTP address', 7: 'discovery multicast address' }),
+export const PXE_SUBOPTIONS: ReadonlyMap<number, SubOption> = new Map([
+  ...rows('ip', { 1: 'multicast TFTP address', 7: 'discovery multicast address' }),
   ...rows('u16', { 2: 'multicast TFTP client port', 3: 'multicast TFTP server port' }),
   ...rows('u8', { 4: 'multicast TFTP timeout', 5: 'multicast TFTP delay', 6: 'discovery control' }),
-  ...rows('bytes', {
+  ...rows('hex', {
     8: 'boot servers',
     9: 'boot menu',
     10: 'menu prompt',
@@ -224,7 +49,7 @@ export const PXE_SUBOPTIONS: ReadonlyMap<number, OptionRow> = new Map([
 ]);
 
 /** Sub-options of 175. */
-export const IPXE_SUBOPTIONS: ReadonlyMap<number, OptionRow> = new Map([
+export const IPXE_SUBOPTIONS: ReadonlyMap<number, SubOption> = new Map([
   ...rows('u8', {
     1: 'priority',
     8: 'keep the SAN',
@@ -256,7 +81,7 @@ export const IPXE_SUBOPTIONS: ReadonlyMap<number, OptionRow> = new Map([
   }),
   ...rows('text', { 85: 'syslog servers', 190: 'user name' }),
   ...rows('secret', { 92: 'private key', 191: 'password' }),
-  ...rows('bytes', { 91: 'certificate', 93: 'cross-signed certificates', 177: 'bus identifier', 235: 'version' }),
+  ...rows('hex', { 91: 'certificate', 93: 'cross-signed certificates', 177: 'bus identifier', 235: 'version' }),
 ]);
 
 /** Values of option 93 (RFC 4578 §2.1 and IANA's registry of processor architecture types). */
