@@ -13,6 +13,7 @@ export const RACK_ERROR_CODES = {
   'store-unavailable': 'A database cannot be written at the moment.',
   'store-broken': 'A database is damaged or is not one of ours.',
   'store-newer': 'A database was written by a newer Rackboot.',
+  'store-unreleased': 'A database was written by a Rackboot from before the first release.',
   'store-unwritable': 'The state directory cannot be created or written.',
   'tree-unreadable': 'The boot tree cannot be read.',
   'region-failed': 'The region thread ended.',

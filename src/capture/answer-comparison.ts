@@ -6,8 +6,7 @@ import { type DnsRecord, TYPE } from '../dns/record.ts';
 import { formatRdata } from '../dns/record-text.ts';
 import { formatIpv4 } from '../net/address.ts';
 import { bytesText, safeText } from './description.ts';
-import { DHCP_OPTIONS } from './dhcp-option-table.ts';
-import { formatValue } from './dhcp-values.ts';
+import { formatOption, nameOption } from './dhcp-values.ts';
 import { rcodeName, typeName } from './dns-description.ts';
 
 /** One thing that differs. */
@@ -34,10 +33,9 @@ export function compareDhcp(now: DhcpMessage, captured: DhcpMessage): readonly D
   add('file', quoted(now.file), quoted(captured.file));
   const codes = new Set([...now.options.keys(), ...captured.options.keys()]);
   for (const code of [...codes].toSorted((a, b) => a - b)) {
-    const name = `${code} ${DHCP_OPTIONS.get(code)?.name ?? 'unknown'}`;
     const [own, theirs] = [now.options.get(code), captured.options.get(code)];
     if (own !== undefined && theirs !== undefined && Buffer.from(own).equals(theirs)) continue;
-    add(name, optionText(code, own), optionText(code, theirs));
+    add(nameOption(code), optionText(code, own), optionText(code, theirs));
   }
   return found;
 }
@@ -46,9 +44,7 @@ const quoted = (text: string): string => (text === '' ? NONE : `"${safeText(text
 
 function optionText(code: number, value: Uint8Array | undefined): string {
   if (value === undefined) return NONE;
-  const row = DHCP_OPTIONS.get(code);
-  if (row === undefined) return bytesText(value);
-  const { value: text, parts } = formatValue(row.kind, value, true);
+  const { value: text, parts } = formatOption(code, value, true);
   return text !== '' ? text : (parts ?? []).map((part) => `${part.name}: ${part.value}`).join('; ') || bytesText(value);
 }
 

@@ -8,9 +8,8 @@ import { counted } from '../counted.ts';
 import { decodeDhcpMessage } from '../dhcp/wire/message.ts';
 import { formatIpv4, ipv4 } from '../net/address.ts';
 import { ByteReader } from '../net/byte-reader.ts';
-import { bytesText, type Description, type Field, safeText } from './description.ts';
-import { DHCP_OPTIONS } from './dhcp-option-table.ts';
-import { formatHardware, formatValue, MESSAGE_NAMES } from './dhcp-values.ts';
+import { type Description, type Field, safeText } from './description.ts';
+import { formatHardware, formatOption, MESSAGE_NAMES, nameOption } from './dhcp-values.ts';
 
 const FIXED_BYTES = 240;
 const COOKIE_OFFSET = 236;
@@ -148,14 +147,16 @@ function optionFields(pieces: readonly Piece[]): Field[] {
   const forPxe = Buffer.from(vendor).toString('latin1').startsWith('PXEClient');
   return [...byCode].map(([code, own]) => {
     const first = own[0];
-    const row = DHCP_OPTIONS.get(code);
     const value =
       own.length === 1 ? (first?.value ?? new Uint8Array(0)) : Buffer.concat(own.map((piece) => piece.value));
     const places = [...new Set(own.map(({ place }) => place))];
     const where = places.length === 1 && places[0] === 'options' ? '' : ` (in ${places.join(' and ')})`;
     const pieced = own.length === 1 ? '' : ` (${own.length} pieces)`;
-    const text = row === undefined ? { value: bytesText(value) } : formatValue(row.kind, value, forPxe);
-    return { name: `${code} ${row?.name ?? 'unknown'}${where}${pieced}`, offset: first?.offset, ...text };
+    return {
+      name: `${nameOption(code)}${where}${pieced}`,
+      offset: first?.offset,
+      ...formatOption(code, value, forPxe),
+    };
   });
 }
 

@@ -2,18 +2,19 @@
 // Sources: RFC 2132, 3004 §4, 3397, 3442, 3925, 4578, 4702; the PXE specification 2.1 §2.2.
 
 import { counted } from '../counted.ts';
+import { ONE_UNIT, UNIT_BYTES } from '../dhcp/wire/legal-values.ts';
+import { findOption } from '../dhcp/wire/option-table.ts';
 import { formatIpv4, ipv4 } from '../net/address.ts';
 import { ByteReader } from '../net/byte-reader.ts';
 import { bytesText, type Field, hexText, safeText } from './description.ts';
 import {
   ARCHITECTURE_NAMES,
-  DHCP_OPTIONS,
   IPXE_SUBOPTIONS,
-  type OptionRow,
   PXE_SUBOPTIONS,
   RELAY_SUBOPTIONS,
+  type SubOption,
   type ValueKind,
-} from './dhcp-option-table.ts';
+} from './dhcp-suboptions.ts';
 
 /** A value, and what is wrong with it. */
 export interface ValueText {
@@ -37,53 +38,57 @@ export const MESSAGE_NAMES: readonly string[] = [
   'LEASEQUERY',
 ];
 
-/** Lengths that a kind can have; kinds that are not listed can have any. */
-const EXACT: Readonly<Partial<Record<ValueKind, number>>> = {
-  address: 4,
-  u8: 1,
-  u16: 2,
-  u32: 4,
-  i32: 4,
+/** The bytes of one unit of a kind; a kind that is not listed can have any length. */
+const UNITS: Readonly<Partial<Record<ValueKind, number>>> = {
+  ...UNIT_BYTES,
   seconds: 4,
   'message-type': 1,
   overload: 1,
   undi: 3,
   uuid: 17,
-};
-const MULTIPLE: Readonly<Partial<Record<ValueKind, number>>> = {
-  addresses: 4,
-  'address-pairs': 8,
-  'u16-list': 2,
   architectures: 2,
 };
+/** Kinds that are one unit; the others are one or more. */
+const SINGLE: ReadonlySet<ValueKind> = new Set([...ONE_UNIT, 'seconds', 'message-type', 'overload', 'undi', 'uuid']);
 
 /** Says what is wrong with a length; undefined: nothing. */
 function judgeLength(kind: ValueKind, length: number): string | undefined {
-  const exact = EXACT[kind];
-  if (exact !== undefined && length !== exact) return `${counted(length, 'byte')} instead of ${exact}`;
-  const unit = MULTIPLE[kind];
-  if (unit !== undefined && (length === 0 || length % unit !== 0))
-    return `${counted(length, 'byte')}, no multiple of ${unit}`;
-  if (kind === 'flag' && length > 1) return `${counted(length, 'byte')} instead of 1`;
-  return undefined;
+  const unit = UNITS[kind];
+  // An option such as rapid commit says yes by being there (RFC 4039 §4).
+  if (unit === undefined || (kind === 'bool' && length === 0)) return undefined;
+  if (SINGLE.has(kind)) return length === unit ? undefined : `${counted(length, 'byte')} instead of ${unit}`;
+  return length > 0 && length % unit === 0 ? undefined : `${counted(length, 'byte')}, no multiple of ${unit}`;
 }
 
-/** The value of an option of this kind. `forPxe`: option 43 is what the PXE specification says of it. */
-export function formatValue(kind: ValueKind, bytes: Uint8Array, forPxe: boolean): ValueText {
+/** An option's code and label. */
+export const nameOption = (code: number): string => `${code} ${findOption(code)?.label ?? 'unknown'}`;
+
+/** The value of an option of a message. `forPxe`: option 43 is what the PXE specification says of it. */
+export function formatOption(code: number, bytes: Uint8Array, forPxe: boolean): ValueText {
+  const row = findOption(code);
+  if (row === undefined) return { value: bytesText(bytes) };
+  // What a vendor fills as it likes is not wrong for being of another length.
+  const isOther = row.kind === 'named' && row.isVendors === true && judgeLength(row.shown, bytes.length) !== undefined;
+  return isOther ? { value: bytesText(bytes) } : formatValue(row.shown, bytes, forPxe);
+}
+
+/** A value of this kind. */
+function formatValue(kind: ValueKind, bytes: Uint8Array, forPxe: boolean): ValueText {
   const wrong = judgeLength(kind, bytes.length);
   if (wrong !== undefined) return { value: hexText(bytes), wrong };
   switch (kind) {
     case 'relay':
-      return subOptions(bytes, RELAY_SUBOPTIONS, 'bytes');
+      return subOptions(bytes, RELAY_SUBOPTIONS, 'hex');
     case 'ipxe':
-      return subOptions(bytes, IPXE_SUBOPTIONS, 'bytes');
+      return subOptions(bytes, IPXE_SUBOPTIONS, 'hex');
     case 'vendor':
-      return forPxe ? subOptions(bytes, PXE_SUBOPTIONS, 'bytes') : { value: bytesText(bytes) };
+      return forPxe ? subOptions(bytes, PXE_SUBOPTIONS, 'hex') : { value: bytesText(bytes) };
     case 'vendor-identifying':
       return vendorOptions(bytes);
     case 'text':
       return formatText(bytes);
-    case 'names':
+    case 'domain':
+    case 'domain-list':
       return formatNames(bytes);
     case 'routes':
       return formatRoutes(bytes);
@@ -98,11 +103,11 @@ function formatPlain(kind: ValueKind, bytes: Uint8Array): string {
   const list = (unit: number, read: (from: ByteReader) => string): string =>
     Array.from({ length: Math.floor(bytes.length / unit) }, () => read(reader)).join(', ');
   switch (kind) {
-    case 'address':
+    case 'ip':
       return address(reader);
-    case 'addresses':
+    case 'ip-list':
       return list(4, address);
-    case 'address-pairs':
+    case 'ip-pairs':
       return list(8, (from) => `${address(from)} by ${address(from)}`);
     case 'u8':
       return String(reader.u8('value'));
@@ -116,12 +121,12 @@ function formatPlain(kind: ValueKind, bytes: Uint8Array): string {
       const seconds = reader.u32('value');
       return seconds === 0xffffffff ? 'for ever' : `${seconds} s`;
     }
-    case 'flag':
+    case 'bool':
       return bytes.length === 0 ? 'yes' : (['no', 'yes'][bytes[0] ?? 0] ?? String(bytes[0]));
     case 'u16-list':
       return list(2, (from) => String(from.u16('value')));
     case 'codes':
-      return [...bytes].map((code) => `${code} ${DHCP_OPTIONS.get(code)?.name ?? 'unknown'}`).join(', ');
+      return [...bytes].map(nameOption).join(', ');
     case 'message-type':
       return MESSAGE_NAMES[bytes[0] ?? 0] ?? `type ${bytes[0]}`;
     case 'overload':
@@ -255,17 +260,17 @@ function vendorOptions(bytes: Uint8Array): ValueText {
     const enterprise = reader.u32('enterprise');
     const own = reader.copy(reader.u8('length'), 'options');
     if (reader.fault !== undefined) return { value: '', parts, wrong: `an enterprise is cut at byte ${at} of it` };
-    const options = subOptions(own, NO_SUBOPTIONS, 'bytes');
+    const options = subOptions(own, NO_SUBOPTIONS, 'hex');
     for (const part of options.parts ?? []) parts.push({ ...part, name: `enterprise ${enterprise}, ${part.name}` });
     if (options.wrong !== undefined) return { value: '', parts, wrong: options.wrong };
   }
   return { value: '', parts };
 }
 
-const NO_SUBOPTIONS: ReadonlyMap<number, OptionRow> = new Map();
+const NO_SUBOPTIONS: ReadonlyMap<number, SubOption> = new Map();
 
 /** Options within an option. 255 ends them, as PXE has it; no sub-option of a relay is 255. */
-function subOptions(bytes: Uint8Array, table: ReadonlyMap<number, OptionRow>, kind: ValueKind): ValueText {
+function subOptions(bytes: Uint8Array, table: ReadonlyMap<number, SubOption>, kind: ValueKind): ValueText {
   const parts: Field[] = [];
   let at = 0;
   while (at < bytes.length) {
@@ -280,8 +285,8 @@ function subOptions(bytes: Uint8Array, table: ReadonlyMap<number, OptionRow>, ki
       return { value: '', parts, wrong: `sub-option ${code} is cut at byte ${at} of it` };
     }
     const row = table.get(code);
-    const own = formatValue(row?.kind ?? kind, bytes.subarray(at + 2, at + 2 + length), false);
-    parts.push({ name: `${code} ${row?.name ?? 'unknown'}`, ...own });
+    const own = formatValue(row?.shown ?? kind, bytes.subarray(at + 2, at + 2 + length), false);
+    parts.push({ name: `${code} ${row?.label ?? 'unknown'}`, ...own });
     at += 2 + length;
   }
   return { value: '', parts };

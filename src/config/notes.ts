@@ -1,7 +1,7 @@
 // What of a good configuration has no effect, although somebody may expect one. Pure.
 
 import type { DhcpClass } from '../dhcp/networks/classes.ts';
-import { findNamedOption } from '../dhcp/wire/option-names.ts';
+import { findNamedOption } from '../dhcp/wire/option-table.ts';
 import type { RackConfig } from './rack-config.ts';
 
 /** Each in a sentence that names the place and the remedy. */

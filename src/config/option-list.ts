@@ -12,7 +12,7 @@
 import { z } from 'zod';
 import { type ConfiguredOption, type OptionTable, tableOf } from '../dhcp/networks/configured-options.ts';
 import { judgeOptionValue } from '../dhcp/wire/legal-values.ts';
-import { findNamedOption, findOptionByName, REFUSED_OPTIONS, suggestOptionName } from '../dhcp/wire/option-names.ts';
+import { findNamedOption, findOption, findOptionByName, suggestOptionName } from '../dhcp/wire/option-table.ts';
 import {
   compressNames,
   encodeOptionValue,
@@ -129,10 +129,10 @@ function identify(
   const code = number ?? named?.code ?? 0;
   if (named !== undefined && named.code !== code)
     return refuse('code', `${name} is option ${named.code}; give one of code and name`);
-  const refused = REFUSED_OPTIONS.get(code);
-  if (refused !== undefined) return refuse('code', `option ${code} cannot be configured: ${refused}`);
+  const known = findOption(code);
+  if (known?.kind === 'refused') return refuse('code', `option ${code} cannot be configured: ${known.why}`);
   if (code < 1 || code > 254) return refuse('code', `${code} is no option; codes are 1 to 254`);
-  const row = findNamedOption(code);
+  const row = known?.kind === 'named' ? known : undefined;
   if (type === undefined) {
     return (
       row ?? refuse('type', `missing: option ${code} has no type of its own; one of ${OPTION_TYPE_NAMES.join(', ')}`)

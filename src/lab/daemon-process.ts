@@ -3,6 +3,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { DAEMON_FLAGS } from '../../bin/daemon-flags.js';
 import { sleep, systemClock } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import type { LabNamespace } from './namespace.ts';
@@ -15,12 +16,6 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
-const FLAGS = [
-  '--v8-pool-size=1',
-  '--max-semi-space-size=8',
-  '--no-parallel-scavenge',
-  '--disable-warning=ExperimentalWarning',
-];
 /** How long a daemon may take to say that it is ready. */
 const READY_MS_MAX = 60_000;
 /** How long it may take to end after SIGTERM. */
@@ -56,7 +51,7 @@ export class DaemonProcess {
   private constructor(options: DaemonOptions) {
     const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
     const main = options.main ?? join(import.meta.dirname, '..', `main.${extension}`);
-    const words = [options.node ?? process.execPath, ...FLAGS, main, 'run', '--config', options.config];
+    const words = [options.node ?? process.execPath, ...DAEMON_FLAGS, main, 'run', '--config', options.config];
     const pinned = options.core === undefined ? [] : ['taskset', '-c', String(options.core)];
     const [command = '', ...args] = [...pinned, ...(options.before ?? []), ...words];
     const settings: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'], env: environment(options.compileCache) };

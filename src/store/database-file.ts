@@ -3,7 +3,8 @@
 //
 // Sources: sqlite.org/pragma.html (application_id, user_version, quick_check), /wal.html, /lang_vacuum.html, /rescode.html.
 //
-// 1. `application_id` tells whose file it is, `user_version` how many migrations it has seen. A newer file is refused untouched.
+// 1. `application_id` says whose file it is, `user_version` how many migrations it has seen. A newer file is refused untouched, and so is one
+//    of a build before the first release: these builds numbered their schemas by themselves.
 // 2. A migration is one transaction, and a copy of the file as it was lies beside it before the first statement runs.
 // 3. WAL with synchronous=FULL: a commit that returned is on disk. (SQLite as it is built into Node calls fsync for it, not fdatasync.)
 
@@ -39,8 +40,10 @@ export interface DatabaseKind {
   readonly title: string;
   /** 32 bits that mark the file as ours. */
   readonly applicationId: number;
-  /** One step a version, in SQL or as what is done with the database: step n makes version n + 1 out of version n. */
-  readonly migrations: readonly (string | ((database: DatabaseSync) => void))[];
+  /** The mark of builds before the first release, whose schemas are not those of `migrations`; undefined: none differed. */
+  readonly unreleasedId?: number;
+  /** SQL, one step a version: the first step makes version 1 in an empty file, each further one the next version. */
+  readonly migrations: readonly string[];
 }
 
 /** SQLite's primary result code of a thrown value, or undefined when it is not SQLite's. */
@@ -68,7 +71,7 @@ export function makeStateDirectory(path: string): void {
 
 /**
  * Opens or creates a database and brings it to the newest version.
- * @throws RackError `store-newer`, `store-broken`, `store-unwritable`; `store-unavailable` when the disk is full or another
+ * @throws RackError `store-newer`, `store-unreleased`, `store-broken`, `store-unwritable`; `store-unavailable` when the disk is full or another
  * process holds the file
  */
 export function openDatabaseFile(path: string, kind: DatabaseKind): DatabaseSync {
@@ -79,7 +82,7 @@ export function openDatabaseFile(path: string, kind: DatabaseKind): DatabaseSync
   try {
     makePrivate(path);
     database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
-    const version = checkOwner(database, path, kind);
+    const version = versionOf(database, path, kind);
     // Only after a process was cut off is it worth reading every page before serving.
     if (wasCut) checkPages(database, path, kind);
     database.exec(
@@ -138,12 +141,22 @@ function fileSize(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-/** @returns the version of the file, 0 for one that was just created. */
-function checkOwner(database: DatabaseSync, path: string, kind: DatabaseKind): number {
+/**
+ * The version of a file that is to be of this kind; 0: nothing was written into it yet.
+ * @throws RackError `store-broken` for a file of another program, `store-unreleased`, `store-newer`
+ */
+export function versionOf(database: DatabaseSync, path: string, kind: DatabaseKind): number {
   const owner = readNumber(database, 'PRAGMA application_id');
   const version = readNumber(database, 'PRAGMA user_version');
   const tables = readNumber(database, 'SELECT count(*) FROM sqlite_schema');
   if (owner === 0 && version === 0 && tables === 0) return 0;
+  if (owner === kind.unreleasedId) {
+    throw new RackError(
+      'store-unreleased',
+      `${path} (version ${version}) was written by a Rackboot from before the first release, and no release reads it: ` +
+        `go on with that Rackboot, or move the file and its -wal file away to begin with an empty ${kind.title}, or set state_dir to another directory`,
+    );
+  }
   if (owner !== kind.applicationId) {
     throw new RackError(
       'store-broken',
@@ -172,10 +185,7 @@ function migrate(database: DatabaseSync, path: string, kind: DatabaseKind, versi
   if (version > 0) copyFile(database, `${path}.version-${version}`);
   database.exec('BEGIN IMMEDIATE');
   try {
-    for (const step of kind.migrations.slice(version)) {
-      if (typeof step === 'string') database.exec(step);
-      else step(database);
-    }
+    for (const step of kind.migrations.slice(version)) database.exec(step);
     database.exec(`PRAGMA application_id = ${kind.applicationId}; PRAGMA user_version = ${newest}`);
     database.exec('COMMIT');
   } catch (error) {

@@ -17,17 +17,10 @@
 
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { errorText, RackError } from '../errors.ts';
-import { broken, type DatabaseKind, openDatabaseFile } from './database-file.ts';
+import { broken, openDatabaseFile, versionOf } from './database-file.ts';
 import { FoldPass } from './fold-pass.ts';
-import {
-  BATCH_VERSION,
-  COLUMN_MIGRATIONS,
-  columnLog,
-  columnRecords,
-  columnsToBlocks,
-  readInteger,
-} from './lease-columns.ts';
-import { decodeLeases, type LeaseRecord } from './lease-record.ts';
+import { decodeLeases } from './lease-record.ts';
+import { LEASE_DATABASE } from './lease-schema.ts';
 import { type LeaseFileContents, StoredLeases } from './stored-leases.ts';
 
 /** Blocks that one fold step writes, and their bytes, and a block more: bounds how long a batch can wait behind it to some milliseconds. */
@@ -44,16 +37,6 @@ const COPY_WAIT_MS = 2000;
 /** A probe writes as much as the group that failed, within these bounds, in bytes. */
 const PROBE_BYTES_MIN = 64 * 1024;
 const PROBE_BYTES_MAX = 1024 * 1024;
-
-/** The file's kind; `RBls` in hexadecimal marks it. */
-export const LEASE_DATABASE: DatabaseKind = {
-  title: 'lease database',
-  applicationId: 0x52_42_6c_73,
-  migrations: [...COLUMN_MIGRATIONS, columnsToBlocks],
-};
-
-/** The version from which leases are in blocks. */
-const BLOCK_VERSION = 4;
 
 /** The open file. Every method is synchronous and throws what SQLite throws. */
 export class LeaseDatabase {
@@ -78,8 +61,8 @@ export class LeaseDatabase {
     this.#folded = this.#number('SELECT sequence FROM fold');
     const end = this.#number('SELECT coalesce(max(seq), 0) FROM log');
     this.#last = Math.max(this.#folded, end);
-    // The log keeps its newest batch; one that was emptied by a migration has none.
-    if (end === 0 || end >= this.#folded) return;
+    // The log keeps its newest batch, also when that is folded.
+    if (end >= this.#folded) return;
     this.#database.close();
     const detail = `it is folded up to ${this.#folded}, and its log ends at ${end}: leases may be missing`;
     throw broken(path, LEASE_DATABASE, detail, undefined);
@@ -264,34 +247,16 @@ function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayB
 /** The records of all blocks, then the batches of the log above a sequence, in order. */
 function* storedRecords(database: DatabaseSync, folded: number): Generator<Uint8Array> {
   yield* readRows(database.prepare('SELECT records FROM lease_block').iterate());
-  yield* loggedBatches(database, folded);
+  yield* readRows(database.prepare('SELECT records FROM log WHERE seq > ? ORDER BY seq').iterate(folded));
 }
-
-const loggedBatches = (database: DatabaseSync, folded: number): Generator<Uint8Array> =>
-  readRows(database.prepare('SELECT records FROM log WHERE seq > ? ORDER BY seq').iterate(folded));
 
 function* readRows(rows: Iterable<Record<string, SQLOutputValue>>): Generator<Uint8Array> {
   for (const { records } of rows) yield readBlob(records);
 }
 
-/** Every record in force, the older of one address before the newer, of a file of any version. */
-function* recordsOf(database: DatabaseSync, version: number, folded: number): Generator<LeaseRecord> {
-  if (version < BLOCK_VERSION) yield* columnRecords(database, version);
-  if (version < BATCH_VERSION) {
-    yield* columnLog(database, folded, version);
-    return;
-  }
-  const all = version < BLOCK_VERSION ? loggedBatches(database, folded) : storedRecords(database, folded);
-  for (const records of all) {
-    const decoded = decodeLeases(records);
-    if (!decoded.ok) throw new Error(`leases.db holds a lease that does not decode: ${decoded.fault.field}`);
-    yield* decoded.value;
-  }
-}
-
 /**
  * The leases in force in a file that may be another process's, which goes on writing. Nothing is changed.
- * @throws RackError `store-unavailable` when it cannot be read, `store-newer`, `store-broken`
+ * @throws RackError `store-unavailable` when it cannot be read, `store-newer`, `store-unreleased`, `store-broken`
  */
 export function copyLeases(path: string): LeaseFileContents {
   const stored = new StoredLeases();
@@ -300,14 +265,13 @@ export function copyLeases(path: string): LeaseFileContents {
     database = new DatabaseSync(path, { readOnly: true, timeout: COPY_WAIT_MS });
     // One transaction: what is read belongs to one moment.
     database.exec('BEGIN');
-    const version = readInteger(Object.values(database.prepare('PRAGMA user_version').get() ?? {})[0]);
-    const owner = readInteger(Object.values(database.prepare('PRAGMA application_id').get() ?? {})[0]);
-    if (owner !== LEASE_DATABASE.applicationId) throw new RackError('store-broken', `${path} is no lease database`);
-    if (version > LEASE_DATABASE.migrations.length) {
-      throw new RackError('store-newer', `${path} was written by a newer Rackboot (version ${version})`);
-    }
+    if (versionOf(database, path, LEASE_DATABASE) === 0) return stored.contents();
     const folded = readInteger(Object.values(database.prepare('SELECT sequence FROM fold').get() ?? {})[0]);
-    for (const record of recordsOf(database, version, folded)) stored.add(record);
+    for (const records of storedRecords(database, folded)) {
+      const decoded = decodeLeases(records);
+      if (!decoded.ok) throw new Error(`leases.db holds a lease that does not decode: ${decoded.fault.field}`);
+      for (const record of decoded.value) stored.add(record);
+    }
   } catch (cause) {
     if (cause instanceof RackError) throw cause;
     throw new RackError('store-unavailable', `${path} cannot be read: ${errorText(cause)}`, { cause });
@@ -315,6 +279,12 @@ export function copyLeases(path: string): LeaseFileContents {
     database?.close();
   }
   return stored.contents();
+}
+
+// The tables are STRICT: another type in a column is damage.
+function readInteger(value: SQLOutputValue | undefined): number {
+  if (typeof value !== 'number') throw new Error(`leases.db holds ${typeof value} where a number belongs`);
+  return value;
 }
 
 function readBlob(value: SQLOutputValue | undefined): Uint8Array<ArrayBuffer> {

@@ -84,7 +84,7 @@ export interface OpenedLeaseJournal extends LeaseFileContents {
 
 /**
  * Opens the journal below a state directory and reads what it holds.
- * @throws RackError `store-newer`, `store-broken`, `store-unwritable`, `store-unavailable`
+ * @throws RackError `store-newer`, `store-unreleased`, `store-broken`, `store-unwritable`, `store-unavailable`
  */
 export async function openLeaseJournal(options: LeaseJournalOptions): Promise<OpenedLeaseJournal> {
   const path = join(options.stateDir, LEASE_FILE);

@@ -4,7 +4,7 @@
 // 1. A batch is any number of records one after the other; a record says its own length by its fields, so a batch has no header.
 // 2. Integers are big endian; what exceeds 32 bits takes 48: a hardware address, a sequence, milliseconds since 1970.
 // 3. Texts of the wire (client identifier, option 82 …) are one byte a character; a name and a boot id are UTF-8.
-// 4. The first bit of the state tells that identifiers counted when the lease was granted; it is 0 in files before version 3.
+// 4. The first bit of the state says that identifiers counted when the lease was granted.
 //
 //   sequence 48 | address 32 | mac 48 | state 8 | granted ms 48 | expires ms 48 | duration s 32 | uptime ms 48 | six texts
 //   a text: length + 1 as 16 bits, bytes; 0: there is none

@@ -26,7 +26,7 @@ export interface StartedLeaseWorker {
 /**
  * Starts the journal worker; resolves when its file is open.
  * @param onLeases is handed what is in force, in encoded pieces
- * @throws RackError `store-newer`, `store-broken`, `store-unwritable`, `store-unavailable`
+ * @throws RackError `store-newer`, `store-unreleased`, `store-broken`, `store-unwritable`, `store-unavailable`
  */
 export function startLeaseWorker(
   data: Omit<LeaseWorkerData, 'work'>,

@@ -1,8 +1,9 @@
-// The tables of `outbox.db`, by version.
+// The tables of `outbox.db`. A step that was released is never edited: a change of the schema is a further step of `migrations`, and makes
+// the next version.
 
 import type { DatabaseKind } from './database-file.ts';
 
-const VERSION_1 = `
+const TABLES = `
 CREATE TABLE outbox (
   id TEXT NOT NULL,
   sequence INTEGER NOT NULL,
@@ -39,5 +40,5 @@ CREATE TABLE dead_letter (
 export const OUTBOX_DATABASE: DatabaseKind = {
   title: 'outbox database',
   applicationId: 0x52_42_4f_42,
-  migrations: [VERSION_1],
+  migrations: [TABLES],
 };

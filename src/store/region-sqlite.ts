@@ -47,10 +47,10 @@ import { IdentityTables } from './region-identity.ts';
 import { LifeTables } from './region-life.ts';
 import { LoginTable } from './region-logins.ts';
 import { countVersion, MachineTable, machineQuery } from './region-machines.ts';
-import { REGION_DATABASE, REGION_FILE } from './region-migrations.ts';
 import { PowerTable } from './region-power.ts';
 import { RackTable } from './region-racks.ts';
 import { Statements } from './region-rows.ts';
+import { REGION_DATABASE, REGION_FILE } from './region-schema.ts';
 import { ScriptTables } from './region-scripts.ts';
 import { SettingTable } from './region-settings.ts';
 import { Transactions } from './region-transactions.ts';
@@ -59,7 +59,7 @@ export const EVENT_BOUNDS: EventBounds = { eventsMax: 200_000, strangerEventsMax
 
 /**
  * Opens or creates `region.db` in a directory.
- * @throws RackError `store-newer`, `store-broken`, `store-unwritable`, `store-unavailable`
+ * @throws RackError `store-newer`, `store-unreleased`, `store-broken`, `store-unwritable`, `store-unavailable`
  */
 export function openRegionStore(options: {
   readonly stateDir: string;

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatProblems, parseConfig } from '../../src/config/load.ts';
-import { NAMED_OPTIONS } from '../../src/dhcp/wire/option-names.ts';
+import { NAMED_OPTIONS } from '../../src/dhcp/wire/option-table.ts';
 
 const LAB = `cluster_interfaces:
   - name: lab

@@ -1,7 +1,7 @@
 // docs/dhcp-options.md, made from the tables of the code: what an option of the configuration looks like, every name and type.
 
 import { join } from 'node:path';
-import { NAMED_OPTIONS, REFUSED_OPTIONS } from '../../src/dhcp/wire/option-names.ts';
+import { KNOWN_OPTIONS, NAMED_OPTIONS } from '../../src/dhcp/wire/option-table.ts';
 import { OPTION_TYPE_NAMES, OPTION_TYPES } from '../../src/dhcp/wire/option-value.ts';
 
 /** Where the document lies. */
@@ -75,28 +75,38 @@ ${table(
   OPTION_TYPE_NAMES.map((name) => [`\`${name}\``, OPTION_TYPES[name]]),
 )}
 
-\`hex\` can stand for every option; any other option than those below needs its \`type\`.
+\`hex\` can stand for every option; any option without a name needs its \`type\`.
 
 ## Names
 
 What is not legal by the RFC of its option is refused, also when it is given as \`hex\`; an empty cell: each value of the type is legal.
 
 ${table(
-  ['Code', 'Name', 'Type', 'Legal', 'Source'],
-  NAMED_OPTIONS.map(({ code, name, type, legal, source }) => [
+  ['Code', 'Name', 'In a capture', 'Type', 'Legal', 'Source'],
+  NAMED_OPTIONS.map(({ code, name, label, type, legal, source }) => [
     String(code),
     `\`${name}\``,
+    label,
     `\`${type}\``,
     legal?.text ?? '',
     source,
   ]),
 )}
 
+## Known without a name
+
+These are configured by code and type, as every other code is. \`rackboot decode\` and \`replay\` know them.
+
+${table(
+  ['Code', 'In a capture'],
+  KNOWN_OPTIONS.flatMap((row) => (row.kind === 'unnamed' ? [[String(row.code), row.label]] : [])),
+)}
+
 ## What cannot be configured
 
 ${table(
-  ['Code', 'Why'],
-  [...REFUSED_OPTIONS].map(([code, why]) => [String(code), why]),
+  ['Code', 'In a capture', 'Why'],
+  KNOWN_OPTIONS.flatMap((row) => (row.kind === 'refused' ? [[String(row.code), row.label, row.why]] : [])),
 )}
 `;
 }

@@ -9,13 +9,13 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DAEMON_FLAGS } from '../../bin/daemon-flags.js';
 import { systemClock } from '../../src/clock.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { LabNamespace } from '../../src/lab/namespace.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
-const FLAGS = ['--v8-pool-size=1', '--disable-warning=ExperimentalWarning'];
 const RUN_MS_MAX = 120_000;
 /** A client that gives its lease back as it ends. */
 const END_MS_MAX = 15_000;
@@ -162,7 +162,7 @@ export class RackNetwork {
 
   /** The command line with this rack's configuration, as words to run or launch. */
   words(...args: readonly string[]): readonly string[] {
-    return [process.execPath, ...FLAGS, MAIN, ...args, '--config', this.configFile];
+    return [process.execPath, ...DAEMON_FLAGS, MAIN, ...args, '--config', this.configFile];
   }
 
   /** Runs the command line on the rack, with this rack's configuration. */

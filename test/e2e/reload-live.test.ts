@@ -6,14 +6,15 @@ import assert from 'node:assert/strict';
 import { Resolver } from 'node:dns/promises';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { leasesShape } from '../../src/cli/shapes.ts';
 import { sleep } from '../../src/clock.ts';
 import { labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { formatIpv4, formatMac, parseIpv4 } from '../../src/net/address.ts';
+import { ChangingRack } from '../support/changing-rack.ts';
 import { missing } from '../support/needs.ts';
-import { addressOf, DhcpProbes, isOpen, loadByHttp, loadByTftp, loadSlowly } from '../support/probes.ts';
-import { eventually, RunningRack } from '../support/running-rack.ts';
+import { addressOf, isOpen, loadByHttp, loadByTftp, loadSlowly } from '../support/probes.ts';
+import { eventually } from '../support/running-rack.ts';
 import { SteadyQuestions } from '../support/steady-questions.ts';
 import { SteadyRenewals } from '../support/steady-renewals.ts';
 
@@ -24,46 +25,17 @@ const KERNEL_BYTES = 8 * 1024 * 1024;
 const MS_MAX = 30_000;
 
 describe('a rack that changes while it serves', { skip: missing('linux') }, () => {
-  let rack: RunningRack;
-  let probes: DhcpProbes;
-  let good = '';
-  /** Where the log was when the running test began. */
-  let from = 0;
-
-  before(async () => {
-    rack = new RunningRack(PLACE);
-    good = readFileSync(rack.configFile, 'utf8');
-    probes = await DhcpProbes.open(PLACE);
-    await rack.startWhole();
-  });
-  after(async () => {
-    await probes.close();
-    await rack.remove();
-  });
-  beforeEach(async () => {
-    from = rack.lines.length;
-    if (readFileSync(rack.configFile, 'utf8') === good) return;
-    rack.configure(good);
-    await applied();
-    from = rack.lines.length;
-  });
-
-  /** The good configuration with one value replaced. */
-  function changed(what: string, into: string): string {
-    assert.ok(good.includes(what), what);
-    return good.replace(what, into);
-  }
-
-  const applied = (): Promise<{ readonly [field: string]: unknown }> => rack.told('config.applied', { from });
+  const lab = new ChangingRack(PLACE, { restMs: 0 });
 
   test('takes over a new name, boot tree and log file, and goes back', { timeout: MS_MAX }, async () => {
-    const [tree, log] = [`${rack.tree}2`, join(rack.directory, 'log', 'rackboot.log')];
+    const [tree, log] = [`${lab.rack.tree}2`, join(lab.rack.directory, 'log', 'rackboot.log')];
     makeStandInTree(tree);
     writeFileSync(join(tree, 'lpxelinux.0'), Buffer.alloc(1234, 7));
     const download = loadSlowly(ADDRESS, PLACE.httpPort, KERNEL);
-    rack.configure(
-      changed('name: lab\n', 'name: other\n')
-        .replace(JSON.stringify(rack.tree), JSON.stringify(tree))
+    lab.configure(
+      lab
+        .changed('name: lab\n', 'name: other\n')
+        .replace(JSON.stringify(lab.rack.tree), JSON.stringify(tree))
         .concat(`log: { file: ${JSON.stringify(log)} }\n`),
     );
     await eventually(
@@ -71,7 +43,7 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
       () => existsSync(log) && /config\.applied/.test(readFileSync(log, 'utf8')),
     );
     assert.match(readFileSync(log, 'utf8'), /"key":"name","before":"lab","after":"other"/);
-    assert.equal((await rack.status()).name, 'other');
+    assert.equal((await lab.rack.status()).name, 'other');
     assert.equal((await loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0')).value.length, 1234);
     writeFileSync(join(tree, 'added'), 'x');
     await eventually('the new tree is watched', () =>
@@ -81,21 +53,19 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
       ),
     );
     assert.equal((await download).length, KERNEL_BYTES, 'what was being loaded is loaded to its end');
-    from = rack.lines.length;
-    rack.configure(good);
-    await applied();
+    await lab.goBack();
     assert.equal((await loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0')).value.length, 44_000);
     assert.equal(readFileSync(log, 'utf8').includes('"after":"lab"'), false, 'the log is where it was');
   });
 
   test('refuses a boot tree and a log file that cannot be, and stays as it was', { timeout: MS_MAX }, async () => {
     for (const [text, problem] of [
-      [changed(JSON.stringify(rack.tree), '/dev/null/tree'), /boot\.tree|boot tree/],
-      [good.concat('log: { file: /dev/null/log }\n'), /log\.file/],
+      [lab.changed(JSON.stringify(lab.rack.tree), '/dev/null/tree'), /boot\.tree|boot tree/],
+      [lab.good.concat('log: { file: /dev/null/log }\n'), /log\.file/],
     ] as const) {
-      from = rack.lines.length;
-      rack.configure(text);
-      assert.match(String((await rack.told('config.refused', { from })).problems), problem);
+      lab.mark();
+      lab.configure(text);
+      assert.match(String((await lab.told('config.refused')).problems), problem);
       assert.equal((await loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0')).value.length, 44_000);
     }
   });
@@ -113,10 +83,10 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
       }
     });
     try {
-      for (const text of [changed(`"127.0.0.1:${PLACE.regionPort}"`, `"127.0.0.1:${port}"`), good]) {
-        from = rack.lines.length;
-        rack.configure(text);
-        await applied();
+      for (const text of [lab.changed(`"127.0.0.1:${PLACE.regionPort}"`, `"127.0.0.1:${port}"`), lab.good]) {
+        lab.mark();
+        lab.configure(text);
+        await lab.applied();
         await sleep(300);
       }
     } finally {
@@ -141,9 +111,9 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
     })();
     const http = `["${ADDRESS}:${PLACE.httpPort}"]`;
     for (let turn = 0; turn < 4; turn += 1) {
-      from = rack.lines.length;
-      rack.configure(turn % 2 === 0 ? changed(http, `["${ADDRESS}:${PLACE.httpPort + 1000}"]`) : good);
-      await applied();
+      lab.mark();
+      lab.configure(turn % 2 === 0 ? lab.changed(http, `["${ADDRESS}:${PLACE.httpPort + 1000}"]`) : lab.good);
+      await lab.applied();
       await sleep(100);
     }
     loading = false;
@@ -151,11 +121,13 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
     const ofHttp = names.count();
     // Now TFTP itself moves, to and fro.
     for (let turn = 0; turn < 4; turn += 1) {
-      from = rack.lines.length;
-      rack.configure(
-        turn % 2 === 0 ? changed(`listen_port: ${PLACE.tftpPort} `, `listen_port: ${PLACE.tftpPort + 1000} `) : good,
+      lab.mark();
+      lab.configure(
+        turn % 2 === 0
+          ? lab.changed(`listen_port: ${PLACE.tftpPort} `, `listen_port: ${PLACE.tftpPort + 1000} `)
+          : lab.good,
       );
-      await applied();
+      await lab.applied();
       await sleep(100);
     }
     const { asked, answered } = await names.close();
@@ -166,9 +138,9 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
   test('with management 1 leaves the names to others, with 0 the addresses too, and goes on booting machines', {
     timeout: MS_MAX,
   }, async () => {
-    const mac = probes.newMac();
+    const mac = lab.probes.newMac();
     const managed = (management: number): string =>
-      good
+      lab.good
         .replace('management: 2', `management: ${management}`)
         .replace(
           /^( {4}ip_range_high: .*\n)/m,
@@ -183,10 +155,10 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
       [1, { lease: true, names: 0 }],
       [0, { lease: false, names: 0 }],
     ] as const) {
-      from = rack.lines.length;
-      rack.configure(managed(management));
-      await applied();
-      const leased = await probes.leaseWithin(management === 0 ? 500 : 5000, mac);
+      lab.mark();
+      lab.configure(managed(management));
+      await lab.applied();
+      const leased = await lab.probes.leaseWithin(management === 0 ? 500 : 5000, mac);
       assert.equal(
         leased === undefined ? undefined : addressOf(leased),
         gives.lease ? `${PLACE.octets}.61` : undefined,
@@ -205,47 +177,50 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
     const rackAddress = parseIpv4(ADDRESS) ?? assert.fail(ADDRESS);
     const holders = await Promise.all(
       Array.from({ length: 8 }, async () => {
-        const { mac, address } = await probes.lease(probes.newMac(), 'system');
+        const { mac, address } = await lab.probes.lease(lab.probes.newMac(), 'system');
         return { mac, address };
       }),
     );
     const last = Math.min(...holders.map(({ address }) => address % 256));
-    const reserved = probes.newMac();
+    const reserved = lab.probes.newMac();
     const second = PLACE.octets.replace(/\d+$/, (octet) => String((Number(octet) + 128) % 256));
     const more = (text: string, lines: string): string => text.replace(/^( {4}ip_range_high: .*\n)/m, `$1${lines}`);
     const steps: readonly (readonly [string, string])[] = [
-      ['a wider range', changed(`ip_range_high: ${PLACE.octets}.199`, `ip_range_high: ${PLACE.octets}.250`)],
-      ['a narrower one', changed(`ip_range_low: ${PLACE.octets}.100`, `ip_range_low: ${PLACE.octets}.${last}`)],
-      ['a lease time and options', more(good, '    lease_time: 1h\n    options: [{ code: 42, value: [192.0.2.1] }]\n')],
+      ['a wider range', lab.changed(`ip_range_high: ${PLACE.octets}.199`, `ip_range_high: ${PLACE.octets}.250`)],
+      ['a narrower one', lab.changed(`ip_range_low: ${PLACE.octets}.100`, `ip_range_low: ${PLACE.octets}.${last}`)],
+      [
+        'a lease time and options',
+        more(lab.good, '    lease_time: 1h\n    options: [{ code: 42, value: [192.0.2.1] }]\n'),
+      ],
       [
         'reservations',
-        more(good, `    hosts: [{ mac: "${formatMac(reserved)}", ip: ${PLACE.octets}.60, hostname: printer }]\n`),
+        more(lab.good, `    hosts: [{ mac: "${formatMac(reserved)}", ip: ${PLACE.octets}.60, hostname: printer }]\n`),
       ],
       [
         'further networks, one of them on the same wire',
-        good.replace(
+        lab.good.replace(
           'dhcp: {',
           '  - { name: far, relayed: true, management: 1, network: 10.99.0.0/24, ip_range_low: 10.99.0.10, ip_range_high: 10.99.0.20, dns_servers: [10.99.0.1] }\n' +
             `  - { name: near, interface: lo, management: 1, ip: ${second}.1, network: ${second}.0/24, ip_range_low: ${second}.10, ip_range_high: ${second}.20 }\ndhcp: {`,
         ),
       ],
-      ['none of them', good],
+      ['none of them', lab.good],
     ];
-    const renewals = new SteadyRenewals(probes, rackAddress, holders);
+    const renewals = new SteadyRenewals(lab.probes, rackAddress, holders);
     for (const [name, text] of steps) {
-      from = rack.lines.length;
-      rack.configure(text);
-      await applied();
+      lab.mark();
+      lab.configure(text);
+      await lab.applied();
       if (name === 'reservations') {
-        assert.equal(addressOf(await probes.lease(reserved)), `${PLACE.octets}.60`);
+        assert.equal(addressOf(await lab.probes.lease(reserved)), `${PLACE.octets}.60`);
       }
-      if (name.startsWith('further')) assert.equal((await rack.status()).interfaces.length, 3);
+      if (name.startsWith('further')) assert.equal((await lab.rack.status()).interfaces.length, 3);
       await sleep(150);
     }
     const { asked, lost, wrong } = await renewals.close();
     assert.ok(asked > 50, `${asked} renewals`);
     assert.deepEqual([lost, wrong], [0, []]);
-    const leases = leasesShape.parse(await rack.ask('/leases'));
+    const leases = leasesShape.parse(await lab.rack.ask('/leases'));
     for (const { mac, address } of holders) {
       const lease = leases.find((one) => one.address === formatIpv4(address));
       assert.deepEqual([lease?.mac, lease?.state], [formatMac(mac), 'bound']);
@@ -253,16 +228,16 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
   });
 
   test('tells each key that changed, and the leases that the new range strands', { timeout: MS_MAX }, async () => {
-    const leased = addressOf(await probes.lease());
+    const leased = addressOf(await lab.probes.lease());
     const number = Number(leased.split('.')[3]);
-    rack.configure(changed(`ip_range_low: ${PLACE.octets}.100`, `ip_range_low: ${PLACE.octets}.${number + 1}`));
-    const told = await applied();
+    lab.configure(lab.changed(`ip_range_low: ${PLACE.octets}.100`, `ip_range_low: ${PLACE.octets}.${number + 1}`));
+    const told = await lab.applied();
     assert.equal(told.changes, 1);
     assert.equal(told.source, 'file');
-    const change = await rack.told('config.changed', { from });
+    const change = await lab.told('config.changed');
     assert.equal(change.key, 'cluster_interfaces.lab.ip_range_low');
     assert.equal(change.before, `${PLACE.octets}.100`);
-    const stranded = await rack.told('config.stranded', { from });
+    const stranded = await lab.told('config.stranded');
     assert.ok(String(stranded.addresses).split(' ').includes(leased));
   });
 });

@@ -278,6 +278,12 @@ function removeDatabases(name: string): void {
   for (const file of globSync(`${name}*`, { cwd: rack.stateDir })) rmSync(join(rack.stateDir, file));
 }
 
+/** The databases, with the mark and the last version of builds before the first release. */
+const DATABASES = [
+  { name: 'leases.db', mark: 0x52_42_6c_73, last: 4 },
+  { name: 'region.db', mark: 0x52_42_52_47, last: 9 },
+];
+
 describe('a database that does not serve', { skip: missing('linux') }, () => {
   // Without its region a rack starts: e2e/region-damaged.
   const leases = join(rack.stateDir, 'leases.db');
@@ -299,14 +305,24 @@ describe('a database that does not serve', { skip: missing('linux') }, () => {
     writeFileSync(leases, whole);
   });
 
-  for (const name of ['leases.db', 'region.db']) {
+  for (const { name, mark, last } of DATABASES) {
+    const path = join(rack.stateDir, name);
+    const where = new RegExp(name.replace('.', '\\.'));
+
     test(`${name} is of a newer Rackboot`, { timeout: MS_MAX }, async () => {
-      const path = join(rack.stateDir, name);
-      const version = setVersion(path, 1000);
+      const own = stamp(path, { version: 1000 });
       const before = readFileSync(path);
-      assertRefused(await run(), new RegExp(name.replace('.', '\\.')), /version 1000/, /newer Rackboot/);
+      assertRefused(await run(), where, /version 1000/, /newer Rackboot/);
       assert.deepEqual(readFileSync(path), before, 'it is left as it was');
-      setVersion(path, version);
+      stamp(path, own);
+    });
+
+    test(`${name} is of a build before the first release`, { timeout: MS_MAX }, async () => {
+      const own = stamp(path, { mark, version: last });
+      const before = readFileSync(path);
+      assertRefused(await run(), where, /from before the first release/, /move the file and its -wal file away/);
+      assert.deepEqual(readFileSync(path), before, 'it is left as it was');
+      stamp(path, own);
     });
   }
   test('is whole again: the next start serves', { timeout: MS_MAX }, assertStarts);
@@ -314,7 +330,7 @@ describe('a database that does not serve', { skip: missing('linux') }, () => {
   test('outbox.db is of a newer Rackboot', { timeout: MS_MAX }, async () => {
     const path = join(rack.stateDir, 'outbox.db');
     copyFileSync(new URL('../../fixtures/state/outbox-1.db', import.meta.url), path);
-    setVersion(path, 1000);
+    stamp(path, { version: 1000 });
     rack.configure(GOOD.replace(/^region: .*$/m, 'region: { mode: remote, url: "http://127.0.0.1:9/MAAS" }'));
     assertRefused(await run(), /outbox\.db/, /version 1000/, /newer Rackboot/);
     removeDatabases('outbox.db');
@@ -335,11 +351,19 @@ describe('a database that does not serve', { skip: missing('linux') }, () => {
   });
 });
 
-/** @returns the version before */
-function setVersion(path: string, version: number): number {
+interface Stamp {
+  /** Its application id; undefined: as it is. */
+  readonly mark?: number;
+  readonly version: number;
+}
+
+/** @returns what stood there before */
+function stamp(path: string, { mark, version }: Stamp): Stamp {
   const database = new DatabaseSync(path);
-  const before = Number(Object.values(database.prepare('PRAGMA user_version').get() ?? {})[0]);
-  database.exec(`PRAGMA user_version = ${version}; PRAGMA wal_checkpoint(TRUNCATE)`);
+  const read = (name: string): number => Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+  const before = { mark: read('application_id'), version: read('user_version') };
+  database.exec(`PRAGMA application_id = ${mark ?? before.mark}; PRAGMA user_version = ${version};
+    PRAGMA wal_checkpoint(TRUNCATE)`);
   database.close();
   return before;
 }

@@ -21,7 +21,7 @@ import { sleep } from '../../src/clock.ts';
 import { errorText } from '../../src/errors.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
-import { RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const START_MS_MAX = 30_000;
 
@@ -46,14 +46,22 @@ const REMOTE = EMBEDDED.replace(
   `region: { mode: remote, url: "http://127.0.0.1:9/MAAS", api_key_file: ${JSON.stringify(join(rack.stateDir, 'key'))} }`,
 );
 
-/** How a start ended: `undefined` when it serves, else what it complained of; rejects when it does neither. */
+/** How a start ended: `undefined` when all of it serves, else what it complained of; rejects when it does neither. */
 async function startOver(config: string): Promise<string | undefined> {
   rack.configure(config);
   const from = rack.lines.length;
   const serves = async (): Promise<string | undefined> => {
     await rack.start();
-    await rack.told(config === EMBEDDED ? 'region.up' : 'region.away', { from });
-    return undefined;
+    if (config !== EMBEDDED) {
+      await rack.told('region.away', { from });
+      return undefined;
+    }
+    // Where the region's database cannot be used, the rack serves without its region, whose end has the reason.
+    const { event, reason } = await eventually(
+      'region.up or region.down in the log',
+      () => [...rack.events('region.up', from), ...rack.events('region.down', from)][0],
+    );
+    return event === 'region.up' ? undefined : String(reason);
   };
   const ending = serves().catch(errorText);
   const late = Symbol('late');

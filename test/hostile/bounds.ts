@@ -62,7 +62,7 @@ export const PLAIN: readonly PlainList[] = [
   {
     because: 'a number of a protocol, of a format or of the kernel',
     names: {
-      'dhcp/wire/option-names.ts': 'U16_MAX U8_MAX',
+      'dhcp/wire/option-table.ts': 'U16_MAX U8_MAX',
       'dhcp/wire/option-value.ts': 'POINTER_MAX',
       'dns/message.ts': 'HEADER_OCTETS TTL_MAX',
       'net/packet-socket.ts': 'FILTERED_INTERFACES_MAX PACKET_TYPE_MAX',

@@ -272,7 +272,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/api/doors.ts': { '#told': 'named' },
   'region/api/event-followers.ts': { '#followers': 'FOLLOWERS_MAX' },
   'region/api/form-body.ts': { 'FieldCollector.fields': 'FIELDS_MAX, each FIELDS_MAX' },
-  'region/api/lists.ts': { '#waiting': 'LISTS_MAX, each LISTS_MAX' },
   'region/api/many-machines.ts': { 'giveMany.done': 'call', 'giveMany.refused': 'call' },
   'region/http/link-routes.ts': { '#streams': 'region/racks/rack-admission.ts RACKS_MAX, each CHANGES_PER_RACK_MAX' },
   'region/http/listening.ts': { '#apps': 'configured', '#waiting': 'configured' },
@@ -282,6 +281,10 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/life/allocation.ts': { 'matchStorage.matched': 'call' },
   'region/life/machine-agent.ts': { '#ended': 'ENDED_MAX' },
   'region/life/status-deadlines.ts': { '#done': 'region/identity/enlistment.ts MACHINES_MAX' },
+  'region/loop-turns.ts': {
+    '#waiting':
+      'region/api/lists.ts LISTS_MAX and region/racks/rack-admission.ts RACKS_MAX, each region/api/lists.ts LISTS_MAX',
+  },
   'region/metadata/proxy-finder.ts': { '#probed': 'HOSTS_MAX' },
   'region/page/guard.ts': { '#remembered': 'REMEMBERED_MAX' },
   'region/page/sessions.ts': { '#kept': 'SESSIONS_MAX' },

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
-import { ipv4 } from '../../src/net/address.ts';
 import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
 import { EVENT_BOUNDS, openRegionStore } from '../../src/store/region-sqlite.ts';
 import { testLoginStore } from '../contract/login-store.ts';
@@ -15,7 +14,6 @@ import { testRackStore } from '../contract/rack-store.ts';
 import { testRegionStore } from '../contract/region-store.ts';
 import { testScriptStore } from '../contract/script-store.ts';
 import type { StorePlace } from '../contract/store-place.ts';
-import { rackInterface } from '../region/racks/rack-place.ts';
 
 function makeDirectory(): string {
   return mkdtempSync(join(tmpdir(), 'rackboot-region-'));
@@ -154,121 +152,23 @@ test('strangers cannot push out what happened to the racks of the region, nor on
   });
 });
 
-test('version 1 of the file is read as it was left', () => {
+test('version 1 of the file is read as it was left: who holds a machine, its address, its tags, the racks and what was heard of them', () => {
   withDirectory((stateDir, file) => {
     copyFileSync(new URL('../../fixtures/state/region-1.db', import.meta.url), file);
-    const store = openRegionStore({ stateDir });
-    const machine = store.listMachines({ hostnames: ['web1'] }, 0, 2)[0];
-    assert.equal(machine?.status, 'commissioning');
-    assert.equal(machine?.statusMessage, 'measure it');
-    assert.equal(machine?.statusDeadlineMs, 1_700_000_000_000 + 30 * 60_000);
-    assert.equal(machine?.serial, 'SN100');
-    assert.equal(machine?.facts?.memory_mib, 2048);
-    assert.deepEqual({ ...machine?.powerParameters }, { power_address: '10.20.0.9' });
-    assert.deepEqual(
-      machine?.interfaces.map((nic) => [nic.mac, nic.address]),
-      [
-        [0x525400000001, 0x0a140064],
-        [0x525400000002, undefined],
-      ],
-    );
-    assert.equal(store.desiredVersion(), 2);
-    assert.equal(store.findUser('admin')?.isAdmin, true);
-    assert.equal(store.listKeys('admin')[0]?.name, 'fixture');
-    assert.equal(store.listEvents({ limit: 10 }).length, 4);
-    assert.deepEqual(store.racks.list(), []);
-    const report = { kind: 'dhcp.ack', at: 1, text: 'x' };
-    assert.equal(store.recordReports('rack-1/first', [{ ...report, sequence: 1 }]).added, 0);
-    store.close();
-  });
-});
-
-test('version 4 of the file is read as it was left: nobody remembers who reported a machine, and whoever does next is remembered', () => {
-  withDirectory((stateDir, file) => {
-    copyFileSync(new URL('../../fixtures/state/region-4.db', import.meta.url), file);
-    const store = openRegionStore({ stateDir });
-    const [proven, hearsay] = store.listMachines({ hostnames: ['web4', 'hearsay4'] }, 0, 2);
-    assert.deepEqual([proven?.vouchedMac, proven?.enlistedFrom], [0x525400000041, undefined]);
-    assert.deepEqual([hearsay?.vouchedMac, hearsay?.enlistedFrom], [undefined, undefined]);
-    assert.equal(store.listEvents({ limit: 10 }).length, 3);
-    const address = ipv4(0x0a140042);
-    const decision = { kind: 'amend', systemId: hearsay?.systemId ?? '', fields: { enlistedFrom: address } } as const;
-    store.enlist({ macs: [], values: [], atMs: 1 }, () => ({ ...decision, interfaces: [], events: [] }));
-    assert.equal(store.findMachine(hearsay?.systemId ?? '')?.enlistedFrom, address);
-    store.close();
-  });
-});
-
-test('a file from before homes: accepted racks keep the networks that they have, machines are at home where they were seen last', () => {
-  withDirectory((stateDir, file) => {
-    copyFileSync(new URL('../../fixtures/state/region-4.db', import.meta.url), file);
-    const before = new DatabaseSync(file);
-    const networks = ['10.50.0.0/24', '10.51.0.0/24'];
-    const addRack = before.prepare(
-      'INSERT INTO rack (uuid, name, state, is_embedded, interfaces, version, uplink, address, registered_ms, state_since_ms, refused) ' +
-        "VALUES (?, ?, ?, 0, ?, '1', 1, '', 0, 0, '[]')",
-    );
-    const interfaces = JSON.stringify(networks.map((network) => rackInterface(network)));
-    addRack.run('a', 'rack-2', 'accepted', interfaces);
-    addRack.run('b', 'rack-3', 'pending', interfaces);
-    const seen = before.prepare('UPDATE interface SET address = ?, seen_ms = 7 WHERE mac = ?');
-    seen.run(0x0a320009, 0x525400000041);
-    before.close();
-    const store = openRegionStore({ stateDir });
-    assert.deepEqual(
-      store.racks.list().map(({ name, agreed, disputed }) => [name, agreed, disputed]),
-      [
-        ['rack-2', networks, []],
-        ['rack-3', [], []],
-      ],
-    );
-    const [web] = store.listMachines({ hostnames: ['web4'] }, 0, 2);
-    const [hearsay] = store.listMachines({ hostnames: ['hearsay4'] }, 0, 2);
-    assert.deepEqual([web?.home, hearsay?.home], [0x0a320009, undefined]);
-    store.close();
-  });
-});
-
-test('version 3 of the file is read as it was left: who holds a machine, its address, its tags', () => {
-  withDirectory((stateDir, file) => {
-    copyFileSync(new URL('../../fixtures/state/region-3.db', import.meta.url), file);
     const store = openRegionStore({ stateDir });
     const machine = store.listMachines({ hostnames: ['web3'] }, 0, 2)[0];
     assert.equal(machine?.status, 'allocated');
     assert.equal(machine?.owner, 'admin');
     assert.deepEqual(machine?.addresses, [{ mac: 0x525400000031, address: 0x0a14000a }]);
     assert.deepEqual(machine?.tags, [{ name: 'serial', kernelParams: 'console=ttyS1' }]);
+    assert.equal(store.findUser('admin')?.isAdmin, true);
+    assert.equal(store.listKeys('admin').length, 1);
     assert.equal(store.life.listSshKeys('admin').length, 1);
     assert.deepEqual(
       store.racks.list().map(({ name }) => name),
       ['rack-1'],
     );
     assert.equal(store.listEvents({ limit: 10 }).length, 9);
-    store.close();
-  });
-});
-
-test('version 2 of the file is read as it was left, and knows no rack yet', () => {
-  withDirectory((stateDir, file) => {
-    copyFileSync(new URL('../../fixtures/state/region-2.db', import.meta.url), file);
-    const store = openRegionStore({ stateDir });
-    const machine = store.listMachines({ hostnames: ['web2'] }, 0, 2)[0];
-    assert.equal(machine?.status, 'commissioning');
-    assert.equal(machine?.serial, 'SN200');
-    assert.deepEqual(
-      machine?.interfaces.map((nic) => [nic.mac, nic.address]),
-      [
-        [0x525400000021, 0x0a140065],
-        [0x525400000022, undefined],
-      ],
-    );
-    assert.equal(store.desiredVersion(), 3);
-    assert.equal(store.listKeys('admin')[0]?.name, 'fixture');
-    const events = store.listEvents({ limit: 10 });
-    assert.equal(events.length, 6);
-    assert.match(events[3]?.description ?? '', /^52:54:00:00:00:29: /);
-    const report = { kind: 'dhcp.ack', at: 1, text: 'x' };
-    assert.equal(store.recordReports('rack-1/second', [{ ...report, sequence: 2 }]).added, 0);
     store.close();
   });
 });

@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { z } from 'zod';
+import { DAEMON_FLAGS } from '../../bin/daemon-flags.js';
 import { askDaemon } from '../../src/cli/control.ts';
 import { statusShape } from '../../src/cli/shapes.ts';
 import { systemClock } from '../../src/clock.ts';
@@ -15,7 +16,6 @@ import { endProgram, whileRunning } from './child.ts';
 import { eventuallyWithin } from './eventually.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
-const FLAGS = ['--v8-pool-size=1', '--disable-warning=ExperimentalWarning'];
 const END_MS_MAX = 60_000;
 /** The longest that something is waited for which comes by itself, on a host that has much else to do. */
 const WAIT_MS_MAX = 30_000;
@@ -40,7 +40,7 @@ export async function runRackboot(
   const { node, main } = as.length === 0 ? { node: process.execPath, main: MAIN } : readableMain();
   const [command = node, ...before] = [...as, node];
   const settings: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'] };
-  const child = spawn(command, [...before, ...FLAGS, main, ...args], {
+  const child = spawn(command, [...before, ...DAEMON_FLAGS, main, ...args], {
     ...settings,
     cwd: options.cwd ?? process.cwd(),
   });
@@ -83,7 +83,7 @@ export async function startQuietly(
   rack: RunningRack,
   output: 'ignore' | 'pipe' | number = 'ignore',
 ): Promise<QuietDaemon> {
-  const child = spawn(process.execPath, [...FLAGS, MAIN, 'run', '--config', rack.configFile], {
+  const child = spawn(process.execPath, [...DAEMON_FLAGS, MAIN, 'run', '--config', rack.configFile], {
     stdio: ['ignore', output, 'pipe'],
   });
   let text = '';

@@ -25,7 +25,7 @@ import { codesFrom } from '../../dhcp/networks/configured-options.ts';
 import { awayFrom } from '../../dhcp/networks/machine-home.ts';
 import type { ServedSubnet } from '../../dhcp/networks/subnet.ts';
 import type { DhcpMessage } from '../../dhcp/wire/message.ts';
-import { findNamedOption } from '../../dhcp/wire/option-names.ts';
+import { findNamedOption } from '../../dhcp/wire/option-table.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { ANY, formatIpv4, formatNetwork, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
 import { formatSpan } from '../../observe/quantity.ts';

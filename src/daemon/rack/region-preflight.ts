@@ -10,7 +10,7 @@ import { formatIpv4, parseIpv4 } from '../../net/address.ts';
 import { socketErrorFrom } from '../../net/socket-error.ts';
 import type { RegionConfig } from '../../region/config.ts';
 import { openDatabaseFile } from '../../store/database-file.ts';
-import { REGION_DATABASE, REGION_FILE } from '../../store/region-migrations.ts';
+import { REGION_DATABASE, REGION_FILE } from '../../store/region-schema.ts';
 
 /**
  * @param doors of the rack, which are looked at where the region's own are taken

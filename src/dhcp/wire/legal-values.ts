@@ -1,5 +1,5 @@
 // Which values of an option are legal beyond the bytes of its type: ranges, choices and lists with a shape of their own. The table of
-// options (`option-names.ts`) names one of them where the RFC of the option has such a rule. Sources: RFC 2132 §3 to §8, RFC 1035 §3.1
+// options (`option-table.ts`) names one of them where the RFC of the option has such a rule. Sources: RFC 2132 §3 to §8, RFC 1035 §3.1
 // and §4.1.4 (names), RFC 3361 §3 (120), RFC 3442 (routes), RFC 3925 §4 (125), RFC 5969 §7.1.1 (212), RFC 8910 §2.1 (114).
 //
 // 1. Bytes are judged, however they were written: an illegal value is none because it was given as `hex`.
@@ -29,21 +29,21 @@ export interface JudgedOption {
   readonly code: number;
   readonly name: string;
   readonly type: OptionType;
-  /** Where its rules stand. */
+  /** Where its rules stand: the RFC and section. */
   readonly source: string;
-  readonly legal?: LegalValue | undefined;
+  /** What of its type is legal; undefined: everything. */
+  readonly legal?: LegalValue;
+  /** True for an option that vendors fill as they like. */
+  readonly isVendors?: true;
 }
-
-/** Codes that vendors fill as they like. */
-const VENDORS_OWN: ReadonlySet<number> = new Set([OPTION.vendorSpecific, 132, 133, OPTION.ipxe, 252]);
 
 /**
  * What is illegal about the bytes of an option; undefined: nothing.
  * @param said the type by which they were written
  */
 export function judgeOptionValue(row: JudgedOption, said: OptionType, bytes: Uint8Array): ValueProblem | undefined {
-  const { code, name, type, source, legal } = row;
-  if (VENDORS_OWN.has(code) && said !== type) return undefined;
+  const { code, name, type, source, legal, isVendors } = row;
+  if (isVendors && said !== type) return undefined;
   const shape = said === 'hex' ? judgeShape(type, bytes) : undefined;
   const about = `option ${code} (${name})`;
   if (shape !== undefined) return { at: '', message: `${shape} in ${about} (${source})` };
@@ -170,7 +170,7 @@ export const SIX_RD: LegalValue = {
 };
 
 /** The whole units that a value of a type is made of, in bytes; one of `ONE_UNIT` is exactly one. */
-const UNIT_BYTES: Readonly<Partial<Record<OptionType, number>>> = {
+export const UNIT_BYTES: Readonly<Partial<Record<OptionType, number>>> = {
   ip: 4,
   'ip-list': 4,
   'ip-pairs': 8,
@@ -181,7 +181,7 @@ const UNIT_BYTES: Readonly<Partial<Record<OptionType, number>>> = {
   i32: 4,
   bool: 1,
 };
-const ONE_UNIT: ReadonlySet<OptionType> = new Set<OptionType>(['ip', 'u8', 'u16', 'u32', 'i32', 'bool']);
+export const ONE_UNIT: ReadonlySet<OptionType> = new Set<OptionType>(['ip', 'u8', 'u16', 'u32', 'i32', 'bool']);
 
 /** What is wrong with the shape of bytes that were written as such; undefined: nothing. */
 function judgeShape(type: OptionType, bytes: Uint8Array): string | undefined {

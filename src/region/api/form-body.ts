@@ -62,6 +62,13 @@ export function parseUrlEncoded(text: string): ParsedBody {
   return { kind: 'fields', fields: collector.fields };
 }
 
+/** The parameters behind the question mark of a request's target; none: it has none, or more than may be. */
+export function queryOf(target = ''): Fields {
+  const mark = target.indexOf('?');
+  const parsed = parseUrlEncoded(mark === -1 ? '' : target.slice(mark + 1));
+  return parsed.kind === 'fields' ? parsed.fields : new Map();
+}
+
 /** What each octet stands for as a hexadecimal digit; undefined: none. */
 const DIGITS: readonly (number | undefined)[] = Array.from({ length: 256 }, (_, code) => {
   const digit = Number.parseInt(String.fromCharCode(code), 16);

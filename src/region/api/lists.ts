@@ -9,6 +9,7 @@ import { Readable } from 'node:stream';
 import type { Clock } from '../../clock.ts';
 import { later } from '../../clock.ts';
 import { FairShares } from '../../fair-shares.ts';
+import { LoopTurns } from '../loop-turns.ts';
 
 /**
  * Lists under way that are longer than a piece. Users with a key fill it; at the bound the user with most of them loses one to each
@@ -47,7 +48,7 @@ const userOf = (holder: string | number): string => String(holder).split(' ', 1)
 export class Lists {
   readonly #clock: Clock;
   readonly #places = new FairShares<PlaceHolder>({ max: LISTS_MAX, networkOf: userOf });
-  readonly #turns = new Turns();
+  readonly #turns = new LoopTurns();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -128,38 +129,5 @@ class ListWriter {
       length += text.length;
     } while (length < LIST_PIECE_BYTES && this.#clock.now() < until);
     return Buffer.from(parts.join(''));
-  }
-}
-
-/** Lets one list go on in each round of the event loop, one of each user in turn. */
-class Turns {
-  /** Those that wait, by user; who comes next is first. */
-  readonly #waiting = new Map<string, (() => void)[]>();
-  #isGoing = false;
-
-  /** Ends when it is this list's turn. */
-  next(user: string): Promise<void> {
-    return new Promise((resolve) => {
-      const own = this.#waiting.get(user);
-      if (own === undefined) this.#waiting.set(user, [resolve]);
-      else own.push(resolve);
-      if (this.#isGoing) return;
-      this.#isGoing = true;
-      setImmediate(() => this.#go());
-    });
-  }
-
-  #go(): void {
-    const [first] = this.#waiting;
-    if (first === undefined) {
-      this.#isGoing = false;
-      return;
-    }
-    const [user, own] = first;
-    this.#waiting.delete(user);
-    const resolve = own.shift();
-    if (own.length > 0) this.#waiting.set(user, own);
-    resolve?.();
-    setImmediate(() => this.#go());
   }
 }

@@ -18,7 +18,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Rate } from '../../rate-limit.ts';
 import { type Answer, type Refusal, refuse } from '../api/answer.ts';
 import type { Peer } from '../api/caller.ts';
-import { type Fields, parseBody, parseUrlEncoded } from '../api/form-body.ts';
+import { type Fields, parseBody, queryOf } from '../api/form-body.ts';
 import type { BootProof } from '../identity/boot-token.ts';
 import type { PreseedSurroundings } from '../metadata/machine-preseeds.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
@@ -115,7 +115,7 @@ async function answerRequest(request: FastifyRequest, listener: MetadataListener
   const isReport = found.path.kind === 'status';
   const parsed = isPost && !isReport ? parseBody(request.headers['content-type'] ?? '', body) : undefined;
   if (parsed?.kind === 'fault') return refuse(parsed.name, parsed.text);
-  const fields = mergeFields(queryOf(request), parsed?.fields ?? new Map());
+  const fields = mergeFields(queryOf(request.raw.url), parsed?.fields ?? new Map());
   const op = fields.get('op')?.at(-1) ?? '';
   const { tree } = found;
   const asked: Asked = { service, region, peer, tree, isPost, fields, op, body, machine, proof, surroundings };
@@ -276,11 +276,4 @@ export function answerOf(result: PreseedResult): Answer | Refusal {
 function wildcardOf({ params }: FastifyRequest): string {
   const rest = typeof params === 'object' && params !== null ? Reflect.get(params, '*') : undefined;
   return typeof rest === 'string' ? rest : '';
-}
-
-function queryOf(request: FastifyRequest): Fields {
-  const target = request.raw.url ?? '';
-  const mark = target.indexOf('?');
-  const parsed = parseUrlEncoded(mark === -1 ? '' : target.slice(mark + 1));
-  return parsed.kind === 'fields' ? parsed.fields : new Map();
 }

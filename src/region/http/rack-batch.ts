@@ -64,7 +64,7 @@ export function takeBatch(
 async function goOn(region: Region, uuid: string, taking: BatchTaking): Promise<BatchOutcome> {
   const endsAt = later(region.clock.now(), BATCH_MS_MAX);
   do {
-    await region.racks.turns.next();
+    await region.racks.turns.next(uuid);
     // An administrator may have rejected it meanwhile.
     if (region.racks.find(uuid)?.state !== 'accepted') break;
     try {

@@ -16,7 +16,7 @@ import { type Answer, REFUSALS, type RefusalName, refuse } from '../api/answer.t
 import { factsOf, findCaller, findPeer, type Peer } from '../api/caller.ts';
 import type { ApiDoors } from '../api/doors.ts';
 import type { EventFollowers, EventFollowing } from '../api/event-followers.ts';
-import { type Fields, parseBody, parseUrlEncoded } from '../api/form-body.ts';
+import { type Fields, parseBody, queryOf } from '../api/form-body.ts';
 import type { Lists, ListToSend } from '../api/lists.ts';
 import type { ApiVersion, Method, Operation } from '../api/operation.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.ts';
@@ -188,7 +188,7 @@ function answerOperation(
   reply.header('X-MAAS-API-Hash', DESCRIPTION_HASHES[version]);
   const who = identify(context, request);
   if (who.kind !== 'identified') return send(context, reply, who);
-  const query = queryOf(request);
+  const query = queryOf(request.raw.url);
   const body = parseBody(
     request.headers['content-type'] ?? '',
     Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
@@ -210,13 +210,6 @@ function pathOf(request: FastifyRequest): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(params).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
   );
-}
-
-function queryOf(request: FastifyRequest): Fields {
-  const target = request.raw.url ?? '';
-  const mark = target.indexOf('?');
-  const parsed = parseUrlEncoded(mark === -1 ? '' : target.slice(mark + 1));
-  return parsed.kind === 'fields' ? parsed.fields : new Map();
 }
 
 /** What the headers of a reader of server-sent events say, as the parameters that say the same. */

@@ -13,15 +13,13 @@ import { actionsFor, isSwitched, MACHINE_ACTIONS, type MachineAction, machinePat
 import { pageOf, renderRefused } from './parts.ts';
 import { powerOf } from './power-part.ts';
 import { formatDisk } from './values.ts';
-import { given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { findMachine, given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
 const COMMENT_MAX = 255;
 
 function findAction(view: View): MachineAction | undefined {
   return MACHINE_ACTIONS.find(({ name }) => name === view.path.action);
 }
-
-const findMachine = (view: View): Machine | undefined => view.region.store.findMachine(view.path.machine ?? '');
 
 /** What is chosen beside the reason. */
 function fieldsOf(view: View, machine: Machine, action: MachineAction): string {

@@ -7,12 +7,10 @@ import { areaField, formOf, textField } from './forms.ts';
 import { escapeHtml } from './html.ts';
 import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
-import { EDIT_MACHINE, given, type Outcome, operate, type PageDefinition, type View } from './view.ts';
+import { EDIT_MACHINE, findMachine, given, type Outcome, operate, type PageDefinition, type View } from './view.ts';
 
 /** Tags that are offered to be ticked; the page of a tag takes machines too. */
 const TAGS_SHOWN_MAX = 100;
-
-const findMachine = (view: View): Machine | undefined => view.region.store.findMachine(view.path.machine ?? '');
 
 function tagsField(view: View, machine: Machine): string {
   const tags = view.region.store.life.listTags().slice(0, TAGS_SHOWN_MAX);

@@ -10,7 +10,7 @@ import { choiceField, formOf, hiddenField, textField } from './forms.ts';
 import { escapeHtml } from './html.ts';
 import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
-import { given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { findMachine, given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
 const DEBUG = { method: 'POST', path: 'machines/{system_id}', op: 'debug_login' } as const;
 
@@ -72,8 +72,6 @@ export const debugButton = (view: View, machine: Machine): string =>
   view.viewer.kind === 'person' && mayDebug(machine, view.viewer)
     ? `<a class="button plain" href="${machinePath(machine.systemId)}debug-login/">Debug login</a>`
     : '';
-
-const findMachine = (view: View): Machine | undefined => view.region.store.findMachine(view.path.machine ?? '');
 
 function render(view: View): string | undefined {
   const machine = findMachine(view);

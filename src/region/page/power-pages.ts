@@ -18,6 +18,7 @@ import { powerOf } from './power-part.ts';
 import {
   asked,
   EDIT_MACHINE,
+  findMachine,
   given,
   type Outcome,
   operate,
@@ -27,7 +28,6 @@ import {
   type View,
 } from './view.ts';
 
-const findMachine = (view: View): Machine | undefined => view.region.store.findMachine(view.path.machine ?? '');
 const driversOf = ({ region }: View): readonly PowerDriverTable[] => region.power?.drivers ?? [];
 
 /** The driver whose form is shown: the one that was asked for, else the machine's, else the first. */

@@ -12,7 +12,7 @@ import { equalSecrets } from '../accounts/accounts.ts';
 import { parseAuthorization } from '../accounts/authorization.ts';
 import { type Answer, REFUSALS, type Refusal, refuse } from '../api/answer.ts';
 import type { Peer } from '../api/caller.ts';
-import { type Fields, parseBody, parseUrlEncoded } from '../api/form-body.ts';
+import { type Fields, parseBody, queryOf } from '../api/form-body.ts';
 import type { User } from '../records/store.ts';
 import type { Region } from '../region.ts';
 import { isLocalName, type PageGuard, type PasswordVerdict } from './guard.ts';
@@ -47,7 +47,7 @@ export function addPageRoutes(app: FastifyInstance, listener: PageListener): voi
   app.get('/favicon.ico', (_request, reply) => reply.code(204).header('Cache-Control', 'max-age=86400').send());
   app.get(LOGIN, (request, reply) => {
     if (listener.peerOf(request).isByRack) return listener.send(reply, byRack(listener.region));
-    const to = safeTarget(queryOf(request).get('to')?.at(-1) ?? '');
+    const to = safeTarget(queryOf(request.raw.url).get('to')?.at(-1) ?? '');
     return begin(reply).send(renderSignIn(to));
   });
   app.post(LOGIN, (request, reply) => signIn(listener, request, reply));
@@ -83,13 +83,6 @@ const headerOf = (request: FastifyRequest, name: string): string | undefined => 
   const value = request.headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
 };
-
-function queryOf(request: FastifyRequest): Fields {
-  const target = request.raw.url ?? '';
-  const mark = target.indexOf('?');
-  const parsed = parseUrlEncoded(mark === -1 ? '' : target.slice(mark + 1));
-  return parsed.kind === 'fields' ? parsed.fields : NO_FIELDS;
-}
 
 /** True of what a page fetches by itself, to stay fresh (`script.ts`). */
 const isLive = (request: FastifyRequest): boolean => headerOf(request, 'x-rackboot-live') !== undefined;
@@ -175,7 +168,7 @@ function viewOf(
   const isWhole = request.method === 'GET' && !isLive(request);
   const told = isWhole ? sessions.takeTold(tokenOf(request) ?? '') : '';
   const nowMs = region.clock.wallTimeMs();
-  return { region, viewer, peer, nowMs, path: pathOf(request), query: queryOf(request), told, given };
+  return { region, viewer, peer, nowMs, path: pathOf(request), query: queryOf(request.raw.url), told, given };
 }
 
 /** A person is led to where they say who they are, a program is told how. */

@@ -9,6 +9,7 @@ import type { Fields } from '../api/form-body.ts';
 import type { Method } from '../api/operation.ts';
 import { OPERATIONS, runOperation } from '../api/operations.ts';
 import { asSentence } from '../records/event-words.ts';
+import type { Machine } from '../records/machine.ts';
 import type { Region } from '../region.ts';
 
 /** Somebody who has signed in. */
@@ -44,6 +45,9 @@ export interface View {
   /** What was in it. */
   readonly given: Fields;
 }
+
+/** The machine that the path names; undefined: there is none. */
+export const findMachine = (view: View): Machine | undefined => view.region.store.findMachine(view.path.machine ?? '');
 
 /** What came of a form: where to go on, with a sentence of what was done; or why it was not; undefined: there is no such thing. */
 export type Outcome = { readonly kind: 'done'; readonly to: string; readonly text: string } | Refusal | undefined;

@@ -1,11 +1,11 @@
-// Whose turn it is to have a part of its batch stored: one rack's at a time, then everybody else's requests, then the next rack's.
+// Which racks have a batch that is being stored: of each rack one, and of one rack after the other a part at a time.
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { LoopTurns } from '../loop-turns.ts';
 
 /** The batches that are being stored: of each rack one. Racks that were accepted fill it, RACKS_MAX of them; it empties as batches are answered. */
 export class BatchTurns {
   readonly #racks = new Set<string>();
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new LoopTurns();
 
   /** A batch of this rack begins; false: one is being stored already. */
   enter(uuid: string): boolean {
@@ -28,10 +28,8 @@ export class BatchTurns {
     return this.#racks.size <= 1;
   }
 
-  /** Ends when it is the turn of whoever asks: in the order of asking, with a turn of the event loop before each. */
-  next(): Promise<void> {
-    const mine = this.#last.then(() => nextTurn());
-    this.#last = mine;
-    return mine;
+  /** Resolves when the next part of this rack's batch has its turn. */
+  next(uuid: string): Promise<void> {
+    return this.#turns.next(uuid);
   }
 }

@@ -11,7 +11,7 @@ import type { ClientCondition } from '../../../src/dhcp/networks/conditions.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { type ConfiguredOption, tableOf } from '../../../src/dhcp/networks/configured-options.ts';
 import { type DhcpMessage, encodeDhcpMessage } from '../../../src/dhcp/wire/message.ts';
-import { REFUSED_OPTIONS } from '../../../src/dhcp/wire/option-names.ts';
+import { findOption } from '../../../src/dhcp/wire/option-table.ts';
 import { optionText, optionU16List, textBytes } from '../../../src/dhcp/wire/options.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
 import { ANY, formatIpv4 } from '../../../src/net/address.ts';
@@ -310,7 +310,7 @@ test('whatever is configured and asked, the reply fits, is read back, and says w
   );
   const configured = fc
     .record({
-      code: fc.integer({ min: 1, max: 254 }).filter((code) => !REFUSED_OPTIONS.has(code)),
+      code: fc.integer({ min: 1, max: 254 }).filter((code) => findOption(code)?.kind !== 'refused'),
       value: fc.uint8Array({ minLength: 1, maxLength: 400 }),
       force: fc.boolean(),
       when: condition,

@@ -63,7 +63,8 @@ test('a short batch is answered at once; a long one lets others run after each T
     assert.deepEqual(await taking, { stored: 20, refused: [] });
     isOver = true;
     assert.equal(longest, 2);
-    assert.ok(turns >= 9, `${turns} turns`);
+    // Of the eighteen posts two fit a turn, and others run between two turns.
+    assert.ok(turns >= 8, `${turns} turns`);
   }));
 
 test('reports take turns, too', () =>

@@ -1,0 +1,114 @@
+// Options within DHCP options, and the architectures of option 93, as people read them. Sources: RFC 3046 §3 and IANA's registry of relay
+// agent sub-options; the PXE specification 2.1 §2.2; iPXE's own numbers (option 175); RFC 4578 §2.1.
+
+import type { ShownType } from '../dhcp/wire/option-table.ts';
+
+/** How a value is shown: as that of an option, or only by its length. */
+export type ValueKind = ShownType | 'secret';
+
+export interface SubOption {
+  readonly label: string;
+  readonly shown: ValueKind;
+}
+
+const rows = (shown: ValueKind, entries: Readonly<Record<number, string>>): [number, SubOption][] =>
+  Object.entries(entries).map(([code, label]) => [Number(code), { label, shown }]);
+
+/** Sub-options of 82. */
+export const RELAY_SUBOPTIONS: ReadonlyMap<number, SubOption> = new Map([
+  ...rows('hex', {
+    1: 'circuit id',
+    2: 'remote id',
+    4: 'DOCSIS device class',
+    6: 'subscriber id',
+    7: 'RADIUS attributes',
+    8: 'authentication',
+    9: 'vendor-specific',
+    12: 'relay identifier',
+    151: 'virtual subnet selection',
+    152: 'virtual subnet selection control',
+  }),
+  ...rows('ip', { 5: 'link selection', 11: 'server identifier override' }),
+  ...rows('u8', { 10: 'relay agent flags' }),
+  ...rows('u16', { 19: 'relay source port' }),
+]);
+
+/** Sub-options of 43 of and for a PXE client. */
+export const PXE_SUBOPTIONS: ReadonlyMap<number, SubOption> = new Map([
+  ...rows('ip', { 1: 'multicast TFTP address', 7: 'discovery multicast address' }),
+  ...rows('u16', { 2: 'multicast TFTP client port', 3: 'multicast TFTP server port' }),
+  ...rows('u8', { 4: 'multicast TFTP timeout', 5: 'multicast TFTP delay', 6: 'discovery control' }),
+  ...rows('hex', {
+    8: 'boot servers',
+    9: 'boot menu',
+    10: 'menu prompt',
+    11: 'multicast allocation',
+    12: 'credential types',
+    71: 'boot item',
+  }),
+]);
+
+/** Sub-options of 175. */
+export const IPXE_SUBOPTIONS: ReadonlyMap<number, SubOption> = new Map([
+  ...rows('u8', {
+    1: 'priority',
+    8: 'keep the SAN',
+    9: 'skip the SAN boot',
+    16: 'PXE extensions',
+    17: 'has iSCSI',
+    18: 'has AoE',
+    19: 'has HTTP',
+    20: 'has HTTPS',
+    21: 'has TFTP',
+    22: 'has FTP',
+    23: 'has DNS',
+    24: 'has bzImage',
+    25: 'has multiboot',
+    26: 'has SLAM',
+    27: 'has SRP',
+    32: 'has NBI',
+    33: 'has PXE images',
+    34: 'has ELF',
+    35: 'has COMBOOT',
+    36: 'has EFI',
+    37: 'has FCoE',
+    38: 'has VLAN',
+    39: 'has menus',
+    40: 'has SDI',
+    41: 'has NFS',
+    176: 'do not wait for proxy DHCP',
+    189: 'BIOS drive',
+  }),
+  ...rows('text', { 85: 'syslog servers', 190: 'user name' }),
+  ...rows('secret', { 92: 'private key', 191: 'password' }),
+  ...rows('hex', { 91: 'certificate', 93: 'cross-signed certificates', 177: 'bus identifier', 235: 'version' }),
+]);
+
+/** Values of option 93 (RFC 4578 §2.1 and IANA's registry of processor architecture types). */
+export const ARCHITECTURE_NAMES: ReadonlyMap<number, string> = new Map([
+  [0, 'BIOS'],
+  [1, 'NEC PC-98'],
+  [2, 'UEFI Itanium'],
+  [3, 'DEC Alpha'],
+  [4, 'Arc x86'],
+  [5, 'Intel Lean Client'],
+  [6, 'UEFI i386'],
+  [7, 'UEFI amd64'],
+  [8, 'UEFI XScale'],
+  [9, 'UEFI byte code'],
+  [10, 'UEFI arm'],
+  [11, 'UEFI arm64'],
+  [12, 'PowerPC Open Firmware'],
+  [13, 'PowerPC ePAPR'],
+  [14, 'PowerPC OPAL'],
+  [15, 'UEFI i386, HTTP'],
+  [16, 'UEFI amd64, HTTP'],
+  [17, 'UEFI byte code, HTTP'],
+  [18, 'UEFI arm, HTTP'],
+  [19, 'UEFI arm64, HTTP'],
+  [20, 'BIOS, HTTP'],
+  [25, 'UEFI RISC-V 32'],
+  [26, 'UEFI RISC-V 32, HTTP'],
+  [27, 'UEFI RISC-V 64'],
+  [28, 'UEFI RISC-V 64, HTTP'],
+]);

@@ -1,0 +1,278 @@
+// The options of DHCP: the one table from which the configuration takes their names and types, a capture their labels and how a value is
+// shown, and docs/dhcp-options.md its lists. Sources: IANA's registry of BOOTP and DHCP options, and the RFC that each row names; the PXE
+// specification 2.1 §2.2 (128 to 135); iPXE's own numbers (175, 203). The names are those of ISC's and Kea's configurations, where these
+// have one.
+//
+// 1. A code has one row, a name and a label mean one code.
+// 2. What a reply is made of is nobody's to configure: such a row is `refused`, with what to write instead.
+// 3. A row that the configuration can name says where its rule stands; what of its type is not legal is refused when it is written
+//    (`legal-values.ts`).
+
+import { nearestName } from '../../nearest-name.ts';
+import {
+  ascendingFrom,
+  eachOf,
+  from,
+  HOST_NAME,
+  type JudgedOption,
+  type LegalValue,
+  MACHINE_UUID,
+  NO_DEFAULT_ROUTE,
+  oneOf,
+  SIP_SERVERS,
+  SIX_RD,
+  SUBNET_MASK,
+  URI,
+} from './legal-values.ts';
+import type { OptionType } from './option-value.ts';
+
+/** How a value is shown to people: as one of its type, or by what it means. */
+export type ShownType =
+  | OptionType
+  | 'seconds'
+  | 'codes'
+  | 'message-type'
+  | 'overload'
+  | 'client-id'
+  | 'user-class'
+  | 'architectures'
+  | 'undi'
+  | 'uuid'
+  | 'fqdn'
+  | 'relay'
+  | 'vendor'
+  | 'ipxe';
+
+interface ShownOption {
+  readonly code: number;
+  /** What people read. */
+  readonly label: string;
+  readonly shown: ShownType;
+}
+
+/** An option that the configuration can name. */
+export interface NamedOption extends ShownOption, JudgedOption {
+  readonly kind: 'named';
+}
+
+/** An option that the configuration gives by its code and a type. */
+export interface UnnamedOption extends ShownOption {
+  readonly kind: 'unnamed';
+}
+
+/** An option that no configuration gives. */
+export interface RefusedOption extends ShownOption {
+  readonly kind: 'refused';
+  /** Why, with what to do instead. */
+  readonly why: string;
+}
+
+export type KnownOption = NamedOption | UnnamedOption | RefusedOption;
+
+/** A row without its code. */
+type Row = Omit<NamedOption, 'code'> | Omit<UnnamedOption, 'code'> | Omit<RefusedOption, 'code'>;
+
+function named(
+  name: string,
+  label: string,
+  type: OptionType,
+  source: string,
+  more: { readonly legal?: LegalValue; readonly shown?: ShownType; readonly isVendors?: true } = {},
+): Row {
+  return { kind: 'named', name, label, type, source, shown: type, ...more };
+}
+
+const unnamed = (label: string, shown: ShownType): Row => ({ kind: 'unnamed', label, shown });
+
+const refused = (label: string, shown: ShownType, why: string): Row => ({ kind: 'refused', label, shown, why });
+
+const U8_MAX = 0xff;
+const U16_MAX = 0xffff;
+/** The smallest datagram that each host takes, and the smallest MTU (RFC 791 §3.2). */
+const REASSEMBLY_MIN = 576;
+const MTU_MIN = 68;
+
+/**
+ * Every known option by its code; the compiler refuses a code that stands here twice. A new option is a row, and `npm run docs` lists it in
+ * docs/dhcp-options.md.
+ */
+const TABLE: Readonly<Record<number, Row>> = {
+  0: refused('pad', 'hex', 'it is padding, no option'),
+  1: named('subnet-mask', 'subnet mask', 'ip', 'RFC 2132 §3.3', { legal: SUBNET_MASK }),
+  2: named('time-offset', 'time offset', 'i32', 'RFC 2132 §3.4'),
+  3: named('routers', 'router', 'ip-list', 'RFC 2132 §3.5'),
+  4: named('time-servers', 'time server', 'ip-list', 'RFC 2132 §3.6'),
+  5: named('ien116-name-servers', 'IEN 116 name server', 'ip-list', 'RFC 2132 §3.7'),
+  6: named('domain-name-servers', 'domain name server', 'ip-list', 'RFC 2132 §3.8'),
+  7: named('log-servers', 'log server', 'ip-list', 'RFC 2132 §3.9'),
+  8: named('cookie-servers', 'cookie server', 'ip-list', 'RFC 2132 §3.10'),
+  9: named('lpr-servers', 'LPR server', 'ip-list', 'RFC 2132 §3.11'),
+  10: named('impress-servers', 'Impress server', 'ip-list', 'RFC 2132 §3.12'),
+  11: named('resource-location-servers', 'resource location server', 'ip-list', 'RFC 2132 §3.13'),
+  12: named('host-name', 'host name', 'text', 'RFC 2132 §3.14', { legal: HOST_NAME }),
+  13: named('boot-size', 'boot file size in blocks', 'u16', 'RFC 2132 §3.15'),
+  14: named('merit-dump', 'merit dump file', 'text', 'RFC 2132 §3.16'),
+  15: named('domain-name', 'domain name', 'text', 'RFC 2132 §3.17'),
+  16: named('swap-server', 'swap server', 'ip', 'RFC 2132 §3.18'),
+  17: named('root-path', 'root path', 'text', 'RFC 2132 §3.19'),
+  18: named('extensions-path', 'extensions path', 'text', 'RFC 2132 §3.20'),
+  19: named('ip-forwarding', 'IP forwarding', 'bool', 'RFC 2132 §4.1'),
+  20: named('non-local-source-routing', 'non-local source routing', 'bool', 'RFC 2132 §4.2'),
+  21: named('policy-filter', 'policy filter', 'ip-pairs', 'RFC 2132 §4.3'),
+  22: named('max-datagram-reassembly', 'maximum datagram reassembly size', 'u16', 'RFC 2132 §4.4', {
+    legal: from(REASSEMBLY_MIN, U16_MAX),
+  }),
+  23: named('default-ip-ttl', 'default IP time to live', 'u8', 'RFC 2132 §4.5', { legal: from(1, U8_MAX) }),
+  24: named('path-mtu-aging-timeout', 'path MTU aging', 'u32', 'RFC 2132 §4.6', { shown: 'seconds' }),
+  25: named('path-mtu-plateau-table', 'path MTU plateaus', 'u16-list', 'RFC 2132 §4.7', {
+    legal: ascendingFrom(MTU_MIN),
+  }),
+  26: named('interface-mtu', 'interface MTU', 'u16', 'RFC 2132 §5.1', { legal: from(MTU_MIN, U16_MAX) }),
+  27: named('all-subnets-local', 'all subnets local', 'bool', 'RFC 2132 §5.2'),
+  28: named('broadcast-address', 'broadcast address', 'ip', 'RFC 2132 §5.3'),
+  29: named('perform-mask-discovery', 'perform mask discovery', 'bool', 'RFC 2132 §5.4'),
+  30: named('mask-supplier', 'mask supplier', 'bool', 'RFC 2132 §5.5'),
+  31: named('router-discovery', 'perform router discovery', 'bool', 'RFC 2132 §5.6'),
+  32: named('router-solicitation-address', 'router solicitation address', 'ip', 'RFC 2132 §5.7'),
+  33: named('static-routes', 'static routes', 'ip-pairs', 'RFC 2132 §5.8', { legal: NO_DEFAULT_ROUTE }),
+  34: named('trailer-encapsulation', 'trailer encapsulation', 'bool', 'RFC 2132 §6.1'),
+  35: named('arp-cache-timeout', 'ARP cache timeout', 'u32', 'RFC 2132 §6.2', { shown: 'seconds' }),
+  36: named('ieee802-3-encapsulation', 'Ethernet encapsulation, IEEE 802.3', 'bool', 'RFC 2132 §6.3'),
+  37: named('default-tcp-ttl', 'default TCP time to live', 'u8', 'RFC 2132 §7.1', { legal: from(1, U8_MAX) }),
+  38: named('tcp-keepalive-interval', 'TCP keepalive interval', 'u32', 'RFC 2132 §7.2', { shown: 'seconds' }),
+  39: named('tcp-keepalive-garbage', 'TCP keepalive garbage', 'bool', 'RFC 2132 §7.3'),
+  40: named('nis-domain', 'NIS domain', 'text', 'RFC 2132 §8.1'),
+  41: named('nis-servers', 'NIS servers', 'ip-list', 'RFC 2132 §8.2'),
+  42: named('ntp-servers', 'NTP servers', 'ip-list', 'RFC 2132 §8.3'),
+  43: named('vendor-encapsulated-options', 'vendor-specific information', 'suboptions', 'RFC 2132 §8.4', {
+    shown: 'vendor',
+    isVendors: true,
+  }),
+  44: named('netbios-name-servers', 'NetBIOS name servers', 'ip-list', 'RFC 2132 §8.5'),
+  45: named('netbios-dd-servers', 'NetBIOS datagram servers', 'ip-list', 'RFC 2132 §8.6'),
+  46: named('netbios-node-type', 'NetBIOS node type', 'u8', 'RFC 2132 §8.7', { legal: oneOf(1, 2, 4, 8) }),
+  47: named('netbios-scope', 'NetBIOS scope', 'text', 'RFC 2132 §8.8'),
+  48: named('font-servers', 'X font servers', 'ip-list', 'RFC 2132 §8.9'),
+  49: named('x-display-managers', 'X display managers', 'ip-list', 'RFC 2132 §8.10'),
+  50: refused('requested address', 'ip', 'only a client says it'),
+  51: refused('lease time', 'seconds', 'the lease time is lease_time'),
+  52: refused('option overload', 'overload', 'it says how the message is laid out'),
+  53: refused('message type', 'message-type', 'it says what the message is'),
+  54: refused('server identifier', 'ip', "it is the rack's own address, `ip`"),
+  55: refused('parameter request list', 'codes', 'only a client says it'),
+  56: refused('message', 'text', 'it goes with a refusal'),
+  57: refused('maximum message size', 'u16', 'only a client says it'),
+  58: refused('renewal time', 'seconds', 'the renewal time is t1'),
+  59: refused('rebinding time', 'seconds', 'the rebinding time is t2'),
+  60: named('vendor-class-identifier', 'vendor class', 'text', 'RFC 2132 §9.13'),
+  61: refused('client identifier', 'client-id', 'it goes back to the client as it came'),
+  62: unnamed('NetWare domain', 'text'),
+  63: unnamed('NetWare information', 'hex'),
+  64: named('nisplus-domain', 'NIS+ domain', 'text', 'RFC 2132 §8.11'),
+  65: named('nisplus-servers', 'NIS+ servers', 'ip-list', 'RFC 2132 §8.12'),
+  66: named('tftp-server-name', 'TFTP server name', 'text', 'RFC 2132 §9.4'),
+  67: named('boot-file-name', 'boot file name', 'text', 'RFC 2132 §9.5'),
+  68: named('mobile-ip-home-agents', 'mobile IP home agents', 'ip-list', 'RFC 2132 §8.13'),
+  69: named('smtp-servers', 'SMTP servers', 'ip-list', 'RFC 2132 §8.14'),
+  70: named('pop-servers', 'POP3 servers', 'ip-list', 'RFC 2132 §8.15'),
+  71: named('nntp-servers', 'NNTP servers', 'ip-list', 'RFC 2132 §8.16'),
+  72: named('www-servers', 'WWW servers', 'ip-list', 'RFC 2132 §8.17'),
+  73: named('finger-servers', 'finger servers', 'ip-list', 'RFC 2132 §8.18'),
+  74: named('irc-servers', 'IRC servers', 'ip-list', 'RFC 2132 §8.19'),
+  75: named('streettalk-servers', 'StreetTalk servers', 'ip-list', 'RFC 2132 §8.20'),
+  76: named('streettalk-directory-assistance-servers', 'StreetTalk directory servers', 'ip-list', 'RFC 2132 §8.21'),
+  77: unnamed('user class', 'user-class'),
+  78: unnamed('SLP directory agent', 'hex'),
+  79: unnamed('SLP service scope', 'hex'),
+  80: unnamed('rapid commit', 'bool'),
+  81: refused('client FQDN', 'fqdn', 'it answers what the client says of its name'),
+  82: refused('relay agent information', 'relay', 'it goes back to the relay as it came'),
+  83: unnamed('iSNS', 'hex'),
+  85: named('nds-servers', 'NDS servers', 'ip-list', 'RFC 2241 §2'),
+  86: named('nds-tree-name', 'NDS tree', 'text', 'RFC 2241 §3'),
+  87: named('nds-context', 'NDS context', 'text', 'RFC 2241 §4'),
+  90: refused('authentication', 'hex', 'no message is authenticated'),
+  91: unnamed('client last transaction', 'seconds'),
+  92: unnamed('associated addresses', 'ip-list'),
+  93: named('client-architecture', 'client architecture', 'u16-list', 'RFC 4578 §2.1', { shown: 'architectures' }),
+  94: unnamed('client network interface', 'undi'),
+  97: named('client-machine-identifier', 'client machine identifier', 'hex', 'RFC 4578 §2.3', {
+    legal: MACHINE_UUID,
+    shown: 'uuid',
+  }),
+  98: unnamed('user authentication', 'hex'),
+  99: unnamed('civic location', 'hex'),
+  100: named('posix-timezone', 'time zone, POSIX', 'text', 'RFC 4833 §2'),
+  101: named('tz-database-timezone', 'time zone, TZ database', 'text', 'RFC 4833 §2'),
+  108: named('ipv6-only-preferred', 'IPv6-only preferred', 'u32', 'RFC 8925 §3.1', { shown: 'seconds' }),
+  114: named('captive-portal', 'captive portal', 'text', 'RFC 8910 §2.1', { legal: URI }),
+  116: named('auto-configure', 'auto-configure', 'u8', 'RFC 2563 §2', { legal: oneOf(0, 1) }),
+  // Of the name services that have an option, and 0 for what the client knows by itself.
+  117: named('name-service-search', 'name service search', 'u16-list', 'RFC 2937 §2', {
+    legal: eachOf(0, 6, 41, 44, 65),
+  }),
+  118: refused('subnet selection', 'ip', 'it goes back to the client as it came'),
+  119: named('domain-search', 'domain search', 'domain-list', 'RFC 3397 §2'),
+  120: named('sip-servers', 'SIP servers', 'hex', 'RFC 3361 §3', { legal: SIP_SERVERS }),
+  121: named('classless-static-routes', 'classless static routes', 'routes', 'RFC 3442'),
+  122: unnamed('CableLabs client configuration', 'hex'),
+  123: unnamed('geographic location', 'hex'),
+  124: unnamed('vendor-identifying vendor class', 'hex'),
+  125: named('vendor-identifying-options', 'vendor-identifying information', 'vendor-identifying', 'RFC 3925 §4'),
+  128: unnamed('PXE, vendor-specific (128)', 'hex'),
+  129: unnamed('PXE, vendor-specific (129)', 'hex'),
+  130: unnamed('PXE, vendor-specific (130)', 'hex'),
+  131: unnamed('PXE, vendor-specific (131)', 'hex'),
+  132: named('vlan-id', 'VLAN id', 'u16', 'IEEE 802.1Q', { legal: from(0, 4094), isVendors: true }),
+  133: named('vlan-priority', 'VLAN priority', 'u8', 'IEEE 802.1Q', { legal: from(0, 7), isVendors: true }),
+  134: unnamed('PXE, vendor-specific (134)', 'hex'),
+  135: unnamed('PXE, vendor-specific (135)', 'hex'),
+  138: named('capwap-controllers', 'CAPWAP controllers', 'ip-list', 'RFC 5417 §2'),
+  145: unnamed('forcerenew nonce capable', 'hex'),
+  150: named('tftp-server-addresses', 'TFTP server address', 'ip-list', 'RFC 5859 §2'),
+  152: unnamed('base time', 'seconds'),
+  175: named('ipxe-options', 'iPXE options', 'suboptions', 'iPXE', { shown: 'ipxe', isVendors: true }),
+  177: unnamed('etherboot', 'hex'),
+  203: unnamed('iPXE next server (settings)', 'hex'),
+  208: unnamed('pxelinux magic', 'u32'),
+  209: named('pxelinux-config-file', 'pxelinux configuration file', 'text', 'RFC 5071 §4'),
+  210: named('pxelinux-path-prefix', 'pxelinux path prefix', 'text', 'RFC 5071 §5'),
+  211: named('pxelinux-reboot-time', 'pxelinux reboot time', 'u32', 'RFC 5071 §6', { shown: 'seconds' }),
+  212: named('6rd', '6rd', 'hex', 'RFC 5969 §7.1.1', { legal: SIX_RD }),
+  220: unnamed('subnet allocation', 'hex'),
+  221: unnamed('virtual subnet selection', 'hex'),
+  249: named('ms-classless-static-routes', 'classless static routes (Microsoft)', 'routes', 'MS-DHCPE'),
+  252: named('web-proxy-auto-discovery', 'web proxy discovery', 'text', 'WPAD draft', { isVendors: true }),
+  255: refused('end', 'hex', 'it is the end of the options'),
+};
+
+/** Every known option, by ascending code. */
+export const KNOWN_OPTIONS: readonly KnownOption[] = Object.entries(TABLE).map(([code, row]) => ({
+  code: Number(code),
+  ...row,
+}));
+
+/** Every option that has a name, by ascending code. */
+export const NAMED_OPTIONS: readonly NamedOption[] = KNOWN_OPTIONS.filter((row) => row.kind === 'named');
+
+const BY_CODE: ReadonlyMap<number, KnownOption> = new Map(KNOWN_OPTIONS.map((row) => [row.code, row]));
+const BY_NAME: ReadonlyMap<string, NamedOption> = new Map(NAMED_OPTIONS.map((row) => [row.name, row]));
+
+/** The row of a code; undefined: the option is not known. */
+export const findOption = (code: number): KnownOption | undefined => BY_CODE.get(code);
+
+/** The row of a code that has a name; undefined: the configuration must say its type. */
+export function findNamedOption(code: number): NamedOption | undefined {
+  const row = BY_CODE.get(code);
+  return row?.kind === 'named' ? row : undefined;
+}
+
+/** The row of a name; undefined: no option is called so. */
+export const findOptionByName = (name: string): NamedOption | undefined => BY_NAME.get(name);
+
+/** The name that is most like `text`; undefined: none is. */
+export const suggestOptionName = (text: string): string | undefined =>
+  nearestName(
+    text.toLowerCase().replace(/[_\s]+/g, '-'),
+    NAMED_OPTIONS.map(({ name }) => name),
+  );

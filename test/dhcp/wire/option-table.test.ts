@@ -1,0 +1,204 @@
+// The one table of options: each code stands in it once, and what the configuration accepts, what a capture prints and what the document
+// lists are what it says.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { describeDhcp } from '../../../src/capture/dhcp-description.ts';
+import { formatProblems, parseConfig } from '../../../src/config/load.ts';
+import {
+  findNamedOption,
+  findOption,
+  findOptionByName,
+  KNOWN_OPTIONS,
+  NAMED_OPTIONS,
+  suggestOptionName,
+} from '../../../src/dhcp/wire/option-table.ts';
+import { isOptionType, type OptionType } from '../../../src/dhcp/wire/option-value.ts';
+import { OPTION } from '../../../src/dhcp/wire/options.ts';
+import { DHCP_OPTIONS_DOCUMENT } from '../../documents/dhcp-options-document.ts';
+
+const CODES = Array.from({ length: 256 }, (_, code) => code);
+
+test('each code stands once, and a name or a label is of one code', () => {
+  const text = readFileSync(new URL('../../../src/dhcp/wire/option-table.ts', import.meta.url), 'utf8');
+  // Of two rows of a code the later would count, without a word.
+  const written = [...text.matchAll(/^ {2}(\d+): \w+\(/gm)].map((match) => Number(match[1]));
+  assert.deepEqual(
+    KNOWN_OPTIONS.map(({ code }) => code),
+    written,
+  );
+  assert.deepEqual(
+    written,
+    [...new Set(written)].toSorted((a, b) => a - b),
+  );
+  const names = NAMED_OPTIONS.map(({ name }) => name);
+  const labels = KNOWN_OPTIONS.map(({ label }) => label);
+  for (const list of [names, labels]) assert.equal(new Set(list).size, list.length);
+  for (const { code, name, type } of NAMED_OPTIONS) {
+    assert.ok(code >= 1 && code <= 254, name);
+    assert.match(name, /^[a-z0-9]+(-[a-z0-9]+)*$/);
+    assert.ok(isOptionType(type));
+    assert.equal(findNamedOption(code)?.name, name);
+    assert.equal(findOptionByName(name)?.code, code);
+  }
+});
+
+test('every option that the server reads or writes has its row', () => {
+  for (const [name, code] of Object.entries(OPTION)) assert.ok(findOption(code) !== undefined, `${name}, ${code}`);
+});
+
+const LAB = `cluster_interfaces:
+  - name: lab
+    interface: eth1
+    ip: 10.20.0.1
+    network: 10.20.0.0/24
+    ip_range_low: 10.20.0.100
+    ip_range_high: 10.20.0.199
+    options: [`;
+
+/** The bytes that the configuration makes of an entry, or what is wrong with it. */
+function configure(entry: object, code: number): Uint8Array | string {
+  const parsed = parseConfig(`${LAB}${JSON.stringify(entry)}]\n`);
+  if (!parsed.ok) return formatProblems('f', parsed.problems);
+  return parsed.config.dhcp.subnets[0]?.options?.byCode.get(code)?.[0]?.value ?? assert.fail(`option ${code} is lost`);
+}
+
+/** How a capture names and shows an option of a DISCOVER, and what is wrong with it. */
+function capture(
+  code: number,
+  value: Uint8Array,
+): { readonly name: string; readonly shown: string; readonly wrong?: string | undefined } {
+  const head = Buffer.concat([Buffer.alloc(236), Buffer.from('63825363350101', 'hex')]);
+  head.set([1, 1, 6, 0]);
+  const { fields } = describeDhcp(Buffer.concat([head, Buffer.of(code, value.length), value, Buffer.of(255)]));
+  const field = fields.find(({ name }) => name.startsWith(`${code} `)) ?? assert.fail(`option ${code} is not shown`);
+  const parts = (field.parts ?? []).map((part) => `${part.name}: ${part.value}`);
+  return { ...field, shown: [field.value, ...parts].filter((part) => part !== '').join('; ') };
+}
+
+/** A legal value of each type, and what a capture shows of it. */
+const SAMPLES: Readonly<Record<OptionType, readonly [written: unknown, shown: string]>> = {
+  ip: ['10.20.0.1', '10.20.0.1'],
+  'ip-list': [['10.20.0.1', '10.20.0.2'], '10.20.0.1, 10.20.0.2'],
+  'ip-pairs': [[['10.9.0.0', '10.20.0.254']], '10.9.0.0 by 10.20.0.254'],
+  u8: [1, '1'],
+  u16: [1500, '1500'],
+  'u16-list': [[68, 296], '68, 296'],
+  u32: [86_400, '86400'],
+  i32: [-3600, '-3600'],
+  bool: [true, 'yes'],
+  text: ['lab', '"lab"'],
+  hex: ['01:0a:ff', '010aff'],
+  domain: ['example.net', 'example.net'],
+  'domain-list': [['example.net', 'lab.example.net'], 'example.net, lab.example.net'],
+  routes: [[['10.9.0.0/16', '10.20.0.254']], '10.9.0.0/16 by 10.20.0.254'],
+  suboptions: [[{ code: 1, type: 'u8', value: 7 }], '010107'],
+  'vendor-identifying': [
+    [{ enterprise: 42_623, suboptions: [{ code: 1, type: 'text', value: 'x' }] }],
+    'enterprise 42623, 1 unknown: "x"',
+  ],
+};
+
+/** The same of options with a rule or a meaning of their own. */
+const OWN_SAMPLES: Readonly<Record<number, readonly [written: unknown, shown: string]>> = {
+  1: ['255.255.255.0', '255.255.255.0'],
+  24: [600, '600 s'],
+  35: [60, '60 s'],
+  38: [7200, '7200 s'],
+  93: [[7], '7 UEFI amd64'],
+  97: [`00${'ab'.repeat(16)}`, 'type 0, abababab-abab-abab-abab-abababababab'],
+  108: [1800, '1800 s'],
+  114: ['https://portal.example/api', '"https://portal.example/api"'],
+  117: [[6, 44], '6, 44'],
+  120: ['010a140001', '010a140001'],
+  175: [[{ code: 1, type: 'u8', value: 7 }], '1 priority: 7; 176 do not wait for proxy DHCP: 1'],
+  211: [30, '30 s'],
+  212: [`0820${'00'.repeat(16)}0a140001`, `0820${'00'.repeat(16)}0a140001`],
+};
+
+/** The cells of the tables of the document, by the title of their section and the code. */
+function readDocument(): Map<string, readonly string[]> {
+  const cells = new Map<string, readonly string[]>();
+  for (const section of readFileSync(DHCP_OPTIONS_DOCUMENT, 'utf8').split(/^## /m)) {
+    const title = section.slice(0, section.indexOf('\n'));
+    for (const [, row = ''] of section.matchAll(/^\| (\d+ \| .*) \|$/gm)) {
+      const [code = '', ...rest] = row.split(' | ').map((cell) => cell.trim());
+      assert.ok(!cells.has(`${title} ${code}`), `${title}: ${code} twice`);
+      cells.set(`${title} ${code}`, rest);
+    }
+  }
+  return cells;
+}
+
+const document = readDocument();
+
+for (const { code, name, label, type } of NAMED_OPTIONS) {
+  test(`option ${code}: configured as ${name}, printed as ${label}, listed as both`, () => {
+    const [written, shown] = OWN_SAMPLES[code] ?? SAMPLES[type];
+    const bytes = configure({ name, value: written }, code);
+    assert.ok(bytes instanceof Uint8Array, String(bytes));
+    assert.deepEqual(configure({ code, value: written }, code), bytes, 'by its code it has the same type');
+    assert.deepEqual(configure({ code, type, value: written }, code), bytes);
+    const captured = capture(code, bytes);
+    assert.deepEqual([captured.name, captured.shown, captured.wrong], [`${code} ${label}`, shown, undefined]);
+    assert.deepEqual(document.get(`Names ${code}`)?.slice(0, 3), [`\`${name}\``, label, `\`${type}\``]);
+  });
+}
+
+test('an option without a name is given by code and type, printed by its label, and listed so', () => {
+  for (const code of CODES.slice(1, 255)) {
+    const row = findOption(code);
+    if (row !== undefined && row.kind !== 'unnamed') continue;
+    assert.match(
+      String(configure({ code, value: 'x' }, code)),
+      new RegExp(`missing: option ${code} has no type of its own`),
+    );
+    assert.deepEqual(configure({ code, type: 'hex', value: '01' }, code), Uint8Array.of(1));
+    assert.equal(capture(code, Uint8Array.of(1)).name, `${code} ${row?.label ?? 'unknown'}`);
+    assert.deepEqual(document.get(`Known without a name ${code}`), row && [row.label]);
+  }
+});
+
+test('an option that cannot be configured is refused with the reason that the document gives', () => {
+  for (const row of KNOWN_OPTIONS) {
+    const { code, label } = row;
+    const listed = document.get(`What cannot be configured ${code}`);
+    if (row.kind !== 'refused') {
+      assert.equal(listed, undefined);
+      continue;
+    }
+    assert.ok(
+      String(configure({ code, type: 'hex', value: '01' }, code)).includes(
+        `option ${code} cannot be configured: ${row.why}`,
+      ),
+    );
+    assert.deepEqual(listed, [label, row.why]);
+    if (code > 0 && code < 255) assert.ok(capture(code, Uint8Array.of(1)).name.startsWith(`${code} ${label}`));
+  }
+});
+
+test('what a vendor puts into an option of its own is not called wrong for its length', () => {
+  for (const code of [132, 133]) {
+    const bytes = configure({ code, type: 'hex', value: '00000fff' }, code);
+    assert.ok(bytes instanceof Uint8Array, String(bytes));
+    const { shown, wrong } = capture(code, bytes);
+    assert.deepEqual([shown, wrong], ['00000fff', undefined]);
+  }
+});
+
+test('what is nearly a name is answered with the name', () => {
+  const cases: readonly (readonly [string, string | undefined])[] = [
+    ['ntp-server', 'ntp-servers'],
+    ['NTP_servers', 'ntp-servers'],
+    ['bootfile-name', 'boot-file-name'],
+    ['router', 'routers'],
+    ['tftp-server', 'tftp-server-name'],
+    ['search', 'name-service-search'],
+    ['classless', 'classless-static-routes'],
+    ['', undefined],
+    ['zzzzzzzz', undefined],
+    ['x'.repeat(10_000), undefined],
+  ];
+  for (const [written, name] of cases) assert.equal(suggestOptionName(written), name, written.slice(0, 20));
+});

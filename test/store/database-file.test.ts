@@ -1,0 +1,213 @@
+// How a database is brought from one version to the next, shown with a made-up second version; which versions are refused, and with what
+// remedy; and that version 1 of each database is what its fixture holds.
+
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, test } from 'node:test';
+import { RackError } from '../../src/errors.ts';
+import { type DatabaseKind, openDatabaseFile } from '../../src/store/database-file.ts';
+import { copyLeases, LeaseDatabase } from '../../src/store/lease-database.ts';
+import { LEASE_DATABASE } from '../../src/store/lease-schema.ts';
+import { OUTBOX_DATABASE } from '../../src/store/outbox-schema.ts';
+import { REGION_DATABASE } from '../../src/store/region-schema.ts';
+import { openRegionStore } from '../../src/store/region-sqlite.ts';
+
+const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures', 'state');
+
+/** A database of one version, and what a later Rackboot makes of it. */
+const FIRST: DatabaseKind = {
+  title: 'book of notes',
+  applicationId: 0x6e_6f_74_65,
+  unreleasedId: 0x6e_6f_74_30,
+  migrations: ['CREATE TABLE note (text TEXT NOT NULL) STRICT'],
+};
+const SECOND: DatabaseKind = {
+  ...FIRST,
+  migrations: [
+    ...FIRST.migrations,
+    "ALTER TABLE note ADD COLUMN author TEXT NOT NULL DEFAULT ''; UPDATE note SET author = 'nobody'",
+  ],
+};
+/** Its second step begins well and then fails. */
+const FAILING: DatabaseKind = {
+  ...FIRST,
+  migrations: [...FIRST.migrations, 'ALTER TABLE note ADD COLUMN author TEXT; SELECT nonsense FROM nowhere'],
+};
+
+let directory = '';
+let path = '';
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'rackboot-database-'));
+  path = join(directory, 'notes.db');
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+/** Makes a file of the first version with one note. */
+function writeFirst(): void {
+  const database = openDatabaseFile(path, FIRST);
+  database.exec("INSERT INTO note VALUES ('kept')");
+  database.close();
+}
+
+/** The rows of a query, read without Rackboot. */
+function read(file: string, sql: string): unknown[] {
+  const database = new DatabaseSync(file);
+  const rows = database.prepare(sql).all();
+  database.close();
+  return rows.map((row) => ({ ...row }));
+}
+
+const versionOf = (file: string): unknown => read(file, 'PRAGMA user_version')[0];
+
+/** The error by which something is refused, which leaves a file as it was. */
+function refusal(file: string, work: () => unknown): RackError {
+  const before = readFileSync(file);
+  try {
+    work();
+  } catch (error) {
+    assert.ok(error instanceof RackError, String(error));
+    assert.deepEqual(readFileSync(file), before, 'the file is left as it was');
+    return error;
+  }
+  return assert.fail('it was not refused');
+}
+
+test('a migration copies the file as it was, as private as the file, and then brings it to the next version', () => {
+  writeFirst();
+  openDatabaseFile(path, SECOND).close();
+  assert.deepEqual(versionOf(path), { user_version: 2 });
+  assert.deepEqual(read(path, 'SELECT * FROM note'), [{ text: 'kept', author: 'nobody' }]);
+  const copy = `${path}.version-1`;
+  assert.deepEqual(versionOf(copy), { user_version: 1 });
+  assert.deepEqual(read(copy, 'SELECT * FROM note'), [{ text: 'kept' }]);
+  assert.equal(statSync(copy).mode & 0o777, 0o600);
+  openDatabaseFile(path, SECOND).close();
+  assert.deepEqual(readdirSync(directory).sort(), ['notes.db', 'notes.db.version-1'], 'a second start copies nothing');
+});
+
+test('a new file takes all steps at once, and needs no copy', () => {
+  openDatabaseFile(path, SECOND).close();
+  assert.deepEqual(versionOf(path), { user_version: 2 });
+  assert.deepEqual(readdirSync(directory), ['notes.db']);
+});
+
+test('a migration that fails changes nothing, and leaves the copy', () => {
+  writeFirst();
+  assert.throws(() => openDatabaseFile(path, FAILING), { name: 'RackError', code: 'store-unavailable' });
+  assert.deepEqual(versionOf(path), { user_version: 1 });
+  assert.deepEqual(read(path, 'SELECT * FROM note'), [{ text: 'kept' }]);
+  assert.deepEqual(readdirSync(directory).sort(), ['notes.db', 'notes.db.version-1']);
+  openDatabaseFile(path, SECOND).close();
+  assert.deepEqual(read(path, 'SELECT * FROM note'), [{ text: 'kept', author: 'nobody' }], 'a later start goes on');
+});
+
+test('a later version is refused with both remedies, and the copy that it made serves', () => {
+  writeFirst();
+  openDatabaseFile(path, SECOND).close();
+  const { code, message } = refusal(path, () => openDatabaseFile(path, FIRST));
+  assert.equal(code, 'store-newer');
+  assert.match(
+    message,
+    /notes\.db has version 2, this Rackboot knows up to 1: start the newer Rackboot .*, or put back the copy/,
+  );
+  renameSync(`${path}.version-1`, path);
+  openDatabaseFile(path, FIRST).close();
+  assert.deepEqual(read(path, 'SELECT * FROM note'), [{ text: 'kept' }]);
+});
+
+test('a file of a build before the first release is refused with the remedies, whatever its version says', () => {
+  for (const version of [1, 2, 9]) {
+    const database = new DatabaseSync(path);
+    database.exec(`CREATE TABLE note (text TEXT, mood TEXT);
+      PRAGMA application_id = ${FIRST.unreleasedId}; PRAGMA user_version = ${version}`);
+    database.close();
+    for (const kind of [FIRST, SECOND]) {
+      const { code, message } = refusal(path, () => openDatabaseFile(path, kind));
+      assert.equal(code, 'store-unreleased');
+      assert.match(
+        message,
+        new RegExp(`notes\\.db \\(version ${version}\\) was written by a Rackboot from before the first release`),
+      );
+      assert.match(
+        message,
+        /go on with that Rackboot, or move the file .* to begin with an empty book of notes, or set state_dir/,
+      );
+    }
+    rmSync(path);
+  }
+});
+
+/** What builds before the first release wrote: the mark, their last version; who meets the file. */
+interface Unreleased {
+  readonly name: string;
+  readonly mark: number;
+  readonly last: number;
+  readonly opens: Readonly<Record<string, (file: string) => unknown>>;
+}
+
+const UNRELEASED: readonly Unreleased[] = [
+  {
+    name: 'leases.db',
+    mark: 0x52_42_6c_73,
+    last: 4,
+    opens: { 'the journal': (file) => new LeaseDatabase(file), 'a reader beside it': copyLeases },
+  },
+  {
+    name: 'region.db',
+    mark: 0x52_42_52_47,
+    last: 9,
+    opens: { 'the region': () => openRegionStore({ stateDir: directory }) },
+  },
+];
+
+for (const { name, mark, last, opens } of UNRELEASED) {
+  for (const [who, open] of Object.entries(opens)) {
+    test(`${name} of a build before the first release, of version 1 to ${last}, is refused by ${who}`, () => {
+      const file = join(directory, name);
+      for (let version = 1; version <= last; version += 1) {
+        const database = new DatabaseSync(file);
+        database.exec(`CREATE TABLE IF NOT EXISTS fold (sequence INTEGER);
+          PRAGMA application_id = ${mark}; PRAGMA user_version = ${version}`);
+        database.close();
+        const { code, message } = refusal(file, () => open(file));
+        assert.equal(code, 'store-unreleased');
+        assert.ok(message.includes(`${file} (version ${version}) was written by a Rackboot from before`), message);
+      }
+    });
+  }
+}
+
+const SCHEMA_SQL = 'SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name';
+
+/** Each database with its first version as a fixture. */
+const KINDS: readonly (readonly [name: string, kind: DatabaseKind])[] = [
+  ['leases', LEASE_DATABASE],
+  ['region', REGION_DATABASE],
+  ['outbox', OUTBOX_DATABASE],
+];
+
+for (const [name, kind] of KINDS) {
+  test(`the first step of ${name}.db makes what ${name}-1.db holds: a change of the schema is a further step`, () => {
+    const fixture = join(directory, 'fixture.db');
+    copyFileSync(join(FIXTURES, `${name}-1.db`), fixture);
+    openDatabaseFile(path, { ...kind, migrations: kind.migrations.slice(0, 1) }).close();
+    assert.deepEqual(read(path, SCHEMA_SQL), read(fixture, SCHEMA_SQL));
+  });
+}
+
+test('every version of every database has its fixture, and is brought up to date', () => {
+  const expected = KINDS.flatMap(([name, { migrations }]) => migrations.map((_, index) => `${name}-${index + 1}.db`));
+  const found = readdirSync(FIXTURES).filter((name) => name.endsWith('.db'));
+  assert.deepEqual(found.sort(), expected.sort());
+  for (const [name, kind] of KINDS) {
+    for (const fixture of found.filter((one) => one.startsWith(`${name}-`))) {
+      copyFileSync(join(FIXTURES, fixture), path);
+      openDatabaseFile(path, kind).close();
+      assert.deepEqual(versionOf(path), { user_version: kind.migrations.length }, basename(fixture));
+      rmSync(path);
+    }
+  }
+});
