@@ -54,6 +54,8 @@ export class RackNetwork {
   readonly configFile: string;
   /** Every line of the daemon's log. */
   readonly lines: LogLine[] = [];
+  /** The first file of the rack's program, of another tree; undefined: of this one. */
+  main: string | undefined;
   #daemon: DaemonProcess | undefined;
   readonly #running: Running[] = [];
   readonly #further: string[] = [];
@@ -83,6 +85,7 @@ export class RackNetwork {
     this.#daemon = await DaemonProcess.start({
       config: this.configFile,
       namespace: this.namespace,
+      main: this.main,
       before,
       onLine: (line) => void this.lines.push(line),
     });
@@ -93,6 +96,11 @@ export class RackNetwork {
     const code = await this.#daemon?.stop();
     this.#daemon = undefined;
     return code ?? null;
+  }
+
+  async kill(): Promise<void> {
+    await this.#daemon?.kill();
+    this.#daemon = undefined;
   }
 
   /** Stops the daemon, ends what runs, removes everything. */

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { changedTexts } from './changes.ts';
 import { EVERY_CASE } from './every-case.ts';
-import { fullName } from './stand.ts';
+import { testName } from './stand.ts';
 
 const SRC = join(import.meta.dirname, '..', '..', 'src');
 const read = (file: string): string => readFileSync(join(SRC, file), 'utf8');
@@ -25,8 +25,8 @@ describe('what is changed to see a case fail', () => {
     });
   }
 
-  it('belongs to one case, which is found by its name', () => {
-    assert.equal(new Set(EVERY_CASE.map(fullName)).size, EVERY_CASE.length);
+  it('belongs to one case, which has a name of its own', () => {
+    assert.equal(new Set(EVERY_CASE.map(testName)).size, EVERY_CASE.length);
   });
 
   it('is refused where it stands nowhere, or twice', () => {

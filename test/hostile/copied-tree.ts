@@ -33,6 +33,11 @@ export class CopiedTree {
     rmSync(this.#root, { recursive: true, force: true });
   }
 
+  /** The first file of the product. */
+  get main(): string {
+    return join(this.#root, 'src', 'main.ts');
+  }
+
   /** The files of `src`, below it. */
   get files(): readonly string[] {
     return globSync('**/*.ts', { cwd: join(this.#root, 'src') });

@@ -1,26 +1,57 @@
 // `node test/hostile/without.ts [words of an attack …]`: what the cases say of themselves is tried. In a copy of the tree the protection that a case
 // shows is taken out (`changes.ts`), and the case is run: somebody who is not the attacker must then be without what they want.
 
+import { errorText } from '../../src/errors.ts';
 import type { HostileCase } from './case.ts';
 import { changedTexts, NO_SHARES } from './changes.ts';
 import { CopiedTree } from './copied-tree.ts';
 import { EVERY_CASE } from './every-case.ts';
-import { fullName, NOT_SERVED } from './stand.ts';
+import { HostileSite } from './site.ts';
+import { NOT_SERVED, stand } from './stand.ts';
+import { WANTS, type Want } from './wants.ts';
 
-/** With the site that is built first. */
-const CASE_SECONDS_MAX = 240;
-/** So much of the end of what it printed is told of a case that fails otherwise, in characters. */
-const SAID_SHOWN = 4000;
+/** A file of tests of a door, with what is built first. */
+const FILE_SECONDS_MAX = 240;
 
-/** Runs one case against a product without its protection. @returns why others are not served; undefined: they are. @throws Error when it fails otherwise */
-export async function failureWithout(tree: CopiedTree, one: HostileCase): Promise<string | undefined> {
-  const texts = changedTexts(one.withoutIt, (file) => tree.read(file));
-  const only = `--test-name-pattern=^${RegExp.escape(fullName(one))}$`;
-  const { outcome, said } = await tree.changed(texts, () => tree.run('hostile/each-case.ts', CASE_SECONDS_MAX, [only]));
-  if (outcome === 'passed') return undefined;
-  const [why] = new RegExp(`${NOT_SERVED}[^\\n]*`).exec(said) ?? [];
-  if (why === undefined) throw new Error(`${one.attack} (${one.from}) fails otherwise:\n${said.slice(-SAID_SHOWN)}`);
-  return why;
+/** A site whose rack runs a changed copy of the product. */
+export class UnprotectedSite {
+  readonly tree = new CopiedTree('without');
+  readonly #site: HostileSite;
+
+  private constructor(site: HostileSite) {
+    this.#site = site;
+  }
+
+  static async open(): Promise<UnprotectedSite> {
+    const site = await HostileSite.open();
+    await site.keepState();
+    return new UnprotectedSite(site);
+  }
+
+  async close(): Promise<void> {
+    await this.#site.close();
+    this.tree.remove();
+  }
+
+  /**
+   * Runs one case against a rack without its protection, which serves everybody while nobody attacks.
+   * @returns why others are not served; undefined: they are. @throws Error when it fails otherwise
+   */
+  failureWithout(one: HostileCase): Promise<string | undefined> {
+    const texts = changedTexts(one.withoutIt, (file) => this.tree.read(file));
+    return this.tree.changed(texts, async () => {
+      await this.#site.begin(this.tree.main);
+      for (const want of Object.keys(one.others) as Want[]) await WANTS[want](this.#site);
+      try {
+        await stand(this.#site, [one], { rounds: 1, factor: 1, lateMax: 1 });
+        return undefined;
+      } catch (error) {
+        const [why] = new RegExp(`${NOT_SERVED}[^\\n]*`).exec(errorText(error)) ?? [];
+        if (why === undefined) throw new Error(`${one.attack} (${one.from}) fails otherwise`, { cause: error });
+        return why;
+      }
+    });
+  }
 }
 
 /** Tests of the doors that only the shares let pass: those of a file whose names have such words. */
@@ -35,7 +66,7 @@ export async function passedWithoutShares(
   [test, words]: (typeof BY_SHARES)[number],
 ): Promise<ReadonlyMap<string, boolean>> {
   const texts = changedTexts(NO_SHARES, (file) => tree.read(file));
-  const { said } = await tree.changed(texts, () => tree.run(test, CASE_SECONDS_MAX));
+  const { said } = await tree.changed(texts, () => tree.run(test, FILE_SECONDS_MAX));
   const found = [...said.matchAll(/^(not )?ok \d+ - (.*)$/gm)].map(
     ([, not, name = '']) => [name, not === undefined] as const,
   );
@@ -44,19 +75,19 @@ export async function passedWithoutShares(
 
 if (import.meta.main) {
   const words = process.argv.slice(2);
-  const tree = new CopiedTree('without');
+  const site = await UnprotectedSite.open();
   try {
     for (const one of EVERY_CASE) {
       const name = `${one.attack} from ${one.from}`;
       if (words.length > 0 && !words.some((word) => word === name || word === one.attack)) continue;
       const from = process.uptime();
-      const said = await failureWithout(tree, one).then(
+      const said = await site.failureWithout(one).then(
         (why) => (why === undefined ? '✖ passes' : `✔ ${why}`),
         (error) => `✖ ${error}`,
       );
       console.log(`${name}, ${(process.uptime() - from).toFixed(0)} s: ${said}`);
     }
   } finally {
-    tree.remove();
+    await site.close();
   }
 }

@@ -4,28 +4,27 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { CopiedTree } from '../hostile/copied-tree.ts';
 import { EVERY_CASE } from '../hostile/every-case.ts';
 import { SKIP } from '../hostile/stand.ts';
-import { BY_SHARES, failureWithout, passedWithoutShares } from '../hostile/without.ts';
+import { BY_SHARES, passedWithoutShares, UnprotectedSite } from '../hostile/without.ts';
 
 describe('without the protection, others are not served while a host', { skip: SKIP }, () => {
-  let tree: CopiedTree;
+  let site: UnprotectedSite;
 
-  before(() => {
-    tree = new CopiedTree('without');
+  before(async () => {
+    site = await UnprotectedSite.open();
   });
-  after(() => tree?.remove());
+  after(() => site?.close());
 
   for (const one of EVERY_CASE) {
     it(`${one.attacker} (${one.door})`, async () => {
-      assert.notEqual(await failureWithout(tree, one), undefined, 'the case passes: it shows nothing');
+      assert.notEqual(await site.failureWithout(one), undefined, 'the case passes: it shows nothing');
     });
   }
 
   for (const each of BY_SHARES) {
     it(`fills a door, and places are not shared out (${each[0]})`, async () => {
-      const passed = await passedWithoutShares(tree, each);
+      const passed = await passedWithoutShares(site.tree, each);
       assert.ok(passed.size > 0, 'no test has such a name');
       assert.deepEqual(
         [...passed].filter(([, isPassed]) => isPassed),
