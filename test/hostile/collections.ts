@@ -30,6 +30,7 @@ export const OWN_PROCESSES = ['capture/', 'cli/', 'config/', 'dhcp/import/', 'do
 export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'boot/boot-tokens.ts': { '#given': 'TOKENS_MAX', '#sampler': 'named' },
   'boot/seen-addresses.ts': { '#byAddress': 'SEEN_ADDRESSES_MAX', '#byMac': 'as #byAddress' },
+  'bounded-map.ts': { '#byKey': 'owner' },
   'daemon/answers/feed.ts': { '#waiting': 'FEED_WAITING_MAX' },
   'daemon/daemon.ts': { '#opened': 'named', '#host': 'net/interface-table.ts INTERFACES_MAX', '#notes': 'named' },
   'daemon/foresight/foresight.ts': { '#lines': 'call' },
