@@ -101,13 +101,21 @@ export class BoundedMap<Key, Value> {
     return true;
   }
 
-  /** Keys and values, the oldest first. Meanwhile the entry at hand may be deleted, but nothing else changed. */
+  /**
+   * Keys and values, the oldest first. Meanwhile the entry at hand may be deleted, or set, which brings it up again as the newest; no
+   * other may go.
+   */
   *[Symbol.iterator](): Generator<readonly [Key, Value]> {
     for (let entry = this.#oldest; entry !== undefined; ) {
       const { key, value, newer }: Entry<Key, Value> = entry;
       yield [key, value];
       entry = newer;
     }
+  }
+
+  /** Values, the oldest first, as above. */
+  *values(): Generator<Value> {
+    for (const [, value] of this) yield value;
   }
 
   #add(key: Key, value: Value): Value {

@@ -151,13 +151,16 @@ describe('a map with a bound', () => {
     assert.deepEqual([map.has('a'), map.has('b')], [true, false]);
   });
 
-  it('goes on with the next entry where the one at hand is deleted', () => {
+  it('goes on with the next entry where the one at hand is deleted, or set and so the newest', () => {
     const map = new BoundedMap<number, number>(MAX, 'set longest ago');
     for (let key = 0; key < MAX; key += 1) map.set(key, key);
-    for (const [key] of map) if (key % 2 === 0) map.delete(key);
-    assert.deepEqual(
-      [...map].map(([key]) => key),
-      [1, 3, 5],
-    );
+    const seen: number[] = [];
+    for (const [key, value] of map) {
+      seen.push(value);
+      if (key % 2 === 0) map.delete(key);
+      else if (value === 1) map.set(key, 10);
+    }
+    assert.deepEqual(seen, [0, 1, 2, 3, 4, 5, 10]);
+    assert.deepEqual([...map.values()], [3, 5, 10]);
   });
 });

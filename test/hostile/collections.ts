@@ -259,7 +259,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#askers': 'as power/queue.ts #questionOf',
   },
   'power/web-request.ts': { 'readAnswer.chunks': 'BODY_BYTES_MAX' },
-  'rate-limit.ts': { '#limits': 'owner', '#keys': 'owner' },
   'region-thread/power-askers.ts': { '#underWay': 'configured' },
   'region-thread/power-hold.ts': { '#held': 'region/identity/enlistment.ts MACHINES_MAX' },
   'region-thread/power-side.ts': {
@@ -374,7 +373,8 @@ export const PASSED_ON: Readonly<Record<string, string>> = {
   'net/body-places.ts max': GIVEN,
   'net/connection-shares.ts options.max': GIVEN,
   'net/connection-shares.ts options.waitingMax': GIVEN,
-  'rate-limit.ts this.#rate': GIVEN,
+  'rate-limit.ts keysMax': GIVEN,
+  'rate-limit.ts rate': GIVEN,
   'region/identity/new-machines.ts unproven.length': 'room for all: what it finds out is who has most of them',
   'region/rate-limit.ts all': GIVEN,
   'region/rate-limit.ts rate': GIVEN,
