@@ -28,8 +28,8 @@ export const OWN_PROCESSES = ['capture/', 'cli/', 'config/', 'dhcp/import/', 'do
 
 /** By file below `src`, and name. */
 export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  'boot/boot-tokens.ts': { '#given': 'TOKENS_MAX', '#sampler': 'named' },
-  'boot/seen-addresses.ts': { '#byAddress': 'SEEN_ADDRESSES_MAX', '#byMac': 'as #byAddress' },
+  'boot/boot-tokens.ts': { '#sampler': 'named' },
+  'boot/seen-addresses.ts': { '#byMac': 'SEEN_ADDRESSES_MAX' },
   'bounded-map.ts': { '#byKey': 'owner' },
   'daemon/answers/feed.ts': { '#waiting': 'FEED_WAITING_MAX' },
   'daemon/daemon.ts': { '#opened': 'named', '#host': 'net/interface-table.ts INTERFACES_MAX', '#notes': 'named' },
