@@ -51,7 +51,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'dhcp/conflicts/last-holders.ts': { '#kept': 'configured, each dhcp/conflicts/conflict-check.ts CONFLICT_SHARE' },
   'dhcp/conflicts/probe-book.ts': {
     '#running': 'as dhcp/conflicts/probe-turns.ts #waiting and dhcp/conflicts/probe-turns.ts PROBES_RUNNING_MAX',
-    '#freeAt': 'PROBES_REMEMBERED_MAX',
   },
   'dhcp/conflicts/probe-turns.ts': { '#waiting': 'configured, each PROBES_WAITING_MAX', 'take.queue': 'as #waiting' },
   'dhcp/foreign/foreign-servers.ts': { '#servers': 'FOREIGN_SERVERS_MAX and configured' },
@@ -82,7 +81,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#pending': 'store/lease-journal.ts JOURNAL_PENDING_MAX',
     '#byIdentifier': 'configured',
   },
-  'dhcp/leases/loading-leases.ts': { '#heardAt': 'LOADING_MAX' },
   'dhcp/leases/number-table.ts': { '#values': 'owner' },
   'dhcp/leases/offers.ts': {
     'KeptOffer.among': 'as #byAddress',
@@ -90,10 +88,9 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#byNetwork': 'configured',
   },
   'dhcp/leases/settled-journal.ts': { '#waiters': 'WAITERS_MAX' },
-  'dhcp/limits/declines.ts': { '#clients': 'DECLINERS_MAX' },
-  'dhcp/limits/new-clients.ts': { '#places': 'PLACES_MAX', '#sockets': 'SOCKETS_MAX' },
+  'dhcp/limits/new-clients.ts': { '#sockets': 'SOCKETS_MAX' },
   'dhcp/limits/range-watch.ts': { '#levels': 'configured' },
-  'dhcp/limits/telling.ts': { '#keys': 'FAIR_KEYS_MAX', '#strangers': 'named' },
+  'dhcp/limits/telling.ts': { '#strangers': 'named' },
   'dhcp/networks/conditions.ts': { '#userClasses': 'call', '#architectures': 'call' },
   'dhcp/responder.ts': { '#sampler': 'named', '#outcomes': 'call' },
   'dhcp/server.ts': {
