@@ -100,7 +100,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#interfaces': 'net/interface-table.ts INTERFACES_MAX',
   },
   'dhcp/wire/option-list.ts': { 'OptionList.codes': 'call', 'OptionList.values': 'call' },
-  'dns/cache.ts': { '#entries': 'CACHE_ENTRIES_MAX' },
   'dns/claims.ts': {
     '#byName':
       'as dns/names.ts #leases and as machines/directory.ts #byAddress and configured, each LEASE_CLAIMS_PER_NAME_MAX',
