@@ -206,7 +206,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'net/router-answers.ts': { '#routerAt': 'configured', '#wanted': 'configured' },
   'net/send-room.ts': { '#asked': 'ASKED_MAX' },
   'net/udp-dgram.ts': { 'PortableParts.notes': 'as #notes', '#sockets': 'owner', '#notes': 'named' },
-  'net/udp-linux-socket.ts': { '#unsegmentedPeers': 'UNSEGMENTED_PEERS_MAX', '#pending': 'call', '#refused': 'call' },
+  'net/udp-linux-socket.ts': { '#pending': 'call', '#refused': 'call' },
   'net/udp-linux.ts': { '#sockets': 'owner', '#notes': 'named' },
   'net/unheard-hosts.ts': { '#waits': 'UNHEARD_MAX' },
   'net/wire-ear.ts': {
