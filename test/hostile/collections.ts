@@ -233,8 +233,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'observe/log-writer.ts': { '#lines': 'WAITING_BYTES_MAX' },
   'observe/timeline.ts': {
     'Story.steps': 'STEPS_PER_MACHINE_MAX',
-    '#askers': 'MACHINES_MAX',
-    '#loaders': 'MACHINES_MAX',
     '#followers': 'FOLLOWERS_MAX',
     '#kinds': 'named',
   },
