@@ -260,7 +260,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#unseen': 'region/identity/enlistment.ts MACHINES_MAX',
     '#list.machines': 'call',
   },
-  'region/accounts/password-limits.ts': { '#addresses': 'ADDRESSES_MAX', '#networks': 'ADDRESSES_MAX' },
   'region/accounts/passwords.ts': { '#waiting': 'CHECKS_WAITING_MAX' },
   'region/api/doors.ts': { '#told': 'named' },
   'region/api/event-followers.ts': { '#followers': 'FOLLOWERS_MAX' },
@@ -272,14 +271,11 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/identity/enlistment-log.ts': { '#sampler': 'COUNTED_MAX' },
   'region/identity/recognition.ts': { 'recognise.shared': 'call' },
   'region/life/allocation.ts': { 'matchStorage.matched': 'call' },
-  'region/life/machine-agent.ts': { '#ended': 'ENDED_MAX' },
   'region/life/status-deadlines.ts': { '#done': 'region/identity/enlistment.ts MACHINES_MAX' },
   'region/loop-turns.ts': {
     '#waiting':
       'region/api/lists.ts LISTS_MAX and region/racks/rack-admission.ts RACKS_MAX, each region/api/lists.ts LISTS_MAX',
   },
-  'region/metadata/proxy-finder.ts': { '#probed': 'HOSTS_MAX' },
-  'region/page/guard.ts': { '#remembered': 'REMEMBERED_MAX' },
   'region/page/sessions.ts': { '#kept': 'SESSIONS_MAX' },
   'region/preseed/engine.ts': {
     'Rendering.included': 'call',
@@ -295,7 +291,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/racks/acknowledgements.ts': { '#listeners': 'region/rate-limit.ts WORKERS_RATE' },
   'region/racks/batch-turns.ts': { '#racks': 'region/racks/rack-admission.ts RACKS_MAX' },
   'region/racks/introductions.ts': { '#said': 'PENDING_RACKS_MAX, each region/racks/rack-news.ts RACK_INTERFACES_MAX' },
-  'region/racks/machine-homes.ts': { '#listeners': 'named', '#told': 'ELSEWHERE_TOLD_MAX' },
+  'region/racks/machine-homes.ts': { '#listeners': 'named' },
   'region/racks/rack-networks.ts': { 'doubtsAmong.unasked': 'call' },
   'region/racks/racks.ts': {
     '#listeners': 'as region/http/link-routes.ts #streams',
@@ -305,11 +301,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#away': 'as #list',
   },
   'region/racks/told-machines.ts': { '#machines': 'region/identity/enlistment.ts MACHINES_MAX' },
-  'region/rate-limit.ts': {
-    '#byAddress': 'ADDRESSES_MAX',
-    '#byNetwork': 'ADDRESSES_MAX',
-    '#ofRacks': 'region/racks/rack-admission.ts RACKS_MAX',
-  },
   'region/records/bounded-facts.ts': { '#sizes': 'call' },
   'region/region.ts': { '#listeners': 'as region/http/link-routes.ts #streams' },
   'region/settings.ts': { '#list': 'SETTINGS_MAX' },
@@ -370,7 +361,8 @@ export const PASSED_ON: Readonly<Record<string, string>> = {
   'rate-limit.ts rate': GIVEN,
   'region/identity/new-machines.ts unproven.length': 'room for all: what it finds out is who has most of them',
   'region/rate-limit.ts all': GIVEN,
-  'region/rate-limit.ts rate': GIVEN,
+  'region/rate-limit.ts network': GIVEN,
+  'region/rate-limit.ts this.#each': GIVEN,
   'turn-queue.ts deps.addressMax': GIVEN,
   'turn-queue.ts deps.max': GIVEN,
 };
