@@ -341,7 +341,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'uplink/questions.ts': { '#open': 'QUESTIONS_MAX', '#givenUp': 'QUESTIONS_MAX' },
   'uplink/rack-uplink.ts': { '#addresses': 'configured' },
   'uplink/region-link.ts': { '#sampler': 'named' },
-  'uplink/stranger-events.ts': { '#sampler': 'named', '#booters': 'BOOTERS_MAX', '#formerBooters': 'BOOTERS_MAX' },
+  'uplink/stranger-events.ts': { '#sampler': 'named' },
 };
 
 /** What a class was given itself: whoever makes one of it is looked at. */
