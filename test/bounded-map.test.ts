@@ -89,6 +89,7 @@ describe('a map with a bound', () => {
           assert.equal(answer, expected, at);
           assert.deepEqual([...map], model.entries, at);
           assert.equal(map.size, model.entries.length, at);
+          assert.equal(map.oldest, model.entries[0]?.[1], at);
         }
         assert.deepEqual(forgotten, model.forgotten, `seed ${seed}`);
         assert.ok(forgotten.length > MAX, `seed ${seed}`);

@@ -116,7 +116,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#deadlines': 'as #exchanges and as dns/flights.ts #byKey',
     '#actions': 'call',
   },
-  'dns/large-answers.ts': { '#known': 'owner' },
   'dns/large-replies.ts': { '#waiting': 'LARGE_REPLIES_WAITING_MAX' },
   'dns/lone-leases.ts': { '#byName': 'as dhcp/leases/lease-table.ts #slots', '#byAddress': 'as #byName' },
   'dns/name.ts': { '#offsets': 'call' },
@@ -351,6 +350,7 @@ const GIVEN = 'a parameter of the class or function that hands it on';
 export const PASSED_ON: Readonly<Record<string, string>> = {
   'dhcp/limits/new-clients.ts rate': '`new_clients_per_second`, or NEW_CLIENTS_PER_SECOND',
   'dhcp/limits/telling.ts ofStrangers': GIVEN,
+  'dns/large-answers.ts countMax': GIVEN,
   'dns/large-answers.ts rate': GIVEN,
   'dns/large-answers.ts this.#rate': GIVEN,
   'files/file-tree.ts cacheBytesMax': 'SLICE_CACHE_BYTES_MAX: a test alone gives another',
