@@ -315,7 +315,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'store/stored-leases.ts': { '#leases': 'call', '#newest': 'call' },
   'tftp/listener.ts': {
     'Listener.sessions': 'tftp/places.ts TRANSFERS_MAX and tftp/places.ts UNANSWERED_MAX',
-    '#ended': 'ENDED_MAX',
   },
   'tftp/server.ts': {
     '#refusals': 'named',
