@@ -4,6 +4,7 @@
 // 1. At most `burst` at once and `perSecond` in the long run.
 // 2. Of events nothing is lost in the count: the next one that is published stands for those that were withheld before it.
 
+import { BoundedMap } from './bounded-map.ts';
 import type { Instant } from './clock.ts';
 
 /** A bucket that holds `burst` permissions at the most and gets `perSecond` of them. */
@@ -54,25 +55,17 @@ export class RateLimit {
 
 /** A bucket for each key. Its memory is bounded: beyond `keysMax` the key that came first is forgotten, and begins anew with a full bucket. */
 export class RateLimits<Key> {
-  readonly #rate: Rate;
-  readonly #keysMax: number;
-  readonly #limits = new Map<Key, RateLimit>();
+  readonly #limits: BoundedMap<Key, RateLimit>;
+  readonly #make: () => RateLimit;
 
   constructor(rate: Rate, keysMax: number) {
-    this.#rate = rate;
-    this.#keysMax = keysMax;
+    this.#limits = new BoundedMap(keysMax, 'set longest ago');
+    this.#make = () => new RateLimit(rate);
   }
 
   /** True when it may happen once more now for this key; it is then taken as having happened. */
   allows(key: Key, now: Instant): boolean {
-    let limit = this.#limits.get(key);
-    if (limit === undefined) {
-      const [first] = this.#limits.size >= this.#keysMax ? this.#limits.keys() : [];
-      if (first !== undefined) this.#limits.delete(first);
-      limit = new RateLimit(this.#rate);
-      this.#limits.set(key, limit);
-    }
-    return limit.allows(now);
+    return this.#limits.getOrMake(key, this.#make).allows(now);
   }
 }
 
@@ -84,27 +77,26 @@ export interface Sample {
 
 const ITSELF: Sample = {};
 
+/** The events of one key. */
+interface Sampled {
+  readonly limit: RateLimit;
+  withheld: number;
+}
+
 /** Lets some events of each key through, and counts those it withholds. Its memory is bounded by the number of keys. */
 export class EventSampler<Key = string> {
-  readonly #rate: Rate;
-  readonly #keysMax: number;
-  readonly #keys = new Map<Key, { readonly limit: RateLimit; withheld: number }>();
+  readonly #keys: BoundedMap<Key, Sampled>;
+  readonly #make: () => Sampled;
 
   /** @param keysMax beyond so many the key that came first is forgotten, with what was withheld of it; a closed union needs none */
   constructor(rate = EVENT_RATE, keysMax = Number.POSITIVE_INFINITY) {
-    this.#rate = rate;
-    this.#keysMax = keysMax;
+    this.#keys = new BoundedMap(keysMax, 'set longest ago');
+    this.#make = () => ({ limit: new RateLimit(rate), withheld: 0 });
   }
 
   /** The fields to add to an event that is to be published; undefined: it is withheld. */
   take(key: Key, now: Instant): Sample | undefined {
-    let known = this.#keys.get(key);
-    if (known === undefined) {
-      const [first] = this.#keys.size >= this.#keysMax ? this.#keys.keys() : [];
-      if (first !== undefined) this.#keys.delete(first);
-      known = { limit: new RateLimit(this.#rate), withheld: 0 };
-      this.#keys.set(key, known);
-    }
+    const known = this.#keys.getOrMake(key, this.#make);
     if (!known.limit.allows(now)) {
       known.withheld += 1;
       return undefined;

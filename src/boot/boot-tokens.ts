@@ -12,6 +12,7 @@
 // 3. In no log, event, URL or answer but the configuration itself.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { BoundedMap } from '../bounded-map.ts';
 import { type Clock, type Instant, later } from '../clock.ts';
 import type { Publish } from '../event.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
@@ -69,8 +70,7 @@ const areEqual = (a: string, b: string): boolean => timingSafeEqual(digest(a), d
 export class BootTokens implements BootTokenSource {
   readonly #deps: BootTokensDeps;
   readonly #sampler = new EventSampler();
-  /** In the order in which they were last given. */
-  readonly #given = new Map<MacAddress, Given>();
+  readonly #given = new BoundedMap<MacAddress, Given>(TOKENS_MAX, 'set longest ago');
 
   constructor(deps: BootTokensDeps) {
     this.#deps = deps;
@@ -116,10 +116,7 @@ export class BootTokens implements BootTokenSource {
     const before = this.#given.get(mac);
     const isGood = before !== undefined && before.address === peer && before.until >= now;
     const token = isGood ? before.token : Buffer.from(clock.randomBytes(TOKEN_BYTES)).toString('base64url');
-    this.#given.delete(mac);
     this.#given.set(mac, { token, address: peer, until: later(now, TOKEN_MS) });
-    const oldest = this.#given.size > TOKENS_MAX ? this.#given.keys().next().value : undefined;
-    if (oldest !== undefined) this.#given.delete(oldest);
     return token;
   }
 

@@ -6,6 +6,7 @@
 // 3. A sighting is no proof: whoever may send in that network may claim an address, as he may lease one by another's hardware address
 //    where this rack gives them.
 
+import { BoundedMap } from '../bounded-map.ts';
 import type { Instant } from '../clock.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
 
@@ -21,7 +22,9 @@ export interface SeenAddress {
 
 /** Who has which address, as far as was seen. */
 export class SeenAddresses {
-  readonly #byAddress = new Map<Ipv4, SeenAddress>();
+  readonly #byAddress = new BoundedMap<Ipv4, SeenAddress>(SEEN_ADDRESSES_MAX, 'set longest ago', ({ mac }) => {
+    this.#byMac.delete(mac);
+  });
   readonly #byMac = new Map<MacAddress, Ipv4>();
 
   /** Takes note of an address that a machine takes. @returns the address that it had before; undefined: it is the same, or had none */
@@ -30,11 +33,8 @@ export class SeenAddresses {
     const former = this.#byAddress.get(address)?.mac;
     if (former !== undefined && former !== mac) this.#byMac.delete(former);
     if (before !== undefined && before !== address) this.#byAddress.delete(before);
-    // The last of a map is the one seen last.
-    this.#byAddress.delete(address);
     this.#byAddress.set(address, { address, mac, at });
     this.#byMac.set(mac, address);
-    if (this.#byAddress.size > SEEN_ADDRESSES_MAX) this.#forgetOldest();
     return before === address ? undefined : before;
   }
 
@@ -57,12 +57,7 @@ export class SeenAddresses {
   }
 
   /** Every sighting, the oldest first. */
-  all(): IterableIterator<SeenAddress> {
+  all(): Iterable<SeenAddress> {
     return this.#byAddress.values();
-  }
-
-  #forgetOldest(): void {
-    const [oldest] = this.#byAddress.values();
-    if (oldest !== undefined) this.forget(oldest.address);
   }
 }

@@ -3,6 +3,7 @@
 //
 // 1. At most TRANSFERS_MAX requests are remembered; the oldest is forgotten first.
 
+import { BoundedMap } from '../bounded-map.ts';
 import { counted } from '../counted.ts';
 import { type Description, hexText } from './description.ts';
 import { describeDhcp, looksLikeDhcp } from './dhcp-description.ts';
@@ -30,7 +31,7 @@ export class Conversation {
   readonly #tftpPorts: ReadonlySet<number>;
   readonly #dnsPorts: ReadonlySet<number>;
   /** The ends from which files were asked, `address:port` as one number. */
-  readonly #clients = new Set<number>();
+  readonly #clients = new BoundedMap<number, true>(TRANSFERS_MAX, 'set longest ago');
 
   constructor(further: FurtherPorts = {}) {
     this.#tftpPorts = new Set([TFTP_PORT, further.tftp ?? TFTP_PORT]);
@@ -42,7 +43,7 @@ export class Conversation {
     const { from, fromPort, to, toPort, bytes } = datagram;
     if (DHCP_PORTS.has(toPort) || DHCP_PORTS.has(fromPort) || looksLikeDhcp(bytes)) return 'dhcp';
     if (this.#tftpPorts.has(toPort)) {
-      this.#remember(from * 65_536 + fromPort);
+      this.#clients.set(from * 65_536 + fromPort, true);
       return 'tftp';
     }
     if (this.#clients.has(from * 65_536 + fromPort) || this.#clients.has(to * 65_536 + toPort)) return 'tftp';
@@ -51,16 +52,6 @@ export class Conversation {
 
   describe(datagram: CapturedDatagram): Description {
     return describeAs(this.protocolOf(datagram), datagram.bytes);
-  }
-
-  #remember(client: number): void {
-    this.#clients.delete(client);
-    this.#clients.add(client);
-    if (this.#clients.size <= TRANSFERS_MAX) return;
-    for (const oldest of this.#clients) {
-      this.#clients.delete(oldest);
-      break;
-    }
   }
 }
 

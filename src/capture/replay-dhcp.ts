@@ -28,7 +28,7 @@ import { describeDhcp } from './dhcp-description.ts';
 import { MESSAGE_NAMES } from './dhcp-values.ts';
 import type { CapturedDatagram } from './link-layer.ts';
 import { judge, type Replayed } from './replay-result.ts';
-import { keepWaiting } from './waiting-queries.ts';
+import { waitingQueries } from './waiting-queries.ts';
 
 export interface DhcpReplayParts {
   readonly config: RackConfig;
@@ -57,7 +57,7 @@ export class DhcpReplay {
   readonly #subnets: SubnetIndex;
   readonly #offers = new Offers(this.table.pools);
   /** The last query of each exchange, by xid and hardware address. */
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #waiting = waitingQueries<Waiting>();
   #sequence = 0;
 
   constructor(parts: DhcpReplayParts) {
@@ -90,7 +90,7 @@ export class DhcpReplay {
       verdict: judge(reply !== undefined, false, []),
       differences: [],
     };
-    if (decoded.ok) keepWaiting(this.#waiting, keyOf(decoded.value), { result, now: reply });
+    if (decoded.ok) this.#waiting.set(keyOf(decoded.value), { result, now: reply });
     return result;
   }
 

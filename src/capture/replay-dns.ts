@@ -14,7 +14,7 @@ import { compareDns, compareForwarded } from './answer-comparison.ts';
 import { describeDns, summariseDns } from './dns-description.ts';
 import type { CapturedDatagram } from './link-layer.ts';
 import { judge, type Replayed } from './replay-result.ts';
-import { keepWaiting } from './waiting-queries.ts';
+import { waitingQueries } from './waiting-queries.ts';
 
 interface Waiting {
   readonly result: Replayed;
@@ -26,7 +26,7 @@ interface Waiting {
 /** Replays DNS. */
 export class DnsReplay {
   readonly #service: DnsService;
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #waiting = waitingQueries<Waiting>();
 
   /** @param leases those that run; `clock` is the capture's */
   constructor(config: RackConfig, machines: MachineDirectory, leases: readonly Lease[], clock: Clock) {
@@ -67,7 +67,7 @@ export class DnsReplay {
       differences: [],
     };
     const isOwnAlias = forwarded && handled.chain.length > 0;
-    keepWaiting(this.#waiting, `${from}:${fromPort}/${id}`, { result, now, isOwnAlias });
+    this.#waiting.set(`${from}:${fromPort}/${id}`, { result, now, isOwnAlias });
     return result;
   }
 

@@ -9,7 +9,7 @@ import { safeText } from './description.ts';
 import type { CapturedDatagram } from './link-layer.ts';
 import { judge, type Replayed } from './replay-result.ts';
 import { describeTftp } from './tftp-description.ts';
-import { keepWaiting } from './waiting-queries.ts';
+import { waitingQueries } from './waiting-queries.ts';
 
 /** What would be sent. */
 interface Outcome {
@@ -26,7 +26,7 @@ export class TftpReplay {
   readonly #assets: AssetContext;
   readonly #sizeOf: SizeOf;
   /** Requests by the end that asked. */
-  readonly #waiting = new Map<string, { readonly result: Replayed; readonly outcome: Outcome }>();
+  readonly #waiting = waitingQueries<{ readonly result: Replayed; readonly outcome: Outcome }>();
 
   constructor(assets: AssetContext, sizeOf: SizeOf) {
     this.#assets = assets;
@@ -53,7 +53,7 @@ export class TftpReplay {
       verdict: 'only-now',
       differences: [],
     };
-    keepWaiting(this.#waiting, `${from}:${fromPort}`, { result, outcome });
+    this.#waiting.set(`${from}:${fromPort}`, { result, outcome });
     return result;
   }
 

@@ -2,14 +2,11 @@
 //
 // 1. At the bound the query that waits for longest is forgotten: a capture may hold no answer at all.
 
+import { BoundedMap } from '../bounded-map.ts';
+
 /** Queries whose captured answer may still come, at a time. */
 const QUERIES_WAITING_MAX = 4096;
 
-/** Makes a query the newest of those that wait. */
-export function keepWaiting<Waiting>(queries: Map<string, Waiting>, key: string, waiting: Waiting): void {
-  queries.delete(key);
-  queries.set(key, waiting);
-  if (queries.size <= QUERIES_WAITING_MAX) return;
-  const [oldest] = queries.keys();
-  if (oldest !== undefined) queries.delete(oldest);
-}
+/** None at first. */
+export const waitingQueries = <Waiting>(): BoundedMap<string, Waiting> =>
+  new BoundedMap(QUERIES_WAITING_MAX, 'set longest ago');

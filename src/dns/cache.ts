@@ -5,6 +5,7 @@
 // 2. Time is an argument. TTLs are cut to TTL_SECONDS_MAX, absence to NEGATIVE_SECONDS_MAX.
 // 3. At either bound the entry that was not used for longest goes.
 
+import { BoundedMap } from '../bounded-map.ts';
 import { type Instant, later } from '../clock.ts';
 import { RCODE, type Reply, type UpstreamQuestion } from './message.ts';
 import { type DnsRecord, soaMinimum, TYPE } from './record.ts';
@@ -40,7 +41,9 @@ interface Entry {
 
 /** A bounded cache of whole replies, least recently used out first. */
 export class AnswerCache {
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new BoundedMap<string, Entry>(CACHE_ENTRIES_MAX, 'used longest ago', ({ octets }) => {
+    this.#octets -= octets;
+  });
   #octets = 0;
 
   get size(): number {
@@ -54,12 +57,10 @@ export class AnswerCache {
   get(key: string, now: Instant): CachedReply | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    this.#entries.delete(key);
     if (now >= entry.expiresAt) {
-      this.#octets -= entry.octets;
+      this.#remove(key);
       return undefined;
     }
-    this.#entries.set(key, entry);
     return { reply: entry.reply, ageSeconds: Math.floor((now - entry.storedAt) / 1000) };
   }
 
@@ -71,10 +72,7 @@ export class AnswerCache {
     const octets = sizeOf(key, reply);
     this.#entries.set(key, { reply, storedAt: now, expiresAt: later(now, life * 1000), octets });
     this.#octets += octets;
-    for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= CACHE_ENTRIES_MAX && this.#octets <= CACHE_OCTETS_MAX) break;
-      this.#remove(oldest);
-    }
+    while (this.#octets > CACHE_OCTETS_MAX && this.#entries.forgetOldest());
   }
 
   clear(): void {

@@ -6,6 +6,7 @@
 // 2. ADDRESSES_MAX addresses and NETWORKS_MAX networks have permissions of their own; while so many are known, all others share one bucket.
 // The same idea: response rate limiting of BIND and Knot, which count by /24 and cut ("slip") instead of dropping.
 
+import { BoundedMap } from '../bounded-map.ts';
 import { type Instant, later } from '../clock.ts';
 import { networkOf } from '../fair-shares.ts';
 import type { Ipv4 } from '../net/address.ts';
@@ -51,13 +52,13 @@ class Buckets {
   readonly #rate: Rate;
   readonly #countMax: number;
   readonly #fullMs: number;
-  /** The one asked for longest ago first. */
-  readonly #known = new Map<number, Known>();
+  readonly #known: BoundedMap<number, Known>;
   readonly #others: RateLimit;
 
   constructor(rate: Rate, countMax: number) {
     this.#rate = rate;
     this.#countMax = countMax;
+    this.#known = new BoundedMap(countMax, 'used longest ago');
     this.#fullMs = (rate.burst / rate.perSecond) * 1000;
     this.#others = new RateLimit(rate);
   }
@@ -69,16 +70,11 @@ class Buckets {
   of(key: number, now: Instant): RateLimit {
     const known = this.#known.get(key);
     if (known !== undefined) {
-      this.#known.delete(key);
       known.until = later(now, this.#fullMs);
-      this.#known.set(key, known);
       return known.limit;
     }
-    const [oldest] = this.#known.size < this.#countMax ? [] : this.#known;
-    if (oldest !== undefined) {
-      if (oldest[1].until > now) return this.#others;
-      this.#known.delete(oldest[0]);
-    }
+    const { oldest } = this.#known;
+    if (this.#known.size >= this.#countMax && oldest !== undefined && oldest.until > now) return this.#others;
     const added = { limit: new RateLimit(this.#rate), until: later(now, this.#fullMs) };
     this.#known.set(key, added);
     return added.limit;

@@ -12,6 +12,7 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, readlink, realpath, stat } from 'node:fs/promises';
 import { sep } from 'node:path';
+import { BoundedMap } from '../bounded-map.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import type { FileTree, OpenedFile } from './opened-file.ts';
 import { SharedFile } from './shared-file.ts';
@@ -27,7 +28,7 @@ export const PATH_CHARACTERS_MAX = 1024;
 export const FILES_OPEN_MAX = 8192;
 /** With so many open, a file that nobody reads is closed, the one unread for longest first. Nobody notices: it is opened again. */
 export const FILES_KEPT_MAX = 256;
-/** Paths whose file is remembered; all are forgotten at the bound. */
+/** Paths whose file is remembered; the one opened longest ago is forgotten first. */
 export const PATHS_KNOWN_MAX = 1024;
 /**
  * The most callers that wait for look-ups at a time, of one name or of many; one more is refused. Transfers and responses are fewer, but
@@ -81,8 +82,8 @@ export class BootTree implements FileTree {
   #waiting = 0;
   /** By real path, least recently opened first. */
   readonly #files = new Map<string, SharedFile>();
-  /** The real path that a path last led to, for paths of `#files` only; at most PATHS_KNOWN_MAX. */
-  readonly #reals = new Map<string, string>();
+  /** The real path that a path last led to. */
+  readonly #reals = new BoundedMap<string, string>(PATHS_KNOWN_MAX, 'used longest ago');
   /** Files that were replaced on disk and are still read by someone. */
   #formerFiles = 0;
   #index = new TreeIndex();
@@ -222,7 +223,6 @@ export class BootTree implements FileTree {
     const seen = await stat(real);
     if (!seen.isFile()) return undefined;
     const file = this.#reuse(real, seen) ?? (await this.#openReal(real));
-    if (this.#reals.size >= PATHS_KNOWN_MAX) this.#reals.clear();
     if (file !== undefined) this.#reals.set(path, real);
     return file;
   }

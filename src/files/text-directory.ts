@@ -6,6 +6,7 @@
 
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { BoundedMap } from '../bounded-map.ts';
 import { errorText, osErrorCode } from '../errors.ts';
 
 /** Bytes of one file. */
@@ -28,7 +29,7 @@ const isFileName = (name: string): boolean => /^[^./\0][^/\0]{0,254}$/.test(name
 /** The text files of one directory. */
 export class TextDirectory {
   readonly path: string;
-  readonly #files = new Map<string, Remembered>();
+  readonly #files = new BoundedMap<string, Remembered>(FILES_MAX, 'used longest ago');
 
   /** @param path absolute; it need not exist */
   constructor(path: string) {
@@ -67,7 +68,6 @@ export class TextDirectory {
       const known = this.#files.get(name);
       if (known?.stamp === stamp) return known.found;
       const found = readText(handle, path, { size, isFile: (stats.mode & 0o170000n) === 0o100000n });
-      if (this.#files.size >= FILES_MAX) this.#files.clear();
       this.#files.set(name, { stamp, found });
       return found;
     } finally {

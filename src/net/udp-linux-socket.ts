@@ -11,6 +11,7 @@
 // 4. After `close` no call uses the descriptor again: its number may already be another file's.
 
 import type { Socket } from 'node:dgram';
+import { BoundedMap } from '../bounded-map.ts';
 import { type Ipv4, isLoopback, LIMITED_BROADCAST, type MacAddress, parseIpv4 } from './address.ts';
 import { reclaim } from './borrowed-bytes.ts';
 import {
@@ -71,7 +72,7 @@ export class LinuxSocket implements DatagramSocket {
   readonly request: SocketRequest;
   readonly #parts: LinuxParts;
   readonly #onClose: (socket: LinuxSocket) => void;
-  readonly #unsegmentedPeers = new Set<number>();
+  readonly #unsegmentedPeers = new BoundedMap<number, true>(UNSEGMENTED_PEERS_MAX, 'set longest ago');
   readonly #room: SendRoom;
   #descriptor: LinuxDescriptor;
   #segments = true;
@@ -346,21 +347,11 @@ export class LinuxSocket implements DatagramSocket {
       return false;
     }
     if (SEGMENT_REFUSALS.has(code)) {
-      this.#rememberUnsegmented(peer);
+      this.#unsegmentedPeers.set(peer, true);
       return false;
     }
     for (let index = 0; index < segments; index += 1) this.#refuse(code, to);
     return true;
-  }
-
-  #rememberUnsegmented(peer: number): void {
-    if (this.#unsegmentedPeers.size >= UNSEGMENTED_PEERS_MAX) {
-      for (const oldest of this.#unsegmentedPeers) {
-        this.#unsegmentedPeers.delete(oldest);
-        break;
-      }
-    }
-    this.#unsegmentedPeers.add(peer);
   }
 
   #refuse(code: string, to: Destination): void {

@@ -14,6 +14,7 @@
 // 4. A host that only asks for an address, and does not boot, begins a story at NEWCOMER_RATE: of twenty thousand new ones a second each
 //    story would be gone before anybody could look, and would have taken that of another with it.
 
+import { BoundedMap } from '../bounded-map.ts';
 import { type Instant, later } from '../clock.ts';
 import type { DhcpEventKind } from '../dhcp/events.ts';
 import { isOfBystander } from '../dhcp/everyday-events.ts';
@@ -84,8 +85,8 @@ const FILES: ReadonlySet<string> = new Set(['tftp.sent', 'http.file-sent', 'http
 export class Timeline {
   readonly #publish: Publish;
   /** Those that only asked for an address, then those that loaded something; the one silent for longest first. */
-  readonly #askers = new Map<MacAddress, Story>();
-  readonly #loaders = new Map<MacAddress, Story>();
+  readonly #askers = this.#stories();
+  readonly #loaders = this.#stories();
   readonly #followers = new Set<Follower>();
   /** Of the kinds that came so far: whether they say what a machine does. */
   readonly #kinds = new Map<string, boolean>();
@@ -186,6 +187,12 @@ export class Timeline {
     return concerns;
   }
 
+  #stories(): BoundedMap<MacAddress, Story> {
+    return new BoundedMap(MACHINES_MAX, 'set longest ago', ({ steps }) => {
+      this.#steps -= steps.length;
+    });
+  }
+
   #storyOf(mac: MacAddress): Story | undefined {
     return this.#loaders.get(mac) ?? this.#askers.get(mac);
   }
@@ -215,10 +222,10 @@ export class Timeline {
       story.loaded = true;
       if (isKernelFile(file)) story.kernel = true;
     }
-    // The last of a map is the one heard of last.
-    const wasLoader = this.#loaders.delete(story.mac);
-    if (!wasLoader) this.#askers.delete(story.mac);
-    (wasLoader || story.loaded ? this.#loaders : this.#askers).set(story.mac, story);
+    if (this.#loaders.has(story.mac) || story.loaded) {
+      this.#askers.delete(story.mac);
+      this.#loaders.set(story.mac, story);
+    } else this.#askers.set(story.mac, story);
   }
 
   #append(story: Story, event: RackEvent): void {
@@ -248,11 +255,7 @@ export class Timeline {
 
   #keepBounds(): void {
     while (this.machines > MACHINES_MAX || this.#steps > STEPS_MAX) {
-      const group = this.#askers.size > 0 ? this.#askers : this.#loaders;
-      const [oldest] = group.values();
-      if (oldest === undefined) return;
-      group.delete(oldest.mac);
-      this.#steps -= oldest.steps.length;
+      if (!this.#askers.forgetOldest() && !this.#loaders.forgetOldest()) return;
     }
   }
 }

@@ -5,6 +5,7 @@
 // 2. What is beyond a narrower limit takes nothing from a wider one.
 // 3. What a remote rack passes on takes nothing from anybody else.
 
+import { BoundedMap } from '../bounded-map.ts';
 import type { Instant } from '../clock.ts';
 import { networkOfText } from '../fair-shares.ts';
 import { type Rate, RateLimit } from '../rate-limit.ts';
@@ -34,8 +35,8 @@ export class RateLimiter {
   readonly #each: Rate;
   readonly #network: Rate | undefined;
   readonly #total: RateLimit;
-  readonly #byAddress = new Map<string, RateLimit>();
-  readonly #byNetwork = new Map<string, RateLimit>();
+  readonly #byAddress = new BoundedMap<string, RateLimit>(ADDRESSES_MAX, 'set longest ago');
+  readonly #byNetwork = new BoundedMap<string, RateLimit>(ADDRESSES_MAX, 'set longest ago');
 
   /** @param network left out: what asks is no address, or its network does not matter */
   constructor(each: Rate, all: Rate, network?: Rate) {
@@ -54,9 +55,12 @@ export class RateLimiter {
    * @param from the address whose network it is, where a machine asks and not an address
    */
   excess(address: string, now: Instant, from = address): 'address' | 'network' | 'all' | undefined {
-    if (!bucketOf(this.#byAddress, hostOf(address), this.#each).allows(now)) return 'address';
-    if (this.#network !== undefined) {
-      if (!bucketOf(this.#byNetwork, networkOfText(from), this.#network).allows(now)) return 'network';
+    const ofAddress = this.#byAddress.getOrMake(hostOf(address), () => new RateLimit(this.#each));
+    if (!ofAddress.allows(now)) return 'address';
+    const network = this.#network;
+    if (network !== undefined) {
+      const ofNetwork = this.#byNetwork.getOrMake(networkOfText(from), () => new RateLimit(network));
+      if (!ofNetwork.allows(now)) return 'network';
     }
     return this.#total.allows(now) ? undefined : 'all';
   }
@@ -76,8 +80,8 @@ export class RateLimiter {
 export class RatesByRack {
   readonly #make: () => RateLimiter;
   readonly #direct: RateLimiter;
-  /** By UUID, at most RACKS_MAX: only accepted racks are believed what they pass on. The one first heard is forgotten. */
-  readonly #ofRacks = new Map<string, RateLimiter>();
+  /** By UUID: only accepted racks are believed what they pass on. The one first heard is forgotten. */
+  readonly #ofRacks = new BoundedMap<string, RateLimiter>(RACKS_MAX, 'set longest ago');
 
   constructor(make: () => RateLimiter) {
     this.#make = make;
@@ -86,14 +90,7 @@ export class RatesByRack {
 
   /** @param rackUuid the remote rack that passed the request on; undefined: none did */
   of(rackUuid: string | undefined): RateLimiter {
-    if (rackUuid === undefined) return this.#direct;
-    const known = this.#ofRacks.get(rackUuid);
-    if (known !== undefined) return known;
-    const [oldest] = this.#ofRacks.size >= RACKS_MAX ? this.#ofRacks.keys() : [];
-    if (oldest !== undefined) this.#ofRacks.delete(oldest);
-    const made = this.#make();
-    this.#ofRacks.set(rackUuid, made);
-    return made;
+    return rackUuid === undefined ? this.#direct : this.#ofRacks.getOrMake(rackUuid, this.#make);
   }
 }
 
@@ -107,13 +104,3 @@ export const workerRates = (): RatesByRack =>
 
 /** A host of IPv6 has a whole /64 to ask from. */
 const hostOf = (address: string): string => (address.includes(':') ? networkOfText(address) : address);
-
-function bucketOf(buckets: Map<string, RateLimit>, key: string, rate: Rate): RateLimit {
-  const known = buckets.get(key);
-  if (known !== undefined) return known;
-  const [oldest] = buckets.size >= ADDRESSES_MAX ? buckets.keys() : [];
-  if (oldest !== undefined) buckets.delete(oldest);
-  const made = new RateLimit(rate);
-  buckets.set(key, made);
-  return made;
-}

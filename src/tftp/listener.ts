@@ -8,6 +8,7 @@
 //    for blocks of the new one.
 // 4. Nothing that arrives where errors leave is answered.
 
+import { BoundedMap } from '../bounded-map.ts';
 import { type Instant, later } from '../clock.ts';
 import type { Ipv4 } from '../net/address.ts';
 import type { DatagramSocket, SocketCounters } from '../net/datagram.ts';
@@ -38,7 +39,7 @@ export class Listener<Session> {
   /** True when it takes no more requests and goes away with its last session. */
   leaving = false;
   readonly #requests: DatagramSocket;
-  readonly #ended = new Map<number, EndedTransfer>();
+  readonly #ended = new BoundedMap<number, EndedTransfer>(ENDED_MAX, 'set longest ago');
   /** What the sockets of ended transfers counted. */
   #past: SocketCounters = { received: 0, sent: 0, sendErrors: 0, receiveDrops: undefined };
 
@@ -77,12 +78,9 @@ export class Listener<Session> {
       receiveDrops: undefined,
     };
     socket.close();
-    this.#ended.delete(key);
     this.#ended.set(key, { localPort: socket.localPort, until: later(now, LATE_MS_MAX) });
-    for (const [oldest, ended] of this.#ended) {
-      if (ended.until > now && this.#ended.size <= ENDED_MAX) break;
-      this.#ended.delete(oldest);
-    }
+    const ended = this.#ended;
+    while (ended.oldest !== undefined && ended.oldest.until <= now) ended.forgetOldest();
   }
 
   /** No more requests; transfers go on. */

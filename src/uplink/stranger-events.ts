@@ -12,6 +12,7 @@
 // 3. What the region takes from the everyday events of a stranger is the address with which a machine begins when it is known. Of
 //    machines that become known the rack tells the running leases (`leasesOf`), so nothing of that is lost.
 
+import { BoundedMap } from '../bounded-map.ts';
 import type { DhcpEvent } from '../dhcp/events.ts';
 import { isEveryday } from '../dhcp/everyday-events.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
@@ -21,7 +22,7 @@ import type { MacAddress } from '../net/address.ts';
 import { isOfProbe } from '../own-probes.ts';
 import { EventSampler, type Rate } from '../rate-limit.ts';
 
-/** Hardware addresses that booted and are remembered, the later half of them at least. */
+/** Hardware addresses that booted and are remembered; the one that booted longest ago is forgotten first. */
 export const BOOTERS_MAX = 8192;
 /** Everyday events of strangers that are told, of each kind: a hall of printers that is switched on is told of whole. */
 export const STRANGER_RATE: Rate = { perSecond: 5, burst: 250 };
@@ -41,9 +42,7 @@ export interface Acquaintance {
 export class StrangerEvents {
   readonly #acquaintance: Acquaintance;
   readonly #sampler = new EventSampler<string>(STRANGER_RATE);
-  /** Who booted, in two halves: when the later one is full, the former is forgotten. */
-  #booters = new Set<MacAddress>();
-  #formerBooters = new Set<MacAddress>();
+  readonly #booters = new BoundedMap<MacAddress, true>(BOOTERS_MAX, 'set longest ago');
   #withheld = 0;
 
   constructor(acquaintance: Acquaintance) {
@@ -60,15 +59,15 @@ export class StrangerEvents {
     const { mac } = event;
     if (isOfProbe(event)) return undefined;
     if (!isEveryday(event)) {
-      if (mac !== undefined && BOOTING.test(event.kind)) this.#remember(mac);
+      if (mac !== undefined && BOOTING.test(event.kind)) this.#booters.set(mac, true);
       return event;
     }
     if (mac === undefined) return event;
     if (event.client !== undefined) {
-      this.#remember(mac);
+      this.#booters.set(mac, true);
       return event;
     }
-    if (this.#acquaintance.isMachine(mac) || this.#booters.has(mac) || this.#formerBooters.has(mac)) return event;
+    if (this.#acquaintance.isMachine(mac) || this.#booters.has(mac)) return event;
     const sample = this.#sampler.take(event.kind, event.at);
     if (sample !== undefined) return { ...event, ...sample };
     this.#withheld += 1;
@@ -83,17 +82,10 @@ export class StrangerEvents {
 
   /** What is told of machines that have become known: the addresses they have. Who booted was told of whole. */
   introduce(newcomers: ReadonlySet<MacAddress>): readonly DhcpEvent[] {
-    const unheard = new Set([...newcomers].filter((mac) => !this.#booters.has(mac) && !this.#formerBooters.has(mac)));
+    const unheard = new Set([...newcomers].filter((mac) => !this.#booters.has(mac)));
     if (unheard.size === 0) return [];
     return this.#acquaintance.leasesOf(unheard).map(({ mac, address, grantedAt, duration, hostname }) => {
       return { kind: 'dhcp.ack', at: grantedAt, mac, address, leaseSeconds: duration, hostname };
     });
-  }
-
-  #remember(mac: MacAddress): void {
-    this.#booters.add(mac);
-    if (this.#booters.size < BOOTERS_MAX / 2) return;
-    this.#formerBooters = this.#booters;
-    this.#booters = new Set();
   }
 }

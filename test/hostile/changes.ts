@@ -70,10 +70,11 @@ export const MANY_BLIND_SENDINGS = of('tftp/transfer.ts', [
 /** Read requests are taken from anywhere. */
 export const TFTP_FOR_STRANGERS = of('tftp/server.ts', ['return peer === listener.address ||', 'return true ||']);
 
-export const ENDLESS_CACHE = of('dns/cache.ts', [
-  'if (this.#entries.size <= CACHE_ENTRIES_MAX && this.#octets <= CACHE_OCTETS_MAX) break;',
-  'break;',
-]);
+export const ENDLESS_CACHE = of(
+  'dns/cache.ts',
+  ["(CACHE_ENTRIES_MAX, 'used", "(1000 * CACHE_ENTRIES_MAX, 'used"],
+  ['while (this.#octets > CACHE_OCTETS_MAX', 'while (this.#octets > 1000 * CACHE_OCTETS_MAX'],
+);
 /** Whoever asks for the metrics is answered at once, with a text of its own. */
 export const ENDLESS_SCRAPES = [
   ...of(

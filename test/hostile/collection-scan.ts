@@ -75,6 +75,7 @@ const LISTS = /\b(?:Readonly)?(?:Map|Set)<|\[\]/;
 
 /** Which arguments of a class are bounds, by their places, and which members of an argument that is written out. */
 const TAKERS: ReadonlyMap<string, readonly number[]> = new Map([
+  ['BoundedMap', [0]],
   ['FairShares', [0]],
   ['KeptApart', [0]],
   ['RateLimit', [0]],

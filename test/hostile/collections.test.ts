@@ -159,7 +159,7 @@ describe('what is wrong with an entry', () => {
     ['nothing, where its file checks a bound of the table', 'TOKENS_MAX', undefined],
     ['nothing, where another file does', 'dhcp/leases/offers.ts OFFERS_MAX', undefined],
     ['nothing, where it says a reason', 'configured', undefined],
-    ['nothing, where another collection is as large', 'as boot/seen-addresses.ts #byAddress', undefined],
+    ['nothing, where another collection is as large', 'as boot/seen-addresses.ts #byMac', undefined],
     ['a bound that is no constant', 'PLACES_MAX', 'no constant boot/boot-tokens.ts PLACES_MAX'],
     ['a constant that is no bound', 'TOKEN_BYTES', 'boot/boot-tokens.ts TOKEN_BYTES is not in the table of bounds'],
     [

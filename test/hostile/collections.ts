@@ -28,8 +28,9 @@ export const OWN_PROCESSES = ['capture/', 'cli/', 'config/', 'dhcp/import/', 'do
 
 /** By file below `src`, and name. */
 export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  'boot/boot-tokens.ts': { '#given': 'TOKENS_MAX', '#sampler': 'named' },
-  'boot/seen-addresses.ts': { '#byAddress': 'SEEN_ADDRESSES_MAX', '#byMac': 'as #byAddress' },
+  'boot/boot-tokens.ts': { '#sampler': 'named' },
+  'boot/seen-addresses.ts': { '#byMac': 'SEEN_ADDRESSES_MAX' },
+  'bounded-map.ts': { '#byKey': 'owner' },
   'daemon/answers/feed.ts': { '#waiting': 'FEED_WAITING_MAX' },
   'daemon/daemon.ts': { '#opened': 'named', '#host': 'net/interface-table.ts INTERFACES_MAX', '#notes': 'named' },
   'daemon/foresight/foresight.ts': { '#lines': 'call' },
@@ -50,7 +51,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'dhcp/conflicts/last-holders.ts': { '#kept': 'configured, each dhcp/conflicts/conflict-check.ts CONFLICT_SHARE' },
   'dhcp/conflicts/probe-book.ts': {
     '#running': 'as dhcp/conflicts/probe-turns.ts #waiting and dhcp/conflicts/probe-turns.ts PROBES_RUNNING_MAX',
-    '#freeAt': 'PROBES_REMEMBERED_MAX',
   },
   'dhcp/conflicts/probe-turns.ts': { '#waiting': 'configured, each PROBES_WAITING_MAX', 'take.queue': 'as #waiting' },
   'dhcp/foreign/foreign-servers.ts': { '#servers': 'FOREIGN_SERVERS_MAX and configured' },
@@ -81,7 +81,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#pending': 'store/lease-journal.ts JOURNAL_PENDING_MAX',
     '#byIdentifier': 'configured',
   },
-  'dhcp/leases/loading-leases.ts': { '#heardAt': 'LOADING_MAX' },
   'dhcp/leases/number-table.ts': { '#values': 'owner' },
   'dhcp/leases/offers.ts': {
     'KeptOffer.among': 'as #byAddress',
@@ -89,10 +88,9 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#byNetwork': 'configured',
   },
   'dhcp/leases/settled-journal.ts': { '#waiters': 'WAITERS_MAX' },
-  'dhcp/limits/declines.ts': { '#clients': 'DECLINERS_MAX' },
-  'dhcp/limits/new-clients.ts': { '#places': 'PLACES_MAX', '#sockets': 'SOCKETS_MAX' },
+  'dhcp/limits/new-clients.ts': { '#sockets': 'SOCKETS_MAX' },
   'dhcp/limits/range-watch.ts': { '#levels': 'configured' },
-  'dhcp/limits/telling.ts': { '#keys': 'FAIR_KEYS_MAX', '#strangers': 'named' },
+  'dhcp/limits/telling.ts': { '#strangers': 'named' },
   'dhcp/networks/conditions.ts': { '#userClasses': 'call', '#architectures': 'call' },
   'dhcp/responder.ts': { '#sampler': 'named', '#outcomes': 'call' },
   'dhcp/server.ts': {
@@ -102,7 +100,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#interfaces': 'net/interface-table.ts INTERFACES_MAX',
   },
   'dhcp/wire/option-list.ts': { 'OptionList.codes': 'call', 'OptionList.values': 'call' },
-  'dns/cache.ts': { '#entries': 'CACHE_ENTRIES_MAX' },
   'dns/claims.ts': {
     '#byName':
       'as dns/names.ts #leases and as machines/directory.ts #byAddress and configured, each LEASE_CLAIMS_PER_NAME_MAX',
@@ -119,7 +116,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#deadlines': 'as #exchanges and as dns/flights.ts #byKey',
     '#actions': 'call',
   },
-  'dns/large-answers.ts': { '#known': 'owner' },
   'dns/large-replies.ts': { '#waiting': 'LARGE_REPLIES_WAITING_MAX' },
   'dns/lone-leases.ts': { '#byName': 'as dhcp/leases/lease-table.ts #slots', '#byAddress': 'as #byName' },
   'dns/name.ts': { '#offsets': 'call' },
@@ -155,13 +151,12 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     'CountedKeys.#counts': 'owner',
     '#byCount': 'owner, each owner',
   },
-  'files/file-tree.ts': { '#lookups': 'LOOKUPS_WAITING_MAX', '#files': 'FILES_OPEN_MAX', '#reals': 'PATHS_KNOWN_MAX' },
+  'files/file-tree.ts': { '#lookups': 'LOOKUPS_WAITING_MAX', '#files': 'FILES_OPEN_MAX' },
   'files/slice-cache.ts': {
     '#slices': 'files/file-tree.ts SLICE_CACHE_BYTES_MAX',
     '#loads': 'READS_WAITING_MAX and READS_IN_FLIGHT_MAX',
     '#waiting': 'READS_WAITING_MAX',
   },
-  'files/text-directory.ts': { '#files': 'FILES_MAX' },
   'files/tree-index.ts': { 'Directory.files': 'TREE_ENTRIES_MAX', 'Directory.directories': 'TREE_ENTRIES_MAX' },
   'http/body-arrival.ts': { 'readFirst.chunks': 'SMALL_BODY_BYTES_MAX' },
   'http/boot-requests.ts': { '#sampler': 'named', '#bootSampler': 'named' },
@@ -209,7 +204,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'net/router-answers.ts': { '#routerAt': 'configured', '#wanted': 'configured' },
   'net/send-room.ts': { '#asked': 'ASKED_MAX' },
   'net/udp-dgram.ts': { 'PortableParts.notes': 'as #notes', '#sockets': 'owner', '#notes': 'named' },
-  'net/udp-linux-socket.ts': { '#unsegmentedPeers': 'UNSEGMENTED_PEERS_MAX', '#pending': 'call', '#refused': 'call' },
+  'net/udp-linux-socket.ts': { '#pending': 'call', '#refused': 'call' },
   'net/udp-linux.ts': { '#sockets': 'owner', '#notes': 'named' },
   'net/unheard-hosts.ts': { '#waits': 'UNHEARD_MAX' },
   'net/wire-ear.ts': {
@@ -237,8 +232,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'observe/log-writer.ts': { '#lines': 'WAITING_BYTES_MAX' },
   'observe/timeline.ts': {
     'Story.steps': 'STEPS_PER_MACHINE_MAX',
-    '#askers': 'MACHINES_MAX',
-    '#loaders': 'MACHINES_MAX',
     '#followers': 'FOLLOWERS_MAX',
     '#kinds': 'named',
   },
@@ -258,7 +251,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#askers': 'as power/queue.ts #questionOf',
   },
   'power/web-request.ts': { 'readAnswer.chunks': 'BODY_BYTES_MAX' },
-  'rate-limit.ts': { '#limits': 'owner', '#keys': 'owner' },
   'region-thread/power-askers.ts': { '#underWay': 'configured' },
   'region-thread/power-hold.ts': { '#held': 'region/identity/enlistment.ts MACHINES_MAX' },
   'region-thread/power-side.ts': {
@@ -267,7 +259,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#unseen': 'region/identity/enlistment.ts MACHINES_MAX',
     '#list.machines': 'call',
   },
-  'region/accounts/password-limits.ts': { '#addresses': 'ADDRESSES_MAX', '#networks': 'ADDRESSES_MAX' },
   'region/accounts/passwords.ts': { '#waiting': 'CHECKS_WAITING_MAX' },
   'region/api/doors.ts': { '#told': 'named' },
   'region/api/event-followers.ts': { '#followers': 'FOLLOWERS_MAX' },
@@ -279,14 +270,11 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/identity/enlistment-log.ts': { '#sampler': 'COUNTED_MAX' },
   'region/identity/recognition.ts': { 'recognise.shared': 'call' },
   'region/life/allocation.ts': { 'matchStorage.matched': 'call' },
-  'region/life/machine-agent.ts': { '#ended': 'ENDED_MAX' },
   'region/life/status-deadlines.ts': { '#done': 'region/identity/enlistment.ts MACHINES_MAX' },
   'region/loop-turns.ts': {
     '#waiting':
       'region/api/lists.ts LISTS_MAX and region/racks/rack-admission.ts RACKS_MAX, each region/api/lists.ts LISTS_MAX',
   },
-  'region/metadata/proxy-finder.ts': { '#probed': 'HOSTS_MAX' },
-  'region/page/guard.ts': { '#remembered': 'REMEMBERED_MAX' },
   'region/page/sessions.ts': { '#kept': 'SESSIONS_MAX' },
   'region/preseed/engine.ts': {
     'Rendering.included': 'call',
@@ -302,7 +290,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/racks/acknowledgements.ts': { '#listeners': 'region/rate-limit.ts WORKERS_RATE' },
   'region/racks/batch-turns.ts': { '#racks': 'region/racks/rack-admission.ts RACKS_MAX' },
   'region/racks/introductions.ts': { '#said': 'PENDING_RACKS_MAX, each region/racks/rack-news.ts RACK_INTERFACES_MAX' },
-  'region/racks/machine-homes.ts': { '#listeners': 'named', '#told': 'ELSEWHERE_TOLD_MAX' },
+  'region/racks/machine-homes.ts': { '#listeners': 'named' },
   'region/racks/rack-networks.ts': { 'doubtsAmong.unasked': 'call' },
   'region/racks/racks.ts': {
     '#listeners': 'as region/http/link-routes.ts #streams',
@@ -312,11 +300,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#away': 'as #list',
   },
   'region/racks/told-machines.ts': { '#machines': 'region/identity/enlistment.ts MACHINES_MAX' },
-  'region/rate-limit.ts': {
-    '#byAddress': 'ADDRESSES_MAX',
-    '#byNetwork': 'ADDRESSES_MAX',
-    '#ofRacks': 'region/racks/rack-admission.ts RACKS_MAX',
-  },
   'region/records/bounded-facts.ts': { '#sizes': 'call' },
   'region/region.ts': { '#listeners': 'as region/http/link-routes.ts #streams' },
   'region/settings.ts': { '#list': 'SETTINGS_MAX' },
@@ -332,7 +315,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'store/stored-leases.ts': { '#leases': 'call', '#newest': 'call' },
   'tftp/listener.ts': {
     'Listener.sessions': 'tftp/places.ts TRANSFERS_MAX and tftp/places.ts UNANSWERED_MAX',
-    '#ended': 'ENDED_MAX',
   },
   'tftp/server.ts': {
     '#refusals': 'named',
@@ -357,7 +339,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'uplink/questions.ts': { '#open': 'QUESTIONS_MAX', '#givenUp': 'QUESTIONS_MAX' },
   'uplink/rack-uplink.ts': { '#addresses': 'configured' },
   'uplink/region-link.ts': { '#sampler': 'named' },
-  'uplink/stranger-events.ts': { '#sampler': 'named', '#booters': 'BOOTERS_MAX', '#formerBooters': 'BOOTERS_MAX' },
+  'uplink/stranger-events.ts': { '#sampler': 'named' },
 };
 
 /** What a class was given itself: whoever makes one of it is looked at. */
@@ -367,16 +349,19 @@ const GIVEN = 'a parameter of the class or function that hands it on';
 export const PASSED_ON: Readonly<Record<string, string>> = {
   'dhcp/limits/new-clients.ts rate': '`new_clients_per_second`, or NEW_CLIENTS_PER_SECOND',
   'dhcp/limits/telling.ts ofStrangers': GIVEN,
+  'dns/large-answers.ts countMax': GIVEN,
   'dns/large-answers.ts rate': GIVEN,
   'dns/large-answers.ts this.#rate': GIVEN,
   'files/file-tree.ts cacheBytesMax': 'SLICE_CACHE_BYTES_MAX: a test alone gives another',
   'net/body-places.ts max': GIVEN,
   'net/connection-shares.ts options.max': GIVEN,
   'net/connection-shares.ts options.waitingMax': GIVEN,
-  'rate-limit.ts this.#rate': GIVEN,
+  'rate-limit.ts keysMax': GIVEN,
+  'rate-limit.ts rate': GIVEN,
   'region/identity/new-machines.ts unproven.length': 'room for all: what it finds out is who has most of them',
   'region/rate-limit.ts all': GIVEN,
-  'region/rate-limit.ts rate': GIVEN,
+  'region/rate-limit.ts network': GIVEN,
+  'region/rate-limit.ts this.#each': GIVEN,
   'turn-queue.ts deps.addressMax': GIVEN,
   'turn-queue.ts deps.max': GIVEN,
 };

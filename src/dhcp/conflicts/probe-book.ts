@@ -3,6 +3,7 @@
 // 1. An address is probed once at a time and not again within PROBE_FRESH_MS.
 // 2. How many run at a time is the business of `probe-turns.ts`: one that waits for its turn counts as running here.
 
+import { BoundedMap } from '../../bounded-map.ts';
 import { type Instant, later } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
 
@@ -14,8 +15,7 @@ export const PROBES_REMEMBERED_MAX = 4096;
 /** The probes of a server. */
 export class ProbeBook {
   readonly #running = new Set<Ipv4>();
-  /** In the order of their time. */
-  readonly #freeAt = new Map<Ipv4, Instant>();
+  readonly #freeAt = new BoundedMap<Ipv4, Instant>(PROBES_REMEMBERED_MAX, 'set longest ago');
 
   isRunning(address: Ipv4): boolean {
     return this.#running.has(address);
@@ -40,12 +40,7 @@ export class ProbeBook {
   /** Notes the end of a probe; `free`: nobody answered. */
   finish(address: Ipv4, free: boolean, now: Instant): void {
     this.#running.delete(address);
-    this.#freeAt.delete(address);
-    if (!free) return;
-    this.#freeAt.set(address, now);
-    for (const oldest of this.#freeAt.keys()) {
-      if (this.#freeAt.size <= PROBES_REMEMBERED_MAX) break;
-      this.#freeAt.delete(oldest);
-    }
+    if (free) this.#freeAt.set(address, now);
+    else this.#freeAt.delete(address);
   }
 }

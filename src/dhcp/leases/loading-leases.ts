@@ -11,6 +11,7 @@
 // 4. No lease runs on that its client could not renew: an address that the operator gave away, or a client that is denied, is kept by
 //    nothing that it loads.
 
+import { BoundedMap } from '../../bounded-map.ts';
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
 import type { Lease } from './lease.ts';
@@ -49,7 +50,7 @@ export interface LoadingPorts {
 export class LoadingLeases {
   readonly #ports: LoadingPorts;
   /** When each was heard last, the one silent for longest first. */
-  readonly #heardAt = new Map<Ipv4, Instant>();
+  readonly #heardAt = new BoundedMap<Ipv4, Instant>(LOADING_MAX, 'set longest ago');
   #timer: Timer | undefined;
   #closed = false;
 
@@ -70,12 +71,7 @@ export class LoadingLeases {
 
   /** A machine was answered: it is there. */
   heard(address: Ipv4, at: Instant): void {
-    this.#heardAt.delete(address);
     this.#heardAt.set(address, at);
-    if (this.#heardAt.size > LOADING_MAX) {
-      const [oldest] = this.#heardAt.keys();
-      if (oldest !== undefined) this.#heardAt.delete(oldest);
-    }
     this.asked();
   }
 

@@ -6,6 +6,7 @@
 // 2. An address that is declined beyond that is not set aside: it goes to the end of the queue of those that can be handed out. So the
 //    client is offered other ones first, and the range stays as large as it is.
 
+import { BoundedMap } from '../../bounded-map.ts';
 import { type Instant, type Seconds, seconds } from '../../clock.ts';
 import type { MacAddress } from '../../net/address.ts';
 import { type Rate, RateLimit } from '../../rate-limit.ts';
@@ -32,7 +33,7 @@ export interface DeclineView {
 
 /** The declines of each client. */
 export class Declines implements DeclineView {
-  readonly #clients = new Map<MacAddress, RateLimit>();
+  readonly #clients = new BoundedMap<MacAddress, RateLimit>(DECLINERS_MAX, 'set longest ago');
 
   mayDecline(client: MacAddress, usage: RangeUsage | undefined, now: Instant): boolean {
     if (usage !== undefined && usage.declined >= Math.max(DECLINED_ALWAYS, usage.usable * DECLINED_SHARE_MAX)) {
@@ -43,13 +44,6 @@ export class Declines implements DeclineView {
 
   /** The client declined an address. */
   take(client: MacAddress, now: Instant): void {
-    let limit = this.#clients.get(client);
-    if (limit === undefined) {
-      const [first] = this.#clients.size >= DECLINERS_MAX ? this.#clients.keys() : [];
-      if (first !== undefined) this.#clients.delete(first);
-      limit = new RateLimit(RATE);
-      this.#clients.set(client, limit);
-    }
-    limit.allows(now);
+    this.#clients.getOrMake(client, () => new RateLimit(RATE)).allows(now);
   }
 }

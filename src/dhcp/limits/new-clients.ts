@@ -18,6 +18,7 @@
 //    when somebody there was offered an address, which the bound of its socket allows. What is known of a socket is never forgotten.
 // 7. It is told once a minute that a place is limited, or a socket; of one socket, once a minute in the long run for all its places.
 
+import { BoundedMap } from '../../bounded-map.ts';
 import type { Instant } from '../../clock.ts';
 import { type Rate, RateLimit } from '../../rate-limit.ts';
 import type { RangeUsage } from '../leases/address-pool.ts';
@@ -92,7 +93,7 @@ interface KnownSocket {
 
 /** The bounds of new clients. */
 export class NewClients implements NewClientView {
-  readonly #places = new Map<string, Known>();
+  readonly #places = new BoundedMap<string, Known>(PLACES_MAX, 'set longest ago');
   readonly #sockets = new Map<string, KnownSocket>();
   readonly #waiting: WaitingClients;
   #perSecond = NEW_CLIENTS_PER_SECOND;
@@ -159,13 +160,7 @@ export class NewClients implements NewClientView {
   }
 
   #placeOf({ name, isRelayed }: Place): Known {
-    const known = this.#places.get(name);
-    if (known !== undefined) return known;
-    const [first] = this.#places.size >= PLACES_MAX ? this.#places.keys() : [];
-    if (first !== undefined) this.#places.delete(first);
-    const made = this.#limit(isRelayed ? 1 : WIRE_CIRCUIT_SHARE);
-    this.#places.set(name, made);
-    return made;
+    return this.#places.getOrMake(name, () => this.#limit(isRelayed ? 1 : WIRE_CIRCUIT_SHARE));
   }
 
   #socketOf({ socket }: Pick<Place, 'socket'>): KnownSocket {

@@ -14,6 +14,7 @@
 // 5. What gives nobody an address (in proxy mode everything, and the answer to an INFORM) no bound of new clients holds back. Of strangers it
 //    is told at PASSING_RATE, by kind: a hall of new machines that is switched on is told of whole.
 
+import { BoundedMap } from '../../bounded-map.ts';
 import type { Instant } from '../../clock.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
 import type { MacAddress } from '../../net/address.ts';
@@ -41,13 +42,15 @@ interface Fair {
   withheld: number;
 }
 
+const makeFair = (): Fair => ({ limit: new RateLimit(MACHINE_RATE), toldAt: undefined, withheld: 0 });
+
 const ITSELF: Sample = {};
 
 /** Lets events through by key, so that none takes what another is owed. */
 export class FairSampler {
   readonly #together = new RateLimit(TOGETHER_RATE);
   /** In the order in which something was told of them. */
-  readonly #keys = new Map<number, Fair>();
+  readonly #keys = new BoundedMap<number, Fair>(FAIR_KEYS_MAX, 'set longest ago');
 
   get size(): number {
     return this.#keys.size;
@@ -55,7 +58,7 @@ export class FairSampler {
 
   /** The fields to add to an event that is to be told; undefined: it is withheld. */
   take(key: number, now: Instant): Sample | undefined {
-    const known = this.#keys.get(key) ?? this.#open(key);
+    const known = this.#keys.getOrMake(key, makeFair);
     const { toldAt } = known;
     // A clock that went back owes nobody less.
     const isOwed = toldAt === undefined || now < toldAt || now - toldAt >= OWED_EVERY_MS;
@@ -67,17 +70,8 @@ export class FairSampler {
     const { withheld } = known;
     known.toldAt = now;
     known.withheld = 0;
-    this.#keys.delete(key);
     this.#keys.set(key, known);
     return withheld === 0 ? ITSELF : { count: withheld + 1 };
-  }
-
-  #open(key: number): Fair {
-    const [first] = this.#keys.size >= FAIR_KEYS_MAX ? this.#keys.keys() : [];
-    if (first !== undefined) this.#keys.delete(first);
-    const made: Fair = { limit: new RateLimit(MACHINE_RATE), toldAt: undefined, withheld: 0 };
-    this.#keys.set(key, made);
-    return made;
   }
 }
 

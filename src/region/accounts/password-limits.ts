@@ -9,6 +9,7 @@
 // 4. An address that seldom tries passes when the others of its network are beyond theirs.
 // 5. Memory is bounded: at ADDRESSES_MAX the address that was first seen is forgotten, which costs it nothing but its history.
 
+import { BoundedMap } from '../../bounded-map.ts';
 import type { Instant } from '../../clock.ts';
 import { networkOfText } from '../../fair-shares.ts';
 import { withoutIpv4Mapping } from '../../net/address.ts';
@@ -61,30 +62,20 @@ export type PasswordExcess = 'address' | 'network';
 
 /** The limits of one region. */
 export class PasswordLimits {
-  readonly #addresses = new Map<string, Buckets>();
-  readonly #networks = new Map<string, RateLimit>();
+  readonly #addresses = new BoundedMap<string, Buckets>(ADDRESSES_MAX, 'set longest ago');
+  readonly #networks = new BoundedMap<string, RateLimit>(ADDRESSES_MAX, 'set longest ago');
 
   /** Leave to look at a password that this address gives; or whose limit it is beyond. */
   take(address: string, now: Instant): PasswordPermit | PasswordExcess {
     const network = networkOfText(address);
     const host = withoutIpv4Mapping(address).includes(':') ? network : address;
-    const buckets = remembered(this.#addresses, host, () => ({
+    const buckets = this.#addresses.getOrMake(host, () => ({
       own: new RateLimit(PASSWORDS_PER_ADDRESS),
       rare: new RateLimit(PASSWORDS_OF_RARE),
     }));
     if (!buckets.own.allows(now)) return 'address';
-    const ofNetwork = remembered(this.#networks, network, () => new RateLimit(PASSWORDS_PER_NETWORK));
+    const ofNetwork = this.#networks.getOrMake(network, () => new RateLimit(PASSWORDS_PER_NETWORK));
     if (ofNetwork.allows(now)) return new Permit([buckets.own, ofNetwork]);
     return buckets.rare.allows(now) ? new Permit([buckets.own, buckets.rare]) : 'network';
   }
-}
-
-function remembered<T>(map: Map<string, T>, key: string, make: () => T): T {
-  const known = map.get(key);
-  if (known !== undefined) return known;
-  const [first] = map.size >= ADDRESSES_MAX ? map.keys() : [];
-  if (first !== undefined) map.delete(first);
-  const made = make();
-  map.set(key, made);
-  return made;
 }

@@ -8,6 +8,7 @@
 // 2. A machine is told nothing of another one.
 // 3. The last word of a work that has ended may come again: it is answered as the first time, and changes nothing.
 
+import { BoundedMap } from '../../bounded-map.ts';
 import type { Clock } from '../../clock.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
 import { type BootProof, isWhereItIs, provesBoot } from '../identity/boot-token.ts';
@@ -45,8 +46,8 @@ export class MachineAgent {
   /** What runs on machines that are commissioned or tested. */
   readonly scripts: MachineScripts;
   readonly #racks: KnownRacks;
-  /** Digests of tokens whose work ended by a signal, the oldest first. */
-  readonly #ended = new Set<string>();
+  /** Digests of tokens whose work ended by a signal. */
+  readonly #ended = new BoundedMap<string, true>(ENDED_MAX, 'set longest ago');
 
   constructor(store: RegionStore, clock: Clock, life: MachineLife, racks: KnownRacks) {
     this.#store = store;
@@ -136,7 +137,7 @@ export class MachineAgent {
       this.#store.logins.noteDebug(machine.systemId, { hostKey });
     const outcome = this.#life.signal(machine.systemId, this.scripts.take(machine, signal));
     const isOver = outcome.kind === 'changed' && outcome.machine.bootToken !== machine.bootToken;
-    if (isOver && machine.bootToken !== undefined) this.#remember(machine.bootToken);
+    if (isOver && machine.bootToken !== undefined) this.#ended.set(digestOfToken(machine.bootToken), true);
     return true;
   }
 
@@ -158,14 +159,6 @@ export class MachineAgent {
   /** What its system runs at its first start; undefined: nothing. */
   userData(machine: Machine): Uint8Array | undefined {
     return this.#store.life.userData(machine.systemId);
-  }
-
-  #remember(token: string): void {
-    this.#ended.add(digestOfToken(token));
-    for (const oldest of this.#ended) {
-      if (this.#ended.size <= ENDED_MAX) return;
-      this.#ended.delete(oldest);
-    }
   }
 }
 

@@ -5,6 +5,7 @@
 //    to nobody.
 // 2. An answer holds for PROBE_HOLDS_MS, so that a hall of machines costs one connection; at most HOSTS_MAX are remembered.
 
+import { BoundedMap } from '../../bounded-map.ts';
 import type { Clock, Instant } from '../../clock.ts';
 import { later } from '../../clock.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/address.ts';
@@ -37,7 +38,7 @@ interface Probed {
 
 export class ProxyFinder {
   readonly #parts: ProxyFinderParts;
-  readonly #probed = new Map<Ipv4, Probed>();
+  readonly #probed = new BoundedMap<Ipv4, Probed>(HOSTS_MAX, 'set longest ago');
 
   constructor(parts: ProxyFinderParts) {
     this.#parts = parts;
@@ -78,10 +79,7 @@ export class ProxyFinder {
     void answers.then((found) => {
       probed.known = found;
     });
-    this.#probed.delete(host);
     this.#probed.set(host, probed);
-    const oldest = this.#probed.size > HOSTS_MAX ? this.#probed.keys().next().value : undefined;
-    if (oldest !== undefined) this.#probed.delete(oldest);
     return probed;
   }
 }

@@ -8,6 +8,7 @@
 // 3. No password is looked at that a rack elsewhere passed on: people sign in at the region's own address.
 
 import { createHmac } from 'node:crypto';
+import { BoundedMap } from '../../bounded-map.ts';
 import { type Instant, later } from '../../clock.ts';
 import { RateLimit } from '../../rate-limit.ts';
 import type { PasswordExcess } from '../accounts/password-limits.ts';
@@ -49,7 +50,7 @@ export class PageGuard {
   readonly #region: Pick<Region, 'store' | 'clock' | 'passwords'>;
   readonly #key: Uint8Array;
   /** By address and user. */
-  readonly #remembered = new Map<string, Remembered>();
+  readonly #remembered = new BoundedMap<string, Remembered>(REMEMBERED_MAX, 'set longest ago');
 
   constructor(region: Pick<Region, 'store' | 'clock' | 'passwords'>) {
     this.#region = region;
@@ -89,9 +90,6 @@ export class PageGuard {
   #remember(place: string, digest: string): void {
     const now = this.#region.clock.now();
     const rate = this.#remembered.get(place)?.rate ?? new RateLimit(REMEMBERED_RATE);
-    this.#remembered.delete(place);
-    const oldest = this.#remembered.size >= REMEMBERED_MAX ? this.#remembered.keys().next().value : undefined;
-    if (oldest !== undefined) this.#remembered.delete(oldest);
     this.#remembered.set(place, { digest, until: later(now, REMEMBERED_MS), rate });
   }
 }

@@ -15,6 +15,7 @@
 // 5. Of what a rack reports of machines that are at home elsewhere, by its events and by what it passes on, nothing is kept but a warning: one
 //    for each machine, rack and ELSEWHERE_PAUSE_MS, which says how often it was.
 
+import { BoundedMap } from '../../bounded-map.ts';
 import type { Clock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import type { RackMachine } from '../../machines/machine.ts';
@@ -69,8 +70,11 @@ export class MachineHomes {
   readonly #store: HomeStore;
   readonly #clock: Clock;
   readonly #listeners = new Set<(machine: Machine) => void>();
-  /** When it was told, by wall time, and how often it was not since; by system id and rack, the one told longest ago first. */
-  readonly #told = new Map<string, { readonly atMs: number; withheld: number }>();
+  /** When it was told, by wall time, and how often it was not since; by system id and rack. */
+  readonly #told = new BoundedMap<string, { readonly atMs: number; withheld: number }>(
+    ELSEWHERE_TOLD_MAX,
+    'set longest ago',
+  );
 
   constructor(racks: HomeRacks, store: HomeStore, clock: Clock) {
     this.#racks = racks;
@@ -195,10 +199,7 @@ export class MachineHomes {
     }
     const why = this.whyElsewhere(rack.uuid, known);
     if (why === undefined) return;
-    this.#told.delete(key);
     this.#told.set(key, { atMs, withheld: 0 });
-    const oldest = this.#told.size > ELSEWHERE_TOLD_MAX ? this.#told.keys().next().value : undefined;
-    if (oldest !== undefined) this.#told.delete(oldest);
     const times =
       before === undefined || before.withheld === 0
         ? ''

@@ -237,7 +237,7 @@ export const TREE_BOUNDS: readonly HeldBound[] = [
     whoCanFill: 'clients that ask for every file of a tree with more of them',
     whatOthersNotice: 'one more question to the file system for each request',
     harm: { kind: 'waits' },
-    howItEmpties: 'all are forgotten at the bound',
+    howItEmpties: 'the one opened longest ago is forgotten',
     share: 'none is needed: only files that exist are remembered',
   },
   {
@@ -290,7 +290,7 @@ export const TREE_BOUNDS: readonly HeldBound[] = [
     what: 'text files that are remembered',
     whoCanFill: 'only the operator, who writes them',
     whatOthersNotice: 'nothing',
-    howItEmpties: 'all are forgotten at the bound',
+    howItEmpties: 'the one asked for longest ago is forgotten, and read again',
     share: 'none is needed: a name without a file is not remembered',
     test: 'files/text-directory.test.ts',
   },

@@ -81,7 +81,7 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     whoCanFill: 'whoever asks to boot under thousands of hardware addresses',
     whatOthersNotice: 'a machine that is not known yet and booted before them counts as a stranger again',
     harm: { kind: 'told' },
-    howItEmpties: 'the earlier half is forgotten',
+    howItEmpties: 'the one that booted longest ago is forgotten',
     share: 'by the rates of new clients; machines of the region need no place',
     test: 'uplink/stranger-events.test.ts',
   },
