@@ -65,7 +65,7 @@ const OTHER_NETWORK = '10.51.0.0/24';
 /** Fewer than the rack sets aside for others. */
 const USED_MAX = 40;
 const OWN_METRICS = 'http://127.0.0.1:5249/metrics';
-const ATTACK_SECONDS_MAX = 300;
+const ATTACK_SECONDS_MAX = 1200;
 
 /** Who signs in is looked up at length the first time only, so each signs in once. */
 const ADMINISTRATORS = ['ann', 'bob', 'cleo', 'dora', 'emil', 'fay'];
@@ -104,6 +104,9 @@ export const PLACES: Readonly<Record<Place, readonly string[]>> = {
   machine: [KNOWN_ADDRESS],
   beside: Array.from({ length: 64 }, (_, index) => `10.79.0.${64 + index}`),
 };
+
+/** Of hosts that ask for their racks to be accepted, each once in a while, in a network from which nobody attacks the region. */
+const FURTHER_RACKS = Array.from({ length: 32 }, (_, index) => `10.79.0.${20 + index}`);
 
 /** The rack and everybody around it. */
 export class HostileSite {
@@ -245,14 +248,30 @@ export class HostileSite {
     return ADMINISTRATORS[this.#signedIn % ADMINISTRATORS.length] ?? 'ann';
   }
 
-  /** The form of a rack that nobody knows yet. */
-  anotherRack(): readonly string[] {
+  /** A rack that nobody knows yet asks to be accepted. */
+  async registerAnotherRack(): Promise<void> {
     this.#racks += 1;
     const number = this.#racks.toString(16).padStart(4, '0');
-    return [
+    const fields = [
       ...['op=register', `uuid=11111111-2222-4333-8444-55555555${number}`, `name=real-${number}`, 'interfaces=[]'],
       ...['version=1', 'uplink=1', `token=token-of-real-${number}`, `secret_digest=${'0'.repeat(64)}`],
     ];
+    const from = FURTHER_RACKS[this.#racks % FURTHER_RACKS.length] ?? '';
+    const words = [
+      '-sSf',
+      '-o',
+      '/dev/null',
+      '--interface',
+      from,
+      ...fields.flatMap((field) => ['--data-urlencode', field]),
+    ];
+    await this.run('booter', 'curl', ...words, `http://${RACK}:5240/MAAS/api/2.0/nodegroups/`);
+  }
+
+  /** What time or another case has taken from the others is theirs again: the lease of `holder`, and the machine that was reported. */
+  async restore(): Promise<void> {
+    await this.#lease();
+    await this.#report();
   }
 
   /** Deletes the New machines whose boot is proven. */
@@ -326,8 +345,7 @@ export class HostileSite {
     writeFileSync(join(rack.tree, 'large'), Buffer.alloc(LARGE_BYTES, 0x5a));
     rack.configure(CONFIG);
     await rack.start();
-    const asHolder = ['-x', `hostname:${HOLDER_NAME}`, '-s', '/bin/true'];
-    await this.run('holder', 'udhcpc', '-i', 'eth0', '-f', '-n', '-q', '-t', '10', ...asHolder);
+    await this.#lease();
     const password = join(rack.directory, 'password');
     writeFileSync(password, `${PASSWORD}\n`, { mode: 0o600 });
     for (const name of [...ADMINISTRATORS, 'gail'])
@@ -337,13 +355,22 @@ export class HostileSite {
     this.attackersKey = (await this.#rackboot('apikey', '--username', 'mallory')).trim();
     this.ordinaryKey = await this.#makeOrdinary('olga');
     this.cookie = await this.#signIn('gail');
-    const report = ['op=new', 'architecture=amd64/generic', `mac_addresses=${REPORTED_MAC}`];
-    const words = report.flatMap((field) => ['-d', field]);
-    await this.run('machine', 'curl', '-sSf', ...words, `http://${RACK}:5248/MAAS/api/1.0/nodes/`);
+    await this.#report();
     await this.#setToWork();
     await this.#acceptRack('machine', {});
     const own = { uuid: OTHER_UUID, name: 'rack-3', token: OTHER_TOKEN };
     await this.#acceptRack('upstream', { ...own, interfaces: JSON.stringify([rackInterface(OTHER_NETWORK)]) });
+  }
+
+  async #lease(): Promise<void> {
+    const asHolder = ['-x', `hostname:${HOLDER_NAME}`, '-s', '/bin/true'];
+    await this.run('holder', 'udhcpc', '-i', 'eth0', '-f', '-n', '-q', '-t', '10', ...asHolder);
+  }
+
+  async #report(): Promise<void> {
+    const report = ['op=new', 'architecture=amd64/generic', `mac_addresses=${REPORTED_MAC}`];
+    const words = report.flatMap((field) => ['-d', field]);
+    await this.run('machine', 'curl', '-sS', '-o', '/dev/null', ...words, `http://${RACK}:5248/MAAS/api/1.0/nodes/`);
   }
 
   /** A machine is commissioned in the second network. */
@@ -375,6 +402,9 @@ export class HostileSite {
       namespace.ip('link', 'set', `h${namespace.names.indexOf(host) + 1}`, 'master', 'br1');
       for (const address of addresses) await this.run(name, 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
     }
+    for (const address of FURTHER_RACKS)
+      await this.run('booter', 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
+    await this.run('booter', 'ip', 'route', 'add', RACK, 'via', PROXY_RACK);
     const mac = /link\/ether (\S+)/.exec(namespace.ip('link', 'show', 'br1'))?.[1] ?? '';
     await this.run('beside', 'ip', 'neighbour', 'add', PROXY_RACK, 'lladdr', mac, 'dev', 'eth0', 'nud', 'permanent');
     await this.run('beside', 'sysctl', '-q', '-w', 'net.ipv4.conf.all.arp_ignore=8');

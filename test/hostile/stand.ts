@@ -85,6 +85,7 @@ export async function stand(
   const attacks: Running[] = [];
   const late: string[] = [];
   try {
+    await site.restore();
     const before = await site.read();
     for (const { attack, from, words } of cases)
       attacks.push(await site.attack(attack, from, typeof words === 'function' ? words(site) : words));
