@@ -1,10 +1,10 @@
-// How much may be set aside because clients say that somebody else uses it: a client that declines whatever it gets would else empty a
-// range, an address an exchange. Sources: RFC 2131 §4.3.3.
+// Limits how many addresses clients can have set aside by declining them. Otherwise a client that declines whatever it gets
+// would exhaust a range, one address per exchange. Sources: RFC 2131 §4.3.3.
 //
-// 1. A hardware address has DECLINES_AT_ONCE, whatever identifiers it names, and gets one back in DECLINE_REGAINED_SECONDS; of a range
-//    at most DECLINED_SHARE_MAX is set aside, and DECLINED_ALWAYS of a small one.
-// 2. An address that is declined beyond that is not set aside: it goes to the end of the queue of those that can be handed out. So the
-//    client is offered other ones first, and the range stays as large as it is.
+// 1. A hardware address may decline DECLINES_AT_ONCE addresses, under any identifiers, and regains one per DECLINE_REGAINED_SECONDS. At
+//    most DECLINED_SHARE_MAX of a range is set aside; in a small range, DECLINED_ALWAYS.
+// 2. An address declined beyond these limits is not set aside. It goes to the end of the free queue, so that the client is offered other
+//    addresses first and the range keeps its size.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import { type Instant, type Seconds, seconds } from '../../clock.ts';
@@ -12,26 +12,26 @@ import type { MacAddress } from '../../net/address.ts';
 import { type Rate, RateLimit } from '../../rate-limit.ts';
 import type { RangeUsage } from '../leases/address-pool.ts';
 
-/** Addresses that one client can have set aside one after the other. */
+/** How many addresses one client can have set aside in a row. */
 export const DECLINES_AT_ONCE = 3;
-/** How long until it can have one more set aside. */
+/** Time until the client can have one more set aside. */
 export const DECLINE_REGAINED_SECONDS: Seconds = seconds(1200);
-/** The share of the usable addresses of a range that can be set aside. */
+/** The share of a range's usable addresses that can be set aside. */
 export const DECLINED_SHARE_MAX = 0.25;
-/** So many can be set aside in any range. */
+/** How many addresses can be set aside in any range, however small. */
 export const DECLINED_ALWAYS = 4;
-/** The most clients whose declines are counted; beyond that the one that came first is forgotten. */
+/** How many clients' declines are counted; beyond this, the client that came first is forgotten. */
 export const DECLINERS_MAX = 4096;
 
 export const RATE: Rate = { perSecond: 1 / DECLINE_REGAINED_SECONDS, burst: DECLINES_AT_ONCE };
 
-/** What deciders may ask. */
+/** The deciders' view of the limits. */
 export interface DeclineView {
-  /** True when one more address of a range may be set aside because this client declined it. */
+  /** True if this client's decline may set aside one more address of the range. */
   mayDecline(client: MacAddress, usage: RangeUsage | undefined, now: Instant): boolean;
 }
 
-/** The declines of each client. */
+/** Counts each client's declines. */
 export class Declines implements DeclineView {
   readonly #clients = new BoundedMap<MacAddress, RateLimit>(DECLINERS_MAX, 'set longest ago');
 
@@ -42,7 +42,7 @@ export class Declines implements DeclineView {
     return this.#clients.get(client)?.has(now) !== false;
   }
 
-  /** The client declined an address. */
+  /** Counts a decline. */
   take(client: MacAddress, now: Instant): void {
     this.#clients.getOrMake(client, () => new RateLimit(RATE)).allows(now);
   }

@@ -1,39 +1,39 @@
-// Tells when a dynamic range fills up, when it is full, and when there is room again; once each, whatever is asked of it meanwhile.
+// Reports when a dynamic range fills up, when it is full, and when it has room again: once each, however often it is checked.
 //
 //   ok ── FILLING_SHARE in use ──▶ filling ── nothing free ──▶ full ── ROOM_SHARE free again ──▶ filling, or ok
 //    ◀────── under EASED_SHARE in use ──┘
 //
-// 1. In use is what a client nobody knows cannot have: leased, on offer, or set aside.
+// 1. In use means unavailable to an unknown client: leased, on offer, or set aside.
 
 import type { Ipv4 } from '../../net/address.ts';
 import type { RangeUsage } from '../leases/address-pool.ts';
 
-/** From this share in use on a range is filling. */
+/** At this share in use a range starts filling. */
 export const FILLING_SHARE = 0.9;
-/** Under this share in use it is not filling any more. */
+/** Below this share in use it no longer counts as filling. */
 export const EASED_SHARE = 0.8;
-/** A range that was full has room again when this share is free, and two addresses. */
+/** A full range has room again when this share and at least two addresses are free. */
 export const ROOM_SHARE = 0.05;
 
-/** How a range stands. */
+/** How full a range is. */
 export type RangeLevel = 'ok' | 'filling' | 'full';
 
-/** What is to be told of a range. */
+/** A change to report. */
 export interface RangeNotice {
   readonly kind: 'dhcp.range-filling' | 'dhcp.range-full' | 'dhcp.range-eased';
   readonly usage: RangeUsage;
 }
 
-/** The levels of the ranges. */
+/** Watches the levels of the ranges. */
 export class RangeWatch {
-  /** Levels that are not `ok`, by the first address of the range. */
+  /** Levels other than `ok`, by the first address of the range. */
   readonly #levels = new Map<Ipv4, Exclude<RangeLevel, 'ok'>>();
 
   levelOf({ range }: Pick<RangeUsage, 'range'>): RangeLevel {
     return this.#levels.get(range.low) ?? 'ok';
   }
 
-  /** Looks at a range that may have changed. */
+  /** Checks a range that may have changed. */
   look(usage: RangeUsage): RangeNotice | undefined {
     const before = this.levelOf(usage);
     const level = levelAfter(before, usage);
@@ -44,7 +44,7 @@ export class RangeWatch {
     return { kind: before === 'ok' ? 'dhcp.range-filling' : 'dhcp.range-eased', usage };
   }
 
-  /** Forgets ranges that are not served any more. */
+  /** Forgets ranges that are no longer served. */
   keep(usages: readonly RangeUsage[]): void {
     const served = new Set(usages.map(({ range }) => range.low));
     for (const low of this.#levels.keys()) if (!served.has(low)) this.#levels.delete(low);

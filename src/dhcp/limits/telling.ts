@@ -1,18 +1,18 @@
-// Which refusals, NAKs, repeated answers and answers that bind nothing are told one by one: who sends datagrams at will would else fill log
-// and uplink, or hide what happens to a machine behind what happens to addresses that nobody has.
+// Decides which refusals, NAKs, repeated replies and replies without an address are reported as single events. Otherwise a sender of
+// arbitrary datagrams could fill the log and the uplink, or bury a machine's events under those of invented addresses.
 //
 //   a machine of the region   `FairSampler`, by its hardware address
-//   who holds a lease         `FairSampler`, by one of HOLDER_SHARES shares, into which a hardware address falls
-//   everybody else            `EventSampler`, by the reason
+//   a client with a lease     `FairSampler`, by one of HOLDER_SHARES shares, chosen by hardware address
+//   any other client          `EventSampler`, by reason
 //
-// 1. Of each key of a fair sampler one event is told every OWED_EVERY_MS whatever is told of others, so no flood in the name of others
-//    hides a machine. Beyond that each has MACHINE_RATE, and all together TOGETHER_RATE. So a flood in the names of n machines brings
-//    n events a minute and those of TOGETHER_RATE, and no more.
-// 2. Who held a lease once and holds none now is a stranger: anybody can have had one.
-// 3. What is withheld is counted, and the next event of that key says for how many it stands.
-// 4. Counters are not touched by any of this: they count what happened.
-// 5. What gives nobody an address (in proxy mode everything, and the answer to an INFORM) no bound of new clients holds back. Of strangers it
-//    is told at PASSING_RATE, by kind: a hall of new machines that is switched on is told of whole.
+// 1. A fair sampler reports one event of each key every OWED_EVERY_MS, whatever else it reports, so no flood in other names hides a
+//    machine. Beyond that, each key has MACHINE_RATE and all keys together have TOGETHER_RATE. A flood in the names of n machines thus
+//    brings n events a minute plus TOGETHER_RATE, and no more.
+// 2. A client whose lease has ended is a stranger: anybody can have had a lease.
+// 3. Withheld events are counted. The next event of the key carries the count.
+// 4. Counters are unaffected: they count everything.
+// 5. The limit on new clients does not cover replies that give no address (everything in proxy mode, and the answer to an INFORM). Those to
+//    strangers are reported at PASSING_RATE per kind, so that a hall of new machines powering on is reported in full.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Instant } from '../../clock.ts';
@@ -22,22 +22,22 @@ import { EVENT_RATE, EventSampler, type Rate, RateLimit, type Sample } from '../
 import type { DhcpEvent, DhcpEventKind, DhcpRefusal } from '../events.ts';
 import { isActive, type LeaseView } from '../leases/lease-table.ts';
 
-/** Events of one machine that are told one by one. */
+/** Events of one machine that are reported singly. */
 export const MACHINE_RATE: Rate = { perSecond: 1, burst: 10 };
-/** The same of all of them together, beside what each is owed. */
+/** The same for all machines together, on top of what each is owed. */
 export const TOGETHER_RATE: Rate = { perSecond: 20, burst: 400 };
-/** At least one event of each that something happens to is told in this time. */
+/** At least one event of each affected key is reported in this time. */
 export const OWED_EVERY_MS = 60_000;
-/** Of each kind of what strangers were told without getting an address. */
+/** Per kind, replies to strangers that give no address. */
 export const PASSING_RATE: Rate = { perSecond: 5, burst: 250 };
-/** The most keys that are remembered; beyond that the one of which something was told longest ago is forgotten. */
+/** How many keys are remembered; beyond this, the key reported longest ago is forgotten. */
 export const FAIR_KEYS_MAX = 65_536;
-/** Shares of those that hold leases and are no machines of the region: a prime, so that no vendor's numbering falls into few. */
+/** Shares for clients that hold leases and are not machines of the region. A prime, so that no vendor's numbering falls into few shares. */
 export const HOLDER_SHARES = 251;
 
 interface Fair {
   readonly limit: RateLimit;
-  /** Undefined: nothing yet. */
+  /** `undefined` if nothing was reported yet. */
   toldAt: Instant | undefined;
   withheld: number;
 }
@@ -46,21 +46,21 @@ const makeFair = (): Fair => ({ limit: new RateLimit(MACHINE_RATE), toldAt: unde
 
 const ITSELF: Sample = {};
 
-/** Lets events through by key, so that none takes what another is owed. */
+/** Samples events by key, so that no key takes what another is owed. */
 export class FairSampler {
   readonly #together = new RateLimit(TOGETHER_RATE);
-  /** In the order in which something was told of them. */
+  /** Ordered by when each was last reported. */
   readonly #keys = new BoundedMap<number, Fair>(FAIR_KEYS_MAX, 'set longest ago');
 
   get size(): number {
     return this.#keys.size;
   }
 
-  /** The fields to add to an event that is to be told; undefined: it is withheld. */
+  /** The fields to add to an event that is reported; `undefined` if it is withheld. */
   take(key: number, now: Instant): Sample | undefined {
     const known = this.#keys.getOrMake(key, makeFair);
     const { toldAt } = known;
-    // A clock that went back owes nobody less.
+    // A clock that went back must not delay what a key is owed.
     const isOwed = toldAt === undefined || now < toldAt || now - toldAt >= OWED_EVERY_MS;
     if (!isOwed && !(known.limit.has(now) && this.#together.allows(now))) {
       known.withheld += 1;
@@ -75,13 +75,13 @@ export class FairSampler {
   }
 }
 
-/** Whom the samplers ask about a hardware address. */
+/** Where the samplers look up a hardware address. */
 export interface Acquaintance {
   readonly machines: () => MachineDirectory;
   readonly table: LeaseView;
 }
 
-/** Samplers of one kind of happenings. */
+/** The samplers for one class of events. */
 class Telling {
   readonly #machines = new FairSampler();
   readonly #holders = new FairSampler();
@@ -93,7 +93,7 @@ class Telling {
     this.#strangers = new EventSampler(ofStrangers);
   }
 
-  /** @param what a word of a closed set: what happened, where it happened to a stranger */
+  /** @param what a word from a closed set: what happened, used as a stranger's key */
   take(mac: MacAddress | undefined, what: string, at: Instant): Sample | undefined {
     if (mac === undefined) return this.#strangers.take(what, at);
     const { machines, table } = this.#known;
@@ -105,13 +105,13 @@ class Telling {
 
 const PASSING: ReadonlySet<DhcpEventKind> = new Set(['dhcp.boot-server', 'dhcp.elsewhere', 'dhcp.inform']);
 
-/** What is told of what clients did. */
+/** Decides which events about clients are reported. */
 export class Tellings {
-  /** Messages without an answer, NAKs, and declines beyond their bound. */
+  /** Unanswered messages, NAKs, and declines beyond their limit. */
   readonly #refusals: Telling;
-  /** What a client does again that did it just now: offers that it was made before, leases that it had got, and giving them back. */
+  /** Repetitions within a moment: the same offer, lease or release again. */
   readonly #repeats: Telling;
-  /** What binds nothing. */
+  /** Replies that give no address. */
   readonly #passing: Telling;
 
   constructor(known: Acquaintance) {
@@ -120,15 +120,15 @@ export class Tellings {
     this.#passing = new Telling(known, PASSING_RATE);
   }
 
-  /** What is to be added to the event of a message without an answer; undefined: it is withheld. */
+  /** The fields to add to the event of an unanswered message; `undefined` if it is withheld. */
   ofRefusal(mac: MacAddress | undefined, reason: DhcpRefusal, at: Instant): Sample | undefined {
     return this.#refusals.take(mac, reason, at);
   }
 
   /**
-   * An event as it is to be told; undefined: it is withheld.
+   * The event to report; `undefined` if it is withheld.
    *
-   * @param isRepeat its client did the same just now (`Outcome`)
+   * @param isRepeat whether the client did the same a moment ago (`Outcome`)
    */
   of(event: DhcpEvent, isRepeat: boolean): DhcpEvent | undefined {
     const sample = this.#sampleOf(event, isRepeat);

@@ -1,56 +1,59 @@
-// Which clients that nobody knows asked in vain and come back for an address, as RFC 2131 §4.1 has them: after about 4, 8, 16 and 32
-// seconds. A flood makes up a hardware address for each DISCOVER; a machine asks again under its own. So who comes back is served
-// before who comes for the first time (`new-clients.ts`).
+// Remembers unknown clients that asked in vain, and recognises those that come back. RFC 2131 §4.1 has clients retry after about 4, 8, 16
+// and 32 seconds. A flood invents a hardware address for each DISCOVER, but a machine retries under its own. So a returning client is
+// served before a first-time one (`new-clients.ts`).
 //
 //   asked in vain ─ leftOut ─▶ waiting ─ leftOut, CAME_BACK_MS later ─▶ came back ─ served ─▶ forgotten
 //                                 └─────── nothing heard for WAITING_MS ────────────────────▶ forgotten
 //
-// 1. WAITING_CLIENTS_MAX clients at the most, in memory that never grows. Each client has WAYS places, which a keyed hash chooses: nobody can
-//    aim at the place of another. Where all are taken, the client that was heard longest ago goes, of those that never came back first.
-//    A flood of 5000 clients a second is remembered for about 13 s, and who came back once for as long as it goes on asking.
-// 2. A client is known by 32 further bits of its hash. Two clients that agree in all of them are one here: the second is served early.
-// 3. Who was offered an address begins anew: so clients that never take what they are offered have a turn, and no more.
+// 1. At most WAITING_CLIENTS_MAX clients are kept, in memory that never grows. A keyed hash chooses each client's WAYS places, so nobody
+//    can aim at another client's place. If all are taken, the client heard longest ago goes, and clients that never came back go first. A
+//    flood of 5000 clients a second is remembered for about 13 s; a client that came back once, for as long as it keeps asking.
+// 2. A client is known by 32 further bits of its hash. Two clients that agree in all of them count as one: the second is served early.
+// 3. A client that was offered an address starts over, so a client that never takes its offers gets one turn and no more.
 
 import type { Instant } from '../../clock.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
 
 /**
- * The most clients that are remembered: 1.4 MB, taken when the first is left out. A flood fills it within seconds. Newcomers then notice
- * nothing up to about 10 000 clients a second; beyond that they are forgotten before they ask again, and are served as if for the first
- * time. It empties by itself in WAITING_MS.
+ * How many clients are remembered: 1.4 MB, allocated when the first client is refused. A flood fills it within seconds. Newcomers notice
+ * nothing up to about 10 000 clients a second; beyond that they are forgotten before they ask again and are served as first-time clients.
+ * It empties within WAITING_MS.
  */
 export const WAITING_CLIENTS_MAX = 65_536;
-/** Who asks again after this time has come back; copies of one message, by several relay agents, arrive sooner. Milliseconds. */
+/** A client that asks again after this time has come back; copies of one message by several relay agents arrive sooner. Milliseconds. */
 export const CAME_BACK_MS = 800;
-/** Who was not heard for so long is forgotten: the longest pause of firmware is 32 s, of busybox 20 s, of dhclient 64 s. Milliseconds. */
+/**
+ * A client not heard for this long is forgotten. The longest retry pause of firmware is 32 s, of busybox 20 s, of dhclient 64 s.
+ * Milliseconds.
+ */
 export const WAITING_MS = 120_000;
-/** Places that one client may have. */
+/** Places that one client may take. */
 const WAYS = 4;
 const SETS = WAITING_CLIENTS_MAX / WAYS;
 
 interface Table {
-  /** 32 bits of each client's hash; 0: nobody. */
+  /** 32 bits of each client's hash; 0 for an empty place. */
   readonly prints: Uint32Array;
-  /** When it asked first, and when last. */
+  /** When the client first asked, and when last. */
   readonly firstAt: Float64Array;
   readonly lastAt: Float64Array;
   readonly isBack: Uint8Array;
 }
 
-/** Clients that were left without an address. */
+/** Remembers clients that were refused an address. */
 export class WaitingClients {
   readonly #seed: number;
   #table: Table | undefined;
-  /** The hash of the client that was looked for last. */
+  /** The hash of the last client looked up. */
   #set = 0;
   #print = 0;
 
-  /** @param seed 32 bits that nobody else knows */
+  /** @param seed 32 random bits, kept secret */
   constructor(seed: number) {
     this.#seed = seed >>> 0;
   }
 
-  /** For how many milliseconds a client has been asking in vain; 0: never, or not long enough to have come back. */
+  /** For how many milliseconds a client has asked in vain; 0 if never, or not long enough to have come back. */
   waitedMs(client: ClientIdentity, now: Instant): number {
     const table = this.#table;
     const place = table && this.#find(table, client, now);
@@ -59,7 +62,7 @@ export class WaitingClients {
     return waitedMs >= CAME_BACK_MS ? waitedMs : 0;
   }
 
-  /** The client was left without an address at `now`. */
+  /** Remembers that the client was refused at `now`. */
   leftOut(client: ClientIdentity, now: Instant): void {
     this.#table ??= emptyTable();
     const table = this.#table;
@@ -76,14 +79,14 @@ export class WaitingClients {
     table.isBack[place] = 0;
   }
 
-  /** The client was offered an address. */
+  /** Forgets a client that was offered an address. */
   served(client: ClientIdentity, now: Instant): void {
     const table = this.#table;
     const place = table && this.#find(table, client, now);
     if (table !== undefined && place !== undefined) table.prints[place] = 0;
   }
 
-  /** Where the client is remembered. */
+  /** The client's place in the table. */
   #find(table: Table, client: ClientIdentity, now: Instant): number | undefined {
     this.#hash(client);
     for (let place = this.#set; place < this.#set + WAYS; place += 1) {
@@ -92,7 +95,7 @@ export class WaitingClients {
     return undefined;
   }
 
-  /** Where the client that was looked for last can be remembered. */
+  /** A place for the last client looked up. */
   #placeFor(table: Table, now: Instant): number {
     let chosen = this.#set;
     for (let place = this.#set; place < this.#set + WAYS; place += 1) {
@@ -127,7 +130,7 @@ const emptyTable = (): Table => ({
   isBack: new Uint8Array(WAITING_CLIENTS_MAX),
 });
 
-/** True while a place is not forgotten; a clock that went back forgets it. */
+/** True while a place counts; a clock that went back empties it. */
 function isWaiting(table: Table, place: number, now: Instant): boolean {
   const agoMs = now - (table.lastAt[place] ?? 0);
   return agoMs >= 0 && agoMs < WAITING_MS;
