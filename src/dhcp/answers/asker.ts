@@ -1,7 +1,9 @@
-// How well a boot client is known, for what is remembered of it beside its lease (`kept-apart.ts`).
+// How well a boot client is known, which decides its share of what is remembered alongside leases (`kept-apart.ts`).
 //
-// 1. Who only asks for settings (INFORM) boots nothing: it has an address already, and any host can ask under any hardware address.
-// 2. A UUID that the region knows makes its cards known, each UUID as a share of its own: whoever overheard one can fill that share alone.
+// 1. A client that only asks for settings (INFORM) boots nothing: it has an address already, and any host can ask under any hardware
+//    address.
+// 2. A UUID known to the region makes its network cards known. Each UUID is a share of its own, so an eavesdropper on one can fill that
+//    share only.
 
 import type { Owner, Rank } from '../../kept-apart.ts';
 import { ANY, formatIpv4 } from '../../net/address.ts';
@@ -10,7 +12,7 @@ import type { ServedSubnet } from '../networks/subnet.ts';
 import { MESSAGE_TYPE, optionUuid } from '../wire/options.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 
-/** Who asks for something to boot; undefined: it boots nothing, and is not to be remembered. */
+/** The owner of what is remembered for the client; undefined: it boots nothing, and nothing is remembered. */
 export function findAsker(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): Owner | undefined {
   if (inquiry.type === MESSAGE_TYPE.inform) return undefined;
   if (state.machines.findByMac(inquiry.mac) !== undefined) return MACHINE;
@@ -27,7 +29,7 @@ function rankOf(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet): 
   return lease === undefined ? 'stranger' : 'client';
 }
 
-/** The relay, else the socket. Circuits do not count: whoever makes them up would have as many shares. */
+/** The relay, else the socket. Circuits do not count: a sender that invents them would gain as many shares. */
 function placeOf({ message, arrival }: Inquiry): string {
   return message.giaddr === ANY
     ? (arrival.interfaceName ?? formatIpv4(arrival.localAddress))

@@ -1,17 +1,17 @@
-// What a client that sends option 81 is told of its name: which name it has here, and whether this rack's DNS knows it by that. Pure.
+// The answer to option 81: the name the client has here, and whether this rack's DNS holds it. Pure.
 // Source: RFC 4702 §3.1, §4.
 //
-//   a machine of the region      its name and domain; entered at an address of its own, else at whatever DHCP gives it
-//   a host with a name           that, in the network's domain; entered at its reserved address where the rack names clients
-//   everybody else               the first label of option 81, else of option 12, in the network's domain; entered where the rack names
-//                                clients, unless the client forbids it (N) or the name is a machine's or a host's
+//   a machine of the region      its name and domain; entered at its own address if it has one, else at the address DHCP gives it
+//   a host with a name           that name in the network's domain; entered at its reserved address if the rack names clients
+//   any other client             the first label of option 81, else of option 12, in the network's domain; entered if the rack names
+//                                clients, unless the client forbids it (N) or the name belongs to a machine or a host
 //
-// 1. An operator's name is entered whatever the client wants; the client is told so (O). What only the client says is entered only if it
-//    does not mind.
-// 2. The rack enters both records or neither: S and N are never alike. A name without a record here is told as such (N), so a client that
-//    can enter it elsewhere may do so.
-// 3. The DNS is not asked: of two clients that call themselves the same, both are told that they are entered, and the first is
-//    (`claims.ts`; the event `dns.name-conflict` tells a person).
+// 1. The rack enters an operator's name whatever the client wants, and tells the client so (O). It enters a name only the client gave if
+//    the client allows it.
+// 2. The rack enters both records or neither: S and N always differ. It marks a name without a record here (N), so that a client able to
+//    enter the name elsewhere may do so.
+// 3. The rack does not ask the DNS. If two clients use the same name, both are told that they are entered, but only the first is
+//    (`claims.ts`; the event `dns.name-conflict` reports it).
 
 import { type Ipv4, rangeContains } from '../../net/address.ts';
 import { findReservation } from '../leases/allocate.ts';
@@ -19,7 +19,7 @@ import type { ServedSubnet } from '../networks/subnet.ts';
 import { clientFqdn, clientFqdnBytes, clientName, type NamedClient } from '../wire/client-fqdn.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 
-/** The value of option 81 in an answer that gives `address`; undefined: the client sent none. */
+/** The value of option 81 in a reply that gives `address`; undefined: the client sent none. */
 export function answerFqdn(
   inquiry: Inquiry,
   state: DhcpState,
@@ -56,7 +56,7 @@ function nameClient(
   return { label, domain: subnet.domain, isEntered };
 }
 
-/** True for an address that the configuration gives, and not the region. */
+/** True if the configuration gives the address, rather than the region. */
 function isConfigured({ subnet: { dynamic }, reservations }: ServedSubnet, address: Ipv4): boolean {
   return dynamic === undefined || rangeContains(dynamic, address) || reservations.byAddress.has(address);
 }

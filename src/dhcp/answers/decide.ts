@@ -1,5 +1,5 @@
-// What shall be done with a message? Pure: a value tells what to answer, what to record and what to tell. Sources: RFC 2131
-// §4.3 and its state diagram (§4.4, figure 5).
+// Decides on a message: what to reply, record and report. Pure: the decision is a value. Sources: RFC 2131 §4.3 and its state diagram
+// (§4.4, figure 5).
 //
 //   DISCOVER ─ decideDiscover ─→ OFFER
 //   REQUEST  ─ decideRequest  ─→ ACK | NAK | silence         (decide-request.ts)
@@ -8,7 +8,7 @@
 //   INFORM   ─ decideInform   ─→ ACK without an address
 //   anything on a network in proxy mode, or to port 4011 ─ decideProxied                        (proxy.ts)
 //
-// 1. Nothing is changed here, no clock is read, nothing is logged.
+// 1. Deciding changes nothing, reads no clock and logs nothing.
 // 2. A refusal always has a name.
 
 import type { Instant } from '../../clock.ts';
@@ -44,7 +44,7 @@ import { classesOf, eventOfReply, isOwnIdentifier, settingsFor } from './terms.t
 /**
  * Decides on one message.
  *
- * @param from the source of its datagram; undefined: not known, and not looked at
+ * @param from the source of the datagram; undefined: unknown and not checked
  */
 export function decide(
   message: DhcpMessage,
@@ -83,8 +83,8 @@ export function decide(
 }
 
 /**
- * The silence that a class of the client imposes; undefined: none does. What gives an address back is heard of everybody, and what names
- * another server is no business of a class.
+ * The silence that a class imposes on the client; undefined: none does. A denied client may still give an address back, and a class has no
+ * say in a message that names another server.
  */
 function judgeClasses(inquiry: Inquiry, state: DhcpState): DhcpDecision | undefined {
   const { sharedNetwork, message, type } = inquiry;
@@ -93,7 +93,7 @@ function judgeClasses(inquiry: Inquiry, state: DhcpState): DhcpDecision | undefi
   if (type === MESSAGE_TYPE.request && !isOwnIdentifier(inquiry, state)) return undefined;
   const requested = type === MESSAGE_TYPE.request ? optionAddress(message.options, OPTION.requestedAddress) : undefined;
   const address = requested ?? message.ciaddr;
-  // A DISCOVER may be answered from any subnet of the shared network: it is for nobody only where all of them deny.
+  // A DISCOVER may be answered from any subnet of the shared network, so it is denied only if all of them deny it.
   const asked = type === MESSAGE_TYPE.discover ? undefined : subnetOf(sharedNetwork, address);
   const denying = (asked === undefined ? sharedNetwork : [asked]).map((served) =>
     denyingAmong(classesOf(inquiry, state, served)),
@@ -120,7 +120,7 @@ function decideDiscover(inquiry: Inquiry, state: DhcpState): DhcpDecision {
     const newcomer = isKnownBy(chosen.source) ? undefined : findNewcomer(inquiry, state, chosen.address);
     const admission = newcomer === undefined ? 'admitted' : judgeNewcomer(newcomer, inquiry, state, served);
     if (newcomer !== undefined && admission !== 'admitted') {
-      // The offers of one range may be at their bound, and those of the next one of the wire not.
+      // The next range of the shared network may still have room for offers.
       limited ??= ignoreNewcomer(inquiry, newcomer, chosen.address);
       if (admission === 'range-on-offer') full = [...full, served];
       continue;
@@ -131,8 +131,8 @@ function decideDiscover(inquiry: Inquiry, state: DhcpState): DhcpDecision {
 }
 
 /**
- * In networks whose ranges have nothing left, or may offer no more: what somebody else was offered and does not ask for; undefined: there is
- * no such address.
+ * For networks whose ranges are exhausted or have reached their limit of offers: an address offered to another client that does not request
+ * it; undefined: there is none.
  */
 function decideInFull(inquiry: Inquiry, state: DhcpState, networks: readonly ServedSubnet[]): DhcpDecision | undefined {
   if (networks.length === 0) return undefined;
@@ -153,15 +153,15 @@ function refuseDiscover(inquiry: Inquiry, state: DhcpState, { reason, address }:
 type RefusedAllocation = Extract<Allocation, { kind: 'refused' }>;
 const NONE: readonly ServedSubnet[] = [];
 
-/** True for an address that was the client's before it asked. */
+/** True if the address belonged to the client before it asked. */
 const isKnownBy = (source: AllocationSource): boolean =>
   source === 'machine' || source === 'reservation' || source === 'own';
 
 /**
- * True for an address that may be in use without a lease: also a fixed one that its client never had from this server, or that somebody
- * was found using (RFC 2131 §2.2, §3.1 step 2).
+ * True if the address may be in use without a lease: also a fixed one that its client never got from this server, or that another host was
+ * found using (RFC 2131 §2.2, §3.1 step 2).
  */
-function isToProbe(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet, chosen: AllocatedAddress): boolean {
+function needsProbe(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet, chosen: AllocatedAddress): boolean {
   if (chosen.source === 'own') return false;
   if (!isKnownBy(chosen.source)) return true;
   const record = leases.find(chosen.address);
@@ -191,7 +191,7 @@ function composeOffer(
     isRepeat: isRepeated(findOwn(served, inquiry, state.leases, inquiry.now).newest, inquiry.now),
     offer: {
       ...{ address, mac, client: identityIn(served, inquiry) },
-      probe: isToProbe(inquiry, state, served, chosen),
+      probe: needsProbe(inquiry, state, served, chosen),
       isFixed: source === 'machine' || source === 'reservation',
     },
     event: eventOfReply(inquiry, 'dhcp.offer', settings, reply, { source }),
@@ -199,8 +199,9 @@ function composeOffer(
 }
 
 /**
- * The subnets of the shared network that no class denies the client, in the order in which they are tried: where the client has a fixed address that it can have, where it holds a
- * lease, where it was offered an address, where it had one, where the address is that it asks for; then in their own order.
+ * The subnets of the shared network in which no class denies the client, in the order they are tried: where it has a fixed address
+ * available, where it holds a lease, where it has an offer, where it had an address, where the address it requests lies; then in their own
+ * order.
  */
 function preferred(inquiry: Inquiry, state: DhcpState, requested: Ipv4 | undefined): readonly ServedSubnet[] {
   const { now } = inquiry;
@@ -222,11 +223,11 @@ function preferred(inquiry: Inquiry, state: DhcpState, requested: Ipv4 | undefin
   return sharedNetwork.toSorted((a, b) => (weights.get(a) ?? 0) - (weights.get(b) ?? 0));
 }
 
-/** RFC 2131 §4.3.5: no address is given and no lease time sent. */
+/** RFC 2131 §4.3.5: the reply gives no address and no lease time. */
 function decideInform(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   const { message } = inquiry;
   if (message.ciaddr === ANY) return ignore(inquiry, 'address-not-named');
-  // RFC 2131 §3.4: the address is checked for consistency. A relay knows better than its giaddr where the host is.
+  // RFC 2131 §3.4: check the address for consistency. The relay's choice of network is more reliable than its giaddr.
   const served =
     subnetOf(inquiry.sharedNetwork, message.ciaddr) ?? (message.giaddr === ANY ? undefined : inquiry.sharedNetwork[0]);
   if (served === undefined) return ignore(inquiry, 'wrong-network', message.ciaddr);
@@ -240,7 +241,7 @@ function decideInform(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   return {
     kind: 'reply',
     message: reply,
-    // RFC 2131 §4.3.5: unicast to the address in ciaddr; where a relay is on the way, by the relay.
+    // RFC 2131 §4.3.5: unicast to the address in ciaddr; through the relay if there is one.
     destination: chooseDestination(message, 'settings', ANY, state.ports),
     served,
     sharedNetwork: inquiry.sharedNetwork,

@@ -1,4 +1,4 @@
-// What was decided about a message: a value, which the server carries out.
+// The decision on a message: a value, which the server carries out.
 
 import type { Instant } from '../../clock.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
@@ -12,26 +12,26 @@ import type { DhcpMessage } from '../wire/message.ts';
 import type { Inquiry } from './inquiry.ts';
 import { eventOf } from './terms.ts';
 
-/** An address to keep for a client while it makes up its mind. */
+/** An address to hold for a client until it decides. */
 export interface OfferedAddress {
   readonly address: Ipv4;
   readonly mac: MacAddress;
-  /** For whom it is kept. */
+  /** The client it is held for. */
   readonly client: ClientIdentity;
-  /** Look first whether somebody uses it without a lease. */
+  /** Probe first whether a host uses it without a lease. */
   readonly probe: boolean;
-  /** It is fixed for the client, by the region or by a reservation. */
+  /** The region or a reservation fixed it for the client. */
   readonly isFixed: boolean;
 }
 
-/** An address that a client was seen to take from another DHCP server. */
+/** An address that a client took from another DHCP server. */
 export interface AddressClaim {
   readonly address: Ipv4;
   readonly mac: MacAddress;
   readonly at: Instant;
 }
 
-/** Who declined an address, and where. */
+/** The client that declined an address, and where. */
 export interface DeclinedOffer {
   readonly by: MacAddress;
   readonly client: ClientIdentity;
@@ -46,19 +46,19 @@ export type DhcpDecision =
       readonly destination: Destination;
       /** The subnet whose interface the reply leaves by. */
       readonly served: ServedSubnet;
-      /** The subnets of the client's shared network, that one among them. */
+      /** The subnets of the client's shared network, including that one. */
       readonly sharedNetwork: readonly ServedSubnet[];
-      /** To be durable before the reply leaves; empty: the reply may leave at once, unless it rests on a record. */
+      /** Must be durable before the reply leaves; if empty, the reply may leave at once, unless it rests on a record. */
       readonly records: readonly Lease[];
-      /** An ACK's without a new record: the record in force, which is to be durable before the reply leaves. */
+      /** For an ACK that writes nothing: the existing record, which must be durable first. */
       readonly restsOn?: Lease | undefined;
-      /** The client got an address just now, and comes again. */
+      /** The client got an address just now and asks again. */
       readonly isRepeat?: boolean | undefined;
-      /** The client, when nobody knew it before. */
+      /** The client, if it was unknown before. */
       readonly newcomer?: Newcomer | undefined;
-      /** An OFFER's: the address to keep for the client. */
+      /** For an OFFER: the address to hold for the client. */
       readonly offer?: OfferedAddress | undefined;
-      /** In proxy mode: what the message tells of the client's address. */
+      /** In proxy mode: the client's address, as the message shows it. */
       readonly claim?: AddressClaim | undefined;
       readonly event: DhcpEvent;
     }
@@ -67,18 +67,18 @@ export type DhcpDecision =
       readonly records: readonly Lease[];
       /** The client gives back what it got just now. */
       readonly isRepeat?: boolean | undefined;
-      /** The client that found somebody else using its address, and what it was offered on its shared network, which is over. */
+      /** The client that found another host using its address. Its offers on that shared network end. */
       readonly declined?: DeclinedOffer | undefined;
       readonly event: DhcpEvent;
     }
   | {
       readonly kind: 'ignore';
       readonly reason: DhcpRefusal;
-      /** The client that nobody knows and that is left without an address. */
+      /** The unknown client that was left without an address. */
       readonly newcomer?: Newcomer | undefined;
       readonly event: DhcpEvent;
     }
-  /** In proxy mode: it is another server's to answer. Counted; told only where somebody wants to know. */
+  /** In proxy mode: a message for another server. Counted, and reported only on request. */
   | {
       readonly kind: 'pass';
       readonly reason: DhcpRefusal;
@@ -86,18 +86,18 @@ export type DhcpDecision =
       readonly event?: DhcpEvent | undefined;
     };
 
-/** Whom a message without an answer came from. */
+/** Whom an unanswered message came from. */
 interface Cause {
   readonly newcomer?: Newcomer | undefined;
-  /** The names of the client's classes, as far as they have to do with it. */
+  /** The client's classes, as far as they matter to the refusal. */
   readonly classes?: string | undefined;
 }
 
-/** Leaves a new client without an answer, for there are too many where it is. */
+/** Leaves a new client without a reply, because too many come from its place. */
 export const ignoreNewcomer = (inquiry: Inquiry, newcomer: Newcomer, address: Ipv4): DhcpDecision =>
   ignore(inquiry, 'too-many-new-clients', address, { newcomer });
 
-/** Leaves a message without an answer. */
+/** Leaves a message without a reply. */
 export function ignore(inquiry: Inquiry, reason: DhcpRefusal, address?: Ipv4, because: Cause = {}): DhcpDecision {
   const { newcomer, classes } = because;
   const event = { ...eventOf(inquiry, 'dhcp.refused'), address, reason, classes };

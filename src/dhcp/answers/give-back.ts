@@ -1,21 +1,21 @@
-// DECLINE and RELEASE: a client gives back what it holds. Nobody answers them, so what is believed here takes an address from a client
-// that may still use it. Sources: RFC 2131 §4.3.3, §4.3.4, §4.4.4, §4.4.6 and table 5.
+// DECLINE and RELEASE: a client gives up its address. Neither gets a reply, and accepting a forged one takes an address from a client that
+// may still use it. Sources: RFC 2131 §4.3.3, §4.3.4, §4.4.4, §4.4.6 and table 5.
 //
 //                          option 54                   comes
-//      RELEASE             this server                 from the address that is given back, or by a relay
+//      RELEASE             this server                 from the address it releases, or by a relay
 //      RELEASE             none                        from that address to this server's own
 //      DECLINE             this server, or none        by broadcast, or by a relay
 //      DECLINE of an offer this server                 the same
 //
-// 1. An address is given back by the client that holds it, under the identifier under which it got it (RFC 2131 §3.1 step 6): also where the
-//    hardware address alone tells clients apart, a running lease that shows another identifier is another client's. It may have got it
-//    while identifiers counted there.
-// 2. Deviates from RFC 2131 table 5, which wants the server identifier in both, where a client leaves it out and there is no doubt:
-//    Quirk: systemd-networkd 252 sends its RELEASE to the server alone (fixtures/packets/dhcp-networkd-release.hex).
-//    Quirk: dhcpcd 9.4.1 declines an address that it asked for as its former one without naming a server
-//    (fixtures/packets/dhcp-dhcpcd-decline.hex); the lease on it is this server's and running.
-// 3. A client may find that an address is in use before it asks for it: what it was offered is set aside, too, and is on offer no more (RFC
-//    2131 §4.3.3). Other servers may have offered it the same address, so it has to name this one.
+// 1. Only the client that holds an address may give it up, under the identifier it got it with (RFC 2131 §3.1 step 6). This holds even if
+//    clients are told apart by hardware address alone: a running lease with another identifier belongs to another client, which may have
+//    got it while identifiers counted there.
+// 2. Deviates from RFC 2131 table 5, which demands the server identifier in both, because some clients leave it out where there is no
+//    doubt: Quirk: systemd-networkd 252 sends its RELEASE to the server alone (fixtures/packets/dhcp-networkd-release.hex). Quirk: dhcpcd
+//    9.4.1 declines a former address that it asked for without naming a server (fixtures/packets/dhcp-dhcpcd-decline.hex); the lease on it
+//    is this server's and running.
+// 3. A client may find an address in use before it requests it. The offered address is then set aside too, and its offer ends (RFC 2131
+//    §4.3.3). Other servers may have offered it the same address, so it must name this one.
 
 import type { Instant } from '../../clock.ts';
 import { ANY, type Ipv4, networkContains } from '../../net/address.ts';
@@ -36,7 +36,7 @@ export function decideDecline(inquiry: Inquiry, state: DhcpState): DhcpDecision 
   const address = optionAddress(message.options, OPTION.requestedAddress);
   if (address === undefined) return ignore(inquiry, 'address-not-named');
   if (!isOwnIdentifier(inquiry, state)) return ignore(inquiry, 'other-server-chosen', address);
-  // RFC 2131 §4.4.4: its client has no address by which it could send it to this server alone.
+  // RFC 2131 §4.4.4: the client has no address from which to send it to this server alone.
   if (isByUnicast(inquiry)) return ignore(inquiry, 'sent-from-elsewhere', address);
   const served = findHeld(inquiry, state, address)?.served ?? findOffering(inquiry, state, address);
   if (served === undefined) return ignore(inquiry, 'not-the-holder', address);
@@ -48,14 +48,14 @@ export function decideDecline(inquiry: Inquiry, state: DhcpState): DhcpDecision 
   const record = setAside(address, mac, now);
   return {
     kind: 'record',
-    // Beyond its bound nothing is set aside, but it is the last to be handed out again, and the client's no more.
+    // Beyond the limit the address is not set aside, but it is handed out last and no longer belongs to the client.
     records: [allowed ? record : { ...record, expiresAt: now }],
     declined: { by: mac, client: identityIn(served, inquiry), sharedNetwork: inquiry.sharedNetwork },
     event: { ...eventOf(inquiry, allowed ? 'dhcp.decline' : 'dhcp.declines-limited'), address },
   };
 }
 
-/** RFC 2131 §4.3.4. The client has stopped using the address and hears no answer. */
+/** RFC 2131 §4.3.4. The client has stopped using the address and expects no reply. */
 export function decideRelease(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   const { message, now, from } = inquiry;
   const address = message.ciaddr;
@@ -77,7 +77,7 @@ export function decideRelease(inquiry: Inquiry, state: DhcpState): DhcpDecision 
   };
 }
 
-/** True for what came to the rack's own address, and by no relay. */
+/** True for a message that came to the rack's own address without a relay. */
 const isByUnicast = ({ arrival, message }: Inquiry): boolean =>
   arrival.interfaceName === undefined && message.giaddr === ANY;
 
@@ -86,7 +86,7 @@ interface Held {
   readonly served: ServedSubnet;
 }
 
-/** The running lease of the client that asks on an address of its shared network; undefined: it has none there. */
+/** The client's running lease on an address of its shared network; undefined: none. */
 function findHeld(inquiry: Inquiry, state: DhcpState, address: Ipv4): Held | undefined {
   const lease = state.leases.find(address);
   const served = subnetOf(inquiry.sharedNetwork, address);
@@ -94,7 +94,7 @@ function findHeld(inquiry: Inquiry, state: DhcpState, address: Ipv4): Held | und
   return isSameClient(served, lease, inquiry) && !showsAnother(inquiry, lease) ? { lease, served } : undefined;
 }
 
-/** The subnet of the shared network that has `address` on offer for the client that asks; undefined: none. */
+/** The subnet of the shared network in which `address` is on offer to the client; undefined: none. */
 function findOffering(inquiry: Inquiry, { leases, offers }: DhcpState, address: Ipv4): ServedSubnet | undefined {
   const { sharedNetwork, now } = inquiry;
   const served = subnetOf(sharedNetwork, address);
@@ -102,18 +102,18 @@ function findOffering(inquiry: Inquiry, { leases, offers }: DhcpState, address: 
   return offers.holderOf(address, now) === identityIn(served, inquiry) ? served : undefined;
 }
 
-/** True when message and record each show an identifier, and not the same. */
+/** True if message and record carry different identifiers. */
 const showsAnother = (inquiry: Inquiry, { clientId }: Lease): boolean =>
   inquiry.clientId !== undefined && clientId !== undefined && inquiry.clientId !== clientId;
 
-/** The record of a lease whose client has stopped using it. */
+/** The record of a lease that its client has given up. */
 export const givenBack = (lease: Lease, now: Instant): Lease => ({ ...lease, state: 'released', expiresAt: now });
 
 /**
- * What the client holds on its shared network beside `address`. What was granted to another identifier while identifiers counted is not the client's
- * (`client-identity.ts`).
+ * The client's other running leases on its shared network. A lease granted to another identifier while identifiers counted is not the
+ * client's (`client-identity.ts`).
  */
-export function runningBeside(inquiry: Inquiry, { leases }: DhcpState, address: Ipv4): readonly Lease[] {
+export function otherRunningLeases(inquiry: Inquiry, { leases }: DhcpState, address: Ipv4): readonly Lease[] {
   const { sharedNetwork, now } = inquiry;
   const running: Lease[] = [];
   for (const served of sharedNetwork) {

@@ -1,7 +1,7 @@
-// A client's message with everything that has to be known to decide on it: who asks, from which shared network, as what kind of boot
-// client. Opened once, then handed to the decider of its message type.
+// A client's message with everything needed to decide on it: the client, its shared network, its kind of boot client. Opened once, then
+// handed to the decider of its message type.
 //
-// 1. Who a client is, is the network's to say (`client-identity.ts`).
+// 1. The network decides what identifies a client (`client-identity.ts`).
 
 import type { BootClient, BootClientFacts } from '../../boot/client.ts';
 import type { BootPlan, BootQuery } from '../../boot/plan.ts';
@@ -32,19 +32,19 @@ const ETHERNET_BYTES = 6;
 
 /** Recognises a boot client; undefined: not a network boot. */
 export type IdentifyClient = (facts: BootClientFacts) => BootClient | undefined;
-/** Answers what a boot client loads next; undefined: nothing is known for it. */
+/** Plans what a boot client loads next; undefined: nothing is known for it. */
 export type PlanBoot = (query: BootQuery) => BootPlan | undefined;
 
-/** Everything a decision may read; nothing of it is changed by deciding. */
+/** Everything a decision may read. Deciding changes none of it. */
 export interface DhcpState extends AllocationFacts {
   readonly subnets: SubnetIndex;
   readonly ports: DhcpPorts;
   readonly identifyClient: IdentifyClient;
   readonly planBoot: PlanBoot;
-  /** Undefined: new clients are not bounded, declines are not. */
+  /** Undefined: new clients are not limited, nor are declines. */
   readonly newClients?: NewClientView | undefined;
   readonly declines?: DeclineView | undefined;
-  /** Where other DHCP servers were seen; undefined: nobody looks. */
+  /** Where other DHCP servers were seen; undefined: nothing watches for them. */
   readonly foreign?: ForeignView | undefined;
 }
 
@@ -57,14 +57,14 @@ export interface Inquiry {
   /** Option 61, one character a byte; undefined: none. */
   readonly clientId: string | undefined;
   /**
-   * Where the client is, as a relay agent says (82.1, 82.2). A renewal by unicast passes none: then what one said when the client got the
-   * lease that it renews.
+   * Where the client is, according to its relay agent (82.1, 82.2). A unicast renewal passes no relay agent: then the values from when the
+   * client got the lease it renews.
    */
   readonly circuitId: string | undefined;
   readonly remoteId: string | undefined;
   readonly now: Instant;
   readonly arrival: Arrival;
-  /** The source of its datagram; undefined: not known, and not looked at. */
+  /** The source of the datagram; undefined: unknown and not checked. */
   readonly from: Ipv4 | undefined;
   readonly relay: RelayInformation | undefined;
   /** The subnets of the client's shared network, at least one. */
@@ -73,15 +73,15 @@ export interface Inquiry {
   readonly client: BootClient | undefined;
 }
 
-/** An inquiry, or why the message is not one. */
+/** An inquiry, or why the message is refused. */
 export type InquiryResult =
   | { readonly kind: 'inquiry'; readonly inquiry: Inquiry }
   | { readonly kind: 'refused'; readonly reason: DhcpRefusal; readonly mac: MacAddress | undefined };
 
 /**
- * Finds out who asks what; refuses what no client of this server can have sent.
+ * Works out who asks for what; refuses messages that no client of this server can have sent.
  *
- * @param from the source of the datagram; undefined: not known, and not looked at
+ * @param from the source of the datagram; undefined: unknown and not checked
  */
 export function openInquiry(
   message: DhcpMessage,
@@ -104,8 +104,8 @@ export function openInquiry(
   const { sharedNetwork } = choice;
   const sender = { giaddr: message.giaddr, from, isUnicast: arrival.interfaceName === undefined };
   const holdsLease = (address: Ipv4): boolean => isActive(state.leases.find(address), now);
-  const unheard = judgeSender(sender, sharedNetwork[0], state.subnets, holdsLease);
-  if (unheard !== undefined) return { kind: 'refused', reason: unheard, mac };
+  const objection = judgeSender(sender, sharedNetwork[0], state.subnets, holdsLease);
+  if (objection !== undefined) return { kind: 'refused', reason: objection, mac };
   if (message.ciaddr !== ANY && isNoHost(message.ciaddr, state.subnets))
     return { kind: 'refused', reason: 'client-address-impossible', mac };
   const clientId = optionIdentifier(message.options, OPTION.clientIdentifier);
@@ -129,12 +129,12 @@ export function openInquiry(
   return { kind: 'inquiry', inquiry };
 }
 
-/** Where a client is said to be. */
+/** Where a client is, by its relay agent. */
 type ClientPlace = Pick<ClientNames, 'circuitId' | 'remoteId'>;
 
 const NO_PLACE: ClientPlace = { circuitId: undefined, remoteId: undefined };
 
-/** The running lease that a client speaks of by unicast, past all relay agents; undefined: it does not, or has none. */
+/** The running lease that a client renews or names by unicast, past all relay agents; undefined: it does not, or has none. */
 function formerPlace(
   client: ClientNames,
   { ciaddr, giaddr }: DhcpMessage,
@@ -155,7 +155,7 @@ function hardwareAddress(message: DhcpMessage): MacAddress | undefined {
   return isHostMac(mac) ? mac : undefined;
 }
 
-/** What the options show of a boot client. */
+/** What the options reveal about a boot client. */
 export function clientFacts({ options }: DhcpMessage): BootClientFacts {
   return {
     architectures: optionU16List(options, OPTION.clientArchitecture),
@@ -166,8 +166,8 @@ export function clientFacts({ options }: DhcpMessage): BootClientFacts {
 }
 
 /**
- * The rack's own address towards the client in `served`: where it boots from. Undefined for a network behind a relay when the
- * message came by a device of which no network is served.
+ * The rack's own address for the client in `served`, from which it boots. Undefined for a relayed network if the message came by an
+ * interface without a served network.
  */
 export function rackAddress(inquiry: Inquiry, served: ServedSubnet, subnets: SubnetIndex): Ipv4 | undefined {
   if (served.subnet.serverAddress !== undefined) return served.subnet.serverAddress;

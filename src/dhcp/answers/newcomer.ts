@@ -1,4 +1,4 @@
-// Is a client new, and may it have an address? (`new-clients.ts` tells what bounds it.)
+// Decides whether a client is new, and whether it may have an address (`new-clients.ts` has the limits).
 
 import { ANY, formatIpv4, type Ipv4 } from '../../net/address.ts';
 import { findFixedAddress, identityIn } from '../leases/allocate.ts';
@@ -8,8 +8,8 @@ import type { ServedSubnet } from '../networks/subnet.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 
 /**
- * A client that nobody knows on its shared network, where it shall have `address` (0.0.0.0: any); undefined: it is known, or new clients are not
- * bounded.
+ * The client, if nobody knows it on its shared network, where it would get `address` (0.0.0.0: any); undefined: it is known, or new clients
+ * are not limited.
  */
 export function findNewcomer(inquiry: Inquiry, state: DhcpState, address: Ipv4): Newcomer | undefined {
   const [first] = inquiry.sharedNetwork;
@@ -26,8 +26,8 @@ function isKnownIn(served: ServedSubnet, inquiry: Inquiry, state: DhcpState, add
   const { byClientId, byMac } = served.reservations;
   if (typeof identity === 'string' ? byClientId?.has(identity) === true : byMac.has(identity)) return true;
   if (identity === inquiry.mac && machines.findByMac(inquiry.mac) !== undefined) return true;
-  // What does not tell clients apart there vouches for its fixed address alone: any number of clients can show the same hardware address,
-  // identifier, DUID or circuit.
+  // Names that do not tell clients apart there vouch for their fixed address alone: any number of clients can show the same hardware
+  // address, identifier, DUID or circuit.
   return findFixedAddress(served, inquiry, machines)?.address === address;
 }
 
@@ -38,12 +38,13 @@ export function judgeNewcomer(newcomer: Newcomer, { now }: Inquiry, state: DhcpS
   return state.newClients?.judge(newcomer, usage, now) ?? 'admitted';
 }
 
-/** A client that has waited for so long may have what another one was offered and could still ask for in good time. */
+/** A client that has waited this long may have an address that its offered client could still request in good time. */
 export const PATIENT_MS = 10_000;
 
 /**
- * How old an offer is that gives way to a client, in milliseconds; undefined: none does. Those that are not answered give way to who is known
- * or has come back; to who has waited long, younger ones, so that it is not always late for what others give up.
+ * The minimum age of an offer that gives way to a client, in milliseconds; undefined: none does. Unanswered offers give way to clients that
+ * are known or have come back. A client that has waited long gets younger ones, so that it does not always come too late for abandoned
+ * offers.
  */
 export function giveWayMs(
   newcomer: Newcomer | undefined,

@@ -1,16 +1,16 @@
-// Networks in proxy mode: another DHCP server gives the addresses, and this one tells boot clients what to load. Pure. Sources: the
-// PXE specification 2.1 §2.2 and §2.4 (proxyDHCP, option 43, port 4011), RFC 4578; EDK2's PxeBcDhcp4.c; captures of iPXE and OVMF.
+// Networks in proxy mode: another DHCP server gives the addresses, and this one tells boot clients what to load. Pure. Sources: the PXE
+// specification 2.1 §2.2 and §2.4 (proxyDHCP, option 43, port 4011), RFC 4578; EDK2's PxeBcDhcp4.c; captures of iPXE and OVMF.
 //
 //   port 67    DISCOVER of a boot client ─→ OFFER without an address: option 60, 43, boot file
-//              REQUEST of anybody        ─→ silence; whose address it is, is remembered ("elsewhere")
-//              everything else           ─→ silence
+//              any REQUEST               ─→ silence; the rack notes who has which address ("elsewhere")
+//              anything else             ─→ silence
 //   port 4011  REQUEST, INFORM of a boot client ─→ ACK with the boot file
 //
-// 1. No address is given, none is denied: there is no lease, no NAK, and nothing here waits for a disk.
-// 2. A client that does not boot from the network hears nothing, as if this server were not there; that is counted, not told.
-// 3. A client is taken to have an address when it asks another server for it by broadcast. The other server may deny it; then the
-//    client asks for another one, which takes the place of the first.
-// 4. No sender chooses where an answer goes but itself: a broadcast goes to the clients' port, a unicast into the network.
+// 1. No address is given or denied: there is no lease and no NAK, and nothing here waits for a disk.
+// 2. A client that does not boot from the network gets no reply, as if this server were absent. This is counted, not reported.
+// 3. A client counts as having the address it requests from another server by broadcast. If that server denies it, the client requests
+//    another one, which replaces the first.
+// 4. A sender can direct a reply only to itself: a broadcast goes to the clients' port, a unicast into the network.
 
 import type { BootPlan } from '../../boot/plan.ts';
 import { ANY, formatIpv4, type Ipv4, networkContains } from '../../net/address.ts';
@@ -28,10 +28,10 @@ import { type DhcpState, type Inquiry, rackAddress } from './inquiry.ts';
 import { addBootFile, addDemandedEchoes, echo, fileField, replyTo } from './reply.ts';
 import { classesOf, eventOf, isOwnIdentifier, shownBy } from './terms.ts';
 
-/** Option 43: PXE_DISCOVERY_CONTROL (6) with bit 3: look for no boot server, load the boot file that is named (PXE 2.1 §2.4). */
+/** Option 43: PXE_DISCOVERY_CONTROL (6) with bit 3: skip boot server discovery and load the named boot file (PXE 2.1 §2.4). */
 const LOAD_BOOT_FILE = Uint8Array.of(6, 1, 8, 255);
 
-/** Decides on a message from a network in proxy mode, or on one to the port of boot servers. */
+/** Decides on a message from a network in proxy mode, or to the boot server port. */
 export function decideProxied(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): DhcpDecision {
   const { arrival, client, type } = inquiry;
   if (arrival.bootServerPort !== undefined) return decideBootServer(inquiry, state, served);
@@ -40,7 +40,7 @@ export function decideProxied(inquiry: Inquiry, state: DhcpState, served: Served
   return type === MESSAGE_TYPE.discover ? decideOffer(inquiry, state, served) : pass('proxy-silent');
 }
 
-/** The first half: what to load, beside the address that another server offers. */
+/** The first half: what to load, alongside the address that another server offers. */
 function decideOffer(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): DhcpDecision {
   const answer = planFor(inquiry, state, served);
   if (answer.kind === 'refused') return ignore(inquiry, answer.reason, undefined, { classes: answer.classes });
@@ -57,16 +57,16 @@ function decideOffer(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): 
   };
 }
 
-/** The second half, on its own port: a client that was offered no boot file, or that wants to hear it again. */
+/** The second half, on its own port: for a client that was offered no boot file, or asks again. */
 function decideBootServer(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): DhcpDecision {
   const { arrival, client, message, type } = inquiry;
   if (served.subnet.proxy !== true) return ignore(inquiry, 'network-not-proxied', message.ciaddr);
   if (client === undefined) return pass('not-booting');
   if (type !== MESSAGE_TYPE.request && type !== MESSAGE_TYPE.inform) return ignore(inquiry, 'message-type-unknown');
-  // A forged address would have somebody far away sent an answer.
+  // A forged address would send the reply to a distant host.
   const isNear = message.ciaddr === ANY || networkContains(served.subnet.network, message.ciaddr);
   if (!isNear) return ignore(inquiry, 'wrong-network', message.ciaddr);
-  // What is broadcast may be meant for another boot server; what came to this rack's own address is for it, whatever it names.
+  // A broadcast may be meant for another boot server; a unicast to this rack's own address is for it, whichever server it names.
   if (arrival.interfaceName !== undefined && !isOwnIdentifier(inquiry, state)) return pass('other-server-chosen');
   const answer = planFor(inquiry, state, served);
   if (answer.kind === 'refused') return ignore(inquiry, answer.reason, message.ciaddr, { classes: answer.classes });
@@ -85,13 +85,13 @@ function decideBootServer(inquiry: Inquiry, state: DhcpState, served: ServedSubn
 }
 
 /**
- * The client has an address by now, and waits at the port by which it asked (PXE 2.1 §2.2). One that says none hears a broadcast, which
- * goes to the port of DHCP clients whatever port it names: everybody on the wire gets it.
+ * The client has an address by now, and waits at the port it sent from (PXE 2.1 §2.2). A client without an address gets a broadcast to the
+ * DHCP client port, whatever port it names, because every host on the wire gets it.
  */
 const towards = ({ ciaddr }: DhcpMessage, port: number, { clientPort }: DhcpPorts): Destination =>
   ciaddr === ANY ? { kind: 'broadcast', port: clientPort } : { kind: 'unicast', address: ciaddr, port };
 
-/** A REQUEST to the other server, by broadcast: it tells whose address is whose. */
+/** A REQUEST broadcast to the other server: it shows who has which address. */
 function decideElsewhere(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   const { client, sharedNetwork, mac, message, now } = inquiry;
   const requested = optionAddress(message.options, OPTION.requestedAddress);
@@ -99,8 +99,8 @@ function decideElsewhere(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   if (address === undefined || subnetOf(sharedNetwork, address) === undefined) return pass('proxy-silent');
   const claim = { address, mac, at: now };
   const server = optionAddress(message.options, OPTION.serverIdentifier);
-  const told = server === undefined ? undefined : formatIpv4(server);
-  const event: DhcpEvent = { ...eventOf(inquiry, 'dhcp.elsewhere'), address, server: told };
+  const chosen = server === undefined ? undefined : formatIpv4(server);
+  const event: DhcpEvent = { ...eventOf(inquiry, 'dhcp.elsewhere'), address, server: chosen };
   const isOurs = client !== undefined || state.machines.findByMac(mac) !== undefined;
   return { ...pass(isOurs ? 'proxy-silent' : 'not-booting'), claim, event };
 }
@@ -135,7 +135,7 @@ function eventFor(inquiry: Inquiry, kind: DhcpEvent['kind'], plan: BootPlan, cla
   return { ...eventOf(inquiry, kind), file: plan.file, planReason: plan.reason, proxied: true, classes };
 }
 
-/** @param plan undefined: no boot file yet, the client is to ask the port of boot servers */
+/** @param plan undefined: no boot file yet, the client must ask the boot server port */
 function compose(
   inquiry: Inquiry,
   plan: BootPlan | undefined,
@@ -146,7 +146,7 @@ function compose(
   const options = new OptionList();
   options.set(OPTION.messageType, u8Bytes(MESSAGE_TYPE[type]));
   options.set(OPTION.serverIdentifier, addressBytes(serverAddress));
-  // An offer that does not say what it is would be taken for one of an address.
+  // Without this a client would take the offer for one with an address.
   options.set(OPTION.vendorClass, textBytes(plan?.vendorClass ?? 'PXEClient'));
   if (plan !== undefined) addBootOptions(options, plan);
   echo(options, message, OPTION.clientUuid);
@@ -160,7 +160,7 @@ function compose(
 }
 
 function addBootOptions(options: OptionsInMaking, plan: BootPlan): void {
-  // HTTP boot knows no boot server discovery, and takes a URL as it is.
+  // HTTP boot has no boot server discovery, and takes a URL as it is.
   if (plan.vendorClass !== 'HTTPClient') options.set(OPTION.vendorSpecific, plan.vendorOptions ?? LOAD_BOOT_FILE);
   addBootFile(options, plan);
   if (plan.pathPrefix !== undefined) options.set(OPTION.pathPrefix, textBytes(plan.pathPrefix));

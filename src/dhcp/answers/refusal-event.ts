@@ -1,6 +1,6 @@
-// What is told of a message that got no answer: the fields by which a person finds who sent it, and through which relay.
+// The event of a message that got no reply: fields that show who sent it, and through which relay.
 //
-// 1. Made only for what is told: a flood, of which few are published, costs none of it.
+// 1. Built only for published events: the many withheld ones of a flood cost nothing.
 
 import type { Instant } from '../../clock.ts';
 import { ANY, formatIpv4, type Ipv4 } from '../../net/address.ts';
@@ -21,7 +21,7 @@ export interface Heard {
   readonly from: Ipv4;
 }
 
-/** Reasons that are about the source of the datagram: no client sends such a thing from its own address. */
+/** Reasons that concern the source of the datagram: no client sends such a message from its own address. */
 const TELL_SOURCE: ReadonlySet<DhcpRefusal> = new Set([
   'not-a-request',
   'relay-source-unknown',
@@ -32,7 +32,7 @@ const TELL_SOURCE: ReadonlySet<DhcpRefusal> = new Set([
 
 type Way = Pick<DhcpEvent, 'relay' | 'wanted' | 'circuitId' | 'remoteId' | 'from'>;
 
-/** Tells of a message without an answer. `heard` is undefined where the message is gone: `event` says what is known. */
+/** The event of a message without a reply. `heard` is undefined if the message is gone; `event` holds what is known. */
 export function refusedEvent(
   event: DhcpEvent,
   reason: DhcpRefusal,
@@ -46,7 +46,7 @@ export function refusedEvent(
   return { kind: 'dhcp.refused', ...fields, ...way };
 }
 
-/** Tells of a datagram that is no message; `from` is its source. */
+/** The event of a datagram that is not a message; `from` is its source. */
 export function malformedEvent(fault: WireFault, arrival: Arrival, from: Ipv4, at: Instant, sample: Sample): DhcpEvent {
   const reason = `${fault.code} in ${fault.field} at byte ${fault.offset}`;
   const { interfaceName } = arrival;
@@ -55,7 +55,7 @@ export function malformedEvent(fault: WireFault, arrival: Arrival, from: Ipv4, a
 
 const keptWay = ({ circuitId, remoteId }: DhcpEvent): Way => ({ circuitId, remoteId });
 
-/** How a message came here, and by which address it names its network. */
+/** How a message came, and the address by which it names its network. */
 function wayOf({ message, arrival, from }: Heard, reason: DhcpRefusal): Way {
   const agent = message.options.get(OPTION.relayAgentInformation);
   const relay = agent === undefined ? undefined : readRelayInformation(agent);

@@ -1,14 +1,14 @@
-// What a reply says. Sources: RFC 2131 §4.3.1 (which options; table 3), RFC 6842 (client identifier echoed), RFC 3011 (118
-// echoed), RFC 4578 §2.3 (97 echoed), RFC 4702 §4 (81), RFC 5071 §2.4 (210).
+// Composes replies. Sources: RFC 2131 §4.3.1 (which options; table 3), RFC 6842 (client identifier echoed), RFC 3011 (118 echoed), RFC 4578
+// §2.3 (97 echoed), RFC 4702 §4 (81), RFC 5071 §2.4 (210).
 //
-// 1. The parameter request list is honoured, in the client's order (`option-order.ts`). Mask and router come always; a client without a
-//    list (GRUB's own DHCP) gets name servers, domain, broadcast address and host name too.
-// 2. What has no room is left out by its weight.
-// 3. Boot fields are forced whether asked for or not, and are a function of the client that asks now, never of a stored name;
-//    of the configured options only one with a condition, or a forced one, takes the place of a boot field. Option 60 for UEFI
-//    HTTP boot, and option 43 for firmware that needs it, are never replaced.
-// 4. A configured option comes before what the network's own keys say. The name and the domain of a machine that is known are
-//    narrower than that: only its host entry comes before them.
+// 1. The reply follows the parameter request list, in the client's order (`option-order.ts`). Mask and router always come; a client without
+//    a list (GRUB's own DHCP) also gets name servers, domain, broadcast address and host name.
+// 2. Options that do not fit are left out, the least important first.
+// 3. Boot fields are sent whether requested or not. They depend on the client that asks now, never on a stored name. A configured option
+//    replaces a boot field only if it has a condition or is forced. Option 60 for UEFI HTTP boot and option 43 for firmware that needs it
+//    are never replaced.
+// 4. A configured option overrides the network's own keys. The name and domain of a known machine are more specific: only its host entry
+//    overrides them.
 
 import type { BootPlan } from '../../boot/plan.ts';
 import type { Seconds } from '../../clock.ts';
@@ -37,7 +37,7 @@ import {
 } from '../wire/options.ts';
 import type { Inquiry } from './inquiry.ts';
 
-/** The largest message each client must take: 576 bytes of IP datagram, without its headers (RFC 2131 §2). */
+/** The largest message every client must accept: a 576-byte IP datagram without its headers (RFC 2131 §2). */
 const CLIENT_BYTES_MIN = 548;
 /** The largest message that fits an Ethernet frame. */
 const FRAME_BYTES_MAX = 1472;
@@ -46,7 +46,7 @@ const HEADER_BYTES = 28;
 const FILE_CHARACTERS_MAX = 127;
 /** iPXE's option 175, sub-option 176 with value 1: do not wait for a proxy DHCP server. */
 const IPXE_NO_PROXY = Uint8Array.of(176, 1, 1);
-/** What a client without a parameter request list is taken to want. */
+/** What a client without a parameter request list gets. */
 const DEFAULT_PARAMETERS: readonly number[] = [
   OPTION.domainNameServer,
   OPTION.domainName,
@@ -54,7 +54,7 @@ const DEFAULT_PARAMETERS: readonly number[] = [
   OPTION.hostName,
 ];
 
-/** What decides how a machine boots, and so is the boot plan's where there is one. */
+/** Options that decide how a machine boots, and so come from the boot plan if there is one. */
 const BOOT_CODES: readonly number[] = [
   OPTION.vendorSpecific,
   OPTION.vendorClass,
@@ -63,7 +63,7 @@ const BOOT_CODES: readonly number[] = [
   OPTION.pathPrefix,
 ];
 
-/** What a reply gives to its client. */
+/** The contents of a reply. */
 export interface Settings {
   readonly type: 'offer' | 'ack';
   readonly served: ServedSubnet;
@@ -73,29 +73,29 @@ export interface Settings {
   readonly address: Ipv4;
   /** Undefined in the answer to an INFORM (RFC 2131 §4.3.5). */
   readonly leaseTime: Seconds | undefined;
-  /** Undefined: the client does not boot from the network, or nothing is known for it. */
+  /** Undefined if the client does not boot from the network, or no plan is known for it. */
   readonly plan: BootPlan | undefined;
   readonly hostname: string | undefined;
-  /** A machine's own; undefined: the network's. */
+  /** The machine's own; undefined: the network's. */
   readonly domain: string | undefined;
   /** Option 81; undefined: the client sent none, or gets no address. */
   readonly fqdn?: Uint8Array | undefined;
-  /** The configured options for the client; undefined: there are none. */
+  /** The configured options for the client; undefined: none. */
   readonly configured?: ClientOptions | undefined;
-  /** The names of its classes; undefined: it is in none. */
+  /** The names of its classes; undefined: none. */
   readonly classes?: string | undefined;
 }
 
 /**
- * The longest message the client takes, in bytes: its option 57, without headers and within what an Ethernet frame holds. Option 82 does
- * not count: what added it takes it out again (RFC 3046 §2.1), the relay agent or a switch.
+ * The longest message the client accepts, in bytes: its option 57, without headers and within what an Ethernet frame holds. Option 82 does
+ * not count: the relay agent or switch that added it removes it again (RFC 3046 §2.1).
  */
 export function replyBytesMax(request: DhcpMessage): number {
   const said = optionU16(request.options, OPTION.maximumMessageSize) ?? 0;
   return Math.min(Math.max(said - HEADER_BYTES, CLIENT_BYTES_MIN), FRAME_BYTES_MAX);
 }
 
-/** The bytes of a reply, within what the client takes: what goes back to a relay agent alone (option 82) comes on top of that. */
+/** Encodes a reply within what the client accepts. Option 82 comes on top, because it goes to a relay agent only. */
 export const encodeReply = (reply: DhcpMessage, request: DhcpMessage): EncodedMessage =>
   encodeDhcpMessage(reply, replyBytesMax(request), FRAME_BYTES_MAX);
 
@@ -125,18 +125,18 @@ export function composeReply(inquiry: Inquiry, settings: Settings): DhcpMessage 
     yiaddr: settings.address,
     siaddr: plan?.serverAddress ?? ANY,
     file: fileField(plan?.file),
-    options: list === undefined || isAsked(list, settings) ? options : inAskedOrder(options, list),
+    options: list === undefined || followsRequest(list, settings) ? options : inAskedOrder(options, list),
   });
   return fields === undefined ? reply : { ...reply, ...fields };
 }
 
-/** True where the options stand as they were asked for: nothing was added ahead of the list but mask and router, which begin it. */
-function isAsked(list: Uint8Array, { plan, fqdn, configured }: Settings): boolean {
+/** True if the options already follow the request list: mask and router, which begin it, are the only options added before it. */
+function followsRequest(list: Uint8Array, { plan, fqdn, configured }: Settings): boolean {
   if (plan !== undefined || fqdn !== undefined || configured !== undefined) return false;
   return list[0] === OPTION.subnetMask && list[1] === OPTION.router;
 }
 
-/** Option 53 of what is composed here. */
+/** The values of option 53 in these replies. */
 const TYPE_BYTES = { offer: u8Bytes(MESSAGE_TYPE.offer), ack: u8Bytes(MESSAGE_TYPE.ack) };
 
 function identifierBytes({ serverIdentifier, served: { subnet, options } }: Settings): Uint8Array {
@@ -153,23 +153,23 @@ function addTimes(options: OptionsInMaking, { leaseTime, served }: Settings): vo
   options.set(OPTION.rebindingTime, times.rebinding);
 }
 
-/** Composes a NAK; `text` tells a person why. */
+/** Composes a NAK; `text` gives a person the reason. */
 export function composeNak(message: DhcpMessage, serverIdentifier: Ipv4, text: string): DhcpMessage {
   const options = new OptionList();
   options.set(OPTION.messageType, u8Bytes(MESSAGE_TYPE.nak));
   options.set(OPTION.serverIdentifier, addressBytes(serverIdentifier));
   addDemandedEchoes(options, message);
   options.set(OPTION.message, textBytes(text));
-  // RFC 2131 §4.3.2: the relay is to broadcast a NAK, the client may have no usable address.
+  // RFC 2131 §4.3.2: the relay must broadcast a NAK, because the client may have no usable address.
   const flags = message.giaddr === ANY ? message.flags : message.flags | BROADCAST_FLAG;
   return replyTo(message, { flags, options });
 }
 
-/** What a reply says of its own. */
+/** The fields a reply sets. */
 type Said = Partial<Pick<DhcpMessage, 'flags' | 'ciaddr' | 'yiaddr' | 'siaddr' | 'file'>> &
   Pick<DhcpMessage, 'options'>;
 
-/** A reply, with the fields that each takes from its request (RFC 2131 table 3); what is not said is zero or empty. */
+/** A reply, with the fields that every reply copies from its request (RFC 2131 table 3); fields not given are zero or empty. */
 export function replyTo(request: DhcpMessage, said: Said): DhcpMessage {
   const { htype, hlen, xid, giaddr, chaddr } = request;
   const { flags = request.flags, ciaddr = ANY, yiaddr = ANY, siaddr = ANY, file = '', options } = said;
@@ -192,13 +192,13 @@ export function replyTo(request: DhcpMessage, said: Said): DhcpMessage {
   };
 }
 
-/** A boot file's name in the `file` field; empty where it has no room, for option 67 says it too. */
+/** A boot file's name for the `file` field; empty if it does not fit, because option 67 carries it too. */
 export const fileField = (name = ''): string => (name.length <= FILE_CHARACTERS_MAX ? name : '');
 
-/** Adds where a plan's loader is, and its name: options 66 and 67. */
+/** Adds options 66 and 67: where the plan's loader is, and its name. */
 export function addBootFile(options: OptionsInMaking, plan: BootPlan): void {
   options.set(OPTION.tftpServerName, textBytes(formatIpv4(plan.serverAddress)));
-  // Quirk: EDK2 and shim of several releases read on behind a boot file option that does not end in a zero byte.
+  // Quirk: EDK2 and several shim releases read past a boot file option that does not end in a zero byte.
   options.set(OPTION.bootFileName, textBytes(`${plan.file}\0`));
 }
 
@@ -209,8 +209,8 @@ function addBootOptions(
   configured: ClientOptions | undefined,
 ): void {
   addBootFile(options, plan);
-  // Quirk: EDK2 takes an offer with option 60 `PXEClient` for one that wants a boot server discovery on port 4011, so it is
-  // sent only where the plan asks for it: `HTTPClient` for UEFI HTTP boot, which ignores offers without it.
+  // Quirk: EDK2 takes option 60 `PXEClient` in an offer as a request for boot server discovery on port 4011, so the option is sent only if
+  // the plan asks for it: `HTTPClient` for UEFI HTTP boot, which ignores offers without it.
   if (plan.vendorClass !== undefined) options.set(OPTION.vendorClass, textBytes(plan.vendorClass));
   if (plan.vendorOptions !== undefined) options.set(OPTION.vendorSpecific, plan.vendorOptions);
   if (plan.pathPrefix !== undefined) options.set(OPTION.pathPrefix, textBytes(plan.pathPrefix));
@@ -222,7 +222,7 @@ function addBootOverrides(options: OptionsInMaking, inquiry: Inquiry, configured
   for (const code of BOOT_CODES) {
     const entry = configured.find(code);
     if (entry === undefined || !isOverride(entry)) continue;
-    // What the plan says in these is what its firmware looks for: without it, it would not boot at all.
+    // Firmware looks for the plan's values in these options and would not boot without them.
     const isNeeded = code === OPTION.vendorClass || code === OPTION.vendorSpecific;
     if (isNeeded && options.has(code)) continue;
     options.set(code, entry.value);
@@ -233,12 +233,12 @@ function addBootOverrides(options: OptionsInMaking, inquiry: Inquiry, configured
 
 const isOverride = ({ force, when }: ConfiguredOption): boolean => force || when !== undefined;
 
-/** Quirk: as in the plan's own file name, firmware reads on behind a name without a zero byte. */
+/** Quirk: firmware reads past a name without a zero byte, in a configured name as in the plan's own. */
 const zeroEnded = (bytes: Uint8Array): Uint8Array => (bytes.at(-1) === 0 ? bytes : Uint8Array.of(...bytes, 0));
 
 /**
- * Adds configured routes for a client that asks for them. Then neither the router nor static routes follow (RFC 3442).
- * @returns false: it gets none
+ * Adds configured routes for a client that asks for them. Neither the router nor static routes follow then (RFC 3442).
+ * @returns false if the client gets none
  */
 function addRoutes(options: OptionsInMaking, list: Uint8Array | undefined, configured: ClientOptions): boolean {
   if (list?.includes(OPTION.classlessRoutes) !== true) return false;
@@ -247,7 +247,7 @@ function addRoutes(options: OptionsInMaking, list: Uint8Array | undefined, confi
   return routes !== undefined;
 }
 
-/** Adds what a client gets that it did not ask for: the forced options; all of them, when it sent no list. */
+/** Adds options the client did not ask for: the forced ones, or all if it sent no list. */
 function addUnasked(
   options: OptionsInMaking,
   list: Uint8Array | undefined,
@@ -260,7 +260,7 @@ function addUnasked(
   }
 }
 
-/** What the boot fields say where options may be the operator's: the same as options 66 and 67. */
+/** The boot fields if options may come from the operator: they match options 66 and 67. */
 function bootFields(
   options: OptionsInMaking,
   inquiry: Inquiry,
@@ -269,14 +269,14 @@ function bootFields(
   const name = options.get(OPTION.bootFileName);
   const file = optionText(options, OPTION.bootFileName);
   const named = nextServerOf(options, plan, configured);
-  // GRUB's own DHCP asks for no file and loads from the next server: the operator's word alone tells it where.
+  // GRUB's own DHCP asks for no file and loads from the next server, which only the operator's option names.
   if (name === undefined || file === undefined) return { siaddr: named ?? plan?.serverAddress ?? ANY, file: '' };
   if (inquiry.client !== undefined) options.set(OPTION.bootFileName, zeroEnded(name));
   const siaddr = named ?? plan?.serverAddress ?? subnet.serverAddress ?? serverIdentifier;
   return { siaddr, file: fileField(file) };
 }
 
-/** The next server that the operator named (option 66), for a client without a plan also where it did not ask for the option. */
+/** The next server the operator named (option 66). A client without a plan gets it even if it did not ask for the option. */
 function nextServerOf(options: DhcpOptions, plan: BootPlan | undefined, configured: ClientOptions | undefined) {
   const said = optionText(options, OPTION.tftpServerName);
   const entry = said === undefined && plan === undefined ? configured?.find(OPTION.tftpServerName) : undefined;
@@ -302,7 +302,7 @@ function configuredParameter(
   settings: Settings,
   configured: ClientOptions,
 ): Uint8Array | undefined {
-  // What boots a machine is the plan's, and was decided with it.
+  // Boot options come from the plan and were decided with it.
   if (settings.plan !== undefined && BOOT_CODES.includes(code)) return undefined;
   const isRoute = code === OPTION.router || code === OPTION.staticRoutes;
   if (isRoute && options.has(OPTION.classlessRoutes)) return undefined;
@@ -313,7 +313,7 @@ function configuredParameter(
   return entry?.value ?? parameter(code, settings);
 }
 
-/** What a machine says of itself comes before what its network says. */
+/** The machine's own settings override its network's. */
 function parameter(code: number, { served, hostname, domain }: Settings): Uint8Array | undefined {
   if (code === OPTION.hostName) return hostname === undefined ? undefined : textBytes(hostname);
   if (domain !== undefined && code === OPTION.domainName) return textBytes(domain);
@@ -321,14 +321,14 @@ function parameter(code: number, { served, hostname, domain }: Settings): Uint8A
   return served.options.byCode.get(code);
 }
 
-/** What goes back to each client that sent it: RFC 6842 §3, RFC 3011 §2, RFC 3046 §2.2; the last is written last wherever it stands. */
+/** Options echoed to every client that sent them: RFC 6842 §3, RFC 3011 §2, RFC 3046 §2.2; the last is always written last. */
 export function addDemandedEchoes(options: OptionsInMaking, request: DhcpMessage): void {
   echo(options, request, OPTION.subnetSelection);
   echo(options, request, OPTION.clientIdentifier);
   echo(options, request, OPTION.relayAgentInformation);
 }
 
-/** Gives an option back as it came, where it came. */
+/** Echoes an option unchanged. */
 export function echo(options: OptionsInMaking, request: DhcpMessage, code: number): void {
   const value = request.options.get(code);
   if (value !== undefined) options.set(code, value);

@@ -1,10 +1,10 @@
-// May a lease run on although its client has not asked? As a REQUEST that renews it would be judged (`decide-request.ts`), as far as the
-// record tells who asks.
+// Decides whether a lease may run on although its client has not asked. It applies the rules for a renewing REQUEST (`decide-request.ts`),
+// as far as the record identifies the client.
 //
-// 1. An address that the operator or the region gave to somebody else, one that is in no range any more, and one that is on offer to
-//    somebody else, is kept for nobody.
-// 2. Neither is that of a client that a class denies. A record tells no user class and no architecture: a class that names one of these
-//    denies the client when it asks.
+// 1. A lease does not run on if the operator or the region has given its address to another client, if no range holds it any more, or if it
+//    is on offer to another client.
+// 2. Nor does it if a class denies its client. A record holds no user class and no architecture: a class that names one of these denies the
+//    client only when it asks.
 
 import type { Instant } from '../../clock.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
@@ -15,7 +15,7 @@ import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
 import { OPTION, textBytes } from '../wire/options.ts';
 import type { DhcpState } from './inquiry.ts';
 
-/** True where the client of a lease could renew it. */
+/** True if the client of the lease could renew it. */
 export function mayRunOn(lease: Lease, state: DhcpState, now: Instant): boolean {
   const served = subnetOf(state.subnets.served, lease.address);
   if (served === undefined || served.subnet.proxy === true) return false;
@@ -23,7 +23,7 @@ export function mayRunOn(lease: Lease, state: DhcpState, now: Instant): boolean 
   return !isDenied(served, lease, state.machines);
 }
 
-/** True when a class surely denies the client of a lease. */
+/** True if a class certainly denies the client of the lease. */
 function isDenied(served: ServedSubnet, lease: Lease, machines: MachineDirectory): boolean {
   const { classes } = served.subnet;
   if (classes === undefined) return false;
@@ -36,7 +36,7 @@ function isDenied(served: ServedSubnet, lease: Lease, machines: MachineDirectory
     circuitId,
     client: undefined,
   });
-  // The first that says something of clients among whom this one may be.
+  // The first class with a say on denial whose clients may include this one.
   const first = classes.find(
     ({ deny, when }) => deny !== undefined && subject.fits({ ...when, userClass: undefined, architectures: undefined }),
   );
@@ -45,7 +45,7 @@ function isDenied(served: ServedSubnet, lease: Lease, machines: MachineDirectory
   return first.deny === true && userClass === undefined && architectures === undefined;
 }
 
-/** What a lease keeps of the options of its client. */
+/** The client's options that a lease keeps. */
 function optionsOf({ hostname, vendorClass }: Lease): ReadonlyMap<number, Uint8Array> {
   const options = new Map<number, Uint8Array>();
   if (hostname !== undefined) options.set(OPTION.hostName, textBytes(hostname));

@@ -1,8 +1,8 @@
-// The terms on which a client gets its address: lease time, server identifier, names, boot plan; the lease record and the
-// event that follow from them. Shared by the deciders.
+// The terms on which a client gets its address (lease time, server identifier, names, boot plan), and the lease record and event that
+// follow from them. Shared by the deciders.
 //
-// 1. A record never ends before a promise made earlier to the same client: if an answer with a shorter time is lost, the client
-//    still counts on the longer one, until it shows that it does not (`earlier-promise.ts`).
+// 1. A record never ends before a promise made earlier to the same client. If a reply with a shorter time is lost, the client counts on the
+//    longer one until it shows otherwise (`earlier-promise.ts`).
 
 import { later } from '../../clock.ts';
 import { ANY, formatIpv4, type Ipv4 } from '../../net/address.ts';
@@ -26,7 +26,7 @@ import { keepPromise } from './earlier-promise.ts';
 import { type DhcpState, type Inquiry, rackAddress } from './inquiry.ts';
 import type { Settings } from './reply.ts';
 
-/** The settings for a client; undefined: the rack has no address to name towards it. */
+/** The settings for a client; undefined: the rack has no address it could give as its own. */
 export function settingsFor(
   inquiry: Inquiry,
   state: DhcpState,
@@ -65,11 +65,11 @@ export function settingsFor(
   };
 }
 
-/** The client of an inquiry as conditions of the configuration see it; `hostname`: what a person calls it. */
+/** The client as the conditions of the configuration see it; `hostname` is the operator's name for it. */
 const subjectOf = ({ message, mac, circuitId, client }: Inquiry, hostname: string | undefined): ClientSubject =>
   new ClientSubject({ message, mac, hostname, circuitId, client });
 
-/** The configured options for a client; undefined: there are none. */
+/** The configured options for a client; undefined: none. */
 function configuredFor(
   inquiry: Inquiry,
   hostname: string | undefined,
@@ -82,7 +82,7 @@ function configuredFor(
   return tables.length === 0 ? undefined : new ClientOptions(tables, host, subjectOf(inquiry, hostname));
 }
 
-/** The classes that the client of an inquiry is in. */
+/** The classes the client is in. */
 export function classesOf(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): readonly DhcpClass[] {
   if (served.subnet.classes === undefined) return NO_CLASSES;
   const known = state.machines.keptNameOf(inquiry.mac) ?? findReservation(served, inquiry)?.hostname;
@@ -91,13 +91,13 @@ export function classesOf(inquiry: Inquiry, state: DhcpState, served: ServedSubn
 
 const NO_CLASSES: readonly DhcpClass[] = [];
 
-/** What else of a boot client its plan depends on. */
+/** What else about the boot client its plan depends on. */
 export const shownBy = ({ message: { options } }: Inquiry) => ({
   uuid: optionUuid(options),
   vendorClass: vendorClass(options),
 });
 
-/** The server identifier of a NAK; undefined: the rack has no address to name towards the client. */
+/** The server identifier of a NAK; undefined: the rack has no address it could give as its own. */
 export function identifierFor(inquiry: Inquiry, state: DhcpState): Ipv4 | undefined {
   if (inquiry.relay?.serverIdentifierOverride !== undefined) return inquiry.relay.serverIdentifierOverride;
   for (const served of inquiry.sharedNetwork) {
@@ -107,14 +107,14 @@ export function identifierFor(inquiry: Inquiry, state: DhcpState): Ipv4 | undefi
   return undefined;
 }
 
-/** True when the message names this server (option 54), or none. */
+/** True if the message names this server (option 54), or no server. */
 export function isOwnIdentifier(inquiry: Inquiry, state: DhcpState): boolean {
   const said = optionAddress(inquiry.message.options, OPTION.serverIdentifier);
   if (said === undefined || said === inquiry.relay?.serverIdentifierOverride) return true;
   return state.subnets.ownAddresses.has(said) || (said !== ANY && said === inquiry.arrival.localAddress);
 }
 
-/** The record of an address that the client gets with `settings`. */
+/** The record of an address given with `settings`. */
 export function leaseFor(inquiry: Inquiry, settings: Settings, state: DhcpState): Lease {
   const { message, mac, now } = inquiry;
   const { subnet } = settings.served;
@@ -141,17 +141,17 @@ export function leaseFor(inquiry: Inquiry, settings: Settings, state: DhcpState)
     : keepPromise(inquiry, subnet, renewed, lease);
 }
 
-/** What only some events say. */
-type Beside = Pick<DhcpEvent, 'source' | 'renewal' | 'circuitId' | 'remoteId'>;
+/** Fields that only some events have. */
+type ExtraFields = Pick<DhcpEvent, 'source' | 'renewal' | 'circuitId' | 'remoteId'>;
 
-const NOTHING_BESIDE: Beside = {};
+const NO_EXTRA: ExtraFields = {};
 
-/** An event about the client of an inquiry, with what `settings` give it, and what else there is to say. */
+/** An event about the client, with `settings` and any extra fields. */
 export function eventOf(
   inquiry: Inquiry,
   kind: DhcpEventKind,
   settings?: Settings,
-  beside: Beside = NOTHING_BESIDE,
+  extra: ExtraFields = NO_EXTRA,
 ): DhcpEvent {
   const { message, type, mac, now, arrival, client, sharedNetwork } = inquiry;
   return {
@@ -170,25 +170,25 @@ export function eventOf(
     vendorClass: shownClass(vendorClass(message.options)),
     classes: settings?.classes,
     waitedSeconds: type === MESSAGE_TYPE.discover ? secondsWaited(message.secs) : undefined,
-    source: beside.source,
-    renewal: beside.renewal,
-    circuitId: beside.circuitId,
-    remoteId: beside.remoteId,
+    source: extra.source,
+    renewal: extra.renewal,
+    circuitId: extra.circuitId,
+    remoteId: extra.remoteId,
   };
 }
 
 /**
- * The event of a reply to a client: what the reply tells it to load, which options of the configuration (66 and 67) may have made another
- * than the plan's.
+ * The event of a reply. It names the file the reply tells the client to load, which configured options (66 and 67) may have changed from
+ * the plan's.
  */
 export function eventOfReply(
   inquiry: Inquiry,
   kind: DhcpEventKind,
   settings: Settings,
   reply: DhcpMessage,
-  beside: Beside = NOTHING_BESIDE,
+  extra: ExtraFields = NO_EXTRA,
 ): DhcpEvent {
-  const event = eventOf(inquiry, kind, settings, beside);
+  const event = eventOf(inquiry, kind, settings, extra);
   const { configured, plan } = settings;
   if (configured === undefined || inquiry.client === undefined) return event;
   const file = optionText(reply.options, OPTION.bootFileName);
@@ -197,11 +197,11 @@ export function eventOfReply(
   return { ...event, file, fileServer, planReason: undefined };
 }
 
-/** The longest that a client is believed to have waited. */
+/** The longest wait that is believed. */
 const WAITED_SECONDS_MAX = 3600;
 
 /**
- * The client's own count of the seconds since it began to ask (RFC 2131 §2); undefined: none, or not to be believed.
+ * The client's count of the seconds since it began to ask (RFC 2131 §2); undefined: none, or not credible.
  * Quirk: Windows writes the field least significant byte first. Quirk: GRUB's net_bootp writes the time of day into it
  * (fixtures/packets/dhcp-grub-discover.hex).
  */
@@ -210,7 +210,7 @@ function secondsWaited(secs: number): number | undefined {
   return seconds === 0 || seconds > WAITED_SECONDS_MAX ? undefined : seconds;
 }
 
-/** Where the client is plugged in, as far as its relay says: fields of an event. */
+/** The switch port of the client, as its relay reports it: fields of an event. */
 export function switchPortOf(relay: RelayInformation | undefined): Pick<DhcpEvent, 'circuitId' | 'remoteId'> {
   if (relay === undefined || (relay.circuitId === undefined && relay.remoteId === undefined)) return NO_PORT;
   return { circuitId: wireText(relay.circuitId), remoteId: wireText(relay.remoteId) };
