@@ -1,7 +1,7 @@
-// Conditions of the configuration on a client: what an entry of options, or a class, is held against. Pure.
+// Configured conditions on a client, for entries of options and for classes. Pure.
 //
-// 1. All that a condition names must hold, and of a list one entry.
-// 2. What a client says of itself is compared as it came, one character a byte; only its host name is a label in lower case.
+// 1. Everything a condition names must match; of a list, one entry.
+// 2. What a client sends is compared as it came, one character a byte; only its host name is a label in lower case.
 
 import type { BootClient } from '../../boot/client.ts';
 import type { MacAddress } from '../../net/address.ts';
@@ -12,45 +12,45 @@ import { OPTION, optionText, optionU16List, userClasses } from '../wire/options.
 /** Text to compare with, one character a byte. */
 export interface TextMatch {
   readonly text: string;
-  /** True: what begins with `text` matches; else only `text` itself. */
+  /** True: anything that begins with `text` matches; false: only `text` itself. */
   readonly isPrefix: boolean;
-  /** True: what ends with `text` matches, and with `isPrefix` what holds it; undefined: false. */
+  /** True: anything that ends with `text` matches, or, with `isPrefix`, anything that contains it; undefined: false. */
   readonly isSuffix?: boolean | undefined;
 }
 
-/** The first bits of hardware addresses, and how many they are. */
+/** The first bits of hardware addresses, and how many bits. */
 export interface MacPrefix {
   readonly value: number;
   readonly bits: number;
 }
 
-/** On which clients something holds; all that is there must hold. */
+/** Selects clients; everything present must match. */
 export interface ClientCondition {
-  /** The name by which the client goes here: the region's, else its reservation's, else what it calls itself. One of them. */
+  /** The client's name here: the region's, else its reservation's, else the one it gives itself. One must match. */
   readonly hostnames?: readonly TextMatch[] | undefined;
-  /** How its hardware address begins: in one of these ways. */
+  /** The beginning of its hardware address. One must match. */
   readonly macs?: readonly MacPrefix[] | undefined;
   /** Option 60. */
   readonly vendorClass?: TextMatch | undefined;
-  /** One of the classes of option 77. */
+  /** One of its classes in option 77. */
   readonly userClass?: TextMatch | undefined;
-  /** One of the numbers of option 93, or the one in the vendor class. */
+  /** One of its numbers in option 93, or the one in the vendor class. */
   readonly architectures?: readonly number[] | undefined;
-  /** What the relay says of the port (82.1). */
+  /** The relay's identifier of the port (82.1). */
   readonly circuitId?: TextMatch | undefined;
 }
 
-/** What a client is, as far as conditions go. */
+/** A client, as far as conditions look at it. */
 export interface ClientTraits {
   readonly message: Pick<DhcpMessage, 'options'>;
   readonly mac: MacAddress;
-  /** What the region or a reservation calls it; undefined: neither does. */
+  /** The name from the region or a reservation; undefined: none. */
   readonly hostname: string | undefined;
   readonly circuitId: string | undefined;
   readonly client: BootClient | undefined;
 }
 
-/** A client that conditions are held against; what its message says is read once, however many there are. */
+/** A client to match conditions against. Its message is read once, however many conditions there are. */
 export class ClientSubject {
   readonly #traits: ClientTraits;
   #hostname: { readonly name: string | undefined } | undefined;
@@ -62,7 +62,7 @@ export class ClientSubject {
     this.#traits = traits;
   }
 
-  /** True where a condition holds. */
+  /** True if a condition matches. */
   fits(when: ClientCondition): boolean {
     const { hostnames, macs, vendorClass, userClass, architectures, circuitId } = when;
     const { client, mac } = this.#traits;

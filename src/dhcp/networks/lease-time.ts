@@ -1,13 +1,13 @@
-// For how long does a client get its address, and when does it renew? Pure. Sources: RFC 2131 §4.3.1 (a server may grant what a
-// client asks for, and answers with what it grants), §4.4.5 (T1 and T2).
+// How long a client gets its address, and when it renews. Pure. Sources: RFC 2131 §4.3.1 (a server may grant what a client asks for, and
+// replies with what it grants), §4.4.5 (T1 and T2).
 //
-//   firmware and loaders       pxe_lease_time: they never renew, and the system that they load asks again
-//   a client of a class        lease_time of the first of its classes that says one
-//   a deployed machine         deployed_lease_time, for the address that is fixed for it
-//   everybody else             what the client asks for (option 51), within lease_time_min and lease_time_max; else lease_time
+//   firmware and loaders       pxe_lease_time: they never renew, and the system they load asks again
+//   a client of a class        lease_time of the first of its classes that has one
+//   a deployed machine         deployed_lease_time, for the address fixed for it
+//   any other client           the time it asks for (option 51), within lease_time_min and lease_time_max; else lease_time
 //
 // 1. T1 and T2 are those of lease_time; a lease of another length has them in proportion.
-// 2. Without any of the settings a lease is of lease_time, whatever the client asks.
+// 2. Without any of these settings, a lease lasts lease_time, whatever the client asks for.
 
 import { type Seconds, seconds } from '../../clock.ts';
 import type { RackMachine } from '../../machines/machine.ts';
@@ -16,17 +16,17 @@ import type { DhcpMessage } from '../wire/message.ts';
 import { OPTION, optionU32 } from '../wire/options.ts';
 import type { DhcpSubnet } from './config.ts';
 
-/** The lease of firmware and loaders where the configuration says nothing: what MAAS gives to the vendor class PXE. */
+/** The default for firmware and loaders: what MAAS gives to the vendor class PXE. */
 export const PXE_LEASE_SECONDS: Seconds = seconds(30);
-/** The state in which a machine runs what was deployed on it. */
+/** The state of a machine that runs its deployed system. */
 const DEPLOYED = 'Deployed';
 
 /**
  * Chooses the lease time of an address.
  *
  * @param boots the client is firmware or a loader
- * @param ofClass what its classes say; undefined: nothing
- * @param machine what the region knows of the client; undefined: nothing
+ * @param ofClass the lease time of its classes; undefined: none
+ * @param machine the client in the region; undefined: not known there
  */
 export function leaseTimeFor(
   message: DhcpMessage,

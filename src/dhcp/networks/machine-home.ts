@@ -1,26 +1,26 @@
-// Whether an address is where a machine is at home. The region says where that is (`RackMachine.home`); this rack knows its wires.
+// Whether a machine is at home at an address. The region says where its home is (`RackMachine.home`); this rack knows its wires.
 //
-//   home        address         at home
-//   unknown     any             yes: nothing is known against it, and the first boot will say
-//   of a wire   of the same     yes: networks of one wire are reached by the same hosts
-//   of a wire   of another      no: whoever asks there need not be the machine
-//   of no wire  any             no: another rack serves it
+//   home              address            at home
+//   unknown           any                yes: nothing speaks against it, and the first boot will show
+//   on a wire         on the same wire   yes: the same hosts reach all networks of a wire
+//   on a wire         on another wire    no: the client there need not be the machine
+//   on no wire here   any                no: another rack serves it
 //
-// 1. A hardware address is no secret, and each wire has its own hosts: a lease under it on one wire shows nothing about another wire.
+// 1. A hardware address is no secret, and each wire has its own hosts: a lease under it on one wire proves nothing on another.
 
 import type { Away, RackMachine } from '../../machines/machine.ts';
 import { formatIpv4, type Ipv4, networkContains } from '../../net/address.ts';
 import type { DhcpConfig, DhcpSubnet } from './config.ts';
 import { wireOf } from './standing.ts';
 
-/** The configured network that holds an address; undefined: none does. */
+/** The configured network that holds an address; undefined: none. */
 export const subnetOf = (address: Ipv4, { subnets }: DhcpConfig): DhcpSubnet | undefined =>
   subnets.find(({ network }) => networkContains(network, address));
 
 const isOneWire = (a: DhcpSubnet, b: DhcpSubnet): boolean =>
   wireOf(a) === wireOf(b) || (a.shared !== undefined && a.shared === b.shared);
 
-/** The network of an address that is not a machine's home, and that home; undefined: the machine is at home there. */
+/** The network of the address and the machine's home, if they differ; undefined: the machine is at home there. */
 export function awayFrom({ home }: Pick<RackMachine, 'home'>, address: Ipv4, config: DhcpConfig): Away | undefined {
   if (home === undefined) return undefined;
   const [here, there] = [subnetOf(address, config), subnetOf(home, config)];

@@ -1,7 +1,7 @@
-// What the keys of a network say to each of its clients, as the bytes of options: made once for each network that is served, because
-// most of a reply is the same for all. Sources: RFC 2132, RFC 3397 (119).
+// The options a network's keys give to every client, as bytes. Made once per served network, because most of a reply is the same for all
+// clients. Sources: RFC 2132, RFC 3397 (119).
 //
-// 1. The bytes are shared by all replies: nobody writes into them.
+// 1. All replies share the bytes: nothing may write into them.
 
 import type { Seconds } from '../../clock.ts';
 import { maskOf } from '../../net/address.ts';
@@ -18,15 +18,15 @@ export interface LeaseTimeBytes {
 
 /** A network's own options. */
 export interface NetworkOptions {
-  /** Those that a client may ask for, by code; one that the network has no value for is not there. */
+  /** The options a client may ask for, by code; absent if the network has no value. */
   readonly byCode: ReadonlyMap<number, Uint8Array>;
-  /** Option 54, where the rack's address is known. */
+  /** Option 54, if the rack's address is known. */
   readonly serverIdentifier: Uint8Array | undefined;
-  /** Of the network's lease time. */
+  /** For the network's lease time. */
   readonly times: LeaseTimeBytes;
 }
 
-/** Encodes what a network says. */
+/** Encodes a network's options. */
 export function networkOptionsOf(subnet: DhcpSubnet): NetworkOptions {
   const { network, router, dnsServers, ntpServers, broadcast, domain, serverAddress } = subnet;
   const values: readonly (readonly [number, Uint8Array | undefined])[] = [
@@ -47,7 +47,7 @@ export function networkOptionsOf(subnet: DhcpSubnet): NetworkOptions {
   };
 }
 
-/** Encodes a lease time of a network, and the times of renewal that follow from it. */
+/** Encodes a lease time of a network and its renewal times. */
 export function leaseTimeBytes(subnet: DhcpSubnet, leaseTime: Seconds): LeaseTimeBytes {
   const { renewal, rebinding } = renewalTimesOf(subnet, leaseTime);
   return { lease: u32Bytes(leaseTime), renewal: u32Bytes(renewal), rebinding: u32Bytes(rebinding) };

@@ -1,24 +1,24 @@
-// May this relay agent, or this host without one, ask here? giaddr is written by whoever sent the message, and RFC 2131 §4.1 sends the answer
-// there. Believed blindly, it lets anybody take the addresses of a network they are not in, free the leases of its clients, and have any
-// host of the world sent datagrams by this rack. So giaddr has to be a known relay agent, and the datagram has to come from it.
+// Decides whether a relay agent, or a host without one, may ask here. Any sender can write giaddr, and RFC 2131 §4.1 sends the reply there.
+// Believed blindly, it lets any host take addresses of a network it is not in, free the leases of its clients, and make this rack send
+// datagrams to any host in the world. So giaddr must be a known relay agent, and the datagram must come from it.
 //
-//     giaddr   in relays of the network; where it names none: a host address of a network that is served here
+//     giaddr   in relays of the network; if it names none: a host address of a network served here
 //     source   giaddr itself, or in relays or relay_sources of the network;
-//              where it names no relay_sources: an address of a network that is served here, which no client holds by lease;
+//              if it names no relay_sources: an address of a network served here, which no client holds by lease;
 //              for a network on a wire of this rack that names neither: an address of that wire
 //
-// 1. Where the network names its relay agents, only they are answered, and nobody of another wire who comes without one (`subnet.ts`).
-// 2. Where it does not, a relay agent is one that has an address in a network that is served here: the common case, whether giaddr or
-//    link selection names the client's network (RFC 3527 §3 lets giaddr be an address of another one).
-// 3. None has an address of this rack: what goes there to the port of servers comes back to the rack itself. A relay agent on the same
-//    host would have to own that port.
-// 4. Many relay agents send from the address of their interface towards the rack, and that is in a served network where they are on a wire
-//    of the rack. Who has a lease of this rack is a client of it and no relay agent, unless the network says so.
-// 5. Clients on a wire of the rack need no relay agent, so only one on that same wire is believed to speak for them unless the network names
-//    others: hosts behind other relay agents could else end their leases. A network chosen by option (82.5, 118) is no exception.
-// 6. A client sends to the rack's own address from its own address, which lies in a served network (RFC 2131 §4.4.5); the host of
-//    elsewhere that does without a relay agent is forging, or an access server that relay_sources names.
-// 7. A source can be forged, too, by whoever may send datagrams with any source into the rack's network: docs/security.md says what
+// 1. If the network names its relay agents, only they get replies, and hosts of other wires without a relay agent get none (`subnet.ts`).
+// 2. If it names none, a relay agent needs an address in a network served here: the common case, whether giaddr or link selection names the
+//    client's network (RFC 3527 §3 lets giaddr be an address of another network).
+// 3. No relay agent has an address of this rack: a reply to it on the server port would come back to the rack itself. A relay agent on the
+//    same host would have to own that port.
+// 4. Many relay agents send from their interface towards the rack, whose address is in a served network if they are on a wire of the rack.
+//    A host with a lease of this rack is its client and no relay agent, unless the network says so.
+// 5. Clients on a wire of the rack need no relay agent. So only one on that wire may speak for them, unless the network names others: hosts
+//    behind other relay agents could otherwise end their leases. A network chosen by option (82.5, 118) is no exception.
+// 6. A client sends to the rack's own address from its own address, which lies in a served network (RFC 2131 §4.4.5). A host elsewhere that
+//    sends without a relay agent is forging, or is an access server named in relay_sources.
+// 7. A source can also be forged, by any host that may send datagrams with any source into the rack's network: docs/security.md says what
 //    stops that.
 
 import {
@@ -32,20 +32,20 @@ import {
 import type { LinkRefusal } from '../events.ts';
 import type { ServedSubnet, SubnetIndex } from './subnet.ts';
 
-/** Where a message says that it comes from, and where its datagram comes from. */
+/** Where a message claims to come from, and where its datagram comes from. */
 export interface Sender {
-  /** 0.0.0.0: no relay agent is named. */
+  /** 0.0.0.0: no relay agent. */
   readonly giaddr: Ipv4;
-  /** The source of its datagram; undefined: not known, and not looked at. */
+  /** The source of the datagram; undefined: unknown and not checked. */
   readonly from: Ipv4 | undefined;
-  /** True for what came to an address of the rack, false for a broadcast on a wire. */
+  /** True if it came to an address of the rack, false for a broadcast on a wire. */
   readonly isUnicast: boolean;
 }
 
 /**
- * Why a message for a client of `network` is not taken from its sender; undefined: it is.
+ * Why a message for a client of `network` is refused from its sender; undefined: it is accepted.
  *
- * @param holdsLease whether a client of this rack has the address by a running lease
+ * @param holdsLease whether a client of this rack has a running lease of the address
  */
 export function judgeSender(
   sender: Sender,
@@ -75,8 +75,8 @@ function isKnownRelay(giaddr: Ipv4, network: ServedSubnet | undefined, { served,
 }
 
 /**
- * True for an address that no client can have: 255.255.255.255, one of this rack, and the first and the last of a served network. An answer
- * to it would go to the rack itself, or to all hosts of a wire.
+ * True for an address that no client can have: 255.255.255.255, one of this rack, and the first and last of a served network. A reply to it
+ * would go to the rack itself, or to all hosts of a wire.
  */
 export function isNoHost(address: Ipv4, { served, ownAddresses }: SubnetIndex): boolean {
   if (address === LIMITED_BROADCAST || ownAddresses.has(address)) return true;
@@ -86,18 +86,18 @@ export function isNoHost(address: Ipv4, { served, ownAddresses }: SubnetIndex): 
   });
 }
 
-/** True for a network on an interface of the rack that says nothing of relay agents. */
+/** True for a network on an interface of the rack whose configuration names no relay agents. */
 const isUnnamedWire = ({ subnet }: ServedSubnet): boolean =>
   subnet.interfaceName !== undefined && subnet.relays === undefined && subnet.relaySources === undefined;
 
-/** True for an address of the network, or of another on its wire. */
+/** True for an address of the network, or of another one on its wire. */
 const isOnWire = (from: Ipv4, { subnet }: ServedSubnet, { served }: SubnetIndex): boolean =>
   served.some(({ subnet: other }) => {
     const sharesWire = subnet.shared !== undefined && other.shared === subnet.shared;
     return (other.interfaceName === subnet.interfaceName || sharesWire) && networkContains(other.network, from);
   });
 
-/** True for a source that the operator named. */
+/** True for a source the operator named. */
 const isNamed = (from: Ipv4, network: ServedSubnet | undefined): boolean =>
   isIn(network?.subnet.relaySources, from) || isIn(network?.subnet.relays, from);
 

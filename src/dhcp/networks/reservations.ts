@@ -1,18 +1,18 @@
-// For whom an address of a network is reserved. Sources: RFC 2132 §9.14, RFC 4361 §6.1 (identifiers with a DUID), RFC 3046 §3.1 and §3.2
-// (circuit and remote id).
+// Which client an address of a network is reserved for. Sources: RFC 2132 §9.14, RFC 4361 §6.1 (identifiers with a DUID), RFC 3046 §3.1 and
+// §3.2 (circuit and remote id).
 //
 //   client identifier ─→ DUID ─→ hardware address ─→ circuit and remote id ─→ circuit id ─→ remote id
 //
-// 1. A client has the first of these reservations, and no other: who it is comes before where it is, and what says more before what says
-//    less. Each step is one look-up.
-// 2. Several clients may show what one reservation is for: a card and an identifier, or two hosts behind one circuit. It is the first one's
-//    that takes the address, as long as its lease runs (`judgeAddress`); the others get dynamic ones.
+// 1. A client has only the first of these reservations: its identity comes before its place, and the more specific before the less
+//    specific. Each step is one look-up.
+// 2. Several clients may match one reservation: a card and an identifier, or two hosts behind one circuit. The first one holds the address
+//    while its lease runs (`judgeAddress`); the others get dynamic ones.
 
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { ClientNames } from './client-identity.ts';
 import type { Reservation } from './config.ts';
 
-/** The reservations of a network, by what they are for; undefined where none is for such a thing. */
+/** The reservations of a network by what they match; undefined if none matches by it. */
 export interface ReservationIndex {
   readonly byMac: ReadonlyMap<MacAddress, Reservation>;
   readonly byAddress: ReadonlyMap<Ipv4, Reservation>;
@@ -22,21 +22,21 @@ export interface ReservationIndex {
   readonly byPlace: ReadonlyMap<string, Reservation> | undefined;
 }
 
-/** RFC 4361 §6.1: the first byte of an identifier that holds a DUID, and the bytes before that. */
+/** RFC 4361 §6.1: the first byte of an identifier that holds a DUID, and the number of bytes before the DUID. */
 const NODE_SPECIFIC = 255;
 const DUID_OFFSET = 5;
 
-/** The DUID within a client identifier; undefined: it holds none. */
+/** The DUID within a client identifier; undefined: none. */
 export function duidOf(clientId: string | undefined): string | undefined {
   if (clientId === undefined || clientId.charCodeAt(0) !== NODE_SPECIFIC) return undefined;
   return clientId.length > DUID_OFFSET ? clientId.slice(DUID_OFFSET) : undefined;
 }
 
-/** A place as one text; no two places have the same. */
+/** A place as one text, unique to it. */
 const placeKey = (circuitId: string | undefined, remoteId: string | undefined): string =>
   `${circuitId?.length ?? ''}:${circuitId ?? ''}${remoteId === undefined ? '' : `:${remoteId}`}`;
 
-/** Prepares the reservations of a network for asking. */
+/** Indexes the reservations of a network. */
 export function indexReservations(reservations: readonly Reservation[]): ReservationIndex {
   return {
     byMac: indexBy(reservations, ({ mac }) => mac) ?? new Map(),
@@ -61,7 +61,7 @@ function indexBy<K>(
   return index.size === 0 ? undefined : index;
 }
 
-/** The reservation of a client; undefined: it has none. */
+/** The reservation of a client; undefined: none. */
 export function reservationFor(index: ReservationIndex, client: ClientNames): Reservation | undefined {
   const { byClientId, byDuid, byMac, byPlace } = index;
   const { clientId, mac } = client;
@@ -84,7 +84,7 @@ function placed(
   return byPlace.get(placeKey(circuitId, undefined)) ?? byPlace.get(placeKey(undefined, remoteId));
 }
 
-/** True when a reservation can be that client's, whatever others there are. */
+/** True if a reservation can be this client's, whatever other reservations there are. */
 export function isReservedFor(reservation: Reservation, client: ClientNames): boolean {
   const { mac, clientId, duid, circuitId, remoteId } = reservation;
   if (mac !== undefined && mac === client.mac) return true;

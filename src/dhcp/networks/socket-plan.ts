@@ -1,18 +1,18 @@
-// Which sockets a configuration needs: for each interface one bound to the device, on 0.0.0.0, for broadcasts; for each address
-// of the rack one bound to the address, for renewals and relays. The kernel prefers the address for unicasts. Networks in proxy mode
-// need the same once more at the port of boot servers.
+// Which sockets a configuration needs: one per interface, bound to the device on 0.0.0.0, for broadcasts; one per rack address, bound to
+// the address, for renewals and relays. The kernel prefers the address socket for unicasts. Networks in proxy mode need the same again on
+// the boot server port.
 //
-// 1. Device sockets come first: only so is another owner of the port on that device noticed.
-// 2. A device socket is planned only while its interface exists; an address socket always, because it may be bound before the
-//    address is there.
+// 1. Device sockets come first: only then does opening reveal another owner of the port on that device.
+// 2. A device socket is planned only while its interface exists. An address socket is always planned, because it may be bound before the
+//    address exists.
 
 import { ANY, formatIpv4, type Ipv4 } from '../../net/address.ts';
 import { type DhcpConfig, type DhcpSubnet, PROXY_PORT } from './config.ts';
 import type { LocalInterface } from './subnet.ts';
 
-/** A socket that is needed. */
+/** A required socket. */
 export interface WantedSocket {
-  /** Names the socket; a change of what it is bound to changes it. */
+  /** Identifies the socket; it changes with what the socket is bound to. */
   readonly key: string;
   /** For the log: the interface or the address. */
   readonly name: string;
@@ -22,18 +22,18 @@ export interface WantedSocket {
   readonly port: number;
   /** The source of what a device socket sends. */
   readonly source: Ipv4 | undefined;
-  /** It is at the port where clients of networks in proxy mode ask for their boot server. */
+  /** On the port where clients of networks in proxy mode ask for their boot server. */
   readonly bootServer: boolean;
 }
 
-/** @param interfaces the host's interfaces; undefined: not known, every configured one is taken to exist */
+/** @param interfaces the host's interfaces; undefined: not known, every configured one is assumed to exist */
 export function planSockets(
   config: DhcpConfig,
   interfaces: readonly LocalInterface[] | undefined,
 ): readonly WantedSocket[] {
   const { subnets, serverPort, proxyPort = PROXY_PORT } = config;
   const proxied = subnets.filter(({ proxy }) => proxy === true);
-  // Who boots from behind a relay asks whichever address of the rack the relay led to.
+  // A client behind a relay asks whichever rack address its relay points to.
   const reachable = proxied.some(({ serverAddress }) => serverAddress === undefined) ? subnets : proxied;
   return [
     ...planPort(serverPort, subnets, subnets, interfaces, false),

@@ -1,9 +1,9 @@
-// What this server is on a network: the only one that gives addresses there, or one beside others. It decides how freely a client
-// is told that its address is wrong. Sources: RFC 2131 §4.3.2 (silence is for the sake of other servers on the wire).
+// This server's role on a network: the only one that gives addresses, or one of several. It decides how freely the rack tells a client that
+// its address is wrong. Sources: RFC 2131 §4.3.2 (silence is for the sake of other servers on the wire).
 //
-// 1. A network that says nothing (`auto`) presumes no other server until one is seen there, and is a guest while one is. To a client that
-//    was heard to choose another server it is a guest, whoever else is there.
-// 2. Networks of one wire have one standing, the humblest: a broadcast is heard by the clients of all of them.
+// 1. On a network set to `auto` the rack presumes that it is alone, and is a guest while another server is seen there. To a client that was
+//    heard choosing another server it is always a guest.
+// 2. Networks of one wire share one standing, the humblest, because the clients of all of them hear a broadcast.
 
 import type { MacAddress } from '../../net/address.ts';
 import type { DhcpEvent, DhcpRefusal } from '../events.ts';
@@ -12,23 +12,23 @@ import type { DhcpSubnet } from './config.ts';
 import type { ServedSubnet } from './subnet.ts';
 
 /**
- * What this server is on a network.
+ * This server's role on a network.
  *
  * - `sole`: the operator says that no other server gives addresses there.
  * - `presumed`: none is known.
- * - `guest`: the operator says that there are others, or one was seen, or the client chose one.
+ * - `guest`: the operator says that there are others, one was seen, or the client chose one.
  */
 export type Standing = 'sole' | 'presumed' | 'guest';
 
-/** What deciders may ask of the other DHCP servers that were seen. */
+/** The deciders' view of other DHCP servers. */
 export interface ForeignView {
-  /** True while another server answers at a place (`wireOf`), or seems to be this client's. */
+  /** True while another server answers at a place (`wireOf`), or seems to serve this client. */
   isSeenAt(place: string, client: MacAddress): boolean;
 }
 
-/** Knows of other DHCP servers, also by the messages that this server does not answer. */
+/** Learns of other DHCP servers, also from messages that this server does not answer. */
 export interface ForeignEar extends ForeignView {
-  /** Takes note of a refused message that shows another server; of any other it takes none. */
+  /** Notes a refused message if it reveals another server. */
   hear(message: DhcpMessage, reason: DhcpRefusal, at: Pick<DhcpEvent, 'subnet' | 'interfaceName'>): void;
 }
 
@@ -36,7 +36,10 @@ export interface ForeignEar extends ForeignView {
 export const wireOf = ({ interfaceName, name }: Pick<DhcpSubnet, 'interfaceName' | 'name'>): string =>
   interfaceName ?? `relayed ${name}`;
 
-/** The standing towards a client on its shared network, which has at least one network; `foreign` undefined: nobody looks. */
+/**
+ * The standing towards a client on its shared network, which has at least one network; `foreign` undefined: nothing watches for other
+ * servers.
+ */
 export function standingOn(
   { sharedNetwork, mac }: { readonly sharedNetwork: readonly ServedSubnet[]; readonly mac: MacAddress },
   foreign: ForeignView | undefined,

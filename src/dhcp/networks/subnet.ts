@@ -1,15 +1,15 @@
-// Which network is the client on? Sources: RFC 2131 §4.3.1 (giaddr, arrival interface), RFC 3527 §3 (82.5, link selection),
-// RFC 3011 §2 (118, subnet selection).
+// Finds the client's network. Sources: RFC 2131 §4.3.1 (giaddr, arrival interface), RFC 3527 §3 (82.5, link selection), RFC 3011 §2 (118,
+// subnet selection).
 //
-// 1. The first of these that the message carries decides, and none after it: 82.5, 118, giaddr, ciaddr on a socket bound to
-//    an address, the arrival. A named network that is not served is a refusal, not a reason to look further.
-// 2. The subnets of one interface are a shared network: a client there may get an address of any of them. So are subnets that
-//    share a wire by configuration, whichever of them a message names: a named subnet is there to tell the wire, not the address
-//    (RFC 3527 §3, RFC 3011 §2). The one that was named comes first.
-// 3. Without a relay agent a network of another wire may be named, too: an access server asks so for its callers (RFC 3011 §1.1), also for a
-//    network that only relays reach. Anybody on a wire could take addresses of elsewhere so: a network that lists its relay agents
-//    (`relays.ts`) gives none to who comes without one, but from that network itself.
-// 4. A network whose own address is not (or not yet) on its interface is not served: no reply leaves there.
+// 1. The first of these that the message carries decides, and no later one: 82.5, 118, giaddr, ciaddr on a socket bound to an address, the
+//    arrival. A named network that is not served is a refusal, not a reason to look further.
+// 2. The subnets of one interface are a shared network: a client there may get an address of any of them. The same goes for subnets
+//    configured to share a wire, whichever of them a message names: a named subnet identifies the wire, not the address (RFC 3527 §3, RFC
+//    3011 §2). The named subnet comes first.
+// 3. Without a relay agent a message may also name a network of another wire, or one that only relays reach: an access server asks like
+//    this for its callers (RFC 3011 §1.1). Any host on a wire could take addresses elsewhere this way. So a network that lists its relay
+//    agents (`relays.ts`) serves nobody without one, except from that network itself.
+// 4. A network whose own address is not (or not yet) on its interface is not served: no reply could leave there.
 
 import { ANY, broadcastOf, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
 import type { LinkRefusal } from '../events.ts';
@@ -20,56 +20,56 @@ import type { DhcpConfig, DhcpSubnet } from './config.ts';
 import { type NetworkOptions, networkOptionsOf } from './network-options.ts';
 import { indexReservations, type ReservationIndex } from './reservations.ts';
 
-/** A subnet with what is asked of it for each packet. */
+/** A subnet, prepared for the look-ups of each packet. */
 export interface ServedSubnet {
   readonly subnet: DhcpSubnet;
   readonly reservations: ReservationIndex;
   /** The names of its reservations. */
   readonly hostnames: ReadonlySet<string>;
-  /** What its keys say to each client. */
+  /** The options its keys give to every client. */
   readonly options: NetworkOptions;
-  /** Addresses no client ever gets: the rack's own, the router's, the network's and the broadcast address. */
+  /** Addresses that no client ever gets: the rack's own, the router's, the network's and the broadcast address. */
   readonly excluded: ReadonlySet<Ipv4>;
 }
 
-/** All that is served at present. */
+/** Everything served at present. */
 export interface SubnetIndex {
   readonly served: readonly ServedSubnet[];
-  /** The networks of each wire that several share by configuration, by the name they gave it. */
+  /** The networks of each wire that several share by configuration, by the name they give it. */
   readonly wires: ReadonlyMap<string, readonly ServedSubnet[]>;
-  /** Configured interfaces of which no network is served, because their address is missing. */
+  /** Configured interfaces without a served network, because their address is missing. */
   readonly withoutAddress: ReadonlySet<string>;
   /** Every address by which clients may know this rack. */
   readonly ownAddresses: ReadonlySet<Ipv4>;
 }
 
-/** An interface of the host, as far as serving is concerned. */
+/** A host interface, as far as DHCP needs it. */
 export interface LocalInterface {
   readonly name: string;
   readonly addresses: readonly { readonly address: Ipv4 }[];
-  /** Its hardware address while it has a link; undefined: it has none, or it is not known. */
+  /** Its hardware address while it has a link; undefined: it has none, or it is unknown. */
   readonly mac?: MacAddress | undefined;
 }
 
-/** By which socket a message came. */
+/** The socket by which a message came. */
 export interface Arrival {
   /** The device the socket is bound to; undefined: a socket bound to an address. */
   readonly interfaceName: string | undefined;
   /** The address the socket is bound to; 0.0.0.0 for a device socket. */
   readonly localAddress: Ipv4;
-  /** Where the message came to the port of boot servers (4011): the port from which the client sent it. */
+  /** For a message to the boot server port (4011): the port from which the client sent it. */
   readonly bootServerPort?: number | undefined;
 }
 
-/** The subnets of the client's shared network, at least one; or why there is none. */
+/** The subnets of the client's shared network, at least one, or why there is none. */
 export type SharedNetworkChoice =
   | { readonly kind: 'shared-network'; readonly sharedNetwork: readonly ServedSubnet[] }
   | { readonly kind: 'refused'; readonly reason: LinkRefusal };
 
 /**
- * Prepares a configuration for asking.
+ * Prepares a configuration for look-ups.
  *
- * @param interfaces the host's interfaces; undefined: not known, all configured addresses are taken to be there
+ * @param interfaces the host's interfaces; undefined: not known, all configured addresses are assumed to be present
  */
 export function indexSubnets(config: DhcpConfig, interfaces: readonly LocalInterface[] | undefined): SubnetIndex {
   const ownAddresses = new Set<Ipv4>();
@@ -141,7 +141,7 @@ export function chooseSharedNetwork(
   return { kind: 'refused', reason: absent ? 'interface-without-address' : 'interface-unserved' };
 }
 
-/** The networks of the wire by which a message came, as far as the socket tells. */
+/** The networks of the wire by which a message came, as far as the socket shows it. */
 function sharedNetworkOf({ interfaceName, localAddress }: Arrival, index: SubnetIndex): readonly ServedSubnet[] {
   const sharedNetwork = index.served.filter(({ subnet }) =>
     interfaceName === undefined ? subnet.serverAddress === localAddress : subnet.interfaceName === interfaceName,
@@ -149,13 +149,13 @@ function sharedNetworkOf({ interfaceName, localAddress }: Arrival, index: Subnet
   return withShared(sharedNetwork, index);
 }
 
-/** True where a message without a relay agent comes from the network: by its wire, or by unicast from an address of it. */
+/** True if a message without a relay agent comes from the network: by its wire, or by unicast from one of its addresses. */
 function isFromWithin(found: ServedSubnet, { ciaddr }: DhcpMessage, arrival: Arrival, index: SubnetIndex): boolean {
   if (arrival.interfaceName === undefined && networkContains(found.subnet.network, ciaddr)) return true;
   return sharedNetworkOf(arrival, index).includes(found);
 }
 
-/** These networks, and behind them the others of their wires. */
+/** These networks, followed by the others of their wires. */
 function withShared(sharedNetwork: readonly ServedSubnet[], { wires }: SubnetIndex): readonly ServedSubnet[] {
   if (wires.size === 0) return sharedNetwork;
   const all = new Set(sharedNetwork);
@@ -166,7 +166,7 @@ function withShared(sharedNetwork: readonly ServedSubnet[], { wires }: SubnetInd
   return all.size === sharedNetwork.length ? sharedNetwork : [...all];
 }
 
-/** The address by which a message names its network; undefined: by none, the arrival decides. */
+/** The address by which a message names its network; undefined: none, so the arrival decides. */
 export function namedNetwork(
   message: DhcpMessage,
   relay: RelayInformation | undefined,
