@@ -1,20 +1,20 @@
-// A set of the addresses of one range, in which the next member is found in a few steps however empty or full the range is: one bit
-// an address, and above it, level by level, one bit for each word below that is not zero.
+// A set of the addresses of one range that finds its next member in a few steps, however empty or full the range is: one bit per address,
+// and above it, level by level, one bit for each non-zero word below.
 //
-// 1. Adding, removing and finding touch at most two words of each level: for a /16 four levels, for a /8 five.
-// 2. Memory: one bit an address and a thirty-second of it more; 8.5 kB for a /16.
+// 1. Adding, removing and finding touch at most two words of each level: four levels for a /16, five for a /8.
+// 2. Memory: one bit per address plus one thirty-second; 8.5 kB for a /16.
 
 const WORD_BITS = 32;
 
 /** Members of 0 to `length` - 1. */
 export class AddressBits {
   readonly length: number;
-  /** The first has one bit for each member; a bit of the next says that a word of the one before is not zero. */
+  /** The first level has one bit per member. A bit of a later level marks a non-zero word of the level before. */
   readonly #levels: readonly Uint32Array[];
   #size = 0;
   #steps = 0;
 
-  /** @param length of the range, 1 to 2^31 - 1; nothing is in the set at first */
+  /** @param length of the range, 1 to 2^31 - 1; the set starts empty */
   constructor(length: number) {
     this.length = length;
     const levels: Uint32Array[] = [];
@@ -25,12 +25,12 @@ export class AddressBits {
     this.#levels = levels;
   }
 
-  /** How many members there are. */
+  /** The number of members. */
   get size(): number {
     return this.#size;
   }
 
-  /** Words looked at by `next` since the start: what its cost is measured by. */
+  /** Words that `next` has looked at since the start: the measure of its cost. */
   get steps(): number {
     return this.#steps;
   }
@@ -39,7 +39,7 @@ export class AddressBits {
     return (((this.#levels[0]?.[member >>> 5] ?? 0) >>> (member & 31)) & 1) === 1;
   }
 
-  /** Everything is a member. */
+  /** Makes every number a member. */
   fill(): void {
     let bits = this.length;
     for (const words of this.#levels) {
@@ -75,7 +75,7 @@ export class AddressBits {
     }
   }
 
-  /** The smallest member not below `from`, and after the last one the smallest of all; undefined: there is none. */
+  /** The smallest member from `from` on, wrapping around to the smallest of all; undefined: the set is empty. */
   next(from: number): number | undefined {
     if (this.#size === 0) return undefined;
     return this.#nextUp(from) ?? this.#nextUp(0);

@@ -1,9 +1,9 @@
-// The pools of all dynamic ranges that are served: kept up to date by the lease table, which tells of each record that changed, and by
-// the offers, which tell of each address that is kept or let go.
+// The pools of all served dynamic ranges. The lease table reports each changed record to them, and the offers each address held or
+// released.
 //
-// 1. Each call costs one search among the ranges and a few steps in one of them. Only `serve` looks at a whole range, once, when the
-//    range is new; later it looks at the addresses that are barred and were not, or were and are not.
-// 2. An address whose record has not ended waits in `ends`, the lease table's; the pools never touch that queue.
+// 1. Each call costs one search among the ranges and a few steps in one of them. Only `serve` walks a whole range, once, when the range is
+//    new; later it looks only at addresses that became barred or stopped being so.
+// 2. An address whose record has not ended waits in `ends`, which belongs to the lease table; the pools never touch that queue.
 
 import type { DeadlineQueue } from '../../deadline-queue.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
@@ -16,7 +16,7 @@ import type { OfferListener } from './offers.ts';
 export class AddressPools implements OfferListener {
   readonly #slots: ReadonlyMap<Ipv4, Slot>;
   readonly #ends: DeadlineQueue<Slot>;
-  /** In the order of their ranges. */
+  /** Ordered by range. */
   #pools: readonly AddressPool[] = [];
   /** Addresses on offer. */
   readonly #offered = new Set<Ipv4>();
@@ -25,14 +25,14 @@ export class AddressPools implements OfferListener {
 
   /**
    * @param slots every address that has a record
-   * @param ends those of them whose record has not ended
+   * @param ends those whose record has not ended
    */
   constructor(slots: ReadonlyMap<Ipv4, Slot>, ends: DeadlineQueue<Slot>) {
     this.#slots = slots;
     this.#ends = ends;
   }
 
-  /** True when the usage of a range may have changed since `visitChanged`. */
+  /** True if the usage of a range may have changed since `visitChanged`. */
   get hasChanges(): boolean {
     return this.#changed.size > 0;
   }
@@ -43,12 +43,12 @@ export class AddressPools implements OfferListener {
     this.#changed.clear();
   }
 
-  /** Words that were looked at in search of unused addresses, since the start. */
+  /** Words looked at while searching for unused addresses, since start. */
   get searchSteps(): number {
     return this.#pools.reduce((sum, { unused }) => sum + unused.steps, 0);
   }
 
-  /** From now on these networks are served, and these machines have addresses. */
+  /** Serves these networks and machines from now on. */
   serve(served: readonly ServedSubnet[], machines: MachineDirectory): void {
     const fresh = new Set<AddressPool>();
     const wanted = served.flatMap(({ subnet: { dynamic, name } }) => {
@@ -73,17 +73,17 @@ export class AddressPools implements OfferListener {
     for (const pool of this.#pools) this.#changed.add(pool);
   }
 
-  /** An address of a dynamic range that nobody ever had and that can be handed out, the next one `offset` (up to 2^32) into it. */
+  /** The next never used address from `offset` (up to 2^32) on that can be handed out. */
   findUnused(range: Ipv4Range, offset: number): Ipv4 | undefined {
     return this.#poolOf(range.low)?.findUnused(offset);
   }
 
-  /** The address whose lease ended longest ago and that can be handed out. */
+  /** The address that can be handed out whose lease ended longest ago. */
   findEnded(range: Ipv4Range): Ipv4 | undefined {
     return this.#poolOf(range.low)?.ended.first?.lease.address;
   }
 
-  /** The addresses whose leases ended longest ago and that can be handed out, `count` at most, the oldest first. */
+  /** The addresses that can be handed out, the longest ended first, at most `count`. */
   findAllEnded(range: Ipv4Range, count: number): readonly Ipv4[] {
     return (
       this.#poolOf(range.low)
@@ -92,24 +92,24 @@ export class AddressPools implements OfferListener {
     );
   }
 
-  /** True while an address of a dynamic range can be handed out to anybody. */
+  /** True while any client could get the address. */
   isFree(address: Ipv4): boolean {
     const pool = this.#poolOf(address);
     if (pool === undefined) return false;
     return pool.unused.has(address - pool.range.low) || this.#slots.get(address)?.queue === pool.ended;
   }
 
-  /** How full a dynamic range is, at any later moment too; undefined: it is not served. */
+  /** The usage of a dynamic range, which stays current; undefined: the range is not served. */
   usageOf(range: Ipv4Range): RangeUsage | undefined {
     return this.#poolOf(range.low);
   }
 
-  /** How full each range is, in the order of the ranges. */
+  /** The usage of each range, ordered by range. */
   usage(): readonly RangeUsage[] {
     return this.#pools.map((pool) => pool.usage());
   }
 
-  /** The record of an address was set, has ended or was removed; it is, and was, set aside or not. */
+  /** Notes that the record of an address was set, ended or removed, and whether it is and was set aside. */
   onRecord(address: Ipv4, wasSetAside: boolean, isSetAside: boolean): void {
     const pool = this.#poolOf(address);
     if (pool === undefined) return;
@@ -151,7 +151,7 @@ export class AddressPools implements OfferListener {
     return undefined;
   }
 
-  /** Puts an address where it belongs in the pool of its range. */
+  /** Puts an address in its place in the pool. */
   #place(address: Ipv4, pool: AddressPool): void {
     const slot = this.#slots.get(address);
     const isFree = !pool.barred.has(address) && !this.#offered.has(address);
@@ -161,7 +161,7 @@ export class AddressPools implements OfferListener {
     moveTo(slot, isFree ? pool.ended : undefined);
   }
 
-  /** Finds the place of every address of a pool that is new. */
+  /** Places every address of a new pool. */
   #fill(pool: AddressPool, barred: ReadonlySet<Ipv4>): void {
     const { range, unused } = pool;
     pool.barred = barred;
@@ -196,7 +196,7 @@ export class AddressPools implements OfferListener {
     for (const address of barred) if (!before.has(address)) this.#place(address, pool);
   }
 
-  /** What configuration and region keep from everybody, by pool. */
+  /** The addresses that configuration and region keep from dynamic use, by pool. */
   #barred(served: readonly ServedSubnet[], machines: MachineDirectory): ReadonlyMap<AddressPool, ReadonlySet<Ipv4>> {
     const barred = new Map<AddressPool, Set<Ipv4>>();
     const bar = (address: Ipv4): void => {
@@ -211,7 +211,7 @@ export class AddressPools implements OfferListener {
       for (const address of reservations.byAddress.keys()) bar(address);
       const { static: fixed, dynamic } = subnet;
       if (fixed === undefined || dynamic === undefined) continue;
-      // The two are disjoint where a configuration was checked.
+      // A checked configuration keeps the two apart.
       for (let at = Math.max(fixed.low, dynamic.low); at <= Math.min(fixed.high, dynamic.high); at += 1) bar(ipv4(at));
     }
     for (const { addresses } of machines.all) for (const { address } of addresses) bar(address);
@@ -219,12 +219,12 @@ export class AddressPools implements OfferListener {
   }
 }
 
-/** Takes everything out of a pool that is served no more. */
+/** Empties a pool whose range is no longer served. */
 function emptyPool({ ended }: AddressPool): void {
   for (let { first } = ended; first !== undefined; first = ended.first) moveTo(first, undefined);
 }
 
-/** Lets a slot wait in a queue by the end of its record, or with undefined in none. */
+/** Moves a slot to a queue, ordered by the end of its record, or with undefined to none. */
 export function moveTo(slot: Slot, queue: DeadlineQueue<Slot> | undefined): void {
   if (slot.queue !== queue) slot.queue?.set(slot, undefined);
   slot.queue = queue;

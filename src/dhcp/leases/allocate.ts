@@ -1,24 +1,23 @@
-// Which address for this client? Pure: leases, offers and machines are read, nothing is changed. Sources: RFC 2131 §4.3.1.
+// Chooses an address for a client. Pure: it reads leases, offers and machines, and changes nothing. Sources: RFC 2131 §4.3.1.
 //
 //   fixed by the region (chooseAddress)
 //     → fixed by a reservation of the configuration
 //     → its own last address, running or ended
-//     → the address it asks for
-//     → a dynamic address of which the wire was asked ahead of need and that nobody uses (`free-stock.ts`)
-//     → a dynamic address nobody ever had, the next one from a place that depends on the client alone
+//     → the address it requests
+//     → a dynamic address that a probe ahead of need found free (`free-stock.ts`)
+//     → a never used dynamic address, the next one from a place that depends on the client alone
 //     → the dynamic address whose lease ended longest ago
-//     → the dynamic address that was offered longest ago to somebody who never asked for it, unless it is that one's by lease
-//       (findUnanswered), for a client that is known or has come back
-//     → refusal: `range-exhausted`; without a range what bars its fixed address, or `no-dynamic-range`
+//     → the dynamic address that has been on offer to another client, unrequested, for longest, unless it is that client's by lease
+//       (findUnanswered); for a client that is known or has come back
+//     → refusal: `range-exhausted`; without a range, the objection to its fixed address, or `no-dynamic-range`
 //
-// 1. An address is given to a client only if `judgeAddress` has no objection; the same judgement decides a REQUEST, so what is
-//    offered can be had.
-// 2. Static and reserved addresses, the rack's own, the router's, network and broadcast address are never dynamic.
-// 3. The search starts at a hash of the hardware address: a client finds the address it had even when the leases are lost,
-//    where nothing is asked ahead of need.
-//    No address of a range is looked at for it but the one that is given: `address-pools.ts` keeps what is free.
-// 4. A fixed address that another client still holds is not taken from it: the client gets a dynamic one meanwhile. One that was set aside is
-//    chosen for its client all the same where the wire can be asked again: one forged answer is not to take it for an hour.
+// 1. A client gets an address only if `judgeAddress` has no objection. The same check decides a REQUEST, so every offered address can be
+//    requested.
+// 2. Static and reserved addresses and the rack's own, the router's, the network and the broadcast address are never dynamic.
+// 3. The search starts at a hash of the hardware address, so without a stock a client finds its old address even if the leases are lost. It
+//    looks only at the address it picks, because `address-pools.ts` tracks the free ones.
+// 4. A fixed address is not taken from another client that still holds it: the client gets a dynamic one meanwhile. A fixed address that
+//    was set aside is still chosen for its client if it can be probed again, so one forged answer cannot take it away for an hour.
 
 import type { Instant } from '../../clock.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
@@ -44,26 +43,26 @@ export interface AllocationFacts {
   readonly leases: LeaseView;
   readonly offers: OfferView;
   readonly machines: MachineDirectory;
-  /** An address of the network's dynamic range that is known to be used by nobody, to be preferred; undefined: none is known. */
+  /** An address of the network's dynamic range that is known to be unused and therefore preferred; undefined: none is known. */
   readonly knownFree?: ((served: ServedSubnet) => Ipv4 | undefined) | undefined;
-  /** Whether the wire may be asked now about an address that was set aside, by its record; undefined: it cannot be asked. */
+  /** Whether an address that was set aside may be probed again now, by its record; undefined: it cannot be probed. */
   readonly mayLookAgain?: ((served: ServedSubnet, record: Lease) => boolean) | undefined;
 }
 
-/** An address for the client, and how it comes by it. */
+/** An address for the client, and where it comes from. */
 export interface AllocatedAddress {
   readonly kind: 'address';
   readonly address: Ipv4;
   readonly source: AllocationSource;
 }
 
-/** An address for the client, or why there is none. */
+/** An address for the client, or the reason for none. */
 export type Allocation =
   | AllocatedAddress
   | {
       readonly kind: 'refused';
       readonly reason: AllocationRefusal | AddressObjection;
-      /** The fixed address that the client cannot have at present, where the network has no other for it. */
+      /** The fixed address that the client cannot have at present, if the network has no other address for it. */
       readonly address?: Ipv4;
     };
 
@@ -73,11 +72,11 @@ export interface FixedAddress {
   readonly source: 'machine' | 'reservation';
 }
 
-/** Who a client is in a network. */
+/** The identity of a client in a network. */
 export const identityIn = (served: ServedSubnet, client: ClientNames): ClientIdentity =>
   identityBy(served.subnet.identity, client);
 
-/** The address the region or the configuration fixed for a client in this network, whoever holds it now. */
+/** The address that the region or the configuration fixed for a client in this network, whoever holds it now. */
 export function findFixedAddress(
   served: ServedSubnet,
   client: ClientNames,
@@ -92,11 +91,11 @@ export function findFixedAddress(
   return reservation === undefined ? undefined : { address: reservation.address, source: 'reservation' };
 }
 
-/** The reservation of a client in a network; undefined: it has none. */
+/** The reservation of a client in a network; undefined: none. */
 export const findReservation = (served: ServedSubnet, client: ClientNames): Reservation | undefined =>
   reservationFor(served.reservations, client);
 
-/** Why a client cannot be offered the address that is fixed for it; undefined: it can, once the wire was asked where that is due. */
+/** Why a client cannot be offered its fixed address; undefined: it can, after a probe if one is due. */
 export function judgeFixed(
   served: ServedSubnet,
   client: ClientNames,
@@ -117,14 +116,14 @@ export function judgeAddress(
   facts: AllocationFacts,
   now: Instant,
 ): AddressObjection | undefined {
-  const objection = judgeBesideOffers(served, client, address, facts, now);
+  const objection = judgeIgnoringOffers(served, client, address, facts, now);
   if (objection !== undefined || isHeld(facts.leases.find(address), now)) return objection;
   const holder = facts.offers.holderOf(address, now);
   return holder === undefined || holder === identityIn(served, client) ? undefined : 'address-offered';
 }
 
-/** The same if nothing were on offer. */
-function judgeBesideOffers(
+/** The same, ignoring offers. */
+function judgeIgnoringOffers(
   served: ServedSubnet,
   client: ClientNames,
   address: Ipv4,
@@ -141,11 +140,11 @@ function judgeBesideOffers(
   return isSameClient(served, lease, client) ? undefined : 'address-leased';
 }
 
-/** True when a record is of the client. */
+/** True if a record belongs to the client. */
 export const isSameClient = (served: ServedSubnet, record: GrantedNames, client: ClientNames): boolean =>
   isGrantedTo(served.subnet.identity, record, client);
 
-/** What configuration and region say of an address, without looking at who holds it. */
+/** The objection of configuration and region to an address, whoever holds it. */
 function judgeIntent(
   served: ServedSubnet,
   client: ClientNames,
@@ -166,7 +165,7 @@ function judgeIntent(
 const machineMacOf = (machine: RackMachine | undefined, address: Ipv4): MacAddress | undefined =>
   machine?.addresses.find((entry) => entry.address === address)?.mac;
 
-/** Chooses an address for a client in one network; `requested` is what it would like (option 50). */
+/** Chooses an address for a client in one network; `requested` is its wish (option 50). */
 export function chooseAddress(
   served: ServedSubnet,
   client: ClientNames,
@@ -180,7 +179,7 @@ export function chooseAddress(
   if (fixed !== undefined && barred === undefined) return { kind: 'address', ...fixed };
   const identity = identityIn(served, client);
   const own = findOwn(served, client, facts.leases, now);
-  // An offer still open is repeated before an older lease is looked at: the client may already be asking for it.
+  // An open offer comes before older leases, because the client may already be requesting it.
   const offered = facts.offers.offeredTo(identity, served, now);
   for (const address of [own.running?.address, offered, own.newest?.address]) {
     if (address !== undefined && free(address)) return { kind: 'address', address, source: 'own' };
@@ -193,7 +192,7 @@ export function chooseAddress(
     : { kind: 'refused', reason: barred, address: fixed.address };
 }
 
-/** An address that somebody else was offered `ageMs` ago or more and does not ask for; undefined: there is none. */
+/** An address on offer to another client for at least `ageMs`, still unrequested; undefined: none. */
 export function findUnanswered(
   served: ServedSubnet,
   client: ClientNames,
@@ -202,20 +201,20 @@ export function findUnanswered(
   ageMs: number,
 ): AllocatedAddress | undefined {
   const isReclaimable = (address: Ipv4): boolean =>
-    judgeBesideOffers(served, client, address, facts, now) === undefined;
+    judgeIgnoringOffers(served, client, address, facts, now) === undefined;
   const address = facts.offers.oldestUnanswered(served, isReclaimable, now, ageMs);
   return address === undefined ? undefined : { kind: 'address', address, source: 'reclaimed' };
 }
 
 /** A client's records in a network. */
 export interface OwnRecords {
-  /** Its running lease: of several that which shows the identifier that the client sends, else the newest. Each of them is in use. */
+  /** Its running lease: if several, the one with the identifier that the client sends, else the newest. All of them are in use. */
   readonly running: Lease | undefined;
-  /** The newest, running or ended. */
+  /** Its newest record, running or ended. */
   readonly newest: Lease | undefined;
 }
 
-/** Finds the records of a client in a network, without those that run for another client. */
+/** Finds the records of a client in a network, except those that run for another client. */
 export function findOwn(served: ServedSubnet, client: ClientNames, leases: LeaseView, now: Instant): OwnRecords {
   let running: Lease | undefined;
   let newest: Lease | undefined;
@@ -235,7 +234,7 @@ export function findOwn(served: ServedSubnet, client: ClientNames, leases: Lease
 const isNewer = (lease: Lease, other: Lease | undefined): boolean =>
   other === undefined || lease.grantedAt >= other.grantedAt;
 
-/** An address of the dynamic range that nobody needs. */
+/** A free address of the dynamic range. */
 function takeFromRange(
   served: ServedSubnet,
   identity: ClientIdentity,
@@ -256,7 +255,7 @@ function takeFromRange(
   return { kind: 'refused', reason: 'range-exhausted' };
 }
 
-/** Spreads clients over a range, whose hardware addresses of one vendor differ in their last bits: 32 bits of a multiplicative hash. */
+/** A 32-bit multiplicative hash. It spreads clients over a range, because addresses of one vendor differ only in their last bits. */
 function hashOf(client: ClientIdentity): number {
   let hash = 0;
   if (typeof client === 'number') {

@@ -1,38 +1,38 @@
-// Which addresses have records of a client: what the table of leases finds by a client, or by a network card.
+// Finds the addresses with records of a client, or of a network card, for the lease table.
 //
-// 1. Of one client only so much is remembered that finding it costs no more than a glance: see the bounds. A forgotten address is no
-//    first choice of its client any more; its lease stays what it is.
+// 1. Per client, the index remembers only so many addresses (see the bounds) that a look-up stays cheap. A forgotten address is no longer
+//    its client's first choice, but its lease stays.
 
 import type { Instant } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
 import { NumberTable } from './number-table.ts';
 
-/** Ended addresses remembered for one client; older ones are forgotten as its first choice, never the lease itself. */
+/** Ended addresses remembered for one client. Older ones stop being its first choice; the lease stays. */
 export const ADDRESSES_PER_CLIENT_MAX = 8;
 /**
- * The same of running ones. A client has one in a network; those of many identifiers count as one hardware address's while identifiers do
- * not count, and before it is known that they do.
+ * The same for running leases. A client has one per network. Leases under many identifiers count for one hardware address while identifiers
+ * do not count, and before the networks are known.
  */
 export const RUNNING_PER_CLIENT_MAX = 64;
 
 const NONE: readonly Ipv4[] = [];
 
-/** Addresses by client, those last that were added last. */
+/** Addresses by client, the most recently added last. */
 export class ClientIndex {
   readonly #runs: (address: Ipv4, now: Instant) => boolean;
   readonly #byMac = new NumberTable<Ipv4 | readonly Ipv4[]>();
   readonly #byIdentifier = new Map<string, Ipv4 | readonly Ipv4[]>();
-  /** Who was looked for last, and what was found; forgotten when anything changes. */
+  /** The last client looked up and its addresses; cleared by every change. */
   #asked: { readonly client: ClientIdentity; readonly addresses: readonly Ipv4[] } | undefined;
 
-  /** @param runs whether the lease of an address runs */
+  /** @param runs whether the lease of an address is running */
   constructor(runs: (address: Ipv4, now: Instant) => boolean) {
     this.#runs = runs;
   }
 
   addressesOf(client: ClientIdentity): readonly Ipv4[] {
-    // One message asks for the same client several times, and of a hundred thousand each look-up misses the processor's cache.
+    // One message looks up the same client several times, and with a hundred thousand clients each look-up misses the processor's cache.
     if (this.#asked?.client === client) return this.#asked.addresses;
     const known = typeof client === 'number' ? this.#byMac.get(client) : this.#byIdentifier.get(client);
     const addresses = known === undefined ? NONE : typeof known === 'number' ? [known] : known;

@@ -1,9 +1,9 @@
-// What waits for the disk: each entry until its journal sequence is durable, or is known never to be.
+// Entries that wait for the disk, until their journal sequence is durable or has failed for good.
 //
-// 1. Sequences are added in growing order, and leave in that order.
-// 2. At most WAITING_MAX entries; the caller asks `isFull` before it records anything.
+// 1. Sequences are added in ascending order, and leave in that order.
+// 2. At most WAITING_MAX entries; the caller checks `isFull` before it records anything.
 
-/** The most entries that wait. */
+/** How many entries may wait. */
 export const WAITING_MAX = 16_384;
 
 interface Waiting<T> {
@@ -11,7 +11,7 @@ interface Waiting<T> {
   readonly entry: T;
 }
 
-/** Entries in the order of their sequences. */
+/** Entries ordered by sequence. */
 export class DurableQueue<T> {
   #waiting: Waiting<T>[] = [];
 
@@ -27,19 +27,19 @@ export class DurableQueue<T> {
     this.#waiting.push({ sequence, entry });
   }
 
-  /** Takes out everything up to `sequence`. */
+  /** Removes everything up to `sequence`. */
   settle(sequence: number): readonly T[] {
     const entries: T[] = [];
     for (const waiting of this.#waiting) {
       if (waiting.sequence > sequence) break;
       entries.push(waiting.entry);
     }
-    // Nearly always everything has become durable.
+    // Usually everything has become durable.
     this.#waiting = entries.length === this.#waiting.length ? [] : this.#waiting.slice(entries.length);
     return entries;
   }
 
-  /** Takes out what waits for a sequence from `from` to `to`, inclusive. */
+  /** Removes the entries with sequences `from` to `to`, inclusive. */
   fail(from: number, to: number): readonly T[] {
     const failed = this.#waiting.filter(({ sequence }) => sequence >= from && sequence <= to);
     this.#waiting = this.#waiting.filter(({ sequence }) => sequence < from || sequence > to);

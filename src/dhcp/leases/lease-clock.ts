@@ -1,51 +1,51 @@
-// Carries leases across the life of the process: from instants to what is stored, and back. Pure: the moment is an argument.
+// Carries leases across restarts of the process: from instants to the stored form, and back. Pure: the moment is an argument.
 //
-// 1. In the same boot of the host the uptime tells a lease's age, whatever happened to the wall clock.
-// 2. In another boot the wall clock tells it, unless it shows a time before some grant: then the clock went back, nothing it says
-//    of age can be believed, and every lease of another boot runs its full time again. That is late for somebody who waits for
-//    an address, and never early for somebody who uses one.
-//    A clock that is a day fast cannot be told from a day without power. So a lease that still kept its address when its boot was
-//    last heard of has aged by what uptimes prove and no more: up to that record, and since the present start of the host. It
-//    ends late by the time the host was off, and no wall clock hands its address to somebody else before.
-// 3. What a boot's clock said is put right by its newest record: uptime orders all of one boot, so one record that was stored after
-//    the clock was set dates those before it. After a step the rack stores one anew (`DhcpServer.restamp`).
-// 4. A clock that shows a time before PLAUSIBLE_WALL_MS was never set; nothing it says of age is believed.
-// 5. A lease that is older than this boot of the host (it was taken over from another server) belongs to no boot: only its wall
-//    time tells its age, and it dates no other record.
+// 1. Within one boot of the host, the uptime gives a lease's age, whatever happened to the wall clock.
+// 2. In another boot the wall clock gives it, unless it shows a time before some grant. Then the clock went back, its word on age is
+//    worthless, and every lease of another boot runs its full time again: late for a client that waits for an address, never early for one
+//    that uses it.
+//    A clock that is a day fast looks the same as a day without power. So a lease still in force when its boot was last heard of has aged
+//    only as far as uptimes prove: up to that last record, and since the present start of the host. It ends late by the time the host was
+//    off, and no wall clock gives its address away before that.
+// 3. The newest record of a boot corrects that boot's clock: uptime orders all records of a boot, so one record stored after the clock was
+//    set dates those before it. After a step of the clock the rack stores one again (`DhcpServer.restamp`).
+// 4. A clock that shows a time before PLAUSIBLE_WALL_MS was never set; its word on age does not count.
+// 5. A lease older than this boot of the host (imported from another server) belongs to no boot: only its wall time gives its age, and it
+//    dates no other record.
 
 import { type Instant, later } from '../../clock.ts';
 import type { Lease } from './lease.ts';
 import type { StoredLease } from './stored-lease.ts';
 
-/** One moment on every clock the host has, read together. */
+/** One moment on every clock of the host, read together. */
 export interface HostMoment {
   readonly now: Instant;
   /** Wall time, milliseconds since 1970. */
   readonly wallMs: number;
-  /** The present boot of the host; empty where the system does not say. */
+  /** The present boot of the host; empty if the system does not say. */
   readonly bootId: string;
   /** Seconds, with fraction, since the host was started. */
   readonly uptimeS: number;
 }
 
-/** A moment as it is stored. */
+/** A moment in stored form. */
 export type StoredMoment = Omit<HostMoment, 'now'>;
 
-/** 2023-01-01: no host that runs this shows an earlier time, unless its clock was never set. */
+/** 2023-01-01: a host that runs this shows an earlier time only if its clock was never set. */
 export const PLAUSIBLE_WALL_MS = 1_672_531_200_000;
 
-/** For each boot of the host: wall time less uptime in milliseconds, as its newest record has it. */
+/** For each boot of the host: wall time minus uptime in milliseconds, from its newest record. */
 export type BootClocks = ReadonlyMap<string, number>;
 
-/** Wall time less uptime, in milliseconds, when a record was stored. */
+/** Wall time minus uptime, in milliseconds, when a record was stored. */
 export const bootClockOf = (stored: StoredLease): number => stored.grantedWallMs - stored.uptimeS * 1000;
 
-/** The lease as it is stored; `moment` may be later than the grant. */
+/** The stored form of a lease; `moment` may be later than the grant. */
 export function storeLease(lease: Lease, moment: HostMoment): StoredLease {
   const ageMs = moment.now - lease.grantedAt;
   const grantedWallMs = moment.wallMs - ageMs;
   const uptimeS = moment.uptimeS - ageMs / 1000;
-  // Named one by one, as below.
+  // One by one, as below.
   return {
     address: lease.address,
     mac: lease.mac,
@@ -65,8 +65,8 @@ export function storeLease(lease: Lease, moment: HostMoment): StoredLease {
 }
 
 /**
- * The leases as they stand at `moment`, in the order given. A boot that `clocks` does not know is taken at its word.
- * @param heard when else an earlier boot was heard of; undefined: only by leases
+ * The leases as they stand at `moment`, in the given order. A boot missing from `clocks` is believed.
+ * @param heard other signs of an earlier boot; undefined: its leases are the only ones
  */
 export function restoreLeases(
   stored: readonly StoredLease[],
@@ -89,7 +89,7 @@ export function restoreLeases(
         ? 0
         : Math.min(moment.wallMs - wallOf(lease), oldestMs(lease, heardS.get(lease.bootId), moment));
     const grantedAt = later(moment.now, -ageMs);
-    // Named one by one: of a million leases the copying of the rest would take as long as everything else.
+    // One by one: for a million leases, copying with a rest pattern would take as long as everything else.
     return {
       address: lease.address,
       mac: lease.mac,
@@ -107,7 +107,7 @@ export function restoreLeases(
   });
 }
 
-/** When a stored moment was, never after `moment`; one that no clock can date counts as `moment` itself. */
+/** The instant of a stored moment, never after `moment`; if no clock can date it, `moment` itself. */
 export function restoreMoment(stored: StoredMoment, moment: HostMoment, clocks: BootClocks): Instant {
   if (sameBoot(stored, moment)) return later(moment.now, (stored.uptimeS - moment.uptimeS) * 1000);
   const clock = stored.bootId === '' ? undefined : clocks.get(stored.bootId);
@@ -115,7 +115,7 @@ export function restoreMoment(stored: StoredMoment, moment: HostMoment, clocks: 
   return wallMs < PLAUSIBLE_WALL_MS || wallMs > moment.wallMs ? moment.now : later(moment.now, wallMs - moment.wallMs);
 }
 
-/** The uptime in seconds of the last sign of each earlier boot: until then at least it lasted. */
+/** The uptime in seconds at the last sign of each earlier boot, which lasted at least that long. */
 function lastUptimes(
   stored: readonly StoredLease[],
   moment: HostMoment,
@@ -130,11 +130,11 @@ function lastUptimes(
   return last;
 }
 
-/** The most that a lease of an earlier boot is believed to have aged, in milliseconds; `heardS`: the last that its boot told. */
+/** The highest believable age of a lease of an earlier boot, in milliseconds; `heardS`: the uptime at that boot's last sign. */
 function oldestMs(lease: StoredLease, heardS: number | undefined, moment: HostMoment): number {
   if (heardS === undefined || lease.state === 'released') return Number.POSITIVE_INFINITY;
   const agedMs = (heardS - lease.uptimeS) * 1000;
-  // One that was over by then is nobody's, and stands in line by its true end.
+  // A lease that had ended by then is queued by its true end.
   return agedMs >= lease.expiresWallMs - lease.grantedWallMs
     ? Number.POSITIVE_INFINITY
     : agedMs + moment.uptimeS * 1000;

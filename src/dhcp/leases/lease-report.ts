@@ -1,8 +1,9 @@
-// A lease as commands and scripts see it, and which of many they want to see. Pure.
+// A lease as commands and scripts see it, and the filters to select leases. Pure.
 //
-// 1. Fields are added, never renamed or removed: scripts read them.
-// 2. An identifier, which a client or a switch may fill with any bytes, is text where all of it is printable ASCII, else `0x` and digits.
-// 3. A vendor class is text whatever it holds: clean, so that what cannot be shown stands there as an escape.
+// 1. Fields are added, never renamed or removed, because scripts read them.
+// 2. An identifier, which a client or switch may fill with any bytes, is shown as text if it is all printable ASCII, else as `0x` and
+//    digits.
+// 3. A vendor class is always shown as text, with escapes for unprintable characters.
 
 import { cleanText, isPrintable } from '../../clean-text.ts';
 import type { Instant } from '../../clock.ts';
@@ -20,22 +21,22 @@ import { isHeld } from './lease-table.ts';
 import type { ReservedName } from './reserved-name.ts';
 import { NOBODY } from './set-aside.ts';
 
-/** What a lease's record says now: `bound` is `expired` once its time is over. */
+/** The states a report shows: `bound` becomes `expired` when its time is over. */
 export const LEASE_STATES = ['bound', 'expired', 'released', 'declined'] as const;
 
 export type ShownState = (typeof LEASE_STATES)[number];
 
-/** A lease for people and scripts; what is not known is left out. */
+/** A lease for people and scripts; unknown fields are left out. */
 export interface LeaseReport {
   readonly address: string;
-  /** `nobody` of an address that was set aside by another server, whose file names nobody. */
+  /** `nobody` for an address imported as set aside, for which the other server's file names no client. */
   readonly mac: string;
   readonly state: ShownState;
-  /** The cluster interface in whose network the address is; undefined: in none of those configured now. */
+  /** The cluster interface whose network holds the address; undefined: none of those configured now. */
   readonly network: string | undefined;
   /** The machine's name in the region. */
   readonly machine: string | undefined;
-  /** What the client calls itself. */
+  /** The name the client gives itself. */
   readonly hostname: string | undefined;
   /** ISO 8601. */
   readonly grantedAt: string;
@@ -44,10 +45,10 @@ export interface LeaseReport {
   readonly seconds: number;
   readonly clientId: string | undefined;
   readonly vendorClass: string | undefined;
-  /** Option 82, circuit id and remote id: the switch's port and the switch. */
+  /** Option 82, circuit id and remote id: the switch port and the switch. */
   readonly circuitId: string | undefined;
   readonly remoteId: string | undefined;
-  /** The name that its reservation gives it. */
+  /** The name from its reservation. */
   readonly reservedName: string | undefined;
 }
 
@@ -57,7 +58,7 @@ export interface NamedNetwork {
   readonly network: Ipv4Network;
 }
 
-/** What is known beside the lease itself. */
+/** The facts a report needs besides the lease. */
 export interface ReportFacts {
   readonly now: Instant;
   /** The wall clock at `now`, milliseconds since 1970. */
@@ -68,7 +69,7 @@ export interface ReportFacts {
   readonly reservedName: ReservedName;
 }
 
-/** Says what is known of a lease. */
+/** Reports a lease. */
 export function reportLease(lease: Lease, facts: ReportFacts): LeaseReport {
   const { now, wallMs, networks } = facts;
   const at = (moment: Instant): string => new Date(wallMs + (moment - now)).toISOString();
@@ -96,7 +97,7 @@ const stateOf = (lease: Lease, now: Instant): ShownState =>
 const octetsOf = (bytes: string): string =>
   Array.from(bytes, (byte) => byte.charCodeAt(0).toString(16).padStart(2, '0')).join(':');
 
-/** Text where it is printable, else `0x` and hexadecimal digits. */
+/** Printable text as it is, anything else as `0x` and hexadecimal digits. */
 export function wireText(bytes: string | undefined): string | undefined {
   if (bytes === undefined) return undefined;
   return isPrintable(bytes) && !bytes.startsWith('0x') ? bytes : `0x${octetsOf(bytes).replaceAll(':', '')}`;
@@ -106,10 +107,10 @@ export function wireText(bytes: string | undefined): string | undefined {
 export const shownClass = (vendorClass: string | undefined): string | undefined =>
   vendorClass === undefined ? undefined : cleanText(vendorClass);
 
-/** A circuit id as Cisco's switches write it: type 0, four octets, the VLAN in two, the module, the port. */
+/** A circuit id in the form of Cisco's switches: type 0, four octets, the VLAN in two, the module, the port. */
 const CISCO_CIRCUIT = /^0x0004([0-9a-f]{4})([0-9a-f]{2})([0-9a-f]{2})$/;
 
-/** What a reported circuit id says in the form of Cisco's switches; undefined: it has another form. */
+/** The port named by a circuit id in the form of Cisco's switches; undefined: another form. */
 export function ciscoPort(circuitId: string): string | undefined {
   const [, vlan, module, port] = CISCO_CIRCUIT.exec(circuitId) ?? [];
   if (vlan === undefined || module === undefined || port === undefined) return undefined;
@@ -117,24 +118,24 @@ export function ciscoPort(circuitId: string): string | undefined {
   return `VLAN ${v}, port ${m}/${p}`;
 }
 
-/** Which leases are wanted; each given criterion must hold. */
+/** Selects leases; every given criterion must match. */
 export interface LeaseFilter {
   readonly state: ShownState | undefined;
   /** An address or a network; undefined: any. */
   readonly address: Ipv4Network | undefined;
-  /** The network's, by its cluster interface or prefix. */
+  /** The network, by its cluster interface or prefix. */
   readonly network: Ipv4Network | undefined;
-  /** Lower-case hexadecimal digits with which the hardware address begins. */
+  /** Lower-case hexadecimal digits that the hardware address begins with. */
   readonly mac: string | undefined;
   readonly hostname: Pattern | undefined;
   readonly circuitId: Pattern | undefined;
   readonly remoteId: Pattern | undefined;
   readonly vendorClass: Pattern | undefined;
-  /** Its octets as the report shows them. */
+  /** Its octets, as the report shows them. */
   readonly clientId: Pattern | undefined;
 }
 
-/** The criteria as they are given; `*` in a name stands for anything. */
+/** The criteria a person can give; `*` in a name matches anything. */
 export const LEASE_CRITERIA = [
   ...(['state', 'network', 'address', 'mac', 'hostname'] as const),
   ...(['circuit-id', 'remote-id', 'vendor-class', 'client-id'] as const),
@@ -142,7 +143,7 @@ export const LEASE_CRITERIA = [
 
 export type LeaseCriterion = (typeof LEASE_CRITERIA)[number];
 
-/** A filter, or what is wrong with what was given. */
+/** A filter, or what is wrong with the criteria. */
 export type ParsedFilter =
   | { readonly ok: true; readonly filter: LeaseFilter }
   | { readonly ok: false; readonly reason: string };
@@ -150,7 +151,7 @@ export type ParsedFilter =
 /** The longest criterion, in characters. */
 const CRITERION_CHARACTERS_MAX = 512;
 
-/** Understands criteria as a person writes them. */
+/** Parses criteria as a person writes them. */
 export function parseLeaseFilter(
   given: (criterion: LeaseCriterion) => string | undefined,
   networks: readonly NamedNetwork[],
@@ -161,21 +162,21 @@ export function parseLeaseFilter(
   const [stateText, networkText, addressText, macText] = (['state', 'network', 'address', 'mac'] as const).map(given);
   const state = LEASE_STATES.find((name) => name === stateText);
   if (stateText !== undefined && state === undefined)
-    return refuse(`${stateText} is no state of a lease: ${LEASE_STATES.join(', ')}`);
+    return refuse(`${stateText} is not a lease state: ${LEASE_STATES.join(', ')}`);
   const address = addressText === undefined ? undefined : writtenNetwork(addressText);
   if (addressText !== undefined && address === undefined)
-    return refuse(`${addressText} is no IPv4 address, nor a network such as 10.20.0.0/24`);
+    return refuse(`${addressText} is neither an IPv4 address nor a network such as 10.20.0.0/24`);
   const network =
     networkText === undefined
       ? undefined
       : (networks.find(({ name }) => name === networkText)?.network ?? writtenNetwork(networkText));
   if (networkText !== undefined && network === undefined)
     return refuse(
-      `${networkText} is no cluster interface (${networks.map(({ name }) => name).join(', ')}) and no network`,
+      `${networkText} is neither a cluster interface (${networks.map(({ name }) => name).join(', ')}) nor a network`,
     );
   const mac = macText === undefined ? undefined : digitsOf(macText);
   if (macText !== undefined && mac === undefined)
-    return refuse(`${macText} is no hardware address such as 52:54:00:12:34:56, nor the beginning of one`);
+    return refuse(`${macText} is neither a hardware address such as 52:54:00:12:34:56 nor the beginning of one`);
   const pattern = (name: LeaseCriterion) => patternOf(given(name));
   const port = { circuitId: pattern('circuit-id'), remoteId: pattern('remote-id') };
   const client = {
@@ -191,14 +192,14 @@ function writtenNetwork(text: string): Ipv4Network | undefined {
   return address === undefined ? parseNetwork(text) : { address, prefix: 32 };
 }
 
-/** A hardware address in any spelling, or the first octets of one. */
+/** A hardware address in any notation, or its first octets. */
 function digitsOf(text: string): string | undefined {
   const whole = parseMac(text);
   if (whole !== undefined) return formatMac(whole, '');
   return /^[0-9a-f]{2}([:-]?[0-9a-f]{2}){0,4}[:-]?$/i.test(text) ? text.replace(/[:-]/g, '').toLowerCase() : undefined;
 }
 
-/** A name with `*` for anything, in the parts between; matching it takes time in proportion to the text, whatever was given. */
+/** A name with `*` for anything, split at each `*`. Matching takes time proportional to the text, whatever the pattern. */
 type Pattern = readonly string[];
 
 const patternOf = (text: string | undefined): Pattern | undefined =>
@@ -218,7 +219,7 @@ function matchesPattern([first = '', ...rest]: Pattern, name: string): boolean {
   return text.length - last.length >= at && text.endsWith(last);
 }
 
-/** True when a lease is wanted. */
+/** True if the filter selects a lease. */
 export function matchesLease(
   lease: Lease,
   filter: LeaseFilter,

@@ -1,14 +1,13 @@
-// The leases in memory: the truth while the process runs. Changed synchronously, one record an address; what is not durable yet
-// can be taken back.
+// The leases in memory: the truth while the process runs. Changes are synchronous, one record per address, and can be rolled back until
+// durable.
 //
-// 1. One record for each address, so an address has one holder. A record stays after its end: it is the client's first choice,
-//    and an address without a record was never used.
-// 2. A change stays pending until its journal sequence is durable. Rolling back restores the record before it, newest first, so
-//    that several pending changes of one address unwind in order.
-// 3. A record that keeps its address (bound, declined) waits in the queue of ends until it is reported; whatever else is said of an
-//    address takes it out. One that has ended waits in the pool of its range, where there is one.
-// 4. Engines read it through `LeaseView` and change nothing that another reader could see; ends that have come are taken note of on
-//    the way.
+// 1. Each address has one record, and so one holder. A record stays after its end as its client's first choice. An address without a record
+//    was never used.
+// 2. A change stays pending until its journal sequence is durable. A rollback restores the record before it, newest change first, so that
+//    several pending changes of one address unwind in order.
+// 3. A record that holds its address (bound, declined) waits in the queue of ends until it is reported; any other change of the address
+//    removes it from there. An ended record waits in the pool of its range, if it has one.
+// 4. Engines read the table through `LeaseView` and change nothing another reader could see. Reading may process ends that are due.
 
 import type { Instant } from '../../clock.ts';
 import { DeadlineQueue } from '../../deadline-queue.ts';
@@ -23,28 +22,28 @@ import type { Lease } from './lease.ts';
 
 const NONE: readonly Lease[] = [];
 
-/** The most ended leases that choosing one address takes note of. */
+/** How many ended leases one choice of an address processes. */
 const ENDS_PER_CHOICE_MAX = 256;
 
-/** What deciders may ask of the leases. */
+/** The deciders' view of the leases. */
 export interface LeaseView {
   /** The record of an address, ended or not; undefined: never used. */
   find(address: Ipv4): Lease | undefined;
-  /** The newest record of a client in a network, ended or not; a declined address is not the client's. */
+  /** The newest record of a client in a network, ended or not; a declined address does not belong to the client. */
   findByClient(client: ClientIdentity, network: Ipv4Network): Lease | undefined;
-  /** All records of a client that are remembered, ended or not. */
+  /** All remembered records of a client, ended or not. */
   findAllByClient(client: ClientIdentity): readonly Lease[];
-  /** All records of a network card that are remembered, ended or not, by whatever its clients are told apart. */
+  /** All remembered records of a network card, ended or not, whatever tells clients apart. */
   findAllByMac(mac: MacAddress): readonly Lease[];
-  /** An address of a dynamic range that nobody ever had and that can be handed out, the next one `offset` (up to 2^32) into it. */
+  /** The next never used address of a dynamic range from `offset` (up to 2^32) on that can be handed out. */
   findUnused(range: Ipv4Range, offset: number): Ipv4 | undefined;
-  /** The address of a dynamic range whose lease ended longest ago and that can be handed out. */
+  /** The address of a dynamic range that can be handed out whose lease ended longest ago. */
   findEnded(range: Ipv4Range, now: Instant): Ipv4 | undefined;
-  /** The addresses of a dynamic range whose leases ended longest ago and that can be handed out, `count` at most. */
+  /** The addresses of a dynamic range that can be handed out, the longest ended first, at most `count`. */
   findAllEnded(range: Ipv4Range, now: Instant, count: number): readonly Ipv4[];
-  /** True while an address of a dynamic range can be handed out to anybody: nobody has it, it is for nobody, and on offer to nobody. */
+  /** True while any client could get the address of a dynamic range: not held, not fixed for a client, not on offer. */
   isFree(address: Ipv4): boolean;
-  /** How full a dynamic range is; undefined: it is not served. */
+  /** The usage of a dynamic range; undefined: the range is not served. */
   usageOf(range: Ipv4Range): RangeUsage | undefined;
 }
 
@@ -58,7 +57,7 @@ interface PendingChange extends LeaseChange {
   readonly sequence: number;
 }
 
-/** True while the record keeps its address from everybody else: bound or declined, and not ended. */
+/** True while the record keeps its address from other clients: bound or declined, and not ended. */
 export const isHeld = (lease: Lease | undefined, now: Instant): lease is Lease =>
   lease !== undefined && lease.state !== 'released' && lease.expiresAt > now;
 
@@ -66,20 +65,20 @@ export const isHeld = (lease: Lease | undefined, now: Instant): lease is Lease =
 export const isActive = (lease: Lease | undefined, now: Instant): lease is Lease =>
   lease !== undefined && lease.state === 'bound' && lease.expiresAt > now;
 
-/** Leases by address and by client, with their pending changes and their ends, and what of the ranges is free. */
+/** Leases by address and by client, with their pending changes, their ends, and the free addresses of the ranges. */
 export class LeaseTable implements LeaseView {
   readonly #slots = new Map<Ipv4, Slot>();
   readonly #byClient = new ClientIndex((address, now) => isActive(this.find(address), now));
-  /** By hardware address what `#byClient` has by an identifier. */
+  /** Like `#byClient`, keyed by hardware address. */
   readonly #byCard = new ClientIndex((address, now) => isActive(this.find(address), now));
   readonly #ends = new DeadlineQueue<Slot>();
-  /** Records that have ended and of which nobody was told, in the order of their ends. */
+  /** Ended records not yet reported, ordered by their ends. */
   #unreported: { readonly slot: Slot; readonly lease: Lease }[] = [];
   /** Pending changes by sequence, oldest first. */
   #pending: PendingChange[] = [];
-  /** What of the dynamic ranges can be handed out; told of offers by their keeper. */
+  /** The addresses of the dynamic ranges that can be handed out. The offers report to it. */
   readonly pools = new AddressPools(this.#slots, this.#ends);
-  /** Networks whose clients are told apart by their identifiers. */
+  /** Networks that tell clients apart by identifier. */
   #byIdentifier: readonly Ipv4Network[] = [];
 
   /** How many addresses have a record. */
@@ -92,24 +91,24 @@ export class LeaseTable implements LeaseView {
     return this.#pending.length;
   }
 
-  /** The journal sequence of the last change that is not durable yet; undefined: all are. */
+  /** The journal sequence of the last change that is not durable; undefined: all are. */
   get lastPending(): number | undefined {
     return this.#pending.at(-1)?.sequence;
   }
 
-  /** When `expire` has something to do, at the earliest; undefined: nothing runs. */
+  /** The earliest time at which `expire` has work; undefined: no lease runs. */
   get nextExpiry(): Instant | undefined {
     return this.#unreported[0]?.lease.expiresAt ?? this.#ends.nextAt;
   }
 
-  /** Takes over stored records; one that has ended by `now` is not reported by `expire`. */
+  /** Loads stored records; `expire` does not report those that ended by `now`. */
   load(leases: Iterable<Lease>, now: Instant): void {
     for (const lease of leases) this.#set(lease.address, lease, now);
   }
 
   /**
-   * From now on these networks are served, and these machines have addresses; what does not change costs little.
-   * @returns true where clients are told apart otherwise than before
+   * Serves these networks and machines from now on; unchanged parts cost little.
+   * @returns true if clients are told apart differently than before
    */
   serve(served: readonly ServedSubnet[], machines: MachineDirectory): boolean {
     const isAnother = this.#serveIdentities(served);
@@ -168,7 +167,7 @@ export class LeaseTable implements LeaseView {
     return this.pools.usageOf(range);
   }
 
-  /** Every record, in no particular order; records may change while they are gone through. */
+  /** Every record, in no particular order; records may change during the iteration. */
   *records(): Generator<Lease, void> {
     for (const { lease } of this.#slots.values()) yield lease;
   }
@@ -178,37 +177,37 @@ export class LeaseTable implements LeaseView {
     return Array.from(this.#slots.values(), ({ lease }) => lease);
   }
 
-  /** Sets the record of an address, pending until `settle` is told of its journal `sequence`; sequences grow. */
+  /** Sets the record of an address, pending until `settle` gets its journal `sequence`; sequences grow. */
   apply(lease: Lease, sequence: number): void {
     const previous = this.find(lease.address);
     this.#pending.push({ lease, previous, sequence });
     this.#set(lease.address, lease, lease.grantedAt);
   }
 
-  /** Everything up to `sequence` is durable. @returns the changes that became so, oldest first. */
+  /** Marks everything up to `sequence` as durable. @returns the changes that became durable, oldest first. */
   settle(sequence: number): readonly LeaseChange[] {
     const count = this.#pending.findIndex((change) => change.sequence > sequence);
     return this.#pending.splice(0, count === -1 ? this.#pending.length : count);
   }
 
-  /** Takes back the pending changes from sequence `from` to `to`, inclusive. @returns what was taken back, newest first. */
+  /** Rolls back the pending changes with sequences `from` to `to`, inclusive. @returns the changes rolled back, newest first. */
   rollBack(from: number, to: number, now: Instant): readonly LeaseChange[] {
     const lost = this.#pending.filter(({ sequence }) => sequence >= from && sequence <= to).reverse();
     this.#pending = this.#pending.filter(({ sequence }) => sequence < from || sequence > to);
     for (const { lease, previous } of lost) {
       if (this.find(lease.address) === lease) this.#set(lease.address, previous, now, lease.grantedAt);
-      // A later change of the address stands, and now rests on what was there before this one.
+      // A later change of the address stays, and now rests on the record before this change.
       else this.#pending = this.#pending.map((later) => (later.previous === lease ? { ...later, previous } : later));
     }
     return lost;
   }
 
-  /** Records whose time ran out by `now`, leases and declined addresses, at most `limit`; each is reported once. */
+  /** Records that ended by `now`, leases and declined addresses, at most `limit`; each is reported once. */
   expire(now: Instant, limit: number): readonly Lease[] {
     const ended: Lease[] = [];
     this.#collect(now, limit);
     const looked = this.#unreported.splice(0, limit);
-    // What was said of an address since then has taken its end out of the account.
+    // A change of the address since then has removed its end.
     for (const { slot, lease } of looked)
       if (slot.lease === lease && this.find(lease.address) === lease) ended.push(lease);
     return ended;
@@ -224,15 +223,15 @@ export class LeaseTable implements LeaseView {
     return leases;
   }
 
-  /** Whose a record is, as its network tells clients apart. */
+  /** The client a record belongs to, as its network tells clients apart. */
   identityOf(lease: Lease): ClientIdentity {
-    // Nearly always there is no such network.
+    // Usually there is no such network.
     const byIdentifier =
       this.#byIdentifier.length > 0 && this.#byIdentifier.some((network) => networkContains(network, lease.address));
     return byIdentifier ? identityBy('client-id', lease) : lease.mac;
   }
 
-  /** Sets the record of an address, or with undefined removes it; one that had ended by `reportedAt` is not reported. */
+  /** Sets the record of an address, or removes it with undefined; a record that ended by `reportedAt` is not reported. */
   #set(address: Ipv4, lease: Lease | undefined, now: Instant, reportedAt = now): void {
     const slot = this.#slots.get(address);
     const held = slot?.lease;
@@ -251,15 +250,15 @@ export class LeaseTable implements LeaseView {
     if (slot === undefined) this.#slots.set(address, next);
     if (lease.state !== 'released' && lease.expiresAt > reportedAt) {
       const stays = slot !== undefined && slot.queue === this.#ends;
-      // An end that moves on stays where it was in the queue, and is looked at again when that time has come (`#collect`).
+      // A later end stays in its place in the queue and is checked again when that time comes (`#collect`).
       if (!stays || held === undefined || lease.expiresAt < held.expiresAt) moveTo(next, this.#ends);
-      // A renewal: nothing but its end has changed.
+      // A renewal: only the end has changed.
       if (stays && !wasDeclined && lease.state === 'bound') return;
     } else moveTo(next, undefined);
     this.pools.onRecord(address, wasDeclined, isSetAside(next, this.#ends));
   }
 
-  /** Takes records whose end has come out of the queue of ends, at most `limit`. */
+  /** Takes records that are due out of the queue of ends, at most `limit`. */
   #collect(now: Instant, limit: number): void {
     for (let count = 0; count < limit; count += 1) {
       const slot = this.#ends.takeDue(now);
@@ -274,7 +273,7 @@ export class LeaseTable implements LeaseView {
     }
   }
 
-  /** Finds every client anew when the networks change in which identifiers count. */
+  /** Rebuilds the index of clients when the networks that use identifiers change. */
   #serveIdentities(served: readonly ServedSubnet[]): boolean {
     const networks = served.filter(({ subnet }) => subnet.identity === 'client-id').map(({ subnet }) => subnet.network);
     const written = (all: readonly Ipv4Network[]): string =>
@@ -289,7 +288,7 @@ export class LeaseTable implements LeaseView {
     return true;
   }
 
-  /** From now on a record is found by its client. */
+  /** Makes a record findable by its client. */
   #link(lease: Lease, now: Instant): void {
     const { address, mac } = lease;
     const client = this.identityOf(lease);
@@ -297,7 +296,7 @@ export class LeaseTable implements LeaseView {
     if (client !== mac) this.#byCard.link(mac, address, now);
   }
 
-  /** A record is found no more, but by what the one that takes its place shows, too. */
+  /** Makes a record unfindable, except by names that its replacement shares. */
   #unlink(held: Lease, next: Lease | undefined): void {
     const { address, mac } = held;
     const client = this.identityOf(held);
@@ -307,6 +306,6 @@ export class LeaseTable implements LeaseView {
   }
 }
 
-/** True while nobody gets the address because somebody was found using it. */
+/** True while an address is withheld because a host was found using it. */
 const isSetAside = (slot: Slot, ends: DeadlineQueue<Slot>): boolean =>
   slot.lease.state === 'declined' && slot.queue === ends;

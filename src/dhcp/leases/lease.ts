@@ -1,5 +1,5 @@
-// A lease as the rack keeps it: which machine holds which address until when. Leases are observations: they never change what
-// the region intends.
+// A lease as the rack keeps it: which machine holds which address until when. Leases are observations: they never change what the region
+// intends.
 
 import { type Instant, type Seconds, seconds } from '../../clock.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
@@ -9,11 +9,11 @@ import type { IdentityRule } from '../networks/client-identity.ts';
 export const ENDLESS_SECONDS: Seconds = seconds(0xffff_ffff);
 
 /**
- * What a lease's record says of its address.
+ * The state of an address by its lease record.
  *
- * - `bound`: it is the client's until `expiresAt`; after that it is still the client's first choice until somebody needs it.
+ * - `bound`: the client's until `expiresAt`; after that its first choice until another client needs the address.
  * - `released`: the client gave it back.
- * - `declined`: a client found another machine using it; not handed out before `expiresAt`.
+ * - `declined`: a client found another host using it; not handed out before `expiresAt`.
  */
 export type LeaseState = 'bound' | 'released' | 'declined';
 
@@ -25,11 +25,11 @@ export interface Lease {
   readonly grantedAt: Instant;
   readonly expiresAt: Instant;
   readonly duration: Seconds;
-  /** The name the client gave itself (option 81, else 12), made safe; undefined: none, or it wants it entered by nobody. */
+  /** The client's own name (option 81, else 12), made safe; undefined: none, or the client wants no one to enter it. */
   readonly hostname?: string | undefined;
   /** Option 61, one character a byte; undefined: none. */
   readonly clientId?: string | undefined;
-  /** By what the clients of its network were told apart when its client got it; undefined: by their hardware addresses. */
+  /** What told the clients of its network apart at the grant; undefined: their hardware addresses. */
   readonly identity?: IdentityRule | undefined;
   /** Option 60, at most 64 characters; undefined: none. */
   readonly vendorClass?: string | undefined;
@@ -37,8 +37,8 @@ export interface Lease {
   readonly circuitId?: string | undefined;
   readonly remoteId?: string | undefined;
   /**
-   * The client came when one comes that counts on `duration`, though it was promised `expiresAt` (`earlier-promise.ts`). Not stored: after
-   * a start it is shown anew.
+   * The client renewed when a client that counts on `duration` would, although it was promised `expiresAt` (`earlier-promise.ts`). Not
+   * stored: after a restart the client must show it again.
    */
   readonly cameOnTime?: boolean | undefined;
 }

@@ -1,11 +1,11 @@
-// Values by whole numbers of up to 53 bits, for tables of which nearly every look-up misses the processor's cache: hardware addresses, of
-// which there may be a million. A `Map` reads three places for each (its bucket, its entry, the number, which is an object of its own when
-// it has more than 31 bits); this one reads one.
+// Values by whole numbers of up to 53 bits, for tables in which nearly every look-up misses the processor's cache, such as up to a million
+// hardware addresses. A `Map` reads three places per look-up: its bucket, its entry, and the number, which is an object of its own above 31
+// bits. This table reads one.
 //
-// 1. Open addressing: an entry is in the first free place from that of its hash on. At least half of the places are free.
-// 2. What is taken out leaves REMOVED behind, over which a search goes on; a table that has too many of those is made anew.
+// 1. Open addressing: an entry takes the first free place from the place of its hash on. At least half of the places are free.
+// 2. A removed entry leaves REMOVED behind, which a search passes over; a table with too many of those is rebuilt.
 
-/** A place that was never used, and one whose entry was taken out: no hardware address is negative. */
+/** A place never used, and one whose entry was removed: no hardware address is negative. */
 const FREE = -1;
 const REMOVED = -2;
 const PLACES_MIN = 64;
@@ -14,7 +14,7 @@ const PLACES_MIN = 64;
 export class NumberTable<Value> {
   #keys = keysOf(PLACES_MIN);
   #values: (Value | undefined)[] = new Array<Value | undefined>(PLACES_MIN).fill(undefined);
-  /** Entries, and places that are not free. */
+  /** Entries, and occupied places including REMOVED. */
   #size = 0;
   #used = 0;
 
@@ -73,7 +73,7 @@ export class NumberTable<Value> {
     this.#values[place] = value;
   }
 
-  /** Puts the entries into a table with room for as many again. */
+  /** Rebuilds the table with room for as many entries again. */
   #remake(): void {
     const [keys, values] = [this.#keys, this.#values];
     let places = PLACES_MIN;
@@ -87,7 +87,7 @@ export class NumberTable<Value> {
 
 const keysOf = (places: number): Float64Array => new Float64Array(places).fill(FREE);
 
-/** Mixes both halves: addresses of one vendor differ in their last bits, those of invented ones anywhere. */
+/** Mixes both halves: addresses of one vendor differ in their last bits, invented ones anywhere. */
 function hashOf(key: number): number {
   const high = Math.floor(key / 0x1_0000_0000);
   let hash = Math.imul((key >>> 0) ^ Math.imul(high, 0x9e37_79b1), 0x85eb_ca6b);

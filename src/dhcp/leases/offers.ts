@@ -1,14 +1,14 @@
-// Addresses that were offered and not yet asked for. An offer keeps its address for its client for a while, so that two clients
-// are never offered the same one and the second is not refused in the middle of its boot.
+// Offered addresses not yet requested. An offer holds its address for its client for a while, so that two clients are never offered the
+// same address and the second is not refused in the middle of its boot.
 //
-// 1. An offer is a promise of this process alone: after a restart the REQUEST is judged by the leases.
-// 2. A client has one offer at a time on a shared network; a new one takes the place of the old. On another shared network the same hardware address is
-//    another client (RFC 2131 §2.1 knows a client by its network, too): the subinterfaces of a host share one.
-// 3. At most OFFERS_MAX: beyond that the oldest offer is forgotten, and its client may be told NAK. No two clients are given the address
-//    for that: a REQUEST is judged by the leases and by who holds the offer then.
-// 4. Offers that ran out are nobody's, whether they are still here or not.
-// 5. An offer that is made to its client again runs its full time again, but is no younger for that in the first OFFER_HOLD_MS: a client
-//    that only ever asks for offers would else keep its address from those who take theirs up.
+// 1. An offer is a promise of this process only: after a restart the leases decide a REQUEST.
+// 2. A client has one offer at a time per shared network; a new one replaces the old. On another shared network the same hardware address
+//    is another client (RFC 2131 §2.1 identifies a client by its network, too): the subinterfaces of a host share one.
+// 3. At most OFFERS_MAX: beyond that the oldest offer is forgotten, and its client may get a NAK. Two clients still never get the same
+//    address, because leases and the current offer decide a REQUEST.
+// 4. Expired offers belong to no one, even if they are still stored.
+// 5. An offer repeated to its client runs its full time again, but its age counts from the first within OFFER_HOLD_MS. Otherwise a client
+//    that only collects offers would keep its address from clients that request theirs.
 
 import { type Instant, later } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
@@ -16,51 +16,51 @@ import { isProbeMac } from '../../own-probes.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 
-/** How long an offer keeps its address: the longest a client of those measured takes from OFFER to REQUEST is 4 s. */
+/** How long an offer holds its address; of the clients measured, the slowest takes 4 s from OFFER to REQUEST. */
 export const OFFER_HOLD_MS = 30_000;
-/** The same of an offer to a check, which never takes it, and has heard it by then. */
+/** The same for an offer to a diagnostic probe, which never requests it and has heard it by then. */
 export const PROBE_HOLD_MS = 5_000;
-/** After this time an offer is answered no more: its address goes to another client where there is none left. */
+/** Clients no longer request an offer of this age: its address goes to another client if none is left. */
 export const OFFER_ANSWERED_MS = 8_000;
-/** After this time it goes to a client that has waited long for one. */
+/** After this time it goes to a client that has waited long. */
 export const OFFER_PRESSED_MS = 5_000;
-/** The most offers of a network looked at in search of one that was not answered. */
+/** How many offers of a network are checked for an unanswered one. */
 const OFFERS_LOOKED_MAX = 64;
-/** The most offers remembered, of all networks. */
+/** How many offers are remembered, of all networks. */
 export const OFFERS_MAX = 16_384;
 
-/** An address kept for a client. */
+/** An address held for a client. */
 export interface Offer {
   readonly address: Ipv4;
   readonly client: ClientIdentity;
   readonly until: Instant;
-  /** When it was made for the first time. */
+  /** When it was first made. */
   readonly since: Instant;
 }
 
-/** Where a client is that is offered an address. */
+/** Where the client of an offer is. */
 export interface OfferPlace {
   /** The network of the address. */
   readonly served: ServedSubnet;
-  /** The subnets of the client's shared network, that one among them. */
+  /** The subnets of the client's shared network, including that one. */
   readonly sharedNetwork: readonly ServedSubnet[];
 }
 
-/** Told of each address that is kept from now on, and of each that is no longer. */
+/** Called for each address that becomes held, and each that no longer is. */
 export interface OfferListener {
   onOffered(address: Ipv4): void;
   onOfferGone(address: Ipv4): void;
 }
 
-/** What deciders may ask of the offers. */
+/** The deciders' view of the offers. */
 export interface OfferView {
-  /** The client for whom the address is kept at `now`; undefined: nobody. */
+  /** The client the address is held for at `now`; undefined: none. */
   holderOf(address: Ipv4, now: Instant): ClientIdentity | undefined;
-  /** The address of a network that is kept for the client at `now`. */
+  /** The address of a network that is held for the client at `now`. */
   offeredTo(client: ClientIdentity, served: ServedSubnet, now: Instant): Ipv4 | undefined;
   /**
-   * The address of a network that was offered longest ago, `ageMs` at least, and that nobody asked for.
-   * @param isWanted of which ones: what is on offer may be its client's by lease or reservation all the same
+   * The address of a network that has been on offer longest, at least `ageMs`, and unrequested.
+   * @param isWanted filters them: an address on offer may still be its client's by lease or reservation
    */
   oldestUnanswered(
     served: ServedSubnet,
@@ -70,19 +70,19 @@ export interface OfferView {
   ): Ipv4 | undefined;
 }
 
-/** The offers of one network, in the order in which they were first made. */
+/** The offers of one network, ordered by when they were first made. */
 type NetworkOffers = Map<ClientIdentity, KeptOffer>;
 
 interface KeptOffer extends Offer {
-  /** Where it stands by its client. */
+  /** The map that holds it by client. */
   readonly among: NetworkOffers;
 }
 
 /** Offers by address, and by network and client. */
 export class Offers implements OfferView {
-  /** In the order in which they were made last. */
+  /** Ordered by when they were last made. */
   readonly #byAddress = new Map<Ipv4, KeptOffer>();
-  /** By the name of the network. */
+  /** By network name. */
   readonly #byNetwork = new Map<string, NetworkOffers>();
   readonly #listener: OfferListener | undefined;
 
@@ -114,7 +114,7 @@ export class Offers implements OfferView {
     if (offers === undefined) return undefined;
     let looked = 0;
     for (const { address, since } of offers.values()) {
-      // What comes after a young one is younger.
+      // All later ones are younger.
       if (later(since, ageMs) > now || looked >= OFFERS_LOOKED_MAX) return undefined;
       if (isWanted(address)) return address;
       looked += 1;
@@ -122,7 +122,7 @@ export class Offers implements OfferView {
     return undefined;
   }
 
-  /** Keeps `address` for `client`, OFFER_HOLD_MS from now, in place of whoever it was kept for. */
+  /** Holds `address` for `client` for OFFER_HOLD_MS from now, in place of any other client. */
   hold(address: Ipv4, client: ClientIdentity, { served, sharedNetwork }: OfferPlace, now: Instant): void {
     const among = this.#offersOf(served);
     const other = this.#byAddress.get(address);
@@ -143,7 +143,7 @@ export class Offers implements OfferView {
     this.forget(now);
   }
 
-  /** The client has its lease on the shared network, or what it was offered there is somebody else's. */
+  /** Drops the client's offer: it has its lease on the shared network, or the offered address went to another client. */
   drop(client: ClientIdentity, sharedNetwork: readonly ServedSubnet[]): void {
     for (const { subnet } of sharedNetwork) {
       const offer = this.#byNetwork.get(subnet.name)?.get(client);
@@ -151,12 +151,12 @@ export class Offers implements OfferView {
     }
   }
 
-  /** Clients are told apart otherwise from now on: whose an offer was, cannot be said. A REQUEST is judged by the leases. */
+  /** Drops all offers when clients are told apart differently, because their owners are unknown. Leases then decide a REQUEST. */
   forgetAll(): void {
     for (const offer of this.#byAddress.values()) this.#remove(offer);
   }
 
-  /** Lets go of offers that ran out by `now`, and of the oldest while there are too many. */
+  /** Drops offers that expired by `now`, and the oldest while there are too many. */
   forget(now: Instant): void {
     for (const offer of this.#byAddress.values()) {
       if (offer.until > now && this.#byAddress.size <= OFFERS_MAX) return;
@@ -164,7 +164,7 @@ export class Offers implements OfferView {
     }
   }
 
-  /** Other networks may be served from now on: those of which nothing is on offer are not remembered. */
+  /** Forgets networks without offers, because other networks may be served from now on. */
   tidy(): void {
     for (const [name, offers] of this.#byNetwork) if (offers.size === 0) this.#byNetwork.delete(name);
   }
@@ -184,5 +184,5 @@ export class Offers implements OfferView {
   }
 }
 
-/** True in the time after an offer was first made in which it is no younger for being made again. */
+/** True while a repeated offer keeps its first age. */
 const isYoung = ({ since }: Offer, now: Instant): boolean => since <= now && later(since, OFFER_HOLD_MS) > now;

@@ -1,6 +1,6 @@
-// The names that the operator gave by reservations, as lists and look-ups of leases need them. Pure.
+// The operator's names from reservations, for lists and look-ups of leases. Pure.
 //
-// 1. A name is its client's at the reserved address alone: of two clients that fit one entry, only one has the address.
+// 1. A client has its name only at the reserved address: of two clients that match one entry, only one has the address.
 
 import { networkContains } from '../../net/address.ts';
 import type { Reservation } from '../networks/config.ts';
@@ -8,10 +8,10 @@ import type { ServedSubnet } from '../networks/subnet.ts';
 import { findReservation } from './allocate.ts';
 import type { Lease } from './lease.ts';
 
-/** The name that a reservation gives the holder of a lease; undefined: none does. */
+/** The reservation's name for the holder of a lease; undefined: none. */
 export type ReservedName = (lease: Lease) => string | undefined;
 
-/** How to find reserved names in these networks: some look-ups for a lease of a network with names, none for others. */
+/** Finds reserved names in these networks: a few look-ups for a lease in a network with names, none for others. */
 export function reservedNames(served: readonly ServedSubnet[]): ReservedName {
   const naming = served.filter(({ hostnames }) => hostnames.size > 0);
   return (lease) => {
@@ -22,7 +22,7 @@ export function reservedNames(served: readonly ServedSubnet[]): ReservedName {
   };
 }
 
-/** The reservation that gives this name, without its domain; undefined: none does. */
+/** The reservation with this name, without its domain; undefined: none. */
 export function findReservationNamed(served: readonly ServedSubnet[], name: string): Reservation | undefined {
   const wanted = name.toLowerCase();
   for (const { reservations, hostnames } of served) {

@@ -1,30 +1,32 @@
-// What becomes of an address that somebody uses without a lease. It is nobody's for a while; but its last holder, which is there and has
-// only not renewed in time, keeps it.
+// An address in use without a lease. It is set aside for a while, but a last holder that is present and just failed to renew in time keeps
+// it.
 
 import { type Instant, later, type Seconds, seconds } from '../../clock.ts';
 import { type Ipv4, type MacAddress, mac as macOf } from '../../net/address.ts';
 import type { Lease } from './lease.ts';
 
-/** How long an address that somebody uses without a lease is set aside. */
+/** How long an address in use without a lease is set aside. */
 export const DECLINE_SECONDS: Seconds = seconds(3600);
 
-/** The client of an address that was set aside for nobody in particular, as another server's file tells it: no host has this address. */
+/** The client of an address that another server's file lists as set aside without a client: no host has this address. */
 export const NOBODY: MacAddress = macOf(0);
 
-/** The record of an address that somebody uses without a lease, found by or for the client `mac`. */
+/** The record of an address in use without a lease, found by or for the client `mac`. */
 export function setAside(address: Ipv4, mac: MacAddress, now: Instant): Lease {
   const expiresAt = later(now, DECLINE_SECONDS * 1000);
   return { address, mac, state: 'declined', grantedAt: now, expiresAt, duration: DECLINE_SECONDS };
 }
 
-/** How long an answer of the last holder keeps an address whose lease has ended: firmware and loaders ask again before. */
+/** How long an answer of the last holder keeps an address whose lease has ended; firmware and loaders ask again sooner. */
 export const STILL_USED_SECONDS: Seconds = seconds(60);
 
-/** True where the lease of `record` has ended, and `user` is the one who held it. */
+/** True if the lease of `record` has ended and `user` held it. */
 export const isLastHolder = (record: Lease | undefined, user: MacAddress): record is Lease =>
   record !== undefined && record.state !== 'declined' && record.mac === user;
 
-/** The record of an address that was to be offered to `finder` and that its last holder, or somebody else, answers for; and what is told of it. */
+/**
+ * The record of an address about to be offered to `finder` for which its last holder, or another host, answers; and the event to report.
+ */
 export function recordOfUse(
   { address, mac: finder }: { readonly address: Ipv4; readonly mac: MacAddress },
   record: Lease | undefined,

@@ -1,12 +1,12 @@
-// A journal of which more than its listener can wait for a sequence: for what is recorded without a datagram that asked for it.
+// A journal on which others besides its listener can wait for a sequence: for records that no datagram asked for.
 //
-// 1. The listener is told first: when a waiter goes on, the table has settled.
-// 2. Every waiter is answered: durable, or failed. At most WAITERS_MAX wait.
+// 1. The listener is called first: when a waiter continues, the table has settled.
+// 2. Every waiter gets a result: durable or failed. At most WAITERS_MAX wait.
 
 import type { Lease } from './lease.ts';
 import type { LeaseJournal, LeaseJournalListener } from './lease-journal.ts';
 
-/** The most that may wait at a time. */
+/** How many may wait at a time. */
 export const WAITERS_MAX = 1024;
 
 interface Waiter {
@@ -14,10 +14,10 @@ interface Waiter {
   readonly answer: (isDurable: boolean) => void;
 }
 
-/** A journal behind another one. */
+/** Wraps another journal. */
 export class SettledJournal implements LeaseJournal {
   readonly #journal: LeaseJournal;
-  /** In the order of their sequences. */
+  /** Ordered by sequence. */
   #waiters: Waiter[] = [];
 
   constructor(journal: LeaseJournal) {
@@ -55,7 +55,7 @@ export class SettledJournal implements LeaseJournal {
     return this.#journal.close();
   }
 
-  /** Waits for a sequence that was just appended. @returns false when it was not written and never will be */
+  /** Waits for a sequence that was just appended. @returns false if it was not written and never will be */
   settled(sequence: number): Promise<boolean> {
     if (this.#waiters.length >= WAITERS_MAX) return Promise.resolve(false);
     return new Promise((answer) => this.#waiters.push({ sequence, answer }));

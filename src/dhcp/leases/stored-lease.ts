@@ -1,8 +1,7 @@
-// A lease as it is kept outside the process, where an Instant means nothing: wall times, and what is needed to tell afterwards
-// how far they can be trusted.
+// A lease as kept outside the process, where an Instant means nothing: wall times, and the data to judge later how far they can be trusted.
 //
-// 1. `grantedWallMs`, `bootId` and `uptimeS` were read at the same moment: the grant. In the same boot the uptime tells how old
-//    the grant is, whatever happened to the wall clock; in another boot only the wall time can say.
+// 1. `grantedWallMs`, `bootId` and `uptimeS` were read at the same moment: the grant. In the same boot the uptime gives the age of the
+//    grant, whatever happened to the wall clock; in another boot only the wall time can.
 
 import type { Lease } from './lease.ts';
 
@@ -12,7 +11,7 @@ export interface StoredLease extends Omit<Lease, 'grantedAt' | 'expiresAt'> {
   readonly grantedWallMs: number;
   /** When it ends: wall time, milliseconds since 1970. */
   readonly expiresWallMs: number;
-  /** The boot of the host in which it was granted; empty where the system does not say. */
+  /** The boot of the host in which it was granted; empty if the system does not say. */
   readonly bootId: string;
   /** Seconds, with fraction, from the start of the host to the grant. */
   readonly uptimeS: number;

@@ -150,11 +150,11 @@ for (const [criteria, names] of filters) {
 
 test('what is no criterion is refused with what would be one', () => {
   for (const [criteria, reason] of [
-    [{ state: 'dead' }, 'dead is no state of a lease: bound, expired, released, declined'],
-    [{ network: 'nowhere' }, 'nowhere is no cluster interface (lab) and no network'],
-    [{ network: '10.20.0.1/24' }, '10.20.0.1/24 is no cluster interface (lab) and no network'],
-    [{ address: '10.20' }, '10.20 is no IPv4 address, nor a network such as 10.20.0.0/24'],
-    [{ mac: 'xyz' }, 'xyz is no hardware address such as 52:54:00:12:34:56, nor the beginning of one'],
+    [{ state: 'dead' }, 'dead is not a lease state: bound, expired, released, declined'],
+    [{ network: 'nowhere' }, 'nowhere is neither a cluster interface (lab) nor a network'],
+    [{ network: '10.20.0.1/24' }, '10.20.0.1/24 is neither a cluster interface (lab) nor a network'],
+    [{ address: '10.20' }, '10.20 is neither an IPv4 address nor a network such as 10.20.0.0/24'],
+    [{ mac: 'xyz' }, 'xyz is neither a hardware address such as 52:54:00:12:34:56 nor the beginning of one'],
     [{ hostname: 'x'.repeat(513) }, 'a criterion has at most 512 characters'],
   ] as const) {
     assert.deepEqual(parse(criteria), { ok: false, reason });
