@@ -1,21 +1,21 @@
-// Does somebody use an address without a lease? Asked of the wire by ARP: ahead of need for a small stock of addresses, and before an
-// offer for one that was not asked about. Sources: RFC 2131 §2.2 ("the server SHOULD probe the reused address"), §4.3.1.
+// Finds addresses in use without a lease, by ARP: ahead of need for a small stock of addresses, and before an offer of an address not yet
+// probed. Sources: RFC 2131 §2.2 ("the server SHOULD probe the reused address"), §4.3.1.
 //
-//   serve, every STOCK_LOOK_MS, after an address was given ─ stockUp ─▶ probes ─┬─ nobody ─▶ FreeStock ─▶ knownFree, for the allocator
-//                                                                               └─ somebody ─▶ set aside
-//   offer ─ clear ─┬─ 'clear': not to be probed, in stock, or asked a moment ago
-//                  ├─ 'asked': a client waits for the answer already
+//   serve, every STOCK_LOOK_MS, after an address was given ─ stockUp ─▶ probes ─┬─ unused ─▶ FreeStock ─▶ knownFree, for the allocator
+//                                                                               └─ in use ─▶ set aside
+//   offer ─ clear ─┬─ 'clear': needs no probe, is in stock, or was probed a moment ago
+//                  ├─ 'asked': a client already waits for the answer
 //                  ├─ 'crowded': too many clients of the wire wait for a probe (`probe-turns.ts`)
 //                  └─ a promise: the user, or undefined
 //
-// 1. A new client waits only when the stock is empty, or for the address it asks for itself or that is fixed for it and it never had, as
-//    long as a probe takes (PROBE_MS of the net room), and for its turn: clients ask again after 1 s at the earliest. No offer leaves unprobed
-//    because there are too many.
-// 2. A probe that cannot be made says nothing against an address: it is given as if nobody had answered.
-// 3. What strangers answer cannot empty a range: once CONFLICT_SHARE of it was set aside on the word of probes within an hour, no
-//    more is; answers are not believed until then. A proxy ARP answers for every address.
-// 4. An answer from the hardware address that held the address last is no conflict, and the address is not given to another meanwhile: for a
-//    while, and of as many addresses as rule 3 lets strangers have (`last-holders.ts`). Anybody can answer in another's name.
+// 1. A new client waits only if the stock is empty, or if the address is one it requested or one fixed for it that it never had. It waits
+//    for its turn and as long as a probe takes (PROBE_MS of the net room); clients ask again after 1 s at the earliest. Load never lets an
+//    offer leave unprobed.
+// 2. A probe that cannot be made proves nothing against an address: the address is given as if there had been no answer.
+// 3. Forged answers cannot empty a range. Once probes have set aside CONFLICT_SHARE of it within an hour, they set aside no more: answers
+//    are disbelieved until then. A proxy ARP answers for every address.
+// 4. An answer from the hardware address that last held the address is no conflict. The address is kept from other clients for a while, for
+//    at most as many addresses as rule 3 lets strangers have (`last-holders.ts`), because anybody can answer in another host's name.
 
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import { formatMac, type Ipv4, type MacAddress, rangeContains, rangeSize } from '../../net/address.ts';
@@ -32,66 +32,66 @@ import { LastHolders } from './last-holders.ts';
 import { ProbeBook } from './probe-book.ts';
 import { ProbeTurns } from './probe-turns.ts';
 
-/** How often the stock is looked after, in milliseconds. */
+/** How often the stock is checked, in milliseconds. */
 export const STOCK_LOOK_MS = 30_000;
-/** How soon an address that was given is replaced: clients come together, and one look serves them all. */
+/** How soon a given address is replaced, in milliseconds. Clients come together, and one look serves them all. */
 const RESTOCK_MS = 20;
-/** The part of a range that answers to probes may set aside, and the least number of addresses. */
+/** The share of a range that probe answers may set aside, and the smallest number of addresses. */
 export const CONFLICT_SHARE = 0.25;
 const CONFLICTS_MIN = 4;
 /** How long an answer counts against an address: as long as it is set aside. */
 const CONFLICT_MS = 3_600_000;
-/** How long after somebody was found using it a fixed address is asked about again for its client, in milliseconds. */
+/** How long after a conflict a fixed address is probed again for its client, in milliseconds. */
 export const LOOK_AGAIN_MS = 60_000;
 /**
- * Probes ahead of need that run at a time: with those for clients fewer than the net room can make. The operator fills it, by many networks.
- * The rest follows as they end.
+ * How many probes ahead of need run at a time; with those for clients, fewer than the net room allows. The operator fills it, with many
+ * networks. The rest follow as these end.
  */
 export const PROBES_AHEAD_MAX = 128;
-/** The most addresses that are looked at to fill the stock: those that come first may be in it already. */
+/** How many addresses are looked at to fill the stock: the first ones may be in it already. */
 const LOOKS_MAX = 2 * STOCK_SIZE;
 
-/** Asks the wire whether a host other than a client uses an address; answers that host's hardware address, or undefined. */
+/** Probes whether a host other than a client uses an address. Resolves to that host's hardware address, or undefined. */
 export type FindConflict = (address: Ipv4, interfaceName: string) => Promise<MacAddress | undefined>;
 
 /** What the check works with. */
 export interface ConflictPorts {
   readonly clock: Clock;
   readonly leases: LeaseView;
-  /** Undefined: addresses are offered without looking whether somebody uses them. */
+  /** Undefined: addresses are offered without a probe. */
   readonly findConflict?: FindConflict | undefined;
-  /** Whether the wire behind an interface can be asked now; undefined: always, and nothing is asked ahead of need. */
+  /** Whether the wire behind an interface can be probed now; undefined: always, but nothing is probed ahead of need. */
   readonly canProbe?: ((interfaceName: string) => boolean) | undefined;
 }
 
-/** Told of what was found ahead of need, and of what follows for the wire: records to store, and what to tell. */
+/** Called with the results of probes ahead of need: records to store, and an event. */
 export type ConflictListener = (records: readonly Lease[], event: DhcpEvent) => void;
 
-/** Who answered for an address that was to be offered. */
+/** The host that answered for an address about to be offered. */
 export interface AddressUser {
   readonly mac: MacAddress;
-  /** True for the one that held it last, for whom it is kept. */
+  /** True if it was the last holder, for which the address is kept. */
   readonly isHolder: boolean;
 }
 
 /** Whether an offer may leave. */
 export type Clearance = 'clear' | 'asked' | 'crowded' | Promise<AddressUser | undefined>;
 
-/** Looks before addresses are given. */
+/** Probes addresses before they are given. */
 export class ConflictCheck {
   readonly #ports: ConflictPorts;
   readonly #listener: ConflictListener;
   readonly #stock = new FreeStock();
   readonly #book = new ProbeBook();
   readonly #turns = new ProbeTurns();
-  /** A stock could not be filled because so many probes ran. */
+  /** True if too many running probes kept a stock from being filled. */
   #isStockShort = false;
-  /** Probes ahead of need that run, by address. */
+  /** Running probes ahead of need, by address. */
   readonly #ahead = new Map<Ipv4, Promise<MacAddress | undefined>>();
   /** When addresses of a network answered, oldest first; at most as many as are believed. */
   readonly #conflictsAt = new Map<string, Instant[]>();
   readonly #holders = new LastHolders();
-  /** What the allocator may ask. Asking changes nothing. */
+  /** The allocator's view. Reading it changes nothing. */
   readonly facts: Pick<AllocationFacts, 'knownFree' | 'mayLookAgain'>;
   #served: readonly ServedSubnet[] = [];
   #timer: Timer | undefined;
@@ -109,7 +109,7 @@ export class ConflictCheck {
     };
   }
 
-  /** These networks are served from now on. */
+  /** Serves these networks from now on. */
   serve(served: readonly ServedSubnet[]): void {
     this.#served = served;
     this.#holders.keepOnly(new Set(served.map(({ subnet }) => subnet.name)));
@@ -122,7 +122,7 @@ export class ConflictCheck {
     this.#timer?.cancel();
   }
 
-  /** An address is about to be offered: whether it may. The caller keeps it for the client. */
+  /** Whether an address may be offered. The caller holds it for the client. */
   clear(offer: OfferedAddress, served: ServedSubnet, now: Instant): Clearance {
     const { address, mac } = offer;
     if (this.#book.isRunning(address)) return 'asked';
@@ -145,36 +145,36 @@ export class ConflictCheck {
       this.#book.finish(address, user === undefined, at);
       return user;
     };
-    // A probe that cannot be made says nothing against the address.
+    // A probe that cannot be made proves nothing against the address.
     return asking.then(answered, () => answered(undefined));
   }
 
-  /** A host was heard to use an address: it is in no stock any more. */
+  /** Notes that a host was heard using an address, which leaves the stock. */
   heard(address: Ipv4): void {
     this.#stock.remove(address);
     this.#book.forget(address);
   }
 
-  /** An address was given to a client. */
+  /** Notes that a client got an address. */
   leased(address: Ipv4): void {
     if (this.#stock.remove(address)) this.#look(RESTOCK_MS);
   }
 
-  /** Who uses an address, as far as the answer is believed. */
+  /** The host that uses an address, as far as the answer is believed. */
   #judgeUser(served: ServedSubnet, address: Ipv4, user: MacAddress, now: Instant): AddressUser | undefined {
     if (this.#distrusts(served, now)) return undefined;
     const { name } = served.subnet;
     const [max, before] = [believedMax(served), this.#holders.count(name)];
     const record = this.#ports.leases.find(address);
     const verdict = this.#holders.judge(name, record, user, max, now);
-    // One that is set aside already counts once, however often its client has it looked at.
+    // An address already set aside counts once, however often its client has it probed.
     if (verdict === 'stranger' && isHeld(record, now)) return { mac: user, isHolder: false };
     if (verdict === 'stranger') this.#noteConflict(served, user, now);
     else if (this.#holders.count(name) === max && before < max) this.#tellDistrust(served, user, now);
     return verdict === 'disbelieved' ? undefined : { mac: user, isHolder: verdict === 'holder' };
   }
 
-  /** Forgets addresses that can be handed out no more. */
+  /** Forgets addresses that can no longer be handed out. */
   #clearOut(): void {
     const { leases } = this.#ports;
     this.#stock.keep((network, address) => {
@@ -195,7 +195,7 @@ export class ConflictCheck {
     return findConflict === undefined ? Promise.resolve(undefined) : findConflict(address, interfaceName);
   }
 
-  /** Looks after the stock in `delayMs`, and every STOCK_LOOK_MS after that. */
+  /** Checks the stock in `delayMs`, and every STOCK_LOOK_MS after that. */
   #look(delayMs: number): void {
     const { clock, findConflict, canProbe } = this.#ports;
     if (this.#closed || findConflict === undefined || canProbe === undefined) return;
@@ -220,7 +220,7 @@ export class ConflictCheck {
       this.#probeAhead(served, address, subnet.interfaceName);
   }
 
-  /** Addresses that the allocator would give next: such that nobody ever had; where there are none, those free for longest. */
+  /** The addresses the allocator would give next: never used ones, else those free for longest. */
   #candidates({ subnet }: ServedSubnet, wanted: number, now: Instant): readonly Ipv4[] {
     const { leases } = this.#ports;
     const range = subnet.dynamic;
@@ -229,14 +229,14 @@ export class ConflictCheck {
     let offset = 0;
     for (let looks = LOOKS_MAX; looks > 0 && found.size < wanted; looks -= 1) {
       const address = leases.findUnused(range, offset);
-      // The search begins anew at the low end: everything was seen.
+      // The search has wrapped around: all were seen.
       if (address === undefined || address - range.low < offset) break;
       offset = address - range.low + 1;
       if (!this.#isTaken(address, now)) found.add(address);
       if (offset >= rangeSize(range)) break;
     }
     if (found.size > 0) return [...found];
-    // The oldest may be in stock already, or still in use by the one who had it.
+    // The longest free may be in stock already, or still in use by their last holder.
     const ended = leases.findAllEnded(range, now, LOOKS_MAX);
     return ended.filter((address) => !this.#isTaken(address, now)).slice(0, wanted);
   }
@@ -276,7 +276,7 @@ export class ConflictCheck {
     this.#endAhead(address);
     if (this.#closed || !this.#served.some(({ subnet }) => subnet.name === name)) return;
     this.#stock.remove(address);
-    // A client that asked for the address meanwhile hears of it itself; what was meant for the stock is gone.
+    // A client that asked for the address meanwhile gets the answer itself; the stock goes without.
     if (this.#book.isRunning(address)) {
       this.#look(RESTOCK_MS);
     } else if (user === undefined) {
@@ -298,12 +298,12 @@ export class ConflictCheck {
     }
   }
 
-  /** True while the allocator could still give it: it was neither offered nor leased since it was asked about. */
+  /** True while the allocator could still give it: neither offered nor leased since the probe began. */
   #isFree({ subnet }: ServedSubnet, address: Ipv4): boolean {
     return isIn(subnet, address) && this.#ports.leases.isFree(address);
   }
 
-  /** True when the user is not the one whose lease of the address has ended: that one may come back for it, as long as nobody needs it. */
+  /** True if the user is not the last holder, which may come back for the address as long as no other client needs it. */
   #isOthers(served: ServedSubnet, address: Ipv4, user: MacAddress, now: Instant): boolean {
     const record = this.#ports.leases.find(address);
     return this.#isFree(served, address) && !this.#holders.isHolder(served.subnet.name, record, user, now);
@@ -330,7 +330,7 @@ export class ConflictCheck {
   }
 }
 
-/** How many addresses may be set aside on the word of probes. */
+/** How many addresses probes may set aside. */
 function believedMax({ subnet }: ServedSubnet): number {
   return Math.max(
     CONFLICTS_MIN,

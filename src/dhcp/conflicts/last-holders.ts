@@ -1,46 +1,46 @@
-// Last holders of addresses that answer for them although their leases have ended: how long, and of how many addresses, they are believed.
-// Firmware gets a short lease and loads on after its end, so its address must not go to another machine meanwhile. But whoever has heard the
-// hardware addresses of a wire can answer in all their names.
+// Last holders that answer for their addresses after their leases have ended: how long, and for how many addresses, they are believed.
+// Firmware gets a short lease and loads on after its end, so its address must not go to another machine meanwhile. But a host that has
+// heard the hardware addresses of a wire can answer in all their names.
 //
 //   an address is needed ─ its last holder answers ─┬─ kept, for HOLDER_MS_MAX after the first answer
-//                                                   ├─ `stranger` after that: it used the address on and asked for nothing
-//                                                   └─ `disbelieved`: as many addresses of the network as may be are kept so
+//                                                   ├─ `stranger` after that: it went on using the address and asked for nothing
+//                                                   └─ `disbelieved`: the network already keeps as many addresses this way as it may
 //
-// 1. A DHCP message of the holder, or a lease, begins anew: who renews in the end is a client like others.
-// 2. Within REMEMBERED_MS the answers of last holders keep a bounded share of a range, which the caller names.
+// 1. A DHCP message of the holder, or a lease, resets this: a client that renews in the end is like any other.
+// 2. Within REMEMBERED_MS, answers of last holders keep at most a share of a range, which the caller sets.
 
 import { type Instant, later } from '../../clock.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { Lease } from '../leases/lease.ts';
 import { isLastHolder } from '../leases/set-aside.ts';
 
-/** How long the answers of a last holder keep its address for it without a DHCP message of its, in milliseconds. */
+/** How long a last holder's answers keep its address without a DHCP message from it, in milliseconds. */
 export const HOLDER_MS_MAX = 300_000;
-/** How long an address that was kept counts, in milliseconds. */
+/** How long a kept address counts towards the share, in milliseconds. */
 const REMEMBERED_MS = 3_600_000;
 
-/** What is to be made of somebody's answer. */
+/** What an answer means. */
 export type AnswerVerdict = 'holder' | 'stranger' | 'disbelieved';
 
 interface Kept {
   readonly mac: MacAddress;
-  /** When it answered first. */
+  /** When it first answered. */
   readonly since: Instant;
 }
 
-/** The addresses that are kept for those who answer for them. */
+/** The addresses kept for last holders that answer. */
 export class LastHolders {
-  /** By network; the longest first. */
+  /** By network; the longest kept first. */
   readonly #kept = new Map<string, Map<Ipv4, Kept>>();
 
-  /** Whose answer it is. Asking changes nothing. */
+  /** True if the answer comes from the last holder. Reading it changes nothing. */
   isHolder(network: string, record: Lease | undefined, user: MacAddress, now: Instant): record is Lease {
     if (!isLastHolder(record, user)) return false;
     const since = this.#since(network, record, now);
     return since === undefined || later(since, HOLDER_MS_MAX) > now;
   }
 
-  /** Whether the address is kept for `user`, which is noted. `max`: as many addresses of the network may be. */
+  /** Decides whether the address is kept for `user`, and notes it. `max` limits the kept addresses of the network. */
   judge(network: string, record: Lease | undefined, user: MacAddress, max: number, now: Instant): AnswerVerdict {
     if (!this.isHolder(network, record, user, now)) return 'stranger';
     if (this.#since(network, record, now) !== undefined) return 'holder';
@@ -61,7 +61,7 @@ export class LastHolders {
     return this.#kept.get(network)?.size ?? 0;
   }
 
-  /** The client asked for an address: what counted against it as that address's holder counts no more. */
+  /** Notes a DHCP message of the client: earlier answers no longer count against it. */
   heard(network: string, address: Ipv4, mac: MacAddress): void {
     const kept = this.#kept.get(network);
     if (kept?.get(address)?.mac === mac) kept.delete(address);
@@ -72,7 +72,7 @@ export class LastHolders {
     for (const network of [...this.#kept.keys()]) if (!networks.has(network)) this.#kept.delete(network);
   }
 
-  /** Since when the holder of a record answers without having asked for anything; undefined: it has not answered. */
+  /** Since when the holder of a record has answered without asking for anything; undefined: it has not answered. */
   #since(network: string, { address, mac, grantedAt }: Lease, now: Instant): Instant | undefined {
     const kept = this.#kept.get(network)?.get(address);
     if (kept === undefined || kept.mac !== mac || grantedAt > kept.since) return undefined;

@@ -1,15 +1,15 @@
-// Which addresses are being probed for a host that uses them without a lease, and which were probed just now.
+// Which addresses are being probed for a user without a lease, and which were probed just now.
 //
-// 1. An address is probed once at a time and not again within PROBE_FRESH_MS.
-// 2. How many run at a time is the business of `probe-turns.ts`: one that waits for its turn counts as running here.
+// 1. An address is probed once at a time, and not again within PROBE_FRESH_MS.
+// 2. `probe-turns.ts` limits how many run at a time; a probe that waits for its turn counts as running here.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import { type Instant, later } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
 
-/** How long the answer of a probe counts. */
+/** How long a probe's result counts, in milliseconds. */
 export const PROBE_FRESH_MS = 60_000;
-/** The most answers remembered; beyond that the oldest goes, and its address is probed again. */
+/** How many results are remembered; beyond this the oldest is forgotten, and its address is probed again. */
 export const PROBES_REMEMBERED_MAX = 4096;
 
 /** The probes of a server. */
@@ -21,23 +21,23 @@ export class ProbeBook {
     return this.#running.has(address);
   }
 
-  /** True when nobody answered for an address a moment ago. */
+  /** True if a probe found no user a moment ago. */
   isFresh(address: Ipv4, now: Instant): boolean {
     const freeAt = this.#freeAt.get(address);
     return freeAt !== undefined && later(freeAt, PROBE_FRESH_MS) > now;
   }
 
-  /** Notes a probe that starts now. */
+  /** Notes the start of a probe. */
   start(address: Ipv4): void {
     this.#running.add(address);
   }
 
-  /** What was answered of an address no longer counts. */
+  /** Forgets the result for an address. */
   forget(address: Ipv4): void {
     this.#freeAt.delete(address);
   }
 
-  /** Notes the end of a probe; `free`: nobody answered. */
+  /** Notes the end of a probe; `free`: there was no answer. */
   finish(address: Ipv4, free: boolean, now: Instant): void {
     this.#running.delete(address);
     if (free) this.#freeAt.set(address, now);

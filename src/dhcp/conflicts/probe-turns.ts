@@ -1,28 +1,28 @@
-// Whose turn it is to be probed for. New clients come hundreds at once, and an offer does not leave before the wire was asked: an unprobed
-// one could put two machines on one address, and the firmware of most machines does not look itself (RFC 2131 §2.2).
+// Turns for probes. New clients come in hundreds, and an offer leaves only after a probe: an unprobed offer could put two machines on one
+// address, and most firmware does not check (RFC 2131 §2.2).
 //
 //   take ─┬─ a probe may begin ────────────────────────▶ true
 //         ├─ too many run ─ waiting ─ a probe ends ─────▶ true
-//         └─ too many of its wire wait ─────────────────▶ false: no offer; the client asks again
+//         └─ too many wait on its wire ─────────────────▶ false: no offer; the client asks again
 //
-// 1. Wires take turns, so that a flood on one of them does not delay the clients of another. Strangers make no wires.
-// 2. A wait is short: PROBES_RUNNING_MAX and PROBES_WAITING_MAX probes of one wire take three times as long as one.
+// 1. Wires take turns, so that a flood on one does not delay the clients of another. Strangers cannot create wires.
+// 2. Waits are short: the PROBES_RUNNING_MAX and PROBES_WAITING_MAX probes of one wire take three times as long as one probe.
 
-/** Probes for clients that run at a time. New clients fill it, and others wait for a turn. Each ends after 400 ms. */
+/** How many probes for clients run at a time. New clients fill it, and others wait for a turn. Each ends after 400 ms. */
 export const PROBES_RUNNING_MAX = 256;
 /**
- * Clients of one wire that wait for a turn: the burst of new clients that one interface may have. A flood of invented clients fills it, and
- * newcomers of that wire get no offer until they ask again. It empties by PROBES_RUNNING_MAX every 400 ms.
+ * How many clients of one wire wait for a turn: the burst of new clients that one interface may have. A flood of invented clients fills it,
+ * and newcomers on that wire get no offer until they ask again. It empties by PROBES_RUNNING_MAX every 400 ms.
  */
 export const PROBES_WAITING_MAX = 512;
 
-/** Turns at the wires. */
+/** Shares probe turns among the wires. */
 export class ProbeTurns {
-  /** By wire, the wire that had a turn last at the end; none is empty. */
+  /** By wire, in the order of their next turns; none is empty. */
   readonly #waiting = new Map<string, (() => void)[]>();
   #running = 0;
 
-  /** Takes a turn, or waits for one. @returns false: too many wait; a turn that was taken ends with `end` */
+  /** Takes a turn, or waits for one. @returns false if too many wait; a turn that was taken ends with `end` */
   take(wire: string): true | false | Promise<true> {
     if (this.#running < PROBES_RUNNING_MAX) {
       this.#running += 1;
@@ -36,7 +36,7 @@ export class ProbeTurns {
     });
   }
 
-  /** A turn is over: it is the next one's. */
+  /** Ends a turn and passes it on. */
   end(): void {
     const [next] = this.#waiting;
     if (next === undefined) {

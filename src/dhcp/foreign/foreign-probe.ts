@@ -1,9 +1,9 @@
-// What this server asks as a client to find other DHCP servers, and how their answers are read. Pure. Sources: RFC 2131 §4.3.1,
-// §4.4.1 (DISCOVER, OFFER); RFC 2132 §9.14 (client identifier); RFC 4578 §2 (what network boot firmware says of itself).
+// The request this server sends as a client to find other DHCP servers, and how it reads their replies. Pure. Sources: RFC 2131 §4.3.1,
+// §4.4.1 (DISCOVER, OFFER); RFC 2132 §9.14 (client identifier); RFC 4578 §2 (how network boot firmware identifies itself).
 //
-// 1. The probe says that it is PXE firmware, so that servers which only tell what to boot answer too.
-// 2. It has a client identifier of its own: a server that goes by it keeps apart what the host itself may have from it.
-// 3. It asks for nothing after the offers: what was offered lapses.
+// 1. The probe identifies itself as PXE firmware, so that servers with boot information only also reply.
+// 2. It has a client identifier of its own, so that a server that uses identifiers keeps it apart from the host's own lease.
+// 3. It requests nothing after the offers, so they lapse.
 
 import { cleanText } from '../../clean-text.ts';
 import { ANY, formatMac, type Ipv4, type MacAddress, macFromBytes, macToBytes } from '../../net/address.ts';
@@ -30,15 +30,15 @@ import {
 const PROBE_BYTES_MAX = 548;
 const ETHERNET = 1;
 const ETHERNET_BYTES = 6;
-/** The type of a client identifier that is no hardware address (RFC 2132 §9.14). */
+/** The type of a client identifier that is not a hardware address (RFC 2132 §9.14). */
 const IDENTIFIER_TEXT = '\0rackboot-probe-';
-/** x86-64 UEFI, the commonest firmware. */
+/** x86-64 UEFI, the most common firmware. */
 const ARCHITECTURE = Uint8Array.of(0, 7);
 const VENDOR_CLASS = 'PXEClient:Arch:00007:UNDI:003000';
-/** Characters of a foreign boot file that are kept. */
+/** How many characters of a foreign boot file are kept. */
 const FILE_CHARACTERS_MAX = 128;
 
-/** Who asks: the hardware address of the interface, and the number that the answers repeat. */
+/** The sender of a probe: the hardware address of the interface, and the number the replies repeat. */
 export interface ProbeIdentity {
   readonly mac: MacAddress;
   readonly xid: number;
@@ -74,7 +74,7 @@ export function composeProbe({ mac, xid }: ProbeIdentity): Uint8Array {
   return encodeDhcpMessage(probe, PROBE_BYTES_MAX).bytes;
 }
 
-/** What an answer shows of its server. */
+/** What a reply reveals about its server. */
 export interface SeenServer {
   readonly server: Ipv4;
   readonly mac: MacAddress | undefined;
@@ -84,7 +84,7 @@ export interface SeenServer {
   readonly isBootOnly: boolean;
 }
 
-/** Reads what was heard after a probe; undefined: it is no offer for this probe. */
+/** Reads a datagram heard after a probe; undefined: not an offer for this probe. */
 export function readOffer({ bytes, from, mac }: TappedDatagram, probe: ProbeIdentity): SeenServer | undefined {
   const decoded = decodeDhcpMessage(bytes);
   if (!decoded.ok) return undefined;
@@ -95,7 +95,7 @@ export function readOffer({ bytes, from, mac }: TappedDatagram, probe: ProbeIden
   return readServer(message, from, mac);
 }
 
-/** Who sent a reply, and what it gives; undefined: it is none, or says nothing of its server. */
+/** The server that sent a reply, and what it gives; undefined: not a reply, or it does not identify its server. */
 export function readServer(message: DhcpMessage, from: Ipv4, mac: MacAddress | undefined): SeenServer | undefined {
   if (message.op !== BOOT_REPLY) return undefined;
   const { options, yiaddr } = message;

@@ -1,49 +1,49 @@
-// The other DHCP servers that were seen, by the wire and their address. Pure state: what was seen is told to it, and the time.
+// The other DHCP servers seen, by wire and address. Pure state: sightings and the time are passed in.
 //
-// 1. A server is told of when it is first seen, and when it has not been seen for as long as the caller says; never in between.
-// 2. What a probe has seen of a server is not overwritten by what a client says of it, which names an address and nothing else.
-// 3. At most FOREIGN_SERVERS_MAX are kept of one wire: beyond that a better proof takes the place of the oldest of the weakest, and
-//    anything else is not kept. Who invents servers fills the list of a wire, and hides none there that answers a probe.
-// 4. Only an answer to a probe proves a server. What else is heard of it can be anybody's invention, and keeps it in the list alone
-//    (`hearsay.ts` says what follows from it).
+// 1. A server is reported when it is first seen, and when it has not been seen for as long as the caller says; never in between.
+// 2. A client's word about a server, which is only an address, never overwrites what a probe found.
+// 3. At most FOREIGN_SERVERS_MAX are kept per wire. Beyond that, better evidence replaces the oldest of the weakest, and anything else is
+//    dropped. Invented servers fill the list of a wire, but never hide one that answers a probe.
+// 4. Only a reply to a probe proves a server. Any other sign may be invented, and only keeps the server in the list (`hearsay.ts` handles
+//    what follows from it).
 
 import { type Instant, later } from '../../clock.ts';
 import { formatIpv4, type Ipv4, type MacAddress } from '../../net/address.ts';
 import type { DhcpEvent } from '../events.ts';
 
-/** The most servers kept of one wire. */
+/** How many servers are kept per wire. */
 export const FOREIGN_SERVERS_MAX = 64;
-/** What says most, last. */
+/** From the weakest evidence to the strongest. */
 const BY_WEIGHT: readonly Sighting['evidence'][] = ['client', 'reply', 'probe'];
 
-/** One look at another server. */
+/** One sighting of another server. */
 export interface Sighting {
   /** The wire (`wireOf`). */
   readonly place: string;
   /** Undefined: behind a relay. */
   readonly interfaceName: string | undefined;
-  /** The name of the network on that wire; of several the first. */
+  /** The name of the network on that wire; if several, the first. */
   readonly subnet: string;
   /** The server's identifier (option 54). */
   readonly server: Ipv4;
   /**
-   * - `probe`: it answered a DISCOVER of ours.
+   * - `probe`: it answered our DISCOVER.
    * - `client`: a client's REQUEST named it.
-   * - `reply`: an answer of its own came our way.
+   * - `reply`: one of its own replies reached this rack.
    */
   readonly evidence: 'probe' | 'client' | 'reply';
-  /** Whose frame its answer came in: its own, or that of the relay before it. */
+  /** The sender of the frame: the server, or the relay before it. */
   readonly mac?: MacAddress | undefined;
-  /** The address that it offered. */
+  /** The address it offered. */
   readonly offered?: Ipv4 | undefined;
   readonly leaseSeconds?: number | undefined;
-  /** What it has machines load. */
+  /** The file it gives machines to load. */
   readonly file?: string | undefined;
-  /** It gives no address, only what to boot: a proxy DHCP server. */
+  /** It gives boot information but no address: a proxy DHCP server. */
   readonly isBootOnly?: boolean | undefined;
 }
 
-/** A server as it is known. */
+/** A known server. */
 export interface ForeignServer extends Sighting {
   readonly firstSeen: Instant;
   readonly lastSeen: Instant;
@@ -51,17 +51,17 @@ export interface ForeignServer extends Sighting {
   readonly answeredAt: Instant | undefined;
 }
 
-/** The servers that were seen. */
+/** The servers seen. */
 export class ForeignServers {
-  /** In the order in which they were first seen. */
+  /** Ordered by when they were first seen. */
   #servers: readonly ForeignServer[] = [];
 
-  /** Every server, those first that were seen first. */
+  /** Every server, the first seen first. */
   get all(): readonly ForeignServer[] {
     return this.#servers;
   }
 
-  /** True when a server that gives addresses has answered a probe of the wire since `since`. */
+  /** True if a server that gives addresses has answered a probe on the wire since `since`. */
   isProvenAt(place: string, since: Instant): boolean {
     return this.#servers.some(
       ({ place: wire, answeredAt, isBootOnly }) =>
@@ -69,7 +69,7 @@ export class ForeignServers {
     );
   }
 
-  /** Takes note of a sighting. @returns the event that tells of it, when the server is new */
+  /** Notes a sighting. @returns the event to report if the server is new */
   see(sighting: Sighting, at: Instant): DhcpEvent | undefined {
     const known = this.#servers.find(({ place, server }) => place === sighting.place && server === sighting.server);
     const said = { lastSeen: at, answeredAt: sighting.evidence === 'probe' ? at : known?.answeredAt };
@@ -85,14 +85,14 @@ export class ForeignServers {
     return eventOf('dhcp.foreign-server', server, at);
   }
 
-  /** Forgets who has not been seen since `since`. @returns the events that tell of it */
+  /** Forgets servers not seen since `since`. @returns the events to report */
   forget(since: Instant, at: Instant): readonly DhcpEvent[] {
     const gone = this.#servers.filter(({ lastSeen }) => lastSeen < since);
     if (gone.length > 0) this.#servers = this.#servers.filter(({ lastSeen }) => lastSeen >= since);
     return gone.map((server) => eventOf('dhcp.foreign-server-gone', server, at));
   }
 
-  /** Forgets wires that are no longer served, without a word. @returns whether there was something to forget */
+  /** Forgets wires that are no longer served, without events. @returns true if there was something to forget */
   retain(places: ReadonlySet<string>): boolean {
     const before = this.#servers.length;
     this.#servers = this.#servers.filter(({ place }) => places.has(place));
@@ -121,8 +121,8 @@ function eventOf(
   return { kind, at, mac, address, subnet, interfaceName, leaseSeconds, file, offered, evidence, isBootOnly };
 }
 
-/** The moment before which a server must have been seen to be kept, when it is looked for every `intervalMs`. */
+/** The instant since which a server must have been seen to be kept, if probes go out every `intervalMs`. */
 export const seenSince = (now: Instant, intervalMs: number): Instant => later(now, -PROBES_MISSED_MAX * intervalMs);
 
-/** So many probes in a row a server may leave unanswered: one is lost easily. */
+/** How many probes in a row a server may miss, because one is easily lost. */
 const PROBES_MISSED_MAX = 3;

@@ -1,13 +1,13 @@
-// Looks for other DHCP servers on the wires that are served: by asking as a client would, at the start, when a link comes up, and
-// from time to time; and by what clients and servers say that comes this way.
+// Looks for other DHCP servers on the served wires: by probing as a client (at start, when a link comes up, and from time to time), and by
+// listening to clients and servers.
 //
-//   configure ─ a wire that is new ─▶ probe ─ AGAIN_MS ─▶ probe ─ interval ─▶ probe …
-//                                       └─ tap: DISCOVER … take … LISTEN_MS … close ─ offers → ForeignServers.see
-//   hear (REQUEST that names another server, reply) ─ new? → probe soon, which shows more of it
+//   configure ─ a new wire ─▶ probe ─ AGAIN_MS ─▶ probe ─ interval ─▶ probe …
+//                                └─ tap: DISCOVER … take … LISTEN_MS … close ─ offers → ForeignServers.see
+//   hear (REQUEST that names another server, reply) ─ new? → probe soon, which reveals more about it
 //
-// 1. Works through the ports it is handed; a wire whose tap cannot be opened is only listened to, and `blindness` says why.
-// 2. One probe a wire at a time, and for what a client says one in PROBE_SOON_MS at most.
-// 3. Whoever answers by an address of this rack is this rack.
+// 1. It works through its ports. A wire whose tap cannot be opened is only listened to, and `blindness` gives the reason.
+// 2. One probe per wire at a time, and at most one per PROBE_SOON_MS for the words of clients.
+// 3. A server that answers from an address of this rack is this rack.
 
 import { type Clock, type Instant, later } from '../../clock.ts';
 import { Alarm } from '../../deadline-queue.ts';
@@ -23,30 +23,30 @@ import { composeProbe, type ProbeIdentity, readOffer, readServer } from './forei
 import { type ForeignServer, ForeignServers, type Sighting, seenSince } from './foreign-servers.ts';
 import { Hearsay } from './hearsay.ts';
 
-/** How long offers are waited for: before it offers an address, dnsmasq pings it for 3 s. */
+/** How long offers are awaited, in milliseconds: dnsmasq pings an address for 3 s before it offers it. */
 export const LISTEN_MS = 5000;
-/** When a probe that nobody has answered is sent once more. */
+/** When an unanswered probe is sent again, in milliseconds. */
 const SEND_AGAIN_MS = 1200;
-/** How often it is looked whether something has come. */
+/** How often the tap is read, in milliseconds. */
 const LOOK_MS = 200;
-/** The second probe of a wire: a switch port with spanning tree forwards nothing in its first 30 s. */
+/** The second probe of a wire, in milliseconds: a switch port with spanning tree forwards nothing in its first 30 s. */
 export const AGAIN_MS = 45_000;
-/** The shortest time between two probes of a wire. */
+/** The shortest time between two probes of a wire, in milliseconds. */
 export const PROBE_SOON_MS = 60_000;
-/** How long a server is kept of which only is heard, where no probes are sent: as if it were so many. */
+/** The interval that keeps servers known by hearsay if no probes are sent, in milliseconds. */
 export const UNPROBED_INTERVAL_MS = 600_000;
 
-/** A wire that is served. */
+/** A served wire. */
 export interface Wire {
   readonly place: string;
   readonly interfaceName: string | undefined;
   /** The names of the networks on it, at least one. */
   readonly subnets: readonly [string, ...string[]];
-  /** The hardware address of the interface; undefined: it has none, or no link, and is not probed. */
+  /** The hardware address of the interface; undefined: it has none or no link, and is not probed. */
   readonly mac: MacAddress | undefined;
 }
 
-/** The wires of what is served; in proxy mode another server is there by intention, and is not looked for. */
+/** The served wires. Those in proxy mode are left out: another server is there intentionally. */
 export function wiresOf({ served }: SubnetIndex, interfaces: readonly LocalInterface[] | undefined): readonly Wire[] {
   const wires = new Map<string, Wire>();
   for (const { subnet } of served) {
@@ -63,13 +63,13 @@ export function wiresOf({ served }: SubnetIndex, interfaces: readonly LocalInter
 export interface ForeignWatchPorts {
   readonly clock: Clock;
   readonly publish: (event: DhcpEvent) => void;
-  /** Opens a tap; answers undefined where that is not possible. */
+  /** Opens a tap; returns undefined if that is not possible. */
   readonly tap: (request: TapRequest) => FrameTap | undefined;
   /** The addresses by which clients know this rack. */
   readonly ownAddresses: () => ReadonlySet<Ipv4>;
-  /** True for a client that has a lease or a record of one here, or is a machine of the region; left out: nobody is known. */
+  /** True for a client that has or had a lease here, or is a machine of the region; undefined: no client is known. */
   readonly isKnownClient?: ((client: MacAddress) => boolean) | undefined;
-  /** The servers that are known have changed. */
+  /** Called when the known servers change. */
   readonly onChange?: (() => void) | undefined;
 }
 
@@ -98,12 +98,12 @@ export class ForeignWatch implements ForeignEar {
     this.#alarm = new Alarm(ports.clock, () => this.#onAlarm());
   }
 
-  /** The servers that are known, those first that were seen first. */
+  /** The known servers, the first seen first. */
   get servers(): readonly ForeignServer[] {
     return this.#servers.all;
   }
 
-  /** Why other servers are not asked for; undefined: they are, or nobody wants it. */
+  /** Why probing is impossible; `undefined` if probing works or is disabled. */
   get blindness(): string | undefined {
     return this.#blindness;
   }
@@ -193,7 +193,7 @@ export class ForeignWatch implements ForeignEar {
     this.#expect();
   }
 
-  /** What a client says shows an address only: a probe shows more. */
+  /** A client's word reveals only an address; a probe reveals more. */
   #probeSoon(watched: Watched, now: Instant): void {
     const { lastProbe } = watched;
     if (watched.nextProbe === undefined) return;
@@ -253,11 +253,11 @@ export class ForeignWatch implements ForeignEar {
   }
 
   #send(tap: FrameTap, probe: ProbeIdentity): void {
-    // A link that is down says so elsewhere; the next probe finds it up again.
+    // A link that is down is reported elsewhere; the next probe finds it up again.
     tap.broadcast(composeProbe(probe), this.#dhcpPorts.serverPort);
   }
 
-  /** Looks into the tap until LISTEN_MS are over. */
+  /** Reads the tap until LISTEN_MS are over. */
   #listen(watched: Watched, tap: FrameTap, probe: ProbeIdentity, waitedMs: number, hasHeard: boolean): void {
     this.#ports.clock.schedule(LOOK_MS, () => {
       if (watched.running !== tap) return;
@@ -272,7 +272,7 @@ export class ForeignWatch implements ForeignEar {
   }
 }
 
-/** Ends the probe that runs. */
+/** Ends the running probe. */
 function stop(watched: Watched): void {
   watched.running?.close();
   watched.running = undefined;

@@ -1,38 +1,40 @@
-// What is heard of other DHCP servers without proof: a client's REQUEST that names one, a reply that reached this rack's port. Anybody can
-// send either, in anybody's name and as often as he likes. Sources: RFC 2131 §4.3.2 (silence is for the sake of other servers).
+// Unproven signs of other DHCP servers: a client's REQUEST that names one, a reply that reached this rack's port. Anybody can send either,
+// in any name and as often as they like. Sources: RFC 2131 §4.3.2 (silence is for the sake of other servers).
 //
-// 1. A server that is heard of for the first time puts its wire in doubt while it is asked for: DOUBT_MS, and no more often than every
-//    DOUBT_EVERY_MS, whatever is heard. What is proven then is not kept here.
-// 2. A client that chose another server is that server's client: for CHOICE_MS it is told nothing that it did not ask this rack. So a
-//    server that answers no probe, because it knows its own clients only, keeps them; and who forges a client's words spares that client
-//    a NAK, and nobody else.
-// 3. Clients of a wire that are known here, or that chose another server before, are kept apart from those that are heard for the first time
-//    (`kept-apart.ts`). Of each at most CHOOSERS_MAX are remembered.
-// 4. Whoever is forgotten before its time leaves its wire overheard until that time: whoever may be the one that was forgotten is spared.
-//    So a flood of invented clients makes this rack silent where it would deny, and never deny where it should be silent.
+// 1. The first sign of a server puts its wire in doubt while a probe looks for it: for DOUBT_MS, and at most once per DOUBT_EVERY_MS,
+//    whatever is heard. A server proven then is no longer kept here.
+// 2. A client that chose another server belongs to that server: for CHOICE_MS the rack tells it nothing it did not ask this rack for. So a
+//    server that answers no probe, because it serves only its own clients, keeps them; and forging a client's words only spares that client
+//    a NAK.
+// 3. Clients of a wire that are known here, or that chose another server before, are kept apart from those heard for the first time
+//    (`kept-apart.ts`). At most CHOOSERS_MAX of each are remembered.
+// 4. If a choice is forgotten early, its wire counts as overheard until that choice would have ended: every client that may be the
+//    forgotten one is spared. So a flood of invented clients makes this rack silent where it would deny, but never makes it deny where it
+//    should be silent.
 
 import { type Instant, later } from '../../clock.ts';
 import { KeptApart, type Owner } from '../../kept-apart.ts';
 import type { MacAddress } from '../../net/address.ts';
 
-/** How long a wire is in doubt, in milliseconds: a probe follows within a minute and is listened to for seconds. */
+/** How long a wire is in doubt, in milliseconds: a probe follows within a minute and listens for seconds. */
 export const DOUBT_MS = 90_000;
-/** How often a wire can come in doubt. */
+/** How often a wire can come into doubt, in milliseconds. */
 export const DOUBT_EVERY_MS = 3_600_000;
-/** How long a client's choice is remembered, in milliseconds: the lease time of most servers is no longer than a day. */
+/** How long a client's choice is remembered, in milliseconds: most servers' leases last at most a day. */
 export const CHOICE_MS = 86_400_000;
-/** Who chose another server again after so long is no invention of the moment, in milliseconds. */
+/** A client that chooses another server again after this time was not just invented. Milliseconds. */
 export const SETTLED_MS = 60_000;
 /**
- * Clients of one wire whose choice is remembered: so many that are known, and so many others. Forged REQUESTs fill the latter; strangers of
- * that wire are then told no NAK for a day, and ask for another address when they have waited in vain. A choice leaves after CHOICE_MS.
+ * How many clients of one wire have their choice remembered: this many known ones, and as many others. Forged REQUESTs fill the latter;
+ * strangers on that wire then get no NAK for a day, and ask for another address when they have waited in vain. A choice is forgotten after
+ * CHOICE_MS.
  */
 export const CHOOSERS_MAX = 4096;
 
 interface Heard {
   doubtedAt: Instant | undefined;
   readonly choices: KeptApart<MacAddress, Choice>;
-  /** Until when a choice would count that was forgotten: of clients that are known, and of all. */
+  /** Until when forgotten choices would have counted: of known clients, and of all. */
   readonly forgottenUntil: { known: Instant | undefined; all: Instant | undefined };
 }
 
@@ -44,21 +46,21 @@ interface Choice {
 const KNOWN: Owner = { rank: 'client', share: '' };
 const STRANGER: Owner = { rank: 'stranger', share: '' };
 
-/** Whether something was at `at` within a time; a clock that went back makes nothing last longer. */
+/** Whether `at` lies within the given time before `now`; a clock that went back never extends it. */
 const isWithin = (at: Instant | undefined, durationMs: number, now: Instant): boolean =>
   at !== undefined && at <= now && now < later(at, durationMs);
 
-/** What is heard, by wire (`wireOf`). */
+/** Signs of other servers, by wire (`wireOf`). */
 export class Hearsay {
   readonly #wires = new Map<string, Heard>();
 
-  /** A server was heard of that nobody knew. */
+  /** Notes a first sign of an unknown server. */
   doubt(place: string, now: Instant): void {
     const wire = this.#wireAt(place);
     if (!isWithin(wire.doubtedAt, DOUBT_EVERY_MS, now)) wire.doubtedAt = now;
   }
 
-  /** A client chose another server. @param isKnown whether it is known here otherwise */
+  /** Notes that a client chose another server. @param isKnown whether it is known here otherwise */
   choose(place: string, client: MacAddress, isKnown: boolean, now: Instant): void {
     const { choices, forgottenUntil } = this.#wireAt(place);
     const before = choices.get(client);
@@ -72,7 +74,7 @@ export class Hearsay {
     if (owner === KNOWN) forgottenUntil.known = until;
   }
 
-  /** True while a client is to be spared. @param isKnown whether it is known here otherwise */
+  /** True while a client must be spared. @param isKnown whether it is known here otherwise */
   spares(place: string, client: MacAddress, isKnown: () => boolean, now: Instant): boolean {
     const wire = this.#wires.get(place);
     if (wire === undefined) return false;
