@@ -72,7 +72,7 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     assert.match(shown, new RegExp(`^Address +${address}$`, 'm'));
     assert.match(shown, /^Lease time +600 s$/m);
     assert.equal(wrong.code, 2);
-    assert.deepEqual(wrong.complaints, ['rackboot: nowhere is no cluster interface (lab) and no network']);
+    assert.deepEqual(wrong.complaints, ['rackboot: nowhere is neither a cluster interface (lab) nor a network']);
     assert.equal(missed.code, 1);
   });
 
@@ -134,7 +134,7 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     const done = await leases('import', file, '--dry-run');
     assert.deepEqual(done.output, [
       '1 lease would be taken over into the running rack.',
-      '2 left: The entry is of IPv6, and this server gives addresses of IPv4 alone. (not-ipv4)',
+      '2 left: The entry is for IPv6; this server gives IPv4 addresses only. (not-ipv4)',
     ]);
     assert.equal(done.code, 0);
     const unread = await Promise.all([leases('import', '/nosuch'), leases('import', rack.directory)]);

@@ -1,10 +1,10 @@
-// dnsmasq's lease file: a line a lease, `END MAC ADDRESS NAME CLIENT-ID`. Source: dnsmasq(8) under --dhcp-leasefile and
-// --dhcp-script, and the files of dnsmasq 2.90.
+// dnsmasq's lease file: one lease per line, `END MAC ADDRESS NAME CLIENT-ID`. Source: dnsmasq(8) under --dhcp-leasefile and --dhcp-script,
+// and the files of dnsmasq 2.90.
 //
-// 1. END is seconds since 1970, or 0 for a lease that never ends. dnsmasq built for hosts without a clock writes the length instead:
-//    a number too small for a time, which then counts from now on.
-// 2. `*` stands for what is not known. A hardware address of another kind than Ethernet has its type in front: `06-…`.
-// 3. After the line `duid …`, the server's own identifier, come the leases of IPv6; an IPv6 address tells one wherever it stands.
+// 1. END is seconds since 1970, or 0 for a lease that never ends. A dnsmasq built for hosts without a clock writes the duration instead: a
+//    number too small for a time, which counts from now.
+// 2. `*` stands for an unknown value. A hardware address other than Ethernet has its type in front: `06-…`.
+// 3. IPv6 leases follow the line `duid …`, the server's own identifier. An IPv6 address anywhere marks an IPv6 lease.
 
 import { parseIpv4, parseMac } from '../../net/address.ts';
 import {
@@ -17,9 +17,9 @@ import {
   problemAt,
 } from './foreign-lease.ts';
 
-/** September 2001: a smaller number of seconds is a length. */
+/** September 2001: a smaller number of seconds is a duration. */
 const TIME_SECONDS_MIN = 1_000_000_000;
-/** What an address of IPv6 looks like; a hardware address does, too. */
+/** The form of an IPv6 address; a hardware address has it, too. */
 const IPV6 = /^[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}$/i;
 
 /** Reads the leases of dnsmasq. */
@@ -40,7 +40,7 @@ function readLine(text: string, line: number, wallMs: number): FileEntry {
   const [end = '', hardware = '', host = '', name, id = '*'] = text.trim().split(/ +/);
   if (IPV6.test(host) && parseMac(host) === undefined) return problemAt(line, 'not-ipv4', text);
   const address = parseIpv4(host);
-  // A line that ends in its address was cut off while it was written, and that may have more digits.
+  // A line that ends in its address was cut off while being written, and the address may have more digits.
   if (!/^\d{1,11}$/.test(end) || address === undefined || name === undefined) return problemAt(line, 'malformed', text);
   const clientId = id === '*' ? undefined : parseOctets(id);
   const otherType = /^([0-9a-f]{2})-/i.exec(hardware)?.[1];

@@ -1,23 +1,23 @@
-// A lease as another DHCP server's file tells of it, and what such a file may hold beside leases. What every format has in common.
+// A lease from another DHCP server's file, and what else such a file may hold. Common to all formats.
 //
 // 1. Times are wall times of the other server's host; texts of the wire are one byte a character.
-// 2. A reader throws nothing: what cannot be taken is an entry that says why, with its line.
-// 3. What a reader passes on is within the bounds below, whatever the file says: the running rack takes no more.
+// 2. A reader throws nothing: an unusable entry carries the reason and its line.
+// 3. A reader passes on only what is within the bounds below, whatever the file says, because the running rack accepts no more.
 // 4. Later entries of a file replace earlier ones of the same address: all three formats are logs.
 
 import { type Ipv4, isHostMac, type MacAddress, macFromBytes, parseMac } from '../../net/address.ts';
 import type { LeaseState } from '../leases/lease.ts';
 import { IDENTIFIER_CHARACTERS_MAX } from '../wire/options.ts';
 
-/** The most addresses of one import; a file with more is refused. */
+/** How many addresses one import takes; a file with more is refused. */
 export const FOREIGN_LEASES_MAX = 4_194_304;
-/** The longest line that is read, in characters; the rest of a longer one counts as malformed. */
+/** The longest line read, in characters; the rest of a longer one counts as malformed. */
 export const FILE_LINE_MAX = 65_536;
-/** The longest text of a lease that is passed on, in characters: of none is more kept. */
+/** The longest text of a lease that is passed on, in characters; nothing longer is kept. */
 export const FOREIGN_TEXT_MAX = IDENTIFIER_CHARACTERS_MAX;
-/** The latest time that is passed on, in milliseconds since 1970: the year 33 658, which no format can say. The earliest is 0. */
+/** The latest time passed on, in milliseconds since 1970: the year 33 658, which no format can express. The earliest is 0. */
 export const FOREIGN_WALL_MS_MAX = 1e15;
-/** Option 61 of a client that names itself by its hardware address: type 1 and six bytes (RFC 2132 §9.14). */
+/** Option 61 of a client that identifies itself by its hardware address: type 1 and six bytes (RFC 2132 §9.14). */
 const HARDWARE_CLIENT_ID_BYTES = 7;
 
 /** One lease of a file. */
@@ -25,7 +25,7 @@ export interface ForeignLease {
   /** Where its entry begins, from 1. */
   readonly line: number;
   readonly address: Ipv4;
-  /** Undefined only where an address was set aside and nobody is named. */
+  /** Undefined only for an address set aside without a named client. */
   readonly mac: MacAddress | undefined;
   readonly state: LeaseState;
   /** When the client last got or renewed it: milliseconds since 1970; undefined: the file does not say. */
@@ -39,12 +39,12 @@ export interface ForeignLease {
   readonly remoteId: string | undefined;
 }
 
-/** Why a part of a file is not a lease that could be taken. */
+/** Why an entry of a file cannot be taken. */
 export const FILE_PROBLEMS = {
   malformed: 'The entry cannot be read.',
   'not-ethernet': 'The client has no Ethernet address.',
-  'not-ipv4': 'The entry is of IPv6, and this server gives addresses of IPv4 alone.',
-  'file-of-ipv6': 'The file holds leases of IPv6 alone; name the one with those of IPv4.',
+  'not-ipv4': 'The entry is for IPv6; this server gives IPv4 addresses only.',
+  'file-of-ipv6': 'The file holds only IPv6 leases; name the one with the IPv4 leases.',
   'no-client': 'The entry names no hardware address.',
   reservation: 'The entry is a reservation, not a lease: write it under hosts of its cluster interface.',
 } as const;
@@ -59,7 +59,7 @@ export type FileEntry =
 /** Reads one format. @param wallMs the present moment, milliseconds since 1970 */
 export type ReadLeaseFile = (lines: Iterable<string>, wallMs: number) => Iterable<FileEntry>;
 
-/** The entry of a lease that was read, its texts cut and its times moved to within the bounds. */
+/** The entry of a lease that was read, with its texts and times limited to the bounds. */
 export const leaseEntry = (lease: ForeignLease): FileEntry => ({
   kind: 'lease',
   lease: {
@@ -77,7 +77,7 @@ export const leaseEntry = (lease: ForeignLease): FileEntry => ({
 const boundedMs = (ms: number | undefined): number | undefined =>
   ms === undefined ? undefined : Math.max(0, Math.min(ms, FOREIGN_WALL_MS_MAX));
 
-/** An entry that is not taken; `text` quotes what is wrong. */
+/** An entry that is not taken; `text` quotes the fault. */
 export const problemAt = (line: number, problem: FileProblem, text: string): FileEntry => ({
   kind: 'problem',
   line,
@@ -85,20 +85,20 @@ export const problemAt = (line: number, problem: FileProblem, text: string): Fil
   text: text.slice(0, 120),
 });
 
-/** A single host's Ethernet address as text; undefined: it is none. */
+/** A single host's Ethernet address as text; undefined: it is not one. */
 export function parseClientMac(text: string): MacAddress | undefined {
   const mac = parseMac(text);
   return mac !== undefined && isHostMac(mac) ? mac : undefined;
 }
 
-/** The hardware address that a client identifier of type 1 is; undefined: it is none. */
+/** The hardware address in a client identifier of type 1; undefined: none. */
 export function macOfClientId(clientId: string | undefined): MacAddress | undefined {
   if (clientId?.length !== HARDWARE_CLIENT_ID_BYTES || clientId.charCodeAt(0) !== 1) return undefined;
   const mac = macFromBytes(Buffer.from(clientId, 'latin1'), 1);
   return isHostMac(mac) ? mac : undefined;
 }
 
-/** Octets in hexadecimal, of one or two digits, separated by colons, as one character a byte; undefined: they are none. */
+/** Octets in hexadecimal, of one or two digits, separated by colons, as one character a byte; undefined: not octets. */
 export function parseOctets(text: string): string | undefined {
   if (!/^[0-9a-f]{1,2}(:[0-9a-f]{1,2})*$/i.test(text)) return undefined;
   return String.fromCharCode(...text.split(':').map((octet) => Number.parseInt(octet, 16)));

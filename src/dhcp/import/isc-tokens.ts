@@ -1,8 +1,8 @@
-// The words of ISC's configuration language, in which dhcpd writes its leases: words, quoted texts, marks, comments.
-// Source: dhcpd.leases(5), dhcpd.conf(5).
+// The tokens of ISC's configuration language, in which dhcpd writes its leases: words, quoted texts, marks; comments are skipped. Source:
+// dhcpd.leases(5), dhcpd.conf(5).
 //
-// 1. One token at a time, from line to line: a file of any size needs the memory of one line.
-// 2. A text that does not end on its line, or a byte that cannot be, is a token of kind `fault`; reading goes on after the line.
+// 1. One token at a time, line by line: a file of any size needs the memory of one line.
+// 2. A text that does not end on its line, or an impossible byte, is a token of kind `fault`; reading continues with the next line.
 
 /** One token. */
 export interface IscToken {
@@ -64,7 +64,7 @@ function endOfWord(text: string, from: number): number {
   return at;
 }
 
-/** The text behind an opening quote, one character a byte, and where it ends; undefined: it does not. */
+/** The text after an opening quote, one character a byte, and where it ends; undefined: it does not end. */
 function readQuoted(text: string, from: number): { readonly text: string; readonly end: number } | undefined {
   let found = '';
   let at = from;

@@ -1,12 +1,13 @@
-// ISC dhcpd's `dhcpd.leases`: declarations, the later of one address in place of the earlier. Source: dhcpd.leases(5).
+// ISC dhcpd's `dhcpd.leases`: declarations, of which a later one of an address replaces the earlier. Source: dhcpd.leases(5).
 //
 //   lease 10.0.0.5 { starts 4 2024/01/11 10:20:30; ends …; binding state active; hardware ethernet …; uid "…"; … }
 //
 // 1. Times are UTC, `epoch` seconds, or `never`.
-// 2. `active` and `expired` are bound, and run as long as they run; `abandoned` is set aside; of the others (`free`, `released`,
-//    `backup` …) the client that had the address last is remembered, for it shall get it again.
-// 3. A `host` declared in the file is a reservation and is told of; PASSED_OVER say nothing of addresses. Any other declaration is malformed.
-// 4. What cannot be read costs no lease behind it: wherever `lease ADDRESS {` stands, one begins.
+// 2. `active` and `expired` are bound until their end; `abandoned` is set aside. In the others (`free`, `released`, `backup` …) the last
+//    client of the address is remembered, so that it gets the address again.
+// 3. A `host` declared in the file is a reservation and is reported. PASSED_OVER declarations concern no addresses. Any other declaration
+//    is malformed.
+// 4. An unreadable part costs no lease after it: a lease begins wherever `lease ADDRESS {` stands.
 
 import { type Ipv4, type MacAddress, parseIpv4 } from '../../net/address.ts';
 import type { LeaseState } from '../leases/lease.ts';
@@ -22,7 +23,7 @@ import {
 } from './foreign-lease.ts';
 import { type IscToken, iscTokens } from './isc-tokens.ts';
 
-/** The most tokens of one statement; a longer one is malformed. */
+/** How many tokens one statement may have; a longer one is malformed. */
 const STATEMENT_TOKENS_MAX = 1024;
 
 const STATES: Readonly<Record<string, LeaseState>> = {
@@ -36,20 +37,20 @@ const STATES: Readonly<Record<string, LeaseState>> = {
   bootp: 'bound',
 };
 
-/** Tokens up to `;`, `{` or `}`, and which of these it was; at the end of the file `end`. */
+/** Tokens up to `;`, `{` or `}`, and which of these ended it; at the end of the file `end`. */
 interface Statement {
   readonly tokens: readonly IscToken[];
   readonly ended: ';' | '{' | '}' | 'end';
   readonly line: number;
-  /** What is wrong in it; undefined: nothing. */
+  /** What is wrong with it; undefined: nothing. */
   readonly fault: string | undefined;
 }
 
-/** What a lease declaration has said so far. */
+/** The contents of a lease declaration so far. */
 interface Draft {
   starts?: number | undefined;
   cltt?: number | undefined;
-  /** Undefined: not said. */
+  /** Undefined: not given. */
   ends?: number | 'never' | undefined;
   state?: LeaseState | undefined;
   hardware?: string | undefined;
@@ -106,12 +107,12 @@ interface OpenedLease {
   readonly line: number;
 }
 
-/** `lease ADDRESS`, with which a declaration begins. */
+/** The words that begin a declaration: `lease ADDRESS`. */
 const LEASE_WORDS = 2;
 
 /**
- * The lease that a statement opens, whatever stands before it: none is inside of anything, so what was open then was cut off while it
- * was written. Undefined: it opens none.
+ * The lease that a statement opens, whatever precedes it. Leases do not nest, so anything still open was cut off while being written.
+ * Undefined: it opens none.
  */
 function openedLease({ tokens, ended }: Statement): OpenedLease | undefined {
   const [kind, name] = tokens.slice(-LEASE_WORDS);
@@ -122,12 +123,12 @@ function openedLease({ tokens, ended }: Statement): OpenedLease | undefined {
 
 const textOf = (tokens: readonly IscToken[]): string => tokens.map(({ text }) => text).join(' ');
 
-/** Words of a declaration that cannot be read, as they are told. */
+/** How many words of an unreadable declaration are quoted. */
 const QUOTED_WORDS = 8;
-/** Declarations that dhcpd writes beside leases, and that say nothing of addresses. */
+/** Declarations that dhcpd writes alongside leases and that concern no addresses. */
 const PASSED_OVER = new Set(['failover', 'class', 'subclass', 'key', 'zone']);
 
-/** Why a declaration that is no lease is told of; undefined: it is passed over. */
+/** Why a declaration other than a lease is reported; undefined: it is passed over. */
 function declarationProblem(kind: string | undefined): FileProblem | undefined {
   if (kind === 'host' || kind === 'group') return 'reservation';
   if (kind === 'ia-na' || kind === 'ia-ta' || kind === 'ia-pd') return 'not-ipv4';
@@ -152,7 +153,7 @@ function nextStatement(tokens: Iterator<IscToken>): Statement {
   }
 }
 
-/** Reads over a block whose `{` was read. @returns `end`: the file ended in it; a lease: it began in the middle of it */
+/** Skips a block whose `{` was read. @returns `end`: the file ended in it; a lease: one began inside it */
 function skipBlock(tokens: Iterator<IscToken>): 'closed' | 'end' | OpenedLease {
   for (let depth = 1; depth > 0; ) {
     const statement = nextStatement(tokens);
@@ -165,7 +166,7 @@ function skipBlock(tokens: Iterator<IscToken>): 'closed' | 'end' | OpenedLease {
   return 'closed';
 }
 
-/** What a lease declaration was, and the lease that began in the middle of it. */
+/** The entry of a lease declaration, and the lease that began inside it. */
 interface LeaseRead {
   readonly entry: FileEntry | undefined;
   readonly next?: OpenedLease | undefined;
@@ -220,7 +221,7 @@ function readStatement(draft: Draft, tokens: readonly IscToken[]): void {
       return;
     case 'uid':
       draft.clientId = readBytes(second);
-      // Without it the client would not be found again.
+      // Without it the client could not be found again.
       if (draft.clientId === undefined) draft.fault ??= `uid ${textOf(tokens.slice(1))}: no identifier`;
       return;
     case 'client-hostname':
@@ -235,7 +236,7 @@ function readStatement(draft: Draft, tokens: readonly IscToken[]): void {
   }
 }
 
-/** Octets of one digit get their zero. */
+/** Pads octets of one digit with a zero. */
 const paddedOctets = (text: string): string =>
   text
     .split(':')
@@ -248,7 +249,7 @@ function readBytes(token: IscToken | undefined): string | undefined {
   return token.kind === 'text' ? token.text : parseOctets(token.text);
 }
 
-/** `never`, `epoch SECONDS`, or `WEEKDAY YYYY/MM/DD HH:MM:SS` in UTC, behind the statement's name; undefined: none of these. */
+/** `never`, `epoch SECONDS`, or `WEEKDAY YYYY/MM/DD HH:MM:SS` in UTC, after the statement's name; undefined: none of these. */
 function readDate(tokens: readonly IscToken[]): number | 'never' | undefined {
   const [first, second, third, fourth] = tokens.slice(1).map(({ text }) => text);
   if (first === 'never') return 'never';
@@ -270,12 +271,12 @@ function finishLease(draft: Draft, address: Ipv4, name: string, line: number): F
   }
   const mac = draft.mac ?? macOfClientId(clientId);
   if (mac === undefined && state !== 'declined') {
-    // An address that waits in the pool and was nobody's yet.
+    // An address in the pool that no client has had yet.
     if (state === 'released' && hardware === undefined) return undefined;
     return problemAt(line, 'no-client', `lease ${name}`);
   }
   const ends = draft.ends ?? (state === 'released' ? (starts ?? 0) : undefined);
-  if (ends === undefined) return problemAt(line, 'malformed', `lease ${name}: it says no end`);
+  if (ends === undefined) return problemAt(line, 'malformed', `lease ${name}: it has no end`);
   return leaseEntry({
     line,
     address,

@@ -1,13 +1,13 @@
-// Kea's memfile: a CSV with a header, one row each time a lease changes; also the files that its lease file cleanup works on, which
+// Kea's memfile: a CSV file with a header and one row for each change of a lease; also the working files of its lease file cleanup, which
 // look the same. Source: the Kea Administrator Reference Manual, "Memfile - Basic Storage for Leases", and the files of Kea 2.2.
 //
-// 1. Columns are found by the names of the header: versions of Kea have added some at the end.
-// 2. A comma inside a value is written `&#x2c`. Nothing is quoted. A row has all columns of its header: one with fewer was cut off while
-//    it was written, and its last cell is not what was meant.
-// 3. `expire` is the end, and `expire` less `valid_lifetime` the last time the client was heard. A lifetime of 0 is Kea's way to
-//    say that the lease was given back; one of 2^32 - 1 never ends.
-// 4. A row before the first header, or below one that lacks a column, is told of, and the rows of the next header are read.
-// 5. State 0 is assigned, 1 declined, 2 expired and reclaimed, 3 given back.
+// 1. Columns are found by their names in the header: some versions of Kea added columns at the end.
+// 2. A comma inside a value is written `&#x2c`. Nothing is quoted. A row has every column of its header. One with fewer was cut off while
+//    being written, and its last cell is incomplete.
+// 3. `expire` is the end, and `expire` minus `valid_lifetime` the last time the client was heard. A lifetime of 0 means that the lease was
+//    released; one of 2^32 - 1 never ends.
+// 4. A row before the first header, or below a header that lacks a column, is reported; rows are read again after the next header.
+// 5. State 0 is assigned, 1 declined, 2 expired and reclaimed, 3 released.
 
 import { parseIpv4 } from '../../net/address.ts';
 import { ENDLESS_SECONDS, type LeaseState } from '../leases/lease.ts';
@@ -43,7 +43,7 @@ export function* readKeaLeases(lines: Iterable<string>): Generator<FileEntry, vo
     }
     const cells = text.split(',');
     if (cells[0] === 'address') {
-      // A file put together of several has several headers.
+      // A file concatenated from several has several headers.
       const named = new Map(cells.map((name, index) => [name.trim(), index]));
       const isUsable = COLUMNS_NEEDED.every((name) => named.has(name));
       columns = isUsable ? named : undefined;
@@ -61,11 +61,11 @@ export function* readKeaLeases(lines: Iterable<string>): Generator<FileEntry, vo
   }
 }
 
-/** True for a row that ends before, or in, a cell that says whose the address is, or for how long. */
+/** True for a row that ends before, or in, a cell that gives the holder of the address or its time. */
 const isCutOff = (cells: number, columns: ReadonlyMap<string, number>): boolean =>
   cells < columns.size && COLUMNS_READ.some((name) => (columns.get(name) ?? -1) >= cells - 1);
 
-/** Kea writes a character that would end the cell by its number. */
+/** Kea writes a character that would end the cell as its number. */
 const unescapeCell = (cell: string): string =>
   cell.replace(/&#x([0-9a-f]{2})/gi, (_all, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
 
@@ -108,7 +108,7 @@ interface RelayIds {
 
 const NO_RELAY: RelayIds = { circuitId: undefined, remoteId: undefined };
 
-/** Option 82, where Kea was told to store it (`store-extended-info`): the sub-options in hexadecimal. */
+/** Option 82, if Kea was configured to store it (`store-extended-info`): the sub-options in hexadecimal. */
 function relayOf(context: string): RelayIds {
   if (context === '') return NO_RELAY;
   const info = member(member(parseJson(context), 'ISC'), 'relay-agent-info');
@@ -123,7 +123,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // The context is the operator's or a hook's; the lease is good without it.
+    // The context belongs to the operator or a hook; the lease is valid without it.
     return undefined;
   }
 }

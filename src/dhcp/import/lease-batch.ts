@@ -1,8 +1,8 @@
-// Which of many leases of another DHCP server are taken over? Pure: the running rack and the command that writes into the file of a
-// stopped one ask here, and do alike with the answer.
+// Decides which leases of another DHCP server are imported. Pure: both the running rack and the command that writes into a stopped rack's
+// file ask here and act the same on the answer.
 //
-// 1. Each lease is judged as if those before it that are taken were there: of one client's leases the first counts that is newest.
-// 2. All are judged by one moment.
+// 1. Each lease is judged as if the accepted ones before it were stored: of one client's leases, the newest counts.
+// 2. All leases are judged at one moment.
 
 import type { Instant } from '../../clock.ts';
 import type { Ipv4, Ipv4Network, Ipv4Range, MacAddress } from '../../net/address.ts';
@@ -16,15 +16,15 @@ import { subnetOf } from '../networks/subnet.ts';
 import type { ForeignLease } from './foreign-lease.ts';
 import { type ImportFacts, type ImportMoment, type ImportRefusal, judgeImport } from './lease-import.ts';
 
-/** What becomes of a batch. */
+/** The verdict on a batch. */
 export interface BatchVerdict {
   /** The records to store. */
   readonly taken: readonly Lease[];
-  /** What is left, by the line of each, in the order of the batch. */
+  /** The refused leases, by line, in the order of the batch. */
   readonly left: readonly { readonly line: number; readonly reason: ImportRefusal }[];
 }
 
-/** Decides on a batch; nothing is changed. */
+/** Decides on a batch and changes nothing. */
 export function judgeBatch(batch: readonly ForeignLease[], facts: ImportFacts, moment: ImportMoment): BatchVerdict {
   const leases = new WithTaken(facts.leases);
   const taken: Lease[] = [];
@@ -41,7 +41,7 @@ export function judgeBatch(batch: readonly ForeignLease[], facts: ImportFacts, m
   return { taken, left };
 }
 
-/** The leases with those that are about to be taken. */
+/** The existing leases together with those about to be taken. */
 class WithTaken implements LeaseView {
   readonly #leases: LeaseView;
   readonly #taken = new Map<Ipv4, Lease>();

@@ -1,4 +1,4 @@
-// The lease file of another DHCP server, whichever it is: its format told by its first lines, its entries gathered by address.
+// The lease file of another DHCP server, of any known kind: the first lines reveal its format, and its entries are gathered by address.
 
 import type { Ipv4 } from '../../net/address.ts';
 import { readDnsmasqLeases } from './dnsmasq.ts';
@@ -6,7 +6,7 @@ import { type FileEntry, FOREIGN_LEASES_MAX, type ForeignLease, type ReadLeaseFi
 import { readIscLeases } from './isc.ts';
 import { readKeaLeases } from './kea.ts';
 
-/** The formats, each with what it is called. */
+/** The formats and their names. */
 export const LEASE_FILE_FORMATS = {
   isc: "ISC dhcpd's dhcpd.leases",
   dnsmasq: "dnsmasq's leases",
@@ -21,10 +21,10 @@ const READERS: Readonly<Record<LeaseFileFormat, ReadLeaseFile>> = {
   kea: readKeaLeases,
 };
 
-/** How many lines `detectFormat` wants to see. */
+/** How many lines `detectFormat` needs. */
 export const DETECT_LINES = 200;
 
-/** Tells a file's format by its first lines; undefined: it is none of them, or empty. */
+/** Detects a file's format by its first lines; undefined: none of them, or empty. */
 export function detectFormat(lines: Iterable<string>): LeaseFileFormat | undefined {
   for (const line of lines) {
     const text = line.trim();
@@ -44,12 +44,12 @@ export function detectFormat(lines: Iterable<string>): LeaseFileFormat | undefin
 export const readLeaseFile = (format: LeaseFileFormat, lines: Iterable<string>, wallMs: number): Iterable<FileEntry> =>
   READERS[format](lines, wallMs);
 
-/** The leases of one or more files, of each address the one that was told of last. */
+/** The leases of one or more files: for each address, the last one given. */
 export class ForeignLeases {
   readonly #byAddress = new Map<Ipv4, ForeignLease>();
   #replaced = 0;
 
-  /** How many entries gave way to a later one of their address. */
+  /** How many entries a later one of their address replaced. */
   get replaced(): number {
     return this.#replaced;
   }
@@ -58,7 +58,7 @@ export class ForeignLeases {
     return this.#byAddress.size;
   }
 
-  /** @returns false: there are FOREIGN_LEASES_MAX already, and the lease is not taken */
+  /** @returns false if there are FOREIGN_LEASES_MAX already, and the lease is not taken */
   add(lease: ForeignLease): boolean {
     if (this.#byAddress.has(lease.address)) this.#replaced += 1;
     else if (this.#byAddress.size >= FOREIGN_LEASES_MAX) return false;

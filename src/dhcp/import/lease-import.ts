@@ -1,17 +1,17 @@
-// May a lease of another DHCP server be taken over? Pure: leases, offers and machines are read, nothing is changed.
+// Decides whether a lease of another DHCP server may be imported. Pure: it reads leases, offers and machines, and changes nothing.
 //
 //   network, address fixed for another, outside the range …  → refused, as a REQUEST for it would be (`judgeAddress`)
-//   the record here says the same, or something newer        → left as it is
+//   the record here says the same, or is newer               → kept as it is
 //   else                                                     → a record that makes the address the client's again
 //
-// 1. A running lease of this server is never replaced: its client was told so.
-// 2. Taking the same file twice changes nothing the second time.
-// 3. A lease that has ended is taken too: its client, when it comes back, gets the address it had.
-// 4. An imported lease ends when the other server said, never earlier. An address that was set aside there for good is set aside here
-//    for as long as this server does it: what was wrong with it may be mended by now, and nobody would bring it back.
-// 5. What is kept of a client is kept as if its message had come here: a vendor class and identifiers of as many characters.
-// 6. No record begins or ends before OLDEST_WALL_MS: what does is taken for one of a clock that was never set (`lease-clock.ts`), and
-//    would run its full time again after each restart.
+// 1. A running lease of this server is never replaced: its client was promised it.
+// 2. Importing the same file twice changes nothing the second time.
+// 3. An ended lease is imported too: if its client comes back, it gets its old address.
+// 4. An imported lease ends when the other server said, never earlier. An address that was set aside there for good is set aside here only
+//    for this server's usual time: the cause may be gone by now, and nobody would ever release it.
+// 5. A client's data is kept as if its message had come here: a vendor class and identifiers of at most the same length.
+// 6. No record begins or ends before OLDEST_WALL_MS: an earlier one would seem to come from a clock that was never set (`lease-clock.ts`),
+//    and would run its full time again after each restart.
 
 import { type Instant, later, seconds } from '../../clock.ts';
 import type { AddressObjection } from '../events.ts';
@@ -24,11 +24,11 @@ import { type SubnetIndex, subnetOf } from '../networks/subnet.ts';
 import { hostLabel, IDENTIFIER_CHARACTERS_MAX, keptVendorClass } from '../wire/options.ts';
 import type { ForeignLease } from './foreign-lease.ts';
 
-/** Two times that differ by less are the same: files count in seconds. */
+/** Two times that differ by less are the same, because files count in seconds. */
 const SAME_MS = 1000;
-/** A day after the first moment that is believed: clocks of two starts of a host are not the same to the millisecond. */
+/** A day after the first plausible moment, because the clocks of two starts of a host differ by milliseconds. */
 const OLDEST_WALL_MS = PLAUSIBLE_WALL_MS + 86_400_000;
-/** Why a lease is not taken over. */
+/** Why a lease is not imported. */
 export type ImportRefusal =
   | AddressObjection
   /** In none of the networks served here. */
@@ -37,14 +37,14 @@ export type ImportRefusal =
   | 'already-there'
   /** The record here is newer. */
   | 'newer-here'
-  /** The client holds another address of the network since then. */
+  /** The client has since got another address of the network. */
   | 'client-moved'
-  /** An address that was set aside, and is free again. */
+  /** An address that was set aside and is free again. */
   | 'quarantine-over'
-  /** The running rack cannot read what the command sent of it. */
+  /** The running rack cannot read what the command sent. */
   | 'entry-unreadable';
 
-/** Each reason in a sentence, with the remedy where there is one. */
+/** A sentence for each reason, with the remedy if there is one. */
 export const IMPORT_REFUSALS: Readonly<Record<ImportRefusal, string>> = {
   'network-unknown': 'The address is in no network of a cluster interface; add the network and import again.',
   'address-outside-range':
@@ -56,19 +56,19 @@ export const IMPORT_REFUSALS: Readonly<Record<ImportRefusal, string>> = {
   'address-leased':
     'Another client holds the address here; this one gets another when it asks, rackboot leases show says who holds it.',
   'address-offered': 'The address has just been offered to another client; import again in a minute.',
-  'address-declined': 'The address is set aside here: somebody was found using it without a lease.',
+  'address-declined': 'The address is set aside here: a host was found using it without a lease.',
   'already-there': 'The lease is here already.',
-  'newer-here': 'What is known here of the address is newer.',
-  'client-moved': 'The client has got another address of the network since then.',
-  'quarantine-over': 'The address was set aside there, and the time is over.',
+  'newer-here': 'The record of the address here is newer.',
+  'client-moved': 'The client has since got another address of the network.',
+  'quarantine-over': 'The address was set aside there, but that time is over.',
   'entry-unreadable':
-    'The running rack cannot read the entry: it is of another version than the command; restart it and import again.',
+    'The running rack cannot read the entry: the command has another version; restart the rack and import again.',
 };
 
 /** True for the name of a reason. */
 export const isImportRefusal = (name: string): name is ImportRefusal => Object.hasOwn(IMPORT_REFUSALS, name);
 
-/** What to do with a lease of another server. */
+/** The verdict on a lease of another server. */
 export type ImportVerdict =
   | { readonly kind: 'take'; readonly lease: Lease }
   | { readonly kind: 'leave'; readonly reason: ImportRefusal };
@@ -124,7 +124,7 @@ function recordOf(foreign: ForeignLease, { now, wallMs }: ImportMoment): Lease {
   const end = expiresWallMs === undefined ? longest : earliest(instantOf(expiresWallMs), longest);
   const said = grantedWallMs === undefined ? now : earliest(instantOf(grantedWallMs), now);
   const expiresAt = state === 'released' && end > now ? said : end;
-  // Of a lease that has ended the end is the last sign of life.
+  // For an ended lease, its end is the last sign of life.
   const grantedAt = expiresAt <= now ? expiresAt : said;
   const lasts = Math.max(0, Math.round((expiresAt - said) / 1000));
   return {
@@ -142,22 +142,22 @@ function recordOf(foreign: ForeignLease, { now, wallMs }: ImportMoment): Lease {
   };
 }
 
-/** As long as the one that is kept of a message: the client is to be found by it. */
+/** Cut to the length kept from messages, so that the client is found by it. */
 const keptIdentifier = (bytes: string | undefined): string | undefined =>
   bytes?.slice(0, IDENTIFIER_CHARACTERS_MAX) || undefined;
 
 const earliest = (a: Instant, b: Instant): Instant => (a < b ? a : b);
 
-/** True when taking `lease` would tell nothing that `known` does not. */
+/** True if `lease` would add nothing to `known`. */
 function isSame(known: Lease, lease: Lease, now: Instant): boolean {
   if (known.state !== lease.state) return false;
   if (known.duration === ENDLESS_SECONDS && lease.duration === ENDLESS_SECONDS && isHeld(known, now)) return true;
   return Math.abs(known.expiresAt - lease.expiresAt) < SAME_MS;
 }
 
-/** True when `known`, which holds its address for nobody but the client of `lease`, tells of a later time. */
+/** True if `known`, which holds its address for no client but that of `lease`, is from a later time. */
 function isNewer(known: Lease, lease: Lease, now: Instant): boolean {
-  // Its own client: a lease that runs here is not cut by one that ends earlier.
+  // The client's own running lease here is never shortened.
   if (isActive(known, now)) return known.expiresAt >= lease.expiresAt;
   return !isActive(lease, now) && lastSign(known) >= lastSign(lease);
 }

@@ -134,7 +134,7 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
       '6: malformed: lease 10.0.0.4: ends: not a date',
       '9: malformed: lease 10.0.0.3: a quoted text does not end',
       '11: not-ethernet: lease 10.0.0.2: hardware token-ring',
-      '12: malformed: lease 10.0.0.1: it says no end',
+      '12: malformed: lease 10.0.0.1: it has no end',
       '13: malformed: lease 10.0.0.7: binding state odd: not known',
       '14: no-client: lease 10.0.0.8',
       `10.0.0.5 ${MAC} bound -600 600 - - - - -`,
