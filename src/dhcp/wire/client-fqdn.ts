@@ -1,11 +1,11 @@
-// The Client FQDN option (81): the name that a client wants in the DNS, and who is to put it there. Source: RFC 4702 §2.
+// The Client FQDN option (81): the name a client wants in the DNS, and who enters it there. Source: RFC 4702 §2.
 //
-//   flags   0 0 0 0 N E O S    S: the server puts the name's address (A) there; O, the server's alone: S is not what the client wanted;
-//                              E: the name is in labels (RFC 1035 §3.1), else in ASCII; N: the server puts nothing there
-//   RCODE1  RCODE2             of no use any more: a server writes 255
+//   flags   0 0 0 0 N E O S    S: the server enters the name's address (A); O, from the server only: S differs from the client's wish;
+//                              E: the name is in labels (RFC 1035 §3.1), else in ASCII; N: the server enters nothing
+//   RCODE1  RCODE2             obsolete: a server writes 255
 //   name                       in full, only its first labels, or empty
 //
-// 1. Bytes from a client become a label that can be a host name, or nothing: no other text of the option leaves this file.
+// 1. Bytes from a client become a valid host name label or nothing: no other text of the option leaves this file.
 
 import type { DhcpOptions } from './option-list.ts';
 import { clientHostname, domainNameBytes, hostLabel, OPTION, optionText, textBytes } from './options.ts';
@@ -15,28 +15,28 @@ const OVERRIDDEN = 2;
 const IN_LABELS = 4;
 const NO_UPDATES = 8;
 
-/** Flags and two RCODEs stand before the name. */
+/** The flags and two RCODEs before the name. */
 const HEADER_BYTES = 3;
 /** RFC 4702 §2.2: what a server writes into both. */
 const RCODE = 255;
-/** The longest name in labels (RFC 1035 §2.3.4), and the longest value that is not sent in pieces. */
+/** The longest name in labels (RFC 1035 §2.3.4), and the longest value not split into pieces. */
 const NAME_BYTES_MAX = 255;
 const VALUE_BYTES_MAX = 255;
 const LABEL_BYTES_MAX = 63;
 
-/** What a client says of its name. */
+/** A client's wishes about its name. */
 export interface ClientFqdn {
-  /** The first label, in lower case; undefined: the client sent none, or one that is no host name. */
+  /** The first label, in lower case; undefined: the client sent none, or not a host name. */
   readonly label: string | undefined;
-  /** The server is to enter the address under the name. */
+  /** The client wants the server to enter the address under the name. */
   readonly wantsServer: boolean;
-  /** Nobody but the client is to enter anything. */
+  /** The client wants no one else to enter anything. */
   readonly wantsNobody: boolean;
-  /** The name is in labels, and so is the one that goes back. */
+  /** The name is in labels, and the reply's must be too. */
   readonly inLabels: boolean;
 }
 
-/** What a server says of a client's name. */
+/** The server's answer about a client's name. */
 export interface NamedClient {
   /** The first label; undefined: the client has no name here. */
   readonly label: string | undefined;
@@ -46,7 +46,7 @@ export interface NamedClient {
   readonly isEntered: boolean;
 }
 
-/** Option 81 of a message; undefined: there is none, or it is too short to be one. */
+/** Option 81 of a message; undefined: absent, or too short. */
 export function clientFqdn(options: DhcpOptions): ClientFqdn | undefined {
   const value = options.get(OPTION.clientFqdn);
   if (value === undefined || value.length < HEADER_BYTES) return undefined;
@@ -63,11 +63,11 @@ export function clientFqdn(options: DhcpOptions): ClientFqdn | undefined {
   };
 }
 
-/** The name a client gives itself: by option 81, else by option 12 (RFC 4702 §3.1); undefined: none that can be a host name. */
+/** The name a client gives itself: from option 81, else option 12 (RFC 4702 §3.1); undefined: no valid host name. */
 export const clientName = (options: DhcpOptions): string | undefined =>
   clientFqdn(options)?.label ?? clientHostname(options);
 
-/** The same, as far as the client wants it to be known; undefined: it has none, or wants it entered by nobody but itself. */
+/** The same, if the client allows the server to enter it; undefined: it has no name, or wants no one else to enter it. */
 export const nameToEnter = (options: DhcpOptions): string | undefined =>
   clientFqdn(options)?.wantsNobody === true ? undefined : clientName(options);
 
@@ -76,13 +76,13 @@ function asciiLabel(name: Uint8Array): string | undefined {
   return hostLabel(optionText(new Map([[OPTION.hostName, name]]), OPTION.hostName));
 }
 
-/** The first label of a name in labels, whole or partial (RFC 4702 §2.3); undefined: it is no such name. */
+/** The first label of a name in labels, whole or partial (RFC 4702 §2.3); undefined: not such a name. */
 function firstLabel(name: Uint8Array): string | undefined {
   if (name.length > NAME_BYTES_MAX) return undefined;
   let offset = 0;
   while (offset < name.length) {
     const length = name[offset] ?? 0;
-    // Nothing stands behind the root, and nothing is compressed.
+    // The root ends the name, and nothing is compressed.
     if (length === 0) return offset > 0 && offset + 1 === name.length ? labelAt(name) : undefined;
     if (length > LABEL_BYTES_MAX) return undefined;
     offset += 1 + length;
@@ -96,8 +96,8 @@ function labelAt(name: Uint8Array): string | undefined {
 }
 
 /**
- * The value that answers a client's option 81, with the name in the encoding that the client chose (RFC 4702 §2.1). A name that is longer
- * than the DNS or one option can hold goes back as its first label alone.
+ * The reply to a client's option 81, in the encoding the client chose (RFC 4702 §2.1). A name too long for the DNS or for one option is
+ * sent as its first label alone.
  */
 export function clientFqdnBytes(asked: ClientFqdn, { label, domain, isEntered }: NamedClient): Uint8Array {
   const flags =

@@ -1,14 +1,14 @@
 // Where a reply goes (RFC 2131 §4.1).
 //
-// 1. A NAK to a client on the link is always broadcast: the client may have no usable address.
-// 2. Everything for a relayed client goes to its relay, on the server port; which relays are answered is asked before (`relays.ts`).
-// 3. `ciaddr` is answered only inside the network that is served: a forged one sends nobody elsewhere an answer.
+// 1. A NAK to a client on the wire is always broadcast, because the client may have no usable address.
+// 2. Every reply to a relayed client goes to its relay, on the server port. `relays.ts` has checked the relay before.
+// 3. A reply goes to `ciaddr` only inside the served network: a forged one directs no reply elsewhere.
 
 import { ANY, type Ipv4, type Ipv4Network, macFromBytes, networkContains } from '../../net/address.ts';
 import type { Destination } from '../../net/datagram.ts';
 import { BROADCAST_FLAG, type DhcpMessage } from './message.ts';
 
-/** The two ports of DHCP: 67 and 68, others for a rack without privileges. */
+/** The two DHCP ports: 67 and 68, others for a rack without privileges. */
 export interface DhcpPorts {
   readonly serverPort: number;
   readonly clientPort: number;
@@ -17,10 +17,10 @@ export interface DhcpPorts {
 /**
  * Chooses the destination of a reply.
  *
- * @param request the message that is answered
+ * @param request the message to reply to
  * @param kind `nak`, or `settings` (OFFER and ACK)
  * @param yiaddr the address given; 0.0.0.0 in the answer to an INFORM
- * @param network the network that the reply is about; undefined: any `ciaddr` is answered
+ * @param network the network of the reply; undefined: any `ciaddr` gets its reply
  */
 export function chooseDestination(
   request: DhcpMessage,

@@ -1,16 +1,16 @@
-// Which values of an option are legal beyond the bytes of its type: ranges, choices and lists with a shape of their own. The table of
-// options (`option-table.ts`) names one of them where the RFC of the option has such a rule. Sources: RFC 2132 §3 to §8, RFC 1035 §3.1
-// and §4.1.4 (names), RFC 3361 §3 (120), RFC 3442 (routes), RFC 3925 §4 (125), RFC 5969 §7.1.1 (212), RFC 8910 §2.1 (114).
+// The legal values of options beyond the bytes of their types: ranges, choices and lists with a form of their own. The table of options
+// (`option-table.ts`) names a rule if the option's RFC has one. Sources: RFC 2132 §3 to §8, RFC 1035 §3.1 and §4.1.4 (names), RFC 3361 §3
+// (120), RFC 3442 (routes), RFC 3925 §4 (125), RFC 5969 §7.1.1 (212), RFC 8910 §2.1 (114).
 //
-// 1. Bytes are judged, however they were written: an illegal value is none because it was given as `hex`.
-// 2. What an option of a vendor holds is the vendor's business: as `hex` it is not judged.
+// 1. The rules judge bytes, however they were written: writing an illegal value as `hex` does not make it legal.
+// 2. The content of a vendor's option is up to the vendor: as `hex` it is not judged.
 
 import { counted } from '../../counted.ts';
 import { formatIpv4, ipv4, prefixOf } from '../../net/address.ts';
 import type { OptionType, ValueProblem } from './option-value.ts';
 import { hostLabel, OPTION, optionUuid } from './options.ts';
 
-/** A value that is not legal: where in the option it stands, empty for all of it, and how a person writes it. */
+/** An illegal value: its place in the option (empty for all of it), and how a person writes it. */
 export interface IllegalValue {
   readonly at: string;
   readonly found: string;
@@ -18,28 +18,28 @@ export interface IllegalValue {
 
 /** A rule for the values of one option. */
 export interface LegalValue {
-  /** What is legal, for people. */
+  /** The legal values, for people. */
   readonly text: string;
-  /** The first value that is not; undefined: all are. Bytes of another length than the type's are none of its business. */
+  /** The first illegal value; undefined: none. The length of the type is checked elsewhere. */
   readonly judge: (bytes: Uint8Array) => IllegalValue | undefined;
 }
 
-/** An option as far as judging its value goes. */
+/** An option, as far as judging its value needs it. */
 export interface JudgedOption {
   readonly code: number;
   readonly name: string;
   readonly type: OptionType;
-  /** Where its rules stand: the RFC and section. */
+  /** The source of its rules: RFC and section. */
   readonly source: string;
-  /** What of its type is legal; undefined: everything. */
+  /** The legal values of its type; undefined: all. */
   readonly legal?: LegalValue;
-  /** True for an option that vendors fill as they like. */
+  /** True for an option whose content is up to vendors. */
   readonly isVendors?: true;
 }
 
 /**
- * What is illegal about the bytes of an option; undefined: nothing.
- * @param said the type by which they were written
+ * The fault in an option's bytes; undefined: none.
+ * @param said the type they were written as
  */
 export function judgeOptionValue(row: JudgedOption, said: OptionType, bytes: Uint8Array): ValueProblem | undefined {
   const { code, name, type, source, legal, isVendors } = row;
@@ -93,19 +93,19 @@ function judgeEach(
   return undefined;
 }
 
-/** Numbers of 16 bits from `low` on, none below the one before it. */
+/** 16-bit numbers from `low` on, in ascending order. */
 export const ascendingFrom = (low: number): LegalValue => ({
   text: `a list of ${low} to 65535, from the smallest to the largest`,
   judge: (bytes) => judgeEach(bytes, (value, before) => value >= Math.max(low, before ?? 0)),
 });
 
-/** Numbers of 16 bits, each one of these. */
+/** 16-bit numbers, each one of these. */
 export const eachOf = (...values: readonly number[]): LegalValue => ({
   text: `a list of ${values.join(', ')}`,
   judge: (bytes) => judgeEach(bytes, (value) => values.includes(value)),
 });
 
-/** Pairs of a destination and a router, where the default route has no place (RFC 2132 §5.8). */
+/** Pairs of a destination and a router, without the default route (RFC 2132 §5.8). */
 export const NO_DEFAULT_ROUTE: LegalValue = {
   text: 'destinations other than 0.0.0.0 with their routers',
   judge: (bytes) => {
@@ -116,7 +116,7 @@ export const NO_DEFAULT_ROUTE: LegalValue = {
   },
 };
 
-/** Ones and then zeros. */
+/** Ones followed by zeros. */
 export const SUBNET_MASK: LegalValue = {
   text: 'a subnet mask such as 255.255.255.0',
   judge: (bytes) =>
@@ -158,7 +158,7 @@ export const SIP_SERVERS: LegalValue = {
   },
 };
 
-/** RFC 5969 §7.1.1: two lengths of prefixes, a prefix of 16 bytes, and addresses of border relays. */
+/** RFC 5969 §7.1.1: two prefix lengths, a prefix of 16 bytes, and addresses of border relays. */
 export const SIX_RD: LegalValue = {
   text: 'an IPv4 mask of 0 to 32 bits, a prefix whose length and what the mask leaves are at most 128, and border relays',
   judge: (bytes) => {
@@ -169,7 +169,7 @@ export const SIX_RD: LegalValue = {
   },
 };
 
-/** The whole units that a value of a type is made of, in bytes; one of `ONE_UNIT` is exactly one. */
+/** The size in bytes of a type's units; a type of `ONE_UNIT` has exactly one. */
 export const UNIT_BYTES: Readonly<Partial<Record<OptionType, number>>> = {
   ip: 4,
   'ip-list': 4,
@@ -183,19 +183,19 @@ export const UNIT_BYTES: Readonly<Partial<Record<OptionType, number>>> = {
 };
 export const ONE_UNIT: ReadonlySet<OptionType> = new Set<OptionType>(['ip', 'u8', 'u16', 'u32', 'i32', 'bool']);
 
-/** What is wrong with the shape of bytes that were written as such; undefined: nothing. */
+/** The fault in the form of bytes written as `hex`; undefined: none. */
 function judgeShape(type: OptionType, bytes: Uint8Array): string | undefined {
   const unit = UNIT_BYTES[type];
   const { length } = bytes;
   if (unit !== undefined) {
     if (ONE_UNIT.has(type))
       return length === unit ? undefined : `${counted(length, 'byte is', 'bytes are')} not the ${unit}`;
-    return length % unit === 0 ? undefined : `${counted(length, 'byte is', 'bytes are')} no multiple of the ${unit}`;
+    return length % unit === 0 ? undefined : `${counted(length, 'byte is', 'bytes are')} not a multiple of the ${unit}`;
   }
-  if (type === 'routes') return areRoutes(bytes) ? undefined : `${hexOf(bytes)} is no list of routes`;
-  if (type === 'domain-list') return areNames(bytes) ? undefined : `${hexOf(bytes)} is no list of names`;
+  if (type === 'routes') return areRoutes(bytes) ? undefined : `${hexOf(bytes)} is not a list of routes`;
+  if (type === 'domain-list') return areNames(bytes) ? undefined : `${hexOf(bytes)} is not a list of names`;
   if (type === 'vendor-identifying')
-    return areVendors(bytes) ? undefined : `${hexOf(bytes)} is no list of vendors with their options`;
+    return areVendors(bytes) ? undefined : `${hexOf(bytes)} is not a list of vendors with their options`;
   return undefined;
 }
 
@@ -233,7 +233,7 @@ function areSubOptions(bytes: Uint8Array): boolean {
 const NAME_BYTES_MAX = 255;
 const LABEL_BYTES_MAX = 63;
 
-/** True for names of labels one after the other; an end that was there before may be a pointer back to it. */
+/** True for consecutive names of labels; the end of a name may be a pointer back to an earlier one. */
 function areNames(bytes: Uint8Array): boolean {
   let offset = 0;
   while (offset < bytes.length) {

@@ -1,13 +1,13 @@
 // The DHCP message as bytes and as a value (RFC 2131 §2). Sources: RFC 2131 §2 and §4.1, RFC 2132 §9.3 (option overload),
 // RFC 3396 (long and repeated options), RFC 951 (the 300-byte minimum).
 //
-// 1. Decoding never throws and never yields half a message: a value, or the first fault with its offset and field.
-// 2. An option that comes several times, or is spread over `file` and `sname`, is joined in the order options, file, sname
-//    (RFC 3396 §5), so there is one value for each code.
-// 3. A decoded message shares no byte with its datagram, which the next one overwrites: the whole is copied once, into bytes that nobody else
-//    has, and the values are views of the copy.
-// 4. A request without the magic cookie is one without options: BOOTP as RFC 951 has it, which is refused by name where it is answered.
-// 5. Which option is written where is decided in option-layout.ts.
+// 1. Decoding never throws and never yields half a message: it returns a value, or the first fault with its offset and field.
+// 2. An option that comes several times, or is spread over `file` and `sname`, is joined in the order options, file, sname (RFC 3396 §5),
+//    so each code has one value.
+// 3. A decoded message shares no byte with its datagram, whose memory the next one overwrites: the datagram is copied once into memory of
+//    its own, and the values are views of the copy.
+// 4. A request without the magic cookie has no options: it is BOOTP as in RFC 951, which the rack refuses by name.
+// 5. `option-layout.ts` decides where each option is written.
 
 import type { Ipv4 } from '../../net/address.ts';
 import type { BorrowedBytes } from '../../net/borrowed-bytes.ts';
@@ -23,7 +23,7 @@ const COOKIE = 0x63825363;
 const CHADDR_OFFSET = 28;
 const SNAME_OFFSET = 44;
 const FILE_OFFSET = 108;
-/** The longest message that is looked at; a client's Ethernet frame holds 1472. */
+/** The longest message decoded; a client's Ethernet frame holds 1472 bytes. */
 export const MESSAGE_BYTES_MAX = 4096;
 /** The shortest reply: some relays and ROMs drop shorter ones (RFC 951 §3). */
 export const REPLY_BYTES_MIN = 300;
@@ -58,15 +58,15 @@ export interface DhcpMessage {
   readonly sname: string;
   /** One character a byte, at most 128; empty when the field carries options. */
   readonly file: string;
-  /** In their order on the wire. */
+  /** In wire order. */
   readonly options: DhcpOptions;
 }
 
 /**
- * Reads a message. A missing END option is accepted, because the last bytes of a datagram end the options as well.
+ * Decodes a message. The END option may be missing, because the end of the datagram also ends the options.
  *
- * Faults: `truncated`; `too-long` over MESSAGE_BYTES_MAX; `bad-length` for `hlen` over 16; `bad-value` for what is no request and
- * has a wrong magic cookie, and for an option overload that is not 1, 2 or 3.
+ * Faults: `truncated`; `too-long` over MESSAGE_BYTES_MAX; `bad-length` for `hlen` over 16; `bad-value` for a message other than a request
+ * with a wrong magic cookie, and for an option overload that is not 1, 2 or 3.
  */
 export function decodeDhcpMessage(borrowed: BorrowedBytes): Decoded<DhcpMessage> {
   if (borrowed.length > MESSAGE_BYTES_MAX) {
@@ -142,7 +142,7 @@ function readField(
   readOptions(reader, bytes, offset + length, field, options);
 }
 
-/** Reads options from the cursor to `end` or to the END option, joining what comes again. */
+/** Reads options from the cursor to `end` or the END option, and joins repeated ones. */
 function readOptions(
   reader: ByteReader,
   bytes: Uint8Array,
@@ -179,17 +179,17 @@ function textOf(bytes: Uint8Array, offset: number, length: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + offset, end - offset).toString('latin1');
 }
 
-/** An encoded message, and the codes of the options that found no room in it. */
+/** An encoded message, and the codes of the options that did not fit. */
 export interface EncodedMessage {
   readonly bytes: Uint8Array;
   readonly omitted: readonly number[];
 }
 
 /**
- * Writes a message of at most `limitBytes` (300 to 4096) beside its option 82, which does not reach the client, and of at most
- * `wholeBytes` with it; padded to REPLY_BYTES_MIN. Options keep their order, 82 last. Where they have no room together, those that matter
- * most come first, and the rest moves to `file` and `sname` where those are empty, or say only what option 67 or 66 says, too (RFC 2132
- * §9.3); what fits nowhere is left out and named.
+ * Encodes a message in at most `limitBytes` (300 to 4096) without its option 82, which does not reach the client, and at most `wholeBytes`
+ * with it; padded to REPLY_BYTES_MIN. Options keep their order, 82 last. If they do not all fit, the most important come first, and the
+ * rest moves to `file` and `sname` if those are empty or repeat option 67 or 66 (RFC 2132 §9.3). Options that fit nowhere are left out and
+ * named.
  */
 export function encodeDhcpMessage(message: DhcpMessage, limitBytes: number, wholeBytes = limitBytes): EncodedMessage {
   const layout = layOut(message, optionRoom(limitBytes), optionRoom(Math.max(limitBytes, wholeBytes)));
@@ -215,7 +215,7 @@ export function encodeDhcpMessage(message: DhcpMessage, limitBytes: number, whol
   return { bytes: writer.finish(), omitted: layout.omitted };
 }
 
-/** Bytes of the option field in a message of at most so many. */
+/** The size of the option field in a message of at most `bytes`. */
 const optionRoom = (bytes: number): number =>
   Math.min(Math.max(bytes, REPLY_BYTES_MIN), MESSAGE_BYTES_MAX) - FIXED_BYTES;
 
@@ -223,7 +223,7 @@ function padTo(writer: ByteWriter, offset: number): void {
   if (writer.offset < offset) writer.zeros(offset - writer.offset);
 }
 
-/** Writes a field of `length` bytes: options, where there are some for it, else its text. */
+/** Writes a field of `length` bytes: its options, if it carries any, else its text. */
 function writeField(writer: ByteWriter, text: string, length: number, options: Share): void {
   const end = writer.offset + length;
   if (options.entries.size > 0) writeOptions(writer, options);

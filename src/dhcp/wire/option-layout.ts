@@ -1,25 +1,25 @@
-// Which option of a message stands where: in the option field, in `file` or in `sname`. Sources: RFC 2131 §4.1 and RFC 2132 §9.3
-// (option overload), RFC 3396 §5 to §7 (long options), RFC 3046 §2.1 (agent information).
+// Places the options of a message: in the option field, in `file` or in `sname`. Sources: RFC 2131 §4.1 and RFC 2132 §9.3 (option
+// overload), RFC 3396 §5 to §7 (long options), RFC 3046 §2.1 (agent information).
 //
-//   all in the option field ── else ─→ the rest in `file` and `sname` where they are empty
+//   all in the option field ── else ─→ the rest in `file` and `sname`, if these are empty
 //                           ── else ─→ also in a field whose text an option repeats: `file` by option 67, `sname` by 66
 //                           ── else ─→ left out, and named
 //
-// 1. Options keep their order where all have room in the option field; else those come first that matter most (`option-order.ts`). One of
-//    at most 255 bytes is never divided: only a client that knows RFC 3396 would put it together again, and one that is sent a longer
-//    option has to know it.
-// 2. The agent information is the last option written, whole and in the option field. It takes no room from the rest: the relay agent
-//    takes it out before the client sees the message (RFC 3046 §2.1), so what is bounded for the client is the rest. Both together have
-//    a bound as well; there the agent information comes first, and where it would leave no room for a reply it is left out.
+// 1. Options keep their order if all fit in the option field; else the most important come first (`option-order.ts`). An option of at most
+//    255 bytes is never divided, because only a client that implements RFC 3396 can join the pieces. A client that is sent a longer option
+//    must implement it.
+// 2. The agent information is the last option written, whole and in the option field. It takes no room from the rest, whose size is limited
+//    for the client: the relay agent removes it before the client sees the message (RFC 3046 §2.1). Both together have a limit too. There
+//    the agent information has priority, but it is left out if no room for a reply would remain.
 // 3. A NAK uses neither field (RFC 2131 table 3).
 
 import { type DhcpOptions, OptionList, type OptionsInMaking } from './option-list.ts';
 import { byWeight } from './option-order.ts';
 
-/** Bytes of the fields. */
+/** The sizes of the fields. */
 export const SNAME_BYTES = 64;
 export const FILE_BYTES = 128;
-/** What one length byte can say; a longer value is written in several pieces (RFC 3396 §6). */
+/** What one length byte can express; a longer value is written in several pieces (RFC 3396 §6). */
 export const PIECE_BYTES_MAX = 255;
 
 const OVERLOAD = 52;
@@ -30,23 +30,23 @@ const BOOT_FILE_NAME = 67;
 const AGENT_INFORMATION = 82;
 /** The overload option itself. */
 const OVERLOAD_BYTES = 3;
-/** What the agent information leaves to the reply at least: message type, server, lease time, overload and END need 19. */
+/** The room that agent information must leave to the reply: message type, server, lease time, overload and END need 19. */
 const BESIDE_AGENT_BYTES_MIN = 32;
 
-/** Of a message what is laid out: options by code, and the texts of the fields. */
+/** The part of a message to lay out: options by code, and the texts of the fields. */
 export interface LaidOut {
   readonly options: DhcpOptions;
   readonly file: string;
   readonly sname: string;
 }
 
-/** The options that one of the three places carries, and their bytes with the END behind them. */
+/** The options in one of the three places, with the size of their bytes and the END. */
 export interface Share {
   readonly entries: DhcpOptions;
   readonly size: number;
 }
 
-/** What stands where; `omitted` found no room. */
+/** The options in each place; `omitted` did not fit. */
 export interface Layout {
   readonly main: Share;
   readonly file: Share;
@@ -55,9 +55,9 @@ export interface Layout {
 }
 
 /**
- * Shares the options out between the option field and the fields `file` and `sname`.
- * @param roomBytes of the option field, for all but the agent information
- * @param wholeBytes of the option field, for all
+ * Shares the options out among the option field, `file` and `sname`.
+ * @param roomBytes of the option field, without the agent information
+ * @param wholeBytes of the option field, in all
  */
 export function layOut(message: LaidOut, roomBytes: number, wholeBytes: number): Layout {
   const { options } = message;
@@ -76,10 +76,10 @@ export function layOut(message: LaidOut, roomBytes: number, wholeBytes: number):
   return closed({ ...layout, omitted }, agent);
 }
 
-/** True for what is neither the layout's own option nor put last. */
+/** True for options other than the overload and the agent information. */
 const isPlaced = (code: number): boolean => code !== AGENT_INFORMATION && code !== OVERLOAD;
 
-/** Everything in the option field, which nearly every reply is: nothing is copied then. */
+/** Everything in the option field. Nearly every reply fits, and then nothing is copied. */
 function inOne(options: LaidOut['options'], size: number): Layout {
   const relayed = options.get(AGENT_INFORMATION);
   let entries = options;
@@ -100,8 +100,12 @@ function overloaded({ options: unsorted, file, sname }: LaidOut, roomBytes: numb
   const plain = shareOut(options, { main: roomBytes, file: 0, sname: 0 });
   if (plain.omitted.length === 0 || isNak) return plain;
   const main = roomBytes - OVERLOAD_BYTES;
-  const beside = shareOut(options, { main, file: file === '' ? FILE_BYTES : 0, sname: sname === '' ? SNAME_BYTES : 0 });
-  if (beside.omitted.length === 0) return beside;
+  const overloaded = shareOut(options, {
+    main,
+    file: file === '' ? FILE_BYTES : 0,
+    sname: sname === '' ? SNAME_BYTES : 0,
+  });
+  if (overloaded.omitted.length === 0) return overloaded;
   const instead = shareOut(options, {
     main,
     file: repeats(options.get(BOOT_FILE_NAME), file) ? FILE_BYTES : 0,
@@ -110,18 +114,18 @@ function overloaded({ options: unsorted, file, sname }: LaidOut, roomBytes: numb
   const isLost =
     (file !== '' && instead.omitted.includes(BOOT_FILE_NAME)) ||
     (sname !== '' && instead.omitted.includes(TFTP_SERVER_NAME));
-  const best = isLost || instead.omitted.length >= beside.omitted.length ? beside : instead;
+  const best = isLost || instead.omitted.length >= overloaded.omitted.length ? overloaded : instead;
   return best.omitted.length >= plain.omitted.length ? plain : best;
 }
 
-/** Room for options, their END among them, in bytes; 0: the place is taken. */
+/** Room for options including their END, in bytes; 0: the place is taken. */
 interface Room {
   readonly main: number;
   readonly file: number;
   readonly sname: number;
 }
 
-/** Puts each option where it fits, in the order of the message; one over 255 bytes may go on in the next place. */
+/** Puts each option where it fits, in the order of the message; one over 255 bytes may continue in the next place. */
 function shareOut(options: LaidOut['options'], room: Room): FilledLayout {
   const [main, file, sname] = [emptyShare(), emptyShare(), emptyShare()];
   const places: readonly Place[] = [
@@ -140,7 +144,7 @@ function shareOut(options: LaidOut['options'], room: Room): FilledLayout {
   return { main, file, sname, omitted };
 }
 
-/** A share that is being filled. */
+/** A share in the making. */
 interface Filled extends Share {
   readonly entries: OptionsInMaking;
   size: number;
@@ -155,7 +159,7 @@ interface Place {
   readonly room: number;
 }
 
-/** Writes a long option across the places, in the order in which they are read; false: there is not enough room. */
+/** Writes a long option across the places, in the order they are read; false: not enough room. */
 function spread(places: readonly Place[], code: number, value: Uint8Array): boolean {
   const shares = places.map(({ share, room }) => valueBytesIn(room - share.size));
   if (shares.reduce((sum, bytes) => sum + bytes, 0) < value.length) return false;
@@ -168,20 +172,20 @@ function spread(places: readonly Place[], code: number, value: Uint8Array): bool
   return true;
 }
 
-/** How much of one value so many bytes hold, with a code and a length before each piece. */
+/** How many bytes of one value fit in `bytes`, with a code and a length before each piece. */
 function valueBytesIn(bytes: number): number {
   if (bytes <= 2) return 0;
   const piece = PIECE_BYTES_MAX + 2;
   return Math.floor(bytes / piece) * PIECE_BYTES_MAX + Math.max(0, (bytes % piece) - 2);
 }
 
-/** True for a field without text, and for one of which the option says the same. */
+/** True for a field without text, or whose text the option repeats. */
 function repeats(option: Uint8Array | undefined, text: string): boolean {
   if (text === '') return true;
   return option !== undefined && Buffer.from(option).toString('latin1').replace(/\0+$/, '') === text;
 }
 
-/** Says in the option field which others carry options, and puts the agent information last. */
+/** Marks in the option field which other fields carry options, and puts the agent information last. */
 function closed(layout: FilledLayout, agent: Uint8Array | undefined): Layout {
   const used = (layout.file.entries.size > 0 ? 1 : 0) | (layout.sname.entries.size > 0 ? 2 : 0);
   if (used !== 0) put(layout.main, OVERLOAD, Uint8Array.of(used));
@@ -197,6 +201,6 @@ function put(share: Filled, code: number, value: Uint8Array): void {
   share.size += sizeOf(value);
 }
 
-/** The bytes of an option on the wire, in pieces of at most 255 that follow each other. */
+/** The size of an option on the wire, in consecutive pieces of at most 255 bytes. */
 const sizeOf = ({ length }: Uint8Array): number =>
   length <= PIECE_BYTES_MAX ? length + 2 : length + 2 * Math.ceil(length / PIECE_BYTES_MAX);

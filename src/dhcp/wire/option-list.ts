@@ -1,9 +1,9 @@
-// The options of one message, in their order: a small map that is made anew for each message and each reply.
+// The options of one message, in order: a small map built for each message and each reply.
 //
-// 1. A code is one byte, so there are 254 at the most; the usual eight to fifteen are found faster by looking through them than by a
-//    hash, and cost two arrays instead of a table that grows twice.
+// 1. A code is one byte, so there are at most 254. Scanning the usual eight to fifteen is faster than hashing, and costs two arrays instead
+//    of a table that grows twice.
 
-/** Options by code: the value of each is its bytes, joined where it came in pieces (RFC 3396). A `Map` is one, too. */
+/** Options by code; each value is its bytes, joined if it came in pieces (RFC 3396). A `Map` is one, too. */
 export interface DhcpOptions extends Iterable<readonly [number, Uint8Array]> {
   readonly size: number;
   get(code: number): Uint8Array | undefined;
@@ -12,16 +12,16 @@ export interface DhcpOptions extends Iterable<readonly [number, Uint8Array]> {
   forEach(visit: (value: Uint8Array, code: number) => void): void;
 }
 
-/** Options that are being put together. */
+/** Options in the making. */
 export interface OptionsInMaking extends DhcpOptions {
-  /** A code that is there keeps its place. */
+  /** An existing code keeps its place. */
   set(code: number, value: Uint8Array): unknown;
   delete(code: number): boolean;
 }
 
-/** Options in the order in which they were set. */
+/** Options in insertion order. */
 export class OptionList implements OptionsInMaking {
-  // Not hidden from what compares two messages field by field.
+  // Not #private, so that tests can compare two messages field by field.
   private readonly codes: number[] = [];
   private readonly values: Uint8Array[] = [];
 
@@ -61,7 +61,7 @@ export class OptionList implements OptionsInMaking {
   }
 
   forEach(visit: (value: Uint8Array, code: number) => void): void {
-    // Not by the iterator, which makes a pair of each.
+    // Without the iterator, which allocates a pair for each option.
     for (let index = 0; index < this.codes.length; index += 1) {
       const [code, value] = [this.codes[index], this.values[index]];
       if (code !== undefined && value !== undefined) visit(value, code);

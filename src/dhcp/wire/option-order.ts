@@ -1,12 +1,12 @@
-// In which order the options of a reply stand. Sources: RFC 2132 §9.8 (as the client asked), §3.3 (the mask before the router).
+// The order of the options in a reply. Sources: RFC 2132 §9.8 (the client's order), §3.3 (the mask before the router).
 //
-// 1. What each reply begins with (LEADING) stands first whatever was asked for.
-// 2. What has no room is left out by its weight, not by where the client named it.
+// 1. The LEADING options of every reply come first, whatever the client asked for.
+// 2. Options that do not fit are dropped by weight, not by the client's order.
 
 import { type DhcpOptions, OptionList } from './option-list.ts';
 import { OPTION } from './options.ts';
 
-/** What says which reply it is, from whom, for how long and to whom. */
+/** The kind of reply, its sender, its duration and its recipient. */
 const LEADING: readonly number[] = [
   OPTION.messageType,
   OPTION.serverIdentifier,
@@ -17,7 +17,7 @@ const LEADING: readonly number[] = [
   OPTION.clientIdentifier,
 ];
 
-/** What a client needs more than the rest: to reach anything, and to boot. */
+/** The options a client needs most: to reach anything, and to boot. */
 const WEIGHTY: readonly number[] = [
   ...LEADING,
   OPTION.subnetMask,
@@ -31,10 +31,10 @@ const WEIGHTY: readonly number[] = [
   OPTION.ipxe,
 ];
 
-/** The options with those that were asked for in the places of those, in the order of the list; the others stay where they are. */
+/** The options in the client's order; those it did not ask for keep their places. */
 export function inAskedOrder(options: DhcpOptions, list: Uint8Array): OptionList {
   const asked = new OptionList();
-  // RFC 2132 §3.3: the mask comes before the router, also before one that comes without having been asked for.
+  // RFC 2132 §3.3: the mask comes before the router, even before a router that was not asked for.
   for (const code of list.includes(OPTION.subnetMask) ? [...list, OPTION.router] : list) {
     if (code === OPTION.router) take(asked, options, OPTION.subnetMask);
     if (!LEADING.includes(code)) take(asked, options, code);
@@ -49,7 +49,7 @@ export function inAskedOrder(options: DhcpOptions, list: Uint8Array): OptionList
   return arranged;
 }
 
-/** The options, those first without which a client gets nowhere. */
+/** The options, the indispensable ones first. */
 export function byWeight(options: DhcpOptions): OptionList {
   const sorted = new OptionList();
   for (const code of WEIGHTY) take(sorted, options, code);

@@ -1,12 +1,10 @@
-// The options of DHCP: the one table from which the configuration takes their names and types, a capture their labels and how a value is
-// shown, and docs/dhcp-options.md its lists. Sources: IANA's registry of BOOTP and DHCP options, and the RFC that each row names; the PXE
-// specification 2.1 §2.2 (128 to 135); iPXE's own numbers (175, 203). The names are those of ISC's and Kea's configurations, where these
-// have one.
+// The table of DHCP options: the configuration takes names and types from it, a capture labels and how to show a value,
+// docs/dhcp-options.md its lists. Sources: IANA's registry of BOOTP and DHCP options, and the RFC that each row names; the PXE
+// specification 2.1 §2.2 (128 to 135); iPXE's own numbers (175, 203). Names follow the configurations of ISC and Kea where these have one.
 //
-// 1. A code has one row, a name and a label mean one code.
-// 2. What a reply is made of is nobody's to configure: such a row is `refused`, with what to write instead.
-// 3. A row that the configuration can name says where its rule stands; what of its type is not legal is refused when it is written
-//    (`legal-values.ts`).
+// 1. A code has one row; a name or label belongs to one code.
+// 2. Options that the protocol itself uses cannot be configured: such a row is `refused`, with the reason or what to write instead.
+// 3. A configurable row names the source of its rule; illegal values are refused when they are written (`legal-values.ts`).
 
 import { nearestName } from '../../nearest-name.ts';
 import {
@@ -26,7 +24,7 @@ import {
 } from './legal-values.ts';
 import type { OptionType } from './option-value.ts';
 
-/** How a value is shown to people: as one of its type, or by what it means. */
+/** How a value is shown to people: as one of its type, or by its meaning. */
 export type ShownType =
   | OptionType
   | 'seconds'
@@ -45,25 +43,25 @@ export type ShownType =
 
 interface ShownOption {
   readonly code: number;
-  /** What people read. */
+  /** The name people read. */
   readonly label: string;
   readonly shown: ShownType;
 }
 
-/** An option that the configuration can name. */
+/** An option the configuration can name. */
 export interface NamedOption extends ShownOption, JudgedOption {
   readonly kind: 'named';
 }
 
-/** An option that the configuration gives by its code and a type. */
+/** An option the configuration gives by code and type. */
 export interface UnnamedOption extends ShownOption {
   readonly kind: 'unnamed';
 }
 
-/** An option that no configuration gives. */
+/** An option the configuration cannot give. */
 export interface RefusedOption extends ShownOption {
   readonly kind: 'refused';
-  /** Why, with what to do instead. */
+  /** The reason, with an alternative if there is one. */
   readonly why: string;
 }
 
@@ -88,16 +86,16 @@ const refused = (label: string, shown: ShownType, why: string): Row => ({ kind: 
 
 const U8_MAX = 0xff;
 const U16_MAX = 0xffff;
-/** The smallest datagram that each host takes, and the smallest MTU (RFC 791 §3.2). */
+/** The smallest datagram every host must accept, and the smallest MTU (RFC 791 §3.2). */
 const REASSEMBLY_MIN = 576;
 const MTU_MIN = 68;
 
 /**
- * Every known option by its code; the compiler refuses a code that stands here twice. A new option is a row, and `npm run docs` lists it in
+ * Every known option by its code; the compiler refuses a duplicate code. A new option is a row, and `npm run docs` lists it in
  * docs/dhcp-options.md.
  */
 const TABLE: Readonly<Record<number, Row>> = {
-  0: refused('pad', 'hex', 'it is padding, no option'),
+  0: refused('pad', 'hex', 'it is padding, not an option'),
   1: named('subnet-mask', 'subnet mask', 'ip', 'RFC 2132 §3.3', { legal: SUBNET_MASK }),
   2: named('time-offset', 'time offset', 'i32', 'RFC 2132 §3.4'),
   3: named('routers', 'router', 'ip-list', 'RFC 2132 §3.5'),
@@ -154,18 +152,18 @@ const TABLE: Readonly<Record<number, Row>> = {
   47: named('netbios-scope', 'NetBIOS scope', 'text', 'RFC 2132 §8.8'),
   48: named('font-servers', 'X font servers', 'ip-list', 'RFC 2132 §8.9'),
   49: named('x-display-managers', 'X display managers', 'ip-list', 'RFC 2132 §8.10'),
-  50: refused('requested address', 'ip', 'only a client says it'),
-  51: refused('lease time', 'seconds', 'the lease time is lease_time'),
-  52: refused('option overload', 'overload', 'it says how the message is laid out'),
-  53: refused('message type', 'message-type', 'it says what the message is'),
+  50: refused('requested address', 'ip', 'only clients send it'),
+  51: refused('lease time', 'seconds', 'lease_time sets it'),
+  52: refused('option overload', 'overload', 'it describes the layout of the message'),
+  53: refused('message type', 'message-type', 'it is the type of the message'),
   54: refused('server identifier', 'ip', "it is the rack's own address, `ip`"),
-  55: refused('parameter request list', 'codes', 'only a client says it'),
-  56: refused('message', 'text', 'it goes with a refusal'),
-  57: refused('maximum message size', 'u16', 'only a client says it'),
-  58: refused('renewal time', 'seconds', 'the renewal time is t1'),
-  59: refused('rebinding time', 'seconds', 'the rebinding time is t2'),
+  55: refused('parameter request list', 'codes', 'only clients send it'),
+  56: refused('message', 'text', 'only refusals carry it'),
+  57: refused('maximum message size', 'u16', 'only clients send it'),
+  58: refused('renewal time', 'seconds', 't1 sets it'),
+  59: refused('rebinding time', 'seconds', 't2 sets it'),
   60: named('vendor-class-identifier', 'vendor class', 'text', 'RFC 2132 §9.13'),
-  61: refused('client identifier', 'client-id', 'it goes back to the client as it came'),
+  61: refused('client identifier', 'client-id', 'the rack echoes what the client sent'),
   62: unnamed('NetWare domain', 'text'),
   63: unnamed('NetWare information', 'hex'),
   64: named('nisplus-domain', 'NIS+ domain', 'text', 'RFC 2132 §8.11'),
@@ -185,13 +183,13 @@ const TABLE: Readonly<Record<number, Row>> = {
   78: unnamed('SLP directory agent', 'hex'),
   79: unnamed('SLP service scope', 'hex'),
   80: unnamed('rapid commit', 'bool'),
-  81: refused('client FQDN', 'fqdn', 'it answers what the client says of its name'),
-  82: refused('relay agent information', 'relay', 'it goes back to the relay as it came'),
+  81: refused('client FQDN', 'fqdn', 'it answers the name that the client sent'),
+  82: refused('relay agent information', 'relay', 'the rack echoes what the relay sent'),
   83: unnamed('iSNS', 'hex'),
   85: named('nds-servers', 'NDS servers', 'ip-list', 'RFC 2241 §2'),
   86: named('nds-tree-name', 'NDS tree', 'text', 'RFC 2241 §3'),
   87: named('nds-context', 'NDS context', 'text', 'RFC 2241 §4'),
-  90: refused('authentication', 'hex', 'no message is authenticated'),
+  90: refused('authentication', 'hex', 'DHCP authentication is not supported'),
   91: unnamed('client last transaction', 'seconds'),
   92: unnamed('associated addresses', 'ip-list'),
   93: named('client-architecture', 'client architecture', 'u16-list', 'RFC 4578 §2.1', { shown: 'architectures' }),
@@ -207,11 +205,11 @@ const TABLE: Readonly<Record<number, Row>> = {
   108: named('ipv6-only-preferred', 'IPv6-only preferred', 'u32', 'RFC 8925 §3.1', { shown: 'seconds' }),
   114: named('captive-portal', 'captive portal', 'text', 'RFC 8910 §2.1', { legal: URI }),
   116: named('auto-configure', 'auto-configure', 'u8', 'RFC 2563 §2', { legal: oneOf(0, 1) }),
-  // Of the name services that have an option, and 0 for what the client knows by itself.
+  // The codes of name service options, and 0 for the client's local naming.
   117: named('name-service-search', 'name service search', 'u16-list', 'RFC 2937 §2', {
     legal: eachOf(0, 6, 41, 44, 65),
   }),
-  118: refused('subnet selection', 'ip', 'it goes back to the client as it came'),
+  118: refused('subnet selection', 'ip', 'the rack echoes what the client sent'),
   119: named('domain-search', 'domain search', 'domain-list', 'RFC 3397 §2'),
   120: named('sip-servers', 'SIP servers', 'hex', 'RFC 3361 §3', { legal: SIP_SERVERS }),
   121: named('classless-static-routes', 'classless static routes', 'routes', 'RFC 3442'),
@@ -243,7 +241,7 @@ const TABLE: Readonly<Record<number, Row>> = {
   221: unnamed('virtual subnet selection', 'hex'),
   249: named('ms-classless-static-routes', 'classless static routes (Microsoft)', 'routes', 'MS-DHCPE'),
   252: named('web-proxy-auto-discovery', 'web proxy discovery', 'text', 'WPAD draft', { isVendors: true }),
-  255: refused('end', 'hex', 'it is the end of the options'),
+  255: refused('end', 'hex', 'it marks the end of the options'),
 };
 
 /** Every known option, by ascending code. */
@@ -258,19 +256,19 @@ export const NAMED_OPTIONS: readonly NamedOption[] = KNOWN_OPTIONS.filter((row) 
 const BY_CODE: ReadonlyMap<number, KnownOption> = new Map(KNOWN_OPTIONS.map((row) => [row.code, row]));
 const BY_NAME: ReadonlyMap<string, NamedOption> = new Map(NAMED_OPTIONS.map((row) => [row.name, row]));
 
-/** The row of a code; undefined: the option is not known. */
+/** The row of a code; undefined: the option is unknown. */
 export const findOption = (code: number): KnownOption | undefined => BY_CODE.get(code);
 
-/** The row of a code that has a name; undefined: the configuration must say its type. */
+/** The row of a code that has a name; undefined: the configuration must give its type. */
 export function findNamedOption(code: number): NamedOption | undefined {
   const row = BY_CODE.get(code);
   return row?.kind === 'named' ? row : undefined;
 }
 
-/** The row of a name; undefined: no option is called so. */
+/** The row of a name; undefined: no option has it. */
 export const findOptionByName = (name: string): NamedOption | undefined => BY_NAME.get(name);
 
-/** The name that is most like `text`; undefined: none is. */
+/** The most similar name to `text`; undefined: none is similar. */
 export const suggestOptionName = (text: string): string | undefined =>
   nearestName(
     text.toLowerCase().replace(/[_\s]+/g, '-'),

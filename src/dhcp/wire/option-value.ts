@@ -1,9 +1,8 @@
-// Values of options as people write them in a configuration, and the bytes they become. Sources: RFC 2132 §2 (how values are
-// laid out), RFC 3397 §2 (names of option 119, with
-// the pointers of RFC 1035 §4.1.4), RFC 3442 (routes of option 121), RFC 2132 §8.4 (options within option 43), RFC 3925
-// §4 (option 125).
+// Option values as people write them in a configuration, and the bytes they become. Sources: RFC 2132 §2 (layout of values), RFC 3397 §2
+// (names of option 119, with the pointers of RFC 1035 §4.1.4), RFC 3442 (routes of option 121), RFC 2132 §8.4 (options within option 43),
+// RFC 3925 §4 (option 125).
 //
-// 1. Whatever is written becomes bytes or the first problem, with the place inside the value where it is; nothing is thrown.
+// 1. Every input becomes bytes or the first problem, with its place inside the value; nothing is thrown.
 // 2. A value has at least one byte and at most OPTION_VALUE_BYTES_MAX.
 
 import { counted } from '../../counted.ts';
@@ -11,14 +10,14 @@ import { type Ipv4, type Ipv4Network, parseIpv4, parseNetwork } from '../../net/
 import { joinBytes } from '../../net/borrowed-bytes.ts';
 import { addressBytes, domainNameBytes, u32Bytes } from './options.ts';
 
-/** The longest value, in bytes: with the options that each reply has it fits an Ethernet frame. */
+/** The longest value, in bytes: together with the options of every reply it fits an Ethernet frame. */
 export const OPTION_VALUE_BYTES_MAX = 1024;
 /** The longest value of an option within an option: its length is one byte. */
 const SUBOPTION_BYTES_MAX = 255;
-/** Entries of a list. */
+/** The most entries of a list. */
 const ENTRIES_MAX = 256;
 
-/** Each type of a value, with what is written for it. */
+/** The types of values, each with an example of how to write it. */
 export const OPTION_TYPES = {
   ip: 'an IPv4 address: 10.20.0.1',
   'ip-list': 'IPv4 addresses: [10.20.0.1, 10.20.0.2]',
@@ -48,25 +47,25 @@ export function isOptionType(name: string): name is OptionType {
   return Object.hasOwn(OPTION_TYPES, name);
 }
 
-/** A destination and its router; router 0.0.0.0: the destination is on the link (RFC 3442). */
+/** A destination and its router; router 0.0.0.0: the destination is on the wire (RFC 3442). */
 export interface Route {
   readonly network: Ipv4Network;
   readonly router: Ipv4;
 }
 
-/** What is wrong with a value. */
+/** A fault in a value. */
 export interface ValueProblem {
-  /** Where in the value: empty for all of it, else `[2]` or `[0].suboptions[1].value`. */
+  /** The place in the value: empty for all of it, else `[2]` or `[0].suboptions[1].value`. */
   readonly at: string;
   readonly message: string;
 }
 
-/** The bytes of a value, or what is wrong with it. */
+/** The bytes of a value, or its fault. */
 export type EncodedValue =
   | { readonly ok: true; readonly bytes: Uint8Array }
   | { readonly ok: false; readonly problem: ValueProblem };
 
-/** Encodes what was written for an option of this type. */
+/** Encodes a value written for an option of this type. */
 export function encodeOptionValue(type: OptionType, value: unknown): EncodedValue {
   const encoded = encode(type, value, '');
   if (!encoded.ok) return encoded;
@@ -77,7 +76,7 @@ export function encodeOptionValue(type: OptionType, value: unknown): EncodedValu
     : encoded;
 }
 
-/** The bytes of routes (RFC 3442): the prefix's length, as many bytes of the destination as it needs, the router. */
+/** The bytes of routes (RFC 3442): prefix length, as many bytes of the destination as it needs, router. */
 export function routeBytes(routes: readonly Route[]): Uint8Array {
   return Uint8Array.from(
     routes.flatMap(({ network, router }) => [
@@ -216,7 +215,7 @@ function encodeRoute(value: unknown, at: string): EncodedValue {
     : good(routeBytes([{ network, router }]));
 }
 
-/** The fields of a mapping, if it has no others than these. */
+/** The fields of a mapping that has no others than these. */
 function fieldsOf(value: unknown, names: readonly string[]): Readonly<Record<string, unknown>> | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   return Object.keys(value).every((name) => names.includes(name)) ? { ...value } : undefined;
@@ -233,7 +232,7 @@ function encodeSubOption(value: unknown, at: string): EncodedValue {
     const types = OPTION_TYPE_NAMES.filter((name) => name !== 'vendor-identifying').join(', ');
     return wrong(`${at}.type`, `expected one of ${types}`);
   }
-  // What is within it is at most one level deeper: `value` is bounded where the configuration is read.
+  // Its content is at most one level deeper: the configuration reader limits the depth of `value`.
   const encoded = encode(type, fields.value, `${at}.value`);
   if (!encoded.ok) return encoded;
   const { length } = encoded.bytes;
@@ -263,13 +262,13 @@ function encodeVendor(value: unknown, at: string): EncodedValue {
   return good(joinBytes([enterprise.bytes, Uint8Array.of(length), options.bytes]));
 }
 
-/** The two first bits of a pointer, and how far one reaches (RFC 1035 §4.1.4). */
+/** The first two bits of a pointer, and its reach (RFC 1035 §4.1.4). */
 const POINTER = 0xc0;
 const POINTER_MAX = 0x3fff;
 
 /**
- * Names of labels with pointers in the place of ends that were there before, as option 119 wants them (RFC 3397 §2).
- * @param names names that `encodeOptionValue` has written in full
+ * Replaces repeated endings of names with pointers, as option 119 wants (RFC 3397 §2).
+ * @param names names written in full by `encodeOptionValue`
  */
 export function compressNames(names: Uint8Array): Uint8Array {
   const written: number[] = [];
@@ -293,7 +292,7 @@ export function compressNames(names: Uint8Array): Uint8Array {
   return Uint8Array.from(written);
 }
 
-/** True when one of the destinations of a routes option is everything: the default route. */
+/** True if the destination of a route is everything: the default route. */
 export function hasDefaultRoute(bytes: Uint8Array): boolean {
   for (let offset = 0; offset < bytes.length; ) {
     const prefix = bytes[offset] ?? 0;

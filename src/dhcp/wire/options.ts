@@ -1,9 +1,9 @@
-// The options this server reads and writes, by name, and their values. Sources: RFC 2132 (most), RFC 3004 (77), RFC 3011 (118),
+// The options this server reads and writes, by name, and readers of their values. Sources: RFC 2132 (most), RFC 3004 (77), RFC 3011 (118),
 // RFC 3397 (119), RFC 4578 (93, 94, 97), RFC 5071 (210); 175 is iPXE's own.
 //
-// 1. A reader returns undefined for an option that is absent or has a length its type does not allow: a client with one bad
-//    option is served without it.
-// 2. What is returned is text or numbers, never a view of the datagram.
+// 1. A reader returns undefined for an option that is absent or has a length its type forbids: a client with one bad option is served
+//    without it.
+// 2. Readers return text or numbers, never a view of the datagram.
 
 import { type Ipv4, ipv4 } from '../../net/address.ts';
 import type { DhcpOptions } from './option-list.ts';
@@ -58,9 +58,9 @@ export const MESSAGE_TYPE = {
   inform: 8,
 } as const;
 
-/** Characters of a client's vendor class that are kept. */
+/** How many characters of a client's vendor class are kept. */
 export const VENDOR_CLASS_CHARACTERS_MAX = 64;
-/** Characters of a client identifier, circuit id or remote id that are kept. */
+/** How many characters of a client identifier, circuit id or remote id are kept. */
 export const IDENTIFIER_CHARACTERS_MAX = 255;
 /** RFC 1035 §2.3.4: the longest label. */
 const LABEL_CHARACTERS_MAX = 63;
@@ -80,7 +80,7 @@ export function optionU32(options: DhcpOptions, code: number): number | undefine
   return value?.length === 4 ? u16At(value, 0) * 0x1_0000 + u16At(value, 2) : undefined;
 }
 
-/** One address; undefined when absent or not four bytes. */
+/** One address; undefined: absent or not four bytes. */
 export function optionAddress(options: DhcpOptions, code: number): Ipv4 | undefined {
   const value = options.get(code);
   return value?.length === 4 ? ipv4((u16At(value, 0) << 16) | u16At(value, 2)) : undefined;
@@ -89,7 +89,7 @@ export function optionAddress(options: DhcpOptions, code: number): Ipv4 | undefi
 const UUID_TYPE = 0;
 const UUID_BYTES = 16;
 
-/** Option 97, the client's UUID in lower case as its octets lie (RFC 4578 §2.3); undefined: absent, or of another form. */
+/** Option 97, the client's UUID in lower case in the order of its octets (RFC 4578 §2.3); undefined: absent, or of another form. */
 export function optionUuid(options: DhcpOptions): string | undefined {
   const value = options.get(OPTION.clientUuid);
   if (value === undefined || value.length !== 1 + UUID_BYTES || value[0] !== UUID_TYPE) return undefined;
@@ -97,13 +97,13 @@ export function optionUuid(options: DhcpOptions): string | undefined {
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
-/** Text, one character a byte, without the zero bytes that some clients add at the end; undefined when absent. */
+/** Text, one character a byte, without the zero bytes some clients append; undefined: absent. */
 export function optionText(options: DhcpOptions, code: number): string | undefined {
   const value = options.get(code);
   return value === undefined ? undefined : latin1(value).replace(/\0+$/, '');
 }
 
-/** Numbers of 16 bits; an odd byte at the end is dropped; empty when absent. */
+/** 16-bit numbers; an odd byte at the end is dropped; empty if absent. */
 export function optionU16List(options: DhcpOptions, code: number): readonly number[] {
   const value = options.get(code);
   if (value === undefined) return [];
@@ -111,8 +111,8 @@ export function optionU16List(options: DhcpOptions, code: number): readonly numb
 }
 
 /**
- * Option 77 as a list: each class where the client counts them (RFC 3004 §4), else the whole option as one. Quirk: iPXE and
- * others send the bare name.
+ * Option 77 as a list: its classes if the client gives their lengths (RFC 3004 §4), else the whole option as one. Quirk: iPXE and others
+ * send the bare name.
  */
 export function userClasses(options: DhcpOptions): readonly string[] {
   const value = options.get(OPTION.userClass);
@@ -128,29 +128,29 @@ export function userClasses(options: DhcpOptions): readonly string[] {
   return classes;
 }
 
-/** The name a client gives itself (option 12) as a label; undefined: there is none, or it cannot be one. */
+/** The name a client gives itself (option 12) as a label; undefined: absent, or not a valid label. */
 export const clientHostname = (options: DhcpOptions): string | undefined =>
   hostLabel(optionText(options, OPTION.hostName));
 
-/** The first label of a name, in lower case, if it can be a host name (RFC 1123 §2.1); else undefined. */
+/** The first label of a name, in lower case, if it is a valid host name (RFC 1123 §2.1); else undefined. */
 export function hostLabel(name: string | undefined): string | undefined {
   const label = name?.split('.', 1)[0]?.toLowerCase();
   if (label === undefined || label.length > LABEL_CHARACTERS_MAX) return undefined;
   return /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(label) ? label : undefined;
 }
 
-/** Bytes as text, one character a byte, at most IDENTIFIER_CHARACTERS_MAX; undefined when absent or empty. */
+/** Bytes as text, one character a byte, at most IDENTIFIER_CHARACTERS_MAX; undefined: absent or empty. */
 export function optionIdentifier(options: DhcpOptions, code: number): string | undefined {
   const value = options.get(code);
   if (value === undefined || value.length === 0) return undefined;
   return latin1(value.subarray(0, IDENTIFIER_CHARACTERS_MAX));
 }
 
-/** The vendor class as it came, for what it decides and for the lease, cut to VENDOR_CLASS_CHARACTERS_MAX; undefined when absent or empty. */
+/** The vendor class as sent, for decisions and for the lease, cut to VENDOR_CLASS_CHARACTERS_MAX; undefined: absent or empty. */
 export const vendorClass = (options: DhcpOptions): string | undefined =>
   keptVendorClass(optionText(options, OPTION.vendorClass));
 
-/** The same of a text, whoever it is from. */
+/** The same for any text. */
 export function keptVendorClass(text: string | undefined): string | undefined {
   const kept = text?.slice(0, VENDOR_CLASS_CHARACTERS_MAX);
   return kept === '' ? undefined : kept;
@@ -175,7 +175,7 @@ export function addressListBytes(addresses: readonly Ipv4[]): Uint8Array {
 export const textBytes = (text: string): Uint8Array =>
   Uint8Array.from(Buffer.from(text.replace(/[^\0-\xff]/g, '?'), 'latin1'));
 
-/** One domain name in the form of RFC 1035 §3.1, uncompressed, as option 119 carries it (RFC 3397 §2); undefined: not a name. */
+/** One domain name in the form of RFC 1035 §3.1, uncompressed, as in option 119 (RFC 3397 §2); undefined: not a name. */
 export function domainNameBytes(name: string): Uint8Array | undefined {
   const labels = name.replace(/\.$/, '').split('.');
   if (labels.some((label) => label.length === 0 || label.length > LABEL_CHARACTERS_MAX)) return undefined;

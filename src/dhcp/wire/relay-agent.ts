@@ -1,7 +1,7 @@
-// The relay agent information option (82): what the relay on the way says of the client's line. Sources: RFC 3046 §2, RFC 3527
-// (link selection, sub-option 5), RFC 5107 (server identifier override, sub-option 11).
+// The relay agent information option (82): what the relay says about the client's line. Sources: RFC 3046 §2, RFC 3527 (link selection,
+// sub-option 5), RFC 5107 (server identifier override, sub-option 11).
 //
-// 1. The option goes back to the relay byte for byte (RFC 3046 §2.2): it is read here, never rebuilt.
+// 1. The rack echoes the option byte for byte (RFC 3046 §2.2): it reads it, but never rebuilds it.
 
 import { type Ipv4, ipv4 } from '../../net/address.ts';
 
@@ -10,19 +10,19 @@ const REMOTE_ID = 2;
 const LINK_SELECTION = 5;
 const SERVER_IDENTIFIER_OVERRIDE = 11;
 
-/** What a relay says of a client. */
+/** A relay's information about a client. */
 export interface RelayInformation {
-  /** Which port of the switch, one character a byte; undefined: not said. */
+  /** The switch port, one character a byte; undefined: not given. */
   readonly circuitId: string | undefined;
-  /** Which switch or line, one character a byte; undefined: not said. */
+  /** The switch or line, one character a byte; undefined: not given. */
   readonly remoteId: string | undefined;
-  /** An address of the client's network, where `giaddr` is not one (RFC 3527 §3). */
+  /** An address of the client's network, if `giaddr` is not in it (RFC 3527 §3). */
   readonly linkSelection: Ipv4 | undefined;
-  /** What the client shall take for the server, so that renewals pass the relay too (RFC 5107 §4). */
+  /** The address the client must use as its server, so that renewals pass the relay too (RFC 5107 §4). */
   readonly serverIdentifierOverride: Ipv4 | undefined;
 }
 
-/** Reads option 82; sub-options after a malformed one are not looked at, and one of a wrong length counts as absent. */
+/** Reads option 82. Sub-options after a malformed one are ignored, and one of a wrong length counts as absent. */
 export function readRelayInformation(option: Uint8Array): RelayInformation {
   const found = new Map<number, Uint8Array>();
   let offset = 0;
