@@ -207,7 +207,7 @@ class RackProcess implements Daemon {
         standIn: this.#region.standIn(),
         regionCa: this.#region.certificates,
         onForeignChange: () => this.#region.uplink?.introduce(),
-        onEndsTold: ends.note,
+        onEndsReported: ends.note,
       },
       config,
     );
@@ -239,7 +239,7 @@ class RackProcess implements Daemon {
       () => this.#region.close(),
     );
     this.#region.start();
-    ends.tellMissed(rack.dhcp);
+    ends.reportMissed(rack.dhcp);
   }
 
   /** Says that the rack answers. */

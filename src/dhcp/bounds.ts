@@ -1,5 +1,5 @@
-// What bounds the harm that strangers can do with well-formed messages, and tells of it: new clients, declines, ranges that fill up.
-// The deciders ask it, the responder tells it of each decision.
+// Limits the harm that strangers can do with well-formed messages, and reports it: new clients, declines, ranges that fill up. The deciders
+// query it; the responder passes it every decision.
 
 import type { Clock, Instant } from '../clock.ts';
 import { formatIpv4 } from '../net/address.ts';
@@ -11,14 +11,14 @@ import { Declines } from './limits/declines.ts';
 import { NewClients } from './limits/new-clients.ts';
 import { type RangeLevel, type RangeNotice, RangeWatch } from './limits/range-watch.ts';
 
-/** How full a range is, and how it stands. */
+/** The usage of a range, and its level. */
 export interface RangeState extends RangeUsage {
   readonly level: RangeLevel;
 }
 
 const NOTHING: readonly DhcpEvent[] = [];
 
-/** The bounds of one server. */
+/** The limits of one server. */
 export class Bounds {
   readonly newClients: NewClients;
   readonly declines = new Declines();
@@ -30,7 +30,7 @@ export class Bounds {
     this.newClients = new NewClients(clock.randomBytes(4).reduce((seed, byte) => seed * 256 + byte, 0));
   }
 
-  /** Takes note of a decision. @returns what is to be told beside its own event */
+  /** Notes a decision. @returns a further event to report, besides its own */
   note(decision: DhcpDecision, now: Instant): DhcpEvent | undefined {
     if (decision.kind === 'reply') {
       if (decision.newcomer !== undefined) this.newClients.take(decision.newcomer, now);
@@ -49,7 +49,7 @@ export class Bounds {
     return undefined;
   }
 
-  /** What is to be told of the ranges that changed since the last look. */
+  /** The events of ranges that changed since the last look. */
   look(now: Instant): readonly DhcpEvent[] {
     if (!this.#pools.hasChanges) return NOTHING;
     let events = NOTHING;
@@ -60,12 +60,12 @@ export class Bounds {
     return events;
   }
 
-  /** The ranges that are served, in their order. */
+  /** The served ranges, in order. */
   ranges(): readonly RangeState[] {
     return this.#pools.usage().map((usage) => ({ ...usage, level: this.#ranges.levelOf(usage) }));
   }
 
-  /** The networks that are served have changed. */
+  /** Called when the served networks have changed. */
   served(): void {
     this.#ranges.keep(this.#pools.usage());
   }

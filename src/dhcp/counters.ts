@@ -1,11 +1,11 @@
-// What the DHCP server counts: datagrams by what they were, events by kind, refusals by reason.
+// The DHCP server's counters: datagrams by type, events by kind, refusals by reason.
 
 import type { WireFault } from '../net/byte-reader.ts';
 import type { DhcpEventKind, DhcpRefusal } from './events.ts';
 import type { DhcpMessage } from './wire/message.ts';
 import { MESSAGE_TYPE, OPTION, optionU8 } from './wire/options.ts';
 
-/** What a datagram on the server's port was. */
+/** The type of a datagram on the server's port. */
 export type DhcpMessageName = keyof typeof MESSAGE_TYPE | 'other' | 'malformed';
 const NAMES_BY_TYPE: ReadonlyMap<number, DhcpMessageName> = new Map([
   [MESSAGE_TYPE.discover, 'discover'],
@@ -20,43 +20,43 @@ const NAMES_BY_TYPE: ReadonlyMap<number, DhcpMessageName> = new Map([
 /** Every name, for counting. */
 export const MESSAGE_NAMES: readonly DhcpMessageName[] = [...NAMES_BY_TYPE.values(), 'other', 'malformed'];
 
-/** Why a datagram is no message: the first thing that is wrong with it. */
+/** Why a datagram is not a message: its first fault. */
 export const FAULT_NAMES = [
   /** It ends before its options begin. */
   'too-short',
   'too-long',
   /** The length of the hardware address. */
   'hardware-length',
-  /** It is no request and does not have the magic cookie. */
+  /** It is not a request and lacks the magic cookie. */
   'cookie',
-  /** An option goes on behind the end of its field. */
+  /** An option runs past the end of its field. */
   'option',
   /** Option 52. */
   'overload',
 ] as const;
 export type DhcpFault = (typeof FAULT_NAMES)[number];
 
-/** What was counted since the start, and how many there are now. */
+/** Counters since start, and current numbers. */
 export interface DhcpCounters {
-  /** Datagrams that came, by what they were. */
+  /** Datagrams received, by type. */
   readonly messages: Readonly<Record<DhcpMessageName, number>>;
-  /** Datagrams that were no message, by what was wrong with them. */
+  /** Malformed datagrams, by fault. */
   readonly faults: Readonly<Record<DhcpFault, number>>;
-  /** Events told, by kind; of refused and malformed messages only those that were not withheld. */
+  /** Published events, by kind; repeated and refused ones only if they were not withheld. */
   readonly events: Readonly<Record<DhcpEventKind, number>>;
-  /** Messages without an answer, or with a NAK, by reason; all of them. */
+  /** Messages that got no answer or a NAK, by reason; all of them. */
   readonly refusals: Readonly<Record<DhcpRefusal, number>>;
-  /** Datagrams that were not looked at, because the server was ending. */
-  readonly unheard: number;
+  /** Datagrams ignored because the server was shutting down. */
+  readonly ignored: number;
   /** Addresses with a record, running or ended. */
   readonly leases: number;
-  /** Addresses kept for clients that make up their mind. */
+  /** Addresses held for clients that have not decided. */
   readonly offers: number;
-  /** Answers that wait for the disk. */
+  /** Replies waiting for the disk. */
   readonly waiting: number;
 }
 
-/** What the first fault of a datagram is called. */
+/** The name of a datagram's first fault. */
 export function faultName({ code, field }: WireFault): DhcpFault {
   switch (code) {
     case 'too-long':
@@ -70,7 +70,7 @@ export function faultName({ code, field }: WireFault): DhcpFault {
   }
 }
 
-/** What a message is called. */
+/** The name of a message's type. */
 export function messageName(message: DhcpMessage): DhcpMessageName {
   const type = optionU8(message.options, OPTION.messageType);
   return (type === undefined ? undefined : NAMES_BY_TYPE.get(type)) ?? 'other';

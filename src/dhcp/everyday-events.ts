@@ -1,4 +1,4 @@
-// Which events of DHCP are everyday: with these a lease comes, goes on and ends, and there may be any number of them.
+// The everyday DHCP events: a lease begins, is renewed or ends. There may be any number of them.
 
 import type { RackEvent } from '../event.ts';
 import type { DhcpEvent, DhcpEventKind } from './events.ts';
@@ -10,8 +10,8 @@ const EVERYDAY_KINDS: ReadonlySet<string> = new Set<DhcpEventKind>([
   'dhcp.release',
 ]);
 
-/** True for what a lease comes, goes on and ends with. */
+/** True for the events of a lease's ordinary life. */
 export const isEveryday = (event: RackEvent): event is DhcpEvent => EVERYDAY_KINDS.has(event.kind);
 
-/** The same of a host that does not boot: there may be any number of these. */
+/** The same, for a host that does not boot from the network. */
 export const isOfBystander = (event: RackEvent): boolean => isEveryday(event) && event.client === undefined;

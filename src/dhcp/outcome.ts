@@ -1,4 +1,4 @@
-// What came of a message: what is answered, and what is told of it.
+// The outcome of a message: its reply and its event.
 
 import type { DhcpDecision } from './answers/decision.ts';
 import type { Heard } from './answers/refusal-event.ts';
@@ -13,18 +13,18 @@ export type ReplyDecision = Extract<DhcpDecision, { kind: 'reply' }>;
 export interface Outcome {
   readonly reply: Reply | undefined;
   readonly event: DhcpEvent;
-  /** The client does again what it did just now: it is made an offer that it has, or comes back for what it got. */
+  /** The client repeats itself: it gets an offer that it already has, or asks again for what it got. */
   readonly isRepeat?: boolean | undefined;
-  /** What the rack found by itself: no datagram is refused when it cannot be kept, and it will be found again. */
+  /** The rack's own finding: if it cannot be stored, no datagram is refused, because the rack will find it again. */
   readonly isFound?: boolean;
 }
 
-/** An outcome that waits for the disk, and the record it tells of. */
+/** An outcome that waits for the disk, and its record. */
 export interface WaitingOutcome extends Outcome {
   readonly lease: Lease | undefined;
 }
 
-/** The decided reply as it leaves; the event names the options that did not fit. */
+/** The decided reply, ready to send; the event names the options that did not fit. */
 export function composeOutcome(decision: ReplyDecision, { message, arrival }: Heard): Outcome {
   const encoded = encodeReply(decision.message, message);
   const omitted = encoded.omitted.length === 0 ? undefined : encoded.omitted.join(' ');
@@ -40,14 +40,14 @@ export function composeOutcome(decision: ReplyDecision, { message, arrival }: He
   };
 }
 
-/** False for an ACK whose lease was taken back while it waited: the client released it, and it may be another's by now. */
+/** False for an ACK whose lease was taken back while it waited: the client released it, and another client may have it by now. */
 export function isInForce({ reply, lease }: WaitingOutcome, table: LeaseTable): boolean {
   if (reply === undefined || lease === undefined) return true;
   const current = table.find(lease.address);
   return current?.state === 'bound' && table.identityOf(current) === table.identityOf(lease);
 }
 
-/** What leaves; not every outcome has a reply. */
+/** The replies to send; not every outcome has one. */
 export function repliesOf(outcomes: readonly Outcome[]): readonly Reply[] {
   const replies: Reply[] = [];
   for (const { reply } of outcomes) if (reply !== undefined) replies.push(reply);

@@ -1,4 +1,4 @@
-// What a responder works with, and what it hands out. Types only.
+// The ports a responder works with, and its results. Types only.
 
 import type { Clock } from '../clock.ts';
 import type { Publish } from '../event.ts';
@@ -16,13 +16,13 @@ import type { Arrival } from './networks/subnet.ts';
 /** A reply on its way out. */
 export interface Reply {
   readonly datagram: OutgoingDatagram;
-  /** By which socket its request came. */
+  /** The socket by which its request came. */
   readonly arrival: Arrival;
   /** The interface of the client's network; undefined: behind a relay. */
   readonly interfaceName: string | undefined;
 }
 
-/** A change of a lease that is durable, or its end. */
+/** A durable change of a lease, or its end. */
 export type LeaseNotice =
   | ({ readonly kind: 'changed' } & LeaseChange)
   | { readonly kind: 'expired'; readonly lease: Lease };
@@ -35,18 +35,18 @@ export interface ResponderPorts {
   readonly publish: Publish;
   readonly planBoot: PlanBoot;
   readonly identifyClient: IdentifyClient;
-  /** The machines known at this moment. */
+  /** The machines known now. */
   readonly machines: () => MachineDirectory;
-  /** Told synchronously of each durable change, oldest first. */
+  /** Called synchronously for each durable change, oldest first. */
   readonly onLeaseChange?: ((notice: LeaseNotice) => void) | undefined;
-  /** In proxy mode: told of each address that a client was seen to take from another server. */
+  /** In proxy mode: called for each address that a client takes from another server. */
   readonly onAddressSeen?: ((claim: AddressClaim) => void) | undefined;
-  /** Undefined: addresses are offered without looking whether somebody uses them. */
+  /** Undefined: addresses are offered without a probe. */
   readonly findConflict?: FindConflict | undefined;
-  /** Whether the wire behind an interface can be asked now; undefined: always, and nothing is asked ahead of need. */
+  /** Whether the wire behind an interface can be probed now; undefined: always, but nothing is probed ahead of need. */
   readonly canProbe?: ((interfaceName: string) => boolean) | undefined;
-  /** Knows of other servers; undefined: nobody looks for them. */
+  /** Knows of other servers; undefined: nothing watches for them. */
   readonly foreign?: ForeignEar | undefined;
-  /** Sends replies in order; never throws. @returns those for which there is no socket */
+  /** Sends replies in order; never throws. @returns those without a socket */
   readonly transmit: (replies: readonly Reply[]) => ReadonlySet<Reply>;
 }

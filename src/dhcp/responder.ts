@@ -1,17 +1,17 @@
-// Carries out decisions: offers are kept, leases recorded, replies held back until their lease is durable, events told. Works
-// through the ports it is handed; sockets are the server's.
+// Carries out decisions: holds offers, records leases, keeps replies back until their lease is durable, publishes events. Works through its
+// ports; the sockets belong to the server.
 //
 //   receive ─ decode ─ decide ─┬─ reply without record ──────────────→ transmit, publish
 //                              ├─ record ─ append ─ apply ─ waiting ─┬─ onDurable → transmit, publish, onLeaseChange
 //                              │                                     └─ onFailed  → roll back, refused: store-unavailable
-//                              ├─ offer ─ ConflictCheck.clear() ──┬─ nobody   → transmit, publish
-//                              │                                  └─ somebody → record declined, or its last holder's; decide again
+//                              ├─ offer ─ ConflictCheck.clear() ──┬─ unused → transmit, publish
+//                              │                                  └─ in use → record declined, or its last holder's; decide again
 //                              └─ ignore → counted, sampled event
 //
-// 1. Deciding, appending and applying are one turn: no other message comes between.
-// 2. No ACK leaves before its record is durable, no OFFER while leases cannot be written.
-// 3. An ACK whose lease was taken back while it waited does not leave, nor one that waited over REPLY_AGE_MAX_MS.
-// 4. Of a datagram only its message outlives the turn, which the decoder has copied.
+// 1. Deciding, appending and applying happen in one turn: no other message comes in between.
+// 2. No ACK leaves before its record is durable, and no OFFER while leases cannot be written.
+// 3. An ACK does not leave if its lease was taken back while it waited, or if it waited longer than REPLY_AGE_MAX_MS.
+// 4. Only a datagram's message, which the decoder has copied, outlives the turn.
 
 import { type Instant, later } from '../clock.ts';
 import { Counters } from '../counters.ts';
@@ -49,30 +49,30 @@ import type { Reply, ResponderPorts } from './responder-ports.ts';
 import type { DhcpPorts } from './wire/destination.ts';
 import { decodeDhcpMessage } from './wire/message.ts';
 
-/** How many addresses are probed for one message before it is left without an answer. */
+/** How many addresses are probed for one message before it is refused. */
 export const PROBES_PER_MESSAGE_MAX = 3;
-/** The most ended leases told in one turn. */
+/** How many ended leases one turn reports. */
 export const EXPIRED_PER_TURN_MAX = 256;
 
 /**
- * The longest an ACK waits for the disk. Its lease runs from the request on (RFC 2131 §4.4.1), but some clients count from the
- * answer; a client that waited this long has asked again.
+ * The longest an ACK waits for the disk, in milliseconds. Its lease runs from the request on (RFC 2131 §4.4.1), but some clients count from
+ * the reply; a client that waited this long has asked again.
  */
 export const REPLY_AGE_MAX_MS = 10_000;
 
-/** A message that is being answered. */
+/** A message being answered. */
 interface Request extends Heard {
-  /** Which decision on it this is, from 1. */
+  /** The number of this decision on it, from 1. */
   readonly attempt: number;
 }
 
-/** An OFFER that waits for a look at the wire. */
+/** An OFFER that waits for a probe. */
 type Unanswered = Pick<ReplyDecision, 'sharedNetwork'> & { readonly outcome: Outcome; readonly request: Request };
 
 /** Answers datagrams. */
 export class Responder {
   readonly #ports: ResponderPorts;
-  /** What strangers may take. */
+  /** The limits on strangers. */
   readonly bounds: Bounds;
   readonly #offers: Offers;
   readonly #conflicts: ConflictCheck;
@@ -85,10 +85,10 @@ export class Responder {
   readonly #refusals = new Counters(DHCP_REFUSAL_NAMES);
   #subnets: SubnetIndex = { served: [], wires: new Map(), withoutAddress: new Set(), ownAddresses: new Set() };
   #dhcpPorts: DhcpPorts = { serverPort: 67, clientPort: 68 };
-  /** Replies and events of this turn. */
+  /** The replies and events of this turn. */
   #outcomes: Outcome[] = [];
   #storeFailed = false;
-  /** The machines whose addresses the pools of the ranges know. */
+  /** The machines whose addresses the pools were given. */
   #servedMachines: MachineDirectory | undefined;
 
   constructor(ports: ResponderPorts) {
@@ -120,7 +120,7 @@ export class Responder {
     this.#conflicts.serve(subnets.served);
   }
 
-  counters(): Omit<DhcpCounters, 'unheard'> {
+  counters(): Omit<DhcpCounters, 'ignored'> {
     return {
       messages: this.#messages.read(),
       faults: this.#faults.read(),
@@ -132,27 +132,27 @@ export class Responder {
     };
   }
 
-  /** A host was heard on the wire with this address. */
+  /** Notes that a host was heard on the wire with this address. */
   heard(address: Ipv4): void {
     this.#conflicts.heard(address);
   }
 
-  /** An address was given by other ways than an answer. */
+  /** Notes that an address was given other than by a reply. */
   given(address: Ipv4): void {
     this.#conflicts.leased(address);
   }
 
-  /** Asks the wire nothing more. */
+  /** Stops probing. */
   close(): void {
     this.#conflicts.close();
   }
 
-  /** Answers that wait for the disk. */
+  /** How many replies wait for the disk. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /** Answers what came by one socket in one turn. */
+  /** Handles the datagrams of one socket in one turn. */
   receive(datagrams: readonly ReceivedDatagram[], arrival: Arrival): void {
     const now = this.#ports.clock.now();
     this.#offers.forget(now);
@@ -168,15 +168,15 @@ export class Responder {
     this.#finishTurn();
   }
 
-  /** Tells of leases that ended, of EXPIRED_PER_TURN_MAX at most. @returns of how many */
+  /** Reports ended leases, at most EXPIRED_PER_TURN_MAX. @returns how many */
   expire(): number {
     const ended = this.#ports.table.expire(this.#ports.clock.now(), EXPIRED_PER_TURN_MAX);
-    this.tellEnded(ended);
+    this.reportEnded(ended);
     return ended.length;
   }
 
-  /** Tells of these leases, which have ended. */
-  tellEnded(ended: readonly Lease[]): void {
+  /** Reports that these leases have ended. */
+  reportEnded(ended: readonly Lease[]): void {
     const now = this.#ports.clock.now();
     for (const lease of ended) {
       const { mac, address, hostname } = lease;
@@ -187,7 +187,7 @@ export class Responder {
     this.#finishTurn();
   }
 
-  /** Everything that a decision would read now; deciding on it changes nothing. */
+  /** The facts for a decision now; deciding changes none of them. */
   state(): DhcpState {
     const { table, identifyClient, planBoot, machines, foreign } = this.#ports;
     const known = machines();
@@ -202,8 +202,8 @@ export class Responder {
   }
 
   #perform(decision: DhcpDecision, request: Request, now = this.#ports.clock.now()): void {
-    const beside = this.bounds.note(decision, now);
-    if (beside !== undefined) this.#conclude({ reply: undefined, event: beside });
+    const further = this.bounds.note(decision, now);
+    if (further !== undefined) this.#conclude({ reply: undefined, event: further });
     switch (decision.kind) {
       case 'ignore':
         this.#ports.foreign?.hear(request.message, decision.reason, decision.event);
@@ -232,7 +232,7 @@ export class Responder {
     }
   }
 
-  /** Keeps the offered address and answers, after a look at the wire where that is wanted. */
+  /** Holds the offered address and replies, after a probe if needed. */
   #offer(decision: ReplyDecision, offer: OfferedAddress, request: Request): void {
     const { event } = decision;
     const { address, client } = offer;
@@ -256,7 +256,7 @@ export class Responder {
       );
   }
 
-  /** Lets an offer go. What was set aside, and is its client's after all, is given back with it: else the client could not have it. */
+  /** Ends an offer. A fixed address that was set aside is given back with it, because its client could not have it otherwise. */
   #concludeOffer(offer: OfferedAddress, outcome: Outcome, now: Instant): void {
     const record = this.#ports.table.find(offer.address);
     if (isHeld(record, now) && record.state === 'declined') {
@@ -281,7 +281,7 @@ export class Responder {
       const kind = use.kind === 'dhcp.conflict' && offer.isFixed ? 'dhcp.fixed-address-used' : use.kind;
       const event: DhcpEvent = { kind, at: now, mac, address, subnet, interfaceName, usedBy: formatMac(user.mac) };
       this.#offers.drop(offer.client, sharedNetwork);
-      // Who got the address while the wire was asked was told that it has it, and finds out and declines itself.
+      // A client that got the address during the probe was told so; it finds out by itself and declines.
       if (isActive(record, now)) this.#conclude({ reply: undefined, event: { ...event, kind: 'dhcp.conflict' } });
       else this.#record([use.lease], { reply: undefined, event, isFound: true });
       const again = { ...request, attempt: request.attempt + 1 };
@@ -291,10 +291,10 @@ export class Responder {
     this.#finishTurn();
   }
 
-  /** Appends and applies records; the outcome follows when the last of them, or what it rests on in their place, is durable. */
+  /** Appends and applies records. The outcome follows when the last of them, or the record it rests on instead, is durable. */
   #record(records: readonly Lease[], outcome: Outcome, request?: Request, ack?: ReplyDecision): void {
     const { journal, table } = this.#ports;
-    // All or none: an address is not given up without the one that takes its place.
+    // All or none: an address is given up only together with its replacement.
     if (journal.room < Math.max(1, records.length) || this.#waiting.isFull) {
       if (outcome.isFound === true) return;
       this.#refuse(outcome.event, journal.available ? 'queue-full' : 'store-unavailable', request);
@@ -356,7 +356,7 @@ export class Responder {
     this.#outcomes.push(outcome);
   }
 
-  /** Sends what this turn brought, then tells of it. */
+  /** Sends this turn's replies, then publishes its events. */
   #finishTurn(): void {
     for (const event of this.bounds.look(this.#ports.clock.now())) this.#conclude({ reply: undefined, event });
     let outcomes = this.#outcomes;
@@ -366,16 +366,16 @@ export class Responder {
     if (stranded.size > 0) outcomes = this.#withoutStranded(outcomes, stranded);
     for (const { event, isRepeat } of outcomes) {
       this.#events.add(event.kind);
-      // A NAK is an answer and a refusal.
+      // A NAK is both an answer and a refusal.
       if (event.kind === 'dhcp.nak' && event.reason !== undefined && isRefusal(event.reason)) {
         this.#refusals.add(event.reason);
       }
-      const told = this.#tellings.of(event, isRepeat === true);
-      if (told !== undefined) this.#ports.publish(told);
+      const published = this.#tellings.of(event, isRepeat === true);
+      if (published !== undefined) this.#ports.publish(published);
     }
   }
 
-  /** What could not leave was not given. */
+  /** The outcomes without those whose reply could not leave: they gave nothing. */
   #withoutStranded(outcomes: readonly Outcome[], stranded: ReadonlySet<Reply | undefined>): Outcome[] {
     for (const { event, reply } of outcomes) if (stranded.has(reply)) this.#refuse(event, 'interface-gone');
     return [...outcomes.filter(({ reply }) => !stranded.has(reply)), ...this.#outcomes.splice(0)];

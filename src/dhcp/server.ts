@@ -1,12 +1,12 @@
-// The DHCP server: its sockets, its timers, and the interfaces that come and go. What is answered is decided elsewhere.
+// The DHCP server: its sockets, its timers, and the interfaces that come and go. Replies are decided elsewhere.
 //
-//   configure, setInterfaces ─ indexSubnets ─ planSockets ─ reconcile: close what is not wanted, open what is missing
+//   configure, setInterfaces ─ indexSubnets ─ planSockets ─ reconcile: close unwanted sockets, open missing ones
 //   socket ─ Responder.receive ─ transmit ─ socket
 //
-// 1. A reconfiguration touches only the sockets that changed; leases, offers and waiting replies stay.
-// 2. A socket that cannot be opened is told of and tried again; the others serve meanwhile.
-// 3. Broadcasts and frames leave by the device of the client's network, with the rack's address in that network as their source;
-//    unicasts by the socket by which the request came. So their source is the address the client knows.
+// 1. A reconfiguration touches only sockets that changed; leases, offers and waiting replies stay.
+// 2. A socket that cannot be opened is reported and retried; the others serve meanwhile.
+// 3. Broadcasts and frames leave by the device of the client's network, with the rack's address there as their source. Unicasts leave by
+//    the socket of the request, so their source is the address the client knows.
 
 import type { Instant, Timer } from '../clock.ts';
 import { Alarm } from '../deadline-queue.ts';
@@ -29,28 +29,28 @@ import { indexSubnets, type LocalInterface } from './networks/subnet.ts';
 import { Responder } from './responder.ts';
 import type { Reply, ResponderPorts } from './responder-ports.ts';
 
-/** How long until a socket that could not be opened is tried again. */
+/** Time until a socket that could not be opened is retried. */
 export const SOCKET_RETRY_MS = 5000;
-/** How often it is looked, at the end, whether an answer still waits. */
+/** How often shutdown checks for replies still waiting for the disk. */
 const DRAIN_LOOK_MS = 10;
 
-/** What the server works with. It sets the journal's listener; the table is loaded with the stored leases. */
+/** The ports of the server. It sets the journal's listener; the table already holds the stored leases. */
 export interface DhcpServerPorts extends Omit<ResponderPorts, 'transmit' | 'foreign'> {
   readonly network: DatagramNetwork;
-  /** The other servers that are known have changed. */
+  /** Called when the known foreign servers change. */
   readonly onForeignChange?: (() => void) | undefined;
-  /** Every lease that ended until then was told of. */
-  readonly onEndsTold?: ((until: Instant) => void) | undefined;
+  /** Called when every lease that expired before `until` has been reported. */
+  readonly onEndsReported?: ((until: Instant) => void) | undefined;
 }
 
-/** A socket that is wanted and not open, and why. */
+/** A required socket that is not open, and why. */
 export interface SocketProblem {
   /** The interface or the address. */
   readonly name: string;
   readonly error: RackError;
 }
 
-/** A socket that is open. */
+/** An open socket. */
 export interface OpenSocket {
   /** The interface or the address. */
   readonly name: string;
@@ -79,8 +79,8 @@ export class DhcpServer {
   readonly #alarm: Alarm;
   #retryTimer: Timer | undefined;
   #draining = false;
-  /** Datagrams that came while it was ending. */
-  #unheard = 0;
+  /** Datagrams that arrived during shutdown. */
+  #ignored = 0;
   #closed = false;
 
   constructor(ports: DhcpServerPorts) {
@@ -103,10 +103,10 @@ export class DhcpServer {
   }
 
   /**
-   * Serves this configuration from now on, in place of the one before. Networks change at once; the promise ends when the
-   * sockets follow.
+   * Serves this configuration from now on, in place of the previous one. Networks change at once; the promise resolves when the sockets
+   * have followed.
    *
-   * @returns the sockets that could not be opened; they are tried again every SOCKET_RETRY_MS
+   * @returns the sockets that could not be opened; they are retried every SOCKET_RETRY_MS
    */
   async configure(config: DhcpConfig): Promise<readonly SocketProblem[]> {
     this.#config = config;
@@ -114,8 +114,8 @@ export class DhcpServer {
   }
 
   /**
-   * Takes note of the host's interfaces: of all, whenever one of them or its addresses changed. Before the first call every
-   * configured interface and address is taken to be there.
+   * Replaces the known interfaces; call it with the full list after every change of an interface or its addresses. Before the first call
+   * every configured interface and address is assumed to be present.
    */
   async setInterfaces(interfaces: readonly LocalInterface[]): Promise<readonly SocketProblem[]> {
     this.#interfaces = interfaces;
@@ -127,32 +127,32 @@ export class DhcpServer {
     return this.#ports.table.all();
   }
 
-  /** A host was heard on the wire with this address: it is not offered before the wire was asked about it. */
+  /** Notes that a host was heard on the wire with this address, which is not offered before a probe. */
   heard(address: Ipv4): void {
     this.#responder.heard(address);
   }
 
-  /** The other DHCP servers that are known, those first that were seen first. */
+  /** The known foreign servers, the first seen first. */
   foreignServers(): readonly ForeignServer[] {
     return this.#foreign.servers;
   }
 
-  /** Why other DHCP servers are not asked for; undefined: they are, or nobody wants it. */
+  /** Why probing for other servers is impossible; `undefined` if probing works or is disabled. */
   get blindness(): string | undefined {
     return this.#foreign.blindness;
   }
 
-  /** What was counted since the start. */
+  /** Counters since start. */
   counters(): DhcpCounters {
-    return { ...this.#responder.counters(), unheard: this.#unheard };
+    return { ...this.#responder.counters(), ignored: this.#ignored };
   }
 
-  /** Everything that a decision would read now; deciding on it changes nothing. */
+  /** The facts for a decision now; deciding changes none of them. */
   state(): DhcpState {
     return this.#responder.state();
   }
 
-  /** The dynamic ranges, and how full they are. */
+  /** The dynamic ranges and their usage. */
   ranges(): readonly RangeState[] {
     return this.#responder.bounds.ranges();
   }
@@ -164,14 +164,14 @@ export class DhcpServer {
     });
   }
 
-  /** The sockets that are wanted and not open. */
+  /** The required sockets that are not open. */
   problems(): readonly SocketProblem[] {
     return this.#problems;
   }
 
   /**
-   * Takes no more messages, and waits until every answer that waits for the disk has left.
-   * @param graceMs how long to wait at most
+   * Accepts no more messages, and waits until every reply that waits for the disk has left.
+   * @param graceMs the longest wait
    */
   async drain(graceMs: number): Promise<void> {
     this.#draining = true;
@@ -183,14 +183,14 @@ export class DhcpServer {
   }
 
   /**
-   * Stores the running lease that was granted last anew, so that the disk knows what the wall clock says since it was stepped
-   * (`lease-clock.ts`). One that is older than this boot of the host would not tell, and would lose what its own boot knew of it.
-   * @param bootedAt when the host was started; a lease granted before is left as it is
-   * @returns false while the disk takes nothing
+   * Stores the running lease that was granted last again, so that the disk has the wall clock as it reads since a step (`lease-clock.ts`).
+   * A lease granted before this boot of the host proves nothing about the clock, and restamping it would lose what its own boot knew of it.
+   * @param bootedAt when the host started; a lease granted before is left as it is
+   * @returns false while the disk accepts nothing
    */
   restamp(bootedAt: Instant): boolean {
     const { clock, journal, table } = this.#ports;
-    // First: it is asked again every second while the disk takes nothing, and the table may hold a million leases.
+    // Checked first: this is asked every second while the disk refuses, and the table may hold a million leases.
     if (!journal.available) return false;
     const now = clock.now();
     let running: Lease | undefined;
@@ -198,14 +198,14 @@ export class DhcpServer {
       if (isActive(lease, now) && (running === undefined || lease.grantedAt > running.grantedAt)) running = lease;
     }
     if (running === undefined || running.grantedAt < bootedAt) return true;
-    // The record of its address is as it was: the table has nothing to follow.
+    // The record itself does not change, so the table has nothing to follow.
     journal.append(running);
     return true;
   }
 
   /**
-   * Takes over leases of another server, as if their clients had got them here: all or none.
-   * @returns the journal's sequence of the last; undefined: the disk does not take so many now
+   * Imports leases of another server, as if their clients had got them here: all or none.
+   * @returns the journal's sequence of the last; undefined: the disk cannot take so many now
    */
   adopt(leases: readonly Lease[]): number | undefined {
     const { journal, table } = this.#ports;
@@ -220,24 +220,24 @@ export class DhcpServer {
     return sequence;
   }
 
-  /** True while no lease has ended that was not told of; those that had ended when they were loaded are not counted. */
-  get endsTold(): boolean {
+  /** True while every lease that has ended was reported; those that had ended when they were loaded do not count. */
+  get endsReported(): boolean {
     const { clock, table } = this.#ports;
     return (table.nextExpiry ?? Number.POSITIVE_INFINITY) > clock.now();
   }
 
-  /** Tells of leases that had ended when they were loaded, but for those whose address has another record by now. */
-  tellEnded(leases: readonly Lease[]): void {
+  /** Reports leases that had ended when they were loaded, except those whose address has another record by now. */
+  reportEnded(leases: readonly Lease[]): void {
     const { table } = this.#ports;
-    this.#responder.tellEnded(leases.filter((lease) => table.find(lease.address) === lease));
+    this.#responder.reportEnded(leases.filter((lease) => table.find(lease.address) === lease));
   }
 
-  /** Answers that wait for the disk. */
+  /** How many replies wait for the disk. */
   get waiting(): number {
     return this.#responder.waiting;
   }
 
-  /** Stops answering and closes the sockets. The journal is the caller's to close, afterwards. */
+  /** Stops answering and closes the sockets. The caller closes the journal afterwards. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#alarm.cancel();
@@ -296,7 +296,7 @@ export class DhcpServer {
         shared: true,
         onDatagrams: (datagrams) => {
           if (this.#draining || this.#closed) {
-            this.#unheard += datagrams.length;
+            this.#ignored += datagrams.length;
             return;
           }
           if (!bootServer) this.#responder.receive(datagrams, arrival);
@@ -312,7 +312,7 @@ export class DhcpServer {
     } catch (error) {
       const problem =
         error instanceof RackError ? error : new RackError('socket-refused', errorText(error), { cause: error });
-      // Told once for each failure that differs, not at each try.
+      // Reported once for each different failure, not at each retry.
       const known = this.#problems.some((before) => before.name === name && before.error.message === problem.message);
       if (!known) this.#reportSocket('dhcp.socket-failed', wanted, problem.message);
       return { name, error: problem };
@@ -336,7 +336,7 @@ export class DhcpServer {
     return stranded;
   }
 
-  /** Undefined when the interface went away while the reply waited: its client is gone with it. */
+  /** Undefined if the interface went away while the reply waited: its client went with it. */
   #socketFor({ datagram, arrival, interfaceName }: Reply): DatagramSocket | undefined {
     let byArrival: DatagramSocket | undefined;
     let byDevice: DatagramSocket | undefined;
@@ -349,14 +349,14 @@ export class DhcpServer {
     return datagram.to.kind === 'unicast' ? (byArrival ?? byDevice) : (byDevice ?? byArrival);
   }
 
-  /** Sets the one timer for the lease that ends first. */
+  /** Sets the one timer to the lease that ends first. */
   #watchExpiry(): void {
     if (!this.#closed) this.#alarm.expect(this.#ports.table.nextExpiry);
   }
 
   #onExpiry(): void {
-    const told = this.#responder.expire();
-    if (told > 0 && this.endsTold) this.#ports.onEndsTold?.(this.#ports.clock.now());
+    const expired = this.#responder.expire();
+    if (expired > 0 && this.endsReported) this.#ports.onEndsReported?.(this.#ports.clock.now());
     this.#watchExpiry();
   }
 

@@ -22,7 +22,7 @@ async function start(leasesAt: (now: Instant) => readonly Lease[]) {
     publish: ({ kind, address }) => {
       if (kind === 'dhcp.expired' || kind === 'dhcp.declined-back') told.push(`${kind} ${address}`);
     },
-    onEndsTold: (until) => told.push(`until ${until - started}`),
+    onEndsReported: (until) => told.push(`until ${until - started}`),
   });
   const started = clock.now();
   const leases = leasesAt(started);
@@ -61,8 +61,8 @@ test('leases that had ended are told of when asked for, but for a client that ha
   rig.network.deliver('eth1', clientBytes(request));
   rig.journal.commit();
   await settle();
-  rig.server.tellEnded(rig.leases);
+  rig.server.reportEnded(rig.leases);
   assert.deepEqual(rig.told, [`dhcp.expired ${ip('10.20.0.101')}`]);
-  assert.equal(rig.server.endsTold, true);
+  assert.equal(rig.server.endsReported, true);
   await rig.server.close();
 });

@@ -59,7 +59,7 @@ export async function renderMetrics(sources: MetricsSources): Promise<string> {
 
 /** What DHCP counts: messages, decisions, refusals by reason, offers, answers that wait, sockets. */
 export function addDhcp(out: Exposition, { dhcp }: Pick<Rack, 'dhcp'>): void {
-  const { messages, faults, unheard, events, refusals, offers, waiting } = dhcp.counters();
+  const { messages, faults, ignored, events, refusals, offers, waiting } = dhcp.counters();
   const decided = (kind: keyof typeof events): number => events[kind];
   out.counter(
     'rackboot_dhcp_messages_total',
@@ -71,7 +71,7 @@ export function addDhcp(out: Exposition, { dhcp }: Pick<Rack, 'dhcp'>): void {
     'Datagrams that were no message, by what was wrong with them.',
     labelled('fault', faults),
   );
-  out.counter('rackboot_dhcp_unheard_total', 'Datagrams that came while the rack was ending.', unheard);
+  out.counter('rackboot_dhcp_unheard_total', 'Datagrams that came while the rack was ending.', ignored);
   out.counter(
     'rackboot_dhcp_decisions_total',
     'What was decided and done about messages.',

@@ -1,6 +1,6 @@
 // The leases of earlier lives of the rack: put into the table at the start, and those told of that ended while no rack ran.
 //
-//   loadLeases ─ table ─ rack opens ─ region's reader is there ─ tellMissed ─ EXPIRED_PER_TURN_MAX … all told ─ note
+//   loadLeases ─ table ─ rack opens ─ region's reader is there ─ reportMissed ─ EXPIRED_PER_TURN_MAX … all told ─ note
 //
 // 1. What ended meanwhile is told after those are there who want to hear it, unless its client has come back by then.
 // 2. Until all of it is told nothing is noted as told: a process that ends in between begins anew.
@@ -69,16 +69,16 @@ export class LeaseEnds {
   };
 
   /** Begins to tell what ended while no rack ran. */
-  tellMissed(dhcp: { tellEnded(leases: readonly Lease[]): void; readonly endsTold: boolean }): void {
+  reportMissed(dhcp: { reportEnded(leases: readonly Lease[]): void; readonly endsReported: boolean }): void {
     if (this.#closed) return;
-    dhcp.tellEnded(this.#missed.slice(0, EXPIRED_PER_TURN_MAX));
+    dhcp.reportEnded(this.#missed.slice(0, EXPIRED_PER_TURN_MAX));
     this.#missed = this.#missed.slice(EXPIRED_PER_TURN_MAX);
     if (this.#missed.length > 0) {
-      this.#timer = this.#clock.schedule(TELL_PAUSE_MS, () => this.tellMissed(dhcp));
+      this.#timer = this.#clock.schedule(TELL_PAUSE_MS, () => this.reportMissed(dhcp));
       return;
     }
     this.#isAllTold = true;
-    if (dhcp.endsTold) this.note(this.#clock.now());
+    if (dhcp.endsReported) this.note(this.#clock.now());
   }
 
   /** Writes until when everything was told. */

@@ -64,7 +64,7 @@ export interface RackParts {
   /** The other DHCP servers that are known have changed. */
   readonly onForeignChange?: (() => void) | undefined;
   /** Every lease that ended until then was told of. */
-  readonly onEndsTold?: ((until: Instant) => void) | undefined;
+  readonly onEndsReported?: ((until: Instant) => void) | undefined;
 }
 
 /** DHCP, TFTP, boot HTTP and DNS of one configuration, which `configure` replaces. */
@@ -118,7 +118,7 @@ export class Rack {
       onLeaseChange: (notice) => this.#leaseChanged(notice),
       onAddressSeen: (claim) => this.#addressSeen(claim),
       onForeignChange: parts.onForeignChange,
-      onEndsTold: parts.onEndsTold,
+      onEndsReported: parts.onEndsReported,
     });
     this.#loops = new LoaderLoops(publish);
     this.elsewhere = new Elsewhere({

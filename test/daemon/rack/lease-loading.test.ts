@@ -43,8 +43,8 @@ function life(leases: readonly StoredLease[]) {
   const place = { stateDir, clock: systemClock, onProblem: assert.fail };
   const loaded = loadLeases({ leases, clocks: new Map() }, place);
   const portions: number[][] = [];
-  const tellEnded = (ended: readonly Lease[]): void => void portions.push(ended.map(({ address }) => address & 0xffff));
-  loaded.ends.tellMissed({ tellEnded, endsTold: true });
+  const reportEnded = (ended: readonly Lease[]): void => void portions.push(ended.map(({ address }) => address & 0xffff));
+  loaded.ends.reportMissed({ reportEnded, endsReported: true });
   const told = (): number[] => portions.flat();
   return { ...loaded, portions, told };
 }
