@@ -84,37 +84,33 @@ export const SHOWN = {
     '§4.2: a hardware address that is no single host’s is refused, also where identifiers tell clients apart',
   ),
   movedReservation: moved(
-    'a running lease is denied when nobody may give its client the address any more, not because another is fixed for it',
+    'a running lease is denied once its client may no longer have the address, but not because another one is fixed for it',
   ),
   movedAndGiven: moved(
-    'who is given an address gets it when its holder has begun anew, and is served with another one until then',
+    'a newly reserved address goes to its client when the holder starts over; until then the client gets another one',
   ),
   released: exchanges('§4.3.4: an address that was released is free, and remembered for its client'),
   notAnothers: exchanges('§4.3.4: nobody releases or declines what is another’s'),
-  givenBackFrom: back(
-    '§4.4.4: a RELEASE is believed that comes from the address it gives back, a DECLINE that is broadcast',
-  ),
+  givenBackFrom: back('§4.4.4: a RELEASE is believed from the released address only, a DECLINE by broadcast only'),
   givenBackTo: back(
-    'table 5: a DECLINE and a RELEASE name this server; one that names none is believed where it can mean no other',
+    'table 5: a DECLINE and a RELEASE name this server; one that names none is believed if it can mean no other',
   ),
-  givenBackBy: back('§3.1 step 6: nobody gives back what was got under another identifier, wherever identifiers count'),
-  othersKeepTheirs: forged(
-    'a REQUEST that names another server declines the offer, and the lease that runs is left alone',
+  givenBackBy: back(
+    '§3.1 step 6: an address got under another identifier is not given back, wherever identifiers count',
   ),
+  othersKeepTheirs: forged('a REQUEST that names another server declines the offer and leaves the running lease alone'),
   givenUpForOffer: forged(
-    'a client that takes what it was offered in place of its address has given that up; if it did not, it gets it back',
+    'a client that accepts an offer gives up its address; if it goes on using that, it gets it back',
   ),
-  releasedByHolder: forged('a RELEASE ends a lease where its holder sends it from the address, and nowhere else'),
+  releasedByHolder: forged('a RELEASE ends a lease only if its holder sends it from the address'),
   checkSwitchedOff: conflicts(
-    'nothing is asked where the operator or the host says so, nor for networks behind relays',
+    'nothing is probed if the operator or the host forbids it, nor for networks behind relays',
   ),
   wantedOrForced: given(
-    'an option is given to a client that asks for it, in the order of its list, and forced to others',
+    'an option goes to a client that asks for it, in the order of its list, and to others if forced',
   ),
-  allWithoutList: given(
-    'a client without a list is given every option that is for it, behind those that it got always',
-  ),
-  conditions: given('all conditions of an entry must hold'),
+  allWithoutList: given('a client without a list gets every option meant for it, after those it always gets'),
+  conditions: given('all conditions of an entry must match'),
   inform: exchanges('§4.3.5: an INFORM gets settings without address, lease time or record, whoever has the address'),
   informFar: exchanges(
     '§3.4: an INFORM for an address of another network is refused, so nobody far away is sent an answer',
@@ -128,7 +124,7 @@ export const SHOWN = {
   ),
   network: exchanges('§4.3.1: the address comes from the network that giaddr names, or of the interface'),
   linksApart: inFile('test/dhcp/two-links.test.ts')(
-    'an offer holds its address though the same hardware address is offered another on another link',
+    'an offer holds its address although the same hardware address has another offer on another shared network',
   ),
   fullTold: exchanges('§4.3.1: no address left is told to a person'),
   oldestFirst: exchanges('§2.2: the address whose lease ended longest ago is the first to go to another client'),
@@ -138,20 +134,18 @@ export const SHOWN = {
   diskRefuses: server('when the disk refuses there is no ACK, no OFFER, and the address is free again'),
   probedAway: server('an address that answers a probe is set aside and the client gets another'),
   fixedProbed: inFile('test/dhcp/conflicts/fixed-address.test.ts')(
-    'a fixed address that nobody had is asked about once, and then offered at once',
+    'a fixed address without a former holder is probed once, and then offered at once',
   ),
   chosen: decide('RFC 2131 §4.3.1: what a DISCOVER is offered'),
-  neverAnothers: decide('an address that is another’s is not offered, however it is asked for'),
+  neverAnothers: decide('an address of another client is not offered, however it is requested'),
   promise: decide('a record never ends before what was promised to the same client earlier'),
   endlessOver: earlierPromise('a lease without end is over when its client renews a shorter one on time'),
-  promiseOver: earlierPromise(
-    'a year that was promised is over when its client renews a shorter lease on time twice in a row',
-  ),
-  unheard: earlierPromise('a client that hears no answer is kept its promise, whenever it asks again'),
+  promiseOver: earlierPromise('a promised year is over when its client renews a shorter lease on time twice in a row'),
+  unheard: earlierPromise('a promise to a client that hears no answer stands, whenever the client asks again'),
   alone: inFile('test/dhcp/conversations.test.ts')('no bytes on the wire make the server throw'),
-  dhclient: clients('dhclient is given a lease, keeps it, starts again with it, and gives it back'),
+  dhclient: clients('dhclient gets a lease, keeps it, starts again with it, and releases it'),
   withoutArp: clients(
-    'a client that has no address yet is answered by itself, without ARP, or as a broadcast when it asks so',
+    'a client without an address gets a direct answer, without ARP, or a broadcast if it asks for that',
   ),
   byIdentifier: inFile('test/dhcp/networks/client-identity.test.ts')(
     'by identifier, two clients of one hardware address have two addresses, and keep them',
@@ -160,11 +154,11 @@ export const SHOWN = {
     'by identifier, a client that roams to another hardware address keeps its address',
   ),
   onlyByIdentifier: inFile('test/dhcp/networks/client-identity.test.ts')(
-    'by identifier, nobody renews, releases or declines what another identifier holds',
+    'by identifier, a client cannot renew, release or decline what another identifier holds',
   ),
   neverDivided: inFile('test/dhcp/wire/option-layout.test.ts')('an option of at most 255 bytes is never divided'),
   fileGivesWay: inFile('test/dhcp/wire/option-layout.test.ts')(
-    'RFC 2132 §9.4: a boot file that option 67 repeats gives its field to options that have no other room',
+    'RFC 2132 §9.4: a boot file that option 67 repeats yields its field to options without other room',
   ),
   circuitLimit: inFile('test/dhcp/bounds.test.ts')(
     'the flood on one circuit of a relay does not hold back another circuit',
@@ -186,21 +180,19 @@ export const SHOWN = {
   idEchoed: options('RFC 6842 §3: the client identifier goes back in OFFER, ACK and NAK if it came, and else not'),
   joined: options('RFC 3396 §5 and §7: an option in pieces is one value, wherever the pieces lie'),
   split: options('RFC 3396 §6: a value over 255 bytes is written in pieces, the first of them full'),
-  goesOn: layout('RFC 3396 §7: a long option goes on from the option field into file and then into sname'),
+  goesOn: layout('RFC 3396 §7: a long option continues from the option field into file and then into sname'),
   undivided: layout('an option of at most 255 bytes is never divided'),
   fieldsRepeated: layout(
-    'RFC 2132 §9.4: a boot file that option 67 repeats gives its field to options that have no other room',
+    'RFC 2132 §9.4: a boot file that option 67 repeats yields its field to options without other room',
   ),
   values: values('a value becomes the bytes of its type'),
-  pointers: values('RFC 3397 §2: an end of a name that was there before is a pointer to it'),
+  pointers: values('RFC 3397 §2: a repeated end of a name is a pointer to the first'),
   legalValues: legal('every row of the table with a rule has its case here, and every row says where it is from'),
   legalShapes: legal(
     'bytes given as hex have the shape of the option all the same, unless a vendor fills it as it likes',
   ),
-  noValues: values('what is no value of its type is one problem with its place'),
-  routesInstead: given(
-    'RFC 3442: a client that asks for routes is given them in the place of router and static routes',
-  ),
+  noValues: values('a value of the wrong type is one problem with its place'),
+  routesInstead: given('RFC 3442: a client that asks for routes gets them instead of router and static routes'),
   defaultRoute: inFile('test/config/option-list.test.ts')(
     'routes without a default route get the router of the network as one',
   ),
@@ -217,7 +209,7 @@ export const SHOWN = {
     'RFC 4702 §3.1: the name of option 81 is kept and not that of option 12, and neither where the client forbids it',
   ),
   nameEncoded: inFile('test/dhcp/wire/client-fqdn.test.ts')(
-    'the answer has the client’s encoding, 255 for each RCODE, and O where S is not what the client wanted',
+    'the answer has the client’s encoding, 255 for each RCODE, and O if S differs from the client’s wish',
   ),
   namesRcodes: inFile('test/dhcp/wire/client-fqdn.test.ts')('the RCODEs of a client are not read'),
   wrongLength: options('RFC 2132 §2: an option of a wrong length is passed over, and the client is served'),
@@ -239,10 +231,10 @@ export const SHOWN = {
   ),
   ownRelays: relays('RFC 2131 §4.1: only a relay agent that may be one of ours is answered, whatever network it names'),
   relaySource: agents(
-    'a relay agent is believed that sends from its address, from where the network says, or from a served network',
+    'a relay agent is believed if it sends from its address, from a source the network names, or from a served network',
   ),
   unicastSource: agents(
-    'to the rack’s own address, without a relay agent, speaks who is in a served network, or is named',
+    'without a relay agent, only hosts of a served network or a named source may send to the rack’s own address',
   ),
   unserved: relays('RFC 3527 §3 and RFC 3011 §2: a selected network that is not served gets no address of another one'),
   subnetSelection: relays(

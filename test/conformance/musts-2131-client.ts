@@ -57,7 +57,7 @@ export const RFC_2131_CLIENT_MUSTS: readonly Must[] = [
     'RENEWING: ciaddr is the client’s address; a renewal that names its server all the same is answered.',
     {
       file: 'test/dhcp/answers/decide.test.ts',
-      name: 'RFC 2131 §4.3.2, RENEWING and REBINDING: extended wherever it can be',
+      name: 'RFC 2131 §4.3.2, RENEWING and REBINDING: extended whenever possible',
     },
   ),
   theirs('4.3.2', 'MUST NOT', 'REBINDING: a server is named or an address asked for by option 50.'),

@@ -43,7 +43,7 @@ export const OPTION_MUSTS: readonly Must[] = [
   basic.met('3.5', 'MUST', 'Lists of addresses have 4 bytes at least and whole addresses.', SHOWN.lengths),
   basic.met('3.14', 'MUST', 'A host name has a character at least, and follows the rules of names.', SHOWN.lengths, {
     file: 'test/dhcp/wire/options.test.ts',
-    name: 'a client’s name is kept only if it can be a host name',
+    name: 'a client’s name is kept only if it is a valid host name',
   }),
   basic.met('4.3', 'MUST', 'A policy filter is whole pairs of addresses, one at least.', SHOWN.legalShapes),
   basic.met('4.4', 'MUST', 'The largest datagram to reassemble is 576 at least.', SHOWN.legalValues),

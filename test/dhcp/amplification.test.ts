@@ -1,5 +1,5 @@
-// What somebody gets out of the rack who asks in another's name: octets of DHCP replies for octets of messages, with the headers of IP
-// and UDP. The network has more options than a reply can hold.
+// How much traffic a forged request can draw from the rack: octets of DHCP replies per octet of messages, with IP and UDP headers. The
+// network has more options than a reply can hold.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -44,7 +44,7 @@ test('a message without option 57 is answered with little more than twice its oc
   assert.ok(factor > 1.5 && factor < 2.2, `${factor.toFixed(2)}`);
 });
 
-test('a message that takes long replies is answered with less than six times its octets', async () => {
+test('a message that accepts long replies is answered with less than six times its octets', async () => {
   const factor = await largestFactor([
     [57, [5, 220]],
     [55, EVERY.slice(0, 20)],

@@ -1,4 +1,4 @@
-// What strangers can take, and what is told of it: floods of new clients, clients that decline everything, ranges that fill up.
+// What strangers can take, and the events about it: floods of new clients, clients that decline everything, ranges that fill up.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -19,14 +19,14 @@ const WIDE = subnet({
   static: undefined,
 });
 
-test('a hall of 200 machines that is switched on at once is served', () => {
+test('a hall of 200 machines powered on at once is served', () => {
   const { say } = rig(config(WIDE));
   for (let client = 1; client <= 200; client += 1) {
     assert.match(say({ type: 'discover', mac: mac(client) }), /^offer /);
   }
 });
 
-test('a hall of 200 machines fits into a range of 256 at once, with nothing asked for yet', () => {
+test('a hall of 200 machines fits into a range of 256 at once, before any request', () => {
   const small = { ...WIDE, dynamic: { low: ip('10.20.4.0'), high: ip('10.20.4.255') } };
   const { say } = rig(config(small));
   const offered = Array.from({ length: 200 }, (_, index) => say({ type: 'discover', mac: mac(index + 1) }));
@@ -34,7 +34,7 @@ test('a hall of 200 machines fits into a range of 256 at once, with nothing aske
   assert.ok(first >= 192, `${first} were offered an address at once`);
 });
 
-test('of a flood of clients that do not exist so many are offered an address, and who is known is served all the same', () => {
+test('a flood of invented clients gets a limited number of offers, and known clients are served anyway', () => {
   const { say, lease, clock, told } = rig(config(WIDE), new MachineDirectory([machine(MAC_B, '10.20.0.30')]));
   assert.match(lease(MAC_A), /^ack/);
   told();
@@ -55,7 +55,7 @@ test('of a flood of clients that do not exist so many are offered an address, an
   });
 });
 
-test('a flood that asks without having been offered anything is held back, too', () => {
+test('a flood of requests without offers is held back, too', () => {
   const { say } = rig(config({ ...WIDE, authoritative: 'yes' }));
   let given = 0;
   for (let client = 0; client < 1000; client += 1) {
@@ -65,7 +65,7 @@ test('a flood that asks without having been offered anything is held back, too',
   assert.ok(given <= NEW_CLIENTS_PER_SECOND * 10 + 1, `${given} of 1000 got a lease`);
 });
 
-test('the rate is the configuration’s, and 0 is none', () => {
+test('the rate comes from the configuration, and 0 means no limit', () => {
   const wide = config(WIDE);
   const { say, responder } = rig(wide);
   responder.bounds.newClients.setRate(1);
@@ -95,7 +95,7 @@ test('the flood on one circuit of a relay does not hold back another circuit', (
   assert.match(from(2000, 'ge-1'), /^offer/);
 });
 
-test('circuits that are made up help beyond no bound of what comes by one socket, and that is told once', () => {
+test('invented circuits do not exceed the limit of their socket, and that is reported once', () => {
   const far = { ...relayedSubnet(), network: parseNetwork('10.30.0.0/16') ?? { address: ANY, prefix: 0 } };
   const wide = { ...far, dynamic: { low: ip('10.30.4.0'), high: ip('10.30.255.250') } };
   const { say, told, clock } = rig(config(subnet(), wide));
@@ -119,11 +119,11 @@ test('circuits that are made up help beyond no bound of what comes by one socket
   assert.deepEqual(told('dhcp.new-clients-limited'), []);
 });
 
-/** What a switch adds to a client's message on its way, without being its relay agent. */
+/** The circuit a switch adds to a client's message without being its relay agent. */
 const circuitId = (...bytes: readonly number[]) =>
   [[OPTION.relayAgentInformation, Uint8Array.of(1, bytes.length, ...bytes)]] as const;
 
-test('circuits that are made up without a relay agent help beyond no bound of the interface, and that is told once', () => {
+test('invented circuits without a relay agent do not exceed the limit of the interface, and that is reported once', () => {
   const { say, told, clock } = rig(config(WIDE));
   const flood = (from: number): number => {
     let offered = 0;
@@ -141,7 +141,7 @@ test('circuits that are made up without a relay agent help beyond no bound of th
   assert.equal(flood(2000), NEW_CLIENTS_PER_SECOND);
 });
 
-test('the flood on one port of a switch that names it leaves half of what the interface may have to the others', () => {
+test('a flood on one port of a switch that names it leaves half of the interface’s rate to the others', () => {
   const { say, told } = rig(config(WIDE));
   const flood = (first: number, port: number): number => {
     let offered = 0;
@@ -159,7 +159,7 @@ test('the flood on one port of a switch that names it leaves half of what the in
   assert.equal(flood(0x060000000000, 9), NEW_CLIENTS_PER_SECOND * 5 - 2);
 });
 
-test('an address that was declined comes back after its time, and that is told', () => {
+test('a declined address comes back after its time, with an event', () => {
   const { say, lease, clock, told, responder } = rig(config());
   const address = lease(MAC_A).split(' ')[1] ?? '';
   assert.equal(say({ type: 'decline', mac: MAC_A, requested: ip(address), server: RACK }), 'silence');
@@ -172,7 +172,7 @@ test('an address that was declined comes back after its time, and that is told',
   assert.equal(say({ type: 'discover', mac: MAC_B, requested: ip(address) }), `offer ${address}`);
 });
 
-test('a client that declines all it gets cannot empty a range', () => {
+test('a client that declines every offer cannot empty a range', () => {
   const { say, lease, told, responder, clock } = rig(config(WIDE));
   const seen = new Set<string>();
   for (let count = 0; count < 50; count += 1) {
@@ -202,7 +202,7 @@ test('nor can many clients that each decline a little', () => {
   assert.equal(responder.bounds.ranges()[0]?.free, 10 - DECLINED_ALWAYS);
 });
 
-test('a range that fills up is told of at nine tenths, when it is full, and when there is room again; once each', () => {
+test('a range that fills up is reported at nine tenths, when it is full, and when there is room again; once each', () => {
   const { lease, say, told, clock, responder } = rig(config(subnet({ leaseTime: seconds(600) })));
   const kinds = ['dhcp.range-filling', 'dhcp.range-full', 'dhcp.range-eased'];
   const inShort = () => told(...kinds).map((event) => `${event.kind} ${'used' in event ? event.used : ''}`);

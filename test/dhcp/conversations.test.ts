@@ -1,9 +1,8 @@
-// Random conversations: clients that come, go, lie and lose packets, a disk that fails, a process that is killed, a host that is started
-// anew, a wall clock that jumps by a day, ranges that change. Whatever happens, no client is told of an address that another one still
-// counts on.
+// Random conversations: clients that come, go, lie and lose packets, a disk that fails, a process that is killed, a host that restarts, a
+// wall clock that jumps by a day, ranges that change. Whatever happens, no client gets an address that another one still counts on.
 //
-// A client here keeps to RFC 2131: it stops using its address when it starts anew, releases, declines or hears NAK, and takes
-// only the answer to its last message. What it counts on is what an ACK told it, until that time is over.
+// A client here follows RFC 2131: it stops using its address when it starts over, releases, declines or gets a NAK, and accepts only the
+// answer to its last message. It counts on the last ACK until its time is over.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -49,7 +48,7 @@ const RANGES = [
 ] as const;
 const ON_WIRE = { interfaceName: 'eth1', localAddress: ANY };
 
-/** A journal that keeps what it is given as it would be on disk, with the clocks of the moment. */
+/** A journal that stores records as on disk, with the clocks of the moment. */
 class StampedJournal extends TestJournal {
   readonly #stamps: Map<Lease, StoredLease>;
   readonly #moment: () => HostMoment;
@@ -61,7 +60,7 @@ class StampedJournal extends TestJournal {
   }
 
   override append(lease: Lease): number {
-    // A record that is stored anew, unchanged, is another one on disk.
+    // A record stored again, unchanged, is another one on disk.
     this.#stamps.delete(lease);
     this.#stamps.set(lease, storeLease(lease, this.#moment()));
     return super.append(lease);
@@ -69,14 +68,14 @@ class StampedJournal extends TestJournal {
 }
 
 interface Client {
-  /** Where clients are told apart by their identifiers, it may change: the client roams. */
+  /** If identifiers tell clients apart it may change: the client roams. */
   mac: MacAddress;
   /** Option 61 of all its messages; undefined: whatever it likes. */
   readonly id: string | undefined;
   xid: number;
   sentAt: Instant;
   offered: Ipv4 | undefined;
-  /** What it counts on. */
+  /** The lease it counts on. */
   held: { readonly address: Ipv4; readonly until: Instant } | undefined;
   /** The address of an earlier life, which it may ask for again. */
   former: Ipv4 | undefined;
@@ -87,7 +86,7 @@ class Conversation {
   readonly #clock = new VirtualClock();
   readonly #clients: readonly Client[];
   readonly #identity: IdentityRule;
-  /** What each record is on disk, in the order of writing. */
+  /** Each record on disk, in the order of writing. */
   #stamps = new Map<Lease, StoredLease>();
   #journal: TestJournal = new StampedJournal(this.#stamps, () => this.#moment());
   #table = new LeaseTable();
@@ -165,11 +164,11 @@ class Conversation {
     return { now, wallMs, bootId: this.#boot.id, uptimeS: (now - this.#boot.at) / 1000 };
   }
 
-  /** The process ends without a word, now and then with its host, and starts again with what is on disk. */
+  /** The process is killed, now and then with its host, and starts again from disk. */
   #kill(): void {
     const { durable } = this.#journal;
     const boots = new Map<string, number>();
-    // In the order of writing: of each boot the newest record tells what its clock said.
+    // In the order of writing: the newest record of each boot gives its clock.
     for (const [lease, stored] of this.#stamps) {
       if (durable.get(lease.address) === lease) boots.set(stored.bootId, bootClockOf(stored));
     }
@@ -190,7 +189,7 @@ class Conversation {
     this.#restamp();
   }
 
-  /** Somebody sets the wall clock. */
+  /** The wall clock is set. */
   #stepClock(): void {
     if (!this.#journal.available) return;
     this.#wallOffsetMs += this.#below(2) === 0 ? -DAY_MS : DAY_MS;
@@ -238,7 +237,7 @@ class Conversation {
       words = { ...base, type: 'request', requested: client.former ?? anyAddress };
     } else if (dice < 54) words = { ...base, type: 'request', ciaddr: held ?? anyAddress };
     else if (dice < 57) {
-      // A client may release or decline what is not its own; it stops using only what is.
+      // A client may release or decline addresses that are not its own, but it stops using only its own.
       const address = this.#below(3) === 0 ? anyAddress : (held ?? anyAddress);
       if (address === held) this.#startAnew(client);
       words = { ...base, type: 'release', ciaddr: address, server: RACK };

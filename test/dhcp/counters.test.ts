@@ -1,4 +1,4 @@
-// Every datagram that is no message is counted under what is wrong with it.
+// Every datagram that is not a message is counted under its fault.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,7 +11,7 @@ import { BY_RELAY, rig } from './responder-rig.ts';
 const OPTIONS_AT = 240;
 const DISCOVER = clientBytes({ type: 'discover', mac: MAC_A });
 
-/** A DISCOVER with something changed. */
+/** A DISCOVER with a change. */
 function changed(change: (bytes: Uint8Array) => void): Uint8Array {
   const bytes = Uint8Array.from(DISCOVER);
   change(bytes);
@@ -27,7 +27,7 @@ const cases: readonly (readonly [name: string, bytes: Uint8Array, fault: DhcpFau
   ['more than a message may have', new Uint8Array(MESSAGE_BYTES_MAX + 1), 'too-long'],
   ['a hardware address of 17 bytes', changed((bytes) => bytes.fill(17, 2, 3)), 'hardware-length'],
   ['a reply without the cookie', changed((bytes) => bytes.fill(0, OPTIONS_AT - 4).fill(2, 0, 1)), 'cookie'],
-  ['an option that goes on behind the end', DISCOVER.slice(0, OPTIONS_AT + 2), 'option'],
+  ['an option that runs past the end', DISCOVER.slice(0, OPTIONS_AT + 2), 'option'],
   ['an overload of 4', withOptions(53, 1, 1, 52, 1, 4), 'overload'],
   ['an overload of two bytes', withOptions(53, 1, 1, 52, 2, 1, 1), 'overload'],
 ];

@@ -1,4 +1,4 @@
-// Ends of leases that the server tells: those that come while it runs, and those that came while it did not.
+// The server's reports of ended leases: those that end while it runs, and those that ended while it did not.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -36,7 +36,7 @@ const leaseOf = (index: number, now: Instant, endsMs: number): Lease => ({
   ...{ grantedAt: later(now, endsMs - 60_000), expiresAt: later(now, endsMs), duration: seconds(60) },
 });
 
-test('until when everything was told is said after the last of the ends that have come', async () => {
+test('after the last due end the server says until when everything was reported', async () => {
   const count = EXPIRED_PER_TURN_MAX + 44;
   const rig = await start((now) => Array.from({ length: count }, (_, index) => leaseOf(index, now, 1000)));
   rig.clock.advance(1000);
@@ -51,7 +51,7 @@ test('until when everything was told is said after the last of the ends that hav
   await rig.server.close();
 });
 
-test('leases that had ended are told of when asked for, but for a client that has come back', async () => {
+test('leases that had ended are reported on request, except for a client that has come back', async () => {
   const rig = await start((now) => [leaseOf(0, now, -1000), leaseOf(1, now, -2000)]);
   rig.clock.advance(10);
   assert.deepEqual(rig.told, []);

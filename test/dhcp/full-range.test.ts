@@ -1,4 +1,4 @@
-// A range of which every address is somebody's: what a newcomer may get, and what stays with those who hold a lease. RFC 2131 §4.3.1.
+// A range whose every address is held: what a newcomer may get, and what its holders keep. RFC 2131 §4.3.1.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ import { rig } from './responder-rig.ts';
 
 const HOLDERS = Array.from({ length: 10 }, (_, index) => mac(0x5254_0000_0100 + index));
 
-test('an address that is offered to the client that holds it is offered to nobody else, however long it thinks', () => {
+test('an address offered to its own holder is offered to no other client, however long the holder waits', () => {
   const { clock, lease, say, table } = rig(config());
   const held = HOLDERS.map((holder) => lease(holder));
   for (const holder of HOLDERS) say({ type: 'discover', mac: holder });
@@ -25,7 +25,7 @@ test('an address that is offered to the client that holds it is offered to nobod
   });
 });
 
-test('an address that somebody was offered and did not ask for is offered to the next, when there is no other', () => {
+test('an unrequested address on offer is offered to the next client if there is no other', () => {
   const { clock, lease, say } = rig(config());
   for (const holder of HOLDERS.slice(1)) lease(holder);
   const last = say({ type: 'discover', mac: MAC_A });
@@ -35,7 +35,7 @@ test('an address that somebody was offered and did not ask for is offered to the
   assert.equal(say({ type: 'discover', mac: MAC_B }), last);
 });
 
-test('a fixed address in the range that its client was offered is nobody else’s', () => {
+test('a fixed address in the range that is on offer to its client goes to no other', () => {
   const fixed = ip('10.20.0.105');
   const reserved = config(subnet({ reservations: [{ mac: MAC_A, address: fixed }] }));
   const ofMachine = new MachineDirectory([machine(MAC_A, formatIpv4(fixed))]);

@@ -1,4 +1,4 @@
-// A small network for DHCP tests: subnets, clients that build messages, and a network and a journal that do what the test says.
+// A small network for DHCP tests: subnets, clients that build messages, and a network and a journal that the test controls.
 
 import { identifyBootClient } from '../../src/boot/client.ts';
 import type { BootPlan, BootQuery } from '../../src/boot/plan.ts';
@@ -50,16 +50,16 @@ export const MAC_A = hw('52:54:00:00:00:0a');
 export const MAC_B = hw('52:54:00:00:00:0b');
 export const MAC_C = hw('52:54:00:00:00:0c');
 
-/** The moment at which deciders are asked. */
+/** The instant of every decision. */
 export const NOW = instant(10_000_000);
 /** A broadcast on the wire, and a datagram to the rack's own address. */
 export const ON_WIRE: Arrival = { interfaceName: 'eth1', localAddress: ANY };
 export const TO_RACK: Arrival = { interfaceName: undefined, localAddress: RACK };
 
-/** A host on the wire that sends to the rack's own address without having one of its own to tell. */
+/** A host on the wire that sends to the rack's own address without naming one of its own. */
 const BESIDE = ip('10.20.0.2');
 
-/** Where a datagram comes from that does not say: from its relay agent, its client's address, or a host of the wire. */
+/** The default source of a datagram: its relay agent, its client's address, or a host of the wire. */
 export function sourceOf(
   { from, giaddr = ANY, ciaddr = ANY }: Pick<ClientWords, 'from' | 'giaddr' | 'ciaddr'>,
   isUnicast: boolean,
@@ -129,7 +129,7 @@ export function machine(mac: MacAddress, address: string, changes: Partial<RackM
   };
 }
 
-/** The loader's name tells what kind of client asked. */
+/** The loader's name shows what kind of client asked. */
 export const planByKind = ({ client, serverAddress }: BootQuery): BootPlan => ({
   serverAddress,
   file: client.kind === 'uefi-http' ? `http://${formatIpv4(serverAddress)}:5248/boot.efi` : `${client.kind}.bin`,
@@ -215,26 +215,26 @@ export function clientMessage(words: ClientWords): DhcpMessage {
 
 export const clientBytes = (words: ClientWords): Uint8Array => encodeDhcpMessage(clientMessage(words), 1472).bytes;
 
-/** A message that a server sent, read back. */
+/** Reads back a server's message. */
 export function readReply(bytes: Uint8Array): DhcpMessage {
   const decoded = decodeDhcpMessage(bytes);
   if (!decoded.ok) throw new Error(`the reply does not decode: ${JSON.stringify(decoded.fault)}`);
   return decoded.value;
 }
 
-/** A datagram that a socket was told to send. */
+/** A datagram that a socket was given to send. */
 export interface Sent extends OutgoingDatagram {
   readonly socketName: string;
 }
 
-/** A network of which the test is the other side. */
+/** A network whose other side is the test. */
 export class TestNetwork implements DatagramNetwork {
-  /** Where what is delivered comes from. */
+  /** The source of delivered datagrams. */
   from: Ipv4 = ANY;
   readonly kind = 'linux';
   readonly notes = [];
   readonly sent: Sent[] = [];
-  /** Names of what was opened and closed, in order. */
+  /** The names of what was opened and closed, in order. */
   readonly log: string[] = [];
   /** Errors to throw for names, until taken out. */
   readonly failures = new Map<string, Error>();
@@ -274,11 +274,11 @@ export class TestNetwork implements DatagramNetwork {
     if (held === undefined) throw new Error(`no socket ${name} is open`);
     const received = datagrams.map((bytes) => ({ bytes, from: this.from, fromPort: 68 }));
     held.request.onDatagrams(received, held.socket);
-    // The real network overwrites what it handed over.
+    // The real network overwrites the bytes it handed over.
     for (const bytes of datagrams) bytes.fill(0xee);
   }
 
-  /** Takes out what was sent since the last call. */
+  /** Takes what was sent since the last call. */
   take(): readonly { readonly message: DhcpMessage; readonly to: Destination; readonly socketName: string }[] {
     return this.sent.splice(0).map(({ bytes, to, socketName }) => ({ message: readReply(bytes), to, socketName }));
   }
@@ -287,10 +287,10 @@ export class TestNetwork implements DatagramNetwork {
 /** A journal whose disk the test moves by hand. */
 export class TestJournal implements LeaseJournal {
   available = true;
-  /** The most records that wait. */
+  /** How many records may wait. */
   pendingMax = Number.POSITIVE_INFINITY;
   readonly pending: { readonly sequence: number; readonly lease: Lease }[] = [];
-  /** What is on disk: the newest record of each address. */
+  /** The disk: the newest record of each address. */
   readonly durable = new Map<Ipv4, Lease>();
   #sequence = 0;
   #listener: LeaseJournalListener | undefined;

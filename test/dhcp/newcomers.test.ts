@@ -1,5 +1,5 @@
-// Clients that nobody knows beside others that are made up: who asks again as RFC 2131 §4.1 has it gets an address, whatever asks beside it
-// and takes up nothing. In virtual time; real clients do the same in test/e2e/dhcp-hostile.test.ts.
+// Unknown clients among invented ones: a client that retries as in RFC 2131 §4.1 gets an address, however many others ask and accept
+// nothing. In virtual time; real clients do the same in test/e2e/dhcp-hostile.test.ts.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ import { formatIpv4, type Ipv4, ipv4, type MacAddress, mac } from '../../src/net
 import { config, ip, MAC_A, MAC_B, machine, RACK, subnet } from './lab.ts';
 import { rig } from './responder-rig.ts';
 
-/** When a client asks, counted from its first time (RFC 2131 §4.1). */
+/** When a client asks, counted from its first message (RFC 2131 §4.1). */
 const ASKS_AT_MS = [0, 4000, 12_000, 28_000, 60_000];
 const STEP_MS = 10;
 const NEWCOMERS = 4;
@@ -24,7 +24,7 @@ const invented =
     const each = (perSecond * STEP_MS) / 1000;
     return Array.from({ length: each }, (_, index) => mac(0x0200_0000_0000 + step * each + index));
   };
-/** So many, each of which asks every `everyMs`. */
+/** This many clients, each of which asks every `everyMs`. */
 const repeated =
   (count: number, everyMs: number): Flood =>
   (step) => {
@@ -33,7 +33,7 @@ const repeated =
     return all.map((index) => mac(0x0200_0000_0000 + index));
   };
 
-/** Lets newcomers begin after `floodedMs` of a flood. @returns after how many milliseconds each had its lease */
+/** Lets newcomers start after `floodedMs` of a flood. @returns the milliseconds each took to its lease */
 function serveBeside(flood: Flood, addresses: number, floodedMs: number): readonly number[] {
   const dynamic = { low: LOW, high: ipv4(LOW + addresses - 1) };
   const machines = new MachineDirectory([machine(MAC_B, '10.20.0.30')]);
@@ -51,13 +51,13 @@ function serveBeside(flood: Flood, addresses: number, floodedMs: number): readon
       if (lease(newcomer).startsWith('ack')) served.set(newcomer, clock.now() - begun);
     }
     if (step % 500 === 0) {
-      assert.equal(lease(MAC_A), own, 'who has a lease gets it at once');
+      assert.equal(lease(MAC_A), own, 'a lease holder is served at once');
       assert.equal(lease(MAC_B), 'ack 10.20.0.30', 'and so does a machine of the region');
     }
     clock.advance(STEP_MS);
   }
   const held = table.all().map(({ mac: holder }) => holder);
-  assert.equal(new Set(held).size, held.length, 'nobody has two addresses, and none is two clients’');
+  assert.equal(new Set(held).size, held.length, 'no client has two addresses, and no address two clients');
   return newcomers.map((newcomer) => served.get(newcomer) ?? Number.POSITIVE_INFINITY);
 }
 
@@ -65,12 +65,12 @@ const FLOODS: readonly (readonly [name: string, flood: Flood, addresses: number,
   ['500 invented clients a second, 100 addresses', invented(500), 100, 12_100],
   ['2000 invented clients a second, 100 addresses', invented(2000), 100, 12_100],
   ['500 invented clients a second, 10 addresses', invented(500), 10, 28_100],
-  ['as many as there are addresses, which ask on and on', repeated(101, 2000), 100, 12_100],
-  ['as many as there are few addresses, which ask on and on', repeated(11, 1000), 10, 60_100],
+  ['as many as there are addresses, which keep asking', repeated(101, 2000), 100, 12_100],
+  ['as many as there are few addresses, which keep asking', repeated(11, 1000), 10, 60_100],
 ];
 
 for (const [name, flood, addresses, withinMs] of FLOODS) {
-  test(`newcomers that persist are served beside a flood: ${name}`, () => {
+  test(`persistent newcomers are served in a flood: ${name}`, () => {
     for (const floodedMs of [1000, 9000, OFFER_HOLD_MS + 5000]) {
       const waits = serveBeside(flood, addresses, floodedMs);
       assert.ok(Math.max(...waits) <= withinMs, `after ${floodedMs} ms of it they waited ${waits.join(', ')} ms`);
@@ -78,7 +78,7 @@ for (const [name, flood, addresses, withinMs] of FLOODS) {
   });
 }
 
-test('an offer that gave way is denied to whom it was made first, and no address is two clients’', () => {
+test('an offer that gave way is denied to its first client, and no address goes to two clients', () => {
   const { clock, say, lease, table } = rig(config());
   const first = Array.from({ length: 10 }, (_, index) => mac(0x0200_0000_0000 + index));
   const offered = first.map((one) => say({ type: 'discover', mac: one }).split(' ')[1]);

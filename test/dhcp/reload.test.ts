@@ -1,4 +1,4 @@
-// What becomes of running leases when the configuration changes, or the process starts anew.
+// What happens to running leases when the configuration changes, or the process restarts.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -14,7 +14,7 @@ import { rig } from './responder-rig.ts';
 const addressOf = (answer: string) => ip(answer.split(' ')[1] ?? '');
 const moved = config(subnet({ dynamic: { low: ip('10.20.0.200'), high: ip('10.20.0.209') } }));
 
-test('a lease outside the new range runs on, is refused when it is renewed, and its machine gets an address of the range', () => {
+test('a lease outside the new range runs on, is refused on renewal, and its machine gets an address of the range', () => {
   const { lease, say, reload, table, clock } = rig(config());
   const address = addressOf(lease(MAC_A));
   reload(moved);
@@ -25,7 +25,7 @@ test('a lease outside the new range runs on, is refused when it is renewed, and 
   assert.match(lease(MAC_A), /^ack 10\.20\.0\.20\d$/);
 });
 
-test('a lease outside the new range that is not renewed ends on its time, and that is told', () => {
+test('a lease outside the new range that is not renewed ends on time, with an event', () => {
   const { lease, reload, responder, clock, told } = rig(config());
   lease(MAC_A);
   reload(moved);
@@ -48,7 +48,7 @@ test('a lease is kept through a change that leaves its address in the range, and
   assert.equal(lease(MAC_A), answer);
 });
 
-test('an address that is reserved for another machine is not taken from its holder before the lease is over', () => {
+test('an address reserved for another machine is not taken from its holder before the lease is over', () => {
   const { lease, say, reload, clock, responder } = rig(config());
   const address = addressOf(lease(MAC_A));
   reload(config(subnet({ reservations: [{ mac: MAC_B, address }] })));
@@ -60,7 +60,7 @@ test('an address that is reserved for another machine is not taken from its hold
   assert.equal(addressOf(lease(MAC_B)), address);
 });
 
-test('an address of the static range is given to nobody who has it not fixed, however it is asked for', () => {
+test('an address of the static range goes only to its fixed client, however it is requested', () => {
   const fixed = config(subnet({ static: { low: ip('10.20.0.100'), high: ip('10.20.0.104') } }));
   const { lease, say } = rig(fixed);
   for (let last = 100; last <= 104; last += 1) {
@@ -71,7 +71,7 @@ test('an address of the static range is given to nobody who has it not fixed, ho
   assert.match(lease(MAC_A), /^ack 10\.20\.0\.10[5-9]$/);
 });
 
-test('the end of a lease is an event on its time after a restart, and one that ended meanwhile is none', async () => {
+test('the end of a lease is an event on time after a restart, and an end in between is not', async () => {
   const before = rig(config(subnet({ leaseTime: seconds(60) })));
   before.lease(MAC_A);
   before.clock.advance(30_000);

@@ -1,4 +1,5 @@
-// A client that comes again at once: what is on disk, or on its way there, answers it, and it is told as a sample. RFC 2131 §4.3.2.
+// A client that repeats its request at once gets its answer from the record on disk, or on its way there, and is reported as a sample. RFC
+// 2131 §4.3.2.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -38,7 +39,7 @@ const RENEWS: ClientWords = { type: 'request', mac: MAC_A, ciaddr: HELD };
 const named = (name: string): ClientWords => ({ options: [[OPTION.hostName, textBytes(name)]] });
 const only = { dynamic: { low: HELD, high: HELD } };
 
-/** A server whose disk moves when the test says so, and what it answers: type and lease time. */
+/** A server whose disk the test controls, and its replies: type and lease time. */
 async function start(changes: Partial<DhcpSubnet> = {}) {
   const [network, journal, table, clock] = [new TestNetwork(), new TestJournal(), new LeaseTable(), new VirtualClock()];
   const reasons: unknown[] = [];
@@ -58,7 +59,7 @@ async function start(changes: Partial<DhcpSubnet> = {}) {
   return { server, journal, table, clock, reasons, answers, hear };
 }
 
-test('a renewal within a second of the last is answered from its record, with what is left of it', async () => {
+test('a renewal within a second of the last is answered from its record, with the time left', async () => {
   const { journal, clock, hear, answers } = await start();
   assert.deepEqual(hear(TAKES), []);
   journal.commit();
@@ -73,7 +74,7 @@ test('a renewal within a second of the last is answered from its record, with wh
   assert.deepEqual(answers(), [[5, 600]]);
 });
 
-test('a repeated REQUEST waits for the record of the first, and is answered no more than that', async () => {
+test('a repeated REQUEST waits for the record of the first, and promises no more', async () => {
   const { journal, hear, answers, reasons, table } = await start();
   assert.deepEqual([hear(TAKES), hear(TAKES), hear(RENEWS)], [[], [], []]);
   assert.equal(journal.pending.length, 1);
@@ -93,7 +94,7 @@ test('a repeated REQUEST waits for the record of the first, and is answered no m
   assert.equal(table.find(HELD)?.state, 'released');
 });
 
-test('while the disk takes nothing, nothing is answered from what is there either', async () => {
+test('while the disk refuses, nothing is answered from existing records either', async () => {
   const { journal, hear, answers, reasons } = await start();
   hear(TAKES);
   journal.commit();
@@ -103,7 +104,7 @@ test('while the disk takes nothing, nothing is answered from what is there eithe
   assert.deepEqual(reasons.slice(-1), ['store-unavailable']);
 });
 
-test('what a client says anew is recorded at once, and a short lease each time', async () => {
+test('a change in a client’s data is recorded at once, and a short lease every time', async () => {
   const { journal, hear, table } = await start();
   hear(TAKES);
   for (const [words, expected] of [
@@ -133,7 +134,7 @@ test('a lease without end stays without end', async () => {
   assert.deepEqual(hear(RENEWS), [[5, ENDLESS_SECONDS]]);
 });
 
-test('however a client comes again, no answer promises more than what is on disk', async () => {
+test('however a client repeats itself, no answer promises more than the disk holds', async () => {
   const random = printedRandom('a client that comes again');
   const { journal, clock, hear, answers } = await start();
   let repeated = 0;
@@ -154,7 +155,7 @@ test('however a client comes again, no answer promises more than what is on disk
 
 const countOf = (events: readonly RackEvent[]): number => events.reduce((sum, { count = 1 }) => sum + count, 0);
 
-test('a client that takes its address and gives it back without end is told as a sample, and all of it is counted', () => {
+test('a client that keeps taking and releasing its address is reported as a sample, and all of it is counted', () => {
   for (const [machines, burst] of [
     [[], EVENT_RATE.burst + MACHINE_RATE.burst],
     [[machine(MAC_A, '10.40.0.1')], MACHINE_RATE.burst],
@@ -178,12 +179,12 @@ test('a client that takes its address and gives it back without end is told as a
         ['dhcp.offer', undefined],
         ['dhcp.ack', undefined],
       ],
-      'who comes a minute later is told of by itself',
+      'a client that comes a minute later is reported singly',
     );
   }
 });
 
-test('what binds nothing is told as a sample: a hall of machines whole, a flood not, a machine always', () => {
+test('replies without an address are reported as a sample: a hall of machines in full, a flood not, a machine always', () => {
   const boots: ClientWords = {
     vendorClass: 'PXEClient:Arch:00007:UNDI:003000',
     options: [[OPTION.clientArchitecture, Uint8Array.of(0, 7)]],

@@ -1,4 +1,4 @@
-// A responder on a virtual wire, whose disk writes at once: what clients say, and what they are answered in a word.
+// A responder on a virtual wire whose disk writes at once: what clients say, and the answers in a word.
 
 import { identifyBootClient } from '../../src/boot/client.ts';
 import type { Lease } from '../../src/dhcp/leases/lease.ts';
@@ -44,7 +44,7 @@ export function rig(dhcpConfig: DhcpConfig, machines = new MachineDirectory([]),
   const say = (words: ClientWords, arrival = ON_WIRE): string => {
     const bytes = clientBytes(words);
     responder.receive([{ bytes, from: sourceOf(words, arrival !== ON_WIRE), fromPort: 68 }], arrival);
-    // The real network overwrites what it handed over.
+    // The real network overwrites the bytes it handed over.
     bytes.fill(0xee);
     journal.commit();
     const [answer] = answers.splice(0);
@@ -52,11 +52,11 @@ export function rig(dhcpConfig: DhcpConfig, machines = new MachineDirectory([]),
   };
   return {
     ...{ clock, journal, table, responder, wire, say },
-    /** From now on this configuration is in force. */
+    /** Applies this configuration. */
     reload(next: DhcpConfig): void {
       responder.setSubnets(indexSubnets(next, undefined), next);
     },
-    /** The client's whole way to a lease; its address, or `silence`. */
+    /** Takes a client all the way to a lease; its address, or `silence`. */
     lease(client: MacAddress, words: ClientWords = {}): string {
       const address = say({ ...words, type: 'discover', mac: client }).split(' ')[1];
       if (address === undefined) return 'silence';

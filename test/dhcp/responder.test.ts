@@ -1,4 +1,4 @@
-// What is decided against what comes of it: the disk takes it or not, the answer can leave or not.
+// From decision to outcome: the disk accepts it or not, the reply can leave or not.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,7 +11,7 @@ const reasons = (events: readonly RackEvent[]): readonly string[] =>
   events.map((event) => `${event.kind} ${'reason' in event ? event.reason : ''}`);
 const addressOf = (answer: string) => ip(answer.split(' ')[1] ?? '');
 
-test('an address is not given up when the disk has room for that, and none for the one that takes its place', () => {
+test('an address is not given up if the disk has room for that but not for its replacement', () => {
   const { lease, say, reload, table, journal, told } = rig(config());
   const former = addressOf(lease(MAC_A));
   reload(config(subnet({ reservations: [{ mac: MAC_A, address: FIXED }] })));
@@ -30,7 +30,7 @@ test('an address is not given up when the disk has room for that, and none for t
   assert.equal(journal.durable.get(FIXED)?.state, 'bound');
 });
 
-test('an answer that finds no socket when its lease is durable is told as refused, not as given', () => {
+test('a reply without a socket when its lease is durable is reported as refused, not as given', () => {
   const { say, wire, table, told, responder } = rig(config());
   const offered = addressOf(say({ type: 'discover', mac: MAC_A }));
   told();

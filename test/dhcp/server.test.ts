@@ -1,4 +1,4 @@
-// The server in virtual time, with a disk and a wire that do what the test says: races, failures, interfaces that come and go.
+// The server in virtual time, with a disk and a wire that the test controls: races, failures, interfaces that come and go.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -146,7 +146,7 @@ test('many requests of one turn share one write, and each gets its own answer', 
   );
 });
 
-test('when the disk is slow there is no OFFER, what was appended gets its ACK, and it is told once', async () => {
+test('when the disk is slow there is no OFFER, appended records get their ACK, and it is reported once', async () => {
   const rig = await start();
   rig.network.deliver('eth1', clientBytes(select(MAC_A, '10.20.0.105')));
   rig.journal.slow();
@@ -164,7 +164,7 @@ test('when the disk is slow there is no OFFER, what was appended gets its ACK, a
 
 const LONG_AGO = instant(0);
 
-test('a lease from before the start of the host is not stored anew: its own boot knows more of it', async () => {
+test('a lease from before the start of the host is not stored again: its own boot knows more of it', async () => {
   const rig = await start();
   rig.ask(select(MAC_A, '10.20.0.105'));
   const { length } = rig.journal.pending;
@@ -173,7 +173,7 @@ test('a lease from before the start of the host is not stored anew: its own boot
   assert.equal(rig.journal.pending.length, length);
 });
 
-test('a running lease is stored anew when the clock was set, and nobody is told', async () => {
+test('a running lease is stored again when the clock was set, without an event', async () => {
   const rig = await start();
   assert.equal(rig.server.restamp(LONG_AGO), true);
   assert.equal(rig.journal.pending.length, 0, 'without a lease there is nothing to store');
@@ -182,7 +182,7 @@ test('a running lease is stored anew when the clock was set, and nobody is told'
   const notices = rig.notices.length;
   rig.journal.slow();
   const records = rig.table.records.bind(rig.table);
-  rig.table.records = () => assert.fail('nothing is looked for while the disk takes nothing');
+  rig.table.records = () => assert.fail('no lease is searched for while the disk refuses');
   assert.equal(rig.server.restamp(LONG_AGO), false);
   rig.table.records = records;
   rig.journal.recover();
@@ -218,7 +218,7 @@ test('when the disk refuses there is no ACK, no OFFER, and the address is free a
   assert.equal(rig.server.counters().refusals['store-unavailable'], 3);
 });
 
-test('leases of another server are taken over all together or not at all', async () => {
+test('leases of another server are imported all together or not at all', async () => {
   const rig = await start();
   const leases = [leaseAt(MAC_A, '10.20.0.105', 60), leaseAt(MAC_B, '10.20.0.106', 60)];
   rig.journal.pendingMax = 1;
@@ -229,7 +229,7 @@ test('leases of another server are taken over all together or not at all', async
   assert.deepEqual([rig.journal.pending.length, rig.server.leases().length], [2, 2]);
 });
 
-test('a release that was not written leaves the address with its client', async () => {
+test('an unwritten release leaves the address with its client', async () => {
   const rig = await start();
   rig.ask(select(MAC_A, '10.20.0.105'));
   rig.network.from = ip('10.20.0.105');
@@ -317,7 +317,7 @@ test('replies leave by the socket that their destination needs', async () => {
   assert.deepEqual(sent({ type: 'request', ciaddr: ip('10.20.0.101') }, '10.20.0.1'), ['unicast 10.20.0.1']);
 });
 
-test('what comes while the server ends is counted, and gets no answer', async () => {
+test('datagrams during shutdown are counted, and get no answer', async () => {
   const rig = await start();
   await rig.server.drain(0);
   rig.network.deliver('eth1', clientBytes(discover(MAC_A)), new Uint8Array(10));
@@ -326,7 +326,7 @@ test('what comes while the server ends is counted, and gets no answer', async ()
   assert.deepEqual([ignored, messages.discover, messages.malformed], [2, 0, 0]);
 });
 
-test('a bad datagram is counted, told of in part, and stops nothing', async () => {
+test('bad datagrams are counted, reported as a sample, and stop nothing', async () => {
   const rig = await start();
   rig.network.deliver('eth1', ...Array.from({ length: 60 }, () => new Uint8Array(10)), clientBytes(discover(MAC_A)));
   assert.equal(rig.network.take().length, 1);
@@ -390,7 +390,7 @@ test('a reconfiguration keeps leases, offers, waiting replies and the sockets it
   assert.deepEqual(rig.network.log, ['close eth1', 'close 10.20.0.1', 'open eth1', 'open 10.20.0.1']);
 });
 
-test('a socket that cannot be opened is told of once, tried again, and does not stop the others', async () => {
+test('a socket that cannot be opened is reported once, retried, and does not stop the others', async () => {
   const rig = await start(config());
   await rig.server.configure(config());
   rig.network.failures.set('eth2', new RackError('address-in-use', 'port 67 on eth2 is in use by dnsmasq (4711)'));
@@ -412,7 +412,7 @@ test('a socket that cannot be opened is told of once, tried again, and does not 
   assert.match(rig.ask(discover(MAC_A), 'eth2')[0] ?? '', /^offer 10\.30\.0\./);
 });
 
-test('a socket is told of by what it is bound to: an interface or an address', async () => {
+test('a socket is reported by what it is bound to: an interface or an address', async () => {
   const rig = await start(config());
   await rig.server.configure({ ...config(), serverPort: 6767 });
   const opened = rig.events.filter(({ kind }) => kind === 'dhcp.socket-open');
@@ -465,7 +465,7 @@ test('an address that answers a probe is set aside and the client gets another',
   assert.equal(probed.length, 2);
 });
 
-test('a conflict that cannot be stored refuses nobody, and is found again', async () => {
+test('a conflict that cannot be stored refuses no client, and is found again', async () => {
   const used = ip('10.20.0.105');
   const rig = await start(config(), async (address) => (address === used ? hw('02:00:00:00:00:99') : undefined));
   const ask = async (): Promise<void> => {
@@ -477,7 +477,7 @@ test('a conflict that cannot be stored refuses nobody, and is found again', asyn
   assert.equal(rig.journal.pending.length, 1, 'the conflict waits for the disk');
   rig.journal.fail();
   assert.equal(rig.table.find(used), undefined);
-  // With a disk that takes nothing at all it is not even tried.
+  // If the disk refuses everything, it is not even tried.
   await ask();
   assert.deepEqual([rig.journal.pending.length, rig.server.counters().refusals['store-unavailable']], [0, 1]);
   rig.journal.recover();
@@ -490,7 +490,7 @@ test('a conflict that cannot be stored refuses nobody, and is found again', asyn
   assert.equal(rig.server.counters().refusals['store-unavailable'], 1, 'the datagram that came while the disk refused');
 });
 
-test('a probe that meets the client itself, or fails, is no conflict', async () => {
+test('a probe answered by the client itself, or a failed probe, is no conflict', async () => {
   const rig = await start(config(), async () => MAC_A);
   rig.network.deliver('eth1', clientBytes(discover(MAC_A, '10.20.0.105')));
   await settle();
@@ -507,7 +507,7 @@ test('a probe that meets the client itself, or fails, is no conflict', async () 
   );
 });
 
-test('a message is left without an answer when every probed address is used', async () => {
+test('a message is refused if every probed address is in use', async () => {
   const rig = await start(config(), async () => hw('02:00:00:00:00:99'));
   rig.network.deliver('eth1', clientBytes(discover(MAC_A)));
   await settle();
@@ -517,7 +517,7 @@ test('a message is left without an answer when every probed address is used', as
   assert.equal(rig.server.leases().filter(({ state }) => state === 'declined').length, 3);
 });
 
-test('a client that takes another server’s offer shows that server, and this one is a guest from then on', async () => {
+test('a client that accepts another server’s offer reveals that server, and this one is a guest from then on', async () => {
   const rig = await start();
   const wrong: ClientWords = { type: 'request', requested: ip('10.99.0.5') };
   assert.deepEqual(rig.ask(wrong), ['nak 0.0.0.0']);

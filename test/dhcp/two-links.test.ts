@@ -1,5 +1,5 @@
-// One hardware address on several links: each of them is a client of its own, and what one does takes nothing from another.
-// RFC 2131 §2.1 knows a client by its network and its identifier; the subinterfaces of a host share a hardware address.
+// One hardware address on several shared networks is a client of its own on each, and takes nothing from the others. RFC 2131 §2.1
+// identifies a client by its network and its identifier; the subinterfaces of a host share a hardware address.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ import { type ClientWords, config, ip, MAC_A, MAC_B, RACK, relayedSubnet, subnet
 import { BY_RELAY, rig } from './responder-rig.ts';
 
 const RELAY = ip('10.30.0.1');
-/** Room for more clients than are looked at. */
+/** Room for more clients than are checked. */
 const far = (changes: Partial<DhcpSubnet> = {}): DhcpSubnet => ({
   ...relayedSubnet(),
   dynamic: { low: ip('10.30.0.50'), high: ip('10.30.0.250') },
@@ -34,7 +34,7 @@ function twoLinks(...subnets: readonly DhcpSubnet[]) {
   return { ...rack, sayFar, discoverFar };
 }
 
-test('an offer holds its address though the same hardware address is offered another on another link', () => {
+test('an offer holds its address although the same hardware address has another offer on another shared network', () => {
   const { say, discoverFar } = twoLinks();
   const near = addressIn(say({ type: 'discover', mac: MAC_A }));
   assert.match(discoverFar(MAC_A), /^offer 10\.30\./);
@@ -43,7 +43,7 @@ test('an offer holds its address though the same hardware address is offered ano
   assert.equal(say({ type: 'request', mac: MAC_A, requested: ip(near), server: RACK }), `ack ${near}`);
 });
 
-test('a lease on one link leaves the offer that the same hardware address has on another', () => {
+test('a lease on one shared network leaves the offer that the same hardware address has on another', () => {
   const { say, sayFar, discoverFar, responder } = twoLinks();
   const near = addressIn(say({ type: 'discover', mac: MAC_A }));
   const distant = addressIn(discoverFar(MAC_A));
@@ -54,7 +54,7 @@ test('a lease on one link leaves the offer that the same hardware address has on
   assert.equal(say({ type: 'request', mac: MAC_A, requested: ip(near), server: RACK }), `ack ${near}`);
 });
 
-test('where networks share a wire a client has one offer, in whichever of them', () => {
+test('if networks share a wire a client has one offer, in whichever of them', () => {
   const shared = { shared: 'hall' };
   const reserved = { reservations: [{ mac: MAC_A, address: ip('10.31.0.20') }] };
   const { discoverFar, reload, responder } = twoLinks(subnet(), far(shared), farther(shared));
@@ -67,7 +67,7 @@ test('where networks share a wire a client has one offer, in whichever of them',
   assert.equal(responder.counters().offers, 2);
 });
 
-test('where networks share a wire a lease in one ends the offer in another', () => {
+test('if networks share a wire a lease in one ends the offer in another', () => {
   const shared = { shared: 'hall' };
   const reserved = { reservations: [{ mac: MAC_A, address: ip('10.31.0.20') }] };
   const { sayFar, discoverFar, reload, responder } = twoLinks(subnet(), far(shared), farther(shared));
@@ -79,7 +79,7 @@ test('where networks share a wire a lease in one ends the offer in another', () 
   assert.equal(responder.counters().offers, 0);
 });
 
-test('an unanswered offer of a full range is given on, however many older ones are open on other links', () => {
+test('an unanswered offer of a full range is reassigned, however many older ones are open elsewhere', () => {
   const { clock, lease, say, discoverFar } = twoLinks();
   for (let index = 0; index < 9; index += 1) lease(mac(0x5254_0000_0100 + index));
   for (let index = 0; index < 64; index += 1) {

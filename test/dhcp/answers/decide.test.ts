@@ -1,4 +1,4 @@
-// What is decided, by section of RFC 2131, for one client at a time and a state that is written down.
+// Decisions, by section of RFC 2131, for one client at a time and a given state.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -106,14 +106,14 @@ test('RFC 2131 §4.3.1: what a DISCOVER is offered', () => {
       'offer 10.20.0.20',
     ],
     [
-      'its own lease while somebody holds its fixed address',
+      'its own lease while another client holds its fixed address',
       { config: reserved, leases: [leaseAt(MAC_B, '10.20.0.20', 60), leaseAt(MAC_A, '10.20.0.105', 60)] },
       discover,
       ON_WIRE,
       'offer 10.20.0.105',
     ],
     [
-      'the address that ended longest ago when all were used',
+      'the longest ended address when all were used',
       { leases: [...fullRange(stranger, -60), leaseAt(stranger(4), '10.20.0.104', -900)] },
       discover,
       ON_WIRE,
@@ -128,7 +128,7 @@ test('RFC 2131 §4.3.1: what a DISCOVER is offered', () => {
       'silence no-dynamic-range',
     ],
     [
-      'not an address set aside, although its record is old',
+      'not an address set aside, although its own record has ended',
       { leases: [...fullRange(stranger, 60), leaseAt(stranger(3), '10.20.0.103', 30, 'declined')] },
       discover,
       ON_WIRE,
@@ -144,7 +144,7 @@ test('RFC 2131 §4.3.1: what a DISCOVER is offered', () => {
   ]);
 });
 
-test('an address that is another’s is not offered, however it is asked for', () => {
+test('an address of another client is not offered, however it is requested', () => {
   const others: readonly (readonly [string, Given, string])[] = [
     ['leased', { leases: [leaseAt(MAC_B, '10.20.0.107', 60)] }, '10.20.0.107'],
     ['offered', { offers: [['10.20.0.107', MAC_B]] }, '10.20.0.107'],
@@ -190,7 +190,7 @@ test('RFC 2131 §4.3.2, SELECTING: the offered address, or NAK', () => {
   const request = (address: string): ClientWords => ({ type: 'request', requested: ip(address), server: RACK });
   check([
     ['an offer', { offers: [['10.20.0.100', MAC_A]] }, request('10.20.0.100'), ON_WIRE, 'ack 10.20.0.100'],
-    ['an offer of before a restart', {}, request('10.20.0.100'), ON_WIRE, 'ack 10.20.0.100'],
+    ['an offer from before a restart', {}, request('10.20.0.100'), ON_WIRE, 'ack 10.20.0.100'],
     [
       'its fixed address',
       { machines: [machine(MAC_A, '10.20.0.30')] },
@@ -199,7 +199,7 @@ test('RFC 2131 §4.3.2, SELECTING: the offered address, or NAK', () => {
       'ack 10.20.0.30',
     ],
     [
-      'an offer made before a fixed address was given to it',
+      'an offer made before it got a fixed address',
       { machines: [machine(MAC_A, '10.20.0.30')] },
       request('10.20.0.100'),
       ON_WIRE,
@@ -231,7 +231,7 @@ test('RFC 2131 §4.3.2, SELECTING: the offered address, or NAK', () => {
   ]);
 });
 
-test('RFC 2131 §4.3.2, INIT-REBOOT: the former address, NAK where it is wrong, silence without a record', () => {
+test('RFC 2131 §4.3.2, INIT-REBOOT: the former address, NAK if it is wrong, silence without a record', () => {
   const request = (address: string): ClientWords => ({ type: 'request', requested: ip(address) });
   const mine = leaseAt(MAC_A, '10.20.0.105', 60);
   check([
@@ -244,10 +244,10 @@ test('RFC 2131 §4.3.2, INIT-REBOOT: the former address, NAK where it is wrong, 
       'ack 10.20.0.105',
     ],
     ['a wrong network', {}, request('10.99.0.5'), ON_WIRE, 'nak wrong-network'],
-    ['an address nobody knows', {}, request('10.20.0.105'), ON_WIRE, 'silence no-record'],
+    ['an unknown address', {}, request('10.20.0.105'), ON_WIRE, 'silence no-record'],
     ['another server’s address', {}, request('10.20.0.200'), ON_WIRE, 'silence no-record'],
     [
-      'an address of no range beside its lease',
+      'an address of no range while its lease runs',
       { leases: [mine] },
       request('10.20.0.200'),
       ON_WIRE,
@@ -260,16 +260,16 @@ test('RFC 2131 §4.3.2, INIT-REBOOT: the former address, NAK where it is wrong, 
       ON_WIRE,
       'silence no-record',
     ],
-    ['a free address beside its lease', { leases: [mine] }, request('10.20.0.101'), ON_WIRE, 'nak lease-differs'],
+    ['a free address while its lease runs', { leases: [mine] }, request('10.20.0.101'), ON_WIRE, 'nak lease-differs'],
     [
-      'an address that is another’s now',
+      'an address that now belongs to another client',
       { leases: [leaseAt(MAC_B, '10.20.0.105', 60)] },
       request('10.20.0.105'),
       ON_WIRE,
       'silence no-record',
     ],
     [
-      'an address that is another’s now, beside its lease',
+      'an address that now belongs to another client, while its lease runs',
       { leases: [leaseAt(MAC_B, '10.20.0.105', 60), leaseAt(MAC_A, '10.20.0.101', 60)] },
       request('10.20.0.105'),
       ON_WIRE,
@@ -290,7 +290,7 @@ test('RFC 2131 §4.3.2, INIT-REBOOT: the former address, NAK where it is wrong, 
       'ack 10.20.0.105',
     ],
     [
-      'what it had before its firmware took the fixed address',
+      'the address it had before its firmware took the fixed one',
       {
         machines: [machine(MAC_A, '10.20.0.30')],
         leases: [leaseAt(MAC_A, '10.20.0.30', 60), leaseAt(MAC_A, '10.20.0.105', -9)],
@@ -300,7 +300,7 @@ test('RFC 2131 §4.3.2, INIT-REBOOT: the former address, NAK where it is wrong, 
       'nak fixed-address-differs',
     ],
     [
-      'a former address while the fixed one is held',
+      'a former address while another client holds the fixed one',
       { machines: [machine(MAC_A, '10.20.0.30')], leases: [mine, leaseAt(MAC_B, '10.20.0.30', 60)] },
       request('10.20.0.105'),
       ON_WIRE,
@@ -310,7 +310,7 @@ test('RFC 2131 §4.3.2, INIT-REBOOT: the former address, NAK where it is wrong, 
   ]);
 });
 
-test('RFC 2131 §4.3.2, RENEWING and REBINDING: extended wherever it can be', () => {
+test('RFC 2131 §4.3.2, RENEWING and REBINDING: extended whenever possible', () => {
   const renew = (address: string): ClientWords => ({ type: 'request', ciaddr: ip(address) });
   const mine = leaseAt(MAC_A, '10.20.0.105', 60);
   for (const arrival of [TO_RACK, ON_WIRE]) {
@@ -325,7 +325,7 @@ test('RFC 2131 §4.3.2, RENEWING and REBINDING: extended wherever it can be', ()
         'ack 10.20.0.105',
       ],
       [
-        'an address that is another’s now',
+        'an address that now belongs to another client',
         { leases: [leaseAt(MAC_B, '10.20.0.105', 60)] },
         renew('10.20.0.105'),
         arrival,
@@ -361,14 +361,20 @@ test('RFC 2131 §4.3.2, RENEWING and REBINDING: extended wherever it can be', ()
   ]);
 });
 
-test('RFC 2131 §4.3.3 and §4.3.4: DECLINE and RELEASE by the holder alone', () => {
+test('RFC 2131 §4.3.3 and §4.3.4: only the holder may DECLINE and RELEASE', () => {
   const mine = leaseAt(MAC_A, '10.20.0.105', 60);
   const decline: ClientWords = { type: 'decline', requested: ip('10.20.0.105'), server: RACK };
   const release: ClientWords = { type: 'release', ciaddr: ip('10.20.0.105'), server: RACK };
   check([
     ['a decline', { leases: [mine] }, decline, ON_WIRE, 'record declined 10.20.0.105'],
-    ['a decline of another’s', { leases: [{ ...mine, mac: MAC_B }] }, decline, ON_WIRE, 'silence not-the-holder'],
-    ['a decline of nobody’s', {}, decline, ON_WIRE, 'silence not-the-holder'],
+    [
+      'a decline of another client’s address',
+      { leases: [{ ...mine, mac: MAC_B }] },
+      decline,
+      ON_WIRE,
+      'silence not-the-holder',
+    ],
+    ['a decline of a free address', {}, decline, ON_WIRE, 'silence not-the-holder'],
     [
       'a decline to another server',
       { leases: [mine] },
@@ -384,7 +390,13 @@ test('RFC 2131 §4.3.3 and §4.3.4: DECLINE and RELEASE by the holder alone', ()
       'silence address-not-named',
     ],
     ['a release', { leases: [mine] }, release, TO_RACK, 'record released 10.20.0.105'],
-    ['a release of another’s', { leases: [{ ...mine, mac: MAC_B }] }, release, TO_RACK, 'silence not-the-holder'],
+    [
+      'a release of another client’s address',
+      { leases: [{ ...mine, mac: MAC_B }] },
+      release,
+      TO_RACK,
+      'silence not-the-holder',
+    ],
     [
       'a release of an ended lease',
       { leases: [leaseAt(MAC_A, '10.20.0.105', -1)] },
@@ -420,7 +432,7 @@ test('RFC 2131 §4.3.5: INFORM is answered without an address, a lease time or a
   check([['an INFORM without address', {}, { type: 'inform' }, ON_WIRE, 'silence address-not-named']]);
 });
 
-test('what no client of this server can have sent is refused by name', () => {
+test('messages that no client of this server can have sent are refused by name', () => {
   check([
     ['a reply', {}, { type: 'offer', op: 2 }, ON_WIRE, 'silence not-a-request'],
     ['a token ring address', {}, { type: 'discover', htype: 6 }, ON_WIRE, 'silence hardware-unsupported'],
@@ -482,7 +494,7 @@ test('the network is chosen by 82.5, 118, giaddr, ciaddr, arrival, in this order
     ['by the rack’s address', both, discover, TO_RACK, 'offer 10.20.0.105'],
     ['an unknown giaddr', both, { ...discover, giaddr: ip('10.99.0.1') }, ON_WIRE, 'silence network-unknown'],
     [
-      'an unknown 82.5 beside a known giaddr',
+      'an unknown 82.5 with a known giaddr',
       both,
       { ...discover, giaddr: far, options: [[82, Uint8Array.of(5, 4, 10, 99, 0, 0)]] },
       ON_WIRE,

@@ -1,4 +1,4 @@
-// A client that was promised more than it is told now: until when its address is its own. RFC 2131 §3.2, §3.3, §4.4.5.
+// A client that now gets less than it was promised: until when its address stays its own. RFC 2131 §3.2, §3.3, §4.4.5.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -14,7 +14,7 @@ const YEAR = seconds(365 * 86_400);
 const RENEW: ClientWords = { type: 'request', mac: MAC_A, ciaddr: HELD };
 const SELECT: ClientWords = { type: 'request', mac: MAC_A, requested: HELD, server: RACK };
 
-/** A client that was promised `promised` a minute before, where `changes` are in force by now. */
+/** A client that was promised `promised` a minute before, with `changes` in force now. */
 function promisedLong(promised: Seconds, changes: Partial<DhcpSubnet> = {}) {
   const probe = rig(config());
   const grantedAt = later(probe.clock.now(), -60_000);
@@ -26,7 +26,7 @@ function promisedLong(promised: Seconds, changes: Partial<DhcpSubnet> = {}) {
     ...set,
     expiresAt,
     endOf,
-    /** Renews so many seconds after what it said last. */
+    /** Renews this many seconds after its last message. */
     renewAfter(afterS: number, words: ClientWords = {}, arrival = TO_RACK): void {
       set.clock.advance(afterS * 1000);
       assert.equal(set.say({ ...RENEW, ...words }, arrival), 'ack 10.20.0.105');
@@ -49,11 +49,11 @@ test('a lease without end is over when its client renews a shorter one on time',
   }
 });
 
-test('a year that was promised is over when its client renews a shorter lease on time twice in a row', () => {
+test('a promised year is over when its client renews a shorter lease on time twice in a row', () => {
   const { say, renewAfter, isKept, isShort } = promisedLong(YEAR);
   say(SELECT);
   renewAfter(300);
-  assert.ok(isKept(), 'it may be the pause of a client that hears nothing');
+  assert.ok(isKept(), 'it may be the retry pause of a client that hears nothing');
   renewAfter(3);
   assert.ok(isKept(), 'the answer was lost, and it asked again');
   renewAfter(299);
@@ -64,8 +64,8 @@ test('a year that was promised is over when its client renews a shorter lease on
   assert.ok(isShort());
 });
 
-test('a client that hears no answer is kept its promise, whenever it asks again', () => {
-  // RFC 2131 §4.4.5: half of what is left until T2, then half of what is left until the end, and no less than a minute.
+test('a promise to a client that hears no answer stands, whenever the client asks again', () => {
+  // RFC 2131 §4.4.5: half of the time left until T2, then half of the time left until the end, and no less than a minute.
   for (const promised of [3600, 3700, 6000, 86_400, 90_001, YEAR]) {
     const { clock, table, renewAfter, expiresAt } = promisedLong(seconds(promised));
     const grantedAt = later(expiresAt, -promised * 1000);
@@ -84,17 +84,17 @@ test('a client that hears no answer is kept its promise, whenever it asks again'
   }
 });
 
-test('what is no sign that a client counts on the shorter time ends no promise', () => {
+test('other messages do not show that a client counts on the shorter time, and end no promise', () => {
   const identifier = (text: string): ClientWords => ({ options: [[OPTION.clientIdentifier, textBytes(text)]] });
   const cases: readonly (readonly [string, Partial<DhcpSubnet>, number, ClientWords, typeof TO_RACK])[] = [
-    ['it begins anew', {}, 300, { ciaddr: ip('0.0.0.0'), requested: HELD, server: RACK }, ON_WIRE],
+    ['it starts over', {}, 300, { ciaddr: ip('0.0.0.0'), requested: HELD, server: RACK }, ON_WIRE],
     ['it starts again', {}, 300, { ciaddr: ip('0.0.0.0'), requested: HELD }, ON_WIRE],
     ['firmware', { pxeLeaseTime: seconds(600) }, 300, { vendorClass: 'PXEClient:Arch:00000' }, TO_RACK],
     ['by broadcast, which anybody sends', {}, 300, {}, ON_WIRE],
     ['from another address', {}, 300, { from: ip('10.20.0.66') }, TO_RACK],
     ['too soon', {}, 260, {}, TO_RACK],
     ['too late', {}, 460, {}, TO_RACK],
-    ['a lease so short that the same comes again while nothing is heard', { leaseTime: seconds(120) }, 60, {}, TO_RACK],
+    ['a lease so short that a client hearing nothing would renew alike', { leaseTime: seconds(120) }, 60, {}, TO_RACK],
   ];
   for (const [name, changes, afterS, words, arrival] of cases) {
     const { renewAfter, isKept } = promisedLong(YEAR, changes);
@@ -106,7 +106,7 @@ test('what is no sign that a client counts on the shorter time ends no promise',
   assert.ok(turns.isKept(), 'two systems of one machine');
 });
 
-test('the time of firmware and its loader ends nothing that their system was promised', () => {
+test('the lease time of firmware and its loader ends no promise to their system', () => {
   const { say, renewAfter, isKept, isShort } = promisedLong(seconds(1000));
   say({ type: 'discover', mac: MAC_A, vendorClass: 'PXEClient:Arch:00000' });
   say({ ...SELECT, vendorClass: 'PXEClient:Arch:00000' });
@@ -118,7 +118,7 @@ test('the time of firmware and its loader ends nothing that their system was pro
   assert.ok(isShort(), 'and its own longer time goes on from then');
 });
 
-test('what was seen of a client before a start of the rack counts no more', () => {
+test('observations from before a restart of the rack no longer count', () => {
   const { say, renewAfter, journal, clock, isKept } = promisedLong(YEAR);
   say(SELECT);
   renewAfter(300);

@@ -1,5 +1,5 @@
-// What somebody on the wire says in another client's name: which of it ends the running lease of that client. RFC 2131 §4.3.2: a REQUEST
-// that names another server declines this one's offer, no more; §4.3.4: a lease is given back by RELEASE.
+// Messages forged in another client's name: which of them end that client's running lease. RFC 2131 §4.3.2: a REQUEST that names another
+// server declines this one's offer, no more; §4.3.4: a RELEASE ends a lease.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -12,7 +12,7 @@ const OTHER_SERVER = ip('10.20.0.66');
 const FIXED = ip('10.20.0.30');
 const addressOf = (answer: string): Ipv4 => ip(answer.split(' ')[1] ?? '');
 
-/** A client that holds `held`, and `free`, which nobody has. */
+/** A client that holds `held`, and `free`, which no client has. */
 function running(changes: Partial<DhcpSubnet> = {}) {
   const set = rig(config(subnet(changes), relayedSubnet()));
   const held = addressOf(set.lease(MAC_A));
@@ -52,7 +52,7 @@ for (const authoritative of STANDINGS) {
   });
 }
 
-test('a REQUEST that names another server declines the offer, and the lease that runs is left alone', () => {
+test('a REQUEST that names another server declines the offer and leaves the running lease alone', () => {
   const { say, held, isBound } = running();
   say({ type: 'discover', mac: MAC_A });
   say({ type: 'request', mac: MAC_A, requested: held, server: OTHER_SERVER });
@@ -60,7 +60,7 @@ test('a REQUEST that names another server declines the offer, and the lease that
   assert.equal(say({ type: 'request', mac: MAC_A, ciaddr: held }, BY_RELAY), `ack ${formatIpv4(held)}`);
 });
 
-test('a fixed address that is asked for without an offer is given beside the lease that runs, which runs on to its end', () => {
+test('a fixed address requested without an offer is given in addition to the running lease, which runs to its end', () => {
   const { say, reload, held, isBound, clock } = running();
   reload(config(subnet({ reservations: [{ mac: MAC_A, address: FIXED }] })));
   for (const words of [{ requested: FIXED, server: RACK }, { requested: FIXED }, { ciaddr: FIXED }]) {
@@ -71,7 +71,7 @@ test('a fixed address that is asked for without an offer is given beside the lea
   assert.equal(say({ type: 'request', mac: MAC_A, ciaddr: held }), `ack ${formatIpv4(held)}`);
 });
 
-test('a client that takes what it was offered in place of its address has given that up; if it did not, it gets it back', () => {
+test('a client that accepts an offer gives up its address; if it goes on using that, it gets it back', () => {
   const { say, reload, lease, held, isBound, table } = running();
   reload(config(subnet({ reservations: [{ mac: MAC_A, address: FIXED }] })));
   assert.equal(lease(MAC_A), 'ack 10.20.0.30');
@@ -80,10 +80,10 @@ test('a client that takes what it was offered in place of its address has given 
   assert.ok(isBound(held) && isBound(FIXED));
   say({ type: 'discover', mac: MAC_A });
   assert.equal(say({ type: 'request', mac: MAC_A, requested: held }), `ack ${formatIpv4(held)}`);
-  assert.ok(isBound(FIXED), 'what it renews ends nothing');
+  assert.ok(isBound(FIXED), 'a renewal ends nothing');
 });
 
-test('a client that had many addresses runs no more than two of them', () => {
+test('a client that had many addresses keeps at most two running', () => {
   const { say, held, table } = running();
   let own = held;
   const had = [held];
@@ -99,7 +99,7 @@ test('a client that had many addresses runs no more than two of them', () => {
   assert.equal(table.all().filter(({ state }) => state === 'bound').length, 2);
 });
 
-test('a RELEASE ends a lease where its holder sends it from the address, and nowhere else', () => {
+test('a RELEASE ends a lease only if its holder sends it from the address', () => {
   const { say, held, isBound } = running();
   const release: ClientWords = { type: 'release', mac: MAC_A, ciaddr: held, server: RACK };
   for (const from of [ANY, ip('10.20.0.106'), ip('192.0.2.1')]) say({ ...release, from });
@@ -110,7 +110,7 @@ test('a RELEASE ends a lease where its holder sends it from the address, and now
   assert.equal(isBound(held), false);
 });
 
-test('a client that moves to another network takes an address there, and its lease here runs on', () => {
+test('a client that moves to another network gets an address there, and its lease here runs on', () => {
   const { say, held, isBound, table } = running();
   const relayed: ClientWords = { mac: MAC_A, giaddr: ip('10.30.0.1') };
   const there = addressOf(say({ type: 'discover', ...relayed }, BY_RELAY));

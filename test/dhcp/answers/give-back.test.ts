@@ -1,5 +1,5 @@
-// DECLINE and RELEASE: whom they are believed, by what they name, where they come from and under which identifier. RFC 2131 §3.1 step 6,
-// §4.3.3, §4.3.4, §4.4.4, table 5.
+// Which DECLINE and RELEASE messages are believed: by the server they name, their source and the identifier. RFC 2131 §3.1 step 6, §4.3.3,
+// §4.3.4, §4.4.4, table 5.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -64,7 +64,7 @@ function check(cases: readonly Case[], held?: Lease): void {
   }
 }
 
-test('§4.4.4: a RELEASE is believed that comes from the address it gives back, a DECLINE that is broadcast', () => {
+test('§4.4.4: a RELEASE is believed from the released address only, a DECLINE by broadcast only', () => {
   const elsewhere = ip('10.20.0.106');
   check([
     ['to the rack, from the address', RELEASE, TO_RACK, WISH, 'released'],
@@ -73,14 +73,14 @@ test('§4.4.4: a RELEASE is believed that comes from the address it gives back, 
     ['broadcast, from the address', RELEASE, ON_WIRE, WISH, 'released'],
     ['broadcast, from another address', RELEASE, ON_WIRE, elsewhere, 'sent-from-elsewhere'],
     ['broadcast, from no address', RELEASE, ON_WIRE, ip('0.0.0.0'), 'sent-from-elsewhere'],
-    ['of which the source is not known', RELEASE, TO_RACK, undefined, 'released'],
+    ['with an unknown source', RELEASE, TO_RACK, undefined, 'released'],
     ['a DECLINE on the wire', DECLINE, ON_WIRE, ip('0.0.0.0'), 'declined'],
     ['a DECLINE to the rack', DECLINE, TO_RACK, WISH, 'sent-from-elsewhere'],
     ['a DECLINE to the rack, from elsewhere', DECLINE, TO_RACK, ip('192.0.2.1'), 'source-unserved'],
   ]);
 });
 
-test('table 5: a DECLINE and a RELEASE name this server; one that names none is believed where it can mean no other', () => {
+test('table 5: a DECLINE and a RELEASE name this server; one that names none is believed if it can mean no other', () => {
   const other = ip('10.20.0.66');
   check([
     ['a RELEASE to another server', { ...RELEASE, server: other }, TO_RACK, WISH, 'other-server-chosen'],
@@ -93,7 +93,7 @@ test('table 5: a DECLINE and a RELEASE name this server; one that names none is 
   ]);
 });
 
-test('through a relay: the source is the relay’s, a DECLINE comes by unicast, a RELEASE names the server or what stands for it', () => {
+test('through a relay: the source is the relay’s, a DECLINE comes by unicast, a RELEASE names the server or its override', () => {
   const held = leaseAt(MAC_A, '10.30.0.105', 60);
   const relayed: ClientWords = { giaddr: RELAY };
   const override: ClientWords = { server: RELAY, options: [[OPTION.relayAgentInformation, overridden]] };
@@ -117,7 +117,7 @@ test('through a relay: the source is the relay’s, a DECLINE comes by unicast, 
   );
 });
 
-test('§3.1 step 6: nobody gives back what was got under another identifier, wherever identifiers count', () => {
+test('§3.1 step 6: an address got under another identifier is not given back, wherever identifiers count', () => {
   const held = { ...MINE, clientId: 'one' };
   const table: readonly (readonly [identity: string, id: string | undefined, expected: string])[] = [
     ['mac', 'one', 'believed'],

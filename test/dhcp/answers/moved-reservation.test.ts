@@ -1,5 +1,5 @@
-// A reservation that moves while its client, or another, holds the address by a running lease: who is denied (NAK), and when. RFC 2131
-// §4.3.2 denies what is incorrect; `decide-request.ts` tells why the rest is granted.
+// A reservation that moves while its client, or another one, holds the address by a running lease: which client gets a NAK, and when. RFC
+// 2131 §4.3.2 denies what is incorrect; `decide-request.ts` says why the rest is granted.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -21,7 +21,7 @@ interface Case {
   /** What the client holds before. */
   readonly held: Ipv4;
   readonly isDenied: boolean;
-  /** What it is offered when it begins anew; undefined: any address of the range. */
+  /** The offer it gets when it starts over; undefined: any address of the range. */
   readonly anew: Ipv4 | undefined;
 }
 
@@ -35,15 +35,15 @@ const CASES: readonly Case[] = [
     ...{ before: forA(INSIDE), after: forA(BESIDE), held: INSIDE, isDenied: false, anew: BESIDE },
   },
   {
-    name: 'its reservation of an address of the range is taken away',
+    name: 'its reservation of an address of the range is removed',
     ...{ before: forA(INSIDE), after: [], held: INSIDE, isDenied: false, anew: INSIDE },
   },
   {
-    name: 'its reservation moves away from an address beside the range',
+    name: 'its reservation moves away from an address outside the range',
     ...{ before: forA(BESIDE), after: forA(FURTHER), held: BESIDE, isDenied: true, anew: FURTHER },
   },
   {
-    name: 'its reservation of an address beside the range is taken away',
+    name: 'its reservation of an address outside the range is removed',
     ...{ before: forA(BESIDE), after: [], held: BESIDE, isDenied: true, anew: undefined },
   },
   {
@@ -68,7 +68,7 @@ const STATES: readonly (readonly [state: string, words: (held: Ipv4) => ClientWo
   ['INIT-REBOOT', (requested) => ({ requested }), ON_WIRE],
 ];
 
-test('a running lease is denied when nobody may give its client the address any more, not because another is fixed for it', () => {
+test('a running lease is denied once its client may no longer have the address, but not because another one is fixed for it', () => {
   for (const { name, before, after, held, isDenied, anew } of CASES) {
     for (const [state, words, arrival] of STATES) {
       const { say, lease, reload, table } = rig(config(subnet({ reservations: before })));
@@ -86,11 +86,11 @@ test('a running lease is denied when nobody may give its client the address any 
   }
 });
 
-test('who is given an address gets it when its holder has begun anew, and is served with another one until then', () => {
+test('a newly reserved address goes to its client when the holder starts over; until then the client gets another one', () => {
   const { say, lease, reload } = rig(config());
   lease(MAC_A, { requested: INSIDE });
   reload(config(subnet({ reservations: forB(INSIDE) })));
-  assert.match(lease(MAC_B), /^ack 10\.20\.0\.10[0-46-9]$/, 'it is somebody’s still');
+  assert.match(lease(MAC_B), /^ack 10\.20\.0\.10[0-46-9]$/, 'its holder still has it');
   assert.match(say({ type: 'request', mac: MAC_A, ciaddr: INSIDE }), /^nak/);
   lease(MAC_A);
   assert.equal(lease(MAC_B), 'ack 10.20.0.105');

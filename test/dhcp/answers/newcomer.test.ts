@@ -1,4 +1,4 @@
-// Whom the bound of new clients does not hold: who is known as the client that it is here, by its hardware address or its identifier.
+// Which clients the limit on new clients exempts: those known by the hardware address or identifier that counts here.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -21,7 +21,7 @@ const wide = (changes: Partial<DhcpSubnet> = {}): DhcpSubnet =>
     ...changes,
   });
 
-test('where identifiers count, a known hardware address exempts none of those that are named with it', () => {
+test('if identifiers count, a known hardware address exempts none of the identifiers used with it', () => {
   const known: readonly (readonly [name: string, Partial<DhcpSubnet>, MachineDirectory, knownBefore: boolean])[] = [
     ['a machine with an address here', {}, new MachineDirectory([machine(MAC_A, '10.20.0.30')]), false],
     ['a machine with none here', {}, new MachineDirectory([machine(MAC_A, '10.99.0.30')]), false],

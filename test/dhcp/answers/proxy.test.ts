@@ -1,4 +1,4 @@
-// Networks in proxy mode: what boot clients are told beside another DHCP server, and to whom nothing is said.
+// Networks in proxy mode: what boot clients are told alongside another DHCP server, and which clients get no answer.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -101,17 +101,17 @@ for (const [name, words, expected] of OFFERS) {
   });
 }
 
-test('UUID and client identifier go back as they came (RFC 4578 §2.3, RFC 6842)', () => {
+test('UUID and client identifier are echoed unchanged (RFC 4578 §2.3, RFC 6842)', () => {
   assert.deepEqual(reply(ask({ ...BIOS, type: 'discover' }), BIOS).message.options.get(97), UUID);
   assert.deepEqual(reply(ask({ ...IPXE, type: 'discover' }), IPXE).message.options.get(61), IDENTIFIER);
 });
 
-test('pxelinux is told where it goes on', () => {
+test('pxelinux learns where it goes on', () => {
   const { message } = reply(ask({ ...BIOS, type: 'discover' }), BIOS);
   assert.equal(optionText(message.options, OPTION.pathPrefix), 'http://rack/');
 });
 
-test('behind a relay the offer goes to the relay, whose option goes back', () => {
+test('behind a relay the offer goes to the relay, whose option is echoed', () => {
   const far = { ...relayedSubnet(), proxy: true, dynamic: undefined };
   const agent = Uint8Array.of(1, 2, 7, 7);
   const words: ClientWords = { ...UEFI, giaddr: ip('10.30.0.1'), options: [architecture(7), [82, agent]] };
@@ -131,7 +131,7 @@ test('behind a relay the offer goes to the relay, whose option goes back', () =>
 
 const REQUEST: ClientWords = { type: 'request', server: OTHER_SERVER, requested: ip('10.20.0.150') };
 
-test('to the port of boot servers the boot file is told, to the address and port that ask', () => {
+test('at the boot server port the boot file goes to the address and port that asked', () => {
   for (const type of ['request', 'inform'] as const) {
     const words: ClientWords = { ...UEFI, type, ciaddr: ip('10.20.0.150') };
     const { message, to, event } = reply(ask(words, { ...AS_BOOT_SERVER, bootServerPort: 4011 }), words);
@@ -143,7 +143,7 @@ test('to the port of boot servers the boot file is told, to the address and port
   }
 });
 
-test('who asks for a boot server without an address hears a broadcast at the port of DHCP clients, whatever port it names', () => {
+test('a client without an address that asks for a boot server gets a broadcast at the DHCP client port, whatever port it names', () => {
   for (const bootServerPort of [68, 4011, 7, 53]) {
     const words: ClientWords = { ...UEFI, type: 'request' };
     const { to } = reply(ask(words, { ...AS_BOOT_SERVER, bootServerPort }), words);
@@ -151,7 +151,7 @@ test('who asks for a boot server without an address hears a broadcast at the por
   }
 });
 
-test('a machine with the quirk of boot servers is offered no file, and told it on port 4011', () => {
+test('a machine with the boot server quirk is offered no file, and gets it on port 4011', () => {
   const plan = (query: BootQuery): BootPlan => ({ ...planByKind(query), proxyReply: 'binl' });
   const offer = reply(ask({ ...UEFI, type: 'discover' }, ON_WIRE, { plan }), UEFI).message;
   assert.equal(offer.file, '');
@@ -162,7 +162,7 @@ test('a machine with the quirk of boot servers is offered no file, and told it o
   assert.equal(reply(ask(words, AS_BOOT_SERVER, { plan }), words).message.file, 'uefi.bin');
 });
 
-test('a plan that has words for option 43 says these', () => {
+test('a plan with its own option 43 keeps it', () => {
   const plan = (query: BootQuery): BootPlan => ({ ...planByKind(query), vendorOptions: Uint8Array.of(6, 1, 3, 255) });
   const { message } = reply(ask({ ...BIOS, type: 'discover' }, ON_WIRE, { plan }), BIOS);
   assert.deepEqual(Array.from(message.options.get(43) ?? []), [6, 1, 3, 255]);
@@ -218,7 +218,7 @@ const SILENT: readonly (readonly [string, ClientWords, Arrival, Partial<Terms>, 
     `silence proxy-silent, ${A_HAS_150}, told dhcp.elsewhere`,
   ],
   [
-    'a client that asks for an address of another network: no NAK, and nothing is believed',
+    'a client that requests an address of another network: no NAK, and the rack notes nothing',
     { ...BIOS, type: 'request', requested: ip('10.77.0.1') },
     ON_WIRE,
     {},
@@ -233,13 +233,7 @@ const SILENT: readonly (readonly [string, ClientWords, Arrival, Partial<Terms>, 
     {},
     'silence not-booting',
   ],
-  [
-    'firmware for which there is no loader',
-    { ...BIOS, type: 'discover' },
-    ON_WIRE,
-    { plan: () => undefined },
-    'refused no-loader',
-  ],
+  ['firmware without a loader', { ...BIOS, type: 'discover' }, ON_WIRE, { plan: () => undefined }, 'refused no-loader'],
   [
     'a system that asks for a boot server',
     { ...SYSTEM, type: 'request', ciaddr: ip('10.20.0.150') },
@@ -248,7 +242,7 @@ const SILENT: readonly (readonly [string, ClientWords, Arrival, Partial<Terms>, 
     'silence not-booting',
   ],
   [
-    'a DISCOVER to the port of boot servers',
+    'a DISCOVER to the boot server port',
     { ...BIOS, type: 'discover', ciaddr: ip('10.20.0.150') },
     AS_BOOT_SERVER,
     {},
@@ -262,7 +256,7 @@ const SILENT: readonly (readonly [string, ClientWords, Arrival, Partial<Terms>, 
     'silence other-server-chosen',
   ],
   [
-    'who asks for a boot server where this rack gives the addresses',
+    'a client that asks for a boot server where this rack gives the addresses',
     { ...BIOS, type: 'request', ciaddr: ip('10.20.0.150') },
     AS_BOOT_SERVER,
     { served: subnet() },
@@ -274,12 +268,12 @@ for (const [name, words, arrival, terms, expected] of SILENT) {
   test(`${name} gets no answer`, () => assert.equal(inShort(ask(words, arrival, terms)), expected));
 }
 
-test('a broadcast to the port of boot servers without a server is answered', () => {
+test('a broadcast to the boot server port without a server is answered', () => {
   const words: ClientWords = { ...BIOS, type: 'request', ciaddr: ip('10.20.0.150') };
   assert.equal(ask(words, { ...ON_WIRE, bootServerPort: 68 }).kind, 'reply');
 });
 
-test('an interface in proxy mode and one that gives addresses stand side by side', () => {
+test('an interface in proxy mode and one that gives addresses work side by side', () => {
   const own = subnet({ name: 'own', interfaceName: 'eth2', serverAddress: ip('10.21.0.1') });
   const names = planSockets(config(PROXIED, own), undefined).map(({ name, port }) => `${name}:${port}`);
   assert.deepEqual(names, ['eth1:67', 'eth2:67', '10.20.0.1:67', '10.21.0.1:67', 'eth1:4011', '10.20.0.1:4011']);

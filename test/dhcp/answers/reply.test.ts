@@ -1,4 +1,4 @@
-// What replies say, asked with the messages of real clients: each file of fixtures/packets/dhcp-*.hex is a capture.
+// The contents of replies to the messages of real clients: each file of fixtures/packets/dhcp-*.hex is a capture.
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ function capture(name: string): Uint8Array {
   return Uint8Array.from(Buffer.from(digits, 'hex'));
 }
 
-/** The network in which the captures were taken. */
+/** The network in which the captures were made. */
 const capturedIn = (): DhcpConfig =>
   config(
     subnet({
@@ -60,7 +60,7 @@ function answer(bytes: Uint8Array, dhcpConfig: DhcpConfig = config(), machines: 
 const text = (message: DhcpMessage, code: number): string | undefined => optionText(message.options, code);
 const bytesOf = (message: DhcpMessage, code: number): readonly number[] => [...(message.options.get(code) ?? [])];
 
-test('real clients are told apart and given what they boot', () => {
+test('real clients are told apart and get what they boot', () => {
   const cases: readonly (readonly [string, string | undefined, number | undefined, string | undefined])[] = [
     ['ipxe-bios', 'ipxe', 0, 'ipxe.bin'],
     ['ovmf-pxe', 'uefi', 7, 'uefi.bin'],
@@ -131,7 +131,7 @@ test('a parameter request list is honoured, in its order; mask and router always
   assert.deepEqual(bytesOf(message, 119), [4, ...textBytes('maas'), 0]);
 });
 
-test('what a network does not have is left out', () => {
+test('options without a value in the network are left out', () => {
   const bare = config(subnet({ router: undefined, dnsServers: [], domain: '' }));
   const { message } = answer(clientBytes({ type: 'discover' }), bare);
   assert.deepEqual([...message.options.keys()], [53, 54, 51, 58, 59, 1, 28]);
@@ -143,7 +143,7 @@ test('RFC 2131 §4.4.5: T1 is half and T2 seven eighths of the lease', () => {
   assert.deepEqual(seconds, [600, 300, 525]);
 });
 
-test('a known machine is told its name and domain, a reserved client its name', () => {
+test('a known machine gets its name and domain, a reserved client its name', () => {
   const known = answer(clientBytes({ type: 'discover' }), config(), [
     machine(MAC_A, '10.20.0.30', { hostname: 'swift-fox', domain: 'dc1.example' }),
   ]).message;
@@ -156,7 +156,7 @@ test('a known machine is told its name and domain, a reserved client its name', 
   assert.deepEqual([text(reserved, 12), formatIpv4(reserved.yiaddr)], ['gateway', '10.20.0.20']);
 });
 
-test('the agent information goes back last and byte for byte, malformed or not', () => {
+test('the agent information is echoed last and byte for byte, malformed or not', () => {
   for (const agent of [
     [1, 2, 65, 66, 151, 0],
     [1, 200, 3],
@@ -172,7 +172,7 @@ test('the agent information goes back last and byte for byte, malformed or not',
   }
 });
 
-test('a reply fits what the client takes: 548 bytes, or its option 57, or an Ethernet frame', () => {
+test('a reply fits what the client accepts: 548 bytes, or its option 57, or an Ethernet frame', () => {
   const said = (size: number | undefined): number =>
     replyBytesMax(
       readReply(clientBytes({ options: size === undefined ? [] : [[57, Uint8Array.of(size >> 8, size & 255)]] })),
@@ -190,7 +190,7 @@ test('a file name over 127 characters goes into option 67 alone', () => {
   assert.equal(text(readReply(encodeDhcpMessage(decision.message, 548).bytes), 67), file);
 });
 
-test('GRUB’s own DHCP, which says neither 60 nor 93, gets the next server of the configuration, and nobody’s where none is said', () => {
+test('GRUB’s own DHCP, which sends neither 60 nor 93, gets the configured next server, and none if there is none', () => {
   const next = { code: 66, value: textBytes('10.99.0.7'), force: false, when: undefined };
   const inNetwork = (entry: typeof next) => {
     const [one] = capturedIn().subnets;

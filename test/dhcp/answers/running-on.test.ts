@@ -1,4 +1,4 @@
-// A lease that runs on without its client's asking: only where a renewal of it would be granted.
+// A lease that runs on without a request of its client: only if a renewal of it would be granted.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -32,7 +32,7 @@ function judge({ changes = {}, machines = [], lease = LEASE }: Place): boolean {
   return mayRunOn(lease, state, NOW);
 }
 
-test('a lease runs on where its client could renew it, and nowhere else', () => {
+test('a lease runs on if its client could renew it, and not otherwise', () => {
   const elsewhere = parseNetwork('10.99.0.0/24') ?? assert.fail();
   const cases: [string, Place, boolean][] = [
     ['of the range', {}, true],
@@ -52,7 +52,7 @@ test('a lease runs on where its client could renew it, and nowhere else', () => 
   for (const [name, place, expected] of cases) assert.equal(judge(place), expected, name);
 });
 
-test('a lease that has ended does not run on while somebody else is offered its address', () => {
+test('a lease that has ended does not run on while its address is on offer to another client', () => {
   const state = labState();
   state.leases.load([ENDED], NOW);
   assert.equal(mayRunOn(ENDED, state, NOW), true);
@@ -60,7 +60,7 @@ test('a lease that has ended does not run on while somebody else is offered its 
   assert.equal(mayRunOn(ENDED, state, NOW), false);
 });
 
-test('a class that denies its client ends it, as far as its record tells who that is', () => {
+test('a class that denies its client ends it, as far as its record identifies the client', () => {
   const of = (when: ClientCondition, deny?: boolean): DhcpClass => ({ name: 'c', when, deny });
   const all = of({}, true);
   const macs = [{ value: MAC_A, bits: 48 }];
@@ -75,7 +75,7 @@ test('a class that denies its client ends it, as far as its record tells who tha
     ['its own name', [of({ hostnames: [{ text: 'calm-', isPrefix: true }] }, true)], false],
     ['its switch port', [of({ circuitId: { text: 'port-7', isPrefix: false } }, true)], false],
     ['another port', [of({ circuitId: { text: 'port-8', isPrefix: false } }, true)], true],
-    // Of these its record says nothing: the client is asked when it comes.
+    // The record does not show these: the class decides when the client asks.
     ['a user class', [of({ userClass: { text: 'iPXE', isPrefix: false } }, true)], true],
     ['an architecture', [of({ architectures: [7] }, true)], true],
     ['perhaps let in before', [of({ userClass: { text: 'iPXE', isPrefix: false } }, false), all], true],
@@ -85,7 +85,7 @@ test('a class that denies its client ends it, as far as its record tells who tha
   for (const [name, classes, expected] of cases) assert.equal(judge({ changes: { classes }, lease }), expected, name);
 });
 
-test('a name that a person gave counts before the name that the client gives itself', () => {
+test('an operator’s name for the client counts before the name the client gives itself', () => {
   const classes = [{ name: 'c', when: { hostnames: [{ text: 'swift-fox', isPrefix: false }] }, deny: true }];
   const reservations = [{ mac: MAC_A, address: ip('10.20.0.20'), hostname: 'swift-fox' }];
   assert.equal(judge({ changes: { classes, reservations } }), false);

@@ -40,11 +40,11 @@ const MANY = {
 const WIDE = { dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.199') } };
 
 interface Wire {
-  /** Who answers for an address. */
+  /** The host that answers for an address. */
   readonly users: Map<Ipv4, MacAddress>;
-  /** Every address that was asked about, in order. */
+  /** Every probed address, in order. */
   readonly asked: Ipv4[];
-  /** The wire can be asked. */
+  /** Whether the wire can be probed. */
   up: boolean;
   /** Answers arrive only when the test says so. */
   slow: boolean;
@@ -75,7 +75,7 @@ async function start(dhcpConfig: DhcpConfig = config(subnet(WIDE))) {
     await settle();
     journal.commit();
   };
-  /** What a client is offered in the same turn; empty: nothing yet. */
+  /** The offer a client gets in the same turn; empty: none yet. */
   const offered = (client: MacAddress, requested?: Ipv4): readonly string[] => {
     network.deliver('eth1', clientBytes({ type: 'discover', mac: client, requested }));
     return network.take().map(({ message }) => formatIpv4(message.yiaddr));
@@ -90,18 +90,18 @@ async function start(dhcpConfig: DhcpConfig = config(subnet(WIDE))) {
   return { server, network, journal, table, clock, events, wire, pass, offered, take, told };
 }
 
-test('a new client is offered at once an address that the wire was asked about before', async () => {
+test('a new client is offered an address at once that was probed before', async () => {
   const rig = await start();
   assert.equal(rig.wire.asked.length, STOCK_SIZE);
   const asked = new Set(rig.wire.asked);
   const [address] = rig.offered(MAC_A);
   assert.ok(address !== undefined && asked.has(ip(address)), 'no delay');
-  assert.equal(rig.wire.asked.length, STOCK_SIZE, 'and it is not asked about again');
+  assert.equal(rig.wire.asked.length, STOCK_SIZE, 'and it is not probed again');
   await rig.server.close();
   assert.equal(rig.clock.pending, 0);
 });
 
-test('what was given is replaced, so that as many as the stock holds come at once and others after them', async () => {
+test('given addresses are replaced, so that as many clients as the stock holds can come at once and more after them', async () => {
   const rig = await start();
   const given = new Set<string>();
   for (let index = 0; index < STOCK_SIZE; index += 1) {
@@ -115,7 +115,7 @@ test('what was given is replaced, so that as many as the stock holds come at onc
   assert.equal(rig.offered(MAC_C).length, 1, 'the stock is full again');
 });
 
-test('after more clients than the stock holds it is filled again at once, though they took what was being asked about', async () => {
+test('after more clients than the stock holds it is refilled at once, though they took what was being probed', async () => {
   const rig = await start();
   for (let index = 0; index < STOCK_SIZE; index += 1) rig.offered(mac(0x525400000100 + index));
   rig.wire.slow = true;
@@ -134,7 +134,7 @@ test('after more clients than the stock holds it is filled again at once, though
   assert.equal(rig.offered(MAC_C).length, 1, 'and the next waits for nothing');
 });
 
-test('an address that somebody uses is set aside before anybody is offered it, with word of who', async () => {
+test('an address in use is set aside before it is offered to anyone, and the event names its user', async () => {
   const rig = await start();
   const [first, second] = rig.wire.asked;
   assert.ok(first !== undefined && second !== undefined);
@@ -154,7 +154,7 @@ test('an address that somebody uses is set aside before anybody is offered it, w
   assert.ok(offers.length === 60 && !offers.includes(ipv4(first + 30)));
 });
 
-test('an answer is believed for some minutes, then the address is asked about again', async () => {
+test('a probe’s result is believed for some minutes, then the address is probed again', async () => {
   const rig = await start();
   const before = rig.wire.asked.length;
   await rig.pass(STOCK_REFRESH_MS - STOCK_LOOK_MS);
@@ -168,7 +168,7 @@ test('an answer is believed for some minutes, then the address is asked about ag
   assert.deepEqual(rig.offered(MAC_A), [], 'old answers are none');
 });
 
-test('an address that is heard on the wire is asked about before it is offered', async () => {
+test('an address heard on the wire is probed before it is offered', async () => {
   const rig = await start();
   const next = rig.wire.asked[0] ?? assert.fail();
   rig.wire.users.set(next, SQUATTER);
@@ -185,7 +185,7 @@ test('an address that is heard on the wire is asked about before it is offered',
   );
 });
 
-test('a client that asks for an address about which the rack is just asking gets the same answer', async () => {
+test('a client that requests an address already being probed gets the result of that probe', async () => {
   const rig = await start();
   rig.wire.slow = true;
   for (const address of [...rig.wire.asked]) rig.server.heard(address);
@@ -203,7 +203,7 @@ test('a client that asks for an address about which the rack is just asking gets
   );
 });
 
-test('once every address was used, the one that is free for longest is asked about ahead of need', async () => {
+test('once every address was used, the one free for longest is probed ahead of need', async () => {
   const narrow = { dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.101') } };
   const rig = await start(config(subnet(narrow)));
   for (const client of [MAC_A, MAC_B]) {
@@ -220,7 +220,7 @@ test('once every address was used, the one that is free for longest is asked abo
   assert.deepEqual(rig.offered(MAC_C), [formatIpv4(oldest)], 'at once');
 });
 
-test('in a range where every address was used once, as many clients come at once as the stock holds', async () => {
+test('in a range whose every address was used once, as many clients can come at once as the stock holds', async () => {
   const narrow = { dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.139') } };
   const rig = await start(config(subnet(narrow)));
   const at = rig.clock.now();
@@ -246,7 +246,7 @@ test('in a range where every address was used once, as many clients come at once
   );
 });
 
-test('addresses that become somebody’s by other ways are not offered from the stock, nor is anybody made to wait for them', async () => {
+test('addresses that gained an owner otherwise are not offered from the stock, and no client has to wait for them', async () => {
   const rig = await start();
   const [imported, reserved, ...others] = [...rig.wire.asked];
   assert.ok(imported !== undefined && reserved !== undefined && others.length > 0);
@@ -287,7 +287,7 @@ test('an ended lease is not set aside because its client still uses the address:
   assert.deepEqual(rig.offered(MAC_A), [address]);
 });
 
-test('two hundred machines that are switched on together get an offer each, as soon as one probe takes', async () => {
+test('two hundred machines powered on together each get an offer as soon as one probe takes', async () => {
   const network = { address: ip('10.20.0.0'), prefix: 22 };
   const rig = await start(config(subnet({ network, dynamic: { low: ip('10.20.1.0'), high: ip('10.20.3.199') } })));
   const given: Ipv4[] = [];
@@ -298,7 +298,7 @@ test('two hundred machines that are switched on together get an offer each, as s
   assert.equal(new Set(given).size, 200, 'each its own');
 });
 
-test('somebody who answers for every address empties no range', async () => {
+test('a host that answers for every address empties no range', async () => {
   const rig = await start(config(subnet({ ...WIDE, dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.139') } })));
   rig.wire.users.set(ip('10.20.0.139'), SQUATTER);
   for (let low = 0; low < 256; low += 1) rig.wire.users.set(ipv4(ip('10.20.0.0') + low), SQUATTER);
@@ -314,7 +314,7 @@ test('somebody who answers for every address empties no range', async () => {
   assert.equal(rig.offered(MAC_A).length, 1, 'and clients get addresses, at once');
 });
 
-test('nothing is asked where the operator or the host says so, nor for networks behind relays', async () => {
+test('nothing is probed if the operator or the host forbids it, nor for networks behind relays', async () => {
   const off = await start(config(subnet({ ...WIDE, conflictCheck: false })));
   assert.equal(off.offered(MAC_A).length, 1);
   assert.equal(off.offered(MAC_B, ip('10.20.0.150')).length, 1);
@@ -341,7 +341,7 @@ test('no answer to a probe takes a running lease from its client', async () => {
   const [address = ''] = rig.offered(MAC_A);
   rig.take(MAC_A, ip(address));
   rig.wire.users.set(ip(address), MAC_A);
-  assert.deepEqual(rig.offered(MAC_A), [address], 'its firmware begins anew, and is slow');
+  assert.deepEqual(rig.offered(MAC_A), [address], 'its firmware starts over, and is slow');
   await rig.pass(10_000);
   rig.offered(MAC_B);
   await rig.pass(100);
@@ -349,7 +349,7 @@ test('no answer to a probe takes a running lease from its client', async () => {
   assert.equal(rig.table.find(ip(address))?.mac, MAC_A);
 });
 
-test('an address that its client got while the wire was asked about it stays with it', async () => {
+test('an address that its client got during the probe stays with it', async () => {
   const rig = await start();
   const wish = ip('10.20.0.190');
   rig.wire.slow = true;
@@ -363,7 +363,7 @@ test('an address that its client got while the wire was asked about it stays wit
   assert.equal(rig.told('dhcp.conflict').length, 1);
 });
 
-test('of 500 new clients that come at once none is offered an address that the wire was not asked about', async () => {
+test('of 500 new clients at once none is offered an unprobed address', async () => {
   const rig = await start(config(subnet(MANY)));
   await rig.pass(100);
   rig.wire.slow = true;
@@ -383,7 +383,7 @@ test('of 500 new clients that come at once none is offered an address that the w
   await rig.server.close();
 });
 
-test('the stocks of many networks are filled a few at a time, and in the end all', async () => {
+test('the stocks of many networks are filled a few at a time, and in the end all are', async () => {
   const wires = Array.from({ length: 12 }, (_, index) =>
     subnet({
       name: `n${index}`,
@@ -398,7 +398,7 @@ test('the stocks of many networks are filled a few at a time, and in the end all
   assert.equal(new Set(rig.wire.asked).size, wires.length * STOCK_SIZE);
 });
 
-test('the last holder of an address that still answers for it is no conflict: it keeps the address, and others get none', async () => {
+test('a last holder that still answers is no conflict: it keeps the address, and others do not get it', async () => {
   const one = { low: ip('10.20.0.100'), high: ip('10.20.0.100') };
   const rig = await start(config(subnet({ dynamic: one, leaseTime: seconds(30) })));
   const [address] = [ip('10.20.0.100')];
@@ -430,7 +430,7 @@ test('the last holder of an address that still answers for it is no conflict: it
   await rig.server.close();
 });
 
-test('whoever was found using an address without a lease is a stranger to it the next time, too', async () => {
+test('a host found using an address without a lease is a stranger to it the next time, too', async () => {
   const one = { low: ip('10.20.0.100'), high: ip('10.20.0.100') };
   const rig = await start(config(subnet({ dynamic: one })));
   const address = ip('10.20.0.100');
@@ -439,12 +439,12 @@ test('whoever was found using an address without a lease is a stranger to it the
   assert.equal(rig.table.find(address)?.state, 'declined');
   await rig.pass(3_600_000);
   await rig.pass(STOCK_LOOK_MS);
-  assert.equal(rig.table.find(address)?.state, 'declined', 'set aside anew');
+  assert.equal(rig.table.find(address)?.state, 'declined', 'set aside again');
   assert.equal(rig.told('dhcp.conflict').length, 2);
   await rig.server.close();
 });
 
-/** A range of 100 addresses that 100 hosts took and left, while somebody answers for each in the name of the host that had it. */
+/** A range of 100 addresses that 100 hosts took and left, while one host answers for each in the name of its former holder. */
 async function startDeserted() {
   const rig = await start(config(subnet({ ...WIDE, leaseTime: seconds(60) })));
   for (let index = 0; index < 100; index += 1) {
@@ -463,7 +463,7 @@ async function startDeserted() {
   return rig;
 }
 
-test('somebody who answers in the names of those who held the addresses last empties no range', async () => {
+test('a host that answers in the names of last holders empties no range', async () => {
   const rig = await startDeserted();
   const served = new Set<MacAddress>();
   for (let second = 0; second < 30; second += 1) {
@@ -483,7 +483,7 @@ test('somebody who answers in the names of those who held the addresses last emp
   assert.equal(rig.told('dhcp.probes-distrusted').length, 1);
 });
 
-test('a last holder that answers on and asks for nothing is a stranger to its address after some minutes', async () => {
+test('a last holder that keeps answering and asks for nothing becomes a stranger after some minutes', async () => {
   const one = { low: ip('10.20.0.100'), high: ip('10.20.0.100') };
   const rig = await start(config(subnet({ dynamic: one, leaseTime: seconds(30) })));
   rig.offered(MAC_A);
@@ -494,7 +494,7 @@ test('a last holder that answers on and asks for nothing is a stranger to its ad
   for (let turn = 0; turn < 8; turn += 1) {
     rig.offered(MAC_B);
     await rig.pass(61_000);
-    assert.deepEqual(rig.network.take(), [], 'it is given to nobody');
+    assert.deepEqual(rig.network.take(), [], 'it is given to no client');
     states.add(rig.table.find(one.low)?.state);
   }
   assert.deepEqual([...states], ['bound', 'declined']);

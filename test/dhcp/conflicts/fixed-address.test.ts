@@ -1,4 +1,4 @@
-// A fixed address is asked about before it is first offered, as any other: a host may use it that nobody told this rack of.
+// A fixed address is probed before its first offer, like any other: a host unknown to this rack may use it.
 // RFC 2131 §2.2, §3.1 step 2, §4.3.1.
 
 import assert from 'node:assert/strict';
@@ -15,7 +15,7 @@ const FIXED = ip('10.20.0.20');
 const reserved = (changes: Partial<DhcpSubnet> = {}): DhcpSubnet =>
   subnet({ reservations: [{ mac: MAC_A, address: FIXED }], ...changes });
 
-/** A rack on a wire where somebody answers for the fixed address, or with undefined nobody. */
+/** A rack on a wire where a host answers for the fixed address, or with undefined none. */
 async function start(network: DhcpSubnet, answers?: MacAddress) {
   const asked: string[] = [];
   const wire = { answers };
@@ -30,9 +30,9 @@ async function start(network: DhcpSubnet, answers?: MacAddress) {
     replies.map(({ yiaddr }) => formatIpv4(yiaddr)).join(' ');
   return {
     ...{ rack, wire },
-    /** What was asked about since the last look. */
+    /** The addresses probed since the last call. */
     asked: () => asked.splice(0),
-    /** What a client is offered at once, and what after the wire was asked. */
+    /** The offer a client gets at once, and the one after the probe. */
     async discover(client = MAC_A): Promise<readonly [now: string, later: string]> {
       const now = heard(rack.say({ type: 'discover', mac: client }));
       await settle();
@@ -45,7 +45,7 @@ async function start(network: DhcpSubnet, answers?: MacAddress) {
   };
 }
 
-test('a fixed address that nobody had is asked about once, and then offered at once', async () => {
+test('a fixed address without a former holder is probed once, and then offered at once', async () => {
   const { rack, discover, take, asked } = await start(reserved());
   assert.deepEqual(await discover(), ['', '10.20.0.20']);
   assert.deepEqual(asked(), ['10.20.0.20']);
@@ -56,7 +56,7 @@ test('a fixed address that nobody had is asked about once, and then offered at o
   assert.deepEqual(asked(), []);
 });
 
-test('the address of a machine of the region is asked about, too', async () => {
+test('the address of a machine of the region is probed, too', async () => {
   const { rack, discover, asked, told } = await start(subnet(), SQUATTER);
   rack.know(machine(MAC_A, '10.20.0.20'));
   const [now, later] = await discover();
@@ -65,7 +65,7 @@ test('the address of a machine of the region is asked about, too', async () => {
   assert.equal(told('dhcp.fixed-address-used').length, 1);
 });
 
-test('a fixed address that somebody uses is set aside; its client has a dynamic one meanwhile, and the fixed one again', async () => {
+test('a fixed address in use is set aside; its client has a dynamic one meanwhile, and the fixed one again', async () => {
   const { rack, wire, discover, take, asked, told } = await start(reserved(), SQUATTER);
   const [now, later] = await discover();
   assert.equal(now, '');
@@ -81,11 +81,11 @@ test('a fixed address that somebody uses is set aside; its client has a dynamic 
   wire.answers = undefined;
   rack.clock.advance(DECLINE_SECONDS * 1000 + 1);
   assert.deepEqual(await discover(), ['', '10.20.0.20']);
-  assert.deepEqual(asked(), ['10.20.0.20'], 'what was declined is asked about again');
+  assert.deepEqual(asked(), ['10.20.0.20'], 'a declined address is probed again');
   assert.equal(take('10.20.0.20'), 'ACK');
 });
 
-test('a fixed address that somebody answered for once is its client’s again when the client asks a minute later', async () => {
+test('a fixed address that one answer set aside returns to its client when the client asks a minute later', async () => {
   const { rack, wire, discover, take, asked, told } = await start(reserved(), SQUATTER);
   const [, meanwhile] = await discover();
   assert.equal(take(meanwhile), 'ACK');
@@ -101,7 +101,7 @@ test('a fixed address that somebody answered for once is its client’s again wh
   assert.equal(told('dhcp.declined-back').length, 1);
 });
 
-test('while somebody answers for a fixed address its client is told so once a minute, has another, and the range stays whole', async () => {
+test('while a host answers for a fixed address its client is told so once a minute, has another, and the range stays whole', async () => {
   const { rack, discover, asked, told } = await start(reserved(), SQUATTER);
   const [, meanwhile] = await discover();
   assert.equal(told('dhcp.fixed-address-used').length, 1);
@@ -118,7 +118,7 @@ test('while somebody answers for a fixed address its client is told so once a mi
   assert.ok(!events.includes('dhcp.probes-distrusted'), 'one address counts once');
 });
 
-test('a fixed address that its client declined is asked about, and is the client’s again', async () => {
+test('a fixed address that its client declined is probed, and returns to the client', async () => {
   const { rack, discover, take, asked } = await start(reserved());
   await discover();
   assert.equal(take('10.20.0.20'), 'ACK');
@@ -132,7 +132,7 @@ test('a fixed address that its client declined is asked about, and is the client
   assert.equal(take('10.20.0.20'), 'ACK');
 });
 
-test('where the wire cannot be asked, a fixed address that was declined stays set aside for its time', async () => {
+test('if the wire cannot be probed, a declined fixed address stays set aside for its time', async () => {
   const { rack, discover, take } = await start(reserved({ conflictCheck: false }));
   await discover();
   assert.equal(take('10.20.0.20'), 'ACK');
@@ -142,7 +142,7 @@ test('where the wire cannot be asked, a fixed address that was declined stays se
   assert.match((await discover())[0], /^10\.20\.0\.10\d$/);
 });
 
-test('where there is no range the client of such an address gets no answer, and the address is named', async () => {
+test('without a range the client of such an address gets no answer, and the event names the address', async () => {
   const { rack, discover, told } = await start(reserved({ dynamic: undefined }), SQUATTER);
   assert.deepEqual(await discover(), ['', '']);
   assert.equal(rack.refused('address-declined'), 1);
@@ -154,7 +154,7 @@ test('where there is no range the client of such an address gets no answer, and 
   assert.equal(rack.refused('no-dynamic-range'), 1, 'of a client that has no fixed address');
 });
 
-test('where there is no range a client whose fixed address is another’s for a while is told so', async () => {
+test('without a range a client learns that another one holds its fixed address for a while', async () => {
   const { rack, discover } = await start(subnet({ dynamic: undefined }));
   rack.know(machine(MAC_B, '10.20.0.20'));
   await discover(MAC_B);
@@ -164,13 +164,13 @@ test('where there is no range a client whose fixed address is another’s for a 
   assert.equal(rack.refused('address-leased'), 1);
 });
 
-test('a fixed address that its own client uses already is its own', async () => {
+test('a fixed address that its own client already uses stays its own', async () => {
   const { discover, take } = await start(reserved(), MAC_A);
   assert.deepEqual(await discover(), ['', '10.20.0.20']);
   assert.equal(take('10.20.0.20'), 'ACK');
 });
 
-test('a fixed address that another client had is asked about', async () => {
+test('a fixed address that another client had is probed', async () => {
   const { rack, discover, asked } = await start(subnet(), MAC_B);
   rack.know(machine(MAC_B, '10.20.0.20'));
   await discover(MAC_B);
@@ -183,7 +183,7 @@ test('a fixed address that another client had is asked about', async () => {
   assert.match(later, /^10\.20\.0\.10\d$/, 'it goes on using it');
 });
 
-test('nothing is asked about a fixed address where the operator wants no check', async () => {
+test('no fixed address is probed if the operator disabled the check', async () => {
   const { discover, asked } = await start(reserved({ conflictCheck: false }), SQUATTER);
   assert.deepEqual([await discover(), asked()], [['10.20.0.20', ''], []]);
 });

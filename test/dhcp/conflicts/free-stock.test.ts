@@ -1,4 +1,4 @@
-// The stock of addresses that nobody uses: what is given next, how long an answer counts, how much is kept.
+// The stock of unused addresses: which is given next, how long a probe counts, how many are kept.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -28,24 +28,24 @@ const FIRST: readonly (readonly [
   isFree: (address: Ipv4) => boolean,
   given: Ipv4 | undefined,
 ])[] = [
-  ['the address whose answer is the oldest', 'lab', 1000, any, A],
-  ['of its own network alone', 'far', 1000, any, FAR],
-  ['none of a network that has none', 'lob', 1000, any, undefined],
-  ['none that is somebody’s by now', 'lab', 1000, (address) => address !== A, B],
+  ['the address with the oldest probe', 'lab', 1000, any, A],
+  ['only of its own network', 'far', 1000, any, FAR],
+  ['none of a network without any', 'lob', 1000, any, undefined],
+  ['none that has gained an owner', 'lab', 1000, (address) => address !== A, B],
   ['the oldest up to the end of its time', 'lab', STOCK_FRESH_MS - 1, any, A],
-  ['no more from then on', 'lab', STOCK_FRESH_MS, any, B],
-  ['nothing when all answers are too old', 'lab', STOCK_FRESH_MS + 1000, any, undefined],
+  ['not from then on', 'lab', STOCK_FRESH_MS, any, B],
+  ['none if all probes are too old', 'lab', STOCK_FRESH_MS + 1000, any, undefined],
 ];
 
 for (const [name, network, afterMs, isFree, given] of FIRST) {
-  test(`what is given next: ${name}`, () => {
+  test(`the next address given: ${name}`, () => {
     const stock = stocked();
     assert.equal(stock.first(network, later(NOW, afterMs), isFree), given);
-    assert.equal(stock.first(network, later(NOW, afterMs), isFree), given, 'asking changes nothing');
+    assert.equal(stock.first(network, later(NOW, afterMs), isFree), given, 'reading changes nothing');
   });
 }
 
-test('an address that is given or heard is in stock no more, and its place is free', () => {
+test('an address that is given or heard leaves the stock, and its place is free', () => {
   const stock = stocked();
   assert.deepEqual([stock.has(A, NOW), stock.wanted('lab')], [true, STOCK_SIZE - 2]);
   assert.equal(stock.remove(A), true);
@@ -57,7 +57,7 @@ test('an address that is given or heard is in stock no more, and its place is fr
   assert.equal(stock.first('lab', NOW, any), B);
 });
 
-test('an old answer is asked for again before it stops counting, and a new one puts its address last', () => {
+test('an old address is probed again before it stops counting, and a new probe puts it last', () => {
   const stock = stocked();
   assert.deepEqual(stock.stale('lab', later(NOW, STOCK_REFRESH_MS - 1)), []);
   assert.deepEqual(stock.stale('lab', later(NOW, STOCK_REFRESH_MS)), [A]);
@@ -67,7 +67,7 @@ test('an old answer is asked for again before it stops counting, and a new one p
   assert.equal(stock.wanted('lab'), STOCK_SIZE - 2, 'it takes one place');
 });
 
-test('a network has so many places and no more, whatever another one has', () => {
+test('a network has STOCK_SIZE places and no more, whatever another one has', () => {
   const stock = stocked();
   for (let at = 0; at < STOCK_SIZE + 5; at += 1) stock.add('lab', ipv4(ip('10.20.0.150') + at), NOW);
   assert.equal(stock.wanted('lab'), 0);
@@ -76,7 +76,7 @@ test('a network has so many places and no more, whatever another one has', () =>
   assert.equal(stock.wanted('far'), STOCK_SIZE - 1);
 });
 
-test('what is to be given no more is forgotten', () => {
+test('addresses that may no longer be given are forgotten', () => {
   const stock = stocked();
   stock.keep((network, address) => network === 'far' || address === B);
   const left = [A, B, FAR].filter((address) => stock.has(address, NOW)).map(formatIpv4);

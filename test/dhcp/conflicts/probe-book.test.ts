@@ -1,4 +1,4 @@
-// Which addresses are being asked about, and which were a moment ago.
+// Which addresses are being probed, and which were a moment ago.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -17,14 +17,14 @@ const probe = (book: ProbeBook, address: Ipv4, free: boolean, now: Instant): voi
 
 const AGAIN: readonly (readonly [name: string, free: boolean, afterMs: number, forgotten: boolean, needed: boolean])[] =
   [
-    ['not while the answer that nobody uses it counts', true, PROBE_FRESH_MS - 1, false, false],
+    ['not while it counts as unused', true, PROBE_FRESH_MS - 1, false, false],
     ['again after that', true, PROBE_FRESH_MS, false, true],
-    ['at once when somebody used it', false, 0, false, true],
-    ['at once when it was heard on the wire', true, 0, true, true],
+    ['at once if it was in use', false, 0, false, true],
+    ['at once if it was heard on the wire', true, 0, true, true],
   ];
 
 for (const [name, free, afterMs, forgotten, needed] of AGAIN) {
-  test(`an address is asked about ${name}`, () => {
+  test(`an address is probed ${name}`, () => {
     const book = new ProbeBook();
     probe(book, A, free, NOW);
     if (forgotten) book.forget(A);
@@ -32,7 +32,7 @@ for (const [name, free, afterMs, forgotten, needed] of AGAIN) {
   });
 }
 
-test('an address is being asked about until the answer is there, and others are not', () => {
+test('an address counts as being probed until the result is there, and others do not', () => {
   const book = new ProbeBook();
   assert.equal(book.isRunning(A), false);
   book.start(A);
@@ -41,14 +41,14 @@ test('an address is being asked about until the answer is there, and others are 
   assert.equal(book.isRunning(A), false);
 });
 
-test('so many answers are remembered: the oldest is forgotten first', () => {
+test('results are remembered up to the bound: the oldest is forgotten first', () => {
   const book = new ProbeBook();
   for (let number = 0; number <= PROBES_REMEMBERED_MAX; number += 1) probe(book, at(number), true, NOW);
   assert.equal(book.isFresh(at(1), NOW), true, 'the second is remembered');
-  assert.equal(book.isFresh(at(0), NOW), false, 'the first is asked about again');
+  assert.equal(book.isFresh(at(0), NOW), false, 'the first is probed again');
 });
 
-test('the answer to a second question counts from then on', () => {
+test('the result of a second probe counts from then on', () => {
   const book = new ProbeBook();
   probe(book, A, true, NOW);
   probe(book, at(1), true, NOW);

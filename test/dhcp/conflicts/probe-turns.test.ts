@@ -23,7 +23,7 @@ function busy() {
   return { turns, wait, end };
 }
 
-test('who finds no turn waits until a probe ends', async () => {
+test('a client without a turn waits until a probe ends', async () => {
   const { turns, wait, end } = busy();
   assert.ok(wait('eth1'));
   assert.deepEqual(await end(0), []);
@@ -31,13 +31,13 @@ test('who finds no turn waits until a probe ends', async () => {
   assert.notEqual(turns.take('eth1'), true, 'the turn was handed on');
 });
 
-test('a turn that nobody waits for is free', async () => {
+test('a turn that no client waits for is free', async () => {
   const { turns, end } = busy();
   await end(1);
   assert.equal(turns.take('eth1'), true);
 });
 
-test('so many clients of a wire wait, and those of another wire have their own places and every second turn', async () => {
+test('PROBES_WAITING_MAX clients of a wire wait, and those of another wire have their own places and every second turn', async () => {
   const { wait, end } = busy();
   for (let client = 0; client < PROBES_WAITING_MAX; client += 1) assert.ok(wait('eth1'));
   assert.equal(wait('eth1'), false);

@@ -1,4 +1,4 @@
-// What is kept of an offer of another server: whoever sends one chooses its text.
+// What is kept of another server's offer, whose sender chooses its text.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ import { hw, ip } from '../lab.ts';
 const PROBE = { mac: hw('52:54:00:00:00:01'), xid: 7 };
 const SERVER = ip('10.20.0.66');
 
-/** The boot file that is kept of an offer which names one in the header, in option 67, or in both. */
+/** The boot file kept from an offer that names one in the header, in option 67, or in both. */
 function fileOf(inHeader: string, inOption?: string): string | undefined {
   const discover = decodeDhcpMessage(composeProbe(PROBE));
   assert.ok(discover.ok);
@@ -28,11 +28,11 @@ function fileOf(inHeader: string, inOption?: string): string | undefined {
 
 for (const [name, inHeader, inOption, kept] of [
   ['a plain name stays as it is', 'grub.efi', undefined, 'grub.efi'],
-  ['the option goes before the header, without what fills it', 'grub.efi', 'other.efi\0\0', 'other.efi'],
-  ['a sequence of a terminal in the header is kept as escapes', '\u001b[2Jx\n', undefined, '\\x1b[2Jx\\x0a'],
+  ['the option comes before the header, without its padding', 'grub.efi', 'other.efi\0\0', 'other.efi'],
+  ['a terminal sequence in the header is kept as escapes', '\u001b[2Jx\n', undefined, '\\x1b[2Jx\\x0a'],
   ['C1 and a soft hyphen, an octet each, are kept as escapes', '', '\u009b31m\u00adx\r\n', '\\x9b31m\\xadx\\x0d\\x0a'],
   ['a long name is cut', '', 'x'.repeat(200), `${'x'.repeat(127)}…`],
-  ['no name is none', '', undefined, undefined],
+  ['no name stays none', '', undefined, undefined],
 ] as const) {
   test(`of the boot file in an offer, ${name}`, () => assert.equal(fileOf(inHeader, inOption), kept));
 }

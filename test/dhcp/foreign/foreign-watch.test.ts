@@ -1,4 +1,4 @@
-// Other DHCP servers, looked for in virtual time on a wire that is the test's.
+// The search for other DHCP servers, in virtual time on a wire that the test controls.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -83,7 +83,7 @@ interface Rig {
   readonly taps: { opened: number; closed: number };
   canTap: boolean;
   changes: number;
-  /** How often it was told that nobody can be asked. */
+  /** How often the watch reported that it cannot probe. */
   blind: number;
   /** Kinds and addresses of the events since the last call. */
   told(): readonly string[];
@@ -145,7 +145,7 @@ function rigOf(): Rig {
   return rig;
 }
 
-test('a server that answers the first probe is told of once, with what it offers, and makes this one a guest', () => {
+test('a server that answers the first probe is reported once, with its offer, and makes this one a guest', () => {
   const rig = rigOf();
   rig.answer = (discover) => [offerTo(discover), offerTo(discover, { server: RACK })];
   rig.watch.configure([WIRE, FAR], INTERVAL_MS, PORTS);
@@ -175,7 +175,7 @@ test('a server that answers the first probe is told of once, with what it offers
   assert.equal(rig.watch.servers.length, 1);
 });
 
-test('probes go at the start, once again when a switch port surely forwards, and then in the interval', () => {
+test('probes go out at the start, again once a switch port surely forwards, and then at the interval', () => {
   const rig = rigOf();
   rig.answer = (discover) => [offerTo(discover)];
   rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
@@ -192,7 +192,7 @@ test('probes go at the start, once again when a switch port surely forwards, and
   assert.equal(rig.taps.opened, rig.taps.closed);
 });
 
-test('a probe that nobody answers is sent twice, and its tap is closed after LISTEN_MS', () => {
+test('an unanswered probe is sent twice, and its tap is closed after LISTEN_MS', () => {
   const rig = rigOf();
   rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
   rig.clock.advance(LISTEN_MS - 1);
@@ -203,7 +203,7 @@ test('a probe that nobody answers is sent twice, and its tap is closed after LIS
   assert.deepEqual(rig.told(), []);
 });
 
-test('a server that leaves three probes unanswered is gone', () => {
+test('a server that misses three probes is gone', () => {
   const rig = rigOf();
   rig.answer = (discover) => [offerTo(discover)];
   rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
@@ -217,7 +217,7 @@ test('a server that leaves three probes unanswered is gone', () => {
   assert.equal(rig.changes, 2);
 });
 
-test('a client that chooses another server shows it, and a probe follows that shows more', () => {
+test('a client that chooses another server reveals it, and a probe follows that reveals more', () => {
   const rig = rigOf();
   rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
   rig.clock.advance(AGAIN_MS + PROBE_SOON_MS);
@@ -261,7 +261,7 @@ test('only requests and replies that name a server of a served wire are heard', 
   assert.equal(rig.clock.pending, 0);
 });
 
-test('what is no offer for the probe is not taken for one', () => {
+test('only an offer for the probe counts', () => {
   const rig = rigOf();
   rig.answer = (discover) => [
     offerTo(discover, { xid: discover.xid ^ 1 }),
@@ -274,7 +274,7 @@ test('what is no offer for the probe is not taken for one', () => {
   assert.deepEqual(rig.told(), []);
 });
 
-test('a server that only tells what to boot is told of, and takes no network from this one', () => {
+test('a server with boot information only is reported, and takes no network from this one', () => {
   const rig = rigOf();
   rig.answer = (discover) => [offerTo(discover, { address: ANY })];
   rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
@@ -286,7 +286,7 @@ test('a server that only tells what to boot is told of, and takes no network fro
   assert.equal(rig.watch.isSeenAt('eth1', MAC_B), false);
 });
 
-test('a link that comes up, a card that is swapped and a probe that is switched on are probed at once', () => {
+test('a link that comes up, a swapped card and a newly enabled probe are probed at once', () => {
   const rig = rigOf();
   const probes = (): number => {
     rig.clock.advance(1);
@@ -309,7 +309,7 @@ test('a link that comes up, a card that is swapped and a probe that is switched 
   assert.equal(probes(), 1);
 });
 
-test('where no tap can be opened it says why, and listens on', () => {
+test('if no tap can be opened the watch says why, and keeps listening', () => {
   const rig = rigOf();
   rig.canTap = false;
   rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
@@ -322,7 +322,7 @@ test('where no tap can be opened it says why, and listens on', () => {
   assert.equal(rig.watch.blindness, undefined);
 });
 
-test('a wire that is no longer served, and closing, end its probe and forget its servers without a word', () => {
+test('a wire that is no longer served, and closing, end its probe and forget its servers without a report', () => {
   const rig = rigOf();
   rig.answer = (discover) => [offerTo(discover)];
   rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
@@ -340,7 +340,7 @@ test('a wire that is no longer served, and closing, end its probe and forget its
   assert.equal(rig.clock.pending, 0);
 });
 
-test('networks of one interface are one wire, a relayed network is its own, and one in proxy mode is none', () => {
+test('networks of one interface are one wire, a relayed network is its own, and one in proxy mode is left out', () => {
   const second = subnet({ name: 'second', network: parseNetwork('10.21.0.0/24') ?? { address: ANY, prefix: 0 } });
   const proxied = subnet({ name: 'proxied', interfaceName: 'eth2', proxy: true });
   const index = indexSubnets(config(subnet(), second, relayedSubnet(), proxied), undefined);
@@ -359,7 +359,7 @@ test('the probe is a DISCOVER of firmware, broadcast, with an identifier of its 
   assert.match(optionText(options, OPTION.vendorClass) ?? '', /^PXEClient:Arch:00007/);
   const answer = offerTo(decoded.value, { server: ip('192.0.2.1') });
   for (let length = 0; length < answer.bytes.length; length += 1) {
-    // Cut anywhere it may still be an offer with less in it, and never an exception.
+    // Cut anywhere it may still be a shorter offer, but never throws.
     readOffer({ ...answer, bytes: answer.bytes.subarray(0, length) }, { mac: RACK_MAC, xid: 7 });
   }
 });
@@ -406,7 +406,7 @@ test('however many servers are invented, the one that answers the probe is known
   assert.equal(rig.watch.servers.length, FOREIGN_SERVERS_MAX + 1, 'and a full wire leaves room for another');
 });
 
-/** A rig that has been looking for a while, and a client that names another server. */
+/** A rig that has been watching for a while, and a client that names another server. */
 function settledRig() {
   const rig = rigOf();
   rig.watch.configure([WIRE, FAR], INTERVAL_MS, PORTS);
@@ -419,21 +419,21 @@ function settledRig() {
   return { ...rig, name };
 }
 
-test('what clients say makes this rack a guest to others only while it is looked into, however many say it', () => {
+test('clients’ words make this rack a guest to others only while it probes, however many say it', () => {
   const { watch, clock, sent, name } = settledRig();
   name(MAC_A);
-  assert.equal(watch.isSeenAt('eth1', MAC_B), true, 'in doubt nobody is denied anything');
+  assert.equal(watch.isSeenAt('eth1', MAC_B), true, 'in doubt no client is denied');
   clock.advance(DOUBT_MS);
-  assert.ok(sent.length > 0, 'it was asked for');
-  assert.equal(watch.isSeenAt('eth1', MAC_B), false, 'and nobody answered');
+  assert.ok(sent.length > 0, 'it was probed for');
+  assert.equal(watch.isSeenAt('eth1', MAC_B), false, 'and there was no answer');
   for (let client = 1; client <= 100; client += 1) name(macOf(0x525400000100 + client));
   assert.equal(watch.isSeenAt('eth1', MAC_B), false, 'others that say it prove no more');
   name(MAC_A, OTHER, 'far');
   clock.advance(DOUBT_MS);
-  assert.equal(watch.isSeenAt('relayed far', MAC_B), false, 'the same where nothing can be probed');
+  assert.equal(watch.isSeenAt('relayed far', MAC_B), false, 'the same if nothing can be probed');
 });
 
-test('who invents another server each minute, as a client or as a server, makes this rack a guest 90 s an hour', () => {
+test('a host that invents a server each minute, as a client or as a server, makes this rack a guest 90 s an hour', () => {
   for (const by of ['request', 'reply'] as const) {
     const { watch, clock, name } = settledRig();
     let guest = 0;
@@ -451,7 +451,7 @@ test('who invents another server each minute, as a client or as a server, makes 
   }
 });
 
-test('a client that chose a server which answers no probe is not denied anything for a day, and nobody else is spared', () => {
+test('a client of a server that answers no probe is not denied for a day, and no other client is spared', () => {
   const { watch, clock, name } = settledRig();
   name(MAC_A);
   clock.advance(DOUBT_MS);
@@ -468,14 +468,14 @@ test('a client that chose a server which answers no probe is not denied anything
 
 const invented = (client: number): MacAddress => macOf(0x020000000000 + client);
 
-test('of clients that chose another server as many as are remembered spare nobody else', () => {
+test('remembered clients of another server spare no others, up to the bound', () => {
   const { watch, clock, name } = settledRig();
   for (let client = 0; client < CHOOSERS_MAX; client += 1) name(invented(client));
   clock.advance(DOUBT_MS);
   assert.deepEqual([watch.isSeenAt('eth1', invented(0)), watch.isSeenAt('eth1', MAC_B)], [true, false]);
 });
 
-test('when some had to be forgotten nobody who may be one of them is denied anything, until their choice would have ended', () => {
+test('after some were forgotten no client that may be one of them is denied, until their choice would have ended', () => {
   const { watch, clock, name } = settledRig();
   for (let client = 0; client < CHOOSERS_MAX + 100; client += 1) name(invented(client));
   clock.advance(DOUBT_MS);
@@ -489,7 +489,7 @@ test('when some had to be forgotten nobody who may be one of them is denied anyt
   assert.deepEqual(spared(), [false, false, false]);
 });
 
-test('strangers do not push out a client of another server that is known here, or was heard to choose it before', () => {
+test('strangers do not push out a client of another server that is known here, or was heard choosing it before', () => {
   const { watch, clock, name } = settledRig();
   name(MAC_A);
   for (let stranger = 0; stranger < CHOOSERS_MAX - 1; stranger += 1) name(invented(stranger));
@@ -503,7 +503,7 @@ test('strangers do not push out a client of another server that is known here, o
   assert.deepEqual([MAC_A, KNOWN_CLIENT, MAC_B].map(isSpared), [true, true, false]);
 });
 
-test('a server that answered is not kept in force by what clients say of it', () => {
+test('the words of clients do not keep a server that answered in force', () => {
   const rig = rigOf();
   rig.answer = (discover) => [offerTo(discover)];
   rig.watch.configure([WIRE], INTERVAL_MS, PORTS);

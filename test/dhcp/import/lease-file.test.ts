@@ -53,7 +53,7 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     ['10.0.0.5 00:01:02:03:04:05 bound -60 never - - - - -'],
   ],
   [
-    'dhcpd: who had a free address is remembered; an address that was nobody’s is not',
+    'dhcpd: the last client of a free address is remembered; an address without one is not',
     'isc',
     `lease 10.0.0.5 {\n${LEASE}  binding state free;\n}\nlease 10.0.0.6 { starts 5 2026/11/20 11:50:00; binding state backup; }`,
     [`10.0.0.5 ${MAC} released -600 600 - - - - -`],
@@ -65,7 +65,7 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     ['10.0.0.5 nobody declined -600 85800 - - - - -'],
   ],
   [
-    'dhcpd: declarations of other kinds are passed over, reservations and IPv6 told of',
+    'dhcpd: other declarations are passed over, reservations and IPv6 reported',
     'isc',
     '# The format of this file is documented in the dhcpd.leases(5) manual page.\nauthoring-byte-order little-endian;\n' +
       'server-duid "\\000\\001";\nfailover peer "a" state {\n my state normal at 4 2024/01/11 10:20:30;\n}\n' +
@@ -75,7 +75,7 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     ['7: reservation: host gate', '8: not-ipv4: ia-na x', `10.0.0.5 ${MAC} bound -600 600 - - - - -`],
   ],
   [
-    'dhcpd: a declaration that cannot be read is told of, and costs none of those behind it',
+    'dhcpd: an unreadable declaration is reported, and costs none after it',
     'isc',
     `lease 10.0.0.4= {\n${LEASE}}\nlease = 10.0.0.4 {\n${LEASE}}\nlease {\n${LEASE}}\nleas 10.0.0.4 {\n${LEASE}}\nlease 10.0.0.4;\n` +
       `class "a" { dynamic; }\nlease 10.0.0.5 {\n${LEASE}}`,
@@ -89,7 +89,7 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     ],
   ],
   [
-    'dhcpd: a lease whose client could not be found again is told of',
+    'dhcpd: a lease whose client could not be found again is reported',
     'isc',
     `lease 10.0.0.4 {\n${LEASE}  uid = "x";\n}\nlease 10.0.0.5 {\n${LEASE}  uid nonsense;\n}\nlease 10.0.0.6 {\n${LEASE}  uid;\n}`,
     [
@@ -99,7 +99,7 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     ],
   ],
   [
-    'dhcpd: a lease whose writing was cut off costs none of those behind it',
+    'dhcpd: a lease cut off while being written costs none after it',
     'isc',
     `lease 10.0.0.4 {\n starts 5 2026/11/\nlease 10.0.0.5 {\n${LEASE}}\nlease 10.0.0.6 {\nlease 10.0.0.7 {\n${LEASE}}`,
     [
@@ -110,7 +110,7 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     ],
   ],
   [
-    'dhcpd: what stands before a lease and belongs to nothing is told of, and the lease is read',
+    'dhcpd: stray words before a lease are reported, and the lease is read',
     'isc',
     `this is\nno lease\nlease 10.0.0.5 {\n${LEASE}}\n}\nhost gate { dynamic;\nlease 10.0.0.6 {\n${LEASE}}`,
     [
@@ -123,7 +123,7 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     ],
   ],
   [
-    'dhcpd: what is broken is told with its line, and the next lease is read',
+    'dhcpd: a broken lease is reported with its line, and the next one is read',
     'isc',
     `lease 10.0.0.300 {\n${LEASE}}\nlease 10.0.0.4 {\n ends 5 2026/13/20 12:10:00;\n}\nlease 10.0.0.3 { uid "open;\n}\n` +
       `lease 10.0.0.2 { hardware token-ring ${MAC}; ends never; }\nlease 10.0.0.1 { hardware ethernet ${MAC}; }\n` +
@@ -166,7 +166,7 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     ],
   ],
   [
-    'dnsmasq: a length instead of an end, other hardware, and what is broken',
+    'dnsmasq: a duration instead of an end, other hardware, and broken lines',
     'dnsmasq',
     `3600 ${MAC} 10.0.0.5 * *\n${SECONDS} 20-00:11 10.0.0.6 * *\nnext ${MAC} 10.0.0.7 * *\n${SECONDS} ${MAC} 10.0.0 * *\n` +
       `${SECONDS} 00-00 10.0.0.8 * 01:${MAC}\n${SECONDS} ff:ff:ff:ff:ff:ff 10.0.0.9 * *`,
@@ -180,14 +180,14 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     ],
   ],
   [
-    'Kea: a row each, commas written by number, option 82 of its extended information',
+    'Kea: one row per lease, commas written as numbers, option 82 from extended information',
     'kea',
     `${KEA}\n10.0.0.5,${MAC},01:${MAC},600,${SECONDS + 300},1,0,0,a&#x2cb.example.org.,0,` +
       '{ "ISC": { "relay-agent-info": "0x0104657468300202aabb" }&#x2c "x": 1 }',
     [`10.0.0.5 ${MAC} bound -300 300 "a,b.example.org." "\\u0001RT\\u0000\\u00124V" - "eth0" "ª»"`],
   ],
   [
-    'Kea: the nested form of option 82, and a context that says nothing of it',
+    'Kea: the nested form of option 82, and a context without it',
     'kea',
     `${KEA},pool_id\n10.0.0.5,${MAC},,600,${SECONDS + 300},1,0,0,,0,` +
       '{ "ISC": { "relay-agent-info": { "sub-options": "0x010178"&#x2c "remote-id": "" } } },0\n' +
@@ -195,7 +195,7 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     [`10.0.0.5 ${MAC} bound -300 300 - - - "x" -`, `10.0.0.6 ${MAC} bound -300 300 - - - - -`],
   ],
   [
-    'Kea: declined, reclaimed, given back, endless',
+    'Kea: declined, reclaimed, released, endless',
     'kea',
     `${KEA}\n10.0.0.1,,,86400,${SECONDS + 86_400},1,0,0,,1,\n10.0.0.2,${MAC},,600,${SECONDS - 1},1,0,0,,2,\n` +
       `10.0.0.3,${MAC},,0,${SECONDS},1,0,0,,0,\n10.0.0.4,${MAC},,4294967295,${SECONDS},1,0,0,,0,\n10.0.0.7,${MAC},,600,${SECONDS},1,0,0,,3,`,
@@ -208,7 +208,7 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     ],
   ],
   [
-    'Kea: columns go by the header; rows that are broken are told of',
+    'Kea: columns go by the header; broken rows are reported',
     'kea',
     `address,expire,valid_lifetime,hwaddr\n10.0.0.5,${SECONDS},60,${MAC}\n10.0.0.6,soon,60,${MAC}\n10.0.0.7,${SECONDS},60,\n10.0.0.8,1,60,00:11:22:33:44:55:66:77`,
     [
@@ -219,7 +219,7 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     ],
   ],
   [
-    'Kea: a row whose writing was cut off says nothing, least of all when the lease ends',
+    'Kea: a row cut off while being written means nothing, least of all its end',
     'kea',
     `${KEA}\n10.0.0.5,${MAC},,60,${SECONDS},1,0,0,,0,\n10.0.0.5,${MAC},,60,179`,
     [`10.0.0.5 ${MAC} bound -60 0 - - - - -`, `3: malformed: 10.0.0.5,${MAC},,60,179`],
@@ -231,7 +231,7 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     [`10.0.0.10 ${MAC} bound ? 0 - - - - -`, `2: malformed: ${SECONDS} ${MAC} 10.0.0.1`],
   ],
   [
-    'Kea: rows before the header, or below one that cannot be used, cost none of those below the next',
+    'Kea: rows before the header, or below an unusable one, cost none below the next',
     'kea',
     `odd,${MAC}\n${KEA}\n10.0.0.5,${MAC},,60,${SECONDS},1,0,0,,0,\naddress,duid,valid_lifetime,expire\n2001:db8::1,00:01,60,${SECONDS}\n` +
       `address,hwaddr\n10.0.0.6,${MAC}\n${KEA}\n10.0.0.7,${MAC},,60,${SECONDS},1,0,0,,0,`,
@@ -246,7 +246,7 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     ],
   ],
   [
-    'Kea: the file with the leases of IPv6 is told from the other one',
+    'Kea: the file with IPv6 leases is recognised',
     'kea',
     'address,duid,valid_lifetime,expire',
     ['1: file-of-ipv6: address,duid,valid_lifetime,expire'],
@@ -321,7 +321,7 @@ for (const [file, format, replaced, wanted] of fixtures) {
   });
 }
 
-test('a format is told by the first lines of a file', () => {
+test('the first lines of a file reveal its format', () => {
   const detected = (text: string): string | undefined => detectFormat(text.split('\n'));
   for (const [, format, text] of cases)
     if (!text.startsWith('address,expire')) assert.ok([format, undefined].includes(detectFormat(text.split('\n'))));
@@ -333,7 +333,7 @@ test('a format is told by the first lines of a file', () => {
   for (const text of ['', 'hello', '{"leases": []}', 'name: rack']) assert.equal(detected(text), undefined);
 });
 
-test('the later entry of an address takes the place of the earlier', () => {
+test('a later entry of an address replaces the earlier', () => {
   const leases = new ForeignLeases();
   const text = [KEA, ...[60, 120].map((end) => `10.0.0.5,${MAC},,60,${SECONDS + end},1,0,0,,0,`)];
   for (const entry of readLeaseFile('kea', text, NOON)) if (entry.kind === 'lease') leases.add(entry.lease);
@@ -342,7 +342,7 @@ test('the later entry of an address takes the place of the earlier', () => {
   assert.equal([...leases.values()][0]?.expiresWallMs, NOON + 120_000);
 });
 
-test('whatever bytes a file holds, its reader ends and tells of no more than its lines', () => {
+test('whatever bytes a file holds, its reader ends and reports no more entries than it has lines', () => {
   const random = printedRandom('lease-files');
   for (let round = 0; round < 3000; round += 1) {
     const [, format, text] = cases[random(cases.length)] ?? ['', 'isc', ''];

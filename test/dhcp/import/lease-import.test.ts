@@ -17,7 +17,7 @@ import { config, hw, ip, labState, MAC_A, MAC_B, MAC_C, machine, subnet } from '
 
 const FIXTURES = join(import.meta.dirname, '..', '..', '..', 'fixtures', 'leases');
 const WALL = Date.UTC(2026, 10, 20, 12);
-/** The rack's clock began somewhere else than at the wall time. */
+/** The rack's clock starts at another time than the wall clock. */
 const NOW = instant(5_000_000);
 const MOMENT = { now: NOW, wallMs: WALL };
 
@@ -84,24 +84,24 @@ const cases: readonly [name: string, leases: readonly Lease[], lease: ForeignLea
     'take',
   ],
   [
-    'an ended one gives way to none that ended before',
+    'an ended one does not give way to one that ended before',
     [here('10.20.0.100', MAC_B, -900, -300)],
     foreign('10.20.0.100', MAC_A, ENDED),
     'newer-here',
   ],
   [
-    'what is here already is left',
+    'a lease already here is kept',
     [here('10.20.0.100', MAC_A, -100, 500)],
     foreign('10.20.0.100', MAC_A, RUNS),
     'already-there',
   ],
   [
-    'a client’s own running lease is made longer',
+    'a client’s own running lease is extended',
     [here('10.20.0.100', MAC_A, -100, 200)],
     foreign('10.20.0.100', MAC_A, RUNS),
     'take',
   ],
-  ['and never shorter', [here('10.20.0.100', MAC_A, -100, 900)], foreign('10.20.0.100', MAC_A, RUNS), 'newer-here'],
+  ['and never shortened', [here('10.20.0.100', MAC_A, -100, 900)], foreign('10.20.0.100', MAC_A, RUNS), 'newer-here'],
   [
     'a client that has moved on keeps what it has',
     [here('10.20.0.101', MAC_A, -10, 590)],
@@ -122,13 +122,13 @@ const cases: readonly [name: string, leases: readonly Lease[], lease: ForeignLea
   ],
   ['unless its time is over', [], foreign('10.20.0.100', undefined, ENDED, { state: 'declined' }), 'quarantine-over'],
   [
-    'or somebody holds it',
+    'or another client holds it',
     [here('10.20.0.100', MAC_B, -10, 500)],
     foreign('10.20.0.100', undefined, RUNS, { state: 'declined' }),
     'address-leased',
   ],
   [
-    'an address set aside here is given to nobody',
+    'an address set aside here goes to no client',
     [here('10.20.0.100', MAC_B, -10, 500, 'declined')],
     foreign('10.20.0.100', MAC_A, RUNS),
     'address-declined',
@@ -164,10 +164,10 @@ for (const [name, lease] of repeated) {
   });
 }
 
-test('a lease that is taken ends when the other server said, and its client may go on with it', () => {
+test('an imported lease ends when the other server said, and its client may keep it', () => {
   const state = labState(SERVED);
-  const told = { hostname: 'Web1.example.org', clientId: '\x01abc', circuitId: 'eth0/1' };
-  const verdict = judgeImport(foreign('10.20.0.100', MAC_A, RUNS, told), state, MOMENT);
+  const sent = { hostname: 'Web1.example.org', clientId: '\x01abc', circuitId: 'eth0/1' };
+  const verdict = judgeImport(foreign('10.20.0.100', MAC_A, RUNS, sent), state, MOMENT);
   assert.ok(verdict.kind === 'take');
   const { lease } = verdict;
   assert.equal(lease.expiresAt, later(NOW, 500_000));
@@ -183,7 +183,7 @@ test('a lease that is taken ends when the other server said, and its client may 
   assert.equal(judgeAddress(served, { mac: MAC_B }, ip('10.20.0.100'), state, NOW), 'address-leased');
 });
 
-test('what is kept of a client is what a message of its own would have left: of a bounded length', () => {
+test('a client’s data is kept as from its own message: with limited length', () => {
   const hostile = '\x1b[2J\x9b31m\0x';
   const told = {
     hostname: hostile,
@@ -197,7 +197,7 @@ test('what is kept of a client is what a message of its own would have left: of 
   assert.deepEqual([clientId?.length, circuitId?.length, remoteId?.length], [255, 255, 255]);
 });
 
-test('an address that Kea set aside is shown as nobody’s, and not as that of a client of its own', () => {
+test('an address that Kea set aside is shown with nobody as its client', () => {
   const state = labState(SERVED);
   const wallMs = WALL + 3_600_000;
   const kea = `address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state\n`;
@@ -217,7 +217,7 @@ test('an address that Kea set aside is shown as nobody’s, and not as that of a
   }
 });
 
-test('an address set aside for good is set aside for as long as addresses are here', () => {
+test('an address set aside for good is set aside for the usual time here', () => {
   const state = labState(SERVED);
   const verdict = judgeImport(
     foreign('10.20.0.100', undefined, { granted: -100, ends: undefined }, { state: 'declined' }),
@@ -228,7 +228,7 @@ test('an address set aside for good is set aside for as long as addresses are he
   assert.equal(verdict.lease.expiresAt, later(NOW, DECLINE_SECONDS * 1000));
 });
 
-test('of the running leases of one client in a batch the newest is taken, and nothing is changed by asking', () => {
+test('of one client’s running leases in a batch the newest is taken, and judging changes nothing', () => {
   const state = labState(SERVED);
   const newest = foreign('10.20.0.101', MAC_A, { granted: -10, ends: 590 }, { line: 1 });
   const oldest = foreign('10.20.0.100', MAC_A, { granted: -100, ends: 500 }, { line: 2 });
@@ -242,14 +242,14 @@ test('of the running leases of one client in a batch the newest is taken, and no
   assert.equal(state.leases.find(ip('10.20.0.101')), undefined);
 });
 
-test('where identifiers count, the systems of one machine are clients of their own', () => {
+test('if identifiers count, the systems of one machine are separate clients', () => {
   const state = labState(config(subnet({ identity: 'client-id' })));
   const one = foreign('10.20.0.101', MAC_A, { granted: -10, ends: 590 }, { line: 1, clientId: '\x00one' });
   const two = foreign('10.20.0.100', MAC_A, { granted: -100, ends: 500 }, { line: 2, clientId: '\x00two' });
   assert.equal(judgeBatch([one, two], state, MOMENT).taken.length, 2);
 });
 
-test('a lease that had ended is told of by no event', () => {
+test('an already ended lease causes no event', () => {
   const state = labState(SERVED);
   const verdict = judgeImport(foreign('10.20.0.100', MAC_A, ENDED), state, MOMENT);
   assert.ok(verdict.kind === 'take');
@@ -258,7 +258,7 @@ test('a lease that had ended is told of by no event', () => {
   assert.deepEqual(state.leases.expire(NOW, 10), []);
 });
 
-test('a file of another server whose clock is fast grants nothing in the future', () => {
+test('a file from another server with a fast clock grants nothing in the future', () => {
   const verdict = judgeImport(foreign('10.20.0.100', MAC_A, { granted: 50, ends: 650 }), labState(SERVED), MOMENT);
   assert.ok(verdict.kind === 'take');
   assert.equal(verdict.lease.grantedAt, NOW);
@@ -269,7 +269,7 @@ for (const [file, format] of [
   ['dhcpd.leases', 'isc'],
   ['dnsmasq.leases', 'dnsmasq'],
 ] as const) {
-  test(`each client of ${file} gets the address it had, and nobody else does`, () => {
+  test(`each client of ${file} gets the address it had, and no other client does`, () => {
     const [near, far] = ['10.88.0', '10.89.0'].map((net) =>
       subnet({
         name: net,
@@ -308,7 +308,7 @@ for (const [file, format] of [
   });
 }
 
-test('what is taken ends when the other server said after a restart too, however long ago it began', () => {
+test('an imported lease ends when the other server said also after a restart, however long ago it began', () => {
   const year = 31_536_000;
   const before = { ...MOMENT, bootId: 'a', uptimeS: 9000 };
   const after = { now: instant(70_000_000), wallMs: WALL + 60_000, bootId: 'a', uptimeS: 9060 };

@@ -1,4 +1,4 @@
-// What of a range can be handed out: kept right by every change, and found at the same cost however full the range is.
+// The free addresses of a range: correct after every change, and found at the same cost however full the range is.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -26,7 +26,7 @@ function lease(
   return { address, mac: holder, state, grantedAt, expiresAt, duration: seconds(lengthS) };
 }
 
-/** 10.1.0.0/16 but for a few addresses at its ends. */
+/** 10.1.0.0/16 except a few addresses at its ends. */
 const wide = (): ReturnType<typeof subnet> =>
   subnet({
     network: parseNetwork('10.1.0.0/16') ?? { address: ipv4(0), prefix: 0 },
@@ -42,7 +42,7 @@ const servedOf = (state: LabState) => {
   return served;
 };
 
-/** Words looked at while an address is chosen for a client nobody knows, and the address. */
+/** Words looked at while choosing an address for an unknown client, and the address. */
 function stepsOf(state: LabState, client: MacAddress): { readonly steps: number; readonly address: Ipv4 } {
   const before = state.leases.pools.searchSteps;
   const chosen = chooseAddress(servedOf(state), { mac: client }, undefined, state, START);
@@ -50,7 +50,7 @@ function stepsOf(state: LabState, client: MacAddress): { readonly steps: number;
   return { steps: state.leases.pools.searchSteps - before, address: chosen.address };
 }
 
-test('an address costs as many steps in an empty /16 as in one that is full but for one', () => {
+test('an address costs as many steps in an empty /16 as in one with a single free address', () => {
   const empty = labState(config(wide()));
   const nearlyFull = labState(config(wide()));
   const { low, high } = wide().dynamic ?? { low: ipv4(0), high: ipv4(0) };
@@ -86,7 +86,7 @@ test('a full range gives the address whose lease ended longest ago, without a lo
   assert.deepEqual(chosen, { kind: 'address', address: ip('10.1.128.0'), source: 'reclaimed' });
 });
 
-test('leases that end are handed out again though nobody has told of their end', () => {
+test('ended leases are handed out again even before their end is reported', () => {
   const state = labState();
   for (let index = 0; index < 10; index += 1) {
     state.leases.apply(lease(mac(index + 1), ipv4(ip('10.20.0.100') + index), START, 60 - index), index);
@@ -96,10 +96,10 @@ test('leases that end are handed out again though nobody has told of their end',
   const first = { kind: 'address', address: ip('10.20.0.109'), source: 'reclaimed' };
   assert.deepEqual(choose(later(START, 51_000)), first);
   assert.deepEqual(choose(later(START, 90_000)), first);
-  assert.equal(state.leases.expire(later(START, 90_000), 100).length, 10, 'each end is told all the same');
+  assert.equal(state.leases.expire(later(START, 90_000), 100).length, 10, 'each end is still reported');
 });
 
-test('an address on offer is nobody else’s, though another client asks for just that one', () => {
+test('an address on offer goes to no other client, even one that asks for it', () => {
   const state = labState();
   state.offers.hold(ip('10.20.0.105'), MAC_A, aloneIn(state.subnets), START);
   const other = chooseAddress(
@@ -114,7 +114,7 @@ test('an address on offer is nobody else’s, though another client asks for jus
   assert.deepEqual(over, { kind: 'address', address: ip('10.20.0.105'), source: 'requested' });
 });
 
-test('where nothing is left, the address of an offer that nobody answered goes to the next client, the oldest first', () => {
+test('if nothing is left, the address of an unanswered offer goes to the next client, the oldest first', () => {
   const state = labState();
   for (let index = 0; index < 10; index += 1) {
     state.offers.hold(ipv4(ip('10.20.0.100') + index), mac(100 + index), aloneIn(state.subnets), later(START, index));
@@ -139,7 +139,7 @@ test('where nothing is left, the address of an offer that nobody answered goes t
   );
 });
 
-test('an offer that was forgotten because there are too many gives its address to one client only', () => {
+test('an offer forgotten because there are too many gives its address to one client only', () => {
   const state = labState(config(wide()));
   const first = chooseAddress(servedOf(state), { mac: MAC_A }, undefined, state, START);
   assert.ok(first.kind === 'address');
@@ -162,7 +162,7 @@ test('an offer that was forgotten because there are too many gives its address t
   assert.equal(judge(MAC_B), undefined);
 });
 
-test('what configuration and region keep for somebody is handed out to nobody else, and comes back', () => {
+test('addresses that configuration and region reserve go to no other client, and come back', () => {
   const state = labState(config(subnet({ reservations: [{ mac: MAC_B, address: ip('10.20.0.101') }] })));
   const free = () => state.leases.pools.usage()[0]?.free;
   assert.equal(free(), 9);
@@ -178,7 +178,7 @@ test('what configuration and region keep for somebody is handed out to nobody el
   assert.equal(free(), 10);
 });
 
-test('a range that is served anew knows the leases, offers and declined addresses that are in it', () => {
+test('a range that is served again knows its leases, offers and declined addresses', () => {
   const state = labState(config(subnet({ dynamic: undefined })));
   state.leases.apply(lease(MAC_A, ip('10.20.0.100'), START), 1);
   state.leases.apply(lease(MAC_B, ip('10.20.0.101'), START, 3600, 'declined'), 2);
@@ -197,7 +197,7 @@ test('a range that is served anew knows the leases, offers and declined addresse
   assert.equal(state.leases.pools.usage()[0]?.free, 7);
 });
 
-test('whatever happens, a range hands out what nobody holds, and all of it', () => {
+test('whatever happens, a range hands out what no client holds, and all of it', () => {
   const below = printedRandom('address pools');
   for (let run = 0; run < 60; run += 1) {
     const reserved = { mac: mac(77), address: ipv4(ip('10.20.0.100') + below(10)) };
@@ -240,7 +240,7 @@ test('whatever happens, a range hands out what nobody holds, and all of it', () 
         else assert.ok(!isHeld(state.leases.find(ipv4(at)), now));
       }
       const chosen = chooseAddress(served, stranger, undefined, facts, now);
-      // Ends that have come are taken note of by whoever looks for one.
+      // Reading processes the ends that are due.
       state.leases.findEnded(range, now);
       const usage = state.leases.usageOf(range);
       assert.equal(usage?.free, free, `run ${run}, step ${step}`);

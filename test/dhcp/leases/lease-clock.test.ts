@@ -37,14 +37,14 @@ const granted = (uptimeS: number, wallMs: number) => {
   const moment = first(uptimeS, wallMs);
   return storeLease({ ...LEASE, grantedAt: moment.now, expiresAt: later(moment.now, HOUR_MS) }, moment);
 };
-/** The second boot, ten minutes after the first began, with a clock that is right. */
+/** The second boot, ten minutes after the first began, with a correct clock. */
 const SECOND: HostMoment = { now: instant(NOON + 600_000), wallMs: NOON + 600_000, bootId: 'two', uptimeS: 30 };
 
 const cases: readonly [name: string, stored: ReturnType<typeof granted>, clock: number | undefined, ageS: number][] = [
-  ['a clock that was right', granted(60, NOON + 60_000), undefined, 30],
-  ['an hour slow, put right before another record was stored', granted(60, NOON + 60_000 - HOUR_MS), NOON, 30],
-  ['an hour fast, put right before another record was stored', granted(60, NOON + 60_000 + HOUR_MS), NOON, 30],
-  ['an hour fast and never put right: the full time again', granted(60, NOON + 60_000 + HOUR_MS), NOON + HOUR_MS, 0],
+  ['a correct clock', granted(60, NOON + 60_000), undefined, 30],
+  ['an hour slow, corrected before another record was stored', granted(60, NOON + 60_000 - HOUR_MS), NOON, 30],
+  ['an hour fast, corrected before another record was stored', granted(60, NOON + 60_000 + HOUR_MS), NOON, 30],
+  ['an hour fast and never corrected: the full time again', granted(60, NOON + 60_000 + HOUR_MS), NOON + HOUR_MS, 0],
   ['never set: the full time again', granted(60, UNSET + 60_000), UNSET, 0],
   ['set from 1970 before another record was stored', granted(60, UNSET + 60_000), NOON, 30],
 ];
@@ -66,7 +66,7 @@ const restOf = (lease: Lease | undefined, moment: HostMoment): number => {
   return Math.round((lease.expiresAt - moment.now) / 1000);
 };
 
-test('a clock that is days ahead after a restart of the host ends no lease that was running: it ages by uptime alone', () => {
+test('a clock that is days ahead after a restart of the host ends no running lease: it ages by uptime alone', () => {
   const stored = [granted(60, NOON + 60_000), granted(460, NOON + 460_000)];
   for (const days of [1, 30]) {
     const early = inSecond(30, NOON + 630_000 + days * 24 * HOUR_MS);
@@ -84,7 +84,7 @@ test('a clock that is days ahead after a restart of the host ends no lease that 
   }
 });
 
-test('what was over when its boot was last heard of, or was given back, keeps its true end across a restart of the host', () => {
+test('a lease that had ended when its boot was last heard of, or was released, keeps its true end across a restart of the host', () => {
   const over = granted(60, NOON + 60_000);
   const back = { ...granted(5000, NOON + 5_000_000), state: 'released' } as const;
   const here: HostMoment = { now: instant(NOON + 6_000_000), wallMs: NOON + 6_000_000, bootId: 'two', uptimeS: 30 };
@@ -122,7 +122,7 @@ test('a host that starts without a clock gives every lease of an earlier boot it
   }
 });
 
-test('in the boot of the grant the uptime tells the age, whatever clock was stored or is known', () => {
+test('in the boot of the grant the uptime gives the age, whatever clock was stored or is known', () => {
   const here = first(160, UNSET);
   for (const wallMs of [NOON, UNSET, NOON + 1000 * HOUR_MS]) {
     const [lease] = restoreLeases([granted(60, wallMs)], here, new Map([['one', 12]]));
@@ -130,7 +130,7 @@ test('in the boot of the grant the uptime tells the age, whatever clock was stor
   }
 });
 
-test('the clock of a boot is wall time less uptime of the storing, not of the grant', () => {
+test('the clock of a boot is wall time minus uptime of the storing, not of the grant', () => {
   const late = storeLease({ ...LEASE, grantedAt: instant(NOON + 60_000) }, first(90, NOON + 90_000 + HOUR_MS));
   assert.equal(bootClockOf(late), NOON + HOUR_MS);
 });
@@ -156,7 +156,7 @@ const storedAt = (bootId: string, uptimeS: number, wallMs: number): StoredMoment
 const moments: readonly [name: string, stored: StoredMoment, clock: number | undefined, ageS: number][] = [
   ['of this boot, by its uptime, whatever the clock said', storedAt('two', 10, UNSET), undefined, 20],
   ['of another boot, by the wall clock', storedAt('one', 60, NOON + 60_000), undefined, 540],
-  ['of another boot whose clock was put right since', storedAt('one', 60, NOON + 60_000 - HOUR_MS), NOON, 540],
+  ['of another boot whose clock was corrected since', storedAt('one', 60, NOON + 60_000 - HOUR_MS), NOON, 540],
   ['of another boot, later than now: no clock can date it', storedAt('one', 60, NOON + HOUR_MS), undefined, 0],
   ['of another boot whose clock was never set', storedAt('one', 60, UNSET), undefined, 0],
 ];

@@ -43,7 +43,7 @@ const LEASES: Readonly<Record<string, Lease>> = {
   aside: lease('10.30.0.105', { state: 'declined' }),
 };
 
-test('a lease is told with what is known of it', () => {
+test('a lease is reported with everything known about it', () => {
   assert.deepEqual(reportLease(lease('10.20.0.100', { ...LEASES.named, clientId: '\x01A', remoteId: '0xsw' }), FACTS), {
     address: '10.20.0.101',
     mac: '52:54:00:00:00:0a',
@@ -64,7 +64,7 @@ test('a lease is told with what is known of it', () => {
   assert.equal(reportLease(lease('10.99.0.1'), FACTS).network, undefined);
 });
 
-test('a lease is listed by the region’s name, else by the operator’s, else by what the client calls itself', () => {
+test('a lease is listed by the region’s name, else the operator’s, else the client’s own', () => {
   const report = reportLease(lease('10.20.0.101', { ...LEASES.named }), FACTS);
   assert.equal(nameOf({ ...report, machine: 'swift-fox' }), 'swift-fox');
   assert.equal(nameOf(report), 'gateway');
@@ -86,7 +86,7 @@ test('a circuit id in the form of Cisco is VLAN and port, any other is not', () 
   }
 });
 
-test('bytes of the wire are text only where all of them can be read', () => {
+test('bytes of the wire are text only if all of them are printable', () => {
   for (const [bytes, text] of [
     ['eth0/1', 'eth0/1'],
     ['eth\x00', '0x65746800'],
@@ -98,7 +98,7 @@ test('bytes of the wire are text only where all of them can be read', () => {
   }
 });
 
-test('a vendor class is shown with escapes, and is found by what is shown', () => {
+test('a vendor class is shown with escapes, and found by its shown form', () => {
   const odd = lease('10.20.0.100', { vendorClass: 'PXE\x1b[2J\x9b31m\xad' });
   const { vendorClass } = reportLease(odd, FACTS);
   assert.equal(vendorClass, 'PXE\\x1b[2J\\x9b31m\\xad');
@@ -148,7 +148,7 @@ for (const [criteria, names] of filters) {
   });
 }
 
-test('what is no criterion is refused with what would be one', () => {
+test('an invalid criterion is refused with the valid ones', () => {
   for (const [criteria, reason] of [
     [{ state: 'dead' }, 'dead is not a lease state: bound, expired, released, declined'],
     [{ network: 'nowhere' }, 'nowhere is neither a cluster interface (lab) nor a network'],

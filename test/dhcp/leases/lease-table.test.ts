@@ -1,4 +1,4 @@
-// The tables that deciding rests on: leases with their pending changes and ends, offers, the search for an address.
+// The tables behind every decision: leases with their pending changes and ends, offers, the search for an address.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -22,7 +22,7 @@ function lease(holder: MacAddress, address: string, grantedAt: Instant, lengthS 
   return { address: ip(address), mac: holder, state: 'bound', grantedAt, expiresAt, duration: seconds(lengthS) };
 }
 
-test('a change that is not written is taken back, newest first', () => {
+test('changes that are not written are rolled back, newest first', () => {
   const table = new LeaseTable();
   const first = lease(MAC_A, '10.20.0.100', START);
   table.load([first], START);
@@ -38,7 +38,7 @@ test('a change that is not written is taken back, newest first', () => {
   assert.equal(table.pending, 0);
 });
 
-test('what is durable is not taken back', () => {
+test('a durable change is not rolled back', () => {
   const table = new LeaseTable();
   const first = lease(MAC_A, '10.20.0.100', START);
   const second = lease(MAC_A, '10.20.0.100', later(START, 5));
@@ -50,7 +50,7 @@ test('what is durable is not taken back', () => {
   assert.equal(table.settle(9).length, 0);
 });
 
-test('an earlier change that is lost leaves a later one of the same address standing', () => {
+test('losing an earlier change leaves a later one of the same address in place', () => {
   const table = new LeaseTable();
   const first = lease(MAC_A, '10.20.0.100', START);
   const second = lease(MAC_A, '10.20.0.100', later(START, 5));
@@ -63,7 +63,7 @@ test('an earlier change that is lost leaves a later one of the same address stan
   assert.equal(table.size, 0);
 });
 
-test('each lease is reported once when it ends, in order, and not when it was renewed', () => {
+test('each lease is reported once when it ends, in order, unless it was renewed', () => {
   const table = new LeaseTable();
   table.apply(lease(MAC_A, '10.20.0.100', START, 30), 1);
   table.apply(lease(MAC_B, '10.20.0.101', START, 20), 2);
@@ -78,7 +78,7 @@ test('each lease is reported once when it ends, in order, and not when it was re
   assert.equal(table.nextExpiry, undefined);
 });
 
-test('a lease that became shorter ends at its new time; a released one ends without a word', () => {
+test('a shortened lease ends at its new time; a released one ends without a report', () => {
   const table = new LeaseTable();
   table.apply(lease(MAC_A, '10.20.0.100', START, 600), 1);
   table.apply(lease(MAC_A, '10.20.0.100', START, 30), 2);
@@ -118,7 +118,7 @@ test('a lease that was reported is not reported again when the one after it is l
   assert.equal(table.expire(later(START, 900_000), 10).length, 0);
 });
 
-test('at most the asked number ends in one turn', () => {
+test('at most the given number of leases end in one turn', () => {
   const table = new LeaseTable();
   for (let index = 0; index < 10; index += 1) table.apply(lease(mac(index + 1), `10.20.0.${index}`, START, 1), index);
   const later2 = later(START, 2000);
@@ -128,7 +128,7 @@ test('at most the asked number ends in one turn', () => {
   );
 });
 
-test('leases that ended while nobody looked are loaded and not reported', () => {
+test('leases that had ended before the start are loaded and not reported', () => {
   const table = new LeaseTable();
   table.load([lease(MAC_A, '10.20.0.100', later(START, -900_000))], START);
   assert.equal(table.nextExpiry, undefined);
@@ -148,13 +148,13 @@ test('a client has one newest lease in each network, and a bounded past', () => 
   assert.ok(table.findAllByClient(MAC_A).includes(far));
 });
 
-test('a running lease is not forgotten as long as a client has no more than can be meant', () => {
+test('a running lease is remembered unless a client has absurdly many', () => {
   const table = new LeaseTable();
   for (let index = 1; index <= 20; index += 1) table.apply(lease(MAC_A, `10.${index}.0.1`, START), index);
   assert.equal(table.findAllByClient(MAC_A).length, 20);
 });
 
-test('of very many running leases of one hardware address some are no first choice, and all are leases', () => {
+test('of very many running leases of one hardware address some are no first choice, but all stay leases', () => {
   const table = new LeaseTable();
   const count = 5000;
   const stored = Array.from({ length: count }, (_, index): Lease => {
@@ -171,7 +171,7 @@ test('of very many running leases of one hardware address some are no first choi
   for (const one of [0, 1, count - 1]) assert.deepEqual(table.findAllByClient(`id ${one}`), [stored[one]]);
 });
 
-test('the leases of a network card are found under whatever identifiers, and where it is no more they are not', () => {
+test('the leases of a network card are found under any identifiers, until they leave it', () => {
   const table = new LeaseTable();
   const called = (one: Lease, clientId: string | undefined): Lease => ({ ...one, clientId });
   const one = called(lease(MAC_A, '10.20.0.100', START), 'one');
@@ -207,7 +207,7 @@ test('the leases of a network card are found under whatever identifiers, and whe
   assert.deepEqual(found(MAC_A), [one, two, plain, far]);
 });
 
-test('a declined address is nobody’s own', () => {
+test('a declined address belongs to no client', () => {
   const table = new LeaseTable();
   const mine = lease(MAC_A, '10.20.0.100', START);
   table.apply(mine, 1);
@@ -217,7 +217,7 @@ test('a declined address is nobody’s own', () => {
   assert.equal(table.findByClient(MAC_A, NETWORK), mine);
 });
 
-test('an offer keeps its address for its client until its time is over', () => {
+test('an offer holds its address for its client until its time is over', () => {
   const offers = new Offers();
   offers.hold(ip('10.20.0.100'), MAC_A, LAB, START);
   const over = later(START, OFFER_HOLD_MS);
@@ -230,7 +230,7 @@ test('an offer keeps its address for its client until its time is over', () => {
   assert.equal(offers.size, 0);
 });
 
-test('offers are bounded: the oldest goes, and those that ran out go first', () => {
+test('offers are limited: expired ones go first, then the oldest', () => {
   const offers = new Offers();
   for (let index = 0; index <= OFFERS_MAX; index += 1) offers.hold(ipv4(index), mac(index + 1), LAB, START);
   assert.equal(offers.size, OFFERS_MAX);
@@ -273,7 +273,7 @@ test('every address of a range is found, whatever was given before', () => {
   });
 });
 
-test('a lease that was renewed again and again ends once, at its last end, and is not looked for before each of the former ones', () => {
+test('a lease renewed again and again ends once, at its last end, and is not checked at each former one', () => {
   const table = new LeaseTable();
   const renewals = 5;
   for (let index = 0; index < renewals; index += 1) {

@@ -1,4 +1,4 @@
-// The leases of machines that load run on, in virtual time: while a transfer is under way, and until the machine is quiet.
+// The leases of loading machines run on, in virtual time: while a transfer is under way, and until the machine goes quiet.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -85,7 +85,7 @@ test('a lease runs on while its machine loads, and ends when it has been quiet',
   pass(QUIET_MS);
   assert.ok(!isRunning());
   assert.equal(loading.size, 0);
-  assert.equal(clock.pending, 0, 'and nothing is looked at any more');
+  assert.equal(clock.pending, 0, 'and nothing is checked any more');
 });
 
 test('a machine that was answered keeps its address until it is quiet', () => {
@@ -109,7 +109,7 @@ test('a request alone keeps nothing: anybody can forge one', () => {
   assert.deepEqual(written, []);
 });
 
-test('a lease that has ended runs again, but none that was given back, is set aside or whose address is on offer', () => {
+test('an ended lease runs again, unless it was released or set aside or its address is on offer', () => {
   const ended = rig();
   ended.give();
   ended.pass(PXE_MS + 1000);
@@ -149,7 +149,7 @@ test('a lease that its client could not renew ends, whatever its machine loads',
   assert.equal(written.length, before);
 });
 
-test('a lease without need of it is not written: a system’s, and one that a full disk refused is tried again', () => {
+test('a lease is written only if needed; one that a full disk refused is retried', () => {
   const { clock, disk, written, loading, give, apply, pass, isRunning } = rig();
   const lease = give();
   apply({ ...lease, expiresAt: later(clock.now(), 600_000) });
@@ -165,7 +165,7 @@ test('a lease without need of it is not written: a system’s, and one that a fu
   assert.ok(isRunning());
 });
 
-test('more machines than are remembered: the one silent for longest goes, and a look writes no more than its bound', () => {
+test('beyond the bound the longest silent machine is forgotten, and one look writes no more than its limit', () => {
   const { clock, table, written, loading, give, pass, isRunning } = rig();
   const addressAt = (index: number): Ipv4 => ipv4(ip('10.30.0.0') + index);
   for (let index = 0; index <= LOADING_MAX; index += 1) {

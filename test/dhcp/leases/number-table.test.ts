@@ -1,4 +1,4 @@
-// A table by numbers does what a map does, at every size and over what was taken out.
+// A table keyed by numbers behaves like a map, at every size and after removals.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,11 +7,11 @@ import { printedRandom } from '../../support/printed-random.ts';
 
 const MAC_MAX = 0xffff_ffff_ffff;
 
-test('whatever is done to it, it holds what a map holds', () => {
+test('whatever the operations, it holds what a map holds', () => {
   const random = printedRandom('number-table');
   for (const keys of [5, 300, 20_000]) {
     const [table, map] = [new NumberTable<string>(), new Map<number, string>()];
-    // Near each other as the addresses of one vendor are, or anywhere.
+    // Close together like the addresses of one vendor, or anywhere.
     const key = (): number =>
       random(2) === 0 ? 0x5254_0000_0000 + random(keys) : (random(keys) * 0x1_0001_0001) % MAC_MAX;
     for (let step = 0; step < 10 * keys; step += 1) {
@@ -34,7 +34,7 @@ test('whatever is done to it, it holds what a map holds', () => {
   }
 });
 
-test('the smallest and the largest number are keys as any other', () => {
+test('the smallest and the largest number are ordinary keys', () => {
   const table = new NumberTable<string>();
   for (const key of [0, 1, 0xffff_ffff, 0x1_0000_0000, MAC_MAX, Number.MAX_SAFE_INTEGER]) {
     assert.equal(table.get(key), undefined);
@@ -44,7 +44,7 @@ test('the smallest and the largest number are keys as any other', () => {
   assert.equal(table.size, 6);
 });
 
-test('entries that come and go for ever leave it as small as it was', () => {
+test('endless additions and removals leave it as small as it was', () => {
   const table = new NumberTable<number>();
   for (let key = 0; key < 1_000_000; key += 1) {
     table.set(key, key);

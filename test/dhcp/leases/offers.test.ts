@@ -1,4 +1,4 @@
-// Offers: one for each client, one for each address, for a time, and not without end.
+// Offers: one per client, one per address, for a limited time and in limited number.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -15,7 +15,7 @@ const ONE = ip('10.20.0.100');
 const TWO = ip('10.20.0.101');
 const isNear = (address: Ipv4): boolean => address < ip('10.30.0.0');
 
-/** Offers that tell what is kept: `+` kept from now on, `-` no longer. */
+/** Offers that record changes: `+` for a held address, `-` for a released one. */
 function heard() {
   const told: string[] = [];
   const offers = new Offers({
@@ -25,7 +25,7 @@ function heard() {
   return { offers, take: () => told.splice(0) };
 }
 
-test('an offer keeps its address for its client until its time is over, to the millisecond', () => {
+test('an offer holds its address for its client until its time is over, to the millisecond', () => {
   const offers = new Offers();
   offers.hold(ONE, MAC_A, LAB, START);
   for (const [afterMs, isKept] of [
@@ -38,14 +38,14 @@ test('an offer keeps its address for its client until its time is over, to the m
     assert.equal(offers.holderOf(ONE, at), isKept ? MAC_A : undefined, `${afterMs} ms`);
     assert.equal(offers.offeredTo(MAC_A, LAB.served, at), isKept ? ONE : undefined, `${afterMs} ms`);
   }
-  assert.equal(offers.size, 1, 'it is nobody’s, and still here');
+  assert.equal(offers.size, 1, 'it belongs to no client, and is still stored');
   offers.forget(later(START, OFFER_HOLD_MS - 1));
   assert.equal(offers.size, 1);
   offers.forget(later(START, OFFER_HOLD_MS));
   assert.equal(offers.size, 0);
 });
 
-test('a client has one offer, an address one client; who keeps account is told of each change', () => {
+test('a client has one offer, an address one client; the listener hears of each change', () => {
   const { offers, take } = heard();
   offers.hold(ONE, MAC_A, LAB, START);
   assert.deepEqual(take(), ['+10.20.0.100']);
@@ -91,7 +91,7 @@ test('a hardware address and an identifier that reads like it are two clients', 
   );
 });
 
-test('an offer that is repeated runs its full time again, and is no younger for it until that time has passed once', () => {
+test('a repeated offer runs its full time again, but its age counts from the first until that time has passed once', () => {
   const offers = new Offers();
   offers.hold(ONE, MAC_A, LAB, START);
   offers.hold(TWO, MAC_B, LAB, later(START, 1000));
@@ -101,14 +101,14 @@ test('an offer that is repeated runs its full time again, and is no younger for 
   assert.equal(oldest(OFFER_ANSWERED_MS - 1), undefined);
   assert.equal(oldest(OFFER_ANSWERED_MS), ONE);
   offers.hold(ONE, MAC_A, LAB, later(START, OFFER_HOLD_MS));
-  assert.equal(oldest(OFFER_HOLD_MS), TWO, 'it began anew');
+  assert.equal(oldest(OFFER_HOLD_MS), TWO, 'it started over');
   assert.equal(offers.holderOf(ONE, later(START, 2 * OFFER_HOLD_MS - 1)), MAC_A);
   offers.drop(MAC_B, LAB.sharedNetwork);
   assert.equal(oldest(OFFER_HOLD_MS + OFFER_ANSWERED_MS - 1), undefined);
   assert.equal(oldest(OFFER_HOLD_MS + OFFER_ANSWERED_MS), ONE);
 });
 
-test('the oldest unanswered offer of those that are wanted is found once it is old enough, and no younger one', () => {
+test('the oldest wanted unanswered offer is found once it is old enough, and no younger one', () => {
   const offers = new Offers();
   const age = (ms: number, isWanted = isNear): Ipv4 | undefined =>
     offers.oldestUnanswered(LAB.served, isWanted, later(START, ms), OFFER_ANSWERED_MS);
@@ -126,7 +126,7 @@ test('the oldest unanswered offer of those that are wanted is found once it is o
   assert.equal(age(OFFER_ANSWERED_MS + 100, isTwo), TWO);
 });
 
-test('of the offers of other networks none is looked at in search of one', () => {
+test('the search skips the offers of other networks', () => {
   const offers = new Offers();
   for (let index = 0; index < 64; index += 1) offers.hold(ipv4(ip('10.30.0.0') + index), mac(index + 1), FAR, START);
   offers.hold(ONE, MAC_A, LAB, START);
@@ -139,7 +139,7 @@ test('of the offers of other networks none is looked at in search of one', () =>
   );
 });
 
-test('the search for one ends after so many of which none is wanted', () => {
+test('the search for one ends after so many unwanted ones', () => {
   const offers = new Offers();
   for (let index = 0; index < 64; index += 1) offers.hold(ipv4(ip('10.30.0.0') + index), mac(index + 1), LAB, START);
   offers.hold(ONE, MAC_A, LAB, START);
@@ -151,7 +151,7 @@ test('the search for one ends after so many of which none is wanted', () => {
   assert.equal(offers.oldestUnanswered(LAB.served, isNear, later(START, OFFER_ANSWERED_MS), OFFER_ANSWERED_MS), ONE);
 });
 
-test('beyond the bound the oldest offer goes, and its address is told free', () => {
+test('beyond the bound the oldest offer goes, and the listener hears that its address is free', () => {
   const { offers, take } = heard();
   for (let index = 0; index < OFFERS_MAX; index += 1)
     offers.hold(ipv4(ip('10.20.0.0') + index), mac(index + 1), LAB, START);
@@ -164,7 +164,7 @@ test('beyond the bound the oldest offer goes, and its address is told free', () 
   assert.equal(offers.holderOf(ip('10.30.0.1'), START), MAC_A);
 });
 
-test('the bound is one for all networks, and the oldest of all goes', () => {
+test('all networks share one bound, and the oldest of all goes', () => {
   const offers = new Offers();
   offers.hold(ip('10.30.0.1'), MAC_A, FAR, START);
   for (let index = 0; index < OFFERS_MAX; index += 1)
@@ -173,7 +173,7 @@ test('the bound is one for all networks, and the oldest of all goes', () => {
   assert.equal(offers.offeredTo(MAC_A, FAR.served, START), undefined);
 });
 
-test('after a jump of a day all are over, and what is offered then holds', () => {
+test('after a jump of a day all offers are over, and new ones hold', () => {
   const { offers, take } = heard();
   const day = later(START, 86_400_000);
   offers.hold(ONE, MAC_A, LAB, START);
@@ -186,7 +186,7 @@ test('after a jump of a day all are over, and what is offered then holds', () =>
   assert.equal(offers.size, 1);
 });
 
-test('when clients are told apart otherwise all are forgotten, and each is told', () => {
+test('when clients are told apart differently all offers are dropped, and the listener hears of each', () => {
   const { offers, take } = heard();
   offers.hold(ONE, MAC_A, LAB, START);
   offers.hold(TWO, 'an identifier', LAB, START);

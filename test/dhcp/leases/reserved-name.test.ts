@@ -1,4 +1,4 @@
-// The operator's names of leases: the reserved client has its entry's, and no stranger has it.
+// The operator's names of leases: the reserved client has its entry's name, and no stranger has it.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -16,14 +16,14 @@ const { served } = indexSubnets(config(subnet({ reservations: [GATEWAY, PORT, UN
 
 const CASES: readonly (readonly [string, Partial<Lease>, string | undefined])[] = [
   ['the reserved card has the name at its address', { address: ip('10.20.0.20') }, 'gateway'],
-  ['a stranger there has not', { address: ip('10.20.0.20'), mac: MAC_B }, undefined],
-  ['the reserved card elsewhere has not', { address: ip('10.20.0.100') }, undefined],
+  ['a stranger there does not', { address: ip('10.20.0.20'), mac: MAC_B }, undefined],
+  ['the reserved card elsewhere does not', { address: ip('10.20.0.100') }, undefined],
   [
-    'who is at the reserved port has the name',
+    'the client at the reserved port has the name',
     { address: ip('10.20.0.21'), mac: mac(1), circuitId: 'eth7' },
     'printer',
   ],
-  ['a host of its own comes before its port', { address: ip('10.20.0.22'), mac: MAC_B, circuitId: 'eth7' }, undefined],
+  ['a host’s own entry comes before its port', { address: ip('10.20.0.22'), mac: MAC_B, circuitId: 'eth7' }, undefined],
   ['a network that is not served gives no name', { address: ip('10.99.0.20') }, undefined],
 ];
 
@@ -39,7 +39,7 @@ for (const [name, more, expected] of CASES)
     assert.equal(reservedNames(served)({ address: ip('10.20.0.100'), ...base, ...more }), expected);
   });
 
-test('a reservation is found by its name, in any case of its letters', () => {
+test('a reservation is found by its name in any case', () => {
   assert.equal(findReservationNamed(served, 'Gateway'), GATEWAY);
   assert.equal(findReservationNamed(served, 'nobody'), undefined);
 });

@@ -30,7 +30,7 @@ function make() {
   return { inner, journal, told, wait };
 }
 
-test('who waits for a sequence goes on after the listener, when it is on disk', async () => {
+test('a waiter for a sequence continues after the listener, once it is on disk', async () => {
   const { inner, journal, told, wait } = make();
   for (const sequence of [journal.append(LEASE), journal.append(LEASE)]) wait(sequence);
   inner.commit(1);
@@ -41,7 +41,7 @@ test('who waits for a sequence goes on after the listener, when it is on disk', 
   assert.deepEqual(told, ['durable 1', '1 true', 'durable 2', '2 true']);
 });
 
-test('who waits for what is never written is told so', async () => {
+test('a waiter for a sequence that is never written gets false', async () => {
   const { inner, journal, told, wait } = make();
   wait(journal.append(LEASE));
   inner.fail();
@@ -53,7 +53,7 @@ test('who waits for what is never written is told so', async () => {
   assert.deepEqual(told.slice(2), ['available', 'slow']);
 });
 
-test('more than the most do not wait', async () => {
+test('no more than WAITERS_MAX wait', async () => {
   const { journal } = make();
   const sequence = journal.append(LEASE);
   for (let count = 0; count < WAITERS_MAX; count += 1) void journal.settled(sequence);

@@ -1,4 +1,4 @@
-// How much clients may have set aside: each a few, all together a share of the range, and never the range.
+// How many addresses clients may have set aside: each a few, all together a share of the range, and never the whole range.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -26,7 +26,7 @@ const SIZE = 64;
 const WIDE: Partial<DhcpSubnet> = { dynamic: { low: ip('10.20.0.128'), high: ip('10.20.0.191') } };
 const SHARE = SIZE * DECLINED_SHARE_MAX;
 
-/** How often a client may, of `tries` at one moment. */
+/** How many of `tries` at one moment a client is allowed. */
 function allowed(declines: Declines, client: MacAddress, now: Instant, tries = 10): number {
   let count = 0;
   for (let index = 0; index < tries; index += 1) {
@@ -37,7 +37,7 @@ function allowed(declines: Declines, client: MacAddress, now: Instant, tries = 1
   return count;
 }
 
-test('a client has so many at once, and regains one at a time, up to what it had', () => {
+test('a client has a few declines at once, and regains one at a time, up to that number', () => {
   const declines = new Declines();
   const table: readonly (readonly [afterMs: number, count: number])[] = [
     [0, RATE.burst],
@@ -52,14 +52,14 @@ test('a client has so many at once, and regains one at a time, up to what it had
   assert.equal(allowed(declines, MAC_B, START), DECLINES_AT_ONCE, 'another client has its own');
 });
 
-test('a clock that goes back gives nothing, and takes nothing for good', () => {
+test('a clock that goes back grants nothing, and withholds nothing for good', () => {
   const declines = new Declines();
   assert.equal(allowed(declines, MAC_A, later(START, 86_400_000)), DECLINES_AT_ONCE);
   assert.equal(allowed(declines, MAC_A, START), 0);
   assert.equal(allowed(declines, MAC_A, later(START, 86_400_000 + REGAINED_MS)), 1);
 });
 
-test('of a range a share can be set aside, of a small one a few, of what has no range what the client may', () => {
+test('a share of a range can be set aside, a few addresses of a small one; without a range only the client’s limit applies', () => {
   const range = { low: ip('10.20.0.128'), high: ip('10.20.0.191') };
   const usage = (usable: number, declined: number) => ({ subnet: 'lab', range, usable, free: 1, offered: 0, declined });
   const table: readonly (readonly [usable: number, declined: number, boolean])[] = [
@@ -75,7 +75,7 @@ test('of a range a share can be set aside, of a small one a few, of what has no 
   }
 });
 
-test('of clients beyond the bound the one that came first is forgotten', () => {
+test('beyond the bound the client that came first is forgotten', () => {
   const declines = new Declines();
   assert.equal(allowed(declines, MAC_A, START), DECLINES_AT_ONCE);
   for (let index = 1; index < DECLINERS_MAX; index += 1) declines.take(mac(index), START);
@@ -87,9 +87,9 @@ test('of clients beyond the bound the one that came first is forgotten', () => {
 interface Storm {
   readonly name: string;
   readonly changes?: Partial<DhcpSubnet>;
-  /** What the client of the nth turn says beside. */
+  /** The other words of the client in turn n. */
   readonly words: (turn: number) => ClientWords & { readonly mac: MacAddress };
-  /** The most that is set aside. */
+  /** The most addresses set aside. */
   readonly bound: number;
 }
 
@@ -108,7 +108,7 @@ for (const { name, changes, words, bound } of STORMS) {
   test(`a storm of declines, ${name}: a share is set aside, and a new client still gets an address`, () => {
     const { clock, lease, responder, say } = rig(config(subnet({ ...WIDE, ...changes })));
     responder.bounds.newClients.setRate(0);
-    // Nothing of what a second brings is regained.
+    // Nothing is regained within a second.
     for (let turn = 0; turn < SIZE * 4; turn += 1) {
       const one = words(turn);
       const address = lease(one.mac, one).split(' ')[1] ?? '';
@@ -141,7 +141,7 @@ test('a storm of releases: each was a lease, and the range is as free as before'
   assert.ok(table.size <= SIZE);
 });
 
-test('a storm of declines of what was only offered is bounded alike, and each client is offered another address', () => {
+test('a storm of declines of mere offers is limited alike, and each client is offered another address', () => {
   for (const [words, bound] of [
     [() => MAC_A, DECLINES_AT_ONCE],
     [(turn: number) => mac(0x020000000000 + turn), SHARE],
@@ -156,12 +156,12 @@ test('a storm of declines of what was only offered is bounded alike, and each cl
     }
     assert.ok(seen.size > SIZE / 2, `${seen.size} addresses were offered`);
     assert.equal(responder.bounds.ranges()[0]?.declined, bound);
-    assert.equal(responder.bounds.ranges()[0]?.offered, 0, 'what is declined is on offer no more');
+    assert.equal(responder.bounds.ranges()[0]?.offered, 0, 'a declined address is no longer on offer');
     assert.match(lease(MAC_B), /^ack/);
   }
 });
 
-test('a decline of an offer names this server, and the client to whom it was made; other offers stay', () => {
+test('a decline of an offer must name this server and come from its client; other offers stay', () => {
   const { responder, say } = rig(config(subnet(WIDE)));
   const offered = ip(say({ type: 'discover', mac: MAC_A }).split(' ')[1] ?? '');
   const decline: ClientWords = { type: 'decline', mac: MAC_A, requested: offered };
@@ -185,7 +185,7 @@ test('a decline of an offer names this server, and the client to whom it was mad
   assert.equal(responder.bounds.ranges()[0]?.declined, 1);
 });
 
-test('declines and releases of what others hold and of what nobody has, and releases of what is only offered, change nothing', () => {
+test('declines and releases of addresses that others hold or no client has, and releases of mere offers, change nothing', () => {
   const machines = new MachineDirectory([machine(MAC_B, '10.20.0.30')]);
   const { lease, responder, say, table } = rig(config(subnet(WIDE)), machines);
   lease(MAC_B);
@@ -208,7 +208,7 @@ test('declines and releases of what others hold and of what nobody has, and rele
   assert.equal(responder.bounds.ranges()[0]?.declined, 0);
 });
 
-test('through a relay a storm of declines is bounded as well', () => {
+test('a storm of declines through a relay is limited as well', () => {
   const far = relayedSubnet();
   const giaddr = ip('10.30.0.1');
   const { lease, responder, say } = rig(config(subnet(), far));

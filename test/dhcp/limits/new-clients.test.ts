@@ -1,4 +1,4 @@
-// How many clients that nobody knows are offered addresses: by place, by socket, by what is on offer, and what is told of it.
+// How many unknown clients are offered addresses: by place, by socket, by open offers, and how limits are reported.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -31,7 +31,7 @@ const circuit = (number: number, socket = 'eth1'): Place => ({
   socket,
   isRelayed: true,
 });
-/** A circuit that is named without a relay agent. */
+/** A circuit named without a relay agent. */
 const port = (number: number): Place => ({ name: `eth1, circuit ${number}`, socket: 'eth1', isRelayed: false });
 
 let strangers = 0;
@@ -53,7 +53,7 @@ function admitted(limits: NewClients, place: Place, now: Instant, tries = 2 * AT
   return count;
 }
 
-test('a place has ten seconds of its rate at once, then its rate, and never more than that at once again', () => {
+test('a place has ten seconds of its rate at once, then its rate, and never more at once again', () => {
   const limits = new NewClients();
   const table: readonly (readonly [afterMs: number, count: number])[] = [
     [0, AT_ONCE],
@@ -68,7 +68,7 @@ test('a place has ten seconds of its rate at once, then its rate, and never more
   }
 });
 
-test('a rate below one lets one through at once, and 0 lets through all', () => {
+test('a rate below one lets one client through at once, and 0 lets all through', () => {
   const limits = new NewClients();
   limits.setRate(0.01);
   assert.equal(admitted(limits, WIRE, START), 1);
@@ -78,7 +78,7 @@ test('a rate below one lets one through at once, and 0 lets through all', () => 
   assert.equal(admitted(limits, WIRE, START), 2 * AT_ONCE);
 });
 
-test('the same rate said again forgets nothing, another one begins anew', () => {
+test('setting the same rate forgets nothing, and another rate starts over', () => {
   const limits = new NewClients();
   admitted(limits, WIRE, START);
   limits.setRate(NEW_CLIENTS_PER_SECOND);
@@ -87,7 +87,7 @@ test('the same rate said again forgets nothing, another one begins anew', () => 
   assert.equal(admitted(limits, WIRE, START, 4 * AT_ONCE), 2 * AT_ONCE);
 });
 
-test('what relays bring and what comes directly by one socket do not take from each other, nor do sockets', () => {
+test('relayed and direct clients of one socket do not take from each other, nor do sockets', () => {
   const limits = new NewClients();
   assert.equal(admitted(limits, WIRE, START), AT_ONCE);
   assert.equal(admitted(limits, circuit(1), START), AT_ONCE);
@@ -98,12 +98,12 @@ test('what relays bring and what comes directly by one socket do not take from e
   assert.equal(admitted(limits, circuit(99, '10.20.0.1'), START), AT_ONCE, 'by another socket');
 });
 
-test('circuits that no relay agent names take from their interface, one of them half of it, and give nothing back to it', () => {
+test('circuits without a relay agent take from their interface, one of them at most half, and give nothing back to it', () => {
   const limits = new NewClients();
   const half = AT_ONCE * WIRE_CIRCUIT_SHARE;
   assert.equal(admitted(limits, port(1), START), half);
   assert.equal(limits.refused(port(1), START), 'eth1, circuit 1');
-  assert.equal(admitted(limits, WIRE, START, 10), 10, 'who names none');
+  assert.equal(admitted(limits, WIRE, START, 10), 10, 'a client without a circuit');
   assert.equal(admitted(limits, port(2), START), half - 10);
   assert.equal(limits.refused(port(2), START), 'eth1', 'the circuit might have more, the interface has no more');
   assert.equal(admitted(limits, port(3), START), 0);
@@ -112,7 +112,7 @@ test('circuits that no relay agent names take from their interface, one of them 
   assert.equal(admitted(limits, port(3), later(START, 1000)), NEW_CLIENTS_PER_SECOND);
 });
 
-test('a place that is asked about and refused is not remembered, and one that is forgotten begins anew', () => {
+test('asking about a place and refusing it does not make it known, and a forgotten place starts over', () => {
   const limits = new NewClients();
   const bySocket = (number: number): Place => circuit(number, `eth${number % 1000}`);
   assert.equal(admitted(limits, circuit(0, 'far'), START), AT_ONCE);
@@ -124,19 +124,19 @@ test('a place that is asked about and refused is not remembered, and one that is
   assert.equal(admitted(limits, circuit(0, 'near'), START), AT_ONCE, 'it came first, and is forgotten');
 });
 
-test('a clock that goes back a day gives nothing away, holds nobody back afterwards and goes on telling', () => {
+test('a clock that goes back a day gives nothing away, holds no client back afterwards and keeps reporting', () => {
   const limits = new NewClients();
   const day = 86_400_000;
   assert.equal(admitted(limits, WIRE, later(START, day)), AT_ONCE);
   assert.equal(limits.refused(WIRE, later(START, day)), 'eth1');
   assert.equal(admitted(limits, WIRE, START), 0);
-  assert.equal(limits.refused(WIRE, START), 'eth1', 'told of anew');
+  assert.equal(limits.refused(WIRE, START), 'eth1', 'reported again');
   assert.equal(limits.refused(WIRE, later(START, 59_999)), undefined);
   assert.equal(limits.refused(WIRE, later(START, 60_000)), 'eth1');
   assert.equal(admitted(limits, WIRE, later(START, day + 1000)), NEW_CLIENTS_PER_SECOND);
 });
 
-test('places that are each used up are told of, of one socket a few at once and one a minute', () => {
+test('used-up places are reported, of one socket a few at once and then one a minute', () => {
   const limits = new NewClients();
   limits.setRate(1);
   const toldOf = (place: Place, now: Instant): readonly string[] => {
@@ -152,11 +152,11 @@ test('places that are each used up are told of, of one socket a few at once and 
   assert.deepEqual(
     toldOf({ ...WIRE, name: 'eth2', socket: 'eth2' }, START),
     ['eth2'],
-    'another socket is told of by itself',
+    'another socket is reported separately',
   );
 });
 
-test('sockets beyond those that are told apart share one bound', () => {
+test('sockets beyond SOCKETS_MAX share one limit', () => {
   const limits = new NewClients();
   let count = 0;
   for (let socket = 0; socket < SOCKETS_MAX + 2000; socket += 1) {
@@ -166,7 +166,7 @@ test('sockets beyond those that are told apart share one bound', () => {
   assert.equal(count, SOCKETS_MAX + NEW_CLIENTS_PER_SECOND * 10);
 });
 
-test('offers that nobody asks for take a share of a range, more of a small one, and yet more for who comes back', () => {
+test('unrequested offers take a share of a range, more of a small one, and yet more for returning clients', () => {
   const limits = new NewClients();
   const first = stranger(WIRE);
   const back = stranger(WIRE);
@@ -194,7 +194,7 @@ test('offers that nobody asks for take a share of a range, more of a small one, 
   }
 });
 
-test('who comes back has the rate of its place once more, and those who come for the first time take none of it', () => {
+test('returning clients have the rate of their place once more, and first-time clients take none of it', () => {
   const limits = new NewClients();
   const waiting = Array.from({ length: AT_ONCE + 10 }, () => stranger(WIRE));
   for (const one of waiting) limits.leftOut(one, START);
@@ -208,10 +208,10 @@ test('who comes back has the rate of its place once more, and those who come for
   assert.equal(served.length, AT_ONCE, 'back');
   assert.equal(limits.judge(waiting.at(-1) ?? stranger(WIRE), undefined, at), 'too-many');
   const [again = stranger(WIRE)] = served;
-  assert.equal(limits.waitedMs(again, later(at, 1000)), 0, 'who had its turn begins anew');
+  assert.equal(limits.waitedMs(again, later(at, 1000)), 0, 'a served client starts over');
 });
 
-test('of one socket TOLD_OF_A_SOCKET places are told of as limited at once, and of another socket as well', () => {
+test('TOLD_OF_A_SOCKET places of one socket are reported as limited at once, and of another socket as well', () => {
   const limits = new NewClients();
   const tellings = (socket: string, count: number, from: number): number => {
     let told = 0;

@@ -1,4 +1,4 @@
-// When a range is said to fill up, to be full and to have room again: at edge values, and once each.
+// When a range is reported as filling up, full, and having room again: at edge values, and once each.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,13 +11,13 @@ const usageOf = (usable: number, free: number, low = '10.20.0.100'): RangeUsage 
   ...{ usable, free, offered: 0, declined: 0 },
 });
 
-/** Looks at a range of `usable` addresses with so many free, one after the other; what was told of each, or `-`. */
+/** Checks a range of `usable` addresses with each of these free counts in turn; the reports, or `-`. */
 function follow(usable: number, frees: readonly number[]): readonly string[] {
   const watch = new RangeWatch();
   return frees.map((free) => watch.look(usageOf(usable, free))?.kind.replace('dhcp.range-', '') ?? '-');
 }
 
-test('each step of a range is told once, at its share, and not again before it was left', () => {
+test('each step of a range is reported once, at its share, and not again before it was left', () => {
   const table: readonly (readonly [name: string, usable: number, frees: readonly number[], told: readonly string[]])[] =
     [
       ['an empty one', 100, [100, 100], ['-', '-']],
@@ -41,14 +41,14 @@ test('each step of a range is told once, at its share, and not again before it w
   for (const [name, usable, frees, told] of table) assert.deepEqual(follow(usable, frees), told, name);
 });
 
-test('a range that loses its addresses is not full any more, but gone', () => {
+test('a range that loses its addresses is gone, not full', () => {
   const watch = new RangeWatch();
   watch.look(usageOf(10, 0));
   assert.equal(watch.look(usageOf(0, 0))?.kind, 'dhcp.range-eased');
   assert.equal(watch.levelOf(usageOf(0, 0)), 'ok');
 });
 
-test('the level of a range follows what was told', () => {
+test('the level of a range follows its reports', () => {
   const watch = new RangeWatch();
   const at = (free: number): RangeLevel => {
     watch.look(usageOf(1000, free));
@@ -61,13 +61,13 @@ test('the level of a range follows what was told', () => {
   ]);
 });
 
-test('ranges do not know of each other, and one that is served no more is forgotten', () => {
+test('ranges are independent, and one that is no longer served is forgotten', () => {
   const watch = new RangeWatch();
   const other = usageOf(10, 0, '10.30.0.100');
   assert.equal(watch.look(usageOf(10, 0))?.kind, 'dhcp.range-full');
   assert.equal(watch.look(other)?.kind, 'dhcp.range-full');
   watch.keep([other]);
   assert.deepEqual([watch.levelOf(usageOf(10, 0)), watch.levelOf(other)], ['ok', 'full']);
-  assert.equal(watch.look(usageOf(10, 0))?.kind, 'dhcp.range-full', 'told anew when it is served again');
+  assert.equal(watch.look(usageOf(10, 0))?.kind, 'dhcp.range-full', 'reported again when it is served again');
   assert.equal(watch.look(other), undefined);
 });

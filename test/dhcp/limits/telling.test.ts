@@ -1,4 +1,4 @@
-// What is told in a flood: never all of it, and never nothing of a machine of the region.
+// What is reported in a flood: never everything, and never nothing about a machine of the region.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -28,7 +28,7 @@ const WIDE = subnet({
   static: undefined,
 });
 
-/** Machines that the region knows, each with an address of its own. */
+/** Machines of the region, each with an address. */
 const machinesOf = (count: number): readonly RackMachine[] =>
   Array.from({ length: count }, (_, index) => {
     const own = mac(0x525400000000 + index);
@@ -39,11 +39,11 @@ const machinesOf = (count: number): readonly RackMachine[] =>
     });
   });
 
-/** A request that is denied: the address is the rack's own. */
+/** A denied request: the address is the rack's own. */
 const denied = (client: MacAddress): ClientWords => ({ type: 'request', mac: client, requested: RACK, server: RACK });
 const sum = (events: readonly RackEvent[]): number => events.reduce((total, { count = 1 }) => total + count, 0);
 
-test('of one key its burst is told, then one a second, and each says for how many it stands', () => {
+test('of one key the burst is reported, then one a second, each with the number it stands for', () => {
   const sampler = new FairSampler();
   let told = 0;
   for (let index = 0; index < 100; index += 1) if (sampler.take(1, START) !== undefined) told += 1;
@@ -53,7 +53,7 @@ test('of one key its burst is told, then one a second, and each says for how man
   assert.deepEqual(sampler.take(1, later(START, 2000)), { count: 2 });
 });
 
-test('however others flood, each key is told of at once, and again within each minute', () => {
+test('however others flood, each key is reported at once, and again within each minute', () => {
   const sampler = new FairSampler();
   const flood = (at: number): void => {
     for (let key = 1; key <= 1000; key += 1) sampler.take(key, later(START, at));
@@ -68,7 +68,7 @@ test('however others flood, each key is told of at once, and again within each m
   assert.equal(mine[0], undefined, 'the first stands for itself');
 });
 
-test('a flood in the names of many brings one event a minute of each, and no more than the common rate beside', () => {
+test('a flood in many names brings one event a minute for each, plus at most the common rate', () => {
   const sampler = new FairSampler();
   const keys = 2000;
   const minutes = 3;
@@ -82,7 +82,7 @@ test('a flood in the names of many brings one event a minute of each, and no mor
   assert.ok(told >= keys * minutes && told <= bound, `${told}, bound ${bound}`);
 });
 
-test('keys are forgotten beyond their bound, the one first of which nothing was told for longest', () => {
+test('keys are forgotten beyond their bound, the longest unreported first', () => {
   const sampler = new FairSampler();
   for (let index = 0; index < MACHINE_RATE.burst; index += 1) sampler.take(0, START);
   for (let key = 1; key < FAIR_KEYS_MAX; key += 1) sampler.take(key, START);
@@ -90,11 +90,11 @@ test('keys are forgotten beyond their bound, the one first of which nothing was 
   assert.equal(sampler.take(0, START), undefined, 'still known');
   sampler.take(FAIR_KEYS_MAX, START);
   assert.equal(sampler.size, FAIR_KEYS_MAX);
-  assert.notEqual(sampler.take(0, START), undefined, 'forgotten, and told of anew');
+  assert.notEqual(sampler.take(0, START), undefined, 'forgotten, and reported again');
   assert.equal(sampler.size, FAIR_KEYS_MAX);
 });
 
-test('a clock that jumps hides nobody and floods nothing', () => {
+test('a clock that jumps hides no key and floods nothing', () => {
   const day = 86_400_000;
   for (const jump of [day, -day]) {
     const sampler = new FairSampler();
@@ -105,7 +105,7 @@ test('a clock that jumps hides nobody and floods nothing', () => {
   }
 });
 
-test('NAKs are counted all, and told as samples, to a stranger and to a machine', () => {
+test('all NAKs are counted, and a sample is reported, for a stranger and for a machine', () => {
   const cases: readonly (readonly [string, readonly RackMachine[], number])[] = [
     ['a stranger', [], EVENT_RATE.burst],
     ['a machine', [machine(MAC_A, '10.40.0.1')], MACHINE_RATE.burst],
@@ -123,7 +123,7 @@ test('NAKs are counted all, and told as samples, to a stranger and to a machine'
   }
 });
 
-test('an offer that is repeated is told as a sample, and each client’s first one by itself', () => {
+test('repeated offers are reported as a sample, and each client’s first one singly', () => {
   const { responder, say, told } = rig(config(WIDE));
   for (let client = 1; client <= 100; client += 1) assert.match(say({ type: 'discover', mac: mac(client) }), /^offer/);
   assert.equal(told('dhcp.offer').length, 100);
@@ -134,7 +134,7 @@ test('an offer that is repeated is told as a sample, and each client’s first o
   assert.equal(responder.counters().events['dhcp.offer'], 1100);
 });
 
-test('offers that are repeated hide no refusal', () => {
+test('repeated offers hide no refusal', () => {
   const { say, told } = rig(config(WIDE), new MachineDirectory([machine(MAC_A, '10.40.0.1')]));
   for (let index = 0; index < 500; index += 1) say({ type: 'discover', mac: MAC_A });
   told();
@@ -145,7 +145,7 @@ test('offers that are repeated hide no refusal', () => {
   );
 });
 
-test('a flood in the names of 5000 machines hides no step of one more, and is told of each once a minute', () => {
+test('a flood in the names of 5000 machines hides no step of another, and reports each of them once a minute', () => {
   const victim = mac(0x525400000000 + 5000);
   const { clock, say, told } = rig(config(WIDE), new MachineDirectory(machinesOf(5001)));
   for (let round = 0; round < 3; round += 1) {
@@ -164,7 +164,7 @@ test('a flood in the names of 5000 machines hides no step of one more, and is to
   assert.ok(later <= TOGETHER_RATE.burst, `${later} were told half a minute later`);
 });
 
-test('who held a lease once is a stranger; those who hold one share what is owed to them', () => {
+test('a client whose lease has ended is a stranger; lease holders share what is owed to them', () => {
   const holders = 1000;
   const client = (index: number): MacAddress => mac(0x020000000000 + index);
   for (const [state, least, bound] of [
@@ -184,7 +184,7 @@ test('who held a lease once is a stranger; those who hold one share what is owed
   }
 });
 
-test('who holds a lease under an identifier is told of like who holds one by its hardware address', () => {
+test('a holder under an identifier is reported like a holder by hardware address', () => {
   const victim = mac(0x020000000000 + 7);
   const held = { ...leaseAt(victim, '10.20.4.7', 600), expiresAt: instant(1e13), clientId: 'system' };
   const wide = { ...WIDE, identity: 'client-id' } as const;

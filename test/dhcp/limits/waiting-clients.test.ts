@@ -1,4 +1,4 @@
-// Who asked in vain and comes back: known after a while, not at once, not for ever, and beside a flood of those who ask once.
+// Clients that asked in vain and come back: recognised after a while, not at once, not forever, and even in a flood of one-time clients.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -20,7 +20,7 @@ const isBack = (waiting: WaitingClients, client: ClientIdentity, now: Instant): 
 
 test('a client has come back when it asks again after a while, and not at once nor after too long', () => {
   const waiting = new WaitingClients(7);
-  assert.equal(isBack(waiting, ONE, START), false, 'nobody was left out');
+  assert.equal(isBack(waiting, ONE, START), false, 'no client was refused');
   waiting.leftOut(ONE, START);
   for (const [afterMs, expected] of [
     [0, false],
@@ -35,7 +35,7 @@ test('a client has come back when it asks again after a while, and not at once n
   assert.equal(isBack(waiting, mac(0x525400000002), later(START, CAME_BACK_MS)), false, 'another has not');
 });
 
-test('who goes on asking is known from its first time on, and who was served begins anew', () => {
+test('a client that keeps asking is known from its first time on, and a served client starts over', () => {
   const waiting = new WaitingClients(7);
   for (let second = 0; second <= 240; second += 60) waiting.leftOut(ONE, later(START, second * 1000));
   assert.equal(waiting.waitedMs(ONE, later(START, 240_000)), 240_000);
@@ -66,7 +66,7 @@ test('clients of one vendor do not crowd each other out while there is room', ()
   assert.ok(known > count * 0.99, `${known} of ${count}`);
 });
 
-test('beside a flood of 5000 a second, who asks as RFC 2131 §4.1 has it is known when it comes back', () => {
+test('in a flood of 5000 a second, a client that retries as in RFC 2131 §4.1 is recognised when it comes back', () => {
   const waiting = new WaitingClients(3);
   const machines = Array.from({ length: 100 }, (_, index) => mac(0x525400000000 + index));
   const asksAt = [0, 4000, 12_000, 28_000, 60_000];

@@ -1,4 +1,4 @@
-// Classes of clients: who is in one, what it gives and denies, which of several counts, and that people are told of it.
+// Classes of clients: which clients are in one, what it gives and denies, which of several counts, and what is reported.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -26,7 +26,7 @@ import {
   TO_RACK,
 } from '../lab.ts';
 
-/** A network of a rack: `own` and `general` are classes as they are written, `more` further keys of the network. */
+/** A network of a rack: `own` and `general` are classes as written in the configuration, `more` further keys of the network. */
 function configOf(own: string, general = '', more = ''): ReturnType<typeof parse> {
   return parse(`cluster_interfaces:
   - name: lab
@@ -82,15 +82,15 @@ const FITS: readonly (readonly [name: string, when: string, words: ClientWords, 
   ['not its middle', 'hostname: "eb-*"', named('web-10'), false],
   ['the end of a host name', 'hostname: "*-bmc"', named('node7-bmc'), true],
   ['not its beginning', 'hostname: "*-bmc"', named('node7-bmc-old'), false],
-  ['what a host name holds', 'hostname: "*bm*"', named('node7-bmc-old'), true],
+  ['a part of a host name', 'hostname: "*bm*"', named('node7-bmc-old'), true],
   ['any host name', 'hostname: "*"', named('x'), true],
   ['no host name', 'hostname: "*"', {}, false],
   ['a host name of a list', 'hostname: [a, "web-*"]', named('web-1'), true],
-  ['what is no host name', 'hostname: "*"', named('$(reboot)'), false],
+  ['an invalid host name', 'hostname: "*"', named('$(reboot)'), false],
   ['a name by option 81', 'hostname: web-1', { options: [[81, Uint8Array.of(1, 0, 0, ...textBytes('web-1'))]] }, true],
   ['a name of a reservation', 'hostname: web-9', { mac: hw('52:54:00:00:00:0b') }, true],
   [
-    'not what it calls itself beside that',
+    'not the name it gives itself besides',
     'hostname: web-1',
     { ...named('web-1'), mac: hw('52:54:00:00:00:0b') },
     false,
@@ -116,13 +116,13 @@ for (const [name, when, words, fits] of FITS) {
   });
 }
 
-test('a machine of the region is matched by the name that the region gave it', () => {
+test('a machine of the region matches by the name that the region gave it', () => {
   const own = '{ name: some, when: { hostname: "swift-*" }, lease_time: 1h }';
   const { event } = offered(named('web-1'), { own, machines: [machine(MAC_A, '10.20.0.30')] });
   assert.deepEqual([event.classes, event.leaseSeconds], ['some', 3600]);
 });
 
-test('an option comes from the host, then from its classes in their order, then from the network', () => {
+test('an option comes from the host, then from its classes in order, then from the network', () => {
   const entry = (name: string, value: string) =>
     `{ name: ${name}, when: { mac: "52:54:00" }, options: [{ code: 17, value: ${value} }] }`;
   const pathOf = (words: ClientWords, said: Said) =>
@@ -138,7 +138,7 @@ test('an option comes from the host, then from its classes in their order, then 
   assert.equal(pathOf({}, { own: other }), 'network', 'an entry of a class may have a condition of its own');
 });
 
-test('an option of a class that is forced comes unasked, and each option of a class may change what boots', () => {
+test('a forced option of a class comes unasked, and any option of a class may change what boots', () => {
   const own =
     '{ name: a, when: { mac: "52:54:00" }, options: [{ code: 224, type: text, value: class, force: true }, { code: 67, value: own.bin }] }';
   const words = { vendorClass: 'PXEClient:Arch:00000:UNDI:002001', options: [[55, Uint8Array.of(1, 3)]] } as const;
@@ -147,7 +147,7 @@ test('an option of a class that is forced comes unasked, and each option of a cl
   assert.deepEqual([optionText(message.options, 67), message.file], ['own.bin', 'own.bin']);
 });
 
-test('a loader is chosen by architecture, by the first class that has one, and said in the event', () => {
+test('a loader is chosen by architecture, from the first class that has one, and named in the event', () => {
   const own =
     '{ name: a, when: { mac: "52:54:00" }, loaders: { 7: a.efi } }, { name: b, when: { hostname: "*" }, loaders: { 7: b.efi, 0: b.0, ipxe: b.ipxe } }';
   const boots = (arch: string, number: number): ClientWords => ({
@@ -169,7 +169,7 @@ test('a loader is chosen by architecture, by the first class that has one, and s
   assert.match(fileOf(ipxe).file ?? '', /b\.ipxe$/, 'iPXE does not get the firmware’s, which would load it for ever');
 });
 
-test('a lease time is the first one’s, with T1 and T2 in proportion, and firmware keeps its own', () => {
+test('the first class with a lease time sets it, with T1 and T2 in proportion, and firmware keeps its own', () => {
   const own =
     '{ name: a, when: { hostname: "*" }, lease_time: 2h }, { name: b, when: { mac: "52:54:00" }, lease_time: 1h }';
   const timesOf = (words: ClientWords) => {
@@ -183,7 +183,7 @@ test('a lease time is the first one’s, with T1 and T2 in proportion, and firmw
 
 const DENY = '{ name: guests, when: { hostname: "guest-*" }, deny: true }';
 
-test('who is denied gets no answer to anything, and a person is told by which class', () => {
+test('a denied client gets no answer to anything, and the event names the class', () => {
   const decision = ask(named('guest-1'), { own: DENY });
   assert.ok(decision.kind === 'ignore');
   assert.deepEqual([decision.reason, decision.event.classes], ['class-denied', 'guests']);
@@ -211,7 +211,7 @@ test('who is denied gets no answer to anything, and a person is told by which cl
   assert.equal(say({ type: 'discover', ...named('web-1') }), 'reply');
 });
 
-test('a class before another makes an exception of it', () => {
+test('an earlier class makes an exception to a later one', () => {
   const exception = '{ name: mine, when: { mac: "52:54:00:00:00:0a" }, deny: false }';
   assert.equal(ask(named('guest-1'), { own: exception, general: DENY }).kind, 'reply');
   assert.equal(ask(named('guest-1'), { own: `${DENY}, ${exception}` }).kind, 'ignore');
@@ -221,7 +221,7 @@ test('a class before another makes an exception of it', () => {
   );
 });
 
-test('a name that only a machine’s own report gives it puts it into no class: what it calls itself does, or its reservation', () => {
+test('a name from a machine’s own report puts it into no class; the name it sends or its reservation’s does', () => {
   const denied = (words: ClientWords, machines: readonly RackMachine[]): boolean =>
     ask(words, { own: DENY, machines }).kind !== 'reply';
   const guest = { hostname: 'guest-1', addresses: [] };
@@ -233,7 +233,7 @@ test('a name that only a machine’s own report gives it puts it into no class: 
   assert.equal(denied({ mac: hw('52:54:00:00:00:0b') }, [reserved]), false);
 });
 
-test('on a wire of two networks a class that denies one of them sends its clients to the other', () => {
+test('on a wire of two networks a class that denies one sends its clients to the other', () => {
   const two = (classes: string, ofSecond = '') => `cluster_interfaces:
   - { name: lab, interface: eth1, ip: 10.20.0.1, network: 10.20.0.0/24, ip_range_low: 10.20.0.100, ip_range_high: 10.20.0.109, classes: [${classes}] }
   - { name: guests, interface: eth1, ip: 10.21.0.1, network: 10.21.0.0/24, ip_range_low: 10.21.0.100, ip_range_high: 10.21.0.109, classes: [${ofSecond}] }
@@ -252,7 +252,7 @@ test('on a wire of two networks a class that denies one of them sends its client
   assert.equal(say(two(DENY, DENY), 'guest-1'), 'ignore');
 });
 
-test('in proxy mode classes give loaders and deny, too', () => {
+test('in proxy mode classes give loaders and deny as well', () => {
   const text = (own: string) => `cluster_interfaces:
   - { name: lab, interface: eth1, ip: 10.20.0.1, network: 10.20.0.0/24, mode: proxy, classes: [${own}] }
 `;
@@ -271,7 +271,7 @@ test('in proxy mode classes give loaders and deny, too', () => {
   assert.deepEqual([denied.kind, denied.event?.reason, denied.event?.classes], ['ignore', 'class-denied', 'guests']);
 });
 
-test('a condition that names nothing holds for everybody', () => {
+test('an empty condition matches every client', () => {
   const message = clientMessage({});
   const subject = new ClientSubject({
     message,

@@ -1,4 +1,4 @@
-// Who a client is: its hardware address by default, its identifier where the network says so. RFC 2131 §4.2, RFC 4361 §6.
+// What identifies a client: its hardware address by default, its identifier if the network says so. RFC 2131 §4.2, RFC 4361 §6.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -39,7 +39,7 @@ test('by identifier, a client that roams to another hardware address keeps its a
   assert.equal(table.all()[0]?.mac, MAC_C, 'the record shows where it is');
 });
 
-test('by identifier, a client that sends none is its hardware address, and another one than those that do', () => {
+test('by identifier, a client that sends none is its hardware address, and distinct from those that send one', () => {
   const { lease, table } = rig(byIdentifier);
   const plain = lease(MAC_A);
   assert.notEqual(lease(MAC_A, called('system')), plain);
@@ -47,7 +47,7 @@ test('by identifier, a client that sends none is its hardware address, and anoth
   assert.equal(table.size, 2);
 });
 
-test('by identifier, nobody renews, releases or declines what another identifier holds', () => {
+test('by identifier, a client cannot renew, release or decline what another identifier holds', () => {
   const { lease, say, table } = rig(byIdentifier);
   const address = ip(lease(MAC_A, called('one')).split(' ')[1] ?? '');
   const other = { mac: MAC_A, ...called('two') };
@@ -68,7 +68,7 @@ test('by identifier, an address on offer to one client of a hardware address is 
   assert.equal(say({ type: 'discover', mac: MAC_A, ...called('one') }), first);
 });
 
-test('who a client is outlives a restart, and follows the setting when it changes', () => {
+test('a client’s identity outlives a restart, and follows the setting when it changes', () => {
   const before = rig(byIdentifier);
   const one = before.lease(MAC_A, called('one'));
   const two = before.lease(MAC_A, called('two'));
@@ -105,7 +105,7 @@ test('a reload from identifiers to hardware addresses hands no running lease of 
   }
 });
 
-test('one hardware address has one address, whatever identifiers it shows and whatever it asks for', () => {
+test('one hardware address has one address, whatever identifiers it shows and whatever it requests', () => {
   for (const server of [RACK, undefined]) {
     const { lease, say, table } = rig(config());
     const own = lease(MAC_A, called('first'));
@@ -119,11 +119,11 @@ test('one hardware address has one address, whatever identifiers it shows and wh
         [own.replace('ack', 'bound')],
       );
     }
-    assert.match(lease(MAC_B), /^ack/, 'the range is everybody’s');
+    assert.match(lease(MAC_B), /^ack/, 'the range is open to all');
   }
 });
 
-test('a reload from identifiers to hardware addresses takes no running lease from anybody', () => {
+test('a reload from identifiers to hardware addresses takes no running lease from any client', () => {
   for (const [first, second] of [
     [called('one'), called('two')],
     [called('one'), {}],
@@ -149,7 +149,7 @@ test('a reload from identifiers to hardware addresses takes no running lease fro
   }
 });
 
-test('a reload from identifiers to hardware addresses: what another identifier holds is not released for a new address', () => {
+test('a reload from identifiers to hardware addresses: a lease of another identifier is not released for a new address', () => {
   const machines = new MachineDirectory([machine(MAC_A, '10.20.0.30')]);
   const { lease, reload, say, table } = rig(byIdentifier);
   const two = ip(lease(MAC_A, called('two')).split(' ')[1] ?? '');
@@ -161,7 +161,7 @@ test('a reload from identifiers to hardware addresses: what another identifier h
   assert.equal(table.find(two)?.state, 'bound');
 });
 
-test('a reload from hardware addresses to identifiers: who spoke last renews, and nobody else takes its address', () => {
+test('a reload from hardware addresses to identifiers: the last client to speak renews, and no other takes its address', () => {
   const { lease, reload, say, table } = rig(config());
   const rom = lease(MAC_A, called('rom'));
   assert.equal(lease(MAC_A, called('system')), rom);
@@ -175,7 +175,7 @@ test('a reload from hardware addresses to identifiers: who spoke last renews, an
   assert.equal(table.find(address)?.clientId, 'system');
 });
 
-test('an offer that is open when the rule changes can still be taken up', () => {
+test('an open offer can still be accepted after the rule changes', () => {
   for (const [before, after] of [
     [byIdentifier, config()],
     [config(), byIdentifier],
@@ -189,7 +189,7 @@ test('an offer that is open when the rule changes can still be taken up', () => 
   }
 });
 
-test('a reservation is for its hardware address, and for its identifier wherever it is', () => {
+test('a reservation is for its hardware address, and for its identifier anywhere', () => {
   const reserved = { mac: MAC_A, clientId: 'printer', address: ip('10.20.0.50') };
   for (const identity of ['mac', 'client-id'] as const) {
     const { lease, say } = rig(config(subnet({ identity, reservations: [reserved] })));

@@ -1,4 +1,4 @@
-// Options by configuration in replies: who is given them, in which order the levels count, and what stays the boot plan's.
+// Configured options in replies: which clients get them, in which order the levels count, and what stays with the boot plan.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -70,7 +70,7 @@ const bytes = (message: DhcpMessage, code: number): readonly number[] | undefine
   return value === undefined ? undefined : [...value];
 };
 
-test('an option is given to a client that asks for it, in the order of its list, and forced to others', () => {
+test('an option goes to a client that asks for it, in the order of its list, and to others if forced', () => {
   const options = [entry(101, 'Europe/Berlin'), entry(42, [1, 2, 3, 4]), entry(224, 'x', { force: true })];
   assert.deepEqual(
     [...offer(options, asking(42, 28, 101)).options.keys()],
@@ -80,14 +80,14 @@ test('an option is given to a client that asks for it, in the order of its list,
   assert.deepEqual([text(other, 101), bytes(other, 42), text(other, 224)], [undefined, undefined, 'x']);
 });
 
-test('a client without a list is given every option that is for it, behind those that it got always', () => {
+test('a client without a list gets every option meant for it, after those it always gets', () => {
   const options = [entry(101, 'zone'), entry(6, [9, 9, 9, 9]), entry(43, [1], { when: { userClass: exactly('x') } })];
   const message = offer(options);
   assert.deepEqual([...message.options.keys()], [53, 54, 51, 58, 59, 1, 3, 6, 15, 28, 101]);
   assert.deepEqual(bytes(message, 6), [9, 9, 9, 9]);
 });
 
-test('the host comes before the network, and of the entries of one code the first whose condition holds', () => {
+test('the host comes before the network, and of the entries of one code the first that matches', () => {
   const host = {
     mac: MAC_A,
     address: ip('10.20.0.20'),
@@ -106,7 +106,7 @@ test('the host comes before the network, and of the entries of one code the firs
   assert.equal(text(offer(options, asking(12), { changes }), 12), 'named');
 });
 
-test('all conditions of an entry must hold', () => {
+test('all conditions of an entry must match', () => {
   const agent = Uint8Array.of(1, 4, 0, 4, 0, 26);
   const cases: readonly (readonly [string, ClientCondition, ClientWords, boolean])[] = [
     ['vendor class', { vendorClass: exactly('abc') }, { vendorClass: 'abc' }, true],
@@ -135,7 +135,7 @@ test('all conditions of an entry must hold', () => {
   }
 });
 
-test('a machine that is known keeps its name and domain, unless its host entry says otherwise', () => {
+test('a known machine keeps its name and domain, unless its host entry says otherwise', () => {
   const options = [entry(12, 'nobody'), entry(15, 'corp.example')];
   const known = { machines: [machine(MAC_A, '10.20.0.30', { domain: 'dc1.example' })] };
   const mine = offer(options, asking(12, 15), known);
@@ -144,7 +144,7 @@ test('a machine that is known keeps its name and domain, unless its host entry s
   assert.deepEqual([text(stranger, 12), text(stranger, 15)], ['nobody', 'corp.example']);
 });
 
-test('RFC 3442: a client that asks for routes is given them in the place of router and static routes', () => {
+test('RFC 3442: a client that asks for routes gets them instead of router and static routes', () => {
   const routes = [16, 10, 9, 10, 20, 0, 254, 0, 10, 20, 0, 254];
   const options = [entry(121, routes), entry(33, [10, 9, 0, 0, 10, 20, 0, 254])];
   const modern = offer(options, asking(3, 33, 121));
@@ -156,7 +156,7 @@ test('RFC 3442: a client that asks for routes is given them in the place of rout
   assert.deepEqual(bytes(offer(elsewhere, asking(3, 121)), 3), [10, 20, 0, 254]);
 });
 
-test('what boots a machine is the plan’s, unless an entry has a condition or is forced', () => {
+test('the plan decides what boots a machine, unless an entry has a condition or is forced', () => {
   const own = [entry(66, '192.0.2.9'), entry(67, 'own.0'), entry(210, 'own/'), entry(43, [1, 1, 1]), entry(60, 'own')];
   const planned = offer(own, { ...PXE, ...asking(43, 60, 66, 67, 210) });
   assert.deepEqual(
@@ -178,7 +178,7 @@ test('what boots a machine is the plan’s, unless an entry has a condition or i
   assert.equal(bytes(chosen, 67)?.at(-1), 0);
 });
 
-test('the event of an offer or a lease tells the file that the reply tells, and from where', () => {
+test('the event of an offer or a lease names the file in the reply, and its server', () => {
   const when = { vendorClass: beginning('PXEClient:Arch:00000') };
   const both = [entry(66, '192.0.2.9', { when }), entry(67, 'own.0', { when })];
   const cases: readonly (readonly [readonly ConfiguredOption[], readonly (string | undefined)[]])[] = [
@@ -204,7 +204,7 @@ test('option 60 of UEFI HTTP boot is never replaced', () => {
   assert.equal(message.file, 'http://x/y');
 });
 
-test('option 43 is given to firmware where its plan has none, and never in the place of the plan’s', () => {
+test('firmware gets a configured option 43 if its plan has none, and never instead of the plan’s', () => {
   const when = { vendorClass: beginning('PXEClient') };
   const network = [entry(43, [9, 1, 9], { when })];
   assert.deepEqual(bytes(offer(network, PXE), 43), [9, 1, 9]);
@@ -219,7 +219,7 @@ test('option 43 is given to firmware where its plan has none, and never in the p
   assert.deepEqual(bytes(decision.message, 43), [6, 1, 3]);
 });
 
-test('a client that does not boot is given a boot file where one is configured, from this rack if nothing else is said', () => {
+test('a client that does not boot gets a configured boot file, from this rack unless another server is named', () => {
   const message = offer([entry(67, 'phone.cfg')], asking(67));
   assert.deepEqual([text(message, 67), message.file, message.siaddr], ['phone.cfg', 'phone.cfg', RACK]);
   assert.deepEqual([...(bytes(message, 67) ?? [])].at(-1), 'g'.charCodeAt(0));
@@ -227,19 +227,19 @@ test('a client that does not boot is given a boot file where one is configured, 
   assert.deepEqual([silent.file, silent.siaddr], ['', ANY]);
 });
 
-test('iPXE is given the options within 175 that are configured', () => {
+test('iPXE gets the configured options within 175', () => {
   const ipxe = { ...PXE, options: [[77, textBytes('iPXE')]] } as const;
   assert.deepEqual(bytes(offer([entry(175, [190, 1, 65, 176, 1, 1])], ipxe), 175), [190, 1, 65, 176, 1, 1]);
   assert.deepEqual(bytes(offer([entry(101, 'x')], ipxe), 175), [176, 1, 1]);
 });
 
-test('an option of 400 bytes is divided, and moves with others to file and sname where the client takes no more', () => {
+test('an option of 400 bytes is divided, and moves with others to file and sname if the client accepts no more', () => {
   const long = Array.from({ length: 400 }, (_, index) => index % 256);
   const message = offer([entry(224, long), entry(225, 'x'.repeat(20))], asking(225, 224));
   assert.deepEqual([bytes(message, 224), text(message, 225)], [long, 'x'.repeat(20)]);
 });
 
-test('lease times: firmware, deployed machines, what a client asks for within its bounds, T1 and T2', () => {
+test('lease times: firmware, deployed machines, a client’s wish within its limits, T1 and T2', () => {
   const times = (words: ClientWords, changes: Partial<DhcpSubnet>, machines: readonly RackMachine[] = []) => {
     const message = offer([], words, { changes, machines });
     return [51, 58, 59].map((code) => {
@@ -263,12 +263,12 @@ test('lease times: firmware, deployed machines, what a client asks for within it
     ['its firmware', times(PXE, long, deployed), [30, 15, 26]],
     ['a machine that is not deployed', times({}, long, ready), [600, 300, 525]],
     ['a stranger', times({}, long), [600, 300, 525]],
-    ['a wish that nobody hears', times(wish(3000), {}), [600, 300, 525]],
-    ['a wish within the bounds', times(wish(3000), bounds), [3000, 1500, 2625]],
+    ['a wish that is ignored', times(wish(3000), {}), [600, 300, 525]],
+    ['a wish within the limits', times(wish(3000), bounds), [3000, 1500, 2625]],
     ['a wish below', times(wish(5), bounds), [300, 150, 262]],
     ['a wish above', times(wish(65_000), bounds), [3600, 1800, 3150]],
     ['a wish for nothing', times(wish(0), bounds), [600, 300, 525]],
-    ['an upper bound alone', times(wish(5), { leaseTimeMax: seconds(3600) }), [600, 300, 525]],
+    ['an upper limit alone', times(wish(5), { leaseTimeMax: seconds(3600) }), [600, 300, 525]],
     ['T1 and T2', times({}, { renewalTime: seconds(200), rebindingTime: seconds(400) }), [600, 200, 400]],
     ['in proportion', times(PXE, { renewalTime: seconds(200), rebindingTime: seconds(400) }), [30, 10, 20]],
   ];
@@ -282,7 +282,7 @@ function capture(name: string): Uint8Array {
   return Uint8Array.from(Buffer.from(digits.replaceAll(' ', ''), 'hex'));
 }
 
-test('real clients are given what their lists ask for, and firmware what it boots', () => {
+test('real clients get what their lists ask for, and firmware what it boots', () => {
   const options = [
     entry(119, [1, 97, 0]),
     entry(121, [0, 10, 20, 0, 254]),
@@ -303,7 +303,7 @@ test('real clients are given what their lists ask for, and firmware what it boot
   assert.deepEqual(given('ovmf-pxe-discover'), [3, 17]);
 });
 
-test('whatever is configured and asked, the reply fits, is read back, and says what every reply has to say', () => {
+test('whatever is configured and requested, the reply fits, can be read back, and has what every reply must have', () => {
   const condition = fc.option(
     fc.record({ vendorClass: fc.constantFrom(exactly('a'), beginning(''), beginning('PXEClient')) }),
     { nil: undefined },

@@ -1,4 +1,4 @@
-// How long a lease lasts for whom, and when its client renews.
+// How long leases last, and when their clients renew.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -24,26 +24,21 @@ const TIMES: readonly (readonly [
   },
   time: number,
 ])[] = [
-  ['everybody gets lease_time', {}, {}, 600],
-  ['also who asks for more, where nobody’s wish is heard', {}, { asks: 86_400 }, 600],
-  ['within the bounds a wish is granted', BOUNDS, { asks: 1800 }, 1800],
-  ['under them it is the least', BOUNDS, { asks: 1 }, 120],
-  ['above them it is the most', BOUNDS, { asks: 0xffff_ffff }, 3600],
-  ['who has no wish gets lease_time', BOUNDS, {}, 600],
-  ['nor is 0 one', BOUNDS, { asks: 0 }, 600],
-  ['a least alone leaves lease_time the most', { leaseTimeMin: seconds(120) }, { asks: 1800 }, 600],
-  ['a most alone leaves lease_time the least', { leaseTimeMax: seconds(3600) }, { asks: 60 }, 600],
+  ['by default it is lease_time', {}, {}, 600],
+  ['also for a client that asks for more, if wishes are ignored', {}, { asks: 86_400 }, 600],
+  ['a wish within the limits is granted', BOUNDS, { asks: 1800 }, 1800],
+  ['below them it is the minimum', BOUNDS, { asks: 1 }, 120],
+  ['above them it is the maximum', BOUNDS, { asks: 0xffff_ffff }, 3600],
+  ['without a wish it is lease_time', BOUNDS, {}, 600],
+  ['0 is not a wish', BOUNDS, { asks: 0 }, 600],
+  ['a minimum alone makes lease_time the maximum', { leaseTimeMin: seconds(120) }, { asks: 1800 }, 600],
+  ['a maximum alone makes lease_time the minimum', { leaseTimeMax: seconds(3600) }, { asks: 60 }, 600],
   ['firmware gets half a minute', {}, { boots: true }, PXE_LEASE_SECONDS],
   ['whatever it asks', BOUNDS, { boots: true, asks: 1800 }, PXE_LEASE_SECONDS],
   ['or what is configured', { pxeLeaseTime: seconds(120) }, { boots: true }, 120],
-  ['but not more than all others by default', { leaseTime: seconds(20) }, { boots: true }, 20],
+  ['but by default not more than other clients', { leaseTime: seconds(20) }, { boots: true }, 20],
   ['a deployed machine gets its own', { deployedLeaseTime: seconds(86_400) }, { machine: DEPLOYED }, 86_400],
-  [
-    'whatever it asks, too',
-    { ...BOUNDS, deployedLeaseTime: seconds(86_400) },
-    { machine: DEPLOYED, asks: 1800 },
-    86_400,
-  ],
+  ['whatever it asks', { ...BOUNDS, deployedLeaseTime: seconds(86_400) }, { machine: DEPLOYED, asks: 1800 }, 86_400],
   [
     'its firmware does not',
     { deployedLeaseTime: seconds(86_400) },
@@ -51,7 +46,7 @@ const TIMES: readonly (readonly [
     PXE_LEASE_SECONDS,
   ],
   [
-    'nor does it for an address that is not fixed for it',
+    'nor for an address that is not fixed for it',
     { deployedLeaseTime: seconds(86_400) },
     { machine: machine(MAC_A, '10.20.0.21') },
     600,
@@ -62,15 +57,15 @@ const TIMES: readonly (readonly [
     { machine: machine(MAC_A, '10.20.0.20', { statusName: 'Ready' }) },
     600,
   ],
-  ['a class comes before what the client asks', BOUNDS, { asks: 1800, ofClass: seconds(7200) }, 7200],
+  ['a class overrides what the client asks', BOUNDS, { asks: 1800, ofClass: seconds(7200) }, 7200],
   [
     'and before a deployed machine',
     { deployedLeaseTime: seconds(86_400) },
     { machine: DEPLOYED, ofClass: seconds(60) },
     60,
   ],
-  ['and not before firmware', {}, { boots: true, ofClass: seconds(7200) }, 30],
-  ['without a time of its own it is as everybody', BOUNDS, { machine: DEPLOYED, asks: 1800 }, 1800],
+  ['but not firmware', {}, { boots: true, ofClass: seconds(7200) }, 30],
+  ['a deployed machine without a time of its own gets the usual one', BOUNDS, { machine: DEPLOYED, asks: 1800 }, 1800],
 ];
 
 for (const [name, network, { asks, boots = false, machine: known, ofClass }, time] of TIMES) {

@@ -1,4 +1,4 @@
-// Where a machine is at home: on one wire of a rack, whatever networks that has.
+// Where a machine is at home: on one wire of a rack, whatever networks the wire has.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

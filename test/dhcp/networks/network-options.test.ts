@@ -1,4 +1,4 @@
-// What a network says to each of its clients is encoded once, and the same bytes stand in every reply.
+// A network's options for every client are encoded once, and every reply carries the same bytes.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -31,7 +31,7 @@ const cases: readonly (readonly [
   ['no name server, no option', { dnsServers: [] }, OPTION.domainNameServer, undefined],
   ['the domain as text', {}, OPTION.domainName, '6d616173'],
   ['the domain as labels', {}, OPTION.domainSearch, '046d61617300'],
-  ['a domain that is no name is not searched', { domain: 'a..b' }, OPTION.domainSearch, undefined],
+  ['an invalid domain is not searched', { domain: 'a..b' }, OPTION.domainSearch, undefined],
   ['the broadcast address', {}, OPTION.broadcastAddress, '0a1400ff'],
   ['time servers', { ntpServers: [ip('10.20.0.1')] }, OPTION.ntpServers, '0a140001'],
   ['no time server, no option', {}, OPTION.ntpServers, undefined],

@@ -1,5 +1,5 @@
-// Whose word for where it comes from is believed: a relay agent that speaks for itself, one that sends from another of its addresses, and
-// somebody of elsewhere who writes its address into giaddr. Sources: RFC 2131 §4.1, §4.4.4, §4.4.5; RFC 3011 §1.1; RFC 3527 §3.
+// Which senders are believed about where they are: a relay agent that speaks for itself, one that sends from another of its addresses, and
+// a distant host that writes a relay agent's address into giaddr. Sources: RFC 2131 §4.1, §4.4.4, §4.4.5; RFC 3011 §1.1; RFC 3527 §3.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -24,21 +24,21 @@ async function rackWith(changes: Partial<DhcpSubnet> = {}): Promise<WireRack> {
   return rack;
 }
 
-test('a relay agent is believed that sends from its address, from where the network says, or from a served network', async () => {
+test('a relay agent is believed if it sends from its address, from a source the network names, or from a served network', async () => {
   const rows: readonly (readonly [name: string, changes: Partial<DhcpSubnet>, from: string, isAnswered: boolean])[] = [
     ['the agent itself', {}, '10.30.0.1', true],
     ['its address in a network served here', {}, '10.20.0.254', true],
     ['another host of the network', {}, '10.30.0.77', true],
-    ['a host of elsewhere that writes the agent’s address', {}, '198.51.100.66', false],
+    ['a distant host that writes the agent’s address', {}, '198.51.100.66', false],
     ['nobody', {}, '0.0.0.0', false],
     ['a client of this rack', {}, '10.20.0.105', false],
     ['a client of this rack that is named', { relaySources: [at('10.20.0.105/32')] }, '10.20.0.105', true],
     ['an address that relays names', { relays: [RELAY_ALONE, at('198.51.100.0/24')] }, '198.51.100.66', true],
-    ['an address beside those of relays', { relays: [RELAY_ALONE] }, '198.51.100.66', false],
+    ['an address outside those of relays', { relays: [RELAY_ALONE] }, '198.51.100.66', false],
     ['an address that relay_sources names', { relaySources: [at('198.51.100.66/32')] }, '198.51.100.66', true],
-    ['one beside it', { relaySources: [at('198.51.100.66/32')] }, '198.51.100.67', false],
-    ['where some are named, a served network is none of them', { relaySources: [] }, '10.20.0.254', false],
-    ['the agent itself, whoever is named', { relaySources: [] }, '10.30.0.1', true],
+    ['another one', { relaySources: [at('198.51.100.66/32')] }, '198.51.100.67', false],
+    ['if some are named, a served network does not count', { relaySources: [] }, '10.20.0.254', false],
+    ['the agent itself, whichever are named', { relaySources: [] }, '10.30.0.1', true],
   ];
   for (const [name, changes, from, isAnswered] of rows) {
     const rack = await rackWith(changes);
@@ -48,7 +48,7 @@ test('a relay agent is believed that sends from its address, from where the netw
   }
 });
 
-test('what is refused for its source names source, relay agent and the key that would let it in', async () => {
+test('a refusal for its source names source, relay agent and the key that would allow it', async () => {
   const rows: readonly (readonly [Words, reason: string, text: RegExp])[] = [
     [
       { type: 'discover', giaddr: RELAY },
@@ -66,7 +66,7 @@ test('what is refused for its source names source, relay agent and the key that 
   }
 });
 
-test('to the rack’s own address, without a relay agent, speaks who is in a served network, or is named', async () => {
+test('without a relay agent, only hosts of a served network or a named source may send to the rack’s own address', async () => {
   const chooses = [[118, [10, 30, 0, 0]]] as const;
   const named = { relaySources: [at('198.51.100.0/24')] };
   const rows: readonly (readonly [name: string, changes: Partial<DhcpSubnet>, words: Words, answer: string])[] = [
@@ -92,13 +92,13 @@ test('to the rack’s own address, without a relay agent, speaks who is in a ser
   }
 });
 
-test('a broadcast on the wire is taken from any source: it does not come from elsewhere', async () => {
+test('a broadcast on the wire is accepted from any source: it does not come from a distant host', async () => {
   const rack = await rackWith();
   assert.equal(rack.ask({ type: 'discover', from: FOREIGNER })?.type, 'OFFER');
   assert.equal(rack.ask({ type: 'request', mac: MAC_B, ciaddr: LEASED, from: FOREIGNER })?.type, 'ACK');
 });
 
-test('a host of elsewhere takes no address of a range in the name of a relay agent, nor by any other way', async () => {
+test('a distant host takes no address of a range, in the name of a relay agent or otherwise', async () => {
   const ways: readonly (readonly [name: string, words: (index: number) => Words])[] = [
     ['a relay agent’s name', () => ({ giaddr: RELAY })],
     ['a relay agent and a network', () => ({ giaddr: RELAY, options: [[118, [10, 20, 0, 0]]] })],
@@ -121,7 +121,7 @@ test('a host of elsewhere takes no address of a range in the name of a relay age
   }
 });
 
-test('a host of elsewhere ends no lease in the name of its client, through a relay agent or without one', async () => {
+test('a distant host ends no lease in the name of its client, with or without a relay agent', async () => {
   const rack = await rackWith();
   const far = rack.lease(MAC_A, { giaddr: RELAY }, TO_RACK)?.yiaddr ?? ANY;
   const rows: readonly Words[] = [
@@ -140,7 +140,7 @@ test('a host of elsewhere ends no lease in the name of its client, through a rel
   assert.equal(rack.table.find(far)?.state, 'released', 'its relay agent says so');
 });
 
-test('a host of one network ends no lease of a wire of this rack in the name of a relay agent, its own or one of that wire', async () => {
+test('a host of one network ends no lease of a wire of this rack in the name of a relay agent, its own or one on that wire', async () => {
   const rows: readonly (readonly [from: string, giaddr: string, options: NonNullable<Words['options']>])[] = [
     ['10.30.0.50', '10.20.0.77', []],
     ['10.30.0.50', '10.30.0.50', [[118, [10, 20, 0, 0]]]],
@@ -157,7 +157,7 @@ test('a host of one network ends no lease of a wire of this rack in the name of 
   }
 });
 
-test('a relay agent on a wire of this rack is believed from that wire, and from elsewhere where the network says so', async () => {
+test('a relay agent on a wire of this rack is believed from that wire, and from elsewhere if the network says so', async () => {
   const shared = { shared: 'hall' };
   const rows: readonly (readonly [name: string, from: string, changes: Partial<DhcpSubnet>, isAnswered: boolean])[] = [
     ['itself', '10.20.0.254', {}, true],

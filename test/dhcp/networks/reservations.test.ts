@@ -1,5 +1,5 @@
-// Whose an address is that is reserved by hardware address, identifier, DUID or place; which reservation counts where several fit; and that
-// none goes to two.
+// Which client gets an address that is reserved by hardware address, identifier, DUID or place; which of several matching reservations
+// counts; and that no address goes to two clients.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -16,7 +16,7 @@ import { BY_RELAY, rig } from '../responder-rig.ts';
 const DUID = '\0\u0003\0\u0001RT\0\0\0\u000a';
 const NODE_ID = `\u00ff\0\0\0\u0001${DUID}`;
 
-/** What each reservation is for, and the address by which it is told. */
+/** Each reservation with its address, which identifies it. */
 const EVERY: readonly Reservation[] = [
   { clientId: NODE_ID, address: ip('10.30.0.11') },
   { duid: DUID, address: ip('10.30.0.12') },
@@ -31,7 +31,7 @@ const addressFor = (reservations: readonly Reservation[], client: ClientNames): 
   return found === undefined ? 'none' : formatIpv4(found.address);
 };
 
-test('who a client is comes before where it is, and what says more before what says less', () => {
+test('a client’s identity comes before its place, and the more specific before the less specific', () => {
   for (const [index, { address }] of EVERY.entries()) {
     assert.equal(addressFor(EVERY.slice(index), HERE), formatIpv4(address), `without the ${index} before it`);
     assert.equal(addressFor(EVERY.slice(index).toReversed(), HERE), formatIpv4(address), 'in whatever order they are');
@@ -42,8 +42,8 @@ test('who a client is comes before where it is, and what says more before what s
 const FITS: readonly (readonly [name: string, client: ClientNames, address: string])[] = [
   ['another interface of the same node', { ...HERE, clientId: `\u00ff\0\0\0\u0002${DUID}` }, '10.30.0.12'],
   ['an identifier of another form', { ...HERE, clientId: `\u0001${DUID}` }, '10.30.0.13'],
-  ['a DUID that goes on', { ...HERE, clientId: `${NODE_ID}x`, mac: MAC_B }, '10.30.0.14'],
-  ['an identifier that is cut before its DUID', { mac: MAC_B, clientId: '\u00ff\0\0\0\u0001' }, 'none'],
+  ['a longer DUID', { ...HERE, clientId: `${NODE_ID}x`, mac: MAC_B }, '10.30.0.14'],
+  ['an identifier cut off before its DUID', { mac: MAC_B, clientId: '\u00ff\0\0\0\u0001' }, 'none'],
   ['another switch', { mac: MAC_B, circuitId: 'ge-1', remoteId: 'sw-2' }, '10.30.0.15'],
   ['another port', { mac: MAC_B, circuitId: 'ge-2', remoteId: 'sw-1' }, '10.30.0.16'],
   ['a relay that names no switch', { mac: MAC_B, circuitId: 'ge-1' }, '10.30.0.15'],
@@ -58,7 +58,7 @@ for (const [name, client, address] of FITS) {
   });
 }
 
-test('no two places are taken for the same one', () => {
+test('no two places are confused', () => {
   const places: readonly (readonly [string | undefined, string | undefined])[] = [
     ['a', 'b'],
     ['a:b', undefined],
@@ -78,14 +78,14 @@ test('no two places are taken for the same one', () => {
     assert.equal(addressFor(reservations, { mac: MAC_A, ...one }), formatIpv4(one.address));
 });
 
-test('a DUID is what follows the interface in an identifier of RFC 4361, and nothing else has one', () => {
+test('a DUID follows the interface in an identifier of RFC 4361; no other identifier has one', () => {
   assert.equal(duidOf(NODE_ID), DUID);
   for (const id of [undefined, '', '\u00ff', '\u00ff\0\0\0\0', `\u0001${DUID}`]) assert.equal(duidOf(id), undefined);
 });
 
 const FAR = relayedSubnet();
 const GIADDR = FAR.router ?? assert.fail();
-/** What a client behind a port says, as its relay agent passes it on. */
+/** The options of a client behind a port, as its relay agent passes them on. */
 const behind = (circuit: string, remote = 'sw-1'): ClientWords => ({
   giaddr: GIADDR,
   options: [
@@ -97,7 +97,7 @@ const behind = (circuit: string, remote = 'sw-1'): ClientWords => ({
 });
 const far = (changes: Partial<DhcpSubnet>) => config(subnet(), { ...FAR, ...changes });
 
-/** The way of a client behind a port to a lease; its address, or `silence`. */
+/** Takes a client behind a port all the way to a lease; its address, or `silence`. */
 function join(place: ReturnType<typeof rig>, client: typeof MAC_A, words: ClientWords): string {
   const offered = place.say({ ...words, type: 'discover', mac: client }, BY_RELAY).split(' ')[1];
   if (offered === undefined) return 'silence';
@@ -107,7 +107,7 @@ function join(place: ReturnType<typeof rig>, client: typeof MAC_A, words: Client
   );
 }
 
-test('whoever is at a port has its address, one at a time; the next one has it when the lease of the first has ended', () => {
+test('the host at a port has its address, one at a time; the next one gets it when the lease of the first has ended', () => {
   const place = rig(far({ reservations: [{ circuitId: 'ge-1', address: ip('10.30.0.20') }] }));
   assert.equal(join(place, MAC_A, behind('ge-1')), 'ack 10.30.0.20');
   assert.match(join(place, MAC_B, behind('ge-1')), /^ack 10\.30\.0\.10\d$/, 'while another host of the port has it');
@@ -129,14 +129,14 @@ test('a host keeps the address of its port when it renews by unicast, past the r
   assert.match(
     place.say({ type: 'request', mac: MAC_B, ciaddr: ip('10.30.0.20') }, BY_RELAY),
     /^nak/,
-    'nobody else does',
+    'no other host does',
   );
   place.clock.advance(601_000);
   const late = { type: 'request', mac: MAC_A, ciaddr: ip('10.30.0.20') } as const;
   assert.match(place.say(late, BY_RELAY), /^nak/, 'nor itself, once it has ended');
 });
 
-test('a reservation for a port or an identifier exempts one client of the bound of new ones, not all that show it', () => {
+test('a reservation for a port or an identifier exempts one client from the limit on new ones, not all that show it', () => {
   const flood = 800;
   const atOnce = NEW_CLIENTS_PER_SECOND * NEW_CLIENTS_BURST_SECONDS;
   const range = { low: ip('10.30.4.0'), high: ip('10.30.7.255') };
@@ -165,12 +165,12 @@ test('a reservation for a port or an identifier exempts one client of the bound 
   }
 });
 
-test('whatever clients show and wherever they come from, no address is two hosts’ at a time', () => {
+test('whatever clients show and wherever they come from, no address belongs to two hosts at a time', () => {
   const random = seededRandom(4361);
   const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)] ?? assert.fail();
   const place = rig(far({ reservations: EVERY }));
   const cards = [MAC_A, MAC_B, MAC_C, mac(0x525400000010), mac(0x525400000011)];
-  /** Who was last told that an address is its own, and until when. */
+  /** Which client was last given an address, and until when. */
   const held = new Map<Ipv4, { readonly card: number; readonly until: number }>();
   const given = new Set<Ipv4>();
   for (let round = 0; round < 3000; round += 1) {
@@ -193,7 +193,7 @@ test('whatever clients show and wherever they come from, no address is two hosts
       given.add(address);
       const holder = held.get(address);
       assert.ok(holder === undefined || holder.card === card || holder.until <= now, `${text} in round ${round}`);
-      // Who takes up an offer has given up what it had.
+      // A client that accepts an offer has given up its former address.
       for (const [other, { card: whose }] of held) if (whose === card) held.delete(other);
       held.set(address, { card, until: now + 600_000 });
     } else if (type === 'nak' && own !== undefined) held.delete(own);

@@ -1,4 +1,4 @@
-// Networks that share a wire, as their clients see them: one is full and the next gives; what a client has in any of them holds.
+// Networks that share a wire, as their clients see them: if one is full, the next gives addresses; a lease in any of them is valid.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -35,7 +35,7 @@ const given = (reply: ServerDatagram | undefined): string => formatIpv4(reply?.y
 const fill = (rack: WireRack, count: number, from = 0): readonly string[] =>
   Array.from({ length: count }, (_, at) => given(rack.lease(stranger(from + at), RELAY, TO_RACK))).sort();
 
-test('when the first network is full the next gives, and when all are nobody does', async () => {
+test('if the first network is full the next gives addresses, and if all are full none does', async () => {
   const rack = await behindOne();
   assert.deepEqual(fill(rack, 3), ['10.30.0.100', '10.30.0.101', '10.30.0.102']);
   assert.deepEqual(fill(rack, 3, 3), ['10.31.0.100', '10.31.0.101', '10.31.0.102']);
@@ -43,7 +43,7 @@ test('when the first network is full the next gives, and when all are nobody doe
   assert.equal(rack.refused('range-exhausted'), 1);
 });
 
-test('without a name in common the next network gives nothing, and its addresses are wrong there', async () => {
+test('without a common name the next network gives nothing, and its addresses are wrong there', async () => {
   const rack = await WireRack.start({ config: config(subnet(), first({ shared: undefined }), second()) });
   fill(rack, 3);
   assert.equal(rack.ask({ ...RELAY, type: 'discover', mac: MAC_A }, TO_RACK), undefined);
@@ -51,7 +51,7 @@ test('without a name in common the next network gives nothing, and its addresses
   assert.equal(asked?.type, 'NAK');
 });
 
-test('what a client is told is of the network that holds its address', async () => {
+test('a client’s settings come from the network that holds its address', async () => {
   const rack = await behindOne();
   fill(rack, 3);
   const ack = rack.lease(MAC_A, RELAY, TO_RACK);
@@ -66,7 +66,7 @@ test('what a client is told is of the network that holds its address', async () 
   assert.deepEqual(ack?.to, { kind: 'unicast', address: ip('10.30.0.1'), port: 67 }, 'and goes to the relay');
 });
 
-/** What a client with a lease in the second network may do, though its relay names the first. */
+/** What a client with a lease in the second network may do, although its relay names the first. */
 const HELD: readonly (readonly [name: string, words: (held: Ipv4) => Words, socket: string, answer: string])[] = [
   ['asks for any address', () => ({ ...RELAY, type: 'discover' }), TO_RACK, 'OFFER'],
   [
@@ -91,7 +91,7 @@ for (const [name, words, socket, answer] of HELD) {
   });
 }
 
-test('an offer of the second network is repeated when there is room in the first again', async () => {
+test('an offer of the second network is repeated although the first has room again', async () => {
   const rack = await behindOne();
   const full = Array.from({ length: 3 }, (_, at) => rack.lease(stranger(at), RELAY, TO_RACK));
   const offered = given(rack.ask({ ...RELAY, type: 'discover', mac: MAC_A }, TO_RACK));
@@ -116,7 +116,7 @@ test('a fixed address chooses its network, whether the configuration gives it or
   assert.equal(given(rack.lease(MAC_B, RELAY, TO_RACK)), '10.31.0.30');
 });
 
-test('a client whose fixed address is another’s for a while keeps the lease that it has', async () => {
+test('a client whose fixed address another client holds for a while keeps its lease', async () => {
   const rack = await behindOne();
   const [holder, lease] = [
     rack.lease(MAC_B, RELAY, TO_RACK),
@@ -127,7 +127,7 @@ test('a client whose fixed address is another’s for a while keeps the lease th
   assert.equal(given(rack.ask({ ...RELAY, type: 'discover', mac: MAC_A }, TO_RACK)), given(lease));
 });
 
-test('a client has one address on a wire: with the fixed one it gives the other back', async () => {
+test('a client has one address on a wire: when it gets the fixed one, it gives up the other', async () => {
   const rack = await behindOne();
   const former = rack.lease(MAC_A, RELAY, TO_RACK)?.yiaddr ?? assert.fail();
   rack.know(machine(MAC_A, '10.31.0.30'));
@@ -135,7 +135,7 @@ test('a client has one address on a wire: with the fixed one it gives the other 
   assert.equal(rack.table.find(former)?.state, 'released');
 });
 
-test('a client that comes back for a former address hears that another one of the wire is fixed for it', async () => {
+test('a client that asks for a former address learns that another one of the wire is fixed for it', async () => {
   const rack = await behindOne();
   const former = rack.lease(MAC_A, RELAY, TO_RACK)?.yiaddr ?? assert.fail();
   rack.say({ type: 'release', mac: MAC_A, ciaddr: former, server: RACK }, TO_RACK);
@@ -159,7 +159,7 @@ test('a relay on a wire that the rack serves itself: both ways lead to the same 
   assert.equal(given(other), given(direct[0]));
 });
 
-test('where the offers of one range are at their bound, strangers are offered addresses of the next', async () => {
+test('if one range has reached its limit of offers, strangers are offered addresses of the next', async () => {
   const many = { low: ip('10.30.0.100'), high: ip('10.30.0.199') };
   const more = { low: ip('10.31.0.100'), high: ip('10.31.0.199') };
   const rack = await WireRack.start({ config: config(subnet(), first({ dynamic: many }), second({ dynamic: more })) });
@@ -170,7 +170,7 @@ test('where the offers of one range are at their bound, strangers are offered ad
   assert.deepEqual([inNetwork('10.30.'), inNetwork('10.31.'), inNetwork('0.0.')], [75, 75, 10]);
 });
 
-test('a reload joins two networks and parts them again, and no lease is lost', async () => {
+test('a reload joins two networks and separates them again, and no lease is lost', async () => {
   const apart = config(subnet(), first({ shared: undefined }), second({ shared: undefined }));
   const rack = await WireRack.start({ config: apart });
   fill(rack, 3);

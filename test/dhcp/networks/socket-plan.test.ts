@@ -1,4 +1,4 @@
-// Which sockets a configuration needs.
+// The sockets a configuration needs.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -18,7 +18,7 @@ const PLANS: readonly (readonly [
   links: readonly LocalInterface[] | undefined,
   sockets: readonly string[],
 ])[] = [
-  ['nobody is served by none', [], undefined, []],
+  ['no network needs no socket', [], undefined, []],
   [
     'a network has one for its device and one for the rack’s address',
     [on('eth1', '10.20.0.1')],
@@ -38,19 +38,19 @@ const PLANS: readonly (readonly [
     ['eth1:67', '10.20.0.1:67', '10.21.0.1:67'],
   ],
   [
-    'a network behind relays has none of its own',
+    'a network behind relays has none',
     [on('eth1', '10.20.0.1'), relayedSubnet()],
     undefined,
     ['eth1:67', '10.20.0.1:67'],
   ],
   [
-    'an interface that is not there has none, but the address has',
+    'a missing interface has none, but its address has',
     [on('eth1', '10.20.0.1'), on('eth2', '10.21.0.1')],
     [link('eth2')],
     ['eth2:67', '10.20.0.1:67', '10.21.0.1:67'],
   ],
   [
-    'a network in proxy mode has both once more at the port of boot servers',
+    'a network in proxy mode has both again at the boot server port',
     [on('eth1', '10.20.0.1', { proxy: true }), on('eth2', '10.21.0.1')],
     undefined,
     ['eth1:67', 'eth2:67', '10.20.0.1:67', '10.21.0.1:67', 'eth1:4011 boot server', '10.20.0.1:4011 boot server'],
@@ -79,7 +79,7 @@ for (const [name, subnets, links, sockets] of PLANS) {
   });
 }
 
-/** What of a configuration is another socket, and what is not. */
+/** Which changes of a configuration mean another socket, and which do not. */
 const CHANGES: readonly (readonly [
   name: string,
   changed: Parameters<typeof planSockets>[0],
@@ -102,7 +102,7 @@ for (const [name, changed, isSame] of CHANGES) {
   });
 }
 
-test('the port of boot servers is the configured one', () => {
+test('the boot server port is the configured one', () => {
   const proxied = config(on('eth1', '10.20.0.1', { proxy: true }));
   const ports = planSockets({ ...proxied, proxyPort: 14_011 }, undefined).map(({ port }) => port);
   assert.deepEqual(ports, [67, 67, 14_011, 14_011]);

@@ -1,4 +1,4 @@
-// What a client with a wrong or unknown address is told, by what this server is on its network: the table of `decide-request.ts`.
+// What a client with a wrong or unknown address is told, by this server's standing on its network: the table of `decide-request.ts`.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -29,7 +29,7 @@ import {
 
 const SEEN = { isSeenAt: (place: string): boolean => place === 'eth1' };
 
-/** The configuration and the sightings that make each standing. */
+/** The configuration and sightings that lead to each standing. */
 const STANDINGS: Readonly<Record<Standing, { words: Partial<DhcpSubnet>; isSeen: boolean }>> = {
   sole: { words: { authoritative: 'yes' }, isSeen: true },
   presumed: { words: { authoritative: 'auto' }, isSeen: false },
@@ -87,38 +87,38 @@ const CASES: readonly Case[] = [
     expected: all('nak'),
   },
   {
-    name: 'SELECTING the fixed address beside the lease it had before',
+    name: 'SELECTING the fixed address while its earlier lease runs',
     fixed: '10.20.0.30',
     leases: own,
     words: { ...init('10.20.0.30'), server: RACK },
     expected: all('ack'),
   },
   {
-    name: 'INIT-REBOOT with a free dynamic address beside its lease',
+    name: 'INIT-REBOOT with a free dynamic address while its lease runs',
     leases: own,
     words: init('10.20.0.105'),
     expected: all('nak'),
   },
   {
-    name: 'REBINDING a free dynamic address beside its lease',
+    name: 'REBINDING a free dynamic address while its lease runs',
     leases: own,
     words: extend('10.20.0.105'),
     expected: all('nak'),
   },
   {
-    name: 'REBINDING its ended lease beside the one that runs',
+    name: 'REBINDING its ended lease while another one runs',
     leases: [leaseAt(MAC_A, '10.20.0.105', -9), ...own],
     words: extend('10.20.0.105'),
     expected: all('ack'),
   },
   {
-    name: 'INIT-REBOOT outside all ranges beside its lease',
+    name: 'INIT-REBOOT outside all ranges while its lease runs',
     leases: own,
     words: init('10.20.0.200'),
     expected: all('nak'),
   },
   {
-    name: 'INIT-REBOOT on a wrong network beside its lease',
+    name: 'INIT-REBOOT on a wrong network while its lease runs',
     leases: own,
     words: init('10.99.0.5'),
     expected: all('nak'),
@@ -135,7 +135,7 @@ const CASES: readonly Case[] = [
     expected: { sole: 'nak', presumed: 'silence', guest: 'silence' },
   },
   {
-    name: 'INIT-REBOOT with an address of another client beside its own lease',
+    name: 'INIT-REBOOT with an address of another client while its own lease runs',
     leases: [...others, ...own],
     words: init('10.20.0.105'),
     expected: all('nak'),
@@ -170,7 +170,7 @@ const CASES: readonly Case[] = [
     expected: { sole: 'nak', presumed: 'nak', guest: 'silence' },
   },
   {
-    name: 'REBINDING an address of another client beside its own lease',
+    name: 'REBINDING an address of another client while its own lease runs',
     leases: [...others, ...own],
     words: extend('10.20.0.105'),
     expected: all('nak'),
@@ -200,7 +200,7 @@ function checkStanding(standing: Standing): void {
   }
 }
 
-// Written out, so that the table of the RFCs' demands can name them.
+// One test each, so that the table of RFC demands can name them.
 test('RFC 2131 §4.3.2: what a sole server says of an address', () => checkStanding('sole'));
 test('RFC 2131 §4.3.2: what a presumed server says of an address', () => checkStanding('presumed'));
 test('RFC 2131 §4.3.2: what a guest server says of an address', () => checkStanding('guest'));
@@ -210,12 +210,12 @@ test('networks of one wire have the humblest standing among them, and a relayed 
   const cases: readonly (readonly [string, readonly DhcpSubnet[], boolean, Standing])[] = [
     ['yes', [subnet({ authoritative: 'yes' })], true, 'sole'],
     ['no', [subnet({ authoritative: 'no' })], false, 'guest'],
-    ['auto, nobody seen', [subnet({ authoritative: 'auto' })], false, 'presumed'],
+    ['auto, no server seen', [subnet({ authoritative: 'auto' })], false, 'presumed'],
     ['auto is the default', [subnet()], false, 'presumed'],
-    ['auto, somebody seen', [subnet()], true, 'guest'],
+    ['auto, a server seen', [subnet()], true, 'guest'],
     ['yes and auto', [subnet({ authoritative: 'yes' }), subnet(second)], false, 'presumed'],
     ['yes and no', [subnet({ authoritative: 'yes' }), subnet({ ...second, authoritative: 'no' })], false, 'guest'],
-    ['relayed, somebody seen on eth1', [relayedSubnet()], true, 'presumed'],
+    ['relayed, a server seen on eth1', [relayedSubnet()], true, 'presumed'],
   ];
   for (const [name, subnets, isSeen, expected] of cases) {
     const { served } = indexSubnets(config(...subnets), undefined);

@@ -1,4 +1,4 @@
-// Which network a client is on: what of a message decides, which networks are one link, what is served.
+// A client's network: which part of a message decides, which networks form a shared network, what is served.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -32,18 +32,24 @@ const NAMED: readonly (readonly [
   named: string | undefined,
 ])[] = [
   ['nothing: the arrival decides', {}, undefined, ON_WIRE, undefined],
-  ['an address of a client on the wire is not asked', { ciaddr: ip('10.50.0.7') }, undefined, ON_WIRE, undefined],
-  ['an address of a client that asks the rack itself is', { ciaddr: ip('10.50.0.7') }, undefined, TO_RACK, '10.50.0.7'],
+  ['an address of a client on the wire does not count', { ciaddr: ip('10.50.0.7') }, undefined, ON_WIRE, undefined],
+  [
+    'an address of a client that asks the rack itself does',
+    { ciaddr: ip('10.50.0.7') },
+    undefined,
+    TO_RACK,
+    '10.50.0.7',
+  ],
   ['the relay comes before it', { ciaddr: ip('10.50.0.7'), giaddr: ip('10.30.0.1') }, undefined, TO_RACK, '10.30.0.1'],
   [
-    'the selection of a subnet before that',
+    'subnet selection comes before that',
     { giaddr: ip('10.30.0.1'), options: SELECTED },
     undefined,
     TO_RACK,
     '10.40.0.0',
   ],
   [
-    'that of a shared network before all',
+    'link selection comes before all',
     { giaddr: ip('10.30.0.1'), options: SELECTED },
     relayTo('10.60.0.9'),
     TO_RACK,
@@ -100,37 +106,31 @@ const LINKS: readonly (readonly [
   ['and none that is not served', ALONE, { giaddr: ip('10.99.0.9') }, at('10.20.0.1'), 'network-unknown'],
   ['an address of the rack is its network', ALONE, {}, at('10.22.0.1'), 'n22'],
   ['and no other', ALONE, {}, at('10.30.0.1'), 'network-unknown'],
+  ['only relays reach a network without an interface', ALONE, { giaddr: ip('10.30.0.1') }, at('10.20.0.1'), 'n30'],
   [
-    'a network without an interface is reached by relays alone',
-    ALONE,
-    { giaddr: ip('10.30.0.1') },
-    at('10.20.0.1'),
-    'n30',
-  ],
-  [
-    'a shared wire is one shared network, that which is named first',
+    'a shared wire is one shared network, the named one first',
     SHARED,
     { giaddr: ip('10.32.0.1') },
     at('10.20.0.1'),
     'n32 n31',
   ],
-  ['whichever it is', SHARED, { giaddr: ip('10.31.0.1') }, at('10.20.0.1'), 'n31 n32'],
+  ['whichever is named', SHARED, { giaddr: ip('10.31.0.1') }, at('10.20.0.1'), 'n31 n32'],
   [
-    'a relay on a wire that is served is of that wire',
+    'a relay on a served wire belongs to that wire',
     SHARED,
     { giaddr: ip('10.30.0.1') },
     at('10.22.0.1'),
     'n30 n20 n21',
   ],
-  ['so is who comes directly', SHARED, {}, on('eth1'), 'n20 n21 n30'],
-  ['and who renews at the rack’s address', SHARED, { ciaddr: ip('10.21.0.7') }, at('10.20.0.1'), 'n21 n20 n30'],
-  ['and who comes to an address and names nothing', SHARED, {}, at('10.20.0.1'), 'n20 n21 n30'],
-  ['who shares nothing is alone', SHARED, { giaddr: ip('10.33.0.1') }, at('10.20.0.1'), 'n33'],
-  ['on an interface, too', SHARED, {}, on('eth2'), 'n22'],
+  ['so does a client that comes directly', SHARED, {}, on('eth1'), 'n20 n21 n30'],
+  ['and one that renews at the rack’s address', SHARED, { ciaddr: ip('10.21.0.7') }, at('10.20.0.1'), 'n21 n20 n30'],
+  ['and one that comes to an address and names nothing', SHARED, {}, at('10.20.0.1'), 'n20 n21 n30'],
+  ['a network that shares nothing is alone', SHARED, { giaddr: ip('10.33.0.1') }, at('10.20.0.1'), 'n33'],
+  ['also on an interface', SHARED, {}, on('eth2'), 'n22'],
 ];
 
 for (const [name, subnets, words, arrival, expected] of LINKS) {
-  test(`links: ${name}`, () => {
+  test(`shared networks: ${name}`, () => {
     const choice = chooseSharedNetwork(
       clientMessage(words),
       undefined,
@@ -153,16 +153,16 @@ const READY: readonly (readonly [
   served: string,
   withoutAddress: string,
 ])[] = [
-  ['everything, while nothing is known of the host', undefined, 'n20 n21 n22 n30', ''],
+  ['everything, while the host is unknown', undefined, 'n20 n21 n22 n30', ''],
   ['a network whose address is on its interface', [linkState('eth1', '10.20.0.1')], 'n20 n30', 'eth2'],
   ['not one whose address is on another', [linkState('eth1', '10.22.0.1')], 'n30', 'eth1 eth2'],
   [
-    'all of an interface that has all',
+    'all of an interface that has all addresses',
     [linkState('eth1', '10.21.0.1', '10.20.0.1'), linkState('eth2')],
     'n20 n21 n30',
     'eth2',
   ],
-  ['those behind relays, whatever the host has', [], 'n30', 'eth1 eth2'],
+  ['those behind relays, whatever addresses the host has', [], 'n30', 'eth1 eth2'],
 ];
 
 for (const [name, links, served, withoutAddress] of READY) {

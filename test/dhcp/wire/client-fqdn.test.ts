@@ -1,4 +1,4 @@
-// Option 81: what is read of a client's, and what goes back, byte for byte.
+// Option 81: reading a client's, and composing the reply, byte for byte.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -31,7 +31,7 @@ const LABELS: readonly (readonly [string, Uint8Array, string | undefined])[] = [
   ['two labels, partial', labels(5, 'node', 'lab'), 'node'],
   ['labels, empty', labels(5), undefined],
   ['the root alone', labels(5, [0]), undefined],
-  ['labels with bytes behind the root', labels(5, 'node', [0], 'x'), undefined],
+  ['labels with bytes after the root', labels(5, 'node', [0], 'x'), undefined],
   ['a label that is cut', labels(5, [5, 97, 98]), undefined],
   ['a label of 64 bytes', labels(5, [64, ...textBytes('a'.repeat(64))]), undefined],
   ['a pointer', labels(5, 'node', [0xc0, 3]), undefined],
@@ -51,7 +51,7 @@ test('the RCODEs of a client are not read', () => {
   }
 });
 
-test('flags say who is to enter the name, and N goes before S', () => {
+test('flags say who enters the name, and N overrides S', () => {
   const cases: readonly (readonly [number, boolean, boolean, boolean])[] = [
     [0, false, false, false],
     [1, true, false, false],
@@ -67,12 +67,12 @@ test('flags say who is to enter the name, and N goes before S', () => {
   }
 });
 
-test('an option without flags and RCODEs is none', () => {
+test('an option without flags and RCODEs is ignored', () => {
   for (const length of [0, 1, 2]) assert.equal(read(new Uint8Array(length)), undefined);
   assert.equal(clientFqdn(new Map()), undefined);
 });
 
-test('option 81 comes before option 12, which stands in where it names nobody; N keeps both out of the DNS', () => {
+test('option 81 comes before option 12, which stands in if it names no client; N keeps both out of the DNS', () => {
   const both = (value: Uint8Array) =>
     new Map([
       [12, textBytes('twelve')],
@@ -87,7 +87,7 @@ test('option 81 comes before option 12, which stands in where it names nobody; N
   assert.equal(clientName(both(ascii(8, 'eighty'))), 'eighty');
 });
 
-test('the answer has the client’s encoding, 255 for each RCODE, and O where S is not what the client wanted', () => {
+test('the answer has the client’s encoding, 255 for each RCODE, and O if S differs from the client’s wish', () => {
   const node = { label: 'node', domain: 'maas' };
   const text = [...textBytes('node.maas')];
   const wire = [...(domainNameBytes('node.maas') ?? [])];
@@ -111,7 +111,7 @@ test('the answer has the client’s encoding, 255 for each RCODE, and O where S 
   }
 });
 
-test('a name that no option or no DNS can hold goes back as its label, and one that there is not as nothing', () => {
+test('a name too long for an option or the DNS is sent as its label, and a missing one as empty', () => {
   const domain = ['a'.repeat(63), 'b'.repeat(63), 'c'.repeat(63), 'd'.repeat(6)].join('.');
   const label = 'e'.repeat(60);
   for (const flags of [1, 5]) {
@@ -124,7 +124,7 @@ test('a name that no option or no DNS can hold goes back as its label, and one t
   }
 });
 
-test('any bytes are read without a fault, into a label or none', () => {
+test('any bytes are read without a fault, as a label or as none', () => {
   const random = seededRandom(81);
   for (let round = 0; round < 20_000; round += 1) {
     const value = Uint8Array.from({ length: Math.floor(random() * 300) }, () => Math.floor(random() * 256));
@@ -134,7 +134,7 @@ test('any bytes are read without a fault, into a label or none', () => {
   }
 });
 
-test('what was read is the same after the bytes were overwritten', () => {
+test('the result stays the same after the bytes were overwritten', () => {
   for (const [, value] of LABELS) {
     const bytes = Uint8Array.from(value);
     const fqdn = read(bytes);

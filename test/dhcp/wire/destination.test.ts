@@ -39,7 +39,7 @@ const PLACES: readonly (readonly [
     { kind: 'unicast', address: GIVEN, port: 68 },
   ],
   [
-    'never to an address outside of the network',
+    'never to an address outside the network',
     { ciaddr: ip('192.0.2.1') },
     'settings',
     GIVEN,
@@ -60,7 +60,7 @@ for (const [name, request, kind, yiaddr, to] of PLACES) {
   });
 }
 
-test('where no network is named, every address of a client is answered', () => {
+test('without a network every address of a client gets its reply', () => {
   const request = clientMessage({ ciaddr: ip('192.0.2.1') });
   const to = { kind: 'unicast', address: ip('192.0.2.1'), port: 68 };
   assert.deepEqual(chooseDestination(request, 'settings', ANY, PORTS), to);

@@ -1,4 +1,4 @@
-// The message codec: whole, cut, with more behind it, overloaded, with long options, and there and back.
+// The message codec: whole, truncated, with trailing bytes, overloaded, with long options, and round trips.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -37,7 +37,7 @@ const option = (bytes: Uint8Array, code: number): readonly number[] | undefined 
   return value === undefined ? undefined : [...value];
 };
 
-test('a message that is cut anywhere is a fault or ends between two options', () => {
+test('a message cut anywhere is a fault or ends between two options', () => {
   const whole = raw([53, 1, 1, 55, 3, 1, 3, 6, 0, 0, 61, 2, 7, 7, 255]);
   const boundaries = new Set([240, 243, 248, 249, 250, 254, 255]);
   for (let length = 0; length <= whole.length; length += 1) {
@@ -52,11 +52,11 @@ test('RFC 951: a request without the magic cookie is one without options, whatev
   assert.deepEqual([bare.op, bare.options.size, bare.chaddr.length], [1, 0, 16]);
 });
 
-test('bytes behind the END option are not looked at', () => {
+test('bytes after the END option are ignored', () => {
   assert.deepEqual(option(raw([53, 1, 1, 255, 53, 200]), 53), [1]);
 });
 
-test('what is not a message is a named fault', () => {
+test('anything but a message is a named fault', () => {
   const cases: readonly (readonly [string, Uint8Array, string])[] = [
     ['nothing', new Uint8Array(0), 'truncated op'],
     [
@@ -111,7 +111,7 @@ test('a short message is padded to 300 bytes and ends with END and zeros', () =>
   assert.ok(bytes.subarray(244).every((byte) => byte === 0));
 });
 
-test('RFC 3396 §6: an option over 255 bytes is written in pieces that follow each other', () => {
+test('RFC 3396 §6: an option over 255 bytes is written in consecutive pieces', () => {
   const value = Uint8Array.from({ length: 600 }, (_, index) => index % 251);
   const { bytes, omitted } = encodeDhcpMessage(clientMessage({ type: 'discover', options: [[43, value]] }), 1472);
   assert.deepEqual(omitted, []);
@@ -122,7 +122,7 @@ test('RFC 3396 §6: an option over 255 bytes is written in pieces that follow ea
   );
 });
 
-test('RFC 2132 §9.3: options that do not fit go to file and sname, where those are empty', () => {
+test('RFC 2132 §9.3: options that do not fit go to file and sname if those are empty', () => {
   const options = [1, 2, 3, 4].map((index) => [200 + index, new Uint8Array(index === 1 ? 250 : 50)] as const);
   const message = clientMessage({ type: 'discover', options });
   const both = encodeDhcpMessage(message, 548);
@@ -134,7 +134,7 @@ test('RFC 2132 §9.3: options that do not fit go to file and sname, where those 
   assert.deepEqual(named.omitted, [203, 204]);
 });
 
-test('RFC 3046 §2.2: the agent information is the last option and never gives way', () => {
+test('RFC 3046 §2.2: the agent information is the last option and never yields', () => {
   const agent = Uint8Array.from({ length: 100 }, (_, index) => index);
   const options = [
     [82, agent],
@@ -185,7 +185,7 @@ const plain = (value: DhcpMessage): unknown => ({
   options: [...value.options].map(([code, bytes]) => [code, [...bytes]]),
 });
 
-test('what is written is read back the same', () => {
+test('an encoded message decodes to the same', () => {
   fc.assert(
     fc.property(message, (value) => {
       const { bytes, omitted } = encodeDhcpMessage(value, MESSAGE_BYTES_MAX);
@@ -195,7 +195,7 @@ test('what is written is read back the same', () => {
   );
 });
 
-test('what is omitted is named, and the rest is read back the same', () => {
+test('omitted options are named, and the rest decodes to the same', () => {
   fc.assert(
     fc.property(message, fc.integer({ min: 300, max: 1472 }), (value, limit) => {
       const { bytes, omitted } = encodeDhcpMessage(value, limit);
@@ -210,10 +210,10 @@ test('what is omitted is named, and the rest is read back the same', () => {
   );
 });
 
-test('a decoded message is its own: what comes into its bytes afterwards changes nothing of it', () => {
+test('a decoded message is independent: later changes of the received bytes do not change it', () => {
   const bent = new BentDatagrams(printedRandom('decoded messages'));
   const datagrams = [...captures().values(), ...Array.from({ length: 2000 }, () => bent.next())];
-  // As sockets hand it over, in the middle of what is used again; a Buffer's `slice` is a view.
+  // As sockets hand it over, inside memory that is reused; a Buffer's `slice` is a view.
   for (const datagram of datagrams) {
     for (const batch of [Buffer.alloc(datagram.length + 64), new Uint8Array(datagram.length + 64)]) {
       batch.set(datagram, 32);

@@ -1,4 +1,4 @@
-// Where options stand: whatever a message holds, it fits or what was left out is named, and a client reads back what was written.
+// The layout of options: any message fits or its left-out options are named, and a client reads back what was written.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -17,13 +17,13 @@ const messageWith = (
   fields: Partial<DhcpMessage> = {},
 ): DhcpMessage => ({ ...clientMessage({ type: 'ack', options }), ...fields });
 
-test('what fits the option field is there, in its order, and both fields keep their text', () => {
+test('options that fit the option field are there, in order, and both fields keep their text', () => {
   const { bytes, omitted } = encodeDhcpMessage(messageWith([[43, filled(250)]], { file: 'a', sname: 'b' }), 548);
   const read = readReply(bytes);
   assert.deepEqual([read.file, read.sname, [...read.options.keys()], omitted], ['a', 'b', [53, 43], []]);
 });
 
-test('RFC 2132 §9.4: a boot file that option 67 repeats gives its field to options that have no other room', () => {
+test('RFC 2132 §9.4: a boot file that option 67 repeats yields its field to options without other room', () => {
   const options = [
     [67, textBytes('pxelinux.0\0')],
     [43, filled(255)],
@@ -38,7 +38,7 @@ test('RFC 2132 §9.4: a boot file that option 67 repeats gives its field to opti
   assert.deepEqual([...(read.options.get(224) ?? [])], [...filled(60)]);
 });
 
-test('a field keeps a text that no option repeats, and one whose option has no room itself', () => {
+test('a field keeps a text that no option repeats, or whose option does not fit itself', () => {
   const other = [
     [67, textBytes('other.0')],
     [43, filled(255)],
@@ -56,7 +56,7 @@ test('a field keeps a text that no option repeats, and one whose option has no r
   assert.equal(readReply(lost.bytes).file, file);
 });
 
-test('RFC 3396 §7: a long option goes on from the option field into file and then into sname', () => {
+test('RFC 3396 §7: a long option continues from the option field into file and then into sname', () => {
   const value = filled(460);
   const { bytes, omitted } = encodeDhcpMessage(messageWith([[43, value]]), 548);
   assert.deepEqual(omitted, []);
@@ -89,12 +89,12 @@ test('RFC 2131 table 3: a NAK puts options into neither field', () => {
     }),
   };
   const { bytes, omitted } = encodeDhcpMessage(nak, 548);
-  // RFC 6842 §3: the identifier goes back to who sent it.
+  // RFC 6842 §3: the identifier is echoed to its sender.
   assert.deepEqual(omitted, [56]);
   assert.ok(bytes.subarray(SNAME_AT, FILE_AT + 128).every((byte) => byte === 0));
 });
 
-test('agent information comes on top of what the client takes, within the whole; left out, it gives its room to nobody', () => {
+test('agent information comes on top of the client’s limit, within the whole; if left out, no option gets its room', () => {
   const own = [43, filled(200)] as const;
   const table: readonly (readonly [agentBytes: number, others: number, omitted: readonly number[]])[] = [
     [250, 1, []],
@@ -124,7 +124,7 @@ const code = fc.integer({ min: 1, max: 254 }).filter((one) => one !== 52 && one 
 const bootText = fc.constantFrom('', 'pxelinux.0', 'x'.repeat(127));
 const longOrShort = fc.oneof(fc.uint8Array({ maxLength: 80 }), fc.uint8Array({ minLength: 200, maxLength: 700 }));
 
-test('any options fit or are named, and what is there is read back whole; a text is lost only to an option that says it', () => {
+test('any options fit or are named, and the written ones are read back whole; a text yields only to an option that repeats it', () => {
   const anyMessage = fc.record({
     options: fc.uniqueArray(fc.tuple(code, longOrShort), { maxLength: 12, selector: ([one]) => one }),
     file: bootText,

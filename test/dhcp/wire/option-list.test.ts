@@ -1,11 +1,11 @@
-// Options in the making do what a map does, step by step.
+// Options in the making behave like a map, step by step.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OptionList } from '../../../src/dhcp/wire/option-list.ts';
 import { printedRandom } from '../../support/printed-random.ts';
 
-test('an option that is set anew keeps its place, and one that was taken out comes last again', () => {
+test('an option that is set again keeps its place, and a removed one comes last again', () => {
   const options = new OptionList();
   for (const code of [53, 54, 51]) options.set(code, Uint8Array.of(code));
   options.set(54, Uint8Array.of(1, 2));
@@ -25,7 +25,7 @@ test('an option that is set anew keeps its place, and one that was taken out com
   assert.equal(options.get(1), undefined);
 });
 
-test('two lists are equal when they hold the same in the same order', () => {
+test('two lists are equal if they hold the same in the same order', () => {
   const [one, other] = [new OptionList(), new OptionList()];
   one.set(1, Uint8Array.of(1));
   assert.notDeepEqual(one, other);
@@ -33,7 +33,7 @@ test('two lists are equal when they hold the same in the same order', () => {
   assert.deepEqual(one, other);
 });
 
-test('whatever is done to it, it holds what a map holds, in its order', () => {
+test('whatever the operations, it holds what a map holds, in its order', () => {
   const random = printedRandom('option-list');
   for (let round = 0; round < 50; round += 1) {
     const [list, map] = [new OptionList(), new Map<number, Uint8Array>()];

@@ -1,5 +1,4 @@
-// The one table of options: each code stands in it once, and what the configuration accepts, what a capture prints and what the document
-// lists are what it says.
+// The one table of options: each code is in it once, and configuration, capture and document agree with it.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -20,9 +19,9 @@ import { DHCP_OPTIONS_DOCUMENT } from '../../documents/dhcp-options-document.ts'
 
 const CODES = Array.from({ length: 256 }, (_, code) => code);
 
-test('each code stands once, and a name or a label is of one code', () => {
+test('each code is in it once, and a name or label belongs to one code', () => {
   const text = readFileSync(new URL('../../../src/dhcp/wire/option-table.ts', import.meta.url), 'utf8');
-  // Of two rows of a code the later would count, without a word.
+  // Of two rows of a code the later would silently win.
   const written = [...text.matchAll(/^ {2}(\d+): \w+\(/gm)].map((match) => Number(match[1]));
   assert.deepEqual(
     KNOWN_OPTIONS.map(({ code }) => code),
@@ -57,14 +56,14 @@ const LAB = `cluster_interfaces:
     ip_range_high: 10.20.0.199
     options: [`;
 
-/** The bytes that the configuration makes of an entry, or what is wrong with it. */
+/** The bytes the configuration makes of an entry, or its fault. */
 function configure(entry: object, code: number): Uint8Array | string {
   const parsed = parseConfig(`${LAB}${JSON.stringify(entry)}]\n`);
   if (!parsed.ok) return formatProblems('f', parsed.problems);
   return parsed.config.dhcp.subnets[0]?.options?.byCode.get(code)?.[0]?.value ?? assert.fail(`option ${code} is lost`);
 }
 
-/** How a capture names and shows an option of a DISCOVER, and what is wrong with it. */
+/** How a capture names and shows an option of a DISCOVER, and its fault. */
 function capture(
   code: number,
   value: Uint8Array,
@@ -77,7 +76,7 @@ function capture(
   return { ...field, shown: [field.value, ...parts].filter((part) => part !== '').join('; ') };
 }
 
-/** A legal value of each type, and what a capture shows of it. */
+/** A legal value of each type, and how a capture shows it. */
 const SAMPLES: Readonly<Record<OptionType, readonly [written: unknown, shown: string]>> = {
   ip: ['10.20.0.1', '10.20.0.1'],
   'ip-list': [['10.20.0.1', '10.20.0.2'], '10.20.0.1, 10.20.0.2'],
@@ -100,7 +99,7 @@ const SAMPLES: Readonly<Record<OptionType, readonly [written: unknown, shown: st
   ],
 };
 
-/** The same of options with a rule or a meaning of their own. */
+/** The same for options with their own rule or meaning. */
 const OWN_SAMPLES: Readonly<Record<number, readonly [written: unknown, shown: string]>> = {
   1: ['255.255.255.0', '255.255.255.0'],
   24: [600, '600 s'],
@@ -117,7 +116,7 @@ const OWN_SAMPLES: Readonly<Record<number, readonly [written: unknown, shown: st
   212: [`0820${'00'.repeat(16)}0a140001`, `0820${'00'.repeat(16)}0a140001`],
 };
 
-/** The cells of the tables of the document, by the title of their section and the code. */
+/** The cells of the document's tables, by the title of their section and the code. */
 function readDocument(): Map<string, readonly string[]> {
   const cells = new Map<string, readonly string[]>();
   for (const section of readFileSync(DHCP_OPTIONS_DOCUMENT, 'utf8').split(/^## /m)) {
@@ -160,7 +159,7 @@ test('an option without a name is given by code and type, printed by its label, 
   }
 });
 
-test('an option that cannot be configured is refused with the reason that the document gives', () => {
+test('an option that cannot be configured is refused with the reason in the document', () => {
   for (const row of KNOWN_OPTIONS) {
     const { code, label } = row;
     const listed = document.get(`What cannot be configured ${code}`);
@@ -178,7 +177,7 @@ test('an option that cannot be configured is refused with the reason that the do
   }
 });
 
-test('what a vendor puts into an option of its own is not called wrong for its length', () => {
+test('a vendor’s own option is never faulted for its length', () => {
   for (const code of [132, 133]) {
     const bytes = configure({ code, type: 'hex', value: '00000fff' }, code);
     assert.ok(bytes instanceof Uint8Array, String(bytes));
@@ -187,7 +186,7 @@ test('what a vendor puts into an option of its own is not called wrong for its l
   }
 });
 
-test('what is nearly a name is answered with the name', () => {
+test('a near miss of a name is answered with the name', () => {
   const cases: readonly (readonly [string, string | undefined])[] = [
     ['ntp-server', 'ntp-servers'],
     ['NTP_servers', 'ntp-servers'],

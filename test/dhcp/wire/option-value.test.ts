@@ -1,4 +1,4 @@
-// What is written for an option becomes the bytes of its type, or one problem with its place.
+// A written option value becomes the bytes of its type, or one problem with its place.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -108,7 +108,7 @@ const BAD: readonly (readonly [OptionType, unknown, string, RegExp])[] = [
   ['vendor-identifying', [{ enterprise: 1 }, 5], '[0].suboptions', /found nothing/],
 ];
 
-test('what is no value of its type is one problem with its place', () => {
+test('a value of the wrong type is one problem with its place', () => {
   for (const [type, value, at, message] of BAD) {
     const encoded = encodeOptionValue(type, value);
     const name = `${type} ${JSON.stringify(value)?.slice(0, 60)}`;
@@ -118,7 +118,7 @@ test('what is no value of its type is one problem with its place', () => {
   }
 });
 
-test('nothing that can be written makes the encoder throw or give more bytes than there may be', () => {
+test('no input makes the encoder throw or exceed the limit', () => {
   const type = fc.constantFrom(...OPTION_TYPE_NAMES);
   fc.assert(
     fc.property(type, fc.jsonValue({ maxDepth: 4 }), (one, value) => {
@@ -130,7 +130,7 @@ test('nothing that can be written makes the encoder throw or give more bytes tha
   );
 });
 
-test('numbers and addresses are read back as they were written', () => {
+test('encoded numbers and addresses are read back the same', () => {
   fc.assert(
     fc.property(fc.integer({ min: -0x8000_0000, max: 0x7fff_ffff }), (value) => {
       const encoded = encodeOptionValue('i32', value);
@@ -147,7 +147,7 @@ test('numbers and addresses are read back as they were written', () => {
   );
 });
 
-test('RFC 3397 §2: an end of a name that was there before is a pointer to it', () => {
+test('RFC 3397 §2: a repeated end of a name is a pointer to the first', () => {
   const compressed = (...names: readonly string[]): readonly number[] => {
     const encoded = encodeOptionValue('domain-list', names);
     return encoded.ok ? [...compressNames(encoded.bytes)] : assert.fail();
@@ -167,7 +167,7 @@ test('RFC 3397 §2: an end of a name that was there before is a pointer to it', 
   );
 });
 
-test('a default route is found wherever it stands', () => {
+test('a default route is found at any position', () => {
   const routes = (...list: readonly (readonly string[])[]): Uint8Array => {
     const encoded = encodeOptionValue('routes', list);
     return encoded.ok ? encoded.bytes : assert.fail();

@@ -1,4 +1,4 @@
-// Typed options, the relay's information, the terms of the lease clock: small readers and writers.
+// Typed options, the relay's information, the lease clock: small readers and writers.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -37,7 +37,7 @@ test('a number or address of the wrong length counts as absent', () => {
   assert.deepEqual(optionU16List(new Map(), 93), []);
 });
 
-test('RFC 4578 §2.3: a UUID is an octet 0 and 16 octets, and nothing else is one', () => {
+test('RFC 4578 §2.3: a UUID is an octet 0 and 16 octets, and any other form is absent', () => {
   const octets = [0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff];
   assert.equal(optionUuid(one(97, 0, ...octets)), '00112233-4455-6677-8899-aabbccddeeff');
   assert.equal(optionUuid(one(97, 1, ...octets)), undefined);
@@ -60,7 +60,7 @@ test('RFC 3004 §4: user classes are counted, or else one bare name', () => {
   assert.deepEqual(userClasses(one(77, 1, 65, 0)), ['\u0001A\0']);
 });
 
-test('a client’s name is kept only if it can be a host name', () => {
+test('a client’s name is kept only if it is a valid host name', () => {
   const cases: readonly (readonly [string, string | undefined])[] = [
     ['Node-1', 'node-1'],
     ['node.example.net', 'node'],
@@ -75,7 +75,7 @@ test('a client’s name is kept only if it can be a host name', () => {
   for (const [text, name] of cases) assert.equal(clientHostname(new Map([[12, textBytes(text)]])), name, text);
 });
 
-test('a vendor class is kept as it came, and short', () => {
+test('a vendor class is kept unchanged, up to its limit', () => {
   assert.equal(vendorClass(new Map([[60, textBytes('a\nb')]])), 'a\nb');
   assert.equal(vendorClass(new Map([[60, textBytes('x'.repeat(300))]]))?.length, 64);
   assert.equal(vendorClass(one(60, 0)), undefined);
@@ -87,7 +87,7 @@ test('RFC 3397 §2: a domain is written as labels', () => {
   assert.equal(domainNameBytes('x'.repeat(64)), undefined);
 });
 
-test('what the options show of a boot client', () => {
+test('the options that describe a boot client', () => {
   const options = [
     [93, Uint8Array.of(0, 7)],
     [77, textBytes('iPXE')],
@@ -158,7 +158,7 @@ test('one lease from the future lets every lease of another boot run its full ti
   assert.equal(second?.expiresAt, later(here.now, 600_000));
 });
 
-test('a lease is stored by its grant, also when it is stored later', () => {
+test('a lease is stored by its grant, even if it is stored later', () => {
   const stored = storeLease(LEASE, { ...MOMENT, now: later(START, 2000), wallMs: MOMENT.wallMs + 2000, uptimeS: 502 });
   assert.equal(stored.grantedWallMs, MOMENT.wallMs);
   assert.equal(stored.uptimeS, 500);

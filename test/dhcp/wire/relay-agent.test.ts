@@ -1,4 +1,4 @@
-// What a relay says of a client's line, read out of option 82 as it comes.
+// What a relay says about a client's line, from option 82 as received.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -38,7 +38,7 @@ for (const [name, option, said] of READ) {
   });
 }
 
-test('cut off at any byte, it says as much as is whole', () => {
+test('cut off at any byte, it yields the sub-options that are whole', () => {
   const whole = Uint8Array.from(bytes(1, 3, 'ge7', 5, 4, 10, 30, 0, 0, 2, 2, 'sw'));
   for (let length = 0; length <= whole.length; length += 1) {
     const { circuitId, linkSelection, remoteId } = readRelayInformation(whole.subarray(0, length));
