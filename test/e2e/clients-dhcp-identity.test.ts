@@ -1,5 +1,5 @@
-// Who a client is, and who is a stranger, as people's clients see it of a rack that runs whole: two hosts of one hardware address that are
-// told apart by their identifiers, and hosts that are known while somebody asks for addresses in the names of many.
+// Client identity and strangers, as real clients see a complete rack: two hosts of one hardware address told apart by their identifiers,
+// and known hosts during a flood of requests in many names.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -49,7 +49,7 @@ cluster_interfaces:
     conflict_check: false
 `;
 
-/** What a client was told, one line a turn, beside the script; it sets the address as a client's own script would. */
+/** The client's script results, one line a turn; it sets the address as a client's own script would. */
 const SCRIPT = `#!/bin/sh
 if [ -n "$reason" ]; then turn=$reason ip=$new_ip_address; else turn=$1; fi
 case $turn in
@@ -168,7 +168,7 @@ describe('DHCP clients by who they are', { skip }, () => {
     assert.deepEqual(await running(), []);
   });
 
-  test('a flood of clients that do not exist is bounded on the interface, and who is known is served all the same', {
+  test('a flood of invented clients is limited on the interface, and known clients are served anyway', {
     timeout: 180_000,
   }, async () => {
     const before = (await ask('one', '-t', '8', '-x', '0x3d:006f6e65')) ?? '';
@@ -180,9 +180,9 @@ describe('DHCP clients by who they are', { skip }, () => {
     const flooding = rack.launch(hosts.flooder, process.execPath, program, ...words);
     const limited = await rack.told('dhcp.new-clients-limited', () => true, from);
     assert.equal(limited.place, 'br0');
-    assert.match((await ask('new', '-t', '8')) ?? '', /^10\.79\.[4-7]\./, 'who is new is served when it asks again');
-    assert.equal(await ask('one', '-t', '8', '-x', '0x3d:006f6e65'), before, 'who has a lease gets it again');
-    assert.equal(await ask('known', '-t', '8'), '10.79.0.20', 'and so does for whom an address is reserved');
+    assert.match((await ask('new', '-t', '8')) ?? '', /^10\.79\.[4-7]\./, 'a new client is served when it asks again');
+    assert.equal(await ask('one', '-t', '8', '-x', '0x3d:006f6e65'), before, 'a lease holder gets it again');
+    assert.equal(await ask('known', '-t', '8'), '10.79.0.20', 'and so does a client with a reservation');
     assert.equal(flooding.child.exitCode, null, `it floods still: ${flooding.text()}`);
     await flooding.end();
     const seconds = Math.ceil((Date.now() - startedMs) / 1000);
@@ -197,7 +197,7 @@ describe('DHCP clients by who they are', { skip }, () => {
     );
   });
 
-  test('a flood on one circuit of a relay agent is bounded there, and another circuit is served', {
+  test('a flood on one circuit of a relay agent is limited there, and another circuit is served', {
     timeout: 180_000,
   }, async () => {
     const from = rack.lines.length;

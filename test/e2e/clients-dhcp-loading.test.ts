@@ -1,5 +1,5 @@
 // A machine keeps its address while it loads: a range of one address, a lease shorter than the download, and another machine that wants an
-// address meanwhile. The rack runs whole, over cables; addresses by udhcpc as firmware asks, files by a slow TFTP client and by curl.
+// address meanwhile. A complete rack, over cables; addresses by udhcpc as firmware asks, files by a slow TFTP client and by curl.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -71,7 +71,7 @@ describe('a machine that loads', { skip, timeout: 300_000 }, () => {
   });
   after(() => rack?.remove());
 
-  /** What a host gets that asks as firmware does, once; undefined: nothing. */
+  /** The address a host gets that asks once, as firmware does; undefined: none. */
   const ask = async (host: string): Promise<string | undefined> => {
     const more = ['-n', '-q', '-f', '-t', '3', '-T', '2', '-i', 'eth0', '-s', scratch('script')];
     const firmware = ['-V', 'PXEClient:Arch:00007:UNDI:003016', '-x', '0x5d:0007'];
@@ -95,7 +95,7 @@ describe('a machine that loads', { skip, timeout: 300_000 }, () => {
       assert.deepEqual([held?.mac, held?.state], [LOADER, 'bound']);
       assert.equal(loading.child.exitCode, null, loading.text());
     }
-    assert.equal(await ask(other), undefined, 'nobody else gets its address');
+    assert.equal(await ask(other), undefined, 'no other host gets its address');
     assert.equal(await ask(loader), ADDRESS, 'and it keeps it');
     assert.equal(loading.child.exitCode, null, 'it loads still');
     await loading.end('SIGKILL');
@@ -130,15 +130,15 @@ describe('a machine that loads', { skip, timeout: 300_000 }, () => {
     await rack.told('dhcp.conflict', () => true, from);
     assert.equal((await lease())?.state, 'declined');
     await rack.run(stranger, 'ip', 'address', 'flush', 'dev', 'eth0');
-    assert.equal(await ask(other), undefined, 'nobody gets it for an hour');
+    assert.equal(await ask(other), undefined, 'no host gets it for an hour');
     const cleared = await rack.rackboot('leases', 'clear', ADDRESS);
     assert.deepEqual([cleared.code, cleared.err], [0, '']);
     assert.equal(await ask(other), ADDRESS);
     assert.equal((await rack.rackboot('leases', 'clear', ADDRESS)).code, 1, 'it is not set aside any more');
   });
 
-  test('keeps its address no longer when the operator has reserved it for another machine', async () => {
-    // Whoever had it before has gone.
+  test('loses its address when the operator has reserved it for another machine', async () => {
+    // The former holder has gone.
     await end().catch(() => undefined);
     for (const host of [loader, other]) await rack.run(host, 'ip', 'address', 'flush', 'dev', 'eth0');
     assert.equal(await ask(loader), ADDRESS);

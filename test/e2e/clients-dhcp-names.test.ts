@@ -1,5 +1,5 @@
-// The name a client wants in the DNS (option 81), as people's clients send it and read the answer: dhclient, udhcpc and dhcpcd; and what
-// the rack's DNS then says.
+// The name a client wants in the DNS (option 81), as real clients send it and read the answer: dhclient, udhcpc and dhcpcd; and what the
+// rack's DNS then says.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -27,7 +27,7 @@ const CONFIG = `cluster_interfaces:
 boot: { http: { listen: [] } }
 `;
 
-/** What a client was told, one line a turn. */
+/** The client's script results, one line a turn. */
 const SCRIPT = `#!/bin/sh
 if [ -n "$reason" ]; then
   turn=$reason ip=$new_ip_address
@@ -92,7 +92,7 @@ describe('DHCP clients that name themselves in full', { skip }, () => {
     return found;
   };
 
-  test('dhclient is told its name in full, in labels and in ASCII, and the DNS knows it both ways', {
+  test('dhclient gets its full name, in labels and in ASCII, and the DNS knows it both ways', {
     timeout: 120_000,
   }, async () => {
     for (const [label, encoded] of [
@@ -116,13 +116,13 @@ describe('DHCP clients that name themselves in full', { skip }, () => {
       const turn = await bound(label);
       const [, address = ''] = turn;
       await client.end('SIGKILL');
-      assert.match(turn.join(' '), new RegExp(`${label}\\.lab\\.example`), 'what its script was told');
+      assert.match(turn.join(' '), new RegExp(`${label}\\.lab\\.example`), 'what its script got');
       assert.equal(await dig(`${label}.lab.example`, 'A'), address);
       assert.equal(await dig('-x', address), `${label}.lab.example.`);
     }
   });
 
-  test('udhcpc -F is entered under its name, and a host with a name of the operator under that', {
+  test('udhcpc -F is entered under its name, and a host with an operator’s name under that', {
     timeout: 120_000,
   }, async () => {
     for (const [label, mac, name] of [

@@ -46,7 +46,7 @@ esac
 exit 0
 `;
 
-/** systemd-networkd with nothing of the host's but its program: a /run of its own, and no udev, which it sees by a read-only /sys. */
+/** systemd-networkd, which shares only its program with the host: a /run of its own, and no udev, as its read-only /sys shows. */
 const NETWORKD_ALONE = `#!/bin/sh
 set -e
 mount -t tmpfs none /run
@@ -93,7 +93,7 @@ describe('further DHCP clients of a running rack', { skip, concurrency: true, ti
     return leasesShape.parse(JSON.parse(listed.out)).find((lease) => lease.address === address);
   };
 
-  test('systemd-networkd is given a lease, renews it at T1 and gives it back', async () => {
+  test('systemd-networkd gets a lease, renews it at T1 and releases it', async () => {
     const mac = '52:54:00:95:02:01';
     const host = addHost('networkd', mac);
     const running = rack.launch(host, 'unshare', '-m', scratch('networkd'));
@@ -108,14 +108,14 @@ describe('further DHCP clients of a running rack', { skip, concurrency: true, ti
     assert.deepEqual(eventsOf(mac, 'dhcp.nak'), []);
   });
 
-  test('dhclient whose renewals are not heard asks everybody at T2, and keeps its address', async () => {
+  test('dhclient whose renewals go unheard broadcasts at T2, and keeps its address', async () => {
     const mac = '52:54:00:95:02:02';
     const host = addHost('rebind', mac);
     const files = ['-cf', '/dev/null', '-lf', scratch('rebind.leases'), '-pf', scratch('rebind.pid')];
     const running = rack.launch(host, 'dhclient', '-4', '-d', ...files, '-sf', scratch('script'), 'eth0');
     const { address } = await told(mac, 'dhcp.ack');
     await eventually('it sets the address', async () => (await addressOf(host)) === address);
-    // What it sends to the rack alone goes to a host that is not there.
+    // Its unicasts to the rack go to a host that does not exist.
     const deaf = ['neighbour', 'replace', RACK, 'lladdr', '02:00:00:00:00:99', 'nud', 'permanent', 'dev', 'eth0'];
     await rack.run(host, 'ip', ...deaf);
     const rebound = await told(
@@ -136,7 +136,7 @@ describe('further DHCP clients of a running rack', { skip, concurrency: true, ti
     return rack.launch(host, 'unshare', '-m', 'sh', '-c', alone, 'dhcpcd', ...quiet, ...words, 'eth0');
   };
 
-  test('dhcpcd that remembers its address asks for just that one, and declines it when a host uses it', async () => {
+  test('dhcpcd that remembers its address asks for it, and declines it when a host uses it', async () => {
     const mac = '52:54:00:95:02:03';
     const host = addHost('dhcpcd', mac);
     const rogue = addHost('rogue', '52:54:00:95:02:0f');
@@ -156,7 +156,7 @@ describe('further DHCP clients of a running rack', { skip, concurrency: true, ti
     assert.equal((await leaseOf(String(address)))?.state, 'declined');
   });
 
-  test('dhcpcd gives its lease back, with and without an identifier', async () => {
+  test('dhcpcd releases its lease, with and without an identifier', async () => {
     for (const [index, words] of [[], ['--clientid=notebook']].entries()) {
       const mac = `52:54:00:95:02:1${index}`;
       const host = addHost(`back${index}`, mac);
@@ -169,7 +169,7 @@ describe('further DHCP clients of a running rack', { skip, concurrency: true, ti
     }
   });
 
-  test('nmap reads what is offered, and what a host with an address of its own is told by INFORM', {
+  test('nmap reads offers, and the INFORM answers to a host with an address of its own', {
     skip: missing('nmap'),
   }, async () => {
     const mac = '52:54:00:95:02:05';
@@ -230,7 +230,7 @@ describe('further DHCP clients of a running rack', { skip, concurrency: true, ti
     );
   });
 
-  /** dhcp-helper out of its package, which cannot be installed beside isc-dhcp-relay: that of apt's cache, or fetched. */
+  /** dhcp-helper from its package, which cannot be installed alongside isc-dhcp-relay: from apt's cache, or fetched. */
   const unpackHelper = async (): Promise<string | undefined> => {
     const cached = '/var/cache/apt/archives/dhcp-helper_*.deb';
     const fetched = `(cp ${cached} . || apt-get download -q dhcp-helper) && dpkg-deb -x dhcp-helper_*.deb helper`;
@@ -269,7 +269,7 @@ function processesOf(host: string): readonly number[] {
   return stdout.split('\n').filter(Boolean).map(Number);
 }
 
-/** Ends a process that left its parent; one that is gone already is what was wanted. */
+/** Ends a process that left its parent; one that is already gone is fine. */
 function endByNumber(number: number): void {
   if (!Number.isInteger(number) || number <= 1) return;
   try {

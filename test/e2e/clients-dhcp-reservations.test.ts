@@ -1,5 +1,5 @@
-// Addresses that are reserved for an identifier, a DUID or a switch port alone, as people's clients get and keep them: dhclient, dhcpcd, and
-// udhcpc behind ISC's relay agent; and what clients are given by their class.
+// Addresses reserved by identifier, DUID or switch port alone, as real clients get and keep them: dhclient, dhcpcd, and udhcpc behind ISC's
+// relay agent; and what clients get by their class.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -39,7 +39,7 @@ const CONFIG = `cluster_interfaces:
 boot: { http: { listen: [] } }
 `;
 
-/** What a client was told, one line a turn; it sets the address as a client's own script would. */
+/** The client's script results, one line a turn; it sets the address as a client's own script would. */
 const SCRIPT = `#!/bin/sh
 if [ -n "$reason" ]; then turn=$reason ip=$new_ip_address; else turn=$1; fi
 case $turn in
@@ -86,7 +86,7 @@ describe('DHCP clients with a reservation of another kind', { skip }, () => {
         .find((line) => pattern.test(line)),
     );
 
-  test('dhclient with a reserved identifier has its address on whichever card, and one card has not both', {
+  test('dhclient with a reserved identifier has its address on either card, but not on both at once', {
     timeout: 120_000,
   }, async () => {
     for (const [label, mac] of [
@@ -144,7 +144,7 @@ describe('DHCP clients with a reservation of another kind', { skip }, () => {
     await rack.told('dhcp.release', ({ address }) => address === '10.99.1.20');
   });
 
-  test('udhcpc is given what the class of its name gives, and nothing where that denies it; a reload changes both', {
+  test('udhcpc gets what the class of its name gives, and nothing if that denies it; a reload changes both', {
     timeout: 120_000,
   }, async () => {
     const host = rack.namespace.addHost('named', '52:54:00:98:02:04');

@@ -1,5 +1,5 @@
-// DHCP as people's clients see it: dhclient, udhcpc and dhcpcd on hosts of their own, cabled to a rack that runs whole; hosts of
-// another network come through dnsmasq and ISC's dhcrelay.
+// DHCP as real clients see it: dhclient, udhcpc and dhcpcd on hosts of their own, cabled to a complete rack; hosts of another network come
+// through dnsmasq and ISC's dhcrelay.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -22,7 +22,7 @@ const DYNAMIC = /^10\.77\.1\.10[0-6]$/;
 /** Seven, of which one is reserved, and one is in use by a host without a lease. */
 const DYNAMIC_FREE = 5;
 
-/** Longer than one length byte can say; for a client that names no size it goes on from the options to file and sname. */
+/** Longer than one length byte can express; for a client that names no size it continues from the options to file and sname. */
 const LONG = 'rack '.repeat(76).trim();
 
 const CONFIG = `dhcp:
@@ -55,7 +55,7 @@ cluster_interfaces:
     dns_servers: [${RACK}]
 `;
 
-/** What a client was told, one line a turn; it sets the address as a client's own script would. */
+/** The client's script results, one line a turn; it sets the address as a client's own script would. */
 const SCRIPT = `#!/bin/sh
 if [ -n "$reason" ]; then
   turn=$reason ip=$new_ip_address mask=$new_subnet_mask router=$new_routers dns=$new_domain_name_servers
@@ -139,7 +139,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
   };
   const forgetLease = (): void => rmSync(scratch('dhclient.leases'), { force: true });
 
-  test('dhclient is given a lease, keeps it, starts again with it, and gives it back', {
+  test('dhclient gets a lease, keeps it, starts again with it, and releases it', {
     timeout: 180_000,
   }, async () => {
     forgetLease();
@@ -184,7 +184,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     assert.equal(await addressOf(client), undefined);
   });
 
-  test('dhclient that comes with a lease of another network is told no and gets one of this', async () => {
+  test('dhclient with a lease of another network gets a NAK and then one of this network', async () => {
     const from = rack.lines.length;
     writeFileSync(
       scratch('dhclient.leases'),
@@ -199,7 +199,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
   });
 
   for (const program of [['busybox', 'udhcpc'], ['udhcpc']]) {
-    test(`${program.join(' ')} is given a lease, renews it and gives it back`, async () => {
+    test(`${program.join(' ')} gets a lease, renews it and releases it`, async () => {
       const from = rack.lines.length;
       const words = ['-f', '-R', '-i', 'eth0', '-s', scratch('script'), '-t', '5', '-T', '1', '-x', 'hostname:thing'];
       const running = rack.launch(client, ...program, ...words);
@@ -231,7 +231,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     await running.end('SIGKILL');
     await rack.run(client, 'ip', 'address', 'flush', 'dev', 'eth0');
 
-    // dhcpcd calls itself by a DUID, and probes the address before it takes it. Its state lies where no other program sees it.
+    // dhcpcd identifies itself by a DUID, and probes the address before it takes it. Its state lies where no other program sees it.
     const alone = 'mount -t tmpfs none /run && mount -t tmpfs none /var/lib && exec dhcpcd "$@"';
     const words = ['-4', '-B', '--script', '/bin/true', '--noipv4ll', '--config', '/dev/null', 'eth0'];
     const dhcpcd = rack.launch(client, 'unshare', '-m', 'sh', '-c', alone, 'dhcpcd', ...words);
@@ -240,14 +240,14 @@ describe('DHCP clients of a running rack', { skip }, () => {
     assert.equal((await leaseOf(CLIENT)).length, 1);
   });
 
-  test('a reservation goes to its network card alone, with its name', async () => {
+  test('a reservation goes to its network card only, with its name', async () => {
     await rack.run(client, 'ip', 'link', 'set', 'eth0', 'address', PRINTER);
     const bound = await udhcpc(client, '-r', '10.77.1.105');
     assert.equal(bound?.ip, '10.77.1.20');
     assert.equal(bound?.hostname, 'printer');
   });
 
-  test('a client that has no address yet is answered by itself, without ARP, or as a broadcast when it asks so', async () => {
+  test('a client without an address gets a direct answer, without ARP, or a broadcast if it asks for that', async () => {
     const capture = rack.launch(client, 'tcpdump', '-i', 'eth0', '-nn', '-e', '-l', 'udp port 68 or arp');
     await eventually(`tcpdump listens: ${capture.text()}`, () => capture.text().includes('listening on'));
     const address = (await udhcpc(client))?.ip ?? '';
@@ -266,7 +266,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     assert.doesNotMatch(capture.text(), new RegExp(`who-has ${address} tell ${RACK}`));
   });
 
-  test('dhclient is given the options that it asks for: routes, search list, one of 379 bytes, one for its vendor class; others when they change', async () => {
+  test('dhclient gets the options it asks for: routes, search list, one of 379 bytes, one for its vendor class; others when they change', async () => {
     const declared = 'option routes code 121 = array of unsigned integer 8;\noption site code 224 = text;\n';
     const asked = 'request subnet-mask, routers, routes, domain-search, tcode, vendor-encapsulated-options, site;\n';
     writeFileSync(scratch('environment'), `#!/bin/sh\ncd ${rack.directory} && env >said && mv said said.$reason\n`, {
@@ -293,7 +293,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     };
     const phone = await told('lab phone 7', 'send dhcp-max-message-size 1500;\n');
     assert.equal(phone.get('routes'), '16 10 9 10 77 1 253 0 10 77 1 254');
-    // RFC 3442: who takes the routes is told of no router.
+    // RFC 3442: a client that takes the routes gets no router.
     assert.equal(phone.get('routers'), undefined);
     assert.equal(phone.get('domain_search'), 'lab.example. dc1.lab.example.');
     assert.equal(phone.get('tcode'), 'Europe/Berlin');
@@ -313,7 +313,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     await rack.told('config.applied', () => true, before);
   });
 
-  test('an address that a host uses without a lease is declined by udhcpc and set aside', {
+  test('udhcpc declines an address that a host uses without a lease, and it is set aside', {
     timeout: 120_000,
   }, async () => {
     const address = (await udhcpc(client))?.ip ?? '';
@@ -361,10 +361,10 @@ describe('DHCP clients of a running rack', { skip }, () => {
     });
   }
 
-  test('nobody is given what is static, reserved, the rack’s or the router’s, and not more than there is', {
+  test('no client gets a static, reserved, rack’s or router’s address, nor more than there are', {
     timeout: 180_000,
   }, async () => {
-    // Each asks first for an address that is not for it.
+    // Each first asks for an address that is not for it.
     const wishes = ['10.77.1.50', '10.77.1.20', '10.77.1.102', RACK, '10.77.1.254', '10.77.1.0', '10.77.1.255'];
     const from = rack.lines.length;
     const given = new Map<string, string>();

@@ -1,6 +1,5 @@
-// What somebody hostile does by DHCP, and what the others still get: newcomers while a flood of clients that do not exist asks for every
-// address, and a network behind a relay agent in whose name a host of elsewhere speaks. Other people's clients and relay agent in network
-// namespaces, the real daemon.
+// Hostile hosts in DHCP, and what others still get: newcomers during a flood of invented clients that asks for every address, and a network
+// behind a relay agent in whose name a distant host speaks. Other people's clients and relay agent in network namespaces, the real daemon.
 // @host alone
 
 import assert from 'node:assert/strict';
@@ -41,7 +40,7 @@ esac
 exit 0
 `;
 const NEWCOMERS = 4;
-/** The client of ISC; all others are busybox's. */
+/** ISC's client; all others are busybox's. */
 const OF_ISC = 0;
 /** As docs/security.md says: RFC 2131 §4.1 has a client ask for the third time after 12 s, give or take 2. busybox asks sooner. */
 const SERVED_MS_MAX = 15_000;
@@ -83,7 +82,7 @@ describe('DHCP on a wire with somebody hostile', {
     return ['dhclient', '-4', '-d', ...files, '-sf', script(), 'eth0'];
   };
 
-  test('a host of elsewhere takes no address in the name of a relay agent and ends no lease; its clients are served', async () => {
+  test('a distant host takes no address in the name of a relay agent and ends no lease; its clients are served', async () => {
     const router = rack.namespace.addHost('router', '52:54:00:99:02:fe');
     await rack.run(router, 'ip', 'address', 'add', '10.99.1.254/24', 'dev', 'eth0');
     const far = rack.addFarHost(router, 'far', FAR, `${RELAY}/24`);
@@ -117,7 +116,7 @@ describe('DHCP on a wire with somebody hostile', {
   });
 
   for (const perSecond of [500, 5000]) {
-    test(`newcomers get their addresses at their third asking at the latest while ${perSecond} clients a second are made up`, async () => {
+    test(`newcomers get their addresses by their third message while ${perSecond} clients a second are invented`, async () => {
       generation += 1;
       const from = rack.lines.length;
       const program = join(import.meta.dirname, 'dhcp-flood.ts');

@@ -1,5 +1,5 @@
-// DHCP with the clients that people run, over a cable between two network namespaces, with sockets, journal and disk as in
-// service: a lease, its renewal by unicast, its release; a restart; an interface that is deleted and made anew.
+// DHCP with the clients that people run, over a cable between two network namespaces, with sockets, journal and disk as in service: a
+// lease, its renewal by unicast, its release; a restart; an interface that is deleted and created again.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -68,7 +68,7 @@ class Service {
   }
 }
 
-/** Runs a program on the peer to its end, while the server here goes on. @returns its exit code. */
+/** Runs a program on the peer to its end, while the server here continues. @returns its exit code. */
 async function run(peer: Peer, ...command: readonly string[]): Promise<unknown> {
   return await ended(peer.start(...command));
 }
@@ -93,7 +93,7 @@ for (const native of [true, false]) {
     let peer: Peer;
     let folder: string;
     let service: Service;
-    /** Programs that the running test has started and not waited for. */
+    /** Programs that the running test has started and not awaited. */
     const clients: ChildProcess[] = [];
 
     before(async () => {
@@ -121,7 +121,7 @@ for (const native of [true, false]) {
       ...more,
     ];
 
-    it('udhcpc gets a lease, renews it by unicast and gives it back', { timeout: 30_000 }, async () => {
+    it('udhcpc gets a lease, renews it by unicast and releases it', { timeout: 30_000 }, async () => {
       const client = peer.start(...udhcpc('-R'));
       clients.push(client);
       await until(() => service.count('dhcp.ack') === 1);
@@ -158,8 +158,8 @@ for (const native of [true, false]) {
   });
 }
 
-describe('DHCP on an interface that is made anew', { skip: SKIP }, () => {
-  it('answers again without a restart, and not before the interface has its address', { timeout: 40_000 }, async () => {
+describe('DHCP on an interface that is created again', { skip: SKIP }, () => {
+  it('answers again without a restart, but not before the interface has its address', { timeout: 40_000 }, async () => {
     const peer = await openPeer();
     const folder = mkdtempSync(join(tmpdir(), 'rackboot-dhcp-'));
     peer.cable(HERE, THERE);
