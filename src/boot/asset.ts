@@ -1,25 +1,25 @@
-// What a path that a loader asks for means: a file of the tree, or text rendered for the machine that asks. Names and text
-// only: opening and sending is for the servers.
+// Resolves a path requested by a loader: a file of the tree, or text rendered for the requesting machine. Handles only names and text;
+// the servers open and send.
 //
 //   path ─ parseBootPath ─┬─ nonsense ─────────────────────────────────────────────→ refused
-//                         ├─ a file ─ hasFile ─────────────────────────────────────→ file; a loader in an odd place: the tree's
-//                         └─ a configuration ─ findAsker ─┬─ by name, unknown ─────→ missing: the loader walks on
-//                                                         ├─ first name, unknown ──→ rendered: ask again by name
+//                         ├─ a file ─ hasFile ─────────────────────────────────────→ file; a loader in an unusual place: the tree's
+//                         └─ a configuration ─ findAsker ─┬─ by name, unknown ─────→ missing: the loader tries its next name
+//                                                         ├─ first name, unknown ──→ rendered: ask again by hardware address
 //                                                         ├─ for anybody, unknown ─ decideStep → rendered: enlist
 //                                                         └─ known ─────────────── decideStep → rendered for that machine
 //
-// `grub/grub.cfg` and `ipxe.cfg` tell nothing of the machine. A machine known by its lease is answered at once. For any other
-// the text asks again under the hardware address, which the loader knows and the rack may not (another DHCP server gave the
-// lease), then under the default name with the loader's CPU, without which an image to enlist with could not be chosen.
+// The paths `grub/grub.cfg` and `ipxe.cfg` do not identify the machine. A machine known by its lease is answered at once. For any other
+// the text makes the loader ask again by hardware address, which the loader knows and the rack may not (another DHCP server gave the
+// lease), and then by the default name with the loader's CPU, which the choice of an enlistment image needs.
 //
-// 1. The path's identity comes first; the peer's lease, then the address the region gave, are asked only where the path has none.
-//    A UUID is believed only of the holder of a lease of that very machine, or where nothing is known of the lease. From another
-//    interface it is good for one thing: a machine in use that boots from a new card starts its disk. A stranger of a series with
-//    one UUID must neither be installed nor switched off in its place: it enlists, and the region weighs what else it shows.
-// 2. What cannot be started is shown on the machine's screen; only an unknown machine gets "not found", for loaders take that as
+// 1. The path's identity comes first; the peer's lease, then the region's allocation, count only if the path has none. A UUID is trusted
+//    only from the holder of a lease of that very machine, or if the lease is unknown. From another interface it serves one purpose: a
+//    machine in use that boots from a new card starts its disk. Of a series with one shared UUID, a foreign machine must be neither
+//    installed nor powered off in place of another: it enlists, and the region weighs its other identifiers.
+// 2. If a step cannot be started, the machine's screen says why. Only an unknown machine gets "not found", because loaders take that as
 //    "try the next name".
-// 3. Whoever names a MAC address gets its text, so none holds a secret but the token of the boot, which only the holder of the
-//    machine's lease gets (`boot-tokens.ts`).
+// 3. Any client that names a MAC address gets its text, so no text contains a secret except the boot's token, which goes only to the holder
+//    of the machine's lease (`boot-tokens.ts`).
 
 import { unreachable } from '../errors.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
@@ -36,45 +36,45 @@ import { type ConfigIdentity, type LoaderLanguage, parseBootPath, swapUuid } fro
 import { renderPxelinux } from './pxelinux.ts';
 import type { BootStep, RenderedText, RenderPlace } from './step.ts';
 
-/** A request of a loader, by whichever door it came. */
+/** A loader's request by TFTP or HTTP. */
 export interface AssetRequest {
-  /** The path as asked: decoded, not normalised. */
+  /** The requested path: decoded, not normalised. */
   readonly path: string;
   readonly via: 'tftp' | 'http';
-  /** Who asks. */
+  /** The client's address. */
   readonly peer: Ipv4;
-  /** The rack's address that was asked. */
+  /** The rack's address that received the request. */
   readonly local: Ipv4;
 }
 
 export type AssetRefusal =
   /** The path leaves the tree, is too long, or holds a zero byte. */
   | 'path-not-allowed'
-  /** A configuration for a machine that is not known: the loader walks on to its default. */
+  /** A configuration for an unknown machine: the loader goes on to its default. */
   | 'machine-unknown'
   /** The kernel or initrd for this architecture and release was never imported. */
   | 'image-missing';
 
-/** Each reason in a sentence, with the remedy where there is one. */
+/** Each reason in a sentence, with the remedy if there is one. */
 export const ASSET_REFUSALS: Readonly<Record<AssetRefusal, string>> = {
   'path-not-allowed': 'The name leads out of the boot tree, is too long, or holds a control character.',
-  'machine-unknown': 'No machine of that name is known; the loader goes on to its default.',
+  'machine-unknown': 'No machine of that name is known; the loader falls back to its default.',
   'image-missing': 'The kernel or initrd for this architecture and release was never imported; import the image.',
 };
 
 export type BootAsset =
-  /** A file of the tree, by its normalised relative path. */
+  /** A file of the tree, as normalised relative path. */
   | { readonly kind: 'file'; readonly path: string; readonly mac: MacAddress | undefined }
-  /** Rendered text; a file of the tree under `path`, the asked name, wins. */
+  /** Rendered text; a file of the tree at `path`, the requested name, takes precedence. */
   | {
       readonly kind: 'rendered';
       readonly path: string;
       readonly text: string;
       readonly mac: MacAddress | undefined;
-      /** What it tells the machine to do, or why it can do nothing, for the timeline. */
+      /** The machine's next step, or why there is none, for the timeline. */
       readonly purpose: string;
     }
-  /** Nothing is rendered for this name; a file of the tree under `path` still wins. */
+  /** No text is rendered for this name; a file of the tree at `path` still takes precedence. */
   | {
       readonly kind: 'missing';
       readonly path: string;
@@ -83,30 +83,30 @@ export type BootAsset =
     }
   | { readonly kind: 'refused'; readonly reason: AssetRefusal; readonly mac: MacAddress | undefined };
 
-/** Answers one request; synchronous, pure, from the present snapshot. */
+/** Answers one request; synchronous and pure, from the current snapshot. */
 export type ResolveAsset = (request: AssetRequest) => BootAsset;
 
-/** What an answer is made from; all of it is in memory. */
+/** The inputs of an answer, all in memory. */
 export interface AssetContext {
   readonly config: BootConfig;
   readonly machines: MachineDirectory;
-  /** The hardware address that has the lease of an address; undefined: nobody has, as far as this rack knows. */
+  /** The hardware address that holds the lease of an address; `undefined` if this rack knows of none. */
   readonly macOf: (peer: Ipv4) => MacAddress | undefined;
-  /** Tells whether the tree has a file of that relative path: kernels, initrds, loaders. */
+  /** Whether the tree has a file at that relative path: kernels, initrds, loaders. */
   readonly hasFile: HasFile;
-  /** The UUID that a machine showed when it asked for an address (RFC 4578 §2.3), lower case; undefined: none. */
+  /** The UUID that a machine sent in its DHCP request (RFC 4578 §2.3), lower case; `undefined` if none. */
   readonly uuidOf?: ((mac: MacAddress) => string | undefined) | undefined;
-  /** Where the token of a boot comes from; undefined: none is given. */
+  /** The source of boot tokens; `undefined` if configurations get none. */
   readonly tokens?: BootTokenSource | undefined;
 }
 
-/** Who asks, as far as it is known. */
+/** The requesting machine, as far as it is known. */
 interface Asker {
   readonly machine: RackMachine | undefined;
   readonly mac: MacAddress | undefined;
 }
 
-/** Tells what a path means for the one who asks; never throws. */
+/** Resolves a path for the requesting client; never throws. */
 export function resolveBootAsset(request: AssetRequest, context: AssetContext): BootAsset {
   const peer = findByPeer(request.peer, context);
   const path = parseBootPath(request.path);
@@ -114,7 +114,7 @@ export function resolveBootAsset(request: AssetRequest, context: AssetContext): 
     case 'refused':
       return { kind: 'refused', reason: 'path-not-allowed', mac: peer.mac };
     case 'file': {
-      // Loaders are asked in directories that only their firmware believes in.
+      // Some firmware asks for loaders in directories of its own invention.
       const { fallback } = path;
       const elsewhere = fallback !== undefined && !context.hasFile(path.path) && context.hasFile(fallback);
       return { kind: 'file', path: elsewhere ? fallback : path.path, mac: peer.mac };
@@ -132,7 +132,7 @@ export function resolveBootAsset(request: AssetRequest, context: AssetContext): 
   }
 }
 
-/** The machine that the rack gave the address to, or to which the region gave it. */
+/** The machine that holds the address by a lease of the rack or an allocation of the region. */
 function findByPeer(address: Ipv4, context: AssetContext): Asker {
   const mac = context.macOf(address);
   if (mac !== undefined) return { machine: findByMac(mac, context), mac };
@@ -140,12 +140,12 @@ function findByPeer(address: Ipv4, context: AssetContext): Asker {
   return { machine, mac: machine?.addresses.find((fixed) => fixed.address === address)?.mac };
 }
 
-/** In either order of its first octets: loaders and kernels do not agree on it. */
+/** Tries both byte orders of the first fields: loaders and kernels do not agree on it. */
 function findByUuid(uuid: string, { machines }: AssetContext): RackMachine | undefined {
   return machines.findByUuid(uuid) ?? machines.findByUuid(swapUuid(uuid));
 }
 
-/** The machine of an interface; of one that the region does not know, the machine in use that shows this UUID. */
+/** The machine with this interface; for an interface unknown to the region, the machine in use that sent its UUID. */
 function findByMac(mac: MacAddress, context: AssetContext): RackMachine | undefined {
   const own = context.machines.findByMac(mac);
   if (own !== undefined) return own;
@@ -161,7 +161,7 @@ function findAsker(identity: ConfigIdentity, peer: Asker, context: AssetContext)
     case 'uuid': {
       const machine = findByUuid(identity.uuid, context);
       if (machine === undefined) return { machine, mac: peer.mac };
-      // Nobody here gave it its address: then its boot interface stands for it.
+      // The rack did not give it its address, so its boot interface stands for it.
       if (peer.mac === undefined) return { machine, mac: machine.macs[0] };
       const isOwn = machine.macs.includes(peer.mac);
       const isOther = !isOwn && context.machines.findByMac(peer.mac) !== undefined;

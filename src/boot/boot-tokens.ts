@@ -1,15 +1,15 @@
-// The secrets of boots on the rack's side: who is given one on the kernel line, and whose post it proves.
+// The rack's side of boot secrets: which machines get one on the kernel line, and whose posts it proves.
 //
-//   configuration asked by the holder of the lease ─┬─ a machine at work ──► the region's token of its boot
-//                                                   └─ a New or unknown one ► a token drawn here, kept with MAC and address
+//   configuration for the holder of the lease ──────┬─ a machine at work ──► the region's token of its boot
+//                                                   └─ a New or unknown one ► a new token, kept with MAC and address
 //   post with a token, from the holder of the lease ─► the boot interface, for which the rack then vouches to the region
 //
-// 1. A token is given to, and taken from, nobody but the holder of the lease of the address that asks; where another server gives the
-//    addresses, the machine that was seen to take it. One of a machine at work only where that machine is at home: every network has its
-//    own hosts, and any of them gets a lease under a hardware address that it has heard of.
-// 2. Tokens are 192 random bits and compared in constant time. One of a New machine is remembered until TOKEN_MS after it was last given,
-//    and at most TOKENS_MAX of them are: the one that was given longest ago goes first, and its machine is merely not vouched for.
-// 3. In no log, event, URL or answer but the configuration itself.
+// 1. Only the holder of the lease of the requesting address can get or use a token; where another server gives the addresses, only the
+//    machine seen to take it. The token of a machine at work is valid only in the machine's home network: every network has its own hosts,
+//    and any of them can get a lease under an overheard hardware address.
+// 2. Tokens are 192 random bits and compared in constant time. A New machine's token is remembered for TOKEN_MS after it was last given,
+//    and at most TOKENS_MAX are: the one given longest ago goes first, and then the rack merely does not vouch for its machine.
+// 3. A token is in no log, event, URL or answer except the configuration itself.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { BoundedMap } from '../bounded-map.ts';
@@ -21,20 +21,20 @@ import type { Ipv4, MacAddress } from '../net/address.ts';
 import { EventSampler } from '../rate-limit.ts';
 import type { BootEvent } from './events.ts';
 
-/** Boots of New machines that are remembered. */
+/** Remembered boots of New machines. */
 export const TOKENS_MAX = 4096;
-/** How long after it was given a token is good: a machine boots within minutes, and reports for half an hour at the most. */
+/** How long a token is valid after it was given: a machine boots within minutes, and reports for half an hour at most. */
 export const TOKEN_MS = 2 * 3600 * 1000;
 const TOKEN_BYTES = 24;
-/** A longer text is no token. */
+/** A longer text is not a token. */
 const TOKEN_CHARACTERS_MAX = 64;
 
-/** Where a configuration gets its machine's token from. */
+/** The source of the tokens in configurations. */
 export interface BootTokenSource {
-  /** The token for the kernel line of a configuration; undefined: none is to be on it. */
+  /** The token for a configuration's kernel line; `undefined` if it must have none. */
   tokenFor(asker: {
     readonly machine: RackMachine | undefined;
-    /** The interface for which the configuration is. */
+    /** The interface that the configuration is for. */
     readonly mac: MacAddress | undefined;
     readonly peer: Ipv4;
   }): string | undefined;
@@ -43,16 +43,16 @@ export interface BootTokenSource {
 export interface BootTokensDeps {
   readonly clock: Clock;
   readonly machines: () => MachineDirectory;
-  /** The hardware address that has the lease of an address. */
+  /** The hardware address that holds the lease of an address. */
   readonly macOf: (peer: Ipv4) => MacAddress | undefined;
   /**
-   * True for an address of another DHCP server's: its machine may have had another one when it was given its token, because firmware,
-   * loader and system call themselves differently there. Undefined: there are none.
+   * True for an address of another DHCP server: its machine may have had another one when it got its token, because firmware, loader and
+   * system identify themselves differently there. `undefined` if there are no such addresses.
    */
   readonly mayMove?: ((peer: Ipv4) => boolean) | undefined;
-  /** The network of an address that is not where a machine is at home; undefined: it is at home there. */
+  /** The networks of an address outside a machine's home network, and of its home; `undefined` if the machine is at home there. */
   readonly awayFrom?: ((machine: RackMachine, peer: Ipv4) => Away | undefined) | undefined;
-  /** This rack, as the commands of the region call it. */
+  /** This rack's name in commands of the region. */
   readonly rackName?: (() => string) | undefined;
   readonly publish: Publish;
 }
@@ -66,7 +66,7 @@ interface Given {
 const digest = (text: string): Uint8Array => createHash('sha256').update(text).digest();
 const areEqual = (a: string, b: string): boolean => timingSafeEqual(digest(a), digest(b));
 
-/** Gives tokens, and knows them again. */
+/** Gives tokens and verifies them. */
 export class BootTokens implements BootTokenSource {
   readonly #deps: BootTokensDeps;
   readonly #sampler = new EventSampler();
@@ -76,7 +76,7 @@ export class BootTokens implements BootTokenSource {
     this.#deps = deps;
   }
 
-  /** How many boots of New machines are remembered. */
+  /** The number of remembered boots of New machines. */
   get size(): number {
     return this.#given.size;
   }
@@ -89,13 +89,13 @@ export class BootTokens implements BootTokenSource {
       const isHolder = holder !== undefined && machine.macs.includes(holder);
       const away = isHolder ? this.#deps.awayFrom?.(machine, peer) : undefined;
       if (isHolder && away === undefined) return machine.bootToken;
-      this.#tellWithheld(machine, away === undefined ? mac : (holder ?? mac), peer, away);
+      this.#reportWithheld(machine, away === undefined ? mac : (holder ?? mac), peer, away);
       return undefined;
     }
     return purpose !== 'enlist' || holder === undefined || holder !== mac ? undefined : this.#draw(holder, peer);
   }
 
-  /** The interface by which the sender of this token was booted from this address; undefined: it was not. */
+  /** The interface through which the sender of this token booted from this address; `undefined` if it did not. */
   vouchFor(token: string, peer: Ipv4): MacAddress | undefined {
     const mac = this.#deps.macOf(peer);
     if (mac === undefined || token.length > TOKEN_CHARACTERS_MAX) return undefined;
@@ -109,7 +109,7 @@ export class BootTokens implements BootTokenSource {
     return areEqual(token, given.token) ? mac : undefined;
   }
 
-  /** The same boot asks several times, so it is given the same token again. */
+  /** Returns the same token again within a boot, which asks several times. */
   #draw(mac: MacAddress, peer: Ipv4): string {
     const { clock } = this.#deps;
     const now = clock.now();
@@ -120,7 +120,7 @@ export class BootTokens implements BootTokenSource {
     return token;
   }
 
-  #tellWithheld(machine: RackMachine, mac: MacAddress | undefined, peer: Ipv4, away: Away | undefined): void {
+  #reportWithheld(machine: RackMachine, mac: MacAddress | undefined, peer: Ipv4, away: Away | undefined): void {
     const at = this.#deps.clock.now();
     const kind = away === undefined ? 'boot.token-withheld' : 'boot.not-at-home';
     const sample = this.#sampler.take(kind, at);

@@ -1,4 +1,4 @@
-// The boot settings as used, after the configuration file was resolved.
+// The resolved boot settings.
 
 import type { Ipv4 } from '../net/address.ts';
 import type { QuirkRule } from './quirks.ts';
@@ -12,18 +12,18 @@ export interface HttpEndpoint {
 export interface BootConfig {
   /** Directory of `arch/subarch/release/purpose`, absolute. */
   readonly tree: string;
-  /** Overrides of the built-in table: option 93 number as text, or `ipxe`, to a file name in the tree or a URL. */
+  /** Overrides of the built-in table: from an option 93 number as text, or `ipxe`, to a file name in the tree or a URL. */
   readonly loaders: ReadonlyMap<string, string>;
-  /** What the operator says of machines with a peculiar firmware; undefined: nothing. */
+  /** The operator's rules for machines with peculiar firmware; `undefined` if there are none. */
   readonly quirks?: readonly QuirkRule[] | undefined;
   /** Kernel arguments for every machine, as written. */
   readonly kernelParams: string;
-  /** The release of the ephemeral environment and its architecture default: `bookworm`. */
+  /** The release of the ephemeral environment, such as `bookworm`. */
   readonly commissioningRelease: string;
-  /** What a machine runs to report itself: our own environment, or Debian's installer with a preseed. */
+  /** What a machine runs to enlist: our own environment, or Debian's installer with a preseed. */
   readonly enlistWith: 'environment' | 'installer';
-  /** False: the BMC of a machine that enlists stays as it is, and the region is told its address only. */
+  /** False: the agent leaves the BMC of an enlisting machine unchanged and reports only its address. */
   readonly bmcUser: boolean;
-  /** Where the boot HTTP listener is. */
+  /** The endpoints of the boot HTTP listener. */
   readonly http: readonly HttpEndpoint[];
 }

@@ -1,10 +1,9 @@
-// What a machine does next: from what the region wants of it, and from what the tree holds.
+// Decides a machine's next step, from the region's desired state and the contents of the tree.
 //
-// 1. A machine that is not known enlists itself; it is never told to start its disk or to switch off.
-// 2. `install` runs the installer of the machine's release where the tree has one, else the ephemeral environment, which writes
-//    an image.
-// 3. A machine that cannot start what it should starts nothing else instead.
-// 4. A machine enlists with what the configuration says: the ephemeral environment, or an installer whose preseed runs the agent.
+// 1. An unknown machine enlists; it is never told to start its disk or to power off.
+// 2. `install` runs the installer of the machine's release if the tree has one, else the ephemeral environment, which writes an image.
+// 3. A machine that cannot start its step starts nothing else instead.
+// 4. The configuration says how a machine enlists: by the ephemeral environment, or by an installer whose preseed runs the agent.
 
 import { unreachable } from '../errors.ts';
 import type { RackMachine } from '../machines/machine.ts';
@@ -24,20 +23,20 @@ import {
 import { preseedSecret } from './preseed-secret.ts';
 import type { BootStep } from './step.ts';
 
-/** Who is to do something. */
+/** The machine to decide for. */
 export interface StepQuery {
-  /** Undefined: nobody knows it. */
+  /** `undefined` if the machine is unknown. */
   readonly machine: RackMachine | undefined;
-  /** What the loader says of an unknown machine; undefined: it says nothing. */
+  /** An unknown machine's architecture from its loader; `undefined` if the loader does not say. */
   readonly architecture: string | undefined;
   readonly subarchitecture: string | undefined;
-  /** The boot HTTP listener; undefined: there is none. */
+  /** The boot HTTP listener; `undefined` if there is none. */
   readonly baseUrl: string | undefined;
-  /** The token of this boot; undefined: it gets none. */
+  /** This boot's token; `undefined` if it gets none. */
   readonly token?: string | undefined;
 }
 
-/** A step, with its names for the timeline and for the machine's screen. */
+/** A step, with its labels for the timeline and the machine's screen. */
 export interface Decision {
   readonly step: BootStep;
   /** The machine's purpose, or `image-missing`, `no-boot-http`, `arguments-not-quotable`. */
@@ -45,7 +44,7 @@ export interface Decision {
   readonly title: string;
 }
 
-/** What an unknown machine is taken for when its loader does not say: pxelinux runs on BIOS machines only. */
+/** The assumed architecture of an unknown machine whose loader does not say: pxelinux runs only on BIOS machines. */
 const DEFAULT_ARCHITECTURE = 'amd64';
 
 /** Decides a step from configuration and tree. */
@@ -81,7 +80,7 @@ function decideKernel(
   const { machine, baseUrl } = query;
   if (baseUrl === undefined) {
     return explain('no-boot-http', name, [
-      'this rack has no HTTP listener that a machine could report to.',
+      'this rack has no HTTP listener for machines to report to.',
       'Name one under boot.http.listen.',
     ]);
   }
@@ -137,7 +136,7 @@ function decideKernel(
   return { step: { kind: 'kernel', image, words: wordsOfInstaller(machine, image, baseUrl, facts) }, purpose, title };
 }
 
-/** What the installer of a known machine is told. By its key, which is in its preseed, it says all that it has to: the token stays here. */
+/** The kernel arguments of a known machine's installer. It reports with its key, which is in the preseed, so it needs no token. */
 function wordsOfInstaller(
   { systemId, hostname, domain }: RackMachine,
   { iso }: BootImage,

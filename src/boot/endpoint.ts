@@ -1,7 +1,6 @@
-// Which address and port of the boot HTTP listener a machine is told.
+// Chooses the boot HTTP listener's address and port for a machine.
 //
-// 1. A machine is told the address in its own network that it already talks to; another address of the rack only when the
-//    listener has none there.
+// 1. A machine gets the rack's address in its own network, which it already talks to; another address only if the listener has none there.
 
 import { ANY, formatIpv4, type Ipv4 } from '../net/address.ts';
 import type { HttpEndpoint } from './config.ts';
@@ -11,7 +10,7 @@ const HTTP_PORT = 80;
 /**
  * The endpoint at `local`, the rack's address in the machine's network: bound to it or to every address.
  *
- * @returns undefined: the listener does not answer there
+ * @returns `undefined` if the listener does not answer there
  */
 export function findEndpointAt(endpoints: readonly HttpEndpoint[], local: Ipv4): HttpEndpoint | undefined {
   const found =
@@ -20,15 +19,15 @@ export function findEndpointAt(endpoints: readonly HttpEndpoint[], local: Ipv4):
 }
 
 /**
- * The endpoint at `local`, else any that is not loopback: a router between them may lead there.
+ * The endpoint at `local`, else any that is not loopback, since a router may lead there.
  *
- * @returns undefined: there is no boot HTTP listener that a machine could reach
+ * @returns `undefined` if no boot HTTP listener is reachable for a machine
  */
 export function findEndpointFor(endpoints: readonly HttpEndpoint[], local: Ipv4): HttpEndpoint | undefined {
   return findEndpointAt(endpoints, local) ?? endpoints.find((endpoint) => endpoint.address >>> 24 !== 127);
 }
 
-/** True when the listener answers at `local` on port 80, the only port that GRUB's HTTP knows. */
+/** True if the listener answers at `local` on port 80, the only port that GRUB's HTTP supports. */
 export function answersOnPort80(endpoints: readonly HttpEndpoint[], local: Ipv4): boolean {
   return endpoints.some(
     (endpoint) => endpoint.port === HTTP_PORT && (endpoint.address === local || endpoint.address === ANY),

@@ -3,12 +3,12 @@
 // Sources: GRUB manual 2.06 §6 (quoting), §16.3 (commands); grub-core/lib/cmdline.c of Debian's 2.06 (how `linux` writes its
 // words); boots of Debian's signed GRUB under OVMF.
 //
-// 1. Every value stands in single quotes, in which GRUB's shell sees nothing but the closing one.
-// 2. `linux` writes a word with a space in double quotes, and a back-slash before `"`, `'` and `\`: these three are refused,
-//    for the kernel would see the back-slash.
-// 3. Paths begin with `/`: the device that GRUB itself came from, whatever protocol that was. Where the rack answers HTTP on port
-//    80, the only port that GRUB's HTTP knows, that is tried first: its TFTP loads block by block. Quirk: Debian's signed image has
-//    no HTTP and may not load the module under Secure Boot; then it says that there is no such disk, and TFTP follows.
+// 1. Every value is in single quotes, in which GRUB's shell interprets nothing but the closing one.
+// 2. `linux` writes a word with a space in double quotes, and a backslash before `"`, `'` and `\`: these three are refused, because the
+//    kernel would see the backslash.
+// 3. Paths begin with `/`: the device that GRUB itself came from, whatever its protocol. If the rack answers HTTP on port 80, the only port
+//    that GRUB's HTTP supports, that is tried first, because its TFTP loads block by block. Quirk: Debian's signed image has no HTTP and may
+//    not load the module under Secure Boot; it then says that there is no such disk, and TFTP follows.
 
 import { unreachable } from '../errors.ts';
 import { formatIpv4 } from '../net/address.ts';
@@ -81,7 +81,7 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
           'fi',
         ]),
         // Quirk: Debian's GRUB 2.06 gives `exit` no status, so EDK2 would not try its next boot option, but stay in its setup menu.
-        say(`no boot loader on the local disks. Starting anew in ${EXPLAIN_SECONDS} seconds.`),
+        say(`no boot loader on the local disks. Restarting in ${EXPLAIN_SECONDS} seconds.`),
         ...AGAIN,
       ];
     case 'poweroff':

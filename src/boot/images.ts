@@ -1,14 +1,14 @@
-// Which kernel and initrd of the boot tree a machine is given: `arch/subarch/release/purpose/{linux,initrd.gz}`, and for an installer that
-// runs from an image of its own `installer.iso` beside them.
+// Finds a machine's kernel and initrd in the boot tree: `arch/subarch/release/purpose/{linux,initrd.gz}`, with `installer.iso` next to them
+// for an installer that runs from its own image.
 //
-// 1. Every part of the path is a plain name: what is not is never looked for, nor written into a configuration.
-// 2. The machine's own sub-architecture comes before `generic`, its own release before the rack's.
+// 1. Every part of the path is a plain name; other names are neither looked up nor written into a configuration.
+// 2. The machine's own sub-architecture takes precedence over `generic`, its own release over the rack's.
 
 /** A kernel and its initrd, as paths of the tree. */
 export interface BootImage {
   readonly kernel: string;
   readonly initrd: string;
-  /** The image that an installer runs from, which is beside them; undefined: it needs none. */
+  /** The image that an installer runs from, next to them; `undefined` if it needs none. */
   readonly iso?: string | undefined;
 }
 
@@ -22,19 +22,19 @@ export interface ImageQuery {
   readonly directory: 'commissioning' | 'install';
 }
 
-/** Tells whether the tree has a regular file of that relative path; from memory, at once. */
+/** Whether the tree has a regular file at that relative path; answered from memory. */
 export type HasFile = (path: string) => boolean;
 
 const GENERIC = 'generic';
 const INITRD_NAMES = ['initrd.gz', 'initrd'] as const;
 const ISO_NAME = 'installer.iso';
 
-/** True for a name that can stand in a path, a loader's configuration and a kernel line as it is. */
+/** True for a name that needs no quoting in a path, a loader's configuration or a kernel line. */
 export function isPlainName(name: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._+~-]{0,252}$/.test(name);
 }
 
-/** The first image that exists; undefined: none does. */
+/** The first existing image; `undefined` if there is none. */
 export function findImage(query: ImageQuery, hasFile: HasFile): BootImage | undefined {
   for (const release of new Set(query.releases)) {
     for (const subarchitecture of new Set([query.subarchitecture, GENERIC])) {
@@ -51,7 +51,7 @@ export function findImage(query: ImageQuery, hasFile: HasFile): BootImage | unde
   return undefined;
 }
 
-/** The directory that was looked for first, for people to read. */
+/** The first directory searched, for people to read. */
 export function describeImage(query: ImageQuery): string {
   return `${query.architecture}/${query.subarchitecture}/${query.releases[0] ?? ''}/${query.directory}`;
 }

@@ -3,9 +3,9 @@
 // Sources: ipxe.org/scripting and the command reference; src/core/exec.c and settings.c of iPXE (how a line becomes a command);
 // boots of iPXE 1.0.0+git-20190125 under SeaBIOS and OVMF.
 //
-// 1. iPXE splits a line at white space and knows no quotes and no escape. It acts on `${…}` anywhere, on the words `||`, `&&`
-//    and `;`, and on a word that begins with `#`: values that hold these are refused, as are runs of spaces, which it joins.
-// 2. `chain --replace` leaves no script to come back to: what follows `||` runs only when the download failed.
+// 1. iPXE splits a line at white space and has no quotes or escapes. It interprets `${…}` anywhere, the words `||`, `&&` and `;`, and a
+//    word that begins with `#`. Values with these are refused, as are runs of spaces, which iPXE would collapse.
+// 2. `chain --replace` leaves no script to return to: the command after `||` runs only if the download failed.
 
 import { unreachable } from '../errors.ts';
 import { formatEfiSuffix } from './architectures.ts';
@@ -37,7 +37,7 @@ export function renderIpxe(step: BootStep, place: RenderPlace): RenderedText {
   return tryRender(() => ['#!ipxe', `# ${asScreenText(place.title)}`, ...renderStep(step, place)]);
 }
 
-/** A setting of iPXE's, expanded when the line is run. */
+/** An iPXE setting, expanded when the line runs. */
 const setting = (name: string): string => `\${${name}}`;
 
 const say = (text: string): string => `echo ${asScreenText(`Rackboot: ${text}`)}`;
@@ -46,7 +46,7 @@ const AGAIN = [`sleep ${EXPLAIN_SECONDS}`, 'reboot'] as const;
 function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
   switch (step.kind) {
     case 'kernel': {
-      // A path beginning with `/` is taken from where the script came: TFTP, where there is no boot HTTP listener.
+      // A path beginning with `/` is loaded from the script's own source: TFTP, if there is no boot HTTP listener.
       const base = place.baseUrl ?? '';
       const words = step.words.map(quoteIpxe).join(' ');
       if (words.length > KERNEL_LINE_BYTES_MAX) throw new Unquotable('too-long');
@@ -68,7 +68,7 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
         say(place.title),
         `iseq ${setting('platform')} efi && goto other ||`,
         'sanboot --no-describe --drive 0x80 || sanboot --no-describe --drive 0x81 ||',
-        // Back to the BIOS, which goes on to its next boot device.
+        // Returns to the BIOS, which goes on to its next boot device.
         'exit 0',
         ...otherLoader(step.architecture, place),
         // The status makes the firmware try its next boot option.
@@ -79,7 +79,7 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
     case 'explain':
       return [...step.lines.map(say), ...AGAIN];
     case 'chain':
-      // A BIOS build says i386 of itself, whatever the CPU: the CPU is asked for its long mode.
+      // A BIOS build reports i386 on any CPU, so the script checks the CPU for long mode.
       return [
         `set cpu ${setting('buildarch')}`,
         'cpuid --ext 29 && set cpu amd64 ||',
@@ -93,7 +93,7 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
 }
 
 /**
- * Starts the rack's other loader, which asks what to do and is told the same step.
+ * Starts the rack's other loader, which asks for its configuration and gets the same step.
  *
  * Quirk: iPXE 1.0.0+git-20190125 as built by Debian has no `poweroff`, and under UEFI no local disks for `sanboot`. GRUB and
  * pxelinux take over its network and go on by TFTP; shim does not start from it.
@@ -103,7 +103,7 @@ function otherLoader(architecture: string, place: RenderPlace): readonly string[
   const rack = place.baseUrl === undefined ? undefined : URL.parse(place.baseUrl)?.hostname;
   return [
     ':other',
-    // Where another DHCP server gives the addresses, the next loader would go on asking that one.
+    // If another DHCP server gives the addresses, the next loader would keep asking that server.
     ...(rack === undefined ? [] : [`set netX/next-server ${rack} ||`]),
     `iseq ${setting('platform')} efi && chain --replace ${base}/grub${formatEfiSuffix(architecture)}.efi ||`,
     `iseq ${setting('platform')} pcbios && chain --replace ${base}/lpxelinux.0 ||`,

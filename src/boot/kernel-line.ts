@@ -1,11 +1,11 @@
-// The arguments of a kernel, as words. Each loader language writes the words with its own quoting; here they have none.
+// Kernel arguments, as unquoted words. Each loader language writes them with its own quoting.
 //
 // Sources: the kernel's lib/cmdline.c (`next_arg`: how it splits and strips double quotes); the Debian installer's manual,
 // "Boot parameters"; boots of both environments.
 //
-// 1. A word is printable ASCII, holds no double quote, and is written back as the kernel reads it.
-// 2. The operator's arguments come last: where a name is given twice the kernel and the environments take the last.
-//    BOOTIF is not among the words: it comes first, from the renderer, for some loaders fill it in themselves.
+// 1. A word is printable ASCII, contains no double quote, and is written so that the kernel reads it back unchanged.
+// 2. The operator's arguments come last, because kernel and environments use the last value of a repeated name. BOOTIF is not among the
+//    words: it comes first, from the renderer, because some loaders fill it in themselves.
 // 3. A machine's own arguments replace the global ones.
 
 import { formatMac, type MacAddress } from '../net/address.ts';
@@ -13,17 +13,17 @@ import { formatMac, type MacAddress } from '../net/address.ts';
 /** The longest kernel line, in bytes: COMMAND_LINE_SIZE of x86 and arm64, without its final zero. */
 export const KERNEL_LINE_BYTES_MAX = 2047;
 
-/** Why arguments cannot be given to a kernel by every loader. */
+/** Why some loader cannot pass the arguments to a kernel. */
 export type KernelParamsRefusal =
   /** A control character or a character outside ASCII. */
   | 'not-printable-ascii'
   /** A double quote that is not closed. */
   | 'unbalanced-quote'
-  /** A double quote elsewhere than around a whole word or a whole value. */
+  /** A double quote that is not around a whole word or a whole value. */
   | 'quote-inside-word'
   /** Longer than KERNEL_LINE_BYTES_MAX. */
   | 'too-long'
-  /** `\` or `'`: GRUB writes them with a back-slash more (grub_create_loader_cmdline). */
+  /** `\` or `'`: GRUB puts an additional backslash before them (grub_create_loader_cmdline). */
   | 'not-for-grub'
   /** `${`, runs of spaces in a value, or a word that is a separator or comment: iPXE would act on it. */
   | 'not-for-ipxe';
@@ -55,19 +55,19 @@ export function parseKernelParams(text: string): KernelWords {
   return { ok: true, words };
 }
 
-/** What the environment on the other side is told of itself. */
+/** The facts about itself that an environment gets on its kernel line. */
 export interface KernelLineFacts {
   /** `enlist`, `commissioning`, `install`. */
   readonly purpose: string;
   /** Base URL of the region as the machine reaches it, ending in `/MAAS`. */
   readonly rackbootUrl: string;
-  /** The secret of this boot, letters, digits, `-` and `_`; undefined: it has none. */
+  /** The secret of this boot: letters, digits, `-` and `_`; `undefined` if it has none. */
   readonly token?: string | undefined;
   /** The operator's arguments, as words. */
   readonly params: readonly string[];
 }
 
-/** The word that names the interface that boots, as pxelinux writes it: hardware type 01 and the address with dashes. */
+/** The word that names the boot interface, as pxelinux writes it: hardware type 01 and the address with dashes. */
 export const formatBootif = (mac: MacAddress): string => `BOOTIF=01-${formatMac(mac, '-')}`;
 
 const tokenWords = ({ token }: KernelLineFacts): readonly string[] =>
@@ -78,38 +78,38 @@ export function ephemeralWords(facts: KernelLineFacts): readonly string[] {
   return [`rackboot=${facts.purpose}`, `rackboot_url=${facts.rackbootUrl}`, ...tokenWords(facts), ...facts.params];
 }
 
-/** What an installer is told beyond that. */
+/** The additional facts for an installer. */
 export interface InstallerFacts extends KernelLineFacts {
-  /** Where it gets its preseed, below the region's base URL, from `/` on. */
+  /** The path of its preseed below the region's base URL, from `/` on. */
   readonly preseedPath: string;
   readonly hostname: string;
   readonly domain: string;
 }
 
 /**
- * Where the installer of a machine that is known gets its preseed.
+ * The path of a known machine's preseed.
  *
- * @param secret `preseedSecret` of the token of its boot; undefined: it has none, and will be refused
+ * @param secret `preseedSecret` of its boot token; `undefined` if it has none, in which case the region refuses it
  */
 export const machinePreseedPath = (systemId: string, secret: string | undefined): string =>
   `/metadata/latest/by-id/${systemId}/?${secret === undefined ? '' : `boot=${secret}&`}op=get_preseed`;
 
-/** The same for an installer that asks for several files, whose names it puts at the end of the address. */
+/** The same for an installer that appends the names of several files to the address. */
 export const machineSeedPath = (systemId: string, secret: string | undefined): string =>
   `/metadata/latest/by-id/${systemId}/?${secret === undefined ? '' : `boot=${secret}&`}op=`;
 
-/** An installer that only enlists: its preseed, and the names that it would otherwise ask for; nobody sees them. */
+/** An installer that only enlists: its preseed, and the names it would otherwise ask for, which nobody sees. */
 export const ENLIST_INSTALLER = {
   preseedPath: '/rackboot/enlist.preseed',
   hostname: 'maas-enlisting',
   domain: 'maas',
 } as const;
 
-/** The word by which the agent leaves a BMC as it is. */
+/** The word that makes the agent leave the BMC unchanged. */
 export const NO_BMC_USER = 'rackboot_bmc_user=no';
 
 /**
- * Words for the Debian installer and its relatives: no question up to the preseed, which the region serves.
+ * Words for the Debian installer and its relatives, which then ask no question before they have the region's preseed.
  *
  * `ipv6.disable=1` saves ten seconds of waiting for a router; the text front end leaves a readable log on a serial line, and
  * `noninteractive` would hang.
@@ -133,20 +133,20 @@ export function installerWords(facts: InstallerFacts): readonly string[] {
   ];
 }
 
-/** What Ubuntu's installer is told: where its file system is, and where its answers. */
+/** The additional facts for Ubuntu's installer: the addresses of its file system and of its answers. */
 export interface LiveInstallerFacts extends KernelLineFacts {
   /** `machineSeedPath`. */
   readonly seedPath: string;
-  /** The address of the image that it runs from. */
+  /** The URL of the image it runs from. */
   readonly isoUrl: string;
 }
 
 /**
- * Words for Ubuntu's installer since 20.04, which runs from an image that it loads into memory and takes its answers from cloud-init's
- * NoCloud data source.
+ * Words for Ubuntu's installer since 20.04, which loads an image into memory, runs from it, and takes its answers from cloud-init's NoCloud
+ * data source.
  *
- * Quirk: cloud-init takes `url=` for a configuration of its own and would load the whole image a second time; `cloud-config-url`
- * comes before it.
+ * Quirk: cloud-init would read `url=` as the address of a configuration and load the whole image a second time; `cloud-config-url` takes
+ * precedence.
  */
 export function liveInstallerWords(facts: LiveInstallerFacts): readonly string[] {
   return [
@@ -161,7 +161,7 @@ export function liveInstallerWords(facts: LiveInstallerFacts): readonly string[]
   ];
 }
 
-/** A word as it stands on a kernel line: in double quotes around the value where it holds a space. */
+/** Writes a word for a kernel line, with double quotes around the value if it contains a space. */
 export function writeKernelWord(word: string): string {
   if (!word.includes(' ')) return word;
   const equals = word.indexOf('=');

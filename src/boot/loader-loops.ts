@@ -1,15 +1,15 @@
-// iPXE that is given iPXE again, for ever: a build that does not say in DHCP what it is, or `boot.loaders` that names a loader for it.
-// It is found out by what the machine loads, and led out of its circle.
+// Detects iPXE that gets iPXE again, for ever: a build that does not identify itself in DHCP, or `boot.loaders` that names a loader for
+// `ipxe`. The files that the machine loads reveal the loop, and the rack then breaks it.
 //
-//   DHCP tells a loader that may start itself ─ check ─┬─ loaded fewer than LOOP_LOADS_MAX times ──→ the plan as it is
+//   DHCP names a loader that may start itself ─ check ─┬─ loaded fewer than LOOP_LOADS_MAX times ──→ the plan as it is
 //                                                      └─ else: iPXE's script in its place, and an event
-//   the file was sent ─ look ─ counted;  a configuration, a kernel, any other file ─ look ─ progress: forgotten
+//   the file was sent ─ observe ─ counted;  a configuration, a kernel, any other file ─ observe ─ progress: forgotten
 //
-// 1. Only loads that came to their end count, and only those within LOOP_MS_MAX of each other.
-// 2. Progress ends it: the next boot of the machine begins as every boot, and costs the same rounds again until its cause is mended.
-// 3. Firmware that is no iPXE and fails on its loader gets the script as well, cannot start it, and goes on to its next boot device.
-// 4. Machines of the region, other known clients and strangers are remembered apart (`kept-apart.ts`), LOOPS_MAX of each. A query in which
-//    nobody boots leaves no trace.
+// 1. Only complete loads count, and only those within LOOP_MS_MAX of each other.
+// 2. Progress ends a loop: the machine's next boot starts as usual, and costs the same rounds again until the cause is fixed.
+// 3. Firmware that is not iPXE and fails on its loader gets the script too, cannot start it, and goes on to its next boot device.
+// 4. Machines of the region, other known clients and unknown clients are remembered separately (`kept-apart.ts`), LOOPS_MAX of each. A query
+//    without a booting client leaves no trace.
 
 import type { Instant } from '../clock.ts';
 import { counted } from '../counted.ts';
@@ -21,13 +21,13 @@ import { findEndpointFor, formatBaseUrl } from './endpoint.ts';
 import type { BootEvent } from './events.ts';
 import { type BootPlan, type BootQuery, IPXE_SCRIPT } from './plan.ts';
 
-/** So many loads of one loader without progress are a circle. */
+/** This many loads of one loader without progress are a loop. */
 export const LOOP_LOADS_MAX = 3;
-/** The longest time that a circle of that many rounds takes. */
+/** The longest time that this many rounds of a loop take. */
 export const LOOP_MS_MAX = 600_000;
 /**
- * Machines of each rank that are watched. Strangers fill theirs by inventing hardware addresses; a stranger that is forgotten for them
- * loads its loader for as long as the flood goes on. The one that was told of a loader longest ago goes first.
+ * Watched machines of each rank. Unknown clients fill theirs by inventing hardware addresses; an unknown client forgotten for them keeps
+ * looping as long as the flood lasts. The machine whose loader was named longest ago goes first.
  */
 export const LOOPS_MAX = 4096;
 
@@ -36,7 +36,7 @@ interface Watched {
   readonly file: string;
   loads: number;
   firstAt: Instant;
-  told: boolean;
+  reported: boolean;
 }
 
 const baseName = (file: string): string => file.slice(file.lastIndexOf('/') + 1);
@@ -44,7 +44,7 @@ const baseName = (file: string): string => file.slice(file.lastIndexOf('/') + 1)
 const isIpxeBuild = (name: string): boolean =>
   /(?:^|[^a-z])(?:ipxe|snp|snponly|undionly)\b.*\.(?:efi|k?pxe|0|lkrn|krn)$/i.test(name);
 
-/** What is read of an event: which file a machine has got, and what a configuration told it. */
+/** The relevant fields of an event: the file that a machine received, and the purpose of a configuration. */
 interface FileSent extends RackEvent {
   readonly file?: string | undefined;
   readonly purpose?: string | undefined;
@@ -52,17 +52,17 @@ interface FileSent extends RackEvent {
 const SENT = new Set(['tftp.sent', 'http.file-sent', 'http.rendered']);
 const isFileSent = (event: RackEvent): event is FileSent => SENT.has(event.kind);
 
-/** Watches the machines that are told a loader which may start itself again. */
+/** Watches machines with a loader that may start itself again. */
 export class LoaderLoops {
   readonly #publish: Publish;
   readonly #watched = new KeptApart<MacAddress, Watched>(LOOPS_MAX);
 
-  /** @param publish where a circle that was found is told */
+  /** @param publish receives an event for each detected loop */
   constructor(publish: Publish) {
     this.#publish = publish;
   }
 
-  /** The plan, or in the middle of a circle the one that leads out of it. */
+  /** The plan, or inside a loop the plan that breaks it. */
   check(query: BootQuery, plan: BootPlan, config: BootConfig, now: Instant): BootPlan {
     const file = baseName(plan.file);
     const mayLoop = query.client.kind === 'ipxe' ? file !== IPXE_SCRIPT : isIpxeBuild(file);
@@ -70,23 +70,23 @@ export class LoaderLoops {
     const { asker, mac } = query;
     if (asker === undefined) return this.foresee(query, plan, config, now);
     const before = this.#watched.get(mac);
-    const watched = before?.file === file ? before : { file, loads: 0, firstAt: now, told: false };
+    const watched = before?.file === file ? before : { file, loads: 0, firstAt: now, reported: false };
     this.#watched.set(mac, watched, asker);
-    const instead = leadOut(query, plan, config, watched, now);
+    const instead = breakLoop(query, plan, config, watched, now);
     if (instead === undefined) return plan;
-    if (!watched.told) this.#tell(mac, watched, plan, instead, now);
-    watched.told = true;
+    if (!watched.reported) this.#report(mac, watched, plan, instead, now);
+    watched.reported = true;
     return instead;
   }
 
-  /** What `check` would answer; nothing is remembered or told. */
+  /** Returns what `check` would return, without remembering or publishing anything. */
   foresee(query: BootQuery, plan: BootPlan, config: BootConfig, now: Instant): BootPlan {
     const watched = this.#watched.get(query.mac);
-    return (watched === undefined ? undefined : leadOut(query, plan, config, watched, now)) ?? plan;
+    return (watched === undefined ? undefined : breakLoop(query, plan, config, watched, now)) ?? plan;
   }
 
-  /** Takes note of what a machine has got. */
-  look(event: RackEvent): void {
+  /** Records a file that a machine has received. */
+  observe(event: RackEvent): void {
     if (event.mac === undefined || !isFileSent(event)) return;
     const watched = this.#watched.get(event.mac);
     if (watched === undefined || event.purpose === 'chain') return;
@@ -97,19 +97,19 @@ export class LoaderLoops {
     if (watched.loads === 0 || event.at - watched.firstAt > LOOP_MS_MAX) {
       watched.loads = 0;
       watched.firstAt = event.at;
-      watched.told = false;
+      watched.reported = false;
     }
     watched.loads += 1;
   }
 
-  #tell(mac: MacAddress, { loads }: Watched, plan: BootPlan, instead: BootPlan, at: Instant): void {
+  #report(mac: MacAddress, { loads }: Watched, plan: BootPlan, instead: BootPlan, at: Instant): void {
     const event: BootEvent = { kind: 'boot.loader-loop', at, mac, file: plan.file, instead: instead.file, loads };
     this.#publish(event);
   }
 }
 
-/** iPXE's script in place of the loader; undefined: this is no circle. */
-function leadOut(
+/** The plan with iPXE's script instead of the loader; `undefined` if this is no loop. */
+function breakLoop(
   { client, serverAddress }: BootQuery,
   plan: BootPlan,
   config: BootConfig,
@@ -119,7 +119,7 @@ function leadOut(
   if (watched.file !== baseName(plan.file)) return undefined;
   if (watched.loads < LOOP_LOADS_MAX || now - watched.firstAt > LOOP_MS_MAX) return undefined;
   const endpoint = findEndpointFor(config.http, serverAddress);
-  // What asks as a BIOS may be one, which loads by TFTP only.
+  // A client that identifies itself as BIOS may really be one, which loads only by TFTP.
   const byTftp = endpoint === undefined || (client.kind !== 'ipxe' && client.kind !== 'uefi-http');
   return {
     ...plan,

@@ -1,53 +1,53 @@
-// The paths that loaders ask for, in both directions: identity written into a path and read back from it. One module, so that
-// DHCP, TFTP and HTTP cannot disagree.
+// The paths that loaders ask for: writes an identity into a path, and reads it back. One module, so that DHCP, TFTP and HTTP cannot
+// disagree.
 //
 //   pxelinux.cfg/01-52-54-00-12-34-56        by hardware address (01: Ethernet)
 //   pxelinux.cfg/4c4c4544-0043-…             by SMBIOS UUID
 //   pxelinux.cfg/0A140064                    by address; then shortened digit by digit
-//   pxelinux.cfg/default[-arch[-subarch]]    for anybody (default.arch too)
-//   ppc64el/pxelinux.cfg/…, s390x/…          the same, of firmware that reads pxelinux configurations and was told such a prefix
-//   grub/grub.cfg                            the first name GRUB asks; says nothing of the machine
+//   pxelinux.cfg/default[-arch[-subarch]]    for any machine (default.arch too)
+//   ppc64el/pxelinux.cfg/…, s390x/…          the same, from firmware that reads pxelinux configurations and got such a prefix
+//   grub/grub.cfg                            the first name GRUB asks for; does not identify the machine
 //   grub/grub.cfg-52:54:00:12:34:56          with colons, as GRUB writes it, or dashes
 //   grub/grub.cfg-default-arch[-subarch]
 //   ipxe.cfg, ipxe.cfg-<mac>, ipxe.cfg-default-arch[-subarch]
 //
-// Debian's signed GRUB has its directory built in: `/grub` in grubnetx64.efi.signed, `/debian-installer/amd64/grub` in
-// grubnetx64-installer.efi.signed, `/EFI/debian` in the one for disks. So grub.cfg is known in every directory, but for
-// `x86_64-efi` and its like, where grubnetx64 first looks for one that would take the place of the other.
+// Debian's signed GRUB has a built-in directory: `/grub` in grubnetx64.efi.signed, `/debian-installer/amd64/grub` in
+// grubnetx64-installer.efi.signed, `/EFI/debian` in the one for disks. So grub.cfg is recognised in every directory except `x86_64-efi` and
+// the like, where grubnetx64 first looks for one that would replace the other.
 //
 // Sources: syslinux wiki "PXELINUX" (order of names); memdisk of Debian 12's grubnetx64.efi.signed; captures of shim's requests.
 //
-// 1. A normalised path is relative, has `/` between its names, and holds no empty name, no `.`, no `..`, no control character.
+// 1. A normalised path is relative, separates names by `/`, and contains no empty name, no `.`, no `..` and no control character.
 // 2. `parseBootPath(formatConfigPath(x))` is x.
 
 import { unreachable } from '../errors.ts';
 import { formatMac, type Ipv4, ipv4, type MacAddress, parseMac } from '../net/address.ts';
 import { parseCpu } from './architectures.ts';
 
-/** The longest path that is looked at, in bytes of UTF-8. */
+/** The longest accepted path, in bytes of UTF-8. */
 export const BOOT_PATH_BYTES_MAX = 512;
 
-/** The languages that configurations are rendered in. */
+/** The languages of rendered configurations. */
 export type LoaderLanguage = 'pxelinux' | 'grub' | 'ipxe';
 
-/** Whom a configuration is asked for, as far as the path tells. */
+/** The machine that a configuration is for, as far as the path identifies it. */
 export type ConfigIdentity =
   | { readonly kind: 'mac'; readonly mac: MacAddress }
-  /** Lower case, in the order of octets that the loader used. */
+  /** Lower case, in the loader's byte order. */
   | { readonly kind: 'uuid'; readonly uuid: string }
   | { readonly kind: 'address'; readonly address: Ipv4 }
   /** A name that pxelinux tries on its way to the default: the first digits of an address. */
   | { readonly kind: 'address-prefix'; readonly digits: string }
-  /** For anybody; `architecture` by MAAS's name, undefined when the path does not say. */
+  /** For any machine; `architecture` by its MAAS name, `undefined` if the path does not say. */
   | {
       readonly kind: 'default';
       readonly architecture?: string | undefined;
       readonly subarchitecture?: string | undefined;
     }
-  /** The loader's first name, which says nothing of the machine. */
+  /** The loader's first name, which does not identify the machine. */
   | { readonly kind: 'first' };
 
-/** What a path means. */
+/** A parsed path. */
 export type BootPath =
   | {
       readonly kind: 'config';
@@ -55,7 +55,7 @@ export type BootPath =
       readonly language: LoaderLanguage;
       readonly identity: ConfigIdentity;
     }
-  /** A file; `fallback`: the name of a well-known loader, when it is asked in another place than where the tree has it. */
+  /** A file; `fallback` is a well-known loader's name in the tree, if the path asks for it in another place. */
   | { readonly kind: 'file'; readonly path: string; readonly fallback?: string | undefined }
   | { readonly kind: 'refused' };
 
@@ -66,9 +66,9 @@ const DEFAULT_NAME = /^default(?:[-.]([a-z0-9_]+)(?:-([a-z0-9][a-z0-9._-]*))?)?$
 const GRUB_PLATFORM = /(?:^|\/)(?:x86_64|i386|arm64)-(?:efi|pc)\//;
 
 /**
- * Makes a path relative to the tree: back-slashes become slashes, empty names and `.` go.
+ * Makes a path relative to the tree: backslashes become slashes, empty names and `.` are dropped.
  *
- * @returns undefined: it holds `..` or a control character, is empty, or is longer than BOOT_PATH_BYTES_MAX
+ * @returns `undefined` if the path contains `..` or a control character, is empty, or is longer than BOOT_PATH_BYTES_MAX
  */
 export function normalizePath(asked: string): string | undefined {
   if (Buffer.byteLength(asked) > BOOT_PATH_BYTES_MAX || /[\u0000-\u001f\u007f]/.test(asked)) return undefined;
@@ -76,7 +76,7 @@ export function normalizePath(asked: string): string | undefined {
   return names.length === 0 || names.includes('..') ? undefined : names.join('/');
 }
 
-/** Reads a path as a loader asks for it; never throws. */
+/** Parses a path requested by a loader; never throws. */
 export function parseBootPath(asked: string): BootPath {
   const path = normalizePath(asked);
   if (path === undefined) return { kind: 'refused' };
@@ -94,14 +94,14 @@ export function parseBootPath(asked: string): BootPath {
   return { kind: 'file', path, fallback: findLoaderName(path) };
 }
 
-/** @param directory the architecture whose directory the name is in; undefined: it is in none */
+/** @param directory the architecture whose directory contains the name; `undefined` if none does */
 function parsePxelinuxName(name: string, directory: string | undefined): ConfigIdentity | undefined {
   const lower = name.toLowerCase();
   const digits = /^01-([0-9a-f]{2}(?:-[0-9a-f]{2}){5})$/.exec(lower)?.[1];
   const mac = digits === undefined ? undefined : parseMac(digits);
   if (mac !== undefined) return { kind: 'mac', mac };
   if (UUID.test(lower)) return { kind: 'uuid', uuid: lower };
-  // pxelinux writes these in capitals; so a file named `default` or `face` is not taken for one.
+  // pxelinux writes these in upper case, so a file named `default` or `face` is not mistaken for one.
   if (/^[0-9A-F]{8}$/.test(name)) return { kind: 'address', address: ipv4(Number.parseInt(name, 16)) };
   if (/^[0-9A-F]{1,7}$/.test(name)) return { kind: 'address-prefix', digits: name };
   const identity = parseDefault(lower);
@@ -122,7 +122,7 @@ function parseDefault(name: string): ConfigIdentity | undefined {
   return { kind: 'default', architecture, subarchitecture: match[2] };
 }
 
-/** The path under which a loader asks for a configuration; undefined: the language has no path for that identity. */
+/** The path under which a loader asks for a configuration; `undefined` if the language has no path for that identity. */
 export function formatConfigPath(language: LoaderLanguage, identity: ConfigIdentity): string | undefined {
   const suffix = formatIdentity(language, identity);
   if (language === 'pxelinux') return suffix === undefined ? undefined : `pxelinux.cfg/${suffix}`;
@@ -156,8 +156,8 @@ function formatIdentity(language: LoaderLanguage, identity: ConfigIdentity): str
 const formatAddressDigits = (address: Ipv4): string => address.toString(16).toUpperCase().padStart(8, '0');
 
 /**
- * The UUID with its first three fields turned round. SMBIOS keeps them least significant octet first (DMTF DSP0134 §7.2.1);
- * loaders print the octets as they lie, operating systems print the numbers, so one machine shows both.
+ * Reverses the bytes of the UUID's first three fields. SMBIOS stores them least significant octet first (DMTF DSP0134 §7.2.1); loaders
+ * print the stored octets, operating systems the numbers, so one machine shows both.
  */
 export function swapUuid(uuid: string): string {
   const turn = (digits: string): string => (digits.match(/../g) ?? []).reverse().join('');
@@ -165,13 +165,13 @@ export function swapUuid(uuid: string): string {
   return [turn(low), turn(mid), turn(high), ...rest].join('-');
 }
 
-/** Well-known loaders by the names they are asked under, in lower case, and what the tree's top directory calls them. */
+/** Well-known loaders: from requested names, in lower case, to their names in the tree's top directory. */
 const LOADER_NAMES: ReadonlyMap<string, string> = new Map([
   ...['lpxelinux.0', 'pxelinux.0', 'undionly.kpxe', 'ipxe.efi', 'snponly.efi'].map(sameName),
   ...['x64', 'aa64', 'ia32'].flatMap((cpu): [string, string][] => [
     [`boot${cpu}.efi`, `boot${cpu}.efi`],
     [`grub${cpu}.efi`, `grub${cpu}.efi`],
-    // MokManager, which shim starts when a key is to be enrolled.
+    // MokManager, which shim starts to enroll a key.
     [`mm${cpu}.efi`, `mm${cpu}.efi`],
     // The names under which distributions ship shim and GRUB.
     [`shim${cpu}.efi`, `boot${cpu}.efi`],
@@ -184,10 +184,10 @@ function sameName(name: string): [string, string] {
   return [name, name];
 }
 
-/** The tree's name of the loader that a path ends in; undefined: none, or the path is that name already. */
+/** The tree's name for the loader at the end of a path; `undefined` if there is none, or the path is that name already. */
 function findLoaderName(path: string): string | undefined {
   const base = path.slice(path.lastIndexOf('/') + 1).toLowerCase();
-  // Modules of syslinux lie beside lpxelinux.0, wherever that believes to have come from.
+  // lpxelinux.0 asks for its modules in the directory it believes it came from.
   const name = LOADER_NAMES.get(base) ?? (/^[a-z0-9_]+\.c32$/.test(base) ? base : undefined);
   return name === path ? undefined : name;
 }

@@ -1,21 +1,21 @@
-// What should this machine load next? Answered once, method, server and path together, for DHCP, TFTP and HTTP alike.
+// Decides what a machine loads next: method, server and path together, in one place for DHCP, TFTP and HTTP.
 //
-// The built-in loaders, all of them names in the top directory of the tree:
+// The built-in loaders, all in the top directory of the tree:
 //
-//   BIOS                 lpxelinux.0 by TFTP; by option 210 it goes on by HTTP, else by TFTP (it needs ldlinux.c32 beside it)
-//   UEFI amd64           bootx64.efi by TFTP: shim, which loads grubx64.efi beside it
+//   BIOS                 lpxelinux.0 by TFTP; with option 210 it continues by HTTP, else by TFTP (it needs ldlinux.c32 next to it)
+//   UEFI amd64           bootx64.efi by TFTP: shim, which loads grubx64.efi next to it
 //   UEFI arm64, i386     bootaa64.efi (then grubaa64.efi), bootia32.efi (then grubia32.efi)
-//   UEFI, HTTP boot      amd64: ipxe.efi, as a URL; others: none, for their GRUB would stop at its prompt
-//                        beside another DHCP server: ipxe.efi by TFTP
-//   iPXE                 ipxe.cfg, a script, as a URL; by TFTP where there is no boot HTTP listener
+//   UEFI, HTTP boot      amd64: ipxe.efi, as a URL; others: none, because their GRUB would stop at its prompt
+//                        with another DHCP server on the wire: ipxe.efi by TFTP
+//   iPXE                 ipxe.cfg, a script, as a URL; by TFTP if there is no boot HTTP listener
 //
 // Sources: RFC 2132 §9.4 and §9.5 (options 66, 67), RFC 5071 §5 (option 210), the UEFI specification §24.7 (HTTP boot).
 //
-// 1. The answer is a function of who asks and of the configuration, never of a stored file name.
-// 2. iPXE is never offered a loader of another stage, unless the operator names one for it, in a class or in `boot.loaders`.
-// 3. Only lpxelinux is told a URL as prefix: pxelinux.0 would take it for a directory. Firmware of another architecture is told the
-//    directory of its loader, where it has one.
-// 4. What is done for a quirk is said in the reason.
+// 1. The plan is a function of the client and the configuration, never of a stored file name.
+// 2. iPXE never gets another loader, unless the operator names one for it, in a class or in `boot.loaders`.
+// 3. Only lpxelinux gets a URL as prefix: pxelinux.0 would read it as a directory. Firmware of another architecture gets its loader's
+//    directory as prefix, if it has one.
+// 4. The reason names the applied quirk.
 
 import { unreachable } from '../errors.ts';
 import type { Owner } from '../kept-apart.ts';
@@ -29,17 +29,17 @@ import { findQuirk, type ProxyReply, type QuirkEffects, type QuirkRule } from '.
 export interface BootQuery {
   readonly client: BootClient;
   readonly mac: MacAddress;
-  /** Option 97, as its octets lie, lower case; undefined: it shows none. */
+  /** Option 97 in its byte order, lower case; `undefined` if absent. */
   readonly uuid?: string | undefined;
-  /** Option 60; undefined: not known. */
+  /** Option 60; `undefined` if unknown. */
   readonly vendorClass?: string | undefined;
   /** The rack's own address in the machine's network. */
   readonly serverAddress: Ipv4;
-  /** Loaders by number of option 93 or `ipxe` that come before `boot.loaders`, the first first. Default: none. */
+  /** Loaders by option 93 number or `ipxe` that override `boot.loaders`, highest precedence first. Default: none. */
   readonly loaders?: readonly NamedLoaders[] | undefined;
   /** Another server gives the address. Default: false. */
   readonly proxied?: boolean | undefined;
-  /** Who asks; undefined: nobody boots now, and nothing of the query is remembered. */
+  /** The client's rank; `undefined` if no machine is booting, in which case nothing of the query is remembered. */
   readonly asker?: Owner | undefined;
 }
 
@@ -51,17 +51,17 @@ export interface NamedLoaders {
 
 /** The boot fields of a DHCP reply. */
 export interface BootPlan {
-  /** `siaddr` and option 66: where a bare file name is fetched from. */
+  /** `siaddr` and option 66: the server for a bare file name. */
   readonly serverAddress: Ipv4;
   /** `file` and option 67: a name in the tree, or an absolute URL. */
   readonly file: string;
-  /** Option 210: prefix of what pxelinux asks next; undefined: none. */
+  /** Option 210: the prefix of pxelinux's next requests; `undefined` for none. */
   readonly pathPrefix?: string | undefined;
-  /** Option 60 of the reply; undefined: echo what PXE wants (`PXEClient`) or nothing. */
+  /** Option 60 of the reply; `undefined` to echo what PXE requires (`PXEClient`) or nothing. */
   readonly vendorClass?: string | undefined;
-  /** Option 43 of the reply; undefined: none, and in proxy mode the one that says to load the file. */
+  /** Option 43 of the reply; `undefined` for none, or in proxy mode for the one that tells the client to load the file. */
   readonly vendorOptions?: Uint8Array | undefined;
-  /** `binl`: in proxy mode the client is told the file on port 4011 only. */
+  /** `binl`: in proxy mode the client gets the file name only on port 4011. */
   readonly proxyReply?: ProxyReply | undefined;
   /** Why this file: for the timeline. */
   readonly reason: string;
@@ -82,7 +82,7 @@ const baseName = (file: string): string => file.slice(file.lastIndexOf('/') + 1)
 /**
  * Chooses what a boot client loads.
  *
- * @returns undefined: nothing fits; the client's number has no loader, or it boots by HTTP and there is no boot HTTP listener
+ * @returns `undefined` if nothing fits: the client's number has no loader, or it boots by HTTP and there is no boot HTTP listener
  */
 export function planBoot(query: BootQuery, config: BootConfig): BootPlan | undefined {
   const quirk = findQuirk(query, config.quirks ?? NO_RULES);
@@ -126,21 +126,21 @@ function planFor(query: BootQuery, effects: QuirkEffects, config: BootConfig): B
 }
 
 /**
- * The loader of the built-in table; undefined: there is none.
+ * The loader of the built-in table; `undefined` if there is none.
  *
- * Quirk: GRUB 2.06 under UEFI takes the answer of the server that gave the address for the one that it was booted by, asks that server
- * for its configuration and stops at its prompt. iPXE asks both servers anew.
+ * Quirk: GRUB 2.06 under UEFI mistakes the answer of the server that gave the address for its boot server's, asks that server for its
+ * configuration and stops at its prompt. iPXE asks both servers again.
  */
 function loaderOf(client: BootClient, proxied: boolean): string | undefined {
   if (proxied && client.kind === 'uefi' && client.cpu === 'amd64') return IPXE_UEFI;
   return findArchitecture(client.architecture)?.loader;
 }
 
-/** Option 210; undefined: none. */
+/** Option 210; `undefined` for none. */
 function prefixOf(client: BootClient, path: string, local: Ipv4, config: BootConfig): string | undefined {
-  // Firmware that reads pxelinux configurations by itself (PowerNV, s390x) finds them below the directory of what it was named.
+  // Firmware that itself reads pxelinux configurations (PowerNV, s390x) looks for them below its loader's directory.
   if (client.kind === 'other' && path.includes('/')) return path.slice(0, path.lastIndexOf('/') + 1);
-  // Files beside the prefix can also be had by TFTP, so only a listener in the machine's own network is worth a prefix.
+  // TFTP serves the same files, so only a listener in the machine's own network is worth a prefix.
   const near = findEndpointAt(config.http, local);
   const wantsPrefix = client.kind === 'bios' && baseName(path) === LPXELINUX && near !== undefined;
   return wantsPrefix ? `${formatBaseUrl(near)}/` : undefined;

@@ -2,9 +2,9 @@
 //
 // Sources: syslinux wiki "SYSLINUX" and "PXELINUX" (directives); boots of lpxelinux 6.04 in QEMU.
 //
-// 1. The language is lines: a directive takes the rest of its line as it is. There is no escape, so what could end a line
-//    is refused.
-// 2. Names of files are relative: they follow the prefix by which lpxelinux came, HTTP or TFTP.
+// 1. The language consists of lines: a directive takes the rest of its line literally. There is no escape, so any character that could end
+//    a line is refused.
+// 2. File names are relative: they follow the prefix that lpxelinux came from, HTTP or TFTP.
 
 import { unreachable } from '../errors.ts';
 import { KERNEL_LINE_BYTES_MAX, writeKernelWord } from './kernel-line.ts';
@@ -30,7 +30,7 @@ export function quotePxelinux(word: string): string {
   return writeKernelWord(word);
 }
 
-/** Renders a step; `chain` is none for pxelinux, which asks by hardware address of its own accord. */
+/** Renders a step; `chain` is empty for pxelinux, which asks by hardware address on its own. */
 export function renderPxelinux(step: BootStep, place: RenderPlace): RenderedText {
   return tryRender(() => [`# ${asScreenText(place.title)}`, ...renderStep(step, place)]);
 }
@@ -47,12 +47,12 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
         `  KERNEL ${step.image.kernel}`,
         `  INITRD ${step.image.initrd}`,
         `  APPEND ${append}`,
-        // BOOTIF, from the interface that pxelinux itself used.
+        // Adds BOOTIF, with the interface that pxelinux itself used.
         '  IPAPPEND 2',
       ];
     }
     case 'local':
-      // Quirk: LOCALBOOT 0 goes back to the firmware, and some BIOSes then stop; chain.c32 starts the first disk itself.
+      // Quirk: LOCALBOOT 0 returns to the firmware, where some BIOSes hang; chain.c32 starts the first disk itself.
       return [
         ...atOnce('local'),
         `SAY Rackboot: ${asScreenText(place.title)}`,
@@ -82,7 +82,7 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
 
 const isBios = (architecture: string): boolean => architecture === 'amd64' || architecture === 'i386';
 
-/** Runs a label without asking. What fails ends at the prompt, where the time-out, counting from there, tries it again. */
+/** Runs a label at once. A failure ends at the prompt, whose time-out tries the label again. */
 function atOnce(label: string): string[] {
   return [`DEFAULT ${label}`, 'PROMPT 0', `TIMEOUT ${EXPLAIN_SECONDS * TENTHS}`];
 }

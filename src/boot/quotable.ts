@@ -1,5 +1,4 @@
-// Whether the operator's kernel arguments can be given to every machine: asked where they are stored, so that no machine finds
-// out at boot.
+// Checks that every loader can pass on the operator's kernel arguments, when they are stored, so that no machine fails at boot.
 
 import { quoteGrub } from './grub.ts';
 import { quoteIpxe } from './ipxe.ts';
@@ -7,13 +6,13 @@ import { KERNEL_LINE_BYTES_MAX, type KernelParamsRefusal, parseKernelParams } fr
 import { quotePxelinux } from './pxelinux.ts';
 import { tryRender } from './step.ts';
 
-/** Bytes of a kernel line left to the operator: the rest is for what Rackboot itself says. */
+/** The operator's share of a kernel line in bytes; the rest is for Rackboot's own arguments. */
 export const KERNEL_PARAMS_BYTES_MAX = KERNEL_LINE_BYTES_MAX - 1023;
 
 /**
  * Checks kernel arguments as written.
  *
- * @returns undefined: every loader can be given them; else why one cannot
+ * @returns `undefined` if every loader can pass them on; else why one cannot
  */
 export function checkKernelParams(text: string): KernelParamsRefusal | undefined {
   const params = parseKernelParams(text);

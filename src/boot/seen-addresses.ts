@@ -1,10 +1,10 @@
-// Addresses that machines were seen to take from another DHCP server, on networks where this rack only helps to boot. What a lease is
-// elsewhere, such a sighting is there: it says whose the address is that loads a file or reports.
+// Addresses that machines were seen to take from another DHCP server, on networks where the rack only helps to boot. Such a sighting
+// stands in for a lease: it says which machine has the address that loads a file or reports.
 //
-// 1. A machine has the one address it took last, an address the one machine that took it last.
-// 2. At most SEEN_ADDRESSES_MAX are remembered: the one that was seen longest ago is forgotten first.
-// 3. A sighting is no proof: whoever may send in that network may claim an address, as he may lease one by another's hardware address
-//    where this rack gives them.
+// 1. A machine has only the address it took last; an address belongs only to the machine that took it last.
+// 2. At most SEEN_ADDRESSES_MAX are remembered: the one seen longest ago is forgotten first.
+// 3. A sighting is no proof: any host in that network can claim an address, just as it can lease one under another's hardware address where
+//    the rack gives the addresses.
 
 import { BoundedMap } from '../bounded-map.ts';
 import type { Instant } from '../clock.ts';
@@ -12,7 +12,7 @@ import type { Ipv4, MacAddress } from '../net/address.ts';
 
 export const SEEN_ADDRESSES_MAX = 16_384;
 
-/** An address and who took it. */
+/** An address and the machine that took it. */
 export interface SeenAddress {
   readonly address: Ipv4;
   readonly mac: MacAddress;
@@ -20,14 +20,14 @@ export interface SeenAddress {
   readonly at: Instant;
 }
 
-/** Who has which address, as far as was seen. */
+/** The machines' addresses, as far as seen. */
 export class SeenAddresses {
   readonly #byAddress = new BoundedMap<Ipv4, SeenAddress>(SEEN_ADDRESSES_MAX, 'set longest ago', ({ mac }) => {
     this.#byMac.delete(mac);
   });
   readonly #byMac = new Map<MacAddress, Ipv4>();
 
-  /** Takes note of an address that a machine takes. @returns the address that it had before; undefined: it is the same, or had none */
+  /** Records an address that a machine takes. @returns its previous address; `undefined` if unchanged, or if it had none */
   claim(mac: MacAddress, address: Ipv4, at: Instant): Ipv4 | undefined {
     const before = this.#byMac.get(mac);
     const former = this.#byAddress.get(address)?.mac;
@@ -38,7 +38,7 @@ export class SeenAddresses {
     return before === address ? undefined : before;
   }
 
-  /** Forgets an address that has become another's. */
+  /** Forgets an address that now belongs to another server. */
   forget(address: Ipv4): void {
     const seen = this.#byAddress.get(address);
     if (seen === undefined) return;
@@ -46,12 +46,12 @@ export class SeenAddresses {
     this.#byMac.delete(seen.mac);
   }
 
-  /** The machine that has an address, and since when; undefined: not seen. */
+  /** The machine that has an address, and when it was seen; `undefined` if not seen. */
   find(address: Ipv4): SeenAddress | undefined {
     return this.#byAddress.get(address);
   }
 
-  /** The address of a machine; undefined: not seen. */
+  /** The address of a machine; `undefined` if not seen. */
   addressOf(mac: MacAddress): Ipv4 | undefined {
     return this.#byMac.get(mac);
   }

@@ -1,21 +1,21 @@
-// The UUIDs that boot clients showed when they asked for an address. Most loaders ask for their configuration by hardware address
-// only; with the UUID a machine in use that boots from a new card is still known.
+// The UUIDs that boot clients sent in their DHCP requests. Most loaders ask for their configuration only by hardware address; the UUID still
+// identifies a machine in use that boots from a new card.
 //
-// 1. What machines of the region showed, what others showed that are known, and what strangers showed is kept apart (`kept-apart.ts`).
+// 1. UUIDs of the region's machines, of other known clients and of unknown clients are kept separately (`kept-apart.ts`).
 
 import { KeptApart, type Owner } from '../kept-apart.ts';
 import type { MacAddress } from '../net/address.ts';
 
 /**
- * UUIDs of each rank. Strangers fill theirs by inventing hardware addresses, and push out each other's only, which nobody looks for: a UUID
- * that the region knows ranks higher. A boot shows it anew.
+ * UUIDs of each rank. Unknown clients fill theirs by inventing hardware addresses, but evict only each other's, which nothing looks up: a
+ * UUID that the region knows has a higher rank. The next boot sends it again.
  */
 export const UUIDS_MAX = 4096;
 
 export class ShownUuids {
   readonly #byMac = new KeptApart<MacAddress, string>(UUIDS_MAX);
 
-  /** Remembers what a boot client showed; what shows none is forgotten. */
+  /** Remembers a boot client's UUID; a client without one is forgotten. */
   remember(mac: MacAddress, uuid: string | undefined, owner: Owner): void {
     if (uuid === undefined) this.#byMac.delete(mac);
     else this.#byMac.set(mac, uuid, owner);

@@ -1,48 +1,48 @@
-// What a machine does next, before it is said in a loader's language.
+// A machine's next step, independent of the loader's language.
 //
-// 1. A step is said completely or not at all: a renderer that cannot write a value refuses the whole text.
-// 2. Every text ends by itself: what fails is shown on the machine's screen for EXPLAIN_SECONDS, then the machine starts anew
-//    and asks again. None waits at a prompt that nobody sits at.
+// 1. A step is rendered completely or not at all: a renderer that cannot write a value refuses the whole text.
+// 2. Every text ends on its own: a failure is shown on the machine's screen for EXPLAIN_SECONDS, then the machine restarts and asks again.
+//    None waits at an unattended prompt.
 
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { BootImage, HasFile } from './images.ts';
 import type { KernelParamsRefusal } from './kernel-line.ts';
 
-/** How long a machine shows why it does not boot, in seconds. */
+/** How long a machine shows why it cannot boot, in seconds. */
 export const EXPLAIN_SECONDS = 60;
 
-/** What a loader is to do. */
+/** A loader's task. */
 export type BootStep =
   /** Start a kernel. `words`: its arguments without BOOTIF. */
   | { readonly kind: 'kernel'; readonly image: BootImage; readonly words: readonly string[] }
-  /** Start what is on the machine's own disk; `architecture` by MAAS's name. */
+  /** Start the machine's own disk; `architecture` is its MAAS name. */
   | { readonly kind: 'local'; readonly architecture: string }
-  /** Switch off. */
+  /** Power off. */
   | { readonly kind: 'poweroff'; readonly architecture: string }
-  /** Show why nothing can be started, then start anew. */
+  /** Show why nothing can be started, then restart. */
   | { readonly kind: 'explain'; readonly lines: readonly string[] }
-  /** Ask again under the name that says who the machine is, then under the default's. */
+  /** Ask again by hardware address, then by the default name. */
   | { readonly kind: 'chain' };
 
-/** What a renderer may know of the place it writes for. */
+/** A renderer's context. */
 export interface RenderPlace {
-  /** What the step is and for whom, one line. */
+  /** The step and its machine, in one line. */
   readonly title: string;
-  /** The boot HTTP listener, `http://a.b.c.d:port`; undefined: there is none. */
+  /** The boot HTTP listener, `http://a.b.c.d:port`; `undefined` if there is none. */
   readonly baseUrl: string | undefined;
-  /** The rack's address when GRUB can load from it by HTTP (port 80); undefined: from where it came itself. */
+  /** The rack's address if GRUB can load from it by HTTP (port 80); `undefined` to load from GRUB's own source. */
   readonly grubHttp: Ipv4 | undefined;
-  /** The interface that boots; undefined: not known, the loader is to fill it in. */
+  /** The boot interface; `undefined` if unknown, in which case the loader fills it in. */
   readonly mac: MacAddress | undefined;
   readonly hasFile: HasFile;
 }
 
-/** A configuration, or why a value cannot be written in that language. */
+/** A configuration, or why a value cannot be written in its language. */
 export type RenderedText =
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly refusal: KernelParamsRefusal };
 
-/** What a quoting function throws to its renderer, which catches it; it never leaves the room. */
+/** Thrown by a quoting function and caught by its renderer; it never leaves the room. */
 export class Unquotable extends Error {
   readonly refusal: KernelParamsRefusal;
   constructor(refusal: KernelParamsRefusal) {
@@ -52,7 +52,7 @@ export class Unquotable extends Error {
   }
 }
 
-/** Runs a renderer; a value that it cannot quote becomes a refusal. */
+/** Runs a renderer; turns an unquotable value into a refusal. */
 export function tryRender(render: () => readonly string[]): RenderedText {
   try {
     return { ok: true, text: `${render().join('\n')}\n` };
@@ -62,7 +62,7 @@ export function tryRender(render: () => readonly string[]): RenderedText {
   }
 }
 
-/** Text for a screen or a comment: what any loader language could act on becomes `?`, and it is cut at 200 characters. */
+/** Text for a screen or a comment: characters that a loader language could interpret become `?`, and it is cut at 200 characters. */
 export function asScreenText(text: string): string {
   return text.slice(0, 200).replace(/[^A-Za-z0-9 ._:,()/+=-]/g, '?');
 }

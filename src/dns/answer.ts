@@ -1,16 +1,16 @@
-// What to say to a question: from our names, from the names everybody must know, or "ask upstream". Pure.
+// Decides the answer to a question: from the rack's own names, from the special names of RFC 6761, or "ask upstream". Pure.
 //
 //   question ─ judgeQuery ─┬─ refused, not implemented, bad version, ANY ────────────────→ reply
 //                          └─ resolve ─┬─ special name (RFC 6761) ───────────────────────→ reply
 //                                      ├─ in a zone of ours: record, alias, referral, NODATA, NXDOMAIN → reply
-//                                      ├─ alias that leaves our zones ────────────────────→ forward its target, chain kept
+//                                      ├─ alias that leaves our zones ────────────────────→ forward its target, keep the chain
 //                                      └─ not ours ───────────────────────────────────────→ forward
 //
 // Sources: RFC 1034 §4.3.2; RFC 1035 §4.1.1; RFC 2181 §6.1; RFC 2308 §2, §3; RFC 4592; RFC 6604 §3; RFC 6761 §6; RFC 6891 §6.1.3; RFC 7686;
 // RFC 8020; RFC 8482.
 //
 // 1. A name in one of our zones is never forwarded.
-// 2. A stranger learns nothing but REFUSED.
+// 2. A client outside the served networks gets REFUSED and learns nothing else.
 // 3. A negative answer carries the zone's SOA, with the negative TTL (RFC 2308 §3).
 
 import { type Ipv4, type Ipv4Network, networkContains } from '../net/address.ts';
@@ -22,17 +22,17 @@ import { addressRdata, CLASS_IN, type DnsRecord, nameRdata, TYPE, targetOf } fro
 import { parseReverseName } from './reverse-name.ts';
 import { NEGATIVE_TTL, RECORD_TTL, type Zone, type Zones } from './zones.ts';
 
-/** The most aliases followed for one question; a longer chain, or a loop, is a SERVFAIL. */
+/** Aliases followed for one question; a longer chain, or a loop, is a SERVFAIL. */
 export const CNAME_CHAIN_MAX = 8;
 
 export interface AnswerFacts {
   readonly zones: Zones;
   readonly names: NameSource;
-  /** Who may ask. */
+  /** Networks whose clients may ask. */
   readonly clients: readonly Ipv4Network[];
 }
 
-/** A reply, or a question for the upstreams with the aliases that led to it. */
+/** A reply, or a question for the upstreams together with the aliases that led to it. */
 export type Answer =
   | { readonly kind: 'reply'; readonly reply: Reply; readonly from: 'own' | 'stranger' | 'policy' }
   | { readonly kind: 'forward'; readonly name: string; readonly chain: readonly DnsRecord[] };
@@ -43,17 +43,17 @@ const REFUSED_POLICY: Answer = { kind: 'reply', reply: bareReply(RCODE.REFUSED),
 const BAD_VERSION: Answer = { kind: 'reply', reply: bareReply(RCODE.BADVERS), from: 'policy' };
 const FORMAT_ERROR: Answer = { kind: 'reply', reply: bareReply(RCODE.FORMERR), from: 'policy' };
 
-/** What to say to a query of this client. */
+/** Decides the answer to this client's query. */
 export function answerQuery(query: Query, client: Ipv4, facts: AnswerFacts): Answer {
   if (!isClient(client, facts.clients)) return REFUSED_STRANGER;
-  // RFC 6891 §6.1.3: a version that is not known is answered with BADVERS, whatever was asked.
+  // RFC 6891 §6.1.3: an unknown version gets BADVERS, whatever the question.
   if (query.edns !== undefined && query.edns.version > 0) return BAD_VERSION;
   const { type } = query.question;
   if (query.question.class !== CLASS_IN) return REFUSED_POLICY;
   if (type === TYPE.OPT || type === 0) return FORMAT_ERROR;
   if (type >= 249 && type < TYPE.ANY) return REFUSED_POLICY;
   const answer = resolve(query.question.name, type, facts);
-  // Without RD nobody is asked on the client's behalf, and the cache is nobody's business (RFC 1035 §4.1.1).
+  // Without RD the rack does not ask upstream, and reveals nothing of its cache (RFC 1035 §4.1.1).
   if (answer.kind === 'forward' && !query.recursionDesired) {
     if (answer.chain.length === 0) return REFUSED_POLICY;
     return own({ rcode: RCODE.NOERROR, authoritative: true, answers: answer.chain, authority: NONE, additional: NONE });
@@ -82,7 +82,7 @@ function resolve(first: string, type: number, facts: AnswerFacts): Answer {
     if (step === undefined) return { kind: 'forward', name, chain };
     if (step.alias === undefined) {
       if (chain.length === 0) return own(step.reply);
-      // RFC 6604 §3: the rcode tells of the last name of the chain; AA, of the first.
+      // RFC 6604 §3: the rcode describes the chain's last name, AA its first.
       const answers = [...chain, ...step.reply.answers];
       return own({ ...step.reply, authoritative: true, answers });
     }
@@ -96,8 +96,8 @@ function resolve(first: string, type: number, facts: AnswerFacts): Answer {
 type Step = { readonly reply: Reply; readonly alias?: undefined } | { readonly alias: DnsRecord };
 
 /**
- * A name that the operator gives outside of our zones answers for the types it has; everything else there belongs to the
- * upstreams. Only AAAA is answered with A: a resolver that is told NXDOMAIN for one of the two may give up both.
+ * Answers a name that the operator configured outside our zones, for the types it has. Other types belong to the upstreams, except
+ * AAAA of a name with an A: that is NODATA, because a resolver that gets NXDOMAIN for one of the two may give up both.
  */
 function outside(name: string, type: number, facts: AnswerFacts): Step | undefined {
   const node = facts.names.find(name);
@@ -135,8 +135,8 @@ function inZone(zone: Zone, name: string, type: number, facts: AnswerFacts): Ste
 }
 
 /**
- * The records of `*` at the closest name above that exists, as records of `name` (RFC 4592 §3.3.1); undefined without them, and
- * for a name that exists because of names below it.
+ * The records of `*` at the closest existing ancestor, renamed to `name` (RFC 4592 §3.3.1). `undefined` if there is no such `*`, or if
+ * `name` exists because of names below it.
  */
 function expandWildcard(zone: Zone, name: string, { names }: AnswerFacts): NameNode | undefined {
   if (name === zone.apex || names.hasBelow(name)) return undefined;
@@ -148,9 +148,9 @@ function expandWildcard(zone: Zone, name: string, { names }: AnswerFacts): NameN
   return undefined;
 }
 
-/** The node's records of this type, its alias, or undefined when it has neither. */
+/** The node's records of this type, or its alias; `undefined` if it has neither. */
 function fromNode(node: NameNode, type: number, facts: AnswerFacts): Step | undefined {
-  // RFC 8482 §4.1: of everything a name has, ANY is given one set.
+  // RFC 8482 §4.1: ANY gets one of the name's record sets.
   const set = type === TYPE.ANY ? node.sets[0] : findSet(node, type);
   if (set !== undefined) return { reply: positive(set.records, addressesOf(set.records, type, facts)) };
   const alias = findSet(node, TYPE.CNAME)?.records[0];
@@ -165,14 +165,14 @@ const positive = (answers: readonly DnsRecord[], additional: readonly DnsRecord[
   additional,
 });
 
-/** The addresses of the hosts that the records name, as far as they are ours (RFC 1035 §3.3.9, §3.3.11; RFC 2782). */
+/** The addresses of the hosts named in the records, if those hosts are ours (RFC 1035 §3.3.9, §3.3.11; RFC 2782). */
 function addressesOf(records: readonly DnsRecord[], type: number, facts: AnswerFacts): readonly DnsRecord[] {
   if (type !== TYPE.NS && type !== TYPE.MX && type !== TYPE.SRV) return NONE;
   const hosts = new Set(records.map((record) => targetOf(record) ?? ''));
   return [...hosts].flatMap((host) => findSet(facts.names.find(host), TYPE.A)?.records ?? NONE);
 }
 
-/** SOA and NS of the apex are computed; NS records of the configuration stand beside them. */
+/** Computes the apex's SOA and NS; configured NS records are added to the computed one. */
 function apex(zone: Zone, type: number, facts: AnswerFacts): Reply {
   if (type !== TYPE.NS) return positive([facts.zones.soa(zone, facts.names.serial)], NONE);
   const configured = findSet(facts.names.find(zone.apex), TYPE.NS)?.records ?? NONE;
@@ -180,7 +180,7 @@ function apex(zone: Zone, type: number, facts: AnswerFacts): Reply {
   return positive(answers, addressesOf(answers, TYPE.NS, facts));
 }
 
-/** A part of the zone that a configured NS record gives to others: the referral (RFC 1034 §4.3.2 step 3b), or undefined. */
+/** The referral for a name below a configured delegation (RFC 1034 §4.3.2 step 3b), or `undefined`. */
 function findReferral(zone: Zone, name: string, type: number, facts: AnswerFacts): Reply | undefined {
   let cut: readonly DnsRecord[] | undefined;
   for (
@@ -191,13 +191,13 @@ function findReferral(zone: Zone, name: string, type: number, facts: AnswerFacts
     const set = findSet(facts.names.find(above), TYPE.NS);
     if (set !== undefined) cut = set.records;
   }
-  // 43 is DS, which belongs to the upper side of the cut (RFC 4035 §3.1.4.1): we have none.
+  // 43 is DS, which the parent side of the cut answers (RFC 4035 §3.1.4.1); the rack has none.
   if (cut === undefined || (type === 43 && cut[0]?.name === name)) return undefined;
   const additional = addressesOf(cut, TYPE.NS, facts);
   return { rcode: RCODE.NOERROR, authoritative: false, answers: NONE, authority: cut, additional };
 }
 
-/** The record of a generated name, or of an address in a dynamic range that nobody named. */
+/** The record of a generated name, or of an address in a dynamic range that has no other name. */
 function computedRecord(name: string, facts: AnswerFacts): DnsRecord | undefined {
   const address = facts.zones.generatedAddress(name);
   if (address !== undefined) {
@@ -209,7 +209,7 @@ function computedRecord(name: string, facts: AnswerFacts): DnsRecord | undefined
   return { name, type: TYPE.PTR, class: CLASS_IN, ttl: RECORD_TTL, rdata: nameRdata(generated) };
 }
 
-/** RFC 8020 §2: a name that has names below it exists. In a reverse zone every beginning of an address has. */
+/** RFC 8020 §2: a name with names below it exists. In a reverse zone that is every prefix of an address. */
 function hasNamesBelow(name: string, facts: AnswerFacts): boolean {
   return (parseReverseName(name)?.octets ?? 4) < 4 || facts.names.hasBelow(name);
 }
@@ -219,7 +219,7 @@ const LOOPBACK_4 = addressRdata(0x7f000001 as Ipv4);
 const LOOPBACK_6 = Uint8Array.of(...Array<number>(15).fill(0), 1);
 const LOCALHOST = nameRdata('localhost');
 
-/** Names that mean the same everywhere and must not leak to the outside (RFC 6761 §6.3, §6.4; RFC 7686 §2). */
+/** Names that mean the same everywhere and must not leak upstream (RFC 6761 §6.3, §6.4; RFC 7686 §2). */
 function specialAnswer(name: string, type: number): Step | undefined {
   if (isWithin(name, 'localhost')) {
     if (type === TYPE.A || type === TYPE.ANY) return local(name, TYPE.A, LOOPBACK_4);

@@ -1,34 +1,34 @@
-// Answers of the upstreams, remembered for as long as their records allow.
-// Sources: RFC 1035 §7.4; RFC 2181 §5.2; RFC 2308 §5, §7; RFC 8767 is not done: an expired answer is gone.
+// Caches the upstreams' answers for as long as their TTLs allow.
+// Sources: RFC 1035 §7.4; RFC 2181 §5.2; RFC 2308 §5, §7. RFC 8767 (serve-stale) is not implemented: expired answers are gone.
 //
-// 1. An entry answers exactly the question it was made for, with the same DO and CD bits: nothing is combined from parts.
-// 2. Time is an argument. TTLs are cut to TTL_SECONDS_MAX, absence to NEGATIVE_SECONDS_MAX.
-// 3. At either bound the entry that was not used for longest goes.
+// 1. An entry answers only its own question, with the same DO and CD bits. No answer is assembled from parts.
+// 2. Time is an argument. TTLs are capped at TTL_SECONDS_MAX, negative answers at NEGATIVE_SECONDS_MAX.
+// 3. At either bound the least recently used entry is evicted.
 
 import { BoundedMap } from '../bounded-map.ts';
 import { type Instant, later } from '../clock.ts';
 import { RCODE, type Reply, type UpstreamQuestion } from './message.ts';
 import { type DnsRecord, soaMinimum, TYPE } from './record.ts';
 
-/** The most answers remembered. */
+/** Cached answers. */
 export const CACHE_ENTRIES_MAX = 10_000;
-/** The most octets of record data remembered, an estimate that counts 100 octets a record beside its data. */
+/** Cached record data, in octets: an estimate that adds 100 octets of overhead a record. */
 export const CACHE_OCTETS_MAX = 16 * 1024 * 1024;
-/** The longest time anything is remembered. */
+/** The longest time an answer is cached. */
 export const TTL_SECONDS_MAX = 86_400;
-/** The longest time an absence is remembered (RFC 2308 §5 advises one to three hours; a rack sees names come sooner). */
+/** The longest time a negative answer is cached (RFC 2308 §5 advises one to three hours; a rack's names appear sooner). */
 export const NEGATIVE_SECONDS_MAX = 900;
 
-/** A question, for merging and remembering. */
+/** The key of a question: equal questions are merged and cached together. */
 export type CacheQuestion = Omit<UpstreamQuestion, 'edns'>;
 
-/** One text for all that distinguishes two questions of class IN. */
+/** A string that distinguishes questions of class IN. */
 export const questionKey = (question: CacheQuestion): string =>
   `${question.name}/${question.type * 4 + (question.dnssecOk ? 2 : 0) + (question.checkingDisabled ? 1 : 0)}`;
 
 export interface CachedReply {
   readonly reply: Reply;
-  /** Whole seconds since it was stored: to be taken off each TTL. */
+  /** Whole seconds since the reply was stored, to be subtracted from each TTL. */
   readonly ageSeconds: number;
 }
 
@@ -39,7 +39,7 @@ interface Entry {
   readonly octets: number;
 }
 
-/** A bounded cache of whole replies, least recently used out first. */
+/** A bounded LRU cache of whole replies. */
 export class AnswerCache {
   readonly #entries = new BoundedMap<string, Entry>(CACHE_ENTRIES_MAX, 'used longest ago', ({ octets }) => {
     this.#octets -= octets;
@@ -53,7 +53,7 @@ export class AnswerCache {
     return this.#octets;
   }
 
-  /** The reply to the question of this key, unless there is none or its time is over. */
+  /** The reply stored under this key, unless it has expired. */
   get(key: string, now: Instant): CachedReply | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
@@ -64,7 +64,7 @@ export class AnswerCache {
     return { reply: entry.reply, ageSeconds: Math.floor((now - entry.storedAt) / 1000) };
   }
 
-  /** Remembers a reply for as long as it may be (`lifeSeconds`); not at all when that is zero. */
+  /** Caches a reply for `lifeSeconds`; not at all if that is zero. */
   put(key: string, reply: Reply, now: Instant): void {
     const life = lifeSeconds(reply);
     if (life <= 0) return;
@@ -89,8 +89,8 @@ export class AnswerCache {
 }
 
 /**
- * How many seconds a reply may be remembered: the least TTL of its records; for an absence (NXDOMAIN, or no answer of the type)
- * the SOA's TTL or minimum, whichever is less, and not at all without one (RFC 2308 §5). Failures are not remembered.
+ * How many seconds a reply may be cached: the least TTL of its records. For a negative answer (NXDOMAIN or NODATA) the SOA's TTL or
+ * minimum, whichever is less; without a SOA it is not cached (RFC 2308 §5). Failures are not cached.
  */
 export function lifeSeconds(reply: Reply): number {
   if (reply.rcode !== RCODE.NOERROR && reply.rcode !== RCODE.NXDOMAIN) return 0;

@@ -1,11 +1,11 @@
-// Who claims which name for which address, and who has it. Machines, reservations, leases and the configuration all name
-// addresses; they may disagree, and each may go at any time.
+// Resolves conflicting claims to names. Machines, reservations, leases and the configuration all name addresses; they may disagree,
+// and each may go at any time.
 //
-// 1. A name belongs to the highest owner that claims it: configured, then the rack itself, machine, reservation, lease. All
-//    claims of that owner count together (a machine with two addresses), but among leases only the first client's newest.
-// 2. A lease names an address only while no rack, machine or reservation names it: what a client calls itself never stands
-//    beside what the operator calls it.
-// 3. Winners follow from the claims alone, so removing one reveals the next.
+// 1. A name belongs to the highest-ranked owner that claims it: configuration, rack, machine, reservation, lease, in this order. All of
+//    that owner's claims count together (a machine with two addresses). Among leases the first client wins, with its newest lease.
+// 2. A lease names an address only while no rack, machine or reservation does: a client's own hostname never appears next to the name
+//    the operator gave it.
+// 3. The winners follow from the claims alone, so removing a claim promotes the next.
 
 import type { Ipv4, MacAddress } from '../net/address.ts';
 
@@ -18,13 +18,13 @@ export interface Claim {
   readonly name: string;
   readonly address: Ipv4;
   readonly ttl: number;
-  /** False: the address never answers with this name (the rack's other domains, a zone's apex). */
+  /** False if reverse look-ups of the address must not return this name (the rack's other domains, a zone's apex). */
   readonly reverse: boolean;
-  /** The client, for a lease. */
+  /** The client, if the owner is a lease. */
   readonly mac: MacAddress | undefined;
 }
 
-/** Leases waiting for one name; further ones do without until they are renewed. */
+/** Leases waiting for one name; further clients have no name until they renew. */
 export const LEASE_CLAIMS_PER_NAME_MAX = 16;
 
 const NAME_RANK: Readonly<Record<ClaimOwner, number>> = {
@@ -35,8 +35,8 @@ const NAME_RANK: Readonly<Record<ClaimOwner, number>> = {
   lease: 1,
 };
 /**
- * An address answers with the name of what it is. A configured A record is most often a further name (`www`) of a machine, so
- * it goes last but for leases; a configured PTR record goes before everything and is not a claim.
+ * Ranks the names for reverse look-ups. A configured A record is most often a second name (`www`) of a machine, so only leases rank
+ * below it. A configured PTR record overrides all claims and is not a claim itself.
  */
 const ADDRESS_RANK: Readonly<Record<ClaimOwner, number>> = {
   rack: 5,
@@ -53,7 +53,7 @@ export class ClaimTable {
   readonly #byName = new Map<string, readonly Claim[]>();
   readonly #byAddress = new Map<Ipv4, readonly Claim[]>();
 
-  /** Adds a claim; false when too many leases wait for its name already. */
+  /** Adds a claim; false if too many leases already wait for its name. */
   add(claim: Claim): boolean {
     if (claim.owner === 'lease' && this.isFull(claim.name)) return false;
     this.#byName.set(claim.name, [...this.ofName(claim.name), claim]);
@@ -61,7 +61,7 @@ export class ClaimTable {
     return true;
   }
 
-  /** True when no further lease can wait for the name. */
+  /** True if no further lease can wait for the name. */
   isFull(name: string): boolean {
     return this.ofName(name).length >= LEASE_CLAIMS_PER_NAME_MAX;
   }
@@ -71,7 +71,7 @@ export class ClaimTable {
     without(this.#byAddress, claim.address, claim);
   }
 
-  /** In the order they were made. */
+  /** In the order in which they were added. */
   ofName(name: string): readonly Claim[] {
     return this.#byName.get(name) ?? NONE;
   }
@@ -80,13 +80,13 @@ export class ClaimTable {
     return this.#byAddress.get(address) ?? NONE;
   }
 
-  /** The claims that have `name`: all of one owner, or none. */
+  /** The claims that win `name`: all of one owner, or none. */
   winners(name: string): readonly Claim[] {
     const claims = this.ofName(name);
     let best: Claim | undefined;
     for (const claim of claims) {
       if (claim.owner === 'lease' && this.#isNamedByOperator(claim.address)) continue;
-      // Among leases the first client keeps the name, wherever it roams; its newest lease is where it is.
+      // The first client keeps the name when it roams: its newest lease says where it is.
       const roamed = claim.owner === 'lease' && best?.owner === 'lease' && best.mac === claim.mac;
       if (best === undefined || roamed || NAME_RANK[claim.owner] > NAME_RANK[best.owner]) best = claim;
     }
@@ -96,7 +96,7 @@ export class ClaimTable {
     return claims.every((claim) => claim.owner === owner) ? claims : claims.filter((claim) => claim.owner === owner);
   }
 
-  /** Of the claims that have their names, the one whose name the address answers with. */
+  /** The claim whose name a reverse look-up of the address returns; `hasItsName` tells whether a claim won its name. */
   pointer(address: Ipv4, hasItsName: (claim: Claim) => boolean): Claim | undefined {
     let best: Claim | undefined;
     for (const claim of this.ofAddress(address)) {

@@ -1,7 +1,7 @@
-// What the DNS room tells: to operators through the log and the timeline, to the metrics through counters.
+// The DNS room's events, for log and timeline, and its counters, for the metrics.
 //
 // 1. Kinds are stable strings.
-// 2. What anybody can cause with a datagram is sampled: one event an interval, and `count` says how many happenings it stands for.
+// 2. Events that anybody can trigger with a datagram are sampled: one event an interval, whose `count` says how often it happened.
 
 import type { EventKind, RackEvent } from '../event.ts';
 
@@ -16,14 +16,14 @@ export const DNS_EVENTS = {
     level: 'warning',
     message: 'DNS waits for its address',
     explanation:
-      'The address is configured but is not (or not yet) an address of this host, so TCP cannot be served there. It is tried again ' +
+      'The address is configured, but this host does not have it (yet), so TCP cannot be served there. Rackboot tries again ' +
       'every few seconds. Bring the interface up, or correct dns.listen.',
   },
   'dns.refused': {
     level: 'warning',
-    message: 'DNS query from a stranger refused',
+    message: 'DNS query from an unserved network refused',
     explanation:
-      'A client outside of the managed networks, loopback and dns.allow_recursion asked something and was told REFUSED. At most one ' +
+      'A client outside the managed networks, loopback and dns.allow_recursion sent a query and was answered REFUSED. At most one ' +
       'such event is published every ten seconds; count says how many queries it stands for. If the client should be served, ' +
       'add its network to dns.allow_recursion.',
   },
@@ -31,46 +31,46 @@ export const DNS_EVENTS = {
     level: 'warning',
     message: 'Upstream DNS server does not answer',
     explanation:
-      'Several questions in a row were not answered by this upstream server. The others of dns.upstream are asked first; this one is ' +
-      'tried again every ten seconds. If it is the only one, names of the outside world do not resolve: check the route to it.',
+      'This upstream server left several questions in a row unanswered. Rackboot now asks the others of dns.upstream first, and tries this ' +
+      'one every ten seconds. If it is the only one, external names do not resolve: check the route to it.',
   },
   'dns.upstream-recovered': {
     level: 'info',
     message: 'Upstream DNS server answers again',
-    explanation: 'An upstream server that was marked as failed has answered. It is used again as configured.',
+    explanation: 'An upstream server that had failed has answered. Rackboot uses it again as configured.',
   },
   'dns.overloaded': {
     level: 'warning',
     message: 'DNS has too many questions in flight',
     explanation:
-      'Too many questions wait for an upstream (in all, of one client, or for names of one domain), so the oldest of whoever has the ' +
-      'most was answered SERVFAIL: of the client in address, or for the domain in name. Questions that the upstream answers promptly do ' +
-      'not suffer. At most one such event is published every ten seconds; count says how many questions it stands for. Usually the ' +
-      'upstream is slow or away, a client asks in a loop, or somebody floods: sources of datagrams can be forged.',
+      'Too many questions wait for an upstream (in all, of one client, or for names of one domain). The oldest question of the client ' +
+      '(address) or domain (name) with the most waiting was answered SERVFAIL. Questions that the upstream answers promptly are not ' +
+      'affected. At most one such event is published every ten seconds; count says how many questions it stands for. Usually the ' +
+      'upstream is slow or down, a client asks in a loop, or a host sends a flood, perhaps with forged source addresses.',
   },
   'dns.answers-forged': {
     level: 'warning',
-    message: 'Somebody seems to forge answers of an upstream DNS server',
+    message: 'Forged answers of an upstream DNS server suspected',
     explanation:
-      'Many replies came from the address of an upstream server that repeat a question which is being asked, but not its id or port: ' +
-      'somebody guesses, to put a wrong address into the cache. The name is now asked over TCP, where guessing does not help; an ' +
-      'upstream that does not answer over TCP makes it SERVFAIL. At most one such event is published every ten seconds. Filter ' +
-      'datagrams with the upstream’s address where they cannot come from, and look for a host in the managed networks that sends them.',
+      'Many replies from the address of an upstream server repeat a pending question but have the wrong id or port: probably a host guesses ' +
+      'them, to put a wrong address into the cache. Rackboot now asks for the name over TCP, where guessing does not help; if the ' +
+      'upstream does not answer over TCP, the client gets SERVFAIL. At most one such event is published every ten seconds. Filter ' +
+      'datagrams with the upstream’s address on links where they cannot originate, and look for the sender in the managed networks.',
   },
   'dns.name-conflict': {
     level: 'info',
     message: 'Two owners claim one DNS name',
     explanation:
-      'A name is claimed by an owner that may not have it: a configured record goes before the rack, a machine, a reservation, and ' +
-      'a lease, in this order, and among leases the first has the name. The loser is known by its generated name, if it has one, ' +
-      'until the winner is gone. Rename one of them, unless they are the same machine at two of its addresses.',
+      'Two owners claim the same name. A configured record wins over the rack, a machine, a reservation and a lease, in this order; among ' +
+      'leases the first wins. The loser has only its generated name, if any, until the winner is gone. Rename one of them, unless ' +
+      'they are the same machine at two of its addresses.',
   },
   'dns.record-invalid': {
     level: 'error',
     message: 'Configured DNS record left out',
     explanation:
-      'The data of a record of dns.records is not of its type, or the record stands beside a CNAME of the same name ' +
-      '(RFC 1034 §3.6.2). The record is left out; correct it in the configuration.',
+      'The data of a record in dns.records does not fit its type, or the name also has a CNAME (RFC 1034 §3.6.2). The record is left ' +
+      'out; correct it in the configuration.',
   },
 } as const satisfies Record<string, EventKind>;
 
@@ -81,17 +81,17 @@ export interface DnsEvent extends RackEvent {
   readonly kind: DnsEventKind;
   /** The local port (listening), or the upstream's. */
   readonly port?: number | undefined;
-  /** The name it concerns. */
+  /** The DNS name or domain concerned. */
   readonly name?: string | undefined;
-  /** Who keeps a contested name. */
+  /** The owner that keeps a contested name. */
   readonly winner?: string | undefined;
-  /** Who does not get it. */
+  /** The owner that does not get it. */
   readonly loser?: string | undefined;
-  /** A few words on the cause. */
+  /** The cause, in a few words. */
   readonly reason?: string | undefined;
 }
 
-/** What happened to queries, each a counter that only grows. */
+/** Counters of the room; they only grow. */
 export const DNS_COUNTERS = [
   'queries-udp',
   'queries-tcp',
@@ -126,5 +126,5 @@ export const DNS_COUNTERS = [
 
 export type DnsCounter = (typeof DNS_COUNTERS)[number];
 
-/** An event of the names, without its time. */
+/** An event without its time. */
 export type NameReport = Omit<DnsEvent, 'at'>;

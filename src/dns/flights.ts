@@ -1,14 +1,14 @@
-// The questions that wait for an upstream: who waits for which answer, and whose question gives way when too many wait.
+// Questions in flight to the upstreams: which clients wait for which answer, and which question is evicted when too many wait.
 //
-// A datagram's source can be forged, so no bound here refuses a newcomer for what came before it. What is full makes room instead: the
-// question that has waited for longest, of whoever has the most, is answered SERVFAIL. An upstream answers nearly everything in some
-// tens of milliseconds, so a flood of names that nobody answers only shortens how long such names are waited for.
-// The same idea: `jostle-timeout` of Unbound, `fetches-per-zone` and the soft limit of `recursive-clients` of BIND.
+// A datagram's source can be forged, so no bound here refuses a newcomer because of earlier questions. A full table evicts instead: the
+// longest-waiting question of the client or domain with the most is answered SERVFAIL. Upstreams answer nearly everything within tens
+// of milliseconds, so a flood of unanswered names only shortens how long such names wait.
+// Similar: Unbound's `jostle-timeout`, BIND's `fetches-per-zone` and the soft limit of `recursive-clients`.
 //
-// 1. At most WAITERS_MAX questions of clients wait, so there are no more flights than that either.
-// 2. Full: the client with the most waiting questions, first of the network with the most, gives up its oldest (fair-shares.ts).
-// 3. At most SUFFIX_FLIGHTS_MAX flights ask for names of one domain; then the domain's oldest flight gives way. So a flood of random
-//    names in one domain leaves room for all others, however many sources it forges.
+// 1. At most WAITERS_MAX client questions wait, which also bounds the flights.
+// 2. When that is full, the client with the most waiting questions, in the network with the most, loses its oldest (fair-shares.ts).
+// 3. At most SUFFIX_FLIGHTS_MAX flights ask for names of one domain; beyond that the domain's oldest flight is evicted. So a flood of
+//    random names in one domain leaves room for all others, however many sources it forges.
 
 import type { Instant } from '../clock.ts';
 import type { Waiting } from '../deadline-queue.ts';
@@ -19,18 +19,18 @@ import { labelEnd } from './name.ts';
 import type { Upstream } from './upstream.ts';
 
 /**
- * Questions of clients that wait for an upstream. Who may ask can fill it, also in others' names; then the oldest of whoever has the most
- * is answered SERVFAIL. A question leaves when it is answered, at the latest after FLIGHT_MS.
+ * Client questions waiting for an upstream. Any served client can fill it, also with forged addresses; then the oldest question of the
+ * client with the most is answered SERVFAIL. A question leaves when it is answered, after FLIGHT_MS at the latest.
  */
 export const WAITERS_MAX = 4096;
-/** Of them, those of one client: enough for a site behind one address; beyond, its own oldest gives way. */
+/** Of those, one client's: enough for a site behind one address. Beyond that the client's own oldest is evicted. */
 export const CLIENT_WAITERS_MAX = 1024;
-/** Flights for names of one domain (`suffixOf`): a quarter of all. Beyond, the oldest of the same domain gives way. */
+/** Flights for names of one domain (`suffixOf`): a quarter of all. Beyond that the domain's oldest is evicted. */
 export const SUFFIX_FLIGHTS_MAX = 1024;
-/** Exchanges over TCP at a time. Names with large answers fill it; the oldest of the domain with the most gives way. */
+/** Concurrent exchanges over TCP. Names with large answers fill it; the oldest of the domain with the most is evicted. */
 export const STREAMS_MAX = 64;
 
-/** One client that waits for a flight. */
+/** A client waiting for a flight. */
 export interface Asker<W> {
   readonly client: Ipv4;
   readonly waiter: W;
@@ -38,23 +38,23 @@ export interface Asker<W> {
   place: Place<Asker<W>> | undefined;
 }
 
-/** A question that the upstreams are asked. */
+/** A question being asked of the upstreams. */
 export interface Flight<W> extends Waiting {
   readonly kind: 'flight';
   readonly key: string;
   readonly question: CacheQuestion;
-  /** The domain it counts for. */
+  /** The domain whose share it uses. */
   readonly suffix: string;
   readonly order: readonly Upstream[];
   readonly askers: Set<Asker<W>>;
-  /** What was sent and not answered. */
+  /** Exchanges without an answer so far. */
   readonly exchanges: Set<Exchange<W>>;
   attempts: number;
   done: boolean;
-  /** Replies that repeated the question but came with a wrong id: somebody may be guessing. */
+  /** Replies that repeated the question under a wrong id: probably guesses. */
   nearMisses: number;
   readonly endsAt: Instant;
-  /** When the next upstream is asked; undefined: no more. */
+  /** When the next upstream is asked; `undefined` if none is left. */
   asksAt: Instant | undefined;
 }
 
@@ -71,13 +71,13 @@ export interface Exchange<W> extends Waiting {
 }
 
 /**
- * The domain that a name counts for: its last two labels, or four below `arpa`. Where that is a suffix under which strangers register
- * (`co.uk`), they share it; then too the oldest gives way, never a newcomer.
+ * The domain whose share a name uses: its last two labels, or four below `arpa`. Under a public suffix such as `co.uk` unrelated
+ * domains share one entry; even then the oldest is evicted, never a newcomer.
  */
 export function suffixOf(name: string): string {
   const labels = name.endsWith('.arpa') ? 4 : 2;
   let start = 0;
-  // A backslash may stand before a dot: then the labels are counted from the front.
+  // A backslash may escape a dot, so the labels are counted from the front.
   if (name.includes('\\')) {
     const starts = [0];
     for (let at = labelEnd(name, 0); at < name.length; at = labelEnd(name, at + 1)) starts.push(at + 1);
@@ -90,11 +90,11 @@ export function suffixOf(name: string): string {
   return name.slice(start);
 }
 
-/** The flights and those who wait for them. */
+/** The flights and the clients waiting for them. */
 export class Flights<W> {
   readonly #byKey = new Map<string, Flight<W>>();
   readonly #askers = new FairShares<Asker<W>>({ max: WAITERS_MAX, addressMax: CLIENT_WAITERS_MAX });
-  /** The flights of each domain, the oldest first. Within one bound there is nothing to share out, so this is no FairShares. */
+  /** Each domain's flights, oldest first. A single bound needs no sharing out, so this is no FairShares. */
   readonly #suffixes = new Map<string, Set<Flight<W>>>();
 
   get size(): number {
@@ -109,7 +109,7 @@ export class Flights<W> {
     return this.#byKey.get(questionKey(question));
   }
 
-  /** Takes in a flight; returns the one that gives way to it. */
+  /** Adds a flight; returns the flight evicted for it. */
   add(flight: Flight<W>): Flight<W> | undefined {
     this.#byKey.set(flight.key, flight);
     const own = this.#suffixes.get(flight.suffix);
@@ -122,7 +122,7 @@ export class Flights<W> {
     return oldest;
   }
 
-  /** Lets a client wait for a flight; returns whoever waits no longer because of it, perhaps the newcomer itself. */
+  /** Adds a waiting client; returns the one evicted for it, which may be the newcomer itself. */
   join(flight: Flight<W>, client: Ipv4, waiter: W): Asker<W> | undefined {
     const asker: Asker<W> = { client, waiter, flight, place: undefined };
     flight.askers.add(asker);
@@ -133,13 +133,13 @@ export class Flights<W> {
     return admission.evicted;
   }
 
-  /** A client waits no longer. */
+  /** Removes a waiting client. */
   leave(asker: Asker<W>): void {
     asker.flight.askers.delete(asker);
     if (asker.place !== undefined) this.#askers.release(asker.place);
   }
 
-  /** A flight has ended, and with it everybody's waiting. */
+  /** Removes a flight that has ended, with all its waiting clients. */
   remove(flight: Flight<W>): void {
     if (this.#byKey.get(flight.key) === flight) this.#byKey.delete(flight.key);
     const own = this.#suffixes.get(flight.suffix);

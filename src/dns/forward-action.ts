@@ -1,14 +1,14 @@
-// What the forwarder wants done: values, so that whoever drives it is all that touches a socket.
+// The forwarder's actions, as values, so that only the server touches a socket.
 
 import type { CacheQuestion } from './cache.ts';
 import type { DnsUpstream } from './config.ts';
 import type { NameReport } from './events.ts';
 import type { Reply } from './message.ts';
 
-/** What the server is to do. `W` is whatever the server needs to answer a client. */
+/** An action for the server. `W` is whatever the server needs to answer a client. */
 export type ForwardAction<W> =
   | { readonly kind: 'send'; readonly socket: number; readonly to: DnsUpstream; readonly bytes: Uint8Array }
-  /** Open a TCP connection, send, and hand what comes to `receiveStream`. */
+  /** Open a TCP connection, send, and pass the reply to `receiveStream`. */
   | { readonly kind: 'stream'; readonly exchange: number; readonly to: DnsUpstream; readonly bytes: Uint8Array }
   /** Close this exchange's connection, if it is still open. */
   | { readonly kind: 'close-stream'; readonly exchange: number }

@@ -1,9 +1,9 @@
 // Asks the upstream servers on behalf of clients. Sans-IO: questions, datagrams and the passing of time go in, actions come out.
 //
 //              ask ──→ [flight] ──attempt──→ send to the first upstream
-//                         │ 250 ms silent: the next upstream is asked too; after a round, all again (#attempt)
+//                         │ 250 ms without an answer: also ask the next upstream; after a round, all again (#attempt)
 //     receive: matched ───┤ NOERROR, NXDOMAIN → finish          (#accept)
-//                         │ SERVFAIL, REFUSED … → the next at once, or finish as failed when nobody is left (#failOver)
+//                         │ SERVFAIL, REFUSED … → the next at once, or finish as failed when none is left (#failOver)
 //                         │ TC → the same question over TCP, `receiveStream`
 //                         │ FORMERR, NOTIMP, BADVERS with EDNS → the same server without it
 //     tick ───────────────┘ 4.5 s → finish as failed
@@ -11,11 +11,11 @@
 // Sources: RFC 1035 §4.2, §7; RFC 5452 §4, §9 (matching); RFC 6891 §6.2.2; RFC 7766 §5.
 //
 // 1. A reply counts only if it comes from the server asked, to the port and with the id used, both random, and repeats the question.
-//    After NEAR_MISSES_MAX replies that repeat a flight's question under wrong ids, the flight believes TCP alone: somebody guesses.
-// 2. Whoever asks what is already being asked waits for the same answer.
-// 3. Every flight ends once, at the latest FLIGHT_MS after it began, and every waiter of it is answered.
-// 4. When too many wait, the oldest of whoever has the most is told SERVFAIL: see flights.ts. ATTEMPT_ROUNDS_MAX and EXCHANGES_MAX bound
-//    what is sent for those that wait.
+//    After NEAR_MISSES_MAX replies that repeat a flight's question under wrong ids, somebody is guessing: the flight trusts only TCP.
+// 2. A client that asks a question already in flight waits for the same answer.
+// 3. Every flight ends once, FLIGHT_MS after it began at the latest, and all its waiting clients are answered.
+// 4. When too many clients wait, the oldest question of the client with the most gets SERVFAIL: see flights.ts. ATTEMPT_ROUNDS_MAX and
+//    EXCHANGES_MAX bound what is sent for those that wait.
 
 import { type Instant, later } from '../clock.ts';
 import type { Counters } from '../counters.ts';
@@ -31,30 +31,30 @@ import { decodeMessage, encodeUpstreamQuery, FLAG, HEADER_OCTETS, type Message, 
 import { askingOrder, type Upstream, type UpstreamConfig, UpstreamSet } from './upstream.ts';
 import { isAnswerTo, relevantReply, repeatedQuestion } from './upstream-reply.ts';
 
-/** How often each upstream is asked for one flight. */
+/** How many times one flight asks each upstream. */
 export const ATTEMPT_ROUNDS_MAX = 3;
 /**
- * Questions sent and not answered, also of flights that have ended since. Many questions at once fill it; the oldest is then forgotten:
- * its flight asks again. Each leaves after EXCHANGE_MS.
+ * Unanswered exchanges, including those of flights that have ended since. Many questions at once fill it; then the oldest exchange is
+ * forgotten and its flight asks again. Each leaves after EXCHANGE_MS.
  */
 export const EXCHANGES_MAX = 16_384;
-/** After this silence the next upstream is asked too. */
+/** After this long without an answer the next upstream is asked too. */
 export const HEDGE_MS = 250;
-/** After this silence, once all were asked, the first is asked again; twice as long the next time. */
+/** Once all upstreams were asked, the first is asked again after this long; the wait doubles the next time. */
 export const RETRY_MS = 800;
-/** An exchange without an answer for so long counts against its server. */
+/** An exchange unanswered for this long counts against its server. */
 export const EXCHANGE_MS = 2000;
 /**
- * Replies to a flight's question whose id is not one of its own, or came to another socket. Late replies are some; more are guesses of
- * somebody who forges an upstream's address, and then UDP proves nothing: of 2^16 ids on 8 ports he gets so many tries. The same
- * idea: `spoof-nearmiss-max` of PowerDNS Recursor.
+ * Replies to a flight's question with a wrong id or on a wrong socket. A few are late replies; more are guesses by a host that forges an
+ * upstream's address, and then UDP proves nothing: this bounds the guesses at 2^16 ids on 8 ports. Similar: `spoof-nearmiss-max` of
+ * PowerDNS Recursor.
  */
 export const NEAR_MISSES_MAX = 16;
-/** A flight ends after so long: a little before resolvers give up (5 s). */
+/** How long a flight lasts: a little less than resolvers wait (5 s). */
 export const FLIGHT_MS = 4500;
 
 export interface ForwarderOptions {
-  /** How many sockets there are to send from, each on a port that the system chose. */
+  /** The number of sockets to send from, each on a port chosen by the system. */
   readonly sockets: number;
   /** A random number, 0 to 65535, of cryptographic quality. */
   readonly random: () => number;
@@ -66,7 +66,7 @@ export class Forwarder<W> {
   readonly #options: ForwarderOptions;
   readonly #flights = new Flights<W>();
   readonly #exchanges = new Map<number, Exchange<W>>();
-  /** Flights, and exchanges until they count as unanswered. */
+  /** The deadlines of flights, and of exchanges until they count as unanswered. */
   readonly #deadlines = new DeadlineQueue<Flight<W> | Exchange<W>>();
   #upstreams = new UpstreamSet({ upstream: [] });
   readonly #streams = new FairShares<Exchange<W>>({ max: STREAMS_MAX, networkOf: (suffix) => suffix });
@@ -76,12 +76,12 @@ export class Forwarder<W> {
     this.#options = options;
   }
 
-  /** Replaces the upstreams; what is known of those that stay is kept, flights under way keep theirs. */
+  /** Replaces the upstreams. Those that stay keep their health; flights under way keep their upstreams. */
   configure(config: UpstreamConfig): void {
     this.#upstreams = new UpstreamSet(config, this.#upstreams);
   }
 
-  /** True when there is an upstream for the name. */
+  /** True if an upstream is configured for the name. */
   serves(name: string): boolean {
     return this.#upstreams.groupOf(name).length > 0;
   }
@@ -92,23 +92,23 @@ export class Forwarder<W> {
   get exchanges(): number {
     return this.#exchanges.size;
   }
-  /** When `tick` is wanted next. */
+  /** When to call `tick` next. */
   get nextDeadline(): Instant | undefined {
     return this.#deadlines.nextAt;
   }
 
-  /** A client wants an answer. */
+  /** Asks a client's question, or joins the flight that already asks it. */
   ask(question: CacheQuestion, client: Ipv4, waiter: W, now: Instant): readonly ForwardAction<W>[] {
     const known = this.#flights.find(question);
     const flight = known ?? this.#newFlight(question, now);
-    const leaving = this.#flights.join(flight, client, waiter);
-    if (leaving !== undefined) this.#giveWay(leaving);
+    const evicted = this.#flights.join(flight, client, waiter);
+    if (evicted !== undefined) this.#evict(evicted);
     if (known !== undefined) this.#options.counters.add('merged');
     else if (flight.askers.size > 0) this.#begin(flight, now);
     return this.#take();
   }
 
-  /** A datagram came to one of the sockets. */
+  /** Handles a datagram received on one of the sockets. */
   receive(
     socket: number,
     from: Ipv4,
@@ -135,7 +135,7 @@ export class Forwarder<W> {
     return this.#take();
   }
 
-  /** What came over TCP for this exchange; undefined when nothing did. */
+  /** Handles the reply received over TCP for this exchange; `undefined` if none came. */
   receiveStream(exchangeKey: number, bytes: Uint8Array | undefined, now: Instant): readonly ForwardAction<W>[] {
     const exchange = this.#exchanges.get(exchangeKey);
     if (exchange?.stream === undefined) return this.#take();
@@ -146,20 +146,20 @@ export class Forwarder<W> {
     return this.#take();
   }
 
-  /** Does what is due. */
+  /** Handles all deadlines that are due. */
   tick(now: Instant): readonly ForwardAction<W>[] {
     for (let due = this.#deadlines.takeDue(now); due !== undefined; due = this.#deadlines.takeDue(now)) {
       if (due.kind === 'exchange') {
         this.#close(due);
         this.#options.counters.add('upstream-timeout');
-        this.#tell(due.upstream.unanswered(due.sentAt, now));
+        this.#report(due.upstream.unanswered(due.sentAt, now));
       } else if (due.asksAt !== undefined && due.asksAt < due.endsAt) this.#attempt(due, now);
       else this.#finish(due, undefined);
     }
     return this.#take();
   }
 
-  /** Ends every flight as failed: the server closes. */
+  /** Ends every flight as failed, because the server closes. */
   abandon(): readonly ForwardAction<W>[] {
     for (const flight of this.#flights.all()) this.#finish(flight, undefined);
     return this.#take();
@@ -171,7 +171,7 @@ export class Forwarder<W> {
     return actions;
   }
 
-  #tell(report: NameReport | undefined): void {
+  #report(report: NameReport | undefined): void {
     if (report !== undefined) this.#actions.push({ kind: 'report', report });
   }
 
@@ -194,10 +194,10 @@ export class Forwarder<W> {
   }
 
   #begin(flight: Flight<W>, now: Instant): void {
-    const leaving = this.#flights.add(flight);
-    if (leaving !== undefined) {
-      this.#overloaded(leaving.suffix);
-      this.#drop(leaving);
+    const evicted = this.#flights.add(flight);
+    if (evicted !== undefined) {
+      this.#reportOverload(evicted.suffix);
+      this.#drop(evicted);
     }
     const { order } = flight;
     if (order.length === 0) this.#finish(flight, undefined);
@@ -208,29 +208,29 @@ export class Forwarder<W> {
     }
   }
 
-  /** A client is told that it waits no longer. */
-  #giveWay(asker: Asker<W>): void {
+  /** Answers an evicted client with SERVFAIL. */
+  #evict(asker: Asker<W>): void {
     const { flight, client, waiter } = asker;
-    this.#overloaded(flight.suffix, client);
+    this.#reportOverload(flight.suffix, client);
     this.#flights.leave(asker);
     this.#actions.push({ kind: 'finish', question: flight.question, waiters: [waiter], reply: undefined });
     if (flight.askers.size === 0) this.#drop(flight);
   }
 
-  /** Without a client the bound was one of a domain. */
-  #overloaded(suffix: string, client?: Ipv4): void {
+  /** Reports a full bound: the client's, or without a client the domain's. */
+  #reportOverload(suffix: string, client?: Ipv4): void {
     this.#options.counters.add('overloaded');
     const who = client === undefined ? { name: suffix, reason: 'one domain' } : { address: client };
     this.#actions.push({ kind: 'report', report: { kind: 'dns.overloaded', ...who } });
   }
 
-  /** Ends a flight whose answer nobody waits for any longer, and forgets what it asked. */
+  /** Ends a flight that no client waits for, and closes its exchanges. */
   #drop(flight: Flight<W>): void {
     for (const exchange of flight.exchanges) this.#close(exchange);
     this.#finish(flight, undefined);
   }
 
-  /** Asks the next upstream in turn, and sets when the one after is asked. */
+  /** Asks the next upstream in turn, and schedules the one after it. */
   #attempt(flight: Flight<W>, now: Instant): void {
     const count = flight.order.length;
     const upstream = flight.order[flight.attempts % count];
@@ -265,7 +265,7 @@ export class Forwarder<W> {
     this.#actions.push({ kind: 'send', socket: key >>> 16, to: upstream.server, bytes });
   }
 
-  /** A random socket and id that no exchange uses: eight tries, which fail only if almost all are in use. */
+  /** A random free socket and id; eight tries, which fail only if almost all are in use. */
   #freeKey(): number | undefined {
     const { random, sockets } = this.#options;
     for (let tries = 0; tries < 8; tries += 1) {
@@ -285,13 +285,13 @@ export class Forwarder<W> {
     this.#actions.push({ kind: 'close-stream', exchange: exchange.key });
   }
 
-  /** Looks at a reply from the right place; false when it is not the answer to what was asked. */
+  /** Judges a reply from the right server and socket; false if it does not answer the question. */
   #judge(exchange: Exchange<W>, bytes: BorrowedBytes, now: Instant): boolean {
     const { flight } = exchange;
     const message = decodeMessage(bytes);
     if (!message.ok) {
       this.#options.counters.add('upstream-malformed');
-      // Some servers cut a truncated message within a record: what TCP says counts.
+      // Some servers cut a truncated message within a record, so TC counts even in a malformed message.
       const isCut = exchange.stream === undefined && ((bytes[2] ?? 0) & (FLAG.TC >> 8)) !== 0;
       if (isCut) this.#askByStream(exchange, now);
       return isCut;
@@ -304,12 +304,12 @@ export class Forwarder<W> {
       this.#suspect(message.value, now);
       return false;
     }
-    this.#tell(exchange.upstream.answered(now));
+    this.#report(exchange.upstream.answered(now));
     this.#accept(exchange, message.value, now);
     return true;
   }
 
-  /** A reply that matches no exchange: if it repeats what is being asked, it is a guess, or late. */
+  /** Counts a reply that matches no exchange but repeats a question in flight: it is a guess, or late. */
   #suspect(message: Message, now: Instant): void {
     const asked = repeatedQuestion(message);
     if (asked === undefined) return;
@@ -323,13 +323,13 @@ export class Forwarder<W> {
     }
   }
 
-  /** Asks over TCP what was asked by UDP, one upstream now and others as they would have been asked. */
+  /** Moves a flight from UDP to TCP: one upstream now, the others when they would have been asked. */
   #distrust(flight: Flight<W>, now: Instant): void {
     this.#options.counters.add('upstream-forged');
     const [first, ...others] = [...flight.exchanges].filter(({ stream }) => stream === undefined);
     for (const exchange of others) this.#close(exchange);
     const address = first?.upstream.server.address;
-    this.#tell({
+    this.#report({
       kind: 'dns.answers-forged',
       name: flight.question.name,
       ...(address === undefined ? {} : { address }),
@@ -347,13 +347,13 @@ export class Forwarder<W> {
     if (flight.done) return;
     const { rcode } = message;
     if (rcode === RCODE.NOERROR || rcode === RCODE.NXDOMAIN) {
-      // Only now it is known that EDNS was the matter, and not the question.
+      // Only now is it certain that the server rejected EDNS and not the question.
       if (!exchange.edns) upstream.edns = false;
       this.#finish(flight, relevantReply(flight.question, message));
       return;
     }
-    const knowsNoEdns = rcode === RCODE.FORMERR || rcode === RCODE.NOTIMP || rcode === RCODE.BADVERS;
-    if (exchange.edns && knowsNoEdns) {
+    const rejectsEdns = rcode === RCODE.FORMERR || rcode === RCODE.NOTIMP || rcode === RCODE.BADVERS;
+    if (exchange.edns && rejectsEdns) {
       this.#send(flight, upstream, now, false);
     } else this.#failOver(flight, now);
   }
@@ -379,7 +379,7 @@ export class Forwarder<W> {
     this.#actions.push({ kind: 'stream', exchange: exchange.key, to: exchange.upstream.server, bytes });
   }
 
-  /** An upstream could not say: ask one that was not asked yet, else wait for those still asked, else give up. */
+  /** An upstream failed to answer: ask the next one not asked yet, else wait for pending exchanges, else give up. */
   #failOver(flight: Flight<W>, now: Instant): void {
     if (flight.done) return;
     if (flight.attempts < flight.order.length) this.#attempt(flight, now);

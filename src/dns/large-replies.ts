@@ -1,21 +1,21 @@
-// Large replies of upstreams wait for a share of the time: one of 64 KiB holds thousands of records, which cost tens of milliseconds to read, sift
-// and write anew, while nobody else is served. Who asks for many of them waits, and nobody else does.
+// Gives large upstream replies a share of the time. A reply of 64 KiB holds thousands of records, which take tens of milliseconds to parse,
+// filter and encode, and meanwhile the rack serves nobody else. Only clients that ask for many such replies wait.
 //
-//   reply over TCP ─┬─ LARGE_REPLY_OCTETS at most ─▶ taken at once
-//                   └─ larger ─┬─ room ─▶ #waiting ─ turn (`../turns.ts`) ─▶ taken
-//                              └─ none ─▶ lost, as if the connection had failed
+//   reply over TCP ─┬─ LARGE_REPLY_OCTETS at most ─▶ processed at once
+//                   └─ larger ─┬─ room ─▶ #waiting ─ turn (`../turns.ts`) ─▶ processed
+//                              └─ none ─▶ dropped, as if the connection had failed
 //
-// 1. Replies are taken in the order in which they came, one a turn.
-// 2. A reply whose exchange has ended is forgotten, and costs nothing more.
+// 1. Replies are processed in the order in which they came, one a turn.
+// 2. A reply whose exchange has ended is dropped, and costs nothing more.
 
 import type { Turns, Worker } from '../turns.ts';
 
-/** Larger replies wait: below, a reply costs about a millisecond. In octets. */
+/** Larger replies wait; a smaller one costs about a millisecond. In octets. */
 export const LARGE_REPLY_OCTETS = 4096;
 /**
- * Large replies that wait for their turn. Clients that ask for names with large answers fill it; at the bound a further large reply is lost, and its
- * client is told SERVFAIL or waits for another upstream. It empties by a share of the time, within the time that an exchange has: an upstream that
- * answered must not look as if it had not.
+ * Large replies waiting for their turn. Clients that ask for names with large answers fill it; then a further large reply is dropped, and
+ * its client gets SERVFAIL or the answer of another upstream. It empties by a share of the time, within the lifetime of an exchange, so
+ * that an upstream that answered does not look silent.
  */
 export const LARGE_REPLIES_WAITING_MAX = 4;
 
@@ -23,10 +23,10 @@ export const LARGE_REPLIES_WAITING_MAX = 4;
 export class LargeReplies implements Worker {
   readonly #turns: Turns;
   readonly #take: (exchange: number, bytes: Uint8Array) => void;
-  /** By exchange, in the order in which they came. */
+  /** By exchange, in order of arrival. */
   readonly #waiting = new Map<number, Uint8Array>();
 
-  /** @param turns of these replies alone: questions of clients do not wait for them */
+  /** @param turns used for these replies only, so that client questions do not wait for them */
   constructor(turns: Turns, take: (exchange: number, bytes: Uint8Array) => void) {
     this.#turns = turns;
     this.#take = take;
@@ -36,7 +36,7 @@ export class LargeReplies implements Worker {
     return this.#waiting.size > 0;
   }
 
-  /** Keeps a reply until its turn, perhaps now; `bytes` are no longer the caller's. False: too many wait. */
+  /** Holds a reply until its turn, perhaps now, and takes ownership of `bytes`. False: too many replies wait. */
   hold(exchange: number, bytes: Uint8Array): boolean {
     if (this.#waiting.size >= LARGE_REPLIES_WAITING_MAX) return false;
     this.#waiting.set(exchange, bytes);
@@ -44,7 +44,7 @@ export class LargeReplies implements Worker {
     return true;
   }
 
-  /** The exchange has ended. */
+  /** Drops the reply of an exchange that has ended. */
   forget(exchange: number): void {
     this.#waiting.delete(exchange);
     if (this.#waiting.size === 0) this.#turns.forget(this);
@@ -56,7 +56,7 @@ export class LargeReplies implements Worker {
       this.#take(exchange, bytes);
       break;
     }
-    // A turn is one reply, however large the turn may be.
+    // One reply uses up the turn, whatever its size.
     return most;
   }
 }

@@ -1,7 +1,6 @@
-// Leases whose name and address nobody else claims: nearly all of them. Of each there is its claim and no more; the records are computed
-// when they are asked for.
+// Leases whose name and address nothing else claims: nearly all of them. Only the claim is stored; the records are computed on demand.
 //
-// 1. A name and an address are here once, and then no other claim is made for either (`names.ts` sees to it).
+// 1. A name or address in this table has no other claim anywhere (`names.ts` ensures it).
 
 import type { Ipv4 } from '../net/address.ts';
 import type { Claim } from './claims.ts';
@@ -14,7 +13,7 @@ export class LoneLeases {
   readonly #byName = new Map<string, Claim>();
   readonly #byAddress = new Map<Ipv4, Claim>();
 
-  /** How many there are. */
+  /** The number of leases. */
   get size(): number {
     return this.#byName.size;
   }
@@ -37,7 +36,7 @@ export class LoneLeases {
     this.#byAddress.delete(claim.address);
   }
 
-  /** The node of a lease's name, or of its reverse name. */
+  /** The node of a lease's name or reverse name. */
   find(name: string): NameNode | undefined {
     const claim = this.#byName.get(name);
     if (claim !== undefined) return forwardNode(claim);
@@ -46,7 +45,7 @@ export class LoneLeases {
     return pointed === undefined ? undefined : reverseNode(pointed);
   }
 
-  /** Both nodes of each, in no order. */
+  /** Both nodes of each lease, in no particular order. */
   *nodes(): Generator<NameNode, void> {
     for (const claim of this.#byName.values()) {
       yield forwardNode(claim);
@@ -55,12 +54,12 @@ export class LoneLeases {
   }
 }
 
-/** The A record of a claim under its name. */
+/** The claim's A record, under its name. */
 export function forwardNode({ name, address, ttl }: Claim): NameNode {
   return makeNode(name, false, [{ name, type: TYPE.A, class: CLASS_IN, ttl, rdata: addressRdata(address) }]);
 }
 
-/** Its PTR record under the reverse name of its address. */
+/** The claim's PTR record, under the reverse name of its address. */
 export function reverseNode({ name: target, address, ttl }: Claim): NameNode {
   const name = reverseName(address);
   return makeNode(name, false, [{ name, type: TYPE.PTR, class: CLASS_IN, ttl, rdata: nameRdata(target) }]);

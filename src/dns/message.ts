@@ -1,9 +1,9 @@
-// DNS messages: bytes and values. The twelve octets of the header are judged before anything is spent on the body.
-// Sources: RFC 1035 §4.1; RFC 6891 (EDNS); RFC 2181 §5, §8, §9; RFC 4035 §3.1.6 (AD, CD); RFC 7873 is not offered.
+// The codec of DNS messages. It checks the twelve octets of the header before it spends anything on the body.
+// Sources: RFC 1035 §4.1; RFC 6891 (EDNS); RFC 2181 §5, §8, §9; RFC 4035 §3.1.6 (AD, CD); RFC 7873 (cookies) is not offered.
 //
-// 1. Decoding never throws and looks at each octet at most a few times; a message answering a message is never answered.
-// 2. A reply repeats the question octet for octet, so its case survives (RFC 4343 §4.1).
-// 3. A reply never exceeds the limit it is given: if the answer or authority does not fit, both are left out and TC is set.
+// 1. Decoding never throws and reads each octet a few times at most. A response is never answered.
+// 2. A reply repeats the question octet for octet, so the client's letter case survives (RFC 4343 §4.1).
+// 3. A reply never exceeds its limit: if answer or authority do not fit, the reply leaves both out and sets TC.
 
 import { type BorrowedBytes, copyBytes } from '../net/borrowed-bytes.ts';
 import { ByteReader, type Decoded } from '../net/byte-reader.ts';
@@ -27,7 +27,7 @@ export const RCODE = {
 export const HEADER_OCTETS = 12;
 /** The largest UDP message without EDNS (RFC 1035 §4.2.1). */
 export const PLAIN_UDP_OCTETS_MAX = 512;
-/** The largest UDP message sent or asked for: it fits IPv6's smallest MTU, so it is never cut into fragments (DNS flag day 2020). */
+/** The largest UDP message sent or requested: it fits IPv6's minimum MTU, so it is never fragmented (DNS flag day 2020). */
 export const UDP_OCTETS_MAX = 1232;
 /** The largest message over TCP. */
 export const TCP_OCTETS_MAX = 65535;
@@ -46,31 +46,31 @@ export interface Question {
 
 /** The OPT pseudo-record (RFC 6891 §6.1). */
 export interface Edns {
-  /** The largest UDP message the sender takes; as written, so perhaps less than 512. */
+  /** The largest UDP message the sender accepts, as written; it may be less than 512. */
   readonly payloadOctets: number;
   readonly extendedRcode: number;
   readonly version: number;
   readonly dnssecOk: boolean;
 }
 
-/** A question asked of this server. */
+/** A query sent to this server. */
 export interface Query {
   readonly id: number;
   readonly recursionDesired: boolean;
   readonly checkingDisabled: boolean;
   readonly question: Question;
-  /** The question section as it came, a copy. */
+  /** A copy of the question section as received. */
   readonly questionOctets: Uint8Array;
   readonly edns: Edns | undefined;
 }
 
-/** What a datagram turned out to be: a query, something to be told off with an rcode, or something to be dropped. */
+/** A received message: a query, one to reject with an rcode, or one to ignore. */
 export type Received =
   | { readonly kind: 'query'; readonly query: Query }
   | { readonly kind: 'reject'; readonly rcode: number; readonly bytes: Uint8Array }
   | { readonly kind: 'ignore'; readonly reason: 'short' | 'response' };
 
-/** Reads a message that came to the server's port. */
+/** Decodes a message received on the server's port. */
 export function receiveQuery(bytes: BorrowedBytes): Received {
   if (bytes.length < HEADER_OCTETS) return { kind: 'ignore', reason: 'short' };
   const flags = ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0);
@@ -81,9 +81,9 @@ export function receiveQuery(bytes: BorrowedBytes): Received {
 }
 
 /**
- * A reply of a header alone: of what came, only the id and the opcode are trusted, and of a QUERY also RD and CD, which every reply to a
- * query repeats. What they mean under another opcode is not known here, so nothing is repeated there: BIND's `dns_message_reply` does
- * the same, and ISC's `genreport` (probe `opcodeflg`) reports every flag that comes back.
+ * A rejection: a header alone. Only the request's id and opcode are trusted. A rejected QUERY also gets RD and CD back, as every reply to a
+ * query does; under other opcodes these bits mean something unknown, so none is repeated. BIND's `dns_message_reply` does the same, and
+ * ISC's `genreport` (probe `opcodeflg`) reports every flag that comes back.
  */
 function reject(bytes: BorrowedBytes, rcode: number): Received {
   const isQuery = ((bytes[2] ?? 0) & (OPCODE_MASK >>> 8)) === 0;
@@ -97,8 +97,8 @@ function reject(bytes: BorrowedBytes, rcode: number): Received {
 }
 
 /**
- * Decodes a query: one question, no answers, at most one OPT among the additional records, nothing after them.
- * Faults: those of names and lengths, `bad-value` for counts that no query has.
+ * Decodes a query: one question, no answers, at most one OPT among the additional records, and nothing after them.
+ * Faults: those of names and lengths, and `bad-value` for counts that no query has.
  */
 export function decodeQuery(bytes: BorrowedBytes): Decoded<Query> {
   const reader = new ByteReader(bytes);
@@ -110,7 +110,7 @@ export function decodeQuery(bytes: BorrowedBytes): Decoded<Query> {
   const additional = reader.u16('arcount');
   const question = readQuestion(reader);
   const questionOctets = copyBytes(bytes, HEADER_OCTETS, reader.offset);
-  // An IXFR carries its SOA in the authority section (RFC 1995 §3): read over, and refused for its type.
+  // An IXFR carries its SOA in the authority section (RFC 1995 §3): it is skipped here, and the query refused for its type.
   let edns: Edns | undefined;
   for (let index = 0; index < others + additional && reader.fault === undefined; index += 1) {
     const option = skipRecord(reader);
@@ -133,7 +133,7 @@ function readQuestion(reader: ByteReader): Question {
   return { name: readName(reader, 'qname'), type: reader.u16('qtype'), class: reader.u16('qclass') };
 }
 
-/** Passes one record; returns it when it is an OPT. */
+/** Skips one record; returns it if it is an OPT. */
 function skipRecord(reader: ByteReader): Edns | undefined {
   const owner = readName(reader, 'owner');
   const type = reader.u16('type');
@@ -152,11 +152,11 @@ const readEdns = (klass: number, ttl: number): Edns => ({
   dnssecOk: (ttl & EDNS_DO) !== 0,
 });
 
-/** A whole message, as an upstream sends it. */
+/** A whole message from an upstream. */
 export interface Message {
   readonly id: number;
   readonly flags: number;
-  /** With the extension of EDNS, 0 to 4095. */
+  /** Including the extension by EDNS, 0 to 4095. */
   readonly rcode: number;
   readonly questions: readonly Question[];
   readonly answers: readonly DnsRecord[];
@@ -166,7 +166,7 @@ export interface Message {
   readonly edns: Edns | undefined;
 }
 
-/** Decodes a whole message. Faults: those of names, lengths and counts; trailing octets are a `bad-length`. */
+/** Decodes a whole message. Faults: those of names, lengths and counts, and `bad-length` for trailing octets. */
 export function decodeMessage(bytes: BorrowedBytes): Decoded<Message> {
   const reader = new ByteReader(bytes);
   const id = reader.u16('id');
@@ -194,20 +194,20 @@ export function decodeMessage(bytes: BorrowedBytes): Decoded<Message> {
 
 function readRecords(reader: ByteReader, count: number): DnsRecord[] {
   const records: DnsRecord[] = [];
-  // The shortest record has eleven octets, so a lying count ends with the message.
+  // A record has at least eleven octets, so a false count runs into the end of the message.
   for (let index = 0; index < count && reader.fault === undefined; index += 1) {
     const name = readName(reader, 'owner');
     const type = reader.u16('type');
     const klass = reader.u16('class');
     const ttl = reader.u32('ttl');
     const rdata = readRdata(reader, type, reader.u16('rdlength'));
-    // RFC 2181 §8: a TTL with the highest bit set counts as zero. An OPT keeps its bits there instead.
+    // RFC 2181 §8: a TTL with the highest bit set counts as zero. An OPT uses the field for other bits.
     records.push({ name, type, class: klass, ttl: type !== TYPE.OPT && ttl > TTL_MAX ? 0 : ttl, rdata });
   }
   return records;
 }
 
-/** What is said in answer to a query. */
+/** The content of a reply. */
 export interface Reply {
   readonly rcode: number;
   readonly authoritative: boolean;
@@ -227,22 +227,22 @@ export const bareReply = (rcode: number): Reply => ({
   additional: NONE,
 });
 
-/** How a reply is to be written. */
+/** How to encode a reply. */
 export interface ReplyForm {
   /** The most octets, at least 512. */
   readonly limitOctets: number;
   readonly recursionAvailable: boolean;
-  /** Seconds the records have been in the cache: taken off each TTL. */
+  /** How many seconds the records were in the cache; subtracted from each TTL. */
   readonly ageSeconds: number;
 }
 
-/** The most octets of a UDP reply to this query: what its EDNS offers, between 512 and 1232 (RFC 6891 §6.2.5). */
+/** The largest UDP reply to this query, in octets: what its EDNS offers, between 512 and 1232 (RFC 6891 §6.2.5). */
 export function udpLimit(query: Query): number {
   const offered = query.edns?.payloadOctets ?? PLAIN_UDP_OCTETS_MAX;
   return Math.min(Math.max(offered, PLAIN_UDP_OCTETS_MAX), UDP_OCTETS_MAX);
 }
 
-/** Encodes a reply. AD is always clear: nothing is validated here (RFC 4035 §3.2.3). */
+/** Encodes a reply. AD is always clear, because Rackboot validates nothing (RFC 4035 §3.2.3). */
 export function encodeReply(query: Query, reply: Reply, form: ReplyForm): Uint8Array {
   const { edns, question } = query;
   const writer = new ByteWriter(takeBytes(Math.min(form.limitOctets, octetsAtMost(query, reply))));
@@ -256,7 +256,7 @@ export function encodeReply(query: Query, reply: Reply, form: ReplyForm): Uint8A
   writer.u16(1);
   writer.zeros(6);
   writer.write(query.questionOctets);
-  // The OPT goes last but must fit whatever happens, so its octets are kept free.
+  // The OPT goes last but must always fit, so its octets are reserved.
   const limit = form.limitOctets - (edns === undefined ? 0 : OPT_OCTETS);
   const body = new RecordWriter(writer, question.name, limit, form.ageSeconds);
   const bodyAt = writer.offset;
@@ -278,10 +278,10 @@ export function encodeReply(query: Query, reply: Reply, form: ReplyForm): Uint8A
 
 const OPT_OCTETS = 11;
 
-/** A limit within which no record fits: a reply of so many octets repeats its question and says TC. */
-export const barestOctets = (query: Query): number => HEADER_OCTETS + query.questionOctets.length + OPT_OCTETS;
+/** The size of a reply without records: encoded with this limit, a reply repeats its question and sets TC. */
+export const emptyReplyOctets = (query: Query): number => HEADER_OCTETS + query.questionOctets.length + OPT_OCTETS;
 
-/** No reply has more octets than this: its names uncompressed. A buffer no larger than needed is most of what a reply costs. */
+/** An upper bound of a reply's octets: its names uncompressed. A buffer no larger than needed saves most of a reply's cost. */
 function octetsAtMost(query: Query, { answers, authority, additional }: Reply): number {
   const fixed = HEADER_OCTETS + query.questionOctets.length + OPT_OCTETS;
   return fixed + recordOctets(answers) + recordOctets(authority) + recordOctets(additional);
@@ -304,7 +304,7 @@ function writeOpt(writer: ByteWriter, rcode: number, dnssecOk: boolean): void {
   writer.u16(0);
 }
 
-/** Writes records one after another as long as they fit. */
+/** Writes records until one does not fit. */
 class RecordWriter {
   readonly #writer: ByteWriter;
   readonly #questionName: string;
@@ -319,7 +319,7 @@ class RecordWriter {
     this.#age = ageSeconds;
   }
 
-  /** How many of the records were written: all, or those before the first that did not fit. */
+  /** Returns how many records were written: all, or those before the first that did not fit. */
   write(records: readonly DnsRecord[]): number {
     const writer = this.#writer;
     for (let index = 0; index < records.length; index += 1) {
@@ -344,7 +344,7 @@ class RecordWriter {
     return records.length;
   }
 
-  /** Most owners are the question's name or an ancestor of it (a zone): a pointer, without looking anything up. */
+  /** Writes an owner name. Most are the question's name or an ancestor (a zone), for which a pointer needs no look-up. */
   #writeOwner(owner: string): void {
     const question = this.#questionName;
     if (owner !== '' && isWithin(question, owner) && !question.includes('\\')) {

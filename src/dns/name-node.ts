@@ -1,6 +1,6 @@
-// The records of one name, grouped by type: what a query is answered from.
+// The records of one name, grouped by type, from which queries are answered.
 //
-// 1. A node never changes: a change makes another one.
+// 1. A node is immutable: a change replaces it.
 
 import type { DnsRecord } from './record.ts';
 
@@ -13,17 +13,17 @@ export interface RecordSet {
 /** All records of one name. */
 export interface NameNode {
   readonly name: string;
-  /** True when the operator or the region names it, not a client or a computation: then it is answered even outside of our zones. */
+  /** True if the operator or the region named it, not a client or a computation; such a name is answered even outside our zones. */
   readonly intended: boolean;
   readonly sets: readonly RecordSet[];
 }
 
-/** The record set of a type, or undefined. */
+/** The record set of a type, or `undefined`. */
 export function findSet(node: NameNode | undefined, type: number): RecordSet | undefined {
   return node?.sets.find((set) => set.type === type);
 }
 
-/** The node of these records, grouped by type in the order in which the types come. */
+/** Makes a node of these records, its types in order of first appearance. */
 export function makeNode(name: string, intended: boolean, records: readonly DnsRecord[]): NameNode {
   const [first] = records;
   if (first !== undefined && records.length === 1) return { name, intended, sets: [{ type: first.type, records }] };
@@ -45,7 +45,7 @@ export function renameNode(node: NameNode, name: string): NameNode {
   return { ...node, name, sets };
 }
 
-/** True when two nodes of one name say the same. */
+/** True if two nodes of one name have the same records. */
 export function sameNode(a: NameNode, b: NameNode): boolean {
   return (
     a.intended === b.intended &&

@@ -1,10 +1,10 @@
-// Domain names: wire form and text. Inside, a name is lower-case text without the final dot; the root is the empty text.
+// Domain names in wire form and as text. Internally a name is lower-case text without the final dot; the root is the empty string.
 // Sources: RFC 1035 §3.1, §4.1.4, §5.1; RFC 4343; RFC 3597 §4.
 //
 // 1. A wire name is at most 255 octets, a label at most 63 (RFC 1035 §2.3.4).
-// 2. A compression pointer goes strictly backwards, each further than the one before, so reading a name always ends.
-// 3. Text and wire are one to one but for the case of ASCII letters: a dot or backslash inside a label is `\.` or `\\`, any
-//    other octet outside of the printable ASCII characters is `\DDD`.
+// 2. Each compression pointer leads strictly backwards, further than the one before, so reading a name always ends.
+// 3. Text and wire form are one to one except for the case of ASCII letters: a dot or backslash inside a label is `\.` or `\\`, any
+//    octet outside printable ASCII is `\DDD`.
 
 import type { ByteReader } from '../net/byte-reader.ts';
 import type { ByteWriter } from '../net/byte-writer.ts';
@@ -17,7 +17,7 @@ export const LABEL_OCTETS_MAX = 63;
 const DOT = 0x2e;
 const BACKSLASH = 0x5c;
 
-/** For each octet its lower-case form, or 0 when it cannot stand in text as it is. */
+/** For each octet its lower-case form, or 0 if it needs escaping in text. */
 const PLAIN = new Uint8Array(256);
 for (let octet = 0x21; octet < 0x7f; octet += 1) PLAIN[octet] = octet;
 for (let octet = 0x41; octet <= 0x5a; octet += 1) PLAIN[octet] = octet + 32;
@@ -25,13 +25,13 @@ for (const octet of '.\\"();@$') PLAIN[octet.charCodeAt(0)] = 0;
 
 const HOST_NAME = /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/;
 
-/** Where a name is unpacked before it becomes text; one call's work, never kept. */
+/** Scratch space to unpack a name before it becomes text; used within one call, never kept. */
 const unpacked = new Uint8Array(NAME_OCTETS_MAX + 1);
 const text = Buffer.alloc(NAME_OCTETS_MAX + 1);
 
 /**
- * Reads a name into `onto` in uncompressed wire form, its case kept, and returns its octets; 0 after a fault.
- * Faults: `truncated`, `loop` for a pointer that does not go back, `too-long`, `bad-value` for a reserved label type.
+ * Reads a name into `onto` in uncompressed wire form, keeping its case, and returns its octets; 0 after a fault.
+ * Faults: `truncated`, `loop` for a pointer that does not lead back, `too-long`, `bad-value` for a reserved label type.
  */
 export function unpackName(reader: ByteReader, field: string, onto: Uint8Array): number {
   if (reader.fault !== undefined) return 0;
@@ -50,7 +50,7 @@ export function unpackName(reader: ByteReader, field: string, onto: Uint8Array):
       const target = ((octet & 0x3f) << 8) | (bytes[at + 1] ?? 0);
       if (target >= lowest) return refuse(reader, 'loop', field, at);
       if (consumed === 0) consumed = at + 2 - start;
-      // What a pointer points at must end before the place that pointed: so nothing is read twice.
+      // The name a pointer leads to must end before the pointer, so no octet is read twice.
       limit = lowest;
       lowest = target;
       at = target;
@@ -119,7 +119,7 @@ function escapedText(wire: Uint8Array, length: number): string {
   return labels.join('.');
 }
 
-/** Where the label that begins at `from` ends: the offset of its dot, or the length of the text. Escaped dots do not count. */
+/** The end of the label that begins at `from`: the offset of its dot, or the length of the text. Escaped dots do not count. */
 export function labelEnd(name: string, from: number): number {
   let at = from;
   for (; at < name.length; at += 1) {
@@ -136,7 +136,7 @@ export function parentOf(name: string): string | undefined {
   return name.slice(labelEnd(name, 0) + 1);
 }
 
-/** True when `name` is `ancestor` or below it. */
+/** True if `name` is `ancestor` or below it. */
 export function isWithin(name: string, ancestor: string): boolean {
   if (ancestor === '' || name === ancestor) return true;
   const cut = name.length - ancestor.length;
@@ -147,17 +147,17 @@ export function isWithin(name: string, ancestor: string): boolean {
 }
 
 /**
- * A name as a person writes it, with or without the final dot, in lower case; undefined when a label is empty or longer than
- * 63 octets, the whole longer than 255, an escape is broken or a character is outside of printable ASCII.
+ * Parses a name as people write it, with or without the final dot, into lower case. `undefined` if a label is empty or longer than 63
+ * octets, the whole is longer than 255, an escape is broken, or a character is outside printable ASCII.
  */
 export function parseName(written: string): string | undefined {
-  // Nearly every name is a host name as it should be: nothing to convert.
+  // Nearly every name is a plain host name, which needs no conversion.
   if (written.length < NAME_OCTETS_MAX - 1 && HOST_NAME.test(written)) return written;
   const wire = textToWire(written.toLowerCase());
   return wire === undefined ? undefined : wireToText(wire, wire.length);
 }
 
-/** The uncompressed wire form of a name, or undefined for a text that is not one (see `parseName`). Keeps the case. */
+/** The uncompressed wire form of a name, keeping its case; `undefined` if the text is not a name (see `parseName`). */
 export function textToWire(name: string): Uint8Array | undefined {
   return name.length < NAME_OCTETS_MAX - 1 && HOST_NAME.test(name) ? hostNameToWire(name) : anyTextToWire(name);
 }
@@ -205,11 +205,11 @@ function anyTextToWire(name: string): Uint8Array | undefined {
   return wire.length > NAME_OCTETS_MAX ? undefined : Uint8Array.from(wire);
 }
 
-/** Offsets of names already in a message, so that later ones point at them (RFC 1035 §4.1.4). */
+/** The offsets of names already in a message, so that later ones can point at them (RFC 1035 §4.1.4). */
 export class NameCompression {
   readonly #offsets = new Map<string, number>();
 
-  /** Remembers that `name` and all its ancestors stand in the message, uncompressed, from `offset` on. */
+  /** Remembers that `name` and all its ancestors are in the message, uncompressed, from `offset` on. */
   remember(name: string, offset: number): void {
     let at = 0;
     let wireAt = offset;
@@ -221,12 +221,12 @@ export class NameCompression {
     }
   }
 
-  /** Forgets what was remembered at `offset` or later: the writer went back. */
+  /** Forgets offsets from `offset` on, because the writer went back. */
   forgetFrom(offset: number): void {
     for (const [name, at] of this.#offsets) if (at >= offset) this.#offsets.delete(name);
   }
 
-  /** Writes a name, as a pointer from the first ancestor that the message has. */
+  /** Writes a name; its first ancestor already in the message becomes a pointer. */
   write(writer: ByteWriter, name: string): void {
     let at = 0;
     while (at < name.length) {
@@ -266,15 +266,15 @@ function writeLabel(writer: ByteWriter, name: string, from: number, end: number)
   }
 }
 
-/** The longest name that a client may give itself is one label (RFC 1035 §2.3.1). */
+/** The form of generated labels, which no client may take. A client's name is one label (RFC 1035 §2.3.1). */
 const GENERATED_LABEL = /^\d{1,3}-\d{1,3}-\d{1,3}-\d{1,3}$/;
-/** Labels that mean something to other machines: no client may take them (RFC 6761 §6.3; web proxy and ISATAP discovery). */
+/** Labels with a meaning for other machines, which no client may take (RFC 6761 §6.3; web proxy and ISATAP discovery). */
 const RESERVED_LABELS: ReadonlySet<string> = new Set(['localhost', 'wpad', 'isatap']);
 
 /**
- * What a client calls itself, as one safe label: the part before the first dot, lower case, anything but letters, digits and
- * hyphens turned to hyphens, none of those at either end, at most 63 octets. Undefined when nothing is left, or when the label
- * is reserved or looks like a computed one (`10-20-0-100`).
+ * Makes a client's hostname one safe label: the part before the first dot, in lower case, with everything except letters, digits and
+ * hyphens replaced by hyphens, none of them at either end, at most 63 octets. `undefined` if nothing is left, or if the label is
+ * reserved or looks generated (`10-20-0-100`).
  */
 export function hostLabel(written: string): string | undefined {
   const label = (written.slice(0, NAME_OCTETS_MAX).split('.')[0] ?? '')

@@ -1,16 +1,16 @@
-// The names of the rack's machines: claims in, immutable record nodes out. Everything that answers queries reads the nodes.
+// The names of the rack's machines: takes claims, keeps immutable record nodes. All answering code reads only the nodes.
 //
 //   setRecords, setRack, setMachines, setReservations, leaseBound, leaseGone
-//        → claims (claims.ts) → names and addresses touched → winners → nodes replaced → serial
+//        → claims (claims.ts) → touched names and addresses → winners → replaced nodes → serial
 //
-// Sources: RFC 1034 §3.6.2 (CNAME stands alone), §4.3.2; RFC 8020 (a name with names below it exists); RFC 1982 (serial).
+// Sources: RFC 1034 §3.6.2 (a CNAME excludes other records), §4.3.2; RFC 8020 (a name with names below it exists); RFC 1982 (serial).
 //
 // 1. A change is one synchronous step: no query sees half of it. Nodes are replaced, never changed.
-// 2. Forward and reverse agree: an address answers with a name that has this address, and every address that has a name
-//    answers. Only a configured PTR record says otherwise, because its operator did.
+// 2. Forward and reverse agree: a reverse look-up returns a name that has this address, and every address with a name has one. Only a
+//    configured PTR record may disagree, because the operator wants it.
 // 3. The serial grows by one when a node changed, at most once a turn of the event loop.
-// 4. A lease whose name and address nobody else claims has no node: it stands in `lone-leases.ts`, which computes its records. When
-//    somebody else claims either, it becomes a claim like others (`#join`), and stays one.
+// 4. A lease whose name and address nothing else claims has no node: `lone-leases.ts` computes its records. When another owner claims
+//    either, the lease becomes an ordinary claim (`#makeOrdinary`), and stays one.
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../net/address.ts';
 import { type Claim, type ClaimOwner, ClaimTable } from './claims.ts';
@@ -24,36 +24,36 @@ import { addressRdata, CLASS_IN, type DnsRecord, nameRdata, TYPE } from './recor
 import { parseReverseName, reverseName } from './reverse-name.ts';
 import { RECORD_TTL } from './zones.ts';
 
-/** What answering needs of the names. */
+/** The part of the names that answering needs. */
 export interface NameSource {
   readonly serial: number;
-  /** True when some configured NS record may delegate a part of a zone. */
+  /** True if a configured NS record may delegate part of a zone. */
   readonly hasDelegations: boolean;
-  /** True when some configured name begins with `*`. */
+  /** True if a configured name begins with `*`. */
   readonly hasWildcards: boolean;
   find(name: string): NameNode | undefined;
-  /** True when a name below `name` has records (RFC 8020 §2): then `name` exists too. */
+  /** True if a name below `name` has records (RFC 8020 §2); then `name` exists too. */
   hasBelow(name: string): boolean;
 }
 
 export interface NamesOptions {
-  /** The first serial, 32 bits: must have grown since the last start, such as the wall time in seconds. */
+  /** The first serial, 32 bits; must be greater than at the last start, such as the wall time in seconds. */
   readonly serial: number;
-  /** Told of conflicts (`dns.name-conflict`) and unusable records (`dns.record-invalid`). */
+  /** Receives conflicts (`dns.name-conflict`) and unusable records (`dns.record-invalid`). */
   readonly report?: (report: NameReport) => void;
 }
 
 const NO_CLAIMS: readonly Claim[] = [];
 
-/** All names, and who claims them. */
+/** All names, and the claims to them. */
 export class Names implements NameSource {
   readonly #claims = new ClaimTable();
-  /** Each owner's claims by the name as it was written. */
+  /** Each owner's claims, by the name as written. */
   readonly #lists = new Map<ClaimOwner, ReadonlyMap<string, readonly Claim[]>>();
   readonly #lone = new LoneLeases();
-  /** The leases that are not alone. */
+  /** The leases with ordinary claims. */
   readonly #leases = new Map<Ipv4, Claim>();
-  /** Leases for whose name too many wait already: told once, tried again when somebody is gone. */
+  /** Leases whose name has too many claims: reported once, tried again when a claim is gone. */
   readonly #refused = new Map<Ipv4, Claim>();
   readonly #winners = new Map<string, readonly Claim[]>();
   #configured: ReadonlyMap<string, readonly DnsRecord[]> = new Map();
@@ -63,7 +63,7 @@ export class Names implements NameSource {
   readonly #touchedAddresses = new Set<Ipv4>();
   readonly #report: (report: NameReport) => void;
   #serial: number;
-  #grewThisTurn = false;
+  #increasedThisTurn = false;
   #hasDelegations = false;
   #hasWildcards = false;
 
@@ -81,7 +81,7 @@ export class Names implements NameSource {
   get hasWildcards(): boolean {
     return this.#hasWildcards;
   }
-  /** How many names have records. */
+  /** The number of names with records. */
   get size(): number {
     return this.#nodes.size + 2 * this.#lone.size;
   }
@@ -94,7 +94,7 @@ export class Names implements NameSource {
     return this.#below.has(name);
   }
 
-  /** Every node, in no order. */
+  /** Every node, in no particular order. */
   *nodes(): Generator<NameNode, void> {
     yield* this.#nodes.values();
     yield* this.#lone.nodes();
@@ -110,7 +110,7 @@ export class Names implements NameSource {
     this.#replace('reservation', list);
   }
 
-  /** Replaces the rack's own names: `selfName` in each domain, and each domain's apex. Its addresses answer with the first. */
+  /** Replaces the rack's own names: `selfName` in each domain, and each domain's apex. Reverse look-ups return the first. */
   setRack(selfName: string, domains: readonly string[], addresses: readonly Ipv4[]): void {
     const wanted: WantedName[] = [];
     const claim = (fqdn: string, reverse: boolean): void => {
@@ -124,13 +124,13 @@ export class Names implements NameSource {
     this.#replace('rack', wanted);
   }
 
-  /** Replaces the configured records; one that is not of its type, or stands beside a CNAME, is reported and left out. */
+  /** Replaces the configured records; reports and skips a record whose data does not fit its type, or whose name has a CNAME. */
   setRecords(records: readonly ConfiguredRecord[]): void {
     const { addresses, others } = readRecords(records, this.#report);
     for (const name of this.#configured.keys()) this.#touchedNames.add(name);
     for (const name of others.keys()) {
       this.#touchedNames.add(name);
-      this.#join(name);
+      this.#makeOrdinary(name);
     }
     this.#configured = others;
     this.#hasDelegations = [...others.values()].flat().some((record) => record.type === TYPE.NS);
@@ -139,12 +139,12 @@ export class Names implements NameSource {
   }
 
   /**
-   * A client got, renewed or changed its lease. A hostname that cannot be made a safe label (`hostLabel`) gives no name.
-   * Returns true when names changed.
+   * Handles a new, renewed or changed lease. A hostname that yields no safe label (`hostLabel`) gives no name.
+   * Returns true if names changed.
    */
   leaseBound(mac: MacAddress, address: Ipv4, hostname: string | undefined, domain: string): boolean {
     const label = hostname === undefined ? undefined : hostLabel(hostname);
-    // A long domain may leave no room for the label: then there is no name.
+    // If a long domain leaves no room for the label, the lease has no name.
     const name = label === undefined ? undefined : parseName(domain === '' ? label : `${label}.${domain}`);
     const alone = this.#lone.ofAddress(address);
     const known = alone ?? this.#leases.get(address);
@@ -153,7 +153,7 @@ export class Names implements NameSource {
     const refused = this.#refused.get(address);
     if (refused?.mac === mac && refused.name === name && this.#claims.isFull(refused.name)) return false;
     if (alone !== undefined && alone.name === name) {
-      // Another client, and the same records.
+      // Another client with the same records.
       this.#lone.add({ ...alone, mac });
       return false;
     }
@@ -166,7 +166,7 @@ export class Names implements NameSource {
       if ((known === undefined || known === alone) && this.#isAlone(claim)) {
         this.#lone.add(claim);
         this.#countBelow(name, 1);
-        this.#grow();
+        this.#increaseSerial();
         return true;
       }
       const isTaken = this.#add(claim);
@@ -175,7 +175,7 @@ export class Names implements NameSource {
     return this.#settle() || alone !== undefined;
   }
 
-  /** The addresses of the leases that claim a host's name. */
+  /** The addresses of the leases that claim this hostname. */
   leasesNamed(hostname: string, domain: string): readonly Ipv4[] {
     const name = parseName(domain === '' ? hostname : `${hostname}.${domain}`);
     if (name === undefined) return [];
@@ -184,11 +184,11 @@ export class Names implements NameSource {
     return [...claims, ...(alone === undefined ? [] : [alone])].map(({ address }) => address);
   }
 
-  /** True when nobody else claims name or address, and the configuration says nothing of either. */
+  /** True if there is no other claim to name or address, and no configured record for either. */
   #isAlone({ name, address }: Claim): boolean {
     if (this.#lone.ofName(name) !== undefined || this.#claims.ofName(name).length > 0) return false;
     if (this.#lone.ofAddress(address) !== undefined || this.#claims.ofAddress(address).length > 0) return false;
-    // A domain may lie in the reverse tree, where a name is that of an address, too.
+    // A domain may lie in the reverse tree, where names also stand for addresses.
     if (parseReverseName(name) !== undefined) return false;
     const pointer = reverseName(address);
     return this.#claims.ofName(pointer).length === 0 && !this.#configured.has(name) && !this.#configured.has(pointer);
@@ -197,11 +197,11 @@ export class Names implements NameSource {
   #removeAlone(claim: Claim): void {
     this.#lone.remove(claim);
     this.#countBelow(claim.name, -1);
-    this.#grow();
+    this.#increaseSerial();
   }
 
-  /** Somebody else claims a name or an address: a lease that had it alone becomes a claim like others. */
-  #join(name: string, address?: Ipv4): void {
+  /** Makes a lone lease an ordinary claim, because another owner claims its name or address. */
+  #makeOrdinary(name: string, address?: Ipv4): void {
     const claims = new Set([this.#lone.ofName(name)]);
     for (const one of [address, parseReverseName(name)?.address]) {
       if (one !== undefined) claims.add(this.#lone.ofAddress(one));
@@ -217,7 +217,7 @@ export class Names implements NameSource {
     }
   }
 
-  /** A lease was released, expired or taken away. Returns true when names changed. */
+  /** Handles a lease that was released, expired or revoked. Returns true if names changed. */
   leaseGone(address: Ipv4): boolean {
     const alone = this.#lone.ofAddress(address);
     if (alone !== undefined) {
@@ -232,7 +232,7 @@ export class Names implements NameSource {
     return this.#settle();
   }
 
-  /** Makes these the claims of this owner: those that stay are not touched, and cost little. */
+  /** Replaces this owner's claims. Unchanged claims are not touched and cost little. */
   #replace(owner: ClaimOwner, wanted: readonly WantedName[]): void {
     const before = this.#lists.get(owner) ?? new Map<string, readonly Claim[]>();
     const after = new Map<string, readonly Claim[]>();
@@ -265,7 +265,7 @@ export class Names implements NameSource {
   }
 
   #add(claim: Claim): boolean {
-    this.#join(claim.name, claim.address);
+    this.#makeOrdinary(claim.name, claim.address);
     const taken = this.#claims.add(claim);
     if (taken) this.#touch(claim);
     else this.#reportConflict(claim, this.#winners.get(claim.name)?.[0]);
@@ -282,10 +282,10 @@ export class Names implements NameSource {
     this.#touchedAddresses.add(claim.address);
   }
 
-  /** Brings the nodes in line with the claims that changed; true when a node did. */
+  /** Updates the nodes for the touched claims; true if a node changed. */
   #settle(): boolean {
     const addresses = this.#touchedAddresses;
-    // Whether a lease may name its address depends on who else names that address.
+    // Whether a lease may name its address depends on the other claims to that address.
     for (const address of addresses) {
       for (const claim of this.#claims.ofAddress(address))
         if (claim.owner === 'lease') this.#touchedNames.add(claim.name);
@@ -297,11 +297,11 @@ export class Names implements NameSource {
     for (const address of addresses) changed = this.#rebuild(reverseName(address)) || changed;
     this.#touchedNames.clear();
     addresses.clear();
-    if (changed) this.#grow();
+    if (changed) this.#increaseSerial();
     return changed;
   }
 
-  /** Finds who has the name now, and which addresses this concerns. */
+  /** Decides which claims win the name now, and touches the addresses this affects. */
   #decideName(name: string): void {
     const before = this.#winners.get(name) ?? NO_CLAIMS;
     const isAlias = this.#configured.get(name)?.some((record) => record.type === TYPE.CNAME) === true;
@@ -320,7 +320,7 @@ export class Names implements NameSource {
   #reportConflict(loser: Claim, winner: Claim | undefined): void {
     if (winner === undefined) return;
     const { name, address, mac } = loser;
-    // One client with two leases disagrees with nobody.
+    // One client with two leases is no conflict.
     if (mac !== undefined && mac === winner.mac) return;
     this.#report({
       kind: 'dns.name-conflict',
@@ -332,14 +332,14 @@ export class Names implements NameSource {
     });
   }
 
-  /** Makes the node of a name anew; true when it is another than before. */
+  /** Rebuilds the node of a name; true if it changed. */
   #rebuild(name: string): boolean {
     const before = this.#nodes.get(name);
     const configured = this.#configured.get(name);
     const owned = this.#winners.get(name) ?? NO_CLAIMS;
     const records: DnsRecord[] = [];
     for (const [index, { address, ttl }] of owned.entries()) {
-      // One owner may have claimed the address twice, under two spellings of the name.
+      // One owner may claim the address twice, under two spellings of the name.
       if (index > 0 && owned.findIndex((other) => other.address === address) < index) continue;
       records.push({ name, type: TYPE.A, class: CLASS_IN, ttl, rdata: addressRdata(address) });
     }
@@ -358,7 +358,7 @@ export class Names implements NameSource {
     return true;
   }
 
-  /** The computed PTR record of a reverse name, unless the configuration has one. */
+  /** The computed PTR record of a reverse name, unless one is configured. */
   #pointer(name: string, configured: readonly DnsRecord[] | undefined): DnsRecord[] {
     const reversed = parseReverseName(name);
     if (reversed?.octets !== 4) return [];
@@ -372,7 +372,7 @@ export class Names implements NameSource {
   }
 
   #countBelow(name: string, by: 1 | -1): void {
-    // In the reverse tree, what exists follows from the addresses of the zone.
+    // In the reverse tree, existence follows from the addresses of the zone.
     if (parseReverseName(name) !== undefined) return;
     for (let above = parentOf(name); above !== undefined && above !== ''; above = parentOf(above)) {
       const count = (this.#below.get(above) ?? 0) + by;
@@ -381,13 +381,13 @@ export class Names implements NameSource {
     }
   }
 
-  #grow(): void {
-    if (this.#grewThisTurn) return;
-    this.#grewThisTurn = true;
-    // RFC 1982 §3.1: addition modulo 2^32; zero is passed over because some secondaries take it for "unknown".
+  #increaseSerial(): void {
+    if (this.#increasedThisTurn) return;
+    this.#increasedThisTurn = true;
+    // RFC 1982 §3.1: addition modulo 2^32; zero is skipped because some secondaries read it as "unknown".
     this.#serial = (this.#serial + 1) >>> 0 || 1;
     queueMicrotask(() => {
-      this.#grewThisTurn = false;
+      this.#increasedThisTurn = false;
     });
   }
 }

@@ -1,7 +1,7 @@
-// Rdata as people write and read it: the master-file forms of RFC 1035 §5.1, RFC 2782 (SRV), RFC 3596 (AAAA), RFC 3597 §5.
+// Rdata as text: the master-file forms of RFC 1035 §5.1, RFC 2782 (SRV), RFC 3596 (AAAA), RFC 3597 §5.
 //
-// 1. What `formatRdata` writes, `parseRdata` reads back to the same octets, for each type of `RECORD_TYPE_NUMBERS`.
-// 2. Names are taken as fully qualified, with or without the final dot: a configured record has no origin.
+// 1. `parseRdata` reads the output of `formatRdata` back to the same octets, for each type of `RECORD_TYPE_NUMBERS`.
+// 2. Names count as fully qualified, with or without the final dot: a configured record has no origin.
 
 import { formatIpv4, ipv4, parseIpv4 } from '../net/address.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
@@ -24,8 +24,8 @@ export const RECORD_TYPE_NUMBERS = {
 export type RecordTypeName = keyof typeof RECORD_TYPE_NUMBERS;
 
 /**
- * The wire form of a record's data written as text, or undefined when the text is not of the type. A TXT is one string when it
- * is not quoted, spaces included; text longer than 255 octets is split.
+ * The wire form of a record's data, or `undefined` if the text does not fit the type. Unquoted TXT data is one string, spaces included;
+ * text longer than 255 octets is split.
  */
 export function parseRdata(type: RecordTypeName, data: string): Uint8Array | undefined {
   const written = data.trim();
@@ -116,7 +116,7 @@ function parseIpv6(written: string): Uint8Array | undefined {
   return Buffer.from(all.map((group) => group.padStart(4, '0')).join(''), 'hex');
 }
 
-/** A record's data as text; `\# length hex` for a type or data that has no other form (RFC 3597 §5). */
+/** A record's data as text; `\# length hex` if the type is unknown or the data malformed (RFC 3597 §5). */
 export function formatRdata(type: number, rdata: Uint8Array): string {
   const reader = new ByteReader(rdata);
   const text = formatKnown(type, reader);

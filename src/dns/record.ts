@@ -1,8 +1,8 @@
-// Resource records: their types, and rdata from and to wire and text.
+// Resource records: their types, and their rdata on the wire and in memory.
 // Sources: RFC 1035 §3.3, §3.4; RFC 2782; RFC 3596; RFC 3597; RFC 8482; layouts of RFC 1183, 2163, 2230, 3403, 6672.
 //
-// 1. Rdata is kept in wire form with its names uncompressed, so a record can be written into any message.
-// 2. Names inside rdata are compressed only for types of RFC 1035 (RFC 3597 §4); types not listed here are opaque.
+// 1. Rdata is kept in wire form with uncompressed names, so a record can be written into any message.
+// 2. Names inside rdata are compressed only for types of RFC 1035 (RFC 3597 §4); rdata of types not listed here is opaque.
 
 import { type Ipv4, ipv4 } from '../net/address.ts';
 import { copyBytes, joinBytes } from '../net/borrowed-bytes.ts';
@@ -10,7 +10,7 @@ import { ByteReader } from '../net/byte-reader.ts';
 import type { ByteWriter } from '../net/byte-writer.ts';
 import { NAME_OCTETS_MAX, type NameCompression, readName, textToWire, unpackName, wireToText } from './name.ts';
 
-/** The record and query types this server treats by name. */
+/** The record and query types that have a name in this server. */
 export const TYPE = {
   A: 1,
   NS: 2,
@@ -30,7 +30,7 @@ export const TYPE = {
   ANY: 255,
 } as const;
 
-/** The class of the Internet, the only one served. */
+/** The Internet class, the only one served. */
 export const CLASS_IN = 1;
 
 /** One record. */
@@ -41,11 +41,11 @@ export interface DnsRecord {
   readonly class: number;
   /** Seconds, 0 to 2^31 - 1 (RFC 2181 §8). */
   readonly ttl: number;
-  /** Wire form, names uncompressed. */
+  /** Wire form, with uncompressed names. */
   readonly rdata: Uint8Array;
 }
 
-/** Types whose rdata is some fixed octets, then names, then fixed octets: [octets before, names, octets after]. */
+/** Layouts of types whose rdata is fixed octets, names, fixed octets: [octets before, names, octets after]. */
 const LAYOUTS: ReadonlyMap<number, readonly [number, number, number]> = new Map([
   [TYPE.NS, [0, 1, 0]],
   [3, [0, 1, 0]],
@@ -67,14 +67,14 @@ const LAYOUTS: ReadonlyMap<number, readonly [number, number, number]> = new Map(
   [39, [0, 1, 0]],
 ]);
 
-/** RFC 3597 §4 lets more types be sent compressed; in these it saves something: a PTR or SOA seldom shares names with its message. */
+/** RFC 3597 §4 allows more types, but compression pays off only for these: a PTR or SOA seldom shares names with its message. */
 export const isCompressed = (type: number): boolean => type === TYPE.NS || type === TYPE.CNAME || type === TYPE.MX;
 
 const NAPTR = 35;
 
 const name = new Uint8Array(NAME_OCTETS_MAX + 1);
 
-/** Reads the `length` octets of a record's data; names are unpacked, the rest copied. */
+/** Reads the `length` octets of a record's data, unpacking names and copying the rest. */
 export function readRdata(reader: ByteReader, type: number, length: number): Uint8Array {
   const end = reader.offset + length;
   const layout = type === NAPTR ? naptrLayout(reader, length) : LAYOUTS.get(type);
@@ -103,7 +103,7 @@ function naptrLayout(reader: ByteReader, length: number): readonly [number, numb
   return [Math.min(octets, length), 1, 0];
 }
 
-/** Writes a record's data with its length before it. */
+/** Writes a record's data, preceded by its length. */
 export function writeRdata(writer: ByteWriter, compression: NameCompression, record: DnsRecord): void {
   const { rdata, type } = record;
   const layout = isCompressed(type) ? LAYOUTS.get(type) : undefined;
@@ -131,7 +131,7 @@ export function rdataAddress(rdata: Uint8Array): Ipv4 {
   return ipv4(new ByteReader(rdata).u32('address'));
 }
 
-/** The data of a record that is one name (NS, CNAME, PTR); the caller vouches for the name. */
+/** The data of a record that is one name (NS, CNAME, PTR). The caller guarantees that `target` is a name. */
 export function nameRdata(target: string): Uint8Array {
   const wire = textToWire(target);
   if (wire === undefined) throw new Error(`not a domain name: ${target}`);
@@ -146,7 +146,7 @@ export function targetOf(record: DnsRecord): string | undefined {
   return wireToText(wire, wire.length);
 }
 
-/** The fields of a zone's SOA record (RFC 1035 §3.3.13), in seconds where they are times. */
+/** The fields of a zone's SOA record (RFC 1035 §3.3.13); times in seconds. */
 export interface Soa {
   readonly mname: string;
   readonly rname: string;
@@ -166,7 +166,7 @@ export function soaRdata(soa: Soa): Uint8Array {
   return Buffer.concat([nameRdata(soa.mname), nameRdata(soa.rname), times]);
 }
 
-/** The `minimum` of an SOA record's data: how long the absence of a name may be remembered (RFC 2308 §4); 0 when it is short. */
+/** The `minimum` of an SOA record's data: how long a negative answer may be cached (RFC 2308 §4); 0 if the data is too short. */
 export function soaMinimum(rdata: Uint8Array): number {
   if (rdata.length < 22) return 0;
   return new ByteReader(rdata, rdata.length - 4).u32('minimum');

@@ -1,7 +1,7 @@
-// Names that are computed from addresses: the reverse tree `d.c.b.a.in-addr.arpa` and the generated names `a-b-c-d.domain`.
+// Names computed from addresses: the reverse tree `d.c.b.a.in-addr.arpa` and the generated names `a-b-c-d.domain`.
 // Sources: RFC 1035 §3.5.
 //
-// 1. Each function that reads is the exact inverse of the one that writes: a spelling with leading zeros is not a name of an address.
+// 1. Each parser is the exact inverse of its formatter: a spelling with leading zeros stands for no address.
 
 import { formatIpv4, type Ipv4, ipv4 } from '../net/address.ts';
 
@@ -18,15 +18,15 @@ export function reverseZoneName(address: Ipv4, octets: number): string {
   return `${all.slice(0, octets).reverse().join('.')}${ROOT}`;
 }
 
-/** An address, or the beginning of one, as a reverse name spells it. */
+/** The address, or prefix of an address, that a reverse name spells. */
 export interface ReversedAddress {
-  /** The octets that the name does not give are zero. */
+  /** Octets missing from the name are zero. */
   readonly address: Ipv4;
-  /** How many octets the name gives, 1 to 4. */
+  /** The number of octets in the name, 1 to 4. */
   readonly octets: number;
 }
 
-/** What a reverse name stands for; undefined for any other name. */
+/** Parses a reverse name; `undefined` for any other name. */
 export function parseReverseName(name: string): ReversedAddress | undefined {
   if (!name.endsWith(ROOT)) return undefined;
   let value = 0;
@@ -34,7 +34,7 @@ export function parseReverseName(name: string): ReversedAddress | undefined {
   let factor = 1;
   let octet = -1;
   let digit = 1;
-  // From the last digit to the first: the last label is the first octet.
+  // Reads backwards: the last label is the first octet.
   for (let at = name.length - ROOT.length - 1; at >= -1; at -= 1) {
     const code = at === -1 ? 0x2e : name.charCodeAt(at);
     if (code === 0x2e) {
@@ -57,7 +57,7 @@ export function parseReverseName(name: string): ReversedAddress | undefined {
 /** The label of an address's generated name: `10-20-0-100`. */
 export const generatedLabel = (address: Ipv4): string => formatIpv4(address).replaceAll('.', '-');
 
-/** The address of a generated label, or undefined. */
+/** The address that a generated label stands for, or `undefined`. */
 export function parseGeneratedLabel(label: string): Ipv4 | undefined {
   if (label.length < 7 || label.length > 15) return undefined;
   let value = 0;
@@ -71,7 +71,7 @@ export function parseGeneratedLabel(label: string): Ipv4 | undefined {
       octet = -1;
       hyphens += 1;
     } else {
-      // A digit after a zero would be a second spelling.
+      // A leading zero would be a second spelling.
       if (code < 0x30 || code > 0x39 || octet === 0) return undefined;
       octet = Math.max(octet, 0) * 10 + code - 0x30;
       if (octet > 255) return undefined;

@@ -1,13 +1,12 @@
-// The DNS server: opens UDP and TCP on each address, and the sockets towards the upstreams. The only file of the room that opens
-// anything.
-// Sources: RFC 1035 §4.2; RFC 7766 §5 (TCP is not optional), §6.2.
+// The DNS server: opens UDP and TCP on each address, and the sockets to the upstreams. The only file of the room that opens anything.
+// Sources: RFC 1035 §4.2; RFC 7766 §5 (TCP is mandatory), §6.2.
 //
-// 1. UDP and TCP of an address are opened together; a listener that does not change stays open across `configure`.
-// 2. `configure` takes over a configuration whole, or throws and leaves everything as it was.
-// 3. An address that is not here yet takes nothing down: UDP is bound to it all the same, TCP as soon as it comes.
-// 4. Connections are shared out by FairShares: at CLIENT_CONNECTIONS_MAX a client's own idle connection makes room, at CONNECTIONS_MAX one
-//    of whoever has the most; where nobody can give way, the new one is refused.
-// 5. The sockets towards the upstreams are open while there are upstreams, or a question asked before is still under way.
+// 1. UDP and TCP of an address are opened together; an unchanged listener stays open across `configure`.
+// 2. `configure` applies a configuration whole, or throws and changes nothing.
+// 3. An address the host does not have yet breaks nothing: UDP is bound to it anyway, TCP once it exists.
+// 4. FairShares shares out the connections. At CLIENT_CONNECTIONS_MAX a client's own idle connection is closed for a new one; at
+//    CONNECTIONS_MAX one of the client with the most. If none may be closed, the new one is refused.
+// 5. The sockets to the upstreams are open while upstreams are configured, or a question is still in flight.
 
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Timer } from '../clock.ts';
@@ -35,13 +34,13 @@ import { Connection, FrameReader, frame, STREAM_TURNS } from './stream.ts';
 import { UpstreamSockets } from './upstream-sockets.ts';
 
 /**
- * Open TCP connections of clients. Anybody who reaches the port can fill it; then one of whoever has the most gives way, an idle one first.
- * One that does nothing is closed after IDLE_MS.
+ * Open TCP connections of clients. Any host that reaches the port can fill it; then one of the client with the most is closed, an idle one
+ * first. An idle connection is closed after IDLE_MS.
  */
 export const CONNECTIONS_MAX = 256;
-/** Of them, those of one client; beyond, its own longest idle one gives way, else the new one is refused. */
+/** Of those, one client's; beyond that its longest idle connection is closed, else the new one is refused. */
 export const CLIENT_CONNECTIONS_MAX = 32;
-/** How often TCP is tried on an address that is not here yet, in milliseconds. */
+/** How often the server tries TCP on an address the host does not have yet, in milliseconds. */
 const RELISTEN_MS = 1_000;
 
 export interface DnsServerDeps {
@@ -51,7 +50,7 @@ export interface DnsServerDeps {
   readonly names: Names;
 }
 
-/** One address served. */
+/** One served address. */
 interface Listener {
   readonly address: Ipv4;
   readonly udp: DatagramSocket;
@@ -73,9 +72,9 @@ export class DnsServer {
   readonly #streams = new Map<number, Socket>();
   readonly #largeReplies: LargeReplies;
   #forwards = false;
-  /** Closes the sockets towards the upstreams once nobody can wait for an answer any more. */
-  #farewell: Timer | undefined;
-  #turn: Promise<void> = Promise.resolve();
+  /** Closes the sockets to the upstreams once no question can still be in flight. */
+  #upstreamCloseTimer: Timer | undefined;
+  #configuring: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(deps: DnsServerDeps) {
@@ -98,17 +97,17 @@ export class DnsServer {
   }
 
   /**
-   * Serves as `config` says: opens what is new, closes what is gone, keeps the rest. Calls run one after another.
+   * Applies `config`: opens new listeners, closes removed ones, keeps the rest. Calls run one after another.
    *
-   * @throws RackError `address-in-use`, `permission-denied` and what `DatagramNetwork.open` throws; then nothing has changed.
+   * @throws RackError `address-in-use`, `permission-denied` and the errors of `DatagramNetwork.open`; then nothing has changed.
    */
   configure(config: DnsConfig): Promise<void> {
-    const run = this.#turn.then(() => this.#configure(config));
-    this.#turn = run.catch(() => {});
+    const run = this.#configuring.then(() => this.#configure(config));
+    this.#configuring = run.catch(() => {});
     return run;
   }
 
-  /** What is listened on; the port is the real one when 0 was configured. */
+  /** The open listeners, with the actual port if 0 was configured. */
   get listeners(): readonly { readonly address: Ipv4; readonly port: number; readonly tcp: boolean }[] {
     return [...this.#listeners.values()].map(({ address, udp, tcp }) => ({
       address,
@@ -117,27 +116,27 @@ export class DnsServer {
     }));
   }
 
-  /** What happened to queries so far. */
+  /** The counters so far. */
   counters(): Readonly<Record<DnsCounter, number>> {
     return this.#service.counters.read();
   }
 
-  /** Sizes for the metrics: open TCP connections of clients, and answers of upstreams remembered. */
+  /** Gauges for the metrics: open TCP connections of clients, and cached upstream answers. */
   get gauges(): { readonly connections: number; readonly cached: number } {
     return { connections: this.#connections.size, cached: this.#service.cached };
   }
 
-  /** What the sockets towards clients counted that are open now. */
+  /** The counters of the sockets to clients that are open now. */
   sockets(): readonly SocketCounters[] {
     return [...this.#listeners.values()].map(({ udp }) => udp.counters());
   }
 
-  /** Answers those who wait with SERVFAIL and closes everything. */
+  /** Answers waiting clients with SERVFAIL and closes everything. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#turn;
+    await this.#configuring;
     this.#service.close();
-    this.#farewell?.cancel();
+    this.#upstreamCloseTimer?.cancel();
     for (const connection of [...this.#connections.keys()]) connection.close();
     this.#upstreamSockets.close();
     const listeners = [...this.#listeners.values()];
@@ -149,9 +148,9 @@ export class DnsServer {
     if (this.#closed) throw new RackError('not-running', 'the DNS server was closed');
     const wanted = new Map(config.listen.map((address) => [`${address}:${config.listenPort}`, address]));
     const opened = new Map<string, Listener>();
-    // Who answers nobody asks nobody, whatever is configured for it.
-    const knowsUpstreams = config.upstream.length > 0 || (config.forwardZones?.length ?? 0) > 0;
-    const forwards = wanted.size > 0 && knowsUpstreams;
+    // A server without listeners needs no upstream sockets, whatever upstreams are configured.
+    const hasUpstreams = config.upstream.length > 0 || (config.forwardZones?.length ?? 0) > 0;
+    const forwards = wanted.size > 0 && hasUpstreams;
     try {
       for (const [key, address] of wanted) {
         if (!this.#listeners.has(key)) opened.set(key, await this.#listen(address, config.listenPort));
@@ -160,11 +159,11 @@ export class DnsServer {
       this.#service.configure(config);
     } catch (error) {
       await Promise.all([...opened.values()].map(closeListener));
-      if (!this.#forwards) this.#endUpstreamSockets();
+      if (!this.#forwards) this.#closeUpstreamSocketsLater();
       throw error;
     }
     this.#forwards = forwards;
-    if (!forwards) this.#endUpstreamSockets();
+    if (!forwards) this.#closeUpstreamSocketsLater();
     for (const [key, listener] of [...this.#listeners]) {
       if (wanted.has(key)) continue;
       this.#listeners.delete(key);
@@ -202,14 +201,14 @@ export class DnsServer {
       server.once('error', reject);
       server.listen({ host: formatIpv4(address), port, exclusive: true }, () => {
         server.off('error', reject);
-        // After listening, an error is one of accepting (too many open files): the next connection is tried anew.
+        // Once listening, errors come from accepting (too many open files); the server goes on with the next connection.
         server.on('error', () => this.#service.counters.add('tcp-refused'));
         resolve(server);
       });
     });
   }
 
-  /** Tries TCP again until the address is here. */
+  /** Retries TCP until the host has the address. */
   #relisten(listener: Listener): void {
     const { address, udp } = listener;
     this.#publish({ kind: 'dns.listener-waiting', address, port: udp.localPort });
@@ -222,7 +221,7 @@ export class DnsServer {
           this.#publish({ kind: 'dns.listening', address, port: udp.localPort, reason: 'TCP' });
         }
       } catch {
-        // Whatever the reason, UDP is served and TCP stays wanted.
+        // Whatever the reason, UDP is served and TCP is tried again.
         if (!listener.closed) schedule();
       }
     };
@@ -253,7 +252,7 @@ export class DnsServer {
     }
     const connection = new Connection(socket, client, this.#deps.clock, this.#turns, {
       onMessage: (message, from) => this.#receiveMessage(message, from),
-      onActive: (active) => this.#note(active),
+      onActive: (active) => this.#updateShare(active),
       onClosed: (gone, wasIdle) => {
         this.#forget(gone);
         if (wasIdle) this.#service.counters.add('tcp-idle');
@@ -266,7 +265,7 @@ export class DnsServer {
     }
     this.#connections.set(connection, admission.place);
     this.#service.counters.add('tcp-accepted');
-    this.#note(connection);
+    this.#updateShare(connection);
     if (admission.evicted === undefined) return;
     this.#service.counters.add('tcp-evicted');
     this.#forget(admission.evicted);
@@ -278,8 +277,8 @@ export class DnsServer {
     socket.destroy();
   }
 
-  /** Something happened on a connection: whether it is idle now decides whether it can make room. */
-  #note(connection: Connection): void {
+  /** Updates a connection's share after activity: only an idle connection may be closed for another. */
+  #updateShare(connection: Connection): void {
     const place = this.#connections.get(connection);
     if (place !== undefined) this.#shares.touch(place, connection.isIdle);
   }
@@ -297,16 +296,16 @@ export class DnsServer {
     else this.#service.forward(handled, connection.client, (reply) => connection.answer(reply));
   }
 
-  /** Without upstreams the sockets towards them close, as soon as the last question under way has ended. */
-  #endUpstreamSockets(): void {
+  /** Closes the sockets to the upstreams as soon as the last question in flight has ended. */
+  #closeUpstreamSocketsLater(): void {
     if (this.#upstreamSockets.size === 0) return;
-    this.#farewell?.cancel();
-    this.#farewell = this.#deps.clock.schedule(FLIGHT_MS, () => {
+    this.#upstreamCloseTimer?.cancel();
+    this.#upstreamCloseTimer = this.#deps.clock.schedule(FLIGHT_MS, () => {
       if (!this.#forwards) this.#upstreamSockets.close();
     });
   }
 
-  /** Asks an upstream over TCP: one connection, one question. The forwarder says when it has waited long enough. */
+  /** Asks an upstream over TCP: one connection for one question. The forwarder decides when to give up. */
   #stream(exchange: number, to: DnsUpstream, bytes: Uint8Array): void {
     const frames = new FrameReader(TCP_OCTETS_MAX);
     const socket = connect({ host: formatIpv4(to.address), port: to.port });
@@ -347,7 +346,7 @@ async function closeListener(listener: Listener): Promise<void> {
   const { tcp } = listener;
   if (tcp === undefined) return;
   await new Promise<void>((resolve) => {
-    // Connections that are open already end by themselves; the port is free at once.
+    // Open connections end on their own; the port is free at once.
     tcp.close();
     resolve();
   });

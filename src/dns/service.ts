@@ -1,12 +1,12 @@
-// One question from the octets that came to the octets that go: our names, the cache, the upstreams. Opens nothing: what is to
-// be sent to upstreams goes through a port that `server.ts` implements.
+// Takes a question from its octets to those of the reply: own names, cache, upstreams. Opens nothing: messages to upstreams go through
+// a port that `server.ts` implements.
 //
 //   handle ─┬─ reply at once (own names, cache, refusals) ──────────────────→ octets
-//           ├─ nothing to say (too short, itself a response) ──────────────→ undefined
+//           ├─ no reply (too short, or itself a response) ──────────────→ undefined
 //           └─ Pending ── forward ── Forwarder ── … ── deliver(octets), once
 //
-// 1. A Pending that is forwarded is delivered exactly once, at the latest after FLIGHT_MS.
-// 2. Refusals and overloads are counted each and published at most once every SAMPLE_MS.
+// 1. Each forwarded Pending is delivered exactly once, after FLIGHT_MS at the latest.
+// 2. Every refusal and overload is counted; events of them are published at most once every SAMPLE_MS.
 
 import type { Clock, Instant } from '../clock.ts';
 import { Counters } from '../counters.ts';
@@ -24,7 +24,7 @@ import type { ForwardAction } from './forward-action.ts';
 import { LARGE_FACTOR, LargeAnswers } from './large-answers.ts';
 import {
   bareReply,
-  barestOctets,
+  emptyReplyOctets,
   encodeReply,
   FLAG,
   type Query,
@@ -39,36 +39,36 @@ import type { DnsRecord } from './record.ts';
 import { UPSTREAM_SOCKETS } from './upstream-sockets.ts';
 import { Zones } from './zones.ts';
 
-/** How often a kind of event that clients can cause is published at most, in milliseconds. */
+/** The least time between two events of a kind that clients can cause, in milliseconds. */
 export const SAMPLE_MS = 10_000;
 const SAMPLED: ReadonlySet<string> = new Set(['dns.refused', 'dns.overloaded', 'dns.answers-forged']);
 /** Random octets drawn at a time. */
 const RANDOM_POOL_OCTETS = 512;
 
-/** A question that the upstreams must answer. */
+/** A question for the upstreams. */
 export interface Pending {
   readonly query: Query;
   readonly question: CacheQuestion;
   /** The aliases that led out of our zones. */
   readonly chain: readonly DnsRecord[];
   readonly limitOctets: number;
-  /** For UDP: the octets of the question as it came, and who is named as its sender. */
+  /** For UDP: the claimed sender and the question's size; `undefined` for TCP, whose source cannot be forged. */
   readonly forgeable: Forgeable | undefined;
 }
 
-/** What a datagram says of itself. */
+/** The claimed sender of a datagram, and the octets of its question. */
 interface Forgeable {
   readonly client: Ipv4;
   readonly askedOctets: number;
 }
 
-/** How questions reach the upstreams. */
+/** The port through which questions reach the upstreams. */
 export interface UpstreamPort {
   /** Sends a datagram from one of the UPSTREAM_SOCKETS sockets. */
   send(socket: number, to: DnsUpstream, bytes: Uint8Array): void;
-  /** Asks over TCP; what comes is handed to `receiveStream`. */
+  /** Asks over TCP; the reply goes to `receiveStream`. */
   stream(exchange: number, to: DnsUpstream, bytes: Uint8Array): void;
-  /** Closes the connection of an exchange, if it is still open; nothing of it is handed over any more. */
+  /** Closes an exchange's connection, if it is still open; nothing more of it is passed on. */
   closeStream(exchange: number): void;
 }
 
@@ -79,7 +79,7 @@ export interface DnsServiceDeps {
   readonly upstream: UpstreamPort;
 }
 
-/** Whom a reply goes to. */
+/** The recipient of a reply. */
 type Addressee = Pick<Pending, 'query' | 'limitOctets' | 'forgeable'>;
 
 interface Waiter {
@@ -111,7 +111,7 @@ export class DnsService {
     this.#forwarder = new Forwarder({ sockets: UPSTREAM_SOCKETS, random, counters: this.counters });
   }
 
-  /** Takes over a configuration, whole: zones, the rack's own names, configured records, upstreams. */
+  /** Applies a whole configuration: zones, the rack's own names, configured records, upstreams. */
   configure(config: DnsConfig): void {
     const { names } = this.#deps;
     this.#facts = { zones: new Zones(config), names, clients: config.clients };
@@ -125,12 +125,12 @@ export class DnsService {
     this.#cache.clear();
   }
 
-  /** How many answers of upstreams are remembered. */
+  /** The number of cached upstream answers. */
   get cached(): number {
     return this.#cache.size;
   }
 
-  /** What to say to a message that came; the octets are not kept. */
+  /** Answers a received message at once, if possible. Does not keep the octets. */
   handle(bytes: BorrowedBytes, client: Ipv4, transport: 'udp' | 'tcp'): Uint8Array | Pending | undefined {
     this.counters.add(transport === 'udp' ? 'queries-udp' : 'queries-tcp');
     const received = receiveQuery(bytes);
@@ -161,7 +161,7 @@ export class DnsService {
   #fromCache(pending: Pending): Uint8Array | Pending {
     const { chain, question } = pending;
     if (!this.#forwarder.serves(question.name)) {
-      // Nobody to ask: what our own alias says is all there is, anything else is not for us to answer.
+      // No upstream for it: reply with our own aliases if any, else refuse.
       this.counters.add(chain.length > 0 ? 'answered-own' : 'refused-policy');
       const reply = { ...bareReply(chain.length > 0 ? RCODE.NOERROR : RCODE.REFUSED), answers: chain };
       return this.#encode(pending, { ...reply, authoritative: chain.length > 0 }, 0, false);
@@ -172,25 +172,25 @@ export class DnsService {
     return this.#encode(pending, withChain(chain, cached.reply), cached.ageSeconds, true);
   }
 
-  /** Has the upstreams asked; `deliver` is called once with the octets to send. */
+  /** Asks the upstreams; calls `deliver` once with the octets to send. */
   forward(pending: Pending, client: Ipv4, deliver: (bytes: Uint8Array) => void): void {
     const now = this.#deps.clock.now();
     this.#perform(this.#forwarder.ask(pending.question, client, { pending, deliver }, now), now);
   }
 
-  /** A datagram came to one of the sockets towards the upstreams. */
+  /** Handles a datagram received on one of the sockets to the upstreams. */
   receive(socket: number, from: Ipv4, fromPort: number, bytes: BorrowedBytes): void {
     const now = this.#deps.clock.now();
     this.#perform(this.#forwarder.receive(socket, from, fromPort, bytes, now), now);
   }
 
-  /** What came over TCP for an exchange, or undefined when the connection failed or ended. */
+  /** Handles an exchange's reply over TCP; `undefined` if the connection failed or ended. */
   receiveStream(exchange: number, bytes: Uint8Array | undefined): void {
     const now = this.#deps.clock.now();
     this.#perform(this.#forwarder.receiveStream(exchange, bytes, now), now);
   }
 
-  /** Answers everybody who waits with SERVFAIL, and stops the timer. */
+  /** Answers all waiting clients with SERVFAIL and stops the timer. */
   close(): void {
     const now = this.#deps.clock.now();
     this.#perform(this.#forwarder.abandon(), now);
@@ -214,7 +214,7 @@ export class DnsService {
           for (const { pending, deliver } of action.waiters) deliver(this.#upstreamReply(pending, action.reply));
           break;
         case 'report':
-          this.#tell(action.report, now);
+          this.#report(action.report, now);
           break;
       }
     }
@@ -240,7 +240,7 @@ export class DnsService {
       const now = this.#deps.clock.now();
       if (!this.#large.allows(forgeable.client, bytes.length, forgeable.askedOctets, now)) {
         this.counters.add('cut-large');
-        bytes = encodeReply(query, reply, { ...form, limitOctets: barestOctets(query) });
+        bytes = encodeReply(query, reply, { ...form, limitOctets: emptyReplyOctets(query) });
       }
     }
     if (((bytes[2] ?? 0) & (FLAG.TC >>> 8)) !== 0) this.counters.add('truncated');
@@ -254,11 +254,11 @@ export class DnsService {
 
   #refused(client: Ipv4): void {
     this.counters.add('refused-stranger');
-    this.#tell({ kind: 'dns.refused', address: client }, this.#deps.clock.now());
+    this.#report({ kind: 'dns.refused', address: client }, this.#deps.clock.now());
   }
 
-  /** Publishes; what clients can cause at will only once every SAMPLE_MS, with how often it happened since. */
-  #tell(report: NameReport, now: Instant): void {
+  /** Publishes an event; kinds that clients can cause are sampled once every SAMPLE_MS, with a count. */
+  #report(report: NameReport, now: Instant): void {
     if (!SAMPLED.has(report.kind)) {
       this.#publish({ ...report, at: now });
       return;
@@ -282,7 +282,7 @@ export class DnsService {
   }
 }
 
-/** The reply with the aliases of ours before its answers. */
+/** The reply with our own aliases in front of its answers. */
 function withChain(chain: readonly DnsRecord[], reply: Reply): Reply {
   return chain.length === 0 ? reply : { ...reply, authoritative: true, answers: [...chain, ...reply.answers] };
 }

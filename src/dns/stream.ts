@@ -1,13 +1,12 @@
-// DNS over TCP: messages with their length before them, many to a connection, answered in whatever order they are ready.
+// DNS over TCP: length-prefixed messages, many to a connection, answered in whatever order they are ready.
 // Sources: RFC 1035 §4.2.2; RFC 7766 §6.2 (reuse, idle), §7 (order), §8 (framing); RFC 5966.
 //
-// 1. A connection holds at most one message that is not whole, PIPELINE_MAX questions that are not answered, and what two reads brought:
-//    while questions of them are left it is not read, and they are answered a few at a time (`../turns.ts`).
-// 2. A connection on which no whole message came and none was answered for IDLE_MS is closed: sending one octet now and then
-//    keeps nothing open.
-// 3. While a client leaves answers unread, no question of it is taken and nothing it sends counts as activity: after IDLE_MS it is cut
-//    off, at UNREAD_OCTETS_MAX at once.
-// 4. What comes out of a FrameReader is a copy: nobody else has its memory.
+// 1. A connection holds at most one incomplete message, PIPELINE_MAX unanswered questions, and the data of two reads. It is not read
+//    while questions of that data are left; they are answered a few at a time (`../turns.ts`).
+// 2. A connection is closed after IDLE_MS without a whole message or an answer: trickling single octets does not keep it open.
+// 3. While a client leaves answers unread, the server takes no question of it and nothing it sends counts as activity: it is
+//    disconnected after IDLE_MS, or at once at UNREAD_OCTETS_MAX.
+// 4. A message from a FrameReader is a copy that shares memory with nothing.
 
 import type { Socket } from 'node:net';
 import type { Clock, Instant, Timer } from '../clock.ts';
@@ -15,33 +14,33 @@ import type { Ipv4 } from '../net/address.ts';
 import type { TurnBounds, Turns, Worker } from '../turns.ts';
 
 /**
- * The work of all connections in one turn of the loop. A question is 1, and 1 more for each WORK_OCTETS of it and of its answer. Clients
- * that pipeline fill it; everybody else notices the turn, some tenths of a millisecond. It empties with the turn.
+ * The work of all connections in one turn of the loop. A question is 1, and 1 more for each WORK_OCTETS of it and its answer. Clients
+ * that pipeline fill it; all others then wait some tenths of a millisecond. It empties with the turn.
  */
 export const TURN_WORK_MAX = 32;
-/** Of it, that of one connection at a time. */
+/** Of that, the work of one connection at a time. */
 export const SHARE_WORK_MAX = 8;
-/** So many octets of a message are as much work as a question. */
+/** This many octets of a message count as much work as a question. */
 export const WORK_OCTETS = 512;
-/** The share of time that all connections may work while others send datagrams, whenever they work for longer than STRETCH_MS. */
+/** The share of time that all connections may use while datagrams arrive, once they have worked for more than STRETCH_MS. */
 export const TIME_SHARE_MAX = 0.25;
-/** So long may be worked after a time without work, in milliseconds. */
+/** How long the connections may work at full speed after a rest, in milliseconds. */
 export const STRETCH_MS = 1;
-/** What the connections of a server may do. */
+/** The bounds for the connections of one server. */
 export const STREAM_TURNS: TurnBounds = {
   turnWork: TURN_WORK_MAX,
   shareWork: SHARE_WORK_MAX,
   timeShare: TIME_SHARE_MAX,
   stretchMs: STRETCH_MS,
 };
-/** Unanswered questions of one connection. A client can fill it; only its own further questions wait, until answers have left. */
+/** Unanswered questions of one connection. A client can fill it; only its own further questions wait until answers have left. */
 export const PIPELINE_MAX = 64;
 /** How long a connection may be idle, in milliseconds (RFC 7766 §6.2.3: seconds). */
 export const IDLE_MS = 10_000;
-/** Answers that a client has not taken, in octets. A client that does not read fills it, and is cut off. */
+/** Answers that a client has not read, in octets. A client that does not read fills it and is disconnected. */
 export const UNREAD_OCTETS_MAX = 256 * 1024;
 
-/** The message with its length before it (RFC 1035 §4.2.2). */
+/** The message with its length in front (RFC 1035 §4.2.2). */
 export function frame(message: Uint8Array): Uint8Array {
   const framed = new Uint8Array(message.length + 2);
   framed[0] = message.length >>> 8;
@@ -50,7 +49,7 @@ export function frame(message: Uint8Array): Uint8Array {
   return framed;
 }
 
-/** The longest question taken over TCP, in octets: far more than one name needs, so that a slow sender costs little. */
+/** The longest question accepted over TCP, in octets: far more than one name needs, but a slow sender holds little memory. */
 export const QUERY_OCTETS_MAX = 4096;
 
 const EMPTY = new Uint8Array(0);
@@ -58,43 +57,43 @@ const EMPTY = new Uint8Array(0);
 /** Cuts a stream of octets into messages. */
 export class FrameReader {
   readonly #longest: number;
-  /** What came and was not looked at, from `#at` on. */
+  /** The unread data, from `#at` on. */
   #chunk: Uint8Array = EMPTY;
   #at = 0;
-  /** Octets of the length that came, 0 to 2, and the length. */
+  /** Length octets received, 0 to 2, and the length. */
   #lengthOctets = 0;
   #length = 0;
-  /** The message that is not whole, with room for all of it. */
+  /** The incomplete message, allocated in full. */
   #message: Uint8Array = EMPTY;
   #filled = 0;
 
-  /** @param longest a message may have so many octets. */
+  /** @param longest the most octets of a message */
   constructor(longest: number) {
     this.#longest = longest;
   }
 
-  /** True when a message announces more octets than allowed: the stream is of no use any more. */
+  /** True if a message announces more octets than allowed: the stream is then unusable. */
   get overlong(): boolean {
     return this.#lengthOctets === 2 && this.#length > this.#longest;
   }
 
-  /** True while octets that came were not looked at: whole messages may be among them. */
-  get hasRest(): boolean {
+  /** True while unread octets are left; they may contain whole messages. */
+  get hasUnread(): boolean {
     return this.#at < this.#chunk.length;
   }
 
-  /** Takes what came; it is read until `next` has returned undefined. */
+  /** Adds received data; its memory is used until `next` has returned `undefined`. */
   feed(chunk: Uint8Array): void {
     const left = this.#chunk.length - this.#at;
     this.#chunk = left === 0 ? chunk : Buffer.concat([this.#chunk.subarray(this.#at), chunk]);
     this.#at = 0;
   }
 
-  /** The next whole message, a copy, or undefined. */
+  /** A copy of the next whole message, or `undefined`. */
   next(): Uint8Array | undefined {
     while (this.#lengthOctets < 2) {
       const octet = this.#chunk[this.#at];
-      if (octet === undefined) return this.#await();
+      if (octet === undefined) return this.#releaseChunk();
       this.#at += 1;
       this.#lengthOctets += 1;
       this.#length = (this.#length << 8) | octet;
@@ -107,23 +106,23 @@ export class FrameReader {
     }
     this.#filled += take;
     this.#at += take;
-    if (this.#filled < this.#length) return this.#await();
+    if (this.#filled < this.#length) return this.#releaseChunk();
     const message = this.#message;
     this.#message = EMPTY;
     this.#lengthOctets = this.#length = this.#filled = 0;
     return message;
   }
 
-  /** Everything that came was read: its memory is let go. */
-  #await(): undefined {
+  /** Releases the received data, which was read to its end. */
+  #releaseChunk(): undefined {
     this.#chunk = EMPTY;
     this.#at = 0;
   }
 }
 
-/** What a connection tells its server. */
+/** A connection's calls to its server. */
 export interface ConnectionHandlers {
-  /** A whole message came; each is answered once by `connection.answer`. */
+  /** Called with each whole message; the server answers each once by `connection.answer`. */
   readonly onMessage: (message: Uint8Array, connection: Connection) => void;
   readonly onActive: (connection: Connection) => void;
   readonly onClosed: (connection: Connection, wasIdle: boolean) => void;
@@ -138,7 +137,7 @@ export class Connection implements Worker {
   readonly #handlers: ConnectionHandlers;
   readonly #frames = new FrameReader(QUERY_OCTETS_MAX);
   #unanswered = 0;
-  /** The work done in this turn; undefined while it is not this connection's turn. */
+  /** The work done in this turn; `undefined` outside the connection's turn. */
   #worked: number | undefined;
   #ended = false;
   #wasIdle = false;
@@ -155,18 +154,18 @@ export class Connection implements Worker {
     socket.on('data', (chunk) => {
       this.#frames.feed(chunk);
       turns.ask(this);
-      if (this.#frames.hasRest) socket.pause();
+      if (this.#frames.hasUnread) socket.pause();
     });
     socket.on('end', () => {
       this.#ended = true;
       this.#endWhenDone();
     });
-    // The client has taken everything: its answers are what it does now.
+    // The client has read all its answers, which counts as activity.
     socket.on('drain', () => {
       this.#active();
       turns.ask(this);
     });
-    // The socket closes after an error; what it was does not matter to anybody.
+    // The socket closes after an error, whose kind does not matter.
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
       this.#idle?.cancel();
@@ -177,16 +176,16 @@ export class Connection implements Worker {
     this.#watchIdle();
   }
 
-  /** True while no question waits for its answer, and no answers for a reader. */
+  /** True if no question awaits its answer and no answer awaits its reader. */
   get isIdle(): boolean {
-    return this.#unanswered === 0 && !this.#frames.hasRest && !this.#socket.writableNeedDrain;
+    return this.#unanswered === 0 && !this.#frames.hasUnread && !this.#socket.writableNeedDrain;
   }
 
   get hasWork(): boolean {
-    return this.#frames.hasRest && this.#mayTake();
+    return this.#frames.hasUnread && this.#mayTake();
   }
 
-  /** Answers one of the questions. What has no answer is no question, and ends the connection: thousands of them fit into one segment. */
+  /** Answers a question. A message without an answer is no question and ends the connection: one segment holds thousands of them. */
   answer(message: Uint8Array | undefined): void {
     this.#unanswered -= 1;
     if (this.#socket.destroyed) return;
@@ -208,7 +207,7 @@ export class Connection implements Worker {
     this.#socket.destroy();
   }
 
-  /** Takes questions: their answers leave together, and what was read is read on once nothing is left of it. */
+  /** Takes questions of the data read so far; their answers leave together. Reads on once nothing is left. */
   work(most: number): number {
     this.#worked = 0;
     while (this.#worked < most && this.#mayTake()) {
@@ -216,7 +215,7 @@ export class Connection implements Worker {
       if (message === undefined) break;
       if (this.#worked === 0) {
         this.#activeAt = this.#clock.now();
-        if (this.#frames.hasRest) this.#socket.cork();
+        if (this.#frames.hasUnread) this.#socket.cork();
       }
       this.#worked += 1 + message.length / WORK_OCTETS;
       this.#unanswered += 1;
@@ -227,19 +226,19 @@ export class Connection implements Worker {
     this.#worked = undefined;
     if (this.#frames.overlong) this.#socket.destroy();
     if (worked > 0) this.#handlers.onActive(this);
-    if (this.#mayTake() && !this.#frames.hasRest) this.#socket.resume();
+    if (this.#mayTake() && !this.#frames.hasUnread) this.#socket.resume();
     else this.#socket.pause();
     this.#endWhenDone();
     return worked;
   }
 
-  /** True while a further question may be taken: few are unanswered, and the client reads its answers. */
+  /** True while another question may be taken: few are unanswered, and the client reads its answers. */
   #mayTake(): boolean {
     return this.#unanswered < PIPELINE_MAX && !this.#socket.writableNeedDrain && !this.#socket.destroyed;
   }
 
   #endWhenDone(): void {
-    if (this.#ended && this.#unanswered === 0 && !this.#frames.hasRest) this.#socket.end();
+    if (this.#ended && this.#unanswered === 0 && !this.#frames.hasUnread) this.#socket.end();
   }
 
   #active(): void {
@@ -247,7 +246,7 @@ export class Connection implements Worker {
     this.#handlers.onActive(this);
   }
 
-  /** One timer a connection: when it fires too early it is set again for the rest. */
+  /** One timer a connection: if it fires too early, it is set again for the rest. */
   #watchIdle(): void {
     const left = this.#activeAt + IDLE_MS - this.#clock.now();
     if (left <= 0) {

@@ -1,16 +1,16 @@
-// What is taken of an upstream's reply: whether it answers what was asked, and which of its records belong to that.
-// Sources: RFC 5452 §6 (only what was asked for is believed), §9.1 (matching); RFC 2181 §5.4.1; RFC 6672 §5.3.1 (DNAME).
+// Judges an upstream's reply: whether it answers the question, and which of its records belong to that question.
+// Sources: RFC 5452 §6 (accept only records for the question), §9.1 (matching); RFC 2181 §5.4.1; RFC 6672 §5.3.1 (DNAME).
 //
-// 1. Of the answers, the records of the name that was asked for and of the aliases it leads to; of the authority section, the zones that
-//    these names lie in and the proofs of DNSSEC; of the additional records, addresses of hosts that kept records name.
-// 2. An upstream is trusted with what it answers and with nothing else: a record about another name never reaches a client.
+// 1. Kept are: of the answers, the records of the name asked for and of its aliases; of the authority section, the zones of these names
+//    and DNSSEC proofs; of the additional section, addresses of hosts named in the kept records.
+// 2. An upstream is trusted only for the question: a record about another name never reaches a client.
 
 import type { CacheQuestion } from './cache.ts';
 import { FLAG, type Message, type Reply } from './message.ts';
 import { isWithin } from './name.ts';
 import { CLASS_IN, type DnsRecord, TYPE, targetOf } from './record.ts';
 
-/** Aliases followed within one reply; what a longer chain leads to is left out. */
+/** Aliases followed within one reply; the records beyond are left out. */
 const ALIASES_MAX = 32;
 
 const DNAME = 39;
@@ -19,7 +19,7 @@ const RRSIG = 46;
 /** NSEC and NSEC3. */
 const PROOFS: ReadonlySet<number> = new Set([47, 50]);
 
-/** RFC 5452 §9.1: a response, of this id, to exactly this question. */
+/** True if the message is a response with this id to exactly this question (RFC 5452 §9.1). */
 export function isAnswerTo(message: Message, question: CacheQuestion, id: number): boolean {
   const asked = message.questions[0];
   return (
@@ -32,7 +32,7 @@ export function isAnswerTo(message: Message, question: CacheQuestion, id: number
   );
 }
 
-/** The question that a response repeats; undefined when it is no response, or repeats none or several. */
+/** The question repeated in a response; `undefined` if the message is no response, or repeats none or several. */
 export function repeatedQuestion(message: Message): { readonly name: string; readonly type: number } | undefined {
   return (message.flags & FLAG.QR) !== 0 && message.questions.length === 1 ? message.questions[0] : undefined;
 }
@@ -60,7 +60,7 @@ export function relevantReply(question: CacheQuestion, message: Message): Reply 
   return { rcode: message.rcode, authoritative: false, answers, authority, additional };
 }
 
-/** The name that was asked for and those its aliases lead to, whatever their order. */
+/** The name asked for and all its aliases, in whatever order the records are. */
 function aliasedNames(first: string, answers: readonly DnsRecord[]): readonly string[] {
   const aliases = new Map<string, string | undefined>();
   for (const record of answers) {

@@ -1,8 +1,8 @@
-// The UDP sockets that questions to upstreams leave from: each on a port that the system chose, and now and then on another one.
-// Source: RFC 5452 §9.2. Opens nothing but what its port, the datagram network, opens for it.
+// The UDP sockets for questions to upstreams: each on a port chosen by the system, replaced from time to time.
+// Source: RFC 5452 §9.2. Opens sockets only through its port, the datagram network.
 //
-// 1. There are UPSTREAM_SOCKETS of them, or none: `open` and `close` change all at once.
-// 2. A socket that gives way to another port still receives for EXCHANGE_MS; `close` closes it too, and no timer is left.
+// 1. UPSTREAM_SOCKETS sockets are open, or none: `open` and `close` change all at once.
+// 2. A replaced socket still receives for EXCHANGE_MS. `close` closes it too and leaves no timer.
 
 import type { Clock, Timer } from '../clock.ts';
 import { ANY, type Ipv4 } from '../net/address.ts';
@@ -11,24 +11,24 @@ import type { DatagramNetwork, DatagramSocket } from '../net/datagram.ts';
 import type { DnsUpstream } from './config.ts';
 import { EXCHANGE_MS } from './forward.ts';
 
-/** How many sockets questions to upstreams leave from, each with a port of its own. */
+/** The number of sockets for questions to upstreams, each on its own port. */
 export const UPSTREAM_SOCKETS = 8;
-/** How often one of the sockets gets another port, in milliseconds. */
+/** How often one of the sockets is replaced, for a new port, in milliseconds. */
 const ROTATE_MS = 15_000;
 
-/** What came to one of the sockets. */
+/** Called with each datagram received on one of the sockets. */
 export type OnUpstreamDatagram = (socket: number, from: Ipv4, fromPort: number, bytes: BorrowedBytes) => void;
 
-/** The sockets, and the timer that changes their ports. */
+/** The sockets, and the timer that replaces them. */
 export class UpstreamSockets {
   readonly #network: DatagramNetwork;
   readonly #clock: Clock;
   readonly #onDatagram: OnUpstreamDatagram;
   #sockets: DatagramSocket[] = [];
-  /** Sockets that gave way and still receive, each with the timer that closes it. */
+  /** Replaced sockets that still receive, each with the timer that closes it. */
   readonly #retired = new Map<DatagramSocket, Timer>();
   #rotation: Timer | undefined;
-  /** Counts up with each `close`, so that a socket which is being opened meanwhile is known to be unwanted. */
+  /** Grows with each `close`, so that a socket opened meanwhile is recognised as unwanted. */
   #generation = 0;
 
   constructor(network: DatagramNetwork, clock: Clock, onDatagram: OnUpstreamDatagram) {
@@ -37,15 +37,15 @@ export class UpstreamSockets {
     this.#onDatagram = onDatagram;
   }
 
-  /** How many are open, retired ones among them. */
+  /** The number of open sockets, replaced ones included. */
   get size(): number {
     return this.#sockets.length + this.#retired.size;
   }
 
   /**
-   * Opens all of them, unless they are open.
+   * Opens all sockets, unless they are open.
    *
-   * @throws RackError what `DatagramNetwork.open` throws; then none is open.
+   * @throws RackError the errors of `DatagramNetwork.open`; then none is open.
    */
   async open(): Promise<void> {
     if (this.#sockets.length > 0) return;
@@ -100,13 +100,13 @@ export class UpstreamSockets {
         this.#sockets[index] = next;
         this.#retire(old);
       } catch {
-        // The old socket stays; the next turn tries again.
+        // The old socket stays; a later rotation tries again.
       }
       if (generation === this.#generation) this.#rotate((index + 1) % UPSTREAM_SOCKETS);
     });
   }
 
-  /** What was asked from it may still be answered. */
+  /** Keeps a replaced socket open for late answers. */
   #retire(socket: DatagramSocket): void {
     const close = (): void => {
       this.#retired.delete(socket);

@@ -1,8 +1,8 @@
-// What is known of each upstream server: whether it answers, and whether it understands EDNS.
+// The health of each upstream server: whether it answers, and whether it understands EDNS.
 //
-// 1. A server is failed after UNANSWERED_MAX exchanges in a row without an answer; any answer makes it good again. An exchange counts
-//    only if the server answered nothing at all since: names whose own servers are silent say nothing of it, however many are asked.
-// 2. A failed server is asked after all others, and beside the first of them once every PROBE_MS, to see whether it is back.
+// 1. A server has failed after UNANSWERED_MAX unanswered exchanges in a row; any answer ends that. An exchange counts only if the server
+//    has answered nothing at all since it was sent: names whose authoritative servers are silent do not count, however many are asked.
+// 2. A failed server is asked after all others. Once every PROBE_MS it is also asked together with the first, to see if it is back.
 
 import { type Instant, instant, later } from '../clock.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';
@@ -11,7 +11,7 @@ import { labelEnd } from './name.ts';
 
 /** Unanswered exchanges in a row after which a server counts as failed. */
 export const UNANSWERED_MAX = 3;
-/** How often a failed server is asked something, in milliseconds. */
+/** How often a failed server is probed, in milliseconds. */
 export const PROBE_MS = 10_000;
 
 /** One upstream server and its health. */
@@ -32,7 +32,7 @@ export class Upstream {
     return this.#failed;
   }
 
-  /** It answered, whatever it said. Returns an event when it had failed before. */
+  /** Records any answer of the server. Returns an event if the server had failed before. */
   answered(now: Instant): NameReport | undefined {
     this.#answeredAt = now;
     this.#unanswered = 0;
@@ -41,7 +41,7 @@ export class Upstream {
     return { kind: 'dns.upstream-recovered', address: this.server.address, port: this.server.port };
   }
 
-  /** It did not answer in time what was sent at `sentAt`. Returns an event when it counts as failed from now on. */
+  /** Records that the exchange sent at `sentAt` went unanswered. Returns an event if the server has now failed. */
   unanswered(sentAt: Instant, now: Instant): NameReport | undefined {
     if (this.#answeredAt !== undefined && this.#answeredAt >= sentAt) return undefined;
     this.#unanswered += 1;
@@ -52,7 +52,7 @@ export class Upstream {
     return { kind: 'dns.upstream-failed', address, port, count: this.#unanswered };
   }
 
-  /** True once every PROBE_MS while it is failed. */
+  /** True once every PROBE_MS while the server has failed. */
   takeProbe(now: Instant): boolean {
     if (!this.#failed || now < this.#probeAt) return false;
     this.#probeAt = later(now, PROBE_MS);
@@ -60,7 +60,7 @@ export class Upstream {
   }
 }
 
-/** In the order in which to ask: as configured, but failed ones last. */
+/** The order in which to ask: as configured, but failed servers last. */
 export function askingOrder(group: readonly Upstream[]): readonly Upstream[] {
   if (!group.some((upstream) => upstream.failed)) return group;
   return [...group.filter((upstream) => !upstream.failed), ...group.filter((upstream) => upstream.failed)];
@@ -68,20 +68,20 @@ export function askingOrder(group: readonly Upstream[]): readonly Upstream[] {
 
 export type UpstreamConfig = Pick<DnsConfig, 'upstream' | 'forwardZones'>;
 
-/** The upstreams of one configuration, and which of them know a name. */
+/** The upstreams of one configuration, general and by zone. */
 export class UpstreamSet {
   readonly #servers = new Map<string, Upstream>();
   readonly #general: readonly Upstream[];
   readonly #zones = new Map<string, readonly Upstream[]>();
 
-  /** @param before what is known of servers that stay is taken over from here. */
+  /** @param before the previous set; servers that stay keep their health */
   constructor(config: UpstreamConfig, before?: UpstreamSet) {
     this.#general = this.#group(config.upstream, before);
     for (const { domain, upstream } of config.forwardZones ?? [])
       this.#zones.set(domain, this.#group(upstream, before));
   }
 
-  /** The server of this `address:port`, the address as a number. */
+  /** The server with this key `address:port`, with the address as a number. */
   find(key: string): Upstream | undefined {
     return this.#servers.get(key);
   }
@@ -96,7 +96,7 @@ export class UpstreamSet {
     return [...new Set(members)];
   }
 
-  /** The upstreams of the nearest forwarded zone that holds the name, else the general ones. */
+  /** The upstreams of the nearest forward zone that contains the name, else the general ones. */
   groupOf(name: string): readonly Upstream[] {
     if (this.#zones.size === 0) return this.#general;
     for (let at = 0; at <= name.length; at = labelEnd(name, at) + 1) {

@@ -1,10 +1,10 @@
-// The zones this rack is authoritative for: the forward domains, and the reverse zones of its networks, split at octets.
+// The zones the rack is authoritative for: the forward domains, and the reverse zones of its networks, split at octets.
 // Sources: RFC 1034 §4.2; RFC 1035 §3.3.13, §3.5; RFC 2181 §6; RFC 2308 §4.
 //
-// 1. Every address of a managed network lies in exactly one reverse zone; a network longer than 24 bits gives a zone of which
-//    only the covered names are ours, the rest belongs to whoever is upstream.
-// 2. What can be computed (SOA, NS, names of a dynamic range) is computed when asked, not stored.
-// 3. A Zones object never changes; a new configuration makes a new one.
+// 1. Every address of a managed network lies in exactly one reverse zone. Of the zone of a network longer than 24 bits only the covered
+//    names are ours; the rest belongs to the upstreams.
+// 2. SOA, NS and the names of dynamic ranges are computed on demand, not stored.
+// 3. A Zones object is immutable; a new configuration makes a new one.
 
 import { broadcastOf, type Ipv4, type Ipv4Network, ipv4, networkContains, rangeContains } from '../net/address.ts';
 import type { DnsConfig } from './config.ts';
@@ -12,9 +12,9 @@ import { labelEnd } from './name.ts';
 import { CLASS_IN, type DnsRecord, nameRdata, soaRdata, TYPE } from './record.ts';
 import { generatedLabel, parseGeneratedLabel, parseReverseName, reverseZoneName } from './reverse-name.ts';
 
-/** Seconds that an answer may be remembered: short, because machines come and go. */
+/** The TTL of our records, in seconds: short, because machines come and go. */
 export const RECORD_TTL = 30;
-/** Seconds that the absence of a name may be remembered (RFC 2308 §4): a machine gets its name the moment it is deployed. */
+/** The TTL of our negative answers, in seconds (RFC 2308 §4): short, because a machine gets its name the moment it is deployed. */
 export const NEGATIVE_TTL = 30;
 const REFRESH = 600;
 const RETRY = 1800;
@@ -24,7 +24,7 @@ const EXPIRE = 604800;
 export interface Zone {
   readonly apex: string;
   readonly kind: 'forward' | 'reverse';
-  /** The networks whose names are ours; undefined: all names below the apex are. */
+  /** The networks whose names are ours; `undefined` if all names below the apex are. */
   readonly covers: readonly Ipv4Network[] | undefined;
   readonly mname: string;
   readonly rname: string;
@@ -59,7 +59,7 @@ export class Zones {
     this.#zones.set(apex, { apex, kind, covers, mname, rname: below('nobody'), nameServer });
   }
 
-  /** The nearest of our zones that holds `name`; undefined when the name is not ours. */
+  /** The nearest of our zones that contains `name`; `undefined` if the name is not ours. */
   find(name: string): Zone | undefined {
     for (let at = 0; at <= name.length; at = labelEnd(name, at) + 1) {
       const zone = this.#zones.get(at === 0 ? name : name.slice(at));
@@ -68,7 +68,7 @@ export class Zones {
     return undefined;
   }
 
-  /** The zone's SOA record at this serial. */
+  /** The zone's SOA record with this serial. */
   soa(zone: Zone, serial: number): DnsRecord {
     const known = this.#soas.get(zone.apex);
     if (known?.serial === serial) return known.record;
@@ -87,7 +87,7 @@ export class Zones {
     return record;
   }
 
-  /** The address that a generated name of a dynamic range stands for; undefined for any other name. */
+  /** The address of a generated name in a dynamic range; `undefined` for any other name. */
   generatedAddress(name: string): Ipv4 | undefined {
     const end = labelEnd(name, 0);
     const address = parseGeneratedLabel(name.slice(0, end));
@@ -98,27 +98,27 @@ export class Zones {
       : undefined;
   }
 
-  /** The generated name of an address; undefined outside of the dynamic ranges. */
+  /** The generated name of an address; `undefined` outside the dynamic ranges. */
   generatedName(address: Ipv4): string | undefined {
     const entry = this.#generated.find(({ range }) => rangeContains(range, address));
     return entry === undefined ? undefined : `${generatedLabel(address)}.${entry.domain}`;
   }
 }
 
-/** True when the zone's covered part holds the name: always, unless the zone is that of a network longer than 24 bits. */
+/** True if the covered part of the zone contains the name: always, except for networks longer than 24 bits. */
 function holds(zone: Zone, name: string): boolean {
   if (zone.covers === undefined || name === zone.apex) return true;
   const reversed = parseReverseName(name);
   return reversed !== undefined && zone.covers.some((network) => networkContains(network, reversed.address));
 }
 
-/** The reverse zones of the networks by apex: 8, 16 or 24 bits each, and what of it is ours (undefined: everything). */
+/** The networks' reverse zones of 8, 16 or 24 bits, by apex, each with the networks it covers (`undefined`: all of it is ours). */
 function reverseZones(networks: readonly Ipv4Network[]): Map<string, readonly Ipv4Network[] | undefined> {
   const zones = new Map<string, readonly Ipv4Network[] | undefined>();
   for (const network of networks) {
     const octets = Math.min(Math.max(Math.ceil(network.prefix / 8), 1), 3);
     const step = 2 ** (32 - octets * 8);
-    // At most 256 zones: a network is less than an octet shorter than its zones.
+    // At most 256 zones: a network is less than one octet shorter than its zones.
     for (let address: number = network.address; address <= broadcastOf(network); address += step) {
       const apex = reverseZoneName(ipv4(address), octets);
       const known = zones.get(apex);

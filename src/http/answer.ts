@@ -1,18 +1,18 @@
-// What is answered to a GET or HEAD: status, header fields and which bytes. Values only; sending is for others.
+// Builds the answer to a GET or HEAD: status, header fields and byte range. Values only; sending is done elsewhere.
 // Sources: RFC 9110 §8, §9.3, §14, §15; boot/asset.ts.
 //
 // 1. Every answer has a Content-Length, spelled exactly so. Quirk: GRUB 2.06 knows no other spelling and without it waits until the
-//    connection is closed.
-// 2. An answer to HEAD has the fields of the answer to GET (UEFI asks HEAD first and believes its length).
+//    connection closes.
+// 2. The answer to HEAD has the same fields as the answer to GET (UEFI asks HEAD first and relies on its length).
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { formatHttpDate, judgeConditions, rangeApplies, type Validators } from './conditional.ts';
 import { type ByteRange, chooseRange } from './range.ts';
 
-/** Header fields as they are sent. */
+/** Header fields as sent. */
 export type Fields = Readonly<Record<string, string | number>>;
 
-/** Text, whole; for HEAD its length only. */
+/** A whole text; for HEAD only its length is sent. */
 export interface TextAnswer {
   readonly kind: 'text';
   readonly status: number;
@@ -20,22 +20,22 @@ export interface TextAnswer {
   readonly text: string;
 }
 
-/** Bytes of a file. */
+/** A range of a file's bytes. */
 export interface FileAnswer {
   readonly kind: 'file';
   readonly status: number;
   readonly fields: Fields;
-  /** Empty when the status has no content. */
+  /** Empty if the status has no content. */
   readonly range: ByteRange;
 }
 
-/** What is known of a file without reading it. */
+/** A file's metadata. */
 export interface FileFacts extends Validators {
   readonly sizeBytes: number;
 }
 
 /**
- * Types by file name. EDK2 takes what it boots by HTTP for an EFI program or a disk image by these names (UEFI 2.10 §24.7.3.2).
+ * Media types by file name. EDK2 treats what it boots by HTTP as an EFI program or disk image by these types (UEFI 2.10 §24.7.3.2).
  */
 const MEDIA_TYPES: readonly (readonly [ending: string, type: string])[] = [
   ['.efi', 'application/efi'],
@@ -46,13 +46,13 @@ const MEDIA_TYPES: readonly (readonly [ending: string, type: string])[] = [
   ['.txt', 'text/plain; charset=utf-8'],
 ];
 
-/** The media type of a file by the end of its name. */
+/** The media type of a file, by the ending of its name. */
 export function mediaTypeOf(path: string): string {
   const name = path.toLowerCase();
   return MEDIA_TYPES.find(([ending]) => name.endsWith(ending))?.[1] ?? 'application/octet-stream';
 }
 
-/** A text of our own: a refusal (one line) or a rendered configuration. It is made anew each time, so nobody may keep it. */
+/** Answers with a text: a refusal (one line) or a rendered configuration. No cache may keep it, because the text is made per request. */
 export function answerText(status: number, text: string, fields: Fields = {}): TextAnswer {
   return {
     kind: 'text',
@@ -67,7 +67,7 @@ export function answerText(status: number, text: string, fields: Fields = {}): T
   };
 }
 
-/** The answer to a GET or HEAD of a file that exists. */
+/** Answers a GET or HEAD of an existing file. */
 export function answerFile(headers: IncomingHttpHeaders, path: string, file: FileFacts): FileAnswer {
   const validators = { ETag: file.etag, 'Last-Modified': formatHttpDate(file.modifiedMs) };
   const empty = { start: 0, end: 0 };

@@ -1,14 +1,14 @@
-// Reads the first part of a request's body before the request takes a place with the region: whoever sends slowly, or never, keeps
-// nobody else out. A small body is there whole then; of a larger one the rest is passed on as it comes.
+// Reads the first part of a request's body before the request takes a place at the region, so that a slow or silent sender blocks no
+// other. By then a small body is complete; the rest of a larger one is passed on as it arrives.
 //
 //   announced ─▶ has a place ─▶ reading ─┬─ its end ──────────────────────▶ whole
 //           └─▶ none ─▶ refused          ├─ SMALL_BODY_BYTES_MAX ─────────▶ begun (the request is paused)
-//                                        ├─ others need the place more ───▶ refused
+//                                        ├─ other senders need the place ──▶ refused
 //                                        └─ the sender is gone ───────────▶ gone
 //
-// 1. At most ARRIVING_MAX × SMALL_BODY_BYTES_MAX (16 MiB, and a chunk of each) is held here; who gets a place, `net/body-places.ts` says.
-//    `net/connection-shares.ts` ends what stops.
-// 2. A chunk of node:http has memory of its own, which nothing overwrites: it is kept without a copy.
+// 1. At most ARRIVING_MAX × SMALL_BODY_BYTES_MAX (16 MiB, and a chunk each) is held here. `net/body-places.ts` decides who gets a place;
+//    `net/connection-shares.ts` ends stalled connections.
+// 2. A chunk from node:http has its own memory, which nothing overwrites, so it is kept without a copy.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../clock.ts';
@@ -16,23 +16,23 @@ import type { Ipv4 } from '../net/address.ts';
 import { BodyPlaces, clientOf } from '../net/body-places.ts';
 import { isGone, onGone } from './send.ts';
 
-/** So much of a body is read before its request takes a place with the region, in bytes. */
+/** How much of a body is read before its request takes a place at the region, in bytes. */
 export const SMALL_BODY_BYTES_MAX = 64 * 1024;
 /**
- * Bodies that are read so at a time. Hosts of as many addresses can fill it; at the bound whoever holds too many, or is late, loses one
- * to a newcomer (503), so others wait some seconds at the most. It empties as bodies arrive; one that stops is ended within 11 s.
+ * Bodies read this way at a time. As many hosts can fill it; at the bound a sender that holds too many places, or is late, loses one to a
+ * newcomer (503), so others wait some seconds at most. It empties as bodies arrive; a stalled one is ended within 11 s.
  */
 export const ARRIVING_MAX = 256;
 
-/** What of a body is there. */
+/** The part of a body that has arrived. */
 export type ArrivedBody =
   | { readonly kind: 'whole'; readonly bytes: Uint8Array }
-  /** More of it comes: read the request for the rest. */
+  /** More follows: read the request for the rest. */
   | { readonly kind: 'begun'; readonly chunks: readonly Uint8Array[] }
   | { readonly kind: 'refused' }
   | { readonly kind: 'gone' };
 
-/** The places of the bodies that are being read. */
+/** The places for bodies being read. */
 export class BodyArrivals {
   readonly #places: BodyPlaces;
 

@@ -1,4 +1,4 @@
-// What the boot listener does with one request. Sources: boot/asset.ts, RFC 9110 §9.3, §15.
+// Handles one request of the boot listener. Sources: boot/asset.ts, RFC 9110 §9.3, §15.
 //
 //   parse target ─▶ /MAAS/ ─▶ proxy
 //       │   └─▶ not GET or HEAD: 405
@@ -6,7 +6,7 @@
 //                 └─▶ open ─▶ a file: its bytes │ rendered: the text │ else 404
 //
 // 1. `handle` never throws and always answers or ends the connection.
-// 2. A file of the asked name in the tree wins over rendered text and over "missing".
+// 2. A file in the tree with the requested name takes precedence over rendered text and over "missing".
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BootAsset, ResolveAsset } from '../boot/asset.ts';
@@ -20,7 +20,7 @@ import { BodyPlaces, clientOf, hasBody } from '../net/body-places.ts';
 import { EventSampler } from '../rate-limit.ts';
 import { answerFile, answerText, type Fields } from './answer.ts';
 import { BodyArrivals } from './body-arrival.ts';
-import { type HttpCounter, type HttpEvent, type HttpEventKind, toldFile } from './events.ts';
+import { cleanFile, type HttpCounter, type HttpEvent, type HttpEventKind } from './events.ts';
 import { FileSends } from './file-sends.ts';
 import {
   BODY_BYTES_MAX,
@@ -49,35 +49,35 @@ export interface BootRequestsDeps {
   readonly publish: Publish;
   readonly counters: Counters<HttpCounter>;
   readonly proxy: RegionProxy;
-  /** Where the region is at this moment. */
+  /** The region's current endpoint. */
   readonly region: () => RegionEndpoint | undefined;
-  /** Tells the region that what it is told of the caller comes from its rack. */
+  /** The secret that proves to the region that the caller's identity comes from its rack. */
   readonly rackSecret: string;
-  /** The interface by which the sender of a boot's token was booted from an address; undefined: it was not. */
+  /** The interface through which the sender of a boot's token booted from this address; `undefined` if it did not. */
   readonly vouchFor?: ((token: string, peer: Ipv4) => MacAddress | undefined) | undefined;
-  /** Does what can be done without the region; undefined: nothing, the region is embedded. */
+  /** Acts in the region's place while it is away; `undefined` if the region is embedded. */
   readonly standIn?: RegionStandIn | undefined;
 }
 
-/** One request and what is known of it so far. */
+/** One request, with its facts so far. */
 interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly peer: Ipv4;
   readonly local: Ipv4;
   readonly startedAt: Instant;
-  /** As asked, decoded where that is possible. */
+  /** The requested path, decoded if possible. */
   path: string;
   mac: MacAddress | undefined;
 }
 
-/** What an event says beyond what the exchange knows. */
+/** The fields of an event that the exchange does not supply. */
 type EventDetails = Omit<HttpEvent, 'kind' | 'at' | 'address' | 'mac' | 'file'>;
 
-/** What a request says of the boot of its machine. */
+/** A request's claims about its machine's boot. */
 type BootOfCaller = Pick<KeptReport, 'token' | 'bootMac'>;
 
-/** The same as fields for the region. */
+/** These claims as header fields for the region. */
 function bootFields({ token, bootMac }: BootOfCaller): Readonly<Record<string, string>> {
   return {
     ...(token === undefined ? {} : { 'X-Rackboot-Token': token }),
@@ -85,14 +85,14 @@ function bootFields({ token, bootMac }: BootOfCaller): Readonly<Record<string, s
   };
 }
 
-/** What may be the token of a boot: anything else is not passed on. */
+/** The form of a boot's token; anything else is not passed on. */
 const BOOT_TOKEN = /^[A-Za-z0-9_-]{22,64}$/;
-/** A longer type than this is none. */
+/** Content types are cut to this many characters. */
 const CONTENT_TYPE_MAX = 256;
-/** What a machine is told to wait before it asks again, in seconds. */
+/** The Retry-After for machines, in seconds. */
 const RETRY_AFTER_S = 5;
 
-/** Kinds of which strangers can cause any number. */
+/** Kinds that any host can trigger at will. */
 const SAMPLED: ReadonlySet<HttpEventKind> = new Set([
   'http.probed',
   'http.refused',
@@ -103,12 +103,12 @@ const SAMPLED: ReadonlySet<HttpEventKind> = new Set([
   'http.region-unreachable',
 ]);
 
-/** Kinds that a rack full of machines brings at once, each of which belongs to the story of a machine. */
+/** Kinds that a rack full of machines triggers at once, each of which belongs on a machine's timeline. */
 const BOOTING: ReadonlySet<HttpEventKind> = new Set(['http.missing', 'http.posted', 'http.forwarded']);
 
 const isReading = (method: string | undefined): boolean => method === 'GET' || method === 'HEAD';
 
-/** The operation that a request to the region names; nothing else of its query is told, for it may hold a secret. */
+/** The operation named in a request to the region. The rest of the query is not published, for it may hold a secret. */
 const operationOf = (origin: string): string | undefined => /[?&]op=([a-z_]{1,40})(?:&|$)/.exec(origin)?.[1];
 
 /** Answers the requests of all boot listeners. */
@@ -122,12 +122,12 @@ export class BootRequests {
 
   constructor(deps: BootRequestsDeps) {
     this.#deps = deps;
-    this.#sends = new FileSends(deps.clock, (exchange, stall) => this.#tell(exchange, 'http.stalled', stall));
+    this.#sends = new FileSends(deps.clock, (exchange, stall) => this.#publishAbout(exchange, 'http.stalled', stall));
     this.#arrivals = new BodyArrivals(deps.clock);
     this.#reports = new BodyPlaces(deps.clock, BODIES_MAX);
   }
 
-  /** Files that are being sent. */
+  /** The number of files being sent. */
   get sending(): number {
     return this.#sends.size;
   }
@@ -141,7 +141,7 @@ export class BootRequests {
     const peer = parseIpv4(request.socket.remoteAddress ?? '');
     const local = parseIpv4(request.socket.localAddress ?? '');
     if (peer === undefined || local === undefined) {
-      // The peer is gone already.
+      // The peer is already gone.
       response.destroy();
       return;
     }
@@ -151,7 +151,7 @@ export class BootRequests {
     this.#answer(exchange).catch((error: unknown) => this.#fail(exchange, error));
   }
 
-  /** Tells of a connection that was not taken. */
+  /** Publishes a refused connection. */
   refuseConnection(peer: Ipv4 | undefined, reason: string): void {
     this.#deps.counters.add('connections-refused');
     this.#publish({ kind: 'http.refused', at: this.#deps.clock.now(), address: peer, reason });
@@ -196,19 +196,19 @@ export class BootRequests {
       const reason = asset.kind === 'missing' ? asset.reason : 'not-in-tree';
       sendText(response, request.method, answerText(404, `not found: ${reason}\n`));
       this.#deps.counters.add('missing');
-      this.#tell(exchange, 'http.missing', { status: 404, reason });
+      this.#publishAbout(exchange, 'http.missing', { status: 404, reason });
       return;
     }
     sendText(response, request.method, answerText(200, asset.text));
     if (request.method === 'HEAD') {
       this.#deps.counters.add('probed');
-      this.#tell(exchange, 'http.probed', { status: 200 });
+      this.#publishAbout(exchange, 'http.probed', { status: 200 });
       return;
     }
     this.#deps.counters.add('rendered');
     const bytes = Buffer.byteLength(asset.text);
     this.#deps.counters.add('bytes', bytes);
-    this.#tell(exchange, 'http.rendered', { status: 200, bytes, purpose: asset.purpose });
+    this.#publishAbout(exchange, 'http.rendered', { status: 200, bytes, purpose: asset.purpose });
   }
 
   async #sendFile(exchange: Exchange, path: string, file: OpenedFile): Promise<void> {
@@ -221,13 +221,13 @@ export class BootRequests {
     if (outcome.kind === 'aborted') {
       const kind = this.#sends.endedByRack(response) ? 'timed-out' : 'aborted';
       counters.add(kind);
-      this.#tell(exchange, `http.${kind}`, details);
+      this.#publishAbout(exchange, `http.${kind}`, details);
     } else if (request.method === 'HEAD' || answer.status >= 300) {
       counters.add('probed');
-      this.#tell(exchange, 'http.probed', { status: answer.status });
+      this.#publishAbout(exchange, 'http.probed', { status: answer.status });
     } else {
       counters.add('sent');
-      this.#tell(exchange, 'http.file-sent', details);
+      this.#publishAbout(exchange, 'http.file-sent', details);
     }
   }
 
@@ -255,11 +255,11 @@ export class BootRequests {
       'kind' in arrived ? arrived : ((await this.#withoutRegion(exchange, arrived)) ?? (await proxy.forward(arrived)));
     switch (outcome.kind) {
       case 'untaken':
-        // It was answered in the region's place.
+        // Answered in the region's place.
         return;
       case 'answered':
         counters.add('proxied-bytes', outcome.bytes);
-        this.#tell(exchange, isReading(request.method) ? 'http.forwarded' : 'http.posted', {
+        this.#publishAbout(exchange, isReading(request.method) ? 'http.forwarded' : 'http.posted', {
           status: outcome.status,
           reason: outcome.refusal,
           said: outcome.said,
@@ -270,18 +270,18 @@ export class BootRequests {
         return;
       case 'unreachable':
         counters.add('region-unreachable');
-        this.#tell(exchange, 'http.region-unreachable', { reason: outcome.reason });
+        this.#publishAbout(exchange, 'http.region-unreachable', { reason: outcome.reason });
         return;
       case 'refused':
         counters.add('refused');
-        this.#tell(exchange, 'http.refused', { reason: outcome.reason });
+        this.#publishAbout(exchange, 'http.refused', { reason: outcome.reason });
         return;
       case 'aborted':
         counters.add('aborted');
     }
   }
 
-  /** The request with its body, or with what of it was read; or why it is not passed on. */
+  /** Reads the request's body, or its first part; or returns why the request is not passed on. */
   async #readBody({ request, response, peer }: Exchange, forwarding: Forwarding): Promise<Forwarding | ForwardOutcome> {
     const isTooLarge = Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX;
     if (!hasBody(request) || isTooLarge) return forwarding;
@@ -298,14 +298,14 @@ export class BootRequests {
     }
   }
 
-  /** What the region is told of the boot of the machine that asks: its token, and the interface for which this rack vouches. */
+  /** The caller's boot, for the region: its token, and the interface that this rack vouches for. */
   #bootOf({ request, peer }: Exchange): BootOfCaller {
     const token = request.headers['x-rackboot-token'];
     if (typeof token !== 'string' || !BOOT_TOKEN.test(token)) return {};
     return { token, bootMac: this.#deps.vouchFor?.(token, peer) };
   }
 
-  /** What can be done without the region, when it has to be; undefined: the request is one to pass on as ever. */
+  /** Acts in the region's place, if it must; `undefined` if the request must be passed on as usual. */
   async #withoutRegion(exchange: Exchange, forwarding: Forwarding): Promise<ForwardOutcome | undefined> {
     const { standIn, proxy } = this.#deps;
     const { request, response, origin } = forwarding;
@@ -323,7 +323,7 @@ export class BootRequests {
       return outcome;
     }
     if (!standIn.isManaged(exchange.peer)) return undefined;
-    // While the region takes requests there is no need to wait.
+    // While the region accepts requests, a report need not wait for a place.
     const place = await this.#reports.take(exchange.peer, clientOf(request, response), standIn.isAway());
     if (typeof place === 'string') return place === 'gone' ? { kind: 'aborted' } : undefined;
     try {
@@ -371,24 +371,24 @@ export class BootRequests {
     const { request, response } = exchange;
     sendText(response, request.method, answerText(status, `${reason}\n`, fields));
     this.#deps.counters.add('refused');
-    this.#tell(exchange, 'http.refused', { status, reason });
+    this.#publishAbout(exchange, 'http.refused', { status, reason });
   }
 
   #fail(exchange: Exchange, error: unknown): void {
     const { request, response } = exchange;
     this.#deps.counters.add('failed');
-    this.#tell(exchange, 'http.failed', { reason: errorText(error) });
+    this.#publishAbout(exchange, 'http.failed', { reason: errorText(error) });
     if (response.headersSent) {
       response.destroy();
       return;
     }
-    // Too many files open, a disk that fails: another time it may work, so loaders that can are told to try again.
+    // Too many open files, or a failing disk: a retry may work, so loaders that can are asked to retry.
     sendText(response, request.method, answerText(503, 'the file cannot be read\n', { 'Retry-After': 2 }));
   }
 
-  #tell(exchange: Exchange, kind: HttpEventKind, details: EventDetails): void {
+  #publishAbout(exchange: Exchange, kind: HttpEventKind, details: EventDetails): void {
     const { mac, peer, path } = exchange;
-    this.#publish({ ...details, kind, at: this.#deps.clock.now(), address: peer, mac, file: toldFile(path) });
+    this.#publish({ ...details, kind, at: this.#deps.clock.now(), address: peer, mac, file: cleanFile(path) });
   }
 
   #publish(event: HttpEvent): void {

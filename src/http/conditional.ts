@@ -1,12 +1,12 @@
-// Whether a request's conditions hold for a file. Source: RFC 9110 §13, in the order of §13.2.2; dates §5.6.7.
+// Evaluates a request's preconditions for a file. Source: RFC 9110 §13, in the order of §13.2.2; dates §5.6.7.
 //
-// 1. A condition that cannot be understood is no condition, except If-Range, which then fails: the whole file is never wrong.
+// 1. A malformed condition is ignored, except If-Range, which then fails: sending the whole file is never wrong.
 
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** What conditions are compared with. */
+/** The file's validators, which conditions are compared with. */
 export interface Validators {
-  /** With its quotes; strong. */
+  /** A strong tag, with its quotes. */
   readonly etag: string;
   /** Milliseconds since 1970. */
   readonly modifiedMs: number;
@@ -29,18 +29,18 @@ export function judgeConditions(headers: IncomingHttpHeaders, file: Validators):
   return modifiedSince !== undefined && wholeSeconds(file.modifiedMs) <= modifiedSince ? 'not-modified' : 'proceed';
 }
 
-/** Whether the Range field of a request counts (§13.1.5): no If-Range, or one that names exactly this file. */
+/** Whether a request's Range field applies (§13.1.5): it has no If-Range, or one that matches exactly this file. */
 export function rangeApplies(headers: IncomingHttpHeaders, file: Validators): boolean {
   const field = headers['if-range'];
-  // Node hands over a field that came several times as a list.
+  // Node passes a repeated field as a list.
   if (typeof field !== 'string') return field === undefined;
   return field.startsWith('"') ? field === file.etag : parseHttpDate(field) === wholeSeconds(file.modifiedMs);
 }
 
-/** Milliseconds since 1970 of the last whole second: a header cannot say more. */
+/** Rounds milliseconds since 1970 down to whole seconds, the precision of a header. */
 const wholeSeconds = (ms: number): number => Math.floor(ms / 1000) * 1000;
 
-/** The moment as IMF-fixdate. */
+/** Formats a time as IMF-fixdate. */
 export const formatHttpDate = (ms: number): string => new Date(wholeSeconds(ms)).toUTCString();
 
 const DATE_FORMS: readonly RegExp[] = [
@@ -49,7 +49,7 @@ const DATE_FORMS: readonly RegExp[] = [
 ];
 const ASCTIME = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/;
 
-/** Milliseconds since 1970 of a date in any of the three forms of §5.6.7; undefined: no date, or not one of these forms. */
+/** Parses a date in any of the three forms of §5.6.7 to milliseconds since 1970; `undefined` if there is none or it is malformed. */
 export function parseHttpDate(field: string | undefined): number | undefined {
   if (field === undefined) return undefined;
   const text = ASCTIME.test(field) ? `${field} GMT` : field;
@@ -58,7 +58,7 @@ export function parseHttpDate(field: string | undefined): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
-/** Whether a list of entity tags, or `*`, names this one; weakly: a `W/` before a tag is overlooked (§8.8.3.2). */
+/** Whether a list of entity tags, or `*`, includes this tag. A weak comparison ignores a `W/` prefix (§8.8.3.2). */
 function listsTag(field: string, etag: string, weakly: boolean): boolean {
   if (field.trim() === '*') return true;
   for (const [tag] of field.matchAll(/(?:W\/)?"[^"]*"/g)) {

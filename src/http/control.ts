@@ -1,10 +1,10 @@
-// What the control socket answers: the state of the running rack as JSON, and the region's API with an administrator's right, for
-// whoever may open the socket.
+// Answers requests on the control socket: the state of the running rack as JSON, and the region's API with administrator rights, for any
+// process that may open the socket.
 //
-// 1. The right comes from the file system: the socket is of mode 0600.
-// 2. An answer that throws is told in one line, never in a trace.
-// 3. What changes something is a POST, named `POST /path` in the table; everything else is GET and HEAD.
-// 4. A stream is lines of JSON, written as fast as the asker reads; it ends with its asker.
+// 1. The file system grants the right: the socket has mode 0600.
+// 2. An answer that throws is reported in one line, without a stack trace.
+// 3. Changes are POSTs, named `POST /path` in the table; everything else is GET and HEAD.
+// 4. A stream is lines of JSON, written as fast as the client reads; it ends with its client.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorText, RackError } from '../errors.ts';
@@ -14,20 +14,20 @@ import type { RegionEndpoint, RegionProxy } from './proxy.ts';
 import { isRegionPath, parseTarget } from './request-target.ts';
 import { ListInPieces, sendJson, sendLines, sendList, sendText } from './send.ts';
 
-/** The largest body that is read, in bytes. Only root and the user of the daemon can open the socket. */
+/** The largest accepted body, in bytes. Only root and the daemon's user can open the socket. */
 export const CONTROL_BODY_BYTES_MAX = 2 * 1024 * 1024;
 
-/** What was asked beyond the path. */
+/** The query and body of a request. */
 export interface ControlAsk {
   readonly query: URLSearchParams;
-  /** Reads what was sent along. @throws RackError `bad-argument` when it is larger than CONTROL_BODY_BYTES_MAX */
+  /** Reads the body. @throws RackError `bad-argument` if it is larger than CONTROL_BODY_BYTES_MAX */
   readonly body: () => Promise<string>;
 }
 
 /**
- * Paths of the control socket, each with what answers it: a value for JSON, a promise of one, a `ListInPieces`, or an asynchronous
- * iterable, each of whose values becomes one line of JSON. `POST /path` names what is done by POST. A RackError `bad-argument` is answered with 400,
- * `not-found` with 404, anything else that is thrown with 500.
+ * Paths of the control socket, each with its handler, which returns a value for JSON, a promise of one, a `ListInPieces`, or an
+ * asynchronous iterable whose values each become one line of JSON. `POST /path` handles a POST. A RackError `bad-argument` is answered
+ * with 400, `not-found` with 404, any other error with 500.
  */
 export type ControlAnswers = Readonly<Record<string, (asked: ControlAsk) => unknown>>;
 
@@ -35,9 +35,9 @@ export interface ControlRequestsDeps {
   readonly answers: ControlAnswers;
   readonly proxy: RegionProxy;
   readonly region: () => RegionEndpoint | undefined;
-  /** Tells the region that the caller is an administrator of this host. */
+  /** The secret that proves to the region that the caller is an administrator of this host. */
   readonly secret: string;
-  /** The URL of a region that is not of this host, and gives this host's administrator no right; undefined: it is. */
+  /** The URL of a region on another host, which gives this host's administrator no rights; `undefined` if the region is on this host. */
   readonly elsewhere?: string | undefined;
 }
 
@@ -63,7 +63,7 @@ export async function handleControl(
     } else if (isRegionPath(target.origin) && deps.elsewhere !== undefined) {
       refuse(404, `the region of this rack is at ${deps.elsewhere}: run the command on its host, or ask its API`);
     } else if (isRegionPath(target.origin)) {
-      // Sent in one piece: a local socket that was answered and closed refuses even the empty write by which a body ends, before the answer is read.
+      // Sent in one piece: a local socket that was answered and closed would refuse even the empty write that ends a body, before the answer is read.
       const body = hasBody(request) ? await readBytes(request) : undefined;
       await deps.proxy.forward({
         body,
@@ -75,11 +75,11 @@ export async function handleControl(
         defaultHost: 'localhost',
       });
     } else if (Object.hasOwn(deps.answers, target.path)) {
-      refuse(405, 'only GET and HEAD are for this path');
+      refuse(405, 'this path accepts only GET and HEAD');
     } else if (Object.hasOwn(deps.answers, `POST ${target.path}`)) {
-      refuse(405, 'only POST is for this path');
+      refuse(405, 'this path accepts only POST');
     } else {
-      refuse(404, `nothing answers here; there are ${Object.keys(deps.answers).join(', ')} and /MAAS/`);
+      refuse(404, `no such path; there are ${Object.keys(deps.answers).join(', ')} and /MAAS/`);
     }
   } catch (error) {
     refuse(statusOf(error), errorText(error));
@@ -105,7 +105,10 @@ async function readBytes(request: IncomingMessage): Promise<Buffer> {
     if (!(part instanceof Uint8Array)) continue;
     bytes += part.length;
     if (bytes > CONTROL_BODY_BYTES_MAX)
-      throw new RackError('bad-argument', `more than ${CONTROL_BODY_BYTES_MAX} bytes were sent: send less at a time`);
+      throw new RackError(
+        'bad-argument',
+        `the body has more than ${CONTROL_BODY_BYTES_MAX} bytes: send less at a time`,
+      );
     parts.push(Buffer.from(part));
   }
   return Buffer.concat(parts);

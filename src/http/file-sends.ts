@@ -1,29 +1,29 @@
-// The files that are being sent, watched: whether each still moves, and who ended it.
+// Watches the files being sent: whether each still makes progress, and whether the rack ended it.
 //
 //   begin ─ look, every LOOK_MS ─┬─ bytes moved
-//                                └─ none for STALLED_MS ─▶ told once, and again after it has moved on and stopped anew
+//                                └─ none for STALLED_MS ─▶ reported once, and again only after it has moved and stalled again
 //   the connection's own time is up (`timeout`) ─▶ ended by the rack ─ endedByRack
 //
-// 1. What moves is seen in pieces of what is handed to a connection at a time: a reader that is slower than that in STALLED_MS, about 4 KiB/s,
-//    is told of as one that stands still, which costs it nothing.
-// 2. Nothing is done for a piece that is sent.
+// 1. Progress shows only in the pieces handed to a connection at a time. A reader that needs longer than STALLED_MS for a piece, at about
+//    4 KiB/s, is therefore reported as stalled, with no other effect.
+// 2. Sending a piece costs nothing here.
 
 import type { ServerResponse } from 'node:http';
 import { type Clock, type Instant, later, type Timer } from '../clock.ts';
 import type { Ipv4 } from '../net/address.ts';
 
-/** A download of which no byte has moved for so long, in milliseconds, stands still. */
+/** A download without progress for this long has stalled, in milliseconds. */
 export const STALLED_MS = 30_000;
-/** How often the downloads are looked at, in milliseconds. */
+/** How often the downloads are checked, in milliseconds. */
 export const STALL_LOOK_MS = 5000;
 
-/** One request that is being answered. */
+/** One request being answered. */
 export interface FileSend {
   readonly response: ServerResponse;
   readonly peer: Ipv4;
 }
 
-/** How a download stands still: since when, and how many bytes had left by then. */
+/** For how long a download has stalled, and how many bytes it sent before. */
 export interface Stall {
   readonly milliseconds: number;
   readonly bytes: number;
@@ -37,7 +37,7 @@ interface Sending<T extends FileSend> {
   isStalled: boolean;
 }
 
-/** Every answer that is being sent. */
+/** All answers being sent. */
 export class FileSends<T extends FileSend> {
   readonly #clock: Clock;
   readonly #onStalled: (send: T, stall: Stall) => void;
@@ -45,7 +45,7 @@ export class FileSends<T extends FileSend> {
   readonly #endedByRack = new WeakSet<ServerResponse>();
   #timer: Timer | undefined;
 
-  /** @param onStalled told once of each time that a download comes to a stand */
+  /** @param onStalled called once each time a download stalls */
   constructor(clock: Clock, onStalled: (send: T, stall: Stall) => void) {
     this.#clock = clock;
     this.#onStalled = onStalled;
@@ -59,48 +59,48 @@ export class FileSends<T extends FileSend> {
     const { response } = send;
     const left = leftOf(response);
     this.#sendings.set(response, { send, leftBefore: left, left, movedAt: this.#clock.now(), isStalled: false });
-    // Who listens has to end the connection itself.
+    // With a listener on `timeout`, Node leaves it to the listener to end the connection.
     response.on('timeout', () => {
       this.#endedByRack.add(response);
       response.req.socket.destroy();
     });
-    this.#timer ??= this.#clock.schedule(STALL_LOOK_MS, () => this.#look());
+    this.#timer ??= this.#clock.schedule(STALL_LOOK_MS, () => this.#check());
   }
 
   end({ response }: FileSend): void {
     this.#sendings.delete(response);
   }
 
-  /** True for an answer that this rack gave up, because nobody took it. */
+  /** True for an answer that the rack gave up, because the client took nothing of it. */
   endedByRack(response: ServerResponse): boolean {
     return this.#endedByRack.has(response);
   }
 
-  /** Visits the address of each download, and when it was last seen to move. @returns how many there are */
+  /** Visits each download's address, with the time of its last progress. @returns the number of downloads */
   visitLoading(visit: (address: Ipv4, heardAt: Instant) => void): number {
     const now = this.#clock.now();
     for (const sending of this.#sendings.values()) {
-      note(sending, now);
+      noteProgress(sending, now);
       visit(sending.send.peer, sending.movedAt);
     }
     return this.#sendings.size;
   }
 
-  #look(): void {
+  #check(): void {
     this.#timer = undefined;
     const now = this.#clock.now();
     for (const sending of this.#sendings.values()) {
-      note(sending, now);
+      noteProgress(sending, now);
       if (sending.isStalled || later(sending.movedAt, STALLED_MS) > now) continue;
       sending.isStalled = true;
       const milliseconds = Math.round(now - sending.movedAt);
       this.#onStalled(sending.send, { milliseconds, bytes: Math.max(0, sending.left - sending.leftBefore) });
     }
-    if (this.#sendings.size > 0) this.#timer = this.#clock.schedule(STALL_LOOK_MS, () => this.#look());
+    if (this.#sendings.size > 0) this.#timer = this.#clock.schedule(STALL_LOOK_MS, () => this.#check());
   }
 }
 
-function note(sending: Sending<FileSend>, now: Instant): void {
+function noteProgress(sending: Sending<FileSend>, now: Instant): void {
   const left = leftOf(sending.send.response);
   if (left === sending.left) return;
   sending.left = left;
@@ -108,7 +108,7 @@ function note(sending: Sending<FileSend>, now: Instant): void {
   sending.isStalled = false;
 }
 
-/** Bytes of a connection that the operating system has taken. */
+/** The bytes of a connection that the operating system has accepted. */
 function leftOf({ req: { socket } }: ServerResponse): number {
   return socket.bytesWritten - socket.writableLength;
 }

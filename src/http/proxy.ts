@@ -1,11 +1,11 @@
-// Passes requests for `/MAAS/` on to the region: machines reach API, metadata and scripts at the rack's address in their own
+// Passes requests for `/MAAS/` on to the region, so that machines reach API, metadata and scripts at the rack's address in their own
 // network. Sources: RFC 9110 §7.6.1 (hop-by-hop fields), §15.6.4, §15.6.5; RFC 9112 §6.
 //
-// 1. Who speaks is said by us alone: fields by which a caller could claim another address or a right are removed, whatever their
-//    case, and ours are added.
-// 2. The length of a body is bounded, announced or not; what is passed on is framed anew, so no two readings of one length meet.
-// 3. With the region away the answer is 503 at once, with one line that says what is wrong.
-// 4. Places with the region are shared out by the address and network of the caller (`net/body-places.ts`).
+// 1. Only the rack states the caller's identity: fields by which a caller could claim another address or a right are removed, whatever
+//    their case, and the rack's own are added.
+// 2. A body's length is bounded, announced or not. The passed-on body gets new framing, so rack and region cannot read two lengths.
+// 3. While the region is away the answer is 503 at once, with one line that says what is wrong.
+// 4. Places at the region are shared out by the caller's address and network (`net/body-places.ts`).
 
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, RequestOptions, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
@@ -17,35 +17,35 @@ import { BodyPlaces, clientOf } from '../net/body-places.ts';
 import { answerText } from './answer.ts';
 import { isGone, onGone, sendText } from './send.ts';
 
-/** The largest body that is passed on, in bytes. */
+/** The largest body passed on, in bytes. */
 export const BODY_BYTES_MAX = 64 * 1024 * 1024;
 /**
- * The most requests that are with the region at a time. Hosts of as many addresses can fill it; at the bound whoever holds too many, or
- * is late, loses one to a newcomer: it is answered 503 or, if its answer has begun, cut. So others wait some seconds at the most. It
- * empties as the region answers, and when it is silent for REGION_SILENCE_MS.
+ * Requests at the region at a time. As many hosts can fill it; at the bound a caller that holds too many places, or is late, loses one to
+ * a newcomer: its request gets 503 or, if its answer has begun, is cut off. So others wait some seconds at most. It empties as the region
+ * answers, and when it is silent for REGION_SILENCE_MS.
  */
 export const PROXIED_MAX = 256;
-/** How long the region may be silent while it owes something, in milliseconds. */
+/** How long the region may be silent during a request, in milliseconds. */
 export const REGION_SILENCE_MS = 60_000;
-/** The same for a request that can be dealt with without the region. */
+/** The same for a request that the rack can handle without the region. */
 const UNTAKEN_SILENCE_MS = 10_000;
-/** Answers by which a region, or what stands before it, says that it cannot take the request now. */
+/** Statuses by which a region, or a proxy in front of it, cannot take the request now. */
 const UNTAKEN: ReadonlySet<number> = new Set([502, 503, 504]);
-/** So much of what the region says to refuse something is told on, in bytes. */
+/** How much of the region's refusal is reported, in bytes. */
 const SAID_BYTES_MAX = 300;
-/** The field in which the region names its refusal, and what a name looks like. */
+/** The field in which the region names its refusal, and the form of such a name. */
 const REFUSAL_FIELD = 'x-rackboot-refusal';
 const REFUSAL_NAME = /^[a-z][a-z-]{0,63}$/;
-/** What a machine is told to wait before it asks again, in seconds. */
+/** The Retry-After for machines, in seconds. */
 const RETRY_AFTER_S = 5;
 
 /** Where the region listens. */
 export interface RegionEndpoint {
   readonly host: string;
   readonly port: number;
-  /** By TLS. */
+  /** True if the region uses TLS. */
   readonly secure?: boolean | undefined;
-  /** A socket of this host by which it is reached instead, without TLS; undefined: none. */
+  /** A local socket to use instead, without TLS; `undefined` if there is none. */
   readonly socketPath?: string | undefined;
 }
 
@@ -56,21 +56,21 @@ export type OpenRequest = (options: RequestOptions) => ClientRequest;
 export interface Forwarding {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** With whom the places are shared; undefined: with nobody, this host itself asks. */
+  /** The caller, whose share of places is used; `undefined` if this host itself asks. */
   readonly peer?: Ipv4 | undefined;
   /** The target in origin form. */
   readonly origin: string;
-  /** Undefined: there is no region. */
+  /** `undefined` if there is no region. */
   readonly region: RegionEndpoint | undefined;
-  /** Fields that say who speaks and with what right. */
+  /** Fields with the caller's identity and rights. */
   readonly identity: Readonly<Record<string, string>>;
-  /** What the Host field says when the caller gave none. */
+  /** The Host field if the caller gave none. */
   readonly defaultHost: string;
-  /** The body, when it was read already. */
+  /** The whole body, if already read. */
   readonly body?: Uint8Array | undefined;
-  /** What of the body was read already, when more of it comes. */
+  /** The part of the body already read, if more follows. */
   readonly begun?: readonly Uint8Array[] | undefined;
-  /** What the region cannot take now is left to the asker: nothing is answered then. */
+  /** True: a request that the region cannot take now is left unanswered, for the caller of `forward` to handle. */
   readonly leavesUntaken?: boolean | undefined;
 }
 
@@ -79,14 +79,14 @@ export type ForwardOutcome =
       readonly kind: 'answered';
       readonly status: number;
       readonly bytes: number;
-      /** Of an answer from 400 on: the name that the region gives its refusal; undefined: it gives none. */
+      /** For a status from 400 on: the region's name for its refusal; `undefined` if it gives none. */
       readonly refusal: string | undefined;
-      /** Of an answer from 400 on: how its words begin, without control characters; undefined: it has none. */
+      /** For a status from 400 on: the beginning of its text, without control characters; `undefined` if it has none. */
       readonly said: string | undefined;
     }
   | { readonly kind: 'unreachable'; readonly reason: string }
   | { readonly kind: 'refused'; readonly reason: 'body-too-large' | 'proxy-busy' }
-  /** Only with `leavesUntaken`: the region cannot take it now, and nothing was answered. */
+  /** Only with `leavesUntaken`: the region cannot take the request now, and nothing was answered. */
   | { readonly kind: 'untaken'; readonly reason: string }
   /** The caller went away. */
   | { readonly kind: 'aborted' };
@@ -106,13 +106,13 @@ const HOP_FIELDS: ReadonlySet<string> = new Set([
 ]);
 const CLAIM_FIELD = /^(?:forwarded|via|x-real-ip|x[-_]forwarded[-_].*|x[-_]rackboot[-_].*)$/;
 
-/** Fields named by Connection are of this hop only, except those that a request is nothing without. */
+/** The fields of this hop only, including those named by Connection, except fields that every request needs. */
 function hopFields(message: IncomingMessage): ReadonlySet<string> {
   const named = (message.headers.connection ?? '').toLowerCase().split(/[\s,]+/);
   return new Set([...HOP_FIELDS, ...named.filter((name) => name !== 'host' && name !== 'content-length')]);
 }
 
-/** The fields of a request as the region gets them. */
+/** The fields of a request to the region. */
 export function forwardedFields(forwarding: Omit<Forwarding, 'response' | 'region' | 'origin'>): OutgoingHttpHeaders {
   const { request, identity, defaultHost, body } = forwarding;
   const dropped = hopFields(request);
@@ -134,7 +134,7 @@ export function forwardedFields(forwarding: Omit<Forwarding, 'response' | 'regio
   return { ...fields, host: host === undefined || host === '' ? defaultHost : host, ...framing, ...identity };
 }
 
-/** The fields of the region's answer as the caller gets them, names and values in turn. */
+/** The fields of the region's answer for the caller, names and values in turn. */
 export function answeredFields(answer: IncomingMessage): string[] {
   const dropped = hopFields(answer);
   const fields: string[] = [];
@@ -148,7 +148,7 @@ export function answeredFields(answer: IncomingMessage): string[] {
   return fields;
 }
 
-/** Contents that are words and not a page. */
+/** Media types whose content is a message, not a page. */
 const WORDS_TYPE = /^(?:text\/plain|application\/json)\b/i;
 
 function refusalName(answer: IncomingMessage): string | undefined {
@@ -161,7 +161,7 @@ function textOf(words: readonly Uint8Array[]): string | undefined {
   return text === '' ? undefined : cleanText(text, SAID_BYTES_MAX);
 }
 
-/** Passes requests on; counts how many are under way. */
+/** Passes requests on and counts those under way. */
 export class RegionProxy {
   readonly #open: OpenRequest;
   readonly #places: BodyPlaces;
@@ -175,7 +175,7 @@ export class RegionProxy {
     return this.#places.size;
   }
 
-  /** Passes one request on and its answer back; answers in the region's place where there is none. Never rejects. */
+  /** Passes one request on and its answer back, or answers itself if the region cannot. Never rejects. */
   async forward(forwarding: Forwarding): Promise<ForwardOutcome> {
     const { request, response, region } = forwarding;
     const length = Number(request.headers['content-length'] ?? 0);
@@ -192,7 +192,7 @@ export class RegionProxy {
     try {
       if (isGone(response)) return { kind: 'aborted' };
       const passage = new Passage(forwarding);
-      void place.lost.then(() => passage.giveWay());
+      void place.lost.then(() => passage.evict());
       return await passage.travel(region, this.#open);
     } finally {
       place.release();
@@ -200,13 +200,13 @@ export class RegionProxy {
   }
 }
 
-/** Under this name the places of the control socket are counted. */
+/** The key that counts the places of the control socket. */
 const THIS_HOST = 'this host';
 
-/** Answers in the region's place that the request is not passed on. */
+/** Refuses a request instead of passing it on. */
 export function refuse(to: Forwarding, status: number, reason: 'body-too-large' | 'proxy-busy'): ForwardOutcome {
   const retry = status === 503 ? { 'Retry-After': RETRY_AFTER_S } : {};
-  // The body was not read: the connection cannot go on.
+  // The unread body makes the connection unusable.
   sendText(to.response, to.request.method, answerText(status, `${reason}\n`, { ...retry, Connection: 'close' }));
   return { kind: 'refused', reason };
 }
@@ -231,7 +231,7 @@ class Passage {
     this.#to = to;
   }
 
-  /** Goes to the region and back. */
+  /** Sends the request to the region and the answer back. */
   travel(region: RegionEndpoint, open: OpenRequest): Promise<ForwardOutcome> {
     const { request, response, origin, leavesUntaken, body, begun } = this.#to;
     this.#where = `${region.host}:${region.port}`;
@@ -270,8 +270,8 @@ class Passage {
     return this.#ended.promise;
   }
 
-  /** Somebody else needs the place more. */
-  giveWay(): void {
+  /** Ends this request, because another caller needs its place. */
+  evict(): void {
     if (this.#done) return;
     this.#stopBody();
     const { response } = this.#to;
@@ -304,13 +304,13 @@ class Passage {
     }
     let bytes = 0;
     const words: Uint8Array[] = [];
-    const isTold = status >= 400 && WORDS_TYPE.test(answer.headers['content-type'] ?? '');
+    const isReported = status >= 400 && WORDS_TYPE.test(answer.headers['content-type'] ?? '');
     answer.on('data', (chunk: Uint8Array) => {
-      if (isTold && bytes < SAID_BYTES_MAX) words.push(chunk.subarray(0, SAID_BYTES_MAX - bytes));
+      if (isReported && bytes < SAID_BYTES_MAX) words.push(chunk.subarray(0, SAID_BYTES_MAX - bytes));
       bytes += chunk.length;
     });
     response.writeHead(status, answeredFields(answer));
-    // An answer cut short ends the connection, so that it is not taken for a whole one.
+    // A truncated answer ends the connection, so that the caller does not mistake it for a whole one.
     pipeline(answer, response, (error) => {
       const refusal = status >= 400 ? refusalName(answer) : undefined;
       const whole: ForwardOutcome = { kind: 'answered', status, bytes, refusal, said: textOf(words) };
@@ -320,7 +320,7 @@ class Passage {
 
   #onFailure(error: Error): void {
     const { request, response } = this.#to;
-    // The end of an answer that has begun is told by its pipeline.
+    // Once an answer has begun, its pipeline reports the end.
     if (this.#done || response.headersSent) return;
     this.#stopBody();
     const reason = `the region at ${this.#where} does not answer: ${errorText(error)}`;
@@ -332,7 +332,7 @@ class Passage {
     this.#end({ kind: 'unreachable', reason });
   }
 
-  /** What is left of the body goes nowhere; the connection ends with the answer. */
+  /** Discards the rest of the body; the connection ends with the answer. */
   #stopBody(): void {
     if (this.#onward !== undefined) this.#to.request.unpipe(this.#onward);
     this.#to.request.resume();

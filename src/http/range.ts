@@ -1,8 +1,8 @@
-// Which bytes of a file a request wants. Source: RFC 9110 §14.
+// Decides which bytes of a file a request gets. Source: RFC 9110 §14.
 //
-// 1. One range is served; several, another unit or anything malformed is answered with the whole file, as §14.2 allows.
+// 1. A single range is served. Several ranges, another unit or a malformed field get the whole file, as §14.2 allows.
 
-/** Bytes `start` to `end`, the latter not included. */
+/** Bytes from `start` up to, but not including, `end`. */
 export interface ByteRange {
   readonly start: number;
   readonly end: number;
@@ -11,12 +11,12 @@ export interface ByteRange {
 export type RangeChoice =
   | { readonly kind: 'whole' }
   | { readonly kind: 'part'; readonly range: ByteRange }
-  /** No byte of the file is in the range: 416. */
+  /** The range contains no byte of the file: 416. */
   | { readonly kind: 'unsatisfiable' };
 
 const WHOLE: RangeChoice = { kind: 'whole' };
 
-/** What a Range field (undefined: none) means for a file of `sizeBytes`. */
+/** The range that a Range field (`undefined` if absent) selects in a file of `sizeBytes`. */
 export function chooseRange(field: string | undefined, sizeBytes: number): RangeChoice {
   if (field === undefined) return WHOLE;
   const match = /^bytes[ \t]*=[ \t]*(\d{0,15})-(\d{0,15})[ \t]*$/i.exec(field);
@@ -26,7 +26,7 @@ export function chooseRange(field: string | undefined, sizeBytes: number): Range
   if (first === '') {
     const length = Number(last);
     if (length === 0) return { kind: 'unsatisfiable' };
-    // The whole of a file that is shorter, also of an empty one, which no Content-Range could describe.
+    // All of a shorter file, even an empty one, which no Content-Range could describe.
     return length >= sizeBytes ? whole(sizeBytes) : part(sizeBytes - length, sizeBytes);
   }
   const start = Number(first);

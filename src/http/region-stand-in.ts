@@ -1,53 +1,53 @@
-// What the rack does in the place of a remote region that does not answer: it keeps the report of a machine that enlists, and hands out
-// the agent that makes such a report, and the preseed that has an installer run it. Sources: RFC 9110 §15.3.3 (202).
+// Acts in the place of a remote region that does not answer: keeps the reports of enlisting machines, and serves the agent that makes such
+// a report and the preseed with which an installer runs it. Sources: RFC 9110 §15.3.3 (202).
 //
-// 1. Only what a machine may post without any key is kept, and only of a machine in a managed network.
-// 2. A machine is told 202 when its report is on disk, and 503 otherwise: it asks again.
-// 3. At most BODIES_MAX bodies are held in memory at a time, shared out by `net/body-places.ts`; of who gets no place the request is passed
-//    on as ever.
+// 1. The rack keeps only reports that a machine may post without a key, and only from managed networks.
+// 2. A machine gets 202 once its report is on disk, and otherwise 503, after which it tries again.
+// 3. At most BODIES_MAX bodies are in memory at a time, shared out by `net/body-places.ts`. A request without a place is passed on as
+//    usual.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import { answerText } from './answer.ts';
 import { onGone, sendText } from './send.ts';
 
-/** The largest report that is kept, in bytes: what the region takes. */
+/** The largest report kept, in bytes: the region's own limit. */
 export const KEPT_BYTES_MAX = 2 * 1024 * 1024;
 /**
- * Reports that are held in memory at a time, 32 MiB in all. As many machines of managed networks fill it; at the bound whoever holds too
- * many, or is late, loses one to a newcomer (503), so others wait some seconds at the most. It empties when a report is on disk or with
- * the region.
+ * Reports in memory at a time, 32 MiB in all. As many machines of managed networks fill it; at the bound a machine that holds too many
+ * places, or is late, loses one to a newcomer (503), so others wait some seconds at most. A report leaves once it is on disk or at the
+ * region.
  */
 export const BODIES_MAX = 16;
 
-/** A report as it came. */
+/** A report as received. */
 export interface KeptReport {
   readonly peer: Ipv4;
   readonly contentType: string;
   /** In origin form, with the query. */
   readonly path: string;
   readonly body: Uint8Array;
-  /** The token of its boot, as the machine gave it. */
+  /** The boot token that the machine sent. */
   readonly token?: string | undefined;
-  /** The interface by which it was booted, for which this rack vouches. */
+  /** The interface it booted from, for which this rack vouches. */
   readonly bootMac?: MacAddress | undefined;
 }
 
-/** The port to what keeps reports for a remote region. */
+/** The port that keeps reports for a remote region. */
 export interface RegionStandIn {
-  /** True: it is known not to take anything at the moment, and is not asked first. */
+  /** True while the region is known to be away, so that it is not tried first. */
   isAway(): boolean;
-  /** True for an address in a network of this rack, whatever its management: as `managedNetworks` of the region. */
+  /** True for an address in a network of this rack, whatever its management, like `managedNetworks` of the region. */
   isManaged(address: Ipv4): boolean;
-  /** Undefined: it is on disk; else why it is not. Never rejects. */
+  /** Resolves to `undefined` once the report is on disk, else to the reason. Never rejects. */
   keep(report: KeptReport): Promise<string | undefined>;
-  /** The enlistment agent of this installation; undefined: it has none. */
+  /** The installed enlistment agent; `undefined` if there is none. */
   readonly agent: string | undefined;
-  /** What makes an installer run the agent; undefined: this installation has none. */
+  /** The installed preseed that makes an installer run the agent; `undefined` if there is none. */
   readonly preseed: string | undefined;
 }
 
-/** What can be done without the region for a request; undefined: nothing. */
+/** How the rack can handle a request without the region; `undefined` if it cannot. */
 export function standInFor(request: IncomingMessage, origin: string): 'report' | 'agent' | 'preseed' | undefined {
   const [path = '', query = ''] = origin.split('?', 2);
   if (request.method === 'GET' && path === '/MAAS/rackboot/agent.sh') return 'agent';
@@ -56,13 +56,13 @@ export function standInFor(request: IncomingMessage, origin: string): 'report' |
   if (Number(request.headers['content-length'] ?? 0) > KEPT_BYTES_MAX) return undefined;
   const operation = new URLSearchParams(query).get('op');
   if (/^\/MAAS\/api\/2\.0\/machines\/?$/.test(path)) return operation === null ? 'report' : undefined;
-  // The operation may also be a field of the form (the region decides); a name in the query that is another one is not ours.
+  // The operation may also be a form field, which the region reads; only another name in the query rules a report out.
   if (/^\/MAAS\/api\/1\.0\/nodes\/?$/.test(path))
     return operation === null || operation === 'new' ? 'report' : undefined;
   return undefined;
 }
 
-/** The rest of a body of which `first` was read; undefined: it is larger than KEPT_BYTES_MAX, or its sender went away. */
+/** Reads a body to its end, after `first`; `undefined` if it is larger than KEPT_BYTES_MAX or its sender is gone. */
 export function readRest(
   request: IncomingMessage,
   response: ServerResponse,
@@ -83,18 +83,18 @@ export function readRest(
     });
     request.on('end', () => finish(Buffer.concat(chunks)));
     request.on('error', () => finish(undefined));
-    // It is paused when a part of it was read before.
+    // A body read in part is paused.
     request.resume();
   });
 }
 
-/** Tells a machine that its report waits on disk. */
+/** Answers that the report is queued on disk. */
 export function answerQueued(response: ServerResponse): void {
-  const told = { status: 'queued', text: 'the region is away; this rack keeps the report for it' };
-  sendText(response, 'POST', answerText(202, `${JSON.stringify(told)}\n`, { 'Content-Type': 'application/json' }));
+  const answer = { status: 'queued', text: 'the region is away; this rack keeps the report for it' };
+  sendText(response, 'POST', answerText(202, `${JSON.stringify(answer)}\n`, { 'Content-Type': 'application/json' }));
 }
 
-/** Hands out the agent or the preseed. */
+/** Answers with the agent or the preseed. */
 export function answerScript(response: ServerResponse, kind: 'agent' | 'preseed', text: string): void {
   const type = kind === 'agent' ? 'text/x-shellscript' : 'text/plain';
   sendText(response, 'GET', answerText(200, text, { 'Content-Type': `${type}; charset=utf-8` }));

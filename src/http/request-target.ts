@@ -1,12 +1,12 @@
-// What a request line asks for, parsed by hand. Sources: RFC 9112 §3.2, RFC 3986 §2.1.
+// Parses the target of a request line by hand. Sources: RFC 9112 §3.2, RFC 3986 §2.1.
 //
-// Quirk: shim asks for `//grubx64.efi`, which the WHATWG URL parser takes for a host name; loaders also leave bytes unescaped that
-// it would change. So no URL class here.
+// Quirk: shim asks for `//grubx64.efi`, which the WHATWG URL parser reads as a host name; and loaders leave bytes unescaped that it would
+// change. So this file uses no URL class.
 //
-// 1. The path is decoded once and not normalised: what `..` or an empty name means is for those who resolve it.
-// 2. A query is cut off; names of files have none.
+// 1. The path is decoded once and not normalised: the code that resolves it decides about `..` and empty names.
+// 2. A query is cut off; file names have none.
 
-/** The longest target that is looked at, in characters. */
+/** The longest accepted target, in characters. */
 export const TARGET_CHARACTERS_MAX = 2048;
 
 export type TargetFault =
@@ -14,7 +14,7 @@ export type TargetFault =
   | 'target-too-long'
   /** Neither a path nor an absolute `http` URL. */
   | 'target-form'
-  /** `%` without two hexadecimal digits, or bytes that are no UTF-8. */
+  /** `%` without two hexadecimal digits, or bytes that are not UTF-8. */
   | 'target-escape';
 
 export type ParsedTarget =
@@ -22,14 +22,14 @@ export type ParsedTarget =
       readonly ok: true;
       /** Percent-decoded, with its leading `/`. */
       readonly path: string;
-      /** As it was sent, with the query, in origin form: what is passed on. */
+      /** The target in origin form, undecoded, with its query, as it is passed on. */
       readonly origin: string;
     }
   | { readonly ok: false; readonly fault: TargetFault };
 
 const fault = (name: TargetFault): ParsedTarget => ({ ok: false, fault: name });
 
-/** Parses the target of a request line: origin form, or absolute form as proxies get it (RFC 9112 §3.2.2). */
+/** Parses a target in origin form, or in absolute form, which proxies get (RFC 9112 §3.2.2). */
 export function parseTarget(target: string): ParsedTarget {
   if (target.length > TARGET_CHARACTERS_MAX) return fault('target-too-long');
   const origin = toOriginForm(target);
@@ -50,14 +50,14 @@ function toOriginForm(target: string): string | undefined {
 function decodePercent(text: string): string | undefined {
   if (!text.includes('%')) return text;
   try {
-    // Refuses what RFC 3986 calls malformed and what is no UTF-8; `+` stays a plus.
+    // Refuses malformed escapes (RFC 3986) and bytes that are not UTF-8; keeps `+` as a plus.
     return decodeURIComponent(text);
   } catch {
     return undefined;
   }
 }
 
-/** True for what belongs to the region: `/MAAS`, and everything below it. */
+/** True for the region's paths: `/MAAS` and everything below it. */
 export function isRegionPath(origin: string): boolean {
   return origin.startsWith('/MAAS') && (origin.length === 5 || origin[5] === '/' || origin[5] === '?');
 }

@@ -1,32 +1,32 @@
-// Puts answers on a connection: texts, bytes of files in slices, JSON in pieces and in lines. Sources: boot/asset.ts, files/opened-file.ts.
+// Writes answers to a connection: texts, files in slices, JSON in pieces or lines. Sources: boot/asset.ts, files/opened-file.ts.
 //
-// 1. A slice is asked for when the one before has left: a slow reader costs one slice of memory, and many readers take turns.
-// 2. A file stays open until its last byte is with the operating system or the connection is gone.
+// 1. The next slice is read only once the previous one has left: a slow reader costs one slice of memory, and many readers take turns.
+// 2. A file stays open until the operating system has its last byte or the connection is gone.
 
 import type { ServerResponse } from 'node:http';
 import type { OpenedFile } from '../files/opened-file.ts';
 import type { FileAnswer, TextAnswer } from './answer.ts';
 
-/** Bytes that are handed to a connection at a time. */
+/** Bytes handed to a connection at a time. */
 const SEND_BYTES = 128 * 1024;
-/** Entries of a list that are turned into JSON in one turn: bounds the time the rack loop is away to about a millisecond. */
+/** List entries turned into JSON in one turn, which blocks the rack loop for about a millisecond at most. */
 const LIST_ENTRIES = 100;
 
-/** How sending ended: `bytes` of content were sent. */
+/** How sending ended, and how many bytes of content were sent. */
 export interface SendOutcome {
   readonly kind: 'sent' | 'aborted';
   readonly bytes: number;
 }
 
-/** Sends a text; to HEAD its fields only. */
+/** Sends a text; for HEAD only its fields. */
 export function sendText(response: ServerResponse, method: string | undefined, answer: TextAnswer): void {
   response.writeHead(answer.status, answer.fields);
   response.end(method === 'HEAD' ? undefined : answer.text);
 }
 
 /**
- * Sends bytes of a file; to HEAD the fields only. Does not close the file.
- * @throws what reading the file throws; when `headersSent` the length was announced, and the connection has to be ended
+ * Sends a range of a file; for HEAD only the fields. Does not close the file.
+ * @throws the error of reading the file; if `headersSent` is set by then, its length was announced and the caller must end the connection
  */
 export async function sendFile(
   response: ServerResponse,
@@ -40,7 +40,7 @@ export async function sendFile(
     const pending = file.read(at, Math.min(SEND_BYTES, end - at));
     const slice = pending instanceof Uint8Array ? pending : await pending;
     if (slice.length === 0) throw new Error(`the file ends at ${at} instead of ${end}`);
-    // Only now, so that a file that cannot be read at all is not announced.
+    // Only now, so that an unreadable file is not announced.
     if (!response.headersSent) response.writeHead(answer.status, answer.fields);
     at += slice.length;
     // The last slice ends the answer: a small file leaves in one piece.
@@ -67,13 +67,13 @@ function onceEither(response: ServerResponse, name: 'drain' | 'finish'): Promise
   });
 }
 
-/** True when nobody can read the answer any more. */
+/** True once the client can no longer read the answer. */
 export const isGone = (response: ServerResponse): boolean => response.destroyed || response.req.socket.destroyed;
 
 /**
- * Calls `action` when the answer or its connection ends. An answer that waits behind another one of its connection is not told
- * of its end, so the connection is listened to as well.
- * @returns what takes the call back
+ * Calls `action` when the answer or its connection ends. An answer queued behind another one on its connection gets no event of that end,
+ * so this also listens to the connection.
+ * @returns a function that cancels the call
  */
 export function onGone(response: ServerResponse, action: () => void): () => void {
   const { socket } = response.req;
@@ -87,7 +87,7 @@ export function onGone(response: ServerResponse, action: () => void): () => void
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Sends a value as JSON; a list in pieces, with a turn of the event loop between them. */
+/** Sends a value as JSON; a long list in pieces, with a turn of the event loop between them. */
 export async function sendJson(response: ServerResponse, method: string | undefined, value: unknown): Promise<void> {
   const type = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' };
   if (!Array.isArray(value) || value.length <= LIST_ENTRIES) {
@@ -109,7 +109,7 @@ export async function sendJson(response: ServerResponse, method: string | undefi
   response.end(']\n');
 }
 
-/** A list that is made in pieces, each when there is room for it: an answer of its entries as one list of JSON. */
+/** A list made in pieces on demand, sent as one JSON list. */
 export class ListInPieces {
   readonly pieces: AsyncIterable<readonly unknown[]>;
 
@@ -118,7 +118,7 @@ export class ListInPieces {
   }
 }
 
-/** Sends a list that is made in pieces; its maker lets turns of the event loop pass. */
+/** Sends a list made in pieces; its maker yields to the event loop. */
 export async function sendList(
   response: ServerResponse,
   method: string | undefined,
@@ -137,13 +137,13 @@ export async function sendList(
 }
 
 /**
- * Sends each value of an iterable as one line of JSON; the next is asked for when there is room for it. The iterable is told to
- * end (`return`) when the reader is gone, even while it waits for its next value.
+ * Sends each value of an iterable as one line of JSON, and takes the next when there is room for it. Calls `return` of the iterable when
+ * the reader is gone, even while it waits for its next value.
  */
 export async function sendLines(response: ServerResponse, values: AsyncIterable<unknown>): Promise<void> {
   response.writeHead(200, { 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' });
   response.flushHeaders();
-  // Silence is no fault here: nothing may happen for hours.
+  // Silence is normal here: there may be no event for hours.
   response.req.socket.setTimeout(0);
   const iterator = values[Symbol.asyncIterator]();
   const forget = onGone(response, () => void iterator.return?.());

@@ -1,11 +1,11 @@
-// Opens what the HTTP room answers on: the boot listener's TCP ports and the control socket.
+// Opens the HTTP room's listeners: the boot listener's TCP ports and the control socket.
 // Sources: RFC 9112; nodejs.org/api/http.html; unix(7).
 //
-// 1. Connections are bounded and shared out by address and network, and so is what one may ask for before it has read; each wait for a
-//    peer has an end.
-// 2. A change of the settings opens and closes only what changed; downloads under way are carried to their end.
-// 3. HTTP/1.1 without a Host field is served (RFC 9112 §3.2 would refuse it): loaders leave it out.
-// 4. The control socket's file is made with mode 0600, and a left-over one is removed only when nobody answers on it.
+// 1. Connections are bounded and shared out by address and network, and so are the requests one may send before it reads; every wait for a
+//    peer ends.
+// 2. A change of settings opens and closes only what changed; downloads under way run to their end.
+// 3. HTTP/1.1 without a Host field is served (RFC 9112 §3.2 would refuse it), because loaders omit it.
+// 4. The control socket's file has mode 0600, and a stale one is removed only if no process answers on it.
 
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import type { RequestListener, Server } from 'node:http';
@@ -28,19 +28,19 @@ import { HTTP_COUNTERS, type HttpCounter, type HttpEvent, statusCounter } from '
 import { type OpenRequest, type RegionEndpoint, RegionProxy } from './proxy.ts';
 import { sendText } from './send.ts';
 
-// `import` of this module reads each of its exports, WebSocket among them, and so loads a whole HTTP client that nobody here
-// uses: 35 ms of processor time at the start, and its memory.
+// An `import` of this module reads each of its exports, WebSocket among them, and so loads a whole unused HTTP client: 35 ms of processor
+// time at the start, and its memory.
 const { createServer, request: openRequest } = process.getBuiltinModule('node:http');
 
 /**
- * The most connections of all boot listeners together that are served. Anybody can fill it; at the bound those who hold more than a
- * fair share lose one to each newcomer, so others notice at the most that they wait. It empties when requests are answered, when a
- * connection rests, and when nothing moves for SILENCE_MS_MAX.
+ * Served connections of all boot listeners together. Any host can fill it; at the bound clients that hold more than a fair share lose one
+ * to each newcomer, so others wait at most. It empties as requests are answered, when a connection is idle, and when nothing moves for
+ * SILENCE_MS_MAX.
  */
 export const CONNECTIONS_MAX = 1024;
 /**
- * The most connections that wait, unread, for one of those places; shared out alike. Beyond it they are answered with 503. It empties
- * when places become free, and after 20 s in any case.
+ * Connections waiting, unread, for one of those places; shared out in the same way. Further ones get 503. It empties as places become
+ * free, and after 20 s in any case.
  */
 export const WAITING_MAX = 512;
 
@@ -49,24 +49,24 @@ const HEADERS_MS_MAX = 15_000;
 const KEEP_ALIVE_MS = 15_000;
 const SILENCE_MS_MAX = 120_000;
 const HEADER_BYTES_MAX = 16 * 1024;
-/** At the end: how long what is with the region may take, and how often connections that came to rest are closed. */
+/** During shutdown: how long requests at the region may take, and how often idle connections are closed. */
 const REGION_GRACE_MS = 2000;
-const LEAVE_LOOK_MS = 100;
+const CLOSE_CHECK_MS = 100;
 
 export type BootHttpDeps = Pick<
   BootRequestsDeps,
   'resolve' | 'files' | 'clock' | 'publish' | 'rackSecret' | 'standIn' | 'vouchFor'
 > & {
-  /** PEM certificates by which a region at https is judged; undefined: those of the system. */
+  /** PEM certificates to verify an https region; `undefined` for those of the system. */
   readonly regionCa?: string | undefined;
 };
 
-/** Opens requests to a region; TLS is loaded with the first one that needs it. */
+/** Opens requests to a region; the first one that needs TLS loads it. */
 function opener(ca: string | undefined): OpenRequest {
   return (options) => {
     if (options.protocol !== 'https:') return openRequest(options);
     const host = options.host ?? '';
-    // The certificate is the region's: the Host field says the rack's own name.
+    // The certificate names the region, while the Host field names the rack.
     const servername = isIP(host) === 0 ? host : '';
     return process
       .getBuiltinModule('node:https')
@@ -90,7 +90,7 @@ function makeServer(listener: RequestListener): Server {
   return server;
 }
 
-/** Listens where `options` say. Rejects with what the operating system reports. */
+/** Listens as `options` say. Rejects with the operating system's error. */
 function listen(server: Server, options: { host: string; port: number } | { path: string }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -104,7 +104,7 @@ function listen(server: Server, options: { host: string; port: number } | { path
 /** One address and port. */
 interface Listener {
   readonly address: Ipv4;
-  /** As configured; 0: the system chose. */
+  /** As configured; 0 if the system chooses. */
   readonly wantedPort: number;
   readonly port: number;
   readonly server: Server;
@@ -118,8 +118,8 @@ export class BootHttpServer {
   readonly #proxy: RegionProxy;
   readonly #connections: ConnectionShares;
   #listeners: Listener[] = [];
-  /** Listeners that were given up and still serve downloads. */
-  readonly #leaving = new Set<Server>();
+  /** Removed listeners that still serve downloads. */
+  readonly #closing = new Set<Server>();
   #region: RegionEndpoint | undefined;
   #configuring: Promise<void> = Promise.resolve();
 
@@ -141,20 +141,20 @@ export class BootHttpServer {
     });
   }
 
-  /** Addresses and ports where requests are taken now. */
+  /** The addresses and ports now listened on. */
   get listening(): readonly { readonly address: Ipv4; readonly port: number }[] {
     return this.#listeners.map(({ address, port }) => ({ address, port }));
   }
 
-  /** What happened since the start, by name; connections that are open, and requests that are with the region. */
+  /** Counters since start, open connections, and requests at the region. */
   counters(): Readonly<Record<HttpCounter, number>> & { readonly open: number; readonly forwarding: number } {
     return { ...this.#counters.read(), open: this.#connections.open, forwarding: this.#proxy.active };
   }
 
   /**
-   * Serves these addresses from now on. When one cannot be opened the others are, nothing is closed, and the failure is thrown;
-   * calling again tries what is missing. An address that is not here yet is thrown, too, only after everything else is as wanted.
-   * @throws RackError `address-in-use`, `permission-denied`, `socket-refused`; where nothing else failed `address-not-here`
+   * Listens on these addresses from now on. If one cannot be opened, the others are, nothing is closed, and the failure is thrown; another
+   * call tries the missing ones. An address the host does not have yet is thrown too, but only after everything else was applied.
+   * @throws RackError `address-in-use`, `permission-denied`, `socket-refused`; if nothing else failed, `address-not-here`
    */
   configure(config: HttpConfig): Promise<void> {
     const run = this.#configuring.then(() => this.#configure(config));
@@ -162,7 +162,7 @@ export class BootHttpServer {
     return run;
   }
 
-  /** Files that are being sent. */
+  /** The number of files being sent. */
   get sending(): number {
     return this.#requests.sending;
   }
@@ -170,30 +170,30 @@ export class BootHttpServer {
   visitLoading: BootRequests['visitLoading'] = (visit) => this.#requests.visitLoading(visit);
 
   /**
-   * Takes no more connections, lets downloads go on for up to `graceMs` and what is with the region for up to REGION_GRACE_MS,
-   * then closes everything.
+   * Accepts no more connections, lets downloads continue for up to `graceMs` and requests at the region for up to REGION_GRACE_MS, then
+   * closes everything.
    */
   async close(graceMs = 0): Promise<void> {
     await this.#configuring;
-    for (const { server } of this.#listeners) this.#leave(server);
+    for (const { server } of this.#listeners) this.#closeGradually(server);
     this.#listeners = [];
-    const leaving = [...this.#leaving];
+    const closing = [...this.#closing];
     const { clock } = this.#deps;
     const startedAt = clock.now();
-    const look = (): void => {
+    const check = (): void => {
       const sinceMs = clock.now() - startedAt;
-      // What follows the region's events has no end of its own.
+      // A request that follows the region's events does not end on its own.
       const cut = sinceMs >= (this.sending > 0 ? graceMs : Math.min(graceMs, REGION_GRACE_MS));
-      for (const server of leaving) {
+      for (const server of closing) {
         if (cut) server.closeAllConnections();
       }
-      // Not closeIdleConnections: it leaves those that have not asked for anything yet.
+      // Not closeIdleConnections, which leaves connections without any request open.
       this.#connections.endResting();
-      looking = clock.schedule(LEAVE_LOOK_MS, look);
+      checking = clock.schedule(CLOSE_CHECK_MS, check);
     };
-    let looking = clock.schedule(0, look);
-    await Promise.all(leaving.map((server) => new Promise<void>((resolve) => this.#whenClosed(server, resolve))));
-    looking.cancel();
+    let checking = clock.schedule(0, check);
+    await Promise.all(closing.map((server) => new Promise<void>((resolve) => this.#whenClosed(server, resolve))));
+    checking.cancel();
   }
 
   async #configure(config: HttpConfig): Promise<void> {
@@ -212,7 +212,7 @@ export class BootHttpServer {
     }
     const failed = failures.find(({ code }) => code !== 'address-not-here');
     if (failed !== undefined) throw failed;
-    for (const listener of this.#listeners) if (!wants(listener)) this.#leave(listener.server);
+    for (const listener of this.#listeners) if (!wants(listener)) this.#closeGradually(listener.server);
     this.#listeners = this.#listeners.filter(wants);
     if (failures[0] !== undefined) throw failures[0];
   }
@@ -236,7 +236,7 @@ export class BootHttpServer {
     } catch (error) {
       throw socketErrorFrom(error, { address, port, protocol: 'TCP', setting: 'boot.http.listen' });
     }
-    // Without a listener an error of accept(2), such as too many open files, would end the process.
+    // Without this listener an error of accept(2), such as too many open files, would end the process.
     server.on('error', () => this.#requests.refuseConnection(undefined, 'not-accepted'));
     await boundUnsentBytes(server);
     const bound = server.address();
@@ -246,14 +246,14 @@ export class BootHttpServer {
     return { address, wantedPort: port, port: actual, server };
   }
 
-  #leave(server: Server): void {
-    this.#leaving.add(server);
-    server.close(() => this.#leaving.delete(server));
+  #closeGradually(server: Server): void {
+    this.#closing.add(server);
+    server.close(() => this.#closing.delete(server));
     server.closeIdleConnections();
   }
 
   #whenClosed(server: Server, resolve: () => void): void {
-    if (this.#leaving.has(server)) server.once('close', resolve);
+    if (this.#closing.has(server)) server.once('close', resolve);
     else resolve();
   }
 }
@@ -262,7 +262,7 @@ const ELSEWHERE = 'or set state_dir to another one';
 const makeRoom = (): string => `make room there, ${ELSEWHERE} on another file system`;
 const giveAway = (path: string, stateDir: string): string => `${ownershipRemedy(path, stateDir)}; ${ELSEWHERE}`;
 
-/** What to do where the system refuses to make the socket's file, by the code of its error. */
+/** The remedy when the system refuses to create the socket's file, by error code. */
 const SOCKET_REMEDIES: ReadonlyMap<string, (path: string, stateDir: string) => string> = new Map([
   ['EACCES', giveAway],
   ['EPERM', giveAway],
@@ -272,20 +272,20 @@ const SOCKET_REMEDIES: ReadonlyMap<string, (path: string, stateDir: string) => s
 ]);
 
 export interface ControlServerDeps {
-  /** Where the socket's file is made; must exist. */
+  /** The directory of the socket's file; must exist. */
   readonly stateDir: string;
   readonly answers: ControlAnswers;
-  /** Where the region is at this moment. */
+  /** The region's current endpoint. */
   readonly region: () => RegionEndpoint | undefined;
-  /** Tells the region that the caller is an administrator of this host. */
+  /** The secret that proves to the region that the caller is an administrator of this host. */
   readonly secret: string;
-  /** The URL of a region elsewhere; undefined: it is this host's. */
+  /** The URL of a region on another host; `undefined` if it is on this host. */
   readonly elsewhere?: string | undefined;
-  /** False while everything is answered 503: the process starts, and nobody else may. Undefined: always true. */
+  /** False while the process starts: every request gets 503, and the open socket keeps other instances out. `undefined`: always true. */
   readonly isServing?: (() => boolean) | undefined;
 }
 
-/** Answers the command line on this host, over a socket that only its user and root may open. */
+/** Answers the command line on this host, over a socket that only its user and root can open. */
 export class ControlServer {
   readonly #deps: ControlServerDeps;
   readonly #path: string;
@@ -296,20 +296,24 @@ export class ControlServer {
     this.#path = join(deps.stateDir, CONTROL_SOCKET);
   }
 
-  /** @throws RackError `already-running` when another Rackboot answers there, `store-unwritable`, `socket-refused` */
+  /** @throws RackError `already-running` if another Rackboot answers there, `store-unwritable`, `socket-refused` */
   async open(): Promise<void> {
     try {
       await this.#removeStale();
     } catch (cause) {
-      throw this.#cannotMake(cause);
+      throw this.#cannotCreate(cause);
     }
     const proxy = new RegionProxy(openRequest, systemClock);
     const server = makeServer((request, response) => {
       if (this.#deps.isServing?.() === false)
-        sendText(response, request.method, answerText(503, 'it is starting: ask again\n', { Connection: 'close' }));
+        sendText(
+          response,
+          request.method,
+          answerText(503, 'Rackboot is starting: try again\n', { Connection: 'close' }),
+        );
       else void handleControl({ ...this.#deps, proxy }, request, response);
     });
-    // Binding happens within the call, so the mask is in force for this file only.
+    // The socket is bound within this call, so the mask applies to its file only.
     const mask = process.umask(0o177);
     const bound = listen(server, { path: this.#path });
     process.umask(mask);
@@ -317,20 +321,20 @@ export class ControlServer {
       await bound;
       chmodSync(this.#path, 0o600);
     } catch (cause) {
-      throw this.#cannotMake(cause);
+      throw this.#cannotCreate(cause);
     }
-    // The asker sees that it is not answered; the process goes on.
+    // The client sees that it gets no answer; the process goes on.
     server.on('error', () => undefined);
     this.#server = server;
   }
 
-  /** Why there is no socket, and what to do; what has a name already keeps it. */
-  #cannotMake(cause: unknown): RackError {
+  /** Explains why the socket could not be created, with the remedy; an error that already has a code keeps it. */
+  #cannotCreate(cause: unknown): RackError {
     if (cause instanceof RackError) return cause;
     const code = osErrorCode(cause);
     const { stateDir } = this.#deps;
     const remedy = SOCKET_REMEDIES.get(code ?? '')?.(this.#path, stateDir);
-    const text = `the control socket ${this.#path} cannot be made: ${code ?? errorText(cause)}; ${remedy ?? 'keep its path below 90 characters'}`;
+    const text = `the control socket ${this.#path} cannot be created: ${code ?? errorText(cause)}; ${remedy ?? 'keep its path below 90 characters'}`;
     const name = remedy === undefined ? 'socket-refused' : 'store-unwritable';
     return new RackError(name, text, { cause });
   }
@@ -358,7 +362,7 @@ export class ControlServer {
         probe.destroy();
         resolve(true);
       });
-      // Only a refusal tells that nobody has it. Without the right to ask, somebody may; but then the file is not ours to take, either.
+      // Only a refused connection proves that no process has the socket. Without permission, one may; but then the file is not ours to remove.
       probe.on('error', (error) => {
         const code = osErrorCode(error);
         if (code === 'EACCES' || code === 'EPERM') reject(error);

@@ -1,9 +1,9 @@
-// Checks a desired state that came over a wire or from a cache on disk, before anything is booted by it.
+// Validates a desired state from the network or from a cache on disk, before any machine boots by it.
 //
-// 1. A message of another schema is refused whole: half understood, it could start an installer on the wrong machine.
-// 2. So is one with a field of another type or beyond its bound; the reason names the field by its path.
-// 3. What is returned holds the known fields only.
-// 4. Schema 1, which an older cache on disk holds, is schema 2 without what came with it.
+// 1. A message with another schema is refused whole: half understood, it could start an installer on the wrong machine.
+// 2. So is a message with a field of the wrong type or beyond its bound; the reason names the field by its path.
+// 3. The result contains only known fields.
+// 4. Schema 1, found in older caches on disk, is schema 2 without `settings`.
 
 import { cleanText } from '../clean-text.ts';
 import { counted } from '../counted.ts';
@@ -18,14 +18,14 @@ export const MACHINE_ADDRESSES_MAX = 1024;
 /** The longest text of any field, in UTF-16 units. */
 export const MACHINE_TEXT_MAX = 4096;
 
-/** A desired state, or the first thing that is wrong with it: `machines[3].purpose: …`. */
+/** A desired state, or its first problem: `machines[3].purpose: …`. */
 export type ParsedState =
   | { readonly ok: true; readonly state: DesiredState }
   | { readonly ok: false; readonly reason: string };
 
 const PURPOSES: ReadonlySet<string> = new Set<BootPurpose>(['enlist', 'commissioning', 'install', 'local', 'poweroff']);
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-/** What can stand on every kernel line as it is. */
+/** Tokens that need no quoting on any kernel line. */
 const BOOT_TOKEN = /^[A-Za-z0-9_-]{22,64}$/;
 const MAC_MAX = 0xffffffffffff;
 const IPV4_MAX = 0xffffffff;
@@ -103,7 +103,7 @@ function readFlag(value: unknown, path: string): boolean {
   throw new Mismatch(`${path}: ${show(value)} is not true or false`);
 }
 
-/** A secret: the reason for its refusal does not show it. */
+/** Reads a secret, which the reason for a refusal does not show. */
 function readToken(value: unknown, path: string): string {
   if (typeof value === 'string' && BOOT_TOKEN.test(value)) return value;
   throw new Mismatch(`${path}: not 22 to 64 letters, digits, - or _`);
@@ -152,7 +152,7 @@ function readInteger(value: unknown, path: string, max: number): number {
   return value;
 }
 
-/** A value for a message: what it is when that is short, else its type. */
+/** A value for a message: itself if short, else its type. */
 function show(value: unknown): string {
   if (typeof value === 'string') return value.length > 60 ? 'a long text' : cleanText(JSON.stringify(value));
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);

@@ -1,7 +1,7 @@
-// The machines of one desired state, found by what they show of themselves. Immutable: a new state makes a new directory, and
-// a boot in flight keeps the one it started with.
+// The machines of one desired state, found by their identifiers. Immutable: a new state makes a new directory, and a boot in flight keeps
+// the one it started with.
 //
-// 1. What several machines show finds none of them: a UUID that vendors left in a whole series must not start the wrong machine.
+// 1. An identifier that several machines share finds none of them: a UUID that a vendor gave a whole series must not start the wrong machine.
 
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { RackMachine } from './machine.ts';
@@ -10,7 +10,7 @@ import type { RackMachine } from './machine.ts';
 export class MachineDirectory {
   readonly all: readonly RackMachine[];
   readonly #byMac = new Map<MacAddress, RackMachine>();
-  /** Undefined: several machines have it. */
+  /** `undefined` if several machines have it. */
   readonly #byUuid = new Map<string, RackMachine | undefined>();
   readonly #byAddress = new Map<Ipv4, RackMachine>();
   readonly #byHostname = new Map<string, RackMachine>();
@@ -45,13 +45,13 @@ export class MachineDirectory {
     return this.#byHostname.get(hostname);
   }
 
-  /** True for a name that no client can take: a machine has it by more than its own word. */
+  /** True for a name that no client can take, because its machine has it by more than its own report. */
   isKeptName(hostname: string): boolean {
     const machine = this.#byHostname.get(hostname);
     return machine !== undefined && machine.isSelfNamed !== true;
   }
 
-  /** The name of an interface's machine that a person knows; undefined: it has none such. */
+  /** The kept name of the machine with this interface; `undefined` if it has none. */
   keptNameOf(mac: MacAddress): string | undefined {
     const machine = this.#byMac.get(mac);
     return machine?.isSelfNamed === true ? undefined : machine?.hostname;

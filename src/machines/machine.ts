@@ -1,17 +1,17 @@
-// What a rack knows of a machine: enough to boot it, address it and name it while the region is away. The region decides, the
-// rack obeys; a record is replaced whole, never changed.
+// A machine as the rack knows it: enough to boot, address and name it while the region is away. The region decides, the rack obeys; a
+// record is replaced whole, never changed.
 
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { Settings } from './settings.ts';
 
 /**
- * What a machine's next network boot is for.
+ * The purpose of a machine's next network boot.
  *
- * - `enlist`: nobody knows the machine; it reports itself and powers off.
- * - `commissioning`: it runs the ephemeral environment for what its status says.
+ * - `enlist`: the machine is unknown; it reports itself and powers off.
+ * - `commissioning`: it runs the ephemeral environment as its status requires.
  * - `install`: it runs a distribution's installer or writes an image.
  * - `local`: it boots its own disk.
- * - `poweroff`: it has nothing to do and is switched off.
+ * - `poweroff`: it has nothing to do and powers off.
  */
 export type BootPurpose = 'enlist' | 'commissioning' | 'install' | 'local' | 'poweroff';
 
@@ -22,7 +22,7 @@ export interface MachineAddress {
 }
 
 export interface RackMachine {
-  /** The region's name for it, six characters, for ever. */
+  /** The region's permanent name for it, six characters. */
   readonly systemId: string;
   readonly hostname: string;
   readonly domain: string;
@@ -32,7 +32,7 @@ export interface RackMachine {
   /** `amd64`, `arm64` … and the sub-architecture, `generic` unless it needs another kernel. */
   readonly architecture: string;
   readonly subarchitecture: string;
-  /** What it boots or installs; undefined: the rack's default environment. */
+  /** The release it boots or installs; `undefined` for the rack's default environment. */
   readonly release?: string | undefined;
   /** All its network interfaces, the boot interface first. */
   readonly macs: readonly MacAddress[];
@@ -42,30 +42,30 @@ export interface RackMachine {
   readonly addresses: readonly MachineAddress[];
   /** Kernel arguments instead of the global ones. */
   readonly kernelParams?: string | undefined;
-  /** True: nobody but its own report names it, so its name counts no more than one that a DHCP client gives itself. */
+  /** True if only its own report names it; the name then counts no more than one that a DHCP client gives itself. */
   readonly isSelfNamed?: true | undefined;
-  /** The secret of its present boot; undefined: it has no work under way. In no log, event, URL or page. */
+  /** The secret of its current boot; `undefined` if no work is under way. In no log, event, URL or page. */
   readonly bootToken?: string | undefined;
   /**
-   * An address of the network in which it is at home: its token is given, and its name stands, for addresses of this network's wire.
-   * Undefined: nothing is known of that, the home's network is served no more, or a rack elsewhere serves it.
+   * An address in its home network: its token is given, and its name valid, only for addresses on that network's wire. `undefined` if the
+   * home network is unknown, no longer served, or served by another rack.
    */
   readonly home?: Ipv4 | undefined;
 }
 
-/** A network, and the other one in which a machine is at home, as people call them. */
+/** The names of a network and of a machine's home network. */
 export interface Away {
   readonly network: string;
   readonly home: string;
 }
 
-/** What the region wants of the rack: replaced whole, with a version that only grows. */
+/** The region's desired state of the rack: replaced whole, with a version that only grows. */
 export interface DesiredState {
-  /** The shape of this message; a rack refuses one it does not know. */
+  /** The version of this message's format; a rack refuses an unknown one. */
   readonly schema: 2;
   readonly version: number;
   readonly machines: readonly RackMachine[];
-  /** What the region's store owns of this rack's configuration; undefined: nothing. */
+  /** The part of this rack's configuration in the region's store; `undefined` if there is none. */
   readonly settings?: Settings | undefined;
 }
 

@@ -1,9 +1,9 @@
-// The part of a rack's configuration that its region's store owns, as it travels: plain values in the form of the configuration file.
+// The part of a rack's configuration in its region's store, as it is transferred: plain values in the form of the configuration file.
 //
-// 1. What comes over a wire or from a disk is bounded in depth, in the number of its values and in the length of each text.
-// 2. Here it is only plain data; whether it makes sense as configuration is decided where it is merged with the rack's file.
+// 1. Input from the network or a disk is bounded in depth, number of values and length of each text.
+// 2. This file handles plain data only; merging with the rack's file validates it as configuration.
 
-/** A value as YAML or JSON can write it. */
+/** A value that YAML or JSON can represent. */
 export type SettingValue =
   | null
   | boolean
@@ -12,12 +12,12 @@ export type SettingValue =
   | readonly SettingValue[]
   | { readonly [key: string]: SettingValue };
 
-/** A partial configuration; absent keys are not owned by the store. */
+/** A partial configuration; the store does not own absent keys. */
 export type Settings = { readonly [key: string]: SettingValue };
 
 export const NO_SETTINGS: Settings = {};
 
-/** The list whose entries are keys of their own, by their names: `cluster_interfaces.lab`. */
+/** The list whose entries have keys of their own, by name: `cluster_interfaces.lab`. */
 export const INTERFACES_KEY = 'cluster_interfaces';
 
 /** Bounds of one configuration, in the file or in the store. */
@@ -26,19 +26,19 @@ export const SETTINGS_VALUES_MAX = 1_000_000;
 /** In UTF-16 units, for a text and for a key. */
 export const SETTINGS_TEXT_MAX = 4096;
 
-/** Settings, or the first thing that keeps a value from being some. */
+/** Settings, or the first problem with the value. */
 export type ParsedSettings =
   | { readonly ok: true; readonly settings: Settings }
   | { readonly ok: false; readonly reason: string };
 
-/** A place in settings while they are read: how many values were seen. */
+/** The number of values that may still be read. */
 interface Budget {
   left: number;
 }
 
 class Misfit extends Error {}
 
-/** Reads settings that came as parsed JSON or YAML; never throws. The result shares nothing with `value`. */
+/** Validates settings given as parsed JSON or YAML; never throws. The result shares no objects with `value`. */
 export function parseSettings(value: unknown): ParsedSettings {
   try {
     const settings = readValue(value, '', 0, { left: SETTINGS_VALUES_MAX });
@@ -49,7 +49,7 @@ export function parseSettings(value: unknown): ParsedSettings {
   }
 }
 
-/** One value read in the same way; undefined: it cannot be one of settings. */
+/** Validates one value in the same way; `undefined` if it cannot be part of settings. */
 export function parseSettingValue(value: unknown): SettingValue | undefined {
   try {
     return readValue(value, '', 0, { left: SETTINGS_VALUES_MAX });
@@ -59,23 +59,23 @@ export function parseSettingValue(value: unknown): SettingValue | undefined {
   }
 }
 
-/** True for keys with values, neither a list nor a single value. */
+/** True for an object of keys, not a list or single value. */
 export const isSettings = (value: SettingValue | undefined): value is Settings =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The entries of `cluster_interfaces`; none where it is not a list. */
+/** The entries of `cluster_interfaces`; none if it is not a list. */
 export function interfacesOf(settings: Settings): readonly SettingValue[] {
   const list = settings[INTERFACES_KEY];
   return Array.isArray(list) ? list : [];
 }
 
-/** A cluster interface's name as the file's schema reads it; empty: it has none. */
+/** A cluster interface's name as the file's schema reads it; empty if it has none. */
 export function nameOf(entry: SettingValue): string {
   const name = isSettings(entry) ? entry.name : undefined;
   return typeof name === 'string' ? name.trim() : '';
 }
 
-/** The value at a dotted key; undefined when there is none. */
+/** The value at a dotted key; `undefined` if there is none. */
 export function valueAt(settings: Settings, key: string): SettingValue | undefined {
   let value: SettingValue | undefined = settings;
   for (const part of key.split('.')) {
@@ -84,7 +84,7 @@ export function valueAt(settings: Settings, key: string): SettingValue | undefin
   return value;
 }
 
-/** The value at a key as people write it; a cluster interface is found by its name, and shown without it. */
+/** The value at a key as people write it; finds a cluster interface by its name, and returns it without the name. */
 export function findSetting(settings: Settings, key: string): SettingValue | undefined {
   if (!key.startsWith(`${INTERFACES_KEY}.`)) return valueAt(settings, key);
   const rest = key.slice(INTERFACES_KEY.length + 1);
@@ -97,7 +97,7 @@ export function findSetting(settings: Settings, key: string): SettingValue | und
   return undefined;
 }
 
-/** The settings with one value replaced or added; with `value` undefined, without it. */
+/** The settings with one value replaced or added, or without it if `value` is `undefined`. */
 export function withValue(settings: Settings, key: string, value: SettingValue | undefined): Settings {
   const [first = '', ...rest] = key.split('.');
   const below = Object.hasOwn(settings, first) ? settings[first] : undefined;
@@ -127,7 +127,7 @@ function readValue(value: unknown, path: string, depth: number, budget: Budget):
     const at = path === '' ? readText(key, path) : `${path}.${readText(key, path)}`;
     read.push([key, readValue(entry, at, depth + 1, budget)]);
   }
-  // Own properties whatever they are called: `__proto__` is a key like any other.
+  // `fromEntries` makes own properties of all names: `__proto__` is a key like any other.
   return Object.fromEntries(read);
 }
 

@@ -1,4 +1,4 @@
-// Who is answered with what, by path, lease and the region's allocations.
+// The answers to requests, by path, lease and the region's allocations.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -13,7 +13,7 @@ function resolve(path: string, given: Given = {}, peer: Ipv4 = PEER): BootAsset 
   return resolveBootAsset({ path, via: 'http', peer, local: RACK }, assetContext(given));
 }
 
-/** What is rendered, for whom; or why not. */
+/** The rendered purpose and its machine, or why there is none. */
 function summarize(asset: BootAsset): string {
   const who = asset.mac === undefined ? 'nobody' : formatMac(asset.mac);
   if (asset.kind === 'rendered') return `${asset.purpose} for ${who}`;
@@ -31,51 +31,51 @@ const CASES: readonly [string, string, Given, string][] = [
     `commissioning for ${mac('0c')}`,
   ],
   [
-    'the path comes before the lease',
+    'the path takes precedence over the lease',
     'pxelinux.cfg/01-52-54-00-00-00-0c',
     { lease: MACS.local },
     `commissioning for ${mac('0c')}`,
   ],
   [
-    'an unknown one is not found, and walks on',
+    'an unknown machine is not found, so its loader tries the next name',
     'pxelinux.cfg/01-52-54-00-99-99-99',
     {},
     'machine-unknown for 52:54:00:99:99:99',
   ],
-  ['so it is with GRUB', 'grub/grub.cfg-52:54:00:99:99:99', {}, 'machine-unknown for 52:54:00:99:99:99'],
-  ['so it is with iPXE', 'ipxe.cfg-52-54-00-99-99-99', {}, 'machine-unknown for 52:54:00:99:99:99'],
+  ['the same holds for GRUB', 'grub/grub.cfg-52:54:00:99:99:99', {}, 'machine-unknown for 52:54:00:99:99:99'],
+  ['the same holds for iPXE', 'ipxe.cfg-52-54-00-99-99-99', {}, 'machine-unknown for 52:54:00:99:99:99'],
   [
-    'a UUID is known as it is written',
+    'a UUID is found as written',
     'pxelinux.cfg/00112233-4455-6677-8899-aabbccddeeff',
     {},
     `commissioning for ${mac('0c')}`,
   ],
   [
-    'and as its octets lie in memory',
+    'a UUID is found in the byte order of memory',
     'pxelinux.cfg/33221100-5544-7766-8899-aabbccddeeff',
     {},
     `commissioning for ${mac('0c')}`,
   ],
   [
-    'a foreign UUID is not',
+    'an unknown UUID is not found',
     'pxelinux.cfg/11111111-5544-7766-8899-aabbccddeeff',
     { lease: MACS.local },
     `machine-unknown for ${mac('0d')}`,
   ],
   [
-    'a UUID is believed of the holder of its machine’s lease',
+    'a UUID is trusted from the holder of its machine’s lease',
     `pxelinux.cfg/${UUID}`,
     { lease: MACS.commissioning },
     `commissioning for ${mac('0c')}`,
   ],
   [
-    'a stranger of a series with one UUID is not set to work in its place: it walks on, and enlists',
+    'an unknown machine with a shared UUID does not work in another’s place: it tries the next name, and enlists',
     `pxelinux.cfg/${UUID}`,
     { lease: STRANGER },
     'machine-unknown for 52:54:00:99:99:99',
   ],
   [
-    'another machine with the same UUID is known by its address first',
+    'another machine with the same UUID is identified by its lease first',
     `pxelinux.cfg/${UUID}`,
     { lease: MACS.poweroff },
     `machine-unknown for ${mac('0f')}`,
@@ -87,31 +87,41 @@ const CASES: readonly [string, string, Given, string][] = [
     'local for 52:54:00:99:99:99',
   ],
   [
-    'also where the loader asks by hardware address, by the UUID that its firmware showed',
+    'it does so too if the loader asks by hardware address, by the UUID that its firmware sent',
     'grub/grub.cfg-52:54:00:99:99:99',
     { lease: STRANGER, shown: UUID, machines: [machine('local', { uuid: UUID })] },
     'local for 52:54:00:99:99:99',
   ],
   [
-    'which sets nothing to work either',
+    'that UUID alone starts no work',
     'grub/grub.cfg-52:54:00:99:99:99',
     { lease: STRANGER, shown: UUID },
     'machine-unknown for 52:54:00:99:99:99',
   ],
   [
-    'and is no evidence where two machines have it',
+    'that UUID does not count if two machines have it',
     'pxelinux.cfg/default',
     { lease: STRANGER, shown: UUID, machines: [machine('local', { uuid: UUID }), machine('poweroff', { uuid: UUID })] },
     'enlist for 52:54:00:99:99:99',
   ],
   [
-    'an address in the path is known by its lease',
+    'an address in the path is identified by its lease',
     'pxelinux.cfg/0A140064',
     { lease: MACS.poweroff },
     `poweroff for ${mac('0f')}`,
   ],
-  ['or by what the region gave', 'pxelinux.cfg/0A14000A', {}, `local for ${mac('0d')}`],
-  ['a part of an address is nobody', 'pxelinux.cfg/0A1400', { lease: MACS.local }, `machine-unknown for ${mac('0d')}`],
+  [
+    'an address in the path is identified by the region’s allocation',
+    'pxelinux.cfg/0A14000A',
+    {},
+    `local for ${mac('0d')}`,
+  ],
+  [
+    'a part of an address identifies no machine',
+    'pxelinux.cfg/0A1400',
+    { lease: MACS.local },
+    `machine-unknown for ${mac('0d')}`,
+  ],
   [
     'the default is rendered for the machine that has the lease',
     'pxelinux.cfg/default',
@@ -119,41 +129,46 @@ const CASES: readonly [string, string, Given, string][] = [
     `local for ${mac('0d')}`,
   ],
   [
-    'the default enlists a stranger with a lease',
+    'the default enlists an unknown machine with a lease',
     'pxelinux.cfg/default',
     { lease: STRANGER },
     'enlist for 52:54:00:99:99:99',
   ],
-  ['the default enlists whoever has none', 'grub/grub.cfg-default-x86_64', {}, 'enlist for nobody'],
+  ['the default enlists a machine without a lease', 'grub/grub.cfg-default-x86_64', {}, 'enlist for nobody'],
   [
-    'the first name is answered at once when the lease tells who asks',
+    'the first name is answered at once if the lease identifies the machine',
     'grub/grub.cfg',
     { lease: MACS.install, files: both },
     `install for ${mac('01')}`,
   ],
-  ['a stranger with a lease is asked for his CPU', 'grub/grub.cfg', { lease: STRANGER }, 'chain for 52:54:00:99:99:99'],
-  ['anybody else is asked for his hardware address', 'ipxe.cfg', {}, 'chain for nobody'],
-  ['an image that is not there is told', 'pxelinux.cfg/default-arm64', {}, 'image-missing for nobody'],
   [
-    'a rack without HTTP cannot be reported to',
+    'an unknown machine with a lease is asked for its CPU',
+    'grub/grub.cfg',
+    { lease: STRANGER },
+    'chain for 52:54:00:99:99:99',
+  ],
+  ['any other machine is asked for its hardware address', 'ipxe.cfg', {}, 'chain for nobody'],
+  ['a missing image is explained', 'pxelinux.cfg/default-arm64', {}, 'image-missing for nobody'],
+  [
+    'a rack without HTTP cannot receive reports',
     'pxelinux.cfg/default',
     { config: { http: [] } },
     'no-boot-http for nobody',
   ],
   [
-    'but it can start a disk',
+    'a rack without HTTP can start a disk',
     'pxelinux.cfg/default',
     { config: { http: [] }, lease: MACS.local },
     `local for ${mac('0d')}`,
   ],
   [
-    'arguments that iPXE cannot be given are told',
+    'arguments that iPXE cannot pass on are explained',
     'ipxe.cfg-default-amd64',
     { config: { kernelParams: 'a || reboot' } },
     'arguments-not-quotable for nobody',
   ],
   [
-    'arguments that no kernel understands are told',
+    'arguments that no kernel understands are explained',
     'pxelinux.cfg/default',
     { config: { kernelParams: 'a="b' } },
     'arguments-not-quotable for nobody',
@@ -165,18 +180,23 @@ const CASES: readonly [string, string, Given, string][] = [
     `amd64/generic/bookworm/commissioning/linux for ${mac('0d')}`,
   ],
   [
-    'a loader in an odd place is the one of the tree',
+    'a loader in an unusual place is the tree’s',
     'EFI/BOOT/grubx64.efi',
     { files: ['grubx64.efi'] },
     'grubx64.efi for nobody',
   ],
   [
-    'unless there is one in that place',
+    'a loader that exists in that place is itself',
     'EFI/BOOT/grubx64.efi',
     { files: ['grubx64.efi', 'EFI/BOOT/grubx64.efi'] },
     'EFI/BOOT/grubx64.efi for nobody',
   ],
-  ['or none at all', 'EFI/BOOT/grubx64.efi', {}, 'EFI/BOOT/grubx64.efi for nobody'],
+  [
+    'a loader that the tree lacks stays at the requested path',
+    'EFI/BOOT/grubx64.efi',
+    {},
+    'EFI/BOOT/grubx64.efi for nobody',
+  ],
   ['a way out of the tree is refused', '../etc/shadow', { lease: MACS.local }, `path-not-allowed for ${mac('0d')}`],
 ];
 
@@ -184,17 +204,17 @@ for (const [name, path, given, expected] of CASES) {
   test(name, () => assert.equal(summarize(resolve(path, given)), expected));
 }
 
-test('a machine at its allocated address is known without a lease', () => {
+test('a machine at its allocated address is identified without a lease', () => {
   assert.equal(summarize(resolve('ipxe.cfg', {}, ip('10.20.0.10'))), `local for ${mac('0d')}`);
 });
 
-/** The kernel that a known machine is given. */
+/** The kernel that a known machine gets. */
 function kernelOf(given: Given): string | undefined {
   const asset = resolve('pxelinux.cfg/default', given);
   return asset.kind === 'rendered' ? /KERNEL (.*)\/linux/.exec(asset.text)?.[1] : undefined;
 }
 
-test('the own sub-architecture comes before generic, the own release before the rack’s', () => {
+test('the machine’s sub-architecture takes precedence over generic, its release over the rack’s', () => {
   const lease = MACS.commissioning;
   const machines = [machine('commissioning', { subarchitecture: 'hwe-6.1', release: 'trixie' })];
   const directories = [
@@ -209,7 +229,7 @@ test('the own sub-architecture comes before generic, the own release before the 
   assert.equal(kernelOf({ lease, machines, files: images('amd64/generic/jammy/commissioning') }), undefined);
 });
 
-test('an image without its initrd, or without its kernel, is none', () => {
+test('an image without its initrd or kernel does not count', () => {
   const directory = 'amd64/generic/bookworm/commissioning';
   assert.equal(kernelOf({ files: [`${directory}/linux`] }), undefined);
   assert.equal(kernelOf({ files: [`${directory}/initrd.gz`] }), undefined);
@@ -233,7 +253,7 @@ test('a machine’s own arguments replace the global ones, and come last', () =>
 
 const INSTALLER = 'amd64/generic/bookworm/install';
 
-test('an unknown machine enlists by the installer when the configuration says so, with a preseed that asks nothing', () => {
+test('an unknown machine enlists by the installer if configured, with a preseed that asks nothing', () => {
   const given = {
     lease: STRANGER,
     files: images(INSTALLER),
@@ -259,7 +279,7 @@ test('an unknown machine enlists by the installer when the configuration says so
   assert.equal(words.at(-1), 'quiet');
 });
 
-test('a machine that is New enlists by the installer too, and others run the environment', () => {
+test('a New machine enlists by the installer too; others run the environment', () => {
   const config = { enlistWith: 'installer' } as const;
   const files = [...images(INSTALLER), ...images('amd64/generic/bookworm/commissioning')];
   for (const [purpose, directory] of [
@@ -273,7 +293,7 @@ test('a machine that is New enlists by the installer too, and others run the env
   }
 });
 
-test('without the installer in the tree nothing else is started, and the machine says what to run', () => {
+test('without the installer in the tree nothing else starts, and the machine shows the command to run', () => {
   const asset = resolve('pxelinux.cfg/default', { lease: STRANGER, config: { enlistWith: 'installer' } });
   assert.ok(asset.kind === 'rendered');
   assert.equal(asset.purpose, 'image-missing');
@@ -281,7 +301,7 @@ test('without the installer in the tree nothing else is started, and the machine
   assert.match(asset.text, /rackboot images import-installer/);
 });
 
-test('a machine that enlists is told when its BMC is to stay as it is; the operator has the last word', () => {
+test('an enlisting machine is told to leave its BMC unchanged if configured; the operator’s arguments win', () => {
   const textFor = (purpose: 'enlist' | 'commissioning', bmcUser: boolean): string => {
     const config = { bmcUser, kernelParams: 'rackboot_bmc_user=yes' };
     const asset = resolve('pxelinux.cfg/default', { machines: [machine(purpose)], lease: MACS[purpose], config });

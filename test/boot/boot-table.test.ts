@@ -1,5 +1,5 @@
-// The table of MAAS's boot methods, from what a client's DHCP says to what it is told: the same choices, loader by loader. What a row of
-// MAAS's has that this one has not is said in its name.
+// The table of MAAS's boot methods, from a client's DHCP options to the reply: the same choices, loader by loader. If a row differs from
+// MAAS's, its name says so.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -35,18 +35,18 @@ const ROWS: readonly Row[] = [
   },
   { name: 'iPXE by option 175 alone', facts: { ...pxe(7), ipxeOptions: true }, told: [`${BASE}/ipxe.cfg`] },
   {
-    name: 'gPXE, which reads no script of iPXE’s: the loader of its firmware',
+    name: 'gPXE, which cannot read iPXE scripts: the loader of its firmware',
     facts: { ...pxe(0), userClasses: ['gPXE'], ipxeOptions: true },
     told: ['lpxelinux.0', undefined, `${BASE}/`],
   },
   { name: '0, BIOS: lpxelinux with its prefix', facts: pxe(0), told: ['lpxelinux.0', undefined, `${BASE}/`] },
-  { name: '6, IA32 UEFI, which MAAS has not', facts: pxe(6), told: ['bootia32.efi'] },
+  { name: '6, IA32 UEFI, which MAAS lacks', facts: pxe(6), told: ['bootia32.efi'] },
   { name: '7, x86-64 UEFI: shim', facts: pxe(7), told: ['bootx64.efi'] },
   { name: '9, EBC: as x86-64', facts: pxe(9), told: ['bootx64.efi'] },
   { name: '11, arm64 UEFI', facts: pxe(11), told: ['bootaa64.efi'] },
-  { name: '15, IA32 by HTTP: none, its GRUB would stop at the prompt', facts: http(15), told: [undefined] },
+  { name: '15, IA32 by HTTP: none, because its GRUB would stop at the prompt', facts: http(15), told: [undefined] },
   {
-    name: '16, x86-64 by HTTP: a URL and option 60; iPXE, where MAAS has shim (see architectures.ts)',
+    name: '16, x86-64 by HTTP: a URL and option 60; iPXE instead of MAAS’s shim (see architectures.ts)',
     facts: http(16),
     told: [`${BASE}/ipxe.efi`, 'HTTPClient'],
   },
@@ -65,13 +65,13 @@ const ROWS: readonly Row[] = [
     told: ['ppc64el/pxelinux.0', undefined, 'ppc64el/'],
   },
   {
-    name: '31, s390x, by boot.loaders: so it is here',
+    name: '31, s390x, by boot.loaders: the same',
     facts: pxe(31),
     loaders: [['31', 's390x/boots390x.bin']],
     told: ['s390x/boots390x.bin', undefined, 's390x/'],
   },
   {
-    name: '32, s390x partition, by boot.loaders: what it is named is its configuration',
+    name: '32, s390x partition, by boot.loaders: the named file is its configuration',
     facts: pxe(32),
     loaders: [['32', 's390x_partition/maas']],
     told: ['s390x_partition/maas', undefined, 's390x_partition/'],
@@ -83,12 +83,12 @@ const ROWS: readonly Row[] = [
     told: ['bootriscv64.efi'],
   },
   {
-    name: 'and by HTTP as a URL with option 60',
+    name: '28, RISC-V by HTTP, by boot.loaders: a URL with option 60',
     facts: http(28),
     loaders: [['28', 'bootriscv64.efi']],
     told: [`${BASE}/bootriscv64.efi`, 'HTTPClient'],
   },
-  { name: 'a number without a loader: none, where MAAS tells lpxelinux', facts: pxe(27), told: [undefined] },
+  { name: 'a number without a loader: none, instead of MAAS’s lpxelinux', facts: pxe(27), told: [undefined] },
   {
     name: 'a list: the first number with a loader',
     facts: { vendorClass: 'PXEClient', architectures: [27, 7, 0] },
@@ -112,26 +112,26 @@ const ROWS: readonly Row[] = [
   },
   { name: 'no number at all: BIOS', facts: { vendorClass: 'PXEClient' }, told: ['lpxelinux.0', undefined, `${BASE}/`] },
   {
-    name: '7 beside another DHCP server: iPXE, for GRUB would ask that one',
+    name: '7 with another DHCP server: iPXE, because GRUB would ask that server',
     facts: pxe(7),
     proxied: true,
     told: ['ipxe.efi'],
   },
   {
-    name: 'unless the operator names a loader',
+    name: '7 with another DHCP server and a loader named by the operator: that one',
     facts: pxe(7),
     loaders: [['7', 'bootx64.efi']],
     proxied: true,
     told: ['bootx64.efi'],
   },
-  { name: '11 beside another DHCP server: as ever', facts: pxe(11), proxied: true, told: ['bootaa64.efi'] },
+  { name: '11 with another DHCP server: as usual', facts: pxe(11), proxied: true, told: ['bootaa64.efi'] },
   {
-    name: '0 beside another DHCP server: as ever',
+    name: '0 with another DHCP server: as usual',
     facts: pxe(0),
     proxied: true,
     told: ['lpxelinux.0', undefined, `${BASE}/`],
   },
-  { name: 'no mark of a network boot: nothing', facts: { architectures: [7] }, told: [undefined] },
+  { name: 'no sign of a network boot: nothing', facts: { architectures: [7] }, told: [undefined] },
 ];
 
 for (const { name, facts, loaders = [], proxied, told } of ROWS) {

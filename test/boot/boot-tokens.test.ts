@@ -1,4 +1,4 @@
-// The token of a boot is given to the holder of the machine's lease, and proves the post of nobody else.
+// Only the holder of the machine's lease gets the token of its boot, and the token proves only that holder's posts.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -59,7 +59,7 @@ function place(leases: readonly (readonly [Ipv4, MacAddress])[]) {
   return { clock, events, table, movable, away, tokens, words };
 }
 
-/** The names under which each loader asks for one machine. */
+/** The paths under which each loader asks for one machine. */
 const namesOf = (of: MacAddress): readonly string[] => [
   `pxelinux.cfg/01-${formatMac(of, '-')}`,
   `grub/grub.cfg-${formatMac(of)}`,
@@ -68,21 +68,21 @@ const namesOf = (of: MacAddress): readonly string[] => [
 
 const OWN: readonly (readonly [BootPurpose, string | undefined])[] = [
   ['commissioning', TOKEN],
-  // In an address, which is written into logs, what is made from the token stands in its place.
+  // In addresses, which are logged, a secret derived from the token takes its place.
   ['install', preseedSecret(TOKEN)],
   ['local', undefined],
   ['poweroff', undefined],
 ];
 
 for (const [purpose, expected] of OWN) {
-  test(`${expected === undefined ? 'no token stands' : "the region's token stands"} in the configuration for ${purpose}, in every loader's language`, () => {
+  test(`${expected === undefined ? 'no token is' : "the region's token is"} in the configuration for ${purpose}, in every loader's language`, () => {
     const { words, events } = place([[PEER, MACS[purpose]]]);
     for (const name of namesOf(MACS[purpose])) assert.equal(words(name, PEER), expected, name);
     assert.deepEqual(events, []);
   });
 }
 
-test('an installer has the secret of its preseed in an address, and its token nowhere', () => {
+test('an installer gets its preseed’s secret in an address, and its token nowhere', () => {
   const secret = preseedSecret(TOKEN);
   assert.match(secret, /^[\w-]{32}$/);
   assert.notEqual(secret, preseedSecret(`${TOKEN}x`));
@@ -107,12 +107,12 @@ test('an installer has the secret of its preseed in an address, and its token no
     ubuntu.includes(`url=http://10.20.0.1:5248/${directory}/installer.iso cloud-config-url=/dev/null `),
     ubuntu,
   );
-  // cloud-init puts the name of each file behind it.
+  // cloud-init appends the name of each file.
   assert.ok(ubuntu.includes(`autoinstall ds=nocloud-net;s=${base}?boot=${secret}&op=`), ubuntu);
   for (const words of [debian, ubuntu]) assert.ok(!words.includes(TOKEN), words);
 });
 
-test('asked from elsewhere, the configuration is rendered without its token, and an event says so without showing it', () => {
+test('requested from elsewhere, the configuration has no token, and an event reports it without showing the token', () => {
   const { words, events } = place([[ELSEWHERE, STRANGER]]);
   for (const peer of [ELSEWHERE, ip('10.20.0.178')]) {
     for (const name of namesOf(MACS.commissioning)) assert.equal(words(name, peer), undefined);
@@ -123,7 +123,7 @@ test('asked from elsewhere, the configuration is rendered without its token, and
   assert.ok(!JSON.stringify(events).includes(TOKEN));
 });
 
-test('a lease under the hardware address of a machine that is at home elsewhere brings no token, vouches for nothing, and is told', () => {
+test('a lease under the hardware address of a machine with another home gets no token, no vouching, and an event', () => {
   const { words, tokens, events, away, table } = place([
     [PEER, MACS.commissioning],
     [ELSEWHERE, MACS.commissioning],
@@ -141,18 +141,18 @@ test('a lease under the hardware address of a machine that is at home elsewhere 
     eventText(event, undefined),
     /^Leased 10\.20\.0\.177 in network lab, while the home of commissioning-1 is far: .*rackboot machines move commissioning-1 rack --network lab$/,
   );
-  // A New machine may appear anywhere: its boot is what shows where it is.
+  // A New machine may appear anywhere: only its boot shows where it is.
   table.set(ELSEWHERE, MACS.enlist);
   assert.match(words(namesOf(MACS.enlist)[0] ?? '', ELSEWHERE) ?? '', /^[\w-]{32}$/);
 });
 
-test('a flood of such questions is a sample of events', () => {
+test('a flood of such requests is sampled into few events', () => {
   const { words, events } = place([]);
   for (let count = 0; count < 1000; count += 1) words(namesOf(MACS.install)[0] ?? '', ELSEWHERE);
   assert.ok(events.length <= 20, String(events.length));
 });
 
-test('an unknown and a New machine are given a token of their own by the holder of their lease only, the same for each question', () => {
+test('an unknown or New machine gets its own token only through the holder of its lease, the same for each request', () => {
   const { words, tokens } = place([
     [PEER, STRANGER],
     [ip('10.20.0.101'), MACS.enlist],
@@ -168,7 +168,7 @@ test('an unknown and a New machine are given a token of their own by the holder 
   assert.equal(tokens.size, 2);
 });
 
-test('a rack vouches for the boot interface of whoever sends its token from its address, for as long as the token is good', () => {
+test('a rack vouches for the boot interface of a machine that sends its token from its address, while the token is valid', () => {
   const { words, tokens, clock, table } = place([
     [PEER, STRANGER],
     [ip('10.20.0.12'), MACS.commissioning],
@@ -186,24 +186,24 @@ test('a rack vouches for the boot interface of whoever sends its token from its 
   assert.equal(tokens.vouchFor(given, PEER), undefined);
   const next = words('pxelinux.cfg/default', PEER);
   assert.notEqual(next, given);
-  // The address went to another machine in the meantime.
+  // Meanwhile the address went to another machine.
   table.set(PEER, MACS.poweroff);
   assert.equal(tokens.vouchFor(next ?? '', PEER), undefined);
 });
 
-test('where another server gives the addresses, loader and system of one machine may have two', () => {
+test('if another server gives the addresses, loader and system of one machine may have different ones', () => {
   const { words, tokens, table, movable } = place([[PEER, STRANGER]]);
   const given = words('pxelinux.cfg/default', PEER) ?? '';
   table.delete(PEER);
   table.set(ELSEWHERE, STRANGER);
-  assert.equal(tokens.vouchFor(given, ELSEWHERE), undefined, 'an address of this rack’s is asked for strictly');
+  assert.equal(tokens.vouchFor(given, ELSEWHERE), undefined, 'the rack’s own addresses must match exactly');
   movable.add(ELSEWHERE);
   assert.equal(tokens.vouchFor(given, ELSEWHERE), STRANGER);
   table.set(ELSEWHERE, MACS.poweroff);
   assert.equal(tokens.vouchFor(given, ELSEWHERE), undefined, 'another machine has it');
 });
 
-test('at most TOKENS_MAX boots are remembered: the one that was given its token longest ago is forgotten', () => {
+test('at most TOKENS_MAX boots are remembered: the one whose token was given longest ago is forgotten', () => {
   const { tokens, table } = place([]);
   const lease = (index: number): { peer: Ipv4; own: MacAddress } => {
     const peer = ipv4(0x0a15_0000 + index);

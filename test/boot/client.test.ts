@@ -1,4 +1,4 @@
-// The ladder from what DHCP shows to who asks.
+// The ladder from DHCP options to the boot client.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,8 +10,12 @@ const PXE = 'PXEClient:Arch:00007:UNDI:003000';
 const HTTP = 'HTTPClient:Arch:00016:UNDI:003000';
 
 const CASES: readonly [string, Partial<BootClientFacts>, BootClient | undefined][] = [
-  ['a client without any mark does not boot from the network', {}, undefined],
-  ['an operating system with its own vendor class does not', { vendorClass: 'udhcp 1.35.0' }, undefined],
+  ['a client without boot options does not boot from the network', {}, undefined],
+  [
+    'an operating system with its own vendor class does not boot from the network',
+    { vendorClass: 'udhcp 1.35.0' },
+    undefined,
+  ],
   ['a number alone, without a vendor class, is not a network boot', { architectures: [7] }, undefined],
   [
     'a vendor class that only contains PXEClient is not one',
@@ -38,32 +42,32 @@ const CASES: readonly [string, Partial<BootClientFacts>, BootClient | undefined]
   ['6 is 32-bit UEFI', { vendorClass: PXE, architectures: [6] }, { kind: 'uefi', cpu: 'i386', architecture: 6 }],
   ['11 is 64-bit ARM', { vendorClass: PXE, architectures: [11] }, { kind: 'uefi', cpu: 'arm64', architecture: 11 }],
   [
-    'of a list the first known number counts',
+    'the first known number of a list counts',
     { vendorClass: 'PXEClient', architectures: [999, 9, 7] },
     { kind: 'uefi', cpu: 'amd64', architecture: 9 },
   ],
   [
-    'or that which the vendor class names, wherever it stands',
+    'the number in the vendor class counts, wherever the list has it',
     { vendorClass: PXE, architectures: [0, 7] },
     { kind: 'uefi', cpu: 'amd64', architecture: 7 },
   ],
   [
-    'a number that is not in the list names nothing',
+    'a number in the vendor class but not in the list is ignored',
     { vendorClass: PXE, architectures: [11, 6] },
     { kind: 'uefi', cpu: 'arm64', architecture: 11 },
   ],
   [
-    'who loads by HTTP is taken for what loads by HTTP',
+    'a client that loads by HTTP has its HTTP number',
     { vendorClass: 'HTTPClient', architectures: [7, 16] },
     { kind: 'uefi-http', cpu: 'amd64', architecture: 16 },
   ],
   [
-    'and who loads by TFTP for what loads by TFTP',
+    'a client that loads by TFTP has its TFTP number',
     { vendorClass: 'PXEClient', architectures: [16, 7] },
     { kind: 'uefi', cpu: 'amd64', architecture: 7 },
   ],
   [
-    'of a list without a known number the first is told',
+    'the first number of a list without a known one counts',
     { vendorClass: PXE, architectures: [27, 25] },
     { kind: 'other', architecture: 27 },
   ],
@@ -80,7 +84,7 @@ const CASES: readonly [string, Partial<BootClientFacts>, BootClient | undefined]
     { kind: 'uefi-http', cpu: 'amd64', architecture: 7 },
   ],
   [
-    'HTTPClient with a BIOS number is nothing known',
+    'HTTPClient with a BIOS number is an unknown client',
     { vendorClass: HTTP, architectures: [0] },
     { kind: 'other', architecture: 0 },
   ],
@@ -90,12 +94,12 @@ const CASES: readonly [string, Partial<BootClientFacts>, BootClient | undefined]
     { kind: 'ipxe', architecture: 0 },
   ],
   [
-    'so is the class counted as RFC 3004 wants',
+    'user class iPXE counted as RFC 3004 requires is iPXE',
     { vendorClass: PXE, architectures: [7], userClasses: ['\u0004iPXE'] },
     { kind: 'ipxe', architecture: 7 },
   ],
   [
-    'option 175 alone tells iPXE, without a vendor class',
+    'option 175 alone identifies iPXE, without a vendor class',
     { architectures: [11], ipxeOptions: true },
     { kind: 'ipxe', architecture: 11 },
   ],

@@ -1,4 +1,4 @@
-// iPXE that is given iPXE for ever: found out by what it loads, and led out.
+// iPXE that gets iPXE for ever: the rack detects the loop by its loads, and breaks it.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -21,7 +21,7 @@ const UEFI: BootClient = { kind: 'uefi', cpu: 'amd64', architecture: 7 };
 const UEFI_HTTP: BootClient = { kind: 'uefi-http', cpu: 'amd64', architecture: 16 };
 const IPXE: BootClient = { kind: 'ipxe', architecture: 0 };
 
-/** A rack that names these loaders, and a machine before it. */
+/** A rack with these loaders, and a machine. */
 class Rig {
   readonly events: RackEvent[] = [];
   readonly loops = new LoaderLoops((event) => void this.events.push(event));
@@ -32,24 +32,24 @@ class Rig {
     this.#config = bootConfig({ loaders: new Map(loaders) });
   }
 
-  /** Which file DHCP names. */
+  /** The file that DHCP names. */
   told(client: BootClient, of: MacAddress = MAC, asker: Owner | undefined = KNOWN): string | undefined {
     const query = { client, mac: of, serverAddress: RACK, asker };
     const plan = planBoot(query, this.#config);
     if (plan === undefined) return undefined;
     const foreseen = this.loops.foresee(query, plan, this.#config, this.now).file;
     const { file } = this.loops.check(query, plan, this.#config, this.now);
-    assert.equal(foreseen, file, 'why foretells what is told');
+    assert.equal(foreseen, file, 'why predicts the reply');
     return file;
   }
 
   got(file: string, purpose?: string, of: MacAddress = MAC): void {
     const kind = purpose === undefined ? 'tftp.sent' : 'http.rendered';
     const event = { kind, at: this.now, mac: of, file, purpose };
-    this.loops.look(event);
+    this.loops.observe(event);
   }
 
-  /** A round of a circle: told a loader, loaded it. */
+  /** One round of a loop: DHCP names a loader, the machine loads it. */
   round(client: BootClient, file: string, afterMs = 20_000): string | undefined {
     const told = this.told(client);
     this.got(file);
@@ -59,8 +59,8 @@ class Rig {
 }
 
 const CIRCLES: readonly (readonly [string, BootClient, readonly (readonly [string, string])[], string, string])[] = [
-  ['iPXE by HTTP that does not say what it is', UEFI_HTTP, [], 'ipxe.efi', 'http://10.20.0.1:5248/ipxe.cfg'],
-  ['undionly that does not say what it is', BIOS, [['0', 'undionly.kpxe']], 'undionly.kpxe', 'ipxe.cfg'],
+  ['iPXE by HTTP that does not identify itself', UEFI_HTTP, [], 'ipxe.efi', 'http://10.20.0.1:5248/ipxe.cfg'],
+  ['undionly that does not identify itself', BIOS, [['0', 'undionly.kpxe']], 'undionly.kpxe', 'ipxe.cfg'],
   ['snponly of a distribution', UEFI, [['7', 'x/snponly-x86_64.efi']], 'x/snponly-x86_64.efi', 'ipxe.cfg'],
   [
     'iPXE for which the operator names iPXE',
@@ -72,30 +72,30 @@ const CIRCLES: readonly (readonly [string, BootClient, readonly (readonly [strin
 ];
 
 for (const [name, client, loaders, file, script] of CIRCLES) {
-  test(`${name} is told iPXE's script after ${LOOP_LOADS_MAX} rounds`, () => {
+  test(`${name} gets iPXE's script after ${LOOP_LOADS_MAX} rounds`, () => {
     const rig = new Rig(loaders);
     for (let round = 0; round < LOOP_LOADS_MAX; round += 1) {
       assert.match(rig.round(client, file) ?? '', new RegExp(`${file.replace(/^.*\//, '')}$`), `round ${round}`);
     }
     assert.deepEqual(rig.events, []);
     assert.equal(rig.told(client), script);
-    assert.equal(rig.told(client), script, 'the REQUEST is told what the DISCOVER was');
+    assert.equal(rig.told(client), script, 'the REQUEST gets the same as the DISCOVER');
     assert.equal(rig.events.length, 1, 'once');
     assert.partialDeepStrictEqual(rig.events, [{ kind: 'boot.loader-loop', loads: LOOP_LOADS_MAX, instead: script }]);
   });
 }
 
-test('progress ends it, and the next boot begins as every boot', () => {
+test('progress ends the loop, and the next boot starts as usual', () => {
   const rig = new Rig();
   for (let round = 0; round < LOOP_LOADS_MAX; round += 1) rig.round(UEFI_HTTP, 'ipxe.efi');
   assert.match(rig.told(UEFI_HTTP) ?? '', /ipxe\.cfg$/);
   rig.got('ipxe.cfg', 'chain');
-  assert.match(rig.told(UEFI_HTTP) ?? '', /ipxe\.cfg$/, 'a script that asks again by name is none');
+  assert.match(rig.told(UEFI_HTTP) ?? '', /ipxe\.cfg$/, 'a script that asks again by name is no progress');
   rig.got('ipxe.cfg-52-54-00-12-34-56', 'enlist');
   assert.match(rig.told(UEFI_HTTP) ?? '', /ipxe\.efi$/);
 });
 
-test('a machine that starts again and again, and gets on each time, is in no circle', () => {
+test('a machine that restarts repeatedly but progresses each time is in no loop', () => {
   const rig = new Rig();
   for (let boot = 0; boot < 9; boot += 1) {
     assert.match(rig.round(UEFI_HTTP, 'ipxe.efi', 5_000) ?? '', /ipxe\.efi$/);
@@ -105,7 +105,7 @@ test('a machine that starts again and again, and gets on each time, is in no cir
   assert.deepEqual(rig.events, []);
 });
 
-test('a kernel is progress too, and so is a further file', () => {
+test('a kernel is progress too, and so is any other file', () => {
   for (const file of ['amd64/generic/bookworm/commissioning/linux', 'ldlinux.c32']) {
     const rig = new Rig();
     for (let boot = 0; boot < 9; boot += 1) {
@@ -116,7 +116,7 @@ test('a kernel is progress too, and so is a further file', () => {
   }
 });
 
-test('loads that are far apart are no circle', () => {
+test('loads far apart are no loop', () => {
   const rig = new Rig();
   for (let boot = 0; boot < 9; boot += 1) {
     assert.match(rig.round(UEFI_HTTP, 'ipxe.efi', LOOP_MS_MAX / 2) ?? '', /ipxe\.efi$/);
@@ -124,7 +124,7 @@ test('loads that are far apart are no circle', () => {
   assert.deepEqual(rig.events, []);
 });
 
-test('a loader that cannot be iPXE is never taken away', () => {
+test('a loader that cannot be iPXE is never replaced', () => {
   const rig = new Rig();
   for (let boot = 0; boot < 9; boot += 1) {
     assert.equal(rig.round(BIOS, 'lpxelinux.0', 1_000), 'lpxelinux.0');
@@ -133,27 +133,27 @@ test('a loader that cannot be iPXE is never taken away', () => {
   assert.deepEqual(rig.events, []);
 });
 
-test('one machine’s circle is nobody else’s', () => {
+test('one machine’s loop affects no other', () => {
   const rig = new Rig();
   for (let round = 0; round < LOOP_LOADS_MAX; round += 1) rig.round(UEFI_HTTP, 'ipxe.efi');
   assert.match(rig.told(UEFI_HTTP, OTHER) ?? '', /ipxe\.efi$/);
 });
 
-test(`of more than ${LOOPS_MAX} machines the one told longest ago is forgotten`, () => {
+test(`of more than ${LOOPS_MAX} machines the one whose loader was named longest ago is forgotten`, () => {
   const rig = new Rig();
   for (let round = 0; round < LOOP_LOADS_MAX; round += 1) rig.round(UEFI_HTTP, 'ipxe.efi');
   for (let index = 0; index < LOOPS_MAX; index += 1) rig.told(UEFI_HTTP, mac(0x525400000000 + index));
   assert.match(rig.told(UEFI_HTTP) ?? '', /ipxe\.efi$/);
 });
 
-test('a machine of the region stays watched however many strangers are told a loader', () => {
+test('a machine of the region stays watched however many unknown clients get a loader', () => {
   const rig = new Rig();
   for (let round = 0; round < LOOP_LOADS_MAX; round += 1) rig.round(UEFI_HTTP, 'ipxe.efi');
   for (let index = 0; index <= LOOPS_MAX; index += 1) rig.told(UEFI_HTTP, mac(0x0200_0000_0000 + index), STRANGER);
   assert.equal(rig.told(UEFI_HTTP), 'http://10.20.0.1:5248/ipxe.cfg');
 });
 
-test('a query in which nobody boots has nothing watched', () => {
+test('a query without a booting client starts no watch', () => {
   const rig = new Rig();
   const query = { client: UEFI_HTTP, mac: MAC, serverAddress: RACK };
   for (let round = 0; round < LOOP_LOADS_MAX; round += 1) {

@@ -1,4 +1,4 @@
-// Identity into a path and back.
+// Identities are written into paths and read back.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -147,7 +147,7 @@ const identities = fc.oneof(
   ),
 );
 
-test('what is written into a path is read back from it', () => {
+test('an identity survives a round trip through a path', () => {
   fc.assert(
     fc.property(identities, ([language, identity]) => {
       const path = formatConfigPath(language, identity);
@@ -162,7 +162,7 @@ test('GRUB and iPXE have no path for a UUID or an address', () => {
   assert.equal(formatConfigPath('ipxe', { kind: 'address', address: ip('10.20.0.1') }), undefined);
 });
 
-test('no path throws, and what is taken stays inside the tree', () => {
+test('random paths never throw, and accepted ones stay inside the tree', () => {
   const names = fc.constantFrom(
     '..',
     '.',
@@ -194,7 +194,7 @@ test('no path throws, and what is taken stays inside the tree', () => {
   );
 });
 
-test('a UUID turned round has its first three fields in the other order', () => {
+test('a swapped UUID has its first three fields in the other byte order', () => {
   assert.equal(swapUuid('33221100-5544-7766-8899-aabbccddeeff'), '00112233-4455-6677-8899-aabbccddeeff');
   fc.assert(fc.property(uuids, (uuid) => assert.equal(swapUuid(swapUuid(uuid)), uuid)));
 });

@@ -1,4 +1,4 @@
-// What a client loads first: method, server and path together.
+// A client's first load: method, server and path together.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -21,14 +21,14 @@ const loaders = (...entries: [string, string][]): Partial<BootConfig> => ({ load
 type Expected = Partial<Omit<BootPlan, 'serverAddress'>> | undefined;
 const CASES: readonly [string, BootClient, Partial<BootConfig>, Expected][] = [
   [
-    'a BIOS is given lpxelinux, and HTTP to go on',
+    'a BIOS gets lpxelinux, which continues by HTTP',
     BIOS,
     {},
     { file: 'lpxelinux.0', pathPrefix: 'http://10.20.0.1:5248/' },
   ],
-  ['without HTTP lpxelinux goes on by TFTP', BIOS, NO_HTTP, { file: 'lpxelinux.0', pathPrefix: undefined }],
+  ['without HTTP lpxelinux continues by TFTP', BIOS, NO_HTTP, { file: 'lpxelinux.0', pathPrefix: undefined }],
   [
-    'a listener in another network is no reason for HTTP',
+    'a listener in another network does not count for lpxelinux',
     BIOS,
     { http: endpoints('10.30.0.1:5248') },
     { file: 'lpxelinux.0', pathPrefix: undefined },
@@ -40,13 +40,13 @@ const CASES: readonly [string, BootClient, Partial<BootConfig>, Expected][] = [
     { file: 'lpxelinux.0', pathPrefix: 'http://10.20.0.1/' },
   ],
   [
-    'pxelinux.0 would not understand a prefix, and gets none',
+    'pxelinux.0 gets no prefix, which it would not understand',
     BIOS,
     loaders(['0', 'pxelinux.0']),
     { file: 'pxelinux.0', pathPrefix: undefined },
   ],
-  ['UEFI is given shim by TFTP', UEFI, {}, { file: 'bootx64.efi', pathPrefix: undefined, vendorClass: undefined }],
-  ['ARM is given its own', { kind: 'uefi', cpu: 'arm64', architecture: 11 }, {}, { file: 'bootaa64.efi' }],
+  ['UEFI gets shim by TFTP', UEFI, {}, { file: 'bootx64.efi', pathPrefix: undefined, vendorClass: undefined }],
+  ['ARM gets its own loader', { kind: 'uefi', cpu: 'arm64', architecture: 11 }, {}, { file: 'bootaa64.efi' }],
   ['32-bit UEFI is given its own', { kind: 'uefi', cpu: 'i386', architecture: 6 }, {}, { file: 'bootia32.efi' }],
   [
     'HTTP boot gets a URL, and option 60 back',
@@ -54,9 +54,9 @@ const CASES: readonly [string, BootClient, Partial<BootConfig>, Expected][] = [
     {},
     { file: 'http://10.20.0.1:5248/ipxe.efi', vendorClass: 'HTTPClient' },
   ],
-  ['HTTP boot on ARM has none: its GRUB would stop at the prompt', ARM_HTTP, {}, undefined],
+  ['HTTP boot on ARM has no plan: its GRUB would stop at the prompt', ARM_HTTP, {}, undefined],
   [
-    'unless an iPXE is named',
+    'HTTP boot on ARM gets an iPXE named in boot.loaders',
     ARM_HTTP,
     loaders(['19', 'ipxe-arm64.efi']),
     { file: 'http://10.20.0.1:5248/ipxe-arm64.efi', vendorClass: 'HTTPClient' },
@@ -87,10 +87,10 @@ const CASES: readonly [string, BootClient, Partial<BootConfig>, Expected][] = [
     loaders(['7', 'snponly.efi']),
     { file: 'snponly.efi', vendorClass: undefined },
   ],
-  ['iPXE is given its script by HTTP', IPXE, {}, { file: 'http://10.20.0.1:5248/ipxe.cfg', vendorClass: undefined }],
-  ['without HTTP it is given its script by TFTP', IPXE, NO_HTTP, { file: 'ipxe.cfg' }],
+  ['iPXE gets its script by HTTP', IPXE, {}, { file: 'http://10.20.0.1:5248/ipxe.cfg', vendorClass: undefined }],
+  ['without HTTP iPXE gets its script by TFTP', IPXE, NO_HTTP, { file: 'ipxe.cfg' }],
   [
-    'iPXE is never given the loader of its firmware again',
+    'iPXE never gets the loader of its firmware again',
     IPXE,
     loaders(['7', 'ipxe.efi']),
     { file: 'http://10.20.0.1:5248/ipxe.cfg' },
@@ -103,13 +103,13 @@ const CASES: readonly [string, BootClient, Partial<BootConfig>, Expected][] = [
   ],
   ['a number without a loader has no plan', RISCV, {}, undefined],
   [
-    'unless the operator names one',
+    'a number without a loader gets one named by the operator',
     RISCV,
     loaders(['27', 'grubriscv64.efi']),
     { file: 'grubriscv64.efi', vendorClass: undefined },
   ],
   [
-    'a number that the registry calls HTTP wants a URL and option 60',
+    'a number listed as HTTP boot gets a URL and option 60',
     RISCV_HTTP,
     loaders(['28', 'grubriscv64.efi']),
     { file: 'http://10.20.0.1:5248/grubriscv64.efi', vendorClass: 'HTTPClient' },

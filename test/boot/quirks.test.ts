@@ -1,4 +1,4 @@
-// Which machine has which peculiarity, and what is done for it.
+// Which machine has which quirk, and its workaround.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -23,20 +23,30 @@ function rules(...lines: readonly string[]): readonly QuirkRule[] {
 }
 
 const CASES: readonly (readonly [string, QuirkQuery, readonly string[], string | undefined])[] = [
-  ['a machine like others has none', { client: BIOS, mac: PC }, [], undefined],
-  ['a Raspberry Pi is known by its address', { client: BIOS, mac: PI }, [], 'raspberry-pi'],
-  ['so is one of another series', { client: BIOS, mac: hw('dc:a6:32:00:00:01') }, [], 'raspberry-pi'],
-  ['an UEFI that was started on a Pi says itself what it is', { client: ARM, mac: PI }, [], undefined],
+  ['an ordinary machine has no quirk', { client: BIOS, mac: PC }, [], undefined],
+  ['a Raspberry Pi is recognised by its address', { client: BIOS, mac: PI }, [], 'raspberry-pi'],
   [
-    'what the operator says comes first',
+    'a Raspberry Pi of another series is recognised too',
+    { client: BIOS, mac: hw('dc:a6:32:00:00:01') },
+    [],
+    'raspberry-pi',
+  ],
+  ['a UEFI started on a Pi has no quirk, because it identifies itself', { client: ARM, mac: PI }, [], undefined],
+  [
+    'the operator’s rule takes precedence',
     { client: BIOS, mac: PI },
     ['mac: "b8:27:eb", quirk: plain-tftp'],
     'plain-tftp',
   ],
   ['none switches the table off', { client: BIOS, mac: PI }, ['mac: "b8:27:eb:12:34:56", quirk: none'], undefined],
-  ['for that machine only', { client: BIOS, mac: PI }, ['mac: "b8:27:eb:12:34:57", quirk: none'], 'raspberry-pi'],
   [
-    'the longest prefix counts, wherever it stands',
+    'none applies to its own machine only',
+    { client: BIOS, mac: PI },
+    ['mac: "b8:27:eb:12:34:57", quirk: none'],
+    'raspberry-pi',
+  ],
+  [
+    'the longest prefix counts, in whatever order',
     { client: BIOS, mac: PC },
     ['mac: "00:1b", quirk: plain-tftp', 'mac: "00:1b:21:12", quirk: boot-server', 'mac: "00:1b:21", quirk: none'],
     'boot-server',
@@ -48,19 +58,19 @@ const CASES: readonly (readonly [string, QuirkQuery, readonly string[], string |
     'boot-server',
   ],
   [
-    'a vendor class is known by its beginning',
+    'a vendor class matches by its beginning',
     { client: UEFI, mac: PC, vendorClass: 'PXEClient:Arch:00007:UNDI:003016' },
     ['vendor_class: "PXEClient:Arch:00007", quirk: boot-server'],
     'boot-server',
   ],
   [
-    'every condition of a rule has to hold',
+    'every condition of a rule must hold',
     { client: UEFI, mac: PC, vendorClass: 'PXEClient:Arch:00007:UNDI:003016' },
     ['mac: "00:1b:22", vendor_class: "PXEClient", quirk: boot-server'],
     undefined,
   ],
   [
-    'who shows no UUID is nobody with one',
+    'a machine without a UUID matches no rule with one',
     { client: UEFI, mac: PC },
     [`uuid: "${UUID}", quirk: boot-server`],
     undefined,
@@ -72,14 +82,10 @@ for (const [name, query, lines, expected] of CASES) {
 }
 
 const REFUSED: readonly (readonly [string, string, RegExp])[] = [
-  ['a rule about nobody', 'quirk: none', /says of no machine: give mac, uuid or vendor_class/],
-  [
-    'a quirk that nobody knows',
-    'mac: "00:1b:21", quirk: magic',
-    /quirk: expected one of raspberry-pi, boot-server, pl/,
-  ],
-  ['an address that is none', 'mac: "001b21", quirk: none', /mac: expected a hardware address or its first bytes/],
-  ['a UUID that is none', 'uuid: "4c4c", quirk: none', /uuid: expected a UUID such as/],
+  ['a rule without a machine', 'quirk: none', /says of no machine: give mac, uuid or vendor_class/],
+  ['an unknown quirk', 'mac: "00:1b:21", quirk: magic', /quirk: expected one of raspberry-pi, boot-server, pl/],
+  ['a malformed address', 'mac: "001b21", quirk: none', /mac: expected a hardware address or its first bytes/],
+  ['a malformed UUID', 'uuid: "4c4c", quirk: none', /uuid: expected a UUID such as/],
 ];
 
 for (const [name, line, expected] of REFUSED) {
@@ -95,7 +101,7 @@ function plan(client: BootClient, mac: typeof PI, loaders: readonly [string, str
   return planBoot({ client, mac, serverAddress: RACK }, config) ?? assert.fail();
 }
 
-test('a Raspberry Pi is told the word that its ROM waits for, and never a loader of x86', () => {
+test('a Raspberry Pi gets the text that its ROM requires, and never an x86 loader', () => {
   const { file, vendorClass, vendorOptions, pathPrefix, reason } = plan(BIOS, PI, [['0', 'undionly.kpxe']]);
   assert.deepEqual([file, vendorClass, pathPrefix], ['bootcode.bin', 'PXEClient', undefined]);
   assert.equal(
@@ -109,18 +115,18 @@ test('boot.loaders names another file for it, by its architecture', () => {
   assert.equal(plan(BIOS, PI, [['41', 'pi/start4.elf']]).file, 'pi/start4.elf');
 });
 
-test('a machine that cannot load by HTTP is told no prefix', () => {
+test('a machine that cannot load by HTTP gets no prefix', () => {
   const { file, pathPrefix } = plan(BIOS, PC, [], 'mac: "00:1b:21", quirk: plain-tftp');
   assert.deepEqual([file, pathPrefix], ['lpxelinux.0', undefined]);
 });
 
-test('the quirk of boot servers changes nothing but how the file is told', () => {
+test('the boot-server quirk only changes how the client learns its file', () => {
   const { file, proxyReply, reason } = plan(UEFI, PC, [], 'mac: "00:1b:21", quirk: boot-server');
   assert.deepEqual([file, proxyReply], ['bootx64.efi', 'binl']);
   assert.match(reason, /^UEFI amd64, PXE; quirk boot-server: /);
 });
 
-test('each quirk says whose it is and what is done', () => {
+test('each quirk names its firmware and its workaround', () => {
   for (const name of QUIRK_NAMES) {
     const quirk = QUIRKS[name];
     assert.equal(quirk.name, name);

@@ -1,4 +1,4 @@
-// Nothing that an operator or a machine can write becomes a command of a loader; and the kernel sees the same arguments whichever
+// No text of an operator or a machine becomes a loader's command, and the kernel sees the same arguments whichever
 // loader started it.
 
 import assert from 'node:assert/strict';
@@ -91,7 +91,7 @@ function lexGrub(text: string): string[][] {
   return commands.filter((command) => command.length > 0);
 }
 
-/** grub_create_loader_cmdline: words with a space in double quotes, a back-slash before quotes and back-slashes. */
+/** grub_create_loader_cmdline: words with a space in double quotes, a backslash before quotes and backslashes. */
 function grubKernelLine(words: readonly string[]): string {
   const escaped = words.map((word) => word.replace(/[\\'"]/g, '\\$&'));
   return escaped.map((word) => (word.includes(' ') ? `"${word}"` : word)).join(' ');
@@ -174,7 +174,7 @@ function commandsOf(path: string, text: string): string[] {
   });
 }
 
-test('no value of a machine or of the configuration adds a command in any language', () => {
+test('no value of a machine or the configuration adds a command in any language', () => {
   const paths = ['pxelinux.cfg/default', 'grub/grub.cfg', 'ipxe.cfg'];
   const benign = { hostname: 'a', domain: 'a', systemId: 'a', release: 'a', kernelParams: 'a' };
   const purposes = ['commissioning', 'install', 'local', 'poweroff'] as const;
@@ -215,7 +215,7 @@ test('no value of a machine or of the configuration adds a command in any langua
   );
 });
 
-test('what can be stored reaches the kernel as the same arguments by every loader', () => {
+test('storable arguments reach the kernel unchanged through every loader', () => {
   const word = fc.string({ minLength: 1, maxLength: 12 });
   const params = fc
     .array(fc.tuple(word, fc.option(word), fc.boolean()), { maxLength: 6 })
@@ -242,7 +242,7 @@ test('what can be stored reaches the kernel as the same arguments by every loade
   assert.ok(stored > 100, `only ${stored} could be stored`);
 });
 
-test('each quoting function refuses what ends a line', () => {
+test('each quoting function refuses characters that end a line', () => {
   for (const quote of [quotePxelinux, quoteGrub, quoteIpxe]) {
     for (const word of ['a\nb', 'a\rb', 'a\u0000', '', 'é', '"']) assert.throws(() => quote(word), Unquotable);
   }

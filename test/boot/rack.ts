@@ -84,7 +84,7 @@ export interface Given {
   readonly files?: readonly string[];
   /** The hardware address that leases PEER. */
   readonly lease?: MacAddress;
-  /** The UUID that every boot client showed. */
+  /** The UUID that every boot client sent. */
   readonly shown?: string;
 }
 

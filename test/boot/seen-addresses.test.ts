@@ -1,4 +1,4 @@
-// Who has which address of another DHCP server, as far as was seen.
+// Which machine was seen with which address of another DHCP server.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -16,19 +16,19 @@ const SECOND = ipv4(0x0a140065);
 test('a machine has the address that it took last', () => {
   const seen = new SeenAddresses();
   assert.equal(seen.claim(A, FIRST, NOW), undefined);
-  assert.equal(seen.claim(A, FIRST, NOW), undefined, 'the same again is no move');
+  assert.equal(seen.claim(A, FIRST, NOW), undefined, 'the same address again is no change');
   assert.equal(seen.claim(A, SECOND, NOW), FIRST, 'the loader and the system of one machine may have two');
   assert.deepEqual([seen.find(FIRST)?.mac, seen.find(SECOND)?.mac, seen.addressOf(A)], [undefined, A, SECOND]);
 });
 
-test('an address is of the machine that took it last', () => {
+test('an address belongs to the machine that took it last', () => {
   const seen = new SeenAddresses();
   seen.claim(A, FIRST, NOW);
   seen.claim(B, FIRST, NOW);
   assert.deepEqual([seen.find(FIRST)?.mac, seen.addressOf(A), seen.addressOf(B)], [B, undefined, FIRST]);
 });
 
-test('an address that became another server’s to give is forgotten', () => {
+test('an address that another server now gives is forgotten', () => {
   const seen = new SeenAddresses();
   seen.claim(A, FIRST, NOW);
   seen.forget(FIRST);
@@ -43,11 +43,11 @@ test('the one seen longest ago is forgotten at the bound', () => {
     seen.claim(mac(0x525400000000), ipv4(0x0a000000), NOW);
   }
   assert.equal([...seen.all()].length, SEEN_ADDRESSES_MAX);
-  assert.equal(seen.addressOf(mac(0x525400000000)), ipv4(0x0a000000), 'what is seen again stays');
+  assert.equal(seen.addressOf(mac(0x525400000000)), ipv4(0x0a000000), 'an address seen again stays');
   assert.equal(seen.addressOf(mac(0x525400000001)), undefined);
 });
 
-test('whatever is claimed, each machine has one address and each address one machine', () => {
+test('after random claims each machine has one address and each address one machine', () => {
   const claim = fc.tuple(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 6 }), fc.boolean());
   fc.assert(
     fc.property(fc.array(claim, { maxLength: 40 }), (claims) => {

@@ -6,7 +6,7 @@ import { mac } from '../../src/net/address.ts';
 const numbers = Array.from({ length: UUIDS_MAX + 1 }, (_, index) => mac(0x0200_0000_0000 + index));
 const KNOWN = mac(0x5254_0000_0001);
 
-test('of strangers so many UUIDs are remembered and no more: the one shown longest ago goes, and none of a machine', () => {
+test('at most UUIDS_MAX UUIDs of unknown clients are remembered: the oldest goes, and never one of a machine', () => {
   const uuids = new ShownUuids();
   uuids.remember(KNOWN, 'of a machine', { rank: 'machine', share: 'of a machine' });
   for (const one of numbers) uuids.remember(one, `of ${one}`, { rank: 'stranger', share: 'eth0' });

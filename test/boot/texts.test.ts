@@ -1,4 +1,4 @@
-// What each loader is told, word for word, for each purpose.
+// The exact text for each loader and purpose.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -42,7 +42,7 @@ const CASES: readonly [string, () => string, readonly string[]][] = [
     ],
   ],
   [
-    'pxelinux starts the first disk by chain.c32 where the tree has it',
+    'pxelinux starts the first disk by chain.c32 if the tree has it',
     () => pxelinux('local', CHAIN_C32),
     [
       '# local-1: starting the local disk',
@@ -56,7 +56,7 @@ const CASES: readonly [string, () => string, readonly string[]][] = [
     ],
   ],
   [
-    'pxelinux goes back to the firmware where it has not',
+    'pxelinux returns to the firmware if the tree lacks chain.c32',
     () => pxelinux('local'),
     [
       '# local-1: starting the local disk',
@@ -82,7 +82,7 @@ const CASES: readonly [string, () => string, readonly string[]][] = [
     ],
   ],
   [
-    'pxelinux shows which image is missing, waits, and starts anew',
+    'pxelinux shows which image is missing, waits, and restarts',
     () => pxelinux('commissioning', { files: [] }),
     [
       '# commissioning-1: image-missing',
@@ -97,7 +97,7 @@ const CASES: readonly [string, () => string, readonly string[]][] = [
     ],
   ],
   [
-    'GRUB commissions a machine by what it came from itself',
+    'GRUB commissions a machine from its own source',
     () => grub('commissioning', PARAMS),
     [
       '# commissioning-1: commissioning, amd64/generic/bookworm/commissioning',
@@ -148,7 +148,7 @@ const CASES: readonly [string, () => string, readonly string[]][] = [
     ],
   ],
   [
-    'iPXE installs with the preseed that the region serves',
+    'iPXE installs with the region’s preseed',
     () => ipxe('install', INSTALL),
     [
       '#!ipxe',
@@ -165,7 +165,7 @@ const CASES: readonly [string, () => string, readonly string[]][] = [
     ],
   ],
   [
-    'iPXE asks again by hardware address, and knows a 64-bit CPU under a BIOS',
+    'iPXE asks again by hardware address, and detects a 64-bit CPU under a BIOS',
     () => render('ipxe.cfg'),
     [
       '#!ipxe',
@@ -202,7 +202,7 @@ for (const [name, text, lines] of CASES) {
   test(name, () => assert.deepEqual(text().split('\n'), [...lines, '']));
 }
 
-test('GRUB tries HTTP first where the rack answers on port 80', () => {
+test('GRUB tries HTTP first if the rack answers on port 80', () => {
   const http = [{ address: RACK, port: 80 }];
   const lines = grub('commissioning', { config: { http } }).split('\n');
   assert.deepEqual(
@@ -211,7 +211,7 @@ test('GRUB tries HTTP first where the rack answers on port 80', () => {
   );
 });
 
-test('GRUB fills BOOTIF in where the hardware address is not known', () => {
+test('GRUB fills in BOOTIF if the hardware address is unknown', () => {
   assert.match(render('grub/grub.cfg-default-x86_64'), /linux' BOOTIF=01-"\$net_default_mac" 'rackboot=enlist'/);
 });
 
@@ -223,7 +223,7 @@ test('GRUB looks for loaders of the machine’s own CPU, installed systems befor
   assert.match(text, /sleep 60\nreboot\n$/);
 });
 
-test('iPXE takes kernel and initrd from where its script came when there is no HTTP', () => {
-  // The region cannot be reached then, so only a step without a kernel is rendered; the loader it goes on with is one.
+test('without HTTP iPXE loads kernel and initrd from its script’s source', () => {
+  // The region is then unreachable, so only steps without a kernel are rendered; one of them names the next loader.
   assert.match(ipxe('local', { config: { http: [] } }), /chain --replace \/grubx64\.efi/);
 });

@@ -1,4 +1,4 @@
-// What somebody gets out of the rack who asks in another's name: octets of UDP answers for octets of questions.
+// What an attacker with a forged source address gains from the rack: octets of UDP answers for octets of questions.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 import { ip, type QueryParts, queryBytes, SITE } from './fixture.ts';
 
 const CLIENT = ip('10.20.0.50');
-/** The largest set of records in the shortest name that a site could give. */
+/** The largest record set under the shortest name that a site could configure. */
 const CONFIG: DnsConfig = {
   ...SITE,
   domains: ['m'],
@@ -45,7 +45,7 @@ function start() {
 }
 
 describe('amplification', () => {
-  it('strangers get no more than they sent, whatever they ask', () => {
+  it('a client outside the served networks gets no more octets than it sent, whatever it asks', () => {
     const { ask } = start();
     for (const type of [TYPE.TXT, TYPE.ANY, TYPE.SOA, 48, 46, TYPE.AXFR]) {
       for (const parts of [{}, { edns: {} }, { edns: { dnssecOk: true } }, { flags: 0x2900 }, { class: 3 }]) {
@@ -74,11 +74,11 @@ describe('amplification', () => {
     }
     assert.ok(whole <= LARGE_ANSWERS.burst + 20 * LARGE_ANSWERS.perSecond, `${whole} whole`);
     assert.equal(service.counters.read()['cut-large'], 20_000 - whole);
-    // Without the bound each would have had 40 times its question.
+    // Without the bound each answer would have been 40 times its question.
     assert.ok(said / asked < 4, `factor ${said / asked}`);
   });
 
-  it(`a /24 gets what eight of its addresses would, whoever asks in the names of all of them`, () => {
+  it(`a /24 gets as much as eight of its addresses would, even if an attacker forges all of them`, () => {
     const { ask, clock } = start();
     let whole = 0;
     for (let second = 0; second < 20; second += 1) {
@@ -92,10 +92,10 @@ describe('amplification', () => {
     const { burst, perSecond } = NETWORK_LARGE_ANSWERS;
     assert.equal(perSecond, 8 * LARGE_ANSWERS.perSecond);
     assert.ok(whole <= burst + 20 * perSecond, `${whole} whole`);
-    assert.ok(!ask('m', TYPE.TXT, { edns: { payload: 1232 } }, ip('10.20.1.9')).cut, 'another network does not notice');
+    assert.ok(!ask('m', TYPE.TXT, { edns: { payload: 1232 } }, ip('10.20.1.9')).cut, 'another network is not affected');
   });
 
-  it(`${NETWORKS_MAX} networks are known at most; beyond, all others share one bucket`, () => {
+  it(`at most ${NETWORKS_MAX} networks have buckets of their own; all others share one`, () => {
     const large = new LargeAnswers();
     for (let index = 0; index < NETWORKS_MAX; index += 1)
       assert.ok(large.allows(ipv4(index * 256), 1000, 30, instant(0)));
@@ -106,9 +106,9 @@ describe('amplification', () => {
     assert.equal(allowed, NETWORK_LARGE_ANSWERS.burst);
   });
 
-  it('of one answer is at most 22.5, with the headers of IP and UDP, as docs/security.md says', () => {
+  it('of one answer is at most 22.5, including IP and UDP headers, as docs/security.md says', () => {
     const headers = 20 + 8;
-    // The smallest question that may be answered at length: the root's, with EDNS.
+    // The smallest question with a large answer: the root's, with EDNS.
     const smallest = queryBytes('', TYPE.TXT, { edns: { payload: 65_535 } }).length;
     const factor = (UDP_OCTETS_MAX + headers) / (smallest + headers);
     assert.equal(factor, 22.5);
@@ -124,7 +124,7 @@ describe('amplification', () => {
     assert.match(text, /\| DNS, served networks \| 22\.5 for one answer/);
   });
 
-  it('is never limited below 6.9, with the headers of IP and UDP, as docs/security.md says', () => {
+  it('is never limited below 6.9, including IP and UDP headers, as docs/security.md says', () => {
     const headers = 20 + 8;
     const name = `${'a'.repeat(60)}.${'b'.repeat(57)}.m`;
     const question = queryBytes(name, TYPE.TXT, { edns: { payload: 1232 } }).length;
@@ -139,7 +139,7 @@ describe('amplification', () => {
       assert.ok(!cut);
       largest = Math.max(largest, (octets + headers) / (question + headers));
     }
-    // The most that any question can have: an eighth of the largest answer.
+    // The largest question that matters: an eighth of the largest answer.
     const floor = (UDP_OCTETS_MAX + headers) / (UDP_OCTETS_MAX / LARGE_FACTOR + headers);
     assert.ok(largest > 6 && largest <= floor, `${largest}`);
     assert.equal(floor.toFixed(1), '6.9');
@@ -147,7 +147,7 @@ describe('amplification', () => {
     assert.match(text, /and 6\.9 without end/);
   });
 
-  it('over TCP, whose sources are real, every answer is whole; other addresses do not notice', () => {
+  it('over TCP, whose sources are real, every answer is whole; other addresses are not affected', () => {
     const { ask } = start();
     const edns = { edns: { payload: 1232 } };
     for (let count = 0; count < 1000; count += 1) ask('m', TYPE.TXT, edns);
@@ -157,14 +157,14 @@ describe('amplification', () => {
     assert.ok(!ask('rack-1.m', TYPE.A).cut);
   });
 
-  it(`small answers, up to ${LARGE_FACTOR} times the question, are never cut`, () => {
+  it(`answers of at most ${LARGE_FACTOR} times the question are never cut`, () => {
     const { ask } = start();
     for (let count = 0; count < 5000; count += 1) assert.ok(!ask('rack-1.m', TYPE.A, { edns: {} }).cut);
   });
 });
 
-describe('the addresses that are known', () => {
-  it(`are ${ADDRESSES_MAX} at most; beyond, all others share one bucket until one is forgotten`, () => {
+describe('addresses with buckets of their own', () => {
+  it(`number at most ${ADDRESSES_MAX}; all others share one bucket until one is forgotten`, () => {
     const large = new LargeAnswers();
     for (let index = 0; index < ADDRESSES_MAX; index += 1) assert.ok(large.allows(ipv4(index), 1000, 30, instant(0)));
     let allowed = 0;

@@ -1,4 +1,4 @@
-// Conformance of authoritative answers, by section of the RFCs.
+// Conformance of authoritative answers, by RFC section.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -46,7 +46,7 @@ function ask(name: string, type: number, parts: QueryParts = {}, client = '10.20
   return answerQuery(query.value, ip(client), facts);
 }
 
-/** The answer in lines: `rcode [aa]`, then `an`, `au`, `ad` lines; or where it is forwarded to. */
+/** The answer in lines: `rcode [aa]`, then `an`, `au` and `ad` lines; or the name to forward. */
 function said(answer: Answer): string[] {
   if (answer.kind === 'forward') return [`forward ${answer.name}`, ...lines(answer.chain).map((text) => `an ${text}`)];
   const { reply } = answer;
@@ -72,22 +72,22 @@ describe('authoritative answers', () => {
     ],
     ['a lease has its name', 'laptop.maas', TYPE.A, ['NOERROR aa', 'an laptop.maas 30 A 10.20.0.101']],
     [
-      'RFC 2308 §2.2: a name without the type is NODATA with the SOA',
+      'RFC 2308 §2.2: a type the name lacks is NODATA with the SOA',
       'node1.maas',
       TYPE.AAAA,
       ['NOERROR aa', `au ${SOA}`],
     ],
     [
-      'RFC 2308 §2.1: a name that is not there is NXDOMAIN with the SOA',
+      'RFC 2308 §2.1: a name that does not exist is NXDOMAIN with the SOA',
       'x.maas',
       TYPE.A,
       ['NXDOMAIN aa', `au ${SOA}`],
     ],
-    ['RFC 8020 §2: below a name that is not there is nothing', 'a.x.maas', TYPE.A, ['NXDOMAIN aa', `au ${SOA}`]],
+    ['RFC 8020 §2: nothing exists below a name that does not exist', 'a.x.maas', TYPE.A, ['NXDOMAIN aa', `au ${SOA}`]],
     ['RFC 8020 §2: a name with names below it exists', '_udp.maas', TYPE.A, ['NOERROR aa', `au ${SOA}`]],
     ['RFC 1035 §3.3.13: the apex has the SOA', 'maas', TYPE.SOA, ['NOERROR aa', `an ${SOA}`]],
     [
-      'RFC 1034 §4.2.1: the apex has the name server, its address beside it',
+      'RFC 1034 §4.2.1: the apex has the name server, with its address as additional record',
       'maas',
       TYPE.NS,
       ['NOERROR aa', 'an maas 30 NS rack-1.maas.', 'ad rack-1.maas 30 A 10.20.0.1'],
@@ -95,13 +95,13 @@ describe('authoritative answers', () => {
     ['the apex has the rack’s address', 'maas', TYPE.A, ['NOERROR aa', 'an maas 30 A 10.20.0.1']],
     ['the rack has its name', 'rack-1.maas', TYPE.A, ['NOERROR aa', 'an rack-1.maas 30 A 10.20.0.1']],
     [
-      'RFC 1035 §3.3.9: the address of a mail exchange comes along',
+      'RFC 1035 §3.3.9: the address of a mail exchange is an additional record',
       'maas',
       TYPE.MX,
       ['NOERROR aa', 'an maas 30 MX 10 mail.maas.', 'ad mail.maas 30 A 10.20.0.20'],
     ],
     [
-      'RFC 2782: the address of a service’s host comes along',
+      'RFC 2782: the address of a service’s host is an additional record',
       '_sip._udp.maas',
       TYPE.SRV,
       ['NOERROR aa', 'an _sip._udp.maas 30 SRV 0 5 5060 mail.maas.', 'ad mail.maas 30 A 10.20.0.20'],
@@ -118,7 +118,7 @@ describe('authoritative answers', () => {
       ],
     ],
     [
-      'RFC 1034 §3.6.2: asked for the alias itself, it is not followed',
+      'RFC 1034 §3.6.2: a question for the CNAME itself does not follow it',
       'deep.maas',
       TYPE.CNAME,
       ['NOERROR aa', 'an deep.maas 30 CNAME www.maas.'],
@@ -150,33 +150,33 @@ describe('authoritative answers', () => {
       ['NOERROR aa', 'an here.maas 30 CNAME localhost.', 'an localhost 30 A 127.0.0.1'],
     ],
     [
-      'RFC 8482 §4.1: ANY is given one set of the name',
+      'RFC 8482 §4.1: ANY gets one record set of the name',
       'mail.maas',
       TYPE.ANY,
       ['NOERROR aa', 'an mail.maas 30 A 10.20.0.20'],
     ],
-    ['RFC 8482 §4.1: ANY at the apex is given the SOA', 'maas', TYPE.ANY, ['NOERROR aa', `an ${SOA}`]],
-    ['ANY of a name that is not there is NXDOMAIN', 'x.maas', TYPE.ANY, ['NXDOMAIN aa', `au ${SOA}`]],
+    ['RFC 8482 §4.1: ANY at the apex gets the SOA', 'maas', TYPE.ANY, ['NOERROR aa', `an ${SOA}`]],
+    ['ANY of a name that does not exist is NXDOMAIN', 'x.maas', TYPE.ANY, ['NXDOMAIN aa', `au ${SOA}`]],
     [
-      'RFC 1034 §4.3.2 step 3b: a delegated part is referred to its server, with glue',
+      'RFC 1034 §4.3.2 step 3b: a question for a delegated part gets a referral, with glue',
       'host.child.maas',
       TYPE.A,
       ['NOERROR', 'au child.maas 30 NS ns.child.maas.', 'ad ns.child.maas 30 A 10.20.0.30'],
     ],
     [
-      'a machine’s address answers with its name',
+      'a reverse look-up of a machine’s address returns its name',
       '10.0.20.10.in-addr.arpa',
       TYPE.PTR,
       ['NOERROR aa', 'an 10.0.20.10.in-addr.arpa 30 PTR node1.maas.'],
     ],
     [
-      'a leased address answers with the lease’s name',
+      'a reverse look-up of a leased address returns the lease’s name',
       '101.0.20.10.in-addr.arpa',
       TYPE.PTR,
       ['NOERROR aa', 'an 101.0.20.10.in-addr.arpa 30 PTR laptop.maas.'],
     ],
     [
-      'a dynamic address nobody named answers with its generated name',
+      'a reverse look-up of an unnamed dynamic address returns its generated name',
       '150.0.20.10.in-addr.arpa',
       TYPE.PTR,
       ['NOERROR aa', 'an 150.0.20.10.in-addr.arpa 30 PTR 10-20-0-150.maas.'],
@@ -188,20 +188,20 @@ describe('authoritative answers', () => {
       ['NOERROR aa', 'an 10-20-0-150.maas 30 A 10.20.0.150'],
     ],
     [
-      'a generated name has its address even while a lease names it',
+      'a generated name keeps its address while a lease has another name for it',
       '10-20-0-101.maas',
       TYPE.A,
       ['NOERROR aa', 'an 10-20-0-101.maas 30 A 10.20.0.101'],
     ],
     ['a generated name has no other type', '10-20-0-150.maas', TYPE.AAAA, ['NOERROR aa', `au ${SOA}`]],
     [
-      'outside of the dynamic range there is no generated name',
+      'an address outside the dynamic range has no generated name',
       '10-20-0-50.maas',
       TYPE.A,
       ['NXDOMAIN aa', `au ${SOA}`],
     ],
     [
-      'an address nobody has is NXDOMAIN in the reverse zone',
+      'an unused address is NXDOMAIN in the reverse zone',
       '50.0.20.10.in-addr.arpa',
       TYPE.PTR,
       ['NXDOMAIN aa', `au ${REVERSE_SOA}`],
@@ -213,24 +213,29 @@ describe('authoritative answers', () => {
       TYPE.A,
       ['NOERROR aa', 'an rack-1.lab.example 30 A 10.20.0.1'],
     ],
-    ['a name of nobody’s zone is forwarded', 'www.example.com', TYPE.A, ['forward www.example.com']],
+    ['a name in none of our zones is forwarded', 'www.example.com', TYPE.A, ['forward www.example.com']],
     ['the root is forwarded', '.', TYPE.NS, ['forward ']],
     [
-      'a configured name outside of our zones is ours for its types',
+      'a configured name outside our zones is answered for the types it has',
       'override.example.com',
       TYPE.A,
       ['NOERROR aa', 'an override.example.com 30 A 10.20.0.40'],
     ],
-    ['its AAAA is answered too: it has none', 'override.example.com', TYPE.AAAA, ['NOERROR aa']],
+    ['its AAAA is NODATA, not forwarded', 'override.example.com', TYPE.AAAA, ['NOERROR aa']],
     [
-      'an address outside of the managed networks is forwarded',
+      'a reverse look-up outside the managed networks is forwarded',
       '1.1.20.10.in-addr.arpa',
       TYPE.PTR,
       ['forward 1.1.20.10.in-addr.arpa'],
     ],
-    ['RFC 6761 §6.3: localhost is here', 'localhost', TYPE.A, ['NOERROR aa', 'an localhost 30 A 127.0.0.1']],
-    ['RFC 6761 §6.3: and below it', 'a.localhost', TYPE.AAAA, ['NOERROR aa', 'an a.localhost 30 AAAA 0:0:0:0:0:0:0:1']],
-    ['RFC 6761 §6.3: and has nothing else', 'localhost', TYPE.MX, ['NOERROR aa']],
+    ['RFC 6761 §6.3: localhost is 127.0.0.1', 'localhost', TYPE.A, ['NOERROR aa', 'an localhost 30 A 127.0.0.1']],
+    [
+      'RFC 6761 §6.3: names below localhost are loopback too',
+      'a.localhost',
+      TYPE.AAAA,
+      ['NOERROR aa', 'an a.localhost 30 AAAA 0:0:0:0:0:0:0:1'],
+    ],
+    ['RFC 6761 §6.3: localhost has no other records', 'localhost', TYPE.MX, ['NOERROR aa']],
     [
       'RFC 1912 §4.1: the loopback address is localhost',
       '1.0.0.127.in-addr.arpa',
@@ -238,14 +243,14 @@ describe('authoritative answers', () => {
       ['NOERROR aa', 'an 1.0.0.127.in-addr.arpa 30 PTR localhost.'],
     ],
     ['no other loopback address has a name', '2.0.0.127.in-addr.arpa', TYPE.PTR, ['NXDOMAIN aa']],
-    ['RFC 6761 §6.4: nothing is below invalid', 'a.invalid', TYPE.A, ['NXDOMAIN aa']],
+    ['RFC 6761 §6.4: no name exists below invalid', 'a.invalid', TYPE.A, ['NXDOMAIN aa']],
     ['RFC 7686 §2: onion names do not leak', 'abc.onion', TYPE.A, ['NXDOMAIN aa']],
   ];
   for (const [name, asked, type, expected] of cases) {
     it(name, () => assert.deepEqual(said(ask(asked, type)), expected));
   }
 
-  it('an address of a machine outside of the managed networks is not ours to name', () => {
+  it('the rack does not answer reverse look-ups of a machine’s address outside the managed networks', () => {
     const names = new Names({ serial: 1 });
     names.setMachines([{ fqdn: 'far.maas', address: ip('192.0.2.1') }]);
     const facts = { ...FACTS, names };
@@ -258,11 +263,11 @@ describe('authoritative answers', () => {
     ]);
   });
 
-  it('a configured name outside of our zones is forwarded for types it does not have', () => {
+  it('a configured name outside our zones is forwarded for types it lacks', () => {
     assert.deepEqual(said(ask('override.example.com', TYPE.TXT)), ['forward override.example.com']);
   });
 
-  it('a machine in a domain that is no zone of ours has its name all the same; a lease there has not', () => {
+  it('a machine in a domain outside our zones is answered; a lease there is not', () => {
     const names = new Names({ serial: 1 });
     names.setMachines([{ fqdn: 'node1.example.org', address: ip('10.20.0.10') }]);
     names.leaseBound(1 as Parameters<Names['leaseBound']>[0], ip('10.20.0.101'), 'laptop', 'example.org');
@@ -292,20 +297,15 @@ describe('RFC 4592: wildcards', () => {
   const facts = { ...FACTS, names };
   const cases: readonly [string, string, number, readonly string[]][] = [
     [
-      '§3.3.1: a name that is not there has the records of *',
+      '§3.3.1: a name that does not exist has the records of *',
       'x.apps.maas',
       TYPE.A,
       ['NOERROR aa', 'an x.apps.maas 30 A 10.20.0.60'],
     ],
     ['§3.3.1: however many labels it has', 'x.y.apps.maas', TYPE.TXT, ['NOERROR aa', 'an x.y.apps.maas 30 TXT "any"']],
-    ['§2.2.1: a name that is there has its own only', 'fixed.apps.maas', TYPE.TXT, ['NOERROR aa', `au ${SOA}`]],
-    ['§2.2.2: a name with names below it is there', 'deep.apps.maas', TYPE.A, ['NOERROR aa', `au ${SOA}`]],
-    [
-      '§3.3.1: below another name that is there * does not count',
-      'b.deep.apps.maas',
-      TYPE.A,
-      ['NXDOMAIN aa', `au ${SOA}`],
-    ],
+    ['§2.2.1: an existing name has only its own records', 'fixed.apps.maas', TYPE.TXT, ['NOERROR aa', `au ${SOA}`]],
+    ['§2.2.2: a name with names below it exists', 'deep.apps.maas', TYPE.A, ['NOERROR aa', `au ${SOA}`]],
+    ['§3.3.1: * does not apply below another existing name', 'b.deep.apps.maas', TYPE.A, ['NXDOMAIN aa', `au ${SOA}`]],
     ['a type that * lacks is NODATA', 'x.apps.maas', TYPE.AAAA, ['NOERROR aa', `au ${SOA}`]],
     ['§2.1.1: * itself can be asked for', '*.apps.maas', TYPE.A, ['NOERROR aa', 'an *.apps.maas 30 A 10.20.0.60']],
     [
@@ -315,12 +315,12 @@ describe('RFC 4592: wildcards', () => {
       ['NOERROR aa', 'an x.alias.maas 30 CNAME fixed.apps.maas.', 'an fixed.apps.maas 30 A 10.20.0.61'],
     ],
     [
-      'a generated name goes before *',
+      'a generated name takes precedence over *',
       '10-20-0-150.maas',
       TYPE.A,
       ['NOERROR aa', 'an 10-20-0-150.maas 30 A 10.20.0.150'],
     ],
-    ['an address does not answer with *', '60.0.20.10.in-addr.arpa', TYPE.PTR, ['NXDOMAIN aa', `au ${REVERSE_SOA}`]],
+    ['a reverse look-up never returns *', '60.0.20.10.in-addr.arpa', TYPE.PTR, ['NXDOMAIN aa', `au ${REVERSE_SOA}`]],
   ];
   for (const [name, asked, type, expected] of cases) {
     it(name, () => assert.deepEqual(said(ask(asked, type, {}, '10.20.0.50', facts)), expected));
@@ -328,18 +328,18 @@ describe('RFC 4592: wildcards', () => {
 });
 
 describe('refusals', () => {
-  it('a stranger is refused, whatever is asked', () => {
+  it('a client outside the served networks is refused, whatever it asks', () => {
     for (const name of ['node1.maas', 'www.example.com', 'localhost']) {
       assert.deepEqual(said(ask(name, TYPE.A, {}, '192.0.2.1')), ['REFUSED']);
     }
     assert.deepEqual(said(ask('maas', TYPE.A, { edns: { version: 1 } }, '192.0.2.1')), ['REFUSED']);
   });
 
-  it('with no clients at all everybody is refused', () => {
+  it('without served networks every client is refused', () => {
     assert.deepEqual(said(ask('maas', TYPE.A, {}, '127.0.0.1', { ...FACTS, clients: [] })), ['REFUSED']);
   });
 
-  it('a client of a further network is served', () => {
+  it('a client of an additional network is served', () => {
     const facts = { ...FACTS, clients: [...SITE.clients, net('192.0.2.0/24')] };
     assert.equal(said(ask('node1.maas', TYPE.A, {}, '192.0.2.1', facts))[0], 'NOERROR aa');
   });
@@ -347,9 +347,9 @@ describe('refusals', () => {
   const cases: readonly [string, number, QueryParts, string][] = [
     ['RFC 5936 §2.2: a transfer is refused', TYPE.AXFR, {}, 'REFUSED'],
     ['an incremental transfer is refused', TYPE.IXFR, {}, 'REFUSED'],
-    ['another class than IN is refused', TYPE.TXT, { class: 3 }, 'REFUSED'],
-    ['RFC 6891 §6.1.3: an EDNS version that is not known is BADVERS', TYPE.A, { edns: { version: 1 } }, 'BADVERS'],
-    ['RFC 6891 §6.1.1: OPT cannot be asked for', TYPE.OPT, {}, 'FORMERR'],
+    ['a class other than IN is refused', TYPE.TXT, { class: 3 }, 'REFUSED'],
+    ['RFC 6891 §6.1.3: an unknown EDNS version is BADVERS', TYPE.A, { edns: { version: 1 } }, 'BADVERS'],
+    ['RFC 6891 §6.1.1: a question for OPT is a FORMERR', TYPE.OPT, {}, 'FORMERR'],
     ['a type of zero is a FORMERR', 0, {}, 'FORMERR'],
   ];
   for (const [name, type, parts, expected] of cases) {

@@ -21,26 +21,30 @@ const soa = (ttl: number, minimum: number): DnsRecord => {
 const reply = (parts: Partial<Reply>): Reply => ({ ...bareReply(RCODE.NOERROR), ...parts });
 const A = (ttl: number): DnsRecord => record('a.example', 'A', '192.0.2.1', ttl);
 
-describe('how long a reply may be remembered', () => {
+describe('how long a reply is cached', () => {
   const cases: readonly [string, Reply, number][] = [
     ['as long as its record', reply({ answers: [A(60)] }), 60],
     ['as long as the shortest of its records', reply({ answers: [A(60), A(7)] }), 7],
-    ['records beside the answer count too', reply({ answers: [A(60)], additional: [A(5)] }), 5],
-    ['a TTL of zero is not remembered', reply({ answers: [A(0)] }), 0],
+    ['records of the other sections count too', reply({ answers: [A(60)], additional: [A(5)] }), 5],
+    ['a TTL of zero is not cached', reply({ answers: [A(0)] }), 0],
     ['not longer than a day', reply({ answers: [A(1_000_000)] }), TTL_SECONDS_MAX],
     ['RFC 2308 §5: NODATA as long as the SOA’s minimum', reply({ authority: [soa(300, 20)] }), 20],
     ['RFC 2308 §5: or the SOA’s TTL when that is less', reply({ authority: [soa(10, 20)] }), 10],
-    ['RFC 2308 §5: NXDOMAIN alike', reply({ rcode: RCODE.NXDOMAIN, authority: [soa(300, 20)] }), 20],
-    ['absence not longer than its bound', reply({ authority: [soa(90_000, 90_000)] }), NEGATIVE_SECONDS_MAX],
-    ['RFC 2308 §5: absence without SOA is not remembered', reply({ rcode: RCODE.NXDOMAIN }), 0],
-    ['an alias without the type asked for is an absence', reply({ answers: [record('a', 'CNAME', 'b', 60)] }), 0],
-    ['a failure is not remembered', reply({ rcode: RCODE.SERVFAIL, answers: [A(60)] }), 0],
+    ['RFC 2308 §5: the same for NXDOMAIN', reply({ rcode: RCODE.NXDOMAIN, authority: [soa(300, 20)] }), 20],
+    ['a negative answer not longer than its bound', reply({ authority: [soa(90_000, 90_000)] }), NEGATIVE_SECONDS_MAX],
+    ['RFC 2308 §5: a negative answer without SOA is not cached', reply({ rcode: RCODE.NXDOMAIN }), 0],
+    [
+      'an alias without the type asked for is a negative answer',
+      reply({ answers: [record('a', 'CNAME', 'b', 60)] }),
+      0,
+    ],
+    ['a failure is not cached', reply({ rcode: RCODE.SERVFAIL, answers: [A(60)] }), 0],
   ];
   for (const [name, given, expected] of cases) it(name, () => assert.equal(lifeSeconds(given), expected));
 });
 
 describe('the cache', () => {
-  it('an answer is there until its time is over, and knows its age', () => {
+  it('an answer is returned with its age until it expires', () => {
     const cache = new AnswerCache();
     const given = reply({ answers: [A(60)] });
     cache.put('k', given, instant(0));
@@ -62,7 +66,7 @@ describe('the cache', () => {
     assert.equal(keys.size, 8);
   });
 
-  it('at the bound of entries the one not used for longest goes', () => {
+  it('at the bound of entries the least recently used is evicted', () => {
     const cache = new AnswerCache();
     for (let index = 0; index < CACHE_ENTRIES_MAX; index += 1)
       cache.put(`k${index}`, reply({ answers: [A(60)] }), instant(0));
@@ -73,7 +77,7 @@ describe('the cache', () => {
     assert.equal(cache.get('k1', instant(1)), undefined);
   });
 
-  it('at the bound of octets old answers go', () => {
+  it('at the bound of octets old answers are evicted', () => {
     const cache = new AnswerCache();
     const big = { ...A(60), rdata: new Uint8Array(60_000) };
     for (let index = 0; index < 1000; index += 1) cache.put(`k${index}`, reply({ answers: [big] }), instant(0));
@@ -95,13 +99,13 @@ describe('the cache', () => {
 describe('a flood of random names that an upstream answers', () => {
   const absent = reply({ rcode: RCODE.NXDOMAIN, authority: [soa(900, 900)] });
 
-  it('makes nothing grow beyond the bounds, and a name in use stays', () => {
+  it('stays within the bounds, and a name in use stays cached', () => {
     const cache = new AnswerCache();
     const used = questionKey({ name: 'deb.example', type: TYPE.A, dnssecOk: false, checkingDisabled: false });
     cache.put(used, reply({ answers: [A(3600)] }), instant(0));
     for (let index = 0; index < 10 * CACHE_ENTRIES_MAX; index += 1) {
       cache.put(`r${index}.example/4`, absent, instant(index));
-      // Somebody asks for it once in half a cache of strange names.
+      // A client asks for it once in half a cache of random names.
       if (index % (CACHE_ENTRIES_MAX / 2) === 0)
         assert.ok(cache.get(used, instant(index)) !== undefined, `after ${index}`);
     }
@@ -109,7 +113,7 @@ describe('a flood of random names that an upstream answers', () => {
     assert.ok(cache.octets <= CACHE_OCTETS_MAX);
   });
 
-  it('of the largest answers, too', () => {
+  it('stays within the bounds with the largest answers, too', () => {
     const cache = new AnswerCache();
     const large = reply({
       answers: Array.from({ length: 200 }, () => record('a.example', 'TXT', `"${'x'.repeat(250)}"`)),

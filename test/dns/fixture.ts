@@ -1,4 +1,4 @@
-// A small site for the tests of this room, and ways to write messages down.
+// A small site for the tests of this room, and functions that write messages.
 
 import type { DnsConfig } from '../../src/dns/config.ts';
 import { HEADER_OCTETS, type Message } from '../../src/dns/message.ts';
@@ -61,7 +61,7 @@ export interface QueryParts {
   readonly edns?: { readonly payload?: number; readonly version?: number; readonly dnssecOk?: boolean };
 }
 
-/** A query as a client writes it; the case of the name is kept. */
+/** A client's query; keeps the case of the name. */
 export function queryBytes(name: string, type: number, parts: QueryParts = {}): Uint8Array {
   const writer = new ByteWriter(600);
   writer.u16(parts.id ?? 0x1234);
@@ -82,7 +82,7 @@ export function queryBytes(name: string, type: number, parts: QueryParts = {}): 
   return writer.finish();
 }
 
-/** What an upstream says to a query it was sent: the same id and question, other flags and records. */
+/** An upstream's reply to a query: the same id and question, other flags and records. */
 export function replyTo(query: Uint8Array, flags: number, parts: Partial<Message>): Uint8Array {
   const writer = new ByteWriter(65535);
   const sections = [parts.answers ?? [], parts.authority ?? [], parts.additional ?? []];
@@ -106,7 +106,7 @@ export function replyTo(query: Uint8Array, flags: number, parts: Partial<Message
 
 const PORTS_TRIED_MAX = 10;
 
-/** Configures a server for a port that the system chooses. It chooses for UDP; over TCP somebody may have that port. */
+/** Configures a server on a port chosen by the system, which chooses for UDP: over TCP the port may be taken. */
 export async function configureAnywhere(server: DnsServer, config: DnsConfig): Promise<void> {
   for (let tried = 1; ; tried += 1) {
     try {

@@ -1,4 +1,4 @@
-// Floods of questions that no upstream answers, in virtual time: others must not notice. The sources are forged, which every host of a
+// Floods of questions that no upstream answers, in virtual time: other clients must not notice. The sources are forged, as every host of a
 // served network can do.
 
 import assert from 'node:assert/strict';
@@ -29,7 +29,7 @@ interface Flood {
   readonly source?: (index: number) => Ipv4;
 }
 
-/** Ten seconds of the flood, with ten honest questions a second from each of two hosts; returns how many honest ones were answered. */
+/** Runs ten seconds of the flood with ten honest questions a second from each of two hosts; counts the honest ones answered. */
 function endure(flood: Flood, answerMs = 30): { asked: number; answered: number; sim: Simulation } {
   const sim = new Simulation({ upstream: [ONE] }, [[ONE, goodZone(answerMs)]]);
   const perStep = flood.perSecond / 100;
@@ -56,19 +56,19 @@ function endure(flood: Flood, answerMs = 30): { asked: number; answered: number;
 describe('a flood of names that nobody answers', () => {
   const floods: readonly [string, Flood][] = [
     ...[24, 100, 250].map((sources): [string, Flood] => [
-      `${sources} forged sources ask random names of one silent domain`,
+      `${sources} forged sources ask for random names of one silent domain`,
       { sources, perSecond: 2400, name: (index) => `r${index}.silent.test` },
     ]),
     [
-      '250 forged sources ask random names of many silent domains',
+      '250 forged sources ask for random names of many silent domains',
       { sources: 250, perSecond: 2400, name: (index) => `r${index}.d${index % 5000}.test${index % 7}` },
     ],
     [
-      '60 000 forged sources ask random names of one silent domain',
+      '60 000 forged sources ask for random names of one silent domain',
       { sources: 60_000, perSecond: 5000, name: (index) => `r${index}.silent.test` },
     ],
     [
-      '24 forged sources ask names of the zone that answers, among others',
+      '24 forged sources ask for names of the answering zone, among others',
       {
         sources: 24,
         perSecond: 2400,
@@ -76,11 +76,11 @@ describe('a flood of names that nobody answers', () => {
       },
     ],
     [
-      'the questions come in the name of the very host that asks',
+      'the questions forge the address of the honest host itself',
       { sources: 1, perSecond: 2400, name: (index) => `r${index}.silent.test`, source: () => ip('10.20.0.252') },
     ],
     [
-      'the names lie in the domain that answers, but in a part of it that does not',
+      'the names lie in a silent part of the answering domain',
       { sources: 100, perSecond: 2400, name: (index) => `r${index}.silent.good.example` },
     ],
   ];
@@ -98,7 +98,7 @@ describe('a flood of names that nobody answers', () => {
     });
   }
 
-  it('the upstream, which answers the others meanwhile, is not taken for failed', () => {
+  it('the upstream, which answers other questions meanwhile, does not count as failed', () => {
     const { sim } = endure({ sources: 24, perSecond: 100, name: (index) => `r${index}.silent.test` });
     assert.ok(sim.counters.read()['upstream-timeout'] > 100);
     assert.deepEqual(
@@ -107,7 +107,7 @@ describe('a flood of names that nobody answers', () => {
     );
   });
 
-  it(`one domain takes at most ${SUFFIX_FLIGHTS_MAX} flights, and its oldest question gives way`, () => {
+  it(`one domain has at most ${SUFFIX_FLIGHTS_MAX} flights; beyond that its oldest question is evicted`, () => {
     const sim = new Simulation({ upstream: [ONE] }, [[ONE, goodZone(30)]]);
     for (let index = 0; index < SUFFIX_FLIGHTS_MAX; index += 1)
       sim.ask(`r${index}.silent.test`, `w${index}`, ipv4(index));
@@ -120,7 +120,7 @@ describe('a flood of names that nobody answers', () => {
     assert.equal(sim.forwarder.flights, SUFFIX_FLIGHTS_MAX);
   });
 
-  it('a question that gives way takes its exchanges along: late answers to it do not count', () => {
+  it('an evicted question takes its exchanges along: late answers to it do not count', () => {
     const sim = new Simulation({ upstream: [ONE] }, [[ONE, () => undefined]]);
     sim.ask('first.silent.test', 'first', ipv4(1));
     const query = sim.sent[0];
@@ -133,7 +133,7 @@ describe('a flood of names that nobody answers', () => {
   });
 });
 
-describe('the domain that a name counts for', () => {
+describe('the domain whose share a name uses', () => {
   for (const [name, suffix] of [
     ['a.b.example.com', 'example.com'],
     ['example.com', 'example.com'],
@@ -150,7 +150,7 @@ describe('the domain that a name counts for', () => {
 });
 
 describe('at its bound', () => {
-  it('a client with CLIENT_WAITERS_MAX questions loses its oldest to its next one, and another client none', () => {
+  it('a client with CLIENT_WAITERS_MAX questions loses its oldest to its next one; other clients lose none', () => {
     const sim = new Simulation({ upstream: [ONE] }, [[ONE, goodZone(30)]]);
     sim.ask('silent.good.example', 'honest', ip('10.20.0.252'));
     for (let index = 0; index < CLIENT_WAITERS_MAX; index += 1)
@@ -163,7 +163,7 @@ describe('at its bound', () => {
     );
   });
 
-  it('of STREAMS_MAX exchanges over TCP the oldest of the domain with the most gives way, others notice nothing', () => {
+  it('beyond STREAMS_MAX exchanges over TCP the oldest of the domain with the most is evicted; others notice nothing', () => {
     // Truncated over UDP, and never answered over TCP.
     const large: Behaviour = (query, _at, tcp) =>
       tcp
@@ -174,15 +174,15 @@ describe('at its bound', () => {
     sim.ask('other.test', 'honest');
     sim.run(10);
     assert.equal(sim.streams, STREAMS_MAX);
-    assert.ok(sim.counters.read().overloaded >= 2, 'two gave way');
+    assert.ok(sim.counters.read().overloaded >= 2, 'two were evicted');
     assert.deepEqual(
       sim.finished.filter(({ waiter }) => waiter === 'honest'),
       [],
     );
   });
 
-  it('EXCHANGES_MAX questions to upstreams are known at a time, however many were sent', () => {
-    // Each flight asks all of them one after the other.
+  it('at most EXCHANGES_MAX exchanges are remembered, however many questions were sent', () => {
+    // Each flight asks all upstreams one after the other.
     const upstream = Array.from({ length: 6 }, (_, index) => ({ ...ONE, address: ipv4(ip('192.0.2.1') + index) }));
     const sim = new Simulation(
       { upstream },

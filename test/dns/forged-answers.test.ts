@@ -1,4 +1,4 @@
-// Somebody on the way forges answers of the upstream: what he guesses, and what he adds to an answer.
+// An attacker forges answers of the upstream: by guessing ids, and by adding records to an answer.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -9,7 +9,7 @@ import { relevantReply } from '../../src/dns/upstream-reply.ts';
 import { lines, queryBytes, record, replyTo } from './fixture.ts';
 import { type Behaviour, good, ONE, Simulation, silent } from './forwarder-simulation.ts';
 
-/** The reply of the forger: everything right but the id. */
+/** The attacker's reply: everything right except the id. */
 function guess(query: Uint8Array, id: number, address = '198.51.100.66'): Uint8Array {
   const bytes = replyTo(query, 0, { answers: [record('www.example.com', 'A', address)] });
   bytes[0] = id >>> 8;
@@ -18,14 +18,14 @@ function guess(query: Uint8Array, id: number, address = '198.51.100.66'): Uint8A
 }
 
 describe('guessing the id of a question', () => {
-  it(`after ${NEAR_MISSES_MAX} guesses the flight believes TCP alone, so that guessing all ids and sockets does not help`, () => {
+  it(`after ${NEAR_MISSES_MAX} guesses the flight trusts only TCP, so guessing all ids and sockets does not help`, () => {
     const byTcp: Behaviour = (query, at, tcp) => (tcp ? good(30)(query, at, tcp) : undefined);
     const sim = new Simulation({ upstream: [ONE] }, [[ONE, byTcp]]);
     sim.ask();
     const query = sim.sent[0];
     assert.ok(query !== undefined);
     const right = ((query.bytes[0] ?? 0) << 8) | (query.bytes[1] ?? 0);
-    // All but the right one first: the worst case for the forger is the best proof that he is not believed later.
+    // All ids except the right one first: if even the right one then fails, no guess can succeed.
     for (let id = right + 1; id <= right + 4000; id += 1)
       sim.inject(query.socket, ONE, guess(query.bytes, id & 0xffff));
     for (let socket = 0; socket < 8; socket += 1) sim.inject(socket, ONE, guess(query.bytes, right));
@@ -36,7 +36,7 @@ describe('guessing the id of a question', () => {
     assert.equal(sim.counters.read()['upstream-forged'], 1);
   });
 
-  it('later attempts of that flight go over TCP too, other flights stay with UDP', () => {
+  it('later attempts of that flight use TCP too; other flights stay with UDP', () => {
     const sim = new Simulation({ upstream: [ONE] }, [[ONE, silent]]);
     sim.ask();
     const query = sim.sent[0];
@@ -56,7 +56,7 @@ describe('guessing the id of a question', () => {
     assert.equal(sim.forwarder.nextDeadline, undefined);
   });
 
-  it('a few late replies are no guesses', () => {
+  it('a few late replies do not count as guesses', () => {
     const sim = new Simulation({ upstream: [ONE] }, [[ONE, good(50)]]);
     sim.ask();
     const query = sim.sent[0];
@@ -67,7 +67,7 @@ describe('guessing the id of a question', () => {
     assert.equal(sim.counters.read()['upstream-tcp'], 0);
   });
 
-  it('whoever is no upstream is not listened to at all', () => {
+  it('datagrams from other hosts than the upstreams are ignored', () => {
     const sim = new Simulation({ upstream: [ONE] }, [[ONE, silent]]);
     sim.ask();
     const query = sim.sent[0];
@@ -77,7 +77,7 @@ describe('guessing the id of a question', () => {
   });
 });
 
-describe('EDNS is given up only where that helps', () => {
+describe('EDNS is given up only if that helps', () => {
   it('an upstream that says FORMERR to a question with and without EDNS is asked with EDNS the next time', () => {
     const sim = new Simulation({ upstream: [ONE] }, [
       [ONE, (query) => ({ bytes: replyTo(query, RCODE.FORMERR, {}), afterMs: 5 })],
@@ -91,7 +91,7 @@ describe('EDNS is given up only where that helps', () => {
   });
 });
 
-describe('what is taken of a reply', () => {
+describe('the records kept of a reply', () => {
   const question = { name: 'www.example.com', type: 1, dnssecOk: false, checkingDisabled: false };
   const take = (parts: Parameters<typeof replyTo>[2], asked = question) => {
     const message = decodeMessage(replyTo(queryBytes(asked.name, asked.type), FLAG.RA, parts));
@@ -113,7 +113,7 @@ describe('what is taken of a reply', () => {
     ]);
   });
 
-  it('aliases are followed, whatever their order; what hangs beside the chain is left out', () => {
+  it('aliases are followed in any order; records outside the chain are left out', () => {
     const parts = {
       answers: [
         record('c.example.net', 'A', '192.0.2.3'),
@@ -139,7 +139,7 @@ describe('what is taken of a reply', () => {
     assert.equal(take(parts)[0]?.length, 2);
   });
 
-  it('RFC 2308 §2: the SOA of the zone that the name lies in stays, another does not', () => {
+  it('RFC 2308 §2: the SOA of the name’s own zone is kept, another is not', () => {
     const times = { serial: 1, refresh: 2, retry: 3, expire: 4, minimum: 60 };
     const rdata = soaRdata({ mname: 'ns.example.com', rname: 'host.example.com', ...times });
     const soa = (name: string) => ({ name, type: TYPE.SOA, class: 1, ttl: 300, rdata });

@@ -14,7 +14,7 @@ import { type Behaviour, type Finished, failing, good, ONE, Simulation, silent, 
 const answersOf = (finished: Finished | undefined): string[] => lines(finished?.reply?.answers ?? []);
 
 describe('asking upstreams', () => {
-  it('the first upstream that is asked answers, and the second is left alone', () => {
+  it('if the first upstream answers, the second is not asked', () => {
     const sim = new Simulation({ upstream: [ONE, TWO] }, [
       [ONE, good(20)],
       [TWO, good(5)],
@@ -43,7 +43,7 @@ describe('asking upstreams', () => {
     assert.deepEqual(answersOf(sim.finished[0]), ['www.example.com 300 A 192.0.2.80']);
   });
 
-  it('an answer that comes late still tells that its server lives', () => {
+  it('a late answer still shows that its server is alive', () => {
     const sim = new Simulation({ upstream: [ONE, TWO] }, [
       [ONE, good(400)],
       [TWO, good(20)],
@@ -56,7 +56,7 @@ describe('asking upstreams', () => {
     assert.equal(sim.counters.read()['upstream-timeout'], 0);
   });
 
-  it('of a single silent upstream a lost question is asked again', () => {
+  it('a lost question is asked again of the only upstream', () => {
     let count = 0;
     const sim = new Simulation({ upstream: [ONE] }, [
       [ONE, (query, at, tcp) => (count++ === 0 ? undefined : good(10)(query, at, tcp))],
@@ -66,7 +66,7 @@ describe('asking upstreams', () => {
     assert.equal(sim.finished[0]?.atMs, RETRY_MS + 10);
   });
 
-  it(`each upstream is asked at most ${ATTEMPT_ROUNDS_MAX} times, and after ${FLIGHT_MS} ms the client is told`, () => {
+  it(`each upstream is asked at most ${ATTEMPT_ROUNDS_MAX} times, and after ${FLIGHT_MS} ms the client gets SERVFAIL`, () => {
     const sim = new Simulation({ upstream: [ONE, TWO] }, [
       [ONE, silent],
       [TWO, silent],
@@ -78,7 +78,7 @@ describe('asking upstreams', () => {
     assert.equal(sim.forwarder.nextDeadline, undefined);
   });
 
-  it('an upstream that says SERVFAIL or REFUSED is passed over at once', () => {
+  it('after SERVFAIL or REFUSED the next upstream is asked at once', () => {
     for (const rcode of [RCODE.SERVFAIL, RCODE.REFUSED]) {
       const sim = new Simulation({ upstream: [ONE, TWO] }, [
         [ONE, failing(rcode)],
@@ -90,7 +90,7 @@ describe('asking upstreams', () => {
     }
   });
 
-  it('when all upstreams say SERVFAIL the client is told at once', () => {
+  it('when all upstreams answer SERVFAIL, so does the rack, at once', () => {
     const sim = new Simulation({ upstream: [ONE, TWO] }, [
       [ONE, failing(2)],
       [TWO, failing(2)],
@@ -108,14 +108,14 @@ describe('asking upstreams', () => {
     assert.equal(sim.finished[0]?.reply?.rcode, RCODE.NXDOMAIN);
   });
 
-  it('without any upstream the client is told at once', () => {
+  it('without any upstream the client gets SERVFAIL at once', () => {
     const sim = new Simulation({ upstream: [] }, []);
     sim.ask();
     assert.deepEqual(sim.finished, [{ waiter: 'w', atMs: 0, reply: undefined }]);
     assert.ok(!sim.forwarder.serves('www.example.com'));
   });
 
-  it('a forwarded zone has its own upstreams, the nearest zone counts', () => {
+  it('a forward zone has its own upstreams; the nearest zone counts', () => {
     const zones = [
       { domain: 'example', upstream: [TWO] },
       { domain: 'open.example', upstream: [ONE] },
@@ -132,18 +132,18 @@ describe('asking upstreams', () => {
   });
 });
 
-describe('RFC 5452: what counts as an answer', () => {
+describe('RFC 5452: which replies count', () => {
   const forgeries: readonly [string, (query: Uint8Array) => Uint8Array][] = [
     ['§9.1: another id', (query) => flip(replyTo(query, 0, {}), 1)],
     ['§9.1: another name', (query) => flip(replyTo(query, 0, {}), 14)],
     ['§9.1: another type', (query) => flip(replyTo(query, 0, {}), 12 + 17 + 1)],
     ['a query instead of a response', (query) => query],
-    ['octets that are no message', (query) => replyTo(query, 0, {}).subarray(0, 20)],
+    ['octets that are not a message', (query) => replyTo(query, 0, {}).subarray(0, 20)],
     ['a header alone', (query) => replyTo(query, 0, {}).subarray(0, 12)],
     ['nothing', () => new Uint8Array(0)],
   ];
   for (const [name, forge] of forgeries) {
-    it(`${name} does not count, and the true answer does`, () => {
+    it(`${name} does not count; the true answer does`, () => {
       const sim = new Simulation({ upstream: [ONE] }, [[ONE, good(20)]]);
       sim.ask();
       const query = sim.sent[0];
@@ -155,7 +155,7 @@ describe('RFC 5452: what counts as an answer', () => {
     });
   }
 
-  it('§9.1: the right answer from another address, port or to another socket does not count', () => {
+  it('§9.1: the right answer from another address or port, or to another socket, does not count', () => {
     const sim = new Simulation({ upstream: [ONE] }, [[ONE, silent]]);
     sim.ask();
     const query = sim.sent[0];
@@ -170,7 +170,7 @@ describe('RFC 5452: what counts as an answer', () => {
     assert.equal(sim.finished.length, 1);
   });
 
-  it('§9.2: ids and sockets are drawn anew for each question', () => {
+  it('§9.2: each question gets a new random id and socket', () => {
     const sim = new Simulation({ upstream: [ONE] }, [[ONE, silent]]);
     for (let index = 0; index < 200; index += 1) sim.ask(`n${index}.example`);
     const ids = new Set(sim.sent.map(({ bytes }) => ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0)));
@@ -207,7 +207,7 @@ describe('truncation and EDNS', () => {
     assert.equal(sim.counters.read()['upstream-tcp'], 1);
   });
 
-  it('a message that is cut within a record is asked for again over TCP too', () => {
+  it('an answer cut within a record is asked for again over TCP too', () => {
     const cut = (query: Uint8Array): Uint8Array =>
       replyTo(query, FLAG.TC, { answers: [record('www.example.com', 'A', '1.2.3.4')] }).subarray(0, 40);
     const sim = new Simulation({ upstream: [ONE] }, [
@@ -218,7 +218,7 @@ describe('truncation and EDNS', () => {
     assert.equal(sim.finished[0]?.atMs, 15);
   });
 
-  it('when TCP stays silent the client is told in the end, and the server counts as silent', () => {
+  it('if TCP stays silent, the client finally gets SERVFAIL and the server counts as silent', () => {
     const sim = new Simulation({ upstream: [ONE] }, [
       [ONE, (query, _at, tcp) => (tcp ? undefined : { bytes: replyTo(query, FLAG.TC, {}), afterMs: 5 })],
     ]);
@@ -229,7 +229,7 @@ describe('truncation and EDNS', () => {
     assert.equal(sim.forwarder.nextDeadline, undefined);
   });
 
-  it(`at most ${STREAMS_MAX} questions are asked over TCP at a time; then the oldest gives way`, () => {
+  it(`at most ${STREAMS_MAX} questions are asked over TCP at a time; beyond that the oldest is evicted`, () => {
     const sim = new Simulation({ upstream: [ONE] }, [
       [ONE, (query, _at, tcp) => (tcp ? undefined : { bytes: replyTo(query, FLAG.TC, {}), afterMs: 5 })],
     ]);
@@ -261,7 +261,7 @@ describe('truncation and EDNS', () => {
 });
 
 describe('health of upstreams', () => {
-  it('a server that stays silent is asked last, probed, and used again when it is back', () => {
+  it('a silent server is asked last, probed, and used again when it answers', () => {
     const sim = new Simulation({ upstream: [ONE, TWO] }, [
       [ONE, silent],
       [TWO, good(5)],
@@ -297,7 +297,7 @@ describe('health of upstreams', () => {
     );
   });
 
-  it('what is known of a server survives a new configuration', () => {
+  it('a server’s health survives a new configuration', () => {
     const sim = new Simulation({ upstream: [ONE, TWO] }, [
       [ONE, silent],
       [TWO, good(5)],
@@ -317,7 +317,7 @@ describe('health of upstreams', () => {
 });
 
 describe('bounds', () => {
-  it('whoever asks the same waits for the same answer', () => {
+  it('clients with the same question wait for the same answer', () => {
     const sim = new Simulation({ upstream: [ONE] }, [[ONE, good(20)]]);
     for (let index = 0; index < 5; index += 1) sim.ask('www.example.com', `w${index}`, ipv4(index));
     sim.run(100);
@@ -329,7 +329,7 @@ describe('bounds', () => {
     assert.equal(sim.counters.read().merged, 4);
   });
 
-  it(`one client waits for at most ${CLIENT_WAITERS_MAX} answers; then its oldest question gives way, and nobody else's`, () => {
+  it(`one client waits for at most ${CLIENT_WAITERS_MAX} answers; beyond that its own oldest question is evicted`, () => {
     const sim = new Simulation({ upstream: [ONE] }, [[ONE, good(20)]]);
     sim.ask('other.example', 'other', ip('10.20.0.51'));
     for (let index = 0; index <= CLIENT_WAITERS_MAX; index += 1) sim.ask(`www.n${index}.example`, `w${index}`);
@@ -349,7 +349,7 @@ describe('bounds', () => {
     assert.equal(sim.finished.filter(({ reply }) => reply !== undefined).length, 1000);
   });
 
-  it(`at most ${WAITERS_MAX} questions wait; then the oldest of whoever has the most gives way`, () => {
+  it(`at most ${WAITERS_MAX} questions wait; beyond that the oldest of the client with the most is evicted`, () => {
     const sim = new Simulation({ upstream: [ONE] }, [[ONE, silent]]);
     const network = (index: number): number => 0x0a000000 + (index << 8);
     for (let index = 0; index < WAITERS_MAX; index += 1) {
@@ -369,12 +369,12 @@ describe('bounds', () => {
     assert.equal(sim.forwarder.nextDeadline, undefined);
   });
 
-  it('when it is abandoned, everybody is told', () => {
+  it('`abandon` answers every waiting client', () => {
     const sim = new Simulation({ upstream: [ONE] }, [[ONE, silent]]);
     sim.ask('a.example', 'a');
     sim.ask('b.example', 'b');
-    const told = sim.forwarder.abandon().flatMap((action) => (action.kind === 'finish' ? action.waiters : []));
-    assert.deepEqual(told, ['a', 'b']);
+    const answered = sim.forwarder.abandon().flatMap((action) => (action.kind === 'finish' ? action.waiters : []));
+    assert.deepEqual(answered, ['a', 'b']);
   });
 });
 

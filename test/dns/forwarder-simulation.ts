@@ -1,4 +1,4 @@
-// The forwarder in virtual time, with upstreams made of a function.
+// The forwarder in virtual time, with functions for upstreams.
 
 import { type Instant, instant, later } from '../../src/clock.ts';
 import { Counters } from '../../src/counters.ts';
@@ -17,7 +17,7 @@ export const ONE: DnsUpstream = { address: ip('192.0.2.1'), port: 53 };
 export const TWO: DnsUpstream = { address: ip('192.0.2.2'), port: 53 };
 export const CLIENT = ip('10.20.0.50');
 
-/** What an upstream does with a question: nothing, or a reply after some milliseconds. */
+/** An upstream's reaction to a question: none, or a reply after some milliseconds. */
 export type Behaviour = (
   query: Uint8Array,
   at: Instant,
@@ -38,7 +38,7 @@ export interface Finished {
   readonly reply: Reply | undefined;
 }
 
-/** The forwarder with a network of virtual time around it. */
+/** The forwarder in a network with virtual time. */
 export class Simulation {
   readonly counters = new Counters(DNS_COUNTERS);
   readonly finished: Finished[] = [];
@@ -68,7 +68,7 @@ export class Simulation {
     for (const [upstream, behaviour] of behaviours) this.behave(upstream, behaviour);
   }
 
-  /** Connections to upstreams that are open. */
+  /** Open connections to upstreams. */
   get streams(): number {
     return this.#open.size;
   }
@@ -86,7 +86,7 @@ export class Simulation {
     this.#perform(this.forwarder.ask(question, client, waiter, this.#now));
   }
 
-  /** Something that no upstream sent arrives. */
+  /** Delivers a datagram that no upstream sent. */
   inject(socket: number, from: DnsUpstream, bytes: Uint8Array): void {
     this.#perform(this.forwarder.receive(socket, from.address, from.port, bytes, this.#now));
   }

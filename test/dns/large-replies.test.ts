@@ -1,4 +1,4 @@
-// Large replies of upstreams take a share of the time, in the order in which they came.
+// Large upstream replies get a share of the time, in the order in which they came.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -10,7 +10,7 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const REPLY = new Uint8Array(60_000);
-/** What one of 3 200 records costs. */
+/** The cost of a reply with 3 200 records. */
 const REPLY_MS = 40;
 
 function rig() {
@@ -26,7 +26,7 @@ function rig() {
 }
 
 describe('large replies', () => {
-  it(`take ${TIME_SHARE_MAX} of the time, however many come, and those beyond are lost at once`, async () => {
+  it(`take ${TIME_SHARE_MAX} of the time, however many come; replies beyond the bound are dropped at once`, async () => {
     const { clock, taken, replies } = rig();
     const startedAt = clock.now();
     let lost = 0;
@@ -51,10 +51,10 @@ describe('large replies', () => {
     );
   });
 
-  it('wait no longer than an exchange lasts, and one whose exchange has ended is forgotten', async () => {
+  it('wait no longer than an exchange lasts; a reply whose exchange has ended is dropped', async () => {
     const { clock, taken, replies } = rig();
     const held = Array.from({ length: LARGE_REPLIES_WAITING_MAX + 3 }, (_, exchange) => replies.hold(exchange, REPLY));
-    assert.deepEqual(taken, [0], 'the first finds nobody before it');
+    assert.deepEqual(taken, [0], 'the first has none before it');
     assert.deepEqual(held.slice(-3), [true, false, false]);
     replies.forget(2);
     for (let ms = 0; ms < 1500; ms += 1) {

@@ -39,7 +39,7 @@ describe('queries', () => {
     assert.deepEqual(asked.edns, { payloadOctets: 1400, extendedRcode: 0, version: 0, dnssecOk: true });
   });
 
-  it('cut at each octet a query is a FORMERR that repeats its id, or nothing when the header is not whole', () => {
+  it('a query cut at any octet gets FORMERR with its id, or no reply if the header is incomplete', () => {
     const bytes = queryBytes('node1.maas', TYPE.A, { id: 0xabcd, edns: {} });
     for (let cut = 0; cut < bytes.length; cut += 1) {
       const received = receiveQuery(bytes.subarray(0, cut));
@@ -56,7 +56,7 @@ describe('queries', () => {
     ['trailing octets are a FORMERR', Buffer.concat([queryBytes('a', 1), Uint8Array.of(0)]), RCODE.FORMERR],
     ['RFC 1035 §4.1.1: an unknown opcode is NOTIMP', queryBytes('a', 1, { flags: 0x2000 }), RCODE.NOTIMP],
     [
-      'an UPDATE is NOTIMP, and its body is not looked at',
+      'an UPDATE is NOTIMP, and its body is not read',
       Uint8Array.of(0, 1, 0x28, 0, 9, 9, 9, 9, 9, 9, 9, 9),
       RCODE.NOTIMP,
     ],
@@ -83,7 +83,7 @@ describe('queries', () => {
     assert.deepEqual(receiveQuery(bytes), { kind: 'ignore', reason: 'response' });
   });
 
-  it('any octets are read without a throw, and a rejection is never longer than what came', () => {
+  it('random octets never throw, and a rejection is never longer than the request', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 600 }), (bytes) => {
         const received = receiveQuery(bytes);
@@ -94,7 +94,7 @@ describe('queries', () => {
     );
   });
 
-  it('a query with octets changed at random is read without a throw', () => {
+  it('a query with random changes never throws', () => {
     const base = replyTo(queryBytes('a.maas', TYPE.MX), 0, {
       answers: [
         record('a.maas', 'MX', '10 b.maas'),
@@ -130,7 +130,7 @@ describe('replies', () => {
     assert.ok(Buffer.from(bytes).toString('latin1').includes('NoDe1'));
   });
 
-  it('the records come back as they were given, names compressed against the question', () => {
+  it('records survive a round trip, with names compressed against the question', () => {
     const answers = [record('node1.maas', 'A', '10.0.0.1'), record('node1.maas', 'MX', '10 mail.maas')];
     const authority = [record('maas', 'NS', 'rack-1.maas')];
     const additional = [record('mail.maas', 'A', '10.0.0.2'), record('x.maas', 'SRV', '0 5 5060 sip.maas')];
@@ -151,7 +151,7 @@ describe('replies', () => {
     assert.ok(!decodeMessage(Buffer.concat([bytes, Uint8Array.of(0)])).ok);
   });
 
-  it('whatever records are written are read back, at any limit that they fit', () => {
+  it('random records survive a round trip at any limit they fit', () => {
     const label = fc.stringMatching(/^[a-z0-9_-]{1,12}$/);
     const name = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join('.'));
     const any = fc.oneof(
@@ -191,13 +191,13 @@ describe('replies', () => {
     assert.equal(Buffer.from(bytes).toString('latin1').split('\x04maas\x00').length, 3);
   });
 
-  it('an unknown type is carried as it came (RFC 3597 §3)', () => {
+  it('RFC 3597 §3: an unknown type is carried unchanged', () => {
     const odd = { name: 'odd.maas', type: 65280, class: 1, ttl: 5, rdata: Uint8Array.of(0xc0, 0x0c, 1) };
     const bytes = encodeReply(query('odd.maas', 65280), { ...bareReply(RCODE.NOERROR), answers: [odd] }, FORM);
     assert.deepEqual(lines(message(bytes).answers), ['odd.maas 5 TYPE65280 \\# 3 c00c01']);
   });
 
-  it('RFC 2181 §9: what does not fit is left out whole, and TC says so', () => {
+  it('RFC 2181 §9: sections that do not fit are left out whole, and TC is set', () => {
     const answers = Array.from({ length: 60 }, (_, index) => record('many.maas', 'A', `10.0.0.${index}`));
     const reply = { ...bareReply(RCODE.NOERROR), answers };
     const small = encodeReply(query('many.maas', TYPE.A), reply, FORM);
@@ -211,7 +211,7 @@ describe('replies', () => {
     assert.equal(large.answers.length, 60);
   });
 
-  it('RFC 2181 §9: additional records that do not fit are left out without TC', () => {
+  it('RFC 2181 §9: additional records that do not fit are left out without setting TC', () => {
     const additional = Array.from({ length: 60 }, (_, index) => record(`h${index}.maas`, 'A', `10.0.0.${index}`));
     const said = message(
       encodeReply(
@@ -225,7 +225,7 @@ describe('replies', () => {
     assert.ok(said.additional.length > 5 && said.additional.length < 60);
   });
 
-  it('a reply with EDNS keeps room for its OPT at every size', () => {
+  it('a reply with EDNS has room for its OPT at every size', () => {
     for (let count = 20; count < 40; count += 1) {
       const answers = Array.from({ length: count }, (_, index) => record('many.maas', 'A', `10.0.0.${index}`));
       const asked = query('many.maas', TYPE.A, { edns: { payload: 512 } });
@@ -235,7 +235,7 @@ describe('replies', () => {
     }
   });
 
-  it('RFC 6891 §6.2.5: less than 512 counts as 512; more than 1232 is not used', () => {
+  it('RFC 6891 §6.2.5: less than 512 counts as 512, more than 1232 as 1232', () => {
     assert.equal(udpLimit(query('a', 1)), 512);
     assert.equal(udpLimit(query('a', 1, { edns: { payload: 100 } })), 512);
     assert.equal(udpLimit(query('a', 1, { edns: { payload: 900 } })), 900);
@@ -254,7 +254,7 @@ describe('replies', () => {
     assert.equal(said.edns?.dnssecOk, true);
   });
 
-  it('the age of a cached answer is taken off each TTL, down to zero', () => {
+  it('the age of a cached answer is subtracted from each TTL, down to zero', () => {
     const answers = [record('a', 'A', '1.2.3.4', 100), record('a', 'A', '1.2.3.5', 20)];
     const bytes = encodeReply(query('a', 1), { ...bareReply(0), answers }, { ...FORM, ageSeconds: 30 });
     assert.deepEqual(
@@ -278,7 +278,7 @@ describe('replies', () => {
     }
   });
 
-  it('an A record of other than four octets is a fault', () => {
+  it('an A record without exactly four octets is a fault', () => {
     const bad = { ...record('a', 'A', '1.2.3.4'), rdata: Uint8Array.of(1, 2, 3) };
     const decoded = decodeMessage(replyTo(queryBytes('a', 1), 0, { answers: [bad] }));
     assert.ok(!decoded.ok && decoded.fault.code === 'bad-length');
@@ -286,7 +286,7 @@ describe('replies', () => {
 });
 
 describe('questions to upstreams', () => {
-  it('they are recursive and carry DO and CD on', () => {
+  it('they are recursive and pass on DO and CD', () => {
     const bytes = encodeUpstreamQuery(5, {
       name: 'www.example.com',
       type: TYPE.AAAA,
@@ -300,13 +300,13 @@ describe('questions to upstreams', () => {
     assert.deepEqual(said.edns, { payloadOctets: 1232, extendedRcode: 0, version: 0, dnssecOk: true });
   });
 
-  it('without EDNS there is no OPT', () => {
+  it('they have no OPT without EDNS', () => {
     const question = { name: 'a', type: 1, dnssecOk: false, checkingDisabled: false, edns: false };
     assert.equal(message(encodeUpstreamQuery(5, question)).edns, undefined);
   });
 });
 
-describe('the flags of a reply, for every opcode and every flag of what was asked', () => {
+describe('the flags of a reply, for every opcode and every flag of the request', () => {
   const OPCODES = Array.from({ length: 16 }, (_, opcode) => opcode);
   /** Every bit of the header's flags but QR and the opcode: AA, TC, RD, RA, Z, AD, CD and an rcode. */
   const BITS = [0x0400, 0x0200, 0x0100, 0x0080, 0x0040, 0x0020, 0x0010, 0x000f, 0];
@@ -341,7 +341,7 @@ describe('the flags of a reply, for every opcode and every flag of what was aske
     });
   }
 
-  it('a QUERY that cannot be read: FORMERR, with RD and CD repeated and no other flag', () => {
+  it('a malformed QUERY: FORMERR, with RD and CD repeated and no other flag', () => {
     for (const bits of pairs) {
       const received = receiveQuery(withFlags(bits, good.slice(0, 20)));
       assert.ok(received.kind === 'reject');
@@ -350,7 +350,7 @@ describe('the flags of a reply, for every opcode and every flag of what was aske
     }
   });
 
-  it('a QUERY that is answered, whatever the rcode: RD and CD repeated, AA and RA as they are, never TC, Z or AD', () => {
+  it('an answered QUERY, whatever the rcode: RD and CD repeated, AA and RA set by the server, never TC, Z or AD', () => {
     const rcodes = [RCODE.NOERROR, RCODE.SERVFAIL, RCODE.NXDOMAIN, RCODE.NOTIMP, RCODE.REFUSED];
     for (const rcode of rcodes) {
       for (const bits of pairs) {
@@ -367,7 +367,7 @@ describe('the flags of a reply, for every opcode and every flag of what was aske
     }
   });
 
-  it('a response is not answered, whatever its opcode', () => {
+  it('a response is never answered, whatever its opcode', () => {
     for (const opcode of OPCODES) {
       assert.deepEqual(receiveQuery(withFlags(FLAG.QR | (opcode << 11))), { kind: 'ignore', reason: 'response' });
     }

@@ -19,7 +19,7 @@ function names(): { names: Names; reports: NameReport[] } {
   return { names: new Names({ serial: 1, report: (report) => reports.push(report) }), reports };
 }
 
-/** Everything a name has, without TTLs. */
+/** All records of a name, without TTLs. */
 function has(all: Names, name: string): string[] {
   return (all.find(name)?.sets ?? []).flatMap((set) => lines(set.records)).map((line) => line.replace(/^\S+ \d+ /, ''));
 }
@@ -31,7 +31,7 @@ const configured = (name: string, type: ConfiguredRecord['type'], data: string):
   data,
 });
 
-describe('who has a name', () => {
+describe('the owner of a name', () => {
   it('a machine has its name, forward and reverse', () => {
     const { names: all } = names();
     all.setMachines([NODE1]);
@@ -46,7 +46,7 @@ describe('who has a name', () => {
     assert.deepEqual(pointer(all, '10.20.0.11'), ['PTR node1.maas.']);
   });
 
-  it('an address claimed under two spellings of a name is there once', () => {
+  it('an address claimed under two spellings of a name appears once', () => {
     const { names: all } = names();
     all.setMachines([NODE1, { ...NODE1, fqdn: 'Node1.MAAS.' }]);
     assert.deepEqual(has(all, 'node1.maas'), ['A 10.20.0.10']);
@@ -54,7 +54,7 @@ describe('who has a name', () => {
     assert.deepEqual(has(all, 'node1.maas'), ['A 10.20.0.10']);
   });
 
-  it('configured goes before rack, machine, reservation and lease, and each is revealed when the one before it goes', () => {
+  it('configuration wins over rack, machine, reservation and lease; each wins when the one before it goes', () => {
     const { names: all } = names();
     all.leaseBound(MAC, ip('10.20.0.105'), 'n', 'maas');
     all.setReservations([{ fqdn: 'n.maas', address: ip('10.20.0.104') }]);
@@ -81,7 +81,7 @@ describe('who has a name', () => {
     assert.equal(all.size, 0);
   });
 
-  it('a lease never takes a name that another owner has, and says so', () => {
+  it('a lease never takes another owner’s name; the conflict is reported', () => {
     const { names: all, reports } = names();
     all.setMachines([NODE1]);
     assert.equal(all.leaseBound(MAC, ip('10.20.0.100'), 'node1', 'maas'), false);
@@ -101,7 +101,7 @@ describe('who has a name', () => {
     assert.deepEqual(reports, []);
   });
 
-  it('what a client calls itself does not stand beside what the operator calls its address', () => {
+  it('a client’s own hostname never appears next to the operator’s name for its address', () => {
     const { names: all } = names();
     all.leaseBound(MAC, NODE1.address, 'debian', 'maas');
     assert.deepEqual(pointer(all, '10.20.0.10'), ['PTR debian.maas.']);
@@ -112,7 +112,7 @@ describe('who has a name', () => {
     assert.deepEqual(has(all, 'debian.maas'), ['A 10.20.0.10']);
   });
 
-  it('of two clients of one name the first keeps it; the second has it when the first is gone', () => {
+  it('of two clients with one name the first keeps it; the second gets it when the first is gone', () => {
     const { names: all } = names();
     all.leaseBound(MAC, ip('10.20.0.100'), 'laptop', 'maas');
     all.leaseBound(OTHER, ip('10.20.0.101'), 'laptop', 'maas');
@@ -122,7 +122,7 @@ describe('who has a name', () => {
     assert.deepEqual(pointer(all, '10.20.0.101'), ['PTR laptop.maas.']);
   });
 
-  it('a client that roams takes its name along to its newest address', () => {
+  it('a roaming client’s name follows it to its newest address', () => {
     const { names: all } = names();
     all.leaseBound(MAC, ip('10.20.0.100'), 'laptop', 'maas');
     all.leaseBound(MAC, ip('10.20.0.101'), 'laptop', 'maas');
@@ -130,7 +130,7 @@ describe('who has a name', () => {
     assert.deepEqual(pointer(all, '10.20.0.100'), []);
   });
 
-  it('a client that changes its name, or gives none, loses the old one', () => {
+  it('a client that changes or drops its name loses the old one', () => {
     const { names: all } = names();
     all.leaseBound(MAC, ip('10.20.0.100'), 'one', 'maas');
     all.leaseBound(MAC, ip('10.20.0.100'), 'two', 'maas');
@@ -139,7 +139,7 @@ describe('who has a name', () => {
     assert.equal(all.size, 0);
   });
 
-  it('an address that goes to another client loses the name of the one before', () => {
+  it('an address that goes to another client loses the previous client’s name', () => {
     const { names: all } = names();
     all.leaseBound(MAC, ip('10.20.0.100'), 'one', 'maas');
     all.leaseBound(OTHER, ip('10.20.0.100'), 'two', 'maas');
@@ -152,20 +152,20 @@ describe('who has a name', () => {
     for (let last = 0; last < 40; last += 1) all.leaseBound(mac(last), ip(`10.20.0.${last}`), 'debian', 'maas');
     assert.equal(reports.length, 39);
     for (let last = 0; last < 40; last += 1) all.leaseBound(mac(last), ip(`10.20.0.${last}`), 'debian', 'maas');
-    assert.equal(reports.length, 39, 'each is told once');
+    assert.equal(reports.length, 39, 'each is reported once');
     for (let last = 0; last < LEASE_CLAIMS_PER_NAME_MAX; last += 1) all.leaseGone(ip(`10.20.0.${last}`));
     assert.deepEqual(has(all, 'debian.maas'), []);
     assert.equal(all.leaseBound(mac(39), ip('10.20.0.39'), 'debian', 'maas'), true);
   });
 
-  it('a label that makes the name longer than 255 octets gives no name', () => {
+  it('a hostname that makes the name longer than 255 octets gives no name', () => {
     const { names: all } = names();
     const domain = `${'a'.repeat(63)}.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(50)}`;
     assert.equal(all.leaseBound(MAC, ip('10.20.0.100'), 'x'.repeat(63), domain), false);
     assert.equal(all.size, 0);
   });
 
-  it('the rack has its name in every domain and at every apex; its address answers with the first', () => {
+  it('the rack has its name in every domain and at every apex; reverse look-ups return the first', () => {
     const { names: all } = names();
     all.setRack('rack-1', ['maas', 'lab.example'], [ip('10.20.0.1')]);
     for (const name of ['maas', 'lab.example', 'rack-1.maas', 'rack-1.lab.example']) {
@@ -176,7 +176,7 @@ describe('who has a name', () => {
 });
 
 describe('configured records', () => {
-  it('a further name for a machine does not change what its address answers with', () => {
+  it('an additional name of a machine does not change the reverse look-up of its address', () => {
     const { names: all } = names();
     all.setRecords([configured('www.maas', 'A', '10.20.0.10')]);
     assert.deepEqual(pointer(all, '10.20.0.10'), ['PTR www.maas.']);
@@ -185,7 +185,7 @@ describe('configured records', () => {
     assert.deepEqual(pointer(all, '10.20.0.10'), ['PTR node1.maas.']);
   });
 
-  it('a configured PTR record goes before the computed one', () => {
+  it('a configured PTR record overrides the computed one', () => {
     const { names: all } = names();
     all.setMachines([NODE1]);
     all.setRecords([configured('10.0.20.10.in-addr.arpa', 'PTR', 'alias.maas')]);
@@ -194,14 +194,14 @@ describe('configured records', () => {
     assert.deepEqual(pointer(all, '10.20.0.10'), ['PTR node1.maas.']);
   });
 
-  it('text beside a machine stands beside its address', () => {
+  it('a TXT record for a machine is added to its address', () => {
     const { names: all } = names();
     all.setMachines([NODE1]);
     all.setRecords([configured('node1.maas', 'TXT', 'rack 3')]);
     assert.deepEqual(has(all, 'node1.maas'), ['A 10.20.0.10', 'TXT "rack 3"']);
   });
 
-  it('RFC 1034 §3.6.2: a CNAME stands alone: other records and claims of its name are left out', () => {
+  it('RFC 1034 §3.6.2: a CNAME excludes all other records and claims of its name', () => {
     const { names: all, reports } = names();
     all.setMachines([NODE1]);
     all.setRecords([configured('node1.maas', 'TXT', 'x'), configured('node1.maas', 'CNAME', 'other.maas')]);
@@ -213,7 +213,7 @@ describe('configured records', () => {
     );
   });
 
-  it('a record that is not of its type is reported, and the others are taken', () => {
+  it('a record whose data does not fit its type is reported, and the others are used', () => {
     const { names: all, reports } = names();
     all.setRecords([
       configured('a.maas', 'A', 'nonsense'),
@@ -227,14 +227,14 @@ describe('configured records', () => {
     );
   });
 
-  it('a TTL of the configuration is kept', () => {
+  it('a configured TTL is kept', () => {
     const { names: all } = names();
     all.setRecords([{ ...configured('b.maas', 'A', '10.20.0.5'), ttl: 7 }]);
     assert.deepEqual(lines(all.find('b.maas')?.sets[0]?.records ?? []), ['b.maas 7 A 10.20.0.5']);
   });
 });
 
-describe('a lease that has name and address alone', () => {
+describe('a lease without other claims to its name and address', () => {
   const bound = () => {
     const { names: all, reports } = names();
     all.leaseBound(MAC, ip('10.20.0.100'), 'a', 'maas');
@@ -242,7 +242,7 @@ describe('a lease that has name and address alone', () => {
   };
   const both = (all: Names): string[] => [...has(all, 'a.maas'), ...pointer(all, '10.20.0.100')];
 
-  it('answers in both directions, and is there twice', () => {
+  it('answers in both directions, and counts as two names', () => {
     const { all } = bound();
     assert.deepEqual(both(all), ['A 10.20.0.100', 'PTR a.maas.']);
     assert.deepEqual([all.size, all.hasBelow('maas')], [2, true]);
@@ -250,7 +250,7 @@ describe('a lease that has name and address alone', () => {
     assert.deepEqual([both(all), all.size, all.hasBelow('maas')], [[], 0, false]);
   });
 
-  it('passes to another client with its records, and that changes no name', () => {
+  it('passes to another client with its records, which changes no name', () => {
     const { all } = bound();
     assert.equal(all.leaseBound(OTHER, ip('10.20.0.100'), 'a', 'maas'), false);
     assert.deepEqual(both(all), ['A 10.20.0.100', 'PTR a.maas.']);
@@ -258,7 +258,7 @@ describe('a lease that has name and address alone', () => {
     assert.deepEqual([both(all), has(all, 'b.maas')], [['PTR b.maas.'], ['A 10.20.0.100']]);
   });
 
-  for (const [who, claim, withdraw] of [
+  for (const [what, claim, withdraw] of [
     [
       'a machine claims its name',
       (all: Names) => all.setMachines([{ fqdn: 'a.maas', address: ip('10.20.0.9') }]),
@@ -270,7 +270,7 @@ describe('a lease that has name and address alone', () => {
       (all: Names) => all.setMachines([]),
     ],
     [
-      'another client takes its name, too',
+      'another client claims its name',
       (all: Names) => void all.leaseBound(OTHER, ip('10.20.0.101'), 'a', 'maas'),
       (all: Names) => void all.leaseGone(ip('10.20.0.101')),
     ],
@@ -285,13 +285,13 @@ describe('a lease that has name and address alone', () => {
       (all: Names) => all.setRecords([]),
     ],
   ] as const) {
-    it(`gives way or stays when ${who}, as any lease does, and is back when that ends`, () => {
+    it(`behaves like any lease when ${what}, and is restored when that ends`, () => {
       const { all } = bound();
       claim(all);
       const { names: other } = names();
       claim(other);
       other.leaseBound(MAC, ip('10.20.0.100'), 'a', 'maas');
-      if (who !== 'another client takes its name, too') assert.deepEqual(both(all), both(other));
+      if (what !== 'another client claims its name') assert.deepEqual(both(all), both(other));
       withdraw(all);
       assert.deepEqual(both(all), ['A 10.20.0.100', 'PTR a.maas.']);
       all.leaseGone(ip('10.20.0.100'));
@@ -299,7 +299,7 @@ describe('a lease that has name and address alone', () => {
     });
   }
 
-  it('has records of a domain in the reverse tree beside its pointer', () => {
+  it('has records of a domain in the reverse tree besides its pointer', () => {
     const { all } = bound();
     all.leaseBound(OTHER, ip('10.20.0.101'), '100', '0.20.10.in-addr.arpa');
     assert.deepEqual(pointer(all, '10.20.0.100').sort(), ['A 10.20.0.101', 'PTR a.maas.']);
@@ -307,7 +307,7 @@ describe('a lease that has name and address alone', () => {
 });
 
 describe('changes', () => {
-  it('the serial grows by one a turn, however much changed, and not when nothing did', async () => {
+  it('the serial grows by one a turn, however many names changed, and not without a change', async () => {
     const { names: all } = names();
     all.setMachines([NODE1]);
     all.leaseBound(MAC, ip('10.20.0.100'), 'a', 'maas');
@@ -321,13 +321,13 @@ describe('changes', () => {
     assert.equal(all.serial, 3);
   });
 
-  it('RFC 1982 §3.1: the serial wraps around, past zero', () => {
+  it('RFC 1982 §3.1: the serial wraps around and skips zero', () => {
     const all = new Names({ serial: 0xffffffff });
     all.setMachines([NODE1]);
     assert.equal(all.serial, 1);
   });
 
-  it('nodes that do not change stay the same objects', () => {
+  it('unchanged nodes stay the same objects', () => {
     const { names: all } = names();
     all.setMachines([NODE1]);
     const node = all.find('node1.maas');
@@ -352,7 +352,7 @@ describe('forward and reverse agree after any sequence of claims', () => {
     const random = seededRandom(seed);
     const pick = (count: number): number => Math.floor(random() * count);
     const address = (): ReturnType<typeof ip> => ip(`10.20.0.${pick(12)}`);
-    // Most leases have their name alone, some do not.
+    // Most leases have a name of their own, some share one.
     const label = (): string => `n${pick(random() < 0.5 ? 6 : 60)}`;
     const list = () => Array.from({ length: pick(5) }, () => ({ fqdn: `${label()}.maas`, address: address() }));
     const all = new Names({ serial: 1 });
@@ -376,7 +376,7 @@ describe('forward and reverse agree after any sequence of claims', () => {
     all.setRack('x', [], []);
     all.setRecords([]);
     for (let last = 0; last < 12; last += 1) all.leaseGone(ip(`10.20.0.${last}`));
-    assert.equal(all.size, 0, `seed ${seed}: something is left`);
+    assert.equal(all.size, 0, `seed ${seed}: a name is left`);
     assert.ok(!all.hasBelow('maas'));
   });
 });

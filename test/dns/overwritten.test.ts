@@ -1,5 +1,5 @@
-// What a decoder of this room returns shares no memory with what it decoded: the input is overwritten, and the value must still be what
-// a second decoding of the same bytes gives.
+// A decoder's result shares no memory with its input: these tests overwrite the input, and the result must still equal
+// a second decoding of the same bytes.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -29,7 +29,7 @@ const query = fc
   .tuple(name, type, fc.boolean())
   .map(([text, kind, edns]) => queryBytes(text, kind, edns ? { edns: {} } : {}));
 
-/** Records of each layout, their names compressed as a server would. */
+/** Records of each layout, with names compressed as a server would. */
 const answers = [
   record('www.example.com', 'A', '192.0.2.80'),
   record('www.example.com', 'AAAA', '2001:db8::80'),
@@ -44,7 +44,7 @@ const reply = fc
   .tuple(query, fc.subarray(answers), fc.subarray(answers))
   .map(([asked, first, second]) => replyTo(asked, 0, { answers: first, additional: second }));
 
-/** Bent and cut, too: what is kept of a message that is refused must not be borrowed either. */
+/** Also corrupted and cut messages: the kept parts of a refused message must not be borrowed either. */
 const bent = (good: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Uint8Array> =>
   fc
     .tuple(good, fc.array(fc.tuple(fc.nat(200), fc.nat(255)), { maxLength: 2 }), fc.nat(400))
@@ -54,7 +54,7 @@ const bent = (good: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Uint8Array> =>
       return cut < whole.length ? whole.subarray(0, cut) : whole;
     });
 
-/** What was decoded, with nothing in it that could change: text of all of it. */
+/** The decoded value as immutable text. */
 const written = (value: unknown): string =>
   JSON.stringify(value, (_key, item) => (item instanceof Uint8Array ? Array.from(item) : item));
 
@@ -85,7 +85,7 @@ describe('received bytes are borrowed', () => {
       fc.assert(
         fc.property(bent(good), fc.boolean(), (bytes, asBuffer) => {
           const input = decoder === 'FrameReader' ? frame(bytes) : bytes;
-          // In the middle of a larger block, as the receive batch holds it; of a Buffer, too, whose slices are views.
+          // Inside a larger block, as in the receive batch; also as a Buffer, whose slices are views.
           const block = asBuffer ? Buffer.alloc(input.length + 40) : new Uint8Array(input.length + 40);
           const borrowed = block.subarray(20, 20 + input.length);
           borrowed.set(input);
@@ -100,7 +100,7 @@ describe('received bytes are borrowed', () => {
     });
   }
 
-  it('messages that one chunk of a connection brought survive it, though it is a Buffer, whose slices are views', () => {
+  it('messages outlive the connection’s chunk they came in, although it is a Buffer, whose slices are views', () => {
     const reader = new FrameReader(65_535);
     const queries = ['a', 'b', 'rack-1.maas'].map((text) => queryBytes(text, 1));
     const chunk = Buffer.concat(queries.map(frame));

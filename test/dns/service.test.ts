@@ -1,4 +1,4 @@
-// The whole way of a question, with virtual time and upstreams made of a function.
+// A question's whole way, in virtual time and with a function for the upstreams.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -62,14 +62,14 @@ function read(bytes: Uint8Array): Message {
 
 const WWW = record('www.example.com', 'A', '192.0.2.80', 60);
 
-describe('a question on its way', () => {
-  it('our own names are answered at once', () => {
+describe('a question', () => {
+  it('for one of our own names is answered at once', () => {
     const said = start().ask('rack-1.maas');
     assert.deepEqual(lines(said?.answers ?? []), ['rack-1.maas 30 A 10.20.0.1']);
     assert.equal((said?.flags ?? 0) & (FLAG.AA | FLAG.RA), FLAG.AA | FLAG.RA);
   });
 
-  it('another name is asked upstream, answered, and remembered with its age', () => {
+  it('for another name is asked upstream, answered, and cached with its age', () => {
     const { ask, reply, delivered, clock, sent, service } = start();
     assert.equal(ask('www.example.com'), undefined);
     reply({ answers: [WWW] });
@@ -85,7 +85,7 @@ describe('a question on its way', () => {
     assert.equal(sent.length, 2);
   });
 
-  it('an alias of ours that leads outside is answered with what the upstream says of its target', () => {
+  it('for an alias of ours that leads outside is answered with the upstream’s records of its target', () => {
     const { ask, reply, delivered, sent } = start();
     ask('out.maas');
     assert.deepEqual(read(sent[0]?.bytes ?? new Uint8Array(0)).questions, [
@@ -98,7 +98,7 @@ describe('a question on its way', () => {
     ]);
   });
 
-  it('when no upstream answers, the client is told SERVFAIL before it gives up', () => {
+  it('gets SERVFAIL before the client gives up if no upstream answers', () => {
     const { ask, delivered, clock, service } = start();
     ask('www.example.com', TYPE.A, { id: 99 });
     clock.advance(FLIGHT_MS);
@@ -108,7 +108,7 @@ describe('a question on its way', () => {
     assert.equal(clock.pending, 0);
   });
 
-  it('an answer too large for the client is cut, and TC says so; over TCP it is whole', () => {
+  it('with an answer too large for the client gets TC; over TCP the answer is whole', () => {
     const { ask, reply, delivered, service } = start();
     const answers = Array.from({ length: 100 }, (_, index) => record('www.example.com', 'A', `192.0.2.${index}`, 60));
     ask('www.example.com');
@@ -119,7 +119,7 @@ describe('a question on its way', () => {
     assert.equal(read(whole).answers.length, 100);
   });
 
-  it('a truncated answer of the upstream is asked for over TCP', () => {
+  it('is asked over TCP if the upstream’s answer is truncated', () => {
     const { ask, reply, streams, service, delivered } = start();
     ask('www.example.com');
     reply({}, FLAG.TC);
@@ -129,14 +129,14 @@ describe('a question on its way', () => {
     assert.equal(delivered[0]?.answers.length, 1);
   });
 
-  it('the upstream’s AD is not passed on: nobody here has validated anything', () => {
+  it('is answered without the upstream’s AD, because Rackboot validates nothing', () => {
     const { ask, reply, delivered } = start();
     ask('www.example.com', TYPE.A, { flags: 0x0130, edns: { dnssecOk: true } });
     reply({ answers: [WWW] }, FLAG.AD);
     assert.equal((delivered[0]?.flags ?? FLAG.AD) & (FLAG.AD | FLAG.CD), FLAG.CD);
   });
 
-  it('without upstreams a name of others is REFUSED, and RA is clear', () => {
+  it('for an external name is REFUSED with RA clear if there are no upstreams', () => {
     const { ask } = start({ ...CONFIG, upstream: [] });
     assert.equal(ask('www.example.com')?.rcode, RCODE.REFUSED);
     assert.equal((ask('rack-1.maas')?.flags ?? FLAG.RA) & FLAG.RA, 0);
@@ -145,7 +145,7 @@ describe('a question on its way', () => {
     assert.equal(alias?.answers.length, 1);
   });
 
-  it('new upstreams forget what the old ones said; the same ones do not', () => {
+  it('keeps its cached answer until the upstreams change', () => {
     const { ask, reply, service } = start();
     ask('www.example.com');
     reply({ answers: [WWW] });
@@ -155,7 +155,7 @@ describe('a question on its way', () => {
     assert.equal(service.cached, 0);
   });
 
-  it('closing answers those who wait and leaves no timer', () => {
+  it('in flight is answered when the service closes, which leaves no timer', () => {
     const { ask, service, delivered, clock } = start();
     ask('www.example.com');
     service.close();
@@ -163,7 +163,7 @@ describe('a question on its way', () => {
     assert.equal(clock.pending, 0);
   });
 
-  it('a domain that no zone can have is refused before anything changed', () => {
+  it('is answered as before after a configuration with an impossible name was refused', () => {
     const { service, ask } = start();
     assert.throws(() => service.configure({ ...CONFIG, selfName: 'x'.repeat(64) }));
     assert.equal(ask('rack-1.maas')?.answers.length, 1);
@@ -171,7 +171,7 @@ describe('a question on its way', () => {
 });
 
 describe('hostile octets', () => {
-  it('whatever comes, nothing is thrown, and a reply is a response of the same id within its limit', () => {
+  it('never throw, and each reply is a response with the same id within its limit', () => {
     const { service } = start();
     const names = ['rack-1.maas', 'x.maas', '10-20-0-150.maas', '150.0.20.10.in-addr.arpa', 'localhost', 'out.maas'];
     const base = fc.constantFrom(...names.map((name) => queryBytes(name, TYPE.A, { edns: {} })));
@@ -192,8 +192,8 @@ describe('hostile octets', () => {
   });
 });
 
-describe('strangers', () => {
-  it('they are refused, counted each, and told of once every ten seconds', () => {
+describe('clients outside the served networks', () => {
+  it('are refused and each counted, with one event every ten seconds', () => {
     const { ask, events, clock, service } = start();
     const stranger = ip('192.0.2.99');
     for (let index = 0; index < 5; index += 1)
@@ -208,7 +208,7 @@ describe('strangers', () => {
     assert.equal(service.counters.read()['refused-stranger'], 6);
   });
 
-  it('they learn nothing of recursion', () => {
+  it('do not learn whether recursion is available', () => {
     const said = start().ask('www.example.com', TYPE.A, {}, ip('192.0.2.99'));
     assert.equal((said?.flags ?? FLAG.RA) & FLAG.RA, 0);
   });

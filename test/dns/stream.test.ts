@@ -23,7 +23,7 @@ function drain(reader: FrameReader): Uint8Array[] {
 }
 
 describe('messages in a stream', () => {
-  it('RFC 7766 §8: messages come out as they went in, wherever the stream is cut', () => {
+  it('RFC 7766 §8: messages come out unchanged, wherever the stream is cut', () => {
     fc.assert(
       fc.property(
         fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 6 }),
@@ -47,7 +47,7 @@ describe('messages in a stream', () => {
     );
   });
 
-  it('a length above the bound is known from its two octets', () => {
+  it('a length above the bound is detected from its two octets', () => {
     const reader = new FrameReader(4096);
     reader.feed(Uint8Array.of(0x10, 0x01));
     assert.equal(reader.next(), undefined);
@@ -58,7 +58,7 @@ describe('messages in a stream', () => {
     assert.ok(!fine.overlong);
   });
 
-  it('what comes out shares no memory with what went in', () => {
+  it('messages share no memory with the received data', () => {
     const reader = new FrameReader(4096);
     const chunk = Buffer.from(frame(Uint8Array.of(1, 2, 3)));
     reader.feed(chunk);
@@ -67,7 +67,7 @@ describe('messages in a stream', () => {
     assert.deepEqual(message, Uint8Array.of(1, 2, 3));
   });
 
-  it('half a length says nothing yet', () => {
+  it('half a length is no message yet', () => {
     const reader = new FrameReader(10);
     reader.feed(Uint8Array.of(0xff));
     assert.ok(!reader.overlong);
@@ -75,7 +75,7 @@ describe('messages in a stream', () => {
   });
 });
 
-/** A client whose side of the connection is made by hand: what is written to it stays unread until `take`. */
+/** A hand-made client side of a connection: data written to it stays unread until `take`. */
 class Peer extends Socket {
   #taken: (() => void) | undefined;
 
@@ -95,15 +95,15 @@ class Peer extends Socket {
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-/** As many turns as PIPELINE_MAX questions take, and more. */
+/** More turns than PIPELINE_MAX questions need. */
 async function turns(): Promise<void> {
   for (let count = 0; count < 2 * PIPELINE_MAX; count += 1) await turn();
 }
 
-/** Turns among which nobody else does anything. */
+/** Turns without other work. */
 const anyTime = (clock: VirtualClock): Turns => new Turns(clock, STREAM_TURNS, () => 0);
 
-/** A connection on which each question is answered with so many octets. */
+/** A connection on which each question is answered with `octets` octets. */
 function connected(answerOctets: number) {
   const clock = new VirtualClock();
   const peer = new Peer();
@@ -124,7 +124,7 @@ function connected(answerOctets: number) {
 }
 
 describe('a connection whose client does not read', () => {
-  it('is closed after the time of an idle one, though the client goes on asking', async () => {
+  it('is closed after IDLE_MS although the client keeps asking', async () => {
     const { clock, peer, ask, asked } = connected(40_000);
     for (let second = 0; second < 2 * (IDLE_MS / 1000) && !peer.destroyed; second += 1) {
       await ask();
@@ -134,7 +134,7 @@ describe('a connection whose client does not read', () => {
     assert.ok(asked() <= 3, `${asked()} questions were taken`);
   });
 
-  it('goes on once the client has read', async () => {
+  it('continues once the client has read', async () => {
     const { clock, peer, connection, ask, asked } = connected(40_000);
     for (let count = 0; count < 5; count += 1) await ask();
     const before = asked();
@@ -150,7 +150,7 @@ describe('a connection whose client does not read', () => {
     assert.ok(!peer.destroyed);
   });
 
-  it(`is cut off at ${UNREAD_OCTETS_MAX} octets when answers that were waited for come all at once`, async () => {
+  it(`is cut off at ${UNREAD_OCTETS_MAX} octets when pending answers come all at once`, async () => {
     const clock = new VirtualClock();
     const peer = new Peer();
     const connection = new Connection(peer, ip('10.20.0.5'), clock, anyTime(clock), {
@@ -166,7 +166,7 @@ describe('a connection whose client does not read', () => {
   });
 });
 
-it('PIPELINE_MAX questions of a connection are taken; the next is taken when one was answered', async () => {
+it('a connection takes PIPELINE_MAX questions, and the next one once one was answered', async () => {
   const clock = new VirtualClock();
   const peer = new Peer();
   let taken = 0;
@@ -185,7 +185,7 @@ it('PIPELINE_MAX questions of a connection are taken; the next is taken when one
   assert.equal(taken, PIPELINE_MAX + 1);
 });
 
-it('a connection ends with the first message that has no answer, and nothing behind it is read', async () => {
+it('a connection ends at the first message without an answer, and nothing after it is read', async () => {
   const clock = new VirtualClock();
   const peer = new Peer();
   let taken = 0;
@@ -230,7 +230,7 @@ describe('thousands of questions in one read', () => {
     return { peer, answered, ask };
   }
 
-  it('are answered a few in a turn, in order, and nothing more is read meanwhile', async () => {
+  it('are answered a few at a time, in order, and nothing more is read meanwhile', async () => {
     const { peer, answered, ask } = reading(50);
     ask(COUNT);
     while (answered.length < COUNT) {
@@ -248,7 +248,7 @@ describe('thousands of questions in one read', () => {
     );
   });
 
-  it('are all answered when the client has said that it asks nothing further', async () => {
+  it('are all answered if the client has half-closed the connection', async () => {
     const { peer, answered, ask } = reading(50);
     let ended = false;
     peer.on('finish', () => {
@@ -264,7 +264,7 @@ describe('thousands of questions in one read', () => {
     assert.ok(ended);
   });
 
-  it('a large answer is as much work as many small ones', async () => {
+  it('count more work the larger their answers are', async () => {
     const { answered, ask } = reading(60_000);
     ask(20);
     while (answered.length < 20) {

@@ -1,4 +1,4 @@
-// When the sockets towards upstreams are open: as long as questions are forwarded, and as long after that as an answer is waited for.
+// The sockets to the upstreams are open while questions are forwarded, and afterwards until no answer is awaited.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -14,10 +14,10 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 import { SITE } from './fixture.ts';
 
 const UPSTREAM = { address: ipv4(0x0a_09_00_35), port: 53 };
-/** TCP listens on it, too, on a port that the system chooses. */
+/** TCP listens on it too, on a port chosen by the system. */
 const HERE = ipv4(0x7f_00_00_01);
 
-/** A network that counts what is open of the ports that the system chose for any address: those towards upstreams. */
+/** A network that counts the open sockets on system-chosen ports of any address: those to upstreams. */
 class CountingNetwork implements DatagramNetwork {
   readonly kind = 'dgram';
   readonly notes = [];
@@ -66,26 +66,26 @@ async function withServer(work: (place: Place) => Promise<void>): Promise<void> 
 }
 
 const ENDS: readonly (readonly [what: string, changes: Partial<DnsConfig>])[] = [
-  ['there is no upstream any more', { upstream: [], forwardZones: [] }],
-  ['nobody is answered any more, though upstreams stay configured', { listen: [], upstream: [UPSTREAM] }],
+  ['no upstream is left', { upstream: [], forwardZones: [] }],
+  ['no listener is left, though upstreams stay configured', { listen: [], upstream: [UPSTREAM] }],
 ];
 
 for (const [what, changes] of ENDS) {
-  test(`the sockets towards upstreams close when ${what} and no answer is waited for`, () =>
+  test(`the sockets to upstreams close when ${what} and no answer is awaited`, () =>
     withServer(async ({ network, clock, configure }) => {
       await configure({ upstream: [UPSTREAM] });
       assert.equal(network.upstream, UPSTREAM_SOCKETS);
       await configure(changes);
       clock.advance(FLIGHT_MS - 1);
-      assert.equal(network.upstream, UPSTREAM_SOCKETS, 'an answer may still come');
+      assert.equal(network.upstream, UPSTREAM_SOCKETS, 'an answer may still arrive');
       clock.advance(1);
       assert.equal(network.upstream, 0);
       clock.advance(10 * 60_000);
-      assert.equal(network.upstream, 0, 'none of them changes its port later on');
+      assert.equal(network.upstream, 0, 'no rotation opens one later');
     }));
 }
 
-test('a zone that others know keeps the sockets open, and its end closes them', () =>
+test('a forward zone keeps the sockets open; removing it closes them', () =>
   withServer(async ({ network, clock, configure }) => {
     await configure({ forwardZones: [{ domain: 'corp.example', upstream: [UPSTREAM] }] });
     assert.equal(network.upstream, UPSTREAM_SOCKETS);
@@ -94,7 +94,7 @@ test('a zone that others know keeps the sockets open, and its end closes them', 
     assert.equal(network.upstream, 0);
   }));
 
-test('forwarding that comes back before the sockets close keeps them, and none is opened twice', () =>
+test('forwarding that resumes before the sockets close keeps them, and none is opened twice', () =>
   withServer(async ({ network, clock, configure }) => {
     await configure({ upstream: [UPSTREAM] });
     await configure({});
@@ -104,7 +104,7 @@ test('forwarding that comes back before the sockets close keeps them, and none i
     assert.equal(network.upstream, UPSTREAM_SOCKETS);
   }));
 
-test('a configuration that fails leaves no socket towards upstreams open', () =>
+test('a failed configuration leaves no socket to upstreams open', () =>
   withServer(async ({ network, clock, configure }) => {
     network.refuses = true;
     await assert.rejects(configure({ upstream: [UPSTREAM] }), { code: 'socket-refused' });

@@ -7,7 +7,7 @@ import { formatIpv4, ipv4 } from '../../src/net/address.ts';
 import { ip, line, net, SITE } from './fixture.ts';
 
 describe('names of addresses', () => {
-  it('every address has a reverse name and a generated label that mean it', () => {
+  it('every address has a reverse name and a generated label that parse back to it', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 0xffffffff }), (value) => {
         const address = ipv4(value);
@@ -63,7 +63,7 @@ describe('reverse zones', () => {
     });
   }
 
-  it('of a network longer than 24 bits only the covered names are ours', () => {
+  it('only the covered names of a network longer than 24 bits are ours', () => {
     const zones = new Zones({ ...SITE, reverseNetworks: [net('10.20.0.64/26')] });
     assert.equal(zones.find('64.0.20.10.in-addr.arpa')?.apex, '0.20.10.in-addr.arpa');
     assert.equal(zones.find('127.0.20.10.in-addr.arpa')?.apex, '0.20.10.in-addr.arpa');
@@ -73,7 +73,7 @@ describe('reverse zones', () => {
     assert.equal(zones.find('x.64.0.20.10.in-addr.arpa'), undefined);
   });
 
-  it('a whole network beside a part of it makes the zone whole', () => {
+  it('a whole network together with a part of it makes the zone whole', () => {
     for (const networks of [
       ['10.20.0.64/26', '10.20.0.0/24'],
       ['10.20.0.0/24', '10.20.0.64/26'],
@@ -83,7 +83,7 @@ describe('reverse zones', () => {
     }
   });
 
-  it('every address of a network is in a zone of it, and its neighbours are not', () => {
+  it('every address of a network is in one of its zones; the neighbours are not', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 0xffffffff }),
@@ -107,7 +107,7 @@ describe('reverse zones', () => {
 describe('forward zones', () => {
   const zones = new Zones({ ...SITE, domains: ['maas', 'sub.maas', 'lab.example'] });
 
-  it('the nearest zone holds a name', () => {
+  it('a name belongs to the nearest zone', () => {
     assert.equal(zones.find('a.b.sub.maas')?.apex, 'sub.maas');
     assert.equal(zones.find('a.maas')?.apex, 'maas');
     assert.equal(zones.find('maas')?.apex, 'maas');
@@ -117,7 +117,7 @@ describe('forward zones', () => {
     assert.equal(zones.find(''), undefined);
   });
 
-  it('the SOA names the rack, and carries the serial it is asked with', () => {
+  it('the SOA names the rack and has the given serial', () => {
     const zone = zones.find('maas');
     assert.ok(zone !== undefined);
     assert.equal(line(zones.soa(zone, 7)), 'maas 30 SOA rack-1.maas. nobody.maas. 7 600 1800 604800 30');
@@ -125,14 +125,14 @@ describe('forward zones', () => {
     assert.match(line(zones.soa(zone, 8)), / 8 600 /);
   });
 
-  it('a reverse zone is served by the rack under its name in the first domain', () => {
+  it('a reverse zone’s name server is the rack under its name in the first domain', () => {
     const zone = zones.find('0.20.10.in-addr.arpa');
     assert.ok(zone !== undefined);
     assert.match(line(zones.soa(zone, 1)), /SOA rack-1\.maas\. nobody\.maas\./);
     assert.equal(line(zone.nameServer), '0.20.10.in-addr.arpa 30 NS rack-1.maas.');
   });
 
-  it('a dynamic range has names in its domain only', () => {
+  it('a dynamic range has generated names only in its domain', () => {
     assert.equal(zones.generatedAddress('10-20-0-150.maas'), ip('10.20.0.150'));
     assert.equal(zones.generatedAddress('10-20-0-150.lab.example'), undefined);
     assert.equal(zones.generatedAddress('10-20-0-50.maas'), undefined);

@@ -1,5 +1,5 @@
-// A boot tree that cannot be known: too large, leading in circles, no directory at all. The rack gives addresses and names as ever, tells
-// what is wrong and what to do, and serves the tree as soon as it can. Real sockets on loopback, by any user.
+// An unreadable boot tree: too large, with circular links, or not a directory. The rack still gives addresses and names, reports
+// the problem with its remedy, and serves the tree as soon as it can. Real sockets on loopback, by any user.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -20,7 +20,7 @@ const CONFIG_NAME = '/pxelinux.cfg/default';
 const MS_MAX = 120_000;
 const TOO_LARGE = new RegExp(`boot\\.tree \\S+ holds more than ${TREE_ENTRIES_MAX} .*\\/many\\): move out`);
 
-describe('a rack whose boot tree cannot be known', { skip: missing('linux') }, () => {
+describe('a rack with an unreadable boot tree', { skip: missing('linux') }, () => {
   let place = '';
   let tree = '';
   let rack: RunningRack;
@@ -52,7 +52,7 @@ describe('a rack whose boot tree cannot be known', { skip: missing('linux') }, (
   }
   const assertLoads = async (): Promise<void> =>
     assert.equal((await loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0')).value.length, 44_000);
-  /** What a machine that is to enlist is told to load. */
+  /** The first file of a machine that enlists. */
   const rendered = async (): Promise<string> =>
     String((await loadByHttp(ADDRESS, PLACE.httpPort, CONFIG_NAME)).value.body);
   const start = async (): Promise<void> => {
@@ -65,7 +65,7 @@ describe('a rack whose boot tree cannot be known', { skip: missing('linux') }, (
     return `${code}: ${[...output, ...complaints].join('\n')}`;
   };
 
-  test('starts with a tree of too many files, and says so wherever it is asked', { timeout: MS_MAX }, async () => {
+  test('starts with a tree of too many files, and reports it everywhere', { timeout: MS_MAX }, async () => {
     renameSync(join(place, 'many'), join(tree, 'many'));
     await start();
     assert.match(String((await told('tree.problem')).reason), TOO_LARGE);
@@ -79,7 +79,7 @@ describe('a rack whose boot tree cannot be known', { skip: missing('linux') }, (
     assert.match(await rackboot('doctor'), new RegExp(`^1: [^]*^BAD {2}boot tree: ${TOO_LARGE.source}`, 'm'));
   });
 
-  test('serves it as soon as it is small enough', { timeout: MS_MAX }, async () => {
+  test('serves the tree as soon as it is small enough', { timeout: MS_MAX }, async () => {
     assert.doesNotMatch(await rendered(), /commissioning\/linux/);
     renameSync(join(tree, 'many'), join(place, 'many'));
     await told('tree.served');
@@ -89,7 +89,7 @@ describe('a rack whose boot tree cannot be known', { skip: missing('linux') }, (
     assert.doesNotMatch(await rackboot('doctor'), /BAD {2}boot tree/);
   });
 
-  test('keeps what it knows of one that becomes too large', { timeout: MS_MAX }, async () => {
+  test('keeps serving the known files of a tree that becomes too large', { timeout: MS_MAX }, async () => {
     from = rack.lines.length;
     renameSync(join(place, 'many'), join(tree, 'many'));
     assert.match(String((await told('tree.problem')).reason), TOO_LARGE);
@@ -102,7 +102,7 @@ describe('a rack whose boot tree cannot be known', { skip: missing('linux') }, (
     assert.equal(await rack.stop(), 0);
   });
 
-  test('starts at once with one of links that lead in circles, which it knows', { timeout: MS_MAX }, async () => {
+  test('starts at once with a tree of circular links, which it detects', { timeout: MS_MAX }, async () => {
     const names = ['a', 'b', 'c', 'd'];
     for (const name of names) mkdirSync(join(tree, name));
     for (const name of names) {
@@ -116,7 +116,7 @@ describe('a rack whose boot tree cannot be known', { skip: missing('linux') }, (
     assert.equal(await rack.stop(), 0);
   });
 
-  test('starts with a file in its place, and serves the directory that comes instead', {
+  test('starts with a file in the tree’s place, and serves the directory that replaces it', {
     timeout: MS_MAX,
   }, async () => {
     renameSync(tree, `${tree}-aside`);

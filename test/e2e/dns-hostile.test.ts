@@ -1,5 +1,5 @@
-// The DNS server on real sockets among hostile clients: floods whose sources are forged (other addresses of 127.0.0.0/8, which nobody
-// can tell from forged ones), connections that do nothing, that send one octet a second, and that never read.
+// The DNS server on real sockets among hostile clients: floods with forged sources (other addresses of 127.0.0.0/8, which the server
+// cannot tell from forged ones), and connections that are idle, that send one octet a second, or that never read.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -51,7 +51,7 @@ async function openUpstream(): Promise<UdpSocket> {
   return socket;
 }
 
-/** Asks one question by UDP and resolves to the rcode, or undefined after a second. */
+/** Asks one question by UDP; resolves to the rcode, or `undefined` after a second. */
 async function ask(port: number, name: string): Promise<number | undefined> {
   const socket = await udp('127.0.0.1');
   try {
@@ -80,7 +80,7 @@ describe('DNS among hostile clients', () => {
   });
 
   for (const sources of [24, 250]) {
-    it(`while ${sources} forged sources ask for names that nobody answers, every honest question is answered`, {
+    it(`while ${sources} forged sources ask for names without an answer, every honest question is answered`, {
       timeout: 60_000,
     }, async () => {
       const sockets = await Promise.all(
@@ -94,7 +94,7 @@ describe('DNS among hostile clients', () => {
         }
       }, 10);
       const outcomes: (number | undefined)[] = [];
-      // The old bound of 4096 questions in flight was reached within two seconds.
+      // A bound of 4096 questions in flight would be reached within two seconds.
       for (let index = 0; index < 80; index += 1) {
         outcomes.push(await ask(rack.port, `n${sources}-${index}.good.example`));
         await sleep(50);
@@ -110,7 +110,7 @@ describe('DNS among hostile clients', () => {
     });
   }
 
-  it(`a client with ${CLIENT_CONNECTIONS_MAX} idle connections can open another: its longest idle one makes room`, async () => {
+  it(`a client with ${CLIENT_CONNECTIONS_MAX} idle connections can open another: its longest idle one is closed`, async () => {
     const sockets: Socket[] = [];
     for (let index = 0; index < CLIENT_CONNECTIONS_MAX; index += 1) {
       const socket = await open(rack.port);
@@ -126,7 +126,7 @@ describe('DNS among hostile clients', () => {
     await eventuallyWithin(5000, 'all are closed', () => rack.server.gauges.connections === 0);
   });
 
-  it('connections that never asked anything are idle, too', async () => {
+  it('a connection that never asked anything counts as idle', async () => {
     const silent = await Promise.all(Array.from({ length: CLIENT_CONNECTIONS_MAX }, () => open(rack.port)));
     const another = await open(rack.port);
     assert.equal(await answerOn(another), RCODE.NOERROR);
@@ -134,12 +134,12 @@ describe('DNS among hostile clients', () => {
     await eventuallyWithin(5000, 'all are closed', () => rack.server.gauges.connections === 0);
   });
 
-  it('ten clients that take every connection leave room for another client', async () => {
+  it('another client gets a connection while ten clients hold all of them', async () => {
     const greedy: Socket[] = [];
     for (let host = 1; host <= 10; host += 1) {
       for (let count = 0; count < CLIENT_CONNECTIONS_MAX; count += 1) {
         const socket = await open(rack.port, `127.0.7.${host}`);
-        // Half a question keeps it neither busy nor alive.
+        // Half a question makes it neither busy nor active.
         socket.write(Uint8Array.of(0, 40, 1, 2, 3));
         greedy.push(socket);
       }
@@ -152,7 +152,7 @@ describe('DNS among hostile clients', () => {
     await eventuallyWithin(5000, 'all are closed', () => rack.server.gauges.connections === 0);
   });
 
-  it('a client that sends one octet a second is closed when it has asked nothing whole for so long', async () => {
+  it('a client that sends one octet a second is disconnected once it has sent no whole question for IDLE_MS', async () => {
     const clock = new VirtualClock();
     const slow = await serve(network, {}, clock);
     const socket = await open(slow.port);
@@ -168,7 +168,7 @@ describe('DNS among hostile clients', () => {
     await slow.server.close();
   });
 
-  it('the sockets towards the upstreams close once forwarding has ended, and open again with it', async () => {
+  it('the sockets to the upstreams close when forwarding ends, and reopen when it resumes', async () => {
     const clock = new VirtualClock();
     let opened = 0;
     const watched: HostNetwork = {
@@ -198,7 +198,7 @@ describe('DNS among hostile clients', () => {
     assert.equal(clock.pending, 0);
     await forwarding.server.configure(forwarding.config);
     assert.equal(opened, 8);
-    // Sockets that gave way to another port close with the others.
+    // Replaced sockets close with the others.
     clock.advance(15_000);
     await eventuallyWithin(5000, 'the next socket is open', () => opened === 9);
     await forwarding.server.close();
@@ -217,12 +217,12 @@ const closing = (socket: Socket): Promise<void> => new Promise((resolve) => sock
 function open(port: number, localAddress = '127.0.0.1'): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port, localAddress }, () => resolve(socket));
-    // Once it is open, its being cut off is what some tests wait for.
+    // Some tests wait for an open connection to be cut off.
     socket.on('error', reject);
   });
 }
 
-/** The rcode of the answer to one question on this connection; undefined when it is closed instead. */
+/** The rcode of the answer to one question on this connection; `undefined` if it is closed instead. */
 function answerOn(socket: Socket): Promise<number | undefined> {
   const frames = new FrameReader(65_535);
   const question = { name: 'rack-1.maas', type: 1, dnssecOk: false, checkingDisabled: false, edns: false };

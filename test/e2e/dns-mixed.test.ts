@@ -1,5 +1,5 @@
-// Several hosts ask the DNS server for many names at once, on real sockets of loopback: every answer must be to the question that
-// was asked, and carry that name's data, when it comes from the upstream and when it comes from the cache.
+// Several hosts ask the DNS server for many names at once, on real loopback sockets: every answer must belong to its question
+// and carry that name's data, both from the upstream and from the cache.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -18,7 +18,7 @@ import { configureAnywhere, ip, net, queryBytes, SITE } from '../dns/fixture.ts'
 
 const HOSTS = ['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5'];
 const NAMES = 100;
-/** How many names a host asks for together, each twice: fewer questions than one client may have waiting. */
+/** How many names a host asks for at once, each twice: fewer questions than one client may have waiting. */
 const TOGETHER = 25;
 const ROUNDS = 2;
 const ANSWER_MS_MAX = 10_000;
@@ -26,7 +26,7 @@ const ANSWER_MS_MAX = 10_000;
 const nameOf = (index: number): string => `host-${index}.outside.example`;
 const dataOf = (index: number, type: number): string => (type === TYPE.A ? `192.0.2.${index}` : `"text ${index}"`);
 
-/** A host that asks for every name and writes down each answer that is not the right one. */
+/** A host that asks for every name and records each wrong answer. */
 class Asker {
   readonly wrong: string[] = [];
   readonly #socket: Socket;
@@ -40,7 +40,7 @@ class Asker {
     socket.on('message', (bytes) => this.#check(bytes));
   }
 
-  /** Asks for TOGETHER names from this one on; resolves when all answers are there. */
+  /** Asks for TOGETHER names from this one on; resolves when all answers have come. */
   ask(from: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const limit = setTimeout(() => reject(new Error(`${this.#asked.size} questions unanswered`)), ANSWER_MS_MAX);

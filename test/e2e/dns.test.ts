@@ -1,4 +1,4 @@
-// The DNS server on real sockets of loopback, asked by dig, by the npm package dns2 and by hand-made TCP clients. Strangers are
+// The DNS server on real loopback sockets, asked by dig, the npm package dns2 and hand-made TCP clients. Foreign clients use
 // other addresses of 127.0.0.0/8.
 // @host waits
 
@@ -97,14 +97,14 @@ for (const native of [true, false]) {
       it(`dig finds ${name}`, async () => assert.equal(await dig('+short', ...args), expected));
     }
 
-    it('dig is told NXDOMAIN, with the SOA, for a name that is not there', async () => {
+    it('dig gets NXDOMAIN with the SOA for a name that does not exist', async () => {
       const text = await dig('nobody.maas');
       assert.match(text, /status: NXDOMAIN/);
       assert.match(text, /flags: qr aa rd ra;/);
       assert.match(text, /maas\.\s+30\s+IN\s+SOA\s+rack-1\.maas\. nobody\.maas\. \d+ 600 1800 604800 30/);
     });
 
-    it('an answer too large for UDP is cut for dig, which then asks by TCP; the rack asked its upstream by TCP too', async () => {
+    it('dig asks by TCP after an answer too large for UDP, and so does the rack with its upstream', async () => {
       const cut = await dig('+ignore', '+bufsize=512', 'large.outside.example', 'TXT');
       assert.match(cut, /flags: qr tc rd ra;/);
       const whole = await dig('+bufsize=512', 'large.outside.example', 'TXT');
@@ -120,7 +120,7 @@ for (const native of [true, false]) {
       }
     });
 
-    it('transfers, other classes, other opcodes and other EDNS versions are told so', async () => {
+    it('transfers, other classes, other opcodes and other EDNS versions get their rcodes', async () => {
       assert.match(await dig('maas', 'AXFR'), /Transfer failed/);
       assert.match(await dig('CH', 'TXT', 'version.bind'), /status: REFUSED/);
       assert.match(await dig('+opcode=notify', 'maas', 'SOA'), /status: NOTIMP/);
@@ -146,7 +146,7 @@ for (const native of [true, false]) {
       assert.equal(withSubnet.answers[0]?.address, '10.20.0.10');
     });
 
-    it('RFC 7766 §6.2.1.1: many questions on one connection are all answered, each by its id', async () => {
+    it('RFC 7766 §6.2.1.1: many questions on one connection are all answered, each with its id', async () => {
       const socket = await open(rack.port);
       const question = { type: 1, dnssecOk: false, checkingDisabled: false, edns: true };
       const questions = Array.from({ length: 500 }, (_, id) =>
@@ -162,7 +162,7 @@ for (const native of [true, false]) {
       socket.destroy();
     });
 
-    it('a client that closes its side after asking still gets its answer', async () => {
+    it('a client that half-closes after asking still gets its answer', async () => {
       const socket = await open(rack.port);
       const replies = readAll(socket, 1);
       const question = { name: 'late.outside.example', type: 1, dnssecOk: false, checkingDisabled: false, edns: false };
@@ -170,7 +170,7 @@ for (const native of [true, false]) {
       assert.equal((await replies)[0]?.rcode, 3);
     });
 
-    it('a connection that announces more than a question can be is closed', async () => {
+    it('a connection that announces an overlong question is closed', async () => {
       const socket = await open(rack.port);
       const closed = new Promise((resolve) => socket.on('close', resolve));
       socket.resume();
@@ -178,7 +178,7 @@ for (const native of [true, false]) {
       await closed;
     });
 
-    it('one client may not open connections without end', async () => {
+    it('the connections of one client are bounded', async () => {
       const sockets: Socket[] = [];
       let closed = 0;
       for (let index = 0; index < 40; index += 1) {
@@ -193,7 +193,7 @@ for (const native of [true, false]) {
       assert.ok(closed >= 8, `only ${closed} of 40 were closed`);
     });
 
-    it('a reload keeps what stays, opens what is new and closes what is gone', async () => {
+    it('a reload keeps unchanged listeners, opens new ones and closes removed ones', async () => {
       const other = ip('127.0.0.9');
       await rack.server.configure({ ...rack.config, listen: [LOOPBACK, other] });
       assert.equal(rack.server.listeners[0]?.port, rack.port);
@@ -206,7 +206,7 @@ for (const native of [true, false]) {
       assert.equal(await dig('+short', 'node1.maas'), '10.20.0.10');
     });
 
-    it('a port that another server has is an error with a name, and nothing changes', async () => {
+    it('a port in use is a named error, and nothing changes', async () => {
       const taken = { ...rack.config, listenPort: outside.port };
       await assert.rejects(
         rack.server.configure(taken),
@@ -216,7 +216,7 @@ for (const native of [true, false]) {
       assert.equal(await dig('+short', 'node1.maas'), '10.20.0.10');
     });
 
-    it('names of the outside are found while the ports of the questions change', async () => {
+    it('external names resolve while the source ports rotate', async () => {
       const ports = new Set<number>();
       const watched: HostNetwork = {
         ...pass(network),
@@ -242,7 +242,7 @@ for (const native of [true, false]) {
           'www.outside.example',
         ];
         assert.equal((await run('dig', args)).stdout.trim(), '192.0.2.80');
-        // What is remembered would not be asked again.
+        // A cached name would not be asked again.
         clock.advance(61_000);
         await sleep(60);
       }
@@ -250,7 +250,7 @@ for (const native of [true, false]) {
       await changing.server.close();
     });
 
-    it('a server that is closed answers nobody, and its port is free', async () => {
+    it('a closed server answers nothing, and its port is free', async () => {
       const short = await serve(network, {});
       await short.server.close();
       const again = await serve(network, { listenPort: short.port });
@@ -261,9 +261,9 @@ for (const native of [true, false]) {
 }
 
 describe('dnsmasq as the upstream', { skip: missing('dig', 'dnsmasq') }, () => {
-  it('names are resolved through it, and SERVFAIL is said while it is away', async () => {
+  it('names resolve through it; while it is down they are SERVFAIL', async () => {
     const network = await openNetwork();
-    // A port that was free a moment ago.
+    // A port that was just free.
     const probe = await serve(network, {});
     await probe.server.close();
     const upstream = { address: LOOPBACK, port: probe.port };
@@ -299,8 +299,8 @@ describe('dnsmasq as the upstream', { skip: missing('dig', 'dnsmasq') }, () => {
   });
 });
 
-describe('an address that is not here yet', { skip: missing('root', 'linux', 'ip', 'unshare', 'dig') }, () => {
-  it('UDP and TCP are served on it once it comes', { timeout: 60_000 }, async () => {
+describe('an address the host does not have yet', { skip: missing('root', 'linux', 'ip', 'unshare', 'dig') }, () => {
+  it('is served over UDP and TCP once the host has it', { timeout: 60_000 }, async () => {
     const script = join(import.meta.dirname, 'dns-late-address.ts');
     const { stdout } = await run('unshare', ['--net', process.execPath, script], { timeout: 50_000 });
     const report: unknown = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
@@ -308,7 +308,7 @@ describe('an address that is not here yet', { skip: missing('root', 'linux', 'ip
   });
 });
 
-/** The network with its methods bound, so that one can be replaced. */
+/** The network with bound methods, so that one can be replaced. */
 const pass = (network: HostNetwork): HostNetwork => ({
   kind: network.kind,
   notes: network.notes,

@@ -61,7 +61,7 @@ describe('the doctor beside a running rack', { skip }, () => {
       /^ok {3}dhcp lab: UEFI amd64: is offered \S+, to load bootx64\.efi /m,
       /^ok {3}dhcp lab: UEFI amd64 by HTTP: is offered \S+, to load http:\/\/10\.77\.4\.1:5248\/ipxe\.efi /m,
       /^note dhcp lab: UEFI amd64 by HTTP: ipxe\.efi is not signed, .*Secure Boot/m,
-      /^note dhcp lab: UEFI arm64 by HTTP: is given nothing to load: GRUB finds no network after HTTP boot; let the firmware boot by PXE/m,
+      /^note dhcp lab: UEFI arm64 by HTTP: is given nothing to load: GRUB has no network after HTTP boot; set the firmware to PXE/m,
       /^ok {3}region from lab: answers at /m,
       /^ok {3}tftp lpxelinux\.0: 44000 bytes, as in the tree/m,
       /^ok {3}http http:\S+ipxe\.efi: 80000 bytes, as in the tree/m,

@@ -1,4 +1,4 @@
-// The boot listener as real clients see it: curl, over a boot tree on disk.
+// The boot listener with a real client: curl, over a boot tree on disk.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -89,7 +89,7 @@ test('shim’s two slashes and a missing Host field are served', { skip }, async
   assert.equal(await curl('--header', 'Host:', `${url}/grubx64.efi`), 'loader');
 });
 
-test('HEAD tells length, validators and type', { skip }, async () => {
+test('HEAD returns length, validators and type', { skip }, async () => {
   const fields = await curl('--head', `${url}/grubx64.efi`);
   for (const field of [/^HTTP\/1.1 200 OK\r\n/, /\r\nContent-Length: 6\r\n/, /\r\nETag: "/, /\r\nLast-Modified: /]) {
     assert.match(fields, field);
@@ -97,14 +97,14 @@ test('HEAD tells length, validators and type', { skip }, async () => {
   assert.match(fields, /\r\nContent-Type: application\/efi\r\n/);
 });
 
-test('a download that broke off goes on where it ended', { skip }, async () => {
+test('an interrupted download resumes where it ended', { skip }, async () => {
   const file = join(root, 'download');
   writeFileSync(file, content.subarray(0, 5_000_000));
   await curl('--continue-at', '-', '--output', file, `${url}/amd64/linux`);
   assert.equal(sha(readFileSync(file)), sha(content));
 });
 
-test('what did not change is not sent again', { skip }, async () => {
+test('an unchanged file is not sent again', { skip }, async () => {
   const tags = join(root, 'etag');
   const first = ['--etag-save', tags, '--output', '/dev/null', '--write-out', '%{http_code}'];
   assert.equal(await curl(...first, `${url}/amd64/linux`), '200');
@@ -115,27 +115,27 @@ test('what did not change is not sent again', { skip }, async () => {
   assert.equal(await curl(...since, `${url}/amd64/linux`), '304');
 });
 
-test('nothing outside the tree is read', { skip }, async () => {
+test('no file outside the tree is readable', { skip }, async () => {
   const code = ['--path-as-is', '--output', '/dev/null', '--write-out', '%{http_code}'];
   for (const path of ['/../secret', '/leak', '/amd64/../../secret', '/..%2fsecret', '//etc/passwd', '/amd64', '/.']) {
     assert.equal(await curl(...code, url + path), '404', path);
   }
 });
 
-test('a file put into the tree wins over rendered text, at once', { skip }, async () => {
+test('a file put into the tree takes precedence over rendered text at once', { skip }, async () => {
   assert.equal(await curl(`${url}/grub/grub.cfg`), 'boot\n');
   mkdirSync(join(directory, 'grub'));
   writeFileSync(join(directory, 'grub', 'grub.cfg'), 'mine\n');
   assert.equal(await curl(`${url}/grub/grub.cfg`), 'mine\n');
 });
 
-test('forty machines that load one file at the same time all get it', { skip }, async () => {
+test('forty machines that load one file at once all get it', { skip }, async () => {
   const expected = sha(content);
   const downloads = Array.from({ length: 40 }, () => curl(`${url}/amd64/linux`).then(sha));
   for (const got of await Promise.all(downloads)) assert.equal(got, expected);
 });
 
-test('a file replaced under way is sent as it was; one cut under way is not passed off as whole', {
+test('a file replaced during a download is sent as it was; one truncated meanwhile does not look whole', {
   skip,
 }, async () => {
   const path = join(directory, 'changing');

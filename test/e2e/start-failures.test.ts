@@ -227,7 +227,7 @@ describe('a state directory that does not serve', { skip: missing('linux') }, ()
     await rack.kill();
     chmodSync(rack.directory, 0o755);
     chmodSync(rack.stateDir, 0o755);
-    assertTold(await run(AS_NOBODY), /rackboot\.sock/, /cannot be made: EACCES/, GIVE_TO_NOBODY);
+    assertTold(await run(AS_NOBODY), /rackboot\.sock/, /cannot be created: EACCES/, GIVE_TO_NOBODY);
     await assertStarts();
   });
 

@@ -166,7 +166,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   },
   'http/proxy.ts': { '#onAnswer.words': 'SAID_BYTES_MAX' },
   'http/region-stand-in.ts': { 'readRest.chunks': 'KEPT_BYTES_MAX' },
-  'http/server.ts': { '#listeners': 'configured', '#leaving': 'CONNECTIONS_MAX' },
+  'http/server.ts': { '#listeners': 'configured', '#closing': 'CONNECTIONS_MAX' },
   'kept-apart.ts': {
     'Side.counts': 'owner',
     'Side.shares': 'owner, each owner',

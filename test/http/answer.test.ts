@@ -8,40 +8,45 @@ import { printedRandom } from '../support/printed-random.ts';
 
 const part = (start: number, end: number): RangeChoice => ({ kind: 'part', range: { start, end } });
 const ranges: readonly { name: string; field: string | undefined; size: number; expected: RangeChoice }[] = [
-  { name: 'no Range field is the whole file', field: undefined, size: 100, expected: { kind: 'whole' } },
+  { name: 'without a Range field the whole file is sent', field: undefined, size: 100, expected: { kind: 'whole' } },
   { name: 'both ends are included', field: 'bytes=0-9', size: 100, expected: part(0, 10) },
   { name: 'one byte is a range', field: 'bytes=0-0', size: 100, expected: part(0, 1) },
-  { name: 'an open end goes to the end', field: 'bytes=90-', size: 100, expected: part(90, 100) },
-  { name: 'an end beyond the file is the end of the file', field: 'bytes=90-999', size: 100, expected: part(90, 100) },
+  { name: 'an open range ends at the end of the file', field: 'bytes=90-', size: 100, expected: part(90, 100) },
+  { name: 'an end beyond the file is cut to the file', field: 'bytes=90-999', size: 100, expected: part(90, 100) },
   { name: 'a suffix counts from the end', field: 'bytes=-10', size: 100, expected: part(90, 100) },
-  { name: 'a suffix longer than the file is all of it', field: 'bytes=-999', size: 100, expected: part(0, 100) },
+  { name: 'a suffix longer than the file is the whole file', field: 'bytes=-999', size: 100, expected: part(0, 100) },
   {
-    name: 'a suffix of nothing cannot be satisfied',
+    name: 'an empty suffix is unsatisfiable',
     field: 'bytes=-0',
     size: 100,
     expected: { kind: 'unsatisfiable' },
   },
   {
-    name: 'a start at the end cannot be satisfied',
+    name: 'a start at the end of the file is unsatisfiable',
     field: 'bytes=100-',
     size: 100,
     expected: { kind: 'unsatisfiable' },
   },
-  { name: 'no byte of an empty file can be had', field: 'bytes=0-', size: 0, expected: { kind: 'unsatisfiable' } },
-  { name: 'a suffix of an empty file is the whole of it', field: 'bytes=-5', size: 0, expected: { kind: 'whole' } },
+  {
+    name: 'a range of an empty file is unsatisfiable',
+    field: 'bytes=0-',
+    size: 0,
+    expected: { kind: 'unsatisfiable' },
+  },
+  { name: 'a suffix of an empty file is the whole file', field: 'bytes=-5', size: 0, expected: { kind: 'whole' } },
   { name: 'an end before the start is ignored', field: 'bytes=9-0', size: 100, expected: { kind: 'whole' } },
-  { name: 'several ranges are the whole file', field: 'bytes=0-1,5-6', size: 100, expected: { kind: 'whole' } },
+  { name: 'several ranges get the whole file', field: 'bytes=0-1,5-6', size: 100, expected: { kind: 'whole' } },
   { name: 'another unit is ignored', field: 'lines=0-1', size: 100, expected: { kind: 'whole' } },
   { name: 'a range without numbers is ignored', field: 'bytes=-', size: 100, expected: { kind: 'whole' } },
-  { name: 'the unit is without case', field: 'Bytes=0-9', size: 100, expected: part(0, 10) },
-  { name: 'a number too long is ignored', field: `bytes=${'9'.repeat(40)}-`, size: 100, expected: { kind: 'whole' } },
+  { name: 'the unit is case-insensitive', field: 'Bytes=0-9', size: 100, expected: part(0, 10) },
+  { name: 'an overlong number is ignored', field: `bytes=${'9'.repeat(40)}-`, size: 100, expected: { kind: 'whole' } },
   { name: 'a negative number is ignored', field: 'bytes=--5', size: 100, expected: { kind: 'whole' } },
 ];
 for (const { name, field, size, expected } of ranges) {
   test(name, () => assert.deepEqual(chooseRange(field, size), expected));
 }
 
-test('whatever the Range field says, the bytes lie within the file', () => {
+test('for random Range fields the bytes lie within the file', () => {
   const random = printedRandom('range');
   const letters = 'bytes=0123456789-, ';
   for (let round = 0; round < 20_000; round += 1) {
@@ -60,13 +65,13 @@ const file = { etag: '"tag"', modifiedMs, sizeBytes: 1000 };
 const earlier = 'Sun, 06 Nov 1994 08:49:36 GMT';
 
 const conditions: readonly { name: string; headers: IncomingHttpHeaders; status: number; length?: number }[] = [
-  { name: 'no condition is the whole file', headers: {}, status: 200, length: 1000 },
+  { name: 'without a condition the whole file is sent', headers: {}, status: 200, length: 1000 },
   { name: 'If-None-Match with the tag: not modified', headers: { 'if-none-match': '"tag"' }, status: 304 },
   { name: 'If-None-Match compares weakly', headers: { 'if-none-match': '"x", W/"tag"' }, status: 304 },
-  { name: 'If-None-Match * matches what exists', headers: { 'if-none-match': '*' }, status: 304 },
+  { name: 'If-None-Match * matches an existing file', headers: { 'if-none-match': '*' }, status: 304 },
   { name: 'If-None-Match with another tag: sent', headers: { 'if-none-match': '"x"' }, status: 200 },
   {
-    name: 'If-None-Match goes before If-Modified-Since',
+    name: 'If-None-Match takes precedence over If-Modified-Since',
     headers: { 'if-none-match': '"x"', 'if-modified-since': fixed },
     status: 200,
   },
@@ -78,7 +83,7 @@ const conditions: readonly { name: string; headers: IncomingHttpHeaders; status:
   { name: 'If-Unmodified-Since before: failed', headers: { 'if-unmodified-since': earlier }, status: 412 },
   { name: 'If-Unmodified-Since the same second: sent', headers: { 'if-unmodified-since': fixed }, status: 200 },
   { name: 'a range', headers: { range: 'bytes=0-9' }, status: 206, length: 10 },
-  { name: 'a range that is not there', headers: { range: 'bytes=5000-' }, status: 416, length: 0 },
+  { name: 'a range beyond the file', headers: { range: 'bytes=5000-' }, status: 416, length: 0 },
   { name: 'If-Range with the tag: the range', headers: { range: 'bytes=0-9', 'if-range': '"tag"' }, status: 206 },
   { name: 'If-Range with a weak tag: the whole', headers: { range: 'bytes=0-9', 'if-range': 'W/"tag"' }, status: 200 },
   { name: 'If-Range with the date: the range', headers: { range: 'bytes=0-9', 'if-range': fixed }, status: 206 },
@@ -93,7 +98,7 @@ for (const { name, headers, status, length } of conditions) {
   });
 }
 
-test('a part says where it is from', () => {
+test('a partial answer has a Content-Range', () => {
   const { fields, range } = answerFile({ range: 'bytes=10-19' }, 'bootx64.efi', file);
   assert.deepEqual(range, { start: 10, end: 20 });
   assert.deepEqual(fields, {
@@ -106,7 +111,7 @@ test('a part says where it is from', () => {
   });
 });
 
-test('a date is read in all three forms and written in the first', () => {
+test('a date is parsed in all three forms and formatted in the first', () => {
   const whole = Date.UTC(1994, 10, 6, 8, 49, 37);
   for (const text of [fixed, 'Sunday, 06-Nov-94 08:49:37 GMT', 'Sun Nov  6 08:49:37 1994']) {
     assert.equal(parseHttpDate(text), whole, text);
@@ -121,7 +126,7 @@ test('the length of a text is counted in bytes', () => {
   assert.equal(answerText(200, 'é').fields['Content-Length'], 2);
 });
 
-test('the type follows the name', () => {
+test('the media type follows from the file name', () => {
   assert.equal(mediaTypeOf('EFI/BOOTX64.EFI'), 'application/efi');
   assert.equal(mediaTypeOf('amd64/generic/bookworm/commissioning/linux'), 'application/octet-stream');
 });

@@ -1,4 +1,4 @@
-// How many bodies are read at a time, whoever sends them; what becomes of slow ones is seen in slow-posts.test.ts.
+// How many bodies are read at a time; slow-posts.test.ts tests slow ones.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 
 const FURTHER = 5;
 
-test('so many bodies are read at a time, one each of as many networks, and the next one as soon as one has come', async () => {
+test('ARRIVING_MAX bodies of as many networks are read at a time, and the next one as soon as one has arrived', async () => {
   const arrivals = new BodyArrivals(new VirtualClock());
   const requests: IncomingMessage[] = [];
   const ends: string[] = [];

@@ -43,7 +43,7 @@ async function* pieces(all: readonly (readonly unknown[])[]): AsyncGenerator<rea
   yield* all;
 }
 
-test('each path is answered with its value as JSON; the socket is its user’s alone', async () => {
+test('each path is answered with its value as JSON; only its user can open the socket', async () => {
   const list = Array.from({ length: 1001 }, (_, index) => ({ index, name: `m${index}` }));
   const control = make({
     '/status': () => ({ name: 'rack-1', nothing: undefined }),
@@ -78,7 +78,7 @@ test('each path is answered with its value as JSON; the socket is its user’s a
   assert.equal(existsSync(path), false);
 });
 
-test('the region is reached with an administrator’s right', async () => {
+test('requests to the region have administrator rights', async () => {
   const region = createServer((incoming, response) =>
     response.end(JSON.stringify([incoming.headers['x-rackboot-control'], incoming.headers['x-rackboot-rack'] ?? null])),
   );
@@ -95,7 +95,7 @@ test('the region is reached with an administrator’s right', async () => {
   await control.close();
 });
 
-test('a second Rackboot on one state directory is refused, and the first goes on', async () => {
+test('a second Rackboot on a state directory is refused, and the first is unaffected', async () => {
   const first = make({ '/who': () => 'first' });
   await first.open();
   await assert.rejects(make({}).open(), { code: 'already-running' });
@@ -103,11 +103,11 @@ test('a second Rackboot on one state directory is refused, and the first goes on
   await first.close();
 });
 
-test('a socket that nobody answers on is taken over', async () => {
+test('a stale socket is replaced', async () => {
   const gone = createSocketServer();
   gone.listen(path);
   await once(gone, 'listening');
-  // The file stays when its listener ends without removing it, as after kill -9: here a link keeps it.
+  // The file remains if its listener dies without removing it, as after kill -9; here a link preserves it.
   linkSync(path, `${path}.kept`);
   gone.close();
   await once(gone, 'close');
@@ -124,12 +124,12 @@ test('a file in the way is named, not removed', async () => {
   assert.ok(existsSync(path));
 });
 
-test('a directory that does not exist is named', async () => {
+test('a missing directory is named', async () => {
   rmSync(stateDir, { recursive: true });
   await assert.rejects(make({}).open(), { name: 'RackError', message: new RegExp(stateDir) });
 });
 
-test('parameters reach the answer, POST is for what is named so, and a refusal of what was given is told apart', async () => {
+test('parameters reach the handler, POST only reaches handlers named so, and bad arguments get their own status', async () => {
   const control = make({
     '/trace': ({ query }) => ({ mac: query.get('mac'), none: query.get('none') }),
     'POST /level': ({ query }) => query.get('level'),
@@ -143,8 +143,8 @@ test('parameters reach the answer, POST is for what is named so, and a refusal o
   await control.open();
   assert.deepEqual(await ask('/trace?mac=52%3A54&x=1'), { status: 200, text: '{"mac":"52:54","none":null}\n' });
   assert.deepEqual(await ask('/level?level=debug', 'POST'), { status: 200, text: '"debug"\n' });
-  assert.deepEqual(await ask('/level'), { status: 405, text: 'only POST is for this path\n' });
-  assert.deepEqual(await ask('/trace', 'POST'), { status: 405, text: 'only GET and HEAD are for this path\n' });
+  assert.deepEqual(await ask('/level'), { status: 405, text: 'this path accepts only POST\n' });
+  assert.deepEqual(await ask('/trace', 'POST'), { status: 405, text: 'this path accepts only GET and HEAD\n' });
   assert.equal((await ask('/trace', 'DELETE')).status, 405);
   assert.deepEqual(await ask('/bad'), { status: 400, text: 'give a MAC\n' });
   assert.deepEqual(await ask('/lost'), { status: 404, text: 'no such machine\n' });
@@ -152,7 +152,7 @@ test('parameters reach the answer, POST is for what is named so, and a refusal o
   await control.close();
 });
 
-test('an answer that goes on is sent line by line, and ends with its reader', async () => {
+test('a stream is sent line by line, and ends with its reader', async () => {
   let ended = false;
   async function* count() {
     try {
@@ -187,7 +187,7 @@ test('an answer that goes on is sent line by line, and ends with its reader', as
   await control.close();
 });
 
-test('what is sent along is read as far as the handler asks for it, and no further than the bound', async () => {
+test('a body is read only if the handler asks for it, and only up to the bound', async () => {
   const control = make({
     'POST /echo': async ({ body }) => ({ length: (await body()).length }),
     'POST /deaf': () => 'not asked',

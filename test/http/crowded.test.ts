@@ -1,4 +1,4 @@
-// A boot listener whose connections somebody holds: the machines behind one router are served all the same.
+// A boot listener with all connections held by other hosts still serves the machines behind one router.
 // @process own
 
 import assert from 'node:assert/strict';
@@ -10,7 +10,7 @@ import { openRig, type Rig } from './rig.ts';
 const IMAGE_BYTES = 100_000;
 const MACHINES = 200;
 const ROUTER = '127.0.0.1';
-/** Within which all downloads are over: those that wait for a place included. */
+/** Within this time all downloads end, including those that wait for a place. */
 const MS_MAX = 30_000;
 
 let rig: Rig;
@@ -21,9 +21,9 @@ before(async () => {
 });
 after(() => rig.server.close());
 
-/** In two pieces, so that all connections are open at a time. */
+/** In two pieces, so that all connections are open at once. */
 const GET = ['GET /image HTTP/1.1\r\n', 'Connection: close\r\n\r\n'];
-/** Who asks nothing, or nothing whole, rests, and gives way to anybody. Who loads a file does not: there the shares alone decide. */
+/** A connection without a whole request is idle and closed for any newcomer. For a connection that loads a file only the shares decide. */
 const ATTACKS: readonly (readonly [name: string, from: readonly string[], says: Parameters<typeof Crowd.open>[3]])[] = [
   ['nothing, from one address', ['127.9.0.2'], {}],
   [
@@ -38,12 +38,12 @@ const ATTACKS: readonly (readonly [name: string, from: readonly string[], says: 
     { first: 'GET /', again: 'a', everyMs: 1000 },
   ],
   [
-    'for a long file that nobody reads, from sixteen addresses of the network of the router',
+    'for a long file that they do not read, from sixteen addresses of the network of the router',
     addresses(16, 16).map((one) => one.replace('127.1', '127.0')),
     { first: 'GET /huge HTTP/1.1\r\n\r\n', reads: false },
   ],
   [
-    'for a long file that nobody reads, from four networks',
+    'for a long file that they do not read, from four networks',
     addresses(16, 4),
     { first: 'GET /huge HTTP/1.1\r\n\r\n', reads: false },
   ],
@@ -64,7 +64,7 @@ for (const [name, from, says] of ATTACKS) {
   });
 }
 
-test(`no more than ${CONNECTIONS_MAX} connections are served and ${WAITING_MAX} wait, of hosts that all have as many`, async () => {
+test(`no more than ${CONNECTIONS_MAX} connections are served and ${WAITING_MAX} wait, if all hosts have equally many`, async () => {
   const crowd = await Crowd.open(rig.port, addresses(64, 1), CONNECTIONS_MAX + WAITING_MAX + 64, { first: 'GET /' });
   try {
     await settled(() => rig.server.counters()['connections-refused']);

@@ -1,4 +1,4 @@
-// A download that nobody takes: told of while it stands still, and at its end said to be the rack's doing.
+// A stalled download: reported while it is stalled, and at its end attributed to the rack.
 
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
@@ -15,14 +15,14 @@ import { RegionProxy } from '../../src/http/proxy.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { LOOPBACK, MACHINE, MemoryTree } from './rig.ts';
 
-/** An answer on a connection whose bytes the test moves. */
+/** An answer on a connection whose progress the test controls. */
 function answerOn(socket: { bytesWritten: number; writableLength: number }): ServerResponse {
   const request = Object.assign(new EventEmitter(), { socket, method: 'GET' });
-  // The fields that are read are there; the rest of a request is not looked at.
+  // Only the fields that are read.
   return Reflect.construct(ServerResponse, [request]);
 }
 
-test('a download that stands still is told of once, and anew after it has moved on; one that moves never', () => {
+test('a stalled download is reported once, and again only after it has moved and stalled again; a moving one is not', () => {
   const clock = new VirtualClock();
   const told: Stall[] = [];
   const sends = new FileSends(clock, (_send, stall) => told.push(stall));
@@ -56,7 +56,7 @@ test('a download that stands still is told of once, and anew after it has moved 
   assert.deepEqual([sends.size, clock.pending], [0, 0]);
 });
 
-test('what the rack gives up, because nobody takes it, is not said to be the client’s doing', async () => {
+test('a download that the rack gives up is not attributed to the client', async () => {
   const tree = new MemoryTree();
   tree.files.set('huge', new Uint8Array(64 * 1024 * 1024));
   const events: RackEvent[] = [];

@@ -64,7 +64,7 @@ async function until(what: string, condition: () => boolean): Promise<void> {
 
 const CLOSE = 'HTTP/1.1\r\nConnection: close\r\n';
 
-test('a request reaches the region as it was sent, with who sent it', async () => {
+test('a request reaches the region unchanged, with its sender’s identity', async () => {
   const got = await rig.speak(
     `GET /MAAS/metadata/2012-03-01/?op=a%20b&c=d ${CLOSE}Host: rack:5248\r\nX-Own: 1\r\n\r\n`,
   );
@@ -80,13 +80,13 @@ test('a request reaches the region as it was sent, with who sent it', async () =
   await until('counted', () => rig.server.counters()['proxied-bytes'] >= 6);
 });
 
-test('what the region says to refuse something is told on, without what a terminal would act on', async () => {
+test('the region’s reason for a refusal is reported without control characters', async () => {
   answer = (response) => {
     response.writeHead(400, { 'Content-Type': 'application/json', 'X-Rackboot-Refusal': 'invalid-parameters' });
     response.end(`{"mac": ["\u001b[31mzz${'z'.repeat(1000)}"]}`);
   };
   const got = await rig.speak(`POST /MAAS/api/2.0/machines/ ${CLOSE}Host: x\r\nContent-Length: 0\r\n\r\n`);
-  assert.match(got, /^HTTP\/1.1 400 [\s\S]*z{1000}"\]\}\r\n/, 'the machine gets all of it');
+  assert.match(got, /^HTTP\/1.1 400 [\s\S]*z{1000}"\]\}\r\n/, 'the machine gets the whole answer');
   const told = () => rig.events.filter(isHttpEvent).find(({ kind }) => kind === 'http.posted');
   await until('told', () => told() !== undefined);
   assert.equal(told()?.reason, 'invalid-parameters');
@@ -99,7 +99,7 @@ test('what the region says to refuse something is told on, without what a termin
   assert.deepEqual([told()?.reason, told()?.said], [undefined, undefined]);
 });
 
-test('the token of a boot is passed on, and the rack says which interface was booted; whatever else says so is dropped', async () => {
+test('a boot’s token is passed on, and the rack adds the boot interface; other fields that claim one are dropped', async () => {
   const boot = (fields: string): Promise<string> =>
     rig.speak(`POST /MAAS/api/2.0/machines/ ${CLOSE}Host: a\r\n${fields}Content-Length: 0\r\n\r\n`);
   await boot(`X-Rackboot-Token: ${TOKEN}\r\nX-Rackboot-Boot: 52:54:00:99:99:99\r\n`);
@@ -121,7 +121,7 @@ test('the token of a boot is passed on, and the rack says which interface was bo
   ]);
 });
 
-test('nobody can claim another address or a right', async () => {
+test('no caller can claim another address or a right', async () => {
   const claims = [
     'X-Forwarded-For: 10.0.0.1',
     'x-forwarded-for: 10.0.0.2',
@@ -143,7 +143,7 @@ test('nobody can claim another address or a right', async () => {
   assert.equal(seen[0]?.headers['x-rackboot-control'], undefined);
 });
 
-test('Connection cannot take away what says who speaks', async () => {
+test('a Connection field cannot remove the fields with the caller’s identity', async () => {
   const names = 'close, X-Rackboot-Rack, X-Forwarded-For, X-Hop, Host, Content-Length';
   await rig.speak(
     `POST /MAAS/ HTTP/1.1\r\nConnection: ${names}\r\nHost: rack\r\nX-Hop: 1\r\nTE: trailers\r\nContent-Length: 2\r\n\r\nab`,
@@ -157,12 +157,12 @@ test('Connection cannot take away what says who speaks', async () => {
   assert.equal(seen[0]?.body, 'ab');
 });
 
-test('a request without Host gets the address that was asked', async () => {
+test('a request without Host gets the rack’s address as Host', async () => {
   await rig.speak(`GET /MAAS/ ${CLOSE}\r\n`);
   assert.equal(seen[0]?.headers.host, `127.0.0.1:${rig.port}`);
 });
 
-test('a body is passed on, announced or in chunks', async () => {
+test('a body is passed on, with a length or in chunks', async () => {
   await rig.speak(`POST /MAAS/a ${CLOSE}Content-Length: 5\r\n\r\nhello`);
   await rig.speak(`PUT /MAAS/b ${CLOSE}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n`);
   await rig.speak(`DELETE /MAAS/c ${CLOSE}\r\n`);
@@ -177,7 +177,7 @@ test('a body is passed on, announced or in chunks', async () => {
   assert.equal(seen[2]?.headers['content-length'], '0');
 });
 
-test('an answer comes back with its fields, the length in the spelling that GRUB knows, without those of the hop', async () => {
+test('an answer comes back with its fields, the length in GRUB’s spelling, without hop-by-hop fields', async () => {
   answer = (response) => {
     response.writeHead(
       201,
@@ -201,7 +201,7 @@ test('an answer comes back with its fields, the length in the spelling that GRUB
   assert.match(got, /made$/);
 });
 
-test('HEAD comes back with the length and no content', async () => {
+test('the answer to HEAD has the length and no content', async () => {
   answer = (response) => {
     response.setHeader('content-length', 7);
     response.end();
@@ -209,7 +209,7 @@ test('HEAD comes back with the length and no content', async () => {
   assert.match(await rig.speak(`HEAD /MAAS/ ${CLOSE}\r\n`), /Content-Length: 7\r\n[\s\S]*\r\n\r\n$/);
 });
 
-test('a body announced too large is refused before it is read', async () => {
+test('a body with too large a length is refused before it is read', async () => {
   const got = await rig.speak(`POST /MAAS/ ${CLOSE}Content-Length: ${BODY_BYTES_MAX + 1}\r\n\r\n`);
   assert.match(got, /^HTTP\/1.1 413 /);
   assert.equal(seen.length, 0);
@@ -233,7 +233,7 @@ test('a body that grows too large is cut off', async () => {
   await until('nothing under way', () => rig.server.counters().forwarding === 0);
 });
 
-test('an answer that is cut short is not taken for a whole one', async () => {
+test('a truncated answer does not look whole', async () => {
   answer = (response) => {
     response.writeHead(200, { 'Content-Length': 100 });
     response.write('half');
@@ -245,7 +245,7 @@ test('an answer that is cut short is not taken for a whole one', async () => {
   await until('nothing under way', () => rig.server.counters().forwarding === 0);
 });
 
-test('a caller that goes away ends what was asked for it', async () => {
+test('the request to the region ends when its caller disconnects', async () => {
   let ended = false;
   answer = (response) => {
     response.on('close', () => {
@@ -259,7 +259,7 @@ test('a caller that goes away ends what was asked for it', async () => {
   await until('ended', () => ended && rig.server.counters().forwarding === 0);
 });
 
-test('callers that wait behind each other on one connection and go away leave nothing under way', async () => {
+test('pipelined requests of a caller that disconnects leave nothing under way', async () => {
   answer = () => undefined;
   const socket = createConnection({ port: rig.port, host: '127.0.0.1' });
   socket.write('GET /MAAS/1 HTTP/1.1\r\n\r\nGET /MAAS/2 HTTP/1.1\r\n\r\nGET /MAAS/3 HTTP/1.1\r\n\r\n');
@@ -268,7 +268,7 @@ test('callers that wait behind each other on one connection and go away leave no
   await until('nothing under way', () => rig.server.counters().forwarding === 0);
 });
 
-test('an answer that comes before the end of the body is passed on', async () => {
+test('an answer before the end of the body is passed on', async () => {
   answer = (response) => {
     response.writeHead(400);
     response.end('no');
@@ -277,7 +277,7 @@ test('an answer that comes before the end of the body is passed on', async () =>
   assert.match(got, /^HTTP\/1.1 400 [\s\S]*no/);
 });
 
-test('a region that is down is told at once, with its place and when to ask again', async () => {
+test('if the region is down the caller gets 503 at once, with the region’s address and a Retry-After', async () => {
   const closed = createServer();
   closed.listen(0, '127.0.0.1');
   await once(closed, 'listening');
@@ -290,16 +290,16 @@ test('a region that is down is told at once, with its place and when to ask agai
   assert.match(got, new RegExp(`the region at 127.0.0.1:${port} does not answer: .*ECONNREFUSED.*\n$`));
   assert.doesNotMatch(got, new RegExp(SECRET));
   assert.deepEqual(lone.kinds(), ['http.region-unreachable']);
-  assert.match(await lone.speak(`GET /linux ${CLOSE}\r\n`), /still there$/, 'files are served all the same');
+  assert.match(await lone.speak(`GET /linux ${CLOSE}\r\n`), /still there$/, 'files are still served');
   await lone.server.configure({
     listen: [{ address: LOOPBACK, port: 0 }],
     region: { host: '127.0.0.1', port: portOf(region) },
   });
-  assert.match(await speak(lone.port, `GET /MAAS/ ${CLOSE}\r\n`), /region$/, 'a region that came back is asked again');
+  assert.match(await speak(lone.port, `GET /MAAS/ ${CLOSE}\r\n`), /region$/, 'a region that is back is asked again');
   await lone.server.close();
 });
 
-test('so many requests are with the region at a time, one each of as many networks, and no more', async () => {
+test('at most PROXIED_MAX requests of as many networks are at the region at a time', async () => {
   answer = () => undefined;
   const asked = rig.server.counters().requests;
   const networks = Array.from({ length: PROXIED_MAX + 5 }, (_, index) => `127.${1 + (index >> 4)}.${index & 15}.2`);
@@ -316,7 +316,7 @@ test('so many requests are with the region at a time, one each of as many networ
   await until('nothing is with the region', () => rig.server.counters().forwarding === 0);
 });
 
-test('a region that speaks nonsense is a region that does not answer', async () => {
+test('a region that sends nonsense counts as one that does not answer', async () => {
   const nonsense = createServer((socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n'));
   nonsense.listen(0, '127.0.0.1');
   await once(nonsense, 'listening');

@@ -1,4 +1,4 @@
-// A boot listener on loopback with files in memory, and ways to speak to it in bytes.
+// A boot listener on loopback with files in memory, and functions that send it raw bytes.
 
 import { createConnection } from 'node:net';
 import type { ResolveAsset } from '../../src/boot/asset.ts';
@@ -15,7 +15,7 @@ export const MACHINE = mac(0x525400123456);
 export const TOKEN = 'a-token-of-a-boot-0123456789abcd';
 export const SECRET = 'the rack is who it says';
 
-/** Files in memory; counts those that are open. `/broken` cannot be read, `/short` is shorter than it says. */
+/** Files in memory; counts the open ones. `/broken` cannot be read, `/short` is shorter than its announced size. */
 export class MemoryTree implements FileTree {
   readonly files = new Map<string, Uint8Array>();
   open_ = 0;
@@ -42,7 +42,7 @@ export class MemoryTree implements FileTree {
   }
 }
 
-/** As the policy answers: by the last name of the path. */
+/** A stand-in for the boot policy: decides by the last name of the path. */
 const resolve: ResolveAsset = ({ path, peer, local }) => {
   if (path.includes('..') || path.includes('\0')) {
     return { kind: 'refused', reason: 'path-not-allowed', mac: undefined };
@@ -88,7 +88,7 @@ export async function openRig(
 
 export type Rig = Awaited<ReturnType<typeof openRig>>;
 
-/** Sends bytes, and with `thenEnd` says that no more will come; gives back everything until the connection ends. */
+/** Sends bytes, then half-closes if `thenEnd`; resolves to everything received until the connection ends. */
 export function speak(port: number, bytes: string | Uint8Array, thenEnd = false): Promise<string> {
   return new Promise((done) => {
     const chunks: Buffer[] = [];

@@ -34,7 +34,7 @@ async function until(what: string, condition: () => boolean): Promise<void> {
 const HTTP = 'HTTP/1.1\r\nConnection: close\r\n';
 const answers: readonly { name: string; ask: string; status: number; has?: RegExp; event?: string }[] = [
   {
-    name: 'a file is sent with its length in the one spelling that GRUB knows',
+    name: 'a file is sent with its length in GRUB’s spelling',
     ask: `GET /grubx64.efi ${HTTP}\r\n`,
     status: 200,
     has: /\r\nContent-Length: 6\r\n[\s\S]*\r\n\r\nloader$/,
@@ -42,7 +42,7 @@ const answers: readonly { name: string; ask: string; status: number; has?: RegEx
   },
   { name: 'HTTP/1.1 without a Host field is served', ask: `GET /grubx64.efi ${HTTP}\r\n`, status: 200 },
   { name: 'HTTP/1.0 is served', ask: 'GET /grubx64.efi HTTP/1.0\r\n\r\n', status: 200, has: /Content-Length: 6\r\n/ },
-  { name: 'two slashes of shim find the file', ask: `GET //grubx64.efi ${HTTP}\r\n`, status: 200, has: /loader$/ },
+  { name: 'shim’s two slashes find the file', ask: `GET //grubx64.efi ${HTTP}\r\n`, status: 200, has: /loader$/ },
   { name: 'an escaped name finds the file', ask: `GET /grub%7864.efi ${HTTP}\r\n`, status: 200, has: /loader$/ },
   {
     name: 'HEAD has the length and no content',
@@ -58,19 +58,19 @@ const answers: readonly { name: string; ask: string; status: number; has?: RegEx
     has: /Content-Length: 0\r\n/,
   },
   {
-    name: 'a range is a part',
+    name: 'a range gets a partial answer',
     ask: `GET /grubx64.efi ${HTTP}Range: bytes=2-3\r\n\r\n`,
     status: 206,
     has: /Content-Range: bytes 2-3\/6\r\n[\s\S]*\r\n\r\nad$/,
   },
   {
-    name: 'a range beyond the end',
+    name: 'a range beyond the end gets 416',
     ask: `GET /grubx64.efi ${HTTP}Range: bytes=9-\r\n\r\n`,
     status: 416,
     has: /\*\/6/,
   },
   {
-    name: 'what one has already is not sent again',
+    name: 'an unchanged file is not sent again',
     ask: `GET /grubx64.efi ${HTTP}If-None-Match: "6"\r\n\r\n`,
     status: 304,
     has: /ETag: "6"\r\n[\s\S]*\r\n\r\n$/,
@@ -91,47 +91,57 @@ const answers: readonly { name: string; ask: string; status: number; has?: RegEx
     event: 'http.probed',
   },
   {
-    name: 'a file of the tree wins over text',
+    name: 'a file in the tree takes precedence over rendered text',
     ask: `GET /grub/grub.cfg-static ${HTTP}\r\n`,
     status: 200,
     has: /tree$/,
   },
   {
-    name: 'a machine that is not known gets 404, so that its loader walks on',
+    name: 'an unknown machine gets 404, so that its loader tries the next name',
     ask: `GET /pxelinux.cfg/01-52-54-00-00-00-01 ${HTTP}\r\n`,
     status: 404,
     has: /not found: machine-unknown\n$/,
     event: 'http.missing',
   },
   {
-    name: 'no such file',
+    name: 'a missing file gets 404',
     ask: `GET /nothing ${HTTP}\r\n`,
     status: 404,
     has: /not-in-tree\n$/,
     event: 'http.missing',
   },
-  { name: 'no such file, asked by HEAD', ask: `HEAD /nothing ${HTTP}\r\n`, status: 404, has: /\r\n\r\n$/ },
-  { name: 'out of the tree', ask: `GET /../etc/passwd ${HTTP}\r\n`, status: 403, event: 'http.refused' },
-  { name: 'a zero byte', ask: `GET /a%00b ${HTTP}\r\n`, status: 403, event: 'http.refused' },
-  { name: 'a broken escape', ask: `GET /%zz ${HTTP}\r\n`, status: 400, has: /target-escape\n$/ },
-  { name: 'a target too long', ask: `GET /${'a'.repeat(3000)} ${HTTP}\r\n`, status: 414, event: 'http.refused' },
+  { name: 'HEAD of a missing file gets 404', ask: `HEAD /nothing ${HTTP}\r\n`, status: 404, has: /\r\n\r\n$/ },
   {
-    name: 'only GET and HEAD are for files',
+    name: 'a path out of the tree gets 403',
+    ask: `GET /../etc/passwd ${HTTP}\r\n`,
+    status: 403,
+    event: 'http.refused',
+  },
+  { name: 'a zero byte gets 403', ask: `GET /a%00b ${HTTP}\r\n`, status: 403, event: 'http.refused' },
+  { name: 'a broken escape gets 400', ask: `GET /%zz ${HTTP}\r\n`, status: 400, has: /target-escape\n$/ },
+  {
+    name: 'an overlong target gets 414',
+    ask: `GET /${'a'.repeat(3000)} ${HTTP}\r\n`,
+    status: 414,
+    event: 'http.refused',
+  },
+  {
+    name: 'files accept only GET and HEAD',
     ask: `POST /grubx64.efi ${HTTP}Content-Length: 3\r\n\r\nabc`,
     status: 405,
     has: /Allow: GET, HEAD\r\n/,
     event: 'http.refused',
   },
   {
-    name: 'a file that cannot be read',
+    name: 'an unreadable file gets 503',
     ask: `GET /broken ${HTTP}\r\n`,
     status: 503,
     has: /Retry-After/,
     event: 'http.failed',
   },
-  { name: 'what is no HTTP', ask: '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n', status: 400 },
+  { name: 'bytes that are not HTTP get 400', ask: '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n', status: 400 },
   {
-    name: 'without a region, /MAAS/ is told what is missing',
+    name: 'without a region, /MAAS/ is answered with the missing setting',
     ask: `GET /MAAS/api/2.0/version/ ${HTTP}\r\n`,
     status: 503,
     has: /Retry-After: 5\r\n[\s\S]*this rack has no region/,
@@ -151,7 +161,7 @@ for (const { name, ask, status, has, event } of answers) {
   });
 }
 
-test('a long file arrives whole, and its event says how much, to whom and how fast', async () => {
+test('a long file arrives whole, and its event has bytes, address and time', async () => {
   const answer = await rig.speak(`GET /linux ${HTTP}\r\n`);
   const content = Buffer.from(answer.slice(answer.indexOf('\r\n\r\n') + 4), 'latin1');
   assert.ok(content.equals(kernel));
@@ -170,7 +180,7 @@ test('a long file arrives whole, and its event says how much, to whom and how fa
   });
 });
 
-test('the event of a request has its path clean and short, whatever became of the request', async () => {
+test('every event of a request has its path, cleaned and shortened', async () => {
   const odd = '%1b%5b2J%c2%9b%e2%80%ae%f3%a0%81%81';
   for (const ask of [
     `GET /${odd}`,
@@ -190,9 +200,9 @@ test('the event of a request has its path clean and short, whatever became of th
   }
 });
 
-test('a file that ends early ends the connection instead of pretending', async () => {
+test('a file that ends early ends the connection instead of faking the rest', async () => {
   const answer = await rig.speak(`GET /short ${HTTP}\r\n`);
-  assert.ok(!/Content-Length: 5\r\n/.test(answer), 'what was announced is not taken back');
+  assert.ok(!/Content-Length: 5\r\n/.test(answer), 'the announced length is not changed');
   assert.deepEqual(rig.kinds(), ['http.failed']);
 });
 
@@ -203,7 +213,7 @@ test('several requests on one connection are answered in order', async () => {
 });
 
 for (const count of [PIPELINED_MAX, PIPELINED_MAX + 1, PIPELINED_MAX + 2, 100]) {
-  test(`${count} requests at once: those within the bound are answered whole, and the connection says when it ends`, async () => {
+  test(`${count} requests at once: those within the bound are answered whole, and the last answer announces the end`, async () => {
     const last = count > PIPELINED_MAX ? '' : 'Connection: close\r\n';
     const one = 'GET /linux HTTP/1.1\r\n';
     const answer = await rig.speak(`${`${one}\r\n`.repeat(count - 1)}${one}${last}\r\n`);
@@ -219,7 +229,7 @@ for (const count of [PIPELINED_MAX, PIPELINED_MAX + 1, PIPELINED_MAX + 2, 100]) 
   });
 }
 
-test('what comes beyond the bound is not even read: a chunk of thousands of requests costs as much as one of five', async () => {
+test('requests beyond the bound are not even read: a chunk of thousands costs as much as one of five', async () => {
   const before = rig.server.counters().requests;
   const answer = await rig.speak('GET /nothing HTTP/1.1\r\n\r\n'.repeat(20_000));
   const statuses = Array.from(answer.matchAll(/HTTP\/1\.1 (\d+)/g), ([, status]) => status);
@@ -227,21 +237,21 @@ test('what comes beyond the bound is not even read: a chunk of thousands of requ
   assert.equal(rig.server.counters().requests - before, PIPELINED_MAX);
 });
 
-test('who asks for a hundred files before reading one gets four of them, and every file is closed', async () => {
+test('a client that asks for a hundred files before reading one gets four of them, and every file is closed', async () => {
   const socket = createConnection({ port: rig.port, host: '127.0.0.1' });
   socket.on('error', () => undefined);
   socket.pause();
   const before = rig.server.counters().requests;
   socket.write('GET /linux HTTP/1.1\r\n\r\n'.repeat(100));
   await until('asked', () => rig.server.counters().requests > before);
-  // The kernel keeps little of what is not read.
+  // The kernel buffers little unread data.
   socket.resume();
   await until('cut off', () => rig.server.counters().open === 0 && rig.tree.open_ === 0);
   socket.destroy();
   assert.ok(rig.server.counters().requests - before <= PIPELINED_MAX);
 });
 
-test('a client that goes away in the middle leaves no open file', async () => {
+test('a client that disconnects during a download leaves no open file', async () => {
   rig.tree.files.set('huge', new Uint8Array(64 * 1024 * 1024));
   const socket = createConnection({ port: rig.port, host: '127.0.0.1' });
   socket.write('GET /huge HTTP/1.1\r\n\r\n');
@@ -252,14 +262,14 @@ test('a client that goes away in the middle leaves no open file', async () => {
   rig.tree.files.delete('huge');
 });
 
-test('events that strangers can cause are sampled, counters are not', async () => {
+test('events that any host can trigger are sampled, counters are not', async () => {
   const before = rig.server.counters().refused;
   for (let index = 0; index < 60; index += 1) await rig.speak(`GET /../scan-${index} ${HTTP}\r\n`);
   assert.equal(rig.server.counters().refused, before + 60);
   assert.ok(rig.kinds().length < 60);
 });
 
-test('any bytes on the socket leave the server answering', async () => {
+test('after random bytes the server still answers', async () => {
   const random = printedRandom('http-bytes');
   const words = [
     'GET ',
@@ -294,7 +304,7 @@ test('any bytes on the socket leave the server answering', async () => {
   await until('closed', () => rig.tree.open_ === 0 && rig.server.counters().open === 0);
 });
 
-test('a change of the settings opens and closes only what changed', async () => {
+test('a change of settings opens and closes only what changed', async () => {
   const other = await openRig();
   other.tree.files.set('a', Buffer.from('a'));
   const kept = other.server.listening;
@@ -321,7 +331,7 @@ test('a change of the settings opens and closes only what changed', async () => 
     }),
     { code: 'address-in-use' },
   );
-  assert.equal(other.server.listening.length, 2, 'a refused change takes nothing away');
+  assert.equal(other.server.listening.length, 2, 'a refused change closes nothing');
   await assert.rejects(other.server.configure({ listen: [{ address: ipv4(0xc0000201), port: 0 }] }), {
     code: 'address-not-here',
   });
@@ -334,7 +344,7 @@ test('a change of the settings opens and closes only what changed', async () => 
   assert.deepEqual(other.server.listening, []);
 });
 
-test('closing lets a download end, within the time it is given', async () => {
+test('closing lets a download finish within the grace period', async () => {
   const other = await openRig();
   other.tree.files.set('linux', kernel);
   const answer = speak(other.port, `GET /linux ${HTTP}\r\n`);
@@ -343,7 +353,7 @@ test('closing lets a download end, within the time it is given', async () => {
   assert.ok((await answer).length > kernel.length);
 });
 
-test('so many loads that fail are told one by one, and the others with a count (http/boot-requests.ts #bootSampler)', async () => {
+test('failed loads are reported one by one up to a rate, the others with a count (http/boot-requests.ts #bootSampler)', async () => {
   const requests = 5000;
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
   const lone = await openRig();

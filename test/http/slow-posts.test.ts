@@ -1,4 +1,4 @@
-// Posts that come slowly, or never whole: they take no place with the region from the reports of others.
+// Posts that arrive slowly or never whole take no place at the region from the reports of others.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -35,13 +35,13 @@ const post = (length: number): string =>
 const BODY = 'x'.repeat(2048);
 
 const ATTACKS: readonly (readonly [name: string, says: Parameters<typeof Crowd.open>[3]])[] = [
-  ['never come', { first: post(2048) }],
-  ['come by one octet a second', { first: post(2048), again: 'x', everyMs: 1000 }],
+  ['never arrive', { first: post(2048) }],
+  ['arrive at one octet a second', { first: post(2048), again: 'x', everyMs: 1000 }],
   ['begin with a large part and never end', { first: post(1_000_000) + 'x'.repeat(100_000) }],
 ];
 
 for (const [name, says] of ATTACKS) {
-  test(`a report arrives at once while the bodies of ${PROXIED_MAX + 44} posts from five addresses ${name}`, async () => {
+  test(`a report is answered at once while the bodies of ${PROXIED_MAX + 44} posts from five addresses ${name}`, async () => {
     const crowd = await Crowd.open(rig.port, addresses(5, 5), PROXIED_MAX + 44, says);
     try {
       const { text, ms } = await ask(rig.port, '127.0.0.1', [post(2048) + BODY]);
@@ -53,21 +53,21 @@ for (const [name, says] of ATTACKS) {
   });
 }
 
-/** Each of a network of its own: with one place each, all have an equal share, and so has who comes anew. */
+/** One address in each network: with one place each, all have equal shares, and so has a newcomer. */
 const ONE_EACH = Array.from({ length: PROXIED_MAX }, (_, index) => `127.${1 + (index >> 4)}.${index & 15}.2`);
 
-/** More than what is ended with 408. */
+/** Just fast enough to avoid a 408. */
 const DRIP = { again: 'x'.repeat(256), everyMs: 1000 };
 const DRIPS: typeof ATTACKS = [
-  ['come by 256 octets a second', { first: post(60_000), ...DRIP }],
+  ['arrive at 256 octets a second', { first: post(60_000), ...DRIP }],
   [
-    'begin with a large part and go on by 256 octets a second',
+    'begin with a large part and continue at 256 octets a second',
     { first: post(1_000_000) + 'x'.repeat(100_000), ...DRIP },
   ],
 ];
 
 for (const [name, says] of DRIPS) {
-  test(`a report waits for seconds only while the bodies of ${PROXIED_MAX} posts from as many networks ${name}`, async () => {
+  test(`a report waits only seconds while the bodies of ${PROXIED_MAX} posts from as many networks ${name}`, async () => {
     const crowd = await Crowd.open(rig.port, ONE_EACH, PROXIED_MAX, says);
     try {
       await settled(() => rig.server.counters().requests);
@@ -80,7 +80,7 @@ for (const [name, says] of DRIPS) {
   });
 }
 
-test('a post whose body never comes is ended with 408, and an honest slow one of 2 KiB in sixteen seconds passes', async () => {
+test('a post whose body never arrives gets 408, and an honest one of 2 KiB in sixteen seconds succeeds', async () => {
   const pieces = [post(2048), ...Array.from({ length: 16 }, () => 'x'.repeat(128))];
   const [silent, slow] = await Promise.all([
     ask(rig.port, '127.0.0.2', [post(2048)]),
@@ -91,7 +91,7 @@ test('a post whose body never comes is ended with 408, and an honest slow one of
   assert.match(slow.text, /^HTTP\/1\.1 200[\s\S]*took 2048$/);
 });
 
-test('a large body arrives whole, announced or in chunks', async () => {
+test('a large body arrives whole, with a length or in chunks', async () => {
   const body = 'x'.repeat(3_000_000);
   const chunked = post(0).replace('Content-Length: 0', 'Transfer-Encoding: chunked');
   const announced = await ask(rig.port, '127.0.0.1', [post(body.length) + body]);

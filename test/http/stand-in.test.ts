@@ -1,4 +1,4 @@
-// What the boot listener does in the place of a remote region that does not answer.
+// The boot listener acts in the place of a remote region that does not answer.
 
 import assert from 'node:assert/strict';
 import { createServer, type ServerResponse } from 'node:http';
@@ -16,7 +16,7 @@ const FORM = 'application/x-www-form-urlencoded';
 
 const kept: KeptReport[] = [];
 let isAway = false;
-/** How often it was asked whether the region is away: once when a report wants a place. */
+/** How often `isAway` was called: once when a report takes a place. */
 let awayAsked = 0;
 let isManaged = true;
 let problem: string | undefined;
@@ -79,12 +79,12 @@ function send(to: Rig, method: string, path: string, body = '', headers: Readonl
 }
 const statusOf = (text: string): number => Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1]);
 
-test('a report goes to the region while that takes it', async () => {
+test('a report goes to the region while it accepts reports', async () => {
   assert.match(await send(rig, 'POST', PATH, 'a=1'), /region$/);
   assert.equal(kept.length, 0);
 });
 
-test('with a report are kept the token of its boot and the interface for which this rack vouches', async () => {
+test('a report is kept with its boot token and the interface that this rack vouches for', async () => {
   isAway = true;
   await send(rig, 'POST', PATH, 'a=1', { 'X-Rackboot-Token': TOKEN, 'X-Rackboot-Boot': '52:54:00:99:99:99' });
   await send(rig, 'POST', PATH, 'a=1', { 'X-Rackboot-Boot': '52:54:00:99:99:99' });
@@ -97,7 +97,7 @@ test('with a report are kept the token of its boot and the interface for which t
   );
 });
 
-test('a report that the region cannot take is kept, and the machine is told 202 with one line of JSON', async () => {
+test('a report that the region cannot take is kept, and the machine gets 202 with one line of JSON', async () => {
   for (const status of [502, 503, 504]) {
     answer = (response) => response.writeHead(status).end('not now');
     const text = await send(rig, 'POST', PATH, `a=${status}`);
@@ -114,20 +114,20 @@ test('a report that the region cannot take is kept, and the machine is told 202 
   assert.deepEqual({ peer, contentType, path }, { peer: ipv4(0x7f000001), contentType: FORM, path: `${PATH}?x=1` });
 });
 
-/** Larger than what is read before a report takes its place, so that it is in its place that it comes slowly. */
+/** Larger than the part read before a report takes its place, so the rest arrives slowly while it holds the place. */
 const LARGE = `POST ${PATH} HTTP/1.1\r\nHost: rack\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(100_000)}`;
 
 for (const [name, from, again, msMin, msMax] of [
   ['one host that sends large reports slowly, all at once, does', ['127.0.0.66'], undefined, 0, 2000],
   [
-    'as many hosts as there are places, each with a large report that comes slowly, do',
+    'as many hosts as there are places, each with a large report that arrives slowly, do',
     Array.from({ length: BODIES_MAX }, (_, index) => `127.0.0.${66 + index}`),
     'x'.repeat(256),
     1000,
     BODY_LAG_MS_MAX + 3000,
   ],
 ] as const) {
-  test(`${name} not keep the others from being told 202`, async () => {
+  test(`${name} not keep the others from getting 202`, async () => {
     isAway = true;
     awayAsked = 0;
     const crowd = await Crowd.open(rig.port, from, BODIES_MAX, {
@@ -146,19 +146,19 @@ for (const [name, from, again, msMin, msMax] of [
   });
 }
 
-test('a region that is known to be away is not asked first', async () => {
+test('a region known to be away is not tried first', async () => {
   isAway = true;
   assert.equal(statusOf(await send(rig, 'POST', '/MAAS/api/1.0/nodes/?op=new', 'a=1')), 202);
   assert.equal(asked, 0);
 });
 
-test('a refusal of the region is the machine’s to hear, and nothing is kept', async () => {
+test('the region’s refusal goes to the machine, and nothing is kept', async () => {
   answer = (response) => response.writeHead(400).end('no');
   assert.equal(statusOf(await send(rig, 'POST', PATH, 'a=1')), 400);
   assert.equal(kept.length, 0);
 });
 
-test('without room on disk the machine is told to ask again, and why', async () => {
+test('with a full disk the machine gets 503 with the reason and a Retry-After', async () => {
   isAway = true;
   problem = 'the outbox is full of posts';
   const text = await send(rig, 'POST', PATH, 'a=1');
@@ -167,7 +167,7 @@ test('without room on disk the machine is told to ask again, and why', async () 
   assert.match(text, /the outbox is full of posts/);
 });
 
-test('only an anonymous enlistment of a managed network is kept; everything else is passed on as ever', async () => {
+test('only anonymous enlistments from managed networks are kept; everything else is passed on as usual', async () => {
   isAway = true;
   const cases: readonly (readonly [string, string, Readonly<Record<string, string>>])[] = [
     ['POST', PATH, { Authorization: 'OAuth x="y"' }],
@@ -186,7 +186,7 @@ test('only an anonymous enlistment of a managed network is kept; everything else
   assert.equal(kept.length, 0);
 });
 
-test('a report larger than its bound is refused, announced or not', async () => {
+test('a report larger than the bound is refused, whether its length is announced or not', async () => {
   isAway = true;
   const large = 'x'.repeat(KEPT_BYTES_MAX + 1);
   const chunk = `${large.length.toString(16)}\r\n${large}\r\n0\r\n\r\n`;
@@ -207,7 +207,7 @@ test('a report in pieces is kept whole', async () => {
   assert.equal(Buffer.from(kept[0]?.body ?? []).toString(), 'a=1&b');
 });
 
-test('the preseed of an installer is handed out by the rack, too', async () => {
+test('the rack serves the installer’s preseed too', async () => {
   assert.match(await send(rig, 'GET', '/MAAS/rackboot/enlist.preseed'), /region$/);
   isAway = true;
   assert.match(
@@ -216,7 +216,7 @@ test('the preseed of an installer is handed out by the rack, too', async () => {
   );
 });
 
-test('the agent is handed out by the rack while the region is away, and is the region’s own otherwise', async () => {
+test('the rack serves its own agent while the region is away, and otherwise the region’s', async () => {
   assert.match(await send(rig, 'GET', '/MAAS/rackboot/agent.sh'), /region$/);
   assert.match(await send(nowhere, 'GET', '/MAAS/rackboot/agent.sh'), /# end of agent\n$/);
   isAway = true;

@@ -1,4 +1,4 @@
-// What a rack obeys, and what it refuses.
+// Desired states that a rack accepts, and those it refuses.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -29,7 +29,7 @@ const MACHINE = {
 const SETTINGS = { dns: { upstream: ['192.0.2.53'] }, cluster_interfaces: [{ name: 'lab', management: 2 }] };
 const STATE = { schema: 2, version: 7, machines: [MACHINE], settings: SETTINGS };
 
-test('a state is taken as it is, over JSON too', () => {
+test('a valid state is accepted unchanged, also over JSON', () => {
   for (const value of [STATE, JSON.parse(JSON.stringify(STATE))]) {
     const parsed = parseDesiredState(value);
     assert.ok(parsed.ok);
@@ -38,7 +38,7 @@ test('a state is taken as it is, over JSON too', () => {
   assert.deepEqual(parseDesiredState(EMPTY_DESIRED_STATE), { ok: true, state: EMPTY_DESIRED_STATE });
 });
 
-test('that nobody but its own report names a machine is read, and left out where it is not so', () => {
+test('`isSelfNamed` is read if true, and left out otherwise', () => {
   const read = (isSelfNamed: boolean | undefined) => {
     const parsed = parseDesiredState({ ...STATE, machines: [{ ...MACHINE, isSelfNamed }] });
     return parsed.ok ? parsed.state.machines[0] : assert.fail(parsed.reason);
@@ -47,12 +47,12 @@ test('that nobody but its own report names a machine is read, and left out where
   assert.deepEqual([read(false), read(undefined)], [MACHINE, MACHINE]);
 });
 
-test('a state of schema 1, from an older cache, is one without settings', () => {
+test('a state of schema 1, from an older cache, has no settings', () => {
   const { settings: _, ...older } = { ...STATE, schema: 1 };
   assert.deepEqual(parseDesiredState(older), { ok: true, state: { schema: 2, version: 7, machines: [MACHINE] } });
 });
 
-test('what may be absent may be absent, and what is not known is left out', () => {
+test('optional fields may be absent, and unknown fields are left out', () => {
   const { release: _, uuid: __, kernelParams: ___, ...least } = MACHINE;
   const parsed = parseDesiredState({ ...STATE, machines: [{ ...least, colour: 'red' }], mood: 'good' });
   assert.ok(parsed.ok);
@@ -68,16 +68,16 @@ const REFUSED: readonly [string, unknown, RegExp][] = [
   ['a list', [], /^state: a list is not an object$/],
   ['a newer schema', { ...STATE, schema: 3 }, /^schema: 3 is not 1 or 2; rack and region must be of one version$/],
   ['a schema as text', { ...STATE, schema: '1' }, /^schema: "1" is not 1/],
-  ['settings that are no keys', { ...STATE, settings: ['dns'] }, /^settings: expected keys with values$/],
+  ['settings that are not an object', { ...STATE, settings: ['dns'] }, /^settings: expected keys with values$/],
   [
     'a setting that is too long',
     { ...STATE, settings: { boot: { kernel_params: 'x'.repeat(5000) } } },
     /^settings: boot\.kernel_params: longer than 4096 characters$/,
   ],
-  ['settings without end', { ...STATE, settings: deep(20) }, /^settings: .*deeper than 14 levels$/],
+  ['settings nested too deeply', { ...STATE, settings: deep(20) }, /^settings: .*deeper than 14 levels$/],
   ['no schema', { version: 1, machines: [] }, /^schema: undefined is not 1/],
   ['a negative version', { ...STATE, version: -1 }, /^version: -1 is not a whole number/],
-  ['machines that are no list', { ...STATE, machines: {} }, /^machines: object is not a list$/],
+  ['machines that are not a list', { ...STATE, machines: {} }, /^machines: object is not a list$/],
   [
     'too many machines',
     { ...STATE, machines: Array(MACHINES_MAX + 1) },
@@ -86,7 +86,7 @@ const REFUSED: readonly [string, unknown, RegExp][] = [
   ['a flag of another type', broken({ isSelfNamed: 1 }), /^machines\[1\]\.isSelfNamed: 1 is not true or false$/],
   ['an unknown purpose', broken({ purpose: 'wipe' }), /^machines\[1\]\.purpose: "wipe" is none of enlist, /],
   [
-    'a purpose that a terminal acts on',
+    'a purpose with terminal control characters',
     broken({ purpose: '\u009b31m\u202e' }),
     /purpose: "\\x9b31m\\u202e" is none of/,
   ],
@@ -130,7 +130,7 @@ for (const [name, value, expected] of REFUSED) {
   });
 }
 
-test('no value throws, and what is taken is taken again', () => {
+test('random values never throw, and an accepted state is accepted again', () => {
   fc.assert(
     fc.property(
       fc.oneof(

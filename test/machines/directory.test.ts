@@ -48,7 +48,7 @@ test('an empty directory finds nothing', () => {
   assert.deepEqual(empty.all, []);
 });
 
-test('a UUID that several machines show finds none of them, however many they are', () => {
+test('a UUID shared by several machines finds none of them, however many they are', () => {
   for (const count of [2, 3]) {
     const alike = Array.from({ length: count }, (_, index) => machine(index + 1, { uuid: UUID }));
     assert.equal(new MachineDirectory(alike).findByUuid(UUID), undefined);

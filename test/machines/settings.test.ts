@@ -1,4 +1,4 @@
-// Settings as they travel: bounded when they are read, never changed in place.
+// Settings are bounded when they are read, and never changed in place.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -32,14 +32,14 @@ const REFUSED: readonly (readonly [string, unknown, RegExp])[] = [
 ];
 
 for (const [name, value, reason] of REFUSED) {
-  test(`${name} is no settings, and the reason names the place`, () => {
+  test(`${name} is refused, and the reason names the place`, () => {
     const parsed = parseSettings(value);
     assert.ok(!parsed.ok);
     assert.match(parsed.reason, reason);
   });
 }
 
-test('what fits is read as it is, and shares nothing with what was given', () => {
+test('valid settings are read unchanged, and share no objects with the input', () => {
   const given = { dns: { upstream: ['192.0.2.1'] }, boot: { tree: null, n: 5, yes: true }, gone: undefined };
   const parsed = parseSettings(given);
   assert.ok(parsed.ok);
@@ -63,7 +63,7 @@ const key = fc
   .array(fc.constantFrom('a', 'b', 'c', '__proto__'), { minLength: 1, maxLength: 4 })
   .map((parts) => parts.join('.'));
 
-test('a value that was put is there, others stay, and taken away it leaves no empty keys that it made', () => {
+test('setting a value keeps the others, and removing it leaves no empty keys behind', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(key, fc.integer()), { maxLength: 5 }), key, fc.integer(), (before, where, value) => {
       let settings: Settings = { z: { kept: 1 } };
@@ -79,7 +79,7 @@ test('a value that was put is there, others stay, and taken away it leaves no em
   );
 });
 
-test('a cluster interface is found by its name, which may hold dots, and its fields below it', () => {
+test('a cluster interface is found by its name, which may contain dots, and its fields below it', () => {
   const settings: Settings = {
     cluster_interfaces: [{ name: 'lab', ip: '1' }, { name: 'eth0.100', ip: '2', hosts: [] }, 'x'],
   };

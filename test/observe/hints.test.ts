@@ -48,7 +48,7 @@ const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[
     'an architecture whose loader would stop',
     [offer({ client: 'uefi-http', architecture: 19, file: undefined })],
     'no-loader',
-    /GRUB finds no network after HTTP boot; let the firmware boot by PXE/,
+    /GRUB has no network after HTTP boot; set the firmware to PXE/,
   ],
   [
     'the same loader three times and no kernel: a loop',

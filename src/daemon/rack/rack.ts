@@ -362,7 +362,7 @@ export class Rack {
     const mac = event.mac !== undefined || address === undefined ? undefined : this.elsewhere.macOf(address);
     const whole = mac === undefined ? event : { ...event, mac };
     this.#loading.note(event);
-    this.#loops.look(whole);
+    this.#loops.observe(whole);
     this.#parts.publish(whole);
   }
 

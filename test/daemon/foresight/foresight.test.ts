@@ -68,7 +68,7 @@ const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[
     {},
     [
       /^loader: http:\/\/10\.20\.0\.1:5248\/ipxe\.efi, because it is UEFI amd64, HTTP boot; it is in the boot tree$/m,
-      /^note: ipxe\.efi is not signed, so firmware with Secure Boot says "Access Denied"; let that boot by PXE, or/m,
+      /^note: ipxe\.efi is not signed, so firmware with Secure Boot says "Access Denied"; set it to PXE, or/m,
     ],
   ],
   [
@@ -168,7 +168,7 @@ const OBSTACLES: readonly (readonly [string, ClientName, Given, RegExp])[] = [
     'UEFI on arm64 that boots by HTTP, after which GRUB would stop',
     'uefi-http-arm64',
     {},
-    /^! loader: none: GRUB finds no network after HTTP boot → let the firmware boot by PXE, or name an iPXE .* under boot\.loaders, as 19: FILE$/m,
+    /^! loader: none: GRUB has no network after HTTP boot → set the firmware to PXE, or name an iPXE .* under boot\.loaders, as 19: FILE$/m,
   ],
   [
     'a range that is used up',
