@@ -1,24 +1,24 @@
-// Text from outside, made fit to be shown: the one place that knows which characters are not.
+// Makes text from outside safe to show. This is the only file that knows which characters are unsafe.
 //
-// Shown as they came, control characters let whoever sent them act on the reader's terminal (ECMA-48 §5.4 and §8: C0, DEL and the 8-bit
-// C1 set), and invisible or turning characters make a text look like another (Unicode Technical Report 36 §2.7; UAX 9 §2 on bidi).
+// Raw control characters let a sender act on the reader's terminal (ECMA-48 §5.4 and §8: C0, DEL and the 8-bit C1 set). Invisible characters and
+// those that change direction make one text look like another (Unicode Technical Report 36 §2.7; UAX 9 §2 on bidi).
 //
 // 1. Text is cleaned where it is read, before it is kept, and once more where it leaves: log, commands, events. Each place calls this file.
-// 2. Nothing is lost: a character that may not be shown is written as `\xNN`, `\uNNNN` or `\u{NNNNN}`; in JSON as `\uNNNN` only.
-// 3. What is clean already costs one look and is returned as it is.
-// 4. Names that decide something (a path, a client's class) are kept and compared as they came; what is told of them is cleaned.
-// 5. No other file decides what may be shown: test/tidy.test.ts finds any that replaces such characters by itself.
+// 2. Nothing is lost: an unsafe character becomes `\xNN`, `\uNNNN` or `\u{NNNNN}`; in JSON always `\uNNNN`.
+// 3. Clean text costs one scan and is returned unchanged.
+// 4. Names that decide something (a path, a client's class) are kept and compared raw; only their shown copy is cleaned.
+// 5. No other file decides what is safe: test/tidy.test.ts finds any that replaces such characters.
 
-/** How long a piece of text from outside may be that is shown, in characters, unless its place says another length. */
+/** The longest text from outside that is shown, in characters, unless the caller sets another length. */
 export const SHOWN_CHARACTERS_MAX = 512;
 
-// Control characters (C0, DEL, C1); format characters (what turns text around, joins, annotates or tags it); what a font may leave out
-// (fillers, variation selectors: Unicode Standard §5.21); separators of lines and paragraphs; halves of a surrogate pair.
+// Control characters (C0, DEL, C1); format characters (direction, joiners, annotations, tags); characters that a font may omit
+// (fillers, variation selectors: Unicode Standard §5.21); line and paragraph separators; halves of a surrogate pair.
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Cs}]/gu;
-// Two written-out ranges in place of `\p{Cc}`: a lookahead that lets line ends and tabs pass is four times as slow.
+// Two explicit ranges instead of `\p{Cc}`: a lookahead that admits line ends and tabs is four times as slow.
 const UNSAFE_IN_LINES =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Cs}]/gu;
-/** Of these, what JSON leaves as it is. */
+/** The unsafe characters that JSON does not escape. */
 const UNSAFE_IN_JSON = /[\u007f-\u009f\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 function escapeOf(character: string): string {
@@ -29,26 +29,26 @@ function escapeOf(character: string): string {
 
 const unitEscapeOf = (unit: number): string => `\\u${unit.toString(16).padStart(4, '0')}`;
 
-/** JSON has escapes of UTF-16 code units only: a character beyond U+FFFF is two of them (RFC 8259 §7). */
+/** JSON escapes UTF-16 code units only, so a character beyond U+FFFF takes two escapes (RFC 8259 §7). */
 function jsonEscapeOf(character: string): string {
   let escaped = '';
   for (let index = 0; index < character.length; index += 1) escaped += unitEscapeOf(character.charCodeAt(index));
   return escaped;
 }
 
-/** One line that can be shown anywhere; longer than `charactersMax` it is cut, and ends in `…`. */
+/** One line that is safe to show anywhere. Text longer than `charactersMax` is cut and ends in `…`. */
 export function cleanText(text: string, charactersMax: number = SHOWN_CHARACTERS_MAX): string {
-  // Cut first: what is shown of a long text must not cost more than that. Cleaning makes halves of a pair visible that cutting left.
+  // Cut first, so that a long text costs no more than its shown part. Cutting may halve a surrogate pair; cleaning escapes the half.
   const clean = text.slice(0, charactersMax + 1).replace(UNSAFE, escapeOf);
   if (clean.length <= charactersMax) return clean;
   return `${clean.slice(0, charactersMax - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
-/** The same for what may have lines and tabs, of any length: the output of a command, or what a script said. */
+/** The same for text of any length that may hold line ends and tabs, such as a command's or a script's output. */
 export const cleanLines = (text: string): string => text.replace(UNSAFE_IN_LINES, escapeOf);
 
-/** True for octets that are shown as a text, because all of them are printable ASCII; others are shown as digits. */
+/** True if all octets are printable ASCII, so that they can be shown as text instead of digits. */
 export const isPrintable = (octets: string): boolean => /^[\x20-\x7e]+$/.test(octets);
 
-/** JSON text that means the same and can be shown: what `JSON.stringify` leaves as it is becomes `\uNNNN`. */
+/** Equivalent JSON that is safe to show: escapes as `\uNNNN` what `JSON.stringify` leaves alone. */
 export const cleanJson = (json: string): string => json.replace(UNSAFE_IN_JSON, jsonEscapeOf);

@@ -27,11 +27,11 @@ export interface Timer {
   cancel(): void;
 }
 
-/** What a process may know of time and chance. */
+/** The process's only access to time and randomness. */
 export interface Clock {
   /** The present moment. */
   now(): Instant;
-  /** Wall time in milliseconds since 1970: only for what leaves the process. */
+  /** Wall time in milliseconds since 1970, only for values that leave the process. */
   wallTimeMs(): number;
   /** Calls `action` once, `delayMs` from now (0: in a later turn). A pending timer does not keep the process alive. */
   schedule(delayMs: number, action: () => void): Timer;
@@ -62,7 +62,7 @@ export function sleep(ms: number): Promise<void> {
 /** A random UUID (RFC 9562 §5.4). */
 export const newUuid = (): string => randomUUID();
 
-/** Identifies this boot of the host; changes when the host restarts. Empty where the system does not say. */
+/** Identifies this boot of the host; changes when the host restarts. Empty if the system has no such identifier. */
 export function readBootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
@@ -71,7 +71,7 @@ export function readBootId(): string {
   }
 }
 
-/** The kernel's CLOCK_MONOTONIC in microseconds, as the system's manager of services compares it with its own. */
+/** The kernel's CLOCK_MONOTONIC in microseconds, which systemd compares with its own reading. */
 export const monotonicMicroseconds = (): bigint => process.hrtime.bigint() / 1000n;
 
 /** Seconds since the host was started. */

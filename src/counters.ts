@@ -1,11 +1,11 @@
-// What happened, in numbers that only grow: a room counts by the names of a closed list, in a typed array, so counting allocates
-// nothing. Durations are counted by how long they took.
+// Counters that only grow, and histograms of durations. A room counts by the names of a closed list, in a typed array, so counting allocates
+// nothing.
 //
-// 1. One thread counts; others that hold the same shared memory read. A number of 64 bits is read whole, because it lies aligned.
+// 1. One thread counts; others read through the same shared memory. The 64-bit values are aligned, so each is read whole.
 
 const BYTES_EACH = Float64Array.BYTES_PER_ELEMENT;
 
-/** Memory for counters that one thread counts in and another reads. */
+/** Memory for counters that one thread increments and another reads. */
 export const sharedCounterMemory = (names: readonly string[]): SharedArrayBuffer =>
   new SharedArrayBuffer(names.length * BYTES_EACH);
 
@@ -14,7 +14,7 @@ export class Counters<Name extends string> {
   readonly #places: ReadonlyMap<Name, number>;
   readonly #values: Float64Array;
 
-  /** @param memory of `sharedCounterMemory` for the same names; undefined: the counters are this thread's alone */
+  /** @param memory from `sharedCounterMemory` for the same names; undefined: only this thread sees the counters */
   constructor(names: readonly Name[], memory?: SharedArrayBuffer) {
     this.#places = new Map(names.map((name, place) => [name, place]));
     this.#values = memory === undefined ? new Float64Array(names.length) : new Float64Array(memory, 0, names.length);
@@ -33,17 +33,17 @@ export class Counters<Name extends string> {
   }
 }
 
-/** How many durations there were up to each bound, and their sum. */
+/** A histogram of durations: the count in each bucket, and the sum. */
 export interface DurationCounts {
   /** Upper bounds in seconds, growing. */
   readonly bounds: readonly number[];
-  /** One for each bound and one for what is longer than the last; not added up. */
+  /** One count per bound and one for longer durations; not cumulative. */
   readonly counts: readonly number[];
   readonly count: number;
   readonly sumSeconds: number;
 }
 
-/** Durations, counted by how long they took. */
+/** A histogram that is being filled. */
 export class Durations {
   readonly #bounds: readonly number[];
   readonly #counts: Float64Array;

@@ -1,17 +1,17 @@
-// The deadlines of everything a server waits for, the earliest first: a binary heap in which each item knows its place, so that
-// one timer serves any number of transfers, queries or leases, and moving a deadline costs a few comparisons. And that timer.
+// A server's deadlines, the earliest first: a binary heap in which each item knows its place. So one timer (`Alarm`) serves any number of
+// transfers, queries or leases, and moving a deadline costs a few comparisons.
 //
-// 1. An item is in the heap exactly while it has a deadline; the heap never outgrows the number of its items.
-// 2. An alarm rings no later than it was told, and may ring too early: whoever hears it looks what is due, and tells it what is next.
+// 1. An item is in the heap exactly while it has a deadline, so the heap never outgrows the number of items.
+// 2. An alarm rings no later than the expected time, and may ring early. The callback takes what is due and then sets the next time.
 
 import type { Clock, Instant, Timer } from './clock.ts';
 
-/** The longest an alarm sleeps at once: timers of the system end at 24 days. */
+/** The longest single timer, in milliseconds: Node's timers overflow at 24 days. */
 const ALARM_MS_MAX = 86_400_000;
 
-/** What can wait. `place` belongs to the queue. */
+/** An item with a deadline. Only the queue writes `place`. */
 export interface Waiting {
-  /** Its place in the heap; -1 when it is not in it. */
+  /** Its index in the heap; -1 when it is not in the heap. */
   place: number;
 }
 
@@ -28,7 +28,7 @@ export class DeadlineQueue<T extends Waiting> {
     return this.#heap.length;
   }
 
-  /** The earliest deadline; undefined when nothing waits. */
+  /** The earliest deadline; undefined when the queue is empty. */
   get nextAt(): Instant | undefined {
     return this.#heap[0]?.at;
   }
@@ -38,10 +38,10 @@ export class DeadlineQueue<T extends Waiting> {
     return this.#heap[0]?.item;
   }
 
-  /** The items with the earliest deadlines, `count` at most, the earliest first; the time goes by `count` alone. */
+  /** Up to `count` items with the earliest deadlines, in order. The cost depends on `count` alone. */
   earliest(count: number): readonly T[] {
     const found: T[] = [];
-    // Places whose parents are all found: the next one is among them.
+    // Indexes whose parents were all taken: one of them is next.
     const open = this.#heap.length === 0 ? [] : [0];
     while (found.length < count) {
       let next: number | undefined;
@@ -55,7 +55,7 @@ export class DeadlineQueue<T extends Waiting> {
     return found;
   }
 
-  /** Gives an item its deadline, or with undefined takes it out. */
+  /** Sets an item's deadline; undefined removes the item. */
   set(item: T, at: Instant | undefined): void {
     const entry = item.place < 0 ? undefined : this.#heap[item.place];
     if (at === undefined) {
@@ -71,7 +71,7 @@ export class DeadlineQueue<T extends Waiting> {
     this.#settle(item.place);
   }
 
-  /** Takes out one item whose deadline has come; undefined when there is none. */
+  /** Removes and returns one item whose deadline has come; undefined when there is none. */
   takeDue(now: Instant): T | undefined {
     const first = this.#heap[0];
     if (first === undefined || first.at > now) return undefined;
@@ -132,7 +132,7 @@ export class Alarm {
     this.#ring = ring;
   }
 
-  /** Something is due at `at`, or with undefined nothing. Set for an earlier moment it stays so: moving it each time costs more. */
+  /** Rings at `at` or earlier; undefined changes nothing. An earlier setting stays, because moving the timer each time costs more. */
   expect(at: Instant | undefined): void {
     if (at === undefined || (this.#set !== undefined && this.#set.at <= at)) return;
     this.cancel();
@@ -144,7 +144,7 @@ export class Alarm {
     this.#set = { at, timer };
   }
 
-  /** Does not ring until it is told of something again. */
+  /** Stays silent until the next `expect`. */
   cancel(): void {
     this.#set?.timer.cancel();
     this.#set = undefined;

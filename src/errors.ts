@@ -1,38 +1,38 @@
-// What goes wrong in the world: a port in use, a full disk, a wrong configuration. A bug of our own is an assertion; what a
-// peer sends is a `Decoded` fault or a named refusal; neither is a RackError.
+// Failures of the outside world: a port in use, a full disk, a wrong configuration. A bug of our own is an assertion, and bad input from a
+// peer is a `Decoded` fault or a named refusal; neither is a RackError.
 
 /** Every code a RackError can carry, with what it means. The strings are stable: scripts and log searches rely on them. */
 export const RACK_ERROR_CODES = {
   'config-invalid': 'The configuration file has problems; each is listed with its path.',
   'config-unreadable': 'The configuration file cannot be read.',
-  'address-in-use': 'Another process owns a port that Rackboot wants.',
-  'address-not-here': 'An address of the configuration is not an address of this host.',
-  'permission-denied': 'The operating system refused for lack of a privilege.',
-  'interface-missing': 'A network interface of the configuration does not exist.',
+  'address-in-use': 'Another process owns a port that Rackboot needs.',
+  'address-not-here': 'A configured address is not an address of this host.',
+  'permission-denied': 'Rackboot lacks a privilege that the operating system demands.',
+  'interface-missing': 'A configured network interface does not exist.',
   'already-running': 'Another Rackboot serves this host or this state directory.',
   'store-unavailable': 'A database cannot be written at the moment.',
-  'store-broken': 'A database is damaged or is not one of ours.',
+  'store-broken': 'A database is damaged or was not written by Rackboot.',
   'store-newer': 'A database was written by a newer Rackboot.',
-  'store-unreleased': 'A database was written by a Rackboot from before the first release.',
+  'store-unreleased': 'A database was written by a Rackboot older than the first release.',
   'store-unwritable': 'The state directory cannot be created or written.',
   'tree-unreadable': 'The boot tree cannot be read.',
   'region-failed': 'The region thread ended.',
   'not-found': 'Something named on the command line does not exist.',
-  'already-exists': 'Something of that name exists.',
-  'tool-missing': 'A program of the operating system is needed and is not installed.',
+  'already-exists': 'Something with that name already exists.',
+  'tool-missing': 'A required program of the operating system is not installed.',
   'tool-failed': 'A program of the operating system failed.',
-  'bad-argument': 'A value given on the command line is not usable.',
-  cancelled: 'A person ended a question with Ctrl-C or Ctrl-D.',
+  'bad-argument': 'A value on the command line is invalid.',
+  cancelled: 'A person cancelled a prompt with Ctrl-C or Ctrl-D.',
   'not-running': 'No running Rackboot answers here.',
-  'try-later': 'The running Rackboot is asked too much at once.',
-  'socket-refused': 'The operating system refused a socket for a reason that has no code of its own.',
+  'try-later': 'The running Rackboot has too many requests at once.',
+  'socket-refused': 'The operating system refused a socket for a reason without a code here.',
   'certificate-unusable': 'A certificate or its key cannot be used.',
   'native-unavailable': 'Native socket calls are not available on this host.',
 } as const;
 
 export type RackErrorCode = keyof typeof RACK_ERROR_CODES;
 
-/** A failure of the world, with a stable code, a one-line message that names the value and the remedy, and its cause. */
+/** A failure of the outside world: a stable code, a one-line message that names the value and the remedy, and its cause. */
 export class RackError extends Error {
   readonly code: RackErrorCode;
   constructor(code: RackErrorCode, message: string, options?: { readonly cause?: unknown }) {
@@ -48,7 +48,7 @@ export function osErrorCode(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** The message of a thrown value, whatever was thrown. */
+/** The message of any thrown value. */
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
@@ -58,7 +58,7 @@ export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);
 }
 
-/** Several failures as one, of the first one's kind, each in a line of its own; undefined: there are none. */
+/** Joins failures into one with the first one's code, one line each; undefined if there are none. */
 export function joinFailures(failures: readonly RackError[]): RackError | undefined {
   const [first] = failures;
   const texts = [...new Set(failures.map(({ message }) => message))];

@@ -1,41 +1,41 @@
-// Shares out places that are bounded in number (connections, transfers, waiting questions), so that no address and no network
-// can take them from the others. Every door uses this one rule: max-min fairness, first between networks, then between the
-// addresses of a network (RFC 970 describes the idea for packets).
+// Shares out a bounded number of places (connections, transfers, waiting questions), so that no address and no network can deny them to
+// others. Every door uses this one rule: max-min fairness, first between networks, then between the addresses of a network (RFC 970 describes
+// the idea for packets).
 //
 // 1. There are never more than `max` places. While fewer are taken, every address is admitted, up to `addressMax` of its own.
-// 2. When all are taken, a newcomer gets the place of whoever holds more than its fair share: of the network with the most
-//    places, else of the address with the most places in the newcomer's own network. That holder must have at least two
-//    places more than the newcomer, so that the exchange makes the shares more even and never swaps equals for ever.
-// 3. If the shares are even, an idle place gives way: the one that has been idle for longest, of a holder with no fewer places.
-// 4. Of a holder with too many places, the idle ones go first, and then the least recently active.
+// 2. When all are taken, a newcomer takes a place from a holder above its fair share: from the network with the most places, else from the
+//    address with the most places in the newcomer's own network. That holder must have at least two places more than the newcomer. So every
+//    exchange makes the shares more even, and equals never swap endlessly.
+// 3. If the shares are even, an idle place gives way: the longest idle one of a holder with no fewer places.
+// 4. A holder with too many places loses its idle ones first, then the least recently active.
 // 5. Admission, activity and release take constant time, except for at most IDLE_LOOKS_MAX looks at idle places.
 
 import { type Ipv4, withoutIpv4Mapping } from './net/address.ts';
 
-/** Idle places looked at for one newcomer: the first nearly always fits. */
+/** How many idle places are examined for one newcomer: the first nearly always fits. */
 export const IDLE_LOOKS_MAX = 64;
 
-/** A place that somebody holds. */
+/** A place that is taken. */
 export interface Place<T> {
   readonly holder: T;
   readonly address: string | Ipv4;
   readonly network: string | number;
-  /** True while the holder waits for nothing and nothing waits for it: it may be taken away without harm. */
+  /** True while nothing is pending in either direction: the place can be taken away without harm. */
   readonly idle: boolean;
 }
 
 export type Admission<T> =
-  /** `evicted` has lost its place to the newcomer; the caller ends it. */
+  /** `evicted` lost its place to the newcomer; the caller must end it. */
   | { readonly kind: 'admitted'; readonly place: Place<T>; readonly evicted: T | undefined }
-  /** `address`: this address is at its own bound; `all`: nobody holds more than a fair share and nobody is idle. */
+  /** `address`: this address is at its own bound; `all`: no holder is above its fair share and none is idle. */
   | { readonly kind: 'refused'; readonly bound: 'address' | 'all' };
 
 export interface FairSharesBounds {
   /** The most places in all. */
   readonly max: number;
-  /** The most places of one address; left out: as many as there are. */
+  /** The most places of one address; default: `max`. */
   readonly addressMax?: number;
-  /** The network of an address; left out: its /24 or /64. For places that are shared out by something else than addresses. */
+  /** The network of an address; default: its /24 or /64. For keys that are not addresses. */
   readonly networkOf?: (address: string | Ipv4) => string | number;
 }
 
@@ -45,14 +45,14 @@ export const networkOf = (address: Ipv4): number => address >>> 8;
 const SPOKEN_FOR = ' by ';
 
 /**
- * Under which address somebody is counted for whom somebody else speaks: `10.50.0.9 by rack UUID`. All for whom one speaks are one
- * network, whatever addresses it names: it would otherwise hold as many shares as it names networks, those of others among them.
+ * The key for a client that a speaker (a rack) represents: `10.50.0.9 by rack UUID`. All clients of one speaker count as one network. Otherwise
+ * a speaker could claim a share for every network it names, even the shares of others.
  */
 export const spokenFor = (address: string, speaker: string): string => `${address}${SPOKEN_FOR}${speaker}`;
 
 /**
- * The same for an address in text: the /24 of IPv4, also in its IPv4-mapped form, the /64 of IPv6; of those for whom somebody speaks
- * the speaker.
+ * The network of an address in text: the /24 of IPv4, also in its IPv4-mapped form; the /64 of IPv6; the speaker of a represented client
+ * (`spokenFor`).
  */
 export function networkOfText(address: string): string {
   const spoken = address.indexOf(SPOKEN_FOR);
@@ -61,7 +61,7 @@ export function networkOfText(address: string): string {
   return ipv4 ?? firstGroups(address, 4);
 }
 
-/** The first `count` groups of an IPv6 address, with what `::` stands for written out. */
+/** The first `count` groups of an IPv6 address, with `::` expanded. */
 function firstGroups(address: string, count: number): string {
   const [head = '', tail] = address.split('%')[0]?.split('::') ?? [];
   const groups = head === '' ? [] : head.split(':');
@@ -78,7 +78,7 @@ interface Held<T> extends Place<T> {
   released: boolean;
 }
 
-/** The places of one address: those at work and the idle ones, each least recently active first. */
+/** The places of one address, busy and idle, each least recently active first. */
 interface Holding<T> {
   readonly busy: Set<Held<T>>;
   readonly idle: Set<Held<T>>;
@@ -115,7 +115,7 @@ export class FairShares<T> {
     return this.#networks.get(this.#networkOf(address))?.counts.countOf(address) ?? 0;
   }
 
-  /** Gives `holder` a place, if need be somebody else's. The new place is at work, not idle. */
+  /** Gives `holder` a place, if necessary by evicting another holder. The new place is busy, not idle. */
   admit(address: string | Ipv4, holder: T): Admission<T> {
     const network = this.#networkOf(address);
     const evicted = this.#makeRoom(address, network);
@@ -136,7 +136,7 @@ export class FairShares<T> {
     return { kind: 'admitted', place, evicted: evicted?.holder };
   }
 
-  /** The holder was active just now; `idle`: it now waits for nothing. Does nothing for a place that was released. */
+  /** Records activity of the holder; `idle`: nothing is pending any more. Does nothing for a released place. */
   touch(place: Place<T>, idle: boolean): void {
     const held = place as Held<T>;
     const holding = this.#networks.get(held.network)?.holdings.get(held.address);
@@ -149,7 +149,7 @@ export class FairShares<T> {
     if (idle) this.#idle.add(held);
   }
 
-  /** The holder has gone; a second call does nothing. */
+  /** Frees the place; a second call does nothing. */
   release(place: Place<T>): void {
     const held = place as Held<T>;
     const network = this.#networks.get(held.network);
@@ -166,7 +166,7 @@ export class FairShares<T> {
     if (network.holdings.size === 0) this.#networks.delete(held.network);
   }
 
-  /** Whose place the newcomer gets; undefined: a free one; else the bound that is in the way. */
+  /** The place to evict for the newcomer; undefined: one is free; else the bound that was reached. */
   #makeRoom(address: string | Ipv4, network: string | number): Held<T> | undefined | 'address' | 'all' {
     const own = this.countOf(address);
     if (own >= (this.#bounds.addressMax ?? Number.POSITIVE_INFINITY)) {
@@ -177,7 +177,7 @@ export class FairShares<T> {
     return this.#ofLargest(address, network) ?? this.#idleFor(address, own) ?? 'all';
   }
 
-  /** A place of whoever holds too many (invariant 2). */
+  /** A place of a holder above its fair share (invariant 2). */
   #ofLargest(address: string | Ipv4, network: string | number): Held<T> | undefined {
     const largest = this.#counts.largest;
     const unfair = largest !== undefined && this.#counts.largestCount >= this.#counts.countOf(network) + 2;
@@ -191,7 +191,7 @@ export class FairShares<T> {
     return idle ?? busy;
   }
 
-  /** An idle place of the newcomer's own address, or of one that has no fewer places than the newcomer will have (invariant 3). */
+  /** An idle place of the newcomer's own address, or of one with no fewer places than the newcomer will have (invariant 3). */
   #idleFor(address: string | Ipv4, own: number): Held<T> | undefined {
     let looks = 0;
     for (const place of this.#idle) {
@@ -206,7 +206,7 @@ export class FairShares<T> {
 const networkKey = (address: string | Ipv4): string | number =>
   typeof address === 'string' ? networkOfText(address) : networkOf(address);
 
-/** Counts by key, and at any time a key with the largest count. */
+/** Counts by key that always know a key with the largest count. */
 export class CountedKeys<K> {
   readonly #counts = new Map<K, number>();
   /** The keys of each count; the first element stays empty. */
@@ -235,7 +235,7 @@ export class CountedKeys<K> {
     const count = this.countOf(key);
     if (count === 0) return;
     this.#move(key, count, count - 1);
-    // A count falls by one, so the largest does so too, at most.
+    // One count fell by one, so the largest fell by at most one.
     if ((this.#byCount[this.#largest]?.size ?? 0) === 0) this.#largest -= 1;
   }
 

@@ -1,22 +1,22 @@
-// A table with a bound, for keys that strangers can invent (hardware addresses, mostly). What strangers make up never pushes out what belongs
-// to somebody who is known, and one place full of strangers does not push out the strangers of another.
+// A bounded table for keys that strangers can invent (mostly hardware addresses). Invented keys never evict entries of known owners, and a flood
+// of strangers in one place does not evict the strangers of another.
 //
-// 1. Entries are kept apart by rank. Each rank holds `max` entries at the most, whatever the others hold.
-// 2. A rank that is full loses the oldest entry of its largest share. A share is a place, so a flood of one place costs that place alone.
+// 1. Each rank holds at most `max` entries, independent of the other ranks.
+// 2. A full rank loses the oldest entry of its largest share. A share is a place, so a flood costs only the place it comes from.
 // 3. Setting an entry makes it the newest of its share. All operations take constant time.
 
 import { CountedKeys } from './fair-shares.ts';
 
 /**
- * How well somebody is known.
+ * How well the owner of an entry is known.
  *
  * - `machine`: a machine of the region.
- * - `client`: who holds something here that takes time or knowledge to get: a lease, a reservation, a known UUID, having been heard before.
- * - `stranger`: anybody else, and whatever anybody makes up.
+ * - `client`: an owner with something that takes time or knowledge to get: a lease, a reservation, a known UUID, earlier contact.
+ * - `stranger`: any other, invented ones included.
  */
 export type Rank = 'machine' | 'client' | 'stranger';
 
-/** Whose an entry is: how well it is known, and its share among those of the same rank. */
+/** The owner of an entry: its rank, and its share within that rank. */
 export interface Owner {
   readonly rank: Rank;
   readonly share: string;
@@ -54,7 +54,7 @@ export class KeptApart<Key, Value> {
     return this.#entries.get(key)?.value;
   }
 
-  /** The rank of an entry; undefined: there is none. */
+  /** The rank of an entry; undefined if there is no such entry. */
   rankOf(key: Key): Rank | undefined {
     return this.#entries.get(key)?.owner.rank;
   }
@@ -68,7 +68,7 @@ export class KeptApart<Key, Value> {
     for (const keys of this.#sides.get(rank)?.shares.values() ?? []) yield* keys;
   }
 
-  /** Sets a value as the newest of its share. @returns the value that had to go for it; undefined: none */
+  /** Sets a value as the newest of its share. @returns the evicted value, if any */
   set(key: Key, value: Value, owner: Owner): Value | undefined {
     this.delete(key);
     const side = this.#sideOf(owner.rank);

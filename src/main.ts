@@ -1,7 +1,7 @@
 // The front door: arguments in, exit code out.
 //
-// Exit codes: 0 done; 1 the command failed (one line says why); 2 the arguments are not usable; 141 nobody reads standard output
-// any more (`rackboot … | head -1`), as a shell reports a program that SIGPIPE ended.
+// Exit codes: 0 success; 1 the command failed (one line says why); 2 invalid arguments; 141 standard output was closed (`rackboot … | head -1`),
+// as a shell reports a program that SIGPIPE ended.
 
 import { runCommandLine } from './cli/command-line.ts';
 import { printError } from './cli/output.ts';
@@ -12,7 +12,7 @@ const OUTPUT_CLOSED = 141;
 
 let isOutputLost = false;
 
-// The daemon never comes here: its log is written by a way of its own, and the rack goes on when nobody reads it.
+// Not for the daemon: it writes its log another way, and goes on when nobody reads it.
 process.stdout.on('error', (error) => {
   if (isOutputLost) return;
   isOutputLost = true;
@@ -20,7 +20,7 @@ process.stdout.on('error', (error) => {
     printError(`rackboot: standard output cannot be written: ${errorText(error)}`);
     process.exit(1);
   }
-  // A command that has something to clean up is told to end, as a person would tell it.
+  // A command that must clean up gets SIGTERM, as if a person had stopped it.
   if (process.listenerCount('SIGTERM') > 0) process.kill(process.pid, 'SIGTERM');
   else process.exit(OUTPUT_CLOSED);
 });

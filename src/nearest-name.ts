@@ -1,11 +1,11 @@
-// What somebody meant who wrote a name that there is not: the nearest one that there is.
+// Suggests the nearest existing name for one that does not exist.
 
-/** Names further from what was written than this are no suggestion. */
+/** Names that need more edits are not suggested. */
 const SUGGESTION_EDITS_MAX = 6;
-/** Longer words are not compared. */
+/** How many characters of the text are compared. */
 const COMPARED_CHARACTERS_MAX = 64;
 
-/** The name that is most like `text`; undefined: none is. */
+/** The name most similar to `text`; undefined if none is similar. */
 export function nearestName(text: string, names: readonly string[]): string | undefined {
   const wanted = text.slice(0, COMPARED_CHARACTERS_MAX);
   const longer = names.filter((name) => wanted.length > 2 && name.includes(wanted));
@@ -20,7 +20,7 @@ export function nearestName(text: string, names: readonly string[]): string | un
   return longer[0];
 }
 
-/** How many characters have to be put in, taken out, changed, or swapped with the next one, to make `b` of `a`. */
+/** The edit distance: characters inserted, deleted, replaced, or swapped with the next one, to turn `a` into `b`. */
 function editsBetween(a: string, b: string): number {
   let beforeLast: readonly number[] = [];
   let before = Array.from({ length: b.length + 1 }, (_, index) => index);

@@ -1,26 +1,25 @@
-// How often something may happen that a stranger can cause at will: requests that are served, errors that are sent back, events
-// that are published.
+// Limits how often strangers can trigger something: a served request, an error reply, a published event.
 //
-// 1. At most `burst` at once and `perSecond` in the long run.
-// 2. Of events nothing is lost in the count: the next one that is published stands for those that were withheld before it.
+// 1. At most `burst` at once and `perSecond` on average.
+// 2. No event is lost from the count: the next published one stands for those withheld before it.
 
 import { BoundedMap } from './bounded-map.ts';
 import type { Instant } from './clock.ts';
 
-/** A bucket that holds `burst` permissions at the most and gets `perSecond` of them. */
+/** A token bucket: at most `burst` permissions, refilled with `perSecond`. */
 export interface Rate {
   readonly perSecond: number;
   readonly burst: number;
 }
 
-/** Events of one key: a person reads them. */
+/** Events of one key: slow enough for a person to read. */
 export const EVENT_RATE: Rate = { perSecond: 2, burst: 20 };
 
-/** A bucket of permissions that fills with time; full at first. */
+/** A token bucket that starts full. */
 export class RateLimit {
   readonly #rate: Rate;
   #permissions: number;
-  /** When there were so many. */
+  /** When `#permissions` was last computed. */
   #countedAt = Number.POSITIVE_INFINITY;
 
   constructor(rate: Rate) {
@@ -30,7 +29,7 @@ export class RateLimit {
 
   /** True when it may happen once more now; it is then taken as having happened. */
   allows(now: Instant): boolean {
-    // A clock that went back gives nothing, and is believed from there on.
+    // A clock that went back adds nothing; count from its new time.
     if (now < this.#countedAt) this.#countedAt = now;
     const { perSecond, burst } = this.#rate;
     const permissions = Math.min(burst, this.#permissions + ((now - this.#countedAt) / 1000) * perSecond);
@@ -40,20 +39,20 @@ export class RateLimit {
     return true;
   }
 
-  /** True when `allows` would say so; nothing is taken. */
+  /** True if `allows` would return true; takes nothing. */
   has(now: Instant): boolean {
     const { perSecond, burst } = this.#rate;
     const passedMs = Math.max(0, now - this.#countedAt);
     return Math.min(burst, this.#permissions + (passedMs / 1000) * perSecond) >= 1;
   }
 
-  /** What was taken as having happened is not counted after all. */
+  /** Returns one permission that was taken but not used. */
   giveBack(): void {
     this.#permissions = Math.min(this.#rate.burst, this.#permissions + 1);
   }
 }
 
-/** A bucket for each key. Its memory is bounded: beyond `keysMax` the key that came first is forgotten, and begins anew with a full bucket. */
+/** One bucket per key. Beyond `keysMax` the oldest key is forgotten; if it returns, it starts with a full bucket. */
 export class RateLimits<Key> {
   readonly #limits: BoundedMap<Key, RateLimit>;
   readonly #make: () => RateLimit;
@@ -69,9 +68,9 @@ export class RateLimits<Key> {
   }
 }
 
-/** What a published event says of those like it. */
+/** The sampling fields of a published event. */
 export interface Sample {
-  /** How many happenings it stands for: itself, and those withheld since the last one. Left out when it is 1. */
+  /** How many occurrences it stands for: itself, and those withheld since the last one. Omitted when it is 1. */
   readonly count?: number;
 }
 
@@ -83,18 +82,18 @@ interface Sampled {
   withheld: number;
 }
 
-/** Lets some events of each key through, and counts those it withholds. Its memory is bounded by the number of keys. */
+/** Passes some events of each key and counts the rest. Memory is bounded by the number of keys. */
 export class EventSampler<Key = string> {
   readonly #keys: BoundedMap<Key, Sampled>;
   readonly #make: () => Sampled;
 
-  /** @param keysMax beyond so many the key that came first is forgotten, with what was withheld of it; a closed union needs none */
+  /** @param keysMax beyond it the oldest key is forgotten, with its withheld count; a closed union needs no bound */
   constructor(rate = EVENT_RATE, keysMax = Number.POSITIVE_INFINITY) {
     this.#keys = new BoundedMap(keysMax, 'set longest ago');
     this.#make = () => ({ limit: new RateLimit(rate), withheld: 0 });
   }
 
-  /** The fields to add to an event that is to be published; undefined: it is withheld. */
+  /** The fields to add to the event; undefined: withhold it. */
   take(key: Key, now: Instant): Sample | undefined {
     const known = this.#keys.getOrMake(key, this.#make);
     if (!known.limit.allows(now)) {

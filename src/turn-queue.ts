@@ -1,12 +1,12 @@
-// Requests that anybody may send at any rate, and of which each costs much: they are taken up by turns, address by address, a few in a turn of
-// the event loop. Whoever sends thousands a second waits behind itself; whoever sends one is next.
-// Sources: turns.ts; fair-shares.ts; RFC 8290 §4.2 (who has little to do goes before those that always have more).
+// Queues expensive requests that anybody may send at any rate. They are served address by address, a few per turn of the event loop: a sender of
+// thousands a second waits behind its own requests, and a sender of one is next.
+// Sources: turns.ts; fair-shares.ts; RFC 8290 §4.2 (flows with little to send go first).
 //
 //   offer ─▶ a place in the line of its address ─▶ the line's turn ─▶ take
-//                     └─ too many wait: the oldest of whoever has most (FairShares) ─▶ drop
+//                     └─ too many wait: the oldest of the largest share (FairShares) ─▶ drop
 //
-// 1. What is offered is taken or dropped, once; while there is time it is taken at once.
-// 2. Of one address the oldest is dropped for the newest: somebody who asks again has a chance at each time.
+// 1. Every request is taken or dropped, exactly once. While there is time it is taken at once.
+// 2. Within one address the oldest is dropped for the newest, so a client that retries has a chance each time.
 
 import { FairShares, type Place } from './fair-shares.ts';
 import type { Ipv4 } from './net/address.ts';
@@ -14,13 +14,13 @@ import type { Turns, Worker } from './turns.ts';
 
 export interface TurnQueueDeps<T> {
   readonly turns: Turns;
-  /** How many may wait, of all addresses. */
+  /** The most requests that wait, of all addresses. */
   readonly max: number;
-  /** And of one. */
+  /** The most that wait of one address. */
   readonly addressMax: number;
-  /** Does what was asked. */
+  /** Serves a request. */
   readonly take: (request: T) => void;
-  /** It lost its place to a newer one. */
+  /** Called for a request that lost its place to a newer one. */
   readonly drop: (request: T) => void;
 }
 
@@ -40,12 +40,12 @@ export class TurnQueue<T> {
     this.#shares = new FairShares({ max: deps.max, addressMax: deps.addressMax });
   }
 
-  /** How many wait. */
+  /** Waiting requests. */
   get size(): number {
     return this.#shares.size;
   }
 
-  /** Takes a request of this address up, now or when its turn comes. */
+  /** Serves a request of this address, now or in a later turn. */
   offer(address: Ipv4, request: T): void {
     const { turns, drop } = this.#deps;
     const line = this.#lines.get(address) ?? new Line<T>(address, (place) => this.#take(place));
@@ -54,7 +54,7 @@ export class TurnQueue<T> {
       drop(request);
       return;
     }
-    // What waits loses nothing by giving way.
+    // A waiting request loses nothing by giving way.
     this.#shares.touch(admission.place, true);
     this.#lines.set(address, line);
     line.places.add(admission.place);
@@ -62,7 +62,7 @@ export class TurnQueue<T> {
     turns.ask(line);
   }
 
-  /** Nothing that waits is taken up any more. */
+  /** Discards all waiting requests. */
   clear(): void {
     for (const line of this.#lines.values()) {
       this.#deps.turns.forget(line);
@@ -79,7 +79,7 @@ export class TurnQueue<T> {
   }
 
   #evict({ line, request }: Waiting<T>): void {
-    // The oldest of its address, so it stands first.
+    // The evicted request is the oldest of its address, so it is first.
     for (const place of line.places) {
       line.places.delete(place);
       if (line.places.size === 0) {
@@ -92,7 +92,7 @@ export class TurnQueue<T> {
   }
 }
 
-/** What waits of one address, oldest first. */
+/** The waiting requests of one address, oldest first. */
 class Line<T> implements Worker {
   readonly address: Ipv4;
   readonly places = new Set<Place<Waiting<T>>>();

@@ -1,5 +1,5 @@
-// The thread of a rack whose region is remote: in the region's place it takes what the rack reports and keeps it on disk, and carries it
-// over HTTP; the rack's loop touches neither the disk nor the network for it.
+// The uplink thread of a rack whose region is remote: it stores the rack's reports on disk and carries them to the region over HTTP. So the
+// rack's loop touches neither the disk nor the network for them.
 
 import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -19,7 +19,7 @@ const data: UplinkThreadData = workerData;
 
 const send = (message: RegionMessage): void => port.postMessage(message);
 
-/** Time for what is on its way when the process ends. */
+/** How long messages in flight may take at shutdown, in milliseconds. */
 const CLOSE_MS = 500;
 
 function start(): void {
@@ -55,7 +55,7 @@ function start(): void {
 try {
   start();
 } catch (error) {
-  // A disk that is full is not full for ever: the thread ends with its reason and is started again.
+  // A full disk may recover: the thread ends with its error, and the daemon starts it again.
   if (error instanceof RackError && error.code === 'store-unavailable') throw error;
   send({ kind: 'refused', reason: error instanceof RackError ? error.message : errorText(error) });
   process.exit(1);

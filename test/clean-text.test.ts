@@ -1,4 +1,4 @@
-// Text from outside: what is shown of it.
+// How text from outside is escaped before it is shown.
 
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
@@ -12,18 +12,22 @@ const UNFIT = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Cs}]/
 describe('text from outside', () => {
   for (const [name, text, shown] of [
     ['plain text stays', 'rack-1 näive 北京 🙂', 'rack-1 näive 北京 🙂'],
-    ['a sequence of a terminal', '\u001b[2J\u001b]0;title\u0007', '\\x1b[2J\\x1b]0;title\\x07'],
+    ['a terminal escape sequence', '\u001b[2J\u001b]0;title\u0007', '\\x1b[2J\\x1b]0;title\\x07'],
     ['line ends and tabs', 'one\r\ntwo\tthree\0', 'one\\x0d\\x0atwo\\x09three\\x00'],
     ['DEL and C1: a CSI in one character', '\u007f\u009b31m\u0085', '\\x7f\\x9b31m\\x85'],
-    ['what turns text around', '\u202egpj.exe\u2066\u2069\u200f\u061c', '\\u202egpj.exe\\u2066\\u2069\\u200f\\u061c'],
-    ['what nobody sees', 'a\u200bb\u2060c\ufeff', 'a\\u200bb\\u2060c\\ufeff'],
-    ['separators of lines and paragraphs', '\u2028\u2029', '\\u2028\\u2029'],
-    ['a hyphen that shows at line ends only, a joiner of graphemes', 'a\u00adb\u034f', 'a\\xadb\\u034f'],
-    ['fillers, which are letters and blank', '\u115f\u3164\uffa0', '\\u115f\\u3164\\uffa0'],
+    [
+      'characters that change direction',
+      '\u202egpj.exe\u2066\u2069\u200f\u061c',
+      '\\u202egpj.exe\\u2066\\u2069\\u200f\\u061c',
+    ],
+    ['invisible characters', 'a\u200bb\u2060c\ufeff', 'a\\u200bb\\u2060c\\ufeff'],
+    ['line and paragraph separators', '\u2028\u2029', '\\u2028\\u2029'],
+    ['a soft hyphen, a grapheme joiner', 'a\u00adb\u034f', 'a\\xadb\\u034f'],
+    ['fillers: letters without a glyph', '\u115f\u3164\uffa0', '\\u115f\\u3164\\uffa0'],
     ['a vowel separator, a variation selector', '\u180e\ufe0f', '\\u180e\\ufe0f'],
     ['an annotation', '\ufff9a\ufffab\ufffb', '\\ufff9a\\ufffab\\ufffb'],
-    ['what nobody sees beyond U+FFFF, whole', 'a\u{e0041}\u{e01ef}\u{1d173}', 'a\\u{e0041}\\u{e01ef}\\u{1d173}'],
-    ['halves of a pair', '\ud83d x \ude42', '\\ud83d x \\ude42'],
+    ['invisible characters beyond U+FFFF, whole', 'a\u{e0041}\u{e01ef}\u{1d173}', 'a\\u{e0041}\\u{e01ef}\\u{1d173}'],
+    ['halves of a surrogate pair', '\ud83d x \ude42', '\\ud83d x \\ude42'],
   ] as const) {
     test(name, () => {
       assert.equal(cleanText(text), shown);
@@ -34,22 +38,22 @@ describe('text from outside', () => {
     });
   }
 
-  test('a long text is cut, at whole characters', () => {
+  test('a long text is cut between whole characters', () => {
     assert.equal(cleanText('x'.repeat(600)).length, 512);
     assert.equal(cleanText('abcdef', 4), 'abc…');
     assert.equal(cleanText('abcd', 4), 'abcd');
     assert.equal(cleanText('ab🙂🙂', 4), 'ab…');
   });
 
-  test('lines and tabs stay where they may, and nothing else', () => {
+  test('cleanLines keeps line ends and tabs, and no other control character', () => {
     assert.equal(cleanLines('a\n\tb\r\u001b[1m\u009b'), 'a\n\tb\\x0d\\x1b[1m\\x9b');
   });
 
-  test('JSON escapes a character beyond U+FFFF as two units, and leaves the lines it has', () => {
+  test('JSON escapes a character beyond U+FFFF as two units, and keeps line ends between values', () => {
     assert.equal(cleanJson('{\n\t"a": "\u{e0041}\u00ad"\n}'), '{\n\t"a": "\\udb40\\udc41\\u00ad"\n}');
   });
 
-  test('whatever comes, what is shown has no such character, and JSON means the same', () => {
+  test('no input leaves an unsafe character, and cleaned JSON keeps its meaning', () => {
     const text = fc.string({ unit: 'binary', maxLength: 200 });
     fc.assert(
       fc.property(text, fc.integer({ min: 1, max: 100 }), (value, max) => {
@@ -67,22 +71,22 @@ describe('text from outside', () => {
   });
 });
 
-describe('the ways by which text leaves', () => {
+describe('output of text', () => {
   const SOURCE = join(dirname(import.meta.dirname), 'src');
   const read = (file: string): string => readFileSync(join(SOURCE, file), 'utf8');
 
   /** Lines outside `cli/output.ts` that name an output of the process. */
   const elsewhere = new Set([
-    // Whether somebody still reads it.
+    // Detects that the reader has gone.
     "process.stdout.on('error', (error) => {",
     "process.stderr.on('error', () => undefined);",
-    // The terminal that a person types at.
+    // The terminal of a prompt.
     'const output = silent ? new Writable({ write: (_chunk, _encoding, done) => done() }) : process.stdout;',
-    // Cleans what it is told before it colours it.
+    // Cleans its text before colouring it.
     'constructor(clock: Clock, print: (line: string) => void = console.log) {',
   ]);
 
-  test('every command writes through output.ts, which cleans, and so do its questions', () => {
+  test('every command, and each of its prompts, writes through output.ts, which cleans', () => {
     const output =
       /\bconsole\.[a-z]|\bprocess\.std(?:out|err)\b(?!\.(?:isTTY|columns)\b)|\bwriteSync\([12]\b|\/dev\/std(?:out|err)\b/;
     const files = globSync(['{cli,lab,doctor,capture}/*.ts', 'main.ts'], { cwd: SOURCE });

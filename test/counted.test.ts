@@ -1,4 +1,4 @@
-// A count stands with its noun in the right number everywhere: `counted` writes both.
+// Every count in a text agrees with its noun, because `counted` writes both.
 
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
@@ -11,12 +11,12 @@ const NOUNS =
   'addresses|bytes|characters|datagrams|days|disks|entries|events|files|hosts|hours|images|interfaces|keys|leases|' +
   'lines|machines|minutes|networks|packages|problems|racks|records|scripts|seconds|steps|tests|times|users|words';
 const COUNT = new RegExp(`\\$\\{([^{}\`]+)\\} (?:${NOUNS})\\b`, 'g');
-/** A bound is a number that is known: more than one. A name that ends so holds one, be it in a parameter. */
+/** Names of bounds, parameters included. A bound is known to be more than one, so its noun is always plural. */
 const IS_BOUND = /[A-Z]_[A-Z]|^[A-Z_]+$|Max$|countMax/;
-/** Where the word in front is a name, or text that was read. */
+/** Expressions that hold a name or text, not a count. */
 const NO_COUNT: ReadonlySet<string> = new Set(['file', 'text', 'now', 'uri', 'release', 'run', 'safeText(said.value)']);
 
-/** Counts that are written without their noun's number. */
+/** Counts in a template whose noun is a fixed plural. */
 const bareCounts = (source: string): string[] =>
   source
     .split('\n')
@@ -30,7 +30,7 @@ test('a count and its noun agree', () => {
   assert.equal(counted(1, 'entry is', 'entries are'), '1 entry is');
 });
 
-test('what is written without it is found, and a bound is not', () => {
+test('a count written without `counted` is found, and a bound is not reported', () => {
   const count = (what: string): string => `$\{${what}}`.replace('\\', '');
   const bare = [`${count('list.length')} entries`, `${count('steps')} steps`];
   assert.deepEqual(bareCounts(`say(${bare.join(' and ')})`), bare);
@@ -38,7 +38,7 @@ test('what is written without it is found, and a bound is not', () => {
   assert.deepEqual(bareCounts(bounds.map((bound) => `at most ${bound} keys`).join()), []);
 });
 
-test('no text writes a count without it', () => {
+test('no text writes a count without `counted`', () => {
   const found = globSync('**/*.ts', { cwd: SRC }).flatMap((path) =>
     bareCounts(readFileSync(join(SRC, path), 'utf8')).map((count) => `${path}: ${count}`),
   );

@@ -1,10 +1,10 @@
-// Counters begin at nothing and grow, each by itself.
+// Counters start at zero and grow independently.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Counters } from '../src/counters.ts';
 
-test('each name counts by itself, and what was read does not change', () => {
+test('each name has its own count, and a reading does not change later', () => {
   const counters = new Counters(['requests', 'bytes', 'failed']);
   counters.add('requests');
   const before = counters.read();

@@ -7,7 +7,7 @@ import { Alarm, DeadlineQueue } from '../src/deadline-queue.ts';
 import { seededRandom } from './support/seeded-random.ts';
 import { VirtualClock } from './support/virtual-clock.ts';
 
-test('items come out in the order of their deadlines, however those were moved', () => {
+test('items come out in the order of their deadlines, even after these were moved', () => {
   const seed = 7;
   const random = seededRandom(seed);
   for (let round = 0; round < 100; round += 1) {
@@ -43,7 +43,7 @@ test('items come out in the order of their deadlines, however those were moved',
   }
 });
 
-test('nothing is due before its moment, and what was taken out is not due', () => {
+test('no item is due before its deadline, and a removed item is never due', () => {
   const queue = new DeadlineQueue<{ place: number }>();
   const [first, second] = [{ place: -1 }, { place: -1 }];
   queue.set(first, instant(10));
@@ -58,7 +58,7 @@ test('nothing is due before its moment, and what was taken out is not due', () =
   assert.equal(queue.takeDue(instant(99)), undefined);
 });
 
-test('an alarm rings at the earliest moment it was told of, once, and not when it was cancelled', () => {
+test('an alarm rings once, at the earliest expected time, and never after cancel', () => {
   const clock = new VirtualClock();
   const start = clock.now();
   const rung: number[] = [];
@@ -69,14 +69,14 @@ test('an alarm rings at the earliest moment it was told of, once, and not when i
   assert.deepEqual(rung, [300]);
   alarm.expect(later(start, 700));
   clock.advance(0);
-  assert.deepEqual(rung, [300, 1000], 'what is over already rings at once');
+  assert.deepEqual(rung, [300, 1000], 'a time in the past rings at once');
   alarm.expect(later(start, 1500));
   alarm.cancel();
   clock.advance(1000);
   assert.deepEqual(rung, [300, 1000]);
 });
 
-test('an alarm of a far moment rings each day, for a timer of the system does not last', () => {
+test('an alarm for a distant time rings every day, because system timers are limited', () => {
   const clock = new VirtualClock();
   const far = later(clock.now(), 1e12);
   let days = 0;

@@ -1,4 +1,4 @@
-// Shares of places that are bounded in number: who is admitted, and who gives way.
+// Fair shares of a bounded number of places: which newcomers are admitted, and which holders give way.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -15,7 +15,7 @@ function fill(shares: FairShares<string>, address: string, count: number): Place
 }
 
 describe('FairShares', () => {
-  test('one address may take every place while nobody else wants one', () => {
+  test('one address may take every place while no other asks for one', () => {
     const shares = new FairShares<string>({ max: 200 });
     fill(shares, '10.0.0.1', 200);
     assert.equal(shares.size, 200);
@@ -34,14 +34,14 @@ describe('FairShares', () => {
     assert.equal(shares.size, 10);
   });
 
-  test('equals that are all at work are not swapped for one another', () => {
+  test('busy holders with equal shares do not replace one another', () => {
     const shares = new FairShares<string>({ max: 4 });
     for (const address of ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4']) fill(shares, address, 1);
     assert.deepEqual(shares.admit('10.0.0.5', 'new'), { kind: 'refused', bound: 'all' });
     assert.deepEqual(shares.admit('10.0.0.1', 'second'), { kind: 'refused', bound: 'all' });
   });
 
-  test('among equals the place that has been idle for longest gives way', () => {
+  test('at equal shares the longest idle place gives way', () => {
     const shares = new FairShares<string>({ max: 3 });
     const places = ['10.0.0.1', '10.0.0.2', '10.0.0.3'].flatMap((address) => fill(shares, address, 1));
     for (const index of [2, 0]) {
@@ -72,7 +72,7 @@ describe('FairShares', () => {
     assert.equal(shares.admit('10.0.1.1', 'too many').kind, 'refused');
   });
 
-  test('at its own bound an address gives up its own idle place, and nobody else does', () => {
+  test('an address at its own bound gives up its own idle place, and no other address loses one', () => {
     const shares = new FairShares<string>({ max: 100, addressMax: 2 });
     const [first] = fill(shares, '10.0.0.1', 2);
     const [other] = fill(shares, '10.0.0.2', 1);
@@ -84,7 +84,7 @@ describe('FairShares', () => {
     assert.equal(admission.kind === 'admitted' && admission.evicted, '10.0.0.1#0');
   });
 
-  test('what an address and its network are may be something else: here a name and its domain', () => {
+  test('keys need not be addresses: here a name and its domain', () => {
     const networkOf = (name: string | number): string => String(name).split('.').slice(-1).join('.');
     const shares = new FairShares<string>({ max: 4, networkOf });
     for (const name of ['a.one', 'b.one', 'c.one', 'a.two']) fill(shares, name, 1);
@@ -103,7 +103,7 @@ describe('FairShares', () => {
     fill(shares, '10.0.0.2', 2);
   });
 
-  test('whatever happens, no more than `max` are held and a newcomer is refused only when shares are even', () => {
+  test('at most `max` places are ever held, and a newcomer is refused only when shares are even', () => {
     const step = fc.record({
       kind: fc.constantFrom('admit', 'admit', 'admit', 'idle', 'busy', 'release'),
       host: fc.integer({ min: 0, max: 11 }),
@@ -155,7 +155,7 @@ function assertEven(places: readonly Place<symbol>[], address: string): void {
   assert.ok(Math.max(0, ...addresses.values()) < (addresses.get(address) ?? 0) + 2);
 }
 
-test('the network of an address is its /24, mapped into IPv6 or not, and the /64 of IPv6', () => {
+test('the network of an IPv4 address, also IPv4-mapped, is its /24, and of an IPv6 address its /64', () => {
   const cases: [address: string, network: string][] = [
     ['10.20.30.40', '10.20.30'],
     ['::ffff:10.20.30.40', '10.20.30'],

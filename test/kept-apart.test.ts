@@ -8,7 +8,7 @@ const stranger = (share: string) => ({ rank: 'stranger', share }) as const;
 const table = () => new KeptApart<string, number>(MAX);
 
 describe('a table that keeps ranks apart', () => {
-  it('loses nothing of who is known to any number of strangers', () => {
+  it('keeps the entries of known owners against any number of strangers', () => {
     const kept = table();
     for (let index = 0; index < MAX; index += 1) kept.set(`known ${index}`, index, KNOWN);
     for (let index = 0; index < 1000; index += 1) kept.set(`stranger ${index}`, index, stranger('eth1'));
@@ -16,14 +16,14 @@ describe('a table that keeps ranks apart', () => {
     assert.equal(kept.size, 2 * MAX);
   });
 
-  it('takes from the largest share what is oldest in it, and says what went', () => {
+  it('evicts the oldest entry of the largest share, and returns it', () => {
     const kept = table();
     kept.set('quiet', -1, stranger('eth2'));
     for (let index = 0; index < MAX - 1; index += 1) kept.set(`${index}`, index, stranger('eth1'));
     assert.equal(kept.set('more', 99, stranger('eth1')), 0);
     assert.deepEqual([kept.get('quiet'), kept.get('0'), kept.get('1')], [-1, undefined, 1]);
-    assert.equal(kept.set('1', 1, stranger('eth1')), undefined, 'what is set again takes no place');
-    assert.equal(kept.set('next', 100, stranger('eth1')), 2, 'and is the newest');
+    assert.equal(kept.set('1', 1, stranger('eth1')), undefined, 'setting a key again takes no further place');
+    assert.equal(kept.set('next', 100, stranger('eth1')), 2, 'and makes it the newest');
   });
 
   it('moves an entry whose owner has become known', () => {

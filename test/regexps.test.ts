@@ -1,4 +1,4 @@
-// No regular expression of the product takes more than linear time with a long text, unless its text is known to be short.
+// Every regular expression of the product takes linear time on long texts, unless its text is known to be short.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,33 +8,33 @@ import { bootsFromNetwork, parseGuests } from '../src/power/virsh-words.ts';
 import { oneLine } from '../src/region/page/values.ts';
 import { type FoundRegExp, findRegExps, hostileTexts, regExpsIn } from './support/regexps.ts';
 
-/** Expressions that take time with the square of a run, and why nobody can make that run long. */
+/** Expressions that take quadratic time on a run of characters, and why that run is always short. */
 const SHORT: Readonly<Record<string, string>> = {
-  'src/cli/images/disk-images.ts /\\/+$/': 'an URL that the operator typed',
-  'src/config/resolve.ts /\\/+$/': 'an URL of the configuration',
+  'src/cli/images/disk-images.ts /\\/+$/': 'a URL that the operator typed',
+  'src/config/resolve.ts /\\/+$/': 'a URL of the configuration',
   'src/dns/name.ts /-+$/': 'a label, in which a run is one hyphen by then',
   'src/doctor/dhcp-probe.ts /\\0+$/': 'a field of 64 or 128 bytes',
   'src/lab/dhcp-client.ts /\\0+$/': 'a field of 64 or 128 bytes',
   'src/lab/simulated-system.ts /^[\\s-]+/': 'what the lab itself wrote',
   'src/net/notify-socket.ts /\\ufffd+$/': 'our own status, cut in the middle of a character',
-  'src/region/http/preseed-routes.ts /\\/+$/': 'an URL of 1024 characters that an administrator sent',
+  'src/region/http/preseed-routes.ts /\\/+$/': 'a URL of 1024 characters that an administrator sent',
   'src/region/identity/hostname.ts /-+$/': 'a label of a hostname',
   'src/region/page/account-page.ts /=+$/': 'a digest of 32 bytes',
   'src/region/preseed/template.ts /\\s*,\\s*/': 'names of a loop in a template of an administrator',
-  'src/region/preseed/variables.ts /\\/+$/': 'an URL of the configuration',
-  'src/uplink/http-transport.ts /\\/+$/': 'an URL of the configuration',
+  'src/region/preseed/variables.ts /\\/+$/': 'a URL of the configuration',
+  'src/uplink/http-transport.ts /\\/+$/': 'a URL of the configuration',
 };
 
 const place: Record<string, unknown> = {};
 const context = createContext(place);
 const RUN = new Script('for (const text of texts) new RegExp(source, flags).test(text)');
-/** A text of so many characters takes microseconds in one pass, and with the square of them milliseconds. */
+/** One pass over a text of this length takes microseconds, and quadratic time takes milliseconds. */
 const LONG_TEXT = 8192;
 const SLOW_US = 3000;
 
-/** True when no text takes more than linear time. */
+/** True if every hostile text takes linear time. */
 function isLinear(one: FoundRegExp): boolean {
-  // A cube, and what doubles with each character, are seen in a few; more of them would take minutes.
+  // Short texts reveal cubic and exponential time; longer ones would take minutes.
   Object.assign(place, { texts: [...hostileTexts(one, 128)], source: one.source, flags: one.flags });
   try {
     RUN.runInContext(context, { timeout: 1000 });
@@ -49,11 +49,11 @@ function isLinear(one: FoundRegExp): boolean {
     const { user, system } = process.threadCpuUsage(before);
     return user + system;
   };
-  // Three times: the engine compiles and collects when it likes.
+  // Three tries: compilation or garbage collection may slow one of them.
   return hostileTexts(one, LONG_TEXT).every((text) => [1, 2, 3].some(() => costUs(text) < SLOW_US));
 }
 
-test('no expression takes more than linear time with a text of its own words, but those whose text is short', () => {
+test('every expression takes linear time on texts made from its own words, except those whose text is short', () => {
   const found = findRegExps();
   assert.ok(found.length > 200, `${found.length} are found`);
   const slow = found.filter((one) => !isLinear(one)).map(({ file, source }) => `${file} /${source}/`);
@@ -65,12 +65,12 @@ test('no expression takes more than linear time with a text of its own words, bu
   assert.deepEqual(
     Object.keys(SHORT).filter((one) => !files.has(one)),
     [],
-    'is gone, or is another now',
+    'is gone or has changed',
   );
 });
 
 for (const literal of ['status.*\\:.*running', '\\s*\\n\\s*', '/+$', '(a+)+$', '^(\\w|a)+$']) {
-  test(`${literal} is found to be slow`, () => {
+  test(`${literal} is reported as slow`, () => {
     const [one] = regExpsIn('x.ts', `const x = /${literal.replaceAll('/', '\\/')}/;`);
     assert.ok(one !== undefined && !isLinear(one));
   });
@@ -79,10 +79,10 @@ for (const literal of ['status.*\\:.*running', '\\s*\\n\\s*', '/+$', '(a+)+$', '
 const LONG = 256 * 1024;
 const ended = (out: string, code = 1) => ({ kind: 'ended', code, out, err: '' }) as const;
 const READERS: readonly (readonly [name: string, read: () => unknown])[] = [
-  ['a table of guests with one long line', () => parseGuests(` 1  a${' '.repeat(LONG)}b`)],
-  ['a definition of disks that never end', () => bootsFromNetwork('<disk '.repeat(LONG / 6))],
+  ['a guest table with one long line', () => parseGuests(` 1  a${' '.repeat(LONG)}b`)],
+  ['a definition with unclosed disks', () => bootsFromNetwork('<disk '.repeat(LONG / 6))],
   ["ipmitool's complaints", () => judgeIpmitool(ended('RAKP 3'.repeat(LONG / 6)), false, [])],
-  ['an event of white space', () => oneLine(`a${' '.repeat(LONG)}b`)],
+  ['an event of spaces', () => oneLine(`a${' '.repeat(LONG)}b`)],
 ];
 for (const [name, read] of READERS) {
   test(`${name} is read in milliseconds`, () => {

@@ -6,12 +6,12 @@ import { VirtualClock } from './support/virtual-clock.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Has so much to do, and notes by its name what it did. */
+/** A worker with a fixed amount of work that logs each piece under its name. */
 class Busy implements Worker {
   readonly name: string;
   readonly #done: string[] | undefined;
   readonly #onWork: (worker: Busy) => void;
-  /** The longest it was asked to work at a time. */
+  /** The largest `most` it was given. */
   most = 0;
   left: number;
 
@@ -38,15 +38,15 @@ class Busy implements Worker {
   }
 }
 
-/** Turns in a time that stands still: no rest is due. */
+/** Turns on a stopped clock, so that no rest is due. */
 const untimed = (): Turns => new Turns(new VirtualClock(), STREAM_TURNS, () => undefined);
 
 describe('turns of the event loop', () => {
-  it('one turn does so much of what waits, and no more, whoever and however many wait', async () => {
+  it('one turn does at most `turnWork`, however many workers wait', async () => {
     const done: string[] = [];
     const turns = untimed();
     for (let index = 0; index < 20; index += 1) turns.ask(new Busy(`w${index}`, 1000, done));
-    // What could be done at once was.
+    // The work allowed at once was done.
     assert.equal(done.length, TURN_WORK_MAX);
     for (let count = 2; count < 20; count += 1) {
       await turn();
@@ -54,7 +54,7 @@ describe('turns of the event loop', () => {
     }
   });
 
-  it('one worker has its share, then the next follows', async () => {
+  it('one worker gets its share, then the next follows', async () => {
     const done: string[] = [];
     const turns = untimed();
     const workers = ['a', 'b', 'c'].map((name) => new Busy(name, 1000, done));
@@ -67,15 +67,15 @@ describe('turns of the event loop', () => {
     }
   });
 
-  it('who asks for little has it in the next turn, while a hundred others always have more', async () => {
+  it('a worker with little to do finishes in the next turn, while a hundred others always have more', async () => {
     const done: string[] = [];
     const turns = untimed();
     for (let index = 0; index < 100; index += 1) turns.ask(new Busy('greedy', 100_000, done));
-    // Until each of them has had its share.
+    // Until each of the hundred had its share.
     for (let count = 0; count < 100; count += 1) await turn();
     for (let round = 0; round < 10; round += 1) {
       await turn();
-      // Nothing is left of what may be done at once.
+      // The work allowed at once is used up.
       turns.ask(new Busy('greedy', TURN_WORK_MAX, done));
       for (let index = 0; index < 4; index += 1) turns.ask(new Busy('greedy', SHARE_WORK_MAX, done));
       const modest = new Busy('modest', 1, done);
@@ -85,7 +85,7 @@ describe('turns of the event loop', () => {
     }
   });
 
-  it('who always has more is not kept waiting by those who ask for little again and again', async () => {
+  it('workers that ask for little again and again do not starve one that always has more', async () => {
     const done: string[] = [];
     const turns = untimed();
     const greedy = new Busy('greedy', 1000, done);
@@ -101,7 +101,7 @@ describe('turns of the event loop', () => {
     assert.ok(greedy.left < 1000 - 50 * SHARE_WORK_MAX, `${greedy.left} are left`);
   });
 
-  it('work that makes others ask does not run them inside itself', async () => {
+  it('a worker that is asked for during work does not run inside it', async () => {
     const done: string[] = [];
     const turns = untimed();
     const second = new Busy('second', 3, done);
@@ -116,7 +116,7 @@ describe('turns of the event loop', () => {
     assert.deepEqual(done.slice(3), ['second', 'second', 'second']);
   });
 
-  it('who has gone gets no turn any more', async () => {
+  it('a forgotten worker gets no more turns', async () => {
     const done: string[] = [];
     const turns = untimed();
     const workers = Array.from({ length: 10 }, (_, index) => new Busy(`w${index}`, 1000, done));
@@ -132,7 +132,7 @@ describe('turns of the event loop', () => {
 describe('the time of TCP questions', () => {
   const WORK_MS = 0.05;
 
-  /** Works for `ms` with no end of work, of which each piece takes WORK_MS. @returns the share of the time that was worked */
+  /** Works for `ms` with endless work in pieces of WORK_MS. @returns the share of the time spent working */
   async function shareOf(ms: number, datagrams: (at: number) => number | undefined): Promise<number> {
     const clock = new VirtualClock();
     const startedAt = clock.now();
@@ -153,23 +153,23 @@ describe('the time of TCP questions', () => {
     return worked / (clock.now() - startedAt);
   }
 
-  it(`is ${TIME_SHARE_MAX} of all while others send datagrams`, async () => {
+  it(`is at most ${TIME_SHARE_MAX} of all time while others send datagrams`, async () => {
     let count = 0;
     const share = await shareOf(400, () => {
       count += 1;
       return count;
     });
-    // What one share takes may be more than what is left.
+    // One share of work may exceed the time that is left.
     assert.ok(share <= TIME_SHARE_MAX + (SHARE_WORK_MAX * WORK_MS + STRETCH_MS) / 400, `${share}`);
     assert.ok(share > TIME_SHARE_MAX / 2, `${share}`);
   });
 
-  it('is as much where nobody counts datagrams', async () => {
+  it('is the same where datagrams are not counted', async () => {
     const share = await shareOf(400, () => undefined);
     assert.ok(share < TIME_SHARE_MAX + 0.01, `${share}`);
   });
 
-  it('is all of it when no datagram has come for a second, until the next', async () => {
+  it('is all time after a second without a datagram, until the next one', async () => {
     const share = await shareOf(2 * OTHERS_MS, () => 7);
     const expected = (1 + TIME_SHARE_MAX) / 2;
     assert.ok(Math.abs(share - expected) < 0.1, `${share}, not ${expected}`);
