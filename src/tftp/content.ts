@@ -1,24 +1,24 @@
-// What is sent: a file of the tree or rendered text, and its form in the mode that was asked.
+// The content of a transfer: a file of the tree or rendered text, in the form of the requested mode.
 // Sources: boot/asset.ts; RFC 1350 §1 and RFC 764 (netascii).
 //
-// 1. A file of the asked name in the tree wins over rendered text and over "missing".
-// 2. netascii is made in memory, before anybody has acknowledged anything, and therefore bounded tightly; loaders and kernels are binary and
-//    are asked for as octet.
+// 1. A file of the requested name in the tree wins over rendered text and over "missing".
+// 2. netascii is translated in memory before the client has acknowledged anything, so it has a tight bound. Loaders and kernels are binary;
+//    clients request them as octet.
 
 import type { BootAsset } from '../boot/asset.ts';
 import { unreachable } from '../errors.ts';
 import type { FileTree } from '../files/opened-file.ts';
 
 /**
- * The largest file that is sent as netascii, in octets: a configuration or a script, for more of it stops the loop. Each request holds a
- * translation of its own, of twice this size at the most, until its transfer ends.
+ * The largest file that is sent as netascii, in octets: enough for a configuration or a script. Translating more would stall the event loop.
+ * Each request holds its own translation, at most twice this size, until its transfer ends.
  */
 export const NETASCII_HELD_MAX = 16 * 1024;
 
-/** Something to send. */
+/** Content that can be sent. */
 export interface Content {
   readonly sizeBytes: number;
-  /** `length` bytes at `offset`, at once when they are in memory. */
+  /** `length` bytes at `offset`, synchronously if they are in memory. */
   read(offset: number, length: number): Uint8Array | Promise<Uint8Array>;
   close(): void;
 }
@@ -28,7 +28,7 @@ export type OpenedContent =
   | { readonly kind: 'missing'; readonly reason: string }
   | { readonly kind: 'refused'; readonly reason: string };
 
-/** Opens what an asset names. Rejects with what the file system reports. */
+/** Opens the content of an asset. Rejects with the file system's error. */
 export async function openContent(asset: BootAsset, files: FileTree, mode: string): Promise<OpenedContent> {
   if (asset.kind === 'refused') return { kind: 'refused', reason: asset.reason };
   const file = await files.open(asset.path);

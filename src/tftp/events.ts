@@ -1,18 +1,18 @@
-// What the TFTP room tells: to operators through the log and the timeline, to the metrics through counters.
+// The events of the TFTP room, for the log and the timeline, and its counters, for the metrics.
 //
 // 1. Kinds are stable strings.
-// 2. What a single forged datagram can cause is sampled: `count` says how many happenings the event stands for.
+// 2. Events that a single forged datagram can cause are sampled: `count` says how many occurrences an event stands for.
 
 import type { EventKind, RackEvent } from '../event.ts';
 
-/** Why a request is refused, in a sentence with the remedy where there is one. */
+/** Why a request is refused, in a sentence, with the remedy if there is one. */
 export const TFTP_REFUSALS = {
   'path-not-allowed': 'The name leads out of the boot tree, is too long, or holds a control character.',
   write: 'This server is read-only.',
   mode: 'The transfer mode is neither octet nor netascii.',
-  'netascii-too-large': 'The file is too large to be translated; the client must ask in octet mode.',
-  busy: 'The bound on transfers at a time is reached, of all or of this address; the client tries again by itself.',
-  'network-not-served': 'The client is in no network of cluster_interfaces, and in none of tftp.allow.',
+  'netascii-too-large': 'The file is too large for netascii; the client must request it in octet mode.',
+  busy: 'Too many transfers at once, in all or from this address; the client retries.',
+  'network-not-served': 'The client is in no network of cluster_interfaces or tftp.allow.',
 } as const;
 
 /** Every kind of event of this room, for the operator. */
@@ -20,89 +20,88 @@ export const TFTP_EVENTS = {
   'tftp.listening': {
     level: 'info',
     message: 'TFTP listens',
-    explanation: 'The TFTP server has opened this address. Nothing needs to be done.',
+    explanation: 'The TFTP server has opened this address. Nothing to do.',
   },
   'tftp.sent': {
     level: 'info',
     message: 'File sent by TFTP',
     explanation:
-      'A machine has loaded this file and acknowledged its last block. repeatedBlocks above a few per cent of the file means that ' +
-      'packets are lost on the way; blockBytes of 512 with windowBlocks of 1 is what the loader asked for and is slow on any server.',
+      'A machine has loaded this file and acknowledged its last block. If repeatedBlocks is above a few per cent of the file, the network loses ' +
+      'packets. With blockBytes 512 and windowBlocks 1 a transfer is slow on any server; the loader chose these values.',
   },
   'tftp.probed': {
     level: 'debug',
-    message: 'File size asked by TFTP',
+    message: 'File size requested by TFTP',
     explanation:
-      'A client asked how large the file is and ended the transfer before the first block. UEFI firmware does so before each ' +
-      'download. Nothing needs to be done.',
+      'A client asked for the size of the file and ended the transfer before the first block. UEFI firmware does so before each ' +
+      'download. Nothing to do.',
   },
   'tftp.missing': {
     level: 'info',
-    message: 'File asked by TFTP does not exist',
+    message: 'File requested by TFTP does not exist',
     explanation:
-      'There is no such file in the boot tree and none is rendered under this name; the client was told so at once. Loaders try ' +
+      'The boot tree has no such file, and none is rendered under this name; the server told the client so at once. Loaders try ' +
       'several names (pxelinux.cfg/…, revocations.efi, *.lst) and go on. If a machine stops here, put the file into boot.tree, or ' +
-      'import the image that reason speaks of.',
+      'import the image that reason names.',
   },
   'tftp.refused': {
     level: 'warning',
     message: 'TFTP request refused',
     explanation:
       'reason says why: path-not-allowed (the name leads out of the tree), write (this server is read-only), mode (neither octet nor ' +
-      'netascii), netascii-too-large (ask in octet mode), busy (the bound on transfers at a time is reached, of all or of this address; the client tries again), ' +
-      'network-not-served (the client is in no network of cluster_interfaces, and was not answered; add its network to tftp.allow if ' +
-      'it should load from here: a machine behind a router whose addresses another DHCP server gives).',
+      'netascii), netascii-too-large (request octet mode), busy (too many transfers at once, in all or from this address; the client retries), ' +
+      'network-not-served (the client is in no network of cluster_interfaces and was not answered; if it should load from here, add its ' +
+      'network to tftp.allow: for instance a machine behind a router that gets its address from another DHCP server).',
   },
   'tftp.gave-way': {
     level: 'warning',
     message: 'TFTP transfer gave way to another',
     explanation:
-      'All places for transfers, or all of one address, were taken, so one of the address that held the most gave way to a newcomer; its ' +
-      'client asks again. With bytes, that address had more transfers than its share: look what runs there. Without, the client had never answered, and ' +
-      'somebody sends requests in great numbers, perhaps in the name of others. At most a few such events are published; count ' +
-      'says how many transfers each stands for.',
+      'All places for transfers, or all of one address, were taken, so the address with the most transfers lost one to a newcomer; its ' +
+      'client retries. If bytes is above 0, that address had more transfers than its share: check what runs there. If bytes is 0 or absent, the ' +
+      'client had never answered, and a host sends requests in great numbers, perhaps with forged addresses. Only a few such events are ' +
+      'published; count says how many transfers each stands for.',
   },
   'tftp.aborted': {
     level: 'warning',
     message: 'TFTP transfer ended by the client',
     explanation:
-      'The client sent an error; code and reason are its own words. Out of memory and a full disk show here, and so does a person who ' +
+      'The client sent an error; code and reason are its own. Common causes: the client ran out of memory, its disk is full, or a person ' +
       'pressed a key.',
   },
   'tftp.timed-out': {
     level: 'warning',
     message: 'TFTP client stopped answering',
     explanation:
-      'Nothing was heard from the client although the packet was sent several times. bytes says how far it came. Usually the machine ' +
-      'was switched off or has gone on with what it had; if it happens with bytes 0 again and again, a firewall drops packets ' +
-      'from ports above 1023, or blockBytes does not fit the path.',
+      'The client did not answer although the packet was sent several times. bytes says how far it came. Usually the machine was ' +
+      'switched off or went on without the rest. If bytes is 0 every time, a firewall drops packets from ports above 1023, or ' +
+      'blockBytes does not fit the path.',
   },
   'tftp.unreachable': {
     level: 'info',
-    message: 'TFTP client does not listen any more',
+    message: 'TFTP client is not listening',
     explanation:
-      "The client's host answered that nobody takes the file there (ICMP), so the transfer ended at once. With bytes, the client went away " +
-      'while it loaded. Without, it never asked: somebody sent the request in its name.',
+      "The client's host reported by ICMP that its port is closed, so the transfer ended at once. If bytes is above 0, the client went away " +
+      'during the transfer. Otherwise it never asked: another host sent the request with its address.',
   },
   'tftp.restarted': {
     level: 'info',
-    message: 'TFTP transfer started again by the client',
+    message: 'TFTP transfer restarted by the client',
     explanation:
-      'The client sent another request from the same port before the former transfer was over, and acknowledged what it was sent for it. ' +
-      'The former transfer ended with that.',
+      'The client sent another request from the same port before the earlier transfer was over, and acknowledged the new transfer. ' +
+      'That ended the earlier one.',
   },
   'tftp.failed': {
     level: 'error',
     message: 'File could not be read for TFTP',
     explanation:
-      'The file exists and could not be opened or read to its end; reason holds the words of the operating system. Check the disk and the ' +
-      'permissions of boot.tree. A file that is replaced while it is being sent must be renamed into place, not written over.',
+      "The file exists but could not be opened or read to its end; reason is the operating system's text. Check the disk and the " +
+      'permissions of boot.tree. To replace a file that may be in use, rename a new file into place; do not overwrite it.',
   },
   'tftp.malformed': {
     level: 'debug',
     message: 'Datagram is not a TFTP request',
-    explanation:
-      'Something else than a TFTP request was sent to the TFTP port and was ignored: a scanner, or another program.',
+    explanation: 'A datagram to the TFTP port was not a TFTP request and was ignored: a scanner, or another program.',
   },
 } as const satisfies Record<string, EventKind>;
 
@@ -111,7 +110,7 @@ export type TftpEventKind = keyof typeof TFTP_EVENTS;
 /** An event of this room. */
 export interface TftpEvent extends RackEvent {
   readonly kind: TftpEventKind;
-  /** The path as asked, cut to FILE_CHARACTERS_MAX and clean. */
+  /** The requested path, cleaned and cut to FILE_CHARACTERS_MAX. */
   readonly file?: string | undefined;
   /** The client's port, or the local one (listening). */
   readonly port?: number | undefined;
@@ -123,18 +122,18 @@ export interface TftpEvent extends RackEvent {
   readonly windowBlocks?: number | undefined;
   /** Blocks that were sent more than once. */
   readonly repeatedBlocks?: number | undefined;
-  /** What rendered text tells the machine to do. */
+  /** The purpose of rendered text: what it tells the machine to do. */
   readonly purpose?: string | undefined;
   /** The client's error code. */
   readonly code?: number | undefined;
-  /** A stable word, or the words of the operating system, or those of the client, clean. */
+  /** A stable word, or the cleaned text of the operating system or the client. */
   readonly reason?: string | undefined;
 }
 
 /** The longest file name in an event. */
 export const FILE_CHARACTERS_MAX = 255;
 
-/** What happened, each a counter that only grows. */
+/** Counters by what happened; each only grows. */
 export const TFTP_COUNTERS = [
   'requests',
   'requests-repeated',

@@ -1,23 +1,22 @@
-// One local address: the socket that takes requests, the one that errors leave by, and the sessions of this address.
-// Sources: RFC 1350 §4 (transfer identifiers); RFC 6056 §3.2 (why ports are drawn at random).
+// One local address: its socket for requests, its socket for errors, and its sessions.
+// Sources: RFC 1350 §4 (transfer identifiers); RFC 6056 §3.2 (why ports are chosen at random).
 //
 // 1. A client port has at most one session here; a newer request is that session's successor (`transfers.ts`).
-// 2. Each transfer has a port of its own that the kernel draws at random, opened for it and closed with it. So whoever does not see
-//    the server's packets cannot acknowledge them.
-// 3. Two transfers of one client port in a row have different ports: blocks of the former that are still on their way cannot pass
-//    for blocks of the new one.
-// 4. Nothing that arrives where errors leave is answered.
+// 2. Each transfer has its own port, which the kernel chooses at random; it is opened for the transfer and closed with it. So a host that does
+//    not see the server's packets cannot acknowledge them.
+// 3. Two consecutive transfers of one client port have different ports, so late blocks of the earlier one cannot pass for blocks of the new one.
+// 4. The server never answers a packet to the error socket.
 
 import { BoundedMap } from '../bounded-map.ts';
 import { type Instant, later } from '../clock.ts';
 import type { Ipv4 } from '../net/address.ts';
 import type { DatagramSocket, SocketCounters } from '../net/datagram.ts';
 
-/** How long the port of an ended transfer is not used for the same client port again. */
+/** How long the port of an ended transfer is not reused for the same client port, in milliseconds. */
 export const LATE_MS_MAX = 10_000;
 /**
- * Ended transfers whose port is remembered. Anybody who may ask can fill it, and then the oldest is forgotten: its client port might
- * get the same port again, with a chance of one in all ports of the system.
+ * Ended transfers whose port is remembered. Any client that is served can fill it; the oldest is then forgotten, and its client port might get
+ * the same port again, with a chance of one in all ports of the system.
  */
 export const ENDED_MAX = 4096;
 
@@ -29,18 +28,18 @@ interface EndedTransfer {
 /** A client port as one number. */
 export const peerKey = (peer: Ipv4, port: number): number => peer * 65_536 + port;
 
-/** What belongs to one local address. */
+/** The sockets and sessions of one local address. */
 export class Listener<Session> {
   readonly address: Ipv4;
   readonly port: number;
   readonly sessions = new Map<number, Session>();
-  /** Answers what needs no session. */
+  /** Sends errors about requests that get no session. */
   readonly errors: DatagramSocket;
-  /** True when it takes no more requests and goes away with its last session. */
+  /** True when it takes no more requests and closes with its last session. */
   leaving = false;
   readonly #requests: DatagramSocket;
   readonly #ended = new BoundedMap<number, EndedTransfer>(ENDED_MAX, 'set longest ago');
-  /** What the sockets of ended transfers counted. */
+  /** The summed counters of the sockets of ended transfers. */
   #past: SocketCounters = { received: 0, sent: 0, sendErrors: 0, receiveDrops: undefined };
 
   constructor(address: Ipv4, port: number, requests: DatagramSocket, errors: DatagramSocket) {
@@ -50,23 +49,23 @@ export class Listener<Session> {
     this.errors = errors;
   }
 
-  /** The port of requests: the configured one, or the one that the system chose. */
+  /** The port for requests: the configured one, or the one that the system chose. */
   get localPort(): number {
     return this.#requests.localPort;
   }
 
-  /** What its sockets counted: that of requests, that of errors, and those of ended transfers together. */
+  /** The counters of its sockets: for requests, for errors, and the sum of ended transfers. */
   counters(): readonly SocketCounters[] {
     return [this.#requests.counters(), this.errors.counters(), this.#past];
   }
 
-  /** False when this client port had that local port a moment ago. */
+  /** False if this client port used that local port recently. */
   mayUse(key: number, localPort: number, now: Instant): boolean {
     const ended = this.#ended.get(key);
     return ended === undefined || ended.until <= now || ended.localPort !== localPort;
   }
 
-  /** Takes a session out; `socket`: what carried it, which is closed. */
+  /** Removes a session and closes `socket`, which carried it. */
   forget(key: number, session: Session, socket: DatagramSocket | undefined, now: Instant): void {
     if (this.sessions.get(key) === session) this.sessions.delete(key);
     if (socket === undefined) return;
@@ -83,7 +82,7 @@ export class Listener<Session> {
     while (ended.oldest !== undefined && ended.oldest.until <= now) ended.forgetOldest();
   }
 
-  /** No more requests; transfers go on. */
+  /** Stops taking requests; transfers go on. */
   leave(): void {
     this.leaving = true;
     this.#requests.close();

@@ -1,10 +1,10 @@
-// TFTP packets: bytes and values.
+// Decodes and encodes TFTP packets.
 // Sources: RFC 1350 §5, RFC 2347, RFC 2348, RFC 2349, RFC 7440 §3.
 //
-// 1. Decoding never throws; what it does not understand is the first fault.
-// 2. Requests are read as firmware sends them, not as it should: the last zero byte may be missing, zeros and half an option may
-//    follow, an option may come twice. What can be understood is; encoding is exact.
-// 3. What is decoded is a copy: nothing of it lies in the datagram.
+// 1. Decoding never throws; it returns the first fault.
+// 2. The decoder accepts requests as firmware really sends them: the last zero byte may be missing, zeros and half an option may
+//    follow, an option may come twice. Encoding is exact.
+// 3. Decoded values are copies; none refers to the datagram.
 
 import { type BorrowedBytes, borrowedIndexOf, viewBytes } from '../net/borrowed-bytes.ts';
 import { ByteReader, type Decoded, faulty, type WireFault } from '../net/byte-reader.ts';
@@ -40,10 +40,10 @@ export interface TftpOption {
   readonly value: string;
 }
 
-/** A request to read or to write a file. */
+/** A request to read or write a file. */
 export interface TftpRequest {
   readonly kind: 'read' | 'write';
-  /** The path as asked, not normalised. */
+  /** The path as sent, not normalised. */
   readonly file: string;
   /** The mode in lower case: `octet`, `netascii`, or whatever was sent. */
   readonly mode: string;
@@ -70,7 +70,7 @@ export function decodePacket(bytes: BorrowedBytes): Decoded<TftpPacket> {
       return reader.done({ kind: 'data', block, bytes: reader.copy(reader.remaining, 'data') });
     }
     case OPCODE.ack:
-      // Quirk: some ROMs pad an ACK to the smallest Ethernet frame; what follows the number is not looked at.
+      // Quirk: some ROMs pad an ACK to the smallest Ethernet frame; bytes after the number are ignored.
       return reader.done({ kind: 'ack', block: reader.u16('block') });
     case OPCODE.error: {
       const code = reader.u16('error code');
@@ -83,7 +83,7 @@ export function decodePacket(bytes: BorrowedBytes): Decoded<TftpPacket> {
   }
 }
 
-/** What its sender is told of a request that cannot be understood; undefined: what came was no request. */
+/** The error text for a malformed request; undefined if the packet was not a request. */
 export function describeRequestFault({ field, code }: WireFault): string | undefined {
   switch (field) {
     case 'file name':
@@ -110,7 +110,7 @@ function decodeRequest(reader: ByteReader, kind: 'read' | 'write'): Decoded<Tftp
   return reader.done({ kind, file, mode, options: readOptions(reader) });
 }
 
-/** Pairs up to the end, an empty name (padding) or half a pair. Of an option that comes twice the first counts. */
+/** Reads pairs up to the end, an empty name (padding) or half a pair. If an option repeats, the first counts. */
 function readOptions(reader: ByteReader): readonly TftpOption[] {
   const options: TftpOption[] = [];
   const seen = new Set<string>();
@@ -144,7 +144,7 @@ export function encodeOptions(options: readonly TftpOption[]): Uint8Array {
   return writer.finish();
 }
 
-/** An error; a text longer than ERROR_TEXT_BYTES_MAX is cut. Only characters up to U+00FF are kept. */
+/** An error packet. The text is cut to ERROR_TEXT_BYTES_MAX; only characters up to U+00FF are kept. */
 export function encodeError(code: number, message: string): Uint8Array {
   const text = viewBytes(Buffer.from(message, 'latin1'), 0, ERROR_TEXT_BYTES_MAX);
   const writer = new ByteWriter(5 + text.length);
@@ -156,9 +156,9 @@ export function encodeError(code: number, message: string): Uint8Array {
 }
 
 /**
- * Writes the DATA packets of `content` into `target` from `at`, one behind the other: each of `blockBytes` with its header, the
- * last one shorter or empty. Returns where they end.
- * @param first absolute number of the first block; numbers roll over from 65535 to 0
+ * Writes the DATA packets of `content` back to back into `target` from `at`: each of `blockBytes` with its header, the
+ * last one shorter or empty. Returns the end offset.
+ * @param first absolute number of the first block; sent numbers roll over from 65535 to 0
  * @param count how many packets; `content` fills all but the last
  */
 export function writeBlocks(

@@ -1,50 +1,48 @@
-// Who may have a transfer: how many there are, and who gives way to whom.
-// Sources: fair-shares.ts; RFC 4987 §3.4 (what TCP does about peers that never answer).
+// The places for transfers: how many there are, and which transfer gives way to a newcomer.
+// Sources: fair-shares.ts; RFC 4987 §3.4 (how TCP treats peers that never answer).
 //
 //   request ── admit ──▶ unanswered ── the client's first ACK: confirm ──▶ answered ── release ──▶ (gone)
 //                            └────────────── release: timed out, or gave way ────────────────────────┘
 //
-// 1. A client that has not answered may not exist: its address may be forged. Such transfers have places of their own, so that
+// 1. A client that has not answered may not exist: its address may be forged. Such transfers have separate places, so
 //    they cannot take one from a client that has answered.
-// 2. Unanswered, a transfer loses nothing by giving way: its client asks again. So each of them counts as idle from the start, and
-//    the oldest goes first.
-// 3. Answered, the one heard least recently goes first, of the address that has the most. A transfer that waits in vain counts
-//    as idle until it is heard again.
-// 4. No address has more than its bound, also while there is room.
+// 2. An unanswered transfer loses nothing by giving way, because its client retries. So it counts as idle from the start, and the oldest goes
+//    first.
+// 3. Of answered transfers, the address with the most loses the one heard least recently. A transfer whose client is overdue counts as idle
+//    until the client is heard again.
+// 4. No address exceeds its own bound, even while there is room.
 
 import type { Instant } from '../clock.ts';
 import { type Admission, FairShares, type Place } from '../fair-shares.ts';
 import type { Ipv4 } from '../net/address.ts';
 
 /**
- * Transfers whose client has not answered yet. Anybody who may ask can fill it, also in the name of others. The others notice nothing
- * while fewer requests than this come within one round trip to them. It empties as clients answer, and after 7 s (with `timeout`
- * after 60 s).
+ * Transfers whose client has not answered yet. Any client that is served can fill it, also with forged addresses. Others notice nothing while
+ * fewer requests than this arrive within their round trip. It empties as clients answer, and after 7 s (with `timeout` after 60 s).
  */
 export const UNANSWERED_MAX = 1024;
 /**
- * Transfers whose client has answered. Only hosts that hear the server's packets can fill it. The others notice nothing: a newcomer
- * gets a place of whoever has most. It empties as transfers end, and after SILENCE_MS_MAX without progress.
+ * Transfers whose client has answered. Only hosts that receive the server's packets can fill it. Others notice nothing: a newcomer gets a place
+ * of the address with the most. It empties as transfers end, and after SILENCE_MS_MAX without progress.
  */
 export const TRANSFERS_MAX = 2048;
 /**
- * Of UNANSWERED_MAX, those of one address. Whoever forges that address can fill it. The oldest gives way to the newest, and its client
- * asks again; other addresses notice nothing, nor do as many machines behind one router with address translation.
+ * Of UNANSWERED_MAX, those of one address. A host that forges the address can fill it. The oldest gives way to the newest, and its client
+ * retries. Other addresses notice nothing, and neither do this many machines behind one NAT router.
  */
 export const UNANSWERED_OF_ADDRESS_MAX = 512;
 /**
- * Of TRANSFERS_MAX, those of one address: one host does not hold the sockets and files of all while there is room. Only that host can fill
- * it, or a router with address translation before more machines that load at the same time. One that waits in vain for its client gives
- * way to the newest; if there is none, the newest is told to try again.
+ * Of TRANSFERS_MAX, those of one address, so that one host never holds all sockets and files. Only that host can fill it, or a NAT router with
+ * more machines that load at the same time. A transfer whose client is overdue gives way to the newest; if there is none, the newest client is
+ * told to try again.
  */
 export const TRANSFERS_OF_ADDRESS_MAX = 1024;
 /**
- * Unanswered transfers of one address to which packets are repeated. Whoever forges that address can fill it. Machines behind one
- * address that are more than this, and of which each has lost its first packet, are answered when they ask again. It empties
- * as clients answer.
+ * Unanswered transfers of one address whose packets are repeated. A host that forges the address can fill it. If more machines than this share
+ * an address and each lost its first packet, the rest are answered when they retry. It empties as clients answer.
  */
 export const REPEATED_TO_MAX = 32;
-/** How old the knowledge of when a client was last heard may be: noting it at every ACK would cost more than it tells. */
+/** How far the recorded time of a client's last packet may lag, in milliseconds: recording every ACK costs more than it is worth. */
 export const HEARD_MS = 1000;
 
 /** The place of one transfer. */
@@ -54,7 +52,7 @@ export interface Seat<T> {
   notedAt: Instant;
 }
 
-/** What can have a place. `seat` belongs to the places. */
+/** A transfer that can hold a place. Only `TransferPlaces` writes `seat`. */
 export interface Seated<T> {
   readonly origin: { readonly peer: Ipv4 };
   seat: Seat<T> | undefined;
@@ -70,7 +68,7 @@ export class TransferPlaces<T extends Seated<T>> {
     return this.#unanswered.size + this.#answered.size;
   }
 
-  /** Gives a new transfer a place. The caller ends the one that had to give way. */
+  /** Gives a new transfer a place. The caller must end the evicted one. */
   admit(transfer: T, now: Instant): Admission<T> {
     const admission = this.#unanswered.admit(transfer.origin.peer, transfer);
     if (admission.kind === 'refused') return admission;
@@ -79,7 +77,7 @@ export class TransferPlaces<T extends Seated<T>> {
     return admission;
   }
 
-  /** Its client has answered. Refused, it has no place any more. */
+  /** Moves a transfer whose client has answered. If this is refused, the transfer has lost its place. */
   confirm(transfer: T, now: Instant): Admission<T> {
     this.release(transfer);
     const admission = this.#answered.admit(transfer.origin.peer, transfer);
@@ -88,19 +86,19 @@ export class TransferPlaces<T extends Seated<T>> {
     return admission;
   }
 
-  /** Its client was heard. */
+  /** Records that the client was heard. */
   heard({ seat }: T, now: Instant): void {
     if (seat?.answered !== true || (now - seat.notedAt < HEARD_MS && !seat.place.idle)) return;
     seat.notedAt = now;
     this.#answered.touch(seat.place, false);
   }
 
-  /** Its client should have answered by now. */
-  waitsInVain({ seat }: T): void {
+  /** Records that the client is overdue. */
+  noteOverdue({ seat }: T): void {
     if (seat?.answered === true && !seat.place.idle) this.#answered.touch(seat.place, true);
   }
 
-  /** False when so many transfers of this address are unanswered that somebody seems to forge it. */
+  /** False if so many transfers of this address are unanswered that it is probably forged. */
   mayRepeat({ seat, origin }: T): boolean {
     return seat?.answered === true || this.#unanswered.countOf(origin.peer) <= REPEATED_TO_MAX;
   }

@@ -1,15 +1,15 @@
 // The TFTP server: opens the sockets and finds the session that each packet belongs to.
 // Sources: RFC 1350, RFC 2347; DESIGN.md 4.
 //
-// 1. Only clients of `TftpConfig.clients` and this host itself are answered. Everybody else's datagrams are dropped without a word: an
-//    answer could go to somebody who never asked.
-// 2. What a forged datagram can cause (an error sent back, an event) is limited in rate; refusing is counted always.
-// 3. A change of the settings opens and closes only what changed; transfers under way are carried to their end.
-// 4. A packet that belongs to no transfer is not answered. Deviates from RFC 1350 §4, which has an error sent to whoever uses a wrong
-//    port: that error would tell a stranger which ports carry a transfer. The kernel answers alike on all others.
-// 5. To begin a transfer costs twenty times as much as to read its request. So requests begin by turns, address by address, and all of them
-//    together take BEGIN_TIME_SHARE_MAX of the time: whoever sends them without a pause waits behind itself. None is refused because of
-//    earlier ones from its address, which may be forged: at the bound the oldest gives way, and its client asks again.
+// 1. The server answers only clients of `TftpConfig.clients` and this host itself. It drops all other datagrams silently, because an answer
+//    could reach a host that never asked.
+// 2. What a forged datagram can cause (an error reply, an event) is limited in rate; every refusal is counted.
+// 3. A change of the settings opens and closes only what changed; running transfers continue to their end.
+// 4. A packet that belongs to no transfer is not answered. Deviates from RFC 1350 §4 (send an error to the sender of a packet with a wrong port)
+//    because that error would tell a stranger which ports carry a transfer. The kernel gives the same answer for all unused ports.
+// 5. Beginning a transfer costs twenty times as much as reading its request. So requests begin in turns, address by address, and take at most
+//    BEGIN_TIME_SHARE_MAX of the time together: a flooding host waits behind its own requests. No request is refused because of earlier ones
+//    from its address, which may be forged: at the bound the oldest gives way, and its client retries.
 
 import type { ResolveAsset } from '../boot/asset.ts';
 import type { Clock, Instant } from '../clock.ts';
@@ -28,26 +28,26 @@ import { decodePacket, describeRequestFault, encodeError, TFTP_ERROR, type TftpR
 import { requestEvent, Session, sameRequest } from './session.ts';
 import { BUSY_TEXT, Transfers } from './transfers.ts';
 
-/** A request that comes again so soon after a packet of its transfer is a copy made by the network. */
+/** A request that repeats within this time after a packet of its transfer is a copy made by the network, in milliseconds. */
 export const COPIED_REQUEST_MS = 200;
 
-/** Errors sent in answer to requests that get no transfer: a forged one must not make many packets. */
+/** Error replies to requests that get no transfer: forged requests must not cause many packets. */
 const ERROR_RATE = { perSecond: 100, burst: 100 };
 
 /**
- * Requests of all hosts that wait to begin. Whoever sends more than the rack can begin fills it, also in the names of others. At the bound the
- * oldest of the network and address with the most is dropped, and its client asks again. It empties within a quarter of a second.
+ * Requests of all hosts that wait to begin. A host that sends more than the rack can begin fills it, also with forged addresses. At the bound
+ * the network and address with the most lose their oldest request, and its client retries. It empties within a quarter of a second.
  */
 export const WAITING_MAX = 1024;
-/** Of them, those of one address: as many machines as may load behind a router at the same time. The oldest is dropped for the newest. */
+/** Of WAITING_MAX, those of one address: enough for all machines that load behind one router. The oldest is dropped for the newest. */
 export const WAITING_OF_ADDRESS_MAX = 512;
-/** Transfers that begin in one turn of the event loop. Floods fill it; datagrams of others wait for the turn, one to two milliseconds. */
+/** Transfers that begin in one turn of the event loop. Floods fill it; other datagrams wait for that turn, one to two milliseconds. */
 export const TURN_BEGINS_MAX = 16;
-/** Of them, those of one address, until others had as many. */
+/** Of TURN_BEGINS_MAX, those of one address before other addresses get their share. */
 export const SHARE_BEGINS_MAX = 4;
 /** The share of time in which transfers begin, once they have taken longer than BEGIN_STRETCH_MS. */
 export const BEGIN_TIME_SHARE_MAX = 0.5;
-/** So long may be begun without a rest after a time without requests, in milliseconds: machines of a hall that all ask at once. */
+/** How long transfers may begin without a rest after an idle period, in milliseconds: for a hall of machines that all ask at once. */
 const BEGIN_STRETCH_MS = 20;
 const BEGINNINGS: TurnBounds = {
   turnWork: TURN_BEGINS_MAX,
@@ -64,14 +64,14 @@ export interface TftpDeps {
   readonly publish: Publish;
 }
 
-/** The refusals that no session is needed for. */
+/** The refusals that need no session. */
 const REFUSALS = {
   write: { counter: 'refused-write', code: TFTP_ERROR.accessViolation, text: 'This server is read-only' },
   mode: { counter: 'refused-mode', code: TFTP_ERROR.illegalOperation, text: 'Mode must be octet or netascii' },
   busy: { counter: 'refused-busy', code: TFTP_ERROR.notDefined, text: BUSY_TEXT },
 } as const satisfies Record<string, { counter: TftpCounter; code: number; text: string }>;
 
-/** A read request that waits to begin. */
+/** A waiting read request. */
 interface Asked {
   readonly listener: Listener<Session>;
   readonly request: TftpRequest;
@@ -115,31 +115,31 @@ export class TftpServer {
     });
   }
 
-  /** Addresses and ports where requests are taken now. */
+  /** Addresses and ports that take requests now. */
   get listening(): readonly { readonly address: Ipv4; readonly port: number }[] {
     return this.#serving.map(({ address, localPort }) => ({ address, port: localPort }));
   }
 
-  /** What happened since the start, by name, and the transfers under way. */
+  /** Counters since start, and the running transfers. */
   counters(): Readonly<Record<TftpCounter, number>> & { readonly active: number } {
     return { ...this.#counters.read(), active: this.#transfers.active };
   }
 
-  /** Visits the address of each transfer whose client has answered, and when it was last heard. @returns how many transfers there are */
+  /** Visits the address of each transfer whose client has answered, with the time of its last packet. @returns the number of transfers */
   visitLoading(visit: (address: Ipv4, heardAt: Instant) => void): number {
     for (const { sessions } of this.#listeners)
       for (const { unanswered, origin, heardAt } of sessions.values()) if (!unanswered) visit(origin.peer, heardAt);
     return this.#transfers.active;
   }
 
-  /** What the sockets counted that are open now. */
+  /** The counters of the open sockets. */
   sockets(): readonly SocketCounters[] {
     return [...this.#listeners].flatMap((listener) => listener.counters());
   }
 
   /**
-   * Serves these addresses to these clients from now on. When one cannot be opened the others are, nothing is closed, and the first failure is
-   * thrown; calling again tries what is missing.
+   * Serves these addresses to these clients from now on. If an address cannot be opened, the others still are, nothing is closed, and the first
+   * failure is thrown; another call retries the missing ones.
    * @throws RackError as `DatagramNetwork.open`.
    */
   configure(config: TftpConfig): Promise<void> {
@@ -148,7 +148,7 @@ export class TftpServer {
     return run;
   }
 
-  /** Takes no more requests, lets transfers go on for up to `graceMs`, then closes everything. */
+  /** Stops taking requests, lets transfers continue for up to `graceMs` milliseconds, then closes everything. */
   async close(graceMs: number): Promise<void> {
     await this.#configuring;
     this.#waiting.clear();
@@ -200,7 +200,7 @@ export class TftpServer {
       opened.push(socket);
       return socket;
     };
-    // Datagrams that come before the listener is complete are asked again by their senders.
+    // Datagrams that arrive before the listener is complete are lost; their clients retry.
     let listener: Listener<Session> | undefined;
     try {
       const errors = await open(0, (batch) => this.#counters.add('strays', batch.length));
@@ -214,7 +214,7 @@ export class TftpServer {
     this.#publish({ kind: 'tftp.listening', at: clock.now(), address, port: listener.localPort });
   }
 
-  /** Opens the socket of one transfer, at a port that its client port did not have a moment ago. */
+  /** Opens the socket of one transfer, on a port that its client port did not use recently. */
   async #openTransfer(session: Session): Promise<DatagramSocket> {
     const { network, clock } = this.#deps;
     const { listener, peer, port } = session.origin;
@@ -229,7 +229,7 @@ export class TftpServer {
       });
     const socket = await open();
     if (listener.mayUse(peerKey(peer, port), socket.localPort, clock.now())) return socket;
-    // Stays open meanwhile, so that the system cannot choose the same port again.
+    // Keep the rejected socket open meanwhile, so that the system cannot choose the same port again.
     try {
       return await open();
     } finally {
@@ -292,17 +292,17 @@ export class TftpServer {
     else this.#waiting.offer(peer, { listener, request, peer, port });
   }
 
-  /** Its turn has come. */
+  /** Begins a request whose turn has come. */
   #begin(asked: Asked): void {
     const now = this.#deps.clock.now();
     const { listener, request, peer, port } = asked;
-    // The same may have come again while it waited.
+    // A copy of the request may have begun while this one waited.
     if (listener.leaving || this.#isUnderWay(asked, now)) return;
     const begun = this.#transfers.begin(new Session(asked, now), listener.sessions.get(peerKey(peer, port)));
     if (!begun) this.#refuse(listener, request, peer, port, now, 'busy');
   }
 
-  /** It lost its place to a newer one before its turn came. Nobody is told: the address may be forged. */
+  /** Drops a request that lost its place to a newer one. The client gets no error: its address may be forged. */
   #drop({ peer, port, request }: Asked): void {
     const now = this.#deps.clock.now();
     this.#counters.add('gave-way');
@@ -315,7 +315,7 @@ export class TftpServer {
     return [former, former?.successor].some((session) => session && this.#isRepeated(session, request, now));
   }
 
-  /** True when the request was made before and is being answered. */
+  /** True if the request repeats one that is being answered. */
   #isRepeated(session: Session, request: TftpRequest, now: Instant): boolean {
     if (!sameRequest(session.origin.request, request)) return false;
     const copied = now - session.heardAt < COPIED_REQUEST_MS;
@@ -341,7 +341,7 @@ export class TftpServer {
       this.#publish({ ...requestEvent('tftp.refused', now, peer, port, request), reason, ...sample });
   }
 
-  /** What came to the socket of a transfer: its client sent it, or somebody who knows both ports. */
+  /** Handles packets to a transfer's socket, from its client or from a host that knows both ports. */
   #onTransferPackets(session: Session, datagrams: readonly ReceivedDatagram[]): void {
     const now = this.#deps.clock.now();
     for (const { bytes } of datagrams) {

@@ -1,7 +1,7 @@
-// One request from one client port, from its arrival to its end: the engine, what is being sent, and how it is told.
+// One request from one client port, from its arrival to its end: the engine, its content and its events.
 //
-// 1. A session holds at most one window that waits to be sent and one read under way.
-// 2. It is over once; what it held is closed then.
+// 1. A session holds at most one window to send and one running read.
+// 2. A session ends once, and then closes what it holds.
 
 import { cleanText } from '../clean-text.ts';
 import { type Instant, later } from '../clock.ts';
@@ -15,10 +15,10 @@ import type { TftpRequest } from './packet.ts';
 import type { Seat, Seated } from './places.ts';
 import type { Transfer, TransferAction } from './transfer.ts';
 
-/** How long resolving and opening what was asked may take. */
+/** How long resolving and opening the requested file may take, in milliseconds. */
 export const OPEN_MS_MAX = 30_000;
 
-/** Who asked what, and where it came in. */
+/** A request with its client and the listener that received it. */
 export interface SessionOrigin {
   readonly listener: Listener<Session>;
   readonly peer: Ipv4;
@@ -34,22 +34,22 @@ export class Session implements Waiting, Seated<Session> {
   seat: Seat<Session> | undefined;
   readonly origin: SessionOrigin;
   readonly startedAt: Instant;
-  /** When the client was last heard. */
+  /** When the client's last packet arrived. */
   heardAt: Instant;
   machineMac: MacAddress | undefined;
-  /** What rendered text tells the machine to do. */
+  /** The purpose of rendered text: what it tells the machine to do. */
   purpose: string | undefined;
   content: Content | undefined;
-  /** What carries this transfer alone; its port is the server's TID (RFC 1350 §4). Undefined before there is something to send. */
+  /** The socket of this transfer alone; its port is the server's TID (RFC 1350 §4). Undefined until there is something to send. */
   socket: DatagramSocket | undefined;
   transfer: Transfer | undefined;
-  /** The newer request of its client port, which takes its place with the first acknowledgement. */
+  /** A newer request from the same client port, which takes over with its first acknowledgement. */
   successor: Session | undefined;
-  /** The transfer whose successor it is. */
+  /** The transfer that it will take over from. */
   predecessor: Session | undefined;
-  /** The window that is to be sent next; a newer one takes its place. */
+  /** The window to send next; a newer one replaces it. */
   toSend: BlocksToSend | undefined;
-  /** True while it stands in the sender's queue or waits for a read. */
+  /** True while it is in the sender's queue or waits for a read. */
   busy = false;
   #over = false;
 
@@ -63,25 +63,25 @@ export class Session implements Waiting, Seated<Session> {
     return this.#over;
   }
 
-  /** True until the client has answered anything. */
+  /** True until the client's first answer. */
   get unanswered(): boolean {
     return this.transfer === undefined || this.transfer.unanswered;
   }
 
-  /** When something has to happen; undefined when it is over. */
+  /** The next deadline; undefined when the session is over. */
   get deadline(): Instant | undefined {
     if (this.#over) return undefined;
     return this.transfer === undefined ? later(this.startedAt, OPEN_MS_MAX) : this.transfer.deadline;
   }
 
-  /** Ends it and closes what it holds. */
+  /** Ends the session and closes what it holds. */
   end(): void {
     this.#over = true;
     this.toSend = undefined;
     this.content?.close();
   }
 
-  /** Its event of this kind, with everything known. */
+  /** Builds an event of this kind with all known fields. */
   event(kind: TftpEventKind, now: Instant, more: Partial<TftpEvent> = {}): TftpEvent {
     const { transfer, origin } = this;
     return {
@@ -100,7 +100,7 @@ export class Session implements Waiting, Seated<Session> {
   }
 }
 
-/** An event about a request; the name that was asked is clean in it. */
+/** Builds an event about a request; the file name is cleaned. */
 export function requestEvent(
   kind: TftpEventKind,
   now: Instant,
@@ -112,7 +112,7 @@ export function requestEvent(
   return { kind, at: now, address: peer, port, ...(file !== undefined && { file }) };
 }
 
-/** True when a client repeats the request it has made before. */
+/** True if the two requests are the same: the client repeats itself. */
 export function sameRequest(a: TftpRequest, b: TftpRequest): boolean {
   return (
     a.file === b.file &&

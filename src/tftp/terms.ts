@@ -1,10 +1,10 @@
-// What client and server agree on before the first block.
+// The terms of a transfer, agreed before the first block.
 // Sources: RFC 2347 (options), RFC 2348 (blksize), RFC 2349 (timeout, tsize), RFC 7440 (windowsize).
 //
-// 1. An option that is unknown or whose value makes no sense is left out of the answer: the client goes on without it.
-// 2. The answer never exceeds what was asked, and repeats `timeout` exactly. RFC 2349 leaves no other answer, so a client may be granted a
-//    longer `timeout` than is waited here: it then gets a lost packet again sooner than it asked for.
-// 3. One window fits one call that the kernel cuts into datagrams: at most 64 blocks and 65,507 bytes.
+// 1. An unknown option or an invalid value is left out of the answer: the client goes on without it.
+// 2. The answer never exceeds the request, and repeats `timeout` exactly. RFC 2349 allows no other answer, so a client may be granted a longer
+//    `timeout` than the server waits: the server then repeats a lost packet sooner than agreed.
+// 3. One window fits one segmented send of the kernel: at most 64 blocks and 65,507 bytes.
 
 import { type Milliseconds, milliseconds } from '../clock.ts';
 import { DATA_HEADER_BYTES, type TftpOption } from './packet.ts';
@@ -16,13 +16,13 @@ export const BLOCK_BYTES_MIN = 8;
 export const BLOCK_BYTES_MAX = 65_464;
 /** The largest block that crosses an Ethernet of MTU 1500 unfragmented: 1500 less 20 (IPv4), 8 (UDP) and 4 (TFTP). */
 export const BLOCK_BYTES_ETHERNET = 1468;
-/** The most blocks of a window that are granted. */
+/** The largest window that is granted, in blocks. */
 export const WINDOW_BLOCKS_MAX = 64;
-/** The most bytes of a window, headers included: what one UDP payload may hold. */
+/** The most bytes of a window, headers included: the largest UDP payload. */
 export const WINDOW_BYTES_MAX = 65_507;
-/** How long an acknowledgement is waited for at first, unless the client says otherwise. */
+/** The first wait for an acknowledgement unless the client sets one, in milliseconds. */
 export const TIMEOUT_MS_DEFAULT = 1000;
-/** The longest wait that a client can have: so that a packet is sent three times within the silence that a transfer survives. */
+/** The longest wait that a client can set, in milliseconds: a packet is still sent three times before the transfer ends in silence. */
 export const TIMEOUT_MS_MAX = 20_000;
 
 /** The terms of one transfer. */
@@ -31,16 +31,16 @@ export interface Terms {
   readonly blockBytes: number;
   /** Blocks sent before an acknowledgement is awaited, 1 to WINDOW_BLOCKS_MAX. */
   readonly windowBlocks: number;
-  /** First wait for an acknowledgement; without `timeoutAsked` the longest first wait. */
+  /** The first wait for an acknowledgement; without `timeoutAsked` its upper limit. */
   readonly timeoutMs: Milliseconds;
-  /** True when the client has set the wait (RFC 2349): it is then kept to the second, up to TIMEOUT_MS_MAX. */
+  /** True if the client set the wait (RFC 2349): it is then kept exactly, up to TIMEOUT_MS_MAX. */
   readonly timeoutAsked: boolean;
-  /** What the answer grants, in the order and spelling of the request; empty: no answer, data at once (RFC 2347). */
+  /** The granted options, in the order and spelling of the request; empty: send data at once, without an answer (RFC 2347). */
   readonly granted: readonly TftpOption[];
 }
 
 /**
- * Decides what is granted of a request.
+ * Decides which options of a request are granted.
  * @param sizeBytes length of the file, for `tsize`
  * @param blockBytesMax the largest block that the path carries unfragmented
  */
@@ -64,8 +64,8 @@ export function negotiateTerms(
     ['blksize', askedBlock === undefined ? undefined : blockBytes],
     ['windowsize', askedWindow === undefined ? undefined : windowBlocks],
     ['timeout', timeoutS],
-    // RFC 2349 has the client send 0; a client that sends anything else is told the size too.
-    // Quirk: curl 7.88 ends the transfer when it is told a size of 0, so that of an empty file is left out.
+    // RFC 2349 has the client send 0; the server answers any other value too.
+    // Quirk: curl 7.88 ends the transfer on a size of 0, so the size of an empty file is left out.
     ['tsize', asked('tsize') === undefined || sizeBytes === 0 ? undefined : sizeBytes],
   ]);
   const granted: TftpOption[] = [];

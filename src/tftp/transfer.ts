@@ -1,66 +1,66 @@
-// One file on its way to one client: which blocks to send when. No socket, no file, no clock.
+// The engine of one transfer: decides which blocks to send when. It has no socket, file or clock.
 // Sources: RFC 1350 §2, §6; RFC 1123 §4.2.3.1 (sorcerer's apprentice), §4.2.3.2 (adaptive timeout); RFC 6298 §2 (its
 // arithmetic); RFC 2347; RFC 7440 §4.
 //
 //   (new) ── start, options granted ──▶ greeting ── ACK 0: #nextWindow ──▶ sending ── ACK of the last block: sent ──▶ ended
 //     └───── start, none granted ─────────────────────────────────────────▶   │
 //   greeting: deadline: #again; ERROR 0 or 8: probed.
-//   sending:  ACK of the whole window: #nextWindow; of a part of it: #hold, then #again; deadline: #again.
-//   either:   ERROR: aborted; ICMP: unreachable; sendings or SILENCE_MS_MAX used up: timed-out; nothing left for STALL_MS_MAX: stalled.
+//   sending:  ACK of the whole window: #nextWindow; of part of it: #hold, then #again; deadline: #again.
+//   either:   ERROR: aborted; ICMP: unreachable; no sendings left or SILENCE_MS_MAX: timed-out; nothing left the host for STALL_MS_MAX: stalled.
 //
-// 1. Blocks are counted from 1 without end inside and sent modulo 65536: a file of any size goes through.
+// 1. Blocks are numbered from 1 without limit internally, and sent modulo 65536: a file of any size can be sent.
 // 2. A file whose length is a multiple of the block size ends with an empty block.
 // 3. With a window of one block a repeated ACK never causes anything to be sent.
-// 4. With larger windows, nothing of a window is sent again before it had its usual round trip: what the client says of the
-//    first packets of a window it may take back with the last. So however many ACKs come, at most one window is sent in a round
-//    trip, and copies made by the network do not multiply.
-// 5. After every input there is at most one thing to do, and until the end there is a deadline.
-// 6. Before the client has acknowledged anything its address may be forged: then at most SENDINGS_UNANSWERED_MAX packets are sent, each
-//    the granted options or one block, whether deadlines or repeated requests ask for them.
-// 7. No transfer goes on for longer than SILENCE_MS_MAX without progress, whatever the client sends and whatever it negotiated.
+// 4. With larger windows, no block is sent again before its window had its usual round trip: an ACK of the first packets of a window may be
+//    superseded by the ACK of the last. So however many ACKs arrive, at most one window is sent per round trip, and copies made by the
+//    network do not multiply.
+// 5. Every input causes at most one action, and until the end there is always a deadline.
+// 6. Until the client's first acknowledgement its address may be forged: at most SENDINGS_UNANSWERED_MAX packets are sent, each the granted
+//    options or one block, whether a deadline or a repeated request causes them.
+// 7. No transfer continues for longer than SILENCE_MS_MAX without progress, whatever the client sends or negotiated.
 
 import { type Instant, instant, later } from '../clock.ts';
 import { unreachable } from '../errors.ts';
 import { TFTP_ERROR } from './packet.ts';
 import type { Terms } from './terms.ts';
 
-/** How often a packet or window is sent before the client is given up. */
+/** How often a packet or window is sent before the transfer times out. */
 export const SENDINGS_MAX = 8;
 /** How often the first packet is sent to a client that has never answered. */
 export const SENDINGS_UNANSWERED_MAX = 3;
-/** How long a transfer may go on while the client acknowledges nothing new. */
+/** How long a transfer may continue while the client acknowledges nothing new, in milliseconds. */
 export const SILENCE_MS_MAX = 60_000;
-/** The longest wait between two sendings, unless the client negotiated a longer one. */
+/** The longest wait between two sendings, in milliseconds, unless the client negotiated a longer one. */
 export const BACKOFF_MS_MAX = 8000;
-/** The shortest first wait that is derived from measured round trips: firmware pauses to draw and to write. */
+/** The shortest first wait derived from measured round trips, in milliseconds: firmware pauses to draw and to write. */
 export const WAIT_MS_MIN = 200;
-/** How often the patience with windows that are not acknowledged whole is doubled. */
+/** How often the hold for partly acknowledged windows is doubled. */
 export const HOLD_DOUBLINGS_MAX = 3;
-/** How long what is to be sent may take to be read and to leave. */
+/** How long reading and sending the next window may take, in milliseconds. */
 export const STALL_MS_MAX = 30_000;
 
 export type TransferInput =
   | { readonly kind: 'ack'; readonly block: number }
   | { readonly kind: 'error'; readonly code: number; readonly message: string }
-  /** The client's host reported that nobody takes the packets (ICMP). */
+  /** The client's host reported by ICMP that its port is closed. */
   | { readonly kind: 'unreachable' }
-  /** What the last action asked for has left. */
+  /** The packets of the last action have left. */
   | { readonly kind: 'left' }
   /** The deadline has come. */
   | { readonly kind: 'deadline' }
-  /** The client repeats its request: it has not seen the first answer. */
+  /** The client repeats its request because it has not seen an answer. */
   | { readonly kind: 'request-again' };
 
 export type TransferOutcome =
   /** Every block was acknowledged. */
   | { readonly kind: 'sent' }
-  /** The client wanted the size only. */
+  /** The client wanted only the size. */
   | { readonly kind: 'probed' }
   /** The client ended it. */
   | { readonly kind: 'aborted'; readonly code: number; readonly message: string }
-  /** No answer to any sending. */
+  /** The client answered none of the sendings. */
   | { readonly kind: 'timed-out' }
-  /** The client's host reported that nobody takes the packets. */
+  /** The client's host reported by ICMP that its port is closed. */
   | { readonly kind: 'unreachable' }
   /** The file could not be read in time. */
   | { readonly kind: 'stalled' };
@@ -88,30 +88,30 @@ export class Transfer {
   /** The highest block that the client has acknowledged. */
   #acked = 0;
   #answered = false;
-  /** The highest block that was to be sent. */
+  /** The highest block that an action has sent. */
   #sentTo = 0;
-  /** What was sent already when the present window left; 0 when all of it was new. */
+  /** The highest block sent before the present window; 0 if the whole window was new. */
   #sentBefore = 0;
-  /** Sendings of the present packet or window that were not answered. */
+  /** Unanswered sendings of the present packet or window. */
   #sendings = 0;
   /** How often the first wait is doubled: RFC 6298 §5 keeps it until an answer to something sent once is measured. */
   #doublings = 0;
-  /** True when the present window holds blocks that were sent before: its answer measures no round trip. */
+  /** True if the present window holds blocks that were sent before: its answer then measures no round trip. */
   #repeated = false;
-  /** How many windows in a row were not acknowledged whole; each doubles the patience with the next. */
+  /** How many consecutive windows were only partly acknowledged; each doubles the next hold. */
   #holds = 0;
-  /** True when the deadline is that of a window to be sent again because of an ACK. */
+  /** True if the deadline is for repeating a window because of an ACK. */
   #holding = false;
   #resentOnRepeatedAck = false;
-  /** How often the present packet or window has left. */
+  /** How often the present packet or window was sent. */
   #copies = 0;
-  /** How many repeated ACKs the further copies of the former window will still cause. */
+  /** How many repeated ACKs are still expected from extra copies of the previous window. */
   #expectedRepeats = 0;
   /** When the client last acknowledged something new, or was first sent something new. */
   #progressAt = instant(0);
-  /** When the present packet or window left; undefined before. */
+  /** When the present packet or window left; undefined until then. */
   #leftAt: Instant | undefined;
-  /** Time between a sending and its answer: the shortest, the usual, and how far it strays. */
+  /** Round-trip time: the shortest, the smoothed, and its variation. */
   #roundTrip: { readonly least: number; readonly usual: number; readonly strays: number } | undefined;
   #deadline: Instant | undefined;
   #repeatedBlocks = 0;
@@ -123,12 +123,12 @@ export class Transfer {
     this.lastBlock = Math.floor(sizeBytes / terms.blockBytes) + 1;
   }
 
-  /** When `handle` is to be called with `deadline`; undefined after the end. */
+  /** When the caller must call `handle` with `deadline`; undefined after the end. */
   get deadline(): Instant | undefined {
     return this.#deadline;
   }
 
-  /** True until the client has acknowledged anything. */
+  /** True until the client's first acknowledgement. */
   get unanswered(): boolean {
     return !this.#answered && this.#phase !== 'ended';
   }
@@ -150,7 +150,7 @@ export class Transfer {
     return this.#blocks(1, now);
   }
 
-  /** What follows from an input. */
+  /** The action that an input causes, if any. */
   handle(input: TransferInput, now: Instant): TransferAction | undefined {
     if (this.#phase === 'ended') return undefined;
     switch (input.kind) {
@@ -173,7 +173,7 @@ export class Transfer {
   }
 
   #onRequestAgain(now: Instant): TransferAction | undefined {
-    // A request proves nothing: that it comes again does not buy more sendings (invariant 6).
+    // A request proves nothing, so a repeated one does not earn more sendings (invariant 6).
     if (!this.unanswered || this.#leftAt === undefined || this.#sendings >= SENDINGS_UNANSWERED_MAX) return undefined;
     return this.#again(now);
   }
@@ -188,7 +188,7 @@ export class Transfer {
   #onAck(block: number, now: Instant): TransferAction | undefined {
     const progress = (block - this.#acked) & 0xffff;
     if (progress === 0) return this.#onRepeatedAck(now);
-    // An ACK from before the window, or of what was never sent.
+    // An ACK from before the window, or of a block that was never sent.
     if (this.#acked + progress > this.#sentTo) return undefined;
     this.#acked += progress;
     this.#answered = true;
@@ -196,15 +196,15 @@ export class Transfer {
     this.#sendings = 0;
     if (this.#acked === this.lastBlock) return this.#end({ kind: 'sent' });
     if (this.#acked === this.#sentTo) return this.#nextWindow(now);
-    // The client had what was sent again and counts its window from there: it needs only what follows.
+    // The client already had the repeated blocks and counts its window from there: send only the following ones.
     if (this.#acked === this.#sentBefore && this.#sentTo < this.lastBlock) return this.#rest(now);
     return this.#hold(now);
   }
 
-  /** RFC 7440 §4: a receiver that misses the first block of a window acknowledges the last one of the window before. */
+  /** RFC 7440 §4: a receiver that misses the first block of a window acknowledges the last block of the previous window. */
   #onRepeatedAck(now: Instant): TransferAction | undefined {
     if (this.terms.windowBlocks === 1 || this.#resentOnRepeatedAck) return undefined;
-    // What comes sooner than any answer came so far does not answer this window.
+    // An ACK faster than the shortest round trip so far does not answer this window.
     if (this.#leftAt === undefined || now - this.#leftAt < (this.#roundTrip?.least ?? 0)) return undefined;
     if (this.#expectedRepeats > 0) {
       this.#expectedRepeats -= 1;
@@ -214,7 +214,7 @@ export class Transfer {
     return this.#hold(now);
   }
 
-  /** Sends the window again once the present one had its usual round trip. */
+  /** Repeats the window once the present one had its usual round trip. */
   #hold(now: Instant): TransferAction | undefined {
     if (this.#leftAt === undefined) return this.#again(now);
     const due = later(this.#leftAt, (this.#roundTrip?.usual ?? 0) * 2 ** this.#holds);
@@ -234,20 +234,20 @@ export class Transfer {
 
   #onLeft(now: Instant): void {
     this.#leftAt = now;
-    // How long reading took is not the client's silence.
+    // Time spent reading does not count as the client's silence.
     if (this.#sendings === 1) this.#progressAt = now;
     this.#copies += 1;
     const longest = Math.max(this.terms.timeoutMs, BACKOFF_MS_MAX);
     this.#deadline = this.#beforeSilence(later(now, Math.min(longest, this.#firstWaitMs() * 2 ** this.#doublings)));
   }
 
-  /** `at`, or the end of the longest silence, if that comes first. */
+  /** `at`, or the end of the allowed silence if that is earlier. */
   #beforeSilence(at: Instant): Instant {
     const end = later(this.#progressAt, SILENCE_MS_MAX);
     return end < at ? end : at;
   }
 
-  /** RFC 1123 §4.2.3.2: adaptive, unless the client has set it (RFC 2349). */
+  /** RFC 1123 §4.2.3.2: adaptive, unless the client set the timeout (RFC 2349). */
   #firstWaitMs(): number {
     const { timeoutMs, timeoutAsked } = this.terms;
     if (timeoutAsked || this.#roundTrip === undefined) return timeoutMs;
@@ -266,7 +266,7 @@ export class Transfer {
     return this.#again(now);
   }
 
-  /** The window after what was acknowledged, all of it new. */
+  /** The window after the acknowledged blocks, all of it new. */
   #nextWindow(now: Instant): TransferAction {
     this.#measure(now);
     this.#holds = 0;
@@ -279,14 +279,14 @@ export class Transfer {
     return this.#blocks(this.#acked + 1, now);
   }
 
-  /** What of the client's window was not sent yet. */
+  /** The blocks of the client's window that were not sent yet. */
   #rest(now: Instant): TransferAction {
     this.#resentOnRepeatedAck = false;
     this.#repeated = true;
     return this.#blocks(this.#sentTo + 1, now);
   }
 
-  /** What was not acknowledged, once more: the greeting, or a window. */
+  /** Repeats the unacknowledged packets: the granted options, or a window. */
   #again(now: Instant): TransferAction {
     this.#repeated = true;
     if (this.#phase === 'greeting') return this.#sending({ kind: 'send-options' }, now);

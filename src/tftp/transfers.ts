@@ -1,16 +1,16 @@
-// The transfers under way: opens what was asked, runs the engines, keeps their deadlines and tells how each one ended.
+// The running transfers: opens their files, runs their engines, keeps their deadlines and reports their ends.
 // Sources: DESIGN.md 4; boot/asset.ts.
 //
 //   begin → resolve (boot) → openContent → openSocket → negotiateTerms → Transfer.start ─┐
 //   ACK, ERROR, ICMP, request again → handle → Transfer.handle ──────────────────────────┴→ #perform → WindowSender
 //   timer → Transfer.handle ─────────────────────────────────────────────────────────────┘
 //
-// 1. A session has a place from `begin` to `release`, whatever happens between; both happen once.
+// 1. A session has a place from `begin` to `release`, each of which happens once.
 // 2. One timer serves all deadlines.
-// 3. An event is published after its effect, and holds no more of a request than FILE_CHARACTERS_MAX of its name. The client's words are clean in it.
+// 3. An event is published after its effect. Of a request it holds at most FILE_CHARACTERS_MAX of the file name; the client's text is cleaned.
 // 4. Events that a forged request can cause are sampled.
-// 5. A request proves nothing, so a transfer that its client has acknowledged goes on when another request comes from the same port. The
-//    newer transfer takes its place once the client acknowledges it: a client that really began again does so at once.
+// 5. A request proves nothing, so an acknowledged transfer continues when another request comes from the same port. The newer transfer takes
+//    over once the client acknowledges it, which a client that really started again does at once.
 
 import type { ResolveAsset } from '../boot/asset.ts';
 import { cleanText } from '../clean-text.ts';
@@ -32,9 +32,9 @@ import { negotiateTerms } from './terms.ts';
 import { Transfer, type TransferAction, type TransferInput, type TransferOutcome } from './transfer.ts';
 import { WindowSender } from './window-sender.ts';
 
-/** What a client is told that must try again. */
+/** The error text for a client that must retry. */
 export const BUSY_TEXT = 'Too many transfers, try again';
-/** Events of each kind that a forged request can cause. */
+/** The rate of events that forged requests can cause, per kind. */
 const FORGEABLE_EVENTS = { perSecond: 200, burst: 2000 };
 
 export interface TransfersDeps {
@@ -43,11 +43,11 @@ export interface TransfersDeps {
   readonly files: FileTree;
   readonly publish: Publish;
   readonly counters: Counters<TftpCounter>;
-  /** Samples the events of refusals; shared with the server. */
+  /** Samples refusal events; shared with the server. */
   readonly refusals: EventSampler;
-  /** Opens the socket of a transfer, to which only its client can send. @throws RackError as `DatagramNetwork.open` */
+  /** Opens the socket of a transfer, connected to its client. @throws RackError as `DatagramNetwork.open` */
   readonly openSocket: (session: Session) => Promise<DatagramSocket>;
-  /** To open and start took so long, in milliseconds, after `begin` had returned; times that overlap are told once. */
+  /** Called with the time spent opening and starting after `begin` returned, in milliseconds; overlapping times are counted once. */
   readonly onOpened: (ms: number) => void;
   /** Called when a session has ended. */
   readonly onReleased: (session: Session) => void;
@@ -61,12 +61,12 @@ export class Transfers {
   readonly #sender: WindowSender;
   readonly #forgeable = new EventSampler(FORGEABLE_EVENTS);
   readonly #alarm: Alarm;
-  /** Up to here the time of opening has been told. */
-  #toldUntil: Instant;
+  /** Opening time up to here has been reported to `onOpened`. */
+  #reportedUntil: Instant;
 
   constructor(deps: TransfersDeps) {
     this.#deps = deps;
-    this.#toldUntil = deps.clock.now();
+    this.#reportedUntil = deps.clock.now();
     this.#alarm = new Alarm(deps.clock, () => this.#onTimer());
     this.#sender = new WindowSender({
       onLeft: (session, blocks) => {
@@ -78,14 +78,14 @@ export class Transfers {
     });
   }
 
-  /** Sessions that are not over. */
+  /** Running sessions. */
   get active(): number {
     return this.#places.size;
   }
 
   /**
-   * Takes over a session that was just made; false: there is no place for it.
-   * @param former what the client port has already
+   * Takes over a new session; false if there is no place for it.
+   * @param former the session that the client port already has
    */
   begin(session: Session, former: Session | undefined): boolean {
     if (former?.unanswered === true) this.#restart(former);
@@ -103,14 +103,14 @@ export class Transfers {
     return true;
   }
 
-  /** Makes a session that of its client port. */
+  /** Registers a session for its client port. */
   #seat(session: Session): void {
     const { listener, peer, port } = session.origin;
     session.predecessor = undefined;
     listener.sessions.set(peerKey(peer, port), session);
   }
 
-  /** The client has acknowledged the newer transfer: the former one ends. */
+  /** The client acknowledged the newer transfer: ends the earlier one. */
   #succeed(session: Session): void {
     const { predecessor } = session;
     if (predecessor === undefined) return;
@@ -119,14 +119,14 @@ export class Transfers {
     this.#seat(session);
   }
 
-  /** Ends a session because its client begins again. */
+  /** Ends a session because its client started again. */
   #restart(session: Session): void {
     this.#deps.counters.add('restarted');
     this.release(session);
     this.#publishSampled(session, 'tftp.restarted');
   }
 
-  /** What follows from an input is done by the next `drain`. */
+  /** Handles an input; the next `drain` performs what follows. */
   handle(session: Session, input: TransferInput): void {
     const { transfer } = session;
     if (transfer === undefined) return;
@@ -142,12 +142,12 @@ export class Transfers {
     this.#perform(session, action);
   }
 
-  /** Sends what is to be sent. To be called after each batch of inputs. */
+  /** Sends what the inputs have queued. Call it after each batch of inputs. */
   drain(): void {
     this.#sender.drain();
   }
 
-  /** Ends a session without a word, unless it is over. */
+  /** Ends a session silently; does nothing if it is over. */
   release(session: Session): void {
     if (session.over) return;
     const { listener, peer, port } = session.origin;
@@ -158,7 +158,7 @@ export class Transfers {
     this.#deadlines.set(session, undefined);
     this.#places.release(session);
     listener.forget(peerKey(peer, port), session, session.socket, this.#deps.clock.now());
-    // Neither knows it any more: what of its packets is still to be handled changes nothing of them.
+    // Unlink both, so that late packets of this session no longer affect them.
     session.predecessor = undefined;
     session.successor = undefined;
     if (predecessor !== undefined) predecessor.successor = undefined;
@@ -166,7 +166,7 @@ export class Transfers {
     this.#deps.onReleased(session);
   }
 
-  /** Tells the client an error and ends the session. */
+  /** Sends the client an error and ends the session. */
   turnAway(session: Session, code: number, text: string): void {
     const { listener, peer, port } = session.origin;
     const socket = session.socket ?? listener.errors;
@@ -174,12 +174,12 @@ export class Transfers {
     this.release(session);
   }
 
-  /** No timer stays behind. */
+  /** Cancels the timer. */
   close(): void {
     this.#alarm.cancel();
   }
 
-  /** The client exists: from now on it has a place among those that have answered. False: there is none, and it is told so. */
+  /** The client exists: moves the session to the answered places. False if there is none; the client gets an error. */
   #confirm(session: Session, now: Instant): boolean {
     const admission = this.#places.confirm(session, now);
     if (admission.kind === 'admitted') {
@@ -193,7 +193,7 @@ export class Transfers {
     return false;
   }
 
-  /** Ends a session that has lost its place. Only a client that has answered is told: the address of another may be forged. */
+  /** Ends a session that lost its place. Only a client that has answered gets an error: any other address may be forged. */
   #giveWay(session: Session): void {
     const now = this.#deps.clock.now();
     this.#deps.counters.add('gave-way');
@@ -218,7 +218,7 @@ export class Transfers {
         const socket = await this.#deps.openSocket(session);
         if (session.over) socket.close();
         else this.#start(session, opened.content, socket);
-        this.#tellOpened(since);
+        this.#reportOpened(since);
       }
     } catch (error) {
       if (!session.over) this.#fail(session, errorText(error));
@@ -226,11 +226,11 @@ export class Transfers {
     this.#sender.drain();
   }
 
-  /** Sockets are opened one after the other: what each waited for is the others' time. */
-  #tellOpened(since: Instant): void {
+  /** Sockets are opened one at a time, so the wait of one is the opening time of others; each span is reported once. */
+  #reportOpened(since: Instant): void {
     const now = this.#deps.clock.now();
-    this.#deps.onOpened(Math.max(0, now - Math.max(since, this.#toldUntil)));
-    this.#toldUntil = now;
+    this.#deps.onOpened(Math.max(0, now - Math.max(since, this.#reportedUntil)));
+    this.#reportedUntil = now;
   }
 
   #start(session: Session, content: Content, socket: DatagramSocket): void {
@@ -288,7 +288,7 @@ export class Transfers {
     this.#deps.counters.add(outcome.kind);
     this.release(session);
     const more = outcome.kind === 'aborted' ? { code: outcome.code, reason: cleanText(outcome.message) } : {};
-    // A host that loads something else ends what was asked in its name.
+    // A host that is loading another file rejects a transfer that was forged in its name.
     const isForgeable =
       outcome.kind === 'timed-out' || outcome.kind === 'unreachable' || session.transfer?.ackedBytes === 0;
     if (isForgeable) this.#publishSampled(session, `tftp.${outcome.kind}`, more);
@@ -301,14 +301,14 @@ export class Transfers {
     if (sample !== undefined) this.#deps.publish(session.event(kind, now, { ...more, ...sample }));
   }
 
-  /** Ends a session whose content cannot be read, and says so to the client, who would otherwise wait. */
+  /** Ends a session whose content cannot be read, with an error to the client, which would otherwise wait. */
   #fail(session: Session, reason: string): void {
     this.#deps.counters.add('failed');
     this.turnAway(session, TFTP_ERROR.notDefined, 'File cannot be read');
     this.#deps.publish(session.event('tftp.failed', this.#deps.clock.now(), { reason }));
   }
 
-  /** Files the session's deadline. */
+  /** Registers the session's deadline. */
   #expect(session: Session): void {
     this.#deadlines.set(session, session.deadline);
     this.#alarm.expect(this.#deadlines.nextAt);
@@ -321,7 +321,7 @@ export class Transfers {
       else if (!this.#places.mayRepeat(due)) this.#finish(due, { kind: 'timed-out' });
       else {
         this.handle(due, { kind: 'deadline' });
-        this.#places.waitsInVain(due);
+        this.#places.noteOverdue(due);
       }
     }
     this.#sender.drain();

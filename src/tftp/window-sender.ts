@@ -1,13 +1,13 @@
-// Sends the windows that sessions want sent, in turn.
+// Sends the sessions' windows in turn.
 // Sources: DESIGN.md 4; net/datagram.ts.
 //
-// 1. Each session has one place in the queue and sends one window when its turn comes: nobody waits for more than one window
-//    of everybody else.
-// 2. After SEND_BYTES_PER_TURN_MAX in one turn of the event loop, counted across all that wakes us in it, the rest waits for the next
-//    turn, so that DHCP and DNS are answered between. A turn ends when what was set by setImmediate in it has run: libuv calls that right
-//    after the sockets of the same turn, so what is left must wait for the call after the next look at the sockets.
-// 3. Nothing here recurses: a file that is in memory is sent in a loop, one that is not puts its session back into the queue.
-// 4. Sending may end the session: the kernel reports then that its client is gone. Nothing of a session is used after that.
+// 1. Each session has one place in the queue and sends one window when its turn comes, so a session waits for at most one window of each other
+//    session.
+// 2. After SEND_BYTES_PER_TURN_MAX in one turn of the event loop, counted across all wakes in it, the rest waits for the next turn, so that DHCP
+//    and DNS are answered in between. A turn ends when its setImmediate callbacks have run. libuv runs these right after it polls the sockets,
+//    so the rest must wait for the callbacks after the next poll.
+// 3. Nothing recurses: a file in memory is sent in a loop; any other puts its session back into the queue when its bytes are read.
+// 4. Sending may end the session, if the kernel reports that its client is gone. Nothing of a session is used after that.
 
 import { counted } from '../counted.ts';
 import { DATA_HEADER_BYTES, writeBlocks } from './packet.ts';
@@ -15,25 +15,25 @@ import type { BlocksToSend, Session } from './session.ts';
 import { WINDOW_BYTES_MAX } from './terms.ts';
 
 /**
- * Bytes after which nothing more is sent in a turn of the event loop; the window that reaches it is the last. Clients with large windows
- * fill it. The others notice that transfers slow down, while DHCP and DNS do not. It empties with the turn.
+ * Bytes sent in one turn of the event loop; the window that reaches the bound is the last. Clients with large windows fill it. Other clients
+ * notice slower transfers; DHCP and DNS do not slow down. It empties with the turn.
  */
 export const SEND_BYTES_PER_TURN_MAX = 1024 * 1024;
 
-/** What the sender tells its owner. */
+/** The sender's calls to its owner. */
 export interface SenderEvents {
   /** The session's window has left. */
   readonly onLeft: (session: Session, blocks: BlocksToSend) => void;
   /** The session's content could not be read. */
   readonly onReadError: (session: Session, error: unknown) => void;
-  /** Calls `action` at the end of this turn of the event loop; said there, at the end of the next. */
+  /** Calls `action` at the end of this turn of the event loop, or of the next if called at the end of a turn. */
   readonly atTurnEnd: (action: () => void) => void;
 }
 
 /** The queue of windows. */
 export class WindowSender {
   readonly #events: SenderEvents;
-  /** A window is laid out here; sockets are done with it when they return. */
+  /** The buffer for one window; sockets no longer use it when `send` returns. */
   readonly #bytes = new Uint8Array(WINDOW_BYTES_MAX);
   #sentInTurn = 0;
   #awaitsTurnEnd = false;
@@ -45,14 +45,14 @@ export class WindowSender {
     this.#events = events;
   }
 
-  /** Queues the session, which has set `toSend`; it is sent by the next `drain`. */
+  /** Queues a session that has set `toSend`; the next `drain` sends it. */
   enqueue(session: Session): void {
     if (session.busy) return;
     session.busy = true;
     this.#queue.push(session);
   }
 
-  /** Sends what is queued, as far as this turn allows. */
+  /** Sends queued windows, as far as this turn allows. */
   drain(): void {
     if (this.#draining) return;
     this.#draining = true;
@@ -62,13 +62,13 @@ export class WindowSender {
       this.#first += 1;
       this.#sendWindow(session);
     }
-    // What was sent is gone from the front of the queue, so that it stays as short as the sessions are many.
+    // Drop the sent entries, so that the queue never outgrows the number of sessions.
     if (this.#first > 0) this.#queue = this.#first === this.#queue.length ? [] : this.#queue.slice(this.#first);
     this.#first = 0;
     this.#draining = false;
   }
 
-  /** Counts what leaves in this turn. */
+  /** Counts the bytes sent in this turn. */
   #count(bytes: number): void {
     this.#sentInTurn += bytes;
     if (this.#awaitsTurnEnd) return;
@@ -76,7 +76,7 @@ export class WindowSender {
     this.#events.atTurnEnd(() => this.#endTurn());
   }
 
-  /** Sends what this turn still allows; the end of the next one goes on with what is left. */
+  /** Sends what this turn still allows; the end of the next turn continues with the rest. */
   #endTurn(): void {
     this.drain();
     this.#sentInTurn = 0;
@@ -99,7 +99,7 @@ export class WindowSender {
     else this.#await(session, bytes);
   }
 
-  /** Puts the session back into the queue when its bytes are there: the cache hands them out at once then. */
+  /** Puts the session back into the queue once its bytes are read: the cache then returns them at once. */
   #await(session: Session, bytes: Promise<Uint8Array>): void {
     session.busy = true;
     const wanted = session.toSend;
@@ -107,7 +107,7 @@ export class WindowSender {
       (read) => {
         session.busy = false;
         if (session.over) return;
-        // Usually still what is wanted; it is sent as read, because a full cache may have dropped it again.
+        // If still wanted, send the bytes as read: a full cache may already have dropped them.
         if (wanted !== undefined && session.toSend === wanted && this.#sentInTurn < SEND_BYTES_PER_TURN_MAX) {
           this.#sendBlocks(session, wanted, read);
         } else this.enqueue(session);

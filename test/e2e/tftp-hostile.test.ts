@@ -1,4 +1,4 @@
-// TFTP on real sockets of loopback, among hosts that mean harm: what the others still get, and what a host that never asked is sent.
+// TFTP under attack on real loopback sockets: other clients still load, and a host that never asked gets few packets.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -24,7 +24,7 @@ const MACHINE = '127.79.0.7';
 const ROUTER = '127.79.0.8';
 const VICTIM = '127.79.0.55';
 const ATTACKER = '127.79.0.66';
-/** Before the payload of a datagram: 20 (IPv4) and 8 (UDP). */
+/** Header bytes of a datagram: 20 (IPv4) and 8 (UDP). */
 const HEADERS_BYTES = 28;
 const WINDOW_BLOCKS = 44;
 const SMALL_BYTES = 100_000;
@@ -43,7 +43,7 @@ const request = (file: string, options: Readonly<Record<string, number>>): Uint8
     options: Object.entries(options).map(([name, value]) => ({ name, value: String(value) })),
   });
 
-/** Every socket of this file; closed at the end, also after a failure. */
+/** Every socket of this file; closed at the end, even after a failure. */
 const opened = new Set<Socket>();
 
 async function bound(address: string): Promise<Socket> {
@@ -87,7 +87,7 @@ for (const native of [true, false]) {
       rmSync(directory, { recursive: true });
     });
 
-    /** Starts a transfer, acknowledges its options if `goesOn`, and tells the port that answered; 0: none did. */
+    /** Starts a transfer and acknowledges its options if `goesOn`. @returns the port that answered; 0 if none did */
     async function begin(from: Socket, bytes: Uint8Array, goesOn: boolean): Promise<number> {
       const answered = new Promise<number>((resolve) => from.once('message', (_, peer) => resolve(peer.port)));
       from.send(bytes, port, RACK);
@@ -96,7 +96,7 @@ for (const native of [true, false]) {
       return tid;
     }
 
-    test('who has seen where transfers come from drives none in the name of another', async () => {
+    test('a host that knows the ports of transfers cannot continue one with a forged address', async () => {
       const options = { blksize: 1468, windowsize: WINDOW_BLOCKS };
       const victim = await bound(VICTIM);
       const seen = new Set<number>();
@@ -107,7 +107,7 @@ for (const native of [true, false]) {
       victim.on('message', (bytes) => {
         received += bytes.length + HEADERS_BYTES;
       });
-      // Sent from the victim's socket, as a forged source address would have it; what comes back is only counted.
+      // Sent from the victim's socket, like a forged source address; the answers are only counted.
       let sent = 0;
       const forge = (bytes: Uint8Array, to: number): void => {
         sent += bytes.length + HEADERS_BYTES;
@@ -125,7 +125,7 @@ for (const native of [true, false]) {
       assert.ok(received <= 3 * (60 + HEADERS_BYTES), `${received} bytes were sent to a host that never answered`);
     });
 
-    test('the report of a host that it takes nothing ends the transfer', async () => {
+    test('an ICMP report of a closed port ends the transfer', async () => {
       const before = server.counters();
       const client = await bound(VICTIM);
       await new Promise((resolve) => client.send(request('large', {}), port, RACK, resolve));
@@ -135,7 +135,7 @@ for (const native of [true, false]) {
       assert.equal(server.counters().blocks - before.blocks, 1);
     });
 
-    test('one host that holds all it can keeps neither another nor 200 behind one address from loading', async () => {
+    test('one host that holds all it can keeps neither another host nor 200 behind one address from loading', async () => {
       const sockets: Socket[] = [];
       for (let index = 0; index < HELD; index += 1) {
         const socket = await bound(ATTACKER);

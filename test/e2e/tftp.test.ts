@@ -1,4 +1,4 @@
-// TFTP on loopback with the clients people have: tftp-hpa, atftp, curl and busybox, each against both kinds of sockets.
+// TFTP on loopback with common clients: tftp-hpa, atftp, curl and busybox, each against both kinds of sockets.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -24,7 +24,7 @@ const CLIENT_MS_MAX = 60_000;
 /** curl's exit code for TFTP error 1. */
 const CURL_NOT_FOUND = 68;
 
-/** How a client is called to load `file` into `into`. */
+/** The command line of a client that loads `file` into `into`. */
 interface ClientCall {
   readonly name: string;
   readonly program: string & Need;
@@ -75,7 +75,7 @@ const CLIENTS: readonly ClientCall[] = [
   },
 ];
 
-/** Runs a program; its exit code and what it wrote. */
+/** Runs a program. @returns its exit code and output */
 function run(
   program: string,
   args: readonly string[],
@@ -161,7 +161,7 @@ for (const native of [true, false]) {
       });
     }
 
-    test('rendered text is loaded as a file is', { skip: missing('curl') }, async () => {
+    test('rendered text loads like a file', { skip: missing('curl') }, async () => {
       const got = await load(curl(), 'pxelinux.cfg/default', 'got-default');
       assert.equal(got.bytes.toString(), 'DEFAULT local\n', got.text);
     });
@@ -171,7 +171,7 @@ for (const native of [true, false]) {
       assert.equal(readFileSync(join(base, 'got-text'), 'utf8'), 'one\ntwo\n');
     });
 
-    test('a missing file is told at once, and writing is refused', { skip: missing('curl', 'busybox') }, async () => {
+    test('a missing file is refused at once, and so is writing', { skip: missing('curl', 'busybox') }, async () => {
       const started = systemClock.now();
       const absent = await load(curl(), 'absent');
       assert.equal(absent.code, CURL_NOT_FOUND, absent.text);
@@ -193,14 +193,14 @@ for (const native of [true, false]) {
         assert.ok(got.bytes.equals(contents.get('f600000') ?? Buffer.alloc(0)), got.text);
     });
 
-    // curl and atftp ask for a timeout of 5 or 6 seconds, which each lost block then costs: here one that asks for none, one
-    // that asks for the least, and one whose window makes most losses cost a round trip.
+    // curl and atftp request a timeout of 5 or 6 seconds, which every lost block then costs. So these clients: one without a timeout, one
+    // with the shortest, and one whose window makes most losses cost only a round trip.
     for (const client of [
       TFTP_HPA,
       atftp('blksize 1428', 'timeout 1'),
       atftp('blksize 1428', 'windowsize 8', 'timeout 1'),
     ]) {
-      test(`${client.name} loads whole where packets are lost and doubled`, {
+      test(`${client.name} loads whole while packets are lost and duplicated`, {
         skip: missing(client.program),
       }, async () => {
         const relay = await openLossyRelay(port, { seed: 3, loss: 0.02, duplication: 0.02 });
@@ -216,7 +216,9 @@ for (const native of [true, false]) {
       });
     }
 
-    test('a file that is replaced while it is being sent arrives as it was', { skip: missing('curl') }, async () => {
+    test('a file that is replaced during a transfer arrives in its old version', {
+      skip: missing('curl'),
+    }, async () => {
       const old = noise(20_000_000, 8);
       writeFileSync(join(treeDirectory, 'replaced'), old);
       writeFileSync(join(treeDirectory, 'replaced.new'), noise(20_000_000, 9));

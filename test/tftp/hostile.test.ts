@@ -1,4 +1,4 @@
-// The TFTP server among hosts that mean harm: what the others still get, and what a host that never asked is sent.
+// The TFTP server under attack: other clients still load, and a host that never asked gets few packets.
 
 import assert from 'node:assert/strict';
 import { stat } from 'node:fs';
@@ -9,17 +9,17 @@ import { SILENCE_MS_MAX } from '../../src/tftp/transfer.ts';
 import { encodeAck, encodeRequest } from './client-packet.ts';
 import { Bench, CLIENT, CLIENTS, HEADERS_BYTES, RACK, turns } from './server-bench.ts';
 
-// The bounds, written out: one that is made larger fails here.
+// The bounds as literals: raising one fails here.
 const [SEND_BYTES_PER_TURN_MAX, ERROR_RATE] = [1024 * 1024, 100] as const;
 const [TURN_BEGINS_MAX, SHARE_BEGINS_MAX, BEGIN_TIME_SHARE_MAX] = [16, 4, 0.5] as const;
 const [WAITING_MAX, WAITING_OF_ADDRESS_MAX] = [1024, 512] as const;
 const [UNANSWERED_MAX, TRANSFERS_MAX, TRANSFERS_OF_ADDRESS_MAX, REPEATED_TO_MAX] = [1024, 2048, 1024, 32] as const;
-/** In so many turns of the event loop half a thousand requests begin. */
+/** How many turns of the event loop half a thousand requests need to begin. */
 const BEGUN_TURNS = 40;
 const ATTACKER = ipv4(0x0a140042);
 const SECOND_ATTACKER = ipv4(0x0a140043);
 const VICTIM = ipv4(0x0a140055);
-/** In none of the networks that may ask. */
+/** An address outside all served networks. */
 const STRANGER = ipv4(0xc6336407);
 const LARGE = { bytes: Buffer.alloc(10_000_000, 7) };
 const FILE = { file: LARGE, a: LARGE };
@@ -32,13 +32,13 @@ const request = (options: Readonly<Record<string, number>> = {}, file = 'file'):
     options: Object.entries(options).map(([name, value]) => ({ name, value: String(value) })),
   });
 
-/** The ports that transfers to an address have now. */
+/** The ports of the running transfers to an address. */
 const portsOf = (bench: Bench, address: Ipv4): readonly (readonly [local: number, remote: number])[] =>
   bench.network.listening.flatMap(({ localPort, request: { peer } }) =>
     peer?.address === address ? [[localPort, peer.port] as const] : [],
   );
 
-/** Lets time pass, in steps between which the event loop turns. */
+/** Advances time in steps, with turns of the event loop in between. */
 async function pass(bench: Bench, ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 500) {
     bench.clock.advance(500);
@@ -46,7 +46,7 @@ async function pass(bench: Bench, ms: number): Promise<void> {
   }
 }
 
-/** Starts transfers from one address, acknowledges their options, and says no more. */
+/** Starts transfers from one address, acknowledges their options, and stays silent. */
 async function hold(bench: Bench, from: Ipv4, count: number, options: Readonly<Record<string, number>>): Promise<void> {
   for (let first = 0; first < count; first += 500) {
     const ports = Array.from({ length: Math.min(500, count - first) }, (_, index) => 10_000 + first + index);
@@ -59,14 +59,14 @@ async function hold(bench: Bench, from: Ipv4, count: number, options: Readonly<R
   }
 }
 
-/** Every place for transfers, by two hosts: one alone has not so many. */
+/** Takes every place for transfers with two hosts: one alone may not have that many. */
 async function holdAll(bench: Bench, options: Readonly<Record<string, number>>): Promise<void> {
   await hold(bench, ATTACKER, TRANSFERS_OF_ADDRESS_MAX, options);
   await hold(bench, SECOND_ATTACKER, TRANSFERS_MAX - TRANSFERS_OF_ADDRESS_MAX, options);
 }
 
 describe('hosts that hold every transfer they can', () => {
-  test('do not keep another from loading, nor 200 machines behind one address', async () => {
+  test('do not keep another host from loading, nor 200 machines behind one address', async () => {
     const bench = await Bench.start(FILE);
     bench.files.small = { bytes: Buffer.alloc(3000, 1) };
     await holdAll(bench, { timeout: 255, windowsize: 4 });
@@ -80,7 +80,7 @@ describe('hosts that hold every transfer they can', () => {
     await bench.server.close(0);
   });
 
-  test('lose one of those in which they were not heard lately, and are told', async () => {
+  test('lose a transfer in which they were silent lately, and get an error', async () => {
     const bench = await Bench.start(FILE);
     await holdAll(bench, { windowsize: 4 });
     const first = portsOf(bench, ATTACKER).find(([, remote]) => remote === 10_000)?.[0] ?? 0;
@@ -101,7 +101,7 @@ describe('hosts that hold every transfer they can', () => {
     assert.ok(bench.kinds().includes('tftp.gave-way'));
   });
 
-  test('hold none for longer than the silence that is borne, whatever timeout they asked for', async () => {
+  test('hold no transfer beyond the allowed silence, whatever timeout they requested', async () => {
     const bench = await Bench.start(FILE);
     await hold(bench, ATTACKER, 500, { timeout: 255, windowsize: 4 });
     await pass(bench, SILENCE_MS_MAX);
@@ -111,8 +111,8 @@ describe('hosts that hold every transfer they can', () => {
   });
 });
 
-describe('requests in the name of many hosts', () => {
-  test('take no transfer from a client that has answered, and keep nobody from loading', async () => {
+describe('requests with many forged addresses', () => {
+  test('take no transfer from a client that has answered, and keep no client from loading', async () => {
     const bench = await Bench.start(FILE);
     bench.files.small = { bytes: Buffer.alloc(3000, 1) };
     await bench.ask('small');
@@ -129,7 +129,7 @@ describe('requests in the name of many hosts', () => {
     );
     assert.equal((await bench.load('small', {}, 2071)).length, 3000);
     await pass(bench, 8000);
-    assert.equal(bench.server.counters().active, 1, 'those that nobody answered are gone');
+    assert.equal(bench.server.counters().active, 1, 'the unanswered transfers are gone');
   });
 });
 
@@ -138,7 +138,7 @@ describe('requests without a pause from one address', () => {
     for (let index = 0; index < count; index += 1) bench.deliver(69, request(), port + index, ATTACKER);
   };
 
-  test('open so many sockets in a turn of the event loop and no more, and another host is next', async () => {
+  test('open a bounded number of sockets per turn of the event loop, and another host is next', async () => {
     const bench = await Bench.start(FILE);
     const before = bench.network.sockets.length;
     send(bench, 400, 10_000);
@@ -151,7 +151,7 @@ describe('requests without a pause from one address', () => {
     await bench.server.close(0);
   });
 
-  test('keep nobody who asks in the same turn from beginning in it', async () => {
+  test('do not delay another host that asks in the same turn', async () => {
     const bench = await Bench.start(FILE);
     send(bench, 400, 10_000);
     for (let port = 1; port <= SHARE_BEGINS_MAX; port += 1) bench.deliver(69, request(), port);
@@ -160,7 +160,7 @@ describe('requests without a pause from one address', () => {
     await bench.server.close(0);
   });
 
-  test('take half of the time at the most, opening included', async () => {
+  test('take at most half of the time, opening included', async () => {
     const bench = await Bench.start(FILE);
     const startedAt = bench.clock.now();
     let begun = 0;
@@ -180,7 +180,7 @@ describe('requests without a pause from one address', () => {
     await bench.server.close(0);
   });
 
-  test('wait in a bounded number; beyond it the oldest is dropped, not the newest: one that asks again is served', async () => {
+  test('wait in bounded number; beyond it the oldest is dropped, so a client that retries is served', async () => {
     const bench = await Bench.start(FILE);
     for (let round = 0; round < 3; round += 1) send(bench, 1000, 10_000 + 1000 * round);
     bench.deliver(69, request(), 5000, ATTACKER);
@@ -190,7 +190,7 @@ describe('requests without a pause from one address', () => {
     await bench.server.close(0);
   });
 
-  test('of many addresses wait in a bounded number, too', async () => {
+  test('from many addresses also wait in bounded number', async () => {
     const bench = await Bench.start(FILE);
     for (let index = 0; index < 3000; index += 1)
       bench.deliver(69, request(), 10_000 + index, ipv4(0x0a1e0001 + (index % 250)));
@@ -202,8 +202,8 @@ describe('requests without a pause from one address', () => {
 });
 
 /**
- * How many bytes the server sends at most for one of a blind request, by what it asks for; with the headers of IP and UDP. The first is
- * the shortest request that is answered: nothing makes the server send more.
+ * The amplification of a forged request, by its options: the most bytes sent for each byte received, IP and UDP headers included. The first is
+ * the shortest request that is answered; no other request amplifies more.
  */
 const FACTORS: readonly (readonly [string, Uint8Array, number])[] = [
   ['without options: a block, three times', Buffer.from('\0\x01a\0octet', 'latin1'), 44.2],
@@ -211,9 +211,9 @@ const FACTORS: readonly (readonly [string, Uint8Array, number])[] = [
   ['for everything: options, three times', request({ blksize: 1468, windowsize: 64, timeout: 255, tsize: 0 }, 'a'), 3],
 ];
 
-describe('a request in the name of a host that never asked', () => {
+describe('a request with the forged address of a host that never asked', () => {
   for (const [name, bytes, factor] of FACTORS) {
-    test(`makes the server send at most ${factor} times as much, asking ${name}`, async () => {
+    test(`makes the server send at most ${factor} times its bytes, ${name}`, async () => {
       const bench = await Bench.start(FILE);
       bench.deliver(69, bytes, 7, VICTIM);
       await turns();
@@ -223,7 +223,7 @@ describe('a request in the name of a host that never asked', () => {
     });
   }
 
-  test('is answered no more often when it is repeated', async () => {
+  test('is answered no more often when repeated', async () => {
     const bench = await Bench.start(FILE);
     for (let index = 0; index < 100; index += 1) {
       bench.deliver(69, request(), 7, VICTIM);
@@ -233,7 +233,7 @@ describe('a request in the name of a host that never asked', () => {
     assert.equal(bench.sentTo(VICTIM), 3 * (516 + HEADERS_BYTES));
   });
 
-  test('is answered once when there are many of them', async () => {
+  test('is answered only once when there are many', async () => {
     const bench = await Bench.start(FILE);
     const count = 500;
     for (let port = 1; port <= count; port += 1) bench.deliver(69, request(), port, VICTIM);
@@ -245,7 +245,7 @@ describe('a request in the name of a host that never asked', () => {
     assert.ok(ratio < 16, `${ratio.toFixed(1)} times what the attacker sent`);
   });
 
-  test('cannot be driven on by ACKs to ports that other transfers had or have', async () => {
+  test('cannot be continued by ACKs to ports of other or earlier transfers', async () => {
     const bench = await Bench.start(FILE);
     const options = { blksize: 1468, windowsize: 64 };
     await hold(bench, ATTACKER, 20, options);
@@ -276,7 +276,7 @@ describe('a request in the name of a host that never asked', () => {
     assert.equal(bench.openReaders, 0);
   });
 
-  test('makes few events, however many there are', async () => {
+  test('causes few events, however many there are', async () => {
     const bench = await Bench.start(FILE);
     for (let index = 0; index < 10_000; index += 1) {
       bench.deliver(69, request(), 1 + (index % 60_000), VICTIM);
@@ -287,7 +287,7 @@ describe('a request in the name of a host that never asked', () => {
   });
 });
 
-test('two transfers of one client port in a row have different ports, also when the system would give the same', async () => {
+test('two consecutive transfers of one client port have different ports, even if the system offers the same', async () => {
   const bench = await Bench.start({ file: { bytes: Buffer.alloc(10) } });
   bench.network.nextPorts.push(50_001, 50_001, 50_002);
   await bench.load('file');
@@ -295,7 +295,7 @@ test('two transfers of one client port in a row have different ports, also when 
   assert.equal(bench.take()[0]?.from, 50_002);
 });
 
-test('every transfer has a port of its own, which closes with it', async () => {
+test('every transfer has its own port, which closes with it', async () => {
   const bench = await Bench.start({ file: { bytes: Buffer.alloc(1000) } });
   for (let port = 3000; port < 3050; port += 1) await bench.ask('file', {}, port);
   const ports = new Set(portsOf(bench, CLIENT).map(([local]) => local));
@@ -303,10 +303,10 @@ test('every transfer has a port of its own, which closes with it', async () => {
   bench.clock.advance(SILENCE_MS_MAX);
   assert.deepEqual(portsOf(bench, CLIENT), []);
   const received = bench.server.sockets().reduce((sum, { sent }) => sum + sent, 0);
-  assert.ok(received > 0, 'what closed sockets counted is kept');
+  assert.ok(received > 0, 'the counts of closed sockets are kept');
 });
 
-test('a client that has gone while it loaded is told of as unreachable', async () => {
+test('a client that goes away during a transfer is reported as unreachable', async () => {
   const bench = await Bench.start(FILE);
   await bench.ask('file');
   const tid = bench.take()[0]?.from ?? 0;
@@ -316,8 +316,8 @@ test('a client that has gone while it loaded is told of as unreachable', async (
   assert.equal(bench.server.counters().unreachable, 1);
 });
 
-describe('who may ask', () => {
-  test('networks that are not served are dropped without a word, counted, and named with the remedy', async () => {
+describe('served networks', () => {
+  test('requests from networks that are not served are dropped silently, counted, and reported with the remedy', async () => {
     const bench = await Bench.start(FILE);
     for (let index = 0; index < 50; index += 1) bench.deliver(69, request(), 2000 + index, STRANGER);
     bench.deliver(69, encodeRequest({ kind: 'write', file: 'file', mode: 'octet', options: [] }), 2070, STRANGER);
@@ -332,7 +332,7 @@ describe('who may ask', () => {
     assert.equal(event?.reason, 'network-not-served');
   });
 
-  test('a change of the settings lets a network in and out, and transfers under way go on', async () => {
+  test('a change of the settings admits or excludes a network, and running transfers continue', async () => {
     const bench = await Bench.start(FILE);
     const allowed = { listen: [RACK], listenPort: 69, clients: [{ address: STRANGER, prefix: 32 }] };
     await bench.server.configure(allowed);
@@ -358,11 +358,11 @@ describe('who may ask', () => {
   });
 });
 
-describe("a client's words", () => {
+describe("a client's text", () => {
   const HOSTILE = '\u001b[2J\u009b31m\u202egpj';
   const CLEAN = '\\x1b[2J\\x9b31m\\u202egpj';
 
-  test('are clean in events: the name that it asks for', async () => {
+  test('is cleaned in events: the requested file name', async () => {
     const bench = await Bench.start(FILE);
     bench.deliver(69, Buffer.from(`\0\x01${HOSTILE}\0octet\0`, 'utf8'));
     await turns();
@@ -373,7 +373,7 @@ describe("a client's words", () => {
     );
   });
 
-  test('are clean in events: the text of its error', async () => {
+  test('is cleaned in events: its error message', async () => {
     const bench = await Bench.start(FILE);
     await bench.ask('file');
     bench.error(bench.take()[0]?.from ?? 0, 3, '\u001b[2J\u009b31m');
@@ -382,7 +382,7 @@ describe("a client's words", () => {
   });
 });
 
-/** What RFC 1350 calls an illegal operation: a request that cannot be understood. */
+/** Malformed requests, which are an illegal operation (RFC 1350). */
 const BAD_REQUESTS: readonly (readonly [string, string, string])[] = [
   ['an empty name', '\0\x01\0octet\0', 'File name is empty'],
   ['an empty mode', '\0\x01file\0\0', 'Mode is missing'],
@@ -394,7 +394,7 @@ const BAD_REQUESTS: readonly (readonly [string, string, string])[] = [
 ];
 
 for (const [name, bytes, text] of BAD_REQUESTS) {
-  test(`a request with ${name} is answered with error 4 that says so`, async () => {
+  test(`a request with ${name} is answered with error 4 that names the fault`, async () => {
     const bench = await Bench.start(FILE);
     bench.deliver(69, Buffer.from(bytes, 'latin1'));
     assert.deepEqual(
@@ -405,7 +405,7 @@ for (const [name, bytes, text] of BAD_REQUESTS) {
   });
 }
 
-test('a request from port 0, to which nothing can be sent, begins nothing and is not answered', async () => {
+test('a request from port 0, which cannot be answered, starts no transfer', async () => {
   const bench = await Bench.start(FILE);
   await bench.ask('file', {}, 0);
   bench.deliver(69, request({}, ''), 0);
@@ -414,14 +414,14 @@ test('a request from port 0, to which nothing can be sent, begins nothing and is
   assert.equal(bench.server.counters().malformed, 2);
 });
 
-test('errors about requests that get no transfer are limited in rate', async () => {
+test('errors about refused requests are limited in rate', async () => {
   const bench = await Bench.start();
   for (let index = 0; index < 1000; index += 1) bench.deliver(69, request({}, ''), 3000, VICTIM);
   assert.ok(bench.take(3000).length <= ERROR_RATE);
   assert.equal(bench.server.counters().malformed, 1000);
 });
 
-test('one turn of the event loop sends no more than its bound, however many sockets wake the server in it', async () => {
+test('one turn of the event loop sends at most its bound, however many sockets wake the server in it', async () => {
   const bench = await Bench.start(FILE);
   const ports = Array.from({ length: 60 }, (_, index) => 3000 + index);
   const tids = new Map<number, number>();
@@ -438,7 +438,7 @@ test('one turn of the event loop sends no more than its bound, however many sock
   for (const port of ports) assert.equal(bench.take(port).length, 45, `${port} got its window`);
 });
 
-/** Calls `action` where the sockets of a turn of the event loop are read. */
+/** Calls `action` in the phase of the event loop that reads sockets. */
 const amongSockets = (action: () => void): Promise<void> =>
   new Promise((resolve) =>
     stat('/', () => {
@@ -447,7 +447,7 @@ const amongSockets = (action: () => void): Promise<void> =>
     }),
   );
 
-test('between two looks at the sockets no more than the bound of a turn is sent', async () => {
+test('between two polls of the sockets at most the bound of one turn is sent', async () => {
   const bench = await Bench.start(FILE);
   const ports = Array.from({ length: 120 }, (_, index) => 3000 + index);
   const tids = new Map<number, number>();
@@ -458,7 +458,7 @@ test('between two looks at the sockets no more than the bound of a turn is sent'
   const perTurn: number[] = [];
   let before = bench.sentTo(CLIENT);
   const total = before + ports.length * 45 * 1428;
-  // Set after what the server sets in the same turn, and so called after it.
+  // Set after the server's callback of the same turn, so it runs after that.
   const endTurn = (): void => {
     const now = bench.sentTo(CLIENT);
     perTurn.push(now - before);

@@ -1,4 +1,4 @@
-// The ports of transfers that have ended: how long, and of how many, a client port does not get the same one again.
+// The ports of ended transfers: for how long, and of how many transfers, a port is not reused for the same client port.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,7 +6,7 @@ import { instant } from '../../src/clock.ts';
 import { Listener, peerKey } from '../../src/tftp/listener.ts';
 import { CLIENT, MemoryNetwork, type MemorySocket, RACK } from './server-bench.ts';
 
-/** The bound, written out: one that is made larger fails here. */
+/** The bound as a literal: raising it fails here. */
 const ENDED_MAX = 4096;
 
 const open = async (network: MemoryNetwork): Promise<MemorySocket> => {

@@ -1,4 +1,4 @@
-// The TFTP codec: what comes out of bytes, whole, cut and with more behind them.
+// The TFTP codec on whole packets, truncated packets and packets with trailing bytes.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -96,7 +96,7 @@ test('every packet cut at each byte, or followed by more, decodes to a value or 
   }
 });
 
-test('no bytes make the decoder throw', () => {
+test('the decoder never throws', () => {
   fc.assert(
     fc.property(fc.nat(8), fc.uint8Array({ maxLength: 600 }), (opcode, rest) => {
       decodePacket(rest);
@@ -107,7 +107,7 @@ test('no bytes make the decoder throw', () => {
   );
 });
 
-test('nothing that was decoded changes when the datagram is overwritten', () => {
+test('decoded values do not change when the datagram is overwritten', () => {
   const texts = fc.constantFrom(...DECODED.map(([, text]) => text));
   const noise = fc.uint8Array({ maxLength: 600 }).map((rest) => Buffer.from(rest).toString('latin1'));
   const more = fc.tuple(texts, noise).map(([text, rest]) => text + rest);
@@ -125,7 +125,7 @@ test('nothing that was decoded changes when the datagram is overwritten', () => 
   );
 });
 
-test('what is encoded decodes to the same', () => {
+test('every encoded packet decodes to the same values', () => {
   const word = fc.string({ minLength: 1, maxLength: 40 }).filter((text) => !text.includes('\0'));
   const name = word.map((text) => text.toLowerCase());
   const option = fc.record({ name, value: word }, { noNullPrototype: true });
@@ -148,7 +148,7 @@ test('what is encoded decodes to the same', () => {
   assert.ok(encodeError(0, 'x'.repeat(1000)).length <= ERROR_TEXT_BYTES_MAX + 5);
 });
 
-test('blocks are laid out one behind the other, with numbers modulo 65536 and a short or empty last one', () => {
+test('blocks are written back to back, numbered modulo 65536, the last one short or empty', () => {
   const target = Buffer.alloc(100, 0xee);
   const end = writeBlocks(target, 3, bytes('abcdefghij'), 65_535, 3, 4);
   assert.equal(target.subarray(3, end).toString('latin1'), '\0\x03\xff\xffabcd\0\x03\0\0efgh\0\x03\0\x01ij');

@@ -1,4 +1,4 @@
-// How many transfers one address may have: what it gets beyond that, and that nobody else notices.
+// The bound on transfers of one address: what happens beyond it, and that other addresses notice nothing.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -6,7 +6,7 @@ import { type Instant, instant } from '../../src/clock.ts';
 import { type Ipv4, ipv4 } from '../../src/net/address.ts';
 import { type Seat, type Seated, TransferPlaces } from '../../src/tftp/places.ts';
 
-// The bounds, written out: one that is made larger fails here.
+// The bounds as literals: raising one fails here.
 const [UNANSWERED_OF_ADDRESS_MAX, TRANSFERS_OF_ADDRESS_MAX] = [512, 1024] as const;
 const ONE = ipv4(0x0a140042);
 const OTHER = ipv4(0x0a140064);
@@ -20,7 +20,7 @@ class Request implements Seated<Request> {
   }
 }
 
-/** So many requests of one address get places, and are answered. */
+/** Admits `count` requests of one address whose client answers. */
 function answered(places: TransferPlaces<Request>, peer: Ipv4, count: number): readonly Request[] {
   return Array.from({ length: count }, () => {
     const request = new Request(peer);
@@ -31,7 +31,7 @@ function answered(places: TransferPlaces<Request>, peer: Ipv4, count: number): r
 }
 
 describe('the transfers of one address', () => {
-  test('are half of all at the most while there is room: the next one is refused, and one of somebody else is not', () => {
+  test('are at most half of all while there is room: the next one is refused, and one of another address is not', () => {
     const places = new TransferPlaces<Request>();
     answered(places, ONE, TRANSFERS_OF_ADDRESS_MAX);
     const next = new Request(ONE);
@@ -43,12 +43,12 @@ describe('the transfers of one address', () => {
     assert.equal(places.size, 1025);
   });
 
-  test('give way to their newest where the rack waits in vain for their client', () => {
+  test('give way to the newest if their client is overdue', () => {
     const places = new TransferPlaces<Request>();
     const held = answered(places, ONE, TRANSFERS_OF_ADDRESS_MAX);
     const [, , waiting] = held;
     assert.ok(waiting);
-    places.waitsInVain(waiting);
+    places.noteOverdue(waiting);
     const next = new Request(ONE);
     places.admit(next, NOW);
     const admission = places.confirm(next, NOW);
@@ -56,7 +56,7 @@ describe('the transfers of one address', () => {
     assert.equal(places.size, TRANSFERS_OF_ADDRESS_MAX);
   });
 
-  test('that are unanswered are half of all at the most: the oldest gives way', () => {
+  test('are at most half of all while unanswered: the oldest gives way', () => {
     const places = new TransferPlaces<Request>();
     const held = Array.from({ length: UNANSWERED_OF_ADDRESS_MAX }, () => new Request(ONE));
     for (const request of held) assert.equal(places.admit(request, NOW).kind, 'admitted');

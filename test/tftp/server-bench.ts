@@ -1,5 +1,4 @@
-// A TFTP server between a network that is an array, a clock moved by hand and files in memory: what comes in is handed over as
-// bytes, what leaves is read as packets.
+// A TFTP server on a network in memory, with a virtual clock and files in memory: tests hand over bytes and read packets.
 
 import assert from 'node:assert/strict';
 import type { BootAsset, ResolveAsset } from '../../src/boot/asset.ts';
@@ -20,16 +19,16 @@ import { encodeAck, encodeRequest } from './client-packet.ts';
 
 export const RACK: Ipv4 = ipv4(0x0a140001);
 export const CLIENT: Ipv4 = ipv4(0x0a140064);
-/** The network of RACK and CLIENT, and one beside it. */
+/** The network of RACK and CLIENT, and another one. */
 export const CLIENTS: readonly Ipv4Network[] = [
   { address: ipv4(0x0a140000), prefix: 24 },
   { address: ipv4(0x0a1e0000), prefix: 24 },
 ];
 
-/** Before the payload of a datagram: 20 (IPv4) and 8 (UDP). */
+/** Header bytes of a datagram: 20 (IPv4) and 8 (UDP). */
 export const HEADERS_BYTES = 28;
 
-/** A socket that keeps what is sent. */
+/** A socket that records what it sends. */
 export class MemorySocket implements DatagramSocket {
   readonly interfaceName = undefined;
   readonly request: SocketRequest;
@@ -75,7 +74,7 @@ export class MemoryNetwork implements DatagramNetwork {
   readonly sockets: MemorySocket[] = [];
   /** Addresses that cannot be opened. */
   readonly refused = new Set<Ipv4>();
-  /** The ports that the system chooses next; then it counts. */
+  /** The ports that the system chooses next; after these it counts up. */
   readonly nextPorts: number[] = [];
   /** Called with each socket that is opened. */
   onOpen: (() => void) | undefined;
@@ -94,7 +93,7 @@ export class MemoryNetwork implements DatagramNetwork {
 
   async close(): Promise<void> {}
 
-  /** The sockets that are open. */
+  /** The open sockets. */
   get listening(): readonly MemorySocket[] {
     return this.sockets.filter(({ closed }) => !closed);
   }
@@ -108,7 +107,7 @@ export interface BenchFile {
   readonly brokenFrom?: number;
 }
 
-/** What the server sent to a client, and how to answer it. */
+/** A server with clients: hands requests over and takes the answers. */
 export class Bench {
   readonly clock = new VirtualClock();
   readonly network = new MemoryNetwork();
@@ -116,7 +115,7 @@ export class Bench {
   readonly files: Record<string, BenchFile> = {};
   readonly assets: Record<string, BootAsset> = {};
   openReaders = 0;
-  /** When set, opening waits for it. */
+  /** If set, opening a file waits for it. */
   opening: Promise<void> | undefined;
   readonly server: TftpServer;
 
@@ -136,7 +135,7 @@ export class Bench {
     return bench;
   }
 
-  /** Hands a request over, and lets what is opened be opened. */
+  /** Delivers a request and lets the server open the file. */
   async ask(file: string, options: Readonly<Record<string, number>> = {}, port = 2070, mode = 'octet'): Promise<void> {
     const pairs = Object.entries(options).map(([name, value]) => ({ name, value: String(value) }));
     this.deliver(69, encodeRequest({ kind: 'read', file, mode, options: pairs }), port);
@@ -147,7 +146,7 @@ export class Bench {
     this.deliverAll(localPort, [{ bytes, from, fromPort: port }]);
   }
 
-  /** Hands over what a socket of that port takes: a connected one hears its peer alone. */
+  /** Delivers datagrams to the socket of that port; a connected one receives only from its peer. */
   deliverAll(localPort: number, datagrams: readonly ReceivedDatagram[]): void {
     const socket = this.network.listening.find((each) => each.localPort === localPort);
     const peer = socket?.request.peer;
@@ -157,19 +156,19 @@ export class Bench {
     if (heard.length > 0) socket?.request.onDatagrams(heard, socket);
   }
 
-  /** The client's host reports that nobody takes what this port sends. */
+  /** The client's host reports by ICMP that the peer of this port is closed. */
   reportUnreachable(localPort: number): void {
     const socket = this.network.listening.find((each) => each.localPort === localPort);
     if (socket !== undefined) socket.request.onPeerUnreachable?.(socket);
   }
 
-  /** Bytes sent to an address, headers of IP and UDP included. */
+  /** Bytes sent to an address, IP and UDP headers included. */
   sentTo(address: Ipv4): number {
     const sent = this.network.sockets.flatMap((socket) => socket.sent.filter(({ to }) => to === address));
     return sent.reduce((sum, { bytes }) => sum + bytes.length + HEADERS_BYTES, 0);
   }
 
-  /** Takes what was sent to a client port since the last call: packets, each with the port it came from. */
+  /** The packets sent to a client port since the last call, each with its source port. */
   take(port = 2070): { readonly packet: TftpPacket; readonly from: number }[] {
     const taken: { readonly packet: TftpPacket; readonly from: number }[] = [];
     for (const socket of this.network.sockets) {
@@ -193,7 +192,7 @@ export class Bench {
     this.deliver(tid, encodeError(code, text), port);
   }
 
-  /** Loads a file as a well-behaved client does; the bytes received. */
+  /** Loads a file as a well-behaved client. @returns the received bytes */
   async load(file: string, options: Readonly<Record<string, number>> = {}, port = 2070): Promise<Buffer> {
     await this.ask(file, options, port);
     const parts: Uint8Array[] = [];
@@ -246,7 +245,7 @@ export class Bench {
   }
 }
 
-/** Lets everything that is resolved go on. */
+/** Lets resolved promises continue. */
 export async function turns(count = 3): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
 }

@@ -18,7 +18,7 @@ const LOADS: readonly (readonly [string, number, Readonly<Record<string, number>
   ['a whole number of blocks', 1024, {}],
   ['with a block size', 100_000, { blksize: 1468 }],
   ['with a window', 1_000_000, { blksize: 1428, windowsize: 16 }],
-  ['past the roll-over of block numbers', 1_100_000, { blksize: 16, windowsize: 64 }],
+  ['past the roll-over of the block number', 1_100_000, { blksize: 16, windowsize: 64 }],
 ];
 
 for (const [name, length, options] of LOADS) {
@@ -35,10 +35,10 @@ for (const [name, length, options] of LOADS) {
   }
 }
 
-// The bounds, written out: one that is made larger fails here.
+// The bounds as literals: raising one fails here.
 const [NETASCII_HELD_MAX, FORGEABLE_EVENTS] = [16 * 1024, 2000] as const;
 
-test('the event tells machine, file, size, time and terms', async () => {
+test('the event names machine, file, size, time and terms', async () => {
   const bench = await Bench.start();
   bench.assets['pxelinux.cfg/01-aa'] = {
     kind: 'rendered',
@@ -81,7 +81,7 @@ const TURNED_AWAY: readonly (readonly [string, string, number, string, string])[
 ];
 
 for (const [name, file, code, kind, reason] of TURNED_AWAY) {
-  test(`${name} is answered at once with error ${code} and told as ${kind}`, async () => {
+  test(`${name} is answered at once with error ${code} and reported as ${kind}`, async () => {
     const bench = await Bench.start();
     bench.assets.unknown = { kind: 'missing', path: 'unknown', reason: 'machine-unknown', mac: undefined };
     bench.assets['../x'] = { kind: 'refused', reason: 'path-not-allowed', mac: undefined };
@@ -95,7 +95,7 @@ for (const [name, file, code, kind, reason] of TURNED_AWAY) {
   });
 }
 
-test('writing and strange modes are refused by name', async () => {
+test('write requests and unknown modes are refused with their own errors', async () => {
   const bench = await Bench.start({ a: { bytes: content(5) } });
   bench.deliver(69, encodeRequest({ kind: 'write', file: 'a', mode: 'octet', options: [] }));
   await bench.ask('a', {}, 2070, 'mail');
@@ -104,7 +104,7 @@ test('writing and strange modes are refused by name', async () => {
   assert.deepEqual(bench.kinds(), ['tftp.refused', 'tftp.refused']);
 });
 
-test('netascii turns line ends, tells the turned size, and is refused for large files', async () => {
+test('netascii translates line ends, reports the translated size, and is refused for large files', async () => {
   const bench = await Bench.start({
     text: { bytes: Buffer.from('a\nb\rc') },
     big: { bytes: Buffer.alloc(NETASCII_HELD_MAX + 1) },
@@ -121,7 +121,7 @@ test('netascii turns line ends, tells the turned size, and is refused for large 
   assert.equal(bench.openReaders, 0);
 });
 
-test('a probe of the size is no failure, and the next request of the port is served', async () => {
+test('a size probe is not a failure, and the next request of the port is served', async () => {
   const bench = await Bench.start({ 'bootx64.efi': { bytes: content(3000) } });
   await bench.ask('bootx64.efi', { tsize: 0, blksize: 1468, windowsize: 4 });
   const [oack] = bench.take();
@@ -131,7 +131,7 @@ test('a probe of the size is no failure, and the next request of the port is ser
   assert.deepEqual(bench.kinds(), ['tftp.probed', 'tftp.sent']);
 });
 
-test('a client that ends the transfer is believed', async () => {
+test("a client's error ends the transfer", async () => {
   const bench = await Bench.start({ file: { bytes: content(3000) } });
   await bench.ask('file');
   bench.error(bench.take()[0]?.from ?? 0, 3, 'Disk full');
@@ -163,7 +163,7 @@ test('a request that comes again while the file is being opened opens it once', 
   assert.equal(bench.openReaders, 1);
 });
 
-test('a new request from the same port begins again from another transfer port, which the client acknowledges', async () => {
+test('a new request from the same port starts a transfer on another port, which the client acknowledges', async () => {
   const bench = await Bench.start({ file: { bytes: content(3000) } });
   await bench.ask('file');
   const [first] = bench.take();
@@ -181,12 +181,12 @@ test('a new request from the same port begins again from another transfer port, 
   );
   assert.deepEqual(bench.kinds(), ['tftp.restarted']);
   bench.ack(first?.from ?? 0, 2);
-  assert.equal(bench.take().length, 0, 'a late ACK of the former transfer is passed over');
+  assert.equal(bench.take().length, 0, 'a late ACK of the earlier transfer is ignored');
   assert.equal(bench.openReaders, 1);
   assert.equal(bench.server.counters().active, 1);
 });
 
-test('requests in the name of a client that loads leave its transfer alone, and it ends them', async () => {
+test('requests forged in the name of a loading client do not disturb its transfer, and the client ends them', async () => {
   const bench = await Bench.start({ file: { bytes: content(3000) }, other: { bytes: content(3000) } });
   await bench.ask('file');
   const [first] = bench.take();
@@ -209,13 +209,13 @@ test('requests in the name of a client that loads leave its transfer alone, and 
   bench.ack(own, 6);
   assert.equal(bench.kinds().filter((kind) => kind === 'tftp.sent').length, 1);
   assert.ok(!bench.kinds().includes('tftp.restarted'));
-  // What was forged last has the port of the client now, and times out.
+  // The last forged transfer now has the client's port, and times out.
   bench.clock.advance(120_000);
   assert.equal(bench.server.counters().active, 0);
   assert.equal(bench.openReaders, 0);
 });
 
-test('a forged request that came before the end of a transfer does not keep its client from the next file', async () => {
+test('a forged request during a transfer does not keep its client from the next file', async () => {
   const bench = await Bench.start({ file: { bytes: content(600) }, other: { bytes: content(600) } });
   await bench.ask('file');
   const [first] = bench.take();
@@ -227,7 +227,7 @@ test('a forged request that came before the end of a transfer does not keep its 
   assert.ok(bench.kinds().includes('tftp.sent'));
 });
 
-test('a copy of the request made by the network does not start the transfer anew', async () => {
+test('a copy of the request made by the network does not restart the transfer', async () => {
   const bench = await Bench.start({ file: { bytes: content(3000) } });
   await bench.ask('file');
   bench.ack(bench.take()[0]?.from ?? 0, 1);
@@ -236,7 +236,7 @@ test('a copy of the request made by the network does not start the transfer anew
   assert.deepEqual(blocks, [2]);
 });
 
-test('a client that vanishes is sent the block again and then told as timed out', async () => {
+test('a client that vanishes is sent the block again, then reported as timed out', async () => {
   const bench = await Bench.start({ file: { bytes: content(3000) } });
   await bench.ask('file');
   bench.take();
@@ -249,7 +249,7 @@ test('a client that vanishes is sent the block again and then told as timed out'
   assert.equal(bench.openReaders, 0);
 });
 
-test('packets to the port that errors leave by are never answered', async () => {
+test('packets to the error port are never answered', async () => {
   const bench = await Bench.start();
   const [errors] = bench.network.listening;
   assert.notEqual(errors?.localPort, 69);
@@ -259,7 +259,7 @@ test('packets to the port that errors leave by are never answered', async () => 
   assert.equal(bench.server.counters().strays, 1000);
 });
 
-test('the last ACK coming twice is not answered with an error', async () => {
+test('a repeated last ACK is not answered with an error', async () => {
   const bench = await Bench.start({ file: { bytes: content(100) } });
   await bench.ask('file');
   const tid = bench.take()[0]?.from ?? 0;
@@ -268,7 +268,7 @@ test('the last ACK coming twice is not answered with an error', async () => {
   assert.equal(bench.take().length, 0);
 });
 
-test('an ACK from another port or to another transfer port moves nothing', async () => {
+test('an ACK from another port or to another transfer port is ignored', async () => {
   const bench = await Bench.start({ file: { bytes: content(5000) } });
   await bench.ask('file');
   const tid = bench.take()[0]?.from ?? 0;
@@ -280,7 +280,7 @@ test('an ACK from another port or to another transfer port moves nothing', async
   assert.equal(bench.take().length, 1);
 });
 
-test('a file that cannot be read to its end is told to both sides', async () => {
+test('a file that cannot be read to its end is reported to the client and the operator', async () => {
   const bench = await Bench.start({ file: { bytes: content(3000), brokenFrom: 1024 } });
   await bench.ask('file');
   const tid = bench.take()[0]?.from ?? 0;
@@ -293,7 +293,7 @@ test('a file that cannot be read to its end is told to both sides', async () => 
   assert.equal(bench.openReaders, 0);
 });
 
-test('an asset that cannot be resolved costs one request, not the server', async () => {
+test('an asset that cannot be resolved fails one request, not the server', async () => {
   const bench = await Bench.start({ file: { bytes: content(10) } });
   Object.defineProperty(bench.assets, 'bad', {
     get: () => {
@@ -305,7 +305,7 @@ test('an asset that cannot be resolved costs one request, not the server', async
   assert.equal((await bench.load('file')).length, 10);
 });
 
-test('one turn of the event loop sends no more than its bound, and everybody gets a turn', async () => {
+test('one turn of the event loop sends at most its bound, and every client gets a turn', async () => {
   const bench = await Bench.start({ file: { bytes: content(1_000_000) } });
   const ports = Array.from({ length: 60 }, (_, index) => 3000 + index);
   const tids = new Map<number, number>();
@@ -328,7 +328,7 @@ test('one turn of the event loop sends no more than its bound, and everybody get
   for (const port of ports) assert.equal(bench.take(port).length, 45);
 });
 
-test('no bytes on any port make the server throw or answer at length', async () => {
+test('no bytes on any port make the server throw or send long answers', async () => {
   const bench = await Bench.start({ file: { bytes: content(100) } });
   const before = bench.server.counters();
   fc.assert(
@@ -344,7 +344,7 @@ test('no bytes on any port make the server throw or answer at length', async () 
   assert.equal((await bench.load('file')).length, 100);
 });
 
-test('a change of the settings opens and closes only what changed, and transfers go on', async () => {
+test('a change of the settings opens and closes only what changed, and transfers continue', async () => {
   const bench = await Bench.start({ file: { bytes: content(1000) } });
   const other = ipv4(0x0a1e0001);
   await bench.ask('file');
@@ -367,7 +367,7 @@ test('a change of the settings opens and closes only what changed, and transfers
   assert.equal(bench.network.listening.length, 0);
 });
 
-test('an address that cannot be opened is told, closes nothing, and is tried again by the next call', async () => {
+test('an address that cannot be opened is reported, closes nothing, and is retried by the next call', async () => {
   const bench = await Bench.start();
   const bad = ipv4(0x0a280001);
   const good = ipv4(0x0a290001);
@@ -385,7 +385,7 @@ test('an address that cannot be opened is told, closes nothing, and is tried aga
   );
 });
 
-test('closing waits for transfers as long as it may, then tells the clients', async () => {
+test('closing waits for transfers for its grace time, then sends the clients an error', async () => {
   const bench = await Bench.start({ file: { bytes: content(1000) } });
   await bench.ask('file', {}, 2070);
   await bench.ask('file', {}, 2071);
@@ -403,7 +403,7 @@ test('closing waits for transfers as long as it may, then tells the clients', as
   assert.equal(bench.openReaders, 0);
 });
 
-test('closing ends at once when the last transfer does', async () => {
+test('closing completes as soon as the last transfer ends', async () => {
   const bench = await Bench.start({ file: { bytes: content(100) } });
   await bench.ask('file');
   const tid = bench.take()[0]?.from ?? 0;
@@ -414,7 +414,7 @@ test('closing ends at once when the last transfer does', async () => {
   assert.equal(bench.clock.pending, 0);
 });
 
-test('of requests for files that do not exist, 2000 at once are told one by one, and the others as a sample', async () => {
+test('of requests for missing files at once, the first 2000 are reported one by one, and the rest sampled', async () => {
   const bench = await Bench.start();
   for (let index = 0; index < 3000; index += 1) {
     await bench.ask('absent', {}, 1024 + index);

@@ -1,9 +1,8 @@
-// A transfer in virtual time: the engine at one end, a modelled client at the other, between them a link that loses, doubles
-// and delays packets as its seed says.
+// A transfer in virtual time: the engine, a modelled client, and between them a link that loses, duplicates and delays packets by its seed.
 //
-// 1. The client keeps RFC 1350 and RFC 7440 §4. It takes a block only if it is the next one, and checks that the bytes sent under
-//    that number are the next bytes of the file, so a wrong offset or a wrong number after a roll-over shows at once.
-// 2. After its last block the client goes on acknowledging repeated blocks for a while (RFC 1350 §6).
+// 1. The client follows RFC 1350 and RFC 7440 §4. It accepts only the next block, and checks that its bytes are the next bytes of the file, so
+//    a wrong offset or a wrong number after a roll-over shows at once.
+// 2. After its last block the client keeps acknowledging repeated blocks for a while (RFC 1350 §6).
 
 import assert from 'node:assert/strict';
 import { type Instant, instant } from '../../src/clock.ts';
@@ -23,18 +22,18 @@ export interface LinkModel {
   readonly duplication: number;
   /** One way, in milliseconds. */
   readonly latencyMs: number;
-  /** Up to so much more, evenly: what is larger than the gap between packets changes their order. */
+  /** Uniform extra delay up to this, in milliseconds; a jitter above the gap between packets reorders them. */
   readonly jitterMs: number;
   /** Of blocks, server to client. */
   readonly bytesPerMs: number;
 }
 
 export interface ClientModel {
-  /** Waits so long for the next packet before it repeats its last one; undefined: never repeats. */
+  /** How long it waits for the next packet before it repeats its last one, in milliseconds; undefined: never repeats. */
   readonly timeoutMs: number | undefined;
-  /** Which blocks that it has already it acknowledges again: the last one (RFC 1350 §2), any of them, none. */
+  /** Which duplicate blocks it acknowledges again: the last one (RFC 1350 §2), any, or none. */
   readonly staleBlocks: 'last' | 'any' | 'none';
-  /** How often it acknowledges when blocks come out of order: at each of them, or once. */
+  /** How often it acknowledges blocks out of order: each one, or once. */
   readonly gaps: 'each' | 'once';
 }
 
@@ -58,7 +57,7 @@ interface Step {
   readonly run: () => void;
 }
 
-/** Steps by time; those of one moment in the order they were added. */
+/** Steps by time; steps of the same moment in the order they were added. */
 class StepQueue {
   readonly #heap: Step[] = [];
   #order = 0;
@@ -110,7 +109,7 @@ class StepQueue {
   }
 }
 
-/** A link between two ends, each way with its own queue of bytes. */
+/** A link with a queue of bytes in each direction. */
 class Link {
   readonly #model: LinkModel;
   readonly #steps: StepQueue;
@@ -166,7 +165,7 @@ class Client {
 
   start(): void {
     this.#request();
-    // A request is always repeated: without that nothing would ever follow its loss.
+    // The client always repeats its request; otherwise its loss would end the simulation.
     this.#expect(this.model.timeoutMs ?? 1000);
   }
 
@@ -179,7 +178,7 @@ class Client {
     this.#heard = true;
     const distance = (block - this.#next) & 0xffff;
     if (distance === 0 && !this.done) {
-      assert.equal(offset, this.receivedBytes, `block ${block} holds other bytes than the next ones`);
+      assert.equal(offset, this.receivedBytes, `block ${block} does not hold the next bytes`);
       this.receivedBytes += length;
       this.#next += 1;
       this.#inWindow += 1;
@@ -255,7 +254,7 @@ export function simulateTransfer(
     const { deadline } = transfer ?? {};
     if (deadline === undefined || deadline === watched) return;
     watched = deadline;
-    // A little late, because sums of fractions may fall short of the moment itself.
+    // Slightly late, because rounding may put the sum before the deadline.
     steps.add(Math.max(0, deadline - steps.nowMs) + 0.001, () => {
       if (transfer?.deadline === deadline) perform(transfer.handle({ kind: 'deadline' }, now()));
     });
@@ -281,7 +280,7 @@ export function simulateTransfer(
       `the simulation does not end: ${JSON.stringify({ sizeBytes, options, linkModel, clientModel, at: steps.nowMs, received: client.receivedBytes, blocksSent })}`,
     );
   }
-  assert.ok(transfer !== undefined && outcome !== undefined, 'nothing more happens and the transfer has not ended');
+  assert.ok(transfer !== undefined && outcome !== undefined, 'no step is left and the transfer has not ended');
   return {
     outcome: outcome.kind,
     receivedBytes: client.receivedBytes,

@@ -1,4 +1,4 @@
-// What is granted of what is asked, by RFC and section.
+// The options that are granted, by RFC and section.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -15,7 +15,7 @@ const options = (text: string) =>
     .map((pair) => ({ name: pair.split('=')[0] ?? '', value: pair.split('=')[1] ?? '' }));
 
 const CASES: readonly (readonly [string, string, string])[] = [
-  ['RFC 2347: without options there is no answer', '', ''],
+  ['RFC 2347: without options there is no OACK', '', ''],
   ['RFC 2347: an unknown option is left out', 'multicast= blksize=1024', 'blksize=1024'],
   ['RFC 2347: names compare without regard to case and are repeated as written', 'BlkSize=600', 'BlkSize=600'],
   [
@@ -23,25 +23,25 @@ const CASES: readonly (readonly [string, string, string])[] = [
     'tsize=0 blksize=1468 windowsize=4',
     `tsize=${SIZE} blksize=1468 windowsize=4`,
   ],
-  ['RFC 2348: the least block size', 'blksize=8', 'blksize=8'],
-  ['RFC 2348: below it the option is ignored', 'blksize=7', ''],
+  ['RFC 2348: the smallest block size is granted', 'blksize=8', 'blksize=8'],
+  ['RFC 2348: a smaller block size is ignored', 'blksize=7', ''],
   [
-    'RFC 2348: a larger block than the path carries is answered with the largest that it does',
+    'RFC 2348: a block size above that of the path is answered with the largest that fits',
     'blksize=65464',
     'blksize=1468',
   ],
-  ['RFC 2348: above the range the option is ignored', 'blksize=65465', ''],
-  ['RFC 2348: what is no number is ignored', 'blksize=big', ''],
-  ['RFC 2348: a sign or a space makes it no number', 'blksize=+512', ''],
-  ['RFC 2349 tsize: the size is told', 'tsize=0', `tsize=${SIZE}`],
+  ['RFC 2348: a block size above the range is ignored', 'blksize=65465', ''],
+  ['RFC 2348: a value that is not a number is ignored', 'blksize=big', ''],
+  ['RFC 2348: a number with a sign or a space is ignored', 'blksize=+512', ''],
+  ['RFC 2349 tsize: the answer holds the size', 'tsize=0', `tsize=${SIZE}`],
   ['RFC 2349 tsize: also to a client that sends another value', 'tsize=99', `tsize=${SIZE}`],
   ['RFC 2349 tsize: an empty value is ignored', 'tsize=', ''],
   ['RFC 2349 timeout: repeated exactly', 'timeout=255', 'timeout=255'],
-  ['RFC 2349 timeout: out of range it is ignored', 'timeout=0', ''],
-  ['RFC 2349 timeout: out of range it is ignored, above', 'timeout=256', ''],
+  ['RFC 2349 timeout: a value below the range is ignored', 'timeout=0', ''],
+  ['RFC 2349 timeout: a value above the range is ignored', 'timeout=256', ''],
   ['RFC 7440 §3: a window is granted', 'windowsize=16', 'windowsize=16'],
-  ['RFC 7440 §3: 0 is not in the range', 'windowsize=0', ''],
-  ['RFC 7440 §3: nor is 65536', 'windowsize=65536', ''],
+  ['RFC 7440 §3: a window of 0 is ignored', 'windowsize=0', ''],
+  ['RFC 7440 §3: a window of 65536 is ignored', 'windowsize=65536', ''],
   [
     'RFC 7440 §3: a larger window is answered with a smaller one',
     'windowsize=65535',
@@ -64,17 +64,17 @@ for (const [name, asked, granted] of CASES) {
   });
 }
 
-test('the terms are those of RFC 1350 unless something is granted', () => {
+test('without granted options the terms are those of RFC 1350', () => {
   const { blockBytes, windowBlocks, timeoutMs, timeoutAsked } = negotiateTerms([], SIZE);
   assert.deepEqual([blockBytes, windowBlocks, timeoutMs, timeoutAsked], [512, 1, 1000, false]);
   assert.equal(negotiateTerms(options('timeout=3'), SIZE).timeoutMs, 3000);
 });
 
-test('the size of an empty file is not told: curl takes 0 for an error', () => {
+test('the size of an empty file is left out: curl treats 0 as an error', () => {
   assert.deepEqual(negotiateTerms(options('tsize=0 blksize=600'), 0).granted, options('blksize=600'));
 });
 
-test('a path that carries larger blocks is used', () => {
+test('a path that carries larger blocks gets them', () => {
   assert.equal(negotiateTerms(options('blksize=65464 windowsize=64'), SIZE, 8968).blockBytes, 8968);
   assert.equal(negotiateTerms(options('blksize=65464 windowsize=64'), SIZE, 65_464).windowBlocks, 1);
 });

@@ -1,4 +1,4 @@
-// The transfer engine: its rules one by one, then whole transfers over links that lose, double and reorder.
+// The transfer engine: its rules one by one, then whole transfers over links that lose, duplicate and reorder packets.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -22,7 +22,7 @@ const PLAIN: Terms = {
 const windowed = (windowBlocks: number): Terms =>
   negotiateTerms(options({ blksize: 512, windowsize: windowBlocks }), 100_000);
 
-/** What an action says, in a few characters: `4-7` for blocks, `oack`, `sent`. */
+/** An action in a few characters: `4-7` for blocks, `oack`, `sent`. */
 function brief(action: TransferAction | undefined): string {
   if (action === undefined) return '-';
   if (action.kind === 'send-options') return 'oack';
@@ -30,7 +30,7 @@ function brief(action: TransferAction | undefined): string {
   return `${action.first}-${action.first + action.count - 1}`;
 }
 
-/** Drives an engine by a script of `time input → expected`; what is to be sent leaves at once. */
+/** Drives an engine by a script of `time input → expected`; packets leave at once. */
 function follow(transfer: Transfer, script: readonly (readonly [number, string, string])[]): void {
   for (const [atMs, input, expected] of script) {
     const now = instant(atMs);
@@ -111,7 +111,7 @@ const SCRIPTS: readonly {
     ],
   },
   {
-    name: 'an ACK within the window restarts after it (RFC 7440 §4), once the window had its usual round trip',
+    name: 'an ACK within the window restarts after that block (RFC 7440 §4), once the window had its usual round trip',
     terms: windowed(4),
     size: 100_000,
     script: [
@@ -127,7 +127,7 @@ const SCRIPTS: readonly {
     ],
   },
   {
-    name: 'an ACK of the whole window takes back what an ACK within it said before',
+    name: 'an ACK of the whole window supersedes an earlier ACK within it',
     terms: windowed(4),
     size: 100_000,
     script: [
@@ -139,7 +139,7 @@ const SCRIPTS: readonly {
     ],
   },
   {
-    name: 'a client that had what was sent again is sent only what follows',
+    name: 'a client that already had the repeated blocks is sent only the following ones',
     terms: windowed(4),
     size: 100_000,
     script: [
@@ -164,7 +164,7 @@ const SCRIPTS: readonly {
     ],
   },
   {
-    name: 'the repeated ACK that a copy of the former window causes is not taken for a loss',
+    name: 'a repeated ACK caused by a copy of the previous window does not count as a loss',
     terms: windowed(4),
     size: 100_000,
     script: [
@@ -177,7 +177,7 @@ const SCRIPTS: readonly {
     ],
   },
   {
-    name: 'a client that never answers is sent the first packet three times, with growing waits, then it is given up',
+    name: 'a client that never answers is sent the first packet three times, with growing waits, then times out',
     terms: PLAIN,
     size: 5000,
     script: [
@@ -192,7 +192,7 @@ const SCRIPTS: readonly {
     ],
   },
   {
-    name: 'requests that come again buy a client that never answers no fourth packet',
+    name: 'repeated requests do not earn a client that never answers a fourth packet',
     terms: windowed(4),
     size: 5000,
     script: [
@@ -205,7 +205,7 @@ const SCRIPTS: readonly {
     ],
   },
   {
-    name: 'packets that a client leaves unanswered later are sent again with growing waits, then it is given up',
+    name: 'later unanswered packets are sent again with growing waits, then the client times out',
     terms: PLAIN,
     size: 5000,
     script: [
@@ -223,7 +223,7 @@ const SCRIPTS: readonly {
     ],
   },
   {
-    name: 'a timeout of 255 keeps no transfer for longer than the silence that is borne (RFC 2349)',
+    name: 'a timeout of 255 keeps no transfer beyond the allowed silence (RFC 2349)',
     terms: negotiateTerms(options({ timeout: 255, windowsize: 4 }), 5000),
     size: 5000,
     script: [
@@ -236,7 +236,7 @@ const SCRIPTS: readonly {
     ],
   },
   {
-    name: 'ACKs that acknowledge nothing new do not keep a transfer',
+    name: 'ACKs that acknowledge nothing new do not keep a transfer alive',
     terms: windowed(4),
     size: 100_000,
     script: [
@@ -249,7 +249,7 @@ const SCRIPTS: readonly {
     ],
   },
   {
-    name: 'a client whose host reports that nobody listens is given up at once (RFC 1122 §4.1.3.3)',
+    name: "a transfer ends at once when the client's host reports a closed port (RFC 1122 §4.1.3.3)",
     terms: PLAIN,
     size: 5000,
     script: [
@@ -259,7 +259,7 @@ const SCRIPTS: readonly {
     ],
   },
   {
-    name: 'progress gives the full number of sendings back',
+    name: 'progress restores the full number of sendings',
     terms: PLAIN,
     size: 5000,
     script: [
@@ -295,7 +295,7 @@ const SCRIPTS: readonly {
     ],
   },
   {
-    name: 'a path slower than the first wait is learnt: the wait stays doubled until a round trip is measured (RFC 6298 §5)',
+    name: 'on a path slower than the first wait, the wait stays doubled until a round trip is measured (RFC 6298 §5)',
     terms: PLAIN,
     size: 5000,
     script: [
@@ -321,7 +321,7 @@ const SCRIPTS: readonly {
     ],
   },
   {
-    name: 'a request that comes again is answered again until the client has answered',
+    name: 'a repeated request is answered again until the client has answered',
     terms: windowed(4),
     size: 100_000,
     script: [
@@ -332,7 +332,7 @@ const SCRIPTS: readonly {
     ],
   },
   {
-    name: 'an error after the granted options is a probe of the size when its code is 8',
+    name: 'an error with code 8 after the granted options is a size probe',
     terms: windowed(4),
     size: 100_000,
     script: [
@@ -341,7 +341,7 @@ const SCRIPTS: readonly {
     ],
   },
   {
-    name: 'an error of another code, or later, ends the transfer as aborted',
+    name: 'an error with another code, or a later one, aborts the transfer',
     terms: windowed(4),
     size: 100_000,
     script: [
@@ -355,7 +355,7 @@ const SCRIPTS: readonly {
 
 for (const { name, terms, size, script } of SCRIPTS) test(name, () => follow(new Transfer(terms, size), script));
 
-test('what never leaves ends the transfer as stalled', () => {
+test('packets that never leave end the transfer as stalled', () => {
   const transfer = new Transfer(PLAIN, 5000);
   transfer.start(instant(0));
   assert.equal(transfer.deadline, STALL_MS_MAX);
@@ -363,7 +363,7 @@ test('what never leaves ends the transfer as stalled', () => {
   assert.equal(transfer.deadline, undefined);
 });
 
-test('there is a deadline until the end, whatever comes in', () => {
+test('until the end there is always a deadline, whatever the input', () => {
   const seed = 41;
   const random = seededRandom(seed);
   for (let round = 0; round < 300; round += 1) {
@@ -393,7 +393,7 @@ const CLIENTS: readonly ClientModel[] = [
   { timeoutMs: 3000, staleBlocks: 'none', gaps: 'each' },
 ];
 
-test('every file arrives whole over links that lose, double and reorder (300 seeds)', () => {
+test('every file arrives whole over links that lose, duplicate and reorder packets (300 seeds)', () => {
   for (let seed = 1; seed <= 300; seed += 1) {
     const random = seededRandom(seed);
     const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)] ?? assert.fail();
@@ -413,7 +413,7 @@ test('every file arrives whole over links that lose, double and reorder (300 see
     const about = JSON.stringify({ seed, size, asked, link, client, result });
     assert.equal(result.receivedBytes, size, about);
     assert.ok(result.clientDone, about);
-    // A client that ignores blocks it has does not acknowledge its last block twice: that ACK's loss is a time-out.
+    // A client that ignores duplicate blocks acknowledges its last block only once: the loss of that ACK is a time-out.
     if (client.staleBlocks !== 'none') assert.equal(result.outcome, 'sent', about);
   }
 });
@@ -433,7 +433,7 @@ test('block numbers roll over to 0 as often as the file needs', () => {
   assert.equal(lossy.receivedBytes, 600_000);
 });
 
-test('packets doubled by the network are not doubled by the server in lock step (RFC 1123 §4.2.3.1)', () => {
+test('in lock step the server does not multiply packets that the network duplicated (RFC 1123 §4.2.3.1)', () => {
   for (let seed = 1; seed <= 40; seed += 1) {
     const link = { ...GOOD_LINK, seed, duplication: 0.3 };
     const result = simulateTransfer(512 * 300, options({ blksize: 512 }), link);
@@ -441,7 +441,7 @@ test('packets doubled by the network are not doubled by the server in lock step 
   }
 });
 
-test('with windows neither losses nor copies make the server send much more than is lost or copied', () => {
+test('with windows the server resends little more than the network loses or duplicates', () => {
   const cases: readonly (readonly [number, number, number])[] = [
     // loss, duplication, the most blocks sent for each block of the file
     [0.002, 0, 2.2],
@@ -469,7 +469,7 @@ test('with windows neither losses nor copies make the server send much more than
   }
 });
 
-test('a client that vanishes is sent no more than the bound', () => {
+test('a client that vanishes is sent at most the bounded number of packets', () => {
   const transfer = new Transfer(PLAIN, 5000);
   let action: TransferAction | undefined = transfer.start(instant(0));
   let sendings = 0;
@@ -481,7 +481,10 @@ test('a client that vanishes is sent no more than the bound', () => {
   assert.equal(sendings, SENDINGS_UNANSWERED_MAX);
 });
 
-/** Loss, block size, window, and the time for 2 MB over 0.5 ms each way and 100 MB/s, the median of 9 seeds. A change of these figures is a change of behaviour. */
+/**
+ * Loss, block size, window, and the time for 2 MB over 0.5 ms each way and 100 MB/s, the median of 9 seeds. A change of these figures is a
+ * change of behaviour.
+ */
 const TIMES: readonly string[] = [
   '0 % | 512 | 1 | 3932 ms',
   '0 % | 512 | 4 | 1000 ms',
