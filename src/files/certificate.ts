@@ -1,18 +1,18 @@
-// A certificate and its key, from two files: checked as a pair before anything is served by them.
+// Reads a certificate and its key from two files, and checks them as a pair before they are used.
 //
 // Sources: RFC 7468 (PEM), RFC 5280 §4.1.2.5 (validity).
 //
-// 1. What is read belongs together: the key is the key of the first certificate, and the whole makes a context of TLS.
-// 2. The key is in no message.
+// 1. The key belongs to the first certificate, and the two form a valid TLS context.
+// 2. No message contains the key.
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { readRegularFile, UnfitFile } from './regular-file.ts';
 
-/** A chain of certificates with a chain of its length has about this size. */
+/** Ample for any certificate chain, in bytes. */
 const FILE_BYTES_MAX = 1024 * 1024;
-/** An operator is told so long before a certificate ends. */
+/** How long before its end a certificate is reported, in milliseconds. */
 const EXPIRING_MS = 14 * 86_400_000;
 const READABLE_BY_ALL = 0o004;
 
@@ -23,7 +23,7 @@ export interface CertificatePair {
   /** Validity, wall time in milliseconds. */
   readonly fromMs: number;
   readonly untilMs: number;
-  /** The key's file can be read by every user of this host. */
+  /** True if every user of this host can read the key's file. */
   readonly isKeyOpen: boolean;
 }
 
@@ -33,7 +33,7 @@ export interface CertificateFiles {
   readonly key: string;
 }
 
-/** @throws RackError `certificate-unusable` when a file cannot be read, is no PEM, or the two are no pair */
+/** @throws RackError `certificate-unusable` if a file cannot be read, is not PEM, or the two are not a pair */
 export function readCertificatePair(files: CertificateFiles): CertificatePair {
   const cert = readPem(files.cert);
   const key = readPem(files.key);
@@ -45,12 +45,12 @@ export function readCertificatePair(files: CertificateFiles): CertificatePair {
   if (!certificate.checkPrivateKey(privateKey)) {
     throw new RackError(
       'certificate-unusable',
-      `${files.key} is not the key of the first certificate in ${files.cert}: name the two that were made together`,
+      `${files.key} is not the key of the first certificate in ${files.cert}: configure a matching pair`,
     );
   }
-  // Only who serves over TLS pays for loading it.
+  // Loaded here, so that a region without TLS does not pay for it.
   const { createSecureContext } = process.getBuiltinModule('node:tls');
-  attempt(() => createSecureContext({ cert, key }), `${files.cert} and ${files.key} make no context of TLS`);
+  attempt(() => createSecureContext({ cert, key }), `${files.cert} and ${files.key} form no TLS context`);
   return {
     cert,
     key,
@@ -65,7 +65,7 @@ function readPem(path: string): string {
     return readRegularFile(path, FILE_BYTES_MAX);
   } catch (cause) {
     if (cause instanceof UnfitFile)
-      throw new RackError('certificate-unusable', `${path} is not used: ${cause.message}; correct region.tls`, {
+      throw new RackError('certificate-unusable', `${path} cannot be used: ${cause.message}; correct region.tls`, {
         cause,
       });
     const code = osErrorCode(cause);
@@ -87,14 +87,14 @@ function attempt<T>(work: () => T, problem: string): T {
   }
 }
 
-/** What an operator should know of a pair that is used now; undefined: nothing. */
+/** A problem of the pair in use that the operator should know; undefined if there is none. */
 export function certificateProblem(pair: CertificatePair, files: CertificateFiles, nowMs: number): string | undefined {
   const until = new Date(pair.untilMs).toISOString();
-  if (nowMs >= pair.untilMs) return `the certificate ${files.cert} ended at ${until}: clients refuse it; renew it`;
+  if (nowMs >= pair.untilMs) return `the certificate ${files.cert} expired at ${until}: clients refuse it; renew it`;
   if (nowMs < pair.fromMs) {
-    return `the certificate ${files.cert} begins at ${new Date(pair.fromMs).toISOString()}: is this host's clock right?`;
+    return `the certificate ${files.cert} is valid from ${new Date(pair.fromMs).toISOString()} on: is this host's clock right?`;
   }
-  if (pair.untilMs - nowMs < EXPIRING_MS) return `the certificate ${files.cert} ends at ${until}: renew it`;
+  if (pair.untilMs - nowMs < EXPIRING_MS) return `the certificate ${files.cert} expires at ${until}: renew it`;
   if (pair.isKeyOpen) return `every user of this host can read the key ${files.key}: chmod 600 ${files.key}`;
   return undefined;
 }

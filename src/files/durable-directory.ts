@@ -1,14 +1,14 @@
-// Makes directories so that they are still there after the power failed.
+// Creates directories that survive a power failure.
 
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { osErrorCode } from '../errors.ts';
 
-/** Creates a directory and those above it with `mode`, and makes that durable; throws what the system reports, or that it is none. */
+/** Creates a directory and its parents with `mode`, durably. Throws the system's error, or an Error if the path is not a directory. */
 export function makeDirectories(path: string, mode: number): void {
   const missing: string[] = [];
   for (let at = resolve(path); !existsSync(at) && at !== dirname(at); at = dirname(at)) missing.push(at);
-  // One by one: Node's recursive mkdir never returns from a place such as /proc, where a directory is neither there nor made.
+  // One by one: Node's recursive mkdir never returns under a path such as /proc, where a directory neither exists nor can be created.
   for (const directory of missing.reverse()) {
     makeDirectory(directory, mode);
     const parent = openSync(dirname(directory), 'r');
@@ -18,7 +18,7 @@ export function makeDirectories(path: string, mode: number): void {
   if (!statSync(path).isDirectory()) throw new Error(`${path} is not a directory`);
 }
 
-// Two threads of one start may want the same directory; to the second it is just there.
+// Two threads may create the same directory at start; for the second one it already exists.
 function makeDirectory(path: string, mode: number): void {
   try {
     mkdirSync(path, { mode });

@@ -1,13 +1,13 @@
-// The boot tree on disk: opens its files without ever leaving it.
+// The boot tree on disk. It never opens a file outside the tree.
 // Sources: open(2) (O_NOFOLLOW, O_NONBLOCK), proc(5) (/proc/self/fd), DESIGN.md 4 and 8.4.
 //
-// 1. A path is names joined by `/`. Empty names, `.`, `..` and hidden names (a leading dot) do not exist, nor does what a link
-//    to outside the tree points at. Links inside the tree that end inside it are followed.
+// 1. A path is names joined by `/`. Empty names, `.`, `..` and hidden names (a leading dot) count as missing, and so do the targets of links to
+//    outside the tree. Links inside the tree that end inside it are followed.
 // 2. Only regular files are opened. Opening never waits for the other end of a FIFO and never touches a device.
-// 3. The path is resolved, checked, opened without following a last link, and where the system tells the opened file's own
-//    path, that is checked again: exchanging a directory for a link in between gains nothing.
-// 4. Readers of one file share one descriptor and its slices. A file whose inode, size or modification time has changed is
-//    another file to those who open it from then on; who has the former one open goes on reading that.
+// 3. The path is resolved, checked, and opened without following a final link. If the system reports the opened file's real path, that is
+//    checked again, so replacing a directory with a link in between gains an attacker nothing.
+// 4. Readers of one file share one descriptor and its slices. A file whose inode, size or modification time has changed is a different file for
+//    later readers; earlier readers keep the old one.
 
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, readlink, realpath, stat } from 'node:fs/promises';
@@ -19,25 +19,25 @@ import { SharedFile } from './shared-file.ts';
 import { SLICE_CACHE_BYTES_MAX, SliceCache } from './slice-cache.ts';
 import { TreeIndex, walkTree } from './tree-index.ts';
 
-/** The longest path that is looked at, in characters. */
+/** The longest path that is looked up, in characters. */
 export const PATH_CHARACTERS_MAX = 1024;
 /**
- * The most files that are open at a time; one more is refused. Clients that read as many different files fill it, but there are fewer
- * transfers and responses, which are shared out. A file closes with its last reader, or a little later (FILES_KEPT_MAX).
+ * The most files open at once; one more is refused. Clients that read this many different files could fill it, but there are fewer transfers and
+ * responses, which are shared out fairly. A file closes with its last reader, or a little later (FILES_KEPT_MAX).
  */
 export const FILES_OPEN_MAX = 8192;
-/** With so many open, a file that nobody reads is closed, the one unread for longest first. Nobody notices: it is opened again. */
+/** Beyond this many open files, unread ones are closed, the one unread for longest first. Nobody notices: it is opened again. */
 export const FILES_KEPT_MAX = 256;
 /** Paths whose file is remembered; the one opened longest ago is forgotten first. */
 export const PATHS_KNOWN_MAX = 1024;
 /**
- * The most callers that wait for look-ups at a time, of one name or of many; one more is refused. Transfers and responses are fewer, but
- * those that give up while the file system does not answer leave their callers behind: whoever asks for files fills it then. It empties
- * as the file system answers.
+ * The most callers that wait for look-ups at once, of one name or of many; one more is refused. Transfers and responses are fewer, but those
+ * that give up while the file system does not answer leave their callers behind, so clients can then fill it. It empties as the file system
+ * answers.
  */
 export const LOOKUPS_WAITING_MAX: number = FILES_OPEN_MAX;
 
-/** Failures of the file system that mean: there is no such file that may be read. */
+/** File system errors that mean that there is no such readable file. */
 const ABSENT: ReadonlySet<string> = new Set([
   'ENOENT',
   'ENOTDIR',
@@ -49,42 +49,42 @@ const ABSENT: ReadonlySet<string> = new Set([
   'EINVAL',
 ]);
 
-/** Where a tree's directory leads. */
+/** The real directory behind a tree's path. */
 export interface TreeRoot {
   /** Its path with every link resolved. */
   readonly real: string;
-  /** Another for another path, and for another directory at the same path. */
+  /** Differs for another path, and for another directory at the same path. */
   readonly identity: string;
 }
 
 interface Lookup {
-  /** How many callers wait; each is given its reader when the look-up ends. */
+  /** Waiting callers; each gets its reader when the look-up ends. */
   waiting: number;
   readonly found: Promise<SharedFile | undefined>;
 }
 
-/** The names of a relative path, or undefined when it is not one that the tree can hold. */
+/** The names of a relative path; undefined if the tree cannot hold such a path. */
 export function splitPath(path: string): readonly string[] | undefined {
   if (path.length > PATH_CHARACTERS_MAX || path.includes('\0')) return undefined;
   const names = path.split('/');
   return names.every((name) => name !== '' && !name.startsWith('.')) ? names : undefined;
 }
 
-/** The files of one directory tree, with an index of what it holds. */
+/** The files of one directory tree, with an index. */
 export class BootTree implements FileTree {
   /** The tree's directory as configured. */
   readonly directory: string;
-  /** The same with every link resolved by `refresh`, and again when a path seems to lead outside. */
+  /** The same with every link resolved by `refresh`, and again if a path seems to lead outside. */
   #root: string;
   readonly #slices: SliceCache;
   readonly #lookups = new Map<string, Lookup>();
-  /** Callers that wait for them. */
+  /** Callers that wait for look-ups. */
   #waiting = 0;
   /** By real path, least recently opened first. */
   readonly #files = new Map<string, SharedFile>();
-  /** The real path that a path last led to. */
+  /** The last known real path of each path. */
   readonly #reals = new BoundedMap<string, string>(PATHS_KNOWN_MAX, 'used longest ago');
-  /** Files that were replaced on disk and are still read by someone. */
+  /** Files that were replaced on disk and still have readers. */
   #formerFiles = 0;
   #index = new TreeIndex();
   /** The directory that the last `refresh` read. */
@@ -108,7 +108,7 @@ export class BootTree implements FileTree {
     return tree;
   }
 
-  /** A tree that nothing is known of before `refresh`; its files can be opened all the same. */
+  /** A tree without an index before `refresh`; its files can already be opened. */
   static unread(directory: string, cacheBytesMax: number = SLICE_CACHE_BYTES_MAX): BootTree {
     return new BootTree(directory, cacheBytesMax);
   }
@@ -118,7 +118,7 @@ export class BootTree implements FileTree {
     if (this.#waiting >= LOOKUPS_WAITING_MAX) {
       throw new RackError(
         'tree-unreadable',
-        `${LOOKUPS_WAITING_MAX} callers wait for files of ${this.directory} already: its file system may not answer`,
+        `${LOOKUPS_WAITING_MAX} callers already wait for files of ${this.directory}: its file system may not answer`,
       );
     }
     const pending = this.#lookups.get(path) ?? this.#startLookup(path);
@@ -128,35 +128,35 @@ export class BootTree implements FileTree {
     return file?.reader();
   }
 
-  /** Entries of the tree that the last `refresh` saw. */
+  /** The number of entries that the last `refresh` read. */
   get entries(): number {
     return this.#index.entries;
   }
 
-  /** How far below the root the lowest directory lies that the last `refresh` looked into. */
+  /** The depth below the root of the lowest directory that the last `refresh` read. */
   get depth(): number {
     return this.#index.depth;
   }
 
-  /** What the last `refresh` read; undefined before. */
+  /** The directory that the last `refresh` read; undefined before. */
   get walked(): TreeRoot | undefined {
     return this.#walked;
   }
 
-  /** True when `directory` leads elsewhere by now than at the last `refresh`: a link was switched, or a directory exchanged. */
+  /** True if `directory` leads elsewhere than at the last `refresh`: a link was switched, or a directory replaced. */
   async hasMoved(): Promise<boolean> {
     const root = await findRoot(this.directory).catch(() => undefined);
     return root === undefined || root.identity !== this.#walked?.identity;
   }
 
-  /** True when the index holds this relative path as a file. Synchronous; as current as the last `refresh`. */
+  /** True if the index holds this relative path as a file. Synchronous; as current as the last `refresh`. */
   hasFile(path: string): boolean {
     return this.#index.hasFile(path);
   }
 
   /**
    * Walks the tree and replaces the index; callers at the same time share one walk.
-   * @throws RackError `tree-unreadable`; the former index stays.
+   * @throws RackError `tree-unreadable`; the previous index stays.
    */
   refresh(): Promise<void> {
     this.#refreshing ??= this.#walk().finally(() => {
@@ -165,12 +165,12 @@ export class BootTree implements FileTree {
     return this.#refreshing;
   }
 
-  /** Closes every file that nobody reads; the others close with their last reader. */
+  /** Closes every unread file; the others close with their last reader. */
   close(): void {
     for (const [real, file] of this.#files) this.#forget(real, file);
   }
 
-  /** What the tree holds in memory at this moment. */
+  /** What the tree holds in memory now. */
   counters(): {
     readonly filesOpen: number;
     readonly cachedBytes: number;
@@ -193,7 +193,7 @@ export class BootTree implements FileTree {
     return lookup;
   }
 
-  /** The file is reserved for everyone who waits for it in the moment the look-up ends: it stays open until they come. */
+  /** When the look-up ends, the file is reserved for every waiting caller, so it stays open until they take their readers. */
   async #find(path: string): Promise<SharedFile | undefined> {
     let file: SharedFile | undefined;
     try {
@@ -210,11 +210,11 @@ export class BootTree implements FileTree {
     return file;
   }
 
-  /** The file with one reservation, which the caller gives back. */
+  /** The file with one reservation, which the caller must return. */
   async #openContained(path: string): Promise<SharedFile | undefined> {
     const before = this.#reals.get(path);
     if (before !== undefined) {
-      // The same file as before, unchanged, was found to lie inside: one question to the file system, not two.
+      // If this is the same file, unchanged, it is known to lie inside: one system call instead of two.
       const same = this.#reuse(before, await stat(`${this.directory}${sep}${path}`));
       if (same !== undefined) return same;
     }
@@ -227,7 +227,7 @@ export class BootTree implements FileTree {
     return file;
   }
 
-  /** The file that is open under `real`, with one reservation, if it is the one that was `seen`. */
+  /** The file that is open as `real`, with one reservation, if it matches `seen`. */
   #reuse(real: string, seen: Stats): SharedFile | undefined {
     const known = this.#files.get(real);
     if (known?.isSame(seen) !== true) return undefined;
@@ -238,7 +238,7 @@ export class BootTree implements FileTree {
   }
 
   async #openReal(real: string): Promise<SharedFile | undefined> {
-    // O_NONBLOCK: what became a FIFO after `stat` must not hold a thread.
+    // O_NONBLOCK: a file that was replaced by a FIFO after `stat` must not block a thread.
     const handle = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       const opened = await handle.stat();
@@ -255,11 +255,11 @@ export class BootTree implements FileTree {
     }
   }
 
-  /** The real path of a relative path; undefined when that is outside the tree. */
+  /** The real path of a relative path; undefined if it lies outside the tree. */
   async #resolve(path: string): Promise<string | undefined> {
     const real = await realpath(`${this.directory}${sep}${path}`);
     if (real.startsWith(this.#root + sep)) return real;
-    // The tree's directory itself may be a link that was switched to another tree.
+    // The tree's directory may itself be a link that was switched to another tree.
     this.#root = (await resolveRoot(this.directory)).real;
     return real.startsWith(this.#root + sep) ? real : undefined;
   }
@@ -272,7 +272,7 @@ export class BootTree implements FileTree {
   #keep(real: string, handle: FileHandle, seen: Stats): SharedFile {
     const raced = this.#files.get(real);
     if (raced?.isSame(seen)) {
-      // Two names of one file were looked up at the same time: the first descriptor serves both.
+      // Two names of one file were looked up at once: the first descriptor serves both.
       void handle.close().catch(() => undefined);
       return raced;
     }
@@ -281,7 +281,7 @@ export class BootTree implements FileTree {
     if (this.#files.size + this.#formerFiles >= FILES_OPEN_MAX) {
       throw new RackError(
         'tree-unreadable',
-        `${FILES_OPEN_MAX} different files of ${this.directory} are being read: ${real} must wait`,
+        `${FILES_OPEN_MAX} different files of ${this.directory} are in use: ${real} must wait`,
       );
     }
     const file = new SharedFile(handle, real, seen, this.#slices);
@@ -325,11 +325,11 @@ async function resolveRoot(directory: string): Promise<TreeRoot> {
   throw new RackError('tree-unreadable', `boot.tree ${directory} is not a directory: name the boot tree's directory`);
 }
 
-/** Throws what the system reports; undefined: it is no directory. */
+/** Undefined if it is not a directory. Throws the system's error. */
 async function findRoot(directory: string): Promise<TreeRoot | undefined> {
   const real = await realpath(directory);
   const seen = await stat(real, { bigint: true });
-  // The time of its making too: the number of a removed directory is given to another.
+  // Includes the birth time, because the inode number of a removed directory is reused.
   const identity = `${seen.dev}:${seen.ino}:${seen.birthtimeNs} ${real}`;
   return seen.isDirectory() ? { real, identity } : undefined;
 }

@@ -1,29 +1,29 @@
-// What to do about a file that this process may not write: whose it is, and the command that changes this.
+// The remedy for a file that this process may not write: its owner, and the command that changes it.
 
 import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { osErrorCode } from '../errors.ts';
 
-/** login.defs(5): lower numbers are those of services, which no person can start by sudo. */
+/** login.defs(5): lower numbers belong to services, which cannot use sudo. */
 const PERSON_UID_MIN = 1000;
 const PASSWD = '/etc/passwd';
 
-/** What the remedy depends on. */
+/** The facts that decide the remedy. */
 export interface OwnershipFacts {
-  /** Who owns what cannot be written; undefined: it cannot be seen. */
+  /** The owner of the path; undefined if it cannot be read. */
   readonly owner: number | undefined;
-  /** Who owns the directory that holds it all; undefined: it is not there, or cannot be seen. */
+  /** The owner of the whole directory; undefined if it is missing or cannot be read. */
   readonly directoryOwner: number | undefined;
-  /** Who runs this process. */
+  /** The user of this process. */
   readonly own: number;
-  /** Of a user. */
+  /** The name of a user. */
   readonly nameOf: (uid: number) => string;
 }
 
 /**
- * The remedy for a `path` that cannot be written for lack of the right to.
+ * The remedy for a `path` that this process has no right to write.
  *
- * @param directory what is given away as a whole: the state directory or the boot tree
+ * @param directory the directory whose owner the remedy changes: the state directory or the boot tree
  */
 export function ownershipRemedy(path: string, directory: string): string {
   return describeRemedy(path, directory, {
@@ -35,8 +35,8 @@ export function ownershipRemedy(path: string, directory: string): string {
 }
 
 /**
- * The remedy for a person who may not ask or read what the rack of this state directory has. Nothing is given away for that: the directory has
- * the right owner, and the person is another.
+ * The remedy for a person who may not read the state or ask the rack of this directory. It changes no owner: the directory belongs to the
+ * right user, who is not this person.
  */
 export function readerRemedy(directory: string): string {
   const owner = statOwner(directory);
@@ -54,7 +54,7 @@ export function describeRemedy(
   const whose = owner === undefined || owner === own ? '' : `it belongs to ${nameOf(owner)}; `;
   if (own === 0)
     return `${whose}root may do this unless the file system forbids it: findmnt -T ${directory}; lsattr -d ${path}`;
-  // A person who is neither root nor the service's user: the directory has the right owner already.
+  // A person who is neither root nor the service's user: the directory already has the right owner.
   if (directoryOwner !== undefined && directoryOwner !== own && directoryOwner !== 0)
     return `${whose}run this as ${nameOf(directoryOwner)} or by sudo`;
   if (owner === own && directoryOwner === own) return `its mode forbids it: sudo chmod -R u+rwX ${directory}`;
@@ -62,7 +62,7 @@ export function describeRemedy(
   return `${whose}${orRoot}give it to the user that runs Rackboot: sudo chown -R ${nameOf(own)}: ${directory}`;
 }
 
-/** Who owns a path, or the nearest directory above it that can be seen. */
+/** The owner of a path, or of its nearest readable parent directory. */
 function ownerOf(path: string): number | undefined {
   const owner = statOwner(path);
   if (owner !== undefined) return owner;
@@ -77,7 +77,7 @@ function statOwner(path: string): number | undefined {
   }
 }
 
-/** The name of a user, as passwd(5) has it; its number where it has none. */
+/** The name of a user from passwd(5), or its number if it has none. */
 export function readUserName(uid: number): string {
   try {
     const line = readFileSync(PASSWD, 'utf8')
@@ -89,10 +89,10 @@ export function readUserName(uid: number): string {
   }
 }
 
-/** The name of the user who runs this process. */
+/** The name of this process's user. */
 export const ownUserName = (): string => readUserName(process.geteuid?.() ?? 0);
 
-/** True where the system refused for lack of a right that another owner would have. */
+/** True if the system refused for lack of a right that another owner would have. */
 export function isOwnershipError(error: unknown): boolean {
   const code = osErrorCode(error);
   return code === 'EACCES' || code === 'EPERM';

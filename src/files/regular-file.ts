@@ -1,7 +1,7 @@
-// Opens a file that must be a regular one, without waiting: opening a FIFO waits for whoever has its other end, a device may never end,
+// Opens a file only if it is a regular one, and never waits: opening a FIFO waits for its other end, reading a device may never end,
 // and a socket cannot be opened. Sources: open(2) (O_NONBLOCK, ENXIO), fifo(7), inode(7).
 //
-// 1. What was opened is what is judged: the kind is asked of the descriptor, so nothing can change in between.
+// 1. The kind is read from the opened descriptor, so nothing can change in between.
 // 2. test/tidy.test.ts refuses other ways to open a file of the state or of the configuration.
 
 import {
@@ -21,14 +21,14 @@ const { O_APPEND, O_CREAT, O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR, O_TRUNC, O_WR
 
 const ACCESS = {
   read: O_RDONLY,
-  /** Created when it is missing, and never cut. */
+  /** Created if missing, and never truncated. */
   append: O_WRONLY | O_APPEND | O_CREAT,
-  /** Created, or emptied. */
+  /** Created or truncated. */
   replace: O_WRONLY | O_CREAT | O_TRUNC,
   change: O_RDWR,
 } as const;
 
-/** Something else than a regular file, or one that is too long: the message says what it is, without the path. */
+/** Thrown for anything but a regular file, or for one that is too long. The message says what it is, without the path. */
 export class UnfitFile extends Error {
   constructor(text: string) {
     super(text);
@@ -36,7 +36,7 @@ export class UnfitFile extends Error {
   }
 }
 
-/** What a thing of the file system is called. */
+/** The name of a file type. */
 function kindOf(stats: Stats): string {
   if (stats.isDirectory()) return 'a directory';
   if (stats.isFIFO()) return 'a FIFO';
@@ -48,14 +48,14 @@ const irregular = (stats: Stats): UnfitFile => new UnfitFile(`it is ${kindOf(sta
 
 /**
  * Opens a regular file; the caller closes the descriptor.
- * @throws UnfitFile for anything else; what the system reports
+ * @throws UnfitFile for anything else; the system's error
  */
 export function openRegularFile(path: string, access: keyof typeof ACCESS, mode = 0o600): number {
   let descriptor: number;
   try {
     descriptor = openSync(path, ACCESS[access] | O_NONBLOCK | O_NOCTTY, mode);
   } catch (error) {
-    // A socket, a FIFO that nobody reads, a device that is not there, a directory that was to be written.
+    // A socket, a FIFO without a reader, a device that does not exist, a directory opened for writing.
     const code = osErrorCode(error);
     const stats = code === 'ENXIO' || code === 'EISDIR' ? statSync(path, { throwIfNoEntry: false }) : undefined;
     throw stats === undefined || stats.isFile() ? error : irregular(stats);
@@ -70,7 +70,7 @@ export function openRegularFile(path: string, access: keyof typeof ACCESS, mode 
   }
 }
 
-/** Whether something else than a regular file lies there, without opening it. @throws UnfitFile; what the system reports */
+/** Checks without opening that the path is a regular file. @throws UnfitFile; the system's error */
 export function checkRegularFile(path: string): void {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats?.isFile() === false) throw irregular(stats);
@@ -78,7 +78,7 @@ export function checkRegularFile(path: string): void {
 
 /**
  * Reads a regular file of no more than `bytesMax` bytes as UTF-8.
- * @throws UnfitFile for anything else; what the system reports
+ * @throws UnfitFile for anything else; the system's error
  */
 export function readRegularFile(path: string, bytesMax: number): string {
   const descriptor = openRegularFile(path, 'read');
@@ -91,8 +91,8 @@ export function readRegularFile(path: string, bytesMax: number): string {
 }
 
 /**
- * Writes a file for its owner alone, to be renamed to its name when it is whole; what lay there before is replaced.
- * @throws UnfitFile for anything else than a regular file there; what the system reports
+ * Writes a file that only its owner can read, replacing an existing one. The caller renames it to its final name.
+ * @throws UnfitFile if the path holds anything but a regular file; the system's error
  */
 export function writeRegularFile(path: string, text: string, mode = 0o600): void {
   const descriptor = openRegularFile(path, 'replace', mode);

@@ -1,8 +1,8 @@
-// One open file and all who read it.
+// One open file and all of its readers.
 //
 // 1. The descriptor is open while there is a reader or a reservation, and after that until the tree retires the file.
-// 2. A reader is told what the file was when it was opened. A file that shrinks or is written in place under way fails the
-//    read instead of handing out a mixture of two files; one that was replaced by renaming is not affected.
+// 2. A reader sees the file as it was when opened. If the file shrinks or is written in place meanwhile, the read fails instead of returning
+//    a mixture of two files. A file that was replaced by renaming is not affected.
 
 import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
@@ -40,12 +40,12 @@ export class SharedFile implements SliceSource {
     this.etag = `"${seen.size.toString(16)}-${Math.floor(seen.mtimeMs * 1000).toString(16)}"`;
   }
 
-  /** True when nobody reads it or is about to. */
+  /** True if it has no readers and no reservations. */
   get idle(): boolean {
     return this.#readers === 0 && this.#reserved === 0;
   }
 
-  /** True when these are the figures of the very file that is open here. */
+  /** True if `stats` describe the file that is open here. */
   isSame(stats: Stats): boolean {
     const seen = this.#seen;
     return (
@@ -57,18 +57,18 @@ export class SharedFile implements SliceSource {
     );
   }
 
-  /** Keeps the file open for `count` readers that are about to come. */
+  /** Keeps the file open for `count` future readers. */
   reserve(count: number): void {
     this.#reserved += count;
   }
 
-  /** Gives back a reservation that no reader used. */
+  /** Returns an unused reservation. */
   unreserve(): void {
     this.#reserved -= 1;
     this.#closeIfDone();
   }
 
-  /** A reader, in place of one reservation. */
+  /** Turns one reservation into a reader. */
   reader(): OpenedFile {
     this.#reserved -= 1;
     this.#readers += 1;
@@ -78,7 +78,7 @@ export class SharedFile implements SliceSource {
       modifiedMs: this.modifiedMs,
       etag: this.etag,
       read: (offset, length) => {
-        if (!open) throw new Error(`${this.#path} is read after it was closed`);
+        if (!open) throw new Error(`${this.#path} was read after it was closed`);
         return this.#read(offset, length);
       },
       close: () => {
@@ -90,14 +90,14 @@ export class SharedFile implements SliceSource {
     };
   }
 
-  /** Closes the file once nobody reads it; `onClosed` is called then. */
+  /** Closes the file once it has no readers, then calls `onClosed`. */
   retire(onClosed?: () => void): void {
     this.#retired = true;
     this.#onClosed = onClosed;
     this.#closeIfDone();
   }
 
-  /** @throws RackError `tree-unreadable` when the file was changed in place. */
+  /** @throws RackError `tree-unreadable` if the file was changed in place. */
   async readSlice(offset: number, length: number): Promise<Uint8Array> {
     const slice = Buffer.allocUnsafeSlow(length);
     let filled = 0;
@@ -110,7 +110,7 @@ export class SharedFile implements SliceSource {
     if (filled < length || now.size !== this.#seen.size || now.mtimeMs !== this.#seen.mtimeMs) {
       throw new RackError(
         'tree-unreadable',
-        `${this.#path} was written while it was being sent: write a new file beside it and rename it`,
+        `${this.#path} was overwritten while it was being sent: write a new file and rename it into place`,
       );
     }
     return slice;
@@ -138,7 +138,7 @@ export class SharedFile implements SliceSource {
     if (!this.#retired || !this.idle || this.#closed) return;
     this.#closed = true;
     this.#cache.forget(this);
-    // Closing waits for reads under way; what it could report is of no consequence for a file that was only read.
+    // Closing waits for running reads. Its errors do not matter for a file that was only read.
     void this.#handle.close().catch(() => undefined);
     this.#onClosed?.();
   }

@@ -1,32 +1,31 @@
-// Slices of files in memory, shared by everyone who reads the same file.
-// Sources: DESIGN.md 4; that many machines load one kernel at the same time is the normal case.
+// Slices of files in memory, shared by all readers of a file.
+// Sources: DESIGN.md 4. Normally many machines load one kernel at the same time.
 //
-// 1. One slice of one file is read once at a time, however many wait for it.
-// 2. Slices held and slices being read together stay within the bound, but one read is always allowed, so that a small bound
+// 1. A slice is read only once at a time, however many readers wait for it.
+// 2. Held slices and slices being read together stay within the bound, but one read is always allowed, so a small bound
 //    slows readers down and never stops them.
-// 3. A slice is never written after it was handed out; one that was dropped stays valid for those who hold it.
+// 3. A slice is never written after it was handed out; a dropped slice stays valid for its readers.
 
-/** How a file is cut, in bytes. */
+/** The size of a slice, in bytes. */
 export const SLICE_BYTES = 512 * 1024;
-/** The most bytes of slices that are held or being read, unless the opener of the tree says otherwise. */
+/** The default bound on bytes of slices that are held or being read. */
 export const SLICE_CACHE_BYTES_MAX = 96 * 1024 * 1024;
-/** The most slices that are being read at a time; further ones wait their turn. */
+/** The most slices read at once; further ones wait. */
 export const READS_IN_FLIGHT_MAX = 8;
-/** The most slices that wait to be read; one more is refused. */
+/** The most slices that wait for their read; one more is refused. */
 export const READS_WAITING_MAX = 8192;
 /**
- * The most readers that wait for slices, of one slice or of many; one more is refused. Transfers and responses wait for fewer, but those
- * that give up while the disk does not answer leave their questions behind: whoever asks for files fills it then. It empties as the disk
- * answers.
+ * The most readers that wait for slices, of one slice or of many; one more is refused. Transfers and responses wait for fewer, but those that
+ * give up while the disk does not answer leave their reads behind, so clients can then fill it. It empties as the disk answers.
  */
 export const READERS_WAITING_MAX = 16_384;
 
 /** A file as the cache sees it. */
 export interface SliceSource {
-  /** Never used again by another file; below 2^31. */
+  /** Never reused for another file; below 2^31. */
   readonly id: number;
   readonly sizeBytes: number;
-  /** Reads exactly `length` bytes at `offset`; rejects when that is not possible. */
+  /** Reads exactly `length` bytes at `offset`, or rejects. */
   readSlice(offset: number, length: number): Promise<Uint8Array>;
 }
 
@@ -35,16 +34,16 @@ interface Load {
   readonly source: SliceSource;
   readonly offset: number;
   readonly length: number;
-  /** How many readers wait for it. */
+  /** Waiting readers. */
   readers: number;
-  /** True when the file was closed meanwhile: the slice is for those who wait, not for the cache. */
+  /** True if the file was closed meanwhile: the slice goes to its waiting readers, not into the cache. */
   forgotten: boolean;
   readonly promise: Promise<Uint8Array>;
   readonly resolve: (slice: Uint8Array) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** A file of 2^21 slices is one of 1 TiB. */
+/** 2^21 slices are 1 TiB. */
 const SLICES_PER_FILE_MAX = 2 ** 21;
 
 /** A bounded, least-recently-used store of file slices. */
@@ -55,18 +54,18 @@ export class SliceCache {
   readonly #loads = new Map<number, Load>();
   readonly #waiting: Load[] = [];
   #inFlight = 0;
-  /** Readers that wait for a slice. */
+  /** Waiting readers of all slices. */
   #readers = 0;
   #bytes = 0;
   #read = 0;
   #hits = 0;
 
-  /** @param bytesMax bound of what is held, in bytes */
+  /** @param bytesMax bound of the cache, in bytes */
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
   }
 
-  /** Slice `index` of the file: at once when it is held, else when it is read. */
+  /** Slice `index` of the file; synchronous if it is held. */
   get(source: SliceSource, index: number): Uint8Array | Promise<Uint8Array> {
     const key = keyOf(source, index);
     const held = this.#slices.get(key);
@@ -77,12 +76,12 @@ export class SliceCache {
     return held;
   }
 
-  /** Starts to read slice `index` ahead of need, when there is one, nobody did, and no one in need waits. */
+  /** Starts reading slice `index` ahead, if it exists, is not being read, and no reader waits for another read. */
   readAhead(source: SliceSource, index: number): void {
     if (index * SLICE_BYTES >= source.sizeBytes || this.#inFlight >= READS_IN_FLIGHT_MAX / 2) return;
     const key = keyOf(source, index);
     if (this.#slices.has(key) || this.#loads.has(key)) return;
-    // A failure is met again, and reported, by the reader who comes to need the slice.
+    // The reader that needs the slice will meet the failure again and report it.
     this.#load(source, index).promise.catch(() => undefined);
   }
 
@@ -101,17 +100,17 @@ export class SliceCache {
     }
   }
 
-  /** Bytes held or being read now; slices read from disk and found in memory since the start. */
+  /** Bytes held or being read now; slices read from disk and found in memory since start. */
   counters(): { readonly cachedBytes: number; readonly slicesRead: number; readonly sliceHits: number } {
     return { cachedBytes: this.#bytes, slicesRead: this.#read, sliceHits: this.#hits };
   }
 
-  /** A slice for one reader more. */
+  /** Adds a waiting reader to a slice. */
   #await(source: SliceSource, index: number): Promise<Uint8Array> {
     if (this.#readers >= READERS_WAITING_MAX)
-      return Promise.reject(new Error(`${READERS_WAITING_MAX} readers wait for slices of files already`));
+      return Promise.reject(new Error(`${READERS_WAITING_MAX} readers already wait for slices of files`));
     const load = this.#load(source, index);
-    // Nobody waits for one that was refused.
+    // A refused slice has no waiting readers.
     if (this.#loads.get(load.key) === load) {
       load.readers += 1;
       this.#readers += 1;
@@ -134,7 +133,7 @@ export class SliceCache {
       ...Promise.withResolvers<Uint8Array>(),
     };
     if (this.#waiting.length >= READS_WAITING_MAX) {
-      load.reject(new Error(`${READS_WAITING_MAX} slices of files wait to be read already`));
+      load.reject(new Error(`${READS_WAITING_MAX} slices of files already wait to be read`));
       return load;
     }
     this.#loads.set(key, load);
@@ -176,7 +175,7 @@ export class SliceCache {
     else this.#bytes -= load.length;
   }
 
-  /** Drops slices, longest unused first, until `length` more bytes fit. */
+  /** Drops the slices unused for longest until `length` more bytes fit. */
   #evict(length: number): void {
     for (const [key, slice] of this.#slices) {
       if (this.#bytes + length <= this.#bytesMax) return;

@@ -1,20 +1,20 @@
-// A directory of small text files that people edit: read when asked for, and again only when changed.
+// A directory of small text files that people edit. Each is read on request, and again only after a change.
 //
-// 1. A name is one file of this directory: what has a slash in it, or begins with a dot, is not looked for.
-// 2. Nothing but a regular file is read, and of no more than its bound; opening never waits.
-// 3. What is remembered of files is bounded; a file that changed is read anew, told by its times, size and number.
+// 1. A name means one file of this directory: names with a slash or a leading dot are not looked up.
+// 2. Only regular files up to TEXT_FILE_BYTES_MAX are read; opening never waits.
+// 3. The remembered files are bounded. A file is read again if its times, size or inode number changed.
 
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BoundedMap } from '../bounded-map.ts';
 import { errorText, osErrorCode } from '../errors.ts';
 
-/** Bytes of one file. */
+/** The longest file that is read, in bytes. */
 export const TEXT_FILE_BYTES_MAX = 256 * 1024;
-/** Files that are remembered, and names that are listed. */
+/** The most files that are remembered, and names that are listed. */
 export const FILES_MAX = 4096;
 
-/** A file's text, or why there is none. */
+/** A file's text, or why it cannot be used. */
 export type FoundFile =
   | { readonly ok: true; readonly path: string; readonly text: string }
   | { readonly ok: false; readonly path: string; readonly reason: string };
@@ -31,12 +31,12 @@ export class TextDirectory {
   readonly path: string;
   readonly #files = new BoundedMap<string, Remembered>(FILES_MAX, 'used longest ago');
 
-  /** @param path absolute; it need not exist */
+  /** @param path absolute; the directory need not exist */
   constructor(path: string) {
     this.path = path;
   }
 
-  /** The file of that name; undefined: there is none. Never throws. */
+  /** The file of that name; undefined if it does not exist. Never throws. */
   find(name: string): FoundFile | undefined {
     if (!isFileName(name)) return undefined;
     const path = join(this.path, name);
@@ -49,7 +49,7 @@ export class TextDirectory {
     }
   }
 
-  /** The names of its files, in order; none when it cannot be read. */
+  /** The sorted names of its files; empty if it cannot be read. */
   list(): readonly string[] {
     try {
       const entries = readdirSync(this.path, { withFileTypes: true });
@@ -77,7 +77,7 @@ export class TextDirectory {
 }
 
 function readText(handle: number, path: string, { size, isFile }: { size: bigint; isFile: boolean }): FoundFile {
-  if (!isFile) return { ok: false, path, reason: 'it is no regular file' };
+  if (!isFile) return { ok: false, path, reason: 'it is not a regular file' };
   if (size > TEXT_FILE_BYTES_MAX) return { ok: false, path, reason: `it is longer than ${TEXT_FILE_BYTES_MAX} bytes` };
   try {
     return { ok: true, path, text: new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(handle)) };

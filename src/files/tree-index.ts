@@ -1,13 +1,13 @@
-// What a boot tree holds, read in one walk: its files, by the relative paths that lead to them.
+// The index of a boot tree, read in one walk: its files, by the relative paths that lead to them.
 // Sources: stat(2) (device and inode name a directory), readdir(3).
 //
-//   walkTree ── each real directory once ──▶ Directory ═ names ═▶ Directory …      TreeIndex.hasFile goes along the names of a path
+//   walkTree ── each real directory once ──▶ Directory ═ names ═▶ Directory …      TreeIndex.hasFile follows the names of a path
 //
-// 1. Hidden names are skipped, and so is a link that ends outside the tree.
-// 2. A real directory (device and inode) is read once, however many links and mounts lead to it. So links cost one entry each, and a loop
-//    of them costs nothing.
-// 3. A path goes through each real directory once at most: what lies behind a loop is found without the loop, and nowhere else.
-// 4. The walk is bounded in depth and in entries. A directory that cannot be read is skipped: its files cannot be sent either.
+// 1. Hidden names and links that end outside the tree are skipped.
+// 2. A real directory (device and inode) is read once, however many links and mounts lead to it. So a link costs one entry, and a loop
+//    costs nothing.
+// 3. A path passes through each real directory at most once: a file behind a loop is found by its path without the loop, and no other.
+// 4. The walk is bounded in depth and in entries. An unreadable directory is skipped: its files could not be sent either.
 
 import type { Dirent } from 'node:fs';
 import { opendir, realpath, stat } from 'node:fs/promises';
@@ -15,16 +15,16 @@ import { sep } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
 
 /**
- * The most entries of a tree that are looked at, links and hidden names among them. Only whoever writes into the tree can fill it. A tree
- * with more has no index: the boot door says so, and everything else goes on. It is read again when it has become smaller.
+ * The most entries that are read, including links and hidden names. Only users who may write into the tree can fill it. A larger tree has no
+ * index: the boot door reports this, and everything else goes on. The tree is read again until it is small enough.
  */
 export const TREE_ENTRIES_MAX = 200_000;
-/** The deepest directory that is looked into, in names below the root. */
+/** The deepest directory that is read, in names below the root. */
 export const TREE_DEPTH_MAX = 12;
-/** Entries that are asked of the system at a time: more would keep the loop busy for milliseconds. */
+/** Entries that are read per system call: more would keep the event loop busy for milliseconds. */
 const ENTRIES_AT_A_TIME = 256;
 
-/** A real directory, whatever names lead to it. */
+/** A real directory, by whatever names it is reached. */
 interface Directory {
   /** Its path with every link resolved. */
   readonly real: string;
@@ -36,19 +36,19 @@ interface Directory {
 /** The files of a tree at one moment. */
 export class TreeIndex {
   readonly #root: Directory | undefined;
-  /** Entries that were looked at. */
+  /** The number of entries read. */
   readonly entries: number;
-  /** How far below the root the lowest directory that was looked into really lies: further than TREE_DEPTH_MAX where links lead to it. */
+  /** The real depth below the root of the lowest directory that was read; links can make it exceed TREE_DEPTH_MAX. */
   readonly depth: number;
 
-  /** @param root undefined: nothing is known of the tree */
+  /** @param root undefined: the tree was not read yet */
   constructor(root?: Directory, entries = 0, depth = 0) {
     this.#root = root;
     this.entries = entries;
     this.depth = depth;
   }
 
-  /** True when this relative path leads to a file. */
+  /** True if this relative path leads to a file. */
   hasFile(path: string): boolean {
     let at = this.#root;
     if (at === undefined) return false;
@@ -65,7 +65,7 @@ export class TreeIndex {
 }
 
 /**
- * Walks the tree below `root`, which has no links in it any more.
+ * Walks the tree below `root`, a path with all links resolved.
  * @throws RackError `tree-unreadable` when the root cannot be read or the tree has more than TREE_ENTRIES_MAX entries.
  */
 export async function walkTree(root: string): Promise<TreeIndex> {
@@ -75,7 +75,7 @@ export async function walkTree(root: string): Promise<TreeIndex> {
   });
   let entries = 0;
   let depth = 0;
-  // In the order of their depth, so that each is known by the shortest of its paths; what is found meanwhile comes at the end.
+  // By depth, so that each directory is known by its shortest path; newly found ones are appended.
   for (const directory of known.values()) {
     const before = entries;
     depth = Math.max(depth, directory.real.slice(root.length).split(sep).length - 1);
@@ -88,7 +88,7 @@ export async function walkTree(root: string): Promise<TreeIndex> {
   return new TreeIndex(first, entries, depth);
 }
 
-/** Enters a file, or a directory to look into; whatever else it is does not count. */
+/** Enters a file, or a directory to read later; ignores anything else. */
 async function enter(root: string, known: Map<string, Directory>, parent: Directory, entry: Dirent): Promise<void> {
   const { name } = entry;
   if (entry.isFile()) parent.files.add(name);
@@ -102,11 +102,11 @@ async function enter(root: string, known: Map<string, Directory>, parent: Direct
     else if (parent.depth < TREE_DEPTH_MAX)
       parent.directories.set(name, await addDirectory(known, real, parent.depth + 1));
   } catch {
-    // A link to nothing, or gone since it was listed.
+    // A dangling link, or an entry removed since it was listed.
   }
 }
 
-/** The directory at a real path, the known one where there is one. Throws what the system reports, and for what is none. */
+/** The directory at a real path, reusing a known one. Throws the system's error, or an Error if it is not a directory. */
 async function addDirectory(known: Map<string, Directory>, real: string, depth: number): Promise<Directory> {
   const seen = await stat(real, { bigint: true });
   if (!seen.isDirectory()) throw new Error(`${real} is not a directory`);
@@ -116,7 +116,7 @@ async function addDirectory(known: Map<string, Directory>, real: string, depth: 
   return directory;
 }
 
-/** One entry after the other, so that a directory of millions is not in memory at once. */
+/** Yields the entries one by one, so that a directory of millions never fills the memory. */
 async function* entriesOf({ real, depth }: Directory): AsyncGenerator<Dirent> {
   try {
     for await (const entry of await opendir(real, { bufferSize: ENTRIES_AT_A_TIME })) yield entry;

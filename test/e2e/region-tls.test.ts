@@ -107,7 +107,7 @@ test('API, page and link are served over TLS, and a renewed certificate is taken
     const old = authority.issue('old', -9, -1);
     install(old);
     await live.api.configure({ ...live.config, tls });
-    assert.match(live.problems.find(({ kind }) => kind === 'certificate')?.text ?? '', /ended at/);
+    assert.match(live.problems.find(({ kind }) => kind === 'certificate')?.text ?? '', /expired at/);
 
     await live.api.configure({ ...live.config, tls: undefined });
     await assert.rejects(ask(fresh, port, '/MAAS/api/version/'));

@@ -1,4 +1,4 @@
-// A certificate and its key are read as a pair; what is wrong with them is said in one line.
+// Reading a certificate and its key as a pair, and the one-line errors for faulty ones.
 
 import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { certificateProblem, readCertificatePair } from '../../src/files/certifi
 import { makeAuthority } from '../support/authority.ts';
 import { missing } from '../support/needs.ts';
 
-test('a pair is read; what is none is refused by name, and an operator is told of what ends', {
+test('a pair is read, a faulty one is refused by name, and an expiring one is reported', {
   skip: missing('openssl'),
 }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-certificate-'));
@@ -28,10 +28,10 @@ test('a pair is read; what is none is refused by name, and an operator is told o
     writeFileSync(text, 'no PEM at all');
     const refused: readonly (readonly [string, { cert: string; key: string }, RegExp])[] = [
       ['a key of another certificate', { cert: good.cert, key: other.key }, /is not the key of/],
-      ['files that were exchanged', { cert: good.key, key: good.cert }, /holds no certificate/],
-      ['a key that is none', { cert: good.cert, key: text }, /holds no private key/],
-      ['a certificate that is none', { cert: text, key: good.key }, /holds no certificate/],
-      ['a file that is not there', { cert: good.cert, key: join(directory, 'none') }, /ENOENT.*region\.tls/],
+      ['swapped files', { cert: good.key, key: good.cert }, /holds no certificate/],
+      ['a key file without a key', { cert: good.cert, key: text }, /holds no private key/],
+      ['a certificate file without a certificate', { cert: text, key: good.key }, /holds no certificate/],
+      ['a missing file', { cert: good.cert, key: join(directory, 'none') }, /ENOENT.*region\.tls/],
     ];
     for (const [name, files, message] of refused) {
       assert.throws(
@@ -49,9 +49,9 @@ test('a pair is read; what is none is refused by name, and an operator is told o
       const files = authority.issue(`from${fromDays}until${untilDays}`, fromDays, untilDays);
       return certificateProblem(readCertificatePair(files), files, nowMs);
     };
-    assert.match(told(-9, -1) ?? '', /ended at .* renew it/);
-    assert.match(told(-9, 5) ?? '', /ends at .* renew it/);
-    assert.match(told(2, 20) ?? '', /begins at/);
+    assert.match(told(-9, -1) ?? '', /expired at .* renew it/);
+    assert.match(told(-9, 5) ?? '', /expires at .* renew it/);
+    assert.match(told(2, 20) ?? '', /valid from/);
     chmodSync(good.key, 0o644);
     assert.match(certificateProblem(readCertificatePair(good), good, nowMs) ?? '', /chmod 600/);
   } finally {

@@ -1,4 +1,4 @@
-// The boot tree on a real directory of its own: what is opened, what is not, and what happens when files change under way.
+// The boot tree on a real directory: which files open, which do not, and what happens when files change meanwhile.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -130,7 +130,7 @@ test('a link is followed inside the tree and never out of it', async (context) =
   assert.equal(tree.hasFile('self/real/kernel'), false);
 });
 
-test('only regular files are opened, and a FIFO does not hold the reader up', async (context) => {
+test('only regular files are opened, and a FIFO does not block the reader', async (context) => {
   const root = makeTree(context, { 'a/file': 'x' });
   execFileSync('mkfifo', [join(root, 'fifo')]);
   const tree = await BootTree.open(root);
@@ -140,12 +140,12 @@ test('only regular files are opened, and a FIFO does not hold the reader up', as
   assert.equal(tree.hasFile('fifo'), false);
 });
 
-test('a file that may not be read is not there', async (context) => {
+test('an unreadable file counts as missing', async (context) => {
   const root = makeTree(context, { closed: 'x', 'locked/file': 'x', open: 'x' });
   chmodSync(dirname(root), 0o755);
   chmodSync(join(root, 'closed'), 0);
   chmodSync(join(root, 'locked'), 0);
-  // Root may read everything, so the test is somebody else for the while.
+  // Root may read everything, so the test switches to another user meanwhile.
   const wasRoot = process.geteuid?.() === 0;
   if (wasRoot) process.seteuid?.(NOBODY);
   context.after(() => wasRoot && process.seteuid?.(0));
@@ -155,11 +155,11 @@ test('a file that may not be read is not there', async (context) => {
   assert.equal(await readText(tree, 'open'), 'x');
   tree.close();
   if (wasRoot) process.seteuid?.(0);
-  // So that whoever runs this can remove it again.
+  // Let the test's user remove it again.
   chmodSync(join(root, 'locked'), 0o755);
 });
 
-test('a directory exchanged for a link to outside gains nothing', async (context) => {
+test('replacing a directory with a link to outside gains nothing', async (context) => {
   const root = makeTree(context, { 'a/secret': 'mine' });
   const tree = await BootTree.open(root);
   context.after(() => tree.close());
@@ -179,7 +179,7 @@ test('a directory exchanged for a link to outside gains nothing', async (context
   }
 });
 
-test('a path that was opened before is judged anew when it leads elsewhere', async (context) => {
+test('a path that was opened before is checked again when it leads elsewhere', async (context) => {
   const root = makeTree(context, { 'first/linux': 'first', 'other/linux': 'other' });
   const tree = await BootTree.open(root);
   context.after(() => tree.close());
@@ -203,7 +203,7 @@ test('a path that was opened before is judged anew when it leads elsewhere', asy
   assert.equal(await readText(tree, 'current/linux'), undefined);
 });
 
-test('any piece of a file is what the file holds there', async (context) => {
+test('any part of a file is read correctly', async (context) => {
   const content = noise(3 * SLICE_BYTES + 17);
   const root = makeTree(context, { big: content, empty: '' });
   const tree = await BootTree.open(root);
@@ -228,7 +228,7 @@ test('any piece of a file is what the file holds there', async (context) => {
   empty?.close();
 });
 
-test('two hundred readers of one file read each slice once, and a held slice is returned at once', async (context) => {
+test('two hundred readers of one file read each slice once, and a held slice is returned synchronously', async (context) => {
   const content = noise(2 * SLICE_BYTES);
   const root = makeTree(context, { kernel: content });
   symlinkSync('kernel', join(root, 'alias'));
@@ -246,7 +246,7 @@ test('two hundred readers of one file read each slice once, and a held slice is 
   for (const reader of readers) reader?.close();
 });
 
-test('an open file goes on with its own content when another is renamed over it', async (context) => {
+test('an open file keeps its content when another is renamed over it', async (context) => {
   const root = makeTree(context, { kernel: 'old content' });
   const tree = await BootTree.open(root);
   context.after(() => tree.close());
@@ -264,7 +264,7 @@ test('an open file goes on with its own content when another is renamed over it'
   fresh.close();
 });
 
-test('a file written in place under way fails its readers and is new for the next', async (context) => {
+test('a file overwritten in place fails its readers and is new for the next', async (context) => {
   const root = makeTree(context, { longer: noise(SLICE_BYTES * 3), shorter: noise(SLICE_BYTES * 3) });
   const tree = await BootTree.open(root);
   context.after(() => tree.close());
@@ -276,7 +276,7 @@ test('a file written in place under way fails its readers and is new for the nex
     assert.ok(file);
     await file.read(0, 10);
     change(join(root, name));
-    await assert.rejects(async () => file.read(SLICE_BYTES * 2, 10), /was written while it was being sent/);
+    await assert.rejects(async () => file.read(SLICE_BYTES * 2, 10), /was overwritten while it was being sent/);
     const next = await tree.open(name);
     assert.ok(next !== undefined && next.sizeBytes !== file.sizeBytes);
     await next.read(0, 10);
@@ -285,7 +285,7 @@ test('a file written in place under way fails its readers and is new for the nex
   }
 });
 
-test('who reads hundreds of different files takes none from the others', async (context) => {
+test('a client that reads hundreds of different files takes none from others', async (context) => {
   const names = Array.from({ length: 600 }, (_, index) => `f${index}`);
   const root = makeTree(context, Object.fromEntries([...names, 'loader'].map((name) => [name, Buffer.from(name)])));
   const tree = await BootTree.open(root, 10_000);
@@ -317,7 +317,7 @@ test('memory and descriptors stay within their bounds', async (context) => {
   }
 });
 
-test('one file more than can be open is refused; those that are open can be read by others', async (context) => {
+test('beyond the bound a new file is refused, and open files remain readable', async (context) => {
   const names = Array.from({ length: FILES_OPEN_MAX + 1 }, (_, index) => `f${index}`);
   const tree = await BootTree.open(makeTree(context, Object.fromEntries(names.map((name) => [name, 'x']))), 10_000);
   context.after(() => tree.close());
@@ -327,7 +327,7 @@ test('one file more than can be open is refused; those that are open can be read
     held.push(...opened.filter((file) => file !== undefined).slice(0, FILES_OPEN_MAX - held.length));
   }
   assert.equal(held.length, FILES_OPEN_MAX);
-  await assert.rejects(tree.open(`f${FILES_OPEN_MAX}`), /different files .* are being read/);
+  await assert.rejects(tree.open(`f${FILES_OPEN_MAX}`), /different files .* are in use/);
   const again = await tree.open('f3');
   assert.equal(again?.sizeBytes, 1);
   again?.close();
@@ -336,7 +336,7 @@ test('one file more than can be open is refused; those that are open can be read
   assert.ok(tree.counters().filesOpen <= FILES_KEPT_MAX);
 });
 
-test('a cache smaller than one slice slows readers down and does not stop them', async (context) => {
+test('a cache smaller than one slice slows readers down but does not stop them', async (context) => {
   const content = noise(SLICE_BYTES * 2 + 5);
   const root = makeTree(context, { big: content });
   const tree = await BootTree.open(root, 1);
@@ -348,7 +348,7 @@ test('a cache smaller than one slice slows readers down and does not stop them',
   for (const reader of readers) reader?.close();
 });
 
-test('the index has every file that can be asked for, and follows a refresh', async (context) => {
+test('the index holds every file that can be requested, and follows a refresh', async (context) => {
   const root = makeTree(context, {
     'amd64/generic/bookworm/install/linux': 'k',
     'amd64/generic/bookworm/.hidden/linux': 'k',
@@ -389,7 +389,7 @@ test('a tree whose directory is a link follows the link when it is switched', as
   assert.equal(await readText(tree, 'file'), 'second');
 });
 
-test('a tree that is absent or a file is refused by name', async (context) => {
+test('a tree that is missing or not a directory is refused by name', async (context) => {
   const root = makeTree(context, { file: 'x' });
   await assert.rejects(BootTree.open(join(root, 'absent')), { code: 'tree-unreadable', message: /absent/ });
   await assert.rejects(BootTree.open(join(root, 'file')), { code: 'tree-unreadable', message: /not a directory/ });
@@ -400,8 +400,8 @@ test('LOOKUPS_WAITING_MAX callers wait for look-ups, of many names or of one; on
   context.after(() => tree.close());
   for (const isOne of [false, true]) {
     const all = Array.from({ length: LOOKUPS_WAITING_MAX }, (_, index) => tree.open(isOne ? 'f0' : `f${index}`));
-    const beyond = assert.rejects(tree.open('beyond'), /callers wait for files/);
-    await assert.rejects(tree.open('f0'), /callers wait for files/);
+    const beyond = assert.rejects(tree.open('beyond'), /callers already wait for files/);
+    await assert.rejects(tree.open('f0'), /callers already wait for files/);
     await beyond;
     assert.notEqual(await all[0], undefined);
     for (const file of await Promise.all(all)) file?.close();

@@ -10,27 +10,27 @@ const nameOf = (uid: number): string => ({ 0: 'root', [RACKBOOT]: 'rackboot', [B
 
 const CASES: readonly (readonly [name: string, facts: Omit<OwnershipFacts, 'nameOf'>, remedy: string])[] = [
   [
-    'a file of root in the state of the service',
+    "root's file in the service's state",
     { owner: 0, directoryOwner: RACKBOOT, own: RACKBOOT },
     `it belongs to root; give it to the user that runs Rackboot: sudo chown -R rackboot: ${STATE}`,
   ],
   [
-    'a state that root made first',
+    'a state directory that root created',
     { owner: 0, directoryOwner: 0, own: RACKBOOT },
     `it belongs to root; give it to the user that runs Rackboot: sudo chown -R rackboot: ${STATE}`,
   ],
   [
-    'a person who runs what root made',
+    'a person who runs a rack that root set up',
     { owner: 0, directoryOwner: 0, own: BOB },
     `it belongs to root; run this by sudo, or give it to the user that runs Rackboot: sudo chown -R bob: ${STATE}`,
   ],
   [
-    'a person who asks beside the service',
+    'a person who is not the service user',
     { owner: RACKBOOT, directoryOwner: RACKBOOT, own: BOB },
     'it belongs to rackboot; run this as rackboot or by sudo',
   ],
   [
-    'a mode that forbids it to the owner',
+    'a mode that denies the owner',
     { owner: RACKBOOT, directoryOwner: RACKBOOT, own: RACKBOOT },
     `its mode forbids it: sudo chmod -R u+rwX ${STATE}`,
   ],
@@ -40,7 +40,7 @@ const CASES: readonly (readonly [name: string, facts: Omit<OwnershipFacts, 'name
     `root may do this unless the file system forbids it: findmnt -T ${STATE}; lsattr -d ${FILE}`,
   ],
   [
-    'what cannot be seen, for a user without a name',
+    'a hidden path, for a user without a name',
     { owner: undefined, directoryOwner: undefined, own: 4711 },
     `give it to the user that runs Rackboot: sudo chown -R 4711: ${STATE}`,
   ],
@@ -52,7 +52,7 @@ for (const [name, facts, remedy] of CASES) {
   });
 }
 
-test('a user is named as the host names it, or by its number', () => {
+test("a user is shown by the host's name for it, or by its number", () => {
   assert.equal(readUserName(0), 'root');
   assert.equal(readUserName(3_999_999), '3999999');
 });

@@ -1,4 +1,4 @@
-// A file that must be a regular one: whatever else lies there is refused at once by what it is.
+// Opening regular files only: any other type is refused at once by its name.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -20,7 +20,7 @@ const root = mkdtempSync(join(tmpdir(), 'rackboot-regular-'));
 after(() => rmSync(root, { recursive: true, force: true }));
 const at = (name: string): string => join(root, name);
 
-test('a regular file is read whole, also by a symbolic link, and up to its bound', () => {
+test('a regular file is read whole, also through a symbolic link, and up to its bound', () => {
   writeFileSync(at('file'), 'né');
   symlinkSync(at('file'), at('link'));
   assert.equal(readRegularFile(at('file'), 3), 'né');
@@ -28,24 +28,24 @@ test('a regular file is read whole, also by a symbolic link, and up to its bound
   assert.throws(() => readRegularFile(at('file'), 2), { name: 'UnfitFile', message: 'it is longer than 2 bytes' });
 });
 
-test('a file that is missing is told as the system tells it', () => {
+test("a missing file throws the system's error", () => {
   assert.throws(() => readRegularFile(at('absent'), 10), { code: 'ENOENT' });
   assert.doesNotThrow(() => checkRegularFile(at('absent')));
 });
 
-test('a written file is for its owner alone, and replaces what was there', () => {
+test('a written file is readable by its owner only, and replaces an existing one', () => {
   writeRegularFile(at('written'), 'a longer text');
   writeRegularFile(at('written'), 'short');
   assert.equal(readFileSync(at('written'), 'utf8'), 'short');
   assert.equal(statSync(at('written')).mode & 0o777, 0o600);
 });
 
-test('a file that is opened to append keeps what it holds', () => {
+test('a file that is opened to append keeps its content', () => {
   closeSync(openRegularFile(at('file'), 'append'));
   assert.equal(readFileSync(at('file'), 'utf8'), 'né');
 });
 
-test('whatever else lies there is refused at once, however it is opened', { skip: missing('linux') }, async () => {
+test('any other file type is refused at once, however it is opened', { skip: missing('linux') }, async () => {
   execFileSync('mkfifo', [at('fifo')]);
   mkdirSync(at('directory'));
   symlinkSync('/dev/zero', at('device'));

@@ -1,4 +1,4 @@
-// The slices that readers share, filled to their bounds: what is held, what is read at a time, and what waits to be read.
+// The shared slices at their bounds: slices held, slices read at once, and slices and readers that wait.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import {
   type SliceSource,
 } from '../../src/files/slice-cache.ts';
 
-/** A file whose reads end when they are told to. */
+/** A file whose reads the test completes. */
 class SlowFile implements SliceSource {
   readonly id = 1;
   readonly sizeBytes = SLICE_BYTES * 2 * READS_WAITING_MAX;
@@ -27,7 +27,7 @@ class SlowFile implements SliceSource {
   }
 }
 
-test('a tree holds no more bytes of slices than its bound: the longest unused gives way, and is read again', async (context) => {
+test('a tree holds at most its bound of slice bytes: the slice unused for longest is dropped and read again', async (context) => {
   const root = mkdtempSync(join(tmpdir(), 'rackboot-slices-'));
   context.after(() => rmSync(root, { recursive: true, force: true }));
   writeFileSync(join(root, 'large'), '');
@@ -50,7 +50,7 @@ test('a tree holds no more bytes of slices than its bound: the longest unused gi
   file.close();
 });
 
-test('READS_IN_FLIGHT_MAX slices are read at a time; the next begins when one has ended', async () => {
+test('READS_IN_FLIGHT_MAX slices are read at once; the next read starts when one ends', async () => {
   const [cache, file] = [new SliceCache(SLICE_CACHE_BYTES_MAX), new SlowFile()];
   const all = Array.from({ length: READS_IN_FLIGHT_MAX + 1 }, (_, index) => cache.get(file, index));
   assert.equal(file.reads.length, READS_IN_FLIGHT_MAX);
@@ -59,13 +59,13 @@ test('READS_IN_FLIGHT_MAX slices are read at a time; the next begins when one ha
   assert.equal(file.reads.length, READS_IN_FLIGHT_MAX + 1);
 });
 
-test('READS_WAITING_MAX slices wait to be read; one more is refused, and no reader of a slice that waits is', async () => {
+test('READS_WAITING_MAX slices wait to be read; one more is refused, but further readers of a waiting slice are not', async () => {
   const [cache, file] = [new SliceCache(SLICE_CACHE_BYTES_MAX), new SlowFile()];
   const room = READS_IN_FLIGHT_MAX + READS_WAITING_MAX;
   for (let index = 0; index < room; index += 1) cache.get(file, index);
   const further = async (): Promise<unknown> => cache.get(file, room);
   const waits = new Promise((resolve) => setImmediate(resolve));
-  await assert.rejects(Promise.race([further(), waits]), /wait to be read already/);
+  await assert.rejects(Promise.race([further(), waits]), /already wait to be read/);
   const again = cache.get(file, room - 1);
   for (let index = 0; index < room; index += 1) {
     file.reads[index]?.();
@@ -74,13 +74,13 @@ test('READS_WAITING_MAX slices wait to be read; one more is refused, and no read
   assert.equal((await again).length, SLICE_BYTES);
 });
 
-test('READERS_WAITING_MAX readers wait, be it for one slice; one more is refused, and there is room again when it was read', async () => {
+test('READERS_WAITING_MAX readers wait, even for one slice; one more is refused until the slice is read', async () => {
   const [cache, file] = [new SliceCache(SLICE_CACHE_BYTES_MAX), new SlowFile()];
   const all = Array.from({ length: READERS_WAITING_MAX }, () => cache.get(file, 0));
   const further = async (index: number): Promise<unknown> => cache.get(file, index);
   const waits = new Promise((resolve) => setImmediate(resolve));
   for (const index of [0, 1])
-    await assert.rejects(Promise.race([further(index), waits]), /readers wait for slices/, `slice ${index}`);
+    await assert.rejects(Promise.race([further(index), waits]), /readers already wait for slices/, `slice ${index}`);
   file.reads[0]?.();
   assert.equal((await Promise.all(all)).length, READERS_WAITING_MAX);
   const next = further(1);

@@ -1,4 +1,4 @@
-// A directory of texts: read anew when changed, and nothing outside of it, nor anything but files.
+// A directory of texts: files are read again after a change, and nothing but regular files inside it is read.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -20,7 +20,7 @@ const textOf = (name: string): string | undefined => {
   return found?.ok === true ? found.text : undefined;
 };
 
-test('a file is read, and read anew when it changed, was replaced or is gone', () => {
+test('a file is read, and read again when it was changed, replaced or removed', () => {
   assert.equal(directory.find('generic'), undefined);
   writeFileSync(join(path, 'generic'), 'one');
   assert.equal(textOf('generic'), 'one');
@@ -35,7 +35,7 @@ test('a file is read, and read anew when it changed, was replaced or is gone', (
   assert.equal(directory.find('generic'), undefined);
 });
 
-test('no name leads out of it', () => {
+test('no name leads out of the directory', () => {
   for (const name of [
     '../outside',
     '..',
@@ -50,14 +50,14 @@ test('no name leads out of it', () => {
     assert.equal(directory.find(name), undefined, name);
 });
 
-test('what is no regular text file is refused by its path and reason', { skip: missing('linux') }, () => {
+test('anything but a regular text file is refused with its path and reason', { skip: missing('linux') }, () => {
   mkdirSync(join(path, 'folder'));
   execFileSync('mkfifo', [join(path, 'pipe')]);
   writeFileSync(join(path, 'latin'), Buffer.from([0x61, 0xe9, 0x62]));
   writeFileSync(join(path, 'long'), 'x'.repeat(TEXT_FILE_BYTES_MAX + 1));
   const table = {
-    folder: /no regular file|cannot be read/,
-    pipe: /no regular file/,
+    folder: /not a regular file|cannot be read/,
+    pipe: /not a regular file/,
     latin: /not UTF-8/,
     long: /longer than/,
   };

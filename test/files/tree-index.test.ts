@@ -1,4 +1,4 @@
-// The index of a boot tree: what it costs when links lead in circles, and what it says of a tree that is too large.
+// The index of a boot tree: its cost when links form loops, and the error for a tree that is too large.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ function makeRoot(context: TestContext): string {
   return root;
 }
 
-/** Directories of a file each, and in each of them `links` links that lead in turn to the others. */
+/** Directories with one file each, and `links` links in each that lead in turn to the others. */
 function makeLoops(root: string, directories: readonly string[], links: number): void {
   for (const name of directories) {
     mkdirSync(join(root, name));
@@ -27,7 +27,7 @@ function makeLoops(root: string, directories: readonly string[], links: number):
   }
 }
 
-describe('links that lead in circles', () => {
+describe('links that form loops', () => {
   test('four directories with twelve links each to one another are a tree of 56 entries', async (context) => {
     const root = makeRoot(context);
     makeLoops(root, ['a', 'b', 'c', 'd'], 12);
@@ -48,13 +48,13 @@ describe('links that lead in circles', () => {
     assert.equal((await walkTree(root)).entries, 4 + 4 * 13);
   });
 
-  test('twelve directories with a link to each of the others, of which the chains are millions, cost no more', async (context) => {
+  test('twelve directories that all link to each other, with millions of chains, cost no more', async (context) => {
     const root = makeRoot(context);
     const names = Array.from({ length: 12 }, (_, index) => `d${index}`);
     makeLoops(root, names, 11);
     const index = await walkTree(root);
     assert.equal(index.entries, 12 + 12 * 12);
-    // Every directory once, the last one of all twelve; then there is nowhere left to go.
+    // A path through all twelve directories, each once; no longer path exists.
     assert.equal(index.hasFile(`d0/${'to0/'.repeat(11)}kernel`), true);
     assert.equal(index.hasFile(`d0/${'to0/'.repeat(12)}kernel`), false);
   });
@@ -80,7 +80,7 @@ describe('links that lead in circles', () => {
   });
 });
 
-test('a path has no more directories than the bound, by links too', async (context) => {
+test('a path has at most the bounded number of directories, also through links', async (context) => {
   const root = makeRoot(context);
   const path = 'd/'.repeat(TREE_DEPTH_MAX + 1);
   mkdirSync(join(root, path), { recursive: true });
@@ -93,7 +93,7 @@ test('a path has no more directories than the bound, by links too', async (conte
   assert.equal(index.hasFile(`short/${'d/'.repeat(TREE_DEPTH_MAX - 1)}kernel`), true);
 });
 
-describe('a tree with more entries than are looked at', () => {
+describe('a tree with more entries than the bound', () => {
   test('is refused by name, with the number and the remedy', async (context) => {
     const root = makeRoot(context);
     makeManyFiles(join(root, 'many'), TREE_ENTRIES_MAX);
