@@ -2,7 +2,7 @@
 //
 // 1. An Ipv4 is an unsigned 32-bit integer, most significant octet first; a MacAddress is an unsigned 48-bit integer, exact in
 //    a double.
-// 2. `parse…` returns undefined for anything but the canonical spellings listed there; it never throws.
+// 2. `parse…` returns undefined for anything but the spellings it documents; it never throws.
 
 import type { BorrowedBytes } from './borrowed-bytes.ts';
 
@@ -33,7 +33,7 @@ export const ipv4 = (value: number): Ipv4 => (value >>> 0) as Ipv4;
 /** The number as a hardware address; the caller vouches that it is one (0 to 2^48 - 1). */
 export const mac = (value: number): MacAddress => value as MacAddress;
 
-/** Dotted decimal without leading zeros (RFC 6943 §3.1.1 tells why nothing else is taken), or undefined. */
+/** Dotted decimal without leading zeros (RFC 6943 §3.1.1 explains why nothing else is accepted), or undefined. */
 export function parseIpv4(text: string): Ipv4 | undefined {
   const parts = text.split('.');
   if (parts.length !== 4) return undefined;
@@ -48,8 +48,8 @@ export function parseIpv4(text: string): Ipv4 | undefined {
 }
 
 /**
- * An address in text as its own family writes it: `10.20.0.5` for `::ffff:10.20.0.5`, the IPv4-mapped form that a socket of both
- * families reports (RFC 4291 §2.5.5.2); any other text as it is.
+ * Converts the IPv4-mapped form that a dual-stack socket reports (RFC 4291 §2.5.5.2) to plain IPv4: `10.20.0.5` for `::ffff:10.20.0.5`. Returns
+ * any other text unchanged.
  */
 export const withoutIpv4Mapping = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');
 
@@ -58,7 +58,7 @@ export function formatIpv4(address: Ipv4): string {
   return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
 }
 
-/** With colons, with hyphens, in three groups with dots as switches show it, or bare. */
+/** With colons, with hyphens, in three groups with dots as switches print it, or bare. */
 const WRITTEN_MAC =
   /^([0-9a-f]{2}(:[0-9a-f]{2}){5}|[0-9a-f]{2}(-[0-9a-f]{2}){5}|[0-9a-f]{4}(\.[0-9a-f]{4}){2}|[0-9a-f]{12})$/i;
 

@@ -1,15 +1,15 @@
-// The probes that run: which address is asked for on which interface, when it is asked again, and what the silence says. Pure: the
-// socket's owner sends what is told here and hands over what it hears. Sources: RFC 5227 §2.1.1.
+// The running ARP probes: each one's address and interface, when it is repeated, and when silence means that the address is free. Pure: the
+// socket's owner sends the probes and hands over received packets. Sources: RFC 5227 §2.1.1.
 //
-//   start ─▶ send ──PROBE_INTERVAL_MS──▶ send ──PROBE_WAIT_MS──▶ nobody uses it
-//               └────────── hear ──────────┘─────── hear ──────▶ somebody does
+//   start ─▶ send ──PROBE_INTERVAL_MS──▶ send ──PROBE_WAIT_MS──▶ free
+//               └────────── hear ──────────┘─────── hear ──────▶ in use
 //
-// 1. A packet counts that names the address as its sender's, or as the target of another host's probe: that host wants it, too.
-// 2. Who answers is who put the frame on the wire, also where the packet in it names another host as its sender (RFC 826 has one host write
-//    both): else anybody could answer in another's name without a trace at the switch.
-// 3. Deviates from RFC 5227 §2.1.1 (three probes, 5 to 9 s in all) because a client that has no answer asks again after 1 to 4 s:
-//    two probes and PROBE_MS in all.
-// 4. One probe for an address of an interface at a time; at most PROBES_MAX.
+// 1. A packet counts if it names the address as its sender's, or as the target of another host's probe: that host wants it too.
+// 2. The user of the address is the sender of the frame, even if the packet inside names another host (RFC 826 has one host write both).
+//    Otherwise a host could answer in another's name without a trace at the switch.
+// 3. Deviates from RFC 5227 §2.1.1 (three probes, 5 to 9 s in all) because a client without an answer asks again after 1 to 4 s:
+//    two probes, PROBE_MS in all.
+// 4. At most one probe at a time for an address of an interface; at most PROBES_MAX in all.
 
 import type { Instant } from '../clock.ts';
 import { later } from '../clock.ts';
@@ -19,16 +19,16 @@ import type { ArpPacket } from './arp.ts';
 
 const PROBE_COUNT = 2;
 const PROBE_INTERVAL_MS = 150;
-/** After the last probe: hosts answer within a few milliseconds, unless their radio sleeps. */
+/** The wait after the last probe, in milliseconds: hosts answer within a few milliseconds, unless their radio sleeps. */
 const PROBE_WAIT_MS = 250;
-/** How long a probe takes when nobody answers, in milliseconds. */
+/** The duration of an unanswered probe, in milliseconds. */
 export const PROBE_MS: number = (PROBE_COUNT - 1) * PROBE_INTERVAL_MS + PROBE_WAIT_MS;
-/** The most probes at a time. */
+/** The most probes at once. */
 export const PROBES_MAX = 512;
 
-/** What is asked: about which address, out of which interface, in whose name. */
+/** A question whether a host on an interface's wire uses an address. */
 export interface ProbeQuestion {
-  /** The asker's own number for it. */
+  /** The caller's number for the question. */
   readonly id: number;
   readonly address: Ipv4;
   readonly interfaceIndex: number;
@@ -36,7 +36,7 @@ export interface ProbeQuestion {
   readonly own: MacAddress;
 }
 
-/** How a probe ended; `user` undefined: nobody answered. */
+/** The result of a probe; `user` undefined: no host answered. */
 export interface ProbeVerdict {
   readonly id: number;
   readonly user: MacAddress | undefined;
@@ -47,7 +47,7 @@ interface Running extends Waiting {
   sent: number;
 }
 
-/** The probes that run. */
+/** The running probes. */
 export class ArpProbes {
   readonly #running = new Map<number, Running>();
   readonly #deadlines = new DeadlineQueue<Running>();
@@ -56,17 +56,17 @@ export class ArpProbes {
     return this.#running.size;
   }
 
-  /** What is asked at present. */
+  /** The questions of the running probes. */
   *questions(): Generator<ProbeQuestion> {
     for (const { question } of this.#running.values()) yield question;
   }
 
-  /** When `take` has something to do; undefined: no probe runs. */
+  /** When `take` has something due; undefined if no probe runs. */
   get nextAt(): Instant | undefined {
     return this.#deadlines.nextAt;
   }
 
-  /** Begins a probe, whose first packet is due at once. @returns false: it runs already, or there are too many */
+  /** Starts a probe, whose first packet is due at once. @returns false if it already runs, or too many do */
   start(question: ProbeQuestion, now: Instant): boolean {
     const key = keyOf(question.interfaceIndex, question.address);
     if (this.#running.size >= PROBES_MAX || this.#running.has(key)) return false;
@@ -76,18 +76,18 @@ export class ArpProbes {
     return true;
   }
 
-  /** Takes note of a packet that arrived, in a frame of `from`. @returns the probe that it ends, or undefined */
+  /** Handles a packet received in a frame from `from`. @returns the verdict of the probe that it ends, if any */
   hear(packet: ArpPacket, interfaceIndex: number, from: MacAddress): ProbeVerdict | undefined {
     if (this.#running.size === 0) return undefined;
     const named = packet.sender === ANY ? packet.target : packet.sender;
     const running = this.#running.get(keyOf(interfaceIndex, named));
     if (running === undefined || !isHostMac(packet.senderMac)) return undefined;
-    // Our own probe, come back by a loop in the wire (RFC 5227 §2.1.1).
+    // Our own probe, returned by a loop in the network (RFC 5227 §2.1.1).
     if (packet.senderMac === running.question.own || from === running.question.own) return undefined;
     return this.#end(running, isHostMac(from) ? from : packet.senderMac);
   }
 
-  /** Takes out one thing that is due: a probe to send, or the end of one that nobody answered. */
+  /** Takes one due action: a probe to send, or the end of an unanswered one. */
   take(now: Instant): { readonly send: ProbeQuestion } | { readonly free: ProbeVerdict } | undefined {
     const running = this.#deadlines.takeDue(now);
     if (running === undefined) return undefined;
@@ -97,7 +97,7 @@ export class ArpProbes {
     return { send: running.question };
   }
 
-  /** Ends a probe that cannot be made. */
+  /** Ends a probe that cannot be sent. */
   cancel({ interfaceIndex, address }: ProbeQuestion): void {
     const running = this.#running.get(keyOf(interfaceIndex, address));
     if (running !== undefined) this.#end(running, undefined);

@@ -1,9 +1,9 @@
-// ARP for IPv4 over Ethernet: what a frame says, and the probe that asks whether somebody uses an address. Sources: RFC 826,
+// ARP for IPv4 over Ethernet: decodes packets, and encodes the probe that asks whether a host uses an address. Sources: RFC 826,
 // RFC 5227 §1.1 (what a probe is) and §2.1.1 (what counts as an answer).
 //
-// 1. A packet is taken only in its one sensible shape: Ethernet, IPv4, six and four bytes. Bytes after it are padding.
-// 2. A probe names no sender address, so that nobody's table is changed by it (RFC 5227 §2.1).
-// 3. A sender that is no single host's (a group bit in its hardware address, a zero, a multicast or broadcast address) is nobody.
+// 1. Only one form of packet is accepted: Ethernet, IPv4, six and four bytes. Bytes after it are padding.
+// 2. A probe names no sender address, so it changes no host's table (RFC 5227 §2.1).
+// 3. A sender that cannot be a single host (a group bit in its hardware address, zero, a multicast or broadcast address) is a fault.
 
 import { ANY, type Ipv4, ipv4, type MacAddress, macFromBytes, macToBytes } from './address.ts';
 import { type BorrowedBytes, borrowedView } from './borrowed-bytes.ts';
@@ -17,7 +17,7 @@ const PROTOCOL_IPV4 = 0x0800;
 const OPERATION_REQUEST = 1;
 const OPERATION_REPLY = 2;
 
-/** What an ARP packet says: request and reply tell the same of their sender. */
+/** An ARP packet; requests and replies describe their sender alike. */
 export interface ArpPacket {
   readonly operation: 'request' | 'reply';
   readonly senderMac: MacAddress;
@@ -43,7 +43,7 @@ export function decodeArp(bytes: BorrowedBytes): Decoded<ArpPacket> {
   });
 }
 
-/** The probe for `address` that a host with the hardware address `own` sends to everybody. */
+/** The broadcast probe for `address` from the hardware address `own`. */
 export function encodeArpProbe(own: MacAddress, address: Ipv4): Uint8Array {
   const bytes = new Uint8Array(ARP_BYTES);
   const view = new DataView(bytes.buffer);
@@ -57,7 +57,7 @@ export function encodeArpProbe(own: MacAddress, address: Ipv4): Uint8Array {
   return bytes;
 }
 
-/** True for an address that one host may have: not 0.0.0.0/8, not loopback, not 224.0.0.0 and above (RFC 1122 §3.2.1.3). */
+/** True for an address that a single host may have: not 0.0.0.0/8, not loopback, not 224.0.0.0 and above (RFC 1122 §3.2.1.3). */
 export function isHostAddress(address: Ipv4): boolean {
   const first = address >>> 24;
   return address !== ANY && first !== 0 && first !== 127 && first < 224;

@@ -1,18 +1,18 @@
-// Shares out the places of what an HTTP door holds for its clients, bodies above all, so that nobody denies them to the others by being
-// slow. Every such door uses this one rule. Sources: `fair-shares.ts`; RFC 9110 §15.5.9 (408), §15.6.4 (503).
+// Shares out the places for what an HTTP door holds for its clients, mainly request bodies, so that slow clients cannot deny them to others.
+// Every such door uses this one rule. Sources: `fair-shares.ts`; RFC 9110 §15.5.9 (408), §15.6.4 (503).
 //
-//   take ─┬─ a place is free, or somebody holds too many, or is late ─▶ held ─┬─ release
-//         └─ none ─▶ waits ─┬─ somebody released a place, or is late ─▶ held  └─ gives way
+//   take ─┬─ a place is free, or a holder has too many, or is late ─▶ held ─┬─ release
+//         └─ none ─▶ waits ─┬─ a place is released, or a holder late ─▶ held └─ gives way
 //                           └─ the queue is full, or BODY_WAIT_MS_MAX ─▶ refused
 //
-// 1. The places are shared by network and address. Who holds more than a fair share gives way to a newcomer.
-// 2. At equal shares, who is late gives way: a client that lags behind BODY_PACE by more than BODY_LAG_MS_MAX, or that one has waited for
-//    longer than BODY_HELD_MS_MAX in all. Nobody else is cut for an equal. Without a newcomer nobody is.
-// 3. Only the time counts in which the client is what one waits for: while its body comes, or its answer is not read.
-// 4. Of those who wait, whoever holds the fewest places is served first, then whoever came first. A place that is released counts for its
-//    holder until the next one has it: so who gives it up does not take it back before somebody who has none.
-// 5. Hence clients that stop or lag keep the places for some 6 s, and clients that send as slowly as they may for BODY_HELD_MS_MAX;
-//    if they come from more addresses than there are places, for as long again for each further round of them.
+// 1. The places are shared by network and address. A client with more than its fair share gives way to a newcomer.
+// 2. At equal shares, late clients give way: those that lag behind BODY_PACE by more than BODY_LAG_MS_MAX, or that were awaited for more than
+//    BODY_HELD_MS_MAX in all. Otherwise no client is cut for an equal one, and without a newcomer none is cut at all.
+// 3. Only the time counts in which the server waits for the client: while its body arrives, or while it does not read its answer.
+// 4. Of the waiting clients, the one with the fewest places is served first, then the one that came first. A released place counts for its
+//    holder until another client gets it, so a client cannot take its place back before one that has none.
+// 5. Hence clients that stop or lag keep the places for some 6 s, and clients at the lowest allowed pace for BODY_HELD_MS_MAX. If they
+//    come from more addresses than there are places, each further round of them takes as long again.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -21,35 +21,35 @@ import { FairShares, type Place } from '../fair-shares.ts';
 import type { Ipv4 } from './address.ts';
 
 /**
- * Where others wait for a place, a body has to come at this speed, in bytes a second. 16 KiB a second are 131 kbit/s, less than the
- * slowest link by which a machine boots from the network; the largest report (2 MiB) comes in BODY_HELD_MS_MAX with 17.5 KiB a second.
+ * The slowest pace of a body while others wait for a place, in bytes a second. 16 KiB a second are 131 kbit/s, less than the slowest link on
+ * which a machine boots from the network. The largest report (2 MiB) arrives within BODY_HELD_MS_MAX at 17.5 KiB a second.
  */
 export const BODY_PACE = 16 * 1024;
-/** So far a client may lag behind that speed, in milliseconds: a lost packet and its retransmissions take less. */
+/** How far a client may lag behind that pace, in milliseconds: a lost packet and its retransmissions take less. */
 export const BODY_LAG_MS_MAX = 5000;
-/** For so long in all a client may keep a place for which others wait, in milliseconds. */
+/** How long in all a client may keep a place while others wait, in milliseconds. */
 export const BODY_HELD_MS_MAX = 120_000;
-/** For so long a request may take to come in any case, in milliseconds: 2 MiB at 7 KiB a second. Its listener ends it then. */
+/** How long a request may take to arrive in any case, in milliseconds: 2 MiB at 7 KiB a second. Its listener then ends it. */
 export const REQUEST_MS_MAX = 300_000;
-/** For so long a request may wait for a place, in milliseconds. */
+/** How long a request may wait for a place, in milliseconds. */
 export const BODY_WAIT_MS_MAX = 20_000;
 /**
- * The most requests that wait at one door, each with up to 128 KiB of its body. Hosts of hundreds of addresses fill it; beyond it
- * others are answered 503. It empties as places are released, and after BODY_WAIT_MS_MAX. All hosts of a /24 have room in it.
+ * The most requests that wait at one door, each with up to 128 KiB of its body. Hosts with hundreds of addresses can fill it; further requests
+ * are answered 503. It empties as places are released, and after BODY_WAIT_MS_MAX. All hosts of a /24 fit.
  */
 export const BODIES_WAITING_MAX = 256;
-/** How often all places are looked at, in milliseconds. */
+/** How often all places are checked, in milliseconds. */
 const LOOK_MS = 1000;
 
-/** The client of one request, as far as its place is concerned. */
+/** The client of one request, as its place sees it. */
 export interface PlacedClient {
-  /** True while it is the client for which one waits. */
+  /** True while the server waits for the client. */
   isAwaited(): boolean;
-  /** How much its connection has moved, in bytes: only the growth counts. */
+  /** The bytes its connection has moved; only the growth counts. */
   movedBytes(): number;
-  /** True when its connection has ended. */
+  /** True once its connection has ended. */
   isGone(): boolean;
-  /** Calls `action` when its connection ends. @returns what takes that back */
+  /** Calls `action` when its connection ends. @returns a function that cancels this */
   onGone(action: () => void): () => void;
 }
 
@@ -57,15 +57,15 @@ export interface PlacedClient {
 export const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
-/** What a connection has moved, in bytes. */
+/** The bytes a connection has moved. */
 export const movedBy = ({ bytesRead, bytesWritten, writableLength }: Socket): number =>
   bytesRead + bytesWritten - writableLength;
 
-/** The client of a request of node:http. */
+/** The client of a node:http request. */
 export function clientOf(request: IncomingMessage, response: ServerResponse): PlacedClient {
   const { socket } = request;
   return {
-    // What was read and not taken, or is not to be read now, shows that one waits for somebody else.
+    // Bytes read but not consumed, or a paused request, mean that the server waits for something else.
     isAwaited: () =>
       request.complete ? response.writableLength > 0 : request.readableLength === 0 && !request.isPaused(),
     movedBytes: () => movedBy(socket),
@@ -77,24 +77,24 @@ export function clientOf(request: IncomingMessage, response: ServerResponse): Pl
   };
 }
 
-/** A place that somebody has. */
+/** A place that a client holds. */
 export interface BodyPlace {
-  /** Resolves when somebody else has it now; never after it was released. */
+  /** Resolves when another client takes the place; never after `release`. */
   readonly lost: Promise<'lost'>;
-  /** A second call, and one after it was lost, does nothing. */
+  /** Does nothing on a second call, or after the place was lost. */
   release(): void;
 }
 
 interface Holder {
   readonly client: PlacedClient;
   readonly lose: (word: 'lost') => void;
-  /** Undefined: it has none any more. */
+  /** Undefined once it has lost or released its place. */
   place: Place<Holder> | undefined;
   lookedAt: Instant;
   movedBytes: number;
   /** How far it lags behind BODY_PACE, in milliseconds. */
   lagMs: number;
-  /** For how long it was awaited, in milliseconds. */
+  /** How long the server has waited for it in all, in milliseconds. */
   awaitedMs: number;
 }
 
@@ -111,7 +111,7 @@ export class BodyPlaces {
   readonly #places: FairShares<Holder>;
   readonly #queue = new FairShares<Waiting>({ max: BODIES_WAITING_MAX });
   readonly #holders = new Set<Holder>();
-  /** First come first. */
+  /** In the order of arrival. */
   readonly #waiting = new Map<Waiting, Place<Waiting>>();
   #look: Timer | undefined;
 
@@ -125,14 +125,14 @@ export class BodyPlaces {
     return this.#places.size;
   }
 
-  /** Requests that wait for one. */
+  /** Requests that wait for a place. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
   /**
-   * Gives the client a place, if need be after it has waited for one. Never rejects.
-   * @param waits false: it is refused rather than kept waiting
+   * Gives the client a place, if necessary after a wait. Never rejects.
+   * @param waits false: refuse instead of waiting
    */
   take(address: string | Ipv4, client: PlacedClient, waits = true): Promise<BodyPlace | 'refused' | 'gone'> {
     this.#lookLater();
@@ -195,7 +195,7 @@ export class BodyPlaces {
     if (next !== undefined) this.#serve(next);
   }
 
-  /** Those who wait, in the order in which they are served (invariant 4). */
+  /** Waiting clients in the order in which they are served (invariant 4). */
   #inTurn(): Waiting[] {
     if (this.#waiting.size === 0) return [];
     const counted = [...this.#waiting.keys()].map((waiting) => ({
@@ -230,7 +230,7 @@ export class BodyPlaces {
     const moved = client.movedBytes();
     const passedMs = client.isAwaited() ? now - holder.lookedAt : 0;
     const paidMs = ((moved - holder.movedBytes) / BODY_PACE) * 1000;
-    // What came faster than it had to is not saved up: else who sent much at first could stop for minutes.
+    // A faster pace earns no credit; otherwise a client could send much at first and then stop for minutes.
     holder.lagMs = Math.max(0, holder.lagMs + passedMs - paidMs);
     holder.awaitedMs += passedMs;
     holder.lookedAt = now;

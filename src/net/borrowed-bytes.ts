@@ -1,30 +1,30 @@
-// Bytes that belong to somebody else, and the only ways to keep them.
+// Borrowed bytes, which belong to another owner, and the only ways to keep them.
 //
-// 1. What a socket received lies in memory that the next datagram on any socket overwrites. Its type is `BorrowedBytes`: bytes to be
-//    read, with no method that could keep them, and not a `Uint8Array`, so the compiler refuses to store them as one.
+// 1. Received bytes lie in memory that the next datagram on any socket overwrites. Their type is `BorrowedBytes`: it can be read, has no
+//    method that could keep the bytes, and is not a `Uint8Array`, so the compiler refuses to store it as one.
 // 2. `copyBytes` is the way to keep borrowed bytes. The copy is a plain `Uint8Array` in memory of its own.
-// 3. `.slice` of a `Uint8Array` copies and `.slice` of a `Buffer` does not, though every `Buffer` passes for a `Uint8Array`. So nobody
-//    calls `.slice` on bytes: `copyBytes` copies and `viewBytes` does not, whatever they are given. A view of borrowed bytes
-//    (`borrowedView`) has no `buffer`, by which their memory could be kept.
-// 4. Borrowed bytes, and what is typed as made of them, may be read, and may go where a type says that they are borrowed: to a local
-//    variable, a parameter, a result. They go nowhere else: to no field, variable of a file, `unknown`, `Uint8Array` or type parameter,
-//    to no function of the language or of a package, to none that waits (async, a generator) and to none that could be called later.
-//    Nobody casts or narrows them outside this file. test/tidy.test.ts checks this for every file, by the types of its expressions.
-//    It does not see two things: an object whose method takes `unknown` where an interface promises it borrowed bytes, unless the
-//    object is written there or its class says `implements`; and a `Buffer` of a socket before the net room has typed it as borrowed.
-// 5. Under Node's test runner, what was lent is overwritten as soon as the borrower returns (`reclaim`), so that a test sees at once
-//    what was kept without a copy. In service nothing is overwritten: the next datagram does that.
+// 3. `.slice` of a `Uint8Array` copies but `.slice` of a `Buffer` does not, and every `Buffer` passes for a `Uint8Array`. So no code calls
+//    `.slice` on bytes: `copyBytes` always copies and `viewBytes` never does. A view of borrowed bytes (`borrowedView`) has no `buffer`,
+//    through which their memory could be kept.
+// 4. Borrowed bytes, and types made of them, may be read and may go where a type says that they are borrowed: to a local variable, a
+//    parameter, a result. They must not go anywhere else: to a field, a variable of a file, `unknown`, `Uint8Array` or a type parameter, to a
+//    function of the language or of a package, to one that waits (async, a generator) or to one that could be called later.
+//    Only this file casts or narrows them. test/tidy.test.ts checks this for every file, by the types of its expressions. It misses two
+//    cases: an object whose method takes `unknown` where an interface promises borrowed bytes, unless the object is written there or its
+//    class says `implements`; and a `Buffer` of a socket before the net room has typed it as borrowed.
+// 5. Under Node's test runner, lent bytes are overwritten as soon as the borrower returns (`reclaim`), so a test sees at once if they were kept
+//    without a copy. In service only the next datagram overwrites them.
 
 declare const lent: unique symbol;
 
-/** Bytes that may be read until the callback that was given them returns. Owned bytes may be lent, too. */
+/** Bytes that may be read until the callback that received them returns. Owned bytes may be lent too. */
 export interface BorrowedBytes {
   readonly length: number;
   readonly [index: number]: number;
   readonly [lent]?: never;
 }
 
-/** Numbers of borrowed bytes, as borrowed as they are. Big-endian unless `littleEndian`. It leads to the numbers only, not to the memory. */
+/** Reads numbers from borrowed bytes; as borrowed as the bytes. Big-endian unless `littleEndian`. It gives no access to the memory. */
 export interface BorrowedView {
   readonly byteLength: number;
   getUint8(at: number): number;
@@ -34,10 +34,10 @@ export interface BorrowedView {
   readonly [lent]?: never;
 }
 
-/** What `reclaim` writes: no valid DNS name, DHCP option or address consists of it. */
+/** The byte that `reclaim` writes: no valid DNS name, DHCP option or address consists of it. */
 export const RECLAIMED_BYTE = 0xdb;
 
-/** Node's test runner gives this variable to its processes, and they to those they start. */
+/** Node's test runner sets this variable for its processes, which pass it on to their children. */
 export const OVERWRITE_SWITCH = 'NODE_TEST_CONTEXT';
 const OVERWRITES = process.env[OVERWRITE_SWITCH] !== undefined;
 
@@ -48,7 +48,7 @@ export function copyBytes(bytes: BorrowedBytes, start = 0, end = bytes.length): 
   return copy;
 }
 
-/** The parts one behind the other, in memory of its own. */
+/** The parts, concatenated in memory of their own. */
 export function joinBytes(parts: readonly BorrowedBytes[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((bytes, part) => bytes + part.length, 0));
   let at = 0;
@@ -59,7 +59,7 @@ export function joinBytes(parts: readonly BorrowedBytes[]): Uint8Array {
   return whole;
 }
 
-/** The bytes from `start` to `end` themselves: they change when `bytes` do, and keep all of their memory alive. */
+/** A view of the bytes from `start` to `end`: it changes when `bytes` change, and keeps all of their memory alive. */
 export function viewBytes(bytes: Uint8Array, start = 0, end = bytes.length): Uint8Array {
   const from = Math.min(start, bytes.length);
   const to = Math.max(from, Math.min(end, bytes.length));
@@ -70,7 +70,7 @@ export function viewBytes(bytes: Uint8Array, start = 0, end = bytes.length): Uin
 export const borrowedPart = (bytes: BorrowedBytes, start: number, end: number): BorrowedBytes =>
   viewBytes(bytes as Uint8Array, start, end);
 
-/** For reading numbers; as borrowed as the bytes. */
+/** A view for reading numbers; as borrowed as the bytes. */
 export function borrowedView(bytes: BorrowedBytes): BorrowedView {
   const { buffer, byteOffset, byteLength } = bytes as Uint8Array;
   return new DataView(buffer, byteOffset, byteLength);
@@ -86,7 +86,7 @@ export function borrowedText(bytes: BorrowedBytes, encoding: 'latin1' | 'utf8', 
 export const borrowedIndexOf = (bytes: BorrowedBytes, value: number, start: number): number =>
   (bytes as Uint8Array).indexOf(value, start);
 
-/** The lender takes the bytes back: under test they are overwritten. */
+/** Takes lent bytes back: under test it overwrites them. */
 export function reclaim(bytes: BorrowedBytes): void {
   if (OVERWRITES) (bytes as Uint8Array).fill(RECLAIMED_BYTE);
 }

@@ -1,19 +1,19 @@
-// Reads values from bytes, which may be borrowed. Reading never throws: the first fault wins, and everything read after it is zero or empty, so that
-// a decoder stays straight and a flood of malformed datagrams is the cheap case.
+// Reads values from bytes, which may be borrowed. Reading never throws: the reader keeps the first fault, and later reads return zero or empty.
+// So decoders need no branches, and malformed datagrams are the cheap case.
 
 import { type BorrowedBytes, borrowedIndexOf, borrowedPart, borrowedText, copyBytes } from './borrowed-bytes.ts';
 
 /** Why bytes could not be understood. */
 export type WireFaultCode = 'truncated' | 'bad-length' | 'bad-value' | 'loop' | 'too-long';
 
-/** The first fault of a decoding: what, at which byte offset, in which field. */
+/** The first fault of a decoding, with its byte offset and field. */
 export interface WireFault {
   readonly code: WireFaultCode;
   readonly offset: number;
   readonly field: string;
 }
 
-/** A value, or why there is none. */
+/** A value, or the fault that prevented it. */
 export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: WireFault };
 
 export const decoded = <T>(value: T): Decoded<T> => ({ ok: true, value });
@@ -21,7 +21,7 @@ export const faulty = (fault: WireFault): Decoded<never> => ({ ok: false, fault 
 
 const EMPTY = new Uint8Array(0);
 
-/** A cursor over bytes, big endian, that remembers its first fault. */
+/** A big-endian cursor over bytes that remembers its first fault. */
 export class ByteReader {
   readonly bytes: BorrowedBytes;
   #offset: number;
@@ -44,12 +44,12 @@ export class ByteReader {
     return this.#fault;
   }
 
-  /** Records a fault at the present offset, or at `offset`, unless there is one already. */
+  /** Records a fault at the current offset, or at `offset`, unless one is already recorded. */
   fail(code: WireFaultCode, field: string, offset = this.#offset): void {
     this.#fault ??= { code, offset, field };
   }
 
-  /** Moves the cursor; outside the bytes it is a fault. */
+  /** Moves the cursor; a position outside the bytes is a fault. */
   seek(offset: number, field: string): void {
     if (offset < 0 || offset > this.#end) this.fail('truncated', field, offset);
     else if (this.#fault === undefined) this.#offset = offset;
@@ -81,7 +81,7 @@ export class ByteReader {
     );
   }
 
-  /** `count` bytes where they lie, as borrowed as the source. */
+  /** `count` bytes in place, as borrowed as the source. */
   borrow(count: number, field: string): BorrowedBytes {
     if (!this.#has(count, field)) return EMPTY;
     const part = borrowedPart(this.bytes, this.#offset, this.#offset + count);
@@ -105,7 +105,7 @@ export class ByteReader {
     return text;
   }
 
-  /** Bytes up to a zero byte, which is consumed and not part of the text; without one it is a fault. */
+  /** Text up to a zero byte, which is consumed; a missing zero byte is a fault. */
   zeroTerminated(field: string): string {
     if (this.#fault !== undefined) return '';
     const at = borrowedIndexOf(this.bytes, 0, this.#offset);
@@ -118,7 +118,7 @@ export class ByteReader {
     return text;
   }
 
-  /** The value if nothing failed, else the first fault. */
+  /** The value if no read failed, otherwise the first fault. */
   done<T>(value: T): Decoded<T> {
     return this.#fault === undefined ? { ok: true, value } : { ok: false, fault: this.#fault };
   }

@@ -1,15 +1,14 @@
-// Bytes for messages that are made by the thousand: cut from blocks, because an allocation for each would cost more than all the rest of
-// the message.
+// Allocates bytes for frequent messages from shared blocks, because a separate allocation would cost more than the rest of a message.
 //
-// 1. What is cut is zero, and nobody else has it; it is never handed out again. A block lives as long as something cut from it.
+// 1. Each part is zeroed, has one owner and is never reused. A block lives as long as any of its parts.
 
-/** What is cut from one block: large messages waste a part of its end, and one that lives long keeps all of it. */
+/** The size of a block: large messages waste some of its end, and a part that lives long keeps the whole block alive. */
 const BLOCK_BYTES = 64 * 1024;
 
 let block = new Uint8Array(BLOCK_BYTES);
 let cutBytes = 0;
 
-/** So many zero bytes that nobody else has. */
+/** `count` zeroed bytes for the caller alone. */
 export function takeBytes(count: number): Uint8Array {
   if (count > BLOCK_BYTES / 4) return new Uint8Array(count);
   if (cutBytes + count > BLOCK_BYTES) {

@@ -1,18 +1,18 @@
-// Writes values to bytes of a fixed capacity. What does not fit sets `overflow` and is not written; the caller decides what
-// that means (truncate a DNS answer, move DHCP options to another field), so writing never throws either.
+// Writes values into a fixed capacity. A value that does not fit sets `overflow` and is not written; the caller decides what follows
+// (truncate a DNS answer, move DHCP options to another field). So writing never throws either.
 
 import type { BorrowedBytes } from './borrowed-bytes.ts';
 
-/** So many bytes are written one by one. */
+/** Up to this many bytes are written one by one. */
 const LOOPED_BYTES_MAX = 16;
 
-/** A cursor that writes, big endian, into a buffer of its own. */
+/** A big-endian cursor that writes into its own buffer. */
 export class ByteWriter {
   readonly #bytes: Uint8Array;
   #offset = 0;
   #overflow = false;
 
-  /** @param space how many bytes there may be, or where they are to be written: all zero, and the writer's own from now on. */
+  /** @param space the capacity in bytes, or a zeroed buffer, which the writer then owns. */
   constructor(space: number | Uint8Array) {
     this.#bytes = typeof space === 'number' ? new Uint8Array(space) : space;
   }
@@ -23,12 +23,12 @@ export class ByteWriter {
   get remaining(): number {
     return this.#bytes.length - this.#offset;
   }
-  /** True when something did not fit. */
+  /** True if a value did not fit. */
   get overflow(): boolean {
     return this.#overflow;
   }
 
-  /** Goes back to an earlier offset, forgetting what was written since and that it did not fit. */
+  /** Goes back to an earlier offset and discards what was written since, and any overflow. */
   rewind(offset: number): void {
     this.#bytes.fill(0, offset, this.#offset);
     this.#offset = offset;
@@ -56,7 +56,7 @@ export class ByteWriter {
 
   write(bytes: BorrowedBytes): void {
     if (!this.#room(bytes.length)) return;
-    // A call costs more than the few bytes of most fields.
+    // A `set` call costs more than writing the few bytes of most fields.
     if (bytes.length > LOOPED_BYTES_MAX) this.#bytes.set(bytes, this.#offset);
     else for (let index = 0; index < bytes.length; index += 1) this.#bytes[this.#offset + index] = bytes[index] ?? 0;
     this.#offset += bytes.length;
@@ -78,7 +78,7 @@ export class ByteWriter {
     this.#bytes[offset + 1] = value;
   }
 
-  /** What was written, as a view: the writer is done with. */
+  /** A view of the written bytes; the writer must not be used afterwards. */
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#offset);
   }

@@ -1,16 +1,16 @@
-// Shares out the connections of an HTTP door, so that nobody can take them from the others; and ends requests that do not come.
-// Sources: RFC 9112 §9.3 (a connection may rest), §9.5 (and may be ended then); RFC 9110 §15.5.9 (408), §15.6.4 (503); `fair-shares.ts`.
+// Shares out the connections of an HTTP door, so that no client can deny them to others, and ends requests whose body does not arrive.
+// Sources: RFC 9112 §9.3 (a connection may be idle), §9.5 (and may then be closed); RFC 9110 §15.5.9 (408), §15.6.4 (503); `fair-shares.ts`.
 //
-//   connect ─┬─ a place is free, or somebody holds more than a fair share ─▶ served (`#serve`) ─▶ closed (`#leave`)
+//   connect ─┬─ a place is free, or an address holds more than a fair share ─▶ served (`#serve`) ─▶ closed (`#leave`)
 //            └─ none ─▶ waits unread (`#wait`) ─┬─ a place becomes free (`#serveWaiting`) ─▶ served
 //                                               └─ after WAIT_MS_MAX (`#turnAway`) ─▶ 503 with Retry-After
 //
-// 1. At most `max` connections are served, and `waitingMax` wait; each of both is shared out by address and by network.
-// 2. A connection that has waited for a whole request for RESTING_MS makes room for anybody: to end it costs its owner nothing but a new one.
-// 3. A body that arrives at less than BODY_WINDOW_BYTES_MIN in BODY_WINDOW_MS is refused with 408, unless the handler is what is slow.
-// 4. A connection for which another one speaks (`clientOf`) counts as its client's.
-// 5. Of one connection, so many requests are answered at a time and no more (`pipelining.ts`).
-// 6. No received byte is looked at here, and none is kept: bodies belong to node:http, which gives each chunk memory of its own.
+// 1. At most `max` connections are served, and `waitingMax` wait; both kinds are shared out by address and by network.
+// 2. A connection without a whole request for RESTING_MS makes room for any newcomer: closing it costs its owner only a new connection.
+// 3. A body that grows by less than BODY_WINDOW_BYTES_MIN in BODY_WINDOW_MS is refused with 408, unless the handler is slow.
+// 4. A connection whose sender represents another client (`clientOf`) counts as that client's.
+// 5. A connection has a bounded number of requests in progress (`pipelining.ts`).
+// 6. No received byte is read or kept here: bodies belong to node:http, which gives each chunk its own memory.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -20,49 +20,49 @@ import { withoutIpv4Mapping } from './address.ts';
 import { hasBody, movedBy } from './body-places.ts';
 import { boundParser, PIPELINED_MAX } from './pipelining.ts';
 
-/** A body has to grow by so many bytes in each such time, in milliseconds, or to end. */
+/** The least growth of a body per BODY_WINDOW_MS (milliseconds), in bytes, unless it ends. */
 export const BODY_WINDOW_BYTES_MIN = 1024;
 export const BODY_WINDOW_MS = 10_000;
 /** How long a connection may wait for a place, in milliseconds. */
 export const WAIT_MS_MAX = 20_000;
-/** A connection that has waited for a whole request for so long gives way to anybody, in milliseconds. */
+/** A connection without a whole request for this long gives way to any newcomer, in milliseconds. */
 export const RESTING_MS = 5000;
-/** How often all connections are looked at, in milliseconds. */
+/** How often all connections are checked, in milliseconds. */
 const LOOK_MS = 1000;
-/** Connections that were told to go and may still read it, in milliseconds. */
+/** How long a refused connection may still read its answer, in milliseconds. */
 const PARTING_MS = 2000;
 /**
- * The most connections that may still read why they were ended. Anybody who is turned away fills it; beyond it others are cut without
- * a word. It empties by itself within PARTING_MS.
+ * The most refused connections that may still read the reason. Refused clients fill it; beyond it connections are cut without an answer. It
+ * empties within PARTING_MS.
  */
 export const PARTING_MAX = 256;
-/** Of those who wait, so many are looked at in one turn of the event loop; while any of them is served, the next ones follow. */
+/** How many waiting connections are considered in one turn of the event loop; if any was served, the next turn continues. */
 const WAITING_LOOKS_MAX = 64;
 
 const PARTING_FIELDS = 'Connection: close\r\nContent-Length: 0\r\n\r\n';
 const UNAVAILABLE = `HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n${PARTING_FIELDS}`;
 const TIMED_OUT = `HTTP/1.1 408 Request Timeout\r\n${PARTING_FIELDS}`;
 
-/** Why a connection is ended before its request was answered. */
+/** Why a connection is closed before its request was answered. */
 export type ConnectionRefusal = 'too-many-connections' | 'too-slow' | 'body-gave-way' | 'tiny-chunks';
 
 export interface ConnectionSharesOptions {
   readonly clock: Clock;
-  /** The most connections that are served. */
+  /** The most connections served at once. */
   readonly max: number;
-  /** The most that wait for a place beyond them. */
+  /** The most further connections that wait for a place. */
   readonly waitingMax: number;
-  /** For whom a request speaks whose sender may speak for others; undefined: for its sender. */
+  /** The client that a request represents, if its sender may represent others; undefined: its sender. */
   readonly clientOf?: ((request: IncomingMessage) => string | undefined) | undefined;
   readonly onServed?: (() => void) | undefined;
-  /** `address` is empty when the peer was gone already. */
+  /** `address` is empty if the peer had already gone. */
   readonly onRefused?: ((address: string, reason: ConnectionRefusal) => void) | undefined;
 }
 
 /** A body that is arriving. */
 interface Arrival {
   readonly request: IncomingMessage;
-  /** When the present window began, and what the connection had read by then. */
+  /** When the current window began, and the bytes read by then. */
   since: Instant;
   bytesRead: number;
 }
@@ -76,24 +76,24 @@ interface Connection {
   /** Hands it to the HTTP server. */
   readonly serve: () => void;
   place: Place<Connection> | undefined;
-  /** Requests that are being answered. */
+  /** Requests in progress. */
   active: number;
-  /** Further requests: counted, or none is taken because one was too many. */
+  /** Whether further requests are counted; `none`: one was too many, so no more are taken. */
   further: 'uncounted' | 'counted' | 'none';
-  /** The newest of them. */
+  /** The response to the newest request. */
   response: ServerResponse | undefined;
   arrival: Arrival | undefined;
-  /** Since when there is no request. */
+  /** Since when the connection has no request. */
   restingSince: Instant;
-  /** Bytes that had been moved at the last look. */
+  /** Bytes moved by the last check. */
   moved: number;
 }
 
-/** The two ends of a connection: what is the same of a TCP socket and of the TLS on top of it. */
+/** The two ends of a connection: the same for a TCP socket and for TLS on top of it. */
 const nameOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
   `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 
-/** One request more; after a refused one, none. */
+/** Whether one more request may be taken; after a refused one, none. */
 function mayTake(connection: Connection): boolean {
   if (connection.place === undefined || connection.active >= PIPELINED_MAX) connection.further = 'none';
   return connection.further !== 'none';
@@ -104,11 +104,11 @@ export class ConnectionShares {
   readonly #options: ConnectionSharesOptions;
   readonly #places: FairShares<Connection>;
   readonly #queue: FairShares<Connection>;
-  /** Those that are served, by name. */
+  /** Served connections, by name. */
   readonly #served = new Map<string, Connection>();
-  /** Those that wait for a place, first come first. */
+  /** Waiting connections, in the order of arrival. */
   readonly #waiting = new Map<Connection, Place<Connection>>();
-  /** Those that are served and wait for a request, the longest first. */
+  /** Served connections without a request, longest idle first. */
   readonly #resting = new Set<Connection>();
   readonly #parting = new Set<Socket>();
   #look: Timer | undefined;
@@ -120,17 +120,17 @@ export class ConnectionShares {
     this.#queue = new FairShares({ max: options.waitingMax });
   }
 
-  /** Connections that are served. */
+  /** Served connections. */
   get open(): number {
     return this.#served.size;
   }
 
-  /** Connections that wait for a place. */
+  /** Waiting connections. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /** Takes over the connections of a server that does not listen yet. */
+  /** Takes over the connections of a server. Call it before the server listens. */
   guard(server: Server): void {
     const listeners = server.listeners('connection');
     server.removeAllListeners('connection');
@@ -141,22 +141,22 @@ export class ConnectionShares {
       this.#enter(server, socket, serve);
     });
     server.prependListener('request', (request, response) => this.#begin(request, response));
-    // node:http would answer these by itself, uncounted; an unknown expectation may be passed over (RFC 9110 §10.1.1).
+    // node:http would answer these itself, uncounted; an unknown expectation may be ignored (RFC 9110 §10.1.1).
     server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   }
 
-  /** Connections that are served and count as those of this address. */
+  /** Served connections that count for this address. */
   countOf(address: string): number {
     return this.#places.countOf(address);
   }
 
-  /** Ends the connection of a request that is not to be taken, with 503. */
+  /** Refuses a request with 503 and closes its connection. */
   refuse(request: IncomingMessage, reason: ConnectionRefusal): void {
     this.#options.onRefused?.(request.socket.remoteAddress ?? '', reason);
     this.#part(request.socket, UNAVAILABLE);
   }
 
-  /** Ends the connections without a request, those that wait for a place among them. @param server only its own */
+  /** Closes idle connections, including waiting ones. @param server only those of this server */
   endResting(server?: Server): void {
     const isOwn = (connection: Connection): boolean => server === undefined || connection.server === server;
     for (const connection of [...this.#waiting.keys()].filter(isOwn)) this.#part(connection.socket, UNAVAILABLE);
@@ -206,7 +206,7 @@ export class ConnectionShares {
     return true;
   }
 
-  /** Ends the connection that has waited longest for a request, if that is long enough. */
+  /** Closes the connection that has been idle for longest, if that is at least RESTING_MS. */
   #endSilent(): boolean {
     const [longest] = this.#resting;
     if (longest === undefined || this.#options.clock.now() < later(longest.restingSince, RESTING_MS)) return false;
@@ -216,7 +216,7 @@ export class ConnectionShares {
 
   #wait(connection: Connection): void {
     const { socket, address } = connection;
-    // Nobody else listens yet, and an error that nobody hears ends the process.
+    // No other listener exists yet, and an unhandled error would end the process.
     socket.on('error', () => undefined);
     const admission = this.#queue.admit(address, connection);
     if (admission.kind === 'refused') {
@@ -227,7 +227,7 @@ export class ConnectionShares {
     if (admission.evicted !== undefined) this.#turnAway(admission.evicted);
   }
 
-  /** Tells one that waits that there is no place. */
+  /** Refuses a waiting connection because there is no place. */
   #turnAway(connection: Connection): void {
     this.#unqueue(connection);
     this.#options.onRefused?.(connection.address, 'too-many-connections');
@@ -241,7 +241,7 @@ export class ConnectionShares {
     this.#queue.release(queued);
   }
 
-  /** Gives places to those who wait: once in a turn of the event loop, however many places became free in it. */
+  /** Serves waiting connections once per turn of the event loop, however many places became free in it. */
   #serveWaitingSoon(): void {
     if (this.#servesSoon || this.#waiting.size === 0) return;
     this.#servesSoon = true;
@@ -261,11 +261,11 @@ export class ConnectionShares {
       if (this.#tryToServe(connection)) this.#unqueue(connection);
       else refused.add(connection.address);
     }
-    // Somebody was served, so the next ones may be, too.
+    // A connection was served, so the next ones may be too.
     if (looks > refused.size) this.#serveWaitingSoon();
   }
 
-  /** Ends a connection whose place is somebody else's now. */
+  /** Closes a connection that lost its place. */
   #cut(connection: Connection, reason: ConnectionRefusal = 'too-many-connections'): void {
     const { socket, response } = connection;
     this.#leave(connection);
@@ -284,7 +284,7 @@ export class ConnectionShares {
     this.#serveWaitingSoon();
   }
 
-  /** Says why, and ends: what was sent and not read is read away, for otherwise the answer would be lost with it (RFC 9112 §9.6). */
+  /** Sends the reason and closes. Unread input is drained first, because closing would otherwise discard the answer (RFC 9112 §9.6). */
   #part(socket: Socket, words: string): void {
     if (this.#parting.has(socket)) return;
     if (this.#parting.size >= PARTING_MAX || !socket.writable) {
@@ -333,7 +333,7 @@ export class ConnectionShares {
     this.#resting.add(connection);
   }
 
-  /** Counts a connection as that of somebody from now on. */
+  /** Counts a connection for this address from now on. */
   #attribute(connection: Connection, address: string): void {
     const { place } = connection;
     if (place === undefined) return;
@@ -385,7 +385,7 @@ export class ConnectionShares {
     }
     const { bytesRead } = connection.socket;
     const isFast = bytesRead - arrival.bytesRead >= BODY_WINDOW_BYTES_MIN;
-    // What was read and not taken shows that it is the handler for which one waits.
+    // Bytes read but not consumed mean that the server waits for the handler.
     if (isFast || request.readableLength > 0 || request.isPaused()) {
       arrival.since = now;
       arrival.bytesRead = bytesRead;

@@ -1,23 +1,23 @@
-// The port through which datagrams come and go. Implementations: `udp-dgram.ts` (Node's own sockets, everywhere) and
-// `udp-linux.ts` (recvmmsg and sendmmsg on Linux), chosen once at start; the rooms above see only this.
+// The port for sending and receiving datagrams. Its implementations are `udp-dgram.ts` (Node's own sockets, everywhere) and
+// `udp-linux.ts` (recvmmsg and sendmmsg on Linux), chosen once at start. Other rooms use only this port.
 //
-// 1. Datagrams arrive in arrays, at most RECEIVE_BATCH_MAX each: what the kernel had queued.
+// 1. Datagrams arrive in arrays of at most RECEIVE_BATCH_MAX, as the kernel had queued them.
 // 2. `bytes` of a received datagram is borrowed until the handler returns (borrowed-bytes.ts): copy what must live longer.
-// 3. `send` never throws and never blocks; what the kernel refuses is counted and told to `onSendError`.
-// 4. What was handed to `send` or `sendSegments` is the caller's again when it returns.
+// 3. `send` never throws and never blocks; datagrams that the kernel refuses are counted and reported to `onSendError`.
+// 4. When `send` or `sendSegments` returns, the caller owns its bytes again.
 
 import type { Ipv4, MacAddress } from './address.ts';
 import type { BorrowedBytes } from './borrowed-bytes.ts';
 import type { FrameTap, TapRequest } from './frame-tap.ts';
 import type { HostInterface } from './host-interface.ts';
 
-/** The most datagrams handed over in one call. */
+/** The most datagrams delivered in one call. */
 export const RECEIVE_BATCH_MAX = 64;
 
-/** Where a datagram goes. A value, so that choosing it can be tested. */
+/** The destination of a datagram; a value, so that choosing it can be tested. */
 export type Destination =
   | { readonly kind: 'unicast'; readonly address: Ipv4; readonly port: number }
-  /** A client that has no address yet and so answers no ARP: by hardware address where the host allows it, else by broadcast. */
+  /** A client without an address, which answers no ARP: sent to its hardware address if the host allows it, otherwise broadcast. */
   | { readonly kind: 'hardware'; readonly address: Ipv4; readonly mac: MacAddress; readonly port: number }
   | { readonly kind: 'broadcast'; readonly port: number };
 
@@ -30,21 +30,21 @@ export interface ReceivedDatagram {
 export interface OutgoingDatagram {
   readonly bytes: Uint8Array;
   readonly to: Destination;
-  /** From a device socket: leave with this source, an address of the device, in place of the socket's own. */
+  /** From a device socket: the source to use instead of the socket's own; an address of the device. */
   readonly source?: Ipv4 | undefined;
 }
 
-/** What a socket counted since it was opened. */
+/** A socket's counters since it was opened. */
 export interface SocketCounters {
   readonly received: number;
   readonly sent: number;
   /** Datagrams that the kernel refused to send. */
   readonly sendErrors: number;
-  /** Datagrams that the kernel dropped because the receive buffer was full; undefined where the system does not say. */
+  /** Datagrams that the kernel dropped because the receive buffer was full; undefined if the system does not report it. */
   readonly receiveDrops: number | undefined;
-  /** The size of the receive buffer as the kernel counts it, in bytes; undefined where the system does not say. */
+  /** The size of the receive buffer as the kernel counts it, in bytes; undefined if the system does not report it. */
   readonly receiveBufferBytes?: number | undefined;
-  /** The same of the send buffer. */
+  /** The same for the send buffer. */
   readonly sendBufferBytes?: number | undefined;
 }
 
@@ -55,11 +55,11 @@ export interface DatagramSocket {
   /** The bound local address; 0.0.0.0 for a device socket. */
   readonly localAddress: Ipv4;
   readonly localPort: number;
-  /** Sends in order; a full send buffer drops the rest and counts it. */
+  /** Sends in order; if the send buffer is full, the rest is dropped and counted. */
   send(datagrams: readonly OutgoingDatagram[]): void;
   /**
-   * Sends `payload` to one peer as datagrams of `segmentBytes` each, the last one shorter. One system call where the kernel
-   * segments (UDP_SEGMENT), else one datagram at a time. `payload` is at most 65,507 bytes and 64 segments.
+   * Sends `payload` to one peer as datagrams of `segmentBytes` each, the last one shorter: in one system call if the kernel
+   * segments (UDP_SEGMENT), otherwise one datagram at a time. `payload` is at most 65,507 bytes and 64 segments.
    */
   sendSegments(payload: Uint8Array, segmentBytes: number, to: Ipv4, port: number): void;
   counters(): SocketCounters;
@@ -68,13 +68,13 @@ export interface DatagramSocket {
 
 export type DatagramHandler = (datagrams: readonly ReceivedDatagram[], socket: DatagramSocket) => void;
 
-/** One end of a conversation. */
+/** The remote end of a connected socket. */
 export interface Peer {
   readonly address: Ipv4;
   readonly port: number;
 }
 
-/** What receiving on a connected socket reports after an ICMP error that RFC 1122 §3.2.2.1 calls hard. */
+/** The error codes that a connected socket reports after an ICMP error that RFC 1122 §3.2.2.1 calls hard. */
 export const PEER_UNREACHABLE: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'EHOSTUNREACH',
@@ -82,63 +82,63 @@ export const PEER_UNREACHABLE: ReadonlySet<string> = new Set([
   'ENOPROTOOPT',
 ]);
 
-/** How a socket is to be opened. */
+/** The options of a socket. */
 export interface SocketRequest {
   readonly address: Ipv4;
   /** 0 lets the system choose. */
   readonly port: number;
-  /** Bind to this device, so that only its broadcasts arrive and replies leave by it. */
+  /** Bind to this device: only its broadcasts arrive, and replies leave by it. */
   readonly device?: string;
-  /** Source address of replies from a device socket, and what `hardware` destinations carry as source. */
+  /** The source address of replies from a device socket and of datagrams to `hardware` destinations. */
   readonly source?: Ipv4;
   /** Allow sending to broadcast addresses. */
   readonly broadcast?: boolean;
-  /** Bind although the address is not (yet) one of this host. */
+  /** Bind even if the address is not (yet) one of this host. */
   readonly freebind?: boolean;
-  /** The port belongs to a set that this process opens together (a device socket and its address sockets). */
+  /** The port belongs to a set that this process opens together: a device socket and its address sockets. */
   readonly shared?: boolean;
   /**
-   * The socket speaks with this peer alone: it is connected (udp(7)). What others send never arrives; the kernel answers them as if
-   * nobody had opened the port, so that strangers cannot find out which ports are in use.
+   * Connect the socket to this peer alone (udp(7)). Datagrams from other hosts never arrive; the kernel answers them as if the port were closed,
+   * so that strangers cannot find out which ports are in use.
    */
   readonly peer?: Peer;
   readonly onDatagrams: DatagramHandler;
   readonly onSendError?: (code: string, to: Destination) => void;
-  /** The system reported an error while receiving, by its code (`ENETDOWN` …); the socket stays open. */
+  /** Called with the system's code (`ENETDOWN` …) of a receive error; the socket stays open. */
   readonly onReceiveError?: (code: string) => void;
   /**
-   * With `peer`: the peer's host, or a router before it, reported by ICMP that it takes nothing from this socket (RFC 1122 §4.1.3.3).
-   * The kernel believes a report only if it quotes a datagram of this socket to this peer. Errors that may pass are not reported.
+   * With `peer`: called when the peer's host, or a router before it, reported by ICMP that the peer is unreachable (RFC 1122 §4.1.3.3).
+   * The kernel believes a report only if it quotes a datagram of this socket to this peer. Transient errors are not reported.
    */
   readonly onPeerUnreachable?: (socket: DatagramSocket) => void;
 }
 
-/** Opens sockets; `kind` and `notes` are for the log and `status`. */
+/** Opens sockets. `kind` and `notes` are for the log and `status`. */
 export interface DatagramNetwork {
   readonly kind: 'linux' | 'dgram';
-  /** What is missing here and what follows from it, one sentence each. */
+  /** Missing features of this host and their consequences, one sentence each. */
   readonly notes: readonly string[];
-  /** How many datagrams all its sockets have received; undefined: not counted. */
+  /** Datagrams received by all of its sockets; undefined if not counted. */
   readonly received?: number | undefined;
   /**
-   * Opens one socket. Open the device sockets of a shared port before its address sockets: only so is a stranger on the
-   * device always noticed.
+   * Opens one socket. Open the device sockets of a shared port before its address sockets: only then is another server on
+   * the device always detected.
    *
    * @throws RackError `address-in-use`, `permission-denied`, `address-not-here`, `interface-missing`, `socket-refused`;
-   * `native-unavailable` for a second device on one port where sockets cannot be bound to devices.
+   * `native-unavailable` for a second device on one port if sockets cannot be bound to devices.
    */
   open(request: SocketRequest): Promise<DatagramSocket>;
-  /** Opens a tap on a device (`frame-tap.ts`); left out, or answering undefined: not possible here. The caller closes it. */
+  /** Opens a tap on a device (`frame-tap.ts`). If it is missing or returns undefined, taps are not possible here. The caller must close it. */
   tap?(request: TapRequest): FrameTap | undefined;
-  /** Closes every socket that is still open. */
+  /** Closes every open socket. */
   close(): Promise<void>;
 }
 
-/** A network that is told when interfaces come, go and come again, so that its sockets follow. */
+/** A network whose sockets follow interfaces as they come, go and return. */
 export interface HostNetwork extends DatagramNetwork {
   /**
-   * To be called with every new state of the interfaces. A device that was deleted and created anew under its name leaves
-   * the sockets bound to it deaf; they are bound again here.
+   * Call it with every new list of interfaces. If a device was deleted and created again under its name, the sockets bound to it
+   * receive nothing any more; this binds them again.
    */
   interfacesChanged(interfaces: readonly HostInterface[]): void;
 }

@@ -1,9 +1,9 @@
-// A directory that one process at a time has, whoever sees it: another network namespace, a container that shares the volume. The kernel
-// gives it back whatever way the process ends. Source: flock(2).
+// A lock on a directory, held by one process at a time, even across network namespaces and containers that share the volume. The kernel
+// releases it however the process ends. Source: flock(2).
 //
-// 1. It leaves no file behind, and asks for no more than the right to read the directory.
-// 2. Where the C library cannot be called, or the file system has no such locks (NFS wants a file that is written), nobody has it and
-//    everybody goes on: `instance-lock.ts` and the control socket hold what they hold.
+// 1. It leaves no file behind, and needs only the right to read the directory.
+// 2. If the C library cannot be called, or the file system has no such locks (NFS demands a writable file), there is no lock and the process
+//    goes on: `instance-lock.ts` and the control socket still guard against some duplicates.
 
 import { closeSync, openSync } from 'node:fs';
 import { RackError } from '../errors.ts';
@@ -12,14 +12,14 @@ const LOCK_EX = 2;
 const LOCK_NB = 4;
 const EWOULDBLOCK = 11;
 
-/** A directory that is held until `release`. */
+/** A directory that is locked until `release`. */
 export interface DirectoryLock {
   release(): void;
 }
 
 /**
- * Takes a directory that exists. Rejects with RackError `already-running` when another process has it.
- * @returns undefined: it cannot be held here
+ * Locks an existing directory. Rejects with RackError `already-running` if another process holds it.
+ * @returns undefined if it cannot be locked here
  */
 export async function lockDirectory(path: string): Promise<DirectoryLock | undefined> {
   const libc = await loadNative();
@@ -40,7 +40,7 @@ function openReadable(path: string): number | undefined {
   try {
     return openSync(path, 'r');
   } catch {
-    // What cannot be read here, the state's own files tell better.
+    // An unreadable directory is reported better by the state's own files.
     return undefined;
   }
 }

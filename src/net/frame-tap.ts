@@ -1,10 +1,10 @@
-// Hears what an interface receives for one UDP port, beside the host's own sockets, and sends as a host without an address does: to
-// look at a wire as a DHCP client would, without taking the client's port from the host. Sources: packet(7), RFC 791 §3.1, RFC 768,
-// the kernel's documentation of its packet filter.
+// Receives copies of an interface's datagrams for one UDP port, alongside the host's own sockets, and sends like a host without an address. So
+// Rackboot can see a wire as a DHCP client does, without taking the client's port from the host. Sources: packet(7), RFC 791 §3.1, RFC 768, the
+// kernel's documentation of its packet filter.
 //
-// 1. The kernel's filter lets nothing through but whole IPv4 UDP datagrams for the port, so that other traffic costs next to nothing.
-// 2. What this host itself sends is not heard, and what the tap sends no socket of this host hears: it shows the other side only.
-// 3. Nothing wakes anybody: whoever opens a tap looks into it, and closes it.
+// 1. The kernel's filter passes only whole IPv4 UDP datagrams for the port, so other traffic costs next to nothing.
+// 2. The tap does not receive what this host sends, and this host's sockets do not receive what the tap sends: it shows only the other side.
+// 3. A tap wakes no one: its opener polls and closes it.
 
 import {
   ANY,
@@ -33,7 +33,7 @@ import {
 import { FRAME_HEADER_BYTES, writeFrame } from './raw-frame.ts';
 import { AF_PACKET, MSG_DONTWAIT, SOCK_FLAGS, SOCK_RAW } from './wire-structs.ts';
 
-/** The most datagrams taken in one look; the rest waits for the next one. */
+/** The most datagrams returned by one `take`; the rest waits for the next. */
 export const TAKEN_MAX = 64;
 
 const ETHERNET_HEADER_BYTES = 14;
@@ -45,37 +45,37 @@ const UDP_HEADER_BYTES = 8;
 const FRAGMENT_BITS = 0x3fff;
 const FRAME_BYTES_MAX = 16_384;
 
-/** What was heard. */
+/** A datagram received by the tap. */
 export interface TappedDatagram {
   /** A copy. */
   readonly bytes: Uint8Array;
   readonly from: Ipv4;
-  /** Whose frame it came in: the sender's, or that of the router or relay before it. */
+  /** The sender of its frame: the host itself, or the router or relay before it. */
   readonly mac: MacAddress;
 }
 
 /** An open tap. */
 export interface FrameTap {
-  /** Sends a datagram from 0.0.0.0 to all hosts of the wire. @returns the error's code (`ENETDOWN`), or undefined */
+  /** Broadcasts a datagram from 0.0.0.0. @returns the error's code (`ENETDOWN`), or undefined */
   broadcast(payload: Uint8Array, port: number): string | undefined;
-  /** What has come since the last call, the oldest first, TAKEN_MAX at most. */
+  /** The datagrams since the last call, oldest first, at most TAKEN_MAX. */
   take(): readonly TappedDatagram[];
   close(): void;
 }
 
 export interface TapRequest {
   readonly device: string;
-  /** The device's hardware address, which frames are sent from. */
+  /** The device's hardware address, the source of sent frames. */
   readonly mac: MacAddress;
-  /** The UDP port whose datagrams are heard, and from which is sent. */
+  /** The UDP port to receive and to send from. */
   readonly port: number;
 }
 
-/** Opens a tap; undefined where that is not allowed (CAP_NET_RAW) or the device does not exist. */
+/** Opens a tap; undefined if the process lacks CAP_NET_RAW or the device does not exist. */
 export function openFrameTap(libc: Libc, { device, mac, port }: TapRequest): FrameTap | undefined {
   const index = libc.if_nametoindex(device);
   if (index === 0) return undefined;
-  // Protocol 0 hears nothing yet: the filter is in place before the first frame.
+  // Protocol 0 receives nothing yet, so the filter is in place before the first frame.
   const fd = libc.socket(AF_PACKET, SOCK_RAW | SOCK_FLAGS, 0);
   if (fd < 0) return undefined;
   const place = linkAddress(index);
@@ -126,7 +126,7 @@ class LinuxTap implements FrameTap {
   }
 }
 
-/** An Ethernet frame to everybody with a UDP datagram from 0.0.0.0 in it. */
+/** A broadcast Ethernet frame with a UDP datagram from 0.0.0.0. */
 export function broadcastFrame(payload: Uint8Array, mac: MacAddress, fromPort: number, toPort: number): Uint8Array {
   const frame = new Uint8Array(ETHERNET_HEADER_BYTES + FRAME_HEADER_BYTES + payload.length);
   frame.set(macToBytes(BROADCAST_MAC));
@@ -137,7 +137,7 @@ export function broadcastFrame(payload: Uint8Array, mac: MacAddress, fromPort: n
   return frame;
 }
 
-/** Reads a frame; undefined: it holds no whole UDP datagram for `port`. Checksums are not looked at, for the card may owe them. */
+/** Reads a frame; undefined if it holds no whole UDP datagram for `port`. Checksums are ignored, because the card may still have to fill them. */
 export function readTappedFrame(frame: BorrowedBytes, port: number): TappedDatagram | undefined {
   if (frame.length < ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES_MIN + UDP_HEADER_BYTES) return undefined;
   const view = borrowedView(frame);
@@ -167,7 +167,7 @@ function linkAddress(index: number): Uint8Array {
   return bytes;
 }
 
-/** Takes whole IPv4 UDP datagrams for a port. */
+/** The filter for whole IPv4 UDP datagrams to a port. */
 const datagramsFor = (port: number): readonly FilterInstruction[] => [
   [LOAD_HALF_WORD, 0, 0, 12],
   [JUMP_IF_EQUAL, 0, 8, ETHERTYPE_IPV4],

@@ -1,4 +1,4 @@
-// A network interface of this host, as the rooms above see it. Where the list comes from: `interfaces.ts`.
+// A network interface of this host. `interfaces.ts` supplies the list.
 
 import type { Ipv4, MacAddress } from './address.ts';
 
@@ -11,13 +11,13 @@ export interface InterfaceAddress {
 /** One interface at one moment. */
 export interface HostInterface {
   readonly name: string;
-  /** The kernel's index, from 1; an interface that is created anew gets another. 0 where the system does not say. */
+  /** The kernel's index, from 1; an interface that is created again gets a new one. 0 if the system does not report it. */
   readonly index: number;
   /** The hardware address; undefined for an interface that has none (a tunnel), 00:00:00:00:00:00 for loopback. */
   readonly mac: MacAddress | undefined;
   /** Switched on by the administrator. */
   readonly up: boolean;
-  /** A cable is plugged in and the other side answers; equal to `up` where the system does not say. */
+  /** A cable is plugged in and the other side is on; equal to `up` if the system does not report it. */
   readonly carrier: boolean;
   readonly addresses: readonly InterfaceAddress[];
 }

@@ -1,6 +1,6 @@
-// The IPv4 addresses of interfaces that nothing is plugged into, or whose other side is off. Quirk: Node lists only interfaces with a carrier
-// (libuv asks for IFF_RUNNING), but an address stays when the cable goes. The kernel's tables tell: a connected route names the interface and
-// the network, the local table names the addresses. Sources: proc(5) on /proc/net/route; /proc/net/fib_trie as Linux prints it.
+// The IPv4 addresses of interfaces without a carrier (no cable, or the other side is off). Quirk: Node lists only interfaces with a carrier (libuv
+// asks for IFF_RUNNING), but an address stays when the cable goes. The kernel's tables show it: a connected route names the interface and the
+// network, the local table names the addresses. Sources: proc(5) on /proc/net/route; /proc/net/fib_trie as Linux prints it.
 
 import { readFileSync } from 'node:fs';
 import { type Ipv4, type Ipv4Network, ipv4, networkContains, networkOf, parseIpv4 } from './address.ts';
@@ -13,7 +13,7 @@ interface Connected {
   readonly prefix: number;
 }
 
-/** Addresses that lie in a network of an interface and that are in none of `listed`, by the interface's name. Other systems: none. */
+/** Local addresses in an interface's network that are not in `listed`, by the interface's name; empty on other systems. */
 export function readIdleAddresses(listed: ReadonlySet<Ipv4>): ReadonlyMap<string, readonly InterfaceAddress[]> {
   return findIdleAddresses(readTable('/proc/net/route'), readTable('/proc/net/fib_trie'), listed);
 }
@@ -53,7 +53,7 @@ function ofHostOrder(hex: string): Ipv4 {
   return ipv4(new DataView(bytes.buffer).getUint32(0));
 }
 
-/** An address stands in a line of its own, before the line that calls it this host's. */
+/** An address is on its own line, before the line that marks it as local. */
 function* localAddresses(trie: string): Generator<Ipv4> {
   let last: Ipv4 | undefined;
   for (const line of trie.split('\n')) {

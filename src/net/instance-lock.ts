@@ -1,9 +1,9 @@
-// Only one Rackboot of a kind at a time: a lock that the kernel gives back whatever way the process ends. A Unix socket in the
-// abstract namespace of Linux, elsewhere one in the directory for temporary files. Source: unix(7).
+// A lock that allows only one Rackboot of a kind at a time; the kernel releases it however the process ends. It is a Unix socket in Linux's
+// abstract namespace, or elsewhere in the directory for temporary files. Source: unix(7).
 //
-// 1. The lock needs no privilege and leaves nothing behind on Linux; it holds within one network namespace. Beyond it a
-//    daemon holds its state directory itself (`directory-lock.ts`).
-// 2. Whoever connects is told the holder's process number and hung up on; nothing is read from anybody.
+// 1. The lock needs no privilege, and on Linux leaves nothing behind. It works within one network namespace; beyond that a
+//    daemon locks its state directory (`directory-lock.ts`).
+// 2. A process that connects gets the holder's process number and is disconnected; the holder reads nothing.
 
 import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
@@ -13,19 +13,19 @@ import { join } from 'node:path';
 import { systemClock } from '../clock.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 
-/** A socket's name has 108 bytes, with ours in front: a longer key is replaced by its hash. */
+/** The longest key in a socket name, which has 108 bytes including our prefix; a longer key is replaced by its hash. */
 const KEY_BYTES_MAX = 64;
-/** How long a holder may take to say its process number, in milliseconds, and how much of its answer is read, in bytes. */
+/** How long a holder may take to send its process number, in milliseconds, and how much of its answer is read, in bytes. */
 const HOLDER_ANSWER_MS = 500;
 const HOLDER_ANSWER_BYTES_MAX = 16;
 
-/** A lock that is held until `release`. */
+/** A lock held until `release`. */
 export interface InstanceLock {
   release(): Promise<void>;
 }
 
 /**
- * Takes the lock named `key`. Rejects with RackError `already-running` when another process has it, naming that process where
+ * Takes the lock named `key`. Rejects with RackError `already-running` if another process holds it, and names that process if
  * it answers. `platform` is for tests.
  */
 export async function acquireInstanceLock(key: string, platform: string = process.platform): Promise<InstanceLock> {
@@ -39,7 +39,7 @@ export async function acquireInstanceLock(key: string, platform: string = proces
   } catch (error) {
     if (osErrorCode(error) !== 'EADDRINUSE') throw error;
     const holder = await askHolder(path);
-    // Only a socket in a directory outlives its process: nobody answers there.
+    // Only a socket in a directory can outlive its process: then no process answers.
     if (holder !== 'nobody' || platform === 'linux') throw alreadyRunning(key, holder, error);
     rmSync(path, { force: true });
     await listen(server, path);
@@ -64,7 +64,7 @@ function listen(server: Server, path: string): Promise<void> {
   });
 }
 
-/** The process number of whoever listens at `path`; `nobody` when nobody does. */
+/** The number of the process that listens at `path`; `nobody` if none does. */
 function askHolder(path: string): Promise<number | 'nobody' | undefined> {
   return new Promise((resolve) => {
     let answer = '';

@@ -1,15 +1,15 @@
-// The interfaces of the host as they follow from what the kernel said: netlink messages in, the present list out.
+// Turns the kernel's netlink messages into the current list of the host's interfaces.
 //
 //     startDump ─▶ links … ─▶ finishLinks ─▶ addresses … ─▶ finishDump ─▶ messages as they come
 //
 // 1. Messages may repeat and may arrive during a dump; applying one twice changes nothing.
-// 2. What a dump did not name is gone when it ends: so a lost message is made good by the next dump.
+// 2. When a dump ends, anything it did not name is removed; so the next dump repairs a lost message.
 
 import { type Ipv4, ipv4 } from './address.ts';
 import type { HostInterface } from './host-interface.ts';
 import type { NetlinkMessage } from './netlink.ts';
 
-/** Interfaces and addresses of one interface that are kept; further ones are not seen. */
+/** The most interfaces, and addresses of one interface, that are kept; further ones are ignored. */
 const INTERFACES_MAX = 4_096;
 const ADDRESSES_MAX = 1_024;
 
@@ -17,22 +17,22 @@ type LinkMessage = Extract<NetlinkMessage, { kind: 'link' }>;
 
 interface Entry {
   link: LinkMessage | undefined;
-  /** Addresses with their prefixes (see `addressKey`), in the order in which the kernel named them. */
+  /** Addresses with their prefixes (see `addressKey`), in the kernel's order. */
   addresses: Set<number>;
 }
 
 /** Folds netlink messages into the list of interfaces. */
 export class InterfaceTable {
   #entries = new Map<number, Entry>();
-  /** What the running dump has named so far. */
+  /** The entries of the running dump so far. */
   #fresh: Map<number, Entry> | undefined;
 
-  /** A list of everything is about to arrive. */
+  /** A full list is about to arrive. */
   startDump(): void {
     this.#fresh = new Map();
   }
 
-  /** The list is complete: it takes the place of what was known. */
+  /** The full list is complete and replaces the known one. */
   finishDump(): void {
     if (this.#fresh === undefined) return;
     this.#entries = this.#fresh;
@@ -43,7 +43,7 @@ export class InterfaceTable {
     applyTo(this.#fresh ?? this.#entries, message);
   }
 
-  /** The interfaces, by index. An address whose interface was not named yet is not shown. */
+  /** The interfaces, by index. An address without a known interface is not listed. */
   list(): readonly HostInterface[] {
     const interfaces: HostInterface[] = [];
     for (const { link, addresses } of this.#entries.values()) {
@@ -97,7 +97,7 @@ function entryOf(entries: Map<number, Entry>, index: number): Entry | undefined 
   return entry;
 }
 
-/** True when the two lists say the same. */
+/** True if the two lists are equal. */
 export function sameInterfaces(a: readonly HostInterface[], b: readonly HostInterface[]): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -1,9 +1,9 @@
-// The interfaces of this host, and word of their coming and going: by rtnetlink from a thread of its own, at once; where that
-// cannot be had, by looking every POLL_INTERVAL_MS.
+// The interfaces of this host and their changes: at once, by rtnetlink in a separate thread; or, if that is not available, by
+// polling every POLL_INTERVAL_MS.
 //
-// 1. `current()` is complete when the watch is handed out, and is replaced whole, never changed.
-// 2. Listeners are told after `current()` has changed, and only then.
-// 3. When the thread fails, the watch goes on by looking.
+// 1. `current()` is complete when the watch is returned; it is replaced whole, never changed.
+// 2. Listeners are called only after `current()` has changed.
+// 3. If the thread fails, the watch continues by polling.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
@@ -16,37 +16,36 @@ import { sameInterfaces } from './interface-table.ts';
 import type { NetThread } from './net-thread.ts';
 import { ThreadWire, type Wire } from './wire.ts';
 
-/** How often one looks where the kernel does not tell, in milliseconds. */
+/** The polling interval, in milliseconds. */
 const POLL_INTERVAL_MS = 2000;
-/** How long the thread may take to its first word before one begins by looking. */
+/** How long the watch waits for the thread's first list before it polls, in milliseconds. */
 const FIRST_WORD_MS = 2000;
 
-/** The interfaces of the host as they are now. */
+/** The current interfaces of the host. */
 export interface InterfaceWatch {
-  /** How changes are learnt: `netlink` at once, `polled` within two seconds. */
+  /** How changes are detected: `netlink` at once, `polled` within two seconds. */
   readonly kind: 'netlink' | 'polled';
-  /** What is missing here and what follows from it, one sentence each. */
+  /** Missing features of this host and their consequences, one sentence each. */
   readonly notes: readonly string[];
   /** The wires behind the interfaces. */
   readonly wire: Wire;
   /** The interfaces, by index. */
   current(): readonly HostInterface[];
-  /** Has `listener` called with every new list from now on; the result ends that. */
+  /** Calls `listener` with every new list from now on. @returns a function that ends this */
   onChange(listener: (interfaces: readonly HostInterface[]) => void): () => void;
   close(): Promise<void>;
 }
 
-/** What a watch is opened with; `native: false` has it look instead of listening. */
+/** Options of a watch; `native: false` makes it poll. */
 export interface InterfaceWatchOptions {
   readonly clock: Clock;
   readonly native?: boolean;
 }
 
-/** Opens the watch; it resolves when the first list is there, and never fails. */
+/** Opens the watch. Resolves with the first list; never fails. */
 export async function openInterfaceWatch(options: InterfaceWatchOptions): Promise<InterfaceWatch> {
   const watch = new HostWatch(options.clock);
-  if (options.native === false)
-    watch.look('The interfaces of the host are looked at every 2 s, as the configuration asks.');
+  if (options.native === false) watch.look('Rackboot polls the interfaces of the host every 2 s, as configured.');
   else await watch.listen();
   return watch;
 }
@@ -95,7 +94,7 @@ class HostWatch implements InterfaceWatch {
 
   /** Starts the thread and waits for its first list. */
   async listen(): Promise<void> {
-    if (process.platform !== 'linux') return this.look(lookingBecause('only Linux tells of changes'));
+    if (process.platform !== 'linux') return this.look(pollingBecause('only Linux reports changes'));
     await new Promise<void>((resolve) => {
       const late = this.#clock.schedule(FIRST_WORD_MS, () => {
         this.#update(readInterfaces());
@@ -106,13 +105,13 @@ class HostWatch implements InterfaceWatch {
         resolve();
       };
       this.#startThread(settle).catch((error) => {
-        this.look(lookingBecause(errorText(error)));
+        this.look(pollingBecause(errorText(error)));
         settle();
       });
     });
   }
 
-  /** Goes on by looking; `reason` becomes the note. */
+  /** Polls from now on; `reason` becomes the note. */
   look(reason: string): void {
     this.#kind = 'polled';
     this.#notes = [reason];
@@ -132,7 +131,7 @@ class HostWatch implements InterfaceWatch {
       },
       onFailure: (reason) => {
         this.wire.connect(undefined);
-        if (!this.#closed) this.look(lookingBecause(errorText(reason)));
+        if (!this.#closed) this.look(pollingBecause(errorText(reason)));
         settle();
       },
     });
@@ -154,12 +153,12 @@ class HostWatch implements InterfaceWatch {
   }
 }
 
-function lookingBecause(reason: string): string {
-  return `The interfaces of the host are looked at every 2 s, because the kernel's word of changes is not to be had (${reason}).`;
+function pollingBecause(reason: string): string {
+  return `Rackboot polls the interfaces of the host every 2 s, because the kernel cannot report changes here (${reason}).`;
 }
 
 /**
- * The interfaces by looking once: addresses by Node and from the kernel's routes, the rest from /sys/class/net. Where there is no such directory,
+ * Reads the interfaces once: addresses from Node and the kernel's routes, the rest from /sys/class/net. Without that directory
  * interfaces without an address are missing and `index` is 0.
  */
 export function readInterfaces(): readonly HostInterface[] {
@@ -205,7 +204,7 @@ function listDevices(): readonly string[] {
   }
 }
 
-/** A line of a device's directory; undefined where it cannot be read (`carrier` of a device that is down). */
+/** A line from a device's directory; undefined if it cannot be read (`carrier` of a device that is down). */
 function readDeviceFile(device: string, file: string): string | undefined {
   try {
     return readFileSync(`/sys/class/net/${device}/${file}`, 'latin1').trim();

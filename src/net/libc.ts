@@ -1,15 +1,14 @@
-// The system calls that Node has no words for, called in the C library of Linux through koffi. Layouts of what they are
-// given: `wire-structs.ts`. Sources: socket(7), ip(7), udp(7), packet(7), recvmmsg(2), sendmmsg(2), eventfd(2),
-// flock(2).
+// System calls that Node does not offer, called in Linux's C library through koffi. The layouts of their structures are in `wire-structs.ts`.
+// Sources: socket(7), ip(7), udp(7), packet(7), recvmmsg(2), sendmmsg(2), eventfd(2), flock(2).
 //
-// 1. `errno()` is read at once after a call that returned -1, and only then.
-// 2. An address written into a structure does not keep its buffer alive: whoever stores one keeps the buffer in a field.
-// 3. Loading fails, by an exception, where the C library is not glibc: the caller then does without.
+// 1. Read `errno()` only directly after a call that returned -1.
+// 2. An address in a structure does not keep its buffer alive: code that stores one must keep the buffer in a field.
+// 3. Loading throws if the C library is not glibc; the caller then does without.
 
 import { getSystemErrorName } from 'node:util';
 import koffi from 'koffi';
 
-/** The calls, each as its manual page has it; buffers stand for pointers, -1 means failure. */
+/** The calls, as their manual pages describe them; buffers stand for pointers, -1 means failure. */
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Uint8Array, length: number): number;
@@ -20,7 +19,7 @@ export interface Libc {
   sendmmsg(fd: number, headers: Uint8Array, count: number, flags: number): number;
   recvmmsg(fd: number, headers: Uint8Array, count: number, flags: number, timeout: null): number;
   recv(fd: number, into: Uint8Array, length: number, flags: number): number;
-  /** `from` is filled with the sender's address, and `fromLength`, an int, with its length. */
+  /** Fills `from` with the sender's address, and `fromLength`, an int, with its length. */
   recvfrom(
     fd: number,
     into: Uint8Array,
@@ -40,11 +39,11 @@ export interface Libc {
   if_nametoindex(name: string): number;
   /** The error number of the call that just failed. */
   errno(): number;
-  /** Where a buffer lies in memory; it stays there for the life of the buffer. */
+  /** The address of a buffer in memory, fixed for the buffer's life. */
   addressOf(buffer: Uint8Array): bigint;
 }
 
-/** The C library of this host. Throws where there is no glibc. */
+/** The C library of this host. Throws if it is not glibc. */
 export function loadLibc(): Libc {
   const library = koffi.load('libc.so.6');
   return {

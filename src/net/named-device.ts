@@ -1,11 +1,11 @@
-// What Node knows of a network device by its name, where no native call can be asked.
+// Facts about a network device by its name, from Node alone, for hosts without native calls.
 
 import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { type Ipv4, parseIpv4 } from './address.ts';
 import type { HostInterface } from './host-interface.ts';
 
-/** Whether the device exists. Outside Linux one that has no address is not listed and counts as missing. */
+/** True if the device exists. Outside Linux a device without an address counts as missing. */
 export function deviceExists(device: string): boolean {
   return networkInterfaces()[device] !== undefined || existsSync(`/sys/class/net/${device}`);
 }

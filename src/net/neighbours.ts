@@ -1,14 +1,14 @@
-// Who is on the wires of this host: which hardware address uses which IPv4 address behind which interface, first and last seen.
-// A hint for people and for other rooms, never an input to what is leased.
+// The hosts on this host's wires: which hardware address uses which IPv4 address behind which interface, when first and last seen.
+// A hint for people and for other rooms, never an input to leasing.
 //
 //   ARP packets ─┬─ SightingFilter (in the thread that hears them) ─▶ NeighbourTable.see ─▶ new | moved | seen
-//   kernel's table ┘     says the same thing once in RETELL_MS
+//   kernel's table ┘     repeats a sighting once in RETELL_MS
 //
-// 1. What strangers can add to is bounded: NEIGHBOURS_MAX entries, and TOLD_RATE new sightings a second, beyond which the next packet of the
-//    same host tells it.
-// 2. A host that was heard with its address for RETELL_MS is kept apart from those that are new (`kept-apart.ts`), and is told again whatever
-//    else is on the wire. Among the new, as among the others, a hardware address is a share: one that claims many addresses loses its own.
-// 3. It lives in memory. After a restart the kernel's table and the wire fill it again within minutes.
+// 1. Strangers can add only a bounded amount: NEIGHBOURS_MAX entries, and TOLD_RATE new sightings a second. A sighting beyond the rate is
+//    reported with the host's next packet.
+// 2. A host that was heard with its address for RETELL_MS is kept apart from new ones (`kept-apart.ts`), and is reported again whatever else
+//    is on the wire. In both ranks a hardware address is a share, so one that claims many addresses evicts only its own.
+// 3. The table is in memory only. After a restart the kernel's table and the wire fill it again within minutes.
 
 import type { Instant } from '../clock.ts';
 import { later } from '../clock.ts';
@@ -16,39 +16,39 @@ import { KeptApart, type Owner } from '../kept-apart.ts';
 import { type Rate, RateLimit, RateLimits } from '../rate-limit.ts';
 import type { Ipv4, MacAddress } from './address.ts';
 
-/** Neighbours that are remembered: so many new ones, and so many that were heard for RETELL_MS. Invented ones push out invented ones. */
+/** Remembered neighbours: up to this many new ones, and as many that were heard for RETELL_MS. Invented ones evict only new ones. */
 export const NEIGHBOURS_MAX = 16_384;
-/** How soon the same sighting is told again, in milliseconds. */
+/** How often the same sighting is reported, in milliseconds. */
 export const RETELL_MS = 60_000;
-/** New sightings of one hardware address. A host with many addresses has them told within seconds. */
+/** New sightings of one hardware address. A host with many addresses is fully reported within seconds. */
 export const SENDER_RATE: Rate = { perSecond: 5, burst: 64 };
-/** Hardware addresses whose rate is remembered. Invented ones fill it: one that is forgotten begins anew, within TOLD_RATE. */
+/** Hardware addresses whose rate is remembered. Invented ones fill it; a forgotten one starts again, within TOLD_RATE. */
 export const SENDERS_MAX = 4096;
-/** New sightings of all hosts. A flood under invented hardware addresses fills it, and hosts that are new are told later. */
+/** New sightings of all hosts. A flood with invented hardware addresses fills it, and new hosts are reported later. */
 export const TOLD_RATE: Rate = { perSecond: 500, burst: 2000 };
 
-/** An address that was seen in use. */
+/** An address seen in use. */
 export interface Sighting {
   readonly interfaceName: string;
   readonly address: Ipv4;
   readonly mac: MacAddress;
-  /** False: the kernel remembers it, and has not heard it just now. */
+  /** False if the kernel only remembers it and has not just heard it. */
   readonly heard: boolean;
 }
 
-/** A neighbour as it is known. */
+/** A known neighbour. */
 export interface Neighbour {
   readonly interfaceName: string;
   readonly address: Ipv4;
   readonly mac: MacAddress;
   readonly firstSeen: Instant;
   readonly lastSeen: Instant;
-  /** Who had the address before, and since when it is this one's; undefined: nobody. */
+  /** The previous user of the address, and since when this one has it; undefined: none. */
   readonly previousMac?: MacAddress | undefined;
   readonly movedAt?: Instant | undefined;
 }
 
-/** What a sighting changed. */
+/** How a sighting changed the table. */
 export type NeighbourChange = 'new' | 'moved' | 'seen';
 
 /** Neighbours by interface and address. */
@@ -59,7 +59,7 @@ export class NeighbourTable {
     return this.#entries.size;
   }
 
-  /** Takes note of a sighting. */
+  /** Records a sighting. */
   see(sighting: Sighting, now: Instant): NeighbourChange {
     const { interfaceName, address, mac } = sighting;
     const key = `${interfaceName} ${address}`;
@@ -80,12 +80,12 @@ export class NeighbourTable {
     return 'seen';
   }
 
-  /** The host that was last seen with an address; undefined: none is known. */
+  /** The last host seen with an address; undefined if none is known. */
   find(interfaceName: string, address: Ipv4): Neighbour | undefined {
     return this.#entries.get(`${interfaceName} ${address}`);
   }
 
-  /** The host that was seen last with an address, behind whichever interface. */
+  /** The last host seen with an address, behind any of the interfaces. */
   findAnywhere(address: Ipv4, interfaceNames: Iterable<string>): Neighbour | undefined {
     let newest: Neighbour | undefined;
     for (const name of interfaceNames) {
@@ -95,36 +95,36 @@ export class NeighbourTable {
     return newest;
   }
 
-  /** All of them, in no particular order. */
+  /** All neighbours, unordered. */
   all(): readonly Neighbour[] {
     return [...this.#entries.values()];
   }
 }
 
-/** Whose an entry is: of a host that is new, and of one that was heard before. */
+/** The owner of an entry: a new host, or one that was heard before. */
 const newcomer = (mac: MacAddress): Owner => ({ rank: 'stranger', share: String(mac) });
 const settled = (mac: MacAddress): Owner => ({ rank: 'client', share: String(mac) });
 
-/** Lets a sighting through that says something new, or the same as one RETELL_MS ago. */
+/** Passes sightings that are new, or that were last reported RETELL_MS ago. */
 export class SightingFilter {
-  /** By interface index and address as one number. */
-  readonly #told = new KeptApart<number, { readonly mac: MacAddress; readonly at: Instant }>(NEIGHBOURS_MAX);
+  /** Reported sightings, by interface index and address as one number. */
+  readonly #reported = new KeptApart<number, { readonly mac: MacAddress; readonly at: Instant }>(NEIGHBOURS_MAX);
   readonly #senders = new RateLimits<MacAddress>(SENDER_RATE, SENDERS_MAX);
   readonly #rate = new RateLimit(TOLD_RATE);
 
-  /** True: to be told. `heard` as in `Sighting`: what is merely remembered is told once. */
+  /** True if the sighting should be reported. `heard` as in `Sighting`: a merely remembered host is reported once. */
   allows(interfaceIndex: number, address: Ipv4, mac: MacAddress, heard: boolean, now: Instant): boolean {
     const key = interfaceIndex * 0x1_0000_0000 + address;
-    const told = this.#told.get(key);
-    const isKnown = told !== undefined && told.mac === mac;
-    if (isKnown && (!heard || later(told.at, RETELL_MS) > now)) return false;
+    const reported = this.#reported.get(key);
+    const isKnown = reported !== undefined && reported.mac === mac;
+    if (isKnown && (!heard || later(reported.at, RETELL_MS) > now)) return false;
     if (!isKnown && !(this.#senders.allows(mac, now) && this.#rate.allows(now))) return false;
-    this.#told.set(key, { mac, at: now }, isKnown ? settled(mac) : newcomer(mac));
+    this.#reported.set(key, { mac, at: now }, isKnown ? settled(mac) : newcomer(mac));
     return true;
   }
 
-  /** Forgets what was told: who asks now is to hear everything. */
+  /** Forgets what was reported, so that a new listener hears everything. */
   clear(): void {
-    this.#told.clear();
+    this.#reported.clear();
   }
 }

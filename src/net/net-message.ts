@@ -1,22 +1,22 @@
-// What the net worker and the main thread say to each other.
+// The messages between the net worker and the main thread.
 
 import type { Owner } from '../kept-apart.ts';
 import type { Ipv4, MacAddress } from './address.ts';
 import type { HostInterface } from './host-interface.ts';
 import type { Sighting } from './neighbours.ts';
 
-/** Handed to the worker when it starts. */
+/** The worker's start data. */
 export interface NetWorkerData {
-  /** The eventfd by which the worker is woken: descriptors are shared by all threads of a process. */
+  /** The eventfd that wakes the worker; all threads of a process share descriptors. */
   readonly eventFd: number;
 }
 
-/** From the main thread; it takes effect once the eventfd was written. */
+/** A message from the main thread; the worker reads it once the eventfd is written. */
 export type ToNetWorker =
   | { readonly kind: 'stop' }
-  /** Listen on these interfaces, in place of those named before. */
+  /** Listen on these interfaces only. */
   | { readonly kind: 'serve'; readonly names: readonly string[] }
-  /** Ask whether somebody uses an address. */
+  /** Ask whether a host uses an address. */
   | { readonly kind: 'probe'; readonly id: number; readonly address: Ipv4; readonly interfaceName: string }
   /** Tell a machine that there is no IPv6 router. */
   | ({ readonly kind: 'advertise' } & Solicitation)
@@ -31,17 +31,17 @@ export interface Solicitation {
   readonly source: Uint8Array;
 }
 
-/** From the worker. */
+/** A message from the worker. */
 export type FromNetWorker =
   /** The interfaces, at first and after every change. */
   | { readonly kind: 'interfaces'; readonly interfaces: readonly HostInterface[] }
-  /** What of the wire can be heard; said before the first interfaces, and again when it ends. */
+  /** What cannot be heard on the wire, and why; sent before the first interfaces, and again on failure. */
   | { readonly kind: 'senses'; readonly arp: string; readonly routers: string }
-  /** The end of a probe; `made` false: it could not be made. */
+  /** The end of a probe; `made` false: it could not be sent. */
   | { readonly kind: 'probed'; readonly id: number; readonly user: MacAddress | undefined; readonly made: boolean }
   | { readonly kind: 'sightings'; readonly sightings: readonly Sighting[] }
   | { readonly kind: 'solicitation'; readonly solicitation: Solicitation }
-  /** Somebody else on this wire is an IPv6 router. */
+  /** Another host on this wire is an IPv6 router. */
   | { readonly kind: 'router'; readonly interfaceName: string; readonly mac: MacAddress }
-  /** An advertisement left; `code` is empty, or why it did not. */
+  /** An advertisement was sent; `code` is empty, or the error if it was not. */
   | { readonly kind: 'advertised'; readonly solicitation: Solicitation; readonly code: string };

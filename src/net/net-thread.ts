@@ -1,8 +1,8 @@
-// The main thread's side of the net worker: starts it, hears it, tells it what to do, and wakes it so that it can end.
+// The main thread's side of the net worker: starts it, exchanges messages with it, and wakes it so that it can end.
 //
-// 1. After its first word of the interfaces the worker does not keep the process alive, and the process never waits for its sleep:
-//    on `exit` the eventfd is written.
-// 2. The eventfd is closed only after the worker has ended: its number could be another file's.
+// 1. After its first list of interfaces the worker does not keep the process alive, and the process never waits for the worker's sleep, because
+//    it writes the eventfd on `exit`.
+// 2. The eventfd is closed only after the worker has ended: its number could be reused for another file.
 
 import { Worker } from 'node:worker_threads';
 import { type Libc, loadLibc } from './libc.ts';
@@ -12,10 +12,10 @@ import { EVENTFD_FLAGS } from './wire-structs.ts';
 /** Memory of the worker's JavaScript, in MB: its tables are small. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 };
 
-/** Who is told what the worker says. */
+/** Receives the worker's messages. */
 export interface NetThreadListener {
   onMessage(message: FromNetWorker): void;
-  /** The thread ended by itself; nothing more is told. */
+  /** Called when the thread ends unexpectedly; no more messages follow. */
   onFailure(reason: unknown): void;
 }
 
@@ -29,12 +29,12 @@ export class NetThread {
   #stopping = false;
   #over = false;
 
-  /** Throws where the C library cannot be called. */
+  /** Throws if the C library cannot be called. */
   constructor(listener: NetThreadListener) {
     this.#libc = loadLibc();
     this.#eventFd = this.#libc.eventfd(0, EVENTFD_FLAGS);
     if (this.#eventFd < 0) throw new Error('eventfd was refused');
-    // The worker is a source file beside sources and a compiled one beside compiled ones.
+    // The worker has the same extension as this file, source or compiled.
     const file = import.meta.url.endsWith('.ts') ? './net-worker.ts' : './net-worker.js';
     const workerData: NetWorkerData = { eventFd: this.#eventFd };
     this.#worker = new Worker(new URL(file, import.meta.url), { workerData, resourceLimits: RESOURCE_LIMITS });
@@ -58,7 +58,7 @@ export class NetThread {
     process.on('exit', this.#onExit);
   }
 
-  /** Has the worker do something. After its end this does nothing. */
+  /** Sends the worker a message; does nothing after its end. */
   tell(message: ToNetWorker): void {
     if (this.#over || this.#stopping) return;
     this.#worker.postMessage(message);

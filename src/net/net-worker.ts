@@ -1,9 +1,9 @@
-// The thread that sleeps in poll(2) until the kernel has news of an interface, something was heard on a wire, or the main thread
+// The net worker: sleeps in poll(2) until the kernel reports an interface change, a frame arrives on a wire, or the main thread
 // writes the eventfd. Sources: poll(2), eventfd(2), netlink(7).
 //
-// 1. A thread in poll can only be ended by waking it: poll returns at least every POLL_MS, and at once when the eventfd is written.
-// 2. The interfaces come first: what is heard of a wire is told only after the interface it belongs to.
-// 3. Without word of the interfaces the thread ends, and the main thread looks for itself; without anything else it goes on.
+// 1. A thread in poll can end only when it wakes: poll returns at least every POLL_MS, and at once when the eventfd is written.
+// 2. Interfaces come first: frames from a wire are reported only after the interface they belong to.
+// 3. If the interfaces cannot be followed the thread ends, and the main thread polls instead; without the other sources it goes on.
 
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
@@ -17,7 +17,7 @@ import { WireEar } from './wire-ear.ts';
 
 /** The longest sleep, in milliseconds. */
 const POLL_MS = 2000;
-/** Descriptors that are waited for: the eventfd, the interfaces, and the ears. */
+/** The most polled descriptors: the eventfd, the interfaces, and the sockets of `WireEar`. */
 const DESCRIPTORS_MAX = 8;
 const POLLIN = 1;
 const POLLFD_BYTES = 8;
@@ -32,7 +32,7 @@ class InterfaceListener {
   readonly netlink: NetlinkDump;
   readonly #table = new InterfaceTable();
   readonly #onChange: (interfaces: readonly HostInterface[]) => void;
-  #told: readonly HostInterface[] | undefined;
+  #reported: readonly HostInterface[] | undefined;
 
   constructor(onChange: (interfaces: readonly HostInterface[]) => void) {
     this.#onChange = onChange;
@@ -43,7 +43,7 @@ class InterfaceListener {
     });
   }
 
-  /** Reads what is queued and tells when the list has changed. */
+  /** Reads queued messages and reports the list if it changed. */
   work(): void {
     this.netlink.drain();
     if (!this.netlink.isDumping) this.#tell();
@@ -52,13 +52,13 @@ class InterfaceListener {
 
   #tell(): void {
     const interfaces = this.#table.list();
-    if (this.#told !== undefined && sameInterfaces(this.#told, interfaces)) return;
-    this.#told = interfaces;
+    if (this.#reported !== undefined && sameInterfaces(this.#reported, interfaces)) return;
+    this.#reported = interfaces;
     this.#onChange(interfaces);
   }
 }
 
-/** Empties the eventfd and the main thread's messages; true when one of them says stop. */
+/** Empties the eventfd and handles the main thread's messages. @returns true if one of them is `stop` */
 function obey(eventFd: number, ear: WireEar): boolean {
   libc.read(eventFd, new Uint8Array(8), 8);
   if (parentPort === null) return true;
@@ -70,7 +70,7 @@ function obey(eventFd: number, ear: WireEar): boolean {
   return false;
 }
 
-/** Sleeps until one of the descriptors can be read, or until `waitMs` have passed. */
+/** Sleeps until a descriptor is readable, or for `waitMs` milliseconds. */
 function sleepOn(pollfds: Buffer, descriptors: readonly number[], waitMs: number): void {
   const count = Math.min(descriptors.length, DESCRIPTORS_MAX);
   for (let index = 0; index < count; index += 1) {

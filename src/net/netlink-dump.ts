@@ -1,9 +1,9 @@
-// A netlink socket of the kernel's network state that is subscribed to changes and can ask for everything at once. Sources:
+// A netlink socket for the kernel's network state: it subscribes to changes and can request full lists (dumps). Sources:
 // netlink(7), rtnetlink(7).
 //
-// 1. The subscription comes before the first dump, so no change falls between them.
-// 2. An overrun of the queue (ENOBUFS), an undecodable datagram and an interrupted dump are made good by another dump, at most
-//    DUMP_RETRIES_MAX in a row; the next wake after that tries again.
+// 1. It subscribes before the first dump, so no change is missed in between.
+// 2. After a queue overrun (ENOBUFS), an undecodable datagram or an interrupted dump it dumps again, at most
+//    DUMP_RETRIES_MAX times in a row; the next wake then tries again.
 
 import { borrowedPart, reclaim } from './borrowed-bytes.ts';
 import { errorName, type Libc } from './libc.ts';
@@ -16,18 +16,18 @@ import {
 } from './netlink.ts';
 import { AF_NETLINK, MSG_DONTWAIT, netlinkAddress, SOCK_FLAGS, SOCK_RAW } from './wire-structs.ts';
 
-/** Datagrams read in a row before something else is looked at. */
+/** The most datagrams read in a row before other work. */
 const DRAIN_MAX = 256;
-/** Dumps in a row that failed or were interrupted before the socket rests until the next wake. */
+/** The most consecutive failed or interrupted dumps before the socket rests until the next wake. */
 const DUMP_RETRIES_MAX = 8;
 
-/** Who is told what the kernel says. */
+/** Receives the kernel's messages. */
 export interface NetlinkListener {
-  /** A list of everything is about to arrive. */
+  /** A full list is about to arrive. */
   onDump(): void;
-  /** A change, or an entry of the list. */
+  /** A change, or an entry of a full list. */
   onMessage(message: NetlinkMessage): void;
-  /** The list is complete. */
+  /** The full list is complete. */
   onDumped(): void;
 }
 
@@ -39,11 +39,11 @@ export class NetlinkDump {
   readonly #listener: NetlinkListener;
   readonly #buffer = new Uint8Array(NETLINK_DATAGRAM_BYTES_MAX);
   #sequence = 0;
-  /** What the running dump is about, as a place in `#types`; undefined when none runs. */
+  /** The running dump, as an index into `#types`; undefined if none runs. */
   #dumping: number | undefined;
   #failures = 0;
 
-  /** Subscribes to `groups`, a bit mask. A dump asks for `types`, one after the other. Throws where netlink is refused. */
+  /** Subscribes to `groups`, a bit mask. A dump requests `types` one by one. Throws if netlink is refused. */
   constructor(libc: Libc, groups: number, types: readonly DumpType[], listener: NetlinkListener) {
     this.#libc = libc;
     this.#types = types;
@@ -54,32 +54,32 @@ export class NetlinkDump {
     if (libc.bind(this.fd, address, address.length) !== 0) throw new Error(`netlink bind: ${errorName(libc.errno())}`);
   }
 
-  /** True while a list is still coming. */
+  /** True while a list is still arriving. */
   get isDumping(): boolean {
     return this.#dumping !== undefined;
   }
 
-  /** Asks for everything. */
+  /** Requests full lists. */
   dump(): void {
     this.#listener.onDump();
     this.#request(0);
   }
 
-  /** To be called after every wake: a dump that was given up is tried again. */
+  /** Retries a dump that was given up. Call it after every wake. */
   recover(): void {
     if (this.#failures < DUMP_RETRIES_MAX) return;
     this.#failures = 0;
     this.dump();
   }
 
-  /** Reads what is queued. @throws Error where the socket is of no more use */
+  /** Reads queued messages. @throws Error if the socket has become unusable */
   drain(): void {
     for (let count = 0; count < DRAIN_MAX; count += 1) {
       const length = this.#libc.recv(this.fd, this.#buffer, this.#buffer.length, MSG_DONTWAIT);
       if (length < 0) {
         const code = errorName(this.#libc.errno());
         if (code === 'EAGAIN') break;
-        // Anything else would come again at once, for ever: end, so that another way is found.
+        // Any other error would repeat endlessly: throw, so that the caller falls back.
         if (code !== 'ENOBUFS' && code !== 'EINTR') throw new Error(`netlink: ${code}`);
         if (code === 'ENOBUFS') this.#again();
         continue;

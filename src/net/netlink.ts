@@ -1,9 +1,9 @@
-// What the kernel says of its interfaces: rtnetlink messages to values, and the request for all of them. Sources: netlink(7),
+// Decodes rtnetlink messages about interfaces, and encodes the request for a full list. Sources: netlink(7),
 // rtnetlink(7), the kernel's uapi headers. Numbers are in the host's byte order, little endian here.
 //
-// 1. Decoding never throws and reads nothing outside the bytes; a message that is not understood is left out.
-// 2. Messages of the bridge family say what happened to a port of a bridge, not to the interface, and are left out: taken
-//    seriously, an interface that leaves its bridge would count as deleted.
+// 1. Decoding never throws and never reads outside the bytes; unknown messages are left out.
+// 2. Messages of the bridge family describe a port of a bridge, not the interface, and are left out: otherwise an interface that
+//    leaves its bridge would count as deleted.
 
 import { type Ipv4, ipv4, type MacAddress, macFromBytes } from './address.ts';
 import {
@@ -20,7 +20,7 @@ import { type Decoded, decoded, faulty, type WireFaultCode } from './byte-reader
 export const NETLINK_GROUPS = 0x11;
 /** The multicast group of the kernel's neighbour tables, as a bit mask. */
 export const NETLINK_NEIGHBOUR_GROUP = 0x4;
-/** A buffer that the longest datagram of a dump fits in: the kernel fills at most 32 KiB. */
+/** Room for the longest datagram of a dump: the kernel fills at most 32 KiB. */
 export const NETLINK_DATAGRAM_BYTES_MAX = 32_768;
 
 export const RTM_GETLINK = 18;
@@ -33,9 +33,9 @@ const RTM_DELLINK = 17;
 const RTM_NEWADDR = 20;
 const RTM_DELADDR = 21;
 const RTM_NEWNEIGH = 28;
-/** NLM_F_REQUEST, and NLM_F_ROOT with NLM_F_MATCH: all there are. */
+/** NLM_F_REQUEST, and NLM_F_ROOT with NLM_F_MATCH: a full list. */
 const DUMP_FLAGS = 0x301;
-/** NLM_F_DUMP_INTR: the list changed while it was read, so something may be missing. */
+/** NLM_F_DUMP_INTR: the list changed while it was read, so entries may be missing. */
 const INTERRUPTED_FLAG = 0x10;
 
 const HEADER_BYTES = 16;
@@ -52,12 +52,12 @@ const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
-/** NUD_REACHABLE: heard of within the last half minute or so. */
+/** NUD_REACHABLE: heard within about the last half minute. */
 const STATE_REACHABLE = 0x02;
-/** NUD_STALE, NUD_DELAY and NUD_PROBE: known, and not heard of lately. Other states have no hardware address or were written by hand. */
+/** NUD_STALE, NUD_DELAY and NUD_PROBE: known, but not heard lately. Other states have no hardware address or were set by hand. */
 const STATES_REMEMBERED = 0x1c;
 
-/** One thing the kernel said. `sequence` is that of the request it answers. */
+/** One message of the kernel. `sequence` is that of the request it answers. */
 export type NetlinkMessage =
   | {
       readonly kind: 'link';
@@ -70,7 +70,7 @@ export type NetlinkMessage =
   | { readonly kind: 'link-gone'; readonly index: number }
   | { readonly kind: 'address'; readonly index: number; readonly address: Ipv4; readonly prefix: number }
   | { readonly kind: 'address-gone'; readonly index: number; readonly address: Ipv4; readonly prefix: number }
-  /** An entry of the kernel's neighbour table that names a host; `heard`: just now. */
+  /** An entry of the kernel's neighbour table for a host; `heard`: just now. */
   | {
       readonly kind: 'neighbour';
       readonly index: number;
@@ -78,12 +78,12 @@ export type NetlinkMessage =
       readonly mac: MacAddress;
       readonly heard: boolean;
     }
-  /** The list is complete; `interrupted`: ask again, it changed meanwhile. */
+  /** The list is complete; `interrupted`: it changed meanwhile, so request it again. */
   | { readonly kind: 'done'; readonly sequence: number; readonly interrupted: boolean }
   /** The kernel refused; `errno` is 0 for a plain acknowledgement. */
   | { readonly kind: 'refused'; readonly sequence: number; readonly errno: number };
 
-/** What can be asked for whole. */
+/** The lists that can be requested. */
 export type DumpType = typeof RTM_GETLINK | typeof RTM_GETADDR | typeof RTM_GETNEIGH;
 
 const DUMP_FIXED_BYTES: Readonly<Record<DumpType, number>> = {
@@ -105,7 +105,7 @@ export function encodeDumpRequest(type: DumpType, sequence: number): Uint8Array 
   return bytes;
 }
 
-/** One message of a datagram, with its header of 16 bytes, which is whole. */
+/** One message of a datagram, with its complete header of 16 bytes. */
 export interface NetlinkPart {
   readonly bytes: BorrowedBytes;
   readonly view: BorrowedView;
@@ -113,7 +113,7 @@ export interface NetlinkPart {
   readonly offset: number;
 }
 
-/** The messages of one datagram. A fault tells where its structure breaks; the messages before it are lost with it. */
+/** The messages of one datagram. A fault names where its structure breaks; the messages before it are then lost too. */
 export function decodeNetlink(bytes: BorrowedBytes): Decoded<readonly NetlinkMessage[]> {
   const parts = splitNetlink(bytes);
   if (!parts.ok) return parts;
@@ -162,7 +162,7 @@ function decodeMessage(part: NetlinkPart): MessageOrNone {
     case RTM_NEWADDR:
     case RTM_DELADDR:
       return decodeAddress(part, type === RTM_DELADDR);
-    // A neighbour that the kernel forgets (RTM_DELNEIGH) has gone nowhere: it needed the room.
+    // RTM_DELNEIGH does not mean that the host has gone: the kernel needed the room.
     case RTM_NEWNEIGH:
       return decodeNeighbour(part);
     default:
@@ -202,7 +202,7 @@ function decodeAddress(part: NetlinkPart, gone: boolean): MessageOrNone {
   const index = view.getUint32(HEADER_BYTES + 4, true);
   const attributes = decodeAttributes(part, attributesAt);
   if (!attributes.ok) return attributes;
-  // On a point-to-point link IFA_ADDRESS is the other end's; IFA_LOCAL is ours wherever both are given.
+  // On a point-to-point link IFA_ADDRESS is the other end's address; if both are present, IFA_LOCAL is ours.
   const bytes = attributes.value.get(IFA_LOCAL) ?? attributes.value.get(IFA_ADDRESS);
   if (bytes === undefined) return decoded(undefined);
   if (bytes.length !== 4 || prefix > 32) return fault('bad-value', HEADER_BYTES, 'address');
@@ -231,7 +231,7 @@ function decodeNeighbour(part: NetlinkPart): MessageOrNone {
   return decoded({ kind: 'neighbour', index, address, mac: macFromBytes(hardware), heard });
 }
 
-/** Attributes by type; of a type that occurs twice the last counts. */
+/** Attributes by type; if a type repeats, the last counts. */
 function decodeAttributes({ bytes, view }: NetlinkPart, start: number): Decoded<ReadonlyMap<number, BorrowedBytes>> {
   const attributes = new Map<number, BorrowedBytes>();
   for (let at = start; at < view.byteLength; ) {

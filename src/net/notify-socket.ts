@@ -1,9 +1,9 @@
-// What the process tells the system's manager of services, by datagrams to the socket that the manager named in the environment.
+// Reports this process's state to the service manager (systemd), by datagrams to the socket that the manager named in the environment.
 // Sources: sd_notify(3), sd_watchdog_enabled(3), systemd.exec(5), unix(7).
 //
-// 1. A message never waits and never throws: a manager that does not read is told again later, or not at all.
-// 2. Each message names the socket anew, so a manager that was started again is reached.
-// 3. The names are taken out of the environment: programs that this process starts do not speak for it.
+// 1. Sending never waits and never throws: if the manager does not read, a later message reaches it, or none.
+// 2. Each message names the socket again, so it reaches a restarted manager.
+// 3. The variables are removed from the environment, so that child programs do not report in this process's name.
 
 import { cleanText } from '../clean-text.ts';
 import { errorText } from '../errors.ts';
@@ -12,30 +12,30 @@ import { AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_DGRAM, SOCK_FLAGS, unixAddres
 
 /** The longest status line, in bytes; the manager shows one line. */
 export const STATUS_BYTES_MAX = 500;
-/** A watchdog shorter than this, in microseconds, could not be served beside other work; one longer than a day is none. */
+/** A shorter watchdog, in microseconds, could not be served alongside other work; one longer than a day is ignored. */
 const WATCHDOG_US_MIN = 100_000;
 const WATCHDOG_US_MAX = 86_400_000_000;
 
-/** What the environment says of the manager. */
+/** The manager's terms, from the environment. */
 export interface NotifyTerms {
   /** A path, or a name of the abstract namespace with a leading `@`. */
   readonly socket: string;
-  /** How often the process has to say that it is alive, in milliseconds; undefined: it need not. */
+  /** How often the process must report that it is alive, in milliseconds; undefined: never. */
   readonly watchdogMs: number | undefined;
 }
 
 /** The assignments of a message: `READY`, `STATUS`, `WATCHDOG` and others of sd_notify(3), each with its value. */
 export type Notice = Readonly<Record<string, string>>;
 
-/** A way to the manager. */
+/** A socket to the manager. */
 export interface NotifySocket {
-  /** False: the manager did not take it. */
+  /** False if the manager did not take the message. */
   send(notice: Notice): boolean;
   close(): void;
 }
 
 /**
- * Reads what the manager says to the process `pid`, and takes it out of `environment`. Undefined: no manager waits for a word.
+ * Reads the manager's terms for the process `pid`, and removes them from `environment`. Undefined if no manager expects reports.
  */
 export function takeNotifyTerms(environment: NodeJS.ProcessEnv, pid: number): NotifyTerms | undefined {
   const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: interval, WATCHDOG_PID: watched } = environment;
@@ -47,14 +47,14 @@ export function takeNotifyTerms(environment: NodeJS.ProcessEnv, pid: number): No
   return { socket, watchdogMs: isMeant && isSane ? microseconds / 1000 : undefined };
 }
 
-/** The text of a message: a value loses its line breaks, and a long one its end. */
+/** The text of a message; line breaks are removed from values, and long values are cut. */
 export function formatNotice(notice: Notice): string {
   return Object.entries(notice)
     .map(([name, value]) => `${name}=${cut(cleanText(value.replace(/\s+/g, ' ')))}`)
     .join('\n');
 }
 
-/** Cuts at a whole character. */
+/** Cuts the text between whole characters. */
 function cut(text: string): string {
   const bytes = Buffer.from(text, 'utf8');
   if (bytes.length <= STATUS_BYTES_MAX) return text;
@@ -62,27 +62,25 @@ function cut(text: string): string {
 }
 
 /**
- * Opens the way to the manager's socket. `onTrouble` is told once why it cannot be reached; the process goes on without.
+ * Opens a socket to the manager. If it cannot be reached, `onTrouble` is called once with the reason; the process goes on without it.
  */
 export function openNotifySocket(socket: string, onTrouble: (text: string) => void): NotifySocket {
   const silent: NotifySocket = { send: () => false, close: () => undefined };
   const address = unixAddress(socket);
   if (address === undefined) {
-    onTrouble(`the socket of the system's manager has no usable name: ${JSON.stringify(socket.slice(0, 200))}`);
+    onTrouble(`the service manager's socket has an invalid name: ${JSON.stringify(socket.slice(0, 200))}`);
     return silent;
   }
   let libc: Libc;
   try {
     libc = loadLibc();
   } catch (error) {
-    onTrouble(
-      `the system's manager cannot be told anything, because the C library cannot be called: ${errorText(error)}`,
-    );
+    onTrouble(`the service manager gets no reports, because the C library cannot be called: ${errorText(error)}`);
     return silent;
   }
   const fd = libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_FLAGS, 0);
   if (fd < 0) {
-    onTrouble(`the system's manager cannot be told anything: ${errorName(libc.errno())}`);
+    onTrouble(`the service manager gets no reports: ${errorName(libc.errno())}`);
     return silent;
   }
   return new LinuxNotifySocket(libc, fd, address, onTrouble);
@@ -108,9 +106,9 @@ class LinuxNotifySocket implements NotifySocket {
     const sent = this.#libc.sendto(this.#fd, bytes, bytes.length, flags, this.#address, this.#address.length);
     if (sent === bytes.length) return true;
     const code = sent < 0 ? errorName(this.#libc.errno()) : 'cut short';
-    // A full queue empties by itself; anything else is told once.
+    // A full queue will empty; any other error is reported once.
     if (code !== 'EAGAIN' && code !== 'EINTR') {
-      this.#onTrouble?.(`the system's manager does not take what it is told: ${code}`);
+      this.#onTrouble?.(`the service manager does not take reports: ${code}`);
       this.#onTrouble = undefined;
     }
     return false;

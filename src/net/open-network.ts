@@ -1,6 +1,6 @@
-// Chooses, once at start, how datagrams are sent and received on this host, and says why.
+// Chooses once at start how this host sends and receives datagrams, and notes the reason.
 //
-// 1. The native way is taken wherever it works; nothing but a missing library or another system leads to the portable one.
+// 1. Native calls are used wherever they work; only a missing library or another system leads to the portable sockets.
 
 import { endianness } from 'node:os';
 import { errorText } from '../errors.ts';
@@ -8,23 +8,23 @@ import type { HostNetwork } from './datagram.ts';
 import { openDgramNetwork } from './udp-dgram.ts';
 
 export interface NetworkOptions {
-  /** False: Node's own sockets, even where native calls work. */
+  /** False: use Node's own sockets even if native calls work. */
   readonly native?: boolean;
-  /** The send buffer to ask for, in bytes; left out: as large as is useful. The system's own default is 212 992. */
+  /** The send buffer to request, in bytes; default: as large as is useful. The system's own default is 212 992. */
   readonly sendBufferBytes?: number | undefined;
 }
 
-/** Processors whose structure layouts are known to be those of `wire-structs.ts`. */
+/** Processors whose structure layouts match `wire-structs.ts`. */
 const NATIVE_PROCESSORS: ReadonlySet<string> = new Set(['x64', 'arm64']);
 
-/** The datagram network of this host; `native: false` asks for the portable one everywhere. Never fails. */
+/** The datagram network of this host; `native: false` always gives the portable one. Never fails. */
 export async function openNetwork(options: NetworkOptions = {}): Promise<HostNetwork> {
   const { sendBufferBytes } = options;
   if (options.native === false)
-    return openDgramNetwork('Sockets are the portable ones, because the configuration asks for them.', sendBufferBytes);
+    return openDgramNetwork('Sockets are the portable ones, as configured.', sendBufferBytes);
   if (process.platform !== 'linux' || !NATIVE_PROCESSORS.has(process.arch) || endianness() !== 'LE') {
     return openDgramNetwork(
-      `Sockets are the portable ones: there are native calls only for Linux on x64 and arm64, not for ${process.platform} on ${process.arch}.`,
+      `Sockets are the portable ones: native calls exist only for Linux on x64 and arm64, not for ${process.platform} on ${process.arch}.`,
       sendBufferBytes,
     );
   }

@@ -1,7 +1,7 @@
-// Instructions of the kernel's packet filter, as several filters need them. Sources: the kernel's classic BPF, socket(7) (SO_ATTACH_FILTER).
+// Instructions of the kernel's packet filter that several filters share. Sources: the kernel's classic BPF, socket(7) (SO_ATTACH_FILTER).
 //
 // 1. A jump reaches 255 instructions, so a word is compared in groups of GROUP.
-// 2. The kernel copies a filter while it is attached; until then its bytes have to be alive.
+// 2. The kernel copies a filter when it is attached; until then its bytes must stay alive.
 
 import { errorName, type Libc } from './libc.ts';
 import { SOL_SOCKET } from './wire-structs.ts';
@@ -12,7 +12,7 @@ export type FilterInstruction = readonly [number, number, number, number];
 export const LOAD_WORD = 0x20;
 export const LOAD_HALF_WORD = 0x28;
 export const LOAD_BYTE = 0x30;
-/** Loads a half word so far behind the start that LOAD_HEADER_LENGTH has read. */
+/** Loads a half word at an offset behind the header length that LOAD_HEADER_LENGTH read. */
 export const LOAD_HALF_WORD_BEHIND = 0x48;
 /** Reads the length of an IPv4 header, in octets. */
 export const LOAD_HEADER_LENGTH = 0xb1;
@@ -21,7 +21,7 @@ export const JUMP_IF_EQUAL = 0x15;
 export const JUMP_IF_ANY_BIT = 0x45;
 const RETURN = 0x06;
 
-/** SKF_AD_OFF + SKF_AD_IFINDEX: where a filter reads by which interface the frame came. */
+/** SKF_AD_OFF + SKF_AD_IFINDEX: the index of the interface that received the frame. */
 export const LOAD_INTERFACE_INDEX = 0xfffff008;
 /** SKF_AD_OFF + SKF_AD_RANDOM: a random word. */
 export const LOAD_RANDOM = 0xfffff038;
@@ -32,15 +32,15 @@ export const TAKE: FilterInstruction = [RETURN, 0, 0, 0xffff];
 export const DROP: FilterInstruction = [RETURN, 0, 0, 0];
 
 const SO_ATTACH_FILTER = 26;
-/** Of a `sock_filter`. */
+/** The size of a `sock_filter`. */
 const INSTRUCTION_BYTES = 8;
-/** Of a `sock_fprog`. */
+/** The size of a `sock_fprog`. */
 const PROGRAM_BYTES = 16;
 
-/** Values that are compared before the instruction that takes the packet. */
+/** How many values are compared before each instruction that takes the packet. */
 const GROUP = 200;
 
-/** Takes the packet when the loaded word is one of these, and goes on to the next instruction otherwise. */
+/** Takes the packet if the loaded word is one of these values; otherwise continues with the next instruction. */
 export function takeAnyOf(values: readonly number[]): readonly FilterInstruction[] {
   const instructions: FilterInstruction[] = [];
   for (let at = 0; at < values.length; at += GROUP) {
@@ -48,13 +48,13 @@ export function takeAnyOf(values: readonly number[]): readonly FilterInstruction
     group.forEach((value, place) => {
       instructions.push([JUMP_IF_EQUAL, group.length - place, 0, value]);
     });
-    // Past the instruction that takes it.
+    // Jump past the instruction that takes the packet.
     instructions.push([JUMP, 0, 0, 1], TAKE);
   }
   return instructions;
 }
 
-/** A socket hears what these instructions take, from now on. @returns the system's code where that was refused */
+/** Makes a socket receive only what these instructions take. @returns the system's code if that was refused */
 export function attachFilter(libc: Libc, fd: number, instructions: readonly FilterInstruction[]): string | undefined {
   const filter = encodeFilter(instructions);
   const program = Buffer.allocUnsafeSlow(PROGRAM_BYTES).fill(0);
@@ -62,11 +62,11 @@ export function attachFilter(libc: Libc, fd: number, instructions: readonly Filt
   program.writeBigUInt64LE(libc.addressOf(filter), 8);
   const isTaken = libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length) === 0;
   const code = isTaken ? undefined : errorName(libc.errno());
-  // Named after the call, so that its bytes are alive during it.
+  // Used after the call, so that its bytes stay alive during it.
   return filter.length === 0 ? 'EINVAL' : code;
 }
 
-/** An array of `sock_filter`, with a store of its own. */
+/** An array of `sock_filter` in its own memory. */
 function encodeFilter(instructions: readonly FilterInstruction[]): Uint8Array {
   const bytes = Buffer.allocUnsafeSlow(instructions.length * INSTRUCTION_BYTES);
   instructions.forEach(([code, ifTrue, ifFalse, operand], index) => {

@@ -1,10 +1,10 @@
-// A socket for frames of one kind on every interface of this host (AF_PACKET, SOCK_DGRAM: the kernel takes Ethernet's header off and
-// puts it on). Sources: packet(7), the kernel's classic BPF (socket(7), SO_ATTACH_FILTER); tried in network namespaces.
+// A socket for frames of one kind on every interface of this host (AF_PACKET, SOCK_DGRAM: the kernel removes and adds the Ethernet
+// header). Sources: packet(7), the kernel's classic BPF (socket(7), SO_ATTACH_FILTER); tried in network namespaces.
 //
-// 1. It is filtered before it is bound, so nothing that is not asked for ever waits in it.
-// 2. It belongs to no device: interfaces come and go without it. Group memberships are a device's and have to be made again.
-// 3. Frames that this host sends, and those for another host (a VLAN that has no device here, a promiscuous port), are not heard.
-// 4. The kernel copies a filter while it is attached; receive buffers are fields.
+// 1. The filter is attached before the socket is bound, so unwanted frames never queue in it.
+// 2. It belongs to no device, so it survives interfaces that come and go. Group memberships belong to a device and must be joined again.
+// 3. It does not receive frames that this host sends, or frames for another host (a VLAN without a device here, a promiscuous port).
+// 4. The kernel copies a filter when it is attached; receive buffers are fields.
 
 import { type MacAddress, macFromBytes, macToBytes } from './address.ts';
 import { type BorrowedBytes, borrowedPart, reclaim } from './borrowed-bytes.ts';
@@ -19,7 +19,7 @@ import {
 } from './packet-filter.ts';
 import { AF_PACKET, intBytes, MSG_DONTWAIT, SOCK_DGRAM, SOCK_FLAGS } from './wire-structs.ts';
 
-/** Ethernet's numbers of what is inside a frame. */
+/** Ethernet's numbers for the protocol inside a frame. */
 export const ETHERTYPE_ARP = 0x0806;
 export const ETHERTYPE_IPV6 = 0x86dd;
 
@@ -28,21 +28,21 @@ const PACKET_ADD_MEMBERSHIP = 1;
 const SOCKADDR_LL_BYTES = 20;
 /** A jump reaches 255 instructions. */
 const FILTERED_INTERFACES_MAX = 200;
-/** Longer frames are cut: nothing that is read here is longer. */
+/** Longer frames are cut; no protocol read here needs more. */
 const FRAME_BYTES_MAX = 2048;
-/** PACKET_HOST, PACKET_BROADCAST and PACKET_MULTICAST are 0 to 2; what is above is not for this host, or from it. */
+/** PACKET_HOST, PACKET_BROADCAST and PACKET_MULTICAST are 0 to 2; higher types are for another host, or from this one. */
 const PACKET_TYPE_MAX = 2;
 
-/** A frame that was heard. */
+/** A received frame. */
 export interface HeardFrame {
   /** Borrowed until the next call of `receive`. */
   readonly bytes: BorrowedBytes;
   readonly interfaceIndex: number;
-  /** By whom it was put on the wire. */
+  /** The hardware address that sent the frame. */
   readonly from: MacAddress;
 }
 
-/** Hears and sends frames of one kind. */
+/** Receives and sends frames of one kind. */
 export class PacketSocket {
   readonly fd: number;
   readonly #libc: Libc;
@@ -54,7 +54,7 @@ export class PacketSocket {
   #onlyFrom: readonly FilterInstruction[] = onlyFrom([]);
 
   /**
-   * Opens and binds it; what `filter` takes is heard on the interfaces of `hearOnly`, and none is named yet.
+   * Opens and binds the socket. It receives what `filter` takes on the interfaces of `hearOnly`; at first there are none.
    * @throws Error named after the system's code, `EPERM` without CAP_NET_RAW
    */
   constructor(libc: Libc, protocol: number, filter: readonly FilterInstruction[]) {
@@ -71,24 +71,24 @@ export class PacketSocket {
     throw new Error(refused);
   }
 
-  /** Hears these interfaces and no others: what is on a wire that nobody serves wakes nobody. @returns the system's code where that was refused */
+  /** Receives from these interfaces only, so that unserved wires wake no one. @returns the system's code if that was refused */
   hearOnly(interfaceIndexes: readonly number[]): string | undefined {
     this.#onlyFrom = onlyFrom(interfaceIndexes);
     return this.filter([...this.#onlyFrom, ...this.#filter]);
   }
 
-  /** Of these interfaces, hears what `filter` takes from now on. @returns the system's code where that was refused */
+  /** Receives what `filter` takes from the same interfaces from now on. @returns the system's code if that was refused */
   hearWhat(filter: readonly FilterInstruction[]): string | undefined {
     this.#filter = filter;
     return this.filter([...this.#onlyFrom, ...filter]);
   }
 
-  /** Hears what the filter takes, of whichever interface. @returns the system's code where that was refused */
+  /** Receives what the filter takes, from any interface. @returns the system's code if that was refused */
   filter(instructions: readonly FilterInstruction[]): string | undefined {
     return attachFilter(this.#libc, this.fd, instructions);
   }
 
-  /** The next frame for this host; undefined: none waits. @throws Error named after the system's code */
+  /** The next frame for this host; undefined if none waits. @throws Error named after the system's code */
   receive(): HeardFrame | undefined {
     reclaim(this.#frame);
     for (;;) {
@@ -104,7 +104,7 @@ export class PacketSocket {
       if (length < 0) {
         const code = errorName(this.#libc.errno());
         if (code === 'EAGAIN') return undefined;
-        // An interface went down: said once, and of no interest to a socket of all interfaces.
+        // ENETDOWN reports once that an interface went down; a socket of all interfaces can ignore it.
         if (code === 'EINTR' || code === 'ENETDOWN') continue;
         throw new Error(code);
       }
@@ -117,14 +117,14 @@ export class PacketSocket {
     }
   }
 
-  /** Sends a frame's content. @returns the system's code where it was refused */
+  /** Sends a frame's content. @returns the system's code if it was refused */
   send(bytes: Uint8Array, interfaceIndex: number, to: MacAddress): string | undefined {
     const address = linkAddress(this.#protocol, interfaceIndex, to);
     const sent = this.#libc.sendto(this.fd, bytes, bytes.length, MSG_DONTWAIT, address, address.length);
     return sent < 0 ? errorName(this.#libc.errno()) : undefined;
   }
 
-  /** Has an interface take frames for a group. @returns the system's code where it was refused */
+  /** Makes an interface accept frames for a group. @returns the system's code if it was refused */
   join(interfaceIndex: number, group: MacAddress): string | undefined {
     const request = Buffer.allocUnsafeSlow(16).fill(0);
     request.writeInt32LE(interfaceIndex, 0);
@@ -152,13 +152,13 @@ function linkAddress(protocol: number, interfaceIndex: number, mac: MacAddress |
   return bytes;
 }
 
-/** Passes frames of these interfaces on to the instructions that follow, and drops all others. Of very many interfaces it drops none. */
+/** Passes frames of these interfaces to the next instructions and drops all others. With too many interfaces it drops none. */
 function onlyFrom(interfaceIndexes: readonly number[]): readonly FilterInstruction[] {
   const count = interfaceIndexes.length;
   if (count > FILTERED_INTERFACES_MAX) return [];
   return [
     [LOAD_WORD, 0, 0, LOAD_INTERFACE_INDEX],
-    // Past the rest of the list and the instruction that drops.
+    // Jump past the rest of the list and the drop instruction.
     ...interfaceIndexes.map((index, place): FilterInstruction => [JUMP_IF_EQUAL, count - place, 0, index]),
     DROP,
   ];

@@ -1,33 +1,33 @@
-// Bounds how many requests of one HTTP connection are answered at a time. Source: RFC 9112 §9.3.2 (pipelining).
+// Bounds how many requests of one HTTP connection are in progress. Source: RFC 9112 §9.3.2 (pipelining).
 //
-// 1. The request beyond the bound is not taken, and nothing behind it is read: one chunk of a connection holds thousands of requests, and
-//    taking each only to refuse it costs tens of microseconds of everybody's time.
-// 2. What was taken is answered, in order; then its owner ends the connection.
-// 3. A body in chunks of an octet costs as much as thousands of requests, also behind an answer that was sent: such a connection ends.
-// 4. node:http has no such bound. Its parser drops the rest of a chunk where it is told that what follows is not HTTP; the connection and the
+// 1. The request beyond the bound is not taken, and nothing behind it is read: one chunk of a connection may hold thousands of requests, and
+//    taking each only to refuse it would cost every client tens of microseconds.
+// 2. The taken requests are answered in order; then the connection's owner closes it.
+// 3. A body in chunks of one octet costs as much as thousands of requests, even after its answer was sent: such a connection is closed.
+// 4. node:http has no such bound. Its parser drops the rest of a chunk if it is told that what follows is not HTTP; the connection and the
 //    answers stay with node:http.
 
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
- * The most requests of one connection that are answered at a time. Only its own client fills it: the connection ends after their answers.
- * It empties as answers are read.
+ * The most requests of one connection in progress. Only its own client can fill it; the connection then closes after their answers. It empties
+ * as answers are read.
  */
 export const PIPELINED_MAX = 4;
 
-/** A body has so many octets in each of its pieces, on average, from PIECES_JUDGED pieces on: each costs the loop a microsecond. */
+/** The least average octets per piece of a body, from PIECES_JUDGED pieces on: each piece costs the event loop a microsecond. */
 const PIECE_OCTETS_MIN = 32;
-/** Pieces of a connection before they are judged: what comes by hand, or line by line, has fewer. */
+/** How many pieces of a connection pass unjudged: a body sent by hand or line by line has fewer. */
 export const PIECES_JUDGED = 1024;
 
-/** Where node:http keeps what its parser calls with each piece of a body (HTTPParser.kOnBody). */
+/** The parser's callback for each piece of a body (HTTPParser.kOnBody). */
 const ON_BODY = 3;
 
-/** What node:http returns to its parser for an upgrade: what follows in this chunk is not HTTP. */
+/** The return value of node:http's callback for an upgrade: the rest of the chunk is not HTTP. */
 const NOT_HTTP = 2;
 
-/** The parser of a connection, as node:http keeps it: `onIncoming` takes a request whose header fields have come. */
+/** node:http's parser of a connection: `onIncoming` takes a request whose header fields are complete. */
 interface Parser {
   onIncoming: (request: IncomingMessage, keepAlive: boolean) => number;
 }
@@ -35,7 +35,7 @@ interface Parser {
 const isParser = (value: unknown): value is Parser =>
   typeof value === 'object' && value !== null && 'onIncoming' in value && typeof value.onIncoming === 'function';
 
-/** Bounds what the parser of a connection takes: requests, while `mayTake` says so, and bodies, until `endTiny` for tiny pieces. */
+/** Bounds a connection's parser: it takes requests while `mayTake` allows it, and `endTiny` is called for bodies in tiny pieces. */
 export function boundParser(socket: Socket, mayTake: () => boolean, endTiny: () => void): void {
   const parser: unknown = Reflect.get(socket, 'parser');
   if (!isParser(parser)) return;
@@ -43,7 +43,7 @@ export function boundParser(socket: Socket, mayTake: () => boolean, endTiny: () 
   boundPieces(parser, socket, endTiny);
 }
 
-/** Behind a request that is not taken, nothing is read. */
+/** Stops reading at the first request that is not taken. */
 function boundRequests(parser: Parser, socket: Socket, mayTake: () => boolean): void {
   const take = parser.onIncoming;
   parser.onIncoming = (request, keepAlive) => {
@@ -53,7 +53,7 @@ function boundRequests(parser: Parser, socket: Socket, mayTake: () => boolean): 
   };
 }
 
-/** What is known of the bodies of the connection that a parser reads now; node:http uses its parsers for one connection after the other. */
+/** The body counts of the connection that a parser reads now; node:http reuses parsers for later connections. */
 interface Watch {
   readonly socket: Socket;
   readonly refuse: () => void;
@@ -63,7 +63,7 @@ interface Watch {
 
 const watches = new WeakMap<object, Watch>();
 
-/** Calls `refuse` where a connection sends bodies in tiny pieces, be the request answered already or not. */
+/** Calls `refuse` if a connection sends bodies in tiny pieces, even after their answer. */
 function boundPieces(parser: Parser, socket: Socket, refuse: () => void): void {
   const isWatched = watches.has(parser);
   watches.set(parser, { socket, refuse, pieces: 0, octets: 0 });

@@ -1,10 +1,10 @@
-// Whether something takes connections at a port: asked by a connection that is closed at once, with nothing said.
+// Checks whether a port accepts connections, by connecting and closing at once.
 //
-// 1. It ends within its time, whatever the other side does, and never throws.
+// 1. It ends within its timeout, whatever the other side does, and never throws.
 
 import { connect } from 'node:net';
 
-/** True when a connection to this address and port was taken within `timeoutMs` milliseconds. */
+/** True if a connection to this address and port was accepted within `timeoutMs` milliseconds. */
 export function answersAt(host: string, port: number, timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: timeoutMs });

@@ -1,35 +1,35 @@
-// Who has a port: read from /proc after the system refused us the port, to name the program in the message. Source: proc(5).
+// Finds the owner of a port in /proc after the system refused us the port, to name the program in the error. Source: proc(5).
 //
-// 1. Best effort: without the rights to look, or without /proc, the answer is undefined, never an exception.
-// 2. The device a socket is bound to is not in /proc/net/udp, so an owner named here may be one of several.
+// 1. Best effort: without the necessary rights, or without /proc, the answer is undefined, never an exception.
+// 2. /proc/net/udp does not show the device a socket is bound to, so the named owner may be one of several.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { ANY, type Ipv4, ipv4 } from './address.ts';
 
-/** How many sockets, processes and descriptors of each are looked at; past them the owner stays unnamed. */
+/** The most sockets, processes and descriptors of each that are examined; past them the owner stays unnamed. */
 const ENTRIES_MAX = 64;
 const PROCESSES_MAX = 20_000;
 const DESCRIPTORS_MAX = 4_096;
-/** How many words of a command line are kept: a rack's has a few, with Node's options. */
+/** The most words of a command line that are kept: a rack's has a few, with Node's options. */
 const WORDS_MAX = 64;
 
-/** The state of a TCP socket that listens, as /proc/net/tcp has it. */
+/** The state of a listening TCP socket in /proc/net/tcp. */
 const LISTENING = '0A';
 
-/** A process that has a port. */
+/** A process that owns a port. */
 export interface PortProcess {
   readonly pid: number;
   readonly name: string;
-  /** Its command line, word for word; empty where it has just ended. */
+  /** The words of its command line; empty if it has just ended. */
   readonly words: readonly string[];
 }
 
-/** A program that has a port. */
+/** The owner of a port. */
 export interface PortOwner {
-  /** Undefined where only root could tell. */
+  /** Undefined if only root could see it. */
   readonly process: PortProcess | undefined;
-  /** The user it belongs to. */
+  /** The user that owns the socket. */
   readonly uid: number;
 }
 
@@ -43,7 +43,7 @@ export interface UdpEntry {
   readonly state: string;
 }
 
-/** The sockets that /proc/net/udp (or udp6, of which only the wildcard address matters here) lists. Lines it cannot read are left out. */
+/** The sockets in /proc/net/udp (or udp6, of which only the wildcard address matters here). Unreadable lines are left out. */
 export function parseUdpTable(text: string): readonly UdpEntry[] {
   const entries: UdpEntry[] = [];
   for (const line of text.split('\n')) {
@@ -63,15 +63,15 @@ export function parseUdpTable(text: string): readonly UdpEntry[] {
   return entries;
 }
 
-/** The number by which the system knows the socket of one of our descriptors; undefined without /proc. */
+/** The inode number of the socket behind one of our descriptors; undefined without /proc. */
 export function socketInode(fd: number): number | undefined {
   const match = /^socket:\[(\d+)\]$/.exec(linkTarget(`/proc/self/fd/${fd}`) ?? '');
   return match === null ? undefined : Number(match[1]);
 }
 
 /**
- * The program that has `port` at `address` or at every address: `name (process 12)`, `this process itself`, or, where only root
- * could tell, `a process of user 33`.
+ * The program that owns `port` at `address` or at every address: `name (process 12)`, `this process itself`, or, if only root
+ * could see it, `a process of user 33`.
  */
 export function findPortOwner(address: Ipv4, port: number): string | undefined {
   const entries = [...readTable('/proc/net/udp'), ...readTable('/proc/net/udp6')].filter(
@@ -90,8 +90,8 @@ export function findPortOwner(address: Ipv4, port: number): string | undefined {
 }
 
 /**
- * The programs that have `port` at `address` or at every address; for TCP those that listen.
- * @returns nobody where /proc does not tell
+ * The programs that own `port` at `address` or at every address; for TCP those that listen.
+ * @returns an empty list if /proc does not show any
  */
 export function findPortOwners(protocol: 'UDP' | 'TCP', address: Ipv4, port: number): readonly PortOwner[] {
   const table = `/proc/net/${protocol.toLowerCase()}`;
@@ -104,7 +104,7 @@ export function findPortOwners(protocol: 'UDP' | 'TCP', address: Ipv4, port: num
   return entries.slice(0, ENTRIES_MAX).map(({ inode, uid }) => ({ process: findProcess(inode), uid }));
 }
 
-/** The hexadecimal digits of an address as the kernel prints them: a 32-bit number of the host's byte order. */
+/** Reads an address as the kernel prints it: a hexadecimal 32-bit number in the host's byte order. */
 function littleEndianAddress(digits: string): Ipv4 {
   const value = Number.parseInt(digits.slice(0, 8), 16);
   return ipv4(((value & 255) << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24));
@@ -145,7 +145,7 @@ function linkTarget(path: string): string | undefined {
   }
 }
 
-/** What the process was started as; its `comm` would be the name of a thread. */
+/** The process by its command line; its `comm` would be the name of a thread. */
 function describeProcess(pid: string): PortProcess {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, WORDS_MAX);

@@ -1,8 +1,8 @@
-// What the kernel is to keep for the socket that hears the answers to ARP probes: packets that name an address which is being probed, and
-// nothing else. So no flood of other ARP can take an answer's place in that socket. Sources: RFC 5227 §2.1.1, the kernel's classic BPF.
+// The kernel filter of the socket for answers to ARP probes: it keeps only packets that name a probed address. So no flood of other ARP can take
+// an answer's place in that socket. Sources: RFC 5227 §2.1.1, the kernel's classic BPF.
 //
-// 1. It takes what `ArpProbes.hear` counts: the address as the sender's, or as the target of a packet without a sender's address.
-// 2. An address counts on the interface on which it is probed only: another wire has none of it.
+// 1. It takes the packets that `ArpProbes.hear` counts: the address as the sender's, or as the target of a packet without a sender address.
+// 2. An address counts only on the interface on which it is probed.
 
 import type { Ipv4 } from './address.ts';
 import {
@@ -18,7 +18,7 @@ import {
 const SENDER_AT = 14;
 const TARGET_AT = 24;
 
-/** Hears nothing. */
+/** Takes nothing. */
 export const NO_PROBES: readonly FilterInstruction[] = [DROP];
 
 /** The filter for these addresses. */
@@ -43,7 +43,7 @@ export function probeFilter(
   return [...blocks, DROP];
 }
 
-/** Takes a packet that names one of these addresses, and drops any other. */
+/** Takes packets that name one of these addresses, and drops all others. */
 const compare = (addresses: readonly Ipv4[]): readonly FilterInstruction[] => [
   [LOAD_WORD, 0, 0, SENDER_AT],
   [JUMP_IF_EQUAL, 0, 1, 0],

@@ -1,7 +1,7 @@
-// IPv4 and UDP headers for a datagram that bypasses the host's own stack: the reply to a machine that has no address yet and so
-// answers no ARP. The kernel adds the Ethernet header. Sources: RFC 791 §3.1, RFC 768, RFC 1071.
+// IPv4 and UDP headers for a datagram that bypasses the host's own stack: the reply to a machine without an address, which answers no ARP.
+// The kernel adds the Ethernet header. Sources: RFC 791 §3.1, RFC 768, RFC 1071.
 //
-// 1. Checksums are complete: nothing downstream finishes them.
+// 1. Checksums are complete, because nothing downstream fills them in.
 // 2. The UDP checksum is never sent as 0, which would mean "none" (RFC 768).
 
 import type { Ipv4 } from './address.ts';
@@ -12,12 +12,12 @@ export const FRAME_HEADER_BYTES = 28;
 
 const IPV4_HEADER_BYTES = 20;
 const PROTOCOL_UDP = 17;
-/** Low delay: the type of service that DHCP servers send with; switches may prefer it, nothing depends on it. */
+/** Low delay: the usual type of service of DHCP servers. Switches may prefer it; nothing depends on it. */
 const TYPE_OF_SERVICE = 0x10;
 const DONT_FRAGMENT = 0x4000;
 const TIME_TO_LIVE = 64;
 
-/** Who sends what to whom. Ports are 0 to 65535, `identification` 0 to 65535. */
+/** The header fields. Ports and `identification` are 0 to 65535. */
 export interface FrameHeader {
   readonly source: Ipv4;
   readonly sourcePort: number;
@@ -27,8 +27,8 @@ export interface FrameHeader {
 }
 
 /**
- * Writes headers and payload at the start of `target` and returns how many bytes that took. The caller vouches that the payload
- * fits: at most 65,507 bytes, and `target` 28 bytes longer than it.
+ * Writes headers and payload at the start of `target` and returns their length. The caller guarantees that the payload
+ * fits: at most 65,507 bytes, and `target` at least 28 bytes longer.
  */
 export function writeFrame(target: Uint8Array, header: FrameHeader, payload: Uint8Array): number {
   const view = new DataView(target.buffer, target.byteOffset, target.byteLength);
@@ -49,7 +49,7 @@ export function writeFrame(target: Uint8Array, header: FrameHeader, payload: Uin
   view.setUint16(24, udpBytes);
   view.setUint16(26, 0);
   target.set(payload, FRAME_HEADER_BYTES);
-  // The pseudo header (RFC 768): both addresses, which lie at 12 to 20, the protocol and the length.
+  // The pseudo header (RFC 768): both addresses, at offsets 12 to 20, the protocol and the length.
   const sum = sumWords(target, 12, 20) + PROTOCOL_UDP + udpBytes + sumWords(target, 20, 20 + udpBytes);
   const checksum = internetChecksum(sum);
   view.setUint16(26, checksum === 0 ? 0xffff : checksum);

@@ -1,14 +1,14 @@
-// Whom to tell that there is no IPv6 router: machines that boot, on networks where none was seen. Pure. Sources: RFC 4861 §6.2.1 (how
-// often a router advertises), §6.2.6 (answers to solicitations).
+// Decides which machines to tell that there is no IPv6 router: booting machines, on networks where no router was seen. Pure. Sources:
+// RFC 4861 §6.2.1 (how often a router advertises), §6.2.6 (answers to solicitations).
 //
-//   solicitation ─┬─ not wanted on this interface, or a router was seen there ─▶ silence
-//                 ├─ of a machine that boots ─▶ answer
-//                 └─ of anybody else ─▶ kept for KEPT_MS: the machine's first DISCOVER may follow it ─ booting ─▶ answer
+//   solicitation ─┬─ answers are off on this interface, or a router was seen there ─▶ silence
+//                 ├─ of a booting machine ─▶ answer
+//                 └─ of any other host ─▶ kept for KEPT_MS: the machine's first DISCOVER may follow it ─ booting ─▶ answer
 //
-// 1. Only machines that ask DHCP for something to boot are answered: an installed system has all the time it wants.
-// 2. A router counts for ROUTER_MS after it was last heard: the longest a router may stay silent, and a little.
+// 1. Only machines that ask DHCP for something to boot are answered: an installed system can wait.
+// 2. A router counts for ROUTER_MS after it was last heard: slightly longer than a router may stay silent.
 // 3. Deviates from RFC 4861 §6.2.6 (a random delay of up to 0.5 s) because the answer goes to one machine, which waits for it.
-// 4. Each table has a bound. Machines that are known are kept apart from those that strangers make up (`kept-apart.ts`).
+// 4. Each table has a bound. Known machines are kept apart from invented ones (`kept-apart.ts`).
 
 import { type Instant, later } from '../clock.ts';
 import { KeptApart, type Owner } from '../kept-apart.ts';
@@ -22,16 +22,16 @@ export const BOOTING_MS = 300_000;
 /** How long a solicitation waits for its sender's DISCOVER. */
 export const KEPT_MS = 3000;
 /**
- * Booting machines of each rank that are remembered. Strangers fill theirs by inventing hardware addresses; a stranger that is forgotten for
- * them waits 13 s for an IPv6 router. A machine leaves after BOOTING_MS.
+ * Remembered booting machines of each rank. Strangers can fill their rank with invented hardware addresses; a stranger evicted by them waits
+ * 13 s for an IPv6 router. A machine leaves after BOOTING_MS.
  */
 export const BOOTING_MAX = 4096;
 /**
- * Solicitations that wait, one of each sender. No flood fills them: more than `SolicitationGate` lets through within KEPT_MS. They leave after
+ * Waiting solicitations, one per sender. No flood fills them: they are more than `SolicitationGate` passes within KEPT_MS. They leave after
  * KEPT_MS.
  */
 export const KEPT_MAX = 1024;
-/** How often the thread that hears solicitations is told again that a machine boots, in milliseconds. */
+/** How often the listening thread is told again that a machine boots, in milliseconds. */
 const RETELL_MS = 60_000;
 
 interface Booting {
@@ -45,17 +45,17 @@ interface Kept {
   readonly at: Instant;
 }
 
-/** What follows from a machine's boot. */
+/** The consequences of a machine's boot. */
 export interface BootNote {
-  /** The thread that hears solicitations is to be told that the machine boots. */
+  /** True if the listening thread must be told that the machine boots. */
   readonly isToTell: boolean;
-  /** Its solicitation that waits for an answer; undefined: none does. */
+  /** Its waiting solicitation, which must now be answered; undefined if there is none. */
   readonly solicitation: Solicitation | undefined;
 }
 
 const NOTHING: BootNote = { isToTell: false, solicitation: undefined };
 
-/** Decides on solicitations. */
+/** Decides which solicitations to answer. */
 export class RouterAnswers {
   readonly #bootingAt = new KeptApart<MacAddress, Booting>(BOOTING_MAX);
   readonly #kept = new KeptApart<MacAddress, Kept>(KEPT_MAX);
@@ -87,7 +87,7 @@ export class RouterAnswers {
     return { isToTell, solicitation };
   }
 
-  /** Whether a machine is to be told now. */
+  /** True if the solicitation must be answered now. */
   shallAnswer(solicitation: Solicitation, now: Instant): boolean {
     const { mac, interfaceName } = solicitation;
     if (!this.#isWanted(interfaceName, now)) return false;

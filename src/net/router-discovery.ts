@@ -1,10 +1,10 @@
-// IPv6 router discovery, as far as a rack takes part in it: it hears who looks for a router and who is one, and answers a booting
-// machine that there is none. Sources: RFC 4861 §4.1, §4.2 (formats), §6.1 (what is valid), §6.2.3 (a router that is none);
-// RFC 4443 §2.3 (checksum); RFC 4291 §2.5.1 (interface identifiers).
+// The rack's part of IPv6 router discovery: it decodes solicitations and advertisements, and encodes the answer that there is no
+// router. Sources: RFC 4861 §4.1, §4.2 (formats), §6.1 (validity), §6.2.3 (lifetime 0: not a default router); RFC 4443 §2.3
+// (checksum); RFC 4291 §2.5.1 (interface identifiers).
 //
-// 1. Only valid messages are read: hop limit 255, so that they come from this wire, code 0, a right checksum, whole options.
-// 2. The advertisement that is sent carries nothing: lifetime 0 (do not route by me), no prefix, no other option.
-// 3. It goes to its asker alone, in the IPv6 header too. Quirk: iPXE drops one to ff02::1 inside a unicast frame.
+// 1. Only valid messages are accepted: hop limit 255 (so they come from this wire), code 0, a correct checksum, whole options.
+// 2. The sent advertisement is empty: lifetime 0 (not a default router), no prefix, no other option.
+// 3. It goes to the soliciting host alone, in the IPv6 header too. Quirk: iPXE drops one to ff02::1 inside a unicast frame.
 
 import type { MacAddress } from './address.ts';
 import { macToBytes } from './address.ts';
@@ -14,7 +14,7 @@ import { internetChecksum, sumWords } from './raw-frame.ts';
 
 /** Bytes of an IPv6 address. */
 export const IPV6_BYTES = 16;
-/** Bytes of the advertisement that is sent, without Ethernet's header. */
+/** Bytes of the empty advertisement, without Ethernet's header. */
 export const EMPTY_ADVERTISEMENT_BYTES = 56;
 /** The group of all routers of a wire (ff02::2), as Ethernet addresses it (RFC 2464 §7). */
 export const ALL_ROUTERS_MAC: MacAddress = 0x333300000002 as MacAddress;
@@ -28,16 +28,16 @@ const TYPE_SOLICITATION = 133;
 const TYPE_ADVERTISEMENT = 134;
 const SOLICITATION_BYTES = 8;
 const ADVERTISEMENT_BYTES = 16;
-/** What the hosts of the wire shall put into their own packets: 64, as the rest of the world does. */
+/** The hop limit that hosts should use in their packets: the usual 64. */
 const ADVERTISED_HOP_LIMIT = 64;
 
-/** What was heard. */
+/** A decoded message. */
 export type RouterDiscovery =
-  /** Somebody looks for a router; `source` is the link-local address to answer to. */
+  /** A host looks for a router; answer to `source`, its link-local address. */
   | { readonly kind: 'solicitation'; readonly source: Uint8Array }
-  /** Somebody looks for a router and has no address yet: only an answer to all would reach it. */
+  /** A host without an address looks for a router: only a multicast answer would reach it. */
   | { readonly kind: 'nameless-solicitation' }
-  /** Somebody is a router, or says that he is none any more. */
+  /** A router advertises itself, or that it is no longer a router (lifetime 0). */
   | { readonly kind: 'advertisement'; readonly lifetimeSeconds: number };
 
 /** Reads an IPv6 packet without Ethernet's header. The source address is a copy. */
@@ -72,7 +72,7 @@ function decodeSolicitation(view: BorrowedView, source: Uint8Array, end: number)
   const options = checkOptions(view, IPV6_HEADER_BYTES + SOLICITATION_BYTES, end);
   if (!options.ok) return options;
   if (source.every((byte) => byte === 0)) return decoded({ kind: 'nameless-solicitation' });
-  // A global source would be valid too; an answer from a link-local address is for the wire.
+  // A global source would also be valid, but answers from a link-local address stay on the wire.
   return isLinkLocal(source) ? decoded({ kind: 'solicitation', source }) : fault('bad-value', 8, 'source');
 }
 
@@ -91,7 +91,7 @@ function checkOptions(view: BorrowedView, start: number, end: number): Decoded<t
 /** fe80::/10 (RFC 4291 §2.4). */
 export const isLinkLocal = (address: Uint8Array): boolean => address[0] === 0xfe && ((address[1] ?? 0) & 0xc0) === 0x80;
 
-/** The link-local address that a text of the system names; undefined: it names something else. */
+/** Parses a link-local address as the system prints it; undefined for anything else. */
 export function parseIpv6LinkLocal(text: string): Uint8Array | undefined {
   const match = /^fe80::((?:[0-9a-f]{1,4}:){0,6}[0-9a-f]{1,4})$/i.exec(text);
   const groups = match?.[1]?.split(':');
@@ -105,7 +105,7 @@ export function parseIpv6LinkLocal(text: string): Uint8Array | undefined {
   return bytes;
 }
 
-/** The link-local address that follows from a hardware address (RFC 4291 appendix A). */
+/** The link-local address derived from a hardware address (RFC 4291 appendix A). */
 export function linkLocalOf(mac: MacAddress): Uint8Array {
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = macToBytes(mac);
   return new Uint8Array([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f]);
@@ -127,7 +127,7 @@ export function encodeEmptyAdvertisement(source: Uint8Array, destination: Uint8A
   return bytes;
 }
 
-/** The checksum over both addresses, the length, the next header and the message up to `end`; 0 over a right message. */
+/** The checksum over both addresses, the length, the next header and the message up to `end`; 0 for a valid message. */
 function checksumOf(bytes: BorrowedBytes, end: number): number {
   const length = end - IPV6_HEADER_BYTES;
   return internetChecksum(sumWords(bytes, 8, IPV6_HEADER_BYTES) + length + NEXT_HEADER_ICMP + sumWords(bytes, 40, end));

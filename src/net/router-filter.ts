@@ -1,9 +1,8 @@
-// What the kernel is to keep for the socket that hears IPv6 router discovery. While somebody floods it, frames of everybody else would be
-// lost by chance, so the kernel then keeps all solicitations of machines that boot, and of all the rest a sample. Sources: RFC 4861 §4.1,
-// §4.2; the kernel's classic BPF.
+// The kernel filter of the socket for IPv6 router discovery. A flood would make the kernel lose other frames at random, so during one it keeps
+// all solicitations of booting machines, and a sample of the rest. Sources: RFC 4861 §4.1, §4.2; the kernel's classic BPF.
 //
-// 1. Senders are compared by the last four octets of their hardware address: whoever shares them is heard as well.
-// 2. The sample still shows that there is a router, for routers repeat themselves.
+// 1. Senders are compared by the last four octets of their hardware address; other senders with the same octets pass too.
+// 2. The sample still reveals a router, because routers repeat their advertisements.
 
 import type { MacAddress } from './address.ts';
 import {
@@ -20,18 +19,18 @@ import {
 } from './packet-filter.ts';
 
 /**
- * Machines that boot whose solicitations the kernel keeps while a flood lasts. More of them fill it: solicitations of the others are then heard
- * by chance, as before. The kernel takes a filter of some 600 instructions wherever it runs. It empties 5 minutes after a machine's boot.
+ * Booting machines whose solicitations the kernel keeps during a flood. More booting machines fill it; the solicitations of the rest are then only
+ * sampled. Every kernel accepts a filter of some 600 instructions. It empties 5 minutes after a machine's boot.
  */
 export const SIEVED_MAX = 400;
 
-/** One frame in 64 of the others passes: of a full gigabit of solicitations (1.3 million a second) no more than the wakes of a second take. */
+/** One in 64 other frames passes: of a full gigabit of solicitations (1.3 million a second) no more than the thread reads in a second. */
 const SAMPLE_BITS = 63;
 const ICMPV6 = 58;
 const SOLICITATION = 133;
 const ADVERTISEMENT = 134;
 
-/** Drops what is no router discovery: bytes 6 and 40 of the packet. */
+/** Drops everything but router discovery, by bytes 6 and 40 of the packet. */
 const IS_ROUTER_DISCOVERY: readonly FilterInstruction[] = [
   [LOAD_BYTE, 0, 0, 6],
   [JUMP_IF_EQUAL, 1, 0, ICMPV6],

@@ -1,47 +1,47 @@
-// Keeps a socket's send buffer for hosts that are there. A datagram to a host of the same wire that answers no ARP waits in the kernel
-// for three seconds and counts against the send buffer of its socket. Whoever asks in the names of absent hosts could so fill the buffer,
-// and nobody else would be answered. Sources: arp(7), the kernel's neighbour table (unres_qlen_bytes), SO_MEMINFO in sock_diag(7).
+// Keeps a socket's send buffer free for present hosts. A datagram to a host of the same wire that answers no ARP waits in the kernel for three
+// seconds and counts against the send buffer of its socket. Requests with the forged addresses of absent hosts could fill the buffer, and no
+// other host would get an answer. Sources: arp(7), the kernel's neighbour table (unres_qlen_bytes), SO_MEMINFO in sock_diag(7).
 //
-// 1. While less than a quarter of the buffer is in use nothing is looked up: a look at the buffer is made once in LOOK_EVERY datagrams.
-// 2. From there on, and until less than an eighth is in use, a host of an attached network that is not in the kernel's ARP table gets
-//    one datagram per reading of the table, so that the kernel asks for it, and from three quarters on none.
-// 3. Hosts behind a router are always sent to: what is waited for is then the router, and that one is there.
-// 4. A host that asks us something is in the table by its own ARP request, so it is hardly ever one that is refused.
+// 1. The buffer is checked once in LOOK_EVERY datagrams. While less than a quarter of it is in use, no host is looked up.
+// 2. Above that, and until less than an eighth is in use, a host of an attached network without an ARP entry gets one datagram per reading
+//    of the table, so that the kernel resolves it. From three quarters on it gets none.
+// 3. Sending to hosts behind a router is always allowed: the kernel then resolves only the router, which is present.
+// 4. A host that asks us something is in the table by its own ARP request, so it is hardly ever refused.
 
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { Clock, Instant } from '../clock.ts';
 import { broadcastOf, type Ipv4, type Ipv4Network, networkContains, networkOf, parseIpv4 } from './address.ts';
 
-/** Datagrams between two looks at the buffer: 32 small ones take less than a tenth of the smallest buffer that Linux gives. */
+/** Datagrams between two checks of the buffer: 32 small ones take less than a tenth of the smallest buffer that Linux gives. */
 export const LOOK_EVERY = 32;
-/** How old what was read of the ARP table may be, in milliseconds. */
+/** The greatest age of a reading of the ARP table, in milliseconds. */
 const TABLE_MS_MAX = 500;
 /** Where Linux shows its ARP table. */
 export const ARP_FILE = '/proc/net/arp';
-/** Hosts that got their one datagram; beyond so many, none gets one until the table is read again. */
+/** Absent hosts that got their one datagram; beyond this number no absent host gets one until the table is read again. */
 export const ASKED_MAX = 4096;
 
-/** What to say where the system has granted less of a send buffer than was asked for; undefined: nothing. Both in bytes. */
+/** The note if the system granted a smaller send buffer than requested, otherwise undefined. Both in bytes. */
 export function sendBufferNote(grantedBytes: number, askedBytes: number): string | undefined {
   if (grantedBytes >= askedBytes) return undefined;
   const kib = (bytes: number): number => Math.round(bytes / 1024);
   return `Send buffers hold ${kib(grantedBytes)} KiB instead of ${kib(askedBytes)} KiB, so hosts that answer no ARP may sooner keep replies from others: sysctl -w net.core.wmem_max=${askedBytes}.`;
 }
 
-/** What of a socket's send buffer is in use, in bytes of the kernel's count. */
+/** The use of a socket's send buffer, in bytes as the kernel counts them. */
 export interface SendMemory {
   readonly usedBytes: number;
   readonly bufferBytes: number;
 }
 
-/** Which hosts of the attached networks the kernel can send to at once. */
+/** Which hosts of the attached networks the kernel can reach without ARP. */
 export interface Vicinity {
   /** True for a host of an attached network whose hardware address the kernel does not know. */
   isAbsent(address: Ipv4): boolean;
 }
 
-/** Decides for one socket who is sent to while its buffer is short. */
+/** Decides for one socket which hosts it may send to while its buffer is short. */
 export class SendRoom {
   readonly #memory: () => SendMemory | undefined;
   readonly #vicinity: () => Vicinity;
@@ -51,7 +51,7 @@ export class SendRoom {
   #sinceLook = 0;
   #share = 0;
 
-  /** `vicinity` answers with the same object until it was read again. `mayReach`: what all sockets together may send to. */
+  /** `vicinity` returns the same object until the table is read again. `mayReach`: the limit of all sockets together. */
   constructor(
     memory: () => SendMemory | undefined,
     vicinity: () => Vicinity,
@@ -62,7 +62,7 @@ export class SendRoom {
     this.#vicinity = vicinity;
   }
 
-  /** True when a datagram to `address` may take its place in the buffer. */
+  /** True if a datagram to `address` may enter the buffer. */
   admits(address: Ipv4): boolean {
     if (!this.#mayReach(address)) return false;
     if (this.#share === 0) {
@@ -82,7 +82,7 @@ export class SendRoom {
     return true;
   }
 
-  /** Sets the share of the buffer that is in use; 0 while it is too small to matter. */
+  /** Updates the used share of the buffer; 0 while it is too small to matter. */
   #look(): void {
     this.#sinceLook = 0;
     const memory = this.#memory();
@@ -102,7 +102,7 @@ export class ArpTable {
     this.#ageMsMax = ageMsMax;
   }
 
-  /** What is known now, and is no older than `ageMsMax`. */
+  /** The current table, no older than `ageMsMax`. */
   vicinity(ageMsMax = this.#ageMsMax): Vicinity {
     const now = this.#clock.now();
     if (this.#read === undefined || now - this.#read.at >= ageMsMax || now < this.#read.at) {
@@ -138,7 +138,7 @@ function readArpText(): string {
   try {
     return readFileSync(ARP_FILE, 'latin1');
   } catch {
-    // Without the table everybody counts as absent, and gets one datagram per TABLE_MS_MAX while the buffer is short.
+    // Without the table every host counts as absent, and gets one datagram per TABLE_MS_MAX while the buffer is short.
     return '';
   }
 }

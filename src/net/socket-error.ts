@@ -1,5 +1,5 @@
-// What the operating system says when it refuses a socket, in words that name the address and the remedy. The same words for
-// both implementations of the datagram port, and for the listeners of TCP.
+// Turns the operating system's refusal of a socket into an error that names the address and the remedy. Shared by both implementations of
+// the datagram port and by TCP listeners.
 
 import { osErrorCode, RackError } from '../errors.ts';
 import { formatIpv4, type Ipv4 } from './address.ts';
@@ -8,12 +8,12 @@ import { findPortOwner } from './port-owner.ts';
 /** The first port that needs no privilege on an ordinary Linux host. */
 const UNPRIVILEGED_PORT_MIN = 1024;
 
-/** What was asked of the system. */
+/** The address, port or device that was requested. */
 export interface SocketPlace {
   readonly address: Ipv4;
   readonly port: number;
   readonly device?: string;
-  /** UDP unless it says so. */
+  /** Default: UDP. */
   readonly protocol?: 'TCP';
   /** The setting that names the place: `dns.listen`. */
   readonly setting?: string;

@@ -1,8 +1,7 @@
-// The UDP sockets of this host with the devices they are bound to, which /proc/net/udp does not tell: asked of the kernel when a
-// port is shared, to find a stranger that shares it too. Source: sock_diag(7), `inet_diag_req_v2` and `inet_diag_msg` in the
-// kernel's uapi headers.
+// Lists this host's UDP sockets with the devices they are bound to, which /proc/net/udp does not show. It serves to find another program
+// on a shared port. Source: sock_diag(7), `inet_diag_req_v2` and `inet_diag_msg` in the kernel's uapi headers.
 //
-// 1. Asking needs no privilege and does not wait; where the kernel cannot answer, the list is undefined, which is not empty.
+// 1. The request needs no privilege and does not wait. If the kernel cannot answer, the list is undefined, which differs from empty.
 
 import { type Ipv4, ipv4 } from './address.ts';
 import { type BorrowedBytes, borrowedPart, reclaim } from './borrowed-bytes.ts';
@@ -26,7 +25,7 @@ const DUMP_FLAGS = 0x301;
 const PROTOCOL_UDP = 17;
 const REQUEST_BYTES = 16 + 56;
 const ENTRY_BYTES = 16 + 72;
-/** Datagrams of an answer that are read; each holds some 300 sockets. */
+/** The most datagrams of an answer that are read; each holds some 300 sockets. */
 const ANSWERS_MAX = 256;
 
 /** The request for all sockets with this local port. */
@@ -74,7 +73,7 @@ export function decodeSocketAnswer(bytes: BorrowedBytes): Decoded<SocketAnswer> 
   return decoded({ sockets, end });
 }
 
-/** The sockets with this local port; undefined where the kernel does not tell. */
+/** The sockets with this local port; undefined if the kernel cannot answer. */
 export function listSockets(libc: Libc, port: number): readonly ListedSocket[] | undefined {
   const fd = libc.socket(AF_NETLINK, SOCK_RAW | SOCK_FLAGS, NETLINK_SOCK_DIAG);
   if (fd < 0) return undefined;

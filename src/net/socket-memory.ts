@@ -1,4 +1,4 @@
-// What the kernel says of a socket's memory. Source: SO_MEMINFO (sock_diag(7): the `SK_MEMINFO_…` numbers).
+// Reads a socket's memory use from the kernel. Source: SO_MEMINFO (sock_diag(7): the `SK_MEMINFO_…` numbers).
 
 import type { Libc } from './libc.ts';
 import {
@@ -16,15 +16,15 @@ import {
 /** Sizes in bytes of the kernel's count, which is more than the payload. */
 export interface SocketMemory {
   readonly receiveBufferBytes: number;
-  /** Of the send buffer, what is in use. */
+  /** The used part of the send buffer. */
   readonly usedBytes: number;
-  /** The send buffer. */
+  /** The size of the send buffer. */
   readonly bufferBytes: number;
   /** Datagrams dropped because the receive buffer was full. */
   readonly drops: number;
 }
 
-/** Reads them; undefined where the kernel does not say. */
+/** Reads a socket's memory use; undefined if the kernel does not report it. */
 export function readSocketMemory(libc: Libc, fd: number): SocketMemory | undefined {
   const info = new Uint8Array(MEMINFO_BYTES);
   const length = intBytes(MEMINFO_BYTES);

@@ -1,12 +1,12 @@
-// Datagram sockets by Node's own dgram alone: for hosts without native calls. Slower, and without binding to devices; what a
-// device socket is asked for is put together from a socket at the wildcard address, which hears broadcasts, and a socket
-// at the rack's own address there, which sends them: the kernel lets them leave by the interface that has the address.
+// Datagram sockets by Node's dgram alone, for hosts without native calls. They are slower and cannot bind to devices. A device socket
+// is emulated by a socket at the wildcard address, which receives broadcasts, and one at the rack's own address on the device, which sends
+// them: the kernel sends by the interface that has the address.
 //
-// 1. A wildcard socket hears every interface and cannot tell which. So there is one device per port, and a device of loopback
-//    hears loopback only, another hears anything but loopback.
+// 1. A wildcard socket receives from every interface and cannot tell which. So each port has one device; the loopback device
+//    receives from loopback only, and any other device from everything but loopback.
 // 2. Broadcasts of a loopback address go to 127.255.255.255, which never leaves the host, whatever its routes say.
-// 3. What waits to be sent is bounded by SEND_QUEUE_MAX for each socket. On Linux, what waits for hosts that answer no ARP is kept to a part of
-//    the kernel's buffer (`absent-room.ts`): else it would fill that buffer, and after it the queue, with nobody answered.
+// 3. SEND_QUEUE_MAX bounds the send queue of each socket. On Linux, datagrams for hosts that answer no ARP get only a part of the kernel's
+//    buffer (`absent-room.ts`). Otherwise they would fill that buffer and then the queue, and no host would get an answer.
 
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { existsSync } from 'node:fs';
@@ -32,9 +32,9 @@ import { ARP_FILE, ArpTable, sendBufferNote } from './send-room.ts';
 import { socketError, socketErrorFrom } from './socket-error.ts';
 import { UnheardHosts } from './unheard-hosts.ts';
 
-/** The send buffer to ask for; the system gives less where net.core.wmem_max says so. */
+/** The send buffer to request, in bytes; net.core.wmem_max may reduce it. */
 export const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
-/** How old what is known of the ARP table may be, in milliseconds: a host that has just spoken is soon known to be there. */
+/** The greatest age of a reading of the ARP table, in milliseconds: a host that has just sent something soon counts as present. */
 const TABLE_MS_MAX = 20;
 /**
  * Datagrams that wait in one socket because the kernel's buffer is full; further ones are dropped and counted. Only an interface that is
@@ -50,10 +50,10 @@ export function openDgramNetwork(reason?: string, sendBufferBytes = SEND_BUFFER_
 
 /** What the sockets of one network share. */
 interface PortableParts {
-  /** Undefined: this system shows none; there, what waits for absent hosts counts against no socket. */
+  /** Undefined if this system has none; datagrams for absent hosts then count against no socket. */
   readonly arpTable: ArpTable | undefined;
   readonly unheard: UnheardHosts | undefined;
-  /** What all of them have received. */
+  /** The datagrams received by all sockets. */
   readonly traffic: { received: number };
   readonly sendBufferBytes: number;
   readonly notes: Set<string>;
@@ -101,7 +101,7 @@ class DgramNetwork implements HostNetwork {
       const source = socket.wantedSource(interfaces);
       if (source === undefined) continue;
       const run = this.#turn.then(() => socket.openSender(source));
-      // Failing, the socket goes on as it was, and the next change of an interface tries again.
+      // On failure the socket stays as it was, and the next change of an interface tries again.
       this.#turn = run.catch((error) => socket.request.onReceiveError?.(osErrorCode(error) ?? String(error)));
     }
   }
@@ -126,7 +126,7 @@ class DgramNetwork implements HostNetwork {
     try {
       if (source !== undefined) await socket.openSender(source);
     } catch (error) {
-      // An address that is not here yet may come: until then sending is refused and counted.
+      // A missing address may come later; until then sending is refused and counted.
       if (osErrorCode(error) !== 'EADDRNOTAVAIL') {
         socket.close();
         throw socketErrorFrom(error, { address: source ?? ANY, port: request.port });
@@ -155,8 +155,8 @@ class DgramNetwork implements HostNetwork {
 }
 
 /**
- * The socket that hears. The first of a port is bound once without sharing, which finds another owner; the one that stays
- * allows sharing where our own further sockets will want it.
+ * The receiving socket. The first one of a port is bound once without sharing, which detects another owner; the final one
+ * allows sharing if further sockets of ours need it.
  */
 async function bindReceiver(request: SocketRequest, beside: boolean): Promise<Socket> {
   const shared = request.shared === true || request.device !== undefined;
@@ -204,7 +204,7 @@ function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => socket.close(() => resolve()));
 }
 
-/** Addresses are always numbers here: answering at once keeps a send within its turn. */
+/** Addresses are always numeric here; a synchronous answer keeps a send within its turn. */
 function noLookup(
   address: string,
   _options: unknown,
@@ -247,7 +247,7 @@ class PortableSocket implements DatagramSocket {
     this.#listen(receiver);
   }
 
-  /** The address to send from, when it is another than now; undefined when nothing needs to change. */
+  /** The new address to send from; undefined if it does not change. */
   wantedSource(interfaces: readonly HostInterface[] | undefined): Ipv4 | undefined {
     if (this.#closed || this.interfaceName === undefined) return undefined;
     const wanted = this.request.source ?? firstAddress(this.interfaceName, interfaces);
@@ -333,7 +333,7 @@ class PortableSocket implements DatagramSocket {
     reclaim(bytes);
   }
 
-  /** Whether a datagram from this address can have come in by the device. A socket without device hears everything. */
+  /** True if a datagram from this address can have arrived by the device; always true without a device. */
   #hears(from: Ipv4): boolean {
     if (this.interfaceName === undefined) return true;
     const source = this.request.source ?? this.#sender?.source;
@@ -378,12 +378,12 @@ class PortableSocket implements DatagramSocket {
   #refuse(code: string, to: Destination): void {
     this.#sendErrors += 1;
     this.request.onSendError?.(code, to);
-    // The kernel tells of an ICMP error once, by whichever call comes first.
+    // The kernel reports an ICMP error once, in the next call.
     if (code === 'ECONNREFUSED' && this.request.peer !== undefined) this.#onError(code);
   }
 }
 
-/** Why nothing can be sent just now, or undefined. dgram throws for port 0, which a forged datagram may have come from. */
+/** The error code if sending is impossible now, or undefined. dgram throws for port 0, which a forged datagram may name as its source. */
 function refusalOf(socket: Socket | undefined, port: number): string | undefined {
   if (socket === undefined) return 'EADDRNOTAVAIL';
   if (port < 1 || port > 65_535) return 'EINVAL';

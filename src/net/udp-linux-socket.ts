@@ -4,10 +4,10 @@
 //     dgram `message` → #wake → recvmmsg → deliver ─ queue not empty and budget left ─┐
 //                                  └───────────────────────────────────────────────────┘
 //
-// 1. One turn of the event loop drains at most DRAIN_PER_TURN_MAX datagrams per socket; past that dgram's own reads, which are
-//    few, pass one by one, so that a flood leaves the other work its turn.
-// 2. The batches are shared by all sockets of a network: receiving and sending are synchronous, and nobody keeps a view.
-// 3. What was refused is told only when nothing waits in the send batch any more: whoever is told may send, or close the socket.
+// 1. One turn of the event loop drains at most DRAIN_PER_TURN_MAX datagrams per socket; past that only dgram's own few reads pass,
+//    one by one, so that a flood leaves time for other work.
+// 2. All sockets of a network share the batches: receiving and sending are synchronous, and no view is kept.
+// 3. Refusals are reported only when the send batch is empty, because the listener may send or close the socket.
 // 4. After `close` no call uses the descriptor again: its number may already be another file's.
 
 import type { Socket } from 'node:dgram';
@@ -38,9 +38,9 @@ export const DRAIN_PER_TURN_MAX = 4 * RECEIVE_BATCH_MAX;
 const UDP_PAYLOAD_BYTES_MAX = 65_507;
 /** The most segments of one UDP_SEGMENT send: what older kernels take. */
 const SEGMENTS_MAX = 64;
-/** How many peers are remembered to whom segmentation did not work; the oldest is forgotten first. */
+/** The most remembered peers for which segmentation failed; the oldest is forgotten first. */
 const UNSEGMENTED_PEERS_MAX = 1_024;
-/** What the kernel says when it cannot segment for this peer, though it may for another. */
+/** The kernel's codes if it cannot segment for this peer, although it may for another. */
 const SEGMENT_REFUSALS: ReadonlySet<string> = new Set(['EINVAL', 'EMSGSIZE', 'EOPNOTSUPP']);
 
 /** What the sockets of one network share. */
@@ -52,7 +52,7 @@ export interface LinuxParts {
   readonly packetFd: number | undefined;
   readonly arpTable: ArpTable;
   readonly unheard: UnheardHosts;
-  /** What all of them have received. */
+  /** The datagrams received by all sockets. */
   readonly traffic: { received: number };
 }
 
@@ -130,7 +130,7 @@ export class LinuxSocket implements DatagramSocket {
     return undefined;
   }
 
-  /** Goes on with another descriptor for the same place; the former one is closed. */
+  /** Continues with a new descriptor for the same place and closes the previous one. */
   replace(descriptor: LinuxDescriptor): void {
     this.#earlierDrops = this.#drops() ?? 0;
     const former = this.#descriptor.waker;
@@ -143,7 +143,7 @@ export class LinuxSocket implements DatagramSocket {
     if (this.#closed) return;
     for (const datagram of datagrams) this.#queue(datagram);
     this.#flush();
-    this.#tellRefused();
+    this.#reportRefused();
   }
 
   sendSegments(payload: Uint8Array, segmentBytes: number, to: Ipv4, port: number): void {
@@ -152,7 +152,7 @@ export class LinuxSocket implements DatagramSocket {
     const peer = to * 65_536 + port;
     if (!this.#room.admits(to)) {
       this.#refuse('EHOSTUNREACH', destination);
-      this.#tellRefused();
+      this.#reportRefused();
       return;
     }
     const perCall =
@@ -167,7 +167,7 @@ export class LinuxSocket implements DatagramSocket {
       }
       this.#flush();
     }
-    this.#tellRefused();
+    this.#reportRefused();
   }
 
   counters(): SocketCounters {
@@ -304,7 +304,7 @@ export class LinuxSocket implements DatagramSocket {
     sendBatch.setHardwarePeer(slot, this.deviceIndex, mac);
   }
 
-  /** Sends what is queued. What the kernel refuses is counted; when its buffer is full the rest is dropped. */
+  /** Sends the queued datagrams. Refused ones are counted; if the kernel's buffer is full the rest is dropped. */
   #flush(): void {
     const pending = this.#pending;
     if (pending.length === 0) return;
@@ -327,7 +327,7 @@ export class LinuxSocket implements DatagramSocket {
     }
   }
 
-  /** Sends `part` in one call that the kernel cuts. False: it does not do that here, and nothing was sent. */
+  /** Sends `part` in one call that the kernel segments. False if it cannot do that here; nothing was sent then. */
   #sendSegmented(part: Uint8Array, segmentBytes: number, to: Destination & { kind: 'unicast' }, peer: number): boolean {
     const { libc, sendBatch } = this.#parts;
     sendBatch.setExternal(0, libc.addressOf(part), part.length);
@@ -359,12 +359,12 @@ export class LinuxSocket implements DatagramSocket {
     if (this.request.onSendError !== undefined || this.request.peer !== undefined) this.#refused.push({ code, to });
   }
 
-  #tellRefused(): void {
+  #reportRefused(): void {
     if (this.#refused.length === 0) return;
     const refused = this.#refused;
     this.#refused = [];
     for (const { code, to } of refused) this.request.onSendError?.(code, to);
-    // The kernel tells of an ICMP error once, by whichever call comes first.
+    // The kernel reports an ICMP error once, in the next call.
     const { peer, onPeerUnreachable } = this.request;
     if (peer !== undefined && !this.#closed && refused.some(({ code }) => code === 'ECONNREFUSED'))
       onPeerUnreachable?.(this);

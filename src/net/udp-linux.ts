@@ -1,12 +1,12 @@
 // Datagram sockets on Linux: bound to devices, drained and answered in batches, with frames to machines that have no address
 // yet. Sources: socket(7), ip(7), packet(7); which socket gets which datagram was tried in network namespaces.
 //
-// 1. Opening is one at a time: a shared port is defended by SO_REUSEADDR, which is set only while a further socket of the same
-//    set binds, and cleared from the device sockets at once. So nobody else can join the port unnoticed.
-// 2. dgram sets SO_REUSEADDR on every descriptor it is handed; it is put right after that.
-// 3. No report of a small MTU is believed: a stranger can forge one for any client with a single ICMP message, and loaders that put no fragments
-//    together would get nothing for ten minutes (ip(7), IP_PMTUDISC_OMIT; RFC 8085 §3.2 asks for datagrams that fit instead).
-// 4. Whoever closes the dgram socket closes the descriptor; nobody else does once dgram has it.
+// 1. Sockets are opened one at a time. SO_REUSEADDR on a shared port is set only while a further socket of the same set binds, and
+//    cleared from the device sockets at once. So no other program can join the port unnoticed.
+// 2. dgram sets SO_REUSEADDR on every descriptor it receives; it is corrected after that.
+// 3. Reports of a small MTU are ignored: a stranger can forge one for any client with a single ICMP message, and loaders that cannot
+//    reassemble fragments would get nothing for ten minutes (ip(7), IP_PMTUDISC_OMIT; RFC 8085 §3.2 asks for datagrams that fit instead).
+// 4. Once dgram has a descriptor, only closing the dgram socket closes it.
 
 import { createSocket, type Socket } from 'node:dgram';
 import { systemClock } from '../clock.ts';
@@ -51,7 +51,7 @@ export const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Room for the longest datagram and a frame's headers. */
 const SLOT_BYTES = 65_536;
 
-/** Opens the Linux implementation. Throws where the C library cannot be called. */
+/** Opens the Linux implementation. Throws if the C library cannot be called. */
 export function openLinuxNetwork(sendBufferBytes = SEND_BUFFER_BYTES): HostNetwork {
   return new LinuxNetwork(loadLibc(), sendBufferBytes);
 }
@@ -114,11 +114,11 @@ class LinuxNetwork implements HostNetwork {
   interfacesChanged(interfaces: readonly HostInterface[]): void {
     for (const socket of this.#sockets) {
       const device = interfaces.find((candidate) => candidate.name === socket.interfaceName);
-      // A device that was only renamed keeps its index, and its sockets go on working: indexes tell, not names.
+      // Compare indexes, not names: a device that was only renamed keeps its index, and its sockets still work.
       if (device === undefined || device.index === 0 || device.index === socket.deviceIndex) continue;
       const code = socket.rebind(device.index);
       if (code === undefined) continue;
-      // Without CAP_NET_RAW a socket is bound to a device only once in its life: go on with a new one.
+      // Without CAP_NET_RAW a socket can be bound to a device only once in its life, so open a new one.
       if (code === 'EPERM') this.#inTurn(() => this.#reopen(socket)).catch((error) => this.#reportDeaf(socket, error));
       else this.#reportDeaf(socket, code);
     }
@@ -133,7 +133,7 @@ class LinuxNetwork implements HostNetwork {
     });
   }
 
-  /** Runs `action` after all that were given before it. */
+  /** Runs `action` after all earlier ones. */
   #inTurn<T>(action: () => Promise<T>): Promise<T> {
     const run = this.#turn.then(() => {
       if (this.#closed) throw new RackError('not-running', 'the network was closed');
@@ -203,7 +203,7 @@ class LinuxNetwork implements HostNetwork {
     if (this.#libc.connect(fd, place, place.length) !== 0) throw socketError(errorName(this.#libc.errno()), request);
   }
 
-  /** Binds without SO_REUSEADDR, which finds another owner; only where our own sockets are in the way, with it. */
+  /** Binds without SO_REUSEADDR, which detects another owner; with it only if our own sockets are in the way. */
   #bind(fd: number, request: SocketRequest): void {
     const place = socketAddress(request.address, request.port);
     if (this.#libc.bind(fd, place, place.length) === 0) return;
@@ -219,8 +219,8 @@ class LinuxNetwork implements HostNetwork {
   }
 
   /**
-   * Whether the very place is taken: by ourselves, or by a stranger that offers to share it. Beside our own sockets a bind without
-   * SO_REUSEADDR always fails and so cannot tell.
+   * True if the same address, port and device are taken: by ourselves, or by another program that offers to share them. With our own sockets
+   * on the port a bind without SO_REUSEADDR always fails, so it cannot show this.
    */
   #taken(request: SocketRequest, ours: readonly LinuxSocket[]): boolean {
     const { address, device, port } = request;
@@ -240,8 +240,8 @@ class LinuxNetwork implements HostNetwork {
   }
 
   /**
-   * Takes SO_REUSEADDR back. A device socket without it keeps everybody away from its device, from the wildcard and from our
-   * addresses; the address sockets beside it keep the option, so that the server of another device may still start.
+   * Clears SO_REUSEADDR. A device socket without it keeps other programs away from its device, the wildcard address and our
+   * addresses; the address sockets keep the option, so that the server of another device may still start.
    */
   #guardPort(port: number): void {
     const all = [...this.#sockets].filter((socket) => socket.localPort === port);

@@ -1,11 +1,11 @@
-// Bounds how many hosts that nobody has heard are replied to at a time. For each host of an attached network that a datagram goes to, the kernel
-// keeps an entry in its ARP table, for all interfaces and network namespaces together, and one that answers no ARP keeps it for three
-// seconds. Whoever asks in the names of absent hosts could so fill the table (net.ipv4.neigh.default.gc_thresh3, by default 1024), and
-// hosts that are not in it would get no reply. Sources: arp(7); the kernel's neighbour table (neigh_forced_gc drops no entry that waits).
+// Bounds how many hosts without an ARP entry are sent to at once. For each host of an attached network that a datagram goes to, the kernel
+// keeps an entry in its ARP table, which all interfaces and network namespaces share; a host that answers no ARP keeps its entry for three
+// seconds. Requests with the forged addresses of absent hosts could fill the table (net.ipv4.neigh.default.gc_thresh3, by default 1024), and
+// hosts without an entry would get no reply. Sources: arp(7); the kernel's neighbour table (neigh_forced_gc drops no waiting entry).
 //
 // 1. While datagrams go to fewer than LOOK_FROM different addresses in WAIT_MS, nothing is looked up.
-// 2. A host that is in the ARP table, or behind a router, is always sent to. Who asks us something is in the table by its own ARP request.
-// 3. At the bound the table is read again, at most once in FRESH_MS: of a hall of machines that boot together, all are in it.
+// 2. Sending to a host with an ARP entry or behind a router is always allowed. A host that asks us something has an entry by its own ARP request.
+// 3. At the bound the table is read again, at most once in FRESH_MS: of a hall of machines that boot together, all have entries.
 
 import { type Clock, type Instant, later } from '../clock.ts';
 import { WAIT_MS } from './absent-room.ts';
@@ -13,22 +13,22 @@ import type { Ipv4 } from './address.ts';
 import type { ArpTable, Vicinity } from './send-room.ts';
 
 /**
- * Hosts that are not in the ARP table and were sent to within WAIT_MS. Whoever asks in the names of absent hosts fills it. A host that
- * the rack has not heard is then answered when it asks again; all others notice nothing. It empties within WAIT_MS.
+ * Hosts without an ARP entry that were sent to within WAIT_MS. Requests with the forged addresses of absent hosts fill it. A new host is then
+ * answered when it retries; all others notice nothing. It empties within WAIT_MS.
  */
 export const UNHEARD_MAX = 256;
-/** From so many different addresses on, it is looked up who is there. */
+/** From this many different addresses on, hosts are looked up in the ARP table. */
 export const LOOK_FROM = 64;
-/** How old the table may be by which a host is refused, in milliseconds. */
+/** The greatest age of the table that may refuse a host, in milliseconds. */
 export const FRESH_MS = 50;
 
-/** Decides for all sockets together who is sent to. */
+/** Decides for all sockets together which hosts they may send to. */
 export class UnheardHosts {
   readonly #clock: Clock;
   readonly #table: Pick<ArpTable, 'vicinity'>;
-  /** Until when the kernel may wait for a host, the one that was sent to first in front. */
+  /** Until when the kernel may wait for each host, in the order of sending. */
   readonly #waits = new Map<Ipv4, Instant>();
-  /** The reading by which they were last judged. */
+  /** The reading that last judged the hosts. */
   #judgedBy: Vicinity | undefined;
 
   constructor(clock: Clock, table: Pick<ArpTable, 'vicinity'>) {
@@ -36,7 +36,7 @@ export class UnheardHosts {
     this.#table = table;
   }
 
-  /** True when a datagram may go to `address`. */
+  /** True if a datagram may go to `address`. */
   admits(address: Ipv4): boolean {
     const now = this.#clock.now();
     const until = this.#waits.get(address);
@@ -48,7 +48,7 @@ export class UnheardHosts {
     return true;
   }
 
-  /** Forgets whom the kernel does not wait for any more. */
+  /** Forgets hosts that the kernel no longer waits for. */
   #hasRoom(address: Ipv4, now: Instant): boolean {
     for (const [first, until] of this.#waits) {
       if (now < until && first !== address) break;
@@ -57,7 +57,7 @@ export class UnheardHosts {
     return this.#waits.size < UNHEARD_MAX;
   }
 
-  /** At the bound: by a fresh look, which also tells who of the others has been heard by now. */
+  /** At the bound: reads the table again, which also reveals which of the other hosts have answered by now. */
   #isHeard(address: Ipv4): boolean {
     const vicinity = this.#table.vicinity(FRESH_MS);
     if (vicinity !== this.#judgedBy) {

@@ -1,27 +1,27 @@
-// Bounds what the kernel keeps of an answer that its reader does not take. Sources: tcp(7), linux/tcp.h (TCP_NOTSENT_LOWAT).
+// Bounds how much of an unread answer the kernel keeps. Sources: tcp(7), linux/tcp.h (TCP_NOTSENT_LOWAT).
 //
-// 1. Without the bound the kernel keeps up to tcp_wmem (4 MiB) for each connection. A thousand clients that ask for a kernel and read
-//    nothing fill the memory for TCP of the whole host (tcp_mem): it then ends other connections without a word.
-// 2. The option belongs to a listener, and each connection inherits it. What was sent and not acknowledged does not count, so the
-//    speed of a download stays what it is.
-// 3. Where the option cannot be set, everything goes on without it.
+// 1. Without the bound the kernel keeps up to tcp_wmem (4 MiB) per connection. A thousand clients that request a kernel image and read
+//    nothing fill the host's memory for TCP (tcp_mem); the host then silently closes other connections.
+// 2. The option is set on a listener, and each connection inherits it. Bytes sent but not acknowledged do not count, so downloads do not
+//    slow down.
+// 3. If the option cannot be set, everything works without it.
 
 import type { Server } from 'node:net';
 
-/** What the kernel takes of an answer beyond what it may send now, in bytes. */
+/** How much of an answer the kernel takes beyond what it can send now, in bytes. */
 export const UNSENT_BYTES_MAX = 256 * 1024;
 
 const IPPROTO_TCP = 6;
 const TCP_NOTSENT_LOWAT = 25;
 
-/** The file descriptor of a server that listens; undefined: it has none. node:net keeps it to itself. */
+/** The file descriptor of a listening server, which node:net does not expose; undefined if it has none. */
 function descriptorOf(server: Server): number | undefined {
   const handle: unknown = Reflect.get(server, '_handle');
   const fd = typeof handle === 'object' && handle !== null && 'fd' in handle ? handle.fd : undefined;
   return typeof fd === 'number' && fd >= 0 ? fd : undefined;
 }
 
-/** Bounds the connections that a listening server takes from now on. @returns false: this host cannot */
+/** Bounds a listening server's future connections. @returns false if this host cannot */
 export async function boundUnsentBytes(server: Server): Promise<boolean> {
   const fd = descriptorOf(server);
   if (process.platform !== 'linux' || fd === undefined) return false;

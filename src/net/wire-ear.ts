@@ -1,14 +1,14 @@
-// What is heard of the wires, in the thread that may sleep: ARP, the kernel's neighbours, who looks for an IPv6 router and who is
-// one; and what is said there: ARP probes, and that there is no router. Sources: packet(7), RFC 5227, RFC 4861.
+// The net worker's sockets on the wires. They receive ARP, the kernel's neighbour changes, router solicitations and advertisements; and send ARP
+// probes and the advertisement that there is no router. Sources: packet(7), RFC 5227, RFC 4861.
 //
-// 1. Nothing of a stranger's making throws, and no flood of his keeps the thread busy: at most FRAMES_MAX frames of a socket a wake, after
-//    which that socket rests for REST_MS while the kernel drops what is too much.
-// 2. Only interfaces that are served, are up and have a hardware address take part; they are found by name again after each change.
-// 3. A socket that cannot be had, or fails, is told of once, with what it is missed for; the others go on.
-// 4. Answers to ARP probes have a socket of their own, of which the kernel keeps nothing else (`probe-filter.ts`). It is read first, and
-//    never rests: a flood of other ARP costs sightings, and no answer.
-// 5. While router messages flood their socket, the kernel keeps those of machines that boot (`router-filter.ts`).
-// 6. No router's advertisement leaves a host that forwards IPv6: it may be a router itself, and "lifetime 0" would end its routes.
+// 1. No input from strangers throws, and no flood keeps the thread busy: one wake reads at most FRAMES_MAX frames of a socket, which then
+//    rests for REST_MS while the kernel drops the excess.
+// 2. Only served interfaces that are up and have a hardware address take part; they are looked up by name again after each change.
+// 3. A socket that cannot be opened, or fails, is reported once; the others go on.
+// 4. Answers to ARP probes have their own socket, for which the kernel keeps nothing else (`probe-filter.ts`). It is read first and never
+//    rests, so a flood of other ARP costs sightings but no answers.
+// 5. While router messages flood their socket, the kernel keeps those of booting machines (`router-filter.ts`).
+// 6. A host that forwards IPv6 sends no advertisement: it may be a router itself, and "lifetime 0" would end its routes.
 
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
@@ -39,20 +39,20 @@ import { bootingFilter, ROUTER_DISCOVERY, SIEVED_MAX } from './router-filter.ts'
 import { SolicitationGate } from './solicitation-gate.ts';
 
 /**
- * Frames of one socket that are read in one wake. A flood of ARP or of router messages fills it: others of the same kind may then be lost, but
- * for answers to probes. It empties with the next wake.
+ * Frames of one socket that are read in one wake. A flood of ARP or of router messages fills it: other frames of the same kind may then be lost,
+ * except answers to probes. It empties with the next wake.
  */
 export const FRAMES_MAX = 256;
-/** How long a socket rests after so many, in milliseconds. */
+/** How long a socket rests after FRAMES_MAX frames, in milliseconds. */
 export const REST_MS = 10;
-/** After how long the kernel keeps all router messages again, in milliseconds, and how many heard meanwhile show that the flood goes on. */
+/** How long the kernel sieves router messages, in milliseconds; the frames received meanwhile show whether the flood continues. */
 const SIEVE_MS = 5_000;
 const SIEVE_FRAMES = 100;
-/** How often it is told of machines that begin to boot meanwhile, in milliseconds. */
+/** How often machines that start to boot are added to the sieve, in milliseconds. */
 const SIEVE_RENEW_MS = 100;
-/** Sightings of one message to the main thread. */
+/** The most sightings in one message to the main thread. */
 const SIGHTINGS_MAX = 1024;
-/** How often the same router is told of, in milliseconds. */
+/** How often the same router is reported, in milliseconds. */
 const ROUTER_RETELL_MS = 60_000;
 
 const BROADCAST: MacAddress = 0xffff_ffff_ffff as MacAddress;
@@ -62,7 +62,7 @@ interface ServedInterface {
   readonly mac: MacAddress;
 }
 
-/** The ears and the mouth of the net worker. */
+/** Receives and sends on the wires for the net worker. */
 export class WireEar {
   readonly #tell: (message: FromNetWorker) => void;
   readonly #probes = new ArpProbes();
@@ -78,14 +78,14 @@ export class WireEar {
   #host: readonly HostInterface[] = [];
   #interfaces = new Map<number, ServedInterface>();
   #sightings: Sighting[] = [];
-  /** Until when the sockets rest that had too much. */
+  /** Until when each flooded socket rests. */
   readonly #restUntil: { arp?: Instant | undefined; routers?: Instant | undefined } = {};
-  /** While router messages are too many: until when the kernel sieves them, how many it let through, and when it is told who boots. */
+  /** During a flood of router messages: until when the kernel sieves them, how many it passed, and when to update the booting machines. */
   #sieve: { until: Instant; frames: number; renewAt: Instant | undefined } | undefined;
-  /** Probes have begun or ended since the kernel was told which answers to keep. */
+  /** True if probes started or ended since the filter for answers was set. */
   #isFilterOld = false;
 
-  /** Opens what can be opened, and says what cannot. */
+  /** Opens the sockets, and reports those that cannot be opened. */
   constructor(libc: Libc, tell: (message: FromNetWorker) => void) {
     this.#tell = tell;
     this.#arp = this.#open('arp', () => new PacketSocket(libc, ETHERTYPE_ARP, [TAKE]));
@@ -98,19 +98,19 @@ export class WireEar {
         onDumped: () => undefined,
       });
     } catch {
-      // Neighbours that only the kernel knows are then not shown.
+      // Without it, neighbours that only the kernel knows are not shown.
     }
     this.#tellSenses();
   }
 
-  /** The descriptors to wait for; fewer while the sockets of frames rest. */
+  /** The descriptors to poll; resting sockets are left out. */
   descriptors(now: Instant): readonly number[] {
     const arp = this.#rests('arp', now) ? undefined : this.#arp;
     const routers = this.#rests('routers', now) ? undefined : this.#routers;
     return [this.#answers, arp, routers, this.#neighbours].flatMap((socket) => socket?.fd ?? []);
   }
 
-  /** When something is due though nothing was heard; undefined: nothing is. */
+  /** The next time that work is due without input; undefined if none is. */
   get nextAt(): Instant | undefined {
     const { arp, routers } = this.#restUntil;
     const due = [this.#probes.nextAt, arp, routers, this.#sieve?.renewAt, this.#sieve?.until].filter(
@@ -119,7 +119,7 @@ export class WireEar {
     return due.length === 0 ? undefined : due.reduce((first, at) => (at < first ? at : first));
   }
 
-  /** Takes a command of the main thread. */
+  /** Handles a command of the main thread. */
   command(message: Exclude<ToNetWorker, { kind: 'stop' }>): void {
     if (message.kind === 'serve') this.#serve(message.names);
     else if (message.kind === 'advertise') this.#advertise(message);
@@ -133,7 +133,7 @@ export class WireEar {
     this.#findInterfaces();
   }
 
-  /** Reads what has arrived and does what is due. */
+  /** Reads received frames and does due work. */
   work(): void {
     const now = systemClock.now();
     this.#drain('answers', this.#answers, (frame) => this.#onAnswer(frame), now);
@@ -172,7 +172,7 @@ export class WireEar {
     const before = this.#names;
     this.#names = new Set(names);
     this.#findInterfaces();
-    // Who begins to listen is told of everybody who is known.
+    // A new listener gets all known neighbours.
     if (names.every((name) => before.has(name))) return;
     this.#filter.clear();
     this.#neighbours?.dump();
@@ -184,7 +184,7 @@ export class WireEar {
       if (mac === undefined || !isHostMac(mac) || !up || !this.#names.has(name)) continue;
       interfaces.set(index, { name, index, mac });
       if (this.#interfaces.get(index)?.name === name) continue;
-      // A device that cannot do it hears those who ask it alone; the next change tries again.
+      // A device that cannot join receives only unicast; the next change tries again.
       for (const group of [ALL_ROUTERS_MAC, ALL_NODES_MAC]) this.#routers?.join(index, group);
     }
     this.#interfaces = interfaces;
@@ -216,7 +216,7 @@ export class WireEar {
     }
   }
 
-  /** A socket that fails would fail again at once: it is closed, and said to be missing. */
+  /** Closes a failed socket, which would fail again at once, and reports it. */
   #fail(name: 'arp' | 'routers', code: string): void {
     for (const socket of name === 'arp' ? [this.#answers, this.#arp] : [this.#routers]) socket?.close();
     if (name === 'arp') {
@@ -227,7 +227,7 @@ export class WireEar {
     this.#tellSenses();
   }
 
-  /** True while a socket rests that had too much. */
+  /** True while a flooded socket rests. */
   #rests(name: 'arp' | 'routers', now: Instant): boolean {
     const until = this.#restUntil[name];
     if (until !== undefined && until > now) return true;
@@ -241,7 +241,7 @@ export class WireEar {
     if (this.#sieve !== undefined) this.#sieve.renewAt ??= later(now, SIEVE_RENEW_MS);
   }
 
-  /** Tells the kernel which router messages to keep, where that is due. */
+  /** Updates the filter for router messages when it is due. */
   #renewSieve(now: Instant): void {
     if (this.#sieve === undefined) return;
     if (this.#sieve.until <= now && this.#sieve.frames > SIEVE_FRAMES) {
@@ -253,7 +253,7 @@ export class WireEar {
       this.#routers?.hearWhat(ROUTER_DISCOVERY);
     } else if (this.#sieve.renewAt !== undefined && this.#sieve.renewAt <= now) {
       this.#sieve.renewAt = undefined;
-      // Where the kernel refuses so long a filter, it keeps the one before.
+      // If the kernel refuses so long a filter, the previous one stays.
       this.#routers?.hearWhat(bootingFilter(this.#solicitations.booting(now, SIEVED_MAX)));
     }
   }
@@ -329,11 +329,11 @@ export class WireEar {
     this.#hearAnswers();
   }
 
-  /** Has the kernel keep the answers to the probes that run, and no others. */
+  /** Makes the kernel keep only answers to the running probes. */
   #hearAnswers(): void {
     if (!this.#isFilterOld) return;
     this.#isFilterOld = false;
-    // Where so long a filter is refused, everything is heard.
+    // If the kernel refuses so long a filter, receive all ARP.
     const code = this.#answers?.filter(probeFilter(this.#probes.questions()));
     if (code !== undefined) this.#answers?.filter([TAKE]);
   }
@@ -364,7 +364,7 @@ export class WireEar {
   }
 }
 
-/** The interface's own link-local address; where it has none, the one that follows from its hardware address, which nobody else has. */
+/** The interface's link-local address, or if it has none, the one derived from its hardware address, which is unique. */
 function linkLocalAddress({ name, mac }: ServedInterface): Uint8Array {
   for (const { family, address } of networkInterfaces()[name] ?? []) {
     const bytes = family === 'IPv6' ? parseIpv6LinkLocal(address) : undefined;
@@ -373,12 +373,12 @@ function linkLocalAddress({ name, mac }: ServedInterface): Uint8Array {
   return linkLocalOf(mac);
 }
 
-/** True where the kernel forwards IPv6 packets that arrive by the interface. */
+/** True if the kernel forwards IPv6 packets received on the interface. */
 function forwardsIpv6(name: string): boolean {
   try {
     return readFileSync(`/proc/sys/net/ipv6/conf/${name}/forwarding`, 'latin1').trim() !== '0';
   } catch {
-    // No IPv6 here at all.
+    // This host has no IPv6.
     return false;
   }
 }

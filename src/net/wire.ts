@@ -1,7 +1,7 @@
-// The wires of this host, for rooms that ask them something: whether somebody uses an address, who was heard, who looks for an IPv6
-// router. The net worker does the work; without it, or without the privilege, nothing is heard and every question is refused at once.
+// The wires of this host, as other rooms use them: whether a host uses an address, which hosts were heard, which look for an IPv6
+// router. The net worker does the work; without it, or without the privilege, nothing is heard and every probe is refused at once.
 //
-// 1. `canProbe` is true only where a probe can be made now: link up, hardware address, privilege. Asking costs a look into a set.
+// 1. `canProbe` is true only if a probe is possible now: interface up, hardware address, privilege. The call costs a look-up in a set.
 // 2. Every probe ends, within ANSWER_MS_MAX; at most PROBES_WAITING_MAX wait.
 
 import type { Clock, Timer } from '../clock.ts';
@@ -13,37 +13,37 @@ import type { HostInterface } from './host-interface.ts';
 import type { Sighting } from './neighbours.ts';
 import type { FromNetWorker, Solicitation, ToNetWorker } from './net-message.ts';
 
-/** The longest a probe may take: what it takes by itself and a thread that is busy. */
+/** The longest a probe may take, in milliseconds: its own duration plus the delay of a busy thread. */
 const ANSWER_MS_MAX = 2000;
 export const PROBES_WAITING_MAX: number = PROBES_MAX;
 
-/** Who is told what is heard. */
+/** Receives what is heard on the wires. */
 export interface WireListener {
   onSightings(sightings: readonly Sighting[]): void;
   /** A machine looks for an IPv6 router. */
   onSolicitation(solicitation: Solicitation): void;
-  /** Somebody else is an IPv6 router behind this interface. */
+  /** Another host is an IPv6 router behind this interface. */
   onRouter(interfaceName: string, mac: MacAddress): void;
-  /** An advertisement left; `code` is empty, or why it did not. */
+  /** An advertisement was sent; `code` is empty, or the error if it was not. */
   onAdvertised(solicitation: Solicitation, code: string): void;
 }
 
 /** The wires behind some interfaces. */
 export interface Wire {
-  /** Listens behind these interfaces, in place of those before. */
+  /** Listens on these interfaces only. */
   serve(interfaceNames: readonly string[]): void;
-  /** Has `listener` told from now on, in place of the one before. */
+  /** Replaces the listener. */
   listen(listener: WireListener): void;
-  /** True where `findUser` can be asked. */
+  /** True if `findUser` works on this interface now. */
   canProbe(interfaceName: string): boolean;
   /**
-   * Asks by ARP who uses an address; undefined: nobody answered.
-   * @throws RackError `native-unavailable` where it cannot be asked
+   * Asks by ARP which host uses an address; undefined: none answered.
+   * @throws RackError `native-unavailable` if the wire cannot be probed
    */
   findUser(address: Ipv4, interfaceName: string): Promise<MacAddress | undefined>;
   /** Tells a machine that there is no IPv6 router. */
   advertise(solicitation: Solicitation): void;
-  /** A machine boots: its solicitations are told whatever else is on the wire. */
+  /** A machine boots: report its solicitations whatever else is on the wire. */
   booting(mac: MacAddress, owner: Owner): void;
 }
 
@@ -68,7 +68,7 @@ export class ThreadWire implements Wire {
     this.#clock = clock;
   }
 
-  /** What cannot be done here and what follows from it, one sentence each. */
+  /** Missing features of this host and their consequences, one sentence each. */
   get notes(): readonly string[] {
     const { arp, routers } = this.#senses;
     const notes: string[] = [];
@@ -83,7 +83,7 @@ export class ThreadWire implements Wire {
     return notes;
   }
 
-  /** The thread runs and takes commands; undefined: it has ended. */
+  /** Connects the running thread; undefined: it has ended. */
   connect(tell: ((message: ToNetWorker) => void) | undefined): void {
     this.#tell = tell;
     if (tell !== undefined) {
@@ -102,7 +102,7 @@ export class ThreadWire implements Wire {
     }
   }
 
-  /** Takes what the thread says of the wires. */
+  /** Handles a message of the thread about the wires. */
   take(message: Exclude<FromNetWorker, { kind: 'interfaces' }>): void {
     if (message.kind === 'senses') this.#senses = { arp: message.arp, routers: message.routers };
     else if (message.kind === 'probed') this.#settle(message.id, message.user, message.made);

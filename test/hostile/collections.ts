@@ -197,7 +197,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#notes': 'named',
     '#current': 'net/interface-table.ts INTERFACES_MAX',
   },
-  'net/net-worker.ts': { '#told': 'net/interface-table.ts INTERFACES_MAX' },
+  'net/net-worker.ts': { '#reported': 'net/interface-table.ts INTERFACES_MAX' },
   'net/packet-filter.ts': { 'takeAnyOf.instructions': 'call' },
   'net/packet-socket.ts': { '#filter': 'net/router-filter.ts SIEVED_MAX', '#onlyFrom': 'FILTERED_INTERFACES_MAX' },
   'net/pipelining.ts': { watches: 'weak' },

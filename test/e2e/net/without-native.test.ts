@@ -36,6 +36,6 @@ describe('a host without native calls', { skip: missing('linux') }, () => {
     assert.equal(watch, 'polled');
     assert.ok(names.includes('lo'));
     assert.match(notes.join('\n'), /the C library cannot be called \(no koffi here\)/);
-    assert.match(notes.join('\n'), /looked at every 2 s, .* \(no koffi here\)/);
+    assert.match(notes.join('\n'), /polls the interfaces of the host every 2 s, .* \(no koffi here\)/);
   });
 });
