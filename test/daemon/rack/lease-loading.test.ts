@@ -43,7 +43,8 @@ function life(leases: readonly StoredLease[]) {
   const place = { stateDir, clock: systemClock, onProblem: assert.fail };
   const loaded = loadLeases({ leases, clocks: new Map() }, place);
   const portions: number[][] = [];
-  const reportEnded = (ended: readonly Lease[]): void => void portions.push(ended.map(({ address }) => address & 0xffff));
+  const reportEnded = (ended: readonly Lease[]): void =>
+    void portions.push(ended.map(({ address }) => address & 0xffff));
   loaded.ends.reportMissed({ reportEnded, endsReported: true });
   const told = (): number[] => portions.flat();
   return { ...loaded, portions, told };
