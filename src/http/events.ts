@@ -85,7 +85,7 @@ export const HTTP_EVENTS = {
   },
   'http.timed-out': {
     level: 'warning',
-    message: 'HTTP download ended by the rack: the machine stopped taking it',
+    message: 'HTTP download ended: the machine stopped taking it',
     explanation:
       'The machine took nothing of the file for two to four minutes, so the rack closed the connection; bytes says how much was sent. The ' +
       'machine was switched off, hangs, or lost its link. It may ask again on its own; if not, look at its screen and restart it.',
