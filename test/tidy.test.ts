@@ -316,6 +316,50 @@ test('a cleaner is found however it is written, and what only trims or splits wo
     assert.equal(found(text), false, text);
 });
 
+/** Where text is taken for markup as it is, with the reason. Whoever adds a line has to show that nobody else wrote any of the text. */
+const TRUSTED: Readonly<Record<string, readonly string[]>> = {
+  'each part of the template has been escaped': ['region/page/html.ts trusted(text)'],
+  'escaped here; a form gives it back as it was': ['region/page/html.ts trusted(escaped(text))'],
+  'our own style and script, which the policy of the page allows by their hashes': [
+    'region/page/parts.ts trusted(STYLE_ELEMENT)',
+    'region/page/parts.ts trusted(SCRIPT_ELEMENT)',
+  ],
+};
+
+test('text becomes markup unescaped only where a reason is listed', () => {
+  const found = sources.flatMap(({ path, lines }) =>
+    lines
+      .filter((line) => !/^\s*(?:\/\/|\/?\*)|^export const trusted =/.test(line))
+      .flatMap((line) => callsOf('trusted', line))
+      .map((call) => `${path} ${call}`),
+  );
+  assert.deepEqual(found.toSorted(), Object.values(TRUSTED).flat().toSorted(), 'write it as a template of `html`');
+});
+
+/** The calls of a function in a line, whole. */
+function callsOf(name: string, line: string): readonly string[] {
+  return [...line.matchAll(new RegExp(`\\b${name}\\b(?!['\\s,])`, 'g'))].map(({ index }) => {
+    let depth = 0;
+    const end = [...line.slice(index)].findIndex((character) => {
+      depth += character === '(' ? 1 : character === ')' ? -1 : 0;
+      return depth === 0 && character === ')';
+    });
+    return line.slice(index, end === -1 ? undefined : index + end + 1);
+  });
+}
+
+test('no page begins a plain string with a tag: it would be shown as it is written', () => {
+  const found = sources
+    .filter(({ path }) => path.startsWith('region/page/') && !/(?:script|style)\.ts$/.test(path))
+    .flatMap(({ path, lines }) =>
+      lines.flatMap((line, index) => {
+        const isPlain = /(?:'|(?<!\bhtml)`)<[/!]?[a-z]/.test(line);
+        return isPlain && !/^\s*(?:\/\/|\/?\*)/.test(line) ? [`${path}:${index + 1}: ${line.trim()}`] : [];
+      }),
+    );
+  report(found, 'write it as a template of `html`');
+});
+
 /** The patterns by which a file replaces or splits text, as far as they are written in it. */
 function patternsThatReplace(text: string): readonly RegExp[] {
   const literal = String.raw`\/((?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])*)\/([a-z]*)`;

@@ -86,3 +86,5 @@ export const PAGE_POLICY = [
   "form-action 'self'",
   "frame-ancestors 'none'",
 ].join('; ');
+
+export const SCRIPT_ELEMENT = ['<script>', PAGE_SCRIPT, '</script>'].join('');

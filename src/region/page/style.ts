@@ -262,3 +262,5 @@ table.plain th { white-space: nowrap; }
   summary .small { margin-left: 0; flex-basis: 100%; }
 }
 `;
+
+export const STYLE_ELEMENT = ['<style>', PAGE_STYLE, '</style>'].join('');
