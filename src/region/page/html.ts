@@ -43,7 +43,7 @@ export type Part = string | number | Html | readonly Html[];
 export const nothing: Html = new Markup('');
 
 /** Takes text for markup. test/tidy.test.ts lists every use with its reason. */
-export const trusted = (text: string): Html => (text === '' ? nothing : new Markup(text));
+const trusted = (text: string): Html => (text === '' ? nothing : new Markup(text));
 
 /** Text that comes back with a form and must be the same then: escaped, and its control characters are kept. */
 export const held = (text: string): Html => trusted(escaped(text));

@@ -1,9 +1,8 @@
 // What the pages share: the frame of a document with the bar of links, and what is shown instead of one.
 //
+import { assetPath, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { faultId } from './forms.ts';
-import { type Html, held, html, nothing, type Part, trusted } from './html.ts';
-import { SCRIPT_ELEMENT } from './script.ts';
-import { STYLE_ELEMENT } from './style.ts';
+import { type Html, held, html, nothing, type Part } from './html.ts';
 import type { View, Viewer } from './view.ts';
 
 /** Where a page belongs in the bar of links. */
@@ -85,8 +84,8 @@ export function pageOf(frame: Frame, parts: PageParts): Html {
   );
 }
 
-const STYLE = trusted(STYLE_ELEMENT);
-const SCRIPT = trusted(SCRIPT_ELEMENT);
+const STYLE = html`<link rel="stylesheet" href="${assetPath(PAGE_STYLE)}">`;
+const SCRIPT = html`<script type="module" src="${assetPath(PAGE_SCRIPT)}"></script>`;
 const LINE_END = '\n';
 
 function documentOf(title: string, body: Html, head: Html = nothing): Html {

@@ -15,12 +15,12 @@ import type { Peer } from '../api/caller.ts';
 import { type Fields, parseBody, queryOf } from '../api/form-body.ts';
 import type { User } from '../records/store.ts';
 import type { Region } from '../region.ts';
+import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { isLocalName, type PageGuard, type PasswordVerdict } from './guard.ts';
 import type { Html } from './html.ts';
 import { cookieName, cookieOf, isOwnOrigin, safeTarget } from './login.ts';
 import { PAGES } from './pages.ts';
 import { mayOpen, renderGone, renderRefused, renderSignIn, renderUnknown } from './parts.ts';
-import { PAGE_POLICY } from './script.ts';
 import { findCookie, type Sessions } from './sessions.ts';
 import { BUSY, faultsOf, type PageDefinition, type Person, refusalText, type View, type Viewer } from './view.ts';
 
@@ -46,6 +46,15 @@ export function addPageRoutes(app: FastifyInstance, listener: PageListener): voi
   app.get('/', (_request, reply) => reply.redirect('/MAAS/', 302));
   // Browsers ask for it beside every page.
   app.get('/favicon.ico', (_request, reply) => reply.code(204).header('Cache-Control', 'max-age=86400').send());
+  for (const asset of [PAGE_SCRIPT, PAGE_STYLE]) {
+    app.get(assetPath(asset), (_request, reply) =>
+      reply
+        .type(asset.mediaType)
+        .header('Cache-Control', 'public, max-age=31536000, immutable')
+        .header('X-Content-Type-Options', 'nosniff')
+        .send(asset.text()),
+    );
+  }
   app.get(LOGIN, (request, reply) => {
     if (listener.peerOf(request).isByRack) return listener.send(reply, byRack(listener.region));
     const to = safeTarget(queryOf(request.raw.url).get('to')?.at(-1) ?? '');
@@ -90,7 +99,7 @@ const headerOf = (request: FastifyRequest, name: string): string | undefined => 
   return Array.isArray(value) ? value.join(', ') : value;
 };
 
-/** True of what a page fetches by itself, to stay fresh (`script.ts`). */
+/** True of what a page fetches by itself, to stay fresh (`src/web/page.ts`). */
 const isLive = (request: FastifyRequest): boolean => headerOf(request, 'x-rackboot-live') !== undefined;
 
 const cookieNameOf = (request: FastifyRequest): string => cookieName(request.socket.localPort);
