@@ -101,6 +101,7 @@ function runChecks(): void {
   for (const [name, command, args] of [
     ['format and lint', 'biome', ['check', '.']],
     ['types', 'tsc', ['--noEmit']],
+    ['types of what browsers run', 'tsc', ['--noEmit', '--project', 'src/web']],
   ] as const) {
     const { status } = spawnSync(join(BIN, command), args, { cwd: ROOT, stdio: 'inherit' });
     if (status === 0) passed += 1;

@@ -40,6 +40,8 @@ const LEVELS: Readonly<Record<string, number>> = {
   http: 2,
   images: 2,
   power: 2,
+  // What browsers run: it imports nothing, and nobody imports it.
+  web: 2,
   region: 3,
   store: 4,
   config: 4,
@@ -97,9 +99,6 @@ const OPENING_MODULES = new Set([
 ]);
 const CLOCK_CALLS =
   /\b(Date\.now|performance\.now|process\.hrtime|Math\.random)\b|(?<!\.)\b(setTimeout|setInterval)\(|\bnew Date\(\)|\bAbortSignal\.timeout\(/;
-
-/** Files that hold the text of a browser's script. */
-const BROWSER_TEXT = new Set(['region/page/script.ts']);
 
 interface Source {
   /** Path below src. */
@@ -245,7 +244,8 @@ test('files of the state and the configuration are opened as regular files only,
 test('only clock.ts reads a clock, sets a timer or draws a random number', () => {
   const problems: string[] = [];
   for (const source of sources) {
-    if (source.path === 'clock.ts' || BROWSER_TEXT.has(source.path)) continue;
+    // A browser has no clock.ts.
+    if (source.path === 'clock.ts' || source.room === 'web') continue;
     source.lines.forEach((line, index) => {
       if (CLOCK_CALLS.test(line) && !/^\s*(\/\/|\*|\/\*)/.test(line))
         problems.push(`${source.path}:${index + 1}: ${line.trim()}`);
@@ -314,6 +314,46 @@ test('a cleaner is found however it is written, and what only trims or splits wo
     "x.replace('a', 'b')",
   ])
     assert.equal(found(text), false, text);
+});
+
+/** Where text is taken for markup as it is, with the reason. Whoever adds a line has to show that nobody else wrote any of the text. */
+const TRUSTED: Readonly<Record<string, readonly string[]>> = {
+  'each part of the template has been escaped': ['region/page/html.ts trusted(text)'],
+  'escaped here; a form gives it back as it was': ['region/page/html.ts trusted(escaped(text))'],
+};
+
+test('text becomes markup unescaped only where a reason is listed', () => {
+  const found = sources.flatMap(({ path, lines }) =>
+    lines
+      .filter((line) => !/^\s*(?:\/\/|\/?\*)|^const trusted =/.test(line))
+      .flatMap((line) => callsOf('trusted', line))
+      .map((call) => `${path} ${call}`),
+  );
+  assert.deepEqual(found.toSorted(), Object.values(TRUSTED).flat().toSorted(), 'write it as a template of `html`');
+});
+
+/** The calls of a function in a line, whole. */
+function callsOf(name: string, line: string): readonly string[] {
+  return [...line.matchAll(new RegExp(`\\b${name}\\b(?!['\\s,])`, 'g'))].map(({ index }) => {
+    let depth = 0;
+    const end = [...line.slice(index)].findIndex((character) => {
+      depth += character === '(' ? 1 : character === ')' ? -1 : 0;
+      return depth === 0 && character === ')';
+    });
+    return line.slice(index, end === -1 ? undefined : index + end + 1);
+  });
+}
+
+test('no page begins a plain string with a tag: it would be shown as it is written', () => {
+  const found = sources
+    .filter(({ path }) => path.startsWith('region/page/'))
+    .flatMap(({ path, lines }) =>
+      lines.flatMap((line, index) => {
+        const isPlain = /(?:'|(?<!\bhtml)`)<[/!]?[a-z]/.test(line);
+        return isPlain && !/^\s*(?:\/\/|\/?\*)/.test(line) ? [`${path}:${index + 1}: ${line.trim()}`] : [];
+      }),
+    );
+  report(found, 'write it as a template of `html`');
 });
 
 /** The patterns by which a file replaces or splits text, as far as they are written in it. */

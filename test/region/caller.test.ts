@@ -6,7 +6,6 @@ import { formatIpv4, type Ipv4, parseNetwork } from '../../src/net/address.ts';
 import { findPeer, type KnownRacks, type Peer } from '../../src/region/api/caller.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
 import { isLocalName } from '../../src/region/page/guard.ts';
-import { escapeHtml } from '../../src/region/page/html.ts';
 import { formatAge, formatDisk } from '../../src/region/page/values.ts';
 
 const network = parseNetwork('10.20.0.0/24');
@@ -111,8 +110,7 @@ test('a name of this host is told from a foreign one that points here', () => {
   }
 });
 
-test('text of the page is escaped, ages and sizes are what people say', () => {
-  assert.equal(escapeHtml(`<a href="x" id='y'>&`), '&lt;a href=&quot;x&quot; id=&#39;y&#39;&gt;&amp;');
+test('ages and sizes are what people say', () => {
   const ages: [number, string][] = [
     [-5, 'just now'],
     [4000, 'just now'],

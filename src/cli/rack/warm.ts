@@ -1,5 +1,6 @@
 // `rackboot warm`: compiles everything the daemon runs into the compile cache, without starting it. The first start after an
-// installation is then as quick and as small as any other: no TypeScript is stripped in the daemon itself.
+// installation is then as quick and as small as any other: no TypeScript is stripped in the daemon itself, but for the script of the page
+// when a browser first asks for it.
 
 import { flushCompileCache } from 'node:module';
 

@@ -6,9 +6,9 @@ import { createHash } from 'node:crypto';
 import { refuseField } from '../api/answer.ts';
 import type { SshKey } from '../records/life-store.ts';
 import { areaField, formOf, hiddenField, newPasswordFields } from './forms.ts';
-import { escapeHtml } from './html.ts';
+import { type Html, html } from './html.ts';
 import { pageOf } from './parts.ts';
-import { formatAge } from './values.ts';
+import { formatAge, rolePill } from './values.ts';
 import {
   given,
   namedAsIn,
@@ -33,30 +33,30 @@ export function fingerprintOf(key: string): string {
   return `SHA256:${createHash('sha256').update(bytes).digest('base64').replace(/=+$/, '')}`;
 }
 
-function keyItem(view: View, { id, key, createdMs }: SshKey): string {
+function keyItem(view: View, { id, key, createdMs }: SshKey): Html {
   const [kind = '', , ...comment] = key.split(' ');
   const name = comment.join(' ');
   const remove = formOf(view, {
-    body: hiddenField('do', 'remove-key') + hiddenField('id', String(id)),
+    body: [hiddenField('do', 'remove-key'), hiddenField('id', String(id))],
     submit: 'Remove',
     tone: 'plain',
     isInline: true,
   });
-  return (
-    `<div class="list-item"><div><div class="name">${escapeHtml(name === '' ? kind : name)}</div>` +
-    `<div class="mono break">${escapeHtml(fingerprintOf(key))}</div><div class="small">${escapeHtml(kind)} · added ${formatAge(view.nowMs - createdMs)}</div></div>${remove}</div>`
-  );
+  return html`
+    <div class="list-item"><div><div class="name">${name === '' ? kind : name}</div>
+    <div class="mono break">${fingerprintOf(key)}</div>
+    <div class="small">${kind} · added ${formatAge(view.nowMs - createdMs)}</div></div>${remove}</div>`;
 }
 
-function keysOf(view: View, { username }: Person): string {
+function keysOf(view: View, { username }: Person): Html {
   const keys = view.region.store.life.listSshKeys(username);
   const list =
     keys.length === 0
-      ? '<div class="note">You have no key yet. Without one nobody could log in to what you deploy, so a deployment is refused.</div>'
-      : keys.map((key) => keyItem(view, key)).join('');
+      ? html`<div class="note">You have no key yet. Without one nobody could log in to what you deploy, so a deployment is refused.</div>`
+      : keys.map((key) => keyItem(view, key));
   const form = formOf(view, {
-    body:
-      hiddenField('do', 'add-key') +
+    body: [
+      hiddenField('do', 'add-key'),
       areaField(ofForm(view, given(view, 'do') === 'add-key'), {
         name: 'key',
         label: 'Public key',
@@ -64,29 +64,31 @@ function keysOf(view: View, { username }: Person): string {
         required: true,
         hint: 'The one line of a file that ends in .pub, such as ~/.ssh/id_ed25519.pub.',
       }),
+    ],
     submit: 'Add the key',
   });
-  return `<h2>SSH keys</h2><div class="sheet narrow">${list}<div class="card-line">${form}</div></div>`;
+  return html`<h2>SSH keys</h2><div class="sheet narrow">${list}<div class="card-line">${form}</div></div>`;
 }
 
-function render(view: View): string | undefined {
+function render(view: View): Html | undefined {
   const { viewer } = view;
   if (viewer.kind !== 'person') return undefined;
   const password = formOf(view, {
-    body:
-      hiddenField('do', 'password') +
-      `<input type="text" name="account" autocomplete="username" value="${escapeHtml(viewer.username)}" readonly hidden>` +
+    body: [
+      hiddenField('do', 'password'),
+      html`<input type="text" name="account" autocomplete="username" value="${viewer.username}" readonly hidden>`,
       newPasswordFields(ofForm(view, given(view, 'do') === 'password'), 'New password'),
+    ],
     submit: 'Change the password',
     tone: 'plain',
   });
   return pageOf(view, {
     title: viewer.username,
     place: 'account',
-    main:
-      `<div class="bar"><h1>${escapeHtml(viewer.username)}</h1><span class="pill ${viewer.isAdmin ? 'violet' : 'grey'}">${viewer.isAdmin ? 'administrator' : 'user'}</span></div>` +
-      `${keysOf(view, viewer)}<h2>Password</h2><div class="sheet narrow">${password}</div>`,
-    footer: 'For programs and the command line: <code>rackboot apikey</code> on the rack prints an API key.',
+    main: html`
+      <div class="bar"><h1>${viewer.username}</h1>${rolePill(viewer)}</div>
+      ${keysOf(view, viewer)}<h2>Password</h2><div class="sheet narrow">${password}</div>`,
+    footer: html`For programs and the command line: <code>rackboot apikey</code> on the rack prints an API key.`,
   });
 }
 

@@ -8,7 +8,7 @@ import type { Machine } from '../records/machine.ts';
 import type { ScriptKind } from '../records/script-store.ts';
 import { deployFields, deployValues } from './deploy-form.ts';
 import { checkField, formOf, radioField, textField } from './forms.ts';
-import { escapeHtml } from './html.ts';
+import { type Html, html, nothing } from './html.ts';
 import { actionsFor, isSwitched, MACHINE_ACTIONS, type MachineAction, machinePath } from './machine-actions.ts';
 import { pageOf, renderRefused } from './parts.ts';
 import { powerOf } from './power-part.ts';
@@ -22,7 +22,7 @@ function findAction(view: View): MachineAction | undefined {
 }
 
 /** What is chosen beside the reason. */
-function fieldsOf(view: View, machine: Machine, action: MachineAction): string {
+function fieldsOf(view: View, machine: Machine, action: MachineAction): Html {
   switch (action.name) {
     case 'accept':
       return radioField(view, {
@@ -67,13 +67,13 @@ function fieldsOf(view: View, machine: Machine, action: MachineAction): string {
     case 'delete':
       return forceField(view, machine);
     default:
-      return '';
+      return nothing;
   }
 }
 
 /** For a machine that somebody holds, or that is at work. */
-function forceField(view: View, { owner, status }: Machine): string {
-  if (owner === undefined && statusRow(status).failed === undefined) return '';
+function forceField(view: View, { owner, status }: Machine): Html {
+  if (owner === undefined && statusRow(status).failed === undefined) return nothing;
   const why = owner === undefined ? `It is at work (${statusRow(status).name}).` : `It belongs to ${owner}.`;
   const hint = `${why} To abort or release it first is the orderly way.`;
   return checkField(view, { name: 'force', label: 'Delete it although it is in use', hint });
@@ -85,19 +85,19 @@ function sizeOf({ facts }: Machine): string {
 }
 
 /** Which of the operators' scripts run beside the checks that are built in. */
-function scriptFields(view: View, kind: ScriptKind): string {
+function scriptFields(view: View, kind: ScriptKind): Html {
   const scripts = view.region.store.scripts.listScripts(kind);
-  if (scripts.length === 0) return '';
+  if (scripts.length === 0) return nothing;
   const chosen = view.refusal === undefined ? undefined : new Set(view.given.get('scripts') ?? []);
   const items = scripts.map(
     ({ name, title, description }) =>
-      `<label class="choice"><input type="checkbox" name="scripts" value="${escapeHtml(name)}"${(chosen?.has(name) ?? true) ? ' checked' : ''}>` +
-      `<span><b>${escapeHtml(name)}</b><span class="soft">${escapeHtml(title === '' ? description : title)}</span></span></label>`,
+      html`<label class="choice"><input type="checkbox" name="scripts" value="${name}"${(chosen?.has(name) ?? true) ? html` checked` : nothing}>
+      <span><b>${name}</b><span class="soft">${title === '' ? description : title}</span></span></label>`,
   );
-  return `<fieldset class="field"><legend>Scripts, after the checks that are built in</legend>${items.join('')}</fieldset>`;
+  return html`<fieldset class="field"><legend>Scripts, after the checks that are built in</legend>${items}</fieldset>`;
 }
 
-const addressField = (view: View): string =>
+const addressField = (view: View): Html =>
   textField(view, {
     name: 'ip_address',
     label: 'Address',
@@ -139,7 +139,7 @@ function valuesOf(
   }
 }
 
-function render(view: View): string | undefined {
+function render(view: View): Html | undefined {
   const action = findAction(view);
   const machine = findMachine(view);
   if (action === undefined || machine === undefined) return undefined;
@@ -150,13 +150,10 @@ function render(view: View): string | undefined {
     return renderRefused(view, text, back);
   }
   const power = { isSwitched: isSwitched(view.region, machine), isOff: powerOf(view, machine).state === 'off' };
-  const effects = action
-    .effects(machine, power)
-    .map((text) => `<li>${escapeHtml(text)}</li>`)
-    .join('');
+  const effects = action.effects(machine, power).map((text) => html`<li>${text}</li>`);
   const comment =
     action.name === 'delete'
-      ? ''
+      ? nothing
       : textField(view, {
           name: 'comment',
           label: 'Why',
@@ -167,11 +164,11 @@ function render(view: View): string | undefined {
   return pageOf(view, {
     title: heading,
     place: 'machines',
-    main:
-      `<div class="bar"><h1>${escapeHtml(heading)}</h1></div>` +
-      `<div class="sheet narrow"><ul class="effects">${effects}</ul>` +
-      `${formOf(view, {
-        body: fieldsOf(view, machine, action) + comment,
+    main: html`
+      <div class="bar"><h1>${heading}</h1></div>
+      <div class="sheet narrow"><ul class="effects">${effects}</ul>
+      ${formOf(view, {
+        body: [fieldsOf(view, machine, action), comment],
         submit: action.label,
         tone: action.tone === 'danger' ? 'danger' : 'primary',
         back,

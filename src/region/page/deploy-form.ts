@@ -5,7 +5,7 @@
 import type { ListedImage } from '../life/deployment.ts';
 import type { Machine } from '../records/machine.ts';
 import { areaField, CHOICES_SHOWN_MAX, type Choice, choiceField, radioField, textField } from './forms.ts';
-import { escapeHtml } from './html.ts';
+import { type Html, html, nothing } from './html.ts';
 import { formatDisk } from './values.ts';
 import { given, type View } from './view.ts';
 
@@ -37,16 +37,16 @@ function disksOf({ facts }: Machine): readonly Choice[] {
 }
 
 /** The controls of the form. */
-export function deployFields(view: View, machine: Machine): string {
+export function deployFields(view: View, machine: Machine): Html {
   const images = imagesFor(view.region.images?.() ?? [], machine);
   const systems = images.map((image): Choice => [`${image.os}/${image.release}`, titleOf(image)]);
   const chosen = machine.release === '' ? (systems[0]?.[0] ?? '') : `${machine.osystem}/${machine.release}`;
   const noImage =
     systems.length > 0
-      ? ''
-      : `<div class="alert amber"><b>There is no image for ${escapeHtml(machine.architecture)}.</b> On the rack, ` +
-        '<code>rackboot images make-debian</code> builds one, and <code>rackboot images add FILE</code> takes one that you have.</div>';
-  return [
+      ? nothing
+      : html`<div class="alert amber"><b>There is no image for ${machine.architecture}.</b> On the rack,
+        ${' '}<code>rackboot images make-debian</code> builds one, and <code>rackboot images add FILE</code> takes one that you have.</div>`;
+  return html`${[
     keyWarning(view, machine),
     noImage,
     systems.length > 0
@@ -73,10 +73,10 @@ export function deployFields(view: View, machine: Machine): string {
       rows: 6,
       hint: `For cloud-init, at the first start: a script that begins with #!, or text that begins with #cloud-config.`,
     }),
-  ].join('');
+  ]}`;
 }
 
-function wayField(view: View): string {
+function wayField(view: View): Html {
   const way = radioField(view, {
     name: 'deploy_by',
     label: 'How',
@@ -97,19 +97,19 @@ function wayField(view: View): string {
     hint: 'Leave it empty to install the system above.',
     charactersMax: 128,
   });
-  return `${way}<div class="installed">${other}</div>`;
+  return html`${way}<div class="installed">${other}</div>`;
 }
 
-function keyWarning(view: View, machine: Machine): string {
-  if (view.viewer.kind !== 'person') return '';
+function keyWarning(view: View, machine: Machine): Html {
+  if (view.viewer.kind !== 'person') return nothing;
   const owner = machine.owner ?? view.viewer.username;
-  if (view.region.store.life.listSshKeys(owner).length > 0) return '';
-  const whose = owner === view.viewer.username ? 'You have' : `${escapeHtml(owner)} has`;
-  return (
-    `<div class="alert amber"><b>${whose} no SSH key${SPACE}yet.</b> Nobody could log in to the machine, so it will be refused: ` +
-    `<a href="/MAAS/account/">add a key</a> first, or type <code>sudo rackboot sshkeys add ~/.ssh/id_ed25519.pub --username ${escapeHtml(owner)}</code> ` +
-    'on the rack. Without a file like that, <code>ssh-keygen</code> makes one on your computer.</div>'
-  );
+  if (view.region.store.life.listSshKeys(owner).length > 0) return nothing;
+  const whose = owner === view.viewer.username ? 'You have' : `${owner} has`;
+  return html`
+    <div class="alert amber"><b>${whose} no SSH key${SPACE}yet.</b> Nobody could log in to the machine, so it
+    will be refused: <a href="/MAAS/account/">add a key</a> first,
+    or type <code>sudo rackboot sshkeys add ~/.ssh/id_ed25519.pub --username ${owner}</code> on the rack. Without a file like
+    that, <code>ssh-keygen</code> makes one on your computer.</div>`;
 }
 
 /** What of the form the operation takes. */

@@ -4,7 +4,7 @@
 
 import type { Machine } from '../records/machine.ts';
 import { areaField, formOf, textField } from './forms.ts';
-import { escapeHtml } from './html.ts';
+import { type Html, html, nothing } from './html.ts';
 import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
 import { EDIT_MACHINE, findMachine, given, type Outcome, operate, type PageDefinition, type View } from './view.ts';
@@ -12,21 +12,21 @@ import { EDIT_MACHINE, findMachine, given, type Outcome, operate, type PageDefin
 /** Tags that are offered to be ticked; the page of a tag takes machines too. */
 const TAGS_SHOWN_MAX = 100;
 
-function tagsField(view: View, machine: Machine): string {
+function tagsField(view: View, machine: Machine): Html {
   const tags = view.region.store.life.listTags().slice(0, TAGS_SHOWN_MAX);
-  if (tags.length === 0) return '';
+  if (tags.length === 0) return nothing;
   const own = new Set(
     view.refusal === undefined ? machine.tags.map(({ name }) => name) : (view.given.get('tags') ?? []),
   );
   const items = tags.map(
     ({ name, comment }) =>
-      `<label class="choice"><input type="checkbox" name="tags" value="${escapeHtml(name)}"${own.has(name) ? ' checked' : ''}>` +
-      `<span><b>${escapeHtml(name)}</b><span class="soft">${escapeHtml(comment)}</span></span></label>`,
+      html`<label class="choice"><input type="checkbox" name="tags" value="${name}"${own.has(name) ? html` checked` : nothing}>
+      <span><b>${name}</b><span class="soft">${comment}</span></span></label>`,
   );
-  return `<fieldset class="field"><legend>Tags</legend>${items.join('')}</fieldset>`;
+  return html`<fieldset class="field"><legend>Tags</legend>${items}</fieldset>`;
 }
 
-function render(view: View): string | undefined {
+function render(view: View): Html | undefined {
   const machine = findMachine(view);
   if (machine === undefined) return undefined;
   const body = [
@@ -45,13 +45,13 @@ function render(view: View): string | undefined {
       value: machine.kernelParams ?? '',
       hint: 'They replace those of its tags and of the settings. Leave this empty to use those.',
     }),
-  ].join('');
+  ];
   return pageOf(view, {
     title: `Edit ${machine.hostname}`,
     place: 'machines',
-    main:
-      `<div class="bar"><h1>Edit ${escapeHtml(machine.hostname)}</h1></div>` +
-      `<div class="sheet narrow">${formOf(view, { body, submit: 'Save', back: machinePath(machine.systemId) })}</div>`,
+    main: html`
+      <div class="bar"><h1>Edit ${machine.hostname}</h1></div>
+      <div class="sheet narrow">${formOf(view, { body, submit: 'Save', back: machinePath(machine.systemId) })}</div>`,
   });
 }
 

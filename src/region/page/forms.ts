@@ -1,12 +1,11 @@
 // Forms and their controls as HTML. They work without a script.
 //
-// 1. Every text that was not written in the code goes through `escapeHtml`, also inside attributes; what comes back with the form, through
-//    `escapeHeld`.
+// 1. What comes back with a form goes through `held`, so that it comes back as it was.
 // 2. Every form that changes something carries the session's `csrf`; who has none gets no form.
 // 3. What was given is shown again after a refusal, but for passwords; what is wrong with a field stands at it.
 
 import { PASSWORD_MAX, PASSWORD_MIN } from '../accounts/accounts.ts';
-import { escapeHeld, escapeHtml } from './html.ts';
+import { type Html, held, html, nothing } from './html.ts';
 import { given, type View } from './view.ts';
 
 /** What all controls have. */
@@ -25,20 +24,18 @@ const idOf = (name: string): string => `f-${name}`;
 export const faultId = (name: string): string => `${idOf(name)}-fault`;
 
 /** What is wrong with the field, and what it is for. */
-function notesOf({ faults }: View, { name, hint }: Omit<Control, 'label'>): string {
+function notesOf({ faults }: View, { name, hint }: Omit<Control, 'label'>): Html {
   const fault = faults?.get(name);
-  return (
-    (fault === undefined ? '' : `<p class="fault" id="${faultId(name)}">${escapeHtml(fault)}</p>`) +
-    (hint === undefined ? '' : `<p class="hint" id="${idOf(name)}-hint">${escapeHtml(hint)}</p>`)
-  );
+  const wrong = fault === undefined ? nothing : html`<p class="fault" id="${faultId(name)}">${fault}</p>`;
+  return hint === undefined ? wrong : html`${wrong}<p class="hint" id="${idOf(name)}-hint">${hint}</p>`;
 }
 
 /** The attributes that lead from a field to its notes; one that is at fault gets the text cursor. */
-function noted({ faults }: View, { name, hint }: Omit<Control, 'label'>): string {
+function noted({ faults }: View, { name, hint }: Omit<Control, 'label'>): Html {
   const isFaulty = faults?.has(name) === true;
   const notes = [...(isFaulty ? [faultId(name)] : []), ...(hint === undefined ? [] : [`${idOf(name)}-hint`])];
-  const described = notes.length === 0 ? '' : ` aria-describedby="${notes.join(' ')}"`;
-  return isFaulty ? `${described} aria-invalid="true" autofocus` : described;
+  const described = notes.length === 0 ? nothing : html` aria-describedby="${notes.join(' ')}"`;
+  return isFaulty ? html`${described} aria-invalid="true" autofocus` : described;
 }
 
 const heldIn = (view: View, { name, value }: Control): string =>
@@ -56,55 +53,55 @@ export function textField(
     readonly charactersMin?: number | undefined;
     readonly charactersMax?: number | undefined;
   },
-): string {
+): Html {
   const { name, label, type = 'text', required, pattern, autocomplete = 'off', placeholder } = control;
   const { charactersMin, charactersMax } = control;
   const attributes = [
-    `id="${idOf(name)}" name="${escapeHtml(name)}" type="${type}" autocomplete="${autocomplete}"`,
-    type === 'password' ? '' : `value="${escapeHeld(heldIn(view, control))}"`,
-    required === true ? 'required' : '',
-    pattern === undefined ? '' : `pattern="${escapeHtml(pattern)}"`,
-    placeholder === undefined ? '' : `placeholder="${escapeHtml(placeholder)}"`,
-    charactersMin === undefined ? '' : `minlength="${charactersMin}"`,
-    charactersMax === undefined ? '' : `maxlength="${charactersMax}"`,
-    type === 'text' ? 'autocapitalize="off" spellcheck="false"' : '',
-  ].filter((text) => text !== '');
-  return (
-    `<div class="field"><label for="${idOf(name)}">${escapeHtml(label)}${required === true ? '' : OPTIONAL}</label>` +
-    `<input ${attributes.join(' ')}${noted(view, control)}>${notesOf(view, control)}</div>`
-  );
+    type === 'password' ? nothing : html` value="${held(heldIn(view, control))}"`,
+    required === true ? REQUIRED : nothing,
+    pattern === undefined ? nothing : html` pattern="${pattern}"`,
+    placeholder === undefined ? nothing : html` placeholder="${placeholder}"`,
+    charactersMin === undefined ? nothing : html` minlength="${charactersMin}"`,
+    charactersMax === undefined ? nothing : html` maxlength="${charactersMax}"`,
+    type === 'text' ? html` autocapitalize="off" spellcheck="false"` : nothing,
+  ];
+  return html`
+    <div class="field"><label for="${idOf(name)}">${label}${required === true ? nothing : OPTIONAL}</label>
+    <input id="${idOf(name)}" name="${name}" type="${type}" autocomplete="${autocomplete}"${attributes}${noted(view, control)}>
+    ${notesOf(view, control)}</div>`;
 }
 
 /** A password that is drawn up now: `new`, and `again` against a typo. */
-export function newPasswordFields(view: View, label: string): string {
+export function newPasswordFields(view: View, label: string): Html {
   const password = { type: 'password', autocomplete: 'new-password', required: true } as const;
   const rule = { charactersMin: PASSWORD_MIN, charactersMax: PASSWORD_MAX };
   const hint = `At least ${PASSWORD_MIN} characters, of any kind.`;
-  return (
-    textField(view, { ...password, ...rule, name: 'new', label, hint }) +
-    textField(view, { ...password, name: 'again', label: `${label}, once more`, charactersMax: PASSWORD_MAX })
-  );
+  return html`
+    ${textField(view, { ...password, ...rule, name: 'new', label, hint })}
+    ${textField(view, { ...password, name: 'again', label: `${label}, once more`, charactersMax: PASSWORD_MAX })}`;
 }
 
-const OPTIONAL = ' <span class="soft">optional</span>';
+const OPTIONAL = html` <span class="soft">optional</span>`;
+const REQUIRED = html` required`;
+/** A browser takes the first line end of a text area away. */
+const LINE_END = '\n';
 
 /** Several lines of text. */
 export function areaField(
   view: View,
   control: Control & { readonly rows?: number; readonly required?: boolean },
-): string {
+): Html {
   const { name, label, rows = 4, required } = control;
-  return (
-    `<div class="field"><label for="${idOf(name)}">${escapeHtml(label)}${required === true ? '' : OPTIONAL}</label>` +
-    `<textarea id="${idOf(name)}" name="${escapeHtml(name)}" rows="${rows}" spellcheck="false"${required === true ? ' required' : ''}` +
-    `${noted(view, control)}>\n${escapeHeld(heldIn(view, control))}</textarea>${notesOf(view, control)}</div>`
-  );
+  return html`
+    <div class="field"><label for="${idOf(name)}">${label}${required === true ? nothing : OPTIONAL}</label>
+    <textarea id="${idOf(name)}" name="${name}" rows="${rows}" spellcheck="false"${required === true ? REQUIRED : nothing}
+    ${noted(view, control)}>${LINE_END}${held(heldIn(view, control))}</textarea>${notesOf(view, control)}</div>`;
 }
 
 /** A file whose text is taken; its form is `isUpload`. */
-export const fileField = (view: View, control: Omit<Control, 'value'>): string =>
-  `<div class="field"><label for="${idOf(control.name)}">${escapeHtml(control.label)}${OPTIONAL}</label>` +
-  `<input id="${idOf(control.name)}" name="${escapeHtml(control.name)}" type="file"${noted(view, control)}>${notesOf(view, control)}</div>`;
+export const fileField = (view: View, control: Omit<Control, 'value'>): Html =>
+  html`<div class="field"><label for="${idOf(control.name)}">${control.label}${OPTIONAL}</label>
+  <input id="${idOf(control.name)}" name="${control.name}" type="file"${noted(view, control)}>${notesOf(view, control)}</div>`;
 
 /** One of several, `[value, what people read]`. */
 export type Choice = readonly [value: string, text: string];
@@ -115,58 +112,56 @@ const LISTED_CHARACTERS_MAX = 26;
 export const CHOICES_SHOWN_MAX = 8;
 
 /** One of several in a list that opens; a few with a longer text are all in sight, where a text goes on in the next line. */
-export function choiceField(view: View, control: Control & { readonly choices: readonly Choice[] }): string {
+export function choiceField(view: View, control: Control & { readonly choices: readonly Choice[] }): Html {
   const { name, label, choices } = control;
-  const held = heldIn(view, control);
-  const chosen = choices.some(([value]) => value === held) ? held : (choices[0]?.[0] ?? '');
+  const before = heldIn(view, control);
+  const chosen = choices.some(([value]) => value === before) ? before : (choices[0]?.[0] ?? '');
   if (choices.length <= CHOICES_SHOWN_MAX && choices.some(([, text]) => text.length > LISTED_CHARACTERS_MAX)) {
     const inSight = choices.map(([value, text]) => [value, text, ''] as const);
     return radioField({ ...view, refusal: undefined }, { ...control, value: chosen, choices: inSight });
   }
   const options = choices.map(
     ([value, text]) =>
-      `<option value="${escapeHeld(value)}"${value === chosen ? ' selected' : ''}>${escapeHtml(text)}</option>`,
+      html`<option value="${held(value)}"${value === chosen ? html` selected` : nothing}>${text}</option>`,
   );
-  return (
-    `<div class="field"><label for="${idOf(name)}">${escapeHtml(label)}</label>` +
-    `<select id="${idOf(name)}" name="${escapeHtml(name)}"${noted(view, control)}>${options.join('')}</select>${notesOf(view, control)}</div>`
-  );
+  return html`
+    <div class="field"><label for="${idOf(name)}">${label}</label>
+    <select id="${idOf(name)}" name="${name}"${noted(view, control)}>${options}</select>${notesOf(view, control)}</div>`;
 }
 
 /** One of several, all in sight, each with a sentence of what it means; empty: its text says it. */
 export function radioField(
   view: View,
   control: Control & { readonly choices: readonly (readonly [value: string, text: string, meaning: string])[] },
-): string {
+): Html {
   const { name, label, choices } = control;
   const chosen = heldIn(view, control);
   const items = choices.map(
     ([value, text, meaning]) =>
-      `<label class="choice"><input type="radio" name="${escapeHtml(name)}" value="${escapeHeld(value)}"${value === chosen ? ' checked' : ''}>` +
-      `<span><b>${escapeHtml(text)}</b>${meaning === '' ? '' : `<span class="soft">${escapeHtml(meaning)}</span>`}</span></label>`,
+      html`<label class="choice"><input type="radio" name="${name}" value="${held(value)}"${value === chosen ? html` checked` : nothing}>
+      <span><b>${text}</b>${meaning === '' ? nothing : html`<span class="soft">${meaning}</span>`}</span></label>`,
   );
-  return `<fieldset class="field"><legend>${escapeHtml(label)}</legend>${items.join('')}${notesOf(view, control)}</fieldset>`;
+  return html`<fieldset class="field"><legend>${label}</legend>${items}${notesOf(view, control)}</fieldset>`;
 }
 
 /** Yes or no: `true` when it is ticked. */
-export function checkField(view: View, control: Control): string {
+export function checkField(view: View, control: Control): Html {
   const { name, label } = control;
   const isOn = heldIn(view, control) === 'true';
-  return (
-    `<div class="field"><label class="choice"><input type="checkbox" name="${escapeHtml(name)}" value="true"${isOn ? ' checked' : ''}` +
-    `${noted(view, control)}><span><b>${escapeHtml(label)}</b></span></label>${notesOf(view, control)}</div>`
-  );
+  return html`
+    <div class="field"><label class="choice"><input type="checkbox" name="${name}" value="true"${isOn ? html` checked` : nothing}
+    ${noted(view, control)}><span><b>${label}</b></span></label>${notesOf(view, control)}</div>`;
 }
 
 /** A value that the form takes along. */
-export const hiddenField = (name: string, value: string): string =>
-  `<input type="hidden" name="${escapeHtml(name)}" value="${escapeHeld(value)}">`;
+export const hiddenField = (name: string, value: string): Html =>
+  html`<input type="hidden" name="${name}" value="${held(value)}">`;
 
 export interface FormParts {
   /** Where it goes; default: the page that it is on. */
   readonly to?: string;
-  /** HTML: the controls. */
-  readonly body: string;
+  /** The controls. */
+  readonly body: Html | readonly Html[];
   /** What the button says. */
   readonly submit: string;
   readonly tone?: 'primary' | 'plain' | 'danger';
@@ -179,12 +174,15 @@ export interface FormParts {
 }
 
 /** A form that changes something; empty for those who cannot send one. */
-export function formOf({ viewer }: View, parts: FormParts): string {
+export function formOf({ viewer }: View, parts: FormParts): Html {
   const { to = '', body, submit, tone = 'primary', back, isInline = false, isUpload = false } = parts;
-  if (viewer.kind !== 'person' || viewer.csrf === '') return '';
-  const action = to === '' ? '' : ` action="${escapeHtml(to)}"`;
-  const cancel = back === undefined ? '' : `<a class="button plain" href="${escapeHtml(back)}">Cancel</a>`;
-  const button = `<button class="button ${tone}">${escapeHtml(submit)}</button>`;
-  const buttons = isInline ? button : `<div class="buttons">${button}${cancel}</div>`;
-  return `<form method="post"${action}${isUpload ? ' enctype="multipart/form-data"' : ''} class="${isInline ? 'inline' : 'form'}">${hiddenField('csrf', viewer.csrf)}${body}${buttons}</form>`;
+  if (viewer.kind !== 'person' || viewer.csrf === '') return nothing;
+  const action = to === '' ? nothing : html` action="${to}"`;
+  const cancel = back === undefined ? nothing : html`<a class="button plain" href="${back}">Cancel</a>`;
+  const button = html`<button class="button ${tone}">${submit}</button>`;
+  const buttons = isInline ? button : html`<div class="buttons">${button}${cancel}</div>`;
+  const encoding = isUpload ? html` enctype="multipart/form-data"` : nothing;
+  return html`
+    <form method="post"${action}${encoding} class="${isInline ? 'inline' : 'form'}">
+    ${hiddenField('csrf', viewer.csrf)}${body}${buttons}</form>`;
 }

@@ -7,7 +7,7 @@ import { formatIpv4, type Ipv4, isLoopback } from '../../net/address.ts';
 import { describeLogins, type LoginDescription, mayDebug } from '../life/logins.ts';
 import type { Machine } from '../records/machine.ts';
 import { choiceField, formOf, hiddenField, textField } from './forms.ts';
-import { escapeHtml } from './html.ts';
+import { type Html, html, nothing } from './html.ts';
 import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
 import { findMachine, given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
@@ -15,68 +15,68 @@ import { findMachine, given, type Outcome, operate, outcomeOf, type PageDefiniti
 const DEBUG = { method: 'POST', path: 'machines/{system_id}', op: 'debug_login' } as const;
 
 /** What is said of a machine of a lab, to whose address nobody can log in. */
-const SIMULATED = '<span class="soft">not possible: this machine is simulated</span>';
+const SIMULATED = html`<span class="soft">not possible: this machine is simulated</span>`;
 
 /** How people log in to the system of a machine, or when they can; empty: the part below says it. */
-export function systemLogin({ viewer }: View, machine: Machine, address: Ipv4 | undefined): string {
+export function systemLogin({ viewer }: View, machine: Machine, address: Ipv4 | undefined): Html {
   const { status, owner, osystem } = machine;
-  if (status === 'rescue-mode' || status === 'entering-rescue-mode') return '';
+  if (status === 'rescue-mode' || status === 'entering-rescue-mode') return nothing;
   if (address !== undefined && isLoopback(address)) return SIMULATED;
-  if (status !== 'deployed') return '<span class="soft">not possible before it is deployed or in rescue mode</span>';
-  if (address === undefined || viewer.kind !== 'person') return '';
+  if (status !== 'deployed')
+    return html`<span class="soft">not possible before it is deployed or in rescue mode</span>`;
+  if (address === undefined || viewer.kind !== 'person') return nothing;
   const isKnown = osystem === 'ubuntu' || osystem === 'debian';
   const user = isKnown ? '' : 'as the first user of its image, or root; ';
   const keys = `${user}with the SSH keys of ${owner ?? 'its owner'}, and no password`;
-  return (
-    `<span class="copy">ssh ${isKnown ? `${osystem}@` : ''}${formatIpv4(address)}</span>` +
-    `<div class="small">${escapeHtml(keys)}</div>`
-  );
+  return html`
+    <span class="copy">ssh ${isKnown ? `${osystem}@` : ''}${formatIpv4(address)}</span>
+    <div class="small">${keys}</div>`;
 }
 
 const minutes = (seconds: number): string => (seconds < 60 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`);
 
-function loginText(login: LoginDescription): string {
+function loginText(login: LoginDescription): Html {
   const { kind, ssh, isSimulated, hostKey, username, keys, secondsLeft } = login;
   const title = kind === 'rescue' ? 'Rescue' : 'Debug';
-  if (isSimulated) return `<dt>${title}</dt><dd>${SIMULATED}</dd>`;
+  if (isSimulated) return html`<dt>${title}</dt><dd>${SIMULATED}</dd>`;
   const isReady = hostKey !== undefined && ssh !== undefined;
   const whose = `the ${keys === 1 ? 'key' : counted(keys, 'key')} of ${username === '' ? 'nobody' : username}`;
   const line = isReady
-    ? `<span class="copy">${escapeHtml(ssh)}</span><div class="small">host key <span class="mono break">${escapeHtml(hostKey)}</span></div>`
-    : '<span class="soft">not possible yet: the machine has not reported that it is there</span>';
+    ? html`<span class="copy">${ssh}</span><div class="small">host key <span class="mono break">${hostKey}</span></div>`
+    : html`<span class="soft">not possible yet: the machine has not reported that it is there</span>`;
   const left = secondsLeft === undefined ? '' : `, for ${minutes(secondsLeft)} still`;
-  return `<dt>${title}</dt>` + `<dd>${line}<div class="small">${escapeHtml(`with ${whose}${left}`)}</div></dd>`;
+  return html`<dt>${title}</dt><dd>${line}<div class="small">with ${whose}${left}</div></dd>`;
 }
 
 /** The part of the page; empty: nobody can log in, and nobody could be let in. */
-export function renderLogins(view: View, machine: Machine): string {
-  if (view.viewer.kind !== 'person') return '';
+export function renderLogins(view: View, machine: Machine): Html {
+  if (view.viewer.kind !== 'person') return nothing;
   const logins = describeLogins(view.region, machine);
-  if (logins.length === 0) return '';
+  if (logins.length === 0) return nothing;
   const isOpen = logins.some(({ kind }) => kind === 'debug');
   const close =
     isOpen && mayDebug(machine, view.viewer)
-      ? `<div class="card-foot">${formOf(view, {
+      ? html`<div class="card-foot">${formOf(view, {
           to: `${machinePath(machine.systemId)}debug-login/`,
           body: hiddenField('do', 'close'),
           submit: 'End the debug login',
           tone: 'plain',
           isInline: true,
         })}</div>`
-      : '';
-  return `<section class="sheet"><div class="card-head"><h2>Log in</h2></div><dl class="pairs">${logins.map(loginText).join('')}</dl>${close}</section>`;
+      : nothing;
+  return html`<section class="sheet"><div class="card-head"><h2>Log in</h2></div><dl class="pairs">${logins.map(loginText)}</dl>${close}</section>`;
 }
 
 /** The button that leads to the switch; empty: it is not theirs to switch. */
-export const debugButton = (view: View, machine: Machine): string =>
+export const debugButton = (view: View, machine: Machine): Html =>
   view.viewer.kind === 'person' && mayDebug(machine, view.viewer)
-    ? `<a class="button plain" href="${machinePath(machine.systemId)}debug-login/">Debug login</a>`
-    : '';
+    ? html`<a class="button plain" href="${machinePath(machine.systemId)}debug-login/">Debug login</a>`
+    : nothing;
 
-function render(view: View): string | undefined {
+function render(view: View): Html | undefined {
   const machine = findMachine(view);
   if (machine === undefined) return undefined;
-  const body =
+  const body = [
     choiceField(view, {
       name: 'seconds',
       label: 'For how long',
@@ -87,15 +87,17 @@ function render(view: View): string | undefined {
         ['14400', '4 hours'],
         ['86400', '1 day'],
       ],
-    }) + textField(view, { name: 'comment', label: 'Why', charactersMax: 255, hint: 'For the log of the machine.' });
+    }),
+    textField(view, { name: 'comment', label: 'Why', charactersMax: 255, hint: 'For the log of the machine.' }),
+  ];
   return pageOf(view, {
     title: `Open a debug login to ${machine.hostname}`,
     place: 'machines',
-    main:
-      `<div class="bar"><h1>Open a debug login to ${escapeHtml(machine.hostname)}</h1></div><div class="sheet narrow"><ul class="effects">` +
-      '<li>While it is commissioned, tested, deployed or erased, your SSH keys let you in as root, and it stays on when that fails.</li>' +
-      '<li>It ends by itself, and is in the log with your name.</li></ul>' +
-      `${formOf(view, { body, submit: 'Open the debug login', back: machinePath(machine.systemId) })}</div>`,
+    main: html`
+      <div class="bar"><h1>Open a debug login to ${machine.hostname}</h1></div><div class="sheet narrow"><ul class="effects">
+      <li>While it is commissioned, tested, deployed or erased, your SSH keys let you in as root, and it stays on when that fails.</li>
+      <li>It ends by itself, and is in the log with your name.</li></ul>
+      ${formOf(view, { body, submit: 'Open the debug login', back: machinePath(machine.systemId) })}</div>`,
   });
 }
 

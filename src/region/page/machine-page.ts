@@ -1,16 +1,15 @@
 // The page of one machine at /MAAS/machines/SYSTEM-ID/: what it is, what it does, what can be done with it, and what it did, boot by boot.
 // A machine that is not enlisted has one too, under its hardware address.
 //
-// 1. Every text that was not written in this file goes through `escapeHtml`, also inside attributes.
-// 2. Power parameters are not shown: they hold passwords. What a script wrote is shown to people with an account only.
-// 3. Each part has an id, and is kept fresh by itself.
+// 1. Power parameters are not shown: they hold passwords. What a script wrote is shown to people with an account only.
+// 2. Each part has an id, and is kept fresh by itself.
 
 import { formatMac, type MacAddress, mac as macAddress, parseMac } from '../../net/address.ts';
 import { asSentence } from '../records/event-words.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Region } from '../region.ts';
-import { escapeHtml } from './html.ts';
+import { type Html, html, nothing } from './html.ts';
 import { debugButton, renderLogins } from './logins-part.ts';
 import { actionPath, actionsFor, type MachineAction, machinePath, toneOf } from './machine-actions.ts';
 import { renderHardware, renderSystem } from './machine-facts.ts';
@@ -23,7 +22,7 @@ import { EDIT_MACHINE, mayCall, type PageDefinition, type View } from './view.ts
 import { isWaiting, renderWork } from './work-part.ts';
 
 /** The page as it is now; undefined: no machine is called so, and nothing was heard of such a hardware address. */
-export function renderMachinePage(view: View): string | undefined {
+export function renderMachinePage(view: View): Html | undefined {
   const wanted = view.path.machine ?? '';
   const mac = parseMac(wanted);
   const machine = mac === undefined ? view.region.store.findMachine(wanted) : ofMac(view.region, mac);
@@ -34,11 +33,10 @@ export function renderMachinePage(view: View): string | undefined {
 const ofMac = (region: Region, mac: MacAddress): Machine | undefined =>
   region.store.listMachines({ macs: [mac] }, 0, 1)[0];
 
-const footerOf = (trace: string): string =>
-  `On the rack: <code>rackboot trace ${escapeHtml(trace)} --follow</code> shows each step as it happens, ` +
-  `<code>rackboot why ${escapeHtml(trace)}</code> what it would get now.`;
+const footerOf = (trace: string): Html =>
+  html`On the rack: <code>rackboot trace ${trace} --follow</code> shows each step as it happens, <code>rackboot why ${trace}</code> what it would get now.`;
 
-function renderKnown(view: View, machine: Machine): string {
+function renderKnown(view: View, machine: Machine): Html {
   const { region, nowMs } = view;
   const { systemId } = machine;
   const events = region.store.listEvents({ machines: { systemIds: [systemId] }, limit: PAGE_STEPS_MAX });
@@ -47,21 +45,20 @@ function renderKnown(view: View, machine: Machine): string {
     title: machineFqdn(machine),
     place: 'machines',
     isLive: true,
-    main: [
-      `<div id="head" class="head"><h1>${escapeHtml(machineFqdn(machine))}</h1>${statusPill(machine.status)}</div>`,
-      `<div id="state"${isAtWork ? ' data-at-work' : ''}>${stateOf(view, machine)}</div>`,
-      `<div id="actions">${buttonsOf(view, machine)}</div>`,
-      `<div id="cards" class="cards">${renderPower(view, machine)}${renderSystem(view, machine)}${renderLogins(view, machine)}</div>`,
-      `<div id="results">${renderResults(view, machine)}</div>`,
-      `<div id="hardware">${renderHardware(machine, nowMs)}</div>`,
-      `<div id="timeline"><h2>What happened</h2>${renderTimeline(events, nowMs)}</div>`,
-    ].join(''),
+    main: html`
+      <div id="head" class="head"><h1>${machineFqdn(machine)}</h1>${statusPill(machine.status)}</div>
+      <div id="state"${isAtWork ? html` data-at-work` : nothing}>${stateOf(view, machine)}</div>
+      <div id="actions">${buttonsOf(view, machine)}</div>
+      <div id="cards" class="cards">${renderPower(view, machine)}${renderSystem(view, machine)}${renderLogins(view, machine)}</div>
+      <div id="results">${renderResults(view, machine)}</div>
+      <div id="hardware">${renderHardware(machine, nowMs)}</div>
+      <div id="timeline"><h2>What happened</h2>${renderTimeline(events, nowMs)}</div>`,
     footer: footerOf(formatMac(machine.interfaces[0]?.mac ?? macAddress(0))),
   });
 }
 
 /** Why it is in its state, and how far its work is. */
-function stateOf(view: View, machine: Machine): string {
+function stateOf(view: View, machine: Machine): Html {
   const { status, statusMessage } = machine;
   const isBad = status.startsWith('failed') || status === 'broken' || status === 'missing';
   const text = isBad && statusMessage === '' ? 'Nobody has said why.' : statusMessage;
@@ -70,48 +67,48 @@ function stateOf(view: View, machine: Machine): string {
     text === '' || (tone === '' && statusRow(status).failed !== undefined)
       ? ''
       : tone === ''
-        ? `<p class="soft">${escapeHtml(asSentence(text))}</p>`
-        : `<div class="alert ${tone}"><b>${escapeHtml(statusRow(status).name)}</b>${escapeHtml(asSentence(text))}</div>`;
-  return `${why}${renderWork(machine, view.nowMs)}`;
+        ? html`<p class="soft">${asSentence(text)}</p>`
+        : html`<div class="alert ${tone}"><b>${statusRow(status).name}</b>${asSentence(text)}</div>`;
+  return html`${why}${renderWork(machine, view.nowMs)}`;
 }
 
-const linkOf = (machine: Machine, action: MachineAction): string => {
+const linkOf = (machine: Machine, action: MachineAction): Html => {
   const tone = toneOf(action, machine);
-  return `<a class="button ${tone === 'danger' ? 'warn' : tone}" href="${actionPath(machine, action.name)}">${escapeHtml(action.label)}</a>`;
+  return html`<a class="button ${tone === 'danger' ? 'warn' : tone}" href="${actionPath(machine, action.name)}">${action.label}</a>`;
 };
 
-function buttonsOf(view: View, machine: Machine): string {
+function buttonsOf(view: View, machine: Machine): Html {
   const { viewer } = view;
   if (viewer.kind === 'visitor') {
-    return `<p class="small"><a href="/MAAS/login/?to=${encodeURIComponent(machinePath(machine.systemId))}">Sign in</a> to do something with it.</p>`;
+    return html`<p class="small"><a href="/MAAS/login/?to=${encodeURIComponent(machinePath(machine.systemId))}">Sign in</a> to do something with it.</p>`;
   }
   const actions = actionsFor(machine, viewer);
   const main = actions.filter(({ where }) => where === 'main');
   const first = main.toSorted((a, b) => weightOf(a, machine) - weightOf(b, machine));
   const edit = mayCall(viewer, EDIT_MACHINE)
-    ? `<a class="button plain" href="${machinePath(machine.systemId)}edit/">Edit</a>`
-    : '';
+    ? html`<a class="button plain" href="${machinePath(machine.systemId)}edit/">Edit</a>`
+    : nothing;
   const rare = actions.filter(({ where }) => where === 'more').map((action) => linkOf(machine, action));
-  const more = [debugButton(view, machine), ...rare].filter((html) => html !== '');
+  const more = [debugButton(view, machine), ...rare].filter((link) => link !== nothing);
   const hidden =
     more.length === 0
-      ? ''
-      : `<details id="more" class="more"><summary>More</summary><div class="buttons">${more.join('')}</div></details>`;
+      ? nothing
+      : html`<details id="more" class="more"><summary>More</summary><div class="buttons">${more}</div></details>`;
   const whose =
     main.length > 0 || machine.owner === undefined || machine.owner === viewer.username
-      ? ''
-      : `<p class="small">It belongs to ${escapeHtml(machine.owner)}.</p>`;
+      ? nothing
+      : html`<p class="small">It belongs to ${machine.owner}.</p>`;
   const lock =
     machine.isLocked === true
-      ? `<p class="small">It is locked: its state stays until <code>rackboot machines unlock ${escapeHtml(machine.systemId)}</code>.</p>`
-      : '';
-  return `${lock}<div class="buttons">${first.map((action) => linkOf(machine, action)).join('')}${edit}${hidden}</div>${whose}`;
+      ? html`<p class="small">It is locked: its state stays until <code>rackboot machines unlock ${machine.systemId}</code>.</p>`
+      : nothing;
+  return html`${lock}<div class="buttons">${first.map((action) => linkOf(machine, action))}${edit}${hidden}</div>${whose}`;
 }
 
 const weightOf = (action: MachineAction, machine: Machine): number =>
   ({ primary: 0, plain: 1, danger: 2 })[toneOf(action, machine)];
 
-function renderStranger(view: View, mac: MacAddress): string | undefined {
+function renderStranger(view: View, mac: MacAddress): Html | undefined {
   const { region, nowMs } = view;
   const events = region.store.listEvents({ machines: { macs: [mac] }, limit: PAGE_STEPS_MAX });
   if (events.length === 0) return undefined;
@@ -122,10 +119,10 @@ function renderStranger(view: View, mac: MacAddress): string | undefined {
     title: name,
     place: 'machines',
     isLive: true,
-    main:
-      `<div id="head" class="head"><h1 class="mono-head">${name}</h1><span class="pill grey">not enlisted</span></div>` +
-      '<div id="state"><div class="sheet note">It was heard of on the network and has not reported itself: nothing else is known of it.</div></div>' +
-      `<div id="timeline">${renderTimeline(own, nowMs)}</div>`,
+    main: html`
+      <div id="head" class="head"><h1 class="mono-head">${name}</h1><span class="pill grey">not enlisted</span></div>
+      <div id="state"><div class="sheet note">It was heard of on the network and has not reported itself: nothing else is known of it.</div></div>
+      <div id="timeline">${renderTimeline(own, nowMs)}</div>`,
     footer: footerOf(name),
   });
 }

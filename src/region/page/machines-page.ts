@@ -1,7 +1,6 @@
 // The page at /MAAS/: the machines, what each is and does, what waits for a person, and what happened last.
 //
-// 1. Every text that was not written in this file goes through `escapeHtml`, also inside attributes.
-// 2. At most PAGE_MACHINES_MAX are shown, those with a problem first; a search looks through all, a part of them a turn.
+// 1. At most PAGE_MACHINES_MAX are shown, those with a problem first; a search looks through all, a part of them a turn.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { counted } from '../../counted.ts';
@@ -25,7 +24,7 @@ import type { MachineFilter } from '../records/store.ts';
 import type { Region } from '../region.ts';
 import { type Whereabouts, whereabouts } from '../whereabouts.ts';
 import { formOf } from './forms.ts';
-import { escapeHtml } from './html.ts';
+import { type Html, html, nothing } from './html.ts';
 import { machinePath } from './machine-actions.ts';
 import { renderNotices } from './notices.ts';
 import { cell, pageOf } from './parts.ts';
@@ -64,38 +63,38 @@ const STRANGER_AGE_MS = 86_400_000;
 /** In which order they are shown. */
 const ORDER: readonly (readonly MachineStatus[])[] = Object.values(STATUS_GROUPS);
 
-function stateCell(machine: Machine): string {
+function stateCell(machine: Machine): Html {
   const { status, statusMessage } = machine;
   const text = isProblem(status)
     ? oneLine(asSentence(statusMessage), 'why', CUT_CHARACTERS)
     : isWork(status) && !isWaiting(machine)
-      ? `${progressBar(machine)}<div class="small">${escapeHtml(workText(machine))}</div>`
+      ? html`${progressBar(machine)}<div class="small">${workText(machine)}</div>`
       : isWaiting(machine)
-        ? '<div class="small waits">waiting to be switched on</div>'
+        ? html`<div class="small waits">waiting to be switched on</div>`
         : oneLine(asSentence(statusMessage), 'small', CUT_CHARACTERS);
-  return `${statusPill(status)}${text}`;
+  return html`${statusPill(status)}${text}`;
 }
 
-function networkCell(machine: Machine, where: Whereabouts): string {
+function networkCell(machine: Machine, where: Whereabouts): Html {
   const addresses = where.addressesOf(machine).slice(0, PAGE_MACS).map(formatIpv4);
-  const macs = machine.interfaces.slice(0, PAGE_MACS).map((nic) => `<span>${formatMac(nic.mac)}</span>`);
+  const macs = machine.interfaces.slice(0, PAGE_MACS).map((nic) => html`<span>${formatMac(nic.mac)}</span>`);
   const more = machine.interfaces.length - macs.length;
-  if (more > 0) macs.push(`<span class="soft">and ${more} more</span>`);
-  const own = addresses.map((address) => `<div>${address}</div>`).join('');
-  return `${own}<div class="mono">${macs.join('')}</div>`;
+  if (more > 0) macs.push(html`<span class="soft">and ${more} more</span>`);
+  const own = addresses.map((address) => html`<div>${address}</div>`);
+  return html`${own}<div class="mono">${macs}</div>`;
 }
 
-function hardwareCell(machine: Machine): string {
+function hardwareCell(machine: Machine): Html {
   const { facts } = machine;
   const cpu = facts === undefined || facts.cpu.count === 0 ? '' : `${facts.cpu.count}${SPACE}×${SPACE}CPU`;
   const sizes = [cpu, formatMemory(facts?.memory_mib ?? 0)].filter((text) => text !== '');
   const maker = [facts?.dmi.vendor ?? '', facts?.dmi.product ?? ''].filter((text) => text !== '').join(' ');
   const rest = [disksText(machine), machine.architecture].filter((text) => text !== '');
-  const made = maker === '' ? '' : `<div class="small clip" title="${escapeHtml(maker)}">${escapeHtml(maker)}</div>`;
-  return `${orNone(sizes.join(' · '))}<div class="small">${escapeHtml(rest.join(' · '))}</div>${made}`;
+  const made = maker === '' ? nothing : html`<div class="small clip" title="${maker}">${maker}</div>`;
+  return html`${orNone(sizes.join(' · '))}<div class="small">${rest.join(' · ')}</div>${made}`;
 }
 
-function powerCell(view: View, machine: Machine): string {
+function powerCell(view: View, machine: Machine): Html {
   const { state, age, problem } = powerOf(view, machine);
   const task = powerTaskText(machine);
   const below =
@@ -105,25 +104,28 @@ function powerCell(view: View, machine: Machine): string {
         ? ''
         : [driverName(machine), age.replaceAll(' ', SPACE)].filter((text) => text !== '').join(' · ');
   const why = problem === '' || task !== '' ? '' : oneLine(asSentence(problem), 'why');
-  return `${powerPill(state)}<div class="small">${escapeHtml(below)}</div>${why}`;
+  return html`${powerPill(state)}<div class="small">${below}</div>${why}`;
 }
 
 /** Whose it is, and what runs on it; a click shows all that are his. */
-function ownerCell({ owner, osystem, release }: Machine): string {
+function ownerCell({ owner, osystem, release }: Machine): Html {
   if (owner === undefined) return none;
-  const link = `<a href="/MAAS/?owner=${encodeURIComponent(owner)}" title="${escapeHtml(owner)}">${escapeHtml(owner)}</a>`;
+  const link = html`<a href="/MAAS/?owner=${encodeURIComponent(owner)}" title="${owner}">${owner}</a>`;
   const system = [osystem, release].filter((text) => text !== '').join(' ');
-  return `<div class="cut">${link}</div><div class="small">${escapeHtml(system)}</div>`;
+  return html`<div class="cut">${link}</div><div class="small">${system}</div>`;
 }
 
 /** Where it stands, in a region of several racks; a click shows all that stand there. */
-function rackLinks(machine: Machine, shown: Shown): string {
-  if (!shown.hasRacks) return '';
+function rackLinks(machine: Machine, shown: Shown): Html {
+  if (!shown.hasRacks) return nothing;
   const links = shown.where
     .racksOf(machine)
     .slice(0, PAGE_MACS)
-    .map(({ name }) => `<a href="/MAAS/?rack=${encodeURIComponent(name)}">${escapeHtml(name)}</a>`);
-  return links.length === 0 ? '' : ` · ${links.join(', ')}`;
+    .map(
+      ({ name }, index) =>
+        html`${index === 0 ? ' · ' : ', '}<a href="/MAAS/?rack=${encodeURIComponent(name)}">${name}</a>`,
+    );
+  return html`${links}`;
 }
 
 /** What all rows have in common. */
@@ -135,24 +137,23 @@ interface Shown {
   readonly hasOwners: boolean;
 }
 
-function machineRow(view: View, machine: Machine, event: MachineEvent | undefined, shown: Shown): string {
+function machineRow(view: View, machine: Machine, event: MachineEvent | undefined, shown: Shown): Html {
   const last =
     event === undefined
       ? none
-      : `${oneLine(eventText(event), '', CUT_CHARACTERS)}<div class="small">${formatAge(view.nowMs - event.atMs)}</div>`;
-  const tags = machine.tags.map(({ name }) => `<span class="tag">${escapeHtml(name)}</span>`).join('');
-  return [
-    '<tr>',
-    `<td class="first"><div><div class="name"><a href="${machinePath(machine.systemId)}">${escapeHtml(machineFqdn(machine))}</a></div>`,
-    `<div class="small cut"><span class="id">${escapeHtml(machine.systemId)}</span>${rackLinks(machine, shown)}</div>${tags}</div></td>`,
-    cell('State', stateCell(machine), 'state'),
-    ...(shown.hasOwners ? [cell('Owner', ownerCell(machine), machine.owner === undefined ? 'nearer' : 'owner')] : []),
-    cell('Network', networkCell(machine, shown.where)),
-    cell('Power', powerCell(view, machine), 'power'),
-    cell('Hardware', hardwareCell(machine), 'nearer hardware'),
-    cell('Last event', last, 'nearer event'),
-    '</tr>',
-  ].join('');
+      : html`${oneLine(eventText(event), '', CUT_CHARACTERS)}<div class="small">${formatAge(view.nowMs - event.atMs)}</div>`;
+  const tags = machine.tags.map(({ name }) => html`<span class="tag">${name}</span>`);
+  return html`
+    <tr>
+    <td class="first"><div><div class="name"><a href="${machinePath(machine.systemId)}">${machineFqdn(machine)}</a></div>
+    <div class="small cut"><span class="id">${machine.systemId}</span>${rackLinks(machine, shown)}</div>${tags}</div></td>
+    ${cell('State', stateCell(machine), 'state')}
+    ${shown.hasOwners ? cell('Owner', ownerCell(machine), machine.owner === undefined ? 'nearer' : 'owner') : nothing}
+    ${cell('Network', networkCell(machine, shown.where))}
+    ${cell('Power', powerCell(view, machine), 'power')}
+    ${cell('Hardware', hardwareCell(machine), 'nearer hardware')}
+    ${cell('Last event', last, 'nearer event')}
+    </tr>`;
 }
 
 /**
@@ -160,7 +161,7 @@ function machineRow(view: View, machine: Machine, event: MachineEvent | undefine
  * names it: of its own it is who, of others it stands behind the text.
  */
 export function whoOf(event: MachineEvent): {
-  readonly who: string;
+  readonly who: Html;
   readonly what: string;
 } {
   const { systemId, hostname, username, description } = event;
@@ -172,31 +173,30 @@ export function whoOf(event: MachineEvent): {
   const [, mac, rest] = STRANGER.exec(description) ?? [];
   if (mac !== undefined && rest !== undefined) return { who: linkTo(mac, mac), what: `${rest}${from}` };
   const who = username === '' ? rack : username;
-  return { who: who === undefined ? none : escapeHtml(who), what: text };
+  return { who: who === undefined ? none : html`${who}`, what: text };
 }
 
 const STRANGER = /^((?:[0-9a-f]{2}:){5}[0-9a-f]{2}): (.+)$/s;
 
-const linkTo = (machine: string, text: string): string => `<a href="${machinePath(machine)}">${escapeHtml(text)}</a>`;
+const linkTo = (machine: string, text: string): Html => html`<a href="${machinePath(machine)}">${text}</a>`;
 
-function eventItem(event: MachineEvent, nowMs: number): string {
+function eventItem(event: MachineEvent, nowMs: number): Html {
   const { who, what } = whoOf(event);
-  return [
-    `<li><time datetime="${new Date(event.atMs).toISOString()}">${formatAge(nowMs - event.atMs)}</time>`,
-    `<span class="who">${who}</span>`,
-    `<span class="kind soft">${escapeHtml(EVENT_TYPES[event.type].title)}</span>`,
-    `${logLine(what, `what ${event.level}`)}</li>`,
-  ].join('');
+  return html`
+    <li><time datetime="${new Date(event.atMs).toISOString()}">${formatAge(nowMs - event.atMs)}</time>
+    <span class="who">${who}</span>
+    <span class="kind soft">${EVENT_TYPES[event.type].title}</span>
+    ${logLine(what, `what ${event.level}`)}</li>`;
 }
 
 /** Machines that boot from the network and have not enlisted: an operator who waits for one sees here how far it came. */
-function strangers({ region, nowMs }: View): string {
+function strangers({ region, nowMs }: View): Html {
   const seen = region.store.listStrangers(nowMs - STRANGER_AGE_MS, PAGE_STRANGERS);
-  if (seen.length === 0) return '';
+  if (seen.length === 0) return nothing;
   const items = seen.map(({ mac, event }) =>
     eventItem({ ...event, description: `${formatMac(mac)}: ${event.description}` }, nowMs),
   );
-  return `<h2>Seen, not enlisted</h2><div class="sheet"><ol class="events">${items.join('')}</ol></div>`;
+  return html`<h2>Seen, not enlisted</h2><div class="sheet"><ol class="events">${items}</ol></div>`;
 }
 
 /** What is looked for. */
@@ -243,15 +243,15 @@ async function machinesShown(region: Region, wanted: Wanted): Promise<readonly M
   return found.slice(0, PAGE_MACHINES_MAX);
 }
 
-function countsOf(region: Region, wanted: Wanted): string {
+function countsOf(region: Region, wanted: Wanted): Html {
   const counts = STATUSES.map((row) => ({ row, count: region.store.countMachines({ statuses: [row.status] }) }))
     .filter(({ count }) => count > 0)
     .map(({ row, count }) => {
       const isChosen = wanted.status === row.status;
       const to = isChosen ? '/MAAS/' : `/MAAS/?status=${row.status}`;
-      return `<li><a href="${to}"${isChosen ? ' aria-current="true"' : ''}><b>${count}</b>${statusPill(row.status)}</a></li>`;
+      return html`<li><a href="${to}"${isChosen ? html` aria-current="true"` : nothing}><b>${count}</b>${statusPill(row.status)}</a></li>`;
     });
-  return `<ul class="counts">${counts.join('')}</ul>`;
+  return html`<ul class="counts">${counts}</ul>`;
 }
 
 /** The accepted racks, by their names. */
@@ -263,15 +263,14 @@ function selectOf(
   label: string,
   choices: readonly (readonly [value: string, text: string])[],
   chosen: string,
-): string {
+): Html {
   const options = choices.map(
-    ([value, text]) =>
-      `<option value="${escapeHtml(value)}"${value === chosen ? ' selected' : ''}>${escapeHtml(text)}</option>`,
+    ([value, text]) => html`<option value="${value}"${value === chosen ? html` selected` : nothing}>${text}</option>`,
   );
-  return `<select name="${name}" aria-label="${label}">${options.join('')}</select>`;
+  return html`<select name="${name}" aria-label="${label}">${options}</select>`;
 }
 
-function filtersOf(view: View, wanted: Wanted): string {
+function filtersOf(view: View, wanted: Wanted): Html {
   const groups = [['', 'in any state'] as const, ['problem', 'with a problem'] as const, ['work', 'at work'] as const];
   const states = selectOf(
     'status',
@@ -291,22 +290,22 @@ function filtersOf(view: View, wanted: Wanted): string {
     wanted.rack,
   );
   const isAll = Object.values(wanted).every((text) => text === '');
-  const all = isAll ? '' : '<a href="/MAAS/">All machines</a>';
-  return (
-    `<form class="filters" method="get" action="/MAAS/" role="search"><input type="search" name="q" value="${escapeHtml(asked(view, 'q'))}" ` +
-    `placeholder="name, address, tag, serial number" aria-label="Search" maxlength="${SEARCH_CHARACTERS_MAX}">` +
-    `${states}${mine.length + others.length === 0 ? '' : owners}${names.length > 1 ? racks : ''}<button class="button plain">Search</button>${all}</form>`
-  );
+  const all = isAll ? nothing : html`<a href="/MAAS/">All machines</a>`;
+  return html`
+    <form class="filters" method="get" action="/MAAS/" role="search"><input type="search" name="q" value="${asked(view, 'q')}"
+    placeholder="name, address, tag, serial number" aria-label="Search" maxlength="${SEARCH_CHARACTERS_MAX}">
+    ${states}${mine.length + others.length === 0 ? nothing : owners}${names.length > 1 ? racks : nothing}
+    <button class="button plain">Search</button>${all}</form>`;
 }
 
 const ACCEPT_ALL = { method: 'POST', path: 'machines', op: 'accept_all' } as const;
 
 /** One button for all that are New. */
-function acceptAll(view: View): string {
+function acceptAll(view: View): Html {
   const count = view.region.store.countMachines({ statuses: ['new'] });
-  if (count === 0 || !mayCall(view.viewer, ACCEPT_ALL)) return '';
+  if (count === 0 || !mayCall(view.viewer, ACCEPT_ALL)) return nothing;
   const label = count === 1 ? 'Accept the new machine' : `Accept ${count} new machines`;
-  return formOf(view, { body: '', submit: label, tone: 'plain', isInline: true });
+  return formOf(view, { body: nothing, submit: label, tone: 'plain', isInline: true });
 }
 
 /** The columns, with the names by which the style gives them their widths. */
@@ -320,7 +319,7 @@ const COLUMNS = [
   ['event', 'Last event'],
 ] as const;
 
-async function tableOf(view: View, machines: readonly Machine[]): Promise<string> {
+async function tableOf(view: View, machines: readonly Machine[]): Promise<Html> {
   const newest = view.region.store.newestEvents(
     machines.map(({ systemId }) => systemId),
     true,
@@ -330,19 +329,19 @@ async function tableOf(view: View, machines: readonly Machine[]): Promise<string
     hasRacks: acceptedRacks(view.region).length > 1,
     hasOwners: machines.some(({ owner }) => owner !== undefined),
   };
-  const head = COLUMNS.filter(([name]) => name !== 'owner' || shown.hasOwners)
-    .map(([name, text]) => `<th class="${name}">${text}</th>`)
-    .join('');
-  const rows: string[] = [];
+  const head = COLUMNS.filter(([name]) => name !== 'owner' || shown.hasOwners).map(
+    ([name, text]) => html`<th class="${name}">${text}</th>`,
+  );
+  const rows: Html[] = [];
   for (const machine of machines) {
     if (rows.length % TURN_MACHINES === 0) await nextTurn();
     rows.push(machineRow(view, machine, newest.get(machine.systemId), shown));
   }
-  return `<div class="sheet"><table class="machines"><thead><tr>${head}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
+  return html`<div class="sheet"><table class="machines"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
 /** The page as it is now. */
-export async function renderPage(view: View): Promise<string> {
+export async function renderPage(view: View): Promise<Html> {
   const { region, nowMs } = view;
   const wanted = wantedOf(view);
   const machines = await machinesShown(region, wanted);
@@ -353,33 +352,32 @@ export async function renderPage(view: View): Promise<string> {
     .slice(0, PAGE_EVENTS);
   const table =
     total === 0
-      ? '<div class="sheet empty"><b>No machines yet</b><span class="soft">Start one from the network: it appears here by itself, ' +
-        'usually within a minute.</span></div>'
+      ? html`<div class="sheet empty"><b>No machines yet</b><span class="soft">Start one from the network: it appears here by itself,
+        usually within a minute.</span></div>`
       : machines.length === 0
-        ? `<div class="sheet empty soft">${noneFits(total)}</div>`
+        ? html`<div class="sheet empty soft">${noneFits(total)}</div>`
         : await tableOf(view, machines);
   const cut =
     machines.length < PAGE_MACHINES_MAX
-      ? ''
-      : `<p class="small">${machines.length} of ${total} are shown; a search finds the others.</p>`;
+      ? nothing
+      : html`<p class="small">${machines.length} of ${total} are shown; a search finds the others.</p>`;
   const log =
     events.length === 0
-      ? '<div class="sheet empty soft">Nothing has happened yet.</div>'
-      : `<div class="sheet"><ol class="events">${events.map((event) => eventItem(event, nowMs)).join('')}</ol></div>`;
+      ? html`<div class="sheet empty soft">Nothing has happened yet.</div>`
+      : html`<div class="sheet"><ol class="events">${events.map((event) => eventItem(event, nowMs))}</ol></div>`;
   return pageOf(view, {
     title: counted(total, 'machine'),
     place: 'machines',
     isLive: true,
-    main: [
-      `<div id="counts">${countsOf(region, wanted)}</div>`,
-      `<div id="notices">${renderNotices(region)}</div>`,
-      `<div id="bar" class="bar"><h1>Machines</h1>${acceptAll(view)}</div>`,
-      `<div id="filters">${total === 0 ? '' : filtersOf(view, wanted)}</div>`,
-      `<div id="machines">${table}${cut}</div>`,
-      `<div id="strangers">${strangers(view)}</div>`,
-      `<div id="racks">${renderRacks(region, nowMs)}</div>`,
-      `<div id="log"><h2>What happened</h2>${log}</div>`,
-    ].join(''),
+    main: html`
+      <div id="counts">${countsOf(region, wanted)}</div>
+      <div id="notices">${renderNotices(region)}</div>
+      <div id="bar" class="bar"><h1>Machines</h1>${acceptAll(view)}</div>
+      <div id="filters">${total === 0 ? '' : filtersOf(view, wanted)}</div>
+      <div id="machines">${table}${cut}</div>
+      <div id="strangers">${strangers(view)}</div>
+      <div id="racks">${renderRacks(region, nowMs)}</div>
+      <div id="log"><h2>What happened</h2>${log}</div>`,
   });
 }
 

@@ -5,16 +5,16 @@
 import { counted } from '../../counted.ts';
 import type { Conflict } from '../records/store.ts';
 import type { Region } from '../region.ts';
-import { escapeHtml } from './html.ts';
+import { type Html, html, nothing } from './html.ts';
 
 /** Conflicts on the page; `rackboot machines show` tells those of one machine. */
 const PAGE_CONFLICTS_MAX = 10;
 
-const notice = (who: string, what: string, commands: readonly string[]): string =>
-  `<li><b>${escapeHtml(who)}</b> ${escapeHtml(what)}` +
-  `${commands.map((command) => `<br><code>${escapeHtml(command)}</code>`).join('')}</li>`;
+const notice = (who: string, what: string, commands: readonly string[]): Html =>
+  html`<li><b>${who}</b> ${what}
+  ${commands.map((command) => html`<br><code>${command}</code>`)}</li>`;
 
-function conflictNotice(region: Region, { systemId, otherId, text }: Conflict): string {
+function conflictNotice(region: Region, { systemId, otherId, text }: Conflict): Html {
   const name = region.store.findMachine(systemId)?.hostname ?? systemId;
   if (systemId === otherId) return notice(name, `(${systemId}) ${text}.`, []);
   return notice(name, `(${systemId}) ${text}. If they are one, or if they are two:`, [
@@ -24,7 +24,7 @@ function conflictNotice(region: Region, { systemId, otherId, text }: Conflict): 
 }
 
 /** The part of the page with what waits for a person; empty when nothing does. */
-export function renderNotices(region: Region): string {
+export function renderNotices(region: Region): Html {
   const { newMachinesMax } = region.config();
   const fresh = region.store.countMachines({ statuses: ['new'] });
   const full =
@@ -40,6 +40,6 @@ export function renderNotices(region: Region): string {
   const conflicts = region.store.listConflicts(PAGE_CONFLICTS_MAX).map((conflict) => conflictNotice(region, conflict));
   const notices = [...full, ...conflicts];
   return notices.length === 0
-    ? ''
-    : `<h2>Waiting for you</h2><div class="sheet"><ul class="notices">${notices.join('')}</ul></div>`;
+    ? nothing
+    : html`<h2>Waiting for you</h2><div class="sheet"><ul class="notices">${notices}</ul></div>`;
 }

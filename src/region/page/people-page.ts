@@ -3,9 +3,9 @@
 import type { User } from '../records/store.ts';
 import { differing, ofNewPassword } from './account-page.ts';
 import { checkField, formOf, hiddenField, newPasswordFields, textField } from './forms.ts';
-import { escapeHtml } from './html.ts';
+import { type Html, html, nothing } from './html.ts';
 import { pageOf } from './parts.ts';
-import { formatAge } from './values.ts';
+import { formatAge, rolePill } from './values.ts';
 import {
   given,
   mayCall,
@@ -25,58 +25,60 @@ const REMOVE = { method: 'DELETE', path: 'users/{username}' } as const;
 /** Accounts on the page. */
 const SHOWN_MAX = 500;
 
-function userItem(view: View, user: User): string {
+function userItem(view: View, user: User): Html {
   const { username, email, isAdmin, createdMs } = user;
   const isSelf = view.viewer.kind === 'person' && view.viewer.username === username;
-  const button = (what: string, label: string, tone: 'plain' | 'danger'): string =>
+  const button = (what: string, label: string, tone: 'plain' | 'danger'): Html =>
     formOf(view, {
-      body: hiddenField('do', what) + hiddenField('username', username),
+      body: [hiddenField('do', what), hiddenField('username', username)],
       submit: label,
       tone,
       isInline: true,
     });
   const buttons = isSelf
-    ? '<span class="small">this is you</span>'
+    ? html`<span class="small">this is you</span>`
     : !mayCall(view.viewer, CHANGE)
-      ? ''
-      : button(isAdmin ? 'make-user' : 'make-admin', isAdmin ? 'Make a user' : 'Make an administrator', 'plain') +
-        button('remove', 'Remove', 'danger');
+      ? nothing
+      : [
+          button(isAdmin ? 'make-user' : 'make-admin', isAdmin ? 'Make a user' : 'Make an administrator', 'plain'),
+          button('remove', 'Remove', 'danger'),
+        ];
   const keys = view.region.store.life.listSshKeys(username).length;
   const facts = [email, `${keys} SSH ${keys === 1 ? 'key' : 'keys'}`, `added ${formatAge(view.nowMs - createdMs)}`];
-  return (
-    `<div class="list-item"><div><div class="name">${escapeHtml(username)} <span class="pill ${isAdmin ? 'violet' : 'grey'}">${isAdmin ? 'administrator' : 'user'}</span></div>` +
-    `<div class="small">${escapeHtml(facts.filter((text) => text !== '').join(' · '))}</div></div><div class="row">${buttons}</div></div>`
-  );
+  return html`
+    <div class="list-item"><div><div class="name">${username} ${rolePill(user)}</div>
+    <div class="small">${facts.filter((text) => text !== '').join(' · ')}</div></div><div class="row">${buttons}</div></div>`;
 }
 
-function render(view: View): string {
+function render(view: View): Html {
   const users = view.region.store.listUsers().slice(0, SHOWN_MAX);
   const added = ofForm(view, given(view, 'do') === 'add');
   const form = formOf(view, {
-    body:
-      hiddenField('do', 'add') +
+    body: [
+      hiddenField('do', 'add'),
       textField(added, {
         name: 'username',
         label: 'User name',
         required: true,
         charactersMax: 150,
         hint: 'Letters, digits and @ . + - _',
-      }) +
-      textField(added, { name: 'email', label: 'E-mail address', type: 'email', charactersMax: 254 }) +
-      newPasswordFields(added, 'Password') +
+      }),
+      textField(added, { name: 'email', label: 'E-mail address', type: 'email', charactersMax: 254 }),
+      newPasswordFields(added, 'Password'),
       checkField(added, {
         name: 'is_admin',
         label: 'Administrator',
         hint: 'A user allocates, deploys and releases free machines and their own. An administrator may do everything.',
       }),
+    ],
     submit: 'Add the account',
   });
   return pageOf(view, {
     title: 'People',
     place: 'people',
-    main:
-      `<div class="bar"><h1>People</h1></div><div class="sheet narrow">${users.map((user) => userItem(view, user)).join('')}</div>` +
-      (mayCall(view.viewer, ADD) ? `<h2>Add an account</h2><div class="sheet narrow">${form}</div>` : ''),
+    main: html`
+      <div class="bar"><h1>People</h1></div><div class="sheet narrow">${users.map((user) => userItem(view, user))}</div>
+      ${mayCall(view.viewer, ADD) ? html`<h2>Add an account</h2><div class="sheet narrow">${form}</div>` : nothing}`,
   });
 }
 

@@ -11,7 +11,7 @@ import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { PowerParameters, PowerValue } from '../records/power-parameters.ts';
 import { choiceField, formOf, hiddenField, radioField, textField } from './forms.ts';
-import { escapeHtml } from './html.ts';
+import { type Html, html, nothing } from './html.ts';
 import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
 import { powerOf } from './power-part.ts';
@@ -40,9 +40,9 @@ function driverShown(view: View, machine: Machine): PowerDriverTable | undefined
 /** What people read for the values of a switch. */
 const CHOICE_WORDS: Readonly<Record<string, string>> = { y: 'yes', n: 'no' };
 
-function parameterField(view: View, machine: Machine, driver: PowerDriverTable, parameter: PowerParameter): string {
+function parameterField(view: View, machine: Machine, driver: PowerDriverTable, parameter: PowerParameter): Html {
   const { name, label, required, secret, choices, default: fallback, expects, isUnused } = parameter;
-  if (isUnused === true) return `<p class="hint">${codeIn(`${label}: ${expects ?? 'none'}.`)}</p>`;
+  if (isUnused === true) return html`<p class="hint">${codeIn(`${label}: ${expects ?? 'none'}.`)}</p>`;
   const stored = machine.powerType === driver.name ? machine.powerParameters[name] : undefined;
   if (secret) {
     const isKept = stored !== undefined && stored !== '';
@@ -73,40 +73,42 @@ function parameterField(view: View, machine: Machine, driver: PowerDriverTable, 
 }
 
 /** Text in which commands stand between accents grave. */
-const codeIn = (text: string): string => escapeHtml(text).replace(/`([^`]*)`/g, '<code>$1</code>');
+const codeIn = (text: string): readonly Html[] =>
+  text.split('`').map((words, index) => (index % 2 === 0 ? html`${words}` : html`<code>${words}</code>`));
 
 const hintOf = (expects: string | undefined): string | undefined =>
   expects === undefined ? undefined : `${asSentence(expects)}.`;
 
-function renderDriver(view: View): string | undefined {
+function renderDriver(view: View): Html | undefined {
   const machine = findMachine(view);
   if (machine === undefined) return undefined;
   const back = machinePath(machine.systemId);
   const driver = driverShown(view, machine);
   const links = driversOf(view).map(
     ({ name, label }) =>
-      `<a href="${back}power/?driver=${encodeURIComponent(name)}"${name === driver?.name ? ' aria-current="true"' : ''}>${escapeHtml(label)}</a>`,
+      html`<a href="${back}power/?driver=${encodeURIComponent(name)}"${name === driver?.name ? html` aria-current="true"` : nothing}>${label}</a>`,
   );
   const form =
     driver === undefined
-      ? '<p class="lead">There is no power driver in this process.</p>'
+      ? html`<p class="lead">There is no power driver in this process.</p>`
       : formOf(view, {
           to: `${back}power/`,
-          body:
-            hiddenField('power_type', driver.name) +
-            (driver.byHand
-              ? '<p class="hint">Somebody switches it when its page says so. Nothing is to be given.</p>'
-              : '') +
-            driver.parameters.map((parameter) => parameterField(view, machine, driver, parameter)).join(''),
+          body: [
+            hiddenField('power_type', driver.name),
+            driver.byHand
+              ? html`<p class="hint">Somebody switches it when its page says so. Nothing is to be given.</p>`
+              : nothing,
+            ...driver.parameters.map((parameter) => parameterField(view, machine, driver, parameter)),
+          ],
           submit: 'Save',
           back,
         });
   return pageOf(view, {
     title: `Choose the power driver of ${machine.hostname}`,
     place: 'machines',
-    main:
-      `<div class="bar"><h1>Choose the power driver of ${escapeHtml(machine.hostname)}</h1></div>` +
-      `<nav class="tabs" aria-label="Drivers">${links.join('')}</nav><div class="sheet narrow">${form}</div>`,
+    main: html`
+      <div class="bar"><h1>Choose the power driver of ${machine.hostname}</h1></div>
+      <nav class="tabs" aria-label="Drivers">${links}</nav><div class="sheet narrow">${form}</div>`,
   });
 }
 
@@ -193,7 +195,7 @@ const taskOf = (view: View): 'on' | 'off' | 'cycle' | 'query' | undefined => {
   return task === 'on' || task === 'off' || task === 'cycle' || task === 'query' ? task : undefined;
 };
 
-function renderTask(view: View): string | undefined {
+function renderTask(view: View): Html | undefined {
   const machine = findMachine(view);
   const task = taskOf(view);
   if (machine === undefined || task === undefined) return undefined;
@@ -203,7 +205,7 @@ function renderTask(view: View): string | undefined {
   const what = powerOf(view, machine).state === 'off' ? effectWhenOff : effect;
   const manner =
     task !== 'off'
-      ? ''
+      ? nothing
       : radioField(view, {
           name: 'manner',
           label: 'How',
@@ -220,17 +222,17 @@ function renderTask(view: View): string | undefined {
   return pageOf(view, {
     title,
     place: 'machines',
-    main:
-      `<div class="bar"><h1>${escapeHtml(title)}</h1></div>` +
-      `<div class="sheet narrow"><p class="lead">${what}${task === 'on' || task === 'cycle' ? followText(machine) : ''}</p>` +
-      `${formOf(view, { body: manner, submit: label, tone: task === 'on' || task === 'query' ? 'primary' : 'danger', back })}</div>`,
+    main: html`
+      <div class="bar"><h1>${title}</h1></div>
+      <div class="sheet narrow"><p class="lead">${what}${task === 'on' || task === 'cycle' ? followText(machine) : nothing}</p>
+      ${formOf(view, { body: manner, submit: label, tone: task === 'on' || task === 'query' ? 'primary' : 'danger', back })}</div>`,
   });
 }
 
-const followText = (machine: Machine): string =>
+const followText = (machine: Machine): Html =>
   switchesItselfOff(machine)
-    ? ` It is ${escapeHtml(statusRow(machine.status).name)}, and has nothing to do: when it starts from the network, it is told to switch off.`
-    : '';
+    ? html` It is ${statusRow(machine.status).name}, and has nothing to do: when it starts from the network, it is told to switch off.`
+    : nothing;
 
 const powerOperation = (op: string) => ({ method: 'POST', path: 'machines/{system_id}', op }) as const;
 

@@ -5,7 +5,7 @@
 import { fullPowerText, maySwitch } from '../life/power-life.ts';
 import type { Machine, PowerTask } from '../records/machine.ts';
 import { formOf } from './forms.ts';
-import { escapeHtml } from './html.ts';
+import { type Html, html, nothing } from './html.ts';
 import { isSwitched, machinePath } from './machine-actions.ts';
 import { formatAge, oneLine } from './values.ts';
 import { EDIT_MACHINE, mayCall, type View } from './view.ts';
@@ -49,8 +49,8 @@ export function powerOf(
 }
 
 /** The state as a word in its colour. */
-export const powerPill = (state: Machine['powerState']): string =>
-  `<span class="pill ${COLOURS[state]}">${state === 'error' ? 'no answer' : state}</span>`;
+export const powerPill = (state: Machine['powerState']): Html =>
+  html`<span class="pill ${COLOURS[state]}">${state === 'error' ? 'no answer' : state}</span>`;
 
 /** What is being done to it; empty: nothing. */
 export const powerTaskText = ({ powerTask }: Machine): string => (powerTask === undefined ? '' : TASK_WORDS[powerTask]);
@@ -63,44 +63,44 @@ export const POWER_BUTTONS: readonly (readonly [task: PowerTask | 'query', label
   ['query', 'Ask now'],
 ];
 
-function buttonsOf(view: View, machine: Machine): string {
+function buttonsOf(view: View, machine: Machine): Html {
   const { viewer } = view;
-  if (viewer.kind !== 'person') return '';
+  if (viewer.kind !== 'person') return nothing;
   const base = `${machinePath(machine.systemId)}power/`;
-  const mayEdit = mayCall(viewer, EDIT_MACHINE) ? `<a class="button plain" href="${base}">Driver</a>` : '';
-  if (!isSwitched(view.region, machine)) return mayEdit === '' ? '' : `<div class="card-foot">${mayEdit}</div>`;
+  const mayEdit = mayCall(viewer, EDIT_MACHINE) ? html`<a class="button plain" href="${base}">Driver</a>` : nothing;
+  if (!isSwitched(view.region, machine))
+    return mayEdit === nothing ? nothing : html`<div class="card-foot">${mayEdit}</div>`;
   const mayBeSwitched = maySwitch(machine, viewer);
   // While one thing is being done, another is refused, and nobody can be asked.
   const offered = POWER_BUTTONS.filter(
     ([task]) => machine.powerTask === undefined && (task === 'query' || mayBeSwitched),
   );
-  if (offered.length === 0 && mayEdit === '') return '';
+  if (offered.length === 0 && mayEdit === nothing) return nothing;
   const buttons = offered.map(([task, label]) =>
     task === 'query' || task === 'on'
-      ? formOf(view, { to: `${base}${task}/`, body: '', submit: label, tone: 'plain', isInline: true })
-      : `<a class="button plain" href="${base}${task}/">${label}</a>`,
+      ? formOf(view, { to: `${base}${task}/`, body: nothing, submit: label, tone: 'plain', isInline: true })
+      : html`<a class="button plain" href="${base}${task}/">${label}</a>`,
   );
-  return `<div class="card-foot">${buttons.join('')}${mayEdit}</div>`;
+  return html`<div class="card-foot">${buttons}${mayEdit}</div>`;
 }
 
 /** The part of the page. */
-export function renderPower(view: View, machine: Machine): string {
+export function renderPower(view: View, machine: Machine): Html {
   const { state, age, problem } = powerOf(view, machine);
   const task = powerTaskText(machine);
   const proposed =
     machine.powerIsProposed === true
-      ? '<dt>Proposed</dt><dd>The machine said so itself: it is believed once the machine is accepted.</dd>'
-      : '';
+      ? html`<dt>Proposed</dt><dd>The machine said so itself: it is believed once the machine is accepted.</dd>`
+      : nothing;
   const name = driverName(machine);
   const isByHand = !isSwitched(view.region, machine);
   const driver = isByHand && name === BY_HAND ? `${name}: press its button` : name;
-  const hint = isByHand && name !== BY_HAND ? '<dt>Switched</dt><dd>by hand: press its button</dd>' : '';
-  return (
-    `<section class="sheet"><div class="card-head"><h2>Power</h2>${powerPill(state)}</div><dl class="pairs">` +
-    `<dt>Driver</dt><dd>${escapeHtml(driver)}</dd>` +
-    (age === '' ? '' : `<dt>Seen</dt><dd>${escapeHtml(age)}</dd>`) +
-    (task === '' ? '' : `<dt>Now</dt><dd><b>${escapeHtml(task)}</b></dd>`) +
-    (problem === '' ? '' : `<dt>Driver says</dt><dd>${oneLine(problem, 'why')}</dd>`) +
-    `${proposed}${hint}</dl>${buttonsOf(view, machine)}</section>`
-  );
+  const hint = isByHand && name !== BY_HAND ? html`<dt>Switched</dt><dd>by hand: press its button</dd>` : nothing;
+  return html`
+    <section class="sheet"><div class="card-head"><h2>Power</h2>${powerPill(state)}</div>
+    <dl class="pairs"><dt>Driver</dt><dd>${driver}</dd>
+    ${age === '' ? nothing : html`<dt>Seen</dt><dd>${age}</dd>`}
+    ${task === '' ? nothing : html`<dt>Now</dt><dd><b>${task}</b></dd>`}
+    ${problem === '' ? nothing : html`<dt>Driver says</dt><dd>${oneLine(problem, 'why')}</dd>`}
+    ${proposed}${hint}</dl>${buttonsOf(view, machine)}</section>`;
 }

@@ -1,21 +1,20 @@
 // The part of the page with the region's racks: who serves which networks, who is away, who waits and what to type for that.
 //
-// 1. Every text that was not written in this file goes through `escapeHtml`: a rack that nobody has accepted has written some of it.
-// 2. A region whose only rack is its own shows nothing while all is well with it.
+// 1. A region whose only rack is its own shows nothing while all is well with it.
 
 import { doubtText } from '../racks/rack-networks.ts';
 import { findRangeConflict } from '../racks/rack-ranges.ts';
 import { isAway, type Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
-import { escapeHtml } from './html.ts';
+import { type Html, html, nothing, type Part } from './html.ts';
 import { formatAge, none, SPACE } from './values.ts';
 
 /** Networks of one rack on the page. */
 const PAGE_NETWORKS_MAX = 6;
 
-const cell = (label: string, content: string): string => `<td data-label="${label}"><div>${content}</div></td>`;
+const cell = (label: string, content: Part): Html => html`<td data-label="${label}"><div>${content}</div></td>`;
 
-function statePill(rack: Rack, nowMs: number): string {
+function statePill(rack: Rack, nowMs: number): Html {
   const [colour, text] = rack.isEmbedded
     ? ['green', 'In this process']
     : isAway(rack, nowMs)
@@ -23,7 +22,7 @@ function statePill(rack: Rack, nowMs: number): string {
       : ({ pending: ['amber', 'Pending'], accepted: ['green', 'Accepted'], rejected: ['grey', 'Rejected'] } as const)[
           rack.state
         ];
-  return `<span class="pill ${colour}">${text}</span>`;
+  return html`<span class="pill ${colour}">${text}</span>`;
 }
 
 /** The other DHCP servers that it sees; undefined: none. */
@@ -35,37 +34,37 @@ function foreignText({ interfaces }: Rack): string | undefined {
 }
 
 /** What a person has to know or to type; empty: nothing. */
-function remark(rack: Rack, racks: readonly Rack[], nowMs: number): string {
+function remark(rack: Rack, racks: readonly Rack[], nowMs: number): Html {
   const overlap = doubtText(rack, racks);
   if (rack.state === 'pending') {
     const isOnly = racks.filter(({ name }) => name === rack.name).length === 1;
     const command = `rackboot racks accept ${isOnly ? rack.name : rack.uuid}`;
-    const waits = `registered from ${escapeHtml(rack.address)}; to let it serve machines: <code>${escapeHtml(command)}</code>`;
-    return overlap === undefined ? waits : `${waits}. <b>${escapeHtml(overlap)}</b>`;
+    const waits = html`registered from ${rack.address}; to let it serve machines: <code>${command}</code>`;
+    return overlap === undefined ? waits : html`${waits}. <b>${overlap}</b>`;
   }
-  if (overlap !== undefined && rack.state === 'accepted') return `<b>${escapeHtml(overlap)}</b>`;
+  if (overlap !== undefined && rack.state === 'accepted') return html`<b>${overlap}</b>`;
   const conflict = findRangeConflict(rack, racks);
-  if (conflict !== undefined) return `<b>${escapeHtml(conflict)}</b>`;
+  if (conflict !== undefined) return html`<b>${conflict}</b>`;
   const why = rack.pulse?.settingsRefused;
-  if (why !== undefined) return `<b>it does not use the settings that it has here: ${escapeHtml(why)}</b>`;
+  if (why !== undefined) return html`<b>it does not use the settings that it has here: ${why}</b>`;
   if (rack.state === 'accepted' && !rack.isEmbedded && rack.seenMs !== undefined && rack.interfaces.length === 0)
-    return '<b>it serves no network: write cluster_interfaces into its file</b>';
+    return html`<b>it serves no network: write cluster_interfaces into its file</b>`;
   const foreign = foreignText(rack);
-  if (foreign !== undefined && !isAway(rack, nowMs)) return `<b>${escapeHtml(foreign)}</b>`;
-  if (!isAway(rack, nowMs)) return '';
-  return 'it goes on with the machines it knows; what it saw arrives when it is back';
+  if (foreign !== undefined && !isAway(rack, nowMs)) return html`<b>${foreign}</b>`;
+  if (!isAway(rack, nowMs)) return nothing;
+  return html`it goes on with the machines it knows; what it saw arrives when it is back`;
 }
 
-function seenText(rack: Rack, nowMs: number): string {
+function seenText(rack: Rack, nowMs: number): Part {
   if (rack.isEmbedded) return 'now';
   if (rack.seenMs === undefined) return none;
   const since = isAway(rack, nowMs)
     ? `since ${new Date(rack.seenMs).toISOString().slice(0, 16).replace('T', ' ')} UTC`
     : '';
-  return `${formatAge(nowMs - rack.seenMs)}<div class="small">${since}</div>`;
+  return html`${formatAge(nowMs - rack.seenMs)}<div class="small">${since}</div>`;
 }
 
-function eventsText({ pulse }: Rack): string {
+function eventsText({ pulse }: Rack): Part {
   const counts: readonly (readonly [number, string])[] = [
     [pulse?.waiting ?? 0, 'wait'],
     [pulse?.dropped ?? 0, 'lost'],
@@ -75,30 +74,27 @@ function eventsText({ pulse }: Rack): string {
   return told.length === 0 ? none : told.join(', ');
 }
 
-function rackRow(rack: Rack, racks: readonly Rack[], nowMs: number): string {
-  const networks = rack.interfaces
-    .slice(0, PAGE_NETWORKS_MAX)
-    .map(({ network }) => `<span>${escapeHtml(network)}</span>`);
+function rackRow(rack: Rack, racks: readonly Rack[], nowMs: number): Html {
+  const networks = rack.interfaces.slice(0, PAGE_NETWORKS_MAX).map(({ network }) => html`<span>${network}</span>`);
   const more = rack.interfaces.length - networks.length;
-  if (more > 0) networks.push(`<span class="soft">and ${more} more</span>`);
-  return [
-    `<tr><td class="first"><div><div class="name">${escapeHtml(rack.name)}</div>`,
-    `<div class="small">${remark(rack, racks, nowMs)}</div></div>${statePill(rack, nowMs)}</td>`,
-    cell('Networks', networks.length === 0 ? none : `<div class="mono">${networks.join('')}</div>`),
-    cell('Events', eventsText(rack)),
-    cell('Version', escapeHtml(rack.version)),
-    cell('Last seen', seenText(rack, nowMs)),
-    '</tr>',
-  ].join('');
+  if (more > 0) networks.push(html`<span class="soft">and ${more} more</span>`);
+  return html`
+    <tr><td class="first"><div><div class="name">${rack.name}</div>
+    <div class="small">${remark(rack, racks, nowMs)}</div></div>${statePill(rack, nowMs)}</td>
+    ${cell('Networks', networks.length === 0 ? none : html`<div class="mono">${networks}</div>`)}
+    ${cell('Events', eventsText(rack))}
+    ${cell('Version', rack.version)}
+    ${cell('Last seen', seenText(rack, nowMs))}
+    </tr>`;
 }
 
 /** The racks, in the order in which they came; empty when there is none but the region's own. */
-export function renderRacks(region: Region, nowMs: number): string {
+export function renderRacks(region: Region, nowMs: number): Html {
   const racks = region.racks.list();
   const isWell = (rack: Rack): boolean =>
     rack.isEmbedded && rack.pulse?.settingsRefused === undefined && foreignText(rack) === undefined;
-  if (racks.every(isWell)) return '';
-  const headings = ['Rack', 'Networks', 'Events', 'Version', 'Last seen'].map((text) => `<th>${text}</th>`).join('');
-  const rows = racks.map((rack) => rackRow(rack, racks, nowMs)).join('');
-  return `<h2>Racks</h2><div class="sheet"><table class="racks"><thead><tr>${headings}</tr></thead><tbody>${rows}</tbody></table></div>`;
+  if (racks.every(isWell)) return nothing;
+  const headings = ['Rack', 'Networks', 'Events', 'Version', 'Last seen'].map((text) => html`<th>${text}</th>`);
+  const rows = racks.map((rack) => rackRow(rack, racks, nowMs));
+  return html`<h2>Racks</h2><div class="sheet"><table class="racks"><thead><tr>${headings}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }

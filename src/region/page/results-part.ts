@@ -1,11 +1,11 @@
 // What came of the scripts that ran on a machine: the newest run with what each says while it runs, and the runs before it.
 //
-// 1. What a script wrote is shown to people with an account only, and goes through `escapeHtml`.
+// 1. What a script wrote is shown to people with an account only.
 // 2. Of the runs before the newest only what came of them is read, not what they wrote.
 
 import type { Machine } from '../records/machine.ts';
 import type { ResultStatus, ScriptResult } from '../records/script-store.ts';
-import { escapeHtml } from './html.ts';
+import { type Html, html, nothing } from './html.ts';
 import { machinePath } from './machine-actions.ts';
 import { formatAge } from './values.ts';
 import type { View } from './view.ts';
@@ -23,8 +23,8 @@ const COLOURS: Readonly<Record<ResultStatus, string>> = {
   aborted: 'grey',
 };
 
-const pill = (status: ResultStatus): string =>
-  `<span class="pill ${COLOURS[status]}">${status === 'timed-out' ? 'timed out' : status}</span>`;
+const pill = (status: ResultStatus): Html =>
+  html`<span class="pill ${COLOURS[status]}">${status === 'timed-out' ? 'timed out' : status}</span>`;
 
 /** How long it took, or has taken; empty: it has not begun. */
 function durationOf({ startedMs, endedMs }: ScriptResult, nowMs: number): string {
@@ -34,7 +34,7 @@ function durationOf({ startedMs, endedMs }: ScriptResult, nowMs: number): string
   return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }
 
-function resultItem(result: ScriptResult, nowMs: number, showsOutput: boolean): string {
+function resultItem(result: ScriptResult, nowMs: number, showsOutput: boolean): Html {
   const { id, name, kind, status, exitStatus, output, outputBytes } = result;
   const isBad = status === 'failed' || status === 'timed-out';
   const facts = [
@@ -42,12 +42,16 @@ function resultItem(result: ScriptResult, nowMs: number, showsOutput: boolean): 
     exitStatus === undefined || exitStatus === 0 ? '' : `exit ${exitStatus}`,
     durationOf(result, nowMs),
   ].filter((text) => text !== '');
-  const head = `${pill(status)}<span class="name">${escapeHtml(name)}</span><span class="small">${escapeHtml(facts.join(' · '))}</span>`;
-  if (!showsOutput || output === '') return `<div class="result">${head}</div>`;
+  const head = html`${pill(status)}<span class="name">${name}</span><span class="small">${facts.join(' · ')}</span>`;
+  if (!showsOutput || output === '') return html`<div class="result">${head}</div>`;
   const cut =
-    outputBytes > Buffer.byteLength(output) ? '<p class="hint cut">Only the end of what it wrote is kept.</p>' : '';
-  const open = isBad || status === 'running' ? ' open' : '';
-  return `<details id="result-${id}"${open}><summary>${head}</summary>${cut}<pre class="output" id="output-${id}" tabindex="0" aria-label="Output of ${escapeHtml(name)}">${escapeHtml(output)}</pre></details>`;
+    outputBytes > Buffer.byteLength(output)
+      ? html`<p class="hint cut">Only the end of what it wrote is kept.</p>`
+      : nothing;
+  const open = isBad || status === 'running' ? html` open` : nothing;
+  return html`
+    <details id="result-${id}"${open}><summary>${head}</summary>${cut}
+    <pre class="output" id="output-${id}" tabindex="0" aria-label="Output of ${name}">${output}</pre></details>`;
 }
 
 /** Results by their run, the newest first. */
@@ -67,32 +71,36 @@ function countsOf(run: readonly ScriptResult[]): string {
   return [...counts].map(([status, count]) => `${count} ${status === 'timed-out' ? 'timed out' : status}`).join(', ');
 }
 
-function earlierRun(run: readonly ScriptResult[], nowMs: number): string {
+function earlierRun(run: readonly ScriptResult[], nowMs: number): Html {
   const [first] = run;
-  if (first === undefined) return '';
+  if (first === undefined) return nothing;
   const age = first.startedMs === undefined ? '' : formatAge(nowMs - first.startedMs);
-  const items = run.map((result) => resultItem(result, nowMs, false)).join('');
+  const items = run.map((result) => resultItem(result, nowMs, false));
   const title = first.purpose === 'testing' ? 'Testing' : 'Commissioning';
-  return `<details id="run-${first.run}"><summary><b>${title}</b><span class="soft">${countsOf(run)}</span><span class="small">${age}</span></summary>${items}</details>`;
+  return html`
+    <details id="run-${first.run}"><summary><b>${title}</b><span class="soft">${countsOf(run)}</span>
+    <span class="small">${age}</span></summary>${items}</details>`;
 }
 
 /** The part of the page; empty: nothing ever ran. */
-export function renderResults(view: View, machine: Machine): string {
+export function renderResults(view: View, machine: Machine): Html {
   const { region, nowMs, viewer } = view;
   const results = region.store.scripts.listResults(machine.systemId, { runs: RUNS_SHOWN_MAX, withOutput: false });
   const [newest, ...earlier] = runsOf(results);
   const [first] = newest ?? [];
-  if (newest === undefined || first === undefined) return '';
+  if (newest === undefined || first === undefined) return nothing;
   const isPerson = viewer.kind === 'person';
   const shown = isPerson ? region.store.scripts.listResults(machine.systemId, { run: first.run }) : newest;
   const sign = isPerson
-    ? ''
-    : `<p class="small"><a href="/MAAS/login/?to=${encodeURIComponent(machinePath(machine.systemId))}">Sign in</a> to read what they wrote.</p>`;
+    ? nothing
+    : html`<p class="small"><a href="/MAAS/login/?to=${encodeURIComponent(machinePath(machine.systemId))}">Sign in</a> to read what they wrote.</p>`;
   const title = first.purpose === 'testing' ? 'Testing' : 'Commissioning';
-  const items = shown.map((result) => resultItem(result, nowMs, isPerson)).join('');
+  const items = shown.map((result) => resultItem(result, nowMs, isPerson));
   const before =
     earlier.length === 0
-      ? ''
-      : `<div class="sheet stacked">${earlier.map((run) => earlierRun(run, nowMs)).join('')}</div>`;
-  return `<div class="bar"><h2>${title}</h2><span class="small">${countsOf(newest)}</span></div>${sign}<div class="sheet">${items}</div>${before}`;
+      ? nothing
+      : html`<div class="sheet stacked">${earlier.map((run) => earlierRun(run, nowMs))}</div>`;
+  return html`
+    <div class="bar"><h2>${title}</h2><span class="small">${countsOf(newest)}</span></div>${sign}
+    <div class="sheet">${items}</div>${before}`;
 }

@@ -15,11 +15,12 @@ import type { Peer } from '../api/caller.ts';
 import { type Fields, parseBody, queryOf } from '../api/form-body.ts';
 import type { User } from '../records/store.ts';
 import type { Region } from '../region.ts';
+import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { isLocalName, type PageGuard, type PasswordVerdict } from './guard.ts';
+import type { Html } from './html.ts';
 import { cookieName, cookieOf, isOwnOrigin, safeTarget } from './login.ts';
 import { PAGES } from './pages.ts';
 import { mayOpen, renderGone, renderRefused, renderSignIn, renderUnknown } from './parts.ts';
-import { PAGE_POLICY } from './script.ts';
 import { findCookie, type Sessions } from './sessions.ts';
 import { BUSY, faultsOf, type PageDefinition, type Person, refusalText, type View, type Viewer } from './view.ts';
 
@@ -45,10 +46,19 @@ export function addPageRoutes(app: FastifyInstance, listener: PageListener): voi
   app.get('/', (_request, reply) => reply.redirect('/MAAS/', 302));
   // Browsers ask for it beside every page.
   app.get('/favicon.ico', (_request, reply) => reply.code(204).header('Cache-Control', 'max-age=86400').send());
+  for (const asset of [PAGE_SCRIPT, PAGE_STYLE]) {
+    app.get(assetPath(asset), (_request, reply) =>
+      reply
+        .type(asset.mediaType)
+        .header('Cache-Control', 'public, max-age=31536000, immutable')
+        .header('X-Content-Type-Options', 'nosniff')
+        .send(asset.text()),
+    );
+  }
   app.get(LOGIN, (request, reply) => {
     if (listener.peerOf(request).isByRack) return listener.send(reply, byRack(listener.region));
     const to = safeTarget(queryOf(request.raw.url).get('to')?.at(-1) ?? '');
-    return begin(reply).send(renderSignIn(to));
+    return sendPage(begin(reply), renderSignIn(to));
   });
   app.post(LOGIN, (request, reply) => signIn(listener, request, reply));
   app.post('/MAAS/logout/', (request, reply) => signOut(listener, request, reply));
@@ -66,7 +76,12 @@ export const looksForPage = (request: FastifyRequest): boolean =>
 
 /** Says that there is no such page, and where there is one. */
 export const sendUnknownPage = (reply: FastifyReply): FastifyReply =>
-  begin(reply).code(REFUSALS['not-found']).header('X-Rackboot-Refusal', 'not-found').send(renderUnknown());
+  sendPage(begin(reply).code(REFUSALS['not-found']).header('X-Rackboot-Refusal', 'not-found'), renderUnknown());
+
+const sendPage = (reply: FastifyReply, page: Html): FastifyReply => reply.send(page.toString());
+
+const sendGone = (reply: FastifyReply, view: View): FastifyReply =>
+  sendPage(reply.code(REFUSALS['not-found']), renderGone(view));
 
 /** The headers of every page. */
 function begin(reply: FastifyReply): FastifyReply {
@@ -84,7 +99,7 @@ const headerOf = (request: FastifyRequest, name: string): string | undefined => 
   return Array.isArray(value) ? value.join(', ') : value;
 };
 
-/** True of what a page fetches by itself, to stay fresh (`script.ts`). */
+/** True of what a page fetches by itself, to stay fresh (`src/web/page.ts`). */
 const isLive = (request: FastifyRequest): boolean => headerOf(request, 'x-rackboot-live') !== undefined;
 
 const cookieNameOf = (request: FastifyRequest): string => cookieName(request.socket.localPort);
@@ -152,8 +167,8 @@ async function show(
   }
   const view = viewOf(listener, viewer, peer, request, NO_FIELDS);
   if (!mayOpen(viewer, page.access)) return refused(listener, reply, view, NOT_ALLOWED);
-  const text = await page.render(view);
-  return text === undefined ? reply.code(REFUSALS['not-found']).send(renderGone(view)) : reply.send(text);
+  const shown = await page.render(view);
+  return shown === undefined ? sendGone(reply, view) : sendPage(reply, shown);
 }
 
 const NOT_ALLOWED = refuse('not-allowed', 'Only an administrator may open this page.');
@@ -180,11 +195,11 @@ function askWho(listener: PageListener, peer: Peer, request: FastifyRequest, rep
     return reply.redirect(to === '/MAAS/' ? LOGIN : `${LOGIN}?to=${encodeURIComponent(to)}`, 303);
   }
   listener.count('not-authenticated');
-  return reply
+  reply
     .code(REFUSALS['not-authenticated'])
     .header('WWW-Authenticate', 'Basic realm="Rackboot", charset="UTF-8"')
-    .header('X-Rackboot-Refusal', 'not-authenticated')
-    .send(renderSignIn('/MAAS/'));
+    .header('X-Rackboot-Refusal', 'not-authenticated');
+  return sendPage(reply, renderSignIn('/MAAS/'));
 }
 
 function refused(
@@ -192,10 +207,10 @@ function refused(
   reply: FastifyReply,
   view: View,
   refusal: Refusal,
-  text = renderRefused(view, refusalText(refusal)),
+  page = renderRefused(view, refusalText(refusal)),
 ): FastifyReply {
   listener.count(refusal.name);
-  return reply.code(REFUSALS[refusal.name]).header('X-Rackboot-Refusal', refusal.name).send(text);
+  return sendPage(reply.code(REFUSALS[refusal.name]).header('X-Rackboot-Refusal', refusal.name), page);
 }
 
 /** The fields of a form; or why they are none of ours. */
@@ -235,13 +250,13 @@ async function take(
   if (!equalSecrets(fields.get('csrf')?.at(-1) ?? '', session.csrf)) return refused(listener, reply, view, STALE);
   if (!mayOpen(viewer, page.access)) return refused(listener, reply, view, NOT_ALLOWED);
   const outcome = await page.act?.(view);
-  if (outcome === undefined) return reply.code(REFUSALS['not-found']).send(renderGone(view));
+  if (outcome === undefined) return sendGone(reply, view);
   if (outcome.kind === 'done') {
     sessions.tell(token, outcome.text);
     return reply.redirect(outcome.to, 303);
   }
-  const text = await page.render({ ...view, refusal: refusalText(outcome), faults: faultsOf(outcome) });
-  return refused(listener, reply, view, outcome, text);
+  const again = await page.render({ ...view, refusal: refusalText(outcome), faults: faultsOf(outcome) });
+  return refused(listener, reply, view, outcome, again);
 }
 
 const STALE = refuse('not-allowed', 'This form is from before you signed in: open the page anew, and try again.');
@@ -256,10 +271,8 @@ async function signIn(listener: PageListener, request: FastifyRequest, reply: Fa
   begin(reply);
   if (user === 'wrong') {
     listener.count('not-authenticated');
-    return reply
-      .code(REFUSALS['not-allowed'])
-      .header('X-Rackboot-Refusal', 'not-authenticated')
-      .send(renderSignIn(to, value('username')));
+    reply.code(REFUSALS['not-allowed']).header('X-Rackboot-Refusal', 'not-authenticated');
+    return sendPage(reply, renderSignIn(to, value('username')));
   }
   // Whoever knew the token of before knows nothing of the new one.
   listener.sessions.close(tokenOf(request) ?? '');

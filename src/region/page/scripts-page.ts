@@ -6,7 +6,7 @@
 import type { Script } from '../records/script-store.ts';
 import { TIMEOUT_SECONDS_DEFAULT } from '../scripts/script-text.ts';
 import { areaField, choiceField, fileField, formOf, hiddenField, textField } from './forms.ts';
-import { escapeHtml } from './html.ts';
+import { type Html, html, nothing } from './html.ts';
 import { pageOf } from './parts.ts';
 import { formatAge } from './values.ts';
 import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
@@ -22,7 +22,7 @@ function timeText(seconds: number): string {
   return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
 }
 
-function scriptItem(view: View, script: Script): string {
+function scriptItem(view: View, script: Script): Html {
   const { name, title, description, timeoutSeconds, position, changedMs } = script;
   const facts = [
     `order ${position}`,
@@ -30,21 +30,18 @@ function scriptItem(view: View, script: Script): string {
     `changed ${formatAge(view.nowMs - changedMs)}`,
   ];
   const word = mayCall(view.viewer, CHANGE) ? 'Edit' : 'Read';
-  const edit = `<a class="button plain small-button" href="${pathOf(name)}">${word}</a>`;
+  const edit = html`<a class="button plain small-button" href="${pathOf(name)}">${word}</a>`;
   const words = [title, description].filter((text) => text !== '').join(': ');
-  return (
-    `<div class="list-item"><div><div class="name">${escapeHtml(name)}</div><div>${escapeHtml(words)}</div>` +
-    `<div class="small">${facts.join(' · ')}</div></div>${edit}</div>`
-  );
+  return html`
+    <div class="list-item"><div><div class="name">${name}</div><div>${words}</div>
+    <div class="small">${facts.join(' · ')}</div></div>${edit}</div>`;
 }
 
-function listOf(view: View, kind: Script['kind'], title: string, empty: string): string {
+function listOf(view: View, kind: Script['kind'], title: string, empty: string): Html {
   const scripts = view.region.store.scripts.listScripts(kind);
   const items =
-    scripts.length === 0
-      ? `<div class="note soft">${empty}</div>`
-      : scripts.map((one) => scriptItem(view, one)).join('');
-  return `<h2>${title}</h2><div class="sheet narrow">${items}</div>`;
+    scripts.length === 0 ? html`<div class="note soft">${empty}</div>` : scripts.map((one) => scriptItem(view, one));
+  return html`<h2>${title}</h2><div class="sheet narrow">${items}</div>`;
 }
 
 const KINDS = [
@@ -52,48 +49,47 @@ const KINDS = [
   ['testing', 'while a machine is tested'],
 ] as const;
 
-const fieldsOf = (view: View, script?: Script & { readonly content: string }): string =>
-  [
-    textField(view, { name: 'name', label: 'Name', value: script?.name, required: true, charactersMax: 64 }),
-    choiceField(view, { name: 'type', label: 'When it runs', value: script?.kind ?? 'commissioning', choices: KINDS }),
-    textField(view, { name: 'description', label: 'What it is for', value: script?.description, charactersMax: 1024 }),
-    textField(view, {
-      name: 'timeout',
-      label: 'Time limit',
-      value: String(script?.timeoutSeconds ?? TIMEOUT_SECONDS_DEFAULT),
-      hint: 'Seconds, or 10m, 2h, 01:30:00.',
-      charactersMax: 12,
-    }),
-    textField(view, {
-      name: 'position',
-      label: 'Order',
-      value: String(script?.position ?? 50),
-      hint: '0 to 999. Lower numbers run first.',
-      charactersMax: 3,
-    }),
-    fileField(view, { name: 'file', label: 'File', hint: 'Its text replaces the one below.' }),
-    areaField(view, {
-      name: 'script',
-      label: 'Script',
-      rows: 14,
-      required: true,
-      value: script?.content ?? '#!/bin/sh\nset -eu\n',
-      hint: 'The first line names the interpreter. An exit status other than 0 means that the script failed.',
-    }),
-  ].join('');
+const fieldsOf = (view: View, script?: Script & { readonly content: string }): readonly Html[] => [
+  textField(view, { name: 'name', label: 'Name', value: script?.name, required: true, charactersMax: 64 }),
+  choiceField(view, { name: 'type', label: 'When it runs', value: script?.kind ?? 'commissioning', choices: KINDS }),
+  textField(view, { name: 'description', label: 'What it is for', value: script?.description, charactersMax: 1024 }),
+  textField(view, {
+    name: 'timeout',
+    label: 'Time limit',
+    value: String(script?.timeoutSeconds ?? TIMEOUT_SECONDS_DEFAULT),
+    hint: 'Seconds, or 10m, 2h, 01:30:00.',
+    charactersMax: 12,
+  }),
+  textField(view, {
+    name: 'position',
+    label: 'Order',
+    value: String(script?.position ?? 50),
+    hint: '0 to 999. Lower numbers run first.',
+    charactersMax: 3,
+  }),
+  fileField(view, { name: 'file', label: 'File', hint: 'Its text replaces the one below.' }),
+  areaField(view, {
+    name: 'script',
+    label: 'Script',
+    rows: 14,
+    required: true,
+    value: script?.content ?? '#!/bin/sh\nset -eu\n',
+    hint: 'The first line names the interpreter. An exit status other than 0 means that the script failed.',
+  }),
+];
 
-function renderAll(view: View): string {
+function renderAll(view: View): Html {
   const add = mayCall(view.viewer, ADD)
-    ? `<h2>Add a script</h2><div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: 'Add the script', isUpload: true })}</div>`
-    : '';
+    ? html`<h2>Add a script</h2><div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: 'Add the script', isUpload: true })}</div>`
+    : nothing;
   return pageOf(view, {
     title: 'Scripts',
     place: 'scripts',
-    main:
-      `<div class="bar"><h1>Scripts</h1></div>` +
-      listOf(view, 'commissioning', 'Commissioning', 'You have added none: only the built-in checks run.') +
-      listOf(view, 'testing', 'Testing', 'You have added none: only the built-in checks run.') +
-      add,
+    main: html`
+      <div class="bar"><h1>Scripts</h1></div>
+      ${listOf(view, 'commissioning', 'Commissioning', 'You have added none: only the built-in checks run.')}
+      ${listOf(view, 'testing', 'Testing', 'You have added none: only the built-in checks run.')}
+      ${add}`,
   });
 }
 
@@ -112,16 +108,16 @@ function add(view: View): Outcome {
 }
 
 /** For those who may read it and not change it. */
-const renderText = (view: View, { name, description, content }: Script & { readonly content: string }): string =>
+const renderText = (view: View, { name, description, content }: Script & { readonly content: string }): Html =>
   pageOf(view, {
     title: `Script ${name}`,
     place: 'scripts',
-    main:
-      `<div class="bar"><h1>Script ${escapeHtml(name)}</h1></div><p class="lead">${escapeHtml(description)}</p>` +
-      `<div class="sheet narrow"><pre class="output" tabindex="0">${escapeHtml(content)}</pre></div><p><a href="${PATH}">All scripts</a></p>`,
+    main: html`
+      <div class="bar"><h1>Script ${name}</h1></div><p class="lead">${description}</p>
+      <div class="sheet narrow"><pre class="output" tabindex="0">${content}</pre></div><p><a href="${PATH}">All scripts</a></p>`,
   });
 
-function renderOne(view: View): string | undefined {
+function renderOne(view: View): Html | undefined {
   const script = view.region.store.scripts.findScript(view.path.script ?? '');
   if (script === undefined) return undefined;
   if (!mayCall(view.viewer, CHANGE)) return renderText(view, script);
@@ -129,10 +125,10 @@ function renderOne(view: View): string | undefined {
   return pageOf(view, {
     title: `Script ${script.name}`,
     place: 'scripts',
-    main:
-      `<div class="bar"><h1>Script ${escapeHtml(script.name)}</h1></div>` +
-      `<div class="sheet narrow">${formOf(view, { body: fieldsOf(view, script), submit: 'Save', back: PATH, isUpload: true })}</div>` +
-      `<h2>Delete this script</h2><div class="sheet narrow"><p class="lead">It no longer runs. Its results on machines are kept.</p>${remove}</div>`,
+    main: html`
+      <div class="bar"><h1>Script ${script.name}</h1></div>
+      <div class="sheet narrow">${formOf(view, { body: fieldsOf(view, script), submit: 'Save', back: PATH, isUpload: true })}</div>
+      <h2>Delete this script</h2><div class="sheet narrow"><p class="lead">It no longer runs. Its results on machines are kept.</p>${remove}</div>`,
   });
 }
 

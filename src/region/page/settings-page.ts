@@ -4,7 +4,7 @@
 // 1. A value that the file pins is shown and cannot be changed here; it says which file.
 
 import { formOf, hiddenField, textField } from './forms.ts';
-import { escapeHtml } from './html.ts';
+import { type Html, html } from './html.ts';
 import { pageOf } from './parts.ts';
 import { given, type Outcome, ofForm, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
@@ -40,32 +40,32 @@ function storedValue(view: View, name: string): string {
   return answer.kind === 'json' && typeof answer.value === 'string' ? answer.value : '';
 }
 
-function settingForm(view: View, [name, key, label, hint]: (typeof SHOWN)[number]): string {
+function settingForm(view: View, [name, key, label, hint]: (typeof SHOWN)[number]): Html {
   const pinned = view.region.settings.pinnedBy(key, '');
   const value = storedValue(view, name);
   if (pinned !== undefined) {
-    return (
-      `<div class="list-item"><div><div class="name">${escapeHtml(label)}</div><code>${escapeHtml(value)}</code>` +
-      `<div class="small">Written in ${escapeHtml(String(pinned))}: change it there.</div></div></div>`
-    );
+    return html`
+      <div class="list-item"><div><div class="name">${label}</div><code>${value}</code>
+      <div class="small">Written in ${String(pinned)}: change it there.</div></div></div>`;
   }
   return formOf(view, {
-    body:
-      hiddenField('setting', name) +
+    body: [
+      hiddenField('setting', name),
       textField(ofForm(view, given(view, 'setting') === name), { name: fieldOf(name), label, hint, value }),
+    ],
     submit: 'Save',
     tone: 'plain',
   });
 }
 
-function render(view: View): string {
+function render(view: View): Html {
   return pageOf(view, {
     title: 'Settings',
     place: 'settings',
-    main:
-      `<div class="bar"><h1>Settings</h1></div>` +
-      SHOWN.map((setting) => `<section class="sheet narrow stacked">${settingForm(view, setting)}</section>`).join(''),
-    footer: 'All settings: <code>rackboot config show</code>, and the configuration file.',
+    main: html`
+      <div class="bar"><h1>Settings</h1></div>
+      ${SHOWN.map((setting) => html`<section class="sheet narrow stacked">${settingForm(view, setting)}</section>`)}`,
+    footer: html`All settings: <code>rackboot config show</code>, and the configuration file.`,
   });
 }
 

@@ -3,7 +3,7 @@
 import { counted } from '../../counted.ts';
 import type { Tag } from '../records/life-store.ts';
 import { formOf, hiddenField, textField } from './forms.ts';
-import { escapeHtml } from './html.ts';
+import { type Html, html, nothing } from './html.ts';
 import { pageOf } from './parts.ts';
 import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
@@ -16,54 +16,49 @@ const CHANGE = { method: 'PUT', path: 'tags/{name}' } as const;
 const REMOVE = { method: 'DELETE', path: 'tags/{name}' } as const;
 const pathOf = (name: string): string => `${PATH}${encodeURIComponent(name)}/`;
 
-function tagItem(view: View, { name, comment, kernelParams }: Tag): string {
+function tagItem(view: View, { name, comment, kernelParams }: Tag): Html {
   const count = view.region.store.countMachines({ tags: [name] });
   const edit = mayCall(view.viewer, CHANGE)
-    ? `<a class="button plain small-button" href="${pathOf(name)}">Edit</a>`
-    : '';
-  const params = kernelParams === '' ? '' : `<div class="small"><code>${escapeHtml(kernelParams)}</code></div>`;
-  return (
-    `<div class="list-item"><div><div class="name">${escapeHtml(name)}</div><div class="small">${escapeHtml(comment)}</div>${params}</div>` +
-    `<div class="row"><span class="small"><a href="/MAAS/?q=${encodeURIComponent(name)}">${counted(count, 'machine')}</a></span>${edit}</div></div>`
-  );
+    ? html`<a class="button plain small-button" href="${pathOf(name)}">Edit</a>`
+    : nothing;
+  const params = kernelParams === '' ? nothing : html`<div class="small"><code>${kernelParams}</code></div>`;
+  return html`
+    <div class="list-item"><div><div class="name">${name}</div><div class="small">${comment}</div>${params}</div>
+    <div class="row"><span class="small"><a href="/MAAS/?q=${encodeURIComponent(name)}">${counted(count, 'machine')}</a></span>${edit}</div></div>`;
 }
 
-const fieldsOf = (view: View, tag?: Tag): string =>
-  [
-    textField(view, {
-      name: 'name',
-      label: 'Name',
-      value: tag?.name,
-      required: true,
-      charactersMax: 64,
-      hint: 'Letters, digits, - and _.',
-    }),
-    textField(view, { name: 'comment', label: 'What it is for', value: tag?.comment, charactersMax: 1000 }),
-    textField(view, {
-      name: 'kernel_opts',
-      label: 'Kernel parameters',
-      value: tag?.kernelParams,
-      hint: 'They replace those of the settings. Where several tags of a machine have some, the first tag by name counts.',
-    }),
-  ].join('');
+const fieldsOf = (view: View, tag?: Tag): readonly Html[] => [
+  textField(view, {
+    name: 'name',
+    label: 'Name',
+    value: tag?.name,
+    required: true,
+    charactersMax: 64,
+    hint: 'Letters, digits, - and _.',
+  }),
+  textField(view, { name: 'comment', label: 'What it is for', value: tag?.comment, charactersMax: 1000 }),
+  textField(view, {
+    name: 'kernel_opts',
+    label: 'Kernel parameters',
+    value: tag?.kernelParams,
+    hint: 'They replace those of the settings. Where several tags of a machine have some, the first tag by name counts.',
+  }),
+];
 
-function renderAll(view: View): string {
+function renderAll(view: View): Html {
   const tags = view.region.store.life.listTags();
   const list =
     tags.length === 0
-      ? '<div class="note soft">There is no tag yet. A tag groups machines, and may give them kernel parameters.</div>'
-      : tags
-          .slice(0, SHOWN_MAX)
-          .map((tag) => tagItem(view, tag))
-          .join('');
+      ? html`<div class="note soft">There is no tag yet. A tag groups machines, and may give them kernel parameters.</div>`
+      : tags.slice(0, SHOWN_MAX).map((tag) => tagItem(view, tag));
   const add = mayCall(view.viewer, ADD)
-    ? `<h2>Add a tag</h2><div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: 'Add the tag' })}</div>`
-    : '';
+    ? html`<h2>Add a tag</h2><div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: 'Add the tag' })}</div>`
+    : nothing;
   return pageOf(view, {
     title: 'Tags',
     place: 'tags',
-    main: `<div class="bar"><h1>Tags</h1></div><div class="sheet narrow">${list}</div>${add}`,
-    footer: 'To tag a machine, open its page and choose Edit.',
+    main: html`<div class="bar"><h1>Tags</h1></div><div class="sheet narrow">${list}</div>${add}`,
+    footer: html`To tag a machine, open its page and choose Edit.`,
   });
 }
 
@@ -81,7 +76,7 @@ function add(view: View): Outcome {
 const findTag = (view: View): Tag | undefined =>
   view.region.store.life.listTags().find(({ name }) => name === view.path.tag);
 
-function renderOne(view: View): string | undefined {
+function renderOne(view: View): Html | undefined {
   const tag = findTag(view);
   if (tag === undefined) return undefined;
   const count = view.region.store.countMachines({ tags: [tag.name] });
@@ -93,10 +88,10 @@ function renderOne(view: View): string | undefined {
   return pageOf(view, {
     title: `Tag ${tag.name}`,
     place: 'tags',
-    main:
-      `<div class="bar"><h1>Tag ${escapeHtml(tag.name)}</h1></div>` +
-      `<div class="sheet narrow">${formOf(view, { body: fieldsOf(view, tag), submit: 'Save', back: PATH })}</div>` +
-      `<h2>Delete this tag</h2><div class="sheet narrow"><p class="lead">${loss}</p>${remove}</div>`,
+    main: html`
+      <div class="bar"><h1>Tag ${tag.name}</h1></div>
+      <div class="sheet narrow">${formOf(view, { body: fieldsOf(view, tag), submit: 'Save', back: PATH })}</div>
+      <h2>Delete this tag</h2><div class="sheet narrow"><p class="lead">${loss}</p>${remove}</div>`,
   });
 }
 

@@ -1,9 +1,7 @@
 // What a machine did, boot by boot, as the region's log has it.
-//
-// 1. Every text that was not written in this file goes through `escapeHtml`, also inside attributes.
 
 import { EVENT_TYPES, type MachineEvent } from '../records/machine-event.ts';
-import { escapeHtml } from './html.ts';
+import { type Html, html, nothing } from './html.ts';
 import { eventText, formatAge, logLine } from './values.ts';
 
 /** Events on the page, the newest; the API has them all. */
@@ -19,13 +17,15 @@ export const isTakenReport = ({ kind, description }: Pick<MachineEvent, 'kind' |
   kind === 'http.posted' && !/ refused /.test(description);
 
 /** The whole timeline. @param events the newest first */
-export function renderTimeline(events: readonly MachineEvent[], nowMs: number): string {
+export function renderTimeline(events: readonly MachineEvent[], nowMs: number): Html {
   const boots = bootsOf(events.filter((event) => !isTakenReport(event))).map((boot) => renderBoot(boot, nowMs));
   const cut =
-    events.length < PAGE_STEPS_MAX ? '' : `<p class="small">The newest ${PAGE_STEPS_MAX} steps; the API lists all.</p>`;
+    events.length < PAGE_STEPS_MAX
+      ? nothing
+      : html`<p class="small">The newest ${PAGE_STEPS_MAX} steps; the API lists all.</p>`;
   return boots.length === 0
-    ? '<div class="sheet empty soft">Nothing was heard of it yet.</div>'
-    : `${boots.join('')}${cut}`;
+    ? html`<div class="sheet empty soft">Nothing was heard of it yet.</div>`
+    : html`${boots}${cut}`;
 }
 
 /** The steps of one boot, the first of them first. */
@@ -58,26 +58,24 @@ function startsBoot(event: MachineEvent, current: Boot): boolean {
 }
 
 /** One boot with its steps. */
-function renderBoot(boot: Boot, nowMs: number): string {
+function renderBoot(boot: Boot, nowMs: number): Html {
   const [first] = boot;
-  if (first === undefined) return '';
-  const items = boot.map((event) =>
-    [
-      `<li><time datetime="${new Date(event.atMs).toISOString()}">+${formatOffset(event.atMs - first.atMs)}</time>`,
-      `<span class="kind soft">${escapeHtml(EVENT_TYPES[event.type].title)}</span>`,
-      `${logLine(eventText(event), `what ${event.level}`, byWhom(event))}</li>`,
-    ].join(''),
+  if (first === undefined) return nothing;
+  const items = boot.map(
+    (event) => html`
+      <li><time datetime="${new Date(event.atMs).toISOString()}">+${formatOffset(event.atMs - first.atMs)}</time>
+      <span class="kind soft">${EVENT_TYPES[event.type].title}</span>
+      ${logLine(eventText(event), `what ${event.level}`, byWhom(event))}</li>`,
   );
   const isBoot = boot.some(({ kind }) => kind === 'dhcp.offer' || LOADED.test(kind ?? ''));
   const at = `${new Date(first.atMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
-  return (
-    `<div class="boot"><span>${isBoot ? 'Boot' : 'Log'}, ${formatAge(nowMs - first.atMs)}</span><span class="soft">${at}</span></div>` +
-    `<div class="sheet"><ol class="steps">${items.join('')}</ol></div>`
-  );
+  return html`
+    <div class="boot"><span>${isBoot ? 'Boot' : 'Log'}, ${formatAge(nowMs - first.atMs)}</span><span class="soft">${at}</span></div>
+    <div class="sheet"><ol class="steps">${items}</ol></div>`;
 }
 
-const byWhom = ({ username }: MachineEvent): string =>
-  username === '' ? '' : ` <span class="soft">(${escapeHtml(username)})</span>`;
+const byWhom = ({ username }: MachineEvent): Html =>
+  username === '' ? nothing : html` <span class="soft">(${username})</span>`;
 
 /** Seconds since the boot began; minutes and more where that is long. */
 function formatOffset(ms: number): string {

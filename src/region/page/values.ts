@@ -1,12 +1,10 @@
 // Values as people read them: states as pills, ages, sizes.
-//
-// 1. Every text that was not written in the code goes through `escapeHtml`, also inside attributes.
 
 import { asSentence, plainWords } from '../records/event-words.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
-import { escapeHtml } from './html.ts';
+import { type Html, html, nothing } from './html.ts';
 
 /** A number and its unit stay on one line. */
 export const SPACE = '\u00a0';
@@ -42,27 +40,31 @@ const withoutBareAnswer = (text: string): string => text.replace(BARE_ANSWER, ''
  * A text for a cell, in plain words: what is longer than a line, or was said by a power controller, is opened by a click. @param tone a class
  * @param clickedFrom characters beyond which it is opened by a click: fewer than a line where the style cuts it
  */
-export function oneLine(text: string, tone = '', clickedFrom = CELL_CHARACTERS_MAX): string {
+export function oneLine(text: string, tone = '', clickedFrom = CELL_CHARACTERS_MAX): Html {
   const words = plainWords(text);
   const [first = '', ...more] = words.split('\n').map((line) => line.trim());
   const isShort = more.length === 0 && first.length <= CELL_CHARACTERS_MAX;
   const isPlain = isShort && words === withoutBareAnswer(text);
-  if (isPlain && first.length <= clickedFrom) return `<div class="${tone}">${escapeHtml(first)}</div>`;
+  if (isPlain && first.length <= clickedFrom) return html`<div class="${tone}">${first}</div>`;
   const cut = isShort ? `${first}${SPACE}…` : `${first.slice(0, CELL_CHARACTERS_MAX - 1).trimEnd()}…`;
   const shown = isPlain ? first : cut;
-  return `<details class="words ${tone}"><summary>${escapeHtml(asSentence(shown))}</summary>${escapeHtml(text)}</details>`;
+  return html`<details class="words ${tone}"><summary>${asSentence(shown)}</summary>${text}</details>`;
 }
 
-/** A text for a line of a log, in plain words, whole; what a power controller answered is opened by a click. @param more HTML behind it */
-export function logLine(text: string, tone: string, more = ''): string {
+/** A text for a line of a log, in plain words, whole; what a power controller answered is opened by a click. @param more markup behind it */
+export function logLine(text: string, tone: string, more: Html = nothing): Html {
   const words = plainWords(text);
-  if (words === withoutBareAnswer(text)) return `<span class="${tone}">${escapeHtml(words)}${more}</span>`;
-  return `<details class="words ${tone}"><summary>${escapeHtml(words)}${SPACE}…${more}</summary>${escapeHtml(text)}</details>`;
+  if (words === withoutBareAnswer(text)) return html`<span class="${tone}">${words}${more}</span>`;
+  return html`<details class="words ${tone}"><summary>${words}${SPACE}…${more}</summary>${text}</details>`;
 }
 
 /** The state of a machine as a coloured pill, with what stands before its name. */
-export const statusPill = (status: MachineStatus): string =>
-  `<span class="pill ${colourOf(status)}">${escapeHtml(statusRow(status).name)}</span>`;
+export const statusPill = (status: MachineStatus): Html =>
+  html`<span class="pill ${colourOf(status)}">${statusRow(status).name}</span>`;
+
+/** What an account may do. */
+export const rolePill = ({ isAdmin }: { readonly isAdmin: boolean }): Html =>
+  isAdmin ? html`<span class="pill violet">administrator</span>` : html`<span class="pill grey">user</span>`;
 
 /** `3 s ago`, `5 min ago`, `2 h ago`, `4 d ago`. */
 export function formatAge(ms: number): string {
@@ -96,6 +98,6 @@ export function disksText(machine: Machine): string {
 }
 
 /** Nothing, as it stands in a table. */
-export const none = '<span class="soft">–</span>';
+export const none = html`<span class="soft">–</span>`;
 /** The text, or what stands for nothing. */
-export const orNone = (text: string): string => (text === '' ? none : escapeHtml(text));
+export const orNone = (text: string): Html => (text === '' ? none : html`${text}`);

@@ -11,6 +11,7 @@ import { OPERATIONS, runOperation } from '../api/operations.ts';
 import { asSentence } from '../records/event-words.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Region } from '../region.ts';
+import type { Html } from './html.ts';
 
 /** Somebody who has signed in. */
 export interface Person {
@@ -64,7 +65,7 @@ export interface PageDefinition {
   /** `look`: visitors too. `user`: whoever has signed in. `admin`: administrators. */
   readonly access: 'look' | 'user' | 'admin';
   /** The page; undefined: there is no such thing. */
-  readonly render: (view: View) => string | undefined | Promise<string | undefined>;
+  readonly render: (view: View) => Html | undefined | Promise<Html | undefined>;
   /** Takes a form; undefined: there is none on it. */
   readonly act?: (view: View) => Outcome | Promise<Outcome>;
   /** The operations by which its forms do what they do; undefined: it has no form. These say who may do it, and whether. */

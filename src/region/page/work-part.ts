@@ -4,7 +4,7 @@ import { counted } from '../../counted.ts';
 import { asSentence } from '../records/event-words.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
-import { escapeHtml } from './html.ts';
+import { type Html, html, nothing } from './html.ts';
 import { formatAge, formatDisk } from './values.ts';
 
 const MINUTE_MS = 60_000;
@@ -13,15 +13,15 @@ const MINUTE_MS = 60_000;
 export const isWaiting = ({ work }: Machine): boolean => work?.waitsForBoot === true;
 
 /** `<progress>`; without a length it shows that something goes on. Empty: nothing is under way, or it waits. */
-export function progressBar(machine: Machine): string {
-  if (statusRow(machine.status).failed === undefined || isWaiting(machine)) return '';
+export function progressBar(machine: Machine): Html {
+  if (statusRow(machine.status).failed === undefined || isWaiting(machine)) return nothing;
   const { doneBytes, totalBytes } = machine.work ?? {};
-  const label = escapeHtml(statusRow(machine.status).name);
+  const label = statusRow(machine.status).name;
   if (doneBytes === undefined || totalBytes === undefined || totalBytes === 0) {
-    return `<progress aria-label="${label}"></progress>`;
+    return html`<progress aria-label="${label}"></progress>`;
   }
   const done = Math.min(doneBytes, totalBytes);
-  return `<progress aria-label="${label}" max="${totalBytes}" value="${done}"></progress>`;
+  return html`<progress aria-label="${label}" max="${totalBytes}" value="${done}"></progress>`;
 }
 
 /** What it said last of how far it is; empty: nothing yet. */
@@ -42,9 +42,9 @@ function deadlineText({ statusDeadlineMs }: Machine, nowMs: number): string {
 }
 
 /** The bar with its texts; empty: nothing is under way. */
-export function renderWork(machine: Machine, nowMs: number): string {
+export function renderWork(machine: Machine, nowMs: number): Html {
   const bar = progressBar(machine);
-  if (bar === '') return '';
+  if (bar === nothing) return nothing;
   const { attempts = 0, toldMs } = machine.work ?? {};
   const notes = [
     attempts > 0 ? `started again ${attempts === 1 ? 'once' : counted(attempts, 'time')}` : '',
@@ -52,8 +52,7 @@ export function renderWork(machine: Machine, nowMs: number): string {
     deadlineText(machine, nowMs),
   ].filter((text) => text !== '');
   const text = workText(machine);
-  return (
-    `<div class="sheet work"><div class="line"><b>${escapeHtml(text === '' ? `${statusRow(machine.status).name} …` : text)}</b>` +
-    `<span class="soft">${escapeHtml(notes.join(' · '))}</span></div>${bar}</div>`
-  );
+  return html`
+    <div class="sheet work"><div class="line"><b>${text === '' ? `${statusRow(machine.status).name} …` : text}</b>
+    <span class="soft">${notes.join(' · ')}</span></div>${bar}</div>`;
 }

@@ -196,7 +196,7 @@ test('two machines with one UUID and one serial number are told of when they boo
       const toType = `rackboot machines split ${machine.systemId} --mac ${formatMac(other)}`;
       assert.ok(conflict?.text.includes(toType), conflict?.text);
       assert.ok(told(region)[0]?.includes(toType), told(region)[0]);
-      assert.ok(renderNotices(region).includes(toType));
+      assert.ok(renderNotices(region).toString().includes(toType));
       const outcome = region.identity.split(machine.systemId, [other], 'bob');
       assert.equal(outcome.kind, 'changed');
       assert.deepEqual(region.store.listConflicts(10), []);

@@ -47,7 +47,7 @@ async function withMachine(
 
 async function formOf(region: Region, machine: Machine, path: string, more: Readonly<Record<string, string>>) {
   const page = PAGES.find((one) => one.path === path) ?? assert.fail(path);
-  return (await page.render(viewOf(region, { viewer: ADMIN, path: { machine: machine.systemId, ...more } }))) ?? '';
+  return `${await page.render(viewOf(region, { viewer: ADMIN, path: { machine: machine.systemId, ...more } }))}`;
 }
 const actionForm = (region: Region, machine: Machine, action: string) =>
   formOf(region, machine, '/MAAS/machines/:machine/do/:action/', { action });
@@ -110,7 +110,7 @@ const deployed = (address: string) =>
   ({ status: 'deployed', owner: 'admin', osystem: 'debian', release: 'bookworm', address }) as const;
 
 const loginOn = (region: Region, machine: Machine, viewer = ADMIN): string => {
-  const page = renderMachinePage(viewOf(region, { viewer, path: { machine: machine.systemId } })) ?? '';
+  const page = `${renderMachinePage(viewOf(region, { viewer, path: { machine: machine.systemId } }))}`;
   return /<dt>Log in<\/dt><dd>(.*?)<\/dd>/s.exec(page)?.[1] ?? '';
 };
 
@@ -145,7 +145,7 @@ test('the rescue of a simulated machine names no address to log in to', async ()
       describeLogins(region, machine).map(({ ssh, isSimulated }) => [ssh, isSimulated]),
       [[undefined, true]],
     );
-    const page = renderMachinePage(viewOf(region, { viewer: ADMIN, path: { machine: machine.systemId } })) ?? '';
+    const page = `${renderMachinePage(viewOf(region, { viewer: ADMIN, path: { machine: machine.systemId } }))}`;
     assert.match(page, /<dt>Rescue<\/dt><dd><span class="soft">not possible: this machine is simulated/);
     assert.doesNotMatch(page, /ssh root@127/);
   });

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PASSWORD_MIN } from '../../../src/region/accounts/accounts.ts';
 import { CHOICES_SHOWN_MAX, choiceField, newPasswordFields } from '../../../src/region/page/forms.ts';
-import { escapeHeld } from '../../../src/region/page/html.ts';
+import { held } from '../../../src/region/page/html.ts';
 import { PAGES } from '../../../src/region/page/pages.ts';
 import { renderSignIn } from '../../../src/region/page/parts.ts';
 import { faultsOf, refusalText } from '../../../src/region/page/view.ts';
@@ -24,7 +24,7 @@ async function afterForm(region: Region, path: string, form: Readonly<Record<str
   const outcome = await page.act?.(view);
   assert.equal(outcome?.kind, 'refusal', JSON.stringify(form));
   assert.ok(outcome?.kind === 'refusal');
-  return (await page.render({ ...view, refusal: refusalText(outcome), faults: faultsOf(outcome) })) ?? '';
+  return `${await page.render({ ...view, refusal: refusalText(outcome), faults: faultsOf(outcome) })}`;
 }
 
 /** The field of this name with all that stands at it. */
@@ -63,7 +63,7 @@ for (const [what, form, field, fault] of MISTAKES) {
       assert.equal(page.match(/aria-invalid="true"/g)?.length, 1, 'no other field is marked');
       assert.match(page, /role="alert">Not done: see the marked field\.</);
       const { username = '', email = '' } = { ...PERSON, ...form };
-      assert.ok(fieldIn(page, 'username').includes(`value="${escapeHeld(username)}"`));
+      assert.ok(fieldIn(page, 'username').includes(`value="${held(username)}"`));
       assert.ok(fieldIn(page, 'email').includes(`value="${email}"`));
       assert.match(page, /name="is_admin" value="true" checked/);
       for (const typed of [SECRET, 'another one', '"short"']) assert.ok(!page.includes(typed), typed);
@@ -73,7 +73,7 @@ for (const [what, form, field, fault] of MISTAKES) {
 
 test('a new password tells its rule before it is typed', () =>
   withRegion(({ region }) => {
-    const fields = newPasswordFields(viewOf(region, { viewer: ADMIN }), 'New password');
+    const fields = `${newPasswordFields(viewOf(region, { viewer: ADMIN }), 'New password')}`;
     const rule = `At least ${PASSWORD_MIN} characters`;
     assert.match(fieldIn(fields, 'new'), new RegExp(`minlength="8".*aria-describedby="f-new-hint".*${rule}`));
   }));
@@ -134,9 +134,9 @@ test('what is wrong with a field is a sentence, and a command at its end stays o
 });
 
 test('after a wrong password the user name is kept, as text, and the text cursor is in the other field', () => {
-  const first = renderSignIn('/MAAS/');
+  const first = `${renderSignIn('/MAAS/')}`;
   assert.match(first, /id="username"[^>]* autofocus/);
-  const again = renderSignIn('/MAAS/', `ann${ATTACK}`);
+  const again = `${renderSignIn('/MAAS/', `ann${ATTACK}`)}`;
   assert.match(again, /role="alert">This user name and this password do not belong together/);
   assert.match(again, /id="username"[^>]* value="ann&lt;img/);
   assert.match(again, /id="password"[^>]* autofocus/);
@@ -148,7 +148,7 @@ test('a choice with a text too long for a telephone is in sight, of very many it
     const control = { name: 'disk', label: 'Disk', value: 'gone' };
     const make = (count: number, text: string): string => {
       const choices = Array.from({ length: count }, (_, index) => [`d${index}`, `${text}${index}`] as const);
-      return choiceField(view, { ...control, choices });
+      return `${choiceField(view, { ...control, choices })}`;
     };
     assert.match(make(2, 'sda'), /<select .*<option value="d0" selected>/s);
     const long = make(2, 'a text that goes on beyond the edge of a telephone ');

@@ -54,7 +54,7 @@ test('the log is divided into boots, the newest first', async (t) => {
 });
 
 test('what a machine says to the region is no step of it; what the region refused is', () => {
-  const html = renderTimeline(
+  const html = `${renderTimeline(
     [
       event(5, 'http.posted', 'Reported progress (8 ms)'),
       event(4, 'http.posted', 'Posted to /MAAS/rackboot/1/signal; the region answered 200 after 8 ms'),
@@ -63,7 +63,7 @@ test('what a machine says to the region is no step of it; what the region refuse
       event(1, 'http.rendered', 'Got its configuration'),
     ],
     5000,
-  );
+  )}`;
   assert.equal(html.match(/<li>/g)?.length, 2);
   assert.doesNotMatch(html, /the region answered|Reported progress/);
 });
@@ -93,13 +93,13 @@ test('a machine has a page under its system id and each of its hardware addresse
     assert.ok(outcome.kind === 'create');
     region.observe([told(1, {}), told(2, { kind: 'tftp.sent', text: `Loaded ${ATTACK}` })]);
     const { systemId } = outcome.machine;
-    const page = renderMachinePage(viewOf(region, { path: { machine: systemId } }));
+    const page = `${renderMachinePage(viewOf(region, { path: { machine: systemId } }))}`;
     assert.ok(page !== undefined);
-    assert.equal(renderMachinePage(viewOf(region, { path: { machine: MAC } })), page);
+    assert.equal(`${renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`, page);
     assert.match(page, /Asked for an address and was offered 10\.20\.0\.100/);
     assert.ok(page.includes('Loaded &lt;img src=x onerror=&quot;alert(1)&quot;&gt;&#39;&quot;&amp;'));
     assert.ok(!page.includes('<img') && !page.includes('geheim'));
-    assert.ok((await renderPage(viewOf(region))).includes(`href="${machinePath(systemId)}"`));
+    assert.ok(`${await renderPage(viewOf(region))}`.includes(`href="${machinePath(systemId)}"`));
     for (const wanted of ['zzzzzz', '', '../..', ATTACK, '52:54:00:00:00:ff']) {
       assert.equal(renderMachinePage(viewOf(region, { path: { machine: wanted } })), undefined);
     }
@@ -117,20 +117,20 @@ test('a machine that boots and is not enlisted is on the page and has one of its
       seen.map((one) => [one.mac, one.event.description]),
       [[mac(0x525400000001), ATTACK]],
     );
-    const page = await renderPage(viewOf(region));
+    const page = `${await renderPage(viewOf(region))}`;
     assert.match(page, /Seen, not enlisted/);
     assert.ok(page.includes(`href="${machinePath(MAC)}"`));
     assert.ok(!page.includes('<img'));
-    const own = renderMachinePage(viewOf(region, { path: { machine: MAC } })) ?? '';
+    const own = `${renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`;
     assert.match(own, /not enlisted/);
     assert.ok(own.includes('&lt;img') && !own.includes('<img'));
     assert.ok(!own.includes(`>${MAC}: `), 'the address is not repeated before each step');
 
     region.enlist(report([0x525400000001]));
     assert.deepEqual(store.listStrangers(0, 10), []);
-    assert.doesNotMatch(await renderPage(viewOf(region)), /Seen, not enlisted/);
+    assert.doesNotMatch(`${await renderPage(viewOf(region))}`, /Seen, not enlisted/);
     assert.match(
-      renderMachinePage(viewOf(region, { path: { machine: MAC } })) ?? '',
+      `${renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`,
       /to load lpxelinux\.0/,
       'what it did before is its own',
     );
@@ -150,7 +150,7 @@ test('who deploys without a key, or without an image, reads the commands that he
   withRegion(async ({ region }) => {
     const outcome = region.enlist(report([0x525400000001]));
     assert.ok(outcome.kind === 'create');
-    const form = deployFields(viewOf(region, { viewer: ADMIN }), outcome.machine);
+    const form = `${deployFields(viewOf(region, { viewer: ADMIN }), outcome.machine)}`;
     assert.match(form, /You have no SSH key.*href="\/MAAS\/account\/".*sshkeys add \S+ --username admin<.*ssh-keygen/);
     assert.match(form, /images make-debian.*images add FILE/);
   }));
@@ -158,7 +158,7 @@ test('who deploys without a key, or without an image, reads the commands that he
 test('the page of a machine shows the address that it has, and with which it was seen last when the lease has ended', () =>
   withRegion(({ region }) => {
     region.enlist(report([0x525400000001]));
-    const page = (): string => renderMachinePage(viewOf(region, { path: { machine: MAC } })) ?? assert.fail('no page');
+    const page = (): string => `${renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`;
     const tell = (sequence: number, kind: string): void => {
       const at = region.clock.wallTimeMs();
       region.observe([{ sequence, kind, at, mac: MAC, address: '10.20.0.150', text: 'told' }]);

@@ -46,7 +46,7 @@ function withPower(work: (region: Region, place: RegionPlace, systemId: string) 
 }
 
 const pageOf = (region: Region, machine: string, viewer: Viewer): string =>
-  renderMachinePage(viewOf(region, { viewer, path: { machine } })) ?? '';
+  `${renderMachinePage(viewOf(region, { viewer, path: { machine } }))}`;
 
 test('every command of the life has a button, and is offered where it leads somewhere', () =>
   withPower(async (region, _place, systemId) => {
@@ -71,7 +71,7 @@ test('no secret of the power driver is in any page, and its own words are no mar
     for (const viewer of [ADMIN, USER, VISITOR]) {
       for (const page of PAGES) {
         const path = { machine, action: 'accept', task: 'off', tag: 'x', script: 'x' };
-        const text = (await page.render(viewOf(region, { viewer, path }))) ?? '';
+        const text = `${await page.render(viewOf(region, { viewer, path }))}`;
         assert.ok(!text.includes(SECRET) && !text.includes('<img'), page.path);
       }
     }
@@ -81,8 +81,8 @@ test('no secret of the power driver is in any page, and its own words are no mar
     const driver = await PAGES.find(({ path }) => path.endsWith('/power/'))?.render(
       viewOf(region, { viewer: ADMIN, path: { machine } }),
     );
-    assert.match(driver ?? '', /value="10\.0\.0\.5"/);
-    assert.match(driver ?? '', /One is kept/);
+    assert.match(`${driver}`, /value="10\.0\.0\.5"/);
+    assert.match(`${driver}`, /One is kept/);
   }));
 
 test('the form of a driver keeps a secret that was left empty, and refuses what the driver refuses', () =>
@@ -145,7 +145,9 @@ test('a script is written into its form, or comes as a file; what is no script i
         await PAGES.find(({ path }) => path === '/MAAS/scripts/:script/')?.render(
           viewOf(region, { viewer: ADMIN, path: { script: 'one' } }),
         )
-      )?.includes('enctype="multipart/form-data"'),
+      )
+        ?.toString()
+        .includes('enctype="multipart/form-data"'),
       true,
     );
   }));

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PAGE_STYLE } from '../../../src/region/page/style.ts';
+import { PAGE_STYLE } from '../../../src/region/page/assets.ts';
 
 const CONTRAST_MIN = 4.5;
 
@@ -39,7 +39,7 @@ const PAIRS: readonly (readonly [text: string, grounds: readonly string[]])[] = 
   ['on-danger', ['danger']],
 ];
 
-const [day = '', night = ''] = PAGE_STYLE.split('@media (prefers-color-scheme: dark)');
+const [day = '', night = ''] = PAGE_STYLE.text().split('@media (prefers-color-scheme: dark)');
 
 for (const [when, scheme] of [
   ['by day', day],

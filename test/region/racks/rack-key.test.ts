@@ -323,7 +323,7 @@ test('a rack is believed a new network that is nobody’s, and none of another r
       /10\.0\.0\.0\/8 overlaps 10\.20\.0\.0\/24 of lab, so it is not believed.*racks accept rack-2 --share 10\.0\.0\.0\/8/;
     assert.equal(disputes().length, 1);
     assert.match(disputes()[0]?.description ?? '', remedy);
-    assert.match(renderRacks(region, place.clock.wallTimeMs()), remedy);
+    assert.match(`${renderRacks(region, place.clock.wallTimeMs())}`, remedy);
     const shown = JSON.parse((await ask('GET', `api/2.0/nodegroups/${RACK_UUID}/`, { headers: admin })).text);
     assert.match(shown.network_conflict, remedy);
 
@@ -380,7 +380,7 @@ test('two racks share a network when a person names it: the answer says what ove
       secret_digest: OTHER_KEY.secretDigest,
     });
     const remedy = /10\.50\.0\.0\/24 overlaps 10\.50\.0\.0\/24 of rack-2.*racks accept rack-3 --share 10\.50\.0\.0\/24/;
-    assert.match(renderRacks(region, clock.wallTimeMs()), remedy, 'before it is accepted');
+    assert.match(`${renderRacks(region, clock.wallTimeMs())}`, remedy, 'before it is accepted');
     const accept = (more: Readonly<Record<string, string>> = {}) =>
       ask('POST', 'api/2.0/nodegroups/?op=accept', {
         headers: admin,

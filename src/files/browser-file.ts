@@ -1,0 +1,55 @@
+// A file for browsers, under a name that changes with its text, so that they may keep it for ever.
+//
+// Sources: RFC 8246 (immutable); Node's `module.stripTypeScriptTypes`.
+//
+// 1. A script of a checkout is TypeScript. Its types are taken out when somebody first asks for it: Node's compiler takes 80 ms and keeps
+//    20 MB, which a daemon whose page nobody opens does not pay. A package has the script without types.
+
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
+import { join } from 'node:path';
+import { errorText, RackError } from '../errors.ts';
+
+const NAME_DIGITS = 12;
+
+const MEDIA_TYPES = { js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8' } as const;
+
+export interface BrowserFile {
+  /** `page-0123456789ab.css` */
+  readonly name: string;
+  readonly mediaType: string;
+  /** What a browser gets. */
+  text(): string;
+}
+
+/**
+ * Reads a file for browsers.
+ * @param stem its name without the ending
+ * @throws RackError `tree-unreadable` when it is not part of this installation
+ */
+export function readBrowserFile(directory: string, stem: string, kind: keyof typeof MEDIA_TYPES): BrowserFile {
+  const typed = join(directory, `${stem}.ts`);
+  const isTyped = kind === 'js' && existsSync(typed);
+  const source = readText(isTyped ? typed : join(directory, `${stem}.${kind}`));
+  const digest = createHash('sha256').update(source).digest('hex').slice(0, NAME_DIGITS);
+  let stripped: string | undefined;
+  return {
+    name: `${stem}-${digest}.${kind}`,
+    mediaType: MEDIA_TYPES[kind],
+    text: () => {
+      stripped ??= isTyped ? stripTypeScriptTypes(source) : source;
+      return stripped;
+    },
+  };
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new RackError('tree-unreadable', `a file of the page, ${path}, cannot be read: ${errorText(cause)}`, {
+      cause,
+    });
+  }
+}

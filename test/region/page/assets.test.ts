@@ -1,0 +1,41 @@
+// The script and the style of the page: every page names both, and a browser that has them never asks again.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Script } from 'node:vm';
+import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { makeRegion } from '../place.ts';
+
+test('every page names its script and its style, which anybody may keep for ever; the policy allows no others', async () => {
+  const place = makeRegion();
+  const app = buildApp(makeContext(place.region));
+  const ask = (url: string, remoteAddress: string) =>
+    app.inject({ url, remoteAddress, headers: { host: '127.0.0.1:5240', accept: 'text/html' } });
+  try {
+    const page = await ask('/MAAS/', '127.0.0.1');
+    assert.equal(page.statusCode, 200);
+    const policy = String(page.headers['content-security-policy']);
+    for (const rule of ["default-src 'none'", "style-src 'self'", "script-src 'self'"])
+      assert.ok(policy.includes(rule));
+    assert.doesNotMatch(policy, /unsafe|sha256/);
+    assert.doesNotMatch(page.body, /<style|<script>|<script(?! type="module" src=)| style="| on[a-z]+="/);
+    const [style = ''] = /\/MAAS\/assets\/page-[0-9a-f]{12}\.css/.exec(page.body) ?? [];
+    const [script = ''] = /\/MAAS\/assets\/page-[0-9a-f]{12}\.js/.exec(page.body) ?? [];
+    for (const [path, type] of [
+      [style, 'text/css; charset=utf-8'],
+      [script, 'text/javascript; charset=utf-8'],
+    ] as const) {
+      const asset = await ask(path, '10.20.0.50');
+      assert.equal(asset.statusCode, 200, path);
+      assert.equal(asset.headers['content-type'], type);
+      assert.equal(asset.headers['cache-control'], 'public, max-age=31536000, immutable');
+      assert.equal(asset.headers['x-content-type-options'], 'nosniff');
+    }
+    assert.ok(new Script((await ask(script, '10.20.0.50')).body), 'a browser can read it: no types, no imports');
+    assert.match((await ask('/MAAS/login/', '10.20.0.50')).body, new RegExp(style));
+    assert.equal((await ask('/MAAS/assets/page-000000000000.js', '10.20.0.50')).statusCode, 404);
+  } finally {
+    await app.close();
+    place.remove();
+  }
+});
