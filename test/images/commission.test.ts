@@ -216,7 +216,7 @@ describe('the agent commissions a machine', { skip: missing('linux', 'busybox') 
   test('what a script says is there while it runs, heart-beats keep its machine alive, and too much is cut in the middle', {
     timeout: RUN_MS_MAX,
   }, async () => {
-    addScript('chatty', '#!/bin/sh\necho begun\nsleep 3\nyes 0123456789abcdef | head -c 3000000\necho the end\n');
+    addScript('chatty', '#!/bin/sh\necho begun\nsleep 8\nyes 0123456789abcdef | head -c 3000000\necho the end\n');
     command('test', ['chatty']);
     const { ended } = boot();
     const begun = await eventuallyWithin(20_000, 'what it says at first', () =>

@@ -134,7 +134,7 @@ test('the classes of a machine are named, by the name it had with its newest lea
   assert.equal(textOf(shown(given, [lease]), 'classes'), 'guests');
   assert.match(textOf(shown(given, [lease]), 'loader') ?? '', /^guest\.efi, .*\(loaders 7 of class guests\)/);
   const [denied] = shown('{ name: vm, when: { mac: "52:54:00" }, deny: true }');
-  assert.equal(denied?.text, 'none: a class of the configuration denies its clients every answer: vm');
+  assert.equal(denied?.text, 'none: a configured class denies its clients every answer: vm');
   assert.match(denied?.remedy ?? '', /change `when` or `deny`/);
 });
 
