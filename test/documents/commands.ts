@@ -35,6 +35,11 @@ export const NOT_RUN: readonly NotRun[] = [
   { pattern: /^sudo -u rackboot /, why: 'it needs the user of the service', coveredBy: 'store/lease-database.test.ts' },
   { pattern: /^echo net\.ipv4\.ip_forward/, why: 'it changes this host' },
   { pattern: /^sudo chown /, why: 'it needs the user of the service', coveredBy: 'e2e/systemd.test.ts' },
+  {
+    pattern: /^sudo rackboot init --force$/,
+    why: 'it begins with an empty store, and the laboratory has one',
+    coveredBy: 'e2e/init.test.ts',
+  },
   { pattern: /^sudo rackboot init --yes .* && /, why: PACKAGES, coveredBy: 'e2e/init.test.ts' },
   { pattern: /^sudo rackboot images build\b/, why: PACKAGES, coveredBy: 'e2e/environment.test.ts' },
   { pattern: /^sudo rackboot images make-debian\b/, why: PACKAGES, coveredBy: 'support/debian-image.ts' },
