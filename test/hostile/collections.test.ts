@@ -2,9 +2,8 @@
 // @host computes, 5 s
 
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
+import { writeTypedSample } from '../support/typed-sample.ts';
 import { findComparedSizes, findConstant, placeOf, readSource } from './bound-scan.ts';
 import { HELD, isPlainByRule, listedPlain } from './bounds.ts';
 import { type FoundGrowth, findGrowth } from './collection-scan.ts';
@@ -175,7 +174,6 @@ describe('what is wrong with an entry', () => {
   }
 });
 
-const ROOT = join(import.meta.dirname, '..', '..');
 /** A file, and what of it can grow. */
 const SAMPLE = `
 type Alias = Map<string, number>;
@@ -213,16 +211,11 @@ export const all = [weak, list, Cellar];
 describe('finding what can grow', () => {
   let growth: FoundGrowth;
   before(() => {
-    // Inside the project, so that its options are found.
-    mkdirSync(join(ROOT, 'node_modules', '.cache'), { recursive: true });
-    const folder = mkdtempSync(join(ROOT, 'node_modules', '.cache', 'growth-'));
+    const sample = writeTypedSample({ 'file.ts': SAMPLE });
     try {
-      writeFileSync(join(folder, 'file.ts'), SAMPLE);
-      const options = { extends: '../../../tsconfig.json', include: ['*.ts'], exclude: [] };
-      writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(options));
-      growth = findGrowth(join(folder, 'tsconfig.json'), folder);
+      growth = findGrowth(sample.project, sample.folder);
     } finally {
-      rmSync(folder, { recursive: true, force: true });
+      sample.remove();
     }
   });
 

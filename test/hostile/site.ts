@@ -109,6 +109,10 @@ export const PLACES: Readonly<Record<Place, readonly string[]>> = {
 const FURTHER_RACKS = Array.from({ length: 32 }, (_, index) => `10.79.0.${20 + index}`);
 
 /** The rack and everybody around it. */
+/** The last number that a program has printed after a word; 0: none yet. */
+const lastNumber = (running: Running | undefined, word: string): number =>
+  Number([...(running?.text() ?? '').matchAll(new RegExp(`${word} (\\d+)`, 'g'))].at(-1)?.[1] ?? 0);
+
 export class HostileSite {
   readonly rack: RackNetwork;
   readonly #hosts = new Map<string, string>();
@@ -192,7 +196,7 @@ export class HostileSite {
         : [FRAMES_PROGRAM, 'eth0', frames, String(ATTACK_SECONDS_MAX)];
     const running = this.rack.launch(this.host(place), process.execPath, ...words);
     this.#attacks.push(running);
-    if (name === BLIND) this.#blind = { running, before: this.#received() };
+    if (name === BLIND) this.#blind = { running, before: lastNumber(this.#victim, 'received') };
     await eventually(`${name} begins: ${running.text()}`, () => running.text().includes('attacking'));
     return running;
   }
@@ -202,25 +206,13 @@ export class HostileSite {
    * `isAlone`: nothing else attacks.
    */
   blind(): { readonly received: number; readonly sent: number; readonly isAlone: boolean } {
-    const sent = Number(
-      this.#blind?.running
-        .text()
-        .match(/sent \d+/g)
-        ?.at(-1)
-        ?.slice(5) ?? 0,
-    );
+    const sent = lastNumber(this.#blind?.running, 'sent');
     const going = this.#attacks.filter(({ child }) => child.exitCode === null && child.signalCode === null);
-    return { received: this.#received() - (this.#blind?.before ?? 0), sent, isAlone: going.length === 1 };
-  }
-
-  #received(): number {
-    return Number(
-      this.#victim
-        ?.text()
-        .match(/received \d+/g)
-        ?.at(-1)
-        ?.slice(9) ?? 0,
-    );
+    return {
+      received: lastNumber(this.#victim, 'received') - (this.#blind?.before ?? 0),
+      sent,
+      isAlone: going.length === 1,
+    };
   }
 
   /** The accepted rack whose key nobody else has says that it is there. */

@@ -3,9 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { type TypedSample, writeTypedSample } from '../support/typed-sample.ts';
 import {
   borrowers,
   findAmbiguousParts,
@@ -159,25 +159,22 @@ const WHOLE = [
   'export const some = (all: readonly number[], text: string) => [all.slice(1), text.slice(1)];',
 ];
 
-let directory = '';
+let sample: TypedSample;
 let source: TypedSource;
 let keepers: readonly string[];
 
 before(() => {
-  // Inside the project, so that the types of Node are found.
-  mkdirSync(join(ROOT, 'node_modules', '.cache'), { recursive: true });
-  directory = mkdtempSync(join(ROOT, 'node_modules', '.cache', 'borrowed-'));
   const given =
     "import { type BorrowedBytes, borrowedPart, borrowedView, copyBytes } from '../../../src/net/borrowed-bytes.ts'; " +
     "import type { ByteReader } from '../../../src/net/byte-reader.ts'; import type { ReceivedDatagram } from '../../../src/net/datagram.ts';\n";
-  for (const [name, lines] of Object.entries({ LAUNDERED, KEPT, READ, HONEST, DECODERS, OURS, PARTS, WHOLE }))
-    writeFileSync(join(directory, `${name}.ts`), `${given}${lines.join('\n')}\n`);
-  const options = { extends: '../../../tsconfig.json', include: ['*.ts'], exclude: [] };
-  writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify(options));
-  source = readTypedSource(join(directory, 'tsconfig.json'), directory);
-  keepers = findKeepers(join(directory, 'tsconfig.json'), directory);
+  const lists = Object.entries({ LAUNDERED, KEPT, READ, HONEST, DECODERS, OURS, PARTS, WHOLE });
+  sample = writeTypedSample(
+    Object.fromEntries(lists.map(([name, lines]) => [`${name}.ts`, `${given}${lines.join('\n')}\n`])),
+  );
+  source = readTypedSource(sample.project, sample.folder);
+  keepers = findKeepers(sample.project, sample.folder);
 });
-after(() => rmSync(directory, { recursive: true, force: true }));
+after(() => sample.remove());
 
 test('each way in which borrowed bytes could pass for owned ones is found, and nothing else', () => {
   const found = findLaunderers(source);
@@ -200,16 +197,13 @@ test('each part of bytes that may be a copy or a view is found, and nothing else
 });
 
 test('a view of borrowed bytes does not lead to their memory: the compiler refuses it', () => {
-  const options = { extends: '../../../tsconfig.json', include: ['*.ts'], exclude: [] };
-  const refused = join(directory, 'refused');
-  mkdirSync(refused);
-  const given = "import { borrowedView } from '../../../../src/net/borrowed-bytes.ts';\n";
   const lines = ['buffer', 'byteOffset'].map((name) => `export const ${name} = borrowedView([1]).${name};`);
-  writeFileSync(join(refused, 'view.ts'), `${given}${lines.join('\n')}\n`);
-  writeFileSync(join(refused, 'tsconfig.json'), JSON.stringify({ ...options, extends: '../../../../tsconfig.json' }));
-  const { stdout } = spawnSync(join(ROOT, 'node_modules', '.bin', 'tsc'), ['--noEmit', '-p', refused], {
-    encoding: 'utf8',
+  const refused = writeTypedSample({
+    'view.ts': `import { borrowedView } from '../../../src/net/borrowed-bytes.ts';\n${lines.join('\n')}\n`,
   });
+  const tsc = join(ROOT, 'node_modules', '.bin', 'tsc');
+  const { stdout } = spawnSync(tsc, ['--noEmit', '-p', refused.folder], { encoding: 'utf8' });
+  refused.remove();
   for (const [index, name] of ['buffer', 'byteOffset'].entries())
     assert.match(stdout, new RegExp(`view\\.ts\\(${index + 2},.*'${name}' does not exist`), stdout);
 });
