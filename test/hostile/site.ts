@@ -108,11 +108,11 @@ export const PLACES: Readonly<Record<Place, readonly string[]>> = {
 /** Of hosts that ask for their racks to be accepted, each once in a while, in a network from which nobody attacks the region. */
 const FURTHER_RACKS = Array.from({ length: 32 }, (_, index) => `10.79.0.${20 + index}`);
 
-/** The rack and everybody around it. */
 /** The last number that a program has printed after a word; 0: none yet. */
 const lastNumber = (running: Running | undefined, word: string): number =>
   Number([...(running?.text() ?? '').matchAll(new RegExp(`${word} (\\d+)`, 'g'))].at(-1)?.[1] ?? 0);
 
+/** The rack and everybody around it. */
 export class HostileSite {
   readonly rack: RackNetwork;
   readonly #hosts = new Map<string, string>();
