@@ -3,7 +3,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const CACHE = join(import.meta.dirname, '..', '..', 'node_modules', '.cache');
+const CACHE = join(import.meta.dirname, '../../node_modules/.cache');
 
 export interface TypedSample {
   /** The folder with the files; `src` of the product is `../../../src` from there. */

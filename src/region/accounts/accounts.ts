@@ -53,14 +53,7 @@ export type NewUser = z.input<typeof newUser>;
 /** What is wrong with each part of a new account, for a person; undefined: nothing. */
 export function newUserProblems(account: NewUser): Readonly<Record<string, readonly string[]>> | undefined {
   const checked = newUser.safeParse(account);
-  if (checked.success) return undefined;
-  const problems: Record<string, string[]> = {};
-  for (const { path, message } of checked.error.issues) {
-    const name = String(path[0] ?? '');
-    problems[name] ??= [];
-    problems[name].push(message);
-  }
-  return problems;
+  return checked.success ? undefined : z.flattenError(checked.error).fieldErrors;
 }
 
 /** What is wrong with a new account, in one line; undefined: nothing. */
