@@ -1,12 +1,12 @@
 // What the rack publishes when the link to its region changes.
 
 import type { NoticeBody } from './events.ts';
-import type { LocalInterface } from './link-status.ts';
+import type { LinkState } from './link-status.ts';
 
 /** A link that has become another; times are wall times in milliseconds. */
 export interface LinkChange {
-  readonly before: LocalInterface;
-  readonly state: LocalInterface;
+  readonly before: LinkState;
+  readonly state: LinkState;
   /** Why, for people. */
   readonly text: string;
   /** Since when it was as before. */

@@ -8,10 +8,10 @@
  * - `up`: the region answers.
  * - `away`: the region does not answer.
  */
-export type LocalInterface = 'registering' | 'pending' | 'rejected' | 'incompatible' | 'up' | 'away';
+export type LinkState = 'registering' | 'pending' | 'rejected' | 'incompatible' | 'up' | 'away';
 
 export interface LinkStatus {
-  readonly state: LocalInterface;
+  readonly state: LinkState;
   /** Since when: wall time in milliseconds. */
   readonly since: number;
   /** Why it is so and what to do about it; empty when it is up. */

@@ -27,7 +27,7 @@ import {
   versionText,
 } from './link-answers.ts';
 import { noticeOf } from './link-notices.ts';
-import type { LinkStatus, LocalInterface } from './link-status.ts';
+import type { LinkState, LinkStatus } from './link-status.ts';
 import type { LinkAnswer, LinkRequest, LinkTransport } from './link-transport.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages.ts';
 import { OutboxKeeper } from './outbox-keeper.ts';
@@ -81,7 +81,7 @@ export class RegionLink {
   #linked = false;
   /** The region speaks another version; its heartbeats say when that has changed. */
   #suspended = false;
-  #state: LocalInterface = 'registering';
+  #state: LinkState = 'registering';
   #sinceMs: number;
   #text = '';
   #lastContactMs: number | undefined;
@@ -332,7 +332,7 @@ export class RegionLink {
     if (!this.#closed) this.#become('away', reason);
   }
 
-  #become(state: LocalInterface, text: string): void {
+  #become(state: LinkState, text: string): void {
     const { clock, outbox } = this.#options;
     const before = this.#state;
     const told = this.#text;
