@@ -462,6 +462,17 @@ test('no leftover markers, no silenced checks, no path of a build machine, no re
   report(problems, 'finish it, or take it out');
 });
 
+test('every file of the project that a text names is there: a script in a string moves with what it imports', () => {
+  const problems: string[] = [];
+  for (const file of listFiles('src', 'test', 'bench', 'bin', 'systemd', 'docs', 'README.md', 'package.json', '.ci')) {
+    if (!/\.(ts|js|md|json|service|yaml)$|^\.ci\//.test(file)) continue;
+    const text = readFileSync(join(ROOT, file), 'utf8');
+    for (const [, path = ''] of text.matchAll(/(?<![\w/.-])(?:\.\/)?((?:src|test|bench|bin)\/[\w./-]+\.(?:ts|js))\b/g))
+      if (!existsSync(join(ROOT, path)) && basename(path) !== 'a.ts') problems.push(`${file}: ${path}`);
+  }
+  report(problems, 'name the file that took its place; a made-up file is called a.ts');
+});
+
 test('.ci/run installs every package that a test needs', () => {
   const script = readFileSync(join(ROOT, '.ci/run'), 'utf8');
   const installed = new Set(/packages=\(([^)]*)\)/.exec(script)?.[1]?.split(/\s+/));

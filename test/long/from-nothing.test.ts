@@ -14,13 +14,11 @@ const PACKAGES = [...BARE_PACKAGES, 'git', 'sudo', 'iproute2', 'systemd'];
 const MS_MAX = 1_700_000;
 /** It runs on Node 18, and makes no `node_modules/.bin/node`, as the distributions' versions. */
 const NEWER_NPM = '10.8.2';
-/** One file of tests that needs nothing of the host. */
-const UNIT = 'test/dns/name.test.ts';
 
 for (const release of ['bookworm', 'trixie']) {
   describe(`a bare Debian ${release}`, {
     skip: missing(...BARE_ROOT_NEEDS, 'qemu-system-x86_64'),
-    timeout: MS_MAX,
+    timeout: 2 * MS_MAX,
   }, () => {
     let root: BareRoot;
     let began = 0;
@@ -62,17 +60,16 @@ for (const release of ['bookworm', 'trixie']) {
       assert.match(await root.run('cd rackboot && node bin/with-node.js --version'), /^v24\./m);
     });
 
-    test('npm run check passes', { timeout: MS_MAX }, async () => {
-      await root.run('cd rackboot && npm run check');
-    });
-
-    test('a file of tests runs by the entry of the scripts', { timeout: MS_MAX }, async () => {
-      assert.match(await root.run(`cd rackboot && node bin/with-node.js --test ${UNIT}`), /^. pass [1-9]/m);
+    test('npm test runs whatever this host can run, and all of it passes', { timeout: MS_MAX }, async (t) => {
+      const said = await root.run('cd rackboot && npm ci && npm test');
+      const [end = ''] = /^\d+ passed, 0 failed, \d+ skipped, in .*$/m.exec(said) ?? [];
+      assert.notEqual(end, '', said.slice(-2000));
+      t.diagnostic(end);
     });
 
     test('what is missing for the drivers of power is said with its packages', { timeout: MS_MAX }, async () => {
       const script =
-        'import("./src/cli/power-programs.ts").then((all) => console.log(all.missingProgramLines().join("\\n")))';
+        'import("./src/cli/machines/power-programs.ts").then((all) => console.log(all.missingProgramLines().join("\\n")))';
       const said = await root.run(`cd rackboot && node bin/with-node.js -e '${script}'`);
       assert.match(said, /driver ipmi needs ipmitool: sudo apt-get install ipmitool/);
       assert.match(said, /driver virsh needs virsh .*: sudo apt-get install libvirt-clients/);
