@@ -62,8 +62,14 @@ const BLIND = 'tftp-blind';
 /** Of the accepted rack whose key nobody else has. */
 const OTHER_TOKEN = 'token-of-rack-3';
 const OTHER_NETWORK = '10.51.0.0/24';
-/** Fewer than the rack sets aside for others. */
-const USED_MAX = 40;
+/**
+ * Of clients whose address another host uses. Each has its own by a reservation: what the range has, the rack may have probed a moment ago,
+ * before that host came.
+ */
+const USED = Array.from({ length: 64 }, (_, index) => ({
+  mac: `52:54:00:7a:00:${(16 + index).toString(16)}`,
+  address: `10.77.8.${100 + index}`,
+}));
 const OWN_METRICS = 'http://127.0.0.1:5249/metrics';
 const ATTACK_SECONDS_MAX = 1200;
 
@@ -83,6 +89,7 @@ const CONFIG = `cluster_interfaces:
     ip_range_high: 10.77.9.199
     hosts:
       - { mac: "${KNOWN_MAC}", ip: 10.77.8.10, hostname: machine }
+${USED.map(({ mac, address }) => `      - { mac: "${mac}", ip: ${address} }`).join('\n')}
   - { name: beside, interface: br1, ip: ${PROXY_RACK}, network: 10.79.0.0/24, management: 1, mode: proxy }
 dns:
   listen: [${RACK}]
@@ -281,19 +288,24 @@ export class HostileSite {
   /** Makes the newcomer another host. @returns its hardware address */
   async anotherNewcomer(): Promise<string> {
     this.#newcomers += 1;
-    const mac = `52:54:00:78:00:${this.#newcomers.toString(16).padStart(2, '0')}`;
-    for (const words of ['down', `address ${mac}`, 'up']) {
-      await this.run('newcomer', 'ip', 'link', 'set', 'eth0', ...words.split(' '));
-    }
+    const mac = `52:54:00:78:${this.#newcomers.toString(16).padStart(4, '0').replace(/..$/, ':$&')}`;
+    await this.#makeNewcomer(mac);
     return mac;
   }
 
-  /** Of the range, from its end; from now on a host of the wire uses it. */
-  async anotherUsedAddress(): Promise<string> {
-    const address = `10.77.9.${199 - (this.#used % USED_MAX)}`;
+  /** Makes the newcomer one whose own address another host uses from now on. @returns that address */
+  async newcomerWithUsedAddress(): Promise<string> {
+    const used = USED[this.#used];
+    if (used === undefined) throw new Error(`more than ${USED.length} used addresses: let USED have more`);
     this.#used += 1;
-    await this.run('upstream', 'ip', 'address', 'replace', `${address}/32`, 'dev', 'lo');
-    return address;
+    await this.#makeNewcomer(used.mac);
+    await this.run('upstream', 'ip', 'address', 'replace', `${used.address}/32`, 'dev', 'lo');
+    return used.address;
+  }
+
+  async #makeNewcomer(mac: string): Promise<void> {
+    for (const words of ['down', `address ${mac}`, 'up'])
+      await this.run('newcomer', 'ip', 'link', 'set', 'eth0', ...words.split(' '));
   }
 
   async #build(): Promise<void> {

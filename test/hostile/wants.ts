@@ -34,7 +34,7 @@ const ALL_HOSTS = '255.255.255.255';
 const ASKINGS = 20;
 /** Where questions or answers are lost by chance, one of so many is. */
 const ROUTER_ASKINGS = 7;
-const USED_ASKED = 6;
+const USED_ASKED = 4;
 const SIGN_IN_TRIES = 4;
 const SIGN_IN_AGAIN_MS = 10_000;
 /** More than a body that takes no place of its own, and less than one word of a command may have. */
@@ -68,12 +68,10 @@ export const WANTS = {
     if (owners.length !== 1 || owners[0]?.mac !== mac)
       throw new Error(`${address} of ${mac} is leased as ${JSON.stringify(owners)}`);
   },
-  // Each time one that no other host used before: whose use is known is not looked for.
   'a newcomer gets no address that somebody uses': async (site) => {
     for (let turn = 0; turn < USED_ASKED; turn += 1) {
-      await site.anotherNewcomer();
-      const used = await site.anotherUsedAddress();
-      const got = await lease(site, 'newcomer', '-r', used);
+      const used = await site.newcomerWithUsedAddress();
+      const got = await lease(site, 'newcomer');
       if (got === used) throw new Error(`${used} was given, which another host uses`);
     }
   },
