@@ -17,6 +17,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { machinesShape } from '../../src/cli/shapes.ts';
 import { systemClock } from '../../src/clock.ts';
 import { makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { createApiKey, hashPassword } from '../../src/region/accounts/accounts.ts';
@@ -256,21 +257,22 @@ export class HostileSite {
       ...['version=1', 'uplink=1', `token=token-of-real-${number}`, `secret_digest=${'0'.repeat(64)}`],
     ];
     const from = FURTHER_RACKS[this.#racks % FURTHER_RACKS.length] ?? '';
-    const words = [
-      '-sSf',
-      '-o',
-      '/dev/null',
-      '--interface',
-      from,
-      ...fields.flatMap((field) => ['--data-urlencode', field]),
-    ];
+    // Again when the region asks for that, as a rack does.
+    const more = ['--retry', '2', '--interface', from];
+    const words = ['-sSf', '-o', '/dev/null', ...more, ...fields.flatMap((field) => ['--data-urlencode', field])];
     await this.run('booter', 'curl', ...words, `http://${RACK}:5240/MAAS/api/2.0/nodegroups/`);
   }
 
-  /** What time or another case has taken from the others is theirs again: the lease of `holder`, and the machine that was reported. */
+  /**
+   * What time or another case has taken from the others is theirs again: the lease of `holder`, the machine that was reported, and the work of
+   * the one that is commissioned, whose time may be up.
+   */
   async restore(): Promise<void> {
     await this.#lease();
     await this.#report();
+    const failed = await this.#rackboot('machines', 'list', '--json', '--status', 'failed-commissioning');
+    if (machinesShape.parse(JSON.parse(failed)).some(({ hostname }) => hostname === 'worker'))
+      await this.#rackboot('machines', 'commission', 'worker');
   }
 
   /** Deletes the New machines whose boot is proven. */

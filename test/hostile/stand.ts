@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { sleep, systemClock } from '../../src/clock.ts';
 import type { Running } from '../e2e/rack-network.ts';
 import { missing } from '../support/needs.ts';
@@ -16,7 +17,7 @@ export const SKIP = missing('linux', 'root', 'ip', 'curl', 'dig', 'udhcpc', 'ss'
 /** How long an attack may take to have its effect, in seconds. */
 const BITE_SECONDS_MAX = 40;
 const LOOK_MS = 250;
-/** With everything attacked at once, two processors are shared by all attackers, too. */
+/** With everything attacked at once, two processors are shared by all attackers, too; the others ask again until their time is up. */
 const TOGETHER_FACTOR = 4;
 
 /** What is shown of the rack when an attack does no harm. */
@@ -94,7 +95,7 @@ export async function stand(
     for (let round = 0; round < rounds; round += 1) {
       for (const [want, limitS] of wanted) {
         if (late.length >= lateMax) break;
-        const failure = await failureOf(site, want, limitS * factor);
+        const failure = await failureOf(site, want, limitS * factor, factor > 1);
         if (failure !== undefined) late.push(failure);
       }
     }
@@ -137,13 +138,24 @@ async function biting(
   }
 }
 
-async function failureOf(site: HostileSite, want: Want, limitS: number): Promise<string | undefined> {
+/** @param isPatient ask again until the time is up, as programs and people do */
+async function failureOf(
+  site: HostileSite,
+  want: Want,
+  limitS: number,
+  isPatient: boolean,
+): Promise<string | undefined> {
   const startedAt = systemClock.now();
-  const failure = await Promise.race([
-    WANTS[want](site).then(() => undefined, String),
-    sleep(limitS * 1000).then(() => `not within ${limitS} s`),
-  ]);
-  const seconds = ((systemClock.now() - startedAt) / 1000).toFixed(1);
+  const secondsSince = (): number => (systemClock.now() - startedAt) / 1000;
+  const ask = async (): Promise<string | undefined> => {
+    for (;;) {
+      const failure = await WANTS[want](site).then(() => undefined, String);
+      if (failure === undefined || !isPatient || secondsSince() > limitS) return failure;
+    }
+  };
+  const late = delay(limitS * 1000, `not within ${limitS} s`, { ref: false });
+  const failure = await Promise.race([ask(), late]);
+  const seconds = secondsSince().toFixed(1);
   if (process.env.HOSTILE_TIMES !== undefined) console.log(`# ${want}: ${seconds} s`);
   return failure === undefined ? undefined : `${want}: ${failure} (${seconds} s)`;
 }
