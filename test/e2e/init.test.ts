@@ -11,6 +11,9 @@ import { eventually, type Keyboard, RackNetwork } from './rack-network.ts';
 const NOBODY = 65534;
 const skip = missing('linux', 'root', 'ip', 'busybox', 'script');
 
+/** Of pino. */
+const ERROR_LEVEL = 50;
+
 describe('rackboot init', { skip }, () => {
   let rack: RackNetwork;
   let host = '';
@@ -40,6 +43,10 @@ describe('rackboot init', { skip }, () => {
     assert.equal(client.code, 0, client.err);
     assert.match(String((await rack.told('dhcp.ack', () => true, from)).address), range);
     await eventually('status is well', async () => (await rack.rackboot('status')).code === 0);
+    const { out } = await rack.rackboot('status');
+    assert.doesNotMatch(out, /^Note /m, 'the first start has nothing to complain of');
+    const errors = rack.lines.slice(from).filter(({ level }) => Number(level) >= ERROR_LEVEL);
+    assert.deepEqual(errors, []);
   };
 
   test('with --yes it proposes for the one interface there is, and the rack serves it', async () => {
