@@ -256,7 +256,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region-thread/power-side.ts': {
     '#touched': 'region/identity/enlistment.ts MACHINES_MAX',
     '#ends': 'region/identity/enlistment.ts MACHINES_MAX',
-    '#unseen': 'region/identity/enlistment.ts MACHINES_MAX',
+    '#undelivered': 'region/identity/enlistment.ts MACHINES_MAX',
     '#list.machines': 'call',
   },
   'region/accounts/passwords.ts': { '#waiting': 'CHECKS_WAITING_MAX' },
