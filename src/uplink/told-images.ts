@@ -1,7 +1,7 @@
-// The disk images that a rack tells its region: those of its store whose bytes are really there, and only when they have changed.
+// Decides when a rack reports its disk images to its region: those whose bytes exist in its store, and only when they have changed.
 //
-// 1. A store that cannot be read tells nothing: what the region was told before stays true for it.
-// 2. After TOLD_AGAIN_BEATS heartbeats, and after each new link, they are told in any case: a region may have lost them.
+// 1. If the store cannot be read, nothing is reported, and the last report stays valid.
+// 2. After REPEAT_BEATS heartbeats, and after each new link, the images are reported even if unchanged: the region may have lost them.
 
 import { errorText } from '../errors.ts';
 import { blobPath, hasBlob, readImages } from '../images/image-store.ts';
@@ -9,18 +9,18 @@ import { RACK_IMAGES_MAX } from '../region/racks/rack-images.ts';
 import type { RackImage } from '../region/records/rack.ts';
 import type { RegionMessage } from './messages.ts';
 
-/** Ten minutes. */
-const TOLD_AGAIN_BEATS = 20;
+/** Heartbeats between repeated reports: ten minutes. */
+const REPEAT_BEATS = 20;
 
-/** What it needs of its link. */
+/** What it needs from its link. */
 export interface ToldImagesParts {
-  /** @throws when the images cannot be read */
+  /** @throws if the images cannot be read */
   readonly listImages: (tree: string) => readonly RackImage[];
-  /** To the rack. */
+  /** Sends a message to the rack. */
   readonly send: (message: RegionMessage) => void;
 }
 
-/** The images of a boot tree, as a region is told of them; more than RACK_IMAGES_MAX are left out. */
+/** The images of a boot tree, in the form reported to a region; at most RACK_IMAGES_MAX. */
 export function listToldImages(tree: string): readonly RackImage[] {
   const { images } = readImages(tree);
   return images
@@ -32,36 +32,36 @@ export function listToldImages(tree: string): readonly RackImage[] {
     }));
 }
 
-/** What is told with the next heartbeat. */
+/** Tracks what the region knows of the images. */
 export class ToldImages {
   readonly #parts: ToldImagesParts;
-  #told: string | undefined;
+  #known: string | undefined;
   #beats = 0;
   #problem = '';
-  /** Where the images are; undefined: there are none. */
+  /** The directory of the images; undefined if there are none. */
   tree: string | undefined;
 
   constructor(parts: ToldImagesParts) {
     this.#parts = parts;
   }
 
-  /** The images to tell now; undefined: nothing has changed. */
+  /** The images to report with the next heartbeat; undefined if there is nothing to report. */
   next(): readonly RackImage[] | undefined {
     this.#beats += 1;
     const images = this.#list();
-    const isTold = images === undefined || JSON.stringify(images) === this.#told;
-    return isTold && (images === undefined || this.#beats < TOLD_AGAIN_BEATS) ? undefined : images;
+    const isKnown = images === undefined || JSON.stringify(images) === this.#known;
+    return isKnown && (images === undefined || this.#beats < REPEAT_BEATS) ? undefined : images;
   }
 
-  /** The region has them. */
-  taken(images: readonly RackImage[]): void {
-    this.#told = JSON.stringify(images);
+  /** Call when the region has received a report. */
+  acknowledge(images: readonly RackImage[]): void {
+    this.#known = JSON.stringify(images);
     this.#beats = 0;
   }
 
-  /** The region may know nothing of them. */
+  /** Call when the region may have lost the images. */
   forget(): void {
-    this.#told = undefined;
+    this.#known = undefined;
   }
 
   #list(): readonly RackImage[] | undefined {
