@@ -1,4 +1,4 @@
-// The moment until which ends of leases were told, on a real disk.
+// The time up to which lease ends have been reported, on a real disk.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-test('what was noted last is there after closing, on the clocks of the host', async () => {
+test('the last note is there after closing, on the host’s clocks', async () => {
   const ends = new ToldEnds(directory, systemClock, onProblem);
   ends.note(later(systemClock.now(), -120_000));
   ends.note(later(systemClock.now(), -60_000));
@@ -36,7 +36,7 @@ test('without a note nothing is written, and a missing file is no problem', asyn
   assert.deepEqual(problems, []);
 });
 
-test('a damaged file is told of and says nothing', () => {
+test('a damaged file is reported and ignored', () => {
   for (const text of ['', '{', '{"version":2,"wallMs":1,"bootId":"a","uptimeS":1}', '[]', '{"version":1}']) {
     problems = [];
     writeFileSync(join(directory, TOLD_ENDS_FILE), text);
@@ -45,7 +45,7 @@ test('a damaged file is told of and says nothing', () => {
   }
 });
 
-test('a disk that refuses is told of once, and a later note is written', async () => {
+test('a failing disk is reported once, and a later note is written', async () => {
   const place = join(directory, 'away');
   const ends = new ToldEnds(place, systemClock, onProblem);
   ends.note(systemClock.now());
