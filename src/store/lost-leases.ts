@@ -7,7 +7,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { osErrorCode } from '../errors.ts';
 import { LEASE_FILE } from './lease-journal.ts';
-import { TOLD_ENDS_FILE } from './told-ends.ts';
+import { TOLD_ENDS_FILE } from './reported-ends.ts';
 
 /** Files that a running rack writes, and no command does. */
 const RUNNING_FILES: readonly string[] = [TOLD_ENDS_FILE, 'desired-state.json'];

@@ -35,8 +35,8 @@ import type { OutboxStore } from './outbox-store.ts';
 import { digestOfSecret, type RegionKey } from './region-key.ts';
 import { registrationFields } from './registration-text.ts';
 import { Repeater, type RunOutcome } from './repeater.ts';
+import { ToldImages } from './reported-images.ts';
 import { StateFollower } from './state-follower.ts';
-import { ToldImages } from './told-images.ts';
 
 const HEARTBEAT_MS = 30_000;
 /** How often a pending rack registers again, and how often a refused one does, in milliseconds. */

@@ -22,7 +22,7 @@ import { CONTROL_BODY_BYTES_MAX } from '../../http/control.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
 import { readHostMoment } from '../../store/host-clocks.ts';
 import { openLeaseJournal } from '../../store/lease-journal.ts';
-import { readToldEnds } from '../../store/told-ends.ts';
+import { readToldEnds } from '../../store/reported-ends.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { loadMerged } from '../config-in-force.ts';
 import { askDaemon } from '../control.ts';

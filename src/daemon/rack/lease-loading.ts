@@ -11,8 +11,8 @@ import { type HostMoment, restoreLeases, restoreMoment } from '../../dhcp/leases
 import { LeaseTable } from '../../dhcp/leases/lease-table.ts';
 import { EXPIRED_PER_TURN_MAX } from '../../dhcp/responder.ts';
 import { readHostMoment } from '../../store/host-clocks.ts';
+import { readToldEnds, ToldEnds } from '../../store/reported-ends.ts';
 import type { LeaseFileContents } from '../../store/stored-leases.ts';
-import { readToldEnds, ToldEnds } from '../../store/told-ends.ts';
 
 /** How exactly two moments on the disk compare, in milliseconds: uptimes count in hundredths of a second. */
 const SAME_MS = 50;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { later, readBootId, systemClock, uptimeSeconds } from '../../src/clock.ts';
-import { readToldEnds, TOLD_ENDS_FILE, ToldEnds } from '../../src/store/told-ends.ts';
+import { readToldEnds, TOLD_ENDS_FILE, ToldEnds } from '../../src/store/reported-ends.ts';
 
 let directory = '';
 let problems: string[] = [];
