@@ -10,7 +10,7 @@ import { writeDesiredState } from './uplink/desired-state-cache.ts';
 import { openHttpTransport } from './uplink/http-transport.ts';
 import type { RackMessage, RegionMessage } from './uplink/messages.ts';
 import { RegionLink } from './uplink/region-link.ts';
-import { listToldImages } from './uplink/reported-images.ts';
+import { listReportedImages } from './uplink/reported-images.ts';
 import type { UplinkThreadData } from './uplink/thread-data.ts';
 
 const port = parentPort;
@@ -34,7 +34,7 @@ function start(): void {
     key,
     url,
     keyFile,
-    listImages: listToldImages,
+    listImages: listReportedImages,
     saveState: (state) => writeDesiredState(data.stateDir, state, saveProblem),
     send,
   });

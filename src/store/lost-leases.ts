@@ -7,10 +7,10 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { osErrorCode } from '../errors.ts';
 import { LEASE_FILE } from './lease-journal.ts';
-import { TOLD_ENDS_FILE } from './reported-ends.ts';
+import { REPORTED_ENDS_FILE } from './reported-ends.ts';
 
 /** Files that a running rack writes, and no command does. */
-const RUNNING_FILES: readonly string[] = [TOLD_ENDS_FILE, 'desired-state.json'];
+const RUNNING_FILES: readonly string[] = [REPORTED_ENDS_FILE, 'desired-state.json'];
 
 /** Part of the report of lost leases; doctor recognises the report by these words. */
 export const LEASES_LOST = 'holds no leases, though this rack has run before';

@@ -18,9 +18,9 @@ import { readRegularFile } from '../files/regular-file.ts';
 import { readHostMoment } from './host-clocks.ts';
 
 /** The file's name in the state directory. */
-export const TOLD_ENDS_FILE = 'lease-ends.json';
+export const REPORTED_ENDS_FILE = 'lease-ends.json';
 /** The delay between a note and its write, in milliseconds; many ends share one write. */
-export const TOLD_ENDS_WRITE_MS = 1000;
+export const REPORTED_ENDS_WRITE_MS = 1000;
 
 const FILE_BYTES_MAX = 4096;
 /** With O_NONBLOCK, a FIFO in place of the `.part` file fails at once instead of blocking. */
@@ -29,8 +29,8 @@ const PART_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | 
 const shape = z.object({ version: z.literal(1), wallMs: z.number(), bootId: z.string(), uptimeS: z.number().min(0) });
 
 /** Reads the stored time; undefined if there is none. An unreadable file is reported to `onProblem`, a missing one is not. */
-export function readToldEnds(stateDir: string, onProblem: (text: string) => void): StoredMoment | undefined {
-  const path = join(stateDir, TOLD_ENDS_FILE);
+export function readReportedEnds(stateDir: string, onProblem: (text: string) => void): StoredMoment | undefined {
+  const path = join(stateDir, REPORTED_ENDS_FILE);
   try {
     const { wallMs, bootId, uptimeS } = shape.parse(JSON.parse(readRegularFile(path, FILE_BYTES_MAX)));
     return { wallMs, bootId, uptimeS };
@@ -42,7 +42,7 @@ export function readToldEnds(stateDir: string, onProblem: (text: string) => void
 }
 
 /** Writes the file, in the background. */
-export class ToldEnds {
+export class ReportedEnds {
   readonly #path: string;
   readonly #clock: Clock;
   readonly #onProblem: (text: string) => void;
@@ -52,7 +52,7 @@ export class ToldEnds {
   #hasFailed = false;
 
   constructor(stateDir: string, clock: Clock, onProblem: (text: string) => void) {
-    this.#path = join(stateDir, TOLD_ENDS_FILE);
+    this.#path = join(stateDir, REPORTED_ENDS_FILE);
     this.#clock = clock;
     this.#onProblem = onProblem;
   }
@@ -60,7 +60,7 @@ export class ToldEnds {
   /** Call when every lease that ended before `until` has been reported. */
   note(until: Instant): void {
     this.#until = until;
-    this.#timer ??= this.#clock.schedule(TOLD_ENDS_WRITE_MS, () => this.#write());
+    this.#timer ??= this.#clock.schedule(REPORTED_ENDS_WRITE_MS, () => this.#write());
   }
 
   /** Writes the last note. */

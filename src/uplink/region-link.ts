@@ -35,7 +35,7 @@ import type { OutboxStore } from './outbox-store.ts';
 import { digestOfSecret, type RegionKey } from './region-key.ts';
 import { registrationFields } from './registration-text.ts';
 import { Repeater, type RunOutcome } from './repeater.ts';
-import { ToldImages } from './reported-images.ts';
+import { ReportedImages } from './reported-images.ts';
 import { StateFollower } from './state-follower.ts';
 
 const HEARTBEAT_MS = 30_000;
@@ -73,7 +73,7 @@ export class RegionLink {
   readonly #carrying: Repeater;
   readonly #follower: StateFollower;
   readonly #keeper: OutboxKeeper;
-  readonly #images: ToldImages;
+  readonly #images: ReportedImages;
   readonly #startedAtMs: number;
   #rack: RackDescription | undefined;
   #life = '';
@@ -106,7 +106,7 @@ export class RegionLink {
       options.send(message);
     };
     this.#keeper = new OutboxKeeper({ clock, outbox, send, notice, onAdded: () => this.#carrying.poke() });
-    this.#images = new ToldImages(options);
+    this.#images = new ReportedImages(options);
     const carrier = new EventCarrier({
       clock,
       outbox,

@@ -13,7 +13,7 @@ import type { RegionMessage } from './messages.ts';
 const REPEAT_BEATS = 20;
 
 /** What it needs from its link. */
-export interface ToldImagesParts {
+export interface ReportedImagesParts {
   /** @throws if the images cannot be read */
   readonly listImages: (tree: string) => readonly RackImage[];
   /** Sends a message to the rack. */
@@ -21,7 +21,7 @@ export interface ToldImagesParts {
 }
 
 /** The images of a boot tree, in the form reported to a region; at most RACK_IMAGES_MAX. */
-export function listToldImages(tree: string): readonly RackImage[] {
+export function listReportedImages(tree: string): readonly RackImage[] {
   const { images } = readImages(tree);
   return images
     .filter((image) => hasBlob(tree, image))
@@ -33,15 +33,15 @@ export function listToldImages(tree: string): readonly RackImage[] {
 }
 
 /** Tracks what the region knows of the images. */
-export class ToldImages {
-  readonly #parts: ToldImagesParts;
+export class ReportedImages {
+  readonly #parts: ReportedImagesParts;
   #known: string | undefined;
   #beats = 0;
   #problem = '';
   /** The directory of the images; undefined if there are none. */
   tree: string | undefined;
 
-  constructor(parts: ToldImagesParts) {
+  constructor(parts: ReportedImagesParts) {
     this.#parts = parts;
   }
 

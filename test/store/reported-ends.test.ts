@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { later, readBootId, systemClock, uptimeSeconds } from '../../src/clock.ts';
-import { readToldEnds, TOLD_ENDS_FILE, ToldEnds } from '../../src/store/reported-ends.ts';
+import { REPORTED_ENDS_FILE, ReportedEnds, readReportedEnds } from '../../src/store/reported-ends.ts';
 
 let directory = '';
 let problems: string[] = [];
@@ -18,12 +18,12 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 test('the last note is there after closing, on the host’s clocks', async () => {
-  const ends = new ToldEnds(directory, systemClock, onProblem);
+  const ends = new ReportedEnds(directory, systemClock, onProblem);
   ends.note(later(systemClock.now(), -120_000));
   ends.note(later(systemClock.now(), -60_000));
   const uptimeS = uptimeSeconds();
   await ends.close();
-  const read = readToldEnds(directory, onProblem);
+  const read = readReportedEnds(directory, onProblem);
   assert.equal(read?.bootId, readBootId());
   assert.ok(Math.abs(read.uptimeS - Math.max(0, uptimeS - 60)) < 1, `${read.uptimeS}`);
   assert.ok(Math.abs(read.wallMs - (systemClock.wallTimeMs() - 60_000)) < 1000);
@@ -31,31 +31,31 @@ test('the last note is there after closing, on the host’s clocks', async () =>
 });
 
 test('without a note nothing is written, and a missing file is no problem', async () => {
-  await new ToldEnds(directory, systemClock, onProblem).close();
-  assert.equal(readToldEnds(directory, onProblem), undefined);
+  await new ReportedEnds(directory, systemClock, onProblem).close();
+  assert.equal(readReportedEnds(directory, onProblem), undefined);
   assert.deepEqual(problems, []);
 });
 
 test('a damaged file is reported and ignored', () => {
   for (const text of ['', '{', '{"version":2,"wallMs":1,"bootId":"a","uptimeS":1}', '[]', '{"version":1}']) {
     problems = [];
-    writeFileSync(join(directory, TOLD_ENDS_FILE), text);
-    assert.equal(readToldEnds(directory, onProblem), undefined, text);
+    writeFileSync(join(directory, REPORTED_ENDS_FILE), text);
+    assert.equal(readReportedEnds(directory, onProblem), undefined, text);
     assert.equal(problems.length, 1, text);
   }
 });
 
 test('a failing disk is reported once, and a later note is written', async () => {
   const place = join(directory, 'away');
-  const ends = new ToldEnds(place, systemClock, onProblem);
+  const ends = new ReportedEnds(place, systemClock, onProblem);
   ends.note(systemClock.now());
   await ends.close();
   ends.note(systemClock.now());
   await ends.close();
   assert.equal(problems.length, 1);
-  writeFileSync(join(directory, `${TOLD_ENDS_FILE}.part`), 'left by a kill');
-  const again = new ToldEnds(directory, systemClock, onProblem);
+  writeFileSync(join(directory, `${REPORTED_ENDS_FILE}.part`), 'left by a kill');
+  const again = new ReportedEnds(directory, systemClock, onProblem);
   again.note(systemClock.now());
   await again.close();
-  assert.match(readFileSync(join(directory, TOLD_ENDS_FILE), 'utf8'), /^\{"version":1,/);
+  assert.match(readFileSync(join(directory, REPORTED_ENDS_FILE), 'utf8'), /^\{"version":1,/);
 });
