@@ -120,7 +120,7 @@ test('parameters are checked by their driver when they are stored, each problem 
         /power_add/,
       ],
       [{ power_type: 'impi' }, /there is no power driver impi: .*; did you mean ipmi\?/],
-      [{ power_type: 'manual', power_parameters_power_pass: SECRET }, /power_pass: no parameter of this driver/],
+      [{ power_type: 'manual', power_parameters_power_pass: SECRET }, /power_pass: not a parameter of this driver/],
       [{ power_type: 'ipmi', power_parameters: '[1]' }, /Give a JSON object/],
       [{ power_type: 'ipmi', power_parameters_power_user: 'a\nb' }, /Give printable texts/],
       [{ power_parameters: '{"power_address":"10.0.0.1"}' }, /give a power_type with the parameters/],

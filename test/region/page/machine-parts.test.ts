@@ -29,7 +29,7 @@ function withPower(work: (region: Region, place: RegionPlace, systemId: string) 
       !POWER_DRIVERS.some(({ name }) => name === type)
         ? [`there is no power driver ${type}`]
         : address === 'nowhere'
-          ? ['power_address: will not do; give an IPv4 address']
+          ? ['power_address: is invalid; give an IPv4 address']
           : [],
     reading: () => ({ state: 'error', atMs: 0, ageSeconds: 75, text: `no answer ${ATTACK}` }) as const,
   };
