@@ -1,4 +1,4 @@
-// The agent of a simulated machine: what it says of its scripts agrees with how its work ends.
+// The agent of a simulated machine: its scripts' results agree with the outcome of its work.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import { doJob } from '../../src/lab/simulated-agent.ts';
 const JOB = 'job=commission\nscripts=3\n';
 const SCRIPTS = '1 builtin 60 inventory\n2 builtin 60 memory\n3 builtin 60 link\n';
 
-/** What the region is told while a machine is commissioned. */
+/** The signals to the region while a machine is commissioned. */
 function signals(fault: string | undefined): URLSearchParams[] {
   const work = doJob({ url: 'http://rack/MAAS', report: 'report', cloudInit: false, fault });
   const told: URLSearchParams[] = [];
@@ -33,7 +33,7 @@ test('every script of a machine without a fault passes, and so does the machine'
   assert.equal(told.at(-1)?.get('status'), 'OK');
 });
 
-test('a machine with a fault fails because its check of the memory fails, which says the fault', () => {
+test('a machine with a fault fails because its memory test fails, which names the fault', () => {
   const told = signals('bank 1 has errors');
   assert.deepEqual(ended(told), [
     ['inventory', '0'],
