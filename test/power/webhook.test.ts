@@ -175,7 +175,7 @@ test('a state is searched in the beginning of an answer only, even by the operat
   const late = `${' '.repeat(5000)}status: running`;
   assert.equal(readState(late, DEFAULTS).state, 'unknown');
   assert.equal(readState(late, { ...DEFAULTS, power_on_regex: 'r[u]nning' }).state, 'unknown');
-  assert.match(readState(late, DEFAULTS).text, /in the first 4096 characters/);
+  assert.match(readState(late, DEFAULTS).text, /matches the first 4096 characters/);
   assert.equal(readState('x running', { ...DEFAULTS, power_on_regex: 'r[u]nning' }).state, 'on');
 });
 
