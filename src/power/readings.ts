@@ -20,7 +20,7 @@ export const AFTER_COMMAND_MS = 10_000;
 export interface PowerReading {
   /** The last state seen. */
   readonly state: PowerState;
-  /** When it was seen, or for `unknown` when it was queried; undefined if never. */
+  /** When it was seen (for `unknown`: queried); undefined if never. */
   readonly seenAt: Instant | undefined;
   /** The outcome of the last query if it failed. */
   readonly failure: PowerOutcome | undefined;

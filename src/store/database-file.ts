@@ -132,7 +132,7 @@ function checkRegular(database: string, companion: string): void {
     checkRegularFile(path);
   } catch (cause) {
     if (cause instanceof UnfitFile) throw unfit(path, cause);
-    // This is the first access to the directory: another user's fails here.
+    // This is the first access to the directory; a user without permission fails here.
     throw unwritable(database, osErrorCode(cause) ?? errorText(cause), cause);
   }
 }

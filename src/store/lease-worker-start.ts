@@ -36,10 +36,10 @@ export function startLeaseWorker(
   const workerData: LeaseWorkerData = { ...data, work: work.memory };
   const worker = new Worker(workerFile(), { workerData, name: 'lease-journal', resourceLimits: WORKER_LIMITS });
   const { promise, resolve, reject } = Promise.withResolvers<StartedLeaseWorker>();
-  const dead = (why: string, cause?: unknown): void =>
+  const fail = (why: string, cause?: unknown): void =>
     reject(new RackError('store-unavailable', `the journal of ${data.path} did not start: ${why}`, { cause }));
-  const onError = (cause: unknown): void => dead(errorText(cause), cause);
-  const onExit = (code: number): void => dead(`its thread ended with ${code}`);
+  const onError = (cause: unknown): void => fail(errorText(cause), cause);
+  const onExit = (code: number): void => fail(`its thread ended with ${code}`);
   const onMessage = (message: FromLeaseWorker): void => {
     if (message.kind === 'leases') {
       try {

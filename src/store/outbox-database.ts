@@ -163,7 +163,7 @@ class SqliteOutbox implements OutboxStore {
     });
   }
 
-  /** Numbers entries; posts among them leave their shares. */
+  /** Numbers entries; posts among them no longer count towards their address's share. */
   #assignSequences(rows: readonly Row[]): void {
     const query = `SELECT ${PEER_SQL} AS peer, bytes FROM entry WHERE place = ? AND sequence IS NULL AND weight = ?`;
     const posts = rows.map((row) => this.#sql.one(query, number(row, 'place'), WEIGHT_POST));

@@ -160,13 +160,13 @@ export class EventTable {
     }
     if (added === 0) return { added, booting: new Map(), started: new Map(), leased: new Set() };
     this.#setSequence(source, highest, seenMs);
-    const of = this.#systemIds([...booting.keys(), ...started.keys(), ...leased]);
-    const named = (id: number): string => of.get(id) ?? '';
+    const systemIds = this.#systemIds([...booting.keys(), ...started.keys(), ...leased]);
+    const systemIdOf = (id: number): string => systemIds.get(id) ?? '';
     return {
       added,
-      booting: new Map([...booting].map(([id, atMs]) => [named(id), atMs])),
-      started: new Map([...started].map(([id, atMs]) => [named(id), atMs])),
-      leased: new Set([...leased].map(named)),
+      booting: new Map([...booting].map(([id, atMs]) => [systemIdOf(id), atMs])),
+      started: new Map([...started].map(([id, atMs]) => [systemIdOf(id), atMs])),
+      leased: new Set([...leased].map(systemIdOf)),
     };
   }
 
@@ -200,8 +200,8 @@ export class EventTable {
   }
 
   range(): { readonly oldest: number; readonly newest: number } {
-    const of = (end: 'min' | 'max'): number => this.#sql.number(`SELECT ${end}(id) FROM event`);
-    return { oldest: of('min'), newest: of('max') };
+    const idAt = (end: 'min' | 'max'): number => this.#sql.number(`SELECT ${end}(id) FROM event`);
+    return { oldest: idAt('min'), newest: idAt('max') };
   }
 
   #systemIds(ids: readonly number[]): ReadonlyMap<number, string> {

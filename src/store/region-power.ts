@@ -54,10 +54,10 @@ export class PowerTable implements PowerLedger {
   }
 
   #forget(nowMs: number): void {
-    const named = 'SELECT power_task_id FROM machine WHERE power_task_id IS NOT NULL';
+    const stillNamed = 'SELECT power_task_id FROM machine WHERE power_task_id IS NOT NULL';
     const newest = 'SELECT id FROM power_command WHERE ended_ms IS NOT NULL ORDER BY ended_ms DESC, id LIMIT ?2';
     this.#sql.run(
-      `DELETE FROM power_command WHERE ended_ms IS NOT NULL AND id NOT IN (${named})
+      `DELETE FROM power_command WHERE ended_ms IS NOT NULL AND id NOT IN (${stillNamed})
        AND (ended_ms < ?1 OR id NOT IN (${newest}))`,
       nowMs - ENDED_DAYS_MAX * DAY_MS,
       this.#endedMax,
