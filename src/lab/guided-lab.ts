@@ -15,6 +15,7 @@ import { keyPart } from '../region/accounts/accounts.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
 import { Hall } from './hall.ts';
 import { type HallMachine, planHall } from './hall-plan.ts';
+import { tellEvents } from './lab-events.ts';
 import { LAB_SYSTEM, type LabFiles, type LabRack, makeLabFiles, rackPlace } from './lab-files.ts';
 import { checkPorts } from './lab-ports.ts';
 import { labProgram } from './lab-program.ts';
@@ -22,7 +23,6 @@ import { type LabMachine, LabRegion } from './lab-region.ts';
 import { hallWords, nextSteps, openingWords, removedWords, stepWords } from './lab-words.ts';
 import type { Narrator } from './narrator.ts';
 import { simulatedHardware } from './simulated-hardware.ts';
-import { tellEvents } from './told-events.ts';
 import { WebhookPower } from './webhook-power.ts';
 
 export interface LabSize {

@@ -9,13 +9,13 @@ import { RackError } from '../errors.ts';
 import { CONTROL_SOCKET } from '../http/config.ts';
 import { cachedBootTree, hasBootTree } from './boot-tree.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
+import { tellEvents } from './lab-events.ts';
 import { LAB_DIRECTORY } from './lab-files.ts';
 import { checkPort } from './lab-ports.ts';
 import { labProgram } from './lab-program.ts';
 import { rackWords, virtualSteps } from './lab-words.ts';
 import { BRIDGE, LabNamespace } from './namespace.ts';
 import type { Narrator } from './narrator.ts';
-import { tellEvents } from './told-events.ts';
 import { VirtualMachine, VM_PACKAGES } from './virtual-machine.ts';
 import { startVirtualPage } from './virtual-page.ts';
 
