@@ -110,7 +110,7 @@ function writeConnect(path: string, key: string, knownHosts: string): void {
     ...['-o', 'ServerAliveInterval=5', '-o', 'ServerAliveCountMax=3'],
     ...['-o', 'ForwardAgent=no', '-o', 'ForwardX11=no', '-o', 'ClearAllForwardings=yes', '-o', 'LogLevel=ERROR'],
   ];
-  const text = `#!/bin/sh\n# How Rackboot reaches a hypervisor; Rackboot writes this file anew when it is changed.\nexec ssh ${options.join(' ')} "$@"\n`;
+  const text = `#!/bin/sh\n# How Rackboot reaches a hypervisor; Rackboot restores this file if it changes.\nexec ssh ${options.join(' ')} "$@"\n`;
   if (existsSync(path) && readRegularFile(path, CONNECT_BYTES_MAX) === text) return;
   const workshop = mkdtempSync(`${path}-`);
   const part = join(workshop, 'connect');

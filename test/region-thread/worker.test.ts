@@ -25,7 +25,7 @@ const events: RackMessage = {
   events: [{ sequence: 1, at: 1, kind: 'daemon.note', text: 'a note' }],
 };
 
-/** What the thread says to these messages; at the end it is told to close, unless it has ended by itself. */
+/** The answers of the thread to these messages; afterwards it is closed, unless it has ended on its own. */
 async function speak(messages: readonly RackMessage[], until: (said: readonly RegionMessage[]) => boolean) {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-worker-'));
   const config: RegionConfig = {

@@ -339,7 +339,7 @@ test('version 1 of the file is read unchanged', () => {
   const database = new LeaseDatabase(path);
   assert.equal(database.lastSequence, 4);
   const found = load(database);
-  assert.deepEqual(found, unopened, 'a reader beside the daemon finds the same');
+  assert.deepEqual(found, unopened, 'a reader alongside the daemon finds the same');
   while (database.fold());
   assert.deepEqual(load(database), found);
   database.close();

@@ -561,7 +561,7 @@ test('a region of another version is reported once, and only heartbeats continue
     const taken = (): number => place.sent.filter(({ kind }) => kind === 'desired-state').length;
     const [greeted, known, carried] = [greetings(), taken(), place.carried().length];
     place.report(['seen meanwhile']);
-    place.stream?.onEnd('the region was started anew', undefined);
+    place.stream?.onEnd('the region was restarted', undefined);
     await place.pass(5 * 60_000);
     assert.deepEqual([greetings(), taken(), place.carried().length], [greeted, known, carried]);
     assert.deepEqual(place.notices(), ['region.incompatible']);
