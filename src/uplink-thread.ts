@@ -10,8 +10,8 @@ import { writeDesiredState } from './uplink/desired-state-cache.ts';
 import { openHttpTransport } from './uplink/http-transport.ts';
 import type { RackMessage, RegionMessage } from './uplink/messages.ts';
 import { RegionLink } from './uplink/region-link.ts';
+import { listReportedImages } from './uplink/reported-images.ts';
 import type { UplinkThreadData } from './uplink/thread-data.ts';
-import { listToldImages } from './uplink/told-images.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('the uplink thread is started by the daemon');
@@ -34,7 +34,7 @@ function start(): void {
     key,
     url,
     keyFile,
-    listImages: listToldImages,
+    listImages: listReportedImages,
     saveState: (state) => writeDesiredState(data.stateDir, state, saveProblem),
     send,
   });

@@ -1,5 +1,4 @@
-// A boot tree with the real environment and the real loaders, built once and kept for as long as the sources that build it stay the
-// same.
+// A boot tree with the real environment and loaders, built once and cached until the sources that build it change.
 
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
@@ -10,18 +9,18 @@ import { importInstaller } from '../images/installer.ts';
 import { installLoaders } from '../images/loaders.ts';
 import { BuildProgress } from './build-progress.ts';
 
-/** What a tree holds: the loaders of an architecture, and its environment or Debian's installer. */
+/** The contents of a tree: the loaders of an architecture, and its environment or Debian's installer. */
 export type TreeContent = 'amd64' | 'arm64' | 'amd64-installer' | 'arm64-installer';
 
 const RELEASE = 'bookworm';
 
 const CACHE = join(cachePlace(), 'rackboot-lab');
 
-/** True when that tree is there already. */
+/** True if the tree is already built. */
 export const hasBootTree = (content: TreeContent = 'amd64'): boolean =>
   existsSync(join(CACHE, `boot-${content}-${sourcesHash()}`));
 
-/** A tree with `ARCH/generic/bookworm/commissioning` or `install` and the loaders of that architecture; built when it is not there. */
+/** Returns a tree with `ARCH/generic/bookworm/commissioning` or `install` and the loaders of that architecture; builds it if missing. */
 export async function cachedBootTree(
   onProgress: (text: string) => void,
   content: TreeContent = 'amd64',
@@ -47,17 +46,17 @@ export async function cachedBootTree(
   try {
     renameSync(part, tree);
   } catch (error) {
-    // Somebody else built the same tree meanwhile.
+    // Another process has built the same tree meanwhile.
     if (!existsSync(tree)) throw error;
     rmSync(part, { recursive: true, force: true });
   }
   return tree;
 }
 
-/** What of the room goes into no tree: what the region serves, and disk images. */
+/** Files of the images room that go into no tree: those the region serves, and those of disk images. */
 const APART = /^(?:agent\/|debian|boot-disk|disk-image|image-)/;
 
-/** Tells one state of what builds the environment from another. */
+/** Identifies the state of the sources that build a tree. */
 function sourcesHash(): string {
   const images = join(import.meta.dirname, '..', 'images');
   const hash = createHash('sha256');

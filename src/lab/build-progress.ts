@@ -1,13 +1,13 @@
-// What a person is told while the environment of the virtual lab is built: which step of how many, and how many megabytes of those that
-// are fetched. The names of packages are for `rackboot images build`.
+// Reports the progress of building the virtual lab's environment: the step of how many, and the megabytes fetched. Only
+// `rackboot images build` names packages.
 
 import { globSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 
-const LOOK_EVERY_MS = 3000;
+const REPORT_EVERY_MS = 3000;
 const MEGABYTE = 1_000_000;
-/** The steps in their order: by what the first word of each begins with, as the builders say it. */
+/** The steps in order; each is recognised by the first word that the builder reports. */
 const STEPS = [
   [/^Looking/, 'looking up the packages'],
   [/^Fetching/, 'fetching the packages of the environment'],
@@ -25,14 +25,14 @@ export class BuildProgress {
   #beforeBytes = 0;
   #timer: Timer | undefined;
 
-  /** @param directory where packages arrive @param say called with each line */
+  /** @param directory the packages arrive in it @param say called with each line */
   constructor(directory: string, say: (text: string) => void, clock: Clock = systemClock) {
     this.#directory = directory;
     this.#clock = clock;
     this.#say = say;
   }
 
-  /** Takes what a builder says of its progress; the first step begins with the words that it looks. */
+  /** Handles a progress line of a builder; the first step starts with "Looking". */
   tell(text: string): void {
     const next = STEPS.findIndex(([begins], index) => index > this.#step && begins.test(text));
     if (next === -1) return;
@@ -43,27 +43,27 @@ export class BuildProgress {
     this.#beforeBytes = this.#arrived();
     const more = total === undefined ? '' : `, ${total} MB`;
     this.#say(`Step ${next + 1} of ${STEPS.length}: ${STEPS[next]?.[1]}${more}`);
-    if (this.#totalBytes > 0) this.#look();
+    if (this.#totalBytes > 0) this.#reportLater();
   }
 
-  /** No more is told. */
+  /** Ends the reports. */
   end(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
   }
 
-  #look(): void {
-    this.#timer = this.#clock.schedule(LOOK_EVERY_MS, () => {
+  #reportLater(): void {
+    this.#timer = this.#clock.schedule(REPORT_EVERY_MS, () => {
       const bytes = Math.min(this.#totalBytes, this.#arrived() - this.#beforeBytes);
       if (bytes > 0)
         this.#say(
           `Step ${this.#step + 1} of ${STEPS.length}: ${megabytes(bytes)} of ${megabytes(this.#totalBytes)} MB`,
         );
-      this.#look();
+      this.#reportLater();
     });
   }
 
-  /** The bytes of the packages that are there, whole or in part. */
+  /** The bytes of the packages that have arrived, in whole or in part. */
   #arrived(): number {
     const sizeOf = (name: string): number =>
       statSync(join(this.#directory, name), { throwIfNoEntry: false })?.size ?? 0;

@@ -1,4 +1,4 @@
-// The daemon of a lab: a process of its own, started as the service starts it, its log read line by line.
+// Runs a lab's daemon in a process of its own, started like the service, and reads its log line by line.
 
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -16,16 +16,16 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
-/** How long a daemon may take to say that it is ready. */
+/** How long a daemon may take to become ready, in milliseconds. */
 const READY_MS_MAX = 60_000;
-/** How long it may take to end after SIGTERM. */
+/** How long it may take to end after SIGTERM, in milliseconds. */
 const STOP_MS_MAX = 30_000;
-/** How long its last lines are waited for after its end: whom it has started may have its output still. */
+/** How long to wait for its last lines after its end, in milliseconds: a child of it may hold its output open. */
 const LAST_LINES_MS_MAX = 2000;
 
 export interface DaemonOptions {
   readonly config: string;
-  /** The program's first file, of another checkout. Default: this one's. */
+  /** The main file of another checkout. Default: this one's. */
   readonly main?: string | undefined;
   /** The Node that runs it. Default: this process's. */
   readonly node?: string | undefined;
@@ -33,11 +33,11 @@ export interface DaemonOptions {
   readonly namespace?: LabNamespace | undefined;
   /** Run it on this processor only; needs taskset(1). */
   readonly core?: number | undefined;
-  /** Words before the command, of a program that becomes the daemon: `strace -D …`. */
+  /** A command to put before the daemon's, which then runs it: `strace -D …`. */
   readonly before?: readonly string[] | undefined;
-  /** Where compiled code is kept (NODE_COMPILE_CACHE); empty: nowhere. Default: as this process was told. */
+  /** The directory of compiled code (NODE_COMPILE_CACHE); empty for none. Default: this process's. */
   readonly compileCache?: string | undefined;
-  /** False: `start` does not wait for `daemon.ready`, which a configuration may keep out of the log. Default: true. */
+  /** False if `start` must not wait for `daemon.ready`, which a configuration may keep out of the log. Default: true. */
   readonly awaitReady?: boolean | undefined;
   readonly onLine: (line: LogLine) => void;
   readonly onExit?: (code: number | null) => void;
@@ -59,7 +59,7 @@ export class DaemonProcess {
     this.#child = child;
     const complaints: string[] = [];
     this.#exited = new Promise((resolve) => {
-      // Its log is read to the end first.
+      // `close` comes after its log was read to the end.
       child.on('close', (code) => resolve(code));
       child.on('exit', (code) => void sleep(LAST_LINES_MS_MAX).then(() => resolve(code)));
       child.on('error', () => resolve(1));
@@ -84,7 +84,7 @@ export class DaemonProcess {
     this.#ready.catch(() => undefined);
   }
 
-  /** Starts the daemon and waits until it serves. @throws RackError with what the daemon complained of. */
+  /** Starts the daemon and waits until it is ready. @throws RackError with the daemon's error output */
   static async start(options: DaemonOptions): Promise<DaemonProcess> {
     const daemon = new DaemonProcess(options);
     if (options.awaitReady === false) return daemon;
@@ -104,13 +104,13 @@ export class DaemonProcess {
     return this.#child.pid;
   }
 
-  /** Pulls the plug. */
+  /** Kills the daemon, like a power cut. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#exited;
   }
 
-  /** Asks it to end, and waits; after STOP_MS_MAX it is killed. */
+  /** Asks the daemon to end, and waits; kills it after STOP_MS_MAX. */
   async stop(): Promise<number | null> {
     this.#child.kill('SIGTERM');
     const late = setDeadline(STOP_MS_MAX, 'the daemon did not end');

@@ -1,5 +1,5 @@
-// The DHCP side of a simulated machine: DISCOVER, OFFER, REQUEST, ACK as a PXE ROM does it (RFC 2131 §3.1, §4.4.1). Sans-IO:
-// bytes and time in, bytes and a deadline out.
+// The DHCP client of a simulated machine: DISCOVER, OFFER, REQUEST, ACK like a PXE ROM (RFC 2131 §3.1, §4.4.1). Sans-IO: bytes and time
+// in, bytes and a deadline out.
 //
 //   selecting ──OFFER──▶ requesting ──ACK──▶ bound
 //    ▲  │ timeout: again     │ timeout: again, then from the start
@@ -26,7 +26,7 @@ import {
 } from '../dhcp/wire/options.ts';
 import { ANY, type Ipv4, ipv4, type MacAddress, macToBytes } from '../net/address.ts';
 
-/** What a ROM learns from its lease. */
+/** The parts of a lease that a ROM uses. */
 export interface BootLease {
   readonly address: Ipv4;
   readonly server: Ipv4;
@@ -39,16 +39,16 @@ export interface DhcpClientIdentity {
   readonly mac: MacAddress;
   /** 16 bytes, option 97. */
   readonly uuid: Uint8Array;
-  /** Option 93 number that it says it has; undefined: it is no firmware but a system, which loads nothing. */
+  /** The option 93 number that it sends; undefined for an operating system, which loads nothing. */
   readonly architecture: number | undefined;
 }
 
-/** Waiting times of PXE 2.1 §2.2.4, in seconds: 4, 8, 16, 32; then it starts over. */
+/** The timeouts of PXE 2.1 §2.2.4, in seconds; after the last it starts over. */
 const WAITS_S: readonly number[] = [4, 8, 16, 32];
 const REQUEST_TRIES_MAX = 4;
 const MESSAGE_BYTES_MAX = 1472;
 
-/** One machine's DHCP client. `outgoing` is what it wants broadcast; take it after every call. */
+/** One machine's DHCP client. After every call, broadcast what `takeOutgoing` returns. */
 export class DhcpClient {
   readonly #identity: DhcpClientIdentity;
   #state: 'idle' | 'selecting' | 'requesting' | 'bound' = 'idle';
@@ -72,7 +72,7 @@ export class DhcpClient {
   get lease(): BootLease | undefined {
     return this.#lease;
   }
-  /** The address offered, while it is being requested. */
+  /** The offered address, while it is requested. */
   get offered(): Ipv4 | undefined {
     return this.#offer?.yiaddr;
   }
@@ -180,7 +180,7 @@ export class DhcpClient {
   }
 }
 
-/** What firmware says of itself (RFC 4578 §2); a system says none of it, and has a client identifier of its own (RFC 4361). */
+/** The options of firmware (RFC 4578 §2); an operating system sends none of them, but its own client identifier (RFC 4361). */
 function firmwareOptions({ mac, uuid, architecture }: DhcpClientIdentity): readonly (readonly [number, Uint8Array])[] {
   if (architecture === undefined) {
     const identifier = Uint8Array.of(0xff, ...macToBytes(mac).subarray(2), 0, 4, ...uuid);

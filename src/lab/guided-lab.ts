@@ -1,11 +1,11 @@
-// `npm start`: a lab that a person watches and acts in. One rack and one simulated machine, or a hall of both, on this host's loopback, by
-// any user.
+// `npm start`: a lab to watch and try, with one rack and one simulated machine, or a hall of several, on this host's loopback. Any user can
+// run it.
 //
-//   ports are free ─▶ files ─▶ racks ─▶ the region answers ─▶ machines enlist, and are led to their places ─▶ what to try next
-//                                            └─ from here on it is told what happens ─────────────────────▶ Ctrl-C: what was removed
+//   ports are free ─▶ files ─▶ racks ─▶ the region answers ─▶ machines enlist and reach their goals ─▶ what to try next
+//                                            └─ from here on events are reported ────────────────────▶ Ctrl-C: what was removed
 //
-// 1. Nothing is told before the region answers but that it starts: what a service must say in its log is noise to a newcomer.
-// 2. Whatever ends it, racks, machines and files are gone afterwards.
+// 1. Until the region answers, the lab reports only that it starts: a service's log is noise to a newcomer.
+// 2. Whatever ends the lab, its racks, machines and files are removed.
 
 import { Resolver } from 'node:dns/promises';
 import { rmSync } from 'node:fs';
@@ -15,6 +15,7 @@ import { keyPart } from '../region/accounts/accounts.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
 import { Hall } from './hall.ts';
 import { type HallMachine, planHall } from './hall-plan.ts';
+import { tellEvents } from './lab-events.ts';
 import { LAB_SYSTEM, type LabFiles, type LabRack, makeLabFiles, rackPlace } from './lab-files.ts';
 import { checkPorts } from './lab-ports.ts';
 import { labProgram } from './lab-program.ts';
@@ -22,7 +23,6 @@ import { type LabMachine, LabRegion } from './lab-region.ts';
 import { hallWords, nextSteps, openingWords, removedWords, stepWords } from './lab-words.ts';
 import type { Narrator } from './narrator.ts';
 import { simulatedHardware } from './simulated-hardware.ts';
-import { tellEvents } from './told-events.ts';
 import { WebhookPower } from './webhook-power.ts';
 
 export interface LabSize {
@@ -33,9 +33,9 @@ export interface LabSize {
 const TOKEN_CHARACTERS = 32;
 const REGION_MS_MAX = 60_000;
 const PINO_ERROR = 50;
-/** Machines of a hall between two lines. */
-const HALL_TOLD_EVERY = 5;
-/** Runs the lab until `until` settles (Ctrl-C). @throws RackError when it cannot start */
+/** Machines of a hall between two progress lines. */
+const HALL_REPORT_EVERY = 5;
+/** Runs the lab until `until` settles (Ctrl-C). @throws RackError if it cannot start */
 export async function runGuidedLab(size: LabSize, narrator: Narrator, until: Promise<void>): Promise<void> {
   await checkPorts(Array.from({ length: size.racks }, (_, index) => ({ place: rackPlace(index) })));
   const lab = new GuidedLab(size, narrator, until);
@@ -68,17 +68,17 @@ class GuidedLab {
     return this.#size.machines > 1;
   }
 
-  /** Starts everything, and tells of it. */
+  /** Starts everything, and reports it. */
   run(): Promise<void> {
     this.#running = this.#run();
     return this.#running;
   }
 
-  /** Removes everything, and says so. */
+  /** Removes everything, and reports it. */
   async end(): Promise<void> {
     this.#stop.abort();
     await this.#close();
-    // What was being started meanwhile is there now, and what is asked while it ends is not answered any more.
+    // Close again: processes that were starting meanwhile are running now. A failure at this point does not matter.
     await this.#running.catch(() => undefined);
     await this.#close();
     if (this.#files === undefined) return;
@@ -106,7 +106,7 @@ class GuidedLab {
     await this.#startFirst(first);
     const look = this.#isHall ? `: sign in as ${files.user} with the password ${files.password}` : '';
     this.#narrator.tell('lab', `The region answers at ${pageOf(first)}${look}`);
-    // What happens in a hall is too much to read.
+    // A hall has too many events to read.
     if (!this.#isHall)
       void tellEvents(
         first.stateDir,
@@ -141,7 +141,7 @@ class GuidedLab {
       onPlaced: (machine: LabMachine): void => {
         last = machine;
         this.#placed += 1;
-        const isNews = this.#placed === machines || this.#placed % HALL_TOLD_EVERY === 0;
+        const isNews = this.#placed === machines || this.#placed % HALL_REPORT_EVERY === 0;
         if (isHall && isNews) this.#narrator.tell('lab', hallWords(this.#placed, machines));
       },
       onTrouble: (text: string): void => this.#narrator.tell('problem', text),
@@ -162,7 +162,7 @@ class GuidedLab {
     );
   }
 
-  /** Starts the rack that has the region, and waits until the region answers. */
+  /** Starts the rack with the region, and waits until the region answers. */
   async #startFirst(rack: LabRack): Promise<void> {
     const up = Promise.withResolvers<void>();
     await this.#start(rack, ({ event }) => {
@@ -179,7 +179,7 @@ class GuidedLab {
     const daemon = await DaemonProcess.start({
       config: rack.configFile,
       onLine: (line) => {
-        // Racks that end do not end at once: one sees another go.
+        // Racks do not end at the same moment, and one sees another go.
         const isProblem = line.level >= PINO_ERROR && !this.#stop.signal.aborted;
         if (isProblem) this.#narrator.tell('problem', `${rack.name}: ${line.msg}`);
         onLine(line);
@@ -193,7 +193,7 @@ class GuidedLab {
     this.#stop.signal.throwIfAborted();
   }
 
-  /** Asks the rack's DNS for a machine that was deployed. */
+  /** Looks up a deployed machine in the rack's DNS. */
   async #tellName(hostname: string, words: string): Promise<void> {
     if (words !== 'is Deployed') return;
     const { octets, dnsPort } = rackPlace(0);

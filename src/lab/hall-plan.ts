@@ -1,15 +1,15 @@
-// What each machine of a hall is, and in which state a person finds it. Pure.
+// The plan of a hall: each machine's hardware, and the state in which a person finds it. Pure.
 
 import type { HardwareKind } from './simulated-hardware.ts';
 
-/** Where a machine is led; `new`: nowhere, it waits to be accepted. */
+/** The state to which a machine is brought; `new`: it waits to be accepted. */
 export type HallGoal = 'new' | 'ready' | 'allocated' | 'deployed' | 'failed' | 'broken' | 'rescue';
 
 export interface HallMachine {
   readonly hostname: string;
   readonly kind: HardwareKind;
   readonly goal: HallGoal;
-  /** The rack that it is plugged into, from 0. */
+  /** The index of its rack, from 0. */
   readonly rack: number;
 }
 
@@ -41,13 +41,13 @@ const ROLES: readonly Role[] = [
   { name: 'store', kind: { ...ssd('Storage server', 16, 64, 12, 8), rotational: true } },
 ];
 
-/** Most machines of a hall are deployed or ready; of everything else there is one now and then. */
+/** Most machines of a hall are deployed or ready; the other states are rare. */
 const GOALS: readonly HallGoal[] = [
   ...(['deployed', 'ready', 'new', 'deployed', 'failed', 'deployed', 'ready', 'allocated', 'deployed', 'new'] as const),
   ...(['broken', 'deployed', 'ready', 'deployed', 'rescue', 'deployed', 'new', 'ready', 'deployed', 'ready'] as const),
 ];
 
-/** The machines of a hall, the same ones each time: `web-1`, `db-1`, `web-2` … in turn on each rack. */
+/** The machines of a hall, always the same: `web-1`, `db-1`, `web-2` …, assigned to the racks in turn. */
 export function planHall(machines: number, racks: number): readonly HallMachine[] {
   const numbers = new Map<string, number>();
   return Array.from({ length: machines }, (_, index) => {

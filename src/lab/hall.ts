@@ -1,8 +1,8 @@
-// The machines of a guided lab: each with a socket that holds its power, switched on for the first time, given its driver as soon as it is
-// New, and led through its life to where its plan has it.
+// The machines of a guided lab, each with a power socket: each is switched on, gets its power driver once it is New, and is brought to the
+// state in its plan.
 //
-// 1. LANES_MAX machines are led at a time; one that gets nowhere is told of, and the others go on.
-// 2. Whoever has led a machine to its place is slow from then on, so that a person sees how far its work is.
+// 1. LANES_MAX machines are brought to their states at a time. A failed one is reported, and the others go on.
+// 2. A machine in its state is slowed down, so that a person can watch its progress.
 
 import { errorText } from '../errors.ts';
 import { formatMac } from '../net/address.ts';
@@ -16,9 +16,9 @@ import { simulatedHardware } from './simulated-hardware.ts';
 import { SimulatedLife } from './simulated-life.ts';
 import { PowerSocket, type WebhookPower } from './webhook-power.ts';
 
-/** Machines that are led at the same time: all by one person, who asks for the power of each when it has its driver. */
+/** Machines handled at the same time. The same user acts for all of them, and queries the power of each once it has its driver. */
 export const LANES_MAX = ASKED_MAX;
-/** How long a machine waits before each word to its region once a person watches it. */
+/** How long a watched machine waits before each request to its region, in milliseconds. */
 const WATCHED_PACE_MS = 300;
 const FAULT = 'simulated: memory bank DIMM_A1 has errors';
 
@@ -33,7 +33,7 @@ export interface HallParts {
   readonly region: LabRegion;
   readonly power: WebhookPower;
   readonly onStep: (machine: string, step: MachineStep) => void;
-  /** Called with a machine when it is where it is to be. */
+  /** Called with a machine when it has reached its state. */
   readonly onPlaced: (machine: LabMachine) => void;
   readonly onTrouble: (text: string) => void;
 }
@@ -55,7 +55,7 @@ export class Hall {
     return new Hall(parts, cables, plans);
   }
 
-  /** Leads every machine to its place. @param named false: machines keep the names that the region gave them */
+  /** Brings every machine to its state. @param named false to keep the names that the region gave */
   async lead(named: boolean): Promise<void> {
     const waiting = [...this.#machines.entries()];
     const lane = async (): Promise<void> => {
@@ -70,7 +70,7 @@ export class Hall {
     await Promise.all(Array.from({ length: LANES_MAX }, lane));
   }
 
-  /** Pulls every plug. */
+  /** Switches every machine off. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all(this.#machines.map(({ life }) => life.close()));

@@ -1,11 +1,11 @@
-// What a guided lab puts onto the disk before its racks start: one directory that holds everything, and that is removed at the end.
+// The files of a guided lab, created before its racks start: one directory with everything, removed at the end.
 //
-//   /tmp/rackboot-lab-XXXXXX ─┬─ lab.yaml      of the first rack, which has the region
-//                             ├─ rack-2.yaml … of the others, whose region it is
+//   /tmp/rackboot-lab-XXXXXX ─┬─ lab.yaml      the configuration of the first rack, which has the region
+//                             ├─ rack-2.yaml … those of the other racks, which use that region
 //                             ├─ hello.yaml    user data to deploy with
 //                             └─ lab, rack-2 … state directories, each with a boot tree of stand-ins
 //
-// 1. Only the user that started the lab can read it.
+// 1. Only the user who started the lab can read it.
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, truncateSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ import { createAdmin, keyPart, LOCAL_ADMINISTRATOR } from '../region/accounts/ac
 import { openRegionStore } from '../store/region-sqlite.ts';
 import { type LabPlace, labConfig, labPlace, makeStandInTree } from './safe-lab.ts';
 
-/** How the names of the directories of labs begin. */
+/** The prefix of labs' directory names. */
 export const LAB_DIRECTORY = 'rackboot-lab-';
 
 /** One rack of the lab. */
@@ -29,29 +29,29 @@ export interface LabRack {
   readonly stateDir: string;
 }
 
-/** Everything that a lab has on the disk. */
+/** A lab's files and account. */
 export interface LabFiles {
   readonly directory: string;
-  /** The first one has the region. */
+  /** The first rack has the region. */
   readonly racks: readonly LabRack[];
   readonly user: string;
   readonly password: string;
-  /** User data that a person can deploy with. */
+  /** The path of user data to deploy with. */
   readonly userData: string;
 }
 
-/** What can be deployed in a lab. */
+/** The system that a lab can deploy. */
 export const LAB_SYSTEM = 'debian/bookworm';
 export const LAB_USER = 'lab';
 
 const PASSWORD_CHARACTERS = 10;
-/** Zeroes, which take no room on most file systems. */
+/** A sparse file of zeroes, which takes no room on most file systems. */
 const IMAGE_BYTES = 64 * 1024 * 1024;
 const HELLO = '#cloud-config\nruncmd:\n  - echo "hello from the lab" > /etc/motd\n';
-/** How long the system of a machine of the lab keeps its address: it asks once. */
+/** The lease time: a lab machine's system requests its address only once. */
 const LEASE = '1d';
 
-/** Where the `index`th rack (0 to 3) of a guided lab is. */
+/** The addresses and ports of the `index`th rack (0 to 3) of a guided lab. */
 export function rackPlace(index: number): LabPlace {
   if (index === 0) return labPlace(0);
   const port = 17_000 + index * 10;
@@ -67,7 +67,7 @@ export function rackPlace(index: number): LabPlace {
   };
 }
 
-/** Makes the directory with everything that `racks` racks need. */
+/** Creates the directory with everything that `racks` racks need. */
 export async function makeLabFiles(racks: number): Promise<LabFiles> {
   const directory = mkdtempSync(join(tmpdir(), LAB_DIRECTORY));
   const made = Array.from({ length: racks }, (_, index) => makeRack(directory, index));
@@ -92,7 +92,7 @@ function makeRack(directory: string, index: number): LabRack {
   return { name, place, configFile, stateDir };
 }
 
-/** The lab's configuration, in a network that has room for a hall. @param elsewhere the name of a rack whose region the first one has */
+/** The lab's configuration, with a network large enough for a hall. @param elsewhere the name of a rack that uses the first one's region */
 export function guidedConfig(place: LabPlace, stateDir: string, elsewhere?: string): string {
   const net = place.octets.replace(/\.0$/, '');
   const region = `http://127.0.0.1:${rackPlace(0).regionPort}/MAAS`;
@@ -111,7 +111,7 @@ export function guidedConfig(place: LabPlace, stateDir: string, elsewhere?: stri
     .replace(/^region: .*$/m, `region: { mode: remote, url: "${region}" }`);
 }
 
-/** Puts an image into the store of a tree. Nothing starts from it, and its title says so. */
+/** Adds an image to the store of a tree. It cannot boot, and its title says that it is a stand-in. */
 function makeStandInImage(tree: string): void {
   const bytes = Buffer.alloc(IMAGE_BYTES);
   const image: StoredImage = {
@@ -136,7 +136,7 @@ function makeStandInImage(tree: string): void {
   writeFileSync(manifest, encodeImage(image));
 }
 
-/** Makes the lab's administrator with a key to deploy with, which the command line of this host gets, too. @returns the password */
+/** Creates the lab's administrator, with an SSH key for deployments; this host's command line gets one too. @returns the password */
 async function makeAccount(stateDir: string): Promise<string> {
   const store = openRegionStore({ stateDir });
   try {
@@ -158,7 +158,7 @@ async function makeAccount(stateDir: string): Promise<string> {
   }
 }
 
-/** A public key of which nobody has the private half: a machine that is simulated opens no login. */
+/** A public key without a private half: simulated machines offer no login. */
 function standInKey(): string {
   const word = (text: string): Buffer => Buffer.concat([Buffer.from([0, 0, 0, text.length]), Buffer.from(text)]);
   const bytes = Buffer.concat([word('ssh-ed25519'), Buffer.from([0, 0, 0, 32]), systemClock.randomBytes(32)]);

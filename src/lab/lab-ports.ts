@@ -1,4 +1,4 @@
-// Whether a lab finds its ports free, before it starts anything: who has one is named in one line.
+// Checks that a lab's ports are free before it starts anything; if not, one line names the process that holds one.
 
 import { createServer } from 'node:net';
 import { osErrorCode, RackError } from '../errors.ts';
@@ -31,13 +31,13 @@ export async function checkPort(host: string, port: number): Promise<void> {
   }
 }
 
-/** What a person is told of a port that somebody else has. */
+/** The error for a port that another process holds. */
 function portInUse(host: string, port: number, cause: unknown): RackError {
   const [owner] = findPortOwners('TCP', parseIpv4(host) ?? ANY, port);
   return new RackError('address-in-use', `${host}:${port} is in use ${describeOwner(owner, port)}`, { cause });
 }
 
-/** Who has the port, and what to do: nobody is to end a rack that machines depend on because a lab would like its place. Pure. */
+/** Names the owner of a port and the remedy, which must never be to end a rack that machines depend on. Pure. */
 export function describeOwner(owner: PortOwner | undefined, port: number): string {
   const look = `\`sudo ss -ltnp sport = :${port}\` shows its process`;
   if (owner === undefined) return `by a process that cannot be seen from here; the lab needs this port. ${look}`;
@@ -62,6 +62,6 @@ const isCommand = (words: readonly string[], command: string): boolean => {
   return program >= 0 && words.indexOf(command, program + 1) >= 0;
 };
 const isRack = (words: readonly string[]): boolean => isCommand(words, 'run');
-/** The lab itself, or a rack of it, whose configuration lies in the lab's own directory. */
+/** True for a lab, and for a rack of one, whose configuration is in the lab's directory. */
 const isLab = (words: readonly string[]): boolean =>
   isCommand(words, 'lab') || (isRack(words) && words.some((word) => word.includes(`/${LAB_DIRECTORY}`)));

@@ -1,4 +1,4 @@
-// How a person runs the command line of this installation, so that the commands a lab prints work as they are printed.
+// Finds how to run this installation's command line, so that the commands that a lab prints work as printed.
 
 import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
@@ -6,8 +6,8 @@ import { delimiter, join, relative } from 'node:path';
 const ROOT = join(import.meta.dirname, '..', '..');
 
 /**
- * `rackboot` where the shell finds this very installation by that name; else its first file, run by the Node that has run it.
- * @param cwd the directory in which the person is; npm says where it was called
+ * `rackboot` if the shell finds this installation by that name; otherwise a command that runs its main file with `node`.
+ * @param cwd the user's directory, which npm passes on
  */
 export function labProgram(
   path: string = process.env.PATH ?? '',
@@ -16,7 +16,7 @@ export function labProgram(
   const own = join(ROOT, 'bin', 'rackboot.js');
   const found = path
     .split(delimiter)
-    // npm puts places in front that the person's shell does not have.
+    // npm adds directories that the user's shell does not have.
     .filter((directory) => directory !== '' && !directory.includes('node_modules'))
     .map((directory) => join(directory, 'rackboot'))
     .find(isProgram);
@@ -34,5 +34,5 @@ function isProgram(file: string): boolean {
   }
 }
 
-/** A path as a shell takes it. */
+/** Quotes a path for a shell. */
 const quoted = (path: string): string => (/^[\w./@+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);

@@ -1,4 +1,4 @@
-// What a lab asks of its region, over the control socket of the rack that has it, as the command line does.
+// A lab's requests to its region, over the control socket of the rack with the region, like the command line's.
 
 import { z } from 'zod';
 import { askDaemon } from '../cli/control.ts';
@@ -7,8 +7,8 @@ import { RackError } from '../errors.ts';
 
 const MACHINES = '/MAAS/api/2.0/machines/';
 const RACKS = '/MAAS/api/2.0/nodegroups/';
-const LOOK_EVERY_MS = 250;
-/** The longest that a machine, or a rack, is waited for. */
+const CHECK_EVERY_MS = 250;
+/** How long to wait for a machine or a rack, in milliseconds. */
 const WAIT_MS_MAX = 90_000;
 
 const machineShape = z.looseObject({
@@ -29,12 +29,12 @@ type Fields = Readonly<Record<string, string>>;
 export class LabRegion {
   readonly #stateDir: string;
 
-  /** @param stateDir of the rack that has the region */
+  /** @param stateDir of the rack with the region */
   constructor(stateDir: string) {
     this.#stateDir = stateDir;
   }
 
-  /** The machine with this hardware address, as soon as it has enlisted. */
+  /** Waits until the machine with this hardware address has enlisted. */
   async findEnlisted(mac: string): Promise<LabMachine> {
     return await awaitValue(`${mac} in the region`, async () => {
       const query = new URLSearchParams({ mac_address: mac });
@@ -47,12 +47,12 @@ export class LabRegion {
     return machineShape.parse(await askDaemon(this.#stateDir, `${MACHINES}${id}/`));
   }
 
-  /** Changes what is recorded of a machine: its name, its driver. */
+  /** Changes a machine's record: its name, its driver. */
   async update(id: string, fields: Fields): Promise<LabMachine> {
     return machineShape.parse(await askDaemon(this.#stateDir, `${MACHINES}${id}/`, 'PUT', formOf(fields)));
   }
 
-  /** Asks the driver for the state of its power, so that the page shows it; later, while whoever watches the lab asks so much, too. */
+  /** Queries a machine's power, so that the page shows it. Retries while the region refuses further queries of the same user. */
   async queryPower(id: string): Promise<void> {
     await awaitValue(`the power of ${id}`, async () => {
       try {
@@ -65,7 +65,7 @@ export class LabRegion {
     });
   }
 
-  /** Gives a machine a command of its life, and waits for the state that it leads to, with nothing left to switch. */
+  /** Gives a machine a life-cycle command, and waits for the resulting state, with no power task left. */
   async command(id: string, op: string, wanted: string, fields: Fields = {}): Promise<void> {
     await askDaemon(this.#stateDir, `${MACHINES}${id}/?op=${op}`, 'POST', formOf(fields));
     await awaitValue(`${id} to be ${wanted}`, async () => {
@@ -74,12 +74,12 @@ export class LabRegion {
     });
   }
 
-  /** Takes a machine that is Ready, and deploys nothing to it. */
+  /** Allocates a Ready machine without deploying it. */
   async allocate(id: string): Promise<void> {
     await askDaemon(this.#stateDir, `${MACHINES}?op=allocate`, 'POST', formOf({ system_id: id }));
   }
 
-  /** Accepts a rack as soon as it has registered, and waits until it hears of that. @param stateDir of that rack */
+  /** Accepts a rack once it has registered, and waits until its link is up. @param stateDir of that rack */
   async acceptRack(name: string, stateDir: string): Promise<void> {
     const { uuid } = await awaitValue(`the rack ${name}`, async () =>
       z
@@ -97,12 +97,12 @@ export class LabRegion {
 
 const formOf = (fields: Fields): string => new URLSearchParams(fields).toString();
 
-/** Looks until there is a value. @throws RackError `not-running` after WAIT_MS_MAX */
+/** Polls until there is a value. @throws RackError `not-running` after WAIT_MS_MAX */
 export async function awaitValue<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  for (let waitedMs = 0; waitedMs < WAIT_MS_MAX; waitedMs += LOOK_EVERY_MS) {
+  for (let waitedMs = 0; waitedMs < WAIT_MS_MAX; waitedMs += CHECK_EVERY_MS) {
     const value = await look();
     if (value !== undefined) return value;
-    await sleep(LOOK_EVERY_MS);
+    await sleep(CHECK_EVERY_MS);
   }
-  throw new RackError('not-running', `waited ${WAIT_MS_MAX / 1000} s for ${what}, in vain`);
+  throw new RackError('not-running', `waited ${WAIT_MS_MAX / 1000} s in vain for ${what}`);
 }

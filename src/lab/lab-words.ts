@@ -1,10 +1,10 @@
-// What a guided lab says, as pure functions of what happened: few lines, each a sentence that a newcomer reads.
+// The lines that a guided lab prints, as pure functions of events: few sentences, for newcomers.
 
 import type { LogLine } from './daemon-process.ts';
 import type { MachineStep } from './machine-actions.ts';
 
-/** What the region's event log tells, as its API gives it. */
-export interface ToldEvent {
+/** An event of the region's log, as in its API. */
+export interface LabEvent {
   readonly type: string;
   readonly description: string;
   readonly level: string;
@@ -15,25 +15,25 @@ export interface NextSteps {
   readonly pageUrl: string;
   readonly user: string;
   readonly password: string;
-  /** What runs the command line here: `node bin/rackboot.js`. */
+  /** The command that runs the command line here: `node bin/rackboot.js`. */
   readonly program: string;
   readonly configFile: string;
   readonly userData: string;
-  /** What is to be deployed: `debian/bookworm`. */
+  /** The system to deploy: `debian/bookworm`. */
   readonly system: string;
-  /** A machine that waits to be accepted; undefined: none does. */
+  /** A machine that waits to be accepted, if any. */
   readonly machine: string | undefined;
 }
 
 const count = (many: number, noun: string): string => `${many} ${noun}${many === 1 ? '' : 's'}`;
 
-/** What there is, in the first line. */
+/** The first line: what the lab consists of. */
 export function openingWords(machines: number, racks: number): string {
   const what = `${racks === 1 ? 'a real rack' : `${racks} real racks`} and ${count(machines, 'simulated machine')}`;
   return `A safe lab on this host's loopback: ${what}. No network is touched.`;
 }
 
-/** What a person is told of a machine's first boot; undefined: nothing, as of most of its steps. */
+/** The words for a step of a machine's first boot; undefined for most steps. */
 export function stepWords({ name, text }: MachineStep): string | undefined {
   switch (name) {
     case 'power-on':
@@ -47,9 +47,9 @@ export function stepWords({ name, text }: MachineStep): string | undefined {
   }
 }
 
-/** What a person is told of an event; undefined: nothing. */
-export function eventWords({ type, description, level, hostname }: ToldEvent): string | undefined {
-  // What racks say of their interfaces is no machine's story.
+/** The words for an event; undefined for events that are not shown. */
+export function eventWords({ type, description, level, hostname }: LabEvent): string | undefined {
+  // Events of racks' interfaces concern no machine.
   if (hostname === '') return undefined;
   if (type === 'New') return 'is enlisted: the region knows it now, as New';
   if (type === 'Node changed status') {
@@ -64,7 +64,7 @@ export function eventWords({ type, description, level, hostname }: ToldEvent): s
   return /^(?:WARNING|ERROR|CRITICAL)$/.test(level) ? `${type}: ${description}` : undefined;
 }
 
-/** What a person is told of a line of the rack's log; undefined: nothing, as of most of them. */
+/** The words for a line of the rack's log; undefined for most lines. */
 export function rackWords({ event, address, file, bytes }: LogLine): string | undefined {
   const how = event.startsWith('tftp.') ? 'TFTP' : 'HTTP';
   switch (event) {
@@ -78,7 +78,7 @@ export function rackWords({ event, address, file, bytes }: LogLine): string | un
   }
 }
 
-/** What to try next, in lines of their own, so that a command can be copied. */
+/** Suggestions for what to try next, one command per line, ready to copy. */
 export function nextSteps(next: NextSteps): readonly string[] {
   const { pageUrl, user, password, program, configFile, userData, system, machine } = next;
   const page = [`On the page:  ${pageUrl}`, `              sign in as ${user} with the password ${password}`];
@@ -107,11 +107,11 @@ export function nextSteps(next: NextSteps): readonly string[] {
   ];
 }
 
-/** The same at the end of the lab with a virtual machine, whose page shows and takes no form, and whose state is root's. */
+/** The suggestions at the end of the lab with a virtual machine, whose page is read-only and whose state belongs to root. */
 export function virtualSteps(
   next: Pick<NextSteps, 'pageUrl' | 'program' | 'configFile'> & {
     readonly machine: string;
-    /** The file with what the machine wrote to its console. */
+    /** The file with the machine's console output. */
     readonly console: string;
   },
 ): readonly string[] {
@@ -136,11 +136,11 @@ export function virtualSteps(
   ];
 }
 
-/** What was removed, in the last line. */
+/** The last line: what was removed. */
 export function removedWords(machines: number, racks: number, directory: string): string {
   return `The lab has ended. Removed: ${count(racks, 'rack')}, ${count(machines, 'simulated machine')} and ${directory}. Nothing is left.`;
 }
 
-/** How many machines of a hall are there. */
+/** The progress line of a hall. */
 export const hallWords = (done: number, machines: number): string =>
   `${done} of ${count(machines, 'machine')} ${done === 1 ? 'is' : 'are'} where the lab wants them`;

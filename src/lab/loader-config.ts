@@ -1,5 +1,5 @@
-// What pxelinux understands of its configuration, as far as a simulated machine needs it: the default label's kernel, initrd and
-// arguments, or the local disk (syslinux's doc/syslinux.txt and doc/pxelinux.txt).
+// Parses a pxelinux configuration as far as a simulated machine needs it: the default label's kernel, initrd and arguments, or the local
+// disk (syslinux's doc/syslinux.txt and doc/pxelinux.txt).
 
 export type LoaderInstruction =
   | {
@@ -10,7 +10,7 @@ export type LoaderInstruction =
       readonly sysappendBootif: boolean;
     }
   | { readonly kind: 'local' }
-  /** Anything else it was told to run, such as a module that powers off. */
+  /** Anything else to run, such as a module that powers off. */
   | { readonly kind: 'other'; readonly kernel: string };
 
 interface Label {
@@ -18,7 +18,7 @@ interface Label {
   readonly values: Map<string, string>;
 }
 
-/** Reads a configuration; undefined when it names nothing to run. */
+/** Parses a configuration; undefined if it names nothing to run. */
 export function parsePxelinuxConfig(text: string): LoaderInstruction | undefined {
   const globals = new Map<string, string>();
   const labels: Label[] = [];
@@ -54,7 +54,7 @@ export function parsePxelinuxConfig(text: string): LoaderInstruction | undefined
   };
 }
 
-/** `NAME=value` of a kernel line; the last one counts. */
+/** The value of `NAME=value` in a kernel line; the last one counts. */
 export function kernelArgument(line: string, name: string): string | undefined {
   return line
     .split(/\s+/)

@@ -1,4 +1,4 @@
-// What goes into a simulated machine, and what it wants done: the port between `simulated-machine.ts` and whoever carries its words.
+// The inputs and actions of a simulated machine: the port between `simulated-machine.ts` and the code that runs it.
 
 import type { Ipv4 } from '../net/address.ts';
 
@@ -13,7 +13,7 @@ export type MachineInput =
 
 export type MachineAction =
   | { readonly kind: 'broadcast'; readonly bytes: Uint8Array }
-  /** Port 0: the server's well-known port. A new `transfer` number asks for a new source port. */
+  /** Port 0 means the server's well-known port. A new `transfer` number requires a new source port. */
   | {
       readonly kind: 'tftp';
       readonly bytes: Uint8Array;
@@ -26,15 +26,15 @@ export type MachineAction =
       readonly method: 'GET' | 'POST';
       readonly url: string;
       readonly body?: string;
-      /** Header fields beside those that say what the body is. */
+      /** Header fields in addition to those that describe the body. */
       readonly fields?: Readonly<Record<string, string>>;
     }
-  /** From now on it sends from this address. */
+  /** From now on the machine sends from this address. */
   | { readonly kind: 'address'; readonly address: Ipv4 }
   | { readonly kind: 'step'; readonly step: MachineStep }
   | { readonly kind: 'off'; readonly outcome: MachineOutcome };
 
-/** What a person watching the machine would see. */
+/** A step that a person watching the machine would see. */
 export interface MachineStep {
   readonly name:
     | 'power-on'
@@ -55,13 +55,13 @@ export interface MachineStep {
 
 export type MachineOutcome =
   | { readonly kind: 'enlisted'; readonly systemId: string }
-  /** The rack keeps its report for a region that is away. */
+  /** The rack stored its report, because the region is away. */
   | { readonly kind: 'queued' }
-  /** It was told to start its disk, on which there is nothing. */
+  /** The machine must boot its disk, which is blank. */
   | { readonly kind: 'local-boot' }
-  /** The agent did a job. */
+  /** The agent has done a job. */
   | { readonly kind: 'worked'; readonly job: string }
-  /** The system on its disk is up and has an address; the machine stays on. */
+  /** The system on the disk is up and has an address; the machine stays on. */
   | { readonly kind: 'system-up'; readonly address: Ipv4 }
   | { readonly kind: 'powered-off' }
   | { readonly kind: 'failed'; readonly reason: string };

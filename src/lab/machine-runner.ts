@@ -1,5 +1,5 @@
-// Gives a simulated machine real sockets on this host's loopback: broadcasts, TFTP and HTTP leave from the address that the
-// machine was given, as they would from a machine of its own.
+// Runs a simulated machine with real sockets on this host's loopback: its broadcasts, TFTP and HTTP are sent from its leased address, like
+// those of a separate machine.
 
 import { type ClientRequest, request } from 'node:http';
 import type { Clock, Timer } from '../clock.ts';
@@ -10,13 +10,13 @@ import type { DatagramNetwork, DatagramSocket } from '../net/datagram.ts';
 import type { MachineAction, MachineInput, MachineOutcome, MachineStep } from './machine-actions.ts';
 import type { SimulatedMachine } from './simulated-machine.ts';
 
-/** The largest answer that a machine takes. */
+/** The largest HTTP answer that a machine accepts, in bytes. */
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 
 export interface MachineRunnerOptions {
   readonly network: DatagramNetwork;
   readonly clock: Clock;
-  /** The device that it is plugged into, and an address there that nobody has, to broadcast from. */
+  /** The machine's network device, and an unused address there to broadcast from. */
   readonly device: string;
   readonly source: Ipv4;
   readonly dhcpServerPort: number;
@@ -42,7 +42,7 @@ export class MachineRunner {
     this.#options = options;
   }
 
-  /** Powers the machine on; resolves when it is off. */
+  /** Switches the machine on; resolves when it is off. */
   async run(): Promise<MachineOutcome> {
     const { network, device, source, dhcpClientPort } = this.#options;
     this.#dhcp = await network.open({
@@ -65,7 +65,7 @@ export class MachineRunner {
     }
   }
 
-  /** Pulls its plugs, whatever it is doing; it does nothing any more. */
+  /** Cuts its power and network at once. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();

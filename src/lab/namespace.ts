@@ -1,5 +1,5 @@
-// A private network: a network namespace of its own with a bridge, to which virtual machines and clients are attached. Nothing in
-// it can reach a network of the host, and nothing of the host changes.
+// A private network: a network namespace with a bridge for virtual machines and clients. It cannot reach any network of the host, and
+// changes nothing on the host.
 
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
@@ -8,7 +8,7 @@ export const BRIDGE = 'br0';
 /** Locally administered. */
 const BRIDGE_ADDRESS = '02:52:42:00:00:01';
 
-/** A network namespace that this process made and will remove. */
+/** A network namespace that this process creates and removes. */
 export class LabNamespace {
   readonly name: string;
   #taps = 0;
@@ -19,7 +19,7 @@ export class LabNamespace {
   }
 
   /**
-   * Makes the namespace `name` with its loopback up and a bridge that has `address/prefix`.
+   * Creates the namespace `name` with its loopback up and a bridge with `address/prefix`.
    *
    * @throws RackError `tool-missing`, `permission-denied`, `tool-failed`.
    */
@@ -28,7 +28,7 @@ export class LabNamespace {
     const namespace = new LabNamespace(name);
     try {
       namespace.ip('link', 'set', 'lo', 'up');
-      // With an address of its own: it would else change to that of each host that is added, and be deaf to those who know the former one.
+      // With a fixed hardware address: otherwise the bridge would take over that of an added host, and miss frames to its former one.
       const own = ['address', BRIDGE_ADDRESS];
       namespace.ip('link', 'add', BRIDGE, ...own, 'type', 'bridge', 'stp_state', '0', 'forward_delay', '0');
       namespace.ip('address', 'add', `${address}/${prefix}`, 'dev', BRIDGE);
@@ -45,7 +45,7 @@ export class LabNamespace {
     return ip('-netns', this.name, ...args);
   }
 
-  /** A new tap device on the bridge, for one virtual machine. @returns its name. */
+  /** Adds a tap device to the bridge, for one virtual machine. @returns its name */
   addTap(): string {
     const tap = `tap${this.#taps}`;
     this.#taps += 1;
@@ -54,7 +54,7 @@ export class LabNamespace {
     return tap;
   }
 
-  /** Another namespace with one end of a cable to the bridge as `eth0`: a client host. @returns its name. */
+  /** Adds a client host: another namespace, whose `eth0` is connected to the bridge. @returns its name */
   addHost(label: string, mac: string): string {
     const host = `${this.name}-${label}`;
     ip('netns', 'add', host);
@@ -68,7 +68,7 @@ export class LabNamespace {
     return host;
   }
 
-  /** Starts a program inside the namespace, or inside the client host `host`. */
+  /** Starts a program in the namespace, or in the client host `host`. */
   spawn(
     command: string,
     args: readonly string[],
@@ -78,7 +78,7 @@ export class LabNamespace {
     return spawn('ip', ['netns', 'exec', host, command, ...args], rest);
   }
 
-  /** The namespace and those of its client hosts. */
+  /** The names of the namespace and of its client hosts. */
   get names(): readonly string[] {
     return [...this.#hosts, this.name];
   }
@@ -89,7 +89,7 @@ export class LabNamespace {
       try {
         ip('netns', 'delete', name);
       } catch {
-        // It is gone already, which is what was wanted.
+        // It is already gone.
       }
     }
     this.#hosts = [];
@@ -107,7 +107,7 @@ function ip(...args: readonly string[]): string {
     }
     const text = errorText(error);
     if (/Operation not permitted|Permission denied/.test(text)) {
-      throw new RackError('permission-denied', 'a private network can be made by root only: run this as root', {
+      throw new RackError('permission-denied', 'only root can create a private network: run this as root', {
         cause: error,
       });
     }

@@ -1,4 +1,4 @@
-// Tells a person at the terminal what is happening: one line a step, with the seconds since the start and who did it.
+// Prints what happens in a lab to the terminal: one line per step, with the seconds since the start and the speaker.
 
 import { cleanText } from '../clean-text.ts';
 import type { Clock } from '../clock.ts';
@@ -14,7 +14,7 @@ const RESET = '\u001b[0m';
 
 export type Speaker = keyof typeof COLOURS;
 
-/** Prints lines in the order they are told. */
+/** Prints lines in order. */
 export class Narrator {
   readonly #clock: Clock;
   readonly #startedAt: number;
@@ -34,7 +34,7 @@ export class Narrator {
     this.#print(`${at} s  ${this.#colour ? `${COLOURS[speaker]}${who}${RESET}` : who} ${cleanText(text)}`);
   }
 
-  /** Shows lines as they are, to be read or copied. */
+  /** Prints lines without time and speaker, to read or copy. */
   show(lines: readonly string[]): void {
     for (const line of lines) this.#print(cleanText(line));
   }

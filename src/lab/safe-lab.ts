@@ -1,5 +1,5 @@
-// Where a rack and its simulated machines are on this host's loopback, by any user: addresses, ports, configuration and boot tree. Nothing
-// leaves the host, and nothing needs a privilege. `guided-lab.ts` is what `npm start` makes of it.
+// A rack and simulated machines on this host's loopback: addresses, ports, configuration and boot tree. No packet leaves the host, and no
+// privilege is needed. `guided-lab.ts` uses it for `npm start`.
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -12,11 +12,11 @@ import { MachineRunner } from './machine-runner.ts';
 import { enlistmentForm, simulatedHardware, uuidBytes } from './simulated-hardware.ts';
 import { SimulatedMachine } from './simulated-machine.ts';
 
-/** Where a lab is: a network of loopback, which only this host has, and high ports. */
+/** The place of a lab: a loopback network, which only this host can reach, and high ports. */
 export interface LabPlace {
   /** `127.77.0`: the network's first three octets. */
   readonly octets: string;
-  /** From where a machine without address broadcasts. */
+  /** The source address of broadcasts from a machine without an address. */
   readonly source: Ipv4;
   readonly dhcpServerPort: number;
   readonly dhcpClientPort: number;
@@ -26,7 +26,7 @@ export interface LabPlace {
   readonly regionPort: number;
 }
 
-/** The `index`th place, 0 to 99: places share neither a network nor a port, so labs run beside each other. */
+/** The `index`th place, 0 to 99. Places share no network and no port, so labs can run side by side. */
 export function labPlace(index: number): LabPlace {
   return {
     octets: `127.${77 + index}.0`,
@@ -67,7 +67,7 @@ export function labConfig(place: LabPlace, stateDir: string): string {
   ].join('\n');
 }
 
-/** Fills a tree with stand-ins for what a simulated machine loads and never runs. */
+/** Fills a tree with stand-ins for the files that a simulated machine loads but never runs. */
 export function makeStandInTree(tree: string): void {
   const images = join(tree, 'amd64', 'generic', 'bookworm', 'commissioning');
   mkdirSync(images, { recursive: true });
@@ -77,13 +77,13 @@ export function makeStandInTree(tree: string): void {
   writeFileSync(join(images, 'initrd.gz'), standIn('initrd', STAND_IN_INITRD_BYTES));
 }
 
-/** Bytes that are the same each time and tell one place from another. */
+/** Reproducible bytes that differ between files. */
 function standIn(name: string, bytes: number): Buffer {
   const block = createHash('sha512').update(`stand-in ${name}`).digest();
   return Buffer.alloc(bytes, block);
 }
 
-/** Boots the `index`th simulated machine in a lab and waits until it is off; each of its steps is told to `onStep`. */
+/** Boots the `index`th simulated machine in a lab, and waits until it is off; reports its steps to `onStep`. */
 export async function bootSimulatedMachine(
   place: LabPlace,
   index: number,

@@ -1,19 +1,19 @@
-// The cable on which many simulated machines of one host hang: the port of DHCP clients can be opened once on a device, so one socket
-// hears for all of them, and each machine finds its own answers by transaction and hardware address.
+// Shares the DHCP client port of a device among simulated machines. The port can be opened only once, so one socket receives for all of
+// them, and each machine finds its own answers by transaction id and hardware address.
 //
-// 1. Everything else that a machine opens is its own.
-// 2. The port is free while no machine asks for an address: then `rackboot doctor` asks.
+// 1. All other sockets belong to one machine.
+// 2. The port is free while no machine requests an address, so that `rackboot doctor` can use it.
 
 import type { DatagramHandler, DatagramNetwork, DatagramSocket, HostNetwork, SocketRequest } from '../net/datagram.ts';
 import { openNetwork } from '../net/open-network.ts';
 
 export class SharedCable {
   readonly #network: HostNetwork;
-  /** The port that is shared. */
+  /** The shared port. */
   readonly #port: number;
   readonly #hearers = new Set<DatagramHandler>();
   #socket: Promise<DatagramSocket> | undefined;
-  /** Settles when the socket before this one is closed. */
+  /** Settles when the previous socket is closed. */
   #closing: Promise<void> = Promise.resolve();
 
   private constructor(network: HostNetwork, port: number) {
@@ -21,12 +21,12 @@ export class SharedCable {
     this.#port = port;
   }
 
-  /** @param port of DHCP clients */
+  /** @param port the DHCP client port */
   static async open(port: number): Promise<SharedCable> {
     return new SharedCable(await openNetwork(), port);
   }
 
-  /** What one machine may take for a network of its own: closing it leaves the cable to the others. */
+  /** A network for one machine; closing it leaves the shared socket to the others. */
   plug(): DatagramNetwork {
     const { kind, notes } = this.#network;
     const open = (request: SocketRequest): Promise<DatagramSocket> =>
@@ -47,7 +47,7 @@ export class SharedCable {
     };
     this.#socket ??= this.#closing.then(() => this.#network.open(forAll));
     const hear = request.onDatagrams;
-    // Before the wait: whoever leaves meanwhile leaves the socket to this one.
+    // Join before waiting, so that another machine's leaving does not close the socket.
     this.#hearers.add(hear);
     const socket = await this.#socket.catch((error: unknown) => {
       this.#leave(hear);

@@ -1,13 +1,13 @@
-// What the agent in a simulated machine does: asks for its job, and does it as far as its region can see. Sans-IO: it yields one request
-// after the other and is given each answer; the disk it writes is a word.
+// The agent in a simulated machine: asks for its job, and does it as far as the region can see. Sans-IO: it yields one request after the
+// other and receives each answer; its disk is only a word.
 //
-//   job ─┬─ commission: reports its hardware, runs each script, tells that all is well ─► off
-//        ├─ deploy: tells how far the disk is written, then that it is ─► starts again
-//        ├─ erase: tells that its disks are erased ─► off
-//        ├─ rescue: tells that it is there ─► stays on
+//   job ─┬─ commission: reports its hardware, runs each script, reports success ─► off
+//        ├─ deploy: reports the progress of writing the disk, then its end ─► restarts
+//        ├─ erase: reports that its disks are erased ─► off
+//        ├─ rescue: reports that it is ready ─► stays on
 //        └─ poweroff, none ─► off
 //
-// 1. A refusal ends the work; what is no answer at all is tried again by whoever carries the requests.
+// 1. A refusal ends the work. The caller repeats requests that get no answer.
 
 import type { MachineOutcome } from './machine-actions.ts';
 
@@ -16,7 +16,7 @@ export interface AgentRequest {
   readonly method: 'GET' | 'POST';
   readonly url: string;
   readonly body?: string;
-  /** Header fields instead of the token of the boot. */
+  /** Header fields that replace the boot token. */
   readonly fields?: Readonly<Record<string, string>>;
 }
 
@@ -25,31 +25,31 @@ export interface AgentAnswer {
   readonly text: string;
 }
 
-/** How the work ended: off, started again with the disk as it is now, or with a system that is up. */
+/** How the work ended: off, a restart with the present disk, or a running system. */
 export type AgentEnd =
   | { readonly kind: 'off'; readonly outcome: MachineOutcome }
-  /** `cloudConfig`: what cloud-init of the system finds on its disk; empty: there is none. */
+  /** `cloudConfig`: what the system's cloud-init finds on its disk; empty if nothing. */
   | { readonly kind: 'restart'; readonly disk: 'system'; readonly cloudConfig: string }
   | { readonly kind: 'up' };
 
 export type AgentWork = Generator<AgentRequest, AgentEnd, AgentAnswer>;
 
 export interface AgentParts {
-  /** Base address of the region as the machine reaches it, ending in `/MAAS`. */
+  /** The region's base URL as seen from the machine, ending in `/MAAS`. */
   readonly url: string;
-  /** Body of the form by which it reports its hardware. */
+  /** The form body that reports its hardware. */
   readonly report: string;
-  /** The system that it writes has a cloud-init (`simulated-system.ts`). */
+  /** True if the system that it writes has cloud-init (`simulated-system.ts`). */
   readonly cloudInit: boolean;
-  /** Why its check of the memory fails; undefined: every test passes. */
+  /** Why its memory test fails; undefined if every test passes. */
   readonly fault: string | undefined;
 }
 
-/** Scripts of one run that are run. */
+/** The most scripts of one run. */
 const SCRIPTS_MAX = 256;
-/** The one that finds the fault of a machine that has one. */
+/** The script that finds the fault. */
 const FAULTY_SCRIPT = 'memory';
-/** Parts in which it tells that the disk is being written. */
+/** The number of progress reports while writing the disk. */
 const WRITTEN_PARTS = 10;
 
 class Refused extends Error {}
@@ -65,10 +65,10 @@ export function* doJob(parts: AgentParts): AgentWork {
       case 'deploy':
         return yield* deploy(parts, Number(job.image_bytes ?? 0));
       case 'erase':
-        yield* tell(parts, { status: 'OK', stage: 'erased' });
+        yield* signal(parts, { status: 'OK', stage: 'erased' });
         return done('erase');
       case 'rescue':
-        yield* tell(parts, { status: 'OK', stage: 'login' });
+        yield* signal(parts, { status: 'OK', stage: 'login' });
         return done('rescue');
       default:
         return done(job.job ?? 'none');
@@ -84,13 +84,13 @@ const done = (job: string): AgentEnd => ({ kind: 'off', outcome: { kind: 'worked
 function* commission(parts: AgentParts, scripts: number): AgentWork {
   const reported = yield { method: 'POST', url: `${parts.url}/api/2.0/machines/`, body: parts.report };
   if (reported.status >= 300) throw new Refused(`its report was answered ${reported.status}: ${reported.text}`);
-  yield* tell(parts, { status: 'WORKING', stage: 'testing' });
+  yield* signal(parts, { status: 'WORKING', stage: 'testing' });
   if (scripts > 0) yield* runScripts(parts);
   if (parts.fault !== undefined) {
-    yield* tell(parts, { status: 'FAILED', stage: 'testing', message: parts.fault });
+    yield* signal(parts, { status: 'FAILED', stage: 'testing', message: parts.fault });
     return done('commission');
   }
-  yield* tell(parts, { status: 'OK', stage: 'tested' });
+  yield* signal(parts, { status: 'OK', stage: 'tested' });
   return done('commission');
 }
 
@@ -98,31 +98,31 @@ function* runScripts(parts: AgentParts): Generator<AgentRequest, void, AgentAnsw
   const list = (yield* ask(parts, 'GET', 'scripts')).split('\n').filter((line) => line !== '');
   for (const line of list.slice(0, SCRIPTS_MAX)) {
     const [id = '', , , name = ''] = line.split(' ');
-    yield* tell(parts, { status: 'WORKING', stage: 'testing', script: name, script_id: id });
+    yield* signal(parts, { status: 'WORKING', stage: 'testing', script: name, script_id: id });
     const ended = { script: name, script_id: id, ended: 'exited', ...resultOf(name, parts.fault) };
-    yield* tell(parts, { status: 'WORKING', stage: 'testing', ...ended });
+    yield* signal(parts, { status: 'WORKING', stage: 'testing', ...ended });
   }
 }
 
-/** How a script ends, and what it said. */
+/** The end of a script and its output. */
 function resultOf(name: string, fault: string | undefined): Readonly<Record<string, string>> {
   if (fault === undefined || name !== FAULTY_SCRIPT) return { exit_status: '0' };
   return { exit_status: '1', offset: '0', output_base64: Buffer.from(`${fault}\n`).toString('base64') };
 }
 
 function* deploy(parts: AgentParts, bytes: number): AgentWork {
-  yield* tell(parts, { status: 'WORKING', stage: 'partitioning' });
+  yield* signal(parts, { status: 'WORKING', stage: 'partitioning' });
   for (let part = 1; part <= WRITTEN_PARTS; part += 1) {
     const far = { done_bytes: String(Math.floor((bytes * part) / WRITTEN_PARTS)), total_bytes: String(bytes) };
-    yield* tell(parts, { status: 'WORKING', stage: 'writing', ...far });
+    yield* signal(parts, { status: 'WORKING', stage: 'writing', ...far });
   }
   const cloudConfig = parts.cloudInit ? yield* personalise(parts) : '';
-  yield* tell(parts, { status: 'OK', stage: 'written' });
+  yield* signal(parts, { status: 'OK', stage: 'written' });
   return { kind: 'restart', disk: 'system', cloudConfig };
 }
 
 function* personalise(parts: AgentParts): Generator<AgentRequest, string, AgentAnswer> {
-  yield* tell(parts, { status: 'WORKING', stage: 'personalising' });
+  yield* signal(parts, { status: 'WORKING', stage: 'personalising' });
   return yield* ask(parts, 'GET', 'cloud-config');
 }
 
@@ -133,5 +133,5 @@ function* ask(parts: AgentParts, method: 'GET' | 'POST', name: string, body?: st
   return text;
 }
 
-const tell = (parts: AgentParts, fields: Readonly<Record<string, string>>) =>
+const signal = (parts: AgentParts, fields: Readonly<Record<string, string>>) =>
   ask(parts, 'POST', 'signal', new URLSearchParams(fields).toString());

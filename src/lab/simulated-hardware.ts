@@ -1,8 +1,8 @@
-// What a simulated machine says of itself when it enlists: plausible, and marked as simulated wherever a person will read it.
+// The hardware that a simulated machine reports when it enlists: plausible, and marked as simulated wherever a person reads it.
 
 import { formatMac, type MacAddress, mac as macAddress } from '../net/address.ts';
 
-/** What machines of one kind have in common. */
+/** The hardware of machines of one kind. */
 export interface HardwareKind {
   readonly product: string;
   readonly cpuCount: number;
@@ -29,7 +29,7 @@ const PLAIN: HardwareKind = {
   rotational: false,
 };
 
-/** The `index`th simulated machine (0 to 65535): always the same one. @param kind what it is made of */
+/** The `index`th simulated machine (0 to 65535), always the same. @param kind its hardware */
 export function simulatedHardware(index: number, kind: HardwareKind = PLAIN): SimulatedHardware {
   const tail = index.toString(16).padStart(4, '0');
   return {
@@ -41,10 +41,10 @@ export function simulatedHardware(index: number, kind: HardwareKind = PLAIN): Si
   };
 }
 
-/** The 16 bytes of a UUID as option 97 carries them. */
+/** The 16 bytes of a UUID, as in option 97. */
 export const uuidBytes = (uuid: string): Uint8Array => Uint8Array.from(Buffer.from(uuid.replaceAll('-', ''), 'hex'));
 
-/** The form body of the enlistment post, as the agent of the real environment writes it. */
+/** The form body of the enlistment post, as the real environment's agent sends it. */
 export function enlistmentForm(hardware: SimulatedHardware, bootMac: string): string {
   const mac = formatMac(hardware.mac);
   const facts = {

@@ -1,5 +1,4 @@
-// A simulated machine of a lab that is switched on and off: it boots from its network for as long as it has power, and does what its
-// region wants of it.
+// A simulated machine of a lab that can be switched on and off: while it has power, it boots from its network and does its region's jobs.
 
 import { systemClock } from '../clock.ts';
 import type { DatagramNetwork } from '../net/datagram.ts';
@@ -12,26 +11,26 @@ import { SimulatedMachine } from './simulated-machine.ts';
 import type { Switched } from './webhook-power.ts';
 
 export interface LifeOptions {
-  /** Where it is plugged in. Default: `lo`. */
+  /** Its network device. Default: `lo`. */
   readonly device?: string;
-  /** What it is made of. Default: that of its index. */
+  /** Its hardware. Default: that of its index. */
   readonly hardware?: SimulatedHardware;
-  /** Opens its network at each start. Default: one of its own. */
+  /** Opens its network at each start. Default: a network of its own. */
   readonly plug?: () => DatagramNetwork | Promise<DatagramNetwork>;
-  /** True: its system runs user data as cloud-init does, in words. Default: false. */
+  /** True if its system pretends to run user data like cloud-init. Default: false. */
   readonly cloudInit?: boolean;
   /** Why its tests fail. Default: they pass. */
   readonly fault?: string;
 }
 
-/** A machine that a power socket switches. Its disk keeps what was written, its memory nothing. */
+/** A machine that a power socket switches. Its disk survives, its memory does not. */
 export class SimulatedLife implements Switched {
   readonly hardware: SimulatedHardware;
-  /** How each of its boots ended: `enlisted`, `commission`, `deploy`, `system-up`, `powered-off` …, in their order. */
+  /** The outcome of each boot, in order: `enlisted`, `commission`, `deploy`, `system-up`, `powered-off` … */
   readonly did: string[] = [];
-  /** How long it waits before each word to its region, in milliseconds: at 0 a person sees no progress. */
+  /** How long it waits before each request to its region, in milliseconds; at 0 a person sees no progress. */
   paceMs = 0;
-  /** Called when it has powered itself off. */
+  /** Called after it has powered itself off. */
   onOff: () => void = () => undefined;
   /** Called with each of its steps. */
   onStep: (step: MachineStep) => void = () => undefined;
@@ -39,7 +38,7 @@ export class SimulatedLife implements Switched {
   readonly #options: LifeOptions;
   readonly #machine: SimulatedMachine;
   #running: { readonly runner: MachineRunner; readonly network: DatagramNetwork } | undefined;
-  /** Its plug is put in or pulled, one after the other. */
+  /** The last power change; changes are made one after the other. */
   #turn: Promise<void> = Promise.resolve();
 
   constructor(place: LabPlace, index: number, options: LifeOptions = {}) {
@@ -65,13 +64,13 @@ export class SimulatedLife implements Switched {
     return this.#turn;
   }
 
-  /** Its plug is pulled. */
+  /** Cuts its power. */
   off(): Promise<void> {
     this.#turn = this.#turn.then(() => this.#stop());
     return this.#turn;
   }
 
-  /** Its plug is pulled, and nothing of it is left. */
+  /** Cuts its power, and releases its sockets. */
   close(): Promise<void> {
     return this.off();
   }
@@ -87,7 +86,7 @@ export class SimulatedLife implements Switched {
       onStep: (step) => this.onStep(step),
     });
     this.#running = { runner, network };
-    // A machine whose plug was pulled does not end: nobody waits for it.
+    // Do not await it: the run of a machine whose power was cut never ends.
     runner.run().then(
       (outcome) => this.#ended(runner, outcome),
       (error: unknown) => void this.did.push(String(error)),

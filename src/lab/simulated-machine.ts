@@ -1,11 +1,11 @@
-// A machine without hardware: it plays the PXE ROM, then lpxelinux, then the enlistment environment, and speaks the real
-// protocols. Sans-IO: `machine-runner.ts` gives it real sockets, the tests give it a network in virtual time.
+// A simulated machine: it acts as the PXE ROM, then as lpxelinux, then as the enlistment environment, with the real protocols. Sans-IO:
+// `machine-runner.ts` gives it real sockets, tests give it a network in virtual time.
 //
 //   off ─powerOn▶ addressing ─lease▶ loader ─file▶ configuration ─linux▶ kernel ─▶ initrd ─▶ running ─┬─▶ posting ─2xx▶ off
 //        (DhcpClient)   (TftpDownload)   (#nextConfiguration)      (#loaded)             (#run)        └─▶ working ─▶ off, or once more
 //                                          └─local▶ off, or system ─lease▶ its system runs               (`simulated-agent.ts`)
 //
-// 1. Whatever is lost on the way, it ends in `off` with an outcome, within a bounded number of tries.
+// 1. Whatever packets are lost, it ends in `off` with an outcome, after a bounded number of tries.
 
 import { type Instant, later } from '../clock.ts';
 import { counted } from '../counted.ts';
@@ -19,27 +19,27 @@ import { startSystem } from './simulated-system.ts';
 import { TftpDownload } from './tftp-download.ts';
 
 export interface MachineSpec extends DhcpClientIdentity {
-  /** Builds the enlistment post's form body for the boot MAC that the kernel line names. */
+  /** Builds the form body of the enlistment post, for the boot MAC in the kernel line. */
   readonly enlistmentForm: (bootMac: string) => string;
-  /** A number that makes its transaction ids its own. */
+  /** A number that makes its transaction ids unique. */
   readonly seed: number;
-  /** True: a machine that is not new does what its region wants of it; else it only ever reports itself. */
+  /** True if it does its region's jobs once it is enlisted; otherwise it only ever reports itself. */
   readonly works?: boolean;
-  /** What is on its disk when it is first switched on. Default: nothing. */
+  /** The contents of its disk at the first start. Default: blank. */
   readonly disk?: 'blank' | 'system';
-  /** The systems that it is given have a cloud-init. Default: false. */
+  /** True if the systems written to its disk have cloud-init. Default: false. */
   readonly cloudInit?: boolean;
-  /** Why its tests fail; undefined: they pass. */
+  /** Why its tests fail; undefined if they pass. */
   readonly fault?: string | undefined;
-  /** How long it waits before each word to its region, in milliseconds. Default: not at all. */
+  /** How long it waits before each request to its region, in milliseconds. Default: 0. */
   readonly paceMs?: () => number;
 }
 
-/** Each of these is tried so often before the machine gives up. */
+/** How often a boot and a request are tried before the machine gives up. */
 const BOOT_TRIES_MAX = 5;
 const HTTP_TRIES_MAX = 8;
 const HTTP_RETRY_MS = 1000;
-/** A request without an answer after this time has failed. */
+/** How long a request may take, in milliseconds. */
 const HTTP_ANSWER_MS_MAX = 30_000;
 
 type Stage = 'off' | 'addressing' | 'loader' | 'configuration' | 'kernel' | 'initrd' | 'posting' | 'working' | 'system';
@@ -61,7 +61,7 @@ export class SimulatedMachine {
   #work: AgentWork | undefined;
   #token: string | undefined;
   #disk: 'blank' | 'system';
-  /** What cloud-init of the system on its disk has not done yet. */
+  /** The configuration that the system's cloud-init has not applied yet. */
   #cloudConfig = '';
   #actions: MachineAction[] = [];
 
@@ -71,12 +71,12 @@ export class SimulatedMachine {
     this.#disk = spec.disk ?? 'blank';
   }
 
-  /** What is on its disk. */
+  /** The contents of its disk. */
   get disk(): 'blank' | 'system' {
     return this.#disk;
   }
 
-  /** When to call `handle({ kind: 'timeout' })`; undefined: nothing to wait for. */
+  /** When to call `handle({ kind: 'timeout' })`; undefined if it waits for nothing. */
   get deadline(): Instant | undefined {
     const times = [
       this.#isAddressing ? this.#dhcp.deadline : undefined,
@@ -185,7 +185,7 @@ export class SimulatedMachine {
     }
     this.#step('loader', `loaded ${counted(tftp.result.bytes.length, 'byte')} by TFTP (blksize ${tftp.blockBytes})`);
     this.#stage = 'configuration';
-    // lpxelinux asks for its own address in hexadecimal as well; the name by hardware address and the default are enough here.
+    // lpxelinux also tries its address in hexadecimal; the hardware address and the default are enough here.
     this.#candidates = [`pxelinux.cfg/01-${formatMac(this.#spec.mac, '-')}`, 'pxelinux.cfg/default'];
     this.#nextConfiguration(now);
   }
@@ -310,7 +310,7 @@ export class SimulatedMachine {
     this.#retryAt = later(now, paceMs);
   }
 
-  /** Gives the agent an answer, and carries what it asks next. */
+  /** Gives the agent an answer, and sends its next request. */
   #goOn(answer: AgentAnswer | undefined, now: Instant): void {
     const next = answer === undefined ? this.#work?.next() : this.#work?.next(answer);
     if (next === undefined) return;
@@ -336,7 +336,7 @@ export class SimulatedMachine {
     this.#boot(now);
   }
 
-  /** The system on its disk asks for an address as systems do: nothing of a loader in what it says. */
+  /** Starts the system on its disk, which requests an address like an operating system, without a loader's options. */
   #startSystem(now: Instant): void {
     this.#stage = 'system';
     this.#dhcp = new DhcpClient({ ...this.#spec, architecture: undefined }, this.#spec.seed + 1_000_003 * this.#boots);

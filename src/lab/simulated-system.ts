@@ -1,20 +1,20 @@
-// What cloud-init does at the first start of the system that a simulated machine was given: it reads its user data with the key of its
-// machine and reports that it is up. Nothing of the user data runs; the report says so. Sans-IO, as the agent is (`simulated-agent.ts`).
+// The cloud-init of a simulated machine at the first start of its system: reads its user data with the machine's key, and reports that the
+// system is up. It does not run the user data, and the report says so. Sans-IO like the agent (`simulated-agent.ts`).
 //
 // Sources: cloud-init, "MAAS" data source, "Reporting" (webhook); RFC 5849 §3.4.4 (PLAINTEXT).
 //
-// 1. Without the key, or when it is refused, the system is up all the same.
+// 1. Without the key, or if it is refused, the system starts anyway.
 
 import { counted } from '../counted.ts';
 import type { AgentWork } from './simulated-agent.ts';
 
-/** Of the user data, that the report repeats. */
+/** The characters of user data that the report quotes. */
 const SHOWN_CHARACTERS = 60;
 /** The last of cloud-init's stages. */
 const STAGE = 'modules-final';
 const SECRETS = ['consumer_key', 'token_key', 'token_secret', 'endpoint'] as const;
 
-/** @param cloudConfig what the agent wrote to the disk: the key of the machine, and where its reports go */
+/** @param cloudConfig the file that the agent wrote to the disk: the machine's key, and the URL of its reports */
 export function* startSystem(cloudConfig: string): AgentWork {
   const [consumer, token, secret, endpoint] = SECRETS.map((name) => findValue(cloudConfig, name));
   if (endpoint === undefined || secret === undefined) return { kind: 'up' };
@@ -30,7 +30,7 @@ export function* startSystem(cloudConfig: string): AgentWork {
     body: JSON.stringify({ origin: 'cloudinit', name: STAGE, ...event }),
   });
   const url = endpoint.replace(/status\/[^/]*$/, 'latest/user-data');
-  // As cloud-init does: its last stage begins when the user data, if there are any, were read.
+  // Like cloud-init, start the last stage after reading the user data, if any.
   const { status, text } = yield { method: 'GET', url, fields };
   const begins = status === 200 ? 'running the user data (simulated)' : STAGE;
   yield report({ event_type: 'start', description: begins });
@@ -42,14 +42,14 @@ export function* startSystem(cloudConfig: string): AgentWork {
   return { kind: 'up' };
 }
 
-/** What is said of user data that nothing has run. Comments and the line that says what they are count as none. */
+/** The report about user data that was not run. Comments and the `#cloud-config` line are not counted. */
 export function ranWords(userData: string): string {
   const lines = userData.split('\n').filter((line) => !/^\s*(?:#|$)/.test(line));
   const last = (lines.at(-1) ?? '').replace(/^[\s-]+/, '').slice(0, SHOWN_CHARACTERS);
   return `ran ${counted(lines.length, 'line')} of user data (simulated), the last: ${last}`;
 }
 
-/** A value of the file, which is YAML with its mappings in one line each. */
+/** A value in the file, which is YAML with one mapping per line. */
 function findValue(cloudConfig: string, name: string): string | undefined {
   return new RegExp(`["']?${name}["']?: *["']?([^"',}\\s]+)`).exec(cloudConfig)?.[1];
 }

@@ -1,5 +1,5 @@
-// A TFTP client as a PXE ROM has one (RFC 1350, RFC 2347 to 2349), with code of its own: what the server's codec gets wrong must
-// not be wrong here in the same way. Sans-IO.
+// A TFTP client like a PXE ROM's (RFC 1350, RFC 2347 to 2349), independent of the server's codec, so that it cannot share its mistakes.
+// Sans-IO.
 
 import { type Instant, later } from '../clock.ts';
 import { counted } from '../counted.ts';
@@ -101,7 +101,7 @@ export class TftpDownload {
     this.#port ??= port;
     const block = bytes.readUInt16BE(2);
     if (block !== ((this.#received + 1) & 0xffff)) {
-      // An old block again: the acknowledgement was lost. Anything else is not ours to answer.
+      // A repeated block: our acknowledgement was lost. Ignore anything else.
       if (block === (this.#received & 0xffff)) this.#acknowledge(block, now);
       return;
     }

@@ -1,5 +1,5 @@
-// `npm start -- --vm`: a real virtual machine with real firmware in a private network, as root. Only the page is outside of it, on
-// this host's loopback. Ctrl-C removes the network, the machine and its files; the environment that was built is kept for next time.
+// `npm start -- --vm`: a virtual machine with real firmware in a private network, as root. Only the page is outside, on this host's
+// loopback. Ctrl-C removes the network, the machine and its files; the built environment is kept for the next time.
 
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
@@ -9,13 +9,13 @@ import { RackError } from '../errors.ts';
 import { CONTROL_SOCKET } from '../http/config.ts';
 import { cachedBootTree, hasBootTree } from './boot-tree.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
+import { tellEvents } from './lab-events.ts';
 import { LAB_DIRECTORY } from './lab-files.ts';
 import { checkPort } from './lab-ports.ts';
 import { labProgram } from './lab-program.ts';
 import { rackWords, virtualSteps } from './lab-words.ts';
 import { BRIDGE, LabNamespace } from './namespace.ts';
 import type { Narrator } from './narrator.ts';
-import { tellEvents } from './told-events.ts';
 import { VirtualMachine, VM_PACKAGES } from './virtual-machine.ts';
 import { startVirtualPage } from './virtual-page.ts';
 
@@ -25,10 +25,10 @@ const PROGRAMS: readonly string[] = ['qemu-system-x86_64', 'ip', 'dpkg-deb', 'ap
 const PINO_ERROR = 50;
 const MAC = '52:54:00:77:00:01';
 
-/** Checks that everything is there. @throws RackError naming the one apt-get line. */
+/** Checks the user and the required programs. @throws RackError with one apt-get command */
 function checkHost(): void {
   if (process.getuid?.() !== 0)
-    throw new RackError('permission-denied', 'a private network can be made by root only: sudo npm start -- --vm');
+    throw new RackError('permission-denied', 'only root can create a private network: sudo npm start -- --vm');
   const directories = (process.env.PATH ?? '').split(':');
   const absent = PROGRAMS.filter((program) => !directories.some((directory) => existsSync(join(directory, program))));
   if (absent.length > 0 || !existsSync('/usr/lib/ipxe/qemu/pxe-virtio.rom')) {
@@ -39,7 +39,7 @@ function checkHost(): void {
   }
 }
 
-/** The configuration of a rack in the private network. */
+/** The configuration of the rack in the private network. */
 export function virtualLabConfig(stateDir: string, tree: string): string {
   return [
     'name: lab',
@@ -87,7 +87,7 @@ export async function runVirtualLab(
   try {
     narrator.tell(
       'lab',
-      `A real virtual machine in a private network.${hasBootTree() ? '' : ' What it boots is built once, which takes some minutes.'}`,
+      `A real virtual machine in a private network.${hasBootTree() ? '' : ' Its boot environment is built once, which takes some minutes.'}`,
     );
     const tree = await cachedBootTree((text) => narrator.tell('lab', text));
     const config = join(directory, 'rackboot.yaml');

@@ -1,7 +1,7 @@
-// A virtual machine with real firmware whose first boot device is the network card, in QEMU.
+// A QEMU virtual machine with real firmware, whose first boot device is the network card.
 //
-// 1. Always emulated (TCG): on a virtual host KVM may exist and still not run firmware.
-// 2. Its disk and its UEFI variables are its own files below `directory`, so that a second start is the same machine.
+// 1. It is always emulated (TCG): on a virtual host KVM may exist and still fail to run firmware.
+// 2. Its disk and UEFI variables are files in `directory`, so that a restart is the same machine.
 
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync } from 'node:fs';
@@ -23,21 +23,21 @@ export interface VirtualMachineSpec {
   readonly diskSerial: string;
   readonly uuid: string;
   readonly serial: string;
-  /** Where disk, variables and the console's text are kept. */
+  /** The directory of its disk, its variables and its console output. */
   readonly directory: string;
-  /** Further arguments of QEMU: devices that only this machine has. */
+  /** Further arguments for QEMU, such as additional devices. */
   readonly further?: readonly string[];
-  /** A reboot starts it again, as a real one does. Default: false, it ends there, so that each start is told apart. */
+  /** True if a reboot restarts it, like a real machine. Default: false: it ends, so that each start can be observed separately. */
   readonly reboots?: boolean;
 }
 
-/** What QEMU is told of one kind of firmware. */
+/** The QEMU platform of one kind of firmware. */
 interface Platform {
   readonly program: string;
   /** The Debian packages of the program and the firmware. */
   readonly packages: readonly string[];
   readonly machine: readonly string[];
-  /** The firmware's code and its variables; undefined: QEMU's own BIOS. */
+  /** The firmware's code and variables; undefined for QEMU's own BIOS. */
   readonly flash?: { readonly code: string; readonly variables: string };
   readonly further?: readonly string[];
 }
@@ -66,12 +66,12 @@ const PLATFORMS: Readonly<Record<Firmware, Platform>> = {
   },
 };
 
-/** The Debian packages that the machine of the lab needs. */
+/** The Debian packages that the lab's machine needs. */
 export const VM_PACKAGES: readonly string[] = X86.packages;
 
 /**
- * One machine; `start` powers it on, and it runs until it powers itself off or `kill`. `command` is for whoever else is to hold its
- * power.
+ * A virtual machine. `start` switches it on; it runs until it powers itself off, or until `kill`. If something else controls its power, use
+ * `command`.
  */
 export class VirtualMachine {
   readonly spec: VirtualMachineSpec;
@@ -94,7 +94,7 @@ export class VirtualMachine {
     copyFileSync(flash.variables, this.#variables);
   }
 
-  /** Powers the machine on. The promise is the exit code: 0 when it powered itself off. */
+  /** Switches the machine on. Resolves with the exit code: 0 if it powered itself off. */
   start(): Promise<number | null> {
     const [program = '', ...args] = this.command;
     const child = this.#namespace.spawn(program, args, {
@@ -108,22 +108,22 @@ export class VirtualMachine {
     return this.#exited;
   }
 
-  /** What powers the machine on: a program and its arguments, to be run inside the namespace. */
+  /** The command that starts the machine, to be run inside the namespace. */
   get command(): readonly string[] {
     return [PLATFORMS[this.spec.firmware].program, ...this.#arguments()];
   }
 
-  /** The file of its disk: its bytes from the first to the last. */
+  /** The raw file of its disk. */
   get diskPath(): string {
     return join(this.spec.directory, `${this.spec.name}.disk`);
   }
 
-  /** What the machine wrote to its serial console since the last start. */
+  /** The output on its serial console since the last start. */
   console(): string {
     return existsSync(this.consolePath) ? readFileSync(this.consolePath, 'latin1') : '';
   }
 
-  /** Pulls the plug. */
+  /** Cuts its power. */
   async kill(): Promise<void> {
     this.#process?.kill('SIGKILL');
     await this.#exited.catch(() => null);
@@ -136,7 +136,7 @@ export class VirtualMachine {
   #arguments(): string[] {
     const { spec } = this;
     const { machine, flash, further = [] } = PLATFORMS[spec.firmware];
-    // Quirk: QEMU's option ROM is iPXE also under UEFI and gets in first; without a ROM the firmware's own PXE runs.
+    // Quirk: QEMU's option ROM is iPXE under UEFI too, and runs first; without a ROM the firmware's own PXE runs.
     const nic = `${spec.nic},netdev=n0,mac=${spec.mac},bootindex=1${flash === undefined ? '' : ',romfile='}`;
     const drive = (unit: number, file: string): string[] => [
       '-drive',

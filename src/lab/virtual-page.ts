@@ -1,20 +1,20 @@
-// The page of the lab with a virtual machine, on this host's loopback: what a visitor may look at, passed on from the private network.
+// Serves the read-only pages of the lab with a virtual machine on this host's loopback, forwarded from the private network.
 
 import { createServer, request, type Server } from 'node:http';
 import { errorText } from '../errors.ts';
 
-/** The pages that a visitor may look at. */
+/** The pages that a visitor may see. */
 const PAGES = /^\/MAAS\/(?:machines\/[0-9A-Za-z:%]{1,40}\/|images\/|tags\/)?(?:\?[\w=&%+.-]{0,300})?$/;
 
-/** What somebody sees who would sign in, or do something. */
+/** The page for any other request. */
 const LOOK_ONLY =
-  '<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>To look at</title>' +
-  '<p>The page of this lab is to look at: nobody signs in, and there is no user and no password. The terminal of the lab shows the commands ' +
-  'with which you act.</p><p><a href="/MAAS/">All machines</a></p></html>\n';
+  '<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Read-only</title>' +
+  '<p>The page of this lab is read-only: you cannot sign in, and there is no user and no password. The terminal of the lab shows the commands ' +
+  'to use.</p><p><a href="/MAAS/">All machines</a></p></html>\n';
 
 /**
- * Passes the pages to look at, and nothing else, on from this host's loopback into the private network, through the daemon's control
- * socket: whoever asks there is an administrator, so nobody may ask for anything else.
+ * Forwards requests for read-only pages, and no others, from this host's loopback into the private network. They go through the daemon's
+ * control socket, whose clients are administrators, so no other request may pass.
  */
 export function startVirtualPage(socketPath: string, port: number): Promise<Server> {
   const server = createServer((asked, reply) => {
@@ -23,7 +23,7 @@ export function startVirtualPage(socketPath: string, port: number): Promise<Serv
       return;
     }
     const path = asked.url ?? '';
-    // By any other name a browser on this host was led here by somebody else's page.
+    // With any other name in Host, a foreign web page has led a browser on this host here.
     const isLocalName =
       asked.headers.host === `127.0.0.1:${asked.socket.localPort}` ||
       asked.headers.host === `localhost:${asked.socket.localPort}`;

@@ -1,24 +1,23 @@
-// What holds the power of simulated machines, as the driver `webhook` asks it: an HTTP server on loopback, and behind it whatever is to
-// be switched on and off.
+// The power controller of simulated machines for the driver `webhook`: an HTTP server on loopback that switches them on and off.
 //
-// Source: docs/power.md, `power/webhook.ts` (what is sent, and what of the answer is read).
+// Source: docs/power.md, `power/webhook.ts` (the requests, and the parts of the answers that it reads).
 //
-// 1. A machine that has the state already is not switched again.
-// 2. A machine that powers itself off says so (`PowerSocket.isOn`).
-// 3. With a token, only who sends it is answered: any user of this host can reach the port. The token is a secret parameter of the driver,
-//    which no log and no page shows.
+// 1. A machine that already has the requested state is not switched again.
+// 2. A machine that powers itself off must clear `PowerSocket.isOn`.
+// 3. With a token, only requests with the token are served, because any user of this host can reach the port. The token is a secret
+//    parameter of the driver, never shown in logs or on pages.
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { equalSecrets } from '../region/accounts/accounts.ts';
 
-/** What can be switched. Each is called once for each change. */
+/** A machine that can be switched; each method is called once per change. */
 export interface Switched {
   on(): void | Promise<void>;
   off(): void | Promise<void>;
 }
 
-/** The power of one machine. */
+/** The power socket of one machine. */
 export class PowerSocket {
   readonly name: string;
   isOn = false;
@@ -29,13 +28,13 @@ export class PowerSocket {
     this.#machine = machine;
   }
 
-  /** Switches the machine, unless it is so already, and answers. */
+  /** Switches the machine if necessary, and answers. */
   async change(what: 'on' | 'off', answer: ServerResponse): Promise<void> {
     await this.switchTo(what);
     this.tell(answer);
   }
 
-  /** Switches the machine, unless it is so already. */
+  /** Switches the machine if necessary. */
   async switchTo(what: 'on' | 'off'): Promise<void> {
     const isOther = this.isOn !== (what === 'on');
     this.isOn = what === 'on';
@@ -56,7 +55,7 @@ export class WebhookPower {
   readonly #token: string | undefined;
   #port = 0;
 
-  /** @param address where it listens @param token what a request must show; undefined: nothing */
+  /** @param address to listen on @param token required in requests, unless undefined */
   constructor(address = '127.0.0.1', token?: string) {
     this.#address = address;
     this.#token = token;
@@ -98,7 +97,7 @@ export class WebhookPower {
   #answer(request: IncomingMessage, answer: ServerResponse): void {
     const [, name = '', what] = (request.url ?? '').split('/');
     const socket = this.#sockets.get(name);
-    if (!this.#mayAsk(request)) answer.writeHead(401).end('this is for the region of this lab');
+    if (!this.#mayAsk(request)) answer.writeHead(401).end('only the region of this lab may use this');
     else if (socket === undefined) answer.writeHead(404).end('no such machine');
     else if (request.method === 'GET' && what === 'state') socket.tell(answer);
     else if (request.method === 'POST' && (what === 'on' || what === 'off')) void socket.change(what, answer);

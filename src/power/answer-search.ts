@@ -1,18 +1,18 @@
-// Finds the state of a machine in what its controller answered, by two regular expressions. The answer is a stranger's text, and V8 tries
-// an expression with several repetitions at every position again, so the time may grow with the cube of the length.
+// Finds a machine's power state in its controller's answer, by two regular expressions. The answer is untrusted, and V8 retries an
+// expression with several repetitions at every position, so the time may grow with the cube of the answer's length.
 //
 // 1. At most SEARCHED_CHARACTERS_MAX of an answer are searched.
-// 2. Words with `.*` between them, as MAAS's defaults are, are found in one pass, without the engine.
-// 3. Every other expression is an administrator's. The engine runs it for EXPRESSION_MS_MAX at the most, for the region's thread waits.
-// 4. Nothing of ours is in reach of the engine: two texts and the place of one name.
+// 2. Expressions of words with `.*` in between, like MAAS's defaults, are matched in one pass without the engine.
+// 3. Only administrators write other expressions. The engine runs one for at most EXPRESSION_MS_MAX, because it blocks the region's thread.
+// 4. The engine can reach none of our objects: it gets two texts in a context of its own.
 
 import { type Context, createContext, Script } from 'node:vm';
 
-/** How much of an answer is searched, in characters. Whoever answers can fill it; what stands behind it is not found. */
+/** The searched beginning of an answer, in characters. The server can fill it; a state after it is not found. */
 export const SEARCHED_CHARACTERS_MAX = 4096;
-/** How long one answer may keep the thread, in milliseconds. An expression without nested repetitions takes microseconds. */
+/** How long one expression may block the thread, in milliseconds. One without nested repetitions takes microseconds. */
 export const EXPRESSION_MS_MAX = 5;
-/** How often a search begins anew because the thread itself had no processor while its time passed. */
+/** How often a search is run in all if the thread had no processor during its time. */
 const SEARCHES_MAX = 3;
 
 /** The expressions of a machine. */
@@ -21,12 +21,12 @@ export interface AnswerExpressions {
   readonly power_off_regex: string;
 }
 
-/** What was found; or the name of the expression that takes too long. */
+/** The state found, or the name of the expression that takes too long. */
 export type AnswerSearch =
   | { readonly kind: 'searched'; readonly state: 'on' | 'off' | undefined }
   | { readonly kind: 'too-slow'; readonly name: keyof AnswerExpressions };
 
-/** Finds which expression matches an answer; the one for `on` goes first. */
+/** Finds the expression that matches an answer; tries the one for `on` first. */
 export function searchAnswer({ power_on_regex, power_off_regex }: AnswerExpressions, answer: string): AnswerSearch {
   const text = answer.slice(0, SEARCHED_CHARACTERS_MAX);
   const on = isFound(power_on_regex, text);
@@ -37,16 +37,16 @@ export function searchAnswer({ power_on_regex, power_off_regex }: AnswerExpressi
   return { kind: 'searched', state: off ? 'off' : undefined };
 }
 
-/** Undefined: nobody knows within the time. */
+/** Undefined if the search takes too long. */
 function isFound(expression: string, text: string): boolean | undefined {
   const parts = wildcardParts(expression);
   return parts === undefined ? searchByEngine(expression, text) : hasInLine(text, parts);
 }
 
-/** A character that stands for itself, also behind a backslash; or `.*`, greedy. */
+/** A literal character, escaped or not, or a greedy `.*`. */
 const PIECE = /\.\*(?![?+*{])|\\[^\w\n\r\u2028\u2029]|[^\\^$.*+?()[\]{}|\n\r\u2028\u2029]/y;
 
-/** The words of an expression that is nothing but words with `.*` between them; undefined: it is more than that. */
+/** The words of an expression that consists only of words with `.*` in between; undefined for any other. */
 export function wildcardParts(expression: string): readonly string[] | undefined {
   const parts: string[] = [];
   let word = '';
@@ -61,7 +61,7 @@ export function wildcardParts(expression: string): readonly string[] | undefined
   return [...parts, word];
 }
 
-/** True when the words stand in a line one behind the other: what `.` does not match ends a line. */
+/** True if one line contains the words in order; the characters that `.` does not match end a line. */
 export function hasInLine(text: string, words: readonly string[]): boolean {
   return text.split(/[\n\r\u2028\u2029]/).some((line) => {
     let from = 0;
@@ -78,7 +78,7 @@ const place: Record<string, string> = {};
 let context: Context | undefined;
 
 function searchByEngine(expression: string, text: string): boolean | undefined {
-  // A new one for each search would take a millisecond.
+  // Reuse it: a new context for each search would take a millisecond.
   context ??= createContext(place);
   Object.assign(place, { expression, text });
   for (let search = 0; search < SEARCHES_MAX; search += 1) {
@@ -86,7 +86,7 @@ function searchByEngine(expression: string, text: string): boolean | undefined {
     try {
       return SEARCH.runInContext(context, { timeout: EXPRESSION_MS_MAX }) === true;
     } catch {
-      // Its time is wall time: a thread that had no processor for most of it has not shown that the expression is slow.
+      // The timeout is wall time: if the thread had no processor for most of it, the expression may not be slow.
       const { user, system } = process.threadCpuUsage(before);
       if (user + system >= (EXPRESSION_MS_MAX * 1000) / 2) return undefined;
     }

@@ -1,35 +1,36 @@
-// A command to the power of one machine, carried out step by step and looked at afterwards.
+// Carries out a power command on one machine, step by step, and verifies the result.
 //
 //   on       (netboot) ─ on ─ seen on
 //   cycle    hard off ─ seen off ─ (netboot) ─ on ─ seen on
-//   off      soft: asked, no more        hard: off ─ seen off
-//   query    looked
+//   off      soft: only requested        hard: off ─ seen off
+//   query    reads the state
 //
-// 1. Each step is asked once. The first that is not done ends the command with its outcome; what was not begun is not done.
-// 2. `done` is said after the state was seen, where the driver can see it. A controller that says yes and does nothing is found out.
-// 3. A cycle is an off and an on, not a controller's own cycle: that one cannot be seen, and is none for a machine that is off.
+// 1. Each step is sent once. The first step that is not done ends the command with its outcome; later steps are not started.
+// 2. The outcome is `done` only after the state was seen, if the driver can see it. This exposes a controller that confirms but does
+//    nothing.
+// 3. A cycle is an off and an on, not the controller's own cycle, which cannot be verified and does nothing to a machine that is off.
 
 import type { Clock } from '../clock.ts';
 import type { OffManner, PowerPort } from './driver.ts';
 import { cleanWords, outcome, type PowerOutcome } from './outcome.ts';
 
-/** What can be commanded. `netboot`: the machine is to start from the network this time. */
+/** A power command. `netboot`: the machine must start from the network this time. */
 export type PowerCommand =
   | { readonly kind: 'on'; readonly netboot: boolean }
   | { readonly kind: 'cycle'; readonly netboot: boolean }
   | { readonly kind: 'off'; readonly manner: OffManner }
   | { readonly kind: 'query' };
 
-/** The longest a command may take, its looking included, in milliseconds. */
+/** The longest duration of a command, verification included, in milliseconds. */
 export const COMMAND_MS_MAX: Readonly<Record<PowerCommand['kind'], number>> = {
   on: 120_000,
   cycle: 180_000,
   off: 90_000,
   query: 45_000,
 };
-/** How long a state may take to show, and how often it is looked for. */
+/** How long a new state may take to show, and how often it is queried, in milliseconds. */
 const SEEN_MS_MAX = 20_000;
-const LOOK_EVERY_MS = 1_000;
+const QUERY_EVERY_MS = 1_000;
 
 interface Means {
   readonly clock: Clock;
@@ -56,21 +57,21 @@ export async function performCommand(port: PowerPort, command: PowerCommand, mea
 }
 
 async function start(port: PowerPort, netboot: boolean, means: Means): Promise<PowerOutcome> {
-  const told = netboot ? await port.netboot?.(means.signal) : undefined;
-  // Who cannot be asked this cannot be asked the rest either. Who refuses may still start a machine that tries the network first.
-  if (told?.kind === 'unreachable' || told?.kind === 'wrong-credentials') return told;
+  const chosen = netboot ? await port.netboot?.(means.signal) : undefined;
+  // If the controller cannot be reached, the next step would fail too. If it refuses, the machine may still try the network first.
+  if (chosen?.kind === 'unreachable' || chosen?.kind === 'wrong-credentials') return chosen;
   const started = await seen(port, await port.on(means.signal), 'on', means);
-  if (told === undefined || told.kind === 'done') return started;
+  if (chosen === undefined || chosen.kind === 'done') return started;
   return {
     ...started,
-    text: cleanWords(`${started.text}; but the network is not sure to be its boot device: ${told.text}`),
+    text: cleanWords(`${started.text}; but it may not boot from the network: ${chosen.text}`),
   };
 }
 
-/** Looks until the wanted state is there, after what was asked is done. */
+/** After a step is done, queries until the wanted state shows. */
 async function seen(port: PowerPort, asked: PowerOutcome, wanted: 'on' | 'off', means: Means): Promise<PowerOutcome> {
   if (asked.kind === 'refused') {
-    // Some controllers refuse what is so already.
+    // Some controllers refuse a command if the machine already has the wanted state.
     const look = await port.query(means.signal);
     return look.kind === 'done' && look.state === wanted ? outcome('done', asked.text, wanted) : asked;
   }
@@ -79,13 +80,13 @@ async function seen(port: PowerPort, asked: PowerOutcome, wanted: 'on' | 'off', 
   for (;;) {
     const look = await port.query(means.signal);
     if (look.kind === 'done' && look.state === wanted) return outcome('done', asked.text, wanted);
-    // A driver that cannot tell is believed.
+    // If the driver cannot see the state, trust its confirmation.
     if (look.kind === 'done' && look.state === 'unknown') return outcome('done', `${asked.text} (${look.text})`);
-    if (means.clock.now() + LOOK_EVERY_MS > until || means.signal.aborted) {
+    if (means.clock.now() + QUERY_EVERY_MS > until || means.signal.aborted) {
       const text = look.kind === 'done' ? `it is still ${look.state}` : look.text;
       return outcome('unknown', cleanWords(`${asked.text}, but after ${SEEN_MS_MAX / 1000} s: ${text}`), look.state);
     }
-    await pause(LOOK_EVERY_MS, means);
+    await pause(QUERY_EVERY_MS, means);
   }
 }
 

@@ -1,8 +1,8 @@
-// The power drivers there are.
+// The list of power drivers.
 //
-// There is none for wake-on-LAN: it can switch on only, tells nobody whether it did, and wakes whatever hears it. A machine that
-// must be released, erased and started anew needs a driver that can be asked and can switch off; one that has no BMC is switched
-// by hand (`manual`), or by a socket that can be asked (`webhook`).
+// Wake-on-LAN has no driver: it can only switch on, without confirmation, and wakes any machine that hears it. A machine that must be
+// released, erased and restarted needs a driver that can query and switch off. A machine without a BMC is switched by hand (`manual`), or
+// by a power socket with an API (`webhook`).
 
 import type { PowerDriver } from './driver.ts';
 import { ipmi } from './ipmi.ts';
@@ -10,9 +10,9 @@ import { manual } from './manual.ts';
 import { virsh } from './virsh.ts';
 import { webhook } from './webhook.ts';
 
-/** Every driver, in the order in which they are offered. */
+/** Every driver, in display order. */
 export const POWER_DRIVERS: readonly PowerDriver[] = [manual, ipmi, virsh, webhook];
 
-/** The driver of a `power_type`; undefined: there is none of this name. */
+/** The driver of a `power_type`; undefined if there is none. */
 export const findDriver = (name: string): PowerDriver | undefined =>
   POWER_DRIVERS.find((driver) => driver.name === name);

@@ -1,8 +1,8 @@
 // IPMI over LAN (IPMI v2.0 rev. 1.1 §13, §28) by ipmitool.
 //
-// 1. The password and the key of the BMC are in ipmitool's environment, never among its arguments.
-// 2. A request that got no answer after the session was open may have been carried out: that is `unknown`, not `unreachable`.
-// 3. ipmitool sends a request again when no answer comes. On and off bear that; a power cycle does not, so none is asked for.
+// 1. The BMC's password and key are passed in ipmitool's environment, never as arguments.
+// 2. A request without an answer in an open session may have been carried out: its outcome is `unknown`, not `unreachable`.
+// 3. ipmitool repeats a request without an answer. On and off are idempotent; a power cycle is not, so it is never sent.
 
 import { z } from 'zod';
 import type { OffManner, PowerDriver, PowerPort, PowerSurroundings } from './driver.ts';
@@ -11,10 +11,10 @@ import { checkParameters, listParameters, noted } from './parameters.ts';
 import { type ProgramEnd, runProgram } from './program.ts';
 import { missingText } from './programs.ts';
 
-/** ipmitool waits so long for the first answer, longer each time, and asks so often again: 12 s in all for a BMC that is not there. */
+/** How long ipmitool waits for the first answer, longer after each try, and its tries: 12 s in all for an absent BMC. */
 const ANSWER_SECONDS = 1;
 const TRIES = 3;
-/** The longest one run may take: a session is several questions. */
+/** The longest run in milliseconds: a session takes several requests. */
 const RUN_MS_MAX = 30_000;
 const DEFAULT_PORT = 623;
 
@@ -35,9 +35,9 @@ const schema = z.strictObject({
     expects: 'at most 20 printable ASCII characters',
   }),
   power_driver: noted(z.enum(['LAN_2_0', 'LAN']).default('LAN_2_0'), { label: 'Protocol: IPMI 2.0 or 1.5' }),
-  power_boot_type: noted(z.enum(['auto', 'legacy', 'efi']).default('auto'), { label: 'Firmware to boot by' }),
+  power_boot_type: noted(z.enum(['auto', 'legacy', 'efi']).default('auto'), { label: 'Firmware to boot with' }),
   power_off_mode: noted(z.enum(['soft', 'hard']).default('soft'), {
-    label: 'How to switch off: hard where the BMC knows no soft manner',
+    label: 'How to switch off: hard if the BMC has no soft off',
   }),
   cipher_suite_id: noted(z.enum(['0', '1', '2', '3', '6', '7', '8', '11', '12', '15', '16', '17']).default('3'), {
     label: 'Cipher suite',
@@ -51,7 +51,8 @@ const schema = z.strictObject({
     {
       label: 'Key of the BMC (K_g)',
       secret: true,
-      expects: 'at most 20 printable ASCII characters: ipmitool takes another key only where everybody can see it',
+      expects:
+        'at most 20 printable ASCII characters: ipmitool accepts other keys only as an argument, which every user can see',
     },
   ),
   mac_address: noted(
@@ -66,7 +67,7 @@ const schema = z.strictObject({
       .string()
       .regex(/^[a-z0-9, ]{0,200}$/)
       .optional(),
-    { label: "Flags of FreeIPMI's, which ipmitool does not need", expects: 'names with commas between' },
+    { label: 'Flags for FreeIPMI, which ipmitool does not need', expects: 'names separated by commas' },
   ),
 });
 
@@ -100,7 +101,7 @@ function openPort(settings: Settings, secrets: readonly string[], { clock }: Pow
     on: (signal) => ask(['chassis', 'power', 'on'], true, signal),
     off: (manner, signal) => ask(['chassis', 'power', offWord(manner, settings)], true, signal),
     query: (signal) => ask(['chassis', 'power', 'status'], false, signal),
-    // For the next start only (IPMI v2.0 §28.12): what the machine does afterwards stays its own choice.
+    // For the next start only (IPMI v2.0 §28.12); later starts keep the machine's own boot order.
     netboot: (signal) => ask(['chassis', 'bootdev', 'pxe', ...bootType], true, signal),
   };
 }
@@ -108,7 +109,7 @@ function openPort(settings: Settings, secrets: readonly string[], { clock }: Pow
 const offWord = (manner: OffManner, settings: Settings): string =>
   manner === 'hard' || settings.power_off_mode === 'hard' ? 'off' : 'soft';
 
-/** Host and port of a `power_address`. */
+/** Splits a `power_address` into host and port. */
 export function splitAddress(address: string): { readonly host: string; readonly port: number } {
   const bracketed = /^\[([^\]]+)\](?::(\d+))?$/.exec(address);
   const named = /^([^:]+)(?::(\d+))?$/.exec(address);
@@ -116,7 +117,7 @@ export function splitAddress(address: string): { readonly host: string; readonly
   return { host, port: port === undefined ? DEFAULT_PORT : Number(port) };
 }
 
-/** How ipmitool is called for a BMC: arguments that everybody may see, and an environment that nobody may. */
+/** ipmitool's arguments for a BMC, which every user can see, and its environment, which only its owner can. */
 export function ipmitoolCall(settings: Settings): {
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
@@ -125,7 +126,7 @@ export function ipmitoolCall(settings: Settings): {
   const isNew = settings.power_driver === 'LAN_2_0';
   const level = settings.privilege_level === 'ADMIN' ? 'ADMINISTRATOR' : settings.privilege_level;
   const args = [
-    // Verbose once: without it a wrong password and a BMC that is not there are told in the same words.
+    // One -v: without it ipmitool reports a wrong password and an absent BMC in the same words.
     ...['-v', '-I', isNew ? 'lanplus' : 'lan', '-H', host, '-p', String(port), '-U', settings.power_user ?? ''],
     ...['-E', '-L', level, '-N', String(ANSWER_SECONDS), '-R', String(TRIES)],
     ...(isNew ? ['-C', settings.cipher_suite_id] : []),
@@ -138,7 +139,7 @@ export function ipmitoolCall(settings: Settings): {
   return { args, environment };
 }
 
-/** What it says about itself when it is verbose, whether or not anything is wrong. */
+/** Verbose messages that appear even if nothing is wrong. */
 const NOISE = [
   /^Loading IANA PEN Registry/,
   /^Running Get (VSO|PICMG)/,
@@ -150,7 +151,7 @@ const NOISE = [
   /^Close Session command failed/,
 ];
 
-/** What its complaints mean, the first that fits. `lost`: the request may have been carried out. */
+/** The meanings of its error messages; the first match counts. `lost`: the request may have been carried out. */
 const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', string])[] = [
   [/^Unable to (set Chassis Power|get Chassis Power)|^Error (setting|getting) Chassis Boot/m, 'lost', ''],
   [/RAKP 2 HMAC is invalid/, 'wrong-credentials', 'the password is wrong'],
@@ -177,14 +178,14 @@ const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', str
   ],
   [/Set Session Privilege Level/, 'unreachable', 'the BMC stopped answering'],
   [/Unable to establish/, 'unreachable', 'no session could be opened'],
-  // After the session: a completion code (IPMI v2.0 §5.2) in ipmitool's words, such as `Node busy`.
+  // Within a session: a completion code (IPMI v2.0 §5.2) in ipmitool's words, such as `Node busy`.
   [/ failed: /, 'refused', ''],
 ];
 
-/** How much of what ipmitool says is searched for a complaint, in characters. */
+/** The searched beginning of ipmitool's output, in characters. */
 const COMPLAINT_CHARACTERS_MAX = 4096;
 
-/** What an end of ipmitool means. @param changes false: it only asked */
+/** The outcome of a run of ipmitool. @param changes false for a query */
 export function judgeIpmitool(end: ProgramEnd, changes: boolean, secrets: readonly string[]): PowerOutcome {
   if (end.kind === 'missing') return outcome('refused', missingText('ipmitool'));
   if (end.kind === 'not-started')
@@ -200,11 +201,11 @@ export function judgeIpmitool(end: ProgramEnd, changes: boolean, secrets: readon
     if (!changes && state === undefined) return outcome('unknown', `no power state in: ${words || 'nothing'}`);
     return outcome('done', words || 'done', state === 'on' || state === 'off' ? state : 'unknown');
   }
-  // The expressions take time with the square of a line; what ipmitool complains of stands first.
+  // The time of these expressions grows with the square of a line's length; ipmitool prints its errors first.
   const text = said.join('\n').slice(0, COMPLAINT_CHARACTERS_MAX);
   const [, kind, meaning] = COMPLAINTS.find(([pattern]) => pattern.test(text)) ?? [undefined, 'lost' as const, ''];
-  const told = words || `ipmitool ended with ${end.code}`;
-  const shown = meaning === '' ? told : cleanWords(`${meaning} (${told})`, secrets);
+  const report = words || `ipmitool ended with ${end.code}`;
+  const shown = meaning === '' ? report : cleanWords(`${meaning} (${report})`, secrets);
   if (kind === 'lost') return outcome(changes ? 'unknown' : 'unreachable', shown);
   return outcome(kind, shown);
 }

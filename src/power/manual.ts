@@ -1,4 +1,4 @@
-// A machine that a person switches: nothing is done, and nothing is known.
+// The driver for machines that a person switches: it does nothing and knows nothing.
 
 import { z } from 'zod';
 import type { PowerDriver, PowerPort } from './driver.ts';
@@ -8,7 +8,7 @@ import { checkParameters, listParameters } from './parameters.ts';
 const schema = z.strictObject({});
 
 const by = (what: string) => async () =>
-  outcome('unknown', `somebody has to ${what}: Rackboot does not switch this machine`);
+  outcome('unknown', `a person must ${what}: Rackboot does not switch this machine`);
 
 /** The driver `manual`. */
 export const manual: PowerDriver = {
@@ -23,7 +23,7 @@ export const manual: PowerDriver = {
       controller: `manual ${machine}`,
       on: by('switch it on'),
       off: (manner) => by(manner === 'soft' ? 'shut it down' : 'switch it off')(),
-      query: by('look whether it is on'),
+      query: by('check whether it is on'),
     };
     return { kind: 'open', port };
   },

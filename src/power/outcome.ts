@@ -1,60 +1,60 @@
-// What came of switching a machine, in one of five kinds, with the words of whoever was asked.
+// The outcome of a power action or query: one of five kinds, with the controller's words.
 //
-// 1. `done` is said only of what was acknowledged; whatever may or may not have happened is `unknown`, and is not tried again by itself.
-// 2. Words are cleaned: one line of printable characters, bounded, without any secret of the machine.
+// 1. Only an acknowledged action is `done`. An action that may or may not have happened is `unknown`, and is never retried automatically.
+// 2. Words are cleaned: one bounded line of printable characters, without the machine's secrets.
 
 import { cleanText } from '../clean-text.ts';
 
-/** Whether a machine has power; `unknown`: nobody could say. */
+/** Whether a machine has power. */
 export type PowerState = 'on' | 'off' | 'unknown';
 
 /**
  * - `done`: it was acknowledged.
- * - `refused`: whoever was asked said no, or it cannot be asked of it; asking again changes nothing.
- * - `unreachable`: nobody answered, so nothing was switched.
- * - `wrong-credentials`: user, password or key were not accepted.
- * - `unknown`: it may have happened, or not.
+ * - `refused`: the controller refused, or cannot be asked; another try would change nothing.
+ * - `unreachable`: the controller did not answer, so nothing was switched.
+ * - `wrong-credentials`: user, password or key were rejected.
+ * - `unknown`: it may or may not have happened.
  */
 export type PowerOutcomeKind = 'done' | 'refused' | 'unreachable' | 'wrong-credentials' | 'unknown';
 
-/** The outcome of one action or question. */
+/** The outcome of one action or query. */
 export interface PowerOutcome {
   readonly kind: PowerOutcomeKind;
-  /** The driver's own words, for people; never empty. They go into events, which every user reads. */
+  /** The driver's own words for people; never empty. They go into events, which every user can read. */
   readonly text: string;
-  /** What a controller answered to a request that may have reached anything: for administrators only. Undefined: nothing was. */
+  /** The controller's answer, for administrators only, because the request may have reached any server; undefined if there was none. */
   readonly said?: string | undefined;
-  /** The state that was seen; `unknown` where none was looked at. */
+  /** The state that was seen; `unknown` if none was. */
   readonly state: PowerState;
 }
 
-/** An outcome. */
+/** Makes an outcome. */
 export const outcome = (kind: PowerOutcomeKind, text: string, state: PowerState = 'unknown'): PowerOutcome => ({
   kind,
   text,
   state,
 });
 
-/** The outcome with what the controller answered, cleaned; empty: nothing. */
+/** Adds the controller's answer, already cleaned, to an outcome, unless it is empty. */
 export const withSaid = (bare: PowerOutcome, said: string): PowerOutcome => (said === '' ? bare : { ...bare, said });
 
-/** The longest text of an outcome. */
+/** The longest text of an outcome, in characters. */
 export const OUTCOME_CHARACTERS_MAX = 400;
 const MASK = '••••';
 
-/** `text` with each of `secrets` replaced, as it stands and as it stands in a URL. */
+/** Replaces each of `secrets` in `text`, literal or URL-encoded. */
 export function maskSecrets(text: string, secrets: readonly string[]): string {
   const written = secrets.flatMap((secret) => [secret, encodeURIComponent(secret), encodeURI(secret)]);
   const longestFirst = [...new Set(written)].filter((secret) => secret !== '').sort((a, b) => b.length - a.length);
   return longestFirst.reduce((masked, secret) => masked.replaceAll(secret, MASK), text);
 }
 
-/** What somebody else said, in one line that can be shown anywhere; the lines that it had are kept apart by semicolons. */
+/** Cleans another program's words into one line that can be shown anywhere; semicolons separate its former lines. */
 export function cleanWords(said: string, secrets: readonly string[] = []): string {
-  // Masked before anything is cut or joined: a part of a secret is one as well.
+  // Mask before cutting or joining anything: a part of a secret is secret too.
   const line = maskSecrets(said, secrets)
     .trim()
-    // One repetition alone: two that can match the same spaces take time with the square of their number.
+    // A single repetition: with two that match the same spaces, the time would grow with the square of their number.
     .replace(/\s+/g, (space) => (space.includes('\n') ? '; ' : ' '));
   return cleanText(line, OUTCOME_CHARACTERS_MAX);
 }

@@ -1,49 +1,48 @@
-// The parameters of a power driver: what each is called, which are secret, and whether those that a machine has will do. Names are
-// MAAS's `power_parameters`.
+// Describes and checks the parameters of power drivers. Names are MAAS's `power_parameters`.
 //
-// 1. Every value is a text to a driver, however it was stored; an empty one is none.
-// 2. A parameter that the driver does not know is refused: it would be one with a slip of the pen.
+// 1. A driver gets every value as text, however it was stored. An empty value counts as missing.
+// 2. An unknown parameter is refused: it is probably a typo.
 // 3. A problem never quotes the value of a secret.
 
 import { z } from 'zod';
 import { nearestName } from '../nearest-name.ts';
 
-/** The parameters of one machine, as they are stored. */
+/** The stored parameters of one machine. */
 export type PowerValues = Readonly<Record<string, string | number | boolean>>;
 
-/** What people read about a parameter. */
+/** The description of a parameter for people. */
 export interface ParameterNote {
   readonly label: string;
-  /** True: it is shown to nobody but administrators who ask for it. */
+  /** True if it is shown only to administrators, on request. */
   readonly secret?: boolean;
-  /** What a value must be, for whoever gave another one. */
+  /** What a valid value is, for the error about another one. */
   readonly expects?: string;
 }
 
 /** The notes on all parameters of all drivers. */
 const notes = z.registry<ParameterNote>();
 
-/** Writes a note on a parameter. @returns the parameter */
+/** Attaches a note to a parameter. @returns the parameter */
 export function noted<T extends z.ZodType>(parameter: T, note: ParameterNote): T {
   notes.add(parameter, note);
   return parameter;
 }
 
-/** One parameter, as a form shows it. */
+/** A parameter as shown in a form. */
 export interface PowerParameter {
   readonly name: string;
   readonly label: string;
   readonly required: boolean;
   readonly secret: boolean;
-  /** The only values; undefined: any that fits the pattern. */
+  /** The valid values; undefined if any that matches the pattern is valid. */
   readonly choices?: readonly string[];
-  /** The value when none is given. */
+  /** The default value. */
   readonly default?: string;
-  /** A regular expression that a value matches. */
+  /** A regular expression that values must match. */
   readonly pattern?: string;
-  /** What a value must be. */
+  /** What a valid value is. */
   readonly expects?: string;
-  /** True: it takes nothing but an empty text. */
+  /** True if only an empty value is valid. */
   readonly isUnused?: true;
 }
 
@@ -60,7 +59,7 @@ const described = z.object({
   required: z.array(z.string()).default([]),
 });
 
-/** The parameters of a schema, in its order. */
+/** Lists a schema's parameters, in its order. */
 export function listParameters(schema: z.ZodObject): readonly PowerParameter[] {
   const { properties, required } = described.parse(z.toJSONSchema(schema, { io: 'input' }));
   return Object.entries(properties).map(([name, { enum: choices, default: fallback, pattern, maxLength }]) => {
@@ -84,7 +83,7 @@ function noteOn(schema: z.ZodObject, name: string): ParameterNote | undefined {
   return parameter instanceof z.ZodType ? notes.get(parameter) : undefined;
 }
 
-/** Parameters that will do, or why they will not: one sentence each. */
+/** Valid parameters, or one sentence per problem. */
 export type ParameterCheck<T> =
   | { readonly kind: 'good'; readonly values: T; readonly secrets: readonly string[] }
   | { readonly kind: 'bad'; readonly problems: readonly string[] };
@@ -109,11 +108,11 @@ function problemOf(schema: z.ZodObject, issue: z.core.$ZodIssue): string {
     const known = Object.keys(schema.shape);
     const meant = issue.keys.flatMap((key) => nearestName(key, known) ?? []);
     const hint = meant.length === 0 ? '' : `; did you mean ${meant.join(', ')}?`;
-    return `${issue.keys.join(', ')}: no parameter of this driver, which has ${known.join(', ') || 'none'}${hint}`;
+    return `${issue.keys.join(', ')}: not a parameter of this driver, which has ${known.join(', ') || 'none'}${hint}`;
   }
   const name = String(issue.path[0] ?? '');
   const note = noteOn(schema, name);
   const isMissing = issue.code === 'invalid_type';
   const choices = issue.code === 'invalid_value' ? `one of ${issue.values.join(', ')}` : undefined;
-  return `${name}: ${isMissing ? 'is missing' : 'will not do'}; give ${choices ?? note?.expects ?? note?.label ?? 'a text'}`;
+  return `${name}: ${isMissing ? 'is missing' : 'is invalid'}; give ${choices ?? note?.expects ?? note?.label ?? 'a text'}`;
 }

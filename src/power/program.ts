@@ -1,44 +1,43 @@
-// Runs the programs that speak to BMCs and hypervisors: ipmitool, virsh, ssh-keygen.
+// Runs the programs that power drivers use: ipmitool, virsh, ssh-keygen.
 //
-// 1. No shell, no terminal, nothing on standard input; the language is C. Of this process's environment a program is given what it
-//    needs to find things, and nothing else.
-// 2. Its time and what is kept of its output are bounded. At the bound, or when the signal is aborted, its whole process group is
-//    killed.
+// 1. No shell, no terminal, no standard input; the locale is C. A program gets only those variables of this process's environment that it
+//    needs to find files.
+// 2. Its time and its stored output are bounded. When its time is over, or the signal is aborted, its whole process group is killed.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Clock } from '../clock.ts';
 import { errorText, osErrorCode } from '../errors.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
 
-/** What is kept of each stream; more is read and forgotten. */
+/** The stored bytes of each output stream; more is read and discarded. */
 export const OUTPUT_BYTES_MAX = 256 * 1024;
-/** Variables that a program is given. */
+/** Environment variables passed on to a program. */
 const PASSED_ON = ['PATH', 'HOME', 'USER', 'LOGNAME', 'TMPDIR', 'XDG_RUNTIME_DIR', 'XDG_CONFIG_HOME', 'XDG_CACHE_HOME'];
 
-/** How a program is run. */
+/** How to run a program. */
 export interface ProgramRun {
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** How long it may run, in milliseconds. */
+  /** The longest run, in milliseconds. */
   readonly timeMs: number;
-  /** Variables besides those that every program is given. A secret is given here, never as an argument, which everybody can see. */
+  /** Further variables. Pass secrets here, never as arguments, which every user can see. */
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** How a program ended: by itself, killed at its bound, or never begun. */
+/** How a program ended: on its own, killed, or never started. */
 export type ProgramEnd =
   | { readonly kind: 'ended'; readonly code: number; readonly out: string; readonly err: string }
   | { readonly kind: 'killed'; readonly out: string; readonly err: string }
   | { readonly kind: 'missing' }
   | { readonly kind: 'not-started'; readonly text: string };
 
-/** Runs a program to its end. */
+/** Runs a program until it ends. Never rejects. */
 export function runProgram(name: string, args: readonly string[], run: ProgramRun): Promise<ProgramEnd> {
   return new Promise((resolve) => {
-    if (run.signal.aborted) return resolve({ kind: 'not-started', text: 'it was called off' });
+    if (run.signal.aborted) return resolve({ kind: 'not-started', text: 'it was cancelled' });
     const passed = PASSED_ON.flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]]));
     const env = { ...Object.fromEntries(passed), LC_ALL: 'C', ...run.environment };
-    // A group of its own, which can be killed whole: virsh runs ssh.
+    // In a process group of its own, which can be killed as a whole: virsh runs ssh.
     const child = spawn(name, [...args], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     const out = keepOutput(child.stdout);
     const err = keepOutput(child.stderr);
@@ -46,7 +45,7 @@ export function runProgram(name: string, args: readonly string[], run: ProgramRu
     const kill = (): void => {
       killed = true;
       killGroup(child);
-      // A grandchild that left the group may hold the pipes open.
+      // A grandchild outside the group may hold the pipes open.
       child.stdout.destroy();
       child.stderr.destroy();
     };
@@ -73,12 +72,12 @@ function killGroup(child: ChildProcess): void {
   try {
     process.kill(-child.pid, 'SIGKILL');
   } catch (error) {
-    // It ended in this moment, which is what was wanted.
+    // It has just ended on its own.
     if (osErrorCode(error) !== 'ESRCH') throw error;
   }
 }
 
-/** @returns what to ask for that which was kept. */
+/** Stores a stream's output within its bound. @returns a function that returns it as text */
 function keepOutput(stream: NodeJS.ReadableStream): () => string {
   const chunks: Uint8Array[] = [];
   let bytes = 0;

@@ -1,38 +1,38 @@
-// Who may ask which controller when: commands and questions that wait, and those that run. No clock, no process.
+// The queue of power commands and queries: which wait, and which run. No clock, no process.
 //
 //   submit ─► waiting ─ takeNext ─► running ─ finish ─► gone
-//                └─ takeOverdue, or a command in the place of a question ─► gone
+//                └─ takeOverdue, or a command replaces a query ─► gone
 //
-// 1. Of one controller one thing is asked at a time; of one machine at most one command is known, waiting or running.
-// 2. Commands go before questions; among their like the first come goes first. A controller that is busy holds up nobody else.
-// 3. RUNNING_MAX run, of them QUESTIONS_RUNNING_MAX questions; COMMANDS_MAX commands and QUESTIONS_MAX questions wait, each
-//    WAITING_MS_MAX at the most.
+// 1. A controller has one task running at a time; a machine has at most one command, waiting or running.
+// 2. Commands go before queries, each in the order of arrival. A busy controller delays no other.
+// 3. At most RUNNING_MAX tasks run, QUESTIONS_RUNNING_MAX of them queries; at most COMMANDS_MAX commands and QUESTIONS_MAX queries wait,
+//    each for at most WAITING_MS_MAX.
 
 import { type Instant, later } from '../clock.ts';
 
 export const RUNNING_MAX = 16;
-/** The rest of RUNNING_MAX is kept for commands: questions to controllers that are gone take long. */
+/** The rest of RUNNING_MAX is reserved for commands: queries to absent controllers take long. */
 export const QUESTIONS_RUNNING_MAX = 8;
 export const COMMANDS_MAX = 4096;
 export const QUESTIONS_MAX = 4096;
-/** How long something may wait for its turn, in milliseconds. */
+/** How long a task may wait, in milliseconds. */
 export const WAITING_MS_MAX = 600_000;
 
-/** Something to ask of a controller. */
+/** A command or query for a controller. */
 export interface PowerTask {
-  /** Its name; no two in the queue have the same. */
+  /** Unique within the queue. */
   readonly id: string;
   readonly machine: string;
-  /** What one thing is asked of at a time. */
+  /** The name of the controller, which runs one task at a time. */
   readonly controller: string;
-  /** True: nothing changes by it, so that it may be dropped. */
+  /** True for a query, which changes nothing and may be dropped. */
   readonly isQuestion: boolean;
 }
 
-/** What became of what was submitted. */
+/** The answer to `submit`. */
 export type Admission<T> =
-  | { readonly kind: 'waiting' /** A question that was dropped for it. */; readonly dropped?: T }
-  | { readonly kind: 'busy' /** What the machine waits for already. */; readonly by: T }
+  | { readonly kind: 'waiting' /** The query that it replaced. */; readonly dropped?: T }
+  | { readonly kind: 'busy' /** The machine's earlier task. */; readonly by: T }
   | { readonly kind: 'full' };
 
 interface Place<T> {
@@ -47,7 +47,7 @@ export class PowerQueue<T extends PowerTask> {
   readonly #running = new Map<string, T>();
   readonly #busyControllers = new Set<string>();
   #questionsRunning = 0;
-  /** By machine: its command, and its question. */
+  /** Each machine's command, and its query. */
   readonly #commandOf = new Map<string, T>();
   readonly #questionOf = new Map<string, T>();
 
@@ -59,7 +59,7 @@ export class PowerQueue<T extends PowerTask> {
     return this.#running.size;
   }
 
-  /** When the first of those that wait has waited long enough; undefined: none waits. */
+  /** When the first waiting task becomes overdue; undefined if none waits. */
   get nextOverdueAt(): Instant | undefined {
     const [command] = this.#commands.values();
     const [question] = this.#questions.values();
@@ -67,12 +67,12 @@ export class PowerQueue<T extends PowerTask> {
     return command.until < question.until ? command.until : question.until;
   }
 
-  /** The command of a machine that waits or runs. */
+  /** A machine's waiting or running command. */
   commandOf(machine: string): T | undefined {
     return this.#commandOf.get(machine);
   }
 
-  /** Takes something in, or says why not. */
+  /** Adds a task, or says why not. */
   submit(task: T, now: Instant): Admission<T> {
     const command = this.#commandOf.get(task.machine);
     if (command !== undefined) return { kind: 'busy', by: command };
@@ -88,13 +88,13 @@ export class PowerQueue<T extends PowerTask> {
     if (this.#commands.size >= COMMANDS_MAX) return { kind: 'full' };
     this.#commands.set(task.id, place);
     this.#commandOf.set(task.machine, task);
-    // A question that runs already is let be: its controller is busy until it ends.
+    // Leave a running query alone: its controller is busy until it ends.
     if (question === undefined || !this.#questions.has(question.id)) return { kind: 'waiting' };
-    this.#forget(question);
+    this.#remove(question);
     return { kind: 'waiting', dropped: question };
   }
 
-  /** The next that may run, which runs from now on; undefined: none may at the moment. */
+  /** Takes the next task that may run, and marks it as running; undefined if none may. */
   takeNext(): T | undefined {
     if (this.#running.size >= RUNNING_MAX) return undefined;
     const next = this.#firstFree(this.#commands) ?? this.#nextQuestion();
@@ -107,36 +107,36 @@ export class PowerQueue<T extends PowerTask> {
     return next;
   }
 
-  /** The first that has waited too long, which is gone from now on; undefined: there is none. */
+  /** Removes and returns a task that has waited too long; undefined if there is none. */
   takeOverdue(now: Instant): T | undefined {
     for (const waiting of [this.#commands, this.#questions]) {
       const [first] = waiting.values();
       if (first === undefined || first.until > now) continue;
-      this.#forget(first.task);
+      this.#remove(first.task);
       return first.task;
     }
     return undefined;
   }
 
-  /** Takes out a command that waits. False: there is none of this name that does. */
+  /** Removes a waiting command. @returns false if no command of this id waits */
   withdraw(id: string): boolean {
     const place = this.#commands.get(id);
-    if (place !== undefined) this.#forget(place.task);
+    if (place !== undefined) this.#remove(place.task);
     return place !== undefined;
   }
 
-  /** What ran has ended. */
+  /** Call when a running task has ended. */
   finish(task: T): void {
     if (!this.#running.delete(task.id)) return;
     this.#busyControllers.delete(task.controller);
     if (task.isQuestion) this.#questionsRunning -= 1;
-    this.#forget(task);
+    this.#remove(task);
   }
 
-  /** Takes out everything that waits. @returns it */
+  /** Removes and returns all waiting tasks. */
   clear(): readonly T[] {
     const waiting = [...this.#commands.values(), ...this.#questions.values()].map(({ task }) => task);
-    for (const task of waiting) this.#forget(task);
+    for (const task of waiting) this.#remove(task);
     return waiting;
   }
 
@@ -149,7 +149,7 @@ export class PowerQueue<T extends PowerTask> {
     return undefined;
   }
 
-  #forget(task: T): void {
+  #remove(task: T): void {
     this.#commands.delete(task.id);
     this.#questions.delete(task.id);
     const index = task.isQuestion ? this.#questionOf : this.#commandOf;

@@ -1,28 +1,28 @@
-// What is known of each machine's power, how old that is, and when it is asked for again. No clock, no process.
+// The known power state of each machine, its age, and when it is queried again. No clock, no process.
 //
-// 1. Questions are spread: the first by chance over the interval, each next one by a tenth more or less. Where many machines are watched
-//    the interval is longer, so that one question follows the other QUESTIONS_APART_MS later on average: each costs a process.
-// 2. A machine whose controller does not answer is asked less and less often, down to once in INTERVALS_MAX intervals.
-// 3. What was seen once is kept with its age when later questions fail; nothing is made younger than it is.
+// 1. Queries are spread: the first is random within the interval, and later intervals vary by a tenth. With many machines the interval
+//    grows, so that queries are QUESTIONS_APART_MS apart on average, because each costs a process.
+// 2. A machine whose controller does not answer is queried ever more rarely, down to once in INTERVALS_MAX intervals.
+// 3. If later queries fail, the last state is kept with its true age.
 
 import { type Instant, later } from '../clock.ts';
 import { DeadlineQueue, type Waiting } from '../deadline-queue.ts';
 import type { PowerOutcome, PowerState } from './outcome.ts';
 
-/** The interval of questions about one machine, in milliseconds; the shortest one. */
+/** The shortest interval between queries of one machine, in milliseconds. */
 export const QUESTION_EVERY_MS = 60_000;
 export const QUESTIONS_APART_MS = 250;
 export const INTERVALS_MAX = 10;
-/** After a command the state is looked at this much later. */
+/** The wait between a command and the next query, in milliseconds. */
 export const AFTER_COMMAND_MS = 10_000;
 
-/** What is known of a machine's power. */
+/** A machine's last known power state. */
 export interface PowerReading {
-  /** The state that was seen last. */
+  /** The last state seen. */
   readonly state: PowerState;
-  /** When it was seen, or for `unknown` looked for; undefined: never yet. */
+  /** When it was seen (for `unknown`: queried); undefined if never. */
   readonly seenAt: Instant | undefined;
-  /** Why the last question had no good answer; undefined: it had one. */
+  /** The outcome of the last query if it failed. */
   readonly failure: PowerOutcome | undefined;
 }
 
@@ -34,12 +34,12 @@ interface Watched extends Waiting {
 
 const NOTHING: PowerReading = { state: 'unknown', seenAt: undefined, failure: undefined };
 
-/** The readings of the machines that are watched. */
+/** The readings of the watched machines. */
 export class PowerReadings {
   readonly #watched = new Map<string, Watched>();
   readonly #due = new DeadlineQueue<Watched>();
 
-  /** When the next question is due; undefined: nothing is watched. */
+  /** When the next query is due; undefined if no machine is watched. */
   get nextAt(): Instant | undefined {
     return this.#due.nextAt;
   }
@@ -48,7 +48,7 @@ export class PowerReadings {
     return this.#watched.get(machine)?.reading;
   }
 
-  /** Watches a machine from now on. @param chance 0 to 1 */
+  /** Starts to watch a machine. @param chance random, 0 to 1 */
   watch(machine: string, now: Instant, chance: number): void {
     if (this.#watched.has(machine)) return;
     const watched: Watched = { machine, reading: NOTHING, failures: 0, place: -1 };
@@ -56,7 +56,7 @@ export class PowerReadings {
     this.#due.set(watched, later(now, chance * this.#everyMs));
   }
 
-  /** Watches it no more, and forgets what was known. */
+  /** Stops watching a machine, and forgets its reading. */
   forget(machine: string): void {
     const watched = this.#watched.get(machine);
     if (watched === undefined) return;
@@ -64,7 +64,7 @@ export class PowerReadings {
     this.#watched.delete(machine);
   }
 
-  /** A machine about which to ask now, which is asked about again an interval later; undefined: none is due. */
+  /** Returns a machine that is due, and schedules its next query; undefined if none is due. */
   takeDue(now: Instant, chance: number): string | undefined {
     const watched = this.#due.takeDue(now);
     if (watched === undefined) return undefined;
@@ -72,7 +72,7 @@ export class PowerReadings {
     return watched.machine;
   }
 
-  /** The answer to a question. */
+  /** Call with the answer to a query. */
   answered(machine: string, answer: PowerOutcome, now: Instant, chance: number): void {
     const watched = this.#watched.get(machine);
     if (watched === undefined) return;
@@ -86,11 +86,11 @@ export class PowerReadings {
     this.#askAgain(watched, now, chance);
   }
 
-  /** A command to a machine has ended. */
+  /** Call when a command has ended. */
   commanded(machine: string, end: PowerOutcome, now: Instant): void {
     const watched = this.#watched.get(machine);
     if (watched === undefined) return;
-    // A command of which nobody knows the end makes what was seen before it worth nothing.
+    // After a command with an unknown outcome, the state seen before it is worthless.
     if (end.state !== 'unknown') watched.reading = { state: end.state, seenAt: now, failure: undefined };
     else if (end.kind === 'unknown') watched.reading = { state: 'unknown', seenAt: now, failure: end };
     watched.failures = 0;

@@ -1,11 +1,11 @@
-// Rackboot's own SSH key, by which it logs in to hypervisors, and how ssh is called with it.
+// Rackboot's own SSH key for logging in to hypervisors, and the script that calls ssh with it.
 //
-//   <state_dir>/ssh/id_ed25519    the private key, mode 600, made once
-//                   known_hosts   each hypervisor's key as it was first seen; another one later is refused
-//                   connect       a script that calls ssh with the two: libvirt runs a program, and gives it no options of ours
+//   <state_dir>/ssh/id_ed25519    the private key, mode 600, created once
+//                   known_hosts   each hypervisor's key as first seen; a different one later is refused
+//                   connect       a script that calls ssh with both: libvirt runs a program, but cannot pass it our options
 //
-// 1. The key is never replaced; of two processes that make one at the same time the first wins.
-// 2. Nobody is asked for anything: no password, no passphrase, no confirmation.
+// 1. The key is never replaced. If two processes create one at the same time, the first wins.
+// 2. ssh never prompts: no password, no passphrase, no confirmation.
 
 import { chmodSync, closeSync, existsSync, fsyncSync, linkSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -22,23 +22,23 @@ import { missingText } from './programs.ts';
 const KEYGEN_MS_MAX = 20_000;
 const CONNECT_SECONDS = 10;
 const CONNECT_BYTES_MAX = 64 * 1024;
-/** Paths that neither a shell nor ssh's own configuration reads in another way than they stand. */
+/** Paths that a shell and ssh's configuration read literally. */
 const PLAIN_PATH = /^\/[A-Za-z0-9._/+@-]*$/;
 
-/** The key, and the script that logs in with it. */
+/** The paths of the key, and of the script that logs in with it. */
 export interface SshIdentity {
   /** The path of the private key. */
   readonly key: string;
-  /** The path of the script that takes ssh's arguments. */
+  /** The path of the script, which takes ssh's arguments. */
   readonly connect: string;
   /** The path of the keys of known hosts. */
   readonly knownHosts: string;
 }
 
 /**
- * Rackboot's key, made when there is none yet.
+ * Opens Rackboot's key, or creates it.
  *
- * @throws RackError `tool-missing`, `tool-failed`, `store-unwritable`, `bad-argument` when ssh could not read the directory's name
+ * @throws RackError `tool-missing`, `tool-failed`, `store-unwritable`, `bad-argument` if ssh could not read the directory's name
  */
 export async function openSshIdentity(stateDir: string, clock: Clock): Promise<SshIdentity> {
   const directory = join(stateDir, 'ssh');
@@ -81,7 +81,7 @@ async function makeKey(directory: string, key: string, clock: Clock): Promise<vo
     closeSync(file);
     linkSync(made, key);
   } catch (error) {
-    // Another process was faster; its key is as good.
+    // Another process was faster: use its key.
     if (osErrorCode(error) !== 'EEXIST') throw error;
   } finally {
     rmSync(workshop, { recursive: true, force: true });
@@ -99,7 +99,7 @@ async function keygen(args: readonly string[], clock: Clock): Promise<string> {
   throw new RackError('tool-failed', `ssh-keygen failed: ${said}`);
 }
 
-/** Writes the script, unless it is there as it should be. */
+/** Writes the script, unless it is up to date. */
 function writeConnect(path: string, key: string, knownHosts: string): void {
   const options = [
     ...['-F', 'none', '-i', key, '-o', 'IdentitiesOnly=yes', '-o', 'IdentityAgent=none'],
@@ -110,7 +110,7 @@ function writeConnect(path: string, key: string, knownHosts: string): void {
     ...['-o', 'ServerAliveInterval=5', '-o', 'ServerAliveCountMax=3'],
     ...['-o', 'ForwardAgent=no', '-o', 'ForwardX11=no', '-o', 'ClearAllForwardings=yes', '-o', 'LogLevel=ERROR'],
   ];
-  const text = `#!/bin/sh\n# How Rackboot reaches a hypervisor; Rackboot writes this file anew when it is changed.\nexec ssh ${options.join(' ')} "$@"\n`;
+  const text = `#!/bin/sh\n# How Rackboot reaches a hypervisor; Rackboot restores this file if it changes.\nexec ssh ${options.join(' ')} "$@"\n`;
   if (existsSync(path) && readRegularFile(path, CONNECT_BYTES_MAX) === text) return;
   const workshop = mkdtempSync(`${path}-`);
   const part = join(workshop, 'connect');

@@ -1,13 +1,13 @@
-// Everything that switches machines, and asks whether they are on: takes commands, asks controllers in turn, keeps the book, and
-// tells what came of each.
+// Switches machines and queries their power: takes commands, runs one task per controller at a time, keeps the ledger, and reports
+// outcomes.
 //
 //   command ─► ledger: known? ─► queue ─► ledger.begin ─► driver, within its time ─► ledger.end ─► onEnd
 //   readings: due ─► queue ─► driver ─► readings
 //
-// 1. A command runs once: its id is in the ledger before the driver is asked, and an id that is there is never run.
-// 2. Every command that was begun has an end, told by onEnd; if the process died before it, by `recover`. One that was taken and not
-//    begun when the process ended is in no book: whoever gave it gives it again, with the same id.
-// 3. A driver that does not end is left behind at its deadline, with `unknown`; its controller is free again from then on.
+// 1. A command runs once: its id is in the ledger before the driver is called, and an id in the ledger is never run.
+// 2. Every started command has an end, reported by onEnd; if the process died before, `recover` reports it. A command that had not started
+//    when the process ended is not in the ledger: the caller gives it again, with the same id.
+// 3. A driver that does not finish is abandoned at its deadline, with outcome `unknown`; its controller is then free again.
 
 import { Alarm } from '../deadline-queue.ts';
 import { errorText } from '../errors.ts';
@@ -19,7 +19,7 @@ import type { PowerValues } from './parameters.ts';
 import { PowerQueue, type PowerTask } from './queue.ts';
 import { type PowerReading, PowerReadings } from './readings.ts';
 
-/** How a machine is switched. */
+/** The driver and parameters of a machine. */
 export interface PowerTarget {
   /** Its system id. */
   readonly machine: string;
@@ -29,32 +29,32 @@ export interface PowerTarget {
   readonly values: PowerValues;
 }
 
-/** What became of a command that was given: taken, or not, in words for whoever gave it. */
+/** The answer to a command: taken, or why not. */
 export type Submission =
   | { readonly kind: 'taken' }
   | { readonly kind: 'busy'; readonly by: string; readonly text: string }
   | { readonly kind: 'known'; readonly entry: LedgerEntry }
   | { readonly kind: 'refused'; readonly text: string }
-  /** Nothing speaks against it but the moment: it may be given again. */
+  /** It cannot be taken at the moment, but may be given again. */
   | { readonly kind: 'not-now'; readonly text: string };
 
-/** A command that is over. */
+/** An ended command. */
 export interface EndedCommand {
   readonly id: string;
   readonly machine: string;
   readonly command: LedgerEntry['command'];
   readonly outcome: PowerOutcome;
-  /** True: the machine was seen off before, and not on since. */
+  /** True if the machine was off when last seen before. */
   readonly wasOff?: boolean;
 }
 
-/** What a switchboard works with. */
+/** What a switchboard needs. */
 export interface SwitchboardParts extends PowerSurroundings {
   readonly findDriver: (name: string) => PowerDriver | undefined;
   readonly ledger: PowerLedger;
-  /** Told of the end of each command. */
+  /** Called at the end of each command. */
   readonly onEnd: (ended: EndedCommand) => void;
-  /** Told when a state was seen that is another than the one before, and when questions begin to fail or do so no more. */
+  /** Called when the seen state changes, and when queries start or stop failing. */
   readonly onReading: (machine: string, reading: PowerReading) => void;
 }
 
@@ -62,7 +62,7 @@ interface Task extends PowerTask {
   readonly port: PowerPort;
   readonly command: PowerCommand;
   readonly stop: AbortController;
-  /** Resolved when it has ended. */
+  /** Resolves when the task has ended. */
   readonly over: PromiseWithResolvers<void>;
 }
 
@@ -73,7 +73,7 @@ export class PowerSwitchboard {
   readonly #readings = new PowerReadings();
   readonly #targets = new Map<string, PowerTarget>();
   readonly #running = new Map<string, Task>();
-  /** Those who wait for the next answer about a machine. */
+  /** Callers that wait for the next answer about a machine. */
   readonly #askers = new Map<string, PromiseWithResolvers<PowerOutcome>>();
   readonly #alarm: Alarm;
   #questions = 0;
@@ -84,22 +84,22 @@ export class PowerSwitchboard {
     this.#alarm = new Alarm(parts.clock, () => this.#turn());
   }
 
-  /** Ends, as `unknown`, what was under way when the process died. Before anything else is asked. */
+  /** Ends commands that ran when the last process died, as `unknown`. Call first. */
   recover(): void {
     for (const { id, machine, command } of this.#parts.ledger.listUnended()) {
-      const lost = outcome('unknown', 'Rackboot was ended while this was under way; whether it was done is not known');
+      const lost = outcome('unknown', 'Rackboot ended while this was under way; whether it was done is not known');
       this.#end({ id, machine, command, outcome: lost });
     }
   }
 
-  /** Gives a command. Returns at once; its end is told by onEnd. @param id the same for the same command, for ever */
+  /** Gives a command. Returns at once; onEnd reports its end. @param id always the same for the same command */
   command(id: string, target: PowerTarget, command: LedgerEntry['command']): Submission {
-    if (this.#isClosed) return { kind: 'not-now', text: 'Rackboot is ending' };
+    if (this.#isClosed) return { kind: 'not-now', text: 'Rackboot is stopping' };
     try {
       const entry = this.#parts.ledger.find(id);
       if (entry !== undefined) return { kind: 'known', entry };
     } catch (error) {
-      return { kind: 'not-now', text: `the book of commands cannot be read: ${errorText(error)}` };
+      return { kind: 'not-now', text: `the ledger of commands cannot be read: ${errorText(error)}` };
     }
     const task = this.#taskOf(id, target, command);
     if (task.kind === 'refused') return task;
@@ -119,26 +119,26 @@ export class PowerSwitchboard {
     }
   }
 
-  /** The command of a machine that waits or is under way; undefined: none. */
+  /** The id of a machine's waiting or running command, if any. */
   commandOf(machine: string): string | undefined {
     return this.#queue.commandOf(machine)?.id;
   }
 
-  /** Takes back a command that has not begun: it has no end. False: it has begun, or there is none. */
+  /** Withdraws a waiting command, which then has no end. @returns false if it has started or does not exist */
   withdraw(id: string): boolean {
     return this.#queue.withdraw(id);
   }
 
-  /** Asks about a machine out of its turn. Those who ask at the same time have the same answer. Never throws. */
+  /** Queries a machine now. Concurrent callers share the answer. Never throws. */
   async ask(target: PowerTarget): Promise<PowerOutcome> {
-    if (this.#isClosed) return outcome('unreachable', 'Rackboot is ending');
+    if (this.#isClosed) return outcome('unreachable', 'Rackboot is stopping');
     const { machine } = target;
     const others = this.#askers.get(machine);
     if (others !== undefined) return others.promise;
     const task = this.#taskOf(this.#nextQuestion(), target, { kind: 'query' });
     if (task.kind === 'refused') return outcome('refused', task.text);
     const admission = this.#queue.submit(task.task, this.#parts.clock.now());
-    if (admission.kind === 'full') return outcome('refused', 'too many questions wait; ask again later');
+    if (admission.kind === 'full') return outcome('refused', 'too many queries wait; try again later');
     if (admission.kind === 'busy' && !admission.by.isQuestion) {
       return outcome('refused', underCommand(admission.by.command));
     }
@@ -149,8 +149,8 @@ export class PowerSwitchboard {
   }
 
   /**
-   * Watches a machine from now on; one whose driver or parameters changed is begun anew, and what waits to be asked of them is taken
-   * back. Undefined: it is watched no more.
+   * Starts to watch a machine. If its driver or parameters have changed, its reading starts afresh, and its waiting command is withdrawn.
+   * With an undefined target, stops watching it.
    */
   watch(machine: string, target: PowerTarget | undefined): void {
     const { clock, findDriver } = this.#parts;
@@ -166,20 +166,21 @@ export class PowerSwitchboard {
     this.#turn();
   }
 
-  /** What is known of a machine's power; undefined: it is not watched. */
+  /** A machine's reading; undefined if it is not watched. */
   reading(machine: string): PowerReading | undefined {
     return this.#readings.get(machine);
   }
 
   /**
-   * Begins nothing more; what waits is forgotten. Commands that run may end within `graceMs`, and are stopped then. Done when all of that
-   * has been told its end.
+   * Starts nothing more, and drops waiting tasks. Running commands may end within `graceMs`, then they are stopped. Resolves when all ends
+   * have been reported.
    */
   async close(graceMs = 0): Promise<void> {
     this.#isClosed = true;
     this.#alarm.cancel();
     this.#queue.clear();
-    for (const machine of [...this.#askers.keys()]) this.#settle(machine, outcome('unreachable', 'Rackboot is ending'));
+    for (const machine of [...this.#askers.keys()])
+      this.#settle(machine, outcome('unreachable', 'Rackboot is stopping'));
     const running = [...this.#running.values()];
     const stop = (task: Task): void => task.stop.abort();
     running.filter(({ isQuestion }) => graceMs === 0 || isQuestion).forEach(stop);
@@ -196,7 +197,7 @@ export class PowerSwitchboard {
     const driver = this.#parts.findDriver(target.driver);
     if (driver === undefined) {
       const name = cleanWords(target.driver) || 'none';
-      return { kind: 'refused', text: `there is no power driver ${name}: give the machine a power_type` };
+      return { kind: 'refused', text: `there is no power driver ${name}: set the machine's power_type` };
     }
     const opened = driver.open(target.machine, target.values, this.#parts);
     if (opened.kind === 'bad-parameters') {
@@ -213,7 +214,7 @@ export class PowerSwitchboard {
     };
   }
 
-  /** Does what can be done now, and sets the alarm for what comes next. */
+  /** Starts all tasks that may run, and sets the alarm for the next one. */
   #turn(): void {
     if (this.#isClosed) return;
     const now = this.#parts.clock.now();
@@ -222,7 +223,10 @@ export class PowerSwitchboard {
       machine = this.#readings.takeDue(now, this.#chance());
     }
     for (let task = this.#queue.takeOverdue(now); task !== undefined; task = this.#queue.takeOverdue(now)) {
-      this.#tell(task, outcome('refused', `its controller was busy with others for too long: ${task.controller}`));
+      this.#deliver(
+        task,
+        outcome('refused', `its controller was busy with other machines for too long: ${task.controller}`),
+      );
     }
     for (let task = this.#queue.takeNext(); task !== undefined; task = this.#queue.takeNext()) this.#begin(task);
     this.#alarm.expect(this.#readings.nextAt);
@@ -233,7 +237,7 @@ export class PowerSwitchboard {
     const target = this.#targets.get(machine);
     if (target === undefined) return;
     const task = this.#taskOf(this.#nextQuestion(), target, { kind: 'query' });
-    // Not taken: the machine is under a command, and is asked about when its turn comes again.
+    // If not taken, the machine has a command, and is queried in its next turn.
     if (task.kind === 'task') this.#queue.submit(task.task, this.#parts.clock.now());
     else this.#answered(machine, outcome('refused', task.text));
   }
@@ -257,7 +261,10 @@ export class PowerSwitchboard {
         ledger.begin({ id, machine, command, begunAtMs: clock.wallTimeMs() });
       } catch (error) {
         this.#queue.finish(task);
-        this.#tell(task, outcome('refused', `not done, for it could not be written down first: ${errorText(error)}`));
+        this.#deliver(
+          task,
+          outcome('refused', `not done, because it could not be recorded first: ${errorText(error)}`),
+        );
         return;
       }
     }
@@ -269,7 +276,7 @@ export class PowerSwitchboard {
       deadline.cancel();
       this.#running.delete(id);
       this.#queue.finish(task);
-      this.#tell(task, result);
+      this.#deliver(task, result);
       task.over.resolve();
       this.#turn();
     };
@@ -279,11 +286,11 @@ export class PowerSwitchboard {
       over(outcome(task.isQuestion ? 'unreachable' : 'unknown', `no end within ${limitMs / 1000} s`));
     });
     performCommand(task.port, command, { clock, signal: task.stop.signal }).then(over, (error: unknown) =>
-      over(outcome('unknown', `a bug of the driver: ${errorText(error)}`)),
+      over(outcome('unknown', `a bug in the driver: ${errorText(error)}`)),
     );
   }
 
-  #tell(task: Task, result: PowerOutcome): void {
+  #deliver(task: Task, result: PowerOutcome): void {
     const { machine, id, command } = task;
     if (command.kind === 'query') this.#answered(machine, result);
     else this.#end({ id, machine, command, outcome: result });
@@ -301,7 +308,7 @@ export class PowerSwitchboard {
     try {
       if (ledger.find(ended.id) !== undefined) ledger.end(ended.id, ended.outcome, clock.wallTimeMs());
     } catch {
-      // The store is away: after a restart this command ends a second time, as unknown. It is told now all the same.
+      // The store is unavailable: after a restart this command ends again, as `unknown`. Report its end now anyway.
     }
     const wasOff = this.#readings.get(ended.machine)?.state === 'off';
     this.#changeReading(ended.machine, () => this.#readings.commanded(ended.machine, ended.outcome, clock.now()));

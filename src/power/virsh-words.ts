@@ -1,10 +1,10 @@
-// What virsh says, and what it means. Sources: virsh(1) and its own words, 9.0, in the language C.
+// The meanings of virsh's output. Sources: virsh(1) and its messages, version 9.0, in the C locale.
 
 import { cleanWords, outcome, type PowerOutcome, type PowerState } from './outcome.ts';
 import type { ProgramEnd } from './program.ts';
 import { missingText } from './programs.ts';
 
-/** Every word of `virsh domstate`, and whether the machine has power. A paused one would go on where it stopped: it is on. */
+/** The words of `virsh domstate`, and whether the machine has power. A paused one counts as on: it would continue where it stopped. */
 const STATES: Readonly<Record<string, PowerState>> = {
   running: 'on',
   idle: 'on',
@@ -18,20 +18,20 @@ const STATES: Readonly<Record<string, PowerState>> = {
   'no state': 'unknown',
 };
 
-/** A virtual machine of a host. */
+/** A virtual machine on a host. */
 export interface HypervisorGuest {
   readonly name: string;
-  /** Libvirt's word. */
+  /** Libvirt's word for its state. */
   readonly words: string;
   readonly state: PowerState;
 }
 
-/** The most virtual machines of a host that are listed. */
+/** The most virtual machines listed of one host. */
 export const GUESTS_MAX = 10_000;
-/** The longest line of one. The expression takes time with the square of a longer one, and a hypervisor writes what it likes. */
+/** The longest line read. The expression's time grows with the square of the length, and the hypervisor's output is untrusted. */
 const GUEST_CHARACTERS_MAX = 512;
 
-/** The machines in the table of `virsh list --all`. */
+/** Parses the table of `virsh list --all`. */
 export function parseGuests(table: string): readonly HypervisorGuest[] {
   const row = new RegExp(`^ *(?:\\d+|-) {2,}(.+?) {2,}(${Object.keys(STATES).join('|')}) *$`);
   return table
@@ -44,17 +44,17 @@ export function parseGuests(table: string): readonly HypervisorGuest[] {
     });
 }
 
-/** What its complaints mean, the first that fits. `lost`: it may have been done. */
+/** The meanings of its error messages; the first match counts. `lost`: it may have been done. */
 const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', string])[] = [
   [
     /Host key verification failed|HOST IDENTIFICATION HAS CHANGED/,
     'refused',
-    "the host shows another key than before: if that is right, take its line out of Rackboot's ssh/known_hosts",
+    "the host's key has changed: if that is right, remove its line from Rackboot's ssh/known_hosts",
   ],
   [
     /Permission denied \(|Too many authentication failures/,
     'wrong-credentials',
-    'the host does not know our key: put the line that `rackboot power key` prints into its authorized_keys',
+    'the host does not know our key: add the line from `rackboot power key` to its authorized_keys',
   ],
   [
     /authentication (?:failed|unavailable)|access denied|Permission denied/i,
@@ -72,9 +72,9 @@ const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', str
 ];
 
 /**
- * What an end of virsh means.
+ * The outcome of a run of virsh.
  *
- * @param wanted the state that the command was to bring about; undefined: it only asked
+ * @param wanted the state that the command sets; undefined for a query
  */
 export function judgeVirsh(end: ProgramEnd, wanted: 'on' | 'off' | undefined): PowerOutcome {
   if (end.kind === 'missing') return outcome('refused', missingText('virsh'));
@@ -94,23 +94,23 @@ export function judgeVirsh(end: ProgramEnd, wanted: 'on' | 'off' | undefined): P
   }
   if (wanted === 'on' && /already (?:active|running)/i.test(words)) return outcome('done', words);
   if (wanted === 'off' && /domain is not running/i.test(words)) return outcome('done', words);
-  const told = words || `virsh ended with ${end.code}`;
-  const [, kind, meaning] = COMPLAINTS.find(([pattern]) => pattern.test(told)) ?? [undefined, 'refused' as const, ''];
-  const shown = meaning === '' ? told : cleanWords(`${meaning} (${told})`);
+  const report = words || `virsh ended with ${end.code}`;
+  const [, kind, meaning] = COMPLAINTS.find(([pattern]) => pattern.test(report)) ?? [undefined, 'refused' as const, ''];
+  const shown = meaning === '' ? report : cleanWords(`${meaning} (${report})`);
   if (kind === 'lost') return outcome(wanted === undefined ? 'unreachable' : 'unknown', shown);
   return outcome(kind, shown);
 }
 
 const BOOT_DEVICES = ['interface', 'disk', 'hostdev', 'redirdev'] as const;
 
-/** True when an element of this name is begun and not ended before this place. */
+/** True if an element of this name is open at this position. */
 function isOpenAt(xml: string, name: string, at: number): boolean {
   const closedAt = xml.lastIndexOf(`</${name}>`, at);
   const openedAt = Math.max(xml.lastIndexOf(`<${name} `, at), xml.lastIndexOf(`<${name}>`, at));
   return openedAt > closedAt;
 }
 
-/** True when a machine's definition makes the network its first boot device. */
+/** True if a machine's definition makes the network its first boot device. */
 export function bootsFromNetwork(xml: string): boolean {
   const orderAt = xml.indexOf("<boot order='1'");
   const devices = orderAt < 0 ? [] : BOOT_DEVICES.filter((name) => isOpenAt(xml, name, orderAt));

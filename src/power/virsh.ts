@@ -1,10 +1,10 @@
-// Virtual machines of a libvirt host, by virsh: on this host, or on another one over SSH with Rackboot's own key.
+// The driver for virtual machines of a libvirt host, by virsh: on this host, or on another one over SSH with Rackboot's own key.
 // Sources: libvirt's "Connection URIs" and "Remote support", virsh(1), 9.0.
 //
-// 1. Of a URI only what names a host is taken: none of libvirt's parameters that run a program of the operator's choice.
-// 2. One thing at a time is asked of a host; each is a connection of its own.
-// 3. A machine is named by its name or UUID: a number, which virsh takes for the ID that it gives anew at each start, is refused.
-// 4. The boot order of a machine is looked at and never changed: it is the owner's, and `virsh define` would write the whole machine.
+// 1. A URI may only name a host; libvirt's parameters that run a program are refused.
+// 2. A host gets one request at a time, each on a connection of its own.
+// 3. A machine is given by name or UUID. A number is refused: virsh would take it for an ID, which changes at each start.
+// 4. The boot order of a machine is read but never changed: it belongs to the owner, and `virsh define` would rewrite the whole machine.
 
 import { z } from 'zod';
 import { errorText } from '../errors.ts';
@@ -23,12 +23,12 @@ const schema = z.strictObject({
   power_address: noted(z.string().max(512), { label: 'URI of the host', expects: ADDRESS_EXPECTS }),
   power_id: noted(z.string().regex(/^(?! *[+-]?\d+$)[^\u0000-\u001f\u007f/]{1,128}$/), {
     label: 'Name of the virtual machine',
-    expects: "the machine's name or UUID there; of a name that is a number, its UUID (virsh domuuid NAME)",
+    expects: "the machine's name or UUID there; if its name is a number, its UUID (virsh domuuid NAME)",
   }),
   power_pass: noted(z.string().max(0).optional(), {
     label: 'Password',
     secret: true,
-    expects: 'none, as hosts are logged in to by key; `rackboot power key` prints the line for their authorized_keys',
+    expects: 'none, because Rackboot logs in by key; `rackboot power key` prints the line for authorized_keys',
   }),
 });
 
@@ -43,7 +43,7 @@ export const virsh: PowerDriver = {
     if (checked.kind === 'bad') return { kind: 'bad-parameters', problems: checked.problems };
     const host = parseHypervisor(checked.values.power_address);
     if (host === undefined) {
-      return { kind: 'bad-parameters', problems: [`power_address: will not do; give ${ADDRESS_EXPECTS}`] };
+      return { kind: 'bad-parameters', problems: [`power_address: is invalid; give ${ADDRESS_EXPECTS}`] };
     }
     return { kind: 'open', port: openPort(host, checked.values.power_id, surroundings) };
   },
@@ -51,23 +51,23 @@ export const virsh: PowerDriver = {
 
 /** A libvirt host. */
 export interface Hypervisor {
-  /** Its URI without parameters, in one spelling. */
+  /** Its URI without parameters, normalised. */
   readonly address: string;
   readonly overSsh: boolean;
-  /** Parameters that were given and may be. */
+  /** The given parameters, all of them allowed. */
   readonly parameters: readonly (readonly [string, string])[];
 }
 
 const URI =
   /^(qemu|xen|test)(?:\+(ssh|tls|unix))?:\/\/(?:([a-zA-Z0-9_][a-zA-Z0-9._-]{0,63})@)?(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9][a-zA-Z0-9.-]{0,252})?(?::(\d{1,5}))?(\/(?:system|session|default)?)?(?:\?(.*))?$/;
-/** Libvirt's parameters that only say where on the host its daemon listens. */
+/** Libvirt's parameters that only say where its daemon listens on the host. */
 const PARAMETERS: Readonly<Record<string, RegExp>> = {
   socket: /^\/[A-Za-z0-9._/+@-]+$/,
   mode: /^(?:auto|direct|legacy)$/,
   proxy: /^(?:auto|native|netcat)$/,
 };
 
-/** The host that a URI names; undefined: it is no URI of libvirt, or has more in it than a host. */
+/** Parses a libvirt URI; undefined if it is invalid, or names more than a host. */
 export function parseHypervisor(uri: string): Hypervisor | undefined {
   const match = URI.exec(uri.trim());
   if (match === null) return undefined;
@@ -86,7 +86,7 @@ export function parseHypervisor(uri: string): Hypervisor | undefined {
   return { address: `${scheme}://${place}${path}`, overSsh: transport === 'ssh', parameters };
 }
 
-/** The URI that virsh is given. @param connect path of the script that stands for ssh */
+/** The URI for virsh. @param connect the path of the script that replaces ssh */
 export function virshUri(host: Hypervisor, connect: string | undefined): string {
   const own: readonly (readonly [string, string])[] =
     connect === undefined
@@ -95,7 +95,7 @@ export function virshUri(host: Hypervisor, connect: string | undefined): string 
           ['command', connect],
           ['no_tty', '1'],
         ];
-  // Libvirt reads %20 as a space, and + as a plus sign.
+  // Libvirt decodes %20 as a space, but + as a plus sign.
   const query = [...host.parameters, ...own].map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&');
   return query === '' ? host.address : `${host.address}?${query}`;
 }
@@ -130,7 +130,7 @@ function openPort(host: Hypervisor, guest: string, surroundings: PowerSurroundin
       if (bootsFromNetwork(end.out)) return outcome('done', `${guest} boots from the network first`);
       return outcome(
         'refused',
-        `${guest} does not boot from the network first, and its boot order is left as it is: virsh edit ${guest}, and put <boot dev='network'/> before the others`,
+        `${guest} does not boot from the network first, and Rackboot does not change its boot order: run virsh edit ${guest}, and put <boot dev='network'/> first`,
       );
     },
   };

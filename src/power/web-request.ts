@@ -1,7 +1,7 @@
-// One HTTP request to a server that may do anything with it: refuse, hang, send without end.
+// One HTTP request to an untrusted server, which may refuse, hang or send without end.
 //
-// 1. It ends within its time, with what is known of whether the server got it.
-// 2. At most BODY_BYTES_MAX of an answer are kept; the connection is closed then.
+// 1. The request ends within its time, and its outcome says whether it may have reached the server.
+// 2. At most BODY_BYTES_MAX of an answer are read; then the connection is closed.
 
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
@@ -9,17 +9,17 @@ import type { Clock } from '../clock.ts';
 import { errorText, osErrorCode } from '../errors.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
 
-/** How much of an answer is kept, in bytes: what is searched of it, in characters of four bytes. Whoever answers can fill it. */
+/** The stored bytes of an answer: enough for the searched characters at four bytes each. The server can fill it. */
 const BODY_BYTES_MAX = 16 * 1024;
 const LOCATION_CHARACTERS_MAX = 1024;
 
-/** What is asked. */
+/** A request. */
 export interface WebRequest {
   readonly clock: Clock;
   readonly method: 'GET' | 'POST';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  /** False: whoever answers is believed, as long as it speaks TLS. */
+  /** False to accept any certificate. */
   readonly checkCertificate: boolean;
   readonly timeMs: number;
   readonly signal: AbortSignal;
@@ -28,26 +28,26 @@ export interface WebRequest {
 export interface HttpAnswer {
   readonly kind: 'answer';
   readonly status: number;
-  /** Where a redirect leads; undefined: nothing is said of that. */
+  /** The Location of a redirect, if given. */
   readonly location: string | undefined;
-  /** The text, as far as it was kept. */
+  /** The text of the body, up to its bound. */
   readonly body: string;
 }
 
-/** An answer; or the request was never sent (`isRefusal`: not for want of an answer); or it was sent and nobody knows more. */
+/** An answer; or a request that was never sent (`isRefusal`: because of the certificate); or one that was sent without an answer. */
 export type HttpAttempt =
   | HttpAnswer
   | { readonly kind: 'not-sent'; readonly isRefusal: boolean; readonly text: string }
   | { readonly kind: 'no-answer'; readonly text: string };
 
-/** Makes one request. Redirects are answers. */
+/** Makes one request. Redirects are not followed. Never rejects. */
 export function requestOnce(asked: WebRequest): Promise<HttpAttempt> {
   const { clock, method, url, headers, timeMs, signal } = asked;
   const isTls = url.protocol === 'https:';
   return new Promise((resolve) => {
     let isConnected = false;
     const length = method === 'POST' ? { 'Content-Length': '0' } : {};
-    // A connection of its own: one that was kept may have been closed by the other side already.
+    // Always a new connection: the other side may have closed a kept one.
     const options = { method, headers: { ...headers, ...length }, agent: false as const };
     const sent: ClientRequest = isTls
       ? httpsRequest(url, { ...options, rejectUnauthorized: asked.checkCertificate })
@@ -60,7 +60,7 @@ export function requestOnce(asked: WebRequest): Promise<HttpAttempt> {
     };
     const fail = (text: string, isRefusal = false): void =>
       finish(isConnected ? { kind: 'no-answer', text } : { kind: 'not-sent', isRefusal, text });
-    const abort = (): void => fail('it was called off');
+    const abort = (): void => fail('it was cancelled');
     const timer = clock.schedule(timeMs, () => fail(`${url.host} did not answer in ${Math.round(timeMs / 1000)} s`));
     signal.addEventListener('abort', abort, { once: true });
     sent.on('socket', (socket) =>
@@ -98,11 +98,11 @@ function readAnswer(
   answer.on('error', (error) => fail(errorText(error)));
 }
 
-/** What an error says, and whether it says no. */
+/** The text of an error, and whether it is a refusal. */
 function complaint(error: Error, host: string): [text: string, isRefusal: boolean] {
   const code = osErrorCode(error) ?? '';
   if (/CERT|SIGN|ISSUER|VERIFY|ALTNAME|^ERR_TLS/.test(code)) {
-    const text = `the certificate of ${host} is not believed (${code}): give it one of a known authority, or set power_verify_ssl to n`;
+    const text = `the certificate of ${host} is not trusted (${code}): install one from a known authority, or set power_verify_ssl to n`;
     return [text, true];
   }
   return [`${host}: ${errorText(error) || code}`, false];

@@ -1,10 +1,10 @@
-// A machine that something else switches: three URLs are asked, and the answer to one is searched for the state.
+// The driver for machines that a web service switches: it requests three URLs, and finds the state in the answer of one.
 // Sources: MAAS's driver of this name (parameters, headers, methods, default expressions).
 //
-// 1. Credentials go to the scheme, host and port that the operator wrote, and no further: a redirect elsewhere is a refusal.
-// 2. What changes power is sent once: a redirect of it is followed only where HTTP says that nothing was done (RFC 9110 §15.4.8, §15.4.9).
-// 3. An answer is searched within a bound (`answer-search.ts`), and none of its words is in a text that everybody may read.
-// Deviates from MAAS in that certificates are checked unless power_verify_ssl is `n`.
+// 1. Credentials are sent only to the scheme, host and port that the operator configured: a redirect elsewhere is a refusal.
+// 2. A power change is sent once: its redirect is followed only if HTTP says that nothing was done (RFC 9110 §15.4.8, §15.4.9).
+// 3. An answer is searched within a bound (`answer-search.ts`), and never quoted in texts that every user can read.
+// Deviates from MAAS: certificates are checked unless power_verify_ssl is `n`.
 
 import { z } from 'zod';
 import { type AnswerExpressions, EXPRESSION_MS_MAX, SEARCHED_CHARACTERS_MAX, searchAnswer } from './answer-search.ts';
@@ -15,7 +15,7 @@ import { type HttpAnswer, type HttpAttempt, requestOnce } from './web-request.ts
 
 const REQUEST_MS_MAX = 20_000;
 const REDIRECTS_MAX = 3;
-/** How much of an answer administrators are shown, in characters. */
+/** The characters of an answer shown to administrators. */
 const SHOWN_CHARACTERS_MAX = 160;
 
 const isWebUrl = (text: string): boolean => {
@@ -49,7 +49,7 @@ const credential = (label: string, secret: boolean) =>
 const schema = z.strictObject({
   power_on_uri: uri('URL that switches on (POST)'),
   power_off_uri: uri('URL that switches off (POST)'),
-  power_query_uri: uri('URL that tells the state (GET)'),
+  power_query_uri: uri('URL that returns the state (GET)'),
   power_on_regex: expression('Found in its answer when the machine is on', 'status.*\\:.*running'),
   power_off_regex: expression('Found in its answer when the machine is off', 'status.*\\:.*stopped'),
   power_user: credential('User', false),
@@ -118,7 +118,7 @@ function headersOf(machine: string, settings: Settings): Readonly<Record<string,
   };
 }
 
-/** Where a redirect leads, if it may be followed. */
+/** The target of a redirect, if it may be followed. */
 function nextUrl(answer: HttpAnswer, method: 'GET' | 'POST', from: URL): URL | undefined {
   const followed = method === 'GET' ? [301, 302, 303, 307, 308] : [307, 308];
   if (!followed.includes(answer.status) || answer.location === undefined) return undefined;
@@ -126,7 +126,7 @@ function nextUrl(answer: HttpAnswer, method: 'GET' | 'POST', from: URL): URL | u
   return next?.origin === from.origin ? next : undefined;
 }
 
-/** What an attempt means. @param changes false: it only asked */
+/** The outcome of an attempt. @param changes false for a query */
 export function judgeAttempt(attempt: HttpAttempt, changes: boolean, secrets: readonly string[]): PowerOutcome {
   switch (attempt.kind) {
     case 'not-sent':
@@ -142,10 +142,10 @@ export function judgeAttempt(attempt: HttpAttempt, changes: boolean, secrets: re
   if (status >= 200 && status < 300) return ended('done');
   if (status === 401 || status === 403) return ended('wrong-credentials');
   if (status >= 300 && status < 400) {
-    const text = `HTTP ${status} leads elsewhere, which is not followed: write the URL that answers`;
+    const text = `HTTP ${status} redirects elsewhere, which is not followed: set the final URL`;
     return withSaid(outcome('refused', text), cleanWords(location ?? 'nowhere', secrets));
   }
-  // A gateway that got no answer does not know what became of the request (RFC 9110 §15.6.3, §15.6.5).
+  // A gateway without an answer does not know whether the request was carried out (RFC 9110 §15.6.3, §15.6.5).
   if (changes && (status === 502 || status === 504)) return ended('unknown');
   return ended('refused');
 }
@@ -153,17 +153,17 @@ export function judgeAttempt(attempt: HttpAttempt, changes: boolean, secrets: re
 const shown = (body: string, secrets: readonly string[]): string =>
   cleanWords(body, secrets).slice(0, SHOWN_CHARACTERS_MAX);
 
-/** The state that an answer tells, by the operator's expressions. */
+/** The state in an answer, found by the operator's expressions. */
 export function readState(body: string, settings: AnswerExpressions, secrets: readonly string[] = []): PowerOutcome {
   const said = shown(body, secrets) || 'an empty answer';
   const found = searchAnswer(settings, body);
   if (found.kind === 'too-slow') {
-    const text = `${found.name} cannot be searched for within ${EXPRESSION_MS_MAX} ms: write it without a repetition of a repetition`;
+    const text = `${found.name} takes longer than ${EXPRESSION_MS_MAX} ms: write it without nested repetitions`;
     return withSaid(outcome('refused', text), said);
   }
   if (found.state !== undefined) {
-    return withSaid(outcome('done', `power_${found.state}_regex is found in the answer`, found.state), said);
+    return withSaid(outcome('done', `power_${found.state}_regex matches the answer`, found.state), said);
   }
-  const text = `neither power_on_regex nor power_off_regex is found in the first ${SEARCHED_CHARACTERS_MAX} characters of the answer`;
+  const text = `neither power_on_regex nor power_off_regex matches the first ${SEARCHED_CHARACTERS_MAX} characters of the answer`;
   return withSaid(outcome('done', text), said);
 }

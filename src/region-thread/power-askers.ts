@@ -1,25 +1,25 @@
-// How much one person may ask controllers out of their turn, so that no loop takes the places for questions, or the region's thread, from
-// the others.
+// Limits each person's power queries outside the regular polling, so that one person's loop cannot take the query places, or the region's
+// thread, from other people.
 //
-// 1. At most ASKED_MAX questions of a person are under way, until each has ended: also those whose asker has gone.
-// 2. In the long run ASK_RATE of them are begun.
+// 1. At most ASKED_MAX queries of one person run at once. A query counts until it ends, even if its caller has gone.
+// 2. A person may start queries at ASK_RATE.
 
 import type { Instant } from '../clock.ts';
 import { type Rate, RateLimits } from '../rate-limit.ts';
 
-/** Questions of one person that are under way: half of the places that there are for questions (`power/queue.ts`). */
+/** Running queries of one person: half of the places for queries (`power/queue.ts`). */
 export const ASKED_MAX = 4;
-/** A person asks about every machine of a list at once, or has a program that looks again and again. */
+/** Enough to query every machine of a list at once, or to poll with a program. */
 export const ASK_RATE: Rate = { perSecond: 10, burst: 50 };
-/** People who are remembered with how much they asked. The first is forgotten, which gives them their burst anew. */
+/** People whose rates are remembered. Beyond this the oldest entry is dropped, which gives that person a full burst again. */
 const ASKERS_MAX = 1024;
 
-/** The shares of all who ask. */
+/** The query limits of all people. */
 export class PowerAskers {
   readonly #rates = new RateLimits<string>(ASK_RATE, ASKERS_MAX);
   readonly #underWay = new Map<string, number>();
 
-  /** Asks, unless this person asks too much. */
+  /** Runs the query; returns `undefined` if this person is at a limit. */
   ask<T>(by: string, now: Instant, question: () => Promise<T>): Promise<T> | undefined {
     const underWay = this.#underWay.get(by) ?? 0;
     if (underWay >= ASKED_MAX || !this.#rates.allows(by, now)) return undefined;

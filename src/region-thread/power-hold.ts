@@ -1,33 +1,33 @@
-// Holds back what starts a machine until the racks that boot it know what it is started for.
+// Holds back a task that starts a machine until the racks that boot it know its new state.
 //
-//   task on record ─ first seen at version n ─► held ─┬─ its racks have version n in force ──► goes on
-//                                                     └─ HOLD_MS_MAX ─► told in the log ─────► goes on
+//   task on record ─ first seen at version n ─► held ─┬─ its racks have applied version n ──► released
+//                                                     └─ HOLD_MS_MAX ─► logged ─────────────► released
 //
-// 1. One entry of a machine: that of its present task.
-// 2. A task that went on once is never held again.
+// 1. A machine has one entry: that of its current task.
+// 2. A released task is never held again.
 
 import type { Clock, Timer } from '../clock.ts';
 import type { Acknowledgements } from '../region/racks/acknowledgements.ts';
 import type { Machine } from '../region/records/machine.ts';
 
-/** How long a machine waits for its racks; then it is started, and may boot for what it was before. */
+/** How long a machine waits for its racks, in milliseconds. Then it is started, and may boot into its former state. */
 export const HOLD_MS_MAX = 10_000;
 
 export interface PowerHoldParts {
   readonly clock: Clock;
   readonly acknowledgements: Pick<Acknowledgements, 'missing' | 'subscribe'>;
-  /** The version of the desired state on record. @throws RackError `store-unavailable` */
+  /** The version of the stored desired state. @throws RackError `store-unavailable` */
   readonly version: () => number;
-  /** These machines are to be looked at again. */
+  /** Called with the machines to check again. */
   readonly again: (systemIds: readonly string[]) => void;
-  /** A machine is started although racks have not said that they know its state. */
+  /** Called when a machine is started although some racks have not acknowledged its state. */
   readonly onUnacknowledged: (text: string) => void;
 }
 
 interface Held {
   readonly id: string;
   readonly version: number;
-  /** Undefined: it went on. */
+  /** Undefined once the task is released. */
   timer: Timer | undefined;
   isLate: boolean;
 }
@@ -45,7 +45,7 @@ export class PowerHold {
     });
   }
 
-  /** True when the task with this name may start the machine now; else `again` is called in time. @throws as `version` does */
+  /** True if the task with this id may start the machine now; otherwise `again` is called later. @throws as `version` does */
   mayStart(machine: Machine, id: string): boolean {
     const { acknowledgements, onUnacknowledged } = this.#parts;
     const held = this.#entryOf(machine.systemId, id);
@@ -58,13 +58,13 @@ export class PowerHold {
       const racks = missing.join(', ');
       const name = `${machine.hostname} (${machine.systemId})`;
       onUnacknowledged(
-        `${name} is switched on although ${racks} did not say within ${HOLD_MS_MAX / 1000} s that it knows its state: it may boot for what it was before`,
+        `${name} is switched on although ${racks} did not acknowledge its state within ${HOLD_MS_MAX / 1000} s: it may boot as before`,
       );
     }
     return true;
   }
 
-  /** The machine has another task, or none: `id`. */
+  /** Drops the machine's entry unless it belongs to task `id`, its current task; `undefined` if it has none. */
   keepOnly(systemId: string, id: string | undefined): void {
     const held = this.#held.get(systemId);
     if (held === undefined || held.id === id) return;

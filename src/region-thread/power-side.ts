@@ -1,14 +1,14 @@
-// Has machines switched, as the region's records say, and tells the region what came of it and what is seen of their power.
+// Carries out the power tasks in the region's records, and reports their outcomes and the observed power states to the region.
 //
-//   region ── follow(ids) ─► looked at in a later turn ─┬─ watched, or no more
-//                                                       └─ powerTask ─► switchboard ─► its end ─► life.powerSwitched
-//   start ── recover, then every machine ───────────────┘     readings ─► life.powerSeen
+//   region ── follow(ids) ─► checked in a later turn ─┬─ watch, or stop watching
+//                                                     └─ powerTask ─► switchboard ─► its end ─► life.powerSwitched
+//   start ── recover, then every machine ─────────────┘     readings ─► life.powerSeen
 //
-// 1. A task is carried out from the record that is on disk, never from a change that may still be undone.
-// 2. A task is given again, by its name, until the record has its end: the book of commands keeps it from being done twice.
-// 3. What the store does not take at the moment is told again after RETRY_MS.
-// 4. Nothing is asked in the name of a machine whose power nobody has accepted.
-// 5. A machine is started when its racks know what for, or have not said so for a time (`power-hold.ts`).
+// 1. A task is carried out from the record on disk, never from a change that may still be rolled back.
+// 2. A task is given again, with the same id, until the record has its end. The ledger of commands keeps it from running twice.
+// 3. A report that the store cannot take at the moment is repeated after RETRY_MS.
+// 4. A machine's controller is not contacted before a person has accepted its power parameters.
+// 5. A machine is started once its racks know its state, or have not acknowledged it for HOLD_MS_MAX (`power-hold.ts`).
 
 import type { Clock, Timer } from '../clock.ts';
 import { RackError } from '../errors.ts';
@@ -30,24 +30,24 @@ import type { MachineFilter, RegionStore } from '../region/records/store.ts';
 import { PowerAskers } from './power-askers.ts';
 import { PowerHold, type PowerHoldParts } from './power-hold.ts';
 
-/** Machines looked at in one turn; the others follow in the next. */
+/** Machines checked in one turn of the event loop; the others follow in the next. */
 const LOOK_MAX = 100;
-/** What waits for the store, or for its turn, is tried again after this time; every task on record is looked at so often. */
+/** The wait before work that the store or a controller refused is tried again, and the pause between checks of the tasks on record. */
 const RETRY_MS = 2000;
-/** How long commands may go on when the process was asked to end, and how long their stopping may take. */
+/** At shutdown: how long commands may continue, and how long closing may take in all. */
 const CLOSE_GRACE_MS = 2000;
 const CLOSE_MS_MAX = 3500;
 
 export interface PowerSideParts {
   readonly store: RegionStore;
   readonly clock: Clock;
-  /** Where Rackboot's own key for hypervisors is. */
+  /** The directory of Rackboot's own SSH key for hypervisors. */
   readonly stateDir: string;
-  /** Default: all that there are. */
+  /** Default: all drivers. */
   readonly drivers?: readonly PowerDriver[] | undefined;
 }
 
-/** The region's way to the power of its machines. */
+/** The region's access to its machines' power. */
 export class PowerSide implements PowerControl {
   readonly drivers = POWER_DRIVERS;
   readonly #parts: PowerSideParts;
@@ -55,20 +55,20 @@ export class PowerSide implements PowerControl {
   readonly #drivers: ReadonlyMap<string, PowerDriver>;
   #life: Pick<MachineLife, 'powerSwitched' | 'powerSeen'> | undefined;
   #identity: Promise<SshIdentity> | undefined;
-  /** Machines to be looked at. */
+  /** Machines to check. */
   readonly #touched = new Set<string>();
   #look: Timer | undefined;
   #sweep: Timer | undefined;
-  /** Ends that the store has not taken yet, by the name of the command: one of a machine at the most. */
+  /** Ends of commands that the store has not taken yet, by the command's id; at most one of each machine. */
   readonly #ends = new Map<string, EndedCommand>();
-  /** Machines whose reading the store has not taken yet. */
-  readonly #unseen = new Set<string>();
+  /** Machines whose last reading the store has not taken yet. */
+  readonly #undelivered = new Set<string>();
   readonly #askers = new PowerAskers();
-  /** How far the tasks on record have been looked at. */
+  /** The last machine id that the sweep over the tasks on record has reached. */
   #sweptId = 0;
   #isBegun = false;
   #isClosed = false;
-  /** Undefined: no rack tells what it has in force. */
+  /** Undefined if racks do not acknowledge states. */
   #hold: PowerHold | undefined;
 
   constructor(parts: PowerSideParts) {
@@ -81,13 +81,13 @@ export class PowerSide implements PowerControl {
       ledger: store.power,
       sshIdentity: () => this.#sshIdentity(),
       onEnd: (ended) => this.#deliver(ended),
-      onReading: (machine) => this.#tellReading(machine),
+      onReading: (machine) => this.#deliverReading(machine),
     });
   }
 
   /**
-   * Takes up what was left undone, and looks after every machine from now on.
-   * @param racks what they say of the states that they have in force; undefined: nobody is waited for
+   * Resumes unfinished tasks, and watches every machine from now on.
+   * @param racks their acknowledgements of states; `undefined`: start machines without waiting for racks
    */
   begin(
     life: Pick<MachineLife, 'powerSwitched' | 'powerSeen'>,
@@ -99,7 +99,7 @@ export class PowerSide implements PowerControl {
       const again = (systemIds: readonly string[]): void => this.follow(systemIds);
       this.#hold = new PowerHold({ ...racks, clock, version: () => store.desiredVersion(), again });
     }
-    // Before anything is commanded: what has no end now was lost with the process before.
+    // Before the first command: an entry without an end belongs to the previous process, which died.
     if (!this.#guarded(() => this.#switchboard.recover())) {
       clock.schedule(RETRY_MS, () => this.#isClosed || this.begin(life));
       return;
@@ -148,11 +148,11 @@ export class PowerSide implements PowerControl {
       const before = this.reading(machine.systemId);
       return { state: 'error', atMs: before?.atMs, ageSeconds: before?.ageSeconds, text, said };
     }
-    const told = state === 'unknown' ? { text, said } : { text: '' };
-    return { state, atMs: this.#parts.clock.wallTimeMs(), ageSeconds: 0, ...told };
+    const detail = state === 'unknown' ? { text, said } : { text: '' };
+    return { state, atMs: this.#parts.clock.wallTimeMs(), ageSeconds: 0, ...detail };
   }
 
-  /** Begins nothing more, lets what runs end or stops it, and has its end recorded. Done within CLOSE_MS_MAX. */
+  /** Starts nothing more, lets running commands end or stops them, and records their ends; takes at most CLOSE_MS_MAX. */
   async close(): Promise<void> {
     this.#look?.cancel();
     this.#sweep?.cancel();
@@ -168,14 +168,14 @@ export class PowerSide implements PowerControl {
   #sshIdentity(): Promise<SshIdentity> {
     const { stateDir, clock } = this.#parts;
     this.#identity ??= openSshIdentity(stateDir, clock).catch((error: unknown) => {
-      // The next one tries it again.
+      // The next caller tries again.
       this.#identity = undefined;
       throw error;
     });
     return this.#identity;
   }
 
-  /** Every machine, LOOK_MAX in a turn. */
+  /** Checks every machine, LOOK_MAX in a turn. */
   #lookAtAll(afterId: number): void {
     const machines = this.#list({}, afterId);
     if (machines === undefined) {
@@ -191,10 +191,10 @@ export class PowerSide implements PowerControl {
     this.#sweep = this.#parts.clock.schedule(RETRY_MS, () => {
       this.#sweepLater();
       for (const ended of [...this.#ends.values()]) this.#deliver(ended);
-      for (const systemId of [...this.#unseen]) this.#tellReading(systemId);
+      for (const systemId of [...this.#undelivered]) this.#deliverReading(systemId);
       this.#guarded(() => {
         const machines = this.#parts.store.listPowerTasks(this.#sweptId, LOOK_MAX);
-        // Round and round: no machine waits for those before it.
+        // Start again after the last one, so that no machine starves behind those before it.
         this.#sweptId = machines.length < LOOK_MAX ? 0 : (machines.at(-1)?.id ?? 0);
         this.follow(machines.map(({ systemId }) => systemId));
       });
@@ -227,7 +227,7 @@ export class PowerSide implements PowerControl {
     if (this.#touched.size > 0) this.#lookLater(0);
   }
 
-  /** Undefined: the store cannot be read at the moment. */
+  /** Undefined if the store cannot be read at the moment. */
   #list(filter: MachineFilter, afterId: number): readonly Machine[] | undefined {
     let machines: readonly Machine[] | undefined;
     this.#guarded(() => {
@@ -247,7 +247,7 @@ export class PowerSide implements PowerControl {
     if (task !== undefined && id !== undefined && !this.#ends.has(id)) this.#carryOut(machine, task, id, target);
   }
 
-  /** Takes back what waits for a controller, and is not what the record wants now. */
+  /** Withdraws a waiting command that the record no longer wants. */
   #dropUnwanted(systemId: string, wanted: string | undefined): void {
     const waiting = this.#switchboard.commandOf(systemId);
     if (waiting !== undefined && waiting !== wanted) this.#switchboard.withdraw(waiting);
@@ -269,10 +269,10 @@ export class PowerSide implements PowerControl {
     if (given.kind === 'known' && given.entry.end !== undefined) {
       this.#deliver({ id, machine: systemId, command: given.entry.command, outcome: given.entry.end.outcome });
     }
-    // Busy: the end of the other one brings us back. Not now: the sweep does.
+    // `busy`: the end of the running command leads back here. `not-now`: the sweep does.
   }
 
-  /** False: its racks do not know yet what it is started for, or the store cannot be read; it is looked at again. */
+  /** False if its racks do not know its state yet, or the store cannot be read; the machine is checked again later. */
   #mayStart(machine: Machine, id: string): boolean {
     let mayStart = this.#hold === undefined;
     this.#guarded(() => {
@@ -281,7 +281,7 @@ export class PowerSide implements PowerControl {
     return mayStart;
   }
 
-  /** Tells the region how a command ended; until the store has taken it, again and again. */
+  /** Reports the end of a command to the region; the sweep repeats it until the store has taken it. */
   #deliver(ended: EndedCommand): void {
     const { id, machine, command, outcome: end } = ended;
     if (this.#isClosed) return;
@@ -294,12 +294,12 @@ export class PowerSide implements PowerControl {
     this.follow([machine]);
   }
 
-  #tellReading(systemId: string): void {
+  #deliverReading(systemId: string): void {
     if (this.#isClosed) return;
-    this.#unseen.add(systemId);
+    this.#undelivered.add(systemId);
     const view = this.reading(systemId);
     const isTaken = this.#guarded(() => view && this.#life?.powerSeen(systemId, view.state, view.text));
-    if (isTaken) this.#unseen.delete(systemId);
+    if (isTaken) this.#undelivered.delete(systemId);
   }
 
   #targetOf(machine: Machine): PowerTarget | undefined {
@@ -319,7 +319,7 @@ export class PowerSide implements PowerControl {
     };
   }
 
-  /** Runs what uses the store. False: it cannot be used at the moment. */
+  /** Runs work that uses the store. @returns false if the store is unavailable */
   #guarded(work: () => unknown): boolean {
     try {
       work();
@@ -331,12 +331,12 @@ export class PowerSide implements PowerControl {
   }
 }
 
-/** Nobody knows what became of a command that was lost; a question without a good answer is an error. */
+/** The outcome of a lost command is unknown and changes nothing; any other failure is an error. */
 function stateOf(seen: PowerReading['state'], failure: PowerOutcome | undefined): PowerView['state'] {
   return failure === undefined || failure.kind === 'unknown' ? seen : 'error';
 }
 
-/** What is asked of the power for a task: with the network as the next boot device where the machine is to boot from it. */
+/** The power command for a task; it sets the network as the next boot device if the machine must boot from it. */
 function commandOf(machine: Machine, task: PowerTask): LedgerEntry['command'] {
   const purpose = bootPurpose({ ...machine, deployBy: machine.work?.deployBy });
   const netboot = purpose !== 'local' && purpose !== 'poweroff';

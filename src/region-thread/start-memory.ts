@@ -1,9 +1,9 @@
-// Gives back the memory that only the start of a thread needed. Sources: Node's documents of `v8.setFlagsFromString`, V8's of its `gc`
+// Returns the memory that only a thread's start needed. Sources: Node's documentation of `v8.setFlagsFromString`, V8's of its `gc`
 // function.
 //
-// 1. A start fills the young generation to its bound and leaves half-empty pages behind; V8 returns them when it collects, and a thread
-//    that is idle allocates too little to be collected at all.
-// 2. The thread stands still meanwhile, 0.1 to 0.3 s: this is for a thread that nobody waits for, never for the rack's.
+// 1. A start fills the young generation to its bound and leaves half-empty pages. V8 returns them when it collects, but an idle thread
+//    allocates too little to trigger a collection.
+// 2. The collection blocks the thread for 0.1 to 0.3 s: never call it in the rack's thread.
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -14,9 +14,9 @@ type Collect = (options: {
   readonly flavor: 'last-resort';
 }) => void;
 
-/** Collects all that can be collected in this thread, once, and returns the pages that are then free. */
+/** Collects this thread's garbage once and returns the freed pages to the system. */
 export function returnMemory(): void {
-  // On for a moment only: V8 keeps compiled code for one set of flags.
+  // Set only for a moment: V8 caches compiled code for one set of flags.
   setFlagsFromString('--expose-gc');
   const collect: Collect | undefined = runInNewContext('globalThis.gc');
   setFlagsFromString('--no-expose-gc');

@@ -1,5 +1,5 @@
-// The region's thread: opens the store, the region and its API from the settings it was given, and speaks with the rack by
-// messages. Whatever it does, however long, the rack's loop does not wait for it.
+// The region's thread: opens the store, the region and its API with the given settings, and exchanges messages with the rack. The rack's
+// loop never waits for it.
 
 import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -37,10 +37,10 @@ const config: RegionConfig = workerData;
 const send = (message: RegionMessage): void => port.postMessage(message);
 
 const STORE_RETRY_MS = 1000;
-/** When a start's own work is over. */
+/** When the start's own work is over, in milliseconds. */
 const SETTLED_AFTER_MS = 5000;
 
-/** Identifies the rack's life, whose sequences the region counts separately; undefined: no rack has said in our words who it is. */
+/** Identifies the rack's life, whose sequences are counted separately; undefined until a rack of our uplink version has said hello. */
 let source: string | undefined;
 let isEnding = false;
 
@@ -53,7 +53,7 @@ async function start(): Promise<void> {
     clock: systemClock,
     power,
     rules: settingsRules(hostAddresses),
-    findImage: (wish, told) => findImage(wish, told, region.config().imageTree),
+    findImage: (wish, reported) => findImage(wish, reported, region.config().imageTree),
     hasInstaller: (wish) => hasInstaller(wish, region),
     listImages: () => listImages(region),
     onDesiredState: announce,
@@ -62,7 +62,7 @@ async function start(): Promise<void> {
     onProblem: ({ id, text, cause }) =>
       send({ kind: 'problem', id, text: cause === undefined ? text : `${text}: ${errorText(cause)}` }),
   });
-  // The rack of this process says at once which state it has in force.
+  // The rack of this process is about to say which state it has applied: wait for it from now on.
   region.racks.acknowledgements.ownApplied(0);
   power.begin(region.life, {
     acknowledgements: region.racks.acknowledgements,
@@ -83,31 +83,31 @@ async function start(): Promise<void> {
 
 function findImage(
   wish: ImageWish,
-  told: readonly RackImage[] | undefined,
+  reported: readonly RackImage[] | undefined,
   tree: string | undefined,
 ): DeployableImage | undefined {
-  if (told !== undefined) return chooseImage(wish, told);
+  if (reported !== undefined) return chooseImage(wish, reported);
   return tree === undefined ? undefined : imageFinder(tree)(wish);
 }
 
-/** What the tree of this host has; where other racks have trees of their own, nobody here knows. */
+/** Looks into the tree of this host; undefined if other racks have trees of their own, which cannot be seen from here. */
 function hasInstaller(wish: ImageWish, region: Region): boolean | undefined {
   const tree = region.config().imageTree;
   const isAlone = region.racks.list().every(({ state, isEmbedded }) => isEmbedded || state !== 'accepted');
   return tree !== undefined && isAlone ? treeHasInstaller(tree, wish) : undefined;
 }
 
-/** The images whose bytes are really there, and those that remote racks tell; one of several places once. */
+/** Local images whose bytes exist, and the images that remote racks report; each name once. */
 function listImages(region: Region): readonly ListedImage[] {
   const tree = region.config().imageTree;
   const own = tree === undefined ? [] : readImages(tree).images.filter((image) => hasBlob(tree, image));
   const remote = region.racks.list().filter(({ state, isEmbedded }) => state === 'accepted' && !isEmbedded);
-  const told = remote.flatMap(({ uuid }) => region.racks.imagesOf(uuid).map((image) => ({ ...image, title: '' })));
-  const byName = new Map([...told, ...own].map((image) => [formatImageName(image), image]));
+  const reported = remote.flatMap(({ uuid }) => region.racks.imagesOf(uuid).map((image) => ({ ...image, title: '' })));
+  const byName = new Map([...reported, ...own].map((image) => [formatImageName(image), image]));
   return [...byName.values()].sort(compareImages);
 }
 
-/** Tells the rack, and leaves it a copy for a start at which this thread does not come up; the rack's own loop writes no file. */
+/** Sends the state to the rack, and writes a copy for a start without the region. Written here because the rack's loop writes no files. */
 function announce(state: DesiredState): void {
   send({ kind: 'desired-state', state });
   writeDesiredState(config.stateDir, state, (text) => send({ kind: 'problem', id: 'desired-state', text }));
@@ -133,7 +133,7 @@ function receive(message: RackMessage, region: Region, api: RegionApi, close: ()
       break;
     case 'post':
     case 'outbox':
-      // Of a rack whose region is remote: here the region itself answers.
+      // Only for a rack whose region is remote; here the region itself answers.
       break;
     case 'configure':
       region.configure(message.config);
@@ -147,13 +147,13 @@ function receive(message: RackMessage, region: Region, api: RegionApi, close: ()
   }
 }
 
-/** Stores what has arrived, and ends the thread. */
+/** Closes the region and ends the thread. */
 function end(close: () => Promise<void>): void {
   isEnding = true;
   void close().finally(() => port?.close());
 }
 
-/** Keeps what the rack says of itself; while the disk refuses, it is tried again. */
+/** Stores the rack's description of itself; repeats while the store is unavailable. */
 function greet(rack: RackDescription, region: Region): void {
   try {
     region.racks.greet(rack);
@@ -163,12 +163,12 @@ function greet(rack: RackDescription, region: Region): void {
   }
 }
 
-/** Follows the listeners of a new configuration; one that cannot be opened is told, and those before stay. */
+/** Opens the listeners of a new configuration. If one cannot be opened, it reports a problem and the old ones stay. */
 function listenAsConfigured(next: RegionConfig, api: RegionApi): void {
   api.configure(next).catch((error: unknown) => send({ kind: 'problem', id: newUuid(), text: errorText(error) }));
 }
 
-/** Stores a batch and says so; while the disk refuses, the same batch is tried again. The rack sends no other meanwhile. */
+/** Stores a batch and acknowledges it; repeats while the store is unavailable. The rack sends no other batch meanwhile. */
 function store(events: readonly UplinkEvent[], region: Region, source: string): void {
   const last = events.at(-1);
   if (last === undefined) return;

@@ -1,12 +1,12 @@
-// Opens one of our SQLite files: ours or nobody's, of a version we know, brought up to date, and durable. Says in one line what
-// is wrong with a file that cannot be used, and what to do.
+// Opens one of our SQLite files: ours or new, of a known version, migrated, and durable. An error says in one line what is wrong with the
+// file, and what to do.
 //
 // Sources: sqlite.org/pragma.html (application_id, user_version, quick_check), /wal.html, /lang_vacuum.html, /rescode.html.
 //
-// 1. `application_id` says whose file it is, `user_version` how many migrations it has seen. A newer file is refused untouched, and so is one
-//    of a build before the first release: these builds numbered their schemas by themselves.
-// 2. A migration is one transaction, and a copy of the file as it was lies beside it before the first statement runs.
-// 3. WAL with synchronous=FULL: a commit that returned is on disk. (SQLite as it is built into Node calls fsync for it, not fdatasync.)
+// 1. `application_id` marks the file as ours, `user_version` counts its migrations. A newer file is refused untouched, and so is a file of
+//    a build before the first release: those builds numbered their schemas independently.
+// 2. A migration is one transaction. Before its first statement runs, a copy of the old file lies next to it.
+// 3. WAL with synchronous=FULL: a commit that returned is on disk. (Node's SQLite calls fsync for it, not fdatasync.)
 
 import { closeSync, fsyncSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -16,17 +16,17 @@ import { makeDirectories } from '../files/durable-directory.ts';
 import { ownershipRemedy, ownUserName } from '../files/ownership.ts';
 import { checkRegularFile, openRegularFile, UnfitFile } from '../files/regular-file.ts';
 
-/** How long a statement waits for another process that holds the file (a backup, a person with a shell). */
+/** How long a statement waits for another process that holds the file (a backup, an operator's shell), in milliseconds. */
 const BUSY_TIMEOUT_MS = 5000;
-/** A write-ahead log that grew in a burst is cut back to this at the next checkpoint. */
+/** The next checkpoint cuts a write-ahead log that grew in a burst back to this size. */
 const WAL_BYTES_KEPT_MAX = 16 * 1024 * 1024;
-/** With less room than this, an error of input and output is one of a full disk: the shared-memory file could not grow. */
+/** With less free space, an I/O error means a full disk: the shared-memory file could not grow. */
 const FREE_BYTES_MIN = 1024 * 1024;
 
-/** What SQLite writes beside a database, by the end of its name. */
+/** Suffixes of the files that SQLite writes next to a database. */
 const COMPANIONS = ['-wal', '-shm', '-journal'];
 
-/** What SQLite's primary result codes mean for us (sqlite.org/rescode.html). */
+/** SQLite's primary result codes (sqlite.org/rescode.html). */
 const SQLITE_BUSY = 5;
 const SQLITE_READONLY = 8;
 const SQLITE_IOERR = 10;
@@ -36,24 +36,24 @@ const SQLITE_CANTOPEN = 14;
 const SQLITE_NOTADB = 26;
 
 export interface DatabaseKind {
-  /** What it is called in messages: `lease database`. */
+  /** Its name in messages: `lease database`. */
   readonly title: string;
   /** 32 bits that mark the file as ours. */
   readonly applicationId: number;
-  /** The mark of builds before the first release, whose schemas are not those of `migrations`; undefined: none differed. */
+  /** The mark of builds before the first release, whose schemas differ from `migrations`; undefined if there was none. */
   readonly unreleasedId?: number;
-  /** SQL, one step a version: the first step makes version 1 in an empty file, each further one the next version. */
+  /** SQL steps: the first makes version 1 in an empty file, each further one makes the next version. */
   readonly migrations: readonly string[];
 }
 
-/** SQLite's primary result code of a thrown value, or undefined when it is not SQLite's. */
+/** SQLite's primary result code of a thrown value; undefined if SQLite did not throw it. */
 export function sqliteCode(error: unknown): number | undefined {
   if (typeof error !== 'object' || error === null || !('errcode' in error)) return undefined;
   return typeof error.errcode === 'number' ? error.errcode & 0xff : undefined;
 }
 
 /**
- * Creates a directory and those above it, and makes that durable.
+ * Creates a directory and its parents durably.
  * @throws RackError `store-unwritable`
  */
 export function makeStateDirectory(path: string): void {
@@ -63,16 +63,16 @@ export function makeStateDirectory(path: string): void {
     throw new RackError(
       'store-unwritable',
       `state directory ${path} cannot be created (${osErrorCode(cause) ?? errorText(cause)}): ` +
-        `create it for the user that runs Rackboot: sudo install -d -o ${ownUserName()} -m 750 ${path}; or set state_dir to another one`,
+        `create it for the user that runs Rackboot: sudo install -d -o ${ownUserName()} -m 750 ${path}; or set state_dir to another directory`,
       { cause },
     );
   }
 }
 
 /**
- * Opens or creates a database and brings it to the newest version.
- * @throws RackError `store-newer`, `store-unreleased`, `store-broken`, `store-unwritable`; `store-unavailable` when the disk is full or another
- * process holds the file
+ * Opens or creates a database and migrates it to the newest version.
+ * @throws RackError `store-newer`, `store-unreleased`, `store-broken`, `store-unwritable`; `store-unavailable` if the disk is full or
+ * another process holds the file
  */
 export function openDatabaseFile(path: string, kind: DatabaseKind): DatabaseSync {
   makeStateDirectory(dirname(path));
@@ -83,7 +83,7 @@ export function openDatabaseFile(path: string, kind: DatabaseKind): DatabaseSync
     makePrivate(path);
     database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     const version = versionOf(database, path, kind);
-    // Only after a process was cut off is it worth reading every page before serving.
+    // Reading every page before serving is only worthwhile after a process was killed.
     if (wasCut) checkPages(database, path, kind);
     database.exec(
       `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${WAL_BYTES_KEPT_MAX}`,
@@ -97,7 +97,7 @@ export function openDatabaseFile(path: string, kind: DatabaseKind): DatabaseSync
   }
 }
 
-/** Makes the file for its owner alone before SQLite would make it for everybody; its companions follow its mode. */
+/** Creates the file readable by its owner only; SQLite itself would let everybody read it. Its companions get the same mode. */
 function makePrivate(path: string): void {
   try {
     closeSync(openRegularFile(path, 'append'));
@@ -119,20 +119,20 @@ function unwritable(path: string, detail: string, cause: unknown): RackError {
 }
 
 function unfit(path: string, cause: UnfitFile): RackError {
-  return new RackError('store-broken', `${path} is not used: ${cause.message}; move it away, or put back a backup`, {
+  return new RackError('store-broken', `${path} is not used: ${cause.message}; move it away, or restore a backup`, {
     cause,
   });
 }
 
-/** @throws RackError `store-broken` when something else than a file lies there, `store-unwritable` when this user may not look */
+/** @throws RackError `store-broken` if the path is not a regular file, `store-unwritable` if this user may not look */
 function checkRegular(database: string, companion: string): void {
   const path = `${database}${companion}`;
   try {
-    // Not opened: closing it would end the locks that this process has on it (sqlite.org/howtocorrupt.html §2.2).
+    // Not opened: closing it would release this process's locks on it (sqlite.org/howtocorrupt.html §2.2).
     checkRegularFile(path);
   } catch (cause) {
     if (cause instanceof UnfitFile) throw unfit(path, cause);
-    // The first look into the directory: whoever does not own it is stopped here.
+    // This is the first access to the directory; a user without permission fails here.
     throw unwritable(database, osErrorCode(cause) ?? errorText(cause), cause);
   }
 }
@@ -142,8 +142,8 @@ function fileSize(path: string): number {
 }
 
 /**
- * The version of a file that is to be of this kind; 0: nothing was written into it yet.
- * @throws RackError `store-broken` for a file of another program, `store-unreleased`, `store-newer`
+ * The version of a file that must be of this kind; 0 if it is still empty.
+ * @throws RackError `store-broken` for another program's file, `store-unreleased`, `store-newer`
  */
 export function versionOf(database: DatabaseSync, path: string, kind: DatabaseKind): number {
   const owner = readNumber(database, 'PRAGMA application_id');
@@ -153,8 +153,8 @@ export function versionOf(database: DatabaseSync, path: string, kind: DatabaseKi
   if (owner === kind.unreleasedId) {
     throw new RackError(
       'store-unreleased',
-      `${path} (version ${version}) was written by a Rackboot from before the first release, and no release reads it: ` +
-        `go on with that Rackboot, or move the file and its -wal file away to begin with an empty ${kind.title}, or set state_dir to another directory`,
+      `${path} (version ${version}) was written by a build before the first release, which no release reads: ` +
+        `keep using that build, or move the file and its -wal file away to start with an empty ${kind.title}, or set state_dir to another directory`,
     );
   }
   if (owner !== kind.applicationId) {
@@ -166,8 +166,8 @@ export function versionOf(database: DatabaseSync, path: string, kind: DatabaseKi
   if (version > kind.migrations.length) {
     throw new RackError(
       'store-newer',
-      `${path} has version ${version}, this Rackboot knows up to ${kind.migrations.length}: start the newer Rackboot that wrote it, ` +
-        'or put back the copy that it made beside the file',
+      `${path} has version ${version}, but this Rackboot reads only up to ${kind.migrations.length}: start the newer Rackboot that wrote it, ` +
+        'or restore the copy that it made next to the file',
     );
   }
   return version;
@@ -194,7 +194,7 @@ function migrate(database: DatabaseSync, path: string, kind: DatabaseKind, versi
   }
 }
 
-/** Writes a copy, as private as the file, that is whole or not there at all; an earlier one of the same name is replaced. */
+/** Writes a copy atomically, as private as the file; replaces an earlier copy of the same name. */
 function copyFile(database: DatabaseSync, target: string): void {
   const part = `${target}.part`;
   rmSync(part, { force: true });
@@ -212,11 +212,11 @@ function readNumber(database: DatabaseSync, sql: string): number {
   return typeof value === 'number' ? value : 0;
 }
 
-/** What is said of a file whose contents cannot be true. */
+/** The error for a file with impossible contents. */
 export function broken(path: string, kind: DatabaseKind, detail: string, cause: unknown): RackError {
   return new RackError(
     'store-broken',
-    `${path} is not a sound ${kind.title} (${detail}): put back a backup, or move it and its -wal file away to begin with an empty one`,
+    `${path} is a damaged ${kind.title} (${detail}): restore a backup, or move it and its -wal file away to start with an empty one`,
     { cause },
   );
 }
@@ -230,7 +230,7 @@ function full(path: string, cause: unknown): RackError {
 function readOnly(path: string, cause: unknown): RackError {
   return new RackError(
     'store-unavailable',
-    `${path} cannot be written: its file system is read-only; see in the kernel's log why (dmesg), check it and mount it anew, and start again`,
+    `${path} cannot be written: its file system is read-only; find the cause in the kernel's log (dmesg), check and remount it, and start again`,
     { cause },
   );
 }
@@ -240,7 +240,7 @@ function freeBytes(directory: string): number {
   return bavail * bsize;
 }
 
-/** What a failure to open means to the operator. */
+/** Explains a failure to open to the operator. */
 function explain(path: string, kind: DatabaseKind, cause: unknown): RackError {
   const detail = errorText(cause);
   switch (sqliteCode(cause)) {
@@ -256,13 +256,13 @@ function explain(path: string, kind: DatabaseKind, cause: unknown): RackError {
       if (freeBytes(dirname(path)) < FREE_BYTES_MIN) return full(path, cause);
       return new RackError(
         'store-unavailable',
-        `${path} cannot be opened (${detail}): look into the kernel's log for what the disk reports, and start again`,
+        `${path} cannot be opened (${detail}): look for disk errors in the kernel's log (dmesg), and start again`,
         { cause },
       );
     case SQLITE_BUSY:
       return new RackError(
         'store-unavailable',
-        `${path} is held by another process: end it (fuser ${path} tells which) and start again`,
+        `${path} is held by another process: end it (fuser ${path} shows which) and start again`,
         { cause },
       );
     default:

@@ -1,27 +1,27 @@
-// What the journal's thread has its disk do, as the rack loop sees it without asking: one number in shared memory.
+// Shows the rack loop which database call the journal's thread is in, without asking it: one number in shared memory.
 //
-// 1. Odd while a call of the database is under way, and the same number for as long as it is the same call; even while none is.
+// 1. The number is odd during a database call and even otherwise; it stays the same for the whole call.
 
-/** Memory of the number. */
+/** The size of the number. */
 const NUMBER_BYTES = 4;
 
 export class DiskWork {
   readonly memory: SharedArrayBuffer;
   readonly #number: Int32Array;
 
-  /** @param memory that of another thread's view; by default its own */
+  /** @param memory from another thread's `DiskWork`; by default new memory */
   constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(NUMBER_BYTES)) {
     this.memory = memory;
     this.#number = new Int32Array(memory);
   }
 
-  /** The call that is under way; undefined: none is. */
+  /** The number of the current call; undefined if there is none. */
   get call(): number | undefined {
     const number = Atomics.load(this.#number, 0);
     return (number & 1) === 1 ? number : undefined;
   }
 
-  /** Runs a call of the database. */
+  /** Runs a database call. */
   run<T>(call: () => T): T {
     Atomics.add(this.#number, 0, 1);
     try {

@@ -1,31 +1,31 @@
-// One pass over the log of `leases.db`: its records are gathered first, by the blocks of their addresses; then block by block they are
-// laid over what the block held, the newest of each address only.
+// One pass over the log of `leases.db`: gathers its records by the blocks of their addresses, then merges them into each block, keeping
+// only the newest record of each address.
 //
 //   add ─▶ add ─▶ … (PASS_BYTES_MAX, PASS_BLOCKS_MAX, or nothing left) ─▶ nextBlock, merge ─▶ … the last block
 //
-// 1. Records are moved as the bytes they came in: none is decoded, none becomes an object.
+// 1. Records are moved as encoded bytes: none is decoded, none becomes an object.
 // 2. A block holds its records in the order of their addresses.
 //
-// Measured with new addresses anywhere in a range of 1.4 million, of which a quarter is leased: 5.2 µs a record with 8 MiB a pass, 3.4 with
-// 16, 2.3 with 32. With 14 leases a block that are renewed at random, 1 to 1.7 µs; as rows of a table, 6 to 9 µs.
+// Measured with new addresses spread over a range of 1.4 million, a quarter of it leased: 5.2 µs a record with 8 MiB a pass, 3.4 with 16,
+// 2.3 with 32. With 14 leases a block, renewed at random: 1 to 1.7 µs; as table rows, 6 to 9 µs.
 
 import { recordAddress, recordEnd } from './lease-record.ts';
 
-/** Memory of the records that one pass gathers, in bytes; a single batch that is larger makes a pass of its own. */
+/** Memory of the records that one pass gathers, in bytes; a larger batch is a pass of its own. */
 export const PASS_BYTES_MAX = 32 * 1024 * 1024;
-/** Blocks that one pass concerns, and those of a batch more: some 10 MB of heap where each has a single record. */
+/** Blocks that one pass touches, plus those of its last batch: some 10 MB of heap if each has a single record. */
 export const PASS_BLOCKS_MAX = 65_536;
 /** A block holds the leases of 2^6 addresses. */
 const BLOCK_BITS = 6;
 export const BLOCK_ADDRESSES = 1 << BLOCK_BITS;
 
-/** The number of the block in which an address lies. */
+/** The number of an address's block. */
 export const blockOf = (address: number): number => address >>> BLOCK_BITS;
-/** With so many records of a block the older of each address are left out: bounds how long a block takes to write. */
+/** At this many records of a block, all but the newest of each address are dropped. Bounds the time to write a block. */
 const BLOCK_RECORDS_MAX = 2 * BLOCK_ADDRESSES;
 const placeOf = (address: number): number => address & (BLOCK_ADDRESSES - 1);
 
-/** A record in the bytes it came in. */
+/** An encoded record within a buffer. */
 interface Place {
   readonly bytes: Buffer;
   readonly from: number;
@@ -33,44 +33,44 @@ interface Place {
 }
 
 export class FoldPass {
-  /** Where the records of each block begin in `#bytes`, of one address the older first. */
+  /** Offsets in `#bytes` of each block's records; those of one address oldest first. */
   readonly #records = new Map<number, number[]>();
   #bytes: Buffer<ArrayBuffer> = Buffer.alloc(0);
   #length = 0;
   #sequence: number;
-  /** The numbers of the blocks; undefined: still gathering. */
+  /** The numbers of the blocks; undefined while gathering. */
   #ordered: Float64Array | undefined;
   #written = 0;
 
-  /** @param sequence up to which the log is folded already */
+  /** @param sequence the last one that is already folded */
   constructor(sequence: number) {
     this.#sequence = sequence;
   }
 
-  /** Up to which the log is folded when this pass is written. */
+  /** The last sequence that is folded once this pass is written. */
   get sequence(): number {
     return this.#sequence;
   }
 
-  /** Whether batches may be added: until the first `nextBlock`. */
+  /** Whether batches may still be added; false after the first `nextBlock`. */
   get isGathering(): boolean {
     return this.#ordered === undefined;
   }
 
-  /** Whether there is room for another batch of so many bytes. */
+  /** Whether another batch of this size fits. */
   hasRoom(bytes: number): boolean {
     if (this.#length === 0) return true;
     return this.#length + bytes <= this.#bytes.length && this.#records.size < PASS_BLOCKS_MAX;
   }
 
   /**
-   * Adds the next batch of the log, for which there is room.
+   * Adds the next batch of the log, which must fit.
    * @param sequence of its last record
-   * @returns how many records it holds
-   * @throws Error when it does not decode
+   * @returns the number of its records
+   * @throws Error if it is cut off
    */
   add(sequence: number, batch: Uint8Array): number {
-    // Memory that is not written to yet costs nothing.
+    // Memory costs nothing until it is written to.
     if (this.#length === 0) this.#bytes = Buffer.allocUnsafeSlow(Math.max(PASS_BYTES_MAX, batch.length));
     this.#bytes.set(batch, this.#length);
     const end = this.#length + batch.length;
@@ -78,8 +78,7 @@ export class FoldPass {
     let count = 0;
     for (let at = this.#length; at < end; count += 1) {
       const next = recordEnd(gathered, at);
-      if (next === undefined)
-        throw new Error(`leases.db holds a batch that is cut off: the one that ends with ${sequence}`);
+      if (next === undefined) throw new Error(`leases.db holds a truncated batch: the one that ends with ${sequence}`);
       const block = blockOf(recordAddress(gathered, at));
       const records = this.#records.get(block);
       if (records === undefined) this.#records.set(block, [at]);
@@ -91,22 +90,22 @@ export class FoldPass {
     return count;
   }
 
-  /** The number of the next block to write, in order; undefined: there is none left. */
+  /** The number of the next block to write, in ascending order; undefined when none is left. */
   nextBlock(): number | undefined {
     this.#ordered ??= Float64Array.from(this.#records.keys()).sort();
     this.#written += 1;
     return this.#ordered[this.#written - 1];
   }
 
-  /** Gives its memory back at once, which a thread at rest would keep for long. The pass is done with. */
+  /** Frees the memory at once, which an idle thread would keep for long. The pass must not be used afterwards. */
   free(): void {
     if (this.#length > 0) this.#bytes.buffer.transfer(0);
   }
 
   /**
-   * What a block is to hold.
-   * @param held what it held until now; undefined: it is new
-   * @throws Error when that does not decode
+   * Returns the new contents of a block.
+   * @param held its present contents; undefined if it is new
+   * @throws Error if they are cut off
    */
   merge(block: number, held: Uint8Array | undefined): Uint8Array {
     const places: (Place | undefined)[] = new Array(BLOCK_ADDRESSES).fill(undefined);
@@ -124,15 +123,15 @@ export class FoldPass {
   }
 }
 
-/** Of records, the older first, the newest of each address. */
+/** The newest record of each address, from records oldest first. */
 function newestOf(bytes: Buffer, records: readonly number[]): number[] {
   return [...new Map(records.map((at) => [placeOf(recordAddress(bytes, at)), at])).values()];
 }
 
-/** Lays a record over an older one of its address. @returns where it ends */
+/** Replaces an older record of the same address. @returns the end of the record */
 function put(places: (Place | undefined)[], block: number, bytes: Buffer, from: number): number {
   const to = recordEnd(bytes, from);
-  if (to === undefined) throw new Error(`leases.db holds a block that is cut off: ${block}`);
+  if (to === undefined) throw new Error(`leases.db holds a truncated block: ${block}`);
   places[placeOf(recordAddress(bytes, from))] = { bytes, from, to };
   return to;
 }

@@ -1,14 +1,14 @@
-// The clocks of the host as records of leases are stamped with them. Source: `dhcp/leases/lease-clock.ts`.
+// The host's clocks, with which lease records are stamped. Source: `dhcp/leases/lease-clock.ts`.
 
 import { type Clock, readBootId, uptimeSeconds } from '../clock.ts';
 import type { HostMoment } from '../dhcp/leases/lease-clock.ts';
 
 /** How old a reading may be, in milliseconds. */
 const READING_AGE_MAX_MS = 1000;
-/** A smaller difference between the clocks is measuring, not a step. */
+/** A smaller difference between the clocks is a measuring error, not a step. */
 const STEP_MS = 100;
 
-/** Reads all clocks of the host now. */
+/** Reads all clocks of the host. */
 export const readHostMoment = (clock: Clock, bootId = readBootId()): HostMoment => ({
   now: clock.now(),
   wallMs: clock.wallTimeMs(),
@@ -16,7 +16,7 @@ export const readHostMoment = (clock: Clock, bootId = readBootId()): HostMoment 
   uptimeS: uptimeSeconds(),
 });
 
-/** Reads all clocks together, again and again. */
+/** Reads all clocks together, and caches the result. */
 export class HostClocks {
   readonly #clock: Clock;
   readonly #bootId = readBootId();
@@ -26,7 +26,7 @@ export class HostClocks {
     this.#clock = clock;
   }
 
-  /** Read anew once a second, and when the wall clock was stepped: reading the uptime opens a file. */
+  /** Rereads the clocks once a second and after a step of the wall clock only, because reading the uptime opens a file. */
   read(): HostMoment {
     const [now, wallMs] = [this.#clock.now(), this.#clock.wallTimeMs()];
     const known = this.#moment;

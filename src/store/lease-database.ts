@@ -1,19 +1,19 @@
-// `leases.db`: what the journal worker does with its file. The acknowledgement of a lease waits for one thing only, a row at the
-// end of `log`; the blocks by address are brought up to date later, when nobody waits.
+// `leases.db`, the journal worker's file. The acknowledgement of a lease waits only for a row at the end of `log`; the blocks by address
+// are updated later, when no client waits.
 //
 //   write ──▶ log (seq, records)  ──fold──▶ lease_block (block, records)
-//                 │ the last LOG_HISTORY_MAX records stay, as the history of what happened; older folded ones go
+//                 │ the last LOG_HISTORY_MAX records stay as the history; older folded ones are deleted
 //
-// Measured: rows appended to the log 227 000/s in groups of 32, the same rows as upserts by address 41 000/s, with stops of 5 ms
-// for each checkpoint. Hence the two tables; and a row holds many records as they came (`lease-record.ts`), one of the log a whole batch,
-// named by its last sequence, one of `lease_block` those of BLOCK_ADDRESSES addresses: a row and its columns for each record cost
-// as much again as the way to the disk.
+// Measured: 227 000 rows/s appended to the log in groups of 32; the same rows as upserts by address 41 000/s, with pauses of 5 ms for each
+// checkpoint. Hence the two tables. A row holds many encoded records (`lease-record.ts`): a log row holds a whole batch, named by its last
+// sequence, and a `lease_block` row holds those of BLOCK_ADDRESSES addresses. A row with columns for each record would cost as much again
+// as the write to disk.
 //
-// 1. What is in force is `lease_block`, overlaid in order by the records of `log` above `fold.sequence`.
-// 2. A batch, a fold step and a probe are one transaction each. A pass of folding takes many steps (`fold-pass.ts`): `fold.sequence` follows
-//    with the last of them, until then 1 still holds, because what stands in `lease_block` too soon is overlaid once more.
-// 3. Nothing is taken out of the log before `fold.sequence` has passed it.
-// 4. `lease_block` holds at most one record an address, so its size is bounded by the networks that were ever served.
+// 1. The leases in force are `lease_block`, overlaid in order by the records of `log` above `fold.sequence`.
+// 2. A batch, a fold step and a probe are one transaction each. A fold pass takes many steps (`fold-pass.ts`), and the last one advances
+//    `fold.sequence`. Invariant 1 holds in between: records already in `lease_block` are only overlaid by themselves.
+// 3. No record leaves the log before `fold.sequence` has passed it.
+// 4. `lease_block` holds at most one record per address, so the networks ever served bound its size.
 
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { errorText, RackError } from '../errors.ts';
@@ -23,22 +23,22 @@ import { decodeLeases } from './lease-record.ts';
 import { LEASE_DATABASE } from './lease-schema.ts';
 import { type LeaseFileContents, StoredLeases } from './stored-leases.ts';
 
-/** Blocks that one fold step writes, and their bytes, and a block more: bounds how long a batch can wait behind it to some milliseconds. */
+/** Blocks that one fold step writes, and their bytes plus one block: a batch waits behind a step for a few milliseconds at most. */
 export const FOLD_BLOCKS_MAX = 64;
 const FOLD_BYTES_MAX = 128 * 1024;
-/** Records of the log that one fold step gathers or takes out, and at the most a batch more; as long. */
+/** Log records that one fold step gathers or deletes, plus at most one batch; this takes as long as FOLD_BLOCKS_MAX blocks. */
 export const FOLD_RECORDS_MAX = 2048;
-/** Folded records that stay in the log, and those of their batch. */
+/** Folded records that stay in the log, plus the rest of their batch. */
 export const LOG_HISTORY_MAX = 16_384;
-/** Blocks, and batches of the log, are handed over together up to this size when loading. */
+/** When loading, blocks and batches are delivered together in pieces of about this size. */
 const LOAD_BYTES_MAX = 256 * 1024;
-/** How long a reader waits for a process that has the file to itself for a moment, in milliseconds. */
+/** How long a reader waits for a process that briefly locks the file, in milliseconds. */
 const COPY_WAIT_MS = 2000;
-/** A probe writes as much as the group that failed, within these bounds, in bytes. */
+/** Bounds of the size of a probe, which writes as many bytes as the failed batch. */
 const PROBE_BYTES_MIN = 64 * 1024;
 const PROBE_BYTES_MAX = 1024 * 1024;
 
-/** The open file. Every method is synchronous and throws what SQLite throws. */
+/** The open file. Every method is synchronous and throws SQLite's errors. */
 export class LeaseDatabase {
   readonly #database: DatabaseSync;
   readonly #append: StatementSync;
@@ -50,7 +50,7 @@ export class LeaseDatabase {
   #last: number;
   #pass: FoldPass | undefined;
 
-  /** @throws RackError as `openDatabaseFile`; `store-broken` when its log ends before what is folded */
+  /** @throws RackError as `openDatabaseFile`; `store-broken` if its log ends before the folded sequence */
   constructor(path: string) {
     this.#database = openDatabaseFile(path, LEASE_DATABASE);
     this.#append = this.#database.prepare('INSERT INTO log (seq, records) VALUES (?, ?)');
@@ -61,10 +61,10 @@ export class LeaseDatabase {
     this.#folded = this.#number('SELECT sequence FROM fold');
     const end = this.#number('SELECT coalesce(max(seq), 0) FROM log');
     this.#last = Math.max(this.#folded, end);
-    // The log keeps its newest batch, also when that is folded.
+    // The log always keeps its newest batch, even when that is folded.
     if (end >= this.#folded) return;
     this.#database.close();
-    const detail = `it is folded up to ${this.#folded}, and its log ends at ${end}: leases may be missing`;
+    const detail = `it is folded up to ${this.#folded}, but its log ends at ${end}: leases may be missing`;
     throw broken(path, LEASE_DATABASE, detail, undefined);
   }
 
@@ -73,14 +73,14 @@ export class LeaseDatabase {
     return this.#last;
   }
 
-  /** How many records wait in the log to be folded. */
+  /** The number of records in the log that are not folded yet. */
   get unfolded(): number {
     return this.#last - this.#folded;
   }
 
-  /** Hands over every record in force, the older of one address before the newer, in encoded pieces. */
+  /** Delivers every record in force in encoded pieces, an address's older records before its newer ones. */
   load(deliver: (bytes: Uint8Array<ArrayBuffer>) => void): void {
-    // Small ones, of which there may be very many, go together: neither a block nor a batch has a header.
+    // Neither blocks nor batches have a header, so small ones, of which there may be very many, are joined.
     let [pieces, bytes]: [Uint8Array[], number] = [[], 0];
     for (const records of storedRecords(this.#database, this.#folded)) {
       pieces.push(records);
@@ -93,7 +93,7 @@ export class LeaseDatabase {
   }
 
   /**
-   * Writes a batch and waits for the disk; all of it or nothing.
+   * Writes a batch atomically and waits for the disk.
    * @param sequence of its last record
    */
   write(sequence: number, records: Uint8Array): void {
@@ -102,23 +102,23 @@ export class LeaseDatabase {
   }
 
   /**
-   * Moves the next records of the log into `lease_block`, which then can be taken back no more: a step of it.
-   * @param upTo the last sequence that may be moved; what lies above the last one written is never
+   * Runs one step of moving the next log records into `lease_block`, which cannot be undone.
+   * @param upTo the last sequence that may be moved; never more than the last one written
    * @returns whether there is more to do
    */
   fold(upTo = this.#last): boolean {
     try {
       return this.#fold(Math.min(upTo, this.#last));
     } catch (error) {
-      // What it has written stands there too soon, and is written again.
+      // The blocks already written are ahead of `fold.sequence`, and will be written again.
       this.#endPass();
       throw error;
     }
   }
 
   /**
-   * Finds out whether a whole group can be written again, by writing one of `size` bytes and taking it away. Also takes away what
-   * a failed write may have left behind: records above the last one that was reported durable.
+   * Tests whether a whole batch can be written again, by writing `size` bytes and deleting them. Also deletes what a failed write may have
+   * left behind: records above the last one reported durable.
    */
   probe(size: number): void {
     const filler = Math.min(Math.max(Math.floor(size), PROBE_BYTES_MIN), PROBE_BYTES_MAX);
@@ -129,8 +129,8 @@ export class LeaseDatabase {
   }
 
   /**
-   * Forgets records above `sequence`: that they are durable was heard by nobody. For a worker that takes over from one that died; that
-   * one folded nothing above (`LeaseFolder`).
+   * Deletes records above `sequence`, whose durability the rack loop never learned. For a worker that replaces a dead one, which folded
+   * nothing above `sequence` (`LeaseFolder`).
    */
   discardAbove(sequence: number): void {
     this.#transaction(() => this.#database.exec(`DELETE FROM log WHERE seq > ${sequence}`));
@@ -146,7 +146,7 @@ export class LeaseDatabase {
     this.#pass ??= new FoldPass(this.#folded);
     const pass = this.#pass;
     if (pass.isGathering && this.#gather(pass, end)) return true;
-    // Without a batch that ends by `end` there is nothing to do.
+    // If no batch ends by `end`, there is nothing to write.
     if (pass.sequence > this.#folded) {
       if (!this.#writeSlice(pass)) return true;
       this.#folded = pass.sequence;
@@ -160,12 +160,12 @@ export class LeaseDatabase {
     this.#pass = undefined;
   }
 
-  /** Up to here nothing of the log is kept. */
+  /** Folded records up to this sequence may be deleted from the log. */
   get #historyEnd(): number {
     return this.#folded - LOG_HISTORY_MAX;
   }
 
-  /** Takes out of the log what is too old. @returns whether there was any */
+  /** Deletes old folded records from the log. @returns whether there were any */
   #trim(): boolean {
     const oldest = this.#oldestSequence();
     if (oldest > this.#historyEnd) return false;
@@ -179,7 +179,7 @@ export class LeaseDatabase {
     return typeof sequence === 'number' ? sequence : Number.POSITIVE_INFINITY;
   }
 
-  /** @returns whether there is more to gather than one step may */
+  /** @returns whether more than one step's share is left to gather */
   #gather(pass: FoldPass, end: number): boolean {
     for (let left = FOLD_RECORDS_MAX; left > 0; ) {
       const batch = this.#nextBatch(pass.sequence, end);
@@ -189,7 +189,7 @@ export class LeaseDatabase {
     return true;
   }
 
-  /** Writes the next blocks; the end of a pass is in one transaction with its last blocks. @returns whether they were the last */
+  /** Writes the next blocks; the last ones and the end of the pass share one transaction. @returns whether they were the last */
   #writeSlice(pass: FoldPass): boolean {
     let isLast = false;
     this.#transaction(() => {
@@ -210,7 +210,7 @@ export class LeaseDatabase {
     return isLast;
   }
 
-  /** The batch behind sequence `after`, of those that end by `end`. */
+  /** The first batch after sequence `after`, if it ends by `end`. */
   #nextBatch(after: number, end: number): { readonly sequence: number; readonly records: Uint8Array } | undefined {
     const row = this.#next.get(after, end);
     return row === undefined ? undefined : { sequence: readInteger(row.seq), records: readBlob(row.records) };
@@ -222,7 +222,7 @@ export class LeaseDatabase {
       action();
       this.#database.exec('COMMIT');
     } catch (error) {
-      // A full disk has rolled back by itself already, and a second ROLLBACK would hide why.
+      // On a full disk SQLite has already rolled back, and a second ROLLBACK would hide the cause.
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       throw error;
     }
@@ -244,7 +244,7 @@ function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayB
   return whole;
 }
 
-/** The records of all blocks, then the batches of the log above a sequence, in order. */
+/** The records of all blocks, then the log's batches above a sequence, in order. */
 function* storedRecords(database: DatabaseSync, folded: number): Generator<Uint8Array> {
   yield* readRows(database.prepare('SELECT records FROM lease_block').iterate());
   yield* readRows(database.prepare('SELECT records FROM log WHERE seq > ? ORDER BY seq').iterate(folded));
@@ -255,15 +255,15 @@ function* readRows(rows: Iterable<Record<string, SQLOutputValue>>): Generator<Ui
 }
 
 /**
- * The leases in force in a file that may be another process's, which goes on writing. Nothing is changed.
- * @throws RackError `store-unavailable` when it cannot be read, `store-newer`, `store-unreleased`, `store-broken`
+ * Reads the leases in force from a file that another process may be writing. Changes nothing.
+ * @throws RackError `store-unavailable` if it cannot be read, `store-newer`, `store-unreleased`, `store-broken`
  */
 export function copyLeases(path: string): LeaseFileContents {
   const stored = new StoredLeases();
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { readOnly: true, timeout: COPY_WAIT_MS });
-    // One transaction: what is read belongs to one moment.
+    // One transaction, so that all reads see the same state.
     database.exec('BEGIN');
     if (versionOf(database, path, LEASE_DATABASE) === 0) return stored.contents();
     const folded = readInteger(Object.values(database.prepare('SELECT sequence FROM fold').get() ?? {})[0]);
@@ -281,7 +281,7 @@ export function copyLeases(path: string): LeaseFileContents {
   return stored.contents();
 }
 
-// The tables are STRICT: another type in a column is damage.
+// The tables are STRICT: another type in a column means damage.
 function readInteger(value: SQLOutputValue | undefined): number {
   if (typeof value !== 'number') throw new Error(`leases.db holds ${typeof value} where a number belongs`);
   return value;

@@ -1,31 +1,31 @@
-// When the log of `leases.db` is folded: bringing the blocks by address up to date costs time, nobody waits for it, and it costs the less a
-// record the more of them it takes at once.
+// Decides when to fold the log of `leases.db`. Updating the blocks by address takes time, no client waits for it, and the more records are
+// folded at once, the less each one costs.
 //
-//   afterWrite ─▶ (nothing written for FOLD_IDLE_MS, and FOLD_IDLE_RECORDS_MIN wait) ─▶ step ─▶ step ─▶ … nothing left
-//        └─ more than `backlogMax` records wait: as many steps as keep the log from growing
+//   afterWrite ─▶ (no write for FOLD_IDLE_MS, and FOLD_IDLE_RECORDS_MIN unfolded) ─▶ step ─▶ step ─▶ … nothing left
+//        └─ more than `backlogMax` unfolded: as many steps as keep the log from growing
 //
-// 1. Under load nothing is folded until `backlogMax`; beyond it the log does not grow, whatever the load.
-// 2. Between two steps of an idle time a turn passes: a batch that came meanwhile goes first.
-// 3. A step that failed is tried again after FOLD_RETRY_MS; nothing is lost by it.
-// 4. Only what the rack loop has heard to be durable is folded. The rest, a batch at the most, it takes back if this thread dies now, and
-//    what is folded cannot be taken out of the file again.
+// 1. Under load nothing is folded until `backlogMax`. Beyond it the log does not grow, whatever the load.
+// 2. Idle steps run in separate turns of the event loop, so a batch that arrives in between goes first.
+// 3. A failed step is tried again after FOLD_RETRY_MS. It loses nothing.
+// 4. Only records that the rack loop knows to be durable are folded. The rack loop takes back the rest, at most one batch, if this thread
+//    dies now, and a folded record cannot be removed from the file.
 
 import { type Clock, type Instant, later, type Timer } from '../clock.ts';
 import { type LeaseDatabase, LOG_HISTORY_MAX } from './lease-database.ts';
 
-/** How long nobody must have written before the log is folded, in milliseconds. */
+/** How long the journal must be idle before the log is folded, in milliseconds. */
 export const FOLD_IDLE_MS = 100;
-/** With fewer the log is left as it is: as many stay in it folded, and a start reads them in no time. */
+/** Fewer unfolded records are left in the log: as many folded ones stay in it anyway, and a start reads them in no time. */
 export const FOLD_IDLE_RECORDS_MIN = LOG_HISTORY_MAX;
-/** Beyond `backlogMax` there is a step for so many records written: a step writes more, be each in a block of its own. */
+/** Beyond `backlogMax`, the records written per step. A step folds more than these even if each is in a block of its own. */
 const RECORDS_PER_STEP = 32;
-/** After a step that failed nothing is folded for this long, in milliseconds. */
+/** The wait after a failed step, in milliseconds. */
 export const FOLD_RETRY_MS = 5000;
 
 export interface LeaseFolderOptions {
   readonly database: Pick<LeaseDatabase, 'fold' | 'unfolded' | 'lastSequence'>;
   readonly clock: Pick<Clock, 'now' | 'schedule'>;
-  /** Records that may wait in the log while there is something else to do. */
+  /** Unfolded records that may stay in the log under load. */
   readonly backlogMax: number;
   readonly onFailed: (error: unknown) => void;
 }
@@ -35,36 +35,36 @@ export class LeaseFolder {
   #timer: Timer | undefined;
   #wroteAt: Instant | undefined;
   #restUntil: Instant | undefined;
-  /** Records written beyond `backlogMax` for which no step was done yet. */
+  /** Records written beyond `backlogMax` for which no step has run yet. */
   #due = 0;
-  /** Whether an idle time has something left to do. */
+  /** Whether idle folding is under way. */
   #isFolding = false;
-  /** The last sequence of which the rack loop has heard that it is durable. */
-  #heard: number;
+  /** The last sequence that the rack loop knows to be durable. */
+  #acknowledged: number;
 
-  /** What the database holds by now is taken to be heard of. */
+  /** Assumes that the rack loop knows of everything in the database. */
   constructor(options: LeaseFolderOptions) {
     this.#options = options;
-    this.#heard = options.database.lastSequence;
+    this.#acknowledged = options.database.lastSequence;
   }
 
-  /** The rack loop has heard that everything up to `sequence` is durable. */
-  heard(sequence: number): void {
-    this.#heard = sequence;
+  /** Call when the rack loop knows that everything up to `sequence` is durable. */
+  acknowledge(sequence: number): void {
+    this.#acknowledged = sequence;
   }
 
-  /** To be called after each write. @param written how many records it brought */
+  /** Call after each write. @param written its number of records */
   afterWrite(written: number): void {
     const { database, clock, backlogMax } = this.#options;
     const now = clock.now();
     this.#wroteAt = now;
     this.#due = database.unfolded > backlogMax && !this.#rests(now) ? this.#due + written : 0;
     for (; this.#due >= RECORDS_PER_STEP; this.#due -= RECORDS_PER_STEP) if (!this.#step()) this.#due = 0;
-    // One timer for many writes: it looks how long ago the last one was.
+    // One timer serves many writes: when it fires, it checks the time since the last one.
     this.#timer ??= this.#wait(FOLD_IDLE_MS);
   }
 
-  /** Folds no more. */
+  /** Ends idle folding. */
   stop(): void {
     this.#timer?.cancel();
   }
@@ -77,7 +77,7 @@ export class LeaseFolder {
     });
   }
 
-  /** @returns the timer that goes on; undefined: there is nothing to do until the next write */
+  /** @returns the next timer; undefined if there is nothing to do until the next write */
   #onTime(): Timer | undefined {
     const now = this.#options.clock.now();
     if (this.#rests(now)) return this.#wait(FOLD_RETRY_MS);
@@ -93,11 +93,11 @@ export class LeaseFolder {
     return this.#restUntil !== undefined && now < this.#restUntil;
   }
 
-  /** @returns whether to go on at once */
+  /** @returns whether to continue at once */
   #step(): boolean {
     const { database, clock, onFailed } = this.#options;
     try {
-      return database.fold(this.#heard);
+      return database.fold(this.#acknowledged);
     } catch (error) {
       this.#restUntil = later(clock.now(), FOLD_RETRY_MS);
       onFailed(error);

@@ -1,22 +1,22 @@
-// The lease journal, on the rack loop's side: gathers the records of a turn, gives them to the journal worker in one buffer and
-// tells the lease table when they are on disk.
+// The rack loop's side of the lease journal: gathers the records of a turn, sends them to the journal worker in one buffer, and tells the
+// lease table when they are on disk.
 //
 //             append                      durable
 //   ┌─────▶ gathering ──(end of turn)──▶ outstanding ──────────┐
-//   │           ▲  more appends gather behind it: the group     │ next batch, or idle
+//   │           ▲  further appends gather behind it: the group  │ next batch, or idle
 //   │           └───────────────────────────────────────────────┘
-//   │                                         │ failed, or the worker died: #fail takes everything pending back
-//   │  writable: #recover                     ▼
-//   └────────────────────────────────────  failing ── every RETRY_MS: probe, or a new worker
+//   │                                         │ failed, or the worker died: #fail takes back everything pending
+//   │  writable: #onProbed                    ▼
+//   └────────────────────────────────────  failing ── every JOURNAL_RETRY_MS: probe, or a new worker
 //   ▲                                                                 ▲
-//   └── settled, and a probe in good time ── slow ◀── JOURNAL_SLOW_MS without an answer (`write-watch.ts`, #onSlow); fails as above
+//   └── settled, and a prompt probe ──────── slow ◀── JOURNAL_SLOW_MS without an answer (`write-watch.ts`, #onSlow); fails as above
 //
-// 1. At most one batch is with the worker; what is appended meanwhile gathers. That is the group of the group commit.
-// 2. `append` neither waits nor touches the disk; at most JOURNAL_PENDING_MAX records are pending, then `available` is false.
-// 3. A sequence is settled once: durable or failed. Sequences grow over restarts and are not used again by this process.
-// 4. A disk that takes longer than JOURNAL_SLOW_MS is not available until a probe took less than JOURNAL_PROMPT_MS: a client that
-//    is made to wait for seconds has given up, and its offer was a promise that could not be kept. The same goes for a thread that gets no
-//    processor for its write, but time in which the rack loop itself was away does not count. The reason names which of them it was.
+// 1. The worker has at most one batch; records appended meanwhile gather. They are the group of the group commit.
+// 2. `append` neither waits nor touches the disk. At most JOURNAL_PENDING_MAX records are pending; then `available` is false.
+// 3. A sequence is settled once: durable or failed. Sequences grow across restarts, and this process never reuses one.
+// 4. A disk that takes longer than JOURNAL_SLOW_MS is unavailable until a probe takes less than JOURNAL_PROMPT_MS: after seconds of waiting
+//    a client has given up, and its offer was a promise that could not be kept. The same holds for a worker thread that gets no processor
+//    for its write, but time in which the rack loop itself was blocked does not count. The reason names the cause.
 
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
@@ -36,25 +36,25 @@ import { type SlowCause, STARVED_FACTOR, WriteWatch } from './write-watch.ts';
 
 /** The file's name in the state directory. */
 export const LEASE_FILE = 'leases.db';
-/** How long after a failure the disk is tried again, in milliseconds. */
+/** The wait before the disk is tried again, in milliseconds. */
 export const JOURNAL_RETRY_MS = 1000;
 /**
- * How long a write may take before the disk counts as not available, and a probe before it counts as available, in milliseconds in which the
- * rack loop runs.
+ * The time of a write after which the disk counts as unavailable, and the time within which a probe makes it available again, in
+ * milliseconds of a running rack loop.
  */
 export const JOURNAL_SLOW_MS = 2000;
 export const JOURNAL_PROMPT_MS = 500;
-/** Records of one batch: bounds the time of one commit to some milliseconds. */
+/** Records of one batch: keeps a commit to a few milliseconds. */
 const BATCH_RECORDS_MAX = 4096;
-/** Memory of a batch that is used again; that of a larger one is given up. */
+/** The largest batch memory that is reused; larger memory is dropped. */
 const SPARE_BYTES_MAX = 256 * 1024;
-/** How long closing waits for the disk, in milliseconds; what was not written by then was never acknowledged. */
+/** How long closing waits for the disk, in milliseconds. Records not written by then were never acknowledged. */
 const CLOSE_TIMEOUT_MS = 10_000;
-/** Upper bounds in seconds by which the time of a batch on its way to the disk and back is counted. */
+/** Upper bounds of the histogram of batch round trips, in seconds. */
 const WRITE_SECONDS = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export interface LeaseJournalOptions {
-  /** The directory of `leases.db`; created when missing. */
+  /** The directory of `leases.db`; created if missing. */
   readonly stateDir: string;
   readonly clock: Clock;
 }
@@ -62,28 +62,28 @@ export interface LeaseJournalOptions {
 /** For `status` and the metrics. */
 export interface LeaseJournalStatus {
   readonly available: boolean;
-  /** Why it is not available, in one line; undefined when it is. */
+  /** Why it is unavailable, in one line; undefined if it is available. */
   readonly reason: string | undefined;
-  /** Records appended and not yet settled. */
+  /** Appended records that are not settled yet. */
   readonly pending: number;
   /** The last sequence on disk. */
   readonly durableSequence: number;
-  /** Since the start: records that became durable, batches they came in, failures of the disk, failures to fold. */
+  /** Since the start: durable records, their batches, disk failures, and fold failures. */
   readonly records: number;
   readonly batches: number;
   readonly failures: number;
   readonly foldFailures: number;
-  /** How long batches took from the loop to the disk and back. */
+  /** Round-trip times of batches from the loop to the disk and back. */
   readonly writes: DurationCounts;
 }
 
-/** The journal, and what was in force when the file was last written. */
+/** The journal, and the leases in force when the file was last written. */
 export interface OpenedLeaseJournal extends LeaseFileContents {
   readonly journal: WorkerLeaseJournal;
 }
 
 /**
- * Opens the journal below a state directory and reads what it holds.
+ * Opens the journal in a state directory and reads its leases.
  * @throws RackError `store-newer`, `store-unreleased`, `store-broken`, `store-unwritable`, `store-unavailable`
  */
 export async function openLeaseJournal(options: LeaseJournalOptions): Promise<OpenedLeaseJournal> {
@@ -94,7 +94,7 @@ export async function openLeaseJournal(options: LeaseJournalOptions): Promise<Op
     if (!records.ok) {
       throw new RackError(
         'store-broken',
-        `${path} holds a lease that does not decode (${records.fault.field}): put back a backup, or move it and its -wal file away to begin with an empty one`,
+        `${path} holds a lease that does not decode (${records.fault.field}): restore a backup, or move it and its -wal file away to start with an empty one`,
       );
     }
     for (const record of records.value) stored.add(record);
@@ -102,7 +102,7 @@ export async function openLeaseJournal(options: LeaseJournalOptions): Promise<Op
   return { journal: new WorkerLeaseJournal(started, path, options.clock), ...stored.contents() };
 }
 
-/** The journal over its worker; made by `openLeaseJournal`. */
+/** The journal and its worker; made by `openLeaseJournal`. */
 export class WorkerLeaseJournal implements LeaseJournal {
   readonly #path: string;
   readonly #clock: Clock;
@@ -113,19 +113,19 @@ export class WorkerLeaseJournal implements LeaseJournal {
   #reason: string | undefined;
   #retry: Timer | undefined;
   readonly #watch: WriteWatch;
-  /** What the worker has its disk do. */
+  /** The worker's current database call. */
   #work: DiskWork;
-  /** Since when the worker owes an answer. */
+  /** When the worker was first asked without answering since; undefined if it owes no answer. */
   #owedSince: Instant | undefined;
 
-  /** The last sequence appended, and the last one that is durable or has failed. */
+  /** The last sequence appended, and the last one settled. */
   #last: number;
   #settled: number;
   #durable: number;
   #gathering = new LeaseBatch();
-  /** Full batches that wait behind the outstanding one, the oldest first. */
+  /** Full batches behind the outstanding one, oldest first. */
   #full: LeaseBatch[] = [];
-  /** Memory of a batch that is on disk, for the next. */
+  /** Memory of a batch that is on disk, for reuse. */
   #spare: ArrayBuffer | undefined;
   #outstanding = false;
   #turnEnd: NodeJS.Immediate | undefined;
@@ -164,12 +164,12 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#listener = listener;
   }
 
-  /** @throws RackError `store-unavailable` when it is not available */
+  /** @throws RackError `store-unavailable` if the journal is unavailable */
   append(lease: Lease): number {
     if (!this.available) {
       throw new RackError(
         'store-unavailable',
-        `a lease cannot be kept: ${this.#reason ?? 'too many wait for the disk'}`,
+        `a lease cannot be stored: ${this.#reason ?? 'too many wait for the disk'}`,
       );
     }
     if (this.#gathering.records >= BATCH_RECORDS_MAX) {
@@ -182,9 +182,9 @@ export class WorkerLeaseJournal implements LeaseJournal {
     return this.#last;
   }
 
-  /** How long the worker owes an answer, in milliseconds; asks it for one when it owes none. */
+  /** How long the worker has owed an answer, in milliseconds; if it owes none, pings it. */
   silentMs(): number {
-    if (this.#owedSince === undefined && this.#worker !== undefined) this.#say({ kind: 'ping' });
+    if (this.#owedSince === undefined && this.#worker !== undefined) this.#post({ kind: 'ping' });
     return this.#owedSince === undefined ? 0 : this.#clock.now() - this.#owedSince;
   }
 
@@ -206,8 +206,8 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#retry?.cancel();
     this.#watch.end();
     if (this.#worker === undefined) this.#finish();
-    // While the disk refuses nothing is pending; otherwise the answer to the last batch closes the worker.
-    else if (failing || this.#last === this.#settled) this.#say({ kind: 'close' });
+    // After a failure nothing is pending; otherwise the answer to the last batch closes the worker.
+    else if (failing || this.#last === this.#settled) this.#post({ kind: 'close' });
     else if (!this.#outstanding) this.#send();
     const timer = this.#clock.schedule(CLOSE_TIMEOUT_MS, () => {
       void this.#worker?.terminate();
@@ -228,7 +228,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#owedSince = undefined;
     this.#outstanding = false;
     worker.on('message', (message: FromLeaseWorker) => this.#onMessage(message));
-    // Failure is judged at the end of the thread only: what it still said before, `durable` too, has been heard by then.
+    // Act on a failure only when the thread ends: by then all its messages, `durable` included, have arrived.
     let failure: string | undefined;
     worker.on('error', (error) => {
       failure = `the journal's thread failed: ${errorText(error)}`;
@@ -241,7 +241,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     });
   }
 
-  #say(message: ToLeaseWorker, transfer: ArrayBuffer[] = []): void {
+  #post(message: ToLeaseWorker, transfer: ArrayBuffer[] = []): void {
     this.#owedSince ??= this.#clock.now();
     this.#worker?.postMessage(message, transfer);
   }
@@ -256,7 +256,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#outstanding = true;
     this.#outstandingBytes = bytes.length;
     this.#sentAt = this.#clock.now();
-    this.#say({ kind: 'write', sequence: batch.lastSequence, bytes }, [bytes.buffer]);
+    this.#post({ kind: 'write', sequence: batch.lastSequence, bytes }, [bytes.buffer]);
     this.#watch.begin();
   }
 
@@ -275,7 +275,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
   }
 
   #probe(): void {
-    this.#say({ kind: 'probe', sizeBytes: this.#outstandingBytes });
+    this.#post({ kind: 'probe', sizeBytes: this.#outstandingBytes });
   }
 
   #probeLater(): void {
@@ -301,7 +301,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
       case 'fold-failed':
         this.#counts.foldFailures += 1;
         return;
-      // Said only while a worker starts.
+      // Sent only while a worker starts.
       case 'leases':
       case 'opened':
       case 'refused':
@@ -316,10 +316,10 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#counts.batches += 1;
     this.#durable = sequence;
     this.#settled = sequence;
-    // The replies of this batch first: on a busy processor the worker, once woken for the next, would run before them.
+    // Send this batch's replies first: on a busy processor the worker, woken for the next batch, would run before them.
     if (this.#last > this.#settled) this.#turnEnd ??= setImmediate(() => this.#send());
     const settled = this.#last === this.#settled;
-    if (this.#state === 'closing' && settled) this.#say({ kind: 'close' });
+    if (this.#state === 'closing' && settled) this.#post({ kind: 'close' });
     else if (this.#state === 'slow' && settled) this.#probeLater();
     this.#listener?.onDurable(sequence);
   }
@@ -338,7 +338,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#gathering = new LeaseBatch();
     this.#full = [];
     if (this.#state === 'closing') {
-      this.#say({ kind: 'close' });
+      this.#post({ kind: 'close' });
     } else {
       this.#state = 'failing';
       this.#probeLater();
@@ -357,13 +357,13 @@ export class WorkerLeaseJournal implements LeaseJournal {
       this.#work = work;
       this.#adopt(worker);
       if (this.#state === 'failing') this.#probe();
-      else this.#say({ kind: 'close' });
+      else this.#post({ kind: 'close' });
     } catch (error) {
       this.#fail(errorText(error));
     }
   }
 
-  /** A probe was written, in `tookMs`. A disk that was slow at it is asked again. */
+  /** Handles a probe that took `tookMs`. A disk that was slow is probed again. */
   #onProbed(tookMs: number): void {
     if (this.#state !== 'failing' && this.#state !== 'slow') return;
     if (tookMs > JOURNAL_PROMPT_MS) {
@@ -377,7 +377,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
   }
 }
 
-/** Why a write waits; only what the disk held for so long is put down to it. */
+/** The reason for a slow write. It blames the disk only if a call of the disk took that long. */
 function slowReason(cause: SlowCause): string {
   const slowS = JOURNAL_SLOW_MS / 1000;
   return cause === 'disk'

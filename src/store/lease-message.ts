@@ -1,43 +1,43 @@
-// What the rack loop and the journal worker say to each other.
+// The messages between the rack loop and the journal worker.
 //
-//   rack loop ── write ─────────▶ worker      one batch outstanding; the next is sent when the answer has come
+//   rack loop ── write ─────────▶ worker      one batch outstanding; the next is sent after the answer
 //             ◀─ durable | failed ──
 //             ── probe ─────────▶             after `failed`, on a timer, until `writable`
 //             ◀─ writable | failed ─
-//             ── ping ──────────▶             now and then, when nothing else is owed
+//             ── ping ──────────▶             now and then, when no answer is outstanding
 //             ◀─ pong ───────────
 //             ── close ─────────▶             the worker closes its file and ends
 
 import type { RackErrorCode } from '../errors.ts';
 
-/** What a worker is started with. */
+/** The start parameters of a worker. */
 export interface LeaseWorkerData {
   readonly path: string;
-  /** Set for a worker that takes over: the last sequence reported durable; what lies above was never acknowledged. */
+  /** For a worker that replaces a dead one: the last sequence reported durable. Higher ones were never acknowledged. */
   readonly discardAbove: number | undefined;
-  /** What the worker has its disk do (`disk-work.ts`). */
+  /** Shows the worker's current database call (`disk-work.ts`). */
   readonly work: SharedArrayBuffer;
 }
 
 export type ToLeaseWorker =
-  /** `sequence` is that of its last record; the memory of the bytes changes hands. */
+  /** `sequence` is that of its last record; the memory of `bytes` is transferred. */
   | { readonly kind: 'write'; readonly sequence: number; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'probe'; readonly sizeBytes: number }
-  /** Answered by `pong`: the worker is alive and its disk does not hold it. */
+  /** Answered by `pong`: the worker is alive and not blocked by its disk. */
   | { readonly kind: 'ping' }
   | { readonly kind: 'close' };
 
 export type FromLeaseWorker =
-  /** A piece of what is in force, encoded; several come before `opened`. */
+  /** Some of the leases in force, encoded; any number of these precede `opened`. */
   | { readonly kind: 'leases'; readonly bytes: Uint8Array }
   | { readonly kind: 'opened'; readonly lastSequence: number }
   /** The file cannot be used; the worker ends. */
   | { readonly kind: 'refused'; readonly code: RackErrorCode; readonly message: string }
-  /** The memory of its bytes comes back, for another batch. */
+  /** Returns the memory of the batch for reuse. */
   | { readonly kind: 'durable'; readonly sequence: number; readonly memory: ArrayBuffer }
   | { readonly kind: 'failed'; readonly reason: string }
-  /** A probe was written, which took so long. */
+  /** A probe was written, in `tookMs`. */
   | { readonly kind: 'writable'; readonly tookMs: number }
   | { readonly kind: 'pong' }
-  /** Bringing the blocks by address up to date failed; nothing is lost, it is tried again. */
+  /** Updating the blocks by address failed. Nothing is lost, and it is tried again. */
   | { readonly kind: 'fold-failed'; readonly reason: string };

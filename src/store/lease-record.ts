@@ -1,13 +1,13 @@
-// Leases as bytes, for the way between the rack loop and the journal worker, where objects would be cloned field by field and a buffer
-// changes hands in one step; and as `leases.db` holds them, so that nothing there is decoded before it is loaded.
+// Encodes leases as bytes, both for messages between the rack loop and the journal worker, where a buffer is transferred in one step but
+// objects are cloned field by field, and for `leases.db`, so that stored records are decoded only when they are loaded.
 //
-// 1. A batch is any number of records one after the other; a record says its own length by its fields, so a batch has no header.
-// 2. Integers are big endian; what exceeds 32 bits takes 48: a hardware address, a sequence, milliseconds since 1970.
-// 3. Texts of the wire (client identifier, option 82 …) are one byte a character; a name and a boot id are UTF-8.
-// 4. The first bit of the state says that identifiers counted when the lease was granted.
+// 1. A batch is any number of concatenated records. A record's fields give its length, so a batch has no header.
+// 2. Integers are big endian. Those that may exceed 32 bits take 48: hardware addresses, sequences, milliseconds since 1970.
+// 3. Texts from the wire (client identifier, option 82 …) have one byte per character; names and boot ids are UTF-8.
+// 4. The top bit of the state is set if the lease was granted by client identifier.
 //
 //   sequence 48 | address 32 | mac 48 | state 8 | granted ms 48 | expires ms 48 | duration s 32 | uptime ms 48 | six texts
-//   a text: length + 1 as 16 bits, bytes; 0: there is none
+//   a text: length + 1 as 16 bits, bytes; 0: absent
 
 import { seconds } from '../clock.ts';
 import type { LeaseState } from '../dhcp/leases/lease.ts';
@@ -16,7 +16,7 @@ import { ipv4, mac } from '../net/address.ts';
 import { type BorrowedBytes, borrowedText } from '../net/borrowed-bytes.ts';
 import { ByteReader, type Decoded } from '../net/byte-reader.ts';
 
-/** The most bytes one text of a record may have; a longer one is cut, for a lease must not be lost for its option 82. */
+/** The most bytes of one text. A longer one is truncated, because no lease may be lost over its option 82. */
 export const RECORD_TEXT_MAX = 1024;
 
 const UINT48_MAX = 0xffff_ffff_ffff;
@@ -29,30 +29,30 @@ const FIRST_CAPACITY = 16_384;
 const STATES: readonly LeaseState[] = ['bound', 'released', 'declined'];
 const BY_IDENTIFIER = 0x80;
 
-/** A lease with the sequence of its record, 1 to 2^48 - 1. */
+/** A lease and its sequence, 1 to 2^48 - 1. */
 export interface LeaseRecord {
   readonly sequence: number;
   readonly lease: StoredLease;
 }
 
-/** Gathers records in a buffer that grows and is given away whole. */
+/** Gathers encoded records in a growing buffer. */
 export class LeaseBatch {
   #buffer: Buffer<ArrayBuffer>;
   #length = 0;
   #records = 0;
   #lastSequence = 0;
 
-  /** @param memory of an earlier batch; undefined: memory of its own */
+  /** @param memory from an earlier batch, to reuse; undefined: allocate new memory */
   constructor(memory?: ArrayBuffer) {
     // Not from Node's pool: a pooled buffer's memory cannot be transferred to another thread.
     this.#buffer = memory === undefined ? Buffer.allocUnsafeSlow(FIRST_CAPACITY) : Buffer.from(memory);
   }
 
-  /** How many records it holds. */
+  /** The number of records. */
   get records(): number {
     return this.#records;
   }
-  /** The sequence of the last record; 0 when there is none. */
+  /** The sequence of the last record; 0 if there is none. */
   get lastSequence(): number {
     return this.#lastSequence;
   }
@@ -64,7 +64,7 @@ export class LeaseBatch {
     this.#lastSequence = sequence;
   }
 
-  /** The bytes, in memory that may be transferred; the batch is done with. */
+  /** The encoded records, in transferable memory. The batch must not be used afterwards. */
   finish(): Uint8Array<ArrayBuffer> {
     return new Uint8Array(this.#buffer.buffer, this.#buffer.byteOffset, this.#length);
   }
@@ -93,14 +93,14 @@ function writeRecord(to: Buffer, start: number, sequence: number, lease: StoredL
   return writeText(to, at, lease.remoteId, 'latin1');
 }
 
-// A clock before 1970 or a sum beyond the year 10 000 is kept as the nearest value there is.
+// A time before 1970 or after the year 10 000 is clamped to the nearest value that fits.
 function writeUint48(to: Buffer, at: number, value: number): number {
   return to.writeUIntBE(Math.min(Math.max(Math.round(value), 0), UINT48_MAX), at, 6);
 }
 
 function writeText(to: Buffer, at: number, text: string | undefined, encoding: 'utf8' | 'latin1'): number {
   if (text === undefined) return to.writeUInt16BE(0, at);
-  // `write` never cuts a character of UTF-8 in two.
+  // `write` never splits a UTF-8 character.
   const length = to.write(text, at + 2, RECORD_TEXT_MAX, encoding);
   to.writeUInt16BE(length + 1, at);
   return at + 2 + length;
@@ -108,7 +108,7 @@ function writeText(to: Buffer, at: number, text: string | undefined, encoding: '
 
 const readUint48 = (reader: ByteReader, field: string): number => reader.u16(field) * 0x1_0000_0000 + reader.u32(field);
 
-/** A text as it stands in the batch; undefined: there is none. */
+/** A text's bytes in the batch; undefined if absent. */
 function readText(reader: ByteReader, field: string): BorrowedBytes | undefined {
   const length = reader.u16(field);
   return length === 0 ? undefined : reader.borrow(length - 1, field);
@@ -119,10 +119,10 @@ const latin1 = (bytes: BorrowedBytes | undefined): string | undefined => decodeT
 const decodeText = (bytes: BorrowedBytes | undefined, encoding: 'utf8' | 'latin1'): string | undefined =>
   bytes && borrowedText(bytes, encoding);
 
-/** The address of the record that begins at `at`. */
+/** The address in the record that starts at `at`. */
 export const recordAddress = (bytes: Buffer, at: number): number => bytes.readUInt32BE(at + ADDRESS_AT);
 
-/** Where the record that begins at `at` ends; undefined: it is cut off. */
+/** The end of the record that starts at `at`; undefined if it is truncated. */
 export function recordEnd(bytes: Uint8Array, at: number): number | undefined {
   let end = at + FIXED_BYTES;
   for (let text = 0; text < TEXTS; text += 1) {
@@ -132,9 +132,9 @@ export function recordEnd(bytes: Uint8Array, at: number): number | undefined {
   return end <= bytes.length ? end : undefined;
 }
 
-/** Every record of a batch, in order; or the first fault. */
+/** Decodes every record of a batch, in order, or returns the first fault. */
 export function decodeLeases(bytes: Uint8Array): Decoded<readonly LeaseRecord[]> {
-  // Nearly all leases of a batch come from one boot, and of few kinds of clients: they share these strings.
+  // Nearly all leases of a batch come from one boot and a few kinds of clients, so they share these strings.
   const shared = new Map<string, string>();
   const intern = (text: string): string => {
     const known = shared.get(text);

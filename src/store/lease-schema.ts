@@ -1,9 +1,9 @@
-// The tables of `leases.db`; `lease-database.ts` says what each is for. A step that was released is never edited: a change of the schema
-// is a further step of `migrations`, and makes the next version.
+// The tables of `leases.db`, described in `lease-database.ts`. A released step is never edited: a schema change is a further step of
+// `migrations`, and makes the next version.
 
 import type { DatabaseKind } from './database-file.ts';
 
-/** `leases.db`; `RBLE` marks it. */
+/** `leases.db`, marked `RBLE`. */
 export const LEASE_DATABASE: DatabaseKind = {
   title: 'lease database',
   applicationId: 0x52_42_4c_45,

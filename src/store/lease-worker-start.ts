@@ -1,6 +1,6 @@
-// Starts the journal worker: within bounds of its memory, and with what it says before it serves.
+// Starts the journal worker with bounded memory, and handles its messages until its file is open.
 //
-//   start ─▶ leases, leases, … ─▶ opened: the caller goes on listening
+//   start ─▶ leases, leases, … ─▶ opened: the caller takes over listening
 //        └─▶ refused, or the thread ends: a RackError
 
 import { Worker } from 'node:worker_threads';
@@ -8,7 +8,7 @@ import { errorText, RackError } from '../errors.ts';
 import { DiskWork } from './disk-work.ts';
 import type { FromLeaseWorker, LeaseWorkerData } from './lease-message.ts';
 
-/** The worker's heap. Buffers are outside it and bounded by JOURNAL_PENDING_MAX. */
+/** The worker's heap, in MiB. Buffers are outside it, bounded by JOURNAL_PENDING_MAX. */
 const WORKER_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };
 
 /** The worker's file has the extension of this one: `.ts` from a checkout, `.js` from a package. */
@@ -25,7 +25,7 @@ export interface StartedLeaseWorker {
 
 /**
  * Starts the journal worker; resolves when its file is open.
- * @param onLeases is handed what is in force, in encoded pieces
+ * @param onLeases called with the leases in force, in encoded pieces
  * @throws RackError `store-newer`, `store-unreleased`, `store-broken`, `store-unwritable`, `store-unavailable`
  */
 export function startLeaseWorker(
@@ -36,10 +36,10 @@ export function startLeaseWorker(
   const workerData: LeaseWorkerData = { ...data, work: work.memory };
   const worker = new Worker(workerFile(), { workerData, name: 'lease-journal', resourceLimits: WORKER_LIMITS });
   const { promise, resolve, reject } = Promise.withResolvers<StartedLeaseWorker>();
-  const dead = (why: string, cause?: unknown): void =>
+  const fail = (why: string, cause?: unknown): void =>
     reject(new RackError('store-unavailable', `the journal of ${data.path} did not start: ${why}`, { cause }));
-  const onError = (cause: unknown): void => dead(errorText(cause), cause);
-  const onExit = (code: number): void => dead(`its thread ended with ${code}`);
+  const onError = (cause: unknown): void => fail(errorText(cause), cause);
+  const onExit = (code: number): void => fail(`its thread ended with ${code}`);
   const onMessage = (message: FromLeaseWorker): void => {
     if (message.kind === 'leases') {
       try {
@@ -55,7 +55,7 @@ export function startLeaseWorker(
       resolve({ worker, lastSequence: message.lastSequence, work });
     }
   };
-  // `error` stays heard after a refusal: an unheard one would end the process.
+  // Keep listening for `error` after a refusal: an unhandled one would end the process.
   worker.on('error', onError).on('exit', onExit).on('message', onMessage);
   return promise;
 }

@@ -2,9 +2,9 @@
 //
 //   write ─▶ commit ─▶ durable ─▶ fold, when there is time (`lease-folder.ts`)
 //
-// 1. A message is answered before the next is taken; the answer to a write comes after its commit.
-// 2. Nothing is folded before its `durable` was said.
-// 3. The rack loop sees when a call of the database is under way (`disk-work.ts`): only then is it the disk that lets a write wait.
+// 1. Each message is answered before the next is handled; a write is answered after its commit.
+// 2. A record is folded only after its `durable` was sent.
+// 3. The rack loop can see that a database call is under way (`disk-work.ts`): only then is the disk the cause of a slow write.
 
 import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -17,12 +17,12 @@ import { LeaseFolder } from './lease-folder.ts';
 import type { FromLeaseWorker, LeaseWorkerData, ToLeaseWorker } from './lease-message.ts';
 
 /**
- * Records in the log beyond which it is folded under load too. So many are 90 to 160 MB, and cost a start 2 to 3 s of processor time;
- * folding them costs 0.5 s where addresses lie side by side, 2 s where a quarter of a wide range is leased.
+ * Unfolded records beyond which the log is folded under load too. They take 90 to 160 MB, and a start 2 to 3 s of processor time; folding
+ * them takes 0.5 s for adjacent addresses, 2 s if a quarter of a wide range is leased.
  */
 const FOLD_BACKLOG_MAX = 1_000_000;
 
-function say(message: FromLeaseWorker, transfer: ArrayBuffer[] = []): void {
+function send(message: FromLeaseWorker, transfer: ArrayBuffer[] = []): void {
   parentPort?.postMessage(message, transfer);
 }
 
@@ -36,11 +36,11 @@ function open(data: LeaseWorkerData): LeaseDatabase | undefined {
   try {
     database = new LeaseDatabase(data.path);
     if (data.discardAbove === undefined) {
-      database.load((bytes) => say({ kind: 'leases', bytes }, [bytes.buffer]));
+      database.load((bytes) => send({ kind: 'leases', bytes }, [bytes.buffer]));
     } else {
       database.discardAbove(data.discardAbove);
     }
-    say({ kind: 'opened', lastSequence: database.lastSequence });
+    send({ kind: 'opened', lastSequence: database.lastSequence });
     return database;
   } catch (error) {
     database?.close();
@@ -48,8 +48,8 @@ function open(data: LeaseWorkerData): LeaseDatabase | undefined {
     const message =
       error instanceof RackError
         ? error.message
-        : `${data.path} cannot be read: ${reasonOf(error)}; put back a backup, or move it and its -wal file away to begin with an empty one`;
-    say({ kind: 'refused', code, message });
+        : `${data.path} cannot be read: ${reasonOf(error)}; restore a backup, or move it and its -wal file away to start with an empty one`;
+    send({ kind: 'refused', code, message });
     return undefined;
   }
 }
@@ -57,7 +57,7 @@ function open(data: LeaseWorkerData): LeaseDatabase | undefined {
 function serve(database: LeaseDatabase, work: DiskWork): void {
   const folder = new LeaseFolder({
     database: {
-      fold: (heard) => work.run(() => database.fold(heard)),
+      fold: (upTo) => work.run(() => database.fold(upTo)),
       get unfolded() {
         return database.unfolded;
       },
@@ -67,27 +67,27 @@ function serve(database: LeaseDatabase, work: DiskWork): void {
     },
     clock: systemClock,
     backlogMax: FOLD_BACKLOG_MAX,
-    onFailed: (error) => say({ kind: 'fold-failed', reason: reasonOf(error) }),
+    onFailed: (error) => send({ kind: 'fold-failed', reason: reasonOf(error) }),
   });
   if (database.unfolded > 0) folder.afterWrite(0);
   const attempt = (action: () => FromLeaseWorker): void => {
     try {
-      say(action());
+      send(action());
     } catch (error) {
-      say({ kind: 'failed', reason: reasonOf(error) });
+      send({ kind: 'failed', reason: reasonOf(error) });
     }
   };
   const write = (sequence: number, bytes: Uint8Array<ArrayBuffer>): void => {
     const before = database.lastSequence;
-    // A batch is sent when the answer to the one before has come.
-    folder.heard(before);
+    // The rack loop sends a batch only after the answer to the previous one.
+    folder.acknowledge(before);
     try {
       work.run(() => database.write(sequence, bytes));
     } catch (error) {
-      say({ kind: 'failed', reason: reasonOf(error) });
+      send({ kind: 'failed', reason: reasonOf(error) });
       return;
     }
-    say({ kind: 'durable', sequence, memory: bytes.buffer }, [bytes.buffer]);
+    send({ kind: 'durable', sequence, memory: bytes.buffer }, [bytes.buffer]);
     folder.afterWrite(sequence - before);
   };
   parentPort?.on('message', (message: ToLeaseWorker) => {
@@ -103,7 +103,7 @@ function serve(database: LeaseDatabase, work: DiskWork): void {
         });
         return;
       case 'ping':
-        say({ kind: 'pong' });
+        send({ kind: 'pong' });
         return;
       case 'close':
         folder.stop();

@@ -1,27 +1,27 @@
-// Whether the leases of a rack that has run before are gone: `leases.db` is missing or empty although `lease-ends.json`, which only
-// a running rack writes, is there. The rack would start with no leases and give addresses that machines still use; nothing else would say so.
+// Detects that a rack has lost its leases: `leases.db` is missing or empty, but `lease-ends.json` exists, which only a running rack
+// writes. Such a rack would start without leases and offer addresses that machines still use, and nothing else would report it.
 //
-// 1. It is asked before the file is opened, which makes an empty one.
+// 1. Check before `leases.db` is opened: opening creates an empty one.
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { osErrorCode } from '../errors.ts';
 import { LEASE_FILE } from './lease-journal.ts';
-import { TOLD_ENDS_FILE } from './told-ends.ts';
+import { REPORTED_ENDS_FILE } from './reported-ends.ts';
 
-/** Said where the leases are gone: doctor knows it by these words. */
+/** Part of the report of lost leases; doctor recognises the report by these words. */
 export const LEASES_LOST = 'holds no leases, though this rack has run before';
 
-/** What is wrong and what to do, as one sentence each; undefined: nothing. */
+/** Says that the leases are lost and what to do; undefined if they are not. */
 export function findLostLeases(stateDir: string): string | undefined {
   const path = join(stateDir, LEASE_FILE);
-  const hasRun = sizeOf(join(stateDir, TOLD_ENDS_FILE)) > 0;
-  // What is committed and not yet in the file stands in its -wal.
+  const hasRun = sizeOf(join(stateDir, REPORTED_ENDS_FILE)) > 0;
+  // The -wal file holds what is committed but not yet in the database file.
   if (!hasRun || sizeOf(path) > 0 || sizeOf(`${path}-wal`) > 0) return undefined;
-  return `${path} ${LEASES_LOST}: machines may be given addresses that others use. Stop Rackboot, put back ${LEASE_FILE} and ${LEASE_FILE}-wal from a backup and start it again. If you moved the file away on purpose, there is nothing to do: machines come back for their leases as they renew them.`;
+  return `${path} ${LEASES_LOST}: the rack may offer addresses that machines still use. Stop Rackboot, restore ${LEASE_FILE} and ${LEASE_FILE}-wal from a backup and start it again. If you moved the file away on purpose, there is nothing to do: machines get their leases back as they renew them.`;
 }
 
-/** In bytes; 0 for what is not there. What cannot be looked at counts as there: opening it will say what is wrong. */
+/** A file's size in bytes; 0 if it does not exist. An unreadable file counts as existing: opening it will report the problem. */
 function sizeOf(path: string): number {
   try {
     return statSync(path).size;

@@ -2,10 +2,10 @@
 //
 // Sources: uplink/outbox-store.ts (the port); sqlite.org/lang_transaction.html (IMMEDIATE).
 //
-// 1. One method is one transaction; how much waits is counted in memory and corrected only after the commit.
+// 1. One method is one transaction. The size is kept in memory and updated only after the commit.
 // 2. `place` is the order of arrival. `sequence` is empty until the entry is taken, then never changes.
-// 3. The id is drawn with the file, and drawn anew when the region knows more of it than the file does: an old copy was put back, and
-//    its sequences would be taken for repeats.
+// 3. The id is drawn with the file, and again when the region knows more of the outbox than the file does: an old copy was restored, and
+//    the region would skip its sequences as repeats.
 
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
@@ -38,18 +38,18 @@ import { number, type Row, Statements, text } from './region-rows.ts';
 /** The file's name below the state directory. */
 export const OUTBOX_FILE = 'outbox.db';
 
-/** Under these kinds what was lost before it came here is counted, and the dead letters beyond their bound. */
+/** The kinds under which events lost before they reached the outbox, and dead letters beyond their bound, are counted. */
 const LOST_KIND = 'lost-before-the-outbox';
 const LETTER_KIND = 'dead-letter';
 /** Entries dropped by one statement. */
 const DROP_CHUNK = 256;
 const DEAD_LETTERS_LISTED_MAX = 500;
 const REASON_MAX = 500;
-/** The address of the machine whose post an entry is; empty: none. */
+/** The address of the machine that sent a post; empty for other entries. */
 const PEER_SQL = "coalesce(json_extract(item, '$.post.peer'), '')";
 const peerOf = (item: OutboxItem): string => (item.kind === 'post' ? item.post.peer : '');
 
-/** Entries and bytes that wait. */
+/** Waiting entries and their bytes. */
 interface Size {
   entries: number;
   bytes: number;
@@ -80,7 +80,7 @@ class SqliteOutbox implements OutboxStore {
   readonly #sql: Statements;
   #size: Size;
   readonly #dropped = new Map<string, number>();
-  /** Anybody in a managed network can bring posts, so they get half of the room and no more. */
+  /** Any host in a managed network can send posts, so they get at most half of the room. */
   readonly #posts: PostShares;
   #id: string;
   #missed: number;
@@ -147,7 +147,7 @@ class SqliteOutbox implements OutboxStore {
   }
 
   take(entriesMax: number, bytesMax: number): readonly OutboxEntry[] {
-    // Sizes first: the items of posts are large, and most would be read for nothing.
+    // Read the sizes first: posts are large, and most would be read in vain.
     const rows = this.#sql.all('SELECT place, sequence, bytes FROM entry ORDER BY place LIMIT ?', entriesMax);
     const chosen: Row[] = [];
     let bytes = 0;
@@ -156,15 +156,15 @@ class SqliteOutbox implements OutboxStore {
       if (chosen.length > 0 && bytes > bytesMax) break;
       chosen.push(row);
     }
-    if (chosen.some((row) => row.sequence === null)) this.#leave(chosen);
+    if (chosen.some((row) => row.sequence === null)) this.#assignSequences(chosen);
     return chosen.map((row) => {
       const entry = this.#get('SELECT sequence, item FROM entry WHERE place = ?', number(row, 'place'));
       return { ...unpackOutboxItem(text(entry, 'item')), sequence: number(entry, 'sequence') };
     });
   }
 
-  /** Gives entries their sequences; posts among them wait no longer. */
-  #leave(rows: readonly Row[]): void {
+  /** Numbers entries; posts among them no longer count towards their address's share. */
+  #assignSequences(rows: readonly Row[]): void {
     const query = `SELECT ${PEER_SQL} AS peer, bytes FROM entry WHERE place = ? AND sequence IS NULL AND weight = ?`;
     const posts = rows.map((row) => this.#sql.one(query, number(row, 'place'), WEIGHT_POST));
     this.#write(() => {
@@ -227,12 +227,12 @@ class SqliteOutbox implements OutboxStore {
     const row = this.#sql.one('SELECT item FROM dead_letter WHERE id = ?', deadLetter);
     if (row === undefined) return false;
     const item = unpackOutboxItem(text(row, 'item'));
-    // It weighs as a post: somebody wants it delivered.
+    // It weighs as much as a post, because an operator wants it delivered.
     const { refused } = this.#addPacked(packOutboxItem(item, WEIGHT_POST), peerOf(item), () =>
       this.#sql.run('DELETE FROM dead_letter WHERE id = ?', deadLetter),
     );
     this.#countDeadLetters();
-    if (refused) throw new RackError('store-unavailable', `${this.#path} is full of posts: nothing can be added to it`);
+    if (refused) throw new RackError('store-unavailable', `${this.#path} is full of posts: it takes no more`);
     return true;
   }
 
@@ -257,7 +257,7 @@ class SqliteOutbox implements OutboxStore {
     if (this.#database.isOpen) this.#database.close();
   }
 
-  /** Adds what weighs as a post, for an address; `more` is done in the same transaction. */
+  /** Adds an item with the weight of a post, for an address; `more` runs in the same transaction. */
   #addPacked(packed: PackedItem, peer: string, more: () => void): Admission {
     if (!this.#posts.admits(peer, packed.bytes)) return { dropped: 0, refused: true };
     const admission = this.#change((drops) => {
@@ -270,7 +270,7 @@ class SqliteOutbox implements OutboxStore {
     return admission;
   }
 
-  /** Stores an item, after making room for it; false: there is none, and it was not stored. What is dropped is counted in `drops`. */
+  /** Stores an item, after making room for it, and counts dropped entries in `drops`. @returns false if there is no room */
   #admit(packed: PackedItem, size: Size, drops: Map<string, number>): boolean {
     const { entriesMax, bytesMax } = this.#bounds;
     const fits = (): boolean => size.entries < entriesMax && size.bytes + packed.bytes <= bytesMax;
@@ -288,14 +288,14 @@ class SqliteOutbox implements OutboxStore {
     return true;
   }
 
-  /** Counts anew whose posts wait. */
+  /** Recounts the waiting posts. */
   #countPosts(): void {
     this.#posts.clear();
     const posts = `SELECT ${PEER_SQL} AS peer, bytes FROM entry WHERE sequence IS NULL AND weight = ?`;
     for (const row of this.#sql.all(posts, WEIGHT_POST)) this.#posts.add(text(row, 'peer'), number(row, 'bytes'));
   }
 
-  /** Drops entries of one weight, the oldest first, until `fits` or none is left. */
+  /** Drops entries of one weight, oldest first, until `fits` or none is left. */
   #makeRoom(weight: number, fits: () => boolean, size: Size, drops: Map<string, number>): void {
     for (;;) {
       const rows = this.#sql.all(
@@ -315,7 +315,7 @@ class SqliteOutbox implements OutboxStore {
     }
   }
 
-  /** Runs a transaction that adds and drops, and then counts what it did. `work` returns the new size; undefined: nothing is to be done. */
+  /** Runs a transaction that adds and drops entries, then updates the counts. `work` returns the new size; undefined rolls it back. */
   #change(work: (drops: Map<string, number>) => Size | undefined): Admission {
     const drops = new Map<string, number>();
     let dropped = 0;
@@ -374,7 +374,7 @@ class SqliteOutbox implements OutboxStore {
       if (code === undefined) throw cause;
       throw new RackError(
         'store-unavailable',
-        `${this.#path} cannot be written at the moment (SQLite ${code}): make room on the disk, or see that it may be written`,
+        `${this.#path} cannot be written at the moment (SQLite ${code}): make room on the disk, or make the file writable`,
         { cause },
       );
     }

@@ -1,10 +1,10 @@
-// One entry of the outbox as text in its database. What was written by another hand is refused, never half understood.
+// One entry of the outbox as text in its database. An unknown form is refused as a whole.
 
 import { RackError } from '../errors.ts';
 import { EVENT_LEVELS, type MachineEventLevel } from '../region/records/machine-event.ts';
 import type { OutboxItem, OutboxReport, QueuedPost } from '../uplink/outbox-store.ts';
 
-/** How much an entry matters: what has the least goes first. */
+/** The weights of entries: the lightest are dropped first. */
 export const WEIGHT_NOTICE = 0;
 export const WEIGHT_WARNING = 1;
 export const WEIGHT_POST = 2;
@@ -18,7 +18,7 @@ export interface PackedItem {
   readonly item: string;
 }
 
-/** @param weight instead of what the item weighs by itself */
+/** @param weight overrides the item's own weight */
 export function packOutboxItem(item: OutboxItem, weight = weightOf(item)): PackedItem {
   const text = JSON.stringify(item);
   const kind = item.kind === 'post' ? 'post' : item.report.kind;
@@ -44,7 +44,7 @@ export function unpackOutboxItem(text: string): OutboxItem {
   if (item !== undefined) return item;
   throw new RackError(
     'store-broken',
-    'outbox.db holds an entry that is not one of ours: move the file away to begin with an empty one; what waits in it is lost',
+    'outbox.db holds an unknown entry: move the file away to start with an empty one; the entries waiting in it are lost',
   );
 }
 

@@ -1,5 +1,5 @@
-// The tables of `outbox.db`. A step that was released is never edited: a change of the schema is a further step of `migrations`, and makes
-// the next version.
+// The tables of `outbox.db`. A released step is never edited: a schema change is a further step of `migrations`, and makes the next
+// version.
 
 import type { DatabaseKind } from './database-file.ts';
 

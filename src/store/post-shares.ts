@@ -1,22 +1,22 @@
-// The room for the posts of machines that wait in the outbox, shared out by address, so that one machine that posts without end leaves
-// room for the others. Source: Choudhury and Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches" (1998).
+// Shares the outbox's room for machines' posts by address, so that a machine that posts without end leaves room for others. Source:
+// Choudhury and Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches" (1998).
 //
-// 1. No more than `roomBytes` of posts wait.
-// 2. What one address has may not be more than what is left to the others. So one alone has half of the room, a second one half of the
-//    rest, and so on: nobody is ever refused for a small post because of what a few others have. Machines behind one router share.
+// 1. At most `roomBytes` of posts wait.
+// 2. One address may not hold more than is left to the others. So the first gets at most half of the room, the next one half of the rest,
+//    and so on: a few addresses can never block a small post of another. Machines behind one router share.
 
-/** Bytes of posts that wait, by the address of their machine. */
+/** Bytes of waiting posts, by the address of their machine. */
 export class PostShares {
   readonly #roomBytes: number;
   readonly #bytesOf = new Map<string, number>();
   #total = 0;
 
-  /** @param roomBytes of all posts together */
+  /** @param roomBytes for all posts together */
   constructor(roomBytes: number) {
     this.#roomBytes = roomBytes;
   }
 
-  /** True when `bytes` more of this address may wait. */
+  /** True if a further post of `bytes` from this address may wait. */
   admits(address: string, bytes: number): boolean {
     const left = this.#roomBytes - this.#total - bytes;
     return (this.#bytesOf.get(address) ?? 0) + bytes <= left;
@@ -27,7 +27,7 @@ export class PostShares {
     this.#total += bytes;
   }
 
-  /** They wait no longer. */
+  /** Call when posts of `bytes` no longer wait. */
   remove(address: string, bytes: number): void {
     const before = this.#bytesOf.get(address) ?? 0;
     this.#total -= Math.min(before, bytes);

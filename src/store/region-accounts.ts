@@ -1,6 +1,6 @@
 // Users and API keys of region.db. Runs inside its caller's transaction.
 //
-// 1. A key belongs to a user or to a machine, and goes with them.
+// 1. An API key belongs to a user or a machine, and is deleted with its owner.
 
 import type { ApiKey, User, UserChange } from '../region/records/store.ts';
 import { readKey, readUser, type Statements } from './region-rows.ts';
@@ -45,7 +45,7 @@ export class AccountTables {
     return this.#sql.run(sql, passwordHash ?? null, isAdmin === undefined ? null : isAdmin ? 1 : 0, username) > 0;
   }
 
-  /** With their keys of both kinds: a later user of this name must not have them. */
+  /** Also removes the user's API and SSH keys: a later user of the same name must not get them. */
   removeUser(username: string): boolean {
     this.#sql.run('DELETE FROM ssh_key WHERE username = ?', username);
     return this.#sql.run('DELETE FROM user WHERE username = ?', username) > 0;
@@ -64,7 +64,7 @@ export class AccountTables {
       key.createdMs,
       key.usedMs,
     );
-    // Of the owner's other keys the ones used last stay, beside the new one.
+    // Besides the new key, the owner's most recently used keys stay.
     this.#sql.run(
       'DELETE FROM api_key WHERE token_key IN (SELECT other.token_key FROM api_key AS other JOIN api_key AS added ' +
         'ON added.token_key = ?1 AND other.user_id IS added.user_id AND other.machine_id IS added.machine_id ' +

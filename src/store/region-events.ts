@@ -1,10 +1,10 @@
-// The event log of region.db: appended to, read newest first, cut at both its bounds. Runs inside its caller's transaction.
+// The event log of region.db: appended to, read newest first, trimmed at each of its bounds. Runs inside its caller's transaction.
 //
-// 1. No more than `eventsMax` events are kept, and no more than `strangerEventsMax` of those that concern no known machine and that no person
-//    caused, so that strangers cannot push out what happened to machines and to racks and what people did. Of what happened to racks
-//    without a person's doing no more than `rackEventsMax` are kept. All may be exceeded by a tenth (`cutEvery`).
-// 2. What a machine did before it was known is kept under its hardware address, and becomes its own when it enlists.
-// 3. A report of a rack is stored once: reports at or below the highest sequence of their source are skipped.
+// 1. At most `eventsMax` events are kept; of events that neither concern a known machine nor were caused by a person, at most
+//    `strangerEventsMax`, so that strangers cannot push out the history of machines, racks and people; of rack events that no person
+//    caused, at most `rackEventsMax`. Each bound may be exceeded by a tenth (`cutEvery`).
+// 2. Events of an unknown machine are kept under its hardware address, and become its own when it enlists.
+// 3. A rack's report is stored once: reports at or below the highest sequence of their source are skipped.
 
 import { formatMac, type Ipv4, type MacAddress, mac as macAddress, parseIpv4, parseMac } from '../net/address.ts';
 import {
@@ -28,23 +28,23 @@ import { cleanWords } from '../region/records/text-json.ts';
 import { number, optionalNumber, optionalText, type Row, type Statements, text } from './region-rows.ts';
 
 /**
- * Events of a kind between two cuts: a tenth of the bound, and no more than this, for that many go in one transaction. To find where to
- * cut, all that are kept of the kind are looked at: 5 ms for 10 000.
+ * Events of a kind between two cuts: a tenth of the bound, but at most this many, because one transaction deletes them all. A cut scans all
+ * kept events of the kind: 5 ms for 10 000.
  */
 const CUT_EVERY = 2000;
 const cutEvery = (bound: number): number => Math.min(CUT_EVERY, Math.ceil(bound / 10));
-/** Lives of racks whose sequences are remembered, besides the present ones of racks that are known. */
+/** Former sources whose sequences are remembered, besides the current sources of known racks. */
 export const SOURCES_MAX = 64;
 const DESCRIPTION_MAX = 500;
 const KIND_MAX = 64;
 
-/** True for what only a machine does that boots from the network; a host that only asks for an address is no machine of ours. */
+/** Matches events that only a machine booting from the network causes; a host that only requests an address may be anything. */
 const BOOTING_SQL =
   "type IN ('NODE_PXE_REQUEST', 'NODE_TFTP_REQUEST', 'NODE_HTTP_REQUEST') OR description LIKE '%; to load %' OR description LIKE '%; nothing to load%'";
 
 /**
- * Types of what only a rack causes that a person has accepted. RACK_REGISTERED is none: before that it is anybody's, and without a name
- * it counts as a stranger's.
+ * Event types that only an accepted rack causes. RACK_REGISTERED is not one: any host can register, so without a person's name it counts as
+ * a stranger's.
  */
 const RACK_TYPES: readonly MachineEventType[] = ['RACK_CHANGED', 'RACK_AWAY', 'RACK_BACK', 'RACK_EVENTS_LOST'];
 const OF_RACKS = RACK_TYPES.map((type) => `'${type}'`).join(', ');
@@ -56,27 +56,27 @@ export interface EventBounds {
 }
 
 type CutKind = 'all' | 'strangers' | 'racks';
-const NOBODYS = "machine_id IS NULL AND username = ''";
-/** Which events are cut together, and at which bound. */
+const UNATTRIBUTED = "machine_id IS NULL AND username = ''";
+/** Which events are counted and trimmed together, and at which bound. */
 const CUTS: Readonly<Record<CutKind, { readonly where: string; readonly max: keyof EventBounds }>> = {
   all: { where: 'true', max: 'eventsMax' },
-  strangers: { where: `${NOBODYS} AND type NOT IN (${OF_RACKS})`, max: 'strangerEventsMax' },
-  racks: { where: `${NOBODYS} AND type IN (${OF_RACKS})`, max: 'rackEventsMax' },
+  strangers: { where: `${UNATTRIBUTED} AND type NOT IN (${OF_RACKS})`, max: 'strangerEventsMax' },
+  racks: { where: `${UNATTRIBUTED} AND type IN (${OF_RACKS})`, max: 'rackEventsMax' },
 };
 
-/** Who did something, before the region knew the machine. */
+/** The host behind an event, before the region knows its machine. */
 interface Stranger {
   readonly mac: MacAddress;
   readonly address: Ipv4 | undefined;
 }
 
-/** Of an event that a rack told. */
-interface Told {
-  /** The rack's own name of it. */
+/** How a rack reported an event. */
+interface RackOrigin {
+  /** The rack's name for the kind of event. */
   readonly kind: string;
-  /** By which a machine that is not known yet will be recognised. */
+  /** Identifies a machine that is not known yet. */
   readonly stranger: Stranger | undefined;
-  /** Undefined: the region's own rack. */
+  /** Undefined for the region's own rack. */
   readonly rackId: number | undefined;
 }
 
@@ -84,7 +84,7 @@ interface Told {
 export class EventTable {
   readonly #sql: Statements;
   readonly #bounds: EventBounds;
-  /** Events of each kind since its last cut; a start counts as enough, for the life before may have ended short of one. */
+  /** Events of each kind since its last cut. The first event after a start causes a cut, because the process before may have missed one. */
   readonly #uncut: Record<CutKind, number> = { all: CUT_EVERY, strangers: CUT_EVERY, racks: CUT_EVERY };
 
   constructor(sql: Statements, bounds: EventBounds) {
@@ -92,8 +92,8 @@ export class EventTable {
     this.#bounds = bounds;
   }
 
-  /** @param told who told it, where that is a rack */
-  add(event: NewMachineEvent, machineId: number | undefined, told?: Told): void {
+  /** @param origin given if a rack reported the event */
+  add(event: NewMachineEvent, machineId: number | undefined, origin?: RackOrigin): void {
     this.#sql.run(
       'INSERT INTO event (machine_id, at_ms, type, level, kind, description, username, mac, address, rack_id) ' +
         'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
@@ -101,20 +101,20 @@ export class EventTable {
       event.atMs,
       event.type,
       EVENT_LEVELS[event.level ?? EVENT_TYPES[event.type].level],
-      told?.kind ?? null,
+      origin?.kind ?? null,
       cleanWords(event.description, DESCRIPTION_MAX),
       event.username,
-      told?.stranger?.mac ?? null,
-      told?.stranger?.address ?? null,
-      told?.rackId ?? null,
+      origin?.stranger?.mac ?? null,
+      origin?.stranger?.address ?? null,
+      origin?.rackId ?? null,
     );
     this.#count('all');
-    // What a person did has a name, and is no stranger's.
+    // An event with a username was caused by a person, not by a stranger.
     if (machineId !== undefined || event.username !== '') return;
     this.#count(RACK_TYPES.includes(event.type) ? 'racks' : 'strangers');
   }
 
-  /** Gives what strangers with these hardware addresses did to the machine they turned out to be, and its last address. */
+  /** Gives a machine the strangers' events of these hardware addresses, and the last leased address. */
   adopt(machineId: number, macs: readonly MacAddress[]): void {
     const own = 'FROM event WHERE machine_id IS NULL AND mac = interface.mac';
     const seen = (column: string): string => `SELECT ${column} ${own} AND address IS NOT NULL ORDER BY id DESC LIMIT 1`;
@@ -134,7 +134,7 @@ export class EventTable {
     this.#sql.run('UPDATE event SET machine_id = ? WHERE machine_id = ?', toId, fromId);
   }
 
-  /** @param rackUuid undefined: of the region's own rack */
+  /** @param rackUuid undefined for the region's own rack */
   addReports(source: string, reports: readonly RackReport[], rackUuid?: string): RecordedReports {
     const rackId =
       rackUuid === undefined
@@ -160,13 +160,13 @@ export class EventTable {
     }
     if (added === 0) return { added, booting: new Map(), started: new Map(), leased: new Set() };
     this.#setSequence(source, highest, seenMs);
-    const of = this.#systemIds([...booting.keys(), ...started.keys(), ...leased]);
-    const named = (id: number): string => of.get(id) ?? '';
+    const systemIds = this.#systemIds([...booting.keys(), ...started.keys(), ...leased]);
+    const systemIdOf = (id: number): string => systemIds.get(id) ?? '';
     return {
       added,
-      booting: new Map([...booting].map(([id, atMs]) => [named(id), atMs])),
-      started: new Map([...started].map(([id, atMs]) => [named(id), atMs])),
-      leased: new Set([...leased].map(named)),
+      booting: new Map([...booting].map(([id, atMs]) => [systemIdOf(id), atMs])),
+      started: new Map([...started].map(([id, atMs]) => [systemIdOf(id), atMs])),
+      leased: new Set([...leased].map(systemIdOf)),
     };
   }
 
@@ -176,13 +176,13 @@ export class EventTable {
     return true;
   }
 
-  /** -1: the source is new. */
+  /** -1 for a new source. */
   highestSequence(source: string): number {
     const known = this.#sql.one('SELECT sequence FROM event_source WHERE source = ?', source);
     return known === undefined ? -1 : number(known, 'sequence');
   }
 
-  /** The sources heard last are remembered, and always those under which racks number their events now. */
+  /** Keeps the most recently seen sources, and always the current source of each rack. */
   #setSequence(source: string, sequence: number, seenMs: number): void {
     this.#sql.run(
       'INSERT INTO event_source (source, sequence, seen_ms) VALUES (?1, ?2, ?3) ' +
@@ -200,8 +200,8 @@ export class EventTable {
   }
 
   range(): { readonly oldest: number; readonly newest: number } {
-    const of = (end: 'min' | 'max'): number => this.#sql.number(`SELECT ${end}(id) FROM event`);
-    return { oldest: of('min'), newest: of('max') };
+    const idAt = (end: 'min' | 'max'): number => this.#sql.number(`SELECT ${end}(id) FROM event`);
+    return { oldest: idAt('min'), newest: idAt('max') };
   }
 
   #systemIds(ids: readonly number[]): ReadonlyMap<number, string> {
@@ -210,11 +210,11 @@ export class EventTable {
     return new Map(rows.map((row) => [number(row, 'id'), text(row, 'system_id')]));
   }
 
-  /** @returns the machine it concerns, when that is known */
+  /** @returns the id of the machine, if known */
   #addReport(report: RackReport, rackId: number | undefined): number | undefined {
     const mac = report.mac === undefined ? undefined : parseMac(report.mac);
     const address = report.address === undefined ? undefined : parseIpv4(report.address);
-    // Only a lease binds an address to a machine: anybody may ask for a file in its name.
+    // Only a lease binds an address to a machine: any host may request a file in its name.
     const leased = isAddressSeen(report.kind) ? address || undefined : undefined;
     let machineId: number | undefined;
     if (mac !== undefined) {
@@ -224,7 +224,7 @@ export class EventTable {
         this.#sql.run(query, leased, report.at, mac);
       }
       if (machineId !== undefined && address !== undefined && ADDRESS_ENDS.includes(report.kind)) {
-        // Of what was taken since, an end that is told late says nothing.
+        // The end of an older lease, reported late, must not end a newer one.
         const query = 'UPDATE interface SET ended_ms = ?1 WHERE mac = ?2 AND address = ?3 AND seen_ms <= ?1';
         this.#sql.run(query, report.at, mac, address);
       }
@@ -244,7 +244,7 @@ export class EventTable {
     return machineId;
   }
 
-  /** @param machines a query for machine ids and its values, or undefined for all events */
+  /** @param machines a query for machine ids, and its values; undefined for all events */
   list(
     filter: EventFilter,
     machines: { readonly sql: string; readonly values: readonly (string | number)[] } | undefined,
@@ -257,11 +257,11 @@ export class EventTable {
     };
     const macs = filter.machines?.macs;
     if (machines !== undefined && macs !== undefined) {
-      // By hardware address also what it did before anybody knew it.
+      // A filter by hardware address also finds events from before the machine was known.
       const asStranger = 'event.machine_id IS NULL AND event.mac IN (SELECT value FROM json_each(?))';
       where(`(event.machine_id IN (${machines.sql}) OR (${asStranger}))`, ...machines.values, JSON.stringify(macs));
     } else if (machines !== undefined) where(`event.machine_id IN (${machines.sql})`, ...machines.values);
-    // What people changed is a list of its own, as in MAAS: no other level has it, and it has no other.
+    // As in MAAS, audit events are a separate list: a filter by another level excludes them, and they exclude other levels.
     if (filter.level === 'audit') where('event.level = ?', EVENT_LEVELS.audit);
     else if (filter.level !== undefined) where('event.level >= ?', EVENT_LEVELS[filter.level]);
     if (filter.isQuiet === true) where('event.level <> ?', EVENT_LEVELS.debug);
@@ -270,7 +270,7 @@ export class EventTable {
     }
     if (filter.after !== undefined) where('event.id > ?', filter.after);
     if (filter.before !== undefined) where('event.id < ?', filter.before);
-    // Going forward, the page is the oldest part of what is newer; it is shown newest first all the same.
+    // A page forward holds the oldest of the newer events, but is still returned newest first.
     const isForward = filter.after !== undefined && filter.before === undefined;
     const rows = this.#sql.all(
       'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM event ' +

@@ -1,8 +1,8 @@
-// What region.db remembers for telling machines apart: the values that each shows, the values that turned out to be on several, and
-// the pairs of machines that may be one, or are known to be two. Runs inside its caller's transaction.
+// What region.db stores to tell machines apart: the values that each machine shows, the values that several share, and pairs of machines
+// that may be one or are known to be two. Runs inside its caller's transaction.
 //
-// 1. `identity` follows from the machines' own rows, and is written with them.
-// 2. What strangers can add to is bounded: the oldest shared values and conflicts are forgotten; what a person said is not.
+// 1. `identity` is derived from the machines' own rows, and written with them.
+// 2. Rows that strangers can cause are bounded: the oldest shared values and conflicts are deleted. A person's verdicts are kept.
 
 import { identityKeys } from '../region/identity/evidence.ts';
 import { machineEvidence } from '../region/identity/recognition.ts';
@@ -11,15 +11,15 @@ import type { Machine } from '../region/records/machine.ts';
 import type { Conflict, PairVerdict } from '../region/records/store.ts';
 import { number, type Statements, text } from './region-rows.ts';
 
-/** Values remembered as being on several machines. */
+/** Shared values that are remembered. */
 export const SHARED_VALUES_MAX = 10_000;
-/** Pairs that a person is asked about. */
+/** Conflicts that are kept for a person to decide. */
 export const CONFLICTS_MAX = 1000;
-/** Machines of one value that are looked at: beyond that it says nothing anyway. */
+/** Machines considered per value: a value that more machines show proves nothing. */
 const HOLDERS_MAX = 8;
 const TEXT_MAX = 500;
 
-/** The machines that show a value and are established (`interface-source.ts`); two are enough to know. */
+/** Finds established machines (`interface-source.ts`) that show a value; at most two, which is enough to know. */
 const ESTABLISHED_HOLDERS =
   'SELECT 1 FROM identity JOIN machine ON machine.id = identity.machine_id WHERE identity.value = ? AND ' +
   `(machine.status <> ${statusRow('new').number} OR EXISTS (SELECT 1 FROM interface ` +
@@ -33,7 +33,7 @@ export class IdentityTables {
     this.#sql = sql;
   }
 
-  /** Writes down what a machine shows now. */
+  /** Stores the values that a machine shows now. */
   setValues(machine: Machine): void {
     this.#sql.run('DELETE FROM identity WHERE machine_id = ?', machine.id);
     for (const key of identityKeys(machineEvidence(machine))) {
@@ -41,7 +41,7 @@ export class IdentityTables {
     }
   }
 
-  /** Ids of machines that show one of these values. */
+  /** The ids of machines that show one of these values. */
   holders(keys: readonly string[]): readonly number[] {
     const found = new Set<number>();
     for (const key of keys) {
@@ -51,7 +51,7 @@ export class IdentityTables {
     return [...found];
   }
 
-  /** True for a value that several machines show, or have shown. Who only says so of himself takes it from no established machine. */
+  /** True if several machines show the value, or have shown it. A mere claim to the value does not take it from an established machine. */
   isShared(key: string): boolean {
     if (this.#sql.one('SELECT 1 FROM shared_identity WHERE value = ?', key) !== undefined) return true;
     if (this.#sql.all('SELECT 1 FROM identity WHERE value = ? LIMIT 2', key).length < 2) return false;
@@ -72,7 +72,7 @@ export class IdentityTables {
     );
   }
 
-  /** What only one machine shows now is evidence again. */
+  /** Makes values evidence again if at most one machine shows them now. */
   forgetShared(keys: readonly string[]): void {
     for (const key of keys) {
       if (this.#sql.all('SELECT 1 FROM identity WHERE value = ? LIMIT 2', key).length > 1) continue;
@@ -87,7 +87,7 @@ export class IdentityTables {
     return text(row, 'verdict') === 'apart' ? 'apart' : 'conflict';
   }
 
-  /** What a person said of a pair is not overwritten by what a machine shows. */
+  /** Stores a verdict on a pair. A conflict never overwrites a person's `apart`. */
   setVerdict(a: number, b: number, verdict: PairVerdict, why: string, atMs: number): void {
     this.#sql.run(
       'INSERT INTO machine_pair (low_id, high_id, verdict, text, told_by, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ' +
@@ -107,12 +107,12 @@ export class IdentityTables {
     );
   }
 
-  /** A person said that a machine is two. */
+  /** Call when a person has split the machine. */
   forgetDoubt(id: number): void {
     this.#sql.run('DELETE FROM machine_pair WHERE low_id = ?1 AND high_id = ?1', id);
   }
 
-  /** The newest conflicts, or those of one machine. */
+  /** The newest conflicts, of all machines or of one. */
   conflicts(limit: number, systemId: string | undefined): readonly Conflict[] {
     const query =
       'SELECT one.system_id AS one_id, two.system_id AS two_id, pair.text, pair.at_ms FROM machine_pair AS pair ' +

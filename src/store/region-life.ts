@@ -1,6 +1,6 @@
-// Tags, SSH keys, keys of machines and what deployed systems run, of region.db. Each method is one transaction of its own.
+// Tags, SSH keys, machine keys and user data in region.db. Each method is a transaction of its own.
 //
-// 1. A change of a tag changes what racks are told of its machines, and counts one version.
+// 1. Changing a tag changes the racks' desired state, so it counts one version.
 
 import type { LifeStore, MachineKey, SshKey, Tag } from '../region/records/life-store.ts';
 import type { NewMachineEvent } from '../region/records/machine-event.ts';

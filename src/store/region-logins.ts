@@ -1,4 +1,4 @@
-// Debug logins of region.db. Each method is one transaction of its own.
+// Debug logins in region.db. Each method is a transaction of its own.
 
 import type { DebugLogin, LoginStore } from '../region/records/login-store.ts';
 import type { NewMachineEvent } from '../region/records/machine-event.ts';

@@ -1,7 +1,7 @@
-// The machines of region.db with their interfaces: looked up, enlisted, changed, merged and split. Runs inside its caller's transaction.
+// Finds, enlists, changes, merges and splits the machines of region.db. Runs inside its caller's transaction.
 //
-// 1. Whatever changes what a rack would be told of a machine counts one version.
-// 2. What identifies a machine is written beside it whenever it changes.
+// 1. A change that alters a machine in the racks' desired state counts one version.
+// 2. The table `identity` is updated whenever a machine's identifying values change.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { MachineAddress } from '../machines/machine.ts';
@@ -44,7 +44,7 @@ import {
   type Statements,
 } from './region-rows.ts';
 
-/** Counts one change of what racks would be told. */
+/** Counts one version of the racks' desired state. */
 export function countVersion(sql: Statements): void {
   sql.run(
     "INSERT INTO counter (name, value) VALUES ('desired-version', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",
@@ -71,7 +71,7 @@ export class MachineTable {
     const decision = decide(this.#knowledge(evidence.macs, evidence.values));
     if (decision.kind === 'refuse') return decision;
     const gone = decision.kind === 'create' ? decision.gone : undefined;
-    if (gone !== undefined) this.#forget(gone.systemId, gone.event);
+    if (gone !== undefined) this.#delete(gone.systemId, gone.event);
     if (decision.kind === 'create') this.#create(decision.systemId, decision.fields, atMs);
     const before = this.get(decision.systemId);
     let others: readonly Machine[] = [];
@@ -89,7 +89,7 @@ export class MachineTable {
     for (const event of decision.events) this.#events.add(event, before.id);
     const machine = this.get(decision.systemId);
     if (decision.kind === 'create' || others.length > 0) this.#identity.setValues(machine);
-    if (gone !== undefined || others.length > 0 || looksDifferent(before, machine)) countVersion(this.#sql);
+    if (gone !== undefined || others.length > 0 || differsForRacks(before, machine)) countVersion(this.#sql);
     return { kind: decision.kind, machine, others, goneId: gone?.systemId };
   }
 
@@ -115,17 +115,17 @@ export class MachineTable {
     if (change.endsKey === true) this.#sql.run('DELETE FROM machine_key WHERE machine_id = ?', machine.id);
     for (const event of change.events) this.#events.add(event, machine.id);
     const after = this.get(systemId);
-    if (looksDifferent(machine, after)) countVersion(this.#sql);
+    if (differsForRacks(machine, after)) countVersion(this.#sql);
     return { kind: 'changed', machine: after };
   }
 
   remove(systemId: string, event: NewMachineEvent): boolean {
-    const isGone = this.#forget(systemId, event);
-    if (isGone) countVersion(this.#sql);
-    return isGone;
+    const isRemoved = this.#delete(systemId, event);
+    if (isRemoved) countVersion(this.#sql);
+    return isRemoved;
   }
 
-  #forget(systemId: string, event: NewMachineEvent): boolean {
+  #delete(systemId: string, event: NewMachineEvent): boolean {
     const id = this.idOf(systemId);
     if (id === undefined) return false;
     this.#sql.run('DELETE FROM machine WHERE id = ?', id);
@@ -202,7 +202,7 @@ export class MachineTable {
     return row === undefined ? undefined : number(row, 'id');
   }
 
-  /** The machines of a query, their interfaces in one further query. */
+  /** Runs a query for machines; reads the interfaces of all of them in one further query, likewise addresses and tags. */
   list(sql: string, ...values: (string | number)[]): readonly Machine[] {
     const rows = this.#sql.all(sql, ...values);
     if (rows.length === 0) return [];
@@ -279,7 +279,7 @@ export class MachineTable {
     if (shown(machine) !== shown(after)) this.#identity.setValues(after);
   }
 
-  /** A power task has a name of its own, by which it is known whether it was begun; also one like the one before. */
+  /** Gives each power task a unique id, even one of the same kind as before: the ledger knows by it whether the task was started. */
   #namePowerTask({ id, systemId }: Machine, task: PowerTask | undefined): void {
     if (task !== undefined) {
       this.#sql.run(
@@ -291,7 +291,7 @@ export class MachineTable {
     this.#sql.run('UPDATE machine SET power_task_id = ? WHERE id = ?', name, id);
   }
 
-  /** Gives addresses of other machines to this one. @returns those machines as they are now */
+  /** Moves interfaces with these hardware addresses to this machine. @returns their former machines as they are now */
   #take(machineId: number, macs: readonly MacAddress[]): readonly Machine[] {
     if (macs.length === 0) return [];
     const list = JSON.stringify(macs);
@@ -306,19 +306,19 @@ export class MachineTable {
     return this.list('SELECT * FROM machine WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id', ids);
   }
 
-  /** A person said whose they are. */
+  /** Records that a person assigned these interfaces. */
   #accept(macs: readonly MacAddress[]): void {
     const query = "UPDATE interface SET source = 'person' WHERE mac IN (SELECT value FROM json_each(?))";
     this.#sql.run(query, JSON.stringify(macs));
   }
 
-  /** What other machines were given, or were seen with. */
+  /** The addresses that other machines were given, or were seen with. */
   #addressesIn(table: 'allocation' | 'interface', machineId: number, low: Ipv4, high: Ipv4): ReadonlySet<Ipv4> {
     const query = `SELECT address FROM ${table} WHERE address BETWEEN ?2 AND ?3 AND machine_id <> ?1`;
     return new Set(this.#sql.all(query, machineId, low, high).map((row) => ipv4(number(row, 'address'))));
   }
 
-  /** An address of another machine is a bug of ours: it throws, and nothing is changed. */
+  /** Throws on an address of another machine, which is our own bug; the transaction is then rolled back. */
   #setAddresses(machineId: number, addresses: readonly MachineAddress[]): void {
     this.#sql.run('DELETE FROM allocation WHERE machine_id = ?', machineId);
     for (const { address, mac } of addresses) {
@@ -350,12 +350,12 @@ export class MachineTable {
   }
 }
 
-/** True when a rack would be told something else of the machine than before. */
-function looksDifferent(before: Machine, after: Machine): boolean {
+/** True if the machine differs in the racks' desired state. */
+function differsForRacks(before: Machine, after: Machine): boolean {
   return !isDeepStrictEqual(toRackMachine(before), toRackMachine(after));
 }
 
-/** A query for machines; each list of the filter narrows. */
+/** Builds a query for machines; each given list of the filter narrows it. */
 export function machineQuery(
   filter: MachineFilter,
   columns: string,

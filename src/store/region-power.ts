@@ -1,19 +1,19 @@
-// The book of power commands, of region.db. Each method is one transaction of its own.
+// The ledger of power commands in region.db. Each method is a transaction of its own.
 //
-// 1. What was begun is on disk when `begin` returns.
-// 2. Of those that have ended about the newest ENDED_MAX are kept, ENDED_DAYS_MAX days at the most; one that a machine's records still
-//    name is not forgotten, for it would be done again.
+// 1. When `begin` returns, the command is on disk.
+// 2. About the newest ENDED_MAX ended commands are kept, for at most ENDED_DAYS_MAX days. A command that a machine's record still names is
+//    never deleted, because it would be carried out again.
 
 import type { LedgerEntry, PowerLedger } from '../power/ledger.ts';
 import type { PowerOutcome } from '../power/outcome.ts';
 import { number, optionalNumber, optionalText, type Row, type Statements, text } from './region-rows.ts';
 import type { Transactions } from './region-transactions.ts';
 
-/** Commands that have ended and are remembered. */
+/** Ended commands that are remembered. */
 export const ENDED_MAX = 10_000;
 const ENDED_DAYS_MAX = 30;
 const DAY_MS = 86_400_000;
-/** Old ones are looked for with the first command of a process, and with every one of so many. */
+/** Old commands are deleted with the first command of a process, and with every further FORGET_EVERY. */
 const FORGET_EVERY = 100;
 
 /** The table `power_command`. */
@@ -54,10 +54,10 @@ export class PowerTable implements PowerLedger {
   }
 
   #forget(nowMs: number): void {
-    const named = 'SELECT power_task_id FROM machine WHERE power_task_id IS NOT NULL';
+    const stillNamed = 'SELECT power_task_id FROM machine WHERE power_task_id IS NOT NULL';
     const newest = 'SELECT id FROM power_command WHERE ended_ms IS NOT NULL ORDER BY ended_ms DESC, id LIMIT ?2';
     this.#sql.run(
-      `DELETE FROM power_command WHERE ended_ms IS NOT NULL AND id NOT IN (${named})
+      `DELETE FROM power_command WHERE ended_ms IS NOT NULL AND id NOT IN (${stillNamed})
        AND (ended_ms < ?1 OR id NOT IN (${newest}))`,
       nowMs - ENDED_DAYS_MAX * DAY_MS,
       this.#endedMax,

@@ -1,7 +1,7 @@
-// Racks of region.db.
+// The racks in region.db.
 //
-// 1. A change of the table counts one under `racks-version`, so that another process's change is seen by reading one number.
-// 2. Each change of a row draws a new revision, so that a row which is as it was read last is not read again, whatever was undone since.
+// 1. Each change of the table increments `racks-version`, so that one number shows another process's change.
+// 2. Each change of a row draws a random revision, so that an unchanged row need not be read again, even after a rollback.
 
 import { z } from 'zod';
 import { broadcastOf, formatNetwork, ipv4 } from '../net/address.ts';
@@ -68,7 +68,7 @@ const pulse = z.object({
   startedMs: z.number(),
 });
 
-/** A rack that was read, with the revision of its row. */
+/** A rack, and the revision of its row when it was read. */
 interface KnownRow {
   readonly revision: string;
   readonly rack: Rack;
@@ -79,7 +79,7 @@ export class RackTable implements RackStore {
   readonly #transactions: Transactions;
   readonly #sql: Statements;
   readonly #events: EventTable;
-  /** By UUID, as they were read last. */
+  /** Racks as last read, by UUID. */
   #known: ReadonlyMap<string, KnownRow> = new Map();
 
   constructor(transactions: Transactions, sql: Statements, events: EventTable) {
@@ -147,7 +147,7 @@ export class RackTable implements RackStore {
     });
   }
 
-  /** True when a rack gets a network in which machines are at work. */
+  /** True if a rack gains a network that is the home of machines with a boot token. */
   #getsWork(rack: Rack, racks: readonly Rack[]): boolean {
     if (rack.state !== 'accepted') return false;
     const known = racks.find(({ uuid, state }) => uuid === rack.uuid && state === 'accepted');
@@ -215,7 +215,7 @@ function stateOf(name: string): RackState {
   return name === 'accepted' || name === 'rejected' ? name : 'pending';
 }
 
-/** What a column holds, checked; a value of another form was written by hand, and stands for nothing. */
+/** Parses and checks a column; returns `instead` for another form, which must have been written by hand. */
 function readJson<T>(schema: z.ZodType<T>, written: string, instead: T): T {
   const parsed = parseJson(written, HEARTBEAT_VALUES_MAX);
   const checked = parsed.kind === 'value' ? schema.safeParse(parsed.value) : undefined;

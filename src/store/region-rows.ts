@@ -1,6 +1,6 @@
-// Rows of region.db as the values of the region, and back.
+// Converts rows of region.db to the region's values and back.
 //
-// 1. A column of another type than the migrations give it is our own bug, or the file was changed by hand: it throws.
+// 1. A column of an unexpected type throws: it is our own bug, or the file was changed by hand.
 
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import type { MachineAddress } from '../machines/machine.ts';
@@ -25,7 +25,7 @@ import { readStoredWork } from '../region/records/work.ts';
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 
-/** The statements of one database, each prepared once. Every text comes from a fixed set in the code. */
+/** The statements of one database, each prepared once. Their texts come from a fixed set in the code. */
 export class Statements {
   readonly #database: DatabaseSync;
   readonly #prepared = new Map<string, StatementSync>();
@@ -51,12 +51,12 @@ export class Statements {
     return this.#prepare(sql).all(...values);
   }
 
-  /** @returns how many rows changed */
+  /** @returns the number of changed rows */
   run(sql: string, ...values: SQLInputValue[]): number {
     return Number(this.#prepare(sql).run(...values).changes);
   }
 
-  /** The first column of the first row, a number; 0 when there is none. */
+  /** The first column of the first row; 0 if there is no row or it is not a number. */
   number(sql: string, ...values: SQLInputValue[]): number {
     const row = this.one(sql, ...values);
     const value = row === undefined ? 0 : Object.values(row)[0];
@@ -98,7 +98,7 @@ function powerTaskOf(value: string | undefined): PowerTask | undefined {
   return POWER_TASKS.find((task) => task === value);
 }
 
-/** What belongs to a machine in tables of its own. */
+/** The parts of a machine that have their own tables. */
 export interface MachineParts {
   readonly interfaces: readonly MachineInterface[];
   readonly addresses: readonly MachineAddress[];
@@ -115,7 +115,7 @@ export const readMachineTag = (row: Row): MachineTag => ({
   kernelParams: text(row, 'kernel_params'),
 });
 
-/** What nobody knows of is hearsay. */
+/** An unknown source counts as hearsay. */
 function sourceOf(value: string): InterfaceSource {
   return INTERFACE_SOURCES.find((source) => source === value) ?? 'hearsay';
 }

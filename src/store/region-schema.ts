@@ -1,12 +1,12 @@
 // The tables of `region.db`.
 //
-// 1. A step that was released is never edited: a change of the schema is a further step of `migrations`, and makes the next version.
+// 1. A released step is never edited: a schema change is a further step of `migrations`, and makes the next version.
 // 2. Times are wall time in milliseconds since 1970, addresses unsigned integers, lists and records JSON text.
-// 3. Ids are never reused: an event keeps the id of a machine that is gone.
+// 3. Ids are never reused: an event keeps the id of a deleted machine.
 
 import type { DatabaseKind } from './database-file.ts';
 
-/** Machines, with what they show of themselves: their identity, their interfaces, their tags, and which may be one or are known to be two. */
+/** Machines, their interfaces, tags and identifying values, and the pairs that may be one machine or are known to be two. */
 const MACHINES = `
 -- home: the address at which the machine is at home. enlisted_from: the address that reported a New machine; it alone may amend the
 -- machine until a boot proves which machine it is. is_touched: a person made, changed or tagged it, so that it gives way to no other.
@@ -116,7 +116,9 @@ BEGIN
 END;
 `;
 
-/** What machines are given for their work: addresses, data, keys, logins, and the ledger of power commands, so that none is done twice. */
+/**
+ * What machines get for their work: addresses, user data, keys, debug logins; and the ledger of power commands, so that none runs twice.
+ */
 const WORK = `
 CREATE TABLE allocation (
   address INTEGER PRIMARY KEY,
@@ -158,7 +160,7 @@ CREATE TABLE power_command (
 CREATE INDEX power_command_unended ON power_command (begun_ms) WHERE ended_ms IS NULL;
 `;
 
-/** Operators' scripts, and what came of each on each machine. */
+/** Operators' scripts, and their results on each machine. */
 const SCRIPTS = `
 CREATE TABLE script (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -203,7 +205,7 @@ BEGIN
 END;
 `;
 
-/** What happened, and up to where each source was heard. */
+/** Events, and the highest sequence of each source. */
 const EVENTS = `
 -- mac and address: whose event it is while the machine is not known; enlisting adopts the event. rack_id: the rack that reported
 -- it; null: it is the region's own, or none is known.
@@ -234,7 +236,7 @@ CREATE TABLE event_source (
 ) STRICT, WITHOUT ROWID;
 `;
 
-/** Users, with their API keys and SSH keys; a machine has an API key, too. */
+/** Users, with their API keys and SSH keys; machines have API keys too. */
 const PEOPLE = `
 CREATE TABLE user (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -268,7 +270,7 @@ CREATE TABLE ssh_key (
 ) STRICT;
 `;
 
-/** Racks: who may speak for which networks. Settings: what the store owns of their configuration. */
+/** Racks and the networks that each may speak for; settings: the configuration that the store owns. */
 const RACKS = `
 -- agreed: the networks with which the rack was accepted; disputed: those for which it is not believed. A rack is read again only when
 -- its row has another revision.
@@ -319,7 +321,7 @@ CREATE TABLE counter (
 /** The file's name below the state directory. */
 export const REGION_FILE = 'region.db';
 
-/** `region.db`; `RBRE` marks it. */
+/** `region.db`, marked `RBRE`. */
 export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_45,

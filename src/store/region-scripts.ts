@@ -1,6 +1,6 @@
-// Operators' scripts and what came of them, of region.db. Each method is one transaction of its own.
+// Operators' scripts and their results in region.db. Each method is a transaction of its own.
 //
-// 1. What a machine has not ended when it leaves its state is aborted by the trigger `script_result_aborted`, whoever changes the state.
+// 1. When a machine's status changes for any reason, the trigger `script_result_aborted` aborts its unfinished scripts.
 
 import type { NewMachineEvent } from '../region/records/machine-event.ts';
 import {
@@ -146,7 +146,7 @@ export class ScriptTables implements ScriptStore {
     });
   }
 
-  /** Forgets the newest run of a machine when nothing of it has begun; else ends what has not. */
+  /** Deletes a machine's newest run if none of its scripts has started; otherwise aborts the unfinished ones. */
   #endNewest(machine: number, atMs: number): void {
     const run = this.#sql.number(NEWEST_RUN, machine);
     const begun = this.#sql.number("SELECT count(*) FROM script_result WHERE run_id = ? AND status <> 'pending'", run);

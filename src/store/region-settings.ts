@@ -1,6 +1,6 @@
-// The configuration that region.db owns. Runs inside its caller's transaction.
+// The part of the configuration that region.db owns. Runs inside its caller's transaction.
 //
-// 1. A row is one key of one rack, or of every rack (`rack` empty); its value is the JSON of what the configuration file would hold.
+// 1. A row is one key, for one rack or for all (`rack` empty). Its value is JSON of what the configuration file would hold.
 
 import { parseSettingValue } from '../machines/settings.ts';
 import type { SettingChange, StoredSetting } from '../region/records/store.ts';
@@ -22,7 +22,7 @@ export class SettingTable {
     });
   }
 
-  /** Writes or removes one key; a key that stays keeps its place among the others. */
+  /** Writes or removes one key; an existing key keeps its position. */
   apply({ rack, key, value }: SettingChange, atMs: number): void {
     if (value === undefined) {
       this.#sql.run('DELETE FROM setting WHERE rack = ? AND key = ?', rack, key);

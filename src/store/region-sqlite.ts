@@ -2,7 +2,7 @@
 //
 // Sources: sqlite.org/lang_transaction.html (IMMEDIATE), /rescode.html.
 //
-// 1. A method is one transaction, begun IMMEDIATE when it writes, so that two processes never meet in the middle of one.
+// 1. A method is one transaction. A writing one begins IMMEDIATE, so that two processes never interleave.
 // 2. The file is readable by its owner only: it holds the passwords of power controllers.
 
 import { statSync } from 'node:fs';
@@ -71,7 +71,7 @@ export function openRegionStore(options: {
   return new SqliteRegionStore(database, path, options.bounds ?? EVENT_BOUNDS);
 }
 
-/** Whether there is a `region.db` to open, as far as this user may look; where not, opening it says why. */
+/** Whether `region.db` exists. True also if this user may not look: opening it then says why. */
 export function hasRegionStore(stateDir: string): boolean {
   try {
     return statSync(join(stateDir, REGION_FILE), { throwIfNoEntry: false }) !== undefined;

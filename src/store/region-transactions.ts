@@ -1,18 +1,18 @@
-// Transactions of region.db: begun, ended, one inside the other; and what a failure of SQLite means to the region.
+// Transactions on region.db, nested ones included, and the meaning of SQLite's errors to the region.
 //
 // Sources: sqlite.org/lang_transaction.html (IMMEDIATE), /lang_savepoint.html, /rescode.html.
 //
-// 1. A transaction that writes is begun IMMEDIATE, so that two processes never meet in the middle of one.
-// 2. One begun inside another is a savepoint: when it throws, it alone is undone, and what surrounds it decides.
-// 3. A failed write has left nothing: SQLite may have rolled back by itself, which `isTransaction` tells.
+// 1. A writing transaction begins IMMEDIATE, so that two processes never interleave.
+// 2. A nested transaction is a savepoint: if it throws, only it is rolled back, and the surrounding one decides what to do.
+// 3. A failed write leaves nothing behind. SQLite may already have rolled back; `isTransaction` shows it.
 
 import type { DatabaseSync } from 'node:sqlite';
 import { errorText, RackError } from '../errors.ts';
 import { sqliteCode } from './database-file.ts';
 
-/** SQLite result codes of a world that may get better: busy, locked, out of memory, read-only, I/O error, full, cannot open. */
+/** SQLite result codes of conditions that may pass: busy, locked, out of memory, read-only, I/O error, full, cannot open. */
 const PASSING_CODES: ReadonlySet<number> = new Set([5, 6, 7, 8, 10, 13, 14]);
-/** Result codes of a file that will not. */
+/** Result codes of a damaged file: corrupt, not a database. */
 const BROKEN_CODES: ReadonlySet<number> = new Set([11, 26]);
 const SQLITE_FULL = 13;
 
@@ -26,7 +26,7 @@ export class Transactions {
     this.#path = path;
   }
 
-  /** Runs `work`; what it wrote is on disk when this returns, or undone when it throws. @throws RackError `store-unavailable` */
+  /** Runs `work`. Its writes are on disk when this returns, and rolled back if it throws. @throws RackError `store-unavailable` */
   write<T>(work: () => T): T {
     if (this.#database.isTransaction) return this.#inside(work);
     try {
@@ -65,13 +65,13 @@ export class Transactions {
     const code = sqliteCode(error);
     if (code !== undefined && PASSING_CODES.has(code)) {
       const remedy =
-        code === SQLITE_FULL ? 'make room on its disk' : 'see who else holds it, and whether its disk is sound';
+        code === SQLITE_FULL ? 'make room on its disk' : 'check which process holds it, and whether its disk fails';
       return new RackError('store-unavailable', `${this.#path} cannot be used now (${errorText(error)}): ${remedy}`, {
         cause: error,
       });
     }
     if (code !== undefined && BROKEN_CODES.has(code)) {
-      const text = `${this.#path} is damaged (${errorText(error)}): put back a backup`;
+      const text = `${this.#path} is damaged (${errorText(error)}): restore a backup`;
       return new RackError('store-broken', text, { cause: error });
     }
     return error;

@@ -1,19 +1,19 @@
-// What is read out of leases.db, record by record: the leases in force, and what the clocks of the host's boots said last.
+// Gathers the records read from leases.db: the leases in force, and the last time on the clock of each boot of the host.
 
 import { type BootClocks, bootClockOf } from '../dhcp/leases/lease-clock.ts';
 import type { StoredLease } from '../dhcp/leases/stored-lease.ts';
 import type { Ipv4 } from '../net/address.ts';
 import type { LeaseRecord } from './lease-record.ts';
 
-/** Leases and clocks that belong to one moment of a file. */
+/** The leases and clocks of one state of the file. */
 export interface LeaseFileContents {
-  /** One lease an address, in no particular order. */
+  /** One lease per address, in no particular order. */
   readonly leases: readonly StoredLease[];
-  /** What the clock of each boot of the host said last. */
+  /** The last known time on the clock of each boot of the host. */
   readonly clocks: BootClocks;
 }
 
-/** Gathers records, which come in the order of their writing where they are of one address. */
+/** Gathers records; those of one address must be added in the order in which they were written. */
 export class StoredLeases {
   readonly #leases = new Map<Ipv4, StoredLease>();
   readonly #newest = new Map<string, { readonly sequence: number; readonly clock: number }>();

@@ -1,27 +1,27 @@
-// Whether a write takes too long, and whether that is the disk's doing. Time in which the rack loop itself was away does not count: its
-// answer may have come long ago, and waits for the loop.
+// Detects that a write takes too long, and whether the disk is the cause. Time in which the rack loop itself was blocked does not count:
+// the answer may have arrived long ago, and wait for the loop.
 //
-//   begin ─ #look, every LOOK_MS ─┬─ one call of the disk for `slowMs` ───────▶ onSlow('disk')
-//                                 ├─ not done after STARVED_FACTOR × `slowMs` ▶ onSlow('host')
-//                                 └─ end ─▶ nothing
+//   begin ─ #check, every CHECK_MS ─┬─ one disk call lasts `slowMs` ────────────▶ onSlow('disk')
+//                                   ├─ not done after STARVED_FACTOR × `slowMs` ▶ onSlow('host')
+//                                   └─ end ─▶ nothing
 //
-// 1. A look counts LOOK_MS at the most, however late it comes, and one that comes late decides nothing: the answers that came meanwhile are
-//    heard before the next one.
-// 2. Of one write there is one verdict.
+// 1. A check counts at most CHECK_MS, however late it runs, and a late check gives no verdict: answers that arrived meanwhile are handled
+//    before the next check.
+// 2. Each write gets at most one verdict.
 
 import type { Clock, Instant, Timer } from '../clock.ts';
 
-/** How often it is looked, in milliseconds: by so much a verdict may come late. */
-const LOOK_MS = 250;
-/** How much longer a write may take that the disk does not hold. */
+/** The interval of checks, in milliseconds; a verdict may be late by as much. */
+const CHECK_MS = 250;
+/** How much longer a write may take if the disk is not the cause. */
 export const STARVED_FACTOR = 2;
 
-/** Who lets a write wait: the disk, or the host, of which the journal's thread gets too little. */
+/** The cause of a slow write: the disk, or the host, which gives the journal's thread too little processor time. */
 export type SlowCause = 'disk' | 'host';
 
 export interface WriteWatchOptions {
   readonly clock: Pick<Clock, 'now' | 'schedule'>;
-  /** The call of the disk that is under way, another number for another call; undefined: none is. */
+  /** The number of the current disk call; undefined if there is none. */
   readonly findCall: () => number | undefined;
   readonly slowMs: number;
   readonly onSlow: (cause: SlowCause) => void;
@@ -32,9 +32,9 @@ export class WriteWatch {
   readonly #options: WriteWatchOptions;
   #timer: Timer | undefined;
   #isUnderWay = false;
-  #lookedAt: Instant | undefined;
+  #checkedAt: Instant | undefined;
   #waitedMs = 0;
-  /** The call that the last look saw, and for how long it was seen. */
+  /** The disk call that the last check saw, and for how long it has been seen. */
   #call: number | undefined;
   #heldMs = 0;
 
@@ -42,48 +42,48 @@ export class WriteWatch {
     this.#options = options;
   }
 
-  /** A write begins. */
+  /** Call when a write starts. */
   begin(): void {
     this.#isUnderWay = true;
-    this.#lookedAt = this.#options.clock.now();
+    this.#checkedAt = this.#options.clock.now();
     this.#waitedMs = 0;
     this.#call = undefined;
     this.#heldMs = 0;
-    this.#lookLater();
+    this.#checkLater();
   }
 
-  /** It is over. The timer is left for the next one. */
+  /** Call when the write is over. The timer stays for the next write. */
   end(): void {
     this.#isUnderWay = false;
   }
 
-  /** Nothing is watched any more. */
+  /** Ends the watch. */
   close(): void {
     this.#isUnderWay = false;
     this.#timer?.cancel();
   }
 
-  #lookLater(): void {
-    this.#timer ??= this.#options.clock.schedule(LOOK_MS, () => this.#look());
+  #checkLater(): void {
+    this.#timer ??= this.#options.clock.schedule(CHECK_MS, () => this.#check());
   }
 
-  #look(): void {
+  #check(): void {
     this.#timer = undefined;
     if (!this.#isUnderWay) return;
     const { clock, findCall, slowMs, onSlow } = this.#options;
     const now = clock.now();
-    const passedMs = now - (this.#lookedAt ?? now);
-    const countedMs = Math.min(passedMs, LOOK_MS);
-    this.#lookedAt = now;
+    const passedMs = now - (this.#checkedAt ?? now);
+    const countedMs = Math.min(passedMs, CHECK_MS);
+    this.#checkedAt = now;
     const call = findCall();
     this.#waitedMs += countedMs;
     if (call === undefined) this.#heldMs = 0;
     else this.#heldMs = call === this.#call ? this.#heldMs + countedMs : countedMs;
     this.#call = call;
     const isHeld = this.#heldMs >= slowMs;
-    if (passedMs <= 2 * LOOK_MS && (isHeld || this.#waitedMs >= STARVED_FACTOR * slowMs)) {
+    if (passedMs <= 2 * CHECK_MS && (isHeld || this.#waitedMs >= STARVED_FACTOR * slowMs)) {
       this.#isUnderWay = false;
       onSlow(isHeld ? 'disk' : 'host');
-    } else this.#lookLater();
+    } else this.#checkLater();
   }
 }

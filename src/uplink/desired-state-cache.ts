@@ -1,4 +1,4 @@
-// The desired state on disk, so that a rack whose region is away boots, addresses and names the machines it knows.
+// Caches the desired state on disk, so that a rack without its region can boot, address and name the machines it knows.
 
 import { mkdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,13 +8,13 @@ import { parseDesiredState } from '../machines/desired-state.ts';
 import { type DesiredState, EMPTY_DESIRED_STATE } from '../machines/machine.ts';
 
 const FILE = 'desired-state.json';
-/** Room for far more machines than a region has. */
+/** Ample for more machines than a region has. */
 const FILE_BYTES_MAX = 256 * 1024 * 1024;
 
-/** Where the state of a rack with this state directory is cached. */
+/** The path of the cache in a state directory. */
 export const desiredStateFile = (stateDir: string): string => join(stateDir, FILE);
 
-/** What was cached last, or the empty state; a damaged cache is told to `onProblem` and replaced by what the region says next. */
+/** Reads the cached state, or returns the empty one. A damaged cache is reported to `onProblem`; the region's next state replaces it. */
 export function readDesiredState(stateDir: string, onProblem: (text: string) => void): DesiredState {
   const path = desiredStateFile(stateDir);
   try {
@@ -27,12 +27,12 @@ export function readDesiredState(stateDir: string, onProblem: (text: string) => 
   return EMPTY_DESIRED_STATE;
 }
 
-/** When the cache was written: wall time in milliseconds; undefined: there is none. */
+/** When the cache was written, wall time in milliseconds; undefined if it does not exist. */
 export function desiredStateTime(stateDir: string): number | undefined {
   return statSync(desiredStateFile(stateDir), { throwIfNoEntry: false })?.mtimeMs;
 }
 
-/** Replaces the cache in one step; a failure is told to `onProblem`, the state in memory stays in force. */
+/** Replaces the cache atomically. A failure is reported to `onProblem`; the state in memory stays in force. */
 export function writeDesiredState(stateDir: string, state: DesiredState, onProblem: (text: string) => void): void {
   const path = desiredStateFile(stateDir);
   try {

@@ -1,10 +1,10 @@
-// Carries what waits in the outbox to the region, batch by batch, in order, until each entry is stored or refused.
+// Sends the outbox's entries to the region, batch by batch, in order, until each entry is stored or refused.
 //
-// 1. One batch is on the way at a time. An answer that does not come makes the same batch go again; the region knows repeats by
-//    source and sequence.
-// 2. A batch that the region cannot read at all (400, 413, 415, 422) is halved until it reads it, or one entry is left: that one is
-//    buried. What is wrong with the region, the key or the way to it (401, 403, 404, 429, 5xx …) never buries anything.
-// 3. A refused entry is buried before the batch counts as stored, so that no power cut loses the reason.
+// 1. One batch is in flight at a time. Without an answer the same batch is sent again; the region recognises repeats by source and
+//    sequence.
+// 2. A batch that the region cannot read at all (400, 413, 415, 422) is halved until the region reads it or one entry is left, which is
+//    buried. Problems of the region, the key or the network (401, 403, 404, 429, 5xx …) never bury anything.
+// 3. A refused entry is buried before the batch counts as stored, so that no power loss loses the reason.
 
 import type { Clock } from '../clock.ts';
 import { errorText, RackError } from '../errors.ts';
@@ -13,29 +13,29 @@ import type { LinkAnswer, LinkRequest } from './link-transport.ts';
 import type { OutboxEntry, OutboxStore } from './outbox-store.ts';
 import type { RunOutcome } from './repeater.ts';
 
-/** Entries of one batch, and their bytes on disk; an entry larger than that goes alone. */
+/** Entries of one batch, and their bytes on disk; a larger entry is sent alone. */
 export const BATCH_ENTRIES_MAX = 256;
 const BATCH_BYTES_MAX = 1024 * 1024;
-/** The judgement of a batch in which every entry is refused with its reason. */
+/** Ample for an answer that refuses every entry of a batch, with reasons. */
 const ANSWER_BYTES_MAX = 1024 * 1024;
-/** With nothing to carry it looks again after this time, though it is told when something comes. */
+/** How often an empty outbox is checked, in milliseconds, although new entries are announced. */
 const IDLE_MS = 30_000;
-/** What no repetition makes better. */
+/** Statuses that repeating the batch cannot change. */
 const UNREADABLE: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 
 export interface EventCarrierOptions {
   readonly clock: Clock;
   readonly outbox: OutboxStore;
-  /** The link's own address of events. */
+  /** The path of the link's events. */
   readonly path: () => string;
   /** The rack's UUID. */
   readonly rack: () => string;
-  /** Undefined: no answer, or one that is not about this batch; the link has dealt with it. */
+  /** Undefined if there was no answer, or one about the link, which the link has handled. */
   readonly ask: (request: LinkRequest) => Promise<LinkAnswer | undefined>;
   readonly onBuried: (entry: OutboxEntry, reason: string) => void;
-  /** The region knows sequences that this outbox has not given yet. */
+  /** Called when the region knows sequences that this outbox has not assigned yet. */
   readonly onRenumbered: () => void;
-  /** Why the outbox cannot be read or written; undefined: it can. */
+  /** Called with the reason why the outbox cannot be read or written; undefined if it can. */
   readonly onStore: (problem: string | undefined) => void;
 }
 
@@ -47,7 +47,7 @@ export class EventCarrier {
     this.#options = options;
   }
 
-  /** Carries one batch. Never rejects for a reason of the world. */
+  /** Sends one batch. Rejects only on our own bugs. */
   async run(): Promise<RunOutcome> {
     const { outbox, onStore } = this.#options;
     try {
@@ -86,7 +86,8 @@ export class EventCarrier {
     if (parsed.stored > last) {
       outbox.renumber();
       this.#options.onRenumbered();
-      // After a pause that grows: what says so of every outbox is no region, and each beginning is written to the disk.
+      // Fail, so that the pauses grow: a server that claims this of every outbox is not our region, and each renumbering writes to the
+      // disk.
       return { kind: 'failed' };
     }
     for (const entry of entries) {
@@ -108,7 +109,7 @@ export class EventCarrier {
   #bury(entry: OutboxEntry, reason: string): void {
     const { outbox, clock, onBuried } = this.#options;
     outbox.bury(entry.sequence, reason, clock.wallTimeMs());
-    // What tells of a refusal and is refused itself is not told: that would be refused, and so on.
+    // A refused report of a refusal is not reported: the report would be refused in turn, without end.
     if (entry.kind !== 'report' || entry.report.kind !== 'outbox.dead-letter') onBuried(entry, reason);
   }
 }

@@ -1,8 +1,8 @@
-// Reads a stream of server-sent events from pieces of text, wherever they were cut.
+// Parses a stream of server-sent events from pieces of text, however it is split.
 //
-// Source: HTML Living Standard §9.2.6 (parsing an event stream), as far as a region uses it: `event`, `data`, comments.
+// Source: HTML Living Standard §9.2.6 (parsing an event stream), the part that a region uses: `event`, `data`, comments.
 
-/** A line longer than this is nothing that a region sends, nor is an event with more, the end of each of its lines included. */
+/** The most characters of a line, and of an event including the ends of its lines. A region sends fewer. */
 export const LINE_CHARACTERS_MAX = 64 * 1024;
 
 export interface StreamEvent {
@@ -14,13 +14,13 @@ export class EventStreamReader {
   #rest = '';
   #event = '';
   #data: string[] = [];
-  /** The characters of `#data`, with the end of each line: lines without a character would else fill the memory. */
+  /** The characters of `#data`, with line ends; without them empty lines could fill the memory. */
   #characters = 0;
 
-  /** The events that are whole with this piece; undefined: a line or an event is too long, and the stream is of no use any more. */
+  /** Returns the events that this piece completes; undefined if a line or an event is too long, and the stream must be closed. */
   read(piece: string): readonly StreamEvent[] | undefined {
     const text = this.#rest + piece;
-    // A carriage return at the end may be the first half of a line's end.
+    // A carriage return at the end may be the first half of a CRLF.
     const lines = text.split(/\r\n|\n|\r(?!$)/);
     this.#rest = lines.pop() ?? '';
     const events: StreamEvent[] = [];

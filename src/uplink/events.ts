@@ -1,4 +1,4 @@
-// What a rack tells of its link to a remote region and of what waits for it.
+// The rack's events about its link to a remote region, and about the outbox.
 
 import type { EventKind, RackEvent } from '../event.ts';
 
@@ -19,91 +19,92 @@ export type UplinkNotice = RackEvent &
     | { readonly kind: 'outbox.available'; readonly waiting: number }
   );
 
-/** A notice before its moment is known. */
+/** A notice without its time. */
 export type NoticeBody<N = UplinkNotice> = N extends UplinkNotice ? Omit<N, 'at'> : never;
 
 export const UPLINK_EVENTS: Readonly<Record<UplinkNotice['kind'], EventKind>> = {
   'region.linked': {
     level: 'info',
     message: 'rack is linked to its region',
-    explanation: 'The remote region has accepted this rack and answers. What waits for it is on its way.',
+    explanation: 'The remote region has accepted this rack and answers. Waiting events are being sent.',
   },
   'region.away': {
     level: 'error',
     message: 'region is away',
     explanation:
-      'The remote region does not answer since the time named. The rack serves leases, names and boots of the machines it knows, answers ' +
-      'machines that report themselves, and keeps all of it on disk for the region. It tries again by itself; reason says what failed.',
+      'The remote region has not answered since the time in `since`. The rack still serves leases, names and boots of the machines it knows, ' +
+      'answers machines that report themselves, and stores all of it on disk for the region. It retries automatically; reason says what failed.',
   },
   'region.back': {
     level: 'info',
     message: 'region is back',
-    explanation: 'The remote region answers again after awayMs. What waits for it is on its way, in its order.',
+    explanation: 'The remote region answers again after awayMs. Waiting events are being sent, in order.',
   },
   'region.pending': {
     level: 'warning',
-    message: 'rack waits to be accepted',
+    message: 'rack waits for acceptance',
     explanation:
-      'The region knows this rack now, and an administrator has to accept it; the text says what to type there. Until then no ' +
-      'machine is booted by what the region wants, and events wait on disk.',
+      'The rack has registered with the region, and an administrator must accept it; the text gives the command. Until then the rack gets no ' +
+      'desired state from the region, and its events wait on disk.',
   },
   'region.rejected': {
     level: 'error',
     message: 'region refuses this rack',
     explanation:
-      'An administrator has rejected this rack, or the region does not know its key. The text says why and what to do; the rack asks again ' +
-      'every minute.',
+      'An administrator has rejected this rack, or the region does not know its key. The text gives the cause and the remedy; the rack tries ' +
+      'again every minute.',
   },
   'region.incompatible': {
     level: 'error',
-    message: 'rack and region are of different versions',
-    explanation: 'They do not speak the same version of their link. The text names both and which one to update.',
+    message: 'rack and region have different link versions',
+    explanation:
+      'The rack and the region use different versions of the link protocol. The text names both, and which side to update.',
   },
   'region.post-queued': {
     level: 'info',
-    message: 'report of a machine kept for the region',
+    message: 'machine report stored for the region',
     explanation:
-      'A machine reported itself while the region could not take it. The report is on disk, the machine was told so, and the region gets it ' +
-      'when it is back.',
+      'A machine reported itself while the region was unavailable. The report is on disk, its receipt was confirmed to the machine, and the ' +
+      'region gets it once it is back.',
   },
   'region.post-refused': {
     level: 'error',
-    message: 'report of a machine could not be kept',
+    message: 'machine report could not be stored',
     explanation:
-      'A machine reported itself while the region was away, and the report could not be put on disk; the machine was told to try ' +
-      'again. reason says why: a full outbox, or a disk that cannot be written.',
+      'A machine reported itself while the region was away, and the report could not be stored on disk. The machine was asked to try again. ' +
+      'reason says why: the outbox is full, or the disk cannot be written.',
   },
   'outbox.full': {
     level: 'error',
     message: 'outbox is full',
     explanation:
-      'More waits for the region than the outbox holds. The least important events were dropped, as many as dropped says, notices before ' +
-      'warnings, reports of machines never; the region will be told how many. Bring the region back.',
+      'More events wait for the region than the outbox holds. The least important ones were dropped, notices before warnings, machine reports ' +
+      'never; dropped is their number, which the region will learn. Bring the region back.',
   },
   'outbox.dead-letter': {
     level: 'error',
-    message: 'region refused an event for good',
+    message: 'region refused an event permanently',
     explanation:
-      'The region will not take it, however often it is sent; it is kept with the reason. `rackboot outbox --dead` shows it, --retry sends it ' +
-      'again when the cause is gone, --drop removes it.',
+      'The region refuses the event however often it is sent, so the rack keeps it with the reason. `rackboot outbox --dead` shows it, --retry ' +
+      'sends it again once the cause is fixed, --drop removes it.',
   },
   'outbox.renumbered': {
     level: 'warning',
-    message: 'outbox begins anew',
+    message: 'outbox is numbered again',
     explanation:
-      'The region has events of this outbox that the file does not know: an old copy of outbox.db was put back. What waits is sent under a ' +
-      'new name; what the copy held may arrive twice.',
+      'The region has events from this outbox that the file does not know: an old copy of outbox.db was restored. Waiting events are sent under ' +
+      'a new id; events in the copy may arrive twice.',
   },
   'outbox.unavailable': {
     level: 'error',
     message: 'outbox cannot be written',
     explanation:
-      'Events for the region wait in memory until the disk takes them; beyond what memory holds the oldest are dropped and counted. ' +
-      'Reports of machines are answered with 503. Make room on the disk; it goes on by itself.',
+      'Events for the region wait in memory until the disk can be written; beyond the bound in memory the oldest are dropped and counted. ' +
+      'Machine reports are answered with 503. Make room on the disk; the outbox then continues automatically.',
   },
   'outbox.available': {
     level: 'info',
     message: 'outbox can be written again',
-    explanation: 'The disk takes what waits for the region.',
+    explanation: 'Events for the region are stored on disk again.',
   },
 };

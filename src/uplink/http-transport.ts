@@ -2,9 +2,9 @@
 //
 // Sources: RFC 9110, RFC 9112; RFC 5849 §3.5.1 (authorization); nodejs.org/api/https.html.
 //
-// 1. Every request ends: by its whole answer, or by ANSWER_MS_MAX, or by an answer larger than its bound.
-// 2. Nothing is redirected (a redirection is an answer like another): the key goes where region.url says and nowhere else.
-// 3. A certificate is judged by the name in region.url, and by region.ca_file where there is one.
+// 1. Every request ends: with its whole answer, after ANSWER_MS_MAX, or at an answer larger than its bound.
+// 2. Redirections are not followed, only returned as answers: the key goes to region.url and nowhere else.
+// 3. A certificate must match the name in region.url, and region.ca_file if it is set.
 
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { isIP } from 'node:net';
@@ -20,20 +20,23 @@ import {
 } from './link-transport.ts';
 import { authorizationOf, type RegionKey } from './region-key.ts';
 
-/** How long a whole exchange may take: a batch with a machine's post on a slow line, or the state of a hundred thousand machines. */
+/**
+ * How long an exchange may take, in milliseconds: enough for a batch with a machine's post on a slow line, or for the state of 100 000
+ * machines.
+ */
 const ANSWER_MS_MAX = 60_000;
-/** How long a connection may take to be answered at all. */
+/** How long a connection may be silent, in milliseconds. */
 const SILENCE_MS_MAX = 20_000;
-/** Connections that are kept for the next request. */
+/** Connections to the region. */
 export const SOCKETS_MAX = 6;
-/** What each piece of an answer counts at least, in bytes: so much memory it takes, however short it is. */
+/** The least that a piece of an answer counts, in bytes: the memory that even a short piece takes. */
 const PIECE_BYTES_MIN = 128;
 
 export interface HttpTransportOptions {
   /** `http://region:5240/MAAS`. */
   readonly url: string;
   readonly key: RegionKey;
-  /** Certificates, PEM, by which the region's is judged instead of those of the system; undefined: those. */
+  /** PEM certificates to trust instead of the system's; undefined to trust the system's. */
   readonly ca?: string | undefined;
   readonly clock: Clock;
   /** `Rackboot/1.2.3`. */
@@ -55,7 +58,7 @@ class HttpTransport implements LinkTransport {
     this.#url = new URL(options.url);
     const settings = { keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: 2, scheduling: 'lifo' } as const;
     if (this.#url.protocol === 'https:') {
-      // Only a link that needs it pays for TLS.
+      // Load TLS only for a link that needs it.
       const https = process.getBuiltinModule('node:https');
       const trust = options.ca === undefined ? {} : { ca: options.ca };
       this.#agent = new https.Agent({ ...settings, ...trust });
@@ -79,7 +82,7 @@ class HttpTransport implements LinkTransport {
       asking.on('error', (error) => reject(new Error(this.#explain(error), { cause: error })));
       asking.on('close', () => {
         late.cancel();
-        // Settled already, unless the answer was cut off.
+        // No effect unless the answer was truncated.
         reject(new Error(this.#explain(new Error('the connection ended within the answer'))));
       });
       asking.end(request.body?.text);
@@ -100,7 +103,7 @@ class HttpTransport implements LinkTransport {
         end(`answered ${answer.statusCode}`, answer.statusCode);
         return;
       }
-      // The link itself says how long a stream may be silent.
+      // The caller limits how long a stream may be silent.
       asking.setTimeout(0);
       listener.onOpen();
       this.#read(answer, listener, end, () => isOver);
@@ -152,7 +155,7 @@ class HttpTransport implements LinkTransport {
       path: `${pathname.replace(/\/+$/, '')}${request.path}`,
       agent: this.#agent,
       timeout: SILENCE_MS_MAX,
-      // An address has no name to ask for (RFC 6066 §3).
+      // SNI carries host names only, not addresses (RFC 6066 §3).
       ...(this.#url.protocol === 'https:' ? { servername: isIP(host) === 0 ? host : '' } : {}),
       headers: {
         'User-Agent': userAgent,
@@ -168,7 +171,7 @@ class HttpTransport implements LinkTransport {
     return asking;
   }
 
-  /** What a failure means; the region is named, its key never. */
+  /** Describes a failure; names the region, never its key. */
   #explain(error: Error): string {
     const words =
       error instanceof AggregateError
@@ -178,7 +181,7 @@ class HttpTransport implements LinkTransport {
   }
 }
 
-/** The whole of an answer. */
+/** Reads a whole answer. */
 function collect(
   answer: IncomingMessage,
   bytesMax: number,

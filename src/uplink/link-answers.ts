@@ -1,16 +1,15 @@
-// What a remote region answers, checked. A field that is missing or of another type makes the whole answer unusable; what it says to people is
-// clean.
+// Parses a remote region's answers. A missing field, or one of another type, invalidates the whole answer. Texts for people are cleaned.
 
 import { cleanText } from '../clean-text.ts';
 import type { LinkAnswer } from './link-transport.ts';
 
-/** How much is shown of a region's version, and of a sentence of its own. */
+/** The characters shown of a region's version and of its sentences. */
 const VERSION_CHARACTERS_MAX = 64;
 const SAID_CHARACTERS_MAX = 300;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** An entry that the region will not take, however often it is sent. */
+/** An entry that the region refuses permanently. */
 export interface RefusedEntry {
   readonly sequence: number;
   readonly reason: string;
@@ -28,7 +27,7 @@ function parse(text: string): Fields | undefined {
   }
 }
 
-/** The answer to a batch of events; undefined: it is none. */
+/** Parses the answer to a batch of events; undefined if it is invalid. */
 export function parseEventsAnswer(
   text: string,
 ): { readonly stored: number; readonly refused: readonly RefusedEntry[] } | undefined {
@@ -42,36 +41,36 @@ export function parseEventsAnswer(
   return { stored: fields.stored, refused };
 }
 
-/** The answer to a heartbeat; undefined: it is none. */
+/** Parses the answer to a heartbeat; undefined if it is invalid. */
 export function parseHeartbeatAnswer(text: string): { readonly version: string; readonly uplink: number } | undefined {
   const fields = parse(text);
   if (fields === undefined || typeof fields.version !== 'string' || !isSequence(fields.uplink)) return undefined;
   return { version: cleanText(fields.version, VERSION_CHARACTERS_MAX), uplink: fields.uplink };
 }
 
-/** The version that a message of the stream names; undefined: it names none. */
+/** Parses the version in a message of the stream; undefined if there is none. */
 export function parseChange(data: string): number | undefined {
   const version = parse(data)?.version;
   return isSequence(version) ? version : undefined;
 }
 
-/** What an answer says to people: its `text`, or its first line. */
+/** The text of an answer for people: its field `text`, or its first line. */
 export function textOf(body: string): string {
   const said = parse(body)?.text;
   const text = typeof said === 'string' ? said : (body.trim().split('\n', 1)[0] ?? '');
   return cleanText(text, SAID_CHARACTERS_MAX);
 }
 
-/** True for an answer that sends elsewhere: 304 is an answer about the state, and redirects nobody. */
+/** True for a redirection; 304 is not one, but an answer about the state. */
 export const isRedirection = (status: number): boolean => status >= 300 && status < 400 && status !== 304;
 
-/** What a redirection means for people: the rack's key goes only where region.url says, so a person has to say it. */
+/** Explains a redirection: the rack's key goes only to region.url, so an operator must change that. */
 export function redirectionText(url: string, { status, location }: Pick<LinkAnswer, 'status' | 'location'>): string {
   const where = location === undefined ? '' : ` to ${textOf(location)}`;
-  return `${url} answers ${status} and sends elsewhere${where}: that is not followed, set region.url to the region itself`;
+  return `${url} answers ${status} and redirects${where}, which is not followed: set region.url to the region itself`;
 }
 
-/** What a rack is told that is not registered, or not yet; undefined: the answer says nothing of it. */
+/** The state and reason in an answer that does not register the rack; undefined if the answer is about something else. */
 export function registrationRefusal(
   { status, body }: LinkAnswer,
   rack: { readonly name: string; readonly keyFile: string },
@@ -94,6 +93,6 @@ export function registrationRefusal(
   }
 }
 
-/** That a region speaks another version of the link than this rack, and which of them to update. */
+/** Says that region and rack use different versions of the link, and which one to update. */
 export const versionText = (region: number, rack: number): string =>
   `the region speaks version ${region} of the link, this rack version ${rack}: update ${region < rack ? 'the region' : 'the rack'}`;

@@ -1,15 +1,15 @@
-// What the rack publishes when the link to its region changes.
+// The events that the rack publishes when the link to its region changes.
 
 import type { NoticeBody } from './events.ts';
 import type { LinkState } from './link-status.ts';
 
-/** A link that has become another; times are wall times in milliseconds. */
+/** A change of the link's state; times are wall time in milliseconds. */
 export interface LinkChange {
   readonly before: LinkState;
   readonly state: LinkState;
   /** Why, for people. */
   readonly text: string;
-  /** Since when it was as before. */
+  /** When the state before began. */
   readonly beforeSinceMs: number;
   readonly nowMs: number;
   readonly url: string;
@@ -17,7 +17,7 @@ export interface LinkChange {
   readonly waiting: number;
 }
 
-/** The notice of a change; undefined: it is none to speak of. */
+/** The event for a change; undefined if it needs none. */
 export function noticeOf({
   before,
   state,

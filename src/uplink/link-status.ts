@@ -1,10 +1,10 @@
-// How a rack stands with its remote region, for people and programs. Plain data: it crosses threads.
+// The status of a rack's link to its remote region, for people and programs. Plain data: it crosses threads.
 
 /**
- * - `registering`: it introduces itself; nothing has been answered yet.
- * - `pending`: it waits for an administrator to accept it.
- * - `rejected`: an administrator does not want it.
- * - `incompatible`: rack and region speak different versions.
+ * - `registering`: the rack registers; the region has not answered yet.
+ * - `pending`: the rack waits for an administrator to accept it.
+ * - `rejected`: an administrator has rejected the rack, or the region does not know its key.
+ * - `incompatible`: rack and region use different versions of the link.
  * - `up`: the region answers.
  * - `away`: the region does not answer.
  */
@@ -12,23 +12,23 @@ export type LinkState = 'registering' | 'pending' | 'rejected' | 'incompatible' 
 
 export interface LinkStatus {
   readonly state: LinkState;
-  /** Since when: wall time in milliseconds. */
+  /** When the state began, wall time in milliseconds. */
   readonly since: number;
-  /** Why it is so and what to do about it; empty when it is up. */
+  /** The cause and the remedy; empty when the link is up. */
   readonly text: string;
-  /** When the region last answered: wall time in milliseconds; undefined: not in this life. */
+  /** When the region last answered, wall time in milliseconds; undefined if it has not since the start. */
   readonly lastContact: number | undefined;
-  /** When the last heartbeat was answered, likewise. */
+  /** When the region last answered a heartbeat, likewise. */
   readonly lastHeartbeat: number | undefined;
-  /** How long the last heartbeat took to be answered, in milliseconds. */
+  /** The round-trip time of the last heartbeat, in milliseconds. */
   readonly heartbeatMs: number | undefined;
-  /** The version of Rackboot that the region runs; empty: it has not said. */
+  /** The region's version of Rackboot; empty if not known yet. */
   readonly regionVersion: string;
-  /** Entries on disk that wait. */
+  /** Entries waiting on disk. */
   readonly waiting: number;
-  /** Events dropped at the outbox's bounds since its file was made. */
+  /** Events dropped at the outbox's bounds since its file was created. */
   readonly dropped: number;
   readonly deadLetters: number;
-  /** Why the outbox cannot be written at the moment; empty: it can. */
+  /** Why the outbox cannot be written at the moment; empty if it can. */
   readonly outboxProblem: string;
 }

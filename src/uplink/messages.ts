@@ -1,10 +1,10 @@
-// What rack and region say to each other, whatever carries it: desired state down, sequenced events up. The rack's own thread for a
-// remote region (`uplink-thread.ts`) stands in the region's place and speaks the same words.
+// The messages between rack and region over any carrier: desired state down, sequenced events up. For a remote region the rack's uplink
+// thread (`uplink-thread.ts`) takes the region's place and uses the same messages.
 //
 // 1. Every link names the protocol's version; a side that does not know it refuses the link.
-// 2. Events are numbered by the rack, within one life of its process (`life`), from 1 and without gaps; the other side
-//    acknowledges the highest it has stored. What is not acknowledged is sent again: at least once, in order.
-// 3. Desired state is whole and versioned; the rack acknowledges the version it has put into force.
+// 2. The rack numbers events within one life of its process (`life`), from 1 and without gaps. The other side acknowledges the highest
+//    sequence it has stored. Unacknowledged events are sent again: at least once, in order.
+// 3. Desired state is complete and versioned; the rack acknowledges each version it has applied.
 
 import type { RackEvent } from '../event.ts';
 import type { DesiredState } from '../machines/machine.ts';
@@ -16,12 +16,12 @@ import type { ListedLetter, OutboxCommand, QueuedPost } from './outbox-store.ts'
 
 export const UPLINK_VERSION = 1;
 
-/** One event as the region keeps it: text at the edge, no numbers to interpret. */
+/** An event as the region stores it, with its text already formatted. */
 export type UplinkEvent = RackReport;
 
 /** From the rack. */
 export type RackMessage =
-  /** The first message, and again when what the rack says of itself has changed. */
+  /** The first message, sent again when the rack's description has changed. */
   | {
       readonly kind: 'hello';
       /** The protocol's version. */
@@ -29,18 +29,18 @@ export type RackMessage =
       /** Identifies this life of the rack's process. */
       readonly life: string;
       readonly rack: RackDescription;
-      /** Remote only: where the disk images are that machines are deployed from. */
+      /** Remote only: the directory of the disk images from which machines are deployed. */
       readonly imageTree?: string | undefined;
     }
   | { readonly kind: 'events'; readonly events: readonly UplinkEvent[]; readonly missed: number }
   | { readonly kind: 'applied'; readonly version: number }
-  /** Embedded only: settings that changed with the configuration file. */
+  /** Embedded only: a changed configuration file. */
   | { readonly kind: 'configure'; readonly config: RegionConfig }
   /** Remote only: a machine's post that the region could not take. */
   | { readonly kind: 'post'; readonly id: number; readonly post: QueuedPost }
-  /** Remote only: a question of the command line. */
+  /** Remote only: a command from the command line. */
   | { readonly kind: 'outbox'; readonly id: number; readonly command: OutboxCommand }
-  /** Store what has arrived, and end. */
+  /** Store everything received, and end. */
   | { readonly kind: 'close' };
 
 /** To the rack. */
@@ -48,19 +48,19 @@ export type RegionMessage =
   | { readonly kind: 'desired-state'; readonly state: DesiredState }
   | { readonly kind: 'stored'; readonly sequence: number }
   | { readonly kind: 'listening'; readonly addresses: readonly string[] }
-  /** A request that failed inside the region, or a listener that waits for its address; `id` is also in the client's answer. */
+  /** A failed request, or a listener that waits for its address; `id` is also in the client's answer. */
   | { readonly kind: 'problem'; readonly id: string; readonly text: string }
   | { readonly kind: 'refused'; readonly reason: string }
   /** Remote only: the link's state has changed. */
   | { readonly kind: 'link'; readonly status: LinkStatus }
-  /** Remote only: something happened that the rack is to publish. */
+  /** Remote only: an event for the rack to publish. */
   | { readonly kind: 'notice'; readonly event: RackEvent }
-  /** Remote only: the post is on disk, or why it is not. */
+  /** Remote only: the post is on disk, or `refusal` says why not. */
   | { readonly kind: 'post-stored'; readonly id: number; readonly refusal: string | undefined }
-  /** Remote only: the answer to a question of the command line. */
+  /** Remote only: the answer to a command. */
   | { readonly kind: 'outbox-answer'; readonly id: number; readonly answer: OutboxAnswer };
 
-/** What waits, and what was refused; or why the command could not be done. */
+/** The outbox's contents, and why a command failed. */
 export interface OutboxAnswer {
   readonly refusal?: string | undefined;
   readonly waiting: number;

@@ -1,8 +1,8 @@
-// Puts what the rack hands over into the durable outbox, and says when it is there.
+// Stores the rack's events and posts in the durable outbox, and acknowledges them.
 //
-// 1. While the disk refuses, the same batch is tried again; the rack sends no other meanwhile. A post is refused at once: its machine
-//    asks again.
-// 2. Every drop at the bounds is told, sampled, with how many it were.
+// 1. While the disk fails, the same batch is tried again; the rack sends no other meanwhile. A post is refused at once, because its machine
+//    will try again.
+// 2. Drops at the bounds are reported with their number, sampled.
 
 import type { Clock, Timer } from '../clock.ts';
 import { errorText, RackError } from '../errors.ts';
@@ -18,7 +18,7 @@ export interface OutboxKeeperOptions {
   readonly outbox: OutboxStore;
   readonly send: (message: RegionMessage) => void;
   readonly notice: (body: NoticeBody) => void;
-  /** Something new waits. */
+  /** Called when new entries wait. */
   readonly onAdded: () => void;
 }
 
@@ -32,7 +32,7 @@ export class OutboxKeeper {
     this.#options = options;
   }
 
-  /** Why the outbox cannot be written at the moment; empty: it can. */
+  /** Why the outbox cannot be written at the moment; empty if it can. */
   get problem(): string {
     return this.#problem;
   }
@@ -61,7 +61,7 @@ export class OutboxKeeper {
     onAdded();
   }
 
-  /** @returns why the post was not kept; undefined: it is on disk */
+  /** @returns why the post was not stored; undefined if it is on disk */
   keep(post: QueuedPost): string | undefined {
     const { notice, onAdded } = this.#options;
     const address = parseIpv4(post.peer);
@@ -92,7 +92,7 @@ export class OutboxKeeper {
     }
   }
 
-  /** Does what a person asks for. */
+  /** Carries out an operator's command. */
   handle(command: OutboxCommand): OutboxAnswer {
     const { outbox, onAdded } = this.#options;
     let refusal: string | undefined;
@@ -115,7 +115,7 @@ export class OutboxKeeper {
     };
   }
 
-  /** Remembers, and tells once, that the outbox cannot be used, or can again. */
+  /** Sets whether the outbox can be used, and reports each change once. */
   storeIs(problem: string | undefined): void {
     const before = this.#problem;
     this.#problem = problem ?? '';
@@ -136,5 +136,5 @@ function toListed({ item, ...letter }: DeadLetter): ListedLetter {
   return { ...letter, item: { kind: 'post', post: { at, peer, path: pathOf(item.post), bootMac, bytes } } };
 }
 
-/** Without the query: a machine may put its password there as well as into the body. */
+/** The path without its query, which may contain a machine's password, as the body may. */
 const pathOf = ({ path }: QueuedPost): string => path.split('?', 1)[0] ?? '';

@@ -1,32 +1,32 @@
-// The durable outbox of a rack whose region is remote: the port. `store/outbox-database.ts` implements it.
+// The port to the durable outbox of a rack whose region is remote. `store/outbox-database.ts` implements it.
 //
-// 1. What a method returned from is on disk; when it throws RackError `store-unavailable` nothing has changed, and the same store works
-//    again once the disk does.
-// 2. Entries leave in the order in which they came. An entry gets its sequence when it is first taken, the next whole number; it keeps
-//    it for ever, and is never dropped from then on. So what the region sees has no gaps, however much was dropped in between.
-// 3. At the bounds the least important go first: debug and info reports, then warnings and errors, the oldest of each. A post is never
-//    dropped: where nothing but posts is left, or those that wait have half of the bytes, a further one is refused; so is one of a machine
-//    whose posts would take more of that half than they leave to the others.
+// 1. When a method returns, its change is on disk. If it throws RackError `store-unavailable`, nothing has changed, and the same store
+//    works again once the disk does.
+// 2. Entries leave in the order of their arrival. When an entry is first taken, it gets the next sequence, keeps it for ever, and is never
+//    dropped afterwards. So the region sees no gaps, however many entries were dropped.
+// 3. At the bounds the least important entries are dropped first: debug and info reports, then warnings and errors, oldest first. A post
+//    is never dropped. A new post is refused if only posts are left, if the waiting ones take half of the bytes, or if its machine's posts
+//    would take more of that half than they leave to others.
 
 import type { RackReport } from '../region/records/machine-event.ts';
 
-/** A report before it has its sequence. */
+/** A report without its sequence. */
 export type OutboxReport = Omit<RackReport, 'sequence'>;
 
-/** An enlistment that a machine made while the region was away. */
+/** An enlistment that a machine posted while the region was away. */
 export interface QueuedPost {
   /** Wall time in milliseconds. */
   readonly at: number;
   /** The machine's address, dotted decimal. */
   readonly peer: string;
   readonly contentType: string;
-  /** In origin form, with the query. */
+  /** The request target in origin form, query included. */
   readonly path: string;
   /** Base64. */
   readonly body: string;
-  /** The token of the machine's boot: shown to nobody but the region. */
+  /** The token of the machine's boot, shown only to the region. */
   readonly token?: string | undefined;
-  /** The interface by which it was booted, for which this rack vouches. */
+  /** The interface by which the machine booted; this rack vouches for it. */
   readonly bootMac?: string | undefined;
 }
 
@@ -34,20 +34,20 @@ export type OutboxItem =
   | { readonly kind: 'report'; readonly report: OutboxReport }
   | { readonly kind: 'post'; readonly post: QueuedPost };
 
-/** An entry on its way. */
+/** A numbered entry. */
 export type OutboxEntry = OutboxItem & { readonly sequence: number };
 
-/** What the region refused. */
+/** An entry that the region refused. */
 export interface DeadLetter {
   readonly id: number;
   readonly sequence: number;
-  /** When it was refused: wall time in milliseconds. */
+  /** When it was refused, wall time in milliseconds. */
   readonly atMs: number;
   readonly reason: string;
   readonly item: OutboxItem;
 }
 
-/** A dead letter as a person sees it: a machine's post holds passwords and the token of its boot, and is not shown. */
+/** A dead letter as shown to people, without a post's body and token, which contain secrets. */
 export interface ListedLetter extends Omit<DeadLetter, 'item'> {
   readonly item:
     | Extract<OutboxItem, { kind: 'report' }>
@@ -57,18 +57,18 @@ export interface ListedLetter extends Omit<DeadLetter, 'item'> {
       };
 }
 
-/** What a person does with dead letters; `list` shows them. */
+/** An operator's command about dead letters; `list` shows them. */
 export type OutboxCommand =
   | { readonly action: 'list' }
-  /** To the end of the queue, once more. */
+  /** Moves a dead letter back to the end of the queue. */
   | { readonly action: 'retry'; readonly deadLetter: number }
   | { readonly action: 'drop'; readonly deadLetter: number };
 
-/** What adding did. */
+/** The outcome of adding entries. */
 export interface Admission {
-  /** How many of what was given or waited were dropped to keep the bounds. */
+  /** How many entries, new or waiting, were dropped to keep the bounds. */
   readonly dropped: number;
-  /** A post that found no room: nothing of this call was stored. */
+  /** True if a post found no room; then nothing was stored. */
   readonly refused: boolean;
 }
 
@@ -79,41 +79,41 @@ export interface OutboxBounds {
 }
 
 /**
- * Entries that may wait, and what they may take on disk: days of a busy rack. Events and posts fill it while the region is away; then the
- * least important events go, and a machine that posts is told 503. It empties when the region is back.
+ * Waiting entries, their bytes on disk, and dead letters: days of a busy rack. Events and posts fill the outbox while the region is away;
+ * then the least important events are dropped, and posts are answered with 503. It empties when the region is back.
  */
 export const OUTBOX_BOUNDS: OutboxBounds = { entriesMax: 200_000, bytesMax: 256 * 1024 * 1024, deadLettersMax: 500 };
 
 export interface OutboxStore {
-  /** Drawn with the store; the region counts the sequences of each id by itself. */
+  /** Drawn with the store; the region counts the sequences of each id separately. */
   readonly id: string;
-  /** Entries that wait. */
+  /** The number of waiting entries. */
   readonly length: number;
-  /** What was dropped since the store was made, by the kind of event. */
+  /** Events dropped since the store was created, by kind. */
   readonly dropped: Readonly<Record<string, number>>;
-  /** How many dropped entries the region has not been told of. */
+  /** Dropped entries that the region does not know of yet. */
   readonly missed: number;
   readonly deadLetterCount: number;
-  /** The highest sequence of the process's own numbering that is stored for this life of it; 0 for another life. */
+  /** The highest stored sequence of the rack's own numbering in this life of its process; 0 for another life. */
   storedOf(life: string): number;
   /**
-   * Adds what one message brought, in one transaction.
-   * @param lost events that were lost before they came here
+   * Adds the events of one message, in one transaction.
+   * @param lost how many events were lost before they reached the outbox
    */
   addReports(life: string, reports: readonly RackReport[], lost: number): Admission;
   addPost(post: QueuedPost): Admission;
-  /** The oldest entries, at most so many and so many bytes (one at least), numbered. */
+  /** Numbers and returns the oldest entries, within both bounds, but at least one. */
   take(entriesMax: number, bytesMax: number): readonly OutboxEntry[];
-  /** The region has everything up to `sequence`, and was told of `missed` dropped ones. */
+  /** Call when the region has stored everything up to `sequence` and knows of `missed` dropped entries. */
   acknowledge(sequence: number, missed: number): void;
-  /** Moves an entry to the dead letters; those beyond their bound go, the oldest first, and are counted as dropped. */
+  /** Moves an entry to the dead letters. Beyond their bound the oldest are removed and counted as dropped. */
   bury(sequence: number, reason: string, atMs: number): void;
-  /** Begins under a new id, from sequence 1, with everything that waits. */
+  /** Draws a new id, and numbers all waiting entries again from 1. */
   renumber(): void;
   listDeadLetters(): readonly DeadLetter[];
-  /** False: there is no such dead letter. */
+  /** False if there is no such dead letter. */
   retry(deadLetter: number): boolean;
-  /** False: there is no such dead letter. */
+  /** False if there is no such dead letter. */
   drop(deadLetter: number): boolean;
   close(): void;
 }

@@ -1,25 +1,24 @@
-// Questions to a thread and their answers, matched by number. An answer that does not come in time is given up.
+// Matches questions to a thread with their answers, by number, and gives up on late answers.
 //
-// 1. No more than QUESTIONS_MAX lie before the thread, those that were given up among them: they are in its queue, with all that they
-//    carry, until it answers or ends.
+// 1. At most QUESTIONS_MAX questions are open, abandoned ones included: their messages stay in the thread's queue until it answers or ends.
 
 import type { Clock, Timer } from '../clock.ts';
 
-/** Questions that the thread may owe an answer at a time; a further one is not asked. */
+/** Open questions to the thread; a further one is refused. */
 export const QUESTIONS_MAX = 64;
 
 export type Asked<Value> =
   | { readonly kind: 'answered'; readonly value: Value }
-  /** It did not come in time. It may have been done all the same. */
+  /** No answer arrived in time, but the thread may still have acted, or may do so later. */
   | { readonly kind: 'no answer in time' }
-  | { readonly kind: 'too many are asked already' };
+  | { readonly kind: 'too many requests are open' };
 
 export class Questions<Value> {
   readonly #clock: Clock;
   readonly #answerMsMax: number;
   readonly #open = new Map<number, { readonly resolve: (asked: Asked<Value>) => void; readonly late: Timer }>();
-  /** Nobody waits for these any more. */
-  readonly #givenUp = new Set<number>();
+  /** Questions whose callers no longer wait. */
+  readonly #abandoned = new Set<number>();
   #next = 1;
 
   constructor(clock: Clock, answerMsMax: number) {
@@ -27,16 +26,16 @@ export class Questions<Value> {
     this.#answerMsMax = answerMsMax;
   }
 
-  /** Asks by `send`, and waits for `answer` with the same number. Never rejects. */
+  /** Sends a question by `send`, and waits for `answer` with the same id. Never rejects. */
   ask(send: (id: number) => void): Promise<Asked<Value>> {
-    if (this.#open.size + this.#givenUp.size >= QUESTIONS_MAX)
-      return Promise.resolve({ kind: 'too many are asked already' });
+    if (this.#open.size + this.#abandoned.size >= QUESTIONS_MAX)
+      return Promise.resolve({ kind: 'too many requests are open' });
     const id = this.#next;
     this.#next += 1;
     return new Promise((resolve) => {
       const late = this.#clock.schedule(this.#answerMsMax, () => {
         this.#open.delete(id);
-        this.#givenUp.add(id);
+        this.#abandoned.add(id);
         resolve({ kind: 'no answer in time' });
       });
       this.#open.set(id, { resolve, late });
@@ -45,7 +44,7 @@ export class Questions<Value> {
   }
 
   answer(id: number, value: Value): void {
-    this.#givenUp.delete(id);
+    this.#abandoned.delete(id);
     const open = this.#open.get(id);
     if (open === undefined) return;
     this.#open.delete(id);
@@ -53,9 +52,9 @@ export class Questions<Value> {
     open.resolve({ kind: 'answered', value });
   }
 
-  /** The thread has ended: what it was asked is asked no more. */
+  /** Call when the thread has ended: no open question will be answered. */
   forget(): void {
-    this.#givenUp.clear();
+    this.#abandoned.clear();
     for (const { resolve, late } of this.#open.values()) {
       late.cancel();
       resolve({ kind: 'no answer in time' });

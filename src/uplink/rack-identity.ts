@@ -1,7 +1,7 @@
-// Who this rack is: a UUID drawn at its first start, kept for ever in `rack.json` of the state directory.
+// The identity of this rack: a UUID drawn at its first start, kept for ever in `rack.json` in the state directory.
 //
-// 1. The file is written whole or not at all, and is on disk before the UUID is used.
-// 2. A damaged file is refused, never replaced: the region would see a new rack and wait for somebody to accept it.
+// 1. The file is written atomically, and is on disk before the UUID is used.
+// 2. A damaged file is refused, never replaced: the region would see a new rack, which an administrator would have to accept.
 
 import { closeSync, fsyncSync, openSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -15,8 +15,8 @@ const FILE_BYTES_MAX = 4096;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
- * The rack's UUID, drawn when there is none yet.
- * @throws RackError `store-broken` when the file cannot be understood, `store-unwritable`, `store-unavailable`, `store-newer`
+ * Reads the rack's UUID, or draws and stores one if there is none yet.
+ * @throws RackError `store-broken` if the file is damaged, `store-unwritable`, `store-unavailable`, `store-newer`
  */
 export function readRackUuid(stateDir: string): string {
   const path = join(stateDir, FILE);
@@ -37,14 +37,14 @@ export function readRackUuid(stateDir: string): string {
   return parseIdentity(text, path);
 }
 
-/** What lies there is no file: there may be one in a backup. */
+/** The error for a path that is not a regular file. */
 const broken = (path: string, cause: UnfitFile): RackError =>
-  new RackError('store-broken', `${path} is not used: ${cause.message}; move it away, and put back a backup`, {
+  new RackError('store-broken', `${path} is not used: ${cause.message}; move it away, and restore a backup`, {
     cause,
   });
 
 function parseIdentity(text: string, path: string): string {
-  const remedy = 'put back a backup; without one move it away, and accept this rack anew on its region';
+  const remedy = 'restore a backup; without one move it away, and accept this rack again on its region';
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -55,18 +55,21 @@ function parseIdentity(text: string, path: string): string {
     typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
   const schema = field('schema');
   if (typeof schema === 'number' && schema > 1) {
-    throw new RackError('store-newer', `${path} has schema ${schema}, this Rackboot knows 1: start the newer Rackboot`);
+    throw new RackError(
+      'store-newer',
+      `${path} has schema ${schema}, but this Rackboot reads only schema 1: start the newer Rackboot`,
+    );
   }
   const uuid = field('uuid');
   if (schema !== 1 || typeof uuid !== 'string' || !UUID.test(uuid)) {
-    throw new RackError('store-broken', `${path} holds no UUID of a rack: ${remedy}`);
+    throw new RackError('store-broken', `${path} holds no valid rack UUID: ${remedy}`);
   }
   return uuid;
 }
 
 /**
- * Writes a small file that its owner alone may read, in one step that outlives a power cut.
- * @throws RackError `store-unwritable`; `store-unavailable` when the disk is full
+ * Writes a small file atomically and durably, readable by its owner only.
+ * @throws RackError `store-unwritable`; `store-unavailable` if the disk is full
  */
 export function writePrivateFile(path: string, text: string): void {
   const part = `${path}.part`;

@@ -1,6 +1,6 @@
-// The rack's side of its region, wherever that is: a thread of this process is the region, or carries to a remote one. The rack never
-// waits for it: messages are posted, answers come when they come, and a thread that ends is started again while the rack goes on with
-// the last desired state.
+// The rack's side of its region: a thread of this process, which is the region or the link to a remote one. The rack never waits for the
+// thread: it posts messages and handles answers as they come. If the thread ends, it is started again, and the rack continues with the last
+// desired state.
 //
 //   starting ──listening──▶ up ──exit──▶ waiting ──back-off──▶ starting
 //   (start)                 (#receive)   (#ended)              (start)
@@ -21,18 +21,18 @@ import type { OutboxCommand, QueuedPost } from './outbox-store.ts';
 import { Questions } from './questions.ts';
 import { type Acquaintance, StrangerEvents } from './stranger-events.ts';
 
-/** Events that follow each other closer than this go in one message: each message is a transaction of the region. */
+/** Events within this time share one message, in milliseconds: each message is a transaction of the region. */
 const GATHER_MS = 50;
 const RESTART_MS_MIN = 500;
 const RESTART_MS_MAX = 30_000;
-/** A region that ran this long is healthy: the next restart comes quickly again. */
+/** After a thread has run this long, in milliseconds, the next restart is quick again. */
 const HEALTHY_MS = 60_000;
-/** How often it is looked, at the end, whether the thread has stored everything. */
-const HAND_OVER_LOOK_MS = 5;
-/** How long a machine or a person waits for the thread's answer: a disk that is slower counts as one that does not take it. */
+/** How often shutdown checks whether the thread has stored everything, in milliseconds. */
+const HAND_OVER_CHECK_MS = 5;
+/** How long a machine or an operator waits for the thread's answer, in milliseconds. A slower disk counts as failing. */
 const ANSWER_MS_MAX = 4000;
 
-/** What the rack needs of a thread; `Worker` of node:worker_threads is one. */
+/** The part of node:worker_threads' `Worker` that the rack needs. */
 export interface UplinkThread {
   on(event: 'message', listener: (message: RegionMessage) => void): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
@@ -43,53 +43,53 @@ export interface UplinkThread {
 }
 
 export interface RackUplinkOptions {
-  /** Whether the thread is the region, or carries to one. */
+  /** `embedded`: the thread is the region; `remote`: it is the link to one. */
   readonly mode: 'embedded' | 'remote';
   /** Starts the thread. */
   readonly startThread: () => UplinkThread;
-  /** What this rack says of itself now. */
+  /** This rack's current description. */
   readonly rack: () => RackDescription;
-  /** Where its disk images are now. */
+  /** The current directory of its disk images. */
   readonly imageTree: () => string;
   /** Identifies this life of the rack's process. */
   readonly life: string;
   readonly clock: Clock;
   readonly stream: EventStream;
   readonly kinds: EventKinds;
-  /** Of whose leases the region is told each event. */
+  /** Known machines, whose lease events are all sent to the region. */
   readonly acquaintance: Acquaintance;
-  /** Events that happened in the thread. */
+  /** Publishes events from the thread. */
   readonly publish: Publish;
-  /** The state that was put into force before this began, and when it was cached. */
+  /** The desired state applied from the cache, and when it was cached. */
   readonly cached: { readonly version: number; readonly sinceMs: number | undefined };
   /**
-   * Puts a desired state into force. Machines are when it returns; the promise, which never rejects, ends when the settings are, too, or
-   * when what the rack says of itself names why they are not.
+   * Applies a desired state: its machines before it returns; its settings before the promise resolves, unless the rack's description then
+   * says why not. Never rejects.
    */
   readonly onDesiredState: (state: DesiredState) => Promise<void>;
-  /** The region answers on these addresses. */
+  /** Called with the addresses on which the region listens. */
   readonly onListening: (addresses: readonly string[]) => void;
-  /** Something failed inside the region that an operator should know. */
+  /** Called on a failure inside the region, for the operator. */
   readonly onProblem: (id: string, text: string) => void;
-  /** The region thread ended or refused; it is started again after `retryMs` unless undefined. */
+  /** Called when the thread ended or refused; it is started again after `retryMs`, if given. */
   readonly onTrouble: (reason: string, retryMs: number | undefined) => void;
 }
 
 export interface UplinkStatus {
   readonly mode: 'embedded' | 'remote';
-  /** Of the thread, while it is not up; of the link, when the region is remote. */
+  /** The thread's state; once the thread is up and the region is remote, the link's. */
   readonly state: 'starting' | 'waiting' | LinkStatus['state'];
   readonly addresses: readonly string[];
   readonly desiredVersion: number;
-  /** When the state in force came, wall time in milliseconds; undefined: there is none. */
+  /** When the current desired state arrived, wall time in milliseconds; undefined if there is none. */
   readonly desiredSince: number | undefined;
   readonly eventsWaiting: number;
   readonly eventsDropped: number;
-  /** Everyday events of strangers' leases that the region was not told of one by one. */
+  /** Everyday lease events of strangers that were only counted, not sent. */
   readonly eventsWithheld: number;
-  /** Why the thread did not stay up; undefined: it is up, or was not started before. */
+  /** Why the thread ended; undefined if it is up or starts for the first time. */
   readonly problem?: string | undefined;
-  /** Undefined: the region is embedded, or nothing is known yet. */
+  /** Undefined if the region is embedded or nothing is known yet. */
   readonly link?: LinkStatus | undefined;
 }
 
@@ -134,7 +134,7 @@ export class RackUplink {
     this.#worker = worker;
     let reason = 'its thread ended';
     worker.on('message', (message: RegionMessage) => {
-      // The thread ends after this; why it ended is known by then.
+      // The thread ends after this message, which gives the reason.
       if (message.kind === 'refused') reason = message.reason;
       this.#receive(message);
     });
@@ -157,43 +157,43 @@ export class RackUplink {
       desiredVersion: this.#desiredVersion,
       desiredSince: this.#desiredSince,
       eventsWaiting: this.#outbox.length + (link?.waiting ?? 0),
-      eventsDropped: link === undefined ? this.#outbox.dropped : link.dropped + this.#outbox.untold,
+      eventsDropped: link === undefined ? this.#outbox.dropped : link.dropped + this.#outbox.unreported,
       eventsWithheld: this.#strangers.withheld,
       problem: this.#problem,
       link,
     };
   }
 
-  /** Says who this rack is: at the start, and when that has changed. */
+  /** Sends the rack's description: at the start, and after each change. */
   introduce(): void {
     const { life, rack, imageTree } = this.#options;
     this.#post({ kind: 'hello', uplink: UPLINK_VERSION, life, rack: rack(), imageTree: imageTree() });
   }
 
   /**
-   * Puts a machine's post where it outlives this process, to be carried to the region later.
-   * @returns undefined when it is on disk; else why it is not
+   * Stores a machine's post on disk, to be sent to the region later.
+   * @returns why it could not be stored; undefined if it is on disk
    */
   async queuePost(post: QueuedPost): Promise<string | undefined> {
-    if (this.#state !== 'up') return 'the thread that keeps posts does not run';
+    if (this.#state !== 'up') return 'the thread that stores posts is not running';
     const asked = this.#posts.ask((id) => this.#post({ kind: 'post', id, post }));
     const answer = await asked;
     return answer.kind === 'answered' ? answer.value : answer.kind;
   }
 
-  /** Lists or handles what the region refused; undefined: the thread does not answer. */
+  /** Lists or handles refused entries; undefined if the thread does not answer. */
   async handleOutbox(command: OutboxCommand): Promise<OutboxAnswer | undefined> {
     if (this.#state !== 'up') return undefined;
     const answer = await this.#commands.ask((id) => this.#post({ kind: 'outbox', id, command }));
     return answer.kind === 'answered' ? answer.value : undefined;
   }
 
-  /** Tells the region of settings that changed. */
+  /** Sends changed settings to the region. */
   configure(config: RegionConfig): void {
     this.#post({ kind: 'configure', config });
   }
 
-  /** Hands over what waits, and ends the thread within `graceMs`. */
+  /** Hands over waiting events, and ends the thread within `graceMs`. */
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
     this.#restart?.cancel();
@@ -211,13 +211,13 @@ export class RackUplink {
     });
   }
 
-  /** Gives the thread batch after batch, and waits until it has all of them on disk. */
+  /** Sends all waiting events, and waits until the thread has stored them. */
   async #handOver(end: Instant): Promise<void> {
     const { clock } = this.#options;
     this.#collect();
     this.#send();
     while (this.#worker !== undefined && this.#outbox.length > 0 && clock.now() < end) {
-      await new Promise<void>((resolve) => clock.schedule(HAND_OVER_LOOK_MS, resolve));
+      await new Promise<void>((resolve) => clock.schedule(HAND_OVER_CHECK_MS, resolve));
     }
   }
 
@@ -229,7 +229,7 @@ export class RackUplink {
   }
 
   #put(events: readonly RackEvent[]): void {
-    // Wall time as it is now, also when the clock was set since the start.
+    // Use the current wall time: the clock may have been set since the start.
     const wallOffsetMs = this.#options.clock.wallTimeMs() - this.#options.clock.now();
     for (const event of events) {
       const kind = this.#options.kinds.get(event.kind);
@@ -245,7 +245,7 @@ export class RackUplink {
     }
   }
 
-  /** The first event after a while, and a full batch, go at once; others wait for company. */
+  /** Sends a full batch, or the first event after GATHER_MS without a message, at once; otherwise gathers events first. */
   #sendSoon(): void {
     const { clock } = this.#options;
     const waitMs = this.#sentAt + GATHER_MS - clock.now();
@@ -270,7 +270,7 @@ export class RackUplink {
   #receive(message: RegionMessage): void {
     switch (message.kind) {
       case 'desired-state':
-        this.#putInForce(message.state);
+        this.#apply(message.state);
         break;
       case 'stored':
         this.#outbox.acknowledge(message.sequence);
@@ -305,7 +305,7 @@ export class RackUplink {
     }
   }
 
-  #putInForce(state: DesiredState): void {
+  #apply(state: DesiredState): void {
     const newcomers = this.#strangers.newcomers(state);
     const done = this.#options.onDesiredState(state);
     this.#put(this.#strangers.introduce(newcomers));

@@ -1,10 +1,10 @@
-// The key by which a rack is known to its remote region: the one that an administrator put into its file, or one that the rack draws.
+// The key that identifies a rack to its remote region: from an administrator's file, or drawn by the rack.
 //
 // Sources: the three-part API key of MAAS, `consumer:token:secret`; RFC 5849 §3.4.4 (PLAINTEXT), §3.5.1.
 //
-// 1. The file is for its owner alone: one that others may read is refused, since who reads it can be this rack.
-// 2. A drawn key is told from an administrator's by its first part. Of its secret only the digest leaves the rack before the region
-//    has accepted it.
+// 1. A key file that others may read is refused: its readers could impersonate this rack.
+// 2. The first part of a key distinguishes a drawn key from an administrator's. Until the region has accepted a drawn key, only the digest
+//    of its secret leaves the rack.
 
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, readFileSync } from 'node:fs';
@@ -24,13 +24,13 @@ export interface RegionKey {
   readonly consumer: string;
   readonly token: string;
   readonly secret: string;
-  /** The rack drew it itself, so the region has to be asked to accept it. */
+  /** True if the rack drew it, so the region must still accept it. */
   readonly isDrawn: boolean;
 }
 
 /**
- * Reads the key of a file, or draws one and writes it there.
- * @throws RackError `config-invalid` when the file can be read by others or holds no key, `store-unwritable`
+ * Reads the key in a file, or draws one and writes it there.
+ * @throws RackError `config-invalid` if others may read the file or it holds no key, `store-unwritable`
  */
 export function readRegionKey(path: string, clock: Clock): RegionKey {
   let text: string;
@@ -56,7 +56,7 @@ export function readRegionKey(path: string, clock: Clock): RegionKey {
   return { consumer, token, secret, isDrawn: consumer === DRAWN };
 }
 
-/** @throws RackError `config-invalid` when others may read it; UnfitFile; what the system reports */
+/** @throws RackError `config-invalid` if others may read it; UnfitFile; system errors */
 function readPrivateFile(path: string): string {
   const descriptor = openRegularFile(path, 'read');
   try {
@@ -80,10 +80,10 @@ function drawKey(path: string, clock: Clock): RegionKey {
   return { consumer: DRAWN, token, secret, isDrawn: true };
 }
 
-/** SHA-256 of the secret, in hexadecimal: what the region keeps of a drawn key. */
+/** The SHA-256 of the secret in hexadecimal, which the region stores for a drawn key. */
 export const digestOfSecret = (key: RegionKey): string => createHash('sha256').update(key.secret).digest('hex');
 
-/** The `Authorization` header of a request at a moment; `nonce` is any number. */
+/** The `Authorization` header of a request at a given wall time; `nonce` is any number. */
 export function authorizationOf(key: RegionKey, wallMs: number, nonce: number): string {
   const fields = {
     oauth_version: '1.0',

@@ -1,14 +1,14 @@
-// A rack's link to its remote region: registers the rack, keeps its events and the posts of its machines until the region has them,
-// carries them, brings the desired state, and says by heartbeats how far the rack has come. Speaks to the rack's loop in the messages of
-// an embedded region. Sans-IO: transport, outbox, clock and the file of the cached state are ports.
+// A rack's link to its remote region: registers the rack, stores its events and its machines' posts until the region has them, sends them,
+// fetches the desired state, and reports the rack's progress in heartbeats. Exchanges the same messages with the rack's loop as an embedded
+// region. Sans-IO: transport, outbox, clock and the file of the cached state are ports.
 //
-//   registering ──200──▶ linked ──401, 403──▶ registering
-//     │  202: pending, 403: rejected, 409: incompatible, no answer: away; each asks again
-//   linked: EventCarrier ∥ StateFollower ∥ heartbeat, each with a pause of its own when it fails
-//     │  a heartbeat is answered in another version: suspended, with the heartbeat alone, until one is answered in ours
+//   registering ──200──▶ linked ──401, 403, 404, 409──▶ registering
+//     │  202: pending, 401, 403: rejected, 409: incompatible, no answer: away; each tries again
+//   linked: EventCarrier ∥ StateFollower ∥ heartbeat, each with its own pauses after failures
+//     │  a heartbeat's answer in another version: suspended; only heartbeats continue, until one is answered in our version
 //
-// 1. What the rack hands over is acknowledged when it is on disk here, not when the region has it.
-// 2. Nothing here is waited for by the rack's loop.
+// 1. Events and posts are acknowledged when they are on disk here, not when the region has them.
+// 2. The rack's loop never waits for the link.
 
 import type { Clock, Timer } from '../clock.ts';
 import { errorText, unreachable } from '../errors.ts';
@@ -35,16 +35,16 @@ import type { OutboxStore } from './outbox-store.ts';
 import { digestOfSecret, type RegionKey } from './region-key.ts';
 import { registrationFields } from './registration-text.ts';
 import { Repeater, type RunOutcome } from './repeater.ts';
+import { ReportedImages } from './reported-images.ts';
 import { StateFollower } from './state-follower.ts';
-import { ToldImages } from './told-images.ts';
 
 const HEARTBEAT_MS = 30_000;
-/** How often a waiting rack asks whether it is accepted, and one that is refused whether it still is. */
+/** How often a pending rack registers again, and how often a refused one does, in milliseconds. */
 const PENDING_MS = 5000;
 const REFUSED_MS = 60_000;
-/** Changes of the status that follow each other faster reach the rack together. */
+/** Status changes within this time are sent to the rack together, in milliseconds. */
 const STATUS_PAUSE_MS = 200;
-/** What says that the region does not know this rack, or not any more. */
+/** Statuses that mean that the region does not know this rack, or no longer. */
 const UNLINKING: ReadonlySet<number> = new Set([401, 403, 404, 409]);
 const REGISTER_PATH = '/api/2.0/nodegroups/?op=register';
 
@@ -53,15 +53,15 @@ export interface RegionLinkOptions {
   readonly transport: LinkTransport;
   readonly outbox: OutboxStore;
   readonly key: RegionKey;
-  /** region.url, for people. */
+  /** region.url, for messages. */
   readonly url: string;
-  /** Where the key is, for people. */
+  /** The path of the key file, for messages. */
   readonly keyFile: string;
-  /** The images of a boot tree. @throws when they cannot be read */
+  /** The images of a boot tree. @throws if they cannot be read */
   readonly listImages: (tree: string) => readonly RackImage[];
-  /** Keeps the state for a start without the region. Called before the rack gets it. */
+  /** Caches the state for a start without the region; called before the rack gets it. */
   readonly saveState: (state: DesiredState) => void;
-  /** To the rack. */
+  /** Sends a message to the rack. */
   readonly send: (message: RegionMessage) => void;
 }
 
@@ -73,13 +73,13 @@ export class RegionLink {
   readonly #carrying: Repeater;
   readonly #follower: StateFollower;
   readonly #keeper: OutboxKeeper;
-  readonly #images: ToldImages;
+  readonly #images: ReportedImages;
   readonly #startedAtMs: number;
   #rack: RackDescription | undefined;
   #life = '';
   #applied = 0;
   #linked = false;
-  /** The region speaks another version; its heartbeats say when that has changed. */
+  /** True while the region uses another version; its answers to heartbeats show when that changes. */
   #suspended = false;
   #state: LinkState = 'registering';
   #sinceMs: number;
@@ -88,7 +88,7 @@ export class RegionLink {
   #lastHeartbeatMs: number | undefined;
   #heartbeatMs: number | undefined;
   #regionVersion = '';
-  #telling: Timer | undefined;
+  #reporting: Timer | undefined;
   #relinking: Timer | undefined;
   #closed = false;
 
@@ -101,12 +101,12 @@ export class RegionLink {
     const path = (name: string): string => `/uplink/${UPLINK_VERSION}/racks/${this.#rack?.uuid ?? ''}/${name}`;
     const notice = (body: NoticeBody): void => this.#notice(body);
     const send = (message: RegionMessage): void => {
-      // First, so that nobody who adds up what waits finds a batch in neither place.
+      // Send the status first: otherwise a sum of the waiting events could miss the batch in both places.
       if (message.kind === 'stored') this.#sendStatus();
       options.send(message);
     };
     this.#keeper = new OutboxKeeper({ clock, outbox, send, notice, onAdded: () => this.#carrying.poke() });
-    this.#images = new ToldImages(options);
+    this.#images = new ReportedImages(options);
     const carrier = new EventCarrier({
       clock,
       outbox,
@@ -120,9 +120,9 @@ export class RegionLink {
       onRenumbered: () => notice({ kind: 'outbox.renumbered', text: `outbox.db is now ${outbox.id}` }),
       onStore: (problem) => this.#keeper.storeIs(problem),
     });
-    this.#carrying = new Repeater(clock, () => this.#thenTell(carrier.run()));
-    this.#registering = new Repeater(clock, () => this.#thenTell(this.#register()));
-    this.#heartbeat = new Repeater(clock, () => this.#thenTell(this.#beat()));
+    this.#carrying = new Repeater(clock, () => this.#thenReport(carrier.run()));
+    this.#registering = new Repeater(clock, () => this.#thenReport(this.#register()));
+    this.#heartbeat = new Repeater(clock, () => this.#thenReport(this.#beat()));
     this.#follower = new StateFollower({
       clock,
       transport,
@@ -137,7 +137,7 @@ export class RegionLink {
     });
   }
 
-  /** Takes a message of the rack; `close` and `configure` are the thread's business. */
+  /** Handles a message from the rack; the thread itself handles `close` and `configure`. */
   receive(message: RackMessage): void {
     if (this.#closed) return;
     switch (message.kind) {
@@ -146,7 +146,7 @@ export class RegionLink {
         break;
       case 'events':
         this.#keeper.store(this.#life, message);
-        this.#tell();
+        this.#reportSoon();
         break;
       case 'applied':
         if (message.version === this.#applied) break;
@@ -155,11 +155,11 @@ export class RegionLink {
         break;
       case 'post':
         this.#options.send({ kind: 'post-stored', id: message.id, refusal: this.#keeper.keep(message.post) });
-        this.#tell();
+        this.#reportSoon();
         break;
       case 'outbox':
         this.#options.send({ kind: 'outbox-answer', id: message.id, answer: this.#keeper.handle(message.command) });
-        this.#tell();
+        this.#reportSoon();
         break;
       case 'configure':
       case 'close':
@@ -173,7 +173,7 @@ export class RegionLink {
     this.#closed = true;
     this.#registering.stop();
     this.#unlink();
-    this.#telling?.cancel();
+    this.#reporting?.cancel();
     this.#relinking?.cancel();
     this.#keeper.close();
   }
@@ -181,7 +181,7 @@ export class RegionLink {
   #greet({ uplink, life, rack, imageTree }: Extract<RackMessage, { kind: 'hello' }>): void {
     if (uplink !== UPLINK_VERSION) {
       this.#options.send({ kind: 'refused', reason: `uplink version ${uplink} is not ${UPLINK_VERSION}` });
-      // What else it says would not be understood.
+      // Further messages could be misunderstood.
       this.close();
       return;
     }
@@ -192,20 +192,20 @@ export class RegionLink {
     if (isFirst) {
       this.#options.send({ kind: 'listening', addresses: [this.#options.url] });
       this.#registering.start();
-      this.#tell();
+      this.#reportSoon();
     } else this.#heartbeat.poke();
   }
 
-  // ── the region
+  // ── requests to the region
 
-  /** Asks, and draws what an answer says of the link itself. @returns undefined when there is none, or when it says that */
+  /** Sends a request, and handles answers about the link itself. @returns undefined for these, or if there is no answer */
   async #ask(request: LinkRequest): Promise<LinkAnswer | undefined> {
     const { transport, clock } = this.#options;
     let answer: LinkAnswer;
     try {
       answer = await transport.ask(request);
     } catch (error) {
-      // It may quote the certificate of whoever answers there.
+      // Clean the text: it may quote a foreign server's certificate.
       this.#lost(textOf(errorText(error)));
       return undefined;
     }
@@ -223,12 +223,12 @@ export class RegionLink {
     if (UNLINKING.has(answer.status)) {
       this.#unlink();
       this.#become('registering', `the region answers ${answer.status}: ${textOf(answer.body)}`);
-      // Not at once: what registers and is refused in turn must not go round as fast as it can.
+      // Not at once, so that a rack that is registered and unlinked in turn does not loop at full speed.
       this.#relinking = clock.schedule(PENDING_MS, () => this.#registering.start());
       return undefined;
     }
     if (this.#linked) this.#become('up', '');
-    // What was asked before the region spoke another version is of no use now.
+    // Ignore late answers to requests sent before the region changed its version.
     return this.#linked || request.path === this.#heartbeatPath ? answer : undefined;
   }
 
@@ -286,7 +286,7 @@ export class RegionLink {
     this.#follower.stop();
   }
 
-  /** Carries and takes nothing in words that mean something else there. */
+  /** Stops all exchange but heartbeats while the region uses another version. */
   #suspend(version: number): void {
     this.#suspended = true;
     this.#endLink();
@@ -296,7 +296,7 @@ export class RegionLink {
   async #beat(): Promise<RunOutcome> {
     const { outbox, clock } = this.#options;
     const sentAt = clock.now();
-    const told = this.#images.next();
+    const images = this.#images.next();
     const news = {
       version: this.#rack?.version ?? '',
       uplink: UPLINK_VERSION,
@@ -307,14 +307,14 @@ export class RegionLink {
       interfaces: this.#rack?.interfaces ?? [],
       startedAt: this.#startedAtMs,
       settingsRefused: this.#rack?.settingsRefused,
-      images: told,
+      images,
     };
     const body = { contentType: 'application/json', text: JSON.stringify(news) };
     const answer = await this.#ask({ method: 'POST', path: this.#heartbeatPath, authorized: true, body });
     if (answer === undefined) return { kind: 'failed' };
     const parsed = answer.status === 200 ? parseHeartbeatAnswer(answer.body) : undefined;
     if (parsed === undefined) return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
-    if (told !== undefined) this.#images.taken(told);
+    if (images !== undefined) this.#images.acknowledge(images);
     if (parsed.uplink !== UPLINK_VERSION) {
       this.#suspend(parsed.uplink);
       return { kind: 'rest', ms: HEARTBEAT_MS };
@@ -326,7 +326,7 @@ export class RegionLink {
     return { kind: 'rest', ms: HEARTBEAT_MS };
   }
 
-  // ── what is known of it
+  // ── the status of the link
 
   #lost(reason: string): void {
     if (!this.#closed) this.#become('away', reason);
@@ -335,14 +335,14 @@ export class RegionLink {
   #become(state: LinkState, text: string): void {
     const { clock, outbox } = this.#options;
     const before = this.#state;
-    const told = this.#text;
+    const beforeText = this.#text;
     this.#state = state;
     this.#text = text;
-    if (before === state && (told === text || state === 'away')) return;
+    if (before === state && (beforeText === text || state === 'away')) return;
     const beforeSinceMs = this.#sinceMs;
     const nowMs = clock.wallTimeMs();
     if (before !== state) this.#sinceMs = nowMs;
-    // Who reads of it in the log and asks for the status must not find the old one.
+    // Send the status before the notice: an operator who sees the notice must not find the old status.
     this.#sendStatus();
     const { url } = this.#options;
     const notice = noticeOf({ before, state, text, beforeSinceMs, nowMs, url, waiting: outbox.length });
@@ -359,16 +359,16 @@ export class RegionLink {
     if (sample !== undefined) this.#options.send({ kind: 'notice', event: { ...body, ...sample, at } });
   }
 
-  async #thenTell(run: Promise<RunOutcome>): Promise<RunOutcome> {
+  async #thenReport(run: Promise<RunOutcome>): Promise<RunOutcome> {
     const outcome = await run;
-    this.#tell();
+    this.#reportSoon();
     return outcome;
   }
 
-  #tell(): void {
+  #reportSoon(): void {
     if (this.#closed) return;
-    this.#telling ??= this.#options.clock.schedule(STATUS_PAUSE_MS, () => {
-      this.#telling = undefined;
+    this.#reporting ??= this.#options.clock.schedule(STATUS_PAUSE_MS, () => {
+      this.#reporting = undefined;
       this.#sendStatus();
     });
   }
@@ -377,7 +377,7 @@ export class RegionLink {
     if (!this.#closed) this.#options.send({ kind: 'link', status: this.status() });
   }
 
-  /** How the link stands now. */
+  /** The current status of the link. */
   status(): LinkStatus {
     const { outbox } = this.#options;
     return {

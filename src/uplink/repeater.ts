@@ -1,12 +1,12 @@
-// Does one thing again and again: at once when it is poked, after a rest when all went well, after a pause that grows when it did not.
+// Repeats a task: at once when poked, after a rest when it succeeded, after growing pauses when it failed.
 //
 //   resting ──poke, rest over──▶ running ──well──▶ resting
 //                                   └──failed──▶ pausing ──back-off──▶ running
 //
-// 1. Never two runs at a time. A poke during a run is not lost: another run follows it.
-// 2. A poke does not shorten a pause, `hasten` does.
-// 3. Pauses grow from BACK_OFF_MS_MIN to BACK_OFF_MS_MAX, each anywhere in its upper half, so that many racks do not come at once.
-// 4. After `stop` what a run under way returns is ignored.
+// 1. Runs never overlap. A poke during a run causes another run after it.
+// 2. A poke does not shorten a pause; `hasten` does.
+// 3. Pauses grow from BACK_OFF_MS_MIN to BACK_OFF_MS_MAX, each random within its upper half, so that many racks do not retry together.
+// 4. After `stop`, the outcome of a run under way is ignored.
 
 import type { Clock, Timer } from '../clock.ts';
 
@@ -17,7 +17,7 @@ export type RunOutcome =
   /** There is more to do. */
   | { readonly kind: 'again' }
   | { readonly kind: 'rest'; readonly ms: number }
-  /** @param retryAfterMs what the other side asks for; longer than BACK_OFF_MS_MAX is not believed */
+  /** @param retryAfterMs the wait that the other side requests; at most BACK_OFF_MS_MAX is honoured */
   | { readonly kind: 'failed'; readonly retryAfterMs?: number | undefined };
 
 export class Repeater {
@@ -35,7 +35,7 @@ export class Repeater {
     this.#run = run;
   }
 
-  /** Begins with a run at once; does nothing when it goes on already. */
+  /** Starts a run at once; no effect if already started. */
   start(): void {
     if (this.#state !== 'stopped') return;
     this.#failures = 0;
@@ -49,13 +49,13 @@ export class Repeater {
     this.#timer?.cancel();
   }
 
-  /** There is something to do. */
+  /** Call when there is something to do. */
   poke(): void {
     if (this.#state === 'running') this.#poked = true;
     else if (this.#state === 'resting') this.#begin();
   }
 
-  /** What made it fail may be over. */
+  /** Call when the cause of failures may be over. */
   hasten(): void {
     this.#failures = 0;
     if (this.#state === 'pausing') this.#begin();
@@ -79,7 +79,7 @@ export class Repeater {
     }
     this.#failures = 0;
     this.#state = 'resting';
-    // A turn between two runs, so that others are not kept waiting.
+    // Let a turn of the event loop pass between two runs, so that other work is not delayed.
     this.#wait(outcome.kind === 'again' || this.#poked ? 0 : outcome.ms);
   }
 

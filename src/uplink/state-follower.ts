@@ -1,11 +1,12 @@
-// Keeps the desired state of a remote region: fetched by ETag, after each change that the stream tells of, and now and then besides.
+// Follows the desired state of a remote region: fetches it by ETag after each change announced in the stream, and at intervals.
 //
 //   changes (a stream) ──another version──▶ poke ──▶ GET state ──200──▶ onState
 //                                                       └─304─▶ nothing
 //
-// 1. The first fetch of a life is unconditional: a version of another region, or of one put back from a backup, proves nothing.
-// 2. One fetch is on the way at a time, so a state never comes after a newer one.
-// 3. A stream that is silent for STREAM_SILENCE_MS_MAX is dead, whatever the connection says.
+// 1. The first fetch of a life is unconditional: the same version of another region, or of one restored from a backup, may be another
+//    state.
+// 2. One fetch is in flight at a time, so an older state never follows a newer one.
+// 3. A stream that is silent for STREAM_SILENCE_MS_MAX is dead, even if its connection is open.
 
 import type { Clock, Timer } from '../clock.ts';
 import { parseDesiredState } from '../machines/desired-state.ts';
@@ -14,25 +15,25 @@ import { parseChange } from './link-answers.ts';
 import type { LinkAnswer, LinkRequest, LinkTransport } from './link-transport.ts';
 import { Repeater, type RunOutcome } from './repeater.ts';
 
-/** How often the state is looked at though nothing told of a change. */
+/** The interval of fetches without an announced change, in milliseconds. */
 const POLL_MS = 60_000;
-/** The desired state of MACHINES_MAX machines has about this size. */
+/** Ample for the desired state of MACHINES_MAX machines. */
 const STATE_BYTES_MAX = 256 * 1024 * 1024;
-/** The region writes a comment every 15 s. */
+/** The longest silence of the stream, in milliseconds; the region writes a comment every 15 s. */
 const STREAM_SILENCE_MS_MAX = 45_000;
-/** After a stream that was open and ended. */
+/** The wait before an ended stream is opened again, in milliseconds. */
 const STREAM_AGAIN_MS = 1000;
 
 export interface StateFollowerOptions {
   readonly clock: Clock;
   readonly transport: LinkTransport;
-  /** The link's own addresses. */
+  /** The link's paths. */
   readonly path: (name: 'state' | 'changes') => string;
   readonly ask: (request: LinkRequest) => Promise<LinkAnswer | undefined>;
   readonly onState: (state: DesiredState) => void;
-  /** The stream ended: perhaps the region is gone. */
+  /** Called when the stream ends; the region may be gone. */
   readonly onStreamEnd: () => void;
-  /** The region sent what is no desired state. */
+  /** Called when the region sends an invalid state. */
   readonly onProblem: (text: string) => void;
 }
 
@@ -61,7 +62,7 @@ export class StateFollower {
     this.#endStream();
   }
 
-  /** The region answers again. */
+  /** Call when the region answers again. */
   hasten(): void {
     this.#fetching.hasten();
     this.#following.hasten();

@@ -1,16 +1,16 @@
-// What hosts that are no machines of the region do with their leases, thinned out before the region is told. A building full of
-// telephones and printers renews thousands of leases an hour, each of which would be a row of the region's log that pushes out another.
+// Thins out the lease events of hosts that are not the region's machines before they are sent to the region. A building full of telephones
+// and printers renews thousands of leases an hour, and each would be a row of the region's log that pushes out another.
 //
-//   event ─┬─ of a check's own question ─────────────────────────────────────────────→ not told
-//          ├─ no everyday event of a lease ──────────────────────────────────────────→ told
-//          ├─ of a machine, of who boots now or booted lately (BOOTERS_MAX) ─────────→ told
-//          └─ of a stranger ─ STRANGER_RATE ─┬─ told, with how many it stands for
+//   event ─┬─ of a question by `rackboot doctor` (`own-probes.ts`) ──────────────────→ not sent
+//          ├─ not an everyday event of a lease ──────────────────────────────────────→ sent
+//          ├─ of a machine, or of a host that boots or booted lately (BOOTERS_MAX) ──→ sent
+//          └─ of a stranger ─ STRANGER_RATE ─┬─ sent, with how many events it stands for
 //                                            └─ withheld, and counted
 //
-// 1. What is withheld is withheld from the region alone: the rack's leases, log, timeline and names have everything.
-// 2. Refusals, conflicts, files, configurations and reports of anybody are always told.
-// 3. What the region takes from the everyday events of a stranger is the address with which a machine begins when it is known. Of
-//    machines that become known the rack tells the running leases (`leasesOf`), so nothing of that is lost.
+// 1. Withheld events are missing only in the region: the rack's leases, log, timeline and names include them.
+// 2. Refusals, conflicts, files, configurations and reports are always sent.
+// 3. From a stranger's everyday events the region needs only the address with which its machine starts once it is known. For machines
+//    that become known the rack sends their running leases (`leasesOf`), so no address is lost.
 
 import { BoundedMap } from '../bounded-map.ts';
 import type { DhcpEvent } from '../dhcp/events.ts';
@@ -22,15 +22,15 @@ import type { MacAddress } from '../net/address.ts';
 import { isOfProbe } from '../own-probes.ts';
 import { EventSampler, type Rate } from '../rate-limit.ts';
 
-/** Hardware addresses that booted and are remembered; the one that booted longest ago is forgotten first. */
+/** Remembered hardware addresses of hosts that booted; the one that booted longest ago is forgotten first. */
 export const BOOTERS_MAX = 8192;
-/** Everyday events of strangers that are told, of each kind: a hall of printers that is switched on is told of whole. */
+/** The rate of strangers' everyday events that are sent, per kind. The burst covers a hall of printers that is switched on. */
 export const STRANGER_RATE: Rate = { perSecond: 5, burst: 250 };
 
-/** Kinds of what only who boots causes. */
+/** Matches kinds of events that only a booting host causes. */
 const BOOTING = /^(?:boot|tftp|http)\./;
 
-/** Who is no stranger. */
+/** Knows which hosts are the region's machines. */
 export interface Acquaintance {
   /** True for an interface of a machine that the region knows. */
   readonly isMachine: (mac: MacAddress) => boolean;
@@ -38,7 +38,7 @@ export interface Acquaintance {
   readonly leasesOf: (macs: ReadonlySet<MacAddress>) => readonly Lease[];
 }
 
-/** Decides which events the region is told of. */
+/** Decides which events are sent to the region. */
 export class StrangerEvents {
   readonly #acquaintance: Acquaintance;
   readonly #sampler = new EventSampler<string>(STRANGER_RATE);
@@ -49,12 +49,12 @@ export class StrangerEvents {
     this.#acquaintance = acquaintance;
   }
 
-  /** Events that the region was not told of since the start; what was told in their place counts them. */
+  /** Events withheld since the start; the events sent in their place count them. */
   get withheld(): number {
     return this.#withheld;
   }
 
-  /** The event as the region is told of it; undefined: it is not. */
+  /** The event to send to the region; undefined if it is withheld. */
   take(event: RackEvent): RackEvent | undefined {
     const { mac } = event;
     if (isOfProbe(event)) return undefined;
@@ -74,17 +74,17 @@ export class StrangerEvents {
     return undefined;
   }
 
-  /** The interfaces of a state that is not in force yet, of machines that were strangers so far. */
+  /** The interfaces in a state not yet applied whose machines were strangers so far. */
   newcomers({ machines }: DesiredState): ReadonlySet<MacAddress> {
     const { isMachine } = this.#acquaintance;
     return new Set(machines.flatMap(({ macs }) => macs.filter((mac) => !isMachine(mac))));
   }
 
-  /** What is told of machines that have become known: the addresses they have. Who booted was told of whole. */
+  /** The events that send the addresses of machines that became known; those of hosts that booted were sent already. */
   introduce(newcomers: ReadonlySet<MacAddress>): readonly DhcpEvent[] {
-    const unheard = new Set([...newcomers].filter((mac) => !this.#booters.has(mac)));
-    if (unheard.size === 0) return [];
-    return this.#acquaintance.leasesOf(unheard).map(({ mac, address, grantedAt, duration, hostname }) => {
+    const unreported = new Set([...newcomers].filter((mac) => !this.#booters.has(mac)));
+    if (unreported.size === 0) return [];
+    return this.#acquaintance.leasesOf(unreported).map(({ mac, address, grantedAt, duration, hostname }) => {
       return { kind: 'dhcp.ack', at: grantedAt, mac, address, leaseSeconds: duration, hostname };
     });
   }

@@ -1,4 +1,4 @@
-// What the thread of a remote region is started with. Plain data: it crosses threads.
+// The start parameters of the uplink thread to a remote region. Plain data: it crosses threads.
 
 import type { RegionKey } from './region-key.ts';
 
@@ -7,9 +7,9 @@ export interface UplinkThreadData {
   /** region.url */
   readonly url: string;
   readonly key: RegionKey;
-  /** Where the key is, for people. */
+  /** The path of the key file, for messages. */
   readonly keyFile: string;
-  /** PEM certificates by which the region's is judged; undefined: those of the system. */
+  /** PEM certificates to trust instead of the system's; undefined to trust the system's. */
   readonly ca: string | undefined;
   /** The version of Rackboot. */
   readonly version: string;

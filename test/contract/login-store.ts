@@ -1,4 +1,4 @@
-// What every store of the region must do with debug logins. Called by the test of each implementation.
+// The contract of every region store for debug logins, called by the test of each implementation.
 
 import assert from 'node:assert/strict';
 import { mac } from '../../src/net/address.ts';
@@ -25,7 +25,7 @@ export function testLoginStore(title: string, makePlace: () => StorePlace): void
   const check = storeChecks(title, makePlace);
 
   check(
-    'a debug login is opened, opened anew, noted and closed, each with its event, and others see it',
+    'a debug login is opened, reopened, noted and closed, each with its event, and other processes see it',
     (store, place) => {
       create(store, 'abc');
       assert.equal(store.logins.findDebug('abc'), undefined);

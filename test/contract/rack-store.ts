@@ -1,4 +1,4 @@
-// What every store of the region must do for racks: keep them, keep how far each has come, and let several steps be one.
+// The contract of every region store for racks: store them and their sequences, and make several steps one transaction.
 
 import assert from 'node:assert/strict';
 import type { Rack } from '../../src/region/records/rack.ts';
@@ -35,42 +35,39 @@ const REPORT = { kind: 'tftp.sent', at: 5, text: 'x' } as const;
 export function testRackStore(title: string, makePlace: () => StorePlace): void {
   const check = storeChecks(title, makePlace);
 
-  check(
-    'racks are kept as they were given, in the order in which they came, whoever opens the store',
-    (store, place) => {
-      assert.deepEqual(store.racks.list(), []);
-      const first = rack();
-      const pulse = { life: 'x', applied: 1, waiting: 2, dropped: 3, deadLetters: 4, pinned: ['a'], startedMs: 5 };
-      const full = {
-        seenMs: 2000,
-        source: 's',
-        agreed: ['10.50.0.0/24'],
-        disputed: ['10.0.0.0/8'],
-        refused: [{ sequence: 7, reason: 'no' }],
-        pulse,
-      } as const;
-      const second = rack({ uuid: OTHER_UUID, state: 'accepted', isEmbedded: true, token: undefined, ...full });
-      put(store, first, second);
-      const other = place.open();
-      assert.deepEqual(other.racks.list(), [first, { ...second, secretDigest: first.secretDigest }]);
-      put(other, { ...first, state: 'rejected', interfaces: [] });
-      assert.deepEqual(
-        store.racks.list().map(({ uuid, state, interfaces }) => [uuid, state, interfaces.length]),
-        [
-          [RACK_UUID, 'rejected', 0],
-          [OTHER_UUID, 'accepted', 1],
-        ],
-      );
-      store.racks.change(() => ({ put: [], remove: [RACK_UUID], events: [], result: undefined }));
-      assert.deepEqual(
-        other.racks.list().map(({ uuid }) => uuid),
-        [OTHER_UUID],
-      );
-      other.close();
-    },
-  );
+  check('racks are stored unchanged, in the order of their arrival, and other processes see them', (store, place) => {
+    assert.deepEqual(store.racks.list(), []);
+    const first = rack();
+    const pulse = { life: 'x', applied: 1, waiting: 2, dropped: 3, deadLetters: 4, pinned: ['a'], startedMs: 5 };
+    const full = {
+      seenMs: 2000,
+      source: 's',
+      agreed: ['10.50.0.0/24'],
+      disputed: ['10.0.0.0/8'],
+      refused: [{ sequence: 7, reason: 'no' }],
+      pulse,
+    } as const;
+    const second = rack({ uuid: OTHER_UUID, state: 'accepted', isEmbedded: true, token: undefined, ...full });
+    put(store, first, second);
+    const other = place.open();
+    assert.deepEqual(other.racks.list(), [first, { ...second, secretDigest: first.secretDigest }]);
+    put(other, { ...first, state: 'rejected', interfaces: [] });
+    assert.deepEqual(
+      store.racks.list().map(({ uuid, state, interfaces }) => [uuid, state, interfaces.length]),
+      [
+        [RACK_UUID, 'rejected', 0],
+        [OTHER_UUID, 'accepted', 1],
+      ],
+    );
+    store.racks.change(() => ({ put: [], remove: [RACK_UUID], events: [], result: undefined }));
+    assert.deepEqual(
+      other.racks.list().map(({ uuid }) => uuid),
+      [OTHER_UUID],
+    );
+    other.close();
+  });
 
-  check('the number of the racks grows with every change, and with nothing else', (store, place) => {
+  check('the version of the racks grows with every change of racks, and only then', (store, place) => {
     const other = place.open();
     put(store, rack());
     const version = other.racks.version();
@@ -84,7 +81,7 @@ export function testRackStore(title: string, makePlace: () => StorePlace): void 
     other.close();
   });
 
-  check('a decision about racks that throws leaves neither racks nor events', (store) => {
+  check('a decision about racks that throws leaves no racks and no events', (store) => {
     const event = { type: 'RACK_REGISTERED', description: 'x', atMs: 1, username: '' } as const;
     store.racks.change(() => ({ put: [rack()], events: [event], result: undefined }));
     assert.throws(() =>
@@ -96,7 +93,7 @@ export function testRackStore(title: string, makePlace: () => StorePlace): void 
     assert.equal(store.listEvents({ limit: 5 }).length, 1);
   });
 
-  check('a sequence is accepted once, beside reports of the same source', (store, place) => {
+  check('a sequence is accepted once, alongside reports of the same source', (store, place) => {
     assert.equal(store.highestSequence('s'), -1);
     assert.equal(store.acceptSequence('s', 0, 1), true);
     assert.equal(store.acceptSequence('s', 0, 1), false);
@@ -109,7 +106,7 @@ export function testRackStore(title: string, makePlace: () => StorePlace): void 
     other.close();
   });
 
-  check('the source of a rack is remembered, however many others there were since, and so many of those', (store) => {
+  check('the source of a rack is always remembered, and others up to SOURCES_MAX', (store) => {
     put(store, rack({ source: 'mine' }));
     store.recordReports('mine', [{ ...REPORT, sequence: 9 }]);
     for (let index = 0; index < 3 * SOURCES_MAX; index += 1) {
@@ -121,7 +118,7 @@ export function testRackStore(title: string, makePlace: () => StorePlace): void 
     assert.equal(store.highestSequence(`life ${3 * SOURCES_MAX - 1}`), 1);
   });
 
-  check('steps that are one happen whole or not at all; an inner one that fails undoes itself alone', (store) => {
+  check('combined steps are atomic; a failed inner step is undone alone', (store) => {
     assert.throws(() =>
       store.atomically(() => {
         put(store, rack());
@@ -144,7 +141,7 @@ export function testRackStore(title: string, makePlace: () => StorePlace): void 
     assert.deepEqual([result, store.racks.list().length, store.highestSequence('s')], ['done', 1, 2]);
   });
 
-  check('the ends of the log are told', (store) => {
+  check('the oldest and newest event of the log are known', (store) => {
     assert.deepEqual(store.eventRange(), { oldest: 0, newest: 0 });
     for (let index = 0; index < 3; index += 1) {
       store.recordEvent({ type: 'NEW', description: '', atMs: 1, username: '' }, undefined);

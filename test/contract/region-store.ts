@@ -1,4 +1,4 @@
-// What every store of the region must do. Called by the test of each implementation.
+// The contract of every region store, called by the test of each implementation.
 
 import assert from 'node:assert/strict';
 import { ipv4, mac } from '../../src/net/address.ts';
@@ -55,7 +55,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
   });
 
   check(
-    'settings are written, replaced and removed in one step, and count as a change of what racks are told',
+    'settings are written, replaced and removed in one step, and count one version of the desired state',
     (store, place) => {
       const all = { rack: '', key: 'dns.upstream', value: ['192.0.2.53'] };
       const own = { rack: 'a-rack', key: 'cluster_interfaces.lab', value: { interface: 'eth1', management: 2 } };
@@ -77,7 +77,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     },
   );
 
-  check('a created machine is found as it was given, with its interfaces in order', (store) => {
+  check('a created machine is found unchanged, with its interfaces in order', (store) => {
     const fields = {
       uuid: 'abc',
       serial: 'S1',
@@ -100,7 +100,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     );
   });
 
-  check('an enlistment is told who has the addresses and the values', (store) => {
+  check('an enlistment learns which machines have the addresses and values', (store) => {
     create(store, 'aaaaaa', 'one', [MAC_A], { uuid: 'u-1' });
     create(store, 'bbbbbb', 'two', [MAC_B], { uuid: 'u-1', status: 'ready' });
     store.enlist({ macs: [MAC_B], values: ['uuid u-1'], atMs: 2000 }, (knowledge) => {
@@ -121,7 +121,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     });
   });
 
-  check('an amendment keeps the ids of interfaces that stay, and drops those that go', (store) => {
+  check('an amendment keeps the ids of the interfaces that stay, and deletes the others', (store) => {
     create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
     const before = store.findMachine('aaaaaa');
     const outcome = store.enlist({ macs: [MAC_A], values: [], atMs: 2000 }, () => ({
@@ -173,7 +173,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(store.countMachines({}), 2);
   });
 
-  check('a change sets what it names, clears what it names as undefined, and leaves the rest', (store) => {
+  check('a change sets the given fields, clears those given as undefined, and leaves the rest', (store) => {
     create(store, 'aaaaaa', 'one', [MAC_A], { serial: 'S1', statusDeadlineMs: 7 });
     const outcome = store.changeMachine('aaaaaa', 3000, (machine) => ({
       kind: 'change',
@@ -193,7 +193,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(store.changeMachine('aaaaaa', 1, () => ({ kind: 'refuse', refusal: 1 })).kind, 'refuse');
   });
 
-  check('lists narrow by every filter and go on after an id', (store) => {
+  check('each filter narrows a list, and a list continues after an id', (store) => {
     create(store, 'aaaaaa', 'one', [MAC_A]);
     create(store, 'bbbbbb', 'two', [MAC_B], { status: 'ready' });
     const ids = (filter: Parameters<RegionStore['listMachines']>[0], after = 0, limit = 10): readonly string[] =>
@@ -209,7 +209,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(store.countMachines({ statuses: ['ready'] }), 1);
   });
 
-  check('machines whose state is overdue are listed, the longest overdue first', (store) => {
+  check('machines with an overdue status are listed, the longest overdue first', (store) => {
     create(store, 'aaaaaa', 'one', [MAC_A], { statusDeadlineMs: 200 });
     create(store, 'bbbbbb', 'two', [MAC_B], { statusDeadlineMs: 100 });
     create(store, 'cccccc', 'three', [0x525400000003]);
@@ -221,7 +221,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.deepEqual(ids(1000, 1), ['bbbbbb']);
   });
 
-  check('a machine that is removed goes with its interfaces and keys; its events stay', (store) => {
+  check('a removed machine loses its interfaces and keys; its events stay', (store) => {
     create(store, 'aaaaaa', 'one', [MAC_A]);
     const key = { consumerKey: 'c', secretDigest: 'd', name: '', createdMs: 1, usedMs: 1 };
     store.addKey({ ...key, tokenKey: 't', systemId: 'aaaaaa' }, 4);
@@ -234,7 +234,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(store.listEvents({ machines: { systemIds: ['bbbbbb'] }, limit: 10 }).length, 1);
   });
 
-  check('a merge gives interfaces and events to the machine that stays, and counts one version', (store, place) => {
+  check('a merge moves interfaces and events to the remaining machine, and counts one version', (store, place) => {
     create(store, 'aaaaaa', 'one', [MAC_A], { uuid: 'u-1' });
     create(store, 'bbbbbb', 'two', [MAC_B], { uuid: 'u-1' });
     assert.deepEqual([...store.sharedValues(['uuid u-1', 'uuid u-2'])], ['uuid u-1']);
@@ -268,7 +268,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(store.mergeMachines('aaaaaa', 'zzzzzz', 1, () => ({ kind: 'refuse', refusal: 1 })).kind, 'not-found');
   });
 
-  check('a split makes a machine of some interfaces, whose addresses stay known', (store) => {
+  check('a split makes a new machine of some interfaces, whose addresses stay known', (store) => {
     create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
     const lease = { sequence: 1, kind: 'dhcp.ack', at: 5, text: 'x', mac: '52:54:00:00:00:02', address: '10.20.0.100' };
     store.recordReports('rack', [lease]);
@@ -299,7 +299,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     });
   });
 
-  check('machines that may be one are remembered until a person says that they are two, or one is gone', (store) => {
+  check('machines that may be one are remembered until a person keeps them apart, or one is removed', (store) => {
     for (const [id, mac_] of [
       ['aaaaaa', MAC_A],
       ['bbbbbb', MAC_B],
@@ -341,7 +341,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.deepEqual(store.listConflicts(10), []);
   });
 
-  check('the version grows with every change of a machine, and only with those', (store, place) => {
+  check('the version grows with every change of a machine, and only then', (store, place) => {
     create(store, 'aaaaaa', 'one', [MAC_A]);
     const first = store.desiredVersion();
     store.recordReports('rack', [{ sequence: 1, kind: 'dhcp.ack', at: 5, text: 'x' }]);
@@ -357,14 +357,14 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     const other = place.open();
     assert.equal(other.desiredVersion(), first + 1);
     other.close();
-    // Racks are not told what nobody but a report says.
+    // Racks are not sent what only an unverified report says.
     create(store, 'cccccc', 'three', [0x525400000003], {}, 'hearsay');
     assert.equal(store.desiredVersion(), first + 1);
     store.changeMachine('cccccc', 1, () => ({ kind: 'change', fields: { status: 'ready' }, events: [] }));
     assert.equal(store.desiredVersion(), first + 2);
   });
 
-  check('reports of a rack are stored once each, under the machine they concern', (store, place) => {
+  check('each report of a rack is stored once, under its machine', (store, place) => {
     create(store, 'aaaaaa', 'one', [MAC_A]);
     const lease = { kind: 'dhcp.ack', at: 8000, text: 'lease', mac: '52:54:00:00:00:01', address: '10.20.0.100' };
     assert.equal(store.recordReports('rack', [{ ...lease, sequence: 0 }]).added, 1);
@@ -417,7 +417,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.deepEqual(list({ usernames: ['bob'] }), ['10', '9']);
   });
 
-  check('accounts and keys are seen by whoever else has the store open', (store, place) => {
+  check('accounts and keys are visible to other processes', (store, place) => {
     const user = { username: 'bob', email: 'b@x', passwordHash: 'h', isAdmin: true, createdMs: 1 };
     const other = place.open();
     assert.equal(store.findUser('bob'), undefined);
@@ -440,7 +440,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(store.removeKey('bob', 't1'), true);
   });
 
-  check('a machine has one key, the first that is kept, until it is ended or the machine is gone', (store, place) => {
+  check('a machine has one key, the first stored, until the key ends or the machine is removed', (store, place) => {
     create(store, 'aaaaaa', 'one', [MAC_A]);
     const key = { systemId: 'aaaaaa', consumerKey: 'c', tokenKey: 't', tokenSecret: 's', createdMs: 1 };
     assert.equal(store.life.machineKey('aaaaaa'), undefined);
@@ -462,7 +462,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(store.life.findMachineKey('t'), undefined);
   });
 
-  check('what a machine did before it was known is its own once it enlists, with its last address', (store) => {
+  check('an enlisting machine gets its earlier events and its last address', (store) => {
     const report = { kind: 'dhcp.ack', at: 5, text: 'lease given', mac: '52:54:00:00:00:01' };
     store.recordReports('rack', [
       { ...report, sequence: 1, address: '10.20.0.100' },

@@ -1,4 +1,4 @@
-// What every store of the region must do with scripts and their results. Called by the test of each implementation.
+// The contract of every region store for scripts and their results, called by the test of each implementation.
 
 import assert from 'node:assert/strict';
 import { mac } from '../../src/net/address.ts';
@@ -45,32 +45,29 @@ const statuses = (store: RegionStore, systemId: string): string[] =>
 export function testScriptStore(title: string, makePlace: () => StorePlace): void {
   const check = storeChecks(title, makePlace);
 
-  check(
-    'scripts are kept whole, in the order in which they run; a name is used once, and there are not too many',
-    (store, place) => {
-      const { scripts } = store;
-      assert.deepEqual(scripts.listScripts(), []);
-      const added = scripts.addScript(SCRIPT, 3, EVENT);
-      assert.ok(typeof added === 'object');
-      const { content: _content, ...facts } = SCRIPT;
-      assert.deepEqual(added, { ...facts, id: added.id, bytes: Buffer.byteLength(SCRIPT.content) });
-      assert.equal(scripts.addScript({ ...SCRIPT, kind: 'testing' }, 3, EVENT), 'exists');
-      scripts.addScript({ ...SCRIPT, name: 'early', position: 1 }, 3, EVENT);
-      scripts.addScript({ ...SCRIPT, name: 'a-test', kind: 'testing' }, 3, EVENT);
-      assert.equal(scripts.addScript({ ...SCRIPT, name: 'more' }, 3, EVENT), 'limit');
-      const other = place.open();
-      assert.deepEqual(
-        other.scripts.listScripts().map(({ name }) => name),
-        ['early', 'a-test', 'burn-in'],
-      );
-      assert.deepEqual(
-        other.scripts.listScripts('testing').map(({ name }) => name),
-        ['a-test'],
-      );
-      assert.equal(other.scripts.findScript('burn-in')?.content, SCRIPT.content);
-      other.close();
-    },
-  );
+  check('scripts are stored whole, in running order, with unique names, up to a bound', (store, place) => {
+    const { scripts } = store;
+    assert.deepEqual(scripts.listScripts(), []);
+    const added = scripts.addScript(SCRIPT, 3, EVENT);
+    assert.ok(typeof added === 'object');
+    const { content: _content, ...facts } = SCRIPT;
+    assert.deepEqual(added, { ...facts, id: added.id, bytes: Buffer.byteLength(SCRIPT.content) });
+    assert.equal(scripts.addScript({ ...SCRIPT, kind: 'testing' }, 3, EVENT), 'exists');
+    scripts.addScript({ ...SCRIPT, name: 'early', position: 1 }, 3, EVENT);
+    scripts.addScript({ ...SCRIPT, name: 'a-test', kind: 'testing' }, 3, EVENT);
+    assert.equal(scripts.addScript({ ...SCRIPT, name: 'more' }, 3, EVENT), 'limit');
+    const other = place.open();
+    assert.deepEqual(
+      other.scripts.listScripts().map(({ name }) => name),
+      ['early', 'a-test', 'burn-in'],
+    );
+    assert.deepEqual(
+      other.scripts.listScripts('testing').map(({ name }) => name),
+      ['a-test'],
+    );
+    assert.equal(other.scripts.findScript('burn-in')?.content, SCRIPT.content);
+    other.close();
+  });
 
   check('a script is replaced, renamed and removed, and each is an event', (store) => {
     const { scripts } = store;
@@ -86,7 +83,7 @@ export function testScriptStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(store.listEvents({ limit: 10 }).length, 4);
   });
 
-  check('a run begins pending; one of which nothing has begun is replaced, one that has is aborted', (store) => {
+  check('a run starts pending; it replaces an unstarted run, and aborts a started one', (store) => {
     create(store, 'aaaaaa', 1);
     assert.equal(store.scripts.beginRun('zzzzzz', 'commissioning', PLAN, 5), undefined);
     const first = store.scripts.beginRun('aaaaaa', 'commissioning', PLAN, 5) ?? [];
@@ -105,7 +102,7 @@ export function testScriptStore(title: string, makePlace: () => StorePlace): voi
     );
   });
 
-  check('only the own newest results change, and only until they have ended', (store) => {
+  check('only results of the machine’s newest run change, and only until they have ended', (store) => {
     create(store, 'aaaaaa', 1);
     create(store, 'bbbbbb', 2);
     const [result] = store.scripts.beginRun('aaaaaa', 'commissioning', PLAN, 5) ?? [];
@@ -131,18 +128,21 @@ export function testScriptStore(title: string, makePlace: () => StorePlace): voi
     assert.deepEqual(store.scripts.listResults('aaaaaa', { run: (result?.run ?? 0) + 1 }), []);
   });
 
-  check('what has not ended when its machine leaves the state is aborted; with the machine results go', (store) => {
-    create(store, 'aaaaaa', 1);
-    store.scripts.beginRun('aaaaaa', 'commissioning', PLAN, 5);
-    store.changeMachine<never>('aaaaaa', 9, () => ({ kind: 'change', fields: { description: 'x' }, events: [] }));
-    assert.deepEqual(statuses(store, 'aaaaaa'), ['inventory pending', 'burn-in pending']);
-    const fields = { status: 'new', statusSinceMs: 9 } as const;
-    store.changeMachine<never>('aaaaaa', 9, () => ({ kind: 'change', fields, events: [] }));
-    assert.deepEqual(statuses(store, 'aaaaaa'), ['inventory aborted', 'burn-in aborted']);
-    assert.equal(store.scripts.listResults('aaaaaa')[0]?.endedMs, 9);
-    store.removeMachine('aaaaaa', { ...EVENT, type: 'NODE_REMOVED' });
-    assert.deepEqual(store.scripts.listResults('aaaaaa'), []);
-  });
+  check(
+    'unfinished scripts are aborted when their machine changes its status; results are removed with the machine',
+    (store) => {
+      create(store, 'aaaaaa', 1);
+      store.scripts.beginRun('aaaaaa', 'commissioning', PLAN, 5);
+      store.changeMachine<never>('aaaaaa', 9, () => ({ kind: 'change', fields: { description: 'x' }, events: [] }));
+      assert.deepEqual(statuses(store, 'aaaaaa'), ['inventory pending', 'burn-in pending']);
+      const fields = { status: 'new', statusSinceMs: 9 } as const;
+      store.changeMachine<never>('aaaaaa', 9, () => ({ kind: 'change', fields, events: [] }));
+      assert.deepEqual(statuses(store, 'aaaaaa'), ['inventory aborted', 'burn-in aborted']);
+      assert.equal(store.scripts.listResults('aaaaaa')[0]?.endedMs, 9);
+      store.removeMachine('aaaaaa', { ...EVENT, type: 'NODE_REMOVED' });
+      assert.deepEqual(store.scripts.listResults('aaaaaa'), []);
+    },
+  );
 
   check(`the newest ${RUNS_MAX} runs of a machine are kept`, (store) => {
     create(store, 'aaaaaa', 1);

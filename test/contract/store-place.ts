@@ -1,15 +1,15 @@
-// Where a contract of the region's stores is checked: each check in a place of its own, which is gone afterwards.
+// Runs the checks of a store contract, each in a place of its own that is removed afterwards.
 
 import { test } from 'node:test';
 import type { RegionStore } from '../../src/region/records/store.ts';
 
-/** A place for stores: each `open` opens the same state again, as another process would. */
+/** A place for stores; each `open` opens the same state again, as another process would. */
 export interface StorePlace {
   open(): RegionStore;
   remove(): void;
 }
 
-/** What makes a test of each check: its name begins with the store's. */
+/** Returns a function that makes a test of each check; its name starts with the store's. */
 export function storeChecks(title: string, makePlace: () => StorePlace) {
   return (name: string, work: (store: RegionStore, place: StorePlace) => void): void => {
     test(`${title}: ${name}`, () => {

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import { TOLD_ENDS_WRITE_MS } from '../../src/store/told-ends.ts';
+import { REPORTED_ENDS_WRITE_MS } from '../../src/store/reported-ends.ts';
 import { missing } from '../support/needs.ts';
 import { addressOf, DhcpProbes } from '../support/probes.ts';
 import { RunningRack } from '../support/running-rack.ts';
@@ -33,7 +33,7 @@ describe('the ends of leases', { skip: missing('linux'), timeout: 120_000 }, () 
     await sleep(LEASE_MS / 2);
     const late = addressOf(await probes.lease());
     await rack.told('dhcp.expired', { limitMs: LEASE_MS, match: ({ address }) => address === early });
-    await sleep(2 * TOLD_ENDS_WRITE_MS);
+    await sleep(2 * REPORTED_ENDS_WRITE_MS);
     await rack.kill();
     assert.deepEqual(told(), [early]);
     await sleep(LEASE_MS);
@@ -43,7 +43,7 @@ describe('the ends of leases', { skip: missing('linux'), timeout: 120_000 }, () 
     for (const end of ['stop', 'stop', 'kill'] as const) {
       await rack[end]();
       await rack.startWhole();
-      await sleep(2 * TOLD_ENDS_WRITE_MS);
+      await sleep(2 * REPORTED_ENDS_WRITE_MS);
       assert.deepEqual(told(), [early, late], `after ${end}`);
     }
   });

@@ -54,14 +54,17 @@ test('a machine is asked about by its name, and nothing is shown of its secrets'
     controller: `webhook ${origin.slice(7)}`,
     outcome: 'done',
     state: 'on',
-    text: 'power_on_regex is found in the answer',
+    text: 'power_on_regex matches the answer',
     said: 'status: running',
   });
   assert.equal(asked, 'Bearer hunter2');
 
   const wrong = await check('wrong');
   assert.equal(wrong.code, 2);
-  assert.match(wrong.complaints.join('\n'), /power_parameters of wrong\.\S+ will not do: .*power_adress: no parameter/);
+  assert.match(
+    wrong.complaints.join('\n'),
+    /power_parameters of wrong\.\S+ will not do: .*power_adress: not a parameter/,
+  );
   assert.doesNotMatch(wrong.complaints.join('\n'), /hunter2/);
   const waker = await check('waker');
   assert.match(

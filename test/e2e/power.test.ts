@@ -188,7 +188,7 @@ describe('power', { concurrency: true }, () => {
       const port = open('webhook', hooks(origin, { power_token: 'hunter2' }));
       const started = await port.on(noSignal());
       assert.equal(started.kind, 'refused');
-      assert.match(started.text, /HTTP 307 leads elsewhere/);
+      assert.match(started.text, /HTTP 307 redirects elsewhere/);
       assert.equal((await port.off('hard', noSignal())).kind, 'refused');
       assert.equal((await port.query(noSignal())).state, 'on');
       assert.equal(other.seen.length, 0);

@@ -195,7 +195,7 @@ test('a region whose database is damaged under way says so, and comes back with 
     const from = rack.lines.length;
     await runInRegionThread(rack.pid, 'process.exit(7)');
     const refused = await rack.told('region.down', { from, match: ({ reason }) => /region\.db/.test(String(reason)) });
-    assert.match(String(refused.reason), /not a sound region database.*backup/);
+    assert.match(String(refused.reason), /a damaged region database.*backup/);
     assert.ok(Number(refused.retryMs) > 0);
     assert.ok(await probes.leaseWithin(5000), 'leases go on');
     assert.equal((await rack.status()).region?.state, 'waiting');

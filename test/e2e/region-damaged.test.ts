@@ -44,14 +44,14 @@ test('a damaged region.db keeps nobody from leases, files and names, and is put 
     const from = rack.lines.length;
     await rack.start();
     const down = await rack.told('region.down', { from });
-    assert.match(String(down.reason), /region\.db .*put back a backup/);
+    assert.match(String(down.reason), /region\.db .*restore a backup/);
     const damaged = await rack.status();
     assert.notEqual(damaged.region?.state, 'up');
-    assert.match(damaged.region?.problem ?? '', /region\.db .*put back a backup/);
+    assert.match(damaged.region?.problem ?? '', /region\.db .*restore a backup/);
     for (const words of [['status'], ['doctor']]) {
       const { code, output } = await runRackboot([...words, '--config', rack.configFile]);
       assert.equal(code, 1);
-      assert.match(output.join('\n'), /^BAD .*region.*region\.db .*put back a backup/m, `${words}`);
+      assert.match(output.join('\n'), /^BAD .*region.*region\.db .*restore a backup/m, `${words}`);
     }
     assert.equal(damaged.region?.desiredVersion, region?.desiredVersion, 'the machines it knew are in force');
     probes = await DhcpProbes.open(PLACE);

@@ -237,7 +237,7 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
       writeFileSync(join(other.stateDir, 'outbox.db'), 'no database '.repeat(100));
       const { code, complaints } = await runRackboot(['run', '--config', other.configFile]);
       assert.equal(code, 1);
-      assert.match(complaints.join('\n'), /outbox\.db is not a sound outbox database/);
+      assert.match(complaints.join('\n'), /outbox\.db is a damaged outbox database/);
     } finally {
       await other.remove();
     }

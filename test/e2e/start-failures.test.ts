@@ -320,7 +320,7 @@ describe('a database that does not serve', { skip: missing('linux') }, () => {
     test(`${name} is of a build before the first release`, { timeout: MS_MAX }, async () => {
       const own = stamp(path, { mark, version: last });
       const before = readFileSync(path);
-      assertRefused(await run(), where, /from before the first release/, /move the file and its -wal file away/);
+      assertRefused(await run(), where, /by a build before the first release/, /move the file and its -wal file away/);
       assert.deepEqual(readFileSync(path), before, 'it is left as it was');
       stamp(path, own);
     });

@@ -88,7 +88,7 @@ async function assertStands(file: string, place: (path: string) => void, config:
   if (complaint === undefined) return;
   assert.equal(complaint.split('\n').length, 1, complaint);
   assert.ok(complaint.includes(basename(file)), complaint);
-  assert.match(complaint, /move|give|put back|remove/, complaint);
+  assert.match(complaint, /move|give|restore|remove/, complaint);
 }
 
 describe('a start over a state directory', { skip: missing('linux') }, () => {

@@ -146,7 +146,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/records/smbios.ts': 'MEMORY_BANKS_MAX MIB_MAX PROCESSORS_MAX SMBIOS_BYTES_MAX STRUCTURES_MAX',
       'store/lease-record.ts': 'RECORD_BYTES_MAX',
       'store/region-events.ts': 'KIND_MAX',
-      'store/told-ends.ts': 'FILE_BYTES_MAX',
+      'store/reported-ends.ts': 'FILE_BYTES_MAX',
       'tftp/packet.ts': 'ERROR_TEXT_BYTES_MAX OPTIONS_MAX REQUEST_BYTES_MAX',
       'tftp/terms.ts': 'BLOCK_BYTES_MAX WINDOW_BLOCKS_MAX WINDOW_BYTES_MAX',
       'uplink/desired-state-cache.ts': 'FILE_BYTES_MAX',

@@ -256,7 +256,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region-thread/power-side.ts': {
     '#touched': 'region/identity/enlistment.ts MACHINES_MAX',
     '#ends': 'region/identity/enlistment.ts MACHINES_MAX',
-    '#unseen': 'region/identity/enlistment.ts MACHINES_MAX',
+    '#undelivered': 'region/identity/enlistment.ts MACHINES_MAX',
     '#list.machines': 'call',
   },
   'region/accounts/passwords.ts': { '#waiting': 'CHECKS_WAITING_MAX' },
@@ -337,7 +337,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
       'ANSWER_BYTES_MAX and uplink/state-follower.ts STATE_BYTES_MAX and uplink/event-carrier.ts ANSWER_BYTES_MAX',
   },
   'uplink/outbox.ts': { '#waiting': 'OUTBOX_EVENTS_MAX', '#sent': 'OUTBOX_BATCH_MAX' },
-  'uplink/questions.ts': { '#open': 'QUESTIONS_MAX', '#givenUp': 'QUESTIONS_MAX' },
+  'uplink/questions.ts': { '#abandoned': 'QUESTIONS_MAX', '#open': 'QUESTIONS_MAX' },
   'uplink/rack-uplink.ts': { '#addresses': 'configured' },
   'uplink/region-link.ts': { '#sampler': 'named' },
   'uplink/stranger-events.ts': { '#sampler': 'named' },

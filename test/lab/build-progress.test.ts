@@ -1,4 +1,4 @@
-// What is told while an environment is built: steps of how many, no names of packages, megabytes as they arrive.
+// The progress of building an environment: numbered steps, no names of packages, megabytes as they arrive.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { BuildProgress } from '../../src/lab/build-progress.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
-test('each step is told once with its number, and how much of what is fetched has arrived', () => {
+test('each step is reported once with its number, and with the megabytes that have arrived', () => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-progress-'));
   const clock = new VirtualClock();
   const lines: string[] = [];

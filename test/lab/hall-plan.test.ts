@@ -1,11 +1,11 @@
-// The plan of a hall: the same machines each time, names that are their own, states of many kinds, each rack with its share.
+// The plan of a hall: always the same machines, unique names, many states, each rack with its share.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HALL_MACHINES_MAX, HALL_RACKS_MAX, planHall } from '../../src/lab/hall-plan.ts';
 import { rackPlace } from '../../src/lab/lab-files.ts';
 
-test('every machine of the largest hall has a name of its own that is a hostname', () => {
+test('every machine of the largest hall has a unique, valid hostname', () => {
   const names = planHall(HALL_MACHINES_MAX, HALL_RACKS_MAX).map(({ hostname }) => hostname);
   assert.equal(new Set(names).size, HALL_MACHINES_MAX);
   assert.deepEqual(names.slice(0, 5), ['web-1', 'db-1', 'web-2', 'node-1', 'store-1']);
@@ -20,7 +20,7 @@ test('a hall of twelve shows six states, and each rack has its share', () => {
   );
 });
 
-test('hardware differs by role, and says that it is simulated', () => {
+test('hardware differs by role, and is marked as simulated', () => {
   const kinds = new Map(planHall(5, 1).map(({ hostname, kind }) => [hostname, kind]));
   assert.ok([...kinds.values()].every(({ product }) => product.endsWith(', simulated')));
   assert.equal(new Set([...kinds.values()].map(({ memoryMib }) => memoryMib)).size, 4);

@@ -1,4 +1,4 @@
-// A lab whose ports are taken says which, and what to do, before it starts anything.
+// A lab whose ports are taken names them and the remedy before it starts anything.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 
 const PLACE = labPlace(92);
 
-test('a port in use is named with the remedy; free ones are left free', async () => {
+test('a port in use is named with its owner; free ones stay free', async () => {
   await checkPorts([{ place: PLACE }]);
   const other = createServer();
   other.listen(PLACE.regionPort, '127.0.0.1');
@@ -40,7 +40,7 @@ const OWNERS: readonly (readonly [what: string, words: readonly string[], text: 
   ['a stranger', ['/usr/sbin/nginx', '-g', 'run'], /^by nginx \(process 7 of user root\); the lab needs this port$/],
 ];
 for (const [what, words, text] of OWNERS) {
-  test(`${what} that has the port is told from others: a rack is not to be ended for a lab`, () => {
+  test(`${what} as the port’s owner is recognised: nobody must end a rack for a lab`, () => {
     const name = words[0]?.split('/').at(-1) ?? '';
     const said = describeOwner({ process: { pid: 7, name, words }, uid: 0 }, 5240);
     assert.match(said, text);
@@ -48,7 +48,7 @@ for (const [what, words, text] of OWNERS) {
   });
 }
 
-test('of a process that only root can see, the user is named and nothing is guessed', () => {
+test('for a process that only root can see, the user is named and nothing is guessed', () => {
   assert.match(describeOwner({ process: undefined, uid: 0 }, 5240), /^by a process of user root, which may be a rack/);
   assert.match(describeOwner(undefined, 5240), /cannot be seen .*sudo ss -ltnp sport = :5240/);
 });

@@ -1,4 +1,4 @@
-// What the lab asks of its region: no more at a time than one person may, and again where it was too much.
+// The lab's requests to its region: no more power queries than one person may run, and retries after a refusal.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -12,11 +12,11 @@ import { LANES_MAX } from '../../src/lab/hall.ts';
 import { LabRegion } from '../../src/lab/lab-region.ts';
 import { ASKED_MAX } from '../../src/region-thread/power-askers.ts';
 
-test('a hall leads no more machines at a time than one person may ask for the power of', () => {
+test('a hall handles no more machines at a time than one person may query the power of', () => {
   assert.ok(LANES_MAX >= 1 && LANES_MAX <= ASKED_MAX, `${LANES_MAX} lanes`);
 });
 
-test('the power of a machine is asked for again where the region says to wait', async () => {
+test('a power query is repeated if the region says to wait', async () => {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-lab-region-'));
   let asked = 0;
   const server = createServer((_, response) => {

@@ -1,16 +1,16 @@
-// What the guided lab says: few lines of a machine's boot, sentences of events, commands that can be copied, and what was removed.
+// The lines of the guided lab: few for a machine's boot, sentences for events, commands to copy, and what was removed.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   eventWords,
   hallWords,
+  type LabEvent,
   nextSteps,
   openingWords,
   rackWords,
   removedWords,
   stepWords,
-  type ToldEvent,
   virtualSteps,
 } from '../../src/lab/lab-words.ts';
 import type { MachineStep } from '../../src/lab/machine-actions.ts';
@@ -19,7 +19,7 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 
 const step = (name: MachineStep['name'], text: string): MachineStep => ({ name, text });
 
-test('the first boot of a machine is told in three lines', () => {
+test('the first boot of a machine takes three lines', () => {
   const steps = [
     step('power-on', 'powered on, asks the network'),
     step('offer', 'is offered 127.77.2.1'),
@@ -42,7 +42,7 @@ test('the first boot of a machine is told in three lines', () => {
   );
 });
 
-const told = (type: string, description: string, level = 'INFO'): ToldEvent => ({
+const logged = (type: string, description: string, level = 'INFO'): LabEvent => ({
   type,
   description,
   level,
@@ -50,19 +50,19 @@ const told = (type: string, description: string, level = 'INFO'): ToldEvent => (
 });
 
 for (const [what, event, expected] of [
-  ['a new machine', told('New', 'Enlisted'), 'is enlisted: the region knows it now, as New'],
-  ['a state', told('Node changed status', "From 'New' to 'Commissioning'"), 'is Commissioning'],
-  ['power', told('Node powered on', 'it was switched on: HTTP 200'), 'is switched on by its webhook'],
-  ['a step', told('Node installation', 'writing'), 'works on its disk: writing'],
+  ['a new machine', logged('New', 'Enlisted'), 'is enlisted: the region knows it now, as New'],
+  ['a state', logged('Node changed status', "From 'New' to 'Commissioning'"), 'is Commissioning'],
+  ['power', logged('Node powered on', 'it was switched on: HTTP 200'), 'is switched on by its webhook'],
+  ['a step', logged('Node installation', 'writing'), 'works on its disk: writing'],
   [
     'user data, which is simulated',
-    told('Node status event', 'modules-final ended (SUCCESS): ran 3 lines (simulated)', 'DEBUG'),
+    logged('Node status event', 'modules-final ended (SUCCESS): ran 3 lines (simulated)', 'DEBUG'),
     'ran 3 lines (simulated)',
   ],
-  ['traffic', told('DHCP', 'Offered 127.77.2.1', 'DEBUG'), undefined],
-  ['a fault', told('Failed to power on node', 'no answer', 'ERROR'), 'Failed to power on node: no answer'],
+  ['traffic', logged('DHCP', 'Offered 127.77.2.1', 'DEBUG'), undefined],
+  ['a fault', logged('Failed to power on node', 'no answer', 'ERROR'), 'Failed to power on node: no answer'],
 ] as const) {
-  test(`an event of ${what} is ${expected === undefined ? 'not told' : 'told as a sentence'}`, () => {
+  test(`an event of ${what} is ${expected === undefined ? 'not shown' : 'shown as a sentence'}`, () => {
     assert.equal(eventWords(event), expected);
   });
 }
@@ -77,12 +77,12 @@ const NEXT = {
   system: 'debian/bookworm',
 };
 
-test('what a rack says of its interfaces is not told', () => {
+test('events of a rack’s interfaces are not shown', () => {
   const event = { type: 'Rack', description: 'br0 is waited for: br0 has no link', level: 'WARNING', hostname: '' };
   assert.equal(eventWords(event), undefined);
 });
 
-test('what to try next names page, user and password, and whole commands for the machine', () => {
+test('the suggestions name page, user and password, and complete commands for the machine', () => {
   assert.deepEqual(nextSteps({ ...NEXT, machine: 'calm-ibis' }), [
     '',
     'What to try next',
@@ -98,7 +98,7 @@ test('what to try next names page, user and password, and whole commands for the
   ]);
 });
 
-test('what to try next with a virtual machine names the page, which needs no password, and commands that reach the state of root', () => {
+test('the suggestions with a virtual machine name the page, which needs no password, and commands that run as root', () => {
   const { pageUrl, program, configFile } = NEXT;
   const lines = virtualSteps({
     pageUrl,
@@ -117,7 +117,7 @@ test('what to try next with a virtual machine names the page, which needs no pas
   assert.ok(lines.includes('Ctrl-C ends the lab and removes everything.'));
 });
 
-test('what to try next in a hall lists its machines and racks', () => {
+test('the suggestions in a hall list its machines and racks', () => {
   const lines = nextSteps({ ...NEXT, machine: undefined });
   assert.ok(lines.includes('    Machines  node bin/rackboot.js machines list'), lines.join('\n'));
   assert.ok(lines.includes('    Racks     node bin/rackboot.js racks'), lines.join('\n'));
@@ -130,7 +130,7 @@ test('nouns agree with their counts', () => {
   assert.equal(hallWords(1, 40), '1 of 40 machines is where the lab wants them');
 });
 
-test('of the rack’s log of a virtual machine, offers and files are told, and nothing else', () => {
+test('with a virtual machine, only offers and files of the rack’s log are shown', () => {
   const line = (event: string, fields: object) => ({ event, level: 30, msg: '', ...fields });
   assert.equal(
     rackWords(line('dhcp.offer', { address: '10.77.0.100', file: 'lpxelinux.0' })),
@@ -142,7 +142,7 @@ test('of the rack’s log of a virtual machine, offers and files are told, and n
   assert.equal(rackWords(line('daemon.note', {})), undefined);
 });
 
-test('a line has the seconds since the start and who speaks, and nothing of a stranger’s control characters', () => {
+test('a line has the seconds since the start, the speaker, and no control characters', () => {
   const clock = new VirtualClock(1000);
   const lines: string[] = [];
   const narrator = new Narrator(clock, (text) => void lines.push(text));

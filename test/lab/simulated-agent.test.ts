@@ -1,4 +1,4 @@
-// The agent of a simulated machine: what it says of its scripts agrees with how its work ends.
+// The agent of a simulated machine: its scripts' results agree with the outcome of its work.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,41 +7,41 @@ import { doJob } from '../../src/lab/simulated-agent.ts';
 const JOB = 'job=commission\nscripts=3\n';
 const SCRIPTS = '1 builtin 60 inventory\n2 builtin 60 memory\n3 builtin 60 link\n';
 
-/** What the region is told while a machine is commissioned. */
+/** The signals to the region while a machine is commissioned. */
 function signals(fault: string | undefined): URLSearchParams[] {
   const work = doJob({ url: 'http://rack/MAAS', report: 'report', cloudInit: false, fault });
-  const told: URLSearchParams[] = [];
+  const sent: URLSearchParams[] = [];
   for (let next = work.next(); next.done !== true; ) {
     const { url, body = '' } = next.value;
-    if (url.endsWith('/signal')) told.push(new URLSearchParams(body));
+    if (url.endsWith('/signal')) sent.push(new URLSearchParams(body));
     const text = url.endsWith('/job') ? JOB : url.endsWith('/scripts') ? SCRIPTS : '';
     next = work.next({ status: 200, text });
   }
-  return told;
+  return sent;
 }
 
-const ended = (told: readonly URLSearchParams[]): (string | null)[][] =>
-  told.filter((one) => one.has('ended')).map((one) => [one.get('script'), one.get('exit_status')]);
+const ended = (sent: readonly URLSearchParams[]): (string | null)[][] =>
+  sent.filter((one) => one.has('ended')).map((one) => [one.get('script'), one.get('exit_status')]);
 
 test('every script of a machine without a fault passes, and so does the machine', () => {
-  const told = signals(undefined);
-  assert.deepEqual(ended(told), [
+  const sent = signals(undefined);
+  assert.deepEqual(ended(sent), [
     ['inventory', '0'],
     ['memory', '0'],
     ['link', '0'],
   ]);
-  assert.equal(told.at(-1)?.get('status'), 'OK');
+  assert.equal(sent.at(-1)?.get('status'), 'OK');
 });
 
-test('a machine with a fault fails because its check of the memory fails, which says the fault', () => {
-  const told = signals('bank 1 has errors');
-  assert.deepEqual(ended(told), [
+test('a machine with a fault fails because its memory test fails, which names the fault', () => {
+  const sent = signals('bank 1 has errors');
+  assert.deepEqual(ended(sent), [
     ['inventory', '0'],
     ['memory', '1'],
     ['link', '0'],
   ]);
-  const memory = told.find((one) => one.get('script') === 'memory' && one.has('ended'));
+  const memory = sent.find((one) => one.get('script') === 'memory' && one.has('ended'));
   assert.equal(memory?.get('offset'), '0');
   assert.equal(Buffer.from(memory?.get('output_base64') ?? '', 'base64').toString(), 'bank 1 has errors\n');
-  assert.deepEqual([told.at(-1)?.get('status'), told.at(-1)?.get('message')], ['FAILED', 'bank 1 has errors']);
+  assert.deepEqual([sent.at(-1)?.get('status'), sent.at(-1)?.get('message')], ['FAILED', 'bank 1 has errors']);
 });

@@ -1,11 +1,11 @@
-// cloud-init of a simulated machine: it reads its user data with its own key, reports that it ran, and says that this is simulated.
+// The cloud-init of a simulated machine: it reads its user data with its own key, and reports a simulated run.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AgentRequest } from '../../src/lab/simulated-agent.ts';
 import { ranWords, startSystem } from '../../src/lab/simulated-system.ts';
 
-/** As the region writes it: mappings inside of mappings are in one line. */
+/** In the region's format: nested mappings are in one line. */
 const CONFIG = `datasource_list: ["MAAS"]
 datasource:
   MAAS: {"consumer_key": "ck", "token_key": "tk", "token_secret": "ts", "metadata_url": "http://127.77.0.1:5248/MAAS/metadata/"}
@@ -26,7 +26,7 @@ function run(cloudConfig: string, userData: { status: number; text: string }): A
   }
 }
 
-test('it reads its user data, reports its start and its end, each with its key', () => {
+test('it reads its user data and reports its start and end, each time with its key', () => {
   const [read, start, finish, ...rest] = run(CONFIG, { status: 200, text: '#cloud-config\nruncmd:\n  - touch /x\n' });
   assert.equal(rest.length, 0);
   assert.match(
@@ -44,7 +44,7 @@ test('it reads its user data, reports its start and its end, each with its key',
   });
 });
 
-test('without user data it says so; without a key on its disk it asks nothing', () => {
+test('without user data it says so; without a key on its disk it sends nothing', () => {
   const asked = run(CONFIG, { status: 404, text: '' });
   assert.deepEqual(
     asked.map(({ body }) => /user data/.test(body ?? '')),
@@ -56,7 +56,7 @@ test('without user data it says so; without a key on its disk it asks nothing', 
   assert.deepEqual(run('', { status: 404, text: '' }), []);
 });
 
-test('what is repeated of user data is short', () => {
+test('the quoted part of user data is short', () => {
   assert.equal(ranWords('one'), 'ran 1 line of user data (simulated), the last: one');
   assert.ok(ranWords(`a\n${'x'.repeat(10_000)}`).length < 150);
 });

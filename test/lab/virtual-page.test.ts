@@ -1,4 +1,4 @@
-// The page of the lab with a virtual machine: pages to look at are passed on, everything else says that nobody signs in there.
+// The page of the lab with a virtual machine: read-only pages are forwarded; any other request gets a page that says so.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -25,7 +25,7 @@ const CASES: readonly (readonly [what: string, asked: Asked, status: number])[] 
   ['the list by the name of another site', { method: 'GET', path: '/MAAS/', host: 'evil.example' }, 404],
 ];
 
-test('what is to look at is passed on; who would do more reads that nobody signs in, and where to act', async () => {
+test('read-only pages are forwarded; other requests get a page that says so, and where the commands are', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-page-'));
   const socketPath = join(directory, 'control.sock');
   const passed: string[] = [];
@@ -47,7 +47,7 @@ test('what is to look at is passed on; who would do more reads that nobody signs
       for await (const bytes of answer) text += String(bytes);
       assert.equal(answer.statusCode, status, what);
       if (status === 200) assert.equal(text, 'the page of the rack', what);
-      else assert.match(text, /nobody signs in, and there is no user and no password.*<a href="\/MAAS\/">/s, what);
+      else assert.match(text, /you cannot sign in, and there is no user and no password.*<a href="\/MAAS\/">/s, what);
     }
     assert.deepEqual(passed, ['GET /MAAS/?q=web', 'GET /MAAS/machines/abc123/']);
   } finally {

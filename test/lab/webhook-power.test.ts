@@ -1,4 +1,4 @@
-// The power of a lab: switched by whoever shows the token, and by nobody else; a change that is none is not made again.
+// The power of a lab: switched only with the token, and only if the state changes.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -18,7 +18,7 @@ const ask = async (url: string | undefined, method: string, token?: string): Pro
   return [answer.status, await answer.text()];
 };
 
-test('who does not show the token is refused, and switches nothing', async () => {
+test('a request without the token is refused, and switches nothing', async () => {
   const { power_on_uri: on, power_query_uri: state } = power.parameters('m1');
   for (const token of [undefined, 'another', `${TOKEN}x`]) {
     assert.equal((await ask(on, 'POST', token))[0], 401);
@@ -27,13 +27,13 @@ test('who does not show the token is refused, and switches nothing', async () =>
   assert.deepEqual([done, socket.isOn], [[], false]);
 });
 
-test('the token is a parameter that the driver keeps secret, and in no address', () => {
+test('the token is a secret parameter of the driver, and in no URL', () => {
   const { power_token: token, ...rest } = power.parameters('m1');
   assert.equal(token, TOKEN);
   assert.ok(!JSON.stringify(rest).includes(TOKEN));
 });
 
-test('a machine is switched once for each change, and tells its state', async () => {
+test('a machine is switched once per change, and reports its state', async () => {
   const { power_on_uri: on, power_off_uri: off, power_query_uri: state } = power.parameters('m1');
   assert.deepEqual(await ask(on, 'POST', TOKEN), [200, '{"status": "running"}']);
   await ask(on, 'POST', TOKEN);

@@ -14,7 +14,7 @@ interface Case {
   readonly kind: PowerOutcomeKind;
   readonly state?: PowerState;
   readonly text?: RegExp;
-  /** What the controller was asked, each kind once where it was asked again and again. */
+  /** The requests to the controller, without repetitions. */
   readonly asked: readonly string[];
 }
 
@@ -24,14 +24,14 @@ const CYCLE: PowerCommand = { kind: 'cycle', netboot: true };
 const CASES: readonly Case[] = [
   { name: 'a start by the network', command: ON, kind: 'done', state: 'on', asked: ['netboot', 'on', 'query'] },
   {
-    name: 'a start from whatever comes first',
+    name: 'a start with the boot order as it is',
     command: { kind: 'on', netboot: false },
     kind: 'done',
     state: 'on',
     asked: ['on', 'query'],
   },
   {
-    name: 'a controller that says yes and does nothing',
+    name: 'a controller that confirms but does nothing',
     command: ON,
     behaviour: 'ignores',
     kind: 'unknown',
@@ -41,7 +41,7 @@ const CASES: readonly Case[] = [
   },
   { name: 'a refusal', command: ON, behaviour: 'refuses', kind: 'refused', asked: ['netboot', 'on', 'query'] },
   {
-    name: 'a refusal of what is so already',
+    name: 'a refusal to set the state that the machine already has',
     command: ON,
     before: 'on',
     behaviour: 'refuses',
@@ -50,19 +50,19 @@ const CASES: readonly Case[] = [
     asked: ['netboot', 'on', 'query'],
   },
   {
-    name: 'nobody there for the boot device',
+    name: 'no answer about the boot device',
     command: ON,
     netboot: 'is-away',
     kind: 'unreachable',
     asked: ['netboot'],
   },
   {
-    name: 'no boot device to choose',
+    name: 'a refused boot device',
     command: ON,
     netboot: 'refuses',
     kind: 'done',
     state: 'on',
-    text: /network is not sure to be its boot device: no$/,
+    text: /but it may not boot from the network: no$/,
     asked: ['netboot', 'on', 'query'],
   },
   {
@@ -74,7 +74,7 @@ const CASES: readonly Case[] = [
     asked: ['off hard', 'query', 'netboot', 'on', 'query'],
   },
   {
-    name: 'a cycle that does not get off',
+    name: 'a cycle that cannot switch off',
     command: CYCLE,
     before: 'on',
     behaviour: 'ignores',
@@ -83,7 +83,7 @@ const CASES: readonly Case[] = [
     asked: ['off hard', 'query'],
   },
   {
-    name: 'a soft off, which is only asked for',
+    name: 'a soft off, which is only requested',
     command: { kind: 'off', manner: 'soft' },
     before: 'on',
     behaviour: 'ignores',
@@ -123,7 +123,7 @@ for (const { name, command, before = 'off', behaviour, netboot, kind, state, tex
   });
 }
 
-test('an abort ends the looking', async () => {
+test('an abort ends the verification', async () => {
   const clock = new VirtualClock();
   const controller = new Controller('one', clock);
   controller.behaviour = 'ignores';

@@ -1,24 +1,24 @@
-// Controllers in memory, for the parts that switch them: each does what it is told, after a while of virtual time, and counts.
+// Power controllers in memory for tests: each carries out its requests after some virtual time, and counts them.
 
 import type { PowerDriver, PowerPort } from '../../src/power/driver.ts';
 import { outcome, type PowerOutcome, type PowerState, withSaid } from '../../src/power/outcome.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
 
-/** What a controller can be made to do. */
+/** How a controller behaves. */
 export type Behaviour = 'obeys' | 'ignores' | 'refuses' | 'hangs' | 'is-away';
 
-/** One controller of one machine. */
+/** The controller of one machine. */
 export class Controller {
   state: PowerState = 'off';
   behaviour: Behaviour = 'obeys';
   netboot: Behaviour = 'obeys';
-  /** What it was asked, in order. */
+  /** Its requests, in order. */
   readonly asked: string[] = [];
-  /** How many things are asked of it at this moment, and were at the most. */
+  /** Its concurrent requests, now and at most so far. */
   active = 0;
   activeMost = 0;
   readonly name: string;
-  /** What it answers beside, when it is away. */
+  /** The answer of another server in its place while it is away. */
   said = '';
   readonly #clock: VirtualClock;
   readonly #takesMs: number;
@@ -72,14 +72,14 @@ export class Controller {
       if (behaviour !== 'hangs') this.#clock.schedule(this.#takesMs, resolve);
     });
     this.active -= 1;
-    if (signal.aborted) return outcome('unknown', 'called off');
+    if (signal.aborted) return outcome('unknown', 'cancelled');
     if (behaviour === 'refuses') return outcome('refused', 'no');
     if (behaviour === 'is-away') return withSaid(outcome('unreachable', 'nobody there'), this.said);
     return act();
   }
 }
 
-/** A driver for controllers; `power_address` names one. The driver of a dead process asks nothing more. */
+/** A driver for these controllers; `power_address` names one. The driver of a dead process sends nothing more. */
 export function controllerDriver(
   controllers: ReadonlyMap<string, Controller>,
   isDead: () => boolean = () => false,
@@ -97,11 +97,11 @@ export function controllerDriver(
   };
 }
 
-/** Lets virtual time pass, and what waits for it run. */
+/** Passes virtual time, and runs what waits for it. */
 export async function pass(clock: VirtualClock, ms: number, stepMs = 50): Promise<void> {
   for (let gone = 0; gone < ms; gone += stepMs) {
     clock.advance(Math.min(stepMs, ms - gone));
-    // Promises that follow one another need a few turns.
+    // Chained promises need a few turns.
     for (let turn = 0; turn < 3; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
   }
 }

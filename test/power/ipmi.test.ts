@@ -1,6 +1,6 @@
-// How ipmitool is called, and what its words mean. The words are those of ipmitool 1.8.19 (Debian 12) against ipmi_sim 1.0.13 of
-// OpenIPMI, with a relay before it that swallows datagrams where an answer is lost; those marked * are composed of ipmitool's table
-// of completion codes, which ipmi_sim never gives.
+// How ipmitool is called, and what its output means. The output is that of ipmitool 1.8.19 (Debian 12) with ipmi_sim 1.0.13 of OpenIPMI,
+// behind a relay that drops datagrams where an answer is lost. Output marked * is composed from ipmitool's table of completion codes, which
+// ipmi_sim never sends.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -57,7 +57,7 @@ const worked = (out: string, err = VERBOSE): ProgramEnd => ({ kind: 'ended', cod
 interface Case {
   readonly name: string;
   readonly end: ProgramEnd;
-  /** Of a question; undefined: as of a change. */
+  /** The outcome of a query; undefined if the same as that of a change. */
   readonly asked?: PowerOutcomeKind;
   readonly changed: PowerOutcomeKind;
   readonly text: RegExp;
@@ -73,7 +73,7 @@ const CASES: readonly Case[] = [
     text: /Up\/On/,
   },
   {
-    name: 'told the boot device',
+    name: 'a chosen boot device',
     end: worked('Set Boot Device to pxe\n'),
     asked: 'unknown',
     changed: 'done',
@@ -88,7 +88,7 @@ const CASES: readonly Case[] = [
     text: /^the password is wrong/,
   },
   {
-    name: 'a user that is not there',
+    name: 'an unknown user',
     end: failed(`${HEAD}RAKP 2 message indicates an error : unauthorized name\n${NO_SESSION}`),
     changed: 'wrong-credentials',
     text: /^the BMC has no such user/,
@@ -100,25 +100,25 @@ const CASES: readonly Case[] = [
     text: /^the password is wrong/,
   },
   {
-    name: 'a user that is not there by IPMI 1.5',
+    name: 'an unknown user by IPMI 1.5',
     end: failed(`${HEAD}Invalid user name\n${OLD_NO_SESSION}`),
     changed: 'wrong-credentials',
     text: /^the BMC has no such user/,
   },
   {
-    name: 'a cipher suite that is not there',
+    name: 'an unknown cipher suite',
     end: failed(`Error in open session response message : invalid authentication algorithm\n${NO_SESSION}`),
     changed: 'refused',
     text: /cipher_suite_id/,
   },
   {
-    name: 'sessions that are all taken *',
+    name: 'no free session *',
     end: failed(`Error in open session response message : insufficient resources for session\n${NO_SESSION}`),
     changed: 'refused',
     text: /^all sessions of the BMC are taken/,
   },
   {
-    name: 'nobody there',
+    name: 'no BMC',
     end: failed(
       `${HEAD}Get Auth Capabilities error\nError issuing Get Channel Authentication Capabilities request\n${NO_SESSION}`,
     ),
@@ -126,13 +126,13 @@ const CASES: readonly Case[] = [
     text: /^no answer/,
   },
   {
-    name: 'nobody there by IPMI 1.5',
+    name: 'no BMC by IPMI 1.5',
     end: failed(`${HEAD}Get Auth Capabilities command failed\n${OLD_NO_SESSION}`),
     changed: 'unreachable',
     text: /^no answer/,
   },
   {
-    name: 'a name that nobody knows',
+    name: 'an unknown host name',
     end: failed(`Address lookup for nosuch.invalid failed\nCould not open socket!\n${NO_SESSION}`),
     changed: 'unreachable',
     text: /^its name is unknown/,
@@ -163,7 +163,7 @@ const CASES: readonly Case[] = [
     text: /^Unable to set Chassis Power Control to Up\/On$/,
   },
   {
-    name: 'a privilege that the user has not',
+    name: 'a privilege that the user does not have',
     end: failed(
       'Get HPM.x Capabilities request failed, compcode = d4\nInvalid completion code received: Insufficient privilege level\nSet Chassis Power Control to Up/On failed: Insufficient privilege level\n',
     ),
@@ -177,7 +177,7 @@ const CASES: readonly Case[] = [
     text: /Node busy$/,
   },
   {
-    name: 'words that nobody has seen before',
+    name: 'unknown output',
     end: failed('Something new\n'),
     asked: 'unreachable',
     changed: 'unknown',
@@ -185,7 +185,7 @@ const CASES: readonly Case[] = [
   },
   { name: 'no words', end: failed(''), asked: 'unreachable', changed: 'unknown', text: /^ipmitool ended with 1$/ },
   {
-    name: 'its time over',
+    name: 'a timeout',
     end: { kind: 'killed', out: '', err: HEAD },
     asked: 'unreachable',
     changed: 'unknown',
@@ -208,7 +208,7 @@ for (const { name, end, asked, changed, text, state = 'unknown' } of CASES) {
   });
 }
 
-test('a secret in its words is masked', () => {
+test('a secret in its output is masked', () => {
   assert.equal(
     judgeIpmitool(failed('bad password hunter2 given\n'), true, ['hunter2']).text,
     'bad password •••• given',

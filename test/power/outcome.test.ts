@@ -24,14 +24,14 @@ const WORDS: readonly (readonly [name: string, said: string, expected: string])[
 ];
 for (const [name, said, expected] of WORDS) test(name, () => assert.equal(cleanWords(said), expected));
 
-test('64 KiB of white space are one space, and cost a few milliseconds', () => {
+test('64 KiB of white space become one space, in a few milliseconds', () => {
   const before = process.threadCpuUsage();
   assert.equal(cleanWords(`a${' '.repeat(65_536)}b`), 'a b');
   const { user } = process.threadCpuUsage(before);
   assert.ok(user < 30_000, `it worked for ${user} µs`);
 });
 
-test('words are cut at their bound, and a secret across it is masked before', () => {
+test('words are cut at their bound, after a secret across it is masked', () => {
   const said = `${'x'.repeat(OUTCOME_CHARACTERS_MAX - 4)}hunter2 and more`;
   const clean = cleanWords(said, ['hunter2']);
   assert.equal(clean.length, OUTCOME_CHARACTERS_MAX);

@@ -1,4 +1,4 @@
-// The parameters of each driver: MAAS's names, and what is refused.
+// The parameters of each driver: MAAS's names, and refused values.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -14,7 +14,7 @@ const WEBHOOK: PowerValues = {
   power_query_uri: 'http://10.0.0.7:8000/state',
 };
 
-test('there are the drivers manual, ipmi, virsh and webhook, and none that could only wake a machine', () => {
+test('the drivers are manual, ipmi, virsh and webhook; none can only wake a machine', () => {
   assert.deepEqual(
     POWER_DRIVERS.map(({ name, byHand }) => [name, byHand]),
     [
@@ -77,26 +77,26 @@ for (const [driver, values, controller] of CONTROLLERS) {
 
 const REFUSED: readonly (readonly [name: string, driver: string, values: PowerValues, problem: RegExp])[] = [
   ['a missing address', 'ipmi', {}, /^power_address: is missing; give an address or a name/],
-  ['an option in the place of an address', 'ipmi', { power_address: '-oProxy' }, /^power_address: will not do/],
-  ['a space in an address', 'ipmi', { power_address: '10.0.0.5 -v' }, /^power_address: will not do/],
-  ['a port that there is not', 'ipmi', { power_address: '10.0.0.5:70000' }, /no port 70000/],
+  ['an option instead of an address', 'ipmi', { power_address: '-oProxy' }, /^power_address: is invalid/],
+  ['a space in an address', 'ipmi', { power_address: '10.0.0.5 -v' }, /^power_address: is invalid/],
+  ['an impossible port', 'ipmi', { power_address: '10.0.0.5:70000' }, /no port 70000/],
   [
-    'a slip of the pen',
+    'a typo in a name',
     'ipmi',
     { ...IPMI, power_adress: 'x' },
-    /^power_adress: no parameter of this driver.*; did you mean power_address\?$/,
+    /^power_adress: not a parameter of this driver.*; did you mean power_address\?$/,
   ],
   ['another protocol', 'ipmi', { ...IPMI, power_driver: 'LAN_3' }, /one of LAN_2_0, LAN/],
-  ['a user with a newline', 'ipmi', { ...IPMI, power_user: 'a\nb' }, /^power_user: will not do/],
-  ['a password that is too long', 'ipmi', { ...IPMI, power_pass: 'p'.repeat(21) }, /^power_pass: will not do/],
+  ['a user with a newline', 'ipmi', { ...IPMI, power_user: 'a\nb' }, /^power_user: is invalid/],
+  ['a password that is too long', 'ipmi', { ...IPMI, power_pass: 'p'.repeat(21) }, /^power_pass: is invalid/],
   ['a machine without a name', 'virsh', { ...VIRSH, power_id: '' }, /^power_id: is missing/],
-  ['a slash in a machine', 'virsh', { ...VIRSH, power_id: 'a/b' }, /^power_id: will not do/],
+  ['a slash in a machine’s name', 'virsh', { ...VIRSH, power_id: 'a/b' }, /^power_id: is invalid/],
   ['a password for SSH', 'virsh', { ...VIRSH, power_pass: 'hunter2' }, /^power_pass: .*rackboot power key/],
-  ['another scheme', 'webhook', { ...WEBHOOK, power_on_uri: 'file:///etc/passwd' }, /^power_on_uri: will not do/],
-  ['a user in a URL', 'webhook', { ...WEBHOOK, power_on_uri: 'http://u:hunter2@h/' }, /^power_on_uri: will not do/],
-  ['a broken expression', 'webhook', { ...WEBHOOK, power_on_regex: '(' }, /^power_on_regex: will not do/],
+  ['another scheme', 'webhook', { ...WEBHOOK, power_on_uri: 'file:///etc/passwd' }, /^power_on_uri: is invalid/],
+  ['a user in a URL', 'webhook', { ...WEBHOOK, power_on_uri: 'http://u:hunter2@h/' }, /^power_on_uri: is invalid/],
+  ['a broken expression', 'webhook', { ...WEBHOOK, power_on_regex: '(' }, /^power_on_regex: is invalid/],
   ['an expression that is too long', 'webhook', { ...WEBHOOK, power_on_regex: 'a'.repeat(513) }, /^power_on_regex/],
-  ['a token with a newline', 'webhook', { ...WEBHOOK, power_token: 'a\r\nHost: b' }, /^power_token: will not do/],
+  ['a token with a newline', 'webhook', { ...WEBHOOK, power_token: 'a\r\nHost: b' }, /^power_token: is invalid/],
   ['anything for manual', 'manual', { power_address: 'x' }, /which has none/],
 ];
 for (const [name, driver, values, problem] of REFUSED) {

@@ -1,4 +1,4 @@
-// The programs of power drivers: what is named where one is missing, and that the documents name the same.
+// The programs of power drivers: the message about a missing one, and that the documents name the same packages.
 
 import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,19 +16,19 @@ test('every driver of the table is a driver', () => {
   for (const driver of DRIVER_PROGRAMS.keys()) assert.ok(names.includes(driver), driver);
 });
 
-test('what a driver says of a missing program is the command that installs it', () => {
+test('the message about a missing program gives the command that installs it', () => {
   assert.equal(missingText('ipmitool'), 'ipmitool is not installed: sudo apt-get install ipmitool');
   assert.equal(missingText('virsh'), 'virsh is not installed: sudo apt-get install libvirt-clients');
   for (const { program, package: name } of PROGRAMS) assert.ok(missingText(program).endsWith(` install ${name}`));
 });
 
-test('packages of several programs are named once', () => {
+test('a package of several programs is named once', () => {
   const ssh = PROGRAMS.filter((one) => one.package === 'openssh-client');
   assert.equal(ssh.length, 2);
   assert.equal(installCommand(ssh), 'sudo apt-get install openssh-client');
 });
 
-test('a program is found in the path that is given', () => {
+test('a program is found in the given path', () => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-programs-'));
   try {
     const before = findMissingPrograms('ipmi', directory).length;

@@ -30,7 +30,7 @@ function takeAll(queue: PowerQueue<PowerTask>): string[] {
   return taken;
 }
 
-test('a second command to a machine is told of the first, waiting or running', () => {
+test('a second command for a machine is answered with the first, waiting or running', () => {
   const queue = new PowerQueue<PowerTask>();
   const first = command('1', 'm');
   assert.deepEqual(queue.submit(first, NOW), { kind: 'waiting' });
@@ -41,7 +41,7 @@ test('a second command to a machine is told of the first, waiting or running', (
   assert.deepEqual(queue.submit(command('2', 'm'), NOW), { kind: 'waiting' });
 });
 
-test('a command takes the place of a question that waits, and waits for one that runs', () => {
+test('a command replaces a waiting query, and waits for a running one', () => {
   const queue = new PowerQueue<PowerTask>();
   const asked = question('q', 'm');
   queue.submit(asked, NOW);
@@ -57,14 +57,14 @@ test('a command takes the place of a question that waits, and waits for one that
   assert.deepEqual(takeAll(other), ['1']);
 });
 
-test('a question to a machine under a command is not taken', () => {
+test('a query of a machine with a command is not taken', () => {
   const queue = new PowerQueue<PowerTask>();
   const first = command('1', 'm');
   queue.submit(first, NOW);
   assert.deepEqual(queue.submit(question('q', 'm'), NOW), { kind: 'busy', by: first });
 });
 
-test('of one controller one thing is asked at a time, and others are not held up', () => {
+test('a controller runs one task at a time, and does not delay others', () => {
   const queue = new PowerQueue<PowerTask>();
   const first = command('1', 'a', 'host');
   queue.submit(first, NOW);
@@ -75,7 +75,7 @@ test('of one controller one thing is asked at a time, and others are not held up
   assert.deepEqual(takeAll(queue), ['2']);
 });
 
-test('commands go before questions, and always find room to run', () => {
+test('commands go before queries, and queries leave room for them', () => {
   const queue = new PowerQueue<PowerTask>();
   for (let index = 0; index < 100; index += 1) queue.submit(question(`q${index}`), NOW);
   assert.equal(takeAll(queue).length, QUESTIONS_RUNNING_MAX);
@@ -85,7 +85,7 @@ test('commands go before questions, and always find room to run', () => {
   assert.ok(taken.every((id) => id.startsWith('c')));
 });
 
-test('at its bounds the queue says that it is full', () => {
+test('at its bounds the queue reports that it is full', () => {
   const queue = new PowerQueue<PowerTask>();
   for (let index = 0; index < COMMANDS_MAX; index += 1) queue.submit(command(`c${index}`), NOW);
   for (let index = 0; index < QUESTIONS_MAX; index += 1) queue.submit(question(`q${index}`), NOW);
@@ -94,7 +94,7 @@ test('at its bounds the queue says that it is full', () => {
   assert.equal(queue.waiting, COMMANDS_MAX + QUESTIONS_MAX);
 });
 
-test('what has waited too long is taken out, and nothing else', () => {
+test('only tasks that have waited too long are removed', () => {
   const queue = new PowerQueue<PowerTask>();
   queue.submit(command('1'), NOW);
   queue.submit(question('q'), later(NOW, 5));
@@ -106,7 +106,7 @@ test('what has waited too long is taken out, and nothing else', () => {
   assert.deepEqual(queue.submit(command('2', '1'), NOW), { kind: 'waiting' });
 });
 
-test('whatever happens, its bounds hold and everything that was taken comes out once', () => {
+test('in random use its bounds hold, and every task comes out once', () => {
   const random = printedRandom('power');
   const queue = new PowerQueue<PowerTask>();
   const running = new Map<string, PowerTask>();

@@ -13,7 +13,7 @@ import {
 const NOW = instant(1_000_000);
 const AWAY = outcome('unreachable', 'nobody there');
 
-test('what is watched is asked for within an interval, and then once in each', () => {
+test('a watched machine is queried within an interval, and then once in each', () => {
   const readings = new PowerReadings();
   readings.watch('m', NOW, 0.5);
   assert.equal(readings.takeDue(later(NOW, QUESTION_EVERY_MS / 2 - 1), 0), undefined);
@@ -23,7 +23,7 @@ test('what is watched is asked for within an interval, and then once in each', (
   assert.equal(readings.nextAt, later(due, QUESTION_EVERY_MS));
 });
 
-test('a state that was seen keeps its age while nobody answers, and is asked for less and less often', () => {
+test('without answers a state keeps its true age, and is queried ever more rarely', () => {
   const readings = new PowerReadings();
   readings.watch('m', NOW, 0);
   readings.answered('m', outcome('done', 'on', 'on'), NOW, 0.5);
@@ -39,7 +39,7 @@ test('a state that was seen keeps its age while nobody answers, and is asked for
   assert.equal(readings.nextAt, later(NOW, 1 + QUESTION_EVERY_MS));
 });
 
-test('the end of a command is a reading, and is looked after soon', () => {
+test('the end of a command is a reading, and is soon verified', () => {
   const readings = new PowerReadings();
   readings.watch('m', NOW, 1);
   readings.commanded('m', outcome('done', 'switched', 'on'), NOW);
@@ -50,7 +50,7 @@ test('the end of a command is a reading, and is looked after soon', () => {
   assert.deepEqual(readings.get('m'), { state: 'unknown', seenAt: later(NOW, 5), failure: lost });
 });
 
-test('what is forgotten is neither known nor asked for', () => {
+test('a forgotten machine is neither known nor queried', () => {
   const readings = new PowerReadings();
   readings.watch('m', NOW, 0);
   readings.forget('m');
@@ -59,7 +59,7 @@ test('what is forgotten is neither known nor asked for', () => {
   assert.equal(readings.nextAt, undefined);
 });
 
-test('many machines are asked about less often, so that a second has no more than a few questions', () => {
+test('with many machines each is queried less often, so that a second has only a few queries', () => {
   const readings = new PowerReadings();
   const count = 4000;
   for (let index = 0; index < count; index += 1) readings.watch(`m${index}`, NOW, index / count);

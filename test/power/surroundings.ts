@@ -1,4 +1,4 @@
-// What drivers are given in these tests: a clock that stands still, and no key.
+// The surroundings of drivers in these tests: a clock that does not advance, and no key.
 
 import type { PowerSurroundings } from '../../src/power/driver.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';

@@ -1,4 +1,4 @@
-// The switchboard over controllers in memory, in virtual time, with a ledger that outlives it.
+// The switchboard with controllers in memory, in virtual time, and with a ledger that outlives it.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -49,7 +49,7 @@ class Place {
     this.board = this.start();
   }
 
-  /** A switchboard of a new process. The one before is dead: it asks nothing more, writes nothing, and nobody hears it. */
+  /** The switchboard of a new process. The previous one is dead: it sends, writes and reports nothing more. */
   start(): PowerSwitchboard {
     const isDead = (): boolean => this.board !== board;
     const memory = controllerDriver(this.controllers, isDead);
@@ -98,7 +98,7 @@ class Place {
 const ON = { kind: 'on', netboot: true } as const;
 const OFF = { kind: 'off', manner: 'hard' } as const;
 
-test('a command is taken at once, is in the book while it runs, and is told its end', async () => {
+test('a command is taken at once, is in the ledger while it runs, and its end is reported', async () => {
   const place = new Place('a');
   assert.deepEqual(place.board.command('1', place.target('a'), ON), { kind: 'taken' });
   assert.equal(place.board.commandOf('a'), '1');
@@ -113,7 +113,7 @@ test('a command is taken at once, is in the book while it runs, and is told its 
   assert.equal(place.controller('a').state, 'on');
 });
 
-test('the same command given again is known, while it runs and ever after', async () => {
+test('a repeated command is recognised, while it runs and ever after', async () => {
   const place = new Place('a');
   place.board.command('1', place.target('a'), ON);
   assert.equal(place.board.command('1', place.target('a'), ON).kind, 'known');
@@ -123,14 +123,14 @@ test('the same command given again is known, while it runs and ever after', asyn
   assert.equal(place.controller('a').asked.filter((what) => what === 'on').length, 1);
 });
 
-test('of two commands at once one wins, and the other is told', () => {
+test('of two commands at once one wins, and the other is refused', () => {
   const place = new Place('a');
   place.board.command('1', place.target('a'), ON);
   const second = place.board.command('2', place.target('a'), OFF);
   assert.deepEqual(second, { kind: 'busy', by: '1', text: 'the machine is under another command: on' });
 });
 
-test('what was under way when the process died is unknown, and is not done again', async () => {
+test('a command that ran when the process died is unknown, and is not repeated', async () => {
   const place = new Place('a');
   place.board.command('1', place.target('a'), ON);
   const asked = place.controller('a').asked.length;
@@ -144,7 +144,7 @@ test('what was under way when the process died is unknown, and is not done again
   assert.equal(place.controller('a').asked.length, asked);
 });
 
-test('a command that cannot be written down is not done', async () => {
+test('a command that cannot be recorded is not carried out', async () => {
   const place = new Place('a');
   place.ledger.isBroken = true;
   assert.equal(place.board.command('1', place.target('a'), ON).kind, 'taken');
@@ -154,7 +154,7 @@ test('a command that cannot be written down is not done', async () => {
   assert.deepEqual(place.controller('a').asked, []);
 });
 
-test('a driver that hangs is left at its deadline, and its controller is free again', async () => {
+test('a driver that hangs is abandoned at its deadline, and its controller is free again', async () => {
   const place = new Place('a');
   place.controller('a').behaviour = 'hangs';
   place.board.command('1', place.target('a', 'one'), ON);
@@ -169,12 +169,12 @@ test('a driver that hangs is left at its deadline, and its controller is free ag
   assert.equal(place.ended.length, 2);
 });
 
-test('a driver that there is not, and parameters that will not do, are refused at once', () => {
+test('an unknown driver and invalid parameters are refused at once', () => {
   const place = new Place('a');
   const noDriver = place.board.command('1', { machine: 'm', driver: 'ether_wake', values: {} }, ON);
   assert.deepEqual(noDriver, {
     kind: 'refused',
-    text: 'there is no power driver ether_wake: give the machine a power_type',
+    text: "there is no power driver ether_wake: set the machine's power_type",
   });
   const noController = place.board.command('2', place.target('b'), ON);
   assert.deepEqual(noController, {
@@ -183,7 +183,7 @@ test('a driver that there is not, and parameters that will not do, are refused a
   });
 });
 
-test('a machine switched by hand is told so, and is not watched', async () => {
+test('a machine switched by hand is reported as such, and is not watched', async () => {
   const place = new Place();
   const target = { machine: 'm', driver: 'manual', values: {} };
   place.board.watch('m', target);
@@ -191,16 +191,16 @@ test('a machine switched by hand is told so, and is not watched', async () => {
   assert.equal(place.board.command('1', target, ON).kind, 'taken');
   await pass(place.clock, 100);
   assert.equal(place.ended[0]?.outcome.kind, 'unknown');
-  assert.match(place.ended[0]?.outcome.text ?? '', /^somebody has to switch it on/);
+  assert.match(place.ended[0]?.outcome.text ?? '', /^a person must switch it on/);
 });
 
-test('watched machines are asked in turn, and a change is told with its age', async () => {
+test('watched machines are queried in turn, and a change is reported with its age', async () => {
   const place = new Place('a', 'b');
   place.controller('a').state = 'on';
   for (const name of ['a', 'b']) place.board.watch(name, place.target(name));
   await pass(place.clock, QUESTION_EVERY_MS + 1_000, 500);
   assert.deepEqual([...place.states].sort(), ['a on', 'b off']);
-  // Told again, and nothing new: what is known stays.
+  // Watching it again unchanged keeps its reading.
   place.board.watch('a', place.target('a'));
   const seenAt = place.board.reading('a')?.seenAt;
   assert.ok(seenAt !== undefined && place.clock.now() - seenAt <= QUESTION_EVERY_MS + 1_000);
@@ -215,7 +215,7 @@ test('watched machines are asked in turn, and a change is told with its age', as
   assert.equal(place.board.reading('a'), undefined);
 });
 
-test('whoever asks has an answer at once, those at the same time the same, and none while the machine is switched', async () => {
+test('a query is answered at once, concurrent ones share the answer, and it is refused while the machine is switched', async () => {
   const place = new Place('a');
   const { board } = place;
   const [one, other] = [board.ask(place.target('a')), board.ask(place.target('a'))];
@@ -233,11 +233,11 @@ test('whoever asks has an answer at once, those at the same time the same, and n
   const lost = board.ask(place.target('a', 'lost'));
   await board.close();
   assert.equal((await waits).kind, 'unreachable');
-  assert.equal((await lost).text, 'Rackboot is ending');
-  assert.equal((await board.ask(place.target('a'))).text, 'Rackboot is ending');
+  assert.equal((await lost).text, 'Rackboot is stopping');
+  assert.equal((await board.ask(place.target('a'))).text, 'Rackboot is stopping');
 });
 
-test('a command that has not begun can be taken back, and is in no book; one that has cannot', async () => {
+test('a waiting command can be withdrawn, and is not in the ledger; a started one cannot', async () => {
   const place = new Place('a');
   place.board.command('1', place.target('a', 'one'), ON);
   place.board.command('2', place.target('a', 'two'), ON);
@@ -251,7 +251,7 @@ test('a command that has not begun can be taken back, and is in no book; one tha
   );
 });
 
-test('at its end a command that runs may end by itself within the grace', async () => {
+test('at shutdown a running command may end on its own within the grace time', async () => {
   const place = new Place('a', 'b');
   place.controller('b').behaviour = 'hangs';
   place.board.command('1', place.target('a'), ON);
@@ -268,7 +268,7 @@ test('at its end a command that runs may end by itself within the grace', async 
   );
 });
 
-test('at its end it stops what runs, which is told, and forgets what waits', async () => {
+test('at shutdown running commands are stopped and reported, and waiting ones dropped', async () => {
   const place = new Place('a');
   place.controller('a').behaviour = 'hangs';
   place.board.command('1', place.target('a', 'one'), ON);
@@ -294,14 +294,14 @@ test('a thousand machines on a hundred controllers are switched, one at a time e
   for (const controller of place.controllers.values()) assert.equal(controller.activeMost, 1);
 });
 
-test('whenever the process dies, no command is done twice, and each that was begun has an end', async () => {
+test('whenever the process dies, no command runs twice, and each started one has an end', async () => {
   const random = printedRandom('power');
   const place = new Place('a', 'b', 'c');
   const given = new Map<string, { readonly target: PowerTarget; readonly command: typeof ON | typeof OFF }>();
   for (let step = 0; step < 400; step += 1) {
     const name = ['a', 'b', 'c'][random(3)] ?? 'a';
     given.set(`${step}`, { target: place.target(name), command: random(2) === 0 ? ON : OFF });
-    // As a region does: what has no end is given again, with its id.
+    // Like the region, give commands without an end again, with their ids.
     for (const [id, { target, command }] of given) {
       const admission = place.board.command(id, target, command);
       if (admission.kind === 'known' && admission.entry.end !== undefined) given.delete(id);
@@ -310,7 +310,7 @@ test('whenever the process dies, no command is done twice, and each that was beg
     await pass(place.clock, random(400));
     if (random(5) === 0) {
       place.start();
-      // The dead process does nothing more, and its programs were killed with it.
+      // The dead process does nothing more: its programs were killed with it.
       for (const controller of place.controllers.values()) controller.active = 0;
       place.board.recover();
     }

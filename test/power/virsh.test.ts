@@ -1,5 +1,5 @@
-// Which URIs are taken, and what virsh's words mean. The words are those of virsh 9.0.0 (Debian 12) against its test driver, a
-// libvirtd with QEMU, and sshd 9.2; those marked * are libvirt's, from its sources.
+// Valid URIs, and the meaning of virsh's output. The output is that of virsh 9.0.0 (Debian 12) with its test driver, a libvirtd with QEMU,
+// and sshd 9.2; output marked * is from libvirt's sources.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -25,7 +25,7 @@ const TAKEN: readonly (readonly [uri: string, given: string])[] = [
   ],
 ];
 for (const [uri, given] of TAKEN) {
-  test(`${uri} is taken`, () => {
+  test(`${uri} is accepted`, () => {
     const host = parseHypervisor(uri);
     assert.ok(host !== undefined);
     assert.equal(virshUri(host, host.overSsh ? '/s/ssh/connect' : undefined), given);
@@ -55,7 +55,7 @@ for (const uri of REFUSED) {
   test(`${JSON.stringify(uri)} is refused`, () => assert.equal(parseHypervisor(uri), undefined));
 }
 
-// What virsh takes for an ID is another machine after each start; a name that only begins with a number is none.
+// virsh would take a number for an ID, which is another machine's after a restart; a name that only starts with a digit is not an ID.
 for (const [id, isTaken] of [
   ['3', false],
   ['007', false],
@@ -65,7 +65,7 @@ for (const [id, isTaken] of [
   ['node-3', true],
   ['6695eb01-f6a4-8304-79aa-97f2502e193f', true],
 ] as const) {
-  test(`the machine ${JSON.stringify(id)} is ${isTaken ? 'taken' : 'refused, and its UUID asked for'}`, () => {
+  test(`the machine ${JSON.stringify(id)} is ${isTaken ? 'accepted' : 'refused, with a request for its UUID'}`, () => {
     const values = { power_address: 'test:///default', power_id: id };
     const opened = virsh.open('abc', values, surroundings());
     if (isTaken) assert.equal(opened.kind, 'open');
@@ -103,7 +103,7 @@ const CASES: readonly Case[] = [
     text: /^Failed to destroy domain 'x'; Requested operation is not valid: domain is not running$/,
   },
   {
-    name: 'a machine that is not there',
+    name: 'an unknown machine',
     end: failed("error: failed to get domain 'nope'\n"),
     wanted: 'on',
     kind: 'refused',
@@ -137,7 +137,7 @@ const CASES: readonly Case[] = [
     text: /port 2299/,
   },
   {
-    name: 'a name that nobody knows',
+    name: 'an unknown host name',
     end: failed(
       `${NO_HOST}error: Cannot recv data: ssh: Could not resolve hostname nosuch.invalid: Name or service not known: Connection reset by peer\n`,
     ),
@@ -155,14 +155,14 @@ const CASES: readonly Case[] = [
     text: /rackboot power key/,
   },
   {
-    name: 'a host that shows another key',
+    name: 'a host whose key has changed',
     end: failed(`${NO_HOST}error: Cannot recv data: Host key verification failed.: Connection reset by peer\n`),
     wanted: 'on',
     kind: 'refused',
     text: /known_hosts/,
   },
   {
-    name: 'a user that may not manage *',
+    name: 'a user without permission *',
     end: failed(
       `${NO_HOST}error: authentication unavailable: no polkit agent available to authenticate action 'org.libvirt.unix.manage'\n`,
     ),
@@ -179,7 +179,7 @@ const CASES: readonly Case[] = [
   },
   { name: 'its time over', end: { kind: 'killed', out: '', err: '' }, wanted: 'off', kind: 'unknown', text: /in time/ },
   {
-    name: 'its time over for a question',
+    name: 'a timeout of a query',
     end: { kind: 'killed', out: '', err: '' },
     wanted: undefined,
     kind: 'unreachable',
@@ -196,7 +196,7 @@ for (const { name, end, wanted, kind, text, state = 'unknown' } of CASES) {
   });
 }
 
-test('virtual machines are read from the table, whatever they are called', () => {
+test('virtual machines are parsed from the table, whatever their names', () => {
   const table =
     ' Id   Name              State\n-------------------------------\n 1    test              running\n -    a b               shut off\n -    shut off   paused  in shutdown\n -    x\n\n';
   assert.deepEqual(parseGuests(table), [

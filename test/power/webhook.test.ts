@@ -28,20 +28,20 @@ const JUDGED: readonly (readonly [attempt: HttpAttempt, changed: PowerOutcomeKin
 ];
 for (const [attempt, changed, asked] of JUDGED) {
   const name = attempt.kind === 'answer' ? `an answer with ${attempt.status}` : attempt.text;
-  test(`${name} means ${changed} of a change and ${asked} of a question`, () => {
+  test(`${name} means ${changed} for a change and ${asked} for a query`, () => {
     assert.equal(judgeAttempt(attempt, true, []).kind, changed);
     assert.equal(judgeAttempt(attempt, false, []).kind, asked);
   });
 }
 
-test('a secret that a server sends back is masked', () => {
+test('a secret in a server’s answer is masked', () => {
   assert.equal(judgeAttempt(answer(400, 'no token hunter2'), true, ['hunter2']).said, 'no token ••••');
   const redirect = judgeAttempt(answer(302, '', 'http://x/?t=hunter2'), true, ['hunter2']);
   assert.match(redirect.said ?? '', /^http:/);
   assert.doesNotMatch(JSON.stringify(redirect), /hunter2/);
 });
 
-test('what a server answers stands apart from the words that everybody may read', () => {
+test('a server’s answer is kept apart from the words that every user can read', () => {
   const body = 'root:x:0:0 of another service';
   const outcomes = [
     judgeAttempt(answer(200, body), true, []),
@@ -66,11 +66,11 @@ const STATES: readonly (readonly [body: string, state: PowerState])[] = [
   ['', 'unknown'],
 ];
 for (const [body, state] of STATES) {
-  test(`${body || 'an empty answer'} tells the state ${state}`, () =>
+  test(`${body || 'an empty answer'} means the state ${state}`, () =>
     assert.deepEqual([readState(body, DEFAULTS).kind, readState(body, DEFAULTS).state], ['done', state]));
 }
 
-/** How long a piece of work keeps its thread, in milliseconds of its own time. */
+/** How long some work occupies the thread, in milliseconds of processor time. */
 function workedMs(work: () => void): number {
   const before = process.threadCpuUsage();
   work();
@@ -80,17 +80,17 @@ function workedMs(work: () => void): number {
 
 const EVIL = `${'a'.repeat(60)}!`;
 
-test('an expression that would run for ever is interrupted, and named', () => {
+test('an expression that would run for ever is interrupted and named', () => {
   const judged = readState(EVIL, { ...DEFAULTS, power_off_regex: '^(a+)+$' });
   assert.equal(judged.kind, 'refused');
-  assert.match(judged.text, /^power_off_regex cannot be searched for within/);
+  assert.match(judged.text, /^power_off_regex takes longer than/);
 });
 
-test('an answer is searched once, however many of its expressions are too slow, and holds the thread for milliseconds', () => {
+test('an answer with slow expressions is searched once, and blocks the thread for milliseconds', () => {
   const slow = { power_on_regex: '^(a+)+$', power_off_regex: '^(a+)+$' };
   readState(EVIL, slow);
   const worked = workedMs(() => {
-    assert.match(readState(EVIL, slow).text, /^power_on_regex cannot be searched for within 5 ms/);
+    assert.match(readState(EVIL, slow).text, /^power_on_regex takes longer than 5 ms/);
   });
   assert.ok(worked < 30, `it worked for ${worked} ms`);
 });
@@ -105,7 +105,7 @@ const HOSTILE: readonly (readonly [name: string, body: string])[] = [
   ['white space and one line end', `a${'\t'.repeat(LONG / 2)}\n${' '.repeat(LONG / 2)}b`],
 ];
 for (const [name, body] of HOSTILE) {
-  test(`64 KiB of ${name} cost a few milliseconds, and no expression is blamed that nobody wrote`, () => {
+  test(`64 KiB of ${name} take a few milliseconds, and the default expressions are not blamed`, () => {
     const worked = workedMs(() => {
       const judged = readState(body, DEFAULTS);
       assert.deepEqual([judged.kind, judged.state], ['done', 'unknown']);
@@ -115,7 +115,7 @@ for (const [name, body] of HOSTILE) {
   });
 }
 
-test('words with wildcards between them are found exactly where the engine finds them', () => {
+test('words with wildcards in between match exactly where the engine matches them', () => {
   const expressions = [...Object.values(DEFAULTS), 'on', 'a.*b', '.*', 'a.*.*b', '"on"', 'a\\.b', 'a\\/.*\\:', 'b.*ab'];
   const pieces = [
     'status',
@@ -168,18 +168,18 @@ for (const expression of [
   'a\\',
   '\u2028',
 ]) {
-  test(`${JSON.stringify(expression)} is for the engine`, () => assert.equal(wildcardParts(expression), undefined));
+  test(`${JSON.stringify(expression)} is left to the engine`, () => assert.equal(wildcardParts(expression), undefined));
 }
 
-test("a state is looked for in the beginning of an answer, by the operator's expressions too", () => {
+test('a state is searched in the beginning of an answer only, even by the operator’s expressions', () => {
   const late = `${' '.repeat(5000)}status: running`;
   assert.equal(readState(late, DEFAULTS).state, 'unknown');
   assert.equal(readState(late, { ...DEFAULTS, power_on_regex: 'r[u]nning' }).state, 'unknown');
-  assert.match(readState(late, DEFAULTS).text, /in the first 4096 characters/);
+  assert.match(readState(late, DEFAULTS).text, /matches the first 4096 characters/);
   assert.equal(readState('x running', { ...DEFAULTS, power_on_regex: 'r[u]nning' }).state, 'on');
 });
 
-test('an expression cannot reach out of its engine', () => {
+test('an expression cannot reach outside its engine', () => {
   const evil = '").constructor.constructor("process.exit()';
   assert.equal(readState('x', { ...DEFAULTS, power_on_regex: 'x).*(y|z' }).kind, 'refused');
   assert.doesNotThrow(() => readState('x', { ...DEFAULTS, power_on_regex: evil }));

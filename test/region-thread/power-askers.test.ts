@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { instant } from '../../src/clock.ts';
 import { ASK_RATE, ASKED_MAX, PowerAskers } from '../../src/region-thread/power-askers.ts';
 
-test('one person has ASKED_MAX questions under way until each has ended, failed ones too; nobody else waits for that', async () => {
+test('one person runs ASKED_MAX queries at once until each has ended, even by failing; other people are not affected', async () => {
   const askers = new PowerAskers();
   const open = Array.from({ length: ASKED_MAX }, () => Promise.withResolvers<string>());
   const asked = open.map(({ promise }) => askers.ask('eve', instant(0), () => promise));
@@ -18,7 +18,7 @@ test('one person has ASKED_MAX questions under way until each has ended, failed 
   await Promise.all(asked.slice(1));
 });
 
-test('one person begins the burst of ASK_RATE at once, and so many a second from then on', async () => {
+test('one person starts the burst of ASK_RATE at once, and then its rate per second', async () => {
   const askers = new PowerAskers();
   const countAt = async (ms: number): Promise<number> => {
     let count = 0;

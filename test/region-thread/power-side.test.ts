@@ -1,4 +1,4 @@
-// The region's way to the power of its machines: a real store, controllers in memory, virtual time, and a process that dies at any moment.
+// The region's access to its machines' power: a real store, controllers in memory, virtual time, and a process that dies at any moment.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -117,7 +117,7 @@ const withPower = (names: readonly string[], work: (powered: Powered, place: Reg
     }
   });
 
-test('a machine that is accepted is switched off and on, by its network; what is done is known, and its state', () =>
+test('an accepted machine is power-cycled and boots from the network; its command and its state are known', () =>
   withPower(['a'], async (powered, { clock }) => {
     const id = powered.enlist('a');
     powered.order(id, 'accept');
@@ -139,7 +139,7 @@ test('a machine that is accepted is switched off and on, by its network; what is
     assert.ok(last.includes('it was switched on: switched on'), last.join('; '));
   }));
 
-test('a machine whose controller cannot be reached fails at once, with the words of its driver', () =>
+test('a machine whose controller cannot be reached fails at once, with its driver’s message', () =>
   withPower(['a'], async (powered, { clock }) => {
     powered.controller('a').behaviour = 'is-away';
     const id = powered.enlist('a');
@@ -150,7 +150,7 @@ test('a machine whose controller cannot be reached fails at once, with the words
     assert.equal(statusMessage, 'it could not be switched off and on: nobody there');
   }));
 
-test('parameters that will not do fail it, too, and nobody is asked', () =>
+test('invalid parameters fail it too, and no controller is contacted', () =>
   withPower(['a'], async (powered, { clock }) => {
     const id = powered.enlist('a');
     powered.region.editMachine(id, { powerParameters: { power_address: 'elsewhere' } }, 'bob');
@@ -160,7 +160,7 @@ test('parameters that will not do fail it, too, and nobody is asked', () =>
     assert.deepEqual(powered.controller('a').asked, []);
   }));
 
-test('what a machine said of its power itself is never used before it is accepted', () =>
+test('power parameters that a machine reported are never used before it is accepted', () =>
   withPower(['a'], async (powered, { clock, store }) => {
     const id = powered.enlist('a');
     const fields = { powerIsProposed: true, powerTask: 'on' } as const;
@@ -173,7 +173,7 @@ test('what a machine said of its power itself is never used before it is accepte
     assert.equal(powered.machine(id).powerTask, undefined);
   }));
 
-test('a command that comes while another one is carried out waits for its end, and one that has not begun is dropped', () =>
+test('a command waits for the end of a running one, and replaces one that has not started', () =>
   withPower(['a'], async (powered, { clock }) => {
     const id = powered.enlist('a');
     powered.order(id, 'accept');
@@ -196,7 +196,7 @@ const UNWANTED: readonly (readonly [why: string, (powered: Powered, id: string) 
 ];
 
 for (const [why, change] of UNWANTED) {
-  test(`what waits for a controller that is busy with another machine is not done when ${why}`, () =>
+  test(`a command that waits for a controller busy with another machine is not carried out when ${why}`, () =>
     withPower(['a', 'b'], async (powered, { clock }) => {
       const [one, other] = [powered.enlist('a'), powered.enlist('a', 0x525400000009)];
       powered.order(one, 'accept');
@@ -213,7 +213,7 @@ for (const [why, change] of UNWANTED) {
     }));
 }
 
-test('a person switches one thing at a time, and a machine of theirs only', () =>
+test('a person has one switch at a time, and only of their own machine', () =>
   withPower(['a'], async (powered, { clock }) => {
     const id = powered.enlist('a');
     const { life } = powered.region;
@@ -233,7 +233,7 @@ test('a person switches one thing at a time, and a machine of theirs only', () =
     assert.deepEqual([powered.side.reading(id), powered.machine(id).powerState], [undefined, 'unknown']);
   }));
 
-test('states are seen with their age, stored when they change, and told when nobody switched here', () =>
+test('states have an age, are stored when they change, and are reported when Rackboot did not switch', () =>
   withPower(['a'], async (powered, { clock }) => {
     const id = powered.enlist('a');
     await pass(clock, QUESTION_EVERY_MS + 1_000, 500);
@@ -254,7 +254,7 @@ test('states are seen with their age, stored when they change, and told when nob
     assert.equal(powered.side.reading(id), undefined);
   }));
 
-test('an end that the store does not take at the moment is told again, and nothing is done twice', () =>
+test('an end that the store cannot take at the moment is delivered again, and nothing is done twice', () =>
   withPower(['a'], async (powered, { clock }) => {
     const id = powered.enlist('a');
     powered.order(id, 'accept');
@@ -268,7 +268,7 @@ test('an end that the store does not take at the moment is told again, and nothi
     assert.deepEqual(powered.changes('a'), ['off hard', 'netboot', 'on']);
   }));
 
-test('killed at any moment of a command, it is not begun again: done, or unknown until its state is seen or its time is over', async () => {
+test('a command killed at any moment is not repeated: done, or unknown until its state is seen or its time is over', async () => {
   for (let killedAt = 0; killedAt <= 1_000; killedAt += 80) {
     await withPower(['a'], async (powered, { clock }) => {
       const id = powered.enlist('a');
@@ -289,7 +289,7 @@ test('killed at any moment of a command, it is not begun again: done, or unknown
   }
 });
 
-test('a release whose switching off was lost is over when the machine is seen off', () =>
+test('a release whose power-off was lost ends when the machine is seen off', () =>
   withPower(['a'], async (powered, { clock }) => {
     const id = powered.enlist('a');
     powered.region.life.command(id, { name: 'accept', skipsCommissioning: true }, BOB);
@@ -307,7 +307,7 @@ test('a release whose switching off was lost is over when the machine is seen of
     assert.deepEqual(powered.changes('a'), ['off hard']);
   }));
 
-test('a release that waits for a controller that is busy with others for long does not fail before its turn has come', () =>
+test('a release that waits long for a busy controller does not fail before its turn', () =>
   withPower(['a'], async (powered, { clock }) => {
     const others = [powered.enlist('a', 0x525400000011), powered.enlist('a', 0x525400000012)];
     const id = powered.enlist('a');
@@ -325,7 +325,7 @@ test('a release that waits for a controller that is busy with others for long do
     assert.deepEqual([powered.machine(id).status, powered.machine(id).powerTask], ['ready', undefined]);
   }));
 
-test('at its end what runs may end, its end is recorded, and nothing more is begun', () =>
+test('at shutdown running commands may end, their ends are recorded, and nothing more starts', () =>
   withPower(['a', 'b'], async (powered, { clock }) => {
     const [one, other] = [powered.enlist('a'), powered.enlist('b')];
     powered.controller('b').behaviour = 'hangs';
@@ -342,7 +342,7 @@ test('at its end what runs may end, its end is recorded, and nothing more is beg
     assert.equal(powered.machine(one).powerTask, 'off');
   }));
 
-test('a machine is switched on when its racks know what for, after a time in any case, and off at once', () =>
+test('a machine is switched on once its racks know its state or HOLD_MS_MAX is over, and off at once', () =>
   withPower(['a'], async (powered, { clock }) => {
     let missing: readonly string[] = ['far'];
     let tell = (): void => undefined;
@@ -372,5 +372,5 @@ test('a machine is switched on when its racks know what for, after a time in any
     assert.deepEqual(powered.changes('a').slice(4), []);
     await pass(clock, 5000);
     assert.equal(powered.changes('a').at(-1), 'on');
-    assert.deepEqual([said.length, /is switched on although far did not say/.test(said[0] ?? '')], [1, true]);
+    assert.deepEqual([said.length, /is switched on although far did not acknowledge/.test(said[0] ?? '')], [1, true]);
   }));

@@ -1,4 +1,4 @@
-// What a thread holds after its start, and after it has given it back.
+// The memory of a thread after its start, and after `returnMemory`.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,9 +7,9 @@ import { returnMemory } from '../../src/region-thread/start-memory.ts';
 
 const MIB = 1024 * 1024;
 
-test('memory that only the start needed is returned, what is in use stays, and no collector is left in reach', () => {
+test('memory that only the start needed is returned, memory in use stays, and `gc` is not left exposed', () => {
   const kept = Array.from({ length: 1000 }, (_, index) => ({ index }));
-  // As a start does it: much that lives for a while, and is then let go.
+  // Like a start: many objects that live for a while and are then released.
   for (let round = 0; round < 20; round += 1) Array.from({ length: 50_000 }, (_, index) => ({ round, index }));
   let needed: readonly object[] | undefined = Array.from({ length: 400_000 }, (_, index) => ({ index }));
   const before = getHeapStatistics().total_physical_size;

@@ -1,4 +1,4 @@
-// The region's thread, spoken to by a rack: what it does with one that speaks other words than it does.
+// The region's thread and racks of its own and of another uplink version.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -25,7 +25,7 @@ const events: RackMessage = {
   events: [{ sequence: 1, at: 1, kind: 'daemon.note', text: 'a note' }],
 };
 
-/** What the thread says to these messages; at the end it is told to close, unless it has ended by itself. */
+/** The answers of the thread to these messages; afterwards it is closed, unless it has ended on its own. */
 async function speak(messages: readonly RackMessage[], until: (said: readonly RegionMessage[]) => boolean) {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-worker-'));
   const config: RegionConfig = {
@@ -41,7 +41,7 @@ async function speak(messages: readonly RackMessage[], until: (said: readonly Re
   try {
     for (const message of messages) worker.postMessage(message);
     await eventuallyWithin(WAIT_MS_MAX, 'the thread answers', () => until(said) || hasEnded);
-    // What it would do without a pause is done by then.
+    // By then, everything that it would do at once is done.
     const endedByItself = await eventuallyWithin(1000, 'it ends', () => hasEnded).catch(() => false);
     worker.postMessage({ kind: 'close' });
     await eventuallyWithin(WAIT_MS_MAX, 'the thread ends', () => hasEnded);
@@ -55,7 +55,7 @@ async function speak(messages: readonly RackMessage[], until: (said: readonly Re
   }
 }
 
-test('a rack that speaks our words is greeted, and its events are stored', async () => {
+test('a rack of the same version is greeted, and its events are stored', async () => {
   const { said, endedByItself, racks } = await speak([hello(UPLINK_VERSION), events], (all) =>
     all.some(({ kind }) => kind === 'stored'),
   );
@@ -64,7 +64,7 @@ test('a rack that speaks our words is greeted, and its events are stored', async
   assert.deepEqual(racks, [UUID]);
 });
 
-test('a rack of another version is refused and nothing else: no greeting, no events, and the thread ends', async () => {
+test('a rack of another version is only refused: no greeting, no events, and the thread ends', async () => {
   const { said, endedByItself, racks } = await speak([hello(UPLINK_VERSION + 1), events], (all) =>
     all.some(({ kind }) => kind === 'refused'),
   );

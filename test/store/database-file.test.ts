@@ -1,5 +1,5 @@
-// How a database is brought from one version to the next, shown with a made-up second version; which versions are refused, and with what
-// remedy; and that version 1 of each database is what its fixture holds.
+// Migrations, shown with an invented second version; refused versions and their remedies; and that version 1 of each database matches its
+// fixture.
 
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
@@ -17,7 +17,7 @@ import { openRegionStore } from '../../src/store/region-sqlite.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures', 'state');
 
-/** A database of one version, and what a later Rackboot makes of it. */
+/** A database with one version, and the same one in a later Rackboot. */
 const FIRST: DatabaseKind = {
   title: 'book of notes',
   applicationId: 0x6e_6f_74_65,
@@ -31,7 +31,7 @@ const SECOND: DatabaseKind = {
     "ALTER TABLE note ADD COLUMN author TEXT NOT NULL DEFAULT ''; UPDATE note SET author = 'nobody'",
   ],
 };
-/** Its second step begins well and then fails. */
+/** Its second step succeeds at first and then fails. */
 const FAILING: DatabaseKind = {
   ...FIRST,
   migrations: [...FIRST.migrations, 'ALTER TABLE note ADD COLUMN author TEXT; SELECT nonsense FROM nowhere'],
@@ -45,7 +45,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-/** Makes a file of the first version with one note. */
+/** Creates a file of the first version with one note. */
 function writeFirst(): void {
   const database = openDatabaseFile(path, FIRST);
   database.exec("INSERT INTO note VALUES ('kept')");
@@ -62,7 +62,7 @@ function read(file: string, sql: string): unknown[] {
 
 const versionOf = (file: string): unknown => read(file, 'PRAGMA user_version')[0];
 
-/** The error by which something is refused, which leaves a file as it was. */
+/** The error with which `work` refuses a file, leaving it unchanged. */
 function refusal(file: string, work: () => unknown): RackError {
   const before = readFileSync(file);
   try {
@@ -72,10 +72,10 @@ function refusal(file: string, work: () => unknown): RackError {
     assert.deepEqual(readFileSync(file), before, 'the file is left as it was');
     return error;
   }
-  return assert.fail('it was not refused');
+  return assert.fail('not refused');
 }
 
-test('a migration copies the file as it was, as private as the file, and then brings it to the next version', () => {
+test('a migration copies the old file, as private as the file, and then migrates it to the next version', () => {
   writeFirst();
   openDatabaseFile(path, SECOND).close();
   assert.deepEqual(versionOf(path), { user_version: 2 });
@@ -88,37 +88,37 @@ test('a migration copies the file as it was, as private as the file, and then br
   assert.deepEqual(readdirSync(directory).sort(), ['notes.db', 'notes.db.version-1'], 'a second start copies nothing');
 });
 
-test('a new file takes all steps at once, and needs no copy', () => {
+test('a new file takes all steps at once, without a copy', () => {
   openDatabaseFile(path, SECOND).close();
   assert.deepEqual(versionOf(path), { user_version: 2 });
   assert.deepEqual(readdirSync(directory), ['notes.db']);
 });
 
-test('a migration that fails changes nothing, and leaves the copy', () => {
+test('a failed migration changes nothing, and leaves the copy', () => {
   writeFirst();
   assert.throws(() => openDatabaseFile(path, FAILING), { name: 'RackError', code: 'store-unavailable' });
   assert.deepEqual(versionOf(path), { user_version: 1 });
   assert.deepEqual(read(path, 'SELECT * FROM note'), [{ text: 'kept' }]);
   assert.deepEqual(readdirSync(directory).sort(), ['notes.db', 'notes.db.version-1']);
   openDatabaseFile(path, SECOND).close();
-  assert.deepEqual(read(path, 'SELECT * FROM note'), [{ text: 'kept', author: 'nobody' }], 'a later start goes on');
+  assert.deepEqual(read(path, 'SELECT * FROM note'), [{ text: 'kept', author: 'nobody' }], 'a later start succeeds');
 });
 
-test('a later version is refused with both remedies, and the copy that it made serves', () => {
+test('a later version is refused with both remedies, and its copy can be opened', () => {
   writeFirst();
   openDatabaseFile(path, SECOND).close();
   const { code, message } = refusal(path, () => openDatabaseFile(path, FIRST));
   assert.equal(code, 'store-newer');
   assert.match(
     message,
-    /notes\.db has version 2, this Rackboot knows up to 1: start the newer Rackboot .*, or put back the copy/,
+    /notes\.db has version 2, but this Rackboot reads only up to 1: start the newer Rackboot .*, or restore the copy/,
   );
   renameSync(`${path}.version-1`, path);
   openDatabaseFile(path, FIRST).close();
   assert.deepEqual(read(path, 'SELECT * FROM note'), [{ text: 'kept' }]);
 });
 
-test('a file of a build before the first release is refused with the remedies, whatever its version says', () => {
+test('a file of a build before the first release is refused with the remedies, whatever its version', () => {
   for (const version of [1, 2, 9]) {
     const database = new DatabaseSync(path);
     database.exec(`CREATE TABLE note (text TEXT, mood TEXT);
@@ -129,18 +129,18 @@ test('a file of a build before the first release is refused with the remedies, w
       assert.equal(code, 'store-unreleased');
       assert.match(
         message,
-        new RegExp(`notes\\.db \\(version ${version}\\) was written by a Rackboot from before the first release`),
+        new RegExp(`notes\\.db \\(version ${version}\\) was written by a build before the first release`),
       );
       assert.match(
         message,
-        /go on with that Rackboot, or move the file .* to begin with an empty book of notes, or set state_dir/,
+        /keep using that build, or move the file .* to start with an empty book of notes, or set state_dir/,
       );
     }
     rmSync(path);
   }
 });
 
-/** What builds before the first release wrote: the mark, their last version; who meets the file. */
+/** A database of builds before the first release: its mark, its last version, and its readers. */
 interface Unreleased {
   readonly name: string;
   readonly mark: number;
@@ -153,7 +153,7 @@ const UNRELEASED: readonly Unreleased[] = [
     name: 'leases.db',
     mark: 0x52_42_6c_73,
     last: 4,
-    opens: { 'the journal': (file) => new LeaseDatabase(file), 'a reader beside it': copyLeases },
+    opens: { 'the journal': (file) => new LeaseDatabase(file), 'a reader alongside': copyLeases },
   },
   {
     name: 'region.db',
@@ -174,7 +174,7 @@ for (const { name, mark, last, opens } of UNRELEASED) {
         database.close();
         const { code, message } = refusal(file, () => open(file));
         assert.equal(code, 'store-unreleased');
-        assert.ok(message.includes(`${file} (version ${version}) was written by a Rackboot from before`), message);
+        assert.ok(message.includes(`${file} (version ${version}) was written by a build before`), message);
       }
     });
   }
@@ -182,7 +182,7 @@ for (const { name, mark, last, opens } of UNRELEASED) {
 
 const SCHEMA_SQL = 'SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name';
 
-/** Each database with its first version as a fixture. */
+/** The databases, each with a fixture of every version. */
 const KINDS: readonly (readonly [name: string, kind: DatabaseKind])[] = [
   ['leases', LEASE_DATABASE],
   ['region', REGION_DATABASE],
@@ -190,7 +190,7 @@ const KINDS: readonly (readonly [name: string, kind: DatabaseKind])[] = [
 ];
 
 for (const [name, kind] of KINDS) {
-  test(`the first step of ${name}.db makes what ${name}-1.db holds: a change of the schema is a further step`, () => {
+  test(`the first step of ${name}.db still makes the schema of ${name}-1.db`, () => {
     const fixture = join(directory, 'fixture.db');
     copyFileSync(join(FIXTURES, `${name}-1.db`), fixture);
     openDatabaseFile(path, { ...kind, migrations: kind.migrations.slice(0, 1) }).close();
@@ -198,7 +198,7 @@ for (const [name, kind] of KINDS) {
   });
 }
 
-test('every version of every database has its fixture, and is brought up to date', () => {
+test('every version of every database has its fixture, and is migrated', () => {
   const expected = KINDS.flatMap(([name, { migrations }]) => migrations.map((_, index) => `${name}-${index + 1}.db`));
   const found = readdirSync(FIXTURES).filter((name) => name.endsWith('.db'));
   assert.deepEqual(found.sort(), expected.sort());

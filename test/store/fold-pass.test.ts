@@ -6,7 +6,7 @@ import { BLOCK_ADDRESSES, blockOf, FoldPass, PASS_BLOCKS_MAX, PASS_BYTES_MAX } f
 import { decodeLeases, LeaseBatch } from '../../src/store/lease-record.ts';
 import { printedRandom } from '../support/printed-random.ts';
 
-/** Records of these addresses, numbered from `from`; by a text some are longer than others. */
+/** Records of these addresses, numbered from `from`; a text makes some longer than others. */
 function batch(from: number, addresses: readonly number[]): Uint8Array {
   const all = new LeaseBatch();
   for (const [index, address] of addresses.entries()) {
@@ -25,7 +25,7 @@ function batch(from: number, addresses: readonly number[]): Uint8Array {
   return all.finish();
 }
 
-/** Sequences by address, in the order in which they stand. */
+/** Sequences by address, in stored order. */
 function sequences(records: Uint8Array): [number, number][] {
   const decoded = decodeLeases(records);
   assert.ok(decoded.ok);
@@ -38,14 +38,14 @@ function blocksOf(pass: FoldPass): number[] {
   return all;
 }
 
-test('the last address of all has a block, and comes behind the first', () => {
+test('the last address of all has a block, after the first one’s', () => {
   const pass = new FoldPass(0);
   pass.add(2, batch(1, [0xffff_ffff, 0]));
   assert.deepEqual(blocksOf(pass), [0, blockOf(0xffff_ffff)]);
   assert.deepEqual(sequences(pass.merge(blockOf(0xffff_ffff), undefined)), [[0xffff_ffff, 1]]);
 });
 
-test('whatever comes in whatever order, a block holds the newest of each address, in the order of addresses', () => {
+test('a block holds the newest record of each address, in the order of addresses, whatever order they came in', () => {
   const random = printedRandom('fold-pass');
   const held = new Map<number, Uint8Array>();
   const expected = new Map<number, number>();
@@ -69,7 +69,7 @@ test('whatever comes in whatever order, a block holds the newest of each address
   );
 });
 
-test('a pass takes batches up to its bound, and one that is larger alone', () => {
+test('a pass takes batches up to its bound, or one larger batch alone', () => {
   const pass = new FoldPass(0);
   assert.ok(pass.hasRoom(PASS_BYTES_MAX * 2), 'the first');
   pass.add(1, batch(1, [1]));
@@ -80,7 +80,7 @@ test('a pass takes batches up to its bound, and one that is larger alone', () =>
   assert.ok(!pass.isGathering);
 });
 
-test('a pass takes no more where it has as many blocks as it may', () => {
+test('a pass with PASS_BLOCKS_MAX blocks takes no more', () => {
   const pass = new FoldPass(0);
   for (let block = 1; block < PASS_BLOCKS_MAX; block += 1) pass.add(block, batch(block, [block * BLOCK_ADDRESSES]));
   assert.ok(pass.hasRoom(100));
@@ -89,8 +89,8 @@ test('a pass takes no more where it has as many blocks as it may', () => {
   assert.equal(blocksOf(pass).length, PASS_BLOCKS_MAX);
 });
 
-test('a block that is cut off is told', () => {
+test('a truncated block is an error', () => {
   const pass = new FoldPass(0);
   pass.add(1, batch(1, [70]));
-  assert.throws(() => pass.merge(1, batch(2, [71]).slice(0, -1)), /a block that is cut off: 1/);
+  assert.throws(() => pass.merge(1, batch(2, [71]).slice(0, -1)), /a truncated block: 1/);
 });

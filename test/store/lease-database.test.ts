@@ -53,7 +53,7 @@ function write(database: LeaseDatabase, from: number, leases: readonly StoredLea
   database.write(batch.lastSequence, batch.finish());
 }
 
-/** Leases that differ in their address, `count` of them. */
+/** `count` leases with different addresses. */
 const many = (count: number, firstAddress: number, expiresWallMs = 1): readonly StoredLease[] =>
   Array.from({ length: count }, (_, index) => lease(firstAddress + index, expiresWallMs));
 
@@ -84,7 +84,7 @@ function refusal(action: () => unknown): { code: RackErrorCode; message: string 
   assert.fail('nothing was refused');
 }
 
-test('what was written is read back, byte for byte, after reopening', () => {
+test('leases are read back, byte for byte, after reopening', () => {
   const first = new LeaseDatabase(path);
   assert.equal(first.lastSequence, 0);
   const one = lease(1, 5000);
@@ -130,7 +130,7 @@ test('folding at random moments never changes what is in force', () => {
   database.close();
 });
 
-test('a fold that stops in its midst changes nothing, and is begun anew after reopening', () => {
+test('an interrupted fold changes nothing, and starts again after reopening', () => {
   const first = new LeaseDatabase(path);
   const wide = (FOLD_BLOCKS_MAX + 2) * BLOCK_ADDRESSES;
   write(first, 1, many(wide, BLOCK_ADDRESSES, 1));
@@ -143,7 +143,7 @@ test('a fold that stops in its midst changes nothing, and is begun anew after re
   first.close();
   const second = new LeaseDatabase(path);
   assert.deepEqual(load(second), before);
-  // What comes in between is newer than what was folded too soon.
+  // Records written in between are newer than those already folded.
   write(second, wide + 11, [lease(BLOCK_ADDRESSES + 1, 3)]);
   const after = load(second);
   while (second.fold());
@@ -155,7 +155,7 @@ test('a fold that stops in its midst changes nothing, and is begun anew after re
   assert.deepEqual(new Map(copyLeases(path).leases.map((one) => [one.address, one])), after);
 });
 
-test('a fold goes on behind a batch that is written in its midst', () => {
+test('a fold continues with a batch written during it', () => {
   const database = new LeaseDatabase(path);
   const wide = FOLD_BLOCKS_MAX * 3 * BLOCK_ADDRESSES;
   write(database, 1, many(wide, 0, 1));
@@ -172,7 +172,7 @@ test('a fold goes on behind a batch that is written in its midst', () => {
   database.close();
 });
 
-test('a batch that lost its end is folded by nobody, and what follows waits in the log', () => {
+test('a truncated batch is never folded, and later ones stay in the log', () => {
   const database = new LeaseDatabase(path);
   write(database, 1, [lease(1, 1)]);
   database.write(
@@ -182,13 +182,14 @@ test('a batch that lost its end is folded by nobody, and what follows waits in t
       .slice(0, -1),
   );
   write(database, 4, [lease(4, 1)]);
-  for (let time = 0; time < 2; time += 1) assert.throws(() => database.fold(), /cut off: the one that ends with 3/);
+  for (let time = 0; time < 2; time += 1)
+    assert.throws(() => database.fold(), /truncated batch: the one that ends with 3/);
   assert.equal(database.unfolded, 4);
   database.close();
   assert.equal(count('SELECT count(*) FROM lease_block'), 0);
 });
 
-test('the log keeps its history and no more, and sequences go on', () => {
+test('the log keeps its history and no more, and sequences continue', () => {
   const database = new LeaseDatabase(path);
   const batches = LOG_HISTORY_MAX / 1024 + 30;
   for (let index = 0; index < batches; index += 1) write(database, 1 + index * 1024, many(1024, 1024, index));
@@ -202,7 +203,7 @@ test('the log keeps its history and no more, and sequences go on', () => {
   again.close();
 });
 
-test('many small batches are handed over in one piece', () => {
+test('many small batches are delivered in one piece', () => {
   const database = new LeaseDatabase(path);
   for (let sequence = 1; sequence <= 300; sequence += 1) write(database, sequence, [lease(sequence, 1)]);
   const pieces: Uint8Array[] = [];
@@ -212,7 +213,7 @@ test('many small batches are handed over in one piece', () => {
   database.close();
 });
 
-test('a batch that the file refuses is not written at all', () => {
+test('a batch that fails is not written at all', () => {
   const database = new LeaseDatabase(path);
   write(database, 1, [lease(1, 1), lease(2, 2)]);
   assert.throws(() => write(database, 1, [lease(3, 3), lease(4, 4)]));
@@ -231,7 +232,7 @@ test('a probe leaves nothing behind', () => {
   assert.equal(count('SELECT count(*) FROM log'), 1);
 });
 
-test('a worker that takes over forgets what was never reported durable', () => {
+test('a replacement worker deletes records never reported durable', () => {
   const database = new LeaseDatabase(path);
   write(database, 1, [lease(1, 1), lease(2, 2)]);
   write(database, 3, [lease(3, 3), lease(1, 4)]);
@@ -241,7 +242,7 @@ test('a worker that takes over forgets what was never reported durable', () => {
   database.close();
 });
 
-test('a copy tells what the clock of each boot said last, so that a reader dates leases as the daemon does', () => {
+test('a copy has the last time of each boot, so that a reader dates leases as the daemon does', () => {
   const database = new LeaseDatabase(path);
   const DAY_MS = 86_400_000;
   const wallMs = Date.UTC(2026, 10, 20, 12);
@@ -258,7 +259,7 @@ test('a copy tells what the clock of each boot said last, so that a reader dates
   assert.equal(shown?.expiresAt, later(moment.now, 600_000 - aged), 'not a day late');
 });
 
-test('what nobody has heard of to be durable is not folded, so that it can be forgotten and what was there before counts', () => {
+test('records whose durability is not acknowledged are not folded, so that they can be discarded for the older ones', () => {
   const database = new LeaseDatabase(path);
   write(database, 1, [lease(1, 1), lease(2, 2)]);
   write(database, 3, [lease(1, 3)]);
@@ -277,7 +278,7 @@ test('a newer file is refused and left as it is', () => {
   const before = readFileSync(path);
   const { code, message } = refusal(() => new LeaseDatabase(path));
   assert.equal(code, 'store-newer');
-  assert.match(message, /version 99.*knows up to 1/);
+  assert.match(message, /version 99.*reads only up to 1/);
   assert.deepEqual(readFileSync(path), before);
 });
 
@@ -290,14 +291,14 @@ test('a file of another program is refused and left as it is', () => {
   assert.deepEqual(readFileSync(path), before);
 });
 
-test('a file that is no database is refused with the remedy', () => {
+test('a file that is not a database is refused with the remedy', () => {
   writeFileSync(path, 'once upon a time '.repeat(500));
   const { code, message } = refusal(() => new LeaseDatabase(path));
   assert.equal(code, 'store-broken');
-  assert.match(message, /put back a backup, or move it/);
+  assert.match(message, /restore a backup, or move it/);
 });
 
-test('a file that counts more as folded than its log ever had is refused, for leases may be missing', () => {
+test('a file folded further than its log reaches is refused, because leases may be missing', () => {
   const database = new LeaseDatabase(path);
   write(database, 1, many(10, 1));
   while (database.fold());
@@ -307,14 +308,14 @@ test('a file that counts more as folded than its log ever had is refused, for le
   raw.close();
   const { code, message } = refusal(() => new LeaseDatabase(path));
   assert.equal(code, 'store-broken');
-  assert.match(message, /folded up to 15.*log ends at 10.*put back a backup/);
+  assert.match(message, /folded up to 15.*log ends at 10.*restore a backup/);
   const emptied = new DatabaseSync(path);
   emptied.exec('DELETE FROM log');
   emptied.close();
-  assert.match(refusal(() => new LeaseDatabase(path)).message, /folded up to 15.*log ends at 0.*put back a backup/);
+  assert.match(refusal(() => new LeaseDatabase(path)).message, /folded up to 15.*log ends at 0.*restore a backup/);
 });
 
-test('a file with torn pages is refused once it was cut off', () => {
+test('a file with torn pages is refused after a process was killed', () => {
   const database = new LeaseDatabase(path);
   for (let from = 1; from < 4000; from += 400) write(database, from, many(400, from));
   database.close();
@@ -325,20 +326,20 @@ test('a file with torn pages is refused once it was cut off', () => {
   assert.equal(refusal(() => new LeaseDatabase(path)).code, 'store-broken');
 });
 
-test('a directory that cannot be is named with the remedy', () => {
+test('an impossible directory is named with the remedy', () => {
   writeFileSync(join(directory, 'file'), '');
   const { code, message } = refusal(() => new LeaseDatabase(join(directory, 'file', 'state', 'leases.db')));
   assert.equal(code, 'store-unwritable');
   assert.match(message, /state_dir/);
 });
 
-test('version 1 of the file is read as it was left', () => {
+test('version 1 of the file is read unchanged', () => {
   copyFileSync(new URL('../../fixtures/state/leases-1.db', import.meta.url), path);
   const unopened = new Map(copyLeases(path).leases.map((one) => [Number(one.address), one]));
   const database = new LeaseDatabase(path);
   assert.equal(database.lastSequence, 4);
   const found = load(database);
-  assert.deepEqual(found, unopened, 'a reader beside the daemon finds the same');
+  assert.deepEqual(found, unopened, 'a reader alongside the daemon finds the same');
   while (database.fold());
   assert.deepEqual(load(database), found);
   database.close();

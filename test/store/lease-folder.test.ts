@@ -21,7 +21,7 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** A folder over the real file, and a write of `count` records that it is told of. */
+/** A folder of the real file, and a function that writes `count` records and calls `afterWrite`. */
 function foldingRack(backlogMax: number) {
   const clock = new VirtualClock();
   const failures: unknown[] = [];
@@ -44,7 +44,7 @@ function foldingRack(backlogMax: number) {
     onFailed: (error) => void failures.push(error),
   });
   const write = (count: number): void => {
-    folder.heard(database.lastSequence);
+    folder.acknowledge(database.lastSequence);
     const batch = new LeaseBatch();
     for (let index = 1; index <= count; index += 1) {
       batch.add(database.lastSequence + index, {
@@ -64,13 +64,13 @@ function foldingRack(backlogMax: number) {
   return { clock, folder, failures, write, disk };
 }
 
-/** Lets an idle time pass, which is long enough for any folding. */
+/** Passes an idle time that is long enough for any folding. */
 function rest(clock: VirtualClock): void {
   clock.advance(FOLD_IDLE_MS);
   while (clock.pending > 0) clock.advance(FOLD_RETRY_MS);
 }
 
-test('while somebody writes nothing is folded, and soon after the last write everything that was heard of is', () => {
+test('nothing is folded between writes, and soon after the last one every acknowledged record is', () => {
   const { clock, folder, write } = foldingRack(1_000_000);
   const size = FOLD_IDLE_RECORDS_MIN / 16;
   for (let round = 1; round <= 20; round += 1) {
@@ -79,13 +79,13 @@ test('while somebody writes nothing is folded, and soon after the last write eve
     assert.equal(database.unfolded, round * size);
   }
   rest(clock);
-  assert.equal(database.unfolded, size, 'the last batch waits for the next, which tells that it was heard of');
-  folder.heard(database.lastSequence);
+  assert.equal(database.unfolded, size, 'the last batch waits for the next, which acknowledges it');
+  folder.acknowledge(database.lastSequence);
   rest(clock);
   assert.equal(database.unfolded, size, 'and with so few the log is left as it is');
 });
 
-test('a log that is no longer than its history is left as it is', () => {
+test('a log that is no longer than its history is not folded', () => {
   const { clock, write } = foldingRack(1_000_000);
   for (const count of [FOLD_IDLE_RECORDS_MIN - 2, 1]) {
     write(count);
@@ -103,13 +103,13 @@ test('beyond its bound the log does not grow, however much is written at a time'
     for (let written = 0; written < 6000; written += size) {
       write(size);
       if (size === 1) written += 500;
-      // A batch counts as folded when all of it is.
+      // A batch counts as folded once all of it is.
       assert.ok(database.unfolded <= 2000 + 4096 + size, `${database.unfolded} wait`);
     }
   }
 });
 
-test('a fold that fails is told once, and tried again after a while', () => {
+test('a failed fold is reported once, and tried again after a while', () => {
   const { clock, write, failures, disk } = foldingRack(100);
   disk.isBroken = true;
   write(FOLD_IDLE_RECORDS_MIN);
@@ -122,7 +122,7 @@ test('a fold that fails is told once, and tried again after a while', () => {
   assert.equal(database.unfolded, 10);
 });
 
-test('what came before the start is folded too', () => {
+test('records from before the start are folded too', () => {
   const { clock, write, folder } = foldingRack(1_000_000);
   write(FOLD_IDLE_RECORDS_MIN);
   folder.stop();
@@ -133,7 +133,7 @@ test('what came before the start is folded too', () => {
   assert.equal(clock.pending, 0);
 });
 
-test('a folder that was stopped folds no more', () => {
+test('a stopped folder does not fold', () => {
   const { clock, write, folder } = foldingRack(1_000_000);
   write(FOLD_IDLE_RECORDS_MIN);
   write(10);

@@ -40,8 +40,8 @@ function lease(address: number, change: Partial<Lease> = {}): Lease {
   };
 }
 
-/** What the journal told its listener, and a way to wait for it. */
-class Told {
+/** Records the journal's calls of its listener. */
+class Calls {
   durable = 0;
   readonly failed: { from: number; to: number; reason: string }[] = [];
   readonly slow: string[] = [];
@@ -72,12 +72,12 @@ async function until(what: string, condition: () => boolean): Promise<void> {
 test('records become durable in order, and are there after reopening', async () => {
   const { journal, leases } = await openLeaseJournal({ stateDir, clock });
   assert.deepEqual(leases, []);
-  const told = new Told(journal);
+  const calls = new Calls(journal);
   assert.equal(journal.append(lease(1)), 1);
   assert.equal(journal.append(lease(2, { hostname: 'm2', clientId: '\x00\xff', circuitId: 'eth0/1' })), 2);
   assert.equal(journal.append(lease(1, { state: 'released' })), 3);
-  assert.equal(told.durable, 0, 'nothing is durable in the turn of its append');
-  await until('durable', () => told.durable === 3);
+  assert.equal(calls.durable, 0, 'nothing is durable in the turn of its append');
+  await until('durable', () => calls.durable === 3);
   assert.equal(journal.status().batches, 1, 'one turn is one batch');
   await journal.close();
 
@@ -111,12 +111,12 @@ test('a record carries the wall time and uptime of its grant, not of its writing
   assert.equal(Math.round((second.uptimeS - first.uptimeS) * 1000), 90_000);
 });
 
-test('closing writes what was appended in the same turn', async () => {
+test('closing writes records appended in the same turn', async () => {
   const { journal } = await openLeaseJournal({ stateDir, clock });
-  const told = new Told(journal);
+  const calls = new Calls(journal);
   for (let address = 1; address <= 10_000; address += 1) journal.append(lease(address));
   await journal.close();
-  assert.equal(told.durable, 10_000);
+  assert.equal(calls.durable, 10_000);
   assert.equal(journal.available, false);
   assert.throws(() => journal.append(lease(1)), RackError);
   await journal.close();
@@ -125,23 +125,23 @@ test('closing writes what was appended in the same turn', async () => {
   await again.journal.close();
 });
 
-test('beyond its bound the journal refuses, and takes again once the disk has caught up', async () => {
+test('at its bound the journal refuses, and accepts again once the disk has caught up', async () => {
   const { journal } = await openLeaseJournal({ stateDir, clock });
-  const told = new Told(journal);
+  const calls = new Calls(journal);
   for (let index = 0; index < JOURNAL_PENDING_MAX; index += 1) journal.append(lease(1 + (index % 1000)));
   assert.equal(journal.available, false);
   assert.throws(() => journal.append(lease(1)), { code: 'store-unavailable' });
-  await until('caught up', () => told.durable === JOURNAL_PENDING_MAX);
+  await until('caught up', () => calls.durable === JOURNAL_PENDING_MAX);
   assert.equal(journal.available, true);
   assert.equal(journal.append(lease(1)), JOURNAL_PENDING_MAX + 1);
   await journal.close();
 });
 
-test('a failed write takes back all that was pending; a whole group ends the failure', async () => {
+test('a failed write takes back all pending records; writing a whole batch ends the failure', async () => {
   const { journal } = await openLeaseJournal({ stateDir, clock });
-  const told = new Told(journal);
+  const calls = new Calls(journal);
   journal.append(lease(1));
-  await until('durable', () => told.durable === 1);
+  await until('durable', () => calls.durable === 1);
   // Another writer holds the file; the worker's wait for it ends after five seconds.
   const other = new DatabaseSync(join(stateDir, 'leases.db'));
   other.exec('BEGIN IMMEDIATE');
@@ -149,9 +149,9 @@ test('a failed write takes back all that was pending; a whole group ends the fai
   journal.append(lease(3));
   await sleep(50);
   journal.append(lease(4));
-  await until('failed', () => told.failed.length === 1);
-  assert.deepEqual({ ...told.failed[0], reason: '' }, { from: 2, to: 4, reason: '' });
-  assert.match(told.failed[0]?.reason ?? '', /leases\.db: .*locked.*SQLite 5/);
+  await until('failed', () => calls.failed.length === 1);
+  assert.deepEqual({ ...calls.failed[0], reason: '' }, { from: 2, to: 4, reason: '' });
+  assert.match(calls.failed[0]?.reason ?? '', /leases\.db: .*locked.*SQLite 5/);
   assert.equal(journal.available, false);
   assert.match(journal.status().reason ?? '', /locked/);
   assert.throws(() => journal.append(lease(5)), { code: 'store-unavailable' });
@@ -160,17 +160,17 @@ test('a failed write takes back all that was pending; a whole group ends the fai
   await sleep(50);
   assert.equal(journal.available, false, 'nothing is tried before the timer');
   clock.advance(JOURNAL_RETRY_MS);
-  await until('available', () => told.available === 1);
+  await until('available', () => calls.available === 1);
   assert.equal(journal.available, true);
   assert.equal(journal.append(lease(6)), 5);
-  await until('durable', () => told.durable === 5);
+  await until('durable', () => calls.durable === 5);
   await journal.close();
   const again = await openLeaseJournal({ stateDir, clock });
   assert.deepEqual(again.leases.map(({ address }) => address).sort(), [1, 6]);
   await again.journal.close();
 });
 
-test('what cannot be opened is told with its code', async () => {
+test('an unusable file is refused with its code', async () => {
   const database = new DatabaseSync(join(stateDir, 'leases.db'));
   database.exec('CREATE TABLE theirs (a)');
   database.close();
@@ -178,32 +178,32 @@ test('what cannot be opened is told with its code', async () => {
   await assert.rejects(openLeaseJournal({ stateDir: '/proc/nowhere', clock }), { code: 'store-unwritable' });
 });
 
-test('a batch that lost its end is refused with the remedy, and nothing of it is served', async () => {
+test('a truncated batch is refused with the remedy, and none of it is served', async () => {
   const { journal } = await openLeaseJournal({ stateDir, clock });
-  const told = new Told(journal);
+  const calls = new Calls(journal);
   const last = [1, 2, 3].map((address) => journal.append(lease(address))).at(-1);
-  await until('the batch is durable', () => told.durable === last);
+  await until('the batch is durable', () => calls.durable === last);
   await journal.close();
   const database = new DatabaseSync(join(stateDir, 'leases.db'));
-  // Whether it was folded in the meantime does not count.
+  // It may have been folded meanwhile.
   database.exec('UPDATE log SET records = substr(records, 1, length(records) - 5); UPDATE fold SET sequence = 0');
   database.close();
   await assert.rejects(openLeaseJournal({ stateDir, clock }), {
     code: 'store-broken',
-    message: /leases\.db holds a lease that does not decode .*: put back a backup, or move it/,
+    message: /leases\.db holds a lease that does not decode .*: restore a backup, or move it/,
   });
 });
 
-test('after an idle while a long log is folded', async () => {
+test('a long log is folded when the journal is idle', async () => {
   const { journal } = await openLeaseJournal({ stateDir, clock });
-  const told = new Told(journal);
+  const calls = new Calls(journal);
   const append = async (from: number, count: number): Promise<void> => {
     let last = 0;
     for (let address = from; address < from + count; address += 1) last = journal.append(lease(address));
-    await until('durable', () => told.durable === last);
+    await until('durable', () => calls.durable === last);
   };
   for (let from = 1; from < FOLD_IDLE_RECORDS_MIN; from += 4096) await append(from, 4096);
-  // With the next batch the worker hears that the last was heard of.
+  // The next batch acknowledges the last one.
   await append(FOLD_IDLE_RECORDS_MIN + 1, 1);
   const file = join(stateDir, 'leases.db');
   await until('folded', () => {
@@ -219,23 +219,23 @@ test('after an idle while a long log is folded', async () => {
   await again.journal.close();
 });
 
-test('a worker that dies is replaced, and what it had not reported is gone', async () => {
+test('a dead worker is replaced, and the records it had not reported are gone', async () => {
   const workers: Worker[] = [];
   const onWorker = (worker: Worker): void => void workers.push(worker);
   process.on('worker', onWorker);
   const { journal } = await openLeaseJournal({ stateDir, clock });
-  const told = new Told(journal);
+  const calls = new Calls(journal);
   journal.append(lease(1));
-  await until('durable', () => told.durable === 1);
+  await until('durable', () => calls.durable === 1);
   journal.append(lease(2));
   await workers.at(-1)?.terminate();
-  await until('failed', () => told.failed.length === 1);
-  assert.deepEqual({ ...told.failed[0], reason: '' }, { from: 2, to: 2, reason: '' });
-  assert.match(told.failed[0]?.reason ?? '', /thread ended/);
+  await until('failed', () => calls.failed.length === 1);
+  assert.deepEqual({ ...calls.failed[0], reason: '' }, { from: 2, to: 2, reason: '' });
+  assert.match(calls.failed[0]?.reason ?? '', /thread ended/);
   clock.advance(JOURNAL_RETRY_MS);
-  await until('available', () => told.available === 1);
+  await until('available', () => calls.available === 1);
   assert.equal(journal.append(lease(3)), 3);
-  await until('durable', () => told.durable === 3);
+  await until('durable', () => calls.durable === 3);
   await journal.close();
   process.off('worker', onWorker);
   const again = await openLeaseJournal({ stateDir, clock });
@@ -243,11 +243,11 @@ test('a worker that dies is replaced, and what it had not reported is gone', asy
   await again.journal.close();
 });
 
-test('a disk that takes seconds is not available until a write is quick again, and what it took at last is durable', async () => {
+test('a disk that takes seconds is unavailable until a write is prompt again, and a late write is still durable', async () => {
   const { journal } = await openLeaseJournal({ stateDir, clock });
-  const told = new Told(journal);
+  const calls = new Calls(journal);
   journal.append(lease(1));
-  await until('the first is durable', () => told.durable === 1);
+  await until('the first is durable', () => calls.durable === 1);
   const other = new DatabaseSync(join(stateDir, 'leases.db'));
   other.exec('BEGIN IMMEDIATE');
   journal.append(lease(2));
@@ -256,64 +256,66 @@ test('a disk that takes seconds is not available until a write is quick again, a
   assert.equal(journal.available, true);
   clock.advance(1);
   assert.equal(journal.available, false);
-  assert.match(told.slow.join(), /leases\.db: the disk has not taken a write within 2 s/);
-  assert.equal(journal.status().reason, told.slow[0]);
+  assert.match(calls.slow.join(), /leases\.db: the disk has not taken a write within 2 s/);
+  assert.equal(journal.status().reason, calls.slow[0]);
   assert.throws(() => journal.append(lease(3)), { code: 'store-unavailable' });
   assert.ok(journal.silentMs() >= JOURNAL_SLOW_MS, 'it owes an answer');
 
   other.exec('COMMIT');
-  await until('the second is durable', () => told.durable === 2);
+  await until('the second is durable', () => calls.durable === 2);
   assert.equal(journal.available, false, 'one write is no proof');
   other.exec('BEGIN IMMEDIATE');
   clock.advance(JOURNAL_RETRY_MS);
   await sleep(JOURNAL_PROMPT_MS + 100);
   other.exec('COMMIT');
-  await until('the slow probe is told', () => /a write to the disk took \d+ ms/.test(journal.status().reason ?? ''));
-  assert.equal(told.available, 0);
+  await until('the slow probe is reported', () =>
+    /a write to the disk took \d+ ms/.test(journal.status().reason ?? ''),
+  );
+  assert.equal(calls.available, 0);
 
   clock.advance(JOURNAL_RETRY_MS);
-  await until('available again', () => told.available === 1);
+  await until('available again', () => calls.available === 1);
   assert.equal(journal.append(lease(3)), 3);
-  await until('durable again', () => told.durable === 3);
-  assert.deepEqual([told.failed, told.slow.length], [[], 1]);
+  await until('durable again', () => calls.durable === 3);
+  assert.deepEqual([calls.failed, calls.slow.length], [[], 1]);
   other.close();
   await journal.close();
 });
 
-test('a rack loop that is away for seconds blames no disk', async (context) => {
+test('a rack loop that is blocked for seconds does not blame the disk', async (context) => {
   const { journal } = await openLeaseJournal({ stateDir, clock: systemClock });
   context.after(() => journal.close());
-  const told = new Told(journal);
+  const calls = new Calls(journal);
   journal.append(lease(1));
-  await until('durable', () => told.durable === 1);
+  await until('durable', () => calls.durable === 1);
   journal.append(lease(2));
-  // The batch is sent at the end of this turn, and then the loop is away.
+  // The batch is sent at the end of this turn, and then the loop is blocked.
   await new Promise((resolve) => setImmediate(resolve));
   const backAt = systemClock.now() + JOURNAL_SLOW_MS + 300;
   while (systemClock.now() < backAt);
-  await until('durable', () => told.durable === 2);
-  assert.deepEqual([told.slow, journal.available, journal.status().failures], [[], true, 0]);
+  await until('durable', () => calls.durable === 2);
+  assert.deepEqual([calls.slow, journal.available, journal.status().failures], [[], true, 0]);
 });
 
-test('a journal that is asked how long it is silent asks its worker, which answers', async () => {
+test('asking a journal how long it has been silent pings its worker, which answers', async () => {
   const { journal } = await openLeaseJournal({ stateDir, clock });
-  new Told(journal);
+  new Calls(journal);
   assert.equal(journal.silentMs(), 0);
   clock.advance(1000);
   await until('an answer', () => journal.silentMs() === 0);
   await journal.close();
 });
 
-test('a record after a step of the wall clock tells at once, and the newest record tells what the clock of its boot said', async () => {
+test('a record after a clock step has the new time at once, and the newest record gives its boot’s last time', async () => {
   const own = new VirtualClock();
   const { journal } = await openLeaseJournal({ stateDir, clock: own });
-  const told = new Told(journal);
+  const calls = new Calls(journal);
   const at = (): Partial<Lease> => ({ grantedAt: own.now(), expiresAt: later(own.now(), 600_000) });
   journal.append(lease(1, at()));
   const before = own.wallTimeMs();
   own.stepWall(3_600_000);
   journal.append(lease(2, at()));
-  await until('durable', () => told.durable === 2);
+  await until('durable', () => calls.durable === 2);
   await journal.close();
   const again = await openLeaseJournal({ stateDir, clock: own });
   await again.journal.close();

@@ -53,7 +53,7 @@ const table: readonly { name: string; lease: StoredLease; expected?: Partial<Sto
     expected: { grantedWallMs: 0, expiresWallMs: 0, uptimeS: 0 },
   },
   {
-    name: 'times beyond 48 bits become the last there is',
+    name: 'times beyond 48 bits become the largest',
     lease: { ...plain, expiresWallMs: 1e300 },
     expected: { expiresWallMs: 2 ** 48 - 1 },
   },
@@ -62,12 +62,12 @@ const table: readonly { name: string; lease: StoredLease; expected?: Partial<Sto
     lease: { ...plain, duration: seconds(0xffffffff) },
   },
   {
-    name: 'a text beyond the bound is cut',
+    name: 'a text beyond the bound is truncated',
     lease: { ...plain, circuitId: 'x'.repeat(RECORD_TEXT_MAX + 1) },
     expected: { circuitId: 'x'.repeat(RECORD_TEXT_MAX) },
   },
   {
-    name: 'a name beyond the bound is cut between characters',
+    name: 'a name beyond the bound is truncated between characters',
     lease: { ...plain, hostname: `x${'é'.repeat(RECORD_TEXT_MAX)}` },
     expected: { hostname: `x${'é'.repeat(RECORD_TEXT_MAX / 2 - 1)}` },
   },
@@ -80,7 +80,7 @@ for (const { name, lease, expected } of table) {
   });
 }
 
-test('a batch keeps order and sequences over its growth', () => {
+test('a growing batch keeps order and sequences', () => {
   const batch = new LeaseBatch();
   for (let sequence = 1; sequence <= 2000; sequence += 1) batch.add(sequence, { ...full, address: ipv4(sequence) });
   assert.equal(batch.records, 2000);
@@ -94,7 +94,7 @@ test('a batch keeps order and sequences over its growth', () => {
   }
 });
 
-test('a batch in the memory of an earlier one holds its own records only, over its growth too', () => {
+test('a batch in reused memory holds only its own records, even after it has grown', () => {
   const first = new LeaseBatch();
   for (let sequence = 1; sequence <= 50; sequence += 1) first.add(sequence, full);
   const memory = first.finish().buffer;
@@ -109,23 +109,23 @@ test('a batch in the memory of an earlier one holds its own records only, over i
   }
 });
 
-test('an empty batch holds no record', () => {
+test('an empty batch holds no records', () => {
   assert.deepEqual(decodeLeases(new Uint8Array(0)), { ok: true, value: [] });
 });
 
-test('a record cut at any byte is a fault, never a lease', () => {
+test('a record truncated at any byte is a fault, never a lease', () => {
   const bytes = encode(full);
   for (let length = 1; length < bytes.length; length += 1) {
     assert.equal(decodeLeases(bytes.subarray(0, length)).ok, false, `cut at ${length}`);
   }
 });
 
-test('bytes behind the last record are a fault', () => {
+test('trailing bytes are a fault', () => {
   const bytes = encode(plain);
   assert.equal(decodeLeases(Buffer.concat([bytes, Buffer.from([0])])).ok, false);
 });
 
-test('where a record ends and whose it is are found without decoding it', () => {
+test('the end and address of a record are found without decoding it', () => {
   const leases = [plain, full, { ...plain, hostname: 'x'.repeat(RECORD_TEXT_MAX) }, plain];
   const bytes = Buffer.from(encode(...leases));
   let at = 0;

@@ -1,4 +1,4 @@
-// What an enlistment asks of region.db costs little, however many machines are New and however many interfaces they have.
+// The queries of an enlistment are cheap, however many machines are New and however many interfaces they have.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -9,11 +9,11 @@ import { withRegion } from '../region/place.ts';
 
 const QUERIES: readonly (readonly [name: string, sql: string, order: RegExp])[] = [
   ['counting the New machines', NEW_MACHINES_SQL, /SCAN machine USING COVERING INDEX machine_untouched/],
-  ['looking for one that gives way', UNTOUCHED_SQL, /SCAN machine USING COVERING INDEX machine_untouched/],
+  ['finding a machine that gives way', UNTOUCHED_SQL, /SCAN machine USING COVERING INDEX machine_untouched/],
 ];
 
 for (const [name, sql, machines] of QUERIES) {
-  test(`${name} reads indexes alone: no interface that a machine reported, no sorting`, () =>
+  test(`${name} reads only an index, without reported interfaces and without sorting`, () =>
     withRegion(({ stateDir }) => {
       const database = new DatabaseSync(join(stateDir, 'region.db'), { readOnly: true });
       const plan = database

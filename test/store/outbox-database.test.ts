@@ -1,4 +1,4 @@
-// outbox.db: what waits for a remote region, in its order, up to its bounds, over restarts.
+// outbox.db: what waits for a remote region, in order, up to its bounds, across restarts.
 
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
@@ -54,7 +54,7 @@ const textsOf = (entries: readonly OutboxEntry[]): string[] =>
   entries.map((entry) => (entry.kind === 'post' ? entry.post.body : entry.report.text));
 const all = (store: OutboxStore) => store.take(1000, 1e9);
 
-test('what was added is there after a restart, in its order, and only its owner may read it', () => {
+test('entries are there after a restart, in order, and only the file’s owner may read them', () => {
   withStore((open, stateDir) => {
     const store = open();
     store.addReports('life', [report(1, 'a'), report(2, 'b')], 0);
@@ -69,7 +69,7 @@ test('what was added is there after a restart, in its order, and only its owner 
   });
 });
 
-test('a message of the rack that comes twice is stored once, and another life of the rack begins anew', () => {
+test('a repeated message of the rack is stored once, and a new life of the rack starts at 1', () => {
   withStore((open) => {
     const store = open();
     store.addReports('one', [report(1, 'a'), report(2, 'b')], 0);
@@ -108,7 +108,7 @@ test('an entry gets its sequence when it is first taken and keeps it', () => {
   });
 });
 
-test('a batch keeps to its bytes, and holds one entry at least', () => {
+test('a batch keeps within its bytes, but holds at least one entry', () => {
   withStore((open) => {
     const store = open();
     for (const letter of ['a', 'b', 'c']) store.addPost(post(letter.repeat(1000)));
@@ -117,7 +117,7 @@ test('a batch keeps to its bytes, and holds one entry at least', () => {
   });
 });
 
-test('at the bound the oldest info goes first, then warnings; posts stay, and a further one is refused', () => {
+test('at the bound the oldest info reports go first, then warnings; posts stay, and further posts are refused', () => {
   withStore((open) => {
     const store = open(SMALL);
     const events = [
@@ -135,7 +135,7 @@ test('at the bound the oldest info goes first, then warnings; posts stay, and a 
     for (let index = 4; index < 10; index += 1) store.addPost(post(`p${index}`, `10.20.0.${index}`));
     assert.equal(store.length, 10);
     const { refused } = store.addPost(post('one too many'));
-    // The two that were taken have their sequences and stay.
+    // The two taken entries have their sequences and stay.
     assert.equal(refused, true);
     const left = textsOf(all(store));
     assert.equal(left.filter((text) => text.startsWith('p')).length, 8);
@@ -156,7 +156,7 @@ test('an info that finds nothing less important than itself is the one that is d
   });
 });
 
-test('posts have half of the bytes at the most, so that they push out nothing but the rest', () => {
+test('posts take at most half of the bytes', () => {
   withStore((open) => {
     const store = open(SMALL);
     store.addReports('life', [report(1, 'w', 'warning')], 0);
@@ -168,7 +168,7 @@ test('posts have half of the bytes at the most, so that they push out nothing bu
   });
 });
 
-test('one machine that posts without end leaves room for the posts of others, over a restart and after some were sent', () => {
+test('a machine that posts without end leaves room for others’ posts, after a restart and after some were sent', () => {
   withStore((open) => {
     const bounds: OutboxBounds = { entriesMax: 1000, bytesMax: 200_000, deadLettersMax: 3 };
     const store = open(bounds);
@@ -202,7 +202,7 @@ test('a post larger than the outbox is refused and pushes nothing out', () => {
   });
 });
 
-test('what was lost before it came is told with the next batch, and told once', () => {
+test('events lost before the outbox are counted with the next batch, once', () => {
   withStore((open) => {
     const store = open();
     store.addReports('life', [report(1, 'a')], 7);
@@ -212,7 +212,7 @@ test('what was lost before it came is told with the next batch, and told once', 
   });
 });
 
-test('what the region refuses is kept with its reason, up to a bound, and can be sent again or dropped', () => {
+test('refused entries are kept with their reason, up to a bound, and can be sent again or dropped', () => {
   withStore((open) => {
     const store = open(SMALL);
     store.addReports(
@@ -240,7 +240,7 @@ test('what the region refuses is kept with its reason, up to a bound, and can be
   });
 });
 
-test('begun anew, everything that waits is numbered from 1 under another id', () => {
+test('after renumbering, all waiting entries are numbered from 1 under a new id', () => {
   withStore((open) => {
     const store = open();
     store.addReports('life', [report(1, 'a'), report(2, 'b')], 0);
@@ -256,7 +256,7 @@ test('begun anew, everything that waits is numbered from 1 under another id', ()
   });
 });
 
-test('while another process holds the file, adding says so and has added nothing; afterwards it works', {
+test('while another process holds the file, adding fails and adds nothing; afterwards it works', {
   timeout: 20_000,
 }, () => {
   withStore((open, stateDir) => {
@@ -274,7 +274,7 @@ test('while another process holds the file, adding says so and has added nothing
   });
 });
 
-test('counts in memory are those of the file, whatever is done', () => {
+test('counts in memory match the file after any operation', () => {
   withStore((open) => {
     for (const seed of [1, 2, 3]) {
       const random = seededRandom(seed);
@@ -304,7 +304,7 @@ test('counts in memory are those of the file, whatever is done', () => {
   });
 });
 
-test('version 1 of the file is read as it was left', () => {
+test('version 1 of the file is read unchanged', () => {
   withStore((open, stateDir) => {
     copyFileSync(new URL('../../fixtures/state/outbox-1.db', import.meta.url), join(stateDir, 'outbox.db'));
     const store = open();
@@ -323,7 +323,7 @@ test('version 1 of the file is read as it was left', () => {
   });
 });
 
-test('without other bounds OUTBOX_BOUNDS holds: the oldest dead letters go, and the oldest reports', () => {
+test('by default OUTBOX_BOUNDS applies: the oldest dead letters go, and the oldest reports', () => {
   withStore((open) => {
     const store = open();
     const letters = OUTBOX_BOUNDS.deadLettersMax + 1;

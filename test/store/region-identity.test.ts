@@ -1,4 +1,4 @@
-// What strangers can add to the tables of identity is bounded: the oldest goes first.
+// Identity rows that strangers can cause are bounded: the oldest go first.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -44,7 +44,7 @@ function amend(store: RegionStore, systemId: string, atMs: number, effects: Enli
   }));
 }
 
-test('at most SHARED_VALUES_MAX values are remembered as shared, the newest', () =>
+test('the newest SHARED_VALUES_MAX shared values are remembered', () =>
   withStore((store) => {
     create(store, 'aaaaaa', 0x525400000001);
     const part = (name: string): string[] =>
@@ -55,7 +55,7 @@ test('at most SHARED_VALUES_MAX values are remembered as shared, the newest', ()
     assert.equal(store.sharedValues(part('OLD')).size, SHARED_VALUES_MAX * 0.4);
   }));
 
-test('at most CONFLICTS_MAX pairs are kept for a person, the newest; what a person said stays', () =>
+test('the newest CONFLICTS_MAX conflicts are kept; a person’s verdicts stay', () =>
   withStore((store) => {
     create(store, 'first0', 0x525400000001);
     create(store, 'apart0', 0x525400000002);

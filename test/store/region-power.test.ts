@@ -1,4 +1,4 @@
-// The book of power commands in region.db, and the names of power tasks.
+// The ledger of power commands in region.db, and the ids of power tasks.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -26,7 +26,7 @@ function withDirectory(work: (stateDir: string) => void): void {
   }
 }
 
-test('a command that was begun is in the book when the process starts anew, without an end; one that ended is known with it', () =>
+test('after a restart, a started command is in the ledger without an end, and an ended one with its end', () =>
   withDirectory((stateDir) => {
     let store = openRegionStore({ stateDir });
     store.power.begin({ id: 'a/1', machine: 'a', command: ON, begunAtMs: 5 });
@@ -44,7 +44,7 @@ test('a command that was begun is in the book when the process starts anew, with
     store.close();
   }));
 
-test('a command has one end, and is begun once', () =>
+test('a command is started once, and has one end', () =>
   withDirectory((stateDir) => {
     const store = openRegionStore({ stateDir });
     const entry = { id: 'a/1', machine: 'a', command: ON, begunAtMs: 5 };
@@ -56,7 +56,7 @@ test('a command has one end, and is begun once', () =>
     store.close();
   }));
 
-test('old commands are forgotten, but none that has not ended, and none that a machine still names', () =>
+test('old commands are deleted, but no unended one, and none that a machine still names', () =>
   withRegion(({ region, store, stateDir }) => {
     const enlisted = region.enlist(report([0x525400000001]));
     assert.ok(enlisted.kind !== 'refuse');
@@ -92,7 +92,7 @@ test('old commands are forgotten, but none that has not ended, and none that a m
     database.close();
   }));
 
-test('so many commands that have ended are remembered, and the oldest is forgotten first', () =>
+test('the newest ended commands are remembered up to the bound', () =>
   withDirectory((stateDir) => {
     openRegionStore({ stateDir }).close();
     const database = new DatabaseSync(join(stateDir, 'region.db'));
@@ -111,7 +111,7 @@ test('so many commands that have ended are remembered, and the oldest is forgott
     database.close();
   }));
 
-test('each power task has a name of its own, also one like the one before; it goes with the task', () =>
+test('each power task has a unique id, even if it repeats the previous one; the id goes with the task', () =>
   withRegion(({ region, store }) => {
     const enlisted = region.enlist(report([0x525400000001]));
     assert.ok(enlisted.kind !== 'refuse');

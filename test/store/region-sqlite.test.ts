@@ -1,4 +1,4 @@
-// region.db: the contract, and what only a file can show: who may read it, what is refused, what two processes see.
+// region.db: the contract, and what only a file can show: its mode, refused files, and two processes.
 
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -43,7 +43,7 @@ function withDirectory(work: (stateDir: string, file: string) => void): void {
 
 const hasCode = (code: string) => (error: unknown) => error instanceof RackError && error.code === code;
 
-test('region.db and what lies beside it are readable by their owner only', () => {
+test('region.db and its companions are readable by their owner only', () => {
   withDirectory((stateDir, file) => {
     const store = openRegionStore({ stateDir });
     store.recordEvent({ type: 'NEW', description: '', atMs: 1, username: '' }, undefined);
@@ -53,7 +53,7 @@ test('region.db and what lies beside it are readable by their owner only', () =>
   });
 });
 
-test('a file of a newer version, of another program or of no program is refused, and left as it is', () => {
+test('a file of a newer version, of another program or without a database is refused, and left as it is', () => {
   withDirectory((stateDir, file) => {
     openRegionStore({ stateDir }).close();
     const newer = new DatabaseSync(file);
@@ -70,7 +70,7 @@ test('a file of a newer version, of another program or of no program is refused,
   });
 });
 
-test('while another process holds the file for long, a write says so, and works afterwards', {
+test('while another process holds the file for long, a write fails, and works afterwards', {
   timeout: 20_000,
 }, () => {
   withDirectory((stateDir, file) => {
@@ -108,7 +108,7 @@ test('events are kept up to their bounds, and strangers cannot push out those of
   });
 });
 
-test('without other bounds EVENT_BOUNDS holds for what strangers do', () => {
+test('by default EVENT_BOUNDS applies to strangers’ events', () => {
   withDirectory((stateDir) => {
     const store = openRegionStore({ stateDir });
     const { strangerEventsMax } = EVENT_BOUNDS;
@@ -119,7 +119,7 @@ test('without other bounds EVENT_BOUNDS holds for what strangers do', () => {
     store.recordReports('rack', reports);
     const events = store.listEvents({ limit: 3 * strangerEventsMax });
     assert.ok(events.some(({ username }) => username === 'ann'));
-    // Looked at now and then only: a few more are there for a while.
+    // Trimmed only now and then: a few more are there for a while.
     assert.ok(
       events.length >= strangerEventsMax && events.length <= 1.1 * strangerEventsMax,
       `${events.length} events`,
@@ -128,7 +128,7 @@ test('without other bounds EVENT_BOUNDS holds for what strangers do', () => {
   });
 });
 
-test('strangers cannot push out what happened to the racks of the region, nor one of these racks what others did', () => {
+test('strangers cannot push out the events of the region’s racks, nor one rack those of the others', () => {
   withDirectory((stateDir) => {
     const store = openRegionStore({ stateDir, bounds: { eventsMax: 5000, strangerEventsMax: 100, rackEventsMax: 50 } });
     const record = (type: NewMachineEvent['type'], description: string, username = ''): void =>
@@ -152,7 +152,7 @@ test('strangers cannot push out what happened to the racks of the region, nor on
   });
 });
 
-test('version 1 of the file is read as it was left: who holds a machine, its address, its tags, the racks and what was heard of them', () => {
+test('version 1 of the file is read unchanged: a machine’s owner, address and tags, the racks and their sources', () => {
   withDirectory((stateDir, file) => {
     copyFileSync(new URL('../../fixtures/state/region-1.db', import.meta.url), file);
     const store = openRegionStore({ stateDir });

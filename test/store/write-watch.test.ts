@@ -1,4 +1,4 @@
-// Whether a write takes too long, and whose doing that is, in virtual time.
+// Whether a write takes too long, and the cause, in virtual time.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 
 const SLOW_MS = 2000;
 
-/** A clock of a loop that can be away: timers then fire late. */
+/** The clock of a loop that can be blocked: timers then fire late. */
 class StallingClock extends VirtualClock {
   #awayMs = 0;
   override now(): Instant {
@@ -22,73 +22,73 @@ class StallingClock extends VirtualClock {
 
 function rig() {
   const clock = new StallingClock();
-  const told: SlowCause[] = [];
+  const verdicts: SlowCause[] = [];
   const disk: { call: number | undefined } = { call: undefined };
   const watch = new WriteWatch({
     ...{ clock, slowMs: SLOW_MS, findCall: () => disk.call },
-    onSlow: (cause) => void told.push(cause),
+    onSlow: (cause) => void verdicts.push(cause),
   });
-  return { clock, told, disk, watch };
+  return { clock, verdicts, disk, watch };
 }
 
-test('one call that takes too long is the disk’s doing, and told once', () => {
-  const { clock, told, disk, watch } = rig();
+test('one call that takes too long is blamed on the disk, once', () => {
+  const { clock, verdicts, disk, watch } = rig();
   watch.begin();
   disk.call = 1;
   clock.advance(SLOW_MS - 1);
-  assert.deepEqual(told, []);
+  assert.deepEqual(verdicts, []);
   clock.advance(1);
-  assert.deepEqual(told, ['disk']);
+  assert.deepEqual(verdicts, ['disk']);
   clock.advance(10 * SLOW_MS);
-  assert.deepEqual(told, ['disk']);
+  assert.deepEqual(verdicts, ['disk']);
   assert.equal(clock.pending, 0);
 });
 
-test('a write that the journal’s thread does not come to is the host’s doing, and waited for longer', () => {
-  const { clock, told, watch } = rig();
+test('a write that starves in the journal’s thread is blamed on the host, after a longer wait', () => {
+  const { clock, verdicts, watch } = rig();
   watch.begin();
   clock.advance(STARVED_FACTOR * SLOW_MS - 1);
-  assert.deepEqual(told, []);
+  assert.deepEqual(verdicts, []);
   clock.advance(1);
-  assert.deepEqual(told, ['host']);
+  assert.deepEqual(verdicts, ['host']);
 });
 
-test('many short calls are not one long one, and a call that begins late has its own time', () => {
+test('many short calls are not one long call, and a call that starts late has its own time', () => {
   const busy = rig();
   busy.watch.begin();
-  for (let call = 1; busy.told.length === 0 && call < 100; call += 2) {
+  for (let call = 1; busy.verdicts.length === 0 && call < 100; call += 2) {
     busy.disk.call = call;
     busy.clock.advance(500);
   }
-  assert.deepEqual(busy.told, ['host']);
+  assert.deepEqual(busy.verdicts, ['host']);
   const late = rig();
   late.watch.begin();
   late.clock.advance(SLOW_MS - 250);
   late.disk.call = 1;
   late.clock.advance(SLOW_MS - 250);
-  assert.deepEqual(late.told, []);
+  assert.deepEqual(late.verdicts, []);
   late.clock.advance(250);
-  assert.deepEqual(late.told, ['disk']);
+  assert.deepEqual(late.verdicts, ['disk']);
 });
 
-test('time in which the loop was away counts for nobody, and its first look decides nothing', () => {
-  const { clock, told, disk, watch } = rig();
+test('time in which the loop was blocked does not count, and the next check gives no verdict', () => {
+  const { clock, verdicts, disk, watch } = rig();
   watch.begin();
   disk.call = 1;
   for (let turn = 0; turn < 7; turn += 1) {
     clock.stall(5000);
     clock.advance(250);
   }
-  assert.deepEqual(told, [], 'seven looks in 37 s');
+  assert.deepEqual(verdicts, [], 'seven checks in 37 s');
   clock.stall(5000);
   clock.advance(250);
-  assert.deepEqual(told, [], 'the eighth would be enough, but answers may wait behind it');
+  assert.deepEqual(verdicts, [], 'the eighth would be enough, but answers may wait behind it');
   clock.advance(250);
-  assert.deepEqual(told, ['disk']);
+  assert.deepEqual(verdicts, ['disk']);
 });
 
-test('what ends in time is not told, and each write has its own time', () => {
-  const { clock, told, disk, watch } = rig();
+test('a write that ends in time is not reported, and each write has its own time', () => {
+  const { clock, verdicts, disk, watch } = rig();
   for (let write = 0; write < 20; write += 1) {
     watch.begin();
     disk.call = 1;
@@ -97,14 +97,14 @@ test('what ends in time is not told, and each write has its own time', () => {
     disk.call = undefined;
     clock.advance(40);
   }
-  assert.deepEqual(told, []);
+  assert.deepEqual(verdicts, []);
   watch.begin();
   watch.close();
   clock.advance(10 * SLOW_MS);
-  assert.deepEqual([told, clock.pending], [[], 0]);
+  assert.deepEqual([verdicts, clock.pending], [[], 0]);
 });
 
-test('a call is seen from another view of its memory while it is under way, and another number is another call', () => {
+test('a call is visible through another view of its memory while it runs, and each call has its own number', () => {
   const work = new DiskWork();
   const seen = new DiskWork(work.memory);
   const calls: (number | undefined)[] = [seen.call];

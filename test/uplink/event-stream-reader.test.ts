@@ -10,7 +10,7 @@ const EVENTS: readonly StreamEvent[] = [
   { event: 'message', data: 'c' },
 ];
 
-test('events are read wherever the stream was cut', () => {
+test('events are read however the stream is split', () => {
   for (let at = 0; at <= TEXT.length; at += 1) {
     const reader = new EventStreamReader();
     const events = [TEXT.slice(0, at), TEXT.slice(at), '\n'].flatMap((piece) => reader.read(piece) ?? assert.fail());
@@ -23,12 +23,12 @@ test('events are read wherever the stream was cut', () => {
   );
 });
 
-test('an event that has not ended is none', () => {
+test('an unfinished event is not returned', () => {
   const reader = new EventStreamReader();
   assert.deepEqual(reader.read('event: state\ndata: 1\n'), []);
 });
 
-test('a line, and an event of many lines, that are too long make the stream useless', () => {
+test('a line or an event that is too long ends the stream', () => {
   assert.equal(new EventStreamReader().read('x'.repeat(LINE_CHARACTERS_MAX + 1)), undefined);
   const reader = new EventStreamReader();
   const line = `data: ${'x'.repeat(20_000)}\n`;

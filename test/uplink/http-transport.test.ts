@@ -1,4 +1,4 @@
-// The link over HTTP against a server on loopback: what is sent, what is read, and how each exchange ends.
+// The link over HTTP to a server on loopback: what is sent and read, and how each exchange ends.
 
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -63,25 +63,25 @@ test('a request carries the key, the tag and the body, to the path below region.
   });
 });
 
-test('a request that is to go without the key goes without it', async () => {
+test('an unauthorized request does not carry the key', async () => {
   await transport.ask({ ...GET, authorized: false });
   assert.equal(seen[0]?.request.headers.authorization, undefined);
 });
 
-test('a redirection is an answer: the key goes nowhere else', async () => {
+test('a redirection is an answer, and the key goes nowhere else', async () => {
   answer = (response) => response.writeHead(302, { Location: 'http://192.0.2.1/' }).end();
   const { status, location } = await transport.ask(GET);
   assert.deepEqual([status, location], [302, 'http://192.0.2.1/']);
   assert.equal(seen.length, 1);
 });
 
-test('an answer is read up to the bound of its kind', async () => {
+test('an answer is read up to its bound', async () => {
   answer = (response) => response.end('x'.repeat(70_000));
   await assert.rejects(transport.ask(GET), /its answer is larger than 65536 bytes/);
   assert.equal((await transport.ask({ ...GET, answerBytesMax: 100_000 })).body.length, 70_000);
 });
 
-test('an answer in pieces of an octet is read up to the memory that the pieces take', async () => {
+test('an answer in pieces of one octet is read up to the memory of the pieces', async () => {
   answer = (response) => {
     response.writeHead(200);
     for (let piece = 0; piece < 1000; piece += 1) response.write('x');
@@ -91,7 +91,7 @@ test('an answer in pieces of an octet is read up to the memory that the pieces t
   assert.equal((await transport.ask({ ...GET, answerBytesMax: 200_000 })).body.length, 1000);
 });
 
-test('nobody there, a connection cut within the answer, and one that is cut before it are failures that name the region', async () => {
+test('a refused connection, and one cut before or within the answer, are failures that name the region', async () => {
   const nowhere = openHttpTransport({ url: 'http://127.0.0.1:1/MAAS', key: KEY, clock: systemClock, userAgent: 'x' });
   await assert.rejects(nowhere.ask(GET), /http:\/\/127\.0\.0\.1:1\/MAAS does not answer: .*ECONNREFUSED/);
   nowhere.close();
@@ -104,7 +104,7 @@ test('nobody there, a connection cut within the answer, and one that is cut befo
   await assert.rejects(transport.ask(GET), /does not answer/);
 });
 
-test('an answer that does not come ends by itself', async () => {
+test('a request without an answer times out', async () => {
   const clock = new VirtualClock();
   const slow = openHttpTransport({ url, key: KEY, clock, userAgent: 'x' });
   answer = (response) => void response.writeHead(200).write('a beginning');
@@ -116,34 +116,34 @@ test('an answer that does not come ends by itself', async () => {
   slow.close();
 });
 
-/** Follows until the stream has ended. */
-function followed(): Promise<{ readonly told: readonly string[]; readonly status: number | undefined }> {
+/** Follows a stream until it ends. */
+function followed(): Promise<{ readonly calls: readonly string[]; readonly status: number | undefined }> {
   return new Promise((resolve) => {
-    const told: string[] = [];
+    const calls: string[] = [];
     transport.follow('/uplink/1/racks/x/changes', {
-      onOpen: () => void told.push('open'),
+      onOpen: () => void calls.push('open'),
       onAlive: () => undefined,
-      onEvent: (event, data) => void told.push(`${event} ${data}`),
-      onEnd: (_reason, status) => resolve({ told, status }),
+      onEvent: (event, data) => void calls.push(`${event} ${data}`),
+      onEnd: (_reason, status) => resolve({ calls, status }),
     });
   });
 }
 
-test('a stream tells its events and its end, once', async () => {
+test('a stream reports its events, and its end once', async () => {
   answer = (response) => {
     response.writeHead(200, { 'Content-Type': 'text/event-stream' }).write(': hello\n\nevent: state\nda');
     setImmediate(() => response.end('ta: {"version":3}\n\n'));
   };
-  assert.deepEqual(await followed(), { told: ['open', 'state {"version":3}'], status: undefined });
+  assert.deepEqual(await followed(), { calls: ['open', 'state {"version":3}'], status: undefined });
 });
 
-test('what answers instead of a stream is told by its status', async () => {
+test('an answer without a stream is reported by its status', async () => {
   answer = (response) => response.writeHead(403).end('no');
-  assert.deepEqual(await followed(), { told: [], status: 403 });
+  assert.deepEqual(await followed(), { calls: [], status: 403 });
 });
 
-test('a stream that was closed tells nothing more', async () => {
-  let told = 0;
+test('a closed stream reports nothing more', async () => {
+  let calls = 0;
   answer = (response) => void response.writeHead(200).write('event: state\ndata: 1\n\n');
   const opened = await new Promise<{ close(): void }>((resolve) => {
     const stream = transport.follow('/uplink/1/racks/x/changes', {
@@ -151,13 +151,13 @@ test('a stream that was closed tells nothing more', async () => {
       onAlive: () => undefined,
       onEvent: () => undefined,
       onEnd: () => {
-        told += 1;
+        calls += 1;
       },
     });
   });
   opened.close();
   await sleep(30);
-  assert.equal(told, 0);
+  assert.equal(calls, 0);
 });
 
 test('SOCKETS_MAX connections are open at a time; a further request waits for one and is answered', async () => {

@@ -1,4 +1,4 @@
-// Who the rack is, and by which key it is known: drawn once, kept for its owner alone, refused by name when something is wrong.
+// The rack's identity and key: drawn once, private to their owner, refused with a reason if damaged.
 
 import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ function withDirectory(work: (directory: string) => void): void {
 const refused = (code: string, text: RegExp) => (error: unknown) =>
   error instanceof RackError && error.code === code && text.test(error.message);
 
-test('a rack draws its UUID once, and its owner alone may read it', () => {
+test('a rack draws its UUID once, readable by its owner only', () => {
   withDirectory((directory) => {
     const uuid = readRackUuid(directory);
     assert.match(uuid, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
@@ -53,7 +53,7 @@ test('a damaged or newer identity is refused and left as it is', () => {
   });
 });
 
-test('a key is drawn when there is none, and is the same from then on', () => {
+test('a missing key is drawn, and stays the same', () => {
   withDirectory((directory) => {
     const file = join(directory, 'region.key');
     const key = readRegionKey(file, new VirtualClock(1, 7));
@@ -64,7 +64,7 @@ test('a key is drawn when there is none, and is the same from then on', () => {
   });
 });
 
-test("an administrator's key is taken as it is", () => {
+test("an administrator's key is used unchanged", () => {
   withDirectory((directory) => {
     const file = join(directory, 'region.key');
     writeFileSync(file, 'abc:def:ghi\n', { mode: 0o600 });
@@ -73,7 +73,7 @@ test("an administrator's key is taken as it is", () => {
   });
 });
 
-test('a key that others may read, and a file that holds none, are refused by name', () => {
+test('a key that others may read, and a file without a key, are refused by code', () => {
   withDirectory((directory) => {
     const file = join(directory, 'region.key');
     writeFileSync(file, 'abc:def:ghi\n', { mode: 0o600 });
@@ -93,7 +93,7 @@ test('a key that others may read, and a file that holds none, are refused by nam
   });
 });
 
-test('the header is one that the region reads back', () => {
+test('the region can parse the header', () => {
   const key = { consumer: 'c', token: 't~1', secret: 's-_.~', isDrawn: false };
   assert.deepEqual(parseAuthorization(authorizationOf(key, 1_700_000_000_000, 42)), {
     kind: 'key',

@@ -1,4 +1,4 @@
-// What a region says to people is clean where a rack reads it: a region may be in other hands.
+// A rack cleans a region's texts when it reads them: another person may run the region.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -13,7 +13,7 @@ import {
 const SAID = '\u001b[2J\u009b31m\u202eevil\u00ad\u{e0041}';
 const SHOWN = '\\x1b[2J\\x9b31m\\u202eevil\\xad\\u{e0041}';
 
-test('what a region says is shown with escapes: a sentence, a refusal, a version, and where it sends', () => {
+test('a region’s texts are shown with escapes: a sentence, a refusal, a version, and a location', () => {
   assert.equal(textOf(SAID), SHOWN);
   assert.equal(textOf(JSON.stringify({ text: SAID })), SHOWN);
   assert.equal(
@@ -29,7 +29,7 @@ test('what a region says is shown with escapes: a sentence, a refusal, a version
   }
 });
 
-test('what a region says is shown up to a length of its own', () => {
+test('a region’s texts are shown up to a bound', () => {
   assert.equal(textOf('x'.repeat(5000)).length, 300);
   const long = JSON.stringify({ stored: 1, refused: [{ sequence: 1, reason: 'x'.repeat(5000) }] });
   assert.equal(parseEventsAnswer(long)?.refused[0]?.reason.length, 512);

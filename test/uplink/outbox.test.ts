@@ -5,7 +5,7 @@ import { OUTBOX_BATCH_MAX, OUTBOX_EVENTS_MAX, Outbox, OVERRUN_MAX } from '../../
 
 const event = (text: string) => ({ kind: 'test.event', at: 0, text });
 
-test('one batch is on the way at a time, numbered from 1 without gaps', () => {
+test('one batch is in flight at a time, numbered from 1 without gaps', () => {
   const outbox = new Outbox();
   for (let index = 0; index < OUTBOX_BATCH_MAX + 3; index += 1) outbox.add(event(String(index)));
   const first = outbox.take();
@@ -19,7 +19,7 @@ test('one batch is on the way at a time, numbered from 1 without gaps', () => {
   );
 });
 
-test('what was not acknowledged is sent again, whole', () => {
+test('an unacknowledged batch is sent again as a whole', () => {
   const outbox = new Outbox();
   outbox.add(event('a'));
   outbox.add(event('b'));
@@ -34,7 +34,7 @@ test('what was not acknowledged is sent again, whole', () => {
   assert.equal(outbox.again(), undefined);
 });
 
-test('at the bound the oldest waiting events are dropped, counted, and the region is told', () => {
+test('at the bound the oldest waiting events are dropped, counted, and reported to the region', () => {
   const outbox = new Outbox();
   for (let index = 0; index < OUTBOX_EVENTS_MAX + 5; index += 1) outbox.add(event(String(index)));
   assert.equal(outbox.dropped, 5);
@@ -43,7 +43,7 @@ test('at the bound the oldest waiting events are dropped, counted, and the regio
   assert.equal(batch?.missed, 5);
 });
 
-test('what is over the bound is taken out when OVERRUN_MAX events are, though nobody looks', () => {
+test('events beyond the bound are dropped once they are OVERRUN_MAX, even if nothing reads the outbox', () => {
   const outbox = new Outbox();
   let looks = 0;
   const watched = {
@@ -61,7 +61,7 @@ test('what is over the bound is taken out when OVERRUN_MAX events are, though no
   assert.equal(outbox.dropped, OVERRUN_MAX);
 });
 
-test('warnings and errors stay at the bound while there is anything else', () => {
+test('warnings and errors stay at the bound while other events are left', () => {
   const outbox = new Outbox();
   outbox.add({ ...event('w'), level: 'warning' });
   outbox.add({ ...event('e'), level: 'error' });
@@ -76,7 +76,7 @@ test('warnings and errors stay at the bound while there is anything else', () =>
   );
 });
 
-test('what is dropped while a batch is on the way is told with the next one', () => {
+test('events dropped while a batch is in flight are reported with the next one', () => {
   const outbox = new Outbox();
   outbox.addDropped(2);
   outbox.add(event('a'));
@@ -84,12 +84,12 @@ test('what is dropped while a batch is on the way is told with the next one', ()
   outbox.addDropped(3);
   assert.equal(outbox.again()?.missed, 2);
   outbox.acknowledge(1);
-  assert.equal(outbox.untold, 3);
+  assert.equal(outbox.unreported, 3);
   outbox.add(event('b'));
   assert.equal(outbox.take()?.missed, 3);
 });
 
-test('an acknowledgement of something never sent changes nothing', () => {
+test('an acknowledgement of a sequence never sent changes nothing', () => {
   const outbox = new Outbox();
   outbox.acknowledge(10);
   outbox.add(event('a'));
@@ -102,7 +102,7 @@ test('an acknowledgement of something never sent changes nothing', () => {
   assert.equal(outbox.take()?.events[0]?.sequence, 2);
 });
 
-test('whatever is lost on the way, a region that ignores repeats stores every event once and in order', () => {
+test('whatever messages are lost, a region that ignores repeats stores every event once and in order', () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom('add', 'take', 'again', 'ack'), { maxLength: 200 }), (steps) => {
       const outbox = new Outbox();

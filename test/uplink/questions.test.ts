@@ -1,4 +1,4 @@
-// Questions to a thread: what becomes of them when it is slow, and when it ends.
+// Questions to a thread that is slow, and to one that ends.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 
 const PATIENCE_MS = 4000;
 
-/** Asks without end of a thread that does not answer. */
+/** Asks a thread that does not answer, without end. */
 function place() {
   const clock = new VirtualClock();
   const sent: number[] = [];
@@ -26,7 +26,7 @@ test('an answer finds its question', async () => {
   ]);
 });
 
-test('what was given up still lies before a thread that stands still, so no more than the bound is ever sent to it', async () => {
+test('abandoned questions still count until a blocked thread answers, so it never gets more than the bound', async () => {
   const { clock, questions, sent, ask } = place();
   const given: string[] = [];
   for (let round = 0; round < 5; round += 1) {
@@ -35,14 +35,14 @@ test('what was given up still lies before a thread that stands still, so no more
     for (const { kind } of await Promise.all(asked)) given.push(kind);
   }
   assert.equal(sent.length, QUESTIONS_MAX);
-  assert.equal(given.filter((kind) => kind === 'too many are asked already').length, 4 * QUESTIONS_MAX);
-  // It goes on: each answer that comes late makes room for one.
+  assert.equal(given.filter((kind) => kind === 'too many requests are open').length, 4 * QUESTIONS_MAX);
+  // The thread continues: each late answer makes room for one question.
   for (const id of sent.slice(0, 3)) questions.answer(id, 'late');
   for (let count = 0; count < 5; count += 1) void ask();
   assert.equal(sent.length, QUESTIONS_MAX + 3);
 });
 
-test('a thread that ends answers nothing, and the next one is asked anew', async () => {
+test('a thread that ends answers nothing, and the next thread gets new questions', async () => {
   const { clock, questions, sent, ask } = place();
   void ask();
   clock.advance(PATIENCE_MS);

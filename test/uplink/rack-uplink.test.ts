@@ -1,4 +1,4 @@
-// What the rack's loop tells its uplink thread: a state counts as applied when its settings are in force, too.
+// The messages of the rack's loop to its uplink thread; a state counts as applied once its settings are in force too.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -12,7 +12,7 @@ import { STRANGER_RATE } from '../../src/uplink/stranger-events.ts';
 import { leaseAt, MAC_A, machine, NOW } from '../dhcp/lab.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
-/** A thread that keeps what it is told. */
+/** A thread that records its messages. */
 class Thread implements UplinkThread {
   readonly posted: RackMessage[] = [];
   tell: (message: RegionMessage) => void = () => undefined;
@@ -56,7 +56,7 @@ function uplinkTo(thread: Thread, stream: EventStream, changes: Partial<RackUpli
   });
 }
 
-test('a crowd of strangers is a sample for the region, and counted; a machine that becomes known comes with its lease', async () => {
+test('the region gets a counted sample of a crowd of strangers, and the lease of a machine that becomes known', async () => {
   const thread = new Thread();
   const stream = new EventStream();
   const lease = leaseAt(MAC_A, '10.20.0.100', 300);
@@ -84,14 +84,14 @@ test('a crowd of strangers is a sample for the region, and counted; a machine th
   assert.equal(uplink.status().eventsWaiting, STRANGER_RATE.burst + 1);
   thread.tell({ kind: 'stored', sequence: STRANGER_RATE.burst });
   clock.advance(1000);
-  const told = thread.posted.flatMap((message) => (message.kind === 'events' ? message.events : []));
+  const sent = thread.posted.flatMap((message) => (message.kind === 'events' ? message.events : []));
   assert.deepEqual(
-    told.filter(({ mac: whose }) => whose === formatMac(MAC_A)).map(({ address, text }) => [address, text]),
+    sent.filter(({ mac: whose }) => whose === formatMac(MAC_A)).map(({ address, text }) => [address, text]),
     [['10.20.0.100', 'Has 10.20.0.100 for 10 min']],
   );
 });
 
-test('a state is said to be applied when its settings are in force, after what the rack says of itself', async () => {
+test('a state is acknowledged once its settings are in force, after the rack’s description', async () => {
   const thread = new Thread();
   const clock = new VirtualClock();
   const stream = new EventStream();

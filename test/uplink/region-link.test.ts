@@ -1,5 +1,5 @@
-// The link of a rack to its remote region: what it says, when it asks again, what it never throws away. Virtual time, a scripted region,
-// and the real outbox.
+// The link of a rack to its remote region: its messages, its repetitions, and what it never discards. Virtual time, a scripted region, and
+// the real outbox.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -37,7 +37,7 @@ const IMAGE: RackImage = {
   ...{ bytes: 1, diskBytes: 1 },
 };
 
-/** What an obliging region answers. */
+/** The answers of a cooperative region. */
 function oblige(request: LinkRequest, name: string): Partial<LinkAnswer> {
   const body: unknown = JSON.parse(request.body?.contentType === 'application/json' ? request.body.text : 'null');
   switch (name) {
@@ -131,13 +131,13 @@ class Place {
     return this.requests.filter((one) => one.name === name).map(({ request }) => request);
   }
 
-  /** What was told, but for the link's coming up. */
+  /** The notices, except that the link is up. */
   notices(): readonly string[] {
     const kinds = this.sent.flatMap((message) => (message.kind === 'notice' ? [message.event.kind] : []));
     return kinds.filter((kind) => kind !== 'region.linked');
   }
 
-  /** Everything that went to the region as events, in its order. */
+  /** All events that were sent to the region, in order. */
   carried(): readonly Entry[] {
     return this.named('events').flatMap(({ body }) => entriesOf(JSON.parse(body?.text ?? 'null')));
   }
@@ -157,7 +157,7 @@ async function withPlace(place: Place, work: (place: Place) => Promise<void>): P
   }
 }
 
-test('a heartbeat says why the settings of the region are not in force, while they are not', () =>
+test('a heartbeat says why the region’s settings are not in force, while they are not', () =>
   withPlace(new Place(), async (place) => {
     const rack = HELLO.kind === 'hello' ? HELLO.rack : assert.fail();
     const said = () => Object(JSON.parse(place.named('heartbeat').at(-1)?.body?.text ?? '{}')).settingsRefused;
@@ -169,7 +169,7 @@ test('a heartbeat says why the settings of the region are not in force, while th
     assert.equal(said(), undefined);
   }));
 
-test('a region that redirects is not up: who reads the status is told where it sends, and what to do', () =>
+test('a region that redirects is not up; the status names the location and the remedy', () =>
   withPlace(new Place(), async (place) => {
     place.link.receive(HELLO);
     await place.pass(1000);
@@ -178,14 +178,11 @@ test('a region that redirects is not up: who reads the status is told where it s
     await place.pass(40_000);
     const { state, text } = place.link.status();
     assert.equal(state, 'away');
-    assert.match(
-      text,
-      /^http:\/\/region\/MAAS answers 302 and sends elsewhere to https:\/\/other\/MAAS: .*region\.url/,
-    );
+    assert.match(text, /^http:\/\/region\/MAAS answers 302 and redirects to https:\/\/other\/MAAS, .*region\.url/);
     assert.deepEqual(place.named('state')[0]?.answerBytesMax, 256 * 1024 * 1024);
   }));
 
-test('a rack with a drawn key registers without it, waits, and is up when it was accepted', () =>
+test('a rack with a drawn key registers without it, waits, and is up once accepted', () =>
   withPlace(new Place(DRAWN), async (place) => {
     place.script = (request, name) =>
       name === 'register' ? { status: 202, body: '{"text":"accept me"}' } : oblige(request, name);
@@ -210,7 +207,7 @@ test('a rack with a drawn key registers without it, waits, and is up when it was
     assert.equal(place.link.status().regionVersion, '1.2.4');
   }));
 
-test('a rack with a key that it was given registers with it, and draws nothing', () =>
+test('a rack with a given key registers with it, and draws none', () =>
   withPlace(new Place(GIVEN), async (place) => {
     place.link.receive(HELLO);
     await place.pass(100);
@@ -225,7 +222,7 @@ for (const [status, state, notice] of [
   [403, 'rejected', 'region.rejected'],
   [409, 'incompatible', 'region.incompatible'],
 ] as const) {
-  test(`a registration answered ${status} is told once, with what to do, and asked again after a minute`, () =>
+  test(`a registration answered ${status} is reported once, with the remedy, and repeated after a minute`, () =>
     withPlace(new Place(), async (place) => {
       place.script = () => ({ status, body: 'update the rack\nnot this line' });
       place.link.receive(HELLO);
@@ -239,7 +236,7 @@ for (const [status, state, notice] of [
     }));
 }
 
-test('a rack that is not known any more registers anew, and not as fast as it can', () =>
+test('a rack that the region no longer knows registers again, after a pause', () =>
   withPlace(new Place(), async (place) => {
     place.script = (request, name) => (name === 'register' ? oblige(request, name) : { status: 401 });
     place.link.receive(HELLO);
@@ -248,7 +245,7 @@ test('a rack that is not known any more registers anew, and not as fast as it ca
     assert.ok(registrations >= 4 && registrations <= 7, `${registrations} registrations`);
   }));
 
-test('what the rack reports is acknowledged when it is on disk, and carried in order once the region answers', () =>
+test('events are acknowledged once they are on disk, and sent in order once the region answers', () =>
   withPlace(new Place(), async (place) => {
     place.script = () => new Error('refused');
     place.link.receive(HELLO);
@@ -272,7 +269,7 @@ test('what the rack reports is acknowledged when it is on disk, and carried in o
     assert.equal(place.link.status().waiting, 0);
   }));
 
-test('nothing is given up for what is wrong with the region, the key or the way', () =>
+test('no entry is buried for a problem of the region, the key or the network', () =>
   withPlace(new Place(), async (place) => {
     place.link.receive(HELLO);
     await place.pass(200);
@@ -288,7 +285,7 @@ test('nothing is given up for what is wrong with the region, the key or the way'
     assert.equal(place.outbox.length, 0);
   }));
 
-test('a batch that cannot be read is halved until the entry that is wrong is found; the others arrive in their order', () =>
+test('an unreadable batch is halved until the faulty entry is found; the others arrive in order', () =>
   withPlace(new Place(), async (place) => {
     const taken: string[] = [];
     place.script = (request, name) => {
@@ -338,7 +335,7 @@ test('an entry that the region refuses is kept with its reason, and can be sent 
     );
   }));
 
-test('a region that refuses everything does not make the rack tell of each refusal of a refusal', () =>
+test('refusals of reports of refusals are not reported, even if the region refuses everything', () =>
   withPlace(new Place(), async (place) => {
     place.script = (request, name) => {
       if (name !== 'events') return oblige(request, name);
@@ -350,18 +347,18 @@ test('a region that refuses everything does not make the rack tell of each refus
     };
     place.link.receive(HELLO);
     place.report(['a']);
-    // What the rack says of a refusal comes back as an event of its own, as from its stream of events.
-    let told = 0;
+    // The report of a refusal becomes an event for the region in turn, as in the rack's stream of events.
+    let reported = 0;
     for (let turn = 0; turn < 20; turn += 1) {
       await place.pass(1000);
       const letters = place.notices().filter((kind) => kind === 'outbox.dead-letter').length;
-      for (; told < letters; told += 1) place.report(['refused'], 'error', 0, 'outbox.dead-letter');
+      for (; reported < letters; reported += 1) place.report(['refused'], 'error', 0, 'outbox.dead-letter');
     }
-    assert.equal(told, 1);
+    assert.equal(reported, 1);
     assert.equal(place.link.status().deadLetters, 2);
   }));
 
-test('a region that knows more of this outbox than the file does makes it begin anew', () =>
+test('a region that knows more of the outbox than its file does makes it renumber', () =>
   withPlace(new Place(), async (place) => {
     const { id } = place.outbox;
     place.script = (request, name) =>
@@ -376,7 +373,7 @@ test('a region that knows more of this outbox than the file does makes it begin 
     assert.deepEqual(place.notices(), ['outbox.renumbered']);
   }));
 
-test('what claims to know more of every outbox is asked ever more seldom', () =>
+test('a server that claims to know more of every outbox is asked ever more rarely', () =>
   withPlace(new Place(), async (place) => {
     place.script = (request, name) =>
       name === 'events' ? { body: '{"stored":500,"refused":[]}' } : oblige(request, name);
@@ -387,7 +384,7 @@ test('what claims to know more of every outbox is asked ever more seldom', () =>
     assert.equal(place.outbox.length, 1);
   }));
 
-test('what was lost at the bound is alarmed and told to the region, once', () =>
+test('losses at the bound raise an alarm and are reported to the region, once', () =>
   withPlace(new Place(GIVEN, { entriesMax: 5, bytesMax: 1e6, deadLettersMax: 5 }), async (place) => {
     place.script = () => new Error('away');
     place.link.receive(HELLO);
@@ -412,7 +409,7 @@ test('what was lost at the bound is alarmed and told to the region, once', () =>
     assert.equal(Reflect.get(JSON.parse(last?.body?.text ?? 'null'), 'missed'), 0);
   }));
 
-test('while the disk refuses nothing is acknowledged, posts are refused by name, and it goes on by itself', () => {
+test('while the disk fails nothing is acknowledged and posts are refused with a reason; then the outbox continues', () => {
   let isFull = true;
   const wrap = (store: OutboxStore): OutboxStore =>
     new Proxy(store, {
@@ -453,7 +450,7 @@ test('while the disk refuses nothing is acknowledged, posts are refused by name,
   });
 });
 
-test('what a machine wrote into the query of its post is carried, and told nobody else', () =>
+test('the query of a machine’s post is sent to the region, and shown nowhere else', () =>
   withPlace(new Place(), async (place) => {
     place.script = (request, name) =>
       name === 'events'
@@ -470,7 +467,7 @@ test('what a machine wrote into the query of its post is carried, and told nobod
     assert.match(JSON.stringify(place.sent), /"path":"\/MAAS\/api\/1\.0\/nodes\/"/);
   }));
 
-test('the first state is fetched whole, later ones by their tag, at each change and once a minute', () =>
+test('the first state is fetched unconditionally, later ones by their tag, at each change and once a minute', () =>
   withPlace(new Place(), async (place) => {
     place.link.receive(HELLO);
     await place.pass(1000);
@@ -497,7 +494,7 @@ test('the first state is fetched whole, later ones by their tag, at each change 
     assert.equal(place.named('state').length, 5);
   }));
 
-test('what is no desired state is told and changes nothing', () =>
+test('an invalid desired state is reported and changes nothing', () =>
   withPlace(new Place(), async (place) => {
     place.script = (request, name) => (name === 'state' ? { body: '{"schema":99}' } : oblige(request, name));
     place.link.receive(HELLO);
@@ -509,7 +506,7 @@ test('what is no desired state is told and changes nothing', () =>
     );
   }));
 
-test('a heartbeat says what is in force as soon as that changes, and else every half minute', () =>
+test('a heartbeat reports the applied state as soon as it changes, and otherwise every half minute', () =>
   withPlace(new Place(), async (place) => {
     place.link.receive(HELLO);
     await place.pass(1000);
@@ -536,7 +533,7 @@ test('a heartbeat says what is in force as soon as that changes, and else every 
     assert.equal(place.named('heartbeat').length, 4);
   }));
 
-test('a region whose heartbeats name another version of the link is told of, with what to update', () =>
+test('a region that answers heartbeats in another version is reported, with the side to update', () =>
   withPlace(new Place(), async (place) => {
     place.script = (request, name) =>
       name === 'heartbeat'
@@ -550,7 +547,7 @@ test('a region whose heartbeats name another version of the link is told of, wit
     assert.match(place.link.status().text, /version 2 .* version 1: update the rack$/);
   }));
 
-test('a region of another version is told of once, and nothing is carried to it or taken from it until it speaks ours', () =>
+test('a region of another version is reported once, and only heartbeats continue until it uses ours', () =>
   withPlace(new Place(), async (place) => {
     let version = 2;
     place.script = (request, name) =>
@@ -564,7 +561,7 @@ test('a region of another version is told of once, and nothing is carried to it 
     const taken = (): number => place.sent.filter(({ kind }) => kind === 'desired-state').length;
     const [greeted, known, carried] = [greetings(), taken(), place.carried().length];
     place.report(['seen meanwhile']);
-    place.stream?.onEnd('the region was started anew', undefined);
+    place.stream?.onEnd('the region was restarted', undefined);
     await place.pass(5 * 60_000);
     assert.deepEqual([greetings(), taken(), place.carried().length], [greeted, known, carried]);
     assert.deepEqual(place.notices(), ['region.incompatible']);
@@ -579,7 +576,7 @@ test('a region of another version is told of once, and nothing is carried to it 
     );
   }));
 
-test('a region of another version that does not know the rack any more has it register anew', () =>
+test('a region of another version that no longer knows the rack makes it register again', () =>
   withPlace(new Place(), async (place) => {
     let isKnown = true;
     place.script = (request, name) =>
@@ -596,7 +593,7 @@ test('a region of another version that does not know the rack any more has it re
     assert.ok(place.named('register').length > registered);
   }));
 
-test('a stream that ends or falls silent is opened anew, and the region is asked at once whether it is there', () =>
+test('a stream that ends or falls silent is opened again, after an immediate heartbeat', () =>
   withPlace(new Place(), async (place) => {
     place.link.receive(HELLO);
     await place.pass(1000);
@@ -611,7 +608,7 @@ test('a stream that ends or falls silent is opened anew, and the region is asked
     assert.notEqual(place.stream, second);
   }));
 
-test('a rack that speaks another version of the messages is refused', () =>
+test('a rack with another version of the messages is refused', () =>
   withPlace(new Place(), async (place) => {
     place.link.receive({ ...HELLO, kind: 'hello', uplink: 2 });
     place.report(['in words of another version']);
@@ -622,11 +619,11 @@ test('a rack that speaks another version of the messages is refused', () =>
     assert.equal(place.outbox.length, 0);
   }));
 
-/** The images that each heartbeat told. */
-const imagesTold = (place: Place): readonly unknown[] =>
+/** The images in each heartbeat. */
+const imagesSent = (place: Place): readonly unknown[] =>
   place.named('heartbeat').map(({ body }) => JSON.parse(body?.text ?? '{}').images);
 
-test('the images of the rack are told once, again when they changed, and in any case now and then', () =>
+test('the rack’s images are reported once, again after a change, and at long intervals anyway', () =>
   withPlace(new Place(), async (place) => {
     const trees: string[] = [];
     let images = [IMAGE];
@@ -636,37 +633,37 @@ test('the images of the rack are told once, again when they changed, and in any 
     };
     place.link.receive({ ...HELLO, imageTree: '/tree' });
     await place.pass(61_000);
-    assert.deepEqual(imagesTold(place), [[IMAGE], undefined, undefined]);
+    assert.deepEqual(imagesSent(place), [[IMAGE], undefined, undefined]);
     assert.deepEqual([...new Set(trees)], ['/tree']);
     images = [];
     await place.pass(30_000);
-    assert.deepEqual(imagesTold(place).at(-1), []);
+    assert.deepEqual(imagesSent(place).at(-1), []);
     await place.pass(20 * 30_000);
     assert.equal(
-      imagesTold(place)
+      imagesSent(place)
         .slice(4)
-        .filter((told) => told !== undefined).length,
+        .filter((images) => images !== undefined).length,
       1,
     );
   }));
 
-test('images are told until a region has taken them, and a store that cannot be read changes nothing', () =>
+test('images are reported until the region has received them, and an unreadable store changes nothing', () =>
   withPlace(new Place(), async (place) => {
     let isAway = true;
     place.script = (request, name) => (name === 'heartbeat' && isAway ? { status: 503 } : oblige(request, name));
     place.imagesOf = () => [IMAGE];
     place.link.receive({ ...HELLO, imageTree: '/tree' });
     await place.pass(5000);
-    assert.ok(imagesTold(place).length > 1);
-    assert.ok(imagesTold(place).every((told) => Array.isArray(told)));
+    assert.ok(imagesSent(place).length > 1);
+    assert.ok(imagesSent(place).every((images) => Array.isArray(images)));
     isAway = false;
     await place.pass(60_000);
-    assert.equal(imagesTold(place).at(-1), undefined);
+    assert.equal(imagesSent(place).at(-1), undefined);
     place.imagesOf = () => {
       throw new Error('the tree cannot be read');
     };
     await place.pass(60_000);
-    assert.equal(imagesTold(place).at(-1), undefined);
+    assert.equal(imagesSent(place).at(-1), undefined);
     const problems = place.sent.filter((message) => message.kind === 'problem');
     assert.deepEqual(problems, [{ kind: 'problem', id: 'images', text: 'the tree cannot be read' }]);
   }));

@@ -1,4 +1,4 @@
-// What a rack says when it registers fits what a region reads of a stranger, however many networks the rack has.
+// A rack's registration fits the bound for strangers, however many networks the rack has.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,13 +9,13 @@ import { RESERVATIONS_TOLD_MAX } from '../../src/region/records/rack-description
 import { registrationText } from '../../src/uplink/registration-text.ts';
 import { rackInterface } from '../region/racks/rack-place.ts';
 
-test('a rack that registers leaves out what its interfaces reserve for clients', () => {
+test('a registration omits the reservations of interfaces', () => {
   const reservations = Array.from({ length: RESERVATIONS_TOLD_MAX }, () => ({ mac: '52:54:00:00:00:01', ip: '' }));
   const text = registrationText([{ ...rackInterface(), reservations }]);
   assert.deepEqual(JSON.parse(text), [rackInterface()]);
 });
 
-test('a rack with RACK_INTERFACES_MAX networks registers with their names and networks, which a region reads', () => {
+test('a registration with RACK_INTERFACES_MAX networks has only what a region needs, and the region can read it', () => {
   const many = Array.from({ length: RACK_INTERFACES_MAX }, (_, index) => ({
     ...rackInterface(`10.${index}.0.0/24`),
     name: `vlan${1000 + index}`,

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { BACK_OFF_MS_MAX, BACK_OFF_MS_MIN, Repeater, type RunOutcome } from '../../src/uplink/repeater.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
-/** A repeater whose runs end when the test says so. */
+/** A repeater whose runs the test ends. */
 function makeRepeater() {
   const clock = new VirtualClock();
   const runs: { readonly at: number; end(outcome: RunOutcome): Promise<void> }[] = [];
@@ -24,7 +24,7 @@ function makeRepeater() {
 
 const FAILED: RunOutcome = { kind: 'failed' };
 
-test('it runs at once, and again when the rest is over', async () => {
+test('it runs at once, and again after its rest', async () => {
   const { clock, runs, repeater } = makeRepeater();
   repeater.start();
   repeater.start();
@@ -36,7 +36,7 @@ test('it runs at once, and again when the rest is over', async () => {
   assert.equal(runs.length, 2);
 });
 
-test('a poke ends a rest, and one during a run makes another run follow', async () => {
+test('a poke ends a rest, and a poke during a run causes another run', async () => {
   const { clock, runs, repeater } = makeRepeater();
   repeater.start();
   repeater.poke();
@@ -49,7 +49,7 @@ test('a poke ends a rest, and one during a run makes another run follow', async 
   assert.equal(runs.length, 3);
 });
 
-test('pauses grow to their bound, each in its upper half, and a success makes them short again', async () => {
+test('pauses grow to their bound, each random in its upper half, and a success resets them', async () => {
   const { clock, runs, repeater } = makeRepeater();
   repeater.start();
   const pauses: number[] = [];
@@ -72,7 +72,7 @@ test('pauses grow to their bound, each in its upper half, and a success makes th
   assert.equal(runs.length, count + 1);
 });
 
-test('a poke does not shorten a pause, hastening does', async () => {
+test('a poke does not shorten a pause, but `hasten` does', async () => {
   const { clock, runs, repeater } = makeRepeater();
   repeater.start();
   await runs[0]?.end(FAILED);
@@ -87,7 +87,7 @@ test('a poke does not shorten a pause, hastening does', async () => {
   assert.equal(runs.length, 3);
 });
 
-test('after it was stopped nothing runs, whatever the run under way returns, until it is started', async () => {
+test('after `stop` nothing runs until `start`, whatever the run under way returns', async () => {
   const { clock, runs, repeater } = makeRepeater();
   repeater.start();
   repeater.stop();

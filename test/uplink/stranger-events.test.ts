@@ -1,4 +1,4 @@
-// Which events of leases the region is told of one by one, and which only now and then.
+// Which lease events are all sent to the region, and which only as a sample.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -12,7 +12,7 @@ import { type Acquaintance, BOOTERS_MAX, STRANGER_RATE, StrangerEvents } from '.
 import { hw, leaseAt, MAC_A, MAC_B, machine, NOW } from '../dhcp/lab.ts';
 
 const { burst, perSecond } = STRANGER_RATE;
-/** So many strangers that the next event of one is withheld. */
+/** Enough strangers that the next one's event is withheld. */
 const CROWD = burst * 4;
 
 function acquaintance(machines: readonly MacAddress[] = [], leases: readonly Lease[] = []): Acquaintance {
@@ -29,48 +29,44 @@ const ackOf = (one: MacAddress, changes: Partial<DhcpEvent> = {}, at: Instant = 
   ...changes,
 });
 
-/** Strangers that take addresses until no more of them are told. */
+/** Strangers that take addresses until their events are withheld. */
 function crowd(strangers: StrangerEvents, kind: DhcpEventKind = 'dhcp.ack'): readonly RackEvent[] {
   const events = Array.from({ length: CROWD }, (_, index) => ackOf(mac(0x020000000000 + index), { kind }));
   return events.flatMap((event) => strangers.take(event) ?? []);
 }
 
-test('a crowd of strangers is told of up to the burst, and the rest is counted', () => {
+test('events of a crowd of strangers are sent up to the burst, and the rest are counted', () => {
   const strangers = new StrangerEvents(acquaintance());
   assert.equal(crowd(strangers).length, burst);
   assert.equal(strangers.withheld, CROWD - burst);
-  // Each kind has a burst of its own.
+  // Each kind has its own burst.
   for (const kind of ['dhcp.offer', 'dhcp.expired', 'dhcp.release'] as const) {
     assert.equal(crowd(strangers, kind).length, burst, kind);
   }
 });
 
-test('what is told after some were withheld says for how many it stands', () => {
+test('the first event after withheld ones says how many it stands for', () => {
   const strangers = new StrangerEvents(acquaintance());
   crowd(strangers);
   const soon = instant(NOW + Math.ceil(1000 / perSecond));
-  const told = strangers.take(ackOf(MAC_A, {}, soon));
-  assert.equal(told?.count, CROWD - burst + 1);
+  const event = strangers.take(ackOf(MAC_A, {}, soon));
+  assert.equal(event?.count, CROWD - burst + 1);
 });
 
 const always: readonly (readonly [name: string, event: RackEvent, before?: RackEvent])[] = [
   ['a lease of a machine that the region knows', ackOf(MAC_B)],
-  ['a lease of who boots from the network', ackOf(MAC_A, { client: 'bios' })],
-  [
-    'the lease of the system that a host has booted',
-    ackOf(MAC_A),
-    ackOf(MAC_A, { kind: 'dhcp.offer', client: 'uefi' }),
-  ],
+  ['a lease of a host that boots from the network', ackOf(MAC_A, { client: 'bios' })],
+  ['the lease of a system that a host has booted', ackOf(MAC_A), ackOf(MAC_A, { kind: 'dhcp.offer', client: 'uefi' })],
   ['the lease of a host that loaded a file', ackOf(MAC_A), { kind: 'tftp.sent', at: NOW, mac: MAC_A }],
   ['a refusal', ackOf(MAC_A, { kind: 'dhcp.refused', reason: 'range-exhausted' })],
   ['a NAK', ackOf(MAC_A, { kind: 'dhcp.nak' })],
-  ['an address that somebody else uses', ackOf(MAC_A, { kind: 'dhcp.decline' })],
+  ['an address that another host uses', ackOf(MAC_A, { kind: 'dhcp.decline' })],
   ['an address of another server', ackOf(MAC_A, { kind: 'dhcp.elsewhere' })],
-  ['what concerns nobody', { kind: 'dhcp.expired', at: NOW }],
+  ['an event without a hardware address', { kind: 'dhcp.expired', at: NOW }],
 ];
 
 for (const [name, event, before] of always) {
-  test(`told among a crowd of strangers, as it is: ${name}`, () => {
+  test(`sent unchanged despite a crowd of strangers: ${name}`, () => {
     const strangers = new StrangerEvents(acquaintance([MAC_B]));
     crowd(strangers);
     crowd(strangers, 'dhcp.expired');
@@ -79,7 +75,7 @@ for (const [name, event, before] of always) {
   });
 }
 
-test('of who booted as many as the bound are remembered, and beyond it the one that booted longest ago is a stranger', () => {
+test('as many booting hosts as the bound are remembered; beyond it the one that booted longest ago is a stranger', () => {
   const strangers = new StrangerEvents(acquaintance());
   crowd(strangers);
   const bootersFrom = (first: number, count: number): readonly MacAddress[] =>
@@ -101,7 +97,7 @@ test('of who booted as many as the bound are remembered, and beyond it the one t
   );
 });
 
-test('a machine that becomes known begins with its running lease, unless all its events were told', () => {
+test('the running lease of a machine that becomes known is sent, unless all its events were sent', () => {
   const booted = hw('52:54:00:00:00:0d');
   const leases = [
     leaseAt(MAC_A, '10.20.0.100', 300),
@@ -115,9 +111,9 @@ test('a machine that becomes known begins with its running lease, unless all its
   const state = { schema: 2, version: 2, machines } as const;
   const newcomers = strangers.newcomers(state);
   known.push(MAC_A, MAC_B, booted);
-  const told = strangers.introduce(newcomers);
+  const sent = strangers.introduce(newcomers);
   assert.deepEqual(
-    told.map(({ kind, mac: whose, address, at }) => [kind, whose, address, at]),
+    sent.map(({ kind, mac: whose, address, at }) => [kind, whose, address, at]),
     [['dhcp.ack', MAC_A, leases[0]?.address, leases[0]?.grantedAt]],
   );
   assert.equal(strangers.newcomers(state).size, 0);

@@ -22,7 +22,7 @@ import { CONTROL_BODY_BYTES_MAX } from '../../http/control.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
 import { readHostMoment } from '../../store/host-clocks.ts';
 import { openLeaseJournal } from '../../store/lease-journal.ts';
-import { readToldEnds } from '../../store/told-ends.ts';
+import { readReportedEnds } from '../../store/reported-ends.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { loadMerged } from '../config-in-force.ts';
 import { askDaemon } from '../control.ts';
@@ -93,7 +93,7 @@ async function openFile(configFile: string): Promise<LeaseDestination> {
   const subnets = indexSubnets(config.dhcp, undefined);
   const table = new LeaseTable();
   const moment = readHostMoment(clock);
-  const told = readToldEnds(stateDir, () => undefined);
+  const told = readReportedEnds(stateDir, () => undefined);
   // By what clients are told apart is their network's to say.
   table.serve(subnets.served, machines);
   table.load(restoreLeases(opened.leases, moment, opened.clocks, told), moment.now);

@@ -26,7 +26,7 @@ import { type MacAddress, parseIpv4 } from '../../net/address.ts';
 import { readHostMoment } from '../../store/host-clocks.ts';
 import { copyLeases } from '../../store/lease-database.ts';
 import { LEASE_FILE } from '../../store/lease-journal.ts';
-import { readToldEnds } from '../../store/told-ends.ts';
+import { readReportedEnds } from '../../store/reported-ends.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { loadMerged } from '../config-in-force.ts';
 import { followDaemon } from '../control.ts';
@@ -120,7 +120,7 @@ function readLeases(config: string, criteria: GivenCriteria): LeaseReport[] {
  */
 export function datedLeases(stateDir: string, moment: HostMoment): readonly Lease[] {
   const { leases, clocks } = copyLeases(join(stateDir, LEASE_FILE));
-  const told = readToldEnds(stateDir, () => undefined);
+  const told = readReportedEnds(stateDir, () => undefined);
   return restoreLeases(leases, moment, clocks, told);
 }
 

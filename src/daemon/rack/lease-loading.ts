@@ -11,8 +11,8 @@ import { type HostMoment, restoreLeases, restoreMoment } from '../../dhcp/leases
 import { LeaseTable } from '../../dhcp/leases/lease-table.ts';
 import { EXPIRED_PER_TURN_MAX } from '../../dhcp/responder.ts';
 import { readHostMoment } from '../../store/host-clocks.ts';
+import { ReportedEnds, readReportedEnds } from '../../store/reported-ends.ts';
 import type { LeaseFileContents } from '../../store/stored-leases.ts';
-import { readToldEnds, ToldEnds } from '../../store/told-ends.ts';
 
 /** How exactly two moments on the disk compare, in milliseconds: uptimes count in hundredths of a second. */
 const SAME_MS = 50;
@@ -36,7 +36,7 @@ export interface LoadedLeases {
 /** Loads what was stored. */
 export function loadLeases(stored: LeaseFileContents, { stateDir, clock, onProblem }: LeaseLoading): LoadedLeases {
   const moment = readHostMoment(clock);
-  const told = readToldEnds(stateDir, onProblem);
+  const told = readReportedEnds(stateDir, onProblem);
   const leases = restoreLeases(stored.leases, moment, stored.clocks, told);
   const table = new LeaseTable();
   table.load(leases, moment.now);
@@ -45,19 +45,19 @@ export function loadLeases(stored: LeaseFileContents, { stateDir, clock, onProbl
     ({ state, expiresAt }) => state !== 'released' && expiresAt > until && expiresAt <= moment.now,
   );
   missed.sort((a, b) => a.expiresAt - b.expiresAt);
-  return { table, moment, ends: new LeaseEnds(clock, new ToldEnds(stateDir, clock, onProblem), missed) };
+  return { table, moment, ends: new LeaseEnds(clock, new ReportedEnds(stateDir, clock, onProblem), missed) };
 }
 
 /** Tells what was missed, and keeps in mind until when everything was told. */
 export class LeaseEnds {
   readonly #clock: Clock;
-  readonly #told: ToldEnds;
+  readonly #told: ReportedEnds;
   #missed: readonly Lease[];
   #timer: Timer | undefined;
   #isAllTold = false;
   #closed = false;
 
-  constructor(clock: Clock, told: ToldEnds, missed: readonly Lease[]) {
+  constructor(clock: Clock, told: ReportedEnds, missed: readonly Lease[]) {
     this.#clock = clock;
     this.#told = told;
     this.#missed = missed;

@@ -11,7 +11,7 @@ import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import type { StoredLease } from '../../../src/dhcp/leases/stored-lease.ts';
 import { EXPIRED_PER_TURN_MAX } from '../../../src/dhcp/responder.ts';
 import { ipv4, mac } from '../../../src/net/address.ts';
-import { ToldEnds } from '../../../src/store/told-ends.ts';
+import { ReportedEnds } from '../../../src/store/reported-ends.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 
 let stateDir = '';
@@ -33,7 +33,7 @@ function ending(address: number, inS: number, state: StoredLease['state'] = 'bou
 }
 
 async function toldUntil(at: Instant): Promise<void> {
-  const told = new ToldEnds(stateDir, systemClock, assert.fail);
+  const told = new ReportedEnds(stateDir, systemClock, assert.fail);
   told.note(at);
   await told.close();
 }

@@ -29,7 +29,7 @@ function withPower(work: (region: Region, place: RegionPlace, systemId: string) 
       !POWER_DRIVERS.some(({ name }) => name === type)
         ? [`there is no power driver ${type}`]
         : address === 'nowhere'
-          ? ['power_address: will not do; give an IPv4 address']
+          ? ['power_address: is invalid; give an IPv4 address']
           : [],
     reading: () => ({ state: 'error', atMs: 0, ageSeconds: 75, text: `no answer ${ATTACK}` }) as const,
   };
@@ -99,7 +99,7 @@ test('the form of a driver keeps a secret that was left empty, and refuses what 
     assert.equal((await send({ power_type: 'nothing' }))?.kind, 'refusal');
     const bad = await send({ power_type: 'ipmi', power_address: 'nowhere', power_user: 'root', power_pass: '' });
     assert.ok(bad?.kind === 'refusal');
-    assert.deepEqual(faultsOf(bad), new Map([['power_address', 'Will not do; give an IPv4 address.']]));
+    assert.deepEqual(faultsOf(bad), new Map([['power_address', 'Is invalid; give an IPv4 address.']]));
     assert.equal((await send({ power_type: 'manual' }))?.kind, 'done');
     assert.deepEqual(region.store.findMachine(machine)?.powerParameters, {}, 'another driver has none of it');
   }));

@@ -1,11 +1,11 @@
-// Until when the ends of leases were told, in a small file beside leases.db: what ended while no rack ran is told at its next start.
+// Stores up to when lease ends have been reported, in a small file next to leases.db. The next start reports leases that ended while the
+// rack did not run.
 //
-//   note ┄ WRITE_MS ┄ write ─ noted meanwhile? ┄ WRITE_MS ┄ write …
+//   note ┄ REPORTED_ENDS_WRITE_MS ┄ write ─ noted meanwhile? ┄ REPORTED_ENDS_WRITE_MS ┄ write …
 //
-// 1. It is written after the telling. What was told in the last second before a kill or a loss of power is told again; nothing is
-//    left out.
-// 2. A file that is missing or damaged tells nothing: then what ended before the start is not told.
-// 3. The moment is written on the clocks of leases, so that the two compare over restarts, reboots and steps of the clock.
+// 1. The file is written after the report. Ends of the last second before a kill or power loss are reported twice; none is missed.
+// 2. If the file is missing or damaged, leases that ended before the start are not reported.
+// 3. The time is stored on the same clocks as leases, so that the two compare across restarts, reboots and clock steps.
 
 import { constants } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
@@ -18,31 +18,31 @@ import { readRegularFile } from '../files/regular-file.ts';
 import { readHostMoment } from './host-clocks.ts';
 
 /** The file's name in the state directory. */
-export const TOLD_ENDS_FILE = 'lease-ends.json';
-/** How long after a note it is written, in milliseconds: many ends share one write. */
-export const TOLD_ENDS_WRITE_MS = 1000;
+export const REPORTED_ENDS_FILE = 'lease-ends.json';
+/** The delay between a note and its write, in milliseconds; many ends share one write. */
+export const REPORTED_ENDS_WRITE_MS = 1000;
 
 const FILE_BYTES_MAX = 4096;
-/** A FIFO in the place of the part is refused at once instead of being waited for. */
+/** With O_NONBLOCK, a FIFO in place of the `.part` file fails at once instead of blocking. */
 const PART_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NONBLOCK;
 
 const shape = z.object({ version: z.literal(1), wallMs: z.number(), bootId: z.string(), uptimeS: z.number().min(0) });
 
-/** What was written last; undefined: nothing that can be read, which is told to `onProblem` where it is not simply missing. */
-export function readToldEnds(stateDir: string, onProblem: (text: string) => void): StoredMoment | undefined {
-  const path = join(stateDir, TOLD_ENDS_FILE);
+/** Reads the stored time; undefined if there is none. An unreadable file is reported to `onProblem`, a missing one is not. */
+export function readReportedEnds(stateDir: string, onProblem: (text: string) => void): StoredMoment | undefined {
+  const path = join(stateDir, REPORTED_ENDS_FILE);
   try {
     const { wallMs, bootId, uptimeS } = shape.parse(JSON.parse(readRegularFile(path, FILE_BYTES_MAX)));
     return { wallMs, bootId, uptimeS };
   } catch (error) {
     if (osErrorCode(error) !== 'ENOENT')
-      onProblem(`${path}: ${errorText(error)}; leases that ended meanwhile are not told`);
+      onProblem(`${path}: ${errorText(error)}; leases that ended while the rack was down are not reported`);
     return undefined;
   }
 }
 
-/** Writes the file. */
-export class ToldEnds {
+/** Writes the file, in the background. */
+export class ReportedEnds {
   readonly #path: string;
   readonly #clock: Clock;
   readonly #onProblem: (text: string) => void;
@@ -52,18 +52,18 @@ export class ToldEnds {
   #hasFailed = false;
 
   constructor(stateDir: string, clock: Clock, onProblem: (text: string) => void) {
-    this.#path = join(stateDir, TOLD_ENDS_FILE);
+    this.#path = join(stateDir, REPORTED_ENDS_FILE);
     this.#clock = clock;
     this.#onProblem = onProblem;
   }
 
-  /** Every lease that ended until then was told of. */
+  /** Call when every lease that ended before `until` has been reported. */
   note(until: Instant): void {
     this.#until = until;
-    this.#timer ??= this.#clock.schedule(TOLD_ENDS_WRITE_MS, () => this.#write());
+    this.#timer ??= this.#clock.schedule(REPORTED_ENDS_WRITE_MS, () => this.#write());
   }
 
-  /** Writes what was noted, and ends. */
+  /** Writes the last note. */
   async close(): Promise<void> {
     this.#timer?.cancel();
     this.#write();
@@ -95,7 +95,7 @@ export class ToldEnds {
       await rename(`${this.#path}.part`, this.#path);
       this.#hasFailed = false;
     } catch (error) {
-      if (!this.#hasFailed) this.#onProblem(`${this.#path}: ${errorText(error)}; ends of leases may be told twice`);
+      if (!this.#hasFailed) this.#onProblem(`${this.#path}: ${errorText(error)}; ends of leases may be reported twice`);
       this.#hasFailed = true;
     }
   }

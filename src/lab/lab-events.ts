@@ -1,4 +1,4 @@
-// Tells what happens to the machines of a lab, from the region's event log, for as long as the lab runs.
+// Reports what happens to a lab's machines, from the region's event log, while the lab runs.
 
 import { z } from 'zod';
 import { followEvents } from '../cli/region/event-follow.ts';
@@ -16,7 +16,7 @@ const eventShape = z.looseObject({
   description: z.string(),
 });
 
-/** @param stateDir of the rack that has the region @param onState called with each state that a machine enters */
+/** @param stateDir of the rack with the region @param onState called with the words for each event of a machine */
 export async function tellEvents(
   stateDir: string,
   narrator: Narrator,

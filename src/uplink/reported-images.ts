@@ -1,0 +1,79 @@
+// Decides when a rack reports its disk images to its region: those whose bytes exist in its store, and only when they have changed.
+//
+// 1. If the store cannot be read, nothing is reported, and the last report stays valid.
+// 2. After REPEAT_BEATS heartbeats, and after each new link, the images are reported even if unchanged: the region may have lost them.
+
+import { errorText } from '../errors.ts';
+import { blobPath, hasBlob, readImages } from '../images/image-store.ts';
+import { RACK_IMAGES_MAX } from '../region/racks/rack-images.ts';
+import type { RackImage } from '../region/records/rack.ts';
+import type { RegionMessage } from './messages.ts';
+
+/** Heartbeats between repeated reports: ten minutes. */
+const REPEAT_BEATS = 20;
+
+/** What it needs from its link. */
+export interface ReportedImagesParts {
+  /** @throws if the images cannot be read */
+  readonly listImages: (tree: string) => readonly RackImage[];
+  /** Sends a message to the rack. */
+  readonly send: (message: RegionMessage) => void;
+}
+
+/** The images of a boot tree, in the form reported to a region; at most RACK_IMAGES_MAX. */
+export function listReportedImages(tree: string): readonly RackImage[] {
+  const { images } = readImages(tree);
+  return images
+    .filter((image) => hasBlob(tree, image))
+    .slice(0, RACK_IMAGES_MAX)
+    .map(({ title: _title, partitionTable: _table, ...image }) => ({
+      ...image,
+      path: `/${blobPath(image.sha256, image.format)}`,
+    }));
+}
+
+/** Tracks what the region knows of the images. */
+export class ReportedImages {
+  readonly #parts: ReportedImagesParts;
+  #known: string | undefined;
+  #beats = 0;
+  #problem = '';
+  /** The directory of the images; undefined if there are none. */
+  tree: string | undefined;
+
+  constructor(parts: ReportedImagesParts) {
+    this.#parts = parts;
+  }
+
+  /** The images to report with the next heartbeat; undefined if there is nothing to report. */
+  next(): readonly RackImage[] | undefined {
+    this.#beats += 1;
+    const images = this.#list();
+    const isKnown = images === undefined || JSON.stringify(images) === this.#known;
+    return isKnown && (images === undefined || this.#beats < REPEAT_BEATS) ? undefined : images;
+  }
+
+  /** Call when the region has received a report. */
+  acknowledge(images: readonly RackImage[]): void {
+    this.#known = JSON.stringify(images);
+    this.#beats = 0;
+  }
+
+  /** Call when the region may have lost the images. */
+  forget(): void {
+    this.#known = undefined;
+  }
+
+  #list(): readonly RackImage[] | undefined {
+    try {
+      const images = this.tree === undefined ? [] : this.#parts.listImages(this.tree);
+      this.#problem = '';
+      return images;
+    } catch (error) {
+      const text = errorText(error);
+      if (text !== this.#problem) this.#parts.send({ kind: 'problem', id: 'images', text });
+      this.#problem = text;
+      return undefined;
+    }
+  }
+}
