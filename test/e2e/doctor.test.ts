@@ -145,7 +145,7 @@ describe('the doctor beside a running rack', { skip }, () => {
     assert.equal(told.code, 1);
     assert.match(
       told.out,
-      /^BAD {2}configuration: refused, the last good one is in force: \S+:\d+: colour: unknown key/m,
+      /^BAD {2}configuration: refused; the last good one stays in force: \S+:\d+: colour: unknown key/m,
     );
   });
 

@@ -61,12 +61,15 @@ test('a machine is asked about by its name, and nothing is shown of its secrets'
 
   const wrong = await check('wrong');
   assert.equal(wrong.code, 2);
-  assert.match(wrong.complaints.join('\n'), /power_parameters of wrong\.\S+ will not do: .*power_adress: no parameter/);
+  assert.match(
+    wrong.complaints.join('\n'),
+    /power_parameters of wrong\.\S+ are unusable: .*power_adress: no parameter/,
+  );
   assert.doesNotMatch(wrong.complaints.join('\n'), /hunter2/);
   const waker = await check('waker');
   assert.match(
     waker.complaints.join('\n'),
-    /no power_type that Rackboot knows \(ether_wake\): manual, ipmi, virsh, webhook/,
+    /the power_type of \S+ is unknown \(ether_wake\): use manual, ipmi, virsh, webhook/,
   );
   assert.equal((await check('nobody')).code, 1);
 });
