@@ -16,8 +16,8 @@ import { askDaemon, followDaemon } from '../control.ts';
 import { parseDuration } from '../duration.ts';
 import { waitsForHand } from '../machines/switched-by-hand.ts';
 import { print, printError, printJson, printJsonLine, printTable } from '../output.ts';
-import { askThere, otherRacks, ownRackName } from './at-home.ts';
-import { headOf, loggedEventShape, loggedSteps, type Step, stepShape } from './told-steps.ts';
+import { askThere, otherRacks, ownRackName } from './home-racks.ts';
+import { headOf, loggedEventShape, loggedSteps, type Step, stepShape } from './logged-steps.ts';
 
 const traceShape = z.looseObject({
   mac: z.string(),

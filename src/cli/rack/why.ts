@@ -23,7 +23,7 @@ import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { leftOutNote, loadMerged } from '../config-in-force.ts';
 import { askDaemon } from '../control.ts';
 import { print, printJson } from '../output.ts';
-import { askThere, findOtherRacks } from './at-home.ts';
+import { askThere, findOtherRacks } from './home-racks.ts';
 
 const whyShape = z.object({
   mac: z.string(),
