@@ -24,17 +24,17 @@ test('what can be made passes: packages by name, mirrors by address or as lines'
 });
 
 const refused: readonly (readonly [string, Partial<typeof WANTED> | object, RegExp])[] = [
-  ['an architecture that nobody starts', { arch: 'sparc' }, /"sparc"; there are: amd64, arm64/],
-  ['a release that is a path', { release: '../etc' }, /no release of Debian/],
-  ['a package that is an option', { packages: ['--rootdir=/'] }, /no name of a package/],
-  ['a package that is a command', { packages: ['a;reboot'] }, /no name of a package/],
-  ['a mirror that is a command', { mirrors: ['http://x/$(reboot)'] }, /no mirror/],
+  ['an architecture that nobody starts', { arch: 'sparc' }, /"sparc"; use one of amd64, arm64/],
+  ['a release that is a path', { release: '../etc' }, /is not a Debian release/],
+  ['a package that is an option', { packages: ['--rootdir=/'] }, /is not a package name/],
+  ['a package that is a command', { packages: ['a;reboot'] }, /is not a package name/],
+  ['a mirror that is a command', { mirrors: ['http://x/$(reboot)'] }, /is not a mirror/],
   [
     'a mirror with a password, which the image would have',
     { mirrors: ['http://me:secret@mirror.example/'] },
-    /no mirror/,
+    /is not a mirror/,
   ],
-  ['a mirror that is a file', { mirrors: ['file:///srv/debian'] }, /no mirror/],
+  ['a mirror that is a file', { mirrors: ['file:///srv/debian'] }, /is not a mirror/],
 ];
 for (const [name, more, message] of refused) {
   test(`${name} is refused`, () => {
@@ -151,7 +151,7 @@ describe('a disk to start from', {
     const given = { ...request(t, 'amd64'), bytes: 80 * MIB };
     await assert.rejects(makeBootDisk(given), {
       code: 'bad-argument',
-      message: /fit on 80 MiB: give --size \d+M or more/,
+      message: /fit into 80 MiB: use --size \d+M or more/,
     });
   });
 });

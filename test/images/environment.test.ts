@@ -146,7 +146,7 @@ describe('the ephemeral environment', { skip: missing('dpkg-deb') }, () => {
       () => [
         makePackage(mkdtempSync(join(scratch, 'other-')), { name: 'busybox-static', architecture: 'arm64', files: {} }),
       ],
-      /is for arm64; give packages for amd64/,
+      /is for arm64; use packages for amd64/,
     ],
     [
       'a kernel without modules',

@@ -334,7 +334,11 @@ describe('the image store', () => {
   for (const [name, more] of odd) {
     test(`refuses a name with ${name}`, async () => {
       const request = { name: { ...NAME, ...more } };
-      await refused(add(newTree(), makeDisk(MIB, 'gpt'), request), 'bad-argument', /^".*" is no \w+ of an image/);
+      await refused(
+        add(newTree(), makeDisk(MIB, 'gpt'), request),
+        'bad-argument',
+        /^".*" cannot be the \w+ of an image/,
+      );
       assert.equal(typeof decodeImage(encodeImage({ ...IMAGE, ...more })), 'string');
     });
   }
