@@ -408,7 +408,7 @@ collect_bmc() {
   while kill -0 $search 2>/dev/null; do
     if [ $(($(uptime_seconds) - began)) -ge $BMC_SECONDS_MAX ]; then
       kill -9 $search 2>/dev/null
-      say "The BMC did not answer within $BMC_SECONDS_MAX seconds; going on without it."
+      say "The BMC did not answer within $BMC_SECONDS_MAX seconds; continuing without it."
       return 0
     fi
     sleep 1
@@ -430,7 +430,7 @@ collect_bmc() {
   bmc_value password
   if [ -n "$found" ]; then
     quote "$found"; power_parameters="$power_parameters,\"power_user\":\"$user\",\"power_pass\":$text"
-    say "The BMC is at $address; its user $user has a new password, which the region is told."
+    say "The BMC is at $address; the region gets the new password of its user $user."
   else
     say "The BMC is at $address."
   fi
@@ -528,7 +528,7 @@ report() {
         ;;
     esac
     [ $(($(uptime_seconds) - began)) -lt $REPORT_SECONDS_MAX ] || fail "the region did not take the report: $problem ($target)"
-    say "The region does not take the report yet: $problem; next try in $pause seconds."
+    say "The region has not accepted the report yet: $problem; next try in $pause seconds."
     sleep $pause
     pause=$((pause * 3 / 2 + 1))
     [ $pause -le $PAUSE_SECONDS_MAX ] || pause=$PAUSE_SECONDS_MAX
@@ -568,7 +568,7 @@ do_job() {
   [ -n "$RACKBOOT_STAY" ] && [ -n "$token" ] && [ "$purpose" != enlist ] || return 0
   fetch_patiently "$url/rackboot/1/job" "$work/job" && grep -q '^job=' "$work/job" || return 0
   fetch_patiently "$url/rackboot/job.sh" "$work/job.sh" || return 0
-  [ "$(tail -n 1 "$work/job.sh")" = '# end of job' ] || fail "what came as job.sh is not whole"
+  [ "$(tail -n 1 "$work/job.sh")" = '# end of job' ] || fail "job.sh arrived incomplete"
   . "$work/job.sh"
 }
 
@@ -594,7 +594,7 @@ collect_bmc
 say "Reporting $macs to $url"
 report
 if is_wanted; then
-  say "This machine starts again in $RESTART_SECONDS seconds, for its work."
+  say "This machine restarts in $RESTART_SECONDS seconds to start its work."
   sleep $RESTART_SECONDS
   reboot -f
 fi

@@ -162,7 +162,7 @@ check_wanted() {
     408 | 425 | 429) ;;
     4??)
       [ -z "$collector" ] || end_script
-      fail "the region does not want this work any more: $problem" ;;
+      fail "the region no longer wants this work: $problem" ;;
   esac
 }
 
@@ -364,7 +364,7 @@ commission() {
   done <"$work/scripts"
   rm -rf "$work/run"
   [ -z "$failed" ] || fail_job testing "these failed:$failed"
-  signal_surely OK tested "all checks and scripts passed" || fail "the region refuses to hear that all passed: $problem"
+  signal_surely OK tested "all checks and scripts passed" || fail "the region rejected the signal that everything passed: $problem"
   say "Done. Powering off."
   finish 0
 }

@@ -48,9 +48,9 @@ choose_disk() {
     fi
   done <"$work/disks"
   seen=$(tr '\n' ',' <"$work/disks")
-  case $disk$wanted in serial:*) fail_job partitioning "the disk with the serial number ${wanted#serial:} is not there; there are: ${seen:-none}; when disks were changed, commission the machine again" ;; esac
-  [ -n "$disk" ] || fail_job partitioning "there is no disk ${wanted:-of $needed bytes or more}; there are: ${seen:-none}"
-  [ "$best" -ge "$needed" ] || fail_job partitioning "the disk $disk has $best bytes, the image needs $needed"
+  case $disk$wanted in serial:*) fail_job partitioning "no disk has the serial number ${wanted#serial:}; disks found: ${seen:-none}; if disks were replaced, commission the machine again" ;; esac
+  [ -n "$disk" ] || fail_job partitioning "there is no disk ${wanted:-of $needed bytes or more}; disks found: ${seen:-none}"
+  [ "$best" -ge "$needed" ] || fail_job partitioning "the disk $disk has $best bytes, but the image needs $needed"
 }
 
 expand() {
@@ -78,16 +78,16 @@ stream_image() {
   got=$(cut -d ' ' -f 1 "$work/sum")
   problem=
   if [ $stalled -ne 0 ]; then
-    problem="the download stands still: $position bytes of $total are on $disk, and none came for $STALL_SECONDS_MAX seconds"
+    problem="the download has stalled: $position of $total bytes are on $disk, and none arrived for $STALL_SECONDS_MAX seconds"
   elif [ "$(cat "$work/dd.status")" != 0 ]; then
-    fail_job writing "the disk $disk does not take the image: $(words_of "$work/dd.err")"
+    fail_job writing "the image cannot be written to $disk: $(words_of "$work/dd.err")"
   elif case $(cat "$work/wget.status") in 0 | 141) false ;; esac; then
     problem="$image cannot be fetched ($position bytes are on $disk): $(words_of "$work/wget.err")"
   elif [ "$(cat "$work/expand.status")" != 0 ]; then
     # When the reader ends, the fetching process gets signal 13.
     problem="the image cannot be expanded: $(words_of "$work/zstd.err")"
   elif [ "$got" != "$hash" ]; then
-    problem="what came from $image has the sha256 $got, not $hash"
+    problem="the data from $image has the sha256 $got, not $hash"
   fi
   [ -z "$problem" ]
 }
@@ -99,7 +99,7 @@ write_image() {
   hash=$(job_value image_sha256)
   [ ${#hash} -eq 64 ] || fail_job writing "the region gave no hash of the image"
   format=$(job_value image_format)
-  case $format in raw | raw.zst) ;; *) fail_job writing "the image has the format ${format:-of none}, which this environment does not know" ;; esac
+  case $format in raw | raw.zst) ;; *) fail_job writing "this environment does not know the image format ${format:-(none)}" ;; esac
   total=$(job_value image_disk_bytes)
   [ -n "$total" ] || [ "$format" != raw ] || total=$(job_value image_bytes)
   take_number "$total" 0
@@ -116,7 +116,7 @@ write_image() {
     try=$((try + 1))
     sleep 2
   done
-  say "The image is on $disk, its hash is right."
+  say "The image is on $disk and its hash matches."
 }
 
 # Prints $3 bytes of the partition $1 from byte $2 on, in hexadecimal.
@@ -150,7 +150,7 @@ grow_last() {
   # shellcheck disable=SC2086
   set -- $last
   kind=$(file_system_of "$3")
-  case $kind in ext | xfs) ;; *) say "The last partition, $3, has no file system that is grown here${kind:+: it is $kind}."; return 0 ;; esac
+  case $kind in ext | xfs) ;; *) say "The last partition, $3, keeps its size: its file system is ${kind:-unknown}."; return 0 ;; esac
   tool sfdisk -q --relocate gpt-bak-std "$dev/$disk" >"$work/sfdisk" 2>&1
   if ! echo ', +' | tool sfdisk -q --no-reread --force -N "$2" "$dev/$disk" >>"$work/sfdisk" 2>&1; then
     fail_job personalising "the partition $3 cannot be grown: $(words_of "$work/sfdisk")"
@@ -165,7 +165,7 @@ grow_last() {
 }
 
 deploy() {
-  signal_surely WORKING started "fetching the tools" || fail "the region does not take this machine's signals: $problem"
+  signal_surely WORKING started "fetching the tools" || fail "the region rejects this machine's signals: $problem"
   fetch_tools
   signal WORKING partitioning "choosing the disk"
   choose_disk
@@ -175,7 +175,7 @@ deploy() {
   grow_last
   personalise
   sync
-  signal_surely OK written "the image is on $disk, verified" || fail "the region refuses to hear that the disk is written: $problem"
+  signal_surely OK written "the image is on $disk, verified" || fail "the region rejected the signal that the disk is written: $problem"
   say "Deployed; starting from $disk."
   sleep 1
   reboot -f

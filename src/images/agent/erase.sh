@@ -85,12 +85,12 @@ wipe_all() {
 
 erase() {
   mode=$(job_value mode)
-  case $mode in signatures | all) ;; *) fail_job erasing "there is no way to erase called $mode" ;; esac
+  case $mode in signatures | all) ;; *) fail_job erasing "the erase mode $mode is unknown" ;; esac
   list_disks all >"$work/disks"
   [ -s "$work/disks" ] || fail_job erasing "this machine shows no disk that could be erased: is the driver of its controller missing?"
   total=$(awk '{ sum += $1 } END { printf "%.0f", sum }' "$work/disks")
   signal_surely WORKING erasing "erasing ($mode): $(cut -d ' ' -f 2 "$work/disks" | tr '\n' ' ')" done_bytes=0 "total_bytes=$total" ||
-    fail "the region does not take this machine's signals: $problem"
+    fail "the region rejects this machine's signals: $problem"
   [ ! -w "$proc/sys/vm/dirty_bytes" ] || echo $DIRTY_BYTES >"$proc/sys/vm/dirty_bytes"
   # Check before erasing anything, so that the erasure does not fail halfway.
   while read -r bytes disk; do

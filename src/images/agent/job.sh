@@ -29,7 +29,7 @@ job_value() {
 # Sources the file $1.sh of the region, which ends with '# end of $1'.
 read_part() {
   fetch_patiently "$url/rackboot/$1.sh" "$work/$1.sh" || fail_job started "the region does not serve its $1.sh: $problem"
-  [ "$(tail -n 1 "$work/$1.sh")" = "# end of $1" ] || fail_job started "what came as $1.sh is not whole"
+  [ "$(tail -n 1 "$work/$1.sh")" = "# end of $1" ] || fail_job started "$1.sh arrived incomplete"
   . "$work/$1.sh"
 }
 
@@ -60,10 +60,10 @@ signal_surely() {
   while ! signal "$@"; do
     case $status in
       408 | 425 | 429) ;;
-      4??) say "The region refuses to hear that ($1 $2): $problem"; return 1 ;;
+      4??) say "The region rejected the signal $1 $2: $problem"; return 1 ;;
     esac
     [ $(($(uptime_seconds) - began)) -lt "$REPORT_SECONDS_MAX" ] || return 1
-    say "The region does not hear ($1 $2): $problem; next try in $pause seconds."
+    say "The region has not received the signal $1 $2: $problem; next try in $pause seconds."
     sleep $pause
     pause=$((pause * 3 / 2 + 1))
     [ $pause -le "$PAUSE_SECONDS_MAX" ] || pause=$PAUSE_SECONDS_MAX
@@ -214,11 +214,11 @@ case $(job_value job) in
   deploy) read_part deploy; read_part personalise; deploy ;;
   erase) read_part erase; erase ;;
   rescue) read_part login; read_part rescue; rescue ;;
-  reboot) say "Restarting, as the region wants."; reboot -f; finish 0 ;;
-  poweroff) say "Powering off, as the region wants."; finish 0 ;;
+  reboot) say "Restarting, as the region asked."; reboot -f; finish 0 ;;
+  poweroff) say "Powering off, as the region asked."; finish 0 ;;
   none)
     report_facts
-    say "The region wants nothing else. Powering off."
+    say "The region has no more work. Powering off."
     finish 0 ;;
   *) fail_job started "this environment has no job called $(job_value job | cut -c1-32)" ;;
 esac

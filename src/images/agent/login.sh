@@ -91,8 +91,8 @@ say_logins() {
 # ---- debug login ----
 
 open_debug() {
-  fetch "$url/rackboot/1/debug-keys" "$work/keys" && [ -s "$work/keys" ] || { say "Nobody can log in to debug: ${problem:-there is no key}"; return 1; }
-  start_server "$work/keys" || { say "Nobody can log in to debug: $problem"; return 1; }
+  fetch "$url/rackboot/1/debug-keys" "$work/keys" && [ -s "$work/keys" ] || { say "No debug login is possible: ${problem:-there is no key}"; return 1; }
+  start_server "$work/keys" || { say "No debug login is possible: $problem"; return 1; }
   : >"$open"
   say "A debug login is open for $((seconds / 60)) minutes."
   say_logins "$work/keys"
@@ -115,7 +115,7 @@ close_debug() {
 # Stops the job except for this watch and the login server: nothing more reaches a disk.
 stop_work() {
   stopped=yes
-  say "The region no longer wants this work ($purpose): it ends here."
+  say "The region no longer wants this work ($purpose): stopping it."
   kill -STOP $$
   for child in $(children_of $$); do
     [ "$child" = "$self" ] || end_tree "$child"

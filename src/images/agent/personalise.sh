@@ -72,7 +72,7 @@ write_name() {
   hostname=$(job_value hostname)
   domain=$(job_value domain)
   made_of "$hostname" 'A-Za-z0-9-' || fail_job personalising "the region gave no host name"
-  [ -z "$domain" ] || made_of "$domain" 'A-Za-z0-9.-' || fail_job personalising "the domain is no name"
+  [ -z "$domain" ] || made_of "$domain" 'A-Za-z0-9.-' || fail_job personalising "the domain of the job is not a valid name"
   echo "$hostname" | put_file /etc/hostname
   { grep -v '^127\.0\.1\.1[[:space:]]' "$root/etc/hosts" 2>/dev/null; echo "127.0.1.1 ${domain:+$hostname.$domain }$hostname"; } >"$work/hosts"
   put_file /etc/hosts <"$work/hosts"
@@ -139,7 +139,7 @@ write_network() {
   router=$(job_value router)
   servers=$(job_value dns | tr ',' ' ')
   made_of "$address" '0-9./' && { [ -z "$router" ] || made_of "$router" '0-9.'; } && { [ -z "$servers" ] || made_of "$servers" '0-9. '; } ||
-    fail_job personalising "the address, router or name servers of the job are none"
+    fail_job personalising "the address, router or name servers of the job are not valid"
   made_of "$boot_mac" '0-9a-f:' || fail_job personalising "the interface that booted this machine is not known"
   [ -d "$root/etc/cloud" ] || { address=dhcp; router=; servers=; domain=; }
   # Links of the system lead nowhere from here; their existence is enough.
@@ -151,7 +151,7 @@ write_network() {
   elif [ -e "$root/etc/network/interfaces" ]; then
     static_ifupdown
   else
-    say "How this system configures its network is not known: it keeps its own way."
+    say "How this system configures its network is unknown: its settings stay as they are."
     return 0
   fi
   [ ! -d "$root/etc/cloud/cloud.cfg.d" ] || echo 'network: { config: disabled }' | put_file /etc/cloud/cloud.cfg.d/99-rackboot-network.cfg
@@ -161,8 +161,8 @@ write_network() {
 write_proxy() {
   proxy=$(job_value proxy)
   [ -n "$proxy" ] && [ -d "$root/etc/apt" ] || return 0
-  case $proxy in http://?* | https://?*) ;; *) fail_job personalising "the proxy of the job is no address" ;; esac
-  made_of "$proxy" 'A-Za-z0-9._~:/@%[]-' || fail_job personalising "the proxy of the job is no address"
+  case $proxy in http://?* | https://?*) ;; *) fail_job personalising "the proxy of the job is not a valid URL" ;; esac
+  made_of "$proxy" 'A-Za-z0-9._~:/@%[]-' || fail_job personalising "the proxy of the job is not a valid URL"
   printf 'Acquire::http::Proxy "%s";\nAcquire::https::Proxy "%s";\n' "$proxy" "$proxy" | put_file /etc/apt/apt.conf.d/90rackboot-proxy
 }
 
@@ -193,8 +193,8 @@ write_user_data() {
 personalise() {
   if ! mount_root; then
     [ -z "$foreign" ] ||
-      fail_job personalising "the system cannot be set up, for its root is not on ext4 or xfs:$foreign; deploy an image whose root is"
-    say "There is no root of a Linux system on $disk that is known here: nothing is set in it."
+      fail_job personalising "the system cannot be set up because its root is not on ext4 or xfs:$foreign; deploy an image whose root is"
+    say "No known Linux root file system is on $disk: nothing is set in it."
     return 0
   fi
   write_name

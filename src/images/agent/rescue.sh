@@ -93,14 +93,14 @@ leave_rescue() {
 
 rescue() {
   bin=${RACKBOOT_BIN:-/bin}
-  signal_surely WORKING started "fetching the login server" || fail "the region does not take this machine's signals: $problem"
+  signal_surely WORKING started "fetching the login server" || fail "the region rejects this machine's signals: $problem"
   fetch_keys || fail_job started "$problem"
-  fetch_archive tools "$tools" && name_tools || say "There are no tools beside busybox: $problem"
+  fetch_archive tools "$tools" && name_tools || say "There are no tools except busybox: $problem"
   load_file_systems
   write_welcome
   start_server "$work/keys" || fail_job started "$problem"
   signal_surely OK login "login is possible at $(own_address); host key $fingerprint" "host_key=$fingerprint" ||
-    fail "the region refuses to hear that a login is possible: $problem"
+    fail "the region rejected the signal that a login is possible: $problem"
   say "This machine is in rescue mode."
   say_logins "$work/keys"
   refused=0
