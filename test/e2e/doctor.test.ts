@@ -195,7 +195,7 @@ describe('the doctor beside a running rack', { skip }, () => {
     const stopped = await rack.rackboot('doctor');
     assert.equal(stopped.code, 1);
     const [first = '', ...more] = faults(stopped);
-    assert.match(first, /^BAD {2}rackboot: is not running, .*type: sudo rackboot run --config \S+rackboot\.yaml$/);
+    assert.match(first, /^BAD {2}rackboot: is not running, .*run: sudo rackboot run --config \S+rackboot\.yaml$/);
     assert.deepEqual(more, [], 'silence is no further fault');
     assert.match(stopped.out, /^Something is wrong: /m);
   });
