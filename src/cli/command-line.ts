@@ -146,7 +146,7 @@ function daemonCommands(parser: Parser, finish: Finish): Parser {
         'fix-hint': {
           type: 'boolean',
           default: false,
-          describe: 'Check this host too, and name the remedy of each fault',
+          describe: 'Also check this host, and name the fix for each fault',
         },
       },
       async (argv) => {
@@ -181,7 +181,7 @@ function labCommand(parser: Parser, finish: Finish): Parser {
     'lab',
     'A safe lab: simulated machines that you accept, deploy, release',
     {
-      machines: { type: 'number', requiresArg: true, default: 1, describe: 'A hall of so many (1 to 200)' },
+      machines: { type: 'number', requiresArg: true, default: 1, describe: 'Number of simulated machines (1 to 200)' },
       racks: { type: 'number', requiresArg: true, default: 1, describe: 'Racks that report to one region (1 to 4)' },
       vm: { type: 'boolean', default: false, describe: 'A real virtual machine in a private network (root, QEMU)' },
     },
@@ -292,7 +292,7 @@ function accountCommands(parser: Parser, finish: Finish): Parser {
     )
     .command(
       'createadmin',
-      'Make an administrator of the region',
+      'Create an administrator of the region',
       {
         config,
         username: { ...text, demandOption: true },
@@ -307,7 +307,7 @@ function accountCommands(parser: Parser, finish: Finish): Parser {
     )
     .command(
       'apikey',
-      'Make an API key for a user; prints only the key',
+      'Create an API key for a user; prints only the key',
       {
         config,
         username: { ...text, demandOption: true },

@@ -113,7 +113,7 @@ function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
       {
         config,
         tree,
-        all: { type: 'boolean', default: false, describe: 'Remove every image whose name starts so' },
+        all: { type: 'boolean', default: false, describe: 'Remove every image whose name starts with it' },
         json,
       },
       async (argv) => {

@@ -15,7 +15,7 @@ const CRITERIA = {
   },
   network: { ...text, describe: 'In a network: name of a cluster interface, or a network such as 10.20.0.0/24' },
   address: { ...text, describe: 'Of an address, or in a part of a network' },
-  mac: { ...text, describe: 'Of a hardware address, or of all that start so' },
+  mac: { ...text, describe: 'Of a hardware address, or of all with this prefix' },
   hostname: { ...text, describe: 'Of a host name; * matches anything' },
   'circuit-id': { ...text, describe: 'Behind a switch port, as named by the relay; * matches anything' },
   'remote-id': { ...text, describe: 'Behind a switch, as named by the relay; * matches anything' },

@@ -34,7 +34,7 @@ function readingCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
           describe: 'In this state, such as ready; problem and work each mean several states (repeat)',
         },
         owner: { ...some, array: true, describe: 'Of this user (repeat)' },
-        rack: { ...some, array: true, describe: 'At home with this rack (repeat)' },
+        rack: { ...some, array: true, describe: 'With this home rack (repeat)' },
       },
       async (argv) => {
         const { listMachines } = await import('./list.ts');
