@@ -1,5 +1,5 @@
-// The commands, one file each; a command's own code is loaded only when it runs, so that `run` starts fast. As the service writes
-// it, `run` needs no parser either: loading that takes 50 ms of processor time.
+// The commands, one file each. A command's own code loads only when it runs, so that `run` starts fast. In the form the service uses,
+// `run` does without the parser, too: loading it takes 50 ms of processor time.
 
 import type { Argv } from 'yargs';
 import { RackError } from '../errors.ts';
@@ -30,7 +30,7 @@ const config = {
 } as const;
 const json = { type: 'boolean', default: false, describe: 'Print JSON' } as const;
 const text = { type: 'string', requiresArg: true } as const;
-const DIFF = 'Show what it would change of what the running daemon has in force';
+const DIFF = 'Show what it would change in the running daemon';
 
 /** Runs one command. @returns the exit code. */
 export async function runCommandLine(written: readonly string[]): Promise<number> {
@@ -66,7 +66,7 @@ export async function runCommandLine(written: readonly string[]): Promise<number
 
 type Finish = (code: number) => void;
 
-/** The help of each command that people see; of a group it lists the commands. */
+/** The help of each visible command; the help of a group lists its commands. */
 async function groupHelps(): Promise<readonly string[]> {
   const helps: string[] = [];
   for (const command of COMMAND_GROUPS.flatMap(({ commands }) => commands)) {
@@ -76,13 +76,13 @@ async function groupHelps(): Promise<readonly string[]> {
   return helps;
 }
 
-/** What understands `args`: every command there is. `finish` is told the exit code of the one that ran. */
+/** The parser for `args`, with every command. It calls `finish` with the exit code of the command that ran. */
 export async function commandParser(args: readonly string[], finish: Finish): Promise<Parser> {
   const { default: yargs } = await import('yargs');
   return addCommands(yargs([...nameStandardInput(args)]), finish);
 }
 
-/** The whole table of commands, on a parser that has none. */
+/** Adds all commands to a parser that has none. */
 export function addCommands(parser: Argv, finish: Finish): Parser {
   const shared = { config, json };
   const daemons = labCommand(daemonCommands(accountCommands(base(parser), finish), finish), finish);
@@ -106,7 +106,7 @@ function base(parser: Argv) {
     .alias('h', 'help')
     .wrap(Math.min(110, process.stdout.columns ?? 100))
     .fail((message, error) => {
-      // What the parser itself complains of is the user's to mend, and no bug.
+      // Complaints of the parser itself are mistakes of the user, not bugs.
       throw error === undefined || error.name === 'YError' ? new UsageError(message, parser.getHelp()) : error;
     });
 }
@@ -121,7 +121,7 @@ function daemonCommands(parser: Parser, finish: Finish): Parser {
     })
     .command(
       'check [file]',
-      'Check a configuration file, and hold it against this host',
+      'Check a configuration file, also against this host',
       (command) =>
         command
           .positional('file', { type: 'string', describe: 'Instead of --config' })
@@ -138,15 +138,15 @@ function daemonCommands(parser: Parser, finish: Finish): Parser {
     })
     .command(
       'doctor',
-      'Ask the running rack as a machine would, and say what is wrong',
+      'Query the running rack as a machine would, and report what is wrong',
       {
         config,
         json,
-        'outside-name': { ...text, describe: 'A name of the outside world to look up' },
+        'outside-name': { ...text, describe: 'A name outside this network to look up' },
         'fix-hint': {
           type: 'boolean',
           default: false,
-          describe: 'Look at this host too, and say what cures each fault',
+          describe: 'Also check this host, and name the fix for each fault',
         },
       },
       async (argv) => {
@@ -156,11 +156,11 @@ function daemonCommands(parser: Parser, finish: Finish): Parser {
     )
     .command(
       'outbox',
-      'What waits for a remote region, and what it has refused',
+      'Events that wait for a remote region, and those it refused',
       {
         config,
         json,
-        dead: { type: 'boolean', default: false, describe: 'Show what the region refused for good, with its reasons' },
+        dead: { type: 'boolean', default: false, describe: 'Show dead letters: events the region refused for good' },
         retry: { type: 'number', requiresArg: true, describe: 'Send this dead letter once more' },
         drop: { type: 'number', requiresArg: true, describe: 'Remove this dead letter' },
       },
@@ -181,7 +181,7 @@ function labCommand(parser: Parser, finish: Finish): Parser {
     'lab',
     'A safe lab: simulated machines that you accept, deploy, release',
     {
-      machines: { type: 'number', requiresArg: true, default: 1, describe: 'A hall of so many (1 to 200)' },
+      machines: { type: 'number', requiresArg: true, default: 1, describe: 'Number of simulated machines (1 to 200)' },
       racks: { type: 'number', requiresArg: true, default: 1, describe: 'Racks that report to one region (1 to 4)' },
       vm: { type: 'boolean', default: false, describe: 'A real virtual machine in a private network (root, QEMU)' },
     },
@@ -192,7 +192,7 @@ function labCommand(parser: Parser, finish: Finish): Parser {
   );
 }
 
-/** What the rack saw of machines, and what it would do. */
+/** What the rack saw of machines, and what they would get. */
 function timelineCommands(parser: Parser, finish: Finish): Parser {
   return parser
     .command(
@@ -202,13 +202,13 @@ function timelineCommands(parser: Parser, finish: Finish): Parser {
         command
           .positional('machine', {
             type: 'string',
-            describe: 'Its hardware address, address, hostname or system id; left out: all that were heard of',
+            describe: 'Its hardware address, address, hostname or system id; without it, all machines heard',
           })
           .options({
             config,
             json,
-            follow: { type: 'boolean', alias: 'f', default: false, describe: 'Go on with each step as it happens' },
-            since: { ...text, describe: 'Only steps as young as 90s, 10m, 2h or 1d' },
+            follow: { type: 'boolean', alias: 'f', default: false, describe: 'Keep printing steps as they happen' },
+            since: { ...text, describe: 'Only steps of the last 90s, 10m, 2h or 1d' },
           }),
       async (argv) => {
         const [{ listSeen, traceMachine }, { systemClock }] = await Promise.all([
@@ -242,12 +242,16 @@ function timelineCommands(parser: Parser, finish: Finish): Parser {
     )
     .command(
       'log-level [room] [level]',
-      'Show what the log shows, or change it for a while',
+      'Show the levels of the log, or change them for a while',
       (command) =>
         command
           .positional('room', { type: 'string', describe: 'A room such as dhcp or tftp, or a level for all' })
-          .positional('level', { type: 'string', describe: 'debug, info, warning, error; configured: as before' })
-          .options({ config, json, for: { ...text, default: '10m', describe: 'Then as configured again' } }),
+          .positional('level', { type: 'string', describe: 'debug, info, warning, error; or configured, to go back' })
+          .options({
+            config,
+            json,
+            for: { ...text, default: '10m', describe: 'How long until the configured level returns' },
+          }),
       async (argv) => {
         const { setLogLevel } = await import('./rack/log-level.ts');
         finish(await setLogLevel(argv));
@@ -263,10 +267,10 @@ function accountCommands(parser: Parser, finish: Finish): Parser {
   return parser
     .command(
       'init',
-      'Write a configuration for this host, by questions or flags',
+      'Write a configuration for this host, from questions or flags',
       {
         config,
-        'state-dir': { ...text, default: '/var/lib/rackboot', describe: 'Where the state is kept' },
+        'state-dir': { ...text, default: '/var/lib/rackboot', describe: 'Directory of the state' },
         name: { ...text, describe: "This rack's name" },
         interface: { ...text, describe: 'Interface of the machines' },
         low: { ...text, describe: 'First address of the dynamic range' },
@@ -276,8 +280,8 @@ function accountCommands(parser: Parser, finish: Finish): Parser {
         router: { ...text, describe: 'Router offered to machines' },
         upstream: { ...text, describe: 'Upstream DNS servers' },
         domain: { ...text, default: 'maas', describe: 'Domain of the machines' },
-        region: { ...text, describe: 'URL of a region elsewhere; the network is then written into the file' },
-        yes: { type: 'boolean', alias: 'y', default: false, describe: 'Take every proposal without asking' },
+        region: { ...text, describe: 'URL of a region elsewhere; the network then goes into the file' },
+        yes: { type: 'boolean', alias: 'y', default: false, describe: 'Accept every proposal without asking' },
         force: { type: 'boolean', default: false, describe: 'Replace an existing file' },
       },
       async (argv) => {
@@ -288,12 +292,12 @@ function accountCommands(parser: Parser, finish: Finish): Parser {
     )
     .command(
       'createadmin',
-      'Make an administrator of the region',
+      'Create an administrator of the region',
       {
         config,
         username: { ...text, demandOption: true },
         email: { ...text, default: '' },
-        password: { ...text, describe: 'Seen by everyone who lists processes: better --password-file, or be asked' },
+        password: { ...text, describe: 'Visible in the list of processes: prefer --password-file, or the prompt' },
         'password-file': { ...text, describe: 'File that holds the password; - reads standard input' },
       },
       async (argv) => {
@@ -303,7 +307,7 @@ function accountCommands(parser: Parser, finish: Finish): Parser {
     )
     .command(
       'apikey',
-      'Make an API key for a user; standard output is the key alone',
+      'Create an API key for a user; prints only the key',
       {
         config,
         username: { ...text, demandOption: true },

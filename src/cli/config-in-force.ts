@@ -1,4 +1,4 @@
-// The configuration that a command is about: what the running daemon has in force, or without one what it would start with.
+// The configuration that a command works on: the running daemon's, or without a daemon the one it would start with.
 
 import { closeSync } from 'node:fs';
 import { z } from 'zod';
@@ -27,21 +27,21 @@ const answerShape = z.object({
   refused: z.string().nullable(),
 });
 
-/** A configuration with where it was found. */
+/** A configuration, and where it was found. */
 export interface FoundConfig extends UsableConfig {
   /** The daemon's configuration file. */
   readonly path: string;
   /** The rack's UUID; undefined: no daemon runs. */
   readonly uuid: string | undefined;
-  /** What the daemon refused last, and still does. */
+  /** Why the daemon refuses the latest configuration; undefined: it does not. */
   readonly refused: string | undefined;
 }
 
-/** What of the store was cached for this rack. */
+/** The settings of the region's store, as cached for this rack. */
 export const cachedSettings = (stateDir: string): Settings =>
   readDesiredState(stateDir, () => undefined).settings ?? NO_SETTINGS;
 
-/** Why this user cannot see what of the store was cached, with the remedy; undefined: it can be seen, or there is none. */
+/** Why this user cannot read the cached store, with the remedy; undefined: it is readable, or absent. */
 export function hiddenStoreText(stateDir: string): string | undefined {
   const path = desiredStateFile(stateDir);
   try {
@@ -49,31 +49,31 @@ export function hiddenStoreText(stateDir: string): string | undefined {
     return undefined;
   } catch (error) {
     if (!isOwnershipError(error)) return undefined;
-    return `${path} may not be read by ${ownUserName()}: ${readerRemedy(stateDir)}`;
+    return `${ownUserName()} may not read ${path}: ${readerRemedy(stateDir)}`;
   }
 }
 
-/** What a command notes that goes on without the store, because this user cannot see it; undefined: it was used, or there is none. */
+/** The note of a command that continues without the store because this user cannot read it; undefined: as `hiddenStoreText`. */
 export function leftOutNote(stateDir: string): string | undefined {
   const hidden = hiddenStoreText(stateDir);
-  return hidden === undefined ? undefined : `the region's store is left out: ${hidden}`;
+  return hidden === undefined ? undefined : `the region's store is ignored: ${hidden}`;
 }
 
 /**
- * The configuration that a daemon would start with. When the settings of the store do not fit the file, the file is used alone, and a
- * warning on standard error says so.
+ * The configuration that a daemon would start with. If the settings of the store do not fit the file, it uses the file alone and warns on
+ * standard error.
  *
  * @throws RackError as `loadFitting`
  */
 export function loadMerged(file: string): UsableConfig {
   const { usable, refused } = loadFitting(file, cachedSettings);
   if (refused !== undefined) {
-    printError(`${refused}\nThe settings of the region's store are left out; rackboot config show lists them.`);
+    printError(`${refused}\nThe settings of the region's store are ignored; rackboot config show lists them.`);
   }
   return usable;
 }
 
-/** What the daemon of this configuration file has in force. @throws RackError as `askDaemon` */
+/** The configuration in force in the daemon of this file. @throws RackError as `askDaemon` */
 export async function askConfig(file: string): Promise<FoundConfig> {
   const answer = answerShape.parse(await askDaemon(loadPlace(file).stateDir, '/config'));
   const values = settingsOf(answer.values);
@@ -85,8 +85,8 @@ export async function askConfig(file: string): Promise<FoundConfig> {
 }
 
 /**
- * The same, and without a daemon what it would start with.
- * @param instead the failures for which the file is enough
+ * The same, or without a daemon the configuration it would start with.
+ * @param instead the failures after which the file is read instead
  */
 export async function findConfig(
   file: string,

@@ -1,4 +1,4 @@
-// How a command talks to the running daemon of this host: over its control socket, which only its user and root may open.
+// Commands talk to the running daemon of this host over its control socket, which only its user and root may open.
 
 import { request } from 'node:http';
 import { join } from 'node:path';
@@ -10,12 +10,12 @@ import { startCommand, typedConfig } from './start-command.ts';
 
 const ANSWER_MS_MAX = 15_000;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
-/** The longest line of an answer that goes on. */
+/** The longest line of a streamed answer. */
 const LINE_CHARACTERS_MAX = 16 * 1024 * 1024;
-/** Of a refusal that is shown. */
+/** How much of a refusal is shown. */
 const REFUSAL_CHARACTERS_MAX = 1000;
 
-/** How the daemon is asked: POST and PUT change something, DELETE removes it. */
+/** The methods of a request: POST and PUT change something, DELETE removes it. */
 export type ControlMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 const FORM_TYPE = 'application/x-www-form-urlencoded';
@@ -23,10 +23,10 @@ const FORM_TYPE = 'application/x-www-form-urlencoded';
 /**
  * Asks the daemon that uses `stateDir`.
  *
- * @returns the value of a JSON answer, the text of another one, undefined when there is none
- * @param body parameters in URL-encoded form, for what does not fit into a path; or what else `contentType` says
- * @throws RackError `not-running` when none answers, `permission-denied`, `bad-argument` when it refuses what was given, `not-found`
- * when it does not know the path or what is named in it, or `try-later` when it is asked too much.
+ * @returns the value of a JSON answer, the text of any other, undefined if there is none
+ * @param body URL-encoded parameters that do not fit into a path, or a body of another `contentType`
+ * @throws RackError `not-running` if no daemon answers, `permission-denied`, `bad-argument` if it refuses the parameters, `not-found`
+ * if it does not know the path or what the path names, `try-later` if it gets too many requests.
  */
 export function askDaemon(
   stateDir: string,
@@ -39,7 +39,7 @@ export function askDaemon(
   const type = body === undefined ? {} : { 'Content-Type': contentType };
   const headers = { Host: 'localhost', Accept: 'application/json', ...type };
   return new Promise((resolve, reject) => {
-    // A connection of its own: one that was kept may have been closed by the daemon meanwhile, and a command is never sent twice.
+    // A new connection each time: the daemon may have closed a kept one meanwhile, and a command must never be sent twice.
     const asking = request({ socketPath, path, method, headers, agent: false }, (answer) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
@@ -75,13 +75,13 @@ function refusalOf(status: number, text: string, path: string): RackError {
   if (status === 429) return new RackError('try-later', reason);
   if (status === 404) return new RackError('not-found', reason);
   if (status === 400 || status === 403 || status === 409) return new RackError('bad-argument', reason);
-  // What the region says of itself is a sentence with its remedy.
+  // A refusal of the region is a sentence that names the remedy.
   const isSentence = path.startsWith('/MAAS/') && /^[^<{]/.test(reason);
   return new RackError('not-running', isSentence ? reason : `the daemon answered ${path} with ${status}: ${reason}`);
 }
 
 /**
- * Follows an answer of the daemon that goes on: each line of it, until the daemon ends or `signal` is aborted.
+ * Follows a streamed answer of the daemon line by line, until the daemon ends or `signal` is aborted.
  *
  * @throws RackError as `askDaemon`.
  */
@@ -137,7 +137,7 @@ function toRackError(error: unknown, stateDir: string): RackError {
   if (code === 'EACCES' || code === 'EPERM') {
     return new RackError(
       'permission-denied',
-      `${socketPath} may not be opened by ${ownUserName()}: ${readerRemedy(stateDir)}`,
+      `${ownUserName()} may not open ${socketPath}: ${readerRemedy(stateDir)}`,
       { cause: error },
     );
   }

@@ -1,4 +1,4 @@
-// Where the configuration is unless something else is said.
+// The default place of the configuration.
 
 /** The file that the service reads. */
 export const DEFAULT_CONFIG = '/etc/rackboot/rackboot.yaml';

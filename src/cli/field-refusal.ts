@@ -1,10 +1,10 @@
-// A refusal of the region that names problems by field, in lines for a person.
+// A refusal of the region that lists problems by field, as lines for a person.
 
 import { z } from 'zod';
 
 const problemsShape = z.record(z.string(), z.array(z.string()));
 
-/** The text of a refusal: a line for each problem of one that lists them by field, any other as it is. */
+/** The text of a refusal: one line for each problem if it lists them by field, else unchanged. */
 export function refusalLines(text: string): string {
   if (!text.startsWith('{')) return text;
   try {
@@ -12,7 +12,7 @@ export function refusalLines(text: string): string {
       .flat()
       .join('\n');
   } catch {
-    // JSON of another form says more as it is.
+    // JSON of any other form is shown unchanged.
     return text;
   }
 }

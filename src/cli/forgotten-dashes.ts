@@ -1,6 +1,6 @@
-// `npm start --machines 4`: npm keeps for itself what looks like an option and stands before `--`, and hands on the rest. Pure.
+// `npm start --machines 4`: npm keeps every option before `--` for itself and passes the rest on. Pure.
 
-/** The options that `npm start` is given, each with whether it has a value. */
+/** The options of `npm start`, and whether each takes a value. */
 const OPTIONS: readonly (readonly [name: string, hasValue: boolean])[] = [
   ['machines', true],
   ['racks', true],
@@ -8,8 +8,8 @@ const OPTIONS: readonly (readonly [name: string, hasValue: boolean])[] = [
 ];
 
 /**
- * What to say to a person who left out npm's `--`; undefined: nobody did.
- * @param args of the command line @param environment npm puts what it kept there
+ * The hint for a person who left out npm's `--`; undefined: it is not missing.
+ * @param args of the command line @param environment where npm puts the options it kept
  */
 export function forgottenDashes(
   args: readonly string[],
@@ -26,5 +26,5 @@ export function forgottenDashes(
   });
   const also = rest.filter((word) => word.startsWith('-'));
   const names = kept.map(([name]) => `--${name}`).join(' and ');
-  return `rackboot: npm kept ${names} for itself: put -- before the options: npm start -- ${[...words, ...also].join(' ')}`;
+  return `rackboot: npm kept ${names} for itself. Put -- before the options: npm start -- ${[...words, ...also].join(' ')}`;
 }

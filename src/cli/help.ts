@@ -1,14 +1,14 @@
-// `rackboot --help`: the commands, grouped by what people do. The help of a command is the parser's own.
+// `rackboot --help`: the commands, grouped by task. The parser makes the help of each command.
 
 import type { Argv } from 'yargs';
 
 interface CommandGroup {
   readonly title: string;
-  /** The first words of its commands, in the order in which they are shown. */
+  /** The first words of its commands, in the order shown. */
   readonly commands: readonly string[];
 }
 
-/** Every command that is shown, each in one group. */
+/** Every visible command, each in one group. */
 export const COMMAND_GROUPS: readonly CommandGroup[] = [
   { title: 'Try it', commands: ['lab'] },
   { title: 'Set up a rack', commands: ['init', 'check', 'createadmin', 'run', 'config'] },
@@ -21,24 +21,24 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
   { title: 'Captured datagrams', commands: ['decode', 'replay'] },
 ];
 
-/** So wide that the parser breaks no line. */
+/** Wide enough that the parser breaks no line. */
 const UNBROKEN = 1000;
-/** Columns of a line that nobody says the width of, and at most. */
+/** Columns of a line if the width is unknown, and at most. */
 const WIDTH = 100;
 const WIDTH_MAX = 110;
 const MARGIN = 2;
-/** Between a command and what it does. */
+/** Columns between a command and its description. */
 const GAP = 2;
 
 /** True when these arguments ask for the help of all commands, not for that of one. */
 export const asksForHelp = (args: readonly string[]): boolean =>
   args.some((word) => word === '--help' || word === '-h') && args.every((word) => word.startsWith('-'));
 
-/** `help machines` as it is meant. */
+/** Turns `help machines` into `machines --help`. */
 export const nameHelp = ([first, ...rest]: readonly string[]): readonly string[] =>
   first === 'help' ? [...rest, '--help'] : first === undefined ? [] : [first, ...rest];
 
-/** What each command does, by its first word. */
+/** The description of each command, by its first word. */
 function describedIn(help: string): ReadonlyMap<string, string> {
   const found = help.matchAll(/^ {2}rackboot ([a-z][a-z-]*)(?: \S+)* {2,}(.+)$/gm);
   return new Map([...found].map(([, command = '', text = '']) => [command, text.trim()]));
@@ -54,7 +54,7 @@ function wrapped(text: string, width: number): readonly string[] {
   return lines;
 }
 
-/** The help of all commands. @param width columns of the terminal; undefined: nobody says */
+/** The help of all commands. @param width columns of the terminal; undefined: unknown */
 export async function groupedHelp(parser: Argv, width: number = WIDTH): Promise<string> {
   const described = describedIn(await parser.wrap(UNBROKEN).getHelp());
   const column = Math.max(...[...described.keys()].map(({ length }) => length)) + MARGIN + GAP;
@@ -72,6 +72,8 @@ export async function groupedHelp(parser: Argv, width: number = WIDTH): Promise<
     'rackboot COMMAND',
     wrapped('Network boot for bare metal: DHCP, TFTP, HTTP, DNS, and the region they report to.', columns).join('\n'),
     ...groups,
-    wrapped('rackboot COMMAND --help: what a command takes. rackboot --version: the version.', columns).join('\n'),
+    wrapped('rackboot COMMAND --help shows the arguments of a command, rackboot --version the version.', columns).join(
+      '\n',
+    ),
   ].join('\n\n');
 }

@@ -1,8 +1,8 @@
-// What a person sees: tables for reading, JSON for scripts, one line for an error.
+// Output: tables for people, JSON for scripts, one line for an error.
 //
-// 1. Every command prints through this file (test/clean-text.test.ts refuses any other way). Nothing that leaves it has a control character but
-//    line ends, tabs and the colours given to `print`: what machines and strangers sent can neither act on a terminal nor turn a line around.
-//    Stored documents are exact where they go into a file or a pipe.
+// 1. Every command prints through this file (test/clean-text.test.ts refuses any other way). Its output has no control characters except line
+//    ends, tabs and the colours given to `print`, so text from machines and strangers can neither control a terminal nor reverse a line.
+//    Stored documents go into a file or a pipe unchanged.
 
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
@@ -13,31 +13,31 @@ export { formatBytes, formatDuration } from '../observe/quantity.ts';
 
 const RESET = '\u001b[0m';
 
-/** Prints one line or several, in `colour` (a sequence of the terminal) if one is given. */
+/** Prints one or more lines, in `colour` (a terminal's escape sequence) if given. */
 export function print(text: string, colour?: string): void {
   const clean = cleanLines(text);
   console.log(colour === undefined ? clean : `${colour}${clean}${RESET}`);
 }
 
-/** The same for what goes wrong. */
+/** The same on standard error. */
 export const printError = (text: string): void => console.error(cleanLines(text));
 
-/** Prints what may have lines, without adding one. */
+/** Prints text without adding a line end. */
 export const printPart = (text: string): boolean => process.stdout.write(cleanLines(text));
 
-/** The same beside the output of the command: a question to a person whose answer is not shown. */
+/** The same on standard error: a question whose answer is not shown. */
 export const printAside = (text: string): boolean => process.stderr.write(cleanLines(text));
 
-/** Prints a document that somebody stored (a preseed, a script): as it is into a file or a pipe, clean on a terminal. */
+/** Prints a stored document (a preseed, a script): unchanged into a file or a pipe, cleaned on a terminal. */
 export const printDocument = (text: string): boolean =>
   process.stdout.write(process.stdout.isTTY ? cleanLines(text) : text);
 
-/** Prints rows as aligned columns under their headings; nothing but a sentence when there are no rows. */
+/** Prints rows as aligned columns under their headings, or only the sentence `empty` if there are no rows. */
 export function printTable(headings: readonly string[], rows: readonly (readonly string[])[], empty: string): void {
   for (const line of tableLines(headings, rows, empty)) print(line);
 }
 
-/** The lines of such a table, for `printLines` when they may be very many. */
+/** The lines of such a table, for `printLines` if there may be very many. */
 export function* tableLines(
   headings: readonly string[],
   rows: readonly (readonly string[])[],
@@ -60,16 +60,16 @@ export function* tableLines(
   for (const row of rows) yield line(row);
 }
 
-/** Prints one `name  value` a line; the values begin in one column, whatever the names. */
+/** Prints one `name  value` per line, with the values aligned. */
 export function printFields(fields: readonly (readonly [string, string])[]): void {
   const width = fields.reduce((widest, [name]) => Math.max(widest, name.length), 0);
   for (const [name, value] of fields) print(`${name.padEnd(width)}  ${value}`.trimEnd());
 }
 
-/** So much is written at a time, in characters. */
+/** Characters written at a time. */
 const WRITE_CHARACTERS = 65_536;
 
-/** Prints as many lines as there are, no faster than they are read, so that they need not fit into memory. */
+/** Prints any number of lines, no faster than the reader takes them, so that they need not fit into memory. */
 export async function printLines(lines: Iterable<string>, to: Writable = process.stdout): Promise<void> {
   let waiting = '';
   const write = async (): Promise<void> => {
@@ -84,7 +84,7 @@ export async function printLines(lines: Iterable<string>, to: Writable = process
   if (waiting !== '') await write();
 }
 
-/** An array as lines of JSON, one element at a time; `before` and `after` are put around it. */
+/** An array as lines of JSON, one element at a time, between `before` and `after`. */
 export function* jsonListLines(before: string, elements: Iterable<unknown>, after: string): Generator<string> {
   let line = `${before}[`;
   let separator = '';
@@ -99,10 +99,10 @@ export function* jsonListLines(before: string, elements: Iterable<unknown>, afte
 
 export const printJson = (value: unknown): void => print(cleanJson(JSON.stringify(value, null, 2)));
 
-/** One line of JSON, of a stream of them. */
+/** Prints one line of a stream of JSON. */
 export const printJsonLine = (value: unknown): void => print(cleanJson(JSON.stringify(value)));
 
-/** Prints a failure of the world as one line (problems of a configuration: one each); a bug with its stack. */
+/** Prints a `RackError` as one line (configuration problems as one line each) and a bug with its stack. */
 export function printFailure(error: unknown): void {
   if (error instanceof RackError) printError(`rackboot: ${error.message}`);
   else if (error instanceof Error && error.stack !== undefined) printError(`rackboot: a bug: ${error.stack}`);

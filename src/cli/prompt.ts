@@ -1,7 +1,7 @@
 // Questions to a person on a terminal.
 //
-// 1. Ctrl-C and Ctrl-D end the command with one line, whatever was being asked.
-// 2. A question may quote what others sent: it is cleaned as all output is.
+// 1. At every question, Ctrl-C and Ctrl-D end the command with one line.
+// 2. A question may quote text from outside, so it is cleaned like all output.
 
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
@@ -9,14 +9,14 @@ import { cleanLines } from '../clean-text.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { printAside } from './output.ts';
 
-/** A terminal that is asked; `close` gives it back. */
+/** A terminal that asks questions; `close` releases it. */
 export interface Prompt {
-  /** The line that the person types. @param begun what is in the line already  @throws RackError `cancelled` */
+  /** The line that the person types. @param begun the text already in the line  @throws RackError `cancelled` */
   ask(question: string, begun?: string): Promise<string>;
   close(): void;
 }
 
-/** Opens the terminal on standard input; `silent` does not show what is typed. */
+/** Opens the terminal on standard input; `silent` hides the typed text. */
 export function openPrompt(options: { readonly silent?: boolean } = {}): Prompt {
   const silent = options.silent === true;
   const output = silent ? new Writable({ write: (_chunk, _encoding, done) => done() }) : process.stdout;

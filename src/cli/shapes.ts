@@ -1,4 +1,4 @@
-// What the daemon answers its own commands with, checked: a command may be newer or older than the daemon it asks.
+// Schemas of the daemon's answers to commands: a command may be newer or older than the daemon.
 
 import { z } from 'zod';
 import { formatMac, parseMac } from '../net/address.ts';
@@ -23,7 +23,7 @@ export const statusShape = z.object({
   ),
   dhcp: z
     .object({
-      // A daemon that does not say which problems are waited for is not judged by them.
+      // An older daemon does not say which problems it waits for, so none of its problems counts as a fault.
       problems: z.array(z.object({ name: z.string(), text: z.string(), waitedFor: z.boolean().default(true) })),
       ranges: z
         .array(z.object({ network: z.string(), usable: z.number(), used: z.number(), level: z.string() }))
@@ -77,9 +77,9 @@ export const statusShape = z.object({
     .optional(),
   journal: z.object({ available: z.boolean(), reason: z.string().optional() }),
   refused: z.object({ source: z.enum(['file', 'store']), since: z.string(), problems: z.array(z.string()) }).optional(),
-  /** That no network is served although one should be; a daemon of an older version does not say it. */
+  /** Why no network is served although one should be. An older daemon does not send it. */
   unserved: z.string().optional(),
-  /** That the disk of the state is full; the same. */
+  /** The disk of the state is full. An older daemon does not send it. */
   diskProblem: z.string().optional(),
   notes: z.array(z.string()),
 });
@@ -104,12 +104,12 @@ export const machineShape = z.looseObject({
   architecture: z.string().nullable(),
   cpu_count: z.number(),
   memory: z.number(),
-  /** Null: nobody holds it. */
+  /** Null: the machine has no owner. */
   owner: z.string().nullable().default(null),
-  /** The racks with which it is at home; a region that is older does not say. */
+  /** The machine's home racks. An older region does not send them. */
   rack_names: z.array(z.string()).default([]),
   ip_addresses: z.array(z.string()),
-  /** A region that is older does not say. */
+  /** An older region does not send them. */
   allocated_ip_addresses: z.array(z.string()).optional(),
   interface_set: z.array(
     z.looseObject({
@@ -136,7 +136,7 @@ export const machineShape = z.looseObject({
 export const machinesShape = z.array(machineShape);
 export type MachineShape = z.infer<typeof machineShape>;
 
-/** The machine that is named by system id, hostname, FQDN or hardware address; undefined: none is. */
+/** Finds a machine by system id, hostname, FQDN or hardware address. */
 export function findMachineShape(machines: readonly MachineShape[], wanted: string): MachineShape | undefined {
   const mac = parseMac(wanted);
   const macText = mac === undefined ? undefined : formatMac(mac);

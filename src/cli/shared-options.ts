@@ -1,15 +1,15 @@
-// Options that every command with a configuration or an output has; command-line.ts defines them.
+// Options of every command that reads a configuration or prints a result; command-line.ts defines them.
 
-/** Options that other commands have, too. */
+/** The options that commands share. */
 export interface SharedOptions {
   readonly config: { readonly type: 'string'; readonly default: string; readonly describe: string };
   readonly json: { readonly type: 'boolean'; readonly default: boolean; readonly describe: string };
 }
 
-/** The option that skips the question. */
+/** The option that skips the confirmation. */
 export const yes = {
   type: 'boolean',
   alias: 'y',
   default: false,
-  describe: 'Do not ask whether it is meant',
+  describe: 'Do not ask for confirmation',
 } as const;

@@ -1,4 +1,4 @@
-// The command that starts the rack of this host: by the unit of the service where that is installed, else in the foreground.
+// The command that starts the rack of this host: the service's unit if it is installed, else `rackboot run` in the foreground.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,18 +9,18 @@ const UNIT_PLACES = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/sys
 /** True when the service can be started by its unit. */
 export const isUnitInstalled = (): boolean => UNIT_PLACES.some((place) => existsSync(join(place, 'rackboot.service')));
 
-/** A word as a shell takes it. */
+/** A word, quoted for a shell if necessary. */
 export const shellWord = (text: string): string =>
   /^[\w./:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
-/** What every command takes that is to read this configuration; empty: it is the one that is read anyway. */
+/** The option that makes a command read this configuration; empty for the default one. */
 export const configWords = (file: string): string => (file === DEFAULT_CONFIG ? '' : ` --config ${shellWord(file)}`);
 
-/** @param file the configuration; the unit of the service reads the usual one alone */
+/** The start command. @param file the configuration; the service's unit reads only the default one */
 export const startCommand = (file: string, hasUnit: boolean = isUnitInstalled()): string =>
   hasUnit && file === DEFAULT_CONFIG ? 'sudo systemctl start rackboot' : `sudo rackboot run${configWords(file)}`;
 
-/** The configuration that a command was told to read, in the words that were typed. */
+/** The configuration file named on the command line, as typed, else the default. */
 export function typedConfig(args: readonly string[]): string {
   const at = args.findLastIndex((word) => word === '--config' || word.startsWith('--config='));
   const word = args[at] ?? '';

@@ -1,11 +1,11 @@
-// Who writes below the state directory does it as the user who owns it, the daemon included: a file made by root would lock the service out.
+// Every command and the daemon write below the state directory as its owner: a file made by root would lock the service out.
 
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { osErrorCode, RackError } from '../errors.ts';
 import { printError } from './output.ts';
 
-/** What the daemon needs of root, as the unit of the service grants it: ports below 1024, and frames to machines without an address. */
+/** What the daemon needs from root, as granted by the service's unit: ports below 1024, and frames to machines without an address. */
 const CAPABILITIES = '+net_bind_service,+net_raw';
 
 const SETPRIV = '/usr/bin/setpriv';
@@ -15,24 +15,24 @@ interface Owner {
   readonly gid: number;
 }
 
-/** Who owns `stateDir`, where this process is root and the owner is not. */
+/** The owner of `stateDir` if this process is root and the owner is not. */
 function findOtherOwner(stateDir: string): Owner | undefined {
   if (process.getuid?.() !== 0) return undefined;
   try {
     const { uid, gid } = statSync(stateDir);
     return uid === 0 ? undefined : { uid, gid };
   } catch (error) {
-    // Not there yet: it is made. Where a service is to use it, systemd-tmpfiles makes it first.
+    // The directory does not exist yet and will be made. For the service, systemd-tmpfiles has made it already.
     if (osErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
 
 /**
- * Begins this process again as the owner of `stateDir`, with the capabilities of the daemon and nothing else of root, where it is root and the
- * owner is not. Returns where there is nothing to change.
+ * If this process is root and the owner of `stateDir` is not, restarts it as that owner, with the capabilities of the daemon and no other
+ * rights of root. Else returns.
  *
- * @throws RackError `permission-denied` when that user cannot read this program, `tool-missing` without setpriv(1)
+ * @throws RackError `permission-denied` if the owner cannot read this program, `tool-missing` without setpriv(1)
  */
 export function continueAsOwnerOf(stateDir: string): void {
   const owner = findOtherOwner(stateDir);
@@ -59,13 +59,13 @@ export function continueAsOwnerOf(stateDir: string): void {
   process.execve(SETPRIV, [SETPRIV, ...who, ...rights, program, ...words], env);
 }
 
-/** Becomes the owner of `stateDir` when this process is root and the owner is not. */
+/** Switches to the owner of `stateDir` if this process is root and the owner is not. */
 export function becomeOwnerOf(stateDir: string): void {
   const owner = findOtherOwner(stateDir);
   if (owner === undefined) return;
   process.setgroups?.([]);
   process.setgid?.(owner.gid);
   process.setuid?.(owner.uid);
-  // Programs that are run from now on keep what they keep there, not below root's home.
+  // Programs started from now on keep their files there, not below root's home.
   process.env.HOME = stateDir;
 }

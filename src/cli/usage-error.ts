@@ -1,10 +1,10 @@
-// Arguments that cannot be used: what is said of them, with the name that was meant and where to read on.
+// Explains unusable arguments: the mistake, the name that was probably meant, and where to read on.
 
 import { nearestName } from '../nearest-name.ts';
 
-/** What cannot be used as arguments. */
+/** Thrown for unusable arguments. */
 export class UsageError extends Error {
-  /** The help of the command that was being read. */
+  /** The help of the command being parsed. */
   readonly help: Promise<string>;
 
   constructor(message: string, help: Promise<string>) {
@@ -13,10 +13,10 @@ export class UsageError extends Error {
   }
 }
 
-/** What stands before a misspelt command is no mistake. */
+/** Options of all commands: in front of a misspelt command they are no mistake. */
 const OF_ALL_COMMANDS: ReadonlySet<string> = new Set(['config', 'json']);
 
-/** Words that people bring along, and that no spelling leads from. */
+/** Words from other tools, too different for the spelling check. */
 const OTHER_WORDS: ReadonlyMap<string, string> = new Map([
   ['create', 'add'],
   ['del', 'remove'],
@@ -29,13 +29,13 @@ const OTHER_WORDS: ReadonlyMap<string, string> = new Map([
   ['start', 'run'],
 ]);
 
-/** Commands that are named to somebody who left out their group. */
+/** Commands suggested to a person who left out the group. */
 const GROUPS_SHOWN_MAX = 8;
 
-/** What was typed, and where further commands are read. */
+/** The typed arguments, and the helps in which to look for other commands. */
 export interface Typed {
   readonly args: readonly string[];
-  /** The help of each group of commands: asked for only when a word is no command. */
+  /** The help of each group of commands; called only if a word is no command. */
   readonly groupHelps: () => Promise<readonly string[]>;
 }
 
@@ -46,7 +46,7 @@ export async function explainUsage({ message, help }: UsageError, typed: Typed):
   const names = unknown.split(', ').filter((name) => name !== '' && !OF_ALL_COMMANDS.has(name));
   const { options, commands } = namesIn(text);
   const isCommand = (name: string): boolean => typed.args.includes(name) && !typed.args.includes(`--${name}`);
-  // Behind a misspelt command its arguments and options are unknown, too: it alone is told of.
+  // After a misspelt command its arguments and options are unknown, too: report only the command.
   const word = commands.length === 0 ? undefined : names.find(isCommand);
   if (word !== undefined) return complain(text, `there is no "${word}" here`, await commandsFor(word, text, typed));
   const nearest = (name: string): string | undefined => nearestName(name, options);
@@ -62,7 +62,7 @@ function complain(help: string, said: string, meant: readonly string[]): string 
   return `rackboot: ${said}${list === undefined ? '' : `. Did you mean ${list}?`}\nSee ${commandOf(help)} --help.`;
 }
 
-/** The commands that were meant by a word that is none here, as they are typed behind what is right. */
+/** The commands that an unknown word may mean, as typed after the correct words. */
 async function commandsFor(word: string, help: string, { groupHelps }: Typed): Promise<readonly string[]> {
   const { commands } = namesIn(help);
   const other = OTHER_WORDS.get(word) ?? '';
@@ -81,7 +81,7 @@ async function commandsFor(word: string, help: string, { groupHelps }: Typed): P
   return inGroups(nearestName(word, [...new Set(grouped.flatMap(([, names]) => names))]));
 }
 
-/** Which arguments are missing; undefined: none is. */
+/** Which arguments are missing; undefined: none. */
 function missingText(message: string, help: string): string | undefined {
   const given = /^Not enough non-option arguments: got (\d+)/.exec(message)?.[1];
   if (given === undefined) return undefined;
@@ -106,7 +106,7 @@ function namesIn(help: string): { readonly options: readonly string[]; readonly 
   return { options, commands };
 }
 
-/** The words of the command that a help is of, from its first line: `rackboot leases list`. */
+/** The command that a help describes, from its first line: `rackboot leases list`. */
 function commandOf(help: string): string {
   const words = help.split('\n', 1)[0]?.split(' ') ?? [];
   const end = words.findIndex((word) => !/^[a-z][a-z-]*$/.test(word));

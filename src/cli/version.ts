@@ -1,4 +1,4 @@
-// Which Rackboot this is.
+// The version of Rackboot.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,33 +1,33 @@
-// Settings with which no machine would boot, as the boot tree of this host is now: a release that is not there, an installer that was never
-// imported. A tree without any image stops nothing that could go on: there the settings may come first. Loaders are not judged: what
-// `boot.loaders` names may be a prefix of names and no file.
+// Settings that would keep every machine from booting, given the present boot tree of this host: a release that is missing, an installer
+// that was never imported. A tree without any image is not judged: there the settings may come first. Loaders are not judged either: an
+// entry of `boot.loaders` may be a prefix of names instead of a file.
 
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BootConfig } from '../boot/config.ts';
 import { findImage, type ImageQuery, isPlainName } from '../boot/images.ts';
 
-/** What of the boot settings is judged. */
+/** The boot settings that are judged. */
 export type JudgedBoot = Pick<BootConfig, 'tree' | 'commissioningRelease' | 'enlistWith'>;
 
-/** A setting with which machines would not boot, and what to do before. */
+/** A setting that would keep machines from booting, and what to do first. */
 export interface BootStop {
   /** `boot.release` */
   readonly key: string;
   readonly message: string;
 }
 
-/** Names of one directory of the tree that are looked at. */
+/** Names read from one directory of the tree. */
 const NAMES_READ_MAX = 256;
 
-/** A kernel and an initrd that the tree has. */
+/** A kernel and an initrd in the tree. */
 interface FoundImage {
   readonly architecture: string;
   readonly release: string;
   readonly directory: ImageQuery['directory'];
 }
 
-/** Why machines would not boot; a setting that is as in `before` is not judged. */
+/** Why machines would not boot. Settings unchanged from `before` are not judged. */
 export function findBootStops(after: JudgedBoot, before?: JudgedBoot): readonly BootStop[] {
   const { tree, commissioningRelease: release, enlistWith } = after;
   const isNew = before === undefined || before.commissioningRelease !== release || before.enlistWith !== enlistWith;
@@ -51,12 +51,12 @@ function missingText(release: string, directory: FoundImage['directory'], images
   const [what, end] =
     directory === 'install'
       ? ['installer', 'no new machine would enlist']
-      : ['environment', 'no machine would be measured or deployed'];
+      : ['environment', 'no machine could be commissioned or deployed'];
   const there = [...new Set(images.filter((one) => one.directory === directory).map((one) => one.release))].toSorted();
-  return `the boot tree has no ${what} of ${release}, so ${end}; there is ${there.length === 0 ? 'none' : there.join(', ')}`;
+  return `the boot tree has no ${what} of ${release}, so ${end}; it has ${there.length === 0 ? 'none' : there.join(', ')}`;
 }
 
-/** The images of a tree, by what `findImage` takes for one. */
+/** The images of a tree, as `findImage` recognises them. */
 function findImages(tree: string, hasFile: (path: string) => boolean): readonly FoundImage[] {
   return namesIn(tree).flatMap((architecture) =>
     namesIn(join(tree, architecture)).flatMap((subarchitecture) =>
@@ -70,7 +70,7 @@ function findImages(tree: string, hasFile: (path: string) => boolean): readonly 
   );
 }
 
-/** Nothing where it is no directory or cannot be read: what is wrong with the tree itself is said elsewhere. */
+/** The names in a directory; empty if it cannot be read. Problems of the tree itself are reported elsewhere. */
 function namesIn(directory: string): readonly string[] {
   try {
     return readdirSync(directory).filter(isPlainName).slice(0, NAMES_READ_MAX);

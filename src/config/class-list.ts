@@ -1,10 +1,10 @@
-// Classes of clients in the configuration: from what is written (name, condition, what they get) to what a network has.
+// Classes of clients in the configuration: from the written form (name, condition, effects) to the classes of a network.
 //
 //   dhcp.classes ┐
 //   cluster_interfaces[…].classes ├─ resolveClasses (one list) ─→ entries ─ networkClasses ─→ the classes of a network
 //
-// 1. A class that changes nothing, or says two things that exclude each other, is refused: somebody meant something.
-// 2. An option of a class counts as one with a condition, whatever it is: it may take the place of a boot field.
+// 1. A class without effect, or with effects that exclude each other, is refused: it is surely a mistake.
+// 2. Every option of a class counts as conditional, so it may replace a boot field.
 
 import { z } from 'zod';
 import type { Seconds } from '../clock.ts';
@@ -18,7 +18,7 @@ import { LEASE_SECONDS_MAX, LEASE_SECONDS_MIN } from './lease-times.ts';
 import { hostOptions, type OptionLevel, optionList, resolveOptions } from './option-list.ts';
 import { duration, loaders, plainName } from './written-values.ts';
 
-/** Classes of one list. Each is held against each DISCOVER and REQUEST; nobody but the operator fills it. */
+/** Classes of one list. Each is tested for each DISCOVER and REQUEST; only the operator fills the list. */
 const CLASSES_MAX = 64;
 
 const writtenClass = z.strictObject({
@@ -30,10 +30,10 @@ const writtenClass = z.strictObject({
   deny: z.boolean({ error: 'expected true or false' }).optional(),
 });
 
-/** One list of classes as it is written. */
+/** One list of classes, as written. */
 export const classList = z.array(writtenClass).max(CLASSES_MAX);
 
-/** A class before it is one of a network. */
+/** A class, not yet bound to a network. */
 export interface ResolvedClass {
   readonly name: string;
   readonly when: ClientCondition;
@@ -71,21 +71,20 @@ export function resolveClasses(
   });
 }
 
-/** Holds for each client of a class. */
+/** Matches every client of a class. */
 const ALWAYS: ClientCondition = {};
 
 function checkEffects(one: z.output<typeof writtenClass>, at: string, report: Report): void {
   const { lease_time: leaseTime, deny } = one;
   const gives = (['options', 'loaders', 'lease_time'] as const).filter((key) => one[key] !== undefined);
-  if (gives.length === 0 && deny === undefined)
-    report(at, 'changes nothing: give options, loaders, lease_time or deny');
+  if (gives.length === 0 && deny === undefined) report(at, 'changes nothing: add options, loaders, lease_time or deny');
   if (deny === true && gives[0] !== undefined)
-    report(`${at}.${gives[0]}`, 'is given to nobody: the class says deny: true; remove one of them');
+    report(`${at}.${gives[0]}`, 'has no effect because the class has deny: true; remove one of them');
   if (leaseTime !== undefined && (leaseTime < LEASE_SECONDS_MIN || leaseTime > LEASE_SECONDS_MAX))
     report(`${at}.lease_time`, `${counted(leaseTime, 'second')} is outside ${LEASE_SECONDS_MIN} seconds to one year`);
 }
 
-/** The classes of a network with this router; undefined: it has none. */
+/** The classes of a network with this router; undefined: none. */
 export function networkClasses(
   own: readonly ResolvedClass[],
   general: readonly ResolvedClass[],

@@ -1,13 +1,13 @@
-// Conditions on a client as they are written: `when` of an option and of a class.
+// Conditions on a client, as written in `when` of an option or a class.
 
 import { z } from 'zod';
 import type { ClientCondition, TextMatch } from '../dhcp/networks/conditions.ts';
 import { macPrefix, textual } from './written-values.ts';
 
-/** Entries of a list within a condition: each is compared for each message. */
+/** Entries of a list within a condition; each message is compared with each. */
 const ALTERNATIVES_MAX = 64;
 
-/** One value, or a list of them; a problem of one value has the place of that value. */
+/** One value or a list of them. Problems carry the place of their value. */
 const oneOrMore = <T extends z.ZodType>(one: T) =>
   z.unknown().transform((value, context): readonly z.output<T>[] => {
     const isList = Array.isArray(value);
@@ -24,7 +24,7 @@ const oneOrMore = <T extends z.ZodType>(one: T) =>
   });
 
 const textMatch = z
-  .string({ error: 'expected text; a * at its end stands for anything' })
+  .string({ error: 'expected text; a * at its end matches anything' })
   .min(1)
   .max(255)
   .transform((text): TextMatch => {
@@ -32,9 +32,9 @@ const textMatch = z
     return { text: isPrefix ? text.slice(0, -1) : text, isPrefix };
   });
 
-/** The parts of a host name that may be written: no dot, for only the first label is looked at. */
+/** A pattern for a host name. It has no dot because only the first label is compared. */
 const hostnameMatch = textual(
-  'a host name of letters, digits and hyphens; a * at its beginning or end stands for anything',
+  'a host name of letters, digits and hyphens; a * at its start or end matches anything',
   (text): TextMatch | undefined => {
     const name = text.toLowerCase();
     const match = /^(\*?)([a-z0-9-]{1,63})(\*?)$/.exec(name);
@@ -51,7 +51,7 @@ const architecture = z.number(ARCHITECTURE_PROBLEM).int(ARCHITECTURE_PROBLEM).mi
 const CONDITION_EXPECTED =
   'expected a condition such as { hostname: "arm-*" }; see docs/dhcp-reservations-and-classes.md';
 
-/** A condition as it is written. */
+/** A condition, as written. */
 export const clientCondition = z.strictObject(
   {
     hostname: oneOrMore(hostnameMatch).optional(),
@@ -64,7 +64,7 @@ export const clientCondition = z.strictObject(
   { error: (issue) => (issue.code === 'invalid_type' ? CONDITION_EXPECTED : undefined) },
 );
 
-/** A condition as it is used; `report` is told when it says nothing. */
+/** A condition, as used; an empty one is reported. */
 export function resolveCondition(
   written: z.output<typeof clientCondition>,
   report: (message: string) => void,
@@ -82,7 +82,7 @@ export function resolveCondition(
   };
 }
 
-/** A circuit id may be no text: `0x0004001a` stands for its bytes. */
+/** A circuit id may be binary: `0x0004001a` means its bytes. */
 function bytesMatch(match: TextMatch): TextMatch {
   const digits = /^0x((?:[0-9a-f]{2})+)$/i.exec(match.text)?.[1];
   return digits === undefined ? match : { ...match, text: Buffer.from(digits, 'hex').toString('latin1') };

@@ -1,9 +1,9 @@
-// One cluster interface: from what was written to the network it means, and what contradicts itself in it.
+// One cluster interface: from the written form to the network it means, and its contradictions.
 //
-// 1. Every address lies inside the network and is neither its first nor its last one. In a network of two addresses (RFC 3021) the rack
-//    and the router may have these, and no client: DHCP gives neither.
-// 2. The dynamic and the static range are disjoint and hold neither the rack nor the router.
-// 3. A managed interface (1 or 2) has a dynamic range, and an interface with an address unless it is relayed.
+// 1. Every address lies inside the network and is neither its first nor its last. In a network of two addresses (RFC 3021) the rack and the
+//    router may use them, but no client: DHCP hands out neither.
+// 2. The dynamic and the static range are disjoint and contain neither the rack nor the router.
+// 3. A managed cluster interface (1 or 2) has a dynamic range and, unless relayed, an interface with an address.
 // 4. In proxy mode another server gives the addresses: a range or a reservation there is a contradiction.
 
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
@@ -33,7 +33,7 @@ export interface ResolvedInterface {
 
 const RANGE_KEYS = ['ip_range_low', 'ip_range_high', 'static_ip_range_low', 'static_ip_range_high'] as const;
 
-/** Checks one cluster interface by itself; undefined when it has no usable network. */
+/** Checks one cluster interface in itself; undefined if it has no usable network. */
 export function resolveInterface(written: WrittenClusterInterface, report: Report): ResolvedInterface | undefined {
   checkPlace(written, report);
   const network = resolveNetwork(written, report);
@@ -75,7 +75,7 @@ export function resolveInterface(written: WrittenClusterInterface, report: Repor
   return { network, broadcast, dynamic, static: fixed };
 }
 
-/** What DHCP serves there. */
+/** The subnet that DHCP serves there. */
 export function toSubnet(
   written: WrittenClusterInterface,
   resolved: ResolvedInterface,
@@ -119,39 +119,39 @@ export function toSubnet(
 function checkPlace(written: WrittenClusterInterface, report: Report): void {
   if (written.relayed) {
     if (written.interface !== undefined)
-      report('interface', 'a relayed network is on no interface of this host; remove it, or `relayed`');
+      report('interface', 'a relayed network is on no interface of this host; remove this key or `relayed`');
     if (written.ip !== undefined)
-      report('ip', 'a relayed network has no address of this host; remove it, or `relayed`');
+      report('ip', 'this host has no address in a relayed network; remove this key or `relayed`');
     if (written.network === undefined) report('network', 'a relayed network needs `network`');
   } else {
-    if (written.interface === undefined) report('interface', 'missing: name the interface, or say `relayed: true`');
+    if (written.interface === undefined) report('interface', 'missing: name the interface, or add `relayed: true`');
     if (written.ip === undefined) report('ip', "missing: the rack's own address on this interface");
   }
 }
 
-/** What would be silently without effect where another server gives the addresses. */
+/** Reports keys that would silently have no effect because another server gives the addresses. */
 function checkProxy(written: WrittenClusterInterface, report: Report): void {
-  const cure = 'remove it, or `mode: proxy`';
+  const remedy = 'remove this key or `mode: proxy`';
   if (written.management === 0) {
-    report('mode', 'proxy answers DHCP, and management 0 means that nobody does; make it 1 or 2, or remove mode');
+    report('mode', 'proxy mode answers DHCP, but management 0 turns DHCP off; set it to 1 or 2, or remove mode');
   }
   for (const key of RANGE_KEYS) {
-    if (written[key] !== undefined) report(key, `in proxy mode another DHCP server gives the addresses; ${cure}`);
+    if (written[key] !== undefined) report(key, `in proxy mode another DHCP server gives the addresses; ${remedy}`);
   }
   if (written.hosts.length > 0) {
-    report('hosts', `in proxy mode another DHCP server gives the addresses: reserve them there; ${cure}`);
+    report('hosts', `in proxy mode another DHCP server gives the addresses: reserve them there; ${remedy}`);
   }
   written.classes.forEach((one, index) => {
     for (const key of ['options', 'lease_time'] as const) {
       if (one[key] !== undefined)
         report(
           `classes[${index}].${key}`,
-          `in proxy mode another DHCP server gives the addresses and options; ${cure}`,
+          `in proxy mode another DHCP server gives the addresses and options; ${remedy}`,
         );
     }
   });
   if (written.options.length > 0) {
-    report('options', `in proxy mode another DHCP server gives the options: configure them there; ${cure}`);
+    report('options', `in proxy mode another DHCP server gives the options: configure them there; ${remedy}`);
   }
 }
 
@@ -162,11 +162,11 @@ function resolveNetwork(written: WrittenClusterInterface, report: Report): Ipv4N
       : networkOf(written.ip, written.subnet_mask);
   const network = written.network ?? fromMask;
   if (network === undefined) {
-    if (!written.relayed) report('network', 'missing: give `network`, or `subnet_mask` beside `ip`');
+    if (!written.relayed) report('network', 'missing: add `network`, or `subnet_mask` next to `ip`');
     return undefined;
   }
   if (written.network !== undefined && written.subnet_mask !== undefined && written.subnet_mask !== network.prefix) {
-    report('subnet_mask', `contradicts network ${formatNetwork(network)}; give one of them`);
+    report('subnet_mask', `contradicts network ${formatNetwork(network)}; keep one of them`);
   }
   return network;
 }
@@ -194,23 +194,19 @@ function resolveRange(
     ['broadcast_ip', written.broadcast_ip],
   ] as const) {
     if (address !== undefined && rangeContains({ low, high }, address)) {
-      report(`${key}_low`, `the range holds ${name} ${formatIpv4(address)}; leave it out`);
+      report(`${key}_low`, `the range contains ${name} ${formatIpv4(address)}; choose a range without it`);
     }
   }
   return { low, high };
 }
 
 function checkHosts(written: WrittenClusterInterface, network: Ipv4Network, broadcast: Ipv4, report: Report): void {
-  /** What is reserved, and by which entry first. */
+  /** By reserved address or client: the first entry that names it. */
   const first = new Map<string, string>();
   const once = (at: string, key: string, what: string): void => {
     const other = first.get(what);
     if (other === undefined) first.set(what, `${at}.${key}`);
-    else
-      report(
-        `${at}.${key}`,
-        `${what} is also in ${other}; a client has one reservation in a network, an address one entry`,
-      );
+    else report(`${at}.${key}`, `${what} is also in ${other}; in a network each client and each address has one entry`);
   };
   written.hosts.forEach((host, index) => {
     const at = `hosts[${index}]`;
@@ -225,7 +221,7 @@ function checkHosts(written: WrittenClusterInterface, network: Ipv4Network, broa
   });
 }
 
-/** For whom or what a host entry is, by key, in words. */
+/** The clients or places that a host entry names, by key, in words. */
 function reservedFor(host: WrittenClusterInterface['hosts'][number]): readonly (readonly [string, string])[] {
   const { mac, client_id, duid, circuit_id, remote_id } = host;
   const words: (readonly [string, string])[] = [];
@@ -240,6 +236,6 @@ function reservedFor(host: WrittenClusterInterface['hosts'][number]): readonly (
   return words;
 }
 
-/** Bytes of one character each as they can be written in the file. */
+/** Bytes, one character each, in a form that the file accepts. */
 const bytesText = (text: string): string =>
   /^[\x21-\x7e]+$/.test(text) ? text : `0x${Buffer.from(text, 'latin1').toString('hex')}`;

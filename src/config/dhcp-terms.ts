@@ -1,7 +1,7 @@
-// On what terms the clients of a network get their addresses: lease times, options and classes, of `dhcp` for all networks, of a cluster
-// interface for its own, of a host for it alone.
+// The terms on which a network's clients get their addresses: lease times, options and classes. `dhcp` sets them for all networks, a
+// cluster interface for its own network, a host entry for one host.
 //
-// 1. Everything written is checked, that of an interface without DHCP (management 0), too.
+// 1. Everything written is checked, even for an interface without DHCP (management 0).
 
 import type { DhcpClass } from '../dhcp/networks/classes.ts';
 import type { ConfiguredOption, OptionTable } from '../dhcp/networks/configured-options.ts';
@@ -10,26 +10,26 @@ import { type LeaseTimes, resolveLeaseTimes, type WrittenLeaseTimes } from './le
 import { hostOptions, networkOptions, resolveOptions } from './option-list.ts';
 import type { WrittenClusterInterface, WrittenConfig } from './written.ts';
 
-/** Reports a problem at a key below the place that is resolved. */
+/** Reports a problem at a key below the resolved place. */
 type Report = (key: string, message: string) => void;
 
-/** What `dhcp` says for every network. */
+/** The terms that `dhcp` sets for every network. */
 export interface GeneralTerms {
   readonly times: WrittenLeaseTimes;
   readonly options: readonly ConfiguredOption[];
   readonly classes: readonly ResolvedClass[];
 }
 
-/** What holds in one network. */
+/** The terms of one network. */
 export interface NetworkTerms {
   readonly times: LeaseTimes;
   readonly options: OptionTable | undefined;
   readonly classes: readonly DhcpClass[] | undefined;
-  /** By the place of the host in `hosts`; a host without options has none. */
+  /** By index in `hosts`; hosts without options are missing. */
   readonly hostOptions: ReadonlyMap<number, OptionTable>;
 }
 
-/** Checks and resolves what `dhcp` says. */
+/** Checks and resolves the terms of `dhcp`. */
 export function resolveGeneralTerms(dhcp: WrittenConfig['dhcp'], report: Report): GeneralTerms {
   resolveLeaseTimes(dhcp, {}, report);
   const options = resolveOptions(dhcp.options, 'global', (key, message) => report(`options${key}`, message));
@@ -37,7 +37,7 @@ export function resolveGeneralTerms(dhcp: WrittenConfig['dhcp'], report: Report)
   return { times: dhcp, options, classes };
 }
 
-/** Checks and resolves what a cluster interface says, over what `dhcp` does. */
+/** Checks and resolves the terms of a cluster interface, which override those of `dhcp`. */
 export function resolveNetworkTerms(
   written: WrittenClusterInterface,
   general: GeneralTerms,

@@ -1,7 +1,7 @@
-// What changes from one configuration to another: key by key as a person wrote it, and what follows for those who are served. Pure.
+// The difference between two configurations: key by key as written, and its effects on clients. Pure.
 //
-// 1. Values are compared as they are used, so that `10m` and `600` are no change; they are shown as they were written.
-// 2. A secret is never shown; a long value is cut.
+// 1. Values are compared as used, so `10m` and `600` are equal; they are shown as written.
+// 2. Secrets are never shown, and long values are cut.
 
 import { isDeepStrictEqual } from 'node:util';
 import { counted } from '../counted.ts';
@@ -22,19 +22,19 @@ import type { RackConfig } from './rack-config.ts';
 
 /** Characters of a value that are shown. */
 const SHOWN_MAX = 160;
-/** Entries of a list that are shown one by one; a longer list is counted. */
+/** Entries of a list that are shown one by one; a longer list is only counted. */
 const SHOWN_ENTRIES_MAX = 8;
 
-/** A configuration as it was written and as it is used. */
+/** A configuration, as written and as used. */
 export type ComparedConfig = Pick<UsableConfig, 'written' | 'merged'>;
 
-/** One key that differs. */
+/** One changed key. */
 export interface KeyChange {
   /** `dns.upstream`; a field of a cluster interface by its name: `cluster_interfaces.lab.router_ip`. */
   readonly key: string;
   readonly before: string;
   readonly after: string;
-  /** Why it waits for the next start; undefined: it applies at once. */
+  /** Why the change waits for the next start; undefined: it applies at once. */
   readonly restart?: string | undefined;
 }
 
@@ -45,7 +45,7 @@ export function compareConfigs(before: ComparedConfig, after: ComparedConfig): r
   const changes: KeyChange[] = [];
   const [oldNames, nextNames] = [namesOf(before), namesOf(after)];
   for (const key of new Set([...old.keys(), ...next.keys()])) {
-    // A network that comes or goes is one change, not one for each of its fields.
+    // An added or removed network is one change, not one for each of its fields.
     if (isOneOf(key, oldNames) !== isOneOf(key, nextNames)) continue;
     const [was, is] = [old.get(key), next.get(key)];
     if (was?.used === is?.used) continue;
@@ -63,7 +63,7 @@ export function compareConfigs(before: ComparedConfig, after: ComparedConfig): r
 
 const namesOf = ({ merged }: ComparedConfig): ReadonlySet<string> => new Set(interfacesOf(merged).map(nameOf));
 
-/** True when the key is a field of one of these cluster interfaces. */
+/** True if the key is a field of one of these cluster interfaces, or no field of a cluster interface at all. */
 function isOneOf(key: string, names: ReadonlySet<string>): boolean {
   if (!key.startsWith(`${INTERFACES_KEY}.`)) return true;
   return names.has(key.slice(INTERFACES_KEY.length + 1, key.lastIndexOf('.')));
@@ -77,16 +77,16 @@ function showInterface({ merged }: ComparedConfig, name: string): string {
   return cut(fields.map(([field, value]) => `${field} ${showValue(field, value)}`).join(', '));
 }
 
-/** `key: old → new`, and when that waits for a restart. */
+/** `key: old → new`, and whether that waits for a restart. */
 export const formatChange = ({ key, before, after, restart }: KeyChange): string =>
   `${key}: ${before} → ${after}${restart === undefined ? '' : ` (at the next start: ${restart})`}`;
 
-/** Every key of a configuration with its value as shown, in the order of the schema. */
+/** Every key of a configuration with its shown value, in the order of the schema. */
 export function listValues(config: ComparedConfig): ReadonlyMap<string, string> {
   return new Map([...flatten(config)].map(([key, { shown }]) => [key, shown]));
 }
 
-/** A value as a person reads it, on one line. */
+/** A value for people, on one line. */
 export function showValue(key: string, value: SettingValue): string {
   if (isSecretKey(key)) return '(secret)';
   return cut(textOf(key, value));
@@ -114,7 +114,7 @@ interface Leaf {
   readonly shown: string;
 }
 
-/** Every key that holds a value. Cluster interfaces are keys by their names; other lists and maps are values. */
+/** Every key that holds a value. Cluster interfaces are keyed by name; other lists and maps are values. */
 function flatten({ written, merged }: ComparedConfig): ReadonlyMap<string, Leaf> {
   const leaves = new Map<string, Leaf>();
   const add = (key: string, used: unknown, raw: SettingValue | undefined): void => {
@@ -164,22 +164,22 @@ function showDefault(used: unknown): string {
   return isPlain(used) && Object.keys(used).length > 0 ? counted(Object.keys(used).length, 'entry', 'entries') : '{}';
 }
 
-/** A lease that runs at this moment. */
+/** A lease that is running now. */
 export interface RunningLease {
   readonly address: Ipv4;
-  /** As people write it. */
+  /** In text form. */
   readonly mac: string;
 }
 
-/** What a change does to those who are served. */
+/** The effects of a change on clients. */
 export interface ChangeEffects {
   /** `opens TFTP 10.20.0.1:1069`, `closes …`. */
   readonly listeners: readonly string[];
-  /** Leases whose address the new configuration would not give: their machines get another one when they renew. */
+  /** Leases whose address the new configuration would not give: their machines get another address when they renew. */
   readonly stranded: readonly RunningLease[];
 }
 
-/** What follows from going from one configuration to another with these leases running. */
+/** The effects of replacing one configuration by another while these leases run. */
 export function effectsOf(before: RackConfig, after: RackConfig, leases: readonly RunningLease[]): ChangeEffects {
   const [old, next] = [listenersOf(before), listenersOf(after)];
   return {
@@ -191,14 +191,14 @@ export function effectsOf(before: RackConfig, after: RackConfig, leases: readonl
   };
 }
 
-/** Tells whether a lease is stranded by going from one configuration to another. */
+/** Returns a test: does replacing `before` by `after` strand a lease? */
 export function strander(before: RackConfig, after: RackConfig): (lease: RunningLease) => boolean {
   if (isDeepStrictEqual(before.dhcp.subnets, after.dhcp.subnets)) return () => false;
   const [givenBefore, givenAfter] = [giverOf(before), giverOf(after)];
   return (lease) => givenBefore(lease) && !givenAfter(lease);
 }
 
-/** Tells whether DHCP gives the address of a lease to its machine. */
+/** Returns a test: does DHCP give the address of a lease to its machine? */
 function giverOf({ dhcp }: RackConfig): (lease: RunningLease) => boolean {
   const reservations = new Map(
     dhcp.subnets.flatMap(({ reservations }) => reservations.map((one) => [one.address, one] as const)),
@@ -207,7 +207,7 @@ function giverOf({ dhcp }: RackConfig): (lease: RunningLease) => boolean {
     const reservation = reservations.get(address);
     if (reservation !== undefined) {
       const { mac: reserved, ...others } = reservation;
-      // Whose identifier it is and where it is, the lease does not say here.
+      // Such a reservation may be for this lease's machine: a lease here carries no identifier and no place.
       const isForOthers = [others.clientId, others.duid, others.circuitId, others.remoteId].some(
         (key) => key !== undefined,
       );

@@ -1,5 +1,5 @@
-// Holds a configuration against the host it is to run on: a cluster network that another interface of the host is also in would
-// make the rack answer on the wrong wire.
+// Checks a configuration against its host: if another interface of the host is also in a cluster network, the rack would answer on the
+// wrong wire.
 
 import { RackError } from '../errors.ts';
 import { readCertificatePair } from '../files/certificate.ts';
@@ -14,26 +14,26 @@ export interface HostAddresses {
   readonly addresses: readonly { readonly address: Ipv4; readonly prefix: number }[];
 }
 
-/** The addresses of this host, as `findHostOverlaps` wants them. */
+/** The addresses of this host, for `findHostOverlaps`. */
 export function hostAddresses(): readonly HostAddresses[] {
   return readInterfaces();
 }
 
-/** A network that is served, and through which interface. */
+/** A served network, and its interface. */
 type PlacedNetwork = Pick<ClusterInterface, 'interfaceName' | 'network'>;
 
-/** What to do about a network of the host; undefined: it does not disturb the cluster interface. */
+/** The remedy for a network of the host; undefined: it does not conflict with the cluster interface. */
 function remedyFor(entry: PlacedNetwork, name: string, network: Ipv4Network): string | undefined {
   if (!networksOverlap(network, entry.network)) return undefined;
   if (name !== entry.interfaceName) return `choose another network, or name ${name} as the interface`;
-  // All of 127.0.0.0/8 is one network, of which a lab on loopback takes a part.
+  // All of 127.0.0.0/8 is one network, and a lab on loopback uses a part of it.
   if (isLoopback(network.address) || formatNetwork(network) === formatNetwork(entry.network)) return undefined;
   return `give the interface and the configuration the same network`;
 }
 
 /**
- * Networks of other interfaces of this host that overlap a cluster interface's network. The interface itself may carry its
- * network, exactly; so may an interface that is not there yet. Host routes (/32) are no networks.
+ * Networks of this host that overlap a cluster interface's network. Its own interface may have exactly that network, and need not exist
+ * yet. Host routes (/32) do not count as networks.
  */
 export function findHostOverlaps(
   config: { readonly clusterInterfaces: readonly PlacedNetwork[] },
@@ -59,7 +59,7 @@ export function findHostOverlaps(
   return problems;
 }
 
-/** What is wrong with the files of region.tls, as they are now. */
+/** The present problems of the files of region.tls. */
 export function findCertificateProblems({ region }: RackConfig): ConfigProblem[] {
   if (region.tls === undefined) return [];
   try {

@@ -1,22 +1,22 @@
-// What may be done with each key of the configuration: who may own it, and whether a change of it applies while running.
+// The rules of each configuration key: who may own it, and whether a change applies while running.
 //
-// 1. Every key of the file has a rule here; a test holds this table against the schema and against config/rackboot.yaml.
-// 2. What the store may own is what a person changes in daily work. What decides where this process lives (paths, sockets, names)
-//    stays the file's: a rack that cannot be reached must not have been made so from afar.
+// 1. Every key of the file has a rule here; a test compares this table with the schema and with config/rackboot.yaml.
+// 2. The store may own the keys that people change in daily work. Keys that decide where this process lives (paths, sockets, names)
+//    belong to the file: nobody must be able to make a rack unreachable from afar.
 
-/** Who may write a key: the rack's file alone, or the file or else the region's store. */
+/** Who may write a key: only the rack's file, or either the file or the region's store. */
 export type KeyOwner = 'file' | 'either';
 
 export interface KeyRule {
   readonly owner: KeyOwner;
-  /** Undefined: a change applies on reload; else why it waits for the next start. */
+  /** Why a change waits for the next start; undefined: it applies on reload. */
   readonly restart?: string;
 }
 
 const FILE: KeyRule = { owner: 'file' };
 const EITHER: KeyRule = { owner: 'either' };
 
-/** The rules by key; a rule holds for every key below its own, too. */
+/** The rules by key; a rule also applies to every key below its own. */
 export const KEY_RULES: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>([
   ['name', FILE],
   ['state_dir', { owner: 'file', restart: 'the lock, the databases and the control socket are in it' }],
@@ -59,10 +59,10 @@ export const KEY_RULES: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>(
   ['preseeds.debian_mirror', EITHER],
   ['preseeds.ubuntu_mirror', EITHER],
   ['preseeds.ubuntu_ports_mirror', EITHER],
-  ['region.mode', { owner: 'file', restart: 'it decides which thread stands for the region' }],
-  ['region.url', { owner: 'file', restart: 'what waits for one region must not go to another' }],
-  ['region.api_key_file', { owner: 'file', restart: 'the rack is known to its region by this key' }],
-  ['region.ca_file', { owner: 'file', restart: 'connections to the region are judged by it' }],
+  ['region.mode', { owner: 'file', restart: 'it decides which thread serves the region' }],
+  ['region.url', { owner: 'file', restart: 'events that wait for one region must not go to another' }],
+  ['region.api_key_file', { owner: 'file', restart: 'the region knows the rack by this key' }],
+  ['region.ca_file', { owner: 'file', restart: 'connections to the region are verified with it' }],
   ['region.listen', FILE],
   ['region.tls', FILE],
   ['region.public_url', EITHER],
@@ -74,7 +74,7 @@ export const KEY_RULES: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>(
   ['log.file', FILE],
 ]);
 
-/** The rule of a key: its own, or that of the nearest key above it; undefined: there is no such key. */
+/** The rule of a key: its own, or that of the nearest key above it; undefined: unknown key. */
 export function findKeyRule(key: string): KeyRule | undefined {
   for (let end = key.length; end > 0; end = key.lastIndexOf('.', end - 1)) {
     const rule = KEY_RULES.get(key.slice(0, end));
@@ -83,13 +83,13 @@ export function findKeyRule(key: string): KeyRule | undefined {
   return undefined;
 }
 
-/** True when a rule of its own holds for some key below this one. */
+/** True if a key below this one has its own rule. */
 export function hasRuleBelow(key: string): boolean {
   for (const rule of KEY_RULES.keys()) if (rule.startsWith(`${key}.`)) return true;
   return false;
 }
 
-/** The keys that the store may own, `cluster_interfaces` among them. */
+/** The keys that the store may own, including `cluster_interfaces`. */
 export const STORE_KEYS: readonly string[] = [...KEY_RULES]
   .filter(([, { owner }]) => owner === 'either')
   .map(([key]) => key);
@@ -99,7 +99,7 @@ export const RESTART_KEYS: readonly string[] = [...KEY_RULES]
   .filter(([, { restart }]) => restart !== undefined)
   .map(([key]) => key);
 
-/** Fields that no log, difference or listing shows, wherever they are. */
+/** Fields that no log, difference or listing shows, at any place. */
 const SECRET_FIELD = /(^|\.)(secret|password|token|api_key)$/;
 
 export const isSecretKey = (key: string): boolean => SECRET_FIELD.test(key);

@@ -1,9 +1,8 @@
-// How long leases last: what a cluster interface says, over what `dhcp` says for all of them, over the defaults; and what of it
-// contradicts itself.
+// How long leases last: the values of a cluster interface, else those of `dhcp`, else the defaults; and their contradictions.
 //
-// 1. A value of the cluster interface counts before one of `dhcp`. T1 and T2 that stand in `dhcp` alone apply in proportion where
-//    the interface has another lease_time.
-// 2. lease_time lies within lease_time_min and lease_time_max, which are lease_time where they are not written.
+// 1. A value of the cluster interface overrides one of `dhcp`. T1 and T2 set only in `dhcp` are scaled if the interface has another
+//    lease_time.
+// 2. lease_time lies within lease_time_min and lease_time_max, which default to lease_time.
 
 import type { Seconds } from '../clock.ts';
 import { seconds } from '../clock.ts';
@@ -29,12 +28,12 @@ export type LeaseTimes = Pick<
 
 /** MAAS's default for the dynamic range. */
 const LEASE_SECONDS: Seconds = seconds(600);
-/** The bounds of every lease time that is written, in seconds. */
+/** The bounds of every written lease time, in seconds. */
 export const LEASE_SECONDS_MIN = 30;
 const PXE_LEASE_SECONDS_MIN = 10;
 export const LEASE_SECONDS_MAX = 31_536_000;
 
-/** The keys, each with the shortest time that it can be, in seconds. */
+/** The keys, each with its minimum in seconds. */
 const KEYS = {
   lease_time: LEASE_SECONDS_MIN,
   pxe_lease_time: PXE_LEASE_SECONDS_MIN,
@@ -49,11 +48,11 @@ const isKey = (name: string): name is Key => Object.hasOwn(KEYS, name);
 const KEY_NAMES: readonly Key[] = Object.keys(KEYS).filter(isKey);
 
 /**
- * What holds for a cluster interface.
+ * The lease times of a cluster interface.
  *
- * @param own what it says itself
- * @param general what `dhcp` says
- * @param report told of what `own` makes wrong, with its key
+ * @param own its own values
+ * @param general the values of `dhcp`
+ * @param report called with each problem that `own` causes, and its key
  */
 export function resolveLeaseTimes(
   own: WrittenLeaseTimes,

@@ -1,5 +1,5 @@
-// Reads a configuration: the file's YAML, what the region's store adds to it, then each value, then what they mean together. All
-// problems are found in one go, each with its path, and its line or the store that owns it.
+// Reads a configuration: parses the file's YAML, adds the region's store, checks each value, then all values together. It reports all
+// problems at once, each with its path, and with its line or the store that owns it.
 
 import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
@@ -19,15 +19,15 @@ import { salvage } from './salvage.ts';
 import { unknownKeyText } from './sibling-keys.ts';
 import { type WrittenConfig, writtenConfigSchema } from './written.ts';
 
-/** The largest configuration file that is read, in bytes. */
+/** The largest configuration file, in bytes. */
 const CONFIG_BYTES_MAX = 8 * 1024 * 1024;
-/** More problems than this are not listed. */
+/** How many problems are listed at most. */
 const PROBLEMS_MAX = 100;
 
-/** A configuration file that is YAML; what it says is not checked yet. */
+/** A parsed configuration file; its values are not checked yet. */
 export interface ConfigFile {
   readonly values: Settings;
-  /** The line of a value, or of the nearest one above it that is there; from 1. */
+  /** The line of a value, or of the nearest existing one above it; from 1. */
   readonly lineOf: (path: ProblemPath) => number | undefined;
 }
 
@@ -40,10 +40,10 @@ export interface UsableConfig {
   readonly config: RackConfig;
   /** Each value parsed, defaults filled in. */
   readonly written: WrittenConfig;
-  /** As the file would say it all, without defaults. */
+  /** File and store together, as written, without defaults. */
   readonly merged: Settings;
   readonly file: ConfigFile;
-  /** What the store owns; what the file pins of it is not in force. */
+  /** The store's values; those that the file pins are not in force. */
   readonly stored: Settings;
 }
 
@@ -51,7 +51,7 @@ export type ParsedConfig =
   | ({ readonly ok: true } & UsableConfig)
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
-/** Parses the text of a configuration file, and merges it with what the store owns. */
+/** Parses the text of a configuration file and merges it with the store's values. */
 export function parseConfig(text: string, stored: Settings = NO_SETTINGS): ParsedConfig {
   const read = readConfigFile(text);
   return read.ok ? resolveFile(read.file, stored) : read;
@@ -65,7 +65,7 @@ export function readConfigFile(text: string): ReadConfigFile {
     (error): ConfigProblem => ({
       path: '',
       line: lines.linePos(error.pos[0]).line,
-      message: `not valid YAML: ${(error.code === 'DUPLICATE_KEY' ? twiceText(document, lines, error.pos[0]) : undefined) ?? error.message}`,
+      message: `not valid YAML: ${(error.code === 'DUPLICATE_KEY' ? duplicateText(document, lines, error.pos[0]) : undefined) ?? error.message}`,
     }),
   );
   if (problems.length > 0) return { ok: false, problems };
@@ -90,8 +90,8 @@ export function readConfigFile(text: string): ReadConfigFile {
   }
 }
 
-/** Which key stands twice in one map, and where. @param second offset of the key that came second */
-function twiceText(document: Document.Parsed, lines: LineCounter, second: number): string | undefined {
+/** Which key appears twice in one map, and where. @param second offset of the second one */
+function duplicateText(document: Document.Parsed, lines: LineCounter, second: number): string | undefined {
   let found: string | undefined;
   visit(document, {
     Map(_key, { items }) {
@@ -102,21 +102,21 @@ function twiceText(document: Document.Parsed, lines: LineCounter, second: number
       const first = keys.find(({ name }) => name === later?.name);
       if (later === undefined || first === undefined) return undefined;
       const [one, other] = [first.at, later.at].map((at) => lines.linePos(at).line);
-      found = `the key ${later.name} stands twice, in lines ${one} and ${other}; remove one of them`;
+      found = `the key ${later.name} appears twice, in lines ${one} and ${other}; remove one of them`;
       return visit.BREAK;
     },
   });
   return found;
 }
 
-/** Checks what a file and the store say together. */
+/** Checks a file and the store together. */
 export function resolveFile(file: ConfigFile, stored: Settings): ParsedConfig {
   const merge = mergeSettings(file.values, stored);
   const problems: ConfigProblem[] = [];
   const report = (path: ProblemPath, message: string): void => {
     if (problems.length < PROBLEMS_MAX) problems.push(problemAt(path, message, merge, file));
   };
-  for (const key of merge.strangers.slice(0, PROBLEMS_MAX)) {
+  for (const key of merge.notOwnable.slice(0, PROBLEMS_MAX)) {
     problems.push({ path: key, line: undefined, owner: 'store', message: 'only the configuration file may own this' });
   }
   const { merged } = merge;
@@ -126,7 +126,7 @@ export function resolveFile(file: ConfigFile, stored: Settings): ParsedConfig {
       const path = issue.path.filter((part) => typeof part !== 'symbol');
       if (issue.code === 'unrecognized_keys')
         for (const key of issue.keys) report([...path, key], unknownKeyText(writtenConfigSchema, path, key));
-      // Of a name that may not be one, what it should be is said by the issue inside.
+      // For an invalid name, the inner issue says what was expected.
       else report(path, (issue.code === 'invalid_key' ? issue.issues[0]?.message : undefined) ?? issue.message);
     }
     const rest = salvage(structuredClone(merged));
@@ -144,7 +144,7 @@ export function resolveFile(file: ConfigFile, stored: Settings): ParsedConfig {
     : { ok: false, problems: inFileOrder(problems) };
 }
 
-/** A problem at a path of the merged configuration, told where its owner would look for it. */
+/** A problem at a path of the merged configuration, at the place where its owner would look for it. */
 function problemAt(path: ProblemPath, message: string, merge: MergedSettings, file: ConfigFile): ConfigProblem {
   const [first, second, ...rest] = path;
   if (first === INTERFACES_KEY && typeof second === 'number' && second >= merge.fileInterfaces) {
@@ -156,17 +156,17 @@ function problemAt(path: ProblemPath, message: string, merge: MergedSettings, fi
   return { path: formatPath(path), line: file.lineOf(path), message };
 }
 
-/** As a person meets them who reads from the top; what concerns the whole file comes first. */
+/** Sorts by line; problems of the whole file come first. */
 function inFileOrder(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
   return problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
 }
 
 /**
- * Reads a configuration file and merges it with what the store owns; where they do not fit the file is used alone, and `refused` says
- * why.
+ * Reads a configuration file and merges it with the store's values. If they do not fit together, it uses the file alone, and `refused`
+ * says why.
  *
- * @param stored gives what is known of the store in this state directory
- * @throws RackError `config-unreadable`, `config-invalid` when the file cannot be served by itself either
+ * @param stored returns the store's values known in this state directory
+ * @throws RackError `config-unreadable`, `config-invalid` if the file alone cannot be served either
  */
 export function loadFitting(
   path: string,
@@ -183,10 +183,10 @@ export function loadFitting(
 }
 
 /**
- * Where the daemon of a configuration file keeps its state and answers. The rest of the file may be wrong: a daemon that runs has the
- * last good one in force, and can be asked.
+ * The state directory of a configuration file, where its daemon also answers. The rest of the file may be invalid: a running daemon keeps
+ * the last good one in force and still answers.
  *
- * @throws RackError `config-unreadable`, `config-invalid` when the file is no YAML
+ * @throws RackError `config-unreadable`, `config-invalid` if the file is not YAML
  */
 export function loadPlace(path: string): { readonly stateDir: string } {
   const read = readConfigFile(readConfigText(path));
@@ -194,7 +194,7 @@ export function loadPlace(path: string): { readonly stateDir: string } {
   return { stateDir: stateDirOf(read.file.values) };
 }
 
-/** True when the configuration file says that the region is at a URL; the rest of the file may be wrong. */
+/** True if the configuration file has a remote region; the rest of the file may be invalid. */
 export function isRegionElsewhere(path: string): boolean {
   const read = readConfigFile(readConfigText(path));
   const parsed = read.ok ? writtenConfigSchema.shape.region.safeParse(read.file.values.region) : undefined;
@@ -209,7 +209,7 @@ function stateDirOf(values: Settings): string {
 
 const MAKE_ONE = '`rackboot init` makes one; --config or RACKBOOT_CONFIG names another';
 
-/** True of the file of a lab that removed it at its end, while the shell still names it. */
+/** True for the file of an ended lab, which RACKBOOT_CONFIG still names in this shell. */
 const isEndedLab = (path: string): boolean =>
   process.env.RACKBOOT_CONFIG === path && /\/rackboot-lab-[^/]+\/[^/]+$/.test(path);
 
@@ -221,7 +221,7 @@ export function readConfigText(path: string): string {
     if (error instanceof UnfitFile) {
       throw new RackError(
         'config-unreadable',
-        `${path} is not used as the configuration: ${error.message}; name another with --config`,
+        `${path} cannot be the configuration: ${error.message}; name another with --config`,
         {
           cause: error,
         },
@@ -229,7 +229,7 @@ export function readConfigText(path: string): string {
     }
     const text =
       osErrorCode(error) === 'ENOENT'
-        ? `there is no configuration ${path}: ${isEndedLab(path) ? 'that lab has ended; type: unset RACKBOOT_CONFIG' : MAKE_ONE}`
+        ? `there is no configuration ${path}: ${isEndedLab(path) ? 'that lab has ended; run: unset RACKBOOT_CONFIG' : MAKE_ONE}`
         : `cannot read the configuration ${path}: ${errorText(error)}`;
     throw new RackError('config-unreadable', text, { cause: error });
   }
@@ -245,7 +245,7 @@ export function formatProblems(file: string, problems: readonly ConfigProblem[])
     .join('\n');
 }
 
-/** A path as it is written in messages: `cluster_interfaces[0].ip_range_low`. */
+/** A path in messages: `cluster_interfaces[0].ip_range_low`. */
 function formatPath(path: ProblemPath): string {
   return path.reduce<string>(
     (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`),

@@ -1,8 +1,8 @@
-// The file and the store made one configuration, still as written.
+// Merges the file and the store into one configuration, still as written.
 //
-// 1. What the file writes wins, key by key; a cluster interface is a key by its name.
-// 2. The store owns only keys that it may own; any other is a problem, and then nothing of the store is used.
-// 3. Neither the file's values nor the store's are changed.
+// 1. The file wins key by key; a cluster interface is a key by its name.
+// 2. The store holds only keys that it may own. Any other is a problem, and then nothing of the store is used.
+// 3. Merging changes neither the file's values nor the store's.
 
 import {
   INTERFACES_KEY,
@@ -20,13 +20,13 @@ export interface MergedSettings {
   readonly merged: Settings;
   /** Keys that come from the store; a cluster interface by its name. */
   readonly fromStore: ReadonlySet<string>;
-  /** How many cluster interfaces the file has: those of the store follow. */
+  /** The number of the file's cluster interfaces; the store's follow. */
   readonly fileInterfaces: number;
-  /** Keys of the store that it may not own. */
-  readonly strangers: readonly string[];
+  /** Keys in the store that it may not own. */
+  readonly notOwnable: readonly string[];
 }
 
-/** Adds to the file's values what the store has for keys that the file does not write. */
+/** Adds the store's values for keys that the file does not set. */
 export function mergeSettings(file: Settings, stored: Settings): MergedSettings {
   let merged = file;
   const fromStore = new Set<string>();
@@ -42,17 +42,17 @@ export function mergeSettings(file: Settings, stored: Settings): MergedSettings 
   const further = added.filter((entry) => !names.has(nameOf(entry)));
   if (further.length > 0) merged = { ...merged, [INTERFACES_KEY]: [...own, ...further] };
   for (const entry of further) fromStore.add(`${INTERFACES_KEY}.${nameOf(entry)}`);
-  const strangers = leafKeys(stored).filter((key) => findKeyRule(key)?.owner !== 'either');
-  return { merged, fromStore, fileInterfaces: own.length, strangers };
+  const notOwnable = leafKeys(stored).filter((key) => findKeyRule(key)?.owner !== 'either');
+  return { merged, fromStore, fileInterfaces: own.length, notOwnable };
 }
 
-/** The keys that a file owns and the store otherwise could: `dns.upstream`, `cluster_interfaces.lab`. */
+/** The file's keys that the store could own otherwise: `dns.upstream`, `cluster_interfaces.lab`. */
 export function pinnedKeys(file: Settings): readonly string[] {
   const keys = STORE_KEYS.filter((key) => key !== INTERFACES_KEY && isWritten(file, key));
   return [...keys, ...interfacesOf(file).map((entry) => `${INTERFACES_KEY}.${nameOf(entry)}`)];
 }
 
-/** True when the key stands in the file, or something above it that is not made of keys: then that is the file's to mend. */
+/** True if the file has the key, or a value above it that is not a mapping: a mistake to be corrected in the file. */
 export function isWritten(file: Settings, key: string): boolean {
   let value: SettingValue | undefined = file;
   for (const part of key.split('.')) {
@@ -64,8 +64,8 @@ export function isWritten(file: Settings, key: string): boolean {
 }
 
 /**
- * The keys that hold something else than further keys. What is below a rule's own key is its value, unless a rule stands below it, too:
- * `tftp` is the file's, and `tftp.allow` is not.
+ * The keys that hold values. A key with a rule holds a value, unless a key below it has its own rule: `tftp` is the file's, but
+ * `tftp.allow` is not.
  */
 function leafKeys(settings: Settings, prefix = ''): readonly string[] {
   return Object.entries(settings).flatMap(([name, value]) => {

@@ -1,5 +1,5 @@
-// The key of the configuration that was meant by one that there is not: by its whole name; without a section also by its
-// last part, or by MAAS's name of it.
+// Guesses which key of the configuration an unknown key meant: by its whole name, and for a key without a section also by the last part or
+// by MAAS's name.
 
 import { INTERFACES_KEY } from '../machines/settings.ts';
 import { nearestName } from '../nearest-name.ts';
@@ -7,7 +7,7 @@ import { CONFIG_NAMES } from '../region/maas-config-names.ts';
 import { keysAt } from './sibling-keys.ts';
 import { clusterInterfaceFields, writtenConfigSchema } from './written.ts';
 
-/** Every key of the file and every section, without what lists and names of the operator's own hold. */
+/** Every key and section of the file, except those inside lists and mappings with names of the operator's choice. */
 const KEYS: readonly string[] = keysBelow('');
 
 function keysBelow(section: string): readonly string[] {
@@ -18,17 +18,17 @@ function keysBelow(section: string): readonly string[] {
   });
 }
 
-/** By the last part of a key, and by MAAS's name of it. The first key of a name stands for all. */
+/** Keys by their last part, and by MAAS's name. Of several keys with one name, the first counts. */
 const BY_NAME: ReadonlyMap<string, string> = new Map([
   ...KEYS.toReversed().map((key) => [key.slice(key.lastIndexOf('.') + 1), key] as const),
   ...Object.entries(CONFIG_NAMES).map(([name, { key }]) => [name, key] as const),
 ]);
 
-/** Undefined: `key` is one, or none is like it. */
+/** The key that was probably meant; undefined: `key` exists, or no key is similar. */
 export function nearestKey(key: string): string | undefined {
   if (key.startsWith(`${INTERFACES_KEY}.`)) return nearestField(key);
   const parts = key.split('.');
-  // Below a mapping or a list whose names are the operator's own, every name is a key.
+  // Inside a list or a mapping with names of the operator's choice, every name is a key.
   const [last = '', siblings] = [parts.at(-1), keysAt(writtenConfigSchema, parts.slice(0, -1))];
   if (siblings.includes(last) || (siblings.length === 0 && KEYS.includes(parts.slice(0, -1).join('.'))))
     return undefined;
@@ -37,7 +37,7 @@ export function nearestKey(key: string): string | undefined {
   return parts.length > 1 ? undefined : BY_NAME.get(nearestName(last, [...BY_NAME.keys()]) ?? '');
 }
 
-/** `cluster_interfaces.lab.ruoter_ip`; the name of an interface may be a misspelt field itself, so the path has to be longer. */
+/** `cluster_interfaces.lab.ruoter_ip`. A shorter path ends in the name of an interface, which may look like a misspelt field. */
 function nearestField(key: string): string | undefined {
   const dot = key.lastIndexOf('.');
   const field = key.slice(dot + 1);

@@ -1,10 +1,10 @@
-// What of a good configuration has no effect, although somebody may expect one. Pure.
+// Notes on keys of a valid configuration that have no effect, although one might be expected. Pure.
 
 import type { DhcpClass } from '../dhcp/networks/classes.ts';
 import { findNamedOption } from '../dhcp/wire/option-table.ts';
 import type { RackConfig } from './rack-config.ts';
 
-/** Each in a sentence that names the place and the remedy. */
+/** Each note is a sentence that names the place and the remedy. */
 export function configNotes({ dhcp }: RackConfig): readonly string[] {
   return dhcp.subnets.flatMap(({ name, proxy, options, classes = [] }) => {
     if (proxy !== true) return [];
@@ -18,7 +18,7 @@ function optionsNote(network: string, codes: readonly number[]): readonly string
   if (codes.length === 0) return [];
   const names = codes.map((code) => findNamedOption(code)?.name ?? `${code}`);
   return [
-    `${network} is in proxy mode, where another DHCP server gives the options: ${names.join(', ')} of dhcp.options ` +
+    `${network} is in proxy mode, and another DHCP server sends its options: ${names.join(', ')} of dhcp.options ` +
       `${names.length === 1 ? 'is' : 'are'} not sent there; configure them on that server.`,
   ];
 }
@@ -26,7 +26,7 @@ function optionsNote(network: string, codes: readonly number[]): readonly string
 function classesNote(network: string, classes: readonly DhcpClass[]): readonly string[] {
   if (classes.length === 0) return [];
   return [
-    `${network} is in proxy mode, where another DHCP server gives addresses and options: those of ` +
-      `${classes.map(({ name }) => name).join(', ')} of dhcp.classes are not used there, nor their lease times; configure them on that server.`,
+    `${network} is in proxy mode, and another DHCP server gives its addresses and options: options and lease times of ` +
+      `${classes.map(({ name }) => name).join(', ')} of dhcp.classes have no effect there; configure them on that server.`,
   ];
 }

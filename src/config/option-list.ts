@@ -1,13 +1,13 @@
-// The options of a configuration: from what is written (code or name, type, value, condition) to bytes by code.
+// The options of a configuration: from the written form (code or name, type, value, condition) to bytes by code.
 //
 //   dhcp.options ┐
 //   cluster_interfaces[…].options ├─ resolveOptions (one list) ─→ entries ─ networkOptions ─→ the table of a network
 //   cluster_interfaces[…].hosts[…].options ┘
 //
-// 1. What cannot be sent is refused when it is written, with its place and a pointer to what there is.
-// 2. A key of a cluster interface (router_ip, dns_servers, ntp_servers, domain) counts before a global option of the same meaning.
-// 3. Routes without a default route get the network's router as one: a client that takes option 121 looks at no option 3 (RFC
-//    3442), and would be left without.
+// 1. An option that cannot be sent is refused in the configuration, with its place and a pointer to the documentation.
+// 2. A key of a cluster interface (router_ip, dns_servers, ntp_servers, domain) overrides a global option of the same meaning.
+// 3. Routes without a default route get one through the network's router: a client that uses option 121 ignores option 3 (RFC 3442) and
+//    would have no default route.
 
 import { z } from 'zod';
 import { type ConfiguredOption, type OptionTable, tableOf } from '../dhcp/networks/configured-options.ts';
@@ -27,12 +27,12 @@ import { clientCondition, resolveCondition } from './client-condition.ts';
 
 /** Options of one list. */
 const OPTIONS_MAX = 256;
-/** Where a person finds what can be written. */
+/** Points to the documentation. */
 const LIST = 'docs/dhcp-options.md lists names and types';
 
 const CODE_PROBLEM = { error: 'expected the code of an option, 1 to 254' };
 
-/** One list of options as it is written. */
+/** One list of options, as written. */
 export const optionList = z
   .array(z.unknown(), {
     error: `expected a list of options such as [{ name: ntp-servers, value: [10.20.0.1] }]; ${LIST}`,
@@ -54,13 +54,13 @@ type WrittenOption = z.output<typeof optionEntry>;
 
 export type ReportOption = (key: string, message: string) => void;
 
-/** Where options stand: for every network, in one, or at one host. */
+/** The place of options: for every network, for one network, or for one host. */
 export type OptionLevel = 'global' | 'network' | 'host';
 
 /** Codes that belong to a single network. */
 const NETWORK_CODES: ReadonlySet<number> = new Set([OPTION.subnetMask, OPTION.broadcastAddress]);
 
-/** The entries of one list; what is wrong goes to `report` with its place in the list: `[2].value`. */
+/** The entries of one list. Problems go to `report` with their place in the list: `[2].value`. */
 export function resolveOptions(
   written: readonly unknown[],
   level: OptionLevel,
@@ -77,7 +77,7 @@ export function resolveOptions(
     const { code, type } = row;
     const named = findNamedOption(code);
     if (level === 'global' && NETWORK_CODES.has(code))
-      report(at, `option ${code} differs from network to network; write it at the cluster interface`);
+      report(at, `option ${code} differs from network to network; move it to the cluster interface`);
     const decided = settled.get(code);
     if (decided !== undefined) report(at, `is never used: [${decided}] gives option ${code} to every client`);
     else if (option.when === undefined) settled.set(code, index);
@@ -97,7 +97,7 @@ export function resolveOptions(
   return entries;
 }
 
-/** One entry, its fields checked one by one: what is wrong with it hides nothing that is wrong with the others. */
+/** One entry, checked by itself: its problems do not hide those of other entries. */
 function parseEntry(entry: unknown, at: string, report: ReportOption): WrittenOption | undefined {
   const parsed = optionEntry.safeParse(entry);
   if (parsed.success) return parsed.data;
@@ -110,7 +110,7 @@ function parseEntry(entry: unknown, at: string, report: ReportOption): WrittenOp
   return undefined;
 }
 
-/** Which option is meant, and how its value is written; undefined: told what is wrong. */
+/** Which option is meant, and the type of its value; undefined after reporting a problem. */
 function identify(
   { code: number, name, type }: WrittenOption,
   report: ReportOption,
@@ -119,33 +119,31 @@ function identify(
     report(key, message);
     return undefined;
   };
-  if (number === undefined && name === undefined) return refuse('name', `missing: give code or name; ${LIST}`);
+  if (number === undefined && name === undefined) return refuse('name', `missing: add code or name; ${LIST}`);
   const named = name === undefined ? undefined : findOptionByName(name);
   if (name !== undefined && named === undefined) {
     const suggestion = suggestOptionName(name);
     const hint = suggestion === undefined ? '' : `did you mean ${suggestion}? `;
-    return refuse('name', `"${name}" names no option: ${hint}${LIST}, and any other option has its code`);
+    return refuse('name', `"${name}" is not a known option: ${hint}${LIST}; any other option needs its code`);
   }
   const code = number ?? named?.code ?? 0;
   if (named !== undefined && named.code !== code)
-    return refuse('code', `${name} is option ${named.code}; give one of code and name`);
+    return refuse('code', `${name} is option ${named.code}; keep either code or name`);
   const known = findOption(code);
   if (known?.kind === 'refused') return refuse('code', `option ${code} cannot be configured: ${known.why}`);
-  if (code < 1 || code > 254) return refuse('code', `${code} is no option; codes are 1 to 254`);
+  if (code < 1 || code > 254) return refuse('code', `${code} is not an option; codes are 1 to 254`);
   const row = known?.kind === 'named' ? known : undefined;
   if (type === undefined) {
-    return (
-      row ?? refuse('type', `missing: option ${code} has no type of its own; one of ${OPTION_TYPE_NAMES.join(', ')}`)
-    );
+    return row ?? refuse('type', `missing: option ${code} needs a type: one of ${OPTION_TYPE_NAMES.join(', ')}`);
   }
   if (row === undefined || isWrittenAs(row.type, type, code)) return { code, type };
   return refuse(
     'type',
-    `option ${code} (${row.name}) is of type ${row.type}: leave type out, or give its bytes as hex`,
+    `option ${code} (${row.name}) has the type ${row.type}: remove type, or write its bytes as hex`,
   );
 }
 
-/** True where a value of type `said` can stand for one of type `usual`. What option 43 holds is the vendor's business. */
+/** True if a value of type `said` is acceptable for one of type `usual`. The vendor defines the contents of option 43. */
 const isWrittenAs = (usual: OptionType, said: OptionType, code: number): boolean =>
   said === usual ||
   said === 'hex' ||
@@ -153,7 +151,7 @@ const isWrittenAs = (usual: OptionType, said: OptionType, code: number): boolean
   (usual === 'ip-list' && said === 'ip') ||
   (usual === 'domain-list' && said === 'domain');
 
-/** What an option wants beyond the bytes of its type. */
+/** Completes the encoded value of options that need more than their type's encoding. */
 function finishValue(code: number, type: OptionType, bytes: Uint8Array): Uint8Array {
   if (code === OPTION.ipxe && type === 'suboptions') return withoutProxyWait(bytes);
   return code === OPTION.domainSearch && type === 'domain-list' ? compressNames(bytes) : bytes;
@@ -162,7 +160,7 @@ function finishValue(code: number, type: OptionType, bytes: Uint8Array): Uint8Ar
 /** Sub-option 176 of iPXE: do not wait for a proxy DHCP server. */
 const IPXE_NO_PROXY = 176;
 
-/** iPXE's options with the word that spares it the wait for a proxy server, unless they say something of it themselves. */
+/** iPXE's options, with the one that skips the wait for a proxy server, unless they already set it. */
 function withoutProxyWait(bytes: Uint8Array): Uint8Array {
   for (let offset = 0; offset < bytes.length; offset += 2 + (bytes[offset + 1] ?? 0)) {
     if (bytes[offset] === IPXE_NO_PROXY) return bytes;
@@ -170,7 +168,7 @@ function withoutProxyWait(bytes: Uint8Array): Uint8Array {
   return Uint8Array.of(...bytes, IPXE_NO_PROXY, 1, 1);
 }
 
-/** What of a cluster interface stands for an option. */
+/** The keys of a cluster interface that set an option. */
 export interface NetworkKeys {
   readonly router_ip?: Ipv4 | undefined;
   readonly dns_servers?: readonly Ipv4[] | undefined;
@@ -178,7 +176,7 @@ export interface NetworkKeys {
   readonly domain?: string | undefined;
 }
 
-/** The table of a network: its own entries before the global ones that it has no key of its own for. */
+/** The table of a network: its own entries, then the global ones for which it has no key. */
 export function networkOptions(
   own: readonly ConfiguredOption[],
   general: readonly ConfiguredOption[],

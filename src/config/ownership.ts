@@ -1,4 +1,4 @@
-// Who owns each value in force: the file with its line, the region's store, or nobody, and then it is the default. Pure.
+// The owner of each value in force: the file with its line, the region's store, or neither, for a default. Pure.
 
 import { INTERFACES_KEY, interfacesOf, isSettings, nameOf, type SettingValue, valueAt } from '../machines/settings.ts';
 import type { UsableConfig } from './load.ts';
@@ -10,7 +10,7 @@ export type ValueOwner =
   | { readonly kind: 'store' }
   | { readonly kind: 'default' };
 
-/** The owner of a key as `listValues` names it. */
+/** The owner of a key, in the notation of `listValues`. */
 export function ownerOfValue(config: Pick<UsableConfig, 'file' | 'merged'>, key: string): ValueOwner {
   const { file, merged } = config;
   if (!key.startsWith(`${INTERFACES_KEY}.`)) {

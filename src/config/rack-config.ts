@@ -11,7 +11,7 @@ import type { PreseedConfig } from '../region/preseed/request.ts';
 import type { TftpConfig } from '../tftp/config.ts';
 import type { UplinkConfig } from './region-place.ts';
 
-/** One network at which this rack works, whatever it manages there. */
+/** One network that this rack is on, whatever it manages there. */
 export interface ClusterInterface {
   readonly name: string;
   /** Undefined: reached only through relay agents. */
@@ -20,9 +20,9 @@ export interface ClusterInterface {
   /** The rack's own address there; undefined for a relayed network. */
   readonly ip: Ipv4 | undefined;
   readonly network: Ipv4Network;
-  /** Another DHCP server gives the addresses there; undefined: no. */
+  /** True: another DHCP server gives the addresses there; undefined: no. */
   readonly proxy?: boolean | undefined;
-  /** Whether machines that boot there are told that no IPv6 router is; undefined: no. */
+  /** True: the rack tells machines that boot there that there is no IPv6 router; undefined: no. */
   readonly answersRouterSolicitations?: boolean | undefined;
 }
 
@@ -36,7 +36,7 @@ export interface RackConfig {
   readonly boot: BootConfig;
   readonly http: HttpConfig;
   readonly uplink: UplinkConfig;
-  /** Of no use when the region is remote. Without the secret, which each start draws anew. */
+  /** Unused if the region is remote. The secret is missing because each start makes a new one. */
   readonly region: Omit<RegionConfig, 'rackSecret'>;
   readonly preseeds: PreseedConfig;
   /** Where metrics and health are served; empty: nowhere. */
@@ -44,14 +44,14 @@ export interface RackConfig {
   readonly log: LogLevelSettings & { readonly file: string | undefined };
 }
 
-/** One thing that is wrong with a configuration. */
+/** One problem of a configuration. */
 export interface ConfigProblem {
-  /** Where, as written in the file: `cluster_interfaces[0].ip_range_low`; empty for the file as a whole. */
+  /** The place in the file: `cluster_interfaces[0].ip_range_low`; empty for the file as a whole. */
   readonly path: string;
-  /** The line of the file, from 1; undefined when the value is not there. */
+  /** The line of the file, from 1; undefined if the value is missing. */
   readonly line: number | undefined;
-  /** Whose value it is; undefined: the file's. */
+  /** The owner of the value; undefined: the file. */
   readonly owner?: 'store' | undefined;
-  /** What is wrong and what would be right. */
+  /** What is wrong, and the remedy. */
   readonly message: string;
 }

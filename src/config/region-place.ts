@@ -1,4 +1,4 @@
-// Where a rack's region is: in this process, or at a URL. From what was written to what is used.
+// Where a rack's region is: in this process or at a URL. Resolves the written form.
 
 import { join } from 'node:path';
 import type { Ipv4 } from '../net/address.ts';
@@ -22,23 +22,23 @@ export type UplinkConfig =
       readonly mode: 'remote';
       /** Ends in `/MAAS`. */
       readonly url: string;
-      /** Holds the rack's key, or will. */
+      /** The file of the rack's key; may not exist yet. */
       readonly keyFile: string;
-      /** PEM certificates by which the region's is judged; undefined: those of the system. */
+      /** PEM certificates that verify the region's; undefined: the system's. */
       readonly caFile: string | undefined;
     };
 
 export interface RegionPlace {
   readonly uplink: UplinkConfig;
-  /** Where an embedded region listens; empty when it is remote. */
+  /** Where an embedded region listens; empty for a remote one. */
   readonly listen: readonly { readonly host: string; readonly port: number }[];
   /** Where it listens over TLS; undefined: nowhere. */
   readonly tls: RegionTls | undefined;
-  /** Where requests of machines are passed on to; undefined: the configuration is not usable. */
+  /** Where machines' requests are forwarded; undefined: the configuration is unusable. */
   readonly door: { readonly host: string; readonly port: number; readonly secure?: boolean | undefined } | undefined;
 }
 
-/** @param own the rack's addresses @param report told of what contradicts itself, at a key below `region` */
+/** Resolves `region`. @param own the rack's addresses @param report called with each contradiction, at a key below `region` */
 export function resolveRegionPlace(
   written: WrittenConfig,
   own: readonly Ipv4[],
@@ -47,11 +47,12 @@ export function resolveRegionPlace(
   const { region } = written;
   if (region.mode === 'remote') return resolveRemote(written, report);
   for (const key of ['url', 'api_key_file', 'ca_file'] as const)
-    if (region[key] !== undefined) report(key, 'is for a region elsewhere: set region.mode to remote, or remove it');
+    if (region[key] !== undefined)
+      report(key, 'applies only to a remote region: set region.mode to remote, or remove it');
   const listen = (
     region.listen ?? [...new Set([LOOPBACK, ...own])].map((address) => ({ address, port: REGION_PORT }))
   ).map(({ address, port }) => ({ host: formatIpv4(address), port }));
-  if (listen.length === 0) report('listen', 'is empty: the embedded region needs one address, such as 127.0.0.1:5240');
+  if (listen.length === 0) report('listen', 'is empty: the embedded region needs an address, such as 127.0.0.1:5240');
   return { uplink: { mode: 'embedded' }, listen, tls: resolveTls(region.tls, listen, report), door: listen[0] };
 }
 
@@ -67,7 +68,7 @@ function resolveTls(
     [...new Set(plain.map(({ host }) => host))].map((host) => ({ host, port: REGION_TLS_PORT }));
   for (const { host, port } of listen) {
     if (plain.some((one) => one.host === host && one.port === port))
-      report('tls', `listens at ${host}:${port}, where region.listen does: give one of them another port`);
+      report('tls', `listens at ${host}:${port}, as region.listen does: give one of them another port`);
   }
   return { cert: tls.cert, key: tls.key, listen };
 }
@@ -77,14 +78,17 @@ function resolveRemote(written: WrittenConfig, report: (key: string, message: st
   if (region.listen !== undefined)
     report(
       'listen',
-      'is set where the region runs, not on a rack whose region is remote: remove it, or set region.mode to embedded',
+      'belongs where the region runs, not on a rack with a remote region: remove it, or set region.mode to embedded',
     );
   if (region.tls !== undefined)
-    report('tls', 'is set where the region runs; a rack whose region is remote judges it by region.ca_file: remove it');
+    report(
+      'tls',
+      'belongs where the region runs; a rack with a remote region verifies it with region.ca_file: remove it',
+    );
   const keyFile = region.api_key_file ?? join(stateDir, KEY_FILE);
   const url = region.url === undefined ? undefined : parseRegionUrl(region.url);
   if (url === undefined) {
-    report('url', 'missing: region.mode is remote; give the region its URL, such as http://region:5240/MAAS');
+    report('url', "missing: region.mode is remote; add the region's URL, such as http://region:5240/MAAS");
     return {
       uplink: { mode: 'remote', url: '', keyFile, caFile: region.ca_file },
       listen: [],
@@ -93,7 +97,7 @@ function resolveRemote(written: WrittenConfig, report: (key: string, message: st
     };
   }
   if (region.ca_file !== undefined && !url.secure)
-    report('ca_file', 'judges certificates, and region.url is not https');
+    report('ca_file', 'verifies certificates, but region.url is not https');
   const port = url.port ?? (url.secure ? HTTPS_PORT : HTTP_PORT);
   return {
     uplink: { mode: 'remote', url: url.text, keyFile, caFile: region.ca_file },

@@ -1,6 +1,6 @@
-// The URL of a remote region, taken apart.
+// Parses the URL of a remote region.
 
-/** region.url taken apart. */
+/** The parts of region.url. */
 export interface RegionUrl {
   /** Without a slash at its end. */
   readonly text: string;
@@ -10,7 +10,7 @@ export interface RegionUrl {
   readonly port: number | undefined;
 }
 
-/** `http://host:port/MAAS`, or https; undefined for anything else: the region's paths begin with `/MAAS` and nothing comes before. */
+/** Parses `http://host:port/MAAS`, or https. Undefined for anything else: the region's paths start with `/MAAS`. */
 export function parseRegionUrl(text: string): RegionUrl | undefined {
   if (!URL.canParse(text)) return undefined;
   const { protocol, hostname, port, pathname, search, hash, username, password } = new URL(text);

@@ -1,5 +1,5 @@
-// From the configuration as written to the configuration as used: defaults that follow from other values, and everything that
-// contradicts something else. Resolving is validation: what comes out can be served.
+// From the written configuration to the one in use: fills defaults that follow from other values, and reports contradictions. Resolving
+// is validation: a result without problems can be served.
 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ const LOOPBACK_NETWORK: Ipv4Network = { address: ipv4(0x7f000000), prefix: 8 };
 const BOOT_HTTP_PORT = 5248;
 const METRICS_PORT = 5249;
 
-/** Where a problem is, as keys and indexes from the top of the file. */
+/** The place of a problem: keys and indexes from the top of the file. */
 export type ProblemPath = readonly (string | number)[];
 export type ReportProblem = (path: ProblemPath, message: string) => void;
 
@@ -39,8 +39,8 @@ interface Managed {
 }
 
 /**
- * Resolves what was written; every problem goes to `report`, and the result is usable only when there was none.
- * @param fileInterfaces how many cluster interfaces the file has: those of the store follow
+ * Resolves a written configuration. Every problem goes to `report`; the result is usable only if there was none.
+ * @param fileInterfaces the number of the file's cluster interfaces; the store's follow
  */
 export function resolveConfig(
   written: WrittenConfig,
@@ -60,7 +60,7 @@ export function resolveConfig(
   if (unquotable !== undefined)
     report(
       ['boot', 'kernel_params'],
-      `cannot be given to every loader (${unquotable}): no control characters, no ' \\ or ||, no word that begins with # or holds \${, at most ${KERNEL_PARAMS_BYTES_MAX} bytes`,
+      `not every loader can take this (${unquotable}): no control characters, no ' \\ or ||, no word that starts with # or contains \${, at most ${KERNEL_PARAMS_BYTES_MAX} bytes`,
     );
   const dns = resolveDns(written, managed, own);
   checkRecords(dns, report);
@@ -86,8 +86,8 @@ export function resolveConfig(
       tls: place.tls,
       stateDir: written.state_dir,
       publicUrl: written.region.public_url,
-      // Every configured network is one of ours, with management 0 too: what boots there by somebody else's DHCP gets its loader
-      // and its script from this rack, and is meant to enlist.
+      // Every configured network counts, even with management 0: machines that boot there through another DHCP server get loader and
+      // script from this rack, and should enlist.
       managedNetworks: managed.map(({ resolved }) => resolved.network),
       domain: written.dns.domain,
       newMachinesMax: written.region.new_machines_max,
@@ -128,7 +128,7 @@ function resolveTftp({ tftp }: WrittenConfig, managed: readonly Managed[], own: 
   return {
     listen: tftp.listen ?? own,
     listenPort: tftp.listen_port,
-    // With management 0, relayed and in proxy mode too: machines of these networks are told to load from this rack.
+    // Also with management 0, relayed or in proxy mode: machines of these networks load from this rack.
     clients: [...managed.map(({ resolved }) => resolved.network), LOOPBACK_NETWORK, ...tftp.allow],
   };
 }
@@ -160,16 +160,16 @@ function resolveInterfaces(written: WrittenConfig, report: ReportProblem, fileIn
   return managed;
 }
 
-/** The other network by its name, and what to do: of one network in the file and in the store, one has to go. */
+/** The name of the other network, and the remedy. If file and store both have the same network, one of them must go. */
 function overlapText(entry: Managed, other: Managed, fileInterfaces: number): string {
   const { name } = other.written;
   const place = other.index < fileInterfaces ? `cluster_interfaces[${other.index}]` : `cluster_interfaces.${name}`;
   const what = `${formatNetwork(other.resolved.network)} of "${name}" (${place})`;
   const isSame = formatNetwork(entry.resolved.network) === formatNetwork(other.resolved.network);
   if (!isSame || other.index >= fileInterfaces || entry.index < fileInterfaces)
-    return `${what}; an address would belong to both`;
+    return `${what}; addresses would belong to both`;
   const stored = entry.written.name;
-  return `${what}; call it ${stored} in the file, too, or \`rackboot config unset cluster_interfaces.${stored}\``;
+  return `${what}; name it ${stored} in the file, too, or run \`rackboot config unset cluster_interfaces.${stored}\``;
 }
 
 function toClusterInterface({ written, resolved }: Managed): ClusterInterface {
@@ -193,12 +193,12 @@ function resolveSubnet(
 ): DhcpSubnet {
   const ownDns =
     entry.written.management === 2 && entry.written.ip !== undefined && dns.listen.includes(entry.written.ip);
-  // DHCP carries no port: a rack whose DNS listens elsewhere cannot be named.
+  // DHCP carries no port, so a rack whose DNS listens on another port cannot be offered.
   const usable = ownDns && dns.listenPort === 53 && entry.written.ip !== undefined ? [entry.written.ip] : [];
   const upstream = written.dns.upstream.filter(({ port }) => port === 53).map(({ address }) => address);
-  const isTold =
+  const isConfigured =
     entry.written.dns_servers !== undefined || entry.terms.options?.byCode.has(OPTION.domainNameServer) === true;
-  if (entry.written.relayed && !isTold && upstream.length === 0) {
+  if (entry.written.relayed && !isConfigured && upstream.length === 0) {
     report(
       ['cluster_interfaces', entry.index, 'dns_servers'],
       'missing: a relayed network has no address of this rack to offer, and dns.upstream is empty',
@@ -237,7 +237,7 @@ function resolveDns(written: WrittenConfig, managed: readonly Managed[], own: re
   };
 }
 
-/** What a record of each type holds, for people. */
+/** The form of each record type's data, for people. */
 const RECORD_FORMS: Readonly<Record<ConfiguredRecord['type'], string>> = {
   A: 'an IPv4 address such as 10.20.0.5',
   CNAME: 'a domain name',
@@ -248,19 +248,19 @@ const RECORD_FORMS: Readonly<Record<ConfiguredRecord['type'], string>> = {
   SRV: 'priority, weight, port and name: 0 5 5060 sip.example.net',
 };
 
-/** Data that the DNS room could not read would be told of there, and served to nobody. */
+/** Refuses records that the DNS room could not parse: it would only report them, and never serve them. */
 function checkRecords({ records }: DnsConfig, report: ReportProblem): void {
   records.forEach(({ type, data, name }, index) => {
-    if (parseName(name) === undefined) report(['dns', 'records', index, 'name'], `"${name}" is no domain name`);
+    if (parseName(name) === undefined) report(['dns', 'records', index, 'name'], `"${name}" is not a domain name`);
     if (parseRdata(type, data) === undefined)
       report(
         ['dns', 'records', index, 'data'],
-        `"${data.slice(0, 80)}" is no ${type} data: expected ${RECORD_FORMS[type]}`,
+        `"${data.slice(0, 80)}" is not ${type} data: expected ${RECORD_FORMS[type]}`,
       );
   });
 }
 
-/** The host's own name, made a label: the rack's where the file gives none. */
+/** The rack's name if the file has none: the host's name as a label. */
 export function defaultName(): string {
   const label = hostname().split('.')[0]?.toLowerCase() ?? '';
   return isHostLabel(label) ? label : 'rack';

@@ -1,44 +1,43 @@
-// What remains of a configuration file when the values that are wrong by themselves are left out: enough to look for what the others
-// contradict, so that a person is told everything in one go.
+// Removes the invalid values from a configuration file, so that contradictions among the others can be reported in the same run.
 //
-// 1. What is salvaged is looked at, never served.
-// 2. Nothing is said of a value that was left out, nor of what it belongs to: it has its own problem already.
+// 1. A salvaged configuration is only examined, never served.
+// 2. A removed value, and whatever contains it, causes no further report: it already has its own problem.
 
 import { type WrittenConfig, writtenConfigSchema } from './written.ts';
 
-/** Rounds of leaving out; each goes one step further up from what still does not fit. */
+/** Rounds of removal; each goes one level up from what is still invalid. */
 const ROUNDS_MAX = 6;
 
 type Path = readonly (string | number)[];
 
 export interface Salvaged {
   readonly written: WrittenConfig;
-  /** True for a path at, above or below something that was left out. */
+  /** True for a path at, above or below a removed value. */
   readonly isTouched: (path: Path) => boolean;
 }
 
-/** Leaves out of `raw` (which is changed) what the schema refuses; undefined when nothing sensible remains. */
+/** Removes from `raw` (in place) what the schema refuses; undefined if nothing valid remains. */
 export function salvage(raw: unknown): Salvaged | undefined {
-  const left: Path[] = [];
+  const removed: Path[] = [];
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
     const parsed = writtenConfigSchema.safeParse(raw);
     if (parsed.success) {
       return {
         written: parsed.data,
-        isTouched: (path) => left.some((other) => startsWith(path, other) || startsWith(other, path)),
+        isTouched: (path) => removed.some((other) => startsWith(path, other) || startsWith(other, path)),
       };
     }
     for (const issue of parsed.error.issues) {
       const at = issue.path.filter((part) => typeof part !== 'symbol');
       const paths = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...at, key]) : [at];
-      for (const path of paths) leaveOut(raw, path, left);
+      for (const path of paths) remove(raw, path, removed);
     }
   }
   return undefined;
 }
 
-/** Removes the value at `path`; where there is none, or it is an element of a list, the next thing above it that is a value of its own. */
-function leaveOut(raw: unknown, path: Path, left: Path[]): void {
+/** Removes the value at `path`. If it is missing or an element of a list, removes the nearest value above it that is neither. */
+function remove(raw: unknown, path: Path, removed: Path[]): void {
   for (let depth = path.length; depth > 0; depth -= 1) {
     const parent = valueAt(raw, path.slice(0, depth - 1));
     const key = path[depth - 1];
@@ -51,7 +50,7 @@ function leaveOut(raw: unknown, path: Path, left: Path[]): void {
     )
       continue;
     Reflect.deleteProperty(parent, key);
-    left.push(path.slice(0, depth));
+    removed.push(path.slice(0, depth));
     return;
   }
 }

@@ -1,4 +1,4 @@
-// What the region asks of configurations: the port that `region/settings.ts` names, implemented by merging and resolving as a rack does.
+// Implements the port of `region/settings.ts`: judges configurations by merging and resolving them as a rack does.
 
 import { interfacesOf, isSettings, type Settings, type SettingValue, valueAt } from '../machines/settings.ts';
 import type { SettingsRules } from '../region/settings.ts';
@@ -15,7 +15,7 @@ const fileOf = (values: Settings): ConfigFile => ({ values, lineOf: () => undefi
 
 /**
  * The rules of this version's configuration.
- * @param host the addresses of the host that the region and its rack are on, when it is asked
+ * @param host returns the present addresses of the host of the region and its rack
  */
 export const settingsRules = (host: () => readonly HostAddresses[]): SettingsRules => ({
   ownerOf: (key) => findKeyRule(key)?.owner,
@@ -36,13 +36,13 @@ export const settingsRules = (host: () => readonly HostAddresses[]): SettingsRul
   interfacesOf: (file, stored) => interfacesOf(mergeSettings(file, stored).merged).filter(isSettings),
 });
 
-/** The value of a key as it is written, else its default; undefined: it has neither. */
+/** The value of a key as written, else its default; undefined: it has neither. */
 export const valueOrDefault = (key: string, merged: Settings): SettingValue | undefined =>
   valueAt(merged, key) ?? defaultOf(key);
 
 const DEFAULTS: unknown = writtenConfigSchema.parse({});
 
-/** Defaults are single values and empty lists, which are written as they are used. */
+/** The default of a key. Defaults are scalars and empty lists, which look the same as written and as used. */
 function defaultOf(key: string): SettingValue | undefined {
   let value: unknown = DEFAULTS;
   for (const part of key.split('.'))

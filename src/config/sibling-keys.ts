@@ -1,9 +1,9 @@
-// Which keys stand beside a misspelt one, read from the schema of the configuration itself.
+// The valid keys next to a misspelt one, read from the configuration's schema.
 
 import { z } from 'zod';
 import { nearestName } from '../nearest-name.ts';
 
-/** The keys that a schema takes at a path; empty: none are known there. */
+/** The keys that a schema accepts at a path; empty: none are known there. */
 export function keysAt(schema: unknown, path: readonly PropertyKey[]): readonly string[] {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodNullable) {
     return keysAt(schema.unwrap(), path);
@@ -19,7 +19,7 @@ export function keysAt(schema: unknown, path: readonly PropertyKey[]): readonly 
   return Object.hasOwn(schema.shape, first) ? keysAt(Reflect.get(schema.shape, first), rest) : [];
 }
 
-/** What a person is told of a key that there is not. @param path where it stands, without the key */
+/** The message for an unknown key. @param path its place, without the key */
 export function unknownKeyText(schema: unknown, path: readonly PropertyKey[], key: string): string {
   const meant = nearestName(key, keysAt(schema, path));
   return meant === undefined

@@ -1,8 +1,8 @@
-// Watches the configuration file, and tells when it has changed and come to rest.
+// Watches the configuration file, and reports a change once writing has settled.
 //
 // 1. The directory is watched, not the file: editors replace a file by renaming.
-// 2. Every LOOK_MS the file itself is looked at, through whatever links lead to it: a mounted configuration changes by a link in the
-//    middle of its path, and some file systems tell of nothing.
+// 2. Every POLL_MS it checks the file itself, through all links: a mounted configuration changes by a link in the middle of its path, and
+//    some file systems report no changes.
 
 import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -12,18 +12,18 @@ import { errorText } from '../errors.ts';
 
 /** Writes closer together than this are one change. */
 const SETTLE_MS = 200;
-/** How often the file is looked at for what nobody tells. */
-const LOOK_MS = 1000;
+/** How often the file is checked for unreported changes. */
+const POLL_MS = 1000;
 
 export interface ConfigWatch {
-  /** Tells now, as after a change (SIGHUP). */
+  /** Reports a change now (SIGHUP). */
   reload(): void;
   close(): Promise<void>;
 }
 
-/** Who is told. */
+/** The receiver of changes. */
 export interface ConfigListener {
-  /** The file may say something else than before. */
+  /** The file may have changed. */
   readonly onChange: () => void;
   /** The file cannot be watched. */
   readonly onProblem: (text: string) => void;
@@ -44,12 +44,12 @@ export function watchConfig(path: string, clock: Clock, { onChange, onProblem }:
     timer?.cancel();
     timer = clock.schedule(SETTLE_MS, reload);
   };
-  let looking: Timer;
-  const look = (): void => {
+  let pollTimer: Timer;
+  const poll = (): void => {
     if (timer === undefined && identify(file) !== known) settle();
-    looking = clock.schedule(LOOK_MS, look);
+    pollTimer = clock.schedule(POLL_MS, poll);
   };
-  looking = clock.schedule(LOOK_MS, look);
+  pollTimer = clock.schedule(POLL_MS, poll);
   const watcher = watch(dirname(file), {
     ignoreInitial: true,
     depth: 0,
@@ -63,13 +63,13 @@ export function watchConfig(path: string, clock: Clock, { onChange, onProblem }:
     reload,
     async close() {
       timer?.cancel();
-      looking.cancel();
+      pollTimer.cancel();
       await watcher.close();
     },
   };
 }
 
-/** What tells one state of the file from another; empty when it is not there. */
+/** Identifies a state of the file; empty if it does not exist. */
 function identify(file: string): string {
   try {
     const { dev, ino, size, mtimeMs, ctimeMs } = statSync(file);

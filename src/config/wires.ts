@@ -1,14 +1,14 @@
-// Which networks are on one wire, and what contradicts that. Every network that DHCP serves is on a wire: that of its interface, or that
-// which it shares by name, or one of its own behind relays.
+// Which networks are on one wire, and what contradicts that. Every network that DHCP serves is on a wire: that of its interface, one that it
+// shares by name, or its own behind relays.
 //
-// 1. An interface is one wire. What one network there calls it holds for all that are there.
-// 2. A wire has at most one interface here. Networks behind relays may share a wire among themselves, and with those of an interface: a
-//    relay agent stands on that wire then.
+// 1. An interface is one wire. If one network names it, the name applies to all networks of that interface.
+// 2. A wire has at most one interface here. Networks behind relays may share a wire with each other and with networks of an interface, if a
+//    relay agent is on that wire.
 // 3. On one wire addresses come from this rack or from another server, not from both.
 
 import type { WrittenClusterInterface } from './written.ts';
 
-/** A cluster interface at its place in the list. */
+/** A cluster interface and its index in the list. */
 export interface PlacedInterface {
   readonly written: WrittenClusterInterface;
   readonly index: number;
@@ -16,10 +16,10 @@ export interface PlacedInterface {
 
 type Report = (entry: PlacedInterface, key: string, message: string) => void;
 
-/** The name of the wire that a network shares with others; undefined: it names none, nor does its interface. */
+/** The name of the wire that a network shares with others; undefined: neither it nor its interface has one. */
 export type SharedWire = (written: WrittenClusterInterface) => string | undefined;
 
-/** Finds the wires of what is written; networks without DHCP (management 0) are on none. */
+/** Finds the wires of the written networks; those without DHCP (management 0) are on none. */
 export function resolveWires(entries: readonly PlacedInterface[], report: Report): SharedWire {
   const served = entries.filter(({ written }) => written.management > 0);
   const byInterface = new Map<string, PlacedInterface>();
@@ -32,7 +32,7 @@ export function resolveWires(entries: readonly PlacedInterface[], report: Report
       report(
         entry,
         'shared',
-        `"${shared}" contradicts "${other.written.shared}" of ${entryName(other)}, which is on ${name} too; one interface is one wire`,
+        `"${shared}" contradicts "${other.written.shared}" of ${entryName(other)}, which is also on ${name}; one interface is one wire`,
       );
     }
   }
@@ -44,7 +44,7 @@ export function resolveWires(entries: readonly PlacedInterface[], report: Report
   return wireOf;
 }
 
-/** What two networks of one wire must not say. */
+/** Reports contradictions between two networks of one wire. */
 function checkPair(entry: PlacedInterface, other: PlacedInterface, wireOf: SharedWire, report: Report): void {
   const [one, two] = [entry.written, other.written];
   const shared = wireOf(one);
@@ -52,19 +52,19 @@ function checkPair(entry: PlacedInterface, other: PlacedInterface, wireOf: Share
   const sharesName = shared !== undefined && shared === wireOf(two);
   if (!sharesInterface && !sharesName) return;
   if (one.mode !== two.mode) {
-    const where = sharesInterface ? `is on ${one.interface}` : `shares "${shared}"`;
+    const where = sharesInterface ? `is also on ${one.interface}` : `also shares "${shared}"`;
     report(
       entry,
       'mode',
-      `${one.mode} contradicts ${two.mode} of ${entryName(other)}, which ${where} too; on one wire addresses come from this rack or from another server`,
+      `${one.mode} contradicts ${two.mode} of ${entryName(other)}, which ${where}; on one wire addresses come from this rack or from another server`,
     );
   }
   if (!sharesInterface && one.interface !== undefined && two.interface !== undefined) {
     report(
       entry,
       one.shared === undefined ? 'interface' : 'shared',
-      `"${shared}" is the wire of ${two.interface} by ${entryName(other)}, and ${one.interface} is another; ` +
-        'networks that share a wire are on one interface, or behind relays',
+      `"${shared}" is the wire of ${two.interface} according to ${entryName(other)}, but ${one.interface} is another; ` +
+        'networks that share a wire must be on one interface or behind relays',
     );
   }
 }

@@ -1,13 +1,13 @@
-// One entry of `hosts` as it is written: for whom an address is reserved, and what else is said of that one.
+// One entry of `hosts`, as written: the client or place that an address is reserved for, and its other properties.
 //
-// 1. An entry names a client (mac, client_id, duid: it is reserved for who shows any of them), or a place (circuit_id, remote_id: for who
-//    shows all that are named), never both: who would a client be that comes from elsewhere?
+// 1. An entry names a client (mac, client_id, duid: any one must match) or a place (circuit_id, remote_id: all that are named must match),
+//    never both: it would be unclear what to give that client at another place.
 
 import { z } from 'zod';
 import { optionList } from './option-list.ts';
 import { hostLabel, ipv4, mac, textual } from './written-values.ts';
 
-/** The longest client identifier, circuit id and remote id: what one length byte can say. */
+/** The longest client identifier, circuit id and remote id: the maximum of one length byte. */
 const IDENTIFIER_BYTES_MAX = 255;
 /** A type of two bytes and 1 to 128 bytes (RFC 8415 §11.1). */
 const DUID_BYTES_MIN = 3;
@@ -16,12 +16,12 @@ const DUID_BYTES_MAX = 130;
 const OCTETS = /^[0-9a-f]{2}(:[0-9a-f]{2})+$/i;
 const PREFIXED = /^0x((?:[0-9a-f]{2})+)$/i;
 
-/** Bytes as a text of one character each; undefined: too few or too many. */
+/** Bytes as text, one character each; undefined: too few or too many. */
 function latin1(bytes: Buffer, low: number, high: number): string | undefined {
   return bytes.length < low || bytes.length > high ? undefined : bytes.toString('latin1');
 }
 
-/** Option 61. What looks like bytes in hexadecimal is bytes. */
+/** Option 61. Text that looks like hexadecimal bytes is read as bytes. */
 const clientId = textual('a client identifier: bytes such as ff:00:12:34, or a text, at most 255 bytes', (text) => {
   const bytes = OCTETS.test(text) ? Buffer.from(text.replaceAll(':', ''), 'hex') : Buffer.from(text, 'utf8');
   return latin1(bytes, 1, IDENTIFIER_BYTES_MAX);
@@ -33,10 +33,10 @@ const duid = textual('a DUID: 3 to 130 bytes such as 00:03:00:01:52:54:00:12:34:
   return digits === undefined ? undefined : latin1(Buffer.from(digits, 'hex'), DUID_BYTES_MIN, DUID_BYTES_MAX);
 });
 
-/** A sub-option of 82, as `leases show` prints it. What begins with 0x is bytes, or a mistake. */
+/** A sub-option of option 82, as `leases show` prints it. Text that starts with 0x is bytes or a mistake. */
 const relayIdentifier = (what: string) =>
   textual(
-    `${what} as the relay says it: a text, or bytes in quotes such as "0x0004001a", at most 255 bytes`,
+    `${what} as sent by the relay: a text, or bytes in quotes such as "0x0004001a", at most 255 bytes`,
     (text) => {
       const digits = PREFIXED.exec(text)?.[1];
       if (digits === undefined && /^0x/i.test(text)) return undefined;
@@ -61,7 +61,9 @@ export const host = z
     const namesPlace = entry.circuit_id !== undefined || entry.remote_id !== undefined;
     const refuse = (message: string): void => context.addIssue({ code: 'custom', message });
     if (!namesClient && !namesPlace)
-      refuse('is reserved for nobody: give mac, client_id or duid, or circuit_id or remote_id');
+      refuse('names no client and no place: add mac, client_id or duid, or circuit_id or remote_id');
     if (namesClient && namesPlace)
-      refuse('names a client (mac, client_id, duid) and a place (circuit_id, remote_id); make it two entries of hosts');
+      refuse(
+        'names both a client (mac, client_id, duid) and a place (circuit_id, remote_id); split it into two entries',
+      );
   });

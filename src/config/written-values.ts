@@ -1,11 +1,11 @@
-// Single values of the configuration file: addresses, names, durations, ports, each with how it is told that one is none.
+// Single values of the configuration file (addresses, names, durations, ports), each with its error message.
 
 import { z } from 'zod';
 import type { Seconds } from '../clock.ts';
 import type { Ipv4, Ipv4Network, MacAddress } from '../net/address.ts';
 import { parseIpv4, parseMac, parseNetwork, prefixOf } from '../net/address.ts';
 
-/** A string that `parse` understands; anything else is the problem `expected`. */
+/** A string that `parse` accepts; for any other, the problem names what was `expected`. */
 export function textual<T>(expected: string, parse: (text: string) => T | undefined) {
   return z.string({ error: `expected ${expected}` }).transform((text, context): T => {
     const value = parse(text.trim());
@@ -15,11 +15,11 @@ export function textual<T>(expected: string, parse: (text: string) => T | undefi
   });
 }
 
-/** A mapping with names that people choose. `__proto__` is none: zod would pass over it in silence. */
+/** A mapping with names that people choose. `__proto__` is refused: zod would silently skip it. */
 export function named<T extends z.ZodType>(mapping: T) {
   return z.preprocess((value, context) => {
     if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) {
-      const message = 'no key may be called so; remove it';
+      const message = 'no key may have this name; remove it';
       context.issues.push({ code: 'custom', message, input: value, path: ['__proto__'] });
     }
     return value;
@@ -50,7 +50,7 @@ const DOMAIN_LENGTH_MAX = 200;
 /** True for one DNS label that may name a host (RFC 1123 §2.1), lower case. */
 export const isHostLabel = (text: string): boolean => LABEL.test(text);
 
-/** Lower case, without the final dot; undefined when it is not a domain name of host labels. */
+/** Lower case, without the final dot; undefined if it is not a domain name of host labels. */
 export function parseDomain(text: string): string | undefined {
   const name = text.toLowerCase().replace(/\.$/, '');
   return name.length <= DOMAIN_LENGTH_MAX && name.split('.').every(isHostLabel) ? name : undefined;
@@ -122,12 +122,12 @@ export const macPrefix = textual('a hardware address or its first bytes, such as
   return { value: Number.parseInt(digits, 16), bits: digits.length * 4 };
 });
 
-/** What a cluster interface, a wire or a class is called. */
+/** The name of a cluster interface, a wire or a class. */
 export const plainName = textual('a name of letters, digits and _ : . -', (text) =>
   /^[\w:.-]{1,64}$/.test(text) ? text : undefined,
 );
 
-/** 16 bits in decimal, and no other writing of the same number: none would ever be compared with it. */
+/** 16 bits in canonical decimal: any other spelling of the number would never match. */
 const isLoaderKey = (key: string): boolean =>
   key === 'ipxe' || (/^(0|[1-9]\d{0,4})$/.test(key) && Number(key) <= 0xffff);
 

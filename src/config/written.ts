@@ -1,8 +1,8 @@
-// The configuration file as the operator writes it: names, units and forms of the file, checked one value at a time. What the
-// values mean together is `resolve.ts`'s business.
+// The configuration file as the operator writes it: its names, units and forms, checked one value at a time. `resolve.ts` checks the
+// values together.
 //
-// 1. An unknown key is a problem, never ignored: a misspelt range must not silently be no range.
-// 2. Every key's unit, range, default and whether it applies on reload stand here, and in config/rackboot.yaml.
+// 1. An unknown key is a problem, never ignored: a misspelt range must not silently vanish.
+// 2. Unit, range and default of every key are here and in config/rackboot.yaml, which also says whether it applies on reload.
 
 import { z } from 'zod';
 import { QUIRK_NAMES } from '../boot/quirks.ts';
@@ -34,7 +34,7 @@ import {
   upstreamList,
 } from './written-values.ts';
 
-/** For all networks in `dhcp`, for one in its cluster interface. */
+/** In `dhcp` for all networks, in a cluster interface for its own. */
 const leaseTimes = {
   lease_time: duration.optional(),
   pxe_lease_time: duration.optional(),
@@ -61,10 +61,10 @@ const foreignProbe = z.union(
   FOREIGN_PROBE_PROBLEM,
 );
 
-/** YAML 1.1 readers and people write yes and no as true and false. */
+/** YAML 1.1 and people write yes and no as true and false. */
 const authoritative = z
   .union([z.enum(['auto', 'yes', 'no']), z.boolean()], {
-    error: 'expected auto, yes (no other DHCP server is there) or no (there are others)',
+    error: 'expected auto, yes (this is the only DHCP server) or no (there are others)',
   })
   .transform((value) => (typeof value === 'string' ? value : value ? 'yes' : 'no'));
 
@@ -90,7 +90,9 @@ const clusterInterface = z.strictObject({
   relays: z.array(hostOrNetwork, HOSTS_PROBLEM).min(1).max(256).optional(),
   relay_sources: z.array(hostOrNetwork, HOSTS_PROBLEM).max(256).optional(),
   identity: z
-    .enum(['mac', 'client-id'], { error: 'expected mac (a client is its hardware address) or client-id (option 61)' })
+    .enum(['mac', 'client-id'], {
+      error: 'expected mac (identify clients by hardware address) or client-id (option 61)',
+    })
     .default('mac'),
   domain: domain.optional(),
   dns_servers: z.array(ipv4).max(16).optional(),
@@ -99,7 +101,7 @@ const clusterInterface = z.strictObject({
   options: optionList.default([]),
   mode: z
     .enum(['server', 'proxy'], {
-      error: 'expected server, or proxy (boot information only, beside another DHCP server that gives the addresses)',
+      error: 'expected server, or proxy (boot information only; another DHCP server gives the addresses)',
     })
     .default('server'),
   authoritative: authoritative.default('auto'),
@@ -109,7 +111,7 @@ const clusterInterface = z.strictObject({
   classes: classList.default([]),
 });
 
-/** The fields that a cluster interface may have, its name aside. */
+/** The fields of a cluster interface, except its name. */
 export const clusterInterfaceFields: readonly string[] = Object.keys(clusterInterface.shape).filter(
   (key) => key !== 'name',
 );
@@ -133,7 +135,7 @@ const dns = z.strictObject({
   dnssec_validation: z
     .union([z.literal('no'), z.literal(false)], {
       error:
-        'only `no` is accepted: Rackboot has no DNSSEC validator, and does not claim a validation it does not do. ' +
+        'only `no` is accepted: Rackboot has no DNSSEC validator and claims no validation that it does not do. ' +
         'Name an upstream that validates',
     })
     .default('no'),
@@ -155,7 +157,7 @@ const tftp = z.strictObject({
   allow: z.array(hostOrNetwork, HOSTS_PROBLEM).max(256).default([]),
 });
 
-/** The most entries of `boot.quirks`: each is looked at for each boot. */
+/** Entries of `boot.quirks`; each boot is compared with each. */
 const QUIRK_RULES_MAX = 256;
 const quirk = z
   .strictObject({
@@ -167,7 +169,7 @@ const quirk = z
     quirk: z.enum(QUIRK_NAMES, { error: `expected one of ${QUIRK_NAMES.join(', ')}` }),
   })
   .refine(({ mac, uuid, vendor_class }) => mac !== undefined || uuid !== undefined || vendor_class !== undefined, {
-    error: 'says of no machine: give mac, uuid or vendor_class',
+    error: 'names no machine: add mac, uuid or vendor_class',
   });
 
 const boot = z.strictObject({
@@ -190,7 +192,7 @@ const enlistment = z.strictObject({
   bmc_user: z.boolean().default(true),
   name: z
     .enum(['generated', 'serial', 'asset-tag'], {
-      error: 'expected generated (two words), serial or asset-tag: what a machine that enlists is named after',
+      error: 'expected generated (two words), serial or asset-tag: the source of the name of an enlisted machine',
     })
     .default('generated'),
 });
@@ -231,7 +233,7 @@ const preseeds = z.strictObject({
   ubuntu_ports_mirror: mirrorUrl(DEFAULT_MIRRORS.ubuntuPorts),
 });
 
-/** `none` is no proxy at all. A password in it would be shown to everybody who reads a preseed. */
+/** `none` means no proxy. A password would be visible to everyone who reads a preseed. */
 const httpProxy = textual('the URL of a proxy, http://host:8000/, without a password, or none', (text) => {
   if (text === 'none') return '';
   const url = URL.parse(text);
@@ -262,7 +264,7 @@ export const writtenConfigSchema = z.strictObject({
       foreign_probe: foreignProbe.default(600 as Seconds),
       proxy_port: port.default(4011),
       new_clients_per_second: z
-        .number({ error: 'expected how many new clients a second, 0 to 1000000; 0: all' })
+        .number({ error: 'expected the number of new clients per second, 0 to 1000000; 0: no limit' })
         .min(0)
         .max(1_000_000)
         .default(NEW_CLIENTS_PER_SECOND),

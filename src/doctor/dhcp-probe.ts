@@ -1,7 +1,7 @@
-// Asks the DHCP servers of a network for offers, as machines on it would, with the `dhcp` package's codec: a check made with our
-// own codec could not see an error of our own codec. Nothing is bound: an offer that nobody requests lapses.
+// Asks the DHCP servers of a network for offers, as machines there would, with the codec of the `dhcp` package: a check with our own
+// codec could not see that codec's errors. No lease results: an offer that is not requested lapses.
 //
-// 1. The whole time is listened, also when this rack has answered: another server may be slower.
+// 1. The probe listens for the whole time, even after this rack has answered: another server may be slower.
 
 import dhcp from 'dhcp';
 import protocol, { type Message } from 'dhcp/lib/protocol.js';
@@ -14,12 +14,12 @@ const DISCOVER = 1;
 const OFFER = 2;
 const BOOT_REQUEST = 1;
 const BROADCAST_FLAG = 0x8000;
-/** How long offers are waited for: before it offers an address, ISC dhcpd pings it for 1 s, dnsmasq for 3 s. */
+/** How long the probe waits for offers. Before offering an address, ISC dhcpd pings it for 1 s, dnsmasq for 3 s. */
 export const OFFERS_MS = 4000;
-/** The most offers that are looked at; more come only from somebody who floods the network. */
+/** Offers that are kept; only a flood brings more. */
 const OFFERS_MAX = 256;
 
-// Options that the package does not know by itself.
+// Options that the package lacks.
 dhcp.addOption(93, { name: 'Client system architecture', type: 'UInt16' });
 dhcp.addOption(175, { name: 'iPXE encapsulated options', type: 'UInt8s' });
 dhcp.addOption(28, { name: 'Broadcast address', type: 'IP' });
@@ -34,17 +34,17 @@ export interface DhcpProbe {
   readonly machines: readonly ProbedMachine[];
 }
 
-/** What one machine says of itself. */
+/** One simulated machine. */
 export interface ProbedMachine {
   readonly mac: MacAddress;
   /** Option 93: 0 BIOS, 7 UEFI amd64, 11 UEFI arm64, 16 UEFI amd64 by HTTP. */
   readonly architecture: number;
-  /** Tells the machines of all probes apart. */
+  /** Unique among the machines of all probes. */
   readonly xid: number;
 }
 
 export interface SeenOffer {
-  /** Of the machine that it is for. */
+  /** The `xid` of the machine that it is for. */
   readonly xid: number;
   readonly address: string;
   readonly server: string;
@@ -52,7 +52,7 @@ export interface SeenOffer {
   readonly file: string;
 }
 
-/** Broadcasts a DISCOVER of each machine, twice for those that hear nothing, and listens for OFFERS_MS. */
+/** Broadcasts a DISCOVER for each machine, a second one for machines without an offer, and listens for OFFERS_MS. */
 export async function probeDhcp(probe: DhcpProbe): Promise<readonly SeenOffer[]> {
   const offers: SeenOffer[] = [];
   const socket = await probe.network.open({
@@ -117,7 +117,7 @@ function readOffer(bytes: Buffer): SeenOffer | undefined {
   try {
     message = protocol.parse(bytes);
   } catch {
-    // Somebody else's datagram on this wire: not an offer for us.
+    // Another host's datagram on this wire, not an offer for us.
     return undefined;
   }
   if (message.options[53] !== OFFER) return undefined;

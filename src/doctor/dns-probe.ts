@@ -1,4 +1,4 @@
-// Asks the running DNS server with the `dns2` package.
+// Queries the running DNS server with the `dns2` package.
 
 import dns2 from 'dns2';
 import { within } from './finding.ts';
@@ -12,7 +12,7 @@ export interface SeenAnswer {
   readonly addresses: readonly string[];
 }
 
-/** The addresses of `name`. Rejects when no answer comes. */
+/** The addresses of `name`. Rejects if no answer comes. */
 export async function probeDns(host: string, port: number, name: string): Promise<SeenAnswer> {
   const resolve = dns2.UDPClient({ dns: host, port, timeout: ANSWER_MS_MAX });
   const answer = await within(ANSWER_MS_MAX + 500, `${name} from ${host}:${port}`, resolve(name, 'A'));

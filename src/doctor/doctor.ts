@@ -1,9 +1,9 @@
-// `rackboot doctor`: asks a running rack what a machine would ask, through other people's client code, and says in plain words
-// what is wrong. It changes nothing: no address is bound, no machine is made.
+// `rackboot doctor`: queries a running rack as a machine would, with other projects' client code, and reports in plain words what is
+// wrong. It changes nothing: it leases no address and makes no machine.
 //
-// 1. What an operator need not have (an architecture without images, an upstream name server) is a note, and no fault.
-// 2. Its questions bear hardware addresses of their own (`own-probes.ts`): the rack tells of them in its log at DEBUG, and nowhere else.
-// 3. Without a daemon nobody is asked: every silence would be told as a fault of its own.
+// 1. Optional things that are missing (images for an architecture, an upstream name server) are notes, not faults.
+// 2. Its queries use their own hardware addresses (`own-probes.ts`): the rack reports them only in its log at DEBUG.
+// 3. Without a daemon it sends no queries: each silence would count as a separate fault.
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,7 +33,7 @@ interface Firmware {
   readonly architecture: number;
 }
 
-/** Not asked for: there is nothing to ask about, and slow servers would get one DISCOVER more to think over. */
+/** Not probed: there is no loader for it, and slow servers would get one more DISCOVER to handle. */
 const WITHOUT_LOADER: Firmware = { label: 'UEFI arm64 by HTTP', architecture: 19 };
 const FIRMWARE: readonly Firmware[] = [
   { label: 'BIOS', architecture: 0 },
@@ -41,35 +41,35 @@ const FIRMWARE: readonly Firmware[] = [
   { label: 'UEFI amd64 by HTTP', architecture: 16 },
   { label: 'UEFI arm64', architecture: 11 },
 ];
-/** What is built when nothing else is said. */
+/** The architecture that is built by default. */
 const USUAL_CPU: Cpu = 'amd64';
-/** A name that exists wherever names of the outside world are known. */
+/** A name that resolves wherever public names do. */
 const OUTSIDE_NAME = 'debian.org';
 
-/** Only a lab serves it. */
+/** Only a lab serves this interface. */
 const LOOPBACK = 'lo';
 
 export interface DoctorOptions {
   readonly config: RackConfig;
-  /** The outside name to ask for; undefined: OUTSIDE_NAME. */
+  /** The public name to look up; undefined: OUTSIDE_NAME. */
   readonly outsideName?: string | undefined;
   readonly commands: {
-    /** What starts the rack on this host. */
+    /** The command that starts the rack on this host. */
     readonly start: string;
-    /** What every other command takes behind it to read the same configuration: ` --config FILE`, or nothing. */
+    /** The words that make other commands read the same configuration: ` --config FILE`, or empty. */
     readonly config: string;
   };
-  /** False: no daemon answers here, so no network is asked. */
+  /** False: no daemon answers here, so no network is probed. */
   readonly isRunning: boolean;
-  /** Undefined: the host is not looked at. */
+  /** Undefined: do not judge the host. */
   readonly host?: HostFacts | undefined;
-  /** That the running rack serves no network although it should; undefined: it does, or none was asked. */
+  /** Why the running rack serves no network although it should; undefined: it does, or no rack was asked. */
   readonly unserved?: string | undefined;
-  /** That nothing can be written; undefined: it can, or none was asked. */
+  /** Why nothing can be written; undefined: it can, or no rack was asked. */
   readonly diskProblem?: string | undefined;
-  /** What the running rack says is wrong with its boot tree; undefined: nothing, or none was asked. */
+  /** The running rack's problem with its boot tree; undefined: none, or no rack was asked. */
   readonly treeProblem?: string | undefined;
-  /** Why the region does not run; undefined: it runs, or none was asked. */
+  /** Why the region does not run; undefined: it runs, or no rack was asked. */
   readonly regionProblem?: string | undefined;
   /** A number that differs from run to run. */
   readonly xid: number;
@@ -83,7 +83,7 @@ interface OfferedFile {
   readonly cpu: Cpu;
 }
 
-/** Runs every check there is for this configuration. @returns true when all of them passed. */
+/** Runs every check for this configuration. @returns true if all of them passed */
 export async function examine(options: DoctorOptions): Promise<boolean> {
   const { config } = options;
   const { start } = options.commands;
@@ -98,18 +98,18 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
       tell(check, isNote === true ? 'note' : ok, text, fix);
   }
   if (!options.isRunning) {
-    tell('rackboot', false, `is not running, so nobody can be asked; type: ${start}`, start);
+    tell('rackboot', false, `is not running, so there is nothing to query; run: ${start}`, start);
     examineImages(options, tell);
     return false;
   }
   if (options.diskProblem !== undefined) tell('disk', false, options.diskProblem, `df -h ${config.stateDir}`);
   if (options.unserved !== undefined) tell('networks', false, `this rack ${options.unserved}`);
-  else if (config.dhcp.subnets.length === 0) tell('dhcp', 'note', 'no network is managed; nothing to ask');
+  else if (config.dhcp.subnets.length === 0) tell('dhcp', 'note', 'no network is managed; nothing to query');
   const files = new Map<string, OfferedFile>();
   for (const subnet of config.dhcp.subnets) {
     const { interfaceName, serverAddress } = subnet;
     if (interfaceName === undefined || serverAddress === undefined) {
-      tell(`dhcp ${subnet.name}`, 'note', 'is reached through relay agents only; ask from there');
+      tell(`dhcp ${subnet.name}`, 'note', 'is reached only through relay agents; query it from there');
       continue;
     }
     for (const offered of await examineOffers(options, subnet, { interfaceName, serverAddress }, tell))
@@ -152,7 +152,7 @@ async function examineOffers(
     const ports = { serverPort, clientPort };
     offers = await probeDhcp({ network, device: interfaceName, source: serverAddress, ...ports, machines });
   } catch (error) {
-    tellUnasked(`dhcp ${subnet.name}`, interfaceName, error, tell);
+    tellUnprobed(`dhcp ${subnet.name}`, interfaceName, error, tell);
     return [];
   } finally {
     await network.close();
@@ -169,7 +169,7 @@ async function examineOffers(
     const offer = offers.find((seen) => seen.xid === xid && seen.server === own);
     const known = findArchitecture(architecture);
     if (offer === undefined) {
-      const silence = `no offer of ${own} on ${interfaceName} within ${OFFERS_MS / 1000} s`;
+      const silence = `no offer from ${own} on ${interfaceName} within ${OFFERS_MS / 1000} s`;
       tell(
         check,
         false,
@@ -199,12 +199,12 @@ async function examineOffers(
   return files;
 }
 
-function tellUnasked(check: string, interfaceName: string, error: unknown, tell: Tell): void {
-  // The machines of a lab are on this host, and hear its DHCP.
+function tellUnprobed(check: string, interfaceName: string, error: unknown, tell: Tell): void {
+  // The machines of a lab are on this host and use its DHCP port.
   const isLab = interfaceName === LOOPBACK && error instanceof RackError && error.code === 'address-in-use';
-  const asking = 'a simulated machine of the lab is asking, and only one can at a time';
-  if (isLab) tell(check, 'note', `is not asked now: ${asking}. Try again in a few seconds`);
-  else tell(check, false, `cannot be asked: ${errorText(error)}`);
+  const asking = 'a simulated machine of the lab is using DHCP, and only one client can at a time';
+  if (isLab) tell(check, 'note', `is not probed now: ${asking}. Try again in a few seconds`);
+  else tell(check, false, `cannot be probed: ${errorText(error)}`);
 }
 
 function tellAbsentLoader(
@@ -223,11 +223,11 @@ function tellWithoutLoader(config: RackConfig, subnet: string, tell: Tell): void
   const { label, architecture } = WITHOUT_LOADER;
   if (!config.boot.loaders.has(String(architecture))) {
     const remark = findArchitecture(architecture)?.remark ?? 'there is no loader';
-    tell(`dhcp ${subnet}: ${label}`, 'note', `is given nothing to load: ${remark}`);
+    tell(`dhcp ${subnet}: ${label}`, 'note', `gets nothing to load: ${remark}`);
   }
 }
 
-/** In proxy mode somebody else has to give the addresses. */
+/** In proxy mode another server must give the addresses. */
 function tellAddressServer(check: string, offers: readonly SeenOffer[], own: string, tell: Tell): void {
   const others = new Set(offers.filter(({ server }) => server !== own).map(({ server }) => server));
   if (others.size > 0) tell(check, true, `addresses are given by ${[...others].join(' and ')}`);
@@ -236,7 +236,7 @@ function tellAddressServer(check: string, offers: readonly SeenOffer[], own: str
     tell(
       check,
       false,
-      `${silence}, and this rack gives none (mode: proxy); start the other one, or let this rack give them`,
+      `${silence}, and this rack gives none (mode: proxy); start the other server, or let this rack give addresses`,
     );
   }
 }
@@ -247,13 +247,13 @@ function tellStrangers(check: string, offers: readonly SeenOffer[], own: string,
     tell(
       check,
       false,
-      `was answered by ${server} too, with an offer of ${address}, not only by this rack (${own}): ` +
+      `was also answered by ${server}, with an offer of ${address}, not only by this rack (${own}): ` +
         'another DHCP server is on this network; switch it off',
     );
   }
 }
 
-/** What a machine that runs says goes to the region, through the boot HTTP listener. */
+/** Running machines report to the region through the boot HTTP listener. */
 async function examineRegion(
   { config, commands, regionProblem }: DoctorOptions,
   subnet: string,
@@ -263,7 +263,7 @@ async function examineRegion(
   const check = `region from ${subnet}`;
   const endpoint = findEndpointFor(config.boot.http, serverAddress);
   if (endpoint === undefined) {
-    tell(check, false, 'cannot be reached by machines: boot.http.listen names no address that they could ask');
+    tell(check, false, 'cannot be reached by machines: boot.http.listen names no address that they can reach');
     return;
   }
   const url = `${formatBaseUrl(endpoint)}/MAAS/api/version/`;
@@ -276,7 +276,7 @@ async function examineRegion(
   }
 }
 
-/** The rack may be another user than whoever asks: what it says of the tree counts first. */
+/** The rack may run as another user, so its own problem with the tree comes first. */
 async function examineTree({ config, treeProblem }: DoctorOptions, tell: Tell): Promise<void> {
   if (treeProblem !== undefined) {
     tell('boot tree', false, treeProblem);
@@ -287,7 +287,7 @@ async function examineTree({ config, treeProblem }: DoctorOptions, tell: Tell): 
 }
 
 interface ImagesOfTree {
-  /** The architectures that the tree has an environment for. */
+  /** The architectures with an environment in the tree. */
   readonly cpus: readonly Cpu[];
   readonly absent: readonly Cpu[];
   /** False: this user may not read the tree. */
@@ -324,7 +324,7 @@ function examineImages({ config, commands }: DoctorOptions, tell: Tell): void {
   for (const cpu of cpus) tell(`images ${cpu}`, true, `${describe(cpu)} is in the tree`);
   if (cpus.length > 0) return;
   if (!mayRead) {
-    tell('images', 'note', `this user may not read ${tree}: ask by sudo which images it has`);
+    tell('images', 'note', `this user may not read ${tree}: run this with sudo to see which images it has`);
     return;
   }
   const command = `sudo rackboot images ${enlistWith === 'installer' ? 'import-installer' : 'build'}${commands.config}`;
@@ -337,7 +337,7 @@ async function examineNames(options: DoctorOptions, tell: Tell): Promise<void> {
   const { dns } = config;
   const server = dns.listen[0];
   if (server === undefined) {
-    tell('dns', true, 'no names are served; nothing to ask');
+    tell('dns', true, 'no names are served; nothing to query');
     return;
   }
   const host = formatIpv4(server);
@@ -352,7 +352,7 @@ async function examineNames(options: DoctorOptions, tell: Tell): Promise<void> {
     return;
   }
   if (dns.upstream.length === 0) {
-    tell('dns outside', 'note', 'dns.upstream is empty: names of the outside world are refused');
+    tell('dns outside', 'note', 'dns.upstream is empty: public names are refused');
     return;
   }
   const outsideName = options.outsideName ?? OUTSIDE_NAME;

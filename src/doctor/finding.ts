@@ -1,4 +1,4 @@
-// What a check found, and a bound on how long other people's code may take to find it.
+// The result of a check, and a time limit for other projects' client code.
 
 import { systemClock } from '../clock.ts';
 
@@ -6,18 +6,18 @@ import { systemClock } from '../clock.ts';
 export interface Finding {
   readonly check: string;
   readonly ok: boolean;
-  /** Nothing is wrong with the rack, and yet something will not work. */
+  /** The rack has no fault, but something will not work. */
   readonly isNote?: boolean | undefined;
-  /** What was seen; when not ok also what to do. */
+  /** What was seen and, for a fault, what to do. */
   readonly text: string;
-  /** The command, or the lines of a file, that cure it; undefined: none that could be told from here. */
+  /** The command or file lines that fix it; undefined: none is known here. */
   readonly fix?: string | undefined;
 }
 
-/** Tells one finding. @param ok `note`: nothing is wrong, and yet something does not work */
+/** Reports one finding. @param ok `note`: no fault, but something does not work */
 export type Tell = (check: string, ok: boolean | 'note', text: string, fix?: string | undefined) => void;
 
-/** Settles as `work` does, or rejects after `ms` milliseconds naming what was waited for. */
+/** Settles as `work` does, or rejects after `ms` milliseconds with an error that names `what`. */
 export async function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = systemClock.schedule(ms, () => reject(new Error(`${what}: no answer within ${ms / 1000} s`)));

@@ -1,7 +1,7 @@
-// What this host says of the rack that runs, or shall run, on it: rights, ports and who has them, interfaces, bounds of the kernel.
-// Everything is read; nothing is opened, bound or changed. Sources: proc(5), capabilities(7), sysfs.
+// Facts of this host that matter to a rack: rights, ports and their owners, interfaces, kernel limits. Everything is read; nothing is
+// opened, bound or changed. Sources: proc(5), capabilities(7), sysfs.
 //
-// 1. What cannot be read is undefined, never an exception: the doctor then says nothing of it.
+// 1. An unreadable fact is undefined, never an exception: the doctor then reports nothing about it.
 
 import { accessSync, constants, readFileSync, statfsSync, statSync } from 'node:fs';
 import type { RackConfig } from '../config/rack-config.ts';
@@ -11,7 +11,7 @@ import { readInterfaces } from '../net/interfaces.ts';
 import { findPortOwners } from '../net/port-owner.ts';
 import { DRIVER_PROGRAMS, type DriverProgram, findMissingPrograms } from '../power/programs.ts';
 
-/** A port that the configuration asks for. */
+/** A port that the configuration needs. */
 export interface WantedPort {
   readonly protocol: 'UDP' | 'TCP';
   readonly address: Ipv4;
@@ -20,22 +20,22 @@ export interface WantedPort {
   readonly setting: string;
 }
 
-/** A stranger that has a wanted port. */
+/** Another process on a wanted port. */
 export interface PortStranger extends WantedPort {
-  /** Undefined where only root could tell. */
+  /** Undefined if only root could find out. */
   readonly process: { readonly pid: number; readonly name: string; readonly unit: string | undefined } | undefined;
   readonly uid: number;
 }
 
-/** The process whose rights count: the running rack, or whoever asks. */
+/** The process whose rights count: the running rack, or this command. */
 export interface Actor {
   readonly pid: number;
   readonly isRack: boolean;
-  /** The unit of the system's manager that it belongs to: `rackboot.service`. */
+  /** Its systemd unit: `rackboot.service`. */
   readonly unit: string | undefined;
-  /** Capabilities in effect, a bit each. */
+  /** Effective capabilities, one bit each. */
   readonly capabilities: bigint | undefined;
-  /** What confines it: the words of AppArmor or SELinux; undefined: nothing. */
+  /** The label by which AppArmor or SELinux confines it; undefined: not confined. */
   readonly confinement: string | undefined;
 }
 
@@ -57,32 +57,32 @@ export interface HostFacts {
   readonly receiveBufferBytesMax: number | undefined;
   /** net.core.wmem_max in bytes. */
   readonly sendBufferBytesMax: number | undefined;
-  /** net.ipv4.neigh.default.gc_thresh3: how many hosts the kernel knows by ARP. */
+  /** net.ipv4.neigh.default.gc_thresh3: the size of the kernel's ARP table, in hosts. */
   readonly neighboursMax: number | undefined;
   readonly stateDir: { readonly exists: boolean; readonly writable: boolean; readonly freeBytes: number | undefined };
-  /** What the running rack says of how it works on this host. */
+  /** The running rack's notes about this host. */
   readonly notes: readonly string[];
-  /** Power drivers that lack programs on this host; none is looked at where a region elsewhere switches machines. */
+  /** Power drivers that lack programs on this host; empty if a remote region switches the machines. */
   readonly powerless: readonly PowerlessDriver[];
 }
 
-/** A power driver whose programs are not all there. */
+/** A power driver that lacks a program. */
 export interface PowerlessDriver {
   readonly driver: string;
   readonly missing: readonly DriverProgram[];
-  /** How many machines it is to switch; undefined: nobody could be asked. */
+  /** The number of machines with this driver; undefined: unknown. */
   readonly machines: number | undefined;
 }
 
-/** What a running rack says of itself. */
+/** Facts from the running rack. */
 export interface RunningFacts {
   readonly pid: number;
   readonly notes: readonly string[];
-  /** The driver of each machine (`power_type`); undefined: the region does not say. */
+  /** The driver of each machine (`power_type`); undefined: the region does not answer. */
   readonly powerTypes?: readonly string[] | undefined;
 }
 
-/** Looks around. `running` is undefined when no rack answers. */
+/** Reads the facts. `running` is undefined if no rack answers. */
 export function readHostFacts(config: RackConfig, running: RunningFacts | undefined): HostFacts {
   const actor = readActor(running);
   const ports = wantedPorts(config);
@@ -111,7 +111,7 @@ function findPowerless(powerTypes: readonly string[] | undefined): readonly Powe
   });
 }
 
-/** Every port that the configuration asks for. */
+/** Every port that the configuration needs. */
 export function wantedPorts(config: RackConfig): readonly WantedPort[] {
   const { dhcp, tftp, dns, http, region, metrics } = config;
   const ports: WantedPort[] = [];
@@ -150,7 +150,7 @@ function readActor(running: RunningFacts | undefined): Actor {
   };
 }
 
-/** The service of the system's manager that a process belongs to, by its control group. */
+/** The systemd service of a process, by its control group. */
 function unitOf(pid: number): string | undefined {
   const units = [...(readText(`/proc/${pid}/cgroup`) ?? '').matchAll(/\/([A-Za-z0-9@:._-]+\.service)(?:\/|$)/gm)];
   return units.at(-1)?.[1];
@@ -158,7 +158,7 @@ function unitOf(pid: number): string | undefined {
 
 function findStrangers(port: WantedPort, actor: Actor): PortStranger[] {
   return findPortOwners(port.protocol, port.address, port.port).flatMap(({ process: owner, uid }) => {
-    // Whose name is hidden may be the rack itself.
+    // A process with a hidden name may be the rack itself.
     if (owner === undefined && actor.isRack) return [];
     if (owner !== undefined && actor.isRack && owner.pid === actor.pid) return [];
     return [{ ...port, process: owner && { ...owner, unit: unitOf(owner.pid) }, uid }];
@@ -179,7 +179,7 @@ function readStateDir(path: string, actor: Actor): HostFacts['stateDir'] {
     const { bavail, bsize } = statfsSync(path);
     freeBytes = bavail * bsize;
   } catch {
-    // A file system that does not say.
+    // This file system does not report free space.
   }
   return { exists: true, writable: isWritable(path, found.uid, actor), freeBytes };
 }
@@ -205,7 +205,7 @@ function readText(path: string): string | undefined {
   }
 }
 
-/** A number as the kernel prints it, decimal or with 0x. */
+/** A number printed by the kernel, decimal or with 0x. */
 function readNumber(path: string): number | undefined {
   const value = Number(readText(path)?.trim() || Number.NaN);
   return Number.isNaN(value) ? undefined : value;

@@ -1,7 +1,7 @@
-// What of this host stands in the rack's way, and the exact command or line of the unit that cures it. Pure.
+// What on this host stands in the rack's way, and the exact command or unit line that fixes it. Pure.
 //
-// 1. A fault is what keeps something from being served; what only makes it slower or needs a broadcast is told as well, and is none.
-// 2. A cure changes nothing by itself: it is printed for a person.
+// 1. A fault keeps something from being served. A fact that only makes the rack slower or forces broadcasts is a note.
+// 2. A fix is only printed for a person, never applied.
 
 import type { RackConfig } from '../config/rack-config.ts';
 import { counted } from '../counted.ts';
@@ -14,19 +14,19 @@ import type { Actor, HostFacts, PortStranger, PowerlessDriver } from './host-fac
 
 /** Bits of capabilities(7). */
 const CAPABILITY = { CAP_NET_BIND_SERVICE: 10n, CAP_NET_RAW: 13n } as const;
-/** The receive buffer and the send buffer that `net/` asks for, in bytes each. */
+/** The receive and the send buffer that `net/` requests, in bytes each. */
 const BUFFER_BYTES = 4 * 1024 * 1024;
-/** The part of the kernel's ARP table that the addresses of the served networks may take. */
+/** The share of the kernel's ARP table that the addresses of the served networks may use. */
 const NEIGHBOURS_SHARE = 0.75;
-/** Room for more hosts than this is not proposed: each takes some 400 octets of the kernel's memory. */
+/** The largest proposed ARP table, in hosts: each takes some 400 octets of kernel memory. */
 const NEIGHBOURS_WANTED_MAX = 131_072;
-/** With less room than this in the state directory the next burst of leases is refused. */
+/** With less free space in the state directory, the next burst of leases is refused. */
 const FREE_BYTES_MIN = 64 * 1024 * 1024;
 const CAPABILITY_LINES =
   'AmbientCapabilities=CAP_NET_BIND_SERVICE CAP_NET_RAW\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_NET_RAW';
 const FAMILIES_LINE = 'RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET';
 
-/** Every finding about the host, faults and others. */
+/** Every finding about the host, faults and notes. */
 export function judgeHost(config: RackConfig, facts: HostFacts): readonly Finding[] {
   return [
     ...judgeRights(config, facts),
@@ -44,11 +44,11 @@ export function judgeHost(config: RackConfig, facts: HostFacts): readonly Findin
 const nameOf = ({ isRack, pid, unit }: Actor): string =>
   isRack ? `the running rack (process ${pid}${unit === undefined ? '' : `, ${unit}`})` : 'this user';
 
-/** A line for the [Service] section of the unit, or where there is no unit, how to run by it. */
-function unitCure({ unit, isRack }: Actor, lines: string): string {
+/** The lines to add to the unit's [Service] section or, without a unit, the advice to run by the unit. */
+function unitFix({ unit, isRack }: Actor, lines: string): string {
   if (isRack && unit !== undefined)
-    return `sudo systemctl edit ${unit}, and write:\n[Service]\n${lines}\nthen: sudo systemctl restart ${unit}`;
-  return `run it by its unit (sudo systemctl start rackboot), which has:\n${lines}`;
+    return `sudo systemctl edit ${unit}, and add:\n[Service]\n${lines}\nthen: sudo systemctl restart ${unit}`;
+  return `start it with its unit (sudo systemctl start rackboot), which has:\n${lines}`;
 }
 
 function judgeRights(config: RackConfig, { actor, ports, unprivilegedPortMin }: HostFacts): Finding[] {
@@ -66,13 +66,13 @@ function judgeRights(config: RackConfig, { actor, ports, unprivilegedPortMin }: 
       text: ok
         ? `${nameOf(actor)} may open ${which}`
         : `${nameOf(actor)} lacks CAP_NET_BIND_SERVICE and cannot open ${which}`,
-      fix: ok ? undefined : unitCure(actor, CAPABILITY_LINES),
+      fix: ok ? undefined : unitFix(actor, CAPABILITY_LINES),
     });
   }
   const isServed = config.dhcp.subnets.some(({ serverAddress }) => serverAddress && !isLoopback(serverAddress));
   if (isServed && !has('CAP_NET_RAW')) {
-    const text = `${nameOf(actor)} lacks CAP_NET_RAW: replies to machines that have no address yet are broadcast`;
-    found.push({ check: 'right to frames', ok: true, isNote: true, text, fix: unitCure(actor, CAPABILITY_LINES) });
+    const text = `${nameOf(actor)} lacks CAP_NET_RAW: replies to machines without an address are broadcast`;
+    found.push({ check: 'right to frames', ok: true, isNote: true, text, fix: unitFix(actor, CAPABILITY_LINES) });
   }
   return found;
 }
@@ -84,25 +84,25 @@ function judgeStranger(stranger: PortStranger): Finding {
   return {
     check: `port ${port}`,
     ok: false,
-    text: `${where}, which ${setting} asks for, belongs to ${who}`,
-    fix: strangerCure(stranger),
+    text: `${where}, which ${setting} needs, belongs to ${who}`,
+    fix: strangerFix(stranger),
   };
 }
 
-function strangerCure({ protocol, port, process: owner }: PortStranger): string {
+function strangerFix({ protocol, port, process: owner }: PortStranger): string {
   const letter = protocol === 'UDP' ? 'u' : 't';
-  if (owner === undefined) return `see who it is: sudo ss -l${letter}np 'sport = :${port}'`;
+  if (owner === undefined) return `find the process: sudo ss -l${letter}np 'sport = :${port}'`;
   const { name, unit, pid } = owner;
   if (name.includes('systemd-resolve')) {
     return [
-      'free the port of its stub, and let this host ask the servers behind it:',
+      'free the port of its stub, and let this host query the servers behind it:',
       "printf '[Resolve]\\nDNSStubListener=no\\n' | sudo install -D -m 644 /dev/stdin /etc/systemd/resolved.conf.d/rackboot.conf",
       'sudo ln -sf /run/systemd/resolve/resolv.conf /etc/resolv.conf',
       'sudo systemctl restart systemd-resolved',
     ].join('\n');
   }
   if (unit === 'libvirtd.service' || (name.includes('dnsmasq') && unit?.startsWith('libvirt')))
-    return 'it serves a network of libvirt: sudo virsh net-list, then sudo virsh net-destroy NAME';
+    return 'it serves a libvirt network: sudo virsh net-list, then sudo virsh net-destroy NAME';
   if (unit !== undefined && !unit.startsWith('user@')) return `sudo systemctl disable --now ${unit}`;
   return `sudo kill ${pid}`;
 }
@@ -113,7 +113,7 @@ function judgeInterfaces(config: RackConfig, { interfaces }: HostFacts): Finding
     if (interfaceName === undefined || found === undefined) return [];
     const check = `interface ${interfaceName}`;
     if (!found.exists) {
-      const fix = 'ip -brief link shows the names there are: correct cluster_interfaces, or create it';
+      const fix = 'ip -brief link lists the interfaces: correct cluster_interfaces, or create this one';
       return [{ check, ok: false, text: 'does not exist', fix }];
     }
     if (!found.up) return [{ check, ok: false, text: 'is down', fix: `sudo ip link set ${interfaceName} up` }];
@@ -124,7 +124,7 @@ function judgeInterfaces(config: RackConfig, { interfaces }: HostFacts): Finding
   });
 }
 
-/** Each setting has a file of its own, so that the cure of one leaves that of the other. */
+/** Each setting has its own file, so that fixing one keeps the fix of the other. */
 function judgeBuffers({ receiveBufferBytesMax, sendBufferBytesMax }: HostFacts): Finding[] {
   return [
     ...judgeBuffer('receive buffers', receiveBufferBytesMax, {
@@ -135,7 +135,7 @@ function judgeBuffers({ receiveBufferBytesMax, sendBufferBytesMax }: HostFacts):
     ...judgeBuffer('send buffers', sendBufferBytesMax, {
       key: 'net.core.wmem_max',
       file: '60-rackboot-send.conf',
-      harm: 'while somebody asks in the names of hosts that are not there, replies to others may be lost',
+      harm: 'while someone sends requests in the names of absent hosts, replies to others may be lost',
     }),
   ];
 }
@@ -160,7 +160,7 @@ function judgeBuffer(check: string, bytes: number | undefined, { key, file, harm
   ];
 }
 
-/** The kernel keeps one table for the hosts of all interfaces; some of it is left for those that ask and are not there. */
+/** The kernel has one table for the hosts of all interfaces. A part of it stays free for requests in the names of absent hosts. */
 function judgeNeighbours(config: RackConfig, { neighboursMax }: HostFacts): Finding[] {
   const attached = config.clusterInterfaces.filter(({ interfaceName }) => interfaceName !== undefined);
   const addresses = attached.reduce((sum, { network }) => sum + 2 ** (32 - network.prefix), 0);
@@ -173,21 +173,20 @@ function judgeNeighbours(config: RackConfig, { neighboursMax }: HostFacts): Find
       check: 'ARP table',
       ok: true,
       isNote: true,
-      text: `the kernel knows ${neighboursMax} hosts at a time, and the served networks have ${counted(addresses, 'address', 'addresses')}: when most of them are in use, or somebody asks in the names of hosts that are not there, hosts may get no reply`,
+      text: `the kernel keeps ${neighboursMax} hosts at a time, but the served networks have ${counted(addresses, 'address', 'addresses')}: when most are in use, or someone sends requests in the names of absent hosts, hosts may get no reply`,
       fix: `printf '${lines.join('\\n')}\\n' | sudo tee /etc/sysctl.d/60-rackboot-arp.conf && sudo sysctl -p /etc/sysctl.d/60-rackboot-arp.conf`,
     },
   ];
 }
 
-/** What a running rack found it cannot do, by the words of its own notes. */
+/** What the running rack cannot do, recognised by the words of its notes. */
 function judgeSockets({ notes, actor }: HostFacts): Finding[] {
   return notes.flatMap((text): Finding[] => {
     if (text.includes(LEASES_LOST)) return [judgeLost(text)];
     if (/EAFNOSUPPORT|netlink/i.test(text))
-      return [{ check: 'sockets', ok: true, isNote: true, text, fix: unitCure(actor, FAMILIES_LINE) }];
+      return [{ check: 'sockets', ok: true, isNote: true, text, fix: unitFix(actor, FAMILIES_LINE) }];
     if (/C library cannot be called/.test(text)) {
-      const fix =
-        'install the package koffi anew: npm ci (or npm rebuild koffi) in the directory of Rackboot; it needs glibc';
+      const fix = "reinstall the package koffi: npm ci (or npm rebuild koffi) in Rackboot's directory; it needs glibc";
       return [{ check: 'sockets', ok: true, isNote: true, text, fix }];
     }
     if (text.includes(MTU_REPORTS_SETTING)) {
@@ -199,7 +198,7 @@ function judgeSockets({ notes, actor }: HostFacts): Finding[] {
   });
 }
 
-/** Until the next start: then the new file holds what was leased since, and nobody knows any more. */
+/** Reported until the next start: then the new file holds the later leases, and the loss can no longer be seen. */
 function judgeLost(text: string): Finding {
   const fix =
     'sudo systemctl stop rackboot, put leases.db and leases.db-wal back from a backup, then sudo systemctl start rackboot';
@@ -212,28 +211,28 @@ function judgeStateDir({ stateDir: path }: RackConfig, { stateDir, actor }: Host
   if (!stateDir.exists) return [{ check, ok: false, text: `${path} does not exist`, fix: give }];
   if (!stateDir.writable) {
     const fix = `sudo chown -R rackboot:rackboot ${path}`;
-    return [{ check, ok: false, text: `${path} may not be written by ${nameOf(actor)}`, fix }];
+    return [{ check, ok: false, text: `${nameOf(actor)} may not write ${path}`, fix }];
   }
   if (stateDir.freeBytes === undefined || stateDir.freeBytes >= FREE_BYTES_MIN) return [];
   const mib = Math.floor(stateDir.freeBytes / 1024 / 1024);
   const fix = `make room: sudo du -xsh ${path}/* | sort -h; for example sudo journalctl --vacuum-size=200M`;
-  return [{ check, ok: false, text: `${path} has ${mib} MiB left; without room no lease is given`, fix }];
+  return [{ check, ok: false, text: `${path} has ${mib} MiB left; without free space no lease is given`, fix }];
 }
 
 function judgeConfinement({ confinement }: Actor): Finding[] {
   if (confinement === undefined || /\((complain|unconfined)\)|unconfined_/.test(confinement)) return [];
   const isSelinux = confinement.split(':').length >= 3;
-  const text = `runs confined as ${confinement}; what is denied looks like a missing permission`;
+  const text = `runs confined as ${confinement}; a denial looks like a missing permission`;
   const fix = isSelinux
     ? 'sudo ausearch -m avc -ts recent shows what was denied; sudo ausearch -m avc -ts recent | audit2allow -M rackboot makes a rule'
-    : 'sudo journalctl -k -g \'apparmor="DENIED"\' shows what was denied; sudo aa-complain with its profile lets it pass';
+    : 'sudo journalctl -k -g \'apparmor="DENIED"\' shows what was denied; sudo aa-complain with its profile allows it';
   return [{ check: 'confinement', ok: true, isNote: true, text, fix }];
 }
 
-/** A fault where machines are to be switched by it; elsewhere nobody may need it. */
+/** A fault if machines have this driver; else it may not be needed. */
 function judgePowerless({ driver, missing, machines = 0 }: PowerlessDriver): Finding {
   const names = missing.map(({ program }) => program).join(' and ');
-  const waiting = `${machines} machine${machines === 1 ? ' has' : 's have'} it, and cannot be switched`;
+  const waiting = `${machines} machine${machines === 1 ? ' has' : 's have'} it and cannot be switched`;
   const text = `the driver ${driver} needs ${names}: ${machines === 0 ? 'no machine has it yet' : waiting}`;
   return { check: 'power', ok: machines === 0, text, fix: installCommand(missing) };
 }

@@ -1,14 +1,14 @@
-// Loads a URL with the client that Node brings (undici), which shares no code with the boot listener.
+// Loads a URL with Node's own client (undici), which shares no code with the boot listener.
 
 import { within } from './finding.ts';
 
-/** How long the answer may take to begin, and the whole of it, in milliseconds. */
+/** How long the response may take to start, and the whole of it, in milliseconds. */
 const ANSWER_MS_MAX = 10_000;
 const LOAD_MS_MAX = 60_000;
 const LOAD_BYTES_MAX = 64 * 1024 * 1024;
 
 /**
- * The whole content. Rejects for another status than 200, for more than LOAD_BYTES_MAX, for one that does not begin within
+ * The whole content. Rejects if the status is not 200, if there are more than LOAD_BYTES_MAX, if the response does not start within
  * ANSWER_MS_MAX, or after LOAD_MS_MAX.
  */
 export async function probeHttp(url: string): Promise<Buffer> {

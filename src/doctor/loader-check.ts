@@ -1,4 +1,4 @@
-// Is a loader that machines are offered there to be loaded, and is it the tree's? By TFTP or HTTP, as the offer says.
+// Checks that an offered loader can be loaded, by TFTP or HTTP as offered, and that it is the tree's.
 
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
@@ -18,18 +18,18 @@ export interface LoaderToCheck {
   readonly config: RackConfig;
   /** As offered: a name of the tree, or a URL. */
   readonly file: string;
-  /** The rack's address that offered it. */
+  /** The address of the rack that offered it. */
   readonly server: Ipv4;
   /** The command that puts it into the tree. */
   readonly build: string;
   readonly tell: Tell;
 }
 
-/** The command that makes what machines of an architecture load. @param configWords as `DoctorOptions` has them */
+/** The command that builds images for an architecture. @param configWords as in `DoctorOptions` */
 export const buildCommand = (cpu: Cpu, configWords: string): string =>
   `rackboot images build${cpu === 'amd64' ? '' : ` --arch ${cpu}`}${configWords}`;
 
-/** True when an offered file ought to be in the tree of this rack, and is not. False where this user may not look. */
+/** True if an offered file should be in the tree of this rack but is not. False if this user may not read the tree. */
 export function isLoaderAbsent(file: string, server: Ipv4, config: RackConfig): boolean {
   const name = nameInTree(file, server, config);
   try {
@@ -64,13 +64,13 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
       tell(
         check,
         false,
-        `${counted(loaded.length, 'byte')} came, but ${path} is not there: does the rack use another tree?`,
+        `${counted(loaded.length, 'byte')} arrived, but ${path} does not exist: does the rack use another tree?`,
       );
       return;
     }
     const same = loaded.equals(readFileSync(path));
     const sum = createHash('sha256').update(loaded).digest('hex').slice(0, 12);
-    const differs = `${counted(loaded.length, 'byte')} came, and they differ from ${path}: does the rack use another tree?`;
+    const differs = `${counted(loaded.length, 'byte')} arrived, but they differ from ${path}: does the rack use another tree?`;
     tell(check, same, same ? `${counted(loaded.length, 'byte')}, as in the tree (sha256 ${sum}…)` : differs);
   } catch (error) {
     const isMissing = sizeBytes === undefined;
@@ -83,7 +83,7 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
   }
 }
 
-/** The tree's name of an offered file; undefined: a URL of somebody else. */
+/** The name of an offered file in the tree; undefined: a URL of another server. */
 function nameInTree(file: string, server: Ipv4, config: RackConfig): string | undefined {
   if (!file.includes('://')) return file;
   const endpoint = findEndpointFor(config.boot.http, server);

@@ -1,4 +1,4 @@
-// Types of the two packages that bring none, as far as they are used here.
+// Types of the two packages without their own, as far as they are used here.
 
 declare module 'dhcp' {
   interface OptionDefinition {
@@ -43,7 +43,7 @@ declare module 'tftp2/packet.js' {
     /** ERROR. */
     readonly code?: number;
     readonly message?: string;
-    /** Where it came from; set by the connection. */
+    /** The sender; set by the connection. */
     readonly rinfo: Remote;
   }
   export interface Remote {
@@ -56,7 +56,7 @@ declare module 'tftp2/packet.js' {
 
 declare module 'tftp2/connection.js' {
   import type { Packet, Remote } from 'tftp2/packet.js';
-  /** A UDP socket, and where it sends to. */
+  /** A UDP socket and its destination. */
   export default class Connection {
     constructor(to: Remote);
     setRemoteDescription(to: Remote): void;

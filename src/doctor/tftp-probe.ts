@@ -1,5 +1,5 @@
 // Loads a file from the running TFTP server with the codec and the socket of the `tftp2` package: 512 bytes a block. The package's own
-// loop waits for ever when it is answered with an error, so the loop is here.
+// loop hangs forever after an ERROR, so the loop is here.
 //
 // Source: RFC 1350 §4 (each block is acknowledged, a short one is the last), §5 (ERROR ends the transfer).
 
@@ -15,12 +15,12 @@ const BLOCK_BYTES = 512;
 const LOAD_MS_MAX = 60_000;
 /** How long the next block may take. */
 const BLOCK_MS_MAX = 5000;
-/** Beyond it the package's block numbers would wrap. */
+/** In a larger file the package's block numbers would wrap. */
 export const PROBE_FILE_BYTES_MAX = 30 * 1024 * 1024;
 /** The longest text of an error that is shown. */
 const ERROR_CHARACTERS_MAX = 200;
 
-/** The whole file. Rejects when the server answers with an error, when no block comes for BLOCK_MS_MAX, or when it is not whole within LOAD_MS_MAX. */
+/** The whole file. Rejects if the server answers with an error, if no block comes for BLOCK_MS_MAX, or after LOAD_MS_MAX. */
 export async function probeTftp(host: string, port: number, file: string): Promise<Buffer> {
   const what = `${file} by TFTP from ${host}:${port}`;
   const client = new Connection({ address: host, port });
@@ -40,7 +40,7 @@ async function load(client: Connection, file: string, what: string): Promise<Buf
     const { rinfo, data } = await nextPacket(
       client,
       next,
-      `${what}: nothing came for ${BLOCK_MS_MAX / 1000} s after ${counted(bytes, 'byte')}`,
+      `${what}: no data for ${BLOCK_MS_MAX / 1000} s after ${counted(bytes, 'byte')}`,
       what,
     );
     const block = data ?? Buffer.alloc(0);
@@ -53,7 +53,7 @@ async function load(client: Connection, file: string, what: string): Promise<Buf
   }
 }
 
-/** The block of this number. Rejects with the words of an error, or with `silence`. */
+/** The block with this number. Rejects with the text of an ERROR, or with `silence`. */
 async function nextPacket(client: Connection, block: number, silence: string, what: string): Promise<Packet> {
   const late = Promise.withResolvers<never>();
   const timer = systemClock.schedule(BLOCK_MS_MAX, () => late.reject(new Error(silence)));

@@ -1,11 +1,10 @@
-// Fetches Debian packages with the host's own apt: its mirrors, its proxies, its keys. Nothing is installed, and root is not
-// needed.
+// Fetches Debian packages with the host's own apt: its mirrors, proxies and keys. It installs nothing and needs no root.
 //
 // Sources: apt-get(8), apt-cache(8), apt.conf(5), sources.list(5).
 //
-// 1. What the host's lists have (its architecture and release) is fetched through them. For another architecture or release, lists of
-//    our own are kept in a private directory; the host's lists, caches and dpkg stay as they are.
-// 2. A package is what a signed index says it is: apt checks signature and hash, and nothing is fetched without.
+// 1. Packages of the host's architecture and release are fetched through the host's lists. For others, private lists are kept in our own
+//    directory; the host's lists, caches and dpkg stay untouched.
+// 2. apt checks the signed index and each package's hash; nothing is fetched without that check.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,13 +13,13 @@ import { RackError } from '../errors.ts';
 import { type DebianPackage, openPackage } from './debian-package.ts';
 import { runProgram } from './program.ts';
 
-/** What packages are wanted. */
+/** Which packages to fetch, and where to keep them. */
 export interface AptQuery {
   /** Debian's name of the architecture. */
   readonly architecture: string;
   /** Debian's code name of the release: `bookworm`. */
   readonly release: string;
-  /** A directory of ours, for packages and lists. It may be kept: what is there already is not fetched again. */
+  /** Our own directory for packages and lists. If it is kept, packages in it are not fetched again. */
   readonly directory: string;
   readonly onProgress: (text: string) => void;
 }
@@ -33,15 +32,15 @@ interface Repository {
   readonly architecture: string;
 }
 
-/** The search for libraries ends here; no program that is packed needs a tenth of them. */
+/** The search for libraries ends here; no packed program needs a tenth of this. */
 const LIBRARY_PACKAGES_MAX = 200;
-/** Names of packages that hold libraries: zlib1g keeps its own. */
+/** Names of library packages; zlib1g is the exception. */
 const LIBRARY = /^z?lib/;
 
 const APT = 'apt';
-/** Every failure of apt here is one of its lists, its mirrors or the way to them. */
+/** Every failure of apt here comes from its lists, its mirrors or the network to them. */
 const REMEDY =
-  'See that apt-get update works as root on this host and that its mirrors have the release, or give the packages with --package.';
+  'Check that apt-get update works as root on this host and that its mirrors have the release, or name the packages with --package.';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /** Fetches packages of one architecture and release. */
@@ -57,10 +56,10 @@ export class Apt {
   }
 
   /**
-   * Finds the lists for the query, and makes private ones where the host has none.
+   * Finds the lists for the query, or makes private ones if the host has none.
    *
-   * @throws RackError `tool-missing` without apt; `tool-failed` when the host has no lists of a Debian mirror, or the mirror
-   * does not have the release.
+   * @throws RackError `tool-missing` without apt; `tool-failed` if the host has no lists of a Debian mirror, or the mirror lacks the
+   * release
    */
   static async open(query: AptQuery): Promise<Apt> {
     await mkdir(query.directory, { recursive: true });
@@ -71,7 +70,7 @@ export class Apt {
       return new Apt(query, {}, ['-o', `APT::Default-Release=/^${query.release}/`]);
     }
     if (repositories.length === 0) {
-      const remedy = 'Run apt-get update as root on a Debian host, or give the packages with --package.';
+      const remedy = 'Run apt-get update as root on a Debian host, or name the packages with --package.';
       throw new RackError('tool-failed', `apt knows no Debian mirror, or its lists are empty. ${remedy}`);
     }
     const configuration = await writePrivateConfiguration(query, repositories);
@@ -84,7 +83,7 @@ export class Apt {
     return new Apt(query, environment, options);
   }
 
-  /** The packages that packages depend on, by name, as their newest versions say; alternatives are left out. */
+  /** The dependencies of the newest versions of packages, by name, without alternatives. */
   async dependenciesOf(...names: readonly string[]): Promise<string[]> {
     const text = await this.#run(`looking up ${names.join(', ')}`, 'apt-cache', [
       'show',
@@ -95,7 +94,7 @@ export class Apt {
     return parts.flatMap((part) => /^\s*([a-z0-9][a-z0-9+.-]*)/.exec(part)?.[1] ?? []);
   }
 
-  /** The packages of the libraries that a package needs, and those need, and so on. */
+  /** The packages of all libraries that a package needs, directly or through others. */
   async librariesOf(name: string): Promise<string[]> {
     const found = new Set<string>();
     let names = [name];
@@ -110,7 +109,7 @@ export class Apt {
   /**
    * Fetches the newest version of each package.
    *
-   * @throws RackError `tool-failed` when a package does not exist, cannot be fetched, or is not authentic
+   * @throws RackError `tool-failed` if a package does not exist, cannot be fetched, or is not authentic
    */
   async download(names: readonly string[]): Promise<DebianPackage[]> {
     const stanzas = await this.#run(`looking up ${names.join(', ')}`, 'apt-cache', [
@@ -123,7 +122,7 @@ export class Apt {
         return new RegExp(`^${field}: (\\S+)$`, 'm').exec(stanza)?.[1];
       });
       if (name === undefined || version === undefined) return [];
-      // apt names the file so, with the colon of an epoch escaped.
+      // apt's name for the file escapes the colon of an epoch.
       return [join(this.#query.directory, `${name}_${version.replaceAll(':', '%3a')}_${architecture}.deb`)];
     });
     const bytes = [...stanzas.matchAll(/^Size: (\d+)$/gm)].reduce((sum, [, size]) => sum + Number(size), 0);
@@ -152,7 +151,7 @@ async function listRepositories(): Promise<Repository[]> {
 
 /**
  * Lines of sources.list for a release, from the mirrors that the host uses.
- * @throws RackError `tool-missing`; `tool-failed` also when the host has no lists of a Debian mirror
+ * @throws RackError `tool-missing`; `tool-failed` also if the host has no lists of a Debian mirror
  */
 export async function listMirrors(release: string): Promise<string[]> {
   const lines = sourceLines(await listRepositories(), release);
@@ -161,7 +160,7 @@ export async function listMirrors(release: string): Promise<string[]> {
   throw new RackError('tool-failed', `apt knows no Debian mirror, or its lists are empty. ${remedy}`);
 }
 
-/** The lines for what the host uses of Debian, with another release in its place. */
+/** The lines for the host's Debian repositories, with `release` instead of the host's. */
 function sourceLines(repositories: readonly Repository[], release: string): string[] {
   const lines = repositories
     .filter(({ component }) => component === 'main')
@@ -172,7 +171,7 @@ function sourceLines(repositories: readonly Repository[], release: string): stri
   return [...new Set(lines)];
 }
 
-/** Writes what apt needs to keep lists of its own, with the host's mirrors and proxies; returns the configuration file. */
+/** Writes the configuration of private lists with the host's mirrors and proxies. @returns the configuration file */
 async function writePrivateConfiguration(query: AptQuery, repositories: readonly Repository[]): Promise<string> {
   const root = join(query.directory, `apt-${query.release}-${query.architecture}`);
   for (const directory of ['lists/partial', 'cache/archives/partial', 'parts']) {

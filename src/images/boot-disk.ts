@@ -1,13 +1,13 @@
-// Makes the image of a disk from which a machine starts by BIOS or UEFI: a partition table, GRUB, and one file system with the system.
+// Makes the image of a disk that boots with BIOS or UEFI: a partition table, GRUB, and one file system with the system.
 //
-//   1 MiB  core of GRUB (BIOS only)  |  64 MiB  EFI system partition, FAT  |  the root, ext4, last: it can grow
+//   1 MiB  core of GRUB (BIOS only)  |  64 MiB  EFI system partition, FAT  |  the root, ext4, last so that it can grow
 //
 // Sources: UEFI 2.10 §3.5.1.1 (removable media), §5.3 (GPT); GRUB's boot.S and diskboot.S for the two places that hold block numbers;
 // sfdisk(8), mke2fs(8), mformat(1).
 //
-// 1. Nothing is mounted and no loop device is used: who is not root can do it, and no page of a mount is missed.
-// 2. Who is not root works under fakeroot, which remembers the owners of the files.
-// 3. The same root, identifiers and time give the same table and the same starting code.
+// 1. Nothing is mounted and no loop device is used, so that no root is needed and no page of a mount can be missed.
+// 2. Without root the programs run under fakeroot, which remembers the owners of the files.
+// 3. The same root, identifiers and time give the same partition table and boot code.
 
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -23,14 +23,14 @@ import { runProgram } from './program.ts';
 export interface BootDiskRequest {
   /** The root directory as an archive. */
   readonly archive: string;
-  /** The image; it is made. */
+  /** The image to make. */
   readonly file: string;
-  /** For what is unpacked. */
+  /** For unpacked files. */
   readonly workDir: string;
   readonly platform: DebianPlatform;
   readonly ids: FileSystemIds;
   readonly epochSeconds: number;
-  /** The size of the disk in bytes, a multiple of a MiB; undefined: what the system needs and some room. */
+  /** The size of the disk in bytes, a multiple of a MiB; undefined: what the system needs, and ROOM_MIB. */
   readonly bytes?: number | undefined;
   readonly onProgress: (text: string) => void;
 }
@@ -51,19 +51,19 @@ const MIB = 1024 * 1024;
 const SECTOR_BYTES = 512;
 const SECTORS_PER_MIB = MIB / SECTOR_BYTES;
 const BIOS_MIB = 1;
-/** Large enough for FAT32, which is what every firmware reads. */
+/** Large enough for FAT32, which every firmware reads. */
 const ESP_MIB = 64;
-/** What the table and its copy take, aligned. */
+/** The space of the partition table and its copy, aligned. */
 const TABLES_MIB = 2;
-/** What a first start writes: logs, lists of packages. */
+/** Space for what the first boot writes: logs, package lists. */
 const ROOM_MIB = 192;
-/** Directories, maps and the journal of the file system, beside its files. */
+/** The share of directories and maps of the file system, in addition to its files. */
 const OVERHEAD = 0.06;
 const JOURNAL_MIB = 32;
-/** Where GRUB's first sector has the number of the block that it loads, and where that block has the number of the next. */
+/** The offset in GRUB's first sector of the number of the block it loads, and the offset there of the number of the next. */
 const BOOT_SECTOR_BLOCK_AT = 0x5c;
 const CORE_BLOCK_AT = 0x1f4;
-/** So much of the first sector is code; what follows is the old partition table's. */
+/** The code in the first sector; the old partition table follows. */
 const BOOT_CODE_BYTES = 440;
 
 const TYPES = {
@@ -76,7 +76,7 @@ const TYPES = {
  * Makes the image.
  *
  * @returns its size in bytes
- * @throws RackError `tool-missing`, `tool-failed`; `bad-argument` when `bytes` is too little
+ * @throws RackError `tool-missing`, `tool-failed`; `bad-argument` if `bytes` is too small
  */
 export async function makeBootDisk(request: BootDiskRequest): Promise<number> {
   const { archive, workDir, platform, onProgress } = request;
@@ -101,7 +101,7 @@ export async function makeBootDisk(request: BootDiskRequest): Promise<number> {
   return bytes;
 }
 
-/** What a tree takes in a file system with blocks of 4 KiB, in MiB. */
+/** The size of a tree in a file system with blocks of 4 KiB, in MiB. */
 async function measure(root: string): Promise<number> {
   const text = (await runProgram('du', ['--summarize', '--block-size=1M', root], { package: 'coreutils' })).toString(
     'latin1',
@@ -119,18 +119,18 @@ function chooseLayout(platform: DebianPlatform, filesMib: number, bytes: number 
     const least = needed + startMib + TABLES_MIB;
     throw new RackError(
       'bad-argument',
-      `The system does not fit on ${Math.floor((bytes ?? 0) / MIB)} MiB: give --size ${least}M or more.`,
+      `The system does not fit into ${Math.floor((bytes ?? 0) / MIB)} MiB: use --size ${least}M or more.`,
     );
   }
   return { bios, esp, root: { startMib, mib: given ?? needed + ROOM_MIB } };
 }
 
-/** An identifier that follows from the file system's: the disk's and its partitions'. */
+/** An identifier of the disk or a partition, derived from the file system's. */
 function deriveUuid(ids: FileSystemIds, name: string): string {
   return formatUuid(createHash('sha256').update(`${ids.root} ${name}`).digest());
 }
 
-/** The first 16 of some bytes as a version 4 UUID (RFC 9562 §5.4). */
+/** The first 16 bytes, formatted as a version 4 UUID (RFC 9562 §5.4). */
 export function formatUuid(bytes: Uint8Array): string {
   const taken = Buffer.from(bytes.subarray(0, 16));
   taken.writeUInt8((taken.readUInt8(6) & 0x0f) | 0x40, 6);
@@ -148,7 +148,7 @@ async function writeTable({ file, ids }: BootDiskRequest, layout: Layout): Promi
   await runProgram('sfdisk', ['--quiet', file], { package: 'fdisk', input: script });
 }
 
-/** The loaders where every firmware looks, and where Debian keeps its own; GRUB's configuration leads to that of the root. */
+/** Writes the loaders to where every firmware looks and to Debian's place. GRUB's configuration there refers to that of the root. */
 async function writeEsp(request: BootDiskRequest, place: Place, root: string): Promise<void> {
   const { file, platform, ids, workDir, epochSeconds } = request;
   const { efi } = platform;
@@ -196,12 +196,15 @@ async function writeText(path: string, text: string): Promise<void> {
   }
 }
 
-/** GRUB's first sector before the table, and its core in a partition of its own, each with the number of the block that it goes on at. */
+/** Writes GRUB's first sector before the table and its core into its own partition, each with the number of the block it continues at. */
 async function writeBiosCode({ file }: BootDiskRequest, place: Place, root: string): Promise<void> {
   const first = await readFile(join(root, 'boot/grub/i386-pc/boot.img'));
   const core = await readFile(join(root, 'boot/grub/i386-pc/core.img'));
   if (core.length > place.mib * MIB) {
-    throw new RackError('tool-failed', `GRUB's core has ${counted(core.length, 'byte')}, more than its partition.`);
+    throw new RackError(
+      'tool-failed',
+      `GRUB's core has ${counted(core.length, 'byte')}, more than its partition holds.`,
+    );
   }
   const block = BigInt(place.startMib * SECTORS_PER_MIB);
   first.writeBigUInt64LE(block, BOOT_SECTOR_BLOCK_AT);
@@ -220,13 +223,13 @@ async function writeRoot(request: BootDiskRequest, place: Place, root: string): 
   const extended = `offset=${place.startMib * MIB},hash_seed=${ids.root},lazy_itable_init=0,lazy_journal_init=0,nodiscard,root_owner=0:0`;
   const args = [
     ...['-q', '-F', '-t', 'ext4', '-b', '4096', '-J', `size=${JOURNAL_MIB}`, '-L', 'root', '-U', ids.root],
-    // Quirk: GRUB 2.06 and older tools do not read file systems that have these, which a newer mke2fs would use.
+    // Quirk: GRUB 2.06 and older tools cannot read file systems with these features, which a newer mke2fs would enable.
     ...['-O', '^metadata_csum_seed,^orphan_file', '-E', extended, '-d', root, file, `${place.mib}M`],
   ];
   await asOwner(request, 'mke2fs', args, 'e2fsprogs', { E2FSPROGS_FAKE_TIME: String(epochSeconds) });
 }
 
-/** Runs a program that makes or reads files of many owners. */
+/** Runs a program that creates or reads files of many owners. */
 async function asOwner(
   { workDir }: BootDiskRequest,
   name: string,
@@ -238,7 +241,7 @@ async function asOwner(
     await runProgram(name, args, { package: packageName, environment });
     return;
   }
-  // What one run says of owners the next one believes.
+  // Each run passes the owners of files on to the next.
   const state = join(workDir, 'fakeroot');
   const known = existsSync(state) ? ['-i', state] : [];
   await runProgram('fakeroot', [...known, '-s', state, '--', name, ...args], { package: 'fakeroot', environment });

@@ -1,16 +1,16 @@
-// Expands or compresses bytes of any length, of which only a few pieces are in memory at a time.
+// Expands or compresses any amount of bytes, with only a few pieces in memory at a time.
 //
 //   write ─▶ stream of zlib ─▶ PIECE_BYTES at a time ─▶ take
 //
-// 1. `write` resolves when everything that its bytes expand to has been taken, and the next piece is made only after `take` is done with
-//    the last one: a KiB of Zstandard can stand for GiB of zeroes, and takes no more memory than any other.
-// 2. A piece is the taker's only until `take` is done: its memory is given back then.
-// 3. An error of the stream and one of `take` end it alike: `write` or `end` rejects with it.
+// 1. `write` resolves when `take` has received everything that its bytes expand to, and each piece is made only after `take` has finished
+//    with the last. So a KiB of Zstandard that expands to GiB of zeroes needs no more memory than any other.
+// 2. A piece belongs to `take` only until `take` finishes; then its memory is released.
+// 3. An error of the stream or of `take` ends the conversion: `write` or `end` rejects with it.
 
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
-/** Made at a time. Each piece is a job of a thread, so that Node's own measure of 16 KiB takes several times as long for empty space. */
+/** The size of a piece. Each piece is a job for a thread, so Node's default of 16 KiB takes several times as long for empty space. */
 export const PIECE_BYTES = 128 * 1024;
 
 /** A conversion under way. */
@@ -27,25 +27,25 @@ export class Conversion {
         release(piece);
       }
     });
-    // `write` and `end` look at it; between two of them nobody waits for it.
+    // `write` and `end` await it; in between, a rejection must not count as unhandled.
     this.#done.catch(() => undefined);
   }
 
-  /** Rejects with an error of zlib when the bytes cannot be converted, or with that of `take`. */
+  /** Rejects with zlib's error if the bytes cannot be converted, or with that of `take`. */
   async write(bytes: Uint8Array): Promise<void> {
     await new Promise<void>((resolve) => {
       const go = (): void => {
         this.#stream.off('close', go);
         resolve();
       };
-      // A stream that fails forgets who waits for its present write.
+      // A stream that fails never calls back for its pending write.
       this.#stream.once('close', go);
       this.#stream.write(bytes, go);
     });
     if (this.#stream.destroyed) await this.#done;
   }
 
-  /** Converts what is left. Rejects as `write` does, and when the bytes were cut short. */
+  /** Converts the rest. Rejects as `write` does, and if the input was cut short. */
   async end(): Promise<void> {
     this.#stream.end();
     await this.#done;
@@ -56,7 +56,7 @@ export class Conversion {
   }
 }
 
-/** Gives back the memory of a piece that has its own: left to the collector, hundreds of MiB lie about before it looks. */
+/** Releases the memory of a piece that owns its buffer: left to the collector, hundreds of MiB would pile up first. */
 function release({ buffer, byteLength }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }

@@ -1,14 +1,14 @@
-// Writes cpio archives in the "newc" form, which Linux unpacks as its first root file system; and lists what is in one.
+// Writes cpio archives in the "newc" form, which Linux unpacks as its first root file system, and lists the paths in one.
 //
 // Sources: Documentation/driver-api/early-userspace/buffer-format.rst of Linux; cpio(5) of FreeBSD, "New ASCII Format".
 //
-// 1. The same entries give the same bytes: sorted by path, numbered from 1, every time and owner 0.
-// 2. A directory comes before what is in it; a parent that was not named is added with mode 0755.
-// 3. Nothing outside the bytes is read, whatever the headers say.
+// 1. The same entries give the same bytes: sorted by path, numbered from 1, with every time and owner 0.
+// 2. A directory comes before its contents; a missing parent is added with mode 0755.
+// 3. The reader stays inside the bytes, whatever the headers say.
 
 import { type Decoded, decoded, faulty } from '../net/byte-reader.ts';
 
-/** What one entry of an archive is. Paths are relative, with `/` between names; modes are permission bits only. */
+/** One entry of an archive. Paths are relative, with `/` between names; modes are permission bits only. */
 export type CpioEntry =
   | { readonly kind: 'directory'; readonly path: string; readonly mode: number }
   | { readonly kind: 'file'; readonly path: string; readonly mode: number; readonly data: Uint8Array }
@@ -30,21 +30,21 @@ const ALIGNMENT = 4;
 const BLOCK_BYTES = 512;
 /** The size field has eight hexadecimal digits. */
 const DATA_BYTES_MAX = 0xffff_ffff;
-/** The longest name that is read, in bytes: PATH_MAX of Linux. */
+/** The longest accepted name, in bytes: PATH_MAX of Linux. */
 const NAME_BYTES_MAX = 4096;
-/** The most bytes of all names of an archive; Debian's installer has 260 kB of them. */
+/** Bytes of all names of an archive; Debian's installer has 260 kB. */
 const PATHS_BYTES_MAX = 16 * 1024 * 1024;
-/** Which of the header's numbers these are. */
+/** Indexes of two numbers in the header. */
 const NAME_BYTES_FIELD = 11;
 const DATA_BYTES_FIELD = 6;
 
 const PATH_PATTERN = /^(?!.*(?:^|\/)\.{0,2}(?:\/|$))[^\0]+$/;
 
 /**
- * An archive of the entries, in whatever order they are given.
+ * An archive of the entries, given in any order.
  *
- * @param present paths that are there already when this archive is unpacked: as parents they are not added
- * @throws Error when two entries have one path, or a path is absolute, empty, or holds `.`, `..` or a zero byte: a bug of the caller.
+ * @param present paths that already exist when this archive is unpacked; they are not added as parents
+ * @throws Error if two entries have the same path, or a path is absolute, empty, or contains `.`, `..` or a zero byte: a bug of the caller
  */
 export function encodeCpio(entries: readonly CpioEntry[], present: ReadonlySet<string> = new Set()): Uint8Array {
   const sorted = withParents(entries, present).sort((a, b) => (a.path < b.path ? -1 : 1));
@@ -129,16 +129,16 @@ export function decodeCpioPaths(archive: Uint8Array): Decoded<ReadonlySet<string
   return reader.finish();
 }
 
-/** Reads the paths of an archive that comes in pieces of any length: of it only the paths are kept. */
+/** Reads the paths of an archive that arrives in pieces of any length; only the paths are kept. */
 export class CpioPathReader {
   readonly #paths = new Set<string>();
   #pathBytes = 0;
-  /** The entry's header and name, as far as they are there, and how long they are as far as that is known. */
+  /** The entry's header and name as far as received, and their length as far as known. */
   #head = new Uint8Array(0);
   #headBytes = HEADER_BYTES;
-  /** Where the entry begins in the archive. */
+  /** The offset of the entry in the archive. */
   #entryAt = 0;
-  /** What is left of the content of the entry before. */
+  /** Remaining bytes of the previous entry's content. */
   #skip = 0;
   #taken = 0;
   #outcome: Decoded<ReadonlySet<string>> | undefined;
@@ -161,7 +161,7 @@ export class CpioPathReader {
     }
   }
 
-  /** What the archive holds, when all of it was taken. */
+  /** The paths, after the whole archive was taken. */
   finish(): Decoded<ReadonlySet<string>> {
     return this.#outcome ?? faulty({ code: 'truncated', offset: this.#taken, field: 'trailer' });
   }
@@ -186,7 +186,7 @@ export class CpioPathReader {
     this.#headBytes = HEADER_BYTES;
   }
 
-  /** A number of the header; undefined: it is no header. */
+  /** A number of the header; undefined: not a header. */
   #field(index: number): number | undefined {
     const header = Buffer.from(this.#head).toString('latin1', 0, HEADER_BYTES);
     if (!/^070701[0-9A-Fa-f]{104}$/.test(header)) return undefined;

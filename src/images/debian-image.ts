@@ -1,10 +1,10 @@
-// Makes a bootable disk image of Debian for those who have none: packages → root → disk.
+// Makes a bootable disk image of Debian: packages → root → disk.
 //
-//   check ─▶ programs? room? ─▶ buildDebianRoot (mmdebstrap) ─▶ makeBootDisk (sfdisk, mtools, mke2fs) ─▶ the caller adds it to the store
+//   check ─▶ programs? space? ─▶ buildDebianRoot (mmdebstrap) ─▶ makeBootDisk (sfdisk, mtools, mke2fs) ─▶ the caller adds it to the store
 //
-// 1. Everything but the packages lies in one directory, which goes however it ends.
-// 2. With SOURCE_DATE_EPOCH and one state of the mirrors, identifiers and times do not depend on who builds, where and when; the order of
-//    files in the file system may.
+// 1. Everything but the packages lies in one directory, which the caller removes in every case.
+// 2. With the same SOURCE_DATE_EPOCH and mirrors, every build has the same identifiers and times; the order of files in the file system
+//    may differ.
 
 import { createHash } from 'node:crypto';
 import { chmod, rm, statfs } from 'node:fs/promises';
@@ -14,26 +14,26 @@ import { formatUuid, makeBootDisk } from './boot-disk.ts';
 import { asRoomError, buildDebianRoot, checkDebianRequest, type DebianRequest, isRoot } from './debian-root.ts';
 import { type NeededProgram, requirePrograms } from './needed-programs.ts';
 
-/** What to make. */
+/** The image to make. */
 export interface DebianImageRequest extends DebianRequest {
-  /** Holds all that is made on the way, and the image; gigabytes. */
+  /** Holds the image and everything made on the way: gigabytes. */
   readonly workDir: string;
-  /** Of the disk; undefined: what is needed. */
+  /** The size of the disk; undefined: what it needs. */
   readonly bytes?: number | undefined;
-  /** Where programs are looked for; undefined: where they are found and run. */
+  /** The PATH in which programs are searched; undefined: the usual one. */
   readonly path?: string | undefined;
 }
 
-/** What was made. */
+/** The finished image. */
 export interface DebianImage {
   readonly file: string;
   readonly diskBytes: number;
 }
 
-/** Archive, root and image of a system, each once. */
+/** Space for one archive, root and image of a system. */
 const ROOM_BYTES = 4 * 1024 ** 3;
 
-/** What is run on the way that not every Debian has; what is essential there (tar, du) is left out. */
+/** The programs used that not every Debian has; essential ones (tar, du) are omitted. */
 export const debianImagePrograms = (isByRoot: boolean): readonly NeededProgram[] => [
   { program: 'mmdebstrap', package: 'mmdebstrap' },
   { program: 'sfdisk', package: 'fdisk' },
@@ -61,7 +61,7 @@ export async function makeDebianImage(request: DebianImageRequest): Promise<Debi
   const archive = join(workDir, 'root.tar');
   const file = join(workDir, 'disk.img');
   try {
-    // mmdebstrap writes the archive as the user who runs it, from a namespace where it is somebody else.
+    // mmdebstrap writes the archive from a namespace in which it is another user.
     await chmod(workDir, 0o755);
     await buildDebianRoot(request, ids, archive);
     const diskBytes = await makeBootDisk({
@@ -87,9 +87,9 @@ async function checkRoom(directory: string, bytes: number): Promise<void> {
   const needed = ROOM_BYTES + bytes;
   if (bavail * bsize >= needed) return;
   const gigabytes = (count: number): string => `${(count / 1e9).toFixed(1)} GB`;
-  const remedy = 'make room there, or set TMPDIR to a directory with more';
+  const remedy = 'free space there, or set TMPDIR to a directory with more';
   throw new RackError(
     'store-unwritable',
-    `${directory} has ${gigabytes(bavail * bsize)} left, and building takes up to ${gigabytes(needed)}: ${remedy}.`,
+    `${directory} has ${gigabytes(bavail * bsize)} left, but building needs up to ${gigabytes(needed)}: ${remedy}.`,
   );
 }

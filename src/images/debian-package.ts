@@ -1,8 +1,8 @@
-// Opens Debian packages: their fields and their files.
+// Opens Debian packages: reads their fields and unpacks their files.
 //
 // Sources: deb(5), deb-control(5), symlink(7).
 //
-// 1. A link inside an unpacked package leads to a file of the packages that were unpacked there, never to one of this host.
+// 1. A link in an unpacked package leads to a file of the packages unpacked there, never to a file of this host.
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -14,7 +14,7 @@ import { runProgram } from './program.ts';
 
 /** A package file, identified. */
 export interface DebianPackage {
-  /** Where the `.deb` is. */
+  /** The path of the `.deb`. */
   readonly file: string;
   readonly name: string;
   readonly version: string;
@@ -46,24 +46,24 @@ export async function openPackage(file: string): Promise<DebianPackage> {
   return { file, name, version, architecture, sha256: await hashFile(file) };
 }
 
-/** Unpacks a package's files into a directory, which is made when it is missing. Other packages may be there already. */
+/** Unpacks a package's files into a directory, which is made if missing and may already contain other packages. */
 export async function unpackPackage(file: string, directory: string): Promise<void> {
   await mkdir(directory, { recursive: true });
   await runProgram('dpkg-deb', ['--extract', file, directory], DPKG);
-  // Before the next package is unpacked, which would follow them, too.
+  // Before the next package is unpacked, which would follow the links, too.
   await confineLinks(directory);
 }
 
 /**
- * Makes the links below `root` lead where they would lead if it were the root of a system. Each gets a target without `..` after a name, so
- * that links in the middle of its path, which are confined themselves, cannot lead out either.
+ * Makes the links below `root` lead where they would if `root` were the root of a system. Each target gets no `..` after a name, so that
+ * links in the middle of its path, which are confined themselves, cannot lead out either.
  */
 async function confineLinks(root: string): Promise<void> {
   for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
     if (!entry.isSymbolicLink()) continue;
     const path = join(entry.parentPath, entry.name);
     const target = await readlink(path);
-    // Above the root is the root.
+    // `..` of the root is the root.
     const inside = normalize(target.startsWith('/') ? target : join('/', relative(root, dirname(path)), target));
     const confined = relative(dirname(path), join(root, inside)) || '.';
     if (confined === target) continue;

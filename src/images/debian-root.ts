@@ -1,11 +1,11 @@
-// Builds the root directory of a Debian system from packages, as an archive, by mmdebstrap.
+// Builds the root directory of a Debian system from packages with mmdebstrap, as an archive.
 //
 // Sources: mmdebstrap(1), sources.list(5); the root is finished by debian/customise.sh.
 //
-// 1. Root is not needed where mmdebstrap can make namespaces of its own: `unshare` mode, for which a user needs newuidmap and a range
-//    in /etc/subuid.
-// 2. Packages are kept between builds; what the mirrors do not have any more is dropped.
-// 3. Only values of known shape reach a shell: names of packages and releases, identifiers, addresses of mirrors without quotes.
+// 1. Without root, mmdebstrap works in its own namespaces (`unshare` mode), for which the user needs newuidmap and a range in
+//    /etc/subuid.
+// 2. Packages are kept between builds, except those that the mirrors no longer have.
+// 3. Only values of known shape reach a shell: names of packages and releases, identifiers, URLs of mirrors without quotes.
 
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,39 +13,39 @@ import { osErrorCode, RackError } from '../errors.ts';
 import { listMirrors } from './apt.ts';
 import { type ProgramOptions, runProgram } from './program.ts';
 
-/** What is built. */
+/** The system to build. */
 export interface DebianRequest {
   /** Debian's code name: `bookworm`, `trixie`. */
   readonly release: string;
   /** `amd64` or `arm64`. */
   readonly arch: string;
-  /** Put cloud-init into it. */
+  /** Include cloud-init. */
   readonly cloudInit: boolean;
-  /** Names of further packages. */
+  /** Names of additional packages. */
   readonly packages: readonly string[];
-  /** Mirrors to build from, each an address or a line of sources.list; empty: those of the host. */
+  /** Mirrors to build from, each a URL or a line of sources.list; empty: the host's. */
   readonly mirrors: readonly string[];
-  /** Packages are kept here between builds. */
+  /** Keeps packages between builds. */
   readonly cacheDir: string;
-  /** Lasting time of what is built, in seconds since 1970. */
+  /** The time stamped on everything built, in seconds since 1970. */
   readonly epochSeconds: number;
   readonly onProgress: (text: string) => void;
 }
 
-/** Identifiers of file systems, of which the system's configuration speaks. */
+/** Identifiers of file systems, used in the system's configuration. */
 export interface FileSystemIds {
   readonly root: string;
   /** `1234-ABCD`. */
   readonly esp: string;
 }
 
-/** What differs between architectures. */
+/** The differences between architectures. */
 export interface DebianPlatform {
-  /** How UEFI calls the architecture in file names. */
+  /** The architecture in UEFI file names. */
   readonly efi: 'x64' | 'aa64';
   readonly console: string;
   readonly packages: readonly string[];
-  /** True where a BIOS may start it. */
+  /** True if a BIOS may boot it. */
   readonly hasBios: boolean;
 }
 
@@ -76,7 +76,7 @@ const PACKAGES = [
   ...['iproute2', 'iputils-ping', 'netbase', 'ca-certificates', 'openssh-server', 'sudo', 'less'],
 ];
 const CLOUD_INIT_PACKAGES = ['cloud-init'];
-/** Drivers of what servers do not have or use without a person before them: a third of the kernel's package. */
+/** Drivers for hardware that servers lack, or that only a person at the machine uses: a third of the kernel's package. */
 const DRIVERS_LEFT_OUT = [
   ...[
     'sound',
@@ -98,7 +98,7 @@ const DRIVERS_LEFT_OUT = [
   ],
   ...['amd', 'i915', 'nouveau', 'radeon', 'gma500', 'vmwgfx'].map((name) => `drivers/gpu/drm/${name}`),
 ];
-/** What dpkg does not unpack, as it is told. */
+/** dpkg options for paths that are not unpacked. */
 const PATHS_LEFT_OUT = [
   ...['man', 'info', 'locale', 'doc'].map((name) => `path-exclude=/usr/share/${name}/*`),
   ...['locale/locale.alias', 'doc/*/copyright'].map((name) => `path-include=/usr/share/${name}`),
@@ -111,13 +111,13 @@ const PACKAGE_NAME = /^[a-z0-9][a-z0-9+.-]{1,99}$/;
 const MIRROR_URL = /^https?:\/\/[A-Za-z0-9._~:[\]/%+-]+$/;
 const MIRROR_LINE =
   /^deb (?:\[[A-Za-z0-9=,./ _+-]+\] )?https?:\/\/[A-Za-z0-9._~:[\]/%+-]+ [a-z0-9/._-]+(?: [a-z0-9-]+)+$/;
-/** The most packages and mirrors that a person may name. */
+/** Packages, and mirrors, that a person may name. */
 const NAMES_MAX = 200;
 const BUILD_MINUTES_MAX = 60;
 const MMDEBSTRAP = 'mmdebstrap';
 
 /**
- * Checks what a person asked for.
+ * Checks a person's request.
  * @throws RackError `bad-argument`
  */
 export function checkDebianRequest(
@@ -127,20 +127,23 @@ export function checkDebianRequest(
   const platform = DEBIAN_PLATFORMS.get(arch);
   if (platform === undefined) {
     const known = [...DEBIAN_PLATFORMS.keys()].join(', ');
-    throw new RackError('bad-argument', `No image is built for ${JSON.stringify(arch)}; there are: ${known}.`);
+    throw new RackError('bad-argument', `No image can be built for ${JSON.stringify(arch)}; use one of ${known}.`);
   }
   if (!/^[a-z]{2,20}$/.test(release)) {
-    throw new RackError('bad-argument', `${JSON.stringify(release)} is no release of Debian: bookworm, trixie …`);
+    throw new RackError(
+      'bad-argument',
+      `${JSON.stringify(release)} is not a Debian release such as bookworm or trixie.`,
+    );
   }
   const wrong = packages.find((name) => !PACKAGE_NAME.test(name));
-  if (wrong !== undefined) throw new RackError('bad-argument', `${JSON.stringify(wrong)} is no name of a package.`);
+  if (wrong !== undefined) throw new RackError('bad-argument', `${JSON.stringify(wrong)} is not a package name.`);
   const odd = mirrors.find((mirror) => !MIRROR_URL.test(mirror) && !MIRROR_LINE.test(mirror));
   if (odd !== undefined) {
-    const rule = 'an address (http://mirror.example/debian) or a line of sources.list, without a password';
-    throw new RackError('bad-argument', `${JSON.stringify(odd)} is no mirror: it is ${rule}.`);
+    const rule = 'a URL (http://mirror.example/debian) or a line of sources.list, without a password';
+    throw new RackError('bad-argument', `${JSON.stringify(odd)} is not a mirror: use ${rule}.`);
   }
   if (packages.length > NAMES_MAX || mirrors.length > NAMES_MAX) {
-    throw new RackError('bad-argument', `More than ${NAMES_MAX} packages or mirrors are named.`);
+    throw new RackError('bad-argument', `Name at most ${NAMES_MAX} packages and ${NAMES_MAX} mirrors.`);
   }
   return platform;
 }
@@ -148,7 +151,7 @@ export function checkDebianRequest(
 /**
  * Builds the root into the archive `file`.
  *
- * @throws RackError `bad-argument`, `tool-missing`, `tool-failed` with the words of what failed and the remedy
+ * @throws RackError `bad-argument`, `tool-missing`, `tool-failed` with the failed program's output and the remedy
  */
 export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds, file: string): Promise<void> {
   const platform = checkDebianRequest(request);
@@ -180,7 +183,7 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
     '--variant=minbase',
     `--architectures=${arch}`,
     '--format=tar',
-    // Devices are the running kernel's to make, and who is not root cannot.
+    // The running kernel makes the devices; without root nobody else could.
     '--skip=essential/unlink,output/mknod',
     `--include=${[...new Set(names)].join(',')}`,
     ...['force-unsafe-io', ...PATHS_LEFT_OUT].map((option) => `--dpkgopt=${option}`),
@@ -207,12 +210,12 @@ function buildOptions({ release, arch, epochSeconds, onProgress }: DebianRequest
   const foreign = arch !== hostArchitecture() ? ` For ${arch}, also install qemu-user-static and binfmt-support.` : '';
   const rootless = isRoot()
     ? ''
-    : ' Without root it needs the package uidmap and a range of this user in /etc/subuid; or run this as root.';
+    : ' Without root it needs the package uidmap and a range for this user in /etc/subuid; or run this as root.';
   return {
     package: MMDEBSTRAP,
     environment: { SOURCE_DATE_EPOCH: String(epochSeconds), DEBIAN_FRONTEND: 'noninteractive' },
     task: `building Debian ${release}`,
-    remedy: `See that this host reaches the mirrors, or name others with --mirror.${foreign}${rootless}`,
+    remedy: `Check that this host reaches the mirrors, or name others with --mirror.${foreign}${rootless}`,
     minutesMax: BUILD_MINUTES_MAX,
     onLine: (line) => {
       const step = /^I: ((?:running apt|downloading|extracting|installing|creating|cleaning).*?)\.*$/.exec(line)?.[1];
@@ -221,7 +224,7 @@ function buildOptions({ release, arch, epochSeconds, onProgress }: DebianRequest
   };
 }
 
-/** True when this process may do everything. */
+/** True if this process runs as root. */
 export const isRoot = (): boolean => process.getuid?.() === 0;
 
 function hostArchitecture(): string {
@@ -230,19 +233,19 @@ function hostArchitecture(): string {
 
 const addressOf = (mirror: string): string => /https?:\/\/\S+/.exec(mirror)?.[0] ?? mirror;
 
-/** For mmdebstrap's own hooks, which split their text as a shell does. @throws RackError `bad-argument` */
+/** Quotes a path for mmdebstrap's hooks, which split text like a shell. @throws RackError `bad-argument` */
 function quote(path: string): string {
   if (path.includes("'"))
-    throw new RackError('bad-argument', `${path} has a quotation mark in its name: use another directory.`);
+    throw new RackError('bad-argument', `${path} contains a quotation mark: use another directory.`);
   return `'${path}'`;
 }
 
-/** What went wrong with a file of ours, as a RackError; other errors as they are. */
+/** Turns a file error into a RackError with the remedy; other errors pass unchanged. */
 export function asRoomError(error: unknown, directory: string): unknown {
   const code = osErrorCode(error);
   if (error instanceof RackError || code === undefined || !/^E[A-Z]+$/.test(code)) return error;
   const remedy =
-    code === 'ENOSPC' ? 'make room there, or set TMPDIR to a directory with more' : 'use a directory of your own';
+    code === 'ENOSPC' ? 'free space there, or set TMPDIR to a directory with more' : 'use a directory of your own';
   return new RackError('store-unwritable', `${join(directory)} cannot be written (${code}): ${remedy}.`, {
     cause: error,
   });

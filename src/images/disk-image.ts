@@ -1,19 +1,19 @@
-// Recognises a disk image by its bytes: which format it is, and whether it can be the content of a machine's disk.
+// Recognises a disk image by its bytes: its format, and whether it can be the content of a machine's disk.
 //
 // Sources: RFC 8878 §3.1 (Zstandard); UEFI 2.10 §5.2 (MBR), §5.3 (GPT); the magic numbers of other formats.
 //
-// 1. What is taken has a partition table: without one nothing could boot from it, and most likely it is another kind of file.
-// 2. A format that is not taken is named, with the command that makes an image of it.
+// 1. An accepted image has a partition table: without one nothing could boot from it, and it is most likely another kind of file.
+// 2. A refused format is named, with the command that makes an image from it.
 
-/** How an image is kept: as it is on the disk, or compressed by Zstandard. */
+/** How an image is stored: as on the disk, or compressed with Zstandard. */
 export type ImageFormat = 'raw' | 'raw.zst';
 
 /** The kind of an image's partition table. */
 export type PartitionTable = 'gpt' | 'mbr';
 
-/** As many of a disk's first bytes as tell its partition table: GPT of disks with sectors of 4096 bytes too. */
+/** How many of a disk's first bytes show its partition table, also GPT on sectors of 4096 bytes. */
 export const DISK_HEAD_BYTES = 2 * 4096;
-/** As many of a file's first bytes as tell its format. */
+/** How many of a file's first bytes show its format. */
 export const FILE_HEAD_BYTES = 64 * 1024;
 
 interface OtherFormat {
@@ -23,7 +23,7 @@ interface OtherFormat {
   readonly remedy: string;
 }
 
-const CONVERT = 'make a raw image of it: qemu-img convert -O raw FILE disk.img';
+const CONVERT = 'convert it to a raw image: qemu-img convert -O raw FILE disk.img';
 const EXPAND = 'expand it first, or compress it with zstd instead';
 
 const OTHER_FORMATS: readonly OtherFormat[] = [
@@ -31,15 +31,15 @@ const OTHER_FORMATS: readonly OtherFormat[] = [
   { name: 'a VMware image', magic: 'KDMV', at: 0, remedy: CONVERT },
   { name: 'a Hyper-V image', magic: 'vhdxfile', at: 0, remedy: CONVERT },
   { name: 'a VirtualBox image', magic: '\x7f\x10\xda\xbe', at: 64, remedy: CONVERT },
-  { name: 'compressed by gzip', magic: '\x1f\x8b', at: 0, remedy: EXPAND },
-  { name: 'compressed by xz', magic: '\xfd7zXZ\0', at: 0, remedy: EXPAND },
-  { name: 'compressed by bzip2', magic: 'BZh', at: 0, remedy: EXPAND },
-  { name: 'a squashfs', magic: 'hsqs', at: 0, remedy: 'give an image of a whole disk, with a partition table' },
-  { name: 'a tar archive', magic: 'ustar', at: 257, remedy: 'give an image of a whole disk, with a partition table' },
-  { name: 'the image of an optical disc', magic: 'CD001', at: 32_769, remedy: 'give the image of an installed disk' },
+  { name: 'compressed with gzip', magic: '\x1f\x8b', at: 0, remedy: EXPAND },
+  { name: 'compressed with xz', magic: '\xfd7zXZ\0', at: 0, remedy: EXPAND },
+  { name: 'compressed with bzip2', magic: 'BZh', at: 0, remedy: EXPAND },
+  { name: 'a squashfs', magic: 'hsqs', at: 0, remedy: 'use an image of a whole disk, with a partition table' },
+  { name: 'a tar archive', magic: 'ustar', at: 257, remedy: 'use an image of a whole disk, with a partition table' },
+  { name: 'the image of an optical disc', magic: 'CD001', at: 32_769, remedy: 'use the image of an installed disk' },
 ];
 
-/** What a file is, by its first FILE_HEAD_BYTES: how its image is kept, or why it is none. */
+/** Recognises a file by its first FILE_HEAD_BYTES: the format of its image, or why it is not one. */
 export function recogniseFormat(
   head: Uint8Array,
 ): { readonly ok: true; readonly format: ImageFormat } | { readonly ok: false; readonly problem: string } {
@@ -50,12 +50,12 @@ export function recogniseFormat(
   return { ok: true, format: 'raw' };
 }
 
-/** The partition table at the begin of a disk; undefined: there is none. */
+/** The partition table at the start of a disk; undefined: none. */
 export function findPartitionTable(head: Uint8Array): PartitionTable | undefined {
   const text = Buffer.from(head).toString('latin1');
   if ([512, 4096].some((at) => text.startsWith('EFI PART', at))) return 'gpt';
   if (!text.startsWith('\x55\xaa', 510)) return undefined;
-  // The type of each of the four entries; a file system's boot sector has text or code there, and its state is neither 0 nor 80.
+  // The four entries. In a file system's boot sector there is text or code instead, so that the state is neither 0 nor 80.
   const entries = [446, 462, 478, 494].map((at) => ({ state: head[at] ?? 0, type: head[at + 4] ?? 0 }));
   const plausible = entries.every(({ state }) => state === 0 || state === 0x80);
   return plausible && entries.some(({ type }) => type !== 0) ? 'mbr' : undefined;

@@ -1,9 +1,9 @@
-// Reads sections of ELF files: of kernel modules, and of programs and libraries, to learn which libraries they need.
+// Reads sections of ELF files: of kernel modules, and of programs and libraries to find the libraries they need.
 //
 // Source: System V ABI, "Object Files" (ELF) and "Program Loading and Dynamic Linking".
 //
-// 1. Only 64-bit little-endian ELF is read: amd64 and arm64.
-// 2. Nothing outside the bytes is read, whatever the headers say.
+// 1. Only 64-bit little-endian ELF is supported: amd64 and arm64.
+// 2. The reader stays inside the bytes, whatever the headers say.
 
 import { type Decoded, decoded, faulty } from '../net/byte-reader.ts';
 
@@ -13,20 +13,20 @@ const SECTIONS_MAX = 65_535;
 /** An entry of the dynamic section is a tag and a value of eight bytes each. */
 const DYNAMIC_ENTRY_BYTES = 16;
 const DT_NEEDED = 1n;
-/** More libraries than this one program does not ask for. */
+/** No program needs more libraries. */
 const LIBRARIES_MAX = 256;
-/** The longest name that is believed, in bytes: no path of Linux is longer (PATH_MAX). All names may overlap in the file. */
+/** The longest accepted name, in bytes: PATH_MAX of Linux. Names may overlap in the file. */
 const NAME_BYTES_MAX = 4096;
 
 /** What a program or library needs to run. */
 export interface ElfNeeds {
-  /** The dynamic linker's path, of programs; undefined: of a library. */
+  /** The path of the dynamic linker; undefined: it is a library. */
   readonly interpreter: string | undefined;
-  /** Names of the libraries it asks for by itself. */
+  /** Names of the libraries it needs directly. */
   readonly libraries: readonly string[];
 }
 
-/** What the program or library in `bytes` needs; a statically linked one is a fault, for it has no dynamic section. */
+/** What the program or library in `bytes` needs. A statically linked one is a fault because it has no dynamic section. */
 export function decodeElfNeeds(bytes: Uint8Array): Decoded<ElfNeeds> {
   const dynamic = findElfSection(bytes, '.dynamic');
   if (!dynamic.ok) return dynamic;
@@ -47,7 +47,7 @@ export function decodeElfNeeds(bytes: Uint8Array): Decoded<ElfNeeds> {
   return decoded({ interpreter: interpreter.ok ? zeroEnded(interpreter.value, 0) : undefined, libraries });
 }
 
-/** The text from `offset` to a zero byte; undefined: there is none within NAME_BYTES_MAX. */
+/** The text from `offset` to a zero byte; undefined: no zero byte within NAME_BYTES_MAX. */
 function zeroEnded(bytes: Uint8Array, offset: number): string | undefined {
   if (offset >= bytes.length) return undefined;
   const text = Buffer.from(bytes.subarray(offset, offset + NAME_BYTES_MAX)).toString('latin1');
@@ -55,7 +55,7 @@ function zeroEnded(bytes: Uint8Array, offset: number): string | undefined {
   return end === -1 ? undefined : text.slice(0, end);
 }
 
-/** The bytes of a section, by its name; a fault when the file is cut short, no such ELF, or has no such section. */
+/** The bytes of a section, by name. A fault if the file is cut short, is not a supported ELF, or lacks the section. */
 export function findElfSection(bytes: Uint8Array, wanted: string): Decoded<Uint8Array> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < HEADER_BYTES) return faulty({ code: 'truncated', offset: bytes.length, field: 'ELF header' });
@@ -90,7 +90,7 @@ function sectionBytes(bytes: Uint8Array, view: DataView, headerAt: number): Uint
   return offset + length > bytes.length ? undefined : bytes.subarray(offset, offset + length);
 }
 
-/** The zero-ended text at `offset`, when it has exactly `length` bytes. */
+/** The zero-ended text at `offset` if it has exactly `length` bytes. */
 function textAt(bytes: Uint8Array, offset: number, length: number): string | undefined {
   if (bytes[offset + length] !== 0) return undefined;
   return Buffer.from(bytes.subarray(offset, offset + length)).toString('latin1');

@@ -2,9 +2,9 @@
 //
 // Sources: Documentation/admin-guide/initrd.rst and filesystems/ramfs-rootfs-initramfs.rst of Linux; RFC 1952 for gzip.
 //
-// 1. The same packages give the same bytes, whoever builds, where and when: nothing of the host enters but the compressor, and
-//    the manifest has the hash of the uncompressed archive beside that of the compressed one.
-// 2. Modules stay as the distribution signed them; stripping would take the signature off, and Secure Boot would refuse them.
+// 1. The same packages give the same bytes on every host and at every time. Only the host's compressor matters, so the manifest also has
+//    the hash of the uncompressed archive.
+// 2. Modules stay as signed by the distribution: stripping would remove the signature, and Secure Boot would refuse them.
 // 3. Kernel and initrd are published together or not at all.
 
 import { createHash } from 'node:crypto';
@@ -46,8 +46,8 @@ export interface EnvironmentRequest {
   /** Debian's code name: `bookworm`. */
   readonly release: string;
   /**
-   * `.deb` files to build from: a kernel (`linux-image-…`), `busybox-static`, firmware, for the search for a BMC
-   * `freeipmi-tools`, to deploy `zstd`, `fdisk` and `e2fsprogs`, and for logins `dropbear-bin`, each with its libraries. Undefined: fetched by apt.
+   * `.deb` files to build from: a kernel (`linux-image-…`), `busybox-static`, firmware; `freeipmi-tools` for finding a BMC; `zstd`,
+   * `fdisk` and `e2fsprogs` for deploying; `dropbear-bin` for logins; and their libraries. Undefined: apt fetches them.
    */
   readonly packages?: readonly string[] | undefined;
   /** Holds packages and lists between builds, and unpacked files during one. */
@@ -55,7 +55,7 @@ export interface EnvironmentRequest {
   readonly onProgress: (text: string) => void;
 }
 
-/** What was published. */
+/** The published files. */
 export interface Publication {
   readonly directory: string;
   readonly files: readonly PublishedFile[];
@@ -67,7 +67,7 @@ const NAME_PATTERN = /^[a-z0-9][a-z0-9.-]{0,31}$/;
 /**
  * Builds the environment and publishes it as `ARCH/generic/RELEASE/commissioning/{linux,initrd.gz,tools.cpio.gz,login.cpio.gz,manifest.json}` of the tree.
  *
- * @throws RackError `bad-argument` for an odd architecture, release or set of packages; `tool-missing` and `tool-failed` from
+ * @throws RackError `bad-argument` for an unusable architecture, release or set of packages; `tool-missing` and `tool-failed` from
  * apt and dpkg-deb, with the remedy
  */
 export async function buildEnvironment(request: EnvironmentRequest): Promise<Publication> {
@@ -84,7 +84,7 @@ export async function buildEnvironment(request: EnvironmentRequest): Promise<Pub
     const firmware = await findFirmware(unpacked);
     const modules = await chooseModulesOf(kernel, firmware);
     const withIpmi = hasIpmiTool(packages.map(({ name }) => name));
-    if (!withIpmi) request.onProgress('Leaving out the search for a BMC: there is no package freeipmi-tools');
+    if (!withIpmi) request.onProgress('Omitting the search for a BMC: the package freeipmi-tools is missing');
     request.onProgress(`Packing ${modules.length} drivers for Linux ${kernel.version}`);
     const place = [request.arch, 'generic', request.release, 'commissioning'];
     const tools = await makeTools(request, packages, unpacked, place.join('/'));
@@ -127,25 +127,25 @@ async function makeTools(
   const names = packages.map(({ name }) => name);
   const tools: ToolArchive[] = [];
   if (hasDeployTools(names)) tools.push(await makeDeployTools(unpacked, directory, names));
-  else onProgress('Leaving out the tools to deploy with: zstd, fdisk or e2fsprogs is not there');
+  else onProgress('Omitting the tools for deploying: zstd, fdisk or e2fsprogs is missing');
   if (hasLoginTools(names)) tools.push(await makeLoginTools(unpacked, directory));
-  else onProgress('Leaving out logins to machines in rescue: there is no package dropbear-bin');
+  else onProgress('Omitting logins to machines in rescue mode: the package dropbear-bin is missing');
   return tools;
 }
 
 /**
- * Checks what becomes part of paths.
+ * Checks the names that become part of paths.
  *
  * @throws RackError `bad-argument`
  */
 export function checkNames(request: Pick<EnvironmentRequest, 'arch' | 'release'>): void {
   for (const name of [request.arch, request.release]) {
     if (!NAME_PATTERN.test(name))
-      throw new RackError('bad-argument', `${JSON.stringify(name)} names no release or architecture.`);
+      throw new RackError('bad-argument', `${JSON.stringify(name)} is not the name of a release or an architecture.`);
   }
 }
 
-/** The packages to build from, kernel first: those given, else those that apt has. */
+/** The packages to build from, kernel first: the given ones, else from apt. */
 async function choosePackages(request: EnvironmentRequest): Promise<DebianPackage[]> {
   const packages = request.packages
     ? await Promise.all(request.packages.map(openPackage))
@@ -154,7 +154,7 @@ async function choosePackages(request: EnvironmentRequest): Promise<DebianPackag
   if (wrong !== undefined) {
     throw new RackError(
       'bad-argument',
-      `${wrong.file} is for ${wrong.architecture}; give packages for ${request.arch}.`,
+      `${wrong.file} is for ${wrong.architecture}; use packages for ${request.arch}.`,
     );
   }
   const kernels = packages.filter(({ name }) => name.startsWith('linux-image-'));
@@ -188,7 +188,7 @@ async function fetchPackages(request: EnvironmentRequest): Promise<DebianPackage
   ]);
 }
 
-/** A module as the environment carries it: compressed, so that the whole set takes little memory while few are loaded. */
+/** A module as stored in the environment: compressed, so that the whole set takes little memory while few are loaded. */
 async function packModule(file: string): Promise<{ data: Uint8Array; ending: string }> {
   const ending = /\.(xz|gz)$/.exec(file)?.[0];
   if (ending !== undefined) return { data: await readFile(file), ending };
@@ -206,7 +206,7 @@ async function systemEntries(unpacked: string): Promise<CpioEntry[]> {
     'bin/rackboot-say': 'rackboot-say',
     'lib/rackboot/environment': 'environment',
     'lib/rackboot/lease': 'lease',
-    // The kernel calls this path for what it misses.
+    // The kernel runs this path to load missing modules.
     'sbin/modprobe': 'modprobe',
   };
   const entries: CpioEntry[] = [
@@ -251,7 +251,7 @@ async function moduleEntries(kernel: KernelFiles, modules: readonly ChosenModule
   return entries;
 }
 
-/** The firmware files that were unpacked: name as drivers ask for it, and where it is. */
+/** The unpacked firmware files: the path of each, by the name that drivers request. */
 async function findFirmware(unpacked: string): Promise<Map<string, string>> {
   const base = await firstExisting([join(unpacked, 'lib/firmware'), join(unpacked, 'usr/lib/firmware')]);
   if (base === undefined) return new Map();
@@ -260,7 +260,7 @@ async function findFirmware(unpacked: string): Promise<Map<string, string>> {
   return new Map(files.map((file) => [relative(base, file), file]));
 }
 
-/** The firmware that the drivers ask for. */
+/** The firmware that the drivers request. */
 async function firmwareEntries(
   firmware: ReadonlyMap<string, string>,
   modules: readonly ChosenModule[],

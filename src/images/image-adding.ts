@@ -1,10 +1,10 @@
-// Adds a disk image to the store: checks it, hashes it while copying, and puts it under its name.
+// Adds a disk image to the store: checks it, hashes it while copying, and stores it under its name.
 //
-//   recognise ─▶ room on the disk? ─▶ copy to .part-… (hash, expand, count) ─▶ partition table? ─▶ rename to its hash ─▶ manifest
+//   recognise ─▶ disk space? ─▶ copy to .part-… (hash, expand, count) ─▶ partition table? ─▶ rename to its hash ─▶ manifest
 //
-// 1. Nothing of an image can be seen before all of it is on disk; what was begun and not finished goes with the next adding.
-// 2. A compressed image is expanded while it is copied: one that is damaged or cut short is refused, and its size is known.
-// 3. However much an image expands to, only a few pieces of it are in memory.
+// 1. An image becomes visible only after all of it is on disk. The next addition removes unfinished copies.
+// 2. A compressed image is expanded while it is copied, so a damaged or truncated one is refused, and its expanded size is known.
+// 3. Only a few pieces of an image are in memory, however much it expands to.
 // 4. Adding the same bytes under the same name again changes nothing.
 
 import { createHash } from 'node:crypto';
@@ -39,52 +39,52 @@ import {
 } from './image-store.ts';
 import { makeDirectories, publishFile, syncDirectory } from './publication.ts';
 
-/** What to add, and as what. */
+/** The file to add, and the name of the image. */
 export interface AddRequest {
   /** The boot tree. */
   readonly tree: string;
-  /** The image, open for reading; it is not closed. */
+  /** The image, open for reading; the caller closes it. */
   readonly file: FileHandle;
-  /** What people call the file, for messages. */
+  /** The name of the file in messages. */
   readonly fileName: string;
-  /** `serial` undefined: the day of `nowMs`, with a number when that is taken. */
+  /** `serial` undefined: the day of `nowMs`, with a number if that is taken. */
   readonly name: Omit<ImageName, 'serial'> & { readonly serial?: string | undefined };
-  /** For people; undefined: made of the name. */
+  /** For people; undefined: made from the name. */
   readonly title?: string | undefined;
-  /** Keep a raw image compressed by Zstandard. */
+  /** Store a raw image compressed with Zstandard. */
   readonly compress: boolean;
-  /** The most bytes that it may fill of a disk; undefined: DISK_BYTES_MAX. */
+  /** The largest accepted disk, in bytes; undefined: DISK_BYTES_MAX. */
   readonly diskBytesMax?: number | undefined;
   /** Wall time. */
   readonly nowMs: number;
-  /** Told while it is copied, in bytes of the file. */
+  /** Called during the copy, with bytes of the file. */
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** What was added, or was there already. */
+/** The image that was added, or already existed. */
 export interface AddResult {
   readonly image: StoredImage;
   readonly added: boolean;
 }
 
-/** What stays free on the disk of the tree. */
+/** Space that must stay free on the disk of the tree. */
 const RESERVE_BYTES = 256 * 1024 * 1024;
 /** Images are compressed once and written many times; 9 takes twice the time of 3 and saves a seventh. */
 const PACKING = {
   chunkSize: PIECE_BYTES,
   params: { [zlib.ZSTD_c_compressionLevel]: 9, [zlib.ZSTD_c_checksumFlag]: 1 },
 };
-/** How far back a compressed image may refer, as a power of two in bytes: as far as `zstd -d` of the machine that deploys it follows. */
+/** The largest window of a compressed image, as a power of two in bytes: the limit of `zstd -d` on the deployed machine. */
 const WINDOW_LOG_MAX = 27;
 const WINDOW_TOO_LARGE = 'ZSTD_error_frameParameter_windowTooLarge';
 const EXPANDING = { chunkSize: PIECE_BYTES, params: { [zlib.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX } };
-/** The most that an image may fill of a disk, in bytes; a compressed one that would fill more is not expanded any further. */
+/** The largest disk of an image, in bytes; expanding a compressed image stops there. */
 const DISK_BYTES_MAX = 16 * 1024 ** 4;
-/** How much is read at a time. */
+/** Bytes read at a time. */
 const CHUNK_BYTES = 1024 * 1024;
 const SERIALS_A_DAY_MAX = 9999;
 
-/** What became of the bytes while they were copied. */
+/** The result of a copy. */
 interface Copy {
   readonly sha256: string;
   readonly bytes: number;
@@ -96,15 +96,15 @@ interface Copy {
 /**
  * Adds an image.
  *
- * @throws RackError `bad-argument` for what is no disk image or no name, `already-exists` for a serial that has other bytes,
- * `store-unwritable` when the disk lacks room or cannot be written
+ * @throws RackError `bad-argument` for an unusable file or name, `already-exists` if the serial exists with other bytes,
+ * `store-unwritable` if the disk lacks space or cannot be written
  */
 export async function addImage(request: AddRequest): Promise<AddResult> {
   const { tree, name } = request;
   const wrong = judgeImageName({ ...name, serial: name.serial ?? formatDay(request.nowMs) });
   if (wrong !== undefined) throw new RackError('bad-argument', wrong);
   if (readImages(tree).images.length >= IMAGES_MAX) {
-    throw new RackError('bad-argument', `The store has ${IMAGES_MAX} images already: remove some that nobody needs.`);
+    throw new RackError('bad-argument', `The store already has ${IMAGES_MAX} images: remove unneeded ones.`);
   }
   const directory = join(tree, 'images');
   const part = join(directory, `.part-${newUuid()}`);
@@ -131,11 +131,11 @@ async function copyImage(request: AddRequest, part: string): Promise<Copy> {
   await checkRoom(part, facts.size);
   const copy = await transfer(request, part, facts.size, recognised.format);
   if (findPartitionTable(copy.head) === undefined) {
-    const remedy = 'give an image of a whole disk, as dd would write it, not of one file system';
+    const remedy = 'use an image of a whole disk, as dd would write it, not of one file system';
     throw new RackError('bad-argument', `${fileName} cannot be added: it has no partition table; ${remedy}.`);
   }
   if (copy.diskBytes % 512 !== 0) {
-    const why = `it has ${counted(copy.diskBytes, 'byte')}, which is no whole number of sectors; it was probably cut short`;
+    const why = `it has ${counted(copy.diskBytes, 'byte')}, which is not a whole number of sectors; it was probably cut short`;
     throw new RackError('bad-argument', `${fileName} cannot be added: ${why}.`);
   }
   return copy;
@@ -146,11 +146,11 @@ async function checkRoom(part: string, needed: number): Promise<void> {
   const free = bavail * bsize;
   if (free >= needed + RESERVE_BYTES) return;
   const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
-  const why = `${dirname(part)} has ${megabytes(free)} left, and ${megabytes(needed + RESERVE_BYTES)} are needed`;
-  throw new RackError('store-unwritable', `${why}: make room, or remove images that nobody needs.`);
+  const why = `${dirname(part)} has ${megabytes(free)} left, but ${megabytes(needed + RESERVE_BYTES)} are needed`;
+  throw new RackError('store-unwritable', `${why}: free space, or remove unneeded images.`);
 }
 
-/** Copies the file, compressed where that is wanted, while its content is hashed, expanded and counted. */
+/** Copies the file, compressed if requested, while hashing, expanding and counting its content. */
 async function transfer(request: AddRequest, part: string, total: number, given: ImageFormat): Promise<Copy> {
   const format = given === 'raw' && request.compress ? 'raw.zst' : given;
   const hash = createHash('sha256');
@@ -187,7 +187,7 @@ async function transfer(request: AddRequest, part: string, total: number, given:
   return { sha256: hash.digest('hex'), bytes, diskBytes: disk.bytes, format, head: disk.head() };
 }
 
-/** The content of a file, piece by piece, each of which is overwritten by the next; `at`: how much has been read. */
+/** The content of a file, piece by piece. Each piece overwrites the last; `at`: bytes read so far. */
 async function* chunksOf(file: FileHandle): AsyncGenerator<Uint8Array & { readonly at: number }> {
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   for (let at = 0; ; ) {
@@ -198,7 +198,7 @@ async function* chunksOf(file: FileHandle): AsyncGenerator<Uint8Array & { readon
   }
 }
 
-/** Counts what a disk would hold and keeps its begin. */
+/** Counts the bytes of the disk and keeps the first ones. */
 class DiskCounter {
   readonly #fileName: string;
   readonly #bytesMax: number;
@@ -210,10 +210,10 @@ class DiskCounter {
     this.#bytesMax = bytesMax;
   }
 
-  /** @throws RackError `bad-argument` when no disk is as large */
+  /** @throws RackError `bad-argument` if the disk is too large */
   take(chunk: Uint8Array): void {
     if (this.bytes + chunk.length > this.#bytesMax) {
-      const why = `it would fill more than ${this.#bytesMax} bytes of a disk; give an image that a disk can hold`;
+      const why = `it would fill more than ${this.#bytesMax} bytes of a disk; use an image that fits on a disk`;
       throw new RackError('bad-argument', `${this.#fileName} cannot be added: ${why}.`);
     }
     if (this.bytes < DISK_HEAD_BYTES) this.#head.push(copyBytes(chunk, 0, DISK_HEAD_BYTES));
@@ -243,7 +243,7 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
   const image: StoredImage = { ...name, serial, title, sha256, bytes, format, diskBytes, partitionTable };
   const blob = join(tree, blobPath(sha256, format));
   if (hasBlob(tree, image)) {
-    // Whoever removes images at this moment sees by the time that it is wanted.
+    // A removal running at this moment sees from the time that the blob is in use.
     await utimes(blob, nowMs / 1000, nowMs / 1000);
   } else {
     await makeDirectories(dirname(blob));
@@ -255,7 +255,7 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
     await publishFile(manifestPath(tree, image), Buffer.from(encodeImage(kept), 'utf8'));
   }
   if (!hasBlob(tree, image)) {
-    throw new RackError('not-found', `${basename(blob)} was removed while it was added: add it again.`);
+    throw new RackError('not-found', `${basename(blob)} was removed while it was being added: add it again.`);
   }
   return { image: kept, added: present === undefined };
 }
@@ -268,7 +268,7 @@ function chooseSerial(request: AddRequest, same: readonly StoredImage[]): string
     const name = formatImageName({ ...request.name, serial });
     throw new RackError(
       'already-exists',
-      `${name} is there with other bytes: remove it first, or give another serial.`,
+      `${name} already exists with other bytes: remove it first, or use another serial.`,
     );
   }
   const day = formatDay(request.nowMs);
@@ -276,7 +276,7 @@ function chooseSerial(request: AddRequest, same: readonly StoredImage[]): string
   for (let number = 1; number <= SERIALS_A_DAY_MAX; number += 1) {
     if (!taken(`${day}.${number}`)) return `${day}.${number}`;
   }
-  throw new RackError('already-exists', `There are ${SERIALS_A_DAY_MAX} images of ${day} already: give a serial.`);
+  throw new RackError('already-exists', `There are already ${SERIALS_A_DAY_MAX} images of ${day}: name a serial.`);
 }
 
 const formatDay = (ms: number): string => new Date(ms).toISOString().slice(0, 10).replaceAll('-', '');
@@ -289,10 +289,10 @@ function isDamage(reason: unknown): boolean {
 function asDamage(reason: unknown, fileName: string): unknown {
   if (!isDamage(reason)) return reason;
   if (osErrorCode(reason) === WINDOW_TOO_LARGE) {
-    const remedy = 'the machine could not expand it: compress it with zstd without --long, or with --long=27';
+    const remedy = 'a machine could not expand it: compress it with zstd without --long, or with --long=27';
     return new RackError('bad-argument', `${fileName} cannot be added: ${remedy}.`, { cause: reason });
   }
-  const why = `it cannot be expanded (${errorText(reason)}); it was damaged or cut short, copy it anew`;
+  const why = `it cannot be expanded (${errorText(reason)}); it is damaged or cut short: copy it again`;
   return new RackError('bad-argument', `${fileName} cannot be added: ${why}.`, { cause: reason });
 }
 
@@ -300,6 +300,6 @@ function asWorldly(error: unknown, directory: string): unknown {
   if (error instanceof RackError) return error;
   const code = osErrorCode(error);
   if (code === undefined || !/^E[A-Z]+$/.test(code)) return error;
-  const remedy = code === 'ENOSPC' ? 'make room on its disk' : ownershipRemedy(directory, directory);
+  const remedy = code === 'ENOSPC' ? 'free space on its disk' : ownershipRemedy(directory, directory);
   return new RackError('store-unwritable', `${directory} cannot be written (${code}): ${remedy}.`, { cause: error });
 }

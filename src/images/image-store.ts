@@ -1,14 +1,14 @@
-// The store of disk images that machines are deployed from: blobs named after their content, and one manifest for each image.
+// The store of disk images from which machines are deployed: blobs named after their content, and one manifest for each image.
 //
-//   TREE/images/ab/abcdef….img[.zst]              the bytes as they are served; the boot listener sends them, ranges too
+//   TREE/images/ab/abcdef….img[.zst]              the bytes as served; the boot listener sends them, also in ranges
 //   TREE/images/.manifests/os~release~architecture~subarchitecture~label~serial.json
 //
-// Source: the products of simplestreams, whose names (os, release, label, serial) these are.
+// Source: the products of simplestreams, from which the names come (os, release, label, serial).
 //
-// 1. A blob has the hash in its name, appears whole, and is never changed; two images with the same bytes share it.
-// 2. A manifest appears whole and after its blob; each is a file of its own, so that those who add at once cannot lose one.
-// 3. What is removed is a manifest; a blob goes when no manifest names it.
-// 4. Hidden names are not served, so manifests are not. The bytes of an image are: whoever can boot here can fetch them.
+// 1. A blob has the hash in its name, appears whole, and never changes; images with the same bytes share it.
+// 2. A manifest appears whole and after its blob. Each is its own file, so that concurrent additions cannot lose one.
+// 3. Removing an image removes its manifest; a blob is deleted when no manifest names it.
+// 4. Manifests have hidden names, which are not served. The bytes of an image are served: every host that can boot here can fetch them.
 
 import { readdirSync, statSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
@@ -18,7 +18,7 @@ import { osErrorCode, RackError } from '../errors.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import type { ImageFormat, PartitionTable } from './disk-image.ts';
 
-/** What tells one image from another. */
+/** The name of an image. */
 export interface ImageName {
   /** `debian`, `ubuntu`, `custom` … */
   readonly os: string;
@@ -28,7 +28,7 @@ export interface ImageName {
   readonly subarchitecture: string;
   /** `release`, `daily`, `candidate` … */
   readonly label: string;
-  /** The day it was made or added, and a number where there are several: `20240131`, `20240131.2`. */
+  /** The day it was made or added, with a number if there are several: `20240131`, `20240131.2`. */
   readonly serial: string;
 }
 
@@ -36,17 +36,17 @@ export interface ImageName {
 export interface StoredImage extends ImageName {
   /** For people. */
   readonly title: string;
-  /** Of the bytes as they are kept and served; hexadecimal. */
+  /** Of the stored and served bytes; hexadecimal. */
   readonly sha256: string;
-  /** As kept and served. */
+  /** As stored and served. */
   readonly bytes: number;
   readonly format: ImageFormat;
-  /** What it fills of a disk. */
+  /** Its size on a disk. */
   readonly diskBytes: number;
   readonly partitionTable: PartitionTable;
 }
 
-/** What the region asks for; labels and serials are the store's choice. */
+/** What the region requests; the store chooses label and serial. */
 export interface ImageWish {
   readonly os: string;
   readonly release: string;
@@ -55,31 +55,31 @@ export interface ImageWish {
   readonly subarchitecture?: string | undefined;
 }
 
-/** An image as a machine is told of it. */
+/** An image as described to a machine. */
 export interface FoundImage extends StoredImage {
-  /** Where the boot listener has it: `/images/ab/….img.zst`. */
+  /** Its path on the boot listener: `/images/ab/….img.zst`. */
   readonly path: string;
 }
 
-/** Finds the image for a wish; undefined: the store has none. Reads a few small files, synchronously. */
+/** Finds the image for a wish; undefined: none. Reads a few small files synchronously. */
 export type FindImage = (wish: ImageWish) => FoundImage | undefined;
 
-/** What the store holds. */
+/** The contents of the store. */
 export interface StoreContent {
-  /** By name; of one name the newest first. */
+  /** Sorted by name, then newest first. */
   readonly images: readonly StoredImage[];
-  /** Manifests that cannot be used, each with the reason. */
+  /** Unusable manifests, each with the reason. */
   readonly problems: readonly string[];
 }
 
-/** The most images of a store; one more is refused. */
+/** Images in a store; further ones are refused. */
 export const IMAGES_MAX = 1000;
-/** A longer manifest is not read. */
+/** Longer manifests are not read. */
 const MANIFEST_BYTES_MAX = 16 * 1024;
-/** What lies about for longer than this belongs to nobody who is still adding. */
+/** Leftovers older than this belong to no running addition. */
 const LEFTOVER_MS = 60 * 60 * 1000;
 const GENERIC = 'generic';
-/** The label that comes before all others. */
+/** The preferred label. */
 const STABLE = 'release';
 
 const NAME = /^[a-z0-9][a-z0-9_.+-]{0,62}$/;
@@ -98,24 +98,24 @@ export function blobPath(sha256: string, format: ImageFormat): string {
   return `images/${sha256.slice(0, 2)}/${sha256}.${format === 'raw' ? 'img' : 'img.zst'}`;
 }
 
-/** The name as people write and read it: `debian/bookworm/amd64/generic/release/20240131`. */
+/** The name for people: `debian/bookworm/amd64/generic/release/20240131`. */
 export const formatImageName = (name: ImageName): string => FIELDS.map((field) => name[field]).join('/');
 
-/** What is wrong with a name; undefined: nothing. */
+/** The problem of a name; undefined: none. */
 export function judgeImageName(name: ImageName): string | undefined {
   const wrong = FIELDS.find((field) => !(field === 'serial' ? SERIAL : NAME).test(name[field]));
   if (wrong === undefined) return undefined;
   const rule =
     wrong === 'serial'
-      ? 'a day and perhaps a number: 20240131, 20240131.2'
-      : 'small letters, digits, and . _ + - within, 63 at most';
-  return `${JSON.stringify(name[wrong])} is no ${wrong} of an image: it is ${rule}.`;
+      ? 'a day, optionally with a number: 20240131, 20240131.2'
+      : 'lower-case letters and digits, with . _ + - inside, at most 63 characters';
+  return `${JSON.stringify(name[wrong])} cannot be the ${wrong} of an image: use ${rule}.`;
 }
 
-/** The manifest of an image, as it is written. */
+/** The manifest of an image, as text. */
 export const encodeImage = (image: StoredImage): string => `${JSON.stringify({ schema: 1, ...image }, undefined, 2)}\n`;
 
-/** Reads a manifest. @returns the image, or what is wrong with it */
+/** Reads a manifest. @returns the image, or the problem */
 export function decodeImage(text: string): StoredImage | string {
   let value: unknown;
   try {
@@ -123,7 +123,7 @@ export function decodeImage(text: string): StoredImage | string {
   } catch {
     return 'it is not JSON';
   }
-  if (typeof value !== 'object' || value === null) return 'it is no object';
+  if (typeof value !== 'object' || value === null) return 'it is not an object';
   const fields = new Map(Object.entries(value));
   if (fields.get('schema') !== 1) return `it has the schema ${JSON.stringify(fields.get('schema'))}, not 1`;
   const word = (key: string): string => {
@@ -163,7 +163,7 @@ export function readImages(tree: string): StoreContent {
     names = readdirSync(manifestsOf(tree));
   } catch (cause) {
     if (osErrorCode(cause) === 'ENOENT') return { images: [], problems: [] };
-    const why = `${manifestsOf(tree)} cannot be read (${osErrorCode(cause)}): let the user that runs Rackboot read it`;
+    const why = `${manifestsOf(tree)} cannot be read (${osErrorCode(cause)}): let the user who runs Rackboot read it`;
     throw new RackError('tree-unreadable', why, { cause });
   }
   const images: StoredImage[] = [];
@@ -187,7 +187,7 @@ function readManifest(path: string): StoredImage | string {
   }
 }
 
-/** By name, the newest serial first. */
+/** Orders by name, newest serial first. */
 export function compareImages(one: ImageName, other: ImageName): number {
   for (const field of FIELDS) {
     if (one[field] === other[field]) continue;
@@ -203,7 +203,7 @@ function compareSerials(one: string, other: string): number {
   return day - otherDay || number - otherNumber;
 }
 
-/** The image that fits a wish best: of its own sub-architecture before the generic one, stable before others, then the newest. */
+/** The best image for a wish: its own sub-architecture before the generic one, then stable before others, then the newest. */
 export function chooseImage<T extends ImageName>(wish: ImageWish, images: readonly T[]): T | undefined {
   const fitting = images.filter(
     ({ os, release, architecture }) => os === wish.os && release === wish.release && architecture === wish.architecture,
@@ -217,7 +217,7 @@ export function chooseImage<T extends ImageName>(wish: ImageWish, images: readon
   return undefined;
 }
 
-/** What the region asks for images of a tree: the best one whose bytes are really there. */
+/** Finds images of a tree for the region: the best one whose bytes really exist. */
 export function imageFinder(tree: string): FindImage {
   return (wish) => {
     const { images } = readImages(tree);
@@ -227,16 +227,16 @@ export function imageFinder(tree: string): FindImage {
   };
 }
 
-/** True when the bytes of an image are there, as many as its manifest says. */
+/** True if the bytes of an image exist, in the number that its manifest states. */
 export function hasBlob(tree: string, image: StoredImage): boolean {
   const found = statSync(join(tree, blobPath(image.sha256, image.format)), { throwIfNoEntry: false });
   return found?.isFile() === true && found.size === image.bytes;
 }
 
 /**
- * Removes images from the store, and the blobs that none of those that stay needs.
- * @param nowMs wall time; leavings of an adding that was killed go after an hour
- * @returns the bytes that were freed
+ * Removes images from the store, and the blobs that no remaining image needs.
+ * @param nowMs wall time; leftovers of a killed addition are removed after an hour
+ * @returns the freed bytes
  */
 export async function removeImages(tree: string, images: readonly StoredImage[], nowMs: number): Promise<number> {
   for (const image of images) await rm(manifestPath(tree, image), { force: true });
@@ -245,8 +245,8 @@ export async function removeImages(tree: string, images: readonly StoredImage[],
 }
 
 /**
- * Deletes blobs that no manifest names: those of `doomed` at once, others when they are old enough that nobody is adding them.
- * While a manifest cannot be read nothing is deleted: it may name what seems to be nobody's.
+ * Deletes blobs that no manifest names: those in `doomed` at once, others when they are too old to belong to a running addition. While a
+ * manifest is unreadable nothing is deleted: it may name a blob that seems unused.
  */
 export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySet<string>): Promise<number> {
   const { images, problems } = readImages(tree);

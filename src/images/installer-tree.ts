@@ -1,10 +1,10 @@
-// Whether a boot tree has an installer, as the boot listener would look for it.
+// Whether a boot tree has an installer, by the search of the boot listener.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { findImage } from '../boot/images.ts';
 
-/** True when a boot tree has the installer of a release, for this machine or for all of its architecture. */
+/** True if a boot tree has the installer of a release, for this machine or for its whole architecture. */
 export function treeHasInstaller(
   tree: string,
   of: { readonly architecture: string; readonly subarchitecture: string; readonly release: string },

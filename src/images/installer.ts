@@ -1,13 +1,13 @@
-// Imports Debian's installer for the network: its kernel as it is, and its initrd with a second archive behind it, of what the
-// installer fetches from a mirror only after its first commands: the drivers of disks and BMC; and of the search for a BMC.
+// Imports Debian's network installer: its kernel unchanged, and its initrd with a second archive appended. That archive has the drivers of
+// disks and BMC, which the installer would fetch from a mirror only after its first commands, and the search for a BMC.
 //
-// Sources: Documentation/filesystems/ramfs-rootfs-initramfs.rst of Linux (archives one after the other make one file system);
+// Sources: Documentation/filesystems/ramfs-rootfs-initramfs.rst of Linux (concatenated archives make one file system);
 // depmod(8).
 //
-// 1. Drivers are those of the very kernel that is inside, as the distribution signed them, and their index covers all that are
-//    there: the installer's own and the added ones.
-// 2. What is inside is kept: nothing is replaced but the index of the drivers.
-// 3. The same packages give the same bytes; then nothing that is published changes.
+// 1. The added drivers belong to exactly the installer's kernel, as signed by the distribution. The index covers all drivers: the
+//    installer's own and the added ones.
+// 2. The installer's files are kept; only the index of the drivers is replaced.
+// 3. The same packages give the same bytes, and publishing them again changes nothing.
 
 import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
@@ -27,17 +27,17 @@ import { chooseModules } from './module-set.ts';
 import { runProgram } from './program.ts';
 import { describeFile, encodeManifest, publishDirectory, readIfThere } from './publication.ts';
 
-/** Of an installer's initrd, uncompressed: Debian 12's is 137 MB. */
+/** The uncompressed size of an installer's initrd; Debian 12's is 137 MB. */
 const INITRD_BYTES_MAX = 1024 * 1024 * 1024;
-/** Debian's numbers of its releases: they are part of the package's name. */
+/** The numbers of Debian's releases, which are part of the package's name. */
 const RELEASE_NUMBERS: Readonly<Record<string, string>> = { bullseye: '11', bookworm: '12', trixie: '13', forky: '14' };
-/** Runs when the installer starts, before it asks anything. */
+/** Runs when the installer starts, before its first question. */
 const WATCHDOG_PATH = 'lib/debian-installer-startup.d/S99rackboot';
 const WATCHDOG = new URL('./environment/installer-watchdog', import.meta.url);
-/** What depmod writes, and the kernel's own lists that it reads. */
+/** The files that depmod writes, and the kernel's lists that it reads. */
 const INDEX = /^modules\.(?!order$)/;
 
-/** The installer as its package has it. */
+/** The installer, as in its package. */
 interface Installer {
   readonly kernel: Uint8Array;
   readonly initrd: Uint8Array;
@@ -51,7 +51,7 @@ interface Installer {
 /**
  * Imports the installer and publishes it as `ARCH/generic/RELEASE/install/{linux,initrd.gz,manifest.json}` of the tree.
  *
- * @throws RackError `bad-argument` for an odd architecture, release or set of packages; `tool-missing` and `tool-failed` from
+ * @throws RackError `bad-argument` for an unusable architecture, release or set of packages; `tool-missing` and `tool-failed` from
  * apt, dpkg-deb and depmod, with the remedy
  */
 export async function importInstaller(request: EnvironmentRequest): Promise<Publication> {
@@ -73,7 +73,7 @@ export async function importInstaller(request: EnvironmentRequest): Promise<Publ
     }
     const kernel = await findKernel(join(scratch, 'added'));
     if (kernel.version !== installer.version) {
-      const text = `${kernelPackage.file} has the drivers of Linux ${kernel.version}; give the package ${image}.`;
+      const text = `${kernelPackage.file} has the drivers of Linux ${kernel.version}; use the package ${image}.`;
       throw new RackError('bad-argument', `The installer is Linux ${installer.version}, but ${text}`);
     }
     const entries = [
@@ -87,7 +87,7 @@ export async function importInstaller(request: EnvironmentRequest): Promise<Publ
   }
 }
 
-/** The packages that were given, or apt. */
+/** The source of packages: the given ones, or apt. */
 class PackageSource {
   readonly #request: EnvironmentRequest;
   #given: Promise<DebianPackage[]> | undefined;
@@ -98,7 +98,7 @@ class PackageSource {
     if (request.packages !== undefined) this.#given = Promise.all(request.packages.map(openPackage));
   }
 
-  /** The package whose name fits, of those given; else the one called `name`, from apt. */
+  /** The given package whose name matches, or without given packages the package `name` from apt. */
   async find(pattern: RegExp, name: () => string): Promise<DebianPackage> {
     const given = await this.#given;
     const found =
@@ -111,12 +111,12 @@ class PackageSource {
     }
     const { arch } = this.#request;
     if (only.architecture === 'all' ? !only.name.endsWith(`-${arch}`) : only.architecture !== arch) {
-      throw new RackError('bad-argument', `${only.file} is not for ${arch}; give packages for ${arch}.`);
+      throw new RackError('bad-argument', `${only.file} is not for ${arch}; use packages for ${arch}.`);
     }
     return only;
   }
 
-  /** The packages of the search for a BMC; none when packages were given without them. */
+  /** The packages of the search for a BMC; none if the given packages lack them. */
   async findTools(): Promise<DebianPackage[]> {
     const given = await this.#given;
     if (given === undefined) {
@@ -125,7 +125,7 @@ class PackageSource {
     }
     if (hasIpmiTool(given.map(({ name }) => name)))
       return given.filter(({ name }) => !/^(linux-image|debian-installer)-/.test(name));
-    this.#request.onProgress('Leaving out the search for a BMC: there is no package freeipmi-tools');
+    this.#request.onProgress('Omitting the search for a BMC: the package freeipmi-tools is missing');
     return [];
   }
 
@@ -140,10 +140,7 @@ function installerPackage({ arch, release }: EnvironmentRequest): string {
   const number = RELEASE_NUMBERS[release];
   if (number !== undefined) return `debian-installer-${number}-netboot-${arch}`;
   const known = Object.keys(RELEASE_NUMBERS).join(', ');
-  throw new RackError(
-    'bad-argument',
-    `There is no package of the installer of ${release} known; there is of: ${known}.`,
-  );
+  throw new RackError('bad-argument', `No installer package is known for ${release}; use one of ${known}.`);
 }
 
 async function openInstaller(unpacked: string, arch: string): Promise<Installer> {
@@ -154,7 +151,7 @@ async function openInstaller(unpacked: string, arch: string): Promise<Installer>
     ['linux', 'initrd.gz'].map((name) => readFile(join(directory, name)).catch(() => undefined)),
   );
   if (kernel === undefined || initrd === undefined) {
-    throw new RackError('bad-argument', `The package of the installer has no kernel and initrd for ${arch}.`);
+    throw new RackError('bad-argument', `The installer's package has no kernel and initrd for ${arch}.`);
   }
   const paths = await readInitrdPaths(initrd);
   const found = [...paths].map((path) => /^((?:usr\/)?lib\/modules\/([^/]+))\/kernel\//.exec(path));
@@ -164,9 +161,9 @@ async function openInstaller(unpacked: string, arch: string): Promise<Installer>
 }
 
 /**
- * The paths in an initrd, which is expanded piece by piece.
+ * The paths in an initrd, expanded piece by piece.
  *
- * @throws RackError `bad-argument` when it is damaged, or expands to more than INITRD_BYTES_MAX
+ * @throws RackError `bad-argument` if it is damaged or expands to more than INITRD_BYTES_MAX
  */
 export async function readInitrdPaths(initrd: Uint8Array): Promise<ReadonlySet<string>> {
   const damaged = (why: string, cause?: unknown): RackError =>
@@ -191,7 +188,7 @@ export async function readInitrdPaths(initrd: Uint8Array): Promise<ReadonlySet<s
   throw damaged(`${paths.fault.field} at ${paths.fault.offset}`);
 }
 
-/** The drivers that the installer lacks, and the index of all. */
+/** The drivers that the installer lacks, and the index of all drivers. */
 async function driverEntries(
   installer: Installer,
   kernel: KernelFiles,
@@ -260,7 +257,7 @@ async function publish(
   });
   const present = await readIfThere(join(directory, manifest.name));
   if (present?.equals(manifest.data) === true && (await isWhole(directory, files))) {
-    request.onProgress('The installer in the tree is this one already; nothing was changed');
+    request.onProgress('The tree already has this installer; nothing was changed');
   } else {
     await publishDirectory(directory, [...images, manifest]);
   }

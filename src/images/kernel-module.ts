@@ -1,31 +1,31 @@
-// Reads what a Linux kernel module says of itself: its `.modinfo` section.
+// Reads the description of a Linux kernel module: its `.modinfo` section.
 //
 // Source: include/linux/moduleparam.h of Linux: the section holds `key=value` strings, each ended by a zero byte.
 
 import { type Decoded, decoded } from '../net/byte-reader.ts';
 import { findElfSection } from './elf.ts';
 
-/** What a module needs and what it drives. Module names have underscores, never dashes. */
+/** What a module needs and drives. Module names have underscores, never dashes. */
 export interface ModuleInfo {
   readonly name: string;
   /** Modules whose symbols it uses. */
   readonly depends: readonly string[];
-  /** Modules or aliases that are to be loaded before it, where they exist. */
+  /** Modules or aliases to load before it, if they exist. */
   readonly softDepends: readonly string[];
   /** Patterns of device and feature names that it serves. */
   readonly aliases: readonly string[];
-  /** Firmware files that it may ask for, below `/lib/firmware`. */
+  /** Firmware files that it may request, below `/lib/firmware`. */
   readonly firmware: readonly string[];
 }
 
-/** A module's name from its path or another spelling of it: no directory, no `.ko`, underscores for dashes. */
+/** A module's name from its path or another spelling: without directory and `.ko`, with underscores for dashes. */
 export function moduleName(text: string): string {
   const base = text.slice(text.lastIndexOf('/') + 1).replace(/\.ko(\.(gz|xz|zst))?$/, '');
   return base.replaceAll('-', '_');
 }
 
 /**
- * What the module in `bytes` (an uncompressed `.ko` file) says of itself; `path` gives the name when it does not say it.
+ * Reads the module in `bytes` (an uncompressed `.ko` file). If it does not name itself, its name comes from `path`.
  */
 export function decodeModuleInfo(bytes: Uint8Array, path: string): Decoded<ModuleInfo> {
   const section = findElfSection(bytes, '.modinfo');
@@ -44,7 +44,7 @@ export function decodeModuleInfo(bytes: Uint8Array, path: string): Decoded<Modul
         name = moduleName(value);
         break;
       case 'depends':
-        // One by one: the arguments of a call lie on the stack, and a module may name any number.
+        // One by one: arguments of a call are on the stack, and a module may name any number.
         for (const one of value.split(',')) if (one !== '') depends.push(moduleName(one));
         break;
       case 'softdep':

@@ -1,4 +1,4 @@
-// A distribution's kernel package, unpacked: the kernel and its modules, whatever way they are compressed.
+// An unpacked kernel package of a distribution: the kernel and its modules, with any compression.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
@@ -10,7 +10,7 @@ import { runProgram } from './program.ts';
 
 const MODULE_BYTES_MAX = 64 * 1024 * 1024;
 
-/** What an unpacked kernel package offers. */
+/** The contents of an unpacked kernel package. */
 export interface KernelFiles {
   readonly version: string;
   readonly image: string;
@@ -19,21 +19,21 @@ export interface KernelFiles {
 }
 
 /**
- * What is in an unpacked kernel package.
+ * Finds the kernel in an unpacked package.
  *
- * @throws RackError `bad-argument` when there is not exactly one kernel with modules
+ * @throws RackError `bad-argument` unless there is exactly one kernel with modules
  */
 export async function findKernel(unpacked: string): Promise<KernelFiles> {
   const base = await firstExisting([join(unpacked, 'lib/modules'), join(unpacked, 'usr/lib/modules')]);
   const versions = base === undefined ? [] : await readdir(base);
   const version = versions[0];
   if (base === undefined || version === undefined || versions.length !== 1) {
-    throw new RackError('bad-argument', 'The kernel package has no modules: give the linux-image package with them.');
+    throw new RackError('bad-argument', 'The kernel package has no modules: use the linux-image package with them.');
   }
   return { version, image: join(unpacked, 'boot', `vmlinuz-${version}`), modules: join(base, version) };
 }
 
-/** The first of the directories that is there; undefined: none is. */
+/** The first directory that exists; undefined: none does. */
 export async function firstExisting(directories: readonly string[]): Promise<string | undefined> {
   for (const directory of directories) {
     const entries = await readdir(directory).catch(() => undefined);
@@ -52,9 +52,9 @@ export async function listModules(kernel: KernelFiles): Promise<string[]> {
 }
 
 /**
- * What one module says of itself.
+ * The description of one module.
  *
- * @throws RackError `bad-argument` when it is none
+ * @throws RackError `bad-argument` if the file is not a module
  */
 export async function readModuleInfo(kernel: KernelFiles, path: string): Promise<ModuleInfo> {
   const info = decodeModuleInfo(await readModule(join(kernel.modules, path)), path);

@@ -1,18 +1,18 @@
-// Programs of the distribution with all that they need to run in another system: their libraries and the dynamic linker.
+// Programs of the distribution with everything they need to run on another system: their libraries and the dynamic linker.
 //
-// Sources: ld.so(8): a program is run by naming it to the linker, with `--library-path`.
+// Sources: ld.so(8): the linker runs a program given as its argument, with `--library-path`.
 //
-// 1. Everything comes from unpacked packages; nothing of the host that builds.
+// 1. Everything comes from unpacked packages, nothing from the building host.
 
 import { readdir, readFile, realpath } from 'node:fs/promises';
 import { basename, join, sep } from 'node:path';
 import { RackError } from '../errors.ts';
 import { decodeElfNeeds } from './elf.ts';
 
-/** The linker's name beside the programs, whatever the architecture calls it. */
+/** The linker's name next to the programs, on every architecture. */
 const LINKER = 'ld.so';
 
-/** A program: the name it gets, and the file it is. */
+/** A program: its new name, and its file. */
 export interface ProgramFile {
   readonly name: string;
   readonly path: string;
@@ -21,8 +21,8 @@ export interface ProgramFile {
 /**
  * The files of programs, their libraries, and their dynamic linker as `ld.so`, by name.
  *
- * @param unpacked where the packages of all of them were unpacked
- * @throws RackError `bad-argument` naming a library that none of the packages has
+ * @param unpacked the directory into which all their packages were unpacked
+ * @throws RackError `bad-argument` naming a library that no package contains
  */
 export async function collectPrograms(
   unpacked: string,
@@ -39,7 +39,7 @@ export async function collectPrograms(
     // The dynamic linker itself is linked statically.
     if (!needs.ok) continue;
     const { interpreter } = needs.value;
-    // The C library names the linker among what it needs; the one that runs is found by itself.
+    // The C library lists the linker as a dependency; the linker that runs needs no lookup.
     const wanted = needs.value.libraries
       .filter((library) => !library.startsWith('ld-linux'))
       .map((library) => ({ name: library, library }));
@@ -49,7 +49,7 @@ export async function collectPrograms(
       if (path === undefined) {
         throw new RackError(
           'bad-argument',
-          `${next.name} needs ${library}, which none of the packages has: give its package too.`,
+          `${next.name} needs ${library}, which no package contains: add its package, too.`,
         );
       }
       pending.push({ name, path });
@@ -58,7 +58,7 @@ export async function collectPrograms(
   return files;
 }
 
-/** The shared libraries that were unpacked, by name. */
+/** The unpacked shared libraries, by name. */
 async function findLibraries(unpacked: string): Promise<Map<string, string>> {
   const libraries = new Map<string, string>();
   const root = `${await realpath(unpacked)}${sep}`;
@@ -66,7 +66,7 @@ async function findLibraries(unpacked: string): Promise<Map<string, string>> {
     const found = await readdir(base, { recursive: true, withFileTypes: true }).catch(() => []);
     for (const entry of found) {
       if (!/\.so(\.|$)/.test(entry.name) || entry.isDirectory() || libraries.has(entry.name)) continue;
-      // A link to an absolute path leads to a file of the host.
+      // A link to an absolute path would lead to a file of the host.
       const path = await realpath(join(entry.parentPath, entry.name)).catch(() => '');
       if (path.startsWith(root)) libraries.set(entry.name, path);
     }

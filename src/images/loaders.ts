@@ -1,7 +1,7 @@
-// Puts the boot loaders that the boot policy names into the tree, from Debian's packages.
+// Installs the boot loaders of the boot policy into the tree, from Debian's packages.
 //
-// 1. Loaders are taken as Debian built and signed them: shim and GRUB load under Secure Boot.
-// 2. What somebody else put under a loader's name is kept: only what an earlier run installed, or nothing, is replaced.
+// 1. Loaders stay as Debian built and signed them, so that shim and GRUB load under Secure Boot.
+// 2. Only a file that an earlier run installed is replaced; a file that someone else put under a loader's name is kept.
 
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,27 +11,27 @@ import { type DebianPackage, openPackage, unpackPackage } from './debian-package
 import type { Publication } from './environment.ts';
 import { describeFile, encodeManifest, type PublishedFile, publishFile, readIfThere } from './publication.ts';
 
-/** Which loaders, and where to. */
+/** Which loaders to install, and where. */
 export interface LoaderRequest {
   /** The boot tree. */
   readonly tree: string;
   /** `amd64`, `arm64` or `i386`. */
   readonly arch: string;
   readonly release: string;
-  /** `.deb` files to take them from. Undefined: fetched by apt. */
+  /** `.deb` files that contain them. Undefined: apt fetches them. */
   readonly packages?: readonly string[] | undefined;
   readonly workDir: string;
   readonly onProgress: (text: string) => void;
 }
 
-/** Files of one package: name in the tree, and path in the package. */
+/** Files of one package: the path in the package, by name in the tree. */
 interface LoaderSource {
   readonly package: string;
   readonly files: Readonly<Record<string, string>>;
 }
 
 const SYSLINUX = 'usr/lib/syslinux/modules/bios';
-// ldlinux is pxelinux's core; the libraries are what the others load.
+// ldlinux is pxelinux's core; the others load the libraries.
 const SYSLINUX_MODULES = [
   ...['ldlinux', 'libcom32', 'libutil', 'chain', 'poweroff', 'reboot', 'menu', 'vesamenu', 'ifcpu64', 'pxechn'],
 ].map((name) => `${name}.c32`);
@@ -47,7 +47,7 @@ const BIOS: readonly LoaderSource[] = [
   },
 ];
 
-/** shim, the GRUB that it starts, and MokManager, which it starts instead when keys are to be enrolled. */
+/** shim, the GRUB that it starts, and MokManager, which it starts instead to enrol keys. */
 function uefiLoaders(cpu: string, suffix: string, grub: string): readonly LoaderSource[] {
   return [
     { package: 'shim-signed', files: { [`boot${suffix}.efi`]: `usr/lib/shim/shim${suffix}.efi.signed` } },
@@ -61,7 +61,7 @@ function uefiLoaders(cpu: string, suffix: string, grub: string): readonly Loader
 
 const GRUB_PLATFORMS: Readonly<Record<string, string>> = { x64: 'x86_64-efi', aa64: 'arm64-efi', ia32: 'i386-efi' };
 
-/** For HTTP boot: Debian's signed GRUB does not find its configuration there. Not signed itself. */
+/** For HTTP boot, where Debian's signed GRUB does not find its configuration. Not signed. */
 const IPXE: LoaderSource = { package: 'ipxe', files: { 'ipxe.efi': 'usr/lib/ipxe/ipxe.efi' } };
 
 const LOADERS: ReadonlyMap<string, readonly LoaderSource[]> = new Map([
@@ -71,7 +71,7 @@ const LOADERS: ReadonlyMap<string, readonly LoaderSource[]> = new Map([
 ]);
 
 /**
- * Installs an architecture's loaders into the top directory of the tree, with `.loaders-ARCH.json`, which says where they come from.
+ * Installs an architecture's loaders into the top directory of the tree, with `.loaders-ARCH.json`, which names their packages.
  *
  * @throws RackError `bad-argument` for an architecture without loaders or a missing package; `tool-missing` and `tool-failed`
  * from apt and dpkg-deb, with the remedy
@@ -82,7 +82,7 @@ export async function installLoaders(request: LoaderRequest): Promise<Publicatio
     const known = [...LOADERS.keys()].join(', ');
     throw new RackError(
       'bad-argument',
-      `There are no loaders for ${JSON.stringify(request.arch)}; there are for: ${known}.`,
+      `There are no loaders for ${JSON.stringify(request.arch)}; use one of ${known}.`,
     );
   }
   await mkdir(request.workDir, { recursive: true });
@@ -127,7 +127,7 @@ async function publishLoaders(
     const present = await readIfThere(target);
     const presentHash = present && describeFile({ name, data: present }).sha256;
     if (presentHash !== undefined && presentHash !== described.sha256 && !ours.has(presentHash)) {
-      request.onProgress(`Keeping ${name}: it was put there by somebody else. Remove it to have Debian's.`);
+      request.onProgress(`Keeping ${name}: Rackboot did not install it. Remove it to get Debian's.`);
       continue;
     }
     if (presentHash !== described.sha256) await publishFile(target, data);
@@ -143,7 +143,7 @@ async function publishLoaders(
   return { directory: request.tree, files };
 }
 
-/** The hashes that an earlier manifest lists; none when it is absent or not ours. */
+/** The hashes in an earlier manifest; none if it is missing or not ours. */
 function ownHashes(manifest: Buffer | undefined): ReadonlySet<string> {
   const found = manifest?.toString('utf8').matchAll(/"sha256": "([0-9a-f]{64})"/g) ?? [];
   return new Set([...found].map((match) => match[1] ?? ''));

@@ -1,11 +1,11 @@
-// Which drivers the ephemeral environment carries: enough that a machine finds its network, its disks and its BMC.
+// The drivers in the ephemeral environment: enough for a machine to find its network, its disks and its BMC.
 //
-// 1. Every Ethernet driver is in: a machine whose interface has no driver cannot even say so to its region.
-// 2. Of disks, the controllers that servers boot from; fibre channel, tape and optical drives are left out for their size.
-// 3. A driver that does nothing without firmware comes only with its firmware, from a firmware package that the operator gives.
-// 4. A choice that a kernel does not have is no error: names differ between architectures and releases.
+// 1. Every Ethernet driver is included: a machine without a driver for its interface cannot even report that to its region.
+// 2. For disks, the controllers from which servers boot; fibre channel, tape and optical drives are omitted for their size.
+// 3. A driver that needs firmware is included only with that firmware, from a firmware package given by the operator.
+// 4. A chosen module that a kernel lacks is no error: names differ between architectures and releases.
 
-/** Directories below `kernel/` of which every module is taken. */
+/** Directories below `kernel/` whose modules are all included. */
 export const MODULE_DIRECTORIES: readonly string[] = [
   'drivers/net/ethernet',
   'drivers/net/phy',
@@ -17,7 +17,7 @@ export const MODULE_DIRECTORIES: readonly string[] = [
   'drivers/nvme/host',
 ];
 
-/** Of those directories, what is left out: for other media, or large and never in a server that boots from the network. */
+/** Parts of those directories that are omitted: for other media, or large and never in a server that boots from the network. */
 export const MODULE_DIRECTORIES_WITHOUT: readonly string[] = [
   'drivers/net/ethernet/mellanox/mlxsw',
   'drivers/net/ethernet/netronome',
@@ -57,7 +57,7 @@ const DISK_NAMES: readonly string[] = [
   ...['usb_storage', 'uas'],
 ];
 
-/** The ways to the BMC of this machine. */
+/** Drivers for the machine's BMC. */
 const BMC_NAMES: readonly string[] = ['ipmi_si', 'ipmi_ssif', 'ipmi_devintf', 'ipmi_msghandler'];
 
 /** Single modules, by name. */
@@ -71,9 +71,9 @@ export const MODULE_NAMES: readonly string[] = [
   ...['xhci_pci', 'xhci_plat_hcd', 'ehci_pci', 'ehci_platform', 'ohci_pci', 'uhci_hcd'],
   ...['r8152', 'ax88179_178a', 'asix', 'smsc95xx', 'smsc75xx', 'lan78xx', 'cdc_ether', 'cdc_ncm', 'rndis_host'],
   ...['usbhid', 'hid_generic'],
-  // Buses and clocks that platform devices of arm64 wait for.
+  // Buses and clocks that platform devices of arm64 need.
   ...['pcie_brcmstb', 'pcie_rockchip_host', 'phy_generic', 'gpio_regulator', 'fixed'],
-  // File systems, with the character sets and checksums that they ask for by name.
+  // File systems, with the character sets and checksums that they load by name.
   ...[
     'ext4',
     'vfat',
@@ -90,7 +90,7 @@ export const MODULE_NAMES: readonly string[] = [
   ...['crc32c_generic', 'crc32c_intel', 'crct10dif_generic', 'crct10dif_pclmul'],
 ];
 
-/** Modules that are of no use unless the firmware they name is there. */
+/** Modules that are useless without the firmware they name. */
 export const MODULES_WITH_FIRMWARE: readonly string[] = [
   'bna',
   'bnx2',
@@ -102,6 +102,6 @@ export const MODULES_WITH_FIRMWARE: readonly string[] = [
   'slicoss',
 ];
 
-/** What Debian's installer lacks of a machine's hardware when it begins: its disks and its BMC. The directories, and by name. */
+/** The drivers that Debian's installer lacks at its start, for disks and BMC: by directory, and by name. */
 export const INSTALLER_DIRECTORIES: readonly string[] = ['drivers/ata', 'drivers/nvme/host'];
 export const INSTALLER_NAMES: readonly string[] = [...DISK_NAMES, ...BMC_NAMES];

@@ -1,10 +1,10 @@
-// From all modules of a kernel package to the few that the environment carries, with the index files that modprobe reads.
+// Chooses the environment's few modules from all modules of a kernel package, and writes the index files that modprobe reads.
 //
 // Sources: depmod(8), modules.dep(5), modprobe.d(5).
 //
-// 1. A chosen module comes with everything it depends on; a dependency that is nowhere is compiled into the kernel.
-// 2. modules.dep names a module's dependencies before their own, as depmod does: modprobe loads them from the end.
-// 3. The text depends on the modules alone, not on the order in which they were found.
+// 1. A chosen module brings its dependencies; a dependency that is missing is compiled into the kernel.
+// 2. modules.dep lists a module's dependencies before their own, as depmod does: modprobe loads them from the end.
+// 3. The text depends only on the modules, not on the order in which they were found.
 
 import { type ModuleInfo, moduleName } from './kernel-module.ts';
 
@@ -13,23 +13,23 @@ export type ReadModule = (path: string) => Promise<ModuleInfo>;
 
 /** A chosen module. */
 export interface ChosenModule {
-  /** Below `/lib/modules/VERSION`, without the ending of a compression. */
+  /** Path below `/lib/modules/VERSION`, without the suffix of a compression. */
   readonly path: string;
-  /** The same, as it is in the package. */
+  /** The same path, as in the package. */
   readonly source: string;
   readonly info: ModuleInfo;
 }
 
-/** What to choose. */
+/** Which modules to choose. */
 export interface ModuleChoice {
   readonly directories: readonly string[];
   readonly without: readonly string[];
   readonly names: readonly string[];
-  /** Names of modules that are left out unless a firmware file they ask for is there. */
+  /** Names of modules that are omitted unless a firmware file that they name exists. */
   readonly withFirmware: readonly string[];
 }
 
-/** The modules of the choice and everything they depend on, sorted by path. `paths`: all modules there are. */
+/** The chosen modules and their dependencies, sorted by path. `paths`: all modules of the package. */
 export async function chooseModules(
   paths: readonly string[],
   choice: ModuleChoice,
@@ -71,7 +71,7 @@ export function renderDependencies(modules: readonly ChosenModule[]): string {
   return lines.join('');
 }
 
-/** All that a module needs, each before its own dependencies. */
+/** All dependencies of a module, each before its own dependencies. */
 function dependenciesOf(module: ChosenModule, byName: ReadonlyMap<string, ChosenModule>): ChosenModule[] {
   const finished: ChosenModule[] = [];
   const seen = new Set<ChosenModule>([module]);

@@ -1,19 +1,19 @@
-// Looks for the programs of a long build before it begins, so that a person installs what is missing once.
+// Looks for the programs of a long build before it starts, so that a person can install all missing ones at once.
 
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { RackError } from '../errors.ts';
 
-/** A program of the operating system, with the Debian package that has it. */
+/** A program of the operating system, and its Debian package. */
 export interface NeededProgram {
   readonly program: string;
   readonly package: string;
 }
 
-/** Where Debian has what root runs; the PATH of other users does not lead there. */
+/** Debian's directories of root's programs, which the PATH of other users lacks. */
 const SYSTEM_PLACES = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
-/** The PATH by which programs are found and run. */
+/** The PATH with which programs are found and run. */
 export const searchPath = (own: string = process.env.PATH ?? ''): string =>
   [...new Set([...own.split(delimiter), ...SYSTEM_PLACES])].filter((place) => place !== '').join(delimiter);
 
@@ -22,11 +22,11 @@ export const installLine = (packages: readonly string[]): string =>
   `sudo apt-get install ${[...new Set(packages)].join(' ')}`;
 
 /**
- * Refuses what could not be done to the end.
+ * Refuses a task that lacks a program.
  *
- * @param task what they are needed for, as a subject: `Making a Debian image`
- * @param path directories, as PATH has them
- * @throws RackError `tool-missing` naming all that are missing, and the one command that installs them
+ * @param task the task, as a subject: `Making a Debian image`
+ * @param path directories, in the form of PATH
+ * @throws RackError `tool-missing` naming all missing programs, and the one command that installs them
  */
 export function requirePrograms(task: string, programs: readonly NeededProgram[], path: string = searchPath()): void {
   const places = path.split(delimiter);

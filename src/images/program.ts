@@ -1,7 +1,7 @@
 // Runs programs of the operating system that the builders need: apt-get, dpkg-deb, xz.
 //
-// 1. A program gets no shell and no terminal; its language is C, so that its words can be read.
-// 2. Its time and its output are bounded.
+// 1. A program gets no shell and no terminal. Its language is C, so that its output can be parsed.
+// 2. Its time and output are bounded.
 
 import { type ChildProcess, execFile } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -10,10 +10,10 @@ import { installLine, searchPath } from './needed-programs.ts';
 
 const RUN_MINUTES_MAX = 15;
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
-/** The most lines of what a program said last that are shown; they become one. */
+/** Lines of a program's last output that are shown, joined into one. */
 const SHOWN_LINES_MAX = 3;
 
-// One may be mounting and writing: it ends, and tidies up, when this process does.
+// A running program may be mounting and writing: it is ended with this process, so that it can clean up.
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGTERM');
@@ -21,28 +21,28 @@ process.once('exit', () => {
 
 /** How to run a program. */
 export interface ProgramOptions {
-  /** Its working directory; undefined: that of this process. */
+  /** Its working directory; undefined: this process's. */
   readonly directory?: string;
-  /** Variables besides those of this process. */
+  /** Variables in addition to this process's. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** The Debian package that has the program, for the message when it is missing. */
+  /** The program's Debian package, for the message if it is missing. */
   readonly package: string;
-  /** What it is run for: `fetching linux-image-amd64`. Undefined: the program and its arguments are named. */
+  /** The purpose, for messages: `fetching linux-image-amd64`. Undefined: messages name the program and its arguments. */
   readonly task?: string;
-  /** What to do when it fails. */
+  /** What to do if it fails. */
   readonly remedy?: string;
-  /** Its standard input; undefined: nothing. */
+  /** Its standard input; undefined: empty. */
   readonly input?: string;
-  /** Ended after so many minutes; undefined: 15. */
+  /** It is ended after this many minutes; undefined: 15. */
   readonly minutesMax?: number;
-  /** Told each line that it writes to its standard error, as it comes. */
+  /** Called with each line of its standard error. */
   readonly onLine?: (line: string) => void;
 }
 
 /**
- * Runs a program to its end and returns what it wrote to its standard output.
+ * Runs a program to its end. @returns its standard output
  *
- * @throws RackError `tool-missing` when it is not installed; `tool-failed`, with its last words, when it fails or takes too long.
+ * @throws RackError `tool-missing` if it is not installed; `tool-failed`, with its last output, if it fails or takes too long
  */
 export function runProgram(name: string, args: readonly string[], options: ProgramOptions): Promise<Buffer> {
   const { minutesMax = RUN_MINUTES_MAX, onLine } = options;
@@ -63,7 +63,7 @@ export function runProgram(name: string, args: readonly string[], options: Progr
           new RackError('tool-missing', `The program ${name} is not installed. ${remedy}`, { cause: error }),
         );
       }
-      const late = error.killed === true ? `no end within ${minutesMax} minutes` : `exit code ${error.code}`;
+      const late = error.killed === true ? `not finished within ${minutesMax} minutes` : `exit code ${error.code}`;
       const why = complaintOf(stderr.toString('utf8')) || late;
       const task = options.task === undefined ? `${name} ${args.join(' ')}` : `${options.task} (${name})`;
       const remedy = options.remedy === undefined ? '' : ` ${options.remedy}`;
@@ -71,12 +71,12 @@ export function runProgram(name: string, args: readonly string[], options: Progr
     });
     running.add(child);
     if (onLine !== undefined && child.stderr !== null) createInterface({ input: child.stderr }).on('line', onLine);
-    // Who reads none of it has its reasons, and tells them.
+    // A program that does not read its input fails by itself if it needed it.
     child.stdin?.on('error', () => undefined).end(options.input ?? '');
   });
 }
 
-/** What a program complained of, in one line. apt marks its errors; what it marks as less is not why it failed. */
+/** The error messages of a program, in one line. apt marks its errors; its warnings are not why it failed. */
 export function complaintOf(said: string): string {
   const lines = said.split('\n').flatMap((line) => line.replace(/\s+/g, ' ').trim() || []);
   const errors = lines.filter((line) => line.startsWith('E: '));

@@ -1,8 +1,8 @@
-// Puts finished files into the boot tree, where machines load them at any moment.
+// Publishes finished files in the boot tree, from which machines may load at any moment.
 //
-// 1. A directory of a kernel and its initrd appears whole or not at all: one is useless with another version of the other.
-// 2. A single file is replaced whole; a file that somebody else put there is kept.
-// 3. Modes do not depend on who builds: directories 0755, files 0644.
+// 1. A directory with a kernel and its initrd appears whole or not at all: they work only together.
+// 2. A single file is replaced whole.
+// 3. Modes are the same for every user who builds: directories 0755, files 0644.
 
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { basename, dirname, join } from 'node:path';
 import { newUuid } from '../clock.ts';
 import { osErrorCode } from '../errors.ts';
 
-/** A file as it is in the tree. */
+/** A file in the tree. */
 export interface PublishedFile {
   readonly name: string;
   readonly bytes: number;
@@ -18,18 +18,18 @@ export interface PublishedFile {
   readonly sha256: string;
 }
 
-/** A file to put there. */
+/** A file to publish. */
 export interface FileContent {
   readonly name: string;
   readonly data: Uint8Array;
 }
 
-/** What was built from what; written beside the files as JSON. */
+/** The files and the packages they were built from; written next to the files as JSON. */
 export interface Manifest {
   readonly schema: 1;
   readonly packages: readonly { name: string; version: string; architecture: string; sha256: string }[];
   readonly files: readonly PublishedFile[];
-  /** Facts of the one kind of build, for people. */
+  /** Facts of a kind of build, for people. */
   readonly [detail: string]: unknown;
 }
 
@@ -43,7 +43,7 @@ export function encodeManifest(manifest: Manifest): FileContent {
   return { name: 'manifest.json', data: Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`, 'utf8') };
 }
 
-/** Replaces a directory of the tree by one that has just these files. Leavings of a build that was killed are removed. */
+/** Replaces a directory of the tree by one with only these files. Removes leftovers of a killed build. */
 export async function publishDirectory(directory: string, files: readonly FileContent[]): Promise<void> {
   const parent = dirname(directory);
   await makeDirectories(parent);
@@ -67,7 +67,7 @@ export async function publishDirectory(directory: string, files: readonly FileCo
   await rm(old, { recursive: true, force: true });
 }
 
-/** Replaces one file, under its name at once. */
+/** Replaces one file atomically. */
 export async function publishFile(path: string, data: Uint8Array): Promise<void> {
   await makeDirectories(dirname(path));
   const fresh = join(dirname(path), `.${basename(path)}.${newUuid()}`);
@@ -80,7 +80,7 @@ export async function publishFile(path: string, data: Uint8Array): Promise<void>
   }
 }
 
-/** The content of a file; undefined when there is none. */
+/** The content of a file; undefined if it does not exist. */
 export async function readIfThere(path: string): Promise<Buffer | undefined> {
   try {
     return await readFile(path);
@@ -90,7 +90,7 @@ export async function readIfThere(path: string): Promise<Buffer | undefined> {
   }
 }
 
-/** Makes a directory and those above it that are missing, readable by all. */
+/** Makes a directory and its missing parents, readable by all. */
 export async function makeDirectories(path: string): Promise<void> {
   const first = await mkdir(path, { recursive: true });
   if (first === undefined) return;
@@ -118,7 +118,7 @@ async function renameIfThere(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Has the names of a directory on disk before it returns. */
+/** Returns when the names of a directory are on disk. */
 export async function syncDirectory(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {

@@ -1,6 +1,6 @@
-// Programs for the ephemeral environment that only some machines need: an archive beside the initrd, which has its path and its hash.
+// Programs for the ephemeral environment that only some machines need: an archive next to the initrd, which contains its path and hash.
 //
-// 1. The initrd and its archives are published together; a machine takes no archive but the one that was built with its initrd.
+// 1. The initrd and its archives are published together; a machine accepts only the archive that was built with its initrd.
 // 2. The same packages give the same bytes.
 
 import { createHash } from 'node:crypto';
@@ -13,15 +13,15 @@ import { type CpioEntry, encodeCpio } from './cpio.ts';
 import { collectPrograms, type ProgramFile } from './linked-programs.ts';
 import type { FileContent } from './publication.ts';
 
-/** An archive, and the entry of the initrd that names it. */
+/** An archive, and the initrd entry that names it. */
 export interface ToolArchive {
   readonly archive: FileContent;
   readonly entry: CpioEntry;
 }
 
-/** What an archive is made of. */
+/** The contents and the place of an archive. */
 export interface ToolArchiveRequest {
-  /** Where the packages of `toolPackages` were unpacked. */
+  /** The directory into which the packages of `toolPackages` were unpacked. */
   readonly unpacked: string;
   /** Where the archive will be, relative to the boot tree. */
   readonly directory: string;
@@ -30,7 +30,7 @@ export interface ToolArchiveRequest {
   readonly programs: readonly string[];
 }
 
-/** The packages given and those of the libraries that they need. */
+/** The given packages and those of the libraries they need. */
 export async function toolPackages(apt: Apt, names: readonly string[]): Promise<string[]> {
   const libraries = await Promise.all(names.map((name) => apt.librariesOf(name)));
   return [...new Set([...names, ...libraries.flat()])];
@@ -39,7 +39,7 @@ export async function toolPackages(apt: Apt, names: readonly string[]): Promise<
 /**
  * Makes an archive of programs with their libraries and their linker.
  *
- * @throws RackError `bad-argument` naming a program or a library that none of the packages has
+ * @throws RackError `bad-argument` naming a program or library that no package contains
  */
 export async function makeToolArchive({
   unpacked,
@@ -59,7 +59,7 @@ export async function makeToolArchive({
   return { archive, entry: { kind: 'file', path: `lib/rackboot/${name}`, mode: 0o644, data: line } };
 }
 
-/** Where a package has a program depends on its release. */
+/** Finds a program; its place in a package depends on the release. */
 async function findProgram(unpacked: string, name: string): Promise<ProgramFile> {
   for (const place of ['usr/bin', 'usr/sbin', 'bin', 'sbin']) {
     const path = join(unpacked, place, name);
@@ -69,5 +69,5 @@ async function findProgram(unpacked: string, name: string): Promise<ProgramFile>
     );
     if (isThere) return { name, path };
   }
-  throw new RackError('bad-argument', `None of the packages for the environment has a program ${name}.`);
+  throw new RackError('bad-argument', `No package for the environment contains the program ${name}.`);
 }

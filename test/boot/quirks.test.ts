@@ -82,7 +82,7 @@ for (const [name, query, lines, expected] of CASES) {
 }
 
 const REFUSED: readonly (readonly [string, string, RegExp])[] = [
-  ['a rule without a machine', 'quirk: none', /says of no machine: give mac, uuid or vendor_class/],
+  ['a rule without a machine', 'quirk: none', /names no machine: add mac, uuid or vendor_class/],
   ['an unknown quirk', 'mac: "00:1b:21", quirk: magic', /quirk: expected one of raspberry-pi, boot-server, pl/],
   ['a malformed address', 'mac: "001b21", quirk: none', /mac: expected a hardware address or its first bytes/],
   ['a malformed UUID', 'uuid: "4c4c", quirk: none', /uuid: expected a UUID such as/],

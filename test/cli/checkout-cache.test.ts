@@ -1,4 +1,4 @@
-// What root leaves in a checkout of somebody else: nothing. The owner could not remove it, and `npm ci` would end half-way.
+// Root leaves no files in another user's checkout: the owner could not remove them, and `npm ci` would fail midway.
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -22,7 +22,7 @@ import { missing } from '../support/needs.ts';
 const ROOT = dirname(dirname(import.meta.dirname));
 const OWNER = 65534;
 
-/** A checkout that belongs to `owner`, with a program that says what it was told about its cache. */
+/** A checkout that belongs to `owner`, with a program that prints where its cache is. */
 function makeCheckout(owner: number): string {
   const checkout = mkdtempSync(join(tmpdir(), 'rackboot-checkout-'));
   cpSync(join(ROOT, 'bin'), join(checkout, 'bin'), { recursive: true });
@@ -42,7 +42,7 @@ function runIn(checkout: string): string {
   return execFileSync(process.execPath, [join(checkout, 'bin', 'rackboot.js')], { encoding: 'utf8', env }).trim();
 }
 
-test('root keeps its compiled code and what the lab builds outside of a checkout of somebody else', {
+test("root keeps compiled code and what the lab builds outside another user's checkout", {
   skip: missing('linux', 'root'),
 }, () => {
   const checkout = makeCheckout(OWNER);
@@ -56,7 +56,7 @@ test('root keeps its compiled code and what the lab builds outside of a checkout
   }
 });
 
-test('the owner of a checkout keeps compiled code beside the packages', () => {
+test('the owner of a checkout keeps compiled code next to the packages', () => {
   const checkout = makeCheckout(process.geteuid?.() ?? 0);
   try {
     const own = join(`${checkout}/node_modules`, '.cache');
@@ -67,7 +67,7 @@ test('the owner of a checkout keeps compiled code beside the packages', () => {
   }
 });
 
-test('who has an old Node and no other is told how to get over packages that root had a part in', () => {
+test('with only an old Node, the message explains how to replace packages that root installed', () => {
   const old = "Object.defineProperty(process.versions, 'node', { value: '18.20.4' });";
   const checkout = makeCheckout(process.geteuid?.() ?? 0);
   try {
@@ -80,7 +80,7 @@ test('who has an old Node and no other is told how to get over packages that roo
   }
 });
 
-test('nobody else names a place among the packages', () => {
+test('no other file names a place among the packages', () => {
   const files = globSync(['bin/*.js', 'src/**/*.ts', 'test/**/*.ts'], { cwd: ROOT });
   const naming = files.filter((file) => /node_modules['/", ]+\.c[a]che/.test(readFileSync(join(ROOT, file), 'utf8')));
   // It removes what it made, and the owner can remove an empty directory.

@@ -1,10 +1,10 @@
-// Whether a person means it.
+// The confirmation of a person.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { confirm } from '../../src/cli/confirmation.ts';
 
-test('only y and yes are taken for yes; anything else, and Enter alone, changes nothing', async () => {
+test('only y and yes confirm; any other answer, and Enter alone, change nothing', async () => {
   for (const answer of ['y', 'yes', ' Y ', 'YES']) await confirm('Forget it?', async () => answer);
   for (const answer of ['', 'n', 'yeah', 'j', 'no'])
     await assert.rejects(

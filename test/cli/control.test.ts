@@ -1,4 +1,4 @@
-// What a command says when the daemon refuses.
+// What a command prints when the daemon refuses.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ import { CONTROL_SOCKET } from '../../src/http/config.ts';
 
 const SENTENCE = 'region.db cannot be used now (database or disk is full): make room on its disk';
 
-test('the region’s own sentence stands alone; what is none is told with who gave it', async () => {
+test('a sentence of the region is printed alone; any other refusal names the daemon, path and status', async () => {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-control-'));
   const server = createServer((request, response) => {
     response.statusCode = 503;

@@ -1,4 +1,4 @@
-// A line of the event log at the command line: a sentence, without what a power controller answered as it is.
+// The text of an event at the command line: a sentence, without a power controller's raw answer.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ const CASES: readonly (readonly [name: string, type: string, description: string
   ['the words of the region', 'Node powered on', 'it was switched on: HTTP 200', 'It was switched on'],
   ['what was done', 'Node', 'deploy', 'Deploy'],
   [
-    'what a rack tells of an interface',
+    'a rack’s report of an interface',
     'Rack',
     'lo is served: 127.0.0.0/8',
     'lo is served: 127.0.0.0/8',

@@ -1,4 +1,4 @@
-// What the region refuses, in lines for a person.
+// Refusals of the region, as lines for a person.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,9 +6,9 @@ import { refusalLines } from '../../src/cli/field-refusal.ts';
 
 const CASES: readonly (readonly [string, string, string])[] = [
   ['a sentence stays', 'There is no such key.', 'There is no such key.'],
-  ['problems by field have a line each', '{"hostname":["No."],"pool":["None.","Nor this."]}', 'No.\nNone.\nNor this.'],
-  ['JSON of another form stays', '{"a":1}', '{"a":1}'],
-  ['what only begins like JSON stays', '{of no use', '{of no use'],
+  ['each problem of a field gets a line', '{"hostname":["No."],"pool":["None.","Nor this."]}', 'No.\nNone.\nNor this.'],
+  ['other JSON stays', '{"a":1}', '{"a":1}'],
+  ['text that only starts like JSON stays', '{of no use', '{of no use'],
 ];
 
 for (const [name, text, expected] of CASES) test(name, () => assert.equal(refusalLines(text), expected));

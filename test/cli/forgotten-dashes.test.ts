@@ -1,4 +1,4 @@
-// `npm start --machines 4`, as npm hands it on: without what it took for itself.
+// `npm start --machines 4`, as npm passes it on: without the options it kept.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -24,5 +24,6 @@ for (const [args, environment, meant] of CASES)
   test(`${args.join(' ')} with ${JSON.stringify(environment)} is answered with ${meant ?? 'nothing'}`, () => {
     const said = forgottenDashes(args, environment);
     if (meant === undefined) assert.equal(said, undefined);
-    else assert.match(said ?? '', new RegExp(`^rackboot: npm kept .*: put -- before the options: ${meant}$`));
+    else
+      assert.match(said ?? '', new RegExp(`^rackboot: npm kept .* for itself\\. Put -- before the options: ${meant}$`));
   });

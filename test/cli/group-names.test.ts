@@ -1,4 +1,4 @@
-// A group of commands that keeps a list shows it when no more is typed; what it says of an empty list names the command as it has to be typed.
+// A group of commands with a list prints it if no further word is typed. The message for an empty list names the command that adds to it.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -27,7 +27,7 @@ after(() => {
   rmSync(stateDir, { recursive: true });
 });
 
-/** What a command prints, of a daemon that has nothing. */
+/** What a command prints if the daemon's lists are empty. */
 async function say(...words: readonly string[]): Promise<string> {
   const { result, text } = await printedBy(() => runCommandLine([...words, '--config', config]));
   assert.equal(result, 0);
@@ -42,13 +42,13 @@ for (const group of ['users', 'tags', 'sshkeys', 'racks']) {
   });
 }
 
-test('who has no key reads the command that adds one for the same user', async () => {
+test('the message for no keys names the command that adds one for the same user', async () => {
   const command = 'rackboot sshkeys add ~/.ssh/id_ed25519.pub';
-  assert.equal(await say('sshkeys', 'list'), `No key yet: ${command}\n`);
-  assert.equal(await say('sshkeys', '--username', 'admin'), `No key yet: ${command} --username admin\n`);
+  assert.equal(await say('sshkeys', 'list'), `There are no keys yet: ${command}\n`);
+  assert.equal(await say('sshkeys', '--username', 'admin'), `There are no keys yet: ${command} --username admin\n`);
 });
 
-test('who has no image reads how one is made, and how one is added', async () => {
+test('the message for no images names the commands that make and add one', async () => {
   const said = await say('images', 'list', '--tree', join(stateDir, 'boot'));
   assert.match(said, /images make-debian.* makes one; .*images add FILE --os OS --release RELEASE/);
 });

@@ -1,4 +1,4 @@
-// `rackboot --help`: every command of the table is found in it, once, in the group of what it is for.
+// `rackboot --help`: it lists every command of the table once, in its group.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import { addCommands } from '../../src/cli/command-line.ts';
 import { asksForHelp, COMMAND_GROUPS, groupedHelp, nameHelp } from '../../src/cli/help.ts';
 import { commandNames } from '../support/command-table.ts';
 
-/** It runs at installation, and for nobody else. */
+/** Commands for the installation only. */
 const UNSHOWN = ['warm'];
 const LINES_MAX = 60;
 
@@ -17,14 +17,14 @@ const readHelp = (width?: number): Promise<string> =>
     width,
   );
 
-test('every command of the table is in one group, and every one of a group is in the table', () => {
+test('every command of the table is in one group, and every command of a group is in the table', () => {
   const grouped = COMMAND_GROUPS.flatMap(({ commands }) => commands);
   const table = [...commandNames().keys()].filter((name) => !UNSHOWN.includes(name));
   assert.ok(table.length > 20);
   assert.deepEqual(grouped.toSorted(), table.toSorted());
 });
 
-test('the help says what each command does, in few lines, however wide the terminal is', async () => {
+test('the help describes each command, in few lines, at every width of the terminal', async () => {
   for (const width of [undefined, 80, 110, 300]) {
     const lines = (await readHelp(width)).split('\n');
     assert.ok(lines.length <= LINES_MAX, `${lines.length} lines`);
@@ -40,7 +40,7 @@ test('the help says what each command does, in few lines, however wide the termi
   }
 });
 
-test('the help of all commands is asked for by an option alone, that of one by its name', () => {
+test('an option alone requests the help of all commands, a name that of one', () => {
   for (const [words, isOfAll] of [
     ['--help', true],
     ['-h --json', true],

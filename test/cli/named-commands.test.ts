@@ -1,5 +1,4 @@
-// Every command that a message of Rackboot names is in the table of commands: whoever types what it says is not told that there is no such
-// thing.
+// Every command that a message of Rackboot names is in the table of commands, so a person who types it gets no "there is no such command".
 
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
@@ -16,7 +15,7 @@ interface Named {
   readonly next: string | undefined;
 }
 
-/** What is written behind `rackboot ` outside comments; a name in lower case alone counts. */
+/** The words after `rackboot ` outside comments; only lower case counts. */
 function namedIn(file: string): readonly Named[] {
   const text = readFileSync(join(ROOT, file), 'utf8')
     .split('\n')
@@ -29,7 +28,7 @@ function namedIn(file: string): readonly Named[] {
 /** Words of sentences whose subject is Rackboot or the command before them. */
 const PROSE = new Set(['or', 'and', 'makes', 'prints', 'shows', 'says', 'lists', 'adds', 'names', 'first']);
 
-test('every command that a message names is in the table, with what follows it', () => {
+test('every command that a message names is in the table, with its subcommand', () => {
   const table = commandNames();
   assert.ok(table.get('machines')?.has('unlock') && table.get('status')?.size === 0, 'the table was read');
   const named = globSync('src/**/*.ts', { cwd: ROOT }).flatMap(namedIn);
@@ -46,7 +45,7 @@ test('every command that a message names is in the table, with what follows it',
   );
 });
 
-/** The options that a message names with a command: `rackboot images add FILE --os OS`, up to the end of its sentence or quotation. */
+/** The options that a message names with a command, `rackboot images add FILE --os OS`, up to the end of its sentence or quotation. */
 function optionsIn(file: string): readonly (Named & { readonly options: readonly string[] })[] {
   const text = readFileSync(join(ROOT, file), 'utf8')
     .split('\n')
@@ -74,7 +73,7 @@ test('every option that a message names belongs to its command', () => {
   assert.deepEqual(wrong, []);
 });
 
-test('what a refusal says is possible for a machine is what its command is called, and no alias of it', () => {
+test('refusals name the possible operations of a machine by their command, not by an alias', () => {
   const words = tabledCommands().map((command) => command.words);
   for (const name of COMMAND_NAMES) assert.ok(words.includes(`machines ${commandWord(name)}`), name);
 });

@@ -1,4 +1,4 @@
-// What commands say to a user who may not read the state of the rack: that they cannot, with the remedy, once; and nothing untrue.
+// What commands print for a user who may not read the rack's state: once that they may not, with the remedy, and nothing untrue.
 
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -19,13 +19,13 @@ import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { packet, pcap } from '../capture/frames.ts';
 import { printedBy } from '../support/printed.ts';
 
-/** A user who owns nothing here. Root's tests become it; a person's are refused by the mode alone. */
+/** A user who owns nothing here. Tests run by root switch to it; for other users the mode alone refuses. */
 const STRANGER = 65534;
 
-/** Of the state: `all`, the directory may not be entered; `file`, it may, and what of the store is cached there may not be read. */
+/** What is closed: `all`, the state directory cannot be entered; `file`, only the cached store in it cannot be read. */
 type Closed = 'all' | 'file';
 
-/** Does something as a stranger to a state directory, and returns what it printed. */
+/** Runs `action` as a stranger to a state directory, and returns its output. */
 async function asStranger(
   action: (config: string, stateDir: string) => Promise<unknown>,
   closed: Closed = 'all',
@@ -53,12 +53,12 @@ async function asStranger(
   }
 }
 
-test('check judges the file alone where it may not read the store, and says so with the remedy', async () => {
+test('check judges the file alone if it may not read the store, and says so with the remedy', async () => {
   const said = await asStranger((config) => checkFile(config, false));
   assert.match(said, /rackboot\.yaml alone is fine: it names no network; the store may say more\.\n/);
   assert.match(
     said,
-    /Note {4}the region's store was not judged: \S+desired-state\.json may not be read by \S+: .*run this by sudo$/m,
+    /Note {4}the region's store was not checked: \S.* may not read \S+desired-state\.json: .*run this by sudo$/m,
   );
   assert.doesNotMatch(said, /it serves no network/);
 });
@@ -70,7 +70,7 @@ const why = (config: string): Promise<unknown> =>
   explainMachine({ config, machine: '52:54:00:00:00:01', arch: undefined, json: false });
 const images = (config: string): Promise<unknown> => Promise.resolve(listDiskImages({ config, json: false }));
 
-/** Does it, and adds what it says of errors to what it prints. */
+/** Runs `action` with standard error added to its output. */
 async function withComplaints(action: () => unknown): Promise<unknown> {
   const { error: print } = console;
   console.error = (text: unknown) => void process.stdout.write(`${text}\n`);
@@ -81,27 +81,26 @@ async function withComplaints(action: () => unknown): Promise<unknown> {
   }
 }
 
-const LEFT_OUT =
-  /^Note: the region's store is left out: \S+desired-state\.json may not be read by \S+: .*run this by sudo$/gm;
+const IGNORED = /^Note: the region's store is ignored: \S.* may not read \S+desired-state\.json: .*run this by sudo$/gm;
 
 for (const [name, closed, command] of [
-  ['why, where no daemon runs', 'file', why],
+  ['why, if no daemon runs', 'file', why],
   ['images list', 'file', images],
   ['preseed list', 'file', async (config) => listPreseeds(config, false)],
-  ['preseed list, who may read nothing of the state', 'all', async (config) => listPreseeds(config, false)],
+  ['preseed list, with the whole state closed', 'all', async (config) => listPreseeds(config, false)],
   ['preseed show', 'file', async (config) => showPreseed(config, 'curtin')],
   ['replay', 'file', replay],
-  ['replay, who may read nothing of the state', 'all', replay],
+  ['replay, with the whole state closed', 'all', replay],
 ] as const satisfies readonly (readonly [string, Closed, (config: string) => Promise<unknown>])[]) {
-  test(`${name} says once that the store is left out, with the remedy`, async () => {
+  test(`${name}, says once that the store is ignored, with the remedy`, async () => {
     const said = await asStranger((config) => withComplaints(() => command(config)), closed);
-    assert.equal(said.match(LEFT_OUT)?.length, 1, said);
+    assert.equal(said.match(IGNORED)?.length, 1, said);
     assert.equal(said.match(/sudo$/gm)?.length, 1, said);
     assert.doesNotMatch(said, /EACCES/);
   });
 }
 
-test('replay counts the files of a boot tree that this user may not look at as missing, and says so once', async () => {
+test('replay counts the files of an unreadable boot tree as missing, and says so once', async () => {
   const asked = (name: string) => {
     const request = Buffer.from(`\0\x01${name}\0octet\0`, 'latin1');
     return { seconds: 1, fraction: 0, bytes: packet('10.99.0.5', 2000, '10.99.0.1', 69, request) };
@@ -114,24 +113,24 @@ test('replay counts the files of a boot tree that this user may not look at as m
     if (isRoot) process.seteuid?.(STRANGER);
     await replayFile({ file, config, interfaceName: undefined, withState: true, ports: {}, json: false });
   });
-  assert.equal(said.match(/^Note: \S+\/boot may not be read by \S+: its files count as missing$/gm)?.length, 1, said);
+  assert.equal(said.match(/^Note: \S.* may not read \S+\/boot: its files count as missing$/gm)?.length, 1, said);
 });
 
-test('what they say as JSON has the note, too, and is JSON', async () => {
+test('the JSON of these commands has the note, too, and is JSON', async () => {
   for (const [what, command] of [
     ['images', (config: string) => listDiskImages({ config, json: true })],
     ['preseeds', (config: string) => listPreseeds(config, true)],
     ['why', (config: string) => explainMachine({ config, machine: '52:54:00:00:00:01', arch: undefined, json: true })],
   ] as const) {
     const said = await asStranger(async (config) => command(config), 'file');
-    assert.match(JSON.stringify(JSON.parse(said)), /the region's store is left out: .*run this by sudo/, what);
+    assert.match(JSON.stringify(JSON.parse(said)), /the region's store is ignored: .*run this by sudo/, what);
   }
 });
 
-test('images list and why say who may not look, with the remedy, where nothing of the state may be read', async () => {
+test('images list and why name the user and the remedy if the whole state is closed', async () => {
   for (const [command, message] of [
-    [images, /^the images of \S+ may not be read by \S+: .*run this by sudo$/],
-    [why, /rackboot\.sock may not be opened by \S+: .*run this by sudo$/],
+    [images, /^\S.* may not read the images of \S+: .*run this by sudo$/],
+    [why, /^\S.* may not open \S+rackboot\.sock: .*run this by sudo$/],
   ] as const) {
     const said = await asStranger((config) =>
       withComplaints(() => assert.rejects(async () => command(config), { code: 'permission-denied', message })),
@@ -140,11 +139,11 @@ test('images list and why say who may not look, with the remedy, where nothing o
   }
 });
 
-test('doctor says to whom it cannot speak for the rack whose state it may not read, and finds nothing', async () => {
+test('doctor refuses a user who may not read the state, and prints no finding', async () => {
   const said = await asStranger(async (config) => {
     await assert.rejects(runDoctor(config, { fixHint: false, json: false }), {
       code: 'permission-denied',
-      message: /rackboot\.sock may not be opened by \S+: .*run this by sudo$/,
+      message: /^\S.* may not open \S+rackboot\.sock: .*run this by sudo$/,
     });
   });
   assert.equal(said, '');
@@ -177,18 +176,18 @@ for (const [name, command] of [
   ['password', (config: string) => resetPassword({ ...ACCOUNT, config })],
   ['apikey', (config: string) => printApiKey({ ...ACCOUNT, config })],
 ] as const) {
-  test(`${name} says whose the state directory is, and who may do that`, async () => {
+  test(`${name} names the user who may not, and the remedy`, async () => {
     const said = await asStranger((config) =>
       assert.rejects(command(config), {
         code: 'permission-denied',
-        message: /^the accounts of \S+ may not be changed by \S+: .*run this by sudo$/,
+        message: /^\S.* may not change the accounts of \S+: .*run this by sudo$/,
       }),
     );
     assert.equal(said, '');
   });
 }
 
-test('what is refused of an account makes no state directory', async () => {
+test('a refused change of an account makes no state directory', async () => {
   const place = mkdtempSync(join(tmpdir(), 'rackboot-nobody-'));
   const config = join(place, 'rackboot.yaml');
   const stateDir = join(place, 'state');
@@ -213,19 +212,19 @@ for (const [name, command] of [
   ['add', (config: string) => addDiskImage({ ...IMAGE, config, file: config, compress: false })],
   ['remove', (config: string) => removeDiskImages({ config, json: false, image: 'debian', all: false })],
 ] as const) {
-  test(`images ${name} says who may not look into the store, with the remedy`, async () => {
+  test(`images ${name} names the user who may not read the store, and the remedy`, async () => {
     await asStranger((config) =>
       withComplaints(() =>
         assert.rejects(command(config), {
           code: 'permission-denied',
-          message: /^the images of \S+ may not be read by \S+: .*run this by sudo$/,
+          message: /^\S.* may not read the images of \S+: .*run this by sudo$/,
         }),
       ),
     );
   });
 }
 
-test('a database in a directory that this user may not enter is one that cannot be written, with the remedy', async () => {
+test('a database in a directory that this user may not enter cannot be written, and the error names the remedy', async () => {
   await asStranger(async (_, stateDir) => {
     assert.throws(() => openRegionStore({ stateDir }), {
       code: 'store-unwritable',

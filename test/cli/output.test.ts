@@ -16,7 +16,7 @@ import {
 } from '../../src/cli/output.ts';
 import { RackError } from '../../src/errors.ts';
 
-test('fields stand in two columns, also beside a name that is longer than any before', (t) => {
+test('fields form two columns, as wide as the longest name', (t) => {
   const lines: unknown[] = [];
   t.mock.method(console, 'log', (line: unknown) => void lines.push(line));
   printFields([
@@ -27,7 +27,7 @@ test('fields stand in two columns, also beside a name that is longer than any be
   assert.deepEqual(lines, ['Status                       New', 'mainboard_manufacturer_name  Maker', 'Disks']);
 });
 
-test('lines are printed no faster than they are read', async () => {
+test('lines are printed no faster than the reader takes them', async () => {
   let waitedMax = 0;
   let characters = 0;
   const slow = new Writable({
@@ -48,14 +48,14 @@ test('lines are printed no faster than they are read', async () => {
   assert.ok(waitedMax < 70_000, `${waitedMax} characters waited`);
 });
 
-test('a list is written as JSON element by element', () => {
+test('a list is printed as JSON element by element', () => {
   for (const elements of [[], [{ a: 1 }], [1, [2], { three: [3] }]]) {
     const text = [...jsonListLines('{ "list": ', elements, ', "end": true }')].join('\n');
     assert.deepEqual(JSON.parse(text), { list: elements, end: true });
   }
 });
 
-/** All that a call writes to both streams. */
+/** Everything that a call writes to both streams. */
 function written(t: TestContext, call: () => unknown): string {
   let text = '';
   const take = (part: unknown): boolean => {
@@ -72,14 +72,14 @@ function written(t: TestContext, call: () => unknown): string {
   return text;
 }
 
-describe('whatever prints, prints what strangers said as escapes', () => {
+describe('every way to print escapes text of strangers', () => {
   const HOSTILE = 'a\u001b[2J\u009b\u202e\u00ad\u{e0041}b';
   const SHOWN = 'a\\x1b[2J\\x9b\\u202e\\xad\\u{e0041}b';
   const IN_JSON = '"a\\u001b[2J\\u009b\\u202e\\u00ad\\udb40\\udc41b"';
   const BUG = Object.assign(new Error(HOSTILE), { stack: `Error: ${HOSTILE}\n\tat a line` });
   const ways: readonly (readonly [string, () => unknown, string])[] = [
     ['print', () => print(`${HOSTILE}\n\t${HOSTILE}`), `${SHOWN}\n\t${SHOWN}\n`],
-    ['print in a colour, which is its own', () => print(HOSTILE, '\u001b[31m'), `\u001b[31m${SHOWN}\u001b[0m\n`],
+    ['print in a colour, which is kept', () => print(HOSTILE, '\u001b[31m'), `\u001b[31m${SHOWN}\u001b[0m\n`],
     ['printError', () => printError(HOSTILE), `${SHOWN}\n`],
     ['printPart', () => printPart(`${HOSTILE}\n`), `${SHOWN}\n`],
     ['printTable', () => printTable([HOSTILE], [[HOSTILE]], ''), `${SHOWN}\n${SHOWN}\n`],
@@ -87,13 +87,13 @@ describe('whatever prints, prints what strangers said as escapes', () => {
     ['printFields', () => printFields([[HOSTILE, HOSTILE]]), `${SHOWN}  ${SHOWN}\n`],
     ['printJson', () => printJson({ a: HOSTILE }), `{\n  "a": ${IN_JSON}\n}\n`],
     ['printJsonLine', () => printJsonLine({ a: HOSTILE }), `{"a":${IN_JSON}}\n`],
-    ['printFailure of the world', () => printFailure(new RackError('not-found', HOSTILE)), `rackboot: ${SHOWN}\n`],
+    ['printFailure of a RackError', () => printFailure(new RackError('not-found', HOSTILE)), `rackboot: ${SHOWN}\n`],
     ['printFailure of a bug', () => printFailure(BUG), `rackboot: a bug: Error: ${SHOWN}\n\tat a line\n`],
     ['printFailure of anything', () => printFailure(HOSTILE), `rackboot: ${SHOWN}\n`],
   ];
   for (const [name, call, text] of ways) test(name, (t) => assert.equal(written(t, call), text));
 
-  test('printLines, and the lines of a list of JSON', async () => {
+  test('printLines, and the lines of a JSON list', async () => {
     let text = '';
     const to = new Writable({
       write(chunk: Buffer, _encoding, done) {
@@ -105,7 +105,7 @@ describe('whatever prints, prints what strangers said as escapes', () => {
     assert.equal(text, `${SHOWN}\n[\n${IN_JSON}\n]\n`);
   });
 
-  test('printDocument on a terminal; a file gets the document as it is', (t) => {
+  test('printDocument on a terminal; a file gets the document unchanged', (t) => {
     for (const isTerminal of [true, false]) {
       const before = process.stdout.isTTY;
       process.stdout.isTTY = isTerminal;

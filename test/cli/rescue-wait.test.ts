@@ -1,5 +1,5 @@
-// `rackboot machines rescue --wait` stays until the machine is there, as a process of its own: a timer that does not keep the process alive
-// ends it in the middle, which no test within this process sees.
+// `rackboot machines rescue --wait` waits until the machine is in rescue mode. It runs as its own process: a timer that does not keep the
+// process alive would end it early, which a test in this process would not see.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

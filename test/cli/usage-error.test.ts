@@ -1,4 +1,4 @@
-// What a person reads who mistyped: the name that was meant, and whose help to read.
+// The message for a mistyped command line: the name that was meant, and the help to read.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -38,7 +38,7 @@ const explain = (message: string, typed = '', help = HELP): Promise<string> =>
     groupHelps: async () => [MACHINES, HELP],
   });
 
-test('a misspelt command or option is answered with the one that is most like it, and its own help', async () => {
+test('a misspelt command or option is answered with the most similar one, and the help of its group', async () => {
   assert.equal(
     await explain('Unknown argument: ned', 'leases ned'),
     'rackboot: there is no "ned" here. Did you mean end?\nSee rackboot leases --help.',
@@ -57,12 +57,12 @@ test('a misspelt command or option is answered with the one that is most like it
   );
 });
 
-test('a word that is no command is told of before the options behind it, and no option is proposed for it', async () => {
+test('an unknown command is reported before the options after it, and no option is proposed for it', async () => {
   const text = await explain('Unknown arguments: nam, edit, M', 'machines edit M --nam x', MACHINES);
   assert.equal(text, 'rackboot: there is no "edit" here\nSee rackboot machines --help.');
 });
 
-test('a command without its group is answered with the group, and another word for it with ours', async () => {
+test('a command without its group is answered with the group, and a synonym with our word', async () => {
   const cases: readonly (readonly [string, string])[] = [
     ['deploy M', 'machines deploy'],
     ['list', 'machines list or leases list'],
@@ -80,7 +80,7 @@ test('a command without its group is answered with the group, and another word f
   assert.match(text, /Did you mean remove\?/);
 });
 
-test('an argument that is missing is named', async () => {
+test('a missing argument is named', async () => {
   const demanding = 'rackboot config set <key> <value>\n\nSet a value\n';
   const explained = (got: number): Promise<string> =>
     explain(`Not enough non-option arguments: got ${got}, need at least 2`, 'config set', demanding);
@@ -88,6 +88,6 @@ test('an argument that is missing is named', async () => {
   assert.match(await explained(0), /^rackboot: <key> and <value> are missing\n/);
 });
 
-test('other complaints are told as they are', async () => {
+test('other complaints are printed unchanged', async () => {
   assert.match(await explain('name what to do'), /^rackboot: name what to do\nSee rackboot leases --help\.$/);
 });

@@ -1,4 +1,4 @@
-// Settings with which no machine would boot: judged by the boot tree, and only where they are new.
+// Settings that would keep machines from booting: judged by the boot tree, and only if they changed.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { findBootStops, type JudgedBoot } from '../../src/config/boot-stops.ts';
 
-test('a release and an installer that the tree lacks are told with what is there, unless they were so before', () => {
+test('a release or an installer missing in the tree is reported with the existing ones, unless the setting is unchanged', () => {
   const tree = mkdtempSync(join(tmpdir(), 'rackboot-stops-'));
   const boot = (commissioningRelease: string, enlistWith: JudgedBoot['enlistWith'] = 'environment'): JudgedBoot => ({
     tree,
@@ -17,7 +17,7 @@ test('a release and an installer that the tree lacks are told with what is there
   const keysOf = (after: JudgedBoot, before?: JudgedBoot): readonly string[] =>
     findBootStops(after, before).map(({ key }) => key);
   try {
-    assert.deepEqual(keysOf(boot('forky', 'installer')), [], 'an empty tree boots nobody, whatever is set');
+    assert.deepEqual(keysOf(boot('forky', 'installer')), [], 'an empty tree is not judged');
     assert.deepEqual(keysOf({ ...boot('forky'), tree: '/nowhere' }), []);
     for (const [release, purpose] of [
       ['trixie', 'commissioning'],
@@ -34,7 +34,7 @@ test('a release and an installer that the tree lacks are told with what is there
     assert.deepEqual(keysOf(boot('sid', 'installer')), ['boot.release', 'boot.enlist_with'], 'its files are not there');
     assert.match(
       findBootStops(boot('sid'))[0]?.message ?? '',
-      /there is bookworm, trixie\. First: rackboot images build/,
+      /it has bookworm, trixie\. First: rackboot images build/,
     );
     assert.deepEqual(keysOf(boot('sid'), boot('sid')), []);
     assert.deepEqual(keysOf(boot('sid', 'installer'), boot('sid')), ['boot.release', 'boot.enlist_with']);

@@ -1,4 +1,4 @@
-// Classes in the configuration: how each mistake is told, what the store may own, and what has no effect.
+// Classes in the configuration: the message for each mistake, what the store may own, and what has no effect.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -33,37 +33,33 @@ const REFUSED: readonly (readonly [name: string, own: string, message: RegExp])[
     '{ name: a, deny: true }',
     /classes\[0\]\.when: expected a condition such as \{ hostname: "arm-\*" \}/,
   ],
-  ['a text as condition', '{ name: a, when: x, deny: true }', /classes\[0\]\.when: expected a condition such as/],
+  ['text as a condition', '{ name: a, when: x, deny: true }', /classes\[0\]\.when: expected a condition such as/],
   ['an empty condition', '{ name: a, when: {}, deny: true }', /classes\[0\]\.when: is empty: name hostname, mac/],
   ['an unknown condition', '{ name: a, when: { host: x }, deny: true }', /classes\[0\]\.when\.host: unknown key/],
   ['an unknown key', `{ name: a, ${ANY}, denies: true }`, /classes\[0\]\.denies: unknown key/],
-  ['no effect', `{ name: a, ${ANY} }`, /classes\[0\]: changes nothing: give options, loaders, lease_time or deny/],
+  ['no effect', `{ name: a, ${ANY} }`, /classes\[0\]: changes nothing: add options, loaders, lease_time or deny/],
   [
-    'options for nobody',
+    'options without effect',
     `{ name: a, ${ANY}, deny: true, options: [{ code: 17, value: x }] }`,
-    /classes\[0\]\.options: is given to nobody: the class says deny: true/,
+    /classes\[0\]\.options: has no effect because the class has deny: true/,
   ],
   ['a lease of a second', `{ name: a, ${ANY}, lease_time: 1 }`, /classes\[0\]\.lease_time: 1 second is outside 30/],
   [
-    'an option that is not legal',
+    'an illegal option',
     `{ name: a, ${ANY}, options: [{ code: 23, value: 0 }] }`,
     /classes\[0\]\.options\[0\]\.value: 0 is not legal: option 23/,
   ],
   ['a loader for no architecture', `{ name: a, ${ANY}, loaders: { uefi: x } }`, /loaders.*number of option 93/],
   ['a host name with a dot', '{ name: a, when: { hostname: a.b }, deny: true }', /hostname: .*expected a host name/],
-  ['a star inside', '{ name: a, when: { hostname: "a*b" }, deny: true }', /hostname: .*beginning or end/],
-  [
-    'an address that is none',
-    '{ name: a, when: { mac: 52-54-0 }, deny: true }',
-    /mac: .*hardware address or its first/,
-  ],
+  ['a star inside', '{ name: a, when: { hostname: "a*b" }, deny: true }', /hostname: .*start or end/],
+  ['a malformed address', '{ name: a, when: { mac: 52-54-0 }, deny: true }', /mac: .*hardware address or its first/],
   ['an empty list', '{ name: a, when: { mac: [] }, deny: true }', /when\.mac/],
 ];
 for (const [name, own, message] of REFUSED) {
   test(`a class with ${name} is refused`, () => assert.match(problemsOf(lab(own)), message));
 }
 
-test('a class for every network is checked as one of a network is, and gives nothing that differs from network to network', () => {
+test('a class for every network is checked like a network’s class, and may not set options that differ between networks', () => {
   const general = (words: string): string =>
     problemsOf(`${lab('')}dhcp: { classes: [{ name: a, ${ANY}, ${words} }] }\n`);
   assert.equal(general('lease_time: 1h'), '');
@@ -74,13 +70,13 @@ test('a class for every network is checked as one of a network is, and gives not
   );
 });
 
-test('more classes than each message can be held against are refused', () => {
+test('more classes than CLASSES_MAX are refused', () => {
   const many = Array.from({ length: 65 }, (_, index) => `{ name: c${index}, ${ANY}, deny: false }`);
   assert.match(problemsOf(lab(many.join(', '))), /classes: /);
   assert.equal(problemsOf(lab(many.slice(1).join(', '))), '');
 });
 
-test('in proxy mode a class of the network gives no options and no lease time, and of one for all that is told', () => {
+test('in proxy mode options and lease times are refused in a network’s class, and noted in a class for every network', () => {
   const problems = problemsOf(
     lab(`{ name: a, ${ANY}, lease_time: 1h, options: [{ code: 17, value: x }] }`, 'mode: proxy'),
   );
@@ -91,11 +87,11 @@ test('in proxy mode a class of the network gives no options and no lease time, a
   );
   assert.ok(parsed.ok);
   assert.deepEqual(configNotes(parsed.config), [
-    'lab is in proxy mode, where another DHCP server gives addresses and options: those of a of dhcp.classes are not used there, nor their lease times; configure them on that server.',
+    'lab is in proxy mode, and another DHCP server gives its addresses and options: options and lease times of a of dhcp.classes have no effect there; configure them on that server.',
   ]);
 });
 
-test('the region’s store may own the classes for every network, and a change of them is told by its key', () => {
+test('the region’s store may own the classes for every network, and a change of them is shown by its key', () => {
   const stored = (lease: string) =>
     parseConfig(lab(''), { dhcp: { classes: [{ name: 'a', when: { mac: '52:54:00' }, lease_time: lease }] } });
   const [before, after] = [stored('1h'), stored('2h')];

@@ -1,4 +1,4 @@
-// What changes from one configuration to another, as it is shown before and logged after.
+// The difference between two configurations, as shown before a change and logged after it.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -36,16 +36,16 @@ const CASES: readonly (readonly [string, string, readonly string[]])[] = [
   ['a value', BASE.replace('.100', '.120'), ['cluster_interfaces.lab.ip_range_low: 10.20.0.100 → 10.20.0.120']],
   ['a value that was a default', `${BASE}log: { level: debug }\n`, ['log.level: info → debug']],
   ['a list', `${BASE}dns: { upstream: "192.0.2.1 192.0.2.2" }\n`, ['dns.upstream: [] → 192.0.2.1 192.0.2.2']],
-  ['a field that goes', BASE.replace('    lease_time: 10m\n', ''), ['cluster_interfaces.lab.lease_time: 10m → (none)']],
+  ['a removed field', BASE.replace('    lease_time: 10m\n', ''), ['cluster_interfaces.lab.lease_time: 10m → (none)']],
   [
-    'what only a restart changes says why',
+    'a change that waits for a restart says why',
     BASE.replace('/var/lib/rackboot', '/srv/rackboot'),
     [
       'state_dir: /var/lib/rackboot → /srv/rackboot (at the next start: the lock, the databases and the control socket are in it)',
     ],
   ],
   [
-    'a network that is renamed is one that goes and one that comes, a line each',
+    'a renamed network is one removed and one added, a line each',
     BASE.replace('name: lab', 'name: other'),
     [
       /^cluster_interfaces\.lab: interface eth1, ip 10\.20\.0\.1, .* → \(none\)$/.source,
@@ -65,7 +65,7 @@ for (const [name, text, expected] of CASES) {
   });
 }
 
-test('a value of the store is a change like one of the file', () => {
+test('a value of the store is a change like a value of the file', () => {
   assert.deepEqual(changesOf(BASE, { boot: { release: 'trixie' } }), ['boot.release: bookworm → trixie']);
   assert.deepEqual(changesOf(BASE, { cluster_interfaces: [{ name: 'lab', interface: 'eth9' }] }), [], 'the file wins');
 });
@@ -77,15 +77,15 @@ test('a long value is cut, a long list is counted, and a secret is not shown at 
   assert.equal(showValue('region.token', 'hush'), '(secret)');
 });
 
-test('every key is listed with a value, that of a default too', () => {
+test('every key is listed with its value, also a default', () => {
   const values = listValues(usable(BASE));
   assert.equal(values.get('cluster_interfaces.lab.lease_time'), '10m');
   assert.equal(values.get('cluster_interfaces.lab.management'), '2');
   assert.equal(values.get('boot.kernel_params'), '""');
-  assert.equal(values.get('dns.listen'), undefined, 'what follows from the networks is nobody’s value');
+  assert.equal(values.get('dns.listen'), undefined, 'a value that follows from the networks is not listed');
 });
 
-test('the effects name the listeners that move and the leases that the new ranges would not give', () => {
+test('the effects name the opened and closed listeners, and the leases that the new ranges would not give', () => {
   const leases = ['10.20.0.100', '10.20.0.10', '10.20.0.150', '10.99.0.1'].map((text, index) => ({
     address: parseIpv4(text) ?? assert.fail(text),
     mac: `52:54:00:00:00:0${index}`,
@@ -102,6 +102,6 @@ test('the effects name the listeners that move and the leases that the new range
   assert.deepEqual(
     effectsOf(usable(BASE).config, usable(reserved).config, leases).stranded.map(({ address }) => formatIpv4(address)),
     ['10.20.0.10', '10.20.0.150'],
-    'an address that is reserved for another machine now is one of them',
+    'also an address that is now reserved for another machine',
   );
 });

@@ -1,5 +1,5 @@
-// Every key of the configuration is classified: who may own it, and whether a change applies at once. The table, the schema and the
-// commented example say the same.
+// Every key of the configuration has rules: who may own it, and whether a change applies at once. The table, the schema and the commented
+// example agree.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { writtenConfigSchema } from '../../src/config/written.ts';
 
 const EXAMPLE = readFileSync(join(import.meta.dirname, '../../config/rackboot.yaml'), 'utf8');
 
-/** The object that a schema is about, under its defaults and options; undefined: a value. */
+/** The object inside a schema, below defaults and options; undefined: a value. */
 function objectOf(schema: unknown): z.ZodObject | undefined {
   if (schema instanceof z.ZodObject) return schema;
   const isWrapped =
@@ -27,7 +27,7 @@ function schemaKeys(schema: z.ZodObject, prefix = ''): string[] {
   });
 }
 
-/** The keys of the example, those that are commented out with `# key:` too, each with its comment. */
+/** The keys of the example with their comments, also those commented out with `# key:`. */
 function exampleKeys(): Map<string, string> {
   const keys = new Map<string, string>();
   const lines = EXAMPLE.split('\n');
@@ -47,7 +47,7 @@ function exampleKeys(): Map<string, string> {
   return keys;
 }
 
-/** The comment of a line: its own, with the lines that carry it on; of a key at the margin also what stands above it. */
+/** The comment of a line and its continuation; for a key at the margin also the lines above it. */
 function commentAt(lines: readonly string[], index: number): string {
   const own = (lines[index] ?? '').replace(/^[^#]*/, '');
   const after: string[] = [];
@@ -64,16 +64,16 @@ test('every key of the schema has a rule, and every rule a key', () => {
   for (const key of keys)
     assert.ok(
       findKeyRule(key),
-      `${key} has no rule: say in config/keys.ts who may own it and whether it applies on reload`,
+      `${key} has no rule: state in config/keys.ts who may own it and whether it applies on reload`,
     );
   for (const rule of KEY_RULES.keys())
     assert.ok(
       keys.some((key) => key === rule || key.startsWith(`${rule}.`)),
-      `the rule ${rule} is of no key`,
+      `the rule ${rule} belongs to no key`,
     );
 });
 
-test('the example explains every key, and marks what waits for a restart and what the store may own', () => {
+test('the example explains every key, and marks the keys that wait for a restart or that the store may own', () => {
   const shown = exampleKeys();
   for (const key of schemaKeys(writtenConfigSchema)) {
     const comment = shown.get(key);
@@ -83,15 +83,15 @@ test('the example explains every key, and marks what waits for a restart and wha
     const rule = findKeyRule(key);
     assert.equal(/\(restart\)/.test(comment), rule?.restart !== undefined, `${key} and (restart): ${comment}`);
     assert.equal(/\(store\)/.test(comment), rule?.owner === 'either', `${key} and (store): ${comment}`);
-    assert.doesNotMatch(comment, /\(reload\)/, 'what is not marked applies on reload');
+    assert.doesNotMatch(comment, /\(reload\)/, 'a key without a mark applies on reload');
   }
 });
 
-test('what waits for a restart says why', () => {
+test('every key that waits for a restart says why', () => {
   for (const key of RESTART_KEYS) assert.match(findKeyRule(key)?.restart ?? '', /\w+ \w+ \w+/, key);
 });
 
-test('the rule of a key below one with a rule is that one’s, and an unknown key has none', () => {
+test('a key below one with a rule has that rule, and an unknown key has none', () => {
   assert.equal(findKeyRule('cluster_interfaces.lab.router_ip')?.owner, 'either');
   assert.equal(findKeyRule('tftp.listen_port')?.owner, 'file');
   assert.equal(findKeyRule('dns.upstream')?.owner, 'either');
@@ -100,11 +100,11 @@ test('the rule of a key below one with a rule is that one’s, and an unknown ke
   assert.equal(findKeyRule(''), undefined);
 });
 
-test('secrets are known by their names, wherever they are', () => {
+test('secrets are recognised by name, at any place', () => {
   assert.ok(isSecretKey('tsig_keys.ns2.secret') && isSecretKey('password') && !isSecretKey('boot.kernel_params'));
 });
 
-/** What is read of a JSON schema. */
+/** The parts of a JSON schema that are read. */
 interface SchemaNode {
   readonly type?: string;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
@@ -114,7 +114,7 @@ interface SchemaNode {
   readonly maxItems?: number;
 }
 
-/** A list of the schema, by the keys that lead to it, and how many entries it may have. */
+/** A list of the schema: the keys that lead to it, and its maximum length. */
 interface ListKey {
   readonly keys: readonly string[];
   readonly max: number | undefined;
@@ -131,7 +131,7 @@ function listKeys(node: SchemaNode, keys: readonly string[]): ListKey[] {
   ];
 }
 
-/** The comments of every line of a section that has this key, also where the line is commented out. */
+/** The comments of every line of a section with this key, also if the line is commented out. */
 function commentsIn(section: string, key: string): string[] {
   const lines = EXAMPLE.split('\n');
   const start = lines.findIndex((line) => line.startsWith(`${section}:`));
@@ -141,7 +141,7 @@ function commentsIn(section: string, key: string): string[] {
   return lines.slice(start, end).flatMap((line, index) => (has.test(line) ? [commentAt(lines, start + index)] : []));
 }
 
-test('the example says of every list how many entries it may have', () => {
+test('the example states the maximum length of every list', () => {
   const schema: SchemaNode = JSON.parse(
     JSON.stringify(z.toJSONSchema(writtenConfigSchema, { io: 'input', unrepresentable: 'any' })),
   );
@@ -158,6 +158,6 @@ test('the example says of every list how many entries it may have', () => {
   assert.deepEqual(
     silent.map(({ keys, max }) => `${keys.join('.')}: at most ${max}`),
     [],
-    'say it in the comment of the key in config/rackboot.yaml',
+    'state it in the comment of the key in config/rackboot.yaml',
   );
 });

@@ -1,5 +1,5 @@
-// Each option that has a legal range, a choice or a shape: what is just outside is refused with path, value, rule and RFC, what is just
-// inside is taken.
+// Each option with a legal range, a choice or a shape: a value just outside is refused with path, value, rule and RFC, a value just inside
+// is accepted.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -15,17 +15,17 @@ const LAB = `cluster_interfaces:
     ip_range_high: 10.20.0.199
     options: [`;
 
-/** What is wrong with an option of these words; empty: nothing. */
+/** The problems of an option written so; empty: none. */
 function problemsOf(words: string): string {
   const parsed = parseConfig(`${LAB}{ ${words} }]\n`);
   return parsed.ok ? '' : formatProblems('f', parsed.problems);
 }
 
 interface Rule {
-  /** Values that are refused, with where in the value, what is found and what is legal. */
+  /** Refused values, each with the place in the value and the text found there. */
   readonly illegal: readonly (readonly [value: string, at: string, found: string])[];
   readonly legal: readonly string[];
-  /** Part of the rule as it is told. */
+  /** Part of the rule's text. */
   readonly rule: string;
   readonly source: string;
 }
@@ -151,7 +151,7 @@ const RULES: Readonly<Record<number, Rule>> = {
 
 for (const [code, { illegal, legal, rule, source }] of Object.entries(RULES)) {
   const name = NAMED_OPTIONS.find((row) => String(row.code) === code)?.name ?? assert.fail(code);
-  test(`option ${code}, ${name}: what is not legal is refused with its rule, what is legal is taken`, () => {
+  test(`option ${code}, ${name}: illegal values are refused with the rule, legal ones accepted`, () => {
     for (const [value, at, found] of illegal) {
       const told = problemsOf(`code: ${code}, value: ${value}`);
       const path = `cluster_interfaces[0].options[0].value${at}: `;
@@ -162,14 +162,14 @@ for (const [code, { illegal, legal, rule, source }] of Object.entries(RULES)) {
   });
 }
 
-test('every row of the table with a rule has its case here, and every row says where it is from', () => {
+test('every row of the table with a rule has its case here, and every row names its source', () => {
   for (const { code, name, type, legal, source } of NAMED_OPTIONS) {
     assert.equal(RULES[code] !== undefined, legal !== undefined || type === 'bool', `option ${code}, ${name}`);
     assert.match(source, /^(RFC \d{4}( §\d+(\.\d+)*)?|IEEE 802\.1Q|MS-DHCPE|iPXE|WPAD draft)$/, name);
   }
 });
 
-/** Bytes of a length or shape that the type does not have; the last of each type is legal. */
+/** Bytes with a length or shape that the type does not allow; the last of each type is legal. */
 const SHAPES: Readonly<Record<string, readonly string[]>> = {
   ip: ['0a1400', '0a140001ff', '0a140001'],
   'ip-list': ['0a1400', '0a140001ff', '0a1400010a140002'],
@@ -185,11 +185,11 @@ const SHAPES: Readonly<Record<string, readonly string[]>> = {
   'vendor-identifying': ['00000001', '0000000103', '00000001030102', '0000000103010102'],
 };
 
-test('bytes given as hex have the shape of the option all the same, unless a vendor fills it as it likes', () => {
+test('bytes written as hex must have the shape of the option, unless the vendor defines its contents', () => {
   const free = new Set([43, 132, 133, 175, 252]);
   for (const { code, name, type } of NAMED_OPTIONS) {
     const shapes = SHAPES[type];
-    // Without a shape, or judged by rules of their own above.
+    // Without a shape, or covered by a rule above.
     if (shapes === undefined) continue;
     for (const [index, bytes] of shapes.entries()) {
       const isWrong = index < shapes.length - 1 && !free.has(code);

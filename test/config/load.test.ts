@@ -19,7 +19,7 @@ const GOOD_LINES = [
   '    ip_range_high: 10.20.0.199',
 ];
 
-/** A good interface with lines replaced by key, or added. */
+/** A valid interface with lines replaced by key, or added. */
 function withInterface(changes: Readonly<Record<string, string | undefined>>, rest = ''): string {
   const lines = GOOD_LINES.filter(
     (line) => !Object.keys(changes).some((key) => line.trim().replace(/^- /, '').startsWith(`${key}:`)),
@@ -47,7 +47,7 @@ test('the example shipped to users is accepted and means what its comments say',
   assert.equal(config.boot.tree, '/var/lib/rackboot/boot');
 });
 
-test('an empty file is a configuration that serves nobody and listens on loopback only', () => {
+test('an empty file is a configuration that serves no network and listens on loopback only', () => {
   const config = configOf('');
   assert.deepEqual(config.dhcp.subnets, []);
   assert.deepEqual(config.tftp.listen, []);
@@ -56,7 +56,7 @@ test('an empty file is a configuration that serves nobody and listens on loopbac
   assert.deepEqual(config.region.listen, [{ host: '127.0.0.1', port: 5240 }]);
 });
 
-test('machines enlist with the environment and make a user on their BMC, unless the file says otherwise', () => {
+test('by default machines enlist with the environment and make a user on their BMC', () => {
   const { enlistWith, bmcUser } = configOf('').boot;
   assert.deepEqual([enlistWith, bmcUser], ['environment', true]);
   const other = configOf('boot: { enlist_with: installer }\nenlistment: { bmc_user: false }\n').boot;
@@ -84,7 +84,7 @@ test('defaults follow from the cluster interface', () => {
   assert.equal(config.region.listen.length, 2);
 });
 
-test('management 1 offers the upstream servers, and no DNS answers there', () => {
+test('management 1 offers the upstream servers, and serves no DNS there', () => {
   const config = configOf(withInterface({ management: '1' }, 'dns: { upstream: [192.0.2.1] }'));
   assert.deepEqual(config.dhcp.subnets[0]?.dnsServers.map(formatIpv4), ['192.0.2.1']);
   assert.deepEqual(config.dns.listen, []);
@@ -97,12 +97,12 @@ test('management 0 has no DHCP and needs no range', () => {
   assert.deepEqual(config.tftp.listen.map(formatIpv4), ['10.20.0.1']);
 });
 
-test('a network with management 0 is one of ours: machines that boot there by foreign DHCP may enlist', () => {
+test('a network with management 0 counts as managed: machines that boot there through another DHCP server may enlist', () => {
   const config = configOf(withInterface({ management: '0', ip_range_low: undefined, ip_range_high: undefined }));
   assert.deepEqual(config.region.managedNetworks.map(formatNetwork), ['10.20.0.0/24']);
 });
 
-test('TFTP answers every configured network, relayed, in proxy mode or without DHCP too, loopback, and what is allowed', () => {
+test('TFTP answers every configured network (also relayed, in proxy mode or without DHCP), loopback and tftp.allow', () => {
   const clientsOf = (text: string): string => configOf(text).tftp.clients.map(formatNetwork).join(' ');
   assert.equal(clientsOf(withInterface({ management: '0' })), '10.20.0.0/24 127.0.0.0/8');
   assert.equal(
@@ -126,7 +126,7 @@ test('the network follows from ip and subnet_mask', () => {
   assert.equal(formatNetwork(config.dhcp.subnets[0]?.network ?? assert.fail()), '10.20.0.0/24');
 });
 
-test('addresses are asked about and booting machines told of no router, unless a network says otherwise', () => {
+test('by default the rack probes addresses and answers router solicitations; a network can turn both off', () => {
   const [asked] = configOf(withInterface({})).dhcp.subnets;
   assert.equal(asked?.conflictCheck, true);
   const [heard] = configOf(withInterface({})).clusterInterfaces;
@@ -140,7 +140,7 @@ test('addresses are asked about and booting machines told of no router, unless a
 
 const PROXY = { mode: 'proxy', ip_range_low: undefined, ip_range_high: undefined };
 
-test('a network in proxy mode has no range, and is served beside one that has', () => {
+test('a network in proxy mode has no range, and is served alongside one with a range', () => {
   const both = withInterface(PROXY).replace(
     /cluster_interfaces:\n/,
     (line) =>
@@ -157,10 +157,10 @@ test('a network in proxy mode has no range, and is served beside one that has', 
   assert.equal(proxyPort, 4011);
 });
 
-/** Of a network of two addresses (RFC 3021) neither is given: there, another server may serve, or none. */
+/** A network of two addresses (RFC 3021), of which none is given: another server may serve it, or none. */
 const TWO_ADDRESSES = { network: '10.20.0.0/31', ip: '10.20.0.1', ip_range_low: undefined, ip_range_high: undefined };
 
-test('a network of two addresses may be one where this rack gives none', () => {
+test('a network of two addresses is valid if this rack gives none of them', () => {
   for (const changes of [{ mode: 'proxy' }, { management: '0' }])
     assert.equal(problemsOf(withInterface({ ...TWO_ADDRESSES, ...changes })), '');
 });
@@ -207,8 +207,8 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
     withInterface({ static_ip_range_low: '10.20.0.150', static_ip_range_high: '10.20.0.220' }),
     /share addresses/,
   ],
-  ['a range that holds the rack', withInterface({ ip: '10.20.0.150' }), /the range holds ip 10\.20\.0\.150/],
-  ['a range that holds the router', withInterface({ router_ip: '10.20.0.150' }), /the range holds router_ip/],
+  ['a range that contains the rack', withInterface({ ip: '10.20.0.150' }), /the range contains ip 10\.20\.0\.150/],
+  ['a range that contains the router', withInterface({ router_ip: '10.20.0.150' }), /the range contains router_ip/],
   ['an interface with neither name nor relay', withInterface({ interface: undefined }), /interface: missing/],
   ['an interface without the rack address', withInterface({ ip: undefined }), /ip: missing/],
   ['neither network nor mask', withInterface({ network: undefined }), /network: missing/],
@@ -216,16 +216,16 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
   ['a mask that contradicts the network', withInterface({ subnet_mask: '255.255.0.0' }), /contradicts network/],
   ['management 3', withInterface({ management: '3' }), /management: expected 0 \(no DHCP\)/],
   [
-    'a range beside another DHCP server',
+    'a range in proxy mode',
     withInterface({ mode: 'proxy' }),
-    /ip_range_low: in proxy mode another DHCP server gives the addresses; remove it, or `mode: proxy`/,
+    /ip_range_low: in proxy mode another DHCP server gives the addresses; remove this key or `mode: proxy`/,
   ],
   [
-    'a reservation beside another DHCP server',
+    'a reservation in proxy mode',
     withInterface({ ...PROXY, hosts: '[{mac: "52:54:00:00:00:01", ip: 10.20.0.5}]' }),
     /hosts: in proxy mode another DHCP server gives the addresses: reserve them there/,
   ],
-  ['boot information where DHCP is off', withInterface({ ...PROXY, management: '0' }), /mode: proxy answers DHCP, and/],
+  ['proxy mode without DHCP', withInterface({ ...PROXY, management: '0' }), /mode: proxy mode answers DHCP, but/],
   ['a mode without meaning', withInterface({ mode: 'relay' }), /mode: expected server, or proxy/],
   ['a lease of one second', withInterface({ lease_time: '1' }), /lease_time: 1 second is outside/],
   ['a lease time without meaning', withInterface({ lease_time: 'soon' }), /lease_time: expected a duration/],
@@ -258,14 +258,14 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
     /hosts\[1\]\.client_id: the client identifier a is also in hosts\[0\]\.client_id/,
   ],
   [
-    'a client identifier that is none',
+    'an empty client identifier',
     withInterface({ hosts: '[{mac: "52:54:00:00:00:01", client_id: "", ip: 10.20.0.5}]' }),
     /hosts\[0\]\.client_id: expected a client identifier/,
   ],
   [
-    'an identity that is none',
+    'an unknown identity',
     withInterface({ identity: 'duid' }),
-    /identity: expected mac \(a client is its hardware address\) or client-id/,
+    /identity: expected mac \(identify clients by hardware address\) or client-id/,
   ],
   [
     'dnssec_validation auto',
@@ -277,24 +277,24 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
   ['a port out of range', 'tftp: { listen_port: 70000 }', /tftp\.listen_port/],
   ['a relative state directory', 'state_dir: var', /state_dir: expected an absolute path/],
   [
-    'a loader key that is no number',
+    'a loader key that is not a number',
     'boot: { loaders: { efi: x.efi } }',
     /boot\.loaders\.efi: expected a number of option 93/,
   ],
-  ['a loader key that no option 93 can hold', 'boot: { loaders: { 70000: x.efi } }', /boot\.loaders.*0 to 65535/],
-  ['a loader key that no number is written as', 'boot: { loaders: { "07": x.efi } }', /boot\.loaders.*0 to 65535/],
+  ['a loader key too large for option 93', 'boot: { loaders: { 70000: x.efi } }', /boot\.loaders.*0 to 65535/],
+  ['a loader key with a leading zero', 'boot: { loaders: { "07": x.efi } }', /boot\.loaders.*0 to 65535/],
   [
-    'kernel arguments that a loader cannot be given',
+    'kernel arguments that not every loader can take',
     'boot: { kernel_params: "a || b" }',
-    /boot\.kernel_params: cannot be given to every loader/,
+    /boot\.kernel_params: not every loader can take this/,
   ],
   ['a proxy with a password', 'http_proxy: http://me:pw@proxy:3128/', /http_proxy: .*without a password, or none/],
-  ['a proxy that is no http', 'http_proxy: socks5://proxy/', /http_proxy/],
+  ['a proxy that is not http', 'http_proxy: socks5://proxy/', /http_proxy/],
   ['an empty region.listen', 'region: { listen: [] }', /region\.listen: is empty/],
   [
-    'an address record whose data is no address',
+    'an address record without an address',
     'dns: { records: [{ name: a.maas, type: A, data: 10.20.0.5 }, { name: b.maas, type: A, data: garbage }] }',
-    /^f:1: dns\.records\[1\]\.data: "garbage" is no A data: expected an IPv4 address/,
+    /^f:1: dns\.records\[1\]\.data: "garbage" is not A data: expected an IPv4 address/,
   ],
   [
     'a service record without its numbers',
@@ -308,18 +308,18 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
   ].map((text): readonly [string, string, RegExp] => [
     `the key __proto__ in ${text}`,
     text,
-    /^f:1: \w+\.\w+\.__proto__: no key may be called so/,
+    /^f:1: \w+\.\w+\.__proto__: no key may have this name/,
   ]),
   ['text that is not YAML', 'a: [', /f:1: not valid YAML/],
   [
-    'a key that stands twice',
+    'a duplicate key',
     'name: a\ndns:\n  domain: x\n  upstream: 192.0.2.1\n  domain: y\n',
-    /f:5: not valid YAML: the key domain stands twice, in lines 3 and 5; remove one of them/,
+    /f:5: not valid YAML: the key domain appears twice, in lines 3 and 5; remove one of them/,
   ],
   [
-    'a key that stands twice in braces',
+    'a duplicate key in braces',
     'region: { mode: remote, mode: embedded }',
-    /f:1: .*key mode stands twice, in lines 1 and 1/,
+    /f:1: .*key mode appears twice, in lines 1 and 1/,
   ],
   ['a list instead of a mapping', '- a', /f: .*expected/i],
 ];
@@ -342,7 +342,7 @@ test('several networks may be on one interface, in one mode', () => {
   assert.match(problemsOf(second('mode: proxy')), /cluster_interfaces\[1\]\.mode: proxy contradicts server/);
 });
 
-test('other DHCP servers are asked for every ten minutes, as often as is said, or never', () => {
+test('the rack probes for other DHCP servers every ten minutes, at another interval, or never', () => {
   const probed = (words: string) => configOf(withInterface({}, words)).dhcp.foreignProbe;
   assert.equal(probed(''), 600);
   assert.equal(probed('dhcp: { foreign_probe: 1h }\n'), 3600);
@@ -366,14 +366,14 @@ test('networks that overlap each other are refused', () => {
   );
 });
 
-test('all problems are told at once, each with its line', () => {
+test('all problems are reported at once, each with its line', () => {
   const text = `${withInterface({ ip: 'x', router_ip: 'y' })}tftp: { listen_port: 0 }\nfoo: 1\n`;
   const lines = problemsOf(text).split('\n');
   assert.equal(lines.length, 4, lines.join('\n'));
   for (const line of lines) assert.match(line, /^f:\d+: /);
 });
 
-test('a value that is wrong by itself does not hide what others contradict, and draws no problem after it', () => {
+test('an invalid value does not hide contradictions among the others, and causes no further problem', () => {
   const text = withInterface({
     ip: 'x',
     ip_range_low: '10.20.0.250',
@@ -393,7 +393,7 @@ test('a value that is wrong by itself does not hide what others contradict, and 
   ]);
 });
 
-test('a network of another interface of the host is refused, its own is not', () => {
+test('a network that another interface of the host has is refused, one that its own interface has is not', () => {
   const config = configOf(withInterface({}));
   const host = (name: string, ip: string, prefix: number) => [{ name, addresses: [{ address: address(ip), prefix }] }];
   assert.deepEqual(findHostOverlaps(config, host('eth1', '10.20.0.1', 24)), []);
@@ -431,7 +431,7 @@ test('parseNetwork and the YAML agree on what a network is', () => {
   assert.equal(parseNetwork('10.20.0.0'), undefined);
 });
 
-test('how clients are told apart, and how many new ones are served, reach the DHCP server', () => {
+test('the identity rule, the reservations and the limit of new clients reach the DHCP server', () => {
   const hosts =
     '[{mac: "52:54:00:00:00:01", client_id: "ff:00:e9", ip: 10.20.0.5}, {mac: "52:54:00:00:00:02", client_id: "prïnter", ip: 10.20.0.6}]';
   const parsed = parseConfig(
@@ -444,7 +444,7 @@ test('how clients are told apart, and how many new ones are served, reach the DH
   assert.deepEqual(
     dhcp.subnets[0]?.reservations.map(({ clientId }) => Buffer.from(clientId ?? '', 'latin1').toString('hex')),
     ['ff00e9', Buffer.from('prïnter').toString('hex')],
-    'bytes in hexadecimal are bytes, anything else is a text in UTF-8',
+    'hexadecimal bytes are bytes, anything else is UTF-8 text',
   );
   const plain = parseConfig(withInterface({}));
   assert.ok(plain.ok);
@@ -452,7 +452,7 @@ test('how clients are told apart, and how many new ones are served, reach the DH
   assert.equal(plain.config.dhcp.newClientsPerSecond, 50);
 });
 
-test('relay agents are addresses or networks, and a network without the key takes any that may be served', () => {
+test('relays are addresses or networks; a network without the key accepts any relay that may be served', () => {
   const relaysOf = (text: string) => configOf(withInterface({ relays: text })).dhcp.subnets[0]?.relays;
   assert.deepEqual(relaysOf('[10.20.0.2, 10.99.0.0/24]')?.map(formatNetwork), ['10.20.0.2/32', '10.99.0.0/24']);
   assert.equal(configOf(withInterface({})).dhcp.subnets[0]?.relays, undefined);
@@ -460,7 +460,7 @@ test('relay agents are addresses or networks, and a network without the key take
     assert.match(problemsOf(withInterface({ relays: wrong })), /cluster_interfaces\[0\]\.relays/, wrong);
 });
 
-test('relay agents send from addresses or networks, from none besides their own, or from wherever is served', () => {
+test('relay_sources are addresses or networks; an empty list allows only the relays’ own, a missing one every served source', () => {
   const sourcesOf = (text: string) => configOf(withInterface({ relay_sources: text })).dhcp.subnets[0]?.relaySources;
   assert.deepEqual(sourcesOf('[10.20.0.2, 10.99.0.0/24]')?.map(formatNetwork), ['10.20.0.2/32', '10.99.0.0/24']);
   assert.deepEqual(sourcesOf('[]'), []);
@@ -469,7 +469,7 @@ test('relay agents send from addresses or networks, from none besides their own,
     assert.match(problemsOf(withInterface({ relay_sources: wrong })), /cluster_interfaces\[0\]\.relay_sources/, wrong);
 });
 
-test('a file that is not there is told with what makes one, one that cannot be read is not', () => {
+test('the error for a missing file names the command that makes one, the error for an unreadable file does not', () => {
   const there =
     /^there is no configuration \/nowhere\.yaml: `rackboot init` makes one; --config or RACKBOOT_CONFIG names/;
   assert.throws(() => readConfigText('/nowhere.yaml'), { code: 'config-unreadable', message: there });
@@ -477,13 +477,13 @@ test('a file that is not there is told with what makes one, one that cannot be r
   assert.throws(() => readConfigText('/proc/self/mem/x'), { code: 'config-unreadable', message: unreadable });
 });
 
-test('the file of a lab that has ended, which the shell still names, is told as that', () => {
+test('the error for the file of an ended lab, which the shell still names, says so', () => {
   const former = process.env.RACKBOOT_CONFIG;
   process.env.RACKBOOT_CONFIG = '/tmp/rackboot-lab-AbCdEf/lab.yaml';
   try {
     assert.throws(
       () => readConfigText('/tmp/rackboot-lab-AbCdEf/lab.yaml'),
-      /that lab has ended; type: unset RACKBOOT_CONFIG$/,
+      /that lab has ended; run: unset RACKBOOT_CONFIG$/,
     );
   } finally {
     if (former === undefined) delete process.env.RACKBOOT_CONFIG;

@@ -1,4 +1,4 @@
-// The file and the store made one configuration: what the file writes wins, whatever the store says.
+// Merging the file and the store into one configuration: the file wins, whatever the store has.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -29,27 +29,27 @@ const FAR = {
 };
 
 const CASES: readonly (readonly [string, Settings, Settings, Settings])[] = [
-  ['nothing of the store is the file', { name: 'a' }, {}, { name: 'a' }],
-  ['a key that the file does not write is the store’s', {}, { dns: { domain: 'lab' } }, { dns: { domain: 'lab' } }],
+  ['an empty store leaves the file unchanged', { name: 'a' }, {}, { name: 'a' }],
+  ['a key missing in the file comes from the store', {}, { dns: { domain: 'lab' } }, { dns: { domain: 'lab' } }],
   [
-    'a key beside one of the file joins it',
+    'a key of the store joins one of the file',
     { dns: { listen: ['10.0.0.1'] } },
     { dns: { upstream: ['192.0.2.1'] } },
     { dns: { listen: ['10.0.0.1'], upstream: ['192.0.2.1'] } },
   ],
   [
-    'a key that both write is the file’s',
+    'a key in both comes from the file',
     { dns: { upstream: [] } },
     { dns: { upstream: ['192.0.2.1'] } },
     { dns: { upstream: [] } },
   ],
   [
-    'an empty key of the file is still the file’s',
+    'a key with an empty value in the file comes from the file',
     { boot: { release: null } },
     { boot: { release: 'x' } },
     { boot: { release: null } },
   ],
-  ['what stands where keys should be is the file’s', { dns: 5 }, { dns: { domain: 'lab' } }, { dns: 5 }],
+  ['a value of the file in place of a mapping stays', { dns: 5 }, { dns: { domain: 'lab' } }, { dns: 5 }],
   [
     'a cluster interface of another name follows those of the file',
     { cluster_interfaces: [LAB] },
@@ -57,27 +57,27 @@ const CASES: readonly (readonly [string, Settings, Settings, Settings])[] = [
     { cluster_interfaces: [LAB, FAR] },
   ],
   [
-    'a cluster interface of the same name is the file’s whole, not field by field',
+    'a cluster interface in both comes whole from the file, not field by field',
     { cluster_interfaces: [LAB] },
     { cluster_interfaces: [{ ...LAB, ...RANGE }] },
     { cluster_interfaces: [LAB] },
   ],
   [
-    'a list of networks that is none is the file’s',
+    'a value of the file in place of the list of networks stays',
     { cluster_interfaces: 'x' },
     { cluster_interfaces: [LAB] },
     { cluster_interfaces: 'x' },
   ],
-  ['a file-only key of the store is not taken', {}, { tftp: { listen_port: 1069 }, state_dir: '/x' }, {}],
+  ['a file-only key in the store is ignored', {}, { tftp: { listen_port: 1069 }, state_dir: '/x' }, {}],
 ];
 
 for (const [name, file, stored, merged] of CASES) {
   test(name, () => assert.deepEqual(mergeSettings(file, stored).merged, merged));
 }
 
-test('keys that the store may not own are named, by the key of their rule', () => {
+test('keys that the store may not own are listed', () => {
   const stored = { tftp: { listen_port: 1069 }, dns: { listen: ['1.2.3.4'], domain: 'x' }, colour: { red: 1 } };
-  assert.deepEqual(mergeSettings({}, stored).strangers, ['tftp.listen_port', 'dns.listen', 'colour.red']);
+  assert.deepEqual(mergeSettings({}, stored).notOwnable, ['tftp.listen_port', 'dns.listen', 'colour.red']);
   const parsed = parseConfig('', stored);
   assert.ok(!parsed.ok);
   assert.match(
@@ -86,7 +86,7 @@ test('keys that the store may not own are named, by the key of their rule', () =
   );
 });
 
-/** A value for each key that the store may own; what is not named here takes its text. */
+/** A value for each key that the store may own. */
 const STORED_VALUES: Readonly<Record<string, SettingValue>> = {
   cluster_interfaces: [FAR],
   'dhcp.foreign_probe': '5m',
@@ -128,19 +128,19 @@ const STORED_VALUES: Readonly<Record<string, SettingValue>> = {
 for (const key of STORE_KEYS)
   test(`the store can own ${key}, and it is in force`, () => {
     const value = STORED_VALUES[key];
-    assert.ok(value !== undefined, `give ${key} a value in STORED_VALUES`);
+    assert.ok(value !== undefined, `add a value of ${key} to STORED_VALUES`);
     const parsed = parseConfig('', withValue({}, key, value));
     assert.ok(parsed.ok, parsed.ok ? '' : formatProblems('f', parsed.problems));
     assert.deepEqual(valueAt(parsed.merged, key), value);
   });
 
-test('a file pins the keys that it writes, and its cluster interfaces by name', () => {
+test('a file pins its keys, and its cluster interfaces by name', () => {
   const file = { name: 'a', dns: { upstream: [], listen: [] }, boot: { tree: '/x' }, cluster_interfaces: [LAB] };
   assert.deepEqual(pinnedKeys(file), ['dns.upstream', 'cluster_interfaces.lab']);
   assert.deepEqual(pinnedKeys({}), []);
 });
 
-test('a problem is told where its value is written: the line of the file, or the key of the store', () => {
+test('a problem names the place of its value: the line of the file, or the key of the store', () => {
   const text =
     'cluster_interfaces:\n  - { name: lab, interface: eth1, ip: 10.20.0.1, network: 10.20.0.0/24, management: 0 }\n';
   const wrong = parseConfig(text, {
@@ -162,25 +162,25 @@ test('a problem is told where its value is written: the line of the file, or the
   assert.match(formatProblems('f', own.problems), /^f:2: cluster_interfaces\[0\]\.ip: /m);
 });
 
-test('a network in the file and in the store under two names is told by both names, with what to do', () => {
+test('for a network in the file and in the store under two names, the problem names both and the remedy', () => {
   const entry = { ...LAB, ...RANGE };
   const text = (name: string): string => `cluster_interfaces: [${JSON.stringify({ ...entry, name })}]\n`;
   const twice = parseConfig(text('lan'), { cluster_interfaces: [entry] });
   assert.ok(!twice.ok);
   assert.equal(
     formatProblems('f', twice.problems),
-    'the region\'s store: cluster_interfaces.lab.network: 10.20.0.0/24 overlaps 10.20.0.0/24 of "lan" (cluster_interfaces[0]); call it lab in the file, too, or `rackboot config unset cluster_interfaces.lab`',
+    'the region\'s store: cluster_interfaces.lab.network: 10.20.0.0/24 overlaps 10.20.0.0/24 of "lan" (cluster_interfaces[0]); name it lab in the file, too, or run `rackboot config unset cluster_interfaces.lab`',
   );
   assert.ok(parseConfig(text('lab'), { cluster_interfaces: [entry] }).ok, 'the remedy');
   const stored = parseConfig('', { cluster_interfaces: [{ ...entry, name: 'lan' }, entry] });
   assert.ok(!stored.ok);
   assert.match(
     formatProblems('f', stored.problems),
-    /of "lan" \(cluster_interfaces\.lan\); an address would belong to both/,
+    /of "lan" \(cluster_interfaces\.lan\); addresses would belong to both/,
   );
 });
 
-test('each value has the owner that wrote it', () => {
+test('each value has its owner', () => {
   const text = `name: a\ncluster_interfaces:\n  - name: lab\n    interface: eth1\n    ip: 10.20.0.1\n    network: 10.20.0.0/24\n    management: 0\n`;
   const parsed = parseConfig(text, { cluster_interfaces: [FAR], boot: { kernel_params: 'quiet' } });
   assert.ok(parsed.ok);
@@ -204,7 +204,7 @@ const settings: fc.Arbitrary<Settings> = fc
     return interfaces === null ? made : { ...made, [INTERFACES_KEY]: interfaces };
   });
 
-test('whatever the store says, every value that the file writes stays as it is', () => {
+test('whatever the store has, every value of the file stays unchanged', () => {
   fc.assert(
     fc.property(settings, settings, (file, stored) => {
       const before = JSON.stringify([file, stored]);

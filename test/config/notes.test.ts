@@ -1,4 +1,4 @@
-// What of a good configuration has no effect is said.
+// Notes on keys of a valid configuration that have no effect.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -17,12 +17,12 @@ const OPTIONS = `dhcp:
 
 const CASES: readonly (readonly [name: string, text: string, notes: readonly RegExp[]])[] = [
   [
-    'options for all networks do not reach one in proxy mode',
+    'options for all networks are not sent in a network in proxy mode',
     PROXIED + OPTIONS,
     [/^lab is in proxy mode.*: \S+, 224 of/],
   ],
-  ['without options there is nothing to say', PROXIED, []],
-  ['where this rack gives the addresses they are sent', SERVED + OPTIONS, []],
+  ['without options there is no note', PROXIED, []],
+  ['if this rack gives the addresses, there is no note', SERVED + OPTIONS, []],
 ];
 
 for (const [name, text, expected] of CASES) {

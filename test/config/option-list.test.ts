@@ -1,4 +1,4 @@
-// Options and lease times in the configuration: what they become, and how each mistake is told.
+// Options and lease times in the configuration: the result, and the message for each mistake.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -17,7 +17,7 @@ const LAB = `cluster_interfaces:
     ip_range_high: 10.20.0.199
 `;
 
-/** The network of a file of these keys of `dhcp` and of its cluster interface. */
+/** The network of a file with these keys in `dhcp` and in its cluster interface. */
 function subnetOf(dhcp: string, own = ''): DhcpSubnet {
   const parsed = parseConfig(`${LAB}${own === '' ? '' : `    ${own}\n`}dhcp: { ${dhcp} }\n`);
   if (!parsed.ok) assert.fail(formatProblems('f', parsed.problems));
@@ -41,7 +41,7 @@ test('a network without options has no table', () => {
   assert.equal(subnetOf('').options, undefined);
 });
 
-test('an option is named or numbered, and what is written in quotes or not is of its type', () => {
+test('an option has a name or a code, and its value the type of the option', () => {
   const { options } = subnetOf(
     'options: [{ name: ntp-servers, value: [10.20.0.9] }, { code: 26, value: 9000 }, { code: 224, type: text, value: x }]',
   );
@@ -52,7 +52,7 @@ test('an option is named or numbered, and what is written in quotes or not is of
   assert.deepEqual(options?.forced, []);
 });
 
-test('the entries of a network come before the global ones, and those with a condition in their order', () => {
+test('a network’s entries come before the global ones, and conditional ones keep their order', () => {
   const { options } = subnetOf(
     'options: [{ code: 17, value: g }]',
     'options: [{ code: 17, value: a, when: { vendor_class: "x*" }, force: true }, { code: 17, value: b }]',
@@ -62,7 +62,7 @@ test('the entries of a network come before the global ones, and those with a con
   assert.deepEqual(options?.byCode.get(17)?.[0]?.when?.vendorClass, { text: 'x', isPrefix: true });
 });
 
-test('a host has a table of its own', () => {
+test('a host has its own table', () => {
   const hosts =
     'hosts: [{ mac: "52:54:00:00:00:01", ip: 10.20.0.5, options: [{ code: 17, value: h }] }, { mac: "52:54:00:00:00:02", ip: 10.20.0.6 }]';
   const { reservations } = subnetOf('', hosts);
@@ -72,7 +72,7 @@ test('a host has a table of its own', () => {
   );
 });
 
-test('a key of the cluster interface comes before a global option, and its own option before the key', () => {
+test('a key of the cluster interface overrides a global option, and its own option overrides the key', () => {
   const servers =
     'options: [{ code: 3, value: 10.20.0.7 }, { code: 6, value: 10.20.0.8 }, { code: 42, value: 10.20.0.9 }]';
   const general = subnetOf(servers).options;
@@ -85,7 +85,7 @@ test('a key of the cluster interface comes before a global option, and its own o
   assert.deepEqual(valuesOf(subnetOf('', servers).options, 3), ['0a140007']);
 });
 
-test('routes without a default route get the router of the network as one', () => {
+test('routes without a default route get one through the network’s router', () => {
   const routes = (value: string, router = true): readonly string[] => {
     const parsed = parseConfig(
       `${router ? LAB : LAB.replace('    router_ip: 10.20.0.254\n', '')}    options: [{ code: 121, value: ${value} }]\n`,
@@ -97,7 +97,7 @@ test('routes without a default route get the router of the network as one', () =
   assert.deepEqual(routes('[[10.9.0.0/16, 10.20.0.253]]', false), ['100a090a1400fd']);
 });
 
-test('iPXE’s options keep the word that it need not wait for a proxy, unless they say it themselves', () => {
+test('iPXE’s options skip the wait for a proxy, unless they set that themselves', () => {
   const ipxe = (value: string): readonly string[] =>
     valuesOf(subnetOf(`options: [{ code: 175, ${value} }]`).options, 175);
   assert.deepEqual(ipxe('value: [{ code: 190, type: text, value: A }]'), ['be0141b00101']);
@@ -119,18 +119,18 @@ const PROXY = 'mode: proxy\n    options: [{ code: 17, value: a }]';
 
 const REFUSED: readonly (readonly [string, string, string, RegExp])[] = [
   [
-    'a name that there is not',
+    'an unknown name',
     'options: [{ name: ntp-server, value: 10.20.0.9 }]',
     '',
-    /f:9: dhcp\.options\[0\]\.name: "ntp-server" names no option: did you mean ntp-servers\? docs\/dhcp-options\.md lists/,
+    /f:9: dhcp\.options\[0\]\.name: "ntp-server" is not a known option: did you mean ntp-servers\? docs\/dhcp-options\.md lists/,
   ],
   [
-    'a text of another server',
+    'text in another server’s syntax',
     'options: ["ntp-servers 10.20.0.9"]',
     '',
     /dhcp\.options\[0\]: expected an option such as .*docs\/dhcp-options\.md/,
   ],
-  ['neither code nor name', 'options: [{ value: x }]', '', /dhcp\.options\[0\]\.name: missing: give code or name/],
+  ['neither code nor name', 'options: [{ value: x }]', '', /dhcp\.options\[0\]\.name: missing: add code or name/],
   ['a name and another code', 'options: [{ code: 41, name: ntp-servers, value: x }]', '', /ntp-servers is option 42/],
   [
     'a code without a type',
@@ -138,13 +138,13 @@ const REFUSED: readonly (readonly [string, string, string, RegExp])[] = [
     '',
     /\[0\]\.type: missing: option 224 .*one of ip, ip-list/,
   ],
+  ['an unknown type', 'options: [{ code: 224, type: string, value: x }]', '', /\[0\]\.type: expected one of ip,/],
   [
-    'a type that there is not',
-    'options: [{ code: 224, type: string, value: x }]',
+    'another type',
+    'options: [{ code: 42, type: text, value: x }]',
     '',
-    /\[0\]\.type: expected one of ip,/,
+    /option 42 \(ntp-servers\) has the type ip-list/,
   ],
-  ['another type', 'options: [{ code: 42, type: text, value: x }]', '', /option 42 \(ntp-servers\) is of type ip-list/],
   [
     'a value of another type',
     'options: [{ code: 42, value: [10.20.0.9, x] }]',
@@ -161,7 +161,12 @@ const REFUSED: readonly (readonly [string, string, string, RegExp])[] = [
       new RegExp(`dhcp\\.options\\[0\\]\\.code: option ${code} cannot be configured: \\w+`),
     ],
   ),
-  ['a code over 255', 'options: [{ code: 300, type: hex, value: "00" }]', '', /300 is no option; codes are 1 to 254/],
+  [
+    'a code over 255',
+    'options: [{ code: 300, type: hex, value: "00" }]',
+    '',
+    /300 is not an option; codes are 1 to 254/,
+  ],
   [
     'the mask for every network',
     'options: [{ code: 1, value: 255.0.0.0 }]',
@@ -181,12 +186,7 @@ const REFUSED: readonly (readonly [string, string, string, RegExp])[] = [
     '',
     /\[0\]\.when: is empty: name hostname, mac, .* or circuit_id, or leave it out/,
   ],
-  [
-    'a condition that there is not',
-    'options: [{ code: 17, value: a, when: { vendor: x } }]',
-    '',
-    /when\.vendor: unknown key/,
-  ],
+  ['an unknown condition', 'options: [{ code: 17, value: a, when: { vendor: x } }]', '', /when\.vendor: unknown key/],
   [
     'an architecture by name',
     'options: [{ code: 17, value: a, when: { architecture: x64 } }]',
@@ -218,7 +218,7 @@ for (const [name, dhcp, own, message] of REFUSED) {
   test(`${name} is refused`, () => assert.match(problemsOf(dhcp, own), message));
 }
 
-test('what is wrong with options is told of networks without DHCP, too, and all at once', () => {
+test('problems of options are reported all at once, also for networks without DHCP', () => {
   const problems = problemsOf(
     'options: [{ name: x, value: 1 }, { code: 42, value: 5 }]',
     'management: 0\n    options: [{ code: 54, value: 10.20.0.1 }]',
@@ -226,13 +226,13 @@ test('what is wrong with options is told of networks without DHCP, too, and all 
   assert.equal(problems.split('\n').length, 3, problems);
 });
 
-test('an entry that is no option hides nothing that is wrong with the others', () => {
+test('an invalid entry does not hide the problems of the others', () => {
   const problems = problemsOf('options: [text, { name: x, value: 1 }, { code: 42, valeu: 5 }, { code: 26, value: x }]');
   const places = problems.split('\n').map((line) => /^f:9: dhcp\.options(\S+):/.exec(line)?.[1]);
   assert.deepEqual(places, ['[0]', '[1].name', '[2].valeu', '[3].value']);
 });
 
-test('a cluster interface inherits the lease times of dhcp, T1 and T2 in proportion to its own lease time', () => {
+test('a cluster interface inherits the lease times of dhcp, with T1 and T2 scaled to its own lease time', () => {
   const times = (dhcp: string, own = '') => {
     const { leaseTime, pxeLeaseTime, deployedLeaseTime, leaseTimeMin, leaseTimeMax, renewalTime, rebindingTime } =
       subnetOf(dhcp, own);
@@ -248,20 +248,20 @@ test('a cluster interface inherits the lease times of dhcp, T1 and T2 in proport
   assert.deepEqual(times('t1: 200, t2: 400', 't1: 100'), [600, none, none, none, none, 100, 400]);
 });
 
-test('what is deepest in a configuration is read: options of vendors at a host', () => {
+test('the deepest part of a configuration is read: vendors’ options of a host', () => {
   const vendor = '[{ enterprise: 1, suboptions: [{ code: 1, type: routes, value: [[10.9.0.0/16, 10.20.0.1]] }] }]';
   const hosts = `hosts: [{ mac: "52:54:00:00:00:01", ip: 10.20.0.5, options: [{ code: 125, value: ${vendor} }] }]`;
   assert.deepEqual(valuesOf(subnetOf('', hosts).reservations[0]?.options, 125), ['00000001090107100a090a140001']);
 });
 
-test('a relayed network whose clients are told of name servers by an option needs no dns_servers', () => {
+test('a relayed network whose clients get name servers by an option needs no dns_servers', () => {
   const far =
     '  - { name: far, relayed: true, network: 10.30.0.0/24, ip_range_low: 10.30.0.9, ip_range_high: 10.30.0.99 }\n';
   assert.match(formatProblems('f', refusedOf(LAB + far)), /dns_servers: missing/);
   assert.ok(parseConfig(`${LAB}${far}dhcp: { options: [{ code: 6, value: 10.20.0.1 }] }\n`).ok);
 });
 
-test('the region’s store may own options and lease times, and a mistake in them is said to be the store’s', () => {
+test('the region’s store may own options and lease times, and the message for a mistake names the store', () => {
   const stored = (name: string) => ({ dhcp: { lease_time: '1h', options: [{ name, value: 'Europe/Berlin' }] } });
   const good = parseConfig(LAB, stored('tz-database-timezone'));
   assert.ok(good.ok, JSON.stringify(good));
@@ -271,11 +271,11 @@ test('the region’s store may own options and lease times, and a mistake in the
   assert.ok(!bad.ok);
   assert.match(
     formatProblems('f', bad.problems),
-    /^the region's store: dhcp\.options\[0\]\.name: "timezone" names no option/,
+    /^the region's store: dhcp\.options\[0\]\.name: "timezone" is not a known option/,
   );
 });
 
-test('a changed option is a change of the configuration, told by its key', () => {
+test('a changed option is a change of the configuration, shown by its key', () => {
   const compared = (value: string) => {
     const parsed = parseConfig(`${LAB}    options: [{ code: 17, value: ${value} }]\ndhcp: { t1: 200 }\n`);
     return parsed.ok ? parsed : assert.fail();

@@ -1,4 +1,4 @@
-// Where the region is: what is written, what is used, and what contradicts itself.
+// Where the region is: the written form, the resolved form, and contradictions.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ function problemsOf(region: string): readonly string[] {
   return parsed.ok ? [] : parsed.problems.map(({ path, message }) => `${path}: ${message}`);
 }
 
-test('a remote region is its URL, its key file, and the door for requests of machines', () => {
+test('a remote region has a URL, a key file, and a door for machines’ requests', () => {
   const parsed = parseConfig('state_dir: /tmp/s\nregion: { mode: remote, url: "https://region.example:5443/MAAS/" }\n');
   if (!parsed.ok) assert.fail(JSON.stringify(parsed.problems));
   assert.deepEqual(parsed.config.uplink, {
@@ -23,14 +23,14 @@ test('a remote region is its URL, its key file, and the door for requests of mac
   assert.deepEqual(parsed.config.region.listen, []);
 });
 
-test('without a word the region is embedded, as before', () => {
+test('the region is embedded by default', () => {
   const parsed = parseConfig('state_dir: /tmp/s\n');
   if (!parsed.ok) assert.fail(JSON.stringify(parsed.problems));
   assert.deepEqual(parsed.config.uplink, { mode: 'embedded' });
   assert.deepEqual(parsed.config.http.region, { host: '127.0.0.1', port: 5240 });
 });
 
-test('an embedded region listens over TLS where it listens without, at a port of its own, or where it is told', () => {
+test('an embedded region listens over TLS at the addresses of its plain listeners and another port, or as configured', () => {
   const listenOf = (region: string): unknown => {
     const parsed = parseConfig(`state_dir: /tmp/s\nregion: ${region}\n`);
     if (!parsed.ok) assert.fail(JSON.stringify(parsed.problems));
@@ -45,7 +45,7 @@ test('an embedded region listens over TLS where it listens without, at a port of
   assert.deepEqual(listenOf(`{ tls: { ${tls}, listen: ["127.0.0.3:9"] } }`), [{ host: '127.0.0.3', port: 9 }]);
 });
 
-test('what contradicts the mode is refused with a pointer', () => {
+test('keys that contradict the mode are refused with the remedy', () => {
   for (const [region, expected] of [
     ['{ mode: remote }', /region\.url: missing/],
     ['{ mode: remote, url: "http://r:1/MAAS", listen: ["127.0.0.1:5240"] }', /region\.listen: .*where the region runs/],
@@ -53,7 +53,10 @@ test('what contradicts the mode is refused with a pointer', () => {
     ['{ url: "http://r:1/MAAS" }', /region\.url: .*set region\.mode to remote/],
     ['{ api_key_file: /k }', /region\.api_key_file: .*set region\.mode to remote/],
     ['{ mode: remote, url: "http://r:1/MAAS", tls: { cert: /c, key: /k } }', /region\.tls: .*region\.ca_file/],
-    ['{ listen: ["127.0.0.1:5443"], tls: { cert: /c, key: /k } }', /region\.tls: listens at 127\.0\.0\.1:5443, where/],
+    [
+      '{ listen: ["127.0.0.1:5443"], tls: { cert: /c, key: /k } }',
+      /region\.tls: listens at 127\.0\.0\.1:5443, as region\.listen/,
+    ],
     ['{ tls: { cert: /c } }', /region\.tls\.key/],
     ['{ tls: { cert: c, key: /k } }', /region\.tls\.cert: expected an absolute path/],
     ['{ mode: far }', /region\.mode: expected embedded/],

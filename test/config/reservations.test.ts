@@ -1,4 +1,4 @@
-// Reservations in the configuration: what each key becomes, and how each mistake is told.
+// Reservations in the configuration: the result of each key, and the message for each mistake.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -24,7 +24,7 @@ function configOf(hosts: string) {
   return parsed.ok ? parsed.config : assert.fail(formatProblems('f', parsed.problems));
 }
 
-const TAKEN: readonly (readonly [name: string, keys: string, field: string, bytes: string])[] = [
+const ACCEPTED: readonly (readonly [name: string, keys: string, field: string, bytes: string])[] = [
   ['an identifier of bytes', 'client_id: "ff:00:12:34"', 'clientId', 'ff001234'],
   ['an identifier of text', 'client_id: printer', 'clientId', '7072696e746572'],
   ['a DUID of bytes', 'duid: "00:03:00:01:52:54:00:12:34:56"', 'duid', '00030001525400123456'],
@@ -33,7 +33,7 @@ const TAKEN: readonly (readonly [name: string, keys: string, field: string, byte
   ['a circuit of bytes', 'circuit_id: "0x0004001A"', 'circuitId', '0004001a'],
   ['a remote id of bytes', 'remote_id: "0x000652540012"', 'remoteId', '000652540012'],
 ];
-for (const [name, keys, field, bytes] of TAKEN) {
+for (const [name, keys, field, bytes] of ACCEPTED) {
   test(`${name} alone reserves an address`, () => {
     const [reservation] = configOf(`{ ${keys}, ip: 10.20.0.5 }`).dhcp.subnets[0]?.reservations ?? [];
     const { address, hostname, ...others } = reservation ?? assert.fail();
@@ -42,7 +42,7 @@ for (const [name, keys, field, bytes] of TAKEN) {
   });
 }
 
-test('what looks alike and is not the same is no duplicate', () => {
+test('similar but different reservations are no duplicates', () => {
   const hosts = [
     '{ circuit_id: a, ip: 10.20.0.5 }',
     '{ circuit_id: a, remote_id: b, ip: 10.20.0.6 }',
@@ -57,11 +57,15 @@ test('what looks alike and is not the same is no duplicate', () => {
 
 const MAC = 'mac: "52:54:00:00:00:01"';
 const REFUSED: readonly (readonly [name: string, hosts: string, message: RegExp])[] = [
-  ['nobody', '{ ip: 10.20.0.5 }', /hosts\[0\]: is reserved for nobody: give mac, client_id or duid, or circuit_id/],
+  [
+    'nobody',
+    '{ ip: 10.20.0.5 }',
+    /hosts\[0\]: names no client and no place: add mac, client_id or duid, or circuit_id/,
+  ],
   [
     'a client at a place',
     `{ ${MAC}, circuit_id: a, ip: 10.20.0.5 }`,
-    /hosts\[0\]: names a client .* and a place .*; make it two entries/,
+    /hosts\[0\]: names both a client .* and a place .*; split it into two entries/,
   ],
   ['a DUID of two bytes', '{ duid: "00:04", ip: 10.20.0.5 }', /hosts\[0\]\.duid: expected a DUID: 3 to 130 bytes/],
   ['a DUID of text', '{ duid: printer, ip: 10.20.0.5 }', /hosts\[0\]\.duid: expected a DUID/],
@@ -69,15 +73,15 @@ const REFUSED: readonly (readonly [name: string, hosts: string, message: RegExp]
   [
     'an empty circuit',
     '{ circuit_id: "", ip: 10.20.0.5 }',
-    /hosts\[0\]\.circuit_id: expected a circuit id as the relay/,
+    /hosts\[0\]\.circuit_id: expected a circuit id as sent by the relay/,
   ],
   [
     'a circuit of bytes without quotes',
     '{ circuit_id: 0x67652d302f302f31, ip: 10.20.0.5 }',
-    /hosts\[0\]\.circuit_id: expected a circuit id as the relay says it: .*bytes in quotes such as "0x0004001a"/,
+    /hosts\[0\]\.circuit_id: expected a circuit id as sent by the relay: .*bytes in quotes such as "0x0004001a"/,
   ],
   [
-    'a remote id that begins as bytes and is none',
+    'a remote id that starts like bytes but is none',
     '{ remote_id: "0xzz", ip: 10.20.0.5 }',
     /hosts\[0\]\.remote_id: expected a remote id .*, found "0xzz"/,
   ],
@@ -85,12 +89,12 @@ const REFUSED: readonly (readonly [name: string, hosts: string, message: RegExp]
   [
     'a remote id that is too long',
     `{ remote_id: "${'a'.repeat(256)}", ip: 10.20.0.5 }`,
-    /hosts\[0\]\.remote_id: expected a remote id as the relay/,
+    /hosts\[0\]\.remote_id: expected a remote id as sent by the relay/,
   ],
   [
     'a card twice',
     `{ ${MAC}, ip: 10.20.0.5 }, { ${MAC}, ip: 10.20.0.6 }`,
-    /cluster_interfaces\[0\]\.hosts\[1\]\.mac: the hardware address 52:54:00:00:00:01 is also in hosts\[0\]\.mac; a client/,
+    /cluster_interfaces\[0\]\.hosts\[1\]\.mac: the hardware address 52:54:00:00:00:01 is also in hosts\[0\]\.mac; in a network each client/,
   ],
   [
     'an identifier twice, as text and as bytes',
@@ -127,7 +131,7 @@ for (const [name, hosts, message] of REFUSED) {
   test(`a reservation for ${name} is refused`, () => assert.match(problemsOf(hosts), message));
 }
 
-test('the region is told of every reserved address, so that it gives none of them to a machine', () => {
+test('the region learns every reserved address, so that it gives none of them to a machine', () => {
   const config = configOf(
     `{ ${MAC}, ip: 10.20.0.5 }, { circuit_id: a, ip: 10.20.0.6 }, { duid: "00:04:01", ip: 10.20.0.7 }`,
   );

@@ -1,4 +1,4 @@
-// What is said of a misspelt key: the nearest one of those that could stand there.
+// The message for a misspelt key names the nearest valid key of the same place.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -14,7 +14,7 @@ const CASES: readonly (readonly [text: string, path: string, meant: string | und
 ];
 
 for (const [text, path, meant] of CASES) {
-  test(`of ${path} it is said that ${meant === undefined ? 'nothing is like it' : `${meant} may be meant`}`, () => {
+  test(`the message for ${path} proposes ${meant ?? 'nothing'}`, () => {
     const parsed = parseConfig(text);
     assert.ok(!parsed.ok);
     const found =

@@ -1,10 +1,10 @@
-// Which networks share a wire, as it is written, and what is refused.
+// Which networks share a wire, and which contradictions are refused.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatProblems, parseConfig } from '../../src/config/load.ts';
 
-/** Cluster interfaces, each with a network of its own; `eth1` and the like is an interface, `relayed` none. */
+/** Cluster interfaces, each with its own network, on an interface such as `eth1`, or `relayed`. */
 function file(...entries: readonly (readonly [place: string, more?: string])[]): string {
   const lines = entries.map(([place, more], at) => {
     const on =
@@ -22,17 +22,13 @@ function problemsOf(text: string): string {
 }
 
 const GOOD: readonly (readonly [name: string, text: string, wires: readonly (string | undefined)[]])[] = [
-  ['networks that say nothing share nothing', file(['eth1'], ['eth1'], ['relayed']), [undefined, undefined, undefined]],
+  ['networks without `shared` share no wire', file(['eth1'], ['eth1'], ['relayed']), [undefined, undefined, undefined]],
   [
     'networks behind relays share a name',
     file(['relayed', 'shared: hall'], ['relayed', 'shared: hall']),
     ['hall', 'hall'],
   ],
-  [
-    'a relay stands on a wire that is served',
-    file(['eth1', 'shared: hall'], ['relayed', 'shared: hall']),
-    ['hall', 'hall'],
-  ],
+  ['a relay is on a served wire', file(['eth1', 'shared: hall'], ['relayed', 'shared: hall']), ['hall', 'hall']],
   [
     'an interface is one wire, whichever of its networks names it',
     file(['eth1'], ['eth1', 'shared: hall'], ['eth2'], ['relayed', 'shared: hall']),
@@ -40,7 +36,7 @@ const GOOD: readonly (readonly [name: string, text: string, wires: readonly (str
   ],
   ['wires of different names are different', file(['eth1', 'shared: a'], ['eth2', 'shared: b']), ['a', 'b']],
   ['a network without DHCP is on no wire', file(['eth1', 'shared: a'], ['eth2', 'shared: a, management: 0']), ['a']],
-  ['one network may share its wire with others to come', file(['relayed', 'shared: hall']), ['hall']],
+  ['one network may name its wire alone', file(['relayed', 'shared: hall']), ['hall']],
 ];
 
 for (const [name, text, wires] of GOOD) {
@@ -58,22 +54,22 @@ const BAD: readonly (readonly [name: string, text: string, problem: RegExp])[] =
   [
     'two interfaces on one wire',
     file(['eth1', 'shared: hall'], ['eth2', 'shared: hall']),
-    /cluster_interfaces\[1\]\.shared: "hall" is the wire of eth1 by cluster_interfaces\[0\], and eth2 is another/,
+    /cluster_interfaces\[1\]\.shared: "hall" is the wire of eth1 according to cluster_interfaces\[0\], but eth2 is another/,
   ],
   [
     'two wires on one interface',
     file(['eth1', 'shared: a'], ['eth1', 'shared: b']),
-    /cluster_interfaces\[1\]\.shared: "b" contradicts "a" of cluster_interfaces\[0\], which is on eth1 too/,
+    /cluster_interfaces\[1\]\.shared: "b" contradicts "a" of cluster_interfaces\[0\], which is also on eth1/,
   ],
   [
     'addresses from this rack and from another on one wire',
     file(['relayed', 'shared: hall, mode: proxy'], ['relayed', 'shared: hall']),
-    /cluster_interfaces\[1\]\.mode: server contradicts proxy of cluster_interfaces\[0\], which shares "hall" too/,
+    /cluster_interfaces\[1\]\.mode: server contradicts proxy of cluster_interfaces\[0\], which also shares "hall"/,
   ],
   [
-    'a mode that contradicts that of a wire its interface is given elsewhere',
+    'a mode that contradicts the wire that another network gives its interface',
     file(['eth1'], ['relayed', 'shared: hall, mode: proxy'], ['eth1', 'shared: hall']),
-    /cluster_interfaces\[1\]\.mode: proxy contradicts server of cluster_interfaces\[0\], which shares "hall" too/,
+    /cluster_interfaces\[1\]\.mode: proxy contradicts server of cluster_interfaces\[0\], which also shares "hall"/,
   ],
   [
     'one address in two networks of a wire',

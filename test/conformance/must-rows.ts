@@ -187,14 +187,12 @@ export const SHOWN = {
   ),
   values: values('a value becomes the bytes of its type'),
   pointers: values('RFC 3397 §2: a repeated end of a name is a pointer to the first'),
-  legalValues: legal('every row of the table with a rule has its case here, and every row says where it is from'),
-  legalShapes: legal(
-    'bytes given as hex have the shape of the option all the same, unless a vendor fills it as it likes',
-  ),
+  legalValues: legal('every row of the table with a rule has its case here, and every row names its source'),
+  legalShapes: legal('bytes written as hex must have the shape of the option, unless the vendor defines its contents'),
   noValues: values('a value of the wrong type is one problem with its place'),
   routesInstead: given('RFC 3442: a client that asks for routes gets them instead of router and static routes'),
   defaultRoute: inFile('test/config/option-list.test.ts')(
-    'routes without a default route get the router of the network as one',
+    'routes without a default route get one through the network’s router',
   ),
   userClass: options('RFC 3004 §4: a user class is looked at whether it is counted or bare'),
   architectures: options(

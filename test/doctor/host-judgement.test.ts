@@ -61,25 +61,31 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
     'a service',
     { strangers: [owner('named', 'named.service')] },
     false,
-    /127\.0\.0\.1:53 \(UDP\), which dns\.listen asks for, belongs to named \(process 7\)/,
+    /127\.0\.0\.1:53 \(UDP\), which dns\.listen needs, belongs to named \(process 7\)/,
     /^sudo systemctl disable --now named\.service$/,
   ],
   [
-    'a driver without its program, which no machine has',
+    'a driver without its program that no machine uses',
     { powerless: [{ ...IPMI, machines: 0 }] },
     true,
     /^the driver ipmi needs ipmitool: no machine has it yet$/,
     /^sudo apt-get install ipmitool$/,
   ],
   [
-    'a driver without its program, which machines have',
+    'a driver without its program that machines use',
     { powerless: [{ ...IPMI, machines: 2 }] },
     false,
-    /^the driver ipmi needs ipmitool: 2 machines have it, and cannot be switched$/,
+    /^the driver ipmi needs ipmitool: 2 machines have it and cannot be switched$/,
     /^sudo apt-get install ipmitool$/,
   ],
-  ['a program of a person', { strangers: [owner('python3', undefined)] }, false, /python3/, /^sudo kill 7$/],
-  ['a program of a login', { strangers: [owner('python3', 'user@1000.service')] }, false, /python3/, /^sudo kill 7$/],
+  ["a person's program", { strangers: [owner('python3', undefined)] }, false, /python3/, /^sudo kill 7$/],
+  [
+    'a program of a login session',
+    { strangers: [owner('python3', 'user@1000.service')] },
+    false,
+    /python3/,
+    /^sudo kill 7$/,
+  ],
   [
     'the stub of systemd',
     { strangers: [owner('systemd-resolved', 'systemd-resolved.service')] },
@@ -95,14 +101,14 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
     /virsh net-destroy/,
   ],
   [
-    'somebody unseen',
+    'an unseen process',
     { strangers: [{ ...DNS, process: undefined, uid: 33 }] },
     false,
     /a process of user 33/,
     /sudo ss -lunp 'sport = :53'/,
   ],
   [
-    'somebody unseen on TCP',
+    'an unseen process on TCP',
     { strangers: [{ ...DNS, protocol: 'TCP', process: undefined, uid: 33 }] },
     false,
     /\(TCP\)/,
@@ -141,7 +147,7 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
     'an ARP table for fewer hosts than the networks have addresses',
     { neighboursMax: 128 },
     true,
-    /^the kernel knows 128 hosts at a time, and the served networks have \d+ addresses: /,
+    /^the kernel keeps 128 hosts at a time, but the served networks have \d+ addresses: /,
     /^printf 'net\.ipv4\.neigh\.default\.gc_thresh2=\d+\\nnet\.ipv4\.neigh\.default\.gc_thresh3=(?:512|1024|2048)\\n' \| sudo tee \/etc\/sysctl\.d\/60-rackboot-arp\.conf && sudo sysctl -p /,
   ],
   [
@@ -159,14 +165,14 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
     /npm rebuild koffi/,
   ],
   [
-    'leases that are gone',
+    'lost leases',
     { notes: [`/state/leases.db ${LEASES_LOST}: x.`] },
     false,
     /holds no leases/,
     /put leases\.db and leases\.db-wal back/,
   ],
   [
-    'sockets that believe reports of a small MTU',
+    'sockets that trust reports of a small MTU',
     { notes: [MTU_REPORTS_NOTE] },
     true,
     /reports a small MTU/,
@@ -183,7 +189,7 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
     'a foreign state directory',
     { stateDir: { exists: true, writable: false, freeBytes: 1e9 } },
     false,
-    /may not be written/,
+    /^the running rack \(.*\) may not write \//,
     /^sudo chown -R rackboot:rackboot /,
   ],
   ['a full disk', { stateDir: { exists: true, writable: true, freeBytes: 5e6 } }, false, /has 4 MiB left/, /make room/],
@@ -197,7 +203,7 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
   ['SELinux', { actor: { ...actor, confinement: 'system_u:system_r:init_t:s0' } }, true, /init_t/, /ausearch/],
 ];
 for (const [name, facts, ok, text, fix] of cases) {
-  test(`${name}: what is wrong and what cures it`, () => {
+  test(`${name}: the finding and its fix`, () => {
     const [finding, ...none] = judgeHost(CONFIG, { ...GOOD, ...facts }).filter((one) => one.fix !== undefined);
     assert.deepEqual(none, []);
     assert.equal(finding?.ok, ok);
@@ -206,7 +212,7 @@ for (const [name, facts, ok, text, fix] of cases) {
   });
 }
 
-test('of a host where all is well nothing is to be cured', () => {
+test('a host without faults needs no fix', () => {
   for (const confinement of ['unconfined_u:unconfined_r:unconfined_t:s0', 'rackboot (complain)', undefined]) {
     const found = judgeHost(CONFIG, { ...GOOD, actor: { ...actor, confinement } });
     assert.deepEqual(found, [

@@ -181,5 +181,5 @@ test('a capture comes by standard input, and what is none is refused', () => {
   );
   const refused = decode(Buffer.alloc(5000));
   assert.equal(refused.status, 2);
-  assert.match(refused.stderr.toString(), /standard input is no capture/);
+  assert.match(refused.stderr.toString(), /standard input is not a capture/);
 });

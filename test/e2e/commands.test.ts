@@ -79,7 +79,7 @@ describe('the commands beside a running rack', { skip }, () => {
       'No machine is known yet: let one boot from the network.\n',
     );
     assert.equal(well(await rack.rackboot('machines', 'list', '--json')), '[]\n');
-    assert.equal(well(await rack.rackboot('leases', 'list')), 'No lease was given yet.\n');
+    assert.equal(well(await rack.rackboot('leases', 'list')), 'There are no leases yet.\n');
   });
 
   test('status shows what is served and what waits, and its exit code says whether all is', async () => {
@@ -262,7 +262,7 @@ describe('the commands beside a running rack', { skip }, () => {
       assert.match(ended.err, expected);
       assert.match(ended.err, /See rackboot.* --help/);
     }
-    assert.match(well(await rack.rackboot('--help')), /doctor +Ask the running rack/);
+    assert.match(well(await rack.rackboot('--help')), /doctor +Query the running rack/);
   });
 
   test('beside a rack that does not run, commands say so', async () => {

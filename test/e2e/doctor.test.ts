@@ -61,7 +61,7 @@ describe('the doctor beside a running rack', { skip }, () => {
       /^ok {3}dhcp lab: UEFI amd64: is offered \S+, to load bootx64\.efi /m,
       /^ok {3}dhcp lab: UEFI amd64 by HTTP: is offered \S+, to load http:\/\/10\.77\.4\.1:5248\/ipxe\.efi /m,
       /^note dhcp lab: UEFI amd64 by HTTP: ipxe\.efi is not signed, .*Secure Boot/m,
-      /^note dhcp lab: UEFI arm64 by HTTP: is given nothing to load: GRUB has no network after HTTP boot; set the firmware to PXE/m,
+      /^note dhcp lab: UEFI arm64 by HTTP: gets nothing to load: GRUB has no network after HTTP boot; set the firmware to PXE/m,
       /^ok {3}region from lab: answers at /m,
       /^ok {3}tftp lpxelinux\.0: 44000 bytes, as in the tree/m,
       /^ok {3}http http:\S+ipxe\.efi: 80000 bytes, as in the tree/m,
@@ -133,7 +133,7 @@ describe('the doctor beside a running rack', { skip }, () => {
     const command = `mount --bind ${newer} ${served} && exec ${process.execPath} ${MAIN} doctor --config ${rack.configFile}`;
     const told = await rack.run(undefined, 'unshare', '-m', 'sh', '-c', command);
     assert.equal(faults(told).length, 1, told.out);
-    assert.match(told.out, /^BAD {2}tftp lpxelinux\.0: 44000 bytes came, and they differ from .*lpxelinux/m);
+    assert.match(told.out, /^BAD {2}tftp lpxelinux\.0: 44000 bytes arrived, but they differ from .*lpxelinux/m);
   });
 
   test('names a configuration that the rack has refused', async () => {
@@ -145,7 +145,7 @@ describe('the doctor beside a running rack', { skip }, () => {
     assert.equal(told.code, 1);
     assert.match(
       told.out,
-      /^BAD {2}configuration: refused, the last good one is in force: \S+:\d+: colour: unknown key/m,
+      /^BAD {2}configuration: refused; the last good one stays in force: \S+:\d+: colour: unknown key/m,
     );
   });
 
@@ -170,7 +170,7 @@ describe('the doctor beside a running rack', { skip }, () => {
     assert.equal(told.code, 1);
     assert.deepEqual(
       faults(told)
-        .map((line) => /^BAD {2}dhcp lab: was answered by (\S+) too, .*another DHCP server/.exec(line)?.[1])
+        .map((line) => /^BAD {2}dhcp lab: was also answered by (\S+), .*another DHCP server/.exec(line)?.[1])
         .sort(),
       strangers.map(([address]) => address),
       told.out,
@@ -186,7 +186,7 @@ describe('the doctor beside a running rack', { skip }, () => {
     assert.equal(waiting.code, 1);
     assert.match(
       waiting.out,
-      /^BAD {2}dhcp lab: BIOS: no offer of 10\.77\.4\.1 on br0 .*`rackboot status --config \S+`$/m,
+      /^BAD {2}dhcp lab: BIOS: no offer from 10\.77\.4\.1 on br0 .*`rackboot status --config \S+`$/m,
     );
     await rack.run(undefined, 'ip', 'address', 'add', `${RACK}/24`, 'dev', 'br0');
     await rack.told('interface.serving', () => true, from);
@@ -195,7 +195,7 @@ describe('the doctor beside a running rack', { skip }, () => {
     const stopped = await rack.rackboot('doctor');
     assert.equal(stopped.code, 1);
     const [first = '', ...more] = faults(stopped);
-    assert.match(first, /^BAD {2}rackboot: is not running, .*type: sudo rackboot run --config \S+rackboot\.yaml$/);
+    assert.match(first, /^BAD {2}rackboot: is not running, .*run: sudo rackboot run --config \S+rackboot\.yaml$/);
     assert.deepEqual(more, [], 'silence is no further fault');
     assert.match(stopped.out, /^Something is wrong: /m);
   });

@@ -77,7 +77,7 @@ describe('identity', { skip: missing('linux') }, () => {
     const shown = await run('machines', 'show', MACS[0] ?? '');
     assert.equal(shown.code, 0, shown.complaints.join('\n'));
     assert.ok(
-      shown.output.some((line) => line.includes(`${MACS[0]} (booted from, as its rack says)`)),
+      shown.output.some((line) => line.includes(`${MACS[0]} (booted from it, confirmed by its rack)`)),
       shown.output.join('\n'),
     );
     assert.ok(
@@ -101,7 +101,7 @@ describe('identity', { skip: missing('linux') }, () => {
     const { status } = await ask(`${PLACE.octets}.66`, MACHINES, new URLSearchParams(lie).toString());
     assert.equal(status, 200);
     assert.equal((await find(lie.mac_addresses))?.hostname, 'nas', 'people see it');
-    assert.match(await why(lie.mac_addresses), /nobody knows it/);
+    assert.match(await why(lie.mac_addresses), /not enlisted/);
     await post(`${MACHINES}${(await find(lie.mac_addresses))?.system_id}/?op=accept`, 'skip_commissioning=true');
     await eventually('the rack knows it now', async () => (await why(lie.mac_addresses)).includes('nas'));
     await run('machines', 'delete', 'nas');
@@ -157,7 +157,7 @@ describe('identity', { skip: missing('linux') }, () => {
     const [keep, other] = [await find(MACS[0] ?? ''), await find(MACS[1] ?? '')];
     const merged = await run('machines', 'merge', keep?.hostname ?? '', MACS[1] ?? '');
     assert.equal(merged.code, 0, merged.complaints.join('\n'));
-    assert.match(merged.output[0] ?? '', new RegExp(`${other?.system_id}.*is part of.*${keep?.system_id}`));
+    assert.match(merged.output[0] ?? '', new RegExp(`${other?.system_id}.*is now part of.*${keep?.system_id}`));
     assert.equal((await find(MACS[1] ?? ''))?.system_id, keep?.system_id);
 
     const split = await run('machines', 'split', keep?.system_id ?? '', '--mac', MACS[1] ?? '', '--json');

@@ -210,12 +210,12 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
   });
 
   for (const [words, complaint] of [
-    [['--machines', '0'], '--machines 0 does not do: it is a whole number from 1 to 200'],
-    [['--machines', '201'], '--machines 201 does not do: it is a whole number from 1 to 200'],
+    [['--machines', '0'], '--machines is 0, but must be a whole number from 1 to 200'],
+    [['--machines', '201'], '--machines is 201, but must be a whole number from 1 to 200'],
     [['--machines', 'many'], '--machines needs a whole number from 1 to 200'],
-    [['--machines', '9', '--racks', '5'], '--racks 5 does not do: it is a whole number from 1 to 4'],
-    [['--racks', '2'], '--racks 2 needs a machine on each: give --machines 2 or more'],
-    [['--vm', '--machines', '3'], '--vm is one virtual machine on one rack: leave --machines and --racks out'],
+    [['--machines', '9', '--racks', '5'], '--racks is 5, but must be a whole number from 1 to 4'],
+    [['--racks', '2'], '--racks 2 needs a machine on each rack: add --machines 2 or more'],
+    [['--vm', '--machines', '3'], '--vm runs one virtual machine on one rack: omit --machines and --racks'],
   ] as const) {
     test(`refuses ${words.join(' ')}`, { timeout: MS_MAX }, async () => {
       const program = new Program(['lab', ...words]);

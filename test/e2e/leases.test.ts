@@ -60,7 +60,7 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     assert.equal(all.output.length, 3);
     assert.match(some.output[1] ?? '', new RegExp(`^${address} +${mac} +bound +20`));
     assert.equal(some.output.length, 2);
-    assert.deepEqual(none.output, ['No lease fulfils this.']);
+    assert.deepEqual(none.output, ['No lease matches.']);
     assert.equal(
       csv.output[0],
       'address,mac,state,network,machine,hostname,granted_at,expires_at,seconds,client_id,vendor_class,circuit_id,remote_id,reserved_name',
@@ -89,17 +89,17 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
       ),
     );
     const dry = await leases('import', file, '--dry-run');
-    assert.match(dry.output.join('\n'), /^1 lease would be taken over into the running rack\.$/m);
+    assert.match(dry.output.join('\n'), /^1 lease would be imported into the running rack\.$/m);
     const done = await leases('import', file);
     assert.equal(done.code, 1, 'some were left');
     const text = done.output.join('\n');
-    assert.match(text, /^1 lease was taken over into the running rack\.$/m);
+    assert.match(text, /^1 lease was imported into the running rack\.$/m);
     assert.match(text, /kea-leases4\.csv:3: .*Another client holds the address here/);
     assert.match(text, /kea-leases4\.csv:4: 10\.9\.9\.9: The address is in no network/);
     assert.match(text, /kea-leases4\.csv:5: x,y: The entry cannot be read/);
     assert.match(
       (await leases('import', file)).output.join('\n'),
-      /^0 leases were .*\n(.*\n)*1 left: .*\(already-there\)/m,
+      /^0 leases were .*\n(.*\n)*1 skipped: .*\(already-there\)/m,
     );
     await rack.told('dhcp.imported', { match: ({ imported }) => imported === 1 });
     await rack.kill();
@@ -115,7 +115,7 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     const good = '0 2026/11/15 01:00:00';
     const odd = [entry(80, good, 'v'.repeat(1100)), entry(81, '3 1969/12/31 23:00:00', 'ok'), entry(82, good, 'ok')];
     writeFileSync(file, `${odd.join('')}lease ${NET}.183 {\n starts soon;\n}\n`);
-    const told = [/^\S+odd\.leases:22: lease \S+: starts: not a date: /, /^3 leases would be taken over into /];
+    const told = [/^\S+odd\.leases:22: lease \S+: starts: not a date: /, /^3 leases would be imported into /];
     const running = await leases('import', file, '--dry-run');
     await rack.stop();
     const standing = await leases('import', file, '--dry-run');
@@ -133,8 +133,8 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     writeFileSync(file, `${end} 52:54:00:aa:00:09 ${NET}.170 * *\nduid 00:01:00:01:2c\n${six(1)}${six(2)}`);
     const done = await leases('import', file, '--dry-run');
     assert.deepEqual(done.output, [
-      '1 lease would be taken over into the running rack.',
-      '2 left: The entry is for IPv6; this server gives IPv4 addresses only. (not-ipv4)',
+      '1 lease would be imported into the running rack.',
+      '2 skipped: The entry is for IPv6; this server gives IPv4 addresses only. (not-ipv4)',
     ]);
     assert.equal(done.code, 0);
     const unread = await Promise.all([leases('import', '/nosuch'), leases('import', rack.directory)]);
@@ -142,21 +142,21 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
       unread.map(({ code, complaints }) => [code, ...complaints]),
       [
         [1, 'rackboot: there is no file /nosuch'],
-        [1, `rackboot: ${rack.directory} is a directory: name the file in it`],
+        [1, `rackboot: ${rack.directory} is a directory: name a file in it`],
       ],
     );
   });
 
   test('who wants JSON and CSV at a time is told so, and who asks for an interface that is none', async () => {
     const both = await leases('list', '--json', '--csv');
-    assert.deepEqual([both.code, both.output, both.complaints], [2, [], ['rackboot: say --json or --csv, not both']]);
+    assert.deepEqual([both.code, both.output, both.complaints], [2, [], ['rackboot: use --json or --csv, not both']]);
     const neighbours = (name: string): Promise<Ended> =>
       runRackboot(['neighbours', '--interface', name, '--config', rack.configFile]);
     const nobody = await neighbours('lo');
-    assert.deepEqual([nobody.code, nobody.output], [0, ['Nobody was seen yet.']], nobody.complaints.join('\n'));
+    assert.deepEqual([nobody.code, nobody.output], [0, ['No hosts seen yet.']], nobody.complaints.join('\n'));
     const nowhere = await neighbours('nope');
     assert.deepEqual([nowhere.code, nowhere.output], [2, []]);
-    assert.deepEqual(nowhere.complaints, ['rackboot: nope is no interface of a cluster interface (lo)']);
+    assert.deepEqual(nowhere.complaints, ['rackboot: nope belongs to no cluster interface; those have lo']);
   });
 
   test('a lease that a person ends is over, also after a start, and nothing else is ended', async () => {
@@ -192,7 +192,7 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     writeFileSync(file, `${seconds() + 3000} 52:54:00:aa:00:03 ${NET}.160 tablet *\n`);
     const done = await leases('import', file);
     assert.deepEqual([done.code, done.output.length], [0, 1], [...done.output, ...done.complaints].join('\n'));
-    assert.match(done.output[0] ?? '', /^1 lease was taken over into .*, where no daemon runs\.$/);
+    assert.match(done.output[0] ?? '', /^1 lease was imported into .*, where no daemon runs\.$/);
     assert.match((await leases('show', `${NET}.160`)).output.join('\n'), /^Hostname +tablet$/m);
     await rack.start();
     assert.equal(await ask(0x525400aa0003), `${NET}.160`);

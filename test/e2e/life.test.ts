@@ -107,7 +107,7 @@ describe('the life of a machine by the command line', { skip: missing('linux', '
   });
 
   test('says how to log in to debug, and for a rescue', { timeout: MS_MAX }, async () => {
-    const place = 'nobody can log in: it is simulated';
+    const place = 'no login: the machine is simulated';
     assert.match(
       await said(machines('debug-login', MACHINE, '--for', '2h')),
       new RegExp(`^Debug: ${place} .*for 120 min`),
@@ -116,7 +116,7 @@ describe('the life of a machine by the command line', { skip: missing('linux', '
     await said(machines('debug-login', MACHINE, '--off'));
     const rescued = await said(machines('rescue', MACHINE));
     assert.match(rescued, new RegExp(`is Entering rescue mode now: waiting to be switched on.\\nRescue: ${place} `));
-    assert.match(await said(machines('logins', MACHINE)), /not possible before the machine has started for it/);
+    assert.match(await said(machines('logins', MACHINE)), /not possible until the machine has booted for it/);
     assert.match(await said(machines('exit-rescue', MACHINE)), /is Allocated now/);
   });
 

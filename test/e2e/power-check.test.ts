@@ -54,7 +54,7 @@ test('a machine is asked about by its name, and nothing is shown of its secrets'
     controller: `webhook ${origin.slice(7)}`,
     outcome: 'done',
     state: 'on',
-    text: 'power_on_regex matches the answer',
+    text: 'power_on_regex is found in the answer',
     said: 'status: running',
   });
   assert.equal(asked, 'Bearer hunter2');
@@ -63,13 +63,13 @@ test('a machine is asked about by its name, and nothing is shown of its secrets'
   assert.equal(wrong.code, 2);
   assert.match(
     wrong.complaints.join('\n'),
-    /power_parameters of wrong\.\S+ will not do: .*power_adress: not a parameter/,
+    /power_parameters of wrong\.\S+ are unusable: .*power_adress: not a parameter/,
   );
   assert.doesNotMatch(wrong.complaints.join('\n'), /hunter2/);
   const waker = await check('waker');
   assert.match(
     waker.complaints.join('\n'),
-    /no power_type that Rackboot knows \(ether_wake\): manual, ipmi, virsh, webhook/,
+    /the power_type of \S+ is unknown \(ether_wake\): use manual, ipmi, virsh, webhook/,
   );
   assert.equal((await check('nobody')).code, 1);
 });

@@ -114,8 +114,8 @@ describe('a machine whose power is switched', { skip: missing('linux') }, () => 
         0,
         [
           `m1.maas (${id}): it was switched on.`,
-          'It is Ready, and has nothing to do: when it starts from the network, it is told to switch off. ' +
-            'To have it stay on: rackboot machines rescue m1',
+          'It is Ready and has nothing to do: when it boots from the network, Rackboot tells it to switch off. ' +
+            'To keep it on: rackboot machines rescue m1',
         ],
       ],
     );

@@ -50,7 +50,7 @@ describe('rackboot preseed', { skip: missing('linux') }, () => {
     const address = `http://${PLACE.octets}.1:${PLACE.httpPort}/MAAS/metadata/`;
     assert.ok(output.includes(`cloud-init cloud-init/maas-metadata-url string ${address}`));
     assert.ok(output.includes(`d-i mirror/http/proxy string http://${PLACE.octets}.1:8000/`), 'the rack has a proxy');
-    assert.match(complaints.join(' '), /generic, .*preseed_master; CONSUMER-KEY, .* stand for secrets/);
+    assert.match(complaints.join(' '), /generic, .*preseed_master; CONSUMER-KEY, .* replace secrets/);
   });
 
   test('a template of yours is found at once, by the name of the machine', async () => {

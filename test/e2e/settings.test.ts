@@ -105,7 +105,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     const narrowed = await fine(config('set', low, `${PLACE.octets}.199`));
     assert.match(
       narrowed,
-      /in force\.\nLeases: \d+ (?:is|are) outside the ranges now; .*\n(?: {2}\S+ {2}\S+\n)+`rackboot leases/,
+      /in force\.\nLeases: \d+ (?:is|are) outside the ranges in force; .*\n(?: {2}\S+ {2}\S+\n)+`rackboot leases/,
     );
     assert.match(await fine(config('set', low, `${PLACE.octets}.150`)), /in force\.$/);
     assert.equal(maas(key, 'POST', 'maas/?op=set_config', { name: 'kernel_opts', value: 'console=ttyS4' }), 'OK');
@@ -174,7 +174,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     from = rack.lines.length;
     rack.configure(pinned);
     assert.equal((await rack.told('config.applied', { from })).changes, 0);
-    assert.match(await fine(rackboot('check', '--diff')), /changes nothing of what is in force/);
+    assert.match(await fine(rackboot('check', '--diff')), /changes nothing that is in force/);
     const refused = await config('set', 'cluster_interfaces.lab.management', '1');
     assert.equal(refused.code, 2);
     assert.match(refused.complaints.join(), /read-only: written in \S+rackboot\.yaml as cluster_interfaces\.lab/);
@@ -198,7 +198,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
       String(refused.problems),
       /the region's store: cluster_interfaces\.lab\.network: .* overlaps .* of "\w+" \(cluster_interfaces\[0\]\)/,
     );
-    assert.match((await config('show', 'cluster_interfaces')).complaints.join('\n'), /refused, and not in force/);
+    assert.match((await config('show', 'cluster_interfaces')).complaints.join('\n'), /refused and not in force/);
     from = rack.lines.length;
     rack.configure(before);
     await rack.told('config.applied', { from });

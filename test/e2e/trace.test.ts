@@ -196,7 +196,7 @@ describe('an explanation', { skip: missing('linux') }, () => {
     const discover = Buffer.from(hex.replace(/#.*|\s/g, ''), 'hex');
     const mac = formatMac(macFromBytes(discover.subarray(28, 34)));
     const nothing = (await why(mac)).output.join('\n');
-    assert.match(nothing, /^Its firmware is not known: nothing that it showed is remembered; --arch names one\.$/m);
+    assert.match(nothing, /^Its firmware is unknown: this rack has not seen it boot\. --arch names one\.$/m);
     const socket = createSocket('udp4');
     await new Promise<void>((resolve) => socket.bind(place.dhcpClientPort, `${place.octets}.254`, resolve));
     socket.send(discover, place.dhcpServerPort, `${place.octets}.1`);
@@ -204,8 +204,8 @@ describe('an explanation', { skip: missing('linux') }, () => {
     socket.close();
     const { output } = await why(mac);
     const shown = output.join('\n');
-    assert.match(shown, /^It has shown itself as iPXE only: its firmware is not known; --arch names one\.$/m);
-    assert.doesNotMatch(shown, /guessed/);
+    assert.match(shown, /^Its firmware is unknown: only iPXE was seen\. --arch names one\.$/m);
+    assert.doesNotMatch(shown, /assumed/);
     const titles = output.flatMap((line) => /^as (.*), in /.exec(line)?.[1] ?? []);
     assert.deepEqual(titles, ['iPXE', 'BIOS, PXE', 'UEFI amd64, PXE']);
   });

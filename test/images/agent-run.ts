@@ -1,4 +1,4 @@
-// A made-up machine that runs the agent's jobs under busybox against a region of the test, over disks that are files.
+// A simulated machine that runs the agent's jobs under busybox against a region of the test. Its disks are files.
 
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ const PARTS = join(ROOT, 'src/images/agent');
 export const TOKEN = 'boot-token_0123456789';
 const RUN_SECONDS_MAX = '20';
 
-/** A region with one job, which keeps what it is told. */
+/** A region with one job. It records every signal and report. */
 export class JobRegion {
   job: Readonly<Record<string, string | number>> | undefined;
   readonly files = new Map<string, Uint8Array>();
@@ -20,9 +20,9 @@ export class JobRegion {
   readonly tokens = new Set<string>();
   /** Statuses of the next answers to signals. */
   refusals: number[] = [];
-  /** Statuses or texts of the answers to who asks whether the job is wanted, the last of them for ever; none: nobody knows. */
+  /** Statuses or texts of the answers to "is the job wanted?"; the last one repeats. Empty: the region does not know the request. */
   watches: (number | string)[] = [];
-  /** The state that the answer to a report names. */
+  /** The machine state in the answer to a report. */
   statusName = 'New';
   readonly #server: Server;
   url = '';
@@ -77,7 +77,7 @@ export class JobRegion {
   }
 }
 
-// Programs that would touch this host, and what only a real disk can show.
+// Replaces programs that would touch this host, and facts that only a real disk has.
 const HARMLESS = `
 say() { echo "$*" >&2; }
 uptime_seconds() { date +%s; }
@@ -90,13 +90,13 @@ hwclock() { :; }
 fetch_tools() { :; }
 `;
 
-/** The same, of what a deployment does with what it has written. */
+/** The same, for the steps of a deployment after the image is written. */
 const HARMLESS_DEPLOYMENT = `
 grow_last() { echo "grown $disk" >>"$RACKBOOT_TMP/ends"; }
 personalise() { echo "personalised $disk $(job_value hostname)" >>"$RACKBOOT_TMP/ends"; }
 `;
 
-/** What takes its place when the system is there as files: nothing is mounted, and nothing of it runs. */
+/** Replaces them when the system consists of files: nothing is mounted, and none of its programs runs. */
 const SYSTEM_IN_PLACE = `
 grow_last() { :; }
 list_partitions() { echo "2048 1 sda1"; }
@@ -106,19 +106,19 @@ chown() { echo "owner $2 \${3#"$root"}" >>"$RACKBOOT_TMP/ends"; }
 chroot() { shift; echo "ran $*" >>"$RACKBOOT_TMP/ends"; }
 `;
 
-/** A machine, by its disks and by what is special of it. */
+/** A machine: its disks, and where it differs from others. */
 export interface JobMachine {
   readonly job?: Readonly<Record<string, string | number>> | undefined;
   readonly disks: Readonly<Record<string, Buffer>>;
   readonly sys?: Readonly<Record<string, string>>;
-  /** Functions of the shell that take the place of the agent's own. */
+  /** Shell functions that replace the agent's own. */
   readonly functions?: string;
-  /** The same, of what is read when people may log in. */
+  /** The same, for login.sh. */
   readonly loginFunctions?: string;
-  /** Files of the installed system, which is personalised then; a name that ends with `/` is a directory. */
+  /** Files of the installed system, which makes the agent personalise it; a name that ends with `/` is a directory. */
   readonly system?: Readonly<Record<string, string>>;
   readonly purpose?: string;
-  /** How the region calls its state when it reports. */
+  /** The machine state that the region returns when the machine reports. */
   readonly statusName?: string;
   readonly refusals?: number[];
   readonly watches?: (number | string)[];
@@ -130,13 +130,13 @@ export interface JobOutcome {
   readonly said: string;
   readonly disks: Readonly<Record<string, Buffer>>;
   readonly ends: readonly string[];
-  /** A file of the installed system; undefined: it is not there. */
+  /** A file of the installed system; undefined: it does not exist. */
   readonly read: (path: string) => string | undefined;
-  /** Where the installed system is. */
+  /** The directory of the installed system. */
   readonly system: string;
 }
 
-/** Runs made-up machines, one at a time. */
+/** Runs simulated machines, one at a time. */
 export class AgentRuns {
   readonly region = new JobRegion();
   readonly #scratch = mkdtempSync(join(tmpdir(), 'rackboot-job-'));
@@ -151,7 +151,7 @@ export class AgentRuns {
     rmSync(this.#scratch, { recursive: true, force: true });
   }
 
-  /** Runs the agent in a made-up machine. */
+  /** Runs the agent in a simulated machine. */
   async run(machine: JobMachine): Promise<JobOutcome> {
     const { region } = this;
     this.#count += 1;
@@ -173,7 +173,7 @@ export class AgentRuns {
       RACKBOOT_MOUNT: join(root, 'mnt'),
     };
     const outcome = await new Promise<{ code: number; said: string }>((resolve) => {
-      // What the shell has started ends with it: timeout has a group of its own.
+      // End the shell's children too: timeout has its own process group.
       const options = { env } as const;
       execFile(
         'timeout',
@@ -193,7 +193,7 @@ export class AgentRuns {
     return { ...outcome, disks, ends: ends.trim().split('\n'), read, system };
   }
 
-  /** Lays out what the agent reads of its machine. */
+  /** Creates the files from which the agent reads the machine's facts. */
   #furnish(root: string, machine: JobMachine): void {
     const put = (path: string, content: string | Uint8Array): void => {
       mkdirSync(dirname(join(root, path)), { recursive: true });
@@ -214,7 +214,7 @@ export class AgentRuns {
       put(`sys/block/${name}/size`, `${content.length / 512}\n`);
     }
     for (const [path, content] of Object.entries(machine.sys ?? {})) put(`sys/${path}`, content);
-    // The time is the host's: waits end, and stalls are seen.
+    // Use the host's clock, so that waits end and stalls are noticed.
     writeFileSync(join(root, 'proc/uptime'), '1.00 1.00\n');
     const job = readFileSync(join(PARTS, 'job.sh'), 'utf8').replace(
       /^output=\nthen=\ncase /m,
@@ -229,7 +229,7 @@ export class AgentRuns {
       );
       this.region.files.set(`/MAAS/rackboot/${name}.sh`, Buffer.from(part));
     }
-    // The mark of ext4, which the partition of the system has.
+    // The magic number of ext4, on the partition of the system.
     if (machine.system !== undefined) put('dev/sda1', Buffer.concat([Buffer.alloc(1080), Buffer.from('53ef', 'hex')]));
     for (const [path, content] of Object.entries(machine.system ?? {})) {
       if (path.endsWith('/')) mkdirSync(join(root, 'mnt', path), { recursive: true });

@@ -1,4 +1,4 @@
-// Runs the agent under the shells that machines have, over a made-up /sys and /proc.
+// Runs the agent under the shells that machines have, on a simulated /sys and /proc.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -112,7 +112,7 @@ describe('the agent', { skip: missing('busybox') }, () => {
   }
 
   for (const [name, shell] of SHELLS) {
-    test(`tells every fact of a machine (${name})`, () => {
+    test(`reports every fact of a machine (${name})`, () => {
       const { facts } = collect(shell, MACHINE);
       const { dmi, kernel, nics, ...rest } = facts;
       assert.deepEqual(rest, {
@@ -198,14 +198,14 @@ describe('the agent', { skip: missing('busybox') }, () => {
       assert.equal(dmi.chassis_asset_tag, '');
     });
 
-    test(`tells facts that the region takes, on one line of printable ASCII (${name})`, () => {
+    test(`reports facts that the region accepts, on one line of printable ASCII (${name})`, () => {
       const { text } = collect(shell, MACHINE);
       assert.match(text, /^[\x20-\x7e]+\n$/);
       const parsed = parseHardwareFacts(text);
       assert.equal(parsed.kind, 'value', JSON.stringify(parsed));
     });
 
-    test(`tells what little there is of a machine that shows nothing (${name})`, () => {
+    test(`reports what is known of a machine that shows nothing (${name})`, () => {
       const { facts } = collect(shell, { 'proc/cmdline': '\n', 'proc/cpuinfo': '\n', 'sys/x': '' });
       assert.deepEqual(
         [facts.boot_mac, facts.nics, facts.cpu, facts.memory_mib, facts.disks, facts.uptime],
@@ -218,12 +218,17 @@ describe('the agent', { skip: missing('busybox') }, () => {
   const table = Buffer.from([127, 4, 0, 0, 0, 0]);
   const cases: readonly [string, Tree, (facts: Record<string, unknown>) => unknown, unknown][] = [
     [
-      'tells that the firmware starts only what is signed',
+      'reports that Secure Boot is on',
       { [variable]: Buffer.from([6, 0, 0, 0, 1]) },
       (facts) => [facts.uefi, facts.secure_boot],
       [true, true],
     ],
-    ['tells that it does not', { [variable]: Buffer.from([6, 0, 0, 0, 0]) }, (facts) => facts.secure_boot, false],
+    [
+      'reports that Secure Boot is off',
+      { [variable]: Buffer.from([6, 0, 0, 0, 0]) },
+      (facts) => facts.secure_boot,
+      false,
+    ],
     [
       'sends the firmware’s table when it is commissioned',
       { 'proc/cmdline': 'rackboot=commissioning\n', 'sys/firmware/dmi/tables/DMI': table },
@@ -231,7 +236,7 @@ describe('the agent', { skip: missing('busybox') }, () => {
       table.toString('base64'),
     ],
     [
-      'keeps the table to itself otherwise',
+      'does not send the table otherwise',
       { 'proc/cmdline': 'rackboot=enlist\n', 'sys/firmware/dmi/tables/DMI': table },
       (facts) => facts.smbios,
       undefined,
@@ -248,7 +253,7 @@ describe('the agent', { skip: missing('busybox') }, () => {
       256,
     ],
     [
-      'takes what the kernel has left where nothing else is told',
+      "uses the kernel's total memory where there is no other source",
       { 'proc/meminfo': 'MemTotal: 1048576 kB\n' },
       (facts) => facts.memory_mib,
       1024,
@@ -297,18 +302,18 @@ describe('the scripts of the environment', { skip: missing('busybox') }, () => {
     });
   }
 
-  test('the agent ends with the line by which the environment knows that it came whole', () => {
+  test('the agent ends with the line by which the environment knows that it is complete', () => {
     const last = readFileSync(AGENT, 'utf8').trimEnd().split('\n').at(-1) ?? '';
     assert.equal(last, '# end of agent');
     assert.ok(readFileSync(join(SCRIPTS, 'environment'), 'utf8').includes(`'${last}'`));
   });
 });
 
-/** What a script would do, in seconds that pass without waiting: its functions with some of them replaced. */
+/** Runs the functions of a script with some of them replaced, on a clock that advances without waiting. */
 function rehearse(shell: readonly string[], script: string, body: string): string[] {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-rehearsal-'));
   const text = readFileSync(script, 'utf8').replaceAll('/run/problem', join(directory, 'problem'));
-  // The functions end where the work begins.
+  // The functions end where the main part begins.
   const begin = text.search(/^(umask 077|url=\$\(argument rackboot_url\))$/m);
   const clock = 'now=1000\nsleep() { now=$((now + $1)); }\nuptime_seconds() { echo $now; }\nsay() { echo "$*"; }\n';
   const [program = '', ...args] = shell;
@@ -326,14 +331,14 @@ describe('the waits of agent and environment', { skip: missing('busybox') }, () 
   const ENVIRONMENT = join(SCRIPTS, 'environment');
   const failing = 'fail() { echo "failed at $((now - 1000))"; exit 0; }\n';
   for (const [name, shell] of SHELLS) {
-    test(`the report is given up after half an hour, requests that hang counted (${name})`, () => {
+    test(`the report is given up after half an hour, including requests that hang (${name})`, () => {
       const post = 'post_form() { now=$((now + 60)); status=; problem=silence; return 1; }\n';
       const last = rehearse(shell, AGENT, `${failing}${post}report`).at(-1) ?? '';
       const after = Number(/^failed at (\d+)$/.exec(last)?.[1]);
       assert.ok(after >= 1800 && after < 1800 + 100, last);
     });
 
-    test(`a report that the rack keeps is done, and is not called known (${name})`, () => {
+    test(`a report that the rack queued is done, but the machine is not called known (${name})`, () => {
       const answered = (text: string): string => {
         const post = `post_form() { printf '%s' '${text}' >"$work/answer"; return 0; }\n`;
         return rehearse(shell, AGENT, `${failing}${post}report`).at(-1) ?? '';
@@ -342,7 +347,7 @@ describe('the waits of agent and environment', { skip: missing('busybox') }, () 
       assert.match(answered('{"system_id":"abc","hostname":"web1"}'), /^The region knows this machine as web1/);
     });
 
-    test(`the token of the boot goes with the report, and nothing goes in its place where there is none (${name})`, () => {
+    test(`the boot token is sent with the report, and without one nothing is sent in its place (${name})`, () => {
       const sent = (token: string): readonly string[] =>
         rehearse(
           shell,
@@ -362,14 +367,14 @@ describe('the waits of agent and environment', { skip: missing('busybox') }, () 
       assert.deepEqual(sent(''), ['[-O]', '[--header]', type, '[--post-file]', '[http://x]']);
     });
 
-    test(`so is the wait for the agent (${name})`, () => {
+    test(`the wait for the agent is given up after half an hour, too (${name})`, () => {
       const fetch = 'timeout() { now=$((now + $1)); return 1; }\ntail() { echo silence; }\nurl=http://192.0.2.1\n';
       const last = rehearse(shell, ENVIRONMENT, `${failing}${fetch}fetch_agent`).at(-1) ?? '';
       const after = Number(/^failed at (\d+)$/.exec(last)?.[1]);
       assert.ok(after >= 1800 && after < 1800 + 70, last);
     });
 
-    test(`a link that does not show is waited for briefly where the machine booted from it (${name})`, () => {
+    test(`on the interface that booted the machine, the wait for a link is short (${name})`, () => {
       const links = 'has_link() { return 1; }\nboot_nic=eth1\n';
       const wait = (nic: string): string =>
         rehearse(shell, ENVIRONMENT, `${links}wait_for_link ${nic}; echo $now`).at(-1) ?? '';

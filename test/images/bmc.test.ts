@@ -1,4 +1,4 @@
-// The search for a BMC, under the shells that machines have, against BMCs that answer from a table.
+// Runs the search for a BMC under the shells that machines have, against BMCs that answer from a table.
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -17,7 +17,7 @@ const SHELLS: readonly (readonly [string, readonly string[]])[] = [
   ['dash', ['sh']],
 ];
 
-/** Requests as shell patterns of hexadecimal words, and the answers without the command; the first that fits answers. */
+/** Requests as shell patterns of hexadecimal words, and the answers without the command; the first match answers. */
 type Bmc = readonly (readonly [string, string])[];
 
 const NAMELESS = `00 ${'00 '.repeat(16)}`.trim();
@@ -27,7 +27,7 @@ const nameOf = (name: string): string =>
     .toUpperCase()
     .replace(/..(?!$)/g, '$& ')}`;
 
-/** A BMC of IPMI 2.0 with a LAN on channel 1, ten users, and the second of them taken. */
+/** A BMC of IPMI 2.0 with a LAN on channel 1 and ten user slots, the second of them in use. */
 const ORDINARY: Bmc = [
   ['06 01', '00 20 01 09 08 02 9F 91 12 00 02 0F'],
   ['06 42 01', '00 01 04 01 00 00 00 00 00 00'],
@@ -51,7 +51,7 @@ describe('the search for a BMC', { skip: missing('busybox') }, () => {
   });
   after(() => rmSync(scratch, { recursive: true, force: true }));
 
-  /** Searches, and returns what was printed and what the BMC was asked. */
+  /** Runs the search. @returns the printed facts and the requests that the BMC got */
   function search(shell: readonly string[], bmc: Bmc, user = '') {
     count += 1;
     const directory = join(scratch, String(count));
@@ -76,7 +76,7 @@ describe('the search for a BMC', { skip: missing('busybox') }, () => {
   }
 
   for (const [name, shell] of SHELLS) {
-    test(`tells version, address and hardware address, and writes nothing (${name})`, () => {
+    test(`reports version, address and hardware address, and writes nothing (${name})`, () => {
       const { printed, asked } = search(shell, ORDINARY);
       assert.deepEqual(printed, FOUND);
       assert.ok(
@@ -85,7 +85,7 @@ describe('the search for a BMC', { skip: missing('busybox') }, () => {
       );
     });
 
-    test(`makes a user in the first free place, with a password of its own, and proves it (${name})`, () => {
+    test(`creates a user in the first free slot, with a new password, and tests it (${name})`, () => {
       const { printed, asked } = search(shell, ORDINARY, 'maas');
       const { password = '', ...rest } = printed;
       assert.deepEqual(rest, { ...FOUND, user: 'maas' });
@@ -108,32 +108,32 @@ describe('the search for a BMC', { skip: missing('busybox') }, () => {
 
   const users: readonly [string, Bmc, (requests: readonly string[]) => void][] = [
     [
-      'gives the user of that name another password, and makes no second one',
+      'gives the user of that name a new password, and creates no second user',
       [['06 46 05', nameOf('maas')], ...ORDINARY],
       (written) => assert.match(written[0] ?? '', /^06 45 05 /),
     ],
     [
-      'takes a longer name for another user',
+      'treats a longer name as another user',
       [['06 46 03', nameOf('maas2')], ['06 46 04', nameOf('maasmaasmaasmaas')], ...ORDINARY],
       (written) => assert.match(written[0] ?? '', /^06 45 05 /),
     ],
     [
-      'leaves users alone whose names are fixed',
+      'does not change users whose names are fixed',
       [['06 44 01 01', '00 0A 02 04 0F'], ['06 46 0[34]', NAMELESS], ...ORDINARY],
       (written) => assert.match(written[0] ?? '', /^06 45 05 /),
     ],
     [
-      'leaves a nameless user alone that somebody may log in as',
+      'does not change a nameless user that is enabled',
       [['06 44 01 03', '00 0A 02 01 34'], ...ORDINARY],
       (written) => assert.match(written[0] ?? '', /^06 45 04 /),
     ],
     [
-      'takes a place that the BMC has no name for as free',
+      'treats a slot without a name as free',
       [['06 46 03', 'CC'], ...ORDINARY],
       (written) => assert.match(written[0] ?? '', /^06 45 03 /),
     ],
     [
-      'sets a password of 16 bytes where the BMC takes no 20',
+      'sets a password of 16 bytes where the BMC rejects one of 20',
       [['06 47 83 *', 'C7'], ...ORDINARY],
       (written) => {
         assert.match(written[2] ?? '', /^06 47 03 02 (?:[0-9A-F]{2} ){15}00$/);
@@ -141,7 +141,7 @@ describe('the search for a BMC', { skip: missing('busybox') }, () => {
       },
     ],
     [
-      'enables a user with a longer request where the short one is refused',
+      'enables a user with the longer request where the short one is refused',
       [['06 47 03 01', 'C7'], ...ORDINARY],
       (written) => assert.ok(written.includes(`06 47 03 01 ${'00 '.repeat(16).trim()}`)),
     ],
@@ -168,35 +168,35 @@ describe('the search for a BMC', { skip: missing('busybox') }, () => {
       { ...FOUND, problem: 'its BMC takes no messages over the LAN: access to channel 1 is disabled' },
     ],
     [
-      'one with no place left',
+      'one with no free slot',
       [['06 46 *', nameOf('somebody')], ...ORDINARY],
       { ...FOUND, problem: 'its BMC has no free user for maas' },
     ],
     [
-      'one that does not take the password',
+      'one that refuses the password',
       [['06 47 *', 'C1'], ...ORDINARY],
       { ...FOUND, problem: 'its BMC did not take the user maas (completion code C1)' },
     ],
     [
-      'one that says that it has another password',
+      'one that reports a different password',
       [['06 47 83 03 *', '80'], ...ORDINARY],
       { ...FOUND, problem: 'its BMC did not take the user maas (completion code 80)' },
     ],
     [
-      'one of an older IPMI, with nonsense for a hardware address',
+      'one of an older IPMI, with an invalid hardware address',
       [['06 01', '00 20 01 09 08 51 9F 91 12 00 02 0F'], ['0c 02 01 05 *', '00 11'], ...ORDINARY],
       { version: '1.5', address: FOUND.address, user: 'maas' },
     ],
   ];
   for (const [name, bmc, expected] of problems) {
-    test(`tells the rest of ${name}`, () => {
+    test(`reports the rest of ${name}`, () => {
       const { password, ...printed } = search(['busybox', 'sh'], bmc, 'maas').printed;
       assert.deepEqual(printed, expected);
       assert.equal(password !== undefined, 'user' in expected);
     });
   }
 
-  /** Runs the agent's part with another search, in seconds that pass when it sleeps. */
+  /** Runs the agent's part with another search, on a clock that advances when the agent sleeps. */
   function collect(shell: readonly string[], found: string, more = ''): string[] {
     count += 1;
     const directory = join(scratch, String(count));
@@ -221,24 +221,24 @@ describe('the search for a BMC', { skip: missing('busybox') }, () => {
   }
 
   for (const [name, shell] of SHELLS) {
-    test(`becomes power parameters in the agent, the password said to nobody (${name})`, () => {
+    test(`becomes power parameters in the agent, which shows the password to nobody (${name})`, () => {
       const found = 'echo "version=2.0\naddress=10.20.0.254\nmac=52:54:00:bb:00:01\nuser=maas\npassword=Secret1"';
       assert.deepEqual(collect(shell, found), [
         'say Looking for the BMC of this machine',
-        'say The BMC is at 10.20.0.254; its user maas has a new password, which the region is told.',
+        'say The BMC is at 10.20.0.254; the region gets the new password of its user maas.',
         'type=ipmi {"power_address":"10.20.0.254","power_driver":"LAN_2_0","power_boot_type":"auto",' +
           '"mac_address":"52:54:00:bb:00:01","power_user":"maas","power_pass":"Secret1"}',
       ]);
     });
 
-    test(`is left behind when it hangs (${name})`, () => {
+    test(`is abandoned when it hangs (${name})`, () => {
       const lines = collect(shell, 'echo address=10.20.0.254; exec busybox sleep 60', 'BMC_SECONDS_MAX=60');
       assert.match(lines.at(-2) ?? '', /did not answer within 60 seconds/);
       assert.equal(lines.at(-1), 'type=', 'half an answer is none');
     });
   }
 
-  test('is told to leave the BMC as it is by the kernel line, and when the machine does not enlist', () => {
+  test('does not change the BMC if the kernel line says so, or the machine does not enlist', () => {
     const found = 'echo "version=1.5\naddress=10.20.0.254\nproblem=given: $#"';
     const without = 'type=ipmi {"power_address":"10.20.0.254","power_driver":"LAN","power_boot_type":"auto"}';
     for (const more of ['argument() { echo no; }', 'purpose=commissioning']) {
@@ -251,7 +251,7 @@ describe('the search for a BMC', { skip: missing('busybox') }, () => {
     assert.match(collect(['sh'], found)[1] ?? '', /given: 2/);
   });
 
-  test('begins for a BMC on PCI that the firmware does not tell of, and for no other device there', () => {
+  test('starts for a BMC on PCI that the firmware does not list, and for no other PCI device', () => {
     for (const [value, begins] of [
       ['0x0c0701', true],
       ['0x0c0330', false],
@@ -262,7 +262,7 @@ describe('the search for a BMC', { skip: missing('busybox') }, () => {
     }
   });
 
-  test('does not begin where nothing tells of a BMC', () => {
+  test('does not start where nothing indicates a BMC', () => {
     assert.deepEqual(collect(['sh'], 'echo address=10.20.0.254', 'sys=/nowhere'), ['type=']);
   });
 });

@@ -1,5 +1,5 @@
-// Runs the agent's commissioning under busybox against a real region, over disks that are files: its checks, and scripts of an operator
-// that pass, fail, hang, run wild, say too much, or have no interpreter.
+// Runs the agent's commissioning under busybox against a real region. The disks are files. It covers the built-in checks, and an
+// operator's scripts that pass, fail, hang, fork without end, print too much, or have no interpreter.
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
@@ -23,7 +23,7 @@ const MAC = '52:54:00:aa:00:01';
 const RUN_MS_MAX = 60_000;
 const BOB = { username: 'bob', isAdmin: true, comment: '' };
 
-// What would touch this host, and waits that a test need not wait. The time is the host's.
+// Replaces programs that would touch this host, and shortens waits. The clock is the host's.
 const HARMLESS = `
 say() { echo "$*" >&2; }
 uptime_seconds() { date +%s; }
@@ -47,7 +47,7 @@ describe('the agent commissions a machine', { skip: missing('linux', 'busybox') 
     place = makeRegion({ managedNetworks: network === undefined ? [] : [network] });
     const context = makeContext(place.region);
     const parts = new Map(context.parts);
-    // Nobody watches: the region that ends the work is the one that is asked.
+    // No watcher runs: the region ends the work in its answer to a signal.
     parts.delete('login.sh');
     const job = readFileSync(join(AGENTS, 'job.sh'), 'utf8');
     parts.set(
@@ -60,7 +60,7 @@ describe('the agent commissions a machine', { skip: missing('linux', 'busybox') 
       commission.replace('END_SECONDS=10', 'END_SECONDS=1').replace('HEART_SECONDS=45', 'HEART_SECONDS=2'),
     );
     app = buildApp({ ...context, parts });
-    // The rate of requests is bounded by the region's own clock.
+    // The region limits requests by its own clock.
     ticking = setInterval(() => place.clock.advance(100), 100);
     await app.listen({ host: '127.0.0.1', port: 0 });
     const address = app.server.address();
@@ -102,7 +102,7 @@ describe('the agent commissions a machine', { skip: missing('linux', 'busybox') 
       .map(({ name, status }) => `${name} ${status}`)
       .join(', ');
 
-  /** Powers the machine on in its present state. @returns its process, and how it ended */
+  /** Powers the machine on in its current state. @returns its process, and a promise of how it ends */
   function boot(): {
     readonly agent: ChildProcess;
     readonly ended: Promise<{ readonly code: number | null; readonly said: string }>;
@@ -152,7 +152,7 @@ describe('the agent commissions a machine', { skip: missing('linux', 'busybox') 
     assert.equal(outcome.kind, 'changed', JSON.stringify(outcome));
   };
 
-  test('its checks are results with what they found, and it is Ready with its facts', {
+  test('the checks become results with their findings, and the machine is Ready with its facts', {
     timeout: RUN_MS_MAX,
   }, async () => {
     command('commission');
@@ -168,7 +168,7 @@ describe('the agent commissions a machine', { skip: missing('linux', 'busybox') 
     assert.equal(machine().facts?.disks[0]?.bytes, 4 * MIB);
   });
 
-  test('scripts run in order, each within its time, and the failed ones are named with their last words', {
+  test('scripts run in order, each within its time, and failed ones are named with their last output line', {
     timeout: RUN_MS_MAX,
   }, async () => {
     addScript(
@@ -176,7 +176,7 @@ describe('the agent commissions a machine', { skip: missing('linux', 'busybox') 
       '#!/bin/sh\necho "$RACKBOOT_SCRIPT on $RACKBOOT_HOSTNAME, grüße"\ngrep -c version "$RACKBOOT_FACTS"\npwd >x; cat x\n',
     );
     addScript('b-bad', '#!/bin/sh\necho first\necho the fan stands still >&2\nexit 3\n');
-    // What has a session of its own would hold the output open.
+    // A child with its own session would keep the output open.
     addScript('c-slow', '#!/bin/sh\ntrap "" TERM\necho waiting\nsleep 77 &\nwhile :; do sleep 1; done\n', {
       timeout: 2,
     });
@@ -213,7 +213,7 @@ describe('the agent commissions a machine', { skip: missing('linux', 'busybox') 
     removeScripts();
   });
 
-  test('what a script says is there while it runs, heart-beats keep its machine alive, and too much is cut in the middle', {
+  test('output is shown while a script runs, heartbeats keep its machine alive, and long output is cut in the middle', {
     timeout: RUN_MS_MAX,
   }, async () => {
     addScript('chatty', '#!/bin/sh\necho begun\nsleep 8\nyes 0123456789abcdef | head -c 3000000\necho the end\n');
@@ -236,7 +236,9 @@ describe('the agent commissions a machine', { skip: missing('linux', 'busybox') 
     removeScripts();
   });
 
-  test('who aborts ends the script that runs, and what was not run is aborted', { timeout: RUN_MS_MAX }, async () => {
+  test('an abort ends the running script, and scripts that did not run are marked aborted', {
+    timeout: RUN_MS_MAX,
+  }, async () => {
     addScript('forever', '#!/bin/sh\nsleep 88\n');
     addScript('later', '#!/bin/sh\n');
     command('commission', ['forever', 'later']);
@@ -247,7 +249,7 @@ describe('the agent commissions a machine', { skip: missing('linux', 'busybox') 
     command('abort');
     const { code, said } = await ended;
     assert.equal(code, 1);
-    assert.match(said, /does not want this work any more/);
+    assert.match(said, /no longer wants this work/);
     assert.equal(shown().split('clock passed, ')[1], 'forever aborted, later aborted');
     assert.equal(execFileSync('sh', ['-c', 'pgrep -f "^sleep 88$" || :']).toString(), '');
     removeScripts();

@@ -8,7 +8,7 @@ import { makeDisk } from './disks.ts';
 const MIB = 1024 * 1024;
 const SETTINGS = { chunkSize: PIECE_BYTES };
 
-test('a write is over when all that its bytes expand to was taken, each piece after the one before', {
+test('a write is complete when everything its bytes expand to was accepted, piece by piece', {
   timeout: 30_000,
 }, async () => {
   const frame = zstdCompressSync(Buffer.alloc(64 * MIB));
@@ -23,7 +23,7 @@ test('a write is over when all that its bytes expand to was taken, each piece af
     underWay -= 1;
   });
   await expander.write(frame);
-  // What zlib made last may lie between it and the taker.
+  // The last output of zlib may still wait for the consumer.
   assert.ok(taken >= 64 * MIB - 2 * PIECE_BYTES, `${taken} bytes`);
   await expander.end();
   assert.equal(taken, 64 * MIB);
@@ -41,7 +41,7 @@ test('a disk that was compressed and expanded is the same, whatever its pieces w
 });
 
 const failures: readonly [name: string, bytes: Uint8Array, take: () => void, words: RegExp][] = [
-  ['bytes that are damaged', Buffer.from('no frame of Zstandard'), () => undefined, /Unknown frame descriptor/],
+  ['damaged bytes', Buffer.from('no frame of Zstandard'), () => undefined, /Unknown frame descriptor/],
   [
     'bytes that were cut short',
     zstdCompressSync(Buffer.alloc(MIB, 'ab')).subarray(0, -5),
@@ -49,7 +49,7 @@ const failures: readonly [name: string, bytes: Uint8Array, take: () => void, wor
     /unexpected end/,
   ],
   [
-    'a taker that fails in the middle of what the bytes expand to',
+    'a consumer that fails in the middle of the expanded bytes',
     zstdCompressSync(Buffer.alloc(64 * MIB)),
     () => {
       throw new Error('the disk is full');
@@ -58,7 +58,7 @@ const failures: readonly [name: string, bytes: Uint8Array, take: () => void, wor
   ],
 ];
 for (const [name, bytes, take, words] of failures) {
-  test(`${name}: the conversion rejects with the reason, and again when it is used on`, {
+  test(`${name}: the conversion rejects with the reason, and again when it is used after that`, {
     timeout: 30_000,
   }, async () => {
     const expander = new Conversion(createZstdDecompress(SETTINGS), take);

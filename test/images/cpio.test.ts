@@ -18,7 +18,7 @@ const ENTRIES: readonly CpioEntry[] = [
 ];
 
 describe('cpio archives', () => {
-  test('hold every entry with its type, mode and content, and the parents that were not named', () => {
+  test('hold every entry with its type, mode and content, and parents that were not given', () => {
     const read = readCpio(encodeCpio(ENTRIES));
     assert.deepEqual(
       [...read].map(([path, { mode, data }]) => [path, mode.toString(8), data.toString()]),
@@ -106,7 +106,7 @@ describe('the paths of an archive', () => {
     assert.deepEqual(decodeCpioPaths(Buffer.concat([ARCHIVE, Buffer.from('another archive')])).ok, true);
   });
 
-  test('are the same in whatever pieces the archive comes', () => {
+  test('do not depend on the pieces in which the archive arrives', () => {
     for (let step = 1; step <= ARCHIVE.length; step += 1) {
       const reader = new CpioPathReader();
       for (let at = 0; at < ARCHIVE.length; at += step) reader.take(ARCHIVE.subarray(at, at + step));
@@ -114,7 +114,7 @@ describe('the paths of an archive', () => {
     }
   });
 
-  test('are a fault where a name, or all of them, are longer than any system has', () => {
+  test('are a fault when one name, or all of them together, are longer than in any system', () => {
     const claimed = Buffer.from(ARCHIVE);
     claimed.write('00001001', 94, 'latin1');
     const fault = { code: 'bad-value', offset: 0, field: 'length of a name' };
@@ -141,7 +141,7 @@ describe('the paths of an archive', () => {
     }
   });
 
-  test('are a fault, or others, and no exception, whatever one byte is changed to', () => {
+  test('are a fault or different paths, never an exception, whatever one byte is changed to', () => {
     for (let at = 0; at < ARCHIVE.length; at += 1) {
       for (const value of [0, 0x30, 0x46, 0xff]) {
         const changed = Uint8Array.from(ARCHIVE);

@@ -1,5 +1,5 @@
-// What a Debian to deploy is asked for is checked, and its disk is made as BIOS and UEFI want it. The system here is a few small files;
-// test/long/deploy-debian.test.ts starts a whole one.
+// Checks the options of a Debian image and builds its disk for BIOS and UEFI. The system here is a few small files;
+// test/long/deploy-debian.test.ts boots a complete one.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -17,24 +17,24 @@ const MIB = 1024 * 1024;
 const IDS = { root: '11111111-2222-4333-8444-555555555555', esp: '12AB-34CD' };
 const WANTED = { arch: 'amd64', release: 'bookworm', packages: [], mirrors: [] };
 
-test('what can be made passes: packages by name, mirrors by address or as lines', () => {
+test('a valid image passes: packages by name, mirrors by address or as lines', () => {
   const packages = ['vim', 'g++', 'libc6-dev'];
   const mirrors = ['http://mirror.example/debian', 'deb [trusted=yes] https://mirror.example:3142/debian trixie main'];
   assert.equal(checkDebianRequest({ ...WANTED, packages, mirrors }), DEBIAN_PLATFORMS.get('amd64'));
 });
 
 const refused: readonly (readonly [string, Partial<typeof WANTED> | object, RegExp])[] = [
-  ['an architecture that nobody starts', { arch: 'sparc' }, /"sparc"; there are: amd64, arm64/],
-  ['a release that is a path', { release: '../etc' }, /no release of Debian/],
-  ['a package that is an option', { packages: ['--rootdir=/'] }, /no name of a package/],
-  ['a package that is a command', { packages: ['a;reboot'] }, /no name of a package/],
-  ['a mirror that is a command', { mirrors: ['http://x/$(reboot)'] }, /no mirror/],
+  ['an unknown architecture', { arch: 'sparc' }, /"sparc"; use one of amd64, arm64/],
+  ['a release that is a path', { release: '../etc' }, /is not a Debian release/],
+  ['a package that is an option', { packages: ['--rootdir=/'] }, /is not a package name/],
+  ['a package that is a command', { packages: ['a;reboot'] }, /is not a package name/],
+  ['a mirror that is a command', { mirrors: ['http://x/$(reboot)'] }, /is not a mirror/],
   [
-    'a mirror with a password, which the image would have',
+    'a mirror with a password, which would be in the image',
     { mirrors: ['http://me:secret@mirror.example/'] },
-    /no mirror/,
+    /is not a mirror/,
   ],
-  ['a mirror that is a file', { mirrors: ['file:///srv/debian'] }, /no mirror/],
+  ['a mirror that is a file', { mirrors: ['file:///srv/debian'] }, /is not a mirror/],
 ];
 for (const [name, more, message] of refused) {
   test(`${name} is refused`, () => {
@@ -54,12 +54,12 @@ const sizes: readonly (readonly [string, number | undefined])[] = [
 ];
 for (const [text, bytes] of sizes) {
   test(`a disk of ${text} ${bytes === undefined ? 'is refused' : `has ${bytes} bytes`}`, () => {
-    if (bytes === undefined) assert.throws(() => parseSize(text), { code: 'bad-argument', message: /900M, 2G/ });
+    if (bytes === undefined) assert.throws(() => parseSize(text), { code: 'bad-argument', message: /900M or 2G/ });
     else assert.equal(parseSize(text), bytes);
   });
 }
 
-test('an identifier is a UUID of version 4, whatever bytes it is made of', () => {
+test('an identifier is a UUID of version 4, whatever bytes it is made from', () => {
   assert.equal(formatUuid(Buffer.alloc(32, 0xff)), 'ffffffff-ffff-4fff-bfff-ffffffffffff');
   assert.equal(formatUuid(Buffer.alloc(16)), '00000000-0000-4000-8000-000000000000');
 });
@@ -151,7 +151,7 @@ describe('a disk to start from', {
     const given = { ...request(t, 'amd64'), bytes: 80 * MIB };
     await assert.rejects(makeBootDisk(given), {
       code: 'bad-argument',
-      message: /fit on 80 MiB: give --size \d+M or more/,
+      message: /fit into 80 MiB: use --size \d+M or more/,
     });
   });
 });

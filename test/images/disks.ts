@@ -1,6 +1,6 @@
-// Small disk images, made for tests: nothing in them but what tells that they are disks.
+// Small disk images for tests: only what makes them recognisable as disks.
 
-/** A disk with a partition table, filled by a pattern that does not compress to nothing. */
+/** A disk with a partition table, filled with a pattern that compresses badly. */
 export function makeDisk(bytes: number, table: 'gpt' | 'mbr' | 'none', seed = 1): Buffer {
   const disk = Buffer.alloc(bytes);
   let state = seed;

@@ -14,11 +14,11 @@ describe('what a program needs', () => {
     });
   });
 
-  test('is no linker for a library, and perhaps nothing at all', () => {
+  test('includes no linker for a library, and may be nothing at all', () => {
     assert.deepEqual(decodeElfNeeds(makeProgram([])), { ok: true, value: { interpreter: undefined, libraries: [] } });
   });
 
-  test('is a fault of one that is linked statically', () => {
+  test('is a fault for a statically linked program', () => {
     assert.equal(decodeElfNeeds(makeElf({ '.text': Buffer.from('code') })).ok, false);
   });
 
@@ -43,7 +43,7 @@ describe('what a program needs', () => {
     }
   });
 
-  test('is told of a real program', { skip: process.platform === 'linux' ? false : 'needs Linux' }, () => {
+  test('is found for a real program', { skip: process.platform === 'linux' ? false : 'needs Linux' }, () => {
     const needs = decodeElfNeeds(readFileSync(process.execPath));
     assert.ok(needs.ok);
     assert.match(needs.value.interpreter ?? '', /\/ld-/);

@@ -1,4 +1,4 @@
-// Builds the environment from small packages made here; the real ones are built in test/e2e/environment.test.ts.
+// Builds the environment from small packages made here; test/e2e/environment.test.ts uses the real ones.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -78,7 +78,7 @@ describe('the ephemeral environment', { skip: missing('dpkg-deb') }, () => {
     );
   });
 
-  test('is the same byte for byte from another directory, with another umask', async () => {
+  test('is the same byte for byte when built from another directory, with another umask', async () => {
     const first = await build('one');
     const before = process.umask(0o077);
     const second = await build('some/where/else').finally(() => process.umask(before));
@@ -116,7 +116,7 @@ describe('the ephemeral environment', { skip: missing('dpkg-deb') }, () => {
     );
   });
 
-  test('takes firmware that its drivers ask for, and then the drivers that are nothing without', async () => {
+  test('includes firmware that its drivers ask for, and then the drivers that need it', async () => {
     const without = await build('no-firmware');
     assert.equal(
       [...without.entries.keys()].some((path) => path.includes('bnx2')),
@@ -129,7 +129,7 @@ describe('the ephemeral environment', { skip: missing('dpkg-deb') }, () => {
     );
   });
 
-  test('replaces an older one whole, and clears what a killed build left', async () => {
+  test('replaces an older one completely, and deletes what a killed build left', async () => {
     const first = await build('again');
     writeFileSync(join(first.published.directory, 'stale'), '');
     mkdirSync(join(first.published.directory, '../.commissioning.new-killed'));
@@ -146,7 +146,7 @@ describe('the ephemeral environment', { skip: missing('dpkg-deb') }, () => {
       () => [
         makePackage(mkdtempSync(join(scratch, 'other-')), { name: 'busybox-static', architecture: 'arm64', files: {} }),
       ],
-      /is for arm64; give packages for amd64/,
+      /is for arm64; use packages for amd64/,
     ],
     [
       'a kernel without modules',
@@ -154,7 +154,7 @@ describe('the ephemeral environment', { skip: missing('dpkg-deb') }, () => {
       /has no modules/,
     ],
     [
-      'a module that is none',
+      'a module that is not an ELF file',
       () => {
         const files = { [`${DRIVERS}/ata/ahci.ko`]: 'text', 'boot/vmlinuz-9.9-test': '' };
         return [makePackage(mkdtempSync(join(scratch, 'bad-')), { name: 'linux-image-bad', files }), busybox];
@@ -162,7 +162,7 @@ describe('the ephemeral environment', { skip: missing('dpkg-deb') }, () => {
       /ahci\.ko of the kernel package is not a module/,
     ],
     [
-      'a file that is no package',
+      'a file that is not a package',
       () => [join(scratch, 'linux-image-9.9-test-root/boot/vmlinuz-9.9-test')],
       /dpkg-deb .* failed/,
     ],

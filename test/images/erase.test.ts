@@ -1,4 +1,4 @@
-// Erases made-up disks with the agent's own script.
+// Erases simulated disks with the agent's own script.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -8,7 +8,7 @@ import { AgentRuns, type JobMachine } from './agent-run.ts';
 const MIB = 1024 * 1024;
 const filled = (mib: number): Buffer => Buffer.alloc(mib * MIB, 0x5a);
 
-/** Disks that can discard, which do it so: a program that has the disk as $1. */
+/** Disks that can discard, and the program that does it: the disk is $1. */
 const discarding = (program: string) => ({
   sys: { 'block/sda/queue/discard_max_bytes': '2147450880\n' },
   functions: `blkdiscard() { ${program}; }\n`,
@@ -60,7 +60,7 @@ describe('an erasure', { skip: missing('busybox') }, () => {
     assert.equal(region.signals.at(-2)?.done_bytes, String(68 * MIB));
   });
 
-  test('of everything leaves no byte, and tells how far it is in bytes of all disks', async () => {
+  test('of everything leaves no byte, and reports its progress in bytes of all disks', async () => {
     const disks = { sda: filled(9), sdb: Buffer.alloc(3 * MIB + 512, 1) };
     const { code, disks: now, said } = await run({ job: { job: 'erase', mode: 'all' }, disks });
     assert.equal(code, 0, said);
@@ -75,7 +75,7 @@ describe('an erasure', { skip: missing('busybox') }, () => {
     ]);
   });
 
-  test('discards where that leaves zeroes all over the disk, and writes nothing then', async () => {
+  test('discards where that leaves only zeroes on the disk, and then writes nothing', async () => {
     const { functions, sys } = discarding('head -c 9437184 /dev/zero >"$1"');
     const none = 'write_device() { echo written >>"$RACKBOOT_TMP/ends"; }\n';
     const machine = { job: { job: 'erase', mode: 'all' }, disks: { sda: filled(9) }, sys, functions: functions + none };
@@ -87,9 +87,9 @@ describe('an erasure', { skip: missing('busybox') }, () => {
   });
 
   const liars: readonly [string, string, Buffer][] = [
-    ['says so and does nothing', ':', filled(9)],
-    ['says so and does nothing, though most of it was empty', ':', Buffer.alloc(9 * MIB)],
-    ['forgets its last part', 'dd if=/dev/zero of="$1" bs=1M count=8 conv=notrunc 2>/dev/null', filled(9)],
+    ['succeeds and does nothing', ':', filled(9)],
+    ['succeeds and does nothing, though most of it was empty', ':', Buffer.alloc(9 * MIB)],
+    ['skips the last part', 'dd if=/dev/zero of="$1" bs=1M count=8 conv=notrunc 2>/dev/null', filled(9)],
     ['returns other bytes', 'tr "\\0" "\\377" </dev/zero | head -c 9437184 >"$1"', filled(9)],
     ['refuses', 'return 1', filled(9)],
   ];
@@ -109,15 +109,15 @@ describe('an erasure', { skip: missing('busybox') }, () => {
   }
 
   const failures: readonly [string, JobMachine, RegExp][] = [
-    ['an unknown way', { job: { job: 'erase', mode: 'x' }, disks: { sda: filled(1) } }, /called x/],
+    ['an unknown mode', { job: { job: 'erase', mode: 'x' }, disks: { sda: filled(1) } }, /mode x is unknown/],
     [
-      'a read-only disk, before any other is touched',
+      'a read-only disk, before it touches any other',
       { job: { job: 'erase', mode: 'all' }, disks: { sda: filled(4), sdb: filled(4) }, sys: { 'block/sdb/ro': '1\n' } },
       /^sdb is read-only/,
     ],
     ['no disk at all', { job: { job: 'erase', mode: 'all' }, disks: {} }, /shows no disk/],
     [
-      'a disk that takes nothing',
+      'a disk that refuses writes',
       { job: { job: 'erase', mode: 'signatures' }, disks: { sda: filled(4) }, functions: 'dev=/dev/full/none\n' },
       /^sda cannot be written: .*directory/,
     ],
@@ -133,7 +133,7 @@ describe('an erasure', { skip: missing('busybox') }, () => {
     ],
   ];
   for (const [name, machine, message] of failures) {
-    test(`fails by its name with ${name}`, async () => {
+    test(`fails with the reason for ${name}`, async () => {
       const { code, disks, said } = await run(machine);
       assert.equal(code, 1, said);
       assert.equal(region.told().at(-1), 'FAILED erasing');

@@ -1,4 +1,4 @@
-// What is kept in memory of images and initrds that hold far more than their files: measured of a process, at its peak.
+// Measures the peak memory of a process that reads images and initrds much larger, when expanded, than their files.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -13,13 +13,13 @@ import { makeDisk } from './disks.ts';
 
 const MIB = 1024 * 1024;
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
-/** The empty space of the image, as ordinary ones have it behind their files. */
+/** The empty space of the image, as ordinary images have after their files. */
 const EMPTY_MIB = 1024;
-/** A raw image is written as it is. */
+/** A raw image, which is stored unchanged. */
 const RAW_MIB = 384;
-/** The command takes about 120 MiB whatever the image is. */
+/** The command needs about 120 MiB for any image. */
 const PEAK_MIB_MAX = 256;
-/** Says at the end how much memory the process had at most. */
+/** Prints the peak memory of the process at its end. */
 const TELL_PEAK = `data:text/javascript,import { readFileSync } from 'node:fs';
 process.on('exit', () => console.error(readFileSync('/proc/self/status', 'utf8').match(/^VmHWM.*$/m)[0]));`;
 
@@ -42,7 +42,7 @@ test('an image whose empty space is compressed takes no memory for that space', 
   const file = join(scratch, 'sparse.img.zst');
   const empty = zstdCompressSync(Buffer.alloc(64 * MIB));
   const packed = Buffer.concat([zstdCompressSync(makeDisk(MIB, 'mbr')), ...Array(EMPTY_MIB / 64).fill(empty)]);
-  // All of it is one piece of what is read.
+  // The whole file is one chunk when read.
   assert.ok(packed.length < MIB, `${packed.length} bytes`);
   writeFileSync(file, packed);
   const { image, peakMib } = await measureAdding(file, []);

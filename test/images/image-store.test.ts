@@ -131,7 +131,7 @@ describe('the image store', () => {
     assert.deepEqual(leavings(tree), []);
   });
 
-  test('keeps a compressed image as it is and knows how much of a disk it fills', async () => {
+  test('keeps a compressed image as it is and knows its size on a disk', async () => {
     const tree = newTree();
     const disk = makeDisk(5 * MIB, 'mbr');
     const packed = Buffer.concat([zstdCompressSync(disk.subarray(0, MIB)), zstdCompressSync(disk.subarray(MIB))]);
@@ -158,17 +158,17 @@ describe('the image store', () => {
     ['a file system', () => makeDisk(MIB, 'none'), /no partition table/],
     ['a compressed file system', () => zstdCompressSync(makeDisk(MIB, 'none')), /no partition table/],
     ['an image of QEMU', () => Buffer.from('QFI\xfb and more', 'latin1'), /qcow2.*qemu-img convert/],
-    ['an image compressed otherwise', () => gzipSync(makeDisk(MIB, 'gpt')), /gzip: expand it first/],
+    ['an image compressed in another format', () => gzipSync(makeDisk(MIB, 'gpt')), /gzip: expand it first/],
     ['half a sector', () => makeDisk(MIB + 100, 'gpt'), /cut short/],
     ['a compressed image that was cut', () => zstdCompressSync(makeDisk(3 * MIB, 'gpt')).subarray(0, -9), /cut short/],
     [
-      'a compressed image with a tail',
+      'a compressed image with bytes after its end',
       () => Buffer.concat([zstdCompressSync(makeDisk(MIB, 'gpt')), Buffer.from('tail!')]),
       /expanded/,
     ],
     [
-      'a compressed image that refers back farther than machines follow',
-      // RFC 8878 §3.1.1.1: a window of 2^28 bytes, and one empty block.
+      'a compressed image with a larger window than machines accept',
+      // RFC 8878 §3.1.1.1: a window of 2^28 bytes and one empty block.
       () => Buffer.from('28b52ffd0090010000', 'hex'),
       /zstd without --long/,
     ],
@@ -189,7 +189,7 @@ describe('the image store', () => {
     });
   }
 
-  test('refuses an image that would fill more of a disk than there is of disks, however small its file is', async () => {
+  test('refuses an image that expands to more than the largest disk, however small its file is', async () => {
     const disk = makeDisk(3 * MIB, 'gpt');
     for (const content of [disk, zstdCompressSync(disk)]) {
       const tree = newTree();
@@ -211,7 +211,7 @@ describe('the image store', () => {
     assert.deepEqual([titled.added, readImages(tree).images[0]?.title], [false, 'Mine']);
   });
 
-  test('mends an image whose bytes were lost', async () => {
+  test('repairs an image whose bytes were lost', async () => {
     const tree = newTree();
     const disk = makeDisk(MIB, 'gpt');
     const { image } = await add(tree, disk);
@@ -221,7 +221,7 @@ describe('the image store', () => {
     assert.equal(imageFinder(tree)(NAME)?.sha256, hashOf(disk));
   });
 
-  test('numbers the images of one day, and does not exchange the bytes of a serial', async () => {
+  test('numbers the images of one day, and does not replace the bytes of a serial', async () => {
     const tree = newTree();
     for (const seed of [1, 2, 3]) await add(tree, makeDisk(MIB, 'gpt', seed));
     assert.deepEqual(
@@ -246,7 +246,7 @@ describe('the image store', () => {
     assert.deepEqual(readImages(tree).images, []);
   });
 
-  test('sweeps what a killed adding left, once it is old, and nothing while a manifest cannot be read', async () => {
+  test('deletes what a killed run left, once it is old, and nothing while a manifest cannot be read', async () => {
     const tree = newTree();
     const { image } = await add(tree, makeDisk(MIB, 'gpt', 1));
     const orphan = join(tree, blobPath('cd'.repeat(32), 'raw'));
@@ -284,7 +284,7 @@ describe('the image store', () => {
     );
   });
 
-  test('two who add at once lose nothing', async () => {
+  test('two processes that add images at the same time lose nothing', async () => {
     const tree = newTree();
     const disks = [1, 2, 3, 4].map((seed) => makeDisk(MIB, 'gpt', seed));
     const files = disks.map((disk, index) => {
@@ -334,7 +334,11 @@ describe('the image store', () => {
   for (const [name, more] of odd) {
     test(`refuses a name with ${name}`, async () => {
       const request = { name: { ...NAME, ...more } };
-      await refused(add(newTree(), makeDisk(MIB, 'gpt'), request), 'bad-argument', /^".*" is no \w+ of an image/);
+      await refused(
+        add(newTree(), makeDisk(MIB, 'gpt'), request),
+        'bad-argument',
+        /^".*" cannot be the \w+ of an image/,
+      );
       assert.equal(typeof decodeImage(encodeImage({ ...IMAGE, ...more })), 'string');
     });
   }
@@ -353,8 +357,12 @@ test('a manifest is read as it was written, and no shortened one is', () => {
 const choices: readonly [string, Partial<StoredImage>[], Partial<StoredImage> | undefined][] = [
   ['the newest serial, by number', [{ serial: '20240131.9' }, { serial: '20240131.10' }], { serial: '20240131.10' }],
   ['a stable one before a newer daily one', [{ label: 'daily', serial: '20250101' }, {}], { label: 'release' }],
-  ['any label where there is no stable one', [{ label: 'daily' }], { label: 'daily' }],
-  ['the own sub-architecture', [{ serial: '20250101' }, { subarchitecture: 'xgene' }], { subarchitecture: 'xgene' }],
+  ['any label where no stable image exists', [{ label: 'daily' }], { label: 'daily' }],
+  [
+    "the machine's own sub-architecture",
+    [{ serial: '20250101' }, { subarchitecture: 'xgene' }],
+    { subarchitecture: 'xgene' },
+  ],
   ['nothing of another release', [{ release: 'trixie' }], undefined],
   ['nothing of another architecture', [{ architecture: 'arm64' }], undefined],
   ['nothing of another sub-architecture', [{ subarchitecture: 'hwe' }], undefined],
@@ -372,7 +380,7 @@ for (const [name, images, expected] of choices) {
   });
 }
 
-test('a boot sector of a file system is no partition table, nor is anything that is cut before its signature', () => {
+test('neither the boot sector of a file system nor anything cut before its signature is a partition table', () => {
   const disk = makeDisk(8192, 'mbr');
   for (let length = 0; length < 512; length += 1) {
     assert.equal(findPartitionTable(disk.subarray(0, length)), undefined);
@@ -388,6 +396,6 @@ test('a boot sector of a file system is no partition table, nor is anything that
   assert.deepEqual(recogniseFormat(Buffer.alloc(0)), { ok: true, format: 'raw' });
 });
 
-test('an image is called by the parts of its name', () => {
+test('an image is selected by the parts of its name', () => {
   assert.equal(formatImageName(IMAGE), 'debian/bookworm/amd64/generic/release/20240131');
 });

@@ -1,4 +1,4 @@
-// Imports an installer from small packages made here; the real one is imported and booted in test/long/first-boot-installer.test.ts.
+// Imports an installer from small packages made here; test/long/first-boot-installer.test.ts imports and boots the real one.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -78,10 +78,10 @@ describe("Debian's installer", { skip: missing('dpkg-deb', 'depmod') }, () => {
     return { said, tree, workDir, published, read };
   }
 
-  /** What is in the archive behind the installer's own. */
+  /** The content of the archive that follows the installer's own. */
   const added = (initrd: Buffer) => readCpio(gunzipSync(initrd.subarray(INITRD.length)));
 
-  test('is published as it is, with the drivers of disks and BMC behind it, and an index of all drivers', async () => {
+  test('is published unchanged, followed by the drivers of disks and BMC and an index of all drivers', async () => {
     const { published, tree, workDir, read } = await run('plain', [installer, kernel, ...tools]);
     assert.equal(published.directory, join(tree, 'amd64/generic/bookworm/install'));
     assert.equal(read('linux').toString(), 'a kernel');
@@ -103,7 +103,7 @@ describe("Debian's installer", { skip: missing('dpkg-deb', 'depmod') }, () => {
     assert.deepEqual(readdirSync(workDir), []);
   });
 
-  test('gets the search for a BMC, with just the libraries that it needs', async () => {
+  test('gets the search for a BMC, with only the libraries that it needs', async () => {
     const { read } = await run('tools', [installer, kernel, ...tools]);
     const entries = added(read('initrd.gz'));
     const paths = [...entries.keys()].filter((path) => path.startsWith('lib/rackboot/'));
@@ -114,10 +114,10 @@ describe("Debian's installer", { skip: missing('dpkg-deb', 'depmod') }, () => {
     assert.equal(gunzipSync(entries.get('lib/rackboot/ipmi/ld.so.gz')?.data ?? '').toString(), 'linker');
     const without = await run('no-tools', [installer, kernel]);
     assert.ok(!added(without.read('initrd.gz')).has('lib/rackboot/bmc'));
-    assert.ok(without.said.some((line) => /no package freeipmi-tools/.test(line)));
+    assert.ok(without.said.some((line) => /the package freeipmi-tools is missing/.test(line)));
   });
 
-  test('is left alone when it is there already, and mended when it is damaged', async () => {
+  test('is left alone when it is already there, and repaired when it is damaged', async () => {
     const { published, read } = await run('again', [installer, kernel]);
     const [before, initrd] = [statSync(published.directory).ino, read('initrd.gz')];
     const second = await run('again', [installer, kernel]);
@@ -132,13 +132,8 @@ describe("Debian's installer", { skip: missing('dpkg-deb', 'depmod') }, () => {
   const refusals: readonly [string, () => readonly string[], string, RegExp][] = [
     ['no installer', () => [kernel], 'bookworm', /needs one package debian-installer-12-netboot-amd64; there are 0/],
     ['no kernel package', () => [installer], 'bookworm', /needs one package linux-image-9\.9-test; there are 0/],
-    [
-      'a release that is not known',
-      () => [],
-      'sarge',
-      /no package of the installer of sarge known; there is of: bullseye/,
-    ],
-    ['a release that is no name', () => [], '../etc', /names no release/],
+    ['an unknown release', () => [], 'sarge', /No installer package is known for sarge; use one of bullseye/],
+    ['a release that is not a name', () => [], '../etc', /is not the name of a release/],
     [
       'the drivers of another kernel',
       () => [
@@ -149,7 +144,7 @@ describe("Debian's installer", { skip: missing('dpkg-deb', 'depmod') }, () => {
         }),
       ],
       'bookworm',
-      /is Linux 9\.9-test, but .* has the drivers of Linux 9\.8-test; give the package linux-image-9\.9-test/,
+      /is Linux 9\.9-test, but .* has the drivers of Linux 9\.8-test; use the package linux-image-9\.9-test/,
     ],
     [
       'an initrd that is cut short',
@@ -192,7 +187,7 @@ describe("Debian's installer", { skip: missing('dpkg-deb', 'depmod') }, () => {
     });
   }
 
-  test('has a watchdog that shells can read, and a preseed of one command that ends in switching off', () => {
+  test('has a watchdog that shells can read, and a preseed of one command that ends with powering off', () => {
     const images = join(import.meta.dirname, '../../src/images');
     for (const shell of ['sh', 'busybox sh']) {
       const [program = '', ...args] = shell.split(' ');

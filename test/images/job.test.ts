@@ -1,4 +1,4 @@
-// Runs the agent's jobs under busybox against a region of the test, over disks that are files.
+// Runs the agent's jobs under busybox against a region of the test. The disks are files.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -41,7 +41,7 @@ describe('a job of the agent', { skip: missing('busybox') }, () => {
     ['raw', image],
     ['raw.zst', packed],
   ] as const) {
-    test(`deploy writes an image (${format}) to the smallest disk that holds it, tells that it is written, and restarts`, {
+    test(`deploy writes an image (${format}) to the smallest disk that holds it, reports it written, and restarts`, {
       skip: format === 'raw' ? false : missing('zstd'),
     }, async () => {
       const disks = { sda: filled(8), sdb: filled(4), sdc: filled(2) };
@@ -57,7 +57,7 @@ describe('a job of the agent', { skip: missing('busybox') }, () => {
     });
   }
 
-  test('deploy takes the disk that the job names, by name or by serial number', async () => {
+  test('deploy uses the disk that the job names, by name or by serial number', async () => {
     const disks = { sda: filled(8), sdb: filled(4) };
     const sys = { 'block/sda/serial': 'SER 1\n' };
     for (const disk of ['sda', '/dev/sda', 'serial:SER 1']) {
@@ -67,7 +67,7 @@ describe('a job of the agent', { skip: missing('busybox') }, () => {
     }
   });
 
-  test('a disk is known by the serial number of its facts, under whatever name it comes', async () => {
+  test('a disk is recognised by the serial number in its facts, whatever its name', async () => {
     const disks = { sda: filled(4), sdb: filled(8) };
     const sys = { 'block/sda/serial': 'sdb\n', 'block/sdb/device/vpd_pg80': '\u0000\u0080\u0000\u0008  SER-2 ' };
     const { disks: after } = await run({ job: jobFor(image, 'raw', { disk: 'serial:SER-2' }), disks, sys });
@@ -79,23 +79,23 @@ describe('a job of the agent', { skip: missing('busybox') }, () => {
 
   const troubles: readonly [string, () => JobMachine, string, RegExp][] = [
     [
-      'an image that is another than was named',
+      'an image with another hash than the job names',
       () => ({ job: jobFor(image, 'raw', { image_sha256: '0'.repeat(64) }), disks: { sda: filled(8) } }),
       'FAILED writing',
       /has the sha256 [0-9a-f]{64}, not 0{64} \(tried 3 times\)/,
     ],
     [
-      'an image that is not there',
+      'an image that does not exist',
       () => ({ job: jobFor(image, 'raw', { image_url: '/images/none' }), disks: { sda: filled(8) } }),
       'FAILED writing',
       /cannot be fetched \(0 bytes are on sda\): .*404/,
     ],
-    ['no disk', () => ({ job: jobFor(image, 'raw'), disks: {} }), 'FAILED partitioning', /there are: none/],
+    ['no disk', () => ({ job: jobFor(image, 'raw'), disks: {} }), 'FAILED partitioning', /disks found: none/],
     [
       'disks that are too small',
       () => ({ job: jobFor(image, 'raw'), disks: { sda: filled(2) } }),
       'FAILED partitioning',
-      /no disk of 3145728 bytes or more; there are: 2097152 sda/,
+      /no disk of 3145728 bytes or more; disks found: 2097152 sda/,
     ],
     [
       'a named disk that is too small',
@@ -104,31 +104,31 @@ describe('a job of the agent', { skip: missing('busybox') }, () => {
       /sda has 2097152 bytes/,
     ],
     [
-      'a named disk that is not there',
+      'a named disk that does not exist',
       () => ({ job: jobFor(image, 'raw', { disk: 'sdz' }), disks: { sda: filled(8) } }),
       'FAILED partitioning',
       /no disk sdz/,
     ],
     [
-      'a disk of a serial number that is not there',
+      'a serial number that no disk has',
       () => ({ job: jobFor(image, 'raw', { disk: 'serial:GONE' }), disks: { sda: filled(8) } }),
       'FAILED partitioning',
-      /serial number GONE is not there; there are: 8388608 sda,; when disks were changed, commission/,
+      /no disk has the serial number GONE; disks found: 8388608 sda,; if disks were replaced, commission/,
     ],
     [
-      'a disk that takes nothing',
+      'a disk that refuses writes',
       () => ({
         job: jobFor(image, 'raw'),
         disks: { sda: filled(8) },
         functions: 'dev=/dev/full/none\n',
       }),
       'FAILED writing',
-      /sda does not take the image/,
+      /the image cannot be written to sda/,
     ],
     ['an unknown job', () => ({ job: { job: 'dance' }, disks: {} }), 'FAILED started', /no job called dance/],
   ];
   for (const [name, make, told, message] of troubles) {
-    test(`${name} fails with its reason, and no disk is called written`, async () => {
+    test(`${name} fails with its reason, and no disk is reported written`, async () => {
       const { code, ends } = await run(make());
       assert.equal(code, 1);
       assert.equal(region.told().at(-1), told);
@@ -137,7 +137,7 @@ describe('a job of the agent', { skip: missing('busybox') }, () => {
     });
   }
 
-  test('a download that stands still is begun again, and fails with the bytes that it had', async () => {
+  test('a stalled download is restarted, and its failure names the bytes written so far', async () => {
     let asked = 0;
     const server = createServer((_request, response) => {
       asked += 1;
@@ -147,7 +147,7 @@ describe('a job of the agent', { skip: missing('busybox') }, () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
-    // The numbers of processes are the host's.
+    // Process ids are the host's.
     const functions = `STALL_SECONDS_MAX=1
 WRITE_TRIES_MAX=2
 written_by() { sed -n 's/^pos:[^0-9]*//p' "/proc/$(cat "$1" 2>/dev/null || echo none)/fdinfo/1" 2>/dev/null || echo 0; }
@@ -160,18 +160,18 @@ written_by() { sed -n 's/^pos:[^0-9]*//p' "/proc/$(cat "$1" 2>/dev/null || echo 
     assert.equal(region.told().at(-1), 'FAILED writing');
     assert.match(
       region.signals.at(-1)?.message ?? '',
-      /^the download stands still: 65536 bytes of 3145728 are on sda, and none came for 1 seconds \(tried 2 times\)$/,
+      /^the download has stalled: 65536 of 3145728 bytes are on sda, and none arrived for 1 seconds \(tried 2 times\)$/,
     );
-    assert.ok(region.signals.some(({ message }) => /stands still.*; trying again$/.test(message ?? '')));
+    assert.ok(region.signals.some(({ message }) => /has stalled.*; trying again$/.test(message ?? '')));
   });
 
-  test('the last word is said until the region hears it', async () => {
+  test('the last signal is repeated until the region accepts it', async () => {
     const { code } = await run({ job: jobFor(image, 'raw'), disks: { sda: filled(8) }, refusals: [503, 503, 429] });
     assert.equal(code, 0);
     assert.equal(region.told().at(-1), 'OK written');
   });
 
-  test('a region that hears nothing of this machine ends the job before a disk is touched', async () => {
+  test("a region that rejects this machine's signals ends the job before a disk is touched", async () => {
     const disks = { sda: filled(8) };
     const { code, disks: after } = await run({ job: jobFor(image, 'raw'), disks, refusals: [403] });
     assert.equal(code, 1);
@@ -180,7 +180,7 @@ written_by() { sed -n 's/^pos:[^0-9]*//p' "/proc/$(cat "$1" 2>/dev/null || echo 
 
   const without: readonly [string, Omit<JobMachine, 'disks'>][] = [
     ['a region that knows no jobs', { job: undefined }],
-    ['a job of none', { job: { job: 'none' } }],
+    ['the job "none"', { job: { job: 'none' } }],
     ['a machine that enlists', { job: { job: 'erase', mode: 'all' }, purpose: 'enlist' }],
   ];
   for (const [statusName, purpose, ends] of [

@@ -32,7 +32,7 @@ describe('the .modinfo section of a kernel module', () => {
     assert.deepEqual(info.ok && [info.value.name, info.value.depends], ['virtio_net', []]);
   });
 
-  test('is the same with trailing bytes: a signature is appended to modules', () => {
+  test('does not depend on trailing bytes: signatures are appended to modules', () => {
     const signed = Buffer.concat([MODULE, Buffer.from('~Module signature appended~\n')]);
     assert.deepEqual(decodeModuleInfo(signed, 'a.ko'), decodeModuleInfo(MODULE, 'a.ko'));
   });

@@ -7,7 +7,7 @@ import { installLoaders } from '../../src/images/loaders.ts';
 import { missing } from '../support/needs.ts';
 import { makePackage } from './synthetic.ts';
 
-/** The packages for arm64, whose loaders hold `mark`. */
+/** The packages for arm64, whose loaders contain `mark`. */
 function makePackages(directory: string, mark: string): string[] {
   mkdirSync(directory, { recursive: true });
   return [
@@ -55,7 +55,7 @@ describe('boot loaders', { skip: missing('dpkg-deb') }, () => {
     assert.equal(readFileSync(join(tree, 'grubaa64.efi'), 'utf8'), 'grub-efi-arm64-signed two');
   });
 
-  test('are kept when somebody else put them there', async () => {
+  test('are kept when the administrator put them there', async () => {
     const tree = join(scratch, 'own');
     mkdirSync(tree);
     writeFileSync(join(tree, 'bootaa64.efi'), 'my own');

@@ -1,5 +1,5 @@
-// Who may log in while the agent works, and how it ends when its work is not wanted any more; then rescue. The server of logins is a
-// process that sleeps.
+// Tests debug logins while the agent works, the end of work that is no longer wanted, and rescue. A process that sleeps stands in for
+// the login server.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -10,7 +10,7 @@ const MIB = 1024 * 1024;
 const FINGERPRINT = `SHA256:${'a'.repeat(43)}`;
 const KEY = 'ssh-ed25519 AAAA bob@example.net';
 
-/** A server that only says that it is there. */
+/** A server that only reports that it runs. */
 const SERVER = `
 start_server() {
   echo "server $(wc -l <"$1" | tr -d ' ')" >>"$RACKBOOT_TMP/ends"
@@ -42,12 +42,12 @@ describe('an agent at work', { skip: missing('busybox') }, () => {
   after(() => runs.close());
 
   const enders: readonly [string, (number | string)[]][] = [
-    ['whose token has ended', ['wanted=yes\n', 403]],
-    ['that the region does not want any more', ['wanted=yes\n', 'wanted=no\n']],
+    ['whose token has expired', ['wanted=yes\n', 403]],
+    ['that the region no longer wants', ['wanted=yes\n', 'wanted=no\n']],
   ];
   for (const [name, watches] of enders) {
-    test(`${name} stops, and powers off without a word of success`, async () => {
-      // What it had begun does not outlive it.
+    test(`${name} stops, and powers off without reporting success`, async () => {
+      // Processes of the job do not outlive it.
       const functions = `${ENDLESS}poweroff() { grep -q ") S" "/proc/$(cat "$RACKBOOT_TMP/writer")/stat" 2>/dev/null || echo "powered off" >>"$RACKBOOT_TMP/ends"; }\n`;
       const { code, ends, said } = await run({ functions, watches });
       assert.notEqual(code, 0);
@@ -57,7 +57,7 @@ describe('an agent at work', { skip: missing('busybox') }, () => {
     });
   }
 
-  test('goes on when the region is away, or refuses once only', async () => {
+  test('continues when the region is away, or refuses only once', async () => {
     const watches = [...Array.from({ length: LOOKS }, () => 503), 403, 'wanted=yes\n', 403, 'wanted=yes\n'];
     const functions = 'deploy() { for round in 1 2 3 4 5 6 7 8 9; do command sleep 0.2; done; finish 0; }\n';
     const { code, ends, said } = await run({ functions, watches });
@@ -73,7 +73,7 @@ describe('an agent at work', { skip: missing('busybox') }, () => {
     assert.match(said, /it did not work\nThis machine powers off in 60 seconds/);
   });
 
-  test('lets the keys of a debug login in, tells its host key, and stays on after a failure until it is closed', async () => {
+  test('admits the keys of a debug login, shows its host key, and stays on after a failure until it is closed', async () => {
     const waiting = 'while [ ! -e "$open" ]; do command sleep 0.1; done';
     const functions = `deploy() { ${waiting}; fail_job started "it did not work"; }\n`;
     const watches = [
@@ -92,11 +92,11 @@ describe('an agent at work', { skip: missing('busybox') }, () => {
     assert.match(said, /stays on while its debug login is open/);
     const opened = region.signals.find(({ stage }) => stage === 'login');
     assert.equal(opened?.host_key, FINGERPRINT);
-    // Two processes post them: either may come first.
+    // Two processes send them, in either order.
     assert.deepEqual([...region.told()].sort(), ['FAILED started', 'WORKING login']);
   });
 
-  test('waits for a debug login that is open from the start, however fast it fails', async () => {
+  test('waits for a debug login that is open from the start, however fast the job fails', async () => {
     const functions = 'deploy() { fail_job started "it did not work"; }\n';
     const watches = [...Array.from({ length: 8 }, () => 'wanted=yes\ndebug_seconds=600\n'), 403];
     const { code, ends, said } = await run({ job: { job: 'deploy', debug: 1 }, functions, watches });
@@ -104,7 +104,7 @@ describe('an agent at work', { skip: missing('busybox') }, () => {
     assert.deepEqual(ends, ['server 1']);
   });
 
-  test('closes a debug login by itself when its time is up and nobody tells', async () => {
+  test('closes a debug login by itself when its time is up', async () => {
     const functions = 'deploy() { command sleep 0.4; fail_job started "it did not work"; }\n';
     const { code, ends, said } = await run({ functions, watches: ['wanted=yes\ndebug_seconds=2\n', 503] });
     assert.equal(code, 0, said);
@@ -112,19 +112,19 @@ describe('an agent at work', { skip: missing('busybox') }, () => {
     assert.match(said, /The debug login is closed/);
   });
 
-  test('stops unwanted work at once, but leaves the machine on for who debugs it', async () => {
+  test('stops unwanted work at once, but leaves the machine on for debugging', async () => {
     const watches = [...Array.from({ length: 9 }, () => 'wanted=no\ndebug_seconds=600\n'), 403];
     const { ends, said } = await run({ functions: ENDLESS, watches });
     assert.deepEqual(ends, ['server 1', 'powered off'], said);
     assert.ok(said.indexOf('no longer wants') < said.indexOf('debug login is closed'), said);
   });
 
-  test('fails without a server as it does without a debug login, and says why there is none', async () => {
+  test('fails without a login server as without a debug login, and says why there is none', async () => {
     const functions = 'deploy() { command sleep 0.5; fail_job started "it did not work"; }\n';
     const machine = { functions, loginFunctions: '', watches: ['wanted=yes\ndebug_seconds=600\n'] };
     const { code, said } = await run({ ...machine, job: { job: 'deploy', debug: 1 } });
     assert.equal(code, 1, said);
-    assert.match(said, /Nobody can log in to debug: this environment has no programs for that \(login\)/);
+    assert.match(said, /No debug login is possible: this environment has no programs for that \(login\)/);
   });
 
   /** Rescue until the region has another job. */
@@ -164,14 +164,14 @@ umount() { echo "unmounted $1" >>"$RACKBOOT_TMP/ends"; }
     });
   }
 
-  test('a rescue goes on while the region is away', async () => {
+  test('a rescue continues while the region is away', async () => {
     const then = '[ $jobs -gt 12 ] && { echo job=poweroff >"$2"; return 0; }; status=503; return 1';
     const { code, ends, said } = await rescue(then);
     assert.equal(code, 0, said);
     assert.deepEqual(ends, ['server 1']);
   });
 
-  /** The last key is taken back as soon as its holder is let in. */
+  /** The last key is removed as soon as its owner is admitted. */
   const revoked = (path: string): string => `
 people=$RACKBOOT_TMP/people
 mkdir -p "$people/.ssh"
@@ -180,7 +180,7 @@ fetch() { case $1 in *${path}) [ -z "$server" ] || { : >"$2"; return 0; } ;; esa
 say_keys() { echo "keys $(wc -c <"$people/.ssh/authorized_keys" | tr -d ' ')" >>"$RACKBOOT_TMP/ends"; }
 `;
 
-  test('a key that was taken back opens no rescue any more, were it the last', async () => {
+  test('a removed key no longer opens a rescue, even if it was the last key', async () => {
     const then = 'say_keys; echo job=poweroff >"$2"; return 0';
     const own = `uptime_seconds() { echo >>"$RACKBOOT_TMP/up"; echo $(($(wc -l <"$RACKBOOT_TMP/up") * 100)); }\nfetch_then() { case $1 in */job) jobs=$((jobs + 1)); [ $jobs -lt 5 ] || { ${then}; }; esac; fetch_it "$@"; }\n`;
     const { code, ends, said } = await rescue(':', revoked('/ssh-keys') + own);
@@ -188,7 +188,7 @@ say_keys() { echo "keys $(wc -c <"$people/.ssh/authorized_keys" | tr -d ' ')" >>
     assert.deepEqual(ends, ['server 1', 'keys 0']);
   });
 
-  test('nor a debug login', async () => {
+  test('a removed key no longer opens a debug login', async () => {
     const own =
       'fetch_then() { bounded 9 wget -O "$2" --header "X-Rackboot-Token: $token" "$1" 2>"$work/problem" || read_problem; }\n';
     const functions = 'deploy() { command sleep 1; fail_job started "it did not work"; }\n';
@@ -200,7 +200,7 @@ say_keys() { echo "keys $(wc -c <"$people/.ssh/authorized_keys" | tr -d ' ')" >>
     assert.deepEqual(ends, ['server 1', 'keys 0'], said);
   });
 
-  test('a rescue without a key of anybody fails with the remedy', async () => {
+  test('a rescue without any key fails, and says how to add one', async () => {
     region.files.set('/MAAS/rackboot/1/ssh-keys', Buffer.alloc(0));
     const { code, ends } = await rescue(':');
     assert.equal(code, 1);

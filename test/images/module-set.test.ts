@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { type ModuleInfo, moduleName } from '../../src/images/kernel-module.ts';
 import { chooseModules, type ModuleChoice, renderAliases, renderDependencies } from '../../src/images/module-set.ts';
 
-/** A kernel of made-up modules: path, and what it says of itself. */
+/** A kernel of invented modules: path and module information. */
 const KERNEL: Readonly<Record<string, Partial<ModuleInfo>>> = {
   'kernel/drivers/net/ethernet/intel/igb.ko.xz': {
     depends: ['i2c_algo_bit', 'dca'],
@@ -39,7 +39,7 @@ async function choose(paths: readonly string[], firmware: readonly string[] = []
 describe('the modules of the environment', () => {
   const paths = Object.keys(KERNEL);
 
-  test('are those of the choice and all they depend on, sorted by path', async () => {
+  test('are the chosen ones and all their dependencies, sorted by path', async () => {
     assert.deepEqual(
       (await choose(paths)).map(({ path }) => path),
       [
@@ -55,12 +55,12 @@ describe('the modules of the environment', () => {
     );
   });
 
-  test('have a driver that needs firmware when its firmware is there', async () => {
+  test('include a driver that needs firmware when the firmware is there', async () => {
     const names = (await choose(paths, ['bnx2/a.fw'])).map(({ info }) => info.name);
     assert.ok(names.includes('bnx2'));
   });
 
-  test('are the same in whatever order the kernel lists them', async () => {
+  test('do not depend on the order in which the kernel lists them', async () => {
     const modules = await choose(paths);
     const reversed = await choose(paths.toReversed());
     assert.deepEqual(reversed, modules);

@@ -1,4 +1,4 @@
-// A long build names all programs that it will lack before it begins, in one command to type.
+// Before a long build starts, it names all missing programs in one command to copy.
 
 import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { debianImagePrograms, makeDebianImage } from '../../src/images/debian-image.ts';
 import { requirePrograms, searchPath } from '../../src/images/needed-programs.ts';
 
-test('everything that is missing is named at once, each package once', () => {
+test('all missing programs are named together, each package once', () => {
   const place = mkdtempSync(join(tmpdir(), 'rackboot-programs-'));
   try {
     const programs = debianImagePrograms(true);
@@ -29,7 +29,7 @@ test('everything that is missing is named at once, each package once', () => {
   }
 });
 
-test('programs of root are found by users whose PATH does not lead to them', () => {
+test("root's programs are found for users whose PATH does not include them", () => {
   assert.equal(searchPath('/usr/bin:/bin'), '/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin');
   assert.equal(searchPath('/usr/sbin:/usr/bin'), '/usr/sbin:/usr/bin:/usr/local/sbin:/sbin');
 });

@@ -1,4 +1,4 @@
-// What the agent writes into an installed system, whose files are in a directory of the test.
+// Checks what the agent writes into an installed system. The system's files are in a directory of the test.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -49,7 +49,7 @@ describe('a system that was written to a disk', { skip: missing('busybox') }, ()
       functions,
     });
 
-  test('has its own name, keys of its owner and no identity of the image', async () => {
+  test("gets its own name and its owner's keys, and loses the identity of the image", async () => {
     const leavings = {
       'var/lib/dbus/machine-id': 'x\n',
       'var/lib/systemd/random-seed': 'x\n',
@@ -118,21 +118,21 @@ iface rackboot inet static
     ],
   ];
   for (const [name, system, file, text] of networks) {
-    test(`has its static address by ${name}, which cloud-init leaves alone`, async () => {
+    test(`gets its static address through ${name}, which cloud-init leaves alone`, async () => {
       const done = await deploy(STATIC, { ...system, 'etc/cloud/cloud.cfg.d/05_logging.cfg': '' });
       assert.equal(done.code, 0, done.said);
       assert.equal(done.read(file), text);
       assert.match(done.read('etc/cloud/cloud.cfg.d/99-rackboot-network.cfg') ?? '', /config: disabled/);
     });
 
-    test(`keeps its own way by ${name} when its address comes by DHCP`, async () => {
+    test(`keeps its own settings of ${name} when its address comes by DHCP`, async () => {
       const done = await deploy({ address: 'dhcp' }, system);
       assert.equal(done.code, 0, done.said);
       assert.equal(done.read(file), system[file]);
     });
   }
 
-  test('is known to use networkd by a link that leads nowhere from the environment', async () => {
+  test('is known to use networkd even by a link that is broken as seen from the environment', async () => {
     const link = `mkdir -p "$root/etc/systemd/system/multi-user.target.wants"; ln -s /nowhere "$root/${NETWORKD}"\n`;
     const done = await deploy(STATIC, { 'etc/cloud/': '' }, link);
     assert.equal(done.code, 0, done.said);
@@ -145,14 +145,14 @@ iface rackboot inet static
     ['ifupdown', { 'etc/network/interfaces': '' }, 'etc/network/interfaces', /=rackboot\niface rackboot inet dhcp\n$/],
   ];
   for (const [name, system, file, text] of seenByLease) {
-    test(`without cloud-init asks for its address by DHCP, by ${name}: nothing else would tell that it is up`, async () => {
+    test(`without cloud-init asks for its address by DHCP, through ${name}: nothing else would show that it is up`, async () => {
       const done = await deploy(STATIC, system);
       assert.equal(done.code, 0, done.said);
       assert.match(done.read(file) ?? '', text);
     });
   }
 
-  test('has the key of its metadata for root alone, and no other seed then', async () => {
+  test('gets the key of its metadata readable by root only, and no other seed then', async () => {
     const urls = { cloud_config_url: '/MAAS/rackboot/1/cloud-config', user_data_url: '/MAAS/rackboot/1/user-data' };
     const done = await deploy(urls, { 'etc/cloud/': '', 'var/lib/cloud/seed/nocloud/user-data': 'of the image\n' });
     assert.equal(done.code, 0, done.said);
@@ -163,7 +163,7 @@ iface rackboot inet static
     assert.deepEqual([...runs.region.tokens], [TOKEN]);
   });
 
-  test('has its user data as a seed when no metadata is named, and neither without cloud-init', async () => {
+  test('gets its user data as a seed when no metadata is named, and neither without cloud-init', async () => {
     const user = { user_data_url: '/MAAS/rackboot/1/user-data' };
     const done = await deploy(user, { 'etc/cloud/': '' });
     assert.equal(done.read('var/lib/cloud/seed/nocloud/user-data'), '#cloud-config\n{}\n', done.said);
@@ -171,7 +171,7 @@ iface rackboot inet static
     assert.deepEqual([without.read('etc/cloud'), without.read('var/lib/cloud')], [undefined, undefined]);
   });
 
-  test('fetches packages by the proxy of the site', async () => {
+  test('fetches packages through the proxy of the site', async () => {
     const done = await deploy({ proxy: 'http://10.20.0.1:8000/' }, { 'etc/apt/': '' });
     assert.match(
       done.read('etc/apt/apt.conf.d/90rackboot-proxy') ?? '',
@@ -180,14 +180,14 @@ iface rackboot inet static
   });
 
   const refused: readonly (readonly [string, Record<string, string>, RegExp])[] = [
-    ['a proxy with a quotation mark', { proxy: 'http://a";' }, /proxy of the job is no address/],
-    ['a proxy that is none', { proxy: 'socks' }, /proxy of the job is no address/],
+    ['a proxy with a quotation mark', { proxy: 'http://a";' }, /proxy of the job is not a valid URL/],
+    ['an invalid proxy', { proxy: 'socks' }, /proxy of the job is not a valid URL/],
     ['a host name that is a command', { hostname: 'a$(b)' }, /no host name/],
-    ['an address that is none', { ...STATIC, address: '10.0.0.1; reboot' }, /address, router or name servers/],
-    ['a domain that is none', { domain: 'a b' }, /domain is no name/],
+    ['an invalid address', { ...STATIC, address: '10.0.0.1; reboot' }, /address, router or name servers/],
+    ['an invalid domain', { domain: 'a b' }, /domain of the job is not a valid name/],
   ];
   for (const [name, more, message] of refused) {
-    test(`is not called written when the job has ${name}`, async () => {
+    test(`is not reported written when the job has ${name}`, async () => {
       const done = await deploy(more, { 'etc/apt/': '' });
       assert.equal(done.code, 1);
       assert.equal(runs.region.told().at(-1), 'FAILED personalising');
@@ -201,7 +201,7 @@ iface rackboot inet static
     ['LUKS', 0, 'LUKS\xba\xbe'],
   ];
   for (const [name, at, mark] of marks) {
-    test(`is refused by name when its root is on ${name}`, async () => {
+    test(`is refused, with the reason, when its root is on ${name}`, async () => {
       const octal = [...Buffer.from(mark, 'latin1')].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
       const write = `rm "$dev/sda1"; printf '${octal}' | dd of="$dev/sda1" bs=1 seek=${at} 2>/dev/null\n`;
       const done = await deploy({}, {}, write);
@@ -210,7 +210,7 @@ iface rackboot inet static
     });
   }
 
-  test('is left as it is when it is no Linux that is known', async () => {
+  test('is left as it is when it is not a known Linux', async () => {
     const done = await deploy({}, {}, ': >"$dev/sda1"\n');
     assert.equal(done.code, 0, done.said);
     assert.equal(done.read('etc/hostname'), undefined);

@@ -13,5 +13,6 @@ const SAID: readonly { readonly said: string; readonly told: string }[] = [
   { said: 'E: 1\nE: 2\nE: 3\nE: 4\n', told: '1; 2; 3' },
 ];
 for (const { said, told } of SAID) {
-  test(`what a program said becomes one line: ${JSON.stringify(told)}`, () => assert.equal(complaintOf(said), told));
+  test(`the output of a program becomes one line: ${JSON.stringify(told)}`, () =>
+    assert.equal(complaintOf(said), told));
 }

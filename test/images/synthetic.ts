@@ -1,4 +1,4 @@
-// Small kernel modules and Debian packages, made for tests: real formats, nothing in them but what a test looks at.
+// Small kernel modules and Debian packages for tests: real formats with only the content that a test needs.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -29,7 +29,7 @@ export function makeElf(contents: Readonly<Record<string, Uint8Array>>): Uint8Ar
   return Buffer.concat([header, ...parts, ...sections]);
 }
 
-/** A kernel module that says these `key=value` lines of itself. */
+/** A kernel module with these `key=value` lines as its information. */
 export const makeModule = (lines: readonly string[]): Uint8Array =>
   makeElf({ '.modinfo': Buffer.from(lines.map((line) => `${line}\0`).join(''), 'latin1') });
 
@@ -37,7 +37,7 @@ export const makeModule = (lines: readonly string[]): Uint8Array =>
 export function makeProgram(libraries: readonly string[], interpreter?: string): Uint8Array {
   const strings = `\0${libraries.map((name) => `${name}\0`).join('')}`;
   const dynamic = Buffer.alloc(16 * (libraries.length + 2));
-  // A tag that is none of ours comes first, the end last.
+  // First a tag that the parser ignores, last the end.
   dynamic.writeBigUInt64LE(12n, 0);
   libraries.forEach((name, index) => {
     dynamic.writeBigUInt64LE(1n, 16 * (index + 1));
@@ -50,7 +50,7 @@ export function makeProgram(libraries: readonly string[], interpreter?: string):
   });
 }
 
-/** What a made package has. */
+/** The content of a package. */
 export interface PackageRecipe {
   readonly name: string;
   readonly version?: string;
@@ -61,7 +61,7 @@ export interface PackageRecipe {
   readonly links?: Readonly<Record<string, string>>;
 }
 
-/** Makes a package below `directory` with dpkg-deb and returns the `.deb` file. */
+/** Builds a package below `directory` with dpkg-deb. @returns the `.deb` file */
 export function makePackage(directory: string, recipe: PackageRecipe): string {
   const { name, version = '1.0-1', architecture = 'amd64' } = recipe;
   const root = join(directory, `${name}-root`);
@@ -81,7 +81,7 @@ export function makePackage(directory: string, recipe: PackageRecipe): string {
   return deb;
 }
 
-/** One entry of a cpio archive, read without our own writer. */
+/** One entry of a cpio archive, read without the code under test. */
 export interface ReadEntry {
   readonly mode: number;
   readonly data: Buffer;

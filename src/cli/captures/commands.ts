@@ -1,31 +1,31 @@
-// The table of the commands about captured datagrams: `rackboot decode` and `rackboot replay`.
+// The table of the capture commands: `rackboot decode` and `rackboot replay`.
 
 import type { Argv } from 'yargs';
 import type { SharedOptions } from '../shared-options.ts';
 
-/** How standard input is named to the parser, which drops a lone `-`. */
+/** The name of standard input for the parser, which drops a lone `-`. */
 const STANDARD_INPUT = '/dev/stdin';
 
-/** The arguments with `-` as a name, where it stands for a file of these commands. */
+/** The arguments, with `-` replaced by a file name for these commands. */
 export const nameStandardInput = (args: readonly string[]): readonly string[] =>
   args[0] === 'decode' || args[0] === 'replay' ? args.map((word) => (word === '-' ? STANDARD_INPUT : word)) : args;
 
 const FILES = 'pcap, pcapng, or payloads as hexadecimal digits; - is standard input';
 const port = { type: 'number', requiresArg: true } as const;
 
-/** Adds them to a command line. */
+/** Adds `decode` and `replay` to a command line. */
 export function captureCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
   const ports = {
-    'tftp-port': { ...port, describe: 'Another port of TFTP requests, beside 69' },
-    'dns-port': { ...port, describe: 'Another port of DNS, beside 53' },
+    'tftp-port': { ...port, describe: 'Another port of TFTP requests, besides 69' },
+    'dns-port': { ...port, describe: 'Another port of DNS, besides 53' },
   } as const;
   return parser
     .command(
       'decode <files..>',
-      'Print captured datagrams for people',
+      'Print captured datagrams in readable form',
       (command) =>
         command.positional('files', { type: 'string', array: true, demandOption: true, describe: FILES }).options({
-          as: { choices: ['dhcp', 'tftp', 'dns'] as const, describe: 'Take every datagram for this protocol' },
+          as: { choices: ['dhcp', 'tftp', 'dns'] as const, describe: 'Decode every datagram as this protocol' },
           ...ports,
           json,
         }),
@@ -37,16 +37,16 @@ export function captureCommands<T>(parser: Argv<T>, { config, json }: SharedOpti
     )
     .command(
       'replay <file>',
-      'Ask the present configuration what a capture asks; send nothing',
+      'Answer the queries of a capture with the current configuration; send nothing',
       (command) =>
         command.positional('file', { type: 'string', demandOption: true, describe: FILES }).options({
           config,
           interface: {
             type: 'string',
             requiresArg: true,
-            describe: 'The interface of broadcasts, when the capture does not say',
+            describe: 'Interface of broadcasts, if the capture does not name it',
           },
-          'without-state': { type: 'boolean', default: false, describe: 'Begin without leases and machines' },
+          'without-state': { type: 'boolean', default: false, describe: 'Start without leases and machines' },
           ...ports,
           json,
         }),

@@ -1,4 +1,4 @@
-// `rackboot decode`: captured datagrams for people.
+// `rackboot decode`: prints captured datagrams in readable form.
 
 import type { CapturedPacket } from '../../capture/capture-file.ts';
 import {
@@ -18,13 +18,13 @@ import { type KnownInput, loadCapture, nameOf } from './input.ts';
 
 export interface DecodeOptions {
   readonly files: readonly string[];
-  /** Taken for this protocol, whatever its ports say. */
+  /** Decode every datagram as this protocol, whatever its ports. */
   readonly as: Protocol | undefined;
   readonly ports: FurtherPorts;
   readonly json: boolean;
 }
 
-/** One datagram as it is printed. */
+/** One datagram, ready to print. */
 interface Shown extends Description {
   readonly number: number;
   readonly time: string | undefined;
@@ -32,23 +32,23 @@ interface Shown extends Description {
   readonly vlans: readonly number[];
   readonly from: string | undefined;
   readonly to: string | undefined;
-  /** Why its bytes are not all; undefined: they are. */
+  /** Why bytes are missing; undefined: none are. */
   readonly incomplete: string | undefined;
-  /** What stands in the file beside it. */
+  /** The comment next to it in the file. */
   readonly comment: string | undefined;
 }
 
-/** What a file holds; the datagrams are described as they are taken, and what is beside them is known when all were. */
+/** A decoded file. Datagrams are described during iteration; `others` is complete after it. */
 interface Decoded {
   readonly file: string;
   readonly datagrams: Iterable<Shown>;
-  /** Packets that are no UDP of IPv4, by what they are. */
+  /** Packets other than UDP over IPv4, counted by kind. */
   readonly others: Map<string, number>;
   /** Why it was not read to its end; undefined: it was. */
   readonly fault: string | undefined;
 }
 
-/** Prints the datagrams of each file. @returns 0; 1 when a file ended in a fault */
+/** Prints the datagrams of each file. @returns 0, or 1 if a file ended in a fault */
 export async function decodeFiles(options: DecodeOptions): Promise<number> {
   let faults = 0;
   for (const [index, file] of options.files.entries()) {
@@ -117,7 +117,7 @@ function* showPackets(
 /** Wall time to the microsecond, in UTC. */
 export function formatTime(atMs: number): string {
   const whole = Math.floor(atMs);
-  // A capture may claim any time at all.
+  // A capture may claim any time.
   if (!Number.isFinite(atMs) || Math.abs(whole) > 8.64e15) return `${atMs} ms`;
   const micros = Math.floor((atMs - whole) * 1000);
   return new Date(whole).toISOString().replace('Z', `${String(micros).padStart(3, '0')}Z`);
@@ -142,9 +142,9 @@ function* linesOf({ file, datagrams, others, fault }: Decoded, named: boolean): 
     if (comment !== undefined) yield `    (${comment})`;
     yield* linesOfFields(datagram.fields, 4);
     if (datagram.incomplete !== undefined) yield `    WRONG: ${datagram.incomplete}`;
-    if (datagram.fault !== undefined) yield `    WRONG: Rackboot does not understand it: ${datagram.fault.text}`;
+    if (datagram.fault !== undefined) yield `    WRONG: Rackboot cannot decode it: ${datagram.fault.text}`;
   }
-  for (const [what, times] of others) yield `(${counted(times, 'packet')} without UDP of IPv4: ${what})`;
+  for (const [what, times] of others) yield `(${counted(times, 'packet')} without UDP over IPv4: ${what})`;
   if (count === 0 && others.size === 0 && fault === undefined) yield 'The file holds no packet.';
   if (fault !== undefined) yield `The file was not read to its end: ${fault}`;
 }

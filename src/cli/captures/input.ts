@@ -1,4 +1,4 @@
-// Reads a file of captured datagrams for a command, or standard input, within bounds.
+// Reads captured datagrams from a file or standard input, within bounds.
 
 import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { CAPTURE_BYTES_MAX } from '../../capture/capture-file.ts';
@@ -7,10 +7,11 @@ import { errorText, RackError } from '../../errors.ts';
 
 export type KnownInput = Exclude<CaptureInput, { readonly kind: 'unknown' }>;
 
-/** @throws RackError `not-found` when it cannot be read, `bad-argument` when it is too large or no capture */
+/** Reads a capture. @throws RackError `not-found` if it cannot be read, `bad-argument` if it is too large or not a capture */
 export async function loadCapture(file: string): Promise<KnownInput> {
   const input = readInput(isStandardInput(file) ? await readStream(process.stdin, file) : await readFile(file));
-  if (input.kind === 'unknown') throw new RackError('bad-argument', `${nameOf(file)} is no capture: ${input.reason}`);
+  if (input.kind === 'unknown')
+    throw new RackError('bad-argument', `${nameOf(file)} is not a capture: ${input.reason}`);
   return input;
 }
 
@@ -23,7 +24,7 @@ async function readFile(file: string): Promise<Uint8Array> {
   try {
     const status = statSync(file);
     if (status.size > CAPTURE_BYTES_MAX) throw tooLarge(file);
-    // What has no size, as a pipe or a device, is read as standard input is: as far as the bound.
+    // A pipe or a device has no size: it is read like standard input, up to the bound.
     return status.isFile() ? readFileSync(file) : await readStream(createReadStream(file), file);
   } catch (error) {
     if (error instanceof RackError) throw error;
@@ -45,5 +46,5 @@ async function readStream(stream: AsyncIterable<Uint8Array>, file: string): Prom
 const tooLarge = (file: string): RackError =>
   new RackError(
     'bad-argument',
-    `${nameOf(file)} is larger than ${CAPTURE_BYTES_MAX} bytes; take a part: tcpdump -r FILE -c 10000 -w PART`,
+    `${nameOf(file)} is larger than ${CAPTURE_BYTES_MAX} bytes; cut out a part: tcpdump -r FILE -c 10000 -w PART`,
   );

@@ -1,4 +1,4 @@
-// `rackboot replay`: what was asked in a capture, asked of the present configuration. Nothing is sent or stored.
+// `rackboot replay`: answers the queries of a capture with the current configuration. It sends and stores nothing.
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ export interface ReplayOptions {
   readonly json: boolean;
 }
 
-/** Prints a decision for each query. @returns 0; 1 when the file ended in a fault */
+/** Prints a decision for each query. @returns 0, or 1 if the file ended in a fault */
 export async function replayFile(options: ReplayOptions): Promise<number> {
   const { config } = loadMerged(options.config);
   const input = await loadCapture(options.file);
@@ -57,7 +57,7 @@ export async function replayFile(options: ReplayOptions): Promise<number> {
   return fault === undefined ? 0 : 1;
 }
 
-/** The daemon's state as far as it can be read. */
+/** The daemon's state, as far as it is readable. */
 function readState(config: RackConfig, leftOut: string | undefined, notes: string[]) {
   const { machines } = readDesiredState(config.stateDir, (text) => {
     if (leftOut === undefined) notes.push(text);
@@ -69,7 +69,7 @@ function readState(config: RackConfig, leftOut: string | undefined, notes: strin
       return { machines, leases: [] };
     }
     const moment = readHostMoment(systemClock);
-    // The records of what was captured: whoever asked for them has not come again, as a client that repeats itself does.
+    // These records answer the captured queries themselves: predate them, or each query would look like a client's repetition.
     const leases = datedLeases(config.stateDir, { ...moment, now: instant(moment.wallMs) }).map((lease) => ({
       ...lease,
       grantedAt: later(lease.grantedAt, -REPEATED_MS),
@@ -80,13 +80,13 @@ function readState(config: RackConfig, leftOut: string | undefined, notes: strin
     notes.push(
       error instanceof RackError
         ? `${error.message}: replayed without leases`
-        : `${path} may not be read by ${ownUserName()}: replayed without leases`,
+        : `${ownUserName()} may not read ${path}: replayed without leases`,
     );
     return { machines, leases: [] };
   }
 }
 
-/** The sizes of the files of a tree; those that this user may not look at count as missing, which is noted once. */
+/** The sizes of a tree's files. Files that this user may not read count as missing, which is noted once. */
 function treeSizes(tree: string, notes: string[]): (path: string) => number | undefined {
   let isNoted = false;
   return (path) => {
@@ -94,14 +94,14 @@ function treeSizes(tree: string, notes: string[]): (path: string) => number | un
       return sizeOf(tree, path);
     } catch (error) {
       if (!isOwnershipError(error)) throw error;
-      if (!isNoted) notes.push(`${tree} may not be read by ${ownUserName()}: its files count as missing`);
+      if (!isNoted) notes.push(`${ownUserName()} may not read ${tree}: its files count as missing`);
       isNoted = true;
       return undefined;
     }
   };
 }
 
-/** The size of a regular file of the tree, which no name leads out of. @throws where this user may not look */
+/** The size of a regular file of the tree; no path leads out of it. @throws if this user may not read the directory */
 function sizeOf(tree: string, path: string): number | undefined {
   const names = splitPath(path);
   if (names === undefined) return undefined;
@@ -113,7 +113,7 @@ const CLIENT_PORT = 68;
 const SERVER_PORT = 67;
 const LINK_RAW = 101;
 
-/** A payload without a packet, as a broadcast of a client that has no address: what the fixtures are. */
+/** Wraps a bare payload into a broadcast of a client without an address, as the fixtures are. */
 function packetOf({ bytes }: HexPayload, index: number): CapturedPacket {
   const packet = Buffer.alloc(28 + bytes.length);
   packet.writeUInt8(0x45, 0);
@@ -163,6 +163,6 @@ function* linesOf(
     }
   }
   for (const note of notes) yield `Note: ${note}`;
-  yield `${results.length} queries: ${counts.same} answered the same, ${counts.differs} otherwise, ` +
+  yield `${results.length} queries: ${counts.same} answered the same, ${counts.differs} differently, ` +
     `${counts['only-captured']} only then, ${counts['only-now']} only now, ${counts.unanswered} not at all. Nothing was sent or stored.`;
 }

@@ -1,4 +1,4 @@
-// `rackboot check`: every problem of a configuration file at once, by itself and on this host; with `--diff`, what it would change.
+// `rackboot check`: lists every problem of a configuration file, in itself and on this host; `--diff` shows what it would change.
 
 import { findBootStops } from '../../config/boot-stops.ts';
 import { compareConfigs, effectsOf, formatChange } from '../../config/difference.ts';
@@ -16,7 +16,7 @@ import { askConfig, cachedSettings, hiddenStoreText } from '../config-in-force.t
 import { runningLeases, strandedLines } from '../leases/stranded.ts';
 import { print, printError, printJson } from '../output.ts';
 
-/** Checks `file`, merged with what of the store is cached for it. @returns 0 when all of it can be served here, else 1. */
+/** Checks `file`, merged with the cached settings of the store. @returns 0 if this host can serve all of it, else 1. */
 export async function checkFile(file: string, json: boolean): Promise<number> {
   const parsed = parseMerged(file);
   const tree = parsed.ok ? await judgeTree(parsed.config.boot.tree) : undefined;
@@ -24,7 +24,7 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
   const waiting = parsed.ok ? waitingLines(parsed.config) : [];
   const hidden = parsed.ok ? hiddenStoreText(parsed.config.stateDir) : undefined;
   const notes = [
-    ...(hidden === undefined ? [] : [`the region's store was not judged: ${hidden}`]),
+    ...(hidden === undefined ? [] : [`the region's store was not checked: ${hidden}`]),
     ...(parsed.ok ? configNotes(parsed.config) : []),
     ...(parsed.ok ? findBootStops(parsed.config.boot).map(({ key, message }) => `${key}: ${message}`) : []),
     ...(tree?.isFault === false ? [tree.text] : []),
@@ -44,7 +44,7 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
   return problems.length === 0 ? 0 : 1;
 }
 
-/** Networks that this host cannot serve as it is now: the rack waits for what they lack, so that nothing is wrong with the file. */
+/** Networks that this host cannot serve now. That is no problem of the file: the rack waits for what they lack. */
 const waitingLines = ({ clusterInterfaces }: RackConfig): readonly string[] =>
   interfaceStates(clusterInterfaces, readInterfaces())
     .filter(({ serving }) => !serving)
@@ -64,10 +64,10 @@ function parseMerged(file: string): ParsedConfig {
 }
 
 /**
- * Shows what `file` would change of what the daemon has in force.
+ * Shows what `file` would change in the daemon's configuration.
  *
- * @param config the file of the running daemon, which tells where it answers
- * @returns 0 when it can be served here, else 1
+ * @param config the running daemon's file, which says where to reach it
+ * @returns 0 if this host can serve it, else 1
  * @throws RackError `not-running`
  */
 export async function showDifference(file: string, config: string, json: boolean): Promise<number> {
@@ -86,16 +86,16 @@ export async function showDifference(file: string, config: string, json: boolean
     printJson({ file, ok: true, changes, listeners: effects.listeners, stranded });
     return 0;
   }
-  if (changes.length === 0) print(`${file} changes nothing of what is in force.`);
+  if (changes.length === 0) print(`${file} changes nothing that is in force.`);
   for (const change of changes) print(formatChange(change));
   for (const line of effects.listeners) print(`Listener: ${line}`);
   for (const line of strandedLines(effects.stranded, 'the new ranges')) print(line);
-  tellPinned(running.stored, parsed.file.values);
+  printHidden(running.stored, parsed.file.values);
   return 0;
 }
 
-/** Values of the store that the file would hide. */
-function tellPinned(stored: Settings, values: Settings): void {
+/** Prints the values of the store that the file would hide. */
+function printHidden(stored: Settings, values: Settings): void {
   const hidden = pinnedKeys(values).filter((key) => findSetting(stored, key) !== undefined);
   for (const key of hidden) print(`Store: ${key} is in the store, too; the file wins`);
 }

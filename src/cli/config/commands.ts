@@ -1,4 +1,4 @@
-// The table of `rackboot config`: what may be asked of the configuration in force, and changed in the store.
+// The table of `rackboot config`: shows the configuration in force and changes the store.
 
 import type { Argv } from 'yargs';
 import type { SharedOptions } from '../shared-options.ts';
@@ -9,16 +9,16 @@ export function configCommands<T>(parser: Argv<T>, { config, json }: SharedOptio
   const rack = {
     type: 'string',
     requiresArg: true,
-    describe: 'Another rack, by name or UUID: for its cluster interfaces',
+    describe: 'Another rack, by name or UUID, for its cluster interfaces',
   } as const;
-  return parser.command('config', 'The configuration in force, and what of it the store owns', (command) =>
+  return parser.command('config', 'The configuration in force, and the values that the store owns', (command) =>
     command
       .command(
         'show [key]',
         'Show every key with its value and its owner: file and line, store, or default',
         (show) =>
           show
-            .positional('key', { type: 'string', describe: 'Only this key and those below it' })
+            .positional('key', { type: 'string', describe: 'Only this key and the keys below it' })
             .options({ config, json }),
         async (argv) => {
           const { showConfig } = await import('./store.ts');
@@ -36,11 +36,11 @@ export function configCommands<T>(parser: Argv<T>, { config, json }: SharedOptio
       )
       .command(
         'set <key> <value>',
-        'Set a value in the store; what the file writes wins and is read-only here',
+        'Set a value in the store; keys in the file win and are read-only here',
         (set) =>
           set
             .positional('key', key)
-            .positional('value', { type: 'string', demandOption: true, describe: 'As the file would have it, YAML' })
+            .positional('value', { type: 'string', demandOption: true, describe: 'YAML, as in the file' })
             .options({ config, rack }),
         async (argv) => {
           const { setConfig } = await import('./store.ts');

@@ -1,4 +1,4 @@
-// What `rackboot init` proposes for a network, the file it writes, and what it puts into the store. Pure.
+// What `rackboot init` proposes for a network, writes into the file, and puts into the store. Pure.
 
 import { stringify } from 'yaml';
 import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
@@ -19,12 +19,12 @@ export interface ProposedRanges {
   readonly staticHigh: string;
 }
 
-/** The most addresses that a proposed dynamic range has. */
+/** The largest proposed dynamic range, in addresses. */
 const DYNAMIC_ADDRESSES_MAX = 4096;
 
 /**
- * Ranges in the largest gap between the addresses that are taken (the rack, the router): its upper half for unknown machines, the
- * lower half for deployed ones. A quarter of the network at its low end is left alone where there is room, for what is already there.
+ * Proposes ranges in the largest gap between the taken addresses (the rack, the router): its upper half for unknown machines, its lower
+ * half for deployed ones. In a gap of 64 addresses or more the lowest quarter stays free for hosts that are already there.
  */
 export function proposeRanges(place: InterfaceProposal, router: Ipv4 | undefined): ProposedRanges {
   const first = place.network.address + 1;
@@ -49,10 +49,10 @@ export function proposeRanges(place: InterfaceProposal, router: Ipv4 | undefined
   };
 }
 
-/** What a person has typed of the ranges. */
+/** The range limits that a person has typed so far. */
 export type TypedRanges = Readonly<Partial<Record<keyof ProposedRanges, string | undefined>>>;
 
-/** The ranges that are proposed beside those that were typed: none holds an address of another one. */
+/** Proposes the limits that were not typed, so that no range overlaps another. */
 export function proposeBeside(place: InterfaceProposal, router: Ipv4 | undefined, typed: TypedRanges): ProposedRanges {
   const proposed = proposeRanges(place, router);
   const of = (field: keyof ProposedRanges): Ipv4 | undefined => parseIpv4(typed[field] ?? '');
@@ -72,14 +72,14 @@ export function proposeBeside(place: InterfaceProposal, router: Ipv4 | undefined
   return { ...proposed, high, staticLow: formatIpv4(ipv4(gap.low)), staticHigh: formatIpv4(ipv4(staticEnd)) };
 }
 
-/** The last address before the next that is taken; undefined: `address` is none of the network. */
+/** The last address before the next taken one; undefined: `address` is not in the network. */
 function endOfGap({ network }: InterfaceProposal, taken: readonly number[], address: Ipv4): number | undefined {
   const last = broadcastOf(network) - 1;
   if (address <= network.address || address > last) return undefined;
   return Math.min(last, ...taken.filter((one) => one > address).map((one) => one - 1));
 }
 
-/** The largest gap between addresses that are taken, outside of a range. */
+/** The largest gap between taken addresses outside `range`. */
 function largestGap(
   { network }: InterfaceProposal,
   taken: readonly number[],
@@ -97,12 +97,12 @@ function largestGap(
 
 export interface InitAnswers {
   readonly name: string;
-  /** URL of the region elsewhere; undefined: this rack has one of its own. */
+  /** URL of the region elsewhere; undefined: this rack has its own. */
   readonly region?: string | undefined;
   readonly stateDir: string;
   readonly domain: string;
   readonly proposal: InterfaceProposal;
-  /** Undefined, as of the others below: nobody has said yet. */
+  /** Undefined, here and below: not answered yet. */
   readonly low?: string | undefined;
   readonly high?: string | undefined;
   readonly staticLow?: string | undefined;
@@ -112,7 +112,7 @@ export interface InitAnswers {
   readonly upstream?: string | undefined;
 }
 
-/** The file of a rack whose region is elsewhere: what says where it lives, and what it serves, which that region does not know. */
+/** The file of a rack with a remote region: name, state directory, and the network, which the remote region does not store. */
 function renderRemoteConfig(answers: InitAnswers, region: string): string {
   const { name, stateDir, upstream, domain } = answers;
   const dns = { ...(domain === 'maas' ? {} : { domain }), ...(isGiven(upstream) ? { upstream } : {}) };
@@ -126,11 +126,11 @@ function renderRemoteConfig(answers: InitAnswers, region: string): string {
   return `${[
     '# Rackboot. Every key is explained in config/rackboot.yaml; check a change with `rackboot check --diff`.',
     '#',
-    '# The region of this rack is elsewhere, and keeps no network for it: that is written here. Mode and url of the region apply at a restart.',
+    '# The region of this rack is elsewhere and does not store its network, so this file does. Mode and url of the region apply at a restart.',
   ].join('\n')}\n${stringify(values)}`;
 }
 
-/** The configuration file for these answers: what says where this rack lives. */
+/** The configuration file for these answers: name, state directory, listeners. */
 export function renderConfig(answers: InitAnswers): string {
   const { name, stateDir, proposal, region } = answers;
   if (region !== undefined) return renderRemoteConfig(answers, region);
@@ -138,8 +138,8 @@ export function renderConfig(answers: InitAnswers): string {
   return `${[
     '# Rackboot. Every key is explained in config/rackboot.yaml; check a change with `rackboot check --diff`.',
     '#',
-    '# The networks, DNS and what machines boot are in the store: `rackboot config show` lists them, `rackboot config set` changes them.',
-    '# Whatever is written here wins over the store and is read-only there; `rackboot config export` prints what could be.',
+    '# The store holds the networks, DNS and boot settings: `rackboot config show` lists them, `rackboot config set` changes them.',
+    "# A key in this file wins over the store and is read-only there; `rackboot config export` prints the store's keys for this file.",
     `name: ${JSON.stringify(name)}`,
     `state_dir: ${JSON.stringify(stateDir)}`,
     'region:',
@@ -151,7 +151,7 @@ export function renderConfig(answers: InitAnswers): string {
 /** The port of the API and the page. */
 export const API_PORT = 5240;
 
-/** What the store is to own for these answers; what they hold is checked before it is stored. */
+/** The settings to store for these answers. The caller checks them before storing. */
 export function settingsOf(answers: InitAnswers): readonly SettingEdit[] {
   const { proposal, upstream, domain } = answers;
   return [
@@ -161,7 +161,7 @@ export function settingsOf(answers: InitAnswers): readonly SettingEdit[] {
   ];
 }
 
-/** A dash and nothing stand for: none. */
+/** A dash or an empty answer means none. */
 const isGiven = (value: string | undefined): value is string => value !== undefined && value !== '-' && value !== '';
 
 /** The network as a cluster interface, without its name. */

@@ -1,46 +1,46 @@
-// The questions of `rackboot init`: what was typed is kept, and a mistake is asked for again alone.
+// The questions of `rackboot init`: typed answers are kept, and only mistakes are asked again.
 //
-//   ask a question ─→ judge all answers so far ─┬─ fine ───────────────→ the next question, or the end
-//         ↑                                     └─ a mistake ─→ told ─→ the questions that it is about, first
+//   ask a question ─→ judge all answers so far ─┬─ fine ────────────────→ the next question, or the end
+//         ↑                                     └─ a mistake ─→ tell ───→ first the questions it concerns
 //
-// 1. Who made a mistake finds the address that they typed in the line, to be mended; what stands in brackets is what Enter takes.
-// 2. A mistake that no question can mend (an option was wrong) ends the command.
+// 1. After a mistake the line holds the address that was typed, ready to correct. Enter accepts the value in brackets.
+// 2. A mistake that no question can correct (a wrong option) ends the command.
 
 import { RackError } from '../../errors.ts';
 
-/** What is asked, in this order. */
+/** The questions, in this order. */
 export const FIELDS = ['interface', 'router', 'low', 'high', 'staticLow', 'staticHigh', 'upstream'] as const;
 export type Field = (typeof FIELDS)[number];
 
-/** What is known of the answers. */
+/** The answers so far. */
 export type Answers = Readonly<Partial<Record<Field, string>>>;
 
-/** What is wrong with answers. */
+/** A problem of one or several answers. */
 export interface Mistake {
-  /** Of these answers. */
+  /** The answers concerned. */
   readonly fields: readonly Field[];
   readonly text: string;
 }
 
-/** Asks a person. @param proposal what Enter takes  @param wrong what is in the line already, to be mended */
+/** Asks a person. @param proposal what Enter accepts  @param wrong the text already in the line, to be corrected */
 export type Ask = (question: string, proposal: string, wrong?: string) => Promise<string>;
 
-/** What the questions need to know. */
+/** What the interview needs. */
 export interface Interview {
-  /** Of options: they are not asked for. */
+  /** Answers given as options; they are not asked. */
   readonly given: Answers;
   readonly questionOf: (field: Field) => string;
-  /** What is proposed while nothing was typed. */
+  /** The proposal as long as nothing was typed. */
   readonly proposalOf: (field: Field, answers: Answers) => string;
-  /** What is wrong with the answers there are. */
+  /** The problems of the answers so far. */
   readonly judge: (answers: Answers) => readonly Mistake[];
   readonly ask: Ask;
   readonly tell: (text: string) => void;
 }
 
-/** Who makes more mistakes is no person. */
+/** No person makes more mistakes. */
 const MISTAKES_MAX = 50;
-/** Answers that can be at odds with each other. */
+/** Answers that can contradict each other. */
 const RELATED: readonly Field[] = ['router', 'low', 'high', 'staticLow', 'staticHigh'];
 
 const inOrder = (fields: Iterable<Field>): Field[] => {
@@ -48,7 +48,7 @@ const inOrder = (fields: Iterable<Field>): Field[] => {
   return FIELDS.filter((field) => wanted.has(field));
 };
 
-/** All answers, those of a person among them. @throws RackError `bad-argument` when options are wrong or nothing will do, `cancelled` */
+/** Completes the answers by asking. @throws RackError `bad-argument` for wrong options or after too many mistakes, `cancelled` */
 export async function interview(terms: Interview): Promise<Answers> {
   const { given, judge, ask, tell, questionOf, proposalOf } = terms;
   const asked = FIELDS.filter((field) => given[field] === undefined);
@@ -61,12 +61,12 @@ export async function interview(terms: Interview): Promise<Answers> {
     if (field === undefined) break;
     const typed = answers[field];
     const isWrong = wrong.includes(field);
-    // A name is typed anew; of an address mostly one figure is wrong.
+    // A name is typed again from scratch; in an address mostly one digit is wrong.
     const isMended = isWrong && field !== 'interface';
     const proposal = isWrong || typed === undefined ? proposalOf(field, answers) : typed;
     answers = { ...answers, [field]: await ask(questionOf(field), proposal, isMended ? typed : undefined) };
     open = rest;
-    // What is still to be asked is not judged, be it for the first time or once more.
+    // Open questions are not judged, whether asked for the first time or again.
     const settled = only(answers, (one) => !rest.includes(one));
     const found = judge(settled);
     if (found.length === 0) continue;
@@ -76,7 +76,7 @@ export async function interview(terms: Interview): Promise<Answers> {
     wrong = inOrder(named).filter((one) => asked.includes(one) && isWrongAlone(one, answers, judge));
     const again = wrong.length > 0 ? wrong : relatedOf(named, settled, asked);
     if (again.length === 0) refuseOptions(found);
-    tell(`That will not do:\n${found.map(({ text }) => `  ${text}`).join('\n')}\nNothing is written yet.`);
+    tell(`That does not work:\n${found.map(({ text }) => `  ${text}`).join('\n')}\nNothing is written yet.`);
     open = inOrder([...again, ...rest]);
   }
   return answers;
@@ -87,13 +87,13 @@ const only = (answers: Answers, test: (field: Field) => boolean): Answers =>
     FIELDS.filter((field) => answers[field] !== undefined && test(field)).map((field) => [field, answers[field]]),
   );
 
-/** True when an answer would be refused with the interface alone beside it. */
+/** True if an answer would be refused even with the interface as the only other answer. */
 function isWrongAlone(field: Field, answers: Answers, judge: Interview['judge']): boolean {
   const alone = only(answers, (one) => one === field || one === 'interface');
   return judge(alone).some(({ fields }) => fields.includes(field));
 }
 
-/** Answers of a person that are at odds with each other, or with an option: any of them may be the one that was not meant. */
+/** Typed answers that contradict each other or an option; any of them may be the mistake. */
 function relatedOf(named: readonly Field[], answers: Answers, asked: readonly Field[]): readonly Field[] {
   const isTyped = (field: Field): boolean => asked.includes(field) && answers[field] !== undefined;
   const related = inOrder([...named, ...RELATED]).filter(isTyped);

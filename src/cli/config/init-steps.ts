@@ -1,23 +1,23 @@
-// What `rackboot init` ends with: the commands that come next. Pure.
+// The end of `rackboot init`: the commands to run next. Pure.
 
-/** What they depend on. */
+/** What the next commands depend on. */
 export interface InitPlace {
-  /** The configuration that was written. */
+  /** The file that `init` wrote. */
   readonly file: string;
-  /** It is the one that commands and the service read unless they are told otherwise. */
+  /** It is the file that commands and the service read by default. */
   readonly isDefaultFile: boolean;
   readonly tree: string;
   readonly pageUrl: string;
-  /** The unit of the service is installed. */
+  /** The service's unit is installed. */
   readonly hasUnit: boolean;
   readonly isRoot: boolean;
-  /** The region is elsewhere, and knows this rack by this name; undefined: it is here. */
+  /** The remote region, and the rack's name there; undefined: the region is here. */
   readonly remote?: { readonly url: string; readonly rack: string } | undefined;
 }
 
 const INSTALL = 'docs/first-machine.md, "Install the rack"';
 
-/** The lines, each command with what it is for. */
+/** The lines, each a command and its purpose. */
 export function nextSteps({
   file,
   isDefaultFile,
@@ -31,12 +31,12 @@ export function nextSteps({
   const which = isDefaultFile ? '' : ` --config ${file}`;
   const start =
     hasUnit && isDefaultFile
-      ? ([`${sudo}systemctl enable --now rackboot`, 'starts the service, now and with this host'] as const)
+      ? ([`${sudo}systemctl enable --now rackboot`, 'starts the service now and at each boot'] as const)
       : ([`${sudo}rackboot run${which}`, `starts the rack, until Ctrl-C; as a service: ${INSTALL}`] as const);
   const steps: readonly (readonly [command: string, what: string])[] = [
     [`${sudo}rackboot images build${which}`, `makes what machines load, in ${tree}`],
     ...(remote === undefined
-      ? ([[`${sudo}rackboot createadmin --username admin${which}`, `makes who may sign in at ${pageUrl}`]] as const)
+      ? ([[`${sudo}rackboot createadmin --username admin${which}`, `makes the account for ${pageUrl}`]] as const)
       : []),
     start,
     ...(remote === undefined
@@ -47,7 +47,7 @@ export function nextSteps({
             `on the host of ${remote.url}: lets this rack serve machines`,
           ],
         ] as const)),
-    [`${sudo}rackboot doctor${which}`, 'then asks the rack what a machine would ask'],
+    [`${sudo}rackboot doctor${which}`, 'then checks the rack as a machine would see it'],
   ];
   const width = Math.max(...steps.map(([command]) => command.length));
   return ['Next:', ...steps.map(([command, what]) => `  ${command.padEnd(width)}  ${what}`)];

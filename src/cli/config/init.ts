@@ -1,10 +1,10 @@
-// `rackboot init`: a configuration for this host, by questions or by flags: where the rack lives into the file, its network into the
-// store.
+// `rackboot init`: makes a configuration for this host from questions or flags. Name, state directory and listeners go into the file, the
+// network into the store.
 //
-//   findCandidates ─→ interview (a person) or takeProposals, each judged as `check` would ─→ the file, then the store ─→ nextSteps
+//   findCandidates ─→ interview (a person) or takeProposals, judged like `check` does ─→ the file, then the store ─→ nextSteps
 //
-// 1. Nothing is written that `rackboot check` would refuse.
-// 2. The interface of the default route is never chosen unasked: a second DHCP server disturbs everybody on a network.
+// 1. `init` writes nothing that `rackboot check` would refuse.
+// 2. `init` never chooses the interface of the default route unasked: a second DHCP server disturbs every host on a network.
 
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -46,29 +46,29 @@ export interface InitFlags {
   readonly router?: string | undefined;
   readonly upstream?: string | undefined;
   readonly domain: string;
-  /** URL of the region elsewhere; undefined: this rack has one of its own. */
+  /** URL of the region elsewhere; undefined: this rack has its own. */
   readonly region?: string | undefined;
-  /** Take every proposal without asking. */
+  /** Accept every proposal without asking. */
   readonly yes: boolean;
   /** Replace an existing file. */
   readonly force: boolean;
 }
 
-/** An interface that machines could be on. */
+/** An interface on which machines could be. */
 interface Candidate extends InterfaceProposal {
-  /** The way to everywhere else leads through it. */
+  /** The default route uses it. */
   readonly isDefaultRoute: boolean;
 }
 
 /** Writes the configuration and stores the network. @throws RackError `bad-argument`, `already-exists`, `store-unwritable`, `cancelled`. */
 export async function initConfig(flags: InitFlags): Promise<void> {
   const candidates = findCandidates(flags.interface);
-  // Nobody answers questions whose answers cannot be kept.
+  // Before the questions: answers that cannot be written are wasted.
   refuseUnwritable(flags);
   refuseRegion(flags);
   const isAsked = !flags.yes && process.stdin.isTTY === true;
   const drafted = isAsked ? await askPerson(flags, candidates) : takeProposals(flags, candidates);
-  // Who types the next commands is who began this one: storing may go on as the owner of the state directory.
+  // Before storing, which may switch to the owner of the state directory: the user who started `init` types the next commands.
   const place = findPlace(flags, drafted.answers);
   try {
     writeConfig(flags, drafted.text);
@@ -86,7 +86,7 @@ const optionsOf = (flags: InitFlags): Answers => ({
   ...Object.fromEntries(FIELDS.flatMap((field) => (flags[field] === undefined ? [] : [[field, flags[field]]]))),
 });
 
-/** Every answer that no option gives, as it is proposed. @throws RackError `bad-argument` with all that is wrong. */
+/** Fills every answer without an option with its proposal. @throws RackError `bad-argument` with every problem. */
 function takeProposals(flags: InitFlags, candidates: readonly Candidate[]): Draft {
   let answers = optionsOf(flags);
   for (const field of FIELDS) answers = { ...answers, [field]: answers[field] ?? propose(candidates, field, answers) };
@@ -123,7 +123,7 @@ const QUESTIONS: Readonly<Record<Exclude<Field, 'interface'>, string>> = {
   upstream: 'Upstream DNS servers, separated by spaces (none: -)',
 };
 
-/** What is proposed for an answer; empty: an interface, where none is clearly meant. */
+/** The proposal for an answer; empty for the interface if the choice is not clear. */
 function propose(candidates: readonly Candidate[], field: Field, answers: Answers): string {
   if (field === 'router' || field === 'upstream') return '-';
   if (field === 'interface') {
@@ -134,7 +134,7 @@ function propose(candidates: readonly Candidate[], field: Field, answers: Answer
   return place === undefined ? '' : proposeBeside(place, parseIpv4(answers.router ?? ''), answers)[field];
 }
 
-/** What is to be written. */
+/** A configuration ready to be written. */
 interface Draft {
   readonly answers: InitAnswers;
   /** The file's text. */
@@ -142,7 +142,7 @@ interface Draft {
   readonly values: Settings;
 }
 
-/** @throws RackError `bad-argument` with all that is wrong with the answers. */
+/** @throws RackError `bad-argument` with every problem of the answers. */
 function draft(flags: InitFlags, candidates: readonly Candidate[], known: Answers): Draft {
   const { mistakes, draft: found } = judge(flags, candidates, known);
   if (found === undefined) throw new RackError('bad-argument', mistakes.map(({ text }) => text).join('\n'));
@@ -151,11 +151,11 @@ function draft(flags: InitFlags, candidates: readonly Candidate[], known: Answer
 
 interface Judgement {
   readonly mistakes: readonly Mistake[];
-  /** Undefined: there are mistakes, or nothing can be judged yet. */
+  /** Undefined if there are mistakes, or too few answers to judge. */
   readonly draft?: Draft;
 }
 
-/** Where `check` finds a problem with an answer, below its network but for that of DNS. */
+/** The path at which `check` reports a problem of an answer: relative to its network, except for DNS. */
 const PATHS: Readonly<Record<Field, string>> = {
   interface: 'interface',
   router: 'router_ip',
@@ -166,7 +166,7 @@ const PATHS: Readonly<Record<Field, string>> = {
   upstream: 'dns.upstream',
 };
 
-/** What `check` would say of these answers. What is missing because nobody answered yet is no mistake. */
+/** What `check` would say about these answers. A missing answer is no mistake. */
 function judge(flags: InitFlags, candidates: readonly Candidate[], known: Answers): Judgement {
   if (known.interface === undefined) return { mistakes: [] };
   const proposal = candidates.find(({ name }) => name === known.interface);
@@ -188,7 +188,7 @@ function judge(flags: InitFlags, candidates: readonly Candidate[], known: Answer
   }
   const parsed = parseConfig(text, stored);
   if (parsed.ok) return { mistakes: [], draft: { answers, text, values: parsed.file.values } };
-  // Without lines: the file is not there yet.
+  // Without line numbers: the file does not exist yet.
   const prefix = region === undefined ? `${INTERFACES_KEY}.${proposal.name}.` : `${INTERFACES_KEY}[0].`;
   const mistakes = parsed.problems.flatMap(({ path, message }): readonly Mistake[] => {
     const place = path.replace(prefix, '');
@@ -202,14 +202,14 @@ function judge(flags: InitFlags, candidates: readonly Candidate[], known: Answer
 function unknownInterfaceText(candidates: readonly Candidate[], name: string): string {
   const list = candidates.map(describeCandidate).join(', ');
   return name === ''
-    ? `name the interface that your machines are on with --interface: ${list}`
-    : `${name} is not an interface with an IPv4 network to serve; there are ${list}`;
+    ? `name the interface on which your machines are with --interface: ${list}`
+    : `${name} is not an interface with an IPv4 network to serve; choose from ${list}`;
 }
 
 const describeCandidate = ({ name, network, isDefaultRoute }: Candidate): string =>
   `${name} ${formatNetwork(network)}${isDefaultRoute ? ' (leads to the default router)' : ''}`;
 
-/** Interfaces with an IPv4 network that could hold machines; those that the default route does not use come first. */
+/** Interfaces with an IPv4 network that could hold machines; those without the default route come first. */
 function findCandidates(wanted: string | undefined): readonly Candidate[] {
   const found: Candidate[] = [];
   const outward = readDefaultRouteInterfaces();
@@ -222,7 +222,7 @@ function findCandidates(wanted: string | undefined): readonly Candidate[] {
   if (found.length === 0) {
     throw new RackError(
       'bad-argument',
-      `${wanted ?? 'this host'} has no IPv4 network to serve; give an interface an address first, ` +
+      `${wanted ?? 'this host'} has no IPv4 network to serve. Give an interface an address first, ` +
         'such as `ip address add 10.20.0.1/24 dev eth1`',
     );
   }
@@ -235,13 +235,13 @@ function readDefaultRouteInterfaces(): ReadonlySet<string> {
   try {
     text = readFileSync('/proc/net/route', 'latin1');
   } catch {
-    // Not Linux: every interface may be the wrong one, and a person is asked.
+    // Not Linux: the default route is unknown.
   }
   const rows = text.split('\n').map((line) => line.split(/\s+/));
   return new Set(rows.flatMap((row) => (row[1] === '00000000' && row[7] === '00000000' ? [row[0] ?? ''] : [])));
 }
 
-/** @throws RackError `bad-argument` when the region's URL is none */
+/** @throws RackError `bad-argument` for an unusable region URL */
 function refuseRegion({ region }: InitFlags): void {
   if (region === undefined || parseRegionUrl(region) !== undefined) return;
   throw new RackError(
@@ -258,8 +258,8 @@ function refuseUnwritable(flags: InitFlags): void {
     try {
       accessSync(found, constants.W_OK);
     } catch (error) {
-      const whose = `${found} may not be written by ${ownUserName()}`;
-      const text = `cannot write ${place}: ${whose}; run this as root, or name places of your own with --config and --state-dir`;
+      const whose = `${ownUserName()} may not write ${found}`;
+      const text = `cannot write ${place}: ${whose}. Run this as root, or name other places with --config and --state-dir`;
       throw new RackError('store-unwritable', text, { cause: error });
     }
   }
@@ -284,7 +284,7 @@ function writeConfig(flags: InitFlags, text: string): void {
   print(`Wrote ${flags.config}.`);
 }
 
-/** Puts the network into the store; with --force in the place of those that were there. */
+/** Stores the network; with --force it replaces the stored networks. */
 function storeNetwork(flags: InitFlags, { answers, values }: Draft): void {
   const place = { stateDir: flags.stateDir, name: answers.name, file: flags.config, values };
   withStoredSettings(place, (settings) => {
@@ -295,14 +295,14 @@ function storeNetwork(flags: InitFlags, { answers, values }: Draft): void {
       .map(({ key }) => ({ key, value: undefined }));
     const refusal = settings.change('', [...former, ...settingsOf(answers)], 'local-administrator');
     if (refusal === undefined) return;
-    const text = `${flags.config} is written, the network is not stored: ${refusal.text}\nrackboot init --force replaces what the store has`;
+    const text = `${flags.config} is written, but the network is not stored: ${refusal.text}\nrackboot init --force replaces the stored networks`;
     throw new RackError('bad-argument', text);
   });
   const { name, network } = answers.proposal;
   print(`The network ${name} ${formatNetwork(network)} is in the store: \`rackboot config show ${INTERFACES_KEY}\`.`);
 }
 
-/** The command that gives the same answers, with what the store has replaced. */
+/** The command that gives the same answers and replaces the stored networks. */
 function commandOf(flags: InitFlags, answers: InitAnswers): string {
   const named: readonly (readonly [string, string | undefined])[] = [
     ['config', flags.config === DEFAULT_CONFIG ? undefined : flags.config],

@@ -1,6 +1,6 @@
-// The store's part of the configuration without a daemon: straight on region.db, as the region itself would.
+// Changes stored settings without a daemon: directly in region.db, by the region's own rules.
 //
-// 1. What is stored is also put where the rack looks at its start, so that it is in force from the first moment.
+// 1. A change is also written to the cache that the rack reads at start, so that it applies from the first moment.
 
 import { systemClock } from '../../clock.ts';
 import { hostAddresses } from '../../config/host-check.ts';
@@ -15,7 +15,7 @@ import { readRackUuid } from '../../uplink/rack-identity.ts';
 import { printError } from '../output.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
 
-/** Where the settings are, and what the rack's file writes. */
+/** Where the settings are, and the values of the rack's file. */
 export interface SettingsPlace {
   readonly stateDir: string;
   readonly name: string;
@@ -24,7 +24,7 @@ export interface SettingsPlace {
   readonly values: Settings;
 }
 
-/** Opens the store and gives its settings to `action`. @throws RackError `store-…` */
+/** Opens the store and passes its settings to `action`. @throws RackError `store-…` */
 export function withStoredSettings<T>(place: SettingsPlace, action: (settings: RegionSettings) => T): T {
   const { stateDir, name, file, values } = place;
   makeStateDirectory(stateDir);

@@ -1,4 +1,4 @@
-// `rackboot config`: the configuration in force with the owner of each value, and the store's part of it to change.
+// `rackboot config`: shows the configuration in force with the owner of each value, and changes the store.
 
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
@@ -22,19 +22,19 @@ import { strandedBy } from '../leases/stranded.ts';
 import { print, printError, printJson, printTable } from '../output.ts';
 import { withStoredSettings } from './settings-store.ts';
 
-/** How long a command waits for the rack to take over what it stored. */
-const TAKEN_MS_MAX = 3000;
-const LOOK_MS = 50;
+/** How long a command waits for the rack to apply a stored value. */
+const APPLY_MS_MAX = 3000;
+const POLL_MS = 50;
 const SETTINGS_PATH = '/MAAS/api/2.0/settings/';
 
 const rowsShape = z.array(
   z.object({ key: z.string(), value: z.unknown(), rack: z.string().nullable(), rack_name: z.string().nullable() }),
 );
 
-/** Lists every key with its value and owner; with `prefix`, those below it. @returns 0 */
+/** Lists every key with its value and owner; with `prefix`, only that key and those below it. @returns 0 */
 export async function showConfig(file: string, prefix: string | undefined, json: boolean): Promise<number> {
   const found = await findConfig(file);
-  tellWithoutDaemon(found);
+  noteWithoutDaemon(found);
   const rows = [...listValues(found)]
     .filter(([key]) => prefix === undefined || key === prefix || key.startsWith(`${prefix}.`))
     .map(([key, value]) => ({ key, value, owner: ownerOfValue(found, key) }));
@@ -48,11 +48,11 @@ export async function showConfig(file: string, prefix: string | undefined, json:
     rows.map(({ key, value, owner }) => [key, value, ownerText(owner, found.path)]),
     '',
   );
-  if (found.refused !== undefined) printError(`rackboot: refused, and not in force:\n${found.refused}`);
+  if (found.refused !== undefined) printError(`rackboot: refused and not in force:\n${found.refused}`);
   return 0;
 }
 
-/** Prints one value as YAML: a single value as it is. @returns 0 */
+/** Prints one value as YAML; a scalar without quotes. @returns 0 */
 export async function getConfig(file: string, key: string, json: boolean): Promise<number> {
   const found = await findConfig(file);
   const value = valueInForce(found, key);
@@ -65,7 +65,7 @@ export async function getConfig(file: string, key: string, json: boolean): Promi
 
 export interface SettingFlags {
   readonly config: string;
-  /** Whose cluster interface: a rack's name or UUID; undefined: this rack's. */
+  /** Name or UUID of the rack whose cluster interface is changed; undefined: this rack. */
   readonly rack?: string | undefined;
 }
 
@@ -82,7 +82,7 @@ export async function unsetConfig(flags: SettingFlags, key: string): Promise<num
   return 0;
 }
 
-/** Prints what the store owns of one rack's configuration as YAML, fit for the configuration file. @returns 0 */
+/** Prints the stored part of one rack's configuration as YAML, fit for the configuration file. @returns 0 */
 export async function exportConfig(flags: SettingFlags): Promise<number> {
   const found = await findConfig(flags.config);
   const stored = flags.rack === undefined ? found.stored : await storedOf(found, flags.rack);
@@ -95,7 +95,7 @@ async function change(flags: SettingFlags, key: string, value: SettingValue | un
   const before = await findConfig(flags.config);
   if (before.uuid === undefined) {
     changeOffline(before, flags, key, value);
-    print(`${key}: stored; no daemon runs here, it is in force when one starts.`);
+    print(`${key}: stored. No daemon runs here; the next one applies it.`);
     return;
   }
   const form = new URLSearchParams({ key });
@@ -104,36 +104,36 @@ async function change(flags: SettingFlags, key: string, value: SettingValue | un
   const path = `${SETTINGS_PATH}?op=${value === undefined ? 'unset' : 'set'}`;
   await askDaemon(before.config.stateDir, path, 'POST', form.toString());
   if (flags.rack !== undefined && flags.rack !== before.uuid) {
-    print(`${key}: stored; the rack ${flags.rack} takes it over when it hears of it.`);
+    print(`${key}: stored. The rack ${flags.rack} applies it as soon as it receives it.`);
     return;
   }
-  const now = await awaitTaken(flags.config, before, key, value);
+  const now = await awaitApplied(flags.config, before, key, value);
   const done = value === undefined ? 'no longer in the store: the file or the default is in force' : 'in force';
-  print(now === undefined ? notTaken(key) : `${key}: ${done}.`);
+  print(now === undefined ? notApplied(key) : `${key}: ${done}.`);
   if (now !== undefined) for (const line of await strandedBy(before.config, now.config)) print(line);
 }
 
-const notTaken = (key: string): string =>
-  `${key}: stored, but the rack has not taken it over within ${TAKEN_MS_MAX / 1000} s: rackboot config show says why.`;
+const notApplied = (key: string): string =>
+  `${key}: stored, but the rack has not applied it within ${APPLY_MS_MAX / 1000} s: rackboot config show says why.`;
 
 /**
- * What is in force as soon as the rack has taken over this value of the store; undefined: it has not in time.
- * @throws RackError `config-invalid` when it refuses it
+ * Waits until the rack applies a stored value. @returns the configuration then in force; undefined if it took too long
+ * @throws RackError `config-invalid` if the rack refuses the value
  */
-async function awaitTaken(
+async function awaitApplied(
   file: string,
   before: FoundConfig,
   key: string,
   value: SettingValue | undefined,
 ): Promise<FoundConfig | undefined> {
   const wanted = JSON.stringify(value);
-  for (let waited = 0; waited < TAKEN_MS_MAX; waited += LOOK_MS) {
+  for (let waited = 0; waited < APPLY_MS_MAX; waited += POLL_MS) {
     const now = await askConfig(file);
     if (now.refused !== undefined && now.refused !== before.refused) {
-      throw new RackError('config-invalid', `${key}: stored, and refused by the rack:\n${now.refused}`);
+      throw new RackError('config-invalid', `${key}: stored, but the rack refuses it:\n${now.refused}`);
     }
     if (JSON.stringify(findSetting(now.stored, key)) === wanted) return now;
-    await sleep(LOOK_MS);
+    await sleep(POLL_MS);
   }
   return undefined;
 }
@@ -141,7 +141,7 @@ async function awaitTaken(
 function changeOffline(found: FoundConfig, flags: SettingFlags, key: string, value: SettingValue | undefined): void {
   const { stateDir, name, uplink } = found.config;
   if (uplink.mode === 'remote')
-    throw new RackError('bad-argument', `${key}: the store is that of the region at ${uplink.url}: set it there`);
+    throw new RackError('bad-argument', `${key}: the region at ${uplink.url} holds the store: set it there`);
   withStoredSettings({ stateDir, name, file: found.path, values: found.file.values }, (settings) => {
     const refusal = settings.change(flags.rack ?? '', [{ key, value }], 'local-administrator');
     if (refusal !== undefined) throw new RackError('bad-argument', refusal.text);
@@ -159,7 +159,7 @@ async function storedOf({ config }: FoundConfig, rack: string): Promise<Settings
   return interfaces.length === 0 ? {} : { [INTERFACES_KEY]: interfaces };
 }
 
-/** A key whose default is a text takes its value as it stands; any other reads it as YAML. */
+/** A key whose default is a string takes the text unchanged; any other parses it as YAML. */
 function parseValue(key: string, text: string): SettingValue {
   if (typeof valueOrDefault(key, {}) === 'string') return text;
   try {
@@ -187,6 +187,6 @@ function unknownKey(key: string): RackError {
   return new RackError('bad-argument', `${key}: ${what}; ${hint}rackboot config show lists all`);
 }
 
-function tellWithoutDaemon({ uuid }: FoundConfig): void {
-  if (uuid === undefined) printError('rackboot: no daemon runs here; this is what it would start with.');
+function noteWithoutDaemon({ uuid }: FoundConfig): void {
+  if (uuid === undefined) printError('rackboot: no daemon runs here; this is the configuration it would start with.');
 }

@@ -1,5 +1,5 @@
-// `rackboot images …`: what machines boot, from Debian's packages into the boot tree: the ephemeral environment and the loaders
-// (build), and Debian's installer (import-installer).
+// `rackboot images build` and `import-installer`: make what machines boot from Debian's packages and put it into the boot tree. `build`
+// makes the ephemeral environment and the loaders, `import-installer` Debian's installer.
 
 import { lstatSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,24 +23,24 @@ export interface BuildFlags {
   readonly json: boolean;
 }
 
-/** Builds the environment, fetches the loaders, and says what was written. @returns 0 */
+/** Builds the environment, fetches the loaders, and prints the files written. @returns 0 */
 export function buildImages(flags: BuildFlags): Promise<number> {
   return publishImages(flags, async (request) => [await buildEnvironment(request), await installLoaders(request)]);
 }
 
-/** Imports Debian's installer and says what was written. @returns 0 */
+/** Imports Debian's installer and prints the files written. @returns 0 */
 export function importInstallerImage(flags: BuildFlags): Promise<number> {
   return publishImages(flags, async (request) => [await importInstaller(request)]);
 }
 
-/** Does it as the owner of the state directory, in a work directory that is tidied up however it ends. */
+/** Runs `publish` as the owner of the state directory, in a work directory that is cleaned up on every exit. */
 async function publishImages(
   flags: BuildFlags,
   publish: (request: EnvironmentRequest) => Promise<readonly Publication[]>,
 ): Promise<number> {
   const config = findImageConfig(flags);
   const tree = flags.tree ?? config?.boot.tree ?? '';
-  // What lies in the state directory belongs to its owner, whoever builds; a tree elsewhere belongs to who runs this.
+  // A tree inside the state directory belongs to that directory's owner, a tree elsewhere to the user who builds.
   const stateDir = config !== undefined && tree.startsWith(`${config.stateDir}/`) ? config.stateDir : undefined;
   if (stateDir !== undefined) becomeOwnerOf(stateDir);
   const work = openWorkDirectory(stateDir);
@@ -69,7 +69,7 @@ async function publishImages(
   return 0;
 }
 
-/** What this user may not write in the tree, as a RackError with the remedy; other errors as they are. */
+/** A RackError with the remedy if this user may not write in the tree; other errors unchanged. */
 function asTreeError(error: unknown, tree: string): unknown {
   const path = error instanceof Error && 'path' in error && typeof error.path === 'string' ? error.path : '';
   if (!isOwnershipError(error) || !path.startsWith(tree)) return error;
@@ -77,7 +77,7 @@ function asTreeError(error: unknown, tree: string): unknown {
   return new RackError('store-unwritable', text, { cause: error });
 }
 
-/** Where packages lie while images are made of them. */
+/** Where packages lie while images are built from them. */
 export interface WorkDirectory {
   readonly path: string;
   /** Removes it, unless it is kept for the next build. */
@@ -85,9 +85,9 @@ export interface WorkDirectory {
 }
 
 /**
- * Opens the work directory: `images-work` of the state directory, which is kept; without a state directory one that is made anew,
- * under a name that nobody can know beforehand.
- * @throws RackError `store-unwritable` when others than this user could change what lies in it
+ * Opens the work directory: `images-work` in the state directory, which is kept, or without a state directory a new one with an
+ * unpredictable name.
+ * @throws RackError `store-unwritable` if other users could change its contents
  */
 export function openWorkDirectory(stateDir: string | undefined): WorkDirectory {
   if (stateDir === undefined) {
@@ -107,13 +107,13 @@ export function openWorkDirectory(stateDir: string | undefined): WorkDirectory {
   const found = lstatSync(path);
   const isPrivate = found.uid === (process.getuid?.() ?? found.uid) && (found.mode & 0o022) === 0;
   if (found.isDirectory() && isPrivate) return { path, close: () => undefined };
-  const remedy = `remove it (rm -r ${path}), then it is made anew`;
-  throw new RackError('store-unwritable', `others than this user can change what is in ${path}: ${remedy}`);
+  const remedy = `remove it (rm -r ${path}) and run this again`;
+  throw new RackError('store-unwritable', `other users can change the contents of ${path}: ${remedy}`);
 }
 
 /**
- * The configuration that says what of tree and release the flags leave open; undefined: they say both, or say the tree where there is no
- * configuration file. One that is there is either used or refused: what it says must not be replaced unseen by a default.
+ * The configuration, for the tree and release that the flags leave open. `undefined` if the flags name both, or name the tree and there is
+ * no configuration file. An existing file is used or refused: a default must never silently replace its values.
  *
  * @throws RackError `config-unreadable`, `config-invalid`
  */
@@ -124,7 +124,7 @@ export function findImageConfig({ config, tree, release }: Pick<BuildFlags, 'con
   } catch (error) {
     if (tree === undefined || !(error instanceof RackError)) throw error;
     if (error.code === 'config-unreadable' && osErrorCode(error.cause) === 'ENOENT') return undefined;
-    const remedy = 'with --release beside --tree the configuration is not needed';
+    const remedy = 'with both --tree and --release the configuration is not needed';
     throw new RackError(error.code, `${error.message}\n${remedy}`, { cause: error });
   }
 }

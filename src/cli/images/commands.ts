@@ -1,4 +1,4 @@
-// `rackboot images …`, the table: what each command is called and which flags it takes.
+// The table of `rackboot images`: its commands and their flags.
 
 import type { Argv } from 'yargs';
 import type { SharedOptions } from '../shared-options.ts';
@@ -9,9 +9,9 @@ const text = { type: 'string', requiresArg: true } as const;
 const arch = { ...text, default: 'amd64', describe: 'Architecture of the machines' } as const;
 const tree = { ...text, describe: 'Boot tree; default: boot.tree of the configuration' } as const;
 
-/** Adds `images` and what it can do. */
+/** Adds `images` and its commands. */
 export function imageCommands<T>(parser: Argv<T>, shared: SharedOptions, finish: Finish): Argv<T> {
-  return parser.command('images', 'What machines boot, and what they are deployed from', (command) =>
+  return parser.command('images', 'Images that machines boot and are deployed from', (command) =>
     storeCommands(makeCommands(buildCommands(command, shared, finish), shared, finish), shared, finish).demandCommand(
       1,
       'name what to do: build, import-installer, make-debian, add, list or remove',
@@ -25,7 +25,7 @@ function buildCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
     arch,
     release: { ...text, describe: "Debian's code name; default: boot.release of the configuration" },
     tree,
-    package: { type: 'string', array: true, describe: 'A .deb file to take instead of fetching it (repeat)' },
+    package: { type: 'string', array: true, describe: 'A .deb file to use instead of downloading it (repeat)' },
     json,
   } as const;
   return command
@@ -52,19 +52,22 @@ function buildCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
 function makeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
   return command.command(
     'make-debian',
-    'Make a Debian from its packages, from which machines are deployed, and add it to the store',
+    "Make a Debian disk image for deployment from Debian's packages, and add it to the store",
     {
       config,
       tree,
       release: { ...text, default: 'bookworm', describe: "Debian's code name: bookworm, trixie" },
       arch,
-      size: { ...text, describe: 'Of the image, 2G; default: what it needs. A machine grows it to its disk' },
-      'cloud-init': { type: 'boolean', default: true, describe: 'Put cloud-init into it; --no-cloud-init: do not' },
-      package: { type: 'string', array: true, describe: 'A further package to install, by name (repeat)' },
+      size: {
+        ...text,
+        describe: 'Size of the image, such as 2G; default: what it needs. A machine grows it to its disk',
+      },
+      'cloud-init': { type: 'boolean', default: true, describe: 'Include cloud-init; --no-cloud-init leaves it out' },
+      package: { type: 'string', array: true, describe: 'Another package to install, by name (repeat)' },
       mirror: {
         type: 'string',
         array: true,
-        describe: 'Mirror, http://…, or a line of sources.list (repeat); default: those of this host',
+        describe: "Mirror, http://…, or a line of sources.list (repeat); default: this host's",
       },
       cache: { ...text, describe: 'Directory that keeps the packages; default: /var/cache/rackboot or ~/.cache' },
       label: { ...text, default: 'release', describe: 'release, daily, candidate …; release is preferred' },
@@ -81,7 +84,7 @@ function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
   return command
     .command(
       'add <file>',
-      'Add a disk image, raw or compressed by zstd, from which machines are deployed',
+      'Add a disk image for deployment, raw or compressed with zstd',
       {
         config,
         tree,
@@ -90,9 +93,9 @@ function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
         arch,
         subarch: { ...text, default: 'generic', describe: 'Sub-architecture' },
         label: { ...text, default: 'release', describe: 'release, daily, candidate …; release is preferred' },
-        serial: { ...text, describe: 'The day it was made, 20240131 or 20240131.2; default: today' },
-        title: { ...text, describe: 'What people read' },
-        compress: { type: 'boolean', default: false, describe: 'Keep a raw image compressed by zstd' },
+        serial: { ...text, describe: 'Date of the image, 20240131 or 20240131.2; default: today' },
+        title: { ...text, describe: 'Name shown to people' },
+        compress: { type: 'boolean', default: false, describe: 'Store a raw image compressed with zstd' },
         json,
       },
       async (argv) => {
@@ -100,17 +103,17 @@ function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
         finish(await addDiskImage({ ...argv, file: String(argv.file) }));
       },
     )
-    .command('list', 'The disk images that machines are deployed from', { config, tree, json }, async (argv) => {
+    .command('list', 'List the disk images for deployment', { config, tree, json }, async (argv) => {
       const { listDiskImages } = await import('./disk-images.ts');
       finish(listDiskImages(argv));
     })
     .command(
       'remove <image>',
-      'Remove a disk image, by its name in the list or how that begins',
+      'Remove a disk image by its listed name or the start of it',
       {
         config,
         tree,
-        all: { type: 'boolean', default: false, describe: 'All images whose names begin so' },
+        all: { type: 'boolean', default: false, describe: 'Remove every image whose name starts with it' },
         json,
       },
       async (argv) => {

@@ -1,4 +1,4 @@
-// `rackboot images make-debian`: a Debian to deploy, from its packages, for those who have no image.
+// `rackboot images make-debian`: makes a Debian disk image from its packages, for sites without an image of their own.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -27,7 +27,7 @@ export interface MakeDebianFlags {
 
 const UNITS: Readonly<Record<string, number>> = { M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 };
 
-/** Makes the image, adds it to the store, and says which it is. @returns 0 */
+/** Makes the image, adds it to the store, and prints its name. @returns 0 */
 export async function makeDebian(flags: MakeDebianFlags): Promise<number> {
   const began = systemClock.wallTimeMs();
   const bytes = flags.size === undefined ? undefined : parseSize(flags.size);
@@ -51,7 +51,7 @@ export async function makeDebian(flags: MakeDebianFlags): Promise<number> {
   });
   const file = await open(made.file, 'r');
   try {
-    // The store may belong to another user, who could not remove what this one made: only the open file is left of it.
+    // The store may belong to another user, who could not remove these files later. Only the open file is needed from here on.
     clear();
     process.removeListener('exit', clear);
     if (!flags.json) print('Adding it to the store');
@@ -67,15 +67,15 @@ export async function makeDebian(flags: MakeDebianFlags): Promise<number> {
   }
 }
 
-/** Bytes of a size as people write it: `2G`, `900M`. @throws RackError `bad-argument` */
+/** Parses a size such as `2G` or `900M` into bytes. @throws RackError `bad-argument` */
 export function parseSize(text: string): number {
   const [, number = '', unit = ''] = /^(\d{1,6})([MGT])(?:iB|B)?$/i.exec(text.trim()) ?? [];
   const bytes = Number(number) * (UNITS[unit.toUpperCase()] ?? 0);
   if (bytes > 0) return bytes;
-  throw new RackError('bad-argument', `${JSON.stringify(text)} is no size of a disk: write 900M, 2G.`);
+  throw new RackError('bad-argument', `${JSON.stringify(text)} is not a disk size: write 900M or 2G.`);
 }
 
-/** SOURCE_DATE_EPOCH where it is set, so that a build can be done again. @throws RackError `bad-argument` */
+/** SOURCE_DATE_EPOCH if set, for reproducible builds, else now, in seconds. @throws RackError `bad-argument` */
 function lastingTime(nowMs: number): number {
   const given = process.env.SOURCE_DATE_EPOCH;
   if (given === undefined || given === '') return Math.floor(nowMs / 1000);
@@ -86,7 +86,7 @@ function lastingTime(nowMs: number): number {
   );
 }
 
-/** Where packages are kept between builds. */
+/** The directory that keeps packages between builds. */
 function cacheBase(): string {
   if (isRoot()) return '/var/cache/rackboot';
   return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'rackboot');

@@ -1,4 +1,4 @@
-// `rackboot images add|list|remove`: the disk images that machines are deployed from.
+// `rackboot images add|list|remove`: the disk images from which machines are deployed.
 
 import { type FileHandle, open } from 'node:fs/promises';
 import { systemClock } from '../../clock.ts';
@@ -36,13 +36,13 @@ export interface AddFlags extends StoreFlags {
   readonly compress: boolean;
 }
 
-/** Progress is said each time another part of this many is done. */
+/** Progress is printed this many times. */
 const PROGRESS_PARTS = 10;
 
-/** The boot tree; and whoever this is becomes the owner of the state directory when the tree lies in it. */
+/** The boot tree. If it lies in the state directory, this process switches to that directory's owner. */
 export const enterTree = (flags: StoreFlags): string => enterPlace(flags).tree;
 
-/** The same, with the state directory whose store may have named the tree; undefined: the flags name it. */
+/** The same, with the state directory whose store may have named the tree; undefined: a flag names the tree. */
 function enterPlace(flags: StoreFlags): { readonly tree: string; readonly stateDir: string | undefined } {
   if (flags.tree !== undefined) return { tree: flags.tree, stateDir: undefined };
   const { config } = loadMerged(flags.config);
@@ -50,7 +50,7 @@ function enterPlace(flags: StoreFlags): { readonly tree: string; readonly stateD
   return { tree: config.boot.tree, stateDir: config.stateDir };
 }
 
-/** What the store has. @throws RackError `permission-denied` where this user may not look, with the remedy */
+/** The contents of the store. @throws RackError `permission-denied` with the remedy if this user may not read it */
 function readTree(tree: string): StoreContent {
   try {
     return readImages(tree);
@@ -59,16 +59,16 @@ function readTree(tree: string): StoreContent {
   }
 }
 
-/** The same error; `permission-denied` with whom to be where it is that this user may not look into the tree. */
+/** The error, turned into `permission-denied` with the remedy if this user may not read the tree. */
 function forReader(tree: string, error: unknown): unknown {
   if (!(error instanceof RackError && error.code === 'tree-unreadable' && isOwnershipError(error.cause))) return error;
-  const text = `the images of ${tree} may not be read by ${ownUserName()}: ${readerRemedy(tree)}`;
+  const text = `${ownUserName()} may not read the images of ${tree}: ${readerRemedy(tree)}`;
   return new RackError('permission-denied', text, { cause: error });
 }
 
-/** Adds an image to the store, and says which. @returns 0 */
+/** Adds an image to the store, and prints its name. @returns 0 */
 export async function addDiskImage(flags: AddFlags): Promise<number> {
-  // Opened as who calls: the owner of the state directory may not be allowed to read it.
+  // Opened before switching users: the owner of the state directory may have no right to read it.
   const file = await openGiven(flags.file);
   try {
     const result = await addOpened(enterTree(flags), file, flags);
@@ -80,7 +80,7 @@ export async function addDiskImage(flags: AddFlags): Promise<number> {
   }
 }
 
-/** Adds an open file, telling of its progress. @throws RackError as `addImage`, and `permission-denied` as `readTree` */
+/** Adds an open file and prints progress. @throws RackError as `addImage`, and `permission-denied` as `readTree` */
 export async function addOpened(tree: string, file: FileHandle, flags: AddFlags): Promise<AddResult> {
   let said = 0;
   const adding = addImage({
@@ -110,10 +110,10 @@ export async function addOpened(tree: string, file: FileHandle, flags: AddFlags)
   });
 }
 
-/** One line on what became of an image. */
+/** One line on the result. */
 export function describeAdding({ image, added }: AddResult): string {
   const name = formatImageName(image);
-  if (!added) return `${name} is there already, with these bytes.`;
+  if (!added) return `${name} is already there, with the same bytes.`;
   return `Added ${name}: ${formatBytes(image.bytes)}, ${formatBytes(image.diskBytes)} on a disk, sha256 ${image.sha256.slice(0, 16)}…`;
 }
 
@@ -126,7 +126,7 @@ async function openGiven(path: string): Promise<FileHandle> {
   }
 }
 
-/** Prints the images, and what is wrong with the store. @returns 0, or 1 when something of it cannot be used */
+/** Prints the images and the problems of the store. @returns 0, or 1 if part of the store is unusable */
 export function listDiskImages(flags: StoreFlags): number {
   const { tree, stateDir } = enterPlace(flags);
   const { images, problems } = readTree(tree);
@@ -156,7 +156,7 @@ export function listDiskImages(flags: StoreFlags): number {
   return problems.length > 0 || images.some(isMissing) ? 1 : 0;
 }
 
-/** Removes images, and says what that freed. @returns 0 */
+/** Removes images, and prints how much space that freed. @returns 0 */
 export async function removeDiskImages(
   flags: StoreFlags & { readonly image: string; readonly all: boolean },
 ): Promise<number> {
@@ -170,12 +170,12 @@ export async function removeDiskImages(
     const names = doomed.map(formatImageName).join(', ');
     throw new RackError(
       'bad-argument',
-      `${counted(doomed.length, 'image')} begin so; name one, or give --all: ${names}.`,
+      `${counted(doomed.length, 'image')} have names that start so; name one, or add --all: ${names}.`,
     );
   }
   const freed = await removeImages(tree, doomed, systemClock.wallTimeMs());
   if (flags.json) printJson({ removed: doomed, freed });
   else for (const image of doomed) print(`Removed ${formatImageName(image)}`);
-  if (!flags.json) print(`${formatBytes(freed)} are free again.`);
+  if (!flags.json) print(`Freed ${formatBytes(freed)}.`);
   return 0;
 }

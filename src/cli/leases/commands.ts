@@ -1,4 +1,4 @@
-// The table of the commands about leases: `rackboot leases list|show|end|clear|import`.
+// The table of the lease commands: `rackboot leases list|show|end|clear|import`.
 
 import type { Argv } from 'yargs';
 import { RackError } from '../../errors.ts';
@@ -7,29 +7,29 @@ import type { SharedOptions } from '../shared-options.ts';
 const text = { type: 'string', requiresArg: true } as const;
 const FORMATS = ['isc', 'dnsmasq', 'kea'] as const;
 
-/** Which leases are listed. */
+/** Filters of the list. */
 const CRITERIA = {
   state: {
     choices: ['bound', 'expired', 'released', 'declined'] as const,
-    describe: 'Only those in this state',
+    describe: 'Only leases in this state',
   },
-  network: { ...text, describe: 'Of a cluster interface, by its name, or of a network such as 10.20.0.0/24' },
-  address: { ...text, describe: 'Of an address or of a part of a network' },
-  mac: { ...text, describe: 'Of a hardware address, or of those that begin so' },
-  hostname: { ...text, describe: 'Of a name; * stands for anything' },
-  'circuit-id': { ...text, describe: 'Behind a switch port, as the relay names it; * stands for anything' },
-  'remote-id': { ...text, describe: 'Behind a switch, as the relay names it; * stands for anything' },
-  'vendor-class': { ...text, describe: 'Of a kind of client, such as PXEClient*; * stands for anything' },
-  'client-id': { ...text, describe: 'Of a client identifier such as 01:52:54:*; * stands for anything' },
+  network: { ...text, describe: 'In a network: name of a cluster interface, or a network such as 10.20.0.0/24' },
+  address: { ...text, describe: 'Of an address, or in a part of a network' },
+  mac: { ...text, describe: 'Of a hardware address, or of all with this prefix' },
+  hostname: { ...text, describe: 'Of a host name; * matches anything' },
+  'circuit-id': { ...text, describe: 'Behind a switch port, as named by the relay; * matches anything' },
+  'remote-id': { ...text, describe: 'Behind a switch, as named by the relay; * matches anything' },
+  'vendor-class': { ...text, describe: 'Of a vendor class, such as PXEClient*; * matches anything' },
+  'client-id': { ...text, describe: 'Of a client identifier, such as 01:52:54:*; * matches anything' },
 } as const;
 
-/** Adds them to a command line. */
+/** Adds `leases` to a command line. */
 export function leasesCommand<T>(parser: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
-  return parser.command('leases', 'The leases of this rack; of a stopped one, too', (command) =>
+  return parser.command('leases', 'The leases of this rack, running or stopped', (command) =>
     command
       .command(
         ['list', '$0'],
-        'List leases by address, all or some',
+        'List leases, sorted by address',
         {
           config,
           json,
@@ -37,7 +37,7 @@ export function leasesCommand<T>(parser: Argv<T>, { config, json }: SharedOption
           ...CRITERIA,
         },
         async (argv) => {
-          if (argv.json && argv.csv) throw new RackError('bad-argument', 'say --json or --csv, not both');
+          if (argv.json && argv.csv) throw new RackError('bad-argument', 'use --json or --csv, not both');
           const { listLeases } = await import('./list.ts');
           const { state, network, address, mac, hostname, circuitId, remoteId, vendorClass, clientId } = argv;
           const port = { 'circuit-id': circuitId, 'remote-id': remoteId };
@@ -48,7 +48,7 @@ export function leasesCommand<T>(parser: Argv<T>, { config, json }: SharedOption
       )
       .command(
         'show <wanted>',
-        'Everything about one lease: its address, or its hardware address',
+        'Show everything about a lease, by address or hardware address',
         (show) => show.positional('wanted', { type: 'string', demandOption: true }).options({ config, json }),
         async (argv) => {
           const { showLease } = await import('./list.ts');
@@ -57,7 +57,7 @@ export function leasesCommand<T>(parser: Argv<T>, { config, json }: SharedOption
       )
       .command(
         'end <address>',
-        'End a lease before its time, as of a machine that is gone, in the running rack',
+        'End a lease early in the running rack, such as that of a removed machine',
         (end) => end.positional('address', { type: 'string', demandOption: true }).options({ config }),
         async (argv) => {
           const { endLease } = await import('./list.ts');
@@ -66,7 +66,7 @@ export function leasesCommand<T>(parser: Argv<T>, { config, json }: SharedOption
       )
       .command(
         'clear <address>',
-        'Give an address that was set aside, as used by another host, back to its range, in the running rack',
+        'Return an address to its range in the running rack after another host used it',
         (clear) => clear.positional('address', { type: 'string', demandOption: true }).options({ config }),
         async (argv) => {
           const { clearAddress } = await import('./list.ts');
@@ -75,13 +75,13 @@ export function leasesCommand<T>(parser: Argv<T>, { config, json }: SharedOption
       )
       .command(
         'import <files..>',
-        "Take over the leases of another DHCP server from its file: ISC's dhcpd.leases, dnsmasq's, Kea's memfile",
+        "Import leases from another DHCP server's file: ISC's dhcpd.leases, dnsmasq's, Kea's memfile",
         (take) =>
           take.positional('files', { type: 'string', array: true, demandOption: true }).options({
             config,
             json,
-            format: { choices: FORMATS, describe: 'Whose file it is; left out: told by its first lines' },
-            'dry-run': { type: 'boolean', default: false, describe: 'Only say what would be taken, and what not' },
+            format: { choices: FORMATS, describe: 'Format of the files; default: detected by their first lines' },
+            'dry-run': { type: 'boolean', default: false, describe: 'Only print what would be imported, and what not' },
           }),
         async (argv) => {
           const { importLeases } = await import('./import.ts');

@@ -1,8 +1,8 @@
-// Where `rackboot leases import` puts leases: into the running daemon, or without one into leases.db.
+// Where `rackboot leases import` puts leases: into the running daemon, or without a daemon into leases.db.
 //
-// 1. Both decide by the same function on the same facts; what a daemon alone knows is what was offered in the last seconds.
-// 2. A request to the daemon is never larger than it reads, whatever the leases say of their clients.
-// 3. Without a daemon its state directory is held meanwhile, and the file is written as its owner.
+// 1. Both decide with the same function on the same facts. Only a daemon knows the offers of the last seconds.
+// 2. A request to the daemon never exceeds the size that it reads, however much the leases say about their clients.
+// 3. Without a daemon this process claims the state directory meanwhile, and writes the file as the directory's owner.
 
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
@@ -28,11 +28,11 @@ import { loadMerged } from '../config-in-force.ts';
 import { askDaemon } from '../control.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
 
-/** Takes leases of another server. */
+/** Accepts leases of another server. */
 export interface LeaseDestination {
-  /** What it is called in the summary. */
+  /** Its name in the summary. */
   readonly name: string;
-  /** Takes a batch, in as many parts as it gives answers; what it answers is on disk. @param dryRun nothing is changed */
+  /** Imports a batch, with one answer for each part, given when that part is on disk. @param dryRun true: change nothing */
   take(batch: readonly ForeignLease[], dryRun: boolean): AsyncIterable<ImportAnswer>;
   close(): Promise<void>;
 }
@@ -61,7 +61,7 @@ export async function openImport(config: string): Promise<LeaseDestination> {
   };
 }
 
-/** The leases as bodies of requests, as few as the daemon reads. */
+/** The leases as request bodies: as few as possible, none larger than the daemon reads. */
 export function* requestBodies(leases: readonly ForeignLease[], dryRun: boolean): Generator<string> {
   const bodyOf = (texts: readonly string[]): string => `{"dryRun":${dryRun},"leases":[${texts.join(',')}]}`;
   let texts: string[] = [];
@@ -93,10 +93,10 @@ async function openFile(configFile: string): Promise<LeaseDestination> {
   const subnets = indexSubnets(config.dhcp, undefined);
   const table = new LeaseTable();
   const moment = readHostMoment(clock);
-  const told = readReportedEnds(stateDir, () => undefined);
-  // By what clients are told apart is their network's to say.
+  const reported = readReportedEnds(stateDir, () => undefined);
+  // Before loading: each network decides what identifies its clients.
   table.serve(subnets.served, machines);
-  table.load(restoreLeases(opened.leases, moment, opened.clocks, told), moment.now);
+  table.load(restoreLeases(opened.leases, moment, opened.clocks, reported), moment.now);
   journal.listen({
     onDurable: (sequence) => void table.settle(sequence),
     onFailed: (from, to) => void table.rollBack(from, to, clock.now()),

@@ -1,10 +1,10 @@
-// `rackboot leases import`: takes over the leases of another DHCP server. A running daemon takes them through its journal; without
-// one they are written into its file, which nobody else may open meanwhile.
+// `rackboot leases import`: imports the leases of another DHCP server. A running daemon takes them through its journal. Without a daemon
+// the command writes them into its file, which no other process may open meanwhile.
 //
-// 1. Every entry that is not taken is told with its file, its line and why, PROBLEMS_SHOWN_MAX at most; all are counted.
-// 2. An import that fails in the middle tells what was taken until then: taking the same files again changes nothing of it.
-// 3. Several files are one: of an address the last entry of the last file counts, as with Kea's lease file cleanup.
-// 4. The lease that a client got last is taken first, so that of several in one network it does not matter where they stand in a file.
+// 1. Every skipped entry is printed with its file, its line and the reason, up to PROBLEMS_SHOWN_MAX; all are counted.
+// 2. An import that fails midway prints what it has imported. Importing the same files again does not change those leases.
+// 3. Several files count as one: the last entry of an address in the last file wins, as with Kea's lease file cleanup.
+// 4. A client's newest lease is imported first, so the order of its leases in the files does not matter.
 
 import { cleanText } from '../../clean-text.ts';
 import { systemClock } from '../../clock.ts';
@@ -35,17 +35,17 @@ import { linesOfFile } from './lines.ts';
 export interface ImportArguments {
   readonly config: string;
   readonly files: readonly string[];
-  /** Undefined: told by the files. */
+  /** Undefined: detected from the files. */
   readonly format: LeaseFileFormat | undefined;
   readonly dryRun: boolean;
   readonly json: boolean;
 }
 
-/** Lines about single entries; of more only the number is told. */
+/** Lines about single entries; further ones are only counted. */
 const PROBLEMS_SHOWN_MAX = 1000;
 /** Leases handed over at a time. */
 const BATCH_LEASES = 500;
-/** What is usual in such a file, or no lease that this server could give, and no line of its own: only counted. */
+/** Reasons that are only counted: usual in such a file, or of an entry that is no lease this server could give. */
 const QUIET: ReadonlySet<string> = new Set<ImportRefusal | FileProblem>([
   'already-there',
   'newer-here',
@@ -54,7 +54,7 @@ const QUIET: ReadonlySet<string> = new Set<ImportRefusal | FileProblem>([
   'not-ipv4',
 ]);
 
-/** What an import did. */
+/** The result of an import. */
 interface Tally {
   taken: number;
   readonly left: Map<string, number>;
@@ -62,7 +62,7 @@ interface Tally {
   problemCount: number;
 }
 
-/** Takes the leases over. @returns 0; 1 when an entry was left for a reason that a person can mend */
+/** Imports the leases. @returns 0, or 1 if an entry was skipped for a reason that a person can fix */
 export async function importLeases(args: ImportArguments): Promise<number> {
   const { config, files, dryRun, json } = args;
   loadPlace(config);
@@ -71,7 +71,7 @@ export async function importLeases(args: ImportArguments): Promise<number> {
   const destination = await openImport(config);
   const finish = (isWhole: boolean): void => {
     tally.problems.sort((a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line);
-    tell(tally, { dryRun, json, isWhole, into: destination.name, replaced: leases.replaced });
+    printTally(tally, { dryRun, json, isWhole, into: destination.name, replaced: leases.replaced });
   };
   try {
     for (const batch of batchesOf(newestFirst(leases.values()))) {
@@ -101,7 +101,7 @@ interface Place {
   readonly line: number;
 }
 
-/** Entries are numbered through all files, so that no two have one line. Of an address that has several, the last has its place. */
+/** Reads all files. Entries are numbered across files, so that each has its own number; an address has the place of its last entry. */
 function readFiles({ files, format }: ImportArguments, tally: Tally) {
   const leases = new ForeignLeases();
   const places = new Map<Ipv4, Place>();
@@ -116,7 +116,7 @@ function readFiles({ files, format }: ImportArguments, tally: Tally) {
       number += 1;
       places.set(entry.lease.address, { file, line: entry.lease.line });
       if (!leases.add({ ...entry.lease, line: number }))
-        throw new RackError('bad-argument', `${file} has leases of more than ${FOREIGN_LEASES_MAX} addresses`);
+        throw new RackError('bad-argument', `${file} exceeds ${FOREIGN_LEASES_MAX} leased addresses`);
     }
   }
   return { leases, places };
@@ -128,10 +128,10 @@ function detect(file: string): LeaseFileFormat {
   const format = detectFormat(first);
   if (format !== undefined) return format;
   const formats = Object.entries(LEASE_FILE_FORMATS).map(([name, title]) => `--format ${name} for ${title}`);
-  throw new RackError('bad-argument', `${file} is none of the files that are known: say ${formats.join(', ')}`);
+  throw new RackError('bad-argument', `${file} has an unknown format: add ${formats.join(', ')}`);
 }
 
-/** One of which a file does not say when it was granted counts as granted now. */
+/** Sorts by time of grant. A lease without that time counts as granted now. */
 const newestFirst = (leases: Iterable<ForeignLease>): readonly ForeignLease[] => {
   const grantedMs = ({ grantedWallMs }: ForeignLease): number => grantedWallMs ?? Number.MAX_SAFE_INTEGER;
   return [...leases].sort((a, b) => grantedMs(b) - grantedMs(a));
@@ -155,12 +155,12 @@ function note(tally: Tally, { file, line }: Place, reason: string, text: string,
     tally.problems.push({ file, line, reason, text: `${text}: ${sentence}` });
 }
 
-function tell(
+function printTally(
   tally: Tally,
   about: {
     readonly dryRun: boolean;
     readonly json: boolean;
-    /** False: it ended before all leases were tried. */
+    /** False: the import ended before all leases were tried. */
     readonly isWhole: boolean;
     readonly into: string;
     readonly replaced: number;
@@ -184,9 +184,9 @@ function tell(
   for (const { file, line, text } of problems) print(`${file}:${line}: ${cleanText(text)}`);
   if (problemCount > problems.length) print(`and ${problemCount - problems.length} more of the same kinds`);
   print(
-    `${counted(taken, 'lease')} ${dryRun ? 'would be' : taken === 1 ? 'was' : 'were'} taken over into ${into}${isWhole ? '' : ' before it failed; those behind them were not tried'}.`,
+    `${counted(taken, 'lease')} ${dryRun ? 'would be' : taken === 1 ? 'was' : 'were'} imported into ${into}${isWhole ? '' : ' before the import failed; the rest was not tried'}.`,
   );
-  for (const [reason, count] of left) print(`${count} left: ${sentenceOf(reason)} (${reason})`);
+  for (const [reason, count] of left) print(`${count} skipped: ${sentenceOf(reason)} (${reason})`);
 }
 
 const sentenceOf = (reason: string): string =>

@@ -1,4 +1,4 @@
-// The lines of a file of any size, read piece by piece while they are asked for.
+// The lines of a file of any size, read piece by piece on demand.
 
 import { closeSync, openSync, readSync } from 'node:fs';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
@@ -6,9 +6,9 @@ import { errorText, osErrorCode, RackError } from '../../errors.ts';
 const PIECE_BYTES = 256 * 1024;
 
 /**
- * The lines of a file, one character a byte, without their ends (LF or CR LF). Of a line that is longer than `lineMax` comes one character
- * more than that, by which it is told.
- * @throws RackError `not-found` when it cannot be read, `permission-denied`
+ * The lines of a file, one character a byte, without their ends (LF or CR LF). A line longer than `lineMax` is cut to `lineMax` + 1
+ * characters, by which the caller recognises it.
+ * @throws RackError `not-found` if the file cannot be read, `permission-denied`
  */
 export function* linesOfFile(path: string, lineMax: number): Generator<string, void> {
   const file = open(path);
@@ -22,7 +22,7 @@ export function* linesOfFile(path: string, lineMax: number): Generator<string, v
       const lines = (rest + piece.toString('latin1', 0, bytes)).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) yield withoutReturn(line).slice(0, cut);
-      // One more than is told of: what ends the line may be a CR that does not count.
+      // Keep one more than the cut: the line may end in a CR, which does not count.
       rest = rest.slice(0, cut + 1);
     }
     if (rest !== '') yield withoutReturn(rest).slice(0, cut);
@@ -52,7 +52,7 @@ function read(file: number, into: Buffer, path: string): number {
 function problemOf(path: string, cause: unknown): RackError {
   const code = osErrorCode(cause);
   if (code === 'ENOENT') return new RackError('not-found', `there is no file ${path}`, { cause });
-  if (code === 'EACCES') return new RackError('permission-denied', `${path} may not be read by this user`, { cause });
-  if (code === 'EISDIR') return new RackError('not-found', `${path} is a directory: name the file in it`, { cause });
+  if (code === 'EACCES') return new RackError('permission-denied', `this user may not read ${path}`, { cause });
+  if (code === 'EISDIR') return new RackError('not-found', `${path} is a directory: name a file in it`, { cause });
   return new RackError('not-found', `${path} cannot be read: ${errorText(cause)}`, { cause });
 }

@@ -1,5 +1,5 @@
-// `rackboot leases list` and `show`: who holds which address until when, beside a running daemon or from what it left on disk; `end`: nobody
-// any more, and `clear`: an address that was set aside is free, both in a running daemon alone.
+// `rackboot leases list` and `show`: which client holds which address until when, from the running daemon or from its files on disk. `end`
+// ends a lease, and `clear` returns an address that was set aside to its range; both need a running daemon.
 //
 // 1. Columns of the CSV are added at the end, never renamed: scripts read them.
 
@@ -12,7 +12,7 @@ import { askDaemon } from '../control.ts';
 import { jsonListLines, print, printError, printFields, printJson, printLines, tableLines } from '../output.ts';
 import { findLeases, type GivenCriteria } from './source.ts';
 
-/** How a list is printed: for people, as JSON, or as CSV (RFC 4180). */
+/** The format of a list: for people, JSON, or CSV (RFC 4180). */
 export type LeaseFormat = 'table' | 'json' | 'csv';
 
 const CSV_COLUMNS = [
@@ -32,10 +32,10 @@ const CSV_COLUMNS = [
   ['reserved_name', 'reservedName'],
 ] as const satisfies readonly (readonly [string, keyof LeaseReport])[];
 
-/** Prints the leases that fulfil every criterion, by address. @returns 0 */
+/** Prints the leases that match every criterion, by address. @returns 0 */
 export async function listLeases(config: string, criteria: GivenCriteria, format: LeaseFormat): Promise<number> {
   const { leases, file } = await findLeases(config, criteria);
-  if (file !== undefined) tellFile(file);
+  if (file !== undefined) noteFile(file);
   if (format === 'json') await printLines(jsonListLines('', leases, ''));
   else if (format === 'csv') await printLines(csvLines(leases));
   else {
@@ -48,18 +48,18 @@ export async function listLeases(config: string, criteria: GivenCriteria, format
       lease.expiresAt,
       lease.circuitId ?? '',
     ]);
-    const empty = isAny ? 'No lease fulfils this.' : 'No lease was given yet.';
+    const empty = isAny ? 'No lease matches.' : 'There are no leases yet.';
     await printLines(tableLines(['ADDRESS', 'MAC', 'STATE', 'NAME', 'UNTIL', 'SWITCH PORT'], rows, empty));
   }
   return 0;
 }
 
-/** The region's name for a client, else the operator's, else its own; empty: it has none. */
+/** The region's name for a client, else the operator's, else its own; empty: none. */
 export const nameOf = ({ machine, reservedName, hostname }: LeaseReport): string =>
   machine ?? reservedName ?? hostname ?? '';
 
-/** On standard error: standard output is the list alone. */
-const tellFile = (file: string): void => printError(`rackboot: no daemon answers; read from ${file}`);
+/** Names the file on standard error: standard output holds only the list. */
+const noteFile = (file: string): void => printError(`rackboot: no daemon answers; read from ${file}`);
 
 function* csvLines(leases: readonly LeaseReport[]): Generator<string> {
   yield CSV_COLUMNS.map(([heading]) => heading).join(',');
@@ -68,18 +68,18 @@ function* csvLines(leases: readonly LeaseReport[]): Generator<string> {
 
 const csvCell = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
-/** Prints everything that is known of an address's lease, or of every lease of a client. @throws RackError `not-found` */
+/** Prints everything about an address's lease, or about every lease of a client. @throws RackError `not-found` */
 export async function showLease(config: string, wanted: string, json: boolean): Promise<number> {
   const address = parseIpv4(wanted);
   if (address === undefined && parseMac(wanted) === undefined)
     throw new RackError(
       'bad-argument',
-      `${wanted} is no address and no hardware address: rackboot leases list has both`,
+      `${wanted} is neither an address nor a hardware address: rackboot leases list shows both`,
     );
   const { leases, file } = await findLeases(config, address === undefined ? { mac: wanted } : { address: wanted });
-  if (file !== undefined) tellFile(file);
+  if (file !== undefined) noteFile(file);
   if (leases.length === 0) {
-    const what = address === undefined ? 'has no lease of this rack' : 'was never leased by this rack';
+    const what = address === undefined ? 'has no lease on this rack' : 'was never leased by this rack';
     throw new RackError('not-found', `${wanted} ${what}`);
   }
   if (json) printJson(leases);
@@ -94,15 +94,15 @@ export async function showLease(config: string, wanted: string, json: boolean): 
 
 const endedShape = z.object({ mac: z.string() });
 
-/** Gives an address that was set aside back to its range. @returns 0 @throws RackError as `endLease` */
+/** Returns an address that was set aside to its range. @returns 0 @throws RackError as `endLease` */
 export async function clearAddress(config: string, wanted: string): Promise<number> {
   const address = formatIpv4(addressOf(wanted));
   await askDaemon(loadPlace(config).stateDir, `/leases/clear?address=${address}`, 'POST');
-  print(`${address} is set aside no more. It is looked at again before it is offered.`);
+  print(`${address} is no longer set aside. The rack probes it again before offering it.`);
   return 0;
 }
 
-/** Ends a running lease. @returns 0 @throws RackError `bad-argument`, `not-found` when none runs, as `askDaemon` */
+/** Ends a running lease. @returns 0 @throws RackError `bad-argument`, `not-found` if the address has none, as `askDaemon` */
 export async function endLease(config: string, wanted: string): Promise<number> {
   const address = formatIpv4(addressOf(wanted));
   const path = `/leases/end?address=${address}`;
@@ -114,14 +114,17 @@ export async function endLease(config: string, wanted: string): Promise<number> 
 function addressOf(wanted: string): Ipv4 {
   const address = parseIpv4(wanted);
   if (address !== undefined) return address;
-  throw new RackError('bad-argument', `${wanted} is no address: rackboot leases list has those of all clients`);
+  throw new RackError(
+    'bad-argument',
+    `${wanted} is not an address: rackboot leases list shows the addresses of all clients`,
+  );
 }
 
-/** Everything that is known of a lease, each with its name. */
+/** Everything about a lease, as names and values. */
 export function fieldsOf(lease: LeaseReport): readonly (readonly [string, string])[] {
   const fields: readonly (readonly [string, string | undefined])[] = [
     ['Address', lease.address],
-    ['Network', lease.network ?? 'none that is served now'],
+    ['Network', lease.network ?? 'not served now'],
     ['State', lease.state],
     ['MAC', lease.mac],
     ['Machine', lease.machine],
@@ -129,7 +132,7 @@ export function fieldsOf(lease: LeaseReport): readonly (readonly [string, string
     ['Hostname', lease.hostname],
     ['Granted', lease.grantedAt],
     ['Until', lease.expiresAt],
-    ['Lease time', lease.expiresAt === 'never' ? 'for ever' : `${lease.seconds} s`],
+    ['Lease time', lease.expiresAt === 'never' ? 'forever' : `${lease.seconds} s`],
     ['Client id', lease.clientId],
     ['Vendor class', lease.vendorClass],
     ['Switch port', lease.circuitId === undefined ? undefined : portOf(lease.circuitId)],

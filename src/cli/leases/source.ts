@@ -1,6 +1,6 @@
-// Where the commands about leases find them: with the running daemon, else in the file that it left.
+// Where the lease commands read leases: from the running daemon, else from the file that it left.
 //
-// 1. Without a daemon nothing is changed by reading: the file is opened for reading only, by the user it belongs to.
+// 1. Reading without a daemon changes nothing: the file's owner opens it, for reading only.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,13 +32,13 @@ import { loadMerged } from '../config-in-force.ts';
 import { followDaemon } from '../control.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
 
-/** Criteria as they were given on the command line. */
+/** Criteria as given on the command line. */
 export type GivenCriteria = Readonly<Partial<Record<LeaseCriterion, string | undefined>>>;
 
 /** Leases by address. */
 export interface FoundLeases {
   readonly leases: readonly LeaseReport[];
-  /** Where they come from when no daemon answers: the file; undefined: a daemon has them. */
+  /** The file they come from if no daemon answers; undefined: they come from a daemon. */
   readonly file: string | undefined;
 }
 
@@ -54,7 +54,7 @@ const reportShape = z.object({
   ...{ circuitId: z.string().optional(), remoteId: z.string().optional(), reservedName: z.string().optional() },
 });
 
-/** The leases that fulfil every criterion. @throws RackError as `followDaemon`, `bad-argument` for a criterion that is none */
+/** The leases that match every criterion. @throws RackError as `followDaemon`, `bad-argument` for an unusable criterion */
 export async function findLeases(config: string, criteria: GivenCriteria): Promise<FoundLeases> {
   const { stateDir } = loadPlace(config);
   try {
@@ -80,7 +80,7 @@ export async function askLeases(stateDir: string, criteria: GivenCriteria): Prom
   };
   await followDaemon(stateDir, `/leases/lines?${query}`, take, new AbortController().signal);
   if (count !== leases.length)
-    throw new RackError('store-unavailable', 'the list was cut off: the daemon ended meanwhile; ask again');
+    throw new RackError('store-unavailable', 'the list was cut off because the daemon ended: run this again');
   return leases;
 }
 
@@ -114,8 +114,8 @@ function readLeases(config: string, criteria: GivenCriteria): LeaseReport[] {
 }
 
 /**
- * What a daemon left on disk, dated as it would be at its next start.
- * @param moment of this host; the leases are told in instants of its `now`
+ * The leases that a daemon left on disk, dated as at its next start.
+ * @param moment of this host; the leases' instants relate to its `now`
  * @throws RackError as `copyLeases`
  */
 export function datedLeases(stateDir: string, moment: HostMoment): readonly Lease[] {

@@ -1,4 +1,4 @@
-// Leases that a change of the ranges leaves outside of them: their machines get other addresses when they renew.
+// Leases that a change of the ranges leaves outside them: their machines get other addresses when they renew.
 
 import { isDeepStrictEqual } from 'node:util';
 import { type RunningLease, strander } from '../../config/difference.ts';
@@ -7,10 +7,10 @@ import { errorText, RackError } from '../../errors.ts';
 import { formatIpv4, parseIpv4 } from '../../net/address.ts';
 import { askLeases } from './source.ts';
 
-/** Stranded leases that are listed; more are counted. */
+/** Stranded leases that are listed; further ones are only counted. */
 const STRANDED_SHOWN_MAX = 20;
 
-/** The leases of the running daemon that are in use. @throws RackError as `askLeases` */
+/** The leases in use, from the running daemon. @throws RackError as `askLeases` */
 export async function runningLeases(stateDir: string): Promise<readonly RunningLease[]> {
   const leases = await askLeases(stateDir, { state: 'bound' });
   return leases.flatMap(({ address, mac }) => {
@@ -19,7 +19,7 @@ export async function runningLeases(stateDir: string): Promise<readonly RunningL
   });
 }
 
-/** What a person is told of them. @param ranges such as `the new ranges` @returns no line where there are none */
+/** The lines about stranded leases. @param ranges such as `the new ranges` @returns no line if none is stranded */
 export function strandedLines(stranded: readonly RunningLease[], ranges: string): readonly string[] {
   if (stranded.length === 0) return [];
   const are = stranded.length === 1 ? 'is' : 'are';
@@ -32,16 +32,17 @@ export function strandedLines(stranded: readonly RunningLease[], ranges: string)
   ];
 }
 
-/** The same of a change that is in force already; the leases are asked for only where the networks differ. */
+/** The same for a change that is already in force. It asks for the leases only if the networks differ. */
 export async function strandedBy(before: RackConfig, after: RackConfig): Promise<readonly string[]> {
   if (isDeepStrictEqual(before.dhcp.subnets, after.dhcp.subnets)) return [];
   try {
     const stranded = (await runningLeases(after.stateDir)).filter(strander(before, after));
-    const lines = strandedLines(stranded, 'the ranges now');
-    const look = '`rackboot leases list --state bound` shows whose they are; with the former value they keep them.';
+    const lines = strandedLines(stranded, 'the ranges in force');
+    const look =
+      '`rackboot leases list --state bound` names their machines. With the former value they keep their addresses.';
     return lines.length === 0 ? [] : [...lines, look];
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
-    return [`Leases: whether some are outside the ranges now could not be asked: ${errorText(error)}`];
+    return [`Leases: could not check for leases outside the ranges: ${errorText(error)}`];
   }
 }

@@ -23,18 +23,18 @@ function readingCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
   return command
     .command(
       'list',
-      'List machines: all, or those that are like this',
+      'List all machines, or those that match',
       {
         config,
         json,
-        search: { ...some, alias: 'q', describe: 'With this in a name, an address, a tag, the serial number …' },
+        search: { ...some, alias: 'q', describe: 'With this text in a name, an address, a tag, the serial number …' },
         status: {
           ...some,
           array: true,
-          describe: 'In this state, such as ready; problem and work stand for several (repeat)',
+          describe: 'In this state, such as ready; problem and work each mean several states (repeat)',
         },
         owner: { ...some, array: true, describe: 'Of this user (repeat)' },
-        rack: { ...some, array: true, describe: 'At home with this rack (repeat)' },
+        rack: { ...some, array: true, describe: 'With this home rack (repeat)' },
       },
       async (argv) => {
         const { listMachines } = await import('./list.ts');
@@ -43,7 +43,7 @@ function readingCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
     )
     .command(
       'show <machine>',
-      'Show one machine, and by what it is recognised',
+      'Show one machine, and what identifies it',
       (show) => show.positional('machine', named(ANY_NAME)).options({ config, json }),
       async (argv) => {
         const { showMachine } = await import('./list.ts');
@@ -52,16 +52,16 @@ function readingCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
     );
 }
 
-/** Which machines are one, and which are two. */
+/** Commands that correct which records are the same machine. */
 function identityCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
   return command
     .command(
       'merge <keep> <other>',
-      'Make one machine of two: the other gives its interfaces and events to the first, and is gone',
+      'Merge two records of one machine: the first takes over interfaces and events, the other is removed',
       (merge) =>
         merge
           .positional('keep', named(`The machine that stays. ${ANY_NAME}`))
-          .positional('other', named('The machine that goes; it must not be in use'))
+          .positional('other', named('The machine to remove; it must not be in use'))
           .options({ config, json }),
       async (argv) => {
         const { mergeMachines } = await import('./identity.ts');
@@ -70,12 +70,17 @@ function identityCommands<T>(command: Argv<T>, { config, json }: SharedOptions, 
     )
     .command(
       'split <machine>',
-      'Make a New machine of some interfaces of one',
+      'Split interfaces off a machine into a New machine',
       (split) =>
         split.positional('machine', named(ANY_NAME)).options({
           config,
           json,
-          mac: { type: 'string', array: true, demandOption: true, describe: 'An address that goes (repeat)' },
+          mac: {
+            type: 'string',
+            array: true,
+            demandOption: true,
+            describe: 'A hardware address to split off (repeat)',
+          },
         }),
       async (argv) => {
         const { splitMachine } = await import('./identity.ts');
@@ -84,11 +89,11 @@ function identityCommands<T>(command: Argv<T>, { config, json }: SharedOptions, 
     )
     .command(
       'keep-apart <machine> <other>',
-      'Say that two machines are two, so that they are not taken for one again',
+      'Record that two machines are not the same, so that Rackboot never asks again',
       (apart) =>
         apart
           .positional('machine', named(ANY_NAME))
-          .positional('other', named('The other one'))
+          .positional('other', named('The other machine'))
           .options({ config, json }),
       async (argv) => {
         const { keepApart } = await import('./identity.ts');
@@ -97,7 +102,7 @@ function identityCommands<T>(command: Argv<T>, { config, json }: SharedOptions, 
     )
     .command(
       'move <machine> <rack>',
-      'Say that a machine was moved to another network, of the same rack or of another one',
+      'Record that a machine was moved to another network, of the same rack or another',
       (move) =>
         move
           .positional('machine', named(ANY_NAME))
@@ -105,7 +110,7 @@ function identityCommands<T>(command: Argv<T>, { config, json }: SharedOptions, 
           .options({
             config,
             json,
-            network: { ...some, describe: 'The network of that rack, by its name or as 10.20.0.0/24' },
+            network: { ...some, describe: 'The network of that rack, by name or as 10.20.0.0/24' },
           }),
       async (argv) => {
         const { moveMachine } = await import('./identity.ts');

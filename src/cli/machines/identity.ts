@@ -1,5 +1,5 @@
-// `rackboot machines merge`, `split`, `keep-apart` and `move`: a person says which machines are one, which are two, and with which rack one
-// is at home; and the part of `machines show` that says by what a machine is recognised.
+// `rackboot machines merge`, `split`, `keep-apart` and `move`: a person corrects which records are the same machine, and a machine's home
+// rack. Also the part of `machines show` that lists what identifies a machine.
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/load.ts';
@@ -12,7 +12,7 @@ import { findMachineShape, type MachineShape, machineShape, machinesShape } from
 const MACHINES_PATH = '/MAAS/api/2.0/machines/';
 
 const identityShape = z.object({
-  /** The racks with which it is at home; a region of an older version does not say. */
+  /** The machine's home racks. An older region does not send them. */
   home: z.array(z.string()).default([]),
   is_vouched: z.boolean(),
   power_is_proposed: z.boolean(),
@@ -28,7 +28,7 @@ const identityShape = z.object({
   conflicts: z.array(z.object({ system_id: z.string(), other: z.string(), text: z.string() })),
 });
 
-/** How the evidence is called; what is not in it is called as the API calls it. */
+/** Titles of the kinds of evidence; other kinds keep their API name. */
 const TITLES: Readonly<Record<string, string>> = {
   mac: 'Address',
   uuid: 'UUID',
@@ -41,7 +41,7 @@ const TITLES: Readonly<Record<string, string>> = {
 
 const pathOf = (machine: MachineShape, op: string): string => `${MACHINES_PATH}${machine.system_id}/?op=${op}`;
 
-/** The machine that is named by system id, hostname, FQDN or hardware address. @throws RackError `not-found` */
+/** Finds a machine by system id, hostname, FQDN or hardware address. @throws RackError `not-found` */
 export async function findMachine(stateDir: string, wanted: string): Promise<MachineShape> {
   const machines = machinesShape.parse(await askDaemon(stateDir, MACHINES_PATH));
   const found = findMachineShape(machines, wanted);
@@ -50,7 +50,7 @@ export async function findMachine(stateDir: string, wanted: string): Promise<Mac
   return found;
 }
 
-/** By what a machine is recognised, as lines of `machines show`. */
+/** What identifies a machine, as lines of `machines show`. */
 export async function identityFields(
   stateDir: string,
   machine: MachineShape,
@@ -58,9 +58,9 @@ export async function identityFields(
   const identity = identityShape.parse(await askDaemon(stateDir, pathOf(machine, 'identity')));
   const lines = identity.evidence.map((line): readonly [string, string] => {
     const notes = [
-      line.is_vouched ? 'booted from, as its rack says' : '',
-      line.is_portable ? 'an adapter that may be carried about' : '',
-      line.is_shared ? 'no evidence: others show it, too' : '',
+      line.is_vouched ? 'booted from it, confirmed by its rack' : '',
+      line.is_portable ? 'an adapter that may move between machines' : '',
+      line.is_shared ? 'no evidence: other machines have it, too' : '',
     ].filter((note) => note !== '');
     return [TITLES[line.kind] ?? line.kind, `${line.value}${notes.length === 0 ? '' : ` (${notes.join('; ')})`}`];
   });
@@ -75,24 +75,24 @@ export async function identityFields(
   return [
     ...lines,
     ...(identity.home.length === 0 ? [] : [['At home with', `rack ${identity.home.join(', ')}`] as const]),
-    ...(identity.is_vouched ? [] : [['Vouched for', 'by no rack'] as const]),
-    ...(identity.power_is_proposed ? [['Power', 'as the machine says; unused until it is accepted'] as const] : []),
+    ...(identity.is_vouched ? [] : [['Confirmed', 'by no rack'] as const]),
+    ...(identity.power_is_proposed ? [['Power', 'reported by the machine; unused until it is accepted'] as const] : []),
     ...conflicts,
   ];
 }
 
-/** Makes one machine of two. @returns 0 @throws RackError `not-found`, `bad-argument` when the region refuses */
+/** Merges two machines into one. @returns 0 @throws RackError `not-found`, `bad-argument` if the region refuses */
 export async function mergeMachines(file: string, keep: string, other: string, json: boolean): Promise<number> {
   const { stateDir } = loadPlace(file);
   const [kept, gone] = [await findMachine(stateDir, keep), await findMachine(stateDir, other)];
   const form = new URLSearchParams({ other: gone.system_id }).toString();
   const raw = await askDaemon(stateDir, pathOf(kept, 'merge'), 'POST', form);
   if (json) printJson(raw);
-  else print(`${gone.fqdn} (${gone.system_id}) is part of ${kept.fqdn} (${kept.system_id}) now.`);
+  else print(`${gone.fqdn} (${gone.system_id}) is now part of ${kept.fqdn} (${kept.system_id}).`);
   return 0;
 }
 
-/** Makes a New machine of some interfaces of one. @returns 0 @throws RackError as `mergeMachines` */
+/** Splits interfaces of a machine off into a New machine. @returns 0 @throws RackError as `mergeMachines` */
 export async function splitMachine(
   file: string,
   wanted: string,
@@ -117,18 +117,18 @@ export async function splitMachine(
   return 0;
 }
 
-/** Remembers that two machines are two. @returns 0 @throws RackError as `mergeMachines` */
+/** Records that two machines are not the same. @returns 0 @throws RackError as `mergeMachines` */
 export async function keepApart(file: string, one: string, other: string, json: boolean): Promise<number> {
   const { stateDir } = loadPlace(file);
   const [first, second] = [await findMachine(stateDir, one), await findMachine(stateDir, other)];
   const form = new URLSearchParams({ other: second.system_id }).toString();
   const raw = await askDaemon(stateDir, pathOf(first, 'keep_apart'), 'POST', form);
   if (json) printJson(raw);
-  else print(`${first.fqdn} and ${second.fqdn} are two machines, whatever they show.`);
+  else print(`${first.fqdn} and ${second.fqdn} stay two machines, even if they look the same.`);
   return 0;
 }
 
-/** Says with which rack, and in which of its networks, a machine is at home. @returns 0 @throws RackError as `mergeMachines` */
+/** Sets a machine's home rack and network. @returns 0 @throws RackError as `mergeMachines` */
 export async function moveMachine(
   file: string,
   wanted: string,

@@ -1,4 +1,4 @@
-// The tables of the commands that move machines through their life, and of `rackboot sshkeys`.
+// The tables of `rackboot sshkeys` and of the commands that move machines through their life cycle.
 
 import type { Argv } from 'yargs';
 import { type SharedOptions, yes } from '../shared-options.ts';
@@ -10,21 +10,21 @@ const text = { type: 'string', requiresArg: true } as const;
 const machine = { type: 'string', demandOption: true, describe: ANY_NAME } as const;
 const comment = { ...text, describe: 'Why, for the event log' };
 
-/** Commands that take nothing but a machine: name, operation, and what it is for. */
+/** Commands that take only a machine: name, operation, description. */
 const PLAIN = [
-  ['abort', 'abort', 'End what a machine is doing, and go back to where it was'],
+  ['abort', 'abort', 'Stop what a machine is doing, and return it to its former state'],
   ['broken', 'mark_broken', 'Mark a machine as broken, so that nothing uses it'],
   ['fixed', 'mark_fixed', 'Mark a broken machine as fixed'],
   ['lock', 'lock', 'Lock a machine: no command changes its state; power and debug-login stay allowed'],
   ['unlock', 'unlock', 'Unlock a machine'],
-  ['missing', 'mark_missing', 'Mark a machine as missing: it is not there, and nothing uses it'],
+  ['missing', 'mark_missing', 'Mark a machine as missing, so that nothing uses it'],
   ['exit-rescue', 'exit_rescue_mode', 'End the rescue of a machine'],
   ['override-failed', 'override_failed_testing', 'Use a machine although its tests failed'],
-  ['retire', 'retire', 'Put a machine out of use, and keep its records'],
+  ['retire', 'retire', 'Take a machine out of use, and keep its records'],
   ['reinstate', 'reinstate', 'Make a retired or missing machine New again'],
 ] as const;
 
-/** Adds the commands of the life of machines to `machines`, in the order of that life. */
+/** Adds the life cycle commands to `machines`, in the order of the cycle. */
 export function lifeCommands<T>(command: Argv<T>, shared: SharedOptions, finish: (code: number) => void) {
   const ready = runCommands(acceptCommand(command, shared, finish), shared, finish);
   const held = loginCommands(heldCommands(ready, shared, finish), shared, finish);
@@ -34,13 +34,17 @@ export function lifeCommands<T>(command: Argv<T>, shared: SharedOptions, finish:
 function acceptCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
   return command.command(
     'accept <machine>',
-    'Accept a New machine: it is measured at its next start, and Ready then',
+    'Accept a New machine: its next start commissions it, then it is Ready',
     (accept) =>
       accept.positional('machine', machine).options({
         config,
         json,
         comment,
-        'skip-commissioning': { type: 'boolean', default: false, describe: 'Ready at once, unmeasured' },
+        'skip-commissioning': {
+          type: 'boolean',
+          default: false,
+          describe: 'Make it Ready at once, without commissioning',
+        },
       }),
     async (argv) => {
       const { commandMachine } = await import('./life.ts');
@@ -53,7 +57,7 @@ function plainCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
   return PLAIN.reduce(
     (all, [name, op, describe]) =>
       all.command(
-        // What fits a state is told by the names of operations: they are taken, too.
+        // Refusals list the operations that fit a state by their API names, so those names work, too.
         [`${name} <machine>`, ...(op.replaceAll('_', '-') === name ? [] : [op.replaceAll('_', '-')])],
         describe,
         (plain) => plain.positional('machine', machine).options({ config, json, comment }),
@@ -66,12 +70,12 @@ function plainCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
   );
 }
 
-/** What is known of a machine: its name, and that it is known at all. */
+/** Commands that rename or remove a machine. */
 function recordCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
   return command
     .command(
       'rename <machine> <name>',
-      'Give a machine another hostname; DNS has it at once, the old one no more',
+      'Give a machine another hostname; DNS replaces the old one at once',
       (rename) =>
         rename
           .positional('machine', machine)
@@ -84,13 +88,13 @@ function recordCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
     )
     .command(
       'remove <machine>',
-      'Forget a machine: should it start again, it enlists as a new one',
+      'Forget a machine; if it boots again, it enlists as a new one',
       (remove) =>
         remove.positional('machine', machine).options({
           config,
           json,
           yes,
-          force: { type: 'boolean', default: false, describe: 'Also when somebody holds it, or it is at work' },
+          force: { type: 'boolean', default: false, describe: 'Even if the machine has an owner or is busy' },
         }),
       async (argv) => {
         const { removeMachine } = await import('./life.ts');
@@ -99,13 +103,13 @@ function recordCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
     );
 }
 
-/** Taking machines, using them, giving them back. */
+/** Commands that allocate, deploy and release machines. */
 function heldCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
-  const address = { ...text, describe: 'The address that it gets; default: a free one of the static range' };
+  const address = { ...text, describe: 'Its address; default: a free one of the static range' };
   return command
     .command(
       'allocate [machine]',
-      'Take a Ready machine: this one, or the first that meets the conditions',
+      'Allocate a Ready machine: this one, or the first that meets the conditions',
       (allocate) =>
         allocate.positional('machine', { type: 'string', describe: ANY_NAME }).options({
           config,
@@ -113,9 +117,9 @@ function heldCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
           comment,
           address,
           arch: { ...text, describe: 'amd64, or amd64/generic' },
-          cpus: { type: 'number', requiresArg: true, describe: 'At least so many processors' },
-          memory: { type: 'number', requiresArg: true, describe: 'At least so much memory, in MiB' },
-          tag: { type: 'string', array: true, describe: 'A tag that it must have (repeat)' },
+          cpus: { type: 'number', requiresArg: true, describe: 'Minimum number of processors' },
+          memory: { type: 'number', requiresArg: true, describe: 'Minimum memory, in MiB' },
+          tag: { type: 'string', array: true, describe: 'A required tag (repeat)' },
         }),
       async (argv) => {
         const { allocateMachine } = await import('./life.ts');
@@ -124,11 +128,11 @@ function heldCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
     )
     .command(
       'deploy <machine> <system>',
-      'Put a system onto the disk of a machine: debian/trixie, or trixie',
+      'Deploy a system to the disk of a machine: debian/trixie, or trixie',
       (deploy) =>
         deploy
           .positional('machine', machine)
-          .positional('system', { type: 'string', demandOption: true, describe: 'As `rackboot images list` shows it' })
+          .positional('system', { type: 'string', demandOption: true, describe: 'As shown by `rackboot images list`' })
           .options({
             config,
             json,
@@ -137,13 +141,13 @@ function heldCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
             by: {
               choices: ['image', 'installer'] as const,
               default: 'image' as const,
-              describe: "Write an image, or run the distribution's own installer by a preseed",
+              describe: "Write an image, or run the distribution's own installer with a preseed",
             },
             disk: {
               ...text,
-              describe: 'The disk to write, such as sda; default: the smallest that holds the image, USB last',
+              describe: 'The disk to write, such as sda; default: the smallest that fits the image, USB last',
             },
-            'user-data': { ...text, describe: 'A file that cloud-init runs at the first start' },
+            'user-data': { ...text, describe: 'A file for cloud-init to run at the first start' },
           }),
       async (argv) => {
         const { deployMachine } = await import('./life.ts');
@@ -152,13 +156,13 @@ function heldCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
     )
     .command(
       'release <machine>',
-      'Give a machine back, with its address and its name in DNS',
+      'Release a machine, its address and its name in DNS',
       (release) =>
         release.positional('machine', machine).options({
           config,
           json,
           comment,
-          erase: { choices: ['signatures', 'all'] as const, describe: 'Erase its disks before' },
+          erase: { choices: ['signatures', 'all'] as const, describe: 'Erase its disks first' },
         }),
       async (argv) => {
         const { commandMachine } = await import('./life.ts');
@@ -170,8 +174,8 @@ function heldCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
 
 /** Adds `sshkeys` to a command line. */
 export function sshkeysCommand<T>(parser: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
-  const username = { ...text, describe: 'Whose; default: the local administrator, as who this command acts' };
-  return parser.command('sshkeys', 'The keys by which people log in to the machines they deploy', (command) =>
+  const username = { ...text, describe: 'Owner of the keys; default: the local administrator' };
+  return parser.command('sshkeys', 'SSH keys with which people log in to machines they deploy', (command) =>
     command
       .command(['list', '$0'], 'List keys', { config, json, username }, async (argv) => {
         const { listSshKeys } = await import('./ssh-keys.ts');
@@ -194,7 +198,7 @@ export function sshkeysCommand<T>(parser: Argv<T>, { config, json }: SharedOptio
         'Remove a key',
         (remove) =>
           remove
-            .positional('id', { type: 'number', demandOption: true, describe: 'As `rackboot sshkeys list` shows it' })
+            .positional('id', { type: 'number', demandOption: true, describe: 'As shown by `rackboot sshkeys list`' })
             .options({ config, json, username }),
         async (argv) => {
           const { removeSshKey } = await import('./ssh-keys.ts');

@@ -1,4 +1,4 @@
-// `rackboot machines accept`, `deploy`, `release` and the others: a person moves a machine through its life.
+// `rackboot machines accept`, `deploy`, `release` and the others: move a machine through its life cycle.
 
 import { readFileSync } from 'node:fs';
 import { loadPlace } from '../../config/load.ts';
@@ -11,7 +11,7 @@ import { findMachine } from './identity.ts';
 
 const MACHINES_PATH = '/MAAS/api/2.0/machines/';
 
-/** What these commands have in common. */
+/** The arguments that these commands share. */
 export interface LifeArguments {
   readonly config: string;
   readonly json: boolean;
@@ -20,7 +20,7 @@ export interface LifeArguments {
 
 type Fields = Readonly<Record<string, string | undefined>>;
 
-/** Fields in URL-encoded form, those left out that are undefined. */
+/** URL-encodes the fields that are defined. */
 export function formOf(fields: Fields): string {
   const given = new URLSearchParams();
   for (const [name, value] of Object.entries(fields)) if (value !== undefined) given.set(name, value);
@@ -43,7 +43,7 @@ function show(raw: unknown, json: boolean): number {
   return 0;
 }
 
-/** Gives a machine one command. @returns 0 @throws RackError `not-found`, `bad-argument` when the region refuses */
+/** Runs one operation on a machine. @returns 0 @throws RackError `not-found`, `bad-argument` if the region refuses */
 export async function commandMachine(
   argv: LifeArguments & { readonly machine: string },
   op: string,
@@ -55,7 +55,7 @@ export async function commandMachine(
   return show(await askDaemon(stateDir, path, 'POST', formOf({ comment: argv.comment, ...fields })), argv.json);
 }
 
-/** Takes a machine that is Ready. @returns 0 @throws RackError as `commandMachine` */
+/** Allocates a Ready machine. @returns 0 @throws RackError as `commandMachine` */
 export async function allocateMachine(
   argv: LifeArguments & {
     readonly machine?: string | undefined;
@@ -80,7 +80,7 @@ export async function allocateMachine(
   return show(await askDaemon(stateDir, `${MACHINES_PATH}?op=allocate`, 'POST', form), argv.json);
 }
 
-/** Puts a system onto the disk of a machine. @returns 0 @throws RackError as `commandMachine`, `bad-argument` for a file that cannot be read */
+/** Deploys a system to a machine. @returns 0 @throws RackError as `commandMachine`, `bad-argument` for an unreadable file */
 export async function deployMachine(
   argv: LifeArguments & {
     readonly machine: string;
@@ -110,7 +110,7 @@ export async function renameMachine(
   return show(await askDaemon(stateDir, `${MACHINES_PATH}${machine.system_id}/`, 'PUT', form), argv.json);
 }
 
-/** Forgets a machine; a person is asked first. @returns 0 @throws RackError as `commandMachine`, `cancelled` */
+/** Forgets a machine, after asking a person. @returns 0 @throws RackError as `commandMachine`, `cancelled` */
 export async function removeMachine(
   argv: LifeArguments & { readonly machine: string; readonly force: boolean; readonly yes: boolean },
 ): Promise<number> {

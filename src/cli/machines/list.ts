@@ -1,4 +1,4 @@
-// `rackboot machines list` and `show`: the region's machines, asked through the daemon of this host.
+// `rackboot machines list` and `show`: the region's machines, through the daemon of this host.
 
 import { loadPlace } from '../../config/load.ts';
 import { counted } from '../../counted.ts';
@@ -12,7 +12,7 @@ import { statusText } from './switched-by-hand.ts';
 const MACHINES_PATH = '/MAAS/api/2.0/machines/';
 const MIB = 1024 * 1024;
 
-/** What is asked of the list. */
+/** The filters of the list. */
 export interface ListArguments {
   readonly config: string;
   readonly json: boolean;
@@ -22,7 +22,7 @@ export interface ListArguments {
   readonly rack?: readonly string[] | undefined;
 }
 
-/** The filters as the API takes them; empty: there is none. */
+/** The filters as a query of the API; empty without filters. */
 function filtersOf({ search, status = [], owner = [], rack = [] }: ListArguments): string {
   const given = new URLSearchParams(search === undefined ? [] : [['q', search]]);
   for (const name of status) given.append('status', name);
@@ -31,7 +31,7 @@ function filtersOf({ search, status = [], owner = [], rack = [] }: ListArguments
   return given.size === 0 ? '' : `?${given.toString()}`;
 }
 
-/** Prints all machines, or those that are asked for. @returns 0 @throws RackError `bad-argument` for a state or a rack that there is not */
+/** Prints all machines, or those that match. @returns 0 @throws RackError `bad-argument` for an unknown state or rack */
 export async function listMachines(argv: ListArguments): Promise<number> {
   const { stateDir } = loadPlace(argv.config);
   const filters = filtersOf(argv);
@@ -62,7 +62,7 @@ interface Column {
 const RACK: Column = { title: 'RACK', text: ({ rack_names: racks }) => racks.join(' ') };
 const OWNER: Column = { title: 'OWNER', text: ({ owner }) => owner ?? '' };
 
-/** The columns in which these machines differ: their racks where there are several, their owners where one has an owner. */
+/** The columns: RACK only if the machines have several racks, OWNER only if one has an owner. */
 export function columnsFor(machines: readonly MachineShape[]): readonly Column[] {
   const hasOwners = machines.some(({ owner }) => owner !== null);
   const hasRacks = new Set(machines.flatMap(({ rack_names: racks }) => racks)).size > 1;
@@ -80,7 +80,7 @@ export function columnsFor(machines: readonly MachineShape[]): readonly Column[]
   ];
 }
 
-/** What the firmware tells of a machine's parts. */
+/** The parts of a machine that its firmware reports. */
 function partLines({ hardware_parts: parts }: MachineShape): [string, string][] {
   if (parts === undefined) return [];
   const banks = parts.memory_banks.map(({ locator, size_mib: size, type, speed }) =>
@@ -137,7 +137,7 @@ export async function showMachine(file: string, wanted: string, json: boolean): 
   return 0;
 }
 
-/** How it is switched, and whether it was on when it was seen last. A region that is older does not say. */
+/** The power driver, and the state seen last. An older region does not send them. */
 function powerText(machine: MachineShape): string {
   const { power_type: type, power_state: state, power_state_age: age, power_task: task } = machine;
   if (typeof type !== 'string' || type === '' || type === 'manual') return 'switched by hand';

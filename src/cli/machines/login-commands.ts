@@ -7,19 +7,19 @@ const ANY_NAME = 'Its system id, hostname or hardware address';
 const text = { type: 'string', requiresArg: true } as const;
 const comment = { ...text, describe: 'Why, for the event log' };
 
-/** Adds the commands by which people come to log in to `machines`. */
+/** Adds the login commands to `machines`. */
 export function loginCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
   const machine = { type: 'string', demandOption: true, describe: ANY_NAME } as const;
   return command
     .command(
       'rescue <machine>',
-      'Start a machine from the network, to log in by the keys of its owner',
+      "Boot a machine into a rescue system, to log in with its owner's keys",
       (rescue) =>
         rescue.positional('machine', machine).options({
           config,
           json,
           comment,
-          wait: { type: 'boolean', default: false, describe: 'Wait until a login is possible, and show its host key' },
+          wait: { type: 'boolean', default: false, describe: 'Wait until login is possible, and show the host key' },
         }),
       async (argv) => {
         const { rescueMachine } = await import('./logins.ts');
@@ -28,14 +28,14 @@ export function loginCommands<T>(command: Argv<T>, { config, json }: SharedOptio
     )
     .command(
       'debug-login <machine>',
-      'Let your SSH keys in while a machine is commissioned, deployed or erased, and let it stay on when that fails',
+      'Allow SSH login while a machine is commissioned, deployed or erased, and keep it on if that fails',
       (debug) =>
         debug.positional('machine', machine).options({
           config,
           json,
           comment,
-          for: { ...text, describe: 'For how long, at most 24h; default: 1h' },
-          off: { type: 'boolean', default: false, describe: 'End it at once' },
+          for: { ...text, describe: 'How long, at most 24h; default: 1h' },
+          off: { type: 'boolean', default: false, describe: 'End the debug login now' },
         }),
       async (argv) => {
         const { debugLogin } = await import('./logins.ts');
@@ -44,7 +44,7 @@ export function loginCommands<T>(command: Argv<T>, { config, json }: SharedOptio
     )
     .command(
       'logins <machine>',
-      'Show how to log in to a machine that is in rescue mode or is debugged, with its host key',
+      'Show how to log in to a machine in rescue mode or with a debug login, and its host key',
       (logins) => logins.positional('machine', machine).options({ config, json }),
       async (argv) => {
         const { listLogins } = await import('./logins.ts');

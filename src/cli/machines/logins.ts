@@ -1,4 +1,4 @@
-// `rackboot machines rescue`, `debug-login` and `logins`: how a person comes to log in to a machine that runs the environment.
+// `rackboot machines rescue`, `debug-login` and `logins`: log in to a machine that runs the ephemeral environment.
 
 import { z } from 'zod';
 import { sleep, systemClock } from '../../clock.ts';
@@ -13,7 +13,7 @@ import { findMachine } from './identity.ts';
 
 const MACHINES_PATH = '/MAAS/api/2.0/machines/';
 const WAIT_MS = 2000;
-/** As long as a machine may take to enter its rescue. */
+/** The longest that a machine may take to enter rescue mode. */
 const WAIT_MS_MAX = 30 * 60_000;
 
 const loginsShape = z.array(
@@ -36,7 +36,7 @@ interface LoginArguments {
   readonly comment?: string | undefined;
 }
 
-/** Has a machine start for its rescue, and says how to log in. @returns 0 @throws RackError as the region refuses */
+/** Boots a machine into rescue mode, and prints how to log in. @returns 0 @throws RackError if the region refuses */
 export async function rescueMachine(argv: LoginArguments & { readonly wait: boolean }): Promise<number> {
   const { stateDir } = loadPlace(argv.config);
   const { system_id: id } = await findMachine(stateDir, argv.machine);
@@ -62,12 +62,12 @@ export async function listLogins(argv: LoginArguments): Promise<number> {
   const raw = await askDaemon(stateDir, `${MACHINES_PATH}${machine.system_id}/?op=logins`);
   const logins = loginsShape.parse(raw);
   if (argv.json) printJson(raw);
-  else if (logins.length === 0) print(`${machine.fqdn} is neither in rescue mode nor debugged.`);
+  else if (logins.length === 0) print(`${machine.fqdn} has neither rescue mode nor a debug login.`);
   else for (const login of logins) print(lineOf(login));
   return 0;
 }
 
-/** Waits until a machine is in rescue mode. @throws RackError `bad-argument` when it failed or took too long */
+/** Waits until a machine is in rescue mode. @throws RackError `bad-argument` if it failed or took too long */
 async function waitForLogin(stateDir: string, path: string, isQuiet: boolean): Promise<unknown> {
   const began = systemClock.now();
   let said = '';
@@ -78,14 +78,14 @@ async function waitForLogin(stateDir: string, path: string, isQuiet: boolean): P
     if (status === 'Rescue mode') return machine;
     if (status !== 'Entering rescue mode') throw new RackError('bad-argument', now);
     if (systemClock.now() - began > WAIT_MS_MAX)
-      throw new RackError('bad-argument', `${now} It did not come in ${WAIT_MS_MAX / 60_000} minutes.`);
+      throw new RackError('bad-argument', `${now} Rescue mode did not start within ${WAIT_MS_MAX / 60_000} minutes.`);
     if (now !== said && !isQuiet) print(now);
     said = now;
     await sleep(WAIT_MS);
   }
 }
 
-/** Opens or ends a debug login. @returns 0 @throws RackError as the region refuses */
+/** Starts or ends a debug login. @returns 0 @throws RackError if the region refuses */
 export async function debugLogin(
   argv: LoginArguments & { readonly for?: string | undefined; readonly off: boolean },
 ): Promise<number> {
@@ -97,15 +97,14 @@ export async function debugLogin(
   const path = `${MACHINES_PATH}${machine.system_id}/?op=debug_login`;
   const raw = await askDaemon(stateDir, path, 'POST', form.toString());
   if (argv.json) printJson(raw);
-  else if (argv.off) print(`Nobody logs in to debug ${machine.fqdn} any more.`);
+  else if (argv.off) print(`The debug login of ${machine.fqdn} has ended.`);
   else for (const login of loginsShape.parse(raw)) print(lineOf(login));
   return 0;
 }
 
 function lineOf({ kind, ssh, simulated, host_key: hostKey, username, keys, seconds_left: left }: Login): string {
-  const place =
-    simulated === true ? 'nobody can log in: it is simulated' : (ssh ?? 'ssh root@ADDRESS, which is not known yet');
-  const state = hostKey === null ? 'not possible before the machine has started for it' : `host key ${hostKey}`;
+  const place = simulated === true ? 'no login: the machine is simulated' : (ssh ?? 'ssh root@ADDRESS (not known yet)');
+  const state = hostKey === null ? 'not possible until the machine has booted for it' : `host key ${hostKey}`;
   const until = left === null ? '' : `, for ${counted(Math.ceil(left / 60), 'minute')}`;
   return `${kind === 'rescue' ? 'Rescue' : 'Debug'}: ${place}  (the ${keys === 1 ? 'key' : counted(keys, 'key')} of ${username}${until}; ${state})`;
 }

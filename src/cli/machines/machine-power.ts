@@ -1,8 +1,8 @@
-// `rackboot power status`, `on`, `off`, `cycle` and `set`: the power of machines as the region holds it.
+// `rackboot power status`, `on`, `off`, `cycle` and `set`: the power of machines, through the region.
 //
-// 1. The region answers before a machine is switched; with `--wait` the command stays until that has ended.
-//    Only an event after the answer that tells of the same kind of switching is taken for that end.
-// 2. A value of a parameter may be read from a file, so that no secret stands in the list of processes.
+// 1. The region answers before it switches the machine; with `--wait` the command waits for the end. Only an event after the answer that
+//    reports the same kind of switching counts as that end.
+// 2. The value of a parameter may come from a file, so that no secret appears in the list of processes.
 
 import { z } from 'zod';
 import { sleep } from '../../clock.ts';
@@ -18,10 +18,10 @@ import { missingProgramLines } from './power-programs.ts';
 import { handNote } from './switched-by-hand.ts';
 
 const MACHINES_PATH = '/MAAS/api/2.0/machines/';
-/** Events of a machine that are looked through for the end of its switching: those from its beginning on, the oldest of them. */
+/** Events of a machine searched for the end of a switch: the oldest after its start. */
 const EVENTS_MAX = 1000;
-const LOOK_EVERY_MS = 500;
-/** The longest a command may wait for its controller and for its end. */
+const POLL_MS = 500;
+/** The longest that a switch may take, with the wait for its controller. */
 const WAIT_MS_MAX = 15 * 60_000;
 
 const powerShape = machineShape.extend({
@@ -32,21 +32,21 @@ const powerShape = machineShape.extend({
   power_task: z.string(),
 });
 type PowerShape = z.infer<typeof powerShape>;
-/** What the region answers to a switch: `event_id` is the machine's newest event then. */
+/** The region's answer to a switch. `event_id` is the machine's newest event at that time. */
 const switchedShape = powerShape.extend({
   event_id: z.number(),
-  /** A region that is older does not say. */
+  /** An older region does not send it. */
   switches_itself_off: z.boolean().default(false),
 });
 const stateShape = z.object({ state: z.string(), age: z.number().nullable(), text: z.string() });
 const eventsShape = z.object({ events: z.array(z.object({ type: z.string(), description: z.string() })) });
 
-/** A good answer of a controller, which says nothing more than the state beside it, is left out. */
+/** Omits a controller's success response, which adds nothing to the state. */
 const plainText = (text: string): string => (/^HTTP 2\d\d\b/.test(text) ? '' : plainWords(text));
 
 const ageText = (seconds: number | null): string => (seconds === null ? '-' : `${formatDuration(seconds * 1000)} ago`);
 
-/** Prints the power of one machine, asked for now, or what is known of all. @returns 0; 1 when the one gave no good answer */
+/** Queries the power of one machine, or prints the last known power of all. @returns 0, or 1 if the query failed */
 export async function showPower(argv: {
   readonly config: string;
   readonly json: boolean;
@@ -59,7 +59,7 @@ export async function showPower(argv: {
   const { state, age, text } = stateShape.parse(raw);
   if (argv.json) printJson({ system_id: id, state, age, text });
   else {
-    const more: [string, string][] = plainText(text) === '' ? [] : [['Words', plainText(text)]];
+    const more: [string, string][] = plainText(text) === '' ? [] : [['Details', plainText(text)]];
     printFields([['Machine', `${fqdn} (${id})`], ['Power', state], ['Seen', ageText(age)], ...more]);
   }
   return state === 'error' ? 1 : 0;
@@ -100,8 +100,8 @@ function noteOf(machine: PowerShape): string {
 }
 
 /**
- * Has a machine switched. @returns 0; with `wait` 1 when that was not done
- * @throws RackError `not-found`, `bad-argument` when the region refuses, `not-running` while the machine is being switched
+ * Switches a machine. @returns 0; with `wait`, 1 if that failed
+ * @throws RackError `not-found`, `bad-argument` if the region refuses, `not-running` while the machine is already being switched
  */
 export async function switchMachine(
   argv: LifeArguments & { readonly machine: string; readonly wait: boolean },
@@ -117,7 +117,7 @@ export async function switchMachine(
     if (argv.json) printJson(raw);
     else {
       print(`${machine.fqdn} (${id}) is being switched: ${machine.power_task}.`);
-      if (op !== 'power_off') tellWhatFollows(machine);
+      if (op !== 'power_off') printWhatFollows(machine);
     }
     return 0;
   }
@@ -125,41 +125,41 @@ export async function switchMachine(
   const way = op === 'power_off' ? 'off' : 'on';
   const end = await findEnd(stateDir, machine, machine.event_id, way);
   const isDone = end?.type === `Node powered ${way}`;
-  const text = end?.description ?? (isOver ? 'something else was done with its power' : 'it is still being switched');
+  const text = end?.description ?? (isOver ? 'another command changed its power' : 'it is still being switched');
   if (argv.json) printJson({ system_id: id, done: isDone, text });
   else {
     print(`${machine.fqdn} (${id}): ${plainWords(text)}.`);
-    if (isDone && way === 'on') tellWhatFollows(machine);
+    if (isDone && way === 'on') printWhatFollows(machine);
   }
   return isDone ? 0 : 1;
 }
 
-/** A machine that nothing waits for does not stay on: who switches it on is not to wonder. */
-function tellWhatFollows({
+/** Explains, after switching on, that a machine with nothing to do switches itself off again. */
+function printWhatFollows({
   status_name: status,
   hostname,
   switches_itself_off: isToEnd,
 }: z.output<typeof switchedShape>) {
   if (!isToEnd) return;
   print(
-    `It is ${status}, and has nothing to do: when it starts from the network, it is told to switch off. ` +
-      `To have it stay on: rackboot machines rescue ${hostname}`,
+    `It is ${status} and has nothing to do: when it boots from the network, Rackboot tells it to switch off. ` +
+      `To keep it on: rackboot machines rescue ${hostname}`,
   );
 }
 
-/** Waits until nobody switches the machine any more. @returns false when that takes longer than WAIT_MS_MAX */
+/** Waits until the machine's switch is over. @returns false if that takes longer than WAIT_MS_MAX */
 async function awaitTask(stateDir: string, { system_id: id }: PowerShape): Promise<boolean> {
   const path = `${MACHINES_PATH}${id}/`;
-  for (let waitedMs = 0; waitedMs < WAIT_MS_MAX; waitedMs += LOOK_EVERY_MS) {
+  for (let waitedMs = 0; waitedMs < WAIT_MS_MAX; waitedMs += POLL_MS) {
     if (powerShape.parse(await askDaemon(stateDir, path)).power_task === '') return true;
-    await sleep(LOOK_EVERY_MS);
+    await sleep(POLL_MS);
   }
   return false;
 }
 
 /**
- * The event that tells how switching this way ended that began at the event `after`. The first: later ones tell of what somebody else did.
- * Undefined: none does, because another command took its place, or because it has not ended.
+ * The event that reports the end of a switch in this direction that began at the event `after`. It is the first such event: later ones
+ * belong to other commands. Undefined: another command replaced the switch, or it has not ended.
  */
 async function findEnd(stateDir: string, { system_id: id }: PowerShape, after: number, way: 'on' | 'off') {
   const query = new URLSearchParams({ id, after: String(after), limit: String(EVENTS_MAX), level: 'DEBUG' });
@@ -168,7 +168,7 @@ async function findEnd(stateDir: string, { system_id: id }: PowerShape, after: n
   return events.findLast(({ type }) => ends.includes(type));
 }
 
-/** Says how a machine is switched. @returns 0 @throws RackError `not-found`, `bad-argument` */
+/** Sets a machine's power driver and parameters. @returns 0 @throws RackError `not-found`, `bad-argument` */
 export async function setPower(argv: {
   readonly config: string;
   readonly json: boolean;
@@ -187,8 +187,8 @@ export async function setPower(argv: {
   const raw = await askDaemon(stateDir, `${MACHINES_PATH}${id}/`, 'PUT', form);
   const { fqdn, power_type: type } = powerShape.parse(raw);
   if (argv.json) printJson(raw);
-  else print(`${fqdn} (${id}) is switched by ${type === '' || type === 'manual' ? 'hand' : type} now.`);
-  // A region elsewhere switches it from there, with programs that are not seen from here.
+  else print(`${fqdn} (${id}) is now switched by ${type === '' || type === 'manual' ? 'hand' : type}.`);
+  // A remote region switches it with its own programs, which are not visible here.
   if (!isRegionElsewhere(argv.config)) for (const line of missingProgramLines([type])) printError(line);
   return 0;
 }
@@ -197,7 +197,7 @@ export async function setPower(argv: {
 export function parseParameter(text: string): readonly [string, string] {
   const [, name, mark, rest = ''] = /^([a-z0-9_]{1,64})([=@])(.*)$/is.exec(text) ?? [];
   if (name === undefined) {
-    throw new RackError('bad-argument', `${text.split('=', 1)[0]} is no parameter: give name=value, or name@file`);
+    throw new RackError('bad-argument', `${text.split('=', 1)[0]} is not a parameter: write name=value or name@file`);
   }
   return [name, mark === '@' ? (readFile(rest).toString('utf8').split('\n', 1)[0] ?? '') : rest];
 }

@@ -5,7 +5,7 @@ import type { SharedOptions } from '../shared-options.ts';
 
 /** Adds `power` to a command line. */
 export function powerCommands<T>(parser: Argv<T>, shared: SharedOptions, finish: (code: number) => void) {
-  return parser.command('power', 'What switches machines on and off', (command) => {
+  return parser.command('power', 'Switch machines on and off', (command) => {
     const machines = machineCommands(command, shared, finish);
     return checkCommands(machines, shared, finish).demandCommand(
       1,
@@ -14,12 +14,12 @@ export function powerCommands<T>(parser: Argv<T>, shared: SharedOptions, finish:
   });
 }
 
-/** Asking from this host, beside the daemon, and the key for that. */
+/** Commands that query power from this host without the daemon, and print the key for that. */
 function checkCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
   return command
     .command(
       'check <what>',
-      "Ask a hypervisor for its virtual machines (qemu+ssh://user@host/system), or a machine's BMC for its state",
+      "Query a hypervisor for its virtual machines (qemu+ssh://user@host/system), or a machine's BMC for its state",
       (check) =>
         check
           .positional('what', {
@@ -55,13 +55,13 @@ const machine = {
   describe: 'Its system id, hostname or hardware address',
 } as const;
 
-/** Switching the machines of the region. */
+/** Commands that switch the region's machines. */
 function switchCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
   const comment = { type: 'string', requiresArg: true, describe: 'Why, for the event log' } as const;
   const wait = {
     type: 'boolean',
     default: false,
-    describe: 'Wait until it is switched, and say what came of it',
+    describe: 'Wait until it is switched, and print the result',
   } as const;
   for (const [name, op, describe] of SWITCHES) {
     command.command(
@@ -83,7 +83,7 @@ function switchCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
         json,
         comment,
         wait,
-        soft: { type: 'boolean', default: false, describe: 'Ask its system, and cut nothing' },
+        soft: { type: 'boolean', default: false, describe: 'Ask its system to shut down instead of cutting the power' },
       }),
     async (argv) => {
       const { switchMachine } = await import('./machine-power.ts');
@@ -92,13 +92,13 @@ function switchCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
   );
 }
 
-/** The states of machines, and how they are switched. */
+/** Commands that show the power of machines and set their drivers. */
 function machineCommands<T>(command: Argv<T>, shared: SharedOptions, finish: (code: number) => void) {
   const { config, json } = shared;
   return switchCommands(command, shared, finish)
     .command(
       'status [machine]',
-      'Ask for the power of a machine, or show what is known of all',
+      'Query the power of a machine, or show the last known power of all',
       (status) => status.positional('machine', { ...machine, demandOption: false }).options({ config, json }),
       async (argv) => {
         const { showPower } = await import('./machine-power.ts');
@@ -107,7 +107,7 @@ function machineCommands<T>(command: Argv<T>, shared: SharedOptions, finish: (co
     )
     .command(
       'set <machine> <type> [parameters..]',
-      'Say how a machine is switched: ipmi power_address=10.0.0.5 power_user=maas power_pass@FILE',
+      'Set how a machine is switched: ipmi power_address=10.0.0.5 power_user=maas power_pass@FILE',
       (set) =>
         set
           .positional('machine', machine)
@@ -120,7 +120,11 @@ function machineCommands<T>(command: Argv<T>, shared: SharedOptions, finish: (co
           .options({
             config,
             json,
-            'skip-check': { type: 'boolean', default: false, describe: 'Store what the driver would refuse' },
+            'skip-check': {
+              type: 'boolean',
+              default: false,
+              describe: 'Store parameters that the driver would refuse',
+            },
           }),
       async (argv) => {
         const { setPower } = await import('./machine-power.ts');

@@ -1,5 +1,5 @@
-// `rackboot power check` and `rackboot power key`: whether what holds a machine's power answers, asked from this host with the same
-// drivers as the region's; and the key by which Rackboot logs in to hypervisors.
+// `rackboot power check` queries a machine's power controller from this host, with the region's drivers. `rackboot power key` prints the key
+// with which Rackboot logs in to hypervisors.
 
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
@@ -24,7 +24,7 @@ function surroundingsOf(stateDir: string): PowerSurroundings {
   return { clock: systemClock, sshIdentity: () => openSshIdentity(stateDir, systemClock) };
 }
 
-/** A signal for one question; it is aborted when the question has taken too long. */
+/** A signal for one query, aborted when the query takes too long. */
 function questionSignal(): AbortSignal {
   const controller = new AbortController();
   systemClock.schedule(COMMAND_MS_MAX.query, () => controller.abort());
@@ -32,9 +32,9 @@ function questionSignal(): AbortSignal {
 }
 
 /**
- * Asks a hypervisor, by its libvirt URI, or what holds the power of a machine.
+ * Queries a hypervisor by its libvirt URI, or the power controller of a machine.
  *
- * @returns 0 when it answered, 1 when not
+ * @returns 0 if it answered, else 1
  * @throws RackError `bad-argument`, `not-found`, `not-running`
  */
 export async function checkPower(config: string, wanted: string, json: boolean): Promise<number> {
@@ -45,7 +45,7 @@ export async function checkPower(config: string, wanted: string, json: boolean):
 async function checkHypervisor(stateDir: string, uri: string, json: boolean): Promise<number> {
   const host = parseHypervisor(uri);
   if (host === undefined) {
-    const text = `${uri} names no host of libvirt: give qemu+ssh://user@host/system, qemu:///system or test:///default`;
+    const text = `${uri} is not a libvirt URI: use qemu+ssh://user@host/system, qemu:///system or test:///default`;
     throw new RackError('bad-argument', text);
   }
   becomeOwnerOf(stateDir);
@@ -60,7 +60,7 @@ async function checkHypervisor(stateDir: string, uri: string, json: boolean): Pr
     printTable(
       ['VIRTUAL MACHINE', 'STATE', 'POWER'],
       list.guests.map(({ name, words, state }) => [name, words, state]),
-      `${host.address} answers, and has no virtual machine.`,
+      `${host.address} answers and has no virtual machines.`,
     );
   }
   return 0;
@@ -72,20 +72,20 @@ async function checkMachine(stateDir: string, wanted: string, json: boolean): Pr
   const { power_type: type } = machinePower.parse(await askDaemon(stateDir, path));
   const identity = machineIdentity.parse(await askDaemon(stateDir, `${path}?op=identity`));
   if (identity.power_is_proposed) {
-    // What an anonymous caller wrote is not to make this host speak to anybody.
-    const text = `${fqdn} has given its power parameters itself, and nobody has accepted it yet: commission it, or set them`;
+    // Parameters from an anonymous caller must not make this host contact anyone.
+    const text = `${fqdn} reported its power parameters itself and is not accepted yet: commission it, or set them`;
     throw new RackError('bad-argument', text);
   }
   const values = machineValues.parse(await askDaemon(stateDir, `${path}?op=power_parameters`));
   const driver = findDriver(type);
   if (driver === undefined) {
     const names = POWER_DRIVERS.map(({ name }) => name).join(', ');
-    throw new RackError('bad-argument', `${fqdn} has no power_type that Rackboot knows (${type || 'none'}): ${names}`);
+    throw new RackError('bad-argument', `the power_type of ${fqdn} is unknown (${type || 'none'}): use ${names}`);
   }
   becomeOwnerOf(stateDir);
   const opened = driver.open(id, values, surroundingsOf(stateDir));
   if (opened.kind === 'bad-parameters') {
-    throw new RackError('bad-argument', `the power_parameters of ${fqdn} will not do: ${opened.problems.join('; ')}`);
+    throw new RackError('bad-argument', `the power_parameters of ${fqdn} are unusable: ${opened.problems.join('; ')}`);
   }
   const answer = await opened.port.query(questionSignal());
   if (json) {
@@ -99,15 +99,15 @@ async function checkMachine(stateDir: string, wanted: string, json: boolean): Pr
 
 function printOutcome(controller: string, { kind, state, text, said }: PowerOutcome): void {
   printFields([
-    ['Asked', controller],
+    ['Controller', controller],
     ['Outcome', kind],
     ['Power', state],
-    ['Words', text],
+    ['Details', text],
     ...(said === undefined ? [] : [['Answer', said] as const]),
   ]);
 }
 
-/** Prints the line for a hypervisor's authorized_keys; the key is made when there is none. @returns 0 */
+/** Prints the line for a hypervisor's authorized_keys, making the key if there is none. @returns 0 */
 export async function printPowerKey(config: string): Promise<number> {
   const { stateDir } = loadPlace(config);
   becomeOwnerOf(stateDir);

@@ -9,7 +9,7 @@ const purposes = Object.keys(PURPOSES).filter((name): name is Purpose => Object.
 /** Adds `preseed` to a command line. */
 export function preseedCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
   const text = { type: 'string', requiresArg: true } as const;
-  return parser.command('preseed', 'What installers are told: templates, and what they become', (command) =>
+  return parser.command('preseed', 'Templates for installers, and what they render to', (command) =>
     command
       .command(['list', '$0'], 'List the templates, yours and the shipped ones', { config, json }, async (argv) => {
         const { listPreseeds } = await import('./preseed.ts');
@@ -17,7 +17,7 @@ export function preseedCommands<T>(parser: Argv<T>, { config, json }: SharedOpti
       })
       .command(
         'show <name>',
-        'Print a template, to begin your own with',
+        'Print a template, as a start for your own',
         (show) =>
           show.positional('name', { type: 'string', demandOption: true, describe: 'As listed' }).options({ config }),
         async (argv) => {
@@ -27,7 +27,7 @@ export function preseedCommands<T>(parser: Argv<T>, { config, json }: SharedOpti
       )
       .command(
         'render <machine>',
-        'Print what a machine would be told; keys of machines are left out. Nothing is changed',
+        "Render a machine's preseed without its keys; change nothing",
         (render) =>
           render
             .positional('machine', {
@@ -41,9 +41,9 @@ export function preseedCommands<T>(parser: Argv<T>, { config, json }: SharedOpti
               purpose: { choices: purposes, default: 'install' as const, describe: 'What the file is for' },
               os: { ...text, describe: "Instead of the machine's own: debian, ubuntu" },
               release: { ...text, describe: "Instead of the machine's own: bookworm" },
-              file: { ...text, describe: 'A template to try instead of the one that is found' },
+              file: { ...text, describe: 'A template to try instead of the usual one' },
               set: { type: 'string', array: true, default: [], describe: 'name=value: another value (repeat)' },
-              names: { type: 'boolean', default: false, describe: 'Only list the names that are looked for' },
+              names: { type: 'boolean', default: false, describe: 'Only list the template names tried, in order' },
             }),
         async (argv) => {
           const { renderForMachine } = await import('./preseed.ts');

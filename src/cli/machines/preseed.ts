@@ -1,6 +1,6 @@
-// `rackboot preseed list`, `show` and `render`: the templates of preseeds, and what one becomes for a machine of the region.
+// `rackboot preseed list`, `show` and `render`: the preseed templates, and what one renders to for a machine.
 //
-// 1. No key of a machine is shown: words stand in for it, and standard error says so. Standard output is the file alone.
+// 1. No key of a machine is shown: placeholders replace it, and standard error says so. Standard output holds only the file.
 
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
@@ -41,11 +41,11 @@ export interface RenderFlags {
   readonly purpose: Purpose;
   readonly osystem?: string | undefined;
   readonly release?: string | undefined;
-  /** A template instead of the one that is found. */
+  /** A template instead of the usual one. */
   readonly file?: string | undefined;
   /** `name=value`. */
   readonly set: readonly string[];
-  /** Only the names that are looked for. */
+  /** Print only the names tried. */
   readonly names: boolean;
   readonly json: boolean;
 }
@@ -62,14 +62,14 @@ export function listPreseeds(file: string, json: boolean): number {
     printJson({ directory: config.preseeds.directory, templates, notes: leftOut === undefined ? [] : [leftOut] });
   else {
     const rows = templates.map(({ name, origin, isReplaced }) => [name, isReplaced ? 'shipped, replaced' : origin]);
-    printTable(['NAME', 'WHOSE'], rows, 'There are no templates.');
-    print(`\nYours are in ${config.preseeds.directory}.`);
+    printTable(['NAME', 'ORIGIN'], rows, 'There are no templates.');
+    print(`\nYour own templates are in ${config.preseeds.directory}.`);
     if (leftOut !== undefined) printError(`Note: ${leftOut}`);
   }
   return 0;
 }
 
-/** Prints one template as it is. @returns 0 @throws RackError `not-found`, `bad-argument` when it cannot be read */
+/** Prints one template unchanged. @returns 0 @throws RackError `not-found`, `bad-argument` if it cannot be read */
 export function showPreseed(file: string, name: string): number {
   const { config } = loadMerged(file);
   const leftOut = leftOutNote(config.stateDir);
@@ -83,9 +83,9 @@ export function showPreseed(file: string, name: string): number {
 }
 
 /**
- * Prints what a machine would be told: the region itself makes it, as it would for the machine.
+ * Prints a machine's preseed. The region renders it, as it would for the machine.
  *
- * @returns 0, or 1 when the template is at fault
+ * @returns 0, or 1 if the template is at fault
  * @throws RackError `not-found`, `not-running`, `bad-argument`
  */
 export async function renderForMachine(flags: RenderFlags): Promise<number> {
@@ -119,7 +119,9 @@ function printPreseed(result: z.output<typeof resultShape>, json: boolean): numb
   else if (!result.ok) printError(`rackboot: ${result.file}:${result.line}: ${result.reason}`);
   else {
     printDocument(result.text);
-    printError(`rackboot: made of ${result.chain.join(', ')}; ${Object.values(STAND_IN).join(', ')} stand for secrets`);
+    printError(
+      `rackboot: rendered from ${result.chain.join(', ')}; ${Object.values(STAND_IN).join(', ')} replace secrets`,
+    );
   }
   return result.ok ? 0 : 1;
 }
@@ -132,7 +134,7 @@ function readTemplate(path: string): string {
   }
 }
 
-/** The rack as this machine reaches it: at its address in the machine's network, else at any. */
+/** The base URL at which this machine reaches the rack: in the machine's network, else in any. */
 function baseUrl(machine: MachineShape, config: RackConfig): string {
   const seen = machine.interface_set.flatMap(({ discovered = [] }) =>
     discovered.map(({ ip_address: address }) => address),

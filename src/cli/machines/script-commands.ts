@@ -1,4 +1,4 @@
-// The tables of `rackboot scripts`, and of the commands by which machines are commissioned and tested.
+// The tables of `rackboot scripts`, and of the commands that commission and test machines.
 
 import type { Argv } from 'yargs';
 import type { SharedOptions } from '../shared-options.ts';
@@ -10,7 +10,7 @@ const machine = { type: 'string', demandOption: true, describe: ANY_NAME } as co
 
 /** Adds `scripts` to a command line. */
 export function scriptsCommand<T>(parser: Argv<T>, shared: SharedOptions, finish: (code: number) => void) {
-  return parser.command('scripts', 'Scripts that commission and test machines, and what came of them', (command) =>
+  return parser.command('scripts', 'Scripts that commission and test machines, and their results', (command) =>
     resultsCommand(keepingCommands(command, shared, finish), shared, finish).demandCommand(
       1,
       'name what to do: add, list, show, remove or results',
@@ -22,14 +22,14 @@ function keepingCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
   return command
     .command(
       'add <file>',
-      'Add a script; its comment may say its name, title, type and time',
+      'Add a script; its comments may set name, title, type and timeout',
       (add) =>
         add.positional('file', { type: 'string', demandOption: true, describe: 'The script' }).options({
           config,
           json,
-          name: { ...text, describe: 'Default: as the script says, else the name of the file' },
+          name: { ...text, describe: 'Default: the name in the script, else the name of the file' },
           kind: { choices: ['commissioning', 'testing'] as const, describe: 'When it runs; default: commissioning' },
-          title: { ...text, describe: 'For people' },
+          title: { ...text, describe: 'Name shown to people' },
           timeout: { ...text, describe: 'How long it may take: 90s, 10m, 2h; default: 10m' },
           position: { type: 'number', requiresArg: true, describe: 'Lower ones run first, 0 to 999; default: 50' },
           replace: { type: 'boolean', default: false, describe: 'Replace the script of this name' },
@@ -54,7 +54,7 @@ function keepingCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
     )
     .command(
       'remove <script>',
-      'Remove a script; what came of it stays',
+      'Remove a script; its results stay',
       (remove) => remove.positional('script', script).options({ config, json }),
       async (argv) => {
         const { removeScript } = await import('./scripts.ts');
@@ -66,16 +66,21 @@ function keepingCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
 function resultsCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
   return command.command(
     'results <machine> [script]',
-    'Show what came of the newest run on a machine, or what one script said',
+    'Show the results of the newest run on a machine, or the output of one script',
     (results) =>
       results
         .positional('machine', machine)
-        .positional('script', { type: 'string', describe: 'What this script said: its last 64 KiB' })
+        .positional('script', { type: 'string', describe: 'Show the output of this script: its last 64 KiB' })
         .options({
           config,
           json,
-          all: { type: 'boolean', default: false, describe: 'All runs that are kept, the newest first' },
-          follow: { type: 'boolean', alias: 'f', default: false, describe: 'Go on until the machine has finished' },
+          all: { type: 'boolean', default: false, describe: 'All kept runs, newest first' },
+          follow: {
+            type: 'boolean',
+            alias: 'f',
+            default: false,
+            describe: 'Keep printing until the machine has finished',
+          },
         }),
     async (argv) => {
       const { showResults } = await import('./script-results.ts');
@@ -92,7 +97,7 @@ export function runCommands<T>(command: Argv<T>, { config, json }: SharedOptions
   return command
     .command(
       'commission <machine>',
-      'Have a machine measured and tested at its next start',
+      'Commission a machine at its next start: inventory and tests',
       (commission) =>
         commission.positional('machine', machine).options({
           config,
@@ -109,7 +114,7 @@ export function runCommands<T>(command: Argv<T>, { config, json }: SharedOptions
     )
     .command(
       'test <machine>',
-      'Have a machine checked and tested at its next start; then it is where it was before',
+      'Test a machine at its next start, then return it to its former state',
       (test) =>
         test
           .positional('machine', machine)

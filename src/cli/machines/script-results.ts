@@ -1,6 +1,6 @@
-// `rackboot scripts results`: what came of the checks and scripts on a machine, whole or while it comes.
+// `rackboot scripts results`: the results of the checks and scripts on a machine, complete or as they arrive.
 //
-// 1. What a script says is printed once, as it arrives; where more came than is kept, that is shown.
+// 1. Output of a script is printed once, as it arrives. `[…]` marks output that was dropped before it could be printed.
 
 import { z } from 'zod';
 import { sleep } from '../../clock.ts';
@@ -14,7 +14,7 @@ import { findMachine } from './identity.ts';
 const POLL_MS = 1000;
 /** States in which scripts run. */
 const AT_WORK: ReadonlySet<string> = new Set(['Commissioning', 'Testing']);
-/** So much of the end of what was printed tells where to go on, in characters. */
+/** How many of the last printed characters are searched for in the next output, to continue after them. */
 const OVERLAP = 256;
 
 const resultShape = z.looseObject({
@@ -48,7 +48,7 @@ interface ResultArguments {
 
 const decode = (base64: string | undefined): string => Buffer.from(base64 ?? '', 'base64').toString('utf8');
 
-/** Prints results. @returns 0; 1 when the run that was followed did not pass @throws RackError `not-found` */
+/** Prints results. @returns 0, or 1 if the followed run did not pass @throws RackError `not-found` */
 export async function showResults(argv: ResultArguments): Promise<number> {
   const { stateDir } = loadPlace(argv.config);
   const found = await findMachine(stateDir, argv.machine);
@@ -64,14 +64,14 @@ export async function showResults(argv: ResultArguments): Promise<number> {
 }
 
 function printRun(run: Run): void {
-  print(`${run.type_name} ${run.started ?? 'not begun'}: ${run.status_name}`);
+  print(`${run.type_name} ${run.started ?? 'not started'}: ${run.status_name}`);
   const rows = run.results.map(({ name, status_name: status, exit_status: code, runtime }) => [
     name,
     status,
     code === null ? '' : String(code),
     runtime,
   ]);
-  printTable(['NAME', 'RESULT', 'STATUS', 'TIME'], rows, 'Nothing was run.');
+  printTable(['NAME', 'RESULT', 'STATUS', 'TIME'], rows, 'Nothing ran.');
 }
 
 async function newestRun(stateDir: string, path: string, query: string): Promise<Run | undefined> {
@@ -87,12 +87,12 @@ async function printOutput(stateDir: string, path: string, script: string): Prom
   return 0;
 }
 
-/** Prints what comes of the run of a machine until the machine has finished. */
+/** Prints the results of a machine's run until the machine has finished. */
 class Follower {
   readonly #stateDir: string;
   readonly #systemId: string;
   readonly #path: string;
-  /** What was printed of each script, and whether its end was. */
+  /** The text already printed of each script, and whether its end was. */
   readonly #printed = new Map<string, { text: string; isEnded: boolean }>();
   #run: number | undefined;
 
@@ -116,7 +116,7 @@ class Follower {
   }
 
   async #show(run: Run): Promise<void> {
-    // It has started anew.
+    // A new run has started.
     if (this.#run !== run.id) this.#printed.clear();
     this.#run = run.id;
     const news = run.results.filter(
@@ -142,7 +142,7 @@ class Follower {
   }
 }
 
-/** What of a text was not there before; of one whose beginning is not kept any more, what follows the last that was. */
+/** The part of `now` that is new since `before`. If the beginning has been dropped, what follows the last characters of `before`. */
 export function newPart(before: string, now: string): string {
   if (now.startsWith(before)) return now.slice(before.length);
   const last = before.slice(-OVERLAP);

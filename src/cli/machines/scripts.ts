@@ -1,4 +1,4 @@
-// `rackboot scripts add`, `list`, `show` and `remove`: the scripts that run on machines which are commissioned or tested.
+// `rackboot scripts add`, `list`, `show` and `remove`: the scripts that commission and test machines.
 
 import { basename } from 'node:path';
 import { z } from 'zod';
@@ -19,7 +19,7 @@ const shape = z.looseObject({
 });
 const KINDS: Readonly<Record<number, string>> = { 0: 'commissioning', 2: 'testing' };
 
-/** Adds the script of a file, or replaces one. @returns 0 @throws RackError `bad-argument` for what is no script, `not-found` */
+/** Adds or replaces a script from a file. @returns 0 @throws RackError `bad-argument` for an unusable file, `not-found` */
 export async function addScript(argv: {
   readonly config: string;
   readonly json: boolean;
@@ -34,7 +34,7 @@ export async function addScript(argv: {
   const { stateDir } = loadPlace(argv.config);
   const bytes = readFile(argv.file);
   const script = bytes.toString('utf8');
-  if (!Buffer.from(script).equals(bytes)) throw new RackError('bad-argument', `${argv.file} is no text in UTF-8`);
+  if (!Buffer.from(script).equals(bytes)) throw new RackError('bad-argument', `${argv.file} is not UTF-8 text`);
   const own = /^# ?name:\s*(\S+)\s*$/im.exec(script)?.[1];
   const name = argv.name ?? own ?? basename(argv.file).replace(/\.(?:sh|awk)$/, '');
   const form = new URLSearchParams({ name, script });
@@ -67,7 +67,7 @@ export async function listScripts(config: string, json: boolean): Promise<number
         one.title,
       ]);
     const headings = ['NAME', 'KIND', 'POSITION', 'AT MOST', 'SIZE', 'TITLE'];
-    printTable(headings, rows, 'No script yet: rackboot scripts add FILE');
+    printTable(headings, rows, 'There are no scripts yet: rackboot scripts add FILE');
   }
   return 0;
 }

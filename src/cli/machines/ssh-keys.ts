@@ -1,4 +1,4 @@
-// `rackboot sshkeys`: the keys by which people log in to the machines they deploy.
+// `rackboot sshkeys`: the keys with which people log in to the machines they deploy.
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/load.ts';
@@ -10,7 +10,7 @@ import { readFile } from './life.ts';
 
 const PATH = '/MAAS/api/2.0/account/prefs/sshkeys/';
 const keyShape = z.looseObject({ id: z.number(), key: z.string() });
-/** Of the key itself: enough to tell one from another. */
+/** Characters of the key that are shown: enough to tell keys apart. */
 const SHOWN_CHARACTERS = 16;
 
 interface KeyArguments {
@@ -24,7 +24,7 @@ const queryOf = ({ username }: KeyArguments): string =>
 
 /** The command that adds the first key of this user. */
 const noKeyText = (username: string | undefined): string =>
-  `No key yet: rackboot sshkeys add ~/.ssh/id_ed25519.pub${username === undefined ? '' : ` --username ${username}`}`;
+  `There are no keys yet: rackboot sshkeys add ~/.ssh/id_ed25519.pub${username === undefined ? '' : ` --username ${username}`}`;
 
 /** Prints the keys of a user. @returns 0 */
 export async function listSshKeys(argv: KeyArguments): Promise<number> {
@@ -44,7 +44,7 @@ export async function listSshKeys(argv: KeyArguments): Promise<number> {
   return 0;
 }
 
-/** Adds the keys of a file. @returns 0 @throws RackError `bad-argument` when the file cannot be read, or a line of it is no key */
+/** Adds the keys of a file. @returns 0 @throws RackError `bad-argument` if the file cannot be read, or a line is not a key */
 export async function addSshKeys(argv: KeyArguments & { readonly file: string }): Promise<number> {
   const { stateDir } = loadPlace(argv.config);
   const lines = readFile(argv.file)

@@ -1,16 +1,16 @@
-// Machines that wait for a person to switch them on: what commands say of them.
+// How commands show machines that wait for a person to switch them on.
 
 import { WAITING_TEXT } from '../../region/life/status-change.ts';
 
-/** A machine as the region tells of it; one that is older may not say why it is in its state. */
-type Told = Readonly<Record<string, unknown>>;
+/** A machine as sent by the region. An older region may not send the reason of its state. */
+type SentMachine = Readonly<Record<string, unknown>>;
 
-/** True for a machine that begins its work as soon as somebody switches it on, which no power driver can. */
-export const waitsForHand = ({ status_message: message }: Told): boolean => message === WAITING_TEXT;
+/** True if a machine starts its work as soon as a person switches it on, because no power driver can. */
+export const waitsForHand = ({ status_message: message }: SentMachine): boolean => message === WAITING_TEXT;
 
-/** Its state as a cell or a line shows it. */
-export const statusText = (machine: Told & { readonly status_name: string }): string =>
+/** A machine's state, for a cell or a line. */
+export const statusText = (machine: SentMachine & { readonly status_name: string }): string =>
   waitsForHand(machine) ? `${machine.status_name}, ${WAITING_TEXT}` : machine.status_name;
 
-/** What the column for remarks on its power says. */
-export const handNote = (machine: Told): string => (waitsForHand(machine) ? WAITING_TEXT : '');
+/** The remark on a machine's power. */
+export const handNote = (machine: SentMachine): string => (waitsForHand(machine) ? WAITING_TEXT : '');

@@ -1,5 +1,5 @@
-// `rackboot createadmin`, `rackboot password` and `rackboot apikey`: straight on the region's store, so that they work before the daemon first ran and
-// beside one that runs.
+// `rackboot createadmin`, `rackboot password` and `rackboot apikey`: change the region's store directly, so they work before the daemon's
+// first start and alongside a running one.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { systemClock } from '../../clock.ts';
@@ -20,13 +20,13 @@ import { print, printError } from '../output.ts';
 import { openPrompt } from '../prompt.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
 
-/** Who makes more mistakes is no person. */
+/** No person makes more mistakes. */
 const MISTAKES_MAX = 50;
 
-/** Whose password is read, and from where. */
+/** The account whose password is read, and the source. */
 export interface PasswordFlags {
   readonly username: string;
-  /** `-`: standard input; undefined: the terminal is asked. */
+  /** `-`: standard input; undefined: ask on the terminal. */
   readonly passwordFile?: string | undefined;
 }
 
@@ -40,16 +40,16 @@ export interface AdministratorFlags extends PasswordFlags {
 export async function createAdministrator(flags: AdministratorFlags): Promise<number> {
   const { stateDir } = loadPlace(flags.config);
   const { username, email } = flags;
-  // Before this process becomes another user: the file may be root's alone.
+  // Read before this process switches users: perhaps only root may read the file.
   const given = flags.password ?? (flags.passwordFile === undefined ? undefined : await readPassword(flags));
-  // Nobody types a password for a name that is taken.
+  // Before a person types a password: the name may be taken.
   if (given === undefined && hasRegionStore(stateDir)) {
     await withStore(stateDir, (store) => {
       if (store.findUser(username) !== undefined) throw nameTaken(username);
     });
   }
   const account = { username, email, password: given ?? (await readPassword(flags)) };
-  // Before a store is made for it.
+  // Before `withStore`, which would make a store.
   const problem = newUserProblem(account);
   if (problem !== undefined) throw new RackError('bad-argument', problem);
   await withStore(stateDir, (store) => createAdmin(store, systemClock, account));
@@ -58,7 +58,7 @@ export async function createAdministrator(flags: AdministratorFlags): Promise<nu
 }
 
 /**
- * Gives an account another password. Whoever may write into the state directory may do so: root, and the user of the service.
+ * Sets another password for an account. Every user who may write into the state directory can do this: root, and the service's user.
  *
  * @returns 0
  * @throws RackError `not-found`, `bad-argument`, `store-unwritable`
@@ -69,10 +69,10 @@ export async function resetPassword(flags: PasswordFlags & { readonly config: st
   checkHasAccounts(stateDir, username);
   await withStore(stateDir, async (store) => {
     if (store.findUser(username) === undefined)
-      throw new RackError('not-found', `there is no user ${username}; rackboot users list shows all`);
+      throw new RackError('not-found', `there is no user ${username}: rackboot users list shows all`);
     await changePassword(store, systemClock, username, await readPassword(flags));
   });
-  print(`${username} has another password; browsers that were signed in are signed out.`);
+  print(`${username} has a new password; all browsers of the account are signed out.`);
   return 0;
 }
 
@@ -89,24 +89,24 @@ export async function printApiKey(flags: {
   return 0;
 }
 
-/** Opening a store makes it: what changes an account must not leave an empty one behind. @throws RackError `not-found` */
+/** Requires a store. Opening one would make it, and changing an account must not leave an empty one behind. @throws RackError `not-found` */
 function checkHasAccounts(stateDir: string, username: string): void {
   if (hasRegionStore(stateDir)) return;
   throw new RackError(
     'not-found',
-    `there is no user ${username}: ${stateDir} holds no account yet; rackboot createadmin --username ${username} makes the first`,
+    `there is no user ${username}: ${stateDir} has no accounts yet; rackboot createadmin --username ${username} makes the first`,
   );
 }
 
-/** @throws RackError as `openRegionStore`, and `permission-denied` with whom to be, for a user who may not enter the state directory */
+/** @throws RackError as `openRegionStore`, and `permission-denied` with the remedy if this user may not enter the state directory */
 function openStore(stateDir: string): RegionStore {
   try {
     return openRegionStore({ stateDir });
   } catch (error) {
     const isForbidden = error instanceof RackError && isOwnershipError(error.cause);
-    // One that is not there is to be made: that error says how.
+    // A missing directory must be made first: that error says how.
     if (!isForbidden || !existsSync(stateDir)) throw error;
-    const text = `the accounts of ${stateDir} may not be changed by ${ownUserName()}: ${readerRemedy(stateDir)}`;
+    const text = `${ownUserName()} may not change the accounts of ${stateDir}: ${readerRemedy(stateDir)}`;
     throw new RackError('permission-denied', text, { cause: error });
   }
 }
@@ -121,7 +121,7 @@ async function withStore<T>(stateDir: string, action: (store: RegionStore) => T 
   }
 }
 
-/** Asks twice for a password; after a mistake both questions come again. @throws RackError `bad-argument` after MISTAKES_MAX of them */
+/** Asks twice for a password, and again for both after a mistake. @throws RackError `bad-argument` after MISTAKES_MAX mistakes */
 export async function askPassword(
   username: string,
   ask: (question: string) => Promise<string>,
@@ -129,7 +129,7 @@ export async function askPassword(
 ): Promise<string> {
   for (let mistakes = 0; mistakes < MISTAKES_MAX; mistakes += 1) {
     const password = await ask(`Password for ${username} (at least ${PASSWORD_MIN} characters): `);
-    // Nobody types twice what will not do.
+    // A short password is refused before it is typed twice.
     if (password.length < PASSWORD_MIN) tell(`A password has at least ${PASSWORD_MIN} characters.`);
     else if (password !== (await ask('Once more: '))) tell('The two passwords differ.');
     else return password;
@@ -137,7 +137,7 @@ export async function askPassword(
   throw new RackError('bad-argument', 'no usable password; nothing was changed');
 }
 
-/** Reads a password from where nobody sees it. @throws RackError `bad-argument`, `cancelled` */
+/** Reads a password without showing it. @throws RackError `bad-argument`, `cancelled` */
 export async function readPassword(flags: PasswordFlags): Promise<string> {
   if (flags.passwordFile !== undefined) {
     try {
@@ -149,7 +149,7 @@ export async function readPassword(flags: PasswordFlags): Promise<string> {
     }
   }
   if (process.stdin.isTTY !== true)
-    throw new RackError('bad-argument', 'no terminal to ask for the password on; give --password-file');
+    throw new RackError('bad-argument', 'there is no terminal to ask for the password: add --password-file');
   const prompt = openPrompt({ silent: true });
   try {
     return await askPassword(flags.username, (question) => prompt.ask(question), printError);

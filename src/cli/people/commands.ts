@@ -8,19 +8,19 @@ type Finish = (code: number) => void;
 const text = { type: 'string', requiresArg: true } as const;
 const passwordFile = {
   ...text,
-  describe: 'File that holds the password; - reads standard input; default: asked for',
+  describe: 'File that holds the password; - reads standard input; default: ask',
 } as const;
 const user = { type: 'string', demandOption: true, describe: 'The name of the account' } as const;
 const tag = { type: 'string', demandOption: true, describe: 'Letters, digits, - and _' } as const;
 
-/** Adds them to a command line. */
+/** Adds `users`, `tags` and `password` to a command line. */
 export function peopleCommands<T>(parser: Argv<T>, shared: SharedOptions, finish: Finish) {
   const { config } = shared;
   return parser
-    .command('users', 'Who has an account', (command) => userCommands(command, shared, finish))
+    .command('users', 'Accounts of people', (command) => userCommands(command, shared, finish))
     .command(
       'password <username>',
-      'Give an account another password; its browsers are signed out',
+      'Set the password of an account, and sign its browsers out',
       (command) => command.positional('username', user).options({ config, 'password-file': passwordFile }),
       async (argv) => {
         const { resetPassword } = await import('./accounts.ts');
@@ -40,13 +40,13 @@ function userCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
     })
     .command(
       'add <username>',
-      'Make an account',
+      'Create an account',
       (add) =>
         add.positional('username', user).options({
           config,
           json,
           email: { ...text, default: '', describe: 'An e-mail address' },
-          admin: { type: 'boolean', default: false, describe: 'An administrator, who may do everything' },
+          admin: { type: 'boolean', default: false, describe: 'Make it an administrator, who may do everything' },
           'password-file': passwordFile,
         }),
       async (argv) => {
@@ -56,7 +56,7 @@ function userCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
     )
     .command(
       'remove <username>',
-      'Remove an account, with its keys; one that holds machines stays',
+      'Remove an account and its keys, unless it owns machines',
       (remove) => remove.positional('username', user).options({ config, json }),
       async (argv) => {
         const { removeUser } = await import('./people.ts');
@@ -75,12 +75,12 @@ function tagCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finis
     })
     .command(
       'add <name>',
-      'Make a tag',
+      'Create a tag',
       (add) =>
         add.positional('name', tag).options({
           config,
           json,
-          comment: { ...text, describe: 'What it is for' },
+          comment: { ...text, describe: 'Purpose of the tag' },
           'kernel-opts': { ...text, describe: 'Kernel parameters of its machines, instead of the global ones' },
         }),
       async (argv) => {
@@ -99,13 +99,13 @@ function tagCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finis
     )
     .command(
       'update-nodes <name>',
-      'Give a tag to machines, and take it from others',
+      'Add a tag to machines, or remove it from them',
       (update) =>
         update.positional('name', tag).options({
           config,
           json,
-          add: { ...machines, describe: 'A machine that gets it: system id, hostname or hardware address (repeat)' },
-          remove: { ...machines, describe: 'A machine that loses it (repeat)' },
+          add: { ...machines, describe: 'A machine to tag: system id, hostname or hardware address (repeat)' },
+          remove: { ...machines, describe: 'A machine to untag (repeat)' },
         }),
       async (argv) => {
         const { tagMachines } = await import('./people.ts');

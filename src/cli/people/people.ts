@@ -1,4 +1,4 @@
-// `rackboot users` and `rackboot tags`: what the API has under these names, asked through the daemon of this host.
+// `rackboot users` and `rackboot tags`: the accounts and tags of the API, through the daemon of this host.
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/load.ts';
@@ -21,7 +21,7 @@ const tagShape = z.looseObject({ name: z.string(), comment: z.string(), kernel_o
 
 const placeOf = (base: string, name: string): string => `${base}${encodeURIComponent(name)}/`;
 
-/** Prints who has an account. @returns 0 */
+/** Prints the accounts. @returns 0 */
 export async function listUsers(argv: Arguments): Promise<number> {
   const raw = await askDaemon(loadPlace(argv.config).stateDir, USERS);
   if (argv.json) printJson(raw);
@@ -30,7 +30,7 @@ export async function listUsers(argv: Arguments): Promise<number> {
       .array(userShape)
       .parse(raw)
       .map(({ username, email, is_superuser: isAdmin }) => [username, isAdmin ? 'administrator' : 'user', email]);
-    printTable(['USER', 'KIND', 'E-MAIL'], rows, 'Nobody has an account yet: rackboot createadmin --username NAME');
+    printTable(['USER', 'KIND', 'E-MAIL'], rows, 'There are no accounts yet: rackboot createadmin --username NAME');
   }
   return 0;
 }
@@ -49,11 +49,11 @@ export async function addUser(
   return 0;
 }
 
-/** Removes an account, with its keys. @returns 0 @throws RackError `not-found`, `bad-argument` when it holds machines or is the last one */
+/** Removes an account and its keys. @returns 0 @throws RackError `not-found`, `bad-argument` if it owns machines or is the last one */
 export async function removeUser(argv: Arguments & { readonly username: string }): Promise<number> {
   await askDaemon(loadPlace(argv.config).stateDir, placeOf(USERS, argv.username), 'DELETE');
   if (argv.json) printJson({ username: argv.username });
-  else print(`${argv.username} has no account any more.`);
+  else print(`The account ${argv.username} is removed.`);
   return 0;
 }
 
@@ -64,7 +64,7 @@ export async function listTags(argv: Arguments): Promise<number> {
   else {
     const tags = z.array(tagShape).parse(raw);
     const rows = tags.map(({ name, comment, kernel_opts: kernelOpts }) => [name, kernelOpts || '-', comment]);
-    printTable(['TAG', 'KERNEL PARAMETERS', 'COMMENT'], rows, 'No tag yet: rackboot tags add NAME');
+    printTable(['TAG', 'KERNEL PARAMETERS', 'COMMENT'], rows, 'There are no tags yet: rackboot tags add NAME');
   }
   return 0;
 }
@@ -81,7 +81,7 @@ export async function addTag(
   const form = new URLSearchParams({ name, comment, kernel_opts: kernelOpts });
   const raw = await askDaemon(loadPlace(argv.config).stateDir, TAGS, 'POST', form.toString());
   if (argv.json) printJson(raw);
-  else print(`The tag ${name} was made. rackboot tags update-nodes ${name} --add MACHINE gives it to a machine.`);
+  else print(`The tag ${name} is created. rackboot tags update-nodes ${name} --add MACHINE adds it to a machine.`);
   return 0;
 }
 
@@ -93,7 +93,7 @@ export async function removeTag(argv: Arguments & { readonly name: string }): Pr
   return 0;
 }
 
-/** Gives a tag to machines, and takes it from others. @returns 0 @throws RackError `not-found`, `bad-argument` */
+/** Adds a tag to machines, and removes it from others. @returns 0 @throws RackError `not-found`, `bad-argument` */
 export async function tagMachines(
   argv: Arguments & {
     readonly name: string;
@@ -103,12 +103,12 @@ export async function tagMachines(
 ): Promise<number> {
   const { stateDir } = loadPlace(argv.config);
   const { name, add = [], remove = [] } = argv;
-  if (add.length + remove.length === 0) throw new RackError('bad-argument', 'name machines: --add M, --remove M');
+  if (add.length + remove.length === 0) throw new RackError('bad-argument', 'name machines with --add or --remove');
   const form = new URLSearchParams();
   for (const wanted of add) form.append('add', (await findMachine(stateDir, wanted)).system_id);
   for (const wanted of remove) form.append('remove', (await findMachine(stateDir, wanted)).system_id);
   const raw = await askDaemon(stateDir, `${placeOf(TAGS, name)}?op=update_nodes`, 'POST', form.toString());
   if (argv.json) printJson(raw);
-  else print(`${name}: given to ${add.join(', ') || 'none'}, taken from ${remove.join(', ') || 'none'}.`);
+  else print(`${name}: added to ${add.join(', ') || 'none'}, removed from ${remove.join(', ') || 'none'}.`);
   return 0;
 }

@@ -1,5 +1,5 @@
-// `rackboot doctor`: asks the running rack as a machine would; with --fix-hint it looks at the host as well, and prints beneath each
-// fault the command or the lines of a file that cure it.
+// `rackboot doctor`: queries the running rack as a machine would. With --fix-hint it also checks the host, and prints below each fault the
+// command or file lines that fix it.
 
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
@@ -31,20 +31,20 @@ const runningShape = statusShape.pick({
 const machinesShape = z.array(z.looseObject({ power_type: z.string() }));
 
 /**
- * Prints each finding as it is made. @returns 0 when all is well, else 1
- * @throws RackError `permission-denied` where this user may not read the rack's state: what the rack serves cannot be judged without it
+ * Prints each finding as it arrives. @returns 0 if all is well, else 1
+ * @throws RackError `permission-denied` if this user may not read the rack's state, without which its services cannot be judged
  */
 export async function runDoctor(file: string, { outsideName, fixHint, json }: DoctorArguments): Promise<number> {
   const findings: Finding[] = [];
   const { config, refused } = await findConfig(file);
-  const tell = ({ fix, ...told }: Finding): void => {
-    const finding = fixHint && fix !== undefined ? { ...told, fix } : told;
+  const report = ({ fix, ...rest }: Finding): void => {
+    const finding = fixHint && fix !== undefined ? { ...rest, fix } : rest;
     findings.push(finding);
     if (!json) printFinding(finding);
   };
   if (refused !== undefined) {
-    const text = `refused, the last good one is in force: ${refused.replaceAll('\n', '; ')}`;
-    tell({ check: 'configuration', ok: false, text, fix: 'rackboot check' });
+    const text = `refused; the last good one stays in force: ${refused.replaceAll('\n', '; ')}`;
+    report({ check: 'configuration', ok: false, text, fix: 'rackboot check' });
   }
   const running = await askRunning(config.stateDir);
   const isWell = await examine({
@@ -58,7 +58,7 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
     treeProblem: typeof running === 'string' ? undefined : running.tree?.problem?.reason,
     regionProblem: typeof running === 'string' ? undefined : running.region?.problem,
     xid: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
-    onFinding: tell,
+    onFinding: report,
   });
   const healthy = isWell && refused === undefined;
   if (json) printJson({ healthy, findings });
@@ -66,7 +66,7 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
   return healthy ? 0 : 1;
 }
 
-/** A unit that does not stay says why in the journal. */
+/** The command that starts the rack, and for a unit the command that shows why it stopped. */
 function startWords(file: string): string {
   const start = startCommand(file);
   return start.includes('systemctl') ? `${start}; sudo journalctl -u rackboot -n 20` : start;
@@ -77,7 +77,7 @@ function printFinding({ check, ok, isNote, text, fix }: Finding): void {
   for (const line of fix?.split('\n') ?? []) print(`       fix: ${line}`);
 }
 
-/** What the running rack says of itself; `none`: no rack runs; `silent`: one runs, and gave no good answer. */
+/** The running rack's status; `none`: no rack runs; `silent`: one runs but gave no usable answer. */
 async function askRunning(stateDir: string): Promise<z.output<typeof runningShape> | 'none' | 'silent'> {
   try {
     return runningShape.parse(await askDaemon(stateDir, '/status'));
@@ -86,9 +86,9 @@ async function askRunning(stateDir: string): Promise<z.output<typeof runningShap
   }
 }
 
-/** Why leases cannot be kept; undefined: they can. */
+/** Why leases cannot be stored; undefined: they can. */
 const journalProblem = ({ journal }: z.output<typeof runningShape>): string | undefined =>
-  journal.available ? undefined : `no lease can be kept: ${journal.reason ?? 'too many wait for the disk'}`;
+  journal.available ? undefined : `leases cannot be stored: ${journal.reason ?? 'too many wait for the disk'}`;
 
 async function runningFacts(
   stateDir: string,
@@ -97,7 +97,7 @@ async function runningFacts(
   return typeof running === 'string' ? undefined : { ...running, powerTypes: await askPowerTypes(stateDir) };
 }
 
-/** Undefined: the region does not answer. */
+/** The power types of all machines; undefined: the region does not answer. */
 async function askPowerTypes(stateDir: string): Promise<readonly string[] | undefined> {
   try {
     return machinesShape.parse(await askDaemon(stateDir, '/MAAS/api/2.0/machines/')).map((one) => one.power_type);

@@ -7,25 +7,28 @@ import { HALL_MACHINES_MAX, HALL_RACKS_MAX } from '../../lab/hall-plan.ts';
 import { Narrator } from '../../lab/narrator.ts';
 import { runVirtualLab } from '../../lab/virtual-lab.ts';
 
-/** What the command line gives. */
+/** The flags of the command line. */
 export interface LabFlags {
   readonly vm: boolean;
   readonly machines: number;
   readonly racks: number;
 }
 
-/** Runs until Ctrl-C. @returns 0, or 1 when the virtual machine did not get there @throws RackError `bad-argument` for a size that is none */
+/** Runs until Ctrl-C. @returns 0, or 1 if the virtual machine failed @throws RackError `bad-argument` for an unusable size */
 export async function runLab(flags: LabFlags): Promise<number> {
   const { vm, machines, racks } = flags;
   judgeSize('machines', machines, HALL_MACHINES_MAX);
   judgeSize('racks', racks, HALL_RACKS_MAX);
   if (racks > machines)
-    throw new RackError('bad-argument', `--racks ${racks} needs a machine on each: give --machines ${racks} or more`);
+    throw new RackError(
+      'bad-argument',
+      `--racks ${racks} needs a machine on each rack: add --machines ${racks} or more`,
+    );
   if (vm && machines * racks > 1)
-    throw new RackError('bad-argument', '--vm is one virtual machine on one rack: leave --machines and --racks out');
+    throw new RackError('bad-argument', '--vm runs one virtual machine on one rack: omit --machines and --racks');
   const interrupted = new Promise<void>((resolve) => {
     // SIGHUP: the terminal was closed, which must leave as little behind as Ctrl-C does. npm passes on a Ctrl-C that the terminal has
-    // sent here already, so the second one ends nothing.
+    // already sent here, so the second one must not interrupt the shutdown.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
   });
   const narrator = new Narrator(systemClock);
@@ -40,6 +43,6 @@ export async function runLab(flags: LabFlags): Promise<number> {
 /** @throws RackError `bad-argument` */
 function judgeSize(name: string, value: number, max: number): void {
   if (Number.isInteger(value) && value >= 1 && value <= max) return;
-  const given = Number.isNaN(value) ? 'needs' : `${value} does not do: it is`;
+  const given = Number.isNaN(value) ? 'needs' : `is ${value}, but must be`;
   throw new RackError('bad-argument', `--${name} ${given} a whole number from 1 to ${max}`);
 }

@@ -1,4 +1,4 @@
-// `rackboot log-level [ROOM] [LEVEL] [--for 10m]`: shows or changes what the log of the running rack shows.
+// `rackboot log-level [ROOM] [LEVEL] [--for 10m]`: shows or changes the log levels of the running rack.
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/load.ts';
@@ -21,7 +21,7 @@ export interface LogLevelRequest {
   readonly json: boolean;
 }
 
-/** Shows the levels, changed first where a level is given. @returns 0 @throws RackError `bad-argument` */
+/** Changes a level if one is given, then shows the levels. @returns 0 @throws RackError `bad-argument` */
 export async function setLogLevel(request: LogLevelRequest): Promise<number> {
   const { stateDir } = loadPlace(request.config);
   const { room = '', level: given } = request;
@@ -33,7 +33,7 @@ export async function setLogLevel(request: LogLevelRequest): Promise<number> {
   const states = statesShape.parse(raw);
   if (!isLevel && room !== '' && !states.some((state) => state.room === room)) {
     const meant = nearestName(room, [...states.map((state) => state.room), ...LOG_LEVELS]);
-    const hint = meant === undefined ? '' : `, did you mean ${meant}?`;
+    const hint = meant === undefined ? '' : ` (did you mean ${meant}?)`;
     throw new RackError(
       'bad-argument',
       `${room} is neither a level nor a room${hint}; rackboot log-level shows the rooms`,

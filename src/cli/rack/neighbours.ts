@@ -21,7 +21,7 @@ const neighboursShape = z.array(
   }),
 );
 
-/** The columns of the table; BEFORE and MOVED: whose the address was, and until when. */
+/** The columns of the table. BEFORE is the address's previous MAC, MOVED the time when it changed. */
 export const NEIGHBOUR_HEADINGS = ['INTERFACE', 'ADDRESS', 'MAC', 'NAME', 'FIRST SEEN', 'SEEN', 'BEFORE', 'MOVED'];
 
 /** The row of one neighbour. */
@@ -39,18 +39,18 @@ export const neighbourRow = (neighbour: z.output<typeof neighboursShape>[number]
 export interface NeighboursArguments {
   readonly config: string;
   readonly json: boolean;
-  /** Only of this interface; undefined: of all. */
+  /** Only on this interface; undefined: on all. */
   readonly interface?: string | undefined;
 }
 
-/** Lists the neighbours. @returns 0 @throws RackError `bad-argument` for an interface that is none of the rack's, as `askDaemon` */
+/** Lists the neighbours. @returns 0 @throws RackError `bad-argument` for an interface that the rack does not serve, as `askDaemon` */
 export async function listNeighbours({ config, json, interface: name }: NeighboursArguments): Promise<number> {
   const all = neighboursShape.parse(await askDaemon(loadPlace(config).stateDir, '/neighbours'));
   const wanted = name === undefined ? all : all.filter((neighbour) => neighbour.interface === name);
   if (name !== undefined && wanted.length === 0) await checkInterface(config, name);
   if (json) printJson(wanted);
   else {
-    printTable(NEIGHBOUR_HEADINGS, wanted.map(neighbourRow), 'Nobody was seen yet.');
+    printTable(NEIGHBOUR_HEADINGS, wanted.map(neighbourRow), 'No hosts seen yet.');
   }
   return 0;
 }
@@ -60,5 +60,5 @@ async function checkInterface(configFile: string, name: string): Promise<void> {
   const known = new Set(config.clusterInterfaces.flatMap(({ interfaceName }) => interfaceName ?? []));
   if (known.has(name)) return;
   const names = [...known].join(', ');
-  throw new RackError('bad-argument', `${name} is no interface of a cluster interface (${names || 'there is none'})`);
+  throw new RackError('bad-argument', `${name} belongs to no cluster interface; those have ${names || 'no interface'}`);
 }

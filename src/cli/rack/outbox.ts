@@ -1,4 +1,4 @@
-// `rackboot outbox`: what waits on this rack for its remote region, and what that region has refused.
+// `rackboot outbox`: the events that wait on this rack for its remote region, and those that the region refused.
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/load.ts';
@@ -31,8 +31,7 @@ type Outbox = z.infer<typeof outboxShape>;
 
 /** Shows the outbox, or handles one dead letter. @returns 0 @throws RackError `not-found`, `bad-argument` */
 export async function runOutbox({ config, json, dead, retry, drop }: OutboxArguments): Promise<number> {
-  if (retry !== undefined && drop !== undefined)
-    throw new RackError('bad-argument', 'either --retry or --drop: not both at a time');
+  if (retry !== undefined && drop !== undefined) throw new RackError('bad-argument', 'use --retry or --drop, not both');
   const { stateDir } = loadPlace(config);
   const change = retry !== undefined ? `retry=${number(retry)}` : drop !== undefined ? `drop=${number(drop)}` : '';
   const raw =
@@ -44,16 +43,16 @@ export async function runOutbox({ config, json, dead, retry, drop }: OutboxArgum
 
 function number(given: number): number {
   if (Number.isSafeInteger(given) && given > 0) return given;
-  throw new RackError('bad-argument', 'give the number of a dead letter, as rackboot outbox --dead shows it');
+  throw new RackError('bad-argument', 'name a dead letter by its number: rackboot outbox --dead lists them');
 }
 
 function show({ waiting, dropped, deadLetters }: Outbox, withLetters: boolean): void {
   if (!withLetters) {
-    print(`${waiting} wait for the region, ${deadLetters.length} were refused by it for good (--dead shows them).`);
+    print(`${waiting} wait for the region, which has refused ${deadLetters.length} for good (--dead shows them).`);
     printTable(
       ['DROPPED', 'COUNT'],
       Object.entries(dropped).map(([kind, count]) => [kind, String(count)]),
-      'Nothing was ever dropped.',
+      'Nothing has been dropped.',
     );
     return;
   }

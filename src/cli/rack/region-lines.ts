@@ -1,4 +1,4 @@
-// What `rackboot status` says of the region: where it is, how this rack stands with it, and since when.
+// The lines of `rackboot status` about the region: where it is, the state of the link, and since when.
 
 import type { z } from 'zod';
 import { counted } from '../../counted.ts';
@@ -7,7 +7,7 @@ import type { statusShape } from '../shapes.ts';
 
 type RegionStatus = z.infer<typeof statusShape>['region'];
 
-/** @param nowMs wall time */
+/** The lines about the region. @param nowMs wall time */
 export function regionLines(region: RegionStatus, machines: number, nowMs: number): readonly string[] {
   if (region === undefined) return ['Region  not started'];
   const ago = (atMs: number): string => `${formatDuration(nowMs - atMs)} ago`;
@@ -17,7 +17,7 @@ export function regionLines(region: RegionStatus, machines: number, nowMs: numbe
   const lines = [
     `Region  ${region.state}${at}${since}, ${counted(machines, 'machine')}, ${counted(region.eventsWaiting, 'event')} waiting`,
   ];
-  if (region.problem !== undefined) lines.push(`BAD     the region does not run: ${region.problem}`);
+  if (region.problem !== undefined) lines.push(`BAD     the region is not running: ${region.problem}`);
   if (link === undefined) return lines;
   if (link.text !== '') lines.push(`        ${link.text}`);
   const state =
@@ -31,12 +31,10 @@ export function regionLines(region: RegionStatus, machines: number, nowMs: numbe
   lines.push(`        last contact ${contact}; last heartbeat ${beat}`);
   if (region.eventsDropped > 0)
     lines.push(
-      `BAD     ${counted(region.eventsDropped, 'event for the region was', 'events for the region were')} dropped; rackboot outbox says which`,
+      `BAD     ${counted(region.eventsDropped, 'event for the region was', 'events for the region were')} dropped: see rackboot outbox`,
     );
   if (link.deadLetters > 0)
-    lines.push(
-      `BAD     ${counted(link.deadLetters, 'event was', 'events were')} refused by the region for good: see rackboot outbox --dead`,
-    );
+    lines.push(`BAD     the region refused ${counted(link.deadLetters, 'event')} for good: see rackboot outbox --dead`);
   if (link.outboxProblem !== '') lines.push(`BAD     ${link.outboxProblem}`);
   return lines;
 }

@@ -1,8 +1,8 @@
-// `rackboot run`: the daemon, until a signal ends it.
+// `rackboot run`: runs the daemon until a signal ends it.
 //
-// Started by root where another user owns the state directory, it runs as that user (`state-owner.ts`).
+// If root starts it and another user owns the state directory, it runs as that user (`state-owner.ts`).
 //
-// SIGTERM and SIGINT stop it, a second of either at once (exit code 1); SIGHUP reads the configuration file again.
+// SIGTERM and SIGINT stop it, a second one at once (exit code 1). SIGHUP reloads the configuration file.
 
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/load.ts';
@@ -12,12 +12,12 @@ import { printFailure } from '../output.ts';
 import { continueAsOwnerOf } from '../state-owner.ts';
 import { readVersion } from '../version.ts';
 
-/** Runs until it is told to stop. @returns 0, or 1 when it could not serve */
+/** Runs until a signal stops it. @returns 0, or 1 if it could not serve */
 export async function runDaemon(configFile: string): Promise<number> {
   continueAsOwner(configFile);
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
   let daemon: Daemon | undefined;
-  // One that comes before there is a daemon finds it with the newest configuration.
+  // A SIGHUP before the daemon exists needs no reload: the start reads the newest configuration.
   process.on('SIGHUP', () => daemon?.reload());
   daemon = await startDaemon({
     configFile,
@@ -39,7 +39,7 @@ export async function runDaemon(configFile: string): Promise<number> {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   const code = await ended;
-  // Workers of a library may hold the process; everything of ours is closed.
+  // Everything of ours is closed, but a library's workers may keep the process alive.
   process.exit(code);
 }
 
@@ -49,7 +49,7 @@ function continueAsOwner(configFile: string): void {
   try {
     ({ stateDir } = loadPlace(configFile));
   } catch {
-    // The start says what is wrong with the configuration.
+    // `startDaemon` reports the problem.
     return;
   }
   continueAsOwnerOf(stateDir);

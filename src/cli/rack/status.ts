@@ -1,4 +1,4 @@
-// `rackboot status`: what the running rack serves, what waits, and what counts.
+// `rackboot status`: what the running rack serves, what it waits for, and its problems.
 
 import type { z } from 'zod';
 import { systemClock } from '../../clock.ts';
@@ -12,7 +12,7 @@ import { regionLines } from './region-lines.ts';
 type Status = z.output<typeof statusShape>;
 type ForeignServer = NonNullable<NonNullable<Status['dhcp']>['foreign']>[number];
 
-/** The other DHCP servers, each in a line. */
+/** A line for each foreign DHCP server. */
 export function foreignLines(servers: readonly ForeignServer[], nowMs: number): readonly string[] {
   return servers.map((server) => {
     const {
@@ -31,7 +31,7 @@ export function foreignLines(servers: readonly ForeignServer[], nowMs: number): 
     const parts = [
       `another DHCP server on ${name ?? `network ${network}`}: ${address}${mac === undefined ? '' : ` (${mac})`}`,
     ];
-    if (bootOnly) parts.push('it only tells what to boot');
+    if (bootOnly) parts.push('it only sends boot information');
     if (offered !== undefined) {
       parts.push(
         `it offers ${offered}${leaseSeconds === undefined ? '' : ` for ${formatDuration(leaseSeconds * 1000)}`}`,
@@ -43,7 +43,7 @@ export function foreignLines(servers: readonly ForeignServer[], nowMs: number): 
   });
 }
 
-/** How full the dynamic range of a network is; empty: it has none. */
+/** How full a network's dynamic range is; empty without a range. */
 function rangeInUse({ dhcp }: Status, network: string): string {
   const range = dhcp?.ranges.find((one) => one.network === network);
   if (range === undefined) return '';
@@ -51,17 +51,17 @@ function rangeInUse({ dhcp }: Status, network: string): string {
   return `${range.used} of ${range.usable}${note}`;
 }
 
-/** A network that is served, by what DHCP does there. */
+/** The state of a served network, by DHCP mode. */
 const SERVED: Readonly<Record<string, string>> = {
   server: 'served',
   proxy: 'served: boot only (proxy)',
   none: 'no DHCP (management 0)',
 };
 
-/** Ports of DHCP that are not open, and will not be by waiting for an interface or address. */
+/** DHCP ports that failed to open for another reason than a missing interface or address. */
 const failures = ({ dhcp }: Pick<Status, 'dhcp'>) => (dhcp?.problems ?? []).filter(({ waitedFor }) => !waitedFor);
 
-/** Whether a network is served, and how; or why not. */
+/** How a network is served, or why it is not. */
 export function stateOf(entry: Status['interfaces'][number], status: Pick<Status, 'dhcp'>): string {
   if (!entry.serving) return `waits: ${entry.reason}`;
   const network = parseNetwork(entry.network);
@@ -74,7 +74,7 @@ export function stateOf(entry: Status['interfaces'][number], status: Pick<Status
   return `DHCP cannot listen on ${[...new Set(closed.map(({ name }) => name))].join(', ')}`;
 }
 
-/** True when every interface is served and there is one on a rack elsewhere, DHCP's ports are open, the boot tree is known, leases can be written and the region answers. */
+/** True if every interface is served, DHCP's ports are open, the boot tree and the disk have no problem, leases can be written, and the region answers. A rack elsewhere must also serve a network. */
 export const isHealthy = (
   status: Pick<Status, 'interfaces' | 'dhcp' | 'tree' | 'region' | 'journal' | 'unserved' | 'diskProblem'>,
 ): boolean =>
@@ -86,32 +86,32 @@ export const isHealthy = (
   status.region?.state === 'up' &&
   status.journal.available;
 
-/** Whether leases reach the disk: a full one may not have been met yet, where nobody asked for a lease. */
+/** Whether leases reach the disk. A full disk counts even before the first write fails. */
 export function leasesLine({ journal, diskProblem }: Pick<Status, 'journal' | 'diskProblem'>): string {
   if (!journal.available) return `Leases  cannot be written: ${journal.reason}`;
   return diskProblem === undefined ? 'Leases  are written to disk' : `BAD     ${diskProblem}`;
 }
 
-/** What is wrong with the boot tree, in a line; empty: nothing. */
+/** A line about the problem of the boot tree; empty: none. */
 export function treeLines({ tree }: Pick<Status, 'tree'>): readonly string[] {
   if (tree?.problem === undefined) return [];
   const { reason, since } = tree.problem;
-  return [`BAD     ${reason} (since ${since}; it is read again by itself)`];
+  return [`BAD     ${reason} (since ${since}; the rack rereads it automatically)`];
 }
 
-/** That a configuration is refused, in a line; empty: none is. */
+/** A line about the refused configuration; empty: none. */
 export function refusedLines({ refused }: Pick<Status, 'refused'>): readonly string[] {
   if (refused === undefined) return [];
   const [first = '', ...more] = refused.problems;
   const [what, where] =
     refused.source === 'file'
       ? ['the configuration file', '`rackboot check` says why']
-      : ["what the region's store owns", '`rackboot config show` says why'];
+      : ["the configuration in the region's store", '`rackboot config show` says why'];
   const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
-  return [`BAD     ${what} is refused since ${refused.since}, the last good one stays: ${first}${others}; ${where}`];
+  return [`BAD     ${what} is refused since ${refused.since}; the last good one stays: ${first}${others}; ${where}`];
 }
 
-/** Prints the state. @returns 0 when it is healthy, else 1 */
+/** Prints the status. @returns 0 if it is healthy, else 1 */
 export async function showStatus(file: string, json: boolean): Promise<number> {
   const raw = await askDaemon(loadPlace(file).stateDir, '/status');
   const status = statusShape.parse(raw);

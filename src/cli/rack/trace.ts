@@ -2,9 +2,9 @@
 //
 //   12:01:33.120   +0.000 s  dhcp.offer               Asked for an address and was offered …
 //
-// 1. Steps of this life of the daemon come from its timeline, older ones and those of other racks from the region's log; no step is told
-//    twice (`told-steps.ts`).
-// 2. Everything that a machine sent is printed with its control characters taken out.
+// 1. Steps since the daemon started come from its timeline, older ones and those of other racks from the region's log. No step appears
+//    twice (`logged-steps.ts`).
+// 2. Text from a machine is printed without its control characters.
 
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
@@ -16,8 +16,8 @@ import { askDaemon, followDaemon } from '../control.ts';
 import { parseDuration } from '../duration.ts';
 import { waitsForHand } from '../machines/switched-by-hand.ts';
 import { print, printError, printJson, printJsonLine, printTable } from '../output.ts';
-import { askThere, otherRacks, ownRackName } from './at-home.ts';
-import { headOf, type Step, stepShape, toldEventShape, toldSteps } from './told-steps.ts';
+import { askThere, otherRacks, ownRackName } from './home-racks.ts';
+import { headOf, loggedEventShape, loggedSteps, type Step, stepShape } from './logged-steps.ts';
 
 const traceShape = z.looseObject({
   mac: z.string(),
@@ -32,18 +32,18 @@ const traceShape = z.looseObject({
   waiting: z.string(),
 });
 interface Trace extends z.infer<typeof traceShape> {
-  /** The racks with which the machine is at home, where this one is none of them. */
+  /** The machine's home racks, if this rack is not among them. */
   readonly home: readonly string[];
 }
 
 const messageShape = z.looseObject({ status_message: z.string().optional() });
-const HAND_WAIT = 'somebody to switch it on by hand';
+const HAND_WAIT = 'a person to switch it on';
 
 const feedShape = z.union([z.object({ trace: traceShape }), z.object({ step: stepShape, missed: z.number() })]);
 
-const eventsShape = z.object({ events: z.array(toldEventShape) });
+const eventsShape = z.object({ events: z.array(loggedEventShape) });
 
-/** Steps that are asked of the region. */
+/** Steps fetched from the region. */
 const OLDER_MAX = 200;
 
 export interface TraceRequest {
@@ -51,11 +51,11 @@ export interface TraceRequest {
   readonly machine: string;
   readonly follow: boolean;
   readonly json: boolean;
-  /** `90s`, `10m`, `2h`, `1d`: only steps as young as that. */
+  /** `90s`, `10m`, `2h`, `1d`: only steps of that last time. */
   readonly since: string | undefined;
 }
 
-/** Prints a machine's steps. @returns 0 @throws RackError `not-found` with what is near */
+/** Prints a machine's steps. @returns 0 @throws RackError `not-found` with similar names */
 export async function traceMachine(request: TraceRequest, nowMs: () => number): Promise<number> {
   const { stateDir } = loadPlace(request.config);
   const oldestMs = request.since === undefined ? 0 : nowMs() - parseDuration(request.since, '--since') * 1000;
@@ -73,18 +73,18 @@ export async function traceMachine(request: TraceRequest, nowMs: () => number): 
   printHead(trace);
   const printer = new StepPrinter(trace.home.length > 0);
   for (const step of steps) printer.print(step);
-  if (steps.length === 0) print('  no step is known yet');
-  if (trace.missed > 0) print(`Events came too fast for the timeline: ${trace.missed} are missing somewhere.`);
+  if (steps.length === 0) print('  no steps yet');
+  if (trace.missed > 0) print(`Events arrived too fast for the timeline: ${trace.missed} are missing somewhere.`);
   if (older.note !== '') print(`Older steps, and those of other racks, are not shown: ${older.note}`);
   print(lastLine(trace));
   return 0;
 }
 
-/** What the machine does next; of one that another rack hears, where that is known. */
+/** What the machine waits for, or for a machine of another rack where to ask. */
 const lastLine = ({ home, waiting }: Pick<Trace, 'home' | 'waiting'>): string =>
   home.length > 0 && waiting !== HAND_WAIT ? askThere(home, 'trace') : `Waiting for ${waiting}.`;
 
-/** The steps so far. The rack hears machines; that one waits for a person, and with whom it is at home, the region knows. */
+/** The steps so far, from the rack. The region adds the home racks, and whether the machine waits for a person. */
 async function askTrace(stateDir: string, query: string): Promise<Trace> {
   const trace = { ...traceShape.parse(await askDaemon(stateDir, `/trace?${query}`)), home: [] };
   const { machine } = trace;
@@ -94,13 +94,13 @@ async function askTrace(stateDir: string, query: string): Promise<Trace> {
     const home = otherRacks(known, await ownRackName(stateDir));
     return waitsForHand(messageShape.parse(known)) ? { ...trace, home, waiting: HAND_WAIT } : { ...trace, home };
   } catch (error) {
-    // Without the region the rack's own words stand.
+    // Without the region, the rack's own account stands.
     if (error instanceof RackError) return trace;
     throw error;
   }
 }
 
-/** @returns 0 when it was ended here, 1 when the daemon ended */
+/** @returns 0 if the user ended it, 1 if the daemon ended */
 async function follow(stateDir: string, query: string, json: boolean, oldestMs: number): Promise<number> {
   const { home, waiting } = await askTrace(stateDir, query);
   const stop = new AbortController();
@@ -135,7 +135,7 @@ async function follow(stateDir: string, query: string, json: boolean, oldestMs: 
 
 const seenShape = z.array(z.object({ mac: z.string(), machine: z.string().optional(), step: stepShape }));
 
-/** Prints which machines were heard of since the daemon started, the latest first. @returns 0 */
+/** Prints the machines heard since the daemon started, latest first. @returns 0 */
 export async function listSeen(config: string, json: boolean): Promise<number> {
   const raw = await askDaemon(loadPlace(config).stateDir, '/seen');
   if (json) {
@@ -152,19 +152,19 @@ export async function listSeen(config: string, json: boolean): Promise<number> {
         timeOf(step.lastAt),
         cleanText(step.text, STEP_CHARACTERS_MAX),
       ]),
-    'No machine was heard of since the rack started: is it on a network that this rack serves?',
+    'No machine heard since the rack started: is yours on a network that this rack serves?',
   );
   return 0;
 }
 
-/** What the region's log knows from before this life of the daemon, and from other racks. */
+/** The steps in the region's log from before the daemon started, and from other racks. */
 async function askOlder(stateDir: string, trace: Trace): Promise<{ readonly steps: readonly Step[]; note: string }> {
   const path = `/MAAS/api/2.0/events/?op=query&level=DEBUG&limit=${OLDER_MAX}&mac_address=${encodeURIComponent(trace.mac)}`;
   try {
     const { events } = eventsShape.parse(await askDaemon(stateDir, path));
-    return { steps: toldSteps(events, await ownRackName(stateDir), trace.firstReportedMs), note: '' };
+    return { steps: loggedSteps(events, await ownRackName(stateDir), trace.firstReportedMs), note: '' };
   } catch (error) {
-    return { steps: [], note: `the region could not be asked (${errorText(error)})` };
+    return { steps: [], note: `the region did not answer (${errorText(error)})` };
   }
 }
 
@@ -175,7 +175,7 @@ function printHead({ mac, heardBy, address, machine }: z.infer<typeof traceShape
       : `${machine.hostname}.${machine.domain} (${machine.systemId}), ${machine.status}`;
   print(`${mac}  ${name}${address === undefined ? '' : `, ${address}`}`);
   if (heardBy !== undefined)
-    print(`Nothing was heard of this card since the rack was started; these are the steps of ${heardBy}.`);
+    print(`Nothing heard from this card since the rack started; these are the steps of ${heardBy}.`);
 }
 
 const SIZE_WIDTH = 10;
@@ -189,7 +189,7 @@ class StepPrinter {
   readonly #isElsewhere: boolean;
   readonly #colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
 
-  /** @param isElsewhere the machine is at home with another rack */
+  /** @param isElsewhere the machine's home is another rack */
   constructor(isElsewhere: boolean) {
     this.#isElsewhere = isElsewhere;
   }
@@ -220,11 +220,11 @@ class StepPrinter {
   }
 }
 
-/** The longest step that is shown, in characters. */
+/** The longest text of a step that is shown, in characters. */
 const STEP_CHARACTERS_MAX = 2048;
 const YELLOW = '\u001b[33m';
 
-/** Local time of day, as the clock on the wall shows it. */
+/** Local time of day. */
 function timeOf(iso: string): string {
   const date = new Date(iso);
   const two = (value: number): string => String(value).padStart(2, '0');

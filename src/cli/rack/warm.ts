@@ -1,6 +1,6 @@
 // `rackboot warm`: compiles everything the daemon runs into the compile cache, without starting it. The first start after an
-// installation is then as quick and as small as any other: no TypeScript is stripped in the daemon itself, but for the script of the page
-// when a browser first asks for it.
+// installation is then as fast and as small as any other: the daemon itself strips no TypeScript, except the page's script when a browser
+// first requests it.
 
 import { flushCompileCache } from 'node:module';
 
@@ -20,7 +20,7 @@ export async function warmCache(): Promise<number> {
     import('../../net/udp-linux.ts'),
     import('../../uplink/desired-state-cache.ts'),
   ]);
-  // The threads' entries end at once where there is no thread to speak with; by then they are compiled.
+  // Without a parent thread to talk to, the threads' entries end at once; by then they are compiled.
   await Promise.allSettled([
     import('../../region-thread/thread.ts'),
     import('../../store/lease-worker.ts'),

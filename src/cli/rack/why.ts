@@ -1,7 +1,7 @@
-// `rackboot why MACHINE`: what it would get now, step by step, each with its reason, and what stands in its way.
+// `rackboot why MACHINE`: what the machine would get now, step by step with reasons, and what stands in its way.
 //
-// 1. Nothing is changed by asking.
-// 2. Without a running daemon it is explained from the file and the cached state, and that is said: leases and offers are not known.
+// 1. The command changes nothing.
+// 2. Without a running daemon the answer follows from the file and the cached state, without leases and offers, and says so.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { leftOutNote, loadMerged } from '../config-in-force.ts';
 import { askDaemon } from '../control.ts';
 import { print, printJson } from '../output.ts';
-import { askThere, findOtherRacks } from './at-home.ts';
+import { askThere, findOtherRacks } from './home-racks.ts';
 
 const whyShape = z.object({
   mac: z.string(),
@@ -48,7 +48,7 @@ export interface WhyRequest {
   readonly json: boolean;
 }
 
-/** Prints what a machine would get. @returns 0, or 1 when something stands in its way */
+/** Prints what a machine would get. @returns 0, or 1 if something stands in its way */
 export async function explainMachine(request: WhyRequest): Promise<number> {
   parseClient(request.arch);
   const { answer, note } = await ask(request);
@@ -61,15 +61,15 @@ export async function explainMachine(request: WhyRequest): Promise<number> {
   return isFree ? 0 : 1;
 }
 
-/** What is said of a machine that other racks boot; empty: this one does, or nobody knows which. */
+/** The note on a machine that another rack boots; empty: this rack does, or the home rack is unknown. */
 async function homeNote(stateDir: string, { machine }: WhyAnswer): Promise<string> {
   const racks = machine === undefined ? [] : await findOtherRacks(stateDir, machine.systemId);
-  return racks.length === 0 ? '' : `${askThere(racks, 'why')}\nWhat follows is what this rack would tell it.`;
+  return racks.length === 0 ? '' : `${askThere(racks, 'why')}\nThis rack would answer as follows.`;
 }
 
 interface Asked {
   readonly answer: WhyAnswer;
-  /** What limits the answer; empty: nothing does, it is the running daemon's of a machine of its own. */
+  /** What limits the answer; empty: nothing. */
   readonly note: string;
 }
 
@@ -129,22 +129,22 @@ async function ask(request: WhyRequest): Promise<Asked> {
   };
 }
 
-/** What is said of how the firmware is known. */
+/** How the firmware is known. */
 const BASIS_TEXT: Readonly<Record<Basis, string | undefined>> = {
   asked: undefined,
-  shown: 'Its firmware is guessed from what it showed last; --arch names another.',
-  'ipxe-only': 'It has shown itself as iPXE only: its firmware is not known; --arch names one.',
-  unseen: 'Its firmware is not known: nothing that it showed is remembered; --arch names one.',
+  shown: 'Its firmware is assumed to be the one seen last; --arch names another.',
+  'ipxe-only': 'Its firmware is unknown: only iPXE was seen. --arch names one.',
+  unseen: 'Its firmware is unknown: this rack has not seen it boot. --arch names one.',
 };
 
 function printAnswer({ mac, machine, basis, boots, refused, obstacles }: WhyAnswer, note: string): void {
-  const who = machine === undefined ? 'nobody knows it' : `${machine.name} (${machine.systemId}), ${machine.status}`;
+  const who = machine === undefined ? 'not enlisted' : `${machine.name} (${machine.systemId}), ${machine.status}`;
   print(`${mac}  ${who}`);
   if (note !== '') print(note);
   if (refused !== undefined) print(`! ${refused.text}\n  → ${refused.remedy}`);
   for (const obstacle of obstacles) print(`! ${obstacle}`);
   if (boots.length === 0) {
-    print('! no network is served by DHCP: add one under cluster_interfaces, with management 1 or 2');
+    print('! DHCP serves no network: add one under cluster_interfaces, with management 1 or 2');
     return;
   }
   const known = BASIS_TEXT[basis];

@@ -1,4 +1,4 @@
-// The table of what is asked of the region beyond its machines: `rackboot racks`, `rackboot events`.
+// The tables of `rackboot racks` and `rackboot events`.
 
 import type { Argv } from 'yargs';
 import { type SharedOptions, yes } from '../shared-options.ts';
@@ -12,22 +12,22 @@ export function regionCommands<T>(parser: Argv<T>, shared: SharedOptions, finish
     .command('racks', 'The racks of the region', (command) => rackCommands(command, shared, finish))
     .command(
       'events',
-      "The region's event log: what happened, or happens from now on",
+      "Show the region's event log, or follow it",
       {
         config,
         json,
-        follow: { type: 'boolean', alias: 'f', default: false, describe: 'Go on with what happens, until Ctrl-C' },
+        follow: { type: 'boolean', alias: 'f', default: false, describe: 'Keep printing new events until Ctrl-C' },
         machine: {
           type: 'string',
           requiresArg: true,
-          describe: 'Of this machine: its system id, hostname or hardware address',
+          describe: 'Only of this machine: its system id, hostname or hardware address',
         },
         level: {
           choices: ['debug', 'info', 'warning', 'error', 'critical', 'audit'] as const,
           default: 'info' as const,
-          describe: 'This level and above; audit: what people did, and nothing else',
+          describe: 'This level and above; audit: only what people did',
         },
-        limit: { type: 'number', default: 40, describe: 'So many of those that were, 0 to 1000' },
+        limit: { type: 'number', default: 40, describe: 'How many past events, 0 to 1000' },
       },
       async (argv) => {
         const { showEvents } = await import('./events.ts');
@@ -40,7 +40,7 @@ function rackCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
   const rack = { type: 'string', demandOption: true, describe: 'Its name or UUID' } as const;
   command.command(
     'accept <rack>',
-    'Let a rack serve machines for this region, or share a network with another one',
+    'Let a rack serve machines for this region, or share a network with another rack',
     (one) =>
       one.positional('rack', rack).options({
         config,
@@ -50,7 +50,7 @@ function rackCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
           array: true,
           default: [],
           requiresArg: true,
-          describe: 'A network of another rack that it serves, too, or one wider than /16 (repeat)',
+          describe: "Another rack's network that this rack may also serve, or one wider than /16 (repeat)",
         },
       }),
     async (argv) => {
@@ -61,7 +61,7 @@ function rackCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
   return command
     .command(
       'reject <rack>',
-      'Refuse a rack, until it is removed',
+      'Refuse a rack until it is removed',
       (one) => one.positional('rack', rack).options({ config, json }),
       async (argv) => {
         const { judgeRack } = await import('./racks.ts');

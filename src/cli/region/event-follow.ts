@@ -1,4 +1,4 @@
-// Follows the region's event log through the daemon of this host, over an interruption of either.
+// Follows the region's event log through the daemon of this host, across interruptions of either.
 //
 // Source: HTML Living Standard §9.2 (server-sent events).
 
@@ -10,23 +10,23 @@ import { CONTROL_SOCKET } from '../../http/config.ts';
 import { EventStreamReader, type StreamEvent } from '../../uplink/event-stream-reader.ts';
 
 const RETRY_MS = 1000;
-/** The region says something every 15 s. */
+/** The region sends something every 15 s. */
 const SILENCE_MS_MAX = 60_000;
 const REFUSAL_BYTES_MAX = 4096;
 
 export interface Following {
   readonly stateDir: string;
-  /** Where the stream is, with the event behind which it shall begin; undefined: from now on. */
+  /** The path of the stream that starts after the given event; undefined: from now on. */
   readonly path: (after: number | undefined) => string;
   readonly after: number | undefined;
-  /** @returns the id of the event when it has one */
+  /** @returns the id of the event if it has one */
   readonly onEvent: (event: StreamEvent) => number | undefined;
-  /** The stream was interrupted, and is tried again. */
+  /** Called when the stream was interrupted; it is retried. */
   readonly onInterruption: (reason: string) => void;
   readonly signal: AbortSignal;
 }
 
-/** Follows until `signal` is aborted. @throws RackError `bad-argument` when the region refuses what was asked */
+/** Follows until `signal` is aborted. @throws RackError `bad-argument` if the region refuses the request */
 export async function followEvents(following: Following): Promise<void> {
   let { after } = following;
   while (!following.signal.aborted) {
@@ -63,7 +63,7 @@ function followOnce(
         else resolve(status === 200 ? 'the stream ended' : refusal.trim());
       });
     });
-    asking.on('timeout', () => asking.destroy(new Error(`nothing was heard for ${SILENCE_MS_MAX / 1000} s`)));
+    asking.on('timeout', () => asking.destroy(new Error(`the region sent nothing for ${SILENCE_MS_MAX / 1000} s`)));
     asking.on('error', (error) => resolve(errorText(error)));
     asking.end();
   });

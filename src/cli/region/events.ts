@@ -1,4 +1,4 @@
-// `rackboot events`: the region's log, the oldest line first, and what comes.
+// `rackboot events`: prints the region's log, oldest line first, and follows it.
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/load.ts';
@@ -22,7 +22,7 @@ const eventShape = z.looseObject({
   username: z.string(),
   type: z.string(),
   description: z.string(),
-  /** Of what a rack told. */
+  /** The kind of a rack's event. */
   kind: z.string().nullish(),
   rack: z.string().nullish(),
 });
@@ -35,7 +35,7 @@ export interface EventsRequest {
   readonly file: string;
   readonly json: boolean;
   readonly follow: boolean;
-  /** System id, hostname or hardware address; undefined: of all, and of none. */
+  /** System id, hostname or hardware address; undefined: every event, also those without a machine. */
   readonly machine?: string | undefined;
   readonly level: string;
   readonly limit: number;
@@ -50,7 +50,7 @@ export async function showEvents(request: EventsRequest): Promise<number> {
   const { stateDir } = loadPlace(file);
   const filter = new URLSearchParams({ level: request.level.toUpperCase() });
   if (request.machine !== undefined) filter.set('id', (await findMachine(stateDir, request.machine)).system_id);
-  // The newest is asked for in any case: a stream goes on behind it.
+  // Always fetch the newest event: the stream continues after it.
   const raw = await askDaemon(stateDir, `${EVENTS_PATH}?op=query&limit=${Math.max(1, limit)}&${filter}`);
   const { events } = pageShape.parse(raw);
   const shown = events.slice(0, limit).toReversed();
@@ -63,22 +63,22 @@ export async function showEvents(request: EventsRequest): Promise<number> {
   return 0;
 }
 
-/** Whether events name the rack that told them: with one rack there is nothing to tell apart. */
+/** Whether events name the rack that reported them: only if there are several racks. */
 async function hasManyRacks(stateDir: string): Promise<boolean> {
   const racks = racksShape.parse(await askDaemon(stateDir, RACKS_PATH));
   return racks.filter(({ status_name: status }) => status === undefined || status === 'accepted').length > 1;
 }
 
 /**
- * An event's words: what a power controller answered as it is belongs to `--json`. What a rack told begins as it should, be it with the name of
- * an interface, and a change of the configuration with its key.
+ * An event's text. A power controller's raw answer appears only with `--json`. A plain first word gets a capital, except in a rack's event,
+ * which may start with the name of an interface, and in a change of the configuration, which starts with its key.
  */
 export function eventWords({ kind, type, description }: Pick<ShownEvent, 'kind' | 'type' | 'description'>): string {
   const words = plainWords(description);
   return (kind ?? undefined) !== undefined || type === EVENT_TYPES.SETTINGS.title ? words : asSentence(words);
 }
 
-/** One line: when, how much it matters, the machine, or else who did it or told it, and what; and who did it to the machine. */
+/** One line: time, level, the machine (else the person or the rack), the text, and in brackets the person and the rack not yet named. */
 export function eventLine(event: ShownEvent, manyRacks: boolean): string {
   const { hostname, username, level } = event;
   const time = event.time.replace('T', ' ').replace(/\.\d+Z$/, 'Z');
@@ -99,17 +99,17 @@ async function follow(
   const end = (): void => stop.abort();
   process.once('SIGINT', end);
   process.once('SIGTERM', end);
-  let isTold = false;
+  let isReported = false;
   try {
     await followEvents({
       stateDir,
       path: (last) => `${EVENTS_PATH}?op=follow&${filter}${last === undefined ? '' : `&after=${last}`}`,
       after,
       onEvent: ({ event, data }) => {
-        isTold = false;
+        isReported = false;
         if (event === 'gap') {
           const gap = gapShape.parse(JSON.parse(data));
-          printError(`Events ${gap.after + 1} to ${gap.oldest - 1} are not kept any more.`);
+          printError(`Events ${gap.after + 1} to ${gap.oldest - 1} are no longer kept.`);
           return undefined;
         }
         const shown = eventShape.parse(JSON.parse(data));
@@ -117,8 +117,8 @@ async function follow(
         return shown.id;
       },
       onInterruption: (reason) => {
-        if (!isTold) printError(`${reason}; trying again until Ctrl-C`);
-        isTold = true;
+        if (!isReported) printError(`${reason}; trying again until Ctrl-C`);
+        isReported = true;
       },
       signal: stop.signal,
     });

@@ -1,4 +1,4 @@
-// `rackboot racks`: who serves machines for this region, who waits to, and who is away. Asked through the daemon of this host.
+// `rackboot racks`: the racks of the region (accepted, pending, away), through the daemon of this host.
 
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
@@ -18,7 +18,7 @@ const rackShape = z.looseObject({
   is_embedded: z.boolean(),
   is_away: z.boolean(),
   conflict: z.string().nullable(),
-  /** A region of an older version does not say this, nor the next. */
+  /** An older region does not send this field or the next. */
   network_conflict: z.string().nullable().default(null),
   settings_refused: z.string().nullable().default(null),
   version: z.string(),
@@ -32,7 +32,8 @@ type RackShape = z.infer<typeof rackShape>;
 
 /**
  * Prints all racks.
- * @returns 1 when one is away, serves no network, does not use its settings or says that it has another's network, or two hand out the same addresses; else 0
+ * @returns 1 if a rack is away, serves no network, refuses its settings or claims another rack's network, or if two racks hand out the same
+ * addresses; else 0
  */
 export async function listRacks(file: string, json: boolean): Promise<number> {
   const raw = await askDaemon(loadPlace(file).stateDir, RACKS_PATH);
@@ -48,10 +49,10 @@ export async function listRacks(file: string, json: boolean): Promise<number> {
     for (const { name, conflict } of racks) if (conflict !== null) print(`BAD  ${name}: ${conflict}`);
     for (const { name, network_conflict: why } of racks) if (why !== null) print(`BAD  ${name}: ${why}`);
     for (const { name, settings_refused: why } of racks)
-      if (why !== null) print(`BAD  ${name} does not use its settings of the store: ${why}`);
+      if (why !== null) print(`BAD  ${name} refuses its settings from the store: ${why}`);
     for (const { name } of racks.filter(isUnserving))
       print(
-        `BAD  ${name} serves no network: write cluster_interfaces into its file, or here: ` +
+        `BAD  ${name} serves no network: add cluster_interfaces to its file, or here: ` +
           `rackboot config set cluster_interfaces.NAME '{ … }' --rack ${name}`,
       );
     for (const { name, uuid } of racks.filter(({ status_name: state }) => state === 'pending')) {
@@ -68,7 +69,7 @@ export async function listRacks(file: string, json: boolean): Promise<number> {
   return racks.some(isBad) ? 1 : 0;
 }
 
-/** An accepted rack elsewhere that has spoken, and names no network. */
+/** True for an accepted remote rack that has reported but names no network. */
 const isUnserving = (rack: RackShape): boolean =>
   !rack.is_embedded && rack.status_name === 'accepted' && rack.last_seen !== null && rack.interfaces.length === 0;
 
@@ -95,7 +96,7 @@ function row(rack: RackShape, nowMs: number): string[] {
 
 /**
  * Accepts, rejects or removes the rack of this name or UUID.
- * @param shared networks of other racks that it shall serve, too  @param isMeant nobody need be asked
+ * @param shared networks of other racks that it may also serve  @param isMeant do not ask for confirmation
  * @returns 0 @throws RackError `not-found`, `bad-argument`, `cancelled`
  */
 export async function judgeRack(

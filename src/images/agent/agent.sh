@@ -1,5 +1,5 @@
 #!/bin/sh
-# The agent: what an unknown or commissioning machine runs to report itself. The region serves this file; the ephemeral
+# The agent: an unknown or commissioning machine runs it to report itself. The region serves this file; the ephemeral
 # environment fetches and runs it, and so can Debian's installer (preseed/early_command). POSIX shell; needs busybox only.
 #
 #   agent.sh [URL]    reports to URL (default: rackboot_url of the kernel line) and powers the machine off
@@ -7,17 +7,17 @@
 #
 # It posts application/x-www-form-urlencoded to URL/api/2.0/machines/:
 #   architecture=amd64 subarchitecture=generic power_type= mac_addresses=BOOT_MAC,OTHER_MAC,… hardware_facts=JSON
-# and of a machine with a BMC that has an address: power_type=ipmi power_parameters=JSON. When the machine enlists, a user is made on
-# the BMC, whose name and password are in the parameters, unless the kernel line says rackboot_bmc_user=no.
+# and for a machine with a BMC that has an address: power_type=ipmi power_parameters=JSON. When the machine enlists, the agent makes a user
+# on the BMC and puts its name and password into the parameters, unless the kernel line has rackboot_bmc_user=no.
 #
 # The JSON, version 1. Text is printable ASCII of at most 128 characters, '' when unknown; MAC addresses and the UUID are in lower case.
 #   { version: 1,
-#     purpose: 'enlist' | 'commissioning' | '',        what the kernel line said
+#     purpose: 'enlist' | 'commissioning' | '',        from the kernel line
 #     boot_mac: text,                                  the interface that booted the machine
 #     nics: [{ name, mac, driver: text, carrier: true | false | null, operstate: text, speed: Mbit/s | null, bus: text,
 #       ids: 'VENDOR:DEVICE' }],
 #     cpu: { count: number, model: text },
-#     memory_mib: number,                              installed, not what the kernel left over
+#     memory_mib: number,                              installed, not only what the kernel can use
 #     disks: [{ name: text, bytes: number, model, serial: text, rotational: boolean, bus, firmware: text, block_size: bytes }],
 #     dmi: { vendor, product, version, serial, uuid, board_vendor, board_name, board_serial, bios_vendor, bios_version,
 #            bios_date, chassis_type, chassis_serial, chassis_asset_tag: text },
@@ -26,13 +26,13 @@
 #     smbios: Base64 of the firmware's table, when the machine is commissioned }
 #
 # 1. Every value is cleaned before it enters the JSON, and the JSON is encoded before it enters the form.
-# 2. Away regions are waited for, with growing pauses, for REPORT_SECONDS_MAX; a refusal (HTTP 4xx) is final and is shown.
-# 3. A BMC that cannot be reached or does not answer costs BMC_SECONDS_MAX and nothing else. Its password is said nowhere.
-# 4. The machine is powered off in every case, unless RACKBOOT_STAY is set: then the exit status says how it went. Only a machine that was
-#    to enlist, and has work by now, starts again: its rack did not know yet.
+# 2. While the region is away the agent retries with growing pauses, for REPORT_SECONDS_MAX; a refusal (HTTP 4xx) is final and is shown.
+# 3. An unreachable or silent BMC costs at most BMC_SECONDS_MAX. Its password is never printed.
+# 4. The machine is powered off in every case, unless RACKBOOT_STAY is set: then the exit status tells the result. Only a machine told to
+#    enlist that has work by now restarts: its rack did not know yet.
 #
-# A machine that boots in the ephemeral environment for another purpose than to enlist, with the token of its boot, asks the region for
-# its job first (URL/rackboot/1/job) and does it as URL/rackboot/job.sh says; a region without jobs is told the facts as ever.
+# A machine that boots the ephemeral environment for another purpose than enlisting, with the token of its boot, first asks the region for
+# its job (URL/rackboot/1/job) and does it with URL/rackboot/job.sh. To a region without jobs it reports the facts.
 
 sys=${RACKBOOT_SYS:-/sys}
 proc=${RACKBOOT_PROC:-/proc}
@@ -51,7 +51,7 @@ NICS_MAX=64
 DISKS_MAX=256
 SMBIOS_BYTES_MAX=65536
 
-# One line for the people in front of the machine.
+# Prints one line for people in front of the machine.
 say() {
   if command -v rackboot-say >/dev/null 2>&1; then
     rackboot-say "$*"
@@ -76,7 +76,7 @@ fail() {
   finish 1
 }
 
-# The last NAME=value of the kernel line, empty when absent.
+# Prints the value of the last NAME=value of the kernel line; empty if absent.
 argument() {
   found=
   set -f
@@ -93,14 +93,14 @@ bounded() {
 
 # ---- values ----
 
-# Reads the first line of file $1 into $value, trimmed; empty when it cannot be read.
+# Reads the first line of file $1 into $value, trimmed; empty if it cannot be read.
 read_value() {
   value=
   [ -r "$1" ] && read -r value 2>/dev/null <"$1"
   return 0
 }
 
-# Makes $text a JSON string out of $1. Most values are plain and cost no process.
+# Sets $text to $1 as a JSON string. Most values are plain and need no process.
 quote() {
   case $1 in
     *[!A-Za-z0-9\ ._:/,@+=*\(\)-]*)
@@ -110,19 +110,19 @@ quote() {
   text="\"$text\""
 }
 
-# Makes $text a JSON string out of the first line of file $1.
+# Sets $text to the first line of file $1 as a JSON string.
 quote_file() {
   read_value "$1"
   quote "$value"
 }
 
-# Makes $number the whole number in $1, or $2 when it is none.
+# Sets $number to the whole number in $1, or to $2 if it is not one.
 take_number() {
   case $1 in '' | *[!0-9]*) number=$2 ;; *) number=$1 ;; esac
 }
 
-# The first 40 bytes of file $1 as decimal numbers. Debian's installer has neither hexdump nor od, but tr, to which all 256 bytes are
-# named with the first digit of each, and with the second one.
+# Prints the first 40 bytes of file $1 as decimal numbers. Debian's installer has neither hexdump nor od, but tr: it maps all 256 bytes to
+# their first hexadecimal digit, and then to their second.
 bytes_of() {
   if [ -z "$second_digits" ]; then
     for digit in 0 1 2 3 4 5 6 7 8 9 a b c d e f; do
@@ -165,7 +165,7 @@ smbios_memory_mib() {
   echo $total
 }
 
-# Memory as the kernel's hot-plug blocks: whole blocks, so close to what is installed.
+# Memory from the kernel's hot-plug blocks: whole blocks, so close to the installed size.
 block_memory_mib() {
   read_value "$sys/devices/system/memory/block_size_bytes"
   case $value in '' | *[!0-9a-fA-F]*) echo 0; return ;; esac
@@ -225,7 +225,7 @@ collect_nics() {
   macs="$first${first:+${others:+,}}$others"
 }
 
-# Sets $disks (JSON): what holds data and stays; no loop, memory, optical, floppy or removable devices.
+# Sets $disks (JSON): permanent disks; no loop, memory, optical, floppy or removable devices.
 collect_disks() {
   disks=
   count=0
@@ -259,7 +259,7 @@ collect_disks() {
   done
 }
 
-# Sets $bus to how the disk $name at $disk is connected, as its place among the devices tells.
+# Sets $bus to the connection of the disk $name at $disk, from its place in the device tree.
 disk_bus() {
   case $name/$(readlink "$disk") in
     nvme*) bus=nvme ;;
@@ -273,7 +273,7 @@ disk_bus() {
   esac
 }
 
-# The unit serial number of a SCSI or ATA disk: vital product data page 0x80, text after a header of four bytes (SPC-4).
+# Prints the unit serial number of a SCSI or ATA disk: vital product data page 0x80, text after a header of four bytes (SPC-4).
 scsi_serial() {
   [ -r "$1" ] || return 0
   dd if="$1" bs=1 skip=4 count=64 2>/dev/null | tr -cd '\040-\176' | sed 's/^ *//; s/ *$//'
@@ -305,7 +305,7 @@ chassis_asset_tag chassis_asset_tag
 LIST
 }
 
-# Says which hypervisor runs this machine. Told by the firmware's names, else by the processor.
+# Prints the hypervisor of this machine, from the firmware's names, else from the processor.
 virtualization() {
   read_value "$dmi/sys_vendor"; vendor=$value
   read_value "$dmi/product_name"; product=$value
@@ -326,8 +326,8 @@ virtualization() {
   fi
 }
 
-# Says whether the firmware starts only what is signed: true, false, or null when it does not tell. The variable has its value behind
-# four bytes of attributes (UEFI 2.10 §3.3); a kernel that has no such file system has said it when it started.
+# Prints whether Secure Boot is on: true, false, or null if unknown. The variable's value follows four bytes of attributes (UEFI 2.10
+# §3.3); a kernel without that file system logged it at boot.
 secure_boot() {
   variable=$(dd if="$sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c" bs=1 skip=4 count=1 2>/dev/null | tr '\000\001' '01')
   case $variable in
@@ -340,7 +340,7 @@ secure_boot() {
   else echo null; fi
 }
 
-# Sets $smbios to the firmware's table of parts, for the JSON; empty when it is not wanted or cannot be read.
+# Sets $smbios to the firmware's table of parts, for the JSON; empty if not needed or unreadable.
 collect_smbios() {
   smbios=
   [ "$purpose" = commissioning ] && [ -r "$sys/firmware/dmi/tables/DMI" ] && command -v base64 >/dev/null 2>&1 || return 0
@@ -353,7 +353,7 @@ cpu_model() {
   printf %s "$model"
 }
 
-# Prints the facts as one line of JSON; leaves $macs.
+# Sets $facts to one line of JSON, and $macs.
 collect_facts() {
   collect_nics
   collect_disks
@@ -377,8 +377,7 @@ collect_facts() {
 
 # ---- BMC ----
 
-# Status 0 where firmware or kernel know of a BMC: SMBIOS has it as type 38, ACPI as IPI0001, a device tree as ipmi-…, PCI as class
-# 0C07.
+# Status 0 if firmware or kernel show a BMC: SMBIOS as type 38, ACPI as IPI0001, a device tree as ipmi-…, PCI as class 0C07.
 has_bmc() {
   for trace in "$sys"/firmware/dmi/entries/38-* "$sys"/bus/acpi/devices/IPI0001* "$sys"/bus/platform/devices/*ipmi* "$sys"/class/ipmi/*; do
     [ ! -e "$trace" ] || return 0
@@ -390,12 +389,12 @@ has_bmc() {
   return 1
 }
 
-# Sets $found to the line NAME of what the search printed.
+# Sets $found to the value NAME that the search printed.
 bmc_value() {
   found=$(sed -n "s/^$1=//p" "$work/bmc" | head -n 1 | tr -cd '\040-\176' | cut -c1-128)
 }
 
-# Sets $power_type and $power_parameters (JSON). The search runs apart and is left behind when it takes too long.
+# Sets $power_type and $power_parameters (JSON). The search runs as a separate process, which is abandoned if it takes too long.
 collect_bmc() {
   power_type=
   power_parameters=
@@ -409,7 +408,7 @@ collect_bmc() {
   while kill -0 $search 2>/dev/null; do
     if [ $(($(uptime_seconds) - began)) -ge $BMC_SECONDS_MAX ]; then
       kill -9 $search 2>/dev/null
-      say "The BMC did not answer within $BMC_SECONDS_MAX seconds; going on without it."
+      say "The BMC did not answer within $BMC_SECONDS_MAX seconds; continuing without it."
       return 0
     fi
     sleep 1
@@ -431,7 +430,7 @@ collect_bmc() {
   bmc_value password
   if [ -n "$found" ]; then
     quote "$found"; power_parameters="$power_parameters,\"power_user\":\"$user\",\"power_pass\":$text"
-    say "The BMC is at $address; its user $user has a new password, which the region is told."
+    say "The BMC is at $address; the region gets the new password of its user $user."
   else
     say "The BMC is at $address."
   fi
@@ -459,7 +458,7 @@ architecture() {
   esac
 }
 
-# Posts the form. Status 0 when taken; else $status is the HTTP status (empty without one) and $problem says what happened.
+# Posts the form. Status 0 if accepted; else $status is the HTTP status (empty if none) and $problem says what happened.
 post_form() {
   if bounded "$REQUEST_SECONDS_MAX" wget -O "$work/answer" --header 'Content-Type: application/x-www-form-urlencoded' \
     ${token:+--header "X-Rackboot-Token: $token"} --post-file "$work/form" "$target" 2>"$work/problem"; then
@@ -468,7 +467,7 @@ post_form() {
   read_problem
 }
 
-# Sets $status and $problem from what wget said; status 1.
+# Sets $status and $problem from wget's output; status 1.
 read_problem() {
   # Quirk: busybox says "server returned error: HTTP/1.1 400 Bad Request", GNU wget "ERROR 400: Bad Request."
   status=$(sed -n 's/.*server returned error: HTTP\/1\.[01] \([0-9][0-9][0-9]\).*/\1/p; s/.*ERROR \([0-9][0-9][0-9]\):.*/\1/p' "$work/problem" | tail -n 1)
@@ -477,7 +476,7 @@ read_problem() {
   return 1
 }
 
-# Shows the explanation that came with a refusal: wget throws it away, so the request is made once more without it.
+# Shows the explanation of a refusal: wget discards it, so the request is repeated without wget.
 show_refusal() {
   rest=${target#http://}
   authority=${rest%%/*}
@@ -495,7 +494,7 @@ show_refusal() {
   done <"$work/refusal"
 }
 
-# Fetches $1 to the file $2, with the token of this boot. Status 0 when it came; else as post_form says it.
+# Fetches $1 to the file $2, with the token of this boot. Status 0 if it arrived; else as in post_form.
 fetch() {
   if bounded "$REQUEST_SECONDS_MAX" wget -O "$2" ${token:+--header "X-Rackboot-Token: $token"} "$1" 2>"$work/problem"; then
     return 0
@@ -529,7 +528,7 @@ report() {
         ;;
     esac
     [ $(($(uptime_seconds) - began)) -lt $REPORT_SECONDS_MAX ] || fail "the region did not take the report: $problem ($target)"
-    say "The region does not take the report yet: $problem; next try in $pause seconds."
+    say "The region has not accepted the report yet: $problem; next try in $pause seconds."
     sleep $pause
     pause=$((pause * 3 / 2 + 1))
     [ $pause -le $PAUSE_SECONDS_MAX ] || pause=$PAUSE_SECONDS_MAX
@@ -540,8 +539,8 @@ report() {
   else say "The region knows this machine${name:+ as $name}.${then- Powering off.}"; fi
 }
 
-# Status 0 when the answer to an enlistment names a state in which the machine is to work: it was given work after its rack had told it to
-# enlist. Only the region, which counts such starts, ends them.
+# Status 0 if the answer to an enlistment names a state with work: the machine got work after its rack had told it to enlist. Only the
+# region, which counts such boots, ends them.
 is_wanted() {
   [ "$purpose" = enlist ] || return 1
   for state in Commissioning Testing Deploying 'Disk erasing' 'Entering rescue mode'; do
@@ -550,7 +549,7 @@ is_wanted() {
   return 1
 }
 
-# Fetches $1 to the file $2, waiting for a region that is away. Status 1 when the region has no such thing for this machine.
+# Fetches $1 to the file $2, and waits while the region is away. Status 1 if the region refuses.
 fetch_patiently() {
   pause=2
   began=$(uptime_seconds)
@@ -564,18 +563,18 @@ fetch_patiently() {
   done
 }
 
-# Does what the region wants of this machine and ends; returns when it wants nothing but the facts.
+# Does the job of this machine and ends; returns if the region only wants the facts.
 do_job() {
   [ -n "$RACKBOOT_STAY" ] && [ -n "$token" ] && [ "$purpose" != enlist ] || return 0
   fetch_patiently "$url/rackboot/1/job" "$work/job" && grep -q '^job=' "$work/job" || return 0
   fetch_patiently "$url/rackboot/job.sh" "$work/job.sh" || return 0
-  [ "$(tail -n 1 "$work/job.sh")" = '# end of job' ] || fail "what came as job.sh is not whole"
+  [ "$(tail -n 1 "$work/job.sh")" = '# end of job' ] || fail "job.sh arrived incomplete"
   . "$work/job.sh"
 }
 
 umask 077
 purpose=$(argument rackboot)
-# The secret of this boot, by which the region knows the report as this machine's; what is no token is not sent.
+# The secret of this boot, with which the region recognises the report as this machine's. A malformed one is not sent.
 token=$(argument rackboot_token)
 case $token in *[!A-Za-z0-9_-]*) token= ;; esac
 boot_mac=$(argument BOOTIF | tr A-F- a-f: )
@@ -595,7 +594,7 @@ collect_bmc
 say "Reporting $macs to $url"
 report
 if is_wanted; then
-  say "This machine starts again in $RESTART_SECONDS seconds, for its work."
+  say "This machine restarts in $RESTART_SECONDS seconds to start its work."
   sleep $RESTART_SECONDS
   reboot -f
 fi

@@ -1,16 +1,16 @@
-# How the agent commissions and tests a machine: the region's list of checks and operators' scripts, run one after the other, each within
-# its time. Read into the agent by `read_part` of job.sh, whose functions it uses.
+# Commissioning and testing: the agent runs the region's list of checks and operators' scripts one after the other, each within its time.
+# Sourced by `read_part` of job.sh, whose functions it uses.
 #
-#   commission ─▶ list ─▶ each: WORKING running ─▶ start ─▶ follow (output, heart-beats) ─▶ WORKING ended ─▶ OK tested, or FAILED
+#   commission ─▶ list ─▶ each: WORKING running ─▶ start ─▶ follow (output, heartbeats) ─▶ WORKING ended ─▶ OK tested, or FAILED
 #
 # The list is URL/rackboot/1/scripts, "ID KIND SECONDS NAME" a line; a script is URL/rackboot/1/scripts/ID. A signal of a script has
-# script, script_id, and at its end ended (exited, timed-out, skipped) and exit_status; what it said is output_base64, which begins at
-# byte offset of all that it says.
+# script, script_id, and at its end ended (exited, timed-out, skipped) and exit_status. Its output is output_base64, which starts at byte
+# offset of the whole output.
 #
-# 1. What one script does to itself or to others ends none of those after it: all run, whatever came before.
-# 2. A script that is over its time is ended with all that it has started, also what runs in a session of its own.
-# 3. A silent script is a sign of life every HEART_SECONDS; when the region does not want this boot any more, everything ends.
-# 4. What a script says takes SAID_BYTES_MAX of memory: of one that says more than can be told, the middle is left out.
+# 1. All scripts run, whatever an earlier one did to itself or others.
+# 2. A script that exceeds its time is killed with all its descendants, even those in their own session.
+# 3. While a script is silent, the agent sends a sign of life every HEART_SECONDS. When the region no longer wants this boot, everything ends.
+# 4. Output waiting to be reported takes at most SAID_BYTES_MAX of memory; if a script prints faster, the middle is dropped.
 
 HEART_SECONDS=45
 END_SECONDS=10
@@ -23,13 +23,13 @@ MEMORY_BLOCKS_MAX=256
 MEMORY_SECONDS_MAX=10
 CLOCK_SECONDS_MAX=5
 
-# ---- what a script says ----
+# ---- output of a script ----
 
 size_of() {
   if [ -e "$1" ]; then wc -c <"$1" | tr -d ' '; else echo 0; fi
 }
 
-# Adds what was held back to what is to be told, and says how much was left out before it.
+# Adds the held-back output to the output to report, after a line that says how much was dropped before it.
 give_latest() {
   [ -e "$run/latest" ] || return 0
   [ $left_out -eq 0 ] || printf '\n[%s bytes are left out]\n' $left_out >>"$run/said"
@@ -38,7 +38,7 @@ give_latest() {
   rm "$run/latest"
 }
 
-# Reads what a script says to its end, into $run/said as long as that is told as fast as it grows.
+# Reads a script's output to its end, into $run/said as long as there is room, else into $run/latest.
 collect_output() {
   left_out=0
   while dd bs=32768 count=1 of="$run/chunk" 2>/dev/null && [ -s "$run/chunk" ]; do
@@ -51,16 +51,16 @@ collect_output() {
     fi
   done
   give_latest
-  # Where there is no room for what it says, it is not ended for that.
+  # If there was no space for its output, keep reading, so that the script is not ended for that.
   cat >/dev/null
 }
 
-# Sets $piece to the file of what is told next, empty when there is nothing, and $told to where it begins.
+# Sets $piece to the file with the next output to report (empty: none), and $told to its offset.
 take_piece() {
   piece=
   if [ ! -s "$run/saying" ] && [ -s "$run/said" ]; then
     mv "$run/said" "$run/saying"
-    # Who was just writing into it has done so then.
+    # Wait for a write to the moved file to finish.
     sleep 0.2
   fi
   [ -s "$run/saying" ] || return 0
@@ -72,7 +72,7 @@ take_piece() {
   told=$((told + size - PIECE_BYTES_MAX))
 }
 
-# What was told is not told again.
+# Removes the reported piece.
 drop_piece() {
   [ -z "$piece" ] || { told=$((told + $(size_of "$piece"))); rm -f "$piece"; }
   piece=
@@ -80,8 +80,8 @@ drop_piece() {
 
 # ---- running one ----
 
-# Sets $launcher to what runs the script, empty when the kernel finds its interpreter by itself. Status 1: there is none here. The
-# programs of this environment are in other places than those of an installed system.
+# Sets $launcher to the program that runs the script; empty if the kernel finds the interpreter. Status 1: there is none here. This
+# environment has programs in other places than an installed system.
 find_interpreter() {
   launcher=
   read -r first <"$run/script"
@@ -104,7 +104,7 @@ find_interpreter() {
   launcher="$program $*"
 }
 
-# Starts the script, or the check of its name, with its output going to collect_output.
+# Starts the script, or the check with its name, with its output piped to collect_output.
 start_script() {
   {
     if [ "$kind" = builtin ]; then
@@ -124,13 +124,13 @@ start_script() {
   collector=$!
 }
 
-# Sends signal $1 to the script and what it has started; with a second argument only to what a script that has ended left behind, whose
-# own number may be another process by now.
+# Sends signal $1 to the script and its descendants. With a second argument only to the descendants: the script has ended, and its number
+# may belong to another process by now.
 kill_script() {
   read -r pid <"$run/pid" 2>/dev/null || return 0
   kill -s "$1" -- "-$pid" 2>/dev/null
   [ -n "$2" ] || kill -s "$1" "$pid" 2>/dev/null
-  # What has a session of its own shows by its environment whose it is.
+  # A process in its own session is recognised by its environment.
   for environ in "$proc"/[0-9]*/environ; do
     [ -r "$environ" ] && tr '\000' '\n' <"$environ" 2>/dev/null | grep -qx "RACKBOOT_SCRIPT_ID=$id" || continue
     pid=${environ%/environ}
@@ -152,21 +152,21 @@ end_script() {
   kill_script TERM
   await_end $((END_SECONDS * 10))
   kill_script KILL
-  # One that waits for a broken disk is not ended even so; it is left behind.
+  # A process that waits for a broken disk cannot be killed; it is left behind.
   await_end 20
 }
 
-# The region does not want this boot any more: nothing of it goes on.
+# Ends everything if the region no longer wants this boot.
 check_wanted() {
   case $status in
     408 | 425 | 429) ;;
     4??)
       [ -z "$collector" ] || end_script
-      fail "the region does not want this work any more: $problem" ;;
+      fail "the region no longer wants this work: $problem" ;;
   esac
 }
 
-# Waits for the end of what runs, tells what it says and that it lives, and ends it when its time is over. Sets $ended.
+# Waits for the end of the script, reports its output and signs of life, and ends it when its time is up. Sets $ended.
 follow_script() {
   ended=exited
   begun=$(uptime_seconds)
@@ -183,14 +183,14 @@ follow_script() {
     [ -n "$piece" ] || [ $((now - last)) -ge $HEART_SECONDS ] || continue
     last=$now
     status=
-    # A region that hangs must not give the script more time than it has.
+    # A hanging region must not extend the script's time.
     limit=$REQUEST_SECONDS_MAX
     REQUEST_SECONDS_MAX=$FOLLOW_REQUEST_SECONDS_MAX
     if signal WORKING testing "running $name" "script=$name" "script_id=$id"; then drop_piece; else check_wanted; fi
     REQUEST_SECONDS_MAX=$limit
     piece=
   done
-  # What it has left behind holds its output open, and is not of this script any more.
+  # Processes left behind hold its output open: kill them.
   kill_script KILL left
   waited=0
   while kill -0 $collector 2>/dev/null && [ $waited -lt 20 ]; do
@@ -201,7 +201,7 @@ follow_script() {
   collector=
 }
 
-# Tells how the script ended: $1 is what to call it.
+# Reports the end of the script; $1 describes it.
 tell_end() {
   [ ! -e "$run/said" ] || { cat "$run/said" >>"$run/saying"; rm "$run/said"; }
   take_piece
@@ -213,7 +213,7 @@ tell_end() {
 run_script() {
   told=0
   code=
-  # A place of its own: what is left behind of another one writes nowhere near.
+  # A directory for this script alone, away from processes left behind by others.
   run=$work/run/$id
   mkdir -p "$run/home"
   say "Running $name"
@@ -249,7 +249,7 @@ run_script() {
 
 # ---- checks ----
 
-# Reports the facts, with the BMC. What cannot go on here ends this check only.
+# Reports the facts, with the BMC. A failure ends only this check.
 check_inventory() {
   fail() {
     echo "$*"
@@ -283,12 +283,12 @@ check_disks() {
   [ $bad -eq 0 ]
 }
 
-# Half of what is free is filled with noise and compared, as much of it as MEMORY_SECONDS_MAX allow: an emulated machine is slow.
+# Fills half of the free memory with noise and compares it, as far as MEMORY_SECONDS_MAX allows: an emulated machine is slow.
 check_memory() {
   free=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB.*/\1/p' "$proc/meminfo")
   take_number "$free" 0
   blocks=$((number / 2048))
-  # The file system in memory takes a part of it only, and what else is in there needs room, too.
+  # The file system in memory may use only a part of it, and other files need space there, too.
   set -- $(stat -f -c '%b %a %S' "$work" 2>/dev/null)
   if [ $# -eq 3 ] && [ "$1" -gt 0 ]; then
     room=$(($2 * ($3 / 512) / 2048 * 3 / 4))
@@ -322,7 +322,7 @@ check_link() {
     read_value "$nic/carrier"
     carrier=$value
     read_value "$nic/speed"
-    # A card that does not know says -1.
+    # A card with unknown speed reports -1.
     case $value in '' | *[!0-9]*) speed= ;; *) speed=$value ;; esac
     read_value "$nic/address"
     if [ "$carrier" = 1 ]; then state="link${speed:+, $speed Mbit/s}"; else state='no link'; fi
@@ -332,7 +332,7 @@ check_link() {
   [ $booted -eq 1 ]
 }
 
-# Compares the clock with the rack's, by the date of its answers, and sets it when it is wrong.
+# Compares the clock with the rack's, by the date of its responses, and sets it if it is wrong.
 check_clock() {
   wget -S -O /dev/null "$url/rackboot/agent.sh" >"$work/head" 2>&1
   theirs=$(sed -n 's/^ *[Dd]ate: *//p' "$work/head" | head -n 1)
@@ -352,7 +352,7 @@ commission() {
   collector=
   piece=
   fetch_patiently "$url/rackboot/1/scripts" "$work/list" || fail_job testing "the region gave no list of scripts: $problem"
-  # What is no line of a list runs nothing.
+  # Ignore malformed lines.
   grep -E '^[0-9]{1,15} (builtin|commissioning|testing) [0-9]{1,6} [A-Za-z0-9][A-Za-z0-9._-]{0,63}$' "$work/list" | head -n $SCRIPTS_MAX >"$work/scripts"
   [ -s "$work/scripts" ] || fail_job testing "the region's list of scripts is empty"
   printf '%s\n' "$facts" >"$work/run/facts.json"
@@ -364,7 +364,7 @@ commission() {
   done <"$work/scripts"
   rm -rf "$work/run"
   [ -z "$failed" ] || fail_job testing "these failed:$failed"
-  signal_surely OK tested "all checks and scripts passed" || fail "the region refuses to hear that all passed: $problem"
+  signal_surely OK tested "all checks and scripts passed" || fail "the region rejected the signal that everything passed: $problem"
   say "Done. Powering off."
   finish 0
 }

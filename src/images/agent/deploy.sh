@@ -1,22 +1,22 @@
-# How the agent puts an image on a disk. Read into the agent by `read_part` of job.sh, whose functions it uses; personalise.sh sets up
-# the system that the image holds.
+# Deploying: the agent writes an image to a disk. Sourced by `read_part` of job.sh, whose functions it uses; personalise.sh sets up the
+# system in the image.
 #
 #   deploy ─▶ tools ─▶ choose_disk ─▶ write_image ─▶ grow_last ─▶ personalise ─▶ OK written ─▶ reboot
-#                                        ▲    │ stalled, cut short, another hash: from its begin again, WRITE_TRIES_MAX in all
+#                                        ▲    │ stalled, cut short, wrong hash: again from the start, WRITE_TRIES_MAX times in all
 #                                        └────┘
 #
-# 1. Nothing is written to a disk before it is chosen, and nothing but that disk.
-# 2. "written" is said after the hash of what came was compared and the disk has taken every byte.
-# 3. A download that stands still is seen by what reaches the disk, told with the bytes that it had, and never waited for without end.
-# 4. The firmware's order of boot devices stays as it is, so the network stays first and the rack says what is booted; UEFI finds the
-#    disk by \EFI\BOOT, which needs no entry of its own.
+# 1. Only the chosen disk is written.
+# 2. "written" is reported only after the hash of the download matched and the disk took every byte.
+# 3. A stalled download is detected by what reaches the disk, reported with the bytes written so far, and never waited for without end.
+# 4. The firmware's boot order stays unchanged, so the network stays first and the rack decides what boots. UEFI finds the disk by
+#    \EFI\BOOT, which needs no boot entry.
 
 WRITE_TRIES_MAX=3
 WRITE_SECONDS_MAX=14400
 DIRTY_BYTES=268435456
 
-# Sets $disk to the name of the disk to deploy to: the one that the job names (by name, path or serial number), else the smallest that
-# holds the image, those at USB last.
+# Sets $disk to the name of the target disk: the one named by the job (by name, path or serial number), else the smallest that fits the
+# image, USB disks last.
 choose_disk() {
   wanted=$(job_value disk)
   wanted=${wanted#/dev/}
@@ -29,7 +29,7 @@ choose_disk() {
   list_disks >"$work/disks"
   while read -r bytes name; do
     if [ -n "$wanted" ]; then
-      # As the facts have it, by which the region knows it.
+      # The serial number as in the facts, by which the region knows the disk.
       read_value "$sys/block/$name/serial"
       [ -n "$value" ] || read_value "$sys/block/$name/device/serial"
       [ -n "$value" ] || value=$(scsi_serial "$sys/block/$name/device/vpd_pg80")
@@ -48,9 +48,9 @@ choose_disk() {
     fi
   done <"$work/disks"
   seen=$(tr '\n' ',' <"$work/disks")
-  case $disk$wanted in serial:*) fail_job partitioning "the disk with the serial number ${wanted#serial:} is not there; there are: ${seen:-none}; when disks were changed, commission the machine again" ;; esac
-  [ -n "$disk" ] || fail_job partitioning "there is no disk ${wanted:-of $needed bytes or more}; there are: ${seen:-none}"
-  [ "$best" -ge "$needed" ] || fail_job partitioning "the disk $disk has $best bytes, the image needs $needed"
+  case $disk$wanted in serial:*) fail_job partitioning "no disk has the serial number ${wanted#serial:}; disks found: ${seen:-none}; if disks were replaced, commission the machine again" ;; esac
+  [ -n "$disk" ] || fail_job partitioning "there is no disk ${wanted:-of $needed bytes or more}; disks found: ${seen:-none}"
+  [ "$best" -ge "$needed" ] || fail_job partitioning "the disk $disk has $best bytes, but the image needs $needed"
 }
 
 expand() {
@@ -58,13 +58,13 @@ expand() {
   echo $? >"$work/expand.status"
 }
 
-# Quirk: wget of Debian 12's static busybox crashes with -T; who waits for it ends it by its number.
+# Quirk: wget of Debian 12's static busybox crashes with -T, so `follow` kills it by its number.
 fetch_image() {
   sh -c 'echo $$ >"$1/wget.pid"; exec wget -O - "$0" 2>"$1/wget.err"' "$image" "$work"
   echo $? >"$work/wget.status"
 }
 
-# Streams the image to the disk while its hash is made. Sets $problem and status 1 when it did not come whole.
+# Streams the image to the disk while hashing it. If it did not arrive whole, sets $problem and status 1.
 stream_image() {
   rm -f "$work"/*.status "$work"/*.pid "$work/copy"
   position=0
@@ -78,16 +78,16 @@ stream_image() {
   got=$(cut -d ' ' -f 1 "$work/sum")
   problem=
   if [ $stalled -ne 0 ]; then
-    problem="the download stands still: $position bytes of $total are on $disk, and none came for $STALL_SECONDS_MAX seconds"
+    problem="the download has stalled: $position of $total bytes are on $disk, and none arrived for $STALL_SECONDS_MAX seconds"
   elif [ "$(cat "$work/dd.status")" != 0 ]; then
-    fail_job writing "the disk $disk does not take the image: $(words_of "$work/dd.err")"
+    fail_job writing "the image cannot be written to $disk: $(words_of "$work/dd.err")"
   elif case $(cat "$work/wget.status") in 0 | 141) false ;; esac; then
     problem="$image cannot be fetched ($position bytes are on $disk): $(words_of "$work/wget.err")"
   elif [ "$(cat "$work/expand.status")" != 0 ]; then
-    # Who reads no more ends who fetches, by signal 13.
+    # When the reader ends, the fetching process gets signal 13.
     problem="the image cannot be expanded: $(words_of "$work/zstd.err")"
   elif [ "$got" != "$hash" ]; then
-    problem="what came from $image has the sha256 $got, not $hash"
+    problem="the data from $image has the sha256 $got, not $hash"
   fi
   [ -z "$problem" ]
 }
@@ -99,12 +99,12 @@ write_image() {
   hash=$(job_value image_sha256)
   [ ${#hash} -eq 64 ] || fail_job writing "the region gave no hash of the image"
   format=$(job_value image_format)
-  case $format in raw | raw.zst) ;; *) fail_job writing "the image has the format ${format:-of none}, which this environment does not know" ;; esac
+  case $format in raw | raw.zst) ;; *) fail_job writing "this environment does not know the image format ${format:-(none)}" ;; esac
   total=$(job_value image_disk_bytes)
   [ -n "$total" ] || [ "$format" != raw ] || total=$(job_value image_bytes)
   take_number "$total" 0
   total=$number
-  # What waits in memory is bounded, so that progress is what the disk has taken and the last bytes do not take minutes.
+  # Bound the unwritten data in memory, so that progress shows what the disk has taken and the last bytes do not take minutes.
   [ ! -w "$proc/sys/vm/dirty_bytes" ] || echo $DIRTY_BYTES >"$proc/sys/vm/dirty_bytes"
   try=1
   started=$(uptime_seconds)
@@ -116,7 +116,7 @@ write_image() {
     try=$((try + 1))
     sleep 2
   done
-  say "The image is on $disk, its hash is right."
+  say "The image is on $disk and its hash matches."
 }
 
 # Prints $3 bytes of the partition $1 from byte $2 on, in hexadecimal.
@@ -124,7 +124,7 @@ hex_at() {
   dd if="$dev/$1" bs=1 skip="$2" count="$3" 2>/dev/null | hexdump -v -e '1/1 "%02x"'
 }
 
-# Says what is on the partition $1: ext, xfs, btrfs, LVM, LUKS, or nothing that is known here.
+# Prints the content of the partition $1: ext, xfs, btrfs, LVM, LUKS, or nothing if unknown.
 file_system_of() {
   [ "$(hex_at "$1" 1080 2)" != 53ef ] || { echo ext; return; }
   [ "$(hex_at "$1" 0 4)" != 58465342 ] || { echo xfs; return; }
@@ -142,7 +142,7 @@ grow_xfs() {
   return $grown
 }
 
-# Lets the last partition, when it has a file system that can grow, and the file system reach to the end of the disk.
+# Grows the last partition and its file system to the end of the disk, if the file system can grow.
 grow_last() {
   reread_partitions
   last=$(list_partitions | tail -n 1)
@@ -150,7 +150,7 @@ grow_last() {
   # shellcheck disable=SC2086
   set -- $last
   kind=$(file_system_of "$3")
-  case $kind in ext | xfs) ;; *) say "The last partition, $3, has no file system that is grown here${kind:+: it is $kind}."; return 0 ;; esac
+  case $kind in ext | xfs) ;; *) say "The last partition, $3, keeps its size: its file system is ${kind:-unknown}."; return 0 ;; esac
   tool sfdisk -q --relocate gpt-bak-std "$dev/$disk" >"$work/sfdisk" 2>&1
   if ! echo ', +' | tool sfdisk -q --no-reread --force -N "$2" "$dev/$disk" >>"$work/sfdisk" 2>&1; then
     fail_job personalising "the partition $3 cannot be grown: $(words_of "$work/sfdisk")"
@@ -165,7 +165,7 @@ grow_last() {
 }
 
 deploy() {
-  signal_surely WORKING started "fetching the tools" || fail "the region does not take this machine's signals: $problem"
+  signal_surely WORKING started "fetching the tools" || fail "the region rejects this machine's signals: $problem"
   fetch_tools
   signal WORKING partitioning "choosing the disk"
   choose_disk
@@ -175,7 +175,7 @@ deploy() {
   grow_last
   personalise
   sync
-  signal_surely OK written "the image is on $disk, verified" || fail "the region refuses to hear that the disk is written: $problem"
+  signal_surely OK written "the image is on $disk, verified" || fail "the region rejected the signal that the disk is written: $problem"
   say "Deployed; starting from $disk."
   sleep 1
   reboot -f

@@ -1,12 +1,12 @@
-# How the agent erases the disks of a machine. Read into the agent by `read_part` of job.sh, whose functions it uses.
+# Erasing: the agent erases the disks of a machine. Sourced by `read_part` of job.sh, whose functions it uses.
 #
 #   signatures   what makes a disk look used: both ends of every disk and of every partition, where boot code, partition tables with their
-#                copies, file systems, swap, LVM, md and ZFS have their marks. Takes seconds. The data between is still there.
-#   all          every byte. A disk that can discard is told to, when it turns out to read as zeroes then; else zeroes are written.
+#                copies, file systems, swap, LVM, md and ZFS have their marks. Takes seconds. The data in between remains.
+#   all          every byte. A disk that supports discard, and then reads as zeroes, is discarded; on others zeroes are written.
 #
-# 1. All disks of the machine are erased but removable ones, and each is erased whole, or the erasure has failed by its name.
-# 2. A discard counts only where marks that were written before it are gone after it, all over the disk.
-# 3. This is no secure erase: what a disk has put out of use itself, and the boot partitions of eMMC, stay.
+# 1. All disks of the machine except removable ones are erased whole; a failure names the disk.
+# 2. A discard counts only if marks written before it, all over the disk, are gone afterwards.
+# 3. This is no secure erase: sectors that a disk has retired itself, and the boot partitions of eMMC, remain.
 
 ENDS_BYTES=16777216
 PART_ENDS_BYTES=1048576
@@ -41,7 +41,7 @@ wipe_signatures() {
   wipe_ends 0 "$bytes" $ENDS_BYTES
 }
 
-# Prints where the disk is looked at: places over its whole length, both ends among them.
+# Prints the sampled places: spread over the whole disk, including both ends.
 sample_places() {
   awk -v bytes="$bytes" -v count=$SAMPLES -v size=$SAMPLE_BYTES 'BEGIN {
     last = int((bytes - size) / 512)
@@ -49,7 +49,7 @@ sample_places() {
   }'
 }
 
-# Has the disk discard all. Status 0 when it reads as zeroes then, where it did not before.
+# Discards the whole disk. Status 0 if it reads as zeroes afterwards where it did not before.
 discard() {
   read_value "$sys/block/$disk/queue/discard_max_bytes"
   take_number "$value" 0
@@ -72,7 +72,7 @@ wipe_all() {
     return 0
   fi
   rm -f "$work"/*.pid "$work"/*.status
-  # Every byte is written once, and not one more: the end of the disk is not reached by an error.
+  # Writes every byte exactly once, so that the end of the disk is not found by an error.
   {
     write_device "$dev/$disk" bs=1M count=$((bytes / 1048576)) </dev/zero
     cp "$work/dd.status" "$work/most.status"
@@ -85,14 +85,14 @@ wipe_all() {
 
 erase() {
   mode=$(job_value mode)
-  case $mode in signatures | all) ;; *) fail_job erasing "there is no way to erase called $mode" ;; esac
+  case $mode in signatures | all) ;; *) fail_job erasing "the erase mode $mode is unknown" ;; esac
   list_disks all >"$work/disks"
   [ -s "$work/disks" ] || fail_job erasing "this machine shows no disk that could be erased: is the driver of its controller missing?"
   total=$(awk '{ sum += $1 } END { printf "%.0f", sum }' "$work/disks")
   signal_surely WORKING erasing "erasing ($mode): $(cut -d ' ' -f 2 "$work/disks" | tr '\n' ' ')" done_bytes=0 "total_bytes=$total" ||
-    fail "the region does not take this machine's signals: $problem"
+    fail "the region rejects this machine's signals: $problem"
   [ ! -w "$proc/sys/vm/dirty_bytes" ] || echo $DIRTY_BYTES >"$proc/sys/vm/dirty_bytes"
-  # Before anything is gone: nobody is told later that half of it could not be erased.
+  # Check before erasing anything, so that the erasure does not fail halfway.
   while read -r bytes disk; do
     read_value "$sys/block/$disk/ro"
     [ "$value" != 1 ] || fail_job erasing "$disk is read-only: nothing is erased"

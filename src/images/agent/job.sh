@@ -1,14 +1,14 @@
-# What the agent does for its region beyond the report; each job is in a further part beside this file (commission.sh, deploy.sh with
-# personalise.sh, erase.sh, rescue.sh, login.sh), what they share is here. The region serves this file; the agent reads it into itself (`.`) when the region has a job for this machine, so
-# it uses the agent's functions and variables. busybox sh, in the ephemeral environment only.
+# The agent's work for its region beyond the report: what the jobs share. Each job is in its own file (commission.sh, deploy.sh with
+# personalise.sh, erase.sh, rescue.sh, login.sh). The region serves this file; the agent sources it (`.`) when the region has a job for this
+# machine, so it uses the agent's functions and variables. busybox sh, in the ephemeral environment only.
 #
-# The job is in $work/job, one name=value a line. What happens is told by signals: URL/rackboot/1/signal, a form of status
-# (WORKING, OK, FAILED), stage, message, done_bytes, total_bytes, script, exit_status, output (and of scripts, what commission.sh says). Each is a sign of life.
+# The job is in $work/job, one name=value a line. Progress is reported by signals to URL/rackboot/1/signal: a form of status (WORKING, OK,
+# FAILED), stage, message, done_bytes, total_bytes, script, exit_status, output (for scripts see commission.sh). Each is a sign of life.
 #
-#   commission ─▶ commission.sh   deploy ─▶ deploy.sh, personalise.sh   erase ─▶ erase.sh   rescue ─▶ rescue.sh   beside each ─▶ login.sh
+#   commission ─▶ commission.sh   deploy ─▶ deploy.sh, personalise.sh   erase ─▶ erase.sh   rescue ─▶ rescue.sh   with each ─▶ login.sh
 #
-# 1. Every failure is told with the words of the tool that failed; a region that is away is waited for.
-# 2. Values of the job go into files only after they were checked to be what they should.
+# 1. Every failure is reported with the output of the failed tool; if the region is away, the agent waits for it.
+# 2. Values of the job go into files only after a check of their form.
 
 SIGNAL_SECONDS=5
 STALL_SECONDS_MAX=120
@@ -26,18 +26,17 @@ job_value() {
   sed -n "s/^$1=//p" "$work/job" | head -n 1 | tr -cd '\040-\176'
 }
 
-# Reads a further part of what a machine can be told to do into this shell: the file $1.sh of the region, which ends with
-# '# end of $1'.
+# Sources the file $1.sh of the region, which ends with '# end of $1'.
 read_part() {
   fetch_patiently "$url/rackboot/$1.sh" "$work/$1.sh" || fail_job started "the region does not serve its $1.sh: $problem"
-  [ "$(tail -n 1 "$work/$1.sh")" = "# end of $1" ] || fail_job started "what came as $1.sh is not whole"
+  [ "$(tail -n 1 "$work/$1.sh")" = "# end of $1" ] || fail_job started "$1.sh arrived incomplete"
   . "$work/$1.sh"
 }
 
 # ---- signals ----
 
-# Tells the region how the job goes: STATUS STAGE MESSAGE [NAME=VALUE …]; status 0 when it was taken. Adds the file $output as
-# output, and the file $piece as what a script said from byte $told on.
+# Reports progress to the region: STATUS STAGE MESSAGE [NAME=VALUE …]; status 0 if the region accepted it. Adds the file $output as
+# output, and the file $piece as a script's output from byte $told on.
 signal() {
   {
     printf 'status=%s&stage=%s&message=' "$1" "$2"
@@ -54,26 +53,26 @@ signal() {
   post_form
 }
 
-# The same, until it is taken: for what the region must know. Status 1 when the region refuses it.
+# The same, repeated until the region accepts it, for what the region must know. Status 1 if the region refuses it.
 signal_surely() {
   pause=2
   began=$(uptime_seconds)
   while ! signal "$@"; do
     case $status in
       408 | 425 | 429) ;;
-      4??) say "The region refuses to hear that ($1 $2): $problem"; return 1 ;;
+      4??) say "The region rejected the signal $1 $2: $problem"; return 1 ;;
     esac
     [ $(($(uptime_seconds) - began)) -lt "$REPORT_SECONDS_MAX" ] || return 1
-    say "The region does not hear ($1 $2): $problem; next try in $pause seconds."
+    say "The region has not received the signal $1 $2: $problem; next try in $pause seconds."
     sleep $pause
     pause=$((pause * 3 / 2 + 1))
     [ $pause -le "$PAUSE_SECONDS_MAX" ] || pause=$PAUSE_SECONDS_MAX
   done
-  # After its last word a job is not wanted any more, which is right.
+  # After its last signal the region no longer wants the job: the watch must not end the work for that.
   [ "$1" != OK ] || [ -z "$watcher" ] || end_watch
 }
 
-# Ends a job that failed: STAGE, and what happened.
+# Ends a failed job: STAGE, and what happened.
 fail_job() {
   stage=$1
   shift
@@ -81,14 +80,14 @@ fail_job() {
   fail "$*"
 }
 
-# The last words of a tool, on one line.
+# The last output of a tool, on one line.
 words_of() {
   grep -v '^ *$' "$1" 2>/dev/null | tail -n 2 | tr '\n' ' ' | tr -cd '\040-\176' | cut -c1-200
 }
 
 # ---- tools ----
 
-# Fetches the archive of programs $1 into the directory $2; the initrd names archive and hash. Status 1, and $problem.
+# Fetches the archive of programs $1 into the directory $2; the initrd names archive and hash. On failure status 1 and $problem.
 fetch_archive() {
   [ ! -e "$2/complete" ] || return 0
   named=${RACKBOOT_ARCHIVES:-/lib/rackboot}/$1
@@ -109,7 +108,7 @@ fetch_tools() {
   fetch_archive tools "$tools" || fail_job started "$problem"
 }
 
-# Runs a program of the tools with its own libraries.
+# Runs a tool with its own libraries.
 tool() {
   program=$1
   shift
@@ -118,7 +117,7 @@ tool() {
 
 # ---- disks ----
 
-# Prints "BYTES NAME" of each disk that may be written, as collect_disks has them; with $1 `all` those that are read-only too.
+# Prints "BYTES NAME" of each writable disk, as in collect_disks; with $1 `all` also read-only ones.
 list_disks() {
   for candidate in "$sys"/block/*; do
     name=${candidate##*/}
@@ -136,7 +135,7 @@ list_disks() {
   done
 }
 
-# How far a process has written (its descriptor 1), in bytes.
+# How many bytes a process has written to its descriptor 1.
 written_by() {
   read -r pid <"$1" 2>/dev/null || { echo 0; return; }
   position=$(sed -n 's/^pos:[^0-9]*//p' "$proc/$pid/fdinfo/1" 2>/dev/null)
@@ -144,8 +143,8 @@ written_by() {
   echo "$number"
 }
 
-# Waits for process $1, which writes through the one whose number is in $work/dd.pid; signals progress of stage $2 (base $3, total $4).
-# Status 1 when nothing was written for STALL_SECONDS_MAX.
+# Waits for process $1, whose writer's number is in $work/dd.pid, and signals progress of stage $2 (base $3, total $4). Status 1 if nothing
+# was written for STALL_SECONDS_MAX.
 follow() {
   last=-1
   moved=$(uptime_seconds)
@@ -163,18 +162,18 @@ follow() {
   done
 }
 
-# Writes standard input to the device $1; further arguments are dd's.
+# Writes standard input to the device $1; further arguments go to dd.
 write_device() {
   to=$1
   shift
-  # The number of the process that writes is that of this shell, which it replaces.
+  # The writer replaces this shell, so it has the shell's number.
   sh -c 'to=$1; work=$2; shift 2; echo $$ >"$work/dd.pid"; exec dd conv=fsync,notrunc "$@" 1<>"$to" 2>"$work/dd.err"' sh "$to" "$work" "$@"
   echo $? >"$work/dd.status"
 }
 
-# ---- what is on the disk ----
+# ---- partitions ----
 
-# Prints "START NUMBER NAME" of the disk's partitions, in their order on it.
+# Prints "START NUMBER NAME" of the disk's partitions, in their order on the disk.
 list_partitions() {
   for part in "$sys/block/$disk/$disk"*; do
     [ -e "$part/start" ] || continue
@@ -200,8 +199,7 @@ report_facts() {
   report
 }
 
-# Watches beside a job whether it is wanted still, and lets people log in who debug it; a region without that part has its jobs done
-# without.
+# Starts the watch, which ends unwanted work and allows debug logins. With a region that does not serve login.sh, the job runs without it.
 guard_job() {
   fetch_patiently "$url/rackboot/login.sh" "$work/login.sh" && [ "$(tail -n 1 "$work/login.sh")" = '# end of login' ] || return 0
   . "$work/login.sh"
@@ -216,11 +214,11 @@ case $(job_value job) in
   deploy) read_part deploy; read_part personalise; deploy ;;
   erase) read_part erase; erase ;;
   rescue) read_part login; read_part rescue; rescue ;;
-  reboot) say "Restarting, as the region wants."; reboot -f; finish 0 ;;
-  poweroff) say "Powering off, as the region wants."; finish 0 ;;
+  reboot) say "Restarting, as the region asked."; reboot -f; finish 0 ;;
+  poweroff) say "Powering off, as the region asked."; finish 0 ;;
   none)
     report_facts
-    say "The region wants nothing else. Powering off."
+    say "The region has no more work. Powering off."
     finish 0 ;;
   *) fail_job started "this environment has no job called $(job_value job | cut -c1-32)" ;;
 esac

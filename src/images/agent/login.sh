@@ -1,33 +1,33 @@
-# How people log in to a machine that runs the environment, and how it learns that its work is no longer wanted. Read into the agent
-# beside job.sh, whose functions it uses.
+# Logins to a machine that runs the environment, and the watch that tells it when its work is no longer wanted. The agent sources this file
+# after job.sh, whose functions it uses.
 #
-# While a job runs, a process beside it asks URL/rackboot/1/watch every few seconds. The answer has `wanted=yes` or `wanted=no`, and
-# `debug_seconds=N` while a debug login is open; who has not the token of a present boot is refused.
+# While a job runs, a second process asks URL/rackboot/1/watch every few seconds. The answer has `wanted=yes` or `wanted=no`, and
+# `debug_seconds=N` while a debug login is open. A request without the token of the present boot is refused.
 #
-#   debug_seconds ─▶ open_debug ─▶ closed by a person, or its time is up ─▶ close_debug
+#   debug_seconds ─▶ open_debug ─▶ closed by a person, or timed out ─▶ close_debug
 #   refused twice, or wanted=no ─▶ stop_work: nothing more is written ─▶ (debug login over) ─▶ powered off
 #   the job fails ─▶ fail ─▶ (debug login over) ─▶ powered off
 #
-# 1. Before somebody may log in there is no server: its program is not even fetched.
-# 2. Keys log in, and nothing else: no passwords, no forwarding. The host key is made here and its fingerprint told to the region.
-# 3. A region that does not answer changes nothing, but a debug login ends when its time is up.
-# 4. Work that is not wanted ends with the processes that write, not after them.
+# 1. Until a login is allowed there is no server; its program is not even fetched.
+# 2. Only keys can log in: no passwords, no forwarding. The host key is made here and its fingerprint reported to the region.
+# 3. If the region does not answer, nothing changes, except that a debug login ends when its time is up.
+# 4. Stopping unwanted work kills the writing processes at once.
 
 WATCH_SECONDS=5
 REFUSALS_MAX=2
 STAY_SECONDS=2
 
 login=${RACKBOOT_LOGIN:-/run/login}
-# The home of who logs in.
+# The home directory of logins.
 people=${RACKBOOT_PEOPLE:-/run/people}
 server=
 
-# Prints the processes that the process $1 has started.
+# Prints the children of the process $1.
 children_of() {
   sed -n "s/^\([0-9]*\) (.*) [A-Za-z] $1 .*/\1/p" /proc/[0-9]*/stat 2>/dev/null
 }
 
-# Ends the process $1 and all that it has started.
+# Kills the process $1 and all its descendants.
 end_tree() {
   for child in $(children_of "$1"); do end_tree "$child"; done
   kill -9 "$1" 2>/dev/null
@@ -41,7 +41,7 @@ login_tool() {
   "$login/ld.so" --library-path "$login" "$login/$program" "$@"
 }
 
-# What a login shell and the server look for.
+# Prepares the files that a login shell and the server need.
 prepare_logins() {
   mkdir -p "$people/.ssh" /dev/pts /etc
   chmod 700 "$people" "$people/.ssh"
@@ -51,7 +51,7 @@ prepare_logins() {
   [ -e /dev/pts/ptmx ] || mount -t devpts devpts /dev/pts
 }
 
-# Lets the keys of the file $1 log in as root. Sets $server to the number of its process, and $fingerprint; status 1, and $problem.
+# Starts a server that lets the keys in the file $1 log in as root. Sets $server (its process) and $fingerprint; on failure status 1 and $problem.
 start_server() {
   fetch_archive login "$login" || return 1
   prepare_logins "$1" 2>"$work/login.err" || { problem="logins cannot be prepared: $(words_of "$work/login.err")"; return 1; }
@@ -66,21 +66,21 @@ start_server() {
   kill -0 $server 2>/dev/null || { problem="the login server ended: $(words_of "$work/login.err")"; server=; return 1; }
 }
 
-# Lets in whose keys the region has under the name $1 now: one that was taken back opens nothing more, were it the last.
+# Updates the accepted keys to those that the region has now under the name $1. A removed key no longer works, even if it was the last.
 renew_keys() {
   fetch "$url/rackboot/1/$1" "$work/keys.new" || return 0
   mv "$work/keys.new" "$work/keys"
   cp "$work/keys" "$people/.ssh/authorized_keys" 2>/dev/null
 }
 
-# Where this machine is reached.
+# Prints the address of this machine.
 own_address() {
   read_value "${RACKBOOT_LEASE:-/run/lease}"
   value=${value%% *}
   echo "${value:-its address}"
 }
 
-# Says on the consoles who may log in with the keys of the file $1, and where.
+# Prints on the consoles where to log in, and the keys of the file $1.
 say_logins() {
   say "Log in: ssh root@$(own_address), host key $fingerprint"
   while read -r kind _ comment; do
@@ -91,8 +91,8 @@ say_logins() {
 # ---- debug login ----
 
 open_debug() {
-  fetch "$url/rackboot/1/debug-keys" "$work/keys" && [ -s "$work/keys" ] || { say "Nobody can log in to debug: ${problem:-there is no key}"; return 1; }
-  start_server "$work/keys" || { say "Nobody can log in to debug: $problem"; return 1; }
+  fetch "$url/rackboot/1/debug-keys" "$work/keys" && [ -s "$work/keys" ] || { say "No debug login is possible: ${problem:-there is no key}"; return 1; }
+  start_server "$work/keys" || { say "No debug login is possible: $problem"; return 1; }
   : >"$open"
   say "A debug login is open for $((seconds / 60)) minutes."
   say_logins "$work/keys"
@@ -106,32 +106,32 @@ close_debug() {
     server=
     say "The debug login is closed."
   fi
-  # Last: an agent that failed ends when this is gone.
+  # Last: a failed agent ends when this file is gone.
   rm -f "$open"
 }
 
 # ---- the watch ----
 
-# Ends what the job is doing, but for this watch and the login server: nothing more reaches a disk.
+# Stops the job except for this watch and the login server: nothing more reaches a disk.
 stop_work() {
   stopped=yes
-  say "The region no longer wants this work ($purpose): it ends here."
+  say "The region no longer wants this work ($purpose): stopping it."
   kill -STOP $$
   for child in $(children_of $$); do
     [ "$child" = "$self" ] || end_tree "$child"
   done
 }
 
-# Powers the machine off without what waits in memory for the disks.
+# Powers the machine off without flushing memory to the disks.
 power_off_now() {
   say "Powering off."
   poweroff -f -n
-  # Where that is not possible, the environment powers off when its agent is gone.
+  # If that fails, the environment powers off when its agent is gone.
   kill -9 $$
   exit 0
 }
 
-# One look: what the region says of this work.
+# Asks the region once whether it wants this work.
 look() {
   problem=
   if ! fetch "$url/rackboot/1/watch" "$work/answer"; then
@@ -165,19 +165,19 @@ watch_job() {
   while :; do
     look
     [ -z "$ends" ] || [ "$(uptime_seconds)" -lt "$ends" ] || close_debug
-    # A job that has failed waits for the end of the login only.
+    # A failed job only waits for the end of the login.
     if [ -e "$failed" ]; then
       [ -n "$server" ] || exit 0
     elif [ "$wanted" = no ]; then
       [ -n "$stopped" ] || stop_work
       [ -n "$server" ] || power_off_now
     fi
-    # Who was refused asks again at once: a single refusal may be a mistake, two are not.
+    # After a refusal, ask again at once: a single one may be a mistake, two are not.
     if [ $refused -gt 0 ]; then sleep 1; else sleep $WATCH_SECONDS; fi
   done
 }
 
-# Begins to watch, and lets who debugs log in first when the job says so.
+# Starts the watch; if the job says so, a debug login is open from the start.
 start_watch() {
   open=$work/login-open
   rm -f "$open" "$work/failed"
@@ -192,7 +192,7 @@ end_watch() {
   watcher=
 }
 
-# Ends the agent as it does without a watch, but not while somebody may log in.
+# Ends the agent as without a watch, but not while a login is open.
 fail() {
   say "$purpose failed: $*"
   : >"$work/failed"

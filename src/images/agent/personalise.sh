@@ -1,15 +1,15 @@
-# How the agent makes a deployed system this machine's: name, identity, keys, network, and what cloud-init is told. Read into the agent by
+# Personalising: the agent gives a deployed system this machine's name, identity, keys, network and cloud-init settings. Sourced by
 # `read_part` of job.sh; deploy.sh calls personalise with $disk set.
 #
 # Sources: hostname(5), machine-id(5), systemd.network(5), interfaces(5) for its patterns of hardware addresses, the netplan reference,
 # cloud-init's NoCloud and MAAS datasources, apt.conf(5).
 #
-# 1. Values of the job go into files only after they were checked to be what they should; files that hold secrets are root's alone.
-# 2. What the image had of another machine goes: its machine-id, host keys, leases, names of interfaces, cloud-init's memory.
-# 3. A Linux system whose root cannot be opened here is refused by the name of what it is on: its owner could not log in. What is no
-#    Linux system that is known here is left as it is.
+# 1. Values of the job go into files only after a check of their form; only root can read files with secrets.
+# 2. Traces of another machine in the image are removed: machine-id, host keys, leases, names of interfaces, cloud-init's state.
+# 3. A Linux system whose root cannot be opened here is refused, naming what it is on: its owner could not log in. A disk without a known
+#    Linux system stays unchanged.
 
-# Mounts the root of the installed system at $root; status 1 when there is none, with $foreign naming what could not be opened.
+# Mounts the root of the installed system at $root. If there is none, status 1, and $foreign names what could not be opened.
 mount_root() {
   mkdir -p "$root"
   foreign=
@@ -28,19 +28,19 @@ mount_root() {
   return 1
 }
 
-# Status 0 when $1 is made of the characters $2 only, and is not empty.
+# Status 0 if $1 is not empty and has only the characters $2.
 made_of() {
   [ -n "$1" ] && [ -z "$(printf %s "$1" | tr -d "$2")" ]
 }
 
-# Writes standard input to the file $1 of the system, which everybody may read.
+# Writes standard input to the file $1 of the system, readable by all.
 put_file() {
   mkdir -p "$root${1%/*}"
   rm -f "$root$1"
   (umask 022; cat >"$root$1")
 }
 
-# Where the keys of the owner go: the home of the first user of people, else of root. Sets $home, $owner.
+# Finds the home for the owner's keys: that of the first ordinary user, else root's. Sets $home and $owner.
 find_login() {
   line=$(awk -F: '$3 == 1000 { print; exit }' "$root/etc/passwd")
   [ -n "$line" ] || line=$(grep '^root:' "$root/etc/passwd")
@@ -72,13 +72,13 @@ write_name() {
   hostname=$(job_value hostname)
   domain=$(job_value domain)
   made_of "$hostname" 'A-Za-z0-9-' || fail_job personalising "the region gave no host name"
-  [ -z "$domain" ] || made_of "$domain" 'A-Za-z0-9.-' || fail_job personalising "the domain is no name"
+  [ -z "$domain" ] || made_of "$domain" 'A-Za-z0-9.-' || fail_job personalising "the domain of the job is not a valid name"
   echo "$hostname" | put_file /etc/hostname
   { grep -v '^127\.0\.1\.1[[:space:]]' "$root/etc/hosts" 2>/dev/null; echo "127.0.1.1 ${domain:+$hostname.$domain }$hostname"; } >"$work/hosts"
   put_file /etc/hosts <"$work/hosts"
 }
 
-# Gives the system an identity of its own: it draws a machine-id at its first start, and its SSH host keys are made here.
+# Gives the system its own identity: it draws a machine-id at its first boot, and its SSH host keys are made here.
 write_identity() {
   put_file /etc/machine-id </dev/null
   rm -f "$root/var/lib/dbus/machine-id" "$root/var/lib/systemd/random-seed" "$root"/var/lib/dhcp/*.lease* "$root"/var/lib/NetworkManager/*.lease
@@ -91,7 +91,7 @@ write_identity() {
 
 # ---- network ----
 
-# For netplan. The name sorts before those of images, which say how every interface is configured; the first that fits is used.
+# For netplan. The entry's name sorts before the image's entries for all interfaces; networkd uses the first that matches.
 static_netplan() {
   {
     printf 'network:\n  version: 2\n  ethernets:\n    00-rackboot:\n      match: { macaddress: "%s" }\n' "$boot_mac"
@@ -113,8 +113,8 @@ static_networkd() {
   } | put_file /etc/systemd/network/10-rackboot.network
 }
 
-# For ifupdown, which has no names that sort: what the image says of its interfaces is kept beside. How the interface of a hardware
-# address will be called is not known here, so it is named by that address.
+# For ifupdown, which has no sorted entries: the image's file is kept under another name. The future name of the interface is unknown here,
+# so a pattern names it by its hardware address.
 static_ifupdown() {
   mv "$root/etc/network/interfaces" "$root/etc/network/interfaces.image"
   {
@@ -131,18 +131,18 @@ static_ifupdown() {
   } | put_file /etc/resolv.conf
 }
 
-# A static address, for the tool that the system configures its network with. A system without cloud-init cannot say that it is up: it
-# asks for the same address by DHCP, which the rack keeps for it, and is known to be up by that.
+# Configures a static address with the system's own network tool. A system without cloud-init cannot report that it is up, so it requests
+# the same address by DHCP, which the rack reserves for it: the request shows that it is up.
 write_network() {
   address=$(job_value address)
   case $address in '' | dhcp) return 0 ;; esac
   router=$(job_value router)
   servers=$(job_value dns | tr ',' ' ')
   made_of "$address" '0-9./' && { [ -z "$router" ] || made_of "$router" '0-9.'; } && { [ -z "$servers" ] || made_of "$servers" '0-9. '; } ||
-    fail_job personalising "the address, router or name servers of the job are none"
+    fail_job personalising "the address, router or name servers of the job are not valid"
   made_of "$boot_mac" '0-9a-f:' || fail_job personalising "the interface that booted this machine is not known"
   [ -d "$root/etc/cloud" ] || { address=dhcp; router=; servers=; domain=; }
-  # Links of the system lead nowhere from here: that they are there says enough.
+  # Links of the system lead nowhere from here; their existence is enough.
   networkd=$root/etc/systemd/system/multi-user.target.wants/systemd-networkd.service
   if [ -d "$root/etc/netplan" ]; then
     static_netplan
@@ -151,24 +151,24 @@ write_network() {
   elif [ -e "$root/etc/network/interfaces" ]; then
     static_ifupdown
   else
-    say "How this system configures its network is not known: it keeps its own way."
+    say "How this system configures its network is unknown: its settings stay as they are."
     return 0
   fi
   [ ! -d "$root/etc/cloud/cloud.cfg.d" ] || echo 'network: { config: disabled }' | put_file /etc/cloud/cloud.cfg.d/99-rackboot-network.cfg
 }
 
-# By which proxy apt fetches packages.
+# Sets the proxy for apt.
 write_proxy() {
   proxy=$(job_value proxy)
   [ -n "$proxy" ] && [ -d "$root/etc/apt" ] || return 0
-  case $proxy in http://?* | https://?*) ;; *) fail_job personalising "the proxy of the job is no address" ;; esac
-  made_of "$proxy" 'A-Za-z0-9._~:/@%[]-' || fail_job personalising "the proxy of the job is no address"
+  case $proxy in http://?* | https://?*) ;; *) fail_job personalising "the proxy of the job is not a valid URL" ;; esac
+  made_of "$proxy" 'A-Za-z0-9._~:/@%[]-' || fail_job personalising "the proxy of the job is not a valid URL"
   printf 'Acquire::http::Proxy "%s";\nAcquire::https::Proxy "%s";\n' "$proxy" "$proxy" | put_file /etc/apt/apt.conf.d/90rackboot-proxy
 }
 
 # ---- cloud-init ----
 
-# Where cloud-init finds the metadata of this machine, with its key: for root alone. Status 1 when it is not told.
+# Writes where cloud-init finds this machine's metadata, with its key, readable only by root. Status 1 if there is none.
 write_cloud_config() {
   from=$(job_value cloud_config_url)
   [ -n "$from" ] && [ -d "$root/etc/cloud" ] || return 1
@@ -180,7 +180,7 @@ write_cloud_config() {
   rm -rf "$root/var/lib/cloud/seed"
 }
 
-# User data for cloud-init, in the place where it looks for it without a network.
+# Writes user data where cloud-init looks without a network.
 write_user_data() {
   from=$(job_value user_data_url)
   [ -n "$from" ] && [ -d "$root/etc/cloud" ] || return 0
@@ -193,8 +193,8 @@ write_user_data() {
 personalise() {
   if ! mount_root; then
     [ -z "$foreign" ] ||
-      fail_job personalising "the system cannot be set up, for its root is not on ext4 or xfs:$foreign; deploy an image whose root is"
-    say "There is no root of a Linux system on $disk that is known here: nothing is set in it."
+      fail_job personalising "the system cannot be set up because its root is not on ext4 or xfs:$foreign; deploy an image whose root is"
+    say "No known Linux root file system is on $disk: nothing is set in it."
     return 0
   fi
   write_name

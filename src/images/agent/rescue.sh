@@ -1,16 +1,16 @@
-# Rescue: people log in to a machine that runs from the network, look at its disks and repair them, while nothing of this touches a disk.
-# Read into the agent beside job.sh and login.sh, whose functions it uses.
+# Rescue: people log in to a machine that runs from the network, to inspect and repair its disks; the rescue itself touches no disk. The
+# agent sources this file after job.sh and login.sh, whose functions it uses.
 #
-#   keys ─▶ server ─▶ OK login ─▶ heart-beats, until the job is another ─▶ unmount ─▶ OK left ─▶ reboot, or power off
+#   keys ─▶ server ─▶ OK login ─▶ heartbeats, until the job changes ─▶ unmount ─▶ OK left ─▶ reboot, or power off
 #
-# 1. The region hears "login" when a login is possible, with the fingerprint of the host key.
-# 2. While the region is away the rescue goes on. Refused twice, it is over: the machine powers off.
-# 3. What people have mounted is unmounted before the machine restarts.
+# 1. The region gets "login" when a login is possible, with the fingerprint of the host key.
+# 2. While the region is away the rescue goes on. After two refusals it is over: the machine powers off.
+# 3. Everything that people mounted is unmounted before the machine restarts.
 
 RESCUE_POLL_SECONDS=5
 HEART_SECONDS=60
 
-# Programs beside busybox, under their own names, for whoever logs in.
+# Makes the tools that busybox lacks available under their own names.
 name_tools() {
   for program in "$tools"/*; do
     name=${program##*/}
@@ -32,12 +32,12 @@ write_welcome() {
   } >"${RACKBOOT_MOTD:-/etc/motd}"
 }
 
-# Quirk: busybox mounts only what the kernel knows by name already.
+# Quirk: busybox mounts only file systems that the kernel has already loaded.
 load_file_systems() {
   for type in ext4 xfs vfat isofs squashfs efivarfs; do /sbin/modprobe -q $type 2>/dev/null; done
 }
 
-# Unmounts what people have mounted of the disks, the last first; what is in use becomes read-only.
+# Unmounts what people mounted from the disks, last first; mounts in use become read-only.
 leave_disks() {
   [ -z "$server" ] || end_tree "$server"
   sed -n '1!G;h;$p' "$proc/mounts" | while read -r device place _; do
@@ -52,7 +52,7 @@ fetch_keys() {
   mv "$work/keys.new" "$work/keys"
 }
 
-# Sets $next to the job of this machine now, empty while the region does not say; `over` when this boot is no longer its own.
+# Sets $next to the machine's present job; empty if the region does not answer, `over` if this boot is no longer valid.
 ask_job() {
   next=
   if fetch "$url/rackboot/1/job" "$work/job.new"; then
@@ -64,7 +64,7 @@ ask_job() {
   fi
 }
 
-# One beat: that this machine is there; keys that came or went since; a server that ended.
+# One heartbeat: reports the login, updates the keys, and restarts a server that ended.
 beat() {
   told=$(uptime_seconds)
   signal WORKING login "login is possible at $(own_address)" "host_key=$fingerprint" || :
@@ -76,7 +76,7 @@ leave_rescue() {
   say "The rescue is over ($next)."
   leave_disks
   if [ "$next" != over ]; then
-    # A region that does not hear it believes that this machine is still here.
+    # Without this signal the region believes that the rescue goes on.
     for try in 1 2 3 4 5; do
       signal OK left "leaving the rescue mode" && break
       sleep 2
@@ -93,14 +93,14 @@ leave_rescue() {
 
 rescue() {
   bin=${RACKBOOT_BIN:-/bin}
-  signal_surely WORKING started "fetching the login server" || fail "the region does not take this machine's signals: $problem"
+  signal_surely WORKING started "fetching the login server" || fail "the region rejects this machine's signals: $problem"
   fetch_keys || fail_job started "$problem"
-  fetch_archive tools "$tools" && name_tools || say "There are no tools beside busybox: $problem"
+  fetch_archive tools "$tools" && name_tools || say "There are no tools except busybox: $problem"
   load_file_systems
   write_welcome
   start_server "$work/keys" || fail_job started "$problem"
   signal_surely OK login "login is possible at $(own_address); host key $fingerprint" "host_key=$fingerprint" ||
-    fail "the region refuses to hear that a login is possible: $problem"
+    fail "the region rejected the signal that a login is possible: $problem"
   say "This machine is in rescue mode."
   say_logins "$work/keys"
   refused=0

@@ -1,9 +1,9 @@
-# Makes a Debian root directory ($1) the root of an image: run by mmdebstrap as its last step, as root of its own namespace, outside
-# of the directory. The lines before this file set root_uuid, esp_uuid, efi (x64, aa64), console, left_out, cloud_init (yes, no).
+# Turns a Debian root directory ($1) into the root of an image. mmdebstrap runs it as its last step, as root of its own namespace, outside
+# the directory. The lines before this file set root_uuid, esp_uuid, efi (x64, aa64), console, left_out, cloud_init (yes, no).
 #
-# 1. Nothing of one machine stays: no keys, no machine-id, no lease, no random seed; two machines of one image share only its files.
-# 2. Nothing of the host that builds stays but the package mirrors.
-# 3. It starts without a person: DHCP on every wired interface, a serial console, SSH by keys only.
+# 1. Nothing of one machine remains: no keys, machine-id, lease or random seed. Two machines with this image share only its files.
+# 2. Nothing of the building host remains except the package mirrors.
+# 3. It boots without a person: DHCP on every wired interface, a serial console, SSH with keys only.
 
 set -eu
 root=$1
@@ -15,20 +15,20 @@ put() {
   chmod "${2:-644}" "$root$1"
 }
 
-# ---- what building left ----
+# ---- leftovers of the build ----
 
 rm -f "$root"/etc/ssh/ssh_host_* "$root"/etc/apt/apt.conf.d/99mmdebstrap "$root"/etc/dpkg/dpkg.cfg.d/99mmdebstrap
 rm -f "$root"/var/lib/systemd/random-seed "$root"/var/lib/dbus/machine-id "$root"/initrd.img.old "$root"/vmlinuz.old
 rm -f "$root"/var/log/apt/* "$root"/var/log/dpkg.log "$root"/var/log/alternatives.log "$root"/var/log/bootstrap.log
 rm -rf "$root"/var/lib/cloud/*
 
-# What the image leaves out stays out when its packages are upgraded.
+# Omitted files stay out when packages are upgraded.
 put /etc/dpkg/dpkg.cfg.d/image <<EOF
-# This image goes without manuals, translations, and drivers of what servers lack. Remove a line and reinstall a package to have its files.
+# This image omits manuals, translations, and drivers for hardware that servers lack. Remove a line and reinstall a package to get its files.
 $left_out
 EOF
 
-# ---- who it is, until it is told ----
+# ---- default identity ----
 
 echo debian | put /etc/hostname
 put /etc/hosts <<EOF
@@ -47,7 +47,7 @@ mkdir -p "$root/boot/efi"
 # ---- network ----
 
 put /etc/systemd/network/80-dhcp.network <<EOF
-# Every wired interface asks for its address by its hardware address. A file that sorts before this one takes an interface over.
+# Every wired interface uses DHCP, identified by its hardware address. A file that sorts before this one overrides it.
 [Match]
 Name=en* eth*
 
@@ -92,7 +92,7 @@ EOF
 
 if [ "$cloud_init" = yes ]; then
   put /etc/cloud/cloud.cfg.d/10_image.cfg <<EOF
-# The system is set up before its first start: name, network, host keys and mirrors are there, and the locale needs no making.
+# The system is set up before its first boot: name, network, host keys and mirrors exist, and the locale needs no generation.
 network: { config: disabled }
 ssh_deletekeys: false
 preserve_hostname: false
@@ -105,11 +105,11 @@ fi
 chroot "$root" systemctl --quiet enable systemd-networkd systemd-networkd-wait-online systemd-resolved systemd-timesyncd \
   ssh ssh-host-keys
 
-# ---- start ----
+# ---- boot ----
 
 options="root=UUID=$root_uuid ro console=tty0 console=$console"
 put /etc/default/grub.d/image.cfg <<EOF
-# As the first start is: a serial console beside the screen. update-grub makes /boot/grub/grub.cfg of it.
+# As in the first boot: a serial console in addition to the screen. update-grub makes /boot/grub/grub.cfg from it.
 GRUB_DISTRIBUTOR=Debian
 GRUB_TIMEOUT=1
 GRUB_CMDLINE_LINUX_DEFAULT=
@@ -122,7 +122,7 @@ GRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"
 EOF
 fi
 put /boot/grub/grub.cfg <<EOF
-# The first start's; update-grub, which upgrades of the kernel run, replaces it.
+# For the first boot; update-grub, which kernel upgrades run, replaces it.
 set default=0
 set timeout=1
 search --no-floppy --fs-uuid --set=root $root_uuid
@@ -135,7 +135,7 @@ menuentry 'Debian' {
   initrd /initrd.img
 }
 EOF
-# By BIOS: the core of GRUB, which is put before the partitions, and the parts that it loads later.
+# For BIOS: GRUB's core, which goes before the partitions, and the modules that it loads later.
 if [ -d "$root/usr/lib/grub/i386-pc" ]; then
   printf 'search.fs_uuid %s root\nset prefix=($root)/boot/grub\n' "$root_uuid" | put /boot/grub/i386-pc/load.cfg
   cp "$root"/usr/lib/grub/i386-pc/*.mod "$root"/usr/lib/grub/i386-pc/*.lst "$root"/usr/lib/grub/i386-pc/boot.img "$root/boot/grub/i386-pc/"
@@ -143,5 +143,5 @@ if [ -d "$root/usr/lib/grub/i386-pc" ]; then
     biosdisk part_gpt ext2 search_fs_uuid normal
 fi
 
-# Older versions of packages need not be kept for the next build.
+# Do not keep older versions of packages for the next build.
 chroot "$root" apt-get -q -q autoclean || true

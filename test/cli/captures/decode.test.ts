@@ -1,4 +1,4 @@
-// `rackboot decode` as it is run: what a file says of itself reaches a terminal as words, and what has no end is not read for ever.
+// `rackboot decode` as a process: text from a file reaches the terminal without control characters, and an endless file is read to a bound.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ function fileOf(name: string, bytes: string | Uint8Array): string {
 const REQUEST = Buffer.from('\0\x01lpxelinux.0\0octet\0', 'latin1');
 const PACKET = packet('10.20.0.100', 2070, '10.20.0.1', 69, REQUEST);
 
-test('nothing in a file reaches the terminal as a control character, whoever named the interface or wrote the comment', async () => {
+test('names of interfaces and comments reach the terminal without control characters', async () => {
   const files = [
     fileOf('named.pcapng', pcapng(101, [{ ticks: 0n, bytes: PACKET }], { name: 'e\u001b]0;owned\u0007\n#9 fake' })),
     fileOf('comment.txt', `# ${'x'.repeat(600)}\n00\n\n# \u001b[31mred\n${REQUEST.toString('hex')}\n`),
@@ -47,7 +47,7 @@ test('JSON of several files is one list', async () => {
   );
 });
 
-test('a file without an end is read as far as the bound', async () => {
+test('an endless file is read up to the bound', async () => {
   const { code, complaints } = await runRackboot(['decode', '/dev/zero']);
   assert.equal(code, 2);
   assert.match(complaints.join('\n'), /\/dev\/zero is larger than \d+ bytes/);

@@ -1,4 +1,4 @@
-// `rackboot replay` beside the leases that a daemon left on disk: the real command over a real state directory.
+// `rackboot replay` with the leases that a daemon left on disk: the real command on a real state directory.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ import { VirtualClock } from '../../support/virtual-clock.ts';
 const replayedShape = z.object({ queries: z.array(z.object({ decision: z.string() })), notes: z.array(z.string()) });
 const DISCOVER = join(import.meta.dirname, '../../../fixtures/packets/dhcp-ovmf-pxe-discover.hex');
 
-test('a lease that was given while the wall clock was wrong runs for as long as the daemon says', async () => {
+test('a lease granted while the wall clock was wrong runs as long as in the daemon', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-replay-'));
   try {
     const stateDir = join(directory, 'state');

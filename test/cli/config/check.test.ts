@@ -1,4 +1,4 @@
-// What `rackboot check` says of this host.
+// What `rackboot check` prints about this host.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { checkFile } from '../../../src/cli/config/check.ts';
 import { printedBy } from '../../support/printed.ts';
 
-test('a network that waits for its interface is fine and warned of', async () => {
+test('a network that waits for its interface is valid, with a warning', async () => {
   const place = mkdtempSync(join(tmpdir(), 'rackboot-check-'));
   mkdirSync(join(place, 'boot'));
   const file = join(place, 'rackboot.yaml');

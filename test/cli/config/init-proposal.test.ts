@@ -24,7 +24,7 @@ const PLACE = {
   ...{ pageUrl: 'http://10.30.0.1:5240/MAAS/', hasUnit: true, isRoot: true },
 };
 
-test('with a region elsewhere the file has the network, which that region does not know, and the region in place of listeners', () => {
+test('with a remote region the file holds the network, which that region does not store, and the region instead of listeners', () => {
   const parsed = parseConfig(renderConfig({ ...ANSWERS, region: URL_OF_REGION }));
   assert.ok(parsed.ok, parsed.ok ? '' : JSON.stringify(parsed.problems));
   const { clusterInterfaces, uplink, dhcp, dns } = parsed.config;
@@ -37,14 +37,14 @@ test('with a region elsewhere the file has the network, which that region does n
   assert.equal(dns.upstream.length, 1);
 });
 
-test('with a region of its own the file has no network: that goes to the store', () => {
+test('with its own region the file holds no network: it goes into the store', () => {
   const parsed = parseConfig(renderConfig(ANSWERS));
   assert.ok(parsed.ok);
   assert.deepEqual(parsed.config.clusterInterfaces, []);
   assert.equal(parsed.config.uplink.mode, 'embedded');
 });
 
-test('the next steps of a rack whose region is elsewhere make no account here, and end with its acceptance there', () => {
+test('the next steps of a rack with a remote region make no account, and include accepting the rack there', () => {
   const steps = nextSteps({ ...PLACE, remote: { url: URL_OF_REGION, rack: 'rack-2' } }).join('\n');
   assert.doesNotMatch(steps, /createadmin/);
   assert.match(

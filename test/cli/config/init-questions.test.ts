@@ -1,4 +1,4 @@
-// The questions of `rackboot init`: a mistake is asked for again, alone, with what was typed; what was typed before is kept.
+// The questions of `rackboot init`: only mistakes are asked again, with the typed text in the line; earlier answers are kept.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ import {
   type Mistake,
 } from '../../../src/cli/config/init-questions.ts';
 
-/** Ranges of numbers stand for those of addresses: each from 1 to 99, the first below the last, static apart from dynamic. */
+/** Numbers from 1 to 99 replace addresses: the low end is not above the high end, and the ranges do not overlap. */
 function judge(answers: Answers): readonly Mistake[] {
   const found: Mistake[] = [];
   const number = (field: Field): number | undefined => {
@@ -21,7 +21,7 @@ function judge(answers: Answers): readonly Mistake[] {
     return undefined;
   };
   if (answers.interface !== undefined && !/^eth\d$/.test(answers.interface))
-    found.push({ fields: ['interface'], text: `${answers.interface} is no interface` });
+    found.push({ fields: ['interface'], text: `${answers.interface} is not an interface` });
   const [low, high, first, last] = [number('low'), number('high'), number('staticLow'), number('staticHigh')];
   if (low !== undefined && high !== undefined && low > high)
     found.push({ fields: ['low'], text: `low: ${low} is above ${high}` });
@@ -30,7 +30,7 @@ function judge(answers: Answers): readonly Mistake[] {
   return found;
 }
 
-/** What is asked, and what the person types. */
+/** The questions, and what the person types. */
 type Script = readonly (readonly [asked: string, typed: string])[];
 
 async function play(script: Script, given: Answers = {}): Promise<{ answers: Answers; told: readonly string[] }> {
@@ -50,7 +50,7 @@ async function play(script: Script, given: Answers = {}): Promise<{ answers: Ans
       ({ interface: 'eth0', low: '50', high: '99', staticLow: '1', staticHigh: '49' })[field as 'low'] ?? '-',
     tell: (text) => void told.push(text),
   });
-  assert.deepEqual(rest, [], 'everything was asked');
+  assert.deepEqual(rest, [], 'every question was asked');
   return { answers, told };
 }
 
@@ -64,7 +64,7 @@ const ENTERED = {
   upstream: '-',
 };
 
-test('without mistakes each question is asked once, and none that an option answers', async () => {
+test('without mistakes each question is asked once, except those answered by an option', async () => {
   const { answers, told } = await play(
     [
       ['router [-]', ''],
@@ -79,7 +79,7 @@ test('without mistakes each question is asked once, and none that an option answ
   assert.deepEqual(told, []);
 });
 
-test('a wrong answer is asked for again at once, with an address that was typed in the line, and nothing else is', async () => {
+test('only a wrong answer is asked again, at once, with a typed address in the line', async () => {
   const { answers, told } = await play([
     ['interface [eth0]', 'br1'],
     ['interface [eth0]', ''],
@@ -93,12 +93,12 @@ test('a wrong answer is asked for again at once, with an address that was typed 
   ]);
   assert.deepEqual(answers, { ...ENTERED, low: '60' });
   assert.deepEqual(told, [
-    'That will not do:\n  br1 is no interface\nNothing is written yet.',
-    'That will not do:\n  low: 500 is not from 1 to 99\nNothing is written yet.',
+    'That does not work:\n  br1 is not an interface\nNothing is written yet.',
+    'That does not work:\n  low: 500 is not from 1 to 99\nNothing is written yet.',
   ]);
 });
 
-test('of answers at odds with each other all may be given anew; Enter keeps each', async () => {
+test('answers that contradict each other are all asked again; Enter keeps each', async () => {
   const { answers, told } = await play([
     ['interface [eth0]', ''],
     ['router [-]', '7'],
@@ -121,7 +121,7 @@ test('of answers at odds with each other all may be given anew; Enter keeps each
   assert.equal(told.length, 2);
 });
 
-test('options that are wrong end it before anything is asked; at odds with an answer, the answer is asked for again', async () => {
+test('wrong options end it before the first question; if an option contradicts an answer, the answer is asked again', async () => {
   await assert.rejects(play([], { low: '500' }), { code: 'bad-argument', message: 'low: 500 is not from 1 to 99' });
   await assert.rejects(play([], { low: '50', high: '40' }), { message: 'low: 50 is above 40' });
   const { answers } = await play(
@@ -140,7 +140,7 @@ test('options that are wrong end it before anything is asked; at odds with an an
   assert.equal(answers.high, '60');
 });
 
-test('who answers nothing usable is not asked for ever', async () => {
+test('the questions end after too many unusable answers', async () => {
   const ask = (): Promise<string> => Promise.resolve('br1');
   const terms = { given: {}, judge, ask, questionOf: String, proposalOf: () => 'eth0', tell: () => undefined };
   await assert.rejects(interview(terms), { code: 'bad-argument', message: /nothing was written/ });

@@ -1,4 +1,4 @@
-// What is proposed beside what was typed: ranges that do not overlap.
+// Proposed ranges do not overlap each other or the typed ones.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -18,7 +18,7 @@ const CASES: readonly (readonly [name: string, typed: TypedRanges])[] = [
 ];
 
 for (const [name, typed] of CASES) {
-  test(`beside ${name} nothing overlaps`, () => {
+  test(`with ${name} typed, no ranges overlap`, () => {
     const known = { ...proposeBeside(PLACE, undefined, typed), ...typed };
     const [low = 0, high = 0, staticLow = 0, staticHigh = 0] = [
       known.low,

@@ -24,7 +24,7 @@ function stateDirectory(t: TestContext): string {
   return join(directory, 'state');
 }
 
-test('without a state directory images are built in a new directory of this user alone, which goes afterwards', () => {
+test('without a state directory images are built in a new private directory, which is removed afterwards', () => {
   const first = openWorkDirectory(undefined);
   const second = openWorkDirectory(undefined);
   assert.notEqual(first.path, second.path);
@@ -37,7 +37,7 @@ test('without a state directory images are built in a new directory of this user
   }
 });
 
-test('below a state directory the same directory is used again', (t) => {
+test('in a state directory the work directory is reused', (t) => {
   const stateDir = stateDirectory(t);
   const first = openWorkDirectory(stateDir);
   assert.equal(statSync(first.path).mode & 0o777, 0o700);
@@ -87,9 +87,9 @@ interface ConfigCase {
   readonly text: string | undefined;
   readonly tree?: string;
   readonly release?: string;
-  /** What is refused; undefined: nothing is. */
+  /** The code of the refusal; undefined: none. */
   readonly refused?: string;
-  /** The release of the configuration that is used; undefined: none is. */
+  /** The release of the configuration used; undefined: none is used. */
   readonly used?: string;
 }
 
@@ -101,8 +101,8 @@ const CONFIG_CASES: readonly ConfigCase[] = [
   { name: 'no configuration', text: undefined, tree: '/srv/boot' },
   { name: 'no configuration, without --tree', text: undefined, refused: 'config-unreadable' },
   { name: 'a misspelt key', text: WRONG, tree: '/srv/boot', refused: 'config-invalid' },
-  { name: 'what is no YAML', text: 'boot: [', tree: '/srv/boot', refused: 'config-invalid' },
-  { name: 'a misspelt key, when nothing of it is needed', text: WRONG, tree: '/srv/boot', release: 'bookworm' },
+  { name: 'a file that is not YAML', text: 'boot: [', tree: '/srv/boot', refused: 'config-invalid' },
+  { name: 'a misspelt key, when the flags suffice', text: WRONG, tree: '/srv/boot', release: 'bookworm' },
 ];
 
 for (const { name, text, tree, release, refused, used } of CONFIG_CASES) {
@@ -118,7 +118,7 @@ for (const { name, text, tree, release, refused, used } of CONFIG_CASES) {
   });
 }
 
-test('images build does not take a configuration that it cannot read for one that is not there', (t) => {
+test('images build does not treat an unreadable configuration as a missing one', (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-images-test-'));
   t.after(() => rmSync(directory, { recursive: true }));
   assert.throws(() => findImageConfig({ config: directory, tree: '/srv/boot' }), { code: 'config-unreadable' });

@@ -5,7 +5,7 @@ import { FOREIGN_TEXT_MAX, FOREIGN_WALL_MS_MAX, type ForeignLease } from '../../
 import { CONTROL_BODY_BYTES_MAX } from '../../../src/http/control.ts';
 import { ipv4, mac } from '../../../src/net/address.ts';
 
-/** How many leases the command hands over at a time. */
+/** Leases that the command imports at a time. */
 const BATCH = 500;
 
 /** Leases with the longest texts, all of one character. */
@@ -24,7 +24,7 @@ for (const [name, char, requests] of [
   ['of two bytes', '\xff', 1],
   ['of six bytes each', '\0', 2],
 ] as const) {
-  test(`a batch of the longest leases, of characters that are ${name}, is sent in bodies that the daemon reads`, () => {
+  test(`a batch of the longest leases, with characters that are ${name}, is split into bodies that the daemon reads`, () => {
     const leases = leasesOf(char);
     const bodies = [...requestBodies(leases, true)];
     assert.equal(bodies.length, requests);
@@ -38,4 +38,4 @@ for (const [name, char, requests] of [
   });
 }
 
-test('of no leases nothing is asked', () => assert.deepEqual([...requestBodies([], false)], []));
+test('no leases make no request', () => assert.deepEqual([...requestBodies([], false)], []));

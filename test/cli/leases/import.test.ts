@@ -1,4 +1,4 @@
-// What `rackboot leases import` says, against a daemon that answers as the test has it.
+// What `rackboot leases import` prints, against a daemon with scripted answers.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ import { printedBy } from '../../support/printed.ts';
 const END = 1_800_000_000;
 const lineOf = (at: number): string => `${END} 52:54:00:aa:00:01 10.20.${at >> 8}.${at & 255} * *`;
 
-/** Imports dnsmasq's leases of these addresses of 10.20.0.0/16. @returns what was printed, and the reason of the failure */
+/** Imports dnsmasq's leases of these addresses of 10.20.0.0/16. @returns the output, and the exit code or the failure */
 async function importOf(addresses: readonly number[], json: boolean, answers: readonly (object | undefined)[]) {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-import-'));
   const [config, file] = [join(stateDir, 'rackboot.yaml'), join(stateDir, 'dnsmasq.leases')];
@@ -44,21 +44,21 @@ async function importOf(addresses: readonly number[], json: boolean, answers: re
 const many = Array.from({ length: 600 }, (_, at) => at);
 const FIRST = { taken: 499, left: [{ line: 3, reason: 'address-leased' }] };
 
-test('an import that fails in the middle says what was taken until then, and fails', async () => {
+test('an import that fails midway prints what it has imported, and fails', async () => {
   const { result, text } = await importOf(many, false, [FIRST, undefined]);
   assert.ok(result instanceof Error);
   assert.match(result.message, /the disk is full/);
   assert.match(text, /^FILE:3: 10\.20\.0\.2: Another client holds the address here/);
-  const taken = '499 leases were taken over into the running rack before it failed; those behind them were not tried.';
+  const taken = '499 leases were imported into the running rack before the import failed; the rest was not tried.';
   assert.equal(text.split('\n')[1], taken);
   const told = JSON.parse((await importOf(many, true, [FIRST, undefined])).text);
   assert.deepEqual([told.whole, told.taken, told.problemCount], [false, 499, 1]);
 });
 
-test('one that goes through says so, each entry with the line of its own that was taken for its address', async () => {
+test('a complete import says so, and each skipped entry has the line of its address’s last entry', async () => {
   const left = [{ line: 4, reason: 'address-leased' }];
   const { result, text } = await importOf([1, 2, 3, 2], false, [{ taken: 2, left }]);
   assert.equal(result, 1);
-  assert.match(text, /^FILE:4: 10\.20\.0\.2: .*\n2 leases were taken over into the running rack\.\n/);
+  assert.match(text, /^FILE:4: 10\.20\.0\.2: .*\n2 leases were imported into the running rack\.\n/);
   assert.equal(JSON.parse((await importOf([1], true, [{ taken: 1, left: [] }])).text).whole, true);
 });

@@ -1,4 +1,4 @@
-// What a person reads of leases that a change of the ranges leaves outside.
+// The lines about leases that a change of the ranges leaves outside them.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -25,7 +25,7 @@ function configTo(stateDir: string, high: string): RackConfig {
   return parsed.config;
 }
 
-test('a narrower range tells how many leases it strands, which, and what shows them; equal ones ask nobody', async () => {
+test('a narrower range lists the leases it strands and how to see them; equal ranges ask for no leases', async () => {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-stranded-'));
   let asked = 0;
   const server = createServer((_, response) => {
@@ -37,10 +37,10 @@ test('a narrower range tells how many leases it strands, which, and what shows t
   try {
     const whole = configTo(stateDir, '10.20.0.199');
     assert.deepEqual(await strandedBy(whole, configTo(stateDir, '10.20.0.149')), [
-      'Leases: 2 are outside the ranges now; their machines get other addresses when they renew:',
+      'Leases: 2 are outside the ranges in force; their machines get other addresses when they renew:',
       `  10.20.0.150  ${MAC}`,
       `  10.20.0.190  ${MAC}`,
-      '`rackboot leases list --state bound` shows whose they are; with the former value they keep them.',
+      '`rackboot leases list --state bound` names their machines. With the former value they keep their addresses.',
     ]);
     assert.deepEqual(await strandedBy(whole, configTo(stateDir, '10.20.0.220')), []);
     assert.equal(asked, 2);
@@ -51,10 +51,10 @@ test('a narrower range tells how many leases it strands, which, and what shows t
     rmSync(stateDir, { recursive: true });
   }
   const [line] = await strandedBy(configTo(stateDir, '10.20.0.199'), configTo(stateDir, '10.20.0.149'));
-  assert.match(line ?? '', /could not be asked: no running Rackboot/);
+  assert.match(line ?? '', /could not check for leases outside the ranges: no running Rackboot/);
 });
 
-test('of very many the first are listed and the rest is counted', () => {
+test('of very many stranded leases the first are listed and the rest counted', () => {
   const many = Array.from({ length: 25 }, (_, index) => ({ address: ipv4(index), mac: MAC }));
   const lines = strandedLines(many, 'the new ranges');
   assert.equal(lines[0], 'Leases: 25 are outside the new ranges; their machines get other addresses when they renew:');

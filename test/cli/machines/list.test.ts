@@ -1,4 +1,4 @@
-// The list of `rackboot machines`: its columns, and which of them it shows.
+// The columns of `rackboot machines list`.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -12,7 +12,7 @@ const MACHINE = machineShape.parse({
   allocated_ip_addresses: ['10.20.0.10'],
 });
 
-test('a machine that waits for a person to switch it on is listed so', () => {
+test('the list shows that a machine waits for a person to switch it on', () => {
   const cell = (message: string): string | undefined => {
     const machine = machineShape.parse({ ...MACHINE, status_message: message });
     return columnsFor([machine])
@@ -23,7 +23,7 @@ test('a machine that waits for a person to switch it on is listed so', () => {
   assert.equal(cell('it has started'), 'Ready');
 });
 
-test('the list has a column for owners when somebody holds a machine, and one for racks when there are several', () => {
+test('the list has a column OWNER if a machine has an owner, and RACK if there are several racks', () => {
   const like = (more: object) => machineShape.parse({ ...MACHINE, ...more });
   const titles = (...machines: readonly object[]): string =>
     columnsFor(machines.map(like))
@@ -32,7 +32,7 @@ test('the list has a column for owners when somebody holds a machine, and one fo
       .join(' ');
   const [here, there] = [{ rack_names: ['rack-1'] }, { rack_names: ['rack-2'] }];
   assert.equal(titles(), '');
-  assert.equal(titles({}), '', 'an older region does not say where its machines are');
+  assert.equal(titles({}), '', 'an older region sends no racks');
   assert.equal(titles(here, here), '');
   assert.equal(titles(here, there), 'RACK');
   assert.equal(titles({ ...here, owner: 'alice' }, there), 'OWNER RACK');

@@ -1,4 +1,4 @@
-// What `rackboot power … --wait` takes for the end of its own command, against a daemon that answers from a table.
+// Which event `rackboot power … --wait` accepts as the end of its own switch, against a daemon that answers from a table.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -43,7 +43,7 @@ const POSTS = Array.from({ length: 100 }, (_, index) => ({
   description: 'x',
 }));
 
-/** The daemon's answer to an events query, as the region's store makes it: with `after` the oldest, shown newest first. */
+/** The daemon's answer to an events query, like the region's: with `after` the oldest events, newest first. */
 function queryEvents(events: readonly LoggedEvent[], query: URLSearchParams): readonly LoggedEvent[] {
   const after = Number(query.get('after') ?? 0);
   const limit = Number(query.get('limit'));
@@ -51,11 +51,11 @@ function queryEvents(events: readonly LoggedEvent[], query: URLSearchParams): re
   return (query.has('after') ? newer.slice(0, limit) : newer.slice(-limit)).toReversed();
 }
 
-/** What the command prints and returns when its log reads so. */
+/** The output and exit code of the command with these events in the log. */
 const waitFor = (op: 'power_on' | 'power_off' | 'power_cycle', events: readonly LoggedEvent[], json = true) =>
   withDaemon(MACHINE, events, json, (config) => switchMachine({ config, json, machine: 'm1', wait: true }, op, {}));
 
-/** The same of any command, whose daemon has one machine. */
+/** The same for any command, with one machine. */
 async function withDaemon(
   machine: Readonly<Record<string, unknown>>,
   events: readonly LoggedEvent[],
@@ -95,16 +95,22 @@ async function withDaemon(
 }
 
 const CASES = [
-  ['its own end, though the log goes on', 'power_on', [ON_BEFORE, BEGUN, DONE, ...POSTS], true, DONE.description],
-  ['no older end, when nothing tells of its own', 'power_on', [ON_BEFORE, BEGUN], false, 'something else was done'],
-  ['the failure, though the machine is seen on later', 'power_on', [BEGUN, FAILED, SEEN_ON], false, FAILED.description],
-  ['no end of another command that took its place', 'power_on', [BEGUN, OFF], false, 'something else was done'],
+  ['its own end, although the log goes on', 'power_on', [ON_BEFORE, BEGUN, DONE, ...POSTS], true, DONE.description],
+  ['no older end if its own is missing', 'power_on', [ON_BEFORE, BEGUN], false, 'another command changed its power'],
+  [
+    'the failure, although the machine is seen on later',
+    'power_on',
+    [BEGUN, FAILED, SEEN_ON],
+    false,
+    FAILED.description,
+  ],
+  ['no end of another command that replaced it', 'power_on', [BEGUN, OFF], false, 'another command changed its power'],
   ['the end of a cycle', 'power_cycle', [ON_BEFORE, BEGUN, DONE], true, DONE.description],
   ['the end of switching off', 'power_off', [ON_BEFORE, BEGUN, OFF], true, OFF.description],
 ] as const;
 
 for (const [what, op, events, done, text] of CASES) {
-  test(`${op} --wait takes ${what}`, async () => {
+  test(`${op} --wait reports ${what}`, async () => {
     const { code, answer } = await waitFor(op, events);
     assert.equal(answer.done, done);
     assert.match(answer.text, new RegExp(`^${text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}`));
@@ -112,12 +118,12 @@ for (const [what, op, events, done, text] of CASES) {
   });
 }
 
-test('who switches on a machine that has nothing to do reads why it does not stay on, and how it would', async () => {
+test('after switching on a machine with nothing to do, the command explains why it goes off again, and how to keep it on', async () => {
   const { code, answer } = await waitFor('power_cycle', [BEGUN, DONE], false);
   assert.equal(code, 0);
   assert.match(
     answer,
-    /^m1\.maas \(abc\): it was switched on\.\nIt is Ready, and has nothing to do: .*: rackboot machines rescue m1\n$/,
+    /^m1\.maas \(abc\): it was switched on\.\nIt is Ready and has nothing to do: .*: rackboot machines rescue m1\n$/,
   );
   const off = await waitFor('power_off', [BEGUN, OFF], false);
   assert.equal(off.answer, 'm1.maas (abc): it was switched off.\n');
@@ -130,6 +136,6 @@ test('power status and trace say that a machine waits for a person to switch it 
   const request = { machine: 'm1', follow: false, json: false, since: undefined };
   const trace = (machine: typeof MACHINE): Promise<{ answer: string }> =>
     withDaemon(machine, [], false, (config) => traceMachine({ config, ...request }, () => 0));
-  assert.match((await trace(waiting)).answer, /\nWaiting for somebody to switch it on by hand\.\n$/);
+  assert.match((await trace(waiting)).answer, /\nWaiting for a person to switch it on\.\n$/);
   assert.match((await trace(MACHINE)).answer, /\nWaiting for its first message\.\n$/);
 });

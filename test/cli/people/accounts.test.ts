@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { askPassword } from '../../../src/cli/people/accounts.ts';
 
-test('a password that is short, or typed differently, is asked for again, each with its reason', async () => {
+test('a short password, or one typed differently, is asked again with the reason', async () => {
   const typed = ['one', 'long enough', 'long enuogh', 'good enough', 'good enough'];
   const [asked, told]: [string[], string[]] = [[], []];
   const password = await askPassword(
@@ -20,7 +20,7 @@ test('a password that is short, or typed differently, is asked for again, each w
   assert.deepEqual(told, ['A password has at least 8 characters.', 'The two passwords differ.']);
 });
 
-test('who never gives one is no person: the questions end', async () => {
+test('the questions end after too many mistakes', async () => {
   await assert.rejects(
     askPassword(
       'ann',

@@ -1,4 +1,4 @@
-// What `rackboot trace` and `rackboot why` say of a machine that another rack boots, asked on the host of the region.
+// What `rackboot trace` and `rackboot why` print about a machine of another rack, on the host of the region.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ import { printedBy } from '../../support/printed.ts';
 const MAC = '52:54:00:00:00:01';
 const MACHINE = { systemId: 'abc', hostname: 'calm-ibis', domain: 'maas', status: 'Ready', purpose: 'poweroff' };
 const at = (second: number): string => `2026-01-02T03:04:${String(second).padStart(2, '0')}.000Z`;
-const told = (second: number, rack: string | null, kind: string | null, description: string) => ({
+const logged = (second: number, rack: string | null, kind: string | null, description: string) => ({
   ...{ level: 'DEBUG', type: 'DHCP', time: at(second), kind, rack, description },
 });
 const KNOWN = {
@@ -34,16 +34,16 @@ const ANSWERS = {
   },
   '/MAAS/api/2.0/events/': {
     events: [
-      told(9, 'rack-2', 'tftp.sent', 'Loaded ipxe.efi'),
-      told(8, 'rack-1', 'dhcp.offer', 'told by the timeline, too'),
-      told(7, 'rack-2', 'dhcp.offer', 'Asked for an address'),
-      told(6, null, null, 'Commissioning'),
-      told(1, 'rack-1', 'dhcp.ack', 'Took an address long ago'),
+      logged(9, 'rack-2', 'tftp.sent', 'Loaded ipxe.efi'),
+      logged(8, 'rack-1', 'dhcp.offer', 'in the timeline, too'),
+      logged(7, 'rack-2', 'dhcp.offer', 'Asked for an address'),
+      logged(6, null, null, 'Commissioning'),
+      logged(1, 'rack-1', 'dhcp.ack', 'Took an address long ago'),
     ],
   },
 };
 
-/** What a command prints, where the machine is at home with these racks. */
+/** What a command prints if these are the machine's home racks. */
 async function printed(racks: readonly string[], command: (config: string) => Promise<unknown>): Promise<string> {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-elsewhere-'));
   const config = join(stateDir, 'rackboot.yaml');
@@ -72,7 +72,7 @@ const traced = (racks: readonly string[], json = false): Promise<string> =>
   );
 const why = (config: string) => explainMachine({ config, machine: MAC, arch: undefined, json: false });
 
-/** The heads of a trace and what is told below them, without times. */
+/** The headings of a trace and the steps below them, without times. */
 const linesOf = (said: string): readonly string[] =>
   said
     .trim()
@@ -80,22 +80,22 @@ const linesOf = (said: string): readonly string[] =>
     .slice(1)
     .map((line) => line.replace(/^ .* {2}(?=\S)/, '- ').replace(/, \d{4}-.*/, ''));
 
-test('trace tells what another rack told whole, says who told it, and where to ask', async () => {
+test('trace prints every step of another rack under its name, and where to ask', async () => {
   assert.deepEqual(linesOf(await traced(['rack-2'])), [
-    ...['before the rack was started', '- Took an address long ago'],
-    ...['told by rack rack-2', '- Asked for an address', '- Loaded ipxe.efi'],
-    ...['what this rack knows of it', '- The region knows it'],
-    'It is at home with rack rack-2: ask there, by rackboot trace on the host of that rack.',
+    ...['before the rack started', '- Took an address long ago'],
+    ...['reported by rack rack-2', '- Asked for an address', '- Loaded ipxe.efi'],
+    ...['seen by this rack', '- The region knows it'],
+    'Its home is rack rack-2: run rackboot trace on the host of that rack.',
   ]);
 });
 
-test('trace of a machine of this rack and of another says what it waits for here', async () => {
+test('trace of a machine of this rack and another says what it waits for here', async () => {
   const lines = linesOf(await traced(['rack-1', 'rack-2']));
   assert.equal(lines.at(-1), 'Waiting for its next boot; heard of 1 min 49 s ago.');
-  assert.ok(lines.includes('before its first boot') && lines.includes('told by rack rack-2'), lines.join('|'));
+  assert.ok(lines.includes('before its first boot') && lines.includes('reported by rack rack-2'), lines.join('|'));
 });
 
-test('trace as JSON names the rack of each step that another one told', async () => {
+test('trace as JSON names the rack of each step that another rack reported', async () => {
   const { home, steps } = JSON.parse(await traced(['rack-2'], true));
   assert.deepEqual(home, ['rack-2']);
   assert.deepEqual(
@@ -104,9 +104,9 @@ test('trace as JSON names the rack of each step that another one told', async ()
   );
 });
 
-test('why names the rack with which a machine is at home, and says to ask there', async () => {
-  const ask = /^It is at home with rack rack-2: ask there, by rackboot why on the host of that rack\.$/m;
+test('why names the home rack of a machine, and says to ask there', async () => {
+  const ask = /^Its home is rack rack-2: run rackboot why on the host of that rack\.$/m;
   assert.match(await printed(['rack-2'], why), ask);
   assert.doesNotMatch(await printed(['rack-1'], why), ask);
-  assert.doesNotMatch(await printed([], why), ask, 'no rack has shown it');
+  assert.doesNotMatch(await printed([], why), ask, 'it has no home rack yet');
 });

@@ -4,7 +4,7 @@ import { NEIGHBOUR_HEADINGS, neighbourRow } from '../../../src/cli/rack/neighbou
 
 const SEEN = { interface: 'eth1', address: '10.20.0.9', mac: '02:00:00:00:00:09', secondsAgo: 5 };
 
-test('a neighbour is listed with when it was first seen, and with when its address moved to it', () => {
+test('the row of a neighbour shows when it was first seen, and when its address moved to it', () => {
   const first = { ...SEEN, firstSeen: '2026-11-20T10:00:00.000Z' };
   const moved = { previousMac: '02:00:00:00:00:08', movedAt: '2026-11-20T11:00:00.000Z' };
   const cells = (row: readonly string[]) => Object.fromEntries(NEIGHBOUR_HEADINGS.map((name, at) => [name, row[at]]));

@@ -1,4 +1,4 @@
-// What `rackboot status` makes of ports of DHCP that are not open.
+// What `rackboot status` prints about closed DHCP ports, the boot tree and refused configurations.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -19,11 +19,11 @@ const status = (...problems: readonly object[]) =>
   });
 const TEXT = 'port 4011 is in use by another program';
 
-test('with every port open, and with one that is waited for, a rack is healthy', () => {
+test('a rack is healthy with every port open, and with one that waits', () => {
   for (const fine of [
     status(),
     status({ name: 'eth1', text: 'there is no eth1', waitedFor: true }),
-    // As a daemon of a former version says it.
+    // As sent by an older daemon.
     status({ name: 'eth1', text: 'there is no eth1' }),
   ]) {
     assert.equal(isHealthy(fine), true);
@@ -50,24 +50,24 @@ test('a network that waits for its interface says so first', () => {
   assert.equal(stateOf(waits, status({ name: 'eth1', text: TEXT, waitedFor: false })), 'waits: eth1 is down');
 });
 
-test('a boot tree that cannot be known is a line, and the rack is not healthy', () => {
+test('an unreadable boot tree is a line, and the rack is not healthy', () => {
   const problem = { reason: 'boot.tree /t is not a directory: name the directory', since: '2026-11-21T12:00:00.000Z' };
   assert.deepEqual(treeLines({ tree: { problem } }), [
-    'BAD     boot.tree /t is not a directory: name the directory (since 2026-11-21T12:00:00.000Z; it is read again by itself)',
+    'BAD     boot.tree /t is not a directory: name the directory (since 2026-11-21T12:00:00.000Z; the rack rereads it automatically)',
   ]);
   assert.equal(isHealthy({ ...status(), tree: { problem } }), false);
   assert.equal(isHealthy({ ...status(), tree: {} }), true);
   assert.deepEqual(treeLines({ tree: {} }), []);
 });
 
-test('a refused configuration is a line with its first problem, and where the others are told', () => {
+test('a refused configuration is a line with its first problem, and how to see the others', () => {
   const refused = { since: '2026-11-21T12:00:00.000Z', problems: ['f:3: dns: wrong', 'f:4: tftp: wrong'] };
   assert.deepEqual(refusedLines({ refused: { source: 'file', ...refused } }), [
-    'BAD     the configuration file is refused since 2026-11-21T12:00:00.000Z, the last good one stays: f:3: dns: wrong (and 1 more); `rackboot check` says why',
+    'BAD     the configuration file is refused since 2026-11-21T12:00:00.000Z; the last good one stays: f:3: dns: wrong (and 1 more); `rackboot check` says why',
   ]);
   assert.match(
     refusedLines({ refused: { source: 'store', ...refused } })[0] ?? '',
-    /store owns.*config show` says why$/,
+    /region's store.*config show` says why$/,
   );
   assert.deepEqual(refusedLines({ refused: undefined }), []);
 });

@@ -1,4 +1,4 @@
-// One line of `rackboot events`: which machine, who did it, and which rack told it where there are several.
+// One line of `rackboot events`: the machine, the person, and with several racks the rack that reported it.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -18,7 +18,12 @@ for (const [name, more, manyRacks, end] of [
   ['of a machine alone', { hostname: 'early-ocean', username: 'unknown' }, false, 'early-ocean       Accepted'],
   ['of a rack, the only one', { rack: 'rack-2' }, false, '                  Accepted'],
   ['of a rack, one of several', { rack: 'rack-2' }, true, 'rack-2            Accepted'],
-  ['of a machine, told by a rack', { hostname: 'm1', rack: 'rack-2' }, true, 'm1                Accepted  (rack-2)'],
+  [
+    'of a machine, reported by a rack',
+    { hostname: 'm1', rack: 'rack-2' },
+    true,
+    'm1                Accepted  (rack-2)',
+  ],
   ['of nobody, with several racks', { rack: null }, true, '                  Accepted'],
 ] as const) {
   test(`an event ${name} names them`, () =>

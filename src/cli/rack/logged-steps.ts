@@ -1,7 +1,7 @@
-// Steps of a machine that the region's log tells: those from before this life of the daemon, and those of other racks.
+// Steps of a machine from the region's log: those from before the daemon started, and those of other racks.
 //
-// 1. Of this host's rack the log has what the timeline has, too: only what is older than the first step of the timeline is taken.
-// 2. What other racks told is in no timeline here, and is taken whole.
+// 1. The log repeats the timeline of this host's rack, so only its steps older than the timeline's first are used.
+// 2. Steps of other racks are in no timeline here, so all of them are used.
 
 import { z } from 'zod';
 
@@ -19,32 +19,32 @@ export const stepShape = z.looseObject({
 
 /** One step of a machine. */
 export type Step = z.infer<typeof stepShape> & {
-  /** The rack elsewhere that told it; undefined: this host's. */
+  /** The other rack that reported it; undefined: this host's. */
   readonly rack?: string | undefined;
 };
 
 /** An event of the region's log. */
-export const toldEventShape = z.looseObject({
+export const loggedEventShape = z.looseObject({
   level: z.string(),
   description: z.string(),
   time: z.string(),
-  /** Null: the region itself noted it. */
+  /** Null: the region's own event. */
   kind: z.string().nullish(),
-  /** Null: no rack told it, or one that was removed. */
+  /** The rack that reported it; null: none, or a removed one. */
   rack: z.string().nullish(),
 });
 
-/** In the place of the number of a boot: a step that the region's log tells. */
+/** Replaces the number of the boot for steps from the region's log. */
 export const FROM_LOG = -1;
 
 /**
- * The steps that the log adds to those of the timeline: first those of this rack, then those of each other one.
+ * The steps that the log adds to the timeline: first those of this rack, then those of each other rack.
  *
- * @param events the newest first
- * @param firstMs wall time of the first step of the timeline; undefined: it has none
+ * @param events newest first
+ * @param firstMs wall time of the timeline's first step; undefined: it is empty
  */
-export function toldSteps(
-  events: readonly z.infer<typeof toldEventShape>[],
+export function loggedSteps(
+  events: readonly z.infer<typeof loggedEventShape>[],
   ownRack: string,
   firstMs: number | undefined,
 ): readonly Step[] {
@@ -63,10 +63,10 @@ export function toldSteps(
   return [...byRack.values()].flat();
 }
 
-/** What stands above the steps of one boot, or of one teller. @param isElsewhere the machine is at home with another rack */
+/** The heading of the steps of one boot or one rack. @param isElsewhere the machine's home is another rack */
 export function headOf({ boot, rack }: Pick<Step, 'boot' | 'rack'>, isElsewhere: boolean): string {
-  if (rack !== undefined) return `told by rack ${rack}`;
-  if (boot === FROM_LOG) return 'before the rack was started';
+  if (rack !== undefined) return `reported by rack ${rack}`;
+  if (boot === FROM_LOG) return 'before the rack started';
   if (boot > 0) return `boot ${boot}`;
-  return isElsewhere ? 'what this rack knows of it' : 'before its first boot';
+  return isElsewhere ? 'seen by this rack' : 'before its first boot';
 }
