@@ -114,7 +114,7 @@ test('each pattern brings its hint, and brings it once a boot', async (t) => {
   for (const [name, events, hint, text] of HINTS) {
     await t.test(name, () => {
       const watch = new BootWatch();
-      const found = events.flatMap((one) => watch.look(one));
+      const found = events.flatMap((one) => watch.observe(one));
       assert.deepEqual(
         found.map((one) => one.name),
         [hint],
@@ -122,7 +122,7 @@ test('each pattern brings its hint, and brings it once a boot', async (t) => {
       assert.match(found[0]?.text ?? '', text);
       const last = events.at(-1);
       assert.ok(last !== undefined);
-      assert.ok(!watch.look(last).some((one) => one.name === hint), 'told once');
+      assert.ok(!watch.observe(last).some((one) => one.name === hint), 'told once');
     });
   }
 });
@@ -130,7 +130,7 @@ test('each pattern brings its hint, and brings it once a boot', async (t) => {
 test('beside another DHCP server it is that one which gives no address', () => {
   const watch = new BootWatch();
   const offers = offersAt([0, 4, 12, 28], { proxied: true, address: undefined });
-  const found = offers.flatMap((one) => watch.look(one));
+  const found = offers.flatMap((one) => watch.observe(one));
   assert.deepEqual(
     found.map(({ name }) => name),
     ['offer-not-taken'],
@@ -195,7 +195,7 @@ test('a healthy boot brings no hint', async (t) => {
     await t.test(name, () => {
       const watch = new BootWatch();
       assert.deepEqual(
-        events.flatMap((one) => watch.look(one)),
+        events.flatMap((one) => watch.observe(one)),
         [],
       );
     });
@@ -204,7 +204,7 @@ test('a healthy boot brings no hint', async (t) => {
 
 test('a hint may come again in the next boot', () => {
   const watch = new BootWatch();
-  assert.equal(watch.look(offer({ waitedSeconds: 12 })).length, 1);
+  assert.equal(watch.observe(offer({ waitedSeconds: 12 })).length, 1);
   watch.begin();
-  assert.equal(watch.look(offer({ waitedSeconds: 12 })).length, 1);
+  assert.equal(watch.observe(offer({ waitedSeconds: 12 })).length, 1);
 });

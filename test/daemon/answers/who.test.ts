@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant, seconds } from '../../../src/clock.ts';
 import { parseConfig } from '../../../src/config/load.ts';
-import { whoIs } from '../../../src/daemon/answers/who.ts';
+import { findNamed } from '../../../src/daemon/answers/who.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
@@ -28,7 +28,10 @@ const STRANGERS: readonly (readonly [string, string, RegExp])[] = [
 for (const [name, wanted, said] of STRANGERS)
   test(name, () => {
     const sources = { timeline: new Timeline(() => undefined), rack: () => undefined };
-    assert.throws(() => whoIs(sources, new URLSearchParams({ machine: wanted })), { code: 'not-found', message: said });
+    assert.throws(() => findNamed(sources, new URLSearchParams({ machine: wanted })), {
+      code: 'not-found',
+      message: said,
+    });
   });
 
 const ROUTER = mac(0x525400000001);
@@ -57,8 +60,10 @@ cluster_interfaces:
 test('a reserved name is its client’s, whatever strangers call themselves', () => {
   const stranger = lease(ipv4(0x0a140064), STRANGER, 'gateway');
   const named = (rack: ReturnType<typeof rackWith>) =>
-    whoIs({ timeline: new Timeline(() => undefined), rack: () => rack }, new URLSearchParams({ machine: 'gateway' }))
-      .mac;
+    findNamed(
+      { timeline: new Timeline(() => undefined), rack: () => rack },
+      new URLSearchParams({ machine: 'gateway' }),
+    ).mac;
   assert.equal(named(rackWith('mac: "52:54:00:00:00:01"', [stranger, lease(RESERVED, ROUTER, 'openwrt')])), ROUTER);
   assert.equal(named(rackWith('mac: "52:54:00:00:00:01"', [stranger])), ROUTER);
   const atPort = { ...lease(RESERVED, ROUTER, 'openwrt'), circuitId: 'eth7' };
