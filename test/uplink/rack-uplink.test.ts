@@ -87,7 +87,7 @@ test('a crowd of strangers is a sample for the region, and counted; a machine th
   const told = thread.posted.flatMap((message) => (message.kind === 'events' ? message.events : []));
   assert.deepEqual(
     told.filter(({ mac: whose }) => whose === formatMac(MAC_A)).map(({ address, text }) => [address, text]),
-    [['10.20.0.100', 'Has 10.20.0.100 for 10 min']],
+    [['10.20.0.100', 'Leased 10.20.0.100 for 10 min']],
   );
 });
 

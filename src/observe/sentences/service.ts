@@ -91,7 +91,8 @@ export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) =>
     `The outbox cannot be written (${f.text('reason')}): events wait in memory; free some disk space`,
   'outbox.available': (f) => `The outbox can be written again (${count(f, 'waiting', 'event')} waiting)`,
   'daemon.close-failed': (f) => `A part failed to close during shutdown: ${f.text('reason')}`,
-  'log.gap': (f) => `${count(f, 'missed', 'log line is', 'log lines are')} lost: the log's reader or disk is too slow`,
+  'log.gap': (f) =>
+    `${count(f, 'missed', 'line of the log is', 'lines of the log are')} lost: its reader or its disk is too slow`,
   'region.problem': (f) => `The region has a problem: ${f.text('text')}`,
   'region.cache': (f) => `The cached desired state is unusable: ${f.text('text')}`,
   'region.desired-state': (f) => `Applied version ${f.text('version')} of the desired state`,
