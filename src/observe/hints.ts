@@ -109,8 +109,8 @@ export class BootWatch {
           ? [
               hint(
                 'other-server',
-                'it took the offer of another DHCP server on this network, which does not tell it to boot from this rack: ' +
-                  'let only one of the two serve the network',
+                'it took the offer of another DHCP server on this network: let only one of the two serve the network, or that one will ' +
+                  'not tell it how to boot from here',
               ),
             ]
           : [];

@@ -1,6 +1,6 @@
 // `rackboot trace MACHINE`: what one machine did, step by step, boot by boot, and what it waits for now.
 //
-//   12:01:33.120   +0.000 s  dhcp.offer               Asked for an address and was offered …
+//   12:01:33.120   +0.000 s  dhcp.offer               Offered 10.20.0.100 (new) and …
 //
 // 1. Steps of this life of the daemon come from its timeline, older ones and those of other racks from the region's log; no step is told
 //    twice (`told-steps.ts`).
