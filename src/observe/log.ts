@@ -50,7 +50,7 @@ export function openLog(settings: LogSettings): Log {
       ),
     onGap: (missed) => logger.warn({ event: 'log.gap', missed }, 'lines could not be written and are lost'),
     onUnwritten: (bytes) =>
-      console.error(`rackboot: the log ${name} is blocked: the last ${counted(bytes, 'byte')} of lines are lost`),
+      console.error(`rackboot: the log ${name} is blocked; its last lines (${counted(bytes, 'byte')}) are lost`),
   });
   let format = formatFor(settings.file);
   const lines = {
@@ -78,7 +78,7 @@ const formatFor = (file: string | undefined): ((line: string) => string) =>
 const unwritable = (file: string | undefined, error: unknown): RackError =>
   new RackError(
     'store-unwritable',
-    `the log ${file} cannot be written: ${errorText(error)}; make it writable for the user that runs Rackboot, or change log.file`,
+    `the log ${file} cannot be written: ${errorText(error)}; make it writable for the user that runs Rackboot, or set log.file to another path`,
     { cause: error },
   );
 
