@@ -1,10 +1,10 @@
-// What choosing an address costs in a /16 that is empty and in one that is full but for one address, and what a lease takes in memory.
+// Measures the cost of choosing an address in an empty /16 and in one with a single free address, and the memory of a lease.
 //
-//   fill the ranges ─ warm up ─ (ROUNDS times) choose for CHOICES clients nobody knows, in each range ─ medians
+//   fill the ranges ─ warm up ─ (ROUNDS times) choose for CHOICES unknown clients, in each range ─ medians
 //   collect garbage ─ heap ─ LEASES records into a table ─ collect garbage ─ heap
 //
-// 1. The allocator by itself, in one process: no message is decoded, no socket is open, nothing is stored.
-// 2. Every choice is for another client, so nothing is known of it; the address that is chosen is checked.
+// 1. Only the allocator runs, in one process: no message is decoded, no socket is open, nothing is stored.
+// 2. Every choice is for a new, unknown client; the chosen address is checked.
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -26,7 +26,7 @@ const LEASES = 1_000_000;
 const NOW = instant(1_000_000_000);
 const NETWORK = networkOf(ipv4(0x0a010000), 16);
 const RANGE = { low: ipv4(0x0a010010), high: ipv4(0x0a01fff0) };
-/** The address that is left, in the middle. */
+/** The one free address, in the middle. */
 const LEFT = ipv4(0x0a018000);
 const NOBODY = new MachineDirectory([]);
 
@@ -41,7 +41,7 @@ const CONFIG: DhcpConfig = {
   ...{ serverPort: 67, clientPort: 68 },
 };
 
-/** Choosing, and memory. */
+/** The benchmark of choosing addresses and of memory. */
 export const allocationBenchmark: Benchmark = {
   what: 'allocation',
   notes: [
@@ -81,7 +81,7 @@ function placeWith(leases: readonly Lease[]) {
   return { network, facts: { leases: table, offers: new Offers(table.pools), machines: NOBODY } };
 }
 
-/** @returns nanoseconds a choice */
+/** @returns nanoseconds per choice */
 function choose({ network, facts }: Place, expected: Ipv4 | undefined, round: number): number {
   const from = 0x0200_0000_0000 + (round + 1) * CHOICES;
   const startedAt = systemClock.now();
@@ -105,7 +105,7 @@ const addresses = (): readonly number[] =>
   Array.from({ length: RANGE.high - RANGE.low + 1 }, (_, index) => RANGE.low + index);
 const leasesBut = (left: Ipv4): readonly Lease[] =>
   addresses().flatMap((address) => (address === left ? [] : [lease(address, 300)]));
-/** All have ended, that of LEFT first. */
+/** All leases have expired, that of LEFT first. */
 const endedLeases = (): readonly Lease[] =>
   addresses().map((address) => lease(address, address === LEFT ? -100_000 : -(address % 10_000)));
 
@@ -116,7 +116,7 @@ const NAMES = {
   circuitId: 'ge-0/0/1',
 };
 
-/** Bytes of the heap for one of LEASES records. */
+/** Heap bytes per record, of LEASES records. */
 function bytesEach(more: Partial<Record<keyof typeof NAMES, string>>): number {
   setFlagsFromString('--expose-gc');
   const collect: unknown = runInNewContext('gc');
@@ -127,14 +127,14 @@ function bytesEach(more: Partial<Record<keyof typeof NAMES, string>>): number {
   table.load(records(more), NOW);
   collect();
   const grown = process.memoryUsage().heapUsed - before;
-  // Held until here.
+  // Referenced until here.
   if (table.size !== LEASES) throw new Error(`${table.size} records instead of ${LEASES}`);
   return grown / LEASES;
 }
 
 function* records(more: Partial<Record<keyof typeof NAMES, string>>): Generator<Lease> {
   for (let count = 0; count < LEASES; count += 1) {
-    // As they come from a message: a string of its own for each lease.
+    // As decoded from a message: a separate string for each lease.
     const texts = Object.fromEntries(Object.entries(more).map(([key, text]) => [key, `${text}${count}`]));
     yield lease(0x0a00_0000 + count, 1 + (count % 600), texts);
   }

@@ -1,4 +1,4 @@
-// What a benchmark is.
+// The interface of a benchmark.
 
 import type { Result } from './figure.ts';
 
@@ -6,12 +6,12 @@ import type { Result } from './figure.ts';
 export interface Benchmark {
   /** Its name on the command line. */
   readonly what: string;
-  /** What a reader must know to read the figures rightly. */
+  /** What a reader must know to interpret the figures. */
   readonly notes: readonly string[];
-  /** Words that it understands beside its name; one that ends in `=` takes a value. */
+  /** Its further arguments; one that ends in `=` takes a value. */
   readonly options?: readonly string[];
-  /** What docs/performance.md shows of the results, in Markdown; printed below the table. */
+  /** The results for docs/performance.md, in Markdown; printed below the table. */
   digest?(results: readonly Result[]): string;
-  /** Measures everything, in interleaved rounds. @throws Error when something needed is missing, or an answer was wrong. */
+  /** Measures everything in interleaved rounds. @throws Error if a requirement is missing, or an answer is wrong */
   run(options: ReadonlySet<string>): Promise<readonly Result[]>;
 }

@@ -1,9 +1,9 @@
-// The bytes of the DHCP clients of a load, which are all behind one relay agent. Sources: RFC 2131 §2, §3.1, §4.4.5. Written and read
-// here, so that the server's codec does not check itself.
+// Encodes and decodes the DHCP messages of a load's clients, all behind one relay agent. Sources: RFC 2131 §2, §3.1, §4.4.5. Separate from
+// the server's codec, so that the codec does not check itself.
 
 import type { Ipv4 } from '../src/net/address.ts';
 
-/** How many exchanges may run at a time. */
+/** The most concurrent exchanges. */
 export const SLOTS_MAX = 256;
 export const TYPE = { discover: 1, offer: 2, request: 3, ack: 5, nak: 6 } as const;
 const OPTIONS_AT = 240;
@@ -12,13 +12,13 @@ const MAGIC = 0x63825363;
 /** The first two octets of every client's hardware address: locally administered. */
 export const MAC_PREFIX = 0x02be;
 
-/** One exchange that runs, or could. */
+/** One slot for an exchange. */
 export class Slot {
   readonly bytes = Buffer.alloc(BYTES);
   client = 0;
   xid = 0;
   stage: 'idle' | 'discover' | 'request' = 'idle';
-  /** When its first datagram was sent, and its last. */
+  /** When its first and its last datagram were sent. */
   begunAt = 0;
   sentAt = 0;
   address = 0;
@@ -56,14 +56,14 @@ function writeHeader({ bytes, xid, client }: Slot, relay: Ipv4, ciaddr: number):
   bytes.writeUInt32BE(MAGIC, 236);
 }
 
-/** What a reply says. */
+/** The content of a reply. */
 export interface Answer {
   readonly type: number;
   readonly address: number;
   readonly serverId: number | undefined;
 }
 
-/** Reads a reply to the slot's client; undefined: it is none. */
+/** Reads a reply to the slot's client; undefined if it is not one. */
 export function readAnswer(message: Buffer, slot: Slot): Answer | undefined {
   if (message.length < OPTIONS_AT || message[0] !== 2 || message.readUInt32BE(236) !== MAGIC) return undefined;
   if (message.readUInt16BE(28) !== MAC_PREFIX || message.readUInt32BE(30) !== slot.client) return undefined;
@@ -82,7 +82,7 @@ export function readAnswer(message: Buffer, slot: Slot): Answer | undefined {
   return { type, address: message.readUInt32BE(16), serverId };
 }
 
-/** The type of any DHCP reply whose first option is 53, as every server writes it; undefined: it is none. */
+/** The type of a DHCP reply with option 53 first, as every server sends it; undefined for other bytes. */
 export function typeOfReply(message: Buffer): number | undefined {
   const isReply = message.length > OPTIONS_AT + 2 && message[0] === 2 && message.readUInt32BE(236) === MAGIC;
   return isReply && message[OPTIONS_AT] === 53 ? message[OPTIONS_AT + 2] : undefined;

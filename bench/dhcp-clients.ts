@@ -1,4 +1,4 @@
-// The clients of a load: those whose leases the server was started with, and those that come anew; who has which address.
+// The clients of a load: those with leases from before the start and new ones, with their addresses.
 //
 //   numbers   0 … existing - 1: the server knows them │ existing … : never seen
 //
@@ -7,15 +7,15 @@
 
 import { existingAddress, type LeaseRange } from './dhcp-existing.ts';
 
-/** Ends of leases are kept in seconds. */
+/** The ends of leases are stored in seconds. */
 const RENEW_AFTER_MS = 1100;
 const SEED = 20_261_120;
 
 export class Clients {
   readonly #range: LeaseRange;
-  /** The address of each client, 0: none. */
+  /** The address of each client; 0 for none. */
   readonly #addresses: Uint32Array;
-  /** The holder of each address of the range, and 1; 0: nobody. */
+  /** The holder of each address of the range, plus 1; 0 for none. */
   readonly #holders: Uint32Array;
   readonly #leasedAt: Float64Array;
   #next: number;
@@ -40,14 +40,14 @@ export class Clients {
     return this.#addresses[client] ?? 0;
   }
 
-  /** A client that nobody has seen; undefined: the range has no room for more. */
+  /** A new client; undefined if the range has no room for more. */
   newcomer(): number | undefined {
     if (this.#next >= this.#range.size * 0.95) return undefined;
     this.#next += 1;
     return this.#next - 1;
   }
 
-  /** A client whose turn to renew it is; undefined: none was given its lease long enough ago. */
+  /** The next client to renew; undefined if no lease is old enough. */
   renewer(now: number): number | undefined {
     const client = this.#order[this.#renewed % this.#order.length];
     if (client === undefined || now - (this.#leasedAt[client] ?? 0) < RENEW_AFTER_MS) return undefined;
@@ -55,15 +55,14 @@ export class Clients {
     return client;
   }
 
-  /** How long until a client may renew: where there are few, those of the part before have all renewed just now. */
+  /** How long until a client may renew: with few clients, all may just have renewed in the previous part. */
   renewalWaitMs(now: number): number {
     const client = this.#order[this.#renewed % this.#order.length] ?? 0;
     return Math.max(0, (this.#leasedAt[client] ?? 0) + RENEW_AFTER_MS - now);
   }
 
   /**
-   * From now on those that have leases renew, in an order that has nothing to do with their addresses: at most `max`, those that were there
-   * first before the others.
+   * Selects the clients that renew from now on, in an order unrelated to their addresses: at most `max`, the earliest ones first.
    */
   shuffle(max = Number.POSITIVE_INFINITY): void {
     const order = new Uint32Array(this.#addresses.length);
@@ -85,7 +84,7 @@ export class Clients {
     this.#renewed = 0;
   }
 
-  /** Notes an ACK. @returns what is wrong with it */
+  /** Records an ACK. @returns its fault */
   leased(client: number, address: number, now: number): string | undefined {
     const index = address - this.#range.low;
     if (index < 0 || index >= this.#range.size) return `${address} is outside the range`;

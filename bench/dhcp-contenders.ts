@@ -1,8 +1,8 @@
-// The DHCP servers that are compared, each set up for the same network and started with the same leases. Sources: the Kea Administrator
+// The compared DHCP servers, each configured for the same network and started with the same leases. Sources: the Kea Administrator
 // Reference Manual, dhcpd.conf(5), dnsmasq(8).
 //
-// 1. None asks the wire who uses an address before it offers it, none writes a log of what it does, each has one thread for its work.
-// 2. Each stores every renewal: ISC and Kea would leave out early ones.
+// 1. None probes an address before it offers it, none logs its work, and each works in one thread.
+// 2. Each stores every renewal: by default ISC and Kea would skip early ones.
 
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -25,14 +25,14 @@ const NETWORK = '10.64.0.0';
 const ROOT = join(import.meta.dirname, '..');
 const NETWORK_PREFIX = 10;
 const NETMASK = '255.192.0.0';
-/** Ends of leases lie beyond the end of the longest run. */
+/** The ends of leases lie beyond the longest run. */
 const LEASE_SECONDS = 7200;
 
-/** The leases with which a server begins. */
+/** The leases at the start of a server. */
 export interface Site {
   readonly range: LeaseRange;
   readonly existing: number;
-  /** A directory for what is made once and used in each round. */
+  /** A directory for files that are created once and used in each round. */
   readonly workshop: string;
 }
 
@@ -41,7 +41,7 @@ export const CONTENDERS = [RACKBOOT, 'kea', 'isc', 'dnsmasq'] as const;
 /** `before`: the Rackboot of the checkout that BENCH_BEFORE names. */
 export type ContenderName = (typeof CONTENDERS)[number] | 'before';
 
-/** A server that begins with the leases of `site`. @throws Error when it is not installed */
+/** A server that starts with the leases of `site`. @throws Error if it is not installed */
 export function contenderOf(name: ContenderName, site: Site): Contender {
   return { ...MAKERS[name](site), networkPrefix: NETWORK_PREFIX };
 }
@@ -64,13 +64,13 @@ const leasesOf = ({ range, existing }: Site): ExistingLeases => ({
 const firstOf = ({ range }: Site): string => formatIpv4(ipv4(range.low));
 const lastOf = ({ range }: Site): string => formatIpv4(ipv4(range.low + range.size - 1));
 
-/** The rack takes its leases over from a file of Kea's, once; each round begins with a copy of the state. */
+/** The rack imports its leases once from a Kea file; each round starts with a copy of the state. */
 function ours(site: Site, checkout?: string): Contender {
   const extra = [
     'cluster_interfaces:',
     `  - { name: bench, interface: ${BRIDGE}, management: 1, ip: ${SERVER}, network: ${NETWORK}/${NETWORK_PREFIX},`,
     `      ip_range_low: ${firstOf(site)}, ip_range_high: ${lastOf(site)}, lease_time: ${LEASE_SECONDS}, conflict_check: false }`,
-    // Counted as ever, and never too many.
+    // Counted as usual, but never too many.
     'dhcp: { new_clients_per_second: 1000000, foreign_probe: "no" }',
     'dns: { listen: [] }',
   ];
@@ -87,7 +87,7 @@ function ours(site: Site, checkout?: string): Contender {
   };
 }
 
-/** The state that the Rackboot of a checkout makes, for its stores are its own. */
+/** The state created by a checkout's own Rackboot, because stores differ between versions. */
 function importedState(site: Site, extra: readonly string[], checkout: string): string {
   const whose = checkout === ROOT ? RACKBOOT : 'before';
   const directory = join(site.workshop, `${whose}-${site.range.size}-${site.existing}`);
@@ -128,7 +128,7 @@ function kea(site: Site): Contender {
   };
 }
 
-/** As it comes, but for its ping before an offer and its silence about early renewals. */
+/** The default configuration, except that it does not ping before an offer, and stores early renewals. */
 function isc(site: Site): Contender {
   const command = findProgram('dhcpd', 'isc-dhcp-server');
   return {
@@ -152,7 +152,7 @@ function isc(site: Site): Contender {
   };
 }
 
-/** It says nothing of leases, does not ping, and may have as many leases as the range. */
+/** It does not log leases, does not ping, and may have as many leases as the range has addresses. */
 function dnsmasq(site: Site): Contender {
   const command = findProgram('dnsmasq', 'dnsmasq-base');
   return {

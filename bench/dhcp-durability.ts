@@ -1,8 +1,8 @@
-// What a DHCP server has done for a lease by the time its ACK leaves, seen from the kernel: it is traced while clients get leases.
+// How durable a DHCP server's lease is when its ACK leaves: the server's system calls are traced while clients get leases.
 //
-//   OFFER leaves ─ write to the lease file ─ fsync or fdatasync ─ ACK leaves        one client at a time, so that all of it is this lease's
+//   OFFER leaves ─ write to the lease file ─ fsync or fdatasync ─ ACK leaves        one client at a time, so that every call belongs to this lease
 //
-// 1. A sync counts from its end, an ACK from its beginning (`test/support/system-calls.ts`): nothing is taken to be safe too early.
+// 1. A sync counts from its end, an ACK from its beginning (`test/support/system-calls.ts`): nothing counts as safe too early.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,22 +16,22 @@ import type { Figure } from './figure.ts';
 import type { Ground } from './ground.ts';
 import { findProgram } from './peer.ts';
 
-/** Leases that are traced, one at a time and several. */
+/** The number of traced leases, one at a time and concurrent. */
 const ALONE = 50;
-/** A slow server is traced for so long only, one that does nothing not at all. */
+/** How long a slow server is traced; one without activity is not traced. */
 const TRACED_MS = 6000;
 const TOGETHER = 400;
 const TOGETHER_IN_FLIGHT = 32;
-/** New clients of each load, at the most. */
+/** The most new clients of each load. */
 const CLIENTS_EACH = 800;
-/** How every server's lease file is called, or its write-ahead log. */
+/** The name of each server's lease file or write-ahead log. */
 const LEASE_FILE = /leases[^/]*$/;
 const ATTACH_MS_MAX = 10_000;
 
-/** What stands between a lease and a power cut. */
+/** The durability of leases, by their ACKs. */
 export interface Durability {
   readonly acks: number;
-  /** ACKs before which the lease file was written and then synced, since the OFFER. */
+  /** ACKs sent after the lease file was written and then synced since the OFFER. */
   readonly syncedAcks: number;
   readonly syncs: number;
   readonly bytesWritten: number;
@@ -43,7 +43,7 @@ export async function traceDurability(
   load: Omit<DhcpLoad, 'parts'>,
   directory: string,
 ): Promise<readonly Figure[]> {
-  // Warm and ready, so that nothing of its start is traced.
+  // Warm it up, so that its start is not traced.
   await ground.runLoad('dhcp-load.ts', { ...load, parts: [{ kind: 'lease', inFlight: 8, ms: 500, count: 300 }] });
   const alone = await tracedLoad(ground, load, directory, { inFlight: 1, count: ALONE, skip: CLIENTS_EACH });
   const together = await tracedLoad(ground, load, directory, {
@@ -86,7 +86,7 @@ async function tracedLoad(
 
 const tail = (file: string): string => readFileSync(file, 'latin1').slice(-500);
 
-/** Reads a trace, in which one client after the other gets a lease. */
+/** Reads a trace in which clients get leases one after the other. */
 export function durabilityOf(calls: readonly SystemCall[]): Durability {
   let since: 'offer' | 'write' | 'sync' = 'offer';
   let [acks, syncedAcks, syncs, bytesWritten] = [0, 0, 0, 0];

@@ -1,17 +1,17 @@
-// The leases that a server has when it starts: each as its own lease file tells them. Sources: dhcpd.leases(5), dnsmasq(8), the Kea
+// Writes the leases that a server has when it starts, in its own lease file format. Sources: dhcpd.leases(5), dnsmasq(8), the Kea
 // Administrator Reference Manual ("Memfile - Basic Storage for Leases").
 //
 //   low ─ client 0 ─ gap ─ client 1 ─ gap ─ … ─ high         all running; ends spread over the second half of the lease time
 //
 // 1. The same clients have the same addresses with every server.
-// 2. Ends are spread as on a network whose clients renew at half of their time, later from address to address: ISC, which sorts leases by
-//    their end while it reads them, takes most of a minute for 100 000 in another order.
+// 2. Ends are spread as on a network with clients that renew at half their lease time, ascending with the address: ISC, which sorts leases by
+//    their end while reading, takes most of a minute for 100 000 leases in another order.
 
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { formatIpv4, formatMac, ipv4, mac } from '../src/net/address.ts';
 import { MAC_PREFIX } from './dhcp-client.ts';
 
-/** The addresses that may be leased. */
+/** The range of addresses. */
 export interface LeaseRange {
   readonly low: number;
   readonly size: number;
@@ -26,7 +26,7 @@ export interface ExistingLeases {
   readonly wallSeconds: number;
 }
 
-/** One line, or more, of a lease file. */
+/** The lines of one lease in a lease file. */
 type Row = (address: string, hardware: string, endSeconds: number) => string;
 
 /** The address of client number `client` (0 to count - 1). */

@@ -1,5 +1,5 @@
-// The DHCP benchmark itself, in little: every server starts with leases of its own file, answers rightly, and what it syncs before an ACK
-// leaves is what the report says of it. No figure is judged here.
+// A small run of the DHCP benchmark: every server starts with the leases of its own file, answers correctly, and syncs before an ACK as the
+// report says. No figure is judged here.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -16,13 +16,13 @@ const PROGRAMS: Readonly<Record<ContenderName, readonly Need[]>> = {
   dnsmasq: ['dnsmasq'],
   before: [],
 };
-/** Of the ACKs that leave, the share that does so after a sync of their lease. */
+/** The share of ACKs that are sent after a sync of their lease. */
 const SYNCED: Readonly<Record<ContenderName, number>> = { rackboot: 1, kea: 0, isc: 1, dnsmasq: 1, before: 1 };
 
 const figureOf = ({ rackboot, peers }: Result, name: string): number | undefined =>
   name === RACKBOOT ? rackboot : peers[name];
 
-/** Tests the benchmark with these servers. @param lastingMs the lasting load; 0: none */
+/** Tests the benchmark with these servers. @param lastingMs duration of the sustained load; 0 for none */
 export function testDhcpBenchmark(contenders: readonly ContenderName[], lastingMs: number): void {
   const needs = contenders.flatMap((name) => PROGRAMS[name]);
   test(

@@ -1,8 +1,8 @@
-// A load of DHCP clients behind one relay agent: clients never seen get leases, and clients that have one renew it, so many at a time.
+// A load of DHCP clients behind one relay agent: new clients get leases, and existing ones renew theirs, with a fixed concurrency.
 //
-//   wait for the server ─ check that it knows its existing leases ─ parts, one after the other, each until the server is at rest again
+//   wait for the server ─ check that it knows its existing leases ─ parts, one after the other, each until the server is idle again
 //
-// 1. After each part the server is left alone until it has nothing more to do: what it put off is charged to the part.
+// 1. After each part the load waits until the server is idle: deferred work is charged to the part.
 
 import { sleep, systemClock } from '../src/clock.ts';
 import { type Ipv4, parseIpv4 } from '../src/net/address.ts';
@@ -13,7 +13,7 @@ import { type Part, Phase, type PhaseResult, type Surroundings, WINDOW_MS } from
 import { type Figure, quantile } from './figure.ts';
 import { finishLoad, readSettings, Span, type SpanResult, serverCpuSeconds } from './load.ts';
 
-/** What the load is to do. */
+/** The settings of the load. */
 export interface DhcpLoad {
   readonly server: string;
   readonly client: string;
@@ -21,17 +21,17 @@ export interface DhcpLoad {
   readonly existing: number;
   readonly parts: readonly Part[];
   readonly naksAllowed: boolean;
-  /** New clients that other loads have used. Default: none. */
+  /** The number of new clients used by earlier loads. Default: 0. */
   readonly skip?: number | undefined;
-  /** Before the name of each figure. */
+  /** A prefix of each figure's name. */
   readonly prefix: string;
 }
 
 const READY_MS_MAX = 400_000;
-/** A server that still loads may find all queries since its start: the longer it takes, the fewer they must be. */
+/** A loading server may later find all queries since its start in its queue: the longer it loads, the fewer are sent. */
 const READY_EACH_MS_MIN = 400;
 const READY_EACH_SHARE = 0.25;
-/** A server that says nothing for so long has nothing left to say. */
+/** A server that is silent for so long has answered everything. */
 const SILENCE_MS = 3000;
 const KNOWN_CHECKED = 20;
 /**
@@ -41,7 +41,7 @@ const KNOWN_CHECKED = 20;
 const RENEWING_MAX = 100_000;
 const REST_LOOK_MS = 250;
 const REST_SHARE_MAX = 0.03;
-/** Also for a slow server to empty its queue. */
+/** Long enough for a slow server to empty its queue. */
 const REST_MS_MAX = 20_000;
 
 const settings = readSettings<DhcpLoad>();
@@ -76,7 +76,7 @@ function run(part: Part, silenceMs = SILENCE_MS): Promise<PhaseResult> {
   return phase.run();
 }
 
-/** Tries until one client has a lease. @returns seconds since the server was started */
+/** Retries until one client has a lease. @returns seconds since the server was started */
 async function awaitServer(): Promise<number> {
   const startedAt = systemClock.now();
   for (;;) {
@@ -88,7 +88,7 @@ async function awaitServer(): Promise<number> {
   }
 }
 
-/** A server that did not load its leases would be asked for less. */
+/** Checks the existing leases: a server that did not load them would have less work. */
 async function checkExisting(): Promise<void> {
   if (settings.existing === 0) return;
   clients.shuffle();
@@ -97,7 +97,7 @@ async function checkExisting(): Promise<void> {
   if (done < count) throw new Error(`only ${done} of ${count} existing leases could be renewed`);
 }
 
-/** @returns the processor seconds that it took the server to come to rest */
+/** @returns the CPU seconds that the server used until it was idle */
 async function awaitRest(): Promise<number> {
   const from = serverCpuSeconds(settings);
   const startedAt = systemClock.now();
@@ -124,7 +124,7 @@ function figuresOf(part: Part, result: PhaseResult, span: SpanResult, laterSecon
       : [named(`, ${name} p50`, 'ms', quantile(values, 0.5)), named(`, ${name} p99`, 'ms', quantile(values, 0.99))];
   const whole = perWindow.slice(0, Math.floor(part.ms / WINDOW_MS));
   const last = whole.slice(-Math.ceil(whole.length / 4));
-  // What is lost is waited for, when nobody has anything to do any more.
+  // Wait for lost exchanges to time out once all other clients are done.
   const idle = (share: number): number => Math.max(0, 1 - ((1 - share) * span.seconds) / seconds);
   const each = (cpuSeconds: number): number => (cpuSeconds * 1e6) / done;
   return [

@@ -2,7 +2,7 @@
 // Sources: RFC 1035 §4.1. Bytes are written and read here, so that the server's codec does not check itself.
 //
 // 1. Every answer is checked: id, QR, AA, rcode 0, one answer to the question asked, and the address or name in it.
-// 2. A query that is not answered within LOST_MS counts as lost and its slot goes on.
+// 2. A query without an answer within LOST_MS counts as lost, and its slot continues.
 // 3. A wrong answer ends the load with an error.
 
 import { sleep, systemClock } from '../src/clock.ts';
@@ -28,7 +28,7 @@ const READY_MS_MAX = 20_000;
 const HEADER_BYTES = 12;
 const TYPE = { A: 1, PTR: 12 } as const;
 
-/** A question as it goes out, and what must come back. */
+/** An encoded query, and its expected answer. */
 interface Query {
   readonly bytes: Buffer;
   readonly type: number;
@@ -112,7 +112,7 @@ function skipName(message: Buffer, from: number): number {
   }
 }
 
-/** Whether the name at `from`, pointers followed, is the expected one. */
+/** True if the name at `from`, with pointers followed, is the expected one. */
 function names(message: Buffer, from: number, { expected }: Query): boolean {
   let at = from;
   let offset = 0;
@@ -150,7 +150,7 @@ function makeQuery(name: string, type: number, expected: Buffer): Query {
   return { bytes: Buffer.concat([header, wireName(name), Buffer.of(0, type, 0, 1)]), type, expected };
 }
 
-/** Every name once, in an order that no cache likes. */
+/** Every name once, in an order that defeats caches. */
 function makeQueries(type: number): readonly Query[] {
   return Array.from({ length: settings.names }, (_, position) => {
     const index = (position * 7919) % settings.names;
@@ -203,7 +203,7 @@ async function measure(name: string, type: number): Promise<readonly Figure[]> {
   return figures;
 }
 
-/** Asks for the last name until it is answered. */
+/** Queries the last name until it is answered. */
 async function awaitServer(): Promise<void> {
   queries = makeQueries(TYPE.A).slice(-1);
   for (let waitedMs = 0; answered === 0; waitedMs += 100) {

@@ -1,4 +1,4 @@
-// The names that the DNS benchmark asks for, as server and load both know them.
+// The names of the DNS benchmark, shared by server and load.
 
 export const BENCH_DOMAIN = 'bench.example';
 

@@ -1,4 +1,4 @@
-// DNS: authoritative answers a second from a zone of NAMES names and its reverse, Rackboot beside Knot.
+// DNS: authoritative answers per second from a zone of NAMES names and its reverse zone, Rackboot compared with Knot.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ const REVERSE = '88.10.in-addr.arpa';
 
 const indexes = Array.from({ length: NAMES }, (_, index) => index);
 
-/** The names are reservations: what a rack with so many machines has. */
+/** The names are reservations, as on a rack with that many machines. */
 const ours = rackboot([
   'cluster_interfaces:',
   `  - name: bench`,
@@ -55,7 +55,7 @@ function knot(): Contender {
   };
 }
 
-/** One thread for datagrams, no journal of zones, warnings only. */
+/** One UDP thread, no zone journal, warnings only. */
 function knotConfig(directory: string): string {
   return [
     'server:',
@@ -83,7 +83,7 @@ function knotConfig(directory: string): string {
   ].join('\n');
 }
 
-/** Answers a second. */
+/** Answers per second. */
 export const dnsBenchmark: Benchmark = {
   what: 'dns',
   notes: [

@@ -1,4 +1,4 @@
-// What a benchmark yields: figures by metric and contender, their medians, and both ways of printing them.
+// The results of a benchmark: figures by metric and contender, their medians, and their two output formats.
 //
 // 1. A figure without a value for a contender stays without one; it is never filled in.
 
@@ -15,7 +15,7 @@ export interface Figure {
 export interface Result {
   readonly metric: string;
   readonly unit: string;
-  /** Undefined: the metric is of the peers only. */
+  /** Undefined for a metric of the peers only. */
   readonly rackboot: number | undefined;
   readonly peers: Readonly<Record<string, number>>;
 }
@@ -24,14 +24,14 @@ export interface Report {
   readonly what: string;
   readonly host: string;
   readonly results: readonly Result[];
-  /** What a reader must know to read the figures rightly; printed above the table. */
+  /** What a reader must know to interpret the figures; printed above the table. */
   readonly notes: readonly string[];
 }
 
-/** The name under which the product runs. */
+/** The product's name in the reports. */
 export const RACKBOOT = 'rackboot';
 
-/** Gathers figures over the rounds. */
+/** Collects figures over the rounds. */
 export class Figures {
   readonly #values = new Map<string, { readonly unit: string; readonly by: Map<string, number[]> }>();
 
@@ -43,7 +43,7 @@ export class Figures {
     }
   }
 
-  /** The medians, in the order in which the metrics first came. */
+  /** The medians, in the order in which the metrics were first added. */
   results(): readonly Result[] {
     return [...this.#values].map(([metric, { unit, by }]) => {
       const medians = new Map([...by].map(([name, values]) => [name, rounded(median(values))]));
@@ -68,12 +68,12 @@ export function quantile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
-/** Three digits, which is more than such a figure is worth. */
+/** Formats three digits, which exceeds the precision of such a figure. */
 function rounded(value: number): number {
   return Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3));
 }
 
-/** This host in a line, with how busy it was, because that decides what the figures are worth. */
+/** Describes this host in a line, with its load, which determines how reliable the figures are. */
 export function describeHost(loadBefore: number): string {
   const cores = cpus();
   const load = `load ${loadBefore.toFixed(1)} before, ${(loadavg()[0] ?? 0).toFixed(1)} after`;

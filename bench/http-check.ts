@@ -1,4 +1,4 @@
-// Reads each URL once over HTTP and compares it with a file, trying until the server answers. The load itself, wrk, looks at no byte.
+// Reads each URL once over HTTP and compares it with a file, trying until the server answers. The load itself, wrk, does not check the content.
 
 import { readFileSync } from 'node:fs';
 import { sleep } from '../src/clock.ts';

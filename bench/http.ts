@@ -1,4 +1,4 @@
-// HTTP: large files and small ones to 20 connections, Rackboot beside nginx. The load is wrk.
+// HTTP: large and small files over 20 connections, Rackboot compared with nginx. The load is wrk.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -47,7 +47,7 @@ function contenders(tree: string): readonly Contender[] {
   ];
 }
 
-/** One worker, sendfile, no access log, as many requests a connection as come. */
+/** One worker, sendfile, no access log, unlimited requests per connection. */
 function nginxConfig(directory: string, tree: string): string {
   const places = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (name) => `${name}_temp_path ${directory}/${name};`,
@@ -63,7 +63,7 @@ function nginxConfig(directory: string, tree: string): string {
   ].join('\n');
 }
 
-/** wrk asks for the small files in turn. */
+/** A wrk script that requests the small files in turn. */
 const SMALL_SCRIPT = `local n = 0
 request = function()
   n = (n + 1) % ${SMALL_FILES}
@@ -102,7 +102,7 @@ interface WrkResult {
   readonly loadCores: number;
 }
 
-/** Runs wrk once to warm up and once to measure. @throws Error when an answer was no 2xx, or a connection failed */
+/** Runs wrk once to warm up and once to measure. @throws Error if a response was not 2xx, or a connection failed */
 async function runWrk(ground: Ground, wrk: string, target: readonly string[]): Promise<WrkResult> {
   const words = ['-t', '1', '-c', String(CONNECTIONS), '--latency'];
   await ground.runProgram(wrk, [...words, '-d', '1', ...target]);
@@ -125,7 +125,7 @@ async function runWrk(ground: Ground, wrk: string, target: readonly string[]): P
   };
 }
 
-/** Megabytes, and requests, a second. */
+/** Megabytes and requests per second. */
 export const httpBenchmark: Benchmark = {
   what: 'http',
   notes: [

@@ -1,14 +1,14 @@
-// What every load of ours shares: its settings, its measure of both sides' processors, and the way its figures leave.
+// The common part of our loads: settings, CPU measurement of both sides, and the output of figures.
 
 import { systemClock } from '../src/clock.ts';
 import type { Figure } from './figure.ts';
 import { cpuSecondsOf, idleSecondsOf } from './process-cpu.ts';
 import { readCpuSeconds } from './server-cpu.ts';
 
-/** The settings that the ground adds to those of a load. */
+/** The settings that `ground.ts` adds to those of a load. */
 export interface LoadSettings {
   readonly serverPids: readonly number[];
-  /** A descriptor that counts the server's processor time, threads and children included; undefined: add up `serverPids`. */
+  /** A descriptor of the server's CPU time counter, threads and children included; undefined to add up `serverPids`. */
   readonly serverCpuFd?: number | undefined;
   /** When the server was started, in milliseconds since 1970. */
   readonly serverStartedWallMs?: number | undefined;
@@ -21,30 +21,30 @@ export function readSettings<T extends object>(): T & LoadSettings {
   return JSON.parse(process.argv[2] ?? '{}');
 }
 
-/** Tells the ground what was measured, and ends the load. */
+/** Reports the figures to `ground.ts`, and ends the load. */
 export function finishLoad(figures: readonly Figure[]): never {
   console.log(`\n${JSON.stringify(figures)}`);
   process.exit(0);
 }
 
-/** Processor seconds that the server has taken so far. */
+/** CPU seconds that the server has used so far. */
 export function serverCpuSeconds(settings: LoadSettings): number {
   if (settings.serverCpuFd !== undefined) return readCpuSeconds(settings.serverCpuFd);
   return settings.serverPids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
 }
 
-/** What a span of time took. */
+/** Time and CPU time of a span. */
 export interface SpanResult {
   readonly seconds: number;
   readonly serverCpuSeconds: number;
   /** Cores that this load kept busy on average. */
   readonly loadCores: number;
-  /** The shares of the time in which the server's core and this load's had nothing to do. */
+  /** The shares of the time in which the server's core and this load's core were idle. */
   readonly serverIdle: number;
   readonly loadIdle: number;
 }
 
-/** Time and processor time from its making on. */
+/** Measures time and CPU time from construction on. */
 export class Span {
   readonly #settings: LoadSettings;
   readonly #startedAt = systemClock.now();

@@ -1,12 +1,12 @@
-// Programs of others that a benchmark runs: found, or an error that names the line to install them.
+// Finds the peers' programs for a benchmark, or fails with the command to install them.
 
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 
-/** Where npm puts programs of packages, which may be called like a peer. */
+/** The directories of npm packages' programs, which may have a peer's name. */
 const OF_NPM = /\/node_modules\//;
 
-/** The path of `program`. @throws Error that names the package of Debian. */
+/** The path of `program`. @throws Error naming the Debian package */
 export function findProgram(program: string, debianPackage: string): string {
   for (const directory of `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`.split(':')) {
     if (OF_NPM.test(directory)) continue;
@@ -15,7 +15,7 @@ export function findProgram(program: string, debianPackage: string): string {
       accessSync(path, constants.X_OK);
       return path;
     } catch {
-      // Not here.
+      // Not in this directory.
     }
   }
   throw new Error(

@@ -1,14 +1,14 @@
-// The processor time of processes, from proc(5).
+// Reads the CPU time of processes from proc(5).
 
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Clock ticks a second, in which /proc counts; 100 on every Linux that people run. */
+/** Clock ticks per second in /proc; 100 on every common Linux. */
 const TICKS_PER_SECOND = 100;
-/** Fields of /proc/PID/stat behind the name of the program, from 0: utime and stime, and those of children waited for. */
+/** Fields of /proc/PID/stat after the program's name, from 0: utime and stime, and those of awaited children. */
 const OWN_TIMES = [11, 12] as const;
 const CHILD_TIMES = [13, 14] as const;
 
-/** User and system seconds of all threads, and of children that have ended. 0 of a process that is gone. */
+/** User and system seconds of all threads and ended children; 0 for a process that has ended. */
 export function cpuSecondsOf(pid: number | 'self'): number {
   return seconds(pid, [...OWN_TIMES, ...CHILD_TIMES]);
 }
@@ -34,7 +34,7 @@ export function busySecondsOfHost(): number {
   return [user, nice, system, irq, softirq].reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_SECOND;
 }
 
-/** Seconds that one processor had nothing to do since the host started, or waited for a disk. */
+/** Seconds that one processor was idle or waited for a disk since the host started. */
 export function idleSecondsOf(core: number): number {
   const line = new RegExp(`^cpu${core} (.*)$`, 'm').exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? '';
   const [, , , idle, waiting] = line.split(' ');

@@ -1,6 +1,6 @@
-// `npm run bench -- WHAT [--json] [OPTION …]`: one benchmark, Rackboot beside its peers in the same run.
+// `npm run bench -- WHAT [--json] [OPTION …]`: one benchmark, with Rackboot and its peers in the same run.
 //
-// Exit codes: 0 measured; 1 something needed is missing, or an answer was wrong; 2 the arguments are not usable.
+// Exit codes: 0 success; 1 a requirement is missing, or an answer was wrong; 2 the arguments are invalid.
 
 import { loadavg } from 'node:os';
 import { errorText } from '../src/errors.ts';

@@ -1,35 +1,35 @@
-// Which functions a thread was in, from the samples that V8 took of it (Chrome DevTools Protocol, domain Profiler, type Profile).
+// The functions that a thread spent its time in, from V8's samples (Chrome DevTools Protocol, domain Profiler, type Profile).
 
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The part of a profile that counts. */
+/** The part of a profile that is used. */
 export interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number;
     readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
   }[];
   readonly samples: readonly number[];
-  /** Microseconds from the sample before to each. */
+  /** Microseconds from the previous sample to each. */
   readonly timeDeltas: readonly number[];
 }
 
-/** A function and its share of the time in which the thread did something, 0 to 1. */
+/** A function and its share of the thread's busy time, 0 to 1. */
 export interface SelfTime {
   readonly name: string;
   readonly share: number;
 }
 
-/** Time in which the thread did nothing. */
+/** Idle time of the thread. */
 const IDLE = '(idle)';
 
-/** The functions in which most time was spent themselves, the dearest first. */
+/** The functions with the most self time, in descending order. */
 export function selfTimes(profile: CpuProfile, root: string, count: number): readonly SelfTime[] {
   const names = new Map(profile.nodes.map(({ id, callFrame }) => [id, nameOf(callFrame, root)]));
   const spent = new Map<string, number>();
   profile.samples.forEach((id, index) => {
     const name = names.get(id) ?? '(unknown)';
-    // A sample stands for the time until the next.
+    // A sample represents the time until the next one.
     spent.set(name, (spent.get(name) ?? 0) + (profile.timeDeltas[index + 1] ?? 0));
   });
   spent.delete(IDLE);

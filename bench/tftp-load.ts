@@ -1,10 +1,10 @@
-// A load of TFTP clients that read one file again and again. Sources: RFC 1350, RFC 2347, RFC 2348, RFC 7440. Bytes are written
+// A load of TFTP clients that read one file repeatedly. Sources: RFC 1350, RFC 2347, RFC 2348, RFC 7440. Bytes are written
 // and read here, so that the server's codec does not check itself.
 //
 //   client: RRQ ─ OACK ─ ACK 0 ─ DATA … checked, the last of each window acknowledged ─ short block ─ ACK ─ RRQ …
 //
-// 1. Every block is compared with the file. Blocks out of turn are dropped and the last good one is acknowledged, once a window.
-// 2. A client that hears nothing for SILENCE_MS sends its last packet again, which is counted.
+// 1. Every block is compared with the file. Blocks out of order are dropped, and the last good one is acknowledged once per window.
+// 2. A client without a packet for SILENCE_MS repeats its last packet; repetitions are counted.
 // 3. A wrong byte or an ERROR ends the load with an error.
 
 import { readFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ import { finishLoad, readSettings, Span } from './load.ts';
 interface Settings {
   readonly server: string;
   readonly client: string;
-  /** The name asked for, and where this load reads the same bytes. */
+  /** The requested name, and the path of the same content for this load. */
   readonly file: string;
   readonly content: string;
   readonly parts: readonly {
@@ -50,12 +50,12 @@ class Client {
   readonly #windowBlocks: number;
   #port = 69;
   #last: Buffer;
-  /** Blocks taken in turn, and how many of them are acknowledged. */
+  /** Blocks received in order, and how many of them are acknowledged. */
   #taken = 0;
   #acknowledged = 0;
   #outOfTurn = false;
   #heardAt = systemClock.now();
-  /** Complete files. */
+  /** The number of complete files. */
   files = 0;
 
   private constructor(socket: DatagramSocket, windowBlocks: number) {
@@ -96,7 +96,7 @@ class Client {
     }
   }
 
-  /** To be called now and then: what was lost is sent again. */
+  /** Repeats lost packets; call it periodically. */
   wake(): void {
     if (systemClock.now() - this.#heardAt < SILENCE_MS) return;
     repeats += 1;

@@ -1,5 +1,5 @@
-// TFTP: one client and twenty, a block at a time and sixteen, Rackboot beside atftpd (which has windows) and dnsmasq (the fastest
-// of those that have none).
+// TFTP: one client and twenty, a block at a time and sixteen, Rackboot compared with atftpd (which supports windows) and dnsmasq (the fastest
+// of those that do not).
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,7 +32,7 @@ function contenders(tree: string): readonly Contender[] {
     ]),
     {
       name: 'atftpd',
-      // Without these it drops to `nobody`, and ends when it was idle for five minutes.
+      // Without these it runs as `nobody`, and ends after five idle minutes.
       start: (ground) =>
         ground.startPeer(atftpd, [
           ...['--daemon', '--no-fork', '--logfile', '/dev/null', '--verbose=0', '--no-multicast', '--maxthread', '100'],
@@ -50,7 +50,7 @@ function contenders(tree: string): readonly Contender[] {
   ];
 }
 
-/** Megabytes a second. */
+/** Megabytes per second. */
 export const tftpBenchmark: Benchmark = {
   what: 'tftp',
   notes: [

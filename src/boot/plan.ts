@@ -110,7 +110,7 @@ function planFor(query: BootQuery, effects: QuirkEffects, config: BootConfig): B
   if (name === undefined) return undefined;
 
   const whose = ofClass === undefined ? `boot.loaders ${key}` : `loaders ${key} of class ${ofClass.name}`;
-  const reason = `${describeClient(client)}${override === undefined ? '' : ` (${whose})`}`;
+  const reason = `${describeClient(client)}${override === undefined ? '' : `; ${whose}`}`;
   const byHttp = client.kind === 'uefi-http' || (client.kind === 'other' && bootsFromHttp(client.architecture));
   const vendorClass = byHttp ? 'HTTPClient' : undefined;
   if (isUrl(name)) return { serverAddress, file: name, vendorClass, reason };

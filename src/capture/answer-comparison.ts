@@ -1,4 +1,4 @@
-// Where two answers to one question differ. Pure.
+// Compares two answers to the same query. Pure.
 
 import type { DhcpMessage } from '../dhcp/wire/message.ts';
 import { FLAG, type Message } from '../dns/message.ts';
@@ -9,18 +9,18 @@ import { bytesText, safeText } from './description.ts';
 import { formatOption, nameOption } from './dhcp-values.ts';
 import { rcodeName, typeName } from './dns-description.ts';
 
-/** One thing that differs. */
+/** One difference. */
 export interface Difference {
   readonly what: string;
-  /** What is answered now; `none` where nothing is. */
+  /** The answer now; `none` if there is none. */
   readonly now: string;
-  /** What the capture shows. */
+  /** The captured answer. */
   readonly captured: string;
 }
 
 const NONE = 'none';
 
-/** Where two DHCP replies differ: the fields that a client acts on, and every option. */
+/** Compares two DHCP replies: the fields that a client acts on, and every option. */
 export function compareDhcp(now: DhcpMessage, captured: DhcpMessage): readonly Difference[] {
   const found: Difference[] = [];
   const add = (what: string, a: string, b: string): void => {
@@ -52,22 +52,22 @@ const AUTHORITATIVE = 'authoritative';
 
 const ofAuthority = ({ flags }: Message): string => ((flags & FLAG.AA) === 0 ? 'no' : 'yes');
 
-/** Records as one text, whatever their order and time to live. */
+/** Records as one text, independent of their order and TTL. */
 function recordsText(records: readonly DnsRecord[], lineOf: (record: DnsRecord) => string): string {
   return records.map(lineOf).toSorted().join(', ') || NONE;
 }
 
 const dataOf = ({ type, rdata }: DnsRecord): string => `${typeName(type)} ${safeText(formatRdata(type, rdata))}`;
 
-/** With its zone; the serial number of an SOA counts changes, which no two servers count alike. */
+/** A record with its zone, and without the serial number of an SOA: no two servers count changes alike. */
 function authorityOf(record: DnsRecord): string {
   const data = record.type === TYPE.SOA ? dataOf(record).replace(/^(\S+ \S+ \S+) \d+/, '$1 -') : dataOf(record);
   return `${safeText(record.name)}. ${data}`;
 }
 
 /**
- * Where two DNS answers differ: the code; whether each is authoritative (RFC 1035 §4.1.1); the data of the answers; the authority section,
- * which is the zone of a name that there is not (RFC 2308 §3).
+ * Compares two DNS answers: the response code, whether they are authoritative (RFC 1035 §4.1.1), the data of the answers, and the authority
+ * section, which names the zone of a missing name (RFC 2308 §3).
  */
 export function compareDns(now: Message, captured: Message): readonly Difference[] {
   const found: Difference[] = [];
@@ -82,8 +82,8 @@ export function compareDns(now: Message, captured: Message): readonly Difference
 }
 
 /**
- * The same when an upstream would be asked now: what it would say is not known, but whether we would answer with authority is, which we do
- * for an alias of ours that leads outside.
+ * The same for a query that would now be forwarded. The upstream's answer is not known, but ours would be authoritative if an alias of ours
+ * leads outside.
  */
 export function compareForwarded(isOwnAlias: boolean, captured: Message): readonly Difference[] {
   const [now, theirs] = [isOwnAlias ? 'yes' : 'no', ofAuthority(captured)];

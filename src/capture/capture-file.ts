@@ -1,40 +1,40 @@
-// Captures as tcpdump and Wireshark write them: packets with their time and the kind of link they were taken from.
-// Sources: the pcap file format (draft-ietf-opsawg-pcap), pcapng (draft-ietf-opsawg-pcapng). Of the packages for this, none that reads
-// both is maintained; it is two headers and a loop.
+// Reads captures written by tcpdump and Wireshark: packets with their time and link type.
+// Sources: the pcap file format (draft-ietf-opsawg-pcap), pcapng (draft-ietf-opsawg-pcapng). No maintained package reads both formats,
+// and reading them takes two headers and a loop.
 //
-// 1. A file is hostile: every length is held against what is there, nothing is allocated by what a length claims, and reading ends at
-//    the first fault with the packets before it.
-// 2. Bytes of a packet are views of the file.
+// 1. A file is hostile: every length is checked against the available bytes, no allocation depends on a claimed length, and reading ends
+//    at the first fault with the packets before it.
+// 2. The bytes of a packet are a view of the file.
 
 import { counted } from '../counted.ts';
 
-/** The largest file that is read, in bytes. */
+/** The largest capture file, in bytes. */
 export const CAPTURE_BYTES_MAX = 256 * 1024 * 1024;
-/** The longest packet that is believed, in bytes: what tcpdump writes at the most. */
+/** The longest plausible packet, in bytes: tcpdump's maximum. */
 export const PACKET_BYTES_MAX = 262_144;
-/** The most packets of one file: each costs memory, however short it is. */
+/** The most packets read from one file: each costs memory, however short it is. */
 export const PACKETS_MAX = 1_000_000;
-/** The latest time that is believed, in milliseconds since 1970: the year 9999. A clock that were set to a later one could not go on. */
+/** The latest plausible time, in milliseconds since 1970: the end of year 9999. A replay clock set later could not advance. */
 const TIME_MS_MAX = 253_402_300_799_999;
-/** Interfaces of one section of a pcapng file. */
+/** The most interfaces in one section of a pcapng file. */
 const INTERFACES_MAX = 4096;
 
-/** One packet as it was captured. */
+/** One captured packet. */
 export interface CapturedPacket {
-  /** From 1, as Wireshark counts. */
+  /** Counted from 1, as in Wireshark. */
   readonly number: number;
-  /** Wall time in milliseconds since 1970, with fraction; undefined: the file does not say, or says none that could be. */
+  /** Wall time in milliseconds since 1970, with fraction; undefined if the file has none, or an implausible one. */
   readonly atMs: number | undefined;
-  /** What the bytes begin with: a LINKTYPE number. */
+  /** The LINKTYPE number of the bytes. */
   readonly linkType: number;
-  /** The interface's name; undefined: the file does not say. */
+  /** The interface's name; undefined if the file has none. */
   readonly interfaceName: string | undefined;
   readonly bytes: Uint8Array;
-  /** How long it was on the wire; more than `bytes` when it was cut. */
+  /** The length on the wire; greater than that of `bytes` if the capture truncated it. */
   readonly originalBytes: number;
 }
 
-/** Where reading ended before the end of the file, and why. */
+/** Why reading ended early, and where. */
 export interface CaptureFault {
   /** Offset in the file. */
   readonly offset: number;
@@ -47,7 +47,7 @@ export interface Capture {
   readonly fault: CaptureFault | undefined;
 }
 
-/** Reads a capture; undefined: it is neither pcap nor pcapng. */
+/** Reads a capture; undefined if it is neither pcap nor pcapng. */
 export function readCapture(bytes: Uint8Array): Capture | undefined {
   if (bytes.length < 4) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -59,9 +59,9 @@ export function readCapture(bytes: Uint8Array): Capture | undefined {
   return undefined;
 }
 
-const TOO_MANY = `only the first ${PACKETS_MAX} packets of a file are read: take a part of it, as tcpdump -r FILE -w PART udp port 67 does`;
+const TOO_MANY = `only the first ${PACKETS_MAX} packets of a file are read: extract a part, for example with tcpdump -r FILE -w PART udp port 67`;
 
-/** The first number of a pcap file, with what a second is divided into. */
+/** The magic numbers of pcap files, with their time units per second. */
 const PCAP_MAGICS: ReadonlyMap<number, number> = new Map([
   [0xa1b2c3d4, 1e6],
   [0xa1b23c4d, 1e9],
@@ -76,13 +76,12 @@ function readPcap(bytes: Uint8Array, view: DataView, little: boolean, perSecond:
   const linkType = view.getUint32(20, little) & 0xffff;
   let at = PCAP_HEADER_BYTES;
   while (at < bytes.length) {
-    if (at + PCAP_RECORD_BYTES > bytes.length) return end({ offset: at, text: "a packet's header is cut" });
+    if (at + PCAP_RECORD_BYTES > bytes.length) return end({ offset: at, text: 'a packet header is truncated' });
     const length = view.getUint32(at + 8, little);
     if (packets.length >= PACKETS_MAX) return end({ offset: at, text: TOO_MANY });
-    if (length > PACKET_BYTES_MAX)
-      return end({ offset: at + 8, text: `a packet of ${counted(length, 'byte')} is claimed` });
+    if (length > PACKET_BYTES_MAX) return end({ offset: at + 8, text: `a packet claims ${counted(length, 'byte')}` });
     const from = at + PCAP_RECORD_BYTES;
-    if (from + length > bytes.length) return end({ offset: from, text: 'the last packet is cut' });
+    if (from + length > bytes.length) return end({ offset: from, text: 'the last packet is truncated' });
     packets.push({
       number: packets.length + 1,
       atMs: view.getUint32(at, little) * 1000 + (view.getUint32(at + 4, little) / perSecond) * 1000,
@@ -137,18 +136,18 @@ class PcapngReader {
     return { format: 'pcapng', packets: this.#packets, fault };
   }
 
-  /** The length of the block at `at`, which lies within the file. */
+  /** The length of the block at `at`; the block lies within the file. */
   #blockLength(at: number): number | CaptureFault {
-    if (at + BLOCK_BYTES_MIN > this.#bytes.length) return { offset: at, text: "a block's header is cut" };
+    if (at + BLOCK_BYTES_MIN > this.#bytes.length) return { offset: at, text: 'a block header is truncated' };
     if (this.#view.getUint32(at) === SECTION_HEADER) {
       if (this.#view.getUint32(at + 8) === BYTE_ORDER) this.#little = false;
       else if (this.#view.getUint32(at + 8, true) === BYTE_ORDER) this.#little = true;
-      else return { offset: at + 8, text: 'a section has no byte order' };
+      else return { offset: at + 8, text: 'a section has no valid byte order' };
     }
     const length = this.#u32(at + 4);
     if (length < BLOCK_BYTES_MIN || length % 4 !== 0)
       return { offset: at + 4, text: `a block of ${counted(length, 'byte')}` };
-    if (at + length > this.#bytes.length) return { offset: at, text: 'the last block is cut' };
+    if (at + length > this.#bytes.length) return { offset: at, text: 'the last block is truncated' };
     return length;
   }
 
@@ -164,19 +163,20 @@ class PcapngReader {
       case ENHANCED_PACKET: {
         if (body + 20 > end) return { offset: body, text: 'a packet block is too short' };
         const known = this.#interfaces[this.#u32(body)];
-        if (known === undefined) return { offset: body, text: `a packet names interface ${this.#u32(body)}` };
+        if (known === undefined)
+          return { offset: body, text: `a packet names the unknown interface ${this.#u32(body)}` };
         const ticks = this.#u32(body + 4) * 2 ** 32 + this.#u32(body + 8);
         const atMs = (ticks / known.ticksPerSecond + known.offsetSeconds) * 1000;
         return this.#addPacket(known, atMs, body + 20, this.#u32(body + 12), this.#u32(body + 16), end);
       }
       case SIMPLE_PACKET: {
         const known = this.#interfaces[0];
-        if (known === undefined || body + 4 > end) return { offset: body, text: 'a packet before its interface' };
+        if (known === undefined || body + 4 > end) return { offset: body, text: 'a packet precedes its interface' };
         const original = this.#u32(body);
         return this.#addPacket(known, undefined, body + 4, Math.min(original, end - body - 4), original, end);
       }
       default:
-        // Statistics, names, comments.
+        // Statistics, names and comments.
         return undefined;
     }
   }
@@ -205,7 +205,8 @@ class PcapngReader {
 
   #readInterface(body: number, end: number): CaptureFault | undefined {
     if (body + 8 > end) return { offset: body, text: 'an interface block is too short' };
-    if (this.#interfaces.length >= INTERFACES_MAX) return { offset: body, text: `over ${INTERFACES_MAX} interfaces` };
+    if (this.#interfaces.length >= INTERFACES_MAX)
+      return { offset: body, text: `more than ${INTERFACES_MAX} interfaces` };
     let name: string | undefined;
     let ticksPerSecond = 1e6;
     let offsetSeconds = 0;
@@ -231,5 +232,5 @@ class PcapngReader {
   }
 }
 
-/** Ticks a second of an if_tsresol: a power of two when the highest bit is set, else of ten. */
+/** Ticks per second of an if_tsresol: a power of two if the highest bit is set, otherwise of ten. */
 const resolutionOf = (code: number): number => ((code & 0x80) === 0 ? 10 ** code : 2 ** (code & 0x7f));

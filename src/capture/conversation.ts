@@ -1,7 +1,7 @@
-// Which protocol a datagram speaks, and its description. A TFTP transfer goes on between ports that only its request tells of, so
-// requests are remembered.
+// Recognises the protocol of a datagram, and describes it. A TFTP transfer continues on ports that only its request reveals, so requests
+// are recorded.
 //
-// 1. At most TRANSFERS_MAX requests are remembered; the oldest is forgotten first.
+// 1. At most TRANSFERS_MAX requests are kept; the oldest is dropped first.
 
 import { BoundedMap } from '../bounded-map.ts';
 import { counted } from '../counted.ts';
@@ -11,7 +11,7 @@ import { describeDns } from './dns-description.ts';
 import type { CapturedDatagram } from './link-layer.ts';
 import { describeTftp } from './tftp-description.ts';
 
-/** Transfers whose ports are remembered. */
+/** The most transfers with recorded ports. */
 export const TRANSFERS_MAX = 4096;
 
 export type Protocol = 'dhcp' | 'tftp' | 'dns';
@@ -20,17 +20,17 @@ const DHCP_PORTS: ReadonlySet<number> = new Set([67, 68]);
 const TFTP_PORT = 69;
 const DNS_PORT = 53;
 
-/** Ports beside the well-known ones. */
+/** Ports in addition to the well-known ones. */
 export interface FurtherPorts {
   readonly tftp?: number | undefined;
   readonly dns?: number | undefined;
 }
 
-/** Describes datagrams in the order in which they were captured. */
+/** Describes datagrams in the order of their capture. */
 export class Conversation {
   readonly #tftpPorts: ReadonlySet<number>;
   readonly #dnsPorts: ReadonlySet<number>;
-  /** The ends from which files were asked, `address:port` as one number. */
+  /** The endpoints that requested files; address and port as one number. */
   readonly #clients = new BoundedMap<number, true>(TRANSFERS_MAX, 'set longest ago');
 
   constructor(further: FurtherPorts = {}) {
@@ -38,7 +38,7 @@ export class Conversation {
     this.#dnsPorts = new Set([DNS_PORT, further.dns ?? DNS_PORT]);
   }
 
-  /** The protocol of a datagram; undefined: none of ours. */
+  /** The protocol of a datagram; undefined for any other. */
   protocolOf(datagram: CapturedDatagram): Protocol | undefined {
     const { from, fromPort, to, toPort, bytes } = datagram;
     if (DHCP_PORTS.has(toPort) || DHCP_PORTS.has(fromPort) || looksLikeDhcp(bytes)) return 'dhcp';
@@ -55,7 +55,7 @@ export class Conversation {
   }
 }
 
-/** Describes bytes as a datagram of one protocol; of none: their number and beginning. */
+/** Describes bytes as a datagram of a protocol; without a protocol, by their number and first bytes. */
 export function describeAs(protocol: Protocol | undefined, bytes: Uint8Array): Description {
   switch (protocol) {
     case 'dhcp':
@@ -74,14 +74,14 @@ export function describeAs(protocol: Protocol | undefined, bytes: Uint8Array): D
   }
 }
 
-/** What a payload without ports is most likely: DHCP by its cookie, TFTP by its first bytes, else DNS. */
+/** Guesses the protocol of a payload without ports: DHCP by its cookie, TFTP by its first bytes, otherwise DNS. */
 export function guessProtocol(bytes: Uint8Array): Protocol {
   if (looksLikeDhcp(bytes)) return 'dhcp';
   const isTftp = bytes[0] === 0 && (bytes[1] ?? 0) >= 1 && (bytes[1] ?? 0) <= 6 && !looksLikeDns(bytes);
   return isTftp ? 'tftp' : 'dns';
 }
 
-/** A header whose counts a message of that length can hold. */
+/** True for a header with one question and plausible counts. */
 function looksLikeDns(bytes: Uint8Array): boolean {
   const questions = ((bytes[4] ?? 0) << 8) | (bytes[5] ?? 0);
   return bytes.length >= 17 && questions === 1 && (bytes[6] ?? 0) === 0 && (bytes[8] ?? 0) === 0;

@@ -1,17 +1,17 @@
-// What is said of a datagram: one line, and its fields as a person or a program reads them.
+// The description of a datagram: a summary line, and its fields for people and programs.
 
 import { cleanText, isPrintable } from '../clean-text.ts';
 import { counted } from '../counted.ts';
 
-/** One field, with what is wrong about it. */
+/** One field, with its fault if it has one. */
 export interface Field {
   readonly name: string;
   readonly value: string;
-  /** Where it begins in the datagram; undefined: nowhere in particular. */
+  /** Its offset in the datagram; undefined if it has no single place. */
   readonly offset?: number | undefined;
-  /** What is wrong with it; undefined: nothing. */
+  /** Its fault; undefined if it has none. */
   readonly wrong?: string | undefined;
-  /** What it consists of. */
+  /** Its parts. */
   readonly parts?: readonly Field[] | undefined;
 }
 
@@ -19,25 +19,25 @@ export interface Description {
   readonly protocol: 'dhcp' | 'tftp' | 'dns' | 'udp';
   readonly summary: string;
   readonly fields: readonly Field[];
-  /** Why Rackboot does not understand it; undefined: it does. */
+  /** Why Rackboot cannot decode it; undefined if it can. */
   readonly fault: { readonly text: string; readonly offset: number } | undefined;
 }
 
-/** Bytes shown in full; of more the first ones are, and their number. */
+/** The most bytes shown in full; of more, the first ones and the total are shown. */
 const HEX_BYTES_MAX = 64;
 
-/** Bytes as hexadecimal digits, shortened. */
+/** Bytes as hexadecimal digits, abbreviated. */
 export function hexText(bytes: Uint8Array): string {
   const shown = Buffer.from(bytes.subarray(0, HEX_BYTES_MAX)).toString('hex');
   return bytes.length <= HEX_BYTES_MAX ? shown : `${shown}… (${counted(bytes.length, 'byte')})`;
 }
 
-/** Text with everything that a terminal would act on written as `\xNN`, shortened. */
+/** Text with control characters written as `\xNN`, abbreviated. */
 export function safeText(text: string): string {
   return cleanText(text.replaceAll('\\', '\\\\'));
 }
 
-/** Bytes as text where they are printable, else as hexadecimal digits. */
+/** Bytes as text if they are printable, otherwise as hexadecimal digits. */
 export function bytesText(bytes: Uint8Array): string {
   const text = Buffer.from(bytes).toString('latin1').replace(/\0+$/, '');
   return isPrintable(text) ? `"${safeText(text)}"` : hexText(bytes);

@@ -1,8 +1,8 @@
-// A DHCP message for people: its fields, every option in the order and at the place where it stands, and what is wrong at which offset.
+// Describes a DHCP message for people: its fields, every option in order with its place, and its faults with their offsets.
 // Sources: RFC 2131 §2, RFC 2132 §9.3 (overload), RFC 3396 (an option in several pieces).
 //
-// 1. Whether Rackboot understands the message is asked of its own decoder; the walk here goes on where that one stops.
-// 2. Nothing is trusted: offsets stay within the datagram, each byte is looked at a bounded number of times.
+// 1. Rackboot's own decoder says whether it understands the message; the walk here continues where the decoder stops.
+// 2. Nothing is trusted: offsets stay within the datagram, and each byte is examined a bounded number of times.
 
 import { counted } from '../counted.ts';
 import { decodeDhcpMessage } from '../dhcp/wire/message.ts';
@@ -17,16 +17,16 @@ const COOKIE = 0x63825363;
 const SNAME = { offset: 44, length: 64, name: 'sname' } as const;
 const FILE = { offset: 108, length: 128, name: 'file' } as const;
 
-/** True for bytes that carry DHCP's magic cookie, whatever their port. */
+/** True for bytes with DHCP's magic cookie, on any port. */
 export const looksLikeDhcp = (bytes: Uint8Array): boolean =>
   bytes.length >= FIXED_BYTES && new ByteReader(bytes, COOKIE_OFFSET).u32('cookie') === COOKIE;
 
-/** One option as it stands in the datagram. */
+/** One option, or piece of an option, in the datagram. */
 interface Piece {
   readonly code: number;
   readonly offset: number;
   readonly value: Uint8Array;
-  /** Where it stands: the option field, or one that carries options too. */
+  /** The field that contains it: `options`, or `file` or `sname` with option overload. */
   readonly place: string;
 }
 
@@ -41,7 +41,7 @@ export function describeDhcp(bytes: Uint8Array): Description {
       };
   const fields = headerFields(bytes);
   const pieces: Piece[] = [];
-  // What a message that is understood has without the cookie is a vendor's own (RFC 951 §3).
+  // In a valid message without the cookie, this area holds vendor data (RFC 951 §3).
   const isBare = decoded.ok && !looksLikeDhcp(bytes);
   const overload = isBare ? 0 : walk(bytes, FIXED_BYTES, bytes.length, 'options', pieces, fields);
   const file = (overload & 1) !== 0;
@@ -87,7 +87,8 @@ function headerFields(bytes: Uint8Array): Field[] {
   add('chaddr', 28, formatHardware(reader.copy(16, 'chaddr').subarray(0, Math.min(hlen, 16))));
   reader.skip(SNAME.length + FILE.length, 'file');
   const cookie = reader.u32('cookie');
-  if (reader.fault !== undefined) fields.push({ name: 'message', value: counted(bytes.length, 'byte'), wrong: 'cut' });
+  if (reader.fault !== undefined)
+    fields.push({ name: 'message', value: counted(bytes.length, 'byte'), wrong: 'truncated' });
   else if (cookie !== COOKIE) add('cookie', COOKIE_OFFSET, cookie.toString(16), 'not DHCP, perhaps BOOTP');
   return fields;
 }
@@ -103,11 +104,11 @@ function addTextField(
   if (text !== '') fields.push({ name, value: `"${safeText(text)}"`, offset });
 }
 
-/** Walks one place of options; what is wrong with the place itself becomes a field. @returns the overload it names */
+/** Walks the options of one place; faults of the place itself become fields. @returns the option overload found there */
 function walk(bytes: Uint8Array, start: number, end: number, place: string, pieces: Piece[], fields: Field[]): number {
   let overload = 0;
   let at = start;
-  const complain = (offset: number, wrong: string): void => void fields.push({ name: place, value: '', offset, wrong });
+  const addFault = (offset: number, wrong: string): void => void fields.push({ name: place, value: '', offset, wrong });
   while (at < end) {
     const code = bytes[at] ?? 0;
     if (code === 0) {
@@ -118,12 +119,15 @@ function walk(bytes: Uint8Array, start: number, end: number, place: string, piec
       const rest = bytes.subarray(at + 1, end);
       const dirt = rest.findIndex((byte) => byte !== 0);
       if (dirt !== -1)
-        complain(at + 1 + dirt, `${counted(rest.length - dirt, 'byte')} after the END, where only zeros belong`);
+        addFault(at + 1 + dirt, `${counted(rest.length - dirt, 'byte')} after END; only zeros are allowed there`);
       return overload;
     }
     const length = bytes[at + 1];
     if (length === undefined || at + 2 + length > end) {
-      complain(at, `option ${code} is cut${length === undefined ? '' : `: it claims ${counted(length, 'byte')}`}`);
+      addFault(
+        at,
+        `option ${code} is truncated${length === undefined ? '' : `: it claims ${counted(length, 'byte')}`}`,
+      );
       return overload;
     }
     const value = bytes.subarray(at + 2, at + 2 + length);
@@ -131,11 +135,11 @@ function walk(bytes: Uint8Array, start: number, end: number, place: string, piec
     if (code === 52 && value.length === 1 && (value[0] ?? 0) <= 3) overload = value[0] ?? 0;
     at += 2 + length;
   }
-  if (end > start) complain(end, 'no END option');
+  if (end > start) addFault(end, 'no END option');
   return overload;
 }
 
-/** One field for each option; pieces of one option are joined (RFC 3396 §5). */
+/** One field per option; the pieces of an option are joined (RFC 3396 §5). */
 function optionFields(pieces: readonly Piece[]): Field[] {
   const byCode = new Map<number, Piece[]>();
   for (const piece of pieces) {
@@ -171,8 +175,8 @@ function summarise(bytes: Uint8Array, pieces: readonly Piece[]): string {
   const [ciaddr, yiaddr] = [reader.u32('ciaddr'), reader.u32('yiaddr')];
   reader.skip(8, 'giaddr');
   const hardware = formatHardware(reader.copy(16, 'chaddr').subarray(0, Math.min(bytes[2] ?? 0, 16)));
-  if (reader.fault !== undefined) return `DHCP, cut after ${counted(bytes.length, 'byte')}`;
+  if (reader.fault !== undefined) return `DHCP, truncated after ${counted(bytes.length, 'byte')}`;
   const address = reply ? yiaddr : ciaddr;
-  const who = `${reply ? 'to' : 'from'} ${hardware || 'nobody'}`;
+  const who = `${reply ? 'to' : 'from'} ${hardware || 'no hardware address'}`;
   return `${name} ${who}${address === 0 ? '' : `, ${formatIpv4(ipv4(address))}`}, xid ${xid}`;
 }

@@ -1,9 +1,9 @@
-// Options within DHCP options, and the architectures of option 93, as people read them. Sources: RFC 3046 §3 and IANA's registry of relay
+// Names of sub-options within DHCP options, and of option 93's architectures. Sources: RFC 3046 §3 and IANA's registry of relay
 // agent sub-options; the PXE specification 2.1 §2.2; iPXE's own numbers (option 175); RFC 4578 §2.1.
 
 import type { ShownType } from '../dhcp/wire/option-table.ts';
 
-/** How a value is shown: as that of an option, or only by its length. */
+/** How a value is shown: like that of an option, or only by its length. */
 export type ValueKind = ShownType | 'secret';
 
 export interface SubOption {
@@ -14,7 +14,7 @@ export interface SubOption {
 const rows = (shown: ValueKind, entries: Readonly<Record<number, string>>): [number, SubOption][] =>
   Object.entries(entries).map(([code, label]) => [Number(code), { label, shown }]);
 
-/** Sub-options of 82. */
+/** Sub-options of option 82. */
 export const RELAY_SUBOPTIONS: ReadonlyMap<number, SubOption> = new Map([
   ...rows('hex', {
     1: 'circuit id',
@@ -33,7 +33,7 @@ export const RELAY_SUBOPTIONS: ReadonlyMap<number, SubOption> = new Map([
   ...rows('u16', { 19: 'relay source port' }),
 ]);
 
-/** Sub-options of 43 of and for a PXE client. */
+/** Sub-options of option 43 from and for a PXE client. */
 export const PXE_SUBOPTIONS: ReadonlyMap<number, SubOption> = new Map([
   ...rows('ip', { 1: 'multicast TFTP address', 7: 'discovery multicast address' }),
   ...rows('u16', { 2: 'multicast TFTP client port', 3: 'multicast TFTP server port' }),
@@ -48,7 +48,7 @@ export const PXE_SUBOPTIONS: ReadonlyMap<number, SubOption> = new Map([
   }),
 ]);
 
-/** Sub-options of 175. */
+/** Sub-options of option 175. */
 export const IPXE_SUBOPTIONS: ReadonlyMap<number, SubOption> = new Map([
   ...rows('u8', {
     1: 'priority',

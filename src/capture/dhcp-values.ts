@@ -1,4 +1,4 @@
-// The values of DHCP options as people read them, and whether their length is one that the option can have.
+// Formats the values of DHCP options for people, and checks their lengths.
 // Sources: RFC 2132, 3004 §4, 3397, 3442, 3925, 4578, 4702; the PXE specification 2.1 §2.2.
 
 import { counted } from '../counted.ts';
@@ -16,7 +16,7 @@ import {
   type ValueKind,
 } from './dhcp-suboptions.ts';
 
-/** A value, and what is wrong with it. */
+/** A value, with its fault if it has one. */
 export interface ValueText {
   readonly value: string;
   readonly wrong?: string | undefined;
@@ -38,7 +38,7 @@ export const MESSAGE_NAMES: readonly string[] = [
   'LEASEQUERY',
 ];
 
-/** The bytes of one unit of a kind; a kind that is not listed can have any length. */
+/** The bytes of one unit of a kind; a kind that is not listed may have any length. */
 const UNITS: Readonly<Partial<Record<ValueKind, number>>> = {
   ...UNIT_BYTES,
   seconds: 4,
@@ -48,31 +48,31 @@ const UNITS: Readonly<Partial<Record<ValueKind, number>>> = {
   uuid: 17,
   architectures: 2,
 };
-/** Kinds that are one unit; the others are one or more. */
+/** Kinds with exactly one unit; the others have one or more. */
 const SINGLE: ReadonlySet<ValueKind> = new Set([...ONE_UNIT, 'seconds', 'message-type', 'overload', 'undi', 'uuid']);
 
-/** Says what is wrong with a length; undefined: nothing. */
+/** The fault of a length; undefined if it is valid. */
 function judgeLength(kind: ValueKind, length: number): string | undefined {
   const unit = UNITS[kind];
-  // An option such as rapid commit says yes by being there (RFC 4039 §4).
+  // The presence of an empty option such as rapid commit means yes (RFC 4039 §4).
   if (unit === undefined || (kind === 'bool' && length === 0)) return undefined;
   if (SINGLE.has(kind)) return length === unit ? undefined : `${counted(length, 'byte')} instead of ${unit}`;
-  return length > 0 && length % unit === 0 ? undefined : `${counted(length, 'byte')}, no multiple of ${unit}`;
+  return length > 0 && length % unit === 0 ? undefined : `${counted(length, 'byte')}, not a multiple of ${unit}`;
 }
 
 /** An option's code and label. */
 export const nameOption = (code: number): string => `${code} ${findOption(code)?.label ?? 'unknown'}`;
 
-/** The value of an option of a message. `forPxe`: option 43 is what the PXE specification says of it. */
+/** Formats the value of a message's option. With `forPxe`, option 43 is read by the PXE specification. */
 export function formatOption(code: number, bytes: Uint8Array, forPxe: boolean): ValueText {
   const row = findOption(code);
   if (row === undefined) return { value: bytesText(bytes) };
-  // What a vendor fills as it likes is not wrong for being of another length.
+  // A vendor may give such an option any length.
   const isOther = row.kind === 'named' && row.isVendors === true && judgeLength(row.shown, bytes.length) !== undefined;
   return isOther ? { value: bytesText(bytes) } : formatValue(row.shown, bytes, forPxe);
 }
 
-/** A value of this kind. */
+/** Formats a value of this kind. */
 function formatValue(kind: ValueKind, bytes: Uint8Array, forPxe: boolean): ValueText {
   const wrong = judgeLength(kind, bytes.length);
   if (wrong !== undefined) return { value: hexText(bytes), wrong };
@@ -131,8 +131,9 @@ function formatPlain(kind: ValueKind, bytes: Uint8Array): string {
       return MESSAGE_NAMES[bytes[0] ?? 0] ?? `type ${bytes[0]}`;
     case 'overload':
       return (
-        ['0', 'options go on in file', 'options go on in sname', 'options go on in file and sname'][bytes[0] ?? 0] ??
-        `${bytes[0]}`
+        ['0', 'options continue in file', 'options continue in sname', 'options continue in file and sname'][
+          bytes[0] ?? 0
+        ] ?? `${bytes[0]}`
       );
     case 'architectures':
       return list(2, (from) => formatArchitecture(from.u16('value')));
@@ -158,7 +159,7 @@ export const formatArchitecture = (code: number): string => `${code} ${ARCHITECT
 export const formatHardware = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
 
-/** RFC 4702 §2: flags, two codes of no use, and the name in ASCII or in labels, which may be partial. */
+/** RFC 4702 §2: flags, two unused codes, and the name, perhaps partial, in ASCII or in labels. */
 function formatFqdn(bytes: Uint8Array): string {
   if (bytes.length < 3) return hexText(bytes);
   const flags = bytes[0] ?? 0;
@@ -189,22 +190,22 @@ function formatText(bytes: Uint8Array): ValueText {
   const text = Buffer.from(bytes).toString('latin1');
   const trimmed = text.replace(/\0+$/, '');
   const value = `"${safeText(trimmed)}"`;
-  return trimmed.includes('\0') ? { value, wrong: 'a zero byte within the text' } : { value };
+  return trimmed.includes('\0') ? { value, wrong: 'a zero byte in the text' } : { value };
 }
 
-/** RFC 3004 §4 counts each class; iPXE and others send the bare name. */
+/** RFC 3004 §4 puts a length byte before each class; iPXE and others send only the name. */
 function formatUserClass(bytes: Uint8Array): string {
   const classes: string[] = [];
   for (let at = 0; at < bytes.length; ) {
     const length = bytes[at] ?? 0;
-    if (length === 0 || at + 1 + length > bytes.length) return `${bytesText(bytes)} (not counted)`;
+    if (length === 0 || at + 1 + length > bytes.length) return `${bytesText(bytes)} (without length bytes)`;
     classes.push(bytesText(bytes.subarray(at + 1, at + 1 + length)));
     at += 1 + length;
   }
   return classes.join(', ');
 }
 
-/** Names in the form of RFC 1035 §4.1.4, pointers into the option. */
+/** Names in the form of RFC 1035 §4.1.4, with pointers into the option. */
 function formatNames(bytes: Uint8Array): ValueText {
   const names: string[] = [];
   let at = 0;
@@ -212,16 +213,16 @@ function formatNames(bytes: Uint8Array): ValueText {
     const labels: string[] = [];
     let place = at;
     let next: number | undefined;
-    // Pointers go back only, so each label is looked at a bounded number of times.
+    // Pointers only go backwards, so each label is read a bounded number of times.
     let bound = at;
     for (;;) {
       const length = bytes[place];
-      if (length === undefined) return { value: names.join(', '), wrong: `a name is cut at byte ${place} of it` };
+      if (length === undefined) return { value: names.join(', '), wrong: `a name is truncated at byte ${place}` };
       if (length === 0) break;
       if ((length & 0xc0) === 0xc0) {
         const target = ((length & 0x3f) << 8) | (bytes[place + 1] ?? 0);
         next ??= place + 2;
-        if (target >= bound) return { value: names.join(', '), wrong: `a name points forward at byte ${place} of it` };
+        if (target >= bound) return { value: names.join(', '), wrong: `a name points forward at byte ${place}` };
         place = target;
         bound = target;
         continue;
@@ -236,7 +237,7 @@ function formatNames(bytes: Uint8Array): ValueText {
   return { value: names.join(', ') };
 }
 
-/** RFC 3442: the prefix's length, as many bytes of the network as it needs, the router. */
+/** RFC 3442: the prefix length, the significant bytes of the network, the router. */
 function formatRoutes(bytes: Uint8Array): ValueText {
   const routes: string[] = [];
   const reader = new ByteReader(bytes);
@@ -245,13 +246,13 @@ function formatRoutes(bytes: Uint8Array): ValueText {
     if (prefix > 32) return { value: routes.join(', '), wrong: `a prefix of ${prefix} bits` };
     const octets = reader.copy(Math.ceil(prefix / 8), 'network');
     const router = formatIpv4(ipv4(reader.u32('router')));
-    if (reader.fault !== undefined) return { value: routes.join(', '), wrong: 'a route is cut' };
+    if (reader.fault !== undefined) return { value: routes.join(', '), wrong: 'a route is truncated' };
     routes.push(`${[...octets, 0, 0, 0, 0].slice(0, 4).join('.')}/${prefix} by ${router}`);
   }
   return { value: routes.join(', ') };
 }
 
-/** RFC 3925 §4: the options of each enterprise, with their length before them. */
+/** RFC 3925 §4: the options of each enterprise, preceded by their length. */
 function vendorOptions(bytes: Uint8Array): ValueText {
   const parts: Field[] = [];
   const reader = new ByteReader(bytes);
@@ -259,7 +260,7 @@ function vendorOptions(bytes: Uint8Array): ValueText {
     const at = reader.offset;
     const enterprise = reader.u32('enterprise');
     const own = reader.copy(reader.u8('length'), 'options');
-    if (reader.fault !== undefined) return { value: '', parts, wrong: `an enterprise is cut at byte ${at} of it` };
+    if (reader.fault !== undefined) return { value: '', parts, wrong: `an enterprise is truncated at byte ${at}` };
     const options = subOptions(own, NO_SUBOPTIONS, 'hex');
     for (const part of options.parts ?? []) parts.push({ ...part, name: `enterprise ${enterprise}, ${part.name}` });
     if (options.wrong !== undefined) return { value: '', parts, wrong: options.wrong };
@@ -269,7 +270,7 @@ function vendorOptions(bytes: Uint8Array): ValueText {
 
 const NO_SUBOPTIONS: ReadonlyMap<number, SubOption> = new Map();
 
-/** Options within an option. 255 ends them, as PXE has it; no sub-option of a relay is 255. */
+/** Options within an option. Code 255 ends them, as in PXE; no relay agent sub-option is 255. */
 function subOptions(bytes: Uint8Array, table: ReadonlyMap<number, SubOption>, kind: ValueKind): ValueText {
   const parts: Field[] = [];
   let at = 0;
@@ -282,7 +283,7 @@ function subOptions(bytes: Uint8Array, table: ReadonlyMap<number, SubOption>, ki
     }
     const length = bytes[at + 1];
     if (length === undefined || at + 2 + length > bytes.length) {
-      return { value: '', parts, wrong: `sub-option ${code} is cut at byte ${at} of it` };
+      return { value: '', parts, wrong: `sub-option ${code} is truncated at byte ${at}` };
     }
     const row = table.get(code);
     const own = formatValue(row?.shown ?? kind, bytes.subarray(at + 2, at + 2 + length), false);

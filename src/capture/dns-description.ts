@@ -1,4 +1,4 @@
-// A DNS message for people, in the forms of master files. Sources: RFC 1035 §4, §5.1; RFC 3597; RFC 6891.
+// Describes a DNS message for people, in the notation of master files. Sources: RFC 1035 §4, §5.1; RFC 3597; RFC 6891.
 
 import { decodeMessage, FLAG, type Message } from '../dns/message.ts';
 import { CLASS_IN, type DnsRecord, TYPE } from '../dns/record.ts';
@@ -27,7 +27,7 @@ const RCODE_NAMES: ReadonlyMap<number, string> = new Map([
   [9, 'NOTAUTH'],
   [16, 'BADVERS'],
 ]);
-/** Records of one section that are shown. */
+/** The most records shown per section. */
 const RECORDS_MAX = 64;
 
 export const typeName = (type: number): string => TYPE_NAMES.get(type) ?? `TYPE${type}`;
@@ -40,7 +40,7 @@ export function describeDns(bytes: Uint8Array): Description {
     const { code, field, offset } = decoded.fault;
     return {
       protocol: 'dns',
-      summary: 'DNS that is not understood',
+      summary: 'malformed DNS message',
       fields: [{ name: 'bytes', value: hexText(bytes) }],
       fault: { text: `${code} in ${field} at byte ${offset}`, offset },
     };
@@ -61,7 +61,7 @@ export function describeDns(bytes: Uint8Array): Description {
   return { protocol: 'dns', summary: summariseDns(message), fields, fault: undefined };
 }
 
-/** A message in a line. */
+/** Summarises a message in one line. */
 export function summariseDns(message: Message): string {
   const asked = message.questions
     .map(

@@ -1,20 +1,20 @@
-// UDP payloads written as hexadecimal digits, as the fixtures are: lines that begin with `#` are comments, an empty line ends a payload.
+// Reads UDP payloads in hexadecimal digits, like the fixtures: lines that begin with `#` are comments, and an empty line ends a payload.
 
-/** The most payloads of one file. */
+/** The most payloads read from one file. */
 export const PAYLOADS_MAX = 65_536;
 
 export interface HexPayload {
-  /** The comments before it, without their `#`. */
+  /** The comments before it, without `#`. */
   readonly comment: string;
   readonly bytes: Uint8Array;
 }
 
-/** The payloads, or the number of the line, from 1, that is not hexadecimal. */
+/** The payloads, or the number, from 1, of the line that is not hexadecimal. */
 export type HexFile =
   | { readonly ok: true; readonly payloads: readonly HexPayload[] }
   | { readonly ok: false; readonly line: number };
 
-/** Reads such a text. Offsets before the digits, as `xxd` and `hexdump -C` write them, are not understood. */
+/** Reads such a file. Offsets before the digits, as written by `xxd` and `hexdump -C`, are not supported. */
 export function readHexFile(text: string): HexFile {
   const payloads: HexPayload[] = [];
   let comment: string[] = [];

@@ -1,8 +1,8 @@
-// From a captured packet to the UDP datagram of IPv4 in it. Sources: LINKTYPE values of tcpdump.org; IEEE 802.1Q; RFC 791 §3.1;
+// Extracts the UDP datagram from a captured IPv4 packet. Sources: LINKTYPE values of tcpdump.org; IEEE 802.1Q; RFC 791 §3.1;
 // RFC 768.
 //
-// 1. Nothing is put together: of a fragmented datagram the first fragment is read as far as it goes, and said to be one.
-// 2. Checksums are not looked at: a capture on the sending host has none that were computed yet.
+// 1. Fragments are not reassembled: the first fragment is read as far as it goes, and reported as incomplete.
+// 2. Checksums are ignored: in a capture on the sending host they are not computed yet.
 
 import { counted } from '../counted.ts';
 import { type Ipv4, ipv4 } from '../net/address.ts';
@@ -17,13 +17,13 @@ export interface CapturedDatagram {
   readonly to: Ipv4;
   readonly toPort: number;
   readonly bytes: Uint8Array;
-  /** VLANs it came tagged with, the outer first. */
+  /** Its VLAN tags, the outer one first. */
   readonly vlans: readonly number[];
-  /** Why `bytes` are not all of it; undefined: they are. */
+  /** Why `bytes` is incomplete; undefined if it is complete. */
   readonly incomplete: string | undefined;
 }
 
-/** Anything else, in a word or two. */
+/** Any other packet, in a word or two. */
 export interface OtherPacket {
   readonly kind: 'other';
   readonly what: string;
@@ -33,7 +33,7 @@ const LINK = { null: 0, ethernet: 1, raw: 101, linuxCooked: 113, ipv4: 228, linu
 const RAW_LINKS: ReadonlySet<number> = new Set([LINK.raw, LINK.ipv4, 12, 14]);
 const ETHERTYPE_IPV4 = 0x0800;
 const VLAN_TYPES: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100]);
-/** More tags than this are no network's. */
+/** No network uses more tags than this. */
 const VLAN_TAGS_MAX = 4;
 const PROTOCOL_UDP = 17;
 const UDP_HEADER_BYTES = 8;
@@ -44,7 +44,7 @@ export function findDatagram(packet: CapturedPacket): CapturedDatagram | OtherPa
   const vlans: number[] = [];
   const other = (what: string): OtherPacket => ({ kind: 'other', what });
   if (packet.linkType === LINK.null) {
-    // The address family in the byte order of the host that captured: 2 for IPv4 everywhere.
+    // The address family in the byte order of the capturing host: 2 for IPv4 on every system.
     const family = reader.u32('family');
     if (family !== 2 && family !== 0x02000000) return other('not IPv4');
   } else if (!RAW_LINKS.has(packet.linkType)) {
@@ -54,9 +54,9 @@ export function findDatagram(packet: CapturedPacket): CapturedDatagram | OtherPa
       vlans.push(reader.u16('tag') & 0xfff);
       type = reader.u16('type');
     }
-    if (type !== ETHERTYPE_IPV4) return other(reader.fault === undefined ? 'not IPv4' : 'cut');
+    if (type !== ETHERTYPE_IPV4) return other(reader.fault === undefined ? 'not IPv4' : 'truncated');
   }
-  return reader.fault === undefined ? readIpv4(reader, packet, vlans) : other('cut');
+  return reader.fault === undefined ? readIpv4(reader, packet, vlans) : other('truncated');
 }
 
 function readEtherType(reader: ByteReader, linkType: number): number | undefined {
@@ -95,7 +95,7 @@ function readIpv4(
   reader.skip(2, 'checksum');
   const from = ipv4(reader.u32('source'));
   const to = ipv4(reader.u32('destination'));
-  if (reader.fault !== undefined) return { kind: 'other', what: 'cut' };
+  if (reader.fault !== undefined) return { kind: 'other', what: 'truncated' };
   if (protocol !== PROTOCOL_UDP) return { kind: 'other', what: `IP protocol ${protocol}` };
   if ((fragment & 0x1fff) !== 0) return { kind: 'other', what: 'a later fragment' };
   reader.seek(start + headerBytes, 'options');
@@ -103,9 +103,9 @@ function readIpv4(
   const toPort = reader.u16('destination port');
   const length = reader.u16('length');
   reader.skip(2, 'checksum');
-  if (reader.fault !== undefined) return { kind: 'other', what: 'cut' };
+  if (reader.fault !== undefined) return { kind: 'other', what: 'truncated' };
   const payload = Math.max(0, length - UDP_HEADER_BYTES);
-  // Short frames are padded: what lies behind the packet's own length is not the datagram's.
+  // Short frames are padded: bytes beyond the IP packet's length are not part of the datagram.
   const inPacket = totalBytes === 0 ? reader.remaining : Math.max(0, start + totalBytes - reader.offset);
   const bytes = reader.copy(Math.min(payload, inPacket, reader.remaining), 'payload');
   const missing = payload - bytes.length;
@@ -117,8 +117,8 @@ function readIpv4(
 
 function reasonOf(missing: number, fragment: number, packet: CapturedPacket): string {
   if ((fragment & 0x2000) !== 0)
-    return `it is the first fragment: ${counted(missing, 'byte follows', 'bytes follow')} in others`;
+    return `first fragment only: ${counted(missing, 'byte follows', 'bytes follow')} in others`;
   if (packet.bytes.length < packet.originalBytes)
-    return `the capture cut ${counted(missing, 'byte')} off (tcpdump -s 0 keeps them)`;
-  return `its length claims ${counted(missing, 'byte')} more than there are`;
+    return `truncated by the capture: ${counted(missing, 'byte')} missing (tcpdump -s 0 keeps them)`;
+  return `its length claims ${counted(missing, 'byte')} too many`;
 }

@@ -1,8 +1,8 @@
-// DHCP messages of a capture through the deciding code: what is decided is recorded in copies of leases and offers, so that a REQUEST
+// Replays captured DHCP messages through the deciding code. Decisions are applied to copies of the leases and offers, so that a REQUEST
 // finds the offer of its DISCOVER. Nothing is sent or stored.
 //
-// 1. A query goes the way of a datagram that came just so: `decide`, then the record, then the reply as bytes.
-// 2. No address is probed; an offer that would wait for a probe is given.
+// 1. A query is handled like a received datagram: `decide`, then the record, then the encoded reply.
+// 2. No address is probed; an offer that would wait for a probe is made immediately.
 
 import { identifyBootClient } from '../boot/client.ts';
 import { type BootQuery, planBoot } from '../boot/plan.ts';
@@ -34,11 +34,11 @@ export interface DhcpReplayParts {
   readonly config: RackConfig;
   readonly machines: MachineDirectory;
   readonly leases: readonly Lease[];
-  /** By which interface broadcasts came, when the capture does not say. */
+  /** The interface of broadcasts, if the capture names none. */
   readonly interfaceName: string | undefined;
 }
 
-/** What the capture says of a datagram beside its bytes. */
+/** A datagram's packet number, time and interface. */
 export interface Place {
   readonly number: number;
   readonly atMs: number;
@@ -67,7 +67,7 @@ export class DhcpReplay {
     this.table.serve(this.#subnets.served, parts.machines);
   }
 
-  /** Takes one datagram: a query gives a result, an answer is added to that of its query. */
+  /** Takes one datagram: a query gives a result, and an answer is added to its query's result. */
   take(datagram: CapturedDatagram, place: Place): Replayed | undefined {
     const decoded = decodeDhcpMessage(datagram.bytes);
     if (decoded.ok && decoded.value.op === BOOT_REPLY) {
@@ -122,7 +122,7 @@ export class DhcpReplay {
         decision.kind === 'ignore' ? `silence: ${decision.reason}` : decision.event.kind.slice('dhcp.'.length);
       return { decision: word, text, reply: undefined };
     }
-    // As the client would read it: encoded within the client's limit, and decoded again.
+    // Encode within the client's limit and decode again, to compare what the client would read.
     const read = decodeDhcpMessage(encodeReply(decision.message, message).bytes);
     return { decision: nameOf(decision.message), text, reply: read.ok ? read.value : decision.message };
   }
@@ -143,7 +143,7 @@ export class DhcpReplay {
     }
   }
 
-  /** By which socket it would have come here. A unicast to another server is taken as one to the rack's address of that network. */
+  /** The socket that would have received it. A unicast to another server counts as one to the rack's address in that network. */
   #arrivalOf(message: DhcpMessage, { to }: CapturedDatagram, { interfaceName }: Place): Arrival {
     const { served, ownAddresses } = this.#subnets;
     const broadcasts = served.some(({ subnet }) => subnet.broadcast === to);
@@ -167,7 +167,7 @@ export class DhcpReplay {
 
   #takeAnswer(answer: DhcpMessage, { from }: CapturedDatagram): void {
     const waiting = this.#waiting.get(keyOf(answer));
-    // A second answer is another server's, which the first one is compared with already.
+    // Compare only the first answer; a second one is from another server.
     if (waiting === undefined || waiting.result.captured !== undefined) return;
     const { result, now } = waiting;
     const server = optionAddress(answer.options, OPTION.serverIdentifier) ?? from;

@@ -1,5 +1,5 @@
-// DNS queries of a capture, asked of the names of the present configuration, leases and machines. What would be asked of an upstream is
-// said, and not asked.
+// Replays captured DNS queries against the names of the present configuration, leases and machines. A query that would be forwarded is
+// reported, not sent.
 
 import { type Clock, instant } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
@@ -19,7 +19,7 @@ import { waitingQueries } from './waiting-queries.ts';
 interface Waiting {
   readonly result: Replayed;
   readonly now: Message | undefined;
-  /** It would be forwarded, behind an alias of ours. */
+  /** True for a query that would be forwarded after following an alias of ours. */
   readonly isOwnAlias: boolean;
 }
 
@@ -28,7 +28,7 @@ export class DnsReplay {
   readonly #service: DnsService;
   readonly #waiting = waitingQueries<Waiting>();
 
-  /** @param leases those that run; `clock` is the capture's */
+  /** @param leases the running ones. @param clock shows the capture's time */
   constructor(config: RackConfig, machines: MachineDirectory, leases: readonly Lease[], clock: Clock) {
     const names = new Names({ serial: 1, report: () => undefined });
     const upstream = { send: () => undefined, stream: () => undefined, closeStream: () => undefined };
@@ -38,7 +38,7 @@ export class DnsReplay {
     nameMachines(names, machines, leases, config);
   }
 
-  /** Takes one datagram: a query gives a result, an answer is added to that of its query. */
+  /** Takes one datagram: a query gives a result, and an answer is added to its query's result. */
   take(datagram: CapturedDatagram, number: number, atMs: number | undefined): Replayed | undefined {
     const { bytes, from, fromPort, to, toPort } = datagram;
     if (bytes.length < HEADER_OCTETS) return undefined;
@@ -52,7 +52,7 @@ export class DnsReplay {
     const now = read?.ok === true ? read.value : undefined;
     const forwarded = handled !== undefined && !(handled instanceof Uint8Array);
     const text = forwarded
-      ? `an upstream would be asked for ${handled.question.name}`
+      ? `${handled.question.name} would be forwarded to an upstream`
       : now === undefined
         ? 'no answer'
         : summariseDns(now);
@@ -84,7 +84,7 @@ export class DnsReplay {
   }
 }
 
-/** A clock that shows the time of the packet at hand, and whose timers never fire. */
+/** A clock that shows the current packet's time, with timers that never fire. */
 export class CaptureClock implements Clock {
   #atMs = 0;
   set(atMs: number): void {

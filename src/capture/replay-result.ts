@@ -1,11 +1,11 @@
-// What comes of replaying one query.
+// The result of replaying one query.
 
 import type { Difference } from './answer-comparison.ts';
 
-/** - `same`, `differs`: both answered. - `only-now`, `only-captured`: one of them did. - `unanswered`: neither. */
+/** - `same`, `differs`: both answered. - `only-now`, `only-captured`: one of them answered. - `unanswered`: neither answered. */
 export type Verdict = 'same' | 'differs' | 'only-now' | 'only-captured' | 'unanswered';
 
-/** One query of the capture, asked again. */
+/** One replayed query of the capture. */
 export interface Replayed {
   /** The packet's number. */
   readonly number: number;
@@ -13,13 +13,13 @@ export interface Replayed {
   readonly protocol: 'dhcp' | 'tftp' | 'dns';
   readonly from: string;
   readonly to: string;
-  /** What was asked, in a line. */
+  /** The query in one line. */
   readonly query: string;
-  /** What would be done now: a stable word. */
+  /** The decision now: a stable word. */
   readonly decision: string;
   /** The decision and its reason, for people. */
   readonly text: string;
-  /** What the capture shows in answer; undefined: nothing. */
+  /** The captured answer; undefined if there is none. */
   captured: string | undefined;
   verdict: Verdict;
   differences: readonly Difference[];

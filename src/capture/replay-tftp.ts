@@ -1,4 +1,4 @@
-// TFTP requests of a capture: what the loader that asks would be given now, a file of the tree or a rendered configuration, or an error.
+// Replays captured TFTP requests: the loader would now get a file of the tree, a rendered configuration, or an error.
 
 import { type AssetContext, resolveBootAsset } from '../boot/asset.ts';
 import { counted } from '../counted.ts';
@@ -11,21 +11,21 @@ import { judge, type Replayed } from './replay-result.ts';
 import { describeTftp } from './tftp-description.ts';
 import { waitingQueries } from './waiting-queries.ts';
 
-/** What would be sent. */
+/** The answer now. */
 interface Outcome {
   readonly decision: 'file' | 'rendered' | 'error';
   readonly text: string;
   readonly sizeBytes: number | undefined;
 }
 
-/** Tells the size of a file of the tree; undefined: there is none. */
+/** Returns the size of a file of the tree; undefined if there is no such file. */
 export type SizeOf = (path: string) => number | undefined;
 
 /** Replays TFTP. */
 export class TftpReplay {
   readonly #assets: AssetContext;
   readonly #sizeOf: SizeOf;
-  /** Requests by the end that asked. */
+  /** Requests by the client's address and port. */
   readonly #waiting = waitingQueries<{ readonly result: Replayed; readonly outcome: Outcome }>();
 
   constructor(assets: AssetContext, sizeOf: SizeOf) {
@@ -33,7 +33,7 @@ export class TftpReplay {
     this.#sizeOf = sizeOf;
   }
 
-  /** Takes one datagram: a request gives a result, the first packet in answer is added to it. */
+  /** Takes one datagram: a request gives a result, and the first packet in answer is added to it. */
   take(datagram: CapturedDatagram, number: number, atMs: number | undefined): Replayed | undefined {
     const { bytes, from, fromPort, to, toPort } = datagram;
     const decoded = decodePacket(bytes);

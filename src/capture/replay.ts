@@ -1,5 +1,5 @@
-// A capture through the deciding code with the present configuration: each query is asked again at the time of its packet, and its
-// captured answer is held against the one it would get now. Nothing is sent, nothing is stored.
+// Replays a capture through the deciding code with the present configuration: each query is decided again at the time of its packet, and
+// the captured answer is compared with the present one. Nothing is sent or stored.
 
 import type { AssetContext } from '../boot/asset.ts';
 import { instant } from '../clock.ts';
@@ -15,19 +15,19 @@ import { CaptureClock, DnsReplay } from './replay-dns.ts';
 import type { Replayed } from './replay-result.ts';
 import { type SizeOf, TftpReplay } from './replay-tftp.ts';
 
-/** What is replayed against. */
+/** The state that queries are replayed against. */
 export interface ReplayFacts {
   readonly config: RackConfig;
   readonly machines: MachineDirectory;
-  /** Copies, with instants that are wall times. */
+  /** Copies, with wall times as instants. */
   readonly leases: readonly Lease[];
   readonly sizeOf: SizeOf;
-  /** By which interface broadcasts came, when the capture does not say. */
+  /** The interface of broadcasts, if the capture names none. */
   readonly interfaceName: string | undefined;
   readonly ports: FurtherPorts;
 }
 
-/** Replays packets in their order. @returns one result for each query */
+/** Replays packets in order. @returns one result per query */
 export function replayPackets(packets: readonly CapturedPacket[], facts: ReplayFacts): readonly Replayed[] {
   const { config, machines, leases } = facts;
   const clock = new CaptureClock();
@@ -54,7 +54,7 @@ export function replayPackets(packets: readonly CapturedPacket[], facts: ReplayF
   for (const packet of packets) {
     const datagram = findDatagram(packet);
     if (datagram.kind === 'other') continue;
-    // Time may stand still in a capture; it does not run back for what is decided.
+    // A capture's times may repeat or go backwards; the clock for decisions never does.
     clock.set(Math.max(clock.wallTimeMs(), packet.atMs ?? 0));
     const { number, atMs } = packet;
     const place = { number, atMs: clock.wallTimeMs(), interfaceName: packet.interfaceName };

@@ -1,4 +1,4 @@
-// A TFTP packet for people. Sources: RFC 1350 §5, RFC 2347, RFC 2348, RFC 2349, RFC 7440.
+// Describes a TFTP packet for people. Sources: RFC 1350 §5, RFC 2347, RFC 2348, RFC 2349, RFC 7440.
 
 import { counted } from '../counted.ts';
 import { decodePacket, type TftpOption } from '../tftp/packet.ts';
@@ -16,7 +16,7 @@ const ERROR_NAMES: readonly string[] = [
   'option refused',
 ];
 
-/** Options and what their value may be; names compare without regard to case. */
+/** The valid values of options; names are case-insensitive. */
 const OPTION_RULES: ReadonlyMap<string, { readonly unit: string; readonly min: number; readonly max: number }> =
   new Map([
     ['blksize', { unit: 'bytes', min: 8, max: 65_464 }],
@@ -32,7 +32,7 @@ export function describeTftp(bytes: Uint8Array): Description {
     const { code, field, offset } = decoded.fault;
     return {
       protocol: 'tftp',
-      summary: 'TFTP that is not understood',
+      summary: 'malformed TFTP packet',
       fields: [{ name: 'bytes', value: hexText(bytes) }],
       fault: { text: `${code} in ${field} at byte ${offset}`, offset },
     };

@@ -1,12 +1,12 @@
-// Replayed queries whose captured answer has not come by yet.
+// Replayed queries that wait for their captured answer.
 //
-// 1. At the bound the query that waits for longest is forgotten: a capture may hold no answer at all.
+// 1. At the bound the longest waiting query is dropped: a capture may hold no answer at all.
 
 import { BoundedMap } from '../bounded-map.ts';
 
-/** Queries whose captured answer may still come, at a time. */
+/** The most queries that wait for their captured answer. */
 const QUERIES_WAITING_MAX = 4096;
 
-/** None at first. */
+/** Creates an empty map of waiting queries. */
 export const waitingQueries = <Waiting>(): BoundedMap<string, Waiting> =>
   new BoundedMap(QUERIES_WAITING_MAX, 'set longest ago');

@@ -1,12 +1,12 @@
-// The daemon: the only place that knows every room. Configuration, then state, then servers; reload; stop.
+// The daemon, the only module that knows every room. It loads the configuration and the state, starts the servers, reloads and stops.
 //
 //   startDaemon ─ lock, control socket, log, journal ∥ network, interfaces, tree ─ bind ─ ready ─ region's thread
-//   reload      ─ configuration file ─ applyConfig (bad one: refused, nothing changes)
-//   interfaces  ─ rack.setInterfaces, told in the log
-//   stop        ─ work under way is finished (`daemon/start/shutdown.ts`), region ends, journal closes
+//   reload      ─ configuration file ─ applyConfig (an invalid one is refused and nothing changes)
+//   interfaces  ─ rack.setInterfaces, logged
+//   stop        ─ finish work in progress (`daemon/start/shutdown.ts`), end the region, close the journal
 //
-// 1. A failure on the way up closes what was opened and throws one RackError: nothing is half-started.
-// 2. The region starts after the rack answers, and never holds it up; whether it can start is asked before.
+// 1. A failed start closes everything it opened and throws one RackError: nothing is half-started.
+// 2. The region starts after the rack answers and never delays it; whether it can start is checked beforehand.
 
 import { flushCompileCache } from 'node:module';
 import type { Logger } from 'pino';
@@ -44,7 +44,7 @@ import { Rack } from './rack/rack.ts';
 import { reconfigurationPorts } from './rack/reconfigure.ts';
 import { acquaintanceOf, RegionSide } from './rack/region-side.ts';
 import { checkHost } from './start/host-check.ts';
-import { tellLostLeases } from './start/lost-leases.ts';
+import { reportLostLeases } from './start/lost-leases.ts';
 import { openParts } from './start/open-parts.ts';
 import { openServiceNotices, type ServiceNotices } from './start/service-notices.ts';
 import { finishWork } from './start/shutdown.ts';
@@ -54,20 +54,20 @@ export interface DaemonOptions {
   readonly configFile: string;
   readonly version: string;
   readonly clock: Clock;
-  /** How the system's manager of services is told; undefined: it is not. */
+  /** How to notify the service manager; undefined to send no notifications. */
   readonly notify?: NotifyTerms | undefined;
-  /** The region cannot start and never did: the daemon has stopped itself. */
+  /** Called after the daemon has stopped itself because the region cannot start and never did. */
   readonly onFatal: (error: RackError) => void;
 }
 
 export interface Daemon {
-  /** Reads the configuration file again, and opens the log file anew (SIGHUP). */
+  /** Reads the configuration file again and reopens the log file (SIGHUP). */
   reload(): void;
-  /** Stops; `signal` is for the log. */
+  /** Stops the daemon; `signal` is logged. */
   stop(signal: string): Promise<void>;
 }
 
-/** Starts the rack; resolves when it answers. @throws RackError */
+/** Starts the rack and resolves when it answers requests. @throws RackError */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const startedAt = options.clock.now();
   const process = new RackProcess(options);
@@ -84,7 +84,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 class RackProcess implements Daemon {
   readonly #options: DaemonOptions;
   readonly #stream = new EventStream();
-  /** What was opened, in order; closed in reverse. */
+  /** Functions that close what was opened, in order of opening; called in reverse. */
   readonly #opened: (() => Promise<void> | void)[] = [];
   readonly #configuration: Configuration;
   readonly #configurationPorts: ConfigurationPorts;
@@ -140,7 +140,7 @@ class RackProcess implements Daemon {
       applied: (config) => {
         levels.configure(config.log);
         void this.#instruments.configure(config);
-        this.#tellInterfaces();
+        this.#reportInterfaces();
       },
     });
     logEvents(this.#log, this.#stream, EVENT_KINDS, levels);
@@ -182,7 +182,7 @@ class RackProcess implements Daemon {
     await this.#openControl(config);
     this.#region.identify();
     const onProblem = (text: string): void => this.#publish({ kind: 'daemon.note', at: clock.now(), text });
-    const lost = tellLostLeases(config.stateDir, { clock, publish });
+    const lost = reportLostLeases(config.stateDir, { clock, publish });
     const [stored, network, interfaces, tree] = await openParts(
       config,
       this.#opened,
@@ -219,7 +219,7 @@ class RackProcess implements Daemon {
     void this.#apply(cached);
     this.#region.gather(cached);
     await rack.open(this.#host);
-    this.#tellInterfaces();
+    this.#reportInterfaces();
 
     tree.watch();
     this.#opened.push(interfaces.onChange((host) => void this.#interfacesChanged(host)));
@@ -242,7 +242,7 @@ class RackProcess implements Daemon {
     ends.reportMissed(rack.dhcp);
   }
 
-  /** Says that the rack answers. */
+  /** Announces that the rack answers requests. */
   announce(startedAt: number): void {
     const { clock, version } = this.#options;
     for (const text of [...this.#notes, ...(this.#rack?.notes ?? [])])
@@ -304,7 +304,7 @@ class RackProcess implements Daemon {
     }
     onClosed();
     this.#notices.close();
-    // The last events are written in turns of their own.
+    // The log writes the last events in later turns of the event loop.
     await this.#stream.rest();
     await new Promise<void>((resolve) => this.#log.flush(() => resolve()));
   }
@@ -365,7 +365,7 @@ class RackProcess implements Daemon {
     };
   }
 
-  /** Ends when its settings are in force, or refused; its machines are at once. */
+  /** Applies its machines at once. Resolves when its settings are in force or refused. */
   #apply(state: DesiredState): Promise<void> {
     const { version, machines, settings } = state;
     this.#rack?.setDesiredState(state);
@@ -377,10 +377,10 @@ class RackProcess implements Daemon {
   async #interfacesChanged(host: readonly HostInterface[]): Promise<void> {
     this.#host = host;
     await this.#rack?.setInterfaces(host);
-    this.#tellInterfaces();
+    this.#reportInterfaces();
   }
 
-  #tellInterfaces(): void {
+  #reportInterfaces(): void {
     this.#interfaces.update(this.#config.clusterInterfaces, this.#host, this.#options.clock.now());
   }
 }

@@ -3,53 +3,53 @@
 //   publish ─ ring ┄ WAKE_MS ┄ wake one consumer that is behind ─ drain(EVENTS_PER_TURN_MAX) ─┬─ a full slice ┄ PAUSE_MS ┄ wake …
 //                                                                                             └─ others behind ┄ next turn ┄ wake …
 //
-// 1. Publishing never throws, never blocks and never grows: the oldest event is overwritten.
-// 2. A consumer that is overtaken is told how many events it missed. While BYSTANDERS_WAITING_MAX wait for all of them, what hosts do every
-//    day that do not boot is not kept: a flood of leases takes no room from what else happens.
-// 3. One turn of the event loop wakes one consumer, and a consumer that is woken takes EVENTS_PER_TURN_MAX at most: between two
-//    slices the sockets are read, so a flood of events delays an answer by one slice, and costs events instead of answers.
-// 4. After a full slice nobody is woken for PAUSE_MS: a flood takes a part of the loop's time, never all of it, which on a busy host would
-//    also cost the process its precedence over others.
-// 5. The first event after a rest waits WAKE_MS for company: the turns in which consumers are woken cost more than what they take.
-// 6. What every consumer has taken is let go at once: an event that lives until it is overwritten is copied again and again by the
-//    garbage collector (measured: 1 to 1.5 µs a lease, of 27).
+// 1. Publishing never throws, blocks or grows memory: the oldest event is overwritten.
+// 2. An overtaken consumer learns how many events it missed. While BYSTANDERS_WAITING_MAX events wait for every consumer, everyday events
+//    of hosts that do not boot are dropped, so a flood of leases does not displace other events.
+// 3. One turn of the event loop wakes one consumer, which takes EVENTS_PER_TURN_MAX at most. The sockets are read between two such slices,
+//    so a flood of events delays a reply by one slice, and costs events instead of replies.
+// 4. After a full slice no consumer is woken for PAUSE_MS: a flood takes part of the loop's time but never all of it, which on a busy host
+//    would also cost the process its scheduling priority.
+// 5. The first event after a pause waits WAKE_MS for more events: waking the consumers costs more than their work.
+// 6. Events that every consumer has taken are released immediately: the garbage collector would copy an event that lives until it is
+//    overwritten again and again (measured: 1 to 1.5 µs per lease, of 27).
 
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import { isOfBystander } from '../dhcp/everyday-events.ts';
 import type { RackEvent } from '../event.ts';
 
-/** Events kept for consumers that lag. */
+/** The most events kept for lagging consumers. */
 export const EVENT_STREAM_MAX = 4096;
-/** So many events wait before those of bystanders are left out. */
+/** From this many waiting events on, events of hosts that do not boot are dropped. */
 export const BYSTANDERS_WAITING_MAX: number = EVENT_STREAM_MAX / 2;
-/** The most events that a consumer takes in the turn in which it is woken. */
+/** The most events that a woken consumer takes in one turn. */
 export const EVENTS_PER_TURN_MAX = 256;
-/** How long the first event after a rest waits until a consumer is woken, in milliseconds: nobody sees it later for that. */
+/** How long the first event after a pause waits before a consumer is woken, in milliseconds: too short to be noticed. */
 export const WAKE_MS = 5;
-/** How long after a full slice nobody is woken, in milliseconds. */
+/** How long no consumer is woken after a full slice, in milliseconds. */
 const PAUSE_MS = 1;
-/** Turns of the event loop in which a full ring is taken by all consumers, with room to spare. */
+/** Turns of the event loop; ample for all consumers to take a full ring. */
 const REST_TURNS_MAX = 1024;
 
 export interface EventBatch {
   readonly events: readonly RackEvent[];
-  /** Events that were left out, or overwritten before this consumer came for them. */
+  /** Events that were dropped, or overwritten before this consumer took them. */
   readonly missed: number;
 }
 
 /** A consumer's place in the stream. */
 export interface EventCursor {
-  /** What was published since the last call, the oldest first, at most `limit`; without a limit everything. */
+  /** The events published since the last call, the oldest first; at most `limit` if given. */
   drain(limit?: number): EventBatch;
 }
 
-/** Who consumes: a closed list, because the metrics count what each missed. */
+/** The consumers: a closed list, because the metrics count the missed events of each. */
 export type EventConsumer = 'log' | 'uplink' | 'timeline' | 'followers' | 'other';
 
-/** What the stream counted. */
+/** The stream's counters. */
 export interface EventStreamCounters {
   readonly published: number;
-  /** Events that consumers were overtaken by. */
+  /** Events that each consumer missed. */
   readonly missed: ReadonlyMap<EventConsumer, number>;
 }
 
@@ -58,29 +58,29 @@ interface Consumer {
   readonly onWake: (() => void) | undefined;
   /** The number of the next event it takes. */
   at: number;
-  /** How many events had been left out when it came last. */
+  /** How many events had been dropped when it last drained. */
   leftOut: number;
 }
 
-/** The ring. Consumers that want to be woken give `onWake`, called at most once a turn. */
+/** The ring. A consumer's `onWake`, if given, is called at most once per turn. */
 export class EventStream {
   readonly #ring: (RackEvent | undefined)[] = new Array<RackEvent | undefined>(EVENT_STREAM_MAX).fill(undefined);
   readonly #consumers: Consumer[] = [];
-  /** Those that nobody wakes, too. */
+  /** All consumers, including those without `onWake`. */
   readonly #all: Consumer[] = [];
-  /** What stands in the ring before this was taken by all, and is gone. */
+  /** Every event before this number was taken by all consumers and released. */
   #cleared = 0;
   readonly #missed = new Map<EventConsumer, number>();
   #next = 0;
   #leftOut = 0;
-  /** Where the consumer is that has got furthest. */
+  /** The position of the most advanced consumer. */
   #furthest = 0;
   readonly #clock: Pick<Clock, 'schedule'>;
   #waking = false;
   #pausing: Timer | undefined;
-  /** Everything is to be taken without a rest: the process ends. */
+  /** The process is ending, so consumers are woken without pauses. */
   #hurried = false;
-  /** Whose turn it is among the consumers. */
+  /** The index of the next consumer to wake. */
   #turn = 0;
 
   constructor(clock: Pick<Clock, 'schedule'> = systemClock) {
@@ -100,8 +100,8 @@ export class EventStream {
   };
 
   /**
-   * A cursor at the present end of the stream. `onWake` is called in a turn of its own soon after something was published, and again
-   * in later turns while it takes some and not all; it drains EVENTS_PER_TURN_MAX at most.
+   * Returns a cursor at the present end of the stream. `onWake` is called in its own turn soon after an event was published, and again in
+   * later turns while events are left; it should drain EVENTS_PER_TURN_MAX at most.
    */
   subscribe(onWake?: () => void, name: EventConsumer = 'other'): EventCursor {
     const consumer: Consumer = { name, onWake, at: this.#next, leftOut: this.#leftOut };
@@ -118,7 +118,7 @@ export class EventStream {
     return { published: this.#next + this.#leftOut, missed: new Map(this.#missed) };
   }
 
-  /** Resolves when every consumer has taken what it can, at the latest after REST_TURNS_MAX turns. */
+  /** Resolves when the consumers have taken all events, after REST_TURNS_MAX turns at the latest. */
   async rest(): Promise<void> {
     this.#hurried = true;
     if (this.#pausing !== undefined) {
@@ -133,8 +133,8 @@ export class EventStream {
   }
 
   /**
-   * @param left so many consumers may be without anything to do before the waking rests
-   * @param delayMs undefined: in the next turn
+   * @param left how many consumers may take nothing in a row before waking stops
+   * @param delayMs undefined for the next turn
    */
   #wakeSoon(left: number, delayMs?: number): void {
     if (this.#waking || left === 0) return;
@@ -147,18 +147,18 @@ export class EventStream {
     else setImmediate(wake);
   }
 
-  /** Wakes the next consumer that is behind, and sees to it that those after it are woken in later turns. */
+  /** Wakes the next consumer that is behind, and schedules the others for later turns. */
   #wakeOne(left: number): void {
     for (let passed = 0; passed < this.#consumers.length; passed += 1) {
       const consumer = this.#consumers[this.#turn % this.#consumers.length];
       this.#turn += 1;
       if (consumer === undefined || consumer.at >= this.#next) continue;
       const before = Math.max(consumer.at, this.#next - EVENT_STREAM_MAX);
-      // What it publishes itself waits as everything else does.
+      // Events that it publishes itself wait like all others.
       consumer.onWake?.();
       this.#waking = false;
       const taken = consumer.at - before;
-      // One that took nothing waits for the next event; the others have their turn yet.
+      // A consumer that took nothing waits for the next event; the others still get their turn.
       this.#wakeSoon(
         taken > 0 ? this.#consumers.length : left - 1,
         taken >= EVENTS_PER_TURN_MAX ? PAUSE_MS : undefined,
@@ -185,11 +185,11 @@ export class EventStream {
     return { events, missed };
   }
 
-  /** Lets go of what everybody has taken. */
+  /** Releases the events that every consumer has taken. */
   #clear(): void {
     let taken = this.#next;
     for (const { at } of this.#all) taken = Math.min(taken, at);
-    // Older places hold newer events by now.
+    // Older slots already hold newer events.
     const from = Math.max(this.#cleared, this.#next - EVENT_STREAM_MAX);
     for (let index = from; index < taken; index += 1) this.#ring[index % EVENT_STREAM_MAX] = undefined;
     this.#cleared = Math.max(from, taken);

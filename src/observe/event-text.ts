@@ -1,8 +1,8 @@
-// Events as people read them: one sentence that says what happened, how large, how long, what was decided and why. The page, the
-// timeline and the region's log show the same words.
+// Renders events for people: one sentence that says what happened, with sizes, times, decisions and reasons. The page, the timeline and the
+// region's log show the same text.
 //
-// 1. An event without a sentence of its own reads as its message and its fields, so no kind is ever silent.
-// 2. Fields of a log line stay structured: numbers become addresses, text from outside is cleaned, nothing else changes.
+// 1. A kind without its own sentence is shown as its message and its fields, so every event has a text.
+// 2. The fields of a log line stay structured: addresses become text, text from outside is cleaned, and nothing else changes.
 
 import { cleanLines, cleanText } from '../clean-text.ts';
 import type { EventKind, RackEvent } from '../event.ts';
@@ -11,13 +11,13 @@ import { DHCP_SENTENCES, isDhcpEvent, lowerFirst } from './sentences/dhcp.ts';
 import { HTTP_SENTENCES, isHttpEvent, isTftpEvent, TFTP_SENTENCES } from './sentences/files.ts';
 import { capitalise, DNS_SENTENCES, isDnsEvent, SERVICE_SENTENCES } from './sentences/service.ts';
 
-/** The longest text of an event that is shown: a sentence, or a problem of the configuration. */
+/** The longest text of an event, in characters: a sentence, or the problems of a configuration. */
 const EVENT_CHARACTERS_MAX = 2048;
 
-/** Every kind of event that the daemon's rooms publish, by name. */
+/** Every kind of event of the daemon's rooms, by name. */
 export type EventKinds = ReadonlyMap<string, EventKind>;
 
-/** An event's fields for a log line: hardware addresses and addresses as text, `at` and `kind` left out. */
+/** An event's fields for a log line: hardware and IP addresses as text, without `at` and `kind`. */
 export function eventFields(event: RackEvent): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(event)) {
@@ -29,15 +29,15 @@ export function eventFields(event: RackEvent): Record<string, unknown> {
   return fields;
 }
 
-/** Problems of the configuration are a line each, of the rack's own making. Text of strangers has no line ends: they could forge lines. */
+/** The rack itself writes a configuration's problems, one per line. Text from outside gets no line breaks, which could forge log lines. */
 const cleanField = (name: string, value: string): string =>
   name === 'problems' ? cleanLines(value) : cleanText(value, EVENT_CHARACTERS_MAX);
 
-/** One sentence without its full stop: what happened, with what a person needs to act on it. */
+/** One sentence without a full stop: what happened, with the facts that a person needs to act on it. */
 export function eventText(event: RackEvent, kind: EventKind | undefined): string {
   const text = (sentenceOf(event) ?? plainText(event, kind)).replaceAll('\n', '; ');
   const sentence = cleanText(text, EVENT_CHARACTERS_MAX);
-  return event.count === undefined || event.count < 2 ? sentence : `${sentence} (one of ${event.count} such)`;
+  return event.count === undefined || event.count < 2 ? sentence : `${sentence} (1 of ${event.count} similar events)`;
 }
 
 function sentenceOf(event: RackEvent): string | undefined {
@@ -50,16 +50,16 @@ function sentenceOf(event: RackEvent): string | undefined {
   return SERVICE_SENTENCES[event.kind]?.({ text: (name) => String(fields.get(name) ?? '') });
 }
 
-/** The sentences of which a client is the subject; other sentences tell of a listener, or of a file. */
-const TELLS_OF_CLIENT = /^(?:tftp|http)\.(?!listening$|failed$)/;
+/** The kinds with sentences about a client; the others are about a listener or a file. */
+const ABOUT_CLIENT = /^(?:tftp|http)\.(?!listening$|failed$)/;
 
-/** A client whose hardware address is not known stands beside no machine: then the sentence itself names its address. */
+/** Without a hardware address the event belongs to no machine, so the sentence itself names the client's IP address. */
 function withClient({ kind, mac, address }: RackEvent, sentence: string | undefined): string | undefined {
   if (sentence === undefined || mac !== undefined || address === undefined) return sentence;
-  return TELLS_OF_CLIENT.test(kind) ? `${formatIpv4(address)} ${lowerFirst(sentence)}` : sentence;
+  return ABOUT_CLIENT.test(kind) ? `${formatIpv4(address)} ${lowerFirst(sentence)}` : sentence;
 }
 
-/** The message, then the fields by name; those that hold a sentence (`reason`, `text`) last and without their name. */
+/** The message, then the fields by name; fields with a sentence (`reason`, `text`) come last and without their name. */
 function plainText(event: RackEvent, kind: EventKind | undefined): string {
   const { mac: _mac, count: _count, reason, text, ...rest } = eventFields(event);
   const words = Object.entries(rest).map(([name, value]) => `${name} ${String(value)}`);

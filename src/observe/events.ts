@@ -1,4 +1,4 @@
-// What the observers of the rack tell themselves: hints at why a boot does not go on, and changes of the log.
+// The observers' own events: hints on why a boot does not continue, and changes of the log.
 
 import type { EventKind, RackEvent } from '../event.ts';
 import type { HintName } from './hints.ts';
@@ -6,7 +6,7 @@ import type { HintName } from './hints.ts';
 export type ObserveEvent = RackEvent &
   (
     | { readonly kind: 'boot.hint'; readonly hint: HintName; readonly text: string }
-    /** `room` empty: all of them. */
+    /** `room` is empty for all rooms. */
     | { readonly kind: 'log.level-changed'; readonly room: string; readonly level: string; readonly seconds: number }
     | { readonly kind: 'log.level-restored'; readonly room: string }
     | { readonly kind: 'log.gap'; readonly missed: number }
@@ -16,27 +16,28 @@ export type ObserveEvent = RackEvent &
 export const OBSERVE_EVENTS: Readonly<Record<ObserveEvent['kind'], EventKind>> = {
   'boot.hint': {
     level: 'warning',
-    message: 'a boot does not go as it should',
+    message: 'a boot has a problem',
     explanation:
-      'Something in what a machine did shows why its boot does not go on; hint names the pattern, text says what was seen and what to do. ' +
-      'Each pattern is told once a boot. `rackboot trace` shows the steps before it.',
+      "A machine's steps show why its boot does not continue. hint names the pattern, text says what was seen and what to do. Each pattern " +
+      'is reported once per boot. `rackboot trace` shows the steps before it.',
   },
   'log.level-changed': {
     level: 'info',
-    message: 'log level changed for a while',
+    message: 'log level changed temporarily',
     explanation:
-      '`rackboot log-level` changed what is written to the log, of one room or of all; after seconds it is as configured again.',
+      '`rackboot log-level` changed the log level of one room or of all. After seconds the configured level applies again.',
   },
   'log.level-restored': {
     level: 'info',
-    message: 'log level as configured again',
-    explanation: 'The time that `rackboot log-level` gave is over, or it was taken back.',
+    message: 'log level restored',
+    explanation:
+      'The temporary change of `rackboot log-level` has expired or was undone; the configured level applies.',
   },
   'log.gap': {
     level: 'warning',
-    message: 'lines of the log are lost',
+    message: 'log lines are lost',
     explanation:
-      'The log could not be written as fast as things happened, or could not be written at all for a while; missed says how many lines ' +
-      'are not there. The rack itself lost nothing. See why the reader of the log, or its disk, is slow.',
+      'The log could not be written as fast as events happened, or not at all for a while; missed counts the lost lines. The rack itself ' +
+      'lost nothing. Find out why the reader of the log, or its disk, is slow.',
   },
 };

@@ -1,9 +1,9 @@
-// The text that Prometheus reads: families of samples with their help and type.
-// Source: the Prometheus text exposition format, version 0.0.4. Written by hand: it is thirty lines, and a client library would keep
-// objects for each label beside the counters that the rooms have already (measured: 2 MiB and 100 ns a count instead of 2 ns).
+// Renders metrics for Prometheus: families of samples with their help and type.
+// Source: the Prometheus text exposition format, version 0.0.4. Written by hand in thirty lines: a client library would keep an object per
+// label in addition to the rooms' counters (measured: 2 MiB, and 100 ns per count instead of 2 ns).
 //
-// 1. The samples of one family stand together, once, after their HELP and TYPE.
-// 2. Labels come from closed lists: reasons, kinds, states, names of the configuration. Never a hardware address, address or file.
+// 1. The samples of one family appear together, once, after their HELP and TYPE.
+// 2. Labels come from closed lists: reasons, kinds, states, names in the configuration. Never a hardware address, IP address or file.
 
 import type { DurationCounts } from '../counters.ts';
 
@@ -15,26 +15,26 @@ export type Labels = Readonly<Record<string, string>>;
 
 export interface Sample {
   readonly labels?: Labels | undefined;
-  /** Undefined: not known here, and left out. */
+  /** Undefined if not known here; the sample is then omitted. */
   readonly value: number | undefined;
 }
 
-/** Gathers families and gives their text. */
+/** Collects families and renders them. */
 export class Exposition {
   readonly #lines: string[] = [];
   readonly #names = new Set<string>();
 
-  /** A number that only grows; `name` ends in `_total`. */
+  /** Adds a number that only grows; `name` ends in `_total`. */
   counter(name: string, help: string, samples: number | undefined | readonly Sample[]): void {
     this.#family(name, 'counter', help, samples);
   }
 
-  /** A number that comes and goes. */
+  /** Adds a number that can grow and shrink. */
   gauge(name: string, help: string, samples: number | undefined | readonly Sample[]): void {
     this.#family(name, 'gauge', help, samples);
   }
 
-  /** Durations by their length, in seconds; `name` ends in `_seconds`. */
+  /** Adds a histogram of durations in seconds; `name` ends in `_seconds`. */
   histogram(name: string, help: string, { bounds, counts, count, sumSeconds }: DurationCounts): void {
     this.#head(name, 'histogram', help);
     let sum = 0;
@@ -60,7 +60,7 @@ export class Exposition {
   }
 
   #head(name: string, type: string, help: string): void {
-    if (this.#names.has(name)) throw new Error(`the metric ${name} is given twice`);
+    if (this.#names.has(name)) throw new Error(`the metric ${name} was added twice`);
     this.#names.add(name);
     this.#lines.push(`# HELP ${name} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}`);
     this.#lines.push(`# TYPE ${name} ${type}`);
@@ -72,7 +72,7 @@ export class Exposition {
   }
 }
 
-/** One sample for each entry, under one label. */
+/** One sample per entry, under one label. */
 export function labelled(label: string, values: Readonly<Record<string, number | undefined>>): readonly Sample[] {
   return Object.entries(values).map(([name, value]) => ({ labels: { [label]: name }, value }));
 }

@@ -1,12 +1,12 @@
-// What the steps of a boot show together and no step shows alone: why it does not go on, and what would cure it.
+// Recognises problems from several steps of a boot that no single step shows: why the boot does not continue, and the remedy.
 //
-//   event ─ BootWatch.look ─ follow (what is known of this boot) ─ find → hints, each once a boot
+//   event ─ BootWatch.observe ─ update the boot's state ─ match the patterns → hints, each once per boot
 //
 // Sources: captures of OVMF, SeaBIOS and iPXE; RFC 2131 §4.1 (retransmission), IEEE 802.1D (forwarding begins 30 s after link-up).
 //
-// 1. A hint names what was seen, what it most likely means, and what to do; it never claims what was not seen.
-// 2. What firmware does in every boot is no hint: asking for a size and ending the transfer, names that need not exist.
-// 3. Memory of one machine is a few numbers; nothing grows with what it does.
+// 1. A hint says what was seen, what it most likely means, and what to do; it never claims what was not seen.
+// 2. Normal firmware behaviour gives no hint: asking for a size and aborting the transfer, or requesting optional files.
+// 3. The state of a machine is a few numbers, and does not grow with its activity.
 
 import { findArchitecture } from '../boot/architectures.ts';
 import { counted } from '../counted.ts';
@@ -17,34 +17,34 @@ import type { TftpEvent } from '../tftp/events.ts';
 import { isDhcpEvent } from './sentences/dhcp.ts';
 import { isHttpEvent, isRefusedReport, isTftpEvent, PURPOSE_CURES, refusalOf } from './sentences/files.ts';
 
-/** A client that says so many seconds in its first DISCOVER has asked before. Quirk: Intel's ROMs begin to count at 4. */
+/** A client with at least this `secs` in its first DISCOVER has asked before. Quirk: Intel's ROMs start counting at 4. */
 export const SILENCE_SECONDS_MIN = 5;
-/** So many offers without a REQUEST, and one more DISCOVER, which shows that the last of them was not taken either. */
+/** Offers without a REQUEST that give a hint at the next DISCOVER, which shows that the last one was not taken either. */
 export const OFFERS_UNTAKEN_MAX = 3;
-/** DISCOVERs within this time are one, of which several relay agents bring a copy: RFC 2131 §4.1 has clients wait 3 s or more. */
+/** DISCOVERs within this time, in milliseconds, are copies from several relay agents: RFC 2131 §4.1 makes clients wait 3 s or more. */
 export const COPIES_MS = 200;
-/** So often the same loader without a kernel, within LOOP_MS_MAX. */
+/** Loads of the same loader without a kernel, within LOOP_MS_MAX, that give a hint. */
 export const LOADS_MAX = 3;
 const LOOP_MS_MAX = 600_000;
-/** A tenth of the blocks sent again, of a file of at least so many. */
+/** The share of blocks sent again, of a file with at least LOSS_BLOCKS_MIN blocks, that gives a hint. */
 const LOSS_SHARE_MIN = 0.1;
 const LOSS_BLOCKS_MIN = 50;
-/** So many transfers of which no block was ever acknowledged. */
+/** Transfers without any acknowledged block that give a hint. */
 const UNHEARD_MAX = 2;
 
-/** The patterns, by the name that stays, each with what it is known by. */
+/** The patterns by their stable names, each with how it is recognised. */
 export const HINTS = {
-  'asked-before-heard': 'The first DISCOVER that arrives says that the machine has asked for a while already.',
-  'offer-not-taken': 'An address is offered again and again, and never asked for.',
+  'asked-before-heard': 'The first DISCOVER to arrive says that the machine has been asking for a while.',
+  'offer-not-taken': 'Addresses are offered again and again, and never requested.',
   'other-server': 'The machine takes the offer of another DHCP server.',
-  'no-loader': 'The firmware is of an architecture for which there is no loader.',
-  'loader-loop': 'The same loader is loaded again and again, and no configuration or kernel follows.',
-  'file-missing': 'A file without which the boot cannot go on is not in the boot tree.',
-  'cannot-start': 'The configuration that the machine gets can only show why there is nothing to start.',
-  'transfer-stalled': 'A transfer by TFTP ends in the middle because nothing is heard any more.',
-  'transfer-unheard': 'Transfers by TFTP begin and not one block is acknowledged.',
-  'packets-lost': 'A tenth of the blocks of a file, or more, had to be sent again.',
-  'report-refused': 'The region refuses what the machine reports.',
+  'no-loader': 'There is no loader for the architecture of the firmware.',
+  'loader-loop': 'The same loader is loaded again and again without a configuration or kernel.',
+  'file-missing': 'A file that the boot needs is not in the boot tree.',
+  'cannot-start': 'The configuration for the machine can only explain why there is nothing to start.',
+  'transfer-stalled': 'The machine falls silent in the middle of a TFTP transfer.',
+  'transfer-unheard': 'TFTP transfers start, but no block is ever acknowledged.',
+  'packets-lost': 'A tenth or more of the blocks of a file had to be sent again.',
+  'report-refused': "The region refuses the machine's report.",
 } as const satisfies Readonly<Record<string, string>>;
 export type HintName = keyof typeof HINTS;
 
@@ -53,53 +53,53 @@ export interface Hint {
   readonly text: string;
 }
 
-/** A kernel or an initrd by its file name. */
+/** True for the file name of a kernel or an initrd. */
 export const isKernelFile = (file: string): boolean =>
   /(?:^|\/)(?:linux|vmlinuz[^/]*|initrd[^/]*|boot-kernel|boot-initrd)$/.test(file);
-/** Files without which a loader of ours does not go on. */
+/** True for files that our loaders cannot continue without. */
 const isNeededFile = (file: string): boolean =>
   isKernelFile(file) || /(?:^|\/)(?:grub(?:x64|aa64|ia32)\.efi|ldlinux\.(?:c32|e32|e64))$/i.test(file);
 
 const baseName = (file: string): string => file.slice(file.lastIndexOf('/') + 1);
 
-/** Watches what one machine does. */
+/** Watches the steps of one machine. */
 export class BootWatch {
-  /** Undefined: none in this boot, as nearly always. */
-  #told: Set<HintName> | undefined;
+  /** The hints of this boot; undefined if there are none, as in nearly every boot. */
+  #given: Set<HintName> | undefined;
   #steps = 0;
-  /** Offers that were not taken up to now, the last one at `#offeredAt`. */
+  /** Consecutive offers that were not taken, the last one at `#offeredAt`. */
   #offers = 0;
   #offeredAt = 0;
-  #unheard = 0;
-  /** The file that DHCP named last. */
+  #unacknowledged = 0;
+  /** The boot file of the last offer. */
   #offered: string | undefined;
   #loads = 0;
   #firstLoadAt = 0;
 
-  /** A new boot of the machine begins; loads of its loader count on, for a loop is several boots. */
+  /** Starts a new boot. The count of loader loads continues, because a loop spans several boots. */
   begin(): void {
-    this.#told = undefined;
+    this.#given = undefined;
     this.#steps = 0;
     this.#offers = 0;
-    this.#unheard = 0;
+    this.#unacknowledged = 0;
   }
 
-  /** What an event adds to what is known, and the hints that follow and were not told in this boot. */
-  look(event: RackEvent): readonly Hint[] {
-    const found = isDhcpEvent(event) ? this.#lookAtDhcp(event) : this.#lookAtFiles(event);
+  /** Takes an event. @returns hints that were not yet given in this boot */
+  observe(event: RackEvent): readonly Hint[] {
+    const found = isDhcpEvent(event) ? this.#observeDhcp(event) : this.#observeFiles(event);
     this.#steps += 1;
     if (found.length === 0) return found;
-    const told = this.#told ?? new Set();
-    this.#told = told;
-    const fresh = found.filter(({ name }) => !told.has(name));
-    for (const { name } of fresh) told.add(name);
+    const given = this.#given ?? new Set();
+    this.#given = given;
+    const fresh = found.filter(({ name }) => !given.has(name));
+    for (const { name } of fresh) given.add(name);
     return fresh;
   }
 
-  #lookAtDhcp(event: DhcpEvent): readonly Hint[] {
+  #observeDhcp(event: DhcpEvent): readonly Hint[] {
     switch (event.kind) {
       case 'dhcp.offer':
-        return this.#lookAtOffer(event);
+        return this.#observeOffer(event);
       case 'dhcp.ack':
       case 'dhcp.elsewhere':
         this.#offers = 0;
@@ -109,8 +109,8 @@ export class BootWatch {
           ? [
               hint(
                 'other-server',
-                'it took the offer of another DHCP server on this network: let only one of the two serve it, or that one will not ' +
-                  'give it what it needs to boot from here',
+                'it took the offer of another DHCP server on this network: let only one of the two serve the network, or that one will ' +
+                  'not tell it how to boot from here',
               ),
             ]
           : [];
@@ -119,7 +119,7 @@ export class BootWatch {
     }
   }
 
-  #lookAtOffer({ at, client, file, architecture, waitedSeconds, proxied }: DhcpEvent): readonly Hint[] {
+  #observeOffer({ at, client, file, architecture, waitedSeconds, proxied }: DhcpEvent): readonly Hint[] {
     const hints: Hint[] = [];
     const waited = waitedSeconds ?? 0;
     if (this.#steps === 0 && waited >= SILENCE_SECONDS_MIN) {
@@ -127,7 +127,7 @@ export class BootWatch {
         hint(
           'asked-before-heard',
           `it had been asking for ${waited} s when its first DISCOVER arrived here: the switch port did not forward until then, as ` +
-            'with spanning tree after a link comes up (make it an edge port, PortFast), or this rack did not serve it yet',
+            'with spanning tree after a link comes up (make it an edge port, PortFast), or this rack was not serving it yet',
         ),
       );
     }
@@ -138,8 +138,8 @@ export class BootWatch {
         hint(
           'offer-not-taken',
           proxied === true
-            ? `it asked for an address ${counted(this.#offers, 'time')} and took none: the other DHCP server gives it none, for this network is in ` +
-                'proxy mode, or what both say does not reach it'
+            ? `it asked for an address ${counted(this.#offers, 'time')} and took none: this network is in proxy mode, and the other DHCP server ` +
+                'offers it none, or the offers do not reach it'
             : `it was offered an address ${counted(this.#offers, 'time')} and took none: the offers do not reach it (a filter, the wrong VLAN, a ` +
                 'relay), or another DHCP server answers on this network',
         ),
@@ -153,7 +153,7 @@ export class BootWatch {
     return hints;
   }
 
-  #lookAtFiles(event: RackEvent): readonly Hint[] {
+  #observeFiles(event: RackEvent): readonly Hint[] {
     if (isTftpEvent(event)) {
       switch (event.kind) {
         case 'tftp.sent':
@@ -200,8 +200,8 @@ export class BootWatch {
     return [
       hint(
         'loader-loop',
-        `it loaded ${baseName(file)} ${counted(this.#loads, 'time')} and never went on to a configuration or a kernel: the loader starts itself ` +
-          'again, fails at once, or is refused by Secure Boot; see the screen of the machine, and boot.loaders if it is set',
+        `it loaded ${baseName(file)} ${counted(this.#loads, 'time')} without requesting a configuration or a kernel: the loader restarts itself, ` +
+          "fails immediately, or is rejected by Secure Boot; check the machine's screen, and boot.loaders if it is set",
       ),
     ];
   }
@@ -211,11 +211,9 @@ export class BootWatch {
     const isOffered = this.#offered !== undefined && baseName(file) === baseName(this.#offered);
     if (!isOffered && !isNeededFile(file)) return [];
     const cure = isKernelFile(file)
-      ? '`rackboot images build` makes the environment, and an import brings an installer'
+      ? '`rackboot images build` builds the environment, `rackboot images import-installer` adds an installer'
       : '`rackboot images build` fetches the loaders';
-    return [
-      hint('file-missing', `it needs ${file} to go on, which is not in the boot tree: ${cure}, or put the file there`),
-    ];
+    return [hint('file-missing', `it needs ${file}, which is not in the boot tree: ${cure}, or put the file there`)];
   }
 
   #timedOut({ file, bytes, blockBytes }: TftpEvent): readonly Hint[] {
@@ -223,17 +221,17 @@ export class BootWatch {
       return [
         hint(
           'transfer-stalled',
-          `it stopped acknowledging ${file ?? 'a file'} in the middle: it was switched off, or its network lost every packet from then on`,
+          `it stopped acknowledging ${file ?? 'a file'} in the middle: it was powered off, or its network lost every packet from then on`,
         ),
       ];
     }
-    this.#unheard += 1;
-    if (this.#unheard < UNHEARD_MAX) return [];
+    this.#unacknowledged += 1;
+    if (this.#unacknowledged < UNHEARD_MAX) return [];
     return [
       hint(
         'transfer-unheard',
-        `${counted(this.#unheard, 'transfer')} began and it acknowledged no block: a firewall drops packets between ports above 1023, or blocks of ` +
-          `${counted(blockBytes ?? 512, 'byte')} do not fit the path`,
+        `${counted(this.#unacknowledged, 'transfer')} started and it acknowledged no block: a firewall drops packets between ports above 1023, or ` +
+          `blocks of ${counted(blockBytes ?? 512, 'byte')} exceed the path MTU`,
       ),
     ];
   }
@@ -245,21 +243,21 @@ export class BootWatch {
     return [
       hint(
         'packets-lost',
-        `${repeated} of ${blocks} blocks of ${file ?? 'a file'} had to be sent again: packets are lost between here and the machine; see ` +
-          'cable, duplex and the error counters of the switch port',
+        `${repeated} of ${blocks} blocks of ${file ?? 'a file'} had to be sent again: packets are lost on the way to the machine; check ` +
+          'the cable, the duplex mode and the error counters of the switch port',
       ),
     ];
   }
 }
 
 const refusedReport = (event: HttpEvent): string =>
-  `the region refused its report with ${event.status}: ${refusalOf(event) ?? 'it does not say why'}`;
+  `the region refused its report with ${event.status}: ${refusalOf(event) ?? 'no reason given'}`;
 
 function noLoader(client: string, architecture: number): Hint {
-  const cure = findArchitecture(architecture)?.remark ?? 'name one under boot.loaders';
+  const cure = findArchitecture(architecture)?.remark ?? 'set one in boot.loaders';
   return hint(
     'no-loader',
-    `it boots from the network as ${client}, architecture ${architecture}, for which there is no loader: ${cure}, as ${architecture}: FILE`,
+    `there is no loader for ${client}, architecture ${architecture}: ${cure} as ${architecture}: FILE`,
   );
 }
 

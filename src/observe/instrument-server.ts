@@ -1,11 +1,11 @@
-// The listener of the instruments: /metrics for Prometheus, /healthz and /readyz for whoever starts and watches the service.
+// The HTTP listener of the instruments: /metrics for Prometheus, /healthz and /readyz for supervisors.
 //
-// 1. It answers GET and HEAD of these three paths and nothing else; requests and their times are bounded, and connections are shared out
-//    by address and network.
-// 2. A scrape costs the rack's thread milliseconds. So one is made at a time, and who asks meanwhile gets the same text; while many ask, a
-//    text serves for a second.
-// 3. Each address may ask so many times a second. What it asks beyond is answered late, so that asking on without a pause costs nothing.
-// 4. A port that cannot be opened takes nothing down: it is told and tried again every LISTEN_RETRY_MS.
+// 1. It answers only GET and HEAD of these three paths. Requests and their durations are bounded, and connections are shared out by address
+//    and network.
+// 2. A scrape costs the rack's thread milliseconds. So one is rendered at a time, and concurrent requests share it; under load a scrape is
+//    reused for a second.
+// 3. Each address has a request rate. Requests beyond it are answered late, so that a client in a tight loop costs nothing.
+// 4. A port that cannot be opened affects nothing else: it is reported, and retried every LISTEN_RETRY_MS.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Clock, Timer } from '../clock.ts';
@@ -15,56 +15,56 @@ import { ConnectionShares } from '../net/connection-shares.ts';
 import { type Rate, RateLimit, RateLimits } from '../rate-limit.ts';
 import { EXPOSITION_TYPE } from './exposition.ts';
 
-// As in the boot listener: `import` would load an HTTP client that nobody here uses.
+// As in the boot listener: `import` would load an HTTP client that is not used here.
 const { createServer } = process.getBuiltinModule('node:http');
 
-/** How soon a port is tried again that could not be opened, in milliseconds. */
+/** How soon a port that could not be opened is retried, in milliseconds. */
 export const LISTEN_RETRY_MS = 30_000;
 /**
- * The most connections of all listeners that are served. Whoever reaches a port can fill it; at the bound those who hold more than a fair
- * share lose one to each newcomer, so others notice nothing. It empties as requests are answered, and as connections rest.
+ * The most served connections of all listeners. Any host that reaches a port can fill it; at the bound, hosts with more than a fair share
+ * lose one to each newcomer, so others notice nothing. It empties as requests are answered and idle connections close.
  */
 export const CONNECTIONS_MAX = 128;
-/** The most that wait, unread, for one of those places; shared out alike. Beyond it they are answered with 503. 20 s empty it. */
+/** The most connections that wait, unread, for one of those places; shared out alike. More get a 503. It empties within 20 s. */
 export const WAITING_MAX = 16;
 /**
- * Texts of /metrics that are made. Whoever asks without a pause fills it; others then read what was counted a second ago at the most. It
- * empties with time.
+ * The rate of rendering /metrics. A client in a tight loop can use it up; others then get numbers that are at most a second old. It refills
+ * with time.
  */
 export const SCRAPE_RATE: Rate = { perSecond: 1, burst: 20 };
 /**
- * Requests of one address that are answered at once. Whoever asks without a pause fills it; what it asks beyond is answered 429, LATE_MS later.
- * Others notice nothing. It empties with time.
+ * The request rate of one address. A client in a tight loop can use it up; its further requests get a 429 after LATE_MS. Others notice
+ * nothing. It refills with time.
  */
 export const ADDRESS_RATE: Rate = { perSecond: 20, burst: 100 };
-/** Addresses whose rate is remembered. Whoever asks from more of them fills it: the one that came first begins anew. Others notice nothing. */
+/** The most addresses with a recorded rate. A host with more addresses can fill it; the oldest then starts afresh. Others notice nothing. */
 export const ADDRESSES_MAX = 1024;
-/** How late an address that asks too often is answered, in milliseconds. */
+/** The delay of a 429 response, in milliseconds. */
 export const LATE_MS = 1000;
 const REQUEST_MS_MAX = 10_000;
 const KEEP_ALIVE_MS = 65_000;
 const HEADER_BYTES_MAX = 8 * 1024;
 
-/** Where it listens. */
+/** An address and port to listen on. */
 export interface InstrumentEndpoint {
   readonly address: Ipv4;
   readonly port: number;
 }
 
-/** What /readyz says. */
+/** The content of /readyz. */
 export interface Readiness {
   readonly ready: boolean;
-  /** What is not ready, and why; empty when everything is. */
+  /** The parts that are not ready, and why; empty if everything is ready. */
   readonly notReady: readonly { readonly what: string; readonly reason: string }[];
 }
 
 export interface InstrumentServerDeps {
   readonly clock: Clock;
-  /** The text of /metrics. */
+  /** Renders the text of /metrics. */
   readonly metrics: () => Promise<string>;
   readonly readiness: () => Readiness;
   readonly onListening: (endpoint: InstrumentEndpoint) => void;
-  /** A port could not be opened, or not any more; `retryMs` until it is tried again. */
+  /** A port could not be opened; it is retried after `retryMs`. */
   readonly onFailed: (endpoint: InstrumentEndpoint, reason: string, retryMs: number) => void;
 }
 
@@ -85,9 +85,9 @@ export class InstrumentServer {
   readonly #connections: ConnectionShares;
   readonly #scrapes = new RateLimit(SCRAPE_RATE);
   readonly #rates = new RateLimits<string>(ADDRESS_RATE, ADDRESSES_MAX);
-  /** The scrape that is being made. */
+  /** The scrape in progress. */
   #scrape: Promise<Buffer> | undefined;
-  /** The last one. */
+  /** The last scrape. */
   #scraped: Buffer | undefined;
 
   constructor(deps: InstrumentServerDeps) {
@@ -95,7 +95,7 @@ export class InstrumentServer {
     this.#connections = new ConnectionShares({ clock: deps.clock, max: CONNECTIONS_MAX, waitingMax: WAITING_MAX });
   }
 
-  /** `address:port` of every listener that is open; the port is the real one when 0 was asked. */
+  /** `address:port` of every open listener; the actual port if 0 was configured. */
   get listening(): readonly string[] {
     return [...this.#doors.values()].flatMap(({ server, endpoint }) => {
       const bound = server?.address();
@@ -103,7 +103,7 @@ export class InstrumentServer {
     });
   }
 
-  /** Listens where `listen` says from now on; resolves when each was tried once. Never rejects. */
+  /** Listens on these addresses; resolves when each was tried once. Never rejects. */
   async configure(listen: readonly InstrumentEndpoint[]): Promise<void> {
     const wanted = new Map(listen.map((endpoint) => [keyOf(endpoint), endpoint]));
     for (const [key, door] of this.#doors) {
@@ -153,7 +153,7 @@ export class InstrumentServer {
       this.#tryLater(door, osErrorCode(failure) ?? errorText(failure));
       return;
     }
-    // An error of accepting (too many open files): the next connection is tried anew.
+    // A failed accept (too many open files) does not affect the next connection.
     server.on('error', () => undefined);
     door.server = server;
     door.reason = undefined;
@@ -161,7 +161,7 @@ export class InstrumentServer {
   }
 
   #tryLater(door: Door, reason: string): void {
-    // Told once for each reason, not at each try.
+    // Report each reason once, not at each attempt.
     if (door.reason !== reason) this.#deps.onFailed(door.endpoint, reason, LISTEN_RETRY_MS);
     door.reason = reason;
     door.retry = this.#deps.clock.schedule(LISTEN_RETRY_MS, () => void this.#open(door));
@@ -185,11 +185,11 @@ export class InstrumentServer {
         clock.schedule(LATE_MS, resolve);
         await promise;
         response.setHeader('Retry-After', '1');
-        send(request, response, 429, 'text/plain; charset=utf-8', 'this address asks too often\n');
+        send(request, response, 429, 'text/plain; charset=utf-8', 'too many requests from this address\n');
         return;
       }
       if (request.method !== 'GET' && request.method !== 'HEAD') {
-        send(request, response, 405, 'text/plain; charset=utf-8', 'only GET and HEAD are for these paths\n');
+        send(request, response, 405, 'text/plain; charset=utf-8', 'only GET and HEAD are allowed\n');
         return;
       }
       switch ((request.url ?? '').replace(/\?.*/, '')) {
@@ -206,25 +206,25 @@ export class InstrumentServer {
           return;
         }
         default:
-          send(request, response, 404, 'text/plain; charset=utf-8', 'there are /metrics, /healthz and /readyz\n');
+          send(request, response, 404, 'text/plain; charset=utf-8', 'the paths are /metrics, /healthz and /readyz\n');
       }
     } catch (error) {
       send(request, response, 500, 'text/plain; charset=utf-8', `${errorText(error)}\n`);
     }
   }
 
-  /** The text of now; while others ask too often, that of a second ago. */
+  /** A fresh scrape, or the last one while the rate is used up. */
   #scrapeOnce(): Promise<Buffer> {
     if (this.#scrape !== undefined) return this.#scrape;
     if (!this.#scrapes.allows(this.#deps.clock.now()) && this.#scraped !== undefined)
       return Promise.resolve(this.#scraped);
-    this.#scrape = this.#makeScrape().finally(() => {
+    this.#scrape = this.#renderScrape().finally(() => {
       this.#scrape = undefined;
     });
     return this.#scrape;
   }
 
-  async #makeScrape(): Promise<Buffer> {
+  async #renderScrape(): Promise<Buffer> {
     this.#scraped = undefined;
     this.#scraped = Buffer.from(await this.#deps.metrics(), 'utf8');
     return this.#scraped;

@@ -1,12 +1,12 @@
-// Writes the log's lines without ever holding up the loop: a reader that pauses, a full pipe or a disk that hangs costs lines.
+// Writes log lines without ever blocking the loop: a paused reader, a full pipe or a hanging disk costs lines instead.
 //
 // Sources: open(2), write(2) and pipe(7) for O_NONBLOCK; Node's process documentation, "A note on process I/O".
 //
-// 1. At most one call to the system is under way, in libuv's pool: a write that hangs holds one of its threads and no more.
-// 2. What waits never exceeds WAITING_BYTES_MAX. Lines beyond it are counted, also while there is room again, until the gap
-//    is told: so the line that tells it stands where they are missing.
-// 3. A terminal, a pipe or a FIFO is written without blocking: libuv waits for its pool when a process ends, and would wait
-//    for such a reader for ever.
+// 1. At most one system call is in progress in libuv's pool: a hanging write blocks one of its threads and no more.
+// 2. Waiting lines never exceed WAITING_BYTES_MAX. Further lines are dropped and counted, even once there is room again, until the
+//    gap is reported: so the line that reports it appears where they are missing.
+// 3. A terminal, pipe or FIFO is written without blocking: libuv waits for its pool when a process ends, and would wait for such a
+//    reader for ever.
 
 import { close, constants, open, openSync, write } from 'node:fs';
 import { dirname } from 'node:path';
@@ -16,32 +16,32 @@ import { osErrorCode } from '../errors.ts';
 import { makeDirectories } from '../files/durable-directory.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
 
-/** Lines that wait for a reader or for a disk, the write under way included. */
+/** The most bytes that wait for a reader or a disk, including the write in progress. */
 const WAITING_BYTES_MAX = 1024 * 1024;
-/** When this much waits or less, lines are taken again after some were lost. */
+/** After a loss, lines are accepted again once no more than this waits. */
 const TAKING_AGAIN_BYTES_MAX = WAITING_BYTES_MAX / 2;
-/** How soon a reader is tried again that takes nothing now. */
+/** How soon a reader that takes nothing is retried, in milliseconds. */
 const FULL_RETRY_MS = 50;
-/** How soon a file is tried again that cannot be written. */
+/** How soon a file that cannot be written is retried, in milliseconds. */
 const FAILED_RETRY_MS = 1000;
-/** How long the end of the process waits for what is left. */
+/** How long the end of the process waits for remaining lines, in milliseconds. */
 const FLUSH_MS_MAX = 1000;
 const FLUSH_POLL_MS = 10;
 
 const STANDARD_OUTPUT = 1;
 const { O_APPEND, O_CREAT, O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants;
-/** A FIFO that nobody reads is refused at once instead of being waited for. */
+/** With O_NONBLOCK, opening a FIFO without a reader fails immediately instead of blocking. */
 const FILE_FLAGS = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY;
 const FILE_MODE = 0o644;
 const DIRECTORY_MODE = 0o755;
 
-/** Told of what becomes of lines. */
+/** The callbacks for problems of writing. */
 export interface LogTrouble {
-  /** Nothing can be written; told once until it can again. */
+  /** Writing fails; called once until it succeeds again. */
   readonly onFailure: (error: Error) => void;
-  /** Lines are taken again after `missed` were lost. */
+  /** Lines are accepted again after `missed` were lost. */
   readonly onGap: (missed: number) => void;
-  /** The process ends and `bytes` were not taken. */
+  /** The process ends and `bytes` were not written. */
   readonly onUnwritten: (bytes: number) => void;
 }
 
@@ -52,30 +52,30 @@ export class LogWriter {
   readonly #clock: Clock = systemClock;
   #descriptor: number;
   #lines: string[] = [];
-  /** What is left of the write under way. */
+  /** The rest of the write in progress. */
   #writing: Uint8Array = new Uint8Array(0);
   #waitingBytes = 0;
   #busy = false;
   #resting = false;
   #failing = false;
   #reopening = false;
-  /** An opened descriptor that takes the place of the one in use. */
+  /** An opened descriptor that will replace the one in use. */
   #successor: number | undefined;
   #missed = 0;
 
-  /** @param file undefined: standard output. Throws what the system reports when it cannot be opened. */
+  /** @param file undefined for standard output. @throws the system's error when it cannot be opened */
   constructor(file: string | undefined, trouble: LogTrouble) {
     this.#file = file;
     this.#trouble = trouble;
     this.#descriptor = file === undefined ? openStandardOutput() : openFile(file);
   }
 
-  /** Takes whole lines. */
+  /** Writes whole lines. */
   write(text: string): void {
     const bytes = Buffer.byteLength(text);
     if (this.#missed > 0 || this.#waitingBytes + bytes > WAITING_BYTES_MAX) {
       this.#missed += 1;
-      this.#tellGap();
+      this.#reportGap();
       return;
     }
     this.#lines.push(text);
@@ -83,7 +83,7 @@ export class LogWriter {
     this.#next();
   }
 
-  /** Opens the file by its name again; standard output stays as it is. */
+  /** Reopens the file by its name; does nothing for standard output. */
   reopen(): void {
     if (this.#file === undefined) return;
     this.#reopening = true;
@@ -91,8 +91,8 @@ export class LogWriter {
   }
 
   /**
-   * Writes to another file from the next line on; undefined: to standard output. What waits goes there, too.
-   * @throws what the system reports when it cannot be opened; then the former file stays
+   * Writes to another file from now on, including waiting lines; undefined for standard output.
+   * @throws the system's error when it cannot be opened; the former file then stays in use
    */
   async moveTo(file: string | undefined): Promise<void> {
     if (file === this.#file) return;
@@ -104,7 +104,7 @@ export class LogWriter {
     this.#next();
   }
 
-  /** Calls `done` when everything is written, when nothing can be, or after FLUSH_MS_MAX. */
+  /** Calls `done` when everything is written, when writing fails, or after FLUSH_MS_MAX. */
   flush(done: () => void): void {
     void this.#drain().then(done);
   }
@@ -141,7 +141,7 @@ export class LogWriter {
     this.#writing = viewBytes(this.#writing, bytes);
     this.#waitingBytes -= bytes;
     if (this.#writing.length === 0) this.#failing = false;
-    this.#tellGap();
+    this.#reportGap();
     this.#next();
   }
 
@@ -164,7 +164,7 @@ export class LogWriter {
     });
   }
 
-  #tellGap(): void {
+  #reportGap(): void {
     if (this.#missed === 0 || this.#waitingBytes > TAKING_AGAIN_BYTES_MAX) return;
     const missed = this.#missed;
     this.#missed = 0;
@@ -176,11 +176,11 @@ export class LogWriter {
     const former = this.#descriptor;
     this.#descriptor = this.#successor;
     this.#successor = undefined;
-    // Standard output stays open: it is the process's, not the log's.
+    // Standard output belongs to the process, so it stays open.
     if (former !== STANDARD_OUTPUT) close(former, () => undefined);
   }
 
-  /** Whatever the system does with the old descriptor, the next write is to the new one. */
+  /** The next write uses the new descriptor, whatever the system does with the old one. */
   #openAgain(file: string): void {
     this.#reopening = false;
     this.#busy = true;
@@ -202,7 +202,7 @@ function openFile(file: string): number {
   return openSync(file, FILE_FLAGS, FILE_MODE);
 }
 
-/** The same without holding up the loop. */
+/** The same without blocking the loop. */
 function openFileSoon(file: string): Promise<number> {
   makeDirectories(dirname(file), DIRECTORY_MODE);
   return new Promise((resolve, reject) => {
@@ -213,15 +213,15 @@ function openFileSoon(file: string): Promise<number> {
 /** A descriptor of standard output that does not block where it is a terminal, a pipe or a socket. */
 function openStandardOutput(): number {
   if (!isatty(STANDARD_OUTPUT)) {
-    // Node makes a pipe or a socket non-blocking when it makes its stream, which nothing is written to here.
+    // Node makes a pipe or a socket non-blocking when it creates its stream; nothing is written to that stream here.
     void process.stdout;
     return STANDARD_OUTPUT;
   }
   try {
-    // An opening of our own: a shell shares the other one, and must not find it changed.
+    // Open it separately: a shell shares the existing descriptor, whose mode must not change.
     return openSync('/dev/stdout', O_WRONLY | O_NONBLOCK | O_NOCTTY);
   } catch {
-    // The terminal of somebody else. A paused one then holds up the end of the process, though not the rack.
+    // The terminal belongs to another user. If it is paused, it delays the end of the process, but not the rack.
     return STANDARD_OUTPUT;
   }
 }

@@ -1,4 +1,4 @@
-// The log: one line for each event, its kind as `event`. Pretty on a terminal, JSON elsewhere.
+// The log: one line per event, with its kind as `event`. Formatted for reading on a terminal, JSON elsewhere.
 
 import { createRequire } from 'node:module';
 import { isatty } from 'node:tty';
@@ -23,34 +23,34 @@ const PINO_LEVELS: Readonly<Record<EventLevel, 'debug' | 'info' | 'warn' | 'erro
 
 export interface LogSettings {
   readonly level: EventLevel;
-  /** Undefined: standard output. */
+  /** Undefined for standard output. */
   readonly file: string | undefined;
 }
 
 /** An open log. */
 export interface Log {
-  /** Its `flush(done)` calls `done` when the lines are written, or after a second of waiting for that. */
+  /** Its `flush(done)` calls `done` when the lines are written, or after a second. */
   readonly logger: Logger;
-  /** Opens the file by its name again, after it was moved away; a log without a file goes on as it is. */
+  /** Reopens the file by its name after it was moved away; does nothing for standard output. */
   reopen(): void;
   /**
-   * Writes to another file from now on; undefined: to standard output.
-   * @throws RackError `store-unwritable`; the former file stays
+   * Writes to another file from now on; undefined for standard output.
+   * @throws RackError `store-unwritable`; the former file stays in use
    */
   moveTo(file: string | undefined): Promise<void>;
 }
 
-/** Opens the log. @throws RackError `store-unwritable` when the log file cannot be opened. */
+/** Opens the log. @throws RackError `store-unwritable` when the log file cannot be opened */
 export function openLog(settings: LogSettings): Log {
   let name = settings.file ?? 'standard output';
   const writer = openWriter(settings.file, {
     onFailure: (error) =>
       console.error(
-        `rackboot: the log ${name} cannot be written: ${errorText(error)}; lines follow again as soon as it can be`,
+        `rackboot: the log ${name} cannot be written: ${errorText(error)}; logging resumes as soon as it can be`,
       ),
-    onGap: (missed) => logger.warn({ event: 'log.gap', missed }, 'lines that could not be written are lost'),
+    onGap: (missed) => logger.warn({ event: 'log.gap', missed }, 'lines could not be written and are lost'),
     onUnwritten: (bytes) =>
-      console.error(`rackboot: the log ${name} takes nothing: its last lines, ${counted(bytes, 'byte')}, are lost`),
+      console.error(`rackboot: the log ${name} is blocked; its last lines (${counted(bytes, 'byte')}) are lost`),
   });
   let format = formatFor(settings.file);
   const lines = {
@@ -78,7 +78,7 @@ const formatFor = (file: string | undefined): ((line: string) => string) =>
 const unwritable = (file: string | undefined, error: unknown): RackError =>
   new RackError(
     'store-unwritable',
-    `the log ${file} cannot be written: ${errorText(error)}; give it to the user that runs Rackboot, or set log.file to another place`,
+    `the log ${file} cannot be written: ${errorText(error)}; make it writable for the user that runs Rackboot, or set log.file to another path`,
     { cause: error },
   );
 
@@ -90,15 +90,15 @@ function openWriter(file: string | undefined, trouble: LogTrouble): LogWriter {
   }
 }
 
-/** Makes of a line of JSON one line as a person reads it: time, level, the event's name, what happened, its fields. */
+/** Returns a function that renders a JSON line for people: time, level, event name, message and fields. */
 export function openTerminalFormat(): (line: string) => string {
-  // Loaded only here: a service, whose log is no terminal, need not carry it.
+  // Loaded on demand: a service does not log to a terminal.
   const { prettyFactory }: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty');
   const pretty = prettyFactory({ colorize: process.env.NO_COLOR === undefined, translateTime: 'SYS:HH:MM:ss.l' });
   return (line) => {
     const { level, time, event, msg, ...fields } = lineShape.parse(JSON.parse(line));
     const rest = Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields)}`;
-    // Everything is in the message: fields of some names, such as hostname, are otherwise shown elsewhere, and as they came.
+    // Put all fields in the message: pino-pretty would move fields such as hostname, and show them unescaped.
     return pretty({ level, time, msg: cleanLines(`${event === undefined ? '' : `${event}: `}${msg}${rest}`) });
   };
 }
@@ -110,13 +110,13 @@ const lineShape = z.looseObject({
   msg: z.string().default(''),
 });
 
-/** Writes the events of the stream that `levels` show to the log from now on. */
+/** Starts logging the events that `levels` shows. */
 export function logEvents(log: Logger, stream: EventStream, kinds: EventKinds, levels: LogLevels): void {
-  // What is shown is decided here, kind by kind.
+  // `levels` decides per kind what is shown.
   log.level = PINO_LEVELS.debug;
   const cursor = stream.subscribe(() => {
     const { events, missed } = cursor.drain(EVENTS_PER_TURN_MAX);
-    if (missed > 0) log.warn({ event: 'log.gap', missed }, 'events came faster than the log could take them');
+    if (missed > 0) log.warn({ event: 'log.gap', missed }, 'events were published faster than the log could take them');
     for (const event of events) {
       const kind = kinds.get(event.kind);
       const level = isOfProbe(event) ? 'debug' : (kind?.level ?? 'info');

@@ -1,15 +1,14 @@
-// How late the event loop is: a timer that is due every LAG_PERIOD_MS, and how long after that it fires. What a machine waits for its
-// answer beyond the answer's own time.
+// Measures the lag of the event loop: how late a timer due every LAG_PERIOD_MS fires. A reply to a machine is delayed by this much.
 
 import type { Clock, Instant, Timer } from '../clock.ts';
 import { type DurationCounts, Durations } from '../counters.ts';
 
-/** How often the loop is looked at, in milliseconds. */
+/** How often the lag is measured, in milliseconds. */
 export const LAG_PERIOD_MS = 100;
-/** Upper bounds in seconds. */
+/** The histogram's upper bounds in seconds. */
 const LAG_SECONDS = [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
-/** Measures from its making until `close`. */
+/** Measures from construction until `close`. */
 export class LoopLag {
   readonly #clock: Clock;
   readonly #lags = new Durations(LAG_SECONDS);
@@ -28,7 +27,7 @@ export class LoopLag {
     return this.#lags.read();
   }
 
-  /** When the loop last turned, as far as the timer saw. */
+  /** When the timer last fired. */
   get lastAt(): Instant {
     return this.#lastAt;
   }
@@ -42,7 +41,7 @@ export class LoopLag {
     const setAt = this.#clock.now();
     this.#timer = this.#clock.schedule(LAG_PERIOD_MS, () => {
       this.#lastAt = this.#clock.now();
-      // Timers count whole milliseconds, so one may come a little early.
+      // Timers count whole milliseconds, so one may fire a little early.
       this.#lags.add(Math.max(0, this.#lastAt - setAt - LAG_PERIOD_MS));
       if (!this.#closed) this.#expect();
     });

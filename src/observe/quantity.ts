@@ -1,6 +1,6 @@
-// Sizes and times as people read them.
+// Formats sizes and durations for people.
 
-/** Bytes: `4.2 GiB`. */
+/** Formats a size: `4.2 GiB`. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
   let value = bytes;
@@ -12,7 +12,7 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit] ?? ''}`;
 }
 
-/** A duration of seconds and more: `3 h 12 min`. */
+/** Formats a duration, rounded to seconds: `3 h 12 min`. */
 export function formatDuration(ms: number): string {
   const total = Math.max(0, Math.round(ms / 1000));
   if (total < 60) return `${total} s`;
@@ -22,7 +22,7 @@ export function formatDuration(ms: number): string {
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** How long something took, from milliseconds on: `3 ms`, `2.4 s`, `10 min`. */
+/** Formats a duration, precise to milliseconds if it is short: `3 ms`, `2.4 s`, `10 min`. */
 export function formatSpan(ms: number): string {
   if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(1).replace(/\.0$/, '')} s`;

@@ -1,18 +1,18 @@
-// The timeline: what each machine did, step by step, boot by boot. A reader of the event stream that keeps, for each hardware
-// address, the events themselves; sentences are made when somebody looks.
+// The timeline: the steps of each machine, grouped by boot. It reads the event stream and keeps the events themselves by hardware
+// address; sentences are rendered on demand.
 //
 //   stream ─ drain ─ take ─┬─ startsBoot? ─ next boot
-//                          ├─ the same again: counted on the last step
+//                          ├─ repeated: counted on the last step
 //                          ├─ append ─ followers
-//                          └─ BootWatch.look ─ hint: a step at once, and published for the log and the region
+//                          └─ BootWatch.observe ─ hint: appended as a step, and published for the log and the region
 //
-// 1. Bounded by MACHINES_MAX, STEPS_PER_MACHINE_MAX and STEPS_MAX; at a bound the oldest steps, or the machine that was silent for
-//    longest, go. Machines that did no more than ask for an address go before those that loaded something, so a flood of invented
-//    hardware addresses does not wash away a boot.
-// 2. An event that happens again and again (renewals) is one step with a count.
-// 3. What was missed because events came too fast is counted, never guessed.
-// 4. A host that only asks for an address, and does not boot, begins a story at NEWCOMER_RATE: of twenty thousand new ones a second each
-//    story would be gone before anybody could look, and would have taken that of another with it.
+// 1. Bounded by MACHINES_MAX, STEPS_PER_MACHINE_MAX and STEPS_MAX. At a bound the oldest steps, or the machine that was silent for
+//    longest, are dropped. Machines that only asked for an address are dropped before those that loaded something, so a flood of
+//    invented hardware addresses does not displace a boot.
+// 2. A repeated event (renewals) is one step with a count.
+// 3. Events missed because they came too fast are counted, never guessed.
+// 4. New hosts that only ask for an address and do not boot are admitted at NEWCOMER_RATE. At twenty thousand new ones a second, each would
+//    be dropped before a person could look, and would displace another.
 
 import { BoundedMap } from '../bounded-map.ts';
 import { type Instant, later } from '../clock.ts';
@@ -27,33 +27,33 @@ import type { ObserveEvent } from './events.ts';
 import { BootWatch, isKernelFile } from './hints.ts';
 import { isDhcpEvent } from './sentences/dhcp.ts';
 
-/** Machines that are remembered. */
+/** The most machines kept. */
 export const MACHINES_MAX = 4096;
-/** Steps of one machine; a boot has 30 to 60. */
+/** The most steps of one machine; a boot has 30 to 60. */
 export const STEPS_PER_MACHINE_MAX = 256;
-/** Steps of all machines together. Each holds its event: 370 bytes were measured, so 15 MB in all. */
+/** The most steps of all machines. Each holds its event: 370 bytes measured, so 15 MB in all. */
 export const STEPS_MAX = 40_000;
-/** Hosts nobody heard of that do not boot, and begin to be remembered; a hall of them that is switched on has room. */
+/** The rate at which new hosts that do not boot are admitted; ample for a hall that is powered on at once. */
 export const NEWCOMER_RATE: Rate = { perSecond: 100, burst: MACHINES_MAX / 2 };
-/** So much silence before firmware asks again is a boot of its own. */
+/** After this much silence, in milliseconds, a request of firmware starts a new boot. */
 export const QUIET_MS = 120_000;
-/** So many people may follow at a time. */
+/** The most concurrent followers. */
 export const FOLLOWERS_MAX = 32;
 
 /** One step of a machine. */
 export interface TimelineStep {
-  /** Grows through all steps of all machines; a step that is counted on keeps its number. */
+  /** Grows over the steps of all machines; a repeated step keeps its number. */
   readonly number: number;
-  /** Which boot of the machine, from 1; counted since the process began. 0: nothing of a boot was heard yet. */
+  /** The number of the machine's boot since the process started, from 1; 0 before its first boot. */
   readonly boot: number;
   readonly event: RackEvent;
-  /** How often it happened in a row. */
+  /** How many times in a row it happened. */
   readonly times: number;
-  /** When it happened last. */
+  /** When it last happened. */
   readonly lastAt: Instant;
 }
 
-/** Told of each step as it happens, and again when it is counted on. */
+/** Called for each step as it happens, and again when it repeats. */
 export type Follower = (mac: MacAddress, step: TimelineStep) => void;
 
 interface Story {
@@ -62,45 +62,45 @@ interface Story {
   steps: TimelineStep[];
   boot: number;
   lastAt: Instant;
-  /** It was answered by DHCP in this boot. */
+  /** DHCP answered the machine in this boot. */
   answered: boolean;
-  /** Firmware, and not only a running system or iPXE, asked in this boot. */
+  /** Firmware, not only iPXE or a running system, asked in this boot. */
   firmware: boolean;
-  /** Something was loaded in this boot. */
+  /** A file was loaded in this boot. */
   loaded: boolean;
   /** A kernel was loaded in this boot. */
   kernel: boolean;
 }
 
-/** Kinds that say nothing of what a machine does. */
+/** Kinds that are not about machines. */
 const OTHER_KINDS = /^(?:dns|log|config|region|daemon|interface)\.|^boot\.hint$|^net\.router-/;
-/** Kinds of what a machine does itself: with any other, such as a sighting or a change of the region, no boot begins. */
+/** Kinds of a machine's own actions: no other kind, such as a sighting or a change in the region, starts a boot. */
 const OF_MACHINE = /^(?:dhcp|tftp|http)\.(?!expired$|ended$)/;
-/** Kinds with which DHCP answers a machine. */
+/** Kinds of DHCP answers to a machine. */
 const ANSWERS: ReadonlySet<string> = new Set<DhcpEventKind>(['dhcp.offer', 'dhcp.ack', 'dhcp.elsewhere']);
-/** Kinds with which a machine has got a file. */
+/** Kinds of files that a machine got. */
 const FILES: ReadonlySet<string> = new Set(['tftp.sent', 'http.file-sent', 'http.rendered']);
 
 /** The steps of all machines. */
 export class Timeline {
   readonly #publish: Publish;
-  /** Those that only asked for an address, then those that loaded something; the one silent for longest first. */
+  /** Machines that only asked for an address, and machines that loaded something; the longest silent first. */
   readonly #askers = this.#stories();
   readonly #loaders = this.#stories();
   readonly #followers = new Set<Follower>();
-  /** Of the kinds that came so far: whether they say what a machine does. */
+  /** Whether a kind is about machines; cached for the kinds seen so far. */
   readonly #kinds = new Map<string, boolean>();
   readonly #newcomers = new RateLimit(NEWCOMER_RATE);
   #number = 0;
   #steps = 0;
   #missed = 0;
 
-  /** @param publish where hints go */
+  /** @param publish receives the hints */
   constructor(publish: Publish) {
     this.#publish = publish;
   }
 
-  /** Reads a stream from now on. */
+  /** Starts reading a stream. */
   read(stream: EventStream): void {
     const cursor = stream.subscribe(() => {
       const { events, missed } = cursor.drain(EVENTS_PER_TURN_MAX);
@@ -109,7 +109,7 @@ export class Timeline {
     }, 'timeline');
   }
 
-  /** Events that came faster than they could be taken. */
+  /** Events missed because they came too fast. */
   get missed(): number {
     return this.#missed;
   }
@@ -120,12 +120,12 @@ export class Timeline {
     return this.#steps;
   }
 
-  /** The steps of a machine, the oldest first; undefined: it was not seen, or was forgotten. */
+  /** The steps of a machine, the oldest first; undefined if it was not seen, or was dropped. */
   find(mac: MacAddress): readonly TimelineStep[] | undefined {
     return this.#storyOf(mac)?.steps;
   }
 
-  /** Machines and when each was last heard of, the latest first, at most `limit`. */
+  /** The machines with their last steps, the most recent first, at most `limit`. */
   latest(limit: number): readonly { readonly mac: MacAddress; readonly step: TimelineStep }[] {
     return [...this.#askers.values(), ...this.#loaders.values()]
       .toSorted((a, b) => b.lastAt - a.lastAt)
@@ -136,7 +136,7 @@ export class Timeline {
       });
   }
 
-  /** Tells of each step from now on. @returns what ends it; undefined when FOLLOWERS_MAX follow already */
+  /** Calls the follower for each further step. @returns a function that ends this; undefined if there are FOLLOWERS_MAX already */
   follow(follower: Follower): (() => void) | undefined {
     if (this.#followers.size >= FOLLOWERS_MAX) return undefined;
     this.#followers.add(follower);
@@ -162,7 +162,7 @@ export class Timeline {
     }
     this.#note(story, event);
     this.#append(story, event);
-    for (const { name, text } of story.watch.look(event)) {
+    for (const { name, text } of story.watch.observe(event)) {
       const hint: ObserveEvent = {
         kind: 'boot.hint',
         at: event.at,
@@ -177,7 +177,7 @@ export class Timeline {
     this.#keepBounds();
   }
 
-  /** Kinds are a closed set, so the memory of this is bounded. */
+  /** Kinds are a closed set, so the cache is bounded. */
   #concernsMachines(kind: string): boolean {
     let concerns = this.#kinds.get(kind);
     if (concerns === undefined) {
@@ -212,7 +212,7 @@ export class Timeline {
     };
   }
 
-  /** What an event says of the boot, and that the machine was heard of. */
+  /** Updates the state of the boot from an event. */
   #note(story: Story, event: RackEvent): void {
     story.lastAt = event.at;
     if (ANSWERS.has(event.kind)) story.answered = true;
@@ -233,7 +233,7 @@ export class Timeline {
     if (last !== undefined && last.boot === story.boot && isSame(last.event, event)) {
       const again = { ...last, times: last.times + 1, lastAt: event.at };
       story.steps[story.steps.length - 1] = again;
-      this.#tell(story.mac, again);
+      this.#notify(story.mac, again);
       return;
     }
     this.#number += 1;
@@ -241,15 +241,15 @@ export class Timeline {
     story.steps.push(step);
     this.#steps += 1;
     if (story.steps.length > STEPS_PER_MACHINE_MAX) {
-      // In eighths, so that a machine at the bound does not move its whole list at each step.
+      // Drop an eighth at once, so that a machine at the bound does not copy its list at each step.
       const cut = STEPS_PER_MACHINE_MAX / 8;
       story.steps = story.steps.slice(cut);
       this.#steps -= cut;
     }
-    this.#tell(story.mac, step);
+    this.#notify(story.mac, step);
   }
 
-  #tell(mac: MacAddress, step: TimelineStep): void {
+  #notify(mac: MacAddress, step: TimelineStep): void {
     for (const follower of this.#followers) follower(mac, step);
   }
 
@@ -262,15 +262,15 @@ export class Timeline {
 
 const isFirmware = (client: string | undefined): boolean => client !== undefined && client !== 'ipxe';
 
-/** The file that a machine has got with this event. */
+/** The file that a machine got with this event. */
 function fileOf(event: RackEvent): string | undefined {
   if (!FILES.has(event.kind)) return undefined;
   return 'file' in event && typeof event.file === 'string' ? event.file : '';
 }
 
 /**
- * True for a DISCOVER with which a boot begins: of firmware, or of iPXE that is firmware, after something was loaded or after a
- * long silence. iPXE that firmware has loaded, and the system that runs at the end, go on with the boot that loaded them.
+ * True for a DISCOVER that starts a boot: from firmware, or from iPXE in the card, after a file was loaded or after a long silence. An
+ * iPXE that firmware loaded, and the system that runs at the end, belong to the boot that loaded them.
  */
 function startsBoot(story: Story, event: RackEvent): boolean {
   if (!isDhcpEvent(event) || event.kind !== 'dhcp.offer' || event.client === undefined) return false;
@@ -280,7 +280,7 @@ function startsBoot(story: Story, event: RackEvent): boolean {
   return story.loaded || (isFirmware(event.client) && !story.firmware);
 }
 
-/** Fields that differ although the same thing happens. */
+/** Fields that may differ between repetitions of the same event. */
 const VARYING = new Set(['at', 'milliseconds', 'count', 'waitedSeconds', 'port', 'leaseSeconds', 'omitted']);
 
 function isSame(a: RackEvent, b: RackEvent): boolean {

@@ -1,7 +1,7 @@
-// What a machine waits for now, from its last steps: the last line of a trace.
+// Describes what the rack expects next of a machine, from its last steps: the last line of a trace.
 //
-// 1. Silence is said with its length; what it may mean is said as a possibility.
-// 2. A lease that ends is no step of the machine: what it was about to do stays what it owes, and its silence is given its meaning.
+// 1. Silence is reported with its length; its likely meaning is given as a possibility.
+// 2. The end of a lease is not a step of the machine: the machine's expected next step stays the same, and so does the meaning of its silence.
 
 import type { Instant } from '../clock.ts';
 import type { RackEvent } from '../event.ts';
@@ -11,45 +11,45 @@ import { isDhcpEvent } from './sentences/dhcp.ts';
 import { isHttpEvent, isRefusedReport, isTftpEvent } from './sentences/files.ts';
 import type { TimelineStep } from './timeline.ts';
 
-/** So much silence in the middle of a boot is worth a word. */
+/** Silence in the middle of a boot that is explained, in milliseconds. */
 const SILENCE_MS = 60_000;
-/** How long a kernel and its environment may be silent. */
+/** The same for a starting kernel and its environment. */
 const KERNEL_SILENCE_MS = 180_000;
 
-/** Kinds with which a download has ended too early. */
+/** Kinds of downloads that ended early. */
 const BROKEN_OFF: ReadonlySet<string> = new Set(['tftp.aborted', 'tftp.timed-out', 'http.aborted', 'http.timed-out']);
 
 interface Waiting {
   readonly text: string;
-  /** What a longer silence may mean; undefined: nothing is owed. */
+  /** What a longer silence may mean; undefined if the machine is not expected to do anything. */
   readonly silence?: string | undefined;
   readonly silenceMs?: number | undefined;
 }
 
-/** The last line of a trace: what the machine does next, or what a long silence may mean. */
+/** Describes the machine's expected next step or, after a long silence, what that may mean. */
 export function describeWaiting(steps: readonly TimelineStep[], now: Instant): string {
   const last =
     steps.findLast(({ event }) => saysWhatIsNext(event) && !isEnd(event)) ??
     steps.findLast(({ event }) => saysWhatIsNext(event));
-  if (last === undefined) return 'its first message: nothing was heard of it since the rack was started';
+  if (last === undefined) return 'its first message: it was not seen since the rack started';
   const { text, silence, silenceMs = SILENCE_MS } = waitingAfter(last, steps);
   const latest = steps.findLast(({ event }) => isOfMachine(event)) ?? last;
   const quiet = now - latest.lastAt;
-  const heard = `heard of ${formatSpan(quiet)} ago${isEnd(last.event) ? '' : endOfLease(steps, latest)}`;
+  const heard = `last seen ${formatSpan(quiet)} ago${isEnd(last.event) ? '' : endOfLease(steps, latest)}`;
   return silence === undefined || quiet < silenceMs ? `${text}; ${heard}` : `${text}; ${heard}: ${silence}`;
 }
 
 const saysWhatIsNext = ({ kind }: RackEvent): boolean =>
   kind !== 'boot.hint' && !/probed$|missing$|^http\.forwarded$|^dhcp\.inform$|^net\./.test(kind);
 
-/** True for what the rack says when a lease is over, of which the machine knows nothing. */
+/** True for the rack's events at the end of a lease, which are not steps of the machine. */
 const isEnd = ({ kind }: RackEvent): boolean => kind === 'dhcp.expired' || kind === 'dhcp.ended';
 
-/** True for what a machine did itself. */
+/** True for the machine's own actions. */
 const isOfMachine = (event: RackEvent): boolean =>
   !isEnd(event) && !/^(?:net|machine|boot)\.|\.(?:stalled|timed-out)$/.test(event.kind);
 
-/** That the machine's lease is over, where nothing was heard of it since. */
+/** Says that the machine's lease has ended, if it did so after the machine's latest step. */
 function endOfLease(steps: readonly TimelineStep[], latest: TimelineStep): string {
   const end = steps.findLast(({ event }) => isEnd(event));
   return end !== undefined && end.lastAt >= latest.lastAt && end !== latest ? ', and its lease has ended' : '';
@@ -62,12 +62,15 @@ function waitingAfter(step: TimelineStep, steps: readonly TimelineStep[]): Waiti
     if (isHttpEvent(event) && isRefusedReport(event)) {
       return { text: `it to report again: the region refused its report with ${event.status}` };
     }
-    if (event.kind === 'http.posted') return { text: 'nothing more of this rack: it has reported to the region' };
+    if (event.kind === 'http.posted') return { text: 'nothing more from this rack: it has reported to the region' };
     if (event.kind === 'http.stalled') {
-      return { text: `it to take more of ${event.file ?? 'its file'}, which stands still`, silence: 'see its screen' };
+      return {
+        text: `it to continue loading ${event.file ?? 'its file'}, which has stalled`,
+        silence: 'check its screen',
+      };
     }
     if (BROKEN_OFF.has(event.kind)) {
-      return { text: `it to ask for ${event.file ?? 'its file'} again, or start anew`, silence: 'see its screen' };
+      return { text: `it to request ${event.file ?? 'its file'} again, or to restart`, silence: 'check its screen' };
     }
     if (event.purpose !== undefined) return waitingAfterPurpose(event.purpose);
     if (event.file !== undefined) return waitingAfterFile(event.file, isProxied(step, steps));
@@ -83,30 +86,30 @@ function waitingAfterDhcp(kind: string, step: TimelineStep, steps: readonly Time
       if (isDhcpEvent(step.event) && step.event.proxied === true) {
         return {
           text: 'it to get an address from the other DHCP server',
-          silence: 'it was switched off, or no other DHCP server answers on this network, which is in proxy mode',
+          silence: 'it was powered off, or no other DHCP server answers on this network, which is in proxy mode',
         };
       }
       return {
         text: 'it to take the offer',
-        silence: 'it was switched off, did not hear the offer, or took the one of another DHCP server',
+        silence: 'it was powered off, did not receive the offer, or took that of another DHCP server',
       };
     case 'dhcp.elsewhere':
       return boots && isDhcpEvent(step.event) && step.event.client !== undefined
-        ? { text: 'it to load what it was told', silence: 'see its screen: the file was not asked for' }
-        : { text: boots ? 'whatever its system does next' : 'nothing: it does not boot from the network' };
+        ? { text: 'it to load its boot file', silence: 'check its screen: it did not request the file' }
+        : { text: boots ? 'whatever its system does next' : 'nothing: it is not booting from the network' };
     case 'dhcp.ack':
     case 'dhcp.boot-server': {
       const { event } = step;
       const file = isDhcpEvent(event) && event.client !== undefined ? event.file : undefined;
       if (file !== undefined)
-        return { text: `it to load ${file}`, silence: 'see its screen: the file was not asked for' };
+        return { text: `it to load ${file}`, silence: 'check its screen: it did not request the file' };
       if (isDhcpEvent(event) && event.client !== undefined) {
         return {
-          text: `nothing: it was given nothing to load${event.planReason === undefined ? '' : `, ${event.planReason}`}`,
+          text: `nothing: it got no boot file${event.planReason === undefined ? '' : ` (${event.planReason})`}`,
         };
       }
       return {
-        text: boots ? 'whatever its system does next' : 'nothing: it does not boot from the network',
+        text: boots ? 'whatever its system does next' : 'nothing: it is not booting from the network',
       };
     }
     case 'dhcp.refused':
@@ -124,36 +127,35 @@ function waitingAfterDhcp(kind: string, step: TimelineStep, steps: readonly Time
 function waitingAfterPurpose(purpose: string): Waiting {
   switch (purpose) {
     case 'chain':
-      return { text: 'its loader to ask again and say who it is', silence: 'see its screen' };
+      return { text: 'its loader to identify itself and ask again', silence: 'check its screen' };
     case 'local':
-      return { text: 'nothing: it starts its own disk' };
+      return { text: 'nothing: it boots its own disk' };
     case 'poweroff':
-      return { text: 'nothing: it switches itself off' };
+      return { text: 'nothing: it powers off' };
     case 'enlist':
     case 'commissioning':
     case 'install':
-      return { text: 'it to load its kernel', silence: 'see its screen: the kernel was not asked for' };
+      return { text: 'it to load its kernel', silence: 'check its screen: it did not request the kernel' };
     default:
-      return { text: 'a remedy: it shows the reason on its screen, starts anew and asks again' };
+      return { text: 'a remedy: it shows the reason on its screen, restarts and asks again' };
   }
 }
 
-/** True in a boot for which another DHCP server gave the address. */
+/** True for a boot with an address of another DHCP server. */
 const isProxied = ({ boot }: TimelineStep, steps: readonly TimelineStep[]): boolean =>
   steps.some((one) => one.boot === boot && isDhcpEvent(one.event) && one.event.proxied === true);
 
 function waitingAfterFile(file: string, proxied: boolean): Waiting {
-  if (/(?:^|\/)linux$/.test(file)) return { text: 'it to load its initrd', silence: 'see its screen' };
+  if (/(?:^|\/)linux$/.test(file)) return { text: 'it to load its initrd', silence: 'check its screen' };
   if (proxied && /(?:^|\/)grub[a-z0-9]+\.efi$/i.test(file)) {
     const silence =
-      'GRUB asks the server that gave the address, where this rack has to be the next server (siaddr), or stops at its prompt';
+      'GRUB asks the server that gave the address; unless that names this rack as next server (siaddr), GRUB stops at its prompt';
     return { text: 'its loader to ask for a configuration', silence };
   }
-  if (!isKernelFile(file)) return { text: 'its loader to ask for a configuration', silence: 'see its screen' };
+  if (!isKernelFile(file)) return { text: 'its loader to ask for a configuration', silence: 'check its screen' };
   return {
     text: 'its kernel to start, ask for an address and report',
-    silence:
-      'its console says more than the network does: a kernel without a driver for this network card is silent here',
+    silence: 'check its console: a kernel without a driver for this network card is silent on the network',
     silenceMs: KERNEL_SILENCE_MS,
   };
 }

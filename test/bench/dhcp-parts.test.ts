@@ -1,4 +1,4 @@
-// What the DHCP benchmark is made of, apart from its servers: files of leases, clients, traces, profiles.
+// The parts of the DHCP benchmark, without servers: lease files, clients, traces and profiles.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -27,7 +27,7 @@ const LOW = ipv4(0x0a590000);
 const RANGE = { low: LOW, size: 1000 };
 const WALL_SECONDS = 2_000_000_000;
 
-test('each lease file tells of the same clients, addresses and ends', () => {
+test('all lease files have the same clients, addresses and ends', () => {
   const leases = { range: RANGE, count: 4, leaseSeconds: 7200, wallSeconds: WALL_SECONDS };
   const expected = [0, 1, 2, 3].map((client) => ({
     address: formatIpv4(ipv4(LOW + client * 250)),
@@ -55,7 +55,7 @@ test('each lease file tells of the same clients, addresses and ends', () => {
   }
 });
 
-test('clients renew in a scattered order, a second after their last ACK, and share no address', () => {
+test('clients renew in a scattered order, at the earliest a second after their last ACK, and share no address', () => {
   const clients = new Clients(RANGE, 100);
   assert.equal(clients.addressOf(99), LOW + 990);
   const newcomer = clients.newcomer() ?? 0;
@@ -83,7 +83,7 @@ test('clients renew in a scattered order, a second after their last ACK, and sha
   assert.notEqual(clients.renewer(7300), undefined);
 });
 
-test('of more clients than may renew, those that were there first do', () => {
+test('if too many clients could renew, the earliest ones do', () => {
   const clients = new Clients(RANGE, 100);
   for (let count = 0; count < 50; count += 1) clients.leased(clients.newcomer() ?? 0, LOW + count * 10 + 1, 0);
   clients.shuffle(120);
@@ -92,7 +92,7 @@ test('of more clients than may renew, those that were there first do', () => {
   assert.equal(Math.max(...[...renewing].map((client) => client ?? -1)), 119);
 });
 
-test('a warm-up is over when the rate of a second is no more than that of the second before, but not in the first three', () => {
+test('a warm-up ends when the rate stops growing from one second to the next, but not in the first three', () => {
   const flat = Array.from({ length: 12 }, () => 100);
   const cases: readonly (readonly [string, readonly number[], boolean])[] = [
     ['flat for three seconds', flat, true],
@@ -105,7 +105,7 @@ test('a warm-up is over when the rate of a second is no more than that of the se
   for (const [name, windows, steady] of cases) assert.equal(isSteady(windows), steady, name);
 });
 
-test('the table of docs/performance.md has a row for each part, and what is on disk', () => {
+test('the table of docs/performance.md has a row per part, and one for what is on disk', () => {
   const part = '1 000 leases: DORA, 32 in flight';
   const result = (metric: string, rackboot: number, kea: number) => ({ metric, unit: '', rackboot, peers: { kea } });
   const results = [
@@ -126,7 +126,7 @@ test('the table of docs/performance.md has a row for each part, and what is on d
   ]);
 });
 
-test('an answer to another client, or none, is no answer', () => {
+test('a reply to another client, or other bytes, does not count as an answer', () => {
   const slot = new Slot();
   slot.client = 7;
   slot.xid = 9;
@@ -166,7 +166,7 @@ test('an ACK counts as synced only when its write was synced after the OFFER', (
   }
 });
 
-test('the time of a function is its own, and idle time is nobody’s', () => {
+test('a function’s time is its self time, and idle time belongs to no function', () => {
   const node = (id: number, functionName: string, url = '') => ({
     id,
     callFrame: { functionName, url, lineNumber: 4 },
@@ -182,9 +182,9 @@ test('the time of a function is its own, and idle time is nobody’s', () => {
   ]);
 });
 
-test('a control group counts the time of a process that it was given, and is gone afterwards', async () => {
+test('a control group counts the CPU time of its process, and is removed afterwards', async () => {
   const account = CpuAccount.open();
-  // Where none can be made the benchmark reads /proc.
+  // Without a control group, the benchmark reads /proc.
   if (account === undefined) return;
   const child = spawn(process.execPath, ['-e', 'for (let sum = 0; ; sum += 1);'], { stdio: 'ignore' });
   const ended = once(child, 'exit');

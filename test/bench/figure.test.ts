@@ -1,4 +1,4 @@
-// The arithmetic of the benchmarks: medians, quantiles, and what is shown of them.
+// The arithmetic of the benchmarks: medians, quantiles, and their formatting.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

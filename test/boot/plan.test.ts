@@ -130,5 +130,5 @@ test('the reason names the firmware and the override', () => {
     { client: UEFI, mac: hw('52:54:00:12:34:56'), serverAddress: RACK },
     bootConfig(loaders(['7', 'x.efi'])),
   );
-  assert.equal(plan?.reason, 'UEFI amd64, PXE (boot.loaders 7)');
+  assert.equal(plan?.reason, 'UEFI amd64, PXE; boot.loaders 7');
 });

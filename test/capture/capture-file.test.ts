@@ -1,4 +1,4 @@
-// Capture files and the packets in them: every form is read, cut files give what is whole, and no bytes at all do harm.
+// Capture files and their packets: every format is read, truncated files give their whole packets, and no input does harm.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -15,7 +15,7 @@ const PAYLOAD = Buffer.from('\0\x01lpxelinux.0\0octet\0', 'latin1');
 const PACKET = packet('10.20.0.100', 2070, '10.20.0.1', 69, PAYLOAD);
 
 for (const [name, { type, head }] of Object.entries(LINKS)) {
-  test(`a datagram is found behind the header of ${name}`, () => {
+  test(`a datagram is found after the header of ${name}`, () => {
     const stored = { seconds: 1_700_000_000, fraction: 250_000, bytes: Buffer.concat([head, PACKET]) };
     const [read] = readCapture(pcap(type, [stored]))?.packets ?? [];
     assert.ok(read !== undefined);
@@ -27,7 +27,7 @@ for (const [name, { type, head }] of Object.entries(LINKS)) {
     assert.deepEqual(Buffer.from(found.bytes), PAYLOAD);
     assert.equal(found.incomplete, undefined);
     assert.deepEqual(found.vlans, { 'VLAN 7': [7], 'VLAN 7 in 100': [100, 7] }[name] ?? []);
-    // Cut anywhere it is something else, or says that it is not whole.
+    // Truncated anywhere, it is another packet, or is reported as incomplete.
     for (let length = 0; length < read.bytes.length; length += 1) {
       const cut = findDatagram({ ...read, bytes: read.bytes.subarray(0, length) });
       assert.ok(cut.kind === 'other' || cut.incomplete !== undefined, `${length} bytes`);
@@ -68,7 +68,7 @@ test('pcapng is read in both byte orders, with its interface, resolution and off
   }
 });
 
-test('a packet of a time that cannot be has none, and those behind it have theirs', () => {
+test('a packet with an impossible time has no time, and later packets keep theirs', () => {
   const file = pcapng(
     101,
     [1_700_000_000n, 0xffff_ffff_0000_0001n, 1_700_000_001n].map((ticks) => ({ ticks, bytes: PACKET })),
@@ -82,7 +82,7 @@ test('a packet of a time that cannot be has none, and those behind it have their
   assert.equal(readCapture(before)?.packets[0]?.atMs, undefined);
 });
 
-test('a file that is cut gives the packets before the cut and says where it is', () => {
+test('a truncated file gives the packets before the cut and names its offset', () => {
   const bytes = { seconds: 1, fraction: 0, bytes: PACKET };
   for (const file of [
     pcap(101, [bytes, bytes]),
@@ -98,13 +98,13 @@ test('a file that is cut gives the packets before the cut and says where it is',
       assert.ok(capture !== undefined);
       assert.ok(capture.packets.length >= whole && capture.packets.length < 2, `${length} bytes`);
       whole = capture.packets.length;
-      // Only behind a whole record the file might simply have ended.
+      // Only after a whole record could the file simply have ended.
       if (capture.fault !== undefined) assert.ok(capture.fault.offset <= length);
     }
   }
 });
 
-test('a fragment, a packet cut by the capture and one that lies about its length say so', () => {
+test('a fragment, a packet truncated by the capture and one with a false length are reported as such', () => {
   const read = (bytes: Uint8Array, originalBytes = bytes.length) =>
     findDatagram({ number: 1, atMs: 0, linkType: 101, interfaceName: undefined, bytes, originalBytes });
   const first = Buffer.from(PACKET);
@@ -116,7 +116,7 @@ test('a fragment, a packet cut by the capture and one that lies about its length
   assert.deepEqual(read(later), { kind: 'other', what: 'a later fragment' });
   assert.match(
     (read(PACKET.subarray(0, 40), PACKET.length) as { incomplete?: string }).incomplete ?? '',
-    /capture cut/,
+    /truncated by the capture/,
   );
   const lie = Buffer.from(PACKET);
   lie.writeUInt16BE(9000, 24);
@@ -129,10 +129,10 @@ test('a fragment, a packet cut by the capture and one that lies about its length
     bytes: Buffer.concat([PACKET, Buffer.alloc(20)]),
     originalBytes: 0,
   });
-  assert.ok(padded.kind === 'udp' && padded.bytes.length === PAYLOAD.length, 'padding is no payload');
+  assert.ok(padded.kind === 'udp' && padded.bytes.length === PAYLOAD.length, 'padding is not payload');
 });
 
-test('hexadecimal payloads are told apart by empty lines and comments', () => {
+test('hexadecimal payloads are separated by empty lines and comments', () => {
   const file = readHexFile('# first\n00 01 02\n03\n\n# second\n# of two\n0a:0b\n# third\nff\n');
   assert.ok(file.ok);
   assert.deepEqual(
@@ -175,7 +175,7 @@ test('bytes changed at random are read to the end or to a fault, and described, 
   }
 });
 
-test('of a file of more packets than may be the first ones are read, and it is said where reading ended', () => {
+test('of a file with too many packets, the first are read, and the end of reading is reported', () => {
   const record = Buffer.alloc(16);
   const file = Buffer.concat([pcap(101, []), Buffer.alloc(record.length * (PACKETS_MAX + 2))]);
   const capture = readCapture(file);

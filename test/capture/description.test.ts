@@ -1,5 +1,5 @@
-// What is said of datagrams: the captures of real firmware as their readable twins have them, every kind of option, and what is wrong at
-// which offset. Whatever the bytes, a description comes.
+// Descriptions of datagrams: captures of real firmware match their readable twins, every kind of option is formatted, and faults have their
+// offsets. Any bytes get a description.
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -21,7 +21,7 @@ function fixture(name: string): Uint8Array {
 
 const fixtures = readdirSync(PACKETS).filter((name) => name.startsWith('dhcp-') && name.endsWith('.hex'));
 
-/** A message with these options, as hexadecimal digits behind the cookie. */
+/** A message with these options, given as hexadecimal digits after the cookie. */
 function message(options: string, change: (bytes: Buffer) => void = () => undefined): Buffer {
   const bytes = Buffer.concat([Buffer.alloc(236), Buffer.from(`63825363${options}`, 'hex')]);
   bytes.set([1, 1, 6, 0]);
@@ -52,21 +52,21 @@ for (const name of fixtures) {
       const cut = describeDhcp(bytes.subarray(0, length));
       assert.equal(cut.fault === undefined, decodeDhcpMessage(bytes.subarray(0, length)).ok, `cut at ${length}`);
     }
-    assert.match(JSON.stringify(describeDhcp(Buffer.concat([bytes, Buffer.from('junk')]))), /after the END|no END/);
+    assert.match(JSON.stringify(describeDhcp(Buffer.concat([bytes, Buffer.from('junk')]))), /after END|no END/);
   });
 }
 
 const values: readonly (readonly [name: string, options: string, field: string, value: string])[] = [
   ['a name in ASCII is shown with its flags', '510701000077697368ff', '81', 'flags 0x1 (S), "wish"'],
   ['a name in labels is shown with dots', '510d0cffff0477697368036c616200ff', '81', 'flags 0xc (E N), "wish.lab"'],
-  ['a name in labels that is cut is bytes', '5106050000056162ff', '81', 'flags 0x5 (S E), 056162'],
+  ['a truncated name in labels is shown as bytes', '5106050000056162ff', '81', 'flags 0x5 (S E), 056162'],
   ['addresses are listed', '03080a1400010a1400feff', '3', '10.20.0.1, 10.20.0.254'],
   ['a lease time has its unit', '330400000258ff', '51', '600 s'],
   ['the time since the last transaction is one (RFC 4388 §6.1)', '5b040000003cff', '91', '60 s'],
-  ['a lease without end is called so', '3304ffffffffff', '51', 'for ever'],
+  ['an infinite lease is named as such', '3304ffffffffff', '51', 'for ever'],
   ['architectures are named', '5d0400070010ff', '93', '7 UEFI amd64, 16 UEFI amd64, HTTP'],
-  ['classes that are counted are told apart', '4d0603414243' + '0144ff', '77', '"ABC", "D"'],
-  ['a bare class is said to be one', '4d0469505845ff', '77', '"iPXE" (not counted)'],
+  ['classes with length bytes are separated', '4d0603414243' + '0144ff', '77', '"ABC", "D"'],
+  ['a class without a length byte is reported as such', '4d0469505845ff', '77', '"iPXE" (without length bytes)'],
   [
     'routes are written as people write them',
     '790c180a090 00a1400fe000a140001ff'.replaceAll(' ', ''),
@@ -80,8 +80,8 @@ const values: readonly (readonly [name: string, options: string, field: string, 
     '61',
     'Ethernet 52:54:00:12:34:56',
   ],
-  ['control characters of a host name are not shown as they are', '0c051b5b324a61ff', '12', '"\\x1b[2Ja"'],
-  ['an unknown option is shown as it came', 'e00301ff02ff', '224', '01ff02'],
+  ['control characters of a hostname are escaped', '0c051b5b324a61ff', '12', '"\\x1b[2Ja"'],
+  ['an unknown option is shown as bytes', 'e00301ff02ff', '224', '01ff02'],
 ];
 
 for (const [name, options, field, value] of values) {
@@ -91,7 +91,7 @@ for (const [name, options, field, value] of values) {
   });
 }
 
-test('options within options are taken apart, passwords are not shown', () => {
+test('sub-options are listed, and passwords are not shown', () => {
   const relay = find(describeDhcp(message('350101520c0104657468310504 0a140000ff'.replaceAll(' ', ''))), '82');
   assert.deepEqual(
     relay?.parts?.map(({ name, value }) => [name, value]),
@@ -116,7 +116,7 @@ test('options within options are taken apart, passwords are not shown', () => {
     vendors?.parts?.map(({ name, value }) => [name, value]),
     [['enterprise 42623, 1 unknown', '"x"']],
   );
-  assert.equal(vendors?.wrong, 'an enterprise is cut at byte 8 of it');
+  assert.equal(vendors?.wrong, 'an enterprise is truncated at byte 8');
   const pxe = find(describeDhcp(message('3501013c09505845436c69656e742b04060108ffff')), '43');
   assert.deepEqual(
     pxe?.parts?.map(({ name, value }) => [name, value]),
@@ -124,7 +124,7 @@ test('options within options are taken apart, passwords are not shown', () => {
   );
 });
 
-test('overloaded fields and options in pieces are joined and said to be', () => {
+test('overloaded fields and split options are joined and reported as such', () => {
   const bytes = message('350102340103ff', (own) => {
     own[0] = 2;
     own.set(Buffer.from('0c03666f6f0f016dff', 'hex'), 108);
@@ -140,11 +140,11 @@ test('overloaded fields and options in pieces are joined and said to be', () => 
 });
 
 const faults: readonly (readonly [name: string, options: string, wrong: RegExp, offset: number])[] = [
-  ['an option that is cut', '3501010c0a61', /option 12 is cut: it claims 10 bytes/, 243],
+  ['a truncated option', '3501010c0a61', /option 12 is truncated: it claims 10 bytes/, 243],
   ['an address of three bytes', '35010132030a1400ff', /3 bytes instead of 4/, 243],
-  ['a list of addresses of five bytes', '35010106050a14000100ff', /no multiple of 4/, 243],
+  ['a list of addresses of five bytes', '35010106050a14000100ff', /not a multiple of 4/, 243],
   ['a missing END', '350101', /no END option/, 243],
-  ['bytes after the END', '350101ff000001', /^1 byte after the END, where only zeros belong/, 246],
+  ['bytes after the END', '350101ff000001', /^1 byte after END; only zeros are allowed there/, 246],
 ];
 
 for (const [name, options, wrong, offset] of faults) {
@@ -155,7 +155,7 @@ for (const [name, options, wrong, offset] of faults) {
   });
 }
 
-test('TFTP is described, and an option out of its range is wrong', () => {
+test('TFTP is described, and an option outside its range is a fault', () => {
   const read = describeAs('tftp', Buffer.from('\0\x01a\x1bb\0OCTET\0blksize\x007\0tsize\x000\0', 'latin1'));
   assert.equal(read.summary, 'read "a\\x1bb"');
   assert.deepEqual(
@@ -174,7 +174,7 @@ test('TFTP is described, and an option out of its range is wrong', () => {
   assert.equal(describeAs('tftp', Buffer.from('\0\x09', 'latin1')).fault?.text, 'bad-value in opcode at byte 0');
 });
 
-test('DNS is described in the forms of master files', () => {
+test('DNS is described in the notation of master files', () => {
   const query = Buffer.from('abcd01000001000000000000047261636b046d6161730000010001', 'hex');
   assert.equal(describeAs('dns', query).summary, 'query rack.maas. A');
   const answer = Buffer.from(
@@ -201,7 +201,7 @@ test('RFC 951: a BOOTP request without the cookie is described without options',
   );
 });
 
-test('every option of the table is described whatever it holds', () => {
+test('every option of the table is described, whatever its value', () => {
   const random = printedRandom('option values');
   for (const { code } of KNOWN_OPTIONS) {
     if (code === 0 || code === 255) continue;

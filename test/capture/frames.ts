@@ -1,4 +1,4 @@
-// Packets and capture files for tests, written by hand from the formats' documents.
+// Packets and capture files for tests, built from the formats' specifications.
 
 import { type Ipv4, parseIpv4 } from '../../src/net/address.ts';
 
@@ -38,7 +38,7 @@ export const LINKS: Readonly<Record<string, { readonly type: number; readonly he
 
 export interface Stored {
   readonly seconds: number;
-  /** Of the file's unit. */
+  /** In the file's time unit. */
   readonly fraction: number;
   readonly bytes: Uint8Array;
   readonly originalBytes?: number;
@@ -65,7 +65,7 @@ export function pcap(
   return Buffer.concat(parts);
 }
 
-/** A pcapng file of one section: an interface, a block of statistics, then the packets. */
+/** A pcapng file with one section: an interface, a statistics block, then the packets. */
 export function pcapng(
   linkType: number,
   packets: readonly { readonly ticks: bigint; readonly bytes: Uint8Array }[],

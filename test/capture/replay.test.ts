@@ -1,4 +1,4 @@
-// Replaying captures: each query gets the answer it would get now, at its own time, and is held against the one captured.
+// Replaying captures: each query gets its present answer at its own time, which is compared with the captured one.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -59,7 +59,7 @@ function answer(query: Uint8Array, type: number, yiaddr: string): Buffer {
   return bytes;
 }
 
-test('a DISCOVER gets its offer, and each difference to the captured one is named', () => {
+test('a DISCOVER gets its offer, and each difference from the captured one is named', () => {
   const discover = fixture('dhcp-ovmf-pxe-discover');
   const theirs = packet('10.99.0.2', 67, '255.255.255.255', 68, answer(discover, 2, '10.99.0.55'));
   const [result, ...others] = replayPackets([captured(broadcast(discover)), captured(theirs, 2)], facts);
@@ -72,10 +72,10 @@ test('a DISCOVER gets its offer, and each difference to the captured one is name
   for (const what of ['yiaddr', 'file', '51 lease time', '54 server identifier']) assert.ok(named.includes(what), what);
 });
 
-test('a REQUEST finds the offer of its DISCOVER, and takes nothing from a lease of another', () => {
+test('a REQUEST finds the offer of its DISCOVER, and never takes another client’s lease', () => {
   const discover = fixture('dhcp-ovmf-pxe-discover');
   const first = replayPackets([captured(broadcast(discover))], facts)[0];
-  const offered = /offered (\S+?),/.exec(first?.text ?? '')?.[1] ?? assert.fail(first?.text);
+  const offered = /^Offered (\S+) \(new\)/.exec(first?.text ?? '')?.[1] ?? assert.fail(first?.text);
   const lease: Lease = {
     address: ip(offered),
     mac: mac(0x525400999999),
@@ -86,12 +86,12 @@ test('a REQUEST finds the offer of its DISCOVER, and takes nothing from a lease 
   };
   const second = replayPackets([captured(broadcast(discover))], { ...facts, leases: [lease] })[0];
   assert.equal(second?.decision, 'OFFER');
-  assert.ok(!second?.text.includes(offered), 'the address is somebody else’s');
+  assert.ok(!second?.text.includes(offered), 'the address belongs to another client');
   const ended = { ...lease, expiresAt: instant(AT_MS - 1) };
   assert.equal(replayPackets([captured(broadcast(discover))], { ...facts, leases: [ended] })[0]?.decision, 'OFFER');
 });
 
-test('a query that is not answered says why', () => {
+test('an unanswered query says why', () => {
   const request = fixture('dhcp-ovmf-pxe-request');
   const relayed = Buffer.from(request);
   relayed.writeUInt32BE(ip('10.50.0.1'), 24);
@@ -105,7 +105,7 @@ test('a query that is not answered says why', () => {
   assert.equal(broken?.decision, 'malformed');
 });
 
-test('a file is asked of the tree, a configuration is rendered, and an error is no file', () => {
+test('a file comes from the tree, a configuration is rendered, and an error is not a file', () => {
   const read = (file: string, port: number): Uint8Array =>
     packet('10.99.0.100', port, RACK, 69, Buffer.from(`\0\x01${file}\0octet\0tsize\x000\0`, 'latin1'));
   const reply = (port: number, bytes: string): Uint8Array =>
@@ -140,7 +140,7 @@ test('a file is asked of the tree, a configuration is rendered, and an error is 
   );
 });
 
-test('names are asked of the present zones, and what an upstream would say is not judged', () => {
+test('names are looked up in the present zones, and answers of upstreams are not judged', () => {
   const ask = (name: string, id: number, from = '10.99.0.100'): Uint8Array => {
     const labels = name.split('.').flatMap((label) => [label.length, ...Buffer.from(label)]);
     const head = [id >> 8, id & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
@@ -158,7 +158,7 @@ test('names are asked of the present zones, and what an upstream would say is no
     results.map(({ decision, text }) => `${decision}: ${text}`),
     [
       'answer: NOERROR to rack.maas. A: A 10.99.0.1',
-      'forward: an upstream would be asked for example.org',
+      'forward: example.org would be forwarded to an upstream',
       'answer: REFUSED to rack.maas. A',
     ],
   );
@@ -172,7 +172,7 @@ function question(name: string): Uint8Array {
   return Uint8Array.from([0, DNS_ID, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...labels, 0, 0, 1, 0, 1]);
 }
 
-/** What the rack itself answers now, to be bent. */
+/** The rack's present answer, for the tests to modify. */
 function answerNow(name: string): Uint8Array {
   const service = new DnsService({
     clock: new CaptureClock(),
@@ -191,7 +191,7 @@ function namesOfRack(): Names {
   return names;
 }
 
-/** The answer of another server to `name`, and how it differs from what the rack would say. */
+/** Replays another server's answer for `name`. @returns its differences from the rack's answer */
 function replayAnswer(name: string, bytes: Uint8Array) {
   const asked = packet('10.99.0.100', 5000, RACK, 53, question(name));
   const answered = packet(RACK, 53, '10.99.0.100', 5000, bytes);
@@ -203,25 +203,25 @@ const AA = 0x04;
 const withoutAuthority = (bytes: Uint8Array): Uint8Array => bytes.with(2, (bytes[2] ?? 0) & ~AA);
 const SOA = /^maas\. SOA \S+ \S+ - \d+ \d+ \d+ \d+$/;
 
-test('an answer like ours is the same, also with another serial of the zone', () => {
+test('an answer like ours is the same, even with another zone serial', () => {
   for (const name of ['rack.maas', 'nobody.maas']) {
     assert.deepEqual(replayAnswer(name, answerNow(name)), { verdict: 'same', differences: [] });
   }
   const answer = answerNow('nobody.maas');
-  // The serial is the first of the five numbers that end the message, before them the names of the SOA.
+  // The serial is the first of the five numbers at the end of the message, after the names of the SOA.
   const serialAt = answer.length - 20;
   const other = answer.with(serialAt + 3, (answer[serialAt + 3] ?? 0) ^ 0xff);
   assert.deepEqual(replayAnswer('nobody.maas', other), { verdict: 'same', differences: [] });
 });
 
-test('an answer that was not authoritative differs from ours, which is', () => {
+test('a non-authoritative answer differs from ours, which is authoritative', () => {
   assert.deepEqual(replayAnswer('rack.maas', withoutAuthority(answerNow('rack.maas'))), {
     verdict: 'differs',
     differences: [{ what: 'authoritative', now: 'yes', captured: 'no' }],
   });
 });
 
-test('a refusal of a name without the zone that says so differs from ours, which names it', () => {
+test('a negative answer without its zone differs from ours, which names the zone', () => {
   // NXDOMAIN without its authority section: NSCOUNT is 0, and the message ends with the question.
   const bare = answerNow('nobody.maas').with(9, 0).slice(0, question('nobody.maas').length);
   const { verdict, differences } = replayAnswer('nobody.maas', bare);
@@ -233,14 +233,14 @@ test('a refusal of a name without the zone that says so differs from ours, which
   assert.match(differences?.[0]?.now ?? '', SOA);
 });
 
-test('an authoritative answer to a name that would be asked of an upstream differs; what the answer says is not judged', () => {
+test('an authoritative answer for a name that we would forward differs; its data is not judged', () => {
   const reply = (flags: number): Uint8Array => question('example.org').with(2, flags).with(3, 0x80);
   assert.deepEqual(replayAnswer('example.org', reply(0x81)), { verdict: 'same', differences: [] });
   assert.deepEqual(replayAnswer('example.org', reply(0x85)), {
     verdict: 'differs',
     differences: [{ what: 'authoritative', now: 'no', captured: 'yes' }],
   });
-  // An alias of ours that leads outside is ours.
+  // We answer with authority for an alias of ours that leads outside.
   const alias = (flags: number): Uint8Array => question('alias.maas').with(2, flags).with(3, 0x80);
   assert.equal(replayAnswer('alias.maas', alias(0x85)).verdict, 'same');
   assert.equal(replayAnswer('alias.maas', alias(0x81)).verdict, 'differs');

@@ -1,4 +1,4 @@
-// Option 81 and the DNS: what a client is told of its name is what this rack's DNS answers once it has its address.
+// Option 81 and DNS: the name that a client is told is the one that the rack's DNS answers once it has its address.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -32,11 +32,11 @@ interface Case {
   readonly name: string;
   readonly hosts?: string;
   readonly machines?: readonly RackMachine[];
-  /** The flags that the client sends, and those that it is answered without and with DNS here. */
+  /** The flags that the client sends, and those of the reply without and with DNS on this rack. */
   readonly flags: number;
   readonly answers: readonly [number, number];
   readonly fqdn: string;
-  /** What the client calls itself. */
+  /** The name that the client reports. */
   readonly wish?: string;
 }
 
@@ -49,7 +49,7 @@ const CASES: readonly Case[] = [
   { name: 'no name', flags: 1, wish: '', answers: [10, 10], fqdn: '' },
   { name: 'a host with a name', hosts: RESERVED, flags: 1, answers: [10, 1], fqdn: 'printer.lab.example' },
   {
-    name: 'a host that wants nothing entered',
+    name: 'a host that wants no DNS records',
     hosts: RESERVED,
     flags: 8,
     answers: [8, 3],
@@ -63,7 +63,7 @@ const CASES: readonly Case[] = [
 
 for (const { name, hosts = '', machines = [], flags, wish = 'wish', answers, fqdn } of CASES) {
   for (const [index, management] of [1, 2].entries()) {
-    test(`${name}, management ${management}: the client is told ${fqdn || 'no name'}, and what the DNS does`, () => {
+    test(`${name}, management ${management}: the client is told ${fqdn || 'no name'}, and what the rack's DNS does`, () => {
       const parsed = parseConfig(configOf(management, hosts));
       if (!parsed.ok) assert.fail(JSON.stringify(parsed.problems));
       const { config } = parsed;
@@ -92,12 +92,12 @@ for (const { name, hosts = '', machines = [], flags, wish = 'wish', answers, fqd
       const entered = (names.find(fqdn)?.sets ?? [])
         .flatMap(({ records }) => records.map(({ rdata }) => [...rdata].join('.')))
         .includes(address);
-      assert.equal(entered, ((answers[index] ?? 0) & 1) === 1, 'what was told is what the DNS says');
+      assert.equal(entered, ((answers[index] ?? 0) & 1) === 1, 'the reply agrees with the DNS');
     });
   }
 }
 
-test('who sends no option 81 gets none, and neither does an INFORM, which enters nothing', () => {
+test('a client without option 81 gets none, and neither does an INFORM, which creates no record', () => {
   const state = labState();
   const plain = decide(clientMessage({ type: 'discover' }), ON_WIRE, state, NOW);
   assert.equal(plain.kind === 'reply' && plain.message.options.has(81), false);

@@ -1,4 +1,4 @@
-// A rack of made-up state, of which what a machine would get is asked.
+// A rack with invented state, for predicting what a machine would get.
 
 import { identifyBootClient } from '../../src/boot/client.ts';
 import { planBoot } from '../../src/boot/plan.ts';
@@ -42,7 +42,7 @@ export interface Given {
   readonly machine?: Partial<RackMachine>;
   readonly tree?: readonly string[];
   readonly leases?: readonly Lease[];
-  /** Lines of the configuration instead of the network's own. */
+  /** Lines that replace the network's own configuration. */
   readonly network?: string;
   readonly more?: string;
 }

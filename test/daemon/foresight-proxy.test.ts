@@ -1,4 +1,4 @@
-// What a machine would get beside another DHCP server, and which quirk is the reason.
+// What a machine would get alongside another DHCP server, and the firmware quirks behind it.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -21,7 +21,7 @@ cluster_interfaces: [{ name: lab, interface: eth1, mode: proxy, ip: 10.20.0.1, n
 boot: { quirks: [{ mac: "00:1b:21", quirk: boot-server }] }
 `;
 
-/** Topic and text of each line; what stands in the way, with its cure. */
+/** Topic and text of each line; obstacles with their remedy. */
 function why(address: number, client: ClientName): readonly string[] {
   const parsed = parseConfig(CONFIG);
   assert.ok(parsed.ok);
@@ -45,10 +45,10 @@ function why(address: number, client: ClientName): readonly string[] {
   );
 }
 
-test('the address is another server’s to give, and everything after it is ours', () => {
+test('another server gives the address, and this rack everything after it', () => {
   const lines = why(0x525400123456, 'uefi-amd64');
-  assert.equal(lines[0], 'address: another DHCP server gives it: this network is in proxy mode');
-  assert.match(lines[1] ?? '', /^loader: ipxe\.efi by TFTP from 10\.20\.0\.1, because it is UEFI amd64, PXE; it is in/);
+  assert.equal(lines[0], 'address: from another DHCP server: this network is in proxy mode');
+  assert.match(lines[1] ?? '', /^loader: ipxe\.efi by TFTP from 10\.20\.0\.1 \(UEFI amd64, PXE\); it is in/);
   assert.ok(
     lines.some((line) => line === `kernel: ${IMAGES}/linux, in the boot tree`),
     lines.join('\n'),
@@ -56,15 +56,12 @@ test('the address is another server’s to give, and everything after it is ours
 });
 
 test('a quirk is named with its firmware', () => {
-  assert.match(
-    why(0x001b21123456, 'uefi-amd64')[1] ?? '',
-    /because it is UEFI amd64, PXE; quirk boot-server: UEFI that/,
-  );
+  assert.match(why(0x001b21123456, 'uefi-amd64')[1] ?? '', /\(UEFI amd64, PXE; quirk boot-server: UEFI that/);
   const pi = why(0xb827eb123456, 'bios').join('\n');
-  assert.match(pi, /loader: bootcode\.bin, because it is architecture 41; quirk raspberry-pi: Raspberry Pi boot ROM/);
+  assert.match(pi, /loader: bootcode\.bin \(architecture 41; quirk raspberry-pi: Raspberry Pi boot ROM/);
 });
 
-test('firmware without a loader is told so, with the cure', () => {
+test('firmware without a loader gets an obstacle with its remedy', () => {
   const lines = why(0x525400123456, 'uefi-i386');
   assert.match(lines.join('\n'), /bootia32\.efi.*it is not in the boot tree: /);
 });

@@ -1,4 +1,4 @@
-// A host invents thousands of boot clients. What a real machine showed when it booted must not be forgotten for them.
+// A host invents thousands of boot clients. They must not displace what real machines showed when they booted.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -25,7 +25,7 @@ class HostTestNetwork extends TestNetwork implements HostNetwork {
   interfacesChanged(): void {}
 }
 
-/** What a PXE ROM for UEFI says; `uuid` undefined: it shows none. */
+/** The options of a UEFI PXE ROM; it sends no UUID if `uuid` is undefined. */
 function bootClient(uuid: string | undefined) {
   const shown =
     uuid === undefined ? [] : [[97, Uint8Array.from([0, ...Buffer.from(uuid.replaceAll('-', ''), 'hex')])] as const];
@@ -77,7 +77,7 @@ cluster_interfaces:
     host.deliver('eth1', clientBytes({ type: 'inform', mac: client, ciaddr: host.from, ...bootClient(UUID) }));
     host.from = ip('0.0.0.0');
   };
-  /** Whether the machine counts as booting. */
+  /** True if the machine counts as booting. */
   const isToldOfNoRouter = (client: MacAddress): boolean => {
     advertised.length = 0;
     listener?.onSolicitation({ interfaceName: 'eth1', mac: client, source: new Uint8Array(16) });
@@ -119,7 +119,7 @@ for (const [what, network, send] of FLOODS) {
 }
 
 describe('an INFORM of a boot client', () => {
-  it('is told what to load, and leaves no trace', async () => {
+  it('is answered with a boot file, and leaves no state', async () => {
     const rig = await start('served');
     rig.inform(MAC_A);
     assert.equal(rig.host.take()[0]?.message.file, 'bootx64.efi');

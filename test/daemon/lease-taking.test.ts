@@ -1,5 +1,5 @@
-// What the readers of lease files pass on, the running rack takes: whatever stands in a field of a file, no entry ends the import of the
-// others, and a rack that runs and the file of one that does not decide alike.
+// A running rack accepts what the readers of lease files produce: whatever a field contains, no entry stops the import of the others, and
+// a running rack decides like the import into a stopped one.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -17,7 +17,7 @@ const NOW = instant(5_000_000);
 const ROUNDS = 300;
 const ENTRIES = 20;
 
-/** Asks a running rack to take leases, as the command does. @returns its answer, and what it took */
+/** Imports leases into a running rack, as the command does. @returns its answer, and the imported leases */
 async function ask(leases: readonly unknown[]) {
   const state = labState(config(subnet()));
   const adopted: Lease[] = [];
@@ -35,7 +35,7 @@ async function ask(leases: readonly unknown[]) {
 
 type Random = (n: number) => number;
 
-/** A text as a hostile client, or a damaged disk, leaves it in a file: of any characters of one byte, or very long. */
+/** A text as a hostile client or a damaged disk leaves it in a file: any one-byte characters, or very long. */
 function oddText(random: Random): string {
   const length = [0, 1, 7, 63, 255, 256, 1023, 1100, 30_000][random(9)] ?? 0;
   const char = (): string => String.fromCharCode(random(4) === 0 ? random(256) : 0x61 + random(26));
@@ -60,7 +60,7 @@ const quoted = (text: string): string =>
   `"${text.replace(/[^ !#-[\]-~]/g, (char) => `\\${char.charCodeAt(0).toString(8).padStart(3, '0')}`)}"`;
 const maybe = (random: Random, text: string): string => (random(3) === 0 ? '' : text);
 
-/** One entry of each format, every field of it odd now and then. */
+/** One entry in each format, with occasional odd fields. */
 const ENTRY: Readonly<Record<LeaseFileFormat, (random: Random, at: number) => string>> = {
   isc: (random, at) =>
     [
@@ -93,11 +93,10 @@ const HEADER: Readonly<Partial<Record<LeaseFileFormat, string>>> = {
 
 const FORMATS: readonly LeaseFileFormat[] = ['isc', 'dnsmasq', 'kea'];
 
-test('every reader is among those whose leases are judged here', () =>
-  assert.deepEqual(FORMATS, Object.keys(LEASE_FILE_FORMATS)));
+test('every reader is tested here', () => assert.deepEqual(FORMATS, Object.keys(LEASE_FILE_FORMATS)));
 
 for (const format of FORMATS) {
-  test(`${format}: whatever its reader passes on, a running rack judges as the file of a stopped one does`, {
+  test(`${format}: a running rack and a stopped one judge its entries alike`, {
     timeout: 60_000,
   }, async () => {
     const random = printedRandom(`lease-taking ${format}`);
@@ -120,7 +119,7 @@ for (const format of FORMATS) {
 
 const LEASE = { line: 7, address: ip('10.20.0.100'), mac: MAC_A, state: 'bound' } as const;
 
-test('an entry that the rack cannot read is left with its line, and the others are taken', async () => {
+test('an unreadable entry is reported with its line, and the others are imported', async () => {
   const odd: readonly object[] = [
     { ...LEASE, line: 8, state: 'kept' },
     { ...LEASE, line: 9, vendorClass: 'v'.repeat(1100) },
@@ -137,7 +136,7 @@ test('an entry that the rack cannot read is left with its line, and the others a
   );
 });
 
-test('a batch that is none is refused whole', async () => {
+test('an invalid batch is refused completely', async () => {
   for (const batch of [['lease'], [{ ...LEASE, line: -1 }], Array(IMPORT_BATCH_MAX + 1).fill(LEASE)])
     await assert.rejects(ask(batch), { code: 'bad-argument' });
 });

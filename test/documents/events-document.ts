@@ -130,11 +130,11 @@ The nine lines are:
 | Node changed status | From 'Ready' to 'Allocated' |
 | Node changed status | From 'Allocated' to 'Deploying' |
 | Node powered on | it was switched off and on |
-| PXE Request | Got its configuration … by HTTP and is told to run the ephemeral environment |
+| PXE Request | Was told to run the ephemeral environment (…, HTTP) |
 | Node installation | partitioning |
 | Node installation | writing |
 | Disk written | the disk is written: from now on it starts its own disk |
-| PXE Request | Got its configuration … by HTTP and is told to start its own disk |
+| PXE Request | Was told to boot its own disk (…, HTTP) |
 | Node changed status | From 'Deploying' to 'Deployed' |
 
 The twelve lines of the log are three offers, three acknowledgements, two files by TFTP and two by HTTP, and two configurations.

@@ -96,7 +96,7 @@ describe('a rack with an unreadable boot tree', { skip: missing('linux') }, () =
     await assertServed();
     await assertLoads();
     assert.match(await rendered(), /commissioning\/linux/);
-    assert.match(await rackboot('events', '--level', 'error'), /What the boot tree holds cannot be read: boot\.tree/);
+    assert.match(await rackboot('events', '--level', 'error'), /The boot tree is unreadable: boot\.tree/);
     renameSync(join(tree, 'many'), join(place, 'many'));
     await told('tree.served');
     assert.equal(await rack.stop(), 0);

@@ -113,7 +113,7 @@ describe('a reader of standard output that stalls', { skip: missing('linux') }, 
       const asked = systemClock.now();
       assert.equal(await daemon.stop(), 0, 'also with a full pipe');
       assert.ok(systemClock.now() - asked < END_MS_MAX);
-      assert.match(daemon.complaints(), /^rackboot: the log standard output takes nothing.* lost\n$/);
+      assert.match(daemon.complaints(), /^rackboot: the log standard output is blocked.* lost\n$/);
     } finally {
       await daemon.stop();
       await probes.close();

@@ -79,7 +79,7 @@ test('ready, status, watchdog, reload and stop are told in their order', {
     await eventually('stopping', () => manager.all('STOPPING', before).length === 1);
     assert.equal(manager.all('READY', before).length, 0);
     assert.ok(manager.all('EXTEND_TIMEOUT_USEC', before).length > 0);
-    assert.match(manager.all('STATUS').at(-1)?.fields.STATUS ?? '', /^stopping: handing over/);
+    assert.match(manager.all('STATUS').at(-1)?.fields.STATUS ?? '', /^stopping: delivering/);
   } finally {
     manager.close();
     await rack.remove();
@@ -105,7 +105,7 @@ test('a journal that does not answer starves the watchdog, and feeds it again', 
     await sleep(WATCHDOG_MS * 1.5);
     assert.equal(manager.all('WATCHDOG', from).length, 0);
     await eventually('the status tells', () =>
-      /no leases: .*leases\.db/.test(manager.all('STATUS').at(-1)?.fields.STATUS ?? ''),
+      /cannot grant leases: .*leases\.db/.test(manager.all('STATUS').at(-1)?.fields.STATUS ?? ''),
     );
     other.exec('COMMIT');
     other.close();

@@ -226,9 +226,9 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#missed': 'named',
   },
   'observe/exposition.ts': { '#lines': 'call', '#names': 'call' },
-  'observe/hints.ts': { '#told': 'named' },
+  'observe/hints.ts': { '#given': 'named' },
   'observe/instrument-server.ts': { '#doors': 'configured' },
-  'observe/log-levels.ts': { '#whiles': 'named', '#ranks': 'named' },
+  'observe/log-levels.ts': { '#temporary': 'named', '#ranks': 'named' },
   'observe/log-writer.ts': { '#lines': 'WAITING_BYTES_MAX' },
   'observe/timeline.ts': {
     'Story.steps': 'STEPS_PER_MACHINE_MAX',

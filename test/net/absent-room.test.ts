@@ -8,7 +8,7 @@ import { ip } from '../dns/fixture.ts';
 const PRESENT = ip('10.20.0.10');
 const ABSENT = ip('10.20.0.77');
 const BUFFER_BYTES = 212_992;
-/** What one small datagram may take of the buffer. */
+/** Buffer space of one small datagram. */
 const SMALL = 100;
 const KERNEL_BYTES = 768 + 2 * SMALL;
 
@@ -21,14 +21,14 @@ function rig() {
   };
 }
 
-describe('a send buffer that nobody can look at', () => {
-  it('takes everything for hosts that are there, whatever waits for others', () => {
+describe('a send buffer that cannot be inspected', () => {
+  it('accepts everything for present hosts, whatever waits for others', () => {
     const admitted = rig();
     admitted(ABSENT, 10_000, 0);
     assert.equal(admitted(PRESENT, 10_000, 0), 10_000);
   });
 
-  it('is never taken by absent hosts to more than a quarter', () => {
+  it('never gives more than a quarter to absent hosts', () => {
     const admitted = rig();
     const times: number[] = [];
     for (let atMs = 0; atMs < 20_000; atMs += 10) {
@@ -41,15 +41,15 @@ describe('a send buffer that nobody can look at', () => {
     }
   });
 
-  it('has as much room again when what waited is gone, and no more', () => {
+  it('regains exactly the space of datagrams that have gone', () => {
     const admitted = rig();
     const most = admitted(ABSENT, 1000, 0);
     assert.equal(admitted(ABSENT, 1000, WAIT_MS), most);
     assert.equal(admitted(ABSENT, 1000, 100 * WAIT_MS), most);
-    assert.equal(admitted(ABSENT, 1000, 0), 0, 'the clock went back');
+    assert.equal(admitted(ABSENT, 1000, 0), 0, 'the clock went backwards');
   });
 
-  it('takes one datagram that is larger than all its room', () => {
+  it('accepts one datagram that is larger than all its space', () => {
     const admitted = rig();
     assert.equal(admitted(ABSENT, 10, 0, 60_000), 1);
     assert.equal(admitted(ABSENT, 10, WAIT_MS, 60_000), 0);

@@ -79,7 +79,7 @@ describe('an IPv4 address', () => {
     fc.assert(fc.property(anyAddress, (value) => parseIpv4(formatIpv4(value)) === value));
   });
 
-  it('is of loopback in 127.0.0.0/8 and nowhere else', () => {
+  it('is loopback in 127.0.0.0/8 and nowhere else', () => {
     fc.assert(fc.property(anyAddress, (value) => isLoopback(value) === formatIpv4(value).startsWith('127.')));
   });
 });

@@ -19,7 +19,7 @@ const said = (sender: number, senderMac: MacAddress, target: number = 0x0a140001
   target: ipv4(target),
 });
 
-/** Everything that is due at a time, as words. */
+/** The actions due at a time, as text. */
 function due(probes: ArpProbes, at: number): readonly string[] {
   const words: string[] = [];
   for (let one = probes.take(instant(at)); one !== undefined; one = probes.take(instant(at))) {
@@ -29,7 +29,7 @@ function due(probes: ArpProbes, at: number): readonly string[] {
 }
 
 describe('ARP probes', () => {
-  it('ask twice and take the silence for an answer', () => {
+  it('ask twice, and silence means that the address is free', () => {
     const probes = new ArpProbes();
     assert.equal(probes.nextAt, undefined);
     assert.ok(probes.start(QUESTION, instant(1000)));
@@ -48,9 +48,9 @@ describe('ARP probes', () => {
     ['an announcement', said(ADDRESS, HOST, ADDRESS), HOST],
     ["another host's probe for the same address", said(ANY, HOST, ADDRESS), HOST],
     ["another host's probe for another address", said(ANY, HOST, OTHER), undefined],
-    ['word of another address', said(OTHER, HOST, ADDRESS), undefined],
-    ['our own probe, come back', said(ANY, OWN, ADDRESS), undefined],
-    ['a sender that is a group', said(ADDRESS, mac(0xffffffffffff)), undefined],
+    ['a packet about another address', said(OTHER, HOST, ADDRESS), undefined],
+    ['our own probe, reflected', said(ANY, OWN, ADDRESS), undefined],
+    ['a group address as sender', said(ADDRESS, mac(0xffffffffffff)), undefined],
   ] as const) {
     it(`${user === undefined ? 'are not ended by' : 'are ended by'} ${what}`, () => {
       const probes = new ArpProbes();
@@ -63,7 +63,7 @@ describe('ARP probes', () => {
     });
   }
 
-  it('are answered by the host that put the frame on the wire, whomever the packet names as its sender', () => {
+  it('are answered by the host that sent the frame, whatever sender the packet names', () => {
     const probes = new ArpProbes();
     const start = (): void => {
       probes.start(QUESTION, instant(0));
@@ -72,7 +72,7 @@ describe('ARP probes', () => {
     start();
     assert.deepEqual(probes.hear(said(ADDRESS, HOST), 3, FORGER), { id: 1, user: FORGER });
     start();
-    assert.equal(probes.hear(said(ADDRESS, HOST), 3, OWN), undefined, 'a frame of our own, come back');
+    assert.equal(probes.hear(said(ADDRESS, HOST), 3, OWN), undefined, 'our own frame, reflected');
     assert.deepEqual(
       probes.hear(said(ADDRESS, HOST), 3, mac(0)),
       { id: 1, user: HOST },
@@ -80,7 +80,7 @@ describe('ARP probes', () => {
     );
   });
 
-  it('ask about one address of an interface once at a time, and about no more than PROBES_MAX', () => {
+  it('run once at a time per address and interface, and at most PROBES_MAX in all', () => {
     const probes = new ArpProbes();
     assert.ok(probes.start(QUESTION, instant(0)));
     assert.ok(!probes.start({ ...QUESTION, id: 2 }, instant(0)));

@@ -7,7 +7,7 @@ import { ARP_BYTES, decodeArp, encodeArpProbe, isHostAddress } from '../../src/n
 const ip = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(text);
 const OWN = mac(0x52540000000a);
 
-/** A reply of 52:54:00:12:34:56 at 10.20.0.50 to 52:54:00:00:00:0a at 10.20.0.1, as it arrives: padded to Ethernet's least. */
+/** A reply of 52:54:00:12:34:56 at 10.20.0.50 to 52:54:00:00:00:0a at 10.20.0.1, as it arrives: padded to Ethernet's minimum. */
 const REPLY = Buffer.from(
   `0001080006040002525400123456 0a140032 52540000000a 0a140001${'00'.repeat(18)}`.replaceAll(' ', ''),
   'hex',
@@ -30,7 +30,7 @@ describe('ARP', () => {
     });
   });
 
-  it('finds a packet that is cut anywhere', () => {
+  it('finds a packet truncated anywhere', () => {
     for (let length = 0; length < ARP_BYTES; length += 1) {
       const result = decodeArp(REPLY.subarray(0, length));
       assert.deepEqual(result, { ok: false, fault: { code: 'truncated', offset: length, field: 'arp' } });
@@ -45,7 +45,7 @@ describe('ARP', () => {
     ['operation', 7, 3],
     ['operation', 7, 0],
   ] as const) {
-    it(`takes no other ${field}: byte ${at} is ${value}`, () => {
+    it(`rejects any other ${field}: byte ${at} is ${value}`, () => {
       const bytes = Buffer.from(REPLY);
       bytes[at] = value;
       const result = decodeArp(bytes);
@@ -53,7 +53,7 @@ describe('ARP', () => {
     });
   }
 
-  it('never throws, whatever arrives', () => {
+  it('never throws, whatever the bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
         const result = decodeArp(bytes);
@@ -62,7 +62,7 @@ describe('ARP', () => {
     );
   });
 
-  it('tells what one host may have', () => {
+  it('recognises addresses that a host may have', () => {
     for (const [text, may] of [
       ['10.20.0.1', true],
       ['223.255.255.255', true],

@@ -1,4 +1,4 @@
-// The places of bodies: who has one, who waits, who gives way to whom and when.
+// The places of request bodies: which client has one, which waits, which gives way, and when.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -17,7 +17,7 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 const PLACES = 32;
 const MACHINE = '10.0.0.200';
 
-/** A client that sends so many bytes in each second that passes. */
+/** A client that sends so many bytes per second. */
 class Sender implements PlacedClient {
   readonly address: string;
   perSecond: number;
@@ -46,7 +46,7 @@ class Sender implements PlacedClient {
   }
 }
 
-/** A door and those who want its places. */
+/** A listener and the clients that want its places. */
 class Door {
   readonly clock = new VirtualClock();
   readonly places: BodyPlaces;
@@ -75,7 +75,7 @@ class Door {
     return sender;
   }
 
-  /** `count` senders of one address each, of one network. */
+  /** `count` senders with one address each, in one network. */
   async crowd(count: number, perSecond: number, prefix = '10.0.0.'): Promise<Sender[]> {
     const entered: Sender[] = [];
     for (let index = 0; index < count; index += 1) entered.push(await this.enter(`${prefix}${index}`, perSecond));
@@ -98,10 +98,10 @@ const seconds = (ms: number): number => Math.ceil(ms / 1000);
 
 describe('BodyPlaces', () => {
   for (const [name, prefix] of [
-    ['of the network of the newcomer', '10.0.0.'],
-    ['each of another network', '10.'],
+    ['in the network of the newcomer', '10.0.0.'],
+    ['each in another network', '10.'],
   ] as const) {
-    test(`of as many addresses as places, ${name}, one that lags gives way to a newcomer within seconds`, async () => {
+    test(`with as many addresses as places, ${name}, a lagging client gives way to a newcomer within seconds`, async () => {
       const door = new Door();
       const slow: Sender[] = [];
       for (let index = 0; index < PLACES; index += 1) {
@@ -115,7 +115,7 @@ describe('BodyPlaces', () => {
     });
   }
 
-  test('who keeps the pace is not cut for an equal, and gives way when it has been awaited for the longest time', async () => {
+  test('a client that keeps pace does not give way to an equal, until the server has waited for it for the maximum time', async () => {
     const door = new Door();
     const steady = await door.crowd(PLACES, BODY_PACE);
     await door.pass(seconds(BODY_HELD_MS_MAX) - seconds(BODY_WAIT_MS_MAX) + 5);
@@ -128,7 +128,7 @@ describe('BodyPlaces', () => {
     assert.equal(having(steady, 'lost'), 1);
   });
 
-  test('who sent much at first and stops is late all the same', async () => {
+  test('a client that sends much at first and then stops is late', async () => {
     const door = new Door();
     const senders = await door.crowd(PLACES, 64 * BODY_PACE);
     await door.pass(1);
@@ -138,7 +138,7 @@ describe('BodyPlaces', () => {
     assert.equal(machine.got, 'placed');
   });
 
-  test('who catches up is late no more', async () => {
+  test('a client that catches up is no longer late', async () => {
     const door = new Door();
     const senders = await door.crowd(PLACES, 0);
     await door.pass(seconds(BODY_LAG_MS_MAX) + 2);
@@ -150,7 +150,7 @@ describe('BodyPlaces', () => {
     assert.equal(machine.got, 'waits');
   });
 
-  test('the time does not count in which one waits for somebody else than the client', async () => {
+  test('time spent waiting for anything but the client does not count', async () => {
     const door = new Door();
     for (const sender of await door.crowd(PLACES, 0)) sender.awaited = false;
     await door.pass(2 * seconds(BODY_HELD_MS_MAX));
@@ -159,14 +159,14 @@ describe('BodyPlaces', () => {
     assert.equal(machine.got, 'waits');
   });
 
-  test('nobody is cut while nobody else wants the place', async () => {
+  test('no client is disconnected while no other wants the place', async () => {
     const door = new Door();
     const slow = await door.crowd(PLACES, 1);
     await door.pass(2 * seconds(BODY_HELD_MS_MAX));
     assert.equal(having(slow, 'placed'), PLACES);
   });
 
-  test('who waits has a place as soon as one is released', async () => {
+  test('a waiting client gets a place as soon as one is released', async () => {
     const door = new Door(1);
     const first = await door.enter('10.0.0.1', BODY_PACE);
     const second = await door.enter('10.0.0.2', BODY_PACE);
@@ -176,7 +176,7 @@ describe('BodyPlaces', () => {
     assert.deepEqual([second.got, door.places.waiting, door.places.size], ['placed', 0, 1]);
   });
 
-  test('who gives up a place does not take it back before somebody who has none, even if it has waited longer', async () => {
+  test('a client that gave up a place gets it back only after clients without one, even if it has waited longer', async () => {
     const door = new Door(2);
     const held = await door.crowd(2, BODY_PACE);
     await door.enter('10.0.0.0', BODY_PACE);
@@ -186,7 +186,7 @@ describe('BodyPlaces', () => {
     assert.equal(machine.got, 'placed');
   });
 
-  test('who has waited too long is refused, and so is who finds no room to wait or does not want to', async () => {
+  test('a client that waited too long is refused, and so is one that finds no room to wait or does not want to', async () => {
     const door = new Door(1);
     await door.enter('10.1.0.1', BODY_PACE);
     assert.equal((await door.enter(MACHINE, BODY_PACE, false)).got, 'refused');
@@ -198,7 +198,7 @@ describe('BodyPlaces', () => {
     assert.equal(door.places.waiting, 0);
   });
 
-  test('who leaves while it waits makes room', async () => {
+  test('a client that leaves while waiting makes room', async () => {
     const door = new Door(1);
     await door.enter('10.0.0.1', BODY_PACE);
     const leaves = await door.enter('10.0.0.2', BODY_PACE);
@@ -207,7 +207,7 @@ describe('BodyPlaces', () => {
     assert.deepEqual([leaves.got, door.places.waiting], ['gone', 0]);
   });
 
-  test('twice as many attackers as places, each of which comes again when it was cut, keep no newcomer waiting for longer than it may wait', async () => {
+  test('twice as many attackers as places, each returning after a disconnect, delay no newcomer beyond its maximum wait', async () => {
     const door = new Door();
     await door.crowd(2 * PLACES, 1024);
     await door.pass(3);
@@ -223,7 +223,7 @@ describe('BodyPlaces', () => {
     assert.equal(machine.got, 'placed');
   });
 
-  test('with nobody there, no timer is left', async () => {
+  test('without clients, no timer is left', async () => {
     const door = new Door();
     const [one] = await door.crowd(1, BODY_PACE);
     one?.place?.release();

@@ -1,4 +1,4 @@
-// Bytes that belong to somebody else: what copies, what does not, and what a kept view of a received datagram looks like.
+// Borrowed bytes: which functions copy them, which do not, and what happens to a kept view of a received datagram.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -22,7 +22,7 @@ describe('copyBytes and viewBytes', () => {
     ['a Buffer', () => Buffer.from([1, 2, 3, 4])],
     ['a part of a larger Buffer', () => viewBytes(Buffer.from([0, 1, 2, 3, 4, 5]), 1, 5)],
   ] as const) {
-    it(`do what they say of ${name}`, () => {
+    it(`behave as documented for ${name}`, () => {
       const bytes = make();
       const [copy, view] = [copyBytes(bytes, 1, 3), viewBytes(bytes, 1, 3)];
       bytes.fill(9);
@@ -45,7 +45,7 @@ describe('copyBytes and viewBytes', () => {
   }
 });
 
-it('parts that are joined are a copy of their own, in their order', () => {
+it('joined parts are a copy, in order', () => {
   const parts = [Uint8Array.of(1), new Uint8Array(0), Buffer.from([2, 3])];
   const whole = joinBytes(parts);
   for (const part of parts) part.fill(9);
@@ -53,7 +53,7 @@ it('parts that are joined are a copy of their own, in their order', () => {
   assert.deepEqual(joinBytes([]), new Uint8Array(0));
 });
 
-it('what is reclaimed is overwritten in a process and in its threads where the switch is set, and left alone where it is not', () => {
+it('reclaimed bytes are overwritten in a process and its threads if the switch is set, and untouched otherwise', () => {
   const program = `
     const { reclaim } = await import(${JSON.stringify(import.meta.resolve('../../src/net/borrowed-bytes.ts'))});
     const bytes = Buffer.from('abc');
@@ -85,7 +85,7 @@ for (const [native, connected] of [
   [false, true],
 ]) {
   const kind = `${native === true ? 'Linux' : 'portable'} socket${connected === true ? ' with one peer' : ''}`;
-  it(`what a ${kind} received is overwritten when its handler has returned`, async () => {
+  it(`the bytes that a ${kind} received are overwritten when its handler has returned`, async () => {
     const network = await openNetwork({ native: native === true });
     const kept: ReceivedDatagram[] = [];
     const texts: string[] = [];

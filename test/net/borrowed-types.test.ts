@@ -1,5 +1,4 @@
-// The guards on borrowed bytes find whoever goes round them: casts, narrowing, places that keep them, and decoders in any way of writing a
-// function.
+// The guards on borrowed bytes find every circumvention: casts, narrowing, places that keep them, and decoders in any form of function.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -28,9 +27,9 @@ const LAUNDERED = [
   'export function said(bytes: BorrowedBytes): bytes is Uint8Array & BorrowedBytes { return bytes.length > 0; }',
   'export const guessed = (value: unknown): value is Uint8Array => value !== undefined;',
 ];
-/** One place to a line that would keep what it was lent. */
+/** One place per line that would keep borrowed bytes. */
 const KEPT = [
-  // A field, of whatever type.
+  // A field of any type.
   'export class Field { last: BorrowedBytes = []; }',
   'export class Listed { readonly #all: BorrowedBytes[] = []; get count() { return this.#all.length; } }',
   'export interface Entry { readonly question: BorrowedBytes; readonly at: number }',
@@ -49,7 +48,7 @@ const KEPT = [
   'export type Maybe = BorrowedBytes | undefined;',
   'export interface Named extends ReceivedDatagram { readonly at: number }',
   'export const bound = <T extends BorrowedBytes>(to: T[], bytes: T): number => to.push(bytes);',
-  // A variable of a file or an outer function, or one of a wider type.
+  // A variable of the file or an outer function, or one with a wider type.
   'export const known = new Map<number, BorrowedBytes>();',
   'let last: unknown; export function outer(bytes: BorrowedBytes) { last = bytes; return () => last; }',
   'export const wider = (bytes: BorrowedBytes) => { const any: unknown = bytes; return any; };',
@@ -74,7 +73,7 @@ const KEPT = [
   'export const tagged = (keep: (text: TemplateStringsArray, value: unknown) => void, bytes: BorrowedBytes) => keep`$' +
     '{bytes}`;',
   'export class Kept { constructor(readonly_: unknown) { void readonly_; } static of(bytes: BorrowedBytes) { return new Kept(bytes); } }',
-  // A function that is called, or goes on, when the bytes are no longer lent.
+  // A function that is called, or continues, when the bytes are no longer lent.
   'export const later = (bytes: BorrowedBytes) => setTimeout(() => console.log(bytes[0]), 1);',
   'export const soon = (bytes: BorrowedBytes) => queueMicrotask(() => console.log(bytes[0]));',
   'export const immediate = (bytes: BorrowedBytes) => setImmediate(() => console.log(bytes[0]));',
@@ -86,7 +85,7 @@ const KEPT = [
   'export const waits = async (bytes: BorrowedBytes): Promise<void> => { await Promise.resolve(); };',
   'export function* steps(bytes: BorrowedBytes): Generator<number> { yield 1; }',
   'export const handed = { async read(bytes: BorrowedBytes): Promise<void> { await Promise.resolve(); } };',
-  // What is returned, and what takes more than it is promised.
+  // A returned value, and a function that accepts more than its type promises.
   'export const returned = (all: BorrowedBytes[], each: (of: BorrowedBytes[], make: (one: BorrowedBytes) => unknown) => void) => each(all, (one) => one);',
   'export const unknown = (bytes: BorrowedBytes): unknown => bytes;',
   'export const takes = (of: (take: (one: BorrowedBytes) => void) => void, keep: (one: unknown) => void) => of(keep);',
@@ -135,7 +134,7 @@ const OURS = [
   'export class Private { #own(bytes: BorrowedBytes) { return bytes.length; } use() { return this.#own([]); } }',
 ];
 
-/** What does not say whether it copies, however its result is used. */
+/** Calls that do not say whether they copy, however the result is used. */
 const PARTS = [
   'export const kept = new Map<string, unknown>(); export const keep = (all: Buffer) => kept.set("one", all.slice(0, 4));',
   'export const shared = (all: Buffer): Uint8Array => all.subarray(0, 4);',
@@ -176,7 +175,7 @@ before(() => {
 });
 after(() => sample.remove());
 
-test('each way in which borrowed bytes could pass for owned ones is found, and nothing else', () => {
+test('each way to pass borrowed bytes off as owned is found, and nothing else', () => {
   const found = findLaunderers(source);
   const lines = new Set(found.map((text) => /(\w+)\.ts:(\d+):/.exec(text)?.slice(1).join(' ')));
   const expected = LAUNDERED.map((_line, index) => `LAUNDERED ${index + 2}`);
@@ -184,7 +183,7 @@ test('each way in which borrowed bytes could pass for owned ones is found, and n
 });
 
 test('each place that would keep borrowed bytes is found, and nothing else', () => {
-  // Some of LAUNDERED keep them as well.
+  // Some of LAUNDERED also keep them.
   const found = keepers.filter((text) => !text.includes('/LAUNDERED.ts:'));
   const lines = new Set(found.map((text) => /(\w+)\.ts:(\d+):/.exec(text)?.slice(1).join(' ')));
   const expected = KEPT.map((_line, index) => `KEPT ${index + 2}`);
@@ -196,7 +195,7 @@ test('each part of bytes that may be a copy or a view is found, and nothing else
   assert.deepEqual(found.sort(), PARTS.map((_line, index) => `PARTS ${index + 2}`).sort());
 });
 
-test('a view of borrowed bytes does not lead to their memory: the compiler refuses it', () => {
+test('a view of borrowed bytes does not expose their memory: the compiler refuses it', () => {
   const lines = ['buffer', 'byteOffset'].map((name) => `export const ${name} = borrowedView([1]).${name};`);
   const refused = writeTypedSample({
     'view.ts': `import { borrowedView } from '../../../src/net/borrowed-bytes.ts';\n${lines.join('\n')}\n`,
@@ -208,7 +207,7 @@ test('a view of borrowed bytes does not lead to their memory: the compiler refus
     assert.match(stdout, new RegExp(`view\\.ts\\(${index + 2},.*'${name}' does not exist`), stdout);
 });
 
-test('each function that others can call with borrowed bytes is found, however it is written', () => {
+test('each function that can be called with borrowed bytes is found, however it is written', () => {
   const names = borrowers(source)
     .filter(({ place }) => /\/(?:DECODERS|OURS)\.ts:/.test(place))
     .map(({ name }) => name);

@@ -33,7 +33,7 @@ describe('a byte reader', () => {
     });
   });
 
-  it('has the field and offset of the first fault wherever the bytes are cut', () => {
+  it('reports the field and offset of the first fault, wherever the bytes are truncated', () => {
     const fields = ['a', 'b', 'b', 'c', 'c', 'c', 'c', 'text', 'text', 'text', 'last'];
     const starts = [0, 1, 1, 3, 3, 3, 3, 7, 7, 7, 10];
     for (let length = 0; length < BYTES.length; length += 1) {
@@ -43,7 +43,7 @@ describe('a byte reader', () => {
     }
   });
 
-  it('leaves trailing bytes alone', () => {
+  it('leaves trailing bytes unread', () => {
     const reader = new ByteReader(Uint8Array.of(7, 8, 9));
     assert.equal(reader.u8('first'), 7);
     assert.equal(reader.offset, 1);
@@ -99,7 +99,7 @@ describe('a byte reader', () => {
     assert.equal(reader.fault, undefined);
   });
 
-  it('stays within the bytes whatever is asked of it', () => {
+  it('stays within the bytes, whatever is read', () => {
     const step = fc.oneof(
       fc.tuple(fc.constantFrom('borrow', 'copy', 'skip', 'seek', 'latin1' as const), fc.integer({ min: -3, max: 40 })),
       fc.tuple(fc.constantFrom('u8', 'u16', 'u32', 'zeroTerminated' as const), fc.constant(0)),
@@ -117,7 +117,7 @@ describe('a byte reader', () => {
     );
   });
 
-  it('tells each kind of fault by its code', () => {
+  it('gives each kind of fault its code', () => {
     const codes: readonly WireFaultCode[] = ['truncated', 'bad-length', 'bad-value', 'loop', 'too-long'];
     for (const code of codes) {
       const reader = new ByteReader(BYTES);

@@ -18,7 +18,7 @@ describe('a byte writer', () => {
     assert.equal(writer.overflow, false);
   });
 
-  it('writes nothing of what does not fit, nor anything after it', () => {
+  it('writes no part of a value that does not fit, nor anything after it', () => {
     const writer = new ByteWriter(3);
     writer.u16(0x0102);
     writer.u16(0x0304);
@@ -27,7 +27,7 @@ describe('a byte writer', () => {
     assert.deepEqual([...writer.finish()], [1, 2]);
   });
 
-  it('forgets what was written since an offset, and that it did not fit', () => {
+  it('rewinds to an offset, and forgets an overflow after it', () => {
     const writer = new ByteWriter(4);
     writer.u8(1);
     const mark = writer.offset;

@@ -1,4 +1,4 @@
-// The connections of a door: who is served, who waits, who is told to go and in what words.
+// The connections of a listener: which are served, which wait, and which are closed with what response.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -33,9 +33,9 @@ interface Door {
   readonly clock: VirtualClock;
   readonly shares: ConnectionShares;
   readonly refused: [address: string, reason: ConnectionRefusal][];
-  /** Answers of `/held`, which are left to the test. */
+  /** Responses of `/held`, controlled by the test. */
   readonly held: ServerResponse[];
-  /** Lets seconds pass, each with turns of the event loop. */
+  /** Advances time by seconds, each with turns of the event loop. */
   pass(ms: number): Promise<void>;
 }
 
@@ -79,7 +79,7 @@ async function withDoor(
   }
 }
 
-/** Requests that are answered when the test says so. */
+/** Requests that the test answers. */
 async function hold(door: Door, from: string, count: number): Promise<Promise<Reply>[]> {
   const before = door.held.length;
   const replies = Array.from({ length: count }, () => ask(door.port, from, get('/held')));
@@ -87,7 +87,7 @@ async function hold(door: Door, from: string, count: number): Promise<Promise<Re
   return replies;
 }
 
-test('a newcomer gets the place of who holds too many, and is told so in words when it waits for its answer', () =>
+test('a newcomer takes the place of a host with too many, whose waiting request gets a response with the reason', () =>
   withDoor({ max: 4, waitingMax: 4 }, async (door) => {
     const replies = await hold(door, A, 4);
     assert.match((await ask(door.port, B, get('/'))).text, /served$/);
@@ -96,7 +96,7 @@ test('a newcomer gets the place of who holds too many, and is told so in words w
     assert.deepEqual(door.refused, [[A, 'too-many-connections']]);
   }));
 
-test('who holds no more than a fair share is not cut: the newcomer waits, and is served when a place becomes free', () =>
+test('a host with no more than a fair share keeps its connections: the newcomer waits, and is served when a place becomes free', () =>
   withDoor({ max: 2, waitingMax: 4 }, async (door) => {
     await hold(door, A, 1);
     await hold(door, B, 1);
@@ -107,19 +107,19 @@ test('who holds no more than a fair share is not cut: the newcomer waits, and is
     assert.deepEqual(door.refused, []);
   }));
 
-test('when many places become free in one turn, all who wait for them are served at once', () =>
+test('when many places become free in one turn, all waiting connections are served immediately', () =>
   withDoor({ max: 200, waitingMax: 200 }, async (door) => {
     const before = await Crowd.open(door.port, [A, B], 200);
     await eventuallyWithin(5000, 'open', () => door.shares.open === 200);
     const after = await Crowd.open(door.port, [A, B], 200);
     await eventuallyWithin(5000, 'wait', () => door.shares.waiting === 200);
     before.close();
-    // Without a move of the clock.
+    // Without advancing the clock.
     await eventuallyWithin(2000, 'served', () => door.shares.open === 200 && door.shares.waiting === 0);
     after.close();
   }));
 
-test('who waits too long is answered 503 with Retry-After, and so is who finds no room to wait', () =>
+test('a connection that waits too long gets a 503 with Retry-After, and so does one that finds no room to wait', () =>
   withDoor({ max: 2, waitingMax: 1 }, async (door) => {
     await hold(door, A, 1);
     await hold(door, B, 1);
@@ -131,7 +131,7 @@ test('who waits too long is answered 503 with Retry-After, and so is who finds n
     assert.equal(door.shares.open, 2);
   }));
 
-test('who says nothing makes room for anybody after a while, and for nobody before', () =>
+test('a silent connection makes room for any newcomer after a while, and for none before', () =>
   withDoor({ max: 2, waitingMax: 1 }, async (door) => {
     await hold(door, B, 1);
     const silent = await Crowd.open(door.port, [A], 1);
@@ -145,7 +145,7 @@ test('who says nothing makes room for anybody after a while, and for nobody befo
     silent.close();
   }));
 
-test('a connection counts as that of the client for whom it speaks', () =>
+test('a connection counts for the client that it forwards', () =>
   withDoor({ max: 4, waitingMax: 1 }, async (door) => {
     const speak = (client: string): Promise<Reply> =>
       ask(door.port, A, [`GET /held HTTP/1.1\r\nHost: x\r\nX-Client: ${client}\r\n\r\n`]);
@@ -161,7 +161,7 @@ test('a connection counts as that of the client for whom it speaks', () =>
     assert.match((await Promise.race(many)).text, /^HTTP\/1\.1 503 /);
   }));
 
-test('a body that stops coming is refused with 408; one of a handler that does not read is not', () =>
+test('a stalled body gets a 408, unless the handler is not reading', () =>
   withDoor({ max: 4, waitingMax: 1 }, async (door) => {
     const post = (path: string): string => `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n`;
     const stops = ask(door.port, A, [post('/')]);
@@ -193,7 +193,7 @@ test('a request over TLS counts as one of its connection: it is not idle, and gi
         const held = [load(A, '/held'), load(A, '/held')];
         await eventuallyWithin(5000, 'held', () => door.held.length === 2);
         await door.pass(RESTING_MS + 2000);
-        assert.equal(door.shares.open, 2, 'a request that is being answered is not idle');
+        assert.equal(door.shares.open, 2, 'a request in progress is not idle');
         assert.equal(await load(B, '/'), 200);
         for (const response of door.held) if (!response.destroyed) response.end();
         assert.deepEqual((await Promise.all(held)).sort(), [200, 503]);
@@ -205,7 +205,7 @@ test('a request over TLS counts as one of its connection: it is not idle, and gi
   }
 });
 
-test('PARTING_MAX connections that are turned away may read why, as long as they stay; one more is cut without a word', () =>
+test('PARTING_MAX refused connections may read the reason while they stay; one more is cut without it', () =>
   withDoor({ max: 1, waitingMax: 1 }, async (door) => {
     await hold(door, A, 1);
     void ask(door.port, A, get('/')).catch(() => undefined);
@@ -213,7 +213,7 @@ test('PARTING_MAX connections that are turned away may read why, as long as they
     let [told, cut] = [0, 0];
     const more = 20;
     const sockets = Array.from({ length: PARTING_MAX + more }, () => {
-      // Does not end when the server does.
+      // Stays open when the server ends it.
       const socket = createConnection({ port: door.port, host: '127.0.0.1', localAddress: A, allowHalfOpen: true });
       let text = '';
       socket.on('data', (bytes: Buffer) => {

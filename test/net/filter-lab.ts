@@ -1,4 +1,4 @@
-// Runs filters of the kernel's classic BPF: the few instructions that ours have.
+// Interprets classic BPF filters: only the instructions that ours use.
 
 import assert from 'node:assert/strict';
 import {
@@ -14,7 +14,7 @@ import {
   LOAD_WORD,
 } from '../../src/net/packet-filter.ts';
 
-/** What a filter can look at. */
+/** The data that a filter can read. */
 export interface FilteredPacket {
   readonly view: DataView;
   readonly interfaceIndex?: number;
@@ -22,7 +22,7 @@ export interface FilteredPacket {
   readonly random?: number;
 }
 
-/** True when the kernel would keep the packet. */
+/** True if the kernel would keep the packet. */
 export function runFilter(filter: readonly FilterInstruction[], packet: FilteredPacket): boolean {
   const { view, interfaceIndex = 0, senderTail = 0, random = 0 } = packet;
   const ancillary = new Map([

@@ -1,4 +1,4 @@
-// What a tap sends and hears, as bytes.
+// The frames that a tap sends and receives.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { internetChecksum, sumWords } from '../../src/net/raw-frame.ts';
 const MAC = parseMac('52:54:00:00:00:0a') ?? BROADCAST_MAC;
 const PAYLOAD = Uint8Array.of(1, 2, 3, 4, 5);
 
-test('a broadcast frame is heard as it was sent', () => {
+test('a broadcast frame is received as it was sent', () => {
   const frame = broadcastFrame(PAYLOAD, MAC, 67, 68);
   assert.deepEqual(readTappedFrame(frame, 68), { bytes: PAYLOAD, from: ANY, mac: MAC });
   assert.equal(macFromBytes(frame), BROADCAST_MAC);
@@ -18,21 +18,21 @@ test('a broadcast frame is heard as it was sent', () => {
   assert.equal(internetChecksum(sumWords(frame, 14, 34)), 0);
 });
 
-test('what follows the datagram in the frame is padding', () => {
+test('bytes after the datagram in the frame are padding', () => {
   const frame = broadcastFrame(PAYLOAD, MAC, 67, 68);
   const padded = new Uint8Array(frame.length + 20).fill(0xee);
   padded.set(frame);
   assert.deepEqual(readTappedFrame(padded, 68)?.bytes, PAYLOAD);
 });
 
-test('a frame that is cut anywhere is not heard', () => {
+test('a frame truncated anywhere is ignored', () => {
   const frame = broadcastFrame(PAYLOAD, MAC, 67, 68);
   for (let length = 0; length < frame.length; length += 1) {
     assert.equal(readTappedFrame(frame.subarray(0, length), 68), undefined, `${length} bytes`);
   }
 });
 
-test('only whole IPv4 UDP datagrams for the port are heard', () => {
+test('only whole IPv4 UDP datagrams for the port are received', () => {
   const cases: readonly (readonly [string, number, number])[] = [
     ['another Ethernet type', 13, 0x06],
     ['another version', 14, 0x65],

@@ -35,7 +35,7 @@ test('an address that Node does not list is found with its network and interface
   );
 });
 
-test('what is listed is not found again, and where there are no tables nothing is', () => {
+test('listed addresses are not found again, and without tables none is found', () => {
   assert.equal(findIdleAddresses(ROUTES, TRIE, new Set([LOOPBACK, ETH0, ETH1])).size, 0);
   assert.equal(findIdleAddresses('', '', new Set()).size, 0);
 });

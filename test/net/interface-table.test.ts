@@ -61,7 +61,7 @@ const CASES: readonly (readonly [string, readonly NetlinkMessage[], readonly str
     [link(1, 'a'), address(1, '10.0.0.1'), address(1, '10.0.0.1', 16), gone(1, '10.0.0.1')],
     ['1 a up 1/16'],
   ],
-  ['does not mind losing what it never had', [gone(1, '10.0.0.1'), { kind: 'link-gone', index: 7 }], []],
+  ['ignores the removal of unknown entries', [gone(1, '10.0.0.1'), { kind: 'link-gone', index: 7 }], []],
   ['keeps the highest address exact', [link(1, 'a'), address(1, '255.255.255.255', 32)], ['1 a up 255/32']],
 ];
 
@@ -70,16 +70,16 @@ describe('the table of interfaces', () => {
     it(name, () => assert.deepEqual(shown(tableOf(...messages)), expected));
   }
 
-  it('forgets, when a dump ends, what the dump did not name', () => {
+  it('forgets entries that a complete dump did not name', () => {
     const table = tableOf(link(1, 'a'), address(1, '10.0.0.1'), link(2, 'b'));
     table.startDump();
     table.apply(link(1, 'a'));
-    assert.deepEqual(shown(table), ['1 a up 1/24', '2 b up'], 'the old list stands until the dump has ended');
+    assert.deepEqual(shown(table), ['1 a up 1/24', '2 b up'], 'the old list stays until the dump has ended');
     table.finishDump();
     assert.deepEqual(shown(table), ['1 a up']);
   });
 
-  it('begins anew when a dump is started again', () => {
+  it('starts over when a dump is restarted', () => {
     const table = tableOf();
     table.startDump();
     table.apply(link(9, 'stale'));
@@ -90,19 +90,19 @@ describe('the table of interfaces', () => {
     assert.deepEqual(shown(table), ['1 a up']);
   });
 
-  it('has an end: interfaces beyond 4096 are not seen', () => {
+  it('is bounded: interfaces beyond 4096 are ignored', () => {
     const table = new InterfaceTable();
     for (let index = 1; index <= 5000; index += 1) table.apply(link(index, `i${index}`));
     assert.equal(table.list().length, 4096);
   });
 
-  it('has an end: addresses of one interface beyond 1024 are not seen', () => {
+  it('is bounded: addresses of one interface beyond 1024 are ignored', () => {
     const table = tableOf(link(1, 'a'));
     for (let last = 0; last < 2000; last += 1) table.apply(address(1, `10.0.${last >> 8}.${last & 255}`));
     assert.equal(table.list()[0]?.addresses.length, 1024);
   });
 
-  it('says the same only while it says the same', () => {
+  it('compares equal only while nothing changed', () => {
     const before = tableOf(link(1, 'a')).list();
     assert.ok(sameInterfaces(before, tableOf(link(1, 'a')).list()));
     assert.ok(!sameInterfaces(before, tableOf(link(1, 'a', false)).list()));

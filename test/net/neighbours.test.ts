@@ -25,7 +25,7 @@ const seen = (changes: Partial<Sighting> = {}): Sighting => ({
 });
 
 describe('the neighbour table', () => {
-  it('tells new, seen again and moved, and keeps who was there before', () => {
+  it('distinguishes new, seen and moved hosts, and keeps the previous holder', () => {
     const table = new NeighbourTable();
     assert.equal(table.see(seen(), instant(1000)), 'new');
     assert.equal(table.see(seen(), instant(2000)), 'seen');
@@ -37,14 +37,14 @@ describe('the neighbour table', () => {
     assert.equal(table.find('eth1', A)?.previousMac, FIRST);
   });
 
-  it('does not take what the kernel remembers for something heard', () => {
+  it('does not count the kernel’s remembered entries as heard', () => {
     const table = new NeighbourTable();
     table.see(seen(), instant(1000));
     assert.equal(table.see(seen({ heard: false }), instant(9000)), 'seen');
     assert.equal(table.find('eth1', A)?.lastSeen, 1000);
   });
 
-  it('knows one address behind each interface, and the one heard last of all', () => {
+  it('keeps an address per interface, and finds the most recent one', () => {
     const table = new NeighbourTable();
     table.see(seen(), instant(1000));
     assert.equal(table.see(seen({ interfaceName: 'eth2', mac: SECOND }), instant(2000)), 'new');
@@ -54,7 +54,7 @@ describe('the neighbour table', () => {
     assert.equal(table.findAnywhere(A, []), undefined);
   });
 
-  it('forgets the one that was silent longest when there are too many', () => {
+  it('forgets the longest silent host when there are too many', () => {
     const table = new NeighbourTable();
     for (let index = 0; index < NEIGHBOURS_MAX; index += 1)
       table.see(seen({ address: ipv4(index + 1) }), instant(index));
@@ -67,8 +67,8 @@ describe('the neighbour table', () => {
   });
 });
 
-describe('the neighbours that somebody makes up', () => {
-  it('push out none that was heard for a minute', () => {
+describe('invented neighbours', () => {
+  it('do not displace a host that was heard for a minute', () => {
     const table = new NeighbourTable();
     table.see(seen(), instant(0));
     table.see(seen(), instant(RETELL_MS));
@@ -80,7 +80,7 @@ describe('the neighbours that somebody makes up', () => {
     assert.equal(table.find('eth1', A)?.mac, FIRST);
   });
 
-  it('push out each other when they have one hardware address, and no other host that is new', () => {
+  it('displace each other if they share a hardware address, but no other new host', () => {
     const table = new NeighbourTable();
     table.see(seen(), instant(0));
     for (let index = 0; index <= NEIGHBOURS_MAX; index += 1)
@@ -90,19 +90,19 @@ describe('the neighbours that somebody makes up', () => {
 });
 
 describe('the filter of sightings', () => {
-  it('lets the same one through once in RETELL_MS, and another host at once', () => {
+  it('passes the same host once in RETELL_MS, and another host immediately', () => {
     const filter = new SightingFilter();
     assert.ok(filter.allows(3, A, FIRST, true, instant(0)));
     assert.ok(!filter.allows(3, A, FIRST, true, instant(RETELL_MS - 1)));
     assert.ok(filter.allows(4, A, FIRST, true, instant(1)));
     assert.ok(filter.allows(3, A, SECOND, true, instant(2)));
     assert.ok(filter.allows(3, A, SECOND, true, instant(RETELL_MS + 2)));
-    assert.ok(!filter.allows(3, A, SECOND, false, instant(10 * RETELL_MS)), 'what is remembered is told once');
+    assert.ok(!filter.allows(3, A, SECOND, false, instant(10 * RETELL_MS)), 'a remembered entry is reported once');
     filter.clear();
     assert.ok(filter.allows(3, A, SECOND, false, instant(10 * RETELL_MS)));
   });
 
-  it('lets a flood of strangers through slowly, and loses none of them for good', () => {
+  it('passes a flood of strangers slowly, and loses none of them permanently', () => {
     const filter = new SightingFilter();
     let through = 0;
     for (let index = 0; index < 100_000; index += 1) {
@@ -113,7 +113,7 @@ describe('the filter of sightings', () => {
     assert.ok(filter.allows(3, ipv4(0x0a000000 + 99_999), FIRST, true, instant(10_000)));
   });
 
-  it('lets one hardware address tell few, and others what they are', () => {
+  it('limits one hardware address, and passes the others', () => {
     const filter = new SightingFilter();
     let through = 0;
     for (let index = 0; index < 100_000; index += 1) {
@@ -123,23 +123,23 @@ describe('the filter of sightings', () => {
     assert.ok(filter.allows(3, A, FIRST, true, instant(1000)));
   });
 
-  it('remembers the rate of SENDERS_MAX hardware addresses: one that is forgotten begins anew', () => {
+  it('keeps the rates of SENDERS_MAX hardware addresses; a dropped one starts over', () => {
     const filter = new SightingFilter();
     const tell = (index: number, at: number): boolean =>
       filter.allows(3, ipv4(0x0b000000 + index), SECOND, true, instant(at));
     for (let index = 0; index < SENDER_RATE.burst; index += 1) assert.ok(tell(index, 0));
     assert.ok(!tell(1000, 0));
-    // So slowly that all of them together are within their rate.
+    // Slow enough that all of them together stay within the rate.
     const everyMs = 1000 / TOLD_RATE.perSecond;
     for (let index = 0; index < SENDERS_MAX; index += 1)
       filter.allows(3, ipv4(0x0c000000 + index), mac(0x020000000000 + index), true, instant(index * everyMs));
     const now = SENDERS_MAX * everyMs;
-    assert.ok((now / 1000) * SENDER_RATE.perSecond < SENDER_RATE.burst, 'its own rate has not filled again');
+    assert.ok((now / 1000) * SENDER_RATE.perSecond < SENDER_RATE.burst, 'its own rate has not refilled');
     for (let index = 0; index < SENDER_RATE.burst; index += 1) assert.ok(tell(2000 + index, now), `${index}`);
     assert.ok(!tell(3000, now));
   });
 
-  it('tells a host that was heard before again in the middle of any flood', () => {
+  it('reports a host that was heard before again, even during a flood', () => {
     const filter = new SightingFilter();
     assert.ok(filter.allows(3, A, FIRST, true, instant(0)));
     for (let minute = 1; minute <= 3; minute += 1) {

@@ -48,7 +48,7 @@ const CAPTURED: readonly (readonly [string, readonly NetlinkMessage[]])[] = [
   ['done', [{ kind: 'done', sequence: 7, interrupted: false }]],
 ];
 
-/** One message: header fields and the rest of its bytes. */
+/** One message: its type and the bytes after the header. */
 function message(type: number, rest: readonly number[], flags = 0, sequence = 0): Uint8Array {
   const bytes = new Uint8Array(16 + rest.length);
   const view = new DataView(bytes.buffer);
@@ -76,11 +76,11 @@ describe('netlink decoding', () => {
       assert.deepEqual(decodeNetlink(captured(name)), { ok: true, value: expected });
     });
 
-    it(`finds a fault in "${name}" wherever it is cut`, () => {
+    it(`finds a fault in "${name}" wherever it is truncated`, () => {
       const bytes = captured(name);
       for (let length = 1; length < bytes.length; length += 1) {
         const result = decodeNetlink(bytes.slice(0, length));
-        // A datagram of several messages cut between two of them is whole.
+        // A datagram truncated between two of its messages is whole.
         if (result.ok) assert.ok(result.value.length < expected.length, `cut at ${length}`);
         else assert.ok(result.fault.offset <= length);
       }
@@ -93,7 +93,7 @@ describe('netlink decoding', () => {
     assert.deepEqual(result.ok && result.value.map((each) => each.kind), ['link', 'address']);
   });
 
-  it('takes trailing bytes as a fault', () => {
+  it('rejects trailing bytes', () => {
     const result = decodeNetlink(Buffer.concat([captured('done'), Uint8Array.of(1, 2, 3)]));
     assert.deepEqual(result, { ok: false, fault: { code: 'truncated', offset: 20, field: 'header' } });
   });
@@ -169,7 +169,7 @@ describe('netlink decoding', () => {
     });
   }
 
-  it('neither throws nor reads outside, whatever the bytes', () => {
+  it('never throws or reads out of bounds, whatever the bytes', () => {
     const seedOf = fc.constantFrom(...CAPTURE.values());
     const changes = fc.array(fc.tuple(fc.nat(2000), fc.nat(255)), { maxLength: 8 });
     fc.assert(

@@ -4,16 +4,16 @@ import { formatNotice, STATUS_BYTES_MAX, takeNotifyTerms } from '../../src/net/n
 import { unixAddress } from '../../src/net/wire-structs.ts';
 
 const terms: readonly [name: string, environment: NodeJS.ProcessEnv, expected: unknown][] = [
-  ['nobody waits for a word', {}, undefined],
-  ['an empty name is none', { NOTIFY_SOCKET: '' }, undefined],
-  ['a watchdog without a socket is none', { WATCHDOG_USEC: '1000000' }, undefined],
+  ['no service manager', {}, undefined],
+  ['an empty socket name', { NOTIFY_SOCKET: '' }, undefined],
+  ['a watchdog without a socket', { WATCHDOG_USEC: '1000000' }, undefined],
   ['a path', { NOTIFY_SOCKET: '/run/notify' }, { socket: '/run/notify', watchdogMs: undefined }],
   [
     'a watchdog for this process',
     { NOTIFY_SOCKET: '@n', WATCHDOG_USEC: '30000000', WATCHDOG_PID: '42' },
     { socket: '@n', watchdogMs: 30_000 },
   ],
-  ['a watchdog for whoever it is', { NOTIFY_SOCKET: '@n', WATCHDOG_USEC: '100000' }, { socket: '@n', watchdogMs: 100 }],
+  ['a watchdog for any process', { NOTIFY_SOCKET: '@n', WATCHDOG_USEC: '100000' }, { socket: '@n', watchdogMs: 100 }],
   [
     'a watchdog for another process',
     { NOTIFY_SOCKET: '@n', WATCHDOG_USEC: '30000000', WATCHDOG_PID: '43' },
@@ -27,14 +27,14 @@ const terms: readonly [name: string, environment: NodeJS.ProcessEnv, expected: u
 ];
 
 for (const [name, environment, expected] of terms) {
-  test(`what the manager says: ${name}`, () => {
+  test(`the environment: ${name}`, () => {
     const rest = { ...environment, PATH: '/bin' };
     assert.deepEqual(takeNotifyTerms(rest, 42), expected);
-    assert.deepEqual(rest, { PATH: '/bin' }, 'programs started here do not speak for this process');
+    assert.deepEqual(rest, { PATH: '/bin' }, 'child processes must not notify for this process');
   });
 }
 
-test('a message has one assignment a line, whatever the values hold', () => {
+test('a message has one assignment per line, whatever the values contain', () => {
   assert.equal(formatNotice({ READY: '1', STATUS: 'all is well' }), 'READY=1\nSTATUS=all is well');
   assert.equal(formatNotice({ STATUS: 'a\nREADY=1\r\n\0b\u2028c' }), 'STATUS=a READY=1 \\x00b c');
   const long = formatNotice({ STATUS: 'ä'.repeat(STATUS_BYTES_MAX) });

@@ -1,4 +1,4 @@
-// A real server of node:http, whose parser reads thousands of requests in one chunk.
+// A real node:http server, whose parser reads thousands of requests in one chunk.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -31,7 +31,7 @@ describe('the requests of one connection', () => {
     await once(server.close(), 'close');
   });
 
-  /** Sends, and collects what comes. */
+  /** Sends bytes, and collects the response. */
   function speak(words: string): { readonly socket: Socket; statuses(): readonly (string | undefined)[] } {
     let text = '';
     const socket = connect((server.address() as AddressInfo).port, '127.0.0.1', () => socket.write(words));
@@ -42,7 +42,7 @@ describe('the requests of one connection', () => {
     return { socket, statuses: () => Array.from(text.matchAll(/HTTP\/1\.1 (\d+)/g), ([, status]) => status) };
   }
 
-  it('beyond the bound are not taken, however many one chunk holds', async () => {
+  it('beyond the bound are not accepted, however many one chunk holds', async () => {
     answersAtOnce = false;
     const { socket, statuses } = speak(ONE.repeat(20_000));
     await until(() => taken.length === PIPELINED_MAX);
@@ -52,7 +52,7 @@ describe('the requests of one connection', () => {
     assert.equal(taken.length, PIPELINED_MAX);
   });
 
-  it('beyond the bound are not taken, whatever they expect', async () => {
+  it('beyond the bound are not accepted, whatever they expect', async () => {
     answersAtOnce = false;
     const { socket, statuses } = speak(ONE.replace('Host: r', 'Host: r\r\nExpect: more').repeat(20_000));
     await until(() => taken.length === PIPELINED_MAX);
@@ -61,7 +61,7 @@ describe('the requests of one connection', () => {
     assert.deepEqual(statuses(), [...Array(PIPELINED_MAX).fill('200'), '503']);
   });
 
-  it('within the bound are answered, as many as come one after the other', async () => {
+  it('within the bound are answered, however many come one after the other', async () => {
     const { socket, statuses } = speak(ONE.repeat(PIPELINED_MAX - 1));
     await until(() => statuses().length === PIPELINED_MAX - 1);
     for (let count = PIPELINED_MAX; count < 50; count += 1) {
@@ -71,7 +71,7 @@ describe('the requests of one connection', () => {
     assert.deepEqual(new Set(statuses()), new Set(['200']));
   });
 
-  it('are counted anew for each connection', async () => {
+  it('are counted per connection', async () => {
     for (let time = 0; time < 5; time += 1) {
       const { socket, statuses } = speak(ONE.repeat(100));
       await until(() => socket.destroyed);
@@ -92,7 +92,7 @@ describe('the requests of one connection', () => {
     });
   }
 
-  it('may have a body in pieces of a line each', async () => {
+  it('may have a body in pieces of one line', async () => {
     answersAtOnce = false;
     const { socket, statuses } = speak(ONE.replace('Host: r', 'Host: r\r\nTransfer-Encoding: chunked'));
     await until(() => taken.length === 1);

@@ -22,11 +22,11 @@ describe('the list of UDP sockets', () => {
     ]);
   });
 
-  it('has of IPv6 the sockets at every address, which own the IPv4 port too', () => {
+  it('includes IPv6 wildcard sockets, which also own the IPv4 port', () => {
     assert.deepEqual(parseUdpTable(TABLE_6), [{ address: 0, port: 69, uid: 0, inode: 4711, state: '07' }]);
   });
 
-  it('leaves out what it cannot read, however the text is cut', () => {
+  it('skips unreadable lines, wherever the text is truncated', () => {
     for (let length = 0; length <= TABLE.length; length += 1) {
       for (const entry of parseUdpTable(TABLE.slice(0, length))) assert.ok(entry.port > 0 && entry.inode > 0);
     }

@@ -1,4 +1,4 @@
-// The filter of answers to probes, run by an interpreter of the few instructions that it has.
+// The filter of answers to probes, run by an interpreter of its instructions.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -10,7 +10,7 @@ import { runFilter } from './filter-lab.ts';
 
 const A = ipv4(0x0a140032);
 const B = ipv4(0xc0a80001);
-/** An eighth of what the kernel takes (BPF_MAXINSNS 4096, optmem_max 20480 octets of its own longer form). */
+/** An eighth of the kernel's limit (BPF_MAXINSNS 4096, optmem_max 20480 octets in its own longer form). */
 const INSTRUCTIONS_MAX = 600;
 
 function packet(sender: number, target: number): DataView {
@@ -30,14 +30,14 @@ const PROBED = [
 const CASES: readonly (readonly [string, number, DataView, boolean])[] = [
   ['an answer', 3, packet(A, 0), true],
   ['the probe of another host', 3, packet(0, A), true],
-  ['who asks for the address, which shows no user', 3, packet(B, A), false],
+  ['a request for the address, which shows no user', 3, packet(B, A), false],
   ['anybody else', 3, packet(A + 1, A), false],
   ['an answer on another wire', 4, packet(A, 0), false],
   ['an answer on the second wire', 4, packet(B, 0), true],
-  ['what comes by a wire that is not probed', 5, packet(A, 0), false],
+  ['a packet on a wire that is not probed', 5, packet(A, 0), false],
 ];
 
-describe('what is kept for the answers to probes', () => {
+describe('what the filter of probe answers keeps', () => {
   for (const [name, interfaceIndex, view, expected] of CASES) {
     it(`is ${expected ? '' : 'not '}${name}`, () => {
       assert.equal(takes(probeFilter(PROBED), interfaceIndex, view), expected);

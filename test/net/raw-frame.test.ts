@@ -6,7 +6,7 @@ import { FRAME_HEADER_BYTES, internetChecksum, sumWords, writeFrame } from '../.
 
 const PORTS = { sourcePort: 67, destinationPort: 68 };
 
-/** The checksum the slow way: 16-bit words added with the carry taken back in each time. */
+/** A straightforward checksum: adds 16-bit words and folds the carry each time. */
 function carefulSum(bytes: readonly number[]): number {
   let sum = 0;
   for (let at = 0; at < bytes.length; at += 2) {
@@ -44,7 +44,7 @@ describe('a frame', () => {
       // IPv4: version 4, tos 0x10, length 31, DF, ttl 64, protocol 17; UDP 67 to 68, length 11.
       ['4510001f123440004011', '13fe', '0a1400010a140064', '00430044000b', '2662', '616263'].join(''),
     );
-    assert.equal(target[length], 0xaa, 'nothing is written behind it');
+    assert.equal(target[length], 0xaa, 'nothing is written after it');
   });
 
   it('has checksums that a receiver verifies, for any header and payload', () => {

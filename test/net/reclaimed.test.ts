@@ -1,5 +1,5 @@
-// Whoever receives into memory of his own takes it back when the bytes are read: under test it is overwritten, so that a test sees what
-// was kept without a copy. Each receiver of this room is given its bytes by a made-up C library, which keeps the memory they went into.
+// A receiver with its own memory reclaims it once the bytes are read. Under test it is then overwritten, which exposes bytes that were kept
+// without a copy. A fake C library gives each receiver of this room its bytes, and keeps the memory that they were written to.
 
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ const EAGAIN = 11;
 const OWN = parseMac('52:54:00:00:00:0a') ?? assert.fail();
 const STRANGER = parseMac('52:54:00:00:00:0b') ?? assert.fail();
 
-/** A C library whose sockets receive, once, what is queued for them: by the order in which they were opened. */
+/** A C library with sockets that receive their queued bytes once, in the order in which they were opened. */
 function receivingLibc(...queues: Uint8Array[][]) {
   const into: Uint8Array[] = [];
   let opened = 0;
@@ -51,7 +51,7 @@ function receivingLibc(...queues: Uint8Array[][]) {
     errno: () => EAGAIN,
     recv: take,
     recvfrom: (fd, memory, _length, _flags, from) => {
-      // A `sockaddr_ll` (packet(7)) of a stranger's frame for this host, on the interface with the index 2.
+      // A `sockaddr_ll` (packet(7)) of another host's frame for this host, on the interface with index 2.
       from.set(Uint8Array.of(17, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 6));
       from.set(macToBytes(STRANGER), 12);
       return take(fd, memory);
@@ -61,12 +61,12 @@ function receivingLibc(...queues: Uint8Array[][]) {
 }
 
 const assertOverwritten = (into: readonly Uint8Array[], count: number): void => {
-  assert.equal(into.length, count, 'as much was received');
+  assert.equal(into.length, count, 'all bytes were received');
   for (const memory of into)
     assert.ok(memory.length > 0 && memory.every((byte) => byte === RECLAIMED_BYTE), 'it is overwritten');
 };
 
-/** By file, each of which receives in so many places: what shows that it takes its memory back. */
+/** The files of receivers, with their number of receiving places and a test that they reclaim their memory. */
 const RECEIVERS: Readonly<Record<string, { readonly places: number; readonly show: () => void }>> = {
   'frame-tap.ts': {
     places: 1,
@@ -124,16 +124,16 @@ const RECEIVERS: Readonly<Record<string, { readonly places: number; readonly sho
     },
   },
 };
-/** Sockets of UDP are real ones in borrowed-bytes.test.ts. */
+/** UDP sockets are tested with real ones in borrowed-bytes.test.ts. */
 const IN_BORROWED_BYTES_TEST: Readonly<Record<string, number>> = { 'udp-dgram.ts': 1, 'udp-linux-socket.ts': 3 };
 
 for (const [file, { show }] of Object.entries(RECEIVERS))
-  it(`${file} takes its memory back when what it received was read`, show);
+  it(`${file} reclaims its memory once the received bytes were read`, show);
 
-it('what the ear tells of frames outlives them', () => {
+it('what the wire’s ear reports of frames outlives them', () => {
   const solicitations = [OWN, STRANGER].map((source) => routerSolicitation(source));
   const probes = [STRANGER, OWN].map((mac) => encodeArpProbe(mac, ip('10.20.0.9')));
-  // From an address, which makes a sighting of it: the sender's begins at octet 14 (RFC 826).
+  // The sender's address makes it a sighting; it begins at octet 14 (RFC 826).
   for (const probe of probes) probe.set([10, 20, 0, 9], 14);
   const { libc, into } = receivingLibc(probes, [], solicitations);
   const told: FromNetWorker[] = [];
@@ -154,13 +154,13 @@ it('what the ear tells of frames outlives them', () => {
   ]);
 });
 
-it('is shown of every place of the net room that receives', () => {
+it('every receiving place of the net room is tested', () => {
   const found: Record<string, number> = {};
   const room = join(import.meta.dirname, '..', '..', 'src');
   for (const path of globSync('**/*.ts', { cwd: room })) {
     if (path === 'net/libc.ts') continue;
     const text = readFileSync(join(room, path), 'utf8');
-    // By the C library, or by a socket of Node's, which hands over a `Buffer` and its sender.
+    // Receives through the C library, or through a Node socket, which passes a `Buffer` and its sender.
     const places = [...text.matchAll(/\.(?:recv\w*)\(|\.on\('message', \(bytes\b/g)].length;
     if (places > 0) found[path] = places;
   }
@@ -168,5 +168,5 @@ it('is shown of every place of the net room that receives', () => {
     ...Object.entries(RECEIVERS).map(([file, { places }]) => [`net/${basename(file)}`, places] as const),
     ...Object.entries(IN_BORROWED_BYTES_TEST).map(([file, places]) => [`net/${file}`, places] as const),
   ];
-  assert.deepEqual(found, Object.fromEntries(shown), 'show of a new one that it takes its memory back (reclaim)');
+  assert.deepEqual(found, Object.fromEntries(shown), 'add a test that a new receiver reclaims its memory (reclaim)');
 });

@@ -22,7 +22,7 @@ function answers(): RouterAnswers {
 }
 
 describe('answers to router solicitations', () => {
-  it('are for machines that boot, and for as long as they do', () => {
+  it('are sent to booting machines, for as long as they boot', () => {
     const decider = answers();
     assert.equal(decider.shallAnswer(from(mac(0x525400000002)), instant(0)), false);
     assert.equal(decider.noteBooting(A, STRANGER, instant(0)).solicitation, undefined);
@@ -30,7 +30,7 @@ describe('answers to router solicitations', () => {
     assert.equal(decider.shallAnswer(from(A), instant(BOOTING_MS)), false);
   });
 
-  it('are given when the DISCOVER follows the solicitation, unless that is long ago', () => {
+  it('are sent when the DISCOVER follows the solicitation, unless that is too old', () => {
     const decider = answers();
     const asked = from(A);
     assert.equal(decider.shallAnswer(asked, instant(0)), false);
@@ -41,11 +41,11 @@ describe('answers to router solicitations', () => {
     assert.equal(late.noteBooting(A, STRANGER, instant(KEPT_MS)).solicitation, undefined);
   });
 
-  it('are a real router’s to give while it is there', () => {
+  it('are left to a real router while there is one', () => {
     const decider = answers();
     decider.noteBooting(A, STRANGER, instant(0));
     assert.equal(decider.noteRouter('eth1', instant(0)), true);
-    assert.equal(decider.noteRouter('eth1', instant(1000)), false, 'known already');
+    assert.equal(decider.noteRouter('eth1', instant(1000)), false, 'already known');
     assert.equal(decider.shallAnswer(from(A), instant(2000)), false);
     decider.noteBooting(A, STRANGER, instant(ROUTER_MS + 1000));
     assert.equal(decider.shallAnswer(from(A), instant(ROUTER_MS + 1000)), true, 'it has gone');
@@ -53,10 +53,10 @@ describe('answers to router solicitations', () => {
     const waiting = answers();
     waiting.shallAnswer(from(A), instant(0));
     waiting.noteRouter('eth1', instant(1));
-    assert.equal(waiting.noteBooting(A, STRANGER, instant(2)).solicitation, undefined, 'one that was kept, too');
+    assert.equal(waiting.noteBooting(A, STRANGER, instant(2)).solicitation, undefined, 'also for a kept solicitation');
   });
 
-  it('are given only where they are wanted', () => {
+  it('are sent only where they are configured', () => {
     const decider = answers();
     decider.noteBooting(A, STRANGER, instant(0));
     assert.equal(decider.shallAnswer(from(A, 'eth2'), instant(1)), false);
@@ -65,7 +65,7 @@ describe('answers to router solicitations', () => {
     assert.equal(decider.shallAnswer(from(A), instant(2)), false);
   });
 
-  it('remember no more machines and solicitations than their bounds', () => {
+  it('keep no more machines and solicitations than their bounds', () => {
     const decider = answers();
     for (let index = 0; index <= BOOTING_MAX; index += 1)
       decider.noteBooting(mac(0x525400100000 + index), STRANGER, instant(0));
@@ -77,7 +77,7 @@ describe('answers to router solicitations', () => {
     assert.notEqual(kept.noteBooting(mac(0x525400100001), STRANGER, instant(1)).solicitation, undefined);
   });
 
-  it('remember a machine of the region whatever strangers make up', () => {
+  it('keep a machine of the region, whatever hosts strangers invent', () => {
     const decider = answers();
     decider.noteBooting(A, MACHINE, instant(0));
     for (let index = 0; index <= BOOTING_MAX; index += 1)
@@ -85,7 +85,7 @@ describe('answers to router solicitations', () => {
     assert.equal(decider.shallAnswer(from(A), instant(1)), true);
   });
 
-  it('have the thread that hears told of a boot once a minute', () => {
+  it('announce a boot to the listening thread once a minute', () => {
     const decider = answers();
     const isToTell = (atMs: number): boolean => decider.noteBooting(A, MACHINE, instant(atMs)).isToTell;
     assert.deepEqual([0, 1, 59_999, 60_000, 60_001].map(isToTell), [true, false, false, true, false]);

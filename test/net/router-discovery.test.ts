@@ -16,7 +16,7 @@ const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text.replac
 const ASKER = hex('fe80 0000 0000 0000 3c23 b3ff fe13 70dd');
 const RACK = linkLocalOf(mac(0x52540000000a));
 
-/** Sums an ICMPv6 packet anew, as whoever changed it would. */
+/** Recomputes the checksum of a changed ICMPv6 packet. */
 function summed(packet: Uint8Array): Uint8Array {
   const bytes = Uint8Array.from(packet);
   bytes.set([0, 0], 42);
@@ -28,7 +28,7 @@ function summed(packet: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** What Linux sends when a link comes up: to ff02::2, with its hardware address as an option. */
+/** Linux's solicitation when a link comes up: to ff02::2, with its hardware address as an option. */
 const SOLICITATION = summed(
   hex(
     `60000000 0010 3a ff ${Buffer.from(ASKER).toString('hex')} ff020000000000000000000000000002
@@ -50,20 +50,20 @@ const changed = (packet: Uint8Array, at: number, ...bytes: readonly number[]): U
 };
 
 describe('router discovery', () => {
-  it('reads who looks for a router', () => {
+  it('reads a solicitation', () => {
     assert.deepEqual(decodeRouterDiscovery(SOLICITATION), { ok: true, value: { kind: 'solicitation', source: ASKER } });
     const nameless = summed(changed(SOLICITATION, 8, ...new Uint8Array(16)));
     assert.deepEqual(decodeRouterDiscovery(nameless), { ok: true, value: { kind: 'nameless-solicitation' } });
   });
 
-  it('reads who is a router', () => {
+  it('reads an advertisement', () => {
     assert.deepEqual(decodeRouterDiscovery(ADVERTISEMENT), {
       ok: true,
       value: { kind: 'advertisement', lifetimeSeconds: 1800 },
     });
   });
 
-  it('answers that there is none: to the asker alone, lifetime 0, no prefix (RFC 4861 §4.2)', () => {
+  it('answers that there is no router: only to the soliciting host, with lifetime 0 and no prefix (RFC 4861 §4.2)', () => {
     const packet = encodeEmptyAdvertisement(RACK, ASKER);
     assert.equal(packet.length, EMPTY_ADVERTISEMENT_BYTES);
     const header = '6000000000103aff';
@@ -77,7 +77,7 @@ describe('router discovery', () => {
   });
 
   for (const [what, packet, field] of [
-    ['a hop limit below 255: it may come from elsewhere', summed(changed(SOLICITATION, 7, 254)), 'hop limit'],
+    ['a hop limit below 255, so perhaps from another wire', summed(changed(SOLICITATION, 7, 254)), 'hop limit'],
     ['another version', summed(changed(SOLICITATION, 0, 0x40)), 'version'],
     ['another protocol', changed(SOLICITATION, 6, 17), 'next header'],
     ['a code', summed(changed(SOLICITATION, 41, 1)), 'code'],
@@ -89,13 +89,13 @@ describe('router discovery', () => {
     ['a payload that is too short', changed(SOLICITATION, 4, 0, 7), 'payload length'],
     ['a router from another wire', summed(changed(ADVERTISEMENT, 8, 0x20, 0x01)), 'source'],
   ] as const) {
-    it(`takes none with ${what}`, () => {
+    it(`rejects a packet with ${what}`, () => {
       const result = decodeRouterDiscovery(packet);
       assert.equal(result.ok ? 'taken' : result.fault.field, field);
     });
   }
 
-  it('finds a packet that is cut anywhere, and takes bytes after its end for padding', () => {
+  it('finds a packet truncated anywhere, and treats bytes after its end as padding', () => {
     for (const packet of [SOLICITATION, ADVERTISEMENT]) {
       for (let length = 0; length < packet.length; length += 1) {
         assert.equal(decodeRouterDiscovery(packet.slice(0, length)).ok, false, `cut at ${length}`);
@@ -104,7 +104,7 @@ describe('router discovery', () => {
     }
   });
 
-  it('never throws nor hangs, whatever arrives, and with a right checksum neither', () => {
+  it('never throws or hangs, whatever the bytes, even with a correct checksum', () => {
     const mutated = fc
       .tuple(
         fc.constantFrom(SOLICITATION, ADVERTISEMENT),
@@ -123,7 +123,7 @@ describe('router discovery', () => {
     );
   });
 
-  it('knows link-local addresses as the system writes them', () => {
+  it('parses link-local addresses as the system writes them', () => {
     assert.deepEqual(parseIpv6LinkLocal('fe80::3c23:b3ff:fe13:70dd'), ASKER);
     assert.deepEqual(parseIpv6LinkLocal('fe80::1'), hex('fe800000000000000000000000000001'));
     for (const text of ['::1', '2001:db8::1', 'fe80::', 'fe80::1%eth0', 'fe80::1::2', '']) {

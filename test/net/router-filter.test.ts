@@ -1,4 +1,4 @@
-// The filter of router discovery, run by an interpreter of the few instructions that it has.
+// The filter of router discovery, run by an interpreter of its instructions.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -26,7 +26,7 @@ function takes(filter: readonly FilterInstruction[], frame: Frame): boolean {
   return runFilter(filter, { view, senderTail: from % 2 ** 32, random });
 }
 
-describe('what is kept of router discovery', () => {
+describe('what the router discovery filter keeps', () => {
   for (const [name, frame, expected] of [
     ['a solicitation', {}, true],
     ['an advertisement', { type: 134 }, true],
@@ -40,10 +40,10 @@ describe('what is kept of router discovery', () => {
 
   for (const [name, machines] of [
     ['one machine boots', [BOOTS]],
-    ['as many boot as fit', [...OTHERS, BOOTS]],
+    ['as many machines boot as fit', [...OTHERS, BOOTS]],
   ] as const) {
     const filter = bootingFilter(machines);
-    it(`in a flood is, where ${name}, what is its own, and a sample of the rest`, () => {
+    it(`during a flood, where ${name}, is the packets of these machines and a sample of the rest`, () => {
       assert.equal(takes(filter, { from: BOOTS }), true);
       assert.equal(takes(filter, { from: BOOTS, type: 128 }), false);
       assert.equal(takes(filter, { from: STRANGER }), false);
@@ -52,14 +52,14 @@ describe('what is kept of router discovery', () => {
     });
   }
 
-  it('is a sample of what comes from a machine beyond those that fit', () => {
+  it('is a sample of the packets of a machine beyond those that fit', () => {
     const filter = bootingFilter([...OTHERS, BOOTS, STRANGER]);
     assert.equal(takes(filter, { from: BOOTS }), true);
     assert.equal(takes(filter, { from: STRANGER }), false);
     assert.equal(takes(filter, { from: STRANGER, random: 64 }), true);
   });
 
-  it('is a sample where nobody boots', () => {
+  it('is a sample while no machine boots', () => {
     assert.equal(takes(bootingFilter([]), {}), false);
     assert.equal(takes(bootingFilter([]), { random: 0 }), true);
   });

@@ -1,4 +1,4 @@
-// Who gets a place in a send buffer that is short of room.
+// Which datagrams get space in a send buffer that is nearly full.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -30,14 +30,14 @@ class Rig {
 const vicinityOf = (): Vicinity => ({ isAbsent: (address) => address !== PRESENT && address >>> 8 === PRESENT >>> 8 });
 
 describe('a send buffer', () => {
-  it('that has room takes datagrams to anybody, and is looked at once in LOOK_EVERY', () => {
+  it('with enough space takes datagrams to any host, and is checked once in LOOK_EVERY', () => {
     const rig = new Rig();
     rig.usedBytes = 249;
     assert.equal(rig.admitted(ABSENT, LOOK_EVERY * 10), LOOK_EVERY * 10);
     assert.equal(rig.looks, 10);
   });
 
-  it('that is short takes one datagram to an absent host, and all to hosts that are there or behind a router', () => {
+  it('that is short of space takes one datagram to an absent host, and all to hosts that are present or behind a router', () => {
     const rig = new Rig();
     rig.usedBytes = 250;
     rig.admitted(PRESENT, LOOK_EVERY);
@@ -47,7 +47,7 @@ describe('a send buffer', () => {
     assert.equal(rig.admitted(ip('192.0.2.1'), 100), 100);
   });
 
-  it('that is short takes another one for an absent host when the table was read again', () => {
+  it('that is short of space takes another one to an absent host after the ARP table was read again', () => {
     const rig = new Rig();
     rig.usedBytes = 500;
     rig.admitted(PRESENT, LOOK_EVERY);
@@ -56,7 +56,7 @@ describe('a send buffer', () => {
     assert.equal(rig.admitted(ABSENT, 100), 1);
   });
 
-  it('that is short takes one datagram to each of ASKED_MAX absent hosts, and all to hosts that are there', () => {
+  it('that is short of space takes one datagram to each of ASKED_MAX absent hosts, and all to present hosts', () => {
     const rig = new Rig();
     rig.vicinity = { isAbsent: (address) => address !== PRESENT };
     rig.usedBytes = 500;
@@ -69,7 +69,7 @@ describe('a send buffer', () => {
     assert.equal(rig.admitted(invented(ASKED_MAX), 1), 1, 'the table was read again');
   });
 
-  it('that is nearly full takes nothing for absent hosts', () => {
+  it('that is nearly full takes no datagram to absent hosts', () => {
     const rig = new Rig();
     rig.usedBytes = 750;
     rig.admitted(PRESENT, LOOK_EVERY);
@@ -77,7 +77,7 @@ describe('a send buffer', () => {
     assert.equal(rig.admitted(PRESENT, 100), 100);
   });
 
-  it('that was short counts as roomy again only below an eighth', () => {
+  it('that was short of space has enough again only below an eighth', () => {
     const rig = new Rig();
     rig.usedBytes = 250;
     rig.admitted(PRESENT, LOOK_EVERY);
@@ -88,7 +88,7 @@ describe('a send buffer', () => {
   });
 });
 
-it('of the ARP table, complete entries count as present', () => {
+it('complete entries of the ARP table count as present', () => {
   const text = [
     'IP address       HW type     Flags       HW address            Mask     Device',
     '10.20.0.10       0x1         0x2         52:54:00:12:34:56     *        br0',

@@ -48,14 +48,14 @@ describe('a refused socket', () => {
     });
   }
 
-  it('keeps the exception it came from', () => {
+  it('keeps its cause', () => {
     const cause = Object.assign(new Error('bind EACCES'), { code: 'EACCES' });
     const error = socketErrorFrom(cause, HERE);
     assert.equal(error.code, 'permission-denied');
     assert.equal(error.cause, cause);
   });
 
-  it('stays what it is when it was a RackError already', () => {
+  it('is unchanged if it is already a RackError', () => {
     const error = new RackError('not-running', 'x');
     assert.equal(socketErrorFrom(error, HERE), error);
   });

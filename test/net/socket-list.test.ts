@@ -36,7 +36,7 @@ describe('the list of sockets', () => {
     );
   });
 
-  it('has address, port, device and inode of those of IPv4', () => {
+  it('has address, port, device and inode of IPv4 sockets', () => {
     const answer = decodeSocketAnswer(Buffer.concat([SOCKETS, DONE]));
     assert.deepEqual(answer, {
       ok: true,
@@ -50,7 +50,7 @@ describe('the list of sockets', () => {
     });
   });
 
-  it('goes on until it is said to be done, or is refused', () => {
+  it('continues until it is done or refused', () => {
     const end = (bytes: Uint8Array): unknown => {
       const answer = decodeSocketAnswer(bytes);
       return answer.ok ? answer.value.end : answer.fault;
@@ -60,14 +60,14 @@ describe('the list of sockets', () => {
     assert.equal(end(new Uint8Array(0)), undefined);
   });
 
-  it('is faulty wherever a message is cut', () => {
+  it('is faulty wherever a message is truncated', () => {
     for (let length = 1; length < SOCKETS.length; length += 1) {
       assert.equal(decodeSocketAnswer(SOCKETS.subarray(0, length)).ok, length % 88 === 0, `cut at ${length}`);
     }
     assert.equal(decodeSocketAnswer(message(20, new Uint8Array(71))).ok, false);
   });
 
-  it('neither throws nor reads outside, whatever the bytes', () => {
+  it('never throws or reads out of bounds, whatever the bytes', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => decodeSocketAnswer(bytes) !== undefined));
   });
 });

@@ -18,7 +18,7 @@ const A = mac(0x525400000001);
 const LOUD = mac(0x525400000666);
 const invented = (index: number): MacAddress => mac(0x0200_0000_0000 + index);
 
-/** How many of `count` solicitations within one second are let through. */
+/** How many of `count` solicitations within one second pass. */
 function passed(gate: SolicitationGate, count: number, sender: (index: number) => MacAddress): number {
   let through = 0;
   for (let index = 0; index < count; index += 1) {
@@ -27,14 +27,14 @@ function passed(gate: SolicitationGate, count: number, sender: (index: number) =
   return through;
 }
 
-describe('solicitations that are told', () => {
-  it('of one sender that never pauses are few, and others are told all the same', () => {
+describe('solicitations that pass', () => {
+  it('are few from a sender that never pauses, and those of others still pass', () => {
     const gate = new SolicitationGate();
     assert.ok(passed(gate, 10_000, () => LOUD) <= SENDER_RATE.burst + SENDER_RATE.perSecond);
     assert.equal(gate.allows(A, instant(1000)), true);
   });
 
-  it('are those of a machine that boots, whatever senders somebody invents', () => {
+  it('include those of a booting machine, whatever senders a host invents', () => {
     for (const owner of [MACHINE, STRANGER]) {
       const gate = new SolicitationGate();
       gate.noteBooting(A, owner, instant(0));
@@ -45,7 +45,7 @@ describe('solicitations that are told', () => {
     }
   });
 
-  it('are those of a machine of the region also while strangers boot without end', () => {
+  it('include those of a machine of the region, even while strangers keep booting', () => {
     const gate = new SolicitationGate();
     gate.noteBooting(A, MACHINE, instant(0));
     for (let index = 0; index < 20_000; index += 1) gate.noteBooting(invented(index), STRANGER, instant(0));
@@ -53,7 +53,7 @@ describe('solicitations that are told', () => {
     assert.equal(gate.allows(A, instant(1000)), true);
   });
 
-  it('of strangers that boot are BOOTING_STRANGERS_RATE, which takes nothing from those who are not known to boot', () => {
+  it('are limited to BOOTING_STRANGERS_RATE for booting strangers, without reducing those of other hosts', () => {
     const gate = new SolicitationGate();
     const room = BOOTING_STRANGERS_RATE.burst;
     for (let index = 0; index <= room; index += 1) gate.noteBooting(invented(index), STRANGER, instant(0));
@@ -63,11 +63,11 @@ describe('solicitations that are told', () => {
     assert.equal(gate.allows(invented(room), instant(1000)), true);
   });
 
-  it('are so few that none of those that wait for a DISCOVER is pushed out', () => {
+  it('are so few that none that waits for a DISCOVER is displaced', () => {
     assert.ok(OTHERS_RATE.burst + (OTHERS_RATE.perSecond * KEPT_MS) / 1000 < KEPT_MAX);
   });
 
-  it('of a sender that was forgotten begin anew', () => {
+  it('start over for a sender that was forgotten', () => {
     const through = (others: number): number => {
       const gate = new SolicitationGate();
       for (let index = 0; index < SENDER_RATE.burst; index += 1) gate.allows(A, instant(0));

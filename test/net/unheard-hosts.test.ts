@@ -1,4 +1,4 @@
-// How many hosts are replied to that nobody has heard.
+// The number of unheard hosts that get replies.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -8,7 +8,7 @@ import type { Vicinity } from '../../src/net/send-room.ts';
 import { FRESH_MS, LOOK_FROM, UnheardHosts } from '../../src/net/unheard-hosts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
-// The bound, written out: one that is made larger fails here.
+// The bound, written out: raising it fails a test here.
 const UNHEARD_MAX = 256;
 const host = (index: number): Ipv4 => ipv4(0x0a140000 + index);
 const FAR = ipv4(0xc0000201);
@@ -17,7 +17,7 @@ class Rig {
   readonly clock = new VirtualClock();
   readonly heard = new Set<Ipv4>();
   looks = 0;
-  /** How old the table that was asked for may have been. */
+  /** The maximum table ages that were requested. */
   ages: (number | undefined)[] = [];
   readonly hosts = new UnheardHosts(this.clock, {
     vicinity: (ageMsMax) => {
@@ -28,7 +28,7 @@ class Rig {
   });
   #known: { readonly vicinity: Vicinity; readonly at: number } | undefined;
 
-  /** How many of these hosts may be sent to. */
+  /** How many of these hosts get replies. */
   admitted(from: number, count: number): number {
     return Array.from({ length: count }, (_, index) => this.hosts.admits(host(from + index))).filter(Boolean).length;
   }
@@ -43,8 +43,8 @@ class Rig {
   }
 }
 
-describe('hosts that nobody has heard', () => {
-  it('are sent to up to the bound, again and again; the next one is not, until the kernel waits for none of them', () => {
+describe('unheard hosts', () => {
+  it('get replies up to the bound, repeatedly; the next one gets none until the kernel waits for none of them', () => {
     const rig = new Rig();
     assert.equal(rig.admitted(0, 4000), UNHEARD_MAX);
     assert.equal(rig.admitted(0, UNHEARD_MAX), UNHEARD_MAX);
@@ -54,7 +54,7 @@ describe('hosts that nobody has heard', () => {
     assert.equal(rig.admitted(1000, 10), 10);
   });
 
-  it('take nothing from those that were heard, nor from those behind a router', () => {
+  it('do not reduce replies to heard hosts, or to hosts behind a router', () => {
     const rig = new Rig();
     rig.heard.add(host(70_000));
     rig.admitted(0, 4000);
@@ -68,9 +68,9 @@ describe('hosts that nobody has heard', () => {
     assert.equal(rig.looks, 0);
   });
 
-  it('are none of a thousand machines that boot together: each has asked for us before it asks us', () => {
+  it('do not include a thousand machines that boot together: each has sent an ARP request for us before', () => {
     const rig = new Rig();
-    // Two thousand a second: each comes just now, so that no reading of the table is fresh.
+    // Two thousand a second: each has just arrived, so no reading of the table is fresh.
     for (let index = 0; index < 1000; index += 1) {
       rig.heard.add(host(index));
       rig.clock.advance(0.5);

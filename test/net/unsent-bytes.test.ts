@@ -1,4 +1,4 @@
-// What the kernel takes of an answer that nobody reads.
+// How much of an unread response the kernel takes.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -11,10 +11,10 @@ import { missing } from '../support/needs.ts';
 
 const SLICE_BYTES = 128 * 1024;
 const SLICES = 512;
-/** What a reader that is not bounded takes before its application reads: the receive buffer and what its runtime read ahead. */
+/** What an unbounded reader takes before its application reads: the receive buffer and its runtime's read-ahead. */
 const READERS_BYTES_MAX = 512 * 1024;
 
-test('of an answer that nobody reads, the kernel takes no more than the bound and what the reader’s own host holds', {
+test('of an unread response, the kernel takes no more than the bound plus what the reader’s own host holds', {
   skip: missing('linux'),
 }, async () => {
   let taken = 0;

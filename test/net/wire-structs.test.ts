@@ -12,7 +12,7 @@ import {
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
-/** A memory in which each buffer lies at an address of its own, so that pointers can be followed. */
+/** A memory with each buffer at its own address, so that pointers can be followed. */
 class Memory {
   readonly #buffers = new Map<bigint, Uint8Array>();
   readonly addressOf = (buffer: Uint8Array): bigint => {
@@ -29,7 +29,7 @@ class Memory {
   }
 }
 
-/** What the kernel would find in a slot. */
+/** The contents of a slot, as the kernel would read them. */
 function slotOf(batch: MessageBatch, memory: Memory, slot: number) {
   const headers = batch.headersFrom(slot);
   const view = new DataView(headers.buffer, headers.byteOffset, headers.byteLength);
@@ -45,7 +45,7 @@ function slotOf(batch: MessageBatch, memory: Memory, slot: number) {
 }
 
 describe('a batch of messages', () => {
-  it('points each slot at a name, a payload and control data of its own', () => {
+  it('gives each slot its own name, payload and control data', () => {
     const memory = new Memory();
     const batch = new MessageBatch(3, 100, memory.addressOf);
     for (let slot = 0; slot < 3; slot += 1) {
@@ -82,7 +82,7 @@ describe('a batch of messages', () => {
     assert.equal(slotOf(batch, memory, 0).control, '1200000000000000110000006700000098050000' + '00000000');
   });
 
-  it('forgets control data when the slot gets another peer', () => {
+  it('clears control data when the slot gets another peer', () => {
     const memory = new Memory();
     const batch = new MessageBatch(1, 16, memory.addressOf);
     batch.setSource(0, ipv4(1));
@@ -101,7 +101,7 @@ describe('a batch of messages', () => {
     );
   });
 
-  it('sends foreign bytes without a copy and returns to its own', () => {
+  it('sends external bytes without a copy, and returns to its own', () => {
     const memory = new Memory();
     const batch = new MessageBatch(1, 4, memory.addressOf);
     const foreign = Uint8Array.of(7, 8, 9, 10, 11, 12);
@@ -113,7 +113,7 @@ describe('a batch of messages', () => {
     assert.equal(slotOf(batch, memory, 0).payload, '01020304');
   });
 
-  it('reads what the kernel wrote: length, address and port', () => {
+  it('reads the length, address and port that the kernel wrote', () => {
     const memory = new Memory();
     const batch = new MessageBatch(2, 8, memory.addressOf);
     batch.prepareReceive(2);
@@ -136,7 +136,7 @@ describe('socket structures', () => {
     assert.equal(hex(deviceNameBytes('eth1')), '6574683100');
   });
 
-  it('carry numbers both ways', () => {
+  it('encode and decode numbers', () => {
     for (const value of [0, 1, -1, 0x7fffffff, 4_194_304]) assert.equal(readInt(intBytes(value)), value);
   });
 });

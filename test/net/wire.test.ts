@@ -1,4 +1,4 @@
-// The main thread's side of the wire, in virtual time, with a thread that answers as the test says.
+// The main thread's side of the wire, in virtual time, with a thread that answers as the test directs.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -22,7 +22,7 @@ function start(senses: Partial<Extract<FromNetWorker, { kind: 'senses' }>> = {})
   wire.connect((message) => void told.push(message));
   wire.take({ kind: 'senses', arp: '', routers: '', ...senses });
   wire.interfacesChanged([link()]);
-  /** What becomes of a question. */
+  /** The result of a probe. */
   const ask = (): Promise<string> =>
     wire.findUser(ADDRESS, 'eth1').then(
       (user) => (user === undefined ? 'nobody' : user.toString(16)),
@@ -36,7 +36,7 @@ function start(senses: Partial<Extract<FromNetWorker, { kind: 'senses' }>> = {})
 }
 
 describe('the main thread’s side of the wire', () => {
-  it('hands each answer to its question', async () => {
+  it('matches each answer to its question', async () => {
     const rig = start();
     const answers = [rig.ask(), rig.ask(), rig.ask()];
     rig.wire.take({ kind: 'probed', id: rig.idOf(1), user: HOST, made: true });
@@ -45,10 +45,10 @@ describe('the main thread’s side of the wire', () => {
     rig.wire.take({ kind: 'probed', id: rig.idOf(0), user: HOST, made: true });
     rig.wire.take({ kind: 'probed', id: 4711, user: HOST, made: true });
     assert.deepEqual(await Promise.all(answers), ['nobody', '525400000001', 'native-unavailable']);
-    assert.equal(rig.clock.pending, 0, 'and leaves no timer');
+    assert.equal(rig.clock.pending, 0, 'no timer is left');
   });
 
-  it('ends questions that a busy thread does not answer, or that ended with it', async () => {
+  it('ends questions of a thread that does not answer in time, or has ended', async () => {
     const rig = start();
     const late = rig.ask();
     rig.clock.advance(2000);
@@ -61,7 +61,7 @@ describe('the main thread’s side of the wire', () => {
     assert.equal(rig.clock.pending, 0);
   });
 
-  it('asks about no more addresses at a time than the thread takes', async () => {
+  it('asks about no more addresses at once than the thread accepts', async () => {
     const rig = start();
     const answers = Array.from({ length: PROBES_WAITING_MAX + 1 }, () => rig.ask());
     assert.equal(await answers.at(-1), 'native-unavailable');
@@ -87,7 +87,7 @@ describe('the main thread’s side of the wire', () => {
     });
   }
 
-  it('cannot be asked without the privilege, and says what is missed', async () => {
+  it('cannot be asked without the privilege, and says what is missing', async () => {
     const rig = start({ arp: 'EPERM' });
     assert.equal(rig.wire.canProbe('eth1'), false);
     assert.equal(await rig.ask(), 'native-unavailable');
@@ -96,7 +96,7 @@ describe('the main thread’s side of the wire', () => {
     assert.deepEqual(start().wire.notes, []);
   });
 
-  it('tells a thread what to listen to once, and a thread that comes later too', () => {
+  it('tells a thread once what to listen to, and also a thread that starts later', () => {
     const rig = start();
     rig.wire.serve(['eth1', 'eth2']);
     rig.wire.serve(['eth1', 'eth2']);

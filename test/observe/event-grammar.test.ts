@@ -1,5 +1,5 @@
-// Every event of the catalogue, with counts of 0, 1 and 2 and with the names of keys, interfaces and files: nouns and verbs agree with
-// their counts, and a name is spelled as it is.
+// Every kind of event, with counts of 0, 1 and 2 and with names of keys, interfaces and files: nouns and verbs agree with their counts, and
+// names keep their spelling.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,17 +11,17 @@ import { eventText } from '../../src/observe/event-text.ts';
 import { eventText as pageText } from '../../src/region/page/values.ts';
 import { levelOfReport } from '../../src/region/records/machine-event.ts';
 
-/** Fields that count, of all kinds. */
+/** Fields with counts, of all kinds. */
 const COUNTS =
   'replies transfers cut changes leases waiting dropped missed machines used usable imported repeatedBlocks windowBlocks loads'.split(
     ' ',
   );
-/** Sizes and times, which have a unit. */
+/** Fields with sizes and times, which have a unit. */
 const QUANTITIES =
   'bytes milliseconds startMs graceMs retryMs awayMs seconds leaseSeconds waitedSeconds version byMs sequence'.split(
     ' ',
   );
-/** Names that nobody may spell otherwise. */
+/** Names that must keep their spelling. */
 const NAMES: Readonly<Record<string, string>> = {
   key: 'http_proxy',
   interface: 'lo',
@@ -45,7 +45,7 @@ function told(kind: string, count: number): string {
   return eventText(event, known);
 }
 
-/** The word behind each such number: `1 change` → `change`. */
+/** The word after each such number: `1 change` → `change`. */
 const counted = (text: string, count: number): string[] =>
   [...text.matchAll(new RegExp(`(?<![\\w.:/-])${count} (\\w+)`, 'g'))].map(([, word = '']) => word);
 
@@ -65,9 +65,9 @@ test('nouns and verbs agree with their counts', () => {
   }
 });
 
-test('the counting is seen where it is wrong', () => {
+test('the check finds wrong counts', () => {
   assert.deepEqual(counted('in force with 1 change, 2 changes', 1), ['change']);
-  assert.deepEqual(counted('10.20.0.1 has it, eth1 too', 1), [], 'an address counts nothing');
+  assert.deepEqual(counted('10.20.0.1 has it, eth1 too', 1), [], 'an address is not a count');
 });
 
 test('keys, interfaces, files and machines keep their spelling, in the log and on the page', () => {
@@ -87,21 +87,21 @@ test('keys, interfaces, files and machines keep their spelling, in the log and o
   assert.equal(pageText({ ...own, description: 'dhcp.authoritative is set' }), 'dhcp.authoritative is set');
 });
 
-/** What people follow of a rack at INFO; everything else that a machine does there is traffic. */
+/** The kinds that people follow at INFO; everything else that machines do is traffic. */
 const FOLLOWED =
   'config.applied config.changed daemon.finishing daemon.note daemon.ready daemon.stopped daemon.stopping dhcp.cleared dhcp.ended ' +
   'dhcp.foreign-server-gone dhcp.imported dhcp.probe-blind dhcp.range-eased dhcp.socket-open dhcp.still-used dhcp.store-restored dns.listening ' +
   'dns.name-conflict dns.upstream-recovered http.listening interface.serving log.level-changed log.level-restored metrics.listening ' +
   'net.neighbour-moved net.router-answer-failed net.router-seen outbox.available region.back region.linked region.post-queued region.up tftp.listening tftp.unreachable tree.served';
 
-test('of what racks tell, traffic is DEBUG, and what a person follows is INFO', () => {
+test('of racks’ reports, traffic is DEBUG, and what a person follows is INFO', () => {
   const followed = [...EVENT_KINDS]
     .filter(([, { level }]) => level === 'info')
     .map(([kind]) => kind)
     .filter((kind) => levelOfReport({ kind, level: 'info', text: 'x' }) === 'info');
   assert.deepEqual(followed.sort(), FOLLOWED.split(' '));
   const rendered = (text: string) => levelOfReport({ kind: 'http.rendered', level: 'info', text });
-  assert.equal(rendered('Got its configuration x by HTTP and is told to start its own disk'), 'info');
-  assert.equal(rendered('Got its configuration x by HTTP and is told to ask again and say who it is'), 'debug');
+  assert.equal(rendered('Was told to boot its own disk (x, HTTP)'), 'info');
+  assert.equal(rendered('Was told to identify itself and ask again (x, HTTP)'), 'debug');
   assert.equal(levelOfReport({ kind: 'dhcp.refused', level: 'warning', text: 'x' }), 'warning');
 });

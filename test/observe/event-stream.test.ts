@@ -14,7 +14,7 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 
 const event = (count: number) => ({ kind: 'test.event', at: instant(0), count });
 
-test('a consumer gets what was published since it last came, in order', () => {
+test('a consumer gets the events published since its last drain, in order', () => {
   const stream = new EventStream();
   stream.publish(event(0));
   const cursor = stream.subscribe();
@@ -24,7 +24,7 @@ test('a consumer gets what was published since it last came, in order', () => {
   assert.deepEqual(cursor.drain(), { events: [], missed: 0 });
 });
 
-test('a consumer that is overtaken is told how many events it missed', () => {
+test('an overtaken consumer learns how many events it missed', () => {
   const stream = new EventStream();
   const cursor = stream.subscribe();
   for (let count = 0; count < EVENT_STREAM_MAX + 7; count += 1) stream.publish(event(count));
@@ -34,7 +34,7 @@ test('a consumer that is overtaken is told how many events it missed', () => {
   assert.deepEqual(events[0], event(7));
 });
 
-test('a consumer is woken once for many events, a little after the first of them', async () => {
+test('a consumer is woken once for many events, shortly after the first', async () => {
   const clock = new VirtualClock();
   const stream = new EventStream(clock);
   let wakes = 0;
@@ -49,10 +49,10 @@ test('a consumer is woken once for many events, a little after the first of them
   clock.advance(1);
   assert.equal(wakes, 1);
   await new Promise((resolve) => setImmediate(resolve));
-  assert.equal(clock.pending, 0, 'it took nothing, and is not woken again');
+  assert.equal(clock.pending, 0, 'a consumer that took nothing is not woken again');
 });
 
-test('a flood is taken in slices, one consumer a turn and a pause after each, and what is overwritten is counted', async () => {
+test('a flood is taken in slices, one consumer per turn with a pause after each, and overwritten events are counted', async () => {
   const clock = new VirtualClock();
   const stream = new EventStream(clock);
   const slices: [who: string, events: number][] = [];
@@ -77,13 +77,13 @@ test('a flood is taken in slices, one consumer a turn and a pause after each, an
     ['uplink', 10],
   ]);
   await turn();
-  assert.equal(clock.pending, 0, 'nothing is woken without events');
+  assert.equal(clock.pending, 0, 'no consumer is woken without events');
   assert.equal(slices.length, 4);
 
   for (let count = 0; count < EVENT_STREAM_MAX + 5; count += 1) stream.publish(event(count));
   await stream.rest();
   const taken = slices.slice(4).reduce((sum, [, events]) => sum + events, 0);
-  assert.equal(taken, 2 * EVENT_STREAM_MAX, 'in the end everything that is there is taken without a pause');
+  assert.equal(taken, 2 * EVENT_STREAM_MAX, 'at the end everything is taken without pauses');
   const { published, missed } = stream.counters();
   assert.equal(published, EVENTS_PER_TURN_MAX + 10 + EVENT_STREAM_MAX + 5);
   assert.deepEqual(
@@ -95,7 +95,7 @@ test('a flood is taken in slices, one consumer a turn and a pause after each, an
   );
 });
 
-test('a flood of leases of hosts that do not boot takes no room from what else happens', () => {
+test('a flood of leases of hosts that do not boot does not displace other events', () => {
   const stream = new EventStream(new VirtualClock());
   const cursors = (['log', 'timeline'] as const).map((name) => stream.subscribe(() => undefined, name));
   const lease = (count: number) => ({ kind: 'dhcp.ack', at: instant(0), count });
@@ -114,10 +114,10 @@ test('a flood of leases of hosts that do not boot takes no room from what else h
   assert.equal(stream.counters().published, 10 * EVENT_STREAM_MAX + 3);
   stream.publish(lease(0));
   for (const cursor of cursors)
-    assert.deepEqual(cursor.drain().events, [lease(0)], 'once somebody has come there is room');
+    assert.deepEqual(cursor.drain().events, [lease(0)], 'there is room once a consumer has drained');
 });
 
-test('what everybody has taken is let go, and nothing that waits for somebody', async () => {
+test('events that every consumer has taken are released, and no others', async () => {
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');
   const stream = new EventStream(new VirtualClock());
@@ -146,7 +146,7 @@ test('what everybody has taken is let go, and nothing that waits for somebody', 
   );
 });
 
-test('a consumer that takes nothing is not woken again until something is published', async () => {
+test('a consumer that takes nothing is not woken until the next event', async () => {
   const clock = new VirtualClock();
   const stream = new EventStream(clock);
   let idle = 0;

@@ -1,4 +1,4 @@
-// Events as sentences: each kind that a person meets, with what it says.
+// The sentences of events.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -22,53 +22,53 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
       file: 'lpxelinux.0',
       planReason: 'BIOS, PXE',
     },
-    'Asked for an address and was offered 10.20.0.100, an address that nobody had before; to load lpxelinux.0, because it is BIOS, PXE',
+    'Offered 10.20.0.100 (new) and lpxelinux.0 (BIOS, PXE)',
   ],
   [
     { ...{ kind: 'dhcp.offer', source: 'own', client: 'bios' }, file: 'x.bin', fileServer: '10.20.0.77' },
-    'Asked for an address and was offered 10.20.0.100, the address it had before; to load x.bin from 10.20.0.77, as options of the configuration say',
+    'Offered 10.20.0.100 (its previous address) and x.bin from 10.20.0.77 (configured)',
   ],
   [
     { ...{ kind: 'dhcp.offer', source: 'own', client: 'bios' }, file: 'http://x/y', fileServer: '10.20.0.1' },
-    'Asked for an address and was offered 10.20.0.100, the address it had before; to load http://x/y, as options of the configuration say',
+    'Offered 10.20.0.100 (its previous address) and http://x/y (configured)',
   ],
   [
     { kind: 'dhcp.offer', source: 'own', waitedSeconds: 12 },
-    'Asked for an address and was offered 10.20.0.100, the address it had before; it has been asking for 12 s',
+    'Offered 10.20.0.100 (its previous address); it has been asking for 12 s',
   ],
   [
     { kind: 'dhcp.offer', source: 'own', client: 'other', architecture: 25 },
-    'Asked for an address and was offered 10.20.0.100, the address it had before; nothing to load: there is no loader for other, architecture 25',
+    'Offered 10.20.0.100 (its previous address) without a boot file: no loader for other, architecture 25',
   ],
-  [{ kind: 'dhcp.ack', leaseSeconds: 30, renewal: false }, 'Has 10.20.0.100 for 30 s'],
+  [{ kind: 'dhcp.ack', leaseSeconds: 30, renewal: false }, 'Leased 10.20.0.100 for 30 s'],
   [
     { kind: 'dhcp.ack', leaseSeconds: 600, circuitId: 'ge-0/0/7', remoteId: '0x0001' },
-    'Has 10.20.0.100 for 10 min, at port ge-0/0/7 of 0x0001',
+    'Leased 10.20.0.100 for 10 min, at port ge-0/0/7 of 0x0001',
   ],
-  [{ kind: 'dhcp.ack', leaseSeconds: 600, remoteId: 'switch-12' }, 'Has 10.20.0.100 for 10 min, behind switch-12'],
+  [{ kind: 'dhcp.ack', leaseSeconds: 600, remoteId: 'switch-12' }, 'Leased 10.20.0.100 for 10 min, behind switch-12'],
   [
     {
       ...{ kind: 'dhcp.foreign-server', interfaceName: 'eth1', leaseSeconds: 7200, file: 'theirs.0' },
       ...{ offered: '10.20.0.200', evidence: 'probe' },
     },
-    'Another DHCP server is on eth1: 10.20.0.100 (52:54:00:12:34:56), which offers 10.20.0.200 for 2 h, to load theirs.0 (it answered a probe); switch it off, or keep its addresses apart',
+    'Another DHCP server is on eth1: 10.20.0.100 (52:54:00:12:34:56), offering 10.20.0.200 for 2 h and theirs.0 (it answered a probe); switch it off, or separate its range',
   ],
   [
     { kind: 'dhcp.foreign-server', subnet: 'far', evidence: 'client' },
-    'Another DHCP server is on network far: 10.20.0.100 (52:54:00:12:34:56) (a client chose it); switch it off, or keep its addresses apart',
+    'Another DHCP server is on network far: 10.20.0.100 (52:54:00:12:34:56) (a client chose it); switch it off, or separate its range',
   ],
   [
     { kind: 'dhcp.foreign-server', interfaceName: 'eth1', isBootOnly: true, evidence: 'probe' },
-    'Another DHCP server is on eth1: 10.20.0.100 (52:54:00:12:34:56), which only tells what to boot (it answered a probe); switch it off, or keep its addresses apart',
+    'Another DHCP server is on eth1: 10.20.0.100 (52:54:00:12:34:56), boot information only (it answered a probe); switch it off, or separate its range',
   ],
   [
     { kind: 'dhcp.foreign-server-gone', interfaceName: 'eth1' },
-    'The other DHCP server 10.20.0.100 on eth1 answers no more',
+    'The other DHCP server 10.20.0.100 on eth1 no longer answers',
   ],
-  [{ kind: 'dhcp.ack', leaseSeconds: 600, renewal: true, hostname: 'web1' }, 'Keeps 10.20.0.100 as web1 for 10 min'],
+  [{ kind: 'dhcp.ack', leaseSeconds: 600, renewal: true, hostname: 'web1' }, 'Renewed 10.20.0.100 for 10 min (web1)'],
   [
     { kind: 'dhcp.nak', reason: 'wrong-network' },
-    'Was denied 10.20.0.100: the client asks with or for an address of another network; it has moved (wrong-network)',
+    'Denied 10.20.0.100: the client asks with or for an address of another network; it has moved (wrong-network)',
   ],
   [
     { kind: 'dhcp.refused', reason: 'network-unknown', relay: '10.99.0.1', wanted: '10.99.0.1', circuitId: 'eth0/1' },
@@ -84,11 +84,11 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
   ],
   [
     { kind: 'dhcp.malformed', reason: 'too-short in op at byte 0', interfaceName: 'eth1', from: '10.20.0.9' },
-    'Something on eth1, from 10.20.0.9, was no DHCP message: too-short in op at byte 0',
+    'Invalid DHCP message on eth1 from 10.20.0.9: too-short in op at byte 0',
   ],
   [
     { kind: 'dhcp.refused', reason: 'range-exhausted', count: 7 },
-    'Got no answer: every dynamic address is leased, offered or declined; enlarge the dynamic range (range-exhausted) (one of 7 such)',
+    'Got no answer: every dynamic address is leased, offered or declined; enlarge the dynamic range (range-exhausted) (1 of 7 similar events)',
   ],
   [
     {
@@ -100,23 +100,23 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
       windowBlocks: 1,
       repeatedBlocks: 3,
     },
-    'Loaded lpxelinux.0 by TFTP: 43.0 KiB in 412 ms, blocks of 1408, 3 of them sent again',
+    'Loaded lpxelinux.0 by TFTP (43.0 KiB in 412 ms, blocks of 1408, 3 blocks sent again)',
   ],
   [
     { kind: 'tftp.sent', file: 'grub/grub.cfg', purpose: 'enlist', bytes: 300 },
-    'Got its configuration grub/grub.cfg by TFTP and is told to enlist itself',
+    'Was told to enlist (grub/grub.cfg, TFTP)',
   ],
   [
     { kind: 'tftp.missing', file: 'x.lst', reason: 'not-in-tree' },
-    'Asked by TFTP for x.lst: there is no such file in the boot tree (not-in-tree)',
+    'Requested x.lst by TFTP: there is no such file in the boot tree (not-in-tree)',
   ],
   [
     { kind: 'tftp.aborted', file: 'bootx64.efi', bytes: 2048, code: 3, reason: 'Disk full' },
-    'Ended the transfer of bootx64.efi itself after 2.0 KiB, saying error 3 "Disk full"',
+    'Aborted the transfer of bootx64.efi after 2.0 KiB (error 3 "Disk full")',
   ],
   [
     { kind: 'http.file-sent', file: '/amd64/linux', status: 200, bytes: 8_388_608, milliseconds: 2400 },
-    'Loaded /amd64/linux by HTTP: 8.0 MiB in 2.4 s',
+    'Loaded /amd64/linux by HTTP (8.0 MiB in 2.4 s)',
   ],
   [
     { kind: 'http.posted', file: '/MAAS/api/2.0/machines/', status: 200, milliseconds: 12 },
@@ -124,47 +124,47 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
   ],
   [
     { kind: 'http.posted', file: '/MAAS/metadata/', operation: 'signal', status: 403 },
-    'Sent a report to /MAAS/metadata/ (signal), which the region refused with 403',
+    'Sent a report to /MAAS/metadata/ (signal), refused by the region with 403',
   ],
   [
     { kind: 'http.posted', file: '/MAAS/x/', status: 400, reason: 'invalid-parameters', said: '{"mac":["bad"]}' },
-    'Sent a report to /MAAS/x/, which the region refused with 400: {"mac":["bad"]} (invalid-parameters)',
+    'Sent a report to /MAAS/x/, refused by the region with 400: {"mac":["bad"]} (invalid-parameters)',
   ],
   [
     { kind: 'http.forwarded', file: '/MAAS/x/', status: 404, reason: 'not-found', milliseconds: 3 },
-    'Asked for /MAAS/x/, which the region refused with 404: not-found',
+    'Requested /MAAS/x/, refused by the region with 404: not-found',
   ],
   [
     { kind: 'machine.changed', name: 'web1.maas', status: 'Deployed', purpose: 'local' },
-    'The region has it as web1.maas, Deployed, now: its next boot starts its own disk',
+    'Now web1.maas (Deployed): its next boot uses its own disk',
   ],
 ];
 
-test('each kind reads as a sentence with size, time, decision and reason', () => {
+test('an event is a sentence with its sizes, times, decision and reason', () => {
   for (const [fields, sentence] of SENTENCES) {
     const event: RackEvent = { ...base, ...fields };
     assert.equal(eventText(event, undefined), sentence);
   }
 });
 
-test('the problems of a refused configuration are told one behind the other, without an escaped line end', () => {
+test('the problems of a refused configuration are joined, without an escaped line break', () => {
   const refused = { kind: 'config.refused', at, ...{ file: 'f', source: 'file', problems: 'f:3: one\nf:4: two' } };
-  assert.equal(eventText(refused, undefined), 'f is refused, the last good one stays: f:3: one; f:4: two');
+  assert.equal(eventText(refused, undefined), 'Refused f, keeping the previous configuration: f:3: one; f:4: two');
   assert.equal(eventFields(refused).problems, 'f:3: one\nf:4: two');
 });
 
-test('a client whose hardware address is not known is named by its address', () => {
+test('a client without a known hardware address is named by its IP address', () => {
   const told = (fields: Omit<RackEvent, 'at'>): string => eventText({ at, address: ADDRESS, ...fields }, undefined);
   assert.match(
     told({ kind: 'tftp.refused', ...{ reason: 'network-not-served' } }),
     /^10\.20\.0\.100 was refused a file by TFTP: /,
   );
-  assert.match(told({ kind: 'http.missing', ...{ file: '/x' } }), /^10\.20\.0\.100 asked by HTTP for \/x/);
+  assert.match(told({ kind: 'http.missing', ...{ file: '/x' } }), /^10\.20\.0\.100 requested \/x by HTTP/);
   assert.equal(told({ kind: 'tftp.listening', ...{ port: 69 } }), 'TFTP listens on 10.20.0.100:69');
   assert.match(told({ kind: 'tftp.failed', ...{ file: 'x' } }), /^x could not be read for TFTP/);
 });
 
-test('a kind without a sentence of its own reads as its message, its fields and what it says', () => {
+test('a kind without its own sentence is shown as its message, its fields and its text', () => {
   const event = { kind: 'store.slow', at, milliseconds: 900, address: ADDRESS, reason: 'the disk hangs' };
   const kind = { level: 'warning', message: 'store is slow', explanation: '' } as const;
   assert.equal(eventText(event, kind), 'Store is slow: milliseconds 900, address 10.20.0.100; the disk hangs');

@@ -1,4 +1,4 @@
-// Each hint: the steps that bring it, what it says, and the steps of a healthy boot that bring none.
+// Each hint: the steps that give it, its text, and the steps of healthy boots, which give none.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -13,7 +13,7 @@ function event(kind: string, fields: Readonly<Record<string, unknown>> = {}, sec
 
 const BIOS = { client: 'bios', architecture: 0, file: 'lpxelinux.0' };
 const offer = (more: Readonly<Record<string, unknown>> = {}): RackEvent => event('dhcp.offer', { ...BIOS, ...more });
-/** Offers to DISCOVERs that come so many seconds after the first. */
+/** Offers to DISCOVERs so many seconds after the first. */
 const offersAt = (seconds: readonly number[], more: Readonly<Record<string, unknown>> = {}): readonly RackEvent[] =>
   seconds.map((at) => event('dhcp.offer', { ...BIOS, ...more }, at));
 const sent = (file: string, more: Readonly<Record<string, unknown>> = {}, seconds = 0): RackEvent =>
@@ -27,7 +27,7 @@ const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[
     /asking for 12 s .*spanning tree.*PortFast/,
   ],
   [
-    'three offers and no REQUEST, as the next DISCOVER shows',
+    'three offers without a REQUEST, as the next DISCOVER shows',
     offersAt([0, 4, 12, 28]),
     'offer-not-taken',
     /offered an address 3 times and took none/,
@@ -45,7 +45,7 @@ const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[
     /architecture 25.*boot\.loaders/,
   ],
   [
-    'an architecture whose loader would stop',
+    'an architecture with a loader that would stop',
     [offer({ client: 'uefi-http', architecture: 19, file: undefined })],
     'no-loader',
     /GRUB has no network after HTTP boot; set the firmware to PXE/,
@@ -54,25 +54,25 @@ const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[
     'the same loader three times and no kernel: a loop',
     [offer(), sent('lpxelinux.0'), offer(), sent('lpxelinux.0', {}, 40), offer(), sent('lpxelinux.0', {}, 80)],
     'loader-loop',
-    /loaded lpxelinux\.0 3 times and never went on/,
+    /loaded lpxelinux\.0 3 times without requesting a configuration/,
   ],
   [
-    'the offered loader is not there',
+    'a missing boot file',
     [offer(), event('tftp.missing', { file: 'lpxelinux.0', reason: 'not-in-tree' })],
     'file-missing',
-    /needs lpxelinux\.0 .*rackboot images build/,
+    /needs lpxelinux\.0, .*rackboot images build/,
   ],
   [
-    'the second stage of a loader is not there',
+    'a missing second stage of a loader',
     [offer(), event('tftp.missing', { file: 'grubx64.efi', reason: 'not-in-tree' })],
     'file-missing',
     /needs grubx64\.efi/,
   ],
   [
-    'a kernel is not there',
+    'a missing kernel',
     [offer(), event('http.missing', { file: '/amd64/generic/bookworm/commissioning/linux', reason: 'not-in-tree' })],
     'file-missing',
-    /makes the environment/,
+    /builds the environment/,
   ],
   [
     'a configuration that can only explain',
@@ -87,7 +87,7 @@ const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[
     /stopped acknowledging linux/,
   ],
   [
-    'two transfers of which no block arrives',
+    'two transfers without an acknowledged block',
     [
       offer(),
       event('tftp.timed-out', { file: 'a', bytes: 0, blockBytes: 1468 }),
@@ -110,11 +110,11 @@ const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[
   ],
 ];
 
-test('each pattern brings its hint, and brings it once a boot', async (t) => {
+test('each pattern gives its hint once per boot', async (t) => {
   for (const [name, events, hint, text] of HINTS) {
     await t.test(name, () => {
       const watch = new BootWatch();
-      const found = events.flatMap((one) => watch.look(one));
+      const found = events.flatMap((one) => watch.observe(one));
       assert.deepEqual(
         found.map((one) => one.name),
         [hint],
@@ -122,20 +122,23 @@ test('each pattern brings its hint, and brings it once a boot', async (t) => {
       assert.match(found[0]?.text ?? '', text);
       const last = events.at(-1);
       assert.ok(last !== undefined);
-      assert.ok(!watch.look(last).some((one) => one.name === hint), 'told once');
+      assert.ok(!watch.observe(last).some((one) => one.name === hint), 'given once');
     });
   }
 });
 
-test('beside another DHCP server it is that one which gives no address', () => {
+test('in proxy mode, the hint blames the other DHCP server for the missing address', () => {
   const watch = new BootWatch();
   const offers = offersAt([0, 4, 12, 28], { proxied: true, address: undefined });
-  const found = offers.flatMap((one) => watch.look(one));
+  const found = offers.flatMap((one) => watch.observe(one));
   assert.deepEqual(
     found.map(({ name }) => name),
     ['offer-not-taken'],
   );
-  assert.match(found[0]?.text ?? '', /asked for an address 3 times and took none: the other DHCP server gives it none/);
+  assert.match(
+    found[0]?.text ?? '',
+    /asked for an address 3 times and took none: .*the other DHCP server offers it none/,
+  );
 });
 
 const HEALTHY: readonly (readonly [string, readonly RackEvent[]])[] = [
@@ -154,7 +157,7 @@ const HEALTHY: readonly (readonly [string, readonly RackEvent[]])[] = [
       event('tftp.sent', { file: 'grub/grub.cfg-52:54:00:12:34:56', purpose: 'enlist' }),
     ],
   ],
-  ['an Intel ROM counts from 4', [offer({ waitedSeconds: 4 }), event('dhcp.ack')]],
+  ['an Intel ROM that counts from 4', [offer({ waitedSeconds: 4 }), event('dhcp.ack')]],
   [
     'a machine that boots its own disk every hour',
     Array.from({ length: 9 }, (_, hour) => [
@@ -169,7 +172,7 @@ const HEALTHY: readonly (readonly [string, readonly RackEvent[]])[] = [
     Array.from({ length: 5 }, () => [offer(), event('dhcp.ack'), sent('lpxelinux.0'), sent('a/linux')]).flat(),
   ],
   ['a little loss', [offer(), sent('linux', { bytes: 8_000_000, repeatedBlocks: 12 })]],
-  ['one transfer that nobody answered', [offer(), event('tftp.timed-out', { file: 'a', bytes: 0 })]],
+  ['one transfer without an answer', [offer(), event('tftp.timed-out', { file: 'a', bytes: 0 })]],
   [
     'a person who presses a key',
     [offer(), event('tftp.aborted', { file: 'a', bytes: 10, code: 0, reason: 'User aborted' })],
@@ -190,21 +193,21 @@ const HEALTHY: readonly (readonly [string, readonly RackEvent[]])[] = [
   ['a system that renews', Array.from({ length: 9 }, () => event('dhcp.ack', { renewal: true }))],
 ];
 
-test('a healthy boot brings no hint', async (t) => {
+test('a healthy boot gives no hint', async (t) => {
   for (const [name, events] of HEALTHY) {
     await t.test(name, () => {
       const watch = new BootWatch();
       assert.deepEqual(
-        events.flatMap((one) => watch.look(one)),
+        events.flatMap((one) => watch.observe(one)),
         [],
       );
     });
   }
 });
 
-test('a hint may come again in the next boot', () => {
+test('a hint may be given again in the next boot', () => {
   const watch = new BootWatch();
-  assert.equal(watch.look(offer({ waitedSeconds: 12 })).length, 1);
+  assert.equal(watch.observe(offer({ waitedSeconds: 12 })).length, 1);
   watch.begin();
-  assert.equal(watch.look(offer({ waitedSeconds: 12 })).length, 1);
+  assert.equal(watch.observe(offer({ waitedSeconds: 12 })).length, 1);
 });

@@ -1,4 +1,4 @@
-// The listener of the instruments while somebody holds its connections: scrapes and checks of health are answered all the same.
+// The instruments' listener while a host holds its connections: scrapes and health checks are still answered.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -7,7 +7,7 @@ import { parseIpv4 } from '../../src/net/address.ts';
 import { CONNECTIONS_MAX, InstrumentServer, WAITING_MAX } from '../../src/observe/instrument-server.ts';
 import { addresses, ask, Crowd, settled } from '../support/crowd.ts';
 
-// The bounds, written out: one that is made larger fails here.
+// The bounds, written out: raising one fails a test here.
 const SCRAPE_RATE = { perSecond: 1, burst: 20 };
 const ADDRESS_RATE = { perSecond: 20, burst: 100 };
 const LATE_MS = 1000;
@@ -30,8 +30,8 @@ before(async () => {
 });
 after(() => server.close());
 
-// First: connections of a crowd that has gone may still be known.
-test(`no more than ${CONNECTIONS_MAX} connections are served and ${WAITING_MAX} wait, of hosts that all have as many`, async () => {
+// Runs first: connections of a crowd that has left may still be counted later.
+test(`no more than ${CONNECTIONS_MAX} connections are served and ${WAITING_MAX} wait, when all hosts have equally many`, async () => {
   const crowd = await Crowd.open(port, addresses(8, 1), CONNECTIONS_MAX + WAITING_MAX + 32, { first: 'GET /' });
   try {
     await settled(() => crowd.open);
@@ -42,11 +42,11 @@ test(`no more than ${CONNECTIONS_MAX} connections are served and ${WAITING_MAX} 
 });
 
 for (const [name, from, first] of [
-  ['from one address, saying nothing', ['127.9.0.2'], ''],
+  ['from one address, sending nothing', ['127.9.0.2'], ''],
   ['from one address, in the middle of a request', ['127.9.0.2'], 'GET /metrics HTTP/1.1\r\n'],
   ['from eight networks', addresses(8, 1), ''],
 ] as const) {
-  test(`a check is answered at once while somebody holds as many connections as there are, ${name}`, async () => {
+  test(`a check is answered immediately while a host holds all connections, ${name}`, async () => {
     const crowd = await Crowd.open(port, from, CONNECTIONS_MAX + WAITING_MAX, { first });
     try {
       const { text, ms } = await ask(port, WATCHER, REQUEST);
@@ -58,7 +58,7 @@ for (const [name, from, first] of [
   });
 }
 
-test('a listener that is given up leaves nobody waiting', async () => {
+test('a closed listener leaves no connection waiting', async () => {
   const crowd = await Crowd.open(port, ['127.9.0.2'], CONNECTIONS_MAX + WAITING_MAX);
   await server.configure([]);
   for (let tries = 0; crowd.open > 0 && tries < 50; tries += 1) await sleep(20);
@@ -66,7 +66,7 @@ test('a listener that is given up leaves nobody waiting', async () => {
   crowd.close();
 });
 
-describe('a host that asks without a pause', () => {
+describe('a host that asks in a tight loop', () => {
   const ASKED = 300;
   const many = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(4);
   let made = 0;
@@ -88,7 +88,7 @@ describe('a host that asks without a pause', () => {
   });
   after(() => busy.close());
 
-  /** Asks so many times one after another. @returns how many answers had each status */
+  /** Asks so many times in sequence. @returns the number of responses per status */
   async function askOften(from: string, path: string): Promise<Record<string, number>> {
     const statuses: Record<string, number> = {};
     const one = async (): Promise<void> => {
@@ -100,7 +100,7 @@ describe('a host that asks without a pause', () => {
     return statuses;
   }
 
-  test('has few texts made, is told 429 late, and others are answered at once', async () => {
+  test('causes few scrapes and gets late 429s, and others are answered immediately', async () => {
     const from = clock.now();
     const flood = askOften('127.9.0.7', '/metrics');
     const { text, ms } = await ask(busyPort, WATCHER, [many('/metrics').slice(0, -4), '\r\nConnection: close\r\n\r\n']);
@@ -108,7 +108,7 @@ describe('a host that asks without a pause', () => {
     assert.ok(ms < LATE_MS, `${ms} ms`);
     const statuses = await flood;
     const seconds = (clock.now() - from) / 1000;
-    assert.ok(seconds >= LATE_MS / 1000, 'the last ones are answered late');
+    assert.ok(seconds >= LATE_MS / 1000, 'the last requests are answered late');
     assert.ok(
       (statuses['200'] ?? 0) <= ADDRESS_RATE.burst + ADDRESS_RATE.perSecond * seconds,
       JSON.stringify(statuses),
@@ -120,7 +120,7 @@ describe('a host that asks without a pause', () => {
     assert.ok(made <= SCRAPE_RATE.burst + seconds, `${made} texts were made`);
   });
 
-  test('from many addresses has few texts made, too', async () => {
+  test('causes few scrapes from many addresses too', async () => {
     made = 0;
     const from = clock.now();
     for (let index = 0; index < 60; index += 1) {

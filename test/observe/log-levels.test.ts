@@ -1,4 +1,4 @@
-// Levels of the log: what decides, how long a change lasts, and that the rooms are those of the events.
+// Log levels: their precedence, the duration of a change, and the rooms, which are those of the events.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -20,7 +20,7 @@ test('the rooms of the log are the rooms of the events', () => {
   assert.deepEqual([...rooms].sort(), [...LOG_ROOMS]);
 });
 
-test('a room shows what its own level lets through, the others what the level of all does', () => {
+test('a room with its own level uses that, and the others use the general level', () => {
   const { levels } = make();
   assert.equal(levels.shows('tftp.sent', 'info'), true);
   assert.equal(levels.shows('tftp.probed', 'debug'), false);
@@ -32,13 +32,13 @@ test('a room shows what its own level lets through, the others what the level of
   assert.equal(levels.shows('dhcp.ack', 'info'), false);
 });
 
-test('a change for a while goes before what is configured, ends by itself, and both are told', () => {
+test('a temporary change overrides the configuration and expires, and both are reported', () => {
   const { clock, events, levels } = make();
   levels.setFor('', 'debug', 60);
   levels.setFor('dns', 'warning', 600);
   assert.equal(levels.shows('tftp.probed', 'debug'), true);
   assert.equal(levels.shows('dns.refused', 'warning'), true);
-  assert.equal(levels.shows('dns.listening', 'info'), false, 'the room goes before all');
+  assert.equal(levels.shows('dns.listening', 'info'), false, 'the room takes precedence');
   const find = (room: string) => levels.states().find((state) => state.room === room);
   assert.deepEqual(find('dns'), { room: 'dns', level: 'warning', secondsLeft: 600 });
   assert.deepEqual(find('tftp'), { room: 'tftp', level: 'debug', secondsLeft: 60 });
@@ -54,12 +54,12 @@ test('a change for a while goes before what is configured, ends by itself, and b
   );
 });
 
-test('a change can be replaced and taken back; a reload leaves it', () => {
+test('a temporary change can be replaced and undone; a reload keeps it', () => {
   const { clock, levels } = make();
   levels.setFor('tftp', 'debug', 60);
   levels.setFor('tftp', 'debug', 3600);
   clock.advance(61_000);
-  assert.equal(levels.shows('tftp.probed', 'debug'), true, 'the earlier end does not count');
+  assert.equal(levels.shows('tftp.probed', 'debug'), true, 'the earlier expiry does not apply');
   levels.configure({ level: 'error', levels: new Map() });
   assert.equal(levels.shows('tftp.probed', 'debug'), true);
   levels.restore('tftp');

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openTerminalFormat } from '../../src/observe/log.ts';
 
-test('an event is one line on a terminal, too, with its name, and with nothing that the terminal would act on', () => {
+test('an event is one line on a terminal, with its name and without control characters', () => {
   const format = openTerminalFormat();
   const fields = {
     level: 40,

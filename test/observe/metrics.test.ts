@@ -1,4 +1,4 @@
-// The text for Prometheus: families as the format wants them, numbers and labels that a strict parser takes.
+// The text for Prometheus: well-formed families, with numbers and labels that a strict parser accepts.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import { LAG_PERIOD_MS, LoopLag } from '../../src/observe/loop-lag.ts';
 import { parseExposition } from '../support/exposition.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
-test('families come once, with help and type, and a strict parser reads every sample back', () => {
+test('families appear once, with help and type, and a strict parser reads every sample', () => {
   const out = new Exposition();
   out.counter('rackboot_things_total', 'Things, with a \\ and\na new line.', 3);
   out.gauge('rackboot_rooms', 'Rooms.', labelled('name', { 'a"b\\c\nd': 1, plain: 2.5, unknown: undefined }));
@@ -27,13 +27,13 @@ test('families come once, with help and type, and a strict parser reads every sa
   );
 });
 
-test('a metric given twice is a bug of ours', () => {
+test('adding a metric twice is a bug', () => {
   const out = new Exposition();
   out.gauge('rackboot_rooms', 'Rooms.', 1);
   assert.throws(() => out.gauge('rackboot_rooms', 'Rooms.', 1), /twice/);
 });
 
-test('durations are added up bound by bound, and end with all of them', () => {
+test('the buckets of durations are cumulative, and end with the total', () => {
   const durations = new Durations([0.001, 0.01, 0.1]);
   for (const ms of [0.5, 1, 5, 50, 50, 5000]) durations.add(ms);
   const out = new Exposition();
@@ -53,7 +53,7 @@ test('durations are added up bound by bound, and end with all of them', () => {
   );
 });
 
-test('the lag of the loop is what a timer fires too late', () => {
+test('the loop lag is how late a timer fires', () => {
   const clock = new VirtualClock();
   const lag = new LoopLag(clock);
   clock.advance(LAG_PERIOD_MS * 10);

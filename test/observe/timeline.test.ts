@@ -1,4 +1,4 @@
-// The timeline: boots are told apart, repetition is counted, bounds hold, and a flood of invented machines leaves boots alone.
+// The timeline: boots are separated, repetitions are counted, bounds hold, and a flood of invented machines does not displace boots.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -136,13 +136,13 @@ const BOOTS: readonly (readonly [string, readonly RackEvent[], string])[] = [
   ],
 ];
 
-test('boots of one machine are told apart, and what repeats is counted', async (t) => {
+test('boots of one machine are separated, and repetitions are counted', async (t) => {
   for (const [name, events, expected] of BOOTS) {
     await t.test(name, () => assert.equal(boots(timelineOf(...events).timeline), expected));
   }
 });
 
-test('a machine keeps its newest steps, and the timeline no more than its bounds', () => {
+test('a machine keeps its newest steps, and the timeline stays within its bounds', () => {
   const { timeline } = timelineOf();
   for (let index = 0; index < 2000; index += 1) timeline.take(at(index, 'tftp.missing', { file: `name-${index}` }));
   const steps = timeline.find(MAC) ?? [];
@@ -156,10 +156,10 @@ test('a machine keeps its newest steps, and the timeline no more than its bounds
   }
   assert.ok(timeline.machines <= MACHINES_MAX);
   assert.ok(timeline.steps <= STEPS_MAX);
-  assert.equal(timeline.find(MAC), undefined, 'the one silent for longest went');
+  assert.equal(timeline.find(MAC), undefined, 'the longest silent machine was dropped');
 });
 
-test('a flood of invented hardware addresses leaves the machines that loaded something', () => {
+test('a flood of invented hardware addresses does not displace machines that loaded something', () => {
   const { timeline } = timelineOf(at(0, 'dhcp.offer', BIOS), at(1, 'tftp.sent', { file: 'lpxelinux.0' }));
   for (let machine = 0; machine < 3 * MACHINES_MAX; machine += 1) {
     timeline.take({ ...at(2, 'dhcp.offer'), mac: mac(machine + 1), address: ipv4(machine + 1) });
@@ -168,21 +168,21 @@ test('a flood of invented hardware addresses leaves the machines that loaded som
   assert.equal(timeline.find(MAC)?.length, 2);
 });
 
-test('of a flood of hosts that do not boot some are remembered, the others counted, and who boots is remembered at once', () => {
+test('of a flood of hosts that do not boot some are kept and the others counted; a booting machine is always kept', () => {
   const { timeline } = timelineOf();
   const FLOOD = 2 * NEWCOMER_RATE.burst;
   for (let host = 0; host < FLOOD; host += 1) timeline.take({ ...at(0, 'dhcp.offer'), mac: mac(host + 1) });
   assert.equal(timeline.machines, NEWCOMER_RATE.burst);
   assert.equal(timeline.missed, FLOOD - NEWCOMER_RATE.burst);
   timeline.take({ ...at(0, 'dhcp.ack'), mac: mac(1) });
-  assert.equal(timeline.find(mac(1))?.length, 2, 'who is remembered stays so');
+  assert.equal(timeline.find(mac(1))?.length, 2, 'a known host gets its steps');
   timeline.take(at(0, 'dhcp.offer', BIOS));
   assert.equal(timeline.find(MAC)?.length, 1);
   timeline.take({ ...at(1, 'dhcp.offer'), mac: mac(FLOOD) });
-  assert.equal(timeline.find(mac(FLOOD))?.length, 1, 'and a second later there is room again');
+  assert.equal(timeline.find(mac(FLOOD))?.length, 1, 'a second later there is room again');
 });
 
-test('followers are told of each step in its order, and there are no more of them than the bound', () => {
+test('followers get each step in order, and their number is bounded', () => {
   const { timeline } = timelineOf();
   const seen: string[] = [];
   const end = timeline.follow((_mac, { event, times }) => seen.push(`${event.kind} ${times}`));
@@ -194,7 +194,7 @@ test('followers are told of each step in its order, and there are no more of the
   assert.ok(ends.slice(0, -1).every((one) => one !== undefined));
 });
 
-test('a stream is read in its own turns, and a hint is published for the others', async () => {
+test('a stream is read in its own turns, and hints are published for other consumers', async () => {
   const stream = new EventStream();
   const kinds: string[] = [];
   const cursor = stream.subscribe(() => kinds.push(...cursor.drain().events.map(({ kind }) => kind)));
@@ -208,29 +208,29 @@ test('a stream is read in its own turns, and a hint is published for the others'
 
 const PROXIED = { client: 'uefi', architecture: 7, file: 'bootx64.efi', proxied: true };
 const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
-  [[at(0, 'dhcp.offer', BIOS)], 1, /^it to take the offer; heard of 1 s ago$/],
-  [[at(0, 'dhcp.offer', BIOS)], 90, /took the one of another DHCP server$/],
+  [[at(0, 'dhcp.offer', BIOS)], 1, /^it to take the offer; last seen 1 s ago$/],
+  [[at(0, 'dhcp.offer', BIOS)], 90, /took that of another DHCP server$/],
   [[at(0, 'dhcp.ack', BIOS)], 1, /^it to load lpxelinux\.0; /],
-  [[at(0, 'dhcp.ack')], 1, /^nothing: it does not boot from the network; /],
+  [[at(0, 'dhcp.ack')], 1, /^nothing: it is not booting from the network; /],
   [[at(0, 'tftp.sent', { file: 'lpxelinux.0' })], 1, /^its loader to ask for a configuration; /],
   [[at(0, 'http.rendered', { file: 'x', purpose: 'enlist' })], 1, /^it to load its kernel; /],
   [
     [at(0, 'http.rendered', { file: 'x', purpose: 'local' })],
     900,
-    /^nothing: it starts its own disk; heard of 15 min ago$/,
+    /^nothing: it boots its own disk; last seen 15 min ago$/,
   ],
   [[at(0, 'http.rendered', { file: 'x', purpose: 'image-missing' })], 1, /^a remedy: /],
   [[at(0, 'http.file-sent', { file: LINUX })], 1, /^it to load its initrd; /],
-  [[at(0, 'http.file-sent', { file: 'a/initrd.gz' })], 100, /^its kernel to start.*heard of 1 min 40 s ago$/],
+  [[at(0, 'http.file-sent', { file: 'a/initrd.gz' })], 100, /^its kernel to start.*last seen 1 min 40 s ago$/],
   [
     [at(0, 'http.file-sent', { file: 'a/initrd.gz' })],
     200,
-    /a kernel without a driver for this network card is silent here$/,
+    /a kernel without a driver for this network card is silent on the network$/,
   ],
   [
     [at(0, 'http.posted', { file: 'x', status: 200 }), at(1, 'http.missing', { file: 'y' })],
     2,
-    /^nothing more of this rack/,
+    /^nothing more from this rack/,
   ],
   [
     [at(0, 'http.posted', { file: 'x', status: 400 })],
@@ -246,26 +246,26 @@ const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
       }),
     ],
     2,
-    /^nothing: it was given nothing to load, there is no loader for other, architecture 27; /,
+    /^nothing: it got no boot file \(there is no loader for other, architecture 27\); /,
   ],
   [[at(0, 'dhcp.expired')], 2, /^its next boot; /],
   [
     [at(0, 'dhcp.ack', BIOS), at(30, 'dhcp.expired')],
     90,
-    /^it to load lpxelinux\.0; heard of 1 min 30 s ago, and its lease has ended: see its screen/,
+    /^it to load lpxelinux\.0; last seen 1 min 30 s ago, and its lease has ended: check its screen/,
   ],
   [
     [at(0, 'http.file-sent', { file: 'a/initrd.gz' }), at(30, 'dhcp.expired')],
     200,
     /^its kernel to start.*, and its lease has ended: .*a kernel without a driver/,
   ],
-  [[at(0, 'dhcp.ack', BIOS), at(30, 'dhcp.ended'), at(40, 'dhcp.ack', BIOS)], 41, /^it to load .*; heard of 1 s ago$/],
-  [[at(0, 'dhcp.ack', BIOS), at(5, 'net.neighbour-new')], 70, /^it to load .*; heard of 1 min 10 s ago: /],
-  [[at(0, 'http.timed-out', { file: LINUX })], 2, /^it to ask for .*linux again, or start anew; /],
+  [[at(0, 'dhcp.ack', BIOS), at(30, 'dhcp.ended'), at(40, 'dhcp.ack', BIOS)], 41, /^it to load .*; last seen 1 s ago$/],
+  [[at(0, 'dhcp.ack', BIOS), at(5, 'net.neighbour-new')], 70, /^it to load .*; last seen 1 min 10 s ago: /],
+  [[at(0, 'http.timed-out', { file: LINUX })], 2, /^it to request .*linux again, or to restart; /],
   [
     [at(0, 'http.rendered', { file: 'x', purpose: 'install' }), at(30, 'http.stalled', { file: LINUX })],
     31,
-    /^it to take more of .*linux, which stands still; /,
+    /^it to continue loading .*linux, which has stalled; /,
   ],
   [
     [at(0, 'dhcp.offer', PROXIED)],
@@ -275,7 +275,7 @@ const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
   [
     [at(0, 'dhcp.offer', PROXIED), at(1, 'dhcp.elsewhere', { client: 'uefi' })],
     90,
-    /^it to load what it was told; .*the file was not asked for/,
+    /^it to load its boot file; .*it did not request the file/,
   ],
   [
     [at(0, 'dhcp.offer', PROXIED), at(1, 'tftp.sent', { file: 'grubx64.efi' })],
@@ -284,7 +284,7 @@ const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
   ],
 ];
 
-test('what a machine waits for follows from its last step, and a long silence is given a meaning', () => {
+test('what is expected of a machine follows from its last step, and a long silence is explained', () => {
   for (const [events, seconds, expected] of WAITS) {
     const steps = timelineOf(...events).timeline.find(MAC) ?? [];
     assert.match(describeWaiting(steps, at(seconds, '').at), expected);

@@ -1,4 +1,4 @@
-// A hundred seeds of loss, duplication and delay; `test/long/simulation.test.ts` has thousands.
+// A hundred seeds with loss, duplication and delay; `test/long/simulation.test.ts` has thousands.
 
 import { test } from 'node:test';
 import { simulateSeeds } from './simulate.ts';

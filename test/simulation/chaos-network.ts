@@ -1,21 +1,21 @@
-// The network between racks and their region in virtual time: requests are lost, answers are lost after the deed, both are late, requests
-// come twice, some arrive long after their sender has given up, and the line is cut now and then.
+// The network between racks and their region in virtual time: requests and answers are lost or late, requests are duplicated, some arrive
+// long after their sender has given up, and the line is cut now and then. A lost answer's request has still been carried out.
 
 import type { Clock } from '../../src/clock.ts';
 import type { LinkAnswer, LinkListener, LinkRequest, LinkTransport } from '../../src/uplink/link-transport.ts';
 
 export interface LinkTrouble {
-  /** Shares of requests: never arrive; arrive and lose their answer; come a second time; arrive after their sender gave up. */
+  /** Shares of requests that never arrive, that lose their answer, that are duplicated, and that arrive after their sender gave up. */
   readonly loss: number;
   readonly duplication: number;
   readonly lateness: number;
   readonly delayMsMax: number;
 }
 
-/** The region's end. Undefined: nobody listens. */
+/** The region's end; undefined while the region is down. */
 export interface RegionEnd {
   answer(request: LinkRequest): Promise<LinkAnswer> | undefined;
-  /** Tells of each change of the state; undefined: nobody listens, or it is not allowed. */
+  /** Streams each change of the state; undefined while the region is down, or if it refuses. */
   follow(path: string, onVersion: (version: number) => void): (() => void) | undefined;
 }
 
@@ -46,13 +46,13 @@ export class TroubledNetwork {
     this.#isCut = false;
   }
 
-  /** Ends every stream; some of them fall silent instead, as they do when a router forgets a connection. */
+  /** Ends every stream; some fall silent instead, as when a router drops a connection's state. */
   endStreams(reason: string): void {
     for (const end of [...this.#streams]) if (this.#random() < 0.7) end(reason);
     this.#streams.clear();
   }
 
-  /** A rack's end. */
+  /** The rack's end. */
   transport(): LinkTransport {
     return {
       ask: (request) => this.ask(request),

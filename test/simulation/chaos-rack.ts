@@ -1,5 +1,5 @@
-// A rack's process in virtual time that can be killed and started again: what was on disk stays (leases, the outbox, the cached state),
-// what was in memory is gone. The thread of its uplink is an object here, spoken to by messages that are copied, and may die alone.
+// A rack's process in virtual time that can be killed and restarted: data on disk (leases, the outbox, the cached state) stays, memory is
+// lost. The uplink's thread is an object here that exchanges copied messages with the rack, and may die alone.
 
 import { mkdirSync } from 'node:fs';
 import type { Clock } from '../../src/clock.ts';
@@ -25,7 +25,7 @@ import { RegionLink } from '../../src/uplink/region-link.ts';
 import { memoryTree, SlowJournal } from './rack-parts.ts';
 import type { VirtualWire } from './virtual-wire.ts';
 
-/** How long a message takes between threads: long enough for one of them to die meanwhile. */
+/** How long a message between threads takes: long enough for one of them to die meanwhile. */
 const MESSAGE_MS = 40;
 export const TICK_KIND = 'chaos.tick';
 const TICK: EventKind = { level: 'info', message: 'tick', explanation: 'Counts.' };
@@ -42,7 +42,7 @@ export interface ChaosRackParts {
   readonly uuid: string;
 }
 
-/** One life of the process. */
+/** One run of the process. */
 interface Life {
   readonly stream: EventStream;
   readonly rack: Rack;
@@ -52,7 +52,7 @@ interface Life {
 export class ChaosRack {
   readonly #parts: ChaosRackParts;
   readonly table = new LeaseTable();
-  /** The ticks that were put on disk, in their order. */
+  /** The ticks that were written to disk, in order. */
   readonly durable: number[] = [];
   #cache = '';
   #lives = 0;
@@ -110,7 +110,7 @@ export class ChaosRack {
     uplink.start();
   }
 
-  /** Pulls the plug. */
+  /** Kills the process. */
   async kill(): Promise<void> {
     const life = this.#life;
     this.#life = undefined;
@@ -121,7 +121,7 @@ export class ChaosRack {
     await life?.rack.close();
   }
 
-  /** The thread of the uplink dies alone. */
+  /** Kills only the uplink's thread. */
   killThread(): void {
     this.#thread?.die(true);
   }
@@ -152,7 +152,7 @@ export class ChaosRack {
     return thread;
   }
 
-  /** The store, and a note of each tick that it has taken. */
+  /** The store, recording each tick that it has accepted. */
   #recording(store: OutboxStore): OutboxStore {
     return new Proxy(store, {
       get: (target, name) => {
@@ -216,7 +216,7 @@ class ChaosThread implements UplinkThread {
     this.die(true);
   }
 
-  /** @param isSeen the process lives on, and sees it */
+  /** @param isSeen true if the process survives and notices it */
   die(isSeen: boolean): void {
     if (this.#isDead) return;
     this.#isDead = true;

@@ -1,4 +1,4 @@
-// A real region on its database in virtual time, that can be restarted: what is asked of it while it is down arrives nowhere.
+// A real region with its database in virtual time that can be restarted: requests while it is down are lost.
 
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../src/clock.ts';
@@ -26,7 +26,7 @@ export class ChaosRegion implements RegionEnd {
   readonly #clock: Clock;
   readonly #key: RegionKey;
   #running: Running | undefined;
-  /** Requests under way: a region that stops answers them first, as a server does. */
+  /** Requests in progress: a stopping region answers them first, as a server does. */
   readonly #open = new Set<Promise<unknown>>();
 
   constructor(config: RegionConfig, clock: Clock, key: RegionKey) {
@@ -85,7 +85,7 @@ export class ChaosRegion implements RegionEnd {
     }
   }
 
-  /** A machine's request that the rack passes on. */
+  /** A machine's request that the rack forwards. */
   pass(url: string, body: string, peer: string): Promise<LinkAnswer> | undefined {
     const running = this.#running;
     if (running === undefined) return undefined;

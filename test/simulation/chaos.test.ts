@@ -1,4 +1,4 @@
-// A hundred seeds of everything that may happen between a rack and its region; `test/long/chaos.test.ts` has thousands.
+// A hundred seeds of everything that can happen between a rack and its region; `test/long/chaos.test.ts` has thousands.
 
 import { test } from 'node:test';
 import { liveThroughSeeds } from './chaos.ts';

@@ -1,6 +1,6 @@
-// Everything that may happen between racks, machines and their region, in virtual time and in an order that follows from a seed: the
-// line is lossy, slow, doubled and cut; the region restarts; the rack is killed, and its uplink's thread alone; wall clocks step; machines
-// boot; an administrator changes them. Afterwards rack and region agree, and what the rack had put on disk has arrived once, in its order.
+// Everything that can happen between racks, machines and their region, in virtual time and in an order derived from a seed: the line loses,
+// delays, duplicates and is cut; the region restarts; the rack or only its uplink's thread is killed; wall clocks step; machines boot; an
+// administrator changes them. Afterwards rack and region agree, and everything that the rack wrote to disk has arrived once, in order.
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -28,7 +28,7 @@ const KEY: RegionKey = { consumer: 'rack', token: 'token-of-the-rack', secret: '
 const MACHINES = 2;
 const STEP_MS = 25;
 const CHAOS_MS = 80_000;
-/** The longest that everything may take to come to rest, once nothing troubles it any more. */
+/** How long everything may take to settle after the last disturbance. */
 const REST_MS_MAX = 20 * 60_000;
 const DAY_MS = 86_400_000;
 const IMAGE = 'amd64/generic/bookworm/commissioning';
@@ -41,11 +41,11 @@ const HOST = [
   { name: 'eth1', index: 2, mac: undefined, up: true, carrier: true, addresses: [{ address: RACK, prefix: 24 }] },
 ];
 
-// In memory where there is such a place: the databases are flushed hundreds of times a seed.
+// In memory if the host has such a file system: the databases are flushed hundreds of times per seed.
 const directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'rackboot-chaos-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
 
-/** A clock with a wall of its own. */
+/** A clock with its own wall time. */
 class SteppedClock implements Clock {
   readonly #clock: VirtualClock;
   #offsetMs = 0;
@@ -82,7 +82,7 @@ class World {
   readonly network: TroubledNetwork;
   readonly rack: ChaosRack;
   readonly machines: readonly WiredMachine[];
-  /** What was done to it, for a failing seed. */
+  /** The disturbances, for the report of a failing seed. */
   readonly deeds: string[] = [];
   #ticks = 0;
   #edits = 0;
@@ -94,7 +94,7 @@ class World {
     this.regionClock = new SteppedClock(this.clock);
     const stateDir = join(directory, String(seed));
     const regionConfig = configOf('region', join(stateDir, 'region')).region;
-    // The rack's networks are its own, not the region's.
+    // The rack keeps its own networks, not the region.
     this.region = new ChaosRegion({ ...regionConfig, managedNetworks: [], rackSecret: 'own' }, this.regionClock, KEY);
     const { random } = this;
     this.network = new TroubledNetwork(this.clock, random, this.region, {
@@ -128,7 +128,7 @@ class World {
     });
   }
 
-  /** What the boot listener answers, decided as it does. */
+  /** The boot listener's answer, decided by the same code. */
   readonly #serve: ServeHttp = async ({ method, url, body }, peer) => {
     const life = this.rack.running;
     const path = url.replace('http://10.20.0.1:5248', '');
@@ -172,7 +172,7 @@ class World {
     this.rack.publish(event);
   }
 
-  /** Changes what the rack is to know: a machine's name, which every rack is told. */
+  /** Changes the desired state: a machine's name, which every rack learns. */
   edit(): void {
     if (!this.region.isUp) return;
     const { region, store } = this.region.running;
@@ -192,7 +192,7 @@ class World {
   }
 }
 
-/** One thing that goes wrong; what it breaks is whole again after a while. */
+/** One disturbance, which ends after a while. */
 async function trouble(world: World): Promise<void> {
   const { random, clock } = world;
   const later = (ms: number, mend: () => void | Promise<void>): void => {
@@ -236,7 +236,7 @@ async function trouble(world: World): Promise<void> {
   }
 }
 
-/** Advances until `isOver` or for `ms`. */
+/** Advances until `isOver`, or by `ms`. */
 async function run(
   world: World,
   ms: number,
@@ -295,7 +295,7 @@ function checkAgreement(world: World): void {
   assert.equal(known.length, world.machines.length);
 }
 
-/** Lives through one seed. */
+/** Runs one seed. */
 export async function liveThroughChaos(seed: number): Promise<void> {
   const world = new World(seed);
   const { random, clock } = world;
@@ -345,7 +345,7 @@ export async function liveThroughChaos(seed: number): Promise<void> {
   }
 }
 
-/** Lives through every seed from `first` to `last`. */
+/** Runs every seed from `first` to `last`. */
 export async function liveThroughSeeds(first: number, last: number): Promise<void> {
   for (let seed = first; seed <= last; seed += 1) {
     try {

@@ -1,11 +1,11 @@
-// Some thousand boots of the million that `test/long/flat.test.ts` makes.
+// A few thousand boots; `test/long/flat.test.ts` has a million.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bootMany, slopeOf } from './flat.ts';
 
 const BOOTS = 8000;
-/** One small object a boot that somebody goes on holding; what a collection leaves differs by a little from reading to reading. */
+/** The size of one small leaked object per boot; the heap after a collection varies a little between readings. */
 const BYTES_A_BOOT_MAX = 200;
 
 test(`the rack holds no more after ${BOOTS} boots of ${BOOTS} machines`, { timeout: 120_000 }, async () => {

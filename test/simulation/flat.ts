@@ -1,8 +1,8 @@
-// Boots without end against one rack in virtual time, each by another machine, to see whether anything in the rack's loop grows: DHCP, TFTP,
-// boot policy, names, the event stream with its timeline and a log that is written nowhere. The region, which is another thread with
-// a heap of its own, is stood in for by one that accepts everything.
+// Boots machine after machine against one rack in virtual time, to detect growth in the rack's loop: DHCP, TFTP, boot policy, names, the event
+// stream with its timeline, and a discarded log. A stub that accepts everything replaces the region, which is another thread with its own
+// heap.
 //
-// 1. Memory is read after a full collection, so that what is seen is held, not forgotten.
+// 1. Memory is read after a full collection, so it counts only objects that are still referenced.
 // 2. Readings begin after WARM_BOOTS, when every bounded store is full.
 
 import assert from 'node:assert/strict';
@@ -31,7 +31,7 @@ export const WARM_BOOTS = 6000;
 const RACK = ipv4(0x0a140001);
 const BOOT_MS_MAX = 10 * 60_000;
 const FIRST_MAC = 0x0200_0000_0000;
-/** The address of a machine that left is free again after its short lease of firmware. */
+/** After this time the short firmware lease of a departed machine has expired. */
 const BETWEEN_MS = 1000;
 const IMAGE = 'amd64/generic/bookworm/commissioning';
 const FILES: ReadonlyMap<string, Buffer> = new Map([
@@ -46,7 +46,7 @@ cluster_interfaces:
 dns: { listen: [] }
 `;
 
-/** The heap after everything that nobody holds is gone, in bytes. */
+/** The heap after a full collection, in bytes. */
 function heldBytes(): number {
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');
@@ -56,7 +56,7 @@ function heldBytes(): number {
   return heapUsed + external;
 }
 
-/** Boots `count` machines one after the other after WARM_BOOTS others. @returns what was held at `readings` points on the way */
+/** Boots `count` machines in sequence after WARM_BOOTS others. @returns the heap size at `readings` points on the way */
 export async function bootMany(count: number, readings: number): Promise<readonly number[]> {
   const clock = new VirtualClock();
   const wire = new VirtualWire(clock, () => 0.5, { loss: 0, duplication: 0, delayMsMax: 1, httpLoss: 0 });
@@ -121,7 +121,7 @@ async function bootOne(index: number, wire: VirtualWire, clock: VirtualClock, se
   const until = clock.now() + BOOT_MS_MAX;
   while (machine.outcome === undefined && clock.now() < until) {
     clock.advance(20);
-    // The engines' promises, and the readers of events, have their turn between two moments.
+    // The engines' promises and the event consumers run between two moments.
     await new Promise((resolve) => setImmediate(resolve));
   }
   assert.equal(
@@ -133,7 +133,7 @@ async function bootOne(index: number, wire: VirtualWire, clock: VirtualClock, se
   clock.advance(BETWEEN_MS);
 }
 
-/** The slope of a line through the readings by least squares, in bytes a boot. */
+/** The slope of the readings by least squares, in bytes per boot. */
 export function slopeOf(held: readonly number[], boots: number): number {
   const step = boots / (held.length - 1);
   const middle = ((held.length - 1) * step) / 2;

@@ -1,4 +1,4 @@
-// Whole lives in virtual time; `test/long/simulation.test.ts` does it with many seeds.
+// Whole lives in virtual time; `test/long/simulation.test.ts` runs many seeds.
 
 import { test } from 'node:test';
 import { printedRandom } from '../support/printed-random.ts';
@@ -12,7 +12,9 @@ test(
   () => simulateLife(1, 1, { loss: 0, duplication: 0, delayMsMax: 2, httpLoss: 0 }),
 );
 
-test('thirty machines at once live their lives on a wire that loses, doubles and delays', { timeout: 120_000 }, () => {
+test('thirty concurrent machines live their whole lives on a wire that loses, duplicates and delays', {
+  timeout: 120_000,
+}, () => {
   const random = printedRandom('simulated-life');
   return simulateLife(random(1_000_000), 30, { loss: 0.1, duplication: 0.1, delayMsMax: 100, httpLoss: 0.05 });
 });

@@ -1,6 +1,6 @@
-// Simulated machines live the whole life in virtual time, on a wire that a seed troubles, with the real DHCP and TFTP servers, boot policy
-// and region: enlisted, accepted, deployed, seen at their own address, released with their disks erased. Their power is what the region
-// says. The boot HTTP listener, which is Node's and knows no virtual time, is stood in for by what decides its answers.
+// Simulated machines live their whole life in virtual time, on a wire with seeded faults, with the real DHCP and TFTP servers, boot policy and
+// region: enlisted, accepted, deployed, seen at their own address, and released with their disks erased. The region controls their power. The
+// boot HTTP listener is Node's and cannot run in virtual time, so the code that decides its answers is called directly.
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -38,11 +38,11 @@ const RACK = ipv4(0x0a140001);
 const MEMORY = '/dev/shm';
 const ORIGIN = 'http://10.20.0.1:5248';
 const STEP_MS = 50;
-/** The longest life that a person would wait for, in virtual time. */
+/** The longest acceptable life, in virtual time. */
 const LIFE_MS_MAX = 6 * 3600_000;
-/** Steps between two looks at all machines. */
+/** Steps between two checks of all machines. */
 const LOOKS_APART = 200;
-/** How long it takes until somebody's power is switched. */
+/** How long switching a machine's power takes. */
 const POWER_MS = 1500;
 const ENVIRONMENT = 'amd64/generic/bookworm/commissioning';
 const FILES: ReadonlyMap<string, Buffer> = new Map([
@@ -79,7 +79,7 @@ const DEPLOY: MachineCommand = {
   deployment: { osystem: 'debian', release: 'trixie', deployBy: 'image' },
 };
 
-/** What is said to a machine in each state, until it has lived its whole life. */
+/** The command for a machine in each state, until its life is complete. */
 const NEXT: Readonly<Partial<Record<MachineStatus, CommandName>>> = {
   new: 'accept',
   'failed-commissioning': 'commission',
@@ -90,7 +90,7 @@ const NEXT: Readonly<Partial<Record<MachineStatus, CommandName>>> = {
   'failed-disk-erasing': 'release',
 };
 
-/** A machine that is switched. */
+/** A machine with switched power. */
 interface Plug {
   wired: WiredMachine | undefined;
   disk: 'blank' | 'system';
@@ -114,7 +114,7 @@ class SimulatedSite {
   readonly region: Region;
   readonly #app: FastifyInstance;
   #sequence = 0;
-  /** Switches of each machine's power, by its name for the region, one name for each task. */
+  /** The power tasks of each machine, by its name in the region and a name per task. */
   readonly switched = new Map<string, string>();
 
   constructor(seed: number, trouble: WireTrouble, stateDir: string) {
@@ -170,7 +170,7 @@ class SimulatedSite {
     this.store.close();
   }
 
-  /** Plugs the `index`th machine in, off. */
+  /** Adds the `index`th machine, powered off. */
   add(index: number): MacAddress {
     const { mac } = simulatedHardware(index);
     this.#plugs.set(mac, { wired: undefined, disk: 'blank', machine: undefined, starts: 0 });
@@ -207,7 +207,7 @@ class SimulatedSite {
     return this.#plugs.get(mac)?.wired?.steps ?? [];
   }
 
-  /** Lets time go on until it is so, or LIFE_MS_MAX is over. */
+  /** Advances time until the condition holds, at most LIFE_MS_MAX. */
   async until(isSo: () => boolean): Promise<void> {
     const end = this.clock.now() + LIFE_MS_MAX;
     while (!isSo() && this.clock.now() < end) {
@@ -232,7 +232,7 @@ class SimulatedSite {
     });
   }
 
-  /** Whoever switches: the same task is never carried out twice. */
+  /** Switches the power; the same task is never carried out twice. */
   #power(): PowerControl {
     return {
       drivers: [],
@@ -302,7 +302,7 @@ class SimulatedSite {
   }
 }
 
-/** Has one machine go on to its next state. @returns true when its life was whole */
+/** Moves one machine on to its next state. @returns true when its life is complete */
 function goOn(site: SimulatedSite, machine: Machine, lives: Map<string, 'deployed' | 'released'>): boolean {
   const { systemId, status } = machine;
   const life = lives.get(systemId);
@@ -319,16 +319,16 @@ function goOn(site: SimulatedSite, machine: Machine, lives: Map<string, 'deploye
   return false;
 }
 
-/** A deployed machine holds the address that it was given, which DHCP gave it. */
+/** Checks that a deployed machine has its assigned address by DHCP. */
 function assertLeased(site: SimulatedSite, { addresses, hostname }: Machine): void {
   const [given] = addresses;
   assert.ok(given !== undefined, `${hostname} was given an address`);
   assert.equal(site.table.find(given.address)?.mac, given.mac, `${hostname} has its address`);
 }
 
-/** Lets machines live their lives, and checks what became of them. */
+/** Runs the machines' lives, and checks their results. */
 export async function simulateLife(seed: number, count: number, trouble: WireTrouble): Promise<void> {
-  // Thousands of changes, each on disk before the next: the disk is not what is looked at here.
+  // Thousands of changes would each wait for the disk, which is not tested here.
   const directory = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'rackboot-life-'));
   const site = new SimulatedSite(seed, trouble, directory);
   try {

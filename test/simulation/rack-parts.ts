@@ -1,4 +1,4 @@
-// What a rack in virtual time stands on: a boot tree in memory, and a disk that is only slow.
+// The parts of a rack in virtual time: a boot tree in memory, and a disk that is slow but reliable.
 
 import type { Clock } from '../../src/clock.ts';
 import type { LeaseJournal, LeaseJournalListener } from '../../src/dhcp/leases/lease-journal.ts';
@@ -6,7 +6,7 @@ import type { OpenedFile } from '../../src/files/opened-file.ts';
 
 const DISK_MS = 4;
 
-/** A tree in memory, with the reading side of the real one. */
+/** A tree in memory, with the read interface of the real one. */
 export function memoryTree(files: ReadonlyMap<string, Buffer>) {
   return {
     open: async (path: string): Promise<OpenedFile | undefined> => {
@@ -25,7 +25,7 @@ export function memoryTree(files: ReadonlyMap<string, Buffer>) {
   };
 }
 
-/** A disk that takes a few milliseconds for each record. */
+/** A disk that takes a few milliseconds per record. */
 export class SlowJournal implements LeaseJournal {
   readonly available = true;
   readonly room = Number.POSITIVE_INFINITY;

@@ -1,6 +1,6 @@
-// Simulated machines against the real DHCP and TFTP servers, boot policy and region in virtual time; the boot HTTP listener, which is
-// Node's and knows no virtual time, is stood in for by what decides its answers, and the disk by one that is only slow: whatever is lost, doubled or late, each ends enlisted once, with one
-// lease, and the rack is left with nothing open. A failing seed is printed.
+// Simulated machines against the real DHCP and TFTP servers, boot policy and region in virtual time. The boot HTTP listener is Node's and
+// cannot run in virtual time, so the code that decides its answers is called directly; the disk is slow but reliable. Whatever is lost,
+// duplicated or late, each machine is enlisted once, with one lease, and the rack has nothing left open. A failing seed is printed.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -24,7 +24,7 @@ import { type ServeHttp, WiredMachine } from './virtual-machine.ts';
 import { VirtualWire } from './virtual-wire.ts';
 
 const RACK = ipv4(0x0a140001);
-/** The longest boot that a person would wait for, in virtual time. */
+/** The longest acceptable boot, in virtual time. */
 const BOOT_MS_MAX = 20 * 60_000;
 const IMAGE = 'amd64/generic/bookworm/commissioning';
 const FILES: ReadonlyMap<string, Buffer> = new Map([
@@ -51,7 +51,7 @@ function loadTestConfig() {
   return parsed.config;
 }
 
-/** Boots three machines on a wire that the seed troubles, and checks what became of them. */
+/** Boots three machines on a wire with seeded faults, and checks the results. */
 export async function simulate(seed: number): Promise<void> {
   const random = seededRandom(seed);
   const clock = new VirtualClock(1_700_000_000_000, seed);

@@ -1,4 +1,4 @@
-// Plugs a simulated machine into a virtual wire.
+// Connects a simulated machine to a virtual wire.
 
 import type { Clock, Timer } from '../../src/clock.ts';
 import type { MachineAction, MachineInput, MachineOutcome } from '../../src/lab/machine-actions.ts';
@@ -48,7 +48,7 @@ export class WiredMachine implements WirePeer {
     this.#input({ kind: 'power-on' });
   }
 
-  /** Its plug is pulled: it does nothing any more, and is on the wire no longer. */
+  /** Cuts its power: it stops, and leaves the wire. */
   unplug(): void {
     this.#isUnplugged = true;
     this.#timer?.cancel();

@@ -1,5 +1,5 @@
-// A wire in virtual time between a rack and simulated machines: datagrams are lost, doubled and delayed as a seed says, and HTTP
-// requests fail before they arrive or lose their answer.
+// A wire in virtual time between a rack and simulated machines: datagrams are lost, duplicated and delayed by a seed, and HTTP requests fail
+// before they arrive or lose their answer.
 
 import type { Clock } from '../../src/clock.ts';
 import { ANY, type Ipv4, type MacAddress } from '../../src/net/address.ts';
@@ -9,9 +9,9 @@ export interface WireTrouble {
   /** Shares of datagrams, 0 to 1. */
   readonly loss: number;
   readonly duplication: number;
-  /** Datagrams take up to this long, in milliseconds, each its own time, so they overtake each other. */
+  /** The longest delay of a datagram, in milliseconds; each has its own, so they overtake each other. */
   readonly delayMsMax: number;
-  /** Share of HTTP requests that never arrive, and of those that arrive and whose answer is lost. */
+  /** The shares of HTTP requests that never arrive, and that lose their answer. */
   readonly httpLoss: number;
 }
 
@@ -58,7 +58,7 @@ export class VirtualWire {
     };
   }
 
-  /** A machine broadcasts. */
+  /** Broadcasts from a machine. */
   broadcast(bytes: Uint8Array, port: number): void {
     this.#carry(() => {
       for (const open of this.#sockets) {
@@ -67,7 +67,7 @@ export class VirtualWire {
     });
   }
 
-  /** A machine sends to the rack. */
+  /** Sends from a machine to the rack. */
   toRack(bytes: Uint8Array, from: Ipv4, fromPort: number, to: Ipv4, port: number): void {
     this.#carry(() => {
       const open = this.#sockets.find((each) => each.port === port && each.request.address === to);
@@ -75,7 +75,7 @@ export class VirtualWire {
     });
   }
 
-  /** Carries an HTTP request: `arrive` runs at the rack, its result reaches `answer` unless one of them is lost. */
+  /** Carries an HTTP request: `arrive` runs at the rack, and its result reaches `answer`, unless either is lost. */
   carryHttp<T>(arrive: () => Promise<T>, answer: (value: T) => void, failed: () => void): void {
     const delay = () => this.#random() * this.#trouble.delayMsMax;
     const fate = this.#random();

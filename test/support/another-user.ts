@@ -1,9 +1,9 @@
-// A user who is not root, as whom tests run programs: the words of setpriv(1) that become them, and this checkout where they can read it.
+// Runs programs as an unprivileged user: the setpriv(1) arguments for it, and a checkout that this user can read.
 //
-// A clone below a directory of mode 700, such as a home, is closed to every other user; so may be the Node that runs the tests.
+// A clone below a directory with mode 700, such as a home, is closed to every other user; so may be the Node that runs the tests.
 //
-// 1. Where that user can read both, nothing is copied.
-// 2. The copy has what programs are run from, nothing of what only checks and formats; it is removed when the process ends.
+// 1. If that user can read both, nothing is copied.
+// 2. The copy has everything that programs need, without checkers and formatters; it is removed when the process ends.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
@@ -24,28 +24,28 @@ const ROOT = dirname(dirname(import.meta.dirname));
 
 /** The user and the group `nobody`. */
 export const NOBODY = 65_534;
-/** Makes the program that follows one of `nobody`, whose capabilities are for further words of setpriv(1) to say. */
+/** Runs the following program as `nobody`; further setpriv(1) arguments set its capabilities. */
 export const AS_NOBODY_WITH: readonly string[] = [
   ...['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'],
 ];
-/** Makes the program that follows one of `nobody`, without any privilege. */
+/** Runs the following program as `nobody` without any privilege. */
 export const AS_NOBODY: readonly string[] = [...AS_NOBODY_WITH, '--inh-caps=-all', '--bounding-set=-all'];
 
-/** Where programs of this checkout are run from. */
+/** The paths from which programs of this checkout run. */
 export interface Checkout {
   readonly root: string;
   /** The Node that runs them. */
   readonly node: string;
 }
 
-/** What programs are run from. */
+/** The files that programs need. */
 const COPIED = ['bin', 'config', 'package.json', 'src', 'systemd', 'test'];
-/** Packages that only check and format, and what is large and copied by itself. */
+/** Packages that only check and format, and large ones that are copied separately. */
 const LEFT_OUT = /^(?:\.bin|\.cache|@biomejs|@types|@typescript|typescript|node-linux-\w+)$/;
 
 let readable: Checkout | undefined;
 
-/** This checkout as `nobody` can read it: where it is, or a copy. */
+/** A checkout that `nobody` can read: this one, or a copy. */
 export function readableCheckout(): Checkout {
   readable ??= canBeRead() ? { root: ROOT, node: process.execPath } : copyCheckout();
   return readable;
@@ -76,7 +76,7 @@ function copyCheckout(): Checkout {
     recursive: true,
     filter: (path) => dirname(path) !== packages || !LEFT_OUT.test(basename(path)),
   });
-  // At its place among the packages, where other Nodes look for it.
+  // In its place among the packages, where other Nodes look for it.
   const own = relative(packages, process.execPath);
   const node = own.startsWith('..') ? join(root, 'node') : join(root, 'node_modules', own);
   mkdirSync(dirname(node), { recursive: true });

@@ -1,4 +1,4 @@
-// A certificate authority of a test, made by openssl: its own certificate, and those that it signs.
+// A certificate authority for tests, created by openssl: its own certificate, and those that it signs.
 
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -10,18 +10,18 @@ export interface IssuedFiles {
 }
 
 export interface Authority {
-  /** The certificate by which clients judge. */
+  /** The certificate that clients trust. */
   readonly caFile: string;
-  /** Signs a certificate for 127.0.0.1 and localhost, begun `fromDays` from now and ended `untilDays` from now. */
+  /** Signs a certificate for 127.0.0.1 and localhost, valid from `fromDays` to `untilDays` from now. */
   issue(name: string, fromDays?: number, untilDays?: number): IssuedFiles;
 }
 
-/** `20261120120000Z`, `days` from now by the wall clock of this host. */
+/** The time `days` from now by this host's wall clock, as `20261120120000Z`. */
 function moment(nowMs: number, days: number): string {
   return `${new Date(nowMs + days * 86_400_000).toISOString().replace(/[-:T]/g, '').slice(0, 14)}Z`;
 }
 
-/** Makes an authority whose files are in `directory`. */
+/** Creates an authority with its files in `directory`. */
 export function makeAuthority(directory: string, nowMs: number): Authority {
   const openssl = (...args: string[]): void => void execFileSync('openssl', args, { cwd: directory, stdio: 'pipe' });
   const at = (name: string): string => join(directory, name);

@@ -1,4 +1,4 @@
-// The README's first two commands in a bare Debian: what both the short and the long test from nothing do.
+// The README's first two commands in a bare Debian, for the short and the long test from scratch.
 
 import { strict as assert } from 'node:assert';
 import { execFileSync } from 'node:child_process';
@@ -9,18 +9,18 @@ import { endProgram, whileRunning } from './child.ts';
 import { eventuallyWithin } from './eventually.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
-/** All that the README says to install. */
+/** The packages that the README says to install. */
 export const BARE_PACKAGES: readonly string[] = ['nodejs', 'npm', 'ca-certificates'];
 const ENLISTED_MS_MAX = 300_000;
 
-/** Puts the commit that is checked out into the user's home: as `rackboot.bundle`, of which git makes a clone. */
+/** Puts the checked-out commit into the user's home as `rackboot.bundle`, for git to clone. */
 export function bringBundle(root: BareRoot): void {
   const bundle = join(root.home, 'rackboot.bundle');
   execFileSync('git', ['-C', ROOT, 'bundle', 'create', bundle, 'HEAD'], { stdio: 'pipe' });
   chmodSync(bundle, 0o644);
 }
 
-/** Puts its files there as `rackboot`: a root without git can use them, and so can a clone without its history. */
+/** Puts its files there as `rackboot`, for a root without git and a clone without history. */
 export async function bringFiles(root: BareRoot): Promise<void> {
   const archive = join(root.home, 'rackboot.tar');
   execFileSync('git', ['-C', ROOT, 'archive', '--prefix=rackboot/', `--output=${archive}`, 'HEAD'], { stdio: 'pipe' });

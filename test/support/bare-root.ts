@@ -1,7 +1,7 @@
-// A bare Debian: a root directory with few packages, made by mmdebstrap from the host's mirrors, in which programs run as an ordinary user.
+// A bare Debian: a root directory with few packages, created by mmdebstrap from the host's mirrors, where programs run as an ordinary user.
 //
-// 1. A program has mounts and processes of its own, which end with it; it has the host's network, or only a loopback of its own.
-// 2. Of the host's settings it is given what leads to the registry of packages: its address, a proxy, certificates. It has none of the
+// 1. A program has its own mounts and processes, which end with it. It has the host's network, or only its own loopback.
+// 2. Of the host's settings it gets only those that lead to the package registry: its address, a proxy, certificates. It has none of the
 //    host's programs.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
@@ -20,17 +20,17 @@ export const BARE_ROOT_NEEDS: readonly Need[] = [
 const USER = 'newcomer';
 const HOME = `/home/${USER}`;
 const CERTIFICATES = '/usr/local/share/host-certificates.pem';
-/** Variables of the host by which npm and git reach the world. */
+/** The host's environment variables with which npm and git reach the network. */
 const PASSED_ON = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
 const MAKE_MS_MAX = 1_500_000;
 
-/** A program in the root, and what it has printed so far. */
+/** A program in the root, and its output so far. */
 export interface RunningProgram {
   readonly child: ChildProcess;
   readonly text: () => string;
 }
 
-/** Which network a program in the root has. */
+/** The network of a program in the root. */
 interface Surroundings {
   readonly alone?: boolean;
   readonly network?: string;
@@ -45,7 +45,7 @@ export class BareRoot {
     this.#directory = directory;
   }
 
-  /** Makes the root with these packages, and a user. */
+  /** Creates the root with these packages, and a user. */
   static async make(release: string, packages: readonly string[]): Promise<BareRoot> {
     const directory = mkdtempSync(join(tmpdir(), 'rackboot-bare-'));
     const root = new BareRoot(directory);
@@ -75,7 +75,7 @@ export class BareRoot {
     return this.path(HOME);
   }
 
-  /** Lets the user become root by `sudo`, without being asked, and keep what leads to the registry and the mirrors. */
+  /** Lets the user become root by `sudo` without a password, keeping the settings for the registry and the mirrors. */
   allowSudo(): void {
     const kept = Object.keys(this.#environment()).filter((name) => name !== 'HOME' && name !== 'PATH');
     const lines = [`Defaults env_keep += "${kept.join(' ')}"`, `${USER} ALL=(ALL) NOPASSWD: ALL`, ''];
@@ -85,8 +85,8 @@ export class BareRoot {
   /**
    * Starts a command of the shell as the user.
    *
-   * @param alone it has no network but a loopback of its own
-   * @param network the network namespace whose network it has; default: the host's
+   * @param alone it has only its own loopback as network
+   * @param network the network namespace to use; default: the host's
    */
   start(command: string, { alone = false, network }: Surroundings = {}): RunningProgram {
     const prepare = [
@@ -95,8 +95,8 @@ export class BareRoot {
       'mount --rbind /dev "$1/dev"',
       'chroot --userspec="$2:$2" "$1" /bin/sh -c "cd; $3"',
     ].join(' && ');
-    // Quirk: a process that becomes another user forgets to end with its parent. So the shell, root and the first of its namespace, stays, and
-    // with it all others end.
+    // Quirk: a process that becomes another user loses its parent-death signal. So the shell stays as root and the first process of its
+    // namespace; when it ends, all others end.
     const stay = `${prepare}; code=$?; exit $code`;
     const apart = [
       '--mount',
@@ -120,7 +120,7 @@ export class BareRoot {
     return { child, text: () => text };
   }
 
-  /** Runs a command to its end. @returns what it printed; rejects when it fails */
+  /** Runs a command to its end. @returns its output; rejects when it fails */
   async run(command: string, surroundings: Surroundings = {}): Promise<string> {
     const { child, text } = this.start(command, surroundings);
     const code = await new Promise<number | null>((resolve) => child.on('close', resolve));

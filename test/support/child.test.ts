@@ -7,23 +7,23 @@ import { test } from 'node:test';
 import { ended, endProgram, whileRunning } from './child.ts';
 
 const TESTS = dirname(import.meta.dirname);
-/** Longer than any of these tests may last. */
+/** Longer than any of these tests may take. */
 const IDLE = ['-e', 'setTimeout(() => {}, 60_000)'];
 
-test('the end of a program that has ended already is told at once', { timeout: 10_000 }, async () => {
+test('the end of a program that has already ended is reported immediately', { timeout: 10_000 }, async () => {
   const child = spawn(process.execPath, ['-e', 'process.exit(3)'], { stdio: 'ignore' });
   await once(child, 'close');
   assert.equal(await ended(child), 3);
   assert.equal(await endProgram(child), 3);
 });
 
-test('a program that cannot be started has ended', { timeout: 10_000 }, async () => {
+test('a program that cannot be started counts as ended', { timeout: 10_000 }, async () => {
   const child = spawn('/nowhere/at/all', [], { stdio: 'ignore' });
   child.once('error', () => undefined);
   assert.equal(await ended(child), null);
 });
 
-test('what is awaited of a program fails as soon as the program ends', { timeout: 10_000 }, async () => {
+test('waiting for a program fails as soon as the program ends', { timeout: 10_000 }, async () => {
   const child = spawn(process.execPath, ['-e', 'process.exit(7)'], { stdio: 'ignore' });
   await assert.rejects(
     whileRunning(child, new Promise(() => undefined), () => 'its words'),
@@ -31,14 +31,14 @@ test('what is awaited of a program fails as soon as the program ends', { timeout
   );
 });
 
-test('what is awaited of a program is had while the program runs', { timeout: 10_000 }, async () => {
+test('waiting for a program succeeds while the program runs', { timeout: 10_000 }, async () => {
   const child = spawn(process.execPath, IDLE, { stdio: 'ignore' });
   assert.equal(await whileRunning(child, Promise.resolve('had')), 'had');
   assert.equal(await endProgram(child, 'SIGKILL'), null);
 });
 
-// Who listens for `exit` after the end waits for ever: the event was told before.
-test('no test waits for the end of a program but by this file', () => {
+// A listener added after the end waits for ever: `exit` was emitted before.
+test('tests wait for the end of a program only through this file', () => {
   const waiting = /await once\([\w.#]+, 'exit'\)|\.once\('exit', resolve\)/;
   const files = globSync('**/*.ts', { cwd: TESTS }).filter((file) =>
     waiting.test(readFileSync(join(TESTS, file), 'utf8')),

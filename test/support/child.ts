@@ -1,15 +1,15 @@
-// Programs that a test starts: their end, and what a test waits for while they run.
+// Programs that a test starts: waiting for their end, and for conditions while they run.
 //
-// 1. A program that has ended already is not waited for: its `exit` was told before anybody listened, and does not come again.
-// 2. What only a running program can bring about fails as soon as it ends.
+// 1. A program that has already ended is not awaited: its `exit` event was emitted before a listener existed, and does not come again.
+// 2. Waiting for something that only a running program can cause fails as soon as the program ends.
 
 import type { ChildProcess } from 'node:child_process';
 
-/** True when the program has ended, or could not be started. */
+/** True if the program has ended, or could not be started. */
 export const hasEnded = (child: ChildProcess): boolean =>
   child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
 
-/** The exit code of a program, when it has ended; null: a signal ended it, or it could not be started. */
+/** Resolves with the exit code when the program ends; null if a signal ended it, or it could not be started. */
 export function ended(child: ChildProcess): Promise<number | null> {
   if (hasEnded(child)) return Promise.resolve(child.exitCode);
   return new Promise((resolve) => {
@@ -24,7 +24,7 @@ export async function endProgram(child: ChildProcess, signal: NodeJS.Signals = '
   return ended(child);
 }
 
-/** What `awaited` comes to; rejects at once when the program ends before. `said` is what it had to say, for the error. */
+/** Resolves as `awaited` does; rejects as soon as the program ends. `said` is the program's output, for the error. */
 export function whileRunning<T>(child: ChildProcess, awaited: Promise<T>, said: () => string = () => ''): Promise<T> {
   const end = ended(child).then((code) => {
     const how = code === null ? (child.signalCode ?? 'it was not started') : `exit code ${code}`;

@@ -1,14 +1,14 @@
-// The table of commands as the parser has it: what commands there are, what each takes.
+// The parser's table of commands, with their arguments and options.
 
 import assert from 'node:assert/strict';
 import yargs from 'yargs';
 import { addCommands } from '../../src/cli/command-line.ts';
 
-/** A command that does something by itself. */
+/** A command that can be run. */
 export interface TabledCommand {
   /** `machines show`. */
   readonly words: string;
-  /** The names of what must follow, and of what may. */
+  /** The names of its required and optional arguments. */
   readonly demanded: readonly string[];
   readonly optional: readonly string[];
   /** The names of its options, without dashes. */
@@ -24,10 +24,10 @@ function call(value: unknown, name: string): unknown {
   return Reflect.apply(found, value, []);
 }
 
-/** What was added to a parser as a command. */
+/** A command added to a parser. */
 interface Handler {
   readonly value: unknown;
-  /** The parser with what the command adds of its own. */
+  /** Adds the command's own options to the parser. */
   readonly own: unknown;
 }
 
@@ -45,10 +45,10 @@ function handlersOf(parser: unknown): { readonly byName: ReadonlyMap<string, Han
   return { byName: new Map(byName), aliases: at(instance, 'aliasMap') };
 }
 
-/** The whole table on a parser of its own. */
+/** The whole table on its own parser. */
 const readTable = (): unknown => addCommands(yargs([]), () => undefined);
 
-/** By command, and by its aliases, its own commands; empty: it has none, and what follows it is an argument. */
+/** The subcommands by command and alias; empty for a command that takes arguments instead. */
 export function commandNames(): ReadonlyMap<string, ReadonlySet<string>> {
   const { byName, aliases } = handlersOf(readTable());
   const table = new Map<string, ReadonlySet<string>>();
@@ -66,7 +66,7 @@ const namesIn = (positionals: unknown): string[] => {
   return positionals.map((one: unknown) => String(at(at(one, 'cmd'), '0')));
 };
 
-/** Every command that does something, in the order of the table. */
+/** Every command that can be run, in the order of the table. */
 export function tabledCommands(parser = readTable(), before = ''): readonly TabledCommand[] {
   return [...handlersOf(parser).byName].flatMap(([name, { value, own }]): readonly TabledCommand[] => {
     const words = `${before}${name}`;

@@ -1,8 +1,8 @@
-// Waiting for something that comes about by itself.
+// Waits for a condition.
 
 import { sleep, systemClock } from '../../src/clock.ts';
 
-/** Waits until `condition` gives something; fails after `limitMs` with `what`. */
+/** Waits until `condition` returns a value; fails after `limitMs` with `what`. */
 export async function eventuallyWithin<T>(
   limitMs: number,
   what: string,

@@ -1,4 +1,4 @@
-// A strict reader of the Prometheus text format, version 0.0.4, for tests: anything that the format does not allow is an error.
+// A strict reader of the Prometheus text format, version 0.0.4, for tests: everything that the format does not allow is an error.
 
 import assert from 'node:assert/strict';
 
@@ -21,7 +21,7 @@ const SUFFIXES: Readonly<Record<string, readonly string[]>> = {
   histogram: ['_bucket', '_sum', '_count'],
 };
 
-/** The families by name. Throws for whatever is not as the format wants it. */
+/** Reads the families by name. Throws for text that violates the format. */
 export function parseExposition(text: string): ReadonlyMap<string, Family> {
   assert.ok(text.endsWith('\n'), 'the last line ends with a line feed');
   const families = new Map<string, Family>();
@@ -83,7 +83,7 @@ function parseSample(line: string): ExpositionSample {
   return { name: match[1] ?? '', labels, value };
 }
 
-/** Buckets grow, and the last one holds all. */
+/** Checks that the buckets are cumulative and that the last one holds all. */
 function checkHistogram(name: string, samples: readonly ExpositionSample[]): void {
   const buckets = samples.filter((sample) => sample.name === `${name}_bucket`);
   let bound = -Infinity;

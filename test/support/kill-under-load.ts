@@ -1,6 +1,5 @@
-// The daemon is killed under DHCP load, again and again over one state directory, and after each death every lease that any client was
-// ever acknowledged is looked for in leases.db, with an end that is not before what its client counts on. For the suites, with few kills and
-// with many.
+// Kills the daemon under DHCP load, repeatedly over one state directory. After each kill, leases.db must hold every lease that any client was
+// ever acknowledged, with an end no earlier than its client expects. Used by suites with few and with many kills.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -19,29 +18,29 @@ import { printedRandom } from './printed-random.ts';
 import { addressOf, DhcpProbes } from './probes.ts';
 import { RunningRack } from './running-rack.ts';
 
-/** Clients that ask at the same time. */
+/** Concurrent clients. */
 const CLIENTS = 24;
-/** ACKs of one life: as many at least, and as many more at most. */
+/** ACKs per run of the daemon: the minimum, and the most in addition. */
 const ACKS_MIN = 12;
 const ACKS_MORE = 24;
-/** After the last of them it goes on for a while, at most so long. */
+/** The longest time that it continues after the last of them. */
 const AFTERWARDS_MS_MAX = 12;
-/** One life of so many ends when its clients have fallen silent, at most so long ago. */
+/** One run in so many ends after its clients have been silent, for at most so long. */
 const SILENT_ENDS = 4;
 const SILENCE_MS_MAX = 200;
-/** One start of so many finds so long a log that it is folded, is killed in its midst, and begun anew. */
+/** One start in so many finds a log so long that it is folded; it is killed during the fold, and restarted. */
 const KILLED_STARTS = 8;
 const START_MS_MAX = 1000;
-/** Who has heard nothing for so long is given up, and asks as another. */
+/** A client without an answer for so long is given up, and replaced by another. */
 const GIVEN_UP_MS = 500;
-/** What the daemon sent before it was killed is in the socket of the clients: they take it in within this time, and give up. */
+/** How long the clients read replies that the daemon sent before it was killed, before they give up. */
 const DRAIN_MS = 20;
 /**
- * So much earlier may a lease end than its client counts on, for both read the wall clock of one host. It is less than the second after
- * which a renewal is recorded anew: one whose record is missing ends earlier by more than that.
+ * How much earlier a lease may end than its client expects, because both read the wall clock of one host. It is less than the second after
+ * which a renewal is recorded again: a lease with a missing record ends earlier by more than that.
  */
 const SAME_MS = 500;
-/** After so many kills a line tells how far it is. */
+/** Kills between progress lines. */
 const PROGRESS_KILLS = 50;
 
 /** Room for sixty thousand machines. */
@@ -54,7 +53,7 @@ const widened =
 
 /**
  * Kills `kills` times. After each: no acknowledged lease is lost or ends early, and no address was acknowledged to two clients.
- * @returns how many clients were acknowledged, and how many ACKs there were, and of these how many to a client that extended its lease
+ * @returns the number of acknowledged clients, of ACKs, and of ACKs that extended a lease
  */
 export async function killUnderLoad(
   place: LabPlace,
@@ -64,7 +63,7 @@ export async function killUnderLoad(
   const rack = new RunningRack(place, widened(place));
   const probes = await DhcpProbes.open(place);
   const load = new Load(probes, random, `${place.octets}.1`);
-  // What the first life has compiled the others need not: most of a short life would be spent on that.
+  // Later runs reuse what the first one compiled: most of a short run would be spent on that.
   const options = { compileCache: join(rack.directory, 'compiled') };
   const stages = new Stages(['start', 'load', 'check']);
   try {
@@ -102,7 +101,7 @@ export async function killUnderLoad(
   }
 }
 
-/** How long the stages took that follow each other again and again. */
+/** The durations of the repeated stages. */
 class Stages {
   readonly #ms: Map<string, number>;
   #from = systemClock.now();
@@ -117,7 +116,7 @@ class Stages {
     this.#from = now;
   }
 
-  /** What each took since the last call, in seconds. */
+  /** The duration of each stage since the last call, in seconds. */
   take(): string {
     const told = [...this.#ms].map(([name, ms]) => `${name} ${(ms / 1000).toFixed(1)} s`).join(', ');
     for (const name of this.#ms.keys()) this.#ms.set(name, 0);
@@ -125,7 +124,7 @@ class Stages {
   }
 }
 
-/** Clients, new ones and such as come back, and what they were told. */
+/** New and returning clients, and the replies that they got. */
 class Load {
   /** By hardware address, as text. */
   readonly acknowledged = new Map<string, Held>();
@@ -147,7 +146,7 @@ class Load {
     probes.onOther = (bytes) => this.#heard(bytes);
   }
 
-  /** Asks from all sides until `count` more ACKs came, then does `end`. @param goesOn whether it goes on asking until that is done */
+  /** Asks concurrently until `count` more ACKs came, then calls `end`. @param goesOn true to keep asking until `end` is done */
   async run(count: number, goesOn: boolean, end: () => Promise<void>): Promise<void> {
     const target = this.acks + count;
     const over = Promise.withResolvers<undefined>();
@@ -172,14 +171,14 @@ class Load {
     await ending;
   }
 
-  /** A client that was here is told of the address it had. */
+  /** A returning client asks for its previous address. */
   async askAgain(): Promise<void> {
     const before = this.acks;
     for (const mac of this.#macs.slice(0, 3)) await this.#ask(mac);
     assert.equal(this.acks, before + Math.min(3, this.#macs.length));
   }
 
-  /** Every other has been here before. */
+  /** Every other client is a returning one. */
   #choose(): MacAddress {
     const known = this.#random(2) === 0 ? this.#macs[this.#random(this.#macs.length)] : undefined;
     return known === undefined || this.#asking.has(known) ? this.#probes.newMac() : known;
@@ -245,13 +244,13 @@ class Load {
   }
 }
 
-/** What a client has, and until when: wall time, milliseconds since 1970. */
+/** A client's address and its end: wall time in milliseconds since 1970. */
 interface Held {
   readonly address: string;
   readonly endMs: number;
 }
 
-/** Writes what a file holds into its log again and again, until that is so long that it will be folded. */
+/** Rewrites a file's records into its log until the log is long enough to be folded. */
 function lengthenLog(path: string): void {
   const database = new LeaseDatabase(path);
   try {
@@ -270,7 +269,7 @@ function lengthenLog(path: string): void {
   }
 }
 
-/** What leases.db holds, the newer record of an address over the older; nobody else has the file open. */
+/** The leases in leases.db, with the newest record of each address; no other process has the file open. */
 function readLeases(stateDir: string): Map<string, Held> {
   const { leases } = copyLeases(join(stateDir, LEASE_FILE));
   return new Map(

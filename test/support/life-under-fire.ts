@@ -1,11 +1,11 @@
-// One machine's life on a real daemon that is killed again and again: the rack, the region, a webhook for the machine's power, and the
-// machine, on loopback.
+// One machine's life on a real daemon that is killed repeatedly: the rack, the region, a webhook for the machine's power, and the machine,
+// on loopback.
 //
-// 1. A kill comes when a line of that kind is in the daemon's log, when the power is asked for a change (it has done it and not answered),
+// 1. The daemon is killed when its log has a line of a given kind, when the power was asked to change (and has changed, but not answered),
 //    or when a command was answered.
-// 2. For one command the power is asked to be off, on, and off at its end: each once at the most.
-// 3. A boot that a kill has ended is for the deadline, after minutes. Here a person switches the machine on again when it is off although it
-//    has work and nothing is under way with its power, and off and on when its firmware stands still. Each is a command of its own.
+// 2. One command asks the power to be off, on, and off at its end: each once at most.
+// 3. A boot that a kill interrupted would be retried at its deadline, after minutes. Here a person instead powers the machine on when it is
+//    off with work to do and no power change is in progress, and power cycles it when its firmware hangs. Each is a separate command.
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
@@ -18,18 +18,18 @@ import { LivingMachine } from './living-machine.ts';
 import { eventually, RunningRack, runRackboot } from './running-rack.ts';
 import { type PowerSocket, WebhookPower } from './webhook-power.ts';
 
-/** How long a step of a life may take: a machine that got no answer asks again after seconds. */
+/** How long a step may take: a machine without an answer asks again after seconds. */
 const STEP_MS_MAX = 90_000;
-/** How often a person looks, and how many looks in a row it takes until they do something. */
+/** How often the person checks, and after how many checks in a row they act. */
 const LOOK_MS = 500;
 const LOOKS = 4;
-/** A machine that has done nothing for so many looks hangs: its firmware waits for the rest of a file. */
+/** A machine without activity for so many checks hangs: its firmware waits for the rest of a file. */
 const STILL_LOOKS = 16;
 /** States in which a machine should be on. */
 const AT_WORK = new Set(['Commissioning', 'Deploying', 'Disk erasing', 'Testing', 'Entering rescue mode']);
 const IMAGE_BYTES = 1024 * 1024;
 
-/** When the daemon is killed: a kind of its log, or one of these. */
+/** When the daemon is killed: at an event kind in its log, or at one of these. */
 export type KillPoint = 'answered' | 'power-on' | 'power-off' | (string & {});
 
 interface Shown {
@@ -47,7 +47,7 @@ const isShown = (value: unknown): value is Shown =>
   'status_message' in value &&
   'power_task' in value;
 
-/** A disk with one partition of nothing in particular. */
+/** A disk with one arbitrary partition. */
 export function diskImage(): Buffer {
   const bytes = Buffer.alloc(IMAGE_BYTES, 'image');
   bytes.fill(0, 440, 510);
@@ -65,12 +65,12 @@ export class LifeUnderFire {
   #power: WebhookPower | undefined;
   #socket: PowerSocket | undefined;
   #id = '';
-  /** What a person switched, for the present command. */
+  /** The person's power changes during the present command. */
   readonly #byHand: ('on' | 'off')[] = [];
 
   constructor(place: LabPlace, index: number) {
     const range = `    static_ip_range_low: ${place.octets}.10\n    static_ip_range_high: ${place.octets}.19\n`;
-    // What it posts is a point at which the daemon is killed.
+    // The daemon may be killed when the machine posts.
     const config = (text: string): string =>
       `${text.replace(/( +ip_range_high: .*\n)/, `$1${range}`)}log: { levels: { http: debug } }\n`;
     this.rack = new RunningRack(place, config);
@@ -100,7 +100,7 @@ export class LifeUnderFire {
     await this.rack.remove();
   }
 
-  /** A person switches it on; it enlists, and is given its webhook. */
+  /** Powers the machine on by hand; it enlists, and gets its webhook. */
   async enlist(points: readonly KillPoint[]): Promise<void> {
     const fire = this.#fire(points);
     await this.machine.on();
@@ -112,7 +112,7 @@ export class LifeUnderFire {
     await this.#post('PUT', '', { power_type: 'webhook', power_parameters });
   }
 
-  /** Gives one command, and kills the daemon at each of these points, in their order. */
+  /** Gives one command, and kills the daemon at each of these points, in order. */
   async command(op: string, fields: Readonly<Record<string, string>>, points: readonly KillPoint[]): Promise<void> {
     const socket = this.#socket;
     assert.ok(socket !== undefined);
@@ -126,17 +126,17 @@ export class LifeUnderFire {
       await this.#withPerson(fire);
       return;
     }
-    // What the next life says while it starts counts too: the machine may be through before `region.up` is seen.
+    // Count the next run's log lines from its start: the machine may be done before `region.up` is seen.
     const from = this.rack.lines.length;
     await this.#post('POST', `?op=${op}`, fields);
     await this.#kill();
     const fire = this.#fire(rest, from);
-    // What was lost is for a person to do again, or for the deadline. Refused, it is asked again once the machine is seen to stand still.
+    // A lost change is repeated by a person or the deadline. A refused one is repeated once the machine is idle.
     if (await this.#isLost()) await this.#switch('power_on').catch(() => undefined);
     await this.#withPerson(fire);
   }
 
-  /** Off and on for the work, and off when it is done: each was asked once at the most. */
+  /** Off and on for the work, and off when it is done: each was asked once at most. */
   assertOnce(): void {
     const asked = this.#socket?.asked ?? [];
     const left = ['off', 'on', ...this.#byHand, 'off'];
@@ -147,7 +147,7 @@ export class LifeUnderFire {
     }
   }
 
-  /** The process died between writing down that it switches and switching: nobody knows, and nobody does it again. */
+  /** True if the process died between recording a power change and making it: its result is unknown, and it is not repeated. */
   async #isLost(): Promise<boolean> {
     const path = `/MAAS/api/2.0/events/?op=query&id=${this.#id}&limit=10&level=DEBUG`;
     return eventually('the power, or that it is lost', async () => {
@@ -157,7 +157,7 @@ export class LifeUnderFire {
     }).then((what) => what === 'lost');
   }
 
-  /** Waits until the machine is in a state, and its power is as that wants it: what is asked then is of the next command. */
+  /** Waits until the machine is in a state with the matching power: later power requests belong to the next command. */
   async reach(status: string): Promise<void> {
     let last = '';
     const isThere = async (): Promise<boolean> => {
@@ -175,13 +175,13 @@ export class LifeUnderFire {
     }
   }
 
-  /** Waits, and switches the machine on whenever a kill has left it off and at work. */
+  /** Waits, and powers the machine on whenever a kill has left it off with work to do. */
   async #withPerson<T>(work: Promise<T>): Promise<T> {
     let isOver = false;
     const over = work.finally(() => {
       isOver = true;
     });
-    // Its failure is told by whoever waits for it.
+    // The code that awaits it reports its failure.
     over.catch(() => undefined);
     let looks = 0;
     let seen = -1;
@@ -221,8 +221,8 @@ export class LifeUnderFire {
         await this.#kill();
         socket?.speak();
       } else {
-        // What it said before it died counts: a machine is faster than we look. What it did say and the kill swallowed is never read:
-        // the machine is through then, and there is nothing left to kill for.
+        // Count lines that it logged before it died, because the machine may be faster than this check. A line that the kill lost is
+        // never read: the machine is then done, and there is nothing left to interrupt.
         const isTold = async (): Promise<number | 'over' | undefined> => {
           const [line] = this.rack.events(point, from);
           if (line !== undefined) return this.rack.lines.indexOf(line, from) + 1;
@@ -238,14 +238,14 @@ export class LifeUnderFire {
     }
   }
 
-  /** The machine has ended what it was told, and its power is as that wants it. */
+  /** True if the machine has finished its work and has the matching power. */
   async #isOver(): Promise<boolean> {
     if (this.#id === '') return this.machine.outcomes.length > 0;
     const found = await this.#find();
     return found?.power_task === '' && !found.status_name.includes('ing');
   }
 
-  /** Says what machine, power and daemon did last. */
+  /** Describes the last actions of machine, power and daemon. */
   async #stuck(points: readonly KillPoint[], cause: unknown): Promise<never> {
     const found = await this.#find();
     const socket = this.#socket;

@@ -1,10 +1,10 @@
-// A reporter of node:test for test/run.ts: a line of JSON for each test that is over, and one for the end.
+// A node:test reporter for test/run.ts: one line of JSON per finished test, and one at the end.
 
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import type { TestEvent } from 'node:test/reporters';
 
-/** What test/run.ts is told. */
+/** A line for test/run.ts. */
 export type TestLine =
   | { readonly kind: 'passed' }
   | { readonly kind: 'failed'; readonly name: string; readonly file: string; readonly why: string }
@@ -12,18 +12,18 @@ export type TestLine =
   | { readonly kind: 'remark'; readonly text: string }
   | { readonly kind: 'end'; readonly cpuSeconds: number };
 
-/** Lines of each failure that are kept. */
+/** The most lines kept of each failure. */
 const FAILURE_LINES = 60;
 
-/** What node:test says at the end of a run. */
+/** The summary of node:test at the end of a run. */
 const OWN_SUMMARY = /^(?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
 
-/** Fields of proc_pid_stat(5) after the command, from 0: user and system time of this process, and of the children that it waited for. */
+/** Fields of proc_pid_stat(5) after the command, from 0: user and system time of this process, and of its awaited children. */
 const TIMES = [11, 12, 13, 14] as const;
-/** Clock ticks a second, sysconf(_SC_CLK_TCK): the same on every architecture of today. */
+/** Clock ticks per second, sysconf(_SC_CLK_TCK): the same on every present architecture. */
 const TICKS = 100;
 
-/** Processor time of this process and of all that it started and that has ended; 0 where nobody can tell. */
+/** CPU time of this process and its ended children; 0 if it is not available. */
 function cpuSeconds(): number {
   try {
     const fields = readFileSync('/proc/self/stat', 'utf8').split(') ').at(-1)?.split(' ') ?? [];
@@ -33,7 +33,7 @@ function cpuSeconds(): number {
   }
 }
 
-/** The first lines of what a failed test says: Node's own error has the test's as its cause. */
+/** The first lines of a failure: the cause of Node's own error is the test's error. */
 function whyOf(error: Error): string {
   const { cause } = error;
   const said = cause instanceof Error ? (cause.stack ?? cause.message) : (error.stack ?? error.message);
@@ -49,7 +49,7 @@ function lineOf(event: TestEvent): TestLine | undefined {
   if (event.type === 'test:pass') {
     const { name, skip, details } = event.data;
     if (skip !== undefined) return { kind: 'skipped', name, why: typeof skip === 'string' ? skip : 'no reason given' };
-    // The tests of a suite are reported by themselves; those of a skipped suite are not.
+    // The tests of a suite are reported individually; those of a skipped suite are not.
     return details.type === 'suite' ? undefined : { kind: 'passed' };
   }
   if (event.type === 'test:fail' && event.data.details.type !== 'suite') {

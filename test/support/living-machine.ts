@@ -1,9 +1,9 @@
-// A simulated machine on loopback that a power socket switches: it boots from its network whenever it gets power, does what its region
-// wants, and starts the system on its disk.
+// A simulated machine on loopback with switched power: it boots from the network whenever it gets power, does the work that its region wants,
+// and starts the system on its disk.
 //
-// 1. What is on its disk outlives its power.
-// 2. A machine that powers itself off says so (`onOff`).
-// 3. Its system asks for its address again and again, as a lease that runs out makes it do.
+// 1. Its disk keeps its contents without power.
+// 2. A machine that powers itself off reports that (`onOff`).
+// 3. Its system keeps renewing its address, as an expiring lease requires.
 
 import { sleep, systemClock } from '../../src/clock.ts';
 import type { MachineOutcome, MachineStep } from '../../src/lab/machine-actions.ts';
@@ -21,7 +21,7 @@ import type { HostNetwork } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
 import { DhcpProbes } from './probes.ts';
 
-/** How often its system asks for its address. */
+/** How often its system renews its address. */
 const ASKS_EVERY_MS = 10_000;
 
 interface Running {
@@ -32,17 +32,17 @@ interface Running {
 
 export class LivingMachine implements Switched {
   readonly hardware: SimulatedHardware;
-  /** What it did in all its lives, in words. */
+  /** Everything it did, over all its boots, as text. */
   readonly steps: string[] = [];
-  /** How each of its lives ended. */
+  /** How each of its boots ended. */
   readonly outcomes: MachineOutcome[] = [];
-  /** Told when it powers itself off. */
+  /** Called when it powers itself off. */
   onOff: () => void = () => undefined;
   readonly #place: LabPlace;
   #disk: 'blank' | 'system' = 'blank';
   #running: Running | undefined;
   #unplugged = Promise.withResolvers<void>();
-  /** What its system does until then. */
+  /** Ends its system. */
   #kept: Promise<void> = Promise.resolve();
 
   constructor(place: LabPlace, index: number) {
@@ -84,18 +84,18 @@ export class LivingMachine implements Switched {
     });
   }
 
-  /** For as long as it has power. */
+  /** Runs while it has power. */
   async #keepAddress(runner: MachineRunner): Promise<void> {
     while (this.#running?.runner === runner) {
       const probes = await DhcpProbes.open(this.#place);
-      // An answer that is lost is asked for the next time.
+      // A lost answer is requested again the next time.
       void probes.lease(this.hardware.mac, 'system');
       await Promise.race([sleep(ASKS_EVERY_MS), this.#unplugged.promise]);
       await probes.close();
     }
   }
 
-  /** Its plug is pulled. */
+  /** Cuts its power. */
   async off(): Promise<void> {
     const running = this.#running;
     this.#running = undefined;

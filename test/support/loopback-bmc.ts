@@ -1,4 +1,4 @@
-// A BMC on loopback, without a machine: OpenIPMI's ipmi_sim, whose power is a word in a file.
+// A BMC on loopback without a machine: OpenIPMI's ipmi_sim, with its power state in a file.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
@@ -10,14 +10,14 @@ import { endProgram } from './child.ts';
 
 const START_MS_MAX = 5_000;
 
-/** A user of the BMC, and what it may do. */
+/** A user of the BMC, and its privileges. */
 export interface BmcUser {
   readonly name: string;
   readonly password: string;
   readonly level: 'user' | 'operator' | 'admin';
 }
 
-/** A UDP port of loopback that nobody has at this moment. */
+/** A free UDP port of loopback. */
 export async function freeUdpPort(): Promise<number> {
   const socket = createSocket('udp4');
   socket.bind(0, '127.0.0.1');
@@ -39,7 +39,7 @@ export class LoopbackBmc {
     this.#child = child;
   }
 
-  /** Starts one in a directory of its own. */
+  /** Starts one in its own directory. */
   static async start(directory: string, users: readonly BmcUser[]): Promise<LoopbackBmc> {
     const port = await freeUdpPort();
     mkdirSync(join(directory, 'state'), { recursive: true });
@@ -96,7 +96,7 @@ export class LoopbackBmc {
     return bmc;
   }
 
-  /** Whether the machine has power, and from what it starts next, as the BMC has it. */
+  /** The machine's power state and next boot device, as stored by the BMC. */
   get power(): 'on' | 'off' {
     return readFileSync(join(this.#directory, 'power'), 'utf8').trim() === '1' ? 'on' : 'off';
   }
@@ -105,7 +105,7 @@ export class LoopbackBmc {
     return readFileSync(join(this.#directory, 'boot'), 'utf8').trim();
   }
 
-  /** What was set so far: `power 1`, `boot pxe` … */
+  /** The settings made so far: `power 1`, `boot pxe` … */
   get changes(): readonly string[] {
     const path = join(this.#directory, 'asked');
     const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : [];
@@ -116,7 +116,7 @@ export class LoopbackBmc {
     await endProgram(this.#child, 'SIGKILL');
   }
 
-  /** An RMCP ping (IPMI v2.0 §13.2.3) is answered as soon as it runs. */
+  /** Waits for the answer to an RMCP ping (IPMI v2.0 §13.2.3). */
   async #answers(): Promise<boolean> {
     const socket = createSocket('udp4');
     try {
@@ -137,7 +137,7 @@ export class LoopbackBmc {
   }
 }
 
-/** A relay before a BMC that passes on the first datagrams and swallows the rest. @returns its port, and how to end it */
+/** A relay to a BMC that forwards the first datagrams and drops the rest. @returns its port, and a function that ends it */
 export async function startSwallowingRelay(
   bmcPort: number,
   passed: number,

@@ -1,4 +1,4 @@
-// Many lab machines, one after the other, against a real daemon process, and what the process holds before and after.
+// Boots many lab machines in sequence against a real daemon process, and compares the process's resources before and after.
 
 import assert from 'node:assert/strict';
 import { readdirSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { bootSimulatedMachine, type LabPlace } from '../../src/lab/safe-lab.ts';
 import { parseExposition } from './exposition.ts';
 import { eventually, RunningRack, startQuietly } from './running-rack.ts';
 
-/** So long everything rests before it is counted, in milliseconds: idle connections end within it. */
+/** The pause before counting, in milliseconds: idle connections close within it. */
 const REST_MS = 17_000;
 
 export interface Holdings {
@@ -18,10 +18,10 @@ export interface Holdings {
 }
 
 export interface ManyBoots {
-  /** Boots before the first count. */
+  /** The number of boots before the first count. */
   readonly warm: number;
   readonly boots: number;
-  /** How many different machines they are. */
+  /** The number of different machines. */
   readonly machines: number;
 }
 
@@ -60,7 +60,7 @@ export async function bootRealProcess(
 async function count(pid: number, place: LabPlace): Promise<Holdings> {
   const answer = await fetch(`http://${place.octets}.1:5249/metrics`, { headers: { Connection: 'close' } });
   const families = parseExposition(await answer.text());
-  // The connection of this very question has an end, too.
+  // The connection of this query also has a descriptor.
   await sleep(500);
   return {
     descriptors: readdirSync(`/proc/${pid}/fd`).length,

@@ -1,16 +1,16 @@
-// A directory of very many files.
+// Creates a directory with very many files.
 
 import { existsSync, linkSync, mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Names that one file may have: ext4 allows 65 000. */
+/** The most hard links to one file: ext4 allows 65 000. */
 const NAMES_PER_FILE = 50_000;
 
-/** Where very many files are made: in memory, where the host has such a place. A disk takes half a minute for them. */
+/** The place for very many files: in memory, if the host has such a file system. On a disk they take half a minute. */
 export const MANY_FILES_PLACE: string = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
-/** Makes the directory with empty files that are called `0` to `count - 1`. Most are further names of one of them, which is quicker. */
+/** Creates the directory with empty files named `0` to `count - 1`. Most are hard links, which is faster. */
 export function makeManyFiles(directory: string, count: number): void {
   mkdirSync(directory, { recursive: true });
   for (let index = 0; index < count; index += 1) {

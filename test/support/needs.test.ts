@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { missing, type Need } from './needs.ts';
 
-/** Programs of a name, by what they do. */
+/** Variants of a program, by their behaviour. */
 const OTHERS: readonly (readonly [Need, script: string, lacks: RegExp])[] = [
-  // The words of the shell of Debian's package busybox, which runs the date of the host.
+  // The output of the shell in Debian's package busybox, which runs the host's `date`.
   [
     'busybox',
     'echo "date: invalid option -- \'D\'" >&2; exit 1',
@@ -18,7 +18,7 @@ const OTHERS: readonly (readonly [Need, script: string, lacks: RegExp])[] = [
 ];
 
 for (const [need, script, lacks] of OTHERS) {
-  test(`another ${need} than the one that tests need counts as missing, and what to install is said`, () => {
+  test(`a different ${need} than tests need counts as missing, and the package to install is named`, () => {
     const directory = mkdtempSync(join(tmpdir(), 'rackboot-needs-'));
     const path = process.env.PATH;
     try {
@@ -33,7 +33,7 @@ for (const [need, script, lacks] of OTHERS) {
   });
 }
 
-test('a program that there is counts as there, one that there is not as missing', () => {
+test('an installed program counts as present, any other as missing', () => {
   assert.equal(missing('linux'), process.platform === 'linux' ? false : 'needs Linux');
   assert.match(String(missing('no-such-program')), /^needs no-such-program /);
 });

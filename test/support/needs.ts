@@ -1,15 +1,15 @@
-// What a test needs of the host beyond Node: said by name, so that a host that lacks it skips the test and tells what to install.
-// With CI=true nothing is skipped: the runner counts a skip as a failure.
+// The requirements of a test beyond Node, by name: a host that lacks one skips the test and names the package to install. With CI=true
+// nothing is skipped: the runner counts a skip as a failure.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isExecutable } from '../../src/power/programs.ts';
 
-/** The longest that a program may take to say what it is. */
+/** How long a program may take to identify itself. */
 const KIND_MS_MAX = 10_000;
 
-/** A program, with the Debian package that has it. */
+/** A program, with its Debian package. */
 const PACKAGES: Readonly<Record<string, string>> = {
   'apt-get': 'apt',
   atftp: 'atftp',
@@ -76,12 +76,12 @@ const FILES: Readonly<Record<string, string>> = {
   '/usr/share/doc/libfaketime': 'libfaketime',
 };
 
-/** A program that exists in several kinds under one name, and how to see that a host has the kind that tests need. */
+/** A program with several variants under one name, and how to recognise the variant that tests need. */
 interface Kind {
-  /** What is run, and what it prints when it is the right kind. */
+  /** The command to run, and its output if it is the right variant. */
   readonly words: readonly string[];
   readonly prints: RegExp;
-  /** What the other kind lacks. */
+  /** What the other variant lacks. */
   readonly lacks: string;
 }
 
@@ -101,7 +101,7 @@ export const NEEDED_PACKAGES: readonly string[] = [
   ...new Set([...Object.values(PACKAGES), ...Object.values(FILES)]),
 ].filter((name) => name !== 'apt' && name !== 'dpkg');
 
-/** Why a test cannot run here, for node:test's `skip`; false when everything is there. */
+/** Why a test cannot run here, for node:test's `skip`; false if everything is present. */
 export function missing(...needs: readonly Need[]): string | false {
   const lacking = needs.map(lack).filter((reason) => reason !== undefined);
   return lacking.length === 0 ? false : `needs ${lacking.join(', ')}`;
@@ -124,7 +124,7 @@ function lack(need: Need): string | undefined {
     : `another ${need} than ${found}, which lacks ${kind.lacks} (${remedy})`;
 }
 
-/** What was found of a program, so that it is asked once. */
+/** The results by program, so that each is run once. */
 const judged = new Map<string, boolean>();
 
 function isOfKind(path: string, { words, prints }: Kind): boolean {

@@ -1,5 +1,5 @@
-// The end of the notification socket that the system's manager of services holds: keeps every message with the time it came. Node has
-// no words for datagrams on Unix sockets, so the C library is called.
+// The service manager's end of the notification socket: keeps every message with its time. Node has no datagrams on Unix sockets, so this
+// calls the C library.
 
 import { systemClock, type Timer } from '../../src/clock.ts';
 import { type Libc, loadLibc } from '../../src/net/libc.ts';
@@ -29,7 +29,7 @@ export class NotifyReceiver {
     this.#look();
   }
 
-  /** Messages that assign `name`, from the `from`th of all. */
+  /** Messages that assign `name`, starting with number `from` of all. */
   all(name: string, from = 0): Received[] {
     return this.received.slice(from).filter(({ fields }) => fields[name] !== undefined);
   }

@@ -1,9 +1,9 @@
-// Whether a process overwrites the memory that it has borrowed (net/borrowed-bytes.ts): what it was started with says it.
+// Whether a process overwrites borrowed memory (net/borrowed-bytes.ts): a switch in its environment decides.
 
 import { readFileSync } from 'node:fs';
 import { OVERWRITE_SWITCH } from '../../src/net/borrowed-bytes.ts';
 
-/** What a process is started with whose environment is not that of the test: the switch, as the test has it. */
+/** The switch with this process's setting, for a child process with a different environment. */
 export function overwriting(): NodeJS.ProcessEnv {
   return { [OVERWRITE_SWITCH]: process.env[OVERWRITE_SWITCH] };
 }
@@ -17,6 +17,6 @@ export function withoutOverwriting(): NodeJS.ProcessEnv {
 /** True for a running process that was started with the switch. */
 export const overwrites = (pid: number): boolean => hasSwitch(readFileSync(`/proc/${pid}/environ`, 'latin1'));
 
-/** The same of what `/proc/PID/environ` says. */
+/** The same for the content of `/proc/PID/environ`. */
 export const hasSwitch = (environ: string): boolean =>
   environ.split('\0').some((entry) => entry.startsWith(`${OVERWRITE_SWITCH}=`));

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 function parentOf(pid: string): number | undefined {
   try {
-    // "pid (name) state ppid": the name may hold anything, a parenthesis too.
+    // "pid (name) state ppid": the name may contain anything, even a parenthesis.
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
   } catch {
@@ -20,13 +20,13 @@ function processesBelow(pid: number): number[] {
   return children.flatMap((child) => [...processesBelow(child), child]);
 }
 
-/** Ends every process below one, at once. */
+/** Kills every process below one. */
 export function killBelow(pid: number): void {
   for (const each of processesBelow(pid)) {
     try {
       process.kill(each, 'SIGKILL');
     } catch {
-      // It has ended meanwhile.
+      // It has already ended.
     }
   }
 }

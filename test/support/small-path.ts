@@ -7,9 +7,9 @@ import { internetChecksum, sumWords, writeFrame } from '../../src/net/raw-frame.
 import { AF_INET, SOCK_FLAGS, SOCK_RAW, socketAddress } from '../../src/net/wire-structs.ts';
 
 const IPPROTO_ICMP = 1;
-/** Of the quoted datagram: its IPv4 header and 8 octets. */
+/** The quoted part of the datagram: its IPv4 header and 8 octets. */
 const QUOTED_OCTETS = 28;
-/** The victim's port, which nobody checks for a socket that has no peer. */
+/** The victim's port, which the kernel does not check for an unconnected socket. */
 const VICTIMS_PORT = 40_000;
 
 /** "Fragmentation needed", of a datagram from a port of the rack to the victim. */
@@ -24,7 +24,7 @@ function fragmentationNeeded(rack: Ipv4, port: number, victim: Ipv4, mtu: number
   return message;
 }
 
-/** Tells the rack a small MTU of the path to `victim`, for each of these ports of its. @throws Error without CAP_NET_RAW */
+/** Reports a small MTU of the path to `victim` for each of these ports of the rack. @throws Error without CAP_NET_RAW */
 export function tellSmallPath(rack: string, victim: string, mtu: number, ports: readonly number[]): void {
   const [to, of] = [parseIpv4(rack), parseIpv4(victim)];
   if (to === undefined || of === undefined) throw new Error(`${rack} or ${victim} is no address`);

@@ -1,15 +1,15 @@
-// A steady load of questions for names, each of which is asked once and must be answered: what a client without patience would see.
+// A steady load of DNS queries, each sent once, that must all be answered: the view of a client without retries.
 
 import { createSocket, type Socket } from 'node:dgram';
 import { systemClock, type Timer } from '../../src/clock.ts';
 
 const PAUSE_MS = 4;
-/** How long the answers to the last questions may take. */
+/** How long the answers to the last queries may take. */
 const LAST_MS = 1000;
 /** RFC 1035 §4.1.1: recursion desired, one question; then `localhost`, type A, class IN. */
 const QUESTION = Buffer.from(`00000100000100000000000009${Buffer.from('localhost').toString('hex')}0000010001`, 'hex');
 
-/** Asks `address:port` every PAUSE_MS from `open` to `close`. */
+/** Queries `address:port` every PAUSE_MS from `open` to `close`. */
 export class SteadyQuestions {
   readonly #address: string;
   readonly #port: number;
@@ -30,7 +30,7 @@ export class SteadyQuestions {
     this.#ask();
   }
 
-  /** Questions so far. */
+  /** The number of queries so far. */
   count(): number {
     return this.#asked;
   }

@@ -1,4 +1,4 @@
-// A steady load of renewals, each of which is sent once and must be acknowledged: what a client without patience would see.
+// A steady load of renewals, each sent once, that must all be acknowledged: the view of a client without retries.
 
 import { sleep, systemClock, type Timer } from '../../src/clock.ts';
 import { BOOT_REQUEST, decodeDhcpMessage, encodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
@@ -10,19 +10,19 @@ const PAUSE_MS = 4;
 /** How long the answers to the last renewals may take. */
 const LAST_MS = 2000;
 
-/** A client and the address that it holds. */
+/** A client and its address. */
 export interface Holder {
   readonly mac: MacAddress;
   readonly address: Ipv4;
 }
 
-/** Renews one lease after the other every PAUSE_MS, by turns as RENEWING (unicast) and as REBINDING (broadcast). */
+/** Renews one lease every PAUSE_MS, alternating between RENEWING (unicast) and REBINDING (broadcast). */
 export class SteadyRenewals {
   readonly #probes: DhcpProbes;
   readonly #rack: Ipv4;
   readonly #holders: readonly Holder[];
   readonly #wrong: string[] = [];
-  /** Addresses by the number of the message that waits for its answer. */
+  /** Addresses by the xid of the message that waits for its reply. */
   readonly #waiting = new Map<number, Ipv4>();
   #asked = 0;
   #timer: Timer | undefined;
@@ -35,7 +35,7 @@ export class SteadyRenewals {
     this.#ask();
   }
 
-  /** Ends, and waits for the last answers. `wrong` names each answer that was no ACK of the right address. */
+  /** Ends, and waits for the last replies. `wrong` names each reply that was not an ACK of the right address. */
   async close(): Promise<{ readonly asked: number; readonly lost: number; readonly wrong: readonly string[] }> {
     this.#timer?.cancel();
     for (let waited = 0; waited < LAST_MS && this.#waiting.size > 0; waited += PAUSE_MS) await sleep(PAUSE_MS);

@@ -1,11 +1,11 @@
-// A rack on loopback with one simulated machine, m1, whose power a webhook holds.
+// A rack on loopback with one simulated machine, m1, whose power a webhook controls.
 
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { SimulatedLife } from '../../src/lab/simulated-life.ts';
 import { RunningRack } from './running-rack.ts';
 import { type PowerSocket, WebhookPower } from './webhook-power.ts';
 
-/** A rack, not started, that has a static range of ten addresses for machines that are given one. */
+/** A rack, not yet started, with a static range of ten addresses for deployed machines. */
 export function rackWithStaticRange(place: LabPlace): RunningRack {
   const range = `    static_ip_range_low: ${place.octets}.10\n    static_ip_range_high: ${place.octets}.19\n`;
   return new RunningRack(place, (text) => text.replace(/( +ip_range_high: .*\n)/, `$1${range}`));
@@ -16,12 +16,12 @@ export interface SwitchedRack {
   readonly power: WebhookPower;
   readonly life: SimulatedLife;
   readonly socket: PowerSocket;
-  /** Somebody presses the machine's button. */
+  /** Presses the machine's power button. */
   pressButton(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The rack is not started yet. @param index of the machine: no two racks that run have the same */
+/** Creates the rack without starting it. @param index of the machine, unique among running racks */
 export async function makeSwitchedRack(place: LabPlace, index: number): Promise<SwitchedRack> {
   const rack = rackWithStaticRange(place);
   const power = await WebhookPower.start();

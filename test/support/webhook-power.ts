@@ -1,25 +1,25 @@
-// The lab's power for tests: what was asked for is kept, and answers can be late or a refusal.
+// The lab's power controller for tests: it records requests, and can delay or refuse its answers.
 
 import type { ServerResponse } from 'node:http';
 import { WebhookPower as LabPower, PowerSocket as LabSocket, type Switched } from '../../src/lab/webhook-power.ts';
 import { eventuallyWithin } from './eventually.ts';
 
-/** The power of one machine. */
+/** The power control of one machine. */
 export class PowerSocket extends LabSocket {
-  /** What changes were asked for, in their order: `on`, `off`. */
+  /** The requested changes in order: `on`, `off`. */
   readonly asked: string[] = [];
-  /** True, or only for one of them: whoever asks for a change has no answer until it is false again. The change is done before. */
+  /** While true, or for the named change, a change request gets no answer, although the change was made. */
   isSilent: boolean | 'on' | 'off' = false;
-  /** An answer that is given instead of doing anything: an HTTP status. */
+  /** An HTTP status to answer with instead of making a change. */
   refuses: number | undefined;
   readonly #silent: ServerResponse[] = [];
 
-  /** How often it was asked to become so. */
+  /** How often this state was requested. */
   count(what: 'on' | 'off'): number {
     return this.asked.filter((asked) => asked === what).length;
   }
 
-  /** Waits until it is so. */
+  /** Waits until the power has this state. */
   async became(what: 'on' | 'off', limitMs = 10_000): Promise<void> {
     await eventuallyWithin(limitMs, `${this.name} ${what}`, () => this.isOn === (what === 'on'));
   }
@@ -40,23 +40,23 @@ export class PowerSocket extends LabSocket {
     else answer.writeHead(this.refuses).end('no');
   }
 
-  /** Answers those who waited. */
+  /** Answers the delayed requests. */
   speak(): void {
     this.isSilent = false;
     for (const answer of this.#silent.splice(0)) this.tell(answer);
   }
 }
 
-/** A server that switches machines. */
+/** A server that switches machines on and off. */
 export class WebhookPower extends LabPower {
-  /** @param address where it listens */
+  /** @param address to listen on */
   static async start(address = '127.0.0.1'): Promise<WebhookPower> {
     const power = new WebhookPower(address);
     await power.listen();
     return power;
   }
 
-  /** Plugs a machine in, off. */
+  /** Adds a machine that is off. */
   add(name: string, machine: Switched = { on: () => undefined, off: () => undefined }): PowerSocket {
     return this.plug(new PowerSocket(name, machine));
   }

@@ -87,7 +87,7 @@ test('the region gets a counted sample of a crowd of strangers, and the lease of
   const sent = thread.posted.flatMap((message) => (message.kind === 'events' ? message.events : []));
   assert.deepEqual(
     sent.filter(({ mac: whose }) => whose === formatMac(MAC_A)).map(({ address, text }) => [address, text]),
-    [['10.20.0.100', 'Has 10.20.0.100 for 10 min']],
+    [['10.20.0.100', 'Leased 10.20.0.100 for 10 min']],
   );
 });
 

@@ -1,6 +1,6 @@
 // `rackboot trace MACHINE`: what one machine did, step by step, boot by boot, and what it waits for now.
 //
-//   12:01:33.120   +0.000 s  dhcp.offer               Asked for an address and was offered …
+//   12:01:33.120   +0.000 s  dhcp.offer               Offered 10.20.0.100 (new) and …
 //
 // 1. Steps since the daemon started come from its timeline, older ones and those of other racks from the region's log. No step appears
 //    twice (`logged-steps.ts`).

@@ -1,8 +1,8 @@
-// What the control socket answers about the configuration in force, for `rackboot config` and `rackboot check --diff`.
+// The control socket's answer about the configuration in force, for `rackboot config` and `rackboot check --diff`.
 
 import type { Configuration } from '../rack/configuration.ts';
 
-/** The path, with what answers it. */
+/** The path and its handler. */
 export function configurationAnswers(
   configuration: Configuration,
   uuid: () => string,

@@ -1,12 +1,12 @@
-// Values for one reader of the control socket, as they come: pushed by whoever knows them, taken one by one.
+// A queue of live values for one reader of the control socket.
 //
-// 1. At most FEED_WAITING_MAX values wait; beyond that the oldest goes and is counted.
-// 2. It ends at once when its reader leaves, also while the reader waits for the next value.
+// 1. At most FEED_WAITING_MAX values wait; beyond that the oldest is dropped and counted.
+// 2. The feed ends as soon as its reader leaves, even while the reader waits for the next value.
 
-/** Values that wait for one reader. */
+/** The most values that wait for one reader. */
 export const FEED_WAITING_MAX = 1024;
 
-/** An asynchronous iterable that is pushed into. */
+/** An asynchronous iterable that values are pushed into. */
 export class Feed<T> implements AsyncIterableIterator<T> {
   readonly #waiting: T[] = [];
   readonly #onEnd: () => void;
@@ -14,12 +14,12 @@ export class Feed<T> implements AsyncIterableIterator<T> {
   #dropped = 0;
   #ended = false;
 
-  /** @param onEnd called once, when the reader has left */
+  /** @param onEnd called once, when the reader leaves */
   constructor(onEnd: () => void) {
     this.#onEnd = onEnd;
   }
 
-  /** Values that were dropped since the last call. */
+  /** The number of values dropped since the last call. */
   takeDropped(): number {
     const dropped = this.#dropped;
     this.#dropped = 0;

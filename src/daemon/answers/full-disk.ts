@@ -1,12 +1,12 @@
-// Whether the disk of the state directory is full, asked when somebody wants to know: a rack of which nobody asked a lease has not met it yet.
+// Checks on request whether the state directory's disk is full: a rack that has granted no lease lately would not have noticed.
 
 import { statfsSync } from 'node:fs';
 import { formatBytes } from '../../observe/quantity.ts';
 
-/** Less than this is as good as nothing: one more write of a database may not fit. In bytes. */
+/** Free bytes below which the disk counts as full: one more database write may not fit. */
 const FULL_BYTES = 64 * 1024;
 
-/** The fault in a sentence with its remedy; undefined: there is room, or the system does not say. */
+/** A sentence with the fault and its remedy; undefined if there is room, or the system does not report it. */
 export function fullDiskText(directory: string): string | undefined {
   let free: number;
   try {
@@ -16,5 +16,5 @@ export function fullDiskText(directory: string): string | undefined {
     return undefined;
   }
   if (free >= FULL_BYTES) return undefined;
-  return `the disk of ${directory} is full (${formatBytes(free)} left): neither leases nor what the region knows can be written; make room there`;
+  return `the disk of ${directory} is full (${formatBytes(free)} left): neither leases nor the region's data can be written; free some space there`;
 }

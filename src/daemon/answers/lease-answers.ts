@@ -1,9 +1,9 @@
-// What the control socket answers of leases, for `rackboot leases`: lists of them, the taking over of those of another server, and the end of
-// one before its time, and the clearing of an address that was set aside.
+// The control socket's operations on leases, for `rackboot leases`: listing them, importing those of another server, ending one early, and
+// clearing an address that was set aside.
 //
-// 1. A list is made in pieces of TURN_LEASES with a turn of the event loop between: a million leases hold no datagram up.
-// 2. A lease that cannot be read, as of a command of another version, is left with its line and costs none of the others.
-// 3. Leases that are taken over or ended are so on disk when the answer says so.
+// 1. A list is produced TURN_LEASES at a time, in separate turns of the event loop, so a million leases delay no datagram.
+// 2. An imported lease that cannot be read, for example from another version of the command, is reported by its line; the others are imported.
+// 3. The answer to an import or an end is sent once the change is on disk.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
@@ -27,18 +27,18 @@ import { ListInPieces } from '../../http/send.ts';
 import { formatMac, type Ipv4, ipv4, mac as macOf, parseIpv4 } from '../../net/address.ts';
 import type { Rack } from '../rack/rack.ts';
 
-/** The most leases of one request to take them over. */
+/** The most leases in one import request. */
 export const IMPORT_BATCH_MAX = 500;
-/** Leases that are looked at, and told of, in one turn: bounds the time the rack loop is away to about half a millisecond. */
+/** Leases examined and listed in one turn: keeps the rack loop busy for about half a millisecond at most. */
 export const TURN_LEASES = 128;
-/** Addresses of a /16 network have their upper bits alike. */
+/** Addresses in a /16 block, which share their upper 16 bits. */
 const BLOCK_ADDRESSES = 65_536;
 
 const text = z.string().max(FOREIGN_TEXT_MAX).optional();
 const wallMs = z.number().min(0).max(FOREIGN_WALL_MS_MAX).optional();
-/** Which entry a lease is, however the rest of it reads. */
+/** Identifies an entry even if the rest of it cannot be read. */
 const lineShape = z.object({ line: z.int().min(0) });
-/** A lease of another server, as the command has read it. */
+/** A lease of another server, as the command sends it. */
 const foreignShape = z.strictObject({
   ...lineShape.shape,
   address: z.int().min(0).max(0xffff_ffff).transform(ipv4),
@@ -54,13 +54,13 @@ const foreignShape = z.strictObject({
 });
 const batchShape = z.strictObject({ dryRun: z.boolean(), leases: z.array(lineShape.loose()).max(IMPORT_BATCH_MAX) });
 
-/** What became of a batch: how many were taken, and what was left: what could not be read, then the others in the order of the batch. */
+/** The result of importing a batch. `left` lists unreadable entries first, then the refused ones in the order of the batch. */
 export interface ImportAnswer {
   readonly taken: number;
   readonly left: readonly { readonly line: number; readonly reason: ImportRefusal }[];
 }
 
-/** What of a running rack is asked. */
+/** The parts of a running rack that are used here. */
 export type AskedRack = Pick<
   Rack,
   | 'networks'
@@ -80,9 +80,9 @@ interface Sources {
 }
 
 /**
- * `GET /leases` is a list by address, `GET /leases/lines` the same in lines of lists in no order, both with the criteria of `parseLeaseFilter`;
- * `POST /leases/import` takes leases of another server over, `POST /leases/end?address=…` ends one and says whose it was,
- * `POST /leases/clear?address=…` gives one that was set aside back to its range.
+ * The handlers by path. `GET /leases` lists leases by address, and `GET /leases/lines` streams them unordered, one list per line; both take
+ * the criteria of `parseLeaseFilter`. `POST /leases/import` imports leases of another server. `POST /leases/end?address=…` ends one and
+ * returns its holder's hardware address. `POST /leases/clear?address=…` returns an address that was set aside to its range.
  */
 export function leaseAnswers(sources: Sources): ControlAnswers {
   return {
@@ -117,12 +117,12 @@ function openListing({ rack, clock }: Sources, { query }: ControlAsk): Listing |
   return { rack: running, filter: parsed.filter, facts };
 }
 
-/** @throws RackError `bad-argument` at once, not with the first entry */
+/** @throws RackError `bad-argument` immediately, not with the first entry */
 function listLeases(sources: Sources, asked: ControlAsk): ListInPieces {
   return new ListInPieces(byAddress(openListing(sources, asked)));
 }
 
-/** Only addresses are kept until all are known, in blocks that are sorted in one turn each. */
+/** Collects only the addresses first, in blocks that are sorted in one turn each. */
 async function* byAddress(listing: Listing | undefined): AsyncGenerator<readonly LeaseReport[]> {
   if (listing === undefined) return;
   const { rack, filter, facts } = listing;
@@ -149,12 +149,12 @@ async function* byAddress(listing: Listing | undefined): AsyncGenerator<readonly
   }
 }
 
-/** @throws RackError `bad-argument` at once, not with the first line */
+/** @throws RackError `bad-argument` immediately, not with the first line */
 function linesOf(sources: Sources, asked: ControlAsk): AsyncGenerator<readonly LeaseReport[] | number> {
   return linesFrom(openListing(sources, asked));
 }
 
-/** The last line is how many there were: a list without it was cut off. */
+/** The last line is the number of leases: a list without it was cut off. */
 async function* linesFrom(listing: Listing | undefined): AsyncGenerator<readonly LeaseReport[] | number> {
   let count = 0;
   if (listing !== undefined) {
@@ -166,7 +166,7 @@ async function* linesFrom(listing: Listing | undefined): AsyncGenerator<readonly
   yield count;
 }
 
-/** Leases that the filter admits, in no particular order, TURN_LEASES looked at in a turn. */
+/** Leases that match the filter, unordered; examines TURN_LEASES per turn. */
 async function* wantedLeases({ rack, filter, facts }: Listing): AsyncGenerator<readonly Lease[]> {
   let wanted: Lease[] = [];
   let seen = 0;
@@ -213,7 +213,7 @@ function addressed({ rack }: Sources, { query }: ControlAsk): { readonly rack: A
 interface Batch {
   readonly dryRun: boolean;
   readonly leases: readonly ForeignLease[];
-  /** What is left because it cannot be read. */
+  /** Entries that cannot be read. */
   readonly unread: ImportAnswer['left'];
 }
 
@@ -241,7 +241,7 @@ function parseBody(body: string): unknown {
   }
 }
 
-/** What JSON leaves out is not known. */
+/** Adds the fields that JSON omits because they are unknown. */
 const complete = (lease: z.infer<typeof foreignShape>): ForeignLease => ({
   ...{ mac: undefined, grantedWallMs: undefined, expiresWallMs: undefined, hostname: undefined, clientId: undefined },
   ...{ vendorClass: undefined, circuitId: undefined, remoteId: undefined },

@@ -1,4 +1,4 @@
-// `rackboot log-level` over the control socket: what the log shows of each room, and a change of it for a while.
+// `rackboot log-level` over the control socket: shows the log level of each room and changes it temporarily.
 
 import { RackError } from '../../errors.ts';
 import type { ControlAnswers, ControlAsk } from '../../http/control.ts';
@@ -13,10 +13,10 @@ import {
   type LogRoom,
 } from '../../observe/log-levels.ts';
 
-/** How long a change lasts that does not say how long, in seconds. */
+/** The default duration of a change, in seconds. */
 export const LOG_WHILE_SECONDS = 600;
 
-/** The paths of the control socket for the log. */
+/** The control socket's paths for log levels. */
 export function logLevelAnswers(levels: LogLevels): ControlAnswers {
   return {
     '/log-level': () => levels.states(),
@@ -38,13 +38,13 @@ function change(levels: LogLevels, { query }: ControlAsk): void {
   if (!isLogLevel(level)) {
     throw new RackError(
       'bad-argument',
-      `${level} is no level: give one of ${LOG_LEVELS.join(', ')}, or configured${meantBy(level, LOG_LEVELS)}`,
+      `${level} is not a level: use one of ${LOG_LEVELS.join(', ')}, or configured${suggestion(level, LOG_LEVELS)}`,
     );
   }
   const text = query.get('seconds') ?? String(LOG_WHILE_SECONDS);
   const seconds = /^\d{1,6}$/.test(text) ? Number(text) : 0;
   if (seconds < 1 || seconds > LOG_WHILE_SECONDS_MAX) {
-    throw new RackError('bad-argument', `${text} is no number of seconds: give 1 to ${LOG_WHILE_SECONDS_MAX}`);
+    throw new RackError('bad-argument', `${text} is not a valid number of seconds: use 1 to ${LOG_WHILE_SECONDS_MAX}`);
   }
   levels.setFor(room, level, seconds);
 }
@@ -53,11 +53,11 @@ function roomOf(name: string): LogRoom | '' {
   if (name === '' || isLogRoom(name)) return name;
   throw new RackError(
     'bad-argument',
-    `${name} is no room: there are ${LOG_ROOMS.join(', ')}${meantBy(name, LOG_ROOMS)}`,
+    `${name} is not a room: use one of ${LOG_ROOMS.join(', ')}${suggestion(name, LOG_ROOMS)}`,
   );
 }
 
-function meantBy(text: string, names: readonly string[]): string {
+function suggestion(text: string, names: readonly string[]): string {
   const meant = nearestName(text, names);
   return meant === undefined ? '' : `; did you mean ${meant}?`;
 }

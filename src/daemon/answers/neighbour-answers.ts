@@ -1,4 +1,4 @@
-// What the control socket answers of the hosts around this rack, for `rackboot neighbours`.
+// The control socket's list of hosts seen on this rack's networks, for `rackboot neighbours`.
 
 import type { Clock } from '../../clock.ts';
 import type { ControlAnswers } from '../../http/control.ts';
@@ -10,7 +10,7 @@ interface Sources {
   readonly clock: Clock;
 }
 
-/** `GET /neighbours`: every host that was seen, by interface and address. */
+/** `GET /neighbours`: every host seen, by interface and address. */
 export function neighbourAnswers(sources: Sources): ControlAnswers {
   return { '/neighbours': () => listNeighbours(sources) };
 }

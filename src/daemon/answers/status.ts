@@ -1,4 +1,4 @@
-// What the control socket answers of the state of the running rack, for `rackboot status`.
+// The control socket's report on the running rack, for `rackboot status`.
 
 import type { Clock } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
@@ -23,16 +23,16 @@ export interface StatusSources {
   readonly interfaces: () => readonly InterfaceState[];
   readonly notes: () => readonly string[];
   readonly refusal: () => Refusal | undefined;
-  /** That no network is served although one should be. */
+  /** Says that no network is served although one should be; undefined otherwise. */
   readonly unserved: () => string | undefined;
 }
 
-/** The paths of the control socket, each with what answers it. */
+/** The control socket's paths and their handlers. */
 export function controlAnswers(sources: StatusSources): ControlAnswers {
   return { '/status': () => status(sources), ...leaseAnswers(sources), ...neighbourAnswers(sources) };
 }
 
-/** The configuration that is refused; undefined: none is. */
+/** The refused configuration; undefined if none is refused. */
 function refusedNow({ refusal, clock }: StatusSources) {
   const refused = refusal();
   if (refused === undefined) return undefined;
@@ -42,7 +42,7 @@ function refusedNow({ refusal, clock }: StatusSources) {
 
 function status(sources: StatusSources) {
   const rack = sources.rack();
-  // Instants begin as wall time, and are not moved when the clock is set.
+  // Instants start as wall time and do not move when the clock is set.
   const uptimeMs = sources.clock.now() - sources.startedWallMs;
   return {
     name: sources.config().name,
@@ -84,14 +84,14 @@ function status(sources: StatusSources) {
   };
 }
 
-/** The boot tree: what is wrong with it, if anything. */
+/** The problem of the boot tree, if it has one. */
 function treeNow({ tree: { problem } }: Rack, clock: Clock) {
   if (problem === undefined) return {};
   const since = new Date(clock.wallTimeMs() - clock.now() + problem.since).toISOString();
   return { problem: { reason: problem.reason, since } };
 }
 
-/** The other DHCP servers that are known. */
+/** The other known DHCP servers. */
 function foreignServers({ dhcp }: Rack, clock: Clock) {
   const offset = clock.wallTimeMs() - clock.now();
   return dhcp.foreignServers().map((server) => ({

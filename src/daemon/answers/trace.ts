@@ -1,6 +1,6 @@
-// What `rackboot trace` is told over the control socket: one machine's steps, what it waits for, and each further step as it happens.
+// The control socket's data for `rackboot trace`: one machine's steps, what it waits for, and each further step as it happens.
 //
-// 1. A reader that is too slow loses the oldest steps that wait for it, and is told how many.
+// 1. A slow reader loses the oldest steps queued for it, and learns how many.
 
 import type { Clock } from '../../clock.ts';
 import { isActive } from '../../dhcp/leases/lease-table.ts';
@@ -12,9 +12,9 @@ import type { Timeline, TimelineStep } from '../../observe/timeline.ts';
 import { describeWaiting } from '../../observe/waiting.ts';
 import type { Rack } from '../rack/rack.ts';
 import { Feed } from './feed.ts';
-import { type Who, whoIs } from './who.ts';
+import { findNamed, type NamedMachine } from './who.ts';
 
-/** Machines in the answer to who was seen at all. */
+/** The most machines that `/seen` lists. */
 const SEEN_MAX = 200;
 
 export interface TraceSources {
@@ -24,11 +24,11 @@ export interface TraceSources {
   readonly rack: () => Rack | undefined;
 }
 
-/** The paths of the control socket for traces. */
+/** The control socket's paths for traces. */
 export function traceAnswers(sources: TraceSources): ControlAnswers {
   return {
-    '/trace': ({ query }) => trace(sources, whoIs(sources, query)),
-    '/trace/follow': ({ query }) => follow(sources, whoIs(sources, query, { mayCome: true })),
+    '/trace': ({ query }) => trace(sources, findNamed(sources, query)),
+    '/trace/follow': ({ query }) => follow(sources, findNamed(sources, query, { allowUnseen: true })),
     '/seen': () => seen(sources),
   };
 }
@@ -49,7 +49,7 @@ function stepJson(step: TimelineStep, sources: TraceSources) {
   };
 }
 
-function trace(sources: TraceSources, who: Who) {
+function trace(sources: TraceSources, who: NamedMachine) {
   const { timeline, clock } = sources;
   const { mac, machine } = who;
   const heardMac = heardCardOf(timeline, who);
@@ -60,7 +60,7 @@ function trace(sources: TraceSources, who: Who) {
   const address = rack?.elsewhere.addressOf(heardMac) ?? lease?.address;
   return {
     mac: formatMac(mac),
-    /** The card of the machine that was heard of, where it is another than the one asked about. */
+    /** The machine's card with the steps, if it is not the one asked about. */
     heardBy: heardMac === mac ? undefined : formatMac(heardMac),
     address: address === undefined ? undefined : formatIpv4(address),
     machine: machine && {
@@ -72,15 +72,15 @@ function trace(sources: TraceSources, who: Who) {
     },
     now: new Date(clock.wallTimeMs()).toISOString(),
     missed: timeline.missed,
-    /** The first step's time as the region was told it; what the region has from before that is older. */
+    /** When the first step was reported to the region; anything earlier in the region's records is older. */
     firstReportedMs: steps[0] === undefined ? undefined : Math.round(steps[0].event.at),
     steps: steps.map((step) => stepJson(step, sources)),
     waiting: describeWaiting(steps, now),
   };
 }
 
-/** The card whose story is the machine's: the one asked about, or where nothing was heard of it, the one heard of last. */
-export function heardCardOf(timeline: Timeline, { mac, machine }: Who): MacAddress {
+/** The card whose steps are shown: the one asked about or, if it has none, the machine's most recently active one. */
+export function heardCardOf(timeline: Timeline, { mac, machine }: NamedMachine): MacAddress {
   if (machine === undefined || timeline.find(mac) !== undefined) return mac;
   let latest: { readonly mac: MacAddress; readonly at: number } | undefined;
   for (const card of machine.macs) {
@@ -90,19 +90,19 @@ export function heardCardOf(timeline: Timeline, { mac, machine }: Who): MacAddre
   return latest?.mac ?? mac;
 }
 
-/** The trace so far, then each step. */
-function follow(sources: TraceSources, who: Who): Feed<unknown> {
+/** Streams the trace so far, then each further step. */
+function follow(sources: TraceSources, who: NamedMachine): Feed<unknown> {
   const feed = new Feed<unknown>(() => end?.());
   const end = sources.timeline.follow((mac, step) => {
     if (mac === heardCardOf(sources.timeline, who))
       feed.push({ step: stepJson(step, sources), missed: feed.takeDropped() });
   });
-  if (end === undefined) throw new RackError('bad-argument', 'too many traces are followed already: end one of them');
+  if (end === undefined) throw new RackError('bad-argument', 'too many traces are being followed: end one of them');
   feed.push({ trace: trace(sources, who) });
   return feed;
 }
 
-/** Machines that were heard of, the latest first. */
+/** The machines seen, the most recent first. */
 function seen(sources: TraceSources) {
   const rack = sources.rack();
   return sources.timeline.latest(SEEN_MAX).map(({ mac, step }) => ({

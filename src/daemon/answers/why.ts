@@ -1,4 +1,4 @@
-// What `rackboot why` is told over the control socket: what a machine would get now, and what stands in the way.
+// The control socket's data for `rackboot why`: what a machine would get now, and what prevents it from booting.
 
 import { RackError } from '../../errors.ts';
 import type { ControlAnswers } from '../../http/control.ts';
@@ -11,7 +11,7 @@ import { findLastRefusal, type LastRefusal } from '../foresight/last-refusal.ts'
 import { type Basis, likelyClients } from '../foresight/likely-clients.ts';
 import type { InterfaceState } from '../rack/interface-states.ts';
 import type { Rack } from '../rack/rack.ts';
-import { type WhoSources, whoIs } from './who.ts';
+import { findNamed, type WhoSources } from './who.ts';
 
 export interface WhySources extends WhoSources {
   readonly rack: () => Rack | undefined;
@@ -23,27 +23,27 @@ export interface WhySources extends WhoSources {
 /** What a machine would get now. */
 export interface WhyAnswer {
   readonly mac: string;
-  /** Undefined: nobody knows it. */
+  /** Undefined if the region does not know it. */
   readonly machine?:
     | { readonly name: string; readonly systemId: string; readonly status: string; readonly purpose: string }
     | undefined;
-  /** How the kinds of client in `boots` are known. */
+  /** How the kinds of client in `boots` were determined. */
   readonly basis: Basis;
-  /** Kinds that get the same in a network are one, whose title names them. */
+  /** Kinds of client with the same result in a network share one entry, whose title names them all. */
   readonly boots: readonly ForeseenBoot[];
-  /** What it did not get when it asked last; undefined: it was not refused, or was answered since. */
+  /** The last refusal; undefined if the machine was not refused, or was answered since. */
   readonly refused?: LastRefusal | undefined;
-  /** What stands in the way of every machine. */
+  /** Problems that affect every machine. */
   readonly obstacles: readonly string[];
 }
 
-/** The paths of the control socket for explanations. */
+/** The control socket's path for explanations. */
 export function whyAnswers(sources: WhySources): ControlAnswers {
   return {
     '/why': ({ query }): WhyAnswer => {
       const rack = sources.rack();
       if (rack === undefined) throw new RackError('not-running', 'the rack is still starting: ask again');
-      const { mac, machine } = whoIs(sources, query, { mayCome: true });
+      const { mac, machine } = findNamed(sources, query, { allowUnseen: true });
       const foresight = rack.foresight();
       const leases = foresight.dhcp.leases.findAllByMac(mac);
       const steps = sources.timeline.find(mac) ?? [];
@@ -54,24 +54,24 @@ export function whyAnswers(sources: WhySources): ControlAnswers {
   };
 }
 
-/** The kind of client that is named; undefined: none is. @throws RackError `bad-argument` */
+/** The named kind of client; undefined for an empty name. @throws RackError `bad-argument` */
 export function parseClient(name: string | null | undefined): ClientName | undefined {
   if (name === null || name === undefined || name === '') return undefined;
   if (isClientName(name)) return name;
-  throw new RackError('bad-argument', `${name} is no kind of client: there are ${CLIENT_NAMES.join(', ')}`);
+  throw new RackError('bad-argument', `${name} is not a kind of client: use one of ${CLIENT_NAMES.join(', ')}`);
 }
 
-/** Of whom is asked. */
+/** The machine to explain. */
 export interface Asked {
   readonly mac: MacAddress;
   readonly machine: RackMachine | undefined;
-  /** Undefined: the likely ones. */
+  /** Undefined for the likely ones. */
   readonly client: ClientName | undefined;
-  /** What is remembered of it, the oldest first. */
+  /** Its recorded steps, the oldest first. */
   readonly steps: readonly TimelineStep[];
 }
 
-/** Puts the answer together. */
+/** Builds the answer. */
 export function explain(
   { mac, machine, client, steps }: Asked,
   foresight: Foresight,
@@ -93,7 +93,7 @@ export function explain(
   };
 }
 
-/** Boots in one network that are the same whatever the client is, as one. */
+/** Joins boots in one network that are the same for different clients. */
 function joinEqual(boots: readonly ForeseenBoot[]): readonly ForeseenBoot[] {
   const joined = new Map<string, ForeseenBoot>();
   for (const boot of boots) {
@@ -110,5 +110,5 @@ function obstaclesOf({ journal, interfaces }: WhySources): readonly string[] {
     .filter(({ serving }) => !serving)
     .map(({ name, reason }) => `${name} is not served: ${reason}`);
   if (status?.available !== false) return waiting;
-  return [`leases cannot be written (${status.reason ?? 'unknown'}): none is given until they can`, ...waiting];
+  return [`leases cannot be written (${status.reason ?? 'unknown'}): none is granted until they can be`, ...waiting];
 }

@@ -1,4 +1,4 @@
-// The kinds of firmware and loaders that a machine may boot with, and the DISCOVER that each sends. Sources: captures of the DISCOVERs of
+// The kinds of firmware and loaders that a machine may boot with, and the DISCOVER that each sends. Sources: captured DISCOVERs of
 // SeaBIOS, OVMF, AAVMF and iPXE; RFC 4578 §2.1, RFC 3004 §4.
 
 import type { LoaderLanguage } from '../../boot/paths.ts';
@@ -17,11 +17,11 @@ export interface ClientKind {
   readonly vendorClass: string;
   readonly isIpxe?: boolean;
   readonly cpu: 'amd64' | 'arm64' | 'i386';
-  /** The language of the loader that it is given. */
+  /** The configuration language of its loader. */
   readonly language: LoaderLanguage;
 }
 
-/** The kinds by the name that the command line gives them. */
+/** The kinds by their names on the command line. */
 export const CLIENT_KINDS = {
   bios: {
     title: 'BIOS, PXE',
@@ -85,9 +85,9 @@ export function isClientName(name: string): name is ClientName {
 const text = (value: string): Uint8Array => Buffer.from(value, 'latin1');
 
 /**
- * The DISCOVER that a client of a kind sends first.
- * @param behind the network that a relay agent names, of those it lists; undefined: the client is on a wire of the rack
- * @param shown what it said of itself, and a relay agent of its place, when it got its newest lease; undefined: nothing is known
+ * Builds the first DISCOVER of a client.
+ * @param behind the relayed network; undefined for a client on one of the rack's own networks
+ * @param shown the client's newest lease, with what the client and a relay agent reported for it; undefined if it never had one
  */
 export function discover(
   mac: MacAddress,

@@ -1,10 +1,10 @@
-// What a machine would get now: its DISCOVER is made up, and given to the same functions that answer real ones; then each path
-// that its loader would ask for. Pure: nothing is sent, stored, offered or published.
+// Predicts what a machine would get now: it builds the machine's DISCOVER and passes it to the functions that answer real ones, then
+// does the same for each path that its loader would request. Pure: nothing is sent, stored, offered or published.
 //
 //   client of a kind ─ DISCOVER ─ decide ─ the offered file ─ resolveBootAsset ─ the loader's configuration ─ decideStep ─ kernel
 //
-// 1. Each line says what and why; an obstacle says what would cure it.
-// 2. What lies on another server is not looked at, and that is said.
+// 1. Each line says what the machine would get and why; an obstacle also names its remedy.
+// 2. Files on another server are not checked, and the line says so.
 
 import { findArchitecture } from '../../boot/architectures.ts';
 import type { AssetContext } from '../../boot/asset.ts';
@@ -34,7 +34,7 @@ import { PURPOSE_SENTENCES } from '../../observe/sentences/files.ts';
 
 import { CLIENT_KINDS, type ClientKind, type ClientName, discover } from './clients.ts';
 
-/** What foresight reads. */
+/** The inputs of a prediction. */
 export interface Foresight {
   readonly config: RackConfig;
   readonly dhcp: DhcpState;
@@ -42,13 +42,13 @@ export interface Foresight {
   readonly now: Instant;
 }
 
-/** One thing that a machine would get, or would not. */
+/** One thing that a machine would or would not get. */
 export interface ForesightLine {
   readonly topic: string;
   readonly text: string;
-  /** What would cure it; undefined: it is as it should be. */
+  /** The remedy; undefined if nothing is wrong. */
   readonly remedy?: string | undefined;
-  /** False: the boot stops here. */
+  /** False if the boot stops here. */
   readonly ok: boolean;
 }
 
@@ -60,7 +60,7 @@ export interface ForeseenBoot {
   readonly lines: readonly ForesightLine[];
 }
 
-/** What the built-in loaders need beside them. */
+/** The files that the built-in loaders need next to them. */
 const COMPANIONS: Readonly<Record<string, string>> = {
   'lpxelinux.0': 'ldlinux.c32',
   'bootx64.efi': 'grubx64.efi',
@@ -69,7 +69,7 @@ const COMPANIONS: Readonly<Record<string, string>> = {
 };
 const FETCH_LOADERS = '`rackboot images build` puts the loaders there';
 
-/** Explains one boot in each network where the machine could be; empty: no network is served. */
+/** Predicts one boot in each network where the machine could be; empty if no network is served. */
 export function foreseeBoot(mac: MacAddress, client: ClientName, foresight: Foresight): readonly ForeseenBoot[] {
   return networksOf(mac, foresight).map((served) => {
     const { name, network, interfaceName } = served.subnet;
@@ -83,7 +83,7 @@ export function foreseeBoot(mac: MacAddress, client: ClientName, foresight: Fore
   });
 }
 
-/** The networks where it has a lease or a fixed address; where it has none, all that are served. */
+/** The networks where it has a lease or a fixed address; without either, all served networks. */
 function networksOf(mac: MacAddress, { dhcp }: Foresight): readonly ServedSubnet[] {
   const served = dhcp.subnets.served;
   const shown = dhcp.leases.findAllByMac(mac);
@@ -95,7 +95,7 @@ function networksOf(mac: MacAddress, { dhcp }: Foresight): readonly ServedSubnet
   return own.length > 0 ? own : served;
 }
 
-/** True for an entry that is found by what only a message of the client says. */
+/** True for a reservation that matches fields known only from a message of the client. */
 const isOfUnseen = ({ clientId, duid, circuitId, remoteId }: Reservation): boolean =>
   [clientId, duid, circuitId, remoteId].some((part) => part !== undefined);
 
@@ -108,7 +108,7 @@ class Explanation {
   readonly #served: ServedSubnet;
   readonly #foresight: Foresight;
   readonly #machine: RackMachine | undefined;
-  /** What it showed when it got its newest lease there; undefined: it never had one. */
+  /** Its newest lease in this network; undefined if it never had one. */
   readonly #shown: Lease | undefined;
   readonly #reservation: Reservation | undefined;
   readonly #lines: ForesightLine[] = [];
@@ -128,7 +128,7 @@ class Explanation {
 
   lines(): readonly ForesightLine[] {
     const event = this.#offer();
-    // In proxy mode the address is another server's to give.
+    // In proxy mode another server gives the address.
     const address = event?.address ?? (event?.proxied === true ? ANY : undefined);
     if (event === undefined || address === undefined) return this.#lines;
     const local = this.#local();
@@ -138,15 +138,15 @@ class Explanation {
     return this.#lines;
   }
 
-  #say(topic: string, text: string): void {
+  #add(topic: string, text: string): void {
     this.#lines.push({ topic, text, ok: true });
   }
 
-  #obstacle(topic: string, text: string, remedy: string): void {
+  #addObstacle(topic: string, text: string, remedy: string): void {
     this.#lines.push({ topic, text, remedy, ok: false });
   }
 
-  /** The rack's address that the machine is told; behind a relay, the first that the rack has. */
+  /** The rack's address given to the machine; behind a relay, the first address of the rack. */
   #local(): Ipv4 {
     const [own = ANY] = this.#foresight.dhcp.subnets.ownAddresses;
     return this.#served.subnet.serverAddress ?? own;
@@ -164,55 +164,59 @@ class Explanation {
       const reason = decision.kind === 'pass' ? decision.reason : event?.reason;
       const [what = '', cure = ''] = dhcpReason(reason).split('; ');
       const denying = event?.classes === undefined ? '' : `: ${event.classes}`;
-      this.#obstacle('address', `none: ${what}${denying}`, cure === '' ? 'see docs/events.md for this reason' : cure);
+      this.#addObstacle(
+        'address',
+        `none: ${what}${denying}`,
+        cure === '' ? 'look up this reason in docs/events.md' : cure,
+      );
       return undefined;
     }
-    if (event.classes !== undefined) this.#say('classes', event.classes);
+    if (event.classes !== undefined) this.#add('classes', event.classes);
     if (event.proxied === true) {
-      this.#say('address', 'another DHCP server gives it: this network is in proxy mode');
+      this.#add('address', 'from another DHCP server: this network is in proxy mode');
       return event;
     }
     const { address, source, leaseSeconds } = event;
-    const why = source === undefined ? '' : `, ${ALLOCATION_REASONS[source]}`;
-    const span = leaseSeconds === undefined ? '' : `, for ${formatSpan(leaseSeconds * 1000)}`;
-    this.#say('address', `${address === undefined ? '' : formatIpv4(address)}${why}${span}`);
+    const why = source === undefined ? '' : ` (${ALLOCATION_REASONS[source]})`;
+    const span = leaseSeconds === undefined ? '' : ` for ${formatSpan(leaseSeconds * 1000)}`;
+    this.#add('address', `${address === undefined ? '' : formatIpv4(address)}${why}${span}`);
     this.#options(decision.message);
     if (this.#shown === undefined) this.#unseen();
     return event;
   }
 
-  /** Whether the machine is at home here. */
+  /** Says if this is not the machine's home network. */
   #home(): void {
     const machine = this.#machine;
     const { config } = this.#foresight;
     const { network, name } = this.#served.subnet;
     const away = machine && awayFrom(machine, network.address, config.dhcp);
     if (machine === undefined || away === undefined || machine.statusName === 'New') return;
-    const remedy = `if it was moved: rackboot machines move ${machine.hostname} ${config.name} --network ${name}`;
-    const where = `in network ${name}, while its home is ${away.home}`;
-    if (machine.bootToken === undefined) this.#say('home', `${where}: work that begins needs it there; ${remedy}`);
-    else this.#obstacle('home', `${where}: it gets no secret of its boot here`, remedy);
+    const remedy = `if it was moved, run: rackboot machines move ${machine.hostname} ${config.name} --network ${name}`;
+    const where = `this network is ${name}, its home is ${away.home}`;
+    if (machine.bootToken === undefined) this.#add('home', `${where}: new work must start there; ${remedy}`);
+    else this.#addObstacle('home', `${where}: it gets no boot token here`, remedy);
   }
 
-  /** What nobody can tell of a client that never had a lease here: what it says of itself, and where it is. */
+  /** Says what cannot be known of a client before its first lease here: what it reports of itself, and its port. */
   #unseen(): void {
     const { reservations, classes = [] } = this.#served.subnet;
     const unseen = [
       ...(reservations.some(isOfUnseen) ? ['a reservation by client_id, duid or port'] : []),
-      ...(classes.some(({ when }) => isUnseen(when)) ? ['a class by what it, or its port, is called'] : []),
+      ...(classes.some(({ when }) => isUnseen(when)) ? ['a class by its hostname, port or user class'] : []),
     ];
-    if (unseen.length > 0) this.#say('not known', `before its first lease: whether it has ${unseen.join(', or ')}`);
+    if (unseen.length > 0) this.#add('not known', `before its first lease: whether it has ${unseen.join(' or ')}`);
   }
 
-  /** The options by configuration that would come with it; the DISCOVER asks for none, so that all are named that are for it. */
+  /** Names the configured options that apply to it. The DISCOVER requests none, so all of them are named. */
   #options({ options }: DhcpMessage): void {
     const ofClasses = (this.#served.subnet.classes ?? []).map((one) => one.options);
     const codes = codesFrom([this.#reservation?.options, ...ofClasses, this.#served.subnet.options], options);
     const named = codes.map((code) => `${code} ${findNamedOption(code)?.name ?? ''}`.trim());
-    if (named.length > 0) this.#say('options', `${named.join(', ')}, if it asks for them or they are forced`);
+    if (named.length > 0) this.#add('options', `${named.join(', ')} (if requested or forced)`);
   }
 
-  /** @returns false when the machine cannot go on */
+  /** @returns false when the boot cannot continue */
   #loader({ file, fileServer, planReason }: DhcpEvent, local: Ipv4): boolean {
     const { config, assets } = this.#foresight;
     if (file === undefined) {
@@ -221,40 +225,41 @@ class Explanation {
     }
     const isElsewhere = fileServer !== undefined && fileServer !== formatIpv4(local) && !file.includes('://');
     if (isElsewhere) {
-      this.#say(
-        'loader',
-        `${file} by TFTP from ${fileServer}, as options of the configuration say; not looked at there`,
-      );
+      this.#add('loader', `${file} by TFTP from ${fileServer}, set by configured options; not checked there`);
       return true;
     }
     const name = this.#nameInTree(file, local);
-    const said = fileServer === undefined ? '' : ', as options of the configuration say';
-    const reason = planReason === undefined ? said : `, because it is ${planReason}`;
+    const said = fileServer === undefined ? '' : ', set by configured options';
+    const reason = planReason === undefined ? said : ` (${planReason})`;
     if (name === undefined) {
-      this.#say('loader', `${file}${reason}; on another server, not looked at`);
+      this.#add('loader', `${file}${reason}; on another server, not checked`);
       return true;
     }
     const byTftp = !file.includes('://');
     if (byTftp && !config.tftp.listen.includes(local)) {
-      this.#obstacle(
+      this.#addObstacle(
         'loader',
-        `${file}${reason}: TFTP does not listen at ${formatIpv4(local)}`,
+        `${file}${reason}: TFTP does not listen on ${formatIpv4(local)}`,
         'add it to tftp.listen',
       );
       return false;
     }
     const asset = resolveBootAsset({ path: name, via: byTftp ? 'tftp' : 'http', peer: ANY, local }, assets);
     if (asset.kind === 'file' && !assets.hasFile(asset.path)) {
-      this.#obstacle('loader', `${file}${reason}: it is not in the boot tree`, FETCH_LOADERS);
+      this.#addObstacle('loader', `${file}${reason}: it is not in the boot tree`, FETCH_LOADERS);
       return false;
     }
     const from = byTftp ? ` by TFTP from ${formatIpv4(local)}` : '';
-    this.#say('loader', `${file}${from}${reason}${asset.kind === 'file' ? '; it is in the boot tree' : ''}`);
+    this.#add('loader', `${file}${from}${reason}${asset.kind === 'file' ? '; it is in the boot tree' : ''}`);
     const architecture = findArchitecture(this.#client.code);
-    if (architecture?.remark !== undefined && architecture.loader === name) this.#say('note', architecture.remark);
+    if (architecture?.remark !== undefined && architecture.loader === name) this.#add('note', architecture.remark);
     const companion = COMPANIONS[name];
     if (companion !== undefined && !assets.hasFile(companion)) {
-      this.#obstacle('loader', `${name} needs ${companion} beside it, which is not in the boot tree`, FETCH_LOADERS);
+      this.#addObstacle(
+        'loader',
+        `${name} needs ${companion} next to it, which is not in the boot tree`,
+        FETCH_LOADERS,
+      );
     }
     return true;
   }
@@ -264,11 +269,11 @@ class Explanation {
     const remark = findArchitecture(code)?.remark;
     const byHttp = vendorClass.startsWith('HTTPClient');
     if (byHttp && findEndpointFor(this.#foresight.config.boot.http, local) === undefined) {
-      this.#obstacle('loader', 'none: it boots by HTTP', 'name an address under boot.http.listen');
+      this.#addObstacle('loader', 'none: it boots by HTTP, and boot.http.listen has no address here', 'add one');
     } else if (remark !== undefined) {
       const [what = '', cure = ''] = remark.split('; ');
-      this.#obstacle('loader', `none: ${what}`, `${cure}, as ${code}: FILE`);
-    } else this.#obstacle('loader', `none for architecture ${code}`, `name one under boot.loaders, as ${code}: FILE`);
+      this.#addObstacle('loader', `none: ${what}`, `${cure} as ${code}: FILE`);
+    } else this.#addObstacle('loader', `none for architecture ${code}`, `set one in boot.loaders as ${code}: FILE`);
   }
 
   #nameInTree(file: string, local: Ipv4): string | undefined {
@@ -289,16 +294,16 @@ class Explanation {
     );
     if (path === undefined) return;
     if (assets.hasFile(path)) {
-      this.#say('configuration', `${path}: a file of that name in the boot tree is sent, whatever the region wants`);
+      this.#add('configuration', `${path}: the file of that name in the boot tree overrides the region`);
       return;
     }
     const asset = resolveBootAsset({ path, via: 'http', peer: address, local }, assets);
     const purpose = asset.kind === 'rendered' ? asset.purpose : asset.kind;
     const because =
       this.#machine === undefined
-        ? 'because nobody knows it'
-        : `because the region has ${this.#machine.hostname} as ${this.#machine.statusName}`;
-    this.#say('configuration', `${path}: told ${PURPOSE_SENTENCES[purpose] ?? purpose}, ${because}`);
+        ? 'because the region does not know it'
+        : `because ${this.#machine.hostname} is ${this.#machine.statusName}`;
+    this.#add('configuration', `${path}: told ${PURPOSE_SENTENCES[purpose] ?? purpose}, ${because}`);
     if (purpose === 'enlist' && this.#machine === undefined) this.#enlistment();
     const endpoint = findEndpointFor(config.boot.http, local);
     const { step } = decideStep(
@@ -311,16 +316,16 @@ class Explanation {
       assets,
     );
     if (step.kind === 'kernel') {
-      this.#say('kernel', `${step.image.kernel}, in the boot tree`);
-      this.#say('initrd', `${step.image.initrd}, in the boot tree`);
-      this.#say('arguments', step.words.join(' '));
+      this.#add('kernel', `${step.image.kernel}, in the boot tree`);
+      this.#add('initrd', `${step.image.initrd}, in the boot tree`);
+      this.#add('arguments', step.words.join(' '));
     } else if (step.kind === 'explain') {
       const [what = '', cure = ''] = step.lines;
-      this.#obstacle('kernel', what.replace(/\.$/, ''), cure.replace(/\.$/, ''));
-    } else this.#say('then', step.kind === 'local' ? 'it starts its own disk' : 'it switches itself off');
+      this.#addObstacle('kernel', what.replace(/\.$/, ''), cure.replace(/\.$/, ''));
+    } else this.#add('then', step.kind === 'local' ? 'it boots its own disk' : 'it powers off');
   }
 
-  /** Whether its report will be taken; of a region elsewhere nobody here knows how many may be New. */
+  /** Says if the region would refuse its report. The limit of a remote region is not known here. */
   #enlistment(): void {
     const { config, dhcp } = this.#foresight;
     const fresh = dhcp.machines.all.filter(({ statusName }) => statusName === 'New').length;
@@ -328,17 +333,17 @@ class Explanation {
     if (config.uplink.mode !== 'embedded' || fresh < newMachinesMax) return;
     const are = `${fresh} machine${fresh === 1 ? ' is' : 's are'} New`;
     const cure = 'accept or delete some, or raise region.new_machines_max';
-    this.#obstacle('enlistment', `its report may be refused: ${are}, and no more than ${newMachinesMax} may be`, cure);
+    this.#addObstacle('enlistment', `its report may be refused: ${are}, and the limit is ${newMachinesMax}`, cure);
   }
 
   #name(): void {
     const { subnet } = this.#served;
     const hostname = this.#machine?.hostname ?? this.#reservation?.hostname;
     const domain = this.#machine?.domain ?? subnet.domain;
-    this.#say(
+    this.#add(
       'name',
       hostname === undefined
-        ? `what it calls itself, under ${domain}`
+        ? `the name it reports, under ${domain}`
         : `${hostname}${domain === '' ? '' : `.${domain}`}`,
     );
   }

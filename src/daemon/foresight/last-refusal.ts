@@ -1,6 +1,6 @@
-// What kept a machine from an address last: `rackboot why` foresees what it would get, and this is what it did not get.
+// Finds why a machine was last refused an address. `rackboot why` shows this next to what the machine would get now.
 //
-// 1. Only a refusal that nothing followed counts: no offer and no lease is newer.
+// 1. A refusal counts only if no offer and no lease is newer.
 
 import type { Instant } from '../../clock.ts';
 import type { DhcpEvent } from '../../dhcp/events.ts';
@@ -9,15 +9,15 @@ import { formatSpan } from '../../observe/quantity.ts';
 import { dhcpReason, isDhcpEvent } from '../../observe/sentences/dhcp.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
 
-/** The last message of a machine that got no address. */
+/** The last refusal of a machine's request for an address. */
 export interface LastRefusal {
-  /** When, why, and what the machine called itself. */
+  /** When and why, with the hostname and port that the machine's message named. */
   readonly text: string;
-  /** The reason in a sentence, with what would cure it. */
+  /** The reason in a sentence, with its remedy. */
   readonly remedy: string;
 }
 
-/** The last refusal; undefined: the machine was not refused, or had an offer or a lease since. */
+/** Finds the last refusal; undefined if the machine was not refused, or got an offer or a lease since. */
 export function findLastRefusal(
   steps: readonly TimelineStep[],
   leases: readonly Lease[],

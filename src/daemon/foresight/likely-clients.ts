@@ -1,8 +1,8 @@
-// Which firmware a machine most likely has, and how that is known: `rackboot why` must not pass a guess for knowledge.
+// Chooses the firmware that a machine most likely has, and says how it is known: `rackboot why` must not present a guess as fact.
 //
-// 1. What the machine showed in the boots that are remembered comes first: its firmware, and not the iPXE that the firmware loaded.
-// 2. A machine that showed iPXE alone has it in its card, or as its own loader: what its firmware would ask is not known. Its lease says
-//    no more, for iPXE has the same vendor class as firmware.
+// 1. The recorded boots come first: they show the machine's firmware, as opposed to the iPXE that the firmware loaded.
+// 2. A machine seen only as iPXE has iPXE in its card or as its own loader, so what its firmware would ask is unknown. Its lease does not
+//    help: iPXE sends the same vendor class as firmware.
 
 import { bootsFromHttp, findArchitecture } from '../../boot/architectures.ts';
 import type { MacAddress } from '../../net/address.ts';
@@ -14,10 +14,10 @@ import type { Foresight } from './foresight.ts';
 /**
  * How the kinds are known:
  *
- * - `asked`: the question names one.
- * - `shown`: by what it showed last.
- * - `ipxe-only`: it showed itself as iPXE and as nothing else.
- * - `unseen`: it has shown nothing; these are what its architecture suggests, or the two commonest.
+ * - `asked`: the request names one.
+ * - `shown`: the machine showed it most recently.
+ * - `ipxe-only`: the machine was seen only as iPXE.
+ * - `unseen`: the machine showed nothing; its architecture suggests these, or they are the two most common.
  */
 export const BASES = ['asked', 'shown', 'ipxe-only', 'unseen'] as const;
 
@@ -29,7 +29,7 @@ export interface LikelyClients {
   readonly clients: readonly ClientName[];
 }
 
-/** The kinds that a machine most likely is. @param steps what is remembered of it, the oldest first */
+/** Chooses the most likely kinds. @param steps the machine's recorded steps, the oldest first */
 export function likelyClients(mac: MacAddress, foresight: Foresight, steps: readonly TimelineStep[]): LikelyClients {
   const { leases, machines } = foresight.dhcp;
   const seen = steps.flatMap(({ event }) => (isDhcpEvent(event) && event.client !== undefined ? [event] : []));
@@ -50,7 +50,7 @@ export function likelyClients(mac: MacAddress, foresight: Foresight, steps: read
   return { basis: 'unseen', clients: commonest };
 }
 
-/** The kind of firmware of an architecture (option 93); undefined: there is none. */
+/** The kind of firmware with an architecture (option 93); undefined if there is none. */
 function clientOf(code: number | undefined): ClientName | undefined {
   const row = code === undefined ? undefined : findArchitecture(code);
   if (row === undefined) return undefined;

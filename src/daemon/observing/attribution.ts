@@ -1,12 +1,12 @@
-// Whose address is it? Events that know an address only are given the hardware address that has its lease at that moment, so that
-// a machine's timeline is whole: what it asks of the region, and files that nobody looked it up for.
+// Attributes events to machines: an event that knows only an IP address gets the hardware address that leases it at that moment. So a
+// machine's timeline also has its requests to the region, and files that were served without looking up the machine.
 //
-// 1. Only a lease of this rack binds an address to a machine; an event about an address without one stays as it is.
+// 1. Only a lease of this rack binds an address to a machine; an event about any other address stays unchanged.
 
 import type { LeaseTable } from '../../dhcp/leases/lease-table.ts';
 import type { Publish } from '../../event.ts';
 
-/** Publishes each event with the machine that it concerns, where the leases tell. */
+/** Publishes each event with the hardware address of its machine, if a lease tells it. */
 export function attributeEvents(leases: Pick<LeaseTable, 'find'>, publish: Publish): Publish {
   return (event) => {
     const lease = event.mac !== undefined || event.address === undefined ? undefined : leases.find(event.address);

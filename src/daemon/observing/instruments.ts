@@ -1,4 +1,4 @@
-// The instruments of a running rack: metrics, health and readiness, on a listener of their own.
+// The instruments of a running rack: metrics, health and readiness, on their own listener.
 
 import type { Clock } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
@@ -15,7 +15,7 @@ import type { Rack } from '../rack/rack.ts';
 import { judgeReadiness } from '../rack/readiness.ts';
 import { renderMetrics } from './metrics.ts';
 
-/** What is looked at; parts that are not there yet are undefined. */
+/** The observed parts; undefined until they are open. */
 export interface InstrumentParts {
   readonly clock: Clock;
   readonly version: string;
@@ -28,9 +28,9 @@ export interface InstrumentParts {
   readonly uplink: () => UplinkStatus | undefined;
 }
 
-/** The instruments; they measure from their making on. */
+/** The instruments; they measure from construction on. */
 export class Instruments {
-  /** Where the region's thread counts. */
+  /** The shared memory in which the region's thread counts. */
   readonly regionMemory = regionCounterMemory();
   readonly #parts: InstrumentParts;
   readonly #lag: LoopLag;
@@ -42,7 +42,7 @@ export class Instruments {
     this.#lag = new LoopLag(clock);
     const region = new RegionCounters(this.regionMemory);
     const publish: Publish = parts.stream.publish;
-    const tell = (event: DaemonEvent): void => publish(event);
+    const report = (event: DaemonEvent): void => publish(event);
     this.#server = new InstrumentServer({
       clock,
       metrics: () =>
@@ -56,13 +56,13 @@ export class Instruments {
           events: () => parts.stream.counters(),
         }),
       readiness: () => this.#readiness(),
-      onListening: ({ address, port }) => tell({ kind: 'metrics.listening', at: clock.now(), address, port }),
+      onListening: ({ address, port }) => report({ kind: 'metrics.listening', at: clock.now(), address, port }),
       onFailed: ({ address, port }, reason, retryMs) =>
-        tell({ kind: 'metrics.failed', at: clock.now(), address, port, reason, retryMs }),
+        report({ kind: 'metrics.failed', at: clock.now(), address, port, reason, retryMs }),
     });
   }
 
-  /** Listens as configured from now on. Never rejects. */
+  /** Listens on the configured addresses. Never rejects. */
   configure({ metrics }: RackConfig): Promise<void> {
     return this.#server.configure(metrics.listen);
   }
@@ -90,10 +90,10 @@ export class Instruments {
       },
       journalProblem:
         status === undefined
-          ? 'they are being read'
+          ? 'still loading'
           : status.available
             ? undefined
-            : (status.reason ?? 'too many wait'),
+            : (status.reason ?? 'too many wait for the disk'),
     });
   }
 }

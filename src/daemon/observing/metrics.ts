@@ -1,7 +1,7 @@
-// The metrics: what the rooms count and hold, as Prometheus reads it. Names and labels are for good: dashboards hang on them.
+// The metrics: the rooms' counters and gauges in Prometheus' format. Names and labels must not change: dashboards depend on them.
 //
-// 1. Nothing here is on the way of a datagram: the rooms count, this reads.
-// 2. Leases are looked through in slices, so that a scrape of a hundred thousand holds up no answer.
+// 1. Nothing here is in the path of a datagram: the rooms count, and this module reads.
+// 2. Leases are examined in slices, so that a scrape of a hundred thousand leases delays no reply.
 
 import type { Instant } from '../../clock.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
@@ -17,10 +17,10 @@ import type { UplinkStatus } from '../../uplink/rack-uplink.ts';
 import type { Rack } from '../rack/rack.ts';
 import { addProcess, type ProcessFacts } from './process-metrics.ts';
 
-/** Leases looked at in one turn of the event loop. */
+/** Leases examined in one turn of the event loop. */
 const LEASES_PER_TURN_MAX = 4096;
 
-/** Where the numbers come from; parts that are not there yet are undefined. */
+/** The sources of the numbers; undefined until they are open. */
 export interface MetricsSources extends ProcessFacts {
   readonly rack: () => Rack | undefined;
   readonly subnets: () => readonly DhcpSubnet[];
@@ -30,7 +30,7 @@ export interface MetricsSources extends ProcessFacts {
   readonly region: RegionCounters;
 }
 
-/** The text of one scrape. */
+/** Renders one scrape. */
 export async function renderMetrics(sources: MetricsSources): Promise<string> {
   const out = new Exposition();
   addProcess(out, sources);
@@ -57,7 +57,7 @@ export async function renderMetrics(sources: MetricsSources): Promise<string> {
   return out.text();
 }
 
-/** What DHCP counts: messages, decisions, refusals by reason, offers, answers that wait, sockets. */
+/** Adds the DHCP metrics: messages, decisions, refusals by reason, offers, waiting replies and sockets. */
 export function addDhcp(out: Exposition, { dhcp }: Pick<Rack, 'dhcp'>): void {
   const { messages, faults, ignored, events, refusals, offers, waiting } = dhcp.counters();
   const decided = (kind: keyof typeof events): number => events[kind];
@@ -68,13 +68,13 @@ export function addDhcp(out: Exposition, { dhcp }: Pick<Rack, 'dhcp'>): void {
   );
   out.counter(
     'rackboot_dhcp_malformed_total',
-    'Datagrams that were no message, by what was wrong with them.',
+    'Datagrams that were not valid DHCP messages, by fault.',
     labelled('fault', faults),
   );
-  out.counter('rackboot_dhcp_unheard_total', 'Datagrams that came while the rack was ending.', ignored);
+  out.counter('rackboot_dhcp_unheard_total', 'Datagrams received during shutdown.', ignored);
   out.counter(
     'rackboot_dhcp_decisions_total',
-    'What was decided and done about messages.',
+    'Decisions on messages.',
     labelled('decision', {
       offer: decided('dhcp.offer'),
       ack: decided('dhcp.ack'),
@@ -86,15 +86,15 @@ export function addDhcp(out: Exposition, { dhcp }: Pick<Rack, 'dhcp'>): void {
   );
   out.counter(
     'rackboot_dhcp_refusals_total',
-    'Messages without an answer, or with a NAK, by reason.',
+    'Messages not answered, or answered with a NAK, by reason.',
     labelled('reason', refusals),
   );
   const conflicts = decided('dhcp.conflict') + decided('dhcp.fixed-address-used');
   out.counter('rackboot_dhcp_conflicts_total', 'Addresses that answered a probe.', conflicts);
-  out.counter('rackboot_dhcp_leases_ended_total', 'Leases that ran out.', decided('dhcp.expired'));
-  out.gauge('rackboot_dhcp_offers', 'Addresses kept for clients that make up their mind.', offers);
-  out.gauge('rackboot_dhcp_replies_waiting', 'Answers that wait for the disk.', waiting);
-  out.gauge('rackboot_dhcp_sockets', 'Sockets of DHCP.', [
+  out.counter('rackboot_dhcp_leases_ended_total', 'Leases that expired.', decided('dhcp.expired'));
+  out.gauge('rackboot_dhcp_offers', 'Addresses offered and not yet requested.', offers);
+  out.gauge('rackboot_dhcp_replies_waiting', 'Replies that wait for the disk.', waiting);
+  out.gauge('rackboot_dhcp_sockets', 'DHCP sockets.', [
     { labels: { state: 'open' }, value: dhcp.sockets().length },
     { labels: { state: 'failed' }, value: dhcp.problems().length },
   ]);
@@ -119,7 +119,7 @@ async function addLeases(
       if (range !== undefined && rangeContains(range, lease.address)) used[place] = (used[place] ?? 0) + 1;
     }
   }
-  out.gauge('rackboot_dhcp_leases', 'Addresses with a record, by its state.', labelled('state', states));
+  out.gauge('rackboot_dhcp_leases', 'Addresses with a lease record, by state.', labelled('state', states));
   const sized = subnets.map(({ name, dynamic }, place) => ({ name, dynamic, used: used[place] ?? 0 }));
   const samples = (value: (entry: (typeof sized)[number]) => number | undefined): Sample[] =>
     sized.map((entry) => ({ labels: { network: entry.name }, value: value(entry) }));
@@ -137,11 +137,11 @@ async function addLeases(
 
 function addTftp(out: Exposition, { tftp }: Rack): void {
   const counted = tftp.counters();
-  out.counter('rackboot_tftp_requests_total', 'Requests to read or write, copies included.', counted.requests);
+  out.counter('rackboot_tftp_requests_total', 'Requests to read or write, including copies.', counted.requests);
   out.counter('rackboot_tftp_requests_repeated_total', 'Copies of a request.', counted['requests-repeated']);
   out.counter(
     'rackboot_tftp_transfers_total',
-    'Requests by what became of them.',
+    'Requests by outcome.',
     labelled('outcome', {
       sent: counted.sent,
       probed: counted.probed,
@@ -168,19 +168,19 @@ function addTftp(out: Exposition, { tftp }: Rack): void {
   out.counter('rackboot_tftp_sent_bytes_total', 'Payload that clients acknowledged.', counted.bytes);
   out.counter('rackboot_tftp_blocks_total', 'Blocks sent.', counted.blocks);
   out.counter('rackboot_tftp_blocks_repeated_total', 'Blocks sent more than once.', counted['blocks-repeated']);
-  out.counter('rackboot_tftp_malformed_total', 'Datagrams that were not understood.', counted.malformed);
-  out.counter('rackboot_tftp_strays_total', 'Packets to the port that errors leave by.', counted.strays);
-  out.gauge('rackboot_tftp_transfers_active', 'Transfers under way.', counted.active);
+  out.counter('rackboot_tftp_malformed_total', 'Datagrams that could not be decoded.', counted.malformed);
+  out.counter('rackboot_tftp_strays_total', 'Packets to the port that errors are sent from.', counted.strays);
+  out.gauge('rackboot_tftp_transfers_active', 'Transfers in progress.', counted.active);
 }
 
 function addHttp(out: Exposition, { http }: Rack): void {
   const counted = http.counters();
-  out.counter('rackboot_http_connections_total', 'Connections taken.', counted.connections);
-  out.counter('rackboot_http_connections_refused_total', 'Connections not taken.', counted['connections-refused']);
-  out.counter('rackboot_http_requests_total', 'Requests of the boot listener.', counted.requests);
+  out.counter('rackboot_http_connections_total', 'Connections accepted.', counted.connections);
+  out.counter('rackboot_http_connections_refused_total', 'Connections refused.', counted['connections-refused']);
+  out.counter('rackboot_http_requests_total', 'Requests to the boot listener.', counted.requests);
   out.counter(
     'rackboot_http_answers_total',
-    "Answers of the boot listener, the region's among them, by class of their status.",
+    "Responses of the boot listener, including the region's, by status class.",
     labelled('class', {
       '2xx': counted['status-2xx'],
       '3xx': counted['status-3xx'],
@@ -190,7 +190,7 @@ function addHttp(out: Exposition, { http }: Rack): void {
   );
   out.counter(
     'rackboot_http_outcomes_total',
-    'Requests by what became of them.',
+    'Requests by outcome.',
     labelled('outcome', {
       sent: counted.sent,
       probed: counted.probed,
@@ -204,10 +204,10 @@ function addHttp(out: Exposition, { http }: Rack): void {
       'region-unreachable': counted['region-unreachable'],
     }),
   );
-  out.counter('rackboot_http_sent_bytes_total', 'Content sent from here.', counted.bytes);
+  out.counter('rackboot_http_sent_bytes_total', 'Content sent by the rack itself.', counted.bytes);
   out.counter('rackboot_http_proxied_bytes_total', 'Content passed on from the region.', counted['proxied-bytes']);
-  out.gauge('rackboot_http_connections_open', 'Connections that are open.', counted.open);
-  out.gauge('rackboot_http_requests_forwarding', 'Requests that are with the region.', counted.forwarding);
+  out.gauge('rackboot_http_connections_open', 'Open connections.', counted.open);
+  out.gauge('rackboot_http_requests_forwarding', 'Requests waiting for the region.', counted.forwarding);
 }
 
 function addDns(out: Exposition, { dns }: Rack): void {
@@ -219,7 +219,7 @@ function addDns(out: Exposition, { dns }: Rack): void {
   );
   out.counter(
     'rackboot_dns_answers_total',
-    'Answers by where they came from.',
+    'Answers by source.',
     labelled('source', {
       own: counted['answered-own'],
       cache: counted['answered-cache'],
@@ -243,7 +243,7 @@ function addDns(out: Exposition, { dns }: Rack): void {
   );
   out.counter(
     'rackboot_dns_forwarded_total',
-    'Questions to upstreams, by what became of them.',
+    'Questions to upstreams, by outcome.',
     labelled('outcome', {
       sent: counted['upstream-sent'],
       tcp: counted['upstream-tcp'],
@@ -266,7 +266,7 @@ function addDns(out: Exposition, { dns }: Rack): void {
   );
   out.counter(
     'rackboot_dns_tcp_connections_total',
-    'TCP connections of clients, by what became of them.',
+    'TCP connections of clients, by outcome.',
     labelled('outcome', {
       accepted: counted['tcp-accepted'],
       refused: counted['tcp-refused'],
@@ -274,8 +274,8 @@ function addDns(out: Exposition, { dns }: Rack): void {
       idle: counted['tcp-idle'],
     }),
   );
-  out.gauge('rackboot_dns_tcp_connections_open', 'TCP connections of clients that are open.', dns.gauges.connections);
-  out.gauge('rackboot_dns_cache_answers', 'Answers of upstreams remembered.', dns.gauges.cached);
+  out.gauge('rackboot_dns_tcp_connections_open', 'Open TCP connections of clients.', dns.gauges.connections);
+  out.gauge('rackboot_dns_cache_answers', 'Cached answers of upstreams.', dns.gauges.cached);
 }
 
 function addSockets(out: Exposition, sockets: Readonly<Record<string, readonly SocketCounters[]>>): void {
@@ -308,17 +308,17 @@ function addJournal(out: Exposition, status: LeaseJournalStatus): void {
   out.gauge('rackboot_journal_available', '1 while leases can be written.', status.available ? 1 : 0);
   out.gauge('rackboot_journal_records_pending', 'Records that wait for the disk.', status.pending);
   out.counter('rackboot_journal_records_total', 'Records that became durable.', status.records);
-  out.counter('rackboot_journal_batches_total', 'Batches that became durable, each one fsync.', status.batches);
-  out.counter('rackboot_journal_failures_total', 'Times the disk did not take a batch.', status.failures);
-  out.counter('rackboot_journal_fold_failures_total', 'Times the log could not be folded.', status.foldFailures);
-  out.histogram('rackboot_journal_write_seconds', 'From handing over a batch to knowing it durable.', status.writes);
+  out.counter('rackboot_journal_batches_total', 'Batches that became durable, with one fsync each.', status.batches);
+  out.counter('rackboot_journal_failures_total', 'Batches that could not be written.', status.failures);
+  out.counter('rackboot_journal_fold_failures_total', 'Failed attempts to fold the log.', status.foldFailures);
+  out.histogram('rackboot_journal_write_seconds', 'Time from submitting a batch until it is durable.', status.writes);
 }
 
 function addEvents(out: Exposition, { published, missed }: EventStreamCounters): void {
   out.counter('rackboot_events_published_total', 'Events published.', published);
   out.counter(
     'rackboot_events_missed_total',
-    'Events overwritten before a consumer came for them.',
+    'Events overwritten before a consumer read them.',
     labelled('consumer', Object.fromEntries(missed)),
   );
 }
@@ -337,7 +337,7 @@ const REGION_STATES = [
 function addUplink(out: Exposition, status: UplinkStatus, wallMs: number): void {
   out.gauge(
     'rackboot_region_state',
-    '1 for the state in which the link to the region is.',
+    '1 for the present state of the link to the region.',
     labelled('state', Object.fromEntries(REGION_STATES.map((state) => [state, status.state === state ? 1 : 0]))),
   );
   out.gauge('rackboot_region_desired_version', 'Version of the desired state in force.', status.desiredVersion);
@@ -345,12 +345,12 @@ function addUplink(out: Exposition, status: UplinkStatus, wallMs: number): void 
   out.counter('rackboot_outbox_events_dropped_total', 'Events lost at the bounds of the outbox.', status.eventsDropped);
   out.counter(
     'rackboot_outbox_events_withheld_total',
-    'Leases of hosts that are no machines, of which the region was told only some.',
+    'Lease events of hosts that are not machines, omitted at the rate limit.',
     status.eventsWithheld,
   );
   const { link } = status;
   if (link === undefined) return;
-  out.gauge('rackboot_outbox_dead_letters', 'Entries that the region refused for good.', link.deadLetters);
+  out.gauge('rackboot_outbox_dead_letters', 'Entries that the region refused permanently.', link.deadLetters);
   out.gauge('rackboot_outbox_writable', '1 while the outbox can be written.', link.outboxProblem === '' ? 1 : 0);
   const sinceMs = link.lastContact === undefined ? undefined : Math.max(0, wallMs - link.lastContact);
   out.gauge(
@@ -360,7 +360,7 @@ function addUplink(out: Exposition, status: UplinkStatus, wallMs: number): void 
   );
   out.gauge(
     'rackboot_region_heartbeat_seconds',
-    'How long the last heartbeat took to be answered.',
+    'How long the last heartbeat took.',
     link.heartbeatMs === undefined ? undefined : link.heartbeatMs / 1000,
   );
 }
@@ -369,13 +369,13 @@ function addRegion(out: Exposition, counters: RegionCounters): void {
   const { answers, refusals, racks } = counters.read();
   out.counter(
     'rackboot_region_api_answers_total',
-    'Answers of the region that runs in this process, by class of their status.',
+    'Responses of the region in this process, by status class.',
     labelled('class', answers),
   );
-  out.counter('rackboot_region_api_refusals_total', 'Refusals of its API, by name.', labelled('reason', refusals));
+  out.counter('rackboot_region_api_refusals_total', 'Refusals of its API, by reason.', labelled('reason', refusals));
   out.gauge(
     'rackboot_region_racks',
-    'Racks of this region; those away are accepted, and silent.',
+    'Racks of this region by state; away means accepted but silent.',
     labelled('state', racks),
   );
 }

@@ -1,4 +1,4 @@
-// Who reads the event stream beside the log and the region: the timeline, and through it the command line.
+// The readers of the event stream besides the log and the region: the timeline and, through it, the command line.
 
 import type { Clock } from '../../clock.ts';
 import type { ControlAnswers } from '../../http/control.ts';
@@ -20,13 +20,13 @@ export interface ObservingParts {
   readonly interfaces: WhySources['interfaces'];
 }
 
-/** What observes this process, and answers for it. */
+/** The timeline, and the control socket's handlers that use it. */
 export interface Observing {
   readonly timeline: Timeline;
   readonly answers: ControlAnswers;
 }
 
-/** Observes a stream from now on. */
+/** Starts observing a stream. */
 export function observe({ clock, stream, levels, ...parts }: ObservingParts): Observing {
   const timeline = new Timeline(stream.publish);
   timeline.read(stream);

@@ -1,4 +1,4 @@
-// The metrics of the process itself: what it is, since when, its memory, its descriptors, and how late its loop is.
+// The metrics of the process itself: its version, start time, CPU time, memory, open files, and event loop lag.
 
 import { readdirSync } from 'node:fs';
 import type { Clock } from '../../clock.ts';
@@ -12,18 +12,22 @@ export interface ProcessFacts {
   readonly lags: () => DurationCounts;
 }
 
-/** Adds them. Names without `rackboot_` are those that every Prometheus client gives. */
+/** Adds them. Names without `rackboot_` are those that every Prometheus client uses. */
 export function addProcess(out: Exposition, { version, startedWallMs, lags }: ProcessFacts): void {
-  out.gauge('rackboot_build_info', 'Always 1; the labels say what runs.', [
+  out.gauge('rackboot_build_info', 'Always 1; the labels name the running versions.', [
     { labels: { version, node: process.versions.node }, value: 1 },
   ]);
   const { user, system } = process.cpuUsage();
-  out.gauge('process_start_time_seconds', 'When the process began, seconds since 1970.', startedWallMs / 1000);
-  out.counter('process_cpu_seconds_total', 'Processor time of all threads.', (user + system) / 1e6);
-  out.gauge('process_resident_memory_bytes', 'Memory of the process, its threads included.', process.memoryUsage.rss());
+  out.gauge('process_start_time_seconds', 'When the process started, in seconds since 1970.', startedWallMs / 1000);
+  out.counter('process_cpu_seconds_total', 'CPU time of all threads.', (user + system) / 1e6);
+  out.gauge(
+    'process_resident_memory_bytes',
+    'Resident memory of the process, including its threads.',
+    process.memoryUsage.rss(),
+  );
   out.gauge('process_open_fds', 'Open file descriptors.', countDescriptors());
   out.gauge('rackboot_heap_used_bytes', "Heap of the rack's own thread.", process.memoryUsage().heapUsed);
-  out.histogram('rackboot_loop_lag_seconds', "How late the rack's loop was, looked at ten times a second.", lags());
+  out.histogram('rackboot_loop_lag_seconds', "How late the rack's event loop was, sampled ten times a second.", lags());
 }
 
 function countDescriptors(): number | undefined {

@@ -1,7 +1,7 @@
-// Tells when the wall clock is stepped. Nothing of the rack needs it to go on: what runs is timed by instants. What lies on the disk
-// gets a record that dates the others anew: at each step, and at the start, for the clock may have been set while nobody looked.
+// Detects steps of the wall clock. Running work is timed by instants and is not affected. Stored leases are dated by a record that relates
+// wall time to instants: it is written at each step, and at startup, because the clock may have been set while no rack ran.
 //
-// 1. Slewing moves wall and monotonic time alike; only a difference of STEP_MS_MIN or more is a step.
+// 1. Slewing moves wall and monotonic time alike; only a difference of at least STEP_MS_MIN is a step.
 
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import type { HostMoment } from '../../dhcp/leases/lease-clock.ts';
@@ -14,13 +14,13 @@ const LOOK_MS = 1000;
 export interface ClockWatchParts {
   readonly clock: Clock;
   readonly publish: Publish;
-  /** Any moment of this boot of the host. */
+  /** Any moment since the host booted. */
   readonly moment: Pick<HostMoment, 'now' | 'uptimeS'>;
-  /** Puts the new time on the disk, with a lease granted since the host was started; false: it cannot now. */
+  /** Writes the new time to disk with a lease granted since the host booted; false if that is not possible now. */
   readonly dhcp: { restamp(bootedAt: Instant): boolean };
 }
 
-/** Looks at the clock every LOOK_MS until `close`. */
+/** Checks the clock every LOOK_MS until `close`. */
 export function watchClock({ clock, publish, moment, dhcp }: ClockWatchParts): { close(): void } {
   const difference = (): number => clock.wallTimeMs() - clock.now();
   const bootedAt = later(moment.now, -moment.uptimeS * 1000);

@@ -1,12 +1,12 @@
-// The configuration in force: the file merged with what the region's store owns, and how one takes the place of the other.
+// The configuration in force, merged from the file and the settings in the region's store, and its replacement by a new one.
 //
 //   file saved, SIGHUP ─ readFile ──┐
-//                                   ├─ #offer: resolve ─ host ─ hold back restart keys ─ ports.apply ─┬─ in force, told key by key
-//   store changed ────── useStored ─┘                                                                 └─ refused, told; nothing changes
+//                                   ├─ #offer: resolve ─ host ─ hold back restart keys ─ ports.apply ─┬─ in force, reported key by key
+//   store changed ────── useStored ─┘                                                                 └─ refused: nothing changes
 //
-// 1. One change after the other; each takes effect whole or not at all.
-// 2. A refused file is read again when it is saved; a refused state of the store is tried again with the next file.
-// 3. Keys that only a restart changes keep their running values, and are told.
+// 1. Changes are applied one at a time, each completely or not at all.
+// 2. A refused file is read again when it is saved; refused settings of the store are retried with the next file.
+// 3. Keys that need a restart keep their running values, and are reported.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
@@ -31,51 +31,51 @@ import type { HostInterface } from '../../net/host-interface.ts';
 import type { DaemonEvent } from './events.ts';
 import { findLost, type LostNetworks, unservedText } from './unserved.ts';
 
-/** Changed keys, and stranded leases, that are told one by one; more are counted. */
+/** The most changed keys and stranded leases that are listed; the rest are counted. */
 const TOLD_MAX = 50;
-/** Leases that are looked at in one turn: with a million of them a change takes seconds, and holds no datagram up. */
+/** Leases examined in one turn: with a million leases a change takes seconds, but delays no datagram. */
 const TURN_LEASES = 1024;
 
 export interface ConfigurationPorts {
   readonly clock: Clock;
   readonly publish: (event: DaemonEvent) => void;
   readonly host: () => readonly HostInterface[];
-  /** Gone through in many turns of the event loop. */
+  /** Iterated over many turns of the event loop. */
   readonly leases: () => Iterable<RunningLease>;
-  /** Puts `next` in the place of `before`. @throws RackError: `before` is in force again */
+  /** Replaces `before` by `next`. @throws RackError after restoring `before` */
   readonly apply: (next: RackConfig, before: RackConfig) => Promise<void>;
-  /** Told after a configuration has taken effect. */
+  /** Called after a configuration has taken effect. */
   readonly applied: (config: RackConfig) => void;
-  /** Told after one was refused, whoever it came from. */
+  /** Called after a configuration of either source was refused. */
   readonly refused: () => void;
 }
 
-/** What was refused, and is not in force. */
+/** A refused configuration. */
 export interface Refusal {
   readonly source: Source;
-  /** Since when nothing was taken: of refusals in a row the first. */
+  /** The first of the consecutive refusals. */
   readonly since: Instant;
-  /** One problem a line. */
+  /** One problem per line. */
   readonly problems: string;
 }
 
-/** Who asked for a change. */
+/** The source of a change. */
 type Source = 'file' | 'store';
 
 export class Configuration {
   readonly path: string;
   #usable: UsableConfig;
-  /** What the store said last, whether it could be used or not. */
+  /** The store's latest settings, whether or not they could be used. */
   #wanted: Settings;
   #changing: Promise<void> = Promise.resolve();
-  /** What of the store could not be used at the start. */
+  /** Why the store's settings could not be used at startup. */
   #startProblems: string | undefined;
   #refusal: Refusal | undefined;
   #lost: LostNetworks | undefined;
 
   /**
-   * Reads the file, and merges it with what the store is known to own; where they do not fit the file alone is used.
-   * @param stored gives what was cached of the store in this state directory
+   * Reads the file and merges it with the cached settings of the store; if they conflict, the file alone is used.
+   * @param stored reads the store's settings cached in this state directory
    * @throws RackError `config-unreadable`, `config-invalid`
    */
   constructor(path: string, stored: (stateDir: string) => Settings | undefined) {
@@ -90,38 +90,38 @@ export class Configuration {
     return this.#usable.config;
   }
 
-  /** The same with the forms in which it was written. */
+  /** The same with the values as written. */
   get usable(): UsableConfig {
     return this.#usable;
   }
 
-  /** The problems of what was refused last, until something else is in force. */
+  /** The problems of the last refused configuration; undefined once another one is in force. */
   get refused(): string | undefined {
     return this.#refusal?.problems;
   }
 
-  /** The same with who asked, and since when; undefined: all that was asked for is in force. */
+  /** The same with its source and time; undefined if every requested change is in force. */
   get refusal(): Refusal | undefined {
     return this.#refusal;
   }
 
-  /** Why what the store owns is not in force; undefined: it is. */
+  /** Why the store's settings are not in force; undefined if they are. */
   get settingsRefused(): string | undefined {
     if (isDeepStrictEqual(this.#wanted, this.#usable.stored)) return undefined;
     return this.refused ?? this.#startProblems;
   }
 
-  /** That a rack with a region elsewhere serves no network, and what to do; undefined: it serves one, or its region is its own. */
+  /** Says that a rack with a remote region serves no network, and the remedy; undefined if it serves one or its region is embedded. */
   get unserved(): string | undefined {
     return unservedText(this.config, this.path, this.#lost);
   }
 
-  /** Ends when every change that was asked for so far is in force or refused. */
+  /** Resolves when every change requested so far is in force or refused. */
   get settled(): Promise<void> {
     return this.#changing;
   }
 
-  /** Tells what could not be used at the start, once. */
+  /** Reports once what could not be used at startup. */
   announce(ports: ConfigurationPorts): void {
     if (this.#startProblems === undefined) return;
     this.#refuse(ports, 'store', this.#startProblems);
@@ -137,7 +137,7 @@ export class Configuration {
     });
   }
 
-  /** Takes over what the store owns now; nothing happens when that is what is known. */
+  /** Applies the store's settings; does nothing if they are unchanged. */
   useStored(ports: ConfigurationPorts, settings: Settings | undefined): void {
     const wanted = settings ?? NO_SETTINGS;
     if (isDeepStrictEqual(wanted, this.#wanted)) return;
@@ -205,7 +205,7 @@ export class Configuration {
   }
 }
 
-/** How many leases a change strands, and the addresses of the first. */
+/** Counts the leases that a change strands, and lists the first addresses. */
 async function findStranded(leases: Iterable<RunningLease>, isStranded: (lease: RunningLease) => boolean) {
   const addresses: string[] = [];
   let [count, seen] = [0, 0];
@@ -220,18 +220,18 @@ async function findStranded(leases: Iterable<RunningLease>, isStranded: (lease: 
   return { count, addresses };
 }
 
-/** Serving nobody is a configuration to start with; nobody says it to a rack that serves by a file without a word. */
+/** A rack may start with an empty file and serve no network. But a file that becomes empty while the rack serves is a mistake. */
 const EMPTIED: ConfigProblem = {
   path: '',
   line: undefined,
-  message: 'is empty: it was cut short, or its disk is full; write what the rack shall do, or stop it',
+  message: 'is empty: it was truncated, or its disk is full; restore it, or stop the rack',
 };
 const isEmpty = ({ values }: ConfigFile): boolean => Object.keys(values).length === 0;
 
 const isProblems = (value: ConfigFile | readonly ConfigProblem[]): value is readonly ConfigProblem[] =>
   Array.isArray(value);
 
-/** The new configuration with the values that only a restart changes taken from the running one, and the keys where they differ. */
+/** The new configuration with the running values of all keys that need a restart, and the names of those that differ. */
 function holdBack(
   running: UsableConfig,
   next: UsableConfig,
@@ -247,6 +247,6 @@ function holdBack(
   const problems = held.problems.map(({ path, message }) => `${path}: ${message}`).join('; ');
   throw new RackError(
     'config-invalid',
-    `with ${keys.join(', ')} as they run, which only a restart changes: ${problems}`,
+    `with the running values of ${keys.join(', ')}, which need a restart: ${problems}`,
   );
 }

@@ -1,4 +1,4 @@
-// What this rack says of itself to its region, made from its configuration. Pure.
+// The rack's description for its region, derived from its configuration. Pure.
 
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { ForeignServer } from '../../dhcp/foreign/foreign-servers.ts';
@@ -16,9 +16,10 @@ import {
 const text = (address: Ipv4 | undefined): string => (address === undefined ? '' : formatIpv4(address));
 
 /**
- * @param pinned keys that the configuration file owns
- * @param settingsRefused why what the region's store owns is not in force; undefined: it is
- * @param foreign the other DHCP servers that were seen
+ * Describes the rack.
+ * @param pinned keys that are set in the configuration file
+ * @param settingsRefused why the settings of the region's store are not in force; undefined if they are
+ * @param foreign the other DHCP servers seen
  */
 export function describeRack(
   config: RackConfig,
@@ -33,7 +34,7 @@ export function describeRack(
   return { uuid, name: config.name, version, interfaces: describeInterfaces(config, foreign), pinned, ...refused };
 }
 
-/** The server that was seen first on the wire of a network. */
+/** The first other server seen on the wire of a network. */
 function foreignOf(subnet: DhcpSubnet | undefined, foreign: readonly ForeignServer[]) {
   const place = subnet === undefined ? undefined : wireOf(subnet);
   const seen = foreign.find((server) => server.place === place);

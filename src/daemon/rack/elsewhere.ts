@@ -1,12 +1,12 @@
-// Machines whose address another DHCP server gave, on networks in proxy mode: whose is an address, what is its name. It takes the place
-// that leases have elsewhere.
+// Addresses that another DHCP server gave to machines, on networks in proxy mode: it maps them to hardware addresses and names, as leases
+// do on other networks.
 //
-//   REQUEST to the other server ─ claim ─┐
-//   who was heard with the address ──────┴─ macOf: the newer of both ─→ traces, configurations, tokens
+//   REQUEST to the other server ─────── claim ─┐
+//   neighbour seen with the address ───────────┴─ macOf: the newer of both ─→ traces, configurations, tokens
 //
-// 1. Outside of networks in proxy mode nothing of this counts: there a lease says whose an address is.
-// 2. What was claimed is lost at a restart; who is heard on the wire with the address takes its place.
-// 3. Whoever was silent for SILENT_MS is forgotten when the next one asks for an address.
+// 1. It applies only to networks in proxy mode; on all others leases map addresses to machines.
+// 2. Claims are lost at a restart; the neighbours seen on the wire then replace them.
+// 3. An address that was silent for SILENT_MS is forgotten at the next claim.
 
 import { SeenAddresses } from '../../boot/seen-addresses.ts';
 import { type Clock, type Instant, later } from '../../clock.ts';
@@ -16,18 +16,18 @@ import type { DhcpConfig } from '../../dhcp/networks/config.ts';
 import { type Ipv4, type Ipv4Network, type MacAddress, networkContains } from '../../net/address.ts';
 import { sightingAsLease } from './naming.ts';
 
-/** How long a machine is known by an address with which it is not heard any more. */
+/** How long a silent machine keeps its address here. */
 export const SILENT_MS = 24 * 3600 * 1000;
 
 export interface ElsewhereParts {
   readonly clock: Clock;
-  /** Who was last heard with an address; undefined: nobody was. */
+  /** The host last seen with an address; undefined if none was. */
   readonly findNeighbour: (address: Ipv4) => { readonly mac: MacAddress; readonly lastSeen: Instant } | undefined;
-  /** Told of an address that a machine has no more. */
+  /** Called when a machine no longer has an address. */
   readonly onGone: (address: Ipv4) => void;
 }
 
-/** Whose the addresses of other DHCP servers are. */
+/** Maps the addresses of other DHCP servers to machines. */
 export class Elsewhere {
   readonly #parts: ElsewhereParts;
   readonly #seen = new SeenAddresses();
@@ -37,7 +37,7 @@ export class Elsewhere {
     this.#parts = parts;
   }
 
-  /** These networks are served from now on; what was seen in others than those in proxy mode is forgotten. */
+  /** Replaces the served networks, and forgets addresses outside those in proxy mode. */
   configure({ subnets }: DhcpConfig): void {
     this.#networks = subnets.filter(({ proxy }) => proxy === true).map(({ network }) => network);
     for (const { address } of [...this.#seen.all()]) {
@@ -52,14 +52,14 @@ export class Elsewhere {
     return this.#networks.some((network) => networkContains(network, address));
   }
 
-  /** A machine takes an address of another server. */
+  /** Records that a machine requests an address of another server. */
   claim({ mac, address, at }: AddressClaim): void {
     this.#forgetSilent(at);
     const before = this.#seen.claim(mac, address, at);
     if (before !== undefined) this.#parts.onGone(before);
   }
 
-  /** The machine that has an address; undefined: it was not seen, or this rack gives the addresses there. */
+  /** The machine with an address; undefined if none was seen, or this rack itself serves the network. */
   macOf(address: Ipv4): MacAddress | undefined {
     if (this.#networks.length === 0 || !this.isElsewhere(address)) return undefined;
     const claim = this.#seen.find(address);
@@ -68,7 +68,7 @@ export class Elsewhere {
     return neighbour.lastSeen > claim.at ? neighbour.mac : claim.mac;
   }
 
-  /** Forgets who was neither seen nor heard for long: the other server may have given the address to somebody whom nobody saw ask. */
+  /** Forgets machines that were silent for long: the other server may since have given their address to a client whose REQUEST was not seen. */
   #forgetSilent(now: Instant): void {
     for (const { address, mac, at } of this.#seen.all()) {
       if (later(at, SILENT_MS) > now) return;
@@ -82,12 +82,12 @@ export class Elsewhere {
     }
   }
 
-  /** The address that a machine took last; undefined: none was seen. */
+  /** The machine's most recent address; undefined if none was seen. */
   addressOf(mac: MacAddress): Ipv4 | undefined {
     return this.#seen.addressOf(mac);
   }
 
-  /** What was claimed, as leases that run on. */
+  /** All claims, in the form of running leases. */
   leases(): readonly Lease[] {
     const now = this.#parts.clock.now();
     return Array.from(this.#seen.all(), ({ address, mac }) => sightingAsLease(mac, address, now));

@@ -1,4 +1,4 @@
-// Every kind of event that this process publishes, from the tables of all rooms.
+// Every kind of event of this process, collected from the tables of all rooms.
 
 import { BOOT_EVENTS } from '../../boot/events.ts';
 import { DHCP_EVENTS } from '../../dhcp/events.ts';

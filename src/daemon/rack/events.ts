@@ -1,13 +1,13 @@
-// What the process tells of itself: its start and end, its interfaces, its configuration and its region.
+// The events of the process itself: its start and end, its interfaces, its configuration and its region.
 
 import type { EventKind, RackEvent } from '../../event.ts';
 
-/** What the region wants of a machine. */
+/** The region's desired state of a machine. */
 interface MachineFacts {
   /** `hostname.domain`. */
   readonly name: string;
   readonly status: string;
-  /** What its next boot is for. */
+  /** The purpose of its next boot. */
   readonly purpose: string;
 }
 
@@ -32,7 +32,7 @@ export type DaemonEvent = RackEvent &
     | {
         readonly kind: 'config.applied';
         readonly file: string;
-        /** Who changed it: `file` or `store`. */
+        /** The source of the change: `file` or `store`. */
         readonly source: string;
         /** How many keys differ. */
         readonly changes: number;
@@ -64,115 +64,115 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     level: 'info',
     message: 'ready',
     explanation:
-      'The rack has opened everything that can be opened now and answers. startMs is the time since the process began.',
+      'The rack has opened every listener that can be opened now, and answers. startMs is the time since the process started.',
   },
   'daemon.stopping': {
     level: 'info',
     message: 'stopping',
     explanation:
-      'The process was asked to end. Bindings that were acknowledged are on disk; transfers get a few seconds.',
+      'The process was asked to stop. Acknowledged leases are on disk; transfers get a few seconds to finish.',
   },
   'daemon.finishing': {
     level: 'info',
-    message: 'finishing what is under way',
+    message: 'finishing work in progress',
     explanation:
-      'No new request is taken. replies are answers whose lease is on its way to the disk, transfers are files that machines load; ' +
-      'they get up to graceMs, then they are cut. A second signal ends the process at once; leases are safe in either case.',
+      'No new requests are accepted. replies counts answers whose lease is being written, transfers counts files that machines are loading; ' +
+      'they get up to graceMs and are then cut. A second signal ends the process immediately; leases are safe in either case.',
   },
   'daemon.stopped': {
     level: 'info',
     message: 'stopped',
     explanation:
-      'Everything is closed and the process ends. cut is the number of transfers that did not end in time; their machines try again.',
+      'Everything is closed and the process ends. cut counts the transfers that did not finish in time; their machines try again.',
   },
   'clock.stepped': {
     level: 'warning',
     message: 'the wall clock was set',
     explanation:
-      'Somebody or a time server set the clock of this host by byMs milliseconds (negative: back). Leases, transfers, names and states ' +
-      'in progress run on as if nothing had happened; only the times in the log jump. Once after the start this is usual on a host ' +
-      'without a clock of its own; again and again it is a time server that is wrong.',
+      'A person or a time server moved the clock of this host by byMs milliseconds (negative: backwards). Leases, transfers and names ' +
+      'are not affected; only the times in the log jump. A single step after the start is normal on a host without a hardware clock; ' +
+      'repeated steps mean that the time server is wrong.',
   },
   'daemon.note': {
     level: 'info',
     message: 'note',
     explanation:
-      'Something about this host that makes the rack work in another way than on a fully equipped one, or something written in the configuration that has no effect; the text says what follows.',
+      'Something is missing on this host, so the rack works differently than on a fully equipped one, or a setting in the configuration has no effect; the text says what follows.',
   },
   'daemon.leases-lost': {
     level: 'error',
     message: 'leases are gone',
     explanation:
-      'leases.db is missing or empty in the state directory of a rack that has run before. The rack starts with no leases, and asks the wire before it offers an address, but machines that are switched off or answer no ARP may lose theirs to others. The text names the file to put back from a backup. Status and doctor tell it until the next start.',
+      'leases.db is missing or empty in the state directory of a rack that has run before. The rack starts without leases and probes an address before it offers it, but machines that are off or do not answer ARP may lose their address to others. The text names the file to restore from a backup. `rackboot status` and `rackboot doctor` show this until the next start.',
   },
   'tree.problem': {
     level: 'error',
-    message: 'boot tree cannot be read',
+    message: 'boot tree is unreadable',
     explanation:
       'The boot tree is too large, or cannot be read; reason says which, and what to do. Addresses, names and everything else are served as ' +
-      'before. Files are sent to whoever asks for them by their exact name. What else the tree holds is what it held when it was last read: ' +
-      'nothing, if that was before this start, and then machines are told that there is no image for them. The tree is read again ' +
-      'after at most a minute; nothing has to be restarted.',
+      'before. Files requested by their exact name are still sent. For everything else the rack uses the contents that it last read. If it ' +
+      'has not read the tree since this start, it has none, and machines are told that there is no image for them. The tree is read again ' +
+      'after at most a minute; nothing needs to be restarted.',
   },
   'tree.served': {
     level: 'info',
-    message: 'boot tree is read again',
+    message: 'boot tree is readable again',
     explanation:
-      'What was wrong with the boot tree is mended; all it holds is served from now on. entries counts its files, directories and links.',
+      'The problem of the boot tree is solved, and all its files are served. entries counts its files, directories and links.',
   },
   'interface.waiting': {
     level: 'warning',
-    message: 'interface is waited for',
+    message: 'waiting for an interface',
     explanation:
-      'A cluster interface cannot be served yet: it does not exist, is down, has no link, or lacks the configured address. It is served ' +
-      'within two seconds of that changing; nothing needs to be restarted.',
+      'A cluster interface cannot be served yet: it does not exist, is down, has no link, or lacks the configured address. The rack serves it ' +
+      'within two seconds after that changes; nothing needs to be restarted.',
   },
   'interface.serving': {
     level: 'info',
     message: 'interface is served',
-    explanation: 'Machines on this interface are answered from now on.',
+    explanation: 'The rack now answers machines on this interface.',
   },
   'config.applied': {
     level: 'info',
     message: 'configuration applied',
     explanation:
-      'The configuration changed, in its file or in the store of the region (source), and is in force; changes is the number of keys that ' +
-      'differ, told one by one as config.changed before this. Work in flight ends with the settings it began with.',
+      "The configuration changed, in its file or in the region's store (source), and is in force. changes counts the changed keys; a " +
+      'config.changed event before this one reports each of them. Work in progress finishes with the settings that it started with.',
   },
   'config.changed': {
     level: 'info',
     message: 'configuration key changed',
     explanation:
-      'One key of the configuration has another value from now on; before and after are as they were written. Of very many changes only ' +
-      'the first are told one by one; config.applied counts them all.',
+      'A key of the configuration has a new value; before and after show it as written. Of very many changes only the first are ' +
+      'reported one by one; config.applied counts them all.',
   },
   'config.stranded': {
     level: 'warning',
     message: 'running leases are outside the new ranges',
     explanation:
-      'These addresses are leased, and the new ranges would not give them. Their machines keep them until they renew, and are then given ' +
-      'another one. Where that matters, put the old range back, or reserve the address for its machine.',
+      'These addresses are leased, but the new ranges do not contain them. Their machines keep them until they renew, and then get another ' +
+      'one. If that matters, restore the old range, or reserve the address for its machine.',
   },
   'config.refused': {
     level: 'error',
     message: 'configuration refused',
     explanation:
-      "The configuration has problems, each listed with its line in the file or with the key of the region's store; the last good one " +
-      'stays in force. Mend the file, which is read again when saved, or the value in the store with `rackboot config set`.',
+      "The configuration has problems, each listed with its line in the file or its key in the region's store. The last valid " +
+      'configuration stays in force. Correct the file, which is read again when saved, or the setting with `rackboot config set`.',
   },
   'config.networks-lost': {
     level: 'warning',
-    message: 'no network is served any more',
+    message: 'no network is served',
     explanation:
-      'The settings that came from the region have no network for this rack, and its file names none: no machine is answered. This is so ' +
-      "when a rack whose networks were in its own region's store is accepted by another region. Write cluster_interfaces into the rack's " +
-      'file, which is read when saved, or type command at the region.',
+      "The region's settings have no network for this rack, and its file names none, so no machine is answered. This happens when a rack " +
+      "that kept its networks in its own region's store is accepted by another region. Add cluster_interfaces to the rack's file, which is " +
+      'read when saved, or run command at the region.',
   },
   'config.needs-restart': {
     level: 'warning',
-    message: 'some changes apply at the next start',
+    message: 'some changes need a restart',
     explanation:
-      'The keys named changed in the file but cannot change while running; restart the service when it suits.',
+      'These keys changed in the file but cannot change while the rack runs; restart the service when convenient.',
   },
   'metrics.listening': {
     level: 'info',
@@ -183,8 +183,8 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     level: 'warning',
     message: 'metrics cannot be served',
     explanation:
-      'The address of metrics.listen cannot be opened; reason is the error code of the operating system. Everything else goes on, and it is ' +
-      'tried again by itself. EADDRINUSE: another program, or another Rackboot on this host, has the port; set metrics.listen.',
+      "An address of metrics.listen cannot be opened; reason is the operating system's error code. Everything else works, and the rack " +
+      'retries. EADDRINUSE: another program, or another Rackboot on this host, uses the port; set metrics.listen.',
   },
   'region.up': {
     level: 'info',
@@ -193,49 +193,48 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
   },
   'region.down': {
     level: 'error',
-    message: 'region ended',
+    message: 'region stopped',
     explanation:
-      'The region does not run; it is started again after retryMs. Meanwhile the rack serves leases, names and boots of the machines it ' +
-      'knows, and keeps its events. If it does not come back, the reason says why.',
+      'The region is not running; it is restarted after retryMs. Meanwhile the rack serves leases, names and boots of the machines it ' +
+      'knows, and keeps its events. If the region does not come back, reason says why.',
   },
   'region.problem': {
     level: 'error',
     message: 'region has a problem',
     explanation:
-      'A request failed inside the region, or one of its listeners waits for its address. A failed request was answered with the same ' +
-      'id; the region goes on.',
+      'A request failed inside the region, or one of its listeners waits for its address. The response to a failed request names the same ' +
+      'id; the region keeps running.',
   },
   'region.desired-state': {
     level: 'debug',
     message: 'desired state applied',
-    explanation: 'What the region wants of this rack has changed and is in force.',
+    explanation: "The region's desired state of this rack has changed and is in force.",
   },
   'machine.known': {
     level: 'debug',
     message: 'machine is known',
-    explanation: 'The region has told this rack of a machine it did not know; its next boot goes by what purpose says.',
+    explanation: 'The region has told this rack about a new machine; purpose says what its next boot does.',
   },
   'machine.changed': {
     level: 'debug',
     message: 'machine changed',
-    explanation:
-      "The region wants something else of a machine: its name, its state or its next boot's purpose changed.",
+    explanation: "The region changed a machine's name, its status or the purpose of its next boot.",
   },
   'machine.forgotten': {
     level: 'debug',
     message: 'machine is no longer known',
-    explanation: 'The region has removed a machine; its next boot enlists it anew.',
+    explanation: 'The region has removed a machine; its next boot enlists it again.',
   },
   'daemon.close-failed': {
     level: 'warning',
     message: 'something could not be closed',
     explanation:
-      'While the process ended, one of its parts failed to close. What was acknowledged is on disk all the same.',
+      'A part of the process failed to close during shutdown. Every acknowledged lease is on disk regardless.',
   },
   'region.cache': {
     level: 'warning',
-    message: 'cached desired state is not usable',
+    message: 'cached desired state is unusable',
     explanation:
-      'The file that lets the rack know its machines before the region answers cannot be read. It is written anew as soon as the region is up.',
+      'The file with the machines that the rack knows before the region answers cannot be read. It is rewritten as soon as the region is up.',
   },
 };

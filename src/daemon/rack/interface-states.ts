@@ -1,4 +1,4 @@
-// Which cluster interfaces can be served now, and what the others wait for; a change is told once.
+// Which cluster interfaces can be served now, and why the others cannot; each change is reported once.
 
 import type { Instant } from '../../clock.ts';
 import type { ClusterInterface } from '../../config/rack-config.ts';
@@ -13,10 +13,10 @@ export interface InterfaceState {
   /** Empty for a relayed network. */
   readonly interface: string;
   readonly network: string;
-  /** What DHCP does there: gives addresses, tells only what to boot, or nothing (management 0). */
+  /** What DHCP does there: gives addresses, only boot information, or nothing (management 0). */
   readonly mode: 'server' | 'proxy' | 'none';
   readonly serving: boolean;
-  /** What it waits for; empty when served. */
+  /** Why it is not served; empty if it is. */
   readonly reason: string;
 }
 
@@ -44,12 +44,12 @@ function waitsFor(entry: ClusterInterface, host: readonly HostInterface[]): stri
   if (!found.up) return `${found.name} is down`;
   if (!found.carrier) return `${found.name} has no link`;
   const ip = entry.ip;
-  // All of 127.0.0.0/8 is this host's, whichever of it is configured.
+  // Every address of 127.0.0.0/8 is local, configured or not.
   const present = ip === undefined || isLoopback(ip) || found.addresses.some(({ address }) => address === ip);
   return present ? '' : `${found.name} does not have the address ${formatIpv4(ip)}`;
 }
 
-/** Keeps the states, and publishes what changed. */
+/** Keeps the states, and publishes changes. */
 export class InterfaceStates {
   readonly #publish: Publish;
   #states: readonly InterfaceState[] = [];
@@ -58,7 +58,7 @@ export class InterfaceStates {
     this.#publish = publish;
   }
 
-  /** As of the last update, in the order of the configuration. */
+  /** The states at the last update, in the order of the configuration. */
   get states(): readonly InterfaceState[] {
     return this.#states;
   }
@@ -78,8 +78,8 @@ export class InterfaceStates {
 }
 
 /**
- * The host's interfaces as DHCP wants them. Every address of 127.0.0.0/8 is the host's, though only one is listed: those of the
- * configuration are added to their interface.
+ * The host's interfaces in DHCP's form. Every address of 127.0.0.0/8 is local though only one is listed, so configured ones are added to
+ * their interface.
  */
 export function linksOf(
   configured: readonly ClusterInterface[],

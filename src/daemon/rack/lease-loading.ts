@@ -1,9 +1,9 @@
-// The leases of earlier lives of the rack: put into the table at the start, and those told of that ended while no rack ran.
+// Loads the stored leases at startup, and reports those that expired while no rack ran.
 //
-//   loadLeases ─ table ─ rack opens ─ region's reader is there ─ reportMissed ─ EXPIRED_PER_TURN_MAX … all told ─ note
+//   loadLeases ─ table ─ rack opens ─ region's reader subscribes ─ reportMissed ─ EXPIRED_PER_TURN_MAX … all reported ─ note
 //
-// 1. What ended meanwhile is told after those are there who want to hear it, unless its client has come back by then.
-// 2. Until all of it is told nothing is noted as told: a process that ends in between begins anew.
+// 1. An expiry that was missed is reported once its consumers have subscribed, unless the client has come back by then.
+// 2. Progress is recorded only after all of them were reported: a process that ends in between starts over.
 
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
@@ -14,26 +14,26 @@ import { readHostMoment } from '../../store/host-clocks.ts';
 import { ReportedEnds, readReportedEnds } from '../../store/reported-ends.ts';
 import type { LeaseFileContents } from '../../store/stored-leases.ts';
 
-/** How exactly two moments on the disk compare, in milliseconds: uptimes count in hundredths of a second. */
+/** The precision of comparing two stored moments, in milliseconds: uptimes count in hundredths of a second. */
 const SAME_MS = 50;
-/** Between two portions of ends: consumers of events come for each. */
-const TELL_PAUSE_MS = 20;
+/** The pause between two portions of reports, so that consumers can read each. */
+const REPORT_PAUSE_MS = 20;
 
-/** Where the stored leases are, and who is to hear of problems. */
+/** Where the stored leases are, and the callback for problems. */
 export interface LeaseLoading {
   readonly stateDir: string;
   readonly clock: Clock;
   readonly onProblem: (text: string) => void;
 }
 
-/** The leases as they stand at the start. */
+/** The leases at startup. */
 export interface LoadedLeases {
   readonly table: LeaseTable;
   readonly moment: HostMoment;
   readonly ends: LeaseEnds;
 }
 
-/** Loads what was stored. */
+/** Loads the stored leases. */
 export function loadLeases(stored: LeaseFileContents, { stateDir, clock, onProblem }: LeaseLoading): LoadedLeases {
   const moment = readHostMoment(clock);
   const told = readReportedEnds(stateDir, onProblem);
@@ -48,13 +48,13 @@ export function loadLeases(stored: LeaseFileContents, { stateDir, clock, onProbl
   return { table, moment, ends: new LeaseEnds(clock, new ReportedEnds(stateDir, clock, onProblem), missed) };
 }
 
-/** Tells what was missed, and keeps in mind until when everything was told. */
+/** Reports missed expiries, and records until when every expiry was reported. */
 export class LeaseEnds {
   readonly #clock: Clock;
   readonly #told: ReportedEnds;
   #missed: readonly Lease[];
   #timer: Timer | undefined;
-  #isAllTold = false;
+  #isAllReported = false;
   #closed = false;
 
   constructor(clock: Clock, told: ReportedEnds, missed: readonly Lease[]) {
@@ -63,25 +63,25 @@ export class LeaseEnds {
     this.#missed = missed;
   }
 
-  /** Every lease that ended until then in this life was told of. */
+  /** Records that every lease that expired before `until` in this process has been reported. */
   readonly note = (until: Instant): void => {
-    if (this.#isAllTold) this.#told.note(until);
+    if (this.#isAllReported) this.#told.note(until);
   };
 
-  /** Begins to tell what ended while no rack ran. */
+  /** Starts reporting the leases that expired while no rack ran. */
   reportMissed(dhcp: { reportEnded(leases: readonly Lease[]): void; readonly endsReported: boolean }): void {
     if (this.#closed) return;
     dhcp.reportEnded(this.#missed.slice(0, EXPIRED_PER_TURN_MAX));
     this.#missed = this.#missed.slice(EXPIRED_PER_TURN_MAX);
     if (this.#missed.length > 0) {
-      this.#timer = this.#clock.schedule(TELL_PAUSE_MS, () => this.reportMissed(dhcp));
+      this.#timer = this.#clock.schedule(REPORT_PAUSE_MS, () => this.reportMissed(dhcp));
       return;
     }
-    this.#isAllTold = true;
+    this.#isAllReported = true;
     if (dhcp.endsReported) this.note(this.#clock.now());
   }
 
-  /** Writes until when everything was told. */
+  /** Writes until when every expiry was reported. */
   readonly close = async (): Promise<void> => {
     this.#closed = true;
     this.#timer?.cancel();

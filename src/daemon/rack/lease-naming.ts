@@ -1,12 +1,13 @@
-// The names of leases and machines as both change: a change touches only the leases that it can concern, however many there are.
+// Updates the DNS names of leases and machines incrementally: a change touches only the leases that it can affect, however many there are.
+// A stranger is a client that the region does not know.
 //
-//   lease given, renewed ─ lease             setMachines ─┬─ leases of the interfaces of those that changed
-//   lease ended ─ gone                                    ├─ strangers that have a name they take
-//   configure, at first ─ everything                      └─ strangers without a name, which they left
-//   configure, later ─ nothing, or reservations at once and TURN_LEASES leases a turn of the event loop
+//   lease granted, renewed ─ lease           setMachines ─┬─ leases of the changed machines' interfaces
+//   lease ended ─ gone                                    ├─ strangers that hold a name which a machine now takes
+//   configure, at first ─ everything                      └─ strangers that lack a name which a machine gave up
+//   configure, later ─ nothing, or reservations at once and TURN_LEASES leases per turn of the event loop
 //
-// 1. After each of them, and the turns of the last, the names are what naming everything anew would make them.
-// 2. Of a stranger that calls itself like a machine its address is kept in mind, until the lease ends or says otherwise.
+// 1. After each of these (for the last, after all its turns) the names equal those of naming everything from scratch.
+// 2. The address of a stranger that reports a machine's hostname is remembered until the lease ends or reports another name.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
@@ -19,15 +20,15 @@ import type { RackMachine } from '../../machines/machine.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import { type IsLeasedAtHome, isAmongHome, isNameTaken, nameLease, nameMachines, nameReservations } from './naming.ts';
 
-/** Leases that are named in one turn when the configuration changes: bounds the time the rack loop is away to about half a millisecond. */
+/** Leases named in one turn after a configuration change: keeps the rack loop busy for about half a millisecond at most. */
 export const TURN_LEASES = 128;
 
-/** The running leases, and addresses of other servers in the form of leases. */
+/** The running leases, including addresses of other servers in the form of leases. */
 export interface NamedLeases {
-  /** All of them, which may change while they are gone through. */
+  /** All of them; they may change during the iteration. */
   readonly all: () => Iterable<Lease>;
   readonly at: (address: Ipv4) => Lease | undefined;
-  /** Those of these interfaces. */
+  /** The leases of these interfaces. */
   readonly of: (macs: ReadonlySet<MacAddress>) => readonly Lease[];
 }
 
@@ -35,11 +36,11 @@ export class LeaseNaming {
   readonly #names: Names;
   readonly #leases: NamedLeases;
   #machines = new MachineDirectory([]);
-  /** Undefined: nothing is named yet. */
+  /** Undefined until everything was named once. */
   #config: RackConfig | undefined;
-  /** How often the configuration changed: a newer change ends the turns of the one before. */
+  /** Counts configuration changes: a newer change stops the turns of the previous one. */
   #changes = 0;
-  /** By address, what strangers call themselves whose name is a machine's: in lower case. */
+  /** Hostnames of strangers that belong to a machine, by address and in lower case. */
   readonly #withheld = new Map<Ipv4, string>();
 
   constructor(names: Names, leases: NamedLeases) {
@@ -47,7 +48,7 @@ export class LeaseNaming {
     this.#leases = leases;
   }
 
-  /** Names everything by another configuration; the first time at once. */
+  /** Names everything by a new configuration; the first time in one turn. */
   async configure(config: RackConfig): Promise<void> {
     const before = this.#config;
     this.#config = config;
@@ -58,23 +59,23 @@ export class LeaseNaming {
     else await this.#nameInTurns(this.#changes);
   }
 
-  /** A lease that is bound and runs. */
+  /** Names a bound, running lease. */
   lease(lease: Lease): void {
     if (this.#config === undefined) return;
-    // Who has to give up a name does so first.
+    // Leases that lose a name give it up first.
     this.#nameStrays(lease, this.#config);
     this.#note(lease);
     nameLease(this.#names, lease, this.#machines, this.#config, this.#isLeasedAtHome(this.#config));
   }
 
-  /** A lease was released, expired or taken away. @param mac whose it was; undefined: not known */
+  /** Removes the name of a lease that was released, expired or ended. @param mac its holder; undefined if not known */
   gone(address: Ipv4, mac?: MacAddress): void {
     this.#withheld.delete(address);
     this.#names.leaseGone(address);
     if (mac !== undefined && this.#config !== undefined) this.#nameStrays({ address, mac }, this.#config);
   }
 
-  /** Names anew what a machine leased elsewhere: its lease at home began or ended. */
+  /** Renames a machine's leases outside its home network after its lease at home began or ended. */
   #nameStrays({ address, mac }: Pick<Lease, 'address' | 'mac'>, config: RackConfig): void {
     const machine = this.#machines.findByMac(mac);
     if (machine?.home === undefined || machine.addresses.length > 0) return;
@@ -89,7 +90,7 @@ export class LeaseNaming {
     return (machine) => isAmongHome(this.#leases.of(new Set(machine.macs)), machine, config);
   }
 
-  /** These machines take the place of those before. */
+  /** Replaces the machines. */
   setMachines(machines: MachineDirectory): void {
     const [before, config] = [this.#machines, this.#config];
     this.#machines = machines;
@@ -120,7 +121,7 @@ export class LeaseNaming {
     }
   }
 
-  /** Addresses of leases that have such a name, or would have it if no machine had. */
+  /** Addresses of leases that have one of these names, or would have it if no machine did. */
   *#strangersNamed(hostnames: ReadonlySet<string>, config: RackConfig): Generator<Ipv4> {
     for (const [address, hostname] of this.#withheld) if (hostnames.has(hostname)) yield address;
     const domains = new Set([config.region.domain, ...config.dhcp.subnets.map(({ domain }) => domain)]);
@@ -135,14 +136,14 @@ export class LeaseNaming {
   }
 }
 
-/** What of a configuration names of leases follow from. */
+/** The parts of a configuration that determine the names of leases. */
 const namingOf = ({ clusterInterfaces, dhcp, region }: RackConfig): unknown => [
   region.domain,
   clusterInterfaces.map(({ management, network }) => [management, network]),
   dhcp.subnets.map(({ network, domain, dynamic, reservations }) => [network, domain, dynamic, reservations]),
 ];
 
-/** Machines that are new, gone or other in what names them, as they were and as they are. */
+/** The machines that are new, gone or named differently, in their old and new form. */
 function changedMachines(before: MachineDirectory, after: MachineDirectory): readonly RackMachine[] {
   const old = new Map(before.all.map((machine) => [machine.systemId, machine]));
   const changed: RackMachine[] = [];

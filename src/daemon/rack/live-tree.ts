@@ -1,18 +1,17 @@
-// The boot tree in force: read, watched, and exchanged for another while it is read from.
+// The boot tree in force: read, watched, and replaceable while its files are being read.
 //
-//   open ─ look ─┬─ it can be read ───────▶ index ─┬─ small ─ watched ─ a change, or it leads elsewhere (#glance) ─▶ look …
-//                │                                 └─ large, or deeper than is watched ─ after a pause ─▶ look …
-//                └─ too large, unreadable ▶ problem; the former index stays ─ after a pause ─▶ look …
+//   open ─ #scan ─┬─ readable ──────────────▶ index ─┬─ small ─ watched ─ a change, or the path moved (#checkPath) ─▶ #scan …
+//                 │                                  └─ large, or deeper than the watch ─ after a pause ─▶ #scan …
+//                 └─ too large, unreadable ─▶ problem; the former index stays ─ after a pause ─▶ #scan …
 //
-// 1. A tree never keeps the rack from starting, nor from serving anything else: what is wrong with it is a `problem`, which is told
-//    when it begins and when it ends.
-// 2. With a problem, the files that the last good look found are known, and no others; at a start that is none. Each file is sent to whoever
-//    asks for it by its exact name: opening needs no index.
-// 3. Whoever reads a file of the former tree goes on reading it; whoever opens one from now on finds the new tree's.
-// 4. A configuration with another tree that cannot be read is refused, and the former tree stays. One whose disk does not answer in time
-//    is taken, with a problem, as at a start: no disk holds up a reload.
-// 5. The tree is where its path leads now. A link on the way that is switched to another tree, and a directory that takes its place, are
-//    seen within GLANCE_MS, and what is watched from then on is that tree.
+// 1. A bad tree never prevents the rack from starting or from serving anything else: it is a `problem`, reported when it begins and ends.
+// 2. During a problem, exactly the files of the last good scan are known; at startup that is none. A file requested by its exact name is
+//    still sent: opening needs no index.
+// 3. A reader of a file in the former tree continues with that file; files opened from now on are the new tree's.
+// 4. A configuration with an unreadable new tree is refused, and the former tree stays. A tree whose disk does not answer in time is
+//    accepted with a problem, as at startup: no disk delays a reload.
+// 5. The tree is where its path leads now. A symbolic link switched to another tree, or a replaced directory, is noticed within
+//    GLANCE_MS; from then on the new tree is watched.
 
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -27,17 +26,17 @@ import type { DaemonEvent } from './events.ts';
 import { type TreeWatch, watchTree } from './tree-watch.ts';
 
 /**
- * A tree of more entries than this is not watched but looked at: a watch costs 4 KB of memory for each entry. Only whoever writes into the
- * tree can fill it; then a change is noticed with the next look instead of at once.
+ * A tree with more entries is scanned periodically instead of watched: a watch costs 4 KB of memory per entry. Only a host that can write
+ * to the tree can reach this bound; a change is then noticed at the next scan instead of immediately.
  */
 export const WATCHED_ENTRIES_MAX = 5000;
-/** A tree that is not watched is looked at again after a pause of so many times what the last look took: 5 % of a processor at the most. */
+/** The pause between scans of a tree that is not watched, as a multiple of the last scan's duration: at most 5 % of one CPU. */
 const PAUSE_FACTOR = 20;
 const PAUSE_MS_MIN = 5000;
 const PAUSE_MS_MAX = 60_000;
-/** How often it is asked, in milliseconds, whether a watched tree's path leads elsewhere: two questions to the system, one at a time. */
+/** How often a watched tree's path is checked for leading elsewhere, in milliseconds: two system calls, one at a time. */
 export const GLANCE_MS = 2000;
-/** How long a start, or a reload, waits for the tree: a disk may hang. */
+/** How long a start or a reload waits for the tree, in milliseconds: its disk may hang. */
 export const FIRST_LOOK_MS_MAX = 10_000;
 
 export interface LiveTreeOptions {
@@ -45,7 +44,7 @@ export interface LiveTreeOptions {
   readonly publish: (event: DaemonEvent) => void;
 }
 
-/** Why what the tree holds is not known, or not any more. */
+/** Why the contents of the tree are unknown or outdated. */
 export interface TreeProblem {
   /** Names the tree and the remedy. */
   readonly reason: string;
@@ -59,22 +58,22 @@ export class LiveTree implements FileTree {
   #following = false;
   #closed = false;
   #watch: TreeWatch | undefined;
-  /** What `#watch` watches. */
+  /** The tree that `#watch` watches. */
   #watched: TreeRoot | undefined;
-  /** A watch failed: the host allows no more. */
+  /** A watch failed: the host allows no more watches. */
   #unwatchable = false;
   #timer: Timer | undefined;
-  #looking: Promise<void> | undefined;
-  #lookAgain = false;
-  /** How long the last look took. */
-  #lookMs = 0;
+  #scanning: Promise<void> | undefined;
+  #scanAgain = false;
+  /** The duration of the last scan. */
+  #scanMs = 0;
 
   private constructor(tree: BootTree, options: LiveTreeOptions) {
     this.#tree = tree;
     this.#options = options;
   }
 
-  /** Makes the directory when it is missing, and reads the tree. What cannot be done is a `problem`, and is tried again. */
+  /** Creates the directory if it is missing, and reads the tree. A failure becomes a `problem` and is retried. */
   static async open(directory: string, options: LiveTreeOptions): Promise<LiveTree> {
     const live = new LiveTree(BootTree.unread(directory), options);
     if (!(await isDoneInTime(live.#begin(), options.clock))) live.#wait();
@@ -85,7 +84,7 @@ export class LiveTree implements FileTree {
     return this.#tree.directory;
   }
 
-  /** Undefined: the tree is read and known. */
+  /** Undefined if the tree's contents are known. */
   get problem(): TreeProblem | undefined {
     return this.#problem;
   }
@@ -98,15 +97,15 @@ export class LiveTree implements FileTree {
     return this.#tree.hasFile(path);
   }
 
-  /** Follows changes of the tree from now on. */
+  /** Starts following changes of the tree. */
   watch(): void {
     this.#following = true;
     this.#follow();
   }
 
   /**
-   * Serves another directory from now on; the same one is left as it is.
-   * @throws RackError `tree-unreadable`: the former one is served as before
+   * Serves another directory; does nothing if the directory is the same.
+   * @throws RackError `tree-unreadable`; the former tree is still served
    */
   async moveTo(directory: string): Promise<void> {
     if (directory === this.#tree.directory) return;
@@ -117,14 +116,14 @@ export class LiveTree implements FileTree {
     this.#tree = next;
     this.#unwatch();
     this.#unwatchable = false;
-    // A look at the former tree may never end.
-    this.#looking = undefined;
+    // A scan of the former tree may never end.
+    this.#scanning = undefined;
     former.close();
     if (isRead) {
       this.#settle(undefined);
       return;
     }
-    // Its end is seen by the look that waits for it.
+    // The scan that `#wait` starts reports its result.
     reading.catch(() => undefined);
     this.#problem = undefined;
     this.#wait();
@@ -138,11 +137,11 @@ export class LiveTree implements FileTree {
     this.#tree.close();
   }
 
-  /** The tree was not read in time: its disk is waited for. */
+  /** Continues waiting for a tree that was not read in time. */
   #wait(): void {
-    const late = `was not read within ${FIRST_LOOK_MS_MAX / 1000} s, which goes on: see whether its disk answers`;
+    const late = `was not read within ${FIRST_LOOK_MS_MAX / 1000} s and is still being read: check its disk`;
     this.#settle(`boot.tree ${this.directory} ${late}`);
-    void this.#look();
+    void this.#scan();
   }
 
   async #begin(): Promise<void> {
@@ -152,23 +151,23 @@ export class LiveTree implements FileTree {
       this.#settle(errorText(error));
       return;
     }
-    await this.#look();
+    await this.#scan();
   }
 
-  /** Reads the tree. One look at a time; what is asked for during a look follows it. */
-  #look(): Promise<void> {
-    this.#lookAgain = this.#looking !== undefined;
-    if (this.#looking !== undefined) return this.#looking;
-    const looking = this.#lookOnce().finally(() => {
-      if (this.#looking !== looking) return;
-      this.#looking = undefined;
-      if (this.#lookAgain && !this.#closed) void this.#look();
+  /** Reads the tree. One scan runs at a time; one requested meanwhile follows it. */
+  #scan(): Promise<void> {
+    this.#scanAgain = this.#scanning !== undefined;
+    if (this.#scanning !== undefined) return this.#scanning;
+    const looking = this.#scanOnce().finally(() => {
+      if (this.#scanning !== looking) return;
+      this.#scanning = undefined;
+      if (this.#scanAgain && !this.#closed) void this.#scan();
     });
-    this.#looking = looking;
+    this.#scanning = looking;
     return looking;
   }
 
-  async #lookOnce(): Promise<void> {
+  async #scanOnce(): Promise<void> {
     const { clock } = this.#options;
     const tree = this.#tree;
     const startedAt = clock.now();
@@ -178,12 +177,12 @@ export class LiveTree implements FileTree {
     } catch (error) {
       reason = errorText(error);
     }
-    this.#lookMs = clock.now() - startedAt;
-    // Meanwhile another tree may have taken its place.
+    this.#scanMs = clock.now() - startedAt;
+    // Another tree may have replaced it meanwhile.
     if (tree === this.#tree && !this.#closed) this.#settle(reason);
   }
 
-  /** @param reason undefined: the tree is read and known */
+  /** Records the result of a scan. @param reason undefined if it succeeded */
   #settle(reason: string | undefined): void {
     const at = this.#options.clock.now();
     const before = this.#problem;
@@ -195,7 +194,7 @@ export class LiveTree implements FileTree {
     this.#follow();
   }
 
-  /** Waits for the next change, by a watch or by looking again. */
+  /** Waits for the next change by a watch, or for the next scan. */
   #follow(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -205,40 +204,40 @@ export class LiveTree implements FileTree {
     const isSmall = entries <= WATCHED_ENTRIES_MAX && depth <= TREE_DEPTH_MAX;
     if (walked !== undefined && this.#problem === undefined && isSmall && !this.#unwatchable) {
       this.#watchRoot(walked);
-      this.#timer = clock.schedule(GLANCE_MS, () => void this.#glance());
+      this.#timer = clock.schedule(GLANCE_MS, () => void this.#checkPath());
       return;
     }
     this.#unwatch();
-    const pauseMs = Math.min(PAUSE_MS_MAX, Math.max(PAUSE_MS_MIN, PAUSE_FACTOR * this.#lookMs));
-    this.#timer = clock.schedule(pauseMs, () => void this.#look());
+    const pauseMs = Math.min(PAUSE_MS_MAX, Math.max(PAUSE_MS_MIN, PAUSE_FACTOR * this.#scanMs));
+    this.#timer = clock.schedule(pauseMs, () => void this.#scan());
   }
 
   #watchRoot(root: TreeRoot): void {
     if (this.#watched?.identity !== root.identity) this.#unwatch();
     this.#watched = root;
     this.#watch ??= watchTree(root.real, this.#options.clock, {
-      onChange: () => void this.#look(),
+      onChange: () => void this.#scan(),
       onFlood: () => {
         this.#watch = undefined;
-        void this.#look();
+        void this.#scan();
       },
       onFailed: (reason) => this.#watchFailed(reason),
     });
   }
 
-  /** Asks whether the tree's path still leads to what is watched. */
-  async #glance(): Promise<void> {
+  /** Checks that the tree's path still leads to the watched tree. */
+  async #checkPath(): Promise<void> {
     const tree = this.#tree;
     const hasMoved = await tree.hasMoved();
     if (tree !== this.#tree || this.#closed) return;
-    if (hasMoved) void this.#look();
+    if (hasMoved) void this.#scan();
     else this.#follow();
   }
 
   #watchFailed(reason: string): void {
     this.#unwatchable = true;
     const { clock, publish } = this.#options;
-    const text = `the boot tree ${this.directory} cannot be watched (${reason}): it is looked at now and then instead`;
+    const text = `the boot tree ${this.directory} cannot be watched (${reason}): it is scanned periodically instead`;
     publish({ kind: 'daemon.note', at: clock.now(), text });
     this.#follow();
   }
@@ -249,7 +248,7 @@ export class LiveTree implements FileTree {
   }
 }
 
-/** Waits for what reads a tree, FIRST_LOOK_MS_MAX at most. @returns false when it goes on; @throws what ended it */
+/** Waits at most FIRST_LOOK_MS_MAX for a tree to be read. @returns false if it is still being read. @throws the error of the reading */
 async function isDoneInTime(reading: Promise<void>, clock: Clock): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const late = clock.schedule(FIRST_LOOK_MS_MAX, () => resolve(false));
@@ -260,10 +259,10 @@ async function isDoneInTime(reading: Promise<void>, clock: Clock): Promise<boole
   }
 }
 
-/** Makes the tree's directory when it is missing. @throws RackError `tree-unreadable` */
+/** Creates the tree's directory if it is missing. @throws RackError `tree-unreadable` */
 async function ensureTree(directory: string): Promise<void> {
   try {
-    // Asked without holding the loop: the disk may hang.
+    // Asynchronous, because the disk may hang.
     await stat(directory);
   } catch (cause) {
     if (osErrorCode(cause) === 'ENOENT') makeTree(directory);
@@ -274,8 +273,8 @@ function makeTree(directory: string): void {
   try {
     makeDirectories(directory, 0o755);
   } catch (cause) {
-    const remedy = isOwnershipError(cause) ? ownershipRemedy(directory, dirname(directory)) : 'make it';
-    const text = `the boot tree ${directory} cannot be made: ${errorText(cause)}; ${remedy}, or set boot.tree`;
+    const remedy = isOwnershipError(cause) ? ownershipRemedy(directory, dirname(directory)) : 'create it';
+    const text = `the boot tree ${directory} cannot be created: ${errorText(cause)}; ${remedy}, or set boot.tree`;
     throw new RackError('tree-unreadable', text, { cause });
   }
 }

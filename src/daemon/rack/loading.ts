@@ -1,4 +1,4 @@
-// The leases of machines that load from this rack, by TFTP or HTTP, run on (`loading-leases.ts`): what of the servers tells so.
+// Keeps the leases of machines that load from this rack (`loading-leases.ts`): recognises them by the events of TFTP and HTTP.
 
 import type { Clock } from '../../clock.ts';
 import { mayRunOn } from '../../dhcp/answers/running-on.ts';
@@ -9,13 +9,13 @@ import type { RackEvent } from '../../event.ts';
 import type { HttpEvent, HttpEventKind } from '../../http/events.ts';
 import type { TftpEventKind } from '../../tftp/events.ts';
 
-/** With these a machine has taken a file, or its configuration. */
+/** Events of a machine that got a file or its configuration. */
 const LOADED: ReadonlySet<string> = new Set<TftpEventKind | HttpEventKind>([
   'tftp.sent',
   'http.file-sent',
   'http.rendered',
 ]);
-/** With these it was answered by the region: what it may have read there, and posted there, so that it is at its boot or its work. */
+/** Events of a machine that the region answered, with the paths that only a booting or working machine reads and posts to. */
 const OF_REGION: ReadonlyMap<string, RegExp> = new Map<HttpEventKind, RegExp>([
   ['http.forwarded', /^\/MAAS\/(?:metadata|rackboot)\//],
   ['http.posted', /^\/MAAS\/(?:metadata|rackboot|api)\//],
@@ -25,11 +25,11 @@ export interface LoadingParts {
   readonly clock: Clock;
   readonly table: LeaseTable;
   readonly dhcp: Pick<DhcpServer, 'state' | 'adopt'>;
-  /** The servers that machines load from. */
+  /** The servers that machines load files from. */
   readonly servers: () => readonly { readonly visitLoading: (visit: VisitLoading) => number }[];
 }
 
-/** The leases of machines that load, which the events of the servers feed. */
+/** The leases of loading machines, updated from the servers' events. */
 export class Loading extends LoadingLeases {
   constructor({ clock, table, dhcp, servers }: LoadingParts) {
     super({
@@ -41,7 +41,7 @@ export class Loading extends LoadingLeases {
     });
   }
 
-  /** Takes note of what a server told. */
+  /** Takes an event of a server. */
   note(event: RackEvent): void {
     const { address, at } = event;
     if (address !== undefined && (LOADED.has(event.kind) || isOfBoot(event))) this.heard(address, at);
@@ -50,7 +50,7 @@ export class Loading extends LoadingLeases {
 
 const isOfRegion = (event: RackEvent): event is HttpEvent => OF_REGION.has(event.kind);
 
-/** True for what the region gave, or took from, a machine that boots or works. */
+/** True for a successful exchange between the region and a booting or working machine. */
 function isOfBoot(event: RackEvent): boolean {
   if (!isOfRegion(event)) return false;
   const { kind, file = '', status = 0 } = event;

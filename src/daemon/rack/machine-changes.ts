@@ -1,18 +1,18 @@
-// What a new desired state changes for single machines, as events for their timelines.
+// The changes of single machines in a new desired state, as events for their timelines.
 //
-// 1. More than CHANGES_TOLD_MAX changes at once are a new picture of everything, not the story of a machine: none is told.
+// 1. More than CHANGES_TOLD_MAX changes at once mean that the whole state was replaced: then none is reported.
 
 import type { Instant } from '../../clock.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import type { DaemonEvent } from './events.ts';
 
-/** The most changes that are told of one desired state. */
+/** The most changes of one desired state that are reported. */
 export const CHANGES_TOLD_MAX = 64;
 
 const nameOf = ({ hostname, domain }: RackMachine): string => (domain === '' ? hostname : `${hostname}.${domain}`);
 
-/** The events of the difference, by the boot interface of each machine. */
+/** The events for the differences, under the boot interface of each machine. */
 export function machineChanges(before: MachineDirectory, after: MachineDirectory, at: Instant): readonly DaemonEvent[] {
   const events: DaemonEvent[] = [];
   const old = new Map(before.all.map((machine) => [machine.systemId, machine]));

@@ -1,14 +1,14 @@
-// Which names a lease, a machine and a reservation give to DNS.
+// The DNS names of leases, machines and reservations.
 //
-// 1. A machine that the region knows is named by the region, whatever its DHCP client calls itself.
-// 2. A client cannot take the name of a known machine. A name that only the machine's own report says is none such: among those who call
-//    themselves the same, the first has the name, as among clients.
-//    Of one without addresses of its own the leases in its home network have the name; one elsewhere has it only while none of those runs:
-//    any host can lease an address under a hardware address that it has heard of.
-// 3. A machine with addresses of its own is named by these alone: a lease that it had before, elsewhere, has no name beside them.
-// 4. An address that was taken back from a machine has no name any more, though its lease may run on for a while.
-// 5. Clients that nobody knows and reservations are named where DNS is managed (management 2) and nowhere else: elsewhere another
-//    server names them. What the region knows is named wherever it is.
+// 1. The region names the machines that it knows, whatever hostname their DHCP client reports.
+// 2. A client cannot take the name of a known machine. A name that only the machine's own report gave is not protected: as among
+//    clients, the first to report it gets it.
+//    For a machine without fixed addresses, the leases in its home network have its name. A lease elsewhere has it only while none of
+//    those runs, because any host can lease an address under a hardware address that it has overheard.
+// 3. A machine with fixed addresses has its name on these alone: a former lease elsewhere has no name.
+// 4. An address that was taken back from a machine loses its name, though the lease may still run for a while.
+// 5. Unknown clients and reservations are named only where the rack manages DNS (management 2); elsewhere another server names them.
+//    Machines that the region knows are named everywhere.
 
 import { type Instant, seconds } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
@@ -21,20 +21,20 @@ import type { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { type Ipv4, type MacAddress, networkContains, rangeContains } from '../../net/address.ts';
 
-/** The host part and domain of a lease's name; `hostname` undefined: it has no name. */
+/** The host part and domain of a lease's name; `hostname` is undefined for a lease without a name. */
 export interface LeaseName {
   readonly hostname: string | undefined;
   readonly domain: string;
 }
 
-/** True where this rack names who is there: a cluster interface with management 2. */
+/** True for an address where this rack manages DNS: on a cluster interface with management 2. */
 function isNamedHere(address: Ipv4, config: RackConfig): boolean {
   return config.clusterInterfaces.some(
     ({ management, network }) => management === 2 && networkContains(network, address),
   );
 }
 
-/** True for a lease of a dynamic range, or of a reservation: of no address that the region gave. */
+/** True for a lease from a dynamic range or a reservation, as opposed to an address fixed by the region. */
 function isGivenByConfiguration(lease: Lease, config: DhcpConfig): boolean {
   const { address } = lease;
   const subnet = subnetOf(address, config);
@@ -42,23 +42,23 @@ function isGivenByConfiguration(lease: Lease, config: DhcpConfig): boolean {
   return subnet.reservations.some((one) => one.address === address && isReservedFor(one, lease));
 }
 
-/** An address that another DHCP server gave to a machine, in the form of a lease that runs on. */
+/** An address that another DHCP server gave to a machine, in the form of a running lease. */
 export const sightingAsLease = (mac: MacAddress, address: Ipv4, now: Instant): Lease => {
   return { address, mac, state: 'bound', grantedAt: now, expiresAt: now, duration: seconds(0) };
 };
 
-/** True for a client that nobody knows and that calls itself like a machine that is known by that name. */
+/** True for an unknown client that reports the hostname of a known machine. */
 export const isNameTaken = ({ mac, hostname }: Lease, machines: MachineDirectory): boolean =>
   hostname !== undefined && machines.findByMac(mac) === undefined && machines.isKeptName(hostname.toLowerCase());
 
-/** Which machines have a running lease at home. */
+/** Says whether a machine has a running lease in its home network. */
 export type IsLeasedAtHome = (machine: RackMachine) => boolean;
 
 /** True when one of a machine's running leases is in its home network. */
 export const isAmongHome = (leases: readonly Lease[], machine: RackMachine, config: RackConfig): boolean =>
   leases.some(({ address }) => awayFrom(machine, address, config.dhcp) === undefined);
 
-/** The same of leases that are all that run. */
+/** The same, when `leases` are all running leases. */
 const leasedAtHome =
   (leases: readonly Lease[], config: RackConfig): IsLeasedAtHome =>
   (machine) =>
@@ -68,7 +68,7 @@ const leasedAtHome =
       config,
     );
 
-/** The name under which a lease's address is known. */
+/** The DNS name of a lease's address. */
 export function nameOfLease(
   lease: Lease,
   machines: MachineDirectory,
@@ -88,7 +88,7 @@ export function nameOfLease(
   return { hostname: isTaken || !isNamedHere(lease.address, config) ? undefined : lease.hostname, domain };
 }
 
-/** Claims the names of reservations; those of the rack and of `dns.records` the DNS server claims itself. */
+/** Claims the names of reservations. The DNS server itself claims those of the rack and of `dns.records`. */
 export function nameReservations(names: Names, config: RackConfig): void {
   names.setReservations(
     config.dhcp.subnets.flatMap(({ reservations, domain }) =>
@@ -99,7 +99,7 @@ export function nameReservations(names: Names, config: RackConfig): void {
   );
 }
 
-/** Claims the names of machines with addresses of their own, and names these leases anew, which run. */
+/** Claims the names of machines with fixed addresses, and names these running leases again. */
 export function nameMachines(
   names: Names,
   machines: MachineDirectory,
@@ -107,7 +107,7 @@ export function nameMachines(
   config: RackConfig,
   isLeasedAtHome = leasedAtHome(leases, config),
 ): void {
-  // Who has to give up a name does so first: between a machine and its own lease there is nothing to tell a person.
+  // Leases that lose a name give it up first: a conflict between a machine and its own lease is not worth reporting.
   for (const lease of leases) {
     if (nameOfLease(lease, machines, config, isLeasedAtHome).hostname === undefined)
       nameLease(names, lease, machines, config, isLeasedAtHome);
@@ -120,7 +120,7 @@ export function nameMachines(
   for (const lease of leases) nameLease(names, lease, machines, config, isLeasedAtHome);
 }
 
-/** Claims or gives up the name of one lease; `lease` is bound and running. */
+/** Claims or gives up the name of a bound, running lease. */
 export function nameLease(
   names: Names,
   lease: Lease,

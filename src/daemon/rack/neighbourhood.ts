@@ -1,8 +1,8 @@
-// What the rack does with what is heard on its wires: it remembers the neighbours, tells of them, and has booting machines told that
-// there is no IPv6 router.
+// Handles what the rack hears on its wires: it records neighbours, publishes events about them, and answers router solicitations of booting
+// machines with "no IPv6 router".
 //
-// 1. What is published is sampled: a stranger can make up as many neighbours as he likes.
-// 2. An answer is told of after it left.
+// 1. Events are sampled: any host can invent any number of neighbours.
+// 2. An answer is published after it was sent.
 
 import type { Clock } from '../../clock.ts';
 import type { ClusterInterface } from '../../config/rack-config.ts';
@@ -17,18 +17,18 @@ import type { Wire } from '../../net/wire.ts';
 import { EventSampler, type Rate, RateLimit } from '../../rate-limit.ts';
 import type { NetEvent } from './wire-events.ts';
 
-/** A pair of hosts that take turns at one address is told of as often as a person reads it. */
+/** The rate of events: as many as a person can read when two hosts keep taking turns at one address. */
 export const TOLD_RATE: Rate = { perSecond: 1, burst: 50 };
 
 export interface NeighbourhoodParts {
   readonly clock: Clock;
   readonly publish: Publish;
   readonly wire: Wire;
-  /** Told of every address that was heard in use. */
+  /** Called for every address that was heard in use. */
   readonly onHeard: (address: Ipv4, mac: MacAddress) => void;
 }
 
-/** The hosts around this rack. */
+/** The hosts on this rack's networks. */
 export class Neighbourhood {
   readonly #parts: NeighbourhoodParts;
   readonly #table = new NeighbourTable();
@@ -51,7 +51,7 @@ export class Neighbourhood {
     });
   }
 
-  /** Listens behind the interfaces of this configuration from now on. */
+  /** Listens on the interfaces of this configuration. */
   configure(clusterInterfaces: readonly ClusterInterface[]): void {
     const names = new Set(clusterInterfaces.flatMap(({ interfaceName }) => interfaceName ?? []));
     this.#names = [...names];
@@ -63,7 +63,7 @@ export class Neighbourhood {
     this.#parts.wire.serve(this.#names);
   }
 
-  /** A machine asked for something to boot. */
+  /** Records that a machine asks for a boot file. */
   booting(mac: MacAddress, owner: Owner): void {
     const now = this.#parts.clock.now();
     const { isToTell, solicitation } = this.#routers.noteBooting(mac, owner, now);
@@ -71,12 +71,12 @@ export class Neighbourhood {
     if (solicitation !== undefined) this.#parts.wire.advertise(solicitation);
   }
 
-  /** Every neighbour that is known, in no particular order. */
+  /** Every known neighbour, unordered. */
   all(): readonly Neighbour[] {
     return this.#table.all();
   }
 
-  /** Who was last seen with an address, behind whichever interface; undefined: nobody. */
+  /** The neighbour last seen with an address on any interface; undefined if there is none. */
   find(address: Ipv4): Neighbour | undefined {
     return this.#table.findAnywhere(address, this.#names);
   }

@@ -1,4 +1,4 @@
-// The rack loop's servers, wired together: who asks whom for what. Everything here answers from memory and waits for nobody.
+// The servers of the rack loop and their connections. Everything here answers from memory and never waits for a disk or the region.
 
 import type { ResolveAsset } from '../../boot/asset.ts';
 import { type AssetContext, resolveBootAsset } from '../../boot/asset.ts';
@@ -51,28 +51,28 @@ import { WAITED_FOR } from './readiness.ts';
 export interface RackParts {
   readonly clock: Clock;
   readonly network: HostNetwork;
-  /** What is heard behind the interfaces; undefined: nobody listens, and addresses are offered without asking. */
+  /** The wires of the interfaces; undefined if they cannot be heard: then addresses are offered without probing. */
   readonly wire?: Wire | undefined;
   readonly journal: LeaseJournal;
   readonly table: LeaseTable;
   readonly tree: FileTree & Pick<LiveTree, 'hasFile'> & Partial<Pick<LiveTree, 'problem'>>;
   readonly publish: Publish;
   readonly rackSecret: string;
-  /** What is done while a remote region does not answer, and by which certificates it is judged. */
+  /** The stand-in for a remote region that does not answer, and the certificates that verify it. */
   readonly standIn?: RegionStandIn | undefined;
   readonly regionCa?: string | undefined;
-  /** The other DHCP servers that are known have changed. */
+  /** Called when the known other DHCP servers change. */
   readonly onForeignChange?: (() => void) | undefined;
-  /** Every lease that ended until then was told of. */
+  /** Called when every lease that expired before `until` has been reported. */
   readonly onEndsReported?: ((until: Instant) => void) | undefined;
 }
 
-/** DHCP, TFTP, boot HTTP and DNS of one configuration, which `configure` replaces. */
+/** The DHCP, TFTP, boot HTTP and DNS servers of one configuration, which `configure` replaces. */
 export class Rack {
   readonly #parts: RackParts;
   readonly tree: RackParts['tree'];
   readonly names: Names;
-  /** The hosts around this rack; undefined: nobody listens. */
+  /** The hosts on this rack's networks; undefined if the wires cannot be heard. */
   readonly neighbourhood: Neighbourhood | undefined;
   readonly dhcp: DhcpServer;
   readonly tftp: TftpServer;
@@ -82,13 +82,13 @@ export class Rack {
   readonly #uuids = new ShownUuids();
   readonly #journal: SettledJournal;
   readonly #loops: LoaderLoops;
-  /** Machines whose address another DHCP server gave. */
+  /** Machines with an address of another DHCP server. */
   readonly elsewhere: Elsewhere;
   readonly #naming: LeaseNaming;
   readonly #loading: Loading;
   #config: RackConfig;
   #machines = new MachineDirectory([]);
-  /** Some door waits for an address. */
+  /** A server waits for an address of this host. */
   #waiting = false;
   #draining = false;
 
@@ -131,7 +131,7 @@ export class Rack {
       at: (address) => this.#activeLease(address),
       of: (macs) => [...this.leasesOf(macs), ...this.elsewhere.leases().filter(({ mac }) => macs.has(mac))],
     });
-    const tell: Publish = (event) => this.#tellOfFiles(event);
+    const publishFiles: Publish = (event) => this.#publishFiles(event);
     this.#tokens = new BootTokens({
       clock,
       publish,
@@ -147,13 +147,13 @@ export class Rack {
       this.#loading.asked();
       return resolveBootAsset(request, this.#assets());
     };
-    this.tftp = new TftpServer({ network, clock, resolve, files: tree, publish: tell });
+    this.tftp = new TftpServer({ network, clock, resolve, files: tree, publish: publishFiles });
     const vouchFor = this.#tokens.vouchFor.bind(this.#tokens);
     this.http = new BootHttpServer({
       clock,
       resolve,
       files: tree,
-      publish: tell,
+      publish: publishFiles,
       rackSecret: parts.rackSecret,
       standIn: parts.standIn,
       regionCa: parts.regionCa,
@@ -166,7 +166,7 @@ export class Rack {
     return this.#machines;
   }
 
-  /** What of the configuration has no effect. */
+  /** Notes on settings that have no effect. */
   get notes(): readonly string[] {
     return configNotes(this.#config);
   }
@@ -181,22 +181,22 @@ export class Rack {
     return this.dhcp.state().subnets.served;
   }
 
-  /** What may be read to decide whether a lease of another server is taken over: every configured network, served now or not. */
+  /** The facts that decide whether a lease of another server is imported: every configured network, served now or not. */
   importFacts(): ImportFacts {
     return { ...this.dhcp.state(), subnets: indexSubnets(this.#config.dhcp, undefined) };
   }
 
-  /** Takes over leases of another server; when it resolves they are on disk. @throws RackError `store-unavailable` */
+  /** Imports leases of another server; resolves when they are on disk. @throws RackError `store-unavailable` */
   async adoptLeases(leases: readonly Lease[]): Promise<void> {
     await this.#store(leases);
     const event: DhcpEvent = { kind: 'dhcp.imported', at: this.#parts.clock.now(), imported: leases.length };
     this.#parts.publish(event);
   }
 
-  /** Ends a running lease as a RELEASE does; when it resolves that is on disk. @throws RackError `not-found`, `store-unavailable` */
+  /** Ends a running lease as a RELEASE does; resolves when that is on disk. @throws RackError `not-found`, `store-unavailable` */
   async endLease(address: Ipv4): Promise<Lease> {
     const lease = this.#activeLease(address);
-    if (lease === undefined) throw new RackError('not-found', `no lease of ${formatIpv4(address)} runs`);
+    if (lease === undefined) throw new RackError('not-found', `${formatIpv4(address)} has no running lease`);
     const at = this.#parts.clock.now();
     await this.#store([givenBack(lease, at)]);
     const event: DhcpEvent = { kind: 'dhcp.ended', at, address, mac: lease.mac, hostname: lease.hostname };
@@ -204,7 +204,7 @@ export class Rack {
     return lease;
   }
 
-  /** Gives an address that was set aside back to its range; when it resolves that is on disk. @throws RackError as `endLease` */
+  /** Returns an address that was set aside to its range; resolves when that is on disk. @throws RackError as `endLease` */
   async clearAddress(address: Ipv4): Promise<Lease> {
     const lease = this.findLease(address);
     const at = this.#parts.clock.now();
@@ -222,7 +222,7 @@ export class Rack {
       throw new RackError('store-unavailable', 'leases cannot be written now; see rackboot status, and try again');
   }
 
-  /** What explains the next boot of a machine; asking changes nothing, and gives no token out. */
+  /** The inputs for predicting a machine's next boot. Predicting changes nothing and issues no token. */
   foresight(): Foresight {
     return {
       config: this.#config,
@@ -232,16 +232,16 @@ export class Rack {
     };
   }
 
-  /** Opens everything. @throws RackError for what cannot be opened now and will not come by itself. */
+  /** Opens everything. @throws RackError for a failure that no later change of the interfaces can cure */
   async open(host: readonly HostInterface[]): Promise<void> {
     await this.configure(this.#config, host);
   }
 
   /**
-   * Replaces the configuration; sockets that do not change are not touched. An address that this host does not have yet is
-   * waited for: it is tried again when the interfaces change.
+   * Replaces the configuration; unchanged sockets are not touched. A listener on an address that this host does not have yet is
+   * retried when the interfaces change.
    *
-   * @throws RackError with every door that cannot be opened for another reason; the others are open.
+   * @throws RackError naming every listener that cannot be opened for another reason; the others are open
    */
   async configure(config: RackConfig, host: readonly HostInterface[]): Promise<void> {
     if (this.#draining) return;
@@ -253,12 +253,12 @@ export class Rack {
     const isFailed = ({ code }: RackError): boolean => !WAITED_FOR.has(code);
     const ofDhcp = (await this.dhcp.configure(config.dhcp)).map(({ error }) => error).filter(isFailed);
     const ofDoors = (await this.#openDoors()).filter(isFailed);
-    // The sockets of DHCP have one port: what keeps the first of them away keeps the others away, too.
+    // All DHCP sockets share one port, so the reason of the first failure is the reason of all.
     const failed = joinFailures([...ofDhcp.slice(0, 1), ...ofDoors]);
     if (failed !== undefined) throw failed;
   }
 
-  /** The host's interfaces have changed. */
+  /** Replaces the host's interfaces after a change. */
   async setInterfaces(host: readonly HostInterface[]): Promise<void> {
     if (this.#draining) return;
     this.#parts.network.interfacesChanged(host);
@@ -266,7 +266,7 @@ export class Rack {
     if (this.#waiting) await this.#openDoors();
   }
 
-  /** Opens what is not open of TFTP, HTTP and DNS. @returns what could not be opened */
+  /** Opens the missing listeners of TFTP, HTTP and DNS. @returns the failures */
   async #openDoors(): Promise<readonly RackError[]> {
     const { tftp, http, dns } = this.#config;
     const doors = [() => this.tftp.configure(tftp), () => this.http.configure(http), () => this.dns.configure(dns)];
@@ -283,7 +283,7 @@ export class Rack {
     return failures;
   }
 
-  /** Puts what the region wants into force. */
+  /** Applies the region's desired state. */
   setDesiredState(state: DesiredState): void {
     const { clock, publish } = this.#parts;
     const before = this.#machines;
@@ -292,12 +292,12 @@ export class Rack {
     this.#naming.setMachines(this.#machines);
   }
 
-  /** Lease records one after the other, running and ended, so that going through them may take many turns. */
+  /** All lease records, running and ended; the iteration may take many turns. */
   leases(): Iterable<Lease> {
     return this.#parts.table.records();
   }
 
-  /** The record of an address. */
+  /** The lease record of an address. */
   findLease(address: Ipv4): Lease | undefined {
     return this.#parts.table.find(address);
   }
@@ -307,14 +307,14 @@ export class Rack {
     return this.#parts.table.findRunning(macs, this.#parts.clock.now());
   }
 
-  /** Files that machines are loading. */
+  /** The number of files that machines are loading. */
   get transfers(): number {
     return this.tftp.counters().active + this.http.sending;
   }
 
   /**
-   * Takes nothing new but questions for names, and lets what is under way come to its end: answers that wait for the disk, and
-   * transfers. Configurations and interfaces no longer matter.
+   * Accepts no new requests except DNS queries, and finishes work in progress: replies that wait for the disk, and transfers. Ignores
+   * configurations and interface changes from now on.
    */
   async drain(graceMs: number): Promise<void> {
     this.#draining = true;
@@ -356,8 +356,8 @@ export class Rack {
     return plan === undefined ? undefined : this.#loops.foresee(query, plan, boot, this.#parts.clock.now());
   }
 
-  /** Publishes what TFTP and HTTP tell, with the machine where its address is another DHCP server's. */
-  #tellOfFiles(event: RackEvent): void {
+  /** Publishes events of TFTP and HTTP, and adds the machine if its address is another DHCP server's. */
+  #publishFiles(event: RackEvent): void {
     const { address } = event;
     const mac = event.mac !== undefined || address === undefined ? undefined : this.elsewhere.macOf(address);
     const whole = mac === undefined ? event : { ...event, mac };
@@ -368,11 +368,11 @@ export class Rack {
 
   #macOf(peer: Ipv4): MacAddress | undefined {
     if (this.elsewhere.isElsewhere(peer)) return this.elsewhere.macOf(peer);
-    // The lease of a machine that loads runs on (`loading.ts`): one that has ended says nothing of who uses the address now.
+    // A loading machine's lease keeps running (`loading.ts`), so an ended lease says nothing about the address's present user.
     return this.#activeLease(peer)?.mac;
   }
 
-  /** A machine takes an address of another DHCP server: from now on it is known by it, and named where the region knows it. */
+  /** Records that a machine takes an address of another DHCP server; a machine that the region knows gets its name there. */
   #addressSeen(claim: AddressClaim): void {
     const { mac, address, at } = claim;
     this.elsewhere.claim(claim);

@@ -1,44 +1,44 @@
-// Whether the rack is ready: every door that can be open is open, leases can be written. Pure.
+// Judges whether the rack is ready: every listener that can be open is open, and leases can be written. Pure.
 //
-// 1. What waits for an interface or an address is not a fault: a rack whose cable is out is as ready as it can be.
+// 1. Waiting for an interface or an address is not a fault: a rack with an unplugged cable is as ready as it can be.
 
 import type { RackConfig } from '../../config/rack-config.ts';
 import { formatIpv4, type Ipv4, isLoopback } from '../../net/address.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { Readiness } from '../../observe/instrument-server.ts';
 
-/** An address and port that is listened on. */
+/** An address and port of a listener. */
 interface Place {
   readonly address: Ipv4;
   readonly port: number;
 }
 
-/** What is asked. */
+/** The facts that decide readiness. */
 export interface ReadinessFacts {
   readonly config: RackConfig;
   readonly host: readonly HostInterface[];
-  /** Undefined: the rack has not begun. */
+  /** Undefined until the rack has started. */
   readonly doors:
     | {
         readonly dhcpProblems: readonly { readonly name: string; readonly code: string; readonly text: string }[];
         readonly tftp: readonly Place[];
         readonly http: readonly Place[];
         readonly dns: readonly Place[];
-        /** What is wrong with the boot tree; undefined: nothing. */
+        /** The problem of the boot tree; undefined if it has none. */
         readonly treeProblem?: string | undefined;
       }
     | undefined;
-  /** Undefined: leases can be written; else why not. */
+  /** Why leases cannot be written; undefined if they can. */
   readonly journalProblem: string | undefined;
 }
 
-/** Socket problems that pass by themselves when the interface or address comes: waited for, not failed. */
+/** Errors of sockets that wait for an interface or address to appear, as opposed to failures. */
 export const WAITED_FOR: ReadonlySet<string> = new Set(['interface-missing', 'address-not-here']);
 
-/** Judges. */
+/** Judges readiness from the facts. */
 export function judgeReadiness({ config, host, doors, journalProblem }: ReadinessFacts): Readiness {
   const notReady: { what: string; reason: string }[] = [];
-  if (doors === undefined) notReady.push({ what: 'rack', reason: 'it is starting' });
+  if (doors === undefined) notReady.push({ what: 'rack', reason: 'starting' });
   else {
     for (const { name, code, text } of doors.dhcpProblems) {
       if (!WAITED_FOR.has(code)) notReady.push({ what: `dhcp ${name}`, reason: text });
@@ -53,7 +53,7 @@ export function judgeReadiness({ config, host, doors, journalProblem }: Readines
     for (const [what, places, open] of wanted) {
       for (const { address, port } of places) {
         if (open.some((one) => one.address === address && one.port === port) || !isHere(address, host)) continue;
-        notReady.push({ what: `${what} ${formatIpv4(address)}:${port}`, reason: 'it does not listen' });
+        notReady.push({ what: `${what} ${formatIpv4(address)}:${port}`, reason: 'not listening' });
       }
     }
   }

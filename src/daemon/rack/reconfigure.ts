@@ -1,10 +1,10 @@
-// How a configuration takes the place of another in everything that runs: the boot tree, the log, the region's door, the rack's doors.
+// Replaces the configuration in everything that runs: the boot tree, the log, the region's listeners, and the rack's servers.
 //
-//   next: ports free? ─ tree ─ log ─ region's new listeners beside the old ─ rack (the door among them) ─┬─ old listeners close
-//                                                                                                        └─ failed: back to `before`
+//   next: ports free? ─ tree ─ log ─ open the region's new listeners ─ rack (now forwards to them) ─┬─ close the region's old listeners
+//                                                                                                    └─ failed: back to `before`
 //
-// 1. What can fail comes before what cannot be taken back; after a failure everything is as before.
-// 2. The door through which requests of machines reach the region is open before the rack uses it, and until it no longer does.
+// 1. Steps that can fail precede steps that cannot be undone; after a failure everything is as before.
+// 2. The region's listener for machines' requests is open before the rack uses it, and stays open until the rack no longer does.
 
 import type { Clock } from '../../clock.ts';
 import type { RunningLease } from '../../config/difference.ts';
@@ -23,11 +23,11 @@ import type { LiveTree } from './live-tree.ts';
 import type { Rack } from './rack.ts';
 import { checkNewListeners } from './region-preflight.ts';
 
-/** How long the region may take to open a listener. */
+/** How long the region may take to open a listener, in milliseconds. */
 const DOOR_MS_MAX = 5000;
 const DOOR_LOOK_MS = 20;
 
-/** What runs; parts that are not there yet are undefined. */
+/** The running parts; undefined until they are open. */
 export interface RunningParts {
   readonly clock: Clock;
   readonly publish: (event: DaemonEvent) => void;
@@ -37,11 +37,11 @@ export interface RunningParts {
   readonly log: Pick<Log, 'moveTo'>;
   readonly uplink: () => RackUplink | undefined;
   readonly regionConfig: (config: RackConfig) => RegionConfig;
-  /** Told when a configuration is in force: what reads it for itself looks again. */
+  /** Called when a configuration is in force, for parts that read it themselves. */
   readonly applied: (config: RackConfig) => void;
 }
 
-/** The ports through which a configuration reaches what runs. */
+/** Connects the configuration to the running parts. */
 export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
   return {
     clock: parts.clock,
@@ -49,7 +49,7 @@ export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
     host: parts.host,
     leases: () => runningLeases(parts),
     async apply(next, before) {
-      // What the next start would refuse is refused now, before anything has moved; a remote region has no listener here.
+      // Refuse now, before any change, what the next start would refuse; a remote region has no listener here.
       if (next.uplink.mode === 'embedded') await checkNewListeners(next.region, before.region);
       try {
         await putInForce(parts, next, before);
@@ -64,7 +64,7 @@ export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
       parts.applied(config);
       for (const text of configNotes(config)) parts.publish({ kind: 'daemon.note', at: parts.clock.now(), text });
     },
-    // What the rack says of itself names what it could not use.
+    // The rack's description names the settings that it refused.
     refused: () => parts.uplink()?.introduce(),
   };
 }
@@ -76,7 +76,7 @@ async function putInForce(parts: RunningParts, next: RackConfig, before: RackCon
   await parts.rack()?.configure(next, parts.host());
 }
 
-/** Has the region listen where the rack is going to pass requests on to, beside where it listens now. */
+/** Makes the region also listen on the address that the rack will forward requests to, in addition to its present listeners. */
 async function openDoor(parts: RunningParts, next: RackConfig, before: RackConfig): Promise<void> {
   const uplink = parts.uplink();
   const door = next.http.region;
@@ -92,11 +92,11 @@ async function openDoor(parts: RunningParts, next: RackConfig, before: RackConfi
   uplink.configure(parts.regionConfig(before));
   throw new RackError(
     'region-failed',
-    `region.listen: the region did not open ${name} within ${DOOR_MS_MAX / 1000} s; see who has that port, or choose another`,
+    `region.listen: the region did not open ${name} within ${DOOR_MS_MAX / 1000} s; find the program that uses the port, or choose another`,
   );
 }
 
-/** In order of no kind; leases may change while they are gone through. */
+/** The running leases, unordered; they may change during the iteration. */
 function* runningLeases({ clock, rack }: RunningParts): Generator<RunningLease> {
   for (const lease of rack()?.leases() ?? []) {
     if (isActive(lease, clock.now())) yield { address: lease.address, mac: formatMac(lease.mac) };

@@ -1,5 +1,5 @@
-// Whether the region will be able to start, asked before the first machine is answered: its database opens, and its ports are free.
-// A rack that would have to stop again must not have handed out an address before. It need not stop for a damaged database.
+// Checks, before the first machine is answered, that the region will be able to start: its database opens and its ports are free.
+// A rack that would have to stop again must not have granted an address first. A damaged database does not stop the rack.
 
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -13,9 +13,10 @@ import { openDatabaseFile } from '../../store/database-file.ts';
 import { REGION_DATABASE, REGION_FILE } from '../../store/region-schema.ts';
 
 /**
- * @param doors of the rack, which are looked at where the region's own are taken
- * @returns what is wrong with the region's database, which is damaged; undefined: nothing
- * @throws RackError as the region itself would: `store-newer` and the like, `certificate-unusable`, `address-in-use`, `permission-denied`; with
+ * Checks the region's database, certificate and ports.
+ * @param doors the rack's own TCP listeners; checked only if a port of the region is taken
+ * @returns how the region's database is damaged; undefined if it is not
+ * @throws RackError as the region would: `store-newer` and the like, `certificate-unusable`, `address-in-use`, `permission-denied`; it names
  *   every port that is taken
  */
 export async function checkRegion(
@@ -28,7 +29,7 @@ export async function checkRegion(
     ...config.listen.map((place) => ({ ...place, setting: 'region.listen' })),
     ...(config.tls?.listen ?? []).map((place) => ({ ...place, setting: 'region.tls.listen' })),
   ]);
-  // Where the start fails anyway, whoever frees one port is told of the others, too.
+  // The start fails anyway, so name all taken ports at once.
   const failures = failed.length === 0 ? [] : [...failed, ...(await findTaken(doors))];
   const failure = joinFailures(failures);
   if (failure !== undefined) throw failure;
@@ -45,20 +46,20 @@ function findDamage(stateDir: string): string | undefined {
   }
 }
 
-/** A port that is listened on over TCP, and what names it. */
+/** A TCP listener and the setting that names it. */
 export interface Door {
   readonly host: string;
   readonly port: number;
   readonly setting: string;
 }
 
-/** The doors of the rack that TCP opens. */
+/** The rack's own TCP listeners. */
 export const doorsOf = ({ http, dns }: Pick<RackConfig, 'http' | 'dns'>): readonly Door[] => [
   ...http.listen.map(({ address, port }) => ({ host: formatIpv4(address), port, setting: 'boot.http.listen' })),
   ...dns.listen.map((address) => ({ host: formatIpv4(address), port: dns.listenPort, setting: 'dns.listen' })),
 ];
 
-/** What the system says of those that cannot be opened. */
+/** The errors of the ports that cannot be opened. */
 async function findTaken(places: readonly Door[]): Promise<readonly RackError[]> {
   const found: RackError[] = [];
   for (const { host, port, setting } of places) {
@@ -75,7 +76,7 @@ async function findTaken(places: readonly Door[]): Promise<readonly RackError[]>
 type Place = RegionConfig['listen'][number];
 const EVERYWHERE = '0.0.0.0';
 
-/** The listeners of `next` on ports that the region does not hold by `before`: what it holds is no stranger's. */
+/** The listeners of `next` on ports that the region did not already hold under `before`. */
 export function newListeners(
   next: Pick<RegionConfig, 'listen' | 'tls'>,
   before: Pick<RegionConfig, 'listen' | 'tls'>,
@@ -89,7 +90,7 @@ export function newListeners(
   return { listen: next.listen.filter(isNew), tlsListen: (next.tls?.listen ?? []).filter(isNew) };
 }
 
-/** Whether a running region will be able to open its further listeners. @throws RackError as the start does */
+/** Checks that a running region will be able to open its additional listeners. @throws RackError as the start does */
 export async function checkNewListeners(
   next: Pick<RegionConfig, 'listen' | 'tls'>,
   before: Pick<RegionConfig, 'listen' | 'tls'>,
@@ -99,7 +100,7 @@ export async function checkNewListeners(
   for (const { host, port } of tlsListen) await checkPort(host, port, 'region.tls.listen');
 }
 
-/** Opens the port and closes it again. An address that is not here yet is one that the region waits for. */
+/** Opens the port and closes it again. An address that the host does not have yet is fine: the region waits for it. */
 function checkPort(host: string, port: number, setting: string): Promise<void> {
   const server = createServer();
   return new Promise((resolve, reject) => {

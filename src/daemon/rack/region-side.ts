@@ -1,9 +1,9 @@
-// The rack's side of its region, as the daemon needs it: which thread stands for the region, by what the rack is known to it, and what is
-// done while it does not answer.
+// The rack's side of its region: starts the region's or the uplink's thread, holds the rack's identity, and stands in for a region that does
+// not answer.
 //
-// 1. What is wrong with the rack's identity, its key or a certificate file is told before anything is served.
-// 2. The region starts after the rack answers, and never holds it up. It is told of what the rack did before that, too.
-// 3. A damaged database of the region takes no building down: leases, names and boots of known machines go on, and the region is tried again.
+// 1. A problem with the rack's identity, its key or a certificate file is reported before anything is served.
+// 2. The region starts after the rack answers and never delays it. Events from before that reach it too.
+// 3. A damaged region database does not stop the rack: leases, names and boots of known machines continue, and the region is restarted.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,19 +34,19 @@ import type { DaemonEvent } from './events.ts';
 import type { Rack } from './rack.ts';
 import { checkRegion, doorsOf } from './region-preflight.ts';
 
-/** How long the region may take to store what it has and to end. */
+/** How long the region may take to store its data and end, in milliseconds. */
 const REGION_STOP_MS = 5000;
-/** Memory of the thread: old and young generation, in MiB. */
+/** Heap limits of the uplink thread: old and young generation, in MiB. */
 const UPLINK_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 } as const;
 const SECRET_BYTES = 24;
 /**
- * Reports of machines that are kept while the region is away: a hall that is switched on at once, and then no flood. A few hosts together
- * can use it up; then a machine is told 503, and asks again. It fills with time.
+ * The rate of machine reports that are kept while the region is away: enough for a hall that is powered on at once, but not for a flood. A
+ * few hosts together can use it up; then a machine gets a 503 and tries again. It refills with time.
  */
 export const KEPT_RATE = { perSecond: 5, burst: 2000 } as const;
-/** The same of one address, which may be that of a router with a rack of machines behind it. */
+/** The same for one address, which may be a router's with many machines behind it. */
 export const KEPT_PER_ADDRESS = { perSecond: 1, burst: 250 } as const;
-/** Ample for a bundle of all authorities that a system trusts. */
+/** Ample for a bundle of all certificate authorities that a system trusts. */
 const CERTIFICATES_BYTES_MAX = 4 * 1024 * 1024;
 const AGENT = join(import.meta.dirname, '..', '..', 'images', 'agent');
 
@@ -57,37 +57,37 @@ export interface RegionSideParts {
   readonly config: () => RackConfig;
   readonly regionConfig: (config: RackConfig) => RegionConfig;
   readonly describe: (uuid: string) => RackDescription;
-  /** Of whose leases the region is told each event. */
+  /** The machines whose every lease event is sent to the region. */
   readonly acquaintance: Acquaintance;
-  /** Puts a desired state into force. */
+  /** Applies a desired state. */
   readonly apply: (state: DesiredState) => Promise<void>;
-  /** The region cannot start, and never did. */
+  /** Called when the region cannot start and never did. */
   readonly onFatal: (error: RackError) => void;
 }
 
-/** Whom a rack knows: the machines of the desired state in force, and who has leases of it. */
+/** The hosts that a rack knows: the machines of the desired state in force, and the holders of leases. */
 export const acquaintanceOf = (rack: () => Pick<Rack, 'machines' | 'leasesOf'> | undefined): Acquaintance => ({
   isMachine: (mac) => rack()?.machines.findByMac(mac) !== undefined,
   leasesOf: (macs) => rack()?.leasesOf(macs) ?? [],
 });
 
-/** How the region is reached: opened before anything is served. */
+/** How the region is reached; read before anything is served. */
 interface Access {
   readonly uplink: UplinkConfig;
   readonly uuid: string;
-  /** Undefined: the region is embedded. */
+  /** Undefined for an embedded region. */
   readonly key: RegionKey | undefined;
   readonly ca: string | undefined;
 }
 
 export class RegionSide {
   readonly #parts: RegionSideParts;
-  /** Tells an embedded region that the caller is this process. */
+  /** Proves to an embedded region that the caller is this process. */
   readonly secret: string;
   #access: Access | undefined;
   #uplink: RackUplink | undefined;
   #wasUp = false;
-  /** What is wrong with the region's database; the rack starts without its region then. */
+  /** How the region's database is damaged; the rack then starts without its region. */
   #damage: string | undefined;
 
   constructor(parts: RegionSideParts) {
@@ -96,8 +96,8 @@ export class RegionSide {
   }
 
   /**
-   * Reads by what the rack is known. The state directory must exist.
-   * @throws RackError as reading the identity, the key and the certificates does
+   * Reads the rack's identity, key and certificates. The state directory must exist.
+   * @throws RackError as these reads do
    */
   identify(): void {
     const { stateDir, uplink } = this.#parts.config();
@@ -112,7 +112,8 @@ export class RegionSide {
   }
 
   /**
-   * Whether the region will be able to start. A damaged database is none of the rack's: it serves by the machines that it knew last.
+   * Checks that the region will be able to start. A damaged region database does not fail the check: the rack serves the machines that it
+   * knew last.
    * @throws RackError as the region would
    */
   async check(): Promise<void> {
@@ -124,19 +125,19 @@ export class RegionSide {
   get uuid(): string {
     return this.#access?.uuid ?? '';
   }
-  /** Undefined: nothing is gathered yet. */
+  /** Undefined until `gather` was called. */
   get uplink(): RackUplink | undefined {
     return this.#uplink;
   }
   status(): UplinkStatus | undefined {
     return this.#uplink?.status();
   }
-  /** By what the boot listener says that a request comes from this rack: `X-Rackboot-Rack`. */
+  /** Sent by the boot listener in `X-Rackboot-Rack` to prove that a request comes from this rack. */
   get rackSecret(): string {
     const key = this.#access?.key;
     return key === undefined ? this.secret : `${key.token}:${key.secret}`;
   }
-  /** The region as the control socket asks it: by a door of its own, so that nobody else's connections stand in its way. */
+  /** The region's endpoint for the control socket: its own socket, which connections of other clients cannot block. */
   get door(): RegionEndpoint | undefined {
     const { http, stateDir } = this.#parts.config();
     const socketPath = join(stateDir, OPERATOR_SOCKET);
@@ -145,13 +146,13 @@ export class RegionSide {
   get certificates(): string | undefined {
     return this.#access?.ca;
   }
-  /** Where people ask the region instead of here; undefined: here. */
+  /** The URL of a remote region, to which people's requests belong; undefined for an embedded region. */
   get elsewhere(): string | undefined {
     const { uplink } = this.#parts.config();
     return uplink.mode === 'remote' ? uplink.url : undefined;
   }
 
-  /** What the boot listener does while the region does not answer; undefined: the region is embedded. */
+  /** The boot listener's stand-in for a region that does not answer; undefined for an embedded region. */
   standIn(): RegionStandIn | undefined {
     if (this.#access?.key === undefined) return undefined;
     const { clock, config } = this.#parts;
@@ -163,7 +164,7 @@ export class RegionSide {
       isManaged: (address) => config().clusterInterfaces.some(({ network }) => networkContains(network, address)),
       keep: async ({ peer, contentType, path, body, token, bootMac }) => {
         if (this.#uplink?.status().state === 'rejected') return 'the region refuses this rack';
-        if (!limiter.allows(formatIpv4(peer), clock.now())) return 'too many reports at a time';
+        if (!limiter.allows(formatIpv4(peer), clock.now())) return 'too many reports at once';
         const post = {
           at: Math.round(clock.wallTimeMs()),
           peer: formatIpv4(peer),
@@ -179,8 +180,8 @@ export class RegionSide {
   }
 
   /**
-   * From now on the events of the rack are kept for the region.
-   * @param state what was cached, and is in force
+   * Starts keeping the rack's events for the region.
+   * @param state the cached desired state, which is in force
    */
   gather({ version }: DesiredState): void {
     const { clock, stream, config, describe, acquaintance, apply } = this.#parts;
@@ -199,7 +200,7 @@ export class RegionSide {
       onDesiredState: apply,
       onListening: (addresses) => {
         this.#wasUp = true;
-        // A remote region says by itself when it answers.
+        // The uplink publishes its own event for a remote region.
         if (config().uplink.mode === 'embedded')
           this.#publish({ kind: 'region.up', at: clock.now(), addresses: addresses.join(' ') });
       },
@@ -237,7 +238,7 @@ export class RegionSide {
       this.#publish({ kind: 'region.down', at: this.#parts.clock.now(), reason, retryMs });
       return;
     }
-    // A region that was up and now refuses ends, which is reported with its reason, and is tried again; so is one whose database is damaged.
+    // A region that was up and now fails is reported and restarted; so is one with a damaged database.
     if (!this.#wasUp && this.#damage === undefined) this.#parts.onFatal(new RackError('region-failed', reason));
   }
 
@@ -250,12 +251,12 @@ function readScript(name: 'agent.sh' | 'enlist.preseed'): string | undefined {
   try {
     return readFileSync(join(AGENT, name), 'utf8');
   } catch {
-    // A machine is told 503 then, as by a region without it.
+    // Machines then get a 503, as from a region without this script.
     return undefined;
   }
 }
 
-/** @throws RackError when the outbox cannot be used, and will not be by waiting */
+/** @throws RackError when the outbox cannot be used, and waiting would not help */
 function checkOutbox(stateDir: string): void {
   try {
     openOutboxStore({ stateDir }).close();
@@ -271,7 +272,7 @@ function readCertificates(path: string): string {
   } catch (cause) {
     throw new RackError(
       'config-invalid',
-      `region.ca_file: ${path} cannot be read (${osErrorCode(cause) ?? errorText(cause)}): correct the key, or the file`,
+      `region.ca_file: ${path} cannot be read (${osErrorCode(cause) ?? errorText(cause)}): correct the setting, or the file`,
       { cause },
     );
   }

@@ -1,17 +1,17 @@
-// The rack's state in one line, for people who ask the system's manager of services: what is served, what waits, what is wrong. Pure.
+// The rack's state in one line for the service manager: the served networks, waiting interfaces, and faults. Pure.
 
 import type { Clock } from '../../clock.ts';
 import type { UplinkStatus } from '../../uplink/rack-uplink.ts';
 import type { InterfaceState } from './interface-states.ts';
 
-/** Networks named in the line; of more it says how many. */
+/** The most networks named in the line; the rest are counted. */
 const NAMED_MAX = 4;
 
 export interface LineSources {
   readonly interfaces: readonly InterfaceState[];
-  /** Undefined: this rack has no region yet. */
+  /** Undefined until the link to the region exists. */
   readonly region: UplinkStatus | undefined;
-  /** When the region was first seen not to answer, wall time in milliseconds; undefined: it answers. */
+  /** When the region stopped answering, wall time in milliseconds; undefined if it answers. */
   readonly regionAwaySinceMs: number | undefined;
   readonly journal: { readonly available: boolean; readonly reason: string | undefined };
 }
@@ -22,22 +22,22 @@ export function statusLine({ interfaces, region, regionAwaySinceMs, journal }: L
   const parts = [served.length === 0 ? 'serving no network' : `serving ${listed(served)}`];
   const waiting = interfaces.filter(({ serving }) => !serving).map(({ reason }) => reason);
   if (waiting.length > 0) parts.push(`waiting: ${listed(waiting)}`);
-  if (!journal.available) parts.push(`no leases: ${journal.reason ?? 'too many wait for the disk'}`);
+  if (!journal.available) parts.push(`cannot grant leases: ${journal.reason ?? 'too many wait for the disk'}`);
   const about = regionText(region, regionAwaySinceMs);
   if (about !== undefined) parts.push(about);
   return parts.join('; ');
 }
 
-/** Undefined: the region answers. */
+/** Undefined if the region answers. */
 function regionText(region: UplinkStatus | undefined, awaySinceMs: number | undefined): string | undefined {
   if (region?.state === 'up') return undefined;
   switch (region?.state) {
     case undefined:
     case 'starting':
     case 'registering':
-      return 'region is awaited';
+      return 'region is starting';
     case 'pending':
-      return 'region: an administrator has to accept this rack';
+      return 'region: an administrator must accept this rack';
     case 'rejected':
     case 'incompatible':
       return `region: ${region.link?.text ?? region.state}`;
@@ -60,11 +60,11 @@ export interface StatusLineSources {
   readonly clock: Clock;
   readonly interfaces: () => readonly InterfaceState[];
   readonly region: () => UplinkStatus | undefined;
-  /** Undefined: it is not open yet. */
+  /** Undefined until it is open. */
   readonly journal: () => LineSources['journal'] | undefined;
 }
 
-/** What makes the line anew at each call, and remembers since when the region is away. */
+/** Returns a function that renders the line, and remembers since when the region is away. */
 export function followStatus(sources: StatusLineSources): () => string {
   let regionAwaySinceMs: number | undefined;
   return () => {

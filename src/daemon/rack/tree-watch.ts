@@ -1,28 +1,28 @@
-// Watches the boot tree: says when something in it changed and came to rest.
+// Watches the boot tree, and reports when something in it has changed and settled.
 //
-// 1. Links in the tree are watched, not followed: what one of them leads to lies in the tree too, or does not exist for machines.
+// 1. Symbolic links in the tree are watched but not followed: a target lies in the tree too, or does not exist for machines.
 
 import { watch } from 'chokidar';
 import type { Clock, Instant, Timer } from '../../clock.ts';
 import { errorText } from '../../errors.ts';
 import { TREE_DEPTH_MAX } from '../../files/tree-index.ts';
 
-/** Changes closer together than this are one. */
+/** Changes closer together than this, in milliseconds, count as one. */
 const SETTLE_MS = 250;
-/** While changes go on and on, they are told this often all the same: what fills the tree must not do so unseen. */
+/** Continuous changes are reported this often, in milliseconds, so that a tree that is being filled does not go unnoticed. */
 export const SETTLE_MS_MAX = 2000;
 /**
- * Changes that are taken in before they come to rest. Only whoever writes into the tree can fill it. The watch then ends at once: it would go
- * on to look at each file by itself, for which everybody else's reads from the disk would wait.
+ * The most changes taken before they settle. Only a host that can write to the tree can reach this bound. The watch then ends immediately:
+ * it would otherwise examine each file, and all other reads from the disk would wait.
  */
 export const CHANGES_MAX = 5000;
-/** What a watch tells its owner. */
+/** The callbacks of a watch. */
 export interface WatchEvents {
   /** Something changed, or may have changed before the watch began. */
   readonly onChange: () => void;
-  /** There were more than CHANGES_MAX; the watch has ended. */
+  /** There were more than CHANGES_MAX changes; the watch has ended. */
   readonly onFlood: () => void;
-  /** The system allows no such watch, which has ended. */
+  /** The system refused the watch, which has ended. */
   readonly onFailed: (reason: string) => void;
 }
 
@@ -32,8 +32,8 @@ export interface TreeWatch {
 }
 
 /**
- * Watches a tree from now on, down to TREE_DEPTH_MAX directories below its root.
- * @param directory without a link in it: of a link only the link itself would be watched
+ * Starts watching a tree, down to TREE_DEPTH_MAX directories below its root.
+ * @param directory a path without symbolic links: of a link, only the link itself would be watched
  */
 export function watchTree(directory: string, clock: Clock, { onChange, onFlood, onFailed }: WatchEvents): TreeWatch {
   let timer: Timer | undefined;
@@ -61,11 +61,11 @@ export function watchTree(directory: string, clock: Clock, { onChange, onFlood, 
   const close = (): void => {
     closed = true;
     timer?.cancel();
-    // It ends by itself; nothing is told any more.
+    // It closes in the background; no event is reported any more.
     void watcher.close();
   };
   watcher.on('all', changed);
-  // What came before the watch was complete was not told.
+  // Changes before the watch was complete were not reported.
   watcher.on('ready', changed);
   watcher.on('error', (error) => {
     if (closed) return;

@@ -1,23 +1,23 @@
-// That a rack whose region is elsewhere serves no network, and what to do: its own region had kept them, and the one that accepted it has none
-// for it. Pure.
+// Explains why a rack with a remote region serves no network: its own region kept the networks before, and the region that accepted the rack
+// has none for it. Pure.
 
 import type { RackConfig } from '../../config/rack-config.ts';
 import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
 import { formatNetwork } from '../../net/address.ts';
 
-/** Networks that are named; of more it says how many. */
+/** The most networks that are named; the rest are counted. */
 const NAMED_MAX = 4;
 
-/** The networks that a change of the store took away. */
+/** The networks that a change of the store removed. */
 export interface LostNetworks {
   readonly sinceWallMs: number;
   /** Each with its name. */
   readonly networks: string;
-  /** The command by which the region gets the first of them back. */
+  /** The command that restores the first of them in the region. */
   readonly command: string;
 }
 
-/** What was lost when `after` came in the place of `before`; undefined: some network is still served, or none was before. */
+/** Finds the networks lost when `after` replaced `before`; undefined if a network is still served, or none was before. */
 export function findLost(
   before: { readonly config: RackConfig; readonly merged: Settings },
   after: RackConfig,
@@ -40,7 +40,7 @@ export function findLost(
 const setCommand = (name: string, value: string, rack: string): string =>
   `rackboot config set ${INTERFACES_KEY}.${name} '${value.replaceAll("'", "'\\''")}' --rack ${rack}`;
 
-/** The fault in a sentence with its remedy; undefined: there is none. @param file the rack's configuration */
+/** A sentence with the fault and its remedy; undefined if there is none. @param file the rack's configuration file */
 export function unservedText(
   { clusterInterfaces, uplink, name }: Pick<RackConfig, 'clusterInterfaces' | 'uplink' | 'name'>,
   file: string,
@@ -49,11 +49,11 @@ export function unservedText(
   if (clusterInterfaces.length > 0 || uplink.mode !== 'remote') return undefined;
   if (lost === undefined) {
     const command = setCommand('NAME', '{ … }', name);
-    return `serves no network: neither ${file} nor its region names one; write ${INTERFACES_KEY} into ${file}, or at the region: ${command}`;
+    return `serves no network: neither ${file} nor its region names one; add ${INTERFACES_KEY} to ${file}, or run at the region: ${command}`;
   }
   const since = new Date(lost.sinceWallMs).toISOString().replace(/\.\d+Z$/, 'Z');
   return (
-    `serves no network since it was accepted (${since}): the region keeps no settings for ${lost.networks}; ` +
-    `write ${INTERFACES_KEY} into ${file}, or at the region: ${lost.command}`
+    `has served no network since it was accepted (${since}): the region has no settings for ${lost.networks}; ` +
+    `add ${INTERFACES_KEY} to ${file}, or run at the region: ${lost.command}`
   );
 }

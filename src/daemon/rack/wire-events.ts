@@ -1,4 +1,4 @@
-// What the rack tells of its wires (`neighbourhood.ts`): hosts that are seen, and IPv6 routers that are not there.
+// The events of the rack's wires (`neighbourhood.ts`): hosts that were seen, and answers to IPv6 router solicitations.
 
 import type { EventKind, RackEvent } from '../../event.ts';
 
@@ -7,38 +7,38 @@ export const NET_EVENTS = {
     level: 'debug',
     message: 'host seen',
     explanation:
-      'A host was seen for the first time on a network of this rack, with this address. `rackboot neighbours` lists all of them. ' +
-      'In a flood only some are published.',
+      'A host was seen with this address for the first time on a network of this rack. `rackboot neighbours` lists all hosts. ' +
+      'During a flood only a sample is published.',
   },
   'net.neighbour-moved': {
     level: 'info',
-    message: 'address belongs to another host now',
+    message: 'address moved to another host',
     explanation:
-      'An address is used by another hardware address (mac) than before (previous). That is as it should be where a lease ended and ' +
-      'another machine got the address, or where a network card was changed. Where the two go on taking turns, two hosts have the ' +
-      'same address: find them with `rackboot neighbours`, and take one of them off the network.',
+      'A different hardware address (mac) than before (previous) uses an address. This is normal after a lease ended and another ' +
+      'machine got the address, or after a network card was replaced. If the two keep taking turns, two hosts have the same address: ' +
+      'find them with `rackboot neighbours`, and disconnect one of them.',
   },
   'net.router-seen': {
     level: 'info',
     message: 'IPv6 router seen',
     explanation:
-      'A real IPv6 router sends its advertisements on this network, so machines that look for one are left to it. If it stays silent ' +
-      'for 35 minutes, Rackboot tells machines that boot that there is none, so that iPXE need not wait.',
+      'A real IPv6 router advertises itself on this network, so Rackboot leaves router solicitations to it. After 35 minutes without ' +
+      'an advertisement, Rackboot again tells booting machines that there is no router, so that iPXE does not have to wait.',
   },
   'net.router-answered': {
     level: 'debug',
     message: 'machine told that there is no IPv6 router',
     explanation:
-      'A machine that boots looked for an IPv6 router on a network that has none, and was told so. iPXE waits about 13 s otherwise. ' +
-      'Nothing needs to be done; `answer_router_solicitations: false` of the cluster interface ends it.',
+      'A booting machine looked for an IPv6 router on a network without one, and was told that there is none. Otherwise iPXE would wait ' +
+      'about 13 s. Nothing needs to be done; `answer_router_solicitations: false` in the cluster interface turns this off.',
   },
   'net.router-answer-failed': {
     level: 'info',
     message: 'machine could not be told that there is no IPv6 router',
     explanation:
-      'A machine that boots looked for an IPv6 router and got no answer from this rack; it waits about 13 s and boots on. The reason is ' +
-      "the operating system's error code, or host-forwards-ipv6: this host forwards IPv6, so it may be a router itself, and is left to " +
-      'say so. In that case let it advertise, or say `answer_router_solicitations: false`.',
+      'A booting machine looked for an IPv6 router and got no answer from this rack; it waits about 13 s and then continues. The reason ' +
+      "is the operating system's error code, or host-forwards-ipv6: this host forwards IPv6 and may be a router itself, so Rackboot does " +
+      'not answer for it. In that case let it advertise itself, or set `answer_router_solicitations: false`.',
   },
 } as const satisfies Record<string, EventKind>;
 
@@ -48,7 +48,7 @@ export type NetEventKind = keyof typeof NET_EVENTS;
 export interface NetEvent extends RackEvent {
   readonly kind: NetEventKind;
   readonly interface: string;
-  /** A moved address: the hardware address that had it before, as text. */
+  /** For a moved address: the hardware address that had it before, as text. */
   readonly previous?: string | undefined;
   readonly reason?: string | undefined;
 }

@@ -1,4 +1,4 @@
-// Whether a configuration fits the host that it is to run on, at a start.
+// Checks at startup that the configuration fits the host.
 
 import { findHostOverlaps } from '../../config/host-check.ts';
 import { formatProblems } from '../../config/load.ts';
@@ -6,7 +6,7 @@ import type { RackConfig } from '../../config/rack-config.ts';
 import { RackError } from '../../errors.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 
-/** @throws RackError `config-invalid`: names each key of `file` that does not fit the interfaces of the host */
+/** @throws RackError `config-invalid`, naming each key of `file` that does not fit the host's interfaces */
 export function checkHost(file: string, config: RackConfig, host: readonly HostInterface[]): void {
   const problems = findHostOverlaps(config, host);
   if (problems.length > 0) throw new RackError('config-invalid', formatProblems(file, problems));

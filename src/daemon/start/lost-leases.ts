@@ -1,11 +1,11 @@
-// What a start says when the leases of the rack are gone.
+// Reports at startup that the rack's leases are gone.
 
 import type { Clock } from '../../clock.ts';
 import { findLostLeases } from '../../store/lost-leases.ts';
 import type { DaemonEvent } from '../rack/events.ts';
 
-/** Tells of leases that are gone, before the file is made anew. @returns what status and doctor are to say of them */
-export function tellLostLeases(
+/** Reports missing leases; call it before the file is created again. @returns the notes for `rackboot status` and `rackboot doctor` */
+export function reportLostLeases(
   stateDir: string,
   { clock, publish }: { readonly clock: Clock; readonly publish: (event: DaemonEvent) => void },
 ): readonly string[] {

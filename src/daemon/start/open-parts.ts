@@ -1,4 +1,4 @@
-// Opens the parts of a rack that need nothing of each other, side by side: a start waits for the slowest alone.
+// Opens the independent parts of a rack in parallel: the start takes as long as the slowest of them.
 
 import type { Clock } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
@@ -11,9 +11,9 @@ type Close = () => Promise<void> | void;
 type TreePorts = Parameters<typeof LiveTree.open>[1];
 
 /**
- * @param opened takes how to close each part once it is open, also when another one cannot be opened
- * @param ready what must be well besides; it is waited for, too
- * @throws RackError what the first part says that cannot be opened
+ * @param opened receives a function that closes each opened part, even if another part cannot be opened
+ * @param ready a further check that must succeed; it is awaited as well
+ * @throws RackError the error of the first part that cannot be opened
  */
 export async function openParts(
   { stateDir, boot }: RackConfig,
@@ -33,7 +33,7 @@ export async function openParts(
     open(LiveTree.open(boot.tree, { clock, publish }), (tree) => tree.close()),
     ready,
   ] as const;
-  // All come to their end first, so that what did open is closed when something else did not.
+  // Wait for all of them, so that parts that did open are closed when another failed.
   await Promise.allSettled(opening);
   return await Promise.all(opening);
 }

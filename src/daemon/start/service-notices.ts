@@ -1,12 +1,13 @@
-// What this process tells the system's manager of services while it starts, serves, reloads and stops. Source: sd_notify(3).
+// Notifies the service manager while this process starts, serves, reloads and stops. Source: sd_notify(3).
 //
 //   starting ──ready──▶ serving ◀──around──▶ reloading
 //       └──────────────────┴──────stopping──────┴─────▶ stopping ──close──▶ silent
 //
-// 1. The watchdog is fed from the rack's loop, and only while the lease journal's worker owes no answer for half its time: a process
-//    whose loop or whose journal hangs is started anew. A disk that takes seconds is not a hang (`store/lease-journal.ts`).
-// 2. Every RELOADING is followed by a READY, whatever became of the reload.
-// 3. The manager is told to wait longer only while the loop turns, at most START_MS_MAX and STOP_MS_MAX in all.
+// 1. The rack's loop feeds the watchdog, and only while the lease journal's worker has owed an answer for less than half the watchdog time.
+//    So the service manager restarts a process whose loop or journal hangs. A disk that takes seconds is not a hang
+//    (`store/lease-journal.ts`).
+// 2. Every RELOADING is followed by a READY, whether or not the reload succeeded.
+// 3. Only a running loop asks the service manager for more time, for at most START_MS_MAX and STOP_MS_MAX in all.
 
 import { type Clock, type Instant, monotonicMicroseconds, type Timer } from '../../clock.ts';
 import type { Publish } from '../../event.ts';
@@ -14,29 +15,29 @@ import { type NotifySocket, type NotifyTerms, openNotifySocket } from '../../net
 import type { DaemonEvent } from '../rack/events.ts';
 import { followStatus, type StatusLineSources } from '../rack/status-line.ts';
 
-/** How often the status line is looked at, and sent when it changed. */
+/** How often the status line is checked; it is sent when it changed. */
 const STATUS_MS = 1000;
-/** By how much each look lengthens the time that the manager grants a start or a stop. */
+/** By how much each check extends the time that the service manager grants a start or a stop. */
 const EXTENSION_MS = 10_000;
-/** How long a start may take (a database that is checked, or copied before its migration), and a stop. */
+/** How long a start and a stop may take; a start may check a database, or copy it before a migration. */
 const START_MS_MAX = 600_000;
 const STOP_MS_MAX = 60_000;
 
 export interface ServiceNoticesParts {
   readonly clock: Clock;
-  /** Undefined: nobody waits for a word, and nothing is said. */
+  /** Undefined without a service manager: nothing is sent. */
   readonly terms: NotifyTerms | undefined;
   /** One line about what is served and what waits. */
   readonly statusLine: () => string;
-  /** How long the lease journal's worker owes an answer, in milliseconds. */
+  /** How long the lease journal's worker has owed an answer, in milliseconds. */
   readonly journalSilentMs: () => number;
-  /** Told once why the manager cannot be reached, and each time the watchdog begins to be left unfed. */
+  /** Called once when the service manager cannot be reached, and each time the watchdog stops being fed. */
   readonly onTrouble: (text: string) => void;
-  /** For tests: instead of the socket that `terms` name. */
+  /** For tests: replaces the socket that `terms` names. */
   readonly socket?: NotifySocket;
 }
 
-/** Speaks to the system's manager of services. Every method may be called when there is none. */
+/** Notifies the service manager. Every method may also be called without one. */
 export class ServiceNotices {
   readonly #parts: ServiceNoticesParts;
   readonly #socket: NotifySocket | undefined;
@@ -46,8 +47,8 @@ export class ServiceNotices {
   #reloads = 0;
   #stoppingAt: Instant;
   #progress = 'starting';
-  #said = '';
-  #hungry = false;
+  #sentLine = '';
+  #isStarved = false;
   readonly #timers: { current: Timer | undefined }[] = [];
 
   constructor(parts: ServiceNoticesParts) {
@@ -57,20 +58,20 @@ export class ServiceNotices {
     this.#stoppingAt = clock.now();
     if (terms === undefined) return;
     this.#socket = parts.socket ?? openNotifySocket(terms.socket, parts.onTrouble);
-    this.#every(STATUS_MS, () => this.#look());
+    this.#every(STATUS_MS, () => this.#check());
     const { watchdogMs } = terms;
     if (watchdogMs !== undefined) this.#every(watchdogMs / 2, () => this.#feed(watchdogMs));
-    this.#look();
+    this.#check();
   }
 
-  /** The rack answers. */
+  /** Call it when the rack answers requests. */
   ready(): void {
     if (this.#state !== 'starting') return;
     this.#state = 'serving';
-    this.#sayReady();
+    this.#sendReady();
   }
 
-  /** Tells of a reload from its beginning to its end; several at a time are one. */
+  /** Reports the beginning and end of a reload; concurrent reloads count as one. */
   async around<T>(reload: () => Promise<T>): Promise<T> {
     if (this.#state === 'serving') {
       this.#reloads += 1;
@@ -81,12 +82,12 @@ export class ServiceNotices {
     } finally {
       if (this.#reloads > 0) {
         this.#reloads -= 1;
-        if (this.#reloads === 0 && this.#state === 'serving') this.#sayReady();
+        if (this.#reloads === 0 && this.#state === 'serving') this.#sendReady();
       }
     }
   }
 
-  /** The process ends; `text` says what it still waits for. May be called again with another text. */
+  /** Reports that the process is stopping and, in `text`, what it still waits for. May be called again with another text. */
   stopping(text: string): void {
     if (this.#state === 'silent') return;
     this.#progress = text;
@@ -95,7 +96,7 @@ export class ServiceNotices {
       this.#stoppingAt = this.#parts.clock.now();
       this.#send({ STOPPING: '1' });
     }
-    this.#look();
+    this.#check();
   }
 
   close(): void {
@@ -104,11 +105,11 @@ export class ServiceNotices {
     this.#socket?.close();
   }
 
-  /** The manager waits for this word: it is said again until it was taken. */
-  #sayReady(): void {
+  /** The service manager waits for READY, so it is sent again until the socket takes it. */
+  #sendReady(): void {
     const line = this.#parts.statusLine();
     this.#readyOwed = !this.#send({ READY: '1', STATUS: line });
-    if (!this.#readyOwed) this.#said = line;
+    if (!this.#readyOwed) this.#sentLine = line;
   }
 
   #every(delayMs: number, action: () => void): void {
@@ -123,17 +124,17 @@ export class ServiceNotices {
     this.#timers.push(timer);
   }
 
-  /** Sends what has changed, and asks for time where a start or a stop lasts. */
-  #look(): void {
+  /** Sends a changed status line, and asks for more time during a long start or stop. */
+  #check(): void {
     if (this.#readyOwed && this.#state === 'serving' && this.#reloads === 0) {
-      this.#sayReady();
+      this.#sendReady();
       return;
     }
     const line = this.#state === 'serving' ? this.#parts.statusLine() : this.#progress;
-    const changed = line !== this.#said;
+    const changed = line !== this.#sentLine;
     const sent = this.#send({ ...this.#extension(), ...(changed ? { STATUS: line } : {}) });
-    // What was not taken is said again the next time.
-    if (changed && sent) this.#said = line;
+    // A status line that the socket did not take is sent again at the next check.
+    if (changed && sent) this.#sentLine = line;
   }
 
   #extension(): Readonly<Record<string, string>> {
@@ -148,14 +149,14 @@ export class ServiceNotices {
   #feed(watchdogMs: number): void {
     const silentMs = this.#state === 'serving' ? this.#parts.journalSilentMs() : 0;
     if (silentMs < watchdogMs / 2) {
-      this.#hungry = false;
+      this.#isStarved = false;
       this.#send({ WATCHDOG: '1' });
       return;
     }
-    if (this.#hungry) return;
-    this.#hungry = true;
+    if (this.#isStarved) return;
+    this.#isStarved = true;
     this.#parts.onTrouble(
-      `the lease journal has not answered for ${Math.round(silentMs / 1000)} s: the system's manager will start this process anew`,
+      `the lease journal has not answered for ${Math.round(silentMs / 1000)} s: the service manager will restart this process`,
     );
   }
 
@@ -168,13 +169,13 @@ export class ServiceNotices {
 export interface ServiceSources extends Omit<StatusLineSources, 'journal'> {
   readonly terms: NotifyTerms | undefined;
   readonly publish: Publish;
-  /** Undefined: it is not open yet. */
+  /** Undefined until it is open. */
   readonly journal: () =>
     | { silentMs(): number; status(): { readonly available: boolean; readonly reason: string | undefined } }
     | undefined;
 }
 
-/** The notices of a running daemon. */
+/** Opens the notifications of a running daemon. */
 export function openServiceNotices(sources: ServiceSources): ServiceNotices {
   const { clock, terms, publish, journal } = sources;
   return new ServiceNotices({

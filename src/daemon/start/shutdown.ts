@@ -1,9 +1,9 @@
-// The end of the process, step by step: what is under way is brought to its end before anything is closed.
+// Graceful shutdown: work in progress is finished before anything is closed.
 //
-//   stopping ─ nothing new is taken ─ ACKs that wait for the disk leave ∥ transfers end ─ cut after STOP_GRACE_MS ─ everything closes
+//   stopping ─ accept no new requests ─ send ACKs that wait for the disk ∥ finish transfers ─ cut after STOP_GRACE_MS ─ close everything
 //
-// 1. The region and the journal are still open meanwhile: a machine that finishes is heard, and its events are kept.
-// 2. Nothing here is needed for safety: what was acknowledged is on disk already.
+// 1. The region and the journal stay open meanwhile: a machine that finishes can still report, and its events are kept.
+// 2. Safety does not depend on this: every acknowledged lease is already on disk.
 
 import type { Clock, Timer } from '../../clock.ts';
 import { counted } from '../../counted.ts';
@@ -12,9 +12,9 @@ import type { DaemonEvent } from '../rack/events.ts';
 import type { Rack } from '../rack/rack.ts';
 import type { ServiceNotices } from './service-notices.ts';
 
-/** How long answers and transfers may go on after the process was asked to end. */
+/** How long replies and transfers may continue after the process was asked to end. */
 export const STOP_GRACE_MS = 10_000;
-/** How often people are told what is still waited for. */
+/** How often the service manager's status line is updated with what is left. */
 const PROGRESS_MS = 500;
 
 export interface ShutdownParts {
@@ -23,7 +23,7 @@ export interface ShutdownParts {
   readonly notices: ServiceNotices;
 }
 
-/** Brings what is under way to its end. @returns the number of transfers that were cut */
+/** Finishes work in progress. @returns the number of transfers that were cut */
 export async function finishWork(
   rack: Pick<Rack, 'drain' | 'transfers' | 'dhcp'>,
   parts: ShutdownParts,
@@ -35,13 +35,13 @@ export async function finishWork(
     const event: DaemonEvent = { kind: 'daemon.finishing', at: clock.now(), ...first, graceMs: STOP_GRACE_MS };
     parts.publish(event);
   }
-  let under = first.transfers;
+  let unfinished = first.transfers;
   let looking: Timer | undefined;
   const tell = (): void => {
     const { replies, transfers } = left();
-    under = transfers;
+    unfinished = transfers;
     notices.stopping(
-      `stopping: ${counted(replies, 'answer')} and ${counted(transfers, 'transfer')} are finished first`,
+      `stopping: finishing ${counted(replies, 'reply', 'replies')} and ${counted(transfers, 'transfer')}`,
     );
     looking = clock.schedule(PROGRESS_MS, tell);
   };
@@ -49,7 +49,7 @@ export async function finishWork(
   const startedAt = clock.now();
   await rack.drain(STOP_GRACE_MS);
   looking?.cancel();
-  notices.stopping('stopping: handing over events and closing databases');
-  // What was still there when the time was up did not end by itself.
-  return clock.now() - startedAt >= STOP_GRACE_MS ? under : 0;
+  notices.stopping('stopping: delivering events and closing databases');
+  // Transfers that were left when the time was up were cut.
+  return clock.now() - startedAt >= STOP_GRACE_MS ? unfinished : 0;
 }

@@ -1,17 +1,17 @@
-// The state directory is one process's: the daemon's, or that of a command that writes into it while no daemon runs.
+// One process at a time owns the state directory: the daemon, or a command that writes into it while no daemon runs.
 
 import { type DirectoryLock, lockDirectory } from '../../net/directory-lock.ts';
 import { acquireInstanceLock } from '../../net/instance-lock.ts';
 import { makeStateDirectory } from '../../store/database-file.ts';
 
-/** A state directory that is held until `release`. */
+/** Ownership of a state directory, until `release`. */
 export interface StateClaim {
   release(): Promise<void>;
 }
 
 /**
- * Makes the directory, where it is not there, and takes it: by its name, which tells who has it, and by itself, which holds in every
- * network namespace.
+ * Creates the directory if it is missing, and locks it twice: by its name, which tells which process holds it, and by a lock on the
+ * directory, which holds in every network namespace.
  *
  * Rejects with RackError `already-running`, `store-unwritable`.
  */

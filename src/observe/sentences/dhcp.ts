@@ -1,6 +1,7 @@
-// What DHCP tells, as a person reads it.
+// The sentences of DHCP events.
 //
-// 1. A sentence says what happened and why; a refusal's sentence ends with its remedy.
+// 1. A sentence says what happened and why; that of a refusal ends with its remedy.
+// 2. The region recognises offers by their words (`region/records/rack-words.ts`).
 
 import { counted } from '../../counted.ts';
 import { DHCP_EVENTS, DHCP_REFUSALS, type DhcpEvent, type DhcpEventKind } from '../../dhcp/events.ts';
@@ -8,29 +9,29 @@ import type { RackEvent } from '../../event.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import { formatSpan } from '../quantity.ts';
 
-/** How a client comes by an address, by the allocation's name of it. */
 const rangeOf = ({ subnet, range, used, usable }: DhcpEvent): string =>
-  `${subnet ?? 'a network'}, ${range ?? ''}, has ${used ?? 0} of ${counted(usable ?? 0, 'address', 'addresses')}`;
+  `Dynamic range of ${subnet ?? 'a network'} (${range ?? ''}): ${used ?? 0} of ${counted(usable ?? 0, 'address', 'addresses')} in use`;
 
+/** How the allocation chose an address, by its source. */
 export const ALLOCATION_REASONS: Readonly<Record<NonNullable<DhcpEvent['source']>, string>> = {
-  machine: 'the address that the region fixed for it',
-  reservation: 'its reserved address',
-  own: 'the address it had before',
-  requested: 'the address it asked for',
-  unused: 'an address that nobody had before',
-  reclaimed: 'the address that was free for longest',
+  machine: 'fixed by the region',
+  reservation: 'reserved',
+  own: 'its previous address',
+  requested: 'as requested',
+  unused: 'new',
+  reclaimed: 'free for longest',
 };
 
 export const isDhcpEvent = (event: RackEvent): event is DhcpEvent => Object.hasOwn(DHCP_EVENTS, event.kind);
 
-/** A refusal in words: its sentence and remedy, or the reason as it is. */
+/** A refusal as a sentence with its remedy; an unknown reason stays as it is. */
 export function dhcpReason(reason: string | undefined): string {
-  if (reason === undefined) return 'no reason was given';
+  if (reason === undefined) return 'no reason given';
   const known = Object.entries(DHCP_REFUSALS).find(([name]) => name === reason);
   return known === undefined ? reason : `${lowerFirst(known[1]).replace(/\.$/, '')} (${reason})`;
 }
 
-/** Makes a sentence into a part of another one; names in capitals stay. */
+/** Turns a sentence into part of another one; names in capitals keep their spelling. */
 export const lowerFirst = (text: string): string =>
   /^[A-Z][a-z ]/.test(text) ? `${text.charAt(0).toLowerCase()}${text.slice(1)}` : text;
 
@@ -42,16 +43,15 @@ const spanOf = (seconds: number | undefined): string =>
 const serverOf = ({ server }: DhcpEvent): string =>
   server === undefined ? 'another DHCP server' : `the DHCP server ${server}`;
 
-function bootOf({ client, file, fileServer, planReason, architecture }: DhcpEvent): string {
-  if (client === undefined) return '';
-  if (file === undefined)
-    return `; nothing to load: there is no loader for ${client}, architecture ${architecture ?? 0}`;
-  if (fileServer !== undefined) {
-    const where = file.includes('://') ? '' : ` from ${fileServer}`;
-    return `; to load ${file}${where}, as options of the configuration say`;
-  }
-  return `; to load ${file}${planReason === undefined ? '' : `, because it is ${planReason}`}`;
+/** The boot file and its origin; undefined if there is none. */
+function bootFileOf({ file, fileServer, planReason }: DhcpEvent): string | undefined {
+  if (file === undefined) return undefined;
+  if (fileServer !== undefined) return `${file}${file.includes('://') ? '' : ` from ${fileServer}`} (configured)`;
+  return `${file}${planReason === undefined ? '' : ` (${planReason})`}`;
 }
+
+const noLoaderFor = ({ client, architecture }: DhcpEvent): string =>
+  `no loader for ${client ?? 'this client'}, architecture ${architecture ?? 0}`;
 
 function classesOf({ classes }: DhcpEvent): string {
   if (classes === undefined) return '';
@@ -63,32 +63,49 @@ function waitedOf({ waitedSeconds }: DhcpEvent): string {
 }
 
 function offer(event: DhcpEvent): string {
-  if (event.proxied === true)
-    return `Asked for an address, which another DHCP server gives, and was told what to boot${classesOf(event)}${bootOf(event)}${waitedOf(event)}`;
-  const why = event.source === undefined ? '' : `, ${ALLOCATION_REASONS[event.source]}`;
-  return `Asked for an address and was offered ${addressOf(event)}${why}${classesOf(event)}${bootOf(event)}${waitedOf(event)}`;
+  const file = bootFileOf(event);
+  const tail = `${classesOf(event)}${waitedOf(event)}`;
+  if (event.proxied === true) {
+    return file === undefined
+      ? `Offered nothing in proxy mode: ${noLoaderFor(event)}${tail}`
+      : `Offered only ${file}${classesOf(event)}; another DHCP server gives the address${waitedOf(event)}`;
+  }
+  const why = event.source === undefined ? '' : ` (${ALLOCATION_REASONS[event.source]})`;
+  const lease = `Offered ${addressOf(event)}${why}`;
+  if (event.client === undefined) return `${lease}${tail}`;
+  return file === undefined
+    ? `${lease} without a boot file: ${noLoaderFor(event)}${tail}`
+    : `${lease} and ${file}${tail}`;
+}
+
+function bootServer(event: DhcpEvent): string {
+  const file = bootFileOf(event);
+  if (event.client === undefined) return 'Asked this rack as its boot server';
+  return file === undefined
+    ? `Asked this rack as its boot server and got no boot file: ${noLoaderFor(event)}`
+    : `Asked this rack as its boot server and got ${file}`;
 }
 
 function ack(event: DhcpEvent): string {
-  const name = event.hostname === undefined ? '' : ` as ${event.hostname}`;
-  const verb = event.renewal === true ? 'Keeps' : 'Has';
-  return `${verb} ${addressOf(event)}${name}${spanOf(event.leaseSeconds)}${classesOf(event)}${portOf(event)}`;
+  const name = event.hostname === undefined ? '' : ` (${event.hostname})`;
+  const verb = event.renewal === true ? 'Renewed' : 'Leased';
+  return `${verb} ${addressOf(event)}${spanOf(event.leaseSeconds)}${name}${classesOf(event)}${portOf(event)}`;
 }
 
-/** Which port of which switch. */
+/** The client's switch and port. */
 function portOf({ circuitId, remoteId }: DhcpEvent): string {
   if (circuitId === undefined) return remoteId === undefined ? '' : `, behind ${remoteId}`;
   return `, at port ${circuitId}${remoteId === undefined ? '' : ` of ${remoteId}`}`;
 }
 
-/** A refusal with the address that it is about. */
+/** The reason of a refusal, with the address that it concerns. */
 function refusalOf({ reason, relay, wanted }: DhcpEvent): string {
   if (reason !== 'network-unknown' || wanted === undefined) return dhcpReason(reason);
   const whose = wanted === relay ? ", the relay's address" : '';
   return `no served network holds ${wanted}${whose}; add it to the cluster interfaces (${reason})`;
 }
 
-/** Where a message without an answer came from, as far as it is not said yet. */
+/** The origin of an unanswered message, as far as the reason does not name it. */
 function cameBy(event: DhcpEvent): string {
   const { relay, wanted, reason, from } = event;
   const isSaid = reason === 'network-unknown' && relay === wanted;
@@ -96,11 +113,11 @@ function cameBy(event: DhcpEvent): string {
   return `${from === undefined ? '' : `, from ${from}`}${through}${portOf(event)}`;
 }
 
-/** How another server was noticed. */
+/** How another server was detected. */
 const EVIDENCE: Readonly<Record<NonNullable<DhcpEvent['evidence']>, string>> = {
   probe: 'it answered a probe',
   client: 'a client chose it',
-  reply: 'an answer of it came here',
+  reply: 'a reply from it arrived',
 };
 
 function foreignServer(event: DhcpEvent): string {
@@ -110,55 +127,52 @@ function foreignServer(event: DhcpEvent): string {
   const gives =
     offered === undefined
       ? isBootOnly === true
-        ? ', which only tells what to boot'
+        ? ', boot information only'
         : ''
-      : `, which offers ${offered}${spanOf(leaseSeconds)}`;
-  const boots = file === undefined ? '' : `, to load ${file}`;
+      : `, offering ${offered}${spanOf(leaseSeconds)}`;
+  const boots = file === undefined ? '' : ` and ${file}`;
   const why = evidence === undefined ? '' : ` (${EVIDENCE[evidence]})`;
-  return `Another DHCP server is on ${where}: ${addressOf(event)}${whose}${gives}${boots}${why}; switch it off, or keep its addresses apart`;
+  return `Another DHCP server is on ${where}: ${addressOf(event)}${whose}${gives}${boots}${why}; switch it off, or separate its range`;
 }
 
-/** The sentence of each kind of this room. */
+/** The sentences by kind. */
 export const DHCP_SENTENCES: Readonly<Partial<Record<DhcpEventKind, (event: DhcpEvent) => string>>> = {
   'dhcp.offer': offer,
   'dhcp.ack': ack,
-  'dhcp.elsewhere': (event) => `Takes ${addressOf(event)} from ${serverOf(event)}`,
-  'dhcp.boot-server': (event) => `Asked this rack as its boot server${bootOf(event)}`,
-  'dhcp.nak': (event) => `Was denied ${addressOf(event)}: ${dhcpReason(event.reason)}`,
-  'dhcp.release': (event) => `Gave ${addressOf(event)} back`,
+  'dhcp.elsewhere': (event) => `Took ${addressOf(event)} from ${serverOf(event)}`,
+  'dhcp.boot-server': bootServer,
+  'dhcp.nak': (event) => `Denied ${addressOf(event)}: ${dhcpReason(event.reason)}`,
+  'dhcp.release': (event) => `Released ${addressOf(event)}`,
   'dhcp.decline': (event) =>
-    `Found another host at ${addressOf(event)} and declined it: find that host, or take the address out of the range`,
-  'dhcp.declines-limited': (event) =>
-    `Declined ${addressOf(event)} as used by another host, after too many others: it stays in the range`,
-  'dhcp.declined-back': (event) => `${addressOf(event)} was set aside long enough and is handed out again`,
-  'dhcp.new-clients-limited': ({ place }) =>
-    `Too many clients that nobody knows ask for addresses: ${place ?? 'somewhere'}`,
-  'dhcp.range-filling': (event) => `The dynamic range of ${rangeOf(event)} in use`,
-  'dhcp.range-full': (event) => `The dynamic range of ${rangeOf(event)} in use: none is left for a new client`,
-  'dhcp.range-eased': (event) => `The dynamic range of ${rangeOf(event)} in use: there is room again`,
+    `Declined ${addressOf(event)}, which another host uses: find that host, or exclude the address from the range`,
+  'dhcp.declines-limited': (event) => `Declined ${addressOf(event)} after too many others: it stays in the range`,
+  'dhcp.declined-back': (event) => `${addressOf(event)} is no longer set aside`,
+  'dhcp.new-clients-limited': ({ place }) => `Too many unknown clients ask for addresses: ${place ?? 'unknown place'}`,
+  'dhcp.range-filling': rangeOf,
+  'dhcp.range-full': (event) => `${rangeOf(event)}; none is left for new clients`,
+  'dhcp.range-eased': (event) => `${rangeOf(event)}; there is room again`,
   'dhcp.conflict': (event) =>
-    `Another host${event.usedBy === undefined ? '' : `, ${event.usedBy},`} answered at ${addressOf(event)}, so it was not offered: find that host, or take the address out of the range`,
+    `Another host${event.usedBy === undefined ? '' : `, ${event.usedBy},`} answered at ${addressOf(event)}, so it was not offered: find that host, or exclude the address from the range`,
   'dhcp.fixed-address-used': (event) =>
-    `Could not get its fixed address: ${event.usedBy ?? 'another host'} answers at ${addressOf(event)}; find that host, or fix another address`,
+    `Could not get its fixed address ${addressOf(event)}: ${event.usedBy ?? 'another host'} answers there; find that host, or fix another address`,
   'dhcp.still-used': (event) =>
-    `Was not offered ${addressOf(event)}: ${event.usedBy ?? 'its last holder'} still uses it, and keeps it for another minute`,
-  'dhcp.cleared': (event) => `${addressOf(event)} was set aside, and a person gave it back to its range`,
+    `Not offered ${addressOf(event)}: ${event.usedBy ?? 'its last holder'} still uses it and keeps it for another minute`,
+  'dhcp.cleared': (event) => `A person returned ${addressOf(event)}, which was set aside, to its range`,
   'dhcp.probes-distrusted': ({ subnet, usedBy }) =>
-    `So many addresses of ${subnet ?? 'a network'} answer, ${usedBy ?? 'one host'} last, that such answers are not believed for a while: look for a proxy ARP`,
-  'dhcp.inform': (event) => `Has ${addressOf(event)} from elsewhere, and asked for the settings of the network`,
+    `Too many addresses of ${subnet ?? 'a network'} answer probes (last ${usedBy ?? 'one host'}): answers are ignored for a while; look for proxy ARP`,
+  'dhcp.inform': (event) => `Has ${addressOf(event)} from elsewhere and asked for the network settings`,
   'dhcp.refused': (event) => `Got no answer: ${refusalOf(event)}${classesOf(event)}${cameBy(event)}${waitedOf(event)}`,
   'dhcp.malformed': ({ reason, interfaceName, from }) =>
-    `Something on ${interfaceName ?? 'the DHCP port'}${from === undefined ? '' : `, from ${from},`} was no DHCP message: ${reason ?? 'unknown fault'}`,
-  'dhcp.expired': (event) => `Its lease of ${addressOf(event)} ended without being renewed`,
+    `Invalid DHCP message on ${interfaceName ?? 'the DHCP port'}${from === undefined ? '' : ` from ${from}`}: ${reason ?? 'unknown fault'}`,
+  'dhcp.expired': (event) => `Lease of ${addressOf(event)} expired`,
   'dhcp.foreign-server': foreignServer,
-  'dhcp.probe-blind': ({ reason }) => reason ?? 'Other DHCP servers cannot be asked for',
+  'dhcp.probe-blind': ({ reason }) => reason ?? 'Other DHCP servers cannot be probed for',
   'dhcp.foreign-server-gone': (event) =>
-    `The other DHCP server ${addressOf(event)} on ${event.interfaceName ?? event.subnet ?? 'the network'} answers no more`,
-  'dhcp.ended': (event) => `Its lease of ${addressOf(event)} was ended by a person`,
-  'dhcp.imported': ({ imported }) =>
-    `${counted(imported ?? 0, 'lease')} of another DHCP server ${imported === 1 ? 'was' : 'were'} taken over`,
+    `The other DHCP server ${addressOf(event)} on ${event.interfaceName ?? event.subnet ?? 'the network'} no longer answers`,
+  'dhcp.ended': (event) => `Lease of ${addressOf(event)} was ended by a person`,
+  'dhcp.imported': ({ imported }) => `Imported ${counted(imported ?? 0, 'lease')} of another DHCP server`,
   'dhcp.store-unavailable': ({ reason }) =>
-    `Leases cannot be written (${reason ?? 'unknown'}): none is given until they can be`,
+    `Leases cannot be written (${reason ?? 'unknown'}): none is granted until they can be`,
   'dhcp.store-restored': () => 'Leases can be written again',
   'dhcp.socket-open': (event) => `DHCP listens on ${event.interfaceName ?? addressOf(event)}`,
   'dhcp.socket-failed': (event) =>

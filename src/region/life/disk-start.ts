@@ -12,6 +12,7 @@
 //    who still keeps it RESTARTED_MS after the disk was written, with nothing heard in between, is the system too.
 
 import type { MachineEvent } from '../records/machine-event.ts';
+import { isBootOffer, isDiskStart, isEnvironmentStart } from '../records/rack-words.ts';
 
 /** How often a machine may be told to start its disk before its system is seen; once more, and its disk does not start. */
 export const DISK_STARTS_MAX = 4;
@@ -43,9 +44,9 @@ export function readDiskStarts(
       isUp ??= nowMs - atMs >= RESTARTED_MS;
       break;
     }
-    const isStart = / is told to start its own disk/.test(description);
+    const isStart = isDiskStart(description);
     // A rack that did not know yet booted the environment, which is sent back and takes an address as a system does.
-    const isEnvironment = / is told to run the ephemeral environment/.test(description);
+    const isEnvironment = isEnvironmentStart(description);
     if ((isStart || isEnvironment) && laterMs - atMs >= START_APART_MS) {
       starts += 1;
       laterMs = atMs;
@@ -53,7 +54,7 @@ export function readDiskStarts(
     if (isEnvironment) isUp ??= false;
     // Told to start its disk, and no firmware has asked since: whoever keeps or takes the address now is the system.
     if (isStart || type === 'NODE_PXE_REQUEST') isUp ??= true;
-    if (kind === 'dhcp.offer') isUp ??= !/; (?:to load|nothing to load)/.test(description);
+    if (kind === 'dhcp.offer') isUp ??= !isBootOffer(description);
   }
   return { isUp: isUp === true, starts };
 }

@@ -1,6 +1,7 @@
 // What a machine did, boot by boot, as the region's log has it.
 
 import { EVENT_TYPES, type MachineEvent } from '../records/machine-event.ts';
+import { isBootOffer, isIpxeOffer } from '../records/rack-words.ts';
 import { type Html, html, nothing } from './html.ts';
 import { eventText, formatAge, logLine } from './values.ts';
 
@@ -47,14 +48,14 @@ const LOADED = /^(?:tftp\.sent|http\.file-sent|http\.rendered)$/;
 
 /** True for an offer to firmware after something was loaded, or after a long silence. iPXE goes on with the boot that loaded it. */
 function startsBoot(event: MachineEvent, current: Boot): boolean {
-  if (event.kind !== 'dhcp.offer' || !/; (?:to load|nothing to load)/.test(event.description)) return false;
+  if (event.kind !== 'dhcp.offer' || !isBootOffer(event.description)) return false;
   const last = current.at(-1);
   if (last !== undefined && event.atMs - last.atMs > QUIET_MS) return true;
   const hasKernel = current.some(
     ({ kind, description }) => kind === 'http.file-sent' && /\/linux by/.test(description),
   );
   const hasLoaded = current.some(({ kind }) => LOADED.test(kind ?? ''));
-  return /because it is iPXE$/.test(event.description) ? hasKernel : hasLoaded;
+  return isIpxeOffer(event.description) ? hasKernel : hasLoaded;
 }
 
 /** One boot with its steps. */

@@ -7,6 +7,8 @@
 // 3. INFO is what a person follows: how a machine's state changes, the steps of its installation, what erases its disks, who switched it.
 //    What it asked, loaded and signalled on the way is DEBUG. Faults keep the level that their rack gave them.
 
+import { isBootDecision, isConfiguration, isOfferWithFile } from './rack-words.ts';
+
 /** How much an event matters; the numbers are those of the API's `level` filter. */
 export const EVENT_LEVELS = { audit: 0, debug: 10, info: 20, warning: 30, error: 40, critical: 50 } as const;
 export type MachineEventLevel = keyof typeof EVENT_LEVELS;
@@ -109,9 +111,7 @@ export const isBootEvent = (type: MachineEventType): boolean =>
 
 /** True for what a machine does once or a few times as it starts from the network, and not while it loads. */
 export const isNetworkStart = ({ kind, text }: Pick<RackReport, 'kind' | 'text'>): boolean =>
-  kind === 'dhcp.offer'
-    ? /; to load /.test(text)
-    : isBootEvent(eventTypeOf(kind)) && /^Got its configuration /.test(text);
+  kind === 'dhcp.offer' ? isOfferWithFile(text) : isBootEvent(eventTypeOf(kind)) && isConfiguration(text);
 
 /** They name an address that a machine had by a lease and has no more. */
 export const ADDRESS_ENDS: readonly string[] = ['dhcp.release', 'dhcp.expired', 'dhcp.ended', 'dhcp.decline'];
@@ -150,5 +150,5 @@ const TRAFFIC =
 /** The level at which a rack's report is kept: traffic is DEBUG, but for what a machine is told to boot. */
 export function levelOfReport(report: Pick<RackReport, 'kind' | 'text' | 'level'>): MachineEventLevel | undefined {
   if (report.level !== 'info' || !TRAFFIC.test(report.kind)) return report.level;
-  return / is told (?!to ask again)/.test(report.text) ? 'info' : 'debug';
+  return isBootDecision(report.text) ? 'info' : 'debug';
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FEED_WAITING_MAX, Feed } from '../../../src/daemon/answers/feed.ts';
 
-test('for one who does not read so many values wait, and no more: the oldest go, and are counted', async () => {
+test('a bounded number of values waits for a slow reader; the oldest are dropped and counted', async () => {
   const feed = new Feed<number>(() => undefined);
   for (let value = 0; value < FEED_WAITING_MAX + 3; value += 1) feed.push(value);
   assert.equal(feed.takeDropped(), 3);
@@ -10,7 +10,7 @@ test('for one who does not read so many values wait, and no more: the oldest go,
   assert.equal(feed.takeDropped(), 0);
 });
 
-test('a reader who waits is given the next value at once, and who leaves is given none', async () => {
+test('a waiting reader gets the next value immediately, and one that left gets none', async () => {
   let ends = 0;
   const feed = new Feed<string>(() => {
     ends += 1;

@@ -1,4 +1,4 @@
-// Lists of very many leases leave the rack loop its turns: what is done in each is counted.
+// Long lists of leases do not block the rack loop: the work in each turn is counted.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -15,7 +15,7 @@ import { formatIpv4, ipv4, type MacAddress, mac } from '../../../src/net/address
 const NOW = instant(1_700_000_000_000);
 const COUNT = 5000;
 
-/** What was done in the turn of the event loop in which most was done. */
+/** The work in the busiest turn of the event loop. */
 class Turns {
   #inThisTurn = 0;
   #isOver = false;
@@ -37,7 +37,7 @@ class Turns {
   }
 }
 
-/** A rack with leases in no order, each look at which is counted. */
+/** A rack with unordered leases that counts each access. */
 function rackOf(looked: Turns, told: Turns): AskedRack {
   const table = new LeaseTable();
   const leaseAt = (index: number): Lease => ({
@@ -74,11 +74,11 @@ function rackOf(looked: Turns, told: Turns): AskedRack {
 
 const clock = { now: () => NOW, wallTimeMs: () => NOW };
 const asked: ControlAsk = { query: new URLSearchParams(), body: async () => '' };
-/** Two passes may meet in one turn: one that ends and the next that begins. */
+/** The end of one pass and the beginning of the next may share a turn. */
 const MOST = 2 * TURN_LEASES;
 
 for (const path of ['/leases', '/leases/lines']) {
-  test(`${path} looks at some leases a turn and tells of some a turn, and of each once`, {
+  test(`${path} examines and lists a bounded number of leases per turn, and each lease once`, {
     timeout: 60_000,
   }, async () => {
     const [looked, told] = [new Turns(), new Turns()];
@@ -95,7 +95,7 @@ for (const path of ['/leases', '/leases/lines']) {
     looked.end();
     told.end();
     const expected = Array.from({ length: COUNT }, (_, index) => formatIpv4(ipv4(0x0a140000 + index * 50)));
-    if (path === '/leases') assert.deepEqual(addresses, expected, 'in the order of the addresses');
+    if (path === '/leases') assert.deepEqual(addresses, expected, 'ordered by address');
     else assert.deepEqual(addresses.toSorted(), expected.toSorted());
     if (path === '/leases/lines') assert.equal(last, COUNT);
     assert.ok(looked.most <= MOST, `${looked.most} leases were looked at in one turn`);

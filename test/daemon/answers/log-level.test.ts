@@ -1,4 +1,4 @@
-// What `rackboot log-level` is told by the daemon when it names a room or a level that there is not.
+// The daemon's answer to `rackboot log-level` for an unknown room or level.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

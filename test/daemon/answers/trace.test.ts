@@ -1,4 +1,4 @@
-// What the control socket tells of a machine: one story, by whichever of its network cards it is asked for.
+// The control socket's trace of a machine: the same steps for any of its network cards.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -17,15 +17,15 @@ const MACHINE: RackMachine = {
   ...{ architecture: 'amd64', subarchitecture: 'generic', macs: [BOOTS, SECOND, THIRD], addresses: [] },
 };
 
-test('a machine asked for by a card of which nothing was heard has the story of the card that was heard of last', () => {
+test('a machine named by an unseen card has the steps of the card seen last', () => {
   const timeline = new Timeline(() => undefined);
   const heard = (card: typeof BOOTS) => heardCardOf(timeline, { mac: card, machine: MACHINE });
-  assert.equal(heard(SECOND), SECOND, 'nothing was heard of any');
+  assert.equal(heard(SECOND), SECOND, 'no card was seen');
   timeline.take({ kind: 'dhcp.offer', at: instant(1000), mac: BOOTS });
   assert.equal(heard(SECOND), BOOTS);
   timeline.take({ kind: 'dhcp.offer', at: instant(2000), mac: THIRD });
-  assert.equal(heard(SECOND), THIRD, 'the one heard of last');
-  assert.equal(heard(BOOTS), BOOTS, 'its own story comes first');
+  assert.equal(heard(SECOND), THIRD, 'the card seen last');
+  assert.equal(heard(BOOTS), BOOTS, 'its own steps take precedence');
   assert.equal(
     heardCardOf(timeline, { mac: SECOND, machine: undefined }),
     SECOND,
@@ -33,11 +33,11 @@ test('a machine asked for by a card of which nothing was heard has the story of 
   );
 });
 
-test('a machine of which nothing was heard is said to be silent since the start, whatever the region knows from before', () => {
-  assert.match(describeWaiting([], instant(0)), /nothing was heard of it since the rack was started$/);
+test('an unseen machine is reported as silent since the start, whatever the region recorded before', () => {
+  assert.match(describeWaiting([], instant(0)), /it was not seen since the rack started$/);
 });
 
-test('a machine that the region knows as New is not said to be enlisted by its next boot', () => {
+test('the next boot of a machine that is New enlists it again', () => {
   const event = {
     kind: 'machine.known',
     at: instant(0),
@@ -47,5 +47,5 @@ test('a machine that the region knows as New is not said to be enlisted by its n
     purpose: 'enlist',
   };
   const text = z.string().parse(eventText(event, undefined));
-  assert.equal(text, 'The region knows it as calm-ibis.maas, New: its next boot lets it report its hardware again');
+  assert.equal(text, 'Known to the region as calm-ibis.maas (New): its next boot enlists it again');
 });

@@ -1,10 +1,10 @@
-// Who is meant on a command line, and what is said of somebody who is not known.
+// Finding the machine that a command line names, and the answer for an unknown one.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant, seconds } from '../../../src/clock.ts';
 import { parseConfig } from '../../../src/config/load.ts';
-import { whoIs } from '../../../src/daemon/answers/who.ts';
+import { findNamed } from '../../../src/daemon/answers/who.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
@@ -13,22 +13,21 @@ import { Timeline } from '../../../src/observe/timeline.ts';
 
 const STRANGERS: readonly (readonly [string, string, RegExp])[] = [
   [
-    'an address of no machine is sent to the events',
+    'an address that no machine has points to the events',
     '198.51.100.7',
-    /^no machine here has the address 198\.51\.100\.7, .*`rackboot events`/,
+    /^no machine here has the address 198\.51\.100\.7; `rackboot events`/,
   ],
-  ['a name of no machine is no name here', 'gateway', /^nothing here is called gateway; /],
-  [
-    'a hardware address that was not heard of is said so',
-    '52:54:00:12:34:56',
-    /^nothing was heard of 52:54:00:12:34:56 since/,
-  ],
+  ['a name that no machine has is not found', 'gateway', /^no machine here is called gateway; /],
+  ['an unseen hardware address is reported as such', '52:54:00:12:34:56', /^52:54:00:12:34:56 was not seen since/],
 ];
 
 for (const [name, wanted, said] of STRANGERS)
   test(name, () => {
     const sources = { timeline: new Timeline(() => undefined), rack: () => undefined };
-    assert.throws(() => whoIs(sources, new URLSearchParams({ machine: wanted })), { code: 'not-found', message: said });
+    assert.throws(() => findNamed(sources, new URLSearchParams({ machine: wanted })), {
+      code: 'not-found',
+      message: said,
+    });
   });
 
 const ROUTER = mac(0x525400000001);
@@ -39,7 +38,7 @@ const lease = (address: Ipv4, holder: Lease['mac'], hostname: string): Lease => 
   ...{ expiresAt: instant(600_000), duration: seconds(600) },
 });
 
-/** A rack that reserves the name gateway, for `entry`, and has these leases. */
+/** A rack with a reservation named gateway, for `entry`, and these leases. */
 function rackWith(entry: string, leases: readonly Lease[]) {
   const parsed = parseConfig(`name: rack
 cluster_interfaces:
@@ -54,14 +53,16 @@ cluster_interfaces:
   };
 }
 
-test('a reserved name is its client’s, whatever strangers call themselves', () => {
+test('a reserved name belongs to its client, whatever hostnames strangers report', () => {
   const stranger = lease(ipv4(0x0a140064), STRANGER, 'gateway');
   const named = (rack: ReturnType<typeof rackWith>) =>
-    whoIs({ timeline: new Timeline(() => undefined), rack: () => rack }, new URLSearchParams({ machine: 'gateway' }))
-      .mac;
+    findNamed(
+      { timeline: new Timeline(() => undefined), rack: () => rack },
+      new URLSearchParams({ machine: 'gateway' }),
+    ).mac;
   assert.equal(named(rackWith('mac: "52:54:00:00:00:01"', [stranger, lease(RESERVED, ROUTER, 'openwrt')])), ROUTER);
   assert.equal(named(rackWith('mac: "52:54:00:00:00:01"', [stranger])), ROUTER);
   const atPort = { ...lease(RESERVED, ROUTER, 'openwrt'), circuitId: 'eth7' };
   assert.equal(named(rackWith('circuit_id: eth7', [stranger, atPort])), ROUTER);
-  assert.throws(() => named(rackWith('circuit_id: eth7', [stranger])), { message: /that nobody has taken yet$/ });
+  assert.throws(() => named(rackWith('circuit_id: eth7', [stranger])), { message: /which no client has taken yet$/ });
 });

@@ -10,7 +10,7 @@ import type { RackMachine } from '../../../src/machines/machine.ts';
 import { ipv4, mac } from '../../../src/net/address.ts';
 import { foresight, type Given, lease, MAC, NETWORK, NOW, WHOLE_TREE } from '../foresight-lab.ts';
 
-/** The explanation in one network as text: obstacles marked, remedies behind an arrow. */
+/** The prediction in one network as text: obstacles are marked, remedies follow an arrow. */
 function explained(client: ClientName, given: Given = {}): string {
   const [boot] = foreseeBoot(MAC, client, foresight(given));
   return (boot?.lines ?? [])
@@ -21,85 +21,87 @@ function explained(client: ClientName, given: Given = {}): string {
     .join('\n');
 }
 
-/** Option 67 in place of the plan's loader. */
+/** Option 67 instead of the planned loader. */
 const LOADER_OPTION = '{ code: 67, value: x.bin, when: { architecture: 0 } }';
 
 const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[] = [
   [
-    'options by configuration are named, those whose condition holds',
+    'configured options with a matching condition are named',
     'bios',
     {
       more: `dhcp: { options: [
         { code: 224, type: text, value: x }, { code: 101, value: UTC, when: { architecture: 0 } }, { code: 17, value: x, when: { architecture: 7 } }] }`,
     },
-    [/^options: 224, 101 tz-database-timezone, if it asks for them or they are forced$/m],
+    [/^options: 224, 101 tz-database-timezone \(if requested or forced\)$/m],
   ],
   [
-    'a BIOS machine that nobody knows enlists through lpxelinux',
+    'an unknown BIOS machine enlists through lpxelinux',
     'bios',
     {},
     [
-      /^address: 10\.20\.0\.10\d, an address that nobody had before, for 30 s$/m,
-      /^loader: lpxelinux\.0 by TFTP from 10\.20\.0\.1, because it is BIOS, PXE; it is in the boot tree$/m,
-      /^configuration: pxelinux\.cfg\/default: told to enlist itself, because nobody knows it$/m,
+      /^address: 10\.20\.0\.10\d \(new\) for 30 s$/m,
+      /^loader: lpxelinux\.0 by TFTP from 10\.20\.0\.1 \(BIOS, PXE\); it is in the boot tree$/m,
+      /^configuration: pxelinux\.cfg\/default: told to enlist, because the region does not know it$/m,
       /^kernel: amd64\/generic\/bookworm\/commissioning\/linux, in the boot tree$/m,
       /^arguments: .*rackboot=enlist/m,
     ],
   ],
   [
-    'a UEFI machine that is Ready is switched off',
+    'a UEFI machine that is Ready powers off',
     'uefi-amd64',
     { machine: {} },
     [
-      /^configuration: grub\/grub\.cfg-52:54:00:12:34:56: told to switch off, for it has nothing to do, because the region has web1 as Ready$/m,
-      /^then: it switches itself off$/m,
+      /^configuration: grub\/grub\.cfg-52:54:00:12:34:56: told to power off \(nothing to do\), because web1 is Ready$/m,
+      /^then: it powers off$/m,
       /^name: web1\.maas$/m,
     ],
   ],
   [
-    'a deployed machine starts its own disk from its fixed address',
+    'a deployed machine boots its own disk with its fixed address',
     'ipxe',
     { machine: { purpose: 'local', statusName: 'Deployed', addresses: [{ mac: MAC, address: ipv4(0x0a140014) }] } },
-    [/^address: 10\.20\.0\.20, the address that the region fixed for it/m, /^then: it starts its own disk$/m],
+    [/^address: 10\.20\.0\.20 \(fixed by the region\)/m, /^then: it boots its own disk$/m],
   ],
   [
-    'UEFI that boots by HTTP is given a URL',
+    'UEFI that boots by HTTP gets a URL',
     'uefi-http-amd64',
     {},
     [
-      /^loader: http:\/\/10\.20\.0\.1:5248\/ipxe\.efi, because it is UEFI amd64, HTTP boot; it is in the boot tree$/m,
+      /^loader: http:\/\/10\.20\.0\.1:5248\/ipxe\.efi \(UEFI amd64, HTTP boot\); it is in the boot tree$/m,
       /^note: ipxe\.efi is not signed, so firmware with Secure Boot says "Access Denied"; set it to PXE, or/m,
     ],
   ],
   [
-    'a file of the tree wins over what would be rendered',
+    'a file of the tree overrides the rendered configuration',
     'bios',
     { machine: {}, tree: [...WHOLE_TREE, 'pxelinux.cfg/01-52-54-00-12-34-56'] },
-    [/^configuration: pxelinux\.cfg\/01-52-54-00-12-34-56: a file of that name in the boot tree is sent/m],
+    [
+      /^configuration: pxelinux\.cfg\/01-52-54-00-12-34-56: the file of that name in the boot tree overrides the region$/m,
+    ],
   ],
   [
-    'a loader on another server is named and not looked at',
+    'a loader on another server is named but not checked',
     'bios',
     { more: 'boot: { loaders: { 0: "http://192.0.2.1/loader" } }', tree: WHOLE_TREE },
-    [/^loader: http:\/\/192\.0\.2\.1\/loader, .*\(boot\.loaders 0\); on another server, not looked at$/m],
+    [/^loader: http:\/\/192\.0\.2\.1\/loader \(.*; boot\.loaders 0\); on another server, not checked$/m],
   ],
   [
-    'a loader that options name on another server is the one that is told',
+    'a loader set by options on another server is named',
     'bios',
     {
       more: `dhcp: { options: [${LOADER_OPTION}, { code: 66, value: 10.20.0.77, when: { architecture: 0 } }] }`,
     },
-    [/^loader: x\.bin by TFTP from 10\.20\.0\.77, as options of the configuration say; not looked at there$/m],
+    [/^loader: x\.bin by TFTP from 10\.20\.0\.77, set by configured options; not checked there$/m],
   ],
   [
-    'a loader that an option names on this rack is looked for in the boot tree',
+    'a loader set by an option on this rack is looked up in the boot tree',
     'bios',
     { more: `dhcp: { options: [${LOADER_OPTION}] }`, tree: [...WHOLE_TREE, 'x.bin'] },
-    [/^loader: x\.bin by TFTP from 10\.20\.0\.1, as options of the configuration say; it is in the boot tree$/m],
+    [/^loader: x\.bin by TFTP from 10\.20\.0\.1, set by configured options; it is in the boot tree$/m],
   ],
 ];
 
-test('what is not known before the first lease is said, where the network has it', () => {
+test('facts unknown before the first lease are named, if the network depends on them', () => {
   const shown = (more: string, leases: readonly Lease[] = []): string =>
     explained('bios', { network: NETWORK.replace(' }', `, ${more} }`), leases });
   const byPort = 'hosts: [{ circuit_id: port-1, ip: 10.20.0.50 }]';
@@ -113,13 +115,13 @@ test('what is not known before the first lease is said, where the network has it
   );
   assert.match(
     shown('classes: [{ name: g, when: { hostname: x }, deny: true }]'),
-    /^not known: before its first lease: whether it has a class by what/m,
+    /^not known: before its first lease: whether it has a class by its hostname, port or user class$/m,
   );
   assert.doesNotMatch(shown(byPort, [lease]), /^not known/m);
   assert.doesNotMatch(shown('hosts: [{ mac: "52:54:00:00:00:01", ip: 10.20.0.50 }]'), /^not known/m);
 });
 
-test('the classes of a machine are named, by the name it had with its newest lease, and the one that denies it', () => {
+test('the classes of a machine follow from the hostname of its newest lease, and a denying class is named', () => {
   const shown = (classes: string, leases: readonly Lease[] = []) => {
     const network = NETWORK.replace(' }', `, classes: [${classes}] }`);
     return foreseeBoot(MAC, 'uefi-amd64', foresight({ network, leases }))[0]?.lines ?? [];
@@ -132,13 +134,13 @@ test('the classes of a machine are named, by the name it had with its newest lea
   const textOf = (lines: ReturnType<typeof shown>, topic: string) => lines.find((line) => line.topic === topic)?.text;
   assert.equal(textOf(shown(given), 'classes'), undefined);
   assert.equal(textOf(shown(given, [lease]), 'classes'), 'guests');
-  assert.match(textOf(shown(given, [lease]), 'loader') ?? '', /^guest\.efi, .*\(loaders 7 of class guests\)/);
+  assert.match(textOf(shown(given, [lease]), 'loader') ?? '', /^guest\.efi \(.*; loaders 7 of class guests\)/);
   const [denied] = shown('{ name: vm, when: { mac: "52:54:00" }, deny: true }');
   assert.equal(denied?.text, 'none: a configured class denies its clients every answer: vm');
   assert.match(denied?.remedy ?? '', /change `when` or `deny`/);
 });
 
-test('how many machines are New stops none where there is room, where it is known, or where the region is elsewhere', () => {
+test('the limit of New machines is no obstacle while there is room, for a known machine, or with a remote region', () => {
   const others = { statusName: 'New', macs: [mac(0x525400000099)] };
   const limit = 'region: { new_machines_max: 1 }';
   const remote =
@@ -153,7 +155,7 @@ test('how many machines are New stops none where there is room, where it is know
   }
 });
 
-test('what a machine would get is said with its reason', async (t) => {
+test('each line of what a machine would get has its reason', async (t) => {
   for (const [name, client, given, expected] of KNOWN) {
     await t.test(name, () => {
       const text = explained(client, given);
@@ -165,31 +167,31 @@ test('what a machine would get is said with its reason', async (t) => {
 
 const OBSTACLES: readonly (readonly [string, ClientName, Given, RegExp])[] = [
   [
-    'UEFI on arm64 that boots by HTTP, after which GRUB would stop',
+    'arm64 UEFI that boots by HTTP, where GRUB would stop',
     'uefi-http-arm64',
     {},
-    /^! loader: none: GRUB has no network after HTTP boot → set the firmware to PXE, or name an iPXE .* under boot\.loaders, as 19: FILE$/m,
+    /^! loader: none: GRUB has no network after HTTP boot → set the firmware to PXE, or name an iPXE .* under boot\.loaders as 19: FILE$/m,
   ],
   [
-    'a range that is used up',
+    'an exhausted range',
     'bios',
     { leases: Array.from({ length: 10 }, (_, index) => lease(0x0a140064 + index, index + 1)) },
     /^! address: none: every dynamic address is leased, offered or declined → enlarge the dynamic range \(range-exhausted\)$/m,
   ],
   [
-    'a loader that is missing',
+    'a missing loader',
     'uefi-amd64',
     { tree: WHOLE_TREE.filter((name) => name !== 'bootx64.efi') },
-    /^! loader: bootx64\.efi, .* it is not in the boot tree → `rackboot images build`/m,
+    /^! loader: bootx64\.efi \(.* it is not in the boot tree → `rackboot images build`/m,
   ],
   [
-    'a second stage that is missing',
+    'a missing second stage',
     'uefi-amd64',
     { tree: WHOLE_TREE.filter((name) => name !== 'grubx64.efi') },
-    /^! loader: bootx64\.efi needs grubx64\.efi beside it.* → `rackboot images build`/m,
+    /^! loader: bootx64\.efi needs grubx64\.efi next to it.* → `rackboot images build`/m,
   ],
   [
-    'an architecture whose images were never imported',
+    'an architecture without images',
     'bios',
     { machine: { purpose: 'commissioning', architecture: 'arm64' } },
     /^! kernel: no kernel and initrd for arm64\/generic\/bookworm\/commissioning → Import the image/m,
@@ -198,35 +200,35 @@ const OBSTACLES: readonly (readonly [string, ClientName, Given, RegExp])[] = [
     'HTTP boot without a listener',
     'uefi-http-amd64',
     { more: 'boot: { http: { listen: [] } }' },
-    /^! loader: none: it boots by HTTP → name an address under boot\.http\.listen$/m,
+    /^! loader: none: it boots by HTTP, and boot\.http\.listen has no address here → add one$/m,
   ],
   [
-    'TFTP that listens elsewhere',
+    'TFTP that listens on another address',
     'bios',
     { more: 'tftp: { listen: [127.0.0.1] }' },
-    /^! loader: .*TFTP does not listen at 10\.20\.0\.1 → add it to tftp\.listen$/m,
+    /^! loader: .*TFTP does not listen on 10\.20\.0\.1 → add it to tftp\.listen$/m,
   ],
   [
-    'as many machines that are New as may be',
+    'the limit of New machines',
     'bios',
     { machine: { statusName: 'New', macs: [mac(0x525400000099)] }, more: 'region: { new_machines_max: 1 }' },
-    /^! enlistment: its report may be refused: 1 machine is New, and no more than 1 may be → accept or delete some, or raise region\.new_machines_max$/m,
+    /^! enlistment: its report may be refused: 1 machine is New, and the limit is 1 → accept or delete some, or raise region\.new_machines_max$/m,
   ],
   [
-    'kernel arguments that cannot be written down',
+    'kernel arguments that cannot be quoted',
     'bios',
     { machine: { purpose: 'commissioning', kernelParams: 'a="b' } },
     /^! kernel: the kernel arguments cannot be used: .* → Correct kernel_params/m,
   ],
 ];
 
-test('each obstacle is said with its remedy', async (t) => {
+test('each obstacle has its remedy', async (t) => {
   for (const [name, client, given, expected] of OBSTACLES) {
     await t.test(name, () => assert.match(explained(client, given), expected));
   }
 });
 
-test('asking changes nothing: the same question has the same answer, and nothing is held', () => {
+test('a prediction changes nothing: it is repeatable, and holds no address', () => {
   const state = foresight({});
   const first = CLIENT_NAMES.map((name) => foreseeBoot(MAC, name, state));
   assert.deepEqual(
@@ -236,7 +238,7 @@ test('asking changes nothing: the same question has the same answer, and nothing
   assert.equal(state.dhcp.leases.findAllByClient(MAC).length, 0);
 });
 
-test('a machine is explained where it has a lease, else in every network; a relayed one, too', () => {
+test('a machine is explained where it has a lease, otherwise in every network, relayed ones included', () => {
   const network = `${NETWORK}\n  - { name: far, relayed: true, network: 10.30.0.0/24, ip_range_low: 10.30.0.100, ip_range_high: 10.30.0.109, dns_servers: [10.20.0.1] }`;
   const places = (leases: readonly Lease[]): string[] =>
     foreseeBoot(MAC, 'bios', foresight({ network, leases })).map((boot) => boot.network);
@@ -245,7 +247,7 @@ test('a machine is explained where it has a lease, else in every network; a rela
   assert.deepEqual(foreseeBoot(MAC, 'bios', foresight({ network: 'cluster_interfaces: []' })), []);
 });
 
-test('a machine behind a relay agent is told its address, whatever agents its network lists', () => {
+test('a machine behind a relay agent gets an address, whatever agents its network lists', () => {
   for (const more of [
     '',
     'router_ip: 10.30.0.254, ',
@@ -255,21 +257,21 @@ test('a machine behind a relay agent is told its address, whatever agents its ne
     const network = `${NETWORK}\n  - { name: far, relayed: true, ${more}network: 10.30.0.0/24, ip_range_low: 10.30.0.100, ip_range_high: 10.30.0.109, dns_servers: [10.20.0.1] }`;
     const [, far] = foreseeBoot(MAC, 'bios', foresight({ network }));
     const line = far?.lines.find(({ topic }) => topic === 'address');
-    assert.match(line?.text ?? '', /^10\.30\.0\.10\d,/, more);
+    assert.match(line?.text ?? '', /^10\.30\.0\.10\d \(/, more);
   }
 });
 
-test('a machine that is leased in a network which is not its home is told what to type', () => {
+test('a machine leased outside its home network is shown the command to move it', () => {
   const network = `${NETWORK}\n  - { name: far, relayed: true, network: 10.30.0.0/24, ip_range_low: 10.30.0.100, ip_range_high: 10.30.0.109, dns_servers: [10.20.0.1] }`;
   const home = lease(0x0a1e0064, MAC).address;
-  const remedy = 'if it was moved: rackboot machines move web1 rack --network lab';
+  const remedy = 'if it was moved, run: rackboot machines move web1 rack --network lab';
   const lineOf = (machine: Partial<RackMachine>) =>
     foreseeBoot(MAC, 'bios', foresight({ network, machine, leases: [lease(0x0a140064, MAC)] }))[0]?.lines.find(
       ({ topic }) => topic === 'home',
     );
   assert.deepEqual(lineOf({ home, bootToken: 'x'.repeat(32) }), {
     topic: 'home',
-    text: 'in network lab, while its home is far: it gets no secret of its boot here',
+    text: 'this network is lab, its home is far: it gets no boot token here',
     remedy,
     ok: false,
   });

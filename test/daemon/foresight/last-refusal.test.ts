@@ -1,4 +1,4 @@
-// The last refusal of a machine: told while nothing is newer.
+// The last refusal of a machine: shown until an offer or a lease is newer.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -23,7 +23,7 @@ function refusalAfter(events: readonly (readonly [number, Omit<DhcpEvent, 'at'>]
   return findLastRefusal(timeline.find(MAC) ?? [], leasedAt === undefined ? [] : [lease], NOW);
 }
 
-test('a refusal is told with its age, reason, class and name, and with what would cure it', () => {
+test('a refusal is shown with its age, reason, class and hostname, and its remedy', () => {
   const refused = refusalAfter([[8000, DENIED]]);
   assert.equal(refused?.text, 'was refused 2 s ago: class-denied (guests), as bad-guest');
   assert.match(
@@ -37,14 +37,14 @@ test('a refusal is told with its age, reason, class and name, and with what woul
     ],
     instant(500),
   );
-  assert.match(again?.text ?? '', /^was refused 1 s ago/, 'counted on one step, and newer than its lease');
+  assert.match(again?.text ?? '', /^was refused 1 s ago/, 'a repeated step, newer than its lease');
   const relayed = refusalAfter([
     [8000, { kind: 'dhcp.nak', reason: 'wrong-network', circuitId: 'ge-0/0/7', remoteId: 'sw1' }],
   ]);
   assert.equal(relayed?.text, 'was refused 2 s ago: wrong-network, at port ge-0/0/7, behind sw1');
 });
 
-test('a refusal that an offer or a lease followed is not told', () => {
+test('a refusal followed by an offer or a lease is not shown', () => {
   assert.equal(refusalAfter([]), undefined);
   assert.equal(
     refusalAfter([

@@ -1,4 +1,4 @@
-// Which firmware `rackboot why` takes a machine to have, and that it says what it does not know.
+// The firmware that `rackboot why` assumes of a machine, and how it marks what is a guess.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ import type { DhcpEvent } from '../../../src/dhcp/events.ts';
 import type { TimelineStep } from '../../../src/observe/timeline.ts';
 import { foresight, type Given, lease, MAC, NOW } from '../foresight-lab.ts';
 
-/** Steps of a machine that was offered something as each of these clients. */
+/** Steps of a machine that got an offer as each of these clients. */
 const steps = (...clients: (readonly [client: string, architecture: number])[]): readonly TimelineStep[] =>
   clients.map(([client, architecture], index) => {
     const event: DhcpEvent = { kind: 'dhcp.offer', at: NOW, mac: MAC, client, architecture };
@@ -52,7 +52,7 @@ for (const [name, given, seen, basis, clients] of cases) {
 
 const asked = { mac: MAC, machine: undefined, client: undefined };
 
-test('what each kind would get is told where they differ, and once where they do not', () => {
+test('kinds of clients with the same result are joined', () => {
   const differ = explain({ ...asked, steps: steps(['ipxe', 0]) }, foresight({}), []);
   assert.deepEqual(
     differ.boots.map(({ title }) => title),

@@ -4,7 +4,7 @@ import { watchClock } from '../../../src/daemon/rack/clock-watch.ts';
 import type { RackEvent } from '../../../src/event.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
-test('a step is told once with its size, and put on the disk as soon as that takes it', () => {
+test('a step is reported once with its size, and stored as soon as the disk accepts it', () => {
   const clock = new VirtualClock();
   const told: RackEvent[] = [];
   let stamps = 0;
@@ -19,18 +19,18 @@ test('a step is told once with its size, and put on the disk as soon as that tak
     moment: { now: clock.now(), uptimeS: 60 },
     dhcp: { restamp },
   });
-  assert.equal(stamps, 1, 'the clock may have been set before the start');
+  assert.equal(stamps, 1, 'stored at startup: the clock may have been set before');
   stamps = 0;
   clock.advance(10_000);
   clock.stepWall(400);
   clock.advance(10_000);
-  assert.deepEqual([told, stamps], [[], 0], 'measuring is no step');
+  assert.deepEqual([told, stamps], [[], 0], 'small differences are not steps');
   takes = false;
   clock.stepWall(56 * 365 * 86_400_000);
   clock.advance(3000);
   assert.equal(told.length, 1);
   assert.deepEqual({ ...told[0], at: 0 }, { kind: 'clock.stepped', at: 0, byMs: 56 * 365 * 86_400_000 + 400 });
-  assert.equal(stamps, 3, 'tried again while the disk takes nothing');
+  assert.equal(stamps, 3, 'retried while the disk refuses');
   takes = true;
   clock.advance(5000);
   assert.equal(stamps, 4);

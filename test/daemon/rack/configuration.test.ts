@@ -1,4 +1,4 @@
-// The configuration in force while file and store change under it: one change after the other, each whole or not at all, each told.
+// The configuration in force while file and store change: one change at a time, each completely or not at all, each reported.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -27,10 +27,10 @@ class Bench {
   readonly directory = mkdtempSync(join(tmpdir(), 'rackboot-configuration-'));
   readonly file = join(this.directory, 'rackboot.yaml');
   readonly events: DaemonEvent[] = [];
-  /** Every configuration that was put into force, and then that it was told. */
+  /** Every applied configuration, and each call of `applied`. */
   readonly steps: string[] = [];
   refusals = 0;
-  /** What putting the next one into force fails with. */
+  /** The error with which the next `apply` fails. */
   failure: Error | undefined;
   readonly ports: ConfigurationPorts = {
     clock: new VirtualClock(1_700_000_000_000, 1),
@@ -72,7 +72,7 @@ async function withBench(work: (bench: Bench) => Promise<void>, text?: string): 
   }
 }
 
-test('what was cached of the store is in force from the start', () =>
+test('cached settings of the store are in force from the start', () =>
   withBench(async (bench) => {
     const configuration = bench.open({ cluster_interfaces: [LAB], boot: { release: 'trixie' } });
     assert.equal(configuration.config.dhcp.subnets.length, 1);
@@ -81,7 +81,7 @@ test('what was cached of the store is in force from the start', () =>
     assert.deepEqual(bench.events, []);
   }));
 
-test('a cached store that does not fit is left out whole and named once; a file that is wrong alone is refused', () =>
+test('a conflicting cached store is ignored completely and reported once; an invalid file is refused', () =>
   withBench(async (bench) => {
     const configuration = bench.open({
       cluster_interfaces: [{ ...LAB, ip: '10.99.0.1' }],
@@ -106,7 +106,7 @@ test('a cached store that does not fit is left out whole and named once; a file 
     );
   }));
 
-test('a store that cannot be served with the file is saved by a file with which it can', () =>
+test('a store that conflicts with the file is used once a new file fits it', () =>
   withBench(async (bench) => {
     const relayed = {
       name: 'far',
@@ -121,7 +121,7 @@ test('a store that cannot be served with the file is saved by a file with which 
     assert.equal(configuration.config.dhcp.subnets.length, 1);
   }));
 
-test('a refusal has the time of the first in a row, and ends with what is taken', () =>
+test('consecutive refusals keep the time of the first, until a configuration is accepted', () =>
   withBench(async (bench) => {
     const clock = new VirtualClock(1_700_000_000_000, 1);
     const ports = { ...bench.ports, clock };
@@ -144,7 +144,7 @@ test('a refusal has the time of the first in a row, and ends with what is taken'
     assert.equal(refusal(), undefined);
   }));
 
-test('a change of the store is applied, told key by key, and told only once', () =>
+test('a change of the store is applied and reported key by key, once', () =>
   withBench(async (bench) => {
     const configuration = bench.open();
     const stored = { cluster_interfaces: [LAB], boot: { release: 'trixie' } };
@@ -174,7 +174,7 @@ test('a change of the store is applied, told key by key, and told only once', ()
     assert.equal(configuration.config.dhcp.subnets.length, 0);
   }));
 
-test('a change that is refused changes nothing, and the next file is tried with it again', () =>
+test('a refused change of the store changes nothing, and is retried with the next file', () =>
   withBench(async (bench) => {
     const configuration = bench.open({ boot: { release: 'trixie' } });
     configuration.useStored(bench.ports, { boot: { release: 'sid' }, tftp: { listen_port: 1069 } });
@@ -183,11 +183,11 @@ test('a change that is refused changes nothing, and the next file is tried with 
     assert.match(configuration.refused ?? '', /tftp\.listen_port: only the configuration file may own this/);
     assert.equal(configuration.config.boot.commissioningRelease, 'trixie');
     assert.match(configuration.settingsRefused ?? '', /tftp\.listen_port: only the configuration file may own this/);
-    assert.equal(bench.refusals, 1, 'the region is told, too');
+    assert.equal(bench.refusals, 1, 'the region is informed too');
     bench.write(`${FILE}log: { level: debug }\n`);
     configuration.readFile(bench.ports);
     await configuration.settled;
-    assert.deepEqual(bench.steps, [], 'the store is still refused, so the whole is');
+    assert.deepEqual(bench.steps, [], 'the store is still refused, and the file with it');
     configuration.useStored(bench.ports, { boot: { release: 'sid' } });
     await configuration.settled;
     assert.equal(configuration.config.boot.commissioningRelease, 'sid');
@@ -198,7 +198,7 @@ test('a change that is refused changes nothing, and the next file is tried with 
     assert.equal(configuration.config.log.level, 'debug');
   }));
 
-test('a rack elsewhere whose settings come without its networks says so, with the command that brings them back', () => {
+test('a remote rack that gets settings without its networks reports that, with the command that restores them', () => {
   const remote = `${FILE}region: { mode: remote, url: "http://10.20.0.9:5240/MAAS" }\n`;
   return withBench(async (bench) => {
     const configuration = bench.open({ cluster_interfaces: [LAB] });
@@ -213,7 +213,7 @@ test('a rack elsewhere whose settings come without its networks says so, with th
     );
     assert.match(
       configuration.unserved ?? '',
-      /^serves no network since it was accepted \(2023-11-14T\S+Z\): .*lab 10\.20\.0\.0\/24; write cluster_interfaces into \S+rackboot\.yaml/,
+      /^has served no network since it was accepted \(2023-11-14T\S+Z\): .*lab 10\.20\.0\.0\/24; add cluster_interfaces to \S+rackboot\.yaml/,
     );
     bench.write(`${remote}cluster_interfaces: [${JSON.stringify(LAB)}]\n`);
     configuration.readFile(bench.ports);
@@ -222,7 +222,7 @@ test('a rack elsewhere whose settings come without its networks says so, with th
   }, remote);
 });
 
-test('a rack elsewhere that knows of no network from its start says so; one with a region of its own may have none', async () => {
+test('a remote rack without any network reports that; a rack with its own region may have none', async () => {
   await withBench(async (bench) => assert.equal(bench.open().unserved, undefined));
   await withBench(
     async (bench) =>
@@ -231,7 +231,7 @@ test('a rack elsewhere that knows of no network from its start says so; one with
   );
 });
 
-test('what cannot be put into force is refused with its reason, and the former stays', () =>
+test('a configuration that cannot be applied is refused with the reason, and the previous one stays', () =>
   withBench(async (bench) => {
     const configuration = bench.open();
     bench.failure = new RackError('address-in-use', 'the port is taken');
@@ -240,7 +240,7 @@ test('what cannot be put into force is refused with its reason, and the former s
     await configuration.settled;
     assert.equal(configuration.config.name, 'a');
     assert.equal(bench.told('config.refused')[0]?.problems, 'the port is taken');
-    assert.equal(configuration.settingsRefused, undefined, 'the file was refused, not what the store owns');
+    assert.equal(configuration.settingsRefused, undefined, 'the file was refused, not the settings of the store');
     assert.deepEqual(bench.told('config.applied'), []);
     bench.failure = undefined;
     configuration.readFile(bench.ports);
@@ -248,7 +248,7 @@ test('what cannot be put into force is refused with its reason, and the former s
     assert.equal(configuration.config.name, 'b');
   }));
 
-test('changes that come at once take effect one after the other', () =>
+test('concurrent changes take effect one after the other', () =>
   withBench(async (bench) => {
     const configuration = bench.open();
     bench.write(FILE.replace('name: a', 'name: b'));
@@ -263,7 +263,7 @@ test('changes that come at once take effect one after the other', () =>
     assert.equal(bench.steps.at(-2), 'apply b sid');
   }));
 
-test('a key that waits for the next start keeps its value, with all that follows from it, and is told', () =>
+test('a key that needs a restart keeps its value and everything derived from it, and is reported', () =>
   withBench(async (bench) => {
     const configuration = bench.open();
     bench.write(FILE.replace('/nowhere', '/elsewhere').replace('name: a', 'name: b'));
@@ -276,10 +276,10 @@ test('a key that waits for the next start keeps its value, with all that follows
     bench.write(FILE.replace('name: a', 'name: b'));
     configuration.readFile(bench.ports);
     await configuration.settled;
-    assert.equal(bench.told('config.needs-restart').length, 1, 'back again, nothing waits');
+    assert.equal(bench.told('config.needs-restart').length, 1, 'restored, so nothing needs a restart');
   }));
 
-test('of very many changes the first are told one by one, and all are counted', () =>
+test('of very many changes the first are reported one by one, and all are counted', () =>
   withBench(async (bench) => {
     const configuration = bench.open();
     const networks = Array.from({ length: 200 }, (_, index) => ({
@@ -295,7 +295,7 @@ test('of very many changes the first are told one by one, and all are counted', 
     assert.equal(bench.told('config.applied')[0]?.changes, 200);
   }));
 
-test('a file that has become empty is refused: it was cut short, or its disk was full', () =>
+test('a file that became empty is refused: it was truncated, or its disk was full', () =>
   withBench(async (bench) => {
     const configuration = bench.open();
     for (const text of ['', '\n', '# nothing but this\n', 'null\n', '{}\n']) {
@@ -307,7 +307,7 @@ test('a file that has become empty is refused: it was cut short, or its disk was
     assert.deepEqual([configuration.config.name, bench.steps, bench.told('config.refused').length], ['a', [], 5]);
   }));
 
-test('a file that names a certificate which cannot be used is refused: the next start would end with it', () =>
+test('a file with an unusable certificate is refused: the next start would fail', () =>
   withBench(async (bench) => {
     const configuration = bench.open();
     bench.write(`${FILE}region: { tls: { cert: ${bench.directory}/none.pem, key: ${bench.directory}/none.key } }\n`);
@@ -317,7 +317,7 @@ test('a file that names a certificate which cannot be used is refused: the next 
     assert.deepEqual(bench.steps, []);
   }));
 
-test('a file that goes away, is no YAML or is no configuration is refused, and the last good one stays', () =>
+test('a missing file, invalid YAML or an invalid configuration is refused, and the last valid one stays', () =>
   withBench(async (bench) => {
     const configuration = bench.open();
     for (const text of ['a: [', 'colour: red\n', '- a\n']) {

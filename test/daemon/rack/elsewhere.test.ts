@@ -1,4 +1,4 @@
-// Whose an address of another DHCP server is: by what machines ask that server for, and by who is heard with the address.
+// Mapping addresses of other DHCP servers to machines: by their REQUESTs to that server, and by the neighbours seen with the address.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -26,7 +26,7 @@ function rig(...networks: readonly (typeof PROXIED)[]) {
   return { elsewhere, neighbours, gone };
 }
 
-test('a machine is known by the address it asked the other server for', () => {
+test('a machine is known by the address that it requested from the other server', () => {
   const { elsewhere, gone } = rig(PROXIED, OWN);
   elsewhere.claim({ mac: MAC_A, address: X, at: NOW });
   assert.deepEqual([elsewhere.macOf(X), elsewhere.addressOf(MAC_A)], [MAC_A, X]);
@@ -34,7 +34,7 @@ test('a machine is known by the address it asked the other server for', () => {
   assert.deepEqual([elsewhere.macOf(X), elsewhere.macOf(Y), gone], [undefined, MAC_A, ['10.20.0.150']]);
 });
 
-test('who is heard with the address counts when that is newer, or nothing was asked', () => {
+test('a neighbour seen with the address counts if it is newer than the claim, or there is none', () => {
   const { elsewhere, neighbours } = rig(PROXIED);
   neighbours.set(X, { mac: MAC_B, lastSeen: NOW });
   assert.equal(elsewhere.macOf(X), MAC_B, 'as after a restart of the rack');
@@ -44,14 +44,14 @@ test('who is heard with the address counts when that is newer, or nothing was as
   assert.equal(elsewhere.macOf(X), MAC_B);
 });
 
-test('where this rack gives the addresses nobody is known by what was heard', () => {
+test('sightings do not count where this rack gives the addresses', () => {
   const { elsewhere, neighbours } = rig(PROXIED, OWN);
   neighbours.set(ip('10.21.0.5'), { mac: MAC_B, lastSeen: NOW });
   assert.equal(elsewhere.macOf(ip('10.21.0.5')), undefined);
   assert.deepEqual([elsewhere.isElsewhere(X), elsewhere.isElsewhere(ip('10.21.0.5'))], [true, false]);
 });
 
-test('a network that begins to give its own addresses forgets those of the other server', () => {
+test('a network that leaves proxy mode forgets the addresses of the other server', () => {
   const { elsewhere, gone } = rig(PROXIED);
   elsewhere.claim({ mac: MAC_A, address: X, at: NOW });
   assert.deepEqual(
@@ -61,10 +61,10 @@ test('a network that begins to give its own addresses forgets those of the other
   elsewhere.configure(config(subnet()));
   assert.deepEqual([elsewhere.macOf(X), elsewhere.addressOf(MAC_A), gone], [undefined, undefined, ['10.20.0.150']]);
   elsewhere.configure(config(PROXIED));
-  assert.equal(elsewhere.macOf(X), undefined, 'also when it goes back');
+  assert.equal(elsewhere.macOf(X), undefined, 'even when it returns to proxy mode');
 });
 
-test('who is neither seen nor heard for a day is forgotten, and who is heard is not', () => {
+test('a machine that is silent for a day is forgotten, unless a neighbour is seen', () => {
   const { elsewhere, neighbours, gone } = rig(PROXIED);
   elsewhere.claim({ mac: MAC_A, address: X, at: NOW });
   elsewhere.claim({ mac: MAC_B, address: Y, at: NOW });

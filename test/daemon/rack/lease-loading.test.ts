@@ -1,4 +1,4 @@
-// What ended while no rack ran is told at the next start: all of it, once, and not what was told before.
+// Leases that expired while no rack ran are reported at the next start: all of them, once, and none that was reported before.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -20,7 +20,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(stateDir, { recursive: true, force: true }));
 
-/** A lease of this boot of the host that ends in so many seconds; less than nothing: it has ended. */
+/** A lease granted since the host booted that expires in so many seconds; negative if it has expired. */
 function ending(address: number, inS: number, state: StoredLease['state'] = 'bound'): StoredLease {
   const lastedS = 5;
   const grantedWallMs = systemClock.wallTimeMs() + (inS - lastedS) * 1000;
@@ -38,7 +38,7 @@ async function toldUntil(at: Instant): Promise<void> {
   await told.close();
 }
 
-/** A start: what it told, and its end. */
+/** A start, with its reports and a function that ends it. */
 function life(leases: readonly StoredLease[]) {
   const place = { stateDir, clock: systemClock, onProblem: assert.fail };
   const loaded = loadLeases({ leases, clocks: new Map() }, place);
@@ -50,8 +50,8 @@ function life(leases: readonly StoredLease[]) {
   return { ...loaded, portions, told };
 }
 
-test('what ended since ends were last told is told in the order of the ends, and at the next start no more', async () => {
-  // The host runs for at least as long as the leases are old.
+test('expiries since the last report are reported in order, and not again at the next start', async () => {
+  // The host has been up for at least the leases' age.
   assert.ok(uptimeSeconds() > 200);
   const leases = [
     ...[ending(1, -100), ending(2, -20), ending(3, -40), ending(4, 100)],
@@ -60,23 +60,23 @@ test('what ended since ends were last told is told in the order of the ends, and
   await toldUntil(later(systemClock.now(), -60_000));
   const first = life(leases);
   assert.deepEqual(first.told(), [3, 5, 2]);
-  assert.equal(first.table.nextExpiry !== undefined, true, 'the fourth runs');
+  assert.equal(first.table.nextExpiry !== undefined, true, 'the fourth still runs');
   await first.ends.close();
   const second = life(leases);
   assert.deepEqual(second.told(), []);
   await second.ends.close();
 });
 
-test('a rack that never told an end begins with those to come', async () => {
+test('a rack that never reported an expiry starts with future ones', async () => {
   const first = life([ending(1, -20)]);
   assert.deepEqual(first.told(), []);
   await first.ends.close();
   const second = life([ending(1, -20), ending(2, -0.3)]);
-  assert.deepEqual(second.told(), [], 'both had ended before the first life');
+  assert.deepEqual(second.told(), [], 'both had expired before the first start');
   await second.ends.close();
 });
 
-test('a life that ends before all was told leaves the rest, and what it told, to the next', async () => {
+test('a process that ends before all were reported leaves all of them to the next', async () => {
   const leases = Array.from({ length: EXPIRED_PER_TURN_MAX + 10 }, (_, index) => ending(index, -20));
   await toldUntil(later(systemClock.now(), -60_000));
   const first = life(leases);

@@ -1,5 +1,5 @@
-// A machine that changes touches its own leases and those of strangers that its name concerns, and leaves the names as they would be if
-// everything was named anew.
+// A changed machine touches only its own leases and those of strangers affected by its name. The result equals naming everything from
+// scratch.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -26,7 +26,7 @@ cluster_interfaces:
 `);
 const config = parsed.ok ? parsed.config : assert.fail(JSON.stringify(parsed.problems));
 
-/** Counts how often a lease is named. */
+/** Counts how often each lease is named. */
 class CountingNames extends Names {
   bound = 0;
   override leaseBound(...args: Parameters<Names['leaseBound']>): boolean {
@@ -35,7 +35,7 @@ class CountingNames extends Names {
   }
 }
 
-/** A table that counts who goes through all of it. */
+/** A table that counts full iterations. */
 class CountingTable extends LeaseTable {
   walks = 0;
   override *records(): Generator<Lease, void> {
@@ -73,7 +73,7 @@ function rig() {
   return { table, names, naming };
 }
 
-test('a machine that is renamed names its own lease anew, and the strangers that its old and new names concern', () => {
+test('renaming a machine renames its own lease, and strangers with its old and new names', () => {
   const { table, names, naming } = rig();
   const leases = Array.from({ length: 2000 }, (_, index) => lease(index, `host-${index}`));
   table.load(leases, NOW);
@@ -93,13 +93,13 @@ test('a machine that is renamed names its own lease anew, and the strangers that
     const asked = [5, 7, 8, 9].flatMap((index) => [`host-${index}.here`, `host-${index}.maas`]);
     assert.deepEqual(asked.filter((name) => names.find(name) !== undefined).toSorted(), expected);
   }
-  // The same machines once more concern nobody.
+  // Setting the same machines again affects no lease.
   [names.bound, table.walks] = [0, 0];
   naming.setMachines(new MachineDirectory([]));
   assert.deepEqual([names.bound, table.walks], [0, 0]);
 });
 
-test('a lease in the home network keeps the name of its machine, and one elsewhere has it only while that does not run', () => {
+test('a lease in the home network has its machine’s name, and one elsewhere only while that does not run', () => {
   const { table, names, naming } = rig();
   const home = lease(5);
   const stray: Lease = { ...home, address: ip('10.30.0.10'), grantedAt: later(NOW, 1000) };
@@ -112,7 +112,7 @@ test('a lease in the home network keeps the name of its machine, and one elsewhe
   const steps: readonly (readonly [string, readonly Lease[], string])[] = [
     ['elsewhere alone', [stray], '10.30.0.10'],
     ['the one at home begins', [stray, home], '10.20.1.5'],
-    ['the one elsewhere is newer', [home, stray], '10.20.1.5'],
+    ['the lease elsewhere is newer', [home, stray], '10.20.1.5'],
   ];
   for (const [what, leases, expected] of steps) {
     for (const one of leases) {
@@ -123,19 +123,19 @@ test('a lease in the home network keeps the name of its machine, and one elsewhe
   }
   table.load([{ ...home, state: 'released' }], NOW);
   naming.gone(home.address, home.mac);
-  assert.deepEqual(named(), ['10.30.0.10'], 'the one at home ended');
-  // As naming everything anew has it.
+  assert.deepEqual(named(), ['10.30.0.10'], 'the lease at home ended');
+  // The same result as naming everything from scratch.
   table.load([home], NOW);
   naming.lease(home);
   const anew = new Names({ serial: 1 });
   nameMachines(anew, new MachineDirectory([{ ...machine(5, 'web'), home: home.address }]), [home, stray], config);
   assert.deepEqual(anew.find('web.maas')?.sets, names.find('web.maas')?.sets);
-  // The region says where its home is after both run.
+  // The region sets its home after both leases run.
   naming.setMachines(new MachineDirectory([{ ...machine(5, 'web'), home: stray.address }]));
   assert.deepEqual(named(), ['10.30.0.10'], 'its home is the other network');
 });
 
-test('another configuration names some leases a turn; one that says the same of names touches none', async () => {
+test('a new configuration names a bounded number of leases per turn; one without changes to names touches none', async () => {
   const { table, names, naming } = rig();
   table.load(
     Array.from({ length: 2000 }, (_, index) => lease(index, `host-${index}`)),
@@ -161,18 +161,18 @@ test('another configuration names some leases a turn; one that says the same of 
   turn();
   await naming.configure(mostOf);
   assert.deepEqual(forward(names), []);
-  // A change in the middle of another: the newer one counts.
+  // A change during another one: the newer one counts.
   const left = naming.configure(config);
   await naming.configure(others);
   await left;
   isOver = true;
   assert.equal(forward(names).length, 2000);
   assert.ok(forward(names).every((name) => name.endsWith('.there')));
-  // The end of one change and the beginnings of two may meet in one turn.
+  // The end of one change and the beginnings of two may share a turn.
   assert.ok(most <= 3 * TURN_LEASES, `${most} leases were named in one turn`);
 });
 
-test('after any changes of machines and leases the names are those of everything named anew', () => {
+test('after any changes of machines and leases, the names equal those of naming everything from scratch', () => {
   const pick = printedRandom('names of leases and machines');
   const chance = (percent: number): boolean => pick(100) < percent;
   const label = (): string => `n${pick(6)}`;
@@ -209,7 +209,7 @@ test('after any changes of machines and leases the names are those of everything
   }
 });
 
-/** Which names lead to addresses. To which of two strangers with one name, and back, depends on who came first. */
+/** The names with addresses. Which of two strangers with one name has it depends on which came first. */
 const forward = (names: Names): readonly string[] =>
   Array.from(names.nodes(), ({ name }) => name)
     .filter((name) => !name.endsWith('.arpa'))

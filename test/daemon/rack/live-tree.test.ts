@@ -1,4 +1,4 @@
-// The boot tree in force, over real directories and a clock moved by hand: what is told of a tree that cannot be known, and how it is followed.
+// The boot tree in force, with real directories and a virtual clock: how its problems are reported and its changes followed.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { MANY_FILES_PLACE, makeManyFiles } from '../../support/many-files.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const MS_MAX = 20_000;
-// The bounds, written out: one that is made larger fails here.
+// The bounds, written out: raising one fails a test here.
 const [WATCHED_ENTRIES_MAX, CHANGES_MAX] = [5000, 5000] as const;
 
 function makePlace(context: TestContext): string {
@@ -24,7 +24,7 @@ function makePlace(context: TestContext): string {
   return join(place, 'boot');
 }
 
-/** Opens a tree; what it told is in `kinds`. */
+/** Opens a tree; `kinds` collects its events. */
 function begin(context: TestContext, directory: string) {
   const clock = new VirtualClock();
   const events: RackEvent[] = [];
@@ -33,14 +33,14 @@ function begin(context: TestContext, directory: string) {
   return { clock, opening, kinds: () => events.map(({ kind }) => kind) };
 }
 
-test('a tree that is not there is made', async (context) => {
+test('a missing tree is created', async (context) => {
   const { opening, kinds } = begin(context, makePlace(context));
   const tree = await opening;
   assert.equal(tree.problem, undefined);
   assert.deepEqual(kinds(), []);
 });
 
-test('a tree that cannot be made, or is a file, is a problem that ends by itself', async (context) => {
+test('a tree that cannot be created, or is a file, is a problem that ends once it can be read', async (context) => {
   const directory = makePlace(context);
   writeFileSync(directory, 'x');
   const inFile = await begin(context, join(directory, 'below')).opening;
@@ -58,39 +58,39 @@ test('a tree that cannot be made, or is a file, is a problem that ends by itself
   assert.deepEqual(kinds(), ['tree.problem', 'tree.served']);
 });
 
-test('a start waits for a disk that does not answer no longer than its bound, and the tree is served when it does', async (context) => {
+test('a start waits for a hanging disk up to its bound, and the tree is served once the disk answers', async (context) => {
   const directory = makePlace(context);
   mkdirSync(directory);
   writeFileSync(join(directory, 'kernel'), 'x');
   const { clock, opening, kinds } = begin(context, directory);
-  // Before the system had a chance to answer.
+  // Before the system could answer.
   clock.advance(FIRST_LOOK_MS_MAX);
   const tree = await opening;
-  assert.match(tree.problem?.reason ?? '', /was not read within 10 s.*see whether its disk answers/);
+  assert.match(tree.problem?.reason ?? '', /was not read within 10 s.*check its disk/);
   assert.equal(tree.hasFile('kernel'), false);
   await eventuallyWithin(MS_MAX, 'it is read', () => tree.problem === undefined);
   assert.equal(tree.hasFile('kernel'), true);
   assert.deepEqual(kinds(), ['tree.problem', 'tree.served']);
 });
 
-test('a tree too large to be watched is looked at now and then', async (context) => {
+test('a tree too large to watch is scanned periodically', async (context) => {
   const directory = makePlace(context);
   makeManyFiles(directory, WATCHED_ENTRIES_MAX + 1);
   const { clock, opening } = begin(context, directory);
   const tree = await opening;
   tree.watch();
-  assert.equal(clock.pending, 1, 'the next look');
+  assert.equal(clock.pending, 1, 'the next scan');
   writeFileSync(join(directory, 'late'), 'x');
   clock.advance(60_000);
   await eventuallyWithin(MS_MAX, 'the late file is known', () => tree.hasFile('late'));
 });
 
-test('a smaller one is watched: a change is known when it came to rest', async (context) => {
+test('a smaller tree is watched: a change is known once it has settled', async (context) => {
   const directory = makePlace(context);
   const { clock, opening } = begin(context, directory);
   const tree = await opening;
   tree.watch();
-  assert.equal(clock.pending, 1, 'only the glance at its place');
+  assert.equal(clock.pending, 1, 'only the check of its path');
   writeFileSync(join(directory, 'late'), 'x');
   await eventuallyWithin(MS_MAX, 'the late file is known', () => {
     clock.advance(250);
@@ -98,7 +98,7 @@ test('a smaller one is watched: a change is known when it came to rest', async (
   });
 });
 
-/** Follows a tree that holds `file`; `isKnown` moves the clock and says whether a path is known by now. */
+/** Follows a tree with `file`; `isKnown` advances the clock and says whether a path is known. */
 async function follow(context: TestContext, directory: string, file: string) {
   const { clock, opening, kinds } = begin(context, directory);
   const tree = await opening;
@@ -109,20 +109,20 @@ async function follow(context: TestContext, directory: string, file: string) {
       clock.advance(250);
       return tree.hasFile(path) === isThere;
     });
-  // Until the watch is complete and what came before it was looked at: from then on only a notice leads to a look.
+  // Wait until the watch is complete and earlier changes are scanned: from then on only the watch causes a scan.
   writeFileSync(join(directory, 'first'), 'x');
   await soon('first');
   return { clock, tree, soon, kinds };
 }
 
-/** Makes directories, the last with a file in it. */
+/** Creates directories, and a file in the last one. */
 function put(path: string): void {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, 'x');
 }
 
-describe('a tree that a link leads to', () => {
-  test('is followed: what is put into it is known, and what goes', async (context) => {
+describe('a tree behind a symbolic link', () => {
+  test('is followed: added and removed files are noticed', async (context) => {
     const place = makePlace(context);
     put(join(`${place}-v1`, 'amd64/kernel'));
     symlinkSync(`${place}-v1`, place);
@@ -133,7 +133,7 @@ describe('a tree that a link leads to', () => {
     await soon('amd64/kernel', false);
   });
 
-  test('is another when the link is switched, and that one is followed from then on', async (context) => {
+  test('changes when the link is switched, and the new tree is followed', async (context) => {
     const place = makePlace(context);
     for (const version of ['v1', 'v2']) put(join(`${place}-${version}`, version, 'kernel'));
     symlinkSync(`${place}-v1`, place);
@@ -149,7 +149,7 @@ describe('a tree that a link leads to', () => {
     assert.deepEqual(kinds(), []);
   });
 
-  test('is another too when a link further up is switched', async (context) => {
+  test('also changes when a link further up is switched', async (context) => {
     const place = makePlace(context);
     for (const version of ['v1', 'v2']) put(join(`${place}-${version}`, 'boot', version));
     symlinkSync(`${place}-v1`, place);
@@ -162,7 +162,7 @@ describe('a tree that a link leads to', () => {
   });
 });
 
-test('a directory that takes the place of the tree is known, and followed', async (context) => {
+test('a directory that replaces the tree is noticed and followed', async (context) => {
   const place = makePlace(context);
   put(join(place, 'old'));
   put(join(`${place}-new`, 'new'));
@@ -174,7 +174,7 @@ test('a directory that takes the place of the tree is known, and followed', asyn
   await soon('amd64/late');
 });
 
-test('links inside the tree: what changes behind one is known, and that it leads elsewhere', async (context) => {
+test('changes behind a link inside the tree are noticed, and so is a new target', async (context) => {
   const place = makePlace(context);
   for (const version of ['v1', 'v2']) put(join(place, `.releases/${version}`, version));
   symlinkSync('.releases/v1', join(place, 'amd64'));
@@ -186,8 +186,8 @@ test('links inside the tree: what changes behind one is known, and that it leads
   await soon('amd64/v2');
 });
 
-describe('a file as deep as the tree is looked into', () => {
-  test('is known when it comes', async (context) => {
+describe('a file at the depth limit', () => {
+  test('is noticed when it appears', async (context) => {
     const place = makePlace(context);
     put(join(place, 'kernel'));
     const { soon } = await follow(context, place, 'kernel');
@@ -202,7 +202,7 @@ describe('a file as deep as the tree is looked into', () => {
     }
   });
 
-  test('or deeper, where a link leads to it', async (context) => {
+  test('is noticed beyond it, behind a link', async (context) => {
     const place = makePlace(context);
     const below = 'd/'.repeat(TREE_DEPTH_MAX + 2);
     put(join(place, below, 'kernel'));
@@ -217,8 +217,8 @@ describe('a file as deep as the tree is looked into', () => {
   });
 });
 
-describe('another tree of a reload', () => {
-  /** From now on the disk with this directory answers no more; `answer` ends that. */
+describe('a new tree of a reload', () => {
+  /** Makes the disk with this directory hang; `answer` ends that. */
   function hang(context: TestContext, directory: string) {
     const answers = Promise.withResolvers<void>();
     let asked = 0;
@@ -233,7 +233,7 @@ describe('another tree of a reload', () => {
     return { answer: () => answers.resolve(), asked: () => asked };
   }
 
-  test('is taken when its disk does not answer in time, with a problem that ends by itself', async (context) => {
+  test('is accepted when its disk does not answer in time, with a problem until it does', async (context) => {
     const [place, next] = [makePlace(context), makePlace(context)];
     put(join(place, 'old'));
     put(join(next, 'new'));
@@ -247,7 +247,7 @@ describe('another tree of a reload', () => {
       clock.advance(250);
       return isMoved;
     });
-    assert.match(tree.problem?.reason ?? '', /was not read within 10 s.*see whether its disk answers/);
+    assert.match(tree.problem?.reason ?? '', /was not read within 10 s.*check its disk/);
     assert.deepEqual([tree.directory, tree.hasFile('old')], [next, false]);
     disk.answer();
     await soon('new');
@@ -256,7 +256,7 @@ describe('another tree of a reload', () => {
     await soon('late');
   });
 
-  test('is followed though a look at the former one never ends', async (context) => {
+  test('is followed although a scan of the former one never ends', async (context) => {
     const [place, next] = [makePlace(context), makePlace(context)];
     put(join(place, 'old'));
     put(join(next, 'new'));
@@ -273,7 +273,7 @@ describe('another tree of a reload', () => {
     await soon('late');
   });
 
-  test('is refused when it cannot be read, and the former one is followed on', async (context) => {
+  test('is refused when it cannot be read, and the former one is still followed', async (context) => {
     const place = makePlace(context);
     put(join(place, 'old'));
     const { tree, soon } = await follow(context, place, 'old');
@@ -284,7 +284,7 @@ describe('another tree of a reload', () => {
   });
 });
 
-/** Counts the timers that were ever set. */
+/** Counts all timers ever set. */
 class CountingClock extends VirtualClock {
   scheduled = 0;
   override schedule(delayMs: number, action: () => void): Timer {
@@ -293,7 +293,7 @@ class CountingClock extends VirtualClock {
   }
 }
 
-test('changes that never come to rest are told all the same', async (context) => {
+test('changes that never settle are reported nevertheless', async (context) => {
   const directory = makePlace(context);
   mkdirSync(directory);
   const clock = new CountingClock();
@@ -317,7 +317,7 @@ test('changes that never come to rest are told all the same', async (context) =>
   assert.equal(told, 1);
 });
 
-test('a watch ends when more changes come than it takes in', async (context) => {
+test('a watch ends when there are too many changes', async (context) => {
   const directory = makePlace(context);
   mkdirSync(directory);
   const clock = new VirtualClock();

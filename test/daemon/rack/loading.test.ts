@@ -1,4 +1,4 @@
-// The leases of machines that load: what of the servers' events shows that a machine loads, and that a lease is kept only where it may run on.
+// The leases of loading machines: the events that show a loading machine, and the conditions for keeping its lease.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -17,7 +17,7 @@ const PXE_MS = 30_000;
 
 type Told = Omit<HttpEvent, 'at' | 'address' | 'kind'> & Pick<HttpEvent | TftpEvent, 'kind'>;
 
-/** True where a lease of 30 s runs on because of this event. */
+/** True if this event keeps a lease of 30 s running. */
 function isKeptBy(event: Told, changes: Partial<DhcpSubnet> = {}): boolean {
   const clock = new VirtualClock();
   const state = labState(config(subnet(changes)));
@@ -38,7 +38,7 @@ function isKeptBy(event: Told, changes: Partial<DhcpSubnet> = {}): boolean {
   return isActive(table.find(ADDRESS), clock.now());
 }
 
-test('a machine loads that takes a file, its configuration, or what the region tells machines that boot', () => {
+test('a machine is loading if it gets a file, its configuration, or what the region tells booting machines', () => {
   const cases: [Told, boolean][] = [
     [{ kind: 'tftp.sent' }, true],
     [{ kind: 'tftp.missing' }, false],
@@ -66,7 +66,7 @@ test('a machine loads that takes a file, its configuration, or what the region t
   for (const [event, expected] of cases) assert.equal(isKeptBy(event), expected, JSON.stringify(event));
 });
 
-test('whatever a machine loads, a lease ends whose address is for another machine by now, or whose client is denied', () => {
+test('a loading machine’s lease still ends if its address now belongs to another machine, or its client is denied', () => {
   const loads: readonly Told[] = [{ kind: 'tftp.sent' }, { kind: 'http.file-sent', file: '/amd64/linux', status: 200 }];
   for (const event of loads) {
     assert.equal(isKeptBy(event), true);

@@ -1,4 +1,4 @@
-// Which of its addresses a machine's name leads to, as it is deployed and released.
+// The addresses of a machine's name, as it is deployed and released.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -36,7 +36,7 @@ const lease = (address: Lease['address']): Lease => ({
   ...{ expiresAt: instant(600_000), duration: seconds(600) },
 });
 
-test('the name of a machine goes to its own address when it gets one, and back to its lease when it has none, without a conflict', () => {
+test('a machine’s name moves to its fixed address when it gets one, and back to its lease without one, with no conflict', () => {
   const parsed = parseConfig(`name: rack\n${NETWORK}\n`);
   if (!parsed.ok) assert.fail(JSON.stringify(parsed.problems));
   const reports: NameReport[] = [];
@@ -59,13 +59,13 @@ test('the name of a machine goes to its own address when it gets one, and back t
   assert.deepEqual(addresses(), [formatIpv4(DYNAMIC)]);
   assert.deepEqual(reports, []);
 
-  // What the region took back has no name, though its lease runs on.
+  // An address that the region took back has no name, though its lease still runs.
   nameMachines(names, machine([]), [...leases, lease(FIXED)], parsed.config);
   assert.deepEqual(addresses(), [formatIpv4(DYNAMIC)]);
   assert.equal(names.find('10.0.20.10.in-addr.arpa'), undefined);
 });
 
-/** A name as it stands in a record. */
+/** A name in wire format. */
 const wireName = (name: string): Buffer =>
   Buffer.concat([
     ...name.split('.').map((label) => Buffer.from(`${String.fromCharCode(label.length)}${label}`)),
@@ -73,10 +73,10 @@ const wireName = (name: string): Buffer =>
   ]);
 
 for (const [what, addresses, address] of [
-  ['with an address of its own', [{ mac: MAC, address: FIXED }], FIXED],
+  ['with a fixed address', [{ mac: MAC, address: FIXED }], FIXED],
   ['with a lease only', [], DYNAMIC],
 ] as const) {
-  test(`a machine ${what} that is renamed has its new name both ways at once, and nothing has its old one`, () => {
+  test(`a renamed machine ${what} has its new name in both directions immediately, and its old name is gone`, () => {
     const parsed = parseConfig(`name: rack\n${NETWORK}\n`);
     if (!parsed.ok) assert.fail(JSON.stringify(parsed.problems));
     const reports: NameReport[] = [];
@@ -99,7 +99,7 @@ for (const [what, addresses, address] of [
   });
 }
 
-test('a machine that only its own report names takes the name of no client, whoever asks first; a person’s word gives it', () => {
+test('a machine named only by its own report takes no client’s name, in either order; a name given by a person does', () => {
   const parsed = parseConfig(`name: rack\n${NETWORK}\n`);
   if (!parsed.ok) assert.fail(JSON.stringify(parsed.problems));
   const names = new Names({ serial: 1 });
@@ -115,16 +115,16 @@ test('a machine that only its own report names takes the name of no client, whoe
     assert.equal(address(), '10.20.0.106');
   }
   names.leaseGone(ip('10.20.0.106'));
-  assert.equal(address(), formatIpv4(DYNAMIC), 'nobody else has it');
+  assert.equal(address(), formatIpv4(DYNAMIC), 'no other client has it');
   nameMachines(names, reported, [lease(DYNAMIC), nas], parsed.config);
-  assert.equal(address(), formatIpv4(DYNAMIC), 'the first has it, as among clients');
+  assert.equal(address(), formatIpv4(DYNAMIC), 'the first client keeps it, as among clients');
   names.leaseGone(DYNAMIC);
   nameMachines(names, reported, [nas], parsed.config);
   nameMachines(names, machine([], 'nas'), [nas, lease(DYNAMIC)], parsed.config);
   assert.equal(address(), formatIpv4(DYNAMIC));
 });
 
-test('clients that nobody knows and reservations are named with management 2 only, known machines always', () => {
+test('unknown clients and reservations are named only with management 2, known machines always', () => {
   for (const [management, expected] of [
     [2, ['laptop', 'printer', 'web1']],
     [1, ['web1']],

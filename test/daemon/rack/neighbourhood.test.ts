@@ -51,35 +51,35 @@ function start() {
   return { clock, around, heard, sent, served, boots, see, said, wire: () => listener ?? assert.fail() };
 }
 
-test('it listens once behind each interface of the configuration', () => {
+test('it listens once on each interface of the configuration', () => {
   assert.deepEqual(start().served, [['eth1']]);
 });
 
-test('hosts that are new or have moved are told of, and what was heard goes to DHCP', () => {
+test('new and moved hosts are reported, and DHCP learns of every address heard', () => {
   const rig = start();
   rig.see(FIRST);
   rig.see(FIRST);
   rig.see(SECOND);
   rig.see(SECOND, false);
   assert.deepEqual(rig.said(), [
-    'net.neighbour-new: Was seen on eth1 with 10.20.0.50 for the first time',
-    "net.neighbour-moved: Has 10.20.0.50 on eth1 now, which was 52:54:00:00:00:01's",
+    'net.neighbour-new: First seen on eth1 with 10.20.0.50',
+    'net.neighbour-moved: Took over 10.20.0.50 on eth1 from 52:54:00:00:00:01',
   ]);
   assert.deepEqual(rig.heard, [ADDRESS, ADDRESS, ADDRESS]);
   assert.equal(rig.around.find(ADDRESS)?.mac, SECOND);
   assert.equal(rig.around.all().length, 1);
 });
 
-test('two hosts that take turns at an address are told of now and then, with how often', () => {
+test('two hosts that take turns at an address are reported at a limited rate, with a count', () => {
   const rig = start();
   for (let turn = 0; turn < 1000; turn += 1) rig.see(turn % 2 === 0 ? FIRST : SECOND);
   assert.ok(rig.said().length <= 60);
   rig.clock.advance(5000);
   rig.see(FIRST);
-  assert.match(rig.said()[0] ?? '', /one of \d{3} such/);
+  assert.match(rig.said()[0] ?? '', /\(1 of \d{3} similar events\)$/);
 });
 
-test('a machine that boots has its solicitation answered, and that is told once it left', () => {
+test('a booting machine’s solicitation is answered, and reported once the answer was sent', () => {
   const rig = start();
   const solicitation = { interfaceName: 'eth1', mac: FIRST, source: new Uint8Array(16) };
   rig.wire().onSolicitation(solicitation);
@@ -92,19 +92,19 @@ test('a machine that boots has its solicitation answered, and that is told once 
   rig.wire().onAdvertised(solicitation, '');
   rig.wire().onAdvertised(solicitation, 'ENETDOWN');
   assert.deepEqual(rig.said(), [
-    'net.router-answered: Looked for an IPv6 router on eth1 and was told that there is none',
-    'net.router-answer-failed: Looked for an IPv6 router on eth1 and could not be told that there is none: ENETDOWN',
+    'net.router-answered: Looked for an IPv6 router on eth1: told that there is none',
+    'net.router-answer-failed: Looked for an IPv6 router on eth1: could not be answered (ENETDOWN)',
   ]);
   rig.wire().onRouter('eth1', SECOND);
   rig.wire().onRouter('eth1', SECOND);
   rig.wire().onSolicitation(solicitation);
   assert.equal(rig.sent.length, 2);
   assert.deepEqual(rig.said(), [
-    'net.router-seen: There is an IPv6 router on eth1 (52:54:00:00:00:02): machines that look for one are left to it',
+    'net.router-seen: IPv6 router 52:54:00:00:00:02 seen on eth1: router solicitations are left to it',
   ]);
 });
 
-test('of hosts that are made up so many are told of, and the next one says for how many it stands', () => {
+test('of invented hosts a sample is reported, and the next report counts the omitted ones', () => {
   const rig = start();
   for (let index = 0; index < 3 * TOLD_RATE.burst; index += 1)
     rig

@@ -1,4 +1,4 @@
-// When a rack is ready: every door that can be open is open, and leases can be written.
+// When a rack is ready: every listener that can be open is open, and leases can be written.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -32,22 +32,22 @@ const open = {
 const facts: ReadinessFacts = { config, host: [eth1], doors: open, journalProblem: undefined };
 
 const cases: readonly (readonly [name: string, facts: Partial<ReadinessFacts>, notReady: readonly string[]])[] = [
-  ['a rack with every door open is ready', {}, []],
-  ['a rack that has not begun is not ready', { doors: undefined }, ['rack: it is starting']],
+  ['a rack with every listener open is ready', {}, []],
+  ['a rack that is starting is not ready', { doors: undefined }, ['rack: starting']],
   ['leases that cannot be written are named', { journalProblem: 'disk full' }, ['leases: disk full']],
   [
     'a door that is shut though its address is here is named',
     { doors: { ...open, http: [], tftp: [{ address: RACK, port: 70 }] } },
-    ['tftp 10.20.0.1:69: it does not listen', 'http 10.20.0.1:5248: it does not listen'],
+    ['tftp 10.20.0.1:69: not listening', 'http 10.20.0.1:5248: not listening'],
   ],
   [
     'a boot tree that cannot be known is told',
     { doors: { ...open, treeProblem: 'boot.tree /t is not a directory' } },
     ['boot tree: boot.tree /t is not a directory'],
   ],
-  ['a door whose address is not here is waited for', { host: [], doors: { ...open, http: [], dns: [] } }, []],
+  ['a listener may wait for its address', { host: [], doors: { ...open, http: [], dns: [] } }, []],
   [
-    'an interface that is missing is waited for, a port that is taken is not',
+    'a socket may wait for its interface, but a taken port is a fault',
     {
       doors: {
         ...open,

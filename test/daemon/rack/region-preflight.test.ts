@@ -1,4 +1,4 @@
-// Which listeners of a new configuration are asked for before it is applied.
+// The listeners of a new configuration that are checked before it is applied.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -23,7 +23,7 @@ const CASES: readonly (readonly [
   next: ReturnType<typeof place>,
   asked: readonly string[],
 ])[] = [
-  ['what stays is not asked for', place(['10.0.0.1:5240']), place(['10.0.0.1:5240']), []],
+  ['those that stay are not checked', place(['10.0.0.1:5240']), place(['10.0.0.1:5240']), []],
   ['a second one is', place(['10.0.0.1:5240']), place(['10.0.0.1:5240', '10.0.0.1:80']), ['10.0.0.1:80']],
   [
     'the first one over TLS is',
@@ -48,7 +48,7 @@ for (const [name, before, next, asked] of CASES) {
   });
 }
 
-test('a start that finds several ports taken names all of them, those of the rack too', async () => {
+test('a start with several taken ports names all of them, including those of the rack', async () => {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-preflight-'));
   const servers = [createServer(), createServer(), createServer()];
   const ports: number[] = [];

@@ -1,4 +1,4 @@
-// What a rack keeps for its region while that is away: of each machine, and of all together.
+// The reports that a rack keeps while its region is away: of each address, and of all together.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -47,18 +47,18 @@ const report = (peer: (typeof MACHINES)[number]) => ({
   body: Buffer.from('architecture=amd64'),
 });
 
-test('one host that reports without end keeps no report of a machine from being kept', async (context) => {
+test('a host that reports endlessly does not prevent another machine’s report from being kept', async (context) => {
   const standIn = makeStandIn(context);
-  const limited = 'too many reports at a time';
+  const limited = 'too many reports at once';
   let kept = 0;
   for (let index = 0; index < 3000; index += 1) if ((await standIn.keep(report(ATTACKER))) !== limited) kept += 1;
   for (const machine of MACHINES) assert.notEqual(await standIn.keep(report(machine)), limited);
   assert.ok(kept >= MACHINES.length, `${kept}: as many as machines behind one router`);
 });
 
-test('of one address KEPT_PER_ADDRESS reports are kept at once, and of all together KEPT_RATE; then a machine is told to come again', async (context) => {
+test('KEPT_PER_ADDRESS reports of an address and KEPT_RATE of all are kept; then a machine must try again', async (context) => {
   const standIn = makeStandIn(context);
-  const limited = 'too many reports at a time';
+  const limited = 'too many reports at once';
   const keptOf = async (peer: (typeof MACHINES)[number], count: number): Promise<number> => {
     let kept = 0;
     for (let index = 0; index < count; index += 1) if ((await standIn.keep(report(peer))) !== limited) kept += 1;

@@ -31,7 +31,7 @@ function rig(options: { readonly watchdogMs?: number } = {}) {
 
 const EXTENSION = { EXTEND_TIMEOUT_USEC: '10000000' };
 
-test('a start that lasts asks for time, and ready comes once with what is served', () => {
+test('a long start asks for more time, and READY is sent once, with the status line', () => {
   const { clock, notices, take } = rig();
   assert.deepEqual(take(), [{ ...EXTENSION, STATUS: 'starting' }]);
   clock.advance(2000);
@@ -40,10 +40,10 @@ test('a start that lasts asks for time, and ready comes once with what is served
   notices.ready();
   assert.deepEqual(take(), [{ READY: '1', STATUS: 'serving 10.20.0.0/24' }]);
   clock.advance(10_000);
-  assert.deepEqual(take(), [], 'nothing is said while nothing changes');
+  assert.deepEqual(take(), [], 'nothing is sent while nothing changes');
 });
 
-test('ready is said until the manager has taken it', () => {
+test('READY is repeated until it is delivered', () => {
   const { clock, state, notices, take } = rig();
   state.takes = false;
   take();
@@ -56,7 +56,7 @@ test('ready is said until the manager has taken it', () => {
   assert.deepEqual(take(), []);
 });
 
-test('a start asks for no more time after ten minutes', () => {
+test('a start stops asking for more time after ten minutes', () => {
   const { clock, take } = rig();
   clock.advance(600_000);
   take();
@@ -64,7 +64,7 @@ test('a start asks for no more time after ten minutes', () => {
   assert.deepEqual(take(), []);
 });
 
-test('the status line follows, and is said again when the manager did not take it', () => {
+test('the status line is updated, and repeated if it was not delivered', () => {
   const { clock, state, notices, take } = rig();
   notices.ready();
   take();
@@ -77,7 +77,7 @@ test('the status line follows, and is said again when the manager did not take i
   assert.deepEqual(take(), [{ STATUS: 'serving no network' }]);
 });
 
-test('the watchdog is fed at half its time, and not while the journal is silent', () => {
+test('the watchdog is fed at half its interval, but not while the journal is silent', () => {
   const { clock, state, notices, troubles, take } = rig({ watchdogMs: 60_000 });
   notices.ready();
   take();
@@ -85,7 +85,7 @@ test('the watchdog is fed at half its time, and not while the journal is silent'
   assert.deepEqual(take(), [{ WATCHDOG: '1' }, { WATCHDOG: '1' }, { WATCHDOG: '1' }]);
   state.silentMs = 29_999;
   clock.advance(30_000);
-  assert.equal(take().length, 1, 'a slow disk is no hang');
+  assert.equal(take().length, 1, 'a slow disk is not a hang');
   state.silentMs = 31_000;
   clock.advance(90_000);
   assert.deepEqual(take(), []);
@@ -96,7 +96,7 @@ test('the watchdog is fed at half its time, and not while the journal is silent'
   assert.deepEqual(take(), [{ WATCHDOG: '1' }]);
 });
 
-test('every reload begins with the time and ends with ready, whatever became of it; several are one', async () => {
+test('every reload begins with RELOADING and ends with READY, whatever its result; concurrent ones are one', async () => {
   const { notices, take } = rig();
   await notices.around(async () => undefined);
   take();
@@ -116,7 +116,7 @@ test('every reload begins with the time and ends with ready, whatever became of 
   assert.deepEqual(take(), [{ READY: '1', STATUS: 'serving 10.20.0.0/24' }]);
 });
 
-test('the end is told once, then what is waited for, with time asked for up to a minute', async () => {
+test('STOPPING is sent once, then the status line, asking for more time up to a minute', async () => {
   const { clock, notices, take } = rig({ watchdogMs: 60_000 });
   notices.ready();
   take();
@@ -128,7 +128,7 @@ test('the end is told once, then what is waited for, with time asked for up to a
     { ...EXTENSION, STATUS: 'stopping: 1 transfer' },
   ]);
   await notices.around(async () => undefined);
-  assert.deepEqual(take(), [], 'a reload at the end is not told');
+  assert.deepEqual(take(), [], 'a reload during shutdown is not reported');
   clock.advance(60_000);
   assert.equal(take().filter((notice) => notice.WATCHDOG === '1').length, 2, 'the watchdog is fed to the end');
   clock.advance(5000);
@@ -177,7 +177,7 @@ const LINES: readonly [expected: string, sources: Parameters<typeof statusLine>[
     { interfaces: [served('10.20.0.0/24')], region: region('up'), regionAwaySinceMs: undefined, journal: fine },
   ],
   [
-    'serving 10.0.0.0/24, 10.0.1.0/24, 10.0.2.0/24, 10.0.3.0/24 and 2 more; region is awaited',
+    'serving 10.0.0.0/24, 10.0.1.0/24, 10.0.2.0/24, 10.0.3.0/24 and 2 more; region is starting',
     {
       interfaces: [0, 1, 2, 3, 4, 5].map((index) => served(`10.0.${index}.0/24`)),
       region: undefined,
@@ -186,7 +186,7 @@ const LINES: readonly [expected: string, sources: Parameters<typeof statusLine>[
     },
   ],
   [
-    'serving no network; waiting: eth2 has no link; no leases: leases.db: disk is full; region away since 2026-11-20T12:00:00Z',
+    'serving no network; waiting: eth2 has no link; cannot grant leases: leases.db: disk is full; region away since 2026-11-20T12:00:00Z',
     {
       interfaces: [{ ...served('10.0.0.0/24'), serving: false, reason: 'eth2 has no link' }],
       region: region('waiting'),
@@ -204,7 +204,7 @@ const LINES: readonly [expected: string, sources: Parameters<typeof statusLine>[
     },
   ],
   [
-    'serving no network; region: an administrator has to accept this rack',
+    'serving no network; region: an administrator must accept this rack',
     { interfaces: [], region: region('pending', {}), regionAwaySinceMs: undefined, journal: fine },
   ],
   [
@@ -219,7 +219,7 @@ const LINES: readonly [expected: string, sources: Parameters<typeof statusLine>[
 ];
 for (const [expected, sources] of LINES) test(`status: ${expected}`, () => assert.equal(statusLine(sources), expected));
 
-test('the line remembers since when the region is away', () => {
+test('the status line remembers since when the region is away', () => {
   const clock = new VirtualClock(Date.UTC(2026, 10, 20, 12));
   let state: UplinkStatus['state'] = 'waiting';
   const line = followStatus({ clock, interfaces: () => [], region: () => region(state), journal: () => undefined });
