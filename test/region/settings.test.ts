@@ -261,7 +261,7 @@ test('MAAS’s names read and set what they stand for, with their defaults', () 
     const validated = await call('POST', '2.0/maas/?op=set_config', { name: 'dnssec_validation', value: 'auto' });
     assert.match(validated.text, /no DNSSEC validator/);
     const named = await call('POST', '2.0/maas/?op=set_config', { name: 'maas_name', value: 'x' });
-    assert.match(named.text, /read-only: only the configuration file owns it/);
+    assert.match(named.text, /read-only: only the configuration file can set it/);
   }));
 
 test('keys are set and removed by their own names; an unknown one, a file’s one and a wrong value are refused', () =>
@@ -287,8 +287,8 @@ test('keys are set and removed by their own names; an unknown one, a file’s on
       ],
       ['cluster_interfaces.eth1.colour', '"blue"', 400, /colour: unknown key; config\/rackboot\.yaml explains all/],
       ['cluster_interfaces', '[]', 400, /name one: cluster_interfaces\.NAME/],
-      ['tftp.listen_port', '1069', 409, /only the configuration file owns it/],
-      ['state_dir', '"/x"', 409, /only the configuration file owns it/],
+      ['tftp.listen_port', '1069', 409, /only the configuration file can set it/],
+      ['state_dir', '"/x"', 409, /only the configuration file can set it/],
       ['region.new_machines_max', '0', 400, /new_machines_max/],
       ['region.new_machines_max', 'many', 400, /give JSON/],
       ['boot.kernel_params', '"a || b"', 400, /cannot be given to every loader/],

@@ -88,7 +88,7 @@ test('names that a prototype has are no facts', () => {
 test('facts of another version are refused by that name, with what to do, whatever else they hold', () => {
   for (const [version, remedy] of [
     [2, /speaks version 2, this region version 1: upgrade the region/],
-    [0, /speaks version 0, this region version 1: build the environment anew/],
+    [0, /speaks version 0, this region version 1: rebuild the environment/],
   ] as const) {
     const parsed = parseHardwareFacts(JSON.stringify({ version, nics: 'of another form' }));
     assert.ok(parsed.kind === 'fault');
