@@ -133,7 +133,7 @@ The nine lines are:
 | PXE Request | Got its configuration … by HTTP and is told to run the ephemeral environment |
 | Node installation | partitioning |
 | Node installation | writing |
-| Disk written | the disk is written: from now on it starts its own disk |
+| Disk written | the disk is written: from now on it boots its own disk |
 | PXE Request | Got its configuration … by HTTP and is told to start its own disk |
 | Node changed status | From 'Deploying' to 'Deployed' |
 

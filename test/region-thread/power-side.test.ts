@@ -147,7 +147,7 @@ test('a machine whose controller cannot be reached fails at once, with the words
     await pass(clock, 2_000);
     const { status, statusMessage, powerTask } = powered.machine(id);
     assert.deepEqual([status, powerTask], ['failed-commissioning', undefined]);
-    assert.equal(statusMessage, 'it could not be switched off and on: nobody there');
+    assert.equal(statusMessage, 'power cycle failed: nobody there');
   }));
 
 test('parameters that will not do fail it, too, and nobody is asked', () =>
@@ -241,7 +241,7 @@ test('states are seen with their age, stored when they change, and told when nob
     powered.controller('a').state = 'on';
     await pass(clock, 2 * QUESTION_EVERY_MS, 500);
     const [event] = powered.region.store.listEvents({ limit: 1 });
-    assert.deepEqual([event?.type, event?.description], ['NODE_POWERED_ON', 'it is on: nobody here has switched it']);
+    assert.deepEqual([event?.type, event?.description], ['NODE_POWERED_ON', 'it is on, but Rackboot did not switch it']);
     powered.controller('a').behaviour = 'is-away';
     await pass(clock, 4 * QUESTION_EVERY_MS, 500);
     const view = powered.side.reading(id);

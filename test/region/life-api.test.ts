@@ -354,7 +354,7 @@ test('the agent: only with the token of its boot and from its address it is told
     assert.equal((await tell(failed, first)).text, 'OK');
     assert.match(
       client.region.store.listEvents({ limit: 1 })[0]?.description ?? '',
-      /^script disk ended with 1; it said: read error/,
+      /^script disk ended with status 1; output: read error/,
     );
     for (let count = 0; count < 2; count += 1) assert.equal((await tell({ status: 'OK' }, first)).text, 'OK');
     assert.equal(client.region.store.findMachine(id)?.status, 'ready');

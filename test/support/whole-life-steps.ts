@@ -65,7 +65,7 @@ const STORY = [
   /^Asked for an address and was offered 10\.77\.0\.\d\d, the address that the region fixed for it/,
   /^writing /,
   /^growing and personalising /,
-  /^the disk is written: from now on it starts its own disk$/,
+  /^the disk is written: from now on it boots its own disk$/,
   /is told to start its own disk/,
   /^From 'Deploying' to 'Deployed'$/,
   /is told to start its own disk/,

@@ -54,7 +54,7 @@ async function switchOnce({ state, task, kind, starts }: Switched): Promise<Ende
   return ended;
 }
 
-const AGAIN = 'it was switched off and on, and is off again: it is Ready, and has nothing to do';
+const AGAIN = 'it was switched off and on, then powered off again: it is Ready, with nothing to do';
 const DOUBT = `it may have been switched off and on: ${STILL_OFF}`;
 const CASES: readonly (readonly [string, Switched, string, string])[] = [
   [
@@ -85,7 +85,7 @@ const CASES: readonly (readonly [string, Switched, string, string])[] = [
     'refused',
     { state: 'ready', task: 'cycle', kind: 'refused', starts: 'after' },
     'NODE_POWER_ON_FAILED',
-    `it could not be switched off and on: ${STILL_OFF}`,
+    `power cycle failed: ${STILL_OFF}`,
   ],
   [
     'with something to do',

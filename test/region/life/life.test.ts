@@ -187,7 +187,7 @@ test('what a rack’s configuration keeps for a client is given to that client o
       const outcome = region.life.command(systemId, { name: 'allocate' }, BOB, { address: parseIpv4(text) });
       return outcome.kind === 'refuse' ? outcome.refusal.text : outcome.kind;
     };
-    assert.match(ask(one, '10.20.0.10'), /is kept for 52:54:00:00:00:02 by the configuration of a rack/);
+    assert.match(ask(one, '10.20.0.10'), /is reserved for 52:54:00:00:00:02 in the configuration of a rack/);
     assert.match(ask(one, '10.20.0.12'), /rack's/);
     assert.match(ask(one, '10.20.0.205'), /dynamic range/);
     // The other rack's range in the same network, for all of the first one's is kept.
@@ -250,7 +250,7 @@ test('what hung is started once more by itself, with another token, and fails th
     const again = get(region, systemId);
     assert.deepEqual([again.status, again.work?.attempts, again.powerTask], ['commissioning', 1, 'cycle']);
     assert.notEqual(again.bootToken, begun.bootToken);
-    assert.match(again.statusMessage, /it is started again$/);
+    assert.match(again.statusMessage, /; restarting it$/);
     clock.advance(21 * MINUTE_MS);
     assert.equal(get(region, systemId).status, 'failed-commissioning');
     region.close();
@@ -277,7 +277,7 @@ test('a deployment that hung before its disk was written is started once more, w
     clock.advance(41 * MINUTE_MS);
     const failed = get(region, systemId);
     assert.deepEqual([failed.status, failed.powerTask], ['failed-deployment', undefined]);
-    assert.match(failed.statusMessage, /its disk was written, and its system was not seen/);
+    assert.match(failed.statusMessage, /its disk was written, but its system was not seen/);
     region.close();
   }));
 
@@ -455,7 +455,7 @@ test('a machine that comes back to the network instead of starting its disk is F
     startOnce();
     const failed = get(region, systemId);
     assert.equal(failed.status, 'failed-deployment');
-    assert.match(failed.statusMessage, /its disk does not start: .* told 5 times to start it/);
+    assert.match(failed.statusMessage, /its disk does not start: .* told 5 times to boot it/);
     const events = region.store.listEvents({ machines: { systemIds: [systemId] }, level: 'error', limit: 5 });
     assert.equal(events[0]?.description, failed.statusMessage);
     // The next deployment begins its own count.
@@ -466,7 +466,7 @@ test('a machine that comes back to the network instead of starting its disk is F
     clock.advance(41 * MINUTE_MS);
     assert.match(
       get(region, systemId).statusMessage,
-      /^Deploying did not end within 40 minutes; its disk was written, and its system was not seen; last seen: Got its/,
+      /^Deploying did not end within 40 minutes; its disk was written, but its system was not seen; last seen: Got its/,
     );
     region.close();
   }));
@@ -502,7 +502,7 @@ test('power that cannot be switched fails what waits for it, in the words of its
     region.life.powerSwitched(systemId, powerEnd(get(region, systemId), 'unreachable', 'no route to 10.9.0.1'));
     const failed = get(region, systemId);
     assert.deepEqual([failed.status, failed.powerTask], ['failed-commissioning', undefined]);
-    assert.equal(failed.statusMessage, 'it could not be switched off and on: no route to 10.9.0.1');
+    assert.equal(failed.statusMessage, 'power cycle failed: no route to 10.9.0.1');
     region.close();
   }));
 
@@ -565,7 +565,7 @@ test('when nobody knows whether a machine was started, its first sign of life is
     clock.advance(6 * MINUTE_MS);
     const failed = get(region, systemId);
     assert.equal(failed.status, 'failed-commissioning');
-    const text = 'it may have been switched off and on: it broke again; no sign of life within 5 minutes after it';
+    const text = 'it may have been switched off and on: it broke again; no sign of life in the 5 minutes since';
     assert.equal(failed.statusMessage, text);
     // What has little time left is given no more.
     const late = order(region, systemId, { name: 'commission' });

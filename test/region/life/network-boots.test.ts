@@ -100,7 +100,7 @@ for (const [name, failed, command] of [
       assert.equal(looping.region.desiredState().machines[0]?.bootToken, again.bootToken);
       assert.match(
         again.statusMessage,
-        /it started from the network 7 times and never told of its work; it is started/,
+        /it booted from the network 7 times without a signal from its work; restarting it/,
       );
       // Until it is switched, it does what it did.
       looping.boot();
@@ -108,7 +108,7 @@ for (const [name, failed, command] of [
       looping.switchOn();
       for (let count = 0; count < 7; count += 1) looping.boot();
       assert.equal(looping.now().status, failed);
-      assert.match(looping.now().statusMessage, /^it started from the network 7 times and never told of its work$/);
+      assert.match(looping.now().statusMessage, /^it booted from the network 7 times without a signal from its work$/);
       looping.region.close();
     }));
 }
