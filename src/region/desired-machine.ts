@@ -10,7 +10,7 @@
 
 import type { RackMachine } from '../machines/machine.ts';
 import type { Ipv4 } from '../net/address.ts';
-import { isMadeByPerson, toldMacs } from './identity/interface-source.ts';
+import { isMadeByPerson, macsForRacks } from './identity/interface-source.ts';
 import { bootPurpose } from './records/boot-purpose.ts';
 import { statusRow } from './records/lifecycle.ts';
 import type { Machine } from './records/machine.ts';
@@ -18,7 +18,7 @@ import { kernelParamsOf } from './records/tags.ts';
 
 /** A machine as racks get it, including its UUID; `undefined` if they do not get it. */
 export function toRackMachine(machine: Machine): RackMachine | undefined {
-  const macs = toldMacs(machine);
+  const macs = macsForRacks(machine);
   if (macs.length === 0) return undefined;
   const purpose = bootPurpose({ ...machine, deployBy: machine.work?.deployBy });
   return {
@@ -45,7 +45,7 @@ export function toRackMachine(machine: Machine): RackMachine | undefined {
  * @param isHome whether a home is one of this rack's networks
  * @param isServed whether a rack serves the network of this address now; a home that is no longer served restricts no rack
  */
-export function asToldTo(
+export function machinesForRack(
   machines: readonly RackMachine[],
   isHome: (address: Ipv4 | undefined) => boolean,
   isServed: (address: Ipv4) => boolean,

@@ -241,7 +241,10 @@ test('states are seen with their age, stored when they change, and told when nob
     powered.controller('a').state = 'on';
     await pass(clock, 2 * QUESTION_EVERY_MS, 500);
     const [event] = powered.region.store.listEvents({ limit: 1 });
-    assert.deepEqual([event?.type, event?.description], ['NODE_POWERED_ON', 'it is on, but Rackboot did not switch it']);
+    assert.deepEqual(
+      [event?.type, event?.description],
+      ['NODE_POWERED_ON', 'it is on, but Rackboot did not switch it'],
+    );
     powered.controller('a').behaviour = 'is-away';
     await pass(clock, 4 * QUESTION_EVERY_MS, 500);
     const view = powered.side.reading(id);

@@ -29,7 +29,7 @@ import {
   parseMac,
   parseNetwork,
 } from '../../net/address.ts';
-import { asToldTo } from '../desired-machine.ts';
+import { machinesForRack } from '../desired-machine.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
 import type { Machine } from '../records/machine.ts';
 import { isAddressSeen, type NewMachineEvent, type RackReport } from '../records/machine-event.ts';
@@ -123,7 +123,7 @@ export class MachineHomes {
     const isHome = (home: Ipv4 | undefined): boolean =>
       isEverything || (rack !== undefined && home !== undefined && this.#racks.isHome(rack, home));
     const wires = wiresOf(racks);
-    return asToldTo(machines, isHome, (home) => isServed(home, wires));
+    return machinesForRack(machines, isHome, (home) => isServed(home, wires));
   }
 
   /** True for an address of another wire than that of a machine's home: whoever asks from there need not be the machine. */

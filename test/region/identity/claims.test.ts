@@ -270,7 +270,7 @@ test('one host that fills the places of New machines loses them to others, one b
         const removed = region.store.listEvents({ limit: 5 }).find(({ type }) => type === 'NODE_REMOVED');
         assert.match(
           removed?.description ?? '',
-          /reported from 10\.20\.0\.66 and never booted by a rack, gave its place/,
+          /reported from 10\.20\.0\.66 and never booted by a rack, for a machine/,
         );
         assert.ok(hostname !== '');
       });
@@ -314,10 +314,7 @@ test('a machine whose boot is proven takes the place of a stranger; neither it, 
       }
       for (const { systemId } of [proven, made, accepted]) assert.ok(region.store.findMachine(systemId) !== undefined);
       const full = region.enlist(report([0x525400300000], from('10.20.1.9')));
-      assert.match(
-        full.kind === 'refuse' ? full.refusal.text : '',
-        /20 machines are New.*none of which has to give way/,
-      );
+      assert.match(full.kind === 'refuse' ? full.refusal.text : '', /20 machines are New.*none has to give way/);
     },
     { newMachinesMax: NEW_MAX },
   ));
@@ -339,7 +336,7 @@ test('one host that boots machines that do not exist keeps no newcomer out, on i
       const removed = region.store.listEvents({ limit: 5 }).find(({ type }) => type === 'NODE_REMOVED');
       assert.match(
         removed?.description ?? '',
-        /reported from 10\.20\.0\.\d+ and touched by nobody, gave its place among the New machines to one reported from 10\.20\.0\.7: .*\(region\.new_machines_max\)/,
+        /reported from 10\.20\.0\.\d+ and never edited, for a machine reported from 10\.20\.0\.7: .*\(region\.new_machines_max\)/,
       );
       const far = enlist(region, { ...vouched(V2), ...from('10.20.1.7') });
       assert.equal(region.desiredState().machines.length, NEW_MAX, 'racks are told who is there, and nobody else');
@@ -425,6 +422,6 @@ test('who reports a machine again and again does not fill the event log; what is
     region.enlist(report([V], from(STRANGER)));
     assert.match(
       region.store.listEvents({ limit: 1 })[0]?.description ?? '',
-      /\(145 times since this was told last\)$/,
+      /\(145 times since the last such event\)$/,
     );
   }));

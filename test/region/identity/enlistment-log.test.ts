@@ -19,7 +19,7 @@ test('of one machine the first reports are told, then one a minute, which says f
   assert.deepEqual(told(log, 'other'), ['it reported']);
   const minute = later(START, 60_000);
   assert.deepEqual(told(log, 'loud', minute), [
-    `it reported (${2 * REPORT_RATE.burst + 1} times since this was told last)`,
+    `it reported (${2 * REPORT_RATE.burst + 1} times since the last such event)`,
   ]);
   assert.deepEqual(told(log, 'loud', minute), []);
 });

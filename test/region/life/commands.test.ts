@@ -184,10 +184,7 @@ test('two commands at once: one wins, the other is told the state that it finds'
     const eve = region.life.command(systemId, { name: 'allocate' }, { ...ADMIN, username: 'eve' });
     assert.equal(bob.kind, 'changed');
     assert.ok(eve.kind === 'refuse' && eve.refusal.reason === 'transition-not-allowed');
-    assert.match(
-      eve.refusal.text,
-      /is in the state Allocated: allocate is not possible\. Possible: deploy, release/,
-    );
+    assert.match(eve.refusal.text, /is in the state Allocated: allocate is not possible\. Possible: deploy, release/);
     assert.equal(region.store.findMachine(systemId)?.owner, 'bob');
     const audit = region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 20 });
     assert.ok(

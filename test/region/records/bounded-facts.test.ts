@@ -133,7 +133,7 @@ test('the timeline of a machine says what of it is not kept, and its whole answe
     assert.ok(shown <= SHOWN_BYTES, `${shown} bytes`);
     const texts = store.listEvents({ limit: 10 }).map(({ description }) => description);
     assert.ok(
-      texts.some((text) => text.includes('too much to keep, the last ')),
+      texts.some((text) => text.includes('too large to store, without the last ')),
       texts.join('\n'),
     );
   }));
