@@ -1,4 +1,4 @@
-// A machine that nothing waits for is told to switch off when it starts: whoever switches it on finds it off again, which is no failure.
+// A machine without work is told to power off when it boots, so it is off again after a power-on; that is not a failure.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -19,7 +19,7 @@ interface Switched {
   readonly starts: 'before' | 'told late' | 'after' | 'never';
 }
 
-/** What the log says of the end, and the state that is left. */
+/** The event of the outcome, and the remaining power state. */
 interface Ended {
   readonly type: string;
   readonly text: string;
@@ -64,19 +64,19 @@ const CASES: readonly (readonly [string, Switched, string, string])[] = [
     AGAIN,
   ],
   [
-    'never heard of',
+    'never seen',
     { state: 'ready', task: 'cycle', kind: 'unknown', starts: 'never' },
     'NODE_POWER_ON_FAILED',
     DOUBT,
   ],
   [
-    'heard of only before',
+    'seen only before',
     { state: 'ready', task: 'cycle', kind: 'unknown', starts: 'before' },
     'NODE_POWER_ON_FAILED',
     DOUBT,
   ],
   [
-    'heard of late, of a start before',
+    'reported late, for an earlier start',
     { state: 'ready', task: 'cycle', kind: 'unknown', starts: 'told late' },
     'NODE_POWER_ON_FAILED',
     DOUBT,
@@ -102,7 +102,7 @@ const CASES: readonly (readonly [string, Switched, string, string])[] = [
 ];
 
 for (const [what, switched, type, text] of CASES)
-  test(`a machine that is ${what} is told so`, async () => {
+  test(`the outcome for a machine that is ${what}`, async () => {
     const ended = await switchOnce(switched);
     assert.deepEqual([ended.type, ended.text], [type, text]);
     if (text === AGAIN) assert.equal(ended.state, 'off');

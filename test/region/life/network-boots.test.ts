@@ -1,4 +1,4 @@
-// A machine that starts from the network again and again without a word of its work: started once more, and failed then.
+// A machine that boots from the network again and again without a signal is restarted once, then fails.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -85,7 +85,7 @@ for (const [name, failed, command] of [
   ['commissioning', 'failed-commissioning', { name: 'accept' }],
   ['deploying', 'failed-deployment', DEPLOY],
 ] as const) {
-  test(`${name}: what starts from the network seven times and never tells of its work is started once more, and has failed then`, () =>
+  test(`${name}: a machine with seven network boots and no signal is restarted once, then fails`, () =>
     withRegion((place) => {
       const looping = new LoopingMachine(place, heldPower());
       if (name === 'deploying') looping.order({ name: 'accept', skipsCommissioning: true });
@@ -113,7 +113,7 @@ for (const [name, failed, command] of [
     }));
 }
 
-test('a machine that nobody but a person switches fails at once; a word of its work begins the count anew', () =>
+test('a machine that only a person switches fails at once; a signal resets the count', () =>
   withRegion((place) => {
     const looping = new LoopingMachine(place);
     looping.order({ name: 'accept' });
