@@ -24,7 +24,7 @@ import type { PowerControl } from './life/power-life.ts';
 import { StatusDeadlines } from './life/status-deadlines.ts';
 import { MachinePreseeds } from './metadata/machine-preseeds.ts';
 import { Racks } from './racks/racks.ts';
-import { ToldMachines } from './racks/told-machines.ts';
+import { MachineMirror } from './racks/told-machines.ts';
 import { statusRow } from './records/lifecycle.ts';
 import type { Machine, MachineFields } from './records/machine.ts';
 import type { NewMachineEvent, RackReport } from './records/machine-event.ts';
@@ -132,7 +132,7 @@ class RegionOnStore implements Region {
   readonly #onDesiredState: (state: DesiredState) => void;
   readonly #deadlines: StatusDeadlines;
   readonly #enlistmentLog = new EnlistmentLog();
-  readonly #told = new ToldMachines();
+  readonly #mirror = new MachineMirror();
   #config: RegionConfig;
   /** The store's version at which the mirror was filled. */
   #version = 0;
@@ -150,7 +150,7 @@ class RegionOnStore implements Region {
     this.racks.homes.subscribe((machine) => this.#mirrorChange(machine));
     this.passwords = new Passwords(options.clock);
     this.identity = new MachineIdentity(options.store, options.clock, (changed, removed) => {
-      for (const systemId of removed) this.#told.forget(systemId);
+      for (const systemId of removed) this.#mirror.forget(systemId);
       this.power?.follow(removed);
       this.#mirrorChange(...changed);
     });
@@ -198,10 +198,10 @@ class RegionOnStore implements Region {
     this.#state ??= {
       schema: 2,
       version: this.#version,
-      machines: this.#told.list(),
+      machines: this.#mirror.list(),
     };
     const settings = this.settings.of(rackUuid);
-    const machines = this.racks.homes.told(rackUuid, this.#state.machines);
+    const machines = this.racks.homes.machinesFor(rackUuid, this.#state.machines);
     return { ...this.#state, machines, ...(settings === undefined ? {} : { settings }) };
   }
 
@@ -240,7 +240,7 @@ class RegionOnStore implements Region {
       this.#enlistmentLog.thin(decideEnlistment(weighed, knowledge, terms), this.clock.now()),
     );
     if (outcome.kind !== 'refuse' && outcome.goneId !== undefined) {
-      this.#told.forget(outcome.goneId);
+      this.#mirror.forget(outcome.goneId);
       this.power?.follow([outcome.goneId]);
     }
     if (outcome.kind === 'create' || outcome.kind === 'amend') {
@@ -284,7 +284,7 @@ class RegionOnStore implements Region {
       return this.store.removeMachine(systemId, event) ? 'removed' : 'not-found';
     });
     if (outcome !== 'removed') return outcome;
-    this.#told.forget(systemId);
+    this.#mirror.forget(systemId);
     this.power?.follow([systemId]);
     this.#announceOwnChange();
     return outcome;
@@ -303,7 +303,7 @@ class RegionOnStore implements Region {
   #fillMirror(): void {
     // Read the version first: anything written meanwhile has a newer one.
     const version = this.store.desiredVersion();
-    this.#told.fill(this.store);
+    this.#mirror.fill(this.store);
     this.settings.load();
     this.#version = version;
     this.#state = undefined;
@@ -311,7 +311,7 @@ class RegionOnStore implements Region {
   }
 
   #mirrorChange(...machines: readonly Machine[]): void {
-    for (const machine of machines) this.#told.show(machine);
+    for (const machine of machines) this.#mirror.show(machine);
     this.power?.follow(machines.map(({ systemId }) => systemId));
     this.#announceOwnChange();
   }

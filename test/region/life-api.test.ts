@@ -254,10 +254,10 @@ test('SSH keys are checked, listed, found twice, and removed', () =>
     const path = '2.0/account/prefs/sshkeys/';
     for (const [key, why] of [
       ['', /field is required|not|line/],
-      ['hello', /kind of key/],
+      ['hello', /known key type/],
       ['ssh-rsa AAAA', /Base64/],
       [`ssh-rsa ${keyOf(1).split(' ')[1]}`, /not of the kind ssh-rsa/],
-      [`command="rm -rf /" ${keyOf(1)}`, /kind of key/],
+      [`command="rm -rf /" ${keyOf(1)}`, /known key type/],
       [`${keyOf(1)}\nssh-rsa x`, /one line/],
       ['-----BEGIN OPENSSH PRIVATE KEY-----', /private key/],
       [keyOf(1).slice(0, 40), /cut off|Base64/],

@@ -378,7 +378,7 @@ test('deploying by an installer takes the system by its release, and is refused 
     service.region.store.life.addSshKey({ username: 'local-administrator', key: KEY, createdMs: 0 }, 10, event);
     for (const [fields, status, why] of [
       [{ deploy_by: 'magic', distro_series: 'trixie' }, 400, /neither image nor installer/],
-      [{ deploy_by: 'installer' }, 409, /say what to install/],
+      [{ deploy_by: 'installer' }, 409, /name the system to install/],
       [{ deploy_by: 'installer', distro_series: 'sid' }, 409, /no amd64\/generic\/sid\/install/],
       [{ deploy_by: 'installer', distro_series: 'jammy', user_data: 'aGVsbG8=' }, 400, /ignores user data/],
     ] as const) {

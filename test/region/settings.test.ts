@@ -278,7 +278,7 @@ test('keys are set and removed by their own names; an unknown one, a file’s on
       cluster_interfaces: [{ name: 'eth1.100', ...LAB, interface: 'eth1.100', router_ip: '10.20.0.254' }],
     });
     for (const [key, value, status, text] of [
-      ['dns.upstreem', '[]', 400, /no such key/],
+      ['dns.upstreem', '[]', 400, /dns\.upstreem: unknown key/],
       [
         'cluster_interfaces.eth1.100.relay_source',
         '[]',

@@ -63,12 +63,7 @@ const CASES: readonly (readonly [string, Switched, string, string])[] = [
     'NODE_POWERED_ON',
     AGAIN,
   ],
-  [
-    'never seen',
-    { state: 'ready', task: 'cycle', kind: 'unknown', starts: 'never' },
-    'NODE_POWER_ON_FAILED',
-    DOUBT,
-  ],
+  ['never seen', { state: 'ready', task: 'cycle', kind: 'unknown', starts: 'never' }, 'NODE_POWER_ON_FAILED', DOUBT],
   [
     'seen only before',
     { state: 'ready', task: 'cycle', kind: 'unknown', starts: 'before' },

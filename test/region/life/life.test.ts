@@ -145,8 +145,8 @@ test('a requested address is allocated unless it is taken, reserved, or in no ne
     for (const [text, why] of [
       ['10.20.0.1', /rack's/],
       ['10.20.0.11', /router's/],
-      ['10.20.0.0', /network itself/],
-      ['10.20.0.255', /network itself/],
+      ['10.20.0.0', /network's own or its broadcast/],
+      ['10.20.0.255', /network's own or its broadcast/],
       ['10.20.0.150', /dynamic range/],
       ['192.0.2.1', /no network/],
     ] as const) {

@@ -56,7 +56,7 @@ test('a rack that changes all day which networks of others it claims is told a f
     }
     const events = store
       .listEvents({ limit: 100 })
-      .filter(({ description }) => /to which a person has to agree/.test(description));
+      .filter(({ description }) => /that a person must agree to/.test(description));
     assert.equal(events.length, DISPUTES_PER_RACK.burst);
   }));
 
@@ -81,6 +81,6 @@ test('all racks together are told of DISPUTES_IN_TOTAL such changes at once', ()
     }
     const events = store
       .listEvents({ limit: 2 * DISPUTES_IN_TOTAL.burst + racks * 4 })
-      .filter(({ description }) => /to which a person has to agree/.test(description));
+      .filter(({ description }) => /that a person must agree to/.test(description));
     assert.equal(events.length, DISPUTES_IN_TOTAL.burst);
   }));

@@ -204,12 +204,12 @@ test('what enlists through a rack changes no machine elsewhere: not its hardware
         .filter(({ level }) => level === 'warning')
         .map(({ type, description }) => `${type} ${description}`);
     const [first = '', ...more] = told();
-    assert.match(first, /^NODE_SEEN_ELSEWHERE rack rack-2 says .* Nothing that the rack says of it is believed$/);
+    assert.match(first, /^NODE_SEEN_ELSEWHERE rack rack-2 reports it, .* The rack's reports of it are not believed$/);
     assert.deepEqual(more, [], 'one warning an hour, however often the rack says it and in whatever way');
     place.clock.advance(3_600_000);
     await post(FAR_KEY, '10.50.0.9', LAB_MAC, [LAB_MAC], dmi);
     assert.equal(told().length, 2);
-    assert.match(told()[0] ?? '', /believed \(\d+ times since this was told last\)$/);
+    assert.match(told()[0] ?? '', /believed \(\d+ times since the last such event\)$/);
     // While a rack's machine shows the same UUID it tells neither of them; when that machine is deleted, nothing is left of it.
     const [twin] = place.store.listMachines({ macs: [mac(0x525400000098)] }, 0, 1);
     assert.equal(place.region.removeMachine(twin?.systemId ?? '', 'bob'), 'removed');
@@ -309,7 +309,7 @@ test('a rack is believed a new network that is nobody’s, and none of another r
     const beat = (...networks: readonly string[]) =>
       rack('heartbeat', heartbeatOf({ interfaces: networks.map((network) => rackInterface(network)) }));
     const disputes = () =>
-      store.listEvents({ limit: 50 }).filter(({ description }) => /to which a person has to agree/.test(description));
+      store.listEvents({ limit: 50 }).filter(({ description }) => /that a person must agree to/.test(description));
     await beat('10.50.0.0/24', '10.70.0.0/24');
     assert.equal(region.racks.serves(at('10.70.0.9')), true, 'nobody’s');
     assert.equal(disputes().length, 0);

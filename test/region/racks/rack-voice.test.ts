@@ -247,7 +247,7 @@ test('a rack has four /16 unasked, however many it reports; what it has stays, a
     assert.match(
       doubts(place).at(-1) ?? '',
       new RegExp(
-        `10\\.56\\.0\\.0/16 is more than the ${UNASKED_ADDRESSES_MAX} addresses that a rack has unasked \\(and 195 more such\\), so it is not ` +
+        `10\\.56\\.0\\.0/16 exceeds the ${UNASKED_ADDRESSES_MAX} addresses that a rack may have without agreement \\(and 195 more such\\), so it is not ` +
           'believed; if it serves it, too: rackboot racks accept rack-2 --share 10\\.56\\.0\\.0/16',
       ),
     );

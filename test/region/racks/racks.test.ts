@@ -107,9 +107,9 @@ const REGISTRATIONS: readonly (readonly [
     'accepted',
     2,
   ],
-  ['so many wait that no more may', {}, waiting(PENDING_RACKS_MAX), 'racks-limit', PENDING_RACKS_MAX],
+  ['the pending list is full', {}, waiting(PENDING_RACKS_MAX), 'racks-limit', PENDING_RACKS_MAX],
   ['one that was silent for long makes room', {}, waiting(PENDING_RACKS_MAX, SILENT), 'pending', PENDING_RACKS_MAX],
-  ['four wait from one address, and no more may', {}, waiting(PENDING_RACKS_PER_ADDRESS_MAX, HERE), 'racks-limit', 4],
+  ['four from one address are pending', {}, waiting(PENDING_RACKS_PER_ADDRESS_MAX, HERE), 'racks-limit', 4],
   ['one from another address may', { address: '192.0.2.8' }, waiting(4, HERE), 'pending', 5],
   ['the oldest of them that asks no more makes room', {}, waiting(4, HERE).map(silentFirst), 'pending', 4],
   [
@@ -127,7 +127,7 @@ const REGISTRATIONS: readonly (readonly [
     RACKS_MAX,
   ],
   ['an administrator is not held up by those that wait', { key: ADMIN }, waiting(PENDING_RACKS_MAX), 'accepted', 33],
-  ['so many are known that no more may', { key: ADMIN }, waiting(RACKS_MAX, { state: 'accepted' }), 'racks-limit', 256],
+  ['the list of racks is full', { key: ADMIN }, waiting(RACKS_MAX, { state: 'accepted' }), 'racks-limit', 256],
 ];
 
 for (const [name, given, known, outcome, racks] of REGISTRATIONS) {
@@ -147,7 +147,7 @@ test('who finds no room is told who holds it, and for how long', () => {
   const full = decideRegistration(registration(), waiting(PENDING_RACKS_MAX, { seenMs: NOW - 61_000 }), NOW);
   assert.match(JSON.stringify(full.result), /32 wait.*other-0 from 192\.0\.2\.10 was heard 61 s ago.*after 10 minutes/);
   const crowded = decideRegistration(registration(), waiting(4, HERE), NOW);
-  assert.match(JSON.stringify(crowded.result), /4 racks wait that registered from 192\.0\.2\.9/);
+  assert.match(JSON.stringify(crowded.result), /4 racks from 192\.0\.2\.9 are pending/);
 });
 
 test('whoever keeps asking from a few hosts does not keep a rack elsewhere out, and the log says who gave way', () => {
@@ -159,10 +159,7 @@ test('whoever keeps asking from a few hosts does not keep a rack elsewhere out, 
   const decision = decideRegistration(registration({ address: '198.51.100.1' }), flood, NOW);
   assert.equal(decision.result.kind, 'pending');
   assert.deepEqual(decision.remove, [flood.at(-1)?.uuid]);
-  assert.match(
-    decision.events[0]?.description ?? '',
-    /from 192\.0\.2\.7, which waited, gave its place to one from 198/,
-  );
+  assert.match(decision.events[0]?.description ?? '', /from 192\.0\.2\.7 for a new one from 198/);
 });
 
 test('an administrator accepts, rejects and removes: all that are named, or none', () => {
@@ -335,7 +332,7 @@ test('two racks that hand out the same addresses are told of each other', () => 
   const serve = (interfaces: Rack['interfaces'], state: Rack['state'] = 'accepted'): string | undefined =>
     findRangeConflict(mine, [mine, rack({ uuid: OTHER_UUID, name: 'rack-3', interfaces, state })]);
   const same = rackInterface();
-  assert.match(serve([same]) ?? '', /^rack-3 hands out 10\.50\.0\.100 to 10\.50\.0\.199, too/);
+  assert.match(serve([same]) ?? '', /^rack-3 also hands out 10\.50\.0\.100 to 10\.50\.0\.199/);
   assert.match(serve([{ ...same, ip_range_low: '10.50.0.199' }]) ?? '', /10\.50\.0\.199 to 10\.50\.0\.199/);
   assert.equal(serve([{ ...same, ip_range_low: '10.50.0.200', ip_range_high: '10.50.0.210' }]), undefined);
   assert.equal(serve([{ ...same, management: 0 }]), undefined);

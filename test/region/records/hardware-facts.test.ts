@@ -25,7 +25,7 @@ function parsed(value: unknown) {
   return result.value;
 }
 
-test('the agent's values are kept, and unknown ones are empty', () => {
+test('the agent’s values are kept, and unknown ones are empty', () => {
   const value = parsed(WHOLE);
   assert.equal(value.cpu.count, 2);
   assert.equal(value.memory_mib, 1024);

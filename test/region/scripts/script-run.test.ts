@@ -114,7 +114,7 @@ test('a failure names scripts with their ends and last lines, and counts the oth
   assert.match(failureOf(all(...Array(5).fill({ status: 'failed', exitStatus: 1 }))) ?? '', /; and 2 more failed$/);
 });
 
-test('a script's own metadata is used, and a person's values override it', () => {
+test('a script’s own metadata is used, and a person’s values override it', () => {
   const text = `#!/bin/sh
 # --- Start MAAS 1.0 script metadata ---
 # name: burn-in
@@ -161,15 +161,15 @@ const header = (line: string): string =>
   `#!/bin/sh\n# --- Start MAAS 1.0 script metadata ---\n# ${line}\n# --- End MAAS 1.0 script metadata ---\n`;
 const REFUSED: readonly (readonly [string, Parameters<typeof parseScript>[0], string, RegExp])[] = [
   ['nothing', { content: '', name: 'a' }, 'script', /empty/],
-  ['too much', { content: `#!/bin/sh\n${'x'.repeat(SCRIPT_BYTES_MAX)}`, name: 'a' }, 'script', /at most 262144/],
-  ['a program', { content: '#!/bin/sh\n\u0000', name: 'a' }, 'script', /no text/],
+  ['too much', { content: `#!/bin/sh\n${'x'.repeat(SCRIPT_BYTES_MAX)}`, name: 'a' }, 'script', /the maximum is 262144/],
+  ['a program', { content: '#!/bin/sh\n\u0000', name: 'a' }, 'script', /not UTF-8 text/],
   ['no interpreter', { content: 'echo hello\n', name: 'a' }, 'script', /must name an interpreter/],
   ['an interpreter without a path', { content: '#!sh\n', name: 'a' }, 'script', /must name an interpreter/],
   ['no name', { content: SH }, 'name', /Give a name/],
   ['a name that leaves its place', { content: SH, name: '../x' }, 'name', /Give a name/],
   ['a name with a line end', { content: SH, name: 'a\nb' }, 'name', /Give a name/],
-  ['a name of ours', { content: SH, name: 'memory' }, 'name', /Rackboot's own/],
-  ['a word of paths', { content: SH, name: 'current-testing' }, 'name', /Rackboot's own/],
+  ['a reserved name', { content: SH, name: 'memory' }, 'name', /Rackboot reserves the name memory/],
+  ['a word of paths', { content: SH, name: 'current-testing' }, 'name', /Rackboot reserves the name current-testing/],
   ['a number', { content: SH, name: '12' }, 'name', /digits only/],
   ['an unknown kind', { content: header('script_type: installation'), name: 'a' }, 'type', /commissioning \(0\)/],
   ['a time that is none', { content: header('timeout: soon'), name: 'a' }, 'timeout', /seconds up to/],
@@ -178,7 +178,7 @@ const REFUSED: readonly (readonly [string, Parameters<typeof parseScript>[0], st
     'packages',
     { content: header('packages: {apt: stress-ng}'), name: 'a' },
     'script',
-    /packages: nothing is installed/,
+    /packages: no packages are installed/,
   ],
   ['parameters', { content: header('parameters: {storage: {type: storage}}'), name: 'a' }, 'script', /parameters:/],
   ['a restart', { content: header('may_reboot: true'), name: 'a' }, 'script', /may_reboot/],
