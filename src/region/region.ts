@@ -1,6 +1,6 @@
 // The region: machines and their life cycle, on one store. The API, the page and the uplink call it; it gives racks their desired state.
 //
-// 1. The desired state is an in-memory mirror of the store (`told-machines.ts`); every change goes to the store first.
+// 1. The desired state is an in-memory mirror of the store (`machine-mirror.ts`); every change goes to the store first.
 // 2. `onDesiredState` is called after a change, at most once in DESIRED_STATE_PAUSE_MS, with versions that only grow, also across restarts.
 // 3. Changes by another process (the command line) are seen within FOREIGN_CHANGE_MS.
 // 4. A state in progress that lasts too long becomes its failed state. The deadline is in the store, so it survives a restart, and every
@@ -24,7 +24,7 @@ import type { PowerControl } from './life/power-life.ts';
 import { StatusDeadlines } from './life/status-deadlines.ts';
 import { MachinePreseeds } from './metadata/machine-preseeds.ts';
 import { Racks } from './racks/racks.ts';
-import { MachineMirror } from './racks/told-machines.ts';
+import { MachineMirror } from './racks/machine-mirror.ts';
 import { statusRow } from './records/lifecycle.ts';
 import type { Machine, MachineFields } from './records/machine.ts';
 import type { NewMachineEvent, RackReport } from './records/machine-event.ts';
