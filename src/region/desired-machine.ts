@@ -51,11 +51,11 @@ export function machinesForRack(
   isServed: (address: Ipv4) => boolean,
 ): readonly RackMachine[] {
   return machines.map((machine) => {
-    const { bootToken, home, ...told } = machine;
+    const { bootToken, home, ...rest } = machine;
     if (bootToken === undefined && home === undefined) return machine;
-    if (!isHome(home)) return told;
+    if (!isHome(home)) return rest;
     return {
-      ...told,
+      ...rest,
       ...(bootToken === undefined ? {} : { bootToken }),
       ...(home === undefined || !isServed(home) ? {} : { home }),
     };

@@ -136,8 +136,11 @@ export class RegionSettings {
     const listed = this.rules.interfacesOf(this.#fileOf(rack), stored);
     if (rack === this.#parts.ownRack()?.uuid) return listed;
     const names = new Set(listed.map(({ name }) => name));
-    const told = (this.#parts.racks.find(rack)?.interfaces ?? []).filter(({ name }) => !names.has(name));
-    return [...listed, ...told.map((one) => Object.fromEntries(Object.entries(one).filter(([, text]) => text !== '')))];
+    const reported = (this.#parts.racks.find(rack)?.interfaces ?? []).filter(({ name }) => !names.has(name));
+    return [
+      ...listed,
+      ...reported.map((one) => Object.fromEntries(Object.entries(one).filter(([, text]) => text !== ''))),
+    ];
   }
 
   /** Where a read-only key is set: `written in FILE as KEY`; `undefined` if the key is not read-only. */

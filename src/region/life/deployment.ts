@@ -51,9 +51,9 @@ export interface ImageWish {
 
 /**
  * Finds the image for a wish; undefined: none.
- * @param told the images of the racks that boot the machine; `undefined`: those of this host
+ * @param available the images of the racks that boot the machine; `undefined`: those of this host
  */
-export type FindImage = (wish: ImageWish, told?: readonly RackImage[]) => DeployableImage | undefined;
+export type FindImage = (wish: ImageWish, available?: readonly RackImage[]) => DeployableImage | undefined;
 
 /** Parses a system's name: `debian/trixie`, `trixie`, or its two parts separately. `undefined` if it is malformed. */
 export function parseSystem(

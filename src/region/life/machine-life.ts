@@ -130,13 +130,13 @@ export class MachineLife {
   findImage(machine: Machine, osystem: string, release: string): DeployableImage | undefined {
     const { architecture, subarchitecture } = machine;
     const { racks, clock } = this.#parts;
-    const told = imagesForMachine(machine, {
+    const available = imagesForMachine(machine, {
       racks: racks.list(),
       imagesOf: (uuid) => racks.imagesOf(uuid),
       nowMs: clock.wallTimeMs(),
     });
     for (const os of osystem === '' ? SYSTEMS : [osystem]) {
-      const found = this.#parts.findImage?.({ os, release, architecture, subarchitecture }, told);
+      const found = this.#parts.findImage?.({ os, release, architecture, subarchitecture }, available);
       if (found !== undefined) return found;
     }
     return undefined;

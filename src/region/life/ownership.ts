@@ -23,7 +23,7 @@ const refuse = (reason: CommandRefusal['reason'], text: string): Decision => ({
   refusal: { reason, text },
 });
 
-function refuseStranger({ hostname, owner }: Machine, by: Actor, what: string): Decision | undefined {
+function refuseOthers({ hostname, owner }: Machine, by: Actor, what: string): Decision | undefined {
   if (by.isAdmin || (owner !== undefined && owner === by.username)) return undefined;
   const whose = owner === undefined ? 'has no owner: only' : `belongs to ${owner}: only they and`;
   return refuse('not-owner', `${hostname} ${whose} administrators may change ${what}.`);
@@ -47,8 +47,8 @@ export function decideOwnerData(
   by: Actor,
   atMs: number,
 ): Decision {
-  const stranger = refuseStranger(machine, by, 'its data');
-  if (stranger !== undefined) return stranger;
+  const refusal = refuseOthers(machine, by, 'its data');
+  if (refusal !== undefined) return refusal;
   const whole = new Map(Object.entries(machine.ownerData ?? {}));
   for (const [key, value] of data) {
     if (value === '') whole.delete(key);
@@ -68,8 +68,8 @@ export function decideOwnerData(
 
 /** Locks or unlocks a machine; both may be repeated. */
 export function decideLock(machine: Machine, isLocked: boolean, by: Actor, atMs: number): Decision {
-  const stranger = refuseStranger(machine, by, 'its lock');
-  if (stranger !== undefined) return stranger;
+  const refusal = refuseOthers(machine, by, 'its lock');
+  if (refusal !== undefined) return refusal;
   const why = by.comment === '' ? '' : `: ${by.comment}`;
   const description = `${isLocked ? 'lock' : 'unlock'}${why}`;
   return { kind: 'change', fields: { isLocked }, events: [{ type: 'NODE', description, atMs, username: by.username }] };
