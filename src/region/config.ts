@@ -32,8 +32,7 @@ export interface InstallConfig {
 
 /**
  * The socket below the state directory through which this process's control socket queries the region. It is separate from the listeners,
- * so
- * clients that occupy their connections cannot lock the operator out. Only the daemon's user and root may open it.
+ * so clients that occupy their connections cannot lock the operator out. Only the daemon's user and root may open it.
  */
 export const OPERATOR_SOCKET = 'region.sock';
 
@@ -48,8 +47,7 @@ export interface RegionConfig {
   readonly publicUrl?: string | undefined;
   /**
    * The networks from which anonymous machines may enlist: those of all configured cluster interfaces. `management` does not matter, since
-   * it
-   * only says who serves DHCP and DNS there: with 0, machines boot from this rack through another DHCP server.
+   * it only says who serves DHCP and DNS there: with 0, machines boot from this rack through another DHCP server.
    */
   readonly managedNetworks: readonly Ipv4Network[];
   /** The default forward domain of new machines. */

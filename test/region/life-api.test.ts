@@ -256,11 +256,11 @@ test('SSH keys are checked, listed, found twice, and removed', () =>
       ['', /field is required|not|line/],
       ['hello', /known key type/],
       ['ssh-rsa AAAA', /Base64/],
-      [`ssh-rsa ${keyOf(1).split(' ')[1]}`, /not of the kind ssh-rsa/],
+      [`ssh-rsa ${keyOf(1).split(' ')[1]}`, /not of the type ssh-rsa/],
       [`command="rm -rf /" ${keyOf(1)}`, /known key type/],
       [`${keyOf(1)}\nssh-rsa x`, /one line/],
       ['-----BEGIN OPENSSH PRIVATE KEY-----', /private key/],
-      [keyOf(1).slice(0, 40), /cut off|Base64/],
+      [keyOf(1).slice(0, 40), /truncated|Base64/],
     ] as const) {
       const answer = await client.ask('POST', path, { key });
       assert.equal(answer.status, 400, key);

@@ -3,12 +3,10 @@
 // Sources: RFC 7914 (scrypt), RFC 7617 (Basic); the three-part API key of MAAS, `consumer:token:secret`.
 //
 // 1. A password is stored as its scrypt hash, a key's secret as its SHA-256 digest (which cannot be guessed, because the secret is 192
-//    random
-//    bits). Neither appears in a log, an event or a response, except the one response that creates the key.
+//    random bits). Neither appears in a log, an event or a response, except the one response that creates the key.
 // 2. Secrets are compared in constant time.
 // 3. A password is checked only with a permit (`password-limits.ts`). A key's secret needs none: a digest costs nothing, and 192 random
-//    bits
-//    cannot be guessed at any rate.
+//    bits cannot be guessed at any rate.
 
 import { createHash, scrypt, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';

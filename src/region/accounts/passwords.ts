@@ -3,8 +3,7 @@
 // 1. CHECKS_MAX passwords are processed at a time; each takes 32 MiB and about 100 ms of a core.
 // 2. The operator of this host does not wait and does not count.
 // 3. The queue is served first come, first served. When it is full, the address or network with the most entries loses one to each
-//    newcomer,
-//    so a flood of guesses delays others by at most the length of the queue.
+//    newcomer, so a flood of guesses delays others by at most the length of the queue.
 
 import type { Clock } from '../../clock.ts';
 import { FairShares, type Place } from '../../fair-shares.ts';

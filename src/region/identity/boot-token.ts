@@ -63,8 +63,7 @@ export function drawMissingTokens(store: RegionStore, clock: Clock, onChange: (m
 
 /**
  * The token of a machine that enters a state; `undefined` if the state has none. A machine that moves from one state in progress to the
- * next
- * without a person's command keeps its token, because the boot is the same.
+ * next without a person's command keeps its token, because the boot is the same.
  * @param byItself true unless a person's command caused the change
  */
 export function tokenFor(

@@ -10,9 +10,8 @@
 // 2. A repeated report changes only the time.
 // 3. Interfaces are only added, with three exceptions. Hearsay that the machine itself does not show is dropped (`interface-source.ts`). A
 //    moved card goes from a New machine to the one with whose UUID and serial number it is now reported; but if a rack vouched for the
-// former
-//    machine's boot from it, only if a rack vouches for the new one too. An interface that a machine merely claims goes to the machine that
-//    boots from it.
+//    former machine's boot from it, only if a rack vouches for the new one too. An interface that a machine merely claims goes to the
+//    machine that boots from it.
 // 4. Evidence that two machines are one is reported to a person, who decides; nothing is merged here.
 
 import type { Clock } from '../../clock.ts';

@@ -1,6 +1,5 @@
 // The evidence that an interface belongs to a machine. Every host of the network sees a hardware address in the machine's DISCOVER, so
-// naming
-// it proves little.
+// naming it proves little.
 //
 //   person    an administrator entered it             vouched   a rack booted the machine from it
 //   shown     a vouched boot reported it too          hearsay   an unproven report, or an ordinary user, named it
@@ -8,9 +7,8 @@
 //
 // 1. Racks know a machine by the interfaces that it holds, and secrets go only to those; hearsay and replaced ones are not among them. A
 //    machine that a person accepted, with only hearsay, holds the interface named first; otherwise no work with it would be possible. Of a
-// New
-//    machine, racks get only interfaces that are vouched for or entered by a person, because a host that boots from one card can report any
-//    other card as well.
+//    New machine, racks get only interfaces that are vouched for or entered by a person, because a host that boots from one card can report
+//    any other card as well.
 // 2. A report may raise an interface's evidence but never lowers it, except for a swapped card.
 // 3. Hearsay that the machine itself does not show is removed.
 

@@ -1,6 +1,5 @@
 // Chooses the New machine that a newcomer replaces when New is full: never one that a person made, changed, tagged or accepted, but one
-// known
-// only from reports. Source: RFC 970 (fairness). A machine is proven if a rack vouched for its boot.
+// known only from reports. Source: RFC 970 (fairness). A machine is proven if a rack vouched for its boot.
 //
 //   the newcomer                          replaces
 //   unproven ────────────────────────────► another unproven machine: `ofUnproven`
@@ -11,8 +10,7 @@
 // 2. Unproven machines share the places by the network and address of their reports.
 // 3. Proven machines share the places by network (a relay agent, a rack): a newcomer takes none from a network with fewer of them than its
 //    own. Within a network an address has one holder, the machine reported from it last; earlier ones have given up their lease and give
-// way
-//    first. Among equals, the one heard longest ago gives way.
+//    way first. Among equals, the one heard longest ago gives way.
 // 4. So a proven newcomer is never refused, whoever filled the places.
 
 import { FairShares, networkOf, type Place } from '../../fair-shares.ts';

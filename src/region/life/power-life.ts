@@ -119,8 +119,7 @@ const ORDERED = 'power ';
 
 /**
  * True if a machine has started from the network since a person's last power task. Because a report of an earlier start may arrive late,
- * both
- * its arrival and its time must be later than the task.
+ * both its arrival and its time must be later than the task.
  *
  * @param events the machine's events, newest first
  */

@@ -5,8 +5,7 @@
 // pattern for ID_SERIAL).
 //
 // 1. ID_SERIAL is the serial number for virtio, and model and serial number for NVMe and ATA. It differs for SCSI, so SCSI disks are
-//    matched
-//    by name.
+//    matched by name.
 // 2. A pattern that also matches another disk in the inventory is not used.
 
 import type { Machine } from '../records/machine.ts';

@@ -137,8 +137,7 @@ export class MetadataService {
 
 /**
  * True for the states whose work uses the machine's key. In other states, such as a rescue, test or erasure, requests with the key come
- * from
- * the system installed before and say nothing about the work.
+ * from the system installed before and say nothing about the work.
  */
 const isAtWork = ({ status }: Machine): boolean => status === 'deploying' || status === 'commissioning';
 const levelOf = ({ status }: Signal): MachineEventLevel | undefined => (status === 'FAILED' ? 'warning' : undefined);

@@ -103,8 +103,7 @@ function datasource(request: PreseedRequest): Value | undefined {
  * The data source as lines of a file for cloud-init.
  *
  * Quirk: ds-identify, which looks for a data source when a system starts, reads line by line: `datasource_list:` and `MAAS:` must each
- * begin
- * a line, or cloud-init does not start at all.
+ * begin a line, or cloud-init does not start at all.
  */
 export function cloudConfigLines(request: PreseedRequest): readonly string[] | undefined {
   const found = datasource(request);

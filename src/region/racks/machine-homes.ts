@@ -11,11 +11,9 @@
 // 3. The rack of the region's own process is believed for every machine. Its sightings take no machine from another rack; a boot for which
 //    it vouches does.
 // 4. Within one rack, a machine's home is one wire: its token is given only there (`boot-tokens.ts`), and requests under its hardware
-//    address
-//    from another wire are refused here as well. A New machine may appear anywhere.
+//    address from another wire are refused here as well. A New machine may appear anywhere.
 // 5. Of a rack's reports and forwarded requests about machines at home elsewhere, only a warning is stored: one for each machine and rack
-//    in
-//    ELSEWHERE_PAUSE_MS, with a count.
+//    in ELSEWHERE_PAUSE_MS, with a count.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Clock } from '../../clock.ts';

@@ -3,8 +3,7 @@
 // Sources: the outcomes of `nodegroups/?op=register`, `op=accept`, `op=reject` of MAAS.
 //
 // 1. Only an administrator accepts a rack, by the API key that it registers with, or by a verdict. A rejected rack stays rejected until it
-//    is
-//    removed.
+//    is removed.
 // 2. A registration without a known rack's key changes nothing about that rack, and is refused with the reason.
 // 3. Accepted racks have distinct names, because people type them.
 // 4. A rack is accepted with those of its reported networks that are neither another rack's nor wide, and with those that the administrator

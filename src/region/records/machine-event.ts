@@ -5,8 +5,7 @@
 // 1. An event contains no secret, and only cleaned text.
 // 2. A published type name keeps its meaning.
 // 3. INFO events are those that people follow: state changes, installation steps, disk erasure, power switching. Requests, loads and
-//    signals
-//    in between are DEBUG. Faults keep their rack's level.
+//    signals in between are DEBUG. Faults keep their rack's level.
 
 /** How much an event matters; the numbers are those of the API's `level` filter. */
 export const EVENT_LEVELS = { audit: 0, debug: 10, info: 20, warning: 30, error: 40, critical: 50 } as const;

@@ -95,8 +95,7 @@ export interface MachineFields {
   readonly enlistedFrom?: Ipv4 | undefined;
   /**
    * An address in its home network, whose racks boot it; only their reports about it are believed (`racks/machine-homes.ts`). `undefined`
-   * if
-   * no rack has shown it yet.
+   * if no rack has shown it yet.
    */
   readonly home?: Ipv4 | undefined;
   /** The secret of its current boot (`identity/boot-token.ts`); only the racks of its home get it. */

@@ -5,8 +5,7 @@
 //
 // 1. A machine's OK counts only if its scripts passed.
 // 2. A script beyond its time limit does not extend its machine's deadline (`isOverdue`): either the machine ends the script, or the
-//    state's
-//    deadline ends both.
+//    state's deadline ends both.
 
 import { counted } from '../../counted.ts';
 import type {

@@ -115,7 +115,7 @@ const BAD: readonly (readonly [string, string, number, RegExp])[] = [
   ['an unknown language', '{{language perl}}', 1, /not a language; the languages are: debconf, shell, text, yaml/],
   ['brackets without end', `{{${'('.repeat(100)}name}}`, 1, /brackets inside brackets/],
   ['directives without end', '{{if name}}'.repeat(100), 1, /inside each other/],
-  ['a text that doubles itself', doubling(), 21, /longer than|characters of texts/],
+  ['a text that doubles itself', doubling(), 21, /longer than|characters of text/],
   ['loops in loops', `${'{{for a in keys}}'.repeat(20)}${'{{endfor}}'.repeat(20)}`, 1, /steps/],
   ['a template that is too long', 'x'.repeat(TEMPLATE_CHARACTERS_MAX + 1), 1, /longer than/],
   ['a value of two lines', '{{"a" + line}}', 1, /line is not defined/],

@@ -1,6 +1,5 @@
 // Requests that a remote rack forwards, even for people of a network that no other rack has, take nothing from clients that reach the
-// region
-// directly.
+// region directly.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
