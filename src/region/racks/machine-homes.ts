@@ -223,7 +223,7 @@ export class MachineHomes {
     if (rack.state !== 'accepted' || own === undefined) {
       const text =
         own === undefined
-          ? `rack ${rack.name} has no accepted network${name === undefined ? '' : ` ${name}`}: see rackboot racks list`
+          ? `rack ${rack.name} has no network${name === undefined ? '' : ` ${name}`} that is accepted: see rackboot racks list`
           : `rack ${rack.name} is ${rack.state}: accept it first (rackboot racks accept ${rack.name})`;
       return { kind: 'refuse', refusal: { reason: 'rack', text } };
     }
