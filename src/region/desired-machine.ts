@@ -1,23 +1,24 @@
-// The part of a machine that a rack is told.
+// The part of a machine that the region sends to racks.
 //
-// 1. A UUID that several machines show identifies none of them, so the rack is not told it; nor one that a stranger says he has.
-// 2. The token of a machine's boot goes to the racks of its home, and to the rack of the region's own process. Where its home is goes to the
-//    same ones, as long as some rack serves that network: they give the token only there.
-// 3. The rack is told no interface of which it is not known that it is the machine's own (`interface-source.ts`); and nothing of a machine
-//    that has none such: any host of a managed network can report a New machine.
-// 4. What only a report says of a New machine's name is told as such, for the report may name any host.
+// 1. A UUID that several machines show identifies none of them, so racks do not get it; nor does a rack get a UUID that only an unproven
+//    report claims.
+// 2. A machine's boot token and its home go to the racks of that home and to the rack in the region's own process, and the home only while
+//    a rack serves its network. A rack gives the token only to addresses of that home.
+// 3. A rack gets only interfaces that are known to be the machine's own (`interface-source.ts`), and nothing about a machine that has none,
+//    because any host of a managed network can report a New machine.
+// 4. A New machine's hostname that rests on its report alone is marked as self-named, because a report may name any host.
 
 import type { RackMachine } from '../machines/machine.ts';
 import type { Ipv4 } from '../net/address.ts';
-import { isMadeByPerson, toldMacs } from './identity/interface-source.ts';
+import { isMadeByPerson, macsForRacks } from './identity/interface-source.ts';
 import { bootPurpose } from './records/boot-purpose.ts';
 import { statusRow } from './records/lifecycle.ts';
 import type { Machine } from './records/machine.ts';
 import { kernelParamsOf } from './records/tags.ts';
 
-/** What the rack is told of a machine, its UUID included; undefined: the rack is not told of it. */
+/** A machine as racks get it, including its UUID; `undefined` if they do not get it. */
 export function toRackMachine(machine: Machine): RackMachine | undefined {
-  const macs = toldMacs(machine);
+  const macs = macsForRacks(machine);
   if (macs.length === 0) return undefined;
   const purpose = bootPurpose({ ...machine, deployBy: machine.work?.deployBy });
   return {
@@ -40,27 +41,28 @@ export function toRackMachine(machine: Machine): RackMachine | undefined {
 }
 
 /**
- * The machines without the tokens and homes of those that are not at home with a rack.
- * @param isServed a rack serves the network of this address now; a home that no rack serves any more binds nobody
+ * The machines for one rack: without the tokens and homes of machines that are at home with other racks.
+ * @param isHome whether a home is one of this rack's networks
+ * @param isServed whether a rack serves the network of this address now; a home that is no longer served restricts no rack
  */
-export function asToldTo(
+export function machinesForRack(
   machines: readonly RackMachine[],
   isHome: (address: Ipv4 | undefined) => boolean,
   isServed: (address: Ipv4) => boolean,
 ): readonly RackMachine[] {
   return machines.map((machine) => {
-    const { bootToken, home, ...told } = machine;
+    const { bootToken, home, ...rest } = machine;
     if (bootToken === undefined && home === undefined) return machine;
-    if (!isHome(home)) return told;
+    if (!isHome(home)) return rest;
     return {
-      ...told,
+      ...rest,
       ...(bootToken === undefined ? {} : { bootToken }),
       ...(home === undefined || !isServed(home) ? {} : { home }),
     };
   });
 }
 
-/** The machines with the UUIDs that occur more than once taken away. */
+/** The machines, with every UUID removed that occurs more than once. */
 export function withoutSharedUuids(machines: readonly RackMachine[]): readonly RackMachine[] {
   const seen = new Map<string, number>();
   for (const { uuid } of machines) if (uuid !== undefined) seen.set(uuid, (seen.get(uuid) ?? 0) + 1);

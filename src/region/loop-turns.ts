@@ -1,13 +1,13 @@
-// Turns of the event loop for work that is done a part at a time: one part in each round of the loop, and between two parts everybody
-// else's requests. Holders with work under way have turns one after the other, however much work each has.
+// Splits long work over turns of the event loop: one part a turn, so that other requests run between two parts. Holders take turns in
+// rotation, however much work each has.
 
-/** The turns; whoever bounds the work that is under way bounds what waits here. */
+/** The turns. The queue is as long as the work in progress, which its caller bounds. */
 export class LoopTurns {
-  /** What waits, by holder; the holder whose turn is next is first. */
+  /** The waiting parts by holder; the next holder comes first. */
   readonly #waiting = new Map<string, (() => void)[]>();
   #isGoing = false;
 
-  /** Resolves when this part of the holder's work has its turn. */
+  /** Resolves when the holder may run its next part. */
   next(holder: string): Promise<void> {
     return new Promise((resolve) => {
       const own = this.#waiting.get(holder);

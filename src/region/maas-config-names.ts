@@ -1,19 +1,19 @@
-// MAAS's names of configuration values (`get_config`, `set_config`), each with our key behind it.
+// MAAS's names of configuration values (`get_config`, `set_config`), mapped to Rackboot's keys.
 
-/** How one of MAAS's names is a key of ours. */
+/** Rackboot's key for one of MAAS's names. */
 export interface ConfigName {
   readonly key: string;
-  /** What it is, for people. */
+  /** Its meaning, for people. */
   readonly doc: string;
-  /** MAAS writes lists as words with spaces between. */
+  /** True for a list, which MAAS writes as words separated by spaces. */
   readonly isList?: boolean;
 }
 
-/** MAAS's configuration names that there is something behind. */
+/** The configuration names of MAAS that Rackboot supports. */
 export const CONFIG_NAMES: Readonly<Record<string, ConfigName>> = {
   commissioning_distro_series: { key: 'boot.release', doc: 'the release of the ephemeral environment' },
-  dns_trusted_acl: { key: 'dns.allow_recursion', doc: 'further networks that may ask our DNS', isList: true },
-  dnssec_validation: { key: 'dns.dnssec_validation', doc: 'only `no`: there is no validator' },
+  dns_trusted_acl: { key: 'dns.allow_recursion', doc: 'additional networks that may use recursion', isList: true },
+  dnssec_validation: { key: 'dns.dnssec_validation', doc: 'must be `no`; there is no validator' },
   enlistment_domain: { key: 'dns.domain', doc: 'the domain of machines' },
   kernel_opts: { key: 'boot.kernel_params', doc: 'kernel parameters of every machine' },
   maas_name: { key: 'name', doc: 'the name of the rack' },

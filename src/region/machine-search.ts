@@ -1,5 +1,5 @@
-// What narrows the list of machines, under the same names on the page, in the API and on the command line: a text, states or groups of
-// states, an owner, a rack.
+// The filters of the machine list: text, states or groups of states, owner, rack. The page, the API and the command line use the same
+// names.
 
 import { counted } from '../counted.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
@@ -7,19 +7,19 @@ import { type MachineStatus, parseStatus, STATUSES, statusRow } from './records/
 import { type Machine, machineFqdn } from './records/machine.ts';
 import type { Rack } from './records/rack.ts';
 
-/** The longest text that is looked for. */
+/** The maximum length of a search text. */
 export const SEARCH_CHARACTERS_MAX = 100;
 
-/** Somebody has to look after it. */
+/** True for a state that needs an operator. */
 export const isProblem = (status: MachineStatus): boolean =>
   status.startsWith('failed') || status === 'broken' || status === 'missing';
-/** It does something that ends by itself. */
+/** True for a state in progress, which ends without a command. */
 export const isWork = (status: MachineStatus): boolean => statusRow(status).failed !== undefined;
 
 const statusesOf = (test: (status: MachineStatus) => boolean): readonly MachineStatus[] =>
   STATUSES.map((row) => row.status).filter(test);
 
-/** The groups of states, in the order in which the page shows their machines. */
+/** The groups of states, in the order of the page's machine list. */
 export const STATUS_GROUPS = {
   problem: statusesOf(isProblem),
   new: statusesOf((status) => status === 'new'),
@@ -27,10 +27,10 @@ export const STATUS_GROUPS = {
   calm: statusesOf((status) => status !== 'new' && !isProblem(status) && !isWork(status)),
 } as const;
 
-/** Every name that a filter of states takes, beside numbers and the names that people read. */
+/** Every name that a state filter accepts, besides numbers and displayed names. */
 export const STATUS_NAMES: readonly string[] = ['problem', 'work', ...STATUSES.map((row) => row.status)];
 
-/** The states that a filter names: a group (`problem`, `work`) or a state by name or number; undefined: there is no such state. */
+/** The states that a filter names: a group (`problem`, `work`) or one state by name or number; `undefined` for an unknown state. */
 export function parseStatuses(text: string): readonly MachineStatus[] | undefined {
   const wanted = text.toLowerCase();
   if (wanted === 'problem' || wanted === 'work') return STATUS_GROUPS[wanted];
@@ -38,10 +38,10 @@ export function parseStatuses(text: string): readonly MachineStatus[] | undefine
   return status === undefined ? undefined : [status];
 }
 
-/** The text as `hasText` looks for it; empty: everything has it. */
+/** A search text as `hasText` expects it; the empty text matches everything. */
 export const parseSearchText = (text: string): string => text.trim().toLowerCase().slice(0, SEARCH_CHARACTERS_MAX);
 
-/** True when the name of a machine, its owner, a tag, an address or what it is told apart by holds a text as `parseSearchText` makes it. */
+/** True if the machine's name, owner, tags, addresses, serial number, description or product contain a text from `parseSearchText`. */
 export function hasText(machine: Machine, text: string): boolean {
   if (text === '') return true;
   const words = [
@@ -61,10 +61,10 @@ export function hasText(machine: Machine, text: string): boolean {
   return words.some((word) => word.toLowerCase().includes(text));
 }
 
-/** True when a machine of these racks is at home with one of those that are named. @param names undefined: any will do */
+/** True if one of a machine's racks has one of these names. @param names undefined: no filter */
 export const isWith = (racks: readonly Rack[], names: readonly string[] | undefined): boolean =>
   names === undefined || racks.some(({ name }) => names.includes(name));
 
-/** What is said when a search finds nothing. @param total how many machines there are, at least 1 */
+/** The message of a search without results. @param total how many machines there are, at least 1 */
 export const noneFits = (total: number): string =>
-  total === 1 ? 'There is 1 machine, and it does not fit.' : `None of the ${counted(total, 'machine')} fits.`;
+  total === 1 ? 'The only machine does not match.' : `None of the ${counted(total, 'machine')} matches.`;

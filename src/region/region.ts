@@ -1,10 +1,10 @@
-// The region: machines and their life, on one store. The API, the page and the uplink ask it; it tells the rack what it wants.
+// The region: machines and their life cycle, on one store. The API, the page and the uplink call it; it gives racks their desired state.
 //
-// 1. The desired state is a mirror in memory of what the store holds (`told-machines.ts`); every change goes to the store first.
+// 1. The desired state is an in-memory mirror of the store (`machine-mirror.ts`); every change goes to the store first.
 // 2. `onDesiredState` is called after a change, at most once in DESIRED_STATE_PAUSE_MS, with versions that only grow, also across restarts.
-// 3. What another process writes (the command line) is seen within FOREIGN_CHANGE_MS.
-// 4. A state in progress that lasts too long becomes its failed state; the deadline is in the store, so a restart does not lose it, and
-//    every boot of the machine sets it anew.
+// 3. Changes by another process (the command line) are seen within FOREIGN_CHANGE_MS.
+// 4. A state in progress that lasts too long becomes its failed state. The deadline is in the store, so it survives a restart, and every
+//    boot of the machine restarts it.
 
 import type { Clock } from '../clock.ts';
 import { RackError } from '../errors.ts';
@@ -23,15 +23,15 @@ import { MachineLife } from './life/machine-life.ts';
 import type { PowerControl } from './life/power-life.ts';
 import { StatusDeadlines } from './life/status-deadlines.ts';
 import { MachinePreseeds } from './metadata/machine-preseeds.ts';
+import { MachineMirror } from './racks/machine-mirror.ts';
 import { Racks } from './racks/racks.ts';
-import { ToldMachines } from './racks/told-machines.ts';
 import { statusRow } from './records/lifecycle.ts';
 import type { Machine, MachineFields } from './records/machine.ts';
 import type { NewMachineEvent, RackReport } from './records/machine-event.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './records/store.ts';
 import { NO_RULES, RegionSettings, type SettingsRules } from './settings.ts';
 
-/** Changes that follow each other faster than this reach the rack together. */
+/** Changes within this time reach racks together. */
 const DESIRED_STATE_PAUSE_MS = 20;
 const FOREIGN_CHANGE_MS = 2000;
 
@@ -39,20 +39,20 @@ export interface RegionOptions {
   readonly config: RegionConfig;
   readonly store: RegionStore;
   readonly clock: Clock;
-  /** What a configuration may be; undefined: the store owns none of it. */
+  /** Validates configurations; `undefined` if the store owns no settings. */
   readonly rules?: SettingsRules | undefined;
-  /** What switches machines; undefined: nobody but people do. */
+  /** Switches machines; `undefined` if only people do. */
   readonly power?: PowerControl | undefined;
-  /** The store of images; undefined: there is none. */
+  /** Looks up an image in the store; `undefined` if there is no image store. */
   readonly findImage?: FindImage | undefined;
   readonly listImages?: ListImages | undefined;
-  /** Tells of installers; undefined: nothing is known of them. */
+  /** Reports which installers exist; `undefined` if that is unknown. */
   readonly hasInstaller?: HasInstaller | undefined;
   /** Called with each new desired state, never from within a call into the region. */
   readonly onDesiredState: (state: DesiredState) => void;
 }
 
-/** What a person changes of a machine. */
+/** The fields of a machine that a person may edit. */
 export type MachineEdit = Partial<
   Pick<
     MachineFields,
@@ -76,41 +76,45 @@ export interface Region {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly racks: Racks;
-  /** What looks at people's passwords, within limits. */
+  /** Checks passwords, at a limited rate. */
   readonly passwords: Passwords;
-  /** What the store owns of the racks' configuration. */
+  /** The part of the racks' configuration that the store owns. */
   readonly settings: RegionSettings;
-  /** Which machines are one, and which are two. */
+  /** Merges and splits machines. */
   readonly identity: MachineIdentity;
-  /** What people and machines make of a machine's state. */
+  /** Changes of machines' states, by people and by the machines themselves. */
   readonly life: MachineLife;
-  /** What switches machines; undefined: nobody but people do. */
+  /** Switches machines; `undefined` if only people do. */
   readonly power: PowerControl | undefined;
-  /** What can be deployed; undefined: there is no store of images. */
+  /** Lists the deployable images; `undefined` if there is no image store. */
   readonly images: ListImages | undefined;
-  /** The settings in force. */
+  /** The configuration in force. */
   config(): RegionConfig;
-  /** Takes new settings; what is under way keeps the old ones. */
+  /** Replaces the configuration; work in flight keeps the old one. */
   configure(config: RegionConfig): void;
-  /** What one rack shall do. @param rackUuid undefined: the rack of this process */
+  /** The desired state for one rack. @param rackUuid undefined: the rack of this process */
   desiredState(rackUuid?: string): DesiredState;
-  /** Calls `listener` after each change of the desired state, with its version. @returns how to end that */
+  /** Calls `listener` after each change of the desired state, with its version. @returns unsubscribes */
   subscribe(listener: (version: number) => void): () => void;
-  /** Runs `work`; all that it changes of this region happens whole or not at all. */
+  /** Runs `work`; all of its changes to this region happen, or none. */
   atomically<T>(work: () => T): T;
-  /** Stores what a rack saw. Reports at or below the highest sequence stored for `source` are skipped; a rack whose sequence
-   * starts anew uses a new source. @param rackUuid as for `desiredState` @returns how many were new */
+  /**
+   * Stores a rack's reports. Reports at or below the highest sequence stored for `source` are skipped; a rack that restarts its sequence
+   * uses a new source.
+   * @param rackUuid as for `desiredState`
+   * @returns how many were new
+   */
   observe(reports: readonly RackReport[], source?: string, rackUuid?: string): number;
   enlist(report: EnlistmentReport): EnlistmentOutcome<EnlistmentRefusal>;
   editMachine(systemId: string, edit: MachineEdit, username: string): MachineChangeOutcome<EditRefusal>;
-  /** Forgets a machine, with all that it was given. `in-use`: somebody holds it, or it is at work, and it was not forced. */
+  /** Removes a machine and its allocations. `in-use`: it is owned, locked or at work, and `isForced` is not set. */
   removeMachine(systemId: string, username: string, isForced?: boolean): 'removed' | 'in-use' | 'not-found';
-  /** What racks are told of machines was changed beside them: they are read anew. */
+  /** Reads all machines again, after a change in the store that went past this object. */
   machinesChanged(): void;
   close(): void;
 }
 
-/** Opens a region on a store that is open; closing the region leaves the store to its owner. */
+/** Opens a region on an open store; closing the region does not close the store. */
 export function openRegion(options: RegionOptions): Region {
   return new RegionOnStore(options);
 }
@@ -128,11 +132,11 @@ class RegionOnStore implements Region {
   readonly #onDesiredState: (state: DesiredState) => void;
   readonly #deadlines: StatusDeadlines;
   readonly #enlistmentLog = new EnlistmentLog();
-  readonly #told = new ToldMachines();
+  readonly #mirror = new MachineMirror();
   #config: RegionConfig;
-  /** The store's version that the mirror shows. */
+  /** The store's version at which the mirror was filled. */
   #version = 0;
-  /** The mirror shows what was undone since: it is filled before it is used again. */
+  /** True if the mirror shows changes that were rolled back; it must be refilled before its next use. */
   #isStale = false;
   readonly #listeners = new Set<(version: number) => void>();
   #state: DesiredState | undefined;
@@ -146,7 +150,7 @@ class RegionOnStore implements Region {
     this.racks.homes.subscribe((machine) => this.#mirrorChange(machine));
     this.passwords = new Passwords(options.clock);
     this.identity = new MachineIdentity(options.store, options.clock, (changed, removed) => {
-      for (const systemId of removed) this.#told.forget(systemId);
+      for (const systemId of removed) this.#mirror.forget(systemId);
       this.power?.follow(removed);
       this.#mirrorChange(...changed);
     });
@@ -194,10 +198,10 @@ class RegionOnStore implements Region {
     this.#state ??= {
       schema: 2,
       version: this.#version,
-      machines: this.#told.list(),
+      machines: this.#mirror.list(),
     };
     const settings = this.settings.of(rackUuid);
-    const machines = this.racks.homes.told(rackUuid, this.#state.machines);
+    const machines = this.racks.homes.machinesFor(rackUuid, this.#state.machines);
     return { ...this.#state, machines, ...(settings === undefined ? {} : { settings }) };
   }
 
@@ -236,7 +240,7 @@ class RegionOnStore implements Region {
       this.#enlistmentLog.thin(decideEnlistment(weighed, knowledge, terms), this.clock.now()),
     );
     if (outcome.kind !== 'refuse' && outcome.goneId !== undefined) {
-      this.#told.forget(outcome.goneId);
+      this.#mirror.forget(outcome.goneId);
       this.power?.follow([outcome.goneId]);
     }
     if (outcome.kind === 'create' || outcome.kind === 'amend') {
@@ -280,7 +284,7 @@ class RegionOnStore implements Region {
       return this.store.removeMachine(systemId, event) ? 'removed' : 'not-found';
     });
     if (outcome !== 'removed') return outcome;
-    this.#told.forget(systemId);
+    this.#mirror.forget(systemId);
     this.power?.follow([systemId]);
     this.#announceOwnChange();
     return outcome;
@@ -297,9 +301,9 @@ class RegionOnStore implements Region {
   }
 
   #fillMirror(): void {
-    // Read first: what is written meanwhile is a newer version.
+    // Read the version first: anything written meanwhile has a newer one.
     const version = this.store.desiredVersion();
-    this.#told.fill(this.store);
+    this.#mirror.fill(this.store);
     this.settings.load();
     this.#version = version;
     this.#state = undefined;
@@ -307,12 +311,12 @@ class RegionOnStore implements Region {
   }
 
   #mirrorChange(...machines: readonly Machine[]): void {
-    for (const machine of machines) this.#told.show(machine);
+    for (const machine of machines) this.#mirror.show(machine);
     this.power?.follow(machines.map(({ systemId }) => systemId));
     this.#announceOwnChange();
   }
 
-  /** A change counts one when a rack is to be told; a greater step says that somebody else has written in between. */
+  /** A change that concerns racks raises the version by one; a larger step means that another process has written, too. */
   #announceOwnChange(): void {
     const version = this.store.desiredVersion();
     if (version === this.#version) return;
@@ -331,7 +335,7 @@ class RegionOnStore implements Region {
     });
   }
 
-  /** Looks now and then whether somebody else has written, and takes over what they wrote. */
+  /** Polls for changes by other processes and adopts them. */
   #watchOthers(): void {
     this.#watch = this.clock.schedule(FOREIGN_CHANGE_MS, () => {
       this.#watchOthers();
@@ -342,12 +346,12 @@ class RegionOnStore implements Region {
         this.#fillMirror();
         this.#announce();
       } catch (error) {
-        // A store that cannot be read at the moment is looked at again the next time, and says so to whoever asks it.
+        // An unreadable store is tried again next time; requests meanwhile get the error themselves.
         if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
       }
     });
   }
 }
 
-/** The name of a field as people write it: `powerType` is `power type`. */
+/** A field's name in words: `powerType` is `power type`. */
 const wordsOf = (field: string): string => field.replaceAll(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);

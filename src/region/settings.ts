@@ -1,11 +1,12 @@
-// What the region's store owns of its racks' configuration: who may change which key, for whom, and what each rack is sent.
+// The part of the racks' configuration that the region's store owns: who may change a key, which racks it applies to, what each rack gets.
 //
-//   change ─ key known? ─ the store's? ─ written in a rack's file? ─ with all else still a configuration? ─ stored, sent to the racks
+//   change ─ key known? ─ may the store own it? ─ not in a rack's file? ─ whole configuration valid? ─ stored, sent to the racks
 //
-// 1. A value that a rack's file writes is read-only here, and the refusal says which file and key.
-// 2. What is stored can be served: the whole configuration is checked before, in the same transaction. With what is set nothing stops
-//    booting that could boot before, as far as the tree of this host tells.
-// 3. Cluster interfaces are of one rack, by name; keys of the region itself go to the rack of its process; every other key is of all racks.
+// 1. A value in a rack's file is read-only here, and the refusal names the file and the key.
+// 2. Every stored configuration can be served: the whole is checked first, in the same transaction. A change never stops a machine from
+//    booting that could boot before, as far as this host's boot tree shows.
+// 3. A cluster interface belongs to one rack and is keyed by its name. The region's own keys go to the rack of its process. Every other key
+//    applies to all racks.
 
 import type { Clock } from '../clock.ts';
 import {
@@ -21,37 +22,37 @@ import type { OwnRack } from './config.ts';
 import type { Racks } from './racks/racks.ts';
 import type { RegionStore, SettingChange, StoredSetting } from './records/store.ts';
 
-/** Keys that the store holds, of all racks together. */
+/** Keys in the store, of all racks together. */
 export const SETTINGS_MAX = 4096;
 
-/** One thing that is wrong with a configuration. */
+/** One problem of a configuration. */
 export interface SettingProblem {
-  /** Where, by the names of the configuration: `cluster_interfaces.lab.ip_range_low`. */
+  /** The path in the configuration: `cluster_interfaces.lab.ip_range_low`. */
   readonly key: string;
   readonly message: string;
 }
 
-/** What the region does not know of configurations itself: the port that the process hands it. */
+/** The port to the knowledge about configurations, which the process provides. */
 export interface SettingsRules {
-  /** Who may own a key; undefined: there is no such key. */
+  /** Who may own a key; `undefined` for an unknown key. */
   ownerOf(key: string): 'file' | 'either' | undefined;
-  /** The key that was meant by one that there is not; undefined: the key is there, or none is like it. */
+  /** The key closest to an unknown one; `undefined` if the key exists or none is similar. */
   nearestKey(key: string): string | undefined;
-  /** Names of the fields that a cluster interface may have. */
+  /** The names of a cluster interface's fields. */
   readonly interfaceFields: ReadonlySet<string>;
-  /** Keys that the store could own and this file does. */
+  /** The keys in this file that the store could own. */
   pinned(file: Settings): readonly string[];
-  /** What would be wrong with a rack that has this file and is sent these settings. @param isHere it is on this host */
+  /** The problems of a rack with this file and these stored settings. @param isHere true for the rack on this host */
   problemsOf(file: Settings, stored: Settings, isHere: boolean): readonly SettingProblem[];
-  /** With what machines would no longer boot at the rack of this host, were `after` stored in the place of `before`. */
+  /** The settings because of which machines could no longer boot from this host's rack if `after` replaced `before`. */
   bootStopsOf(file: Settings, before: Settings, after: Settings): readonly SettingProblem[];
-  /** A key's value in force, defaults filled in, as it would be written. */
+  /** A key's value in force, including defaults, in the form of the configuration file. */
   valueOf(key: string, file: Settings, stored: Settings): SettingValue | undefined;
-  /** The cluster interfaces in force, as they would be written. */
+  /** The cluster interfaces in force, in the form of the configuration file. */
   interfacesOf(file: Settings, stored: Settings): readonly Settings[];
 }
 
-/** A region that was handed no rules owns no settings. */
+/** The rules of a region that owns no settings. */
 export const NO_RULES: SettingsRules = {
   ownerOf: () => undefined,
   nearestKey: () => undefined,
@@ -68,11 +69,11 @@ export type SettingsReason = 'setting-unknown' | 'setting-read-only' | 'setting-
 export interface SettingsRefusal {
   readonly reason: SettingsReason;
   readonly text: string;
-  /** What is wrong, for `setting-invalid`. */
+  /** The problems; only for `setting-invalid`. */
   readonly problems: readonly SettingProblem[];
 }
 
-/** A key with its new value; `value` undefined: the store no longer owns it. */
+/** A key with its new value; `value` is `undefined` to remove the key from the store. */
 export interface SettingEdit {
   readonly key: string;
   readonly value: SettingValue | undefined;
@@ -84,7 +85,7 @@ export interface SettingsParts {
   readonly racks: Racks;
   readonly rules: SettingsRules;
   readonly ownRack: () => OwnRack | undefined;
-  /** Told after a change. */
+  /** Called after each change. */
   readonly onChange: () => void;
 }
 
@@ -99,28 +100,28 @@ export class RegionSettings {
     this.load();
   }
 
-  /** Reads again what the store holds. */
+  /** Reads the store again. */
   load(): void {
     this.#list = this.#parts.store.listSettings();
   }
 
-  /** What the store owns, of all racks. */
+  /** The stored settings of all racks. */
   list(): readonly StoredSetting[] {
     return this.#list;
   }
 
-  /** What one rack is sent; undefined: nothing. @param rack undefined: the rack of this process */
+  /** The stored settings for one rack; undefined: none. @param rack undefined: the rack of this process */
   of(rack: string | undefined): Settings | undefined {
     const settings = this.#settingsFor(rack ?? this.#parts.ownRack()?.uuid ?? '', this.#list);
     return Object.keys(settings).length === 0 ? undefined : settings;
   }
 
-  /** The value in force of a key at the rack of this process, and with no such rack what the store owns. */
+  /** A key's value in force at the rack of this process; without such a rack, from the store alone. */
   valueOf(key: string): SettingValue | undefined {
     return this.rules.valueOf(key, this.#fileOf(undefined), this.of(undefined) ?? NO_SETTINGS);
   }
 
-  /** The UUID of the rack that is named: by it, by its name, or `master` for the rack of this process; undefined: none, or several. */
+  /** The UUID of a rack given by UUID, by name, or as `master` (the rack of this process); `undefined` if none or several match. */
   findRack(name: string): string | undefined {
     const own = this.#parts.ownRack()?.uuid;
     if (name === 'master' || name === own) return own;
@@ -129,17 +130,20 @@ export class RegionSettings {
     return racks.find(({ uuid }) => uuid === name)?.uuid ?? (named.length === 1 ? named[0]?.uuid : undefined);
   }
 
-  /** The cluster interfaces of a rack: those in force, and of a remote rack those that it has told. */
+  /** A rack's cluster interfaces in force, and those that a remote rack reported besides. */
   interfacesOf(rack: string): readonly Settings[] {
     const stored = this.#settingsFor(rack, this.#list);
     const listed = this.rules.interfacesOf(this.#fileOf(rack), stored);
     if (rack === this.#parts.ownRack()?.uuid) return listed;
     const names = new Set(listed.map(({ name }) => name));
-    const told = (this.#parts.racks.find(rack)?.interfaces ?? []).filter(({ name }) => !names.has(name));
-    return [...listed, ...told.map((one) => Object.fromEntries(Object.entries(one).filter(([, text]) => text !== '')))];
+    const reported = (this.#parts.racks.find(rack)?.interfaces ?? []).filter(({ name }) => !names.has(name));
+    return [
+      ...listed,
+      ...reported.map((one) => Object.fromEntries(Object.entries(one).filter(([, text]) => text !== ''))),
+    ];
   }
 
-  /** Who writes a key that is read-only here: `written in FILE as KEY`; undefined: nobody. */
+  /** Where a read-only key is set: `written in FILE as KEY`; `undefined` if the key is not read-only. */
   pinnedBy(key: string, rack: string): string | undefined {
     const own = this.#parts.ownRack();
     if (own !== undefined && (rack === '' || rack === own.uuid)) {
@@ -151,9 +155,9 @@ export class RegionSettings {
   }
 
   /**
-   * Changes keys, all of them or none. A field of a cluster interface is a key, too: `cluster_interfaces.lab.router_ip`.
-   * @param rack whose cluster interfaces are meant; empty: those of the rack of this process
-   * @returns undefined when it is stored
+   * Changes all these keys, or none. A field of a cluster interface is a key, too: `cluster_interfaces.lab.router_ip`.
+   * @param rack the owner of cluster interfaces among the keys; empty: the rack of this process
+   * @returns the refusal; `undefined` if the changes are stored
    */
   change(rack: string, edits: readonly SettingEdit[], username: string): SettingsRefusal | undefined {
     const { store, clock } = this.#parts;
@@ -190,10 +194,10 @@ export class RegionSettings {
         edit.key === INTERFACES_KEY
           ? `name one: ${INTERFACES_KEY}.NAME`
           : `${meant === undefined ? '' : `did you mean ${meant}? `}rackboot config show lists all keys`;
-      return refusal('setting-unknown', `${edit.key}: there is no such key; ${hint}`);
+      return refusal('setting-unknown', `${edit.key}: unknown key; ${hint}`);
     }
     if (rule === 'file')
-      return refusal('setting-read-only', `${key} is read-only: only the configuration file owns it`);
+      return refusal('setting-read-only', `${key} is read-only: only the configuration file can set it`);
     if (edit.value !== undefined) {
       const pinned = this.pinnedBy(key, rack);
       if (pinned !== undefined) return refusal('setting-read-only', `${key} is read-only: ${pinned}`);
@@ -202,14 +206,14 @@ export class RegionSettings {
     if (edit.value === undefined && before === undefined) {
       const field = this.rules.nearestKey(edit.key);
       const hint = field === undefined ? '' : `; did you mean ${field}?`;
-      return refusal('setting-unknown', `${edit.key}: the store does not own it, so there is nothing to remove${hint}`);
+      return refusal('setting-unknown', `${edit.key}: not in the store, nothing to remove${hint}`);
     }
     if (field === undefined) return this.#unknownField(edit) ?? { rack, key, value: edit.value };
     const fields = isSettings(before) ? before : {};
     return { rack, key, value: withValue(fields, field, edit.value) };
   }
 
-  /** `cluster_interfaces.eth1.100.router_ip`: the interface `eth1.100` and its field; a name may hold dots, a field does not. */
+  /** Splits `cluster_interfaces.eth1.100.router_ip` into the interface `eth1.100` and the field: names may contain dots, fields may not. */
   #split(key: string): { readonly interfaceName?: string; readonly field?: string } {
     if (!key.startsWith(`${INTERFACES_KEY}.`)) return {};
     const name = key.slice(INTERFACES_KEY.length + 1);
@@ -220,7 +224,7 @@ export class RegionSettings {
       : { interfaceName: name };
   }
 
-  /** A name may hold a dot, but what is no mapping is no network: then the last part is a field with a typo. */
+  /** Names may contain dots, but a value that is not a mapping is no interface: the last part is a mistyped field. */
   #unknownField({ key, value }: SettingEdit): SettingsRefusal | undefined {
     const last = key.slice(key.lastIndexOf('.') + 1);
     const isField = key.startsWith(`${INTERFACES_KEY}.`) && key.split('.').length > 2;
@@ -230,7 +234,7 @@ export class RegionSettings {
     return refusal('setting-unknown', `${key}: unknown key; ${hint}`);
   }
 
-  /** Holds what would be stored against every rack that it concerns. */
+  /** Checks the settings for every rack that the changes concern. */
   #check(list: readonly StoredSetting[], changes: readonly SettingChange[]): SettingsRefusal | undefined {
     if (list.length > SETTINGS_MAX) {
       return refusal('settings-limit', `the store holds at most ${SETTINGS_MAX} keys: remove some`);
@@ -250,7 +254,7 @@ export class RegionSettings {
     return undefined;
   }
 
-  /** A region knows the boot tree of its own host alone. */
+  /** Checks the rack of this host alone, whose boot tree the region knows. */
   #checkBoot(
     before: readonly StoredSetting[],
     after: readonly StoredSetting[],
@@ -263,7 +267,7 @@ export class RegionSettings {
     return stops.length === 0 ? undefined : refuseProblems(stops);
   }
 
-  /** The rows of one rack, and those of all, in the form of a configuration file. */
+  /** One rack's rows and the shared ones, in the form of a configuration file. */
   #settingsFor(rack: string, list: readonly StoredSetting[]): Settings {
     const isOwn = rack === (this.#parts.ownRack()?.uuid ?? '');
     let settings: Settings = NO_SETTINGS;
@@ -280,7 +284,7 @@ export class RegionSettings {
     return interfaces.length === 0 ? settings : { ...settings, [INTERFACES_KEY]: interfaces };
   }
 
-  /** What the file of a rack writes; of a remote one only its region knows nothing. */
+  /** The contents of a rack's file; empty for a remote rack, whose file the region does not see. */
   #fileOf(rack: string | undefined): Settings {
     const own = this.#parts.ownRack();
     return own !== undefined && (rack === undefined || rack === '' || rack === own.uuid) ? own.values : NO_SETTINGS;

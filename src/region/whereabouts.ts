@@ -1,8 +1,8 @@
-// Where machines are, as people are shown it: with which racks, and under which addresses.
+// The racks and addresses of a machine, as people see them.
 //
-// 1. The address with which a machine was seen last stays in the store: it says in which network the machine is. It is shown as the
-//    machine's own until a rack has told that its lease ended, or the machine is given it no more.
-// 2. That is decided here alone, so that the API, the page and the commands say the same of the machines of every rack.
+// 1. The last address seen of a machine stays in the store, because it shows the machine's network. It is displayed as the machine's own
+//    until a rack reports that its lease ended; an address of a static range is displayed only while it is allocated to the machine.
+// 2. Only this file decides that, so the API, the page and the commands agree for the machines of every rack.
 
 import type { Ipv4 } from '../net/address.ts';
 import { lentAddresses } from './life/static-addresses.ts';
@@ -10,15 +10,15 @@ import type { Racks } from './racks/racks.ts';
 import type { Machine } from './records/machine.ts';
 import type { Rack } from './records/rack.ts';
 
-/** What is asked of the racks as they are at this moment: ask for it once for a list of machines. */
+/** A snapshot of the racks; make one for each list of machines. */
 export interface Whereabouts {
-  /** The accepted racks with which a machine is at home; empty: no rack has shown it yet. */
+  /** The accepted racks of a machine's home; empty if no rack has shown it yet. */
   racksOf(machine: Pick<Machine, 'home'>): readonly Rack[];
-  /** The addresses that a machine was given, then those with which it was seen and which it may still have. */
+  /** A machine's allocated addresses, then those last seen that it may still hold. */
   addressesOf(machine: Pick<Machine, 'addresses' | 'interfaces'>): readonly Ipv4[];
 }
 
-/** For the racks that there are now. */
+/** The whereabouts for the racks as they are now. */
 export function whereabouts(racks: Pick<Racks, 'list' | 'homes'>): Whereabouts {
   const all = racks.list();
   let isLent: ReturnType<typeof lentAddresses> | undefined;

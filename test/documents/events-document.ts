@@ -133,7 +133,7 @@ The nine lines are:
 | PXE Request | Was told to run the ephemeral environment (…, HTTP) |
 | Node installation | partitioning |
 | Node installation | writing |
-| Disk written | the disk is written: from now on it starts its own disk |
+| Disk written | the disk is written: from now on it boots its own disk |
 | PXE Request | Was told to boot its own disk (…, HTTP) |
 | Node changed status | From 'Deploying' to 'Deployed' |
 

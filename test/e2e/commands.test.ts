@@ -193,7 +193,7 @@ describe('the commands beside a running rack', { skip }, () => {
     ] as const) {
       const some = well(await rack.rackboot('machines', 'list', ...words));
       if (isFound) assert.match(some, new RegExp(`^${id} +web1 `, 'm'));
-      else assert.equal(some, 'There is 1 machine, and it does not fit.\n');
+      else assert.equal(some, 'The only machine does not match.\n');
       const json = JSON.parse(well(await rack.rackboot('machines', 'list', '--json', ...words)));
       assert.equal(json.length, isFound ? 1 : 0, words.join(' '));
     }

@@ -64,7 +64,7 @@ describe('the life of a machine by the command line', { skip: missing('linux', '
     assert.match(allocated, new RegExp(`is Allocated now: for the site; ${PLACE.octets}\\.10`));
     assert.match(
       await refused(machines('accept', MACHINE)),
-      /is in the state Allocated, in which accept is not possible; possible: deploy/,
+      /is in the state Allocated: accept is not possible\. Possible: deploy/,
     );
   });
 

@@ -105,10 +105,7 @@ describe('the key of a remote rack', { timeout: 280_000 }, () => {
     const listed = await rackboot('racks');
     assert.equal(listed.code, 1);
     assert.match(listed.output.join('\n'), /^BAD +far: .* of lab .*not believed.*racks accept far --share /m);
-    assert.match(
-      await run('events', '--level', 'warning'),
-      /Rack far reports a network to which a person has to agree/,
-    );
+    assert.match(await run('events', '--level', 'warning'), /Rack far reports a network that a person must agree to/);
     const asMachine = await fetch(`${BASE}/rackboot/1/job`, {
       headers: {
         'X-Rackboot-Rack': `${key.token}:${key.secret}`,

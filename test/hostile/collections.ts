@@ -300,7 +300,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#images': 'as #list, each region/racks/rack-images.ts RACK_IMAGES_MAX',
     '#away': 'as #list',
   },
-  'region/racks/told-machines.ts': { '#machines': 'region/identity/enlistment.ts MACHINES_MAX' },
+  'region/racks/machine-mirror.ts': { '#machines': 'region/identity/enlistment.ts MACHINES_MAX' },
   'region/records/bounded-facts.ts': { '#sizes': 'call' },
   'region/region.ts': { '#listeners': 'as region/http/link-routes.ts #streams' },
   'region/settings.ts': { '#list': 'SETTINGS_MAX' },

@@ -147,7 +147,7 @@ test('a machine whose controller cannot be reached fails at once, with its drive
     await pass(clock, 2_000);
     const { status, statusMessage, powerTask } = powered.machine(id);
     assert.deepEqual([status, powerTask], ['failed-commissioning', undefined]);
-    assert.equal(statusMessage, 'it could not be switched off and on: nobody there');
+    assert.equal(statusMessage, 'power cycle failed: nobody there');
   }));
 
 test('invalid parameters fail it too, and no controller is contacted', () =>
@@ -241,7 +241,10 @@ test('states have an age, are stored when they change, and are reported when Rac
     powered.controller('a').state = 'on';
     await pass(clock, 2 * QUESTION_EVERY_MS, 500);
     const [event] = powered.region.store.listEvents({ limit: 1 });
-    assert.deepEqual([event?.type, event?.description], ['NODE_POWERED_ON', 'it is on: nobody here has switched it']);
+    assert.deepEqual(
+      [event?.type, event?.description],
+      ['NODE_POWERED_ON', 'it is on, but Rackboot did not switch it'],
+    );
     powered.controller('a').behaviour = 'is-away';
     await pass(clock, 4 * QUESTION_EVERY_MS, 500);
     const view = powered.side.reading(id);

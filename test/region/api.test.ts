@@ -376,7 +376,7 @@ test('an administrator changes, moves and deletes a machine; a machine with its 
     assert.equal(JSON.parse(moved.text).status_name, 'Commissioning');
     const refused = await client.form(`${url}?op=commission`, {}, { headers: admin });
     assert.equal(refused.status, 409);
-    assert.match(refused.text, /is in the state Commissioning, in which commission is not possible/);
+    assert.match(refused.text, /is in the state Commissioning: commission is not possible/);
     assert.equal((await client.form(url, { hostname: '10-0-0-1' }, { method: 'PUT', headers: admin })).status, 400);
     const key = { consumerKey: 'c', name: '', systemId: id, createdMs: 0, usedMs: 0 };
     const digest = '2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b';

@@ -1,4 +1,4 @@
-// What a rack is told of a machine: of what nobody but a report says, nothing.
+// The part of a machine that racks get, which excludes everything that only an unproven report says.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -26,14 +26,14 @@ const LINES: readonly (readonly [string, Machine, readonly number[], boolean | u
   ['of an accepted machine of hearsay its first interface', made('commissioning', 'hearsay', 'hearsay'), [A], false],
 ];
 for (const [what, machine, macs, isSelfNamed] of LINES) {
-  test(`a rack is told ${what}`, () => {
+  test(`a rack gets ${what}`, () => {
     const told = toRackMachine(machine);
     assert.deepEqual(told?.macs ?? [], macs);
     assert.equal(told === undefined ? undefined : told.isSelfNamed === true, isSelfNamed);
   });
 }
 
-test('a report in a client’s name or with its card reaches no rack until a boot or a person says that it is true', () =>
+test('a report with a client’s name or card reaches no rack until a boot or a person confirms it', () =>
   withRegion(({ region, clock, states }) => {
     const reported = region.enlist(report([A], { hostname: 'nas' }));
     assert.ok(reported.kind === 'create');
@@ -51,7 +51,7 @@ test('a report in a client’s name or with its card reaches no rack until a boo
     assert.deepEqual(told(), [['nas', [A], undefined]]);
   }));
 
-test('what a person adds is told to the racks at once, with its name', () =>
+test('a machine that a person adds reaches the racks at once, with its name', () =>
   withRegion(({ region, clock, states }) => {
     region.enlist(report([A], { hostname: 'web1', username: 'bob' }));
     clock.advance(1000);
@@ -61,7 +61,7 @@ test('what a person adds is told to the racks at once, with its name', () =>
     );
   }));
 
-test('what an account without rights adds is told to no rack until an administrator accepts it', () =>
+test('a machine that an ordinary user adds reaches no rack until an administrator accepts it', () =>
   withRegion(({ region, clock, states }) => {
     const added = region.enlist(report([A], { hostname: 'nas', username: 'olga', isOrdinary: true }));
     assert.ok(added.kind === 'create');
@@ -75,7 +75,7 @@ test('what an account without rights adds is told to no rack until an administra
     );
   }));
 
-test('an accepted machine that goes back to New without a boot is told to no rack any more', () =>
+test('an accepted machine that returns to New without a boot no longer reaches any rack', () =>
   withRegion(({ region, clock, states }) => {
     const reported = region.enlist(report([A]));
     assert.ok(reported.kind === 'create');

@@ -254,13 +254,13 @@ test('SSH keys are checked, listed, found twice, and removed', () =>
     const path = '2.0/account/prefs/sshkeys/';
     for (const [key, why] of [
       ['', /field is required|not|line/],
-      ['hello', /kind of key/],
+      ['hello', /known key type/],
       ['ssh-rsa AAAA', /Base64/],
-      [`ssh-rsa ${keyOf(1).split(' ')[1]}`, /not of the kind ssh-rsa/],
-      [`command="rm -rf /" ${keyOf(1)}`, /kind of key/],
+      [`ssh-rsa ${keyOf(1).split(' ')[1]}`, /not of the type ssh-rsa/],
+      [`command="rm -rf /" ${keyOf(1)}`, /known key type/],
       [`${keyOf(1)}\nssh-rsa x`, /one line/],
       ['-----BEGIN OPENSSH PRIVATE KEY-----', /private key/],
-      [keyOf(1).slice(0, 40), /cut off|Base64/],
+      [keyOf(1).slice(0, 40), /truncated|Base64/],
     ] as const) {
       const answer = await client.ask('POST', path, { key });
       assert.equal(answer.status, 400, key);
@@ -354,7 +354,7 @@ test('the agent: only with the token of its boot and from its address it is told
     assert.equal((await tell(failed, first)).text, 'OK');
     assert.match(
       client.region.store.listEvents({ limit: 1 })[0]?.description ?? '',
-      /^script disk ended with 1; it said: read error/,
+      /^script disk ended with status 1; output: read error/,
     );
     for (let count = 0; count < 2; count += 1) assert.equal((await tell({ status: 'OK' }, first)).text, 'OK');
     assert.equal(client.region.store.findMachine(id)?.status, 'ready');

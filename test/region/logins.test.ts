@@ -1,4 +1,4 @@
-// Who may log in to a machine that runs the environment, and how its agent learns of it: by the API and the agent's routes.
+// Logins to a machine that runs the environment, through the API and the agent's routes.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,11 +1,11 @@
-// One part of the work in each round of the event loop, of one holder after the other.
+// One part of the work in each turn of the event loop, the holders in rotation.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextRound } from 'node:timers/promises';
 import { LoopTurns } from '../../src/region/loop-turns.ts';
 
-test('a holder with much work waits for one with little, and every part has a round of its own', async () => {
+test('a holder with much work alternates with one with little, and every part has its own turn', async () => {
   const turns = new LoopTurns();
   const done: string[] = [];
   const rounds: number[] = [];

@@ -1,4 +1,4 @@
-// Machines that have shown which they are, and ask without a pause: those of one rack, or of one network, leave the others their half.
+// Authenticated machines that send requests without pause: those of one rack or one network leave half of the total rate to the others.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -77,7 +77,7 @@ for (const [name, ask, each, network, all] of DOORS) {
     ['a remote rack', true, FAR],
     ['one network', false, NEAR],
   ] as const) {
-    test(`${name}: machines of ${kind} have half of what all may ask, and machines elsewhere are served`, () => {
+    test(`${name}: machines of ${kind} have half of the total rate, and machines elsewhere are served`, () => {
       assert.ok(
         each * 20 <= network && network * 2 <= all,
         'a machine has a twentieth of its network, which has half of all',

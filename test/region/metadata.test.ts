@@ -1,4 +1,4 @@
-// The metadata service over the API: what a machine reads of itself and tells, by its key and by its boot, and what others get there.
+// The metadata service over the API: a machine's documents and reports, by its key and by its boot, and the refusals for others.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -195,7 +195,7 @@ async function withService(
   }
 }
 
-test('a machine reads its own documents by its key, whatever slashes are in the path', () =>
+test('a machine reads its own documents with its key, whatever slashes are in the path', () =>
   withService(async (service) => {
     const id = service.deploying(A, HERE);
     const { hostname } = service.machine(id);
@@ -223,7 +223,7 @@ test('a machine reads its own documents by its key, whatever slashes are in the 
     }
   }));
 
-test('nobody else reaches them: who they are, where they are and how long ago decides', () =>
+test('no other caller reads them: identity, address and time decide', () =>
   withService(async (service) => {
     const [id, other] = [service.deploying(A, HERE), service.deploying(B, THERE)];
     const key = service.key(id);
@@ -271,7 +271,7 @@ test('nobody else reaches them: who they are, where they are and how long ago de
     assert.equal((await service.get('latest/meta-data/instance-id', { key: otherKey })).status, 401);
   }));
 
-test('the key of a machine opens no operation of the API but to read itself', () =>
+test('a machine’s key allows no API operation except reading itself', () =>
   withService(async (service) => {
     const [id, other] = [service.deploying(A, HERE), service.deploying(B, THERE)];
     const key = service.key(id);
@@ -302,7 +302,7 @@ test('the key of a machine opens no operation of the API but to read itself', ()
     }
   }));
 
-test('an installer gets its answers by the secret in their address, at the address of its machine, while it installs', () =>
+test('an installer gets its preseed with the secret in the URL, at its machine’s address, while it installs', () =>
   withService(async (service) => {
     const [id, other] = [service.deploying(A, HERE), service.deploying(B, THERE)];
     const path = service.preseedPath(id);
@@ -356,7 +356,7 @@ test('an installer gets its answers by the secret in their address, at the addre
     for (const one of [secret, service.token(id), key.tokenSecret]) assert.ok(!service.log(id).includes(one));
   }));
 
-test('what is not installed by an installer has no answers for one', () =>
+test('a machine that is not deployed by an installer has no preseed', () =>
   withService(async (service) => {
     const id = service.deploying(A, HERE, 'image');
     assert.equal((await service.get(service.preseedPath(id))).status, 403);
@@ -367,7 +367,7 @@ test('what is not installed by an installer has no answers for one', () =>
     assert.equal(parse(document.text).datasource.MAAS.token_secret, service.key(commissioned).tokenSecret);
   }));
 
-test('deploying by an installer takes the system by its release, and is refused where there is no installer of it', () =>
+test('a deployment by an installer finds the system by its release, and is refused without an installer', () =>
   withService(async (service) => {
     const id = service.ready(A, HERE);
     const headers = { 'x-rackboot-control': SECRET };
@@ -378,9 +378,9 @@ test('deploying by an installer takes the system by its release, and is refused 
     service.region.store.life.addSshKey({ username: 'local-administrator', key: KEY, createdMs: 0 }, 10, event);
     for (const [fields, status, why] of [
       [{ deploy_by: 'magic', distro_series: 'trixie' }, 400, /neither image nor installer/],
-      [{ deploy_by: 'installer' }, 409, /say what to install/],
+      [{ deploy_by: 'installer' }, 409, /name the system to install/],
       [{ deploy_by: 'installer', distro_series: 'sid' }, 409, /no amd64\/generic\/sid\/install/],
-      [{ deploy_by: 'installer', distro_series: 'jammy', user_data: 'aGVsbG8=' }, 400, /passes over user data/],
+      [{ deploy_by: 'installer', distro_series: 'jammy', user_data: 'aGVsbG8=' }, 400, /ignores user data/],
     ] as const) {
       const answer = await deploy(fields);
       assert.equal(answer.status, status, answer.text);
@@ -392,7 +392,7 @@ test('deploying by an installer takes the system by its release, and is refused 
     assert.deepEqual([machine?.purpose, machine?.release], ['install', 'jammy']);
   }));
 
-test('what would keep an installer from its answers is refused when it is to install, with file and line', () =>
+test('a fault in an installer’s preseed refuses the deployment, with file and line', () =>
   withService(async (service) => {
     const id = service.ready(A, HERE);
     const install = (osystem: string): string => {
@@ -411,7 +411,7 @@ test('what would keep an installer from its answers is refused when it is to ins
     assert.equal(install('debian'), 'changed');
   }));
 
-test('Ubuntu’s installer reads its files at one address', () =>
+test('Ubuntu’s installer reads its files below one URL', () =>
   withService(async (service) => {
     const id = service.deploying(A, HERE, 'installer', 'ubuntu');
     const user = await service.get(service.preseedPath(id, 'user-data'));
@@ -437,7 +437,7 @@ test('a template that is wrong fails the deployment, with file and line', () =>
     assert.match(statusMessage, /^\/.*\/preseeds\/debian:2: hostnam is not defined here/);
   }));
 
-test('the image’s agent is told where its system finds its metadata, and by which key', () =>
+test('the image’s agent gets the location of its system’s metadata, and the key', () =>
   withService(
     async (service) => {
       const id = service.deploying(A, HERE, 'image');
@@ -471,7 +471,7 @@ const step = (name: string, event_type: string, result?: string) => ({
   ...(result === undefined ? {} : { result }),
 });
 
-test('the webhook of the installed system tells its start, and its end is Deployed', () =>
+test('the installed system’s webhook reports its start, and the last stage makes it Deployed', () =>
   withService(async (service) => {
     const id = service.deploying(A, HERE);
     const key = service.key(id);
@@ -501,7 +501,7 @@ test('the webhook of the installed system tells its start, and its end is Deploy
     assert.equal((await service.get('latest/user-data', { key })).status, 200);
   }));
 
-test('what the old system says while its machine is rescued or measured is no word of that work', () =>
+test('reports of the old system during a rescue or commissioning do not affect that work', () =>
   withService(async (service) => {
     const id = service.deploying(A, HERE);
     const key = service.key(id);
@@ -522,7 +522,7 @@ test('what the old system says while its machine is rescued or measured is no wo
     assert.equal(service.machine(measured).status, 'commissioning');
   }));
 
-test('user data that fail are told, and the system is Deployed all the same', () =>
+test('failed user data is logged, and the system is Deployed all the same', () =>
   withService(async (service) => {
     const id = service.deploying(A, HERE);
     const key = service.key(id);
@@ -532,7 +532,7 @@ test('user data that fail are told, and the system is Deployed all the same', ()
     assert.match(service.log(id), /NODE_STATUS_EVENT warning modules-final ended \(FAIL\)/);
   }));
 
-test('reports that are none are refused, and nothing comes of them', () =>
+test('malformed reports are refused without effect', () =>
   withService(async (service) => {
     const id = service.deploying(A, HERE);
     const key = service.key(id);
@@ -557,7 +557,7 @@ test('reports that are none are refused, and nothing comes of them', () =>
     assert.equal(service.machine(id).status, 'deploying');
   }));
 
-test('signals of curtin and scripts move the machine on as those of the agent do', () =>
+test('signals of curtin and scripts have the same effect as the agent’s', () =>
   withService(async (service) => {
     const id = service.deploying(A, HERE);
     const key = service.key(id);
@@ -601,7 +601,7 @@ test('signals of curtin and scripts move the machine on as those of the agent do
     assert.equal((await service.get('latest/meta-data/instance-id', { key: own })).status, 401);
   }));
 
-test('a machine that nobody knows is told how to enlist, in a managed network only', () =>
+test('an unknown machine can read how to enlist, in a managed network only', () =>
   withService(async (service) => {
     const preseed = await service.get('latest/enlist-preseed/?op=get_enlist_preseed');
     assert.equal(parse(preseed.text).datasource.MAAS.metadata_url, `http://${ORIGIN}/MAAS/metadata/enlist`);
@@ -615,7 +615,7 @@ test('a machine that nobody knows is told how to enlist, in a managed network on
     }
   }));
 
-test('a rack passes the address of a machine on, and nobody else does', () =>
+test('only a rack may forward a machine’s address', () =>
   withService(async (service) => {
     const id = service.deploying(A, HERE);
     const path = service.preseedPath(id);
@@ -627,7 +627,7 @@ test('a rack passes the address of a machine on, and nobody else does', () =>
     assert.equal((await service.get(path, wrong)).status, 403);
   }));
 
-test('so does a remote rack that was accepted, for its own network', () =>
+test('an accepted remote rack forwards addresses of its own network', () =>
   withService(async (service) => {
     const far = '10.50.0.100';
     acceptRack(service.region);
@@ -660,7 +660,7 @@ test('a machine whose rack has no installer for it fails, and gets no image inst
     assert.match(statusMessage, /has no installer in its tree: amd64\/generic\/trixie\/install/);
   }));
 
-test('a machine that asks without end is refused for a while, and the others are not', () =>
+test('a machine that sends requests without end is refused for a while, and others are not', () =>
   withService(async (service) => {
     const [id, other] = [service.deploying(A, HERE), service.deploying(B, THERE)];
     const key = service.key(id);
@@ -673,7 +673,7 @@ test('a machine that asks without end is refused for a while, and the others are
     assert.equal((await service.get('latest/meta-data/instance-id', { key })).status, 200);
   }));
 
-test('guesses at keys and secrets run into the limit of their address', () =>
+test('guesses at keys and secrets are limited by address', () =>
   withService(async (service) => {
     const id = service.deploying(A, HERE);
     const key = { ...service.key(id), tokenSecret: 'x' };
@@ -685,7 +685,7 @@ test('guesses at keys and secrets run into the limit of their address', () =>
     assert.deepEqual([...seen].sort(), [401, 403, 429]);
   }));
 
-test('the default proxy is the rack’s own, when something answers there; no other host is asked', () =>
+test('the default proxy is the rack’s own if something answers there; no other host is probed', () =>
   withService(
     async (service) => {
       const id = service.deploying(A, HERE);
@@ -721,7 +721,7 @@ const ENDED_MEANWHILE: readonly (readonly [
 ];
 
 for (const [what, status, ask] of ENDED_MEANWHILE) {
-  test(`what ends while a proxy is looked for has ended, and no key is drawn anew: ${what}`, () =>
+  test(`work that ends during a proxy probe stays ended, and no new key is generated: ${what}`, () =>
     withService(async (service) => {
       const id = service.deploying(A, HERE);
       service.greetRack();

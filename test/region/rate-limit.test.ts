@@ -1,4 +1,4 @@
-// The buckets: bursts pass, floods do not, one address cannot use up everybody's.
+// Token buckets: bursts pass, floods do not, and one address cannot use up the total.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -19,7 +19,7 @@ function allowed(limiter: RateLimiter, address: string, times: number, at = STAR
   return Array.from({ length: times }, () => limiter.allows(address, at)).filter(Boolean).length;
 }
 
-test('an address may ask its burst at once, then at its rate', () => {
+test('an address may send its burst at once, then requests at its rate', () => {
   const limiter = new RateLimiter({ perSecond: 2, burst: 5 }, { perSecond: 1000, burst: 1000 });
   assert.equal(allowed(limiter, 'a', 10), 5);
   assert.equal(allowed(limiter, 'a', 10, later(START, 1000)), 2);
@@ -27,7 +27,7 @@ test('an address may ask its burst at once, then at its rate', () => {
   assert.equal(allowed(limiter, 'b', 10), 5);
 });
 
-test('all addresses together are limited, and one that is over its own limit takes nothing from the others', () => {
+test('all addresses together are limited, and one beyond its own limit takes nothing from the others', () => {
   const limiter = new RateLimiter({ perSecond: 1, burst: 3 }, { perSecond: 1, burst: 10 });
   assert.equal(allowed(limiter, 'flood', 1000), 3);
   assert.equal(allowed(limiter, 'b', 3), 3);
@@ -35,14 +35,14 @@ test('all addresses together are limited, and one that is over its own limit tak
   assert.equal(allowed(limiter, 'd', 3), 1);
 });
 
-test('a clock that goes back gives nothing and breaks nothing', () => {
+test('a clock that goes back has no effect', () => {
   const limiter = new RateLimiter({ perSecond: 1, burst: 1 }, { perSecond: 1000, burst: 1000 });
   assert.equal(allowed(limiter, 'a', 2), 1);
   assert.equal(allowed(limiter, 'a', 2, later(START, -5000)), 0);
   assert.equal(allowed(limiter, 'a', 2, later(START, -4000)), 1);
 });
 
-test('many addresses cost bounded memory: the first seen is forgotten', () => {
+test('memory is bounded: the address seen first is forgotten', () => {
   const limiter = new RateLimiter({ perSecond: 0, burst: 1 }, { perSecond: 0, burst: 1_000_000 });
   assert.equal(allowed(limiter, 'first', 2), 1);
   for (let index = 0; index < ADDRESSES_MAX - 1; index += 1) limiter.allows(`address ${index}`, START);
@@ -51,7 +51,7 @@ test('many addresses cost bounded memory: the first seen is forgotten', () => {
   assert.equal(allowed(limiter, 'first', 2), 1);
 });
 
-test('what one rack passes on takes nothing from another rack, nor from those who come themselves', () => {
+test('requests that one rack forwards take nothing from another rack or from direct clients', () => {
   const rate = { perSecond: 1, burst: 10 };
   const rates = new RatesByRack(() => new RateLimiter({ perSecond: 1, burst: 3 }, rate, rate));
   for (let machine = 0; machine < 100; machine += 1)
@@ -65,14 +65,14 @@ for (const [who, rates, each, all] of [
   ['at work', workerRates(), WORKER_RATE, WORKERS_RATE],
   ['that ask with their keys', machineRates(), MACHINE_RATE, MACHINES_RATE],
 ] as const) {
-  test(`a machine ${who === 'at work' ? who : 'that asks with its key'} has so much for itself, with nobody else there`, () => {
+  test(`a single machine ${who === 'at work' ? who : 'that uses its key'} has its own rate`, () => {
     let taken = 0;
     for (let times = 0; times < 2 * each.burst; times += 1)
       if (rates.of('a rack').allows('machine', START, '10.20.0.9')) taken += 1;
     assert.equal(taken, each.burst);
   });
 
-  test(`machines ${who} have so much together, of however many networks they are`, () => {
+  test(`machines ${who} have a total rate, in any number of networks`, () => {
     let taken = 0;
     for (let index = 0; index < (2 * all.burst) / each.burst; index += 1)
       for (let times = 0; times < each.burst; times += 1)

@@ -1,4 +1,4 @@
-// The region tells the rack what it wants, follows the life of machines, and sees what others write.
+// The region gives racks the desired state, follows the life cycle of machines, and sees changes by other processes.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -28,7 +28,7 @@ function enlist(region: Region, ...args: Parameters<typeof report>): string {
   return outcome.machine.systemId;
 }
 
-test('the rack is told of changes together, shortly after, with a version that grows', () =>
+test('the rack gets changes together, shortly after, with an increasing version', () =>
   withRegion(({ region, clock, states }) => {
     assert.deepEqual(region.desiredState(), { schema: 2, version: 0, machines: [] });
     region.enlist(bootReport([A]));
@@ -48,7 +48,7 @@ test('the rack is told of changes together, shortly after, with a version that g
     assert.equal(states.length, 1);
   }));
 
-test('a UUID that two machines show is told to the rack for neither', () =>
+test('the rack does not get a UUID that two machines show', () =>
   withRegion(({ region }) => {
     enlist(region, [A], { facts: facts({ uuid: UUID, serial: 'S100' }), vouchedMac: mac(A) });
     assert.equal(region.desiredState().machines[0]?.uuid, UUID);
@@ -59,7 +59,7 @@ test('a UUID that two machines show is told to the rack for neither', () =>
     );
   }));
 
-test('a region that opens again wants the same, under the same version', () =>
+test('a reopened region has the same desired state and version', () =>
   withRegion(({ region, config, clock, stateDir }) => {
     enlist(region, [A]);
     const store = openRegionStore({ stateDir });
@@ -69,7 +69,7 @@ test('a region that opens again wants the same, under the same version', () =>
     store.close();
   }));
 
-test('what another process writes is seen within seconds, also between our own changes', () =>
+test('changes by another process are seen within seconds, even between the region’s own', () =>
   withRegion(({ region, config, clock, states, stateDir }) => {
     const store = openRegionStore({ stateDir });
     const other = openRegion({ config, store, clock, onDesiredState: () => {} });
@@ -88,7 +88,7 @@ test('what another process writes is seen within seconds, also between our own c
     store.close();
   }));
 
-test('a machine goes through its life, each step in its log; a step that is not allowed is named', () =>
+test('a machine goes through its life cycle with each step logged; a refused step is named', () =>
   withRegion(({ region, clock }) => {
     const id = enlist(region, [A]);
     const purposeNow = (): string | undefined => region.desiredState().machines[0]?.purpose;
@@ -121,7 +121,7 @@ test('a machine goes through its life, each step in its log; a step that is not 
     assert.equal(log[0]?.description, "From 'Releasing' to 'Ready'");
   }));
 
-test('a state that lasts too long fails, also after a restart; a boot of the machine gives it more time', () =>
+test('a state that lasts too long fails, even after a restart; a boot of the machine extends it', () =>
   withRegion(({ region, config, clock, stateDir }) => {
     const id = enlist(region, [A]);
     const MINUTE = 60_000;
@@ -145,7 +145,7 @@ test('a state that lasts too long fails, also after a restart; a boot of the mac
     store.close();
   }));
 
-test('a password is kept as a hash that tells the right one', { timeout: 20_000 }, () =>
+test('a password is stored as a hash that verifies only that password', { timeout: 20_000 }, () =>
   withRegion(async ({ store, clock }) => {
     const user = await createAdmin(store, clock, {
       username: 'bob',
@@ -183,26 +183,29 @@ test('a password is kept as a hash that tells the right one', { timeout: 20_000 
   }),
 );
 
-test('an API key is shown once, found by its three parts, and the oldest of too many goes', { timeout: 20_000 }, () =>
-  withRegion(async ({ store, clock }) => {
-    assert.throws(() => createApiKey(store, clock, 'bob'), /no user bob/);
-    await createAdmin(store, clock, { username: 'bob', email: '', password: 'long enough' });
-    const keys = Array.from({ length: KEYS_PER_USER_MAX + 1 }, () => {
-      clock.advance(1000);
-      return createApiKey(store, clock, 'bob');
-    });
-    assert.equal(new Set(keys).size, keys.length);
-    assert.equal(store.listKeys('bob').length, KEYS_PER_USER_MAX);
-    const find = (key: string) => {
-      const [consumerKey = '', tokenKey = '', secret = ''] = key.split(':');
-      return findApiKey(store, clock, { consumerKey, tokenKey, secret });
-    };
-    const [oldest = '', , newest = ''] = [keys[0], keys[1], keys.at(-1)];
-    assert.equal(find(oldest), undefined);
-    assert.equal(find(newest)?.username, 'bob');
-    assert.equal(find(`x${newest}`), undefined);
-    assert.equal(find(`${newest}x`), undefined);
-    const stored = store.listKeys('bob').at(-1);
-    assert.ok(!JSON.stringify(stored).includes(newest.split(':')[2] ?? '?'));
-  }),
+test(
+  'an API key is shown once, found by its three parts, and beyond the bound the oldest is removed',
+  { timeout: 20_000 },
+  () =>
+    withRegion(async ({ store, clock }) => {
+      assert.throws(() => createApiKey(store, clock, 'bob'), /no user bob/);
+      await createAdmin(store, clock, { username: 'bob', email: '', password: 'long enough' });
+      const keys = Array.from({ length: KEYS_PER_USER_MAX + 1 }, () => {
+        clock.advance(1000);
+        return createApiKey(store, clock, 'bob');
+      });
+      assert.equal(new Set(keys).size, keys.length);
+      assert.equal(store.listKeys('bob').length, KEYS_PER_USER_MAX);
+      const find = (key: string) => {
+        const [consumerKey = '', tokenKey = '', secret = ''] = key.split(':');
+        return findApiKey(store, clock, { consumerKey, tokenKey, secret });
+      };
+      const [oldest = '', , newest = ''] = [keys[0], keys[1], keys.at(-1)];
+      assert.equal(find(oldest), undefined);
+      assert.equal(find(newest)?.username, 'bob');
+      assert.equal(find(`x${newest}`), undefined);
+      assert.equal(find(`${newest}x`), undefined);
+      const stored = store.listKeys('bob').at(-1);
+      assert.ok(!JSON.stringify(stored).includes(newest.split(':')[2] ?? '?'));
+    }),
 );

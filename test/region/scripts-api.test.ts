@@ -1,4 +1,4 @@
-// Scripts and their results over the API, in the words of MAAS's clients; and a machine that is tested.
+// Scripts and their results over the API, as MAAS's clients see them; and a tested machine.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -124,7 +124,7 @@ test('1.0: commissioning scripts by their old names', () =>
     assert.equal((await ask('DELETE', '1.0/commissioning-scripts/hello/')).status, 204);
   }));
 
-test('a machine is commissioned and tested with the scripts that were chosen, and the results are read as they come', () =>
+test('a machine is commissioned and tested with the chosen scripts, and the results are readable as they arrive', () =>
   withApi(async (ask, place, id) => {
     for (const name of ['c1', 'c2']) await ask('POST', '2.0/scripts/', { name, script: SCRIPT });
     await ask('POST', '2.0/scripts/', { script: HEADER });
@@ -223,7 +223,7 @@ test('a machine is commissioned and tested with the scripts that were chosen, an
     assert.equal((await ask('GET', '2.0/nodes/zzzzzz/results/')).status, 404);
   }));
 
-test('a script that goes on beyond its time, though its machine lives, fails the commissioning', () =>
+test('a script beyond its time limit fails the commissioning, even if its machine is alive', () =>
   withApi(async (ask, place, id) => {
     await ask('POST', '2.0/scripts/', { name: 'endless', script: SCRIPT, timeout: '60' });
     await ask('POST', `2.0/machines/${id}/?op=accept`, {});
@@ -251,7 +251,7 @@ test('a script that goes on beyond its time, though its machine lives, fails the
     assert.deepEqual(named.slice(-2), ['clock aborted', 'endless timed-out']);
   }));
 
-test('a machine that comes back in the middle runs all anew', () =>
+test('a machine that restarts in the middle runs all scripts again', () =>
   withApi(async (ask, place, id) => {
     await ask('POST', `2.0/machines/${id}/?op=accept`, {});
     const headers = (): object => ({

@@ -1,5 +1,5 @@
-// The configuration that the store owns: who may change what, what is refused and why, and what each rack is sent. Through the API as
-// its clients call it, and with the rules that the daemon hands to its region.
+// The configuration that the store owns: permitted changes, refusals, and the settings sent to each rack. Tested through the API, with the
+// rules that the daemon passes to its region.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -78,7 +78,7 @@ const AS_IN_THE_GUIDE = {
   static_ip_range_high: '10.20.0.200',
 };
 
-test('a cluster interface is made, read, changed and deleted as MAAS does it, router_ip taken and not answered', () =>
+test('a cluster interface is created, read, changed and deleted as in MAAS; router_ip is accepted but not returned', () =>
   withSettings({}, async (call, { region }) => {
     const { router_ip: _, ...shown } = AS_IN_THE_GUIDE;
     const expected = { ...shown, management: 2, name: 'eth0' };
@@ -97,7 +97,7 @@ test('a cluster interface is made, read, changed and deleted as MAAS does it, ro
     assert.equal(region.desiredState().settings, undefined);
   }));
 
-test('another DHCP server that the rack has seen is answered as foreign_dhcp_ip while it is there', () =>
+test('another DHCP server that the rack has seen is returned as foreign_dhcp_ip while it is there', () =>
   withSettings({}, async (call, { region }) => {
     await call('POST', `${INTERFACES}?op=new`, AS_IN_THE_GUIDE);
     const own = { uuid: UUID, name: 'rack', version: '1.0.0', pinned: [] };
@@ -109,7 +109,7 @@ test('another DHCP server that the rack has seen is answered as foreign_dhcp_ip 
     assert.doesNotMatch((await call('GET', `${INTERFACES}eth0/`)).text, /foreign/);
   }));
 
-test('the rack of the region itself is called master, too, and another UUID is nobody', () =>
+test('the region’s own rack is also named master, and an unknown UUID is no rack', () =>
   withSettings({}, async (call) => {
     assert.equal((await call('POST', '1.0/nodegroups/master/interfaces/?op=new', AS_IN_THE_GUIDE)).status, 200);
     assert.equal((await call('GET', `${INTERFACES}eth0/`)).status, 200);
@@ -133,7 +133,7 @@ const REFUSED: readonly (readonly [string, Record<string, string>, string, RegEx
 ];
 
 for (const [name, change, field, text] of REFUSED) {
-  test(`a cluster interface with ${name} is refused by the name of its field, and the one before stays`, () =>
+  test(`a cluster interface with ${name} is refused by the name of its field, and the old one stays`, () =>
     withSettings({}, async (call, { region }) => {
       await call('POST', `${INTERFACES}?op=new`, AS_IN_THE_GUIDE);
       const version = region.desiredState().version;
@@ -144,7 +144,7 @@ for (const [name, change, field, text] of REFUSED) {
     }));
 }
 
-test('a new address takes the network along, and a new name keeps the rest', () =>
+test('a new address changes the network, and a new name keeps the rest', () =>
   withSettings({}, async (call) => {
     await call('POST', `${INTERFACES}?op=new`, { name: 'lab', ...LAB, subnet_mask: '255.255.255.0' });
     const moved = await call('PUT', `${INTERFACES}lab/`, {
@@ -161,7 +161,7 @@ test('a new address takes the network along, and a new name keeps the rest', () 
     assert.match(String(Object(again.json()).name), /already exists/);
   }));
 
-test('what the file writes is shown, and every change of it is refused with its file and key', () =>
+test('values in the file are shown, and every change of them is refused with file and key', () =>
   withSettings(
     { cluster_interfaces: [{ name: 'lab', ...LAB }], boot: { kernel_params: 'quiet' } },
     async (call, { region }) => {
@@ -186,7 +186,7 @@ test('what the file writes is shown, and every change of it is refused with its 
     },
   ));
 
-test('what would stop every boot is refused, whoever sets it, and the refusal names what is there', async () => {
+test('a setting that would stop every boot is refused, whoever sets it, and the refusal names the alternatives', async () => {
   const tree = mkdtempSync(join(tmpdir(), 'rackboot-tree-'));
   const put = (path: string): void => {
     mkdirSync(dirname(join(tree, path)), { recursive: true });
@@ -232,7 +232,7 @@ test('what would stop every boot is refused, whoever sets it, and the refusal na
   }
 });
 
-test('MAAS’s names read and set what they stand for, with their defaults', () =>
+test('MAAS’s names read and set the corresponding keys, with their defaults', () =>
   withSettings({ boot: { tree: '/nowhere' } }, async (call, { region }) => {
     const get = async (name: string): Promise<string> =>
       (await call('GET', `1.0/maas/?op=get_config&name=${name}`)).text;
@@ -261,10 +261,10 @@ test('MAAS’s names read and set what they stand for, with their defaults', () 
     const validated = await call('POST', '2.0/maas/?op=set_config', { name: 'dnssec_validation', value: 'auto' });
     assert.match(validated.text, /no DNSSEC validator/);
     const named = await call('POST', '2.0/maas/?op=set_config', { name: 'maas_name', value: 'x' });
-    assert.match(named.text, /read-only: only the configuration file owns it/);
+    assert.match(named.text, /read-only: only the configuration file can set it/);
   }));
 
-test('keys are set and removed by their own names; an unknown one, a file’s one and a wrong value are refused', () =>
+test('keys are set and removed by their own names; unknown keys, keys of the file and wrong values are refused', () =>
   withSettings({}, async (call, { region, store }) => {
     const set = (key: string, value: string) => call('POST', '2.0/settings/?op=set', { key, value });
     assert.equal(
@@ -278,7 +278,7 @@ test('keys are set and removed by their own names; an unknown one, a file’s on
       cluster_interfaces: [{ name: 'eth1.100', ...LAB, interface: 'eth1.100', router_ip: '10.20.0.254' }],
     });
     for (const [key, value, status, text] of [
-      ['dns.upstreem', '[]', 400, /no such key/],
+      ['dns.upstreem', '[]', 400, /dns\.upstreem: unknown key/],
       [
         'cluster_interfaces.eth1.100.relay_source',
         '[]',
@@ -287,8 +287,8 @@ test('keys are set and removed by their own names; an unknown one, a file’s on
       ],
       ['cluster_interfaces.eth1.colour', '"blue"', 400, /colour: unknown key; config\/rackboot\.yaml explains all/],
       ['cluster_interfaces', '[]', 400, /name one: cluster_interfaces\.NAME/],
-      ['tftp.listen_port', '1069', 409, /only the configuration file owns it/],
-      ['state_dir', '"/x"', 409, /only the configuration file owns it/],
+      ['tftp.listen_port', '1069', 409, /only the configuration file can set it/],
+      ['state_dir', '"/x"', 409, /only the configuration file can set it/],
       ['region.new_machines_max', '0', 400, /new_machines_max/],
       ['region.new_machines_max', 'many', 400, /give JSON/],
       ['boot.kernel_params', '"a || b"', 400, /cannot be given to every loader/],
@@ -312,7 +312,7 @@ test('keys are set and removed by their own names; an unknown one, a file’s on
     assert.equal(audited[0]?.username, 'admin');
   }));
 
-test('a file that pins a key later hides what is stored, which may still be removed', () =>
+test('a key that the file sets later hides the stored value, which may still be removed', () =>
   withSettings({}, async (call, { region, config }) => {
     await call('POST', '2.0/settings/?op=set', { key: 'boot.release', value: '"trixie"' });
     const ownRack: OwnRack = { uuid: UUID, name: 'rack-1', file: '/f', values: { boot: { release: 'sid' } } };
@@ -323,7 +323,7 @@ test('a file that pins a key later hides what is stored, which may still be remo
     assert.equal((await call('POST', '2.0/settings/?op=unset', { key: 'boot.release' })).status, 200);
   }));
 
-test('another rack has its own cluster interfaces, is not sent what is the region’s, and shares the rest', () =>
+test('another rack has its own cluster interfaces, does not get the region’s keys, and shares the rest', () =>
   withSettings({}, async (call, { region }) => {
     const rack = acceptRack(region);
     const FAR = `1.0/nodegroups/${rack.uuid}/interfaces/`;
@@ -378,7 +378,7 @@ test('the store has a bound', () =>
     assert.equal(refusal?.reason, 'settings-limit');
   }));
 
-test('a misspelt key is answered with the one that was meant, by all names that it has', () =>
+test('the refusal of a misspelt key suggests the right one, under each of its names', () =>
   withSettings({}, async (call) => {
     for (const [op, key, meant] of [
       ['set', 'dns.upstrem', 'dns.upstream'],

@@ -1,4 +1,4 @@
-// With which racks machines are shown, and under which addresses.
+// The racks and addresses with which machines are displayed.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -50,7 +50,7 @@ test('a machine is shown with the rack in whose network it took an address, and 
     assert.deepEqual(shown(region), { ...shown(region), racks: ['rack-1'], addresses: ['10.20.0.150'] });
   }));
 
-test('what a machine was lent is its own until it is released, however long its lease runs', () =>
+test('an address of a static range is shown until the machine’s release, however long its lease runs', () =>
   withRegion(({ region }) => {
     makeRacks(region);
     region.enlist(report([MAC]));
@@ -67,7 +67,7 @@ test('what a machine was lent is its own until it is released, however long its 
     assert.deepEqual(shown(region).addresses, ['10.20.0.150']);
   }));
 
-test('an address that a machine was denied or has no more is not what it is seen with, and takes it to no other rack', () =>
+test('an address that a machine was denied or has lost does not count as seen, and moves it to no other rack', () =>
   withRegion(({ region }) => {
     makeRacks(region);
     region.enlist(report([MAC]));
@@ -80,7 +80,7 @@ test('an address that a machine was denied or has no more is not what it is seen
     }
   }));
 
-test('what a configuration keeps for a card is its own without being lent', () =>
+test('an address that a configuration reserves for a card is shown without an allocation', () =>
   withRegion(({ region }) => {
     makeRacks(region, { reservations: [{ mac: formatMac(mac(MAC)), ip: '10.20.0.15' }] });
     region.enlist(report([MAC]));
@@ -90,7 +90,7 @@ test('what a configuration keeps for a card is its own without being lent', () =
     assert.deepEqual(shown(region).addresses, [], 'that of somebody else, or of nobody');
   }));
 
-test('an address is shown until its lease has ended, by whichever rack, and again when it is taken anew; where it was seen stays', () =>
+test('an address is shown until any rack reports the end of its lease, and again when it is taken again; the last network stays', () =>
   withRegion(({ region }) => {
     makeRacks(region);
     region.enlist(report([MAC]));
@@ -109,7 +109,7 @@ test('an address is shown until its lease has ended, by whichever rack, and agai
     assert.deepEqual(shown(region).addresses, ['10.20.0.151']);
   }));
 
-test('the end of a lease that is told late takes no address that was taken since', () =>
+test('a late report of a lease’s end does not hide an address taken since', () =>
   withRegion(({ region }) => {
     makeRacks(region);
     region.enlist(report([MAC]));

@@ -65,7 +65,7 @@ const STORY = [
   /^Offered 10\.77\.0\.\d\d \(fixed by the region\)/,
   /^writing /,
   /^growing and personalising /,
-  /^the disk is written: from now on it starts its own disk$/,
+  /^the disk is written: from now on it boots its own disk$/,
   /^Was told to boot its own disk /,
   /^From 'Deploying' to 'Deployed'$/,
   /^Was told to boot its own disk /,

@@ -1,12 +1,12 @@
-// Who may do what: people with a name and a password, and the API keys by which they, their programs and their machines are known.
+// Accounts: people with a name and a password, and the API keys with which people, programs and machines authenticate.
 //
 // Sources: RFC 7914 (scrypt), RFC 7617 (Basic); the three-part API key of MAAS, `consumer:token:secret`.
 //
-// 1. A password is kept as its scrypt hash, the secret of a key as its SHA-256 digest (the secret is 192 random bits, so a plain
-//    digest cannot be guessed); neither is ever written to a log, an event or an answer, but for the one answer that made the key.
+// 1. A password is stored as its scrypt hash, a key's secret as its SHA-256 digest (which cannot be guessed, because the secret is 192
+//    random bits). Neither appears in a log, an event or a response, except the one response that creates the key.
 // 2. Secrets are compared in constant time.
-// 3. A password is looked at with a permit only (`password-limits.ts`). The secret of a key needs none: a digest costs nothing, and 192
-//    random bits cannot be guessed, at whatever rate.
+// 3. A password is checked only with a permit (`password-limits.ts`). A key's secret needs none: a digest costs nothing, and 192 random
+//    bits cannot be guessed at any rate.
 
 import { createHash, scrypt, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
@@ -15,14 +15,14 @@ import { RackError } from '../../errors.ts';
 import type { ApiKey, RegionStore, User } from '../records/store.ts';
 import type { PasswordPermit } from './password-limits.ts';
 
-/** API keys of one user, who alone fills it; the key unused for longest makes room for a new one, and others notice nothing. */
+/** API keys of one user, who alone fills it; the least recently used key makes room for a new one, and no other user is affected. */
 export const KEYS_PER_USER_MAX = 32;
 /** How often the time of a key's last use is written. */
 const KEY_USE_RECORDED_MS = 3_600_000;
 export const PASSWORD_MAX = 512;
-/** A password has at least so many characters. */
+/** The minimum length of a password, in characters. */
 export const PASSWORD_MIN = 8;
-/** Under this name the deeds of who uses the control socket of this host are recorded, and their SSH keys kept. */
+/** The user name of commands through this host's control socket, in events and for SSH keys. */
 export const LOCAL_ADMINISTRATOR = 'local-administrator';
 
 /** scrypt's cost: 2^15 blocks of 1 KiB take 32 MiB and about 100 ms of one core. */
@@ -33,36 +33,36 @@ const HASH_BYTES = 32;
 const newUser = z.object({
   username: z
     .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9@.+_-]{0,149}$/, 'a user name has 1 to 150 letters, digits or @ . + - _'),
+    .regex(/^[A-Za-z0-9][A-Za-z0-9@.+_-]{0,149}$/, 'a user name must have 1 to 150 letters, digits or @ . + - _'),
   email: z.union([
     z.literal(''),
     z
       .string()
       .max(254)
-      .regex(/^[^\s@]+@[^\s@]+$/, 'an e-mail address has the form name@host'),
+      .regex(/^[^\s@]+@[^\s@]+$/, 'an e-mail address must have the form name@host'),
   ]),
   password: z
     .string()
-    .min(PASSWORD_MIN, `a password has at least ${PASSWORD_MIN} characters`)
-    .max(PASSWORD_MAX, `a password has at most ${PASSWORD_MAX} characters`),
+    .min(PASSWORD_MIN, `a password must have at least ${PASSWORD_MIN} characters`)
+    .max(PASSWORD_MAX, `a password may have at most ${PASSWORD_MAX} characters`),
 });
 
-/** What a new account takes. */
+/** The input for a new account. */
 export type NewUser = z.input<typeof newUser>;
 
-/** What is wrong with each part of a new account, for a person; undefined: nothing. */
+/** The problems of a new account by field, in words; undefined: none. */
 export function newUserProblems(account: NewUser): Readonly<Record<string, readonly string[]>> | undefined {
   const checked = newUser.safeParse(account);
   return checked.success ? undefined : z.flattenError(checked.error).fieldErrors;
 }
 
-/** What is wrong with a new account, in one line; undefined: nothing. */
+/** The problems of a new account in one line; undefined: none. */
 export function newUserProblem(account: NewUser): string | undefined {
   const problems = newUserProblems(account);
   return problems === undefined ? undefined : Object.values(problems).flat().join('; ');
 }
 
-/** What is wrong with a password, for a person; undefined: nothing. */
+/** The problems of a password, in words; undefined: none. */
 export function passwordProblem(password: string): string | undefined {
   const checked = newUser.shape.password.safeParse(password);
   return checked.success ? undefined : checked.error.issues.map((issue) => issue.message).join('; ');
@@ -76,7 +76,7 @@ function derive(password: string, salt: Uint8Array): Promise<Buffer> {
   });
 }
 
-/** The form in which a password is kept: `scrypt$N$r$p$salt$hash`. */
+/** Hashes a password into its stored form, `scrypt$N$r$p$salt$hash`. */
 export async function hashPassword(password: string, clock: Clock): Promise<string> {
   const salt = clock.randomBytes(SALT_BYTES);
   const hash = await derive(password, salt);
@@ -84,7 +84,7 @@ export async function hashPassword(password: string, clock: Clock): Promise<stri
   return ['scrypt', SCRYPT.N, SCRYPT.r, SCRYPT.p, ...text].join('$');
 }
 
-/** True when the password is the one that was hashed. Costs the same for every password, and uses the permit up. */
+/** True if the password matches the hash. Costs the same for every password of valid length, and uses the permit up. */
 export async function verifyPassword(permit: PasswordPermit, password: string, hash: string): Promise<boolean> {
   permit.spend();
   const [scheme, cost, block, parallel, salt, expected] = hash.split('$');
@@ -98,14 +98,14 @@ function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-/** Compares two texts in a time that tells nothing of either. */
+/** Compares two texts in constant time. */
 export function equalSecrets(a: string, b: string): boolean {
   return timingSafeEqual(createHash('sha256').update(a).digest(), createHash('sha256').update(b).digest());
 }
 
 /**
- * Makes an administrator.
- * @throws RackError `bad-argument` when name, e-mail or password are unusable, `already-exists` when the name is taken
+ * Creates an administrator.
+ * @throws RackError `bad-argument` for an invalid name, e-mail address or password; `already-exists` if the name is taken
  */
 export async function createAdmin(store: RegionStore, clock: Clock, account: NewUser): Promise<User> {
   const problem = newUserProblem(account);
@@ -117,7 +117,7 @@ export async function createAdmin(store: RegionStore, clock: Clock, account: New
   return user;
 }
 
-/** The refusal of a name that somebody has. */
+/** The error for a user name that is taken. */
 export const nameTaken = (username: string): RackError =>
   new RackError(
     'already-exists',
@@ -125,8 +125,8 @@ export const nameTaken = (username: string): RackError =>
   );
 
 /**
- * Gives an account another password, on the store alone: for the command line of this host.
- * @throws RackError `bad-argument` when the password is unusable, `not-found` when there is no such account
+ * Changes an account's password directly in the store, for this host's command line.
+ * @throws RackError `bad-argument` for an invalid password; `not-found` if there is no such account
  */
 export async function changePassword(
   store: RegionStore,
@@ -149,12 +149,12 @@ export async function changePassword(
 }
 
 /**
- * Makes an API key and returns its text, `consumer:token:secret`. The text cannot be had a second time.
- * @throws RackError `not-found` when there is no such user
+ * Creates an API key and returns its text, `consumer:token:secret`, which cannot be retrieved again.
+ * @throws RackError `not-found` if there is no such user
  */
 export function createApiKey(store: RegionStore, clock: Clock, username: string, name = ''): string {
   if (store.findUser(username) === undefined) {
-    throw new RackError('not-found', `there is no user ${username}: make one with rackboot createadmin`);
+    throw new RackError('not-found', `there is no user ${username}: create one with rackboot createadmin`);
   }
   const [consumerKey, tokenKey, secret] = [18, 18, 24].map((bytes) => keyPart(clock, bytes));
   if (consumerKey === undefined || tokenKey === undefined || secret === undefined) throw new Error('unreachable');
@@ -174,7 +174,7 @@ export function createApiKey(store: RegionStore, clock: Clock, username: string,
   return `${consumerKey}:${tokenKey}:${secret}`;
 }
 
-/** A random part of a key, of letters and digits only: some clients split keys at anything else. */
+/** A random part of a key. Letters and digits only, because some clients split keys at other characters. */
 export function keyPart(clock: Clock, characters: number): string {
   const alphabet = 'ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789';
   let text = '';
@@ -187,7 +187,7 @@ export function keyPart(clock: Clock, characters: number): string {
 
 const digestOf = (secret: string): string => createHash('sha256').update(secret).digest('hex');
 
-/** The key that these three parts name, or undefined; its use is recorded at most once an hour. */
+/** The API key with these three parts, or undefined; records its use at most once an hour. */
 export function findApiKey(
   store: RegionStore,
   clock: Clock,
@@ -195,7 +195,7 @@ export function findApiKey(
 ): ApiKey | undefined {
   const key = store.findKey(credentials.tokenKey);
   const digest = digestOf(credentials.secret);
-  // Compared also when there is no such key, so that the time does not tell.
+  // An unknown key is compared too, so that the time reveals nothing.
   const matches = equalSecrets(digest, key?.secretDigest ?? '');
   if (key === undefined || !matches || !equalSecrets(key.consumerKey, credentials.consumerKey)) return undefined;
   const nowMs = clock.wallTimeMs();
@@ -203,7 +203,7 @@ export function findApiKey(
   return key;
 }
 
-/** The time of use only says which key to forget first: a full disk must not keep people from reading. */
+/** The time of use only decides which key to remove first, so a full disk must not make requests fail. */
 function markUsed(store: RegionStore, key: ApiKey, nowMs: number): void {
   try {
     store.markKeyUsed(key.tokenKey, nowMs);

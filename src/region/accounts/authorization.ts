@@ -3,8 +3,8 @@
 // Sources: RFC 5849 §3.4.4 (PLAINTEXT), §3.5.1 (header), RFC 7617. Seen: no realm (maas command line), `OAuth` (python), `MAAS API` (Go);
 // parameters in any order, with or without blanks after the commas.
 //
-// 1. Nonce and timestamp are read and not judged: without TLS the secret itself is in the header, so a replay gains nothing.
-// 2. Never throws.
+// 1. Nonce and timestamp are not checked: without TLS the header exposes the secret itself, so preventing replays would gain nothing.
+// 2. Parsing never throws.
 
 export const AUTHORIZATION_MAX = 4096;
 const PARAMETERS_MAX = 32;
@@ -13,7 +13,7 @@ export type Credentials =
   | { readonly kind: 'key'; readonly consumerKey: string; readonly tokenKey: string; readonly secret: string }
   | { readonly kind: 'password'; readonly username: string; readonly password: string };
 
-/** The credentials of a header, or undefined when there are none that we understand. */
+/** Parses the credentials in a header; `undefined` if they are missing, malformed or of another scheme. */
 export function parseAuthorization(header: string): Credentials | undefined {
   if (header.length > AUTHORIZATION_MAX) return undefined;
   const match = /^\s*(\S+)\s+(.*)$/s.exec(header);
@@ -37,7 +37,7 @@ function parseOAuth(text: string): Credentials | undefined {
   if (parameters.get('oauth_signature_method') !== 'PLAINTEXT' || version !== '1.0') return undefined;
   const consumerKey = parameters.get('oauth_consumer_key');
   const tokenKey = parameters.get('oauth_token');
-  // The signature is the consumer's secret, which is always empty, an ampersand, and the token's secret, each encoded again.
+  // The signature is the consumer's secret (always empty), an ampersand and the token's secret, each encoded once more.
   const signature = /^&(.+)$/.exec(parameters.get('oauth_signature') ?? '');
   const secret = signature?.[1] === undefined ? undefined : percentDecode(signature[1]);
   if (consumerKey === undefined || tokenKey === undefined || secret === undefined) return undefined;

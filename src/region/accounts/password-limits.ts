@@ -1,13 +1,13 @@
-// Leave to look at a password. Each look costs 100 ms of a core, and guessing is many looks: an address may look so often, and all
-// addresses of a network together so often.
+// Permits for password checks. Each check costs 100 ms of a core, and guessing takes many, so checks are limited for each address and for
+// each network.
 //
-// Sources: RFC 4291 §2.5.4 (a host of IPv6 has a whole /64); OWASP's advice on guessing and on locking accounts.
+// Sources: RFC 4291 §2.5.4 (an IPv6 host has a whole /64); OWASP's advice on guessing and on locking accounts.
 //
-// 1. `verifyPassword` takes a permit, and only `PasswordLimits` makes one: the compiler refuses a path that passes by the limit.
-// 2. Nothing is counted by account: whoever guesses somebody's password locks nobody out.
-// 3. A password that was right is not counted.
-// 4. An address that seldom tries passes when the others of its network are beyond theirs.
-// 5. Memory is bounded: at ADDRESSES_MAX the address that was first seen is forgotten, which costs it nothing but its history.
+// 1. `verifyPassword` takes a permit, and only `PasswordLimits` makes one, so the compiler rejects code that bypasses the limit.
+// 2. Nothing is counted by account, so guessing a user's password does not lock that user out.
+// 3. A correct password is not counted.
+// 4. An address with few attempts is still served when its network is beyond its limit.
+// 5. Memory is bounded: at ADDRESSES_MAX the address seen first is forgotten, which only resets its buckets.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Instant } from '../../clock.ts';
@@ -15,25 +15,25 @@ import { networkOfText } from '../../fair-shares.ts';
 import { withoutIpv4Mapping } from '../../net/address.ts';
 import { type Rate, RateLimit } from '../../rate-limit.ts';
 
-/** Of one address; a host of IPv6 counts with its whole /64. A person mistypes a few times. */
+/** Checks for one address, an IPv6 host by its whole /64. Allows a person to mistype a few times. */
 export const PASSWORDS_PER_ADDRESS: Rate = { perSecond: 0.5, burst: 20 };
-/** Of a /24 of IPv4 together: an office where everybody signs in. */
+/** Checks for an IPv4 /24: an office where everyone signs in. */
 export const PASSWORDS_PER_NETWORK: Rate = { perSecond: 4, burst: 60 };
-/** Of one address whose network is beyond its rate: 254 of them are 13 a second, fewer than can be looked at. */
+/** Checks for one address whose network is beyond its rate: 254 addresses make 13 a second, fewer than can be checked. */
 export const PASSWORDS_OF_RARE: Rate = { perSecond: 0.05, burst: 3 };
 /**
- * Addresses that are remembered with how often they asked, and networks. Anybody can fill it, and nobody notices: the first seen is
- * forgotten, which gives it its burst anew.
+ * Addresses, and networks, whose buckets are kept. Any client can fill it, and no other client notices: the one seen first is forgotten and
+ * gets its full burst again.
  */
 export const ADDRESSES_MAX = 4096;
 
-/** How often one address, or one network, has asked. */
+/** The buckets of one address. */
 interface Buckets {
   readonly own: RateLimit;
   readonly rare: RateLimit;
 }
 
-/** Leave to look at one password, once. */
+/** Permission for one password check. */
 class Permit {
   readonly #buckets: readonly RateLimit[];
   #isSpent = false;
@@ -42,22 +42,22 @@ class Permit {
     this.#buckets = buckets;
   }
 
-  /** Uses it. @throws Error when it was used before: that is a bug of ours */
+  /** Uses the permit. @throws Error if it was used before, which is a bug of ours */
   spend(): void {
-    if (this.#isSpent) throw new Error('a permit to look at a password was used twice');
+    if (this.#isSpent) throw new Error('a permit for a password check was used twice');
     this.#isSpent = true;
   }
 
-  /** The password was right: it is not counted. */
+  /** Takes back the count of a correct password. */
   giveBack(): void {
     for (const bucket of this.#buckets) bucket.giveBack();
   }
 }
 
-/** Leave to look at one password; made by `PasswordLimits` alone. */
+/** Permission for one password check; only `PasswordLimits` makes it. */
 export type PasswordPermit = Permit;
 
-/** Whom a limit is of. */
+/** The limit that was exceeded. */
 export type PasswordExcess = 'address' | 'network';
 
 /** The limits of one region. */
@@ -65,7 +65,7 @@ export class PasswordLimits {
   readonly #addresses = new BoundedMap<string, Buckets>(ADDRESSES_MAX, 'set longest ago');
   readonly #networks = new BoundedMap<string, RateLimit>(ADDRESSES_MAX, 'set longest ago');
 
-  /** Leave to look at a password that this address gives; or whose limit it is beyond. */
+  /** A permit for a check by this address, or the limit that it exceeds. */
   take(address: string, now: Instant): PasswordPermit | PasswordExcess {
     const network = networkOfText(address);
     const host = withoutIpv4Mapping(address).includes(':') ? network : address;

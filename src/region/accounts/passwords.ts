@@ -1,20 +1,19 @@
-// The work on passwords of one region: so many at a time, the others wait in a queue that is shared out by address and network.
+// Password checks and hashes of one region: a few run at a time, and the others wait in a queue that addresses and networks share.
 //
-// 1. CHECKS_MAX passwords are worked on at a time, of whomever: each takes 32 MiB and about 100 ms of a core.
-// 2. The operator of this host comes beside them.
-// 3. Whoever waits is taken in the order in which they came. When the queue is full, the address, or network, with the most in it loses
-//    one to each newcomer, so that a flood of guesses delays others by the length of the queue at the most.
+// 1. CHECKS_MAX passwords are processed at a time; each takes 32 MiB and about 100 ms of a core.
+// 2. The operator of this host does not wait and does not count.
+// 3. The queue is served first come, first served. When it is full, the address or network with the most entries loses one to each
+//    newcomer, so a flood of guesses delays others by at most the length of the queue.
 
 import type { Clock } from '../../clock.ts';
 import { FairShares, type Place } from '../../fair-shares.ts';
 import { hashPassword, verifyPassword } from './accounts.ts';
 import { type PasswordExcess, PasswordLimits, type PasswordPermit } from './password-limits.ts';
 
-/** Passwords that are worked on at a time. Whoever is within the limits fills it; others wait. 100 ms empty it. */
+/** Passwords processed at a time. Clients within the limits fill it; others wait. It empties in 100 ms. */
 export const CHECKS_MAX = 2;
 /**
- * Passwords that wait. Whoever is within the limits fills it; who gives way to a newcomer is told to try again (429). It empties in
- * two seconds.
+ * Waiting passwords. Clients within the limits fill it; one that gives way to a newcomer is told to retry (429). It empties in two seconds.
  */
 export const CHECKS_WAITING_MAX = 32;
 
@@ -23,7 +22,7 @@ interface Waiting {
   readonly giveWay: () => void;
 }
 
-/** Looks at passwords and hashes them, within limits. */
+/** Checks and hashes passwords, within limits. */
 export class Passwords {
   readonly #clock: Clock;
   readonly #limits = new PasswordLimits();
@@ -37,17 +36,17 @@ export class Passwords {
     this.#clock = clock;
   }
 
-  /** Passwords that were looked at since the start. */
+  /** Passwords checked since start. */
   get looks(): number {
     return this.#looks;
   }
 
-  /** Leave to look at one password, or whose limit that is beyond. */
+  /** A permit for one check, or the limit that is exceeded. */
   take(address: string): PasswordPermit | PasswordExcess {
     return this.#limits.take(address, this.#clock.now());
   }
 
-  /** True when the password is the one that was hashed; `busy`: others' passwords took all places. */
+  /** True if the password matches the hash; `busy` if it lost its place in the queue. */
   check(address: string, permit: PasswordPermit, password: string, hash: string): Promise<boolean | 'busy'> {
     return this.#run(address, () => {
       this.#looks += 1;
@@ -56,8 +55,8 @@ export class Passwords {
   }
 
   /**
-   * A new password in the form in which it is kept; `busy`: others' passwords took all places.
-   * @param address undefined: the operator of this host asks, who waits for nobody
+   * Hashes a new password; `busy` if it lost its place in the queue.
+   * @param address `undefined` for the operator of this host, who does not wait
    */
   hash(address: string | undefined, password: string): Promise<string | 'busy'> {
     if (address === undefined) return hashPassword(password, this.#clock);
@@ -74,7 +73,7 @@ export class Passwords {
     }
   }
 
-  /** Gives the place of what has ended to who waits longest. */
+  /** Passes a finished check's place to the first in the queue. */
   #passOn(): void {
     const [next] = this.#waiting;
     if (next === undefined) {
@@ -87,7 +86,7 @@ export class Passwords {
     waiting.go();
   }
 
-  /** True when it is this one's turn, false when it gave way. */
+  /** Resolves to true at its turn, or to false if it gives way. */
   #wait(address: string): Promise<boolean> {
     return new Promise((resolve) => {
       const waiting: Waiting = { go: () => resolve(true), giveWay: () => resolve(false) };

@@ -1,11 +1,11 @@
-// The secret of one boot: a machine at work is given it on its kernel line, and by it the region knows the machine's posts.
+// The secret of one boot. A machine at work gets it on its kernel line and authenticates its requests to the region with it.
 //
-//   state in progress begins ─ drawn ─► region.db ─► rack ─► kernel line ─► machine ─► X-Rackboot-Token ─► compared here
-//   a person or the deadline ends the state ─► forgotten
+//   state in progress begins ─ generated ─► region.db ─► rack ─► kernel line ─► machine ─► X-Rackboot-Token ─► compared here
+//   a person or the deadline ends the state ─► removed
 //
 // 1. It is random (192 bits), never derived, and compared in constant time.
-// 2. It is good only together with the machine's present address: by the word of its rack, or by its lease.
-// 3. It is in no log, event, URL, page or answer of the API. What an installer has in a URL is made from it one way
+// 2. It is valid only from the machine's current address, as its rack vouches or its lease shows.
+// 3. It is in no log, event, URL, page or API response. The secret in an installer's URL is a one-way derivation of it
 //    (`boot/preseed-secret.ts`).
 
 import { preseedSecret } from '../../boot/preseed-secret.ts';
@@ -19,20 +19,20 @@ import type { RegionStore } from '../records/store.ts';
 import { heldMacs } from './interface-source.ts';
 
 const TOKEN_BYTES = 24;
-/** Machines that were at work without a token before records had tokens, and are given one at the start. */
+/** Machines at work, from before records had tokens, that get one at startup. */
 const MISSING_MAX = 500;
 
-/** By what a caller shows that it is the machine that a rack booted. */
+/** A caller's proof that it is the machine that a rack booted. */
 export interface BootProof {
-  /** As the machine gave it; undefined: none. */
+  /** The token in the request; undefined: none. */
   readonly token?: string | undefined;
   /** The boot interface for which a rack vouches; undefined: none does. */
   readonly vouchedMac?: MacAddress | undefined;
-  /** Where the caller is; undefined: not known. */
+  /** The caller's address; undefined: unknown. */
   readonly address?: Ipv4 | undefined;
 }
 
-/** Draws a token. */
+/** Generates a token. */
 export const drawBootToken = (clock: Clock): string =>
   Buffer.from(clock.randomBytes(TOKEN_BYTES)).toString('base64url');
 
@@ -47,7 +47,7 @@ function hasToken(status: MachineStatus): boolean {
 /** The states in which a machine has a token. */
 export const TOKEN_STATUSES: readonly MachineStatus[] = STATUSES.map((row) => row.status).filter(hasToken);
 
-/** Gives a token to machines that were at work when the records had none yet. */
+/** Gives tokens to machines at work from before records had tokens. */
 export function drawMissingTokens(store: RegionStore, clock: Clock, onChange: (machine: Machine) => void): void {
   const atMs = clock.wallTimeMs();
   for (const { systemId, status, bootToken } of store.listMachines({ statuses: TOKEN_STATUSES }, 0, MISSING_MAX)) {
@@ -62,8 +62,9 @@ export function drawMissingTokens(store: RegionStore, clock: Clock, onChange: (m
 }
 
 /**
- * The token of a machine that enters a state; undefined: it has none there. One that goes on by itself from one state in progress to
- * the next keeps its own, for it is still the same boot.
+ * The token of a machine that enters a state; `undefined` if the state has none. A machine that moves from one state in progress to the
+ * next without a person's command keeps its token, because the boot is the same.
+ * @param byItself true unless a person's command caused the change
  */
 export function tokenFor(
   machine: Pick<Machine, 'status' | 'bootToken'>,
@@ -71,27 +72,27 @@ export function tokenFor(
   byItself: boolean,
   clock: Clock,
 ): string | undefined {
-  // What leaves its rescue learns by its token that it does.
+  // A machine uses its token to learn that its rescue has ended.
   if (to === 'exiting-rescue-mode') return machine.bootToken;
   if (!hasToken(to)) return undefined;
   if (byItself && machine.bootToken !== undefined && hasToken(machine.status)) return machine.bootToken;
   return drawBootToken(clock);
 }
 
-/** True when the caller holds the machine's token and is where the machine is. */
+/** True if the caller has the machine's token and is at its current address. */
 export function provesBoot(proof: BootProof, machine: Machine): boolean {
   const { token } = proof;
   if (token === undefined || machine.bootToken === undefined || !equalSecrets(token, machine.bootToken)) return false;
   return isWhereItIs(proof, machine);
 }
 
-/** True when the caller holds the secret that was in the address of the machine's preseed, and is where the machine is. */
+/** True if the caller has the secret from the machine's preseed URL and is at its current address. */
 export function provesPreseed(secret: string, proof: BootProof, machine: Machine): boolean {
   if (machine.bootToken === undefined || !equalSecrets(secret, preseedSecret(machine.bootToken))) return false;
   return isWhereItIs(proof, machine);
 }
 
-/** True when the caller is where the machine is: by the word of its rack, or by its lease. */
+/** True if the caller is at the machine's current address, as its rack vouches or its lease shows. */
 export function isWhereItIs({ vouchedMac, address }: BootProof, machine: Machine): boolean {
   const held = heldMacs(machine);
   const own = machine.interfaces.filter((nic) => held.includes(nic.mac));

@@ -1,8 +1,7 @@
-// What a report means for machines other than its own: cards that were moved, values that turn out to be shared, machines that may
-// be one.
+// The effects of a report on other machines: moved network cards, values found to be shared, machines that may be one.
 //
-// 1. Each pair of machines that may be one is told once, and not again after a person has said that they are two.
-// 2. What is told names both machines and what to type.
+// 1. Each pair of machines that may be one is reported once, and not again after a person has decided that they are two.
+// 2. The report names both machines and the commands to type.
 
 import { formatMac, type MacAddress } from '../../net/address.ts';
 import type { Machine } from '../records/machine.ts';
@@ -13,20 +12,20 @@ import { kindsText } from './evidence.ts';
 import { isEstablished } from './interface-source.ts';
 import { type Candidate, keysInCommon, type Recognition } from './recognition.ts';
 
-/** Machines of one report that a person is told of, and addresses of one machine. */
+/** Machines named because of one report, and hardware addresses named of one machine. */
 const CONFLICTS_MAX = 8;
-/** No card is swapped within this time of the last report. */
+/** A change of cards within this time of the last report is no deliberate swap. */
 const SWAP_MS = 30 * 60 * 1000;
 
 export interface Effects {
   readonly changes: EnlistmentEffects;
-  /** Addresses that stay with other machines. */
+  /** Hardware addresses that stay with other machines. */
   readonly foreign: ReadonlySet<MacAddress>;
-  /** Sentences for the log of the machine. */
-  readonly told: readonly string[];
+  /** Texts for the machine's log. */
+  readonly notes: readonly string[];
 }
 
-/** What a report changes beside its own machine: one that is known, or a new one that will have this system id. */
+/** The effects of a report on other machines. @param own the report's machine, or the system id of the one to create */
 export function effectsOf(
   weighed: WeighedReport,
   found: Recognition,
@@ -36,15 +35,14 @@ export function effectsOf(
   const known = typeof own === 'string' ? undefined : own;
   const taken: MacAddress[] = [];
   const foreign = new Set<MacAddress>();
-  const told: string[] = [];
+  const notes: string[] = [];
   for (const other of found.others) {
     const moved = other.weighing.macs.filter((mac) => isMoved(mac, other, weighed));
     taken.push(...moved);
     const kept = other.weighing.macs.filter((mac) => !moved.includes(mac));
-    if (isMere(other)) told.push(claimText(other, typeof own === 'string' ? own : own.systemId, moved));
-    else if (moved.length > 0)
-      told.push(`${list(moved)} came from ${nameOf(other)}, ${whyOther(other)}: a card was moved`);
-    if (kept.length > 0) told.push(`it shows ${list(kept)}, which stays with ${nameOf(other)}, ${whyOther(other)}`);
+    if (isMere(other)) notes.push(claimText(other, typeof own === 'string' ? own : own.systemId, moved));
+    else if (moved.length > 0) notes.push(`${list(moved)} moved here from ${nameOf(other)}, ${whyOther(other)}`);
+    if (kept.length > 0) notes.push(`it shows ${list(kept)}, which stays with ${nameOf(other)}, ${whyOther(other)}`);
   }
   for (const { machine } of [...found.others, ...found.rivals, ...found.suspects]) {
     for (const nic of machine.interfaces) if (!taken.includes(nic.mac)) foreign.add(nic.mac);
@@ -56,16 +54,16 @@ export function effectsOf(
     const text = `may be the same machine as ${nameOf(candidate)}: both show ${whatIsSame(candidate)}`;
     conflicts.push({ with: candidate.machine.systemId, text });
     if (verdict === undefined)
-      told.push(`it ${text}. ${whatToType(typeof own === 'string' ? own : own.systemId, candidate.machine)}`);
+      notes.push(`it ${text}. ${commandsFor(typeof own === 'string' ? own : own.systemId, candidate.machine)}`);
   }
   for (const { machine, weighing } of found.others.filter(isMere)) {
-    const text = `claimed ${list(weighing.macs)}, by which this machine booted`;
+    const text = `claimed ${list(weighing.macs)}, from which this machine booted`;
     conflicts.push({
       with: machine.systemId,
       text: `may be the same machine as ${machine.hostname} (${machine.systemId}), which ${text}`,
     });
   }
-  // What only a stranger says, or a rack elsewhere, takes nothing away from a machine of which more is known.
+  // An unproven report, or one through a rack that is not the machine's home, takes nothing from an established machine.
   const isHeard = weighed.vouched !== undefined || weighed.report.username !== undefined;
   const isHeardOf = (machine: Machine): boolean => isHeard && weighed.report.whyElsewhere?.(machine) === undefined;
   const shared = found.others.flatMap(({ machine, weighing }) =>
@@ -73,10 +71,10 @@ export function effectsOf(
       ? keysInCommon(weighed.evidence, machine)
       : [],
   );
-  return { changes: { taken, shared: [...new Set(shared)], conflicts }, foreign, told };
+  return { changes: { taken, shared: [...new Set(shared)], conflicts }, foreign, notes };
 }
 
-/** True for an address that goes along with a card to another chassis. */
+/** True for a hardware address that moves with its card to another machine. */
 function isMoved(mac: MacAddress, from: Candidate, { vouched, report }: WeighedReport): boolean {
   if (report.whyElsewhere?.(from.machine) !== undefined) return false;
   if (vouched === mac && (from.isClaim || from.machine.status === 'new')) return true;
@@ -85,19 +83,19 @@ function isMoved(mac: MacAddress, from: Candidate, { vouched, report }: WeighedR
   return source === 'shown' ? vouched !== undefined : source === 'hearsay' || source === 'replaced';
 }
 
-/** It had the interface by which the machine booted, and nothing else says that it is another. */
+/** True if the other machine has the boot interface, and no other value differs. */
 const isMere = ({ isClaim, weighing }: Candidate): boolean => isClaim && weighing.other.length === 0;
 
-/** That a machine had the interface by which another booted. */
+/** The text for a machine that had the interface from which another booted. */
 function claimText(other: Candidate, own: string, moved: readonly MacAddress[]): string {
-  const claim = `it booted by ${list(moved)}, which ${nameOf(other)} had shown as its own and has lost to it`;
-  return `${claim}. ${whatToType(own, other.machine)}`;
+  const claim = `it booted from ${list(moved)}, which ${nameOf(other)} had reported as its own and has lost to it`;
+  return `${claim}. ${commandsFor(own, other.machine)}`;
 }
 
 /**
- * That a machine may be two with one UUID and one serial number; undefined: nothing says so. Another card soon after the last report,
- * or the old one again, is no swap.
- * @param replaced the addresses whose place the reported ones took
+ * The text for a machine that may be two with the same UUID and serial number; `undefined` if there is no sign of that. The signs are a
+ * different card soon after the last report, and the return of a replaced card.
+ * @param replaced the hardware addresses that the reported ones replaced
  */
 export function doubtOf(
   { vouched }: WeighedReport,
@@ -117,7 +115,7 @@ export function doubtOf(
   );
 }
 
-/** The events of a machine that was not known before. */
+/** The events of a newly created machine. */
 export function creationEvents(
   { vouched, report }: WeighedReport,
   found: Recognition,
@@ -131,11 +129,11 @@ export function creationEvents(
     .slice(0, CONFLICTS_MAX)
     .map(
       (other) =>
-        `it shows the ${kindsText(other.weighing.same)} of ${nameOf(other)}, ${whyOther(other)}: it is taken for another machine`,
+        `it shows the ${kindsText(other.weighing.same)} of ${nameOf(other)}, ${whyOther(other)}: treated as another machine`,
     );
   return [
     eventOf('NEW', `it reported itself for the first time${unvouched}${withoutText(report)}`),
-    ...[...others, ...effects.told].map((text) => eventOf('NODE_ENLISTMENT_CONFLICT', text)),
+    ...[...others, ...effects.notes].map((text) => eventOf('NODE_ENLISTMENT_CONFLICT', text)),
   ];
 }
 
@@ -152,12 +150,12 @@ function whatIsSame({ weighing }: Candidate): string {
   return parts.join(' and ');
 }
 
-/** What of the hardware is not kept, behind what was reported. */
+/** A suffix that names the hardware that was not stored. */
 export const withoutText = ({ leftOut = '' }: Pick<EnlistmentReport, 'leftOut'>): string =>
-  leftOut === '' ? '' : `; that is too much to keep, ${leftOut} are left out`;
+  leftOut === '' ? '' : `; too large to store, without ${leftOut}`;
 
-/** What a person types who knows the answer. */
-function whatToType(own: string, other: Machine): string {
+/** The commands with which a person decides. */
+function commandsFor(own: string, other: Machine): string {
   return (
     `If they are one: rackboot machines merge ${other.systemId} ${own}; ` +
     `if they are two: rackboot machines keep-apart ${other.systemId} ${own}`

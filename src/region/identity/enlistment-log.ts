@@ -1,7 +1,7 @@
-// Thins out what a host writes into the event log by reporting a machine again and again: it would push out what happened to others.
+// Thins out the events of a host that reports a machine again and again, which would push other machines' events out of the log.
 //
-// 1. Of one machine the first reports are told, then one a minute, which says how many it stands for.
-// 2. What the report changed of other machines, of its power or of its interfaces is always told.
+// 1. A machine's first reports are logged, then one a minute, with the number that it stands for.
+// 2. Changes to other machines, to power settings or to interfaces are always logged.
 
 import type { Instant } from '../../clock.ts';
 import { counted } from '../../counted.ts';
@@ -11,41 +11,41 @@ import type { MachineEventType, NewMachineEvent } from '../records/machine-event
 import type { EnlistmentDecision } from '../records/store.ts';
 import type { EnlistmentReport } from './enlistment-report.ts';
 
-/** Of one machine: it boots a few times while somebody looks for what is wrong with it. */
+/** Reports of one machine; a person who examines a fault boots it a few times. */
 export const REPORT_RATE = { perSecond: 1 / 60, burst: 6 } as const;
 /**
- * Machines whose reports are counted. Whoever reports machines fills it, and nobody notices: the one that was first counted is
- * forgotten, which gives it its burst anew.
+ * Machines whose reports are counted. Hosts that report machines fill it, and no other machine notices: the one counted first is forgotten
+ * and gets its full burst again.
  */
 export const COUNTED_MAX = 1024;
 
 const THINNED: ReadonlySet<MachineEventType> = new Set(['NODE_ENLISTMENT_IGNORED', 'NODE_COMMISSIONING_EVENT']);
 
-/** That a stranger's report was refused; the log of strangers, which has a bound of its own, keeps it. */
+/** The event of a refused anonymous report; it goes to the log of unknown machines, which has its own bound. */
 export function refusedEvent({ macs }: Pick<EnlistmentReport, 'macs'>, text: string, atMs: number): NewMachineEvent {
   const [mac] = macs;
   const description = `${mac === undefined ? '' : `${formatMac(mac)}: `}${text}`;
   return { type: 'NODE_ENLISTMENT_REFUSED', description, atMs, username: '' };
 }
 
-/** What is told of the reports of each machine. */
+/** The sampling of each machine's report events. */
 export class EnlistmentLog {
   readonly #sampler = new EventSampler(REPORT_RATE, COUNTED_MAX);
 
-  /** The decision with the events that are to be told. */
+  /** The decision with only the events to log. */
   thin<R>(decision: EnlistmentDecision<R>, now: Instant): EnlistmentDecision<R> {
     if (decision.kind !== 'amend' && decision.kind !== 'unchanged') return decision;
-    const events = decision.events.flatMap((event) => this.#told(event, decision.systemId, now));
+    const events = decision.events.flatMap((event) => this.#sampled(event, decision.systemId, now));
     return { ...decision, events };
   }
 
-  #told(event: NewMachineEvent, systemId: string, now: Instant): readonly NewMachineEvent[] {
+  #sampled(event: NewMachineEvent, systemId: string, now: Instant): readonly NewMachineEvent[] {
     if (!THINNED.has(event.type)) return [event];
     const sample = this.#sampler.take(`${event.type} ${systemId}`, now);
     if (sample === undefined) return [];
     if (sample.count === undefined) return [event];
     return [
-      { ...event, description: `${event.description} (${counted(sample.count, 'time')} since this was told last)` },
+      { ...event, description: `${event.description} (${counted(sample.count, 'time')} since the last such event)` },
     ];
   }
 }

@@ -1,6 +1,6 @@
-// What a machine, or a person on its behalf, says of it, and what of that identifies it.
+// A report of a machine, by itself or by a person, and the values in it that identify the machine.
 //
-// 1. What a machine, or a user who is no administrator, says of its power is cleaned before anybody sees it.
+// 1. Power settings from a machine or an ordinary user are filtered before anything uses them.
 
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
@@ -8,45 +8,45 @@ import type { Machine } from '../records/machine.ts';
 import { type PowerParameters, reportedPower } from '../records/power-parameters.ts';
 import { type Evidence, evidenceOf, identityKeys } from './evidence.ts';
 
-/** What a machine, or a person on its behalf, says of it; checked already. */
+/** A validated report of a machine, by itself or by a person. */
 export interface EnlistmentReport {
   /** The boot interface first; at least one. */
   readonly macs: readonly MacAddress[];
   readonly architecture: string;
   readonly subarchitecture: string;
-  /** A valid label, or undefined: choose one. */
+  /** A valid label; `undefined`: the region chooses one. */
   readonly hostname: string | undefined;
   readonly domain: string;
   readonly powerType: string;
   readonly powerParameters: PowerParameters;
   readonly facts: HardwareFacts | undefined;
-  /** What of its facts was too much to keep, for a person. Default: nothing. */
+  /** The facts that were too large to store, in words. Default: none. */
   readonly leftOut?: string | undefined;
-  /** Who reports; undefined: the machine itself, without a key. */
+  /** The user who reports; `undefined` for the machine itself, without a key. */
   readonly username: string | undefined;
-  /** A user who is no administrator reports: how the machine is switched is a proposal, as if the machine itself had said it. */
+  /** True for a user who is not an administrator; the power settings are then a proposal, like a machine's own. */
   readonly isOrdinary?: boolean | undefined;
-  /** The token of its boot, as it gave it; undefined: none. */
+  /** The boot token in the request; undefined: none. */
   readonly token?: string | undefined;
   /** The boot interface for which a rack vouches; undefined: none does. */
   readonly vouchedMac?: MacAddress | undefined;
-  /** Where it reports from. */
+  /** The sender's address. */
   readonly address?: Ipv4 | undefined;
-  /** Why the remote rack that passed it on is not believed what it says of a machine (`racks/machine-homes.ts`); undefined: it is. */
+  /** Why the forwarding remote rack is not believed for a machine (`racks/machine-homes.ts`); its result is `undefined` if it is. */
   readonly whyElsewhere?: ((machine: Machine) => string | undefined) | undefined;
-  /** True when it came from another network than a machine's home; undefined: that was not asked. */
+  /** True if it came from another network than the machine's home; `undefined` if the caller does not check that. */
   readonly isAway?: ((machine: Machine) => boolean) | undefined;
 }
 
-/** A report with what identifies its machine. */
+/** A report with the evidence of its machine's identity. */
 export interface WeighedReport {
   readonly report: EnlistmentReport;
   readonly evidence: Evidence;
-  /** The boot interface, when a rack vouches for it and the report has it. */
+  /** The boot interface, if a rack vouches for it and the report contains it. */
   readonly vouched: MacAddress | undefined;
 }
 
-/** What identifies the machine of a report, and what the store shall look up. */
+/** Extracts the evidence of a report, and the keys that the store must look up. */
 export function weighReport(report: EnlistmentReport): WeighedReport & { readonly keys: readonly string[] } {
   const own = report.username === undefined || report.isOrdinary === true ? cleaned(report) : report;
   const evidence = evidenceOf(own);
@@ -54,7 +54,7 @@ export function weighReport(report: EnlistmentReport): WeighedReport & { readonl
   return { report: own, evidence, vouched, keys: identityKeys(evidence) };
 }
 
-/** Of what is said of its power only that which a machine may say. */
+/** The report with only the power settings that a machine may propose. */
 const cleaned = (report: EnlistmentReport): EnlistmentReport => ({
   ...report,
   ...reportedPower(report.powerType, report.powerParameters),

@@ -1,18 +1,18 @@
-// A machine reports itself: is it one we know, and what of the report is taken over?
+// Decides on a machine's report of itself: whether the machine is known, and which values to store.
 //
-//   recognised (recognition.ts) ─┬─ New ────────────────► amended: by a boot that a rack vouched for, unless it is another machine's;
-//                                │                        while there was none, by the address alone that reported it first
-//                                ├─ Commissioning ──────► hardware amended, when it shows the token of its boot
-//                                └─ anything else ──────► unchanged, told who it is, and an event says so
-//   not recognised ──────────────► created as New; when too many are New already in the place of one that gives way (`new-machines.ts`), or refused
+//   recognised (recognition.ts) ─┬─ New ────────────────► amended, if a rack vouched for the boot and it is not another machine's; before
+//                                │                        the first such boot, only by the address that reported it first
+//                                ├─ Commissioning ──────► hardware amended, if the report shows the boot token
+//                                └─ otherwise ──────────► unchanged, gets its system id, and an event is logged
+//   not recognised ──────────────► created as New; if too many are New, it replaces one (`new-machines.ts`) or is refused
 //
-// 1. A report never changes a machine that is in use, unless it shows the token of that machine's present boot; and never removes one.
-// 2. The same report again changes nothing but the time.
-// 3. Addresses are only ever added, but for hearsay that the machine itself does not show (`interface-source.ts`), and for a card that
-//    was moved: it goes from a New machine to the one whose UUID and serial number it is now reported with, never from one for whose
-//    boot by that very address a rack vouched, unless a rack vouches for the new one too. What a machine merely claims goes to the one
-//    that boots by it.
-// 4. Whatever speaks for two machines being one is told to a person, who decides: nothing is merged here.
+// 1. A report never changes a machine in use unless it shows the token of that machine's current boot, and never removes one.
+// 2. A repeated report changes only the time.
+// 3. Interfaces are only added, with three exceptions. Hearsay that the machine itself does not show is dropped (`interface-source.ts`). A
+//    moved card goes from a New machine to the one with whose UUID and serial number it is now reported; but if a rack vouched for the
+//    former machine's boot from it, only if a rack vouches for the new one too. An interface that a machine merely claims goes to the
+//    machine that boots from it.
+// 4. Evidence that two machines are one is reported to a person, who decides; nothing is merged here.
 
 import type { Clock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
@@ -27,31 +27,31 @@ import type { EnlistmentReport, WeighedReport } from './enlistment-report.ts';
 import { identifyingSerial, identifyingUuid } from './hardware-identity.ts';
 import { chooseHostname, chooseSystemId, isPlaceholderHostname, type NameSource, nameFromFacts } from './hostname.ts';
 import { firmMacs, heldMacs, isSwapped, type MergedInterfaces, mergeInterfaces } from './interface-source.ts';
-import { whoGivesWay } from './new-machines.ts';
+import { findEvicted } from './new-machines.ts';
 import { type Candidate, type Recognition, recognise } from './recognition.ts';
 
 /**
- * Machines that one region keeps; what a rack is told is bounded by it. People with a key fill it (strangers stop at
- * `region.new_machines_max`); further ones are refused by name. It empties when machines are deleted.
+ * Machines of one region, which also bounds the racks' desired state. People with an API key can fill it (anonymous reports stop at
+ * `region.new_machines_max`); further machines are refused by name. It empties as machines are deleted.
  */
 export const MACHINES_MAX = 100_000;
 
-/** Why a report is not taken. */
+/** Why a report is refused. */
 export interface EnlistmentRefusal {
   readonly reason: 'new-machines-limit' | 'machines-limit' | 'hostname-taken' | 'mac-taken';
   readonly text: string;
 }
 
-/** Everything the decision takes besides the report and the store. */
+/** The decision's other inputs. */
 export interface EnlistmentTerms {
   readonly clock: Clock;
   readonly atMs: number;
   readonly newMachinesMax: number;
-  /** What a machine is named after. Default: two words. */
+  /** The source of hostnames. Default: two random words. */
   readonly nameFrom?: NameSource | undefined;
 }
 
-/** What becomes of a report. */
+/** Decides on a report. */
 export function decideEnlistment(
   weighed: WeighedReport,
   knowledge: EnlistmentKnowledge,
@@ -62,11 +62,11 @@ export function decideEnlistment(
   if (report.username !== undefined) {
     const taken = knowledge.byMac[0] ?? found.known?.machine;
     if (taken === undefined) return decideCreation(weighed, found, knowledge, terms);
-    const text = `${taken.hostname} (${taken.systemId}) is this machine already: edit or delete it instead`;
+    const text = `this machine exists already as ${taken.hostname} (${taken.systemId}): edit or delete that one`;
     return { kind: 'refuse', refusal: { reason: 'mac-taken', text } };
   }
   if (found.known === undefined) return decideCreation(weighed, found, knowledge, terms);
-  // Told by `MachineHomes`, which tells it once an hour in whatever way a rack says it.
+  // `MachineHomes` logs it, once an hour for all the ways in which a rack reports.
   if (report.whyElsewhere?.(found.known.machine) !== undefined) {
     return { kind: 'unchanged', systemId: found.known.machine.systemId, events: [] };
   }
@@ -76,43 +76,43 @@ export function decideEnlistment(
   return {
     kind: 'unchanged',
     systemId,
-    events: [eventOf('NODE_ENLISTMENT_IGNORED', `${ignored}; nothing was changed`, report, terms)],
+    events: [eventOf('NODE_ENLISTMENT_IGNORED', `${ignored}; nothing changed`, report, terms)],
   };
 }
 
-/** Why a report of a machine that is known is not taken over; undefined: it is. */
+/** Why a report of a known machine is ignored; `undefined` if it is accepted. */
 function whyIgnored({ report, vouched }: WeighedReport, known: Candidate): string | undefined {
   const { machine, weighing } = known;
   const proof: BootProof = { token: report.token, vouchedMac: vouched, address: report.address };
   if (machine.status === 'commissioning') {
     return provesBoot(proof, machine) && report.isAway?.(machine) !== true
       ? undefined
-      : 'it reported itself without the token of its boot while it is Commissioning';
+      : 'it reported itself in the state Commissioning without its boot token';
   }
-  if (machine.status !== 'new') return `it reported itself while it is ${statusRow(machine.status).name}`;
+  if (machine.status !== 'new') return `it reported itself in the state ${statusRow(machine.status).name}`;
   if (vouched === undefined) return whyUnproven(report, machine);
   if (firmMacs(machine).length === 0 || heldMacs(machine).includes(vouched) || isSwapped(weighing)) return undefined;
   const shown = weighing.macs.map((mac) => formatMac(mac)).join(' ');
   return (
-    `${formatMac(vouched)} reported as this machine, which is another by all that is known: it showed ${shown}. If it has that card now, ` +
+    `${formatMac(vouched)} reported as this machine by showing ${shown}, but all other evidence says it is another. If it has that card now, ` +
     `\`rackboot machines split ${machine.systemId} --mac ${shown}\`, or delete this machine`
   );
 }
 
-/** Why a report without the word of a rack is not taken over by a New machine; undefined: it is. */
+/** Why a report of a New machine is ignored that no rack vouches for; `undefined` if it is accepted. */
 function whyUnproven(report: EnlistmentReport, machine: Machine): string | undefined {
   if (machine.vouchedMac !== undefined) {
-    return 'somebody reported as this machine without the token that its rack gives to its boot';
+    return 'a host reported as this machine without the boot token from its rack';
   }
   if (machine.interfaces.some(({ source }) => source === 'person')) {
-    return 'somebody reported as this machine, which a person made, without the token that its rack gives to its boot';
+    return 'a host reported as this machine, which a person made, without the boot token from its rack';
   }
   const { enlistedFrom: first } = machine;
   if (first === undefined || first === report.address) return undefined;
-  const now = report.address === undefined ? 'an address that nobody knows' : formatIpv4(report.address);
+  const now = report.address === undefined ? 'an unknown address' : formatIpv4(report.address);
   return (
-    `${now} reported as this machine, which ${formatIpv4(first)} reported first, and no rack says that either of them booted it. ` +
-    'Start it from the network: a boot proves which it is'
+    `${now} reported as this machine, but ${formatIpv4(first)} reported it first, and no rack has booted either. ` +
+    'Boot the machine from the network: that proves which it is'
   );
 }
 
@@ -168,19 +168,19 @@ function decideCreation(
   };
 }
 
-/** True when as many machines are New as strangers may make. */
+/** True if anonymous reports have filled the places for New machines. */
 const isCrowded = (report: EnlistmentReport, knowledge: EnlistmentKnowledge, terms: EnlistmentTerms): boolean =>
   report.username === undefined && knowledge.newMachines >= terms.newMachinesMax;
 
-/** The New machine that gives its place to a reported one, with the event that says so; undefined: none does. */
+/** The New machine that a reported one replaces, and the event for it; undefined: none. */
 function goneFor({ report, vouched }: WeighedReport, knowledge: EnlistmentKnowledge, terms: EnlistmentTerms) {
   const newcomer = { address: report.address, isProven: vouched !== undefined };
-  const gone = whoGivesWay(knowledge.untouched(), newcomer, terms.atMs);
+  const gone = findEvicted(knowledge.untouched(), newcomer, terms.atMs);
   if (gone === undefined) return undefined;
   const place = (address: Ipv4 | undefined): string => (address === undefined ? '' : ` from ${formatIpv4(address)}`);
   const description =
-    `${gone.hostname} (${gone.systemId}), reported${place(gone.address)} and ${gone.isProven ? 'touched by nobody' : 'never booted by a rack'}, gave its place ` +
-    `among the New machines to one reported${place(report.address)}: no more than ${terms.newMachinesMax} may be (region.new_machines_max)`;
+    `removed ${gone.hostname} (${gone.systemId}), reported${place(gone.address)} and ${gone.isProven ? 'never edited' : 'never booted by a rack'}, ` +
+    `for a machine reported${place(report.address)}: at most ${terms.newMachinesMax} may be New (region.new_machines_max)`;
   const event: NewMachineEvent = {
     type: 'NODE_REMOVED',
     level: 'warning',
@@ -191,7 +191,7 @@ function goneFor({ report, vouched }: WeighedReport, knowledge: EnlistmentKnowle
   return { systemId: gone.systemId, event };
 }
 
-/** The bounds of how many machines there may be. */
+/** Why another machine would exceed a bound; `undefined` if it would not. */
 function refuseCreation(
   report: EnlistmentReport,
   knowledge: EnlistmentKnowledge,
@@ -199,16 +199,16 @@ function refuseCreation(
 ): EnlistmentRefusal | undefined {
   if (isCrowded(report, knowledge, terms)) {
     const text =
-      `${counted(knowledge.newMachines, 'machine is', 'machines are')} New, and no more than ${terms.newMachinesMax} may be (region.new_machines_max), none of which ` +
-      'has to give way: accept or delete some of them, then start this machine again';
+      `${counted(knowledge.newMachines, 'machine is', 'machines are')} New, at most ${terms.newMachinesMax} may be (region.new_machines_max), and ` +
+      'none has to give way: accept or delete some of them, then start this machine again';
     return { reason: 'new-machines-limit', text };
   }
   if (knowledge.machines < MACHINES_MAX) return undefined;
-  const text = `${counted(knowledge.machines, 'machine')} are all that one region keeps: delete some that are gone`;
+  const text = `${counted(knowledge.machines, 'machine')} are the maximum of one region: delete some that no longer exist`;
   return { reason: 'machines-limit', text };
 }
 
-/** Every address that it shows belongs to machines that are not to give it away. */
+/** The refusal if all reported interfaces belong to machines that keep them. */
 function refuseForeign(found: Recognition): EnlistmentRefusal {
   const owners = found.others
     .filter(({ weighing }) => weighing.macs.length > 0)
@@ -216,11 +216,11 @@ function refuseForeign(found: Recognition): EnlistmentRefusal {
       const macs = weighing.macs.map((mac) => formatMac(mac)).join(' ');
       return `${machine.hostname} (${machine.systemId}) has ${macs}: \`rackboot machines split ${machine.systemId} --mac ${macs}\``;
     });
-  const text = `its UUID or serial number is another machine's than its hardware addresses say. If a card was moved: ${owners.join('; ')}`;
+  const text = `its UUID or serial number and its hardware addresses belong to different machines. If a card was moved: ${owners.join('; ')}`;
   return { reason: 'mac-taken', text };
 }
 
-/** The name of a new machine; undefined: the one that a person wants is taken. */
+/** The hostname of a new machine; `undefined` if the one a person requested is taken. */
 function chooseName(
   report: EnlistmentReport,
   knowledge: EnlistmentKnowledge,
@@ -243,10 +243,10 @@ function decideAmendment(
 ): EnlistmentDecision<EnlistmentRefusal> {
   const { report, vouched } = weighed;
   const effects = effectsOf(weighed, found, known, knowledge);
-  // Only a report that shows the token of its boot amends a machine that is being commissioned.
+  // In Commissioning, only a report with the boot token gets here.
   const merged = mergeInterfaces(weighed, known, effects.foreign, known.status === 'commissioning');
   const doubt = doubtOf(weighed, known, merged.replaced, terms.atMs);
-  const told = [...toldOfInterfaces(known, merged, doubt, knowledge), ...effects.told];
+  const notes = [...interfaceNotes(known, merged, doubt, knowledge), ...effects.notes];
   const power = { powerType: report.powerType, powerParameters: report.powerParameters };
   const conflicts = [
     ...(effects.changes.conflicts ?? []),
@@ -268,14 +268,14 @@ function decideAmendment(
     interfaces: merged.interfaces,
     events: [
       eventOf('NODE_COMMISSIONING_EVENT', `it reported its hardware${withoutText(report)}`, report, terms),
-      ...told.map((text) => eventOf('NODE_ENLISTMENT_CONFLICT', text, report, terms)),
+      ...notes.map((text) => eventOf('NODE_ENLISTMENT_CONFLICT', text, report, terms)),
       ...(takesPower(report, known) ? powerEvents(report, terms) : []),
     ],
   };
 }
 
-/** What a person is told of the interfaces that a machine lost by its own report; that it may be two machines, once. */
-function toldOfInterfaces(
+/** The notes on interfaces that a machine lost by its own report, and once the note that it may be two machines. */
+function interfaceNotes(
   known: Machine,
   { dropped, replaced }: MergedInterfaces,
   doubt: string | undefined,
@@ -285,21 +285,19 @@ function toldOfInterfaces(
   return [
     ...(dropped.length === 0
       ? []
-      : [
-          `${list(dropped)} was in its record by a stranger's word, and the machine does not show it: it was taken out`,
-        ]),
-    ...(doubt === undefined && replaced.length > 0 ? [`another card took the place of ${list(replaced)}`] : []),
+      : [`removed ${list(dropped)}: an unproven report had added it, and the machine itself does not show it`]),
+    ...(doubt === undefined && replaced.length > 0 ? [`another card replaced ${list(replaced)}`] : []),
     ...(doubt === undefined || knowledge.verdictOn(known, known) !== undefined ? [] : [`it ${doubt}`]),
   ];
 }
 
-/** A stranger said how to switch it before its boot was proven: of that nothing stays. */
+/** True if the stored power settings come from an unproven report; the first proven boot replaces them. */
 const isStrangersPower = (vouched: MacAddress | undefined, known: Machine): boolean =>
   vouched !== undefined && known.status === 'new' && known.vouchedMac === undefined && known.powerIsProposed === true;
 
 /**
- * What a machine proposes replaces nothing that a person has set. A machine that makes an account of its own on its BMC at each
- * boot has a new password each time: the newest is the one that works.
+ * True if the reported power settings are stored. A machine's proposal replaces nothing that a person has set, except the password of the
+ * same BMC account: a machine that creates its account at each boot sets a new password each time, and only the newest works.
  */
 function takesPower(report: EnlistmentReport, known: Machine): boolean {
   if (report.powerType === '') return false;
@@ -314,7 +312,7 @@ function takesPower(report: EnlistmentReport, known: Machine): boolean {
   return known.powerIsProposed === true && report.powerType !== 'manual';
 }
 
-/** The fields that a report describes. What it does not know it does not erase. */
+/** The fields in a report; fields it lacks stay as they are. */
 function hardwareOf(
   report: EnlistmentReport,
   terms: EnlistmentTerms,
@@ -331,7 +329,7 @@ function hardwareOf(
   };
 }
 
-/** That a machine has found its own BMC, and whether it made an account on it. */
+/** The event of a machine that has found its BMC, and possibly created an account on it. */
 function powerEvents(report: EnlistmentReport, terms: EnlistmentTerms): readonly NewMachineEvent[] {
   const { power_address: address, power_user: user, power_pass: password } = report.powerParameters;
   if (report.username !== undefined || address === undefined) return [];

@@ -1,30 +1,31 @@
-// How much speaks for two descriptions being of one machine: hardware addresses, UUID, serial numbers, asset tag and BMC, weighed.
+// Weighs the evidence that two descriptions are of one machine: hardware addresses, UUID, serial numbers, asset tag and BMC.
 //
-//   address of an interface   100, one more in common 20 on top; of an adapter that is carried about 50
-//   UUID                       60 when it is the same, -40 when it is not
+//   address of an interface   100, with more in common 20 extra; 50 for a portable adapter
+//   UUID                       60 if it is the same, -40 if it differs
 //   serial number              40, -50        board's serial number 20, -20        asset tag 10
 //   BMC's hardware address     40, -30        BMC's address         20
 //   vendor and product              -30
 //
-// So one address is enough. A UUID alone is not, though the standard wants it unique: boards are sold with one for all of them
-// (`recognition.ts` asks for a second value). Nor is a serial number, which is unique to its maker only. A card that moved to another chassis (another UUID and another serial number) does not take its machine along.
+// So one address is enough. A UUID alone is not, although the standard requires it to be unique: some boards are sold with one UUID for all
+// (`recognition.ts` requires a second value). Nor is a serial number, which is unique only for its maker. A card that moved to another
+// chassis (another UUID and another serial number) does not take its machine along.
 //
 // Sources: SMBIOS 3.7 §7.2 (system), §7.3 (board), §7.4 (chassis).
 //
-// 1. Values that do not identify (`hardware-identity.ts`), and those that several machines of this region show, weigh nothing.
-// 2. Without an address in common another UUID or another serial number rules it out, whatever else is the same.
-// 3. The weight is the same whichever of the two is asked about the other.
+// 1. Values that do not identify a machine (`hardware-identity.ts`), or that several machines of this region show, weigh nothing.
+// 2. Without a common address, a different UUID or serial number rules out a match, whatever else is the same.
+// 3. The score is symmetric.
 
 import { formatMac, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
 import type { PowerParameters } from '../records/power-parameters.ts';
 import { identifyingSerial, identifyingUuid, isBmcLink, isIdentifyingMac, isPortableNic } from './hardware-identity.ts';
 
-/** What is compared besides the addresses of interfaces. */
+/** The values compared besides the interfaces' addresses. */
 export const IDENTITY_KINDS = ['uuid', 'serial', 'board-serial', 'asset-tag', 'bmc-mac', 'bmc-address'] as const;
 export type IdentityKind = (typeof IDENTITY_KINDS)[number];
 
-/** How much each thing says when it is the same, and when it is not. */
+/** The weight of each value if it is the same, and if it differs. */
 export const WEIGHTS = {
   mac: 100,
   furtherMac: 20,
@@ -38,23 +39,23 @@ export const WEIGHTS = {
   otherProduct: -30,
 } as const;
 
-/** From this score on two descriptions are of one machine. */
+/** The minimum score for one machine. */
 export const SAME_SCORE = 50;
-/** From this score on they may be, and a person is asked. */
+/** The minimum score for a possible match, which a person must decide. */
 export const SUSPECT_SCORE = 30;
 
-/** What a machine shows of itself. */
+/** A machine's identifying values. */
 export interface Evidence {
   /** The boot interface first. */
   readonly macs: readonly MacAddress[];
-  /** Those of them that are carried from one machine to the next. */
+  /** Those of portable adapters, which people carry between machines. */
   readonly portable: ReadonlySet<MacAddress>;
   readonly values: Readonly<Partial<Record<IdentityKind, string>>>;
-  /** Vendor and product, lower case; empty: not known. */
+  /** Vendor and product, lower case; empty: unknown. */
   readonly product: string;
 }
 
-/** What a store looks values up by: kind and value in one text. */
+/** The store's key of a value: kind and value in one text. */
 export const identityKey = (kind: IdentityKind, value: string): string => `${kind} ${value}`;
 
 /** The keys of all values. */
@@ -65,7 +66,7 @@ export function identityKeys(evidence: Evidence): readonly string[] {
   });
 }
 
-/** Of what describes a machine, that which identifies it. */
+/** Extracts the identifying values from a description. */
 export function evidenceOf(of: {
   readonly macs: readonly MacAddress[];
   readonly facts: HardwareFacts | undefined;
@@ -110,19 +111,19 @@ function bmcAddressOf(parameters: PowerParameters): string | undefined {
   return typeof given === 'string' && parseIpv4(given) !== undefined && given !== '0.0.0.0' ? given : undefined;
 }
 
-/** What came of holding two descriptions against each other. */
+/** The comparison of two descriptions. */
 export interface Weighing {
   readonly score: number;
-  /** Addresses that both show. */
+  /** Hardware addresses of both. */
   readonly macs: readonly MacAddress[];
-  /** What both show alike, and what each shows otherwise. */
+  /** The values that are the same, and those that differ. */
   readonly same: readonly IdentityKind[];
   readonly other: readonly IdentityKind[];
-  /** It cannot be one machine. */
+  /** True if they cannot be one machine. */
   readonly isRuledOut: boolean;
 }
 
-/** Holds two descriptions against each other; `isShared` tells of values that say nothing. */
+/** Compares two descriptions. @param isShared true for keys that several machines show, which weigh nothing */
 export function weigh(a: Evidence, b: Evidence, isShared: (key: string) => boolean): Weighing {
   const macs = a.macs.filter((mac) => b.macs.includes(mac));
   const fixed = macs.filter((mac) => !a.portable.has(mac) && !b.portable.has(mac));
@@ -151,5 +152,5 @@ const WORDS: Readonly<Record<IdentityKind, string>> = {
   'bmc-address': "BMC's address",
 };
 
-/** The kinds as people call them: `UUID, serial number`. */
+/** The kinds in words: `UUID, serial number`. */
 export const kindsText = (kinds: readonly IdentityKind[]): string => kinds.map((kind) => WORDS[kind]).join(', ');

@@ -1,10 +1,10 @@
-// Which parts of what a machine shows of itself really identify it. Firmware vendors ship whole series with one UUID, and write
-// the same placeholder where a serial number belongs.
+// Decides which reported values identify a machine. Firmware vendors ship whole series with one UUID, and put the same placeholder in place
+// of serial numbers.
 //
 // Sources: SMBIOS 3.7 §7.2.1 (all zeros: not present; all ones: not set); values seen on boards of many owners; the IEEE's register
 // of address prefixes; the USB network drivers of Linux.
 //
-// 1. What is returned identifies: undefined stands for absent, malformed and known to be shared.
+// 1. A returned value identifies a machine; `undefined` means absent, malformed or known to be shared.
 
 import { BROADCAST_MAC, formatMac, type MacAddress } from '../../net/address.ts';
 
@@ -69,7 +69,7 @@ const PLACEHOLDER_SERIALS: ReadonlySet<string> = new Set([
   'nb-1234567890',
 ]);
 
-/** Hardware addresses that every unit of a series has: internal links to the BMC, and interfaces that nobody programmed. */
+/** Hardware addresses shared by whole series: internal links to the BMC, and interfaces without a programmed address. */
 const SHARED_MACS: ReadonlySet<string> = new Set([
   '02:00:00:00:00:01',
   '00:00:00:00:00:01',
@@ -82,10 +82,10 @@ const SHARED_MACS: ReadonlySet<string> = new Set([
   '12:34:56:78:9a:bc',
 ]);
 
-/** Drivers of the link between a host and its BMC, whose address is the same in every machine of a series. */
+/** Drivers of the link between host and BMC, whose address is the same throughout a series. */
 const BMC_LINK_DRIVERS: ReadonlySet<string> = new Set(['cdc_ether', 'cdc_ncm', 'cdc_subset', 'cdc_eem', 'rndis_host']);
 
-/** Drivers of adapters at USB and in docking stations, which are carried from one machine to the next. */
+/** Drivers of USB adapters and docking stations, which people carry between machines. */
 const PORTABLE_DRIVERS: ReadonlySet<string> = new Set([
   ...BMC_LINK_DRIVERS,
   'aqc111',
@@ -107,17 +107,17 @@ const PORTABLE_DRIVERS: ReadonlySet<string> = new Set([
   'sr9800',
 ]);
 
-/** The first half of addresses of makers of nothing but such adapters. */
+/** Address prefixes of vendors that make only such adapters. */
 const PORTABLE_PREFIXES: ReadonlySet<string> = new Set(['00:50:b6', '00:24:9b', '00:0e:c6', '8c:ae:4c', '00:13:3b']);
 
-/** The UUID in lower case, when it identifies one machine. */
+/** The UUID in lower case, if it identifies one machine. */
 export function identifyingUuid(text: string | undefined): string | undefined {
   const uuid = text?.trim().toLowerCase();
   if (uuid === undefined || !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(uuid)) return undefined;
   return SHARED_UUIDS.has(uuid) ? undefined : uuid;
 }
 
-/** The serial number, when it identifies one machine among those of its UUID. */
+/** The serial number, if it identifies one machine among those of its maker. */
 export function identifyingSerial(text: string | undefined): string | undefined {
   const serial = text?.trim();
   if (serial === undefined || serial.length < 2 || PLACEHOLDER_SERIALS.has(serial.toLowerCase())) return undefined;
@@ -126,14 +126,14 @@ export function identifyingSerial(text: string | undefined): string | undefined 
   return serial;
 }
 
-/** True for the driver of a link to the BMC; empty: not known. */
+/** True for the driver of a link to the BMC. @param driver may be empty: unknown */
 export const isBmcLink = (driver: string): boolean => BMC_LINK_DRIVERS.has(driver);
 
-/** True for an interface that people carry from one machine to the next. */
+/** True for an interface that people carry between machines. */
 export const isPortableNic = (mac: MacAddress, driver: string): boolean =>
   PORTABLE_DRIVERS.has(driver) || PORTABLE_PREFIXES.has(formatMac(mac).slice(0, 8));
 
-/** True for the address of one interface in the world: neither all zeros nor a group's, nor one that a whole series shares. */
+/** True for a unique address: not all zeros, not a group address, and not shared by a whole series. */
 export function isIdentifyingMac(mac: MacAddress): boolean {
   const isGroup = Math.floor(mac / 2 ** 40) % 2 === 1;
   return mac !== 0 && mac !== BROADCAST_MAC && !isGroup && !SHARED_MACS.has(formatMac(mac));

@@ -1,19 +1,19 @@
-// Names of machines: what is a valid one, and one made of two words for a machine that has none.
+// Hostnames of machines: their validation, and the generation of one from two words.
 //
 // Sources: RFC 1123 §2.1 (letters, digits, hyphens), RFC 1035 §2.3.4 (63 octets).
 //
 // 1. A hostname is one label, in lower case.
-// 2. A name of the form `10-20-0-100` is refused: the dynamic range gives such names to its addresses.
+// 2. A name of the form `10-20-0-100` is refused, because addresses of the dynamic range have such names.
 
 import type { Clock } from '../../clock.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
 import { identifyingSerial } from './hardware-identity.ts';
 
 export const HOSTNAME_MAX = 63;
-/** How often two words are drawn before a number is added, and how often a number before giving up. */
+/** Attempts with two words before a number is added, and attempts with a number before giving up. */
 const DRAWS_MAX = 32;
 
-/** Names that environments and careless installations give themselves; they say nothing of the machine. */
+/** Default names of environments and installations, which say nothing about the machine. */
 const PLACEHOLDERS: ReadonlySet<string> = new Set([
   'localhost',
   'localhost-localdomain',
@@ -45,20 +45,20 @@ const NOUNS = (
   'tiger trout tulip valley walnut whale willow wolf wren yak zebra'
 ).split(' ');
 
-/** The name in lower case when it is one valid label that is not kept for addresses; or undefined. */
+/** The name in lower case if it is a valid label and not reserved for addresses; or undefined. */
 export function parseHostname(text: string): string | undefined {
   const name = text.trim().toLowerCase();
   if (name.length > HOSTNAME_MAX || !/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name)) return undefined;
   return /^\d{1,3}(-\d{1,3}){3}$/.test(name) || /^\d+$/.test(name) ? undefined : name;
 }
 
-/** True for a name that many machines give themselves. */
+/** True for a default name that many machines have. */
 export const isPlaceholderHostname = (name: string): boolean => PLACEHOLDERS.has(name);
 
-/** What a machine that enlists is named after: two words, or what its firmware says of it. */
+/** The source of an enlisting machine's hostname: two random words, or a value from its firmware. */
 export type NameSource = 'generated' | 'serial' | 'asset-tag';
 
-/** The name that a machine's firmware gives; undefined: it gives none, or it is to have another kind of name. */
+/** The hostname from the firmware's value; `undefined` if there is none, or the source is `generated`. */
 export function nameFromFacts(source: NameSource, facts: HardwareFacts | undefined): string | undefined {
   if (source === 'generated') return undefined;
   const text = identifyingSerial(source === 'serial' ? facts?.dmi.serial : facts?.dmi.chassis_asset_tag);
@@ -68,7 +68,7 @@ export function nameFromFacts(source: NameSource, facts: HardwareFacts | undefin
     .replace(/^-+/, '')
     .slice(0, HOSTNAME_MAX - 6);
   const word = label.replace(/-+$/, '');
-  // Digits alone could be taken for an address.
+  // Digits alone could be mistaken for an address.
   return parseHostname(/^[0-9-]+$/.test(word) ? `${source === 'serial' ? 'sn' : 'asset'}-${word}` : word);
 }
 
@@ -77,7 +77,7 @@ function draw(clock: Clock, below: number): number {
   return clock.randomBytes(6).reduce((value, byte) => value * 256 + byte, 0) % below;
 }
 
-/** Two readable words that nobody has; with a number behind them when many are taken. */
+/** A free name of two words, with a number added if many are taken. */
 export function chooseHostname(clock: Clock, isTaken: (name: string) => boolean): string {
   for (let count = 0; count < 2 * DRAWS_MAX; count += 1) {
     const words = `${ADJECTIVES[draw(clock, ADJECTIVES.length)]}-${NOUNS[draw(clock, NOUNS.length)]}`;
@@ -87,11 +87,11 @@ export function chooseHostname(clock: Clock, isTaken: (name: string) => boolean)
   throw new Error(`no free hostname in ${2 * DRAWS_MAX} draws`);
 }
 
-/** The characters of a system id: no vowel pairs that spell, nothing that looks like another. */
+/** The characters of a system id, chosen so that ids spell no words and no two characters look alike. */
 const SYSTEM_ID_CHARACTERS = '34678abcdefghkmnpqrstwxy';
 export const SYSTEM_ID_LENGTH = 6;
 
-/** A system id that nobody has: six characters, the first never that of zero, as MAAS draws them. */
+/** A free system id: six characters, of which the first is never the zero digit, as in MAAS. */
 export function chooseSystemId(clock: Clock, isTaken: (id: string) => boolean): string {
   const base = SYSTEM_ID_CHARACTERS.length;
   for (let count = 0; count < DRAWS_MAX; count += 1) {

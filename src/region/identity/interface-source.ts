@@ -1,16 +1,16 @@
-// Where it is known from that an interface is a machine's own. Everybody hears a machine's hardware address in its DISCOVER, so that
-// somebody names it means little.
+// The evidence that an interface belongs to a machine. Every host of the network sees a hardware address in the machine's DISCOVER, so
+// naming it proves little.
 //
-//   person    an administrator said so                vouched   a rack booted the machine by it
-//   shown     a booted machine showed it beside       hearsay   a stranger said so, or an account without rights
-//   replaced  its place was taken by another card: it may be another machine's by now
+//   person    an administrator entered it             vouched   a rack booted the machine from it
+//   shown     a vouched boot reported it too          hearsay   an unproven report, or an ordinary user, named it
+//   replaced  another card took its place; it may belong to another machine by now
 //
-// 1. Racks are told of, and secrets are for, those that a machine holds: hearsay and what was replaced are not among them. Of a machine
-//    that a person accepted, and of which there is hearsay only, it is the first, the one that was named first; otherwise it could not be
-//    worked with at all. Of a New machine the rack is told only those that are vouched for or a person's: who boots by one card can show
-//    anybody's beside it.
-// 2. A report raises what is known of an interface, and never lowers it, but for a card that was swapped.
-// 3. Hearsay that the machine itself does not show goes.
+// 1. Racks know a machine by the interfaces that it holds, and secrets go only to those; hearsay and replaced ones are not among them. A
+//    machine that a person accepted, with only hearsay, holds the interface named first; otherwise no work with it would be possible. Of a
+//    New machine, racks get only interfaces that are vouched for or entered by a person, because a host that boots from one card can report
+//    any other card as well.
+// 2. A report may raise an interface's evidence but never lowers it, except for a swapped card.
+// 3. Hearsay that the machine itself does not show is removed.
 
 import { formatMac, type MacAddress } from '../../net/address.ts';
 import { INTERFACE_SOURCES, type InterfaceSource, type Machine, type MachineInterface } from '../records/machine.ts';
@@ -18,7 +18,7 @@ import type { ReportedInterface } from '../records/store.ts';
 import type { WeighedReport } from './enlistment-report.ts';
 import type { Weighing } from './evidence.ts';
 
-/** Of one machine; further ones of a report are refused, further known ones are forgotten. */
+/** Interfaces of one machine; a longer report is refused, and known ones beyond the bound are removed. */
 export const INTERFACES_MAX = 64;
 
 type Interfaces = Pick<Machine, 'interfaces'>;
@@ -26,37 +26,37 @@ type Interfaces = Pick<Machine, 'interfaces'>;
 const rank = (source: InterfaceSource): number => INTERFACE_SOURCES.indexOf(source);
 const isFirm = ({ source }: MachineInterface): boolean => source === 'person' || source === 'vouched';
 
-/** The interfaces by which a rack booted it, or which a person gave it. */
+/** The interfaces from which a rack booted it, or which a person entered. */
 export const firmMacs = ({ interfaces }: Interfaces): readonly MacAddress[] =>
   interfaces.filter(isFirm).map((nic) => nic.mac);
 
-/** The interfaces that are its own, the boot interface first; of a machine that nobody but a report knows, the one that was named first. */
+/** The machine's own interfaces, the boot interface first; if there is only hearsay, the one named first. */
 export function heldMacs({ interfaces }: Interfaces): readonly MacAddress[] {
   const held = interfaces.filter(({ source }) => source !== 'hearsay' && source !== 'replaced');
   return (held.length > 0 ? held : interfaces.slice(0, 1)).map((nic) => nic.mac);
 }
 
-/** The interfaces by which a rack may know it; empty: nobody but a stranger's report says that it is there. */
-export const toldMacs = (machine: Pick<Machine, 'status' | 'interfaces'>): readonly MacAddress[] =>
+/** The interfaces by which racks know the machine; empty if only unproven reports mention it. */
+export const macsForRacks = (machine: Pick<Machine, 'status' | 'interfaces'>): readonly MacAddress[] =>
   machine.status === 'new' ? firmMacs(machine) : heldMacs(machine);
 
 /** True for a machine that a person made, merged or split. */
 export const isMadeByPerson = ({ interfaces }: Interfaces): boolean =>
   interfaces.some(({ source }) => source === 'person');
 
-/** True for a machine that more than a stranger's word speaks for: a person accepted or made it, or a rack booted it. */
+/** True for a machine with more than unproven reports: a person accepted or made it, or a rack booted it. */
 export const isEstablished = (machine: Pick<Machine, 'status' | 'interfaces'>): boolean =>
   machine.status !== 'new' || machine.interfaces.some(isFirm);
 
-/** True when so much is the same that the card was swapped: a UUID alone is heard by everybody, and a tag is guessed. */
+/** True if enough is the same to conclude a swapped card. A UUID alone is visible to every host, and an asset tag can be guessed. */
 export function isSwapped({ same, other }: Weighing): boolean {
   const serials = same.filter((kind) => kind === 'serial' || kind === 'board-serial').length;
   return !other.includes('serial') && (serials > 1 || (serials === 1 && same.includes('uuid')));
 }
 
 /**
- * True for a machine that merely claims the interface by which another booted: none of those that are surely its own is in the
- * report.
+ * True for a machine that merely claims the interface from which another booted: the report contains none of the interfaces that are
+ * certainly its own.
  */
 export function claimsOnly({ machine, weighing }: Held, { vouched, evidence }: WeighedReport): boolean {
   const nic = machine.interfaces.find(({ mac }) => mac === vouched);
@@ -73,19 +73,19 @@ interface Held {
   readonly weighing: Weighing;
 }
 
-/** The interfaces of a machine after a report, and what of it went. */
+/** A machine's interfaces after a report, and the removed ones. */
 export interface MergedInterfaces {
   readonly interfaces: readonly ReportedInterface[];
-  /** Hearsay that the machine does not show. */
+  /** Removed hearsay, which the machine does not show. */
   readonly dropped: readonly MacAddress[];
-  /** Those whose place the reported ones took. */
+  /** Those that the reported ones replaced. */
   readonly replaced: readonly MacAddress[];
 }
 
 /**
- * The reported interfaces in their order, then those known before; after a stranger's report those known before come first.
- * @param foreign those that stay with other machines
- * @param isProven the report shows the token of the machine's boot
+ * Merges a report into the known interfaces. The reported ones come first, in their order; after an unproven report, the known ones do.
+ * @param foreign hardware addresses that stay with other machines
+ * @param isProven whether the report shows the machine's boot token
  */
 export function mergeInterfaces(
   weighed: WeighedReport,
@@ -113,11 +113,11 @@ export function mergeInterfaces(
     else sources.set(mac, source);
   }
   const isPerson = report.username !== undefined && report.isOrdinary !== true;
-  const told = isPerson ? 'person' : isOwnWord ? 'shown' : 'hearsay';
+  const reported = isPerson ? 'person' : isOwnWord ? 'shown' : 'hearsay';
   for (const mac of evidence.macs) {
-    const now = mac === vouched && told !== 'person' ? 'vouched' : told;
+    const now = mac === vouched && reported !== 'person' ? 'vouched' : reported;
     const was = sources.get(mac);
-    // That a card which was replaced is there again only its own machine's word says.
+    // Only a proven report can bring back a replaced card.
     const isRaised = was === undefined || (rank(now) > rank(was) && (was !== 'replaced' || isOwnWord));
     sources.set(mac, isRaised ? now : was);
   }

@@ -1,6 +1,6 @@
-// Which machines of the records are one and which are two, as people say it; and what there is to say so by.
+// Merging, splitting and keeping apart machines by people's commands, and the evidence for it.
 //
-// 1. Every change is an audit event that names who did it.
+// 1. Every change is an audit event that names the person.
 
 import type { Clock } from '../../clock.ts';
 import type { MacAddress } from '../../net/address.ts';
@@ -10,21 +10,22 @@ import { IDENTITY_KINDS, type IdentityKind, identityKey } from './evidence.ts';
 import { decideMerge, decideSplit, type IdentityRefusal } from './merge.ts';
 import { machineEvidence } from './recognition.ts';
 
-/** Conflicts of one machine that are shown. */
+/** Conflicts shown for one machine. */
 const CONFLICTS_SHOWN_MAX = 20;
 
-/** One thing by which a machine is recognised. */
+/** One value by which a machine is recognised. */
 export interface EvidenceLine {
   readonly kind: 'mac' | IdentityKind;
   readonly value: string | MacAddress;
-  /** It is not evidence: several machines show it. */
+  /** True if several machines show it, so that it is no evidence. */
   readonly isShared: boolean;
-  /** Of an address: it is carried from one machine to the next; a rack vouched for it at the newest report. */
+  /** True for the address of a portable adapter. */
   readonly isPortable: boolean;
+  /** True for the address that a rack vouched for last. */
   readonly isVouched: boolean;
 }
 
-/** By what a machine is recognised, and which machines may be it. */
+/** The values by which a machine is recognised, and its conflicts with other machines. */
 export interface IdentityView {
   readonly machine: Machine;
   readonly lines: readonly EvidenceLine[];
@@ -36,7 +37,7 @@ export class MachineIdentity {
   readonly #clock: Clock;
   readonly #onChange: (changed: readonly Machine[], removed: readonly string[]) => void;
 
-  /** @param onChange told after each change, of machines as they are now and of those that are gone */
+  /** @param onChange called after each change, with the changed machines and the ids of the removed ones */
   constructor(
     store: RegionStore,
     clock: Clock,
@@ -47,7 +48,7 @@ export class MachineIdentity {
     this.#onChange = onChange;
   }
 
-  /** Undefined: there is no such machine. */
+  /** A machine's identity; `undefined` if there is no such machine. */
   view(systemId: string): IdentityView | undefined {
     const machine = this.#store.findMachine(systemId);
     if (machine === undefined) return undefined;
@@ -78,7 +79,7 @@ export class MachineIdentity {
     };
   }
 
-  /** Makes one machine of two; the other's id is gone. */
+  /** Merges two machines into `keepId`; the other is removed. */
   merge(keepId: string, otherId: string, username: string): MachineChangeOutcome<IdentityRefusal> {
     const atMs = this.#clock.wallTimeMs();
     const outcome = this.#store.mergeMachines<IdentityRefusal>(keepId, otherId, atMs, (keep, other) =>
@@ -88,7 +89,7 @@ export class MachineIdentity {
     return outcome;
   }
 
-  /** Makes a New machine of some of the interfaces of one. */
+  /** Splits interfaces off a machine into a New one. */
   split(systemId: string, macs: readonly MacAddress[], username: string): SplitOutcome<IdentityRefusal> {
     const atMs = this.#clock.wallTimeMs();
     const outcome = this.#store.splitMachine<IdentityRefusal>(systemId, atMs, (machine, knowledge) =>
@@ -98,10 +99,10 @@ export class MachineIdentity {
     return outcome;
   }
 
-  /** Remembers that two machines are two, whatever they show. False: one of them does not exist, or they are the same. */
+  /** Stores that two machines are distinct, whatever they show. @returns false if one of them does not exist, or they are the same */
   keepApart(systemId: string, otherId: string, username: string): boolean {
     const atMs = this.#clock.wallTimeMs();
-    const description = `${otherId} was said to be another machine than ${systemId}`;
+    const description = `${otherId} and ${systemId} were marked as different machines`;
     return this.#store.keepApart(systemId, otherId, { type: 'NODE_IDENTITY_CHANGED', description, atMs, username });
   }
 }

@@ -1,10 +1,10 @@
-// A person says that two machines of the records are one, or that one is two. Decisions; the store makes them so.
+// Decides a person's commands to merge two machines or to split one; the store applies them.
 //
-//   merge KEEP OTHER ─ KEEP gets OTHER's interfaces and events, and its hardware when that is newer; OTHER is gone
-//   split MACHINE MACs ─ a New machine gets these interfaces, and the hardware when it was told by one of them
+//   merge KEEP OTHER ─ KEEP gets OTHER's interfaces and events, and its hardware if that is newer; OTHER is removed
+//   split MACHINE MACs ─ a New machine gets these interfaces, and the hardware if one of them reported it
 //
-// 1. A machine in use never disappears: it may be KEEP, not OTHER, and of two in use neither is merged.
-// 2. After a split the two are not merged again: what both showed is remembered as shared, and that they are two.
+// 1. A machine in use is never removed: it may be KEEP but not OTHER, and two machines in use are not merged.
+// 2. After a split the two are not recognised as one again: their common values are stored as shared, and they are stored as distinct.
 
 import type { Clock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
@@ -19,13 +19,13 @@ import { chooseHostname, chooseSystemId } from './hostname.ts';
 import { INTERFACES_MAX } from './interface-source.ts';
 import { machineEvidence } from './recognition.ts';
 
-/** Why two machines are not merged, or one is not split. */
+/** Why a merge or a split is refused. */
 export interface IdentityRefusal {
   readonly reason: 'in-use' | 'same-machine' | 'interfaces' | 'machines-limit';
   readonly text: string;
 }
 
-/** Who does it, and when. */
+/** The circumstances of a command. */
 export interface IdentityTerms {
   readonly clock: Clock;
   readonly atMs: number;
@@ -42,7 +42,7 @@ const IDLE: ReadonlySet<MachineStatus> = new Set<MachineStatus>([
   'broken',
 ]);
 
-/** True for a machine that somebody holds, or on which work is under way. */
+/** True for a machine with an owner, or with work in progress. */
 export const isInUse = (machine: Machine): boolean => machine.owner !== undefined || !IDLE.has(machine.status);
 
 const nameOf = (machine: Machine): string => `${machine.hostname} (${machine.systemId})`;
@@ -53,7 +53,7 @@ const refuse = (reason: IdentityRefusal['reason'], text: string): { kind: 'refus
   refusal: { reason, text },
 });
 
-/** What becomes of two machines that are one. */
+/** Decides a merge. */
 export function decideMerge(keep: Machine, other: Machine, terms: IdentityTerms): MergeDecision<IdentityRefusal> {
   if (keep.id === other.id) return refuse('same-machine', `${nameOf(keep)} cannot be merged with itself`);
   if (isInUse(other)) {
@@ -65,7 +65,7 @@ export function decideMerge(keep: Machine, other: Machine, terms: IdentityTerms)
     );
   }
   if (keep.interfaces.length + other.interfaces.length > INTERFACES_MAX) {
-    return refuse('interfaces', `a machine has at most ${INTERFACES_MAX} interfaces`);
+    return refuse('interfaces', `a machine can have at most ${INTERFACES_MAX} interfaces`);
   }
   const isNewer = other.facts !== undefined && (keep.facts === undefined || (other.factsMs ?? 0) > (keep.factsMs ?? 0));
   const hardware: Partial<MachineFields> = isNewer
@@ -95,7 +95,7 @@ export function decideMerge(keep: Machine, other: Machine, terms: IdentityTerms)
   };
 }
 
-/** What becomes of a machine that is two. */
+/** Decides a split. */
 export function decideSplit(
   machine: Machine,
   macs: readonly MacAddress[],
@@ -110,15 +110,15 @@ export function decideSplit(
     return refuse('interfaces', `${nameOf(machine)} has no ${which === '' ? 'such address' : which}; it has ${shown}`);
   }
   const left = own.filter((mac) => !macs.includes(mac));
-  if (left.length === 0) return refuse('interfaces', `no address would be left to ${nameOf(machine)}: name fewer`);
+  if (left.length === 0) return refuse('interfaces', `${nameOf(machine)} would have no interface left: name fewer`);
   if (knowledge.machines >= MACHINES_MAX) {
     return refuse(
       'machines-limit',
-      `${counted(knowledge.machines, 'machine')} are all that one region keeps: delete some`,
+      `${counted(knowledge.machines, 'machine')} are the maximum of one region: delete some`,
     );
   }
-  const told = toldBy(machine, macs);
-  const goes = told.byThese && !told.byOthers;
+  const reported = reportedBy(machine, macs);
+  const goes = reported.byThese && !reported.byOthers;
   const systemId = chooseSystemId(terms.clock, (id) => knowledge.isSystemIdTaken(id));
   const hostname = chooseHostname(terms.clock, (name) => knowledge.isHostnameTaken(name));
   const moved = macs.map((mac) => formatMac(mac)).join(' ');
@@ -131,14 +131,14 @@ export function decideSplit(
       ...(goes ? { facts: undefined, factsMs: undefined } : {}),
       ...(machine.vouchedMac !== undefined && macs.includes(machine.vouchedMac) ? { vouchedMac: undefined } : {}),
     },
-    // One report with addresses of both was of one machine or of a moved card: then it was no shared value that led astray.
-    shared: told.byThese && told.byOthers ? [] : identityKeys(machineEvidence(machine)),
+    // One report with addresses of both came from one machine or from a moved card, so no shared value caused the confusion.
+    shared: reported.byThese && reported.byOthers ? [] : identityKeys(machineEvidence(machine)),
     events: [changed(`${hostname} (${systemId}) was split off, with ${moved}`, terms)],
     newEvents: [{ ...changed(`split off ${nameOf(machine)}`, terms), type: 'NEW' }],
   };
 }
 
-/** The fields of the machine that is made. */
+/** The fields of the new machine. */
 function madeOf(
   machine: Machine,
   macs: readonly MacAddress[],
@@ -167,8 +167,8 @@ function madeOf(
   };
 }
 
-/** Whose interfaces the newest report of a machine held: some of these, some of its others. */
-function toldBy(machine: Machine, macs: readonly MacAddress[]): { byThese: boolean; byOthers: boolean } {
+/** Whether the machine's newest report contained some of these interfaces, and some of its others. */
+function reportedBy(machine: Machine, macs: readonly MacAddress[]): { byThese: boolean; byOthers: boolean } {
   const shown = new Set((machine.facts?.nics ?? []).map((nic) => parseMac(nic.mac)));
   return {
     byThese: macs.some((mac) => shown.has(mac)),

@@ -1,16 +1,16 @@
-// Who gives way when as many machines are New as may be: never one that a person made, changed, tagged or accepted, but one that is known by
-// a report alone. Source: RFC 970 (fairness).
+// Chooses the New machine that a newcomer replaces when New is full: never one that a person made, changed, tagged or accepted, but one
+// known only from reports. Source: RFC 970 (fairness). A machine is proven if a rack vouched for its boot.
 //
-//   the newcomer                                      who gives way
-//   no rack vouches for its boot ────────────────────► another such one: `ofStrangers`
-//   its boot is proven ──┬─ there are such ones ─────► one of them
-//                        └─ all others are proven ───► one of those: `ofProven`
+//   the newcomer                          replaces
+//   unproven ────────────────────────────► another unproven machine: `ofUnproven`
+//   proven ──┬─ unproven machines exist ─► one of them
+//            └─ all are proven ──────────► a proven machine: `ofProven`
 //
-// 1. A machine whose boot is proven takes the place of one whose boot is not, whoever reported it, and never the other way round.
-// 2. Strangers share the places out by network and address that they reported from.
-// 3. Proven machines share them out by network (a relay agent, a rack): a newcomer takes none from a network with fewer of them than its own.
-//    Within the network an address has one holder: who was reported from it before somebody else was has given up its lease, and gives way
-//    first. Among equals the one gives way that was not heard of for longest.
+// 1. A proven machine replaces an unproven one, whoever reported that, and never the other way round.
+// 2. Unproven machines share the places by the network and address of their reports.
+// 3. Proven machines share the places by network (a relay agent, a rack): a newcomer takes none from a network with fewer of them than its
+//    own. Within a network an address has one holder, the machine reported from it last; earlier ones have given up their lease and give
+//    way first. Among equals, the one heard longest ago gives way.
 // 4. So a proven newcomer is never refused, whoever filled the places.
 
 import { FairShares, networkOf, type Place } from '../../fair-shares.ts';
@@ -18,38 +18,38 @@ import type { Ipv4 } from '../../net/address.ts';
 import type { UntouchedMachine } from '../records/machine.ts';
 
 /**
- * Machines that are looked at for one that gives way, those heard longest ago: bounds the time of one report. Whoever enlists
- * machines fills it.
+ * Machines examined to find one that gives way, those heard longest ago; bounds the time that one report takes. Hosts that enlist machines
+ * fill it.
  */
 export const UNTOUCHED_LOOKED_MAX = 4096;
-/** A stranger that did not report for so long gives way to anybody, in milliseconds. */
+/** An unproven machine without a report for this many milliseconds gives way to every newcomer. */
 export const UNPROVEN_KEPT_MS = 7 * 86_400_000;
 
-/** Under these names those count whose address nobody knows, and one whose boot is proven. */
+/** The shares of machines with an unknown address, and of a proven newcomer. */
 const UNKNOWN = 'unknown';
 const PROVEN = 'proven';
 
-/** What is known of the machine that asks for a place. */
+/** The machine that needs a place. */
 export interface Newcomer {
   readonly address: Ipv4 | undefined;
   readonly isProven: boolean;
 }
 
 /**
- * The machine that gives way to a new one; undefined: none does.
- * @param untouched those heard longest ago first
+ * The machine that gives way to a newcomer; undefined: none.
+ * @param untouched the machines that may give way, the one heard longest ago first
  */
-export function whoGivesWay(
+export function findEvicted(
   untouched: readonly UntouchedMachine[],
   newcomer: Newcomer,
   atMs: number,
 ): UntouchedMachine | undefined {
-  const strangers = untouched.filter(({ isProven }) => !isProven);
-  if (strangers.length > 0 || !newcomer.isProven) return ofStrangers(strangers, newcomer, atMs);
+  const unproven = untouched.filter(({ isProven }) => !isProven);
+  if (unproven.length > 0 || !newcomer.isProven) return ofUnproven(unproven, newcomer, atMs);
   return ofProven(untouched, newcomer.address);
 }
 
-function ofStrangers(
+function ofUnproven(
   unproven: readonly UntouchedMachine[],
   newcomer: Newcomer,
   atMs: number,
@@ -66,7 +66,7 @@ function ofStrangers(
   return admission.kind === 'admitted' ? admission.evicted : undefined;
 }
 
-/** @param proven those heard longest ago first */
+/** @param proven the one heard longest ago first */
 function ofProven(proven: readonly UntouchedMachine[], address: Ipv4 | undefined): UntouchedMachine | undefined {
   const networks = Map.groupBy(proven, (machine) => networkKey(machine.address));
   const own = networks.get(networkKey(address)) ?? [];

@@ -1,12 +1,12 @@
-// Which known machine does a report come from? Every machine that shares a hardware address or a value with it is weighed.
+// Finds the known machine of a report. Every machine with a hardware address or a value in common with it is weighed.
 //
-//   ruled out, or below SUSPECT_SCORE ─────────────────────► another machine
-//   below SAME_SCORE, or one value and no address in common ─► perhaps: a person is asked (`suspects`)
-//   else ──────────────────────────────────────────────────► the machine; of several the one with the boot address, the others are
-//                                                            told of (`rivals`)
+//   ruled out, or below SUSPECT_SCORE ───────────────────────► another machine
+//   below SAME_SCORE, or one value and no address in common ─► possibly the machine; a person decides (`suspects`)
+//   otherwise ───────────────────────────────────────────────► the machine; of several, the one with the boot address, and the others
+//                                                              are reported (`rivals`)
 //
-// 1. A machine is never merged with another by what both merely happen to show: see `evidence.ts`.
-// 2. The same report finds the same machine, whatever the order of its interfaces behind the first.
+// 1. Coincidental values never merge machines: see `evidence.ts`.
+// 2. The same report finds the same machine, whatever the order of its interfaces after the first.
 
 import type { MacAddress } from '../../net/address.ts';
 import type { Machine } from '../records/machine.ts';
@@ -22,30 +22,30 @@ import {
 } from './evidence.ts';
 import { claimsOnly, firmMacs, isSwapped } from './interface-source.ts';
 
-/** A known machine, held against a report. */
+/** A known machine compared with a report. */
 export interface Candidate {
   readonly machine: Machine;
   readonly weighing: Weighing;
-  /** It has the interface by which the report's machine booted, and it is another machine. */
+  /** True if it has the interface from which the report's machine booted, but is another machine. */
   readonly isClaim: boolean;
 }
 
 export interface Recognition {
-  /** The machine that it is; undefined: none that is known. */
+  /** The report's machine; `undefined` if it is unknown. */
   readonly known: Candidate | undefined;
-  /** Others that it could be as well. */
+  /** Other machines that match as well. */
   readonly rivals: readonly Candidate[];
-  /** Machines that share something with it, but not enough. */
+  /** Machines with something in common, but not enough for a match. */
   readonly suspects: readonly Candidate[];
-  /** Machines with something in common that are other machines all the same; those that merely claim its boot interface too. */
+  /** Machines with something in common that are different machines, including those that merely claim its boot interface. */
   readonly others: readonly Candidate[];
 }
 
-/** What a machine of the records shows. */
+/** The evidence of a stored machine. */
 export const machineEvidence = (machine: Machine): Evidence =>
   evidenceOf({ ...machine, macs: machine.interfaces.map((nic) => nic.mac), facts: machine.facts });
 
-/** Finds the machine of a report among those that have something in common with it. */
+/** Finds the machine of a report among those with something in common. */
 export function recognise(
   weighed: WeighedReport,
   knowledge: {
@@ -55,7 +55,7 @@ export function recognise(
   },
 ): Recognition {
   const { evidence, vouched } = weighed;
-  // An adapter that is carried about says little of the machine that it is plugged into now.
+  // A portable adapter says little about the machine it is plugged into now.
   const boot = evidence.macs.slice(0, 1).find((mac) => !evidence.portable.has(mac));
   const shared = new Map<string, boolean>();
   const isShared = (key: string): boolean => {
@@ -68,7 +68,7 @@ export function recognise(
     const weighing = weigh(evidence, machineEvidence(machine), isShared);
     return { machine, weighing, isClaim: claimsOnly({ machine, weighing }, weighed) };
   });
-  // Whose boot a rack vouched for is not joined by what everybody hears, or guesses.
+  // Values that any host can see or guess do not match a machine whose interfaces are firm.
   const isWeak = ({ machine, weighing }: Candidate): boolean =>
     vouched !== undefined && weighing.macs.length === 0 && firmMacs(machine).length > 0 && !isSwapped(weighing);
   const isSame = (candidate: Candidate): boolean =>
@@ -91,16 +91,16 @@ export function recognise(
   };
 }
 
-/** An address, or two values that agree: of one value alone nobody knows how many machines were made with it. */
+/** One common address or two common values; a single value may be on any number of machines. */
 const isProven = ({ macs, same }: Weighing): boolean => macs.length > 0 || same.length > 1;
 
-/** The one with the boot address first, then the one of which more speaks, then the one that was known first. */
+/** Sorts the machine with the boot address first, then by score, then by age. */
 function compare(a: Candidate, b: Candidate, boot: MacAddress | undefined): number {
   const boots = ({ machine }: Candidate): number => (machine.interfaces.some((nic) => nic.mac === boot) ? 1 : 0);
   return boots(b) - boots(a) || b.weighing.score - a.weighing.score || a.machine.id - b.machine.id;
 }
 
-/** The values that a report and another machine show alike, as a store remembers them. */
+/** The store's keys of the values that a report and a machine have in common. */
 export function keysInCommon(evidence: Evidence, machine: Machine): readonly string[] {
   const theirs = new Set(identityKeys(machineEvidence(machine)));
   return identityKeys(evidence).filter((key) => theirs.has(key));

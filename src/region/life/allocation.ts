@@ -1,26 +1,26 @@
-// Which machine somebody wants: the conditions of an allocation, and whether a machine meets them. Pure.
+// The constraints of an allocation, and whether a machine meets them. Pure.
 //
 // Source: the parameters of MAAS's `machines/?op=allocate` and `nodes/?op=acquire`.
 
 import type { Machine } from '../records/machine.ts';
 import { machineFqdn } from '../records/machine.ts';
 
-/** All conditions that are given must hold. */
+/** The constraints of one allocation; all given ones must hold. */
 export interface Constraints {
-  /** Hostname, or with its domain. */
+  /** Hostname, with or without its domain. */
   readonly name?: string | undefined;
   readonly systemId?: string | undefined;
   /** `amd64`, or `amd64/generic`. */
   readonly architecture?: string | undefined;
-  /** At least so many processors. */
+  /** Minimum number of processors. */
   readonly cpuCount?: number | undefined;
-  /** At least so much memory, in MiB. */
+  /** Minimum memory in MiB. */
   readonly memoryMib?: number | undefined;
   readonly tags?: readonly string[] | undefined;
   readonly notTags?: readonly string[] | undefined;
-  /** For each a disk of its own of at least so many bytes. */
+  /** Minimum size of one disk each. */
   readonly diskBytes?: readonly number[] | undefined;
-  /** There is one zone and one pool, `default`. */
+  /** The only zone, and the only pool, is `default`. */
   readonly zone?: string | undefined;
   readonly pool?: string | undefined;
   readonly notZones?: readonly string[] | undefined;
@@ -29,7 +29,7 @@ export interface Constraints {
 
 const THE_PLACE = 'default';
 
-/** True for a machine that meets all conditions. */
+/** True if the machine meets all constraints. */
 export function meets(machine: Machine, wanted: Constraints): boolean {
   const tags = new Set(machine.tags.map(({ name }) => name));
   const name = wanted.name?.toLowerCase();
@@ -56,7 +56,7 @@ function isOfArchitecture(machine: Machine, wanted: string | undefined): boolean
   );
 }
 
-/** The largest wish takes the largest disk, and so on. */
+/** Compares the largest requested size with the largest disk, and so on. */
 function hasDisks(machine: Machine, wanted: readonly number[]): boolean {
   const descending = (a: number, b: number): number => b - a;
   const disks = (machine.facts?.disks ?? []).map(({ bytes }) => bytes).sort(descending);
@@ -66,7 +66,7 @@ function hasDisks(machine: Machine, wanted: readonly number[]): boolean {
 const isDefault = (wanted: string | undefined, others: readonly string[] | undefined): boolean =>
   (wanted === undefined || wanted === '' || wanted === THE_PLACE) && !(others ?? []).includes(THE_PLACE);
 
-/** Which disk of a machine is for which label of `storage`: the place of the disk in its report, by label. The text was checked. */
+/** The index, in the machine's facts, of the disk for each label of a valid `storage` text. */
 export function matchStorage(machine: Machine, text: string): ReadonlyMap<string, number> {
   const wishes = text.split(',').flatMap((part) => {
     const [, label, size] = /^(?:([A-Za-z0-9_-]+):)?([\d.]+)$/.exec(part.trim()) ?? [];
@@ -83,7 +83,10 @@ export function matchStorage(machine: Machine, text: string): ReadonlyMap<string
   return matched;
 }
 
-/** The sizes of `storage`, as MAAS's clients write it: `root:50(ssd),100`; in GB. Undefined: it is not of that form, or names tags. */
+/**
+ * The sizes in bytes from a `storage` text such as `root:50,100`, which MAAS's clients write in GB. `undefined` if it is malformed or has
+ * tags.
+ */
 export function parseStorage(text: string): readonly number[] | undefined {
   const sizes: number[] = [];
   for (const part of text.split(',').filter((one) => one.trim() !== '')) {

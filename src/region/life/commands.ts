@@ -1,27 +1,27 @@
-// What people say to a machine, and what becomes of it: one table of commands, each with the states from which it leads somewhere.
+// The commands that people give to machines: one table of commands, the states in which each is possible, and the states to which it leads.
 //
-// Sources: the operations of MAAS's API, and from which states it takes them.
+// Sources: the operations of MAAS's API, and the states in which it allows them.
 //
 //   command          from                                              to
-//   accept           New                                               Commissioning, or Ready without it
+//   accept           New                                               Commissioning, or Ready if that is skipped
 //   commission       New, Ready, Broken, Missing, failures before use  Commissioning
 //   allocate         Ready                                             Allocated
 //   deploy           Ready, Allocated, Failed deployment               Deploying
-//   release          whatever somebody holds, failed releases          Disk erasing, Releasing or Ready
-//   abort            Commissioning, Deploying, Disk erasing, Testing   where it was before, off; of Failed testing: New
-//   mark-broken      nearly everything                                 Broken
+//   release          states with an owner, failed releases             Disk erasing, Releasing or Ready
+//   abort            Commissioning, Deploying, Disk erasing, Testing   the state before, powered off; of Failed testing: New
+//   mark-broken      nearly every state                                Broken
 //   mark-fixed       Broken                                            Ready, or Deployed as before
-//   mark-missing     nearly everything                                 Missing
-//   rescue           whatever rests                                    Entering rescue mode
-//   exit-rescue      all of rescue                                     where it was before
-//   retire           what nobody holds                                 Retired
+//   mark-missing     nearly every state                                Missing
+//   rescue           states without work in progress                   Entering rescue mode
+//   exit-rescue      every state of a rescue                           the state before
+//   retire           states without an owner                           Retired
 //   reinstate        Retired, Missing                                  New
 //   override-failed  Failed testing                                    Ready, or Deployed as before
-//   test             what rests and is not in use                      Testing
+//   test             idle states, not in use                           Testing
 //
-// 1. A command that leads nowhere from a state is refused with the commands that do.
-// 2. Each step of its way is one of the table of states.
-// 3. A command changes the records only; the machine's power follows them.
+// 1. A command that is impossible in a state is refused, and the refusal lists the possible ones.
+// 2. Every step of a command's path is in the table of states (`lifecycle.ts`).
+// 3. A command changes only records; the machine's power follows them.
 
 import type { Clock } from '../../clock.ts';
 import { checkTransition, type MachineStatus, STATUSES, statusRow } from '../records/lifecycle.ts';
@@ -51,19 +51,19 @@ export const COMMAND_NAMES = [
 ] as const;
 export type CommandName = (typeof COMMAND_NAMES)[number];
 
-/** The command as people give it: `rackboot machines fixed`. */
+/** The command's name on the command line: `rackboot machines fixed`. */
 export const commandWord = (name: CommandName): string => name.replace(/^mark-/, '');
 
-/** A command with what it takes. */
+/** A command with its options. */
 export interface MachineCommand {
   readonly name: CommandName;
-  /** `accept`: without commissioning, for a machine that cannot be measured. */
+  /** `accept`: skip commissioning, for a machine that cannot be measured. */
   readonly skipsCommissioning?: boolean | undefined;
-  /** `release`: what is erased before. */
+  /** `release`: what to erase first. */
   readonly erase?: EraseMode | undefined;
-  /** `commission`, `test`: the operators' scripts that are run; undefined: all of that kind. */
+  /** `commission`, `test`: the operators' scripts to run; `undefined`: all of that kind. */
   readonly scripts?: readonly string[] | undefined;
-  /** `deploy`: what is done, and of which system. */
+  /** `deploy`: the system, and how to deploy it. */
   readonly deployment?: Deployment | undefined;
 }
 
@@ -72,28 +72,28 @@ export interface Deployment {
   readonly release: string;
   readonly deployBy: NonNullable<MachineWork['deployBy']>;
   readonly disk?: string | undefined;
-  /** What the system runs at its first start. */
+  /** The user data that the system runs at its first start. */
   readonly userData?: Uint8Array | undefined;
 }
 
-/** Who gives a command. */
+/** The person who gives a command. */
 export interface Actor {
   readonly username: string;
   readonly isAdmin: boolean;
-  /** Why, as they say; empty: they do not. */
+  /** Their reason; may be empty. */
   readonly comment: string;
 }
 
-/** What else the decision takes. */
+/** The circumstances of a command. */
 export interface CommandTerms {
   readonly atMs: number;
   readonly clock: Clock;
   readonly by: Actor;
-  /** The machine's power can be switched by us. */
+  /** True if Rackboot can switch the machine's power. */
   readonly switches: boolean;
 }
 
-/** Why a command is not done. */
+/** Why a command is refused. */
 export interface CommandRefusal {
   readonly reason:
     | 'transition-not-allowed'
@@ -111,11 +111,11 @@ export interface CommandRefusal {
   readonly text: string;
 }
 
-/** What a step back leads to is the machine's own matter. */
+/** Leads back to the machine's earlier state, which `beforeOf` finds. */
 const BEFORE = 'before';
 type Target = MachineStatus | typeof BEFORE;
 
-/** Where each command leads from a state. `release` is here without erasure. */
+/** The state to which each command leads, by the current state. `release` is listed without erasure. */
 const TARGETS: Readonly<Record<CommandName, Readonly<Partial<Record<MachineStatus, Target>>>>> = {
   accept: { new: 'commissioning' },
   commission: from('commissioning', 'new', 'failed-commissioning', 'ready', 'broken', 'missing', 'failed-testing'),
@@ -137,7 +137,7 @@ const TARGETS: Readonly<Record<CommandName, Readonly<Partial<Record<MachineStatu
       'failed-entering-rescue-mode',
       'failed-exiting-rescue-mode',
     ),
-    // Nothing of it is here to be switched off.
+    // The machine is not here to be switched off.
     missing: 'ready',
   },
   abort: {
@@ -179,7 +179,7 @@ const TARGETS: Readonly<Record<CommandName, Readonly<Partial<Record<MachineStatu
   ),
 };
 
-/** From every state that the table of states lets become this one. */
+/** From every state with a transition to this one. */
 function whereverLeadsTo(to: MachineStatus): Readonly<Partial<Record<MachineStatus, Target>>> {
   return from(to, ...STATUSES.filter((row) => row.next.includes(to)).map((row) => row.status));
 }
@@ -191,9 +191,9 @@ function from(
   return Object.fromEntries(states.map((state) => [state, to]));
 }
 
-/** Commands that any user may give to a machine that nobody holds. */
+/** Commands that any user may give to a machine without an owner. */
 const OPEN: ReadonlySet<CommandName> = new Set(['allocate', 'deploy']);
-/** Commands that the owner of a machine may give; the others are an administrator's. */
+/** Commands that a machine's owner may give; the others are for administrators. */
 const OWNERS: ReadonlySet<CommandName> = new Set([
   'deploy',
   'release',
@@ -204,22 +204,22 @@ const OWNERS: ReadonlySet<CommandName> = new Set([
   'test',
 ]);
 
-/** The commands that lead somewhere from a state. */
+/** The commands that are possible in a state. */
 export const commandsFrom = (status: MachineStatus): readonly CommandName[] =>
   COMMAND_NAMES.filter((name) => TARGETS[name][status] !== undefined);
 
-/** True when this person may give the command to this machine; whether it leads anywhere, `commandsFrom` says. */
+/** True if this person may give the command to this machine; `commandsFrom` says whether its state allows it. */
 export const mayCommand = (machine: Machine, name: CommandName, by: Actor): boolean =>
   refuseActor(machine, name, by) === undefined;
 
-/** What a command makes of a machine, or why not. */
+/** The change that a command makes to a machine, or its refusal. */
 export function decideCommand(
   machine: Machine,
   given: MachineCommand,
   terms: CommandTerms,
 ): Change | { readonly kind: 'refuse'; readonly refusal: CommandRefusal } {
   const { by, atMs } = terms;
-  const command = ownOf(given);
+  const command = ownOptionsOf(given);
   const refusal = refuseActor(machine, command.name, by) ?? refuseLocked(machine) ?? refusePath(machine, command);
   if (refusal !== undefined) return { kind: 'refuse', refusal };
   const path = pathOf(machine, command, terms.switches, atMs);
@@ -234,8 +234,8 @@ export function decideCommand(
   });
   const why = by.comment === '' ? '' : `: ${by.comment}`;
   const audit: NewMachineEvent = { type: 'NODE', description: `${command.name}${why}`, atMs, username: by.username };
-  const begun = isHeldBy(machine, command, by) ? { owner: by.username } : {};
-  // What is still to be switched off stays so, when nothing else is asked.
+  const begun = takesOwnership(machine, command, by) ? { owner: by.username } : {};
+  // A pending power-off stays unless the command needs another power task.
   const leaves = last === 'exiting-rescue-mode' && isRescueHeard(machine, atMs);
   const endsWork = command.name === 'abort' && last !== 'exiting-rescue-mode';
   const ended = endsWork && terms.switches ? 'off' : undefined;
@@ -248,13 +248,13 @@ export function decideCommand(
     ...change,
     fields: { ...change.fields, ...begun, ...systemOf(command), ...power, ...soon },
     events: [audit, ...change.events],
-    // What an earlier deployment was to run is not run by this one.
+    // A deployment without user data drops that of an earlier one.
     ...(command.name === 'deploy' ? { userData: command.deployment?.userData ?? null } : {}),
   };
 }
 
-/** The command with what is its own: nothing is deployed or erased by another one. */
-function ownOf({ name, skipsCommissioning, erase, deployment, scripts }: MachineCommand): MachineCommand {
+/** The command without options of other commands, so that only `deploy` deploys and only `release` erases. */
+function ownOptionsOf({ name, skipsCommissioning, erase, deployment, scripts }: MachineCommand): MachineCommand {
   if (name === 'commission' || name === 'test') return { name, scripts };
   if (name === 'deploy') return { name, deployment };
   if (name === 'release') return { name, erase };
@@ -265,13 +265,17 @@ function refuseActor(machine: Machine, name: CommandName, by: Actor): CommandRef
   if (by.isAdmin) return undefined;
   const isFree = machine.owner === undefined && OPEN.has(name);
   if (isFree || (OWNERS.has(name) && machine.owner === by.username)) return undefined;
-  const whose = machine.owner === undefined ? "is nobody's" : `belongs to ${machine.owner}`;
-  return { reason: 'not-owner', text: `${machine.hostname} ${whose}: ${commandWord(name)} is for an administrator.` };
+  const whose = machine.owner === undefined ? 'has no owner' : `belongs to ${machine.owner}`;
+  const text = `${machine.hostname} ${whose}: only an administrator may use ${commandWord(name)}.`;
+  return { reason: 'not-owner', text };
 }
 
 function refuseLocked({ hostname, systemId, isLocked }: Machine): CommandRefusal | undefined {
   if (isLocked !== true) return undefined;
-  return { reason: 'machine-locked', text: `${hostname} is locked: rackboot machines unlock ${systemId} first.` };
+  return {
+    reason: 'machine-locked',
+    text: `${hostname} is locked: run \`rackboot machines unlock ${systemId}\` first.`,
+  };
 }
 
 function refusePath(machine: Machine, command: MachineCommand): CommandRefusal | undefined {
@@ -279,7 +283,7 @@ function refusePath(machine: Machine, command: MachineCommand): CommandRefusal |
   if (TARGETS[command.name][status] === undefined) {
     const possible = commandsFrom(status).map(commandWord).join(', ');
     const state = `${machine.hostname} is in the state ${statusRow(status).name}`;
-    const text = `${state}, in which ${commandWord(command.name)} is not possible; possible: ${possible || 'nothing'}.`;
+    const text = `${state}: ${commandWord(command.name)} is not possible. Possible: ${possible || 'nothing'}.`;
     return { reason: 'transition-not-allowed', text };
   }
   let at = status;
@@ -291,12 +295,12 @@ function refusePath(machine: Machine, command: MachineCommand): CommandRefusal |
   return undefined;
 }
 
-/** The states that a machine goes through at once; in the last of them it stays. */
+/** The states that a command passes through at once; the machine stays in the last. */
 function pathOf(machine: Machine, command: MachineCommand, switches: boolean, atMs: number): readonly MachineStatus[] {
   const { status } = machine;
   const target = TARGETS[command.name][status];
   if (target === undefined) return [];
-  // Somebody is waited for who switches it, or the machine itself.
+  // Wait only if a driver can switch the machine or it still reports.
   const leaveRescue = (): readonly MachineStatus[] =>
     switches || isRescueHeard(machine, atMs)
       ? ['exiting-rescue-mode']
@@ -309,7 +313,7 @@ function pathOf(machine: Machine, command: MachineCommand, switches: boolean, at
     case 'release':
       if (status === 'missing' && command.erase === undefined) return ['ready'];
       if (command.erase !== undefined) return ['disk-erasing'];
-      // Nothing ran, or nobody can be waited for who switches it off.
+      // Nothing is running, or no driver can switch it off.
       return switches && status !== 'allocated' && status !== 'reserved' ? ['releasing'] : ['releasing', 'ready'];
     case 'exit-rescue':
       return leaveRescue();
@@ -321,10 +325,10 @@ function pathOf(machine: Machine, command: MachineCommand, switches: boolean, at
   }
 }
 
-/** Where a machine is after its rescue; of one that came from nowhere a person must look. */
+/** The state after a rescue; Broken if the state before is unknown, so that a person checks it. */
 export const restingStatus = (machine: Machine): MachineStatus => machine.restingStatus ?? 'broken';
 
-/** What a command goes back to. */
+/** The state to which a command returns. */
 function beforeOf(machine: Machine): MachineStatus {
   const resting = machine.restingStatus ?? machine.work?.before;
   if (machine.status === 'commissioning') return beforeCommissioning(machine);
@@ -332,7 +336,7 @@ function beforeOf(machine: Machine): MachineStatus {
   return resting === 'deployed' ? 'deployed' : 'ready';
 }
 
-/** The state that was left for a commissioning, where the table of states leads back to it; else New. */
+/** The state before commissioning if the table of states allows returning to it; otherwise New. */
 function beforeCommissioning({ work }: Machine): MachineStatus {
   const before = work?.before ?? 'new';
   return checkTransition('commissioning', before) === undefined ? before : 'new';
@@ -347,7 +351,7 @@ function workOf(
   if (row.failed === undefined) return undefined;
   const { deployment, erase, scripts } = command;
   return {
-    // A machine that leaves its rescue runs.
+    // A machine leaving its rescue is already running.
     waitsForBoot: !switches && to !== 'exiting-rescue-mode',
     ...(command.name === 'rescue' ? { askedBy: by.username } : {}),
     ...(deployment === undefined ? {} : { deployBy: deployment.deployBy, disk: deployment.disk }),
@@ -356,14 +360,14 @@ function workOf(
   };
 }
 
-/** A command by which somebody comes to hold a machine. */
-const isHeldBy = (machine: Machine, { name }: MachineCommand, by: Actor): boolean =>
+/** True if the command makes this person the machine's owner. */
+const takesOwnership = (machine: Machine, { name }: MachineCommand, by: Actor): boolean =>
   name === 'allocate' || (name === 'deploy' && machine.owner === undefined && by.username !== '');
 
 const systemOf = ({ deployment }: MachineCommand): Partial<Machine> =>
   deployment === undefined ? {} : { osystem: deployment.osystem, release: deployment.release };
 
-/** States in which a machine is off. */
+/** States in which a machine must be off. */
 const OFF: ReadonlySet<MachineStatus> = new Set([
   'ready',
   'new',
@@ -373,21 +377,21 @@ const OFF: ReadonlySet<MachineStatus> = new Set([
   'failed-disk-erasing',
 ]);
 
-/** What the new state asks of the machine's power. */
+/** The power task that the new state needs. */
 function powerTaskOf(machine: Machine, to: MachineStatus, switches: boolean): PowerTask | undefined {
   if (!switches) return undefined;
   if (statusRow(to).failed !== undefined && to !== 'releasing' && to !== 'exiting-rescue-mode') return 'cycle';
   if (to === 'exiting-rescue-mode') return machine.restingStatus === 'deployed' ? 'cycle' : 'off';
-  // Of what was not at work nothing runs that is to be ended.
+  // A machine from Ready or New is already off.
   return OFF.has(to) && statusRow(machine.status).number !== statusRow('ready').number && machine.status !== 'new'
     ? 'off'
     : undefined;
 }
 
-/** What a person should know who reads the machine's state. */
+/** A remark on the machine's state for people. */
 function textOf(machine: Machine, { name, erase }: MachineCommand, switches: boolean): string | undefined {
   const isRunning = machine.status === 'deployed' || machine.status === 'rescue-mode';
   if (switches || !isRunning) return undefined;
-  if (name === 'release' && erase === undefined) return 'nobody but a person can switch it off: it may still run';
+  if (name === 'release' && erase === undefined) return 'it may still be running: switch it off by hand';
   return undefined;
 }

@@ -1,46 +1,46 @@
-// What may be put onto a machine's disk: the port to the store of images.
+// The images that can be deployed: the port to the image store.
 //
-// 1. The region knows where an image is and what it must be; it never opens one.
+// 1. The region knows an image's path and digest; it never opens one.
 
 import type { RackImage } from '../records/rack.ts';
 
-/** An image as a machine is told of it. */
+/** An image as described to a machine. */
 export interface DeployableImage {
   readonly os: string;
   readonly release: string;
-  /** Where the boot listener has it, with a leading `/`. */
+  /** Its path on the boot listener, with a leading `/`. */
   readonly path: string;
-  /** Of the bytes as they are served; hexadecimal. */
+  /** Digest of the served bytes, hexadecimal. */
   readonly sha256: string;
-  /** As served. */
+  /** Served size. */
   readonly bytes: number;
   /** `raw`, `raw.zst`. */
   readonly format: string;
-  /** What it fills of a disk; undefined: not known. */
+  /** Size on the disk; undefined: unknown. */
   readonly diskBytes?: number | undefined;
 }
 
-/** An image as people choose it. */
+/** An image in the list from which people choose. */
 export interface ListedImage {
   readonly os: string;
   readonly release: string;
   readonly architecture: string;
   readonly subarchitecture: string;
   readonly label: string;
-  /** Grows with each newer image of the same name. */
+  /** Increases with each newer image of the same name. */
   readonly serial: string;
   /** For people; empty: none. */
   readonly title: string;
-  /** As it is kept. */
+  /** Stored size. */
   readonly bytes: number;
-  /** What it fills of a disk; undefined: not known. */
+  /** Size on the disk; undefined: unknown. */
   readonly diskBytes?: number | undefined;
 }
 
-/** Lists what can be deployed, by name, of one name the newest first. */
+/** Lists the deployable images by name, and the newest first within a name. */
 export type ListImages = () => readonly ListedImage[];
 
-/** What is to be deployed. */
+/** The description of a wanted image. */
 export interface ImageWish {
   readonly os: string;
   readonly release: string;
@@ -50,12 +50,12 @@ export interface ImageWish {
 }
 
 /**
- * Finds the image for a wish; undefined: there is none.
- * @param told what the racks have that boot the machine; undefined: what this host has
+ * Finds the image for a wish; undefined: none.
+ * @param available the images of the racks that boot the machine; `undefined`: those of this host
  */
-export type FindImage = (wish: ImageWish, told?: readonly RackImage[]) => DeployableImage | undefined;
+export type FindImage = (wish: ImageWish, available?: readonly RackImage[]) => DeployableImage | undefined;
 
-/** What a person calls a system: `debian/trixie`, `trixie`, or its two parts apart. */
+/** Parses a system's name: `debian/trixie`, `trixie`, or its two parts separately. `undefined` if it is malformed. */
 export function parseSystem(
   osystem: string | undefined,
   series: string | undefined,

@@ -1,36 +1,37 @@
-// What became of a machine since its disk was written, read in its log: whether its system is up, and how often it was told to start its
-// disk and came back to the network instead. Pure.
+// Reads a machine's log since its disk was written: whether its system is up, and how often it was told to boot its disk but came back to
+// the network. Pure.
 //
-//   written ── asks the network, is told to start its disk ──┬── takes its address without a loader to load: its system is up
-//                              ▲                             └── asks the network again: its disk did not start
-//                              └──────────────────────────────────────┘  DISK_STARTS_MAX times
+//   written ── boots from the network, is told to boot its disk ──┬── gets its address without a loader: its system is up
+//                              ▲                                  └── boots from the network again: its disk did not start
+//                              └───────────────────────────────────────────┘  DISK_STARTS_MAX times
 //
-// 1. What happened before the disk was written says nothing of it.
-// 2. Firmware asks for an address with a loader to load; a system asks without.
-// 3. A start of the environment, by a rack that did not know yet, counts as one of the disk that came to nothing.
-// 4. What a rack told at the moment in which the region ended may be lost, and a system that keeps its address is not offered it again:
-//    who still keeps it RESTARTED_MS after the disk was written, with nothing heard in between, is the system too.
+// 1. Events before the disk was written do not count.
+// 2. Firmware requests an address and a loader; a running system requests only an address.
+// 3. A boot of the environment, from a rack without the new desired state, counts as a failed boot of the disk.
+// 4. Reports may be lost when the region stops, and a system that renews its address gets no new offer. So an address renewed
+//    RESTARTED_MS after the disk was written, with no events in between, also shows that the system is up.
 
 import type { MachineEvent } from '../records/machine-event.ts';
 import { isBootOffer, isDiskStart, isEnvironmentStart } from '../records/rack-words.ts';
 
-/** How often a machine may be told to start its disk before its system is seen; once more, and its disk does not start. */
+/** How often a machine may be told to boot its disk before its system is seen; one more, and the disk counts as not starting. */
 export const DISK_STARTS_MAX = 4;
-/** A loader that asks twice within this time has started once. */
+/** Requests of a loader within this time belong to one boot. */
 const START_APART_MS = 10_000;
-/** Who has written the disk restarts at once; an installer tidies up for a minute or two before. */
+/** Ample for the restart after the disk was written; an installer cleans up for a minute or two first. */
 const RESTARTED_MS = 10 * 60_000;
 
 export interface DiskStarts {
-  /** The newest address was taken by its system, as far as the log tells. */
+  /** True if, according to the log, its system took the newest address. */
   readonly isUp: boolean;
-  /** How often it was told to start its disk. */
+  /** How often it was told to boot its disk. */
   readonly starts: number;
 }
 
 /**
- * @param events of one machine, the newest first
- * @param nowMs wall time at which its address was taken or kept
+ * Reads the log.
+ * @param events one machine's events, the newest first
+ * @param nowMs wall time at which its address was taken or renewed
  */
 export function readDiskStarts(
   events: Iterable<Pick<MachineEvent, 'kind' | 'type' | 'description' | 'atMs'>>,
@@ -45,14 +46,14 @@ export function readDiskStarts(
       break;
     }
     const isStart = isDiskStart(description);
-    // A rack that did not know yet booted the environment, which is sent back and takes an address as a system does.
+    // Booted by a rack without the new desired state. The environment takes an address as a system does.
     const isEnvironment = isEnvironmentStart(description);
     if ((isStart || isEnvironment) && laterMs - atMs >= START_APART_MS) {
       starts += 1;
       laterMs = atMs;
     }
     if (isEnvironment) isUp ??= false;
-    // Told to start its disk, and no firmware has asked since: whoever keeps or takes the address now is the system.
+    // Told to boot its disk, and no firmware request since: the system holds the address now.
     if (isStart || type === 'NODE_PXE_REQUEST') isUp ??= true;
     if (kind === 'dhcp.offer') isUp ??= !isBootOffer(description);
   }

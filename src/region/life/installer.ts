@@ -1,17 +1,17 @@
-// Deploying by a distribution's own installer: which system is meant, and whether there is an installer for it.
+// Deployment by a distribution's own installer: which system it installs, and whether the installer exists.
 //
-// 1. The installers are in the boot trees of the racks. The region sees one of its own host only: what a remote rack has is not known
-//    here, and nothing is refused for it.
-// 2. Whose answers cannot be made, by a mistake in a template or a value that a template cannot hold, is not begun to be installed.
+// 1. Installers are in the racks' boot trees. The region sees only the tree of its own host; it cannot know what a remote rack has, so it
+//    refuses nothing because of that.
+// 2. An installation does not begin if its preseed cannot be rendered, because of a template's mistake or an unquotable value.
 
 import type { Machine } from '../records/machine.ts';
 import type { CommandRefusal, Deployment } from './commands.ts';
 import type { ImageWish } from './deployment.ts';
 
-/** True when the racks can boot the installer of this system; undefined: it is not known here. */
+/** True if the racks can boot this system's installer; undefined: unknown. */
 export type HasInstaller = (wish: ImageWish) => boolean | undefined;
 
-/** Ubuntu's releases by their code names, as far as a person leaves its name away. */
+/** Ubuntu releases that people may name without the distribution. */
 const UBUNTU: ReadonlySet<string> = new Set([
   'trusty',
   'xenial',
@@ -23,10 +23,10 @@ const UBUNTU: ReadonlySet<string> = new Set([
   'questing',
 ]);
 
-/** The distribution of a release whose distribution is not named. */
+/** The distribution of a release named without one. */
 export const distributionOf = (release: string): string => (UBUNTU.has(release) ? 'ubuntu' : 'debian');
 
-/** Why a machine cannot be installed so; undefined: nothing that is known here stands against it. */
+/** Why this installation is impossible; `undefined` if no obstacle is known. */
 export function refuseInstaller(
   machine: Machine,
   { osystem, release }: Pick<Deployment, 'osystem' | 'release'>,
@@ -34,18 +34,18 @@ export function refuseInstaller(
 ): CommandRefusal | undefined {
   const { architecture, subarchitecture } = machine;
   if (release === '') {
-    const text = `say what to install on ${machine.hostname}: debian/bookworm, for example`;
+    const text = `name the system to install on ${machine.hostname}, for example debian/bookworm`;
     return { reason: 'image-missing', text };
   }
   if (hasInstaller?.({ os: osystem, release, architecture, subarchitecture }) !== false) return undefined;
   const place = `${architecture}/${subarchitecture}/${release}/install`;
   const text =
     `there is no installer of ${osystem}/${release} for ${machine.hostname}: the boot tree has no ${place}. ` +
-    '`rackboot images import-installer` puts the one of Debian there.';
+    "`rackboot images import-installer` adds Debian's.";
   return { reason: 'image-missing', text };
 }
 
-/** The machine as its installer would find it. @param username who installs it */
+/** The machine as it would be during the installation. @param username the person who deploys it */
 export const machineInstalled = (
   machine: Machine,
   { osystem, release, deployBy, disk }: Deployment,
@@ -58,13 +58,13 @@ export const machineInstalled = (
   work: { waitsForBoot: false, attempts: 0, before: machine.status, deployBy, disk },
 });
 
-/** Why this machine's installer could not be told its answers; undefined: it can. */
+/** Why this machine's preseed cannot be rendered; `undefined` if it can. */
 export function refuseAnswers(
   machine: Machine,
   installProblem: ((machine: Machine) => string | undefined) | undefined,
 ): CommandRefusal | undefined {
   const problem = installProblem?.(machine);
   if (problem === undefined) return undefined;
-  const text = `${machine.hostname} could not be told how to install itself: ${problem}; \`rackboot preseed render ${machine.systemId}\` tries it again.`;
+  const text = `the preseed of ${machine.hostname} cannot be rendered: ${problem}; \`rackboot preseed render ${machine.systemId}\` tries it again.`;
   return { reason: 'preseed-faulty', text };
 }

@@ -1,42 +1,42 @@
-// What the agent on a machine is to do, as lines of text that a shell can read.
+// The job of the agent on a machine, as lines that a shell can read.
 //
-// 1. One `name=value` a line, the job first; a value is printable ASCII on one line, or it is left out.
-// 2. What is secret, or long, is fetched from an address of its own with the same token.
+// 1. One `name=value` a line, the job first. A value that is not printable ASCII on one line is left out.
+// 2. Secret or long values are fetched from URLs of their own with the same token.
 
 import { formatIpv4 } from '../../net/address.ts';
 import type { Machine } from '../records/machine.ts';
 import type { DeployableImage } from './deployment.ts';
 
-/** The network in which a machine is to live, as far as the region knows it. */
+/** The network of a machine's fixed address, as far as the region knows it. */
 export interface JobNetwork {
   readonly prefix: number;
   readonly router: string;
   readonly dns: string;
 }
 
-/** What the text takes besides the machine. */
+/** The values of a job besides those of the machine. */
 export interface JobTerms {
-  /** Base address as the machine reaches us, `http://10.20.0.1:5248`. */
+  /** The base URL at which the machine reaches the region, `http://10.20.0.1:5248`. */
   readonly origin: string;
   /** The proxy of its system; empty: none. */
   readonly httpProxy: string;
-  /** Undefined: it has none, or it is not there any more. */
+  /** `undefined` if it deploys no image, or the image is gone. */
   readonly image: DeployableImage | undefined;
-  /** Of its fixed address; undefined: it has none. */
+  /** The network of its fixed address; `undefined` without a fixed address. */
   readonly network: JobNetwork | undefined;
   readonly hasUserData: boolean;
-  /** How many scripts its run has; undefined: it has no run. */
+  /** The number of scripts in its run; `undefined` without a run. */
   readonly scripts?: number | undefined;
-  /** A debug login is open: who debugs is let in while the machine works. */
+  /** True while a debug login is open; the machine then accepts logins during its work. */
   readonly isDebugged?: boolean | undefined;
 }
 
-/** A serial number that the agent finds as it has reported it. */
+/** A serial number that the agent finds unchanged on the machine. */
 const PLAIN_SERIAL = /^[A-Za-z0-9._:+-]{1,64}$/;
 
 type Line = readonly [string, string | number | undefined];
 
-/** The job of a machine at work. */
+/** Renders the job of a machine at work. */
 export function renderJob(machine: Machine, terms: JobTerms): string {
   const debug: readonly Line[] = terms.isDebugged === true ? [['debug', 1]] : [];
   return [...linesOf(machine, terms), ...debug]
@@ -58,9 +58,9 @@ function linesOf(machine: Machine, terms: JobTerms): readonly Line[] {
         ['scripts', terms.scripts ?? 0],
       ];
     case 'deploying':
-      // What was to be installed otherwise is not replaced by an image.
+      // An image must not replace a deployment by an installer.
       if (machine.work?.deployBy === 'installer') return [['job', 'none']];
-      // Its disk is written, but its rack did not know yet: it is to start again, not to stay off.
+      // Its disk is written, but its rack did not know that yet: it must reboot, not stay off.
       return machine.netboot ? deployLines(machine, terms, keys) : [['job', 'reboot']];
     case 'disk-erasing':
       return [
@@ -85,8 +85,8 @@ function linesOf(machine: Machine, terms: JobTerms): readonly Line[] {
 }
 
 /**
- * The disk that a person named: by its serial number where it has one of its own, for a kernel may number disks otherwise at each start,
- * and another one would be overwritten. Undefined: the agent chooses, which sees the disks as they are now.
+ * The disk that a person chose, by its serial number if that is unique: a kernel may name disks differently at each boot, and the wrong one
+ * would be overwritten. `undefined`: the agent chooses, because it sees the disks as they are now.
  */
 function diskOf({ work, facts }: Machine): string | undefined {
   const name = work?.disk;

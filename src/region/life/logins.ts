@@ -1,12 +1,12 @@
-// Who may log in to a machine that runs the environment: in rescue mode its owner, or who asked for the rescue of a machine that nobody
-// owns; in a debug login, opened for a while, who opened it.
+// Logins to a machine that runs the environment. In rescue mode its owner may log in, or, without an owner, the person who requested the
+// rescue. A debug login admits the person who opened it, for a limited time.
 //
-//   opened by a person ─► debug login ─► machine at work lets them in ─► closed by a person, or its time is up
+//   opened by a person ─► debug login ─► machine at work lets them in ─► closed by a person, or expired
 //
-// 1. A debug login has an end, at most DEBUG_SECONDS_MAX away, in the store: a restart changes nothing.
-// 2. Who has lost the right to open it (no administrator any more, not the owner any more) is let in no more.
-// 3. That it was opened or closed, by whom and for how long, is in the log of the machine.
-// 4. Public keys only; what logs in is never a password.
+// 1. A debug login expires after at most DEBUG_SECONDS_MAX. It is in the store, so a restart changes nothing.
+// 2. A person who loses the right to open it (as administrator or owner) can no longer log in.
+// 3. The machine's log records who opened or closed it, and for how long.
+// 4. Logins use public keys only, never passwords.
 
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
@@ -20,75 +20,75 @@ import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { RegionStore } from '../records/store.ts';
 import type { Actor } from './commands.ts';
 
-/** A debug login is open for so long, unless another time is given. */
+/** The default duration of a debug login. */
 export const DEBUG_SECONDS = 3600;
 export const DEBUG_SECONDS_MAX = 24 * 3600;
 const HOST_KEY = /^SHA256:[A-Za-z0-9+/]{43}$/;
 
-/** States in which a machine lets in who debugs it, with the failures of their work. */
+/** States whose work, and its failure, a debug login may examine. */
 const DEBUGGED: ReadonlySet<MachineStatus> = new Set(['commissioning', 'testing', 'deploying', 'disk-erasing']);
 const RESCUED: ReadonlySet<MachineStatus> = new Set(['entering-rescue-mode', 'rescue-mode']);
 
-/** What knows of logins. */
+/** The dependencies of this file. */
 export interface LoginParts {
   readonly store: RegionStore;
   readonly clock: Clock;
 }
 
-/** Why nobody may log in. */
+/** Why a login is refused. */
 export interface LoginRefusal {
   readonly reason: 'not-owner' | 'no-ssh-key';
   readonly text: string;
 }
 
-/** How people log in to a machine now, for them to see. */
+/** A login that is possible now, as people see it. */
 export interface LoginDescription {
   readonly kind: 'rescue' | 'debug';
-  /** The line to type; undefined: where the machine is, is not known, or it is simulated. */
+  /** The command to type; `undefined` if the machine's address is unknown or it is simulated. */
   readonly ssh?: string | undefined;
-  /** Nobody can log in: the machine is simulated, on the loopback of its rack's host. */
+  /** True for a simulated machine, on the loopback of its rack's host, to which no login is possible. */
   readonly isSimulated: boolean;
-  /** Fingerprint of the host key that the machine has told; undefined: it has not, and cannot be logged in to yet. */
+  /** The fingerprint of the machine's host key; `undefined` until the machine reports it, which it does before it accepts logins. */
   readonly hostKey?: string | undefined;
-  /** Whose keys log in. */
+  /** The user whose keys are accepted. */
   readonly username: string;
-  /** How many keys that are. */
+  /** The number of those keys. */
   readonly keys: number;
-  /** Of a debug login. */
+  /** Only for a debug login. */
   readonly secondsLeft?: number | undefined;
 }
 
-/** SHA-256 of the token of a boot, in hexadecimal. */
+/** SHA-256 of a boot token, in hexadecimal. */
 export const digestOfToken = (token: string): string => createHash('sha256').update(token).digest('hex');
 
-/** A fingerprint as a machine told it; undefined: it is none. */
+/** A fingerprint that a machine reported; `undefined` if it is malformed. */
 export const parseHostKey = (text: string | undefined): string | undefined =>
   text !== undefined && HOST_KEY.test(text) ? text : undefined;
 
-/** Whose keys log in to a machine in rescue mode. */
+/** The user whose keys a machine in rescue mode accepts. */
 export const rescuerOf = (machine: Machine): string => machine.owner ?? machine.work?.askedBy ?? '';
 
-/** The keys of a user as a file for `authorized_keys`. */
+/** A user's keys as the lines of `authorized_keys`. */
 export const keyLines = ({ store }: Pick<LoginParts, 'store'>, username: string): string =>
   store.life
     .listSshKeys(username)
     .map(({ key }) => `${key}\n`)
     .join('');
 
-/** A refusal when this person has no key to log in with. */
+/** The refusal for a person without an SSH key. */
 export function refuseWithoutKey(store: RegionStore, username: string, machine: Machine): LoginRefusal | undefined {
   if (store.life.listSshKeys(username).length > 0) return undefined;
   const text =
-    `${username} has no SSH key, and nobody could log in to ${machine.hostname}: add one with ` +
+    `${username} has no SSH key to log in to ${machine.hostname} with: add one with ` +
     `\`rackboot sshkeys add FILE --username ${username}\`, or in the API under account/prefs/sshkeys/.`;
   return { reason: 'no-ssh-key', text };
 }
 
-/** True when this person may open and close a debug login to the machine. */
+/** True if this person may open and close a debug login to the machine. */
 export const mayDebug = (machine: Machine, by: Pick<Actor, 'username' | 'isAdmin'>): boolean =>
   by.isAdmin || machine.owner === by.username;
 
-/** Lets a person log in to a machine at work, for a while. @param seconds 1 to DEBUG_SECONDS_MAX */
+/** Opens a debug login to a machine at work. @param seconds 1 to DEBUG_SECONDS_MAX */
 export function openDebugLogin(
   { store, clock }: LoginParts,
   machine: Machine,
@@ -96,8 +96,9 @@ export function openDebugLogin(
   seconds: number,
 ): LoginRefusal | undefined {
   if (!mayDebug(machine, by)) {
-    const whose = machine.owner === undefined ? "is nobody's" : `belongs to ${machine.owner}`;
-    return { reason: 'not-owner', text: `${machine.hostname} ${whose}: a debug login is for an administrator.` };
+    const whose = machine.owner === undefined ? 'has no owner' : `belongs to ${machine.owner}`;
+    const text = `${machine.hostname} ${whose}: only an administrator may open a debug login.`;
+    return { reason: 'not-owner', text };
   }
   const refusal = refuseWithoutKey(store, by.username, machine);
   if (refusal !== undefined) return refusal;
@@ -110,10 +111,13 @@ export function openDebugLogin(
   return undefined;
 }
 
-/** Ends a debug login at once; a machine that stayed on for it powers off. */
+/** Closes a debug login; a machine that stayed on for it powers off. */
 export function closeDebugLogin({ store, clock }: LoginParts, machine: Machine, by: Actor): LoginRefusal | undefined {
   if (!mayDebug(machine, by)) {
-    return { reason: 'not-owner', text: `A debug login to ${machine.hostname} is closed by who may open one.` };
+    return {
+      reason: 'not-owner',
+      text: `Only the owner of ${machine.hostname} and administrators may close its debug login.`,
+    };
   }
   store.logins.closeDebug(machine.systemId, eventOf('debug login closed', clock.wallTimeMs(), by));
   return undefined;
@@ -126,7 +130,7 @@ const eventOf = (description: string, atMs: number, { username }: Actor): NewMac
   username,
 });
 
-/** The debug login of a machine that is open now, and for how many seconds still; undefined: none is. */
+/** The machine's open debug login with the seconds left; undefined: none. */
 export function findDebugLogin(
   { store, clock }: LoginParts,
   machine: Machine,
@@ -137,13 +141,13 @@ export function findDebugLogin(
   const user = store.findUser(username);
   const isAdmin = user === undefined ? username === LOCAL_ADMINISTRATOR : user.isAdmin;
   if (!isAdmin && machine.owner !== username) return undefined;
-  // A clock that went back makes no time longer than it was.
+  // A clock set back must not extend the login.
   const left = Math.min(login.expiresMs - clock.wallTimeMs(), login.expiresMs - login.openedMs);
   const secondsLeft = Math.ceil(left / 1000);
   return secondsLeft > 0 ? { ...login, secondsLeft } : undefined;
 }
 
-/** How people log in to a machine: in rescue mode, or to debug. Both may be. */
+/** The possible logins to a machine: in rescue mode, for debugging, or both. */
 export function describeLogins(parts: LoginParts, machine: Machine): readonly LoginDescription[] {
   const { store } = parts;
   const found: LoginDescription[] = [];
@@ -166,5 +170,5 @@ export function describeLogins(parts: LoginParts, machine: Machine): readonly Lo
   return found;
 }
 
-/** True for a state whose work lets in who debugs it. */
+/** True for a state whose work a debug login may examine. */
 export const isDebugged = (status: MachineStatus): boolean => DEBUGGED.has(status);

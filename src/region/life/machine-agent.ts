@@ -1,12 +1,13 @@
-// The region's side of the agent that works on a machine: which machine asks, what it is to do, what it tells.
+// The region's side of the agent on a machine: identifies the machine, gives it its job, takes its signals.
 //
-//   agent ── token of its boot, at its present address ─► findWorker ─┬─ job        what to do
-//                                                                    ├─ signal     how far it is
+//   agent ── token of its boot, at its current address ─► findWorker ─┬─ job        its work
+//                                                                    ├─ signal     its progress
 //                                                                    └─ keys, user data
 //
-// 1. Only the machine that a rack has booted for this work is answered: it shows the token of its boot, from where it is (`life/boot-token.ts`).
-// 2. A machine is told nothing of another one.
-// 3. The last word of a work that has ended may come again: it is answered as the first time, and changes nothing.
+// 1. Only the machine that a rack has booted for this work gets an answer: it shows its boot token, from its current address
+//    (`identity/boot-token.ts`).
+// 2. A machine learns nothing about another one.
+// 3. A repeat of the final signal of ended work is answered like the first and changes nothing.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Clock } from '../../clock.ts';
@@ -25,14 +26,14 @@ import { MachineScripts } from './machine-scripts.ts';
 import type { Signal } from './signal.ts';
 import { networkOfAddress } from './static-addresses.ts';
 
-/** Machines that one address or interface may name. */
+/** Machines examined for one address or interface. */
 const CANDIDATES_MAX = 16;
-/** How long a signal that changes what a machine boots waits for the racks that boot it. */
+/** How long a signal that changes a machine's boot purpose waits for the racks that boot it. */
 const RACKS_KNOW_MS_MAX = 3000;
-/** Works that ended, whose last word may come again. Machines at work fill it; the oldest is forgotten, and refused if it speaks again. */
+/** Ended works whose final signal may be repeated. Machines at work fill it; the oldest is forgotten, and its repeats are refused. */
 const ENDED_MAX = 512;
 
-/** What is asked of the racks. */
+/** The part of the racks that the agent uses. */
 interface KnownRacks {
   list(): readonly Rack[];
   readonly acknowledgements: Acknowledgements;
@@ -43,10 +44,10 @@ export class MachineAgent {
   readonly #store: RegionStore;
   readonly #clock: Clock;
   readonly #life: MachineLife;
-  /** What runs on machines that are commissioned or tested. */
+  /** The scripts of machines in Commissioning or Testing. */
   readonly scripts: MachineScripts;
   readonly #racks: KnownRacks;
-  /** Digests of tokens whose work ended by a signal. */
+  /** Digests of the tokens of work that ended by a signal. */
   readonly #ended = new BoundedMap<string, true>(ENDED_MAX, 'set longest ago');
 
   constructor(store: RegionStore, clock: Clock, life: MachineLife, racks: KnownRacks) {
@@ -57,12 +58,12 @@ export class MachineAgent {
     this.#racks = racks;
   }
 
-  /** The machine whose present boot this is; undefined: none. */
+  /** The machine whose current boot this is; undefined: none. */
   findWorker(proof: BootProof): Machine | undefined {
     return this.#candidates(proof).find((machine) => provesBoot(proof, machine));
   }
 
-  /** The machine that failed at this boot and stays on, because people log in to debug it; undefined: none. */
+  /** The machine that failed in this boot and stays on for a debug login; undefined: none. */
   findDebugged(proof: BootProof): Machine | undefined {
     const { token } = proof;
     if (token === undefined) return undefined;
@@ -79,7 +80,7 @@ export class MachineAgent {
     return [...byMac, ...byAddress].filter((machine) => !this.#racks.homes.isAway(machine, address));
   }
 
-  /** What the machine is to do, in lines; that it asks is a sign of life. @param where how it reaches us, and the mirrors */
+  /** The machine's job, in lines; the request is a sign of life. @param where the URL at which it reaches the region, and its proxy */
   job(machine: Machine, where: { readonly origin: string; readonly httpProxy: string }): string {
     this.#life.alive(machine.systemId, this.#clock.wallTimeMs());
     const [given] = machine.addresses;
@@ -100,8 +101,8 @@ export class MachineAgent {
   }
 
   /**
-   * Whether its work is wanted still, and for how long people may log in to debug it, in lines. Asking is no sign of life.
-   * @param isWanted this is its present boot
+   * In lines, whether the machine's work is still wanted, and how long a debug login remains open. The request is not a sign of life.
+   * @param isWanted whether this is its current boot
    */
   watch(machine: Machine, isWanted: boolean): string {
     const debug = isWanted ? this.#noteBoot(machine) : this.#debugOf(machine);
@@ -109,7 +110,7 @@ export class MachineAgent {
     return `wanted=${isWanted ? 'yes' : 'no'}\n${seconds}`;
   }
 
-  /** The keys of who debugs the machine, a line each; undefined: nobody may. */
+  /** The keys of the person who debugs the machine, one a line; `undefined` without a debug login. */
   debugKeys(machine: Machine): string | undefined {
     const debug = this.#debugOf(machine);
     return debug === undefined ? undefined : keyLines({ store: this.#store }, debug.username);
@@ -119,7 +120,7 @@ export class MachineAgent {
     return findDebugLogin({ store: this.#store, clock: this.#clock }, machine);
   }
 
-  /** The debug login of a machine at work, which is told by which boot it is known. */
+  /** The debug login of a machine at work; stores the boot that knows of it. */
   #noteBoot(machine: Machine): ReturnType<typeof findDebugLogin> {
     const debug = isDebugged(machine.status) ? this.#debugOf(machine) : undefined;
     if (debug === undefined || machine.bootToken === undefined) return debug;
@@ -128,7 +129,7 @@ export class MachineAgent {
     return debug;
   }
 
-  /** Takes a signal. False: this is no machine at work, and none that has just ended. */
+  /** Takes a signal. @returns false if the sender is neither at work nor has just ended its work */
   signal(proof: BootProof, signal: Signal): boolean {
     const machine = this.findWorker(proof);
     if (machine === undefined) return proof.token !== undefined && this.#ended.has(digestOfToken(proof.token));
@@ -142,8 +143,8 @@ export class MachineAgent {
   }
 
   /**
-   * Ends when the racks that boot a machine know for what it boots since its signal, or after RACKS_KNOW_MS_MAX.
-   * @param before the machine as it was then
+   * Resolves when the racks that boot a machine know its new boot purpose, or after RACKS_KNOW_MS_MAX.
+   * @param before the machine before its signal
    */
   async racksKnow(before: Machine): Promise<void> {
     const machine = this.#store.findMachine(before.systemId);
@@ -151,12 +152,12 @@ export class MachineAgent {
     await this.#racks.acknowledgements.settled(machine, this.#store.desiredVersion(), RACKS_KNOW_MS_MAX);
   }
 
-  /** The keys by which people log in to the machine, a line each. */
+  /** The keys that the machine accepts for logins, one a line. */
   sshKeys(machine: Machine): string {
     return keyLines({ store: this.#store }, rescuerOf(machine));
   }
 
-  /** What its system runs at its first start; undefined: nothing. */
+  /** The user data that its system runs at its first start; undefined: none. */
   userData(machine: Machine): Uint8Array | undefined {
     return this.#store.life.userData(machine.systemId);
   }

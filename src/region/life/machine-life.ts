@@ -1,14 +1,13 @@
-// The life of machines as people and the machines themselves move it on: commands, signals, signs of life, deadlines, and what the power
-// of a machine turned out to do.
+// Machines' life cycle: applies commands, signals, signs of life, deadlines and the outcomes of power tasks.
 //
 //   command (commands.ts) ─┐
-//   signal (signal.ts) ────┼─► one transaction: state, deadline, owner, addresses, log ─► racks are told ─► power follows
+//   signal (signal.ts) ────┼─► one transaction: state, deadline, owner, addresses, log ─► racks are updated ─► power follows
 //   deadline, lease, power ┘
 //
-// 1. Everything that decides what comes next is in the store: after a crash the same deadlines stand.
-// 2. Two commands at a time: the second finds the state that the first has made, and is refused by its name.
-// 3. A machine that hung is started again RETRIES times by itself, and only before its disk was written.
-//    What starts from the network again and again hangs too, whatever signs of life it shows.
+// 1. All state is in the store, so deadlines survive a crash.
+// 2. Of two simultaneous commands, the second finds the state after the first, and the refusal names it.
+// 3. A hung machine is restarted automatically RETRIES times, and only before its disk is written. A machine that boots from the network
+//    again and again is hung too, whatever signs of life it shows.
 // 4. A machine is Deployed when its installed system has reported, or has taken its address after the disk was written.
 
 import type { Clock } from '../../clock.ts';
@@ -44,13 +43,13 @@ import { chooseAddresses } from './static-addresses.ts';
 import { acceptedPower, type Change, deadlineOf, enterStatus, type StatusChangeTerms } from './status-change.ts';
 import type { StatusDeadlines } from './status-deadlines.ts';
 
-/** How often a machine that hung is started again, unless the configuration says otherwise. */
+/** How often a hung machine is restarted, unless the configuration says otherwise. */
 const RETRIES = 1;
-/** Machines whose state is ended for its age, in one look; the others follow with the next. */
+/** Overdue machines handled at a time; the others follow at the next check. */
 const OVERDUE_MAX = 50;
-/** Events that are looked through for what a machine did lately. */
+/** Recent events examined for one machine. */
 const EVENTS_LOOKED_MAX = 200;
-/** Systems that are tried for a release whose distribution is not named. */
+/** Distributions tried, in this order, for a release named without one. */
 const SYSTEMS = ['debian', 'ubuntu', 'custom'] as const;
 
 export interface LifeParts {
@@ -58,23 +57,23 @@ export interface LifeParts {
   readonly clock: Clock;
   readonly deadlines: StatusDeadlines;
   readonly racks: Pick<Racks, 'list' | 'imagesOf'>;
-  /** Undefined: nobody but people switches machines. */
+  /** `undefined` if only people switch machines. */
   readonly power: Pick<PowerControl, 'switches'> | undefined;
-  /** Undefined: there is no store of images. */
+  /** `undefined` if there is no image store. */
   readonly findImage: FindImage | undefined;
-  /** Undefined: nothing is known of installers. */
+  /** `undefined` if it is unknown which installers exist. */
   readonly hasInstaller?: HasInstaller | undefined;
-  /** Why its installer cannot be told its answers; undefined: it can, or nothing is known of that. */
+  /** Why a machine's preseed cannot be rendered; its result is `undefined` if it can. */
   readonly installProblem?: ((machine: Machine) => string | undefined) | undefined;
-  /** How often work that hung is begun again. */
+  /** How often hung work is restarted; its result `undefined` means RETRIES. */
   readonly retries: () => number | undefined;
-  /** Told after each change. */
+  /** Called after each change. */
   readonly onChange: (machine: Machine) => void;
 }
 
-/** What a command takes beside itself. */
+/** Further options of a command. */
 export interface CommandOptions {
-  /** The address that is asked for; undefined: any. */
+  /** The requested address; `undefined`: any. */
   readonly address?: Ipv4 | undefined;
 }
 
@@ -85,7 +84,7 @@ export class MachineLife {
     this.#parts = parts;
   }
 
-  /** Does what a person says to a machine, or says why not. */
+  /** Carries out a person's command, or returns why not. */
   command(
     systemId: string,
     command: MachineCommand,
@@ -95,7 +94,7 @@ export class MachineLife {
     const { clock, store, racks } = this.#parts;
     const atMs = this.#now();
     const outcome = store.changeMachine<CommandRefusal>(systemId, atMs, (machine, _isTaken, knowledge) => {
-      // Who commands a New machine accepts what it said of its power (`status-change.ts`): it is switched for that command already.
+      // A command to a New machine accepts its proposed power settings (`status-change.ts`), and may already switch it with them.
       const isAccepted = machine.status === 'new' && by.username !== '';
       const switches = this.#switches(isAccepted ? { ...machine, ...acceptedPower(machine) } : machine);
       const terms = { atMs, clock, by, switches };
@@ -109,10 +108,10 @@ export class MachineLife {
       const chosen = chooseAddresses(machine, racks.list(), knowledge, options.address);
       return chosen.kind === 'refuse' ? chosen : { ...change, addresses: chosen.addresses };
     });
-    return this.#tell(outcome);
+    return this.#announce(outcome);
   }
 
-  /** Takes the first of these machines that can be allocated. Undefined: none can. */
+  /** Allocates the first of these machines that is available; undefined: none. */
   allocate(
     candidates: Iterable<Machine>,
     by: Actor,
@@ -120,66 +119,66 @@ export class MachineLife {
   ): MachineChangeOutcome<CommandRefusal> | undefined {
     for (const { systemId } of candidates) {
       const outcome = this.command(systemId, { name: 'allocate' }, by, options);
-      // Somebody else was faster, or it is gone: the next one.
+      // Already allocated by another request, or removed: try the next one.
       const isPassing = outcome.kind === 'refuse' && outcome.refusal.reason === 'transition-not-allowed';
       if (outcome.kind !== 'not-found' && !isPassing) return outcome;
     }
     return undefined;
   }
 
-  /** The image of a deployment; undefined: there is none. */
+  /** The image for a deployment; undefined: none. */
   findImage(machine: Machine, osystem: string, release: string): DeployableImage | undefined {
     const { architecture, subarchitecture } = machine;
     const { racks, clock } = this.#parts;
-    const told = imagesForMachine(machine, {
+    const available = imagesForMachine(machine, {
       racks: racks.list(),
       imagesOf: (uuid) => racks.imagesOf(uuid),
       nowMs: clock.wallTimeMs(),
     });
     for (const os of osystem === '' ? SYSTEMS : [osystem]) {
-      const found = this.#parts.findImage?.({ os, release, architecture, subarchitecture }, told);
+      const found = this.#parts.findImage?.({ os, release, architecture, subarchitecture }, available);
       if (found !== undefined) return found;
     }
     return undefined;
   }
 
-  /** Takes what a machine tells of its work. Who may call this has shown that it is the machine. */
+  /** Takes a machine's signal. The caller has verified that the machine sent it. */
   signal(systemId: string, signal: Signal): MachineChangeOutcome<never> {
     const { clock, store } = this.#parts;
     const atMs = this.#now();
-    return this.#tell(
+    return this.#announce(
       store.changeMachine<never>(systemId, atMs, (machine) =>
         decideSignal(machine, signal, atMs, clock, this.#switches(machine)),
       ),
     );
   }
 
-  /** Of a machine that is being deployed: it shall start from the network again, whatever it has written. */
+  /** Lets a machine in Deploying boot from the network again, even if its disk is written. */
   startFromNetwork(systemId: string): MachineChangeOutcome<never> {
     const { store } = this.#parts;
     const atMs = this.#now();
-    return this.#tell(
+    return this.#announce(
       store.changeMachine<never>(systemId, atMs, ({ status, netboot }) => {
         if (status !== 'deploying' || netboot) return { kind: 'change', fields: {}, events: [] };
-        const description = 'it asks to start from the network once more';
+        const description = 'it asks to boot from the network again';
         const event: NewMachineEvent = { type: 'NODE_INSTALL_EVENT', description, atMs, username: '' };
         return { kind: 'change', fields: { netboot: true }, events: [event] };
       }),
     );
   }
 
-  /** A machine that boots, or asks for its job, is at work: the time its state may last begins again, or for the first time. */
+  /** Takes a sign of life: a machine that boots or fetches its job is at work, so the time limit of its state starts again. */
   alive(systemId: string, seenMs: number): void {
     const { store } = this.#parts;
     const nowMs = this.#now();
     const machine = store.findMachine(systemId);
     if (machine === undefined || this.#failsToStart(machine, nowMs)) return;
     const waits = machine.work?.waitsForBoot === true;
-    // What it did before it was told to do this is no sign of it.
+    // Activity from before this work began does not count.
     if (waits && seenMs < machine.statusSinceMs) return;
-    // A rack whose clock is ahead gives no more time than there is.
+    // A rack whose clock is ahead must not extend the time limit.
     const deadline = deadlineOf(machine.status, Math.min(seenMs, nowMs));
-    // What a rack tells late does not take back time that was given since.
+    // A late report must not shorten it.
     if (deadline === undefined || deadline <= (machine.statusDeadlineMs ?? 0)) return;
     const begun =
       waits && machine.work !== undefined
@@ -189,7 +188,7 @@ export class MachineLife {
     store.changeMachine<never>(systemId, nowMs, () => ({ kind: 'change', fields, events: [] }));
   }
 
-  /** A machine starts from the network. One that does so again and again without a word of its work hangs. */
+  /** Takes a start from the network. A machine that starts again and again without a signal is hung. */
   started(systemId: string, seenMs: number): void {
     const { store } = this.#parts;
     const atMs = this.#now();
@@ -199,19 +198,19 @@ export class MachineLife {
       const work = countBoot(machine, seenMs);
       if (work === undefined) return { kind: 'change', fields: {}, events: [] };
       if (work.boots <= BOOTS_MAX) return { kind: 'change', fields: { work }, events: [] };
-      const why = `it started from the network ${counted(work.boots, 'time')} and never told of its work`;
+      const why = `it booted from the network ${counted(work.boots, 'time')} without a signal from its work`;
       return this.#endHung(machine, why, atMs);
     });
-    // A mere count concerns nobody.
-    if (outcome.kind === 'changed' && (outcome.machine.work?.boots ?? 0) === 0) this.#tell(outcome);
+    // A changed count alone is not announced.
+    if (outcome.kind === 'changed' && (outcome.machine.work?.boots ?? 0) === 0) this.#announce(outcome);
   }
 
-  /** Ends the deployment of a machine that comes back to the network again and again instead of starting the disk that was written. */
+  /** Fails the deployment of a machine that keeps booting from the network instead of its written disk. @returns true if it failed */
   #failsToStart(machine: Machine, atMs: number): boolean {
     if (machine.status !== 'deploying' || machine.netboot) return false;
     const { starts } = this.#diskStarts(machine.systemId);
     if (starts <= DISK_STARTS_MAX) return false;
-    const message = `its disk does not start: since it was written, the machine was told ${counted(starts, 'time')} to start it, and asked the network again each time`;
+    const message = `its disk does not start: the machine was told ${counted(starts, 'time')} to boot it, and came back to the network each time`;
     const { clock, store } = this.#parts;
     const terms = { atMs, clock, username: '', message };
     const outcome = store.changeMachine<never>(machine.systemId, atMs, (now) =>
@@ -219,11 +218,11 @@ export class MachineLife {
         ? failStatus(now, 'failed-deployment', terms)
         : { kind: 'change', fields: {}, events: [] },
     );
-    this.#tell(outcome);
+    this.#announce(outcome);
     return true;
   }
 
-  /** A machine took or kept its address: the installed system did, when it was its turn. */
+  /** Takes a lease event: a machine whose disk is written becomes Deployed if its installed system took or renewed the address. */
   leased(systemId: string): void {
     const { store, clock } = this.#parts;
     const machine = store.findMachine(systemId);
@@ -234,10 +233,10 @@ export class MachineLife {
         ? enterStatus(now, 'deployed', { atMs, clock, username: '', message: 'its system was seen with its address' })
         : { kind: 'change', fields: {}, events: [] },
     );
-    this.#tell(outcome);
+    this.#announce(outcome);
   }
 
-  /** Has a machine's power switched, as a person asks; the answer comes before it is. */
+  /** Records a person's power task; the answer comes before the machine is switched. */
   switchPower(systemId: string, task: PowerTask, by: Actor): MachineChangeOutcome<CommandRefusal> {
     const { store } = this.#parts;
     const atMs = this.#now();
@@ -245,28 +244,29 @@ export class MachineLife {
       if (this.#switches(machine)) return decidePower(machine, task, by, atMs);
       return { kind: 'refuse', refusal: { reason: 'power-by-hand', text: byHandText(machine) } };
     });
-    return this.#tell(outcome);
+    return this.#announce(outcome);
   }
 
-  /** Takes how switching a machine ended; what waits for it goes on, or fails by the words of the driver. */
+  /** Takes the outcome of a power task: work that waits for it continues, or fails with the driver's message. */
   powerSwitched(systemId: string, result: PowerResult): MachineChangeOutcome<never> {
     const { clock, store } = this.#parts;
     const atMs = this.#now();
     const its = { machines: { systemIds: [systemId] }, limit: EVENTS_LOOKED_MAX };
     const terms = { atMs, clock, hasStarted: result.kind === 'unknown' && hasStartedSince(store.listEvents(its)) };
-    return this.#tell(store.changeMachine<never>(systemId, atMs, (machine) => decidePowerEnd(machine, result, terms)));
+    const outcome = store.changeMachine<never>(systemId, atMs, (machine) => decidePowerEnd(machine, result, terms));
+    return this.#announce(outcome);
   }
 
-  /** Takes what was seen of a machine's power. @param text why nobody could say; empty: somebody could */
+  /** Takes an observed power state. @param text why the query failed; empty if it succeeded */
   powerSeen(systemId: string, state: PowerState, text: string): MachineChangeOutcome<never> {
     const { clock, store } = this.#parts;
     const atMs = this.#now();
-    return this.#tell(
+    return this.#announce(
       store.changeMachine<never>(systemId, atMs, (machine) => decidePowerSeen(machine, state, text, { atMs, clock })),
     );
   }
 
-  /** Ends the states in progress that have lasted too long, or begins their work again. */
+  /** Fails the states in progress that have lasted too long, or restarts their work. */
   endOverdue(): void {
     const { store, clock, deadlines } = this.#parts;
     if (!deadlines.follow()) return;
@@ -277,16 +277,16 @@ export class MachineLife {
     for (const { systemId } of overdue) {
       const seen = newest.get(systemId)?.description ?? '';
       const outcome = store.changeMachine<never>(systemId, atMs, (machine) => this.#end(machine, seen, atMs));
-      this.#tell(outcome);
+      this.#announce(outcome);
     }
   }
 
   #end(machine: Machine, seen: string, atMs: number): Change {
     const row = statusRow(machine.status);
-    const heard = seen === '' ? 'nothing was heard of it' : `last seen: ${seen}`;
+    const heard = seen === '' ? 'no sign of life' : `last seen: ${seen}`;
     const isWritten = machine.status === 'deploying' && !machine.netboot;
-    const last = isWritten ? `its disk was written, and its system was not seen; ${heard}` : heard;
-    // A sign of life, or a command, came in between.
+    const last = isWritten ? `its disk was written, but its system was not seen; ${heard}` : heard;
+    // A sign of life or a command came first.
     if (row.failed === undefined || (machine.statusDeadlineMs ?? Infinity) >= atMs) {
       return { kind: 'change', fields: {}, events: [] };
     }
@@ -294,12 +294,12 @@ export class MachineLife {
     if (waiting !== undefined) return waiting;
     const leaving = this.#switches(machine) ? switchSilentRescue(machine, atMs) : undefined;
     if (leaving !== undefined) return leaving;
-    const again = (machine.work?.attempts ?? 0) === 0 ? '' : ', also when it was started again';
+    const again = (machine.work?.attempts ?? 0) === 0 ? '' : ', even after a restart';
     const message = `${row.name} did not end within ${counted(row.timeoutMinutes ?? 0, 'minute')}${again}; ${last}`;
     return this.#endHung(machine, whyInDoubt(machine) ?? message, atMs);
   }
 
-  /** What hung is started again, or has failed. */
+  /** Restarts hung work, or fails it. */
   #endHung(machine: Machine, message: string, atMs: number): Change {
     const { clock, retries } = this.#parts;
     const { status, work } = machine;
@@ -309,24 +309,24 @@ export class MachineLife {
     if (!isUnwritten || work === undefined || work.attempts >= (retries() ?? RETRIES) || !this.#switches(machine)) {
       return failStatus(machine, failed, { atMs, clock, username: '', message });
     }
-    const description = `${message}; it is started again`;
+    const description = `${message}; restarting it`;
     const event: NewMachineEvent = { type: 'NODE_HUNG', description, atMs, username: '' };
     return {
       kind: 'change',
       fields: {
         statusDeadlineMs: deadlineOf(machine.status, atMs),
         statusMessage: description,
-        // What hung may still run: its token and its key are worth nothing now.
+        // The hung system may still run, so its token and key are revoked.
         bootToken: drawBootToken(clock),
         powerTask: 'cycle',
-        work: begunAnew(work, atMs),
+        work: restarted(work, atMs),
       },
       endsKey: true,
       events: [event],
     };
   }
 
-  /** What stands against starting a machine for this. */
+  /** Why a command that starts the machine is refused; `undefined` if it may start. */
   #refuseStart(machine: Machine, { name, deployment }: MachineCommand, by: Actor): CommandRefusal | undefined {
     if (name === 'deploy') return this.#refuseDeployment(machine, deployment, by);
     if (name === 'rescue') return refuseWithoutKey(this.#parts.store, machine.owner ?? by.username, machine);
@@ -344,7 +344,7 @@ export class MachineLife {
     const { osystem = '', release = '' } = deployment ?? {};
     if (this.findImage(machine, osystem, release) !== undefined) return undefined;
     const name = `${osystem === '' ? '' : `${osystem}/`}${release}`;
-    const text = `there is no image of ${name === '' ? 'any system' : name} for ${machine.architecture}/${machine.subarchitecture}: \`rackboot images make-debian\` makes one, \`rackboot images add\` takes one that you have.`;
+    const text = `there is no image of ${name === '' ? 'any system' : name} for ${machine.architecture}/${machine.subarchitecture}: \`rackboot images make-debian\` builds one, \`rackboot images add\` adds an existing one.`;
     return { reason: 'image-missing', text };
   }
 
@@ -364,7 +364,7 @@ export class MachineLife {
     return this.#parts.clock.wallTimeMs();
   }
 
-  #tell<R>(outcome: MachineChangeOutcome<R>): MachineChangeOutcome<R> {
+  #announce<R>(outcome: MachineChangeOutcome<R>): MachineChangeOutcome<R> {
     if (outcome.kind === 'changed') this.#parts.onChange(outcome.machine);
     return outcome;
   }
@@ -372,13 +372,13 @@ export class MachineLife {
 
 function byHandText({ hostname, powerType, powerIsProposed }: Machine): string {
   if (powerIsProposed === true) {
-    return `${hostname} has named its power controller itself, and nobody has accepted it yet: accept the machine, or set its power.`;
+    return `${hostname} proposed its power settings itself, and they are not accepted yet: accept the machine, or set its power.`;
   }
-  const why = ['', 'manual'].includes(powerType) ? '' : `, for there is no power driver ${powerType}`;
+  const why = ['', 'manual'].includes(powerType) ? '' : ` because there is no power driver ${powerType}`;
   return `${hostname} is switched by hand${why}: press its button; \`rackboot power set\` gives it a driver.`;
 }
 
-/** A failure that no word of the machine or of a driver has told yet: the log says why. */
+/** Enters a failed state, and logs the reason, which no signal or driver has reported. */
 function failStatus(
   machine: Machine,
   to: MachineStatus,
@@ -390,11 +390,11 @@ function failStatus(
   return { ...change, events: [why, ...change.events] };
 }
 
-/** The work of a machine that is started again: how far it was says nothing any more. */
-function begunAnew(
+/** The work of a restarted machine, without its former progress. */
+function restarted(
   { stage: _stage, message: _message, doneBytes: _done, totalBytes: _total, ...work }: MachineWork,
   atMs: number,
 ): MachineWork {
-  // A start that is told late is one of before.
+  // `bootMs` makes late reports of earlier starts count as old.
   return { ...work, waitsForBoot: false, attempts: work.attempts + 1, boots: 0, bootMs: atMs };
 }

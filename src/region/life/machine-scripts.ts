@@ -1,9 +1,9 @@
-// The scripts of one machine at work: its run begins with its job, is told in signals, and decides how the work ends.
+// The script runs of machines at work: a run begins with the job, progresses by signals, and decides the outcome of the work.
 //
-//   begin (the agent asks for the list) ─► it fetches and runs them ─► take (each signal) ─► OK or FAILED of the whole work
+//   begin (the agent fetches the list) ─► it fetches and runs the scripts ─► take (each signal) ─► OK or FAILED of the whole work
 //
-// 1. What a machine may fetch is of its own newest run, and has not ended.
-// 2. A machine that asks for the list again begins anew: what it had not ended before is aborted.
+// 1. A machine may fetch only unfinished scripts of its own newest run.
+// 2. A machine that fetches the list again starts a new run; the unfinished results of the old one are aborted.
 
 import type { Clock } from '../../clock.ts';
 import type { Machine } from '../records/machine.ts';
@@ -12,7 +12,7 @@ import type { RegionStore } from '../records/store.ts';
 import { failureOf, isOverdue, planRun, takeNews } from '../scripts/script-run.ts';
 import type { Signal } from './signal.ts';
 
-/** What runs on a machine in its present state; undefined: nothing does. */
+/** The kind of scripts that a machine runs in its current state; undefined: none. */
 function purposeOf({ status }: Machine): ScriptKind | undefined {
   return status === 'commissioning' || status === 'testing' ? status : undefined;
 }
@@ -26,7 +26,7 @@ export class MachineScripts {
     this.#clock = clock;
   }
 
-  /** How many scripts the run of a machine has; undefined: it has no run now. */
+  /** The number of scripts in a machine's run; `undefined` if its state has no run. */
   count(machine: Machine): number | undefined {
     const purpose = purposeOf(machine);
     return purpose === undefined
@@ -34,7 +34,7 @@ export class MachineScripts {
       : planRun(purpose, this.#store.scripts.listScripts(), machine.work?.scripts).length;
   }
 
-  /** Begins the run of a machine. @returns what is to be run, a line each: id, kind, seconds that it may take, name */
+  /** Begins a machine's run. @returns one line for each script: id, kind, time limit in seconds, name */
   begin(machine: Machine): string {
     const purpose = purposeOf(machine);
     if (purpose === undefined) return '';
@@ -51,7 +51,7 @@ export class MachineScripts {
     return results.map(({ id, kind, timeoutSeconds, name }) => `${id} ${kind} ${timeoutSeconds} ${name}\n`).join('');
   }
 
-  /** The text of one of them; undefined: there is none of that id, or it was removed. */
+  /** A script's text; `undefined` if the run has no unfinished script with this id, or the script was removed. */
   content(machine: Machine, id: number): string | undefined {
     const result = this.#open(machine).find((open) => open.id === id);
     return result === undefined || result.kind === 'builtin'
@@ -59,7 +59,7 @@ export class MachineScripts {
       : this.#store.scripts.findScript(result.name)?.content;
   }
 
-  /** Keeps what a signal tells of a script. @returns the signal as the life of the machine shall see it */
+  /** Stores the script result in a signal. @returns the signal for the machine's life cycle, FAILED if a script failed */
   take(machine: Machine, signal: Signal): Signal {
     const purpose = purposeOf(machine);
     if (purpose === undefined) return signal;

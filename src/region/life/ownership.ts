@@ -1,18 +1,17 @@
-// What belongs to the holding of a machine beside its state: notes of whoever holds it, and the lock that keeps it from being taken away.
-// Pure.
+// A machine's owner data, and the lock against commands. Pure.
 //
 // Sources: MAAS's `set_owner_data` (a key with an empty value is removed), `lock` and `unlock`.
 //
-// 1. Notes end with the holding; a lock ends only when somebody takes it off.
-// 2. A locked machine takes no command that would change its state, and is deleted by force only. Its power may be
-//    switched, and a debug login opened: neither takes it away from anybody.
+// 1. Owner data ends with the ownership; a lock stays until a person removes it.
+// 2. A locked machine refuses every command that would change its state, and is deleted only by force. Its power may be switched and a
+//    debug login opened, because neither takes it from its owner.
 
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { MachineChange } from '../records/store.ts';
 import type { Actor, CommandRefusal } from './commands.ts';
 
-/** Notes of one machine, and their lengths in characters. */
+/** Keys of one machine's owner data; lengths below are in characters. */
 export const OWNER_DATA_MAX = 64;
 const KEY_MAX = 255;
 const VALUE_MAX = 4096;
@@ -24,32 +23,32 @@ const refuse = (reason: CommandRefusal['reason'], text: string): Decision => ({
   refusal: { reason, text },
 });
 
-function refuseStranger({ hostname, owner }: Machine, by: Actor, what: string): Decision | undefined {
+function refuseOthers({ hostname, owner }: Machine, by: Actor, what: string): Decision | undefined {
   if (by.isAdmin || (owner !== undefined && owner === by.username)) return undefined;
-  const whose = owner === undefined ? "is nobody's" : `belongs to ${owner}`;
-  return refuse('not-owner', `${hostname} ${whose}: ${what} is for its owner and administrators.`);
+  const whose = owner === undefined ? 'has no owner: only' : `belongs to ${owner}: only they and`;
+  return refuse('not-owner', `${hostname} ${whose} administrators may change ${what}.`);
 }
 
-/** What may be a note; undefined: it may. */
+/** Why owner data is refused; `undefined` if it is valid. */
 export function ownerDataProblem(data: ReadonlyMap<string, string>): string | undefined {
   for (const [key, value] of data) {
     if (!/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(key) || key.length > KEY_MAX) {
-      return `a key is 1 to ${KEY_MAX} printable ASCII characters`;
+      return `a key must be 1 to ${KEY_MAX} printable ASCII characters`;
     }
     if (value.length > VALUE_MAX) return `the value of ${key} is longer than ${VALUE_MAX} characters`;
   }
   return data.size > OWNER_DATA_MAX ? `at most ${OWNER_DATA_MAX} keys` : undefined;
 }
 
-/** Sets notes; those with an empty value are removed. The data were checked (`ownerDataProblem`). */
+/** Sets owner data; an empty value removes its key. `data` has passed `ownerDataProblem`. */
 export function decideOwnerData(
   machine: Machine,
   data: ReadonlyMap<string, string>,
   by: Actor,
   atMs: number,
 ): Decision {
-  const stranger = refuseStranger(machine, by, 'its data');
-  if (stranger !== undefined) return stranger;
+  const refusal = refuseOthers(machine, by, 'its data');
+  if (refusal !== undefined) return refusal;
   const whole = new Map(Object.entries(machine.ownerData ?? {}));
   for (const [key, value] of data) {
     if (value === '') whole.delete(key);
@@ -58,19 +57,19 @@ export function decideOwnerData(
   if (whole.size > OWNER_DATA_MAX) {
     return refuse(
       'owner-data-limit',
-      `${machine.hostname} has as many data as it may, ${OWNER_DATA_MAX}: remove some.`,
+      `${machine.hostname} may have at most ${OWNER_DATA_MAX} keys of owner data: remove some.`,
     );
   }
   const description = `owner data changed: ${[...data.keys()].join(', ')}`;
   const event: NewMachineEvent = { type: 'NODE', description, atMs, username: by.username };
-  // Own properties whatever they are called: `__proto__` is a key like any other.
+  // `fromEntries` makes own properties, so `__proto__` is a key like any other.
   return { kind: 'change', fields: { ownerData: Object.fromEntries(whole) }, events: [event] };
 }
 
-/** Puts the lock on, or takes it off; it may be there already. */
+/** Locks or unlocks a machine; both may be repeated. */
 export function decideLock(machine: Machine, isLocked: boolean, by: Actor, atMs: number): Decision {
-  const stranger = refuseStranger(machine, by, 'its lock');
-  if (stranger !== undefined) return stranger;
+  const refusal = refuseOthers(machine, by, 'its lock');
+  if (refusal !== undefined) return refusal;
   const why = by.comment === '' ? '' : `: ${by.comment}`;
   const description = `${isLocked ? 'lock' : 'unlock'}${why}`;
   return { kind: 'change', fields: { isLocked }, events: [{ type: 'NODE', description, atMs, username: by.username }] };

@@ -1,14 +1,14 @@
-// What the power of a machine does to its life: what a person asks of it, how switching it ended, and what was seen of it.
+// How a machine's power affects its life cycle: people's power tasks, the outcomes of power tasks, and observed power states.
 //
 //   ended        Releasing            Exiting rescue mode        other work in progress          no work in progress
-//   done         Ready                where it was before        goes on                         goes on
-//   unknown      goes on until it is seen off, or has lasted too long; what has not begun        goes on
-//                to work is waited for DOUBTED_MS_MAX without a sign of life
-//   otherwise    failed, with the driver's words                                                 goes on
+//   done         Ready                the state before           continues                       continues
+//   unknown      continues until the machine is seen off or the state times out; work that       continues
+//                has not begun fails after DOUBTED_MS_MAX without a sign of life
+//   otherwise    failed, with the driver's message                                               continues
 //
-// 1. Nothing is switched here: the records say what is to be done (`powerTask`), and the power follows them.
-// 2. One task at a time: a person's is refused while another one is under way; that of a new state replaces the one before.
-// 3. What came of a task that was replaced is told, and decides nothing.
+// 1. Nothing is switched here: the records hold the task (`powerTask`), and the power follows them.
+// 2. One task at a time: a person's task is refused while another is in progress; a new state's task replaces the previous one.
+// 3. The outcome of a replaced task is logged and decides nothing.
 
 import type { Clock } from '../../clock.ts';
 import type { PowerDriver } from '../../power/driver.ts';
@@ -23,55 +23,55 @@ import { type Actor, type CommandRefusal, restingStatus } from './commands.ts';
 import { taskOfState } from './state-power.ts';
 import { type Change, enterStatus, enterStatuses } from './status-change.ts';
 
-/** What is known of a machine's power. */
+/** A machine's observed power. */
 export interface PowerView {
-  /** As it was seen last; `error`: whoever holds its power gave no good answer since. */
+  /** The last observed state; `error` if the last query failed. */
   readonly state: PowerState;
-  /** Wall time in milliseconds at which it was seen; undefined: never since the start. */
+  /** Wall time of the observation, in milliseconds; undefined: none since start. */
   readonly atMs: number | undefined;
-  /** How old that is, in whole seconds. */
+  /** The observation's age in whole seconds. */
   readonly ageSeconds: number | undefined;
-  /** Why the last question had no good answer, in the driver's words; empty: it had one. */
+  /** Why the last query failed, in the driver's words; empty if it succeeded. */
   readonly text: string;
-  /** What the controller answered, for administrators only; undefined: nothing is known of that. */
+  /** The controller's raw answer, for administrators only; undefined: none. */
   readonly said?: string | undefined;
 }
 
-/** The text with what the controller answered: for administrators. */
+/** The text with the controller's raw answer, for administrators. */
 export const fullPowerText = ({ text, said }: Pick<PowerView, 'text' | 'said'>): string =>
   said === undefined ? text : `${text}; the controller answered: ${said}`;
 
-/** A driver, as a form shows it. */
+/** A driver's fields for a form. */
 export type PowerDriverTable = Pick<PowerDriver, 'name' | 'label' | 'byHand' | 'parameters'>;
 
-/** What switches machines. */
+/** Switches machines: the port. */
 export interface PowerControl {
-  /** The drivers there are, each with its parameters, in the order in which they are offered. */
+  /** The drivers with their parameters, in display order. */
   readonly drivers: readonly PowerDriverTable[];
-  /** True for a machine whose power we can switch. */
+  /** True for a machine that Rackboot can switch. */
   switches(machine: Machine): boolean;
-  /** Why a machine of these parameters could not be switched, a sentence each, none of which tells a secret; empty: they will do. */
+  /** Why these parameters cannot work, one sentence each, without secrets; empty if they can. */
   problemsOf(powerType: string, values: PowerParameters): readonly string[];
-  /** These machines may have a task, or other parameters, or be gone: they are looked at in a later turn. */
+  /** Checks these machines in a later turn; they may have a new task or new parameters, or be gone. */
   follow(systemIds: readonly string[]): void;
-  /** Undefined: nobody looks after it. */
+  /** The last observation; `undefined` if the machine is not watched. */
   reading(systemId: string): PowerView | undefined;
   /**
-   * Asks whoever holds its power, within a bounded time. Undefined: this person has asked too much for now.
-   * @param by the name of who asks
+   * Queries the power controller, within a bounded time; `undefined` if this person queries too often.
+   * @param by the person's username
    */
   ask(machine: Machine, by: string): Promise<PowerView> | undefined;
 }
 
-/** How switching a machine ended. */
+/** The outcome of a power task. */
 export interface PowerResult {
-  /** `powerTaskId` of the machine when it was begun. */
+  /** The machine's `powerTaskId` when the task began. */
   readonly id: string;
   readonly task: PowerTask;
   readonly kind: PowerOutcomeKind;
-  /** What its driver said; empty: nothing. */
+  /** The driver's message; may be empty. */
   readonly text: string;
-  /** True: the machine was off when the task was begun. */
+  /** True if the machine was off when the task began. */
   readonly wasOff?: boolean;
 }
 
@@ -81,21 +81,23 @@ interface Terms {
 }
 
 interface PowerEndTerms extends Terms {
-  /** The machine has started from the network since the task began, as its rack says. */
+  /** True if a rack has reported a network start since the task began. */
   readonly hasStarted: boolean;
 }
 
-/** Within this time a task has ended: it waits WAITING_MS_MAX, and takes COMMAND_MS_MAX (`power/`), at the most; a restart begins it anew. */
+/**
+ * Ample for any task: it waits at most WAITING_MS_MAX and takes at most COMMAND_MS_MAX (`power/`), and a restart of the region repeats it.
+ */
 const POWER_ENDS_MS_MAX = 30 * 60_000;
 
-/** So long a machine that may have been started has for its first sign of life: as long as a server's firmware takes. */
+/** The time for the first sign of life after an uncertain power-on: as long as a server's firmware takes. */
 const DOUBTED_MS_MAX = 5 * 60_000;
 
 const NOTHING: Change = { kind: 'change', fields: {}, events: [] };
 const AFTER: Readonly<Record<PowerTask, PowerState | undefined>> = {
   on: 'on',
   off: 'off',
-  // It was asked to shut down: when it will have done so, nobody knows.
+  // A shutdown request takes an unknown time.
   'soft-off': undefined,
   cycle: 'on',
 };
@@ -105,15 +107,21 @@ const WORDS: Readonly<Record<PowerTask, string>> = {
   'soft-off': 'asked to shut down',
   cycle: 'switched off and on',
 };
+const FAILED_WORDS: Readonly<Record<PowerTask, string>> = {
+  on: 'power on failed',
+  off: 'power off failed',
+  'soft-off': 'shutdown request failed',
+  cycle: 'power cycle failed',
+};
 
-/** How the event of what a person asks of a machine's power begins. */
+/** The beginning of the event for a person's power task. */
 const ORDERED = 'power ';
 
 /**
- * True when a machine has started from the network since a person had it switched. What a rack tells of an earlier start may arrive behind the
- * order, so both must be later: their arrival and their time.
+ * True if a machine has started from the network since a person's last power task. Because a report of an earlier start may arrive late,
+ * both its arrival and its time must be later than the task.
  *
- * @param events of it, newest first
+ * @param events the machine's events, newest first
  */
 export function hasStartedSince(
   events: readonly Pick<MachineEvent, 'type' | 'kind' | 'description' | 'atMs'>[],
@@ -126,19 +134,19 @@ export function hasStartedSince(
   return startsMs.length > 0;
 }
 
-/** True when this person may have the machine switched. */
+/** True if this person may switch the machine. */
 export const maySwitch = (machine: Machine, by: Pick<Actor, 'username' | 'isAdmin'>): boolean =>
   by.isAdmin || (machine.owner !== undefined && machine.owner === by.username);
 
-/** What a person asks of a machine's power. */
+/** Decides a person's power task. */
 export function decidePower(machine: Machine, task: PowerTask, by: Actor, atMs: number): MachineChange<CommandRefusal> {
   if (!maySwitch(machine, by)) {
-    const whose = machine.owner === undefined ? "is nobody's" : `belongs to ${machine.owner}`;
-    const text = `${machine.hostname} ${whose}: its power is for an administrator.`;
+    const whose = machine.owner === undefined ? 'has no owner' : `belongs to ${machine.owner}`;
+    const text = `${machine.hostname} ${whose}: only an administrator may switch it.`;
     return { kind: 'refuse', refusal: { reason: 'not-owner', text } };
   }
   if (machine.powerTask !== undefined) {
-    const text = `${machine.hostname} is being ${WORDS[machine.powerTask]} at this moment: wait until that has ended.`;
+    const text = `${machine.hostname} is being ${WORDS[machine.powerTask]} at this moment: try again when that has ended.`;
     return { kind: 'refuse', refusal: { reason: 'power-busy', text } };
   }
   const why = by.comment === '' ? '' : `: ${by.comment}`;
@@ -148,8 +156,8 @@ export function decidePower(machine: Machine, task: PowerTask, by: Actor, atMs: 
 }
 
 /**
- * More time for a state that waits for nothing but its power, while that has not ended: the machine's controller may be busy with many
- * others. Undefined: nothing is waited for, or for too long.
+ * Extends a state that waits only for its power-off, because the power controller may be busy with many machines. `undefined` if the state
+ * does not wait for that, or has waited too long.
  */
 export function awaitPower(machine: Machine, atMs: number): Change | undefined {
   const { powerTask, statusSinceMs } = machine;
@@ -158,24 +166,24 @@ export function awaitPower(machine: Machine, atMs: number): Change | undefined {
   return atMs >= endMs ? undefined : { kind: 'change', fields: { statusDeadlineMs: endMs }, events: [] };
 }
 
-/** True when a machine that starts now is told to switch off: nothing waits for it. */
+/** True if a machine that boots now would be told to power off, because it has no work. */
 export const switchesItselfOff = (machine: Machine): boolean =>
   bootPurpose({ ...machine, deployBy: machine.work?.deployBy }) === 'poweroff';
 
-/** What the end of a power task makes of a machine. */
+/** Decides the change after a power task. */
 export function decidePowerEnd(machine: Machine, result: PowerResult, terms: PowerEndTerms): Change {
   const { task, kind, text, wasOff } = result;
   const { atMs, hasStarted } = terms;
-  // Who looks finds it off, for it was on and was told to switch off.
+  // The machine started, was told to power off, and was off again when the driver checked.
   const isOffAgain = kind === 'unknown' && AFTER[task] === 'on' && hasStarted && switchesItselfOff(machine);
   const isDone = kind === 'done' || isOffAgain;
   const said = text === '' ? '' : `: ${text}`;
-  const failed = kind === 'unknown' ? 'may have been' : 'could not be';
-  const again = `, and is off again: it is ${statusRow(machine.status).name}, and has nothing to do`;
-  // A cycle of a machine that was off is no more than a start.
+  const failed = kind === 'unknown' ? `it may have been ${WORDS[task]}` : FAILED_WORDS[task];
+  const again = `, then powered off again: it is ${statusRow(machine.status).name}, with nothing to do`;
+  // For a machine that was off, a cycle is only a power-on.
   const did = WORDS[task === 'cycle' && wasOff === true ? 'on' : task];
   const done = `it was ${did}${isOffAgain ? again : said}`;
-  const description = isDone ? done : `it ${failed} ${WORDS[task]}${said}`;
+  const description = isDone ? done : `${failed}${said}`;
   const way = task === 'off' || task === 'soft-off' ? 'OFF' : 'ON';
   const type = isDone ? (`NODE_POWERED_${way}` as const) : (`NODE_POWER_${way}_FAILED` as const);
   const event: NewMachineEvent = { type, description, atMs, username: '' };
@@ -195,7 +203,7 @@ function afterEnd(machine: Machine, { kind, task }: PowerResult, description: st
   return enterStatus(machine, row.failed, { ...change, message: description });
 }
 
-/** Nobody knows whether it was started for its work: its first sign of life is waited for, and no longer than before. */
+/** Shortens the wait for the first sign of life after an uncertain power-on; never extends it. */
 function waitInDoubt({ status, netboot, work, statusDeadlineMs }: Machine, doubt: string, atMs: number): Change {
   const isToBegin = (status === 'commissioning' || (status === 'deploying' && netboot)) && work?.stage === undefined;
   const doubtEndsMs = atMs + DOUBTED_MS_MAX;
@@ -206,35 +214,35 @@ function waitInDoubt({ status, netboot, work, statusDeadlineMs }: Machine, doubt
   return { kind: 'change', fields, events: [] };
 }
 
-/** Why a machine whose time is over was given so little of it; undefined: it gave a sign of life, or had all of it. */
+/** The message for a machine whose shortened wait has ended; `undefined` if it showed a sign of life or had its full time. */
 export const whyInDoubt = ({ work, statusDeadlineMs }: Machine): string | undefined =>
   work?.doubt === undefined || work.doubtEndsMs !== statusDeadlineMs
     ? undefined
-    : `${work.doubt}; no sign of life within ${DOUBTED_MS_MAX / 60_000} minutes after it`;
+    : `${work.doubt}; no sign of life in the ${DOUBTED_MS_MAX / 60_000} minutes since`;
 
-/** What waits until the machine is switched goes on. */
+/** Continues a state that waited for the power task. */
 function goOn(machine: Machine, terms: Terms & { readonly username: string }): Change {
   if (machine.status === 'releasing') return enterStatuses(machine, ['ready'], terms);
   if (machine.status === 'exiting-rescue-mode') return enterStatuses(machine, [restingStatus(machine)], terms);
   return NOTHING;
 }
 
-/** What was seen of a machine's power, without a task. @param text why nobody could say; empty: somebody could */
+/** Decides the change after an observation of the power state. @param text why the query failed; empty if it succeeded */
 export function decidePowerSeen(machine: Machine, state: PowerState, text: string, terms: Terms): Change {
   const { atMs } = terms;
   const before = machine.powerState;
   const isUnderWay = machine.powerTask !== undefined;
-  // It was to be switched off, and nobody knew whether it was.
+  // A power-off with an unknown outcome is now confirmed.
   const isOffAtLast = state === 'off' && !isUnderWay && taskOfState(machine) === 'off';
   const then = isOffAtLast ? goOn(machine, { ...terms, username: '' }) : NOTHING;
   if (state === before && !isOffAtLast) return NOTHING;
   const events: NewMachineEvent[] = [];
   if (state === 'error' && before !== 'error') {
-    const description = `whoever holds its power gave no good answer: ${text}`;
+    const description = `the power controller gave no valid answer: ${text}`;
     events.push({ type: 'NODE_POWER_QUERY_FAILED', description, atMs, username: '' });
   } else if (!isUnderWay && (state === 'on' || state === 'off') && (before === 'on' || before === 'off')) {
     const type = state === 'on' ? 'NODE_POWERED_ON' : 'NODE_POWERED_OFF';
-    events.push({ type, description: `it is ${state}: nobody here has switched it`, atMs, username: '' });
+    events.push({ type, description: `it is ${state}, but Rackboot did not switch it`, atMs, username: '' });
   }
   return { ...then, fields: { ...then.fields, powerState: state }, events: [...events, ...then.events] };
 }

@@ -1,20 +1,20 @@
-// What a machine tells of its work, and what that makes of it. Pure.
+// Signals: a machine's reports on its work, and the changes they make. Pure.
 //
-// Source: the signals of MAAS's metadata service (OK, FAILED, WORKING), in which a repeat is harmless.
+// Source: the signals of MAAS's metadata service (OK, FAILED, WORKING), which may be repeated without harm.
 //
 //   state                     WORKING             OK                                    FAILED
-//   Commissioning             goes on             Ready                                 Failed commissioning
-//   Testing                   goes on             where it was before                   Failed testing
-//   Deploying, not written    goes on             stage=written: network boot off       Failed deployment
-//   Deploying, written        goes on             stage=installed: Deployed             Failed deployment
-//   Disk erasing              goes on             released                              Failed disk erasing
-//   Releasing                 goes on             Ready                                 Releasing failed
-//   Entering rescue mode      goes on             Rescue mode                           Failed to enter rescue mode
-//   Rescue mode               goes on             goes on                               goes on
-//   Exiting rescue mode       goes on             stage=left: where it was              Failed to exit rescue mode
+//   Commissioning             continues           Ready                                 Failed commissioning
+//   Testing                   continues           the state before                      Failed testing
+//   Deploying, not written    continues           stage=written: network boot off       Failed deployment
+//   Deploying, written        continues           stage=installed: Deployed             Failed deployment
+//   Disk erasing              continues           released                              Failed disk erasing
+//   Releasing                 continues           Ready                                 Releasing failed
+//   Entering rescue mode      continues           Rescue mode                           Failed to enter rescue mode
+//   Rescue mode               continues           continues                             continues
+//   Exiting rescue mode       continues           stage=left: the state before          Failed to exit rescue mode
 //
-// 1. Every signal is a sign of life: the time that the state may last begins again.
-// 2. What a machine says is text of a stranger: cleaned and cut before it is kept.
+// 1. Every signal is a sign of life and restarts the state's time limit.
+// 2. A machine's text is untrusted: it is cleaned and cut before it is stored.
 
 import type { Clock } from '../../clock.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
@@ -29,47 +29,47 @@ import { afterTesting, type Change, deadlineOf, enterStatuses } from './status-c
 
 export const SIGNAL_STATUSES = ['WORKING', 'OK', 'FAILED'] as const;
 
-/** One signal, as it came. */
+/** One received signal. */
 export interface Signal {
   readonly status: (typeof SIGNAL_STATUSES)[number];
   /** A short word: `partitioning`, `written`. */
   readonly stage: string;
   readonly message: string;
-  /** A stage in which the installed system starts, and no step of the installation. */
+  /** True for a stage of the installed system's start rather than of the installation. */
   readonly isOfStart?: boolean | undefined;
   readonly doneBytes?: number | undefined;
   readonly totalBytes?: number | undefined;
-  /** A script that ended, how, and what it said. */
+  /** A script's name, exit status and output. */
   readonly script?: string | undefined;
   readonly exitStatus?: number | undefined;
   readonly output?: string | undefined;
-  /** Fingerprint of the host key by which people know the machine that they log in to. */
+  /** The fingerprint of the host key, with which people verify the machine when they log in. */
   readonly hostKey?: string | undefined;
-  /** The same of a script that the region knows by its id; `machine-scripts.ts` keeps it. */
+  /** The result of a script that the region knows by its id; `machine-scripts.ts` stores it. */
   readonly news?: ScriptNews | undefined;
 }
 
 const STAGE_MAX = 32;
 const MESSAGE_MAX = 300;
-/** Of the end of a script's output, that the event shows. */
+/** Characters shown in the event from the end of a script's output. */
 const OUTPUT_SHOWN_MAX = 160;
 
-/** The machine leaves its rescue. */
+/** Stage: the machine leaves its rescue. */
 const LEFT = 'left';
-/** The disk is written: from then on the machine starts it. */
+/** Stage: the disk is written, and the machine boots it from now on. */
 const WRITTEN = 'written';
-/** The installed system itself speaks. */
+/** Stage: the installed system reports. */
 const INSTALLED = 'installed';
 
-/** What a signal makes of a machine that is at work. @param switches its power can be switched by us */
+/** Decides the change that a signal makes to a machine at work. @param switches whether Rackboot can switch its power */
 export function decideSignal(machine: Machine, signal: Signal, atMs: number, clock: Clock, switches: boolean): Change {
-  const told = progress(machine, signal, atMs);
+  const progress = progressOf(machine, signal, atMs);
   const path = pathOf(machine, signal, switches);
-  if (path.length === 0) return told;
-  const message = signal.status === 'FAILED' ? textOf(signal) || 'it failed, and did not say why' : undefined;
+  if (path.length === 0) return progress;
+  const message = signal.status === 'FAILED' ? textOf(signal) || 'it failed without giving a reason' : undefined;
   const last = path.at(-1) ?? machine.status;
-  // Who asked for a rescue, and how people log in, is needed while it lasts.
-  const work = last === 'rescue-mode' ? told.fields.work : undefined;
+  // A rescue needs the requester and the host key for as long as it lasts.
+  const work = last === 'rescue-mode' ? progress.fields.work : undefined;
   const change = enterStatuses(machine, path, { atMs, clock, username: '', message, work });
   const isDone = last === 'ready' || last === 'releasing' || (machine.status === 'testing' && signal.status === 'OK');
   const power =
@@ -78,31 +78,31 @@ export function decideSignal(machine: Machine, signal: Signal, atMs: number, clo
       : lastingTask(machine) === undefined
         ? { powerTask: undefined }
         : {};
-  return { ...change, fields: { ...change.fields, ...power }, events: [...told.events, ...change.events] };
+  return { ...change, fields: { ...change.fields, ...power }, events: [...progress.events, ...change.events] };
 }
 
-/** What an operator reads of a signal. */
+/** The text of a signal for operators. */
 function textOf({ stage, message, script, exitStatus, output }: Signal): string {
   const shown = cleanWords((output ?? '').slice(-OUTPUT_SHOWN_MAX), OUTPUT_SHOWN_MAX);
   const said = cleanWords(message, MESSAGE_MAX);
-  const parts = [said, scriptText(script, exitStatus, said), shown === '' ? '' : `it said: ${shown}`];
+  const parts = [said, scriptText(script, exitStatus, said), shown === '' ? '' : `output: ${shown}`];
   const rest = parts.filter((part) => part !== '').join('; ');
   const word = cleanWords(stage, STAGE_MAX);
-  // Commissioning runs scripts in a stage called testing, and is no test; other words may say again what the stage is called.
+  // Omit the stage if the text repeats it, or if it is `testing`, which commissioning uses for its scripts.
   const isSaid = /^test(?:ing|ed)$/.test(word) || rest.toLowerCase().includes(word.toLowerCase());
   return rest === '' ? word : isSaid ? rest : `${word}: ${rest}`;
 }
 
-/** How a script stands, unless the machine's own words say so. */
+/** A script's state, unless the machine's message contains it. */
 function scriptText(script: string | undefined, exitStatus: number | undefined, said: string): string {
   if (script === undefined) return '';
   const name = cleanWords(script, STAGE_MAX * 2);
   if (exitStatus === undefined) return said === '' ? `running script ${name}` : '';
-  if (exitStatus !== 0) return `script ${name} ended with ${exitStatus}`;
+  if (exitStatus !== 0) return `script ${name} ended with status ${exitStatus}`;
   return said.startsWith(name) ? '' : `script ${name} passed`;
 }
 
-/** The type under which the words of a machine's work are shown, by its state. */
+/** The event type of a machine's signals, by its state. */
 const SIGNAL_TYPES: Readonly<Partial<Record<MachineStatus, MachineEventType>>> = {
   deploying: 'NODE_INSTALL_EVENT',
   testing: 'NODE_TESTING_EVENT',
@@ -116,25 +116,25 @@ function typeOf(status: MachineStatus, { isOfStart }: Signal): MachineEventType 
   return isOfStart === true ? 'NODE_STATUS_EVENT' : (SIGNAL_TYPES[status] ?? 'NODE_COMMISSIONING_EVENT');
 }
 
-/** Undefined: nothing is wrong. */
+/** The event level for a fault; `undefined` if there is none. */
 const levelOf = ({ status, exitStatus }: Signal): MachineEventLevel | undefined =>
   status === 'FAILED' ? 'error' : (exitStatus ?? 0) === 0 ? undefined : 'warning';
 
-/** It runs, and what it did before it said so is past. */
+/** The machine runs, so its earlier boots no longer count. */
 const HEARD = { waitsForBoot: false, boots: undefined, bootMs: undefined };
 
-/** The sign of life itself: how far the work is, and more time for it. */
-function progress(machine: Machine, signal: Signal, atMs: number): Change {
+/** Records the progress, and restarts the time limit. */
+function progressOf(machine: Machine, signal: Signal, atMs: number): Change {
   const stage = cleanWords(signal.stage, STAGE_MAX);
   const message = cleanWords(signal.message, MESSAGE_MAX);
   const { work } = machine;
   const isWritten = machine.status === 'deploying' && signal.status === 'OK' && stage === WRITTEN && machine.netboot;
   const isNews = isWritten || signal.status !== 'WORKING' || stage !== work?.stage || message !== work?.message;
   const type = isWritten ? 'NODE_DISK_WRITTEN' : typeOf(machine.status, signal);
-  // The first word of a stage is a step of an installation; those that follow say how far it is.
+  // The first signal of a stage is an installation step; later ones only show its progress.
   const isProgress = type === 'NODE_INSTALL_EVENT' && (stage === work?.stage || stage.includes('/'));
   const level = levelOf(signal) ?? (isProgress ? 'debug' : undefined);
-  const description = isWritten ? 'the disk is written: from now on it starts its own disk' : textOf(signal);
+  const description = isWritten ? 'the disk is written: from now on it boots its own disk' : textOf(signal);
   const events: NewMachineEvent[] =
     isNews && description !== '' ? [{ type, level, description, atMs, username: '' }] : [];
   return {
@@ -150,7 +150,7 @@ function progress(machine: Machine, signal: Signal, atMs: number): Change {
   };
 }
 
-/** How far it is, and how people log in; a signal that does not say so leaves what was said before. */
+/** The signal's byte counts and host key; values it lacks stay as before. */
 function factsOf({ doneBytes, totalBytes, hostKey }: Signal, before: NonNullable<Machine['work']>) {
   return {
     doneBytes: doneBytes ?? before.doneBytes,
@@ -159,7 +159,7 @@ function factsOf({ doneBytes, totalBytes, hostKey }: Signal, before: NonNullable
   };
 }
 
-/** The states that a machine enters by a signal; none: it stays. */
+/** The states that a machine enters because of a signal; empty if it stays. */
 function pathOf(machine: Machine, signal: Signal, switches: boolean): readonly MachineStatus[] {
   const { status } = machine;
   if (status === 'rescue-mode') return [];
@@ -174,7 +174,7 @@ function pathOf(machine: Machine, signal: Signal, switches: boolean): readonly M
     case 'deploying':
       return !machine.netboot && cleanWords(signal.stage, STAGE_MAX) === INSTALLED ? ['deployed'] : [];
     case 'disk-erasing':
-      // Before it is switched the system of whoever held it runs there, and could say so too: it is switched first.
+      // Until the pending power cycle, the former owner's system still runs and could send this signal.
       if (machine.powerTask === 'cycle') return [];
       return switches ? ['releasing'] : ['releasing', 'ready'];
     case 'releasing':
@@ -182,7 +182,7 @@ function pathOf(machine: Machine, signal: Signal, switches: boolean): readonly M
     case 'entering-rescue-mode':
       return ['rescue-mode'];
     case 'exiting-rescue-mode':
-      // Not by a word from before it was told to leave.
+      // A signal from before it was told to leave does not count.
       return cleanWords(signal.stage, STAGE_MAX) === LEFT ? [restingStatus(machine)] : [];
     default:
       return [];

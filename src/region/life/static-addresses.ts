@@ -1,13 +1,13 @@
-// Which address of a static range a machine is given. Pure: what others have, it is told.
+// Allocates addresses of static ranges to machines. Pure.
 //
-// 1. An address is given to one machine at a time; a rack's own, its router's, those of a dynamic range, and those that a rack's
-//    configuration keeps for another client, to none.
-// 2. An address with which another machine was seen comes last: that machine may still use it.
-// 3. The network is the one in which the machine was seen, its boot interface first; one that was never seen gets an address only where
-//    there is one network.
-// 4. What a rack's configuration keeps for the machine itself is what the machine is given.
-// 5. A range of a rack counts as far as its network is believed and holds it.
-// 6. Several racks may serve one network: what any of them keeps is kept, and each has its own static range.
+// 1. An address is allocated to one machine at a time. Never allocated are the addresses of racks and routers, those of dynamic ranges, and
+//    those that a rack's configuration reserves for another client.
+// 2. An address last seen of another machine is used only when no other is free, because that machine may still use it.
+// 3. The network is the one in which the machine was seen, its boot interface first. A machine never seen gets an address only if there is
+//    exactly one network.
+// 4. An address that a rack's configuration reserves for the machine is the one it gets.
+// 5. A rack's range counts only if the rack is believed for its network and the network contains the range.
+// 6. Several racks may serve one network: every rack's reservations count, and each has its own static range.
 
 import type { MachineAddress } from '../../machines/machine.ts';
 import {
@@ -30,17 +30,17 @@ import type { ChangeKnowledge } from '../records/store.ts';
 import type { CommandRefusal } from './commands.ts';
 import type { JobNetwork } from './job.ts';
 
-/** Addresses of one range that are looked at; a longer range is used up to there. */
+/** Addresses examined in one range; of a longer range only these are used. */
 const RANGE_MAX = 65_536;
 
-/** A network of an accepted rack, as this rack serves it. */
+/** A network as one accepted rack serves it. */
 interface Served {
   readonly network: Ipv4Network;
-  /** First and last address; undefined: it has no such range. */
+  /** The static range's first and last address; undefined: none. */
   readonly fixed: readonly [Ipv4, Ipv4] | undefined;
   readonly dynamic: readonly [Ipv4, Ipv4] | undefined;
   readonly kept: ReadonlySet<Ipv4>;
-  /** For whom an address is kept. */
+  /** The client for which an address is reserved. */
   readonly reserved: ReadonlyMap<Ipv4, MacAddress>;
 }
 
@@ -48,7 +48,7 @@ export type AddressChoice =
   | { readonly kind: 'given'; readonly addresses: readonly MachineAddress[] }
   | { readonly kind: 'refuse'; readonly refusal: CommandRefusal };
 
-/** The address for a machine. @param asked undefined: any of the static range, or none where there is no such range */
+/** Chooses a machine's address. @param asked undefined: any of the static range, or none without such a range */
 export function chooseAddresses(
   machine: Machine,
   racks: readonly Rack[],
@@ -74,11 +74,11 @@ export function chooseAddresses(
   const address = findFree(served, ranges, mac, knowledge);
   if (address !== undefined) return { kind: 'given', addresses: [{ mac, address }] };
   const names = ranges.map(([low, high]) => `${formatIpv4(low)} to ${formatIpv4(high)}`).join(' and ');
-  const text = `all addresses from ${names} are given: release a machine, or widen the static range`;
+  const text = `all addresses from ${names} are allocated: release a machine, or widen the static range`;
   return { kind: 'refuse', refusal: { reason: 'addresses-exhausted', text } };
 }
 
-/** The first address that nobody has; one with which another machine was seen only when there is no other. */
+/** The first free address; one last seen of another machine only if there is no other. */
 function findFree(
   served: readonly Served[],
   ranges: readonly (readonly [Ipv4, Ipv4])[],
@@ -109,20 +109,19 @@ function takeAsked(
   const refuse = (text: string): AddressChoice => ({ kind: 'refuse', refusal: { reason: 'address-refused', text } });
   const name = formatIpv4(asked);
   const served = networks.filter(({ network }) => networkContains(network, asked));
-  if (served.length === 0)
-    return refuse(`${name} lies in no network of a rack: ask for one of a network that is served`);
+  if (served.length === 0) return refuse(`${name} is in no network that a rack serves: choose another address`);
   const mac = macIn(machine, served) ?? machine.interfaces[0]?.mac;
   if (mac === undefined) return refuse(`${machine.hostname} has no network interface`);
   const kept = whyKept(served, asked, mac);
-  if (kept !== undefined) return refuse(`${name} is ${kept}: ask for another one`);
+  if (kept !== undefined) return refuse(`${name} is ${kept}: choose another address`);
   if (knowledge.takenAddresses(asked, asked).size > 0)
-    return refuse(`${name} is another machine's: ask for another one`);
+    return refuse(`${name} is another machine's: choose another address`);
   return { kind: 'given', addresses: [{ mac, address: asked }] };
 }
 
 /**
- * Says of an address with which a machine was seen whether it is the machine's only while it is given: it lies in a static range, and no
- * configuration keeps it for this card. Whoever is given it no more has lost it, however long the lease would have run.
+ * Tests whether a last-seen address belongs to a machine only while it is allocated: it is in a static range, and no configuration reserves
+ * it for this interface. Without the allocation the machine has lost it, however long its lease would have run.
  */
 export function lentAddresses(racks: readonly Rack[]): (address: Ipv4, mac: MacAddress) => boolean {
   const networks = racks
@@ -135,7 +134,7 @@ export function lentAddresses(racks: readonly Rack[]): (address: Ipv4, mac: MacA
     );
 }
 
-/** Of the network of a fixed address; undefined: no accepted rack serves it. */
+/** The network of a fixed address; `undefined` if no accepted rack serves it. */
 export function networkOfAddress(racks: readonly Rack[], address: Ipv4): JobNetwork | undefined {
   for (const rack of racks.filter(({ state }) => state === 'accepted')) {
     for (const nic of believedInterfaces(rack)) {
@@ -147,30 +146,30 @@ export function networkOfAddress(racks: readonly Rack[], address: Ipv4): JobNetw
   return undefined;
 }
 
-/** Why an address is not for this machine, by any rack that serves its network; undefined: it may be given. */
+/** Why any rack of the network excludes the address for this machine; `undefined` if none does. */
 function whyKept(served: readonly Served[], address: Ipv4, mac: MacAddress): string | undefined {
   for (const { network, dynamic, kept, reserved } of served) {
     if (!networkContains(network, address)) continue;
     const size = 2 ** (32 - network.prefix);
     if (network.prefix < 31 && (address === network.address || address === network.address + size - 1))
-      return 'the address of the network itself';
+      return "the network's own or its broadcast address";
     if (kept.has(address)) return "the rack's or the router's";
-    if (dynamic !== undefined && isIn(dynamic, address)) return 'of the dynamic range';
+    if (dynamic !== undefined && isIn(dynamic, address)) return 'in the dynamic range';
     const whose = reserved.get(address);
-    if (whose !== undefined && whose !== mac) return `kept for ${formatMac(whose)} by the configuration of a rack`;
+    if (whose !== undefined && whose !== mac) return `reserved for ${formatMac(whose)} in the configuration of a rack`;
   }
   return undefined;
 }
 
 const isIn = ([low, high]: readonly [Ipv4, Ipv4], address: Ipv4): boolean => address >= low && address <= high;
 
-/** The interface of a machine that was seen in one of these networks. */
+/** The machine's interface last seen in one of these networks. */
 const macIn = (machine: Machine, served: readonly Served[]): MacAddress | undefined =>
   machine.interfaces.find(
     ({ address }) => address !== undefined && served.some(({ network }) => networkContains(network, address)),
   )?.mac;
 
-/** The network in which a machine was seen, as all racks serve it, and its interface there; or the one network with a static range. */
+/** The network in which the machine was last seen, as all racks serve it, and its interface there; or the only one with a static range. */
 function placeOf(
   machine: Machine,
   networks: readonly Served[],
@@ -203,7 +202,7 @@ function servedOf(nic: RackInterface): readonly Served[] {
   return [{ network, fixed, dynamic, kept: new Set(kept), reserved }];
 }
 
-/** A range of a network; undefined: there is none, or it lies outside of it, where the rack has nothing to give. */
+/** A range; `undefined` if there is none, or it is outside the network. */
 function rangeOf(network: Ipv4Network, first: string, last: string): readonly [Ipv4, Ipv4] | undefined {
   const [low, high] = [parseIpv4(first), parseIpv4(last)];
   if (low === undefined || high === undefined) return undefined;

@@ -1,9 +1,9 @@
-// One machine goes from one state to the next: what of it changes with that. Every change of a state is made here.
+// The fields that change when a machine enters a state. Every state change is made here.
 //
-// 1. A machine that nobody holds has neither owner nor addresses nor a system of its own: what it was given is taken back.
-// 2. The key of a machine is that of one deployment or one commissioning: it ends where the next begins, and with its release;
-//    one that was drawn for a test ends with the test.
-// 3. A state in progress has its deadline, or waits for the machine's first boot, when nobody but a person can switch it on.
+// 1. A machine in a free state has no owner, no addresses and no system; its allocations are taken back.
+// 2. A machine's API key belongs to one deployment or commissioning. It ends when the next begins and with the release; a key made for a
+//    test ends with the test.
+// 3. A state in progress has a deadline, or waits for the machine's first boot if only a person can switch it on.
 
 import type { Clock } from '../../clock.ts';
 import { tokenFor } from '../identity/boot-token.ts';
@@ -16,28 +16,28 @@ import type { MachineWork } from '../records/work.ts';
 
 const MINUTE_MS = 60_000;
 
-/** What a machine shows that nobody but a person can switch on. */
+/** The status message of a machine that a person must switch on. */
 export const WAITING_TEXT = 'waiting to be switched on';
 
-/** Who changes the state of a machine, and how. */
+/** The circumstances of a state change. */
 export interface StatusChangeTerms {
   readonly atMs: number;
   readonly clock: Clock;
-  /** Empty: nobody but the machine or the time. */
+  /** The person who caused it; empty for the machine or a deadline. */
   readonly username: string;
-  /** Why, for a person. */
+  /** The reason, in words. */
   readonly message?: string | undefined;
-  /** What is to be done in the new state; undefined: nothing is known of it. */
+  /** The work of the new state; undefined: none recorded. */
   readonly work?: Omit<MachineWork, 'before' | 'attempts'> | undefined;
 }
 
-/** A change that is no refusal. */
+/** A machine change that is not a refusal. */
 export type Change = Extract<MachineChange<never>, { kind: 'change' }>;
 
-/** States in which a machine is held by nobody. */
+/** States in which a machine has no owner. */
 const FREE: ReadonlySet<MachineStatus> = new Set(['new', 'ready', 'retired']);
 
-/** States with which what a machine had as its own key ends. */
+/** States on whose entry the machine's API key ends. */
 const KEYLESS: ReadonlySet<MachineStatus> = new Set([
   'new',
   'commissioning',
@@ -53,7 +53,7 @@ const KEYLESS: ReadonlySet<MachineStatus> = new Set([
 
 const isAside = (status: MachineStatus): boolean => /rescue-mode|testing$/.test(status);
 
-/** What changes of a machine that enters a state; whether it may, the caller has asked. */
+/** The change for a machine that enters a state; the caller has checked the transition. */
 export function enterStatus(machine: Machine, to: MachineStatus, terms: StatusChangeTerms): Change {
   const { atMs, username } = terms;
   const description = `From '${statusRow(machine.status).name}' to '${statusRow(to).name}'`;
@@ -69,11 +69,11 @@ export function enterStatus(machine: Machine, to: MachineStatus, terms: StatusCh
   };
 }
 
-/** What was drawn for a test is of no use after it; a system that is deployed keeps its own through a test. */
+/** A key made for a test ends with it; a deployed system keeps its key through a test. */
 const endsKey = ({ status, restingStatus }: Machine, to: MachineStatus): boolean =>
   KEYLESS.has(to) || (status === 'testing' && restingStatus !== 'deployed');
 
-/** Several states, one after the other, at once. */
+/** The change for several states entered one after the other. */
 export function enterStatuses(machine: Machine, path: readonly MachineStatus[], terms: StatusChangeTerms): Change {
   let now = machine;
   let whole: Change = { kind: 'change', fields: {}, events: [] };
@@ -91,8 +91,8 @@ export function enterStatuses(machine: Machine, path: readonly MachineStatus[], 
 }
 
 /**
- * The power of a machine that a person accepts. A proposal that no machine may make is not taken over: nobody was asked whether the region
- * shall open its URL.
+ * The power settings of a machine that a person accepts. Settings that a machine may not propose are dropped: the person was not asked, for
+ * example, whether the region may open their URL.
  */
 export function acceptedPower({
   powerIsProposed,
@@ -112,29 +112,29 @@ function statusFields(machine: Machine, to: MachineStatus, terms: StatusChangeTe
     statusDeadlineMs: waits ? undefined : deadlineOf(to, atMs),
     restingStatus: restingOf(machine, to),
     bootToken: tokenFor(machine, to, username === '', clock),
-    // Whoever accepts a machine accepts what it said of its power.
+    // Accepting a machine accepts its proposed power settings.
     ...(username !== '' && machine.status === 'new' ? acceptedPower(machine) : {}),
     netboot: to === 'deployed' ? false : to === 'deploying' || machine.netboot || to === 'ready' || to === 'new',
     work: work === undefined ? undefined : { ...work, before: machine.status, attempts: 0 },
   };
 }
 
-/** When a state that begins, or of which there is a sign of life, has lasted too long; undefined: it may last. */
+/** The deadline of a state that begins, or shows a sign of life, at `fromMs`; `undefined` if it has none. */
 export function deadlineOf(status: MachineStatus, fromMs: number): number | undefined {
   const minutes = statusRow(status).timeoutMinutes;
   return minutes === undefined ? undefined : fromMs + minutes * MINUTE_MS;
 }
 
-/** What a machine goes back to from rescue, testing and repair. */
+/** The state to which rescue, testing and repair return. */
 function restingOf(machine: Machine, to: MachineStatus): MachineStatus | undefined {
   const isDeployed = machine.status === 'deployed' || machine.restingStatus === 'deployed';
   if (to === 'broken') return isDeployed ? 'deployed' : undefined;
   if (!isAside(to)) return undefined;
-  // What a repair goes back to is not lost by a test.
+  // A test during a repair keeps the state to which the repair returns.
   const isRepaired = to === 'testing' && machine.status === 'broken' && isDeployed;
   return isAside(machine.status) || isRepaired ? machine.restingStatus : machine.status;
 }
 
-/** Where a machine is when its tests have passed, or are given up. */
+/** The state after passed or aborted tests. */
 export const afterTesting = ({ work, restingStatus }: Machine): MachineStatus =>
   work?.before === 'broken' ? 'broken' : (restingStatus ?? 'ready');

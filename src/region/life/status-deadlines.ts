@@ -1,9 +1,9 @@
-// The ends of states in progress, kept in wall time because they outlive the process, and moved along when the wall clock is stepped:
-// an administrator or a time server that sets the clock ends no state early and gives none more than its time.
+// Adjusts the deadlines of states in progress when the wall clock is stepped. Deadlines are in wall time because they outlive the process;
+// setting the clock must neither end a state early nor extend it.
 //
 // 1. A step is a change of wall time against monotonic time of STEP_MS_MIN or more; slewing moves both alike.
-// 2. Whoever uses wall time for a deadline calls `follow` first, so that no deadline of one clock is compared with the other.
-// 3. No state is given more than its whole time from now: also not by a clock that was in another year when it was set.
+// 2. Callers run `follow` before they use wall time for a deadline, so that a deadline is never compared with another clock.
+// 3. No deadline is later than a state's full time from now, even if it was set by a clock in another year.
 
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
@@ -11,10 +11,10 @@ import { STATUSES, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { RegionStore } from '../records/store.ts';
 
-/** A smaller difference is measuring, not a step. */
+/** Smaller differences are measurement noise. */
 const STEP_MS_MIN = 1000;
 const MINUTE_MS = 60_000;
-/** Machines looked at in one query. */
+/** Machines read in one query. */
 const CHUNK = 500;
 
 const IN_PROGRESS = STATUSES.filter(({ timeoutMinutes }) => timeoutMinutes !== undefined).map(({ status }) => status);
@@ -23,11 +23,11 @@ const IN_PROGRESS = STATUSES.filter(({ timeoutMinutes }) => timeoutMinutes !== u
 export class StatusDeadlines {
   readonly #store: Pick<RegionStore, 'listMachines' | 'changeMachine'>;
   readonly #clock: Clock;
-  /** Wall time less monotonic time, as the stored deadlines have it. */
+  /** Wall time minus monotonic time, as in the stored deadlines. */
   #offsetMs: number;
-  /** Deadlines have been held against the clock of this start. */
+  /** True once the deadlines have been checked against the clock of this start. */
   #isBounded = false;
-  /** Machines that are done, of a step that the store did not take whole. */
+  /** The machines already adjusted for a step that the store could not take completely. */
   readonly #done = new Set<string>();
 
   constructor(store: Pick<RegionStore, 'listMachines' | 'changeMachine'>, clock: Clock) {
@@ -37,8 +37,8 @@ export class StatusDeadlines {
   }
 
   /**
-   * Moves what is in progress when the clock was stepped since the last call.
-   * @returns false while the store cannot take it: until then no deadline tells anything
+   * Adjusts all deadlines if the clock was stepped since the last call.
+   * @returns false while the store is unavailable; deadlines are meaningless until it returns true
    */
   follow(): boolean {
     const offsetMs = this.#clock.wallTimeMs() - this.#clock.now();

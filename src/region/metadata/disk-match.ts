@@ -1,22 +1,22 @@
-// How an installer recognises the disk that a person named: a kernel may number disks otherwise at each start, and another one would be
+// How an installer finds the disk that a person chose. A kernel may name disks differently at each boot, and the wrong one would be
 // overwritten.
 //
-// Sources: udev's 60-persistent-storage.rules (what ID_SERIAL is made of), Ubuntu's autoinstall reference (`match`: `serial` is a pattern
-// of the shell for ID_SERIAL).
+// Sources: udev's 60-persistent-storage.rules (the contents of ID_SERIAL), Ubuntu's autoinstall reference (`match`: `serial` is a shell
+// pattern for ID_SERIAL).
 //
-// 1. ID_SERIAL of a virtio disk is its serial number, of NVMe and ATA it is model and serial number, of SCSI something else: those keep
-//    their name.
-// 2. A pattern that another disk of the inventory fits is none.
+// 1. ID_SERIAL is the serial number for virtio, and model and serial number for NVMe and ATA. It differs for SCSI, so SCSI disks are
+//    matched by name.
+// 2. A pattern that also matches another disk in the inventory is not used.
 
 import type { Machine } from '../records/machine.ts';
 
-/** Holds nothing that a pattern would take for more than itself, and is long enough to be nobody else's. */
+/** A serial number without pattern characters, and long enough to be unique. */
 const PLAIN_SERIAL = /^[A-Za-z0-9._:+-]{6,64}$/;
 
-/** The disk that was chosen, and those there are. */
+/** The chosen disk and the inventory. */
 type DiskChoice = Pick<Machine, 'work'> & { readonly facts?: Pick<NonNullable<Machine['facts']>, 'disks'> | undefined };
 
-/** The pattern of the serial number of the machine's chosen disk; empty: none is chosen, or it can be told by its name only. */
+/** The serial-number pattern of the chosen disk; empty if none is chosen, or only its name identifies it. */
 export function serialPattern({ work, facts }: DiskChoice): string {
   const disks = facts?.disks ?? [];
   const chosen = disks.find(({ name }) => name === work?.disk);

@@ -1,11 +1,11 @@
-// What a machine at work is told of its installation: the request for a preseed is filled from the region's records, and rendered.
+// Renders the preseeds of machines at work from the region's records.
 //
 //   machine, its owner's keys, disk ─┐
-//   configuration: mirrors, kernel ──┼─► PreseedRequest ─► template of the search ─► text, or file and line of the mistake
+//   configuration: mirrors, kernel ──┼─► PreseedRequest ─► template found by name ─► text, or file and line of the mistake
 //   proxy, origin, the machine's key ┘
 //
-// 1. The secrets of a machine go only into a text that is for that machine; who calls this has found out that it is.
-// 2. The same records make the same text, for the machine and for a person who looks (there with words in place of the key).
+// 1. A machine's secrets go only into texts for that machine; the caller has authenticated it.
+// 2. The same records give the same text to the machine and to a person who previews it, there with words in place of the key.
 
 import type { Clock } from '../../clock.ts';
 import { TextDirectory } from '../../files/text-directory.ts';
@@ -27,13 +27,13 @@ import { kernelParamsOf } from '../records/tags.ts';
 import { serialPattern } from './disk-match.ts';
 import { keyOfMachine } from './machine-keys.ts';
 
-/** A configuration that says nothing of it. */
+/** The defaults without an install section in the configuration. */
 const DEFAULT_INSTALL: InstallConfig = {
   preseeds: { directory: '/etc/rackboot/preseeds', mirrors: DEFAULT_MIRRORS },
   kernelParams: '',
 };
 
-/** A rack's, of which nothing but its form matters. */
+/** A rack's origin for trial renderings; only its form matters. */
 const SOME_ORIGIN = 'http://192.0.2.1:5248';
 
 export interface MachinePreseedsParts {
@@ -42,11 +42,11 @@ export interface MachinePreseedsParts {
   readonly config: () => RegionConfig;
 }
 
-/** How the machine reaches us, and what stands between it and the mirrors. */
+/** The machine's network surroundings. */
 export interface PreseedSurroundings {
-  /** `http://10.20.0.1:5248`. */
+  /** The base URL at which the machine reaches the region: `http://10.20.0.1:5248`. */
   readonly origin: string;
-  /** Empty: none. */
+  /** Its proxy; empty: none. */
   readonly httpProxy: string;
 }
 
@@ -58,7 +58,7 @@ export class MachinePreseeds {
     this.#parts = parts;
   }
 
-  /** What the configuration says of installations. */
+  /** The configuration of installations. */
   get install(): InstallConfig {
     return this.#parts.config().install ?? DEFAULT_INSTALL;
   }
@@ -73,7 +73,7 @@ export class MachinePreseeds {
     return this.#templates.source;
   }
 
-  /** What is asked for when a file of this purpose is made for a machine. @param credentials its key, or words in place of it */
+  /** The request for a machine's file of this purpose. @param credentials its key, or words in place of it */
   requestFor(
     machine: Machine,
     purpose: Purpose,
@@ -96,7 +96,7 @@ export class MachinePreseeds {
     };
   }
 
-  /** Why no installer can be told its answers for this machine, with file and line; undefined: it can, as the templates are now. */
+  /** Why none of this machine's preseeds can be rendered, with file and line; `undefined` if the current templates can. */
   installProblem(machine: Machine): string | undefined {
     const surroundings = { origin: SOME_ORIGIN, httpProxy: this.install.httpProxy ?? '' };
     const results = answersOf(machine.osystem).map((purpose) =>
@@ -107,18 +107,18 @@ export class MachinePreseeds {
     return `${first.file}:${first.line}: ${first.reason}`;
   }
 
-  /** The file of this purpose for a machine that has shown who it is. */
+  /** The file of this purpose for an authenticated machine. */
   render(machine: Machine, purpose: Purpose, surroundings: PreseedSurroundings): PreseedResult {
     return renderPreseed(this.#request(machine, purpose, surroundings), this.templates);
   }
 
-  /** The file for a machine that nobody knows. */
+  /** The file for an unknown machine. */
   renderEnlistment(purpose: 'enlist' | 'enlist_userdata', surroundings: PreseedSurroundings): PreseedResult {
     const request = { ...this.#base(purpose, surroundings), kernelParams: this.install.kernelParams };
     return renderPreseed(request, this.templates);
   }
 
-  /** Where cloud-init of an installed system finds its metadata: a file for `/etc/cloud/cloud.cfg.d`. */
+  /** A file for `/etc/cloud/cloud.cfg.d` that tells an installed system's cloud-init where its metadata is. */
   cloudConfig(machine: Machine, surroundings: PreseedSurroundings): string {
     const lines = cloudConfigLines(this.#request(machine, 'vendordata', surroundings));
     return lines === undefined ? '' : lines.map((line) => `${line}\n`).join('');
@@ -148,7 +148,7 @@ export class MachinePreseeds {
   }
 }
 
-/** What the installers of a distribution are told; of Ubuntu's each release has the one or the other. */
+/** The preseeds of a distribution's installers; each Ubuntu release uses one of the two. */
 const answersOf = (osystem: string): readonly Purpose[] =>
   osystem === 'ubuntu' ? ['autoinstall', 'install'] : ['install'];
 
@@ -160,6 +160,6 @@ const preseedMachine = (machine: Machine): PreseedMachine => ({
   subarchitecture: machine.subarchitecture,
 });
 
-/** A disk as installers name it; empty: none was chosen. */
+/** A disk's device path for installers; empty if none was chosen. */
 const diskPath = (disk: string | undefined): string =>
   disk === undefined || disk === '' || disk.startsWith('/') ? (disk ?? '') : `/dev/${disk}`;

@@ -1,12 +1,12 @@
-// The region's side of what a machine reads and tells of itself while it installs and when it starts: metadata, preseeds, reports.
+// The region's side of metadata, preseeds and reports, for machines that install or start.
 //
-//   installer ── secret in the address of its preseed, at its present address ─► preseed (with the machine's key in it)
-//   cloud-init, curtin, late commands ── that key ─► documents of the machine · signals · netboot off
+//   installer ── secret in its preseed's URL, at its current address ─► preseed (which contains the machine's key)
+//   cloud-init, curtin, late commands ── that key ─► the machine's documents · signals · netboot off
 //   cloud-init's webhook ── that key ─► signs of life, log; its last stage: Deployed
 //
-// 1. Every method that takes a machine is called for one that has shown who it is (`api/metadata-routes.ts`).
-// 2. A preseed that cannot be rendered ends the deployment at once, with file and line: nobody waits for a machine that got no answers.
-// 3. Only a machine that installs right now gets the answers of its installer.
+// 1. Callers have authenticated the machine that they pass to a method (`api/metadata-routes.ts`).
+// 2. A preseed that cannot be rendered fails the deployment at once, with file and line, instead of letting it time out.
+// 3. Only a machine that is installing now gets its installer's preseed.
 
 import type { Clock } from '../../clock.ts';
 import type { RegionConfig } from '../config.ts';
@@ -24,11 +24,11 @@ import { MachinePreseeds, type PreseedSurroundings } from './machine-preseeds.ts
 import { type AnswersAt, ProxyFinder } from './proxy-finder.ts';
 import { meaningOf, type WebhookReport } from './reports.ts';
 
-/** The disk is written: as `life/signal.ts` knows it. */
+/** The stage of `life/signal.ts` for a written disk. */
 const WRITTEN = 'written';
 const FAULT_CHARACTERS_MAX = 300;
 
-/** What of a region it works on. */
+/** The parts of a region that the service uses. */
 export interface MetadataParts {
   readonly store: RegionStore;
   readonly clock: Clock;
@@ -37,7 +37,7 @@ export interface MetadataParts {
   config(): RegionConfig;
 }
 
-/** A kind of answers for an installer, as it is asked for. */
+/** A kind of file that installers request. */
 export type InstallerFile = 'preseed' | 'user-data' | 'meta-data';
 
 export class MetadataService {
@@ -57,12 +57,12 @@ export class MetadataService {
     });
   }
 
-  /** @param origin base address as the machine reaches us */
+  /** A machine's surroundings. @param origin the base URL at which it reaches the region */
   async surroundings(origin: string): Promise<PreseedSurroundings> {
     return { origin, httpProxy: await this.#proxies.find(origin) };
   }
 
-  /** The machine of this id, when the caller shows that it is its present boot: by its token, or by the secret of its preseed. */
+  /** The machine with this id, if the caller proves to be its current boot, by the boot token or the preseed's secret. */
   findBooted(systemId: string, secret: string | undefined, proof: BootProof): Machine | undefined {
     const machine = this.#parts.store.findMachine(systemId);
     if (machine === undefined || this.#parts.racks.homes.isAway(machine, proof.address)) return undefined;
@@ -70,7 +70,7 @@ export class MetadataService {
     return isProven ? machine : undefined;
   }
 
-  /** What an installer is told; undefined: the machine is not one that installs, or it is no file for its present work. */
+  /** An installer's file; `undefined` if the machine is not installing, or the file does not belong to its current work. */
   installerFile(machine: Machine, file: InstallerFile, surroundings: PreseedSurroundings): PreseedResult | undefined {
     const purpose = installerPurpose(machine, file);
     if (purpose === undefined) return undefined;
@@ -78,7 +78,7 @@ export class MetadataService {
     return this.render(machine, purpose, surroundings);
   }
 
-  /** A file for a machine. One that cannot be made ends its deployment. */
+  /** Renders a machine's file; a failure ends its deployment. */
   render(machine: Machine, purpose: Purpose, surroundings: PreseedSurroundings): PreseedResult {
     const result = this.preseeds.render(machine, purpose, surroundings);
     if (!result.ok) {
@@ -88,17 +88,17 @@ export class MetadataService {
     return result;
   }
 
-  /** The keys of the machine's owner. */
+  /** The SSH keys of the machine's owner. */
   sshKeys({ owner }: Machine): readonly string[] {
     return owner === undefined ? [] : this.#parts.store.life.listSshKeys(owner).map(({ key }) => key);
   }
 
-  /** What its owner wants its system to run; undefined: nothing. */
+  /** The user data from the machine's owner; undefined: none. */
   userData({ systemId }: Machine): Uint8Array | undefined {
     return this.#parts.store.life.userData(systemId);
   }
 
-  /** Takes a signal. Of a machine that is not at work it is written down, and changes nothing. */
+  /** Takes a signal. From a machine that is not at work it is only logged. */
   signal(machine: Machine, signal: Signal): void {
     if (isAtWork(machine)) this.#parts.life.signal(machine.systemId, signal);
     else {
@@ -107,24 +107,24 @@ export class MetadataService {
     }
   }
 
-  /** The disk is written: from now on the machine starts it. */
+  /** Takes the report that the disk is written; the machine boots it from now on. */
   netbootOff(machine: Machine): void {
     if (machine.status === 'deploying' && machine.netboot)
       this.#parts.life.signal(machine.systemId, { status: 'OK', stage: WRITTEN, message: '' });
   }
 
-  /** It shall start from the network once more: what it has written is not what it is to start. */
+  /** Takes the request to boot from the network again instead of the written disk. */
   netbootOn(machine: Machine): void {
     this.#parts.life.startFromNetwork(machine.systemId);
   }
 
-  /** Takes a report of cloud-init or curtin. @param isInstalling it came from an environment that installs */
+  /** Takes a report of cloud-init or curtin. @param isInstalling whether it came from an installing environment */
   report(machine: Machine, report: WebhookReport, isInstalling: boolean): void {
     const { signal, isFailure, isUp, text } = meaningOf(report, isInstalling);
     const isWorking = isAtWork(machine);
     if (isFailure || (isUp && !isWorking)) this.#record(machine, text, isFailure ? 'warning' : undefined);
     if (!isWorking) return;
-    // That the environment which measures a machine has started is not the end of measuring.
+    // In Commissioning, a report that the environment is up does not end the work.
     if (signal !== undefined && machine.status === 'deploying') this.#parts.life.signal(machine.systemId, signal);
     else this.#parts.life.alive(machine.systemId, this.#parts.clock.wallTimeMs());
   }
@@ -136,13 +136,13 @@ export class MetadataService {
 }
 
 /**
- * True for the work that a machine does with a key of its own. What it says while it is rescued, tested or erased comes from the system
- * that it had before, and is no word of that work.
+ * True for the states whose work uses the machine's key. In other states, such as a rescue, test or erasure, requests with the key come
+ * from the system installed before and say nothing about the work.
  */
 const isAtWork = ({ status }: Machine): boolean => status === 'deploying' || status === 'commissioning';
 const levelOf = ({ status }: Signal): MachineEventLevel | undefined => (status === 'FAILED' ? 'warning' : undefined);
 
-/** For which purpose a machine may be rendered a file now; undefined: for none. */
+/** The purpose for which the machine may get this file now; undefined: none. */
 function installerPurpose({ status, netboot, work }: Machine, file: InstallerFile): Purpose | undefined {
   if (status === 'commissioning' || status === 'testing') return file === 'preseed' ? 'commissioning' : undefined;
   if (status !== 'deploying' || !netboot || work?.deployBy === 'image') return undefined;

@@ -1,14 +1,14 @@
-// The tree of documents that a machine reads of itself: what is in it, and what of it is for this machine.
+// The tree of metadata documents that a machine reads: its paths, and their contents for one machine.
 //
-// Sources: cloud-init, "MAAS" data source (the paths, and which of them it can do without); MAAS's versions of it.
+// Sources: cloud-init, "MAAS" data source (the paths, and which are optional); MAAS's versions of it.
 //
 //   latest, 2012-03-01 ─┬─ meta-data ─┬─ instance-id      its system id
 //                       │             ├─ local-hostname   name and domain
-//                       │             ├─ public-keys      its owner's SSH keys, a line each
-//                       │             └─ vendor-data      our wishes, below its owner's; as YAML with one key for cloud-init
-//                       └─ user-data                      its owner's wishes
+//                       │             ├─ public-keys      its owner's SSH keys, one a line
+//                       │             └─ vendor-data      Rackboot's settings, which user data override; YAML with the key `cloud-init`
+//                       └─ user-data                      its owner's settings
 //
-// 1. Pure: every document is a function of the machine and of what is handed in.
+// 1. Pure: every document is a function of the machine and the arguments.
 
 import { quoteYaml } from '../preseed/quoting.ts';
 import type { Machine } from '../records/machine.ts';
@@ -20,7 +20,7 @@ export const METADATA_VERSIONS = ['latest', '2012-03-01'] as const;
 export const META_DATA_LEAVES = ['instance-id', 'local-hostname', 'public-keys', 'vendor-data'] as const;
 export type MetaDataLeaf = (typeof META_DATA_LEAVES)[number];
 
-/** What a path below `/MAAS/metadata/` means. */
+/** The meaning of a path below `/MAAS/metadata/`. */
 export type MetadataPath =
   | { readonly kind: 'versions' }
   | { readonly kind: 'version' }
@@ -31,10 +31,10 @@ export type MetadataPath =
   | { readonly kind: 'status'; readonly systemId: string }
   | { readonly kind: 'enlist-preseed' };
 
-/** Which of the trees. */
+/** One of the trees. */
 export type MetadataTree = 'machine' | 'curtin' | 'enlist';
 
-/** A path in its tree; undefined: nothing is there. */
+/** A path in its tree. */
 export interface ParsedMetadataPath {
   readonly tree: MetadataTree;
   readonly path: MetadataPath;
@@ -43,7 +43,7 @@ export interface ParsedMetadataPath {
 const isLeaf = (name: string): name is MetaDataLeaf => META_DATA_LEAVES.some((leaf) => leaf === name);
 const isVersion = (name: string): boolean => METADATA_VERSIONS.some((version) => version === name);
 
-/** Reads a path below `/MAAS/metadata/`; any number of slashes stands for one, for clients put them together carelessly. */
+/** Parses a path below `/MAAS/metadata/`; `undefined` if nothing is there. Several slashes count as one, because clients repeat them. */
 export function parseMetadataPath(text: string): ParsedMetadataPath | undefined {
   const parts = text.split('/').filter((part) => part !== '');
   const tree = parts[0] === 'curtin' || parts[0] === 'enlist' ? parts[0] : 'machine';
@@ -66,10 +66,10 @@ function pathOf(parts: readonly string[], tree: MetadataTree): MetadataPath | un
   return first === 'by-id' && tree === 'machine' ? { kind: 'by-id', systemId: second } : undefined;
 }
 
-/** The list of a directory. */
+/** A directory listing. */
 export const listing = (names: readonly string[]): string => names.join('\n');
 
-/** What a leaf of `meta-data` says of a machine. @param vendorData a document for cloud-init, as `vendordata` renders it */
+/** The content of a leaf of `meta-data`. @param more.vendorData a document for cloud-init, rendered by `vendordata` */
 export function leafOf(
   name: MetaDataLeaf,
   machine: Machine,
@@ -89,7 +89,7 @@ export function leafOf(
   }
 }
 
-/** The same of a machine that nobody knows. */
+/** The content of a leaf for an unknown machine; undefined: none. */
 export function enlistLeafOf(name: MetaDataLeaf): string | undefined {
   if (name === 'instance-id') return 'i-maas-enlistment';
   return name === 'local-hostname' ? 'maas-enlisting-node' : undefined;

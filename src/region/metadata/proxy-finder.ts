@@ -1,9 +1,9 @@
-// Which proxy machines that install are given: the one of the configuration; without a word there the rack's own at port 8000, when
-// something answers.
+// Finds the proxy for machines that install: the configured one; if nothing is configured, port 8000 of the rack, if something answers
+// there.
 //
-// 1. Only addresses that an accepted rack has are asked, at one port: a machine that names another host in its request has us connect
-//    to nobody.
-// 2. An answer holds for PROBE_HOLDS_MS, so that a hall of machines costs one connection; at most HOSTS_MAX are remembered.
+// 1. Only addresses of accepted racks are probed, and only at one port, so a machine that names another host in its request cannot make the
+//    region connect to it.
+// 2. A result is valid for PROBE_HOLDS_MS, so many machines cost one connection; at most HOSTS_MAX results are kept.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Clock, Instant } from '../../clock.ts';
@@ -11,28 +11,28 @@ import { later } from '../../clock.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/address.ts';
 import { isRackAddress, type RackList } from '../racks/rack-addresses.ts';
 
-/** Where proxies for packages are by custom. */
+/** The customary port of package proxies. */
 const PROXY_PORT = 8000;
 const PROBE_MS = 500;
 const PROBE_HOLDS_MS = 60_000;
-/** Addresses of racks that are remembered with their answer; accepted racks fill it, and the oldest answer is asked for again. */
+/** Rack addresses with a probe result. Accepted racks fill it; the oldest result is dropped and probed again when needed. */
 export const HOSTS_MAX = 256;
 
-/** The port to the network: true when a connection was taken in time. */
+/** The port to the network: true if a connection was accepted in time. */
 export type AnswersAt = (host: string, port: number, timeoutMs: number) => Promise<boolean>;
 
 export interface ProxyFinderParts {
   readonly clock: Clock;
   readonly racks: RackList;
   readonly answersAt: AnswersAt;
-  /** As configured: a URL, empty for none, undefined when nothing is said. */
+  /** The configured URL; empty: no proxy; `undefined`: not configured. */
   readonly configured: () => string | undefined;
 }
 
 interface Probed {
   readonly answers: Promise<boolean>;
   readonly until: Instant;
-  /** Undefined: it is not known yet. */
+  /** The result; `undefined` while the probe runs. */
   known: boolean | undefined;
 }
 
@@ -44,13 +44,13 @@ export class ProxyFinder {
     this.#parts = parts;
   }
 
-  /** The proxy of a machine that reaches us at this origin, `http://10.20.0.1:5248`; empty: none. Never rejects. */
+  /** The proxy for a machine that reaches the region at this origin, `http://10.20.0.1:5248`; empty: none. Never rejects. */
   async find(origin: string): Promise<string> {
     const asked = this.#ask(origin);
     return typeof asked === 'string' ? asked : this.#named(asked.host, await asked.probed.answers);
   }
 
-  /** The same at once; undefined: it is being found out, ask again. */
+  /** Like `find`, without waiting; `undefined` while the probe runs. */
   known(origin: string): string | undefined {
     const asked = this.#ask(origin);
     if (typeof asked === 'string') return asked;

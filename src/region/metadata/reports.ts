@@ -1,24 +1,24 @@
-// What cloud-init, curtin and scripts tell of a machine by its own key, as the signals of the agent (`life/signal.ts`). Pure.
+// Translates reports that cloud-init, curtin and scripts send with a machine's key into the agent's signals (`life/signal.ts`). Pure.
 //
 // Sources: MAAS's metadata service (`op=signal`: status, error, exit_status); cloud-init, "Reporting" (webhook): event_type start or
 // finish, name, description, result, origin; curtin reports `progress` too, and its stages as `cmd-install/stage-…`.
 //
-//   op=signal   OK                            as it is
+//   op=signal   OK                            OK
 //               FAILED, TIMEDOUT              FAILED
-//               WORKING and what is like it   WORKING
-//   webhook     a stage begins or ends        WORKING, the stage by its own name
-//               what is inside of a stage     no more than a sign of life
-//               modules-final ends            OK installed: the installed system is up, with what was asked of it done or failed
+//               WORKING and similar           WORKING
+//   webhook     a stage begins or ends        WORKING, with the stage's own name
+//               parts of a stage              only a sign of life
+//               modules-final ends            OK installed: the installed system is up, and its user data has run or failed
 //
-// 1. Only a report of the installed system's cloud-init says that it is up: an environment that installs reports under `curtin/`, where
-//    the same words say no such thing.
-// 2. That its user data failed is told, and the machine is Deployed all the same: its system runs, and its owner can log in and look.
+// 1. Only the installed system's cloud-init can report that the system is up. An installing environment reports under `curtin/`, where the
+//    same report does not mean that.
+// 2. Failed user data is logged, and the machine still becomes Deployed: its system runs, and its owner can log in and examine it.
 
 import { z } from 'zod';
 import type { Signal } from '../life/signal.ts';
 import { cleanWords } from '../records/text-json.ts';
 
-/** Statuses of `op=signal` by what they mean. */
+/** The meanings of the statuses of `op=signal`. */
 export const SIGNAL_MEANINGS: Readonly<Record<string, Signal['status']>> = {
   OK: 'OK',
   FAILED: 'FAILED',
@@ -32,12 +32,12 @@ export const SIGNAL_MEANINGS: Readonly<Record<string, Signal['status']>> = {
 
 const TEXT_MAX = 300;
 const NAME_MAX = 128;
-/** The last of cloud-init's stages at the start of a system. */
+/** The last stage of cloud-init at a system's start. */
 const LAST_STAGE = 'modules-final';
-/** What a stage is called when the disk was written and its own system speaks. */
+/** The stage in which the installed system reports. */
 const INSTALLED = 'installed';
 
-/** A status of `op=signal` with what else it says; undefined: there is no such status. */
+/** Reads the fields of `op=signal`; `undefined` for an unknown status. */
 export function readSignal(fields: ReadonlyMap<string, readonly string[]>): Signal | undefined {
   const last = (name: string): string => fields.get(name)?.at(-1) ?? '';
   const given = last('status').toUpperCase();
@@ -62,19 +62,19 @@ const webhook = z.object({
   origin: z.string().max(64).default(''),
 });
 
-/** One report of a webhook. */
+/** One webhook report. */
 export interface WebhookReport {
   readonly kind: 'start' | 'progress' | 'finish';
-  /** `modules-final`, or with what is inside of it behind a slash. */
+  /** A stage, `modules-final`, possibly followed by a slash and a part of it. */
   readonly name: string;
   readonly description: string;
-  /** In capitals; empty: it says none. */
+  /** In capitals; empty: none. */
   readonly result: string;
   /** `cloudinit`, `curtin`. */
   readonly origin: string;
 }
 
-/** Reads a report that came as JSON; undefined: it is none. */
+/** Reads a report from JSON; `undefined` if it is malformed. */
 export function readWebhook(value: unknown): WebhookReport | undefined {
   const parsed = webhook.safeParse(value);
   if (!parsed.success) return undefined;
@@ -89,19 +89,19 @@ export function readWebhook(value: unknown): WebhookReport | undefined {
   };
 }
 
-/** What a report says. */
+/** The meaning of a report. */
 export interface ReportMeaning {
-  /** Undefined: it is only a sign of life. */
+  /** `undefined` for a mere sign of life. */
   readonly signal: Signal | undefined;
-  /** It tells of something that failed. */
+  /** True if it reports a failure. */
   readonly isFailure: boolean;
-  /** The system's start has ended. */
+  /** True if it reports that the system has started. */
   readonly isUp: boolean;
-  /** For people. */
+  /** The report in words. */
   readonly text: string;
 }
 
-/** @param isInstalling it came under `curtin/` */
+/** Interprets a report. @param isInstalling whether it came under `curtin/` */
 export function meaningOf(report: WebhookReport, isInstalling: boolean): ReportMeaning {
   const { kind, name, description, result } = report;
   const isFailure = kind === 'finish' && (result === 'FAIL' || result === 'FAILURE');
@@ -112,13 +112,13 @@ export function meaningOf(report: WebhookReport, isInstalling: boolean): ReportM
   if (isUp) return { ...base, signal: { status: 'OK', stage: INSTALLED, message: text, isOfStart: true } };
   const stage = stageOf(name);
   if (stage === undefined || kind === 'progress') return { ...base, signal: undefined };
-  // curtin's installation as a whole has failed, and nothing comes after it.
+  // The whole curtin installation has failed; no report follows.
   if (isFailure && isInstalling && name === 'cmd-install')
     return { ...base, signal: { status: 'FAILED', stage, message: text } };
   return { ...base, signal: { status: 'WORKING', stage, message: text, isOfStart: !isInstalling } };
 }
 
-/** The stage of a name that is one, and not a part of one: cloud-init's have no slash, curtin's one. */
+/** The stage in a name, or `undefined` for a part of a stage. cloud-init's stages have no slash, curtin's have one. */
 function stageOf(name: string): string | undefined {
   const [first = '', second, ...rest] = name.split('/');
   if (rest.length > 0) return undefined;

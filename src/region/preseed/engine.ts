@@ -1,9 +1,9 @@
-// Renders a template: walks its tree, and writes each value as the place where it stands demands.
+// Renders a template: walks its tree and quotes each value as its place requires.
 //
-//   root ─ inherits? ─▶ the ancestor's text, with the blocks of all of them, the nearest first
+//   template ─ inherits? ─▶ the ancestor's text, with the blocks of all templates in the chain, the nearest first
 //
-// 1. It ends: steps, output, inclusions and generations are bounded.
-// 2. It never throws: a mistake is a value with file and line. The same request gives the same text.
+// 1. Rendering ends: steps, output, inclusions and generations are bounded.
+// 2. Rendering never throws: a mistake is a value with file and line. The same request gives the same text.
 
 import { evaluate, type Scope } from './evaluation.ts';
 import { failAt, listed, TemplateFault, type TemplatePlace } from './fault.ts';
@@ -21,26 +21,26 @@ import {
 } from './template.ts';
 import { isList, isMapping, isTrue, kindOf, type Value, type Variables } from './value.ts';
 
-/** Directives and pieces of text that one rendering goes through. */
+/** Directives and pieces of text processed in one rendering. */
 export const STEPS_MAX = 100_000;
 /** Characters of the result. */
 export const OUTPUT_CHARACTERS_MAX = 1024 * 1024;
-/** Characters that filters and sums make on the way, written or not. */
+/** Characters that filters and concatenations produce, written or not. */
 export const WORK_CHARACTERS_MAX = 16 * 1024 * 1024;
-/** Templates inside templates, blocks in blocks included. */
+/** Nested templates and blocks. */
 export const INCLUSION_DEPTH_MAX = 16;
-/** Templates that inherit from each other. */
+/** Templates in one chain of inheritance. */
 export const GENERATIONS_MAX = 8;
 
-/** What is rendered, and with what. */
+/** A template and its inputs. */
 export interface RenderRequest {
   /** The template's name, for messages. */
   readonly file: string;
   readonly source: string;
   readonly variables: Variables;
-  /** What the template is written in, unless it says so itself. */
+  /** The template's language, unless the template names it itself. */
   readonly language: Language;
-  /** Another template's file and text; undefined: there is none of that name. */
+  /** Loads another template's file and text; `undefined` if there is none of that name. */
   readonly load: (name: string) => { readonly file: string; readonly text: string } | undefined;
 }
 
@@ -50,7 +50,7 @@ export type Rendered =
       readonly ok: true;
       readonly text: string;
       readonly language: Language;
-      /** The files that were read, in that order. */
+      /** The files read, in that order. */
       readonly chain: readonly string[];
     }
   | { readonly ok: false; readonly file: string; readonly line: number; readonly reason: string };
@@ -84,7 +84,7 @@ function readLineage({ file, source, load }: RenderRequest): readonly [Template,
   return lineage;
 }
 
-/** What the first line says of the language; undefined: nothing. */
+/** The language that the first line shows; undefined: none. */
 function languageOf(body: Body): Language | undefined {
   const first = body.find((node) => node.kind === 'text');
   if (first?.kind !== 'text') return undefined;
@@ -98,10 +98,10 @@ class Rendering {
   readonly #request: RenderRequest;
   readonly #lineage: readonly [Template, ...Template[]];
   readonly #blocks = new Map<string, Body>();
-  /** Those that were included, by name: each is read once. */
+  /** The included templates by name; each is read once. */
   readonly #templates = new Map<string, Template>();
   readonly #follower: PlaceFollower;
-  /** Innermost last; the first holds what templates gave defaults to. */
+  /** Innermost last; the first holds the templates' defaults. */
   readonly #scopes: Map<string, Value>[] = [new Map()];
   readonly #parts: string[] = [];
   #length = 0;
@@ -120,7 +120,7 @@ class Rendering {
   run(): string {
     const [own] = this.#lineage;
     const eldest = this.#lineage.at(-1) ?? own;
-    // What stands outside of blocks in a template that inherits is written by {{self.body}} only, but its defaults hold.
+    // In a template that inherits, text outside blocks is written only by {{self.body}}, but its defaults apply.
     if (eldest !== own) {
       this.#blocks.set('body', own.body);
       for (const { body } of this.#lineage.slice(0, -1)) this.#takeDefaults(body);
@@ -170,7 +170,8 @@ class Rendering {
 
   #step(place: TemplatePlace): void {
     this.#steps += 1;
-    if (this.#steps > STEPS_MAX) failAt(place, `the template takes more than ${STEPS_MAX} steps: a loop in a loop?`);
+    if (this.#steps > STEPS_MAX)
+      failAt(place, `the template takes more than ${STEPS_MAX} steps: is there a loop in a loop?`);
   }
 
   #include(node: IncludeNode, depth: number): void {
@@ -194,7 +195,7 @@ class Rendering {
 
   #deeper(depth: number, place: TemplatePlace): number {
     if (depth >= INCLUSION_DEPTH_MAX)
-      failAt(place, `more than ${INCLUSION_DEPTH_MAX} templates or blocks inside each other`);
+      failAt(place, `more than ${INCLUSION_DEPTH_MAX} templates or blocks are nested inside each other`);
     return depth + 1;
   }
 
@@ -206,17 +207,17 @@ class Rendering {
   #for(node: ForNode, depth: number): void {
     const found = evaluate(node.list, this.#scopeAt(node));
     const list = isMapping(found) ? Object.entries(found) : found;
-    if (!isList(list)) failAt(node, `{{for}} goes through a list, not through ${kindOf(found)}`);
+    if (!isList(list)) failAt(node, `{{for}} needs a list, not ${kindOf(found)}`);
     for (const one of list) {
       const scope = new Map<string, Value>();
       const values: readonly Value[] = node.names.length > 1 && isList(one) ? one : [one];
       if (values.length !== node.names.length)
-        failAt(node, `{{for}} names ${node.names.length} values, and there are ${values.length} in ${kindOf(one)}`);
+        failAt(node, `{{for}} names ${node.names.length} values, but ${kindOf(one)} has ${values.length}`);
       node.names.forEach((name, index) => {
         scope.set(name, values[index] ?? null);
       });
       this.#scopes.push(scope);
-      // A list with an empty body takes steps, too.
+      // A loop with an empty body takes steps, too.
       this.#step(node);
       this.#write(node.body, depth);
       this.#scopes.pop();
@@ -257,7 +258,7 @@ class Rendering {
       spend: (characters) => {
         this.#spent += characters;
         if (this.#spent > WORK_CHARACTERS_MAX)
-          failAt(place, `the template makes more than ${WORK_CHARACTERS_MAX} characters of texts`);
+          failAt(place, `the template produces more than ${WORK_CHARACTERS_MAX} characters of text`);
       },
       place: { file: place.file, line: place.line },
     };

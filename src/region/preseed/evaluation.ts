@@ -1,7 +1,7 @@
-// The value of an expression, and the functions that a template may call.
+// Evaluates expressions, and provides the functions that a template may call.
 //
-// 1. A name that is not defined is an error wherever it is used, `if` included: a misspelt one must not silently be false.
-// 2. Only own names and parts are seen: `constructor` is not a part of anything.
+// 1. An undefined name is an error everywhere, including `if`, so that a misspelt one is not silently false.
+// 2. Only own properties are visible: `constructor` is not a part of anything.
 
 import type { Expression } from './expression.ts';
 import { failAt, listed, type TemplatePlace } from './fault.ts';
@@ -18,31 +18,31 @@ import {
 } from './quoting.ts';
 import { isList, isMapping, isTrue, kindOf, Markup, type MarkupLanguage, textOf, type Value } from './value.ts';
 
-/** What an expression is evaluated in. */
+/** The context of an evaluation. */
 export interface Scope {
-  /** A name's value; undefined: it has none. */
+  /** A name's value; undefined: none. */
   find(name: string): Value | undefined;
-  /** Every name that has a value. */
+  /** Every name with a value. */
   names(): Iterable<string>;
-  /** Told of every text that is made. @throws TemplateFault when there were too many */
+  /** Counts the characters of a produced text. @throws TemplateFault beyond the bound */
   spend(characters: number): void;
   readonly language: Language;
   readonly place: TemplatePlace;
 }
 
-/** What a filter is called, what it does, and where that ends: for the documents too. */
+/** The filters, with their effects and limits; the documents use them too. */
 export const FILTERS: Readonly<Record<string, string>> = {
-  shell: 'One word of a shell, in single quotes unless it is plain. Not inside other quotes.',
+  shell: 'One shell word, in single quotes unless it is plain. Not inside other quotes.',
   yaml: 'A YAML value in one line: a text in double quotes, a list or a map. It must be the whole value.',
-  json: 'The same: what it writes is JSON as well.',
+  json: 'The same as `yaml`; the output is also valid JSON.',
   debconf: 'A debconf value: one line, no back-slash, no blank at its ends.',
-  kernel: 'Kernel arguments: what an installer can carry into the boot loader of the system.',
+  kernel: "Kernel arguments that an installer can pass to the installed system's boot loader.",
   url: 'A part of a URL, percent-encoded.',
   base64: 'Base64 of the text in UTF-8.',
-  lower: 'In small letters.',
+  lower: 'In lower case.',
   join: 'The texts of a list with another text between them: `{{ntp_servers|join(" ")}}`.',
-  'escape.shell': 'As `shell`.',
-  'escape.json': 'As `json`.',
+  'escape.shell': 'The same as `shell`.',
+  'escape.json': 'The same as `json`.',
 };
 
 /** The value of an expression. @throws TemplateFault */
@@ -68,7 +68,7 @@ export function evaluate(expression: Expression, scope: Scope): Value {
 function nameValue(name: string, scope: Scope): Value {
   const found = scope.find(name);
   if (found !== undefined) return found;
-  if (name === 'self') return failAt(scope.place, 'a block is written by {{self.NAME}} alone, with no filter');
+  if (name === 'self') return failAt(scope.place, 'write a block as {{self.NAME}}, without a filter');
   return failAt(scope.place, `${name} is not defined here; defined are: ${listed(scope.names())}`);
 }
 
@@ -110,7 +110,7 @@ function isEqual(left: Value, right: Value): boolean {
   return first === second;
 }
 
-/** Text of whatever origin as text. */
+/** The text of markup; other values unchanged. */
 const plain = (value: Value | undefined): Value | undefined => (value instanceof Markup ? value.text : value);
 
 function isIn(value: Value, where: Value, place: TemplatePlace): boolean {
@@ -122,11 +122,11 @@ function isIn(value: Value, where: Value, place: TemplatePlace): boolean {
   return failAt(place, `nothing can be in ${kindOf(where)}`);
 }
 
-/** One text behind the other. It stays trusted only where both are, for the same language. */
+/** Concatenates two texts. The result is trusted only if both are, for the same language. */
 function joined(left: Value, right: Value, { place, spend }: Scope): Value {
   const [first, second] = [textOf(left), textOf(right)];
   if (first === undefined || second === undefined)
-    return failAt(place, `${kindOf(left)} and ${kindOf(right)} cannot be joined: only texts can`);
+    return failAt(place, `${kindOf(left)} and ${kindOf(right)} cannot be joined: only texts can be`);
   if (first.length + second.length > QUOTED_CHARACTERS_MAX)
     return failAt(place, `the text is longer than ${QUOTED_CHARACTERS_MAX} characters`);
   spend(first.length + second.length);
@@ -143,7 +143,7 @@ function sharedLanguage(left: Value, right: Value): MarkupLanguage | undefined {
 function callValue(name: string, args: readonly Expression[], scope: Scope): Value {
   const { place } = scope;
   if (!Object.hasOwn(FILTERS, name))
-    return failAt(place, `there is no filter ${name}; there are: ${listed(Object.keys(FILTERS))}`);
+    return failAt(place, `there is no filter ${name}; the filters are: ${listed(Object.keys(FILTERS))}`);
   const [value = null, separator] = args.map((arg) => evaluate(arg, scope));
   if (args.length === 0 || args.length > (name === 'join' ? 2 : 1))
     return failAt(place, `${name} takes ${name === 'join' ? 'a list and a text' : 'one value'}`);
@@ -155,8 +155,7 @@ function callValue(name: string, args: readonly Expression[], scope: Scope): Val
   };
   if (name === 'yaml' || name === 'json' || name === 'escape.json') return take(quoteYaml(value), 'yaml');
   const text = textOf(value);
-  if (text === undefined)
-    return failAt(place, `|${name} takes a text, not ${kindOf(value)}; go through it with {{for}}, or |join`);
+  if (text === undefined) return failAt(place, `|${name} takes a text, not ${kindOf(value)}; use {{for}} or |join`);
   switch (name) {
     case 'shell':
     case 'escape.shell':

@@ -1,4 +1,4 @@
-// The expressions inside a directive: names, texts, comparisons, and the functions that quote.
+// The expressions inside directives: names, texts, comparisons, and quoting functions.
 //
 //   pipeline   = or { '|' filter }                    filter = name [ '(' or { ',' or } ')' ]
 //   or         = and { 'or' and }        and = not { 'and' not }        not = [ 'not' ] compare
@@ -6,8 +6,8 @@
 //   postfix    = primary { '.' name | '[' or ']' }
 //   primary    = text | number | True | False | None | name | name '(' or { ',' or } ')' | '(' pipeline ')'
 //
-// 1. Nothing here can run code: a call names a filter, which the evaluator knows or refuses.
-// 2. Depth and number of parts are bounded, whatever the text.
+// 1. An expression cannot run code: a call names a filter, and the evaluator refuses unknown ones.
+// 2. Depth and number of tokens are bounded for any text.
 
 import { failAt, shown, type TemplatePlace } from './fault.ts';
 
@@ -22,9 +22,9 @@ export type Expression =
 
 export type Operator = 'or' | 'and' | '==' | '!=' | 'in' | 'not in' | '+';
 
-/** Words and signs of one expression. */
+/** Tokens of one expression. */
 export const EXPRESSION_TOKENS_MAX = 512;
-/** Brackets inside brackets. */
+/** Nested brackets. */
 export const EXPRESSION_DEPTH_MAX = 32;
 
 interface Token {
@@ -45,7 +45,7 @@ const CONSTANTS: ReadonlyMap<string, boolean | null> = new Map([
 ]);
 const RESERVED: ReadonlySet<string> = new Set(['and', 'or', 'not', 'in', 'if', 'else', 'lambda']);
 
-/** Reads an expression with its filters. @throws TemplateFault when it is none */
+/** Parses an expression with its filters. @throws TemplateFault if it is malformed */
 export function parseExpression(text: string, place: TemplatePlace): Expression {
   const parser = new Parser(tokensOf(text, place), place);
   const found = parser.pipeline(0);
@@ -60,7 +60,7 @@ function tokensOf(text: string, place: TemplatePlace): readonly Token[] {
   while (TOKEN.lastIndex < trimmed.length) {
     const from = TOKEN.lastIndex;
     const match = TOKEN.exec(trimmed);
-    if (match === null) failAt(place, `${shown(trimmed.slice(from))} is no expression that is understood here`);
+    if (match === null) failAt(place, `${shown(trimmed.slice(from))} is not a valid expression`);
     const [, name, number, double, single, sign] = match;
     const quoted = double ?? single;
     if (name !== undefined) tokens.push({ kind: 'name', text: name });
@@ -153,7 +153,7 @@ class Parser {
       } else if (this.#take('(')) {
         // A dotted name such as `escape.shell` is the name of a filter.
         const name = nameOf(found);
-        if (name === undefined) failAt(this.#place, 'only the functions that quote and join can be called');
+        if (name === undefined) failAt(this.#place, 'only the quoting functions and join can be called');
         found = { kind: 'call', name, args: this.#args(depth) };
       } else return found;
     }
@@ -216,7 +216,7 @@ class Parser {
   }
 }
 
-/** The words of a name with dots; undefined: it is something else. */
+/** The text of a dotted name; `undefined` for another expression. */
 function nameOf(expression: Expression): string | undefined {
   if (expression.kind === 'name') return expression.name;
   if (expression.kind !== 'part') return undefined;

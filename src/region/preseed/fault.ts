@@ -1,14 +1,14 @@
-// What is wrong with a template, and where: thrown inside the engine, and turned into a value where it is left.
+// A mistake in a template, and its position. It is thrown inside the engine and returned from it as a value.
 //
-// 1. It never leaves the engine as an exception; anything else that is thrown there is our own bug.
+// 1. It never leaves the engine as an exception; any other exception there is a bug of ours.
 
-/** A mistake in a template, or a value that does not fit where it stands. */
+/** A mistake in a template, or a value that cannot be written in its place. */
 export class TemplateFault extends Error {
-  /** The template's name, as it was looked for. */
+  /** The template's file. */
   readonly file: string;
   /** From 1. */
   readonly line: number;
-  /** What is wrong, and what would be right. */
+  /** The mistake and its remedy. */
   readonly reason: string;
   constructor(file: string, line: number, reason: string) {
     super(`${file}:${line}: ${reason}`);
@@ -18,7 +18,7 @@ export class TemplateFault extends Error {
   }
 }
 
-/** Where in a template something stands. */
+/** A position in a template. */
 export interface TemplatePlace {
   readonly file: string;
   readonly line: number;
@@ -37,5 +37,5 @@ export function shown(text: string): string {
   return JSON.stringify(cut);
 }
 
-/** The names that there are, for a message. */
+/** The existing names, for a message. */
 export const listed = (names: Iterable<string>): string => [...names].sort().join(', ');

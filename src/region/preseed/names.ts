@@ -1,4 +1,4 @@
-// Under which names the template of one machine is looked for, the most particular first.
+// The names under which a machine's template is looked up, the most specific first.
 //
 //   {prefix}_{os}_{arch}_{subarch}_{release}_{node}
 //   {prefix}_{os}_{arch}_{subarch}_{release}
@@ -8,16 +8,16 @@
 //   {prefix}
 //   generic
 //
-// 1. For Ubuntu each name is followed by itself without the os; a machine without one has no other. So directories that were written
-//    when there was no os part go on working.
-// 2. Every name is one plain file name. A part that is none (a slash, a leading dot, nothing at all) makes no name: what machines
-//    and people call things never leads out of the directory.
+// 1. For Ubuntu, each name is followed by the same name without the os; without an os, only those names exist. So directories from before
+//    names had an os part still work.
+// 2. Every name is a plain file name. A part with a slash or a leading dot gives no name, so names from machines and people cannot lead out
+//    of the directory.
 
 import { isPlainName } from '../../boot/images.ts';
 
 /** The parts of a name; an empty one is left out. */
 export interface NameParts {
-  /** Empty: an installer's. */
+  /** Empty for the installer's preseed. */
   readonly prefix: string;
   readonly osystem: string;
   readonly architecture: string;
@@ -29,15 +29,15 @@ export interface NameParts {
 
 /** The name that every search ends with. */
 export const LAST_NAME = 'generic';
-/** The system whose templates were first, and had no os part. */
+/** The system of the first templates, whose names had no os part. */
 const UNNAMED_OS = 'ubuntu';
 /** Characters of a file name. */
 const NAME_MAX = 255;
 
-/** True for a name that a template can have. */
+/** True for a valid template name. */
 export const isTemplateName = (name: string): boolean => name.length <= NAME_MAX && isPlainName(name);
 
-/** The names in the order of the search, each once. */
+/** The names in search order, without duplicates. */
 export function templateNames(parts: NameParts): readonly string[] {
   const { prefix, osystem } = parts;
   const rest = [parts.architecture, parts.subarchitecture, parts.release, parts.node];

@@ -1,25 +1,25 @@
-// Where in the text that is being written the next value stands: it decides how the value must be quoted.
+// Follows the written text to find the place of the next value, which decides how the value must be quoted.
 //
-// Sources: debconf-set-selections(1) and the script of that name in Debian's installer (lines that end in a back-slash go on in the
-// next). The quotes of shells and of YAML are followed in `shell-follower.ts` and `yaml-follower.ts`.
+// Sources: debconf-set-selections(1) and the script of that name in Debian's installer (a line that ends in a back-slash continues on the
+// next). `shell-follower.ts` and `yaml-follower.ts` follow the quotes of shells and YAML.
 //
 //   debconf   owner question type VALUE        a value, a shell command (…_command, …/run) or kernel arguments
 //   shell     code, comment, here-document
 //   yaml      plain, inside quotes, comment
 //
-// 1. It reads each character once, so that rendering takes time in proportion to its output.
-// 2. Where it can be mistaken (odd nestings of quotes), it errs by saying that a text is quoted: then more is refused, not less.
+// 1. It reads each character once, so rendering time is proportional to the output.
+// 2. Where it may be wrong (odd nestings of quotes), it reports the text as quoted: then more is refused, never less.
 
 import { ShellFollower } from './shell-follower.ts';
 import { YamlFollower } from './yaml-follower.ts';
 
-/** What a template is written in. */
+/** The languages of templates. */
 export const LANGUAGES = ['debconf', 'shell', 'yaml', 'text'] as const;
 export type Language = (typeof LANGUAGES)[number];
 
 export const isLanguage = (text: string): text is Language => LANGUAGES.some((language) => language === text);
 
-/** Where a value stands; `quote` is the quotation mark that is open, or empty. */
+/** The place of a value; `quote` is the open quotation mark, or empty. */
 export type Place =
   | {
       readonly kind:
@@ -35,7 +35,7 @@ export type Place =
   /** `isStart`: a value begins here. */
   | { readonly kind: 'yaml'; readonly quote: string; readonly isStart: boolean };
 
-/** Characters at the start of a debconf line that are kept, to tell its question. */
+/** Characters kept from the start of a debconf line, to recognise its question. */
 const HEAD_MAX = 1024;
 const DEBCONF_HEAD = /^\s*\S+\s+(\S+)\s+(\S+)\s/;
 const COMMAND_QUESTION = /(_command|\/run)$/;
@@ -47,7 +47,7 @@ export class PlaceFollower {
   #shell = new ShellFollower();
   #yaml = new YamlFollower();
   #head = '';
-  /** What the debconf line is about, once its first three words were written. */
+  /** The kind of the debconf line, once its first three words are written. */
   #kind: 'debconf-name' | 'debconf-value' | 'kernel' | 'command' | 'comment' = 'debconf-name';
   #last = '';
 
@@ -55,7 +55,7 @@ export class PlaceFollower {
     this.#language = language;
   }
 
-  /** Goes on by what was written. */
+  /** Advances by the written text. */
   follow(text: string): void {
     for (const character of text) {
       if (this.#language === 'shell') this.#shell.next(character);
@@ -64,11 +64,11 @@ export class PlaceFollower {
     }
   }
 
-  /** Where the next character would stand. */
+  /** The place of the next character. */
   place(): Place {
     if (this.#language === 'text') return { kind: 'text' };
     if (this.#language === 'yaml') return this.#yaml.place();
-    // A back-slash that is held back stands before what comes next.
+    // A held-back back-slash precedes the next character.
     if (this.#kind === 'command' && this.#last !== '') return { kind: 'shell', quote: this.#last };
     if (this.#language === 'shell' || this.#kind === 'command') return this.#shell.place();
     return { kind: this.#kind };
@@ -76,16 +76,16 @@ export class PlaceFollower {
 
   #nextOfDebconf(character: string): void {
     if (character === '\n') {
-      // A comment goes on after a back-slash for one reader and ends for the other: it is taken for ended here.
+      // The two readers differ on whether a back-slash continues a comment; here the comment ends.
       if (this.#last !== '\\' || this.#kind === 'comment') this.#newDebconfLine();
-      // The back-slash and what follows it become a blank, or nothing.
+      // The back-slash and the line break become a blank, or nothing.
       else this.#shell.next(' ');
       this.#last = '';
       return;
     }
     if (this.#last !== '') this.#readDebconf(this.#last);
     this.#last = '';
-    // A back-slash is held back: at the end of a line it is no part of the value.
+    // Hold a back-slash back: at the end of a line it is not part of the value.
     if (character === '\\') this.#last = character;
     else this.#readDebconf(character);
   }
@@ -101,7 +101,7 @@ export class PlaceFollower {
     if (this.#kind !== 'debconf-name' || this.#head.length >= HEAD_MAX) return;
     this.#head += character;
     if (character === '#' && this.#head.trim() === '#') this.#kind = 'comment';
-    // Only where a word ends can the question have become known.
+    // The question can become known only at the end of a word.
     if (!/\S\s$/.test(this.#head.slice(-2))) return;
     const question = DEBCONF_HEAD.exec(this.#head)?.[1];
     if (question === undefined) return;

@@ -1,10 +1,10 @@
-// Renders what a machine is given for one purpose: finds its template, and fills it.
+// Renders a machine's file for one purpose: finds its template and fills it.
 //
-// Sources: the names are those of `names.ts`; what templates may say is in docs/preseeds.md.
+// Sources: `names.ts` for the names; docs/preseeds.md for the contents of templates.
 //
-// 1. The same request and the same templates give the same text; nothing is remembered.
-// 2. A mistake in a template is an answer with file and line, and never half a text.
-// 3. What is to be YAML is read as such before it is given to anybody.
+// 1. The same request and templates give the same text; there is no state.
+// 2. A mistake in a template is returned with file and line, never partial text.
+// 3. YAML output is parsed before it is returned.
 
 import { parseAllDocuments } from 'yaml';
 import { type Rendered, renderTemplate } from './engine.ts';
@@ -14,27 +14,27 @@ import { type PreseedRequest, PURPOSES } from './request.ts';
 import type { FoundText, TemplateSource } from './template-source.ts';
 import { variablesOf } from './variables.ts';
 
-/** The text with what it was made of, or the first mistake. */
+/** The text with its sources, or the first mistake. */
 export type PreseedResult =
   | {
       readonly ok: true;
       readonly text: string;
-      /** What it is written in. */
+      /** Its language. */
       readonly language: Language;
       /** The name under which the template was found. */
       readonly name: string;
-      /** The files that were read, the template first. */
+      /** The files read, the template first. */
       readonly chain: readonly string[];
     }
   | {
       readonly ok: false;
       readonly file: string;
-      /** From 1; 0: the file as a whole. */
+      /** From 1; 0: the whole file. */
       readonly line: number;
       readonly reason: string;
     };
 
-/** The names under which the template of a request is looked for. */
+/** The names under which a request's template is looked up. */
 export function namesOf({ purpose, machine, osystem, release }: PreseedRequest): readonly string[] {
   return templateNames({
     prefix: PURPOSES[purpose].prefix,
@@ -46,7 +46,7 @@ export function namesOf({ purpose, machine, osystem, release }: PreseedRequest):
   });
 }
 
-/** Renders the template that a request finds. */
+/** Finds and renders the template of a request. */
 export function renderPreseed(request: PreseedRequest, templates: TemplateSource): PreseedResult {
   const names = namesOf(request);
   for (const name of names) {
@@ -55,11 +55,11 @@ export function renderPreseed(request: PreseedRequest, templates: TemplateSource
     if (!found.ok) return unreadable(found);
     return renderText(request, { name, ...found }, templates);
   }
-  const reason = `there is no template for ${request.purpose}; looked for: ${names.join(', ')}`;
+  const reason = `there is no template for ${request.purpose}; names tried: ${names.join(', ')}`;
   return { ok: false, file: LAST_NAME, line: 0, reason };
 }
 
-/** Renders this text, whatever the search would have found. */
+/** Renders this text instead of the template that a search would find. */
 export function renderText(
   request: PreseedRequest,
   template: { readonly name: string; readonly path: string; readonly text: string },
@@ -78,7 +78,7 @@ export function renderText(
     language: PURPOSES[request.purpose].language,
     load,
   });
-  // That a file cannot be read says more than that it is not there.
+  // An unreadable file explains more than a missing one.
   if (broken !== undefined) return broken;
   if (!rendered.ok) return rendered;
   const problem = rendered.language === 'yaml' ? yamlProblem(rendered.text) : undefined;
@@ -86,13 +86,13 @@ export function renderText(
   return { ...rendered, name: template.name };
 }
 
-/** What keeps a text from being YAML; undefined: it is some, or becomes so only at the machine. Says nothing of what is in it. */
+/** Why a text is not YAML, without its contents; `undefined` if it is, or if the machine renders it first. */
 function yamlProblem(text: string): string | undefined {
   if (text.startsWith('## template: jinja')) return undefined;
   const [error] = parseAllDocuments(text, { version: '1.1', prettyErrors: true, uniqueKeys: false }).flatMap(
     ({ errors }) => errors,
   );
-  return error && `what it makes is no YAML: ${error.code} in line ${error.linePos?.[0].line ?? 1} of the result`;
+  return error && `the rendered text is not YAML: ${error.code} in its line ${error.linePos?.[0].line ?? 1}`;
 }
 
 const unreadable = ({ path, reason }: FoundText & { readonly ok: false }): PreseedResult => ({

@@ -1,19 +1,19 @@
-// What is asked for when a preseed is rendered: for which purpose, for which machine, and with what.
+// The request for a preseed: its purpose, its machine and its values.
 
 import type { MachineCredentials } from '../records/machine-credentials.ts';
 import type { Language } from './place.ts';
 import type { Variables } from './value.ts';
 
-/** A kind of file that a machine is given, with what its templates are called and written in. */
+/** A kind of file for machines, with the names and the language of its templates. */
 export interface PurposeDescription {
   /** The first part of its templates' names. */
   readonly prefix: string;
   readonly language: Language;
-  /** For the documents. */
+  /** Its meaning, for the documents. */
   readonly meaning: string;
 }
 
-/** The kinds of files that templates make. */
+/** The kinds of files that templates produce. */
 export const PURPOSES = {
   install: {
     prefix: '',
@@ -28,17 +28,17 @@ export const PURPOSES = {
   autoinstall_metadata: {
     prefix: 'autoinstall_metadata',
     language: 'yaml',
-    meaning: 'The meta data beside that.',
+    meaning: "The metadata for Ubuntu's installer since 20.04.",
   },
   vendordata: {
     prefix: 'vendordata',
     language: 'yaml',
-    meaning: 'What cloud-init of an installed system is told by us, below what the user data say.',
+    meaning: "Rackboot's settings for cloud-init of an installed system, which user data override.",
   },
   curtin: {
     prefix: 'curtin',
     language: 'yaml',
-    meaning: 'Where an environment that runs curtin finds its metadata.',
+    meaning: 'The location of the metadata, for an environment that runs curtin.',
   },
   curtin_userdata: {
     prefix: 'curtin_userdata',
@@ -48,17 +48,17 @@ export const PURPOSES = {
   commissioning: {
     prefix: 'commissioning',
     language: 'yaml',
-    meaning: 'Where an environment with cloud-init finds its metadata when it measures a machine.',
+    meaning: 'The location of the metadata, for a commissioning environment with cloud-init.',
   },
   enlist: {
     prefix: 'enlist',
     language: 'yaml',
-    meaning: 'The same for a machine that nobody knows yet.',
+    meaning: 'The location of the metadata, for an unknown machine.',
   },
   enlist_userdata: {
     prefix: 'enlist_userdata',
     language: 'shell',
-    meaning: 'What a machine that nobody knows runs there.',
+    meaning: 'The script that an unknown machine runs.',
   },
 } as const satisfies Readonly<Record<string, PurposeDescription>>;
 
@@ -76,14 +76,14 @@ export interface PreseedMachine {
   readonly subarchitecture: string;
 }
 
-/** What stands for the key of a machine where people read. */
+/** Placeholders for a machine's key in previews. */
 export const STAND_IN: MachineCredentials = {
   consumerKey: 'CONSUMER-KEY',
   tokenKey: 'TOKEN-KEY',
   tokenSecret: 'TOKEN-SECRET',
 };
 
-/** Where installers find their packages, as URLs without a slash at the end. */
+/** The package mirrors of installers: URLs without a trailing slash. */
 export interface Mirrors {
   readonly debian: string;
   /** amd64 and i386. */
@@ -98,36 +98,36 @@ export const DEFAULT_MIRRORS: Mirrors = {
   ubuntuPorts: 'http://ports.ubuntu.com/ubuntu-ports',
 };
 
-/** The part of the configuration that preseeds are made by. */
+/** The configuration of preseeds. */
 export interface PreseedConfig {
   /** The operator's templates, absolute; it need not exist. */
   readonly directory: string;
   readonly mirrors: Mirrors;
 }
 
-/** Everything that a rendering depends on, the templates aside. */
+/** All inputs of a rendering besides the templates. */
 export interface PreseedRequest {
   readonly purpose: Purpose;
-  /** Undefined: nobody knows the machine; templates then have no names for it. */
+  /** `undefined` for an unknown machine, whose names are then undefined in templates. */
   readonly machine: PreseedMachine | undefined;
-  /** `debian`, `ubuntu`; empty: none was chosen. */
+  /** `debian`, `ubuntu`; empty if none was chosen. */
   readonly osystem: string;
   /** `bookworm`, `jammy`. */
   readonly release: string;
-  /** The region as this machine reaches it, ending in `/MAAS`. */
+  /** The region's URL for this machine, ending in `/MAAS`. */
   readonly serverUrl: string;
   /** Empty: none. */
   readonly httpProxy: string;
   readonly mirrors: Mirrors;
-  /** A device such as `/dev/vda`; empty: the first that there is. */
+  /** A device such as `/dev/vda`; empty: the first disk. */
   readonly installDisk: string;
-  /** A pattern of its serial number, as udev has it in `ID_SERIAL`; empty: its name must do. */
+  /** A pattern for its `ID_SERIAL` of udev; empty: the disk is identified by name. */
   readonly installDiskSerial: string;
   readonly sshKeys: readonly string[];
   readonly kernelParams: string;
   readonly ntpServers: readonly string[];
-  /** Undefined: it has none, and templates that need some fail by name. */
+  /** The machine's key; if `undefined`, templates that use it fail by name. */
   readonly credentials: MachineCredentials | undefined;
-  /** Values instead of those that follow from the rest, or beside them. */
+  /** Values that replace or extend the derived ones. */
   readonly overrides?: Variables | undefined;
 }

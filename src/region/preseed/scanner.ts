@@ -1,11 +1,11 @@
-// Cuts a template into text and directives.
+// Splits a template into text and directives.
 //
 //   d-i netcfg/hostname string {{hostname}}          a directive that writes a value
-//   {{if http_proxy}}                                a directive alone on its line: the line vanishes with it
+//   {{if http_proxy}}                                a directive alone on its line: the line is removed with it
 //   {{# for people #}}                               a comment
 //
-// 1. A directive ends at the first `}}` outside of its quotes. It may span lines.
-// 2. Statements and comments that stand alone on a line take the whole line with them, its break included.
+// 1. A directive ends at the first `}}` outside quotes. It may span lines.
+// 2. A statement or comment alone on its line removes the whole line, including the line break.
 
 import { failAt } from './fault.ts';
 
@@ -14,7 +14,7 @@ export const TEMPLATE_CHARACTERS_MAX = 256 * 1024;
 
 export type Token =
   | { readonly kind: 'text'; readonly text: string; readonly line: number }
-  /** `word` is the statement's first word; empty: the directive writes a value. `rest` is what follows it. */
+  /** `word` is the statement's first word, empty if the directive writes a value; `rest` is the remainder. */
   | { readonly kind: 'directive'; readonly word: string; readonly rest: string; readonly line: number };
 
 /** The words that begin a statement. */
@@ -36,7 +36,7 @@ export const STATEMENTS: ReadonlySet<string> = new Set([
   'continue',
 ]);
 
-/** Cuts a template. @throws TemplateFault for a directive without an end, and for a template that is too long */
+/** Splits a template. @throws TemplateFault for an unterminated directive, and for a template that is too long */
 export function scanTemplate(file: string, source: string): readonly Token[] {
   if (source.length > TEMPLATE_CHARACTERS_MAX)
     failAt({ file, line: 1 }, `the template is longer than ${TEMPLATE_CHARACTERS_MAX} characters`);
@@ -59,7 +59,7 @@ export function scanTemplate(file: string, source: string): readonly Token[] {
     const open = text.indexOf('{{', at);
     advance(open === -1 ? text.length : open);
     const close = open === -1 ? -1 : findEnd(text, open + 2);
-    if (open !== -1 && close === -1) failAt({ file, line }, 'a directive begins here with {{ and has no }}');
+    if (open !== -1 && close === -1) failAt({ file, line }, 'a directive begins here with {{ but has no }}');
     const found = open === -1 ? undefined : directive(text.slice(open + 2, close), line);
     const rest = found === undefined || found.word === '' ? -1 : restOfLine(text, lineStart, open, close + 2);
     const end = rest === -1 ? at : Math.max(from, lineStart);
@@ -71,7 +71,7 @@ export function scanTemplate(file: string, source: string): readonly Token[] {
   return tokens;
 }
 
-/** Where the next line begins, when a directive has its line for itself; else -1. */
+/** The start of the next line if the directive is alone on its line; otherwise -1. */
 function restOfLine(text: string, lineStart: number, open: number, close: number): number {
   if (text.slice(lineStart, open).trim() !== '') return -1;
   const blank = /[ \t]*(?:\n|$)/y;
@@ -98,7 +98,7 @@ function directive(body: string, line: number): Token & { readonly kind: 'direct
   const trimmed = body.trim();
   const [word = ''] = /^[a-z]+(?![\w.])/.exec(trimmed) ?? [];
   if (!STATEMENTS.has(word)) return { kind: 'directive', word: '', rest: trimmed, line };
-  // The older language ends `if` and its like with a colon, where one likes.
+  // In the older language, `if` and similar statements may end with a colon.
   const rest = trimmed.slice(word.length).replace(word === 'py' ? /^:/ : /:$/, '');
   return { kind: 'directive', word, rest: rest.trim(), line };
 }

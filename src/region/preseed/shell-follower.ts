@@ -1,24 +1,24 @@
-// Follows a shell script as it is written, to tell whether the next character stands inside quotes.
+// Follows a shell script as it is written, to find out whether the next character is inside quotes.
 //
 // Source: POSIX Shell Command Language §2.2 (quoting), §2.3 (tokens, comments), §2.6.3 (command substitution), §2.7.4 (here-documents).
 //
-// 1. It knows the plain forms: quotes, `$( )`, brackets, `${ }`, back-quotes, comments, here-documents. After anything in which it could
-//    be mistaken (back-quotes inside double quotes, `case` inside brackets, `$'`) it is unsure for good, and says that all is quoted.
-// 2. Its place decides only whether a quoted text may stand there; plain words may stand everywhere.
+// 1. It knows the plain forms: quotes, `$( )`, brackets, `${ }`, back-quotes, comments, here-documents. After any form that it could
+//    misread (back-quotes inside double quotes, `case` inside brackets, `$'`) it stays unsure, and reports everything as quoted.
+// 2. The place decides only whether quoted text is allowed; plain words are allowed everywhere.
 
-/** What is open: quotes, brackets, back-quotes, `${`, and `$((`, in which quotes do not quote. */
+/** An open construct: quotes, brackets, back-quotes, `${`, and `$((`, inside which quotes have no effect. */
 type Frame = '"' | '(' | '`' | '{' | '$((';
 
-/** Where in a script the next character stands. */
+/** The place of the next character in a script. */
 export type ShellPlace =
   | { readonly kind: 'shell-comment' | 'here-document' }
-  /** `quote` is what is open, or empty. */
+  /** `quote` is the open quotation mark, or empty. */
   | { readonly kind: 'shell'; readonly quote: string };
 
-/** Frames inside each other. */
+/** Nested frames. */
 const FRAMES_MAX = 64;
 const HERE_DOCUMENT = /<<(-?)[ \t]*(?:'([^'\n]+)'|"([^"\n]+)"|([A-Za-z0-9_.-]+))(?=[\s;&|<>)]|$)/;
-/** What a comment can follow. */
+/** The characters after which a comment can begin. */
 const WORD_START = /^[\s;&|(]?$/;
 
 export class ShellFollower {
@@ -32,7 +32,7 @@ export class ShellFollower {
   #beforeEscape = '';
   /** The line without its comment. */
   #line = '';
-  /** The line that ends the here-document that is open; undefined: none is. */
+  /** The end marker of the open here-document; undefined: none. */
   #ending: { readonly word: string; readonly isIndented: boolean } | undefined;
 
   next(character: string): void {
@@ -59,7 +59,7 @@ export class ShellFollower {
       const { word, isIndented } = this.#ending;
       if ((isIndented ? line.replace(/^\t+/, '') : line) === word) this.#ending = undefined;
     } else {
-      // An escaped break is none: what follows stands behind what was before the back-slash.
+      // An escaped line break is removed: the next character follows the one before the back-slash.
       this.#previous = this.#isEscaped ? this.#beforeEscape : '\n';
       this.#openDocument(line);
     }
@@ -70,7 +70,7 @@ export class ShellFollower {
     if (!line.includes('<<')) return;
     const [found, dash, single, double, bare] = HERE_DOCUMENT.exec(line) ?? [];
     const isPlain = found !== undefined && line.split('<<').length === 2;
-    // Arithmetic shifts bits with the same sign; that costs nothing but that more is refused.
+    // Arithmetic uses `<<` for shifts; taking that for a here-document only refuses more.
     if (!isPlain || this.#isEscaped || this.#isSingle || this.#frames.length > 0) this.#isUnsure = true;
     else this.#ending = { word: single ?? double ?? bare ?? '', isIndented: dash === '-' };
   }
@@ -80,7 +80,7 @@ export class ShellFollower {
     this.#previous = character;
     if (this.#isEscaped) {
       this.#isEscaped = false;
-      // An escaped blank begins no word.
+      // An escaped blank does not begin a word.
       this.#previous = 'x';
     } else if (this.#isSingle) {
       if (character === "'") this.#isSingle = false;
@@ -102,7 +102,7 @@ export class ShellFollower {
     else if (this.#frames.at(-1) !== '"') this.#readPlain(character, previous);
   }
 
-  /** What means something outside of double quotes only. */
+  /** Handles characters that are special only outside double quotes. */
   #readPlain(character: string, previous: string): void {
     if (character === "'") {
       if (previous === '$' || this.#frames.includes('{')) this.#isUnsure = true;
@@ -116,7 +116,7 @@ export class ShellFollower {
     } else if (character === 'e' && this.#frames.length > 0 && this.#line.endsWith('case')) this.#isUnsure = true;
   }
 
-  /** Where `#` begins no comment. */
+  /** True where `#` does not begin a comment. */
   #isExpression(): boolean {
     return this.#frames.at(-1) === '{' || this.#frames.includes('$((');
   }

@@ -1,35 +1,34 @@
-// Where templates come from: the operator's directory, and behind it the ones that are shipped. The files themselves are opened
-// elsewhere (`files/text-directory.ts`).
+// The sources of templates: the operator's directory, then the shipped one. `files/text-directory.ts` opens the files.
 //
-// 1. Name by name the operator's file wins over the shipped one. A more particular name wins over a less particular one, whoever
-//    wrote it.
-// 2. A file that is there and cannot be read is an error: passing over it would give a machine another file than was meant.
+// 1. For the same name, the operator's file wins over the shipped one. A more specific name wins over a less specific one, in either
+//    directory.
+// 2. A file that exists but cannot be read is an error, because skipping it would give a machine the wrong file.
 
 import { fileURLToPath } from 'node:url';
 import { isTemplateName } from './names.ts';
 
-/** A text as a directory has it. */
+/** A text from a directory. */
 export type FoundText =
   | { readonly ok: true; readonly path: string; readonly text: string }
   | { readonly ok: false; readonly path: string; readonly reason: string };
 
-/** A directory of texts, read as they are at that moment. */
+/** A directory of texts; each call reads the current files. */
 export interface TextSource {
-  /** Undefined: there is no file of that name. */
+  /** The file with this name; undefined: none. */
   find(name: string): FoundText | undefined;
-  /** The names of its files; none when it does not exist. */
+  /** The names of its files; empty if the directory does not exist. */
   list(): readonly string[];
 }
 
-/** One template of a listing. */
+/** One template in a listing. */
 export interface TemplateEntry {
   readonly name: string;
   readonly origin: 'yours' | 'shipped';
-  /** True for a shipped one that a file of yours takes the place of. */
+  /** True for a shipped template that an operator's file replaces. */
   readonly isReplaced: boolean;
 }
 
-/** The directory of the templates that are shipped. */
+/** The directory of the shipped templates. */
 export const SHIPPED_DIRECTORY: string = fileURLToPath(new URL('./templates/', import.meta.url));
 
 /** The operator's directory over the shipped one. */
@@ -42,12 +41,12 @@ export class TemplateSource {
     this.#shipped = shipped;
   }
 
-  /** The text of that name; undefined: nobody has one, or it is no name. */
+  /** The text with this name; `undefined` if there is none, or the name is invalid. */
   find(name: string): FoundText | undefined {
     return isTemplateName(name) ? (this.#own.find(name) ?? this.#shipped.find(name)) : undefined;
   }
 
-  /** All of them, by name. */
+  /** All templates, by name. */
   list(): readonly TemplateEntry[] {
     const own = new Set(this.#own.list().filter(isTemplateName));
     const shipped = this.#shipped.list().filter(isTemplateName);

@@ -1,21 +1,21 @@
-// A template as a tree: what `scanner.ts` cut is put together here, and each directive is checked before anything is rendered.
+// Parses the tokens of `scanner.ts` into a template's tree, and checks each directive before rendering.
 //
 //   {{NAME}}  {{NAME|FILTER}}                         a value
 //   {{if X}} … {{elif Y}} … {{else}} … {{endif}}      {{for ONE in LIST}} … {{endfor}}
-//   {{inherit "NAME"}}                                this template only fills the blocks of that one
+//   {{inherit "NAME"}}                                this template only fills that one's blocks
 //   {{def BLOCK}} … {{enddef}}                        a block, which {{self.BLOCK}} writes
-//   {{include "NAME"}}                                another template, here
-//   {{default NAME = X}}                              a value for a name that has none
-//   {{language LANGUAGE}}                             how values are quoted
+//   {{include "NAME"}}                                another template, inserted here
+//   {{default NAME = X}}                              a value for an undefined name
+//   {{language LANGUAGE}}                             the language of the quoting
 //
-// 1. A tree is as deep as its text nests, which is bounded; so no walk over it can overflow the stack.
+// 1. A tree's depth is bounded, because the nesting of its text is; so no walk over it can overflow the stack.
 
 import { type Expression, parseExpression } from './expression.ts';
 import { failAt, listed, shown, type TemplatePlace } from './fault.ts';
 import { isLanguage, LANGUAGES, type Language } from './place.ts';
 import { scanTemplate, type Token } from './scanner.ts';
 
-/** `if`, `for` and `def` inside each other. */
+/** Nested `if`, `for` and `def`. */
 export const NESTING_MAX = 32;
 
 interface Node extends TemplatePlace {
@@ -56,7 +56,7 @@ export interface DefaultNode extends Node {
 export type TemplateNode = TextNode | OutputNode | IfNode | ForNode | BlockNode | IncludeNode | DefaultNode;
 export type Body = readonly TemplateNode[];
 
-/** A template that was read. */
+/** A parsed template. */
 export interface Template {
   readonly file: string;
   readonly body: Body;
@@ -65,14 +65,14 @@ export interface Template {
   readonly language: Language | undefined;
 }
 
-/** Reads a template. @throws TemplateFault when its text is none */
+/** Parses a template. @throws TemplateFault if it is malformed */
 export function parseTemplate(file: string, source: string): Template {
   return new Builder(file, scanTemplate(file, source)).build();
 }
 
 type Directive = Token & { readonly kind: 'directive' };
 
-/** What ends the part of a text that is being read. */
+/** A body, and the directive that ended it. */
 interface Ended {
   readonly body: Body;
   readonly end: Directive | undefined;
@@ -93,7 +93,7 @@ class Builder {
 
   build(): Template {
     const { body, end } = this.#body(0);
-    if (end !== undefined) failAt(this.#placeOf(end), `{{${end.word}}} ends nothing that was begun`);
+    if (end !== undefined) failAt(this.#placeOf(end), `{{${end.word}}} ends nothing: it has no opening directive`);
     return { file: this.#file, body, blocks: this.#blocks, parent: this.#parent, language: this.#language };
   }
 
@@ -101,7 +101,7 @@ class Builder {
     return { file: this.#file, line };
   }
 
-  /** Reads up to a directive that ends or parts something. */
+  /** Reads up to a directive that ends or divides a body. */
   #body(depth: number): Ended {
     const body: TemplateNode[] = [];
     for (;;) {
@@ -113,7 +113,8 @@ class Builder {
         continue;
       }
       if (['elif', 'else', 'endif', 'endfor', 'enddef'].includes(token.word)) return { body, end: token };
-      if (depth > NESTING_MAX) failAt(this.#placeOf(token), `more than ${NESTING_MAX} directives inside each other`);
+      if (depth > NESTING_MAX)
+        failAt(this.#placeOf(token), `more than ${NESTING_MAX} directives are nested inside each other`);
       const node = this.#node(token, depth);
       if (node !== undefined) body.push(node);
     }
@@ -135,7 +136,7 @@ class Builder {
       case 'include':
         return { kind: 'include', name: this.#quotedName(token), ...place };
       case 'inherit':
-        if (this.#parent !== undefined) failAt(place, `it inherits ${shown(this.#parent.name)} already`);
+        if (this.#parent !== undefined) failAt(place, `this template already inherits ${shown(this.#parent.name)}`);
         this.#parent = { name: this.#quotedName(token), place };
         return undefined;
       case 'default': {
@@ -145,11 +146,11 @@ class Builder {
       }
       case 'language':
         if (!isLanguage(token.rest))
-          failAt(place, `${shown(token.rest)} is no language; there are ${listed(LANGUAGES)}`);
+          failAt(place, `${shown(token.rest)} is not a language; the languages are: ${listed(LANGUAGES)}`);
         this.#language = token.rest;
         return undefined;
       default:
-        return failAt(place, `{{${token.word}}} is not supported: templates choose and repeat, they run no program`);
+        return failAt(place, `{{${token.word}}} is not supported: templates cannot run programs`);
     }
   }
 
@@ -191,8 +192,8 @@ class Builder {
     const place = this.#placeOf(token);
     const name = /^([A-Za-z_]\w*)(?:\(\s*\))?$/.exec(token.rest)?.[1];
     if (name === undefined) failAt(place, 'expected {{def name}}: a block has a name and no arguments');
-    if (depth > 0) failAt(place, `the block ${name} must not stand inside another directive`);
-    if (this.#blocks.has(name)) failAt(place, `there is a block ${name} already`);
+    if (depth > 0) failAt(place, `the block ${name} must not be inside another directive`);
+    if (this.#blocks.has(name)) failAt(place, `the block ${name} already exists`);
     const { body, end } = this.#body(depth + 1);
     this.#expect(end, 'enddef', token);
     this.#blocks.set(name, body);

@@ -1,12 +1,12 @@
-// The values of a template: data of machines and people, and text whose quoting is settled.
+// The values of templates: data from machines and people, and text that is already quoted.
 //
-// 1. A text of data is never trusted: it is quoted, or it is plain enough to stand as it is, or it is refused.
-// 2. Markup is trusted in its own language only: what the template's author wrote, what was quoted, what our own code made.
+// 1. Data is never trusted: it is quoted, plain enough to be written unquoted, or refused.
+// 2. Markup is trusted in its own language only. It is the author's literal text, quoted text, or output of our own code.
 
-/** What a text can stand in as it is; `any`: the template's author wrote it there. */
+/** The language in which a text is safe; `any` for literal text of the template's author. */
 export type MarkupLanguage = 'any' | 'debconf' | 'shell' | 'yaml' | 'kernel' | 'word';
 
-/** Text that needs no more quoting in its language. */
+/** Text that needs no further quoting in its language. */
 export class Markup {
   readonly text: string;
   readonly language: MarkupLanguage;
@@ -16,10 +16,10 @@ export class Markup {
   }
 }
 
-/** What a variable can hold. */
+/** A variable's value. */
 export type Value = null | boolean | number | string | Markup | readonly Value[] | { readonly [key: string]: Value };
 
-/** Names with their values; an own property each. */
+/** Names and their values, as own properties. */
 export type Variables = Readonly<Record<string, Value>>;
 
 export const isList = (value: Value): value is readonly Value[] => Array.isArray(value);
@@ -28,21 +28,21 @@ export const isList = (value: Value): value is readonly Value[] => Array.isArray
 export const isMapping = (value: Value): value is { readonly [key: string]: Value } =>
   typeof value === 'object' && value !== null && !isList(value) && !(value instanceof Markup);
 
-/** The text of a single value; undefined: it is a list or has parts. */
+/** The text of a single value; `undefined` for a list or mapping. */
 export function textOf(value: Value): string | undefined {
   if (value === null) return '';
   if (value instanceof Markup) return value.text;
   return typeof value === 'object' ? undefined : String(value);
 }
 
-/** What `if` takes for true: as in Python, nothing empty, nor zero. */
+/** The truth value for `if`: as in Python, empty values and zero are false. */
 export function isTrue(value: Value): boolean {
   if (value instanceof Markup) return value.text !== '';
   if (isList(value)) return value.length > 0;
   return isMapping(value) ? Object.keys(value).length > 0 : Boolean(value);
 }
 
-/** What a value is, for a message. */
+/** A value's kind, for a message. */
 export function kindOf(value: Value): string {
   if (isList(value)) return 'a list';
   if (isMapping(value)) return `a value with parts (${Object.keys(value).sort().join(', ')})`;

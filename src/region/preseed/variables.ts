@@ -1,8 +1,8 @@
-// The names that templates may use: what each means, and how it follows from the request. docs/preseeds.md is made from this table.
+// The names that templates may use: the meaning of each, and its value for a request. docs/preseeds.md is generated from this table.
 //
 // Sources: cloud-init, "MAAS" data source (keys of `datasource.MAAS`), "Reporting" (webhook); RFC 5849 §3.5.1 for the header.
 //
-// 1. A name that makes no sense for a request is not defined there; it is never empty in its stead.
+// 1. A name that does not apply to a request is undefined there, never empty.
 
 import { machineFqdn } from '../records/machine.ts';
 import { quoteDebconf, quoteYaml } from './quoting.ts';
@@ -13,14 +13,14 @@ import { isMapping, Markup, type Value, type Variables } from './value.ts';
 export interface VariableDescription {
   readonly meaning: string;
   readonly example: string;
-  /** Undefined: it is not defined for this request. */
+  /** Its value; `undefined` if it is not defined for this request. */
   readonly read: (request: PreseedRequest) => Value | undefined;
 }
 
 const metadataUrl = ({ serverUrl }: PreseedRequest): string => `${serverUrl}/metadata`;
 const isUbuntu = ({ osystem }: PreseedRequest): boolean => osystem === 'ubuntu';
 
-/** An address of the web cut up; undefined: it is none. */
+/** The parts of a URL; `undefined` if the text is not a URL. */
 function urlParts(text: string): { protocol: string; host: string; hostname: string; directory: string } | undefined {
   const url = URL.parse(text);
   if (url === null) return undefined;
@@ -55,11 +55,11 @@ function nodeParts(request: PreseedRequest): Value | undefined {
   );
 }
 
-/** The name behind a key means nothing to whoever checks it; `DOMAIN\user` is common there, and debconf keeps no back-slash. */
+/** The comment after a key has no effect, but often contains `DOMAIN\user`, and debconf does not keep back-slashes. */
 const sshKeysOf = ({ sshKeys, purpose }: PreseedRequest): Value =>
   PURPOSES[purpose].language === 'debconf' ? sshKeys.map((key) => key.replaceAll('\\', '/')) : sshKeys;
 
-/** The header by which the machine's requests are known. */
+/** The header that authenticates the machine's requests. */
 function authorization({ credentials }: PreseedRequest): Value | undefined {
   if (credentials === undefined) return undefined;
   const encode = encodeURIComponent;
@@ -69,7 +69,7 @@ function authorization({ credentials }: PreseedRequest): Value | undefined {
     `oauth_consumer_key="${encode(credentials.consumerKey)}"`,
     `oauth_token="${encode(credentials.tokenKey)}"`,
     `oauth_signature="${encode(`&${encode(credentials.tokenSecret)}`)}"`,
-    // They are demanded by the standard, and judged by nobody where the secret itself is in the header.
+    // The standard requires both; they have no effect, because the header contains the secret itself.
     'oauth_nonce="0"',
     'oauth_timestamp="0"',
   ];
@@ -91,7 +91,7 @@ function datasource(request: PreseedRequest): Value | undefined {
     reporting: {
       rackboot: {
         type: 'webhook',
-        // What an environment that only installs reports is kept apart from what the installed system says.
+        // Separates the reports of an installing environment from those of the installed system.
         endpoint: `${metadataUrl(request)}/${isCurtin ? 'curtin/' : ''}status/${machine.systemId}`,
         ...key,
       },
@@ -100,10 +100,10 @@ function datasource(request: PreseedRequest): Value | undefined {
 }
 
 /**
- * The same as lines of a file for cloud-init.
+ * The data source as lines of a file for cloud-init.
  *
- * Quirk: what looks for a data source at the start of a system (ds-identify) reads line by line: `datasource_list:` and `MAAS:` have to
- * begin one each, or cloud-init is not started at all.
+ * Quirk: ds-identify, which looks for a data source when a system starts, reads line by line: `datasource_list:` and `MAAS:` must each
+ * begin a line, or cloud-init does not start at all.
  */
 export function cloudConfigLines(request: PreseedRequest): readonly string[] | undefined {
   const found = datasource(request);
@@ -121,7 +121,7 @@ export function cloudConfigLines(request: PreseedRequest): readonly string[] | u
   return lines;
 }
 
-/** The same for a package that is configured by debconf, or as a document of its own. */
+/** The data source as debconf answers, or outside `install` as a YAML document. */
 function preseedData(request: PreseedRequest): Value | undefined {
   const { credentials, purpose } = request;
   const found = datasource(request);
@@ -147,7 +147,7 @@ function preseedData(request: PreseedRequest): Value | undefined {
 const netbootUrl = (request: PreseedRequest): Value | undefined =>
   request.machine && `${metadataUrl(request)}/latest/by-id/${request.machine.systemId}/`;
 
-/** Every name, in the order of the documents. */
+/** Every name, in the documents' order. */
 export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
   hostname: {
     meaning: "The machine's name.",
@@ -156,7 +156,7 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
   },
   domain: { meaning: 'Its domain.', example: 'maas', read: ({ machine }) => machine?.domain },
   fqdn: {
-    meaning: 'Both, with a dot between them.',
+    meaning: 'Hostname and domain, with a dot between them.',
     example: 'calm-ibis.maas',
     read: ({ machine }) => machine && machineFqdn(machine),
   },
@@ -167,34 +167,33 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
     example: 'generic',
     read: ({ machine }) => machine?.subarchitecture,
   },
-  osystem: { meaning: 'What is installed.', example: 'debian', read: ({ osystem }) => osystem },
-  release: { meaning: 'Which release of it.', example: 'bookworm', read: ({ release }) => release },
+  osystem: { meaning: 'The system to install.', example: 'debian', read: ({ osystem }) => osystem },
+  release: { meaning: 'Its release.', example: 'bookworm', read: ({ release }) => release },
   node: {
     meaning:
-      'The machine once more, by parts: `node.hostname`, `node.domain`, `node.fqdn`, `node.system_id`, `node.architecture` (`amd64/generic`), ' +
+      'The machine as one value with parts: `node.hostname`, `node.domain`, `node.fqdn`, `node.system_id`, `node.architecture` (`amd64/generic`), ' +
       '`node.osystem`, `node.distro_series`.',
     example: '',
     read: nodeParts,
   },
   ssh_keys: {
     meaning:
-      "The SSH keys of the machine's owner, a list. Where debconf carries them, a back-slash in the name of one is written as a slash.",
+      "The SSH keys of the machine's owner, a list. In debconf templates, back-slashes in a key's comment become slashes.",
     example: '[ssh-ed25519 AAAA… ada]',
     read: sshKeysOf,
   },
   default_user: {
-    meaning: 'The user that the keys open.',
+    meaning: 'The user that the keys log in to.',
     example: 'debian',
     read: (request) => (isUbuntu(request) ? 'ubuntu' : 'debian'),
   },
   install_disk: {
-    meaning: 'The disk that is filled; empty: the first one.',
+    meaning: 'The disk to install on; empty: the first one.',
     example: '/dev/vda',
     read: ({ installDisk }) => installDisk,
   },
   install_disk_serial: {
-    meaning:
-      "A pattern of that disk's serial number, as udev's `ID_SERIAL` has it; empty: it is known by its name only.",
+    meaning: "A pattern for that disk's `ID_SERIAL` of udev; empty: the disk is identified by its name only.",
     example: '*_S59ANMFN*',
     read: ({ installDiskSerial }) => installDiskSerial,
   },
@@ -207,7 +206,7 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
   keyboard: { meaning: 'Its keyboard.', example: 'us', read: () => 'us' },
   timezone: { meaning: 'Its time zone.', example: 'Etc/UTC', read: () => 'Etc/UTC' },
   ntp_servers: {
-    meaning: 'Where it gets the time, a list; empty: its own default.',
+    meaning: "Its NTP servers, a list; empty: the system's own default.",
     example: '[10.20.0.1]',
     read: ({ ntpServers }) => ntpServers,
   },
@@ -217,13 +216,12 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
     read: (one) => one.httpProxy,
   },
   mirror: {
-    meaning:
-      'Where packages come from: `mirror.url`, `mirror.protocol`, `mirror.host` (with its port), `mirror.directory`.',
+    meaning: 'The package mirror: `mirror.url`, `mirror.protocol`, `mirror.host` (with its port), `mirror.directory`.',
     example: '',
     read: mirrorParts,
   },
   server_url: {
-    meaning: 'The region as the machine reaches it.',
+    meaning: "The region's URL for the machine.",
     example: 'http://10.20.0.1:5240/MAAS',
     read: ({ serverUrl }) => serverUrl,
   },
@@ -238,17 +236,17 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
     read: metadataUrl,
   },
   metadata_enlist_url: {
-    meaning: 'The same for machines that nobody knows.',
+    meaning: 'The metadata service for unknown machines.',
     example: 'http://10.20.0.1:5240/MAAS/metadata/enlist',
     read: (request) => `${metadataUrl(request)}/enlist`,
   },
   node_disable_pxe_url: {
-    meaning: 'Where a machine says that its disk is written and that it shall boot it from now on.',
+    meaning: 'The URL to which a machine reports that its disk is written; it boots from the disk from then on.',
     example: 'http://10.20.0.1:5240/MAAS/metadata/latest/by-id/4y3h7n/',
     read: netbootUrl,
   },
   node_disable_pxe_data: {
-    meaning: 'What it posts there.',
+    meaning: 'The body that it posts there.',
     example: 'op=netboot_off',
     read: ({ machine }) => machine && 'op=netboot_off',
   },
@@ -273,13 +271,13 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
     read: ({ credentials }) => credentials?.tokenSecret,
   },
   datasource: {
-    meaning: 'A secret: the configuration by which cloud-init finds its metadata, for `|json` or `|yaml`.',
+    meaning: 'A secret: the configuration with which cloud-init finds its metadata, for `|json` or `|yaml`.',
     example: '{"datasource_list": ["MAAS"], …}',
     read: datasource,
   },
   cloud_config: {
     meaning:
-      'A secret: the same as the lines of a file for `/etc/cloud/cloud.cfg.d`, a list. What starts cloud-init reads them as lines.',
+      'A secret: that configuration as the lines of a file for `/etc/cloud/cloud.cfg.d`, a list. cloud-init needs these line breaks to start.',
     example: '[datasource_list: ["MAAS"], datasource:, …]',
     read: cloudConfigLines,
   },
@@ -293,12 +291,12 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
   },
   preseed_data: {
     meaning:
-      'A secret: the same as answers for debconf in an `install` template, as a whole document elsewhere. Written as it is.',
+      'A secret: that configuration as debconf answers in an `install` template, elsewhere as a whole document. Needs no filter.',
     example: '',
     read: preseedData,
   },
   main_archive_hostname: {
-    meaning: "The host of Ubuntu's mirror, as older templates know it.",
+    meaning: "The host of Ubuntu's mirror, for older templates.",
     example: 'archive.ubuntu.com',
     read: ({ mirrors }) => urlParts(mirrors.ubuntu)?.host,
   },
@@ -318,7 +316,7 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
     read: ({ mirrors }) => urlParts(mirrors.ubuntuPorts)?.directory,
   },
   third_party_drivers: {
-    meaning: 'Always false: older templates ask it before they use a driver from elsewhere.',
+    meaning: 'Always false; older templates test it before they use a third-party driver.',
     example: 'false',
     read: () => false,
   },
@@ -326,7 +324,7 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
   driver_package: { meaning: 'Always empty, for the same reason.', example: '', read: () => '' },
 };
 
-/** The names that a request defines, with their values. */
+/** The names defined for a request, with their values. */
 export function variablesOf(request: PreseedRequest): Variables {
   const found = Object.entries(VARIABLES).flatMap(([name, { read }]) => {
     const value = read(request);

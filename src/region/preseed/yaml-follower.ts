@@ -1,14 +1,14 @@
-// Follows a YAML text as it is written, to tell whether a value begins at the next character, or stands inside quotes.
+// Follows a YAML text as it is written, to find out whether a value begins at the next character, or quotes are open.
 //
 // Source: YAML 1.2 §6.6 (comments), §6.9 (tags and anchors), §7.3 (flow scalars), §7.4 (flow collections), §8.2 (block collections).
 //
-// 1. A value begins at the start of a line, after an indicator that stands where one may, and after tags and anchors.
-// 2. A line that goes on with the plain text of the line before is not told apart; what is quoted there makes a text that no reader takes.
+// 1. A value begins at the start of a line, after an indicator in a valid position, and after tags and anchors.
+// 2. A line that continues the plain text of the line before is not recognised; quoted text there makes the document invalid.
 
-/** Where in a YAML text the next character stands. */
+/** The place of the next character in a YAML text. */
 export type YamlPlace =
   | { readonly kind: 'comment' }
-  /** `quote` is what is open, or empty; `isStart`: a value begins here. */
+  /** `quote` is the open quotation mark, or empty; `isStart`: a value begins here. */
   | { readonly kind: 'yaml'; readonly quote: string; readonly isStart: boolean };
 
 export class YamlFollower {
@@ -16,13 +16,13 @@ export class YamlFollower {
   #isEscaped = false;
   #isComment = false;
   #previous = '';
-  /** A value begins here. */
+  /** True if a value begins here. */
   #isFresh = true;
-  /** After a blank a value begins: what is read is an indicator, a tag or an anchor. */
+  /** True after an indicator, a tag or an anchor: a value begins after the next blank. */
   #isPending = false;
-  /** A tag or an anchor is being read. */
+  /** True inside a tag or an anchor. */
   #isMark = false;
-  /** Lists and maps in brackets that are open. */
+  /** Open flow collections (lists and maps in brackets). */
   #flows = 0;
 
   next(character: string): void {

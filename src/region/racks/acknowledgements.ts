@@ -1,32 +1,33 @@
-// Which desired state the racks have in force: who restarts a machine waits until the rack that answers it knows its new state.
+// The versions of the desired state that racks have in force. A command that restarts a machine waits until the racks that boot it know the
+// machine's new state.
 //
-//   change ── version n ─► racks ── applied n ─► waits of this machine end
-//                            └──── bound ──────► they end, too, and say so
+//   change ── version n ─► racks ── applied n ─► waits for this machine end
+//                            └──── timeout ────► they end, too, and return false
 //
-// 1. Nobody waits longer than it says: a rack that is slow or away delays, and never prevents.
-// 2. A rack that has said nothing of its state yet is not waited for.
+// 1. Every wait is bounded: a slow or absent rack delays a restart but never prevents it.
+// 2. A rack that has not yet reported a version is not waited for.
 
 import type { Clock } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
 import { isAway, type Rack } from '../records/rack.ts';
 
-/** What is asked of the racks. */
+/** The part of the racks that this file uses. */
 export interface KnownRacks {
   list(): readonly Rack[];
   isOf(rack: Rack, address: Ipv4): boolean;
 }
 
-/** The part of a machine that tells which racks boot it. */
+/** The part of a machine that shows which racks boot it. */
 export interface BootedMachine {
   readonly interfaces: readonly { readonly address?: Ipv4 | undefined }[];
 }
 
-/** What the racks have acknowledged. */
+/** The versions that racks have acknowledged. */
 export class Acknowledgements {
   readonly #racks: KnownRacks;
   readonly #clock: Clock;
   readonly #listeners = new Set<() => void>();
-  /** Of the rack of this process; undefined: it has not said. */
+  /** The version of the rack of this process; `undefined` until it reports one. */
   #own: number | undefined;
 
   constructor(racks: KnownRacks, clock: Clock) {
@@ -34,37 +35,37 @@ export class Acknowledgements {
     this.#clock = clock;
   }
 
-  /** The rack of this process has put a version into force; 0: it is about to say which. */
+  /** Called when the rack of this process has put a version into force; 0: it will report one soon. */
   ownApplied(version: number): void {
     this.#own = version;
-    this.told();
+    this.reported();
   }
 
-  /** A rack has said which version it has in force. */
-  told(): void {
+  /** Called when a rack has reported its version in force. */
+  reported(): void {
     for (const listener of [...this.#listeners]) listener();
   }
 
-  /** Calls `listener` whenever a rack has said what it has in force. @returns how to end that */
+  /** Calls `listener` whenever a rack has reported its version in force. @returns unsubscribes */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Names of the racks that can boot the machine and have not put this version into force yet; empty: it may start. */
+  /** The names of the racks that can boot the machine but do not have this version in force yet; empty if it may start. */
   missing(machine: BootedMachine, version: number): readonly string[] {
     const nowMs = this.#clock.wallTimeMs();
     const accepted = this.#racks.list().filter((rack) => rack.state === 'accepted' && !isAway(rack, nowMs));
     const near = accepted.filter((rack) =>
       machine.interfaces.some(({ address }) => address !== undefined && this.#racks.isOf(rack, address)),
     );
-    // Where it was never seen, each of them may be the one that boots it.
+    // If the machine was never seen, any of them may boot it.
     return (near.length === 0 ? accepted : near)
       .filter((rack) => (this.#appliedBy(rack) ?? version) < version)
       .map(({ name }) => name);
   }
 
-  /** Ends when `missing` is empty, true; after `boundMs` in any case, false. */
+  /** Resolves to true when `missing` is empty, or to false after `boundMs`. */
   async settled(machine: BootedMachine, version: number, boundMs: number): Promise<boolean> {
     const isSettled = (): boolean => this.missing(machine, version).length === 0;
     if (isSettled()) return true;

@@ -1,13 +1,13 @@
-// Which racks have a batch that is being stored: of each rack one, and of one rack after the other a part at a time.
+// Stores the racks' batches in turns: one batch for each rack, and one part of a batch at a time, the racks in rotation.
 
 import { LoopTurns } from '../loop-turns.ts';
 
-/** The batches that are being stored: of each rack one. Racks that were accepted fill it, RACKS_MAX of them; it empties as batches are answered. */
+/** The batches being stored, one for each rack. Accepted racks fill it, RACKS_MAX of them; it empties as batches are answered. */
 export class BatchTurns {
   readonly #racks = new Set<string>();
   readonly #turns = new LoopTurns();
 
-  /** A batch of this rack begins; false: one is being stored already. */
+  /** Begins a batch of this rack. @returns false if one is already being stored */
   enter(uuid: string): boolean {
     if (this.#racks.has(uuid)) return false;
     this.#racks.add(uuid);
@@ -23,12 +23,12 @@ export class BatchTurns {
     this.#racks.delete(uuid);
   }
 
-  /** True when no more than one batch is being stored. */
+  /** True if at most one batch is being stored. */
   get isAlone(): boolean {
     return this.#racks.size <= 1;
   }
 
-  /** Resolves when the next part of this rack's batch has its turn. */
+  /** Resolves when the next part of this rack's batch may be stored. */
   next(uuid: string): Promise<void> {
     return this.#turns.next(uuid);
   }

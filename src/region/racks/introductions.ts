@@ -1,11 +1,12 @@
-// What whoever registers says of the networks it has, read as far as it has a right to be heard.
+// Parses the interfaces that a registering rack reports, within the limits for its trust.
 //
-//   accepted already, or with an administrator's key ──► read whole
-//   a stranger ─┬─ longer than a stranger may speak ───► refused, not read
-//               ├─ what it said last, as it waits ─────► known: not read again, and costs it nothing
-//               └─ anything else ──────────────────────► its rate is asked first, then it is read
+//   accepted, or with an administrator's key ─► parsed
+//   unknown ─┬─ longer than its bound ────────► refused unparsed
+//            ├─ same text as last, pending ───► reused: not parsed, and not counted against its rate
+//            └─ otherwise ────────────────────► parsed if its rate allows
 //
-// 1. What a stranger's interfaces reserve for clients is not kept: nobody judges it by that, and it says so again once it is accepted.
+// 1. Reservations in an unknown rack's interfaces are not stored: they do not matter for its acceptance, and it reports them again
+//    afterwards.
 
 import { PENDING_RACKS_MAX } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
@@ -13,23 +14,23 @@ import { parseJson } from '../records/text-json.ts';
 import { check, HEARTBEAT_VALUES_MAX, rackInterfaces } from './rack-news.ts';
 
 /**
- * The interfaces of a rack that nobody accepted, as JSON in UTF-16 units: RACK_INTERFACES_MAX of them with what is judged, their names and networks, or some
- * forty as they are. PENDING_RACKS_MAX racks may have that much kept.
+ * The interfaces of an unaccepted rack, as JSON in UTF-16 units: RACK_INTERFACES_MAX of them with only name and network, which decide, or
+ * about forty complete ones. That much is kept for each of PENDING_RACKS_MAX racks.
  */
 export const STRANGERS_INTERFACES_LENGTH_MAX = 16_384;
 
-/** The interfaces that were said, or why they are not taken. */
+/** The parsed interfaces, or why they are refused. */
 export type Introduction =
   | { readonly kind: 'interfaces'; readonly interfaces: readonly RackInterface[] }
   | { readonly kind: 'too-long' | 'too-many' }
   | { readonly kind: 'fault'; readonly text: string };
 
-/** What the racks that wait said last. */
+/** The last reports of pending racks. */
 export class Introductions {
-  /** By UUID, of racks that wait: at most PENDING_RACKS_MAX, and twice as many until one looks. */
+  /** By UUID. Up to 2 × PENDING_RACKS_MAX entries; beyond that, those of racks no longer pending are removed. */
   readonly #said = new Map<string, { readonly text: string; readonly interfaces: readonly RackInterface[] }>();
 
-  /** @param mayAsk asks the rate of whoever registers; undefined: it is no stranger */
+  /** Parses a report. @param mayAsk counts against the sender's rate, false if that is exceeded; `undefined` for a trusted sender */
   read(uuid: string, text: string, mayAsk: (() => boolean) | undefined): Introduction {
     if (mayAsk === undefined) return readInterfaces(text);
     if (text.length > STRANGERS_INTERFACES_LENGTH_MAX) return { kind: 'too-long' };
@@ -41,7 +42,7 @@ export class Introductions {
     return { kind: 'interfaces', interfaces: read.interfaces.map(({ reservations: _, ...judged }) => judged) };
   }
 
-  /** A rack waits that said this. @param isWaiting asks whether one still does */
+  /** Stores the report of a pending rack. @param isWaiting whether a rack is still pending */
   remember(
     uuid: string,
     said: { readonly text: string; readonly interfaces: readonly RackInterface[] },

@@ -1,19 +1,19 @@
-// Where machines are at home: which racks boot a machine, and are believed what they say of it. So the key of a rack costs the machines
-// of its own networks, and no others.
+// The homes of machines. A machine's home racks boot it, and only their reports about it are believed. So a stolen rack key endangers only
+// the machines of that rack's networks.
 //
-//   no home ── a rack boots it, or sees it take an address ──► home: the networks that hold this address
-//      ▲                                                         │ another rack shows it: told to people, and believed nothing
+//   no home ── a rack boots it, or sees it take an address ──► home: the networks that contain this address
+//      ▲                                                         │ another rack reports it: logged, not believed
 //      └── no accepted rack has that network any more ───────────┤
 //                                                                └─ a person moves it (`rackboot machines move`) ──► home: that rack's
 //
-// 1. A machine stays at home where it is. A rack that had only to say that it sees a machine could take any.
-// 2. Redundant racks of one network are at home together.
-// 3. The rack of the region's own process is believed of every machine. What it merely sees takes no machine away from a rack; a boot
-//    for which it vouches does.
-// 4. Within one rack a machine is at home on one wire: a token is given there only (`boot-tokens.ts`), and what a person starts from another
-//    wire under its hardware address is refused here as well. A New machine may appear anywhere.
-// 5. Of what a rack reports of machines that are at home elsewhere, by its events and by what it passes on, nothing is kept but a warning: one
-//    for each machine, rack and ELSEWHERE_PAUSE_MS, which says how often it was.
+// 1. A machine keeps its home. Otherwise any rack could take any machine by claiming to see it.
+// 2. Redundant racks of one network share its machines' home.
+// 3. The rack of the region's own process is believed for every machine. Its sightings take no machine from another rack; a boot for which
+//    it vouches does.
+// 4. Within one rack, a machine's home is one wire: its token is given only there (`boot-tokens.ts`), and requests under its hardware
+//    address from another wire are refused here as well. A New machine may appear anywhere.
+// 5. Of a rack's reports and forwarded requests about machines at home elsewhere, only a warning is stored: one for each machine and rack
+//    in ELSEWHERE_PAUSE_MS, with a count.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Clock } from '../../clock.ts';
@@ -29,7 +29,7 @@ import {
   parseMac,
   parseNetwork,
 } from '../../net/address.ts';
-import { asToldTo } from '../desired-machine.ts';
+import { machinesForRack } from '../desired-machine.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
 import type { Machine } from '../records/machine.ts';
 import { isAddressSeen, type NewMachineEvent, type RackReport } from '../records/machine-event.ts';
@@ -38,23 +38,23 @@ import type { MachineHome, RackStore } from '../records/rack-store.ts';
 import type { MachineChangeOutcome, RegionStore } from '../records/store.ts';
 import { believedInterfaces } from './rack-networks.ts';
 
-/** After this the same rack's reports of the same machine are told again. */
+/** The minimum time between two warnings about the same machine and rack. */
 const ELSEWHERE_PAUSE_MS = 3_600_000;
 /**
- * Pairs of machine and rack that are remembered as told. Accepted racks fill it; at the bound the one told first is forgotten, and may
- * be told again before its hour is over.
+ * Pairs of machine and rack with a recent warning. Accepted racks fill it; at the bound the oldest pair is forgotten, and may be logged
+ * again before its hour is over.
  */
 export const ELSEWHERE_TOLD_MAX = 4096;
 
-/** What is asked of the racks. */
+/** The part of the racks that this file uses. */
 export interface HomeRacks {
   list(): readonly Rack[];
   find(uuid: string): Rack | undefined;
-  /** True when one of the rack's own networks holds the address, also one that it does not report now. */
+  /** True if one of the rack's own networks contains the address, including those that it does not report at present. */
   isHome(rack: Rack, address: Ipv4): boolean;
 }
 
-/** What is asked of the store. */
+/** The part of the store that this file uses. */
 export interface HomeStore extends Pick<RegionStore, 'changeMachine' | 'highestSequence' | 'recordEvent'> {
   readonly racks: Pick<RackStore, 'homeOf'>;
 }
@@ -70,8 +70,8 @@ export class MachineHomes {
   readonly #store: HomeStore;
   readonly #clock: Clock;
   readonly #listeners = new Set<(machine: Machine) => void>();
-  /** When it was told, by wall time, and how often it was not since; by system id and rack. */
-  readonly #told = new BoundedMap<string, { readonly atMs: number; withheld: number }>(
+  /** By system id and rack: the wall time of the last warning, and the number withheld since. */
+  readonly #warned = new BoundedMap<string, { readonly atMs: number; withheld: number }>(
     ELSEWHERE_TOLD_MAX,
     'set longest ago',
   );
@@ -87,54 +87,54 @@ export class MachineHomes {
     this.#listeners.add(listener);
   }
 
-  /** The accepted racks of the networks that hold an address. */
+  /** The accepted racks whose networks contain an address. */
   racksAt(address: Ipv4 | undefined, racks = this.#racks.list()): readonly Rack[] {
     if (address === undefined) return [];
     return racks.filter((rack) => rack.state === 'accepted' && this.#racks.isHome(rack, address));
   }
 
-  /** The rack with which a machine is at home, when that is another one than this. @param uuid undefined: the region's own rack */
+  /** A machine's home rack if this rack is not one of its home racks. @param uuid undefined: the region's own rack */
   ownerBesides(uuid: string | undefined, home: Ipv4 | undefined): Rack | undefined {
     const rack = uuid === undefined ? undefined : this.#racks.find(uuid);
     return rack === undefined ? undefined : ownerAmong(this.racksAt(home), rack);
   }
 
-  /** True when this rack may say that it booted a machine by this interface: nobody's, or of a machine that is not at home elsewhere. */
+  /** True if this rack may vouch for a boot from this interface: the interface is unknown, or its machine is not at home elsewhere. */
   mayVouch(uuid: string, mac: MacAddress): boolean {
     return this.ownerBesides(uuid, this.#store.racks.homeOf({ mac })?.home) === undefined;
   }
 
-  /** Why a rack is not believed what it says of a machine; undefined: it is. */
+  /** Why a rack's reports about a machine are not believed; `undefined` if they are. */
   whyElsewhere(uuid: string | undefined, machine: Pick<Machine, 'hostname' | 'home'>): string | undefined {
     const owner = this.ownerBesides(uuid, machine.home);
     const rack = owner === undefined || uuid === undefined ? undefined : this.#racks.find(uuid);
     if (owner === undefined || rack === undefined) return undefined;
     return (
-      `rack ${rack.name} says that it is there, but it is at home with rack ${owner.name}. ` +
+      `rack ${rack.name} reports it, but its home is rack ${owner.name}. ` +
       `If it was moved: rackboot machines move ${machine.hostname} ${rack.name}`
     );
   }
 
-  /** The machines as a rack is told them. @param uuid undefined: the rack of the region's own process, which is told everything */
-  told(uuid: string | undefined, machines: readonly RackMachine[]): readonly RackMachine[] {
+  /** The machines for one rack. @param uuid undefined: the rack of the region's own process, which gets everything */
+  machinesFor(uuid: string | undefined, machines: readonly RackMachine[]): readonly RackMachine[] {
     const racks = this.#racks.list();
     const rack = racks.find((one) => (uuid === undefined ? one.isEmbedded : one.uuid === uuid));
     const isEverything = uuid === undefined || rack?.isEmbedded === true;
     const isHome = (home: Ipv4 | undefined): boolean =>
       isEverything || (rack !== undefined && home !== undefined && this.#racks.isHome(rack, home));
     const wires = wiresOf(racks);
-    return asToldTo(machines, isHome, (home) => isServed(home, wires));
+    return machinesForRack(machines, isHome, (home) => isServed(home, wires));
   }
 
-  /** True for an address of another wire than that of a machine's home: whoever asks from there need not be the machine. */
+  /** True for an address that is not on the wire of the machine's home; a sender from there may be another host. */
   isAway({ home, status }: Pick<Machine, 'home' | 'status'>, address: Ipv4 | undefined): boolean {
     if (home === undefined || address === undefined || status === 'new') return false;
     return isOtherWire(home, address, wiresOf(this.#racks.list()));
   }
 
-  /** What of a rack's reports is believed; the homes of machines that have none are found in them. @param uuid as above */
+  /** Marks or strips the parts of a rack's reports that are not believed, and settles machines without a home. @param uuid as above */
   weigh(reports: readonly RackReport[], source: string, uuid: string | undefined): readonly RackReport[] {
-    // Asked for once: each time is a look at the store.
+    // Read once, because each call reads the store.
     const racks = this.#racks.list();
     const rack = racks.find((one) => (uuid === undefined ? one.isEmbedded : one.uuid === uuid));
     // Only tests have a region without a rack of its own.
@@ -152,28 +152,28 @@ export class MachineHomes {
     const known = mac === undefined && address === undefined ? undefined : this.#store.racks.homeOf({ mac, address });
     const owners = this.racksAt(known?.home, racks);
     if (known !== undefined && ownerAmong(owners, rack) !== undefined) {
-      this.#tellElsewhere(known, rack);
+      this.#warnElsewhere(known, rack);
       return { ...report, isElsewhere: true };
     }
     const there = this.racksAt(address, racks);
     const isThere = there.some(({ uuid }) => uuid === rack.uuid);
-    // Where its home is served, only a person moves it.
+    // While its home is served, only a person moves it.
     const isMoved = !isServed(known?.home, wires);
     const isFree = owners.length === 0 || !rack.isEmbedded;
     if (known !== undefined && isLease && isThere && isMoved && isFree) this.#settle(known, address, rack);
-    // An address of another rack's network is nothing that this one can have seen.
+    // This rack cannot have seen an address in another rack's network.
     const isSeen = isThere || there.length === 0 || rack.isEmbedded;
     const { home, seen } = known ?? {};
     const isAway = home !== undefined && address !== undefined && isOtherWire(home, address, wires);
-    // A lease on another wire does not say that the card has left its home, nor that the machine lives.
+    // A lease on another wire proves neither that the card has left its home, nor that the machine is alive.
     const isKept = isSeen && !(isAway && seen !== undefined && !isOtherWire(home, seen, wires));
     return { ...report, ...(isAway ? { isAway } : {}), ...(isKept ? {} : { address: undefined }) };
   }
 
-  /** A machine that this rack may speak for took an address of one of its networks. */
+  /** Makes this rack's network the machine's home, because the machine took an address there. */
   #settle(known: MachineHome, home: Ipv4, rack: Rack): void {
     const atMs = this.#clock.wallTimeMs();
-    const description = `at home with rack ${rack.name} from now on, which saw it take ${formatIpv4(home)}`;
+    const description = `now at home with rack ${rack.name}, which saw it take ${formatIpv4(home)}`;
     const event: NewMachineEvent = { type: 'NODE_RACK_EVENT', level: 'info', description, atMs, username: '' };
     const outcome = this.#store.changeMachine<never>(known.systemId, atMs, () => ({
       kind: 'change',
@@ -183,34 +183,37 @@ export class MachineHomes {
     this.#follow(outcome);
   }
 
-  /** A report of a known machine came by a rack: when the machine is at home elsewhere, people are told. @param uuid undefined: by none */
+  /**
+   * Called when a rack forwarded a known machine's report; logs a warning if the machine is at home elsewhere. @param uuid undefined: no
+   * rack
+   */
   reportedBy(uuid: string | undefined, machine: Pick<Machine, 'systemId' | 'hostname' | 'home'>): void {
     const rack = uuid === undefined ? undefined : this.#racks.find(uuid);
-    if (rack !== undefined) this.#tellElsewhere(machine, rack);
+    if (rack !== undefined) this.#warnElsewhere(machine, rack);
   }
 
-  #tellElsewhere(known: Pick<Machine, 'systemId' | 'hostname' | 'home'>, rack: Rack): void {
+  #warnElsewhere(known: Pick<Machine, 'systemId' | 'hostname' | 'home'>, rack: Rack): void {
     const atMs = this.#clock.wallTimeMs();
     const key = `${known.systemId} ${rack.uuid}`;
-    const before = this.#told.get(key);
+    const before = this.#warned.get(key);
     if (before !== undefined && atMs - before.atMs < ELSEWHERE_PAUSE_MS && atMs >= before.atMs) {
       before.withheld += 1;
       return;
     }
     const why = this.whyElsewhere(rack.uuid, known);
     if (why === undefined) return;
-    this.#told.set(key, { atMs, withheld: 0 });
+    this.#warned.set(key, { atMs, withheld: 0 });
     const times =
       before === undefined || before.withheld === 0
         ? ''
-        : ` (${counted(before.withheld + 1, 'time')} since this was told last)`;
-    const description = `${why}. Nothing that the rack says of it is believed${times}`;
+        : ` (${counted(before.withheld + 1, 'time')} since the last such event)`;
+    const description = `${why}. The rack's reports of it are not believed${times}`;
     this.#store.recordEvent({ type: 'NODE_SEEN_ELSEWHERE', description, atMs, username: '' }, known.systemId);
   }
 
   /**
-   * A person says with which rack a machine is at home from now on. What it is at work on gets another token.
-   * @param name of the network, or `10.20.0.0/24`; undefined: the first that is this rack's alone
+   * Moves a machine's home to a rack, on a person's command. A machine at work gets a new token.
+   * @param name the network's name, or `10.20.0.0/24`; `undefined`: the first that only this rack has
    */
   move(systemId: string, rack: Rack, username: string, name?: string): MachineChangeOutcome<MoveRefusal> {
     const networks = wiresOf([{ ...rack, state: 'accepted' }]).filter(
@@ -220,7 +223,7 @@ export class MachineHomes {
     if (rack.state !== 'accepted' || own === undefined) {
       const text =
         own === undefined
-          ? `rack ${rack.name} has no network${name === undefined ? '' : ` ${name}`} that is believed: see rackboot racks list`
+          ? `rack ${rack.name} has no network${name === undefined ? '' : ` ${name}`} that is accepted: see rackboot racks list`
           : `rack ${rack.name} is ${rack.state}: accept it first (rackboot racks accept ${rack.name})`;
       return { kind: 'refuse', refusal: { reason: 'rack', text } };
     }
@@ -250,11 +253,11 @@ export class MachineHomes {
   }
 }
 
-/** A network of a rack, and the wire that it shares with the rack's other networks of that interface. */
+/** A rack's network, and its wire, which it may share with other networks of the rack. */
 interface WiredNetwork {
   readonly network: Ipv4Network;
   readonly wire: string;
-  /** As people call the network. */
+  /** The names by which people know the network. */
   readonly names: readonly string[];
 }
 
@@ -272,18 +275,18 @@ const wiresOf = (racks: readonly Rack[]): readonly WiredNetwork[] =>
       }),
     );
 
-/** True when an accepted rack has the network of this address now. */
+/** True if an accepted rack now serves the network of this address. */
 const isServed = (home: Ipv4 | undefined, wires: readonly WiredNetwork[]): boolean =>
   home !== undefined && wires.some(({ network }) => networkContains(network, home));
 
-/** True when no wire that serves the home holds the address; a home that nobody serves any more is nobody's. */
+/** True if no wire that serves the home contains the address; false if the home is no longer served. */
 function isOtherWire(home: Ipv4, address: Ipv4, wires: readonly WiredNetwork[]): boolean {
   const homes = new Set(wires.filter(({ network }) => networkContains(network, home)).map(({ wire }) => wire));
   if (homes.size === 0) return false;
   return !wires.some(({ network, wire }) => homes.has(wire) && networkContains(network, address));
 }
 
-/** The first of the racks with which a machine is at home, when this one is none of them. */
+/** The first of a machine's home racks, if this rack is not one of them. */
 function ownerAmong(owners: readonly Rack[], rack: Rack): Rack | undefined {
   return rack.isEmbedded || owners.some(({ uuid }) => uuid === rack.uuid) ? undefined : owners[0];
 }

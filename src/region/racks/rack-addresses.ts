@@ -1,9 +1,9 @@
-// Which addresses are racks': those that the interfaces of accepted racks have.
+// The addresses of racks: those on the interfaces of accepted racks.
 
 import { formatIpv4, type Ipv4 } from '../../net/address.ts';
 import type { Rack } from '../records/rack.ts';
 
-/** Where the racks are listed. */
+/** A list of racks. */
 export interface RackList {
   list(): readonly Rack[];
 }

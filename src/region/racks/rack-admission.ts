@@ -1,12 +1,13 @@
-// Who becomes a rack of this region: what registers, what an administrator says to it. Pure.
+// The admission of racks to this region: registrations and administrators' verdicts. Pure.
 //
 // Sources: the outcomes of `nodegroups/?op=register`, `op=accept`, `op=reject` of MAAS.
 //
-// 1. Only an administrator makes a rack accepted: by the key it comes with, or by a verdict. Rejected stays rejected until removed.
-// 2. Who does not hold a known rack's key changes nothing of it, and is told so.
-// 3. Two accepted racks never have one name: it is what people type.
-// 4. A rack is accepted with the networks that it reports and that are no other rack's nor wide, and with those that the administrator names; with
-//    the key of an administrator it is accepted with all.
+// 1. Only an administrator accepts a rack, by the API key that it registers with, or by a verdict. A rejected rack stays rejected until it
+//    is removed.
+// 2. A registration without a known rack's key changes nothing about that rack, and is refused with the reason.
+// 3. Accepted racks have distinct names, because people type them.
+// 4. A rack is accepted with those of its reported networks that are neither another rack's nor wide, and with those that the administrator
+//    names. With an administrator's key it is accepted with all.
 
 import { counted } from '../../counted.ts';
 import { FairShares } from '../../fair-shares.ts';
@@ -23,14 +24,14 @@ import type { RackInterface } from '../records/rack-description.ts';
 import type { RackChange } from '../records/rack-store.ts';
 import { agreeTo, doubtEvent, reportedTexts, weighNetworks } from './rack-networks.ts';
 
-/** How a rack that registers will be known from then on. */
+/** The key with which a rack authenticates from its registration on. */
 export type RackKey =
-  /** By an administrator's API key. */
+  /** An administrator's API key. */
   | { readonly kind: 'administrator'; readonly token: string; readonly username: string }
-  /** By a key that it has drawn itself. */
+  /** A key that the rack has generated. */
   | { readonly kind: 'own'; readonly token: string; readonly secretDigest: string };
 
-/** What a rack says when it registers; checked already. */
+/** A validated registration. */
 export interface RackRegistration {
   readonly uuid: string;
   readonly name: string;
@@ -38,7 +39,7 @@ export interface RackRegistration {
   readonly uplink: number;
   readonly interfaces: readonly RackInterface[];
   readonly key: RackKey;
-  /** Where it registers from, as text. */
+  /** The sender's address, as text. */
   readonly address: string;
 }
 
@@ -60,14 +61,14 @@ const refuse = (reason: RackRefusal['reason'], text: string): Decision => ({
   result: { kind: 'refuse', refusal: { reason, text } },
 });
 
-/** Why a rack that speaks another version of the link cannot be served. */
+/** Why a rack with this link version cannot be served; `undefined` if it can. */
 export function versionProblem(uplink: number): string | undefined {
   if (uplink === LINK_VERSION) return undefined;
   const older = uplink < LINK_VERSION ? 'the rack' : 'the region';
   return `the rack speaks version ${uplink} of the link, this region version ${LINK_VERSION}: update ${older}`;
 }
 
-/** What becomes of a registration. */
+/** Decides on a registration. */
 export function decideRegistration(registration: RackRegistration, racks: readonly Rack[], atMs: number): Decision {
   const other = versionProblem(registration.uplink);
   if (other !== undefined) return refuse('rack-version', other);
@@ -80,7 +81,7 @@ export function decideRegistration(registration: RackRegistration, racks: readon
 function decideNewRack(registration: RackRegistration, racks: readonly Rack[], atMs: number): Decision {
   const { uuid, name, version, uplink, interfaces, key, address } = registration;
   if (key.kind === 'own' && racks.some(({ token }) => token === key.token)) {
-    return refuse('rack-key', 'another rack has registered this key: let this one draw its own (remove its key file)');
+    return refuse('rack-key', 'another rack has registered this key: remove the key file to generate a new one');
   }
   const gone = roomFor(registration, racks, atMs);
   if (typeof gone === 'string') return refuse('racks-limit', gone);
@@ -102,26 +103,26 @@ function decideNewRack(registration: RackRegistration, racks: readonly Rack[], a
   };
   const decision = admit(rack, registration, racks, atMs);
   const description = `rack ${name} (${uuid}) registered from ${address}`;
-  // With an administrator's key it is that person's deed; any other rack is a stranger until somebody accepts it.
+  // With an administrator's key, the event names that person; otherwise the sender is unknown.
   const username = key.kind === 'administrator' ? key.username : '';
   const event: NewMachineEvent = { type: 'RACK_REGISTERED', description, atMs, username };
   if (gone === undefined) return { ...decision, events: [event, ...decision.events] };
   return { ...decision, remove: [gone.uuid], events: [gaveWayEvent(gone, address, atMs), event, ...decision.events] };
 }
 
-/** An administrator who waits for a rack in vain sees what became of it. */
+/** The event that tells an administrator why a pending rack has disappeared. */
 function gaveWayEvent(gone: Rack, address: string, atMs: number): NewMachineEvent {
-  const why = isSilent(gone, atMs) ? 'was silent' : 'has more racks that wait than others';
+  const why = isSilent(gone, atMs) ? 'it was silent' : 'its host or network has the most pending racks';
   const description =
-    `rack ${gone.name} (${gone.uuid}) from ${gone.address}, which waited, gave its place to one from ${address}: its host or network ` +
-    `${why}, and no more than ${PENDING_RACKS_MAX} may wait`;
-  // A stranger causes it, so it counts as a stranger's.
+    `removed pending rack ${gone.name} (${gone.uuid}) from ${gone.address} for a new one from ${address}: ${why}, ` +
+    `and at most ${PENDING_RACKS_MAX} may be pending`;
+  // Without a user name it counts towards the bound on events that unknown senders cause.
   return { type: 'RACK_REGISTERED', level: 'warning', description, atMs, username: '' };
 }
 
 const heardMs = (rack: Rack): number => rack.seenMs ?? rack.registeredMs;
 
-/** The waiting rack to be forgotten so that one more has room; undefined: there is room; a text: why there is none. */
+/** The pending rack to remove for a new one; `undefined` if there is room; a text if the new one must be refused. */
 function roomFor(registration: RackRegistration, racks: readonly Rack[], atMs: number): Rack | undefined | string {
   const pending = racks.filter(({ state }) => state === 'pending').toSorted((a, b) => heardMs(a) - heardMs(b));
   const [oldest] = pending;
@@ -148,10 +149,10 @@ function roomFor(registration: RackRegistration, racks: readonly Rack[], atMs: n
 const isSilent = (rack: Rack, atMs: number): boolean => atMs - heardMs(rack) > PENDING_KEPT_MS;
 
 const crowdText = (neighbours: readonly Rack[]): string =>
-  `${counted(neighbours.length, 'rack waits', 'racks wait')} that registered from ${neighbours[0]?.address ?? 'here'}, and no more may`;
+  `${counted(neighbours.length, 'rack')} from ${neighbours[0]?.address ?? 'here'} ${neighbours.length === 1 ? 'is' : 'are'} pending, the maximum`;
 
 const fullText = (racks: readonly Rack[], pending: readonly Rack[], oldest: Rack | undefined, atMs: number): string =>
-  `${counted(racks.length, 'rack is', 'racks are')} known and ${pending.length} ${pending.length === 1 ? 'waits' : 'wait'}, and no more may; ${oldestText(oldest, atMs)}`;
+  `there is no room for another rack: ${counted(racks.length, 'rack is', 'racks are')} known, ${pending.length} pending; ${oldestText(oldest, atMs)}`;
 
 function oldestText(oldest: Rack | undefined, atMs: number): string {
   const remedy = 'accept or remove some on the region (rackboot racks list)';
@@ -159,7 +160,7 @@ function oldestText(oldest: Rack | undefined, atMs: number): string {
   const seconds = Math.max(0, Math.round((atMs - heardMs(oldest)) / 1000));
   return (
     `${remedy}, or wait: ${oldest.name} from ${oldest.address} was heard ${seconds} s ago, ` +
-    `and after ${PENDING_KEPT_MS / 60_000} minutes without a word its place is free`
+    `and its place is free after ${PENDING_KEPT_MS / 60_000} minutes of silence`
   );
 }
 
@@ -196,20 +197,20 @@ function decideKnownRack(registration: RackRegistration, known: Rack, racks: rea
   return admit(rack, registration, racks, atMs);
 }
 
-/** Accepted at once when an administrator's key says so and its name is free; else it stays what it is. */
+/** Accepts a rack at once if it has an administrator's key and a free name; otherwise its state stays. */
 function admit(rack: Rack, { key }: RackRegistration, racks: readonly Rack[], atMs: number): Decision {
   const before = racks.find(({ uuid }) => uuid === rack.uuid);
   const namesake = namesakeOf(rack, racks);
   if (namesake !== undefined && before?.state === 'accepted') {
-    // One that is at work goes on under the name it had.
+    // An accepted rack keeps working under its former name.
     const kept: Rack = weighNetworks({ ...rack, name: before.name }, before, racks);
-    const description = `rack ${before.name} (${rack.uuid}) calls itself ${rack.name}, which is the name of another one`;
+    const description = `rack ${before.name} (${rack.uuid}) calls itself ${rack.name}, the name of another rack`;
     const event: NewMachineEvent = { type: 'RACK_CHANGED', level: 'warning', description, atMs, username: '' };
     return { put: [kept], events: [event], result: { kind: 'accepted', rack: kept } };
   }
   if (namesake !== undefined) {
     const text =
-      `a rack ${rack.name} is accepted already (${namesake.uuid}): give this one another name, ` +
+      `a rack named ${rack.name} is already accepted (${namesake.uuid}): give this one another name, ` +
       `or on the region: rackboot racks remove ${namesake.uuid}`;
     return { put: [rack], events: [], result: { kind: 'pending', rack, text } };
   }
@@ -244,7 +245,7 @@ export interface VerdictRefusal {
   readonly text: string;
 }
 
-/** What an administrator says to racks; undefined: it is done. All of them, or none. */
+/** Decides an administrator's verdict on racks, for all of them or none. The result is the refusal, or undefined. */
 export function decideVerdict(
   uuids: readonly string[],
   verdict: RackVerdict,
@@ -267,7 +268,7 @@ export function decideVerdict(
       if (verdict === 'accept') continue;
       return no(
         'rack-embedded',
-        `${rack.name} is the rack of the region's own process: it is neither rejected nor removed`,
+        `${rack.name} is the rack of the region's own process: it cannot be rejected or removed`,
       );
     }
     if (verdict === 'remove') {
@@ -279,7 +280,7 @@ export function decideVerdict(
     if (namesake !== undefined) {
       return no(
         'rack-name',
-        `a rack ${rack.name} is accepted already (${namesake.uuid}): remove one of them, or rename it`,
+        `a rack named ${rack.name} is already accepted (${namesake.uuid}): remove or rename one of them`,
       );
     }
     const { shared = [] } = by;

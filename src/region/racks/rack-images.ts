@@ -1,8 +1,8 @@
-// The disk images that remote racks say they have: checked, kept, and chosen for a machine by the racks that boot it.
+// The disk images that remote racks report: checked, stored, and selected for a machine by the racks that boot it.
 //
-// 1. A machine is given an image only where every rack that may boot it has that image; racks that are away are not asked.
-// 2. Of a list that is partly unusable the rest counts: one odd image stops no heartbeat.
-// 3. What a rack told is kept until it tells otherwise, so that a machine at work loses no image while the region starts.
+// 1. A machine gets an image only if every rack that may boot it has that image; racks that are away do not count.
+// 2. An invalid entry does not invalidate the rest of the list or the heartbeat.
+// 3. A rack's list is kept until its next one, so machines at work keep their images while the region starts.
 
 import { z } from 'zod';
 import { type Ipv4, networkContains } from '../../net/address.ts';
@@ -10,7 +10,7 @@ import type { Machine } from '../records/machine.ts';
 import { isAway, type Rack, type RackImage } from '../records/rack.ts';
 import { believedNetworks } from './rack-networks.ts';
 
-/** Images that one rack may tell; of more the first count. */
+/** Images of one rack; of a longer list only the first count. */
 export const RACK_IMAGES_MAX = 256;
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9_.+-]{0,62}$/);
@@ -31,7 +31,7 @@ const rackImage = z
   })
   .refine(({ path, sha256 }) => path.includes(sha256));
 
-/** The images of a list that are images. */
+/** The valid images of a list. */
 export function parseRackImages(list: unknown): readonly RackImage[] {
   if (!Array.isArray(list)) return [];
   return list.slice(0, RACK_IMAGES_MAX).flatMap((entry: unknown) => {
@@ -40,14 +40,14 @@ export function parseRackImages(list: unknown): readonly RackImage[] {
   });
 }
 
-/** What is known of the racks. */
+/** The racks and their images. */
 export interface RackImageKnowledge {
   readonly racks: readonly Rack[];
   readonly imagesOf: (uuid: string) => readonly RackImage[];
   readonly nowMs: number;
 }
 
-/** What the racks have that boot a machine; undefined: this host boots it, whose own store counts. */
+/** The images common to the racks that boot a machine; `undefined` if this host boots it, whose own store counts. */
 export function imagesForMachine(
   machine: Pick<Machine, 'interfaces' | 'addresses'>,
   known: RackImageKnowledge,

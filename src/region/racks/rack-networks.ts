@@ -1,14 +1,14 @@
-// Which networks a rack is believed to have. Pure.
+// Decides which of a rack's reported networks are believed. Pure.
 //
-//   reported ─┬─ agreed to when it was accepted ───────────────────────────► believed
-//             ├─ overlaps one of another accepted rack, or of the region's ► disputed: shown with what to type, believed by nobody
-//             ├─ is wider than /16 ────────────────────────────────────────► disputed, as well
-//             ├─ is one more than UNASKED_ADDRESSES_MAX leaves room for ───► disputed, as well
-//             └─ any other ────────────────────────────────────────────────► believed: racks get new networks every day
+//   reported ─┬─ agreed to when it was accepted ──────────────────────────────► believed
+//             ├─ overlaps one of another accepted rack or of the region's own ► disputed: shown with the command to type, not believed
+//             ├─ wider than /16 ──────────────────────────────────────────────► disputed
+//             ├─ exceeds UNASKED_ADDRESSES_MAX ───────────────────────────────► disputed
+//             └─ otherwise ───────────────────────────────────────────────────► believed, because racks get new networks all the time
 //
-// 1. The networks of the region's own rack, and what a person agreed to for another rack, come before what a rack merely reports.
-// 2. Of two racks that report the same new network the first has it, until it reports it no more.
-// 3. That two racks share a network, or that one has a wide network, is agreed to by naming that network, and by nothing else.
+// 1. Networks of the region's own rack, and those that a person agreed to for another rack, take precedence over merely reported ones.
+// 2. Of two racks that report the same new network, the first has it until it stops reporting it.
+// 3. A shared or wide network is agreed to only by naming that network.
 
 import { formatNetwork, type Ipv4Network, networkContains, networksOverlap, parseNetwork } from '../../net/address.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
@@ -24,44 +24,44 @@ const reported = ({ interfaces }: Pick<Rack, 'interfaces'>): readonly Ipv4Networ
 const contains = (outer: Ipv4Network, inner: Ipv4Network): boolean =>
   outer.prefix <= inner.prefix && networkContains(outer, inner.address);
 
-/** The interfaces of a rack whose networks are believed: whatever is decided by networks is decided by these. */
+/** A rack's interfaces whose networks are believed; all decisions by network use these. */
 export function believedInterfaces(rack: Rack): readonly RackInterface[] {
   const { disputed } = rack;
   return disputed.length === 0 ? rack.interfaces : rack.interfaces.filter(({ network }) => !disputed.includes(network));
 }
 
-/** The networks that a rack reports and is believed. */
+/** A rack's believed networks. */
 export const believedNetworks = (rack: Rack): readonly Ipv4Network[] =>
   reported({ interfaces: believedInterfaces(rack) });
 
-/** These, and those that it was accepted with and does not report now: nobody else may take them meanwhile. */
+/** A rack's believed networks, and those agreed to that it does not report at present; no other rack may take them meanwhile. */
 export const ownNetworks = (rack: Rack): readonly Ipv4Network[] => [...believedNetworks(rack), ...parsed(rack.agreed)];
 
-/** Prefixes shorter than this, in bits, are for a person to agree to: no rack serves more than 65 536 machines, but a key claims what it likes. */
+/** A person must agree to networks with a shorter prefix: no rack serves more than 65 536 machines, but a stolen key can claim anything. */
 export const UNASKED_PREFIX = 16;
 
 /**
- * Addresses of the networks that one rack has without a person's word, as many as four /16: that many with which it is accepted, and that
- * many later. A hostile rack fills it by reporting networks: who gets one of them later has to be accepted with it. What is beyond is believed
- * by nobody. It empties as the rack reports others, or is removed.
+ * Addresses in the networks that one rack has without a person's agreement, as many as four /16: once at its acceptance, and once more
+ * later. A hostile rack can fill it by reporting networks; a rack that really gets one of these must then be accepted with it. Networks
+ * beyond the bound are not believed. It empties as the rack reports others or is removed.
  */
 export const UNASKED_ADDRESSES_MAX = 4 * 65_536;
 
-/** A network of a rack that nobody believes yet, and why. */
+/** A network that is not believed, and why. */
 interface Doubt {
   readonly network: string;
-  /** Goes on after the network's name. */
+  /** Continues a sentence that begins with the network. */
   readonly why: string;
-  /** What a person agrees to by naming the network. */
+  /** The fact to which a person agrees by naming the network. */
   readonly agreement: string;
 }
 
 const TOO_MUCH = {
-  why: `is more than the ${UNASKED_ADDRESSES_MAX} addresses that a rack has unasked`,
+  why: `exceeds the ${UNASKED_ADDRESSES_MAX} addresses that a rack may have without agreement`,
   agreement: 'it serves it, too',
 };
 
-/** Why a network that nobody has agreed to is not this rack's for the asking; undefined: it is. @param had it was believed until now */
+/** Why a network needs agreement; `undefined` if it does not. @param had whether it was believed until now */
 function doubtOf(network: Ipv4Network, rack: Rack, had: boolean, racks: readonly Rack[]): Doubt | undefined {
   for (const other of racks) {
     if (other.uuid === rack.uuid || other.state !== 'accepted') continue;
@@ -77,7 +77,10 @@ function doubtOf(network: Ipv4Network, rack: Rack, had: boolean, racks: readonly
   return { network: formatNetwork(network), why: `is wider than /${UNASKED_PREFIX}`, agreement: 'it serves all of it' };
 }
 
-/** What is doubtful of networks that a rack reports. Those that it has come first, so that new ones take nothing from them. @param rack as it was believed */
+/**
+ * The doubtful networks of a list. Networks that the rack has come first, so that new ones take no addresses from them. @param rack with
+ * its former networks
+ */
 function doubtsAmong(networks: readonly Ipv4Network[], rack: Rack, racks: readonly Rack[]): readonly Doubt[] {
   const agreed = parsed(rack.agreed);
   const believed = believedNetworks(rack);
@@ -98,15 +101,15 @@ function doubtsAmong(networks: readonly Ipv4Network[], rack: Rack, racks: readon
   });
 }
 
-/** The networks that a rack reports and that belong to others, are wide or too many, as far as nobody has agreed to them. */
+/** A rack's reported networks that are another rack's, wide or too many, and not agreed to. */
 function doubtsOf(rack: Rack, racks: readonly Rack[]): readonly Doubt[] {
   if (rack.isEmbedded) return [];
-  // Of a rack that is not accepted nothing was believed yet.
+  // Nothing from an unaccepted rack was believed before.
   const judged = rack.state === 'accepted' ? rack : { ...rack, agreed: [], interfaces: [] };
   return doubtsAmong(reported(rack), judged, racks);
 }
 
-/** An accepted rack with what it reports now: what was not believed before is weighed. @param before as it was */
+/** Decides on the new networks of an accepted rack. @param before the rack before its report */
 export function weighNetworks(next: Rack, before: Rack | undefined, racks: readonly Rack[]): Rack {
   if (next.isEmbedded || next.state !== 'accepted') return next;
   const judged = before?.state === 'accepted' ? before : { ...next, interfaces: [] };
@@ -116,8 +119,7 @@ export function weighNetworks(next: Rack, before: Rack | undefined, racks: reado
 }
 
 /**
- * A rack, in the state that it was in, as it is accepted: with the networks that it reports and that are in no doubt, and those that a person named. What it was
- * accepted with before stays as long as it reports it.
+ * Accepts a rack with its undoubted reported networks and those that a person named. Networks agreed to before stay while it reports them.
  */
 export function agreeTo(rack: Rack, shared: readonly string[], racks: readonly Rack[]): Rack {
   const taken = new Set(doubtsOf(rack, racks).map(({ network }) => network));
@@ -125,10 +127,10 @@ export function agreeTo(rack: Rack, shared: readonly string[], racks: readonly R
   return weighNetworks({ ...rack, state: 'accepted', agreed: [...agreed] }, undefined, racks);
 }
 
-/** The networks that a rack reports, as text. */
+/** A rack's reported networks, as text. */
 export const reportedTexts = (rack: Rack): readonly string[] => reported(rack).map(formatNetwork);
 
-/** What is not believed of a rack's networks and what to type if it is so, in words for people; undefined: all is. */
+/** The text about a rack's disputed networks, with the command to agree to them; `undefined` if all are believed. */
 export function doubtText(rack: Rack, racks: readonly Rack[]): string | undefined {
   const doubts = doubtsOf(rack, racks);
   const [first] = doubts;
@@ -140,7 +142,7 @@ export function doubtText(rack: Rack, racks: readonly Rack[]): string | undefine
   );
 }
 
-/** What people are told of an accepted rack whose networks are not all believed; undefined: they are. */
+/** The event about an accepted rack's disputed networks; `undefined` if all are believed. */
 export function doubtEvent(
   rack: Rack,
   racks: readonly Rack[],
@@ -149,6 +151,6 @@ export function doubtEvent(
 ): NewMachineEvent | undefined {
   const why = doubtText(rack, racks);
   if (why === undefined) return undefined;
-  const description = `rack ${rack.name} reports a network to which a person has to agree: ${why}`;
+  const description = `rack ${rack.name} reports a network that a person must agree to: ${why}`;
   return { type: 'RACK_CHANGED', level: 'warning', description, atMs, username };
 }

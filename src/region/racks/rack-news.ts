@@ -1,8 +1,8 @@
-// What a rack says of itself over a wire, checked before it is believed: its name, its networks, its heartbeat, its events.
+// Validates a remote rack's messages: its name, networks, heartbeats and events.
 //
-// 1. Every text, list and number has a bound; a network wider than NETWORK_PREFIX_MIN is no network of one rack.
-// 2. One entry of a batch that cannot be understood does not stop the others.
-// 3. Text that people are shown is cleaned here, before it is kept: a rack is another host.
+// 1. Every text, list and number has a bound; a network wider than NETWORK_PREFIX_MIN is refused.
+// 2. An invalid entry of a batch does not stop the others.
+// 3. Text for people is cleaned here, before it is stored, because a rack is another host.
 
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
@@ -14,16 +14,16 @@ import { parseRackImages } from './rack-images.ts';
 
 /** Entries of one batch. */
 export const ENTRIES_MAX = 1024;
-/** Values of its JSON: each entry has a dozen. */
+/** Values in a batch's JSON; each entry has a dozen. */
 export const BATCH_VALUES_MAX = 32_768;
-/** Values of a heartbeat, and of the interfaces of a rack that registers: as many as there can be in the bytes that a heartbeat may have. */
+/** Values in the JSON of a heartbeat or of a registration's interfaces: as many as fit into the bytes of a heartbeat. */
 export const HEARTBEAT_VALUES_MAX = 131_072;
 const NETWORK_PREFIX_MIN = 8;
 const COUNT_MAX = Number.MAX_SAFE_INTEGER;
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Text for people, of at most so many characters as it comes. */
+/** Text for people; at most `charactersMax` characters before cleaning. */
 const shownText = (charactersMax: number) =>
   z
     .string()
@@ -36,7 +36,7 @@ export const rackUuid = z.string().regex(UUID, 'is not a UUID in lower case');
 export const rackName = z
   .string()
   .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'give lower-case letters, digits and hyphens, at most 63');
-/** A version of Rackboot. */
+/** A Rackboot version. */
 export const rackVersion = z.string().regex(/^[\w.+-]{1,64}$/, 'is not a version');
 
 const address = z
@@ -100,7 +100,7 @@ export const heartbeat = z.object({
   interfaces: rackInterfaces,
   startedAt: count,
   settingsRefused: shownText(SETTINGS_REFUSED_LENGTH_MAX).optional(),
-  /** Left out by a rack whose images are as it told them, and by one that knows of none. */
+  /** Absent if the images have not changed since the last report, or the rack has no image store. */
   images: z
     .array(z.unknown())
     .transform((list): readonly RackImage[] => parseRackImages(list))
@@ -128,9 +128,9 @@ const post = z.object({
   contentType: z.string().max(256),
   path: z.string().max(2048),
   body: z.base64(),
-  /** The token of the machine's boot, as it gave it. */
+  /** The boot token in the machine's request. */
   token: z.string().max(64).optional(),
-  /** The interface by which it was booted, for which the rack vouches. */
+  /** The boot interface for which the rack vouches. */
   bootMac: z.string().max(17).optional(),
 });
 
@@ -145,41 +145,41 @@ const batch = z.object({
   entries: z.array(z.looseObject({ sequence: count })).max(ENTRIES_MAX),
 });
 
-/** One entry of a batch as it came, of which only the number was looked at. */
+/** One received entry of a batch, of which only the sequence is validated. */
 export type RawEntry = z.output<typeof batch>['entries'][number];
 
-/** One entry of a batch: what it is, or why it is nothing. */
+/** One parsed entry of a batch, or why it is invalid. */
 export type LinkEntry =
   | z.output<typeof entry>
   | { readonly kind: 'fault'; readonly sequence: number; readonly reason: string };
 
-/** A machine's post that a rack kept while the region was away. */
+/** A machine's request that a rack kept while the region was unreachable. */
 export type KeptPost = z.output<typeof post>;
 
 export interface LinkBatch {
   readonly source: string;
-  /** Events that were lost before they reached the rack's outbox or at its bound, since the batch before. */
+  /** Events lost since the previous batch, at the rack's outbox bound or before they reached it. */
   readonly missed: number;
-  /** In the order of their sequences; each is read when its turn comes (`readEntry`). */
+  /** In the order of their sequences; `readEntry` parses each in its turn. */
   readonly entries: readonly RawEntry[];
 }
 
-/** The first thing that is wrong, by its path. */
+/** The first problem, with its path. */
 function problemOf(error: z.ZodError): string {
   const [issue] = error.issues;
   return issue === undefined ? 'is not understood' : `${issue.path.map(String).join('.')}: ${issue.message}`;
 }
 
-/** A checked value, or the first thing that is wrong with it. */
+/** A valid value, or its first problem. */
 export type Checked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
 
-/** Checks a value by a schema. */
+/** Validates a value by a schema. */
 export function check<T>(schema: z.ZodType<T>, value: unknown): Checked<T> {
   const checked = schema.safeParse(value);
   return checked.success ? { ok: true, value: checked.data } : { ok: false, problem: problemOf(checked.error) };
 }
 
-/** A batch of the rack `uuid`; what each of its entries says is not looked at yet. */
+/** Parses a batch of the rack `uuid`; its entries are validated later. */
 export function parseBatch(uuid: string, value: unknown): Checked<LinkBatch> {
   const outer = check(batch, value);
   if (!outer.ok) return outer;
@@ -193,7 +193,7 @@ export function parseBatch(uuid: string, value: unknown): Checked<LinkBatch> {
   return outer;
 }
 
-/** What an entry says; one that is not understood is a fault of its own. */
+/** Parses an entry; an invalid one is returned as a fault. */
 export function readEntry(raw: RawEntry): LinkEntry {
   const one = check(entry, raw);
   return one.ok ? one.value : { kind: 'fault', sequence: raw.sequence, reason: one.problem };

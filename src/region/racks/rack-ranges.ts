@@ -1,4 +1,4 @@
-// Whether two racks hand out the same addresses: a dynamic range belongs to one rack at a time. Pure.
+// Finds dynamic ranges that two racks share; a dynamic range may belong to only one rack. Pure.
 
 import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/address.ts';
 import type { Rack } from '../records/rack.ts';
@@ -17,7 +17,7 @@ function rangesOf(rack: Rack): readonly Range[] {
   });
 }
 
-/** What two racks that serve machines both hand out, in words for people; undefined: nothing. */
+/** The text about dynamic addresses that an accepted rack shares with another; undefined: none. */
 export function findRangeConflict(rack: Rack, racks: readonly Rack[]): string | undefined {
   if (rack.state !== 'accepted') return undefined;
   for (const other of racks) {
@@ -26,7 +26,7 @@ export function findRangeConflict(rack: Rack, racks: readonly Rack[]): string | 
       const b = rangesOf(other).find(({ low, high }) => low <= a.high && a.low <= high);
       if (b === undefined) continue;
       const [low, high] = [a.low > b.low ? a.low : b.low, a.high < b.high ? a.high : b.high];
-      return `${other.name} hands out ${formatIpv4(low)} to ${formatIpv4(high)}, too: give these addresses to one of them`;
+      return `${other.name} also hands out ${formatIpv4(low)} to ${formatIpv4(high)}: give these addresses to one of them`;
     }
   }
   return undefined;

@@ -1,7 +1,7 @@
-// The racks of a region: registered, judged, heard. What the API, the link and the page ask.
+// The racks of a region: their registrations, verdicts and heartbeats. The API, the link and the page use it.
 //
-// 1. The list in memory is what the store holds; it is read again when the store's number says that it changed, whoever changed it.
-// 2. A rack's secret is compared in constant time, also when there is no such rack.
+// 1. The list in memory mirrors the store; it is read again when the store's version changes, whoever changed it.
+// 2. A rack's secret is compared in constant time, even if there is no such rack.
 
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
@@ -37,31 +37,33 @@ import {
 } from './rack-admission.ts';
 import { believedNetworks, doubtEvent, ownNetworks, weighNetworks } from './rack-networks.ts';
 
-/** Racks that nobody knows yet: of one address, of one network, and of all together. A rack that waits asks as one that is known. */
+/**
+ * Registrations of unknown racks: from one address, from one network, and in total. An unchanged repeat of a pending rack does not count.
+ */
 export const REGISTRATIONS_PER_ADDRESS = { perSecond: 1 / 60, burst: 6 } as const;
 export const REGISTRATIONS_PER_NETWORK = { perSecond: 0.1, burst: 16 } as const;
 export const REGISTRATIONS_IN_TOTAL = { perSecond: 1, burst: 64 } as const;
 
-/** Events about networks of a rack that are another one's, or wide: an accepted rack may say so with each heartbeat and registration. */
+/** Events about a rack's disputed networks, which an accepted rack could cause with each heartbeat and registration. */
 export const DISPUTES_PER_RACK = { perSecond: 1 / 3600, burst: 4 } as const;
 export const DISPUTES_IN_TOTAL = { perSecond: 0.1, burst: 256 } as const;
 
-/** So often is written down that a rack still waits; it asks every few seconds. */
+/** How often the store records that a pending rack was heard; it asks every few seconds. */
 const WAITING_SEEN_EVERY_MS = 30_000;
 
-/** What a rack says of itself each time. */
+/** The contents of a heartbeat. */
 export interface RackNews {
   readonly version: string;
   readonly uplink: number;
   readonly interfaces: readonly RackInterface[];
   readonly pulse: RackPulse;
-  /** Undefined: as it told them last. */
+  /** `undefined` if unchanged. */
   readonly images?: readonly RackImage[] | undefined;
 }
 
 const NO_PULSE = { life: '', applied: 0, waiting: 0, dropped: 0, deadLetters: 0, startedMs: 0 } as const;
 
-/** What came of weighing a rack's networks. */
+/** The believed networks of one rack. */
 interface WeighedNetworks {
   readonly disputed: readonly string[];
   readonly believed: readonly Ipv4Network[];
@@ -70,7 +72,7 @@ interface WeighedNetworks {
 
 const isAccepted = ({ state }: Rack): boolean => state === 'accepted';
 
-/** Everything that decides which networks are whose. */
+/** A key of all the facts that decide which networks are believed. */
 function weighingKey(racks: readonly Rack[]): string {
   return racks
     .filter(isAccepted)
@@ -81,7 +83,7 @@ function weighingKey(racks: readonly Rack[]): string {
     .join('\n');
 }
 
-/** False: nothing is to be written, for the rack is refused, or waits as it did a moment ago. */
+/** False if nothing needs to be written: the rack is refused, or still pending without a change. */
 function isNews({ put, remove = [], events }: RackChange<unknown>, racks: readonly Rack[], atMs: number): boolean {
   const [next] = put;
   if (next === undefined) return events.length > 0 || remove.length > 0;
@@ -93,27 +95,27 @@ function isNews({ put, remove = [], events }: RackChange<unknown>, racks: readon
 
 /** The racks of one region. */
 export class Racks {
-  /** Which desired state they have in force. */
+  /** The racks' versions of the desired state in force. */
   readonly acknowledgements: Acknowledgements;
-  /** Which machines are whose. */
+  /** The machines' home racks. */
   readonly homes: MachineHomes;
-  /** Whose batches are being stored. */
+  /** The racks' batches being stored. */
   readonly turns = new BatchTurns();
   readonly #store: RegionStore;
   readonly #clock: Clock;
   readonly #newcomers = new RateLimiter(REGISTRATIONS_PER_ADDRESS, REGISTRATIONS_IN_TOTAL, REGISTRATIONS_PER_NETWORK);
   readonly #introductions = new Introductions();
-  /** By rack: how often it is told that it says it has networks of others. */
+  /** By rack: the rate of events about its disputed networks. */
   readonly #disputes = new RateLimiter(DISPUTES_PER_RACK, DISPUTES_IN_TOTAL);
   readonly #startedMs: number;
   readonly #listeners = new Set<() => void>();
   #list: readonly Rack[] = [];
   #weighed: ReadonlyMap<string, WeighedNetworks> = new Map();
-  /** Of which accepted racks `#weighed` is. */
+  /** The facts from which `#weighed` was computed. */
   #weighedKey = '';
   #version = -1;
   readonly #images = new Map<string, readonly RackImage[]>();
-  /** Racks that were told to be away. */
+  /** Racks reported as away. */
   readonly #away = new Set<string>();
 
   constructor(store: RegionStore, clock: Clock) {
@@ -124,7 +126,7 @@ export class Racks {
     this.homes = new MachineHomes(this, store, clock);
   }
 
-  /** All racks, in the order in which they came. While the store cannot be read, those that were known last. */
+  /** All racks, in the order of their registration. While the store is unavailable, the last known list. */
   list(): readonly Rack[] {
     try {
       const version = this.#store.racks.version();
@@ -139,14 +141,14 @@ export class Racks {
     return this.#list;
   }
 
-  /** Forgets what is known of racks that are gone, whoever removed them: strangers register under UUIDs that they make up. */
+  /** Drops the data of removed racks, whoever removed them; otherwise registrations under invented UUIDs would accumulate. */
   #forgetGone(): void {
     const there = new Set(this.#list.map(({ uuid }) => uuid));
     for (const uuid of this.#images.keys()) if (!there.has(uuid)) this.#images.delete(uuid);
     for (const uuid of this.#away) if (!there.has(uuid)) this.#away.delete(uuid);
   }
 
-  /** Weighed anew when another rack, or the region's own, got a network since they were heard; not when one merely says that it is there. */
+  /** Decides again on all networks if any rack's networks have changed; a mere heartbeat costs nothing. */
   #weigh(racks: readonly Rack[]): readonly Rack[] {
     const key = weighingKey(racks);
     if (key !== this.#weighedKey) {
@@ -166,33 +168,33 @@ export class Racks {
     return this.list().find((rack) => rack.uuid === uuid);
   }
 
-  /** True when an address lies in a network of a rack that is accepted, whatever its management, as in `managedNetworks`. */
+  /** True if an address is in a network of an accepted rack, whatever its management, as in `managedNetworks`. */
   serves(address: Ipv4): boolean {
     return this.list().some((rack) => rack.state === 'accepted' && this.isOf(rack, address));
   }
 
-  /** True when an address lies in one of this rack's networks. */
+  /** True if an address is in one of this rack's believed networks. */
   isOf(rack: Rack, address: Ipv4): boolean {
     return (this.#weighed.get(rack.uuid)?.believed ?? []).some((network) => networkContains(network, address));
   }
 
-  /** The same of its own networks: also of those that it was accepted with and does not report now. */
+  /** Like `isOf`, including networks agreed to that the rack does not report at present. */
   isHome(rack: Rack, address: Ipv4): boolean {
     return (this.#weighed.get(rack.uuid)?.own ?? []).some((network) => networkContains(network, address));
   }
 
-  /** The UUID of the accepted rack that holds this key, `token:secret`, and serves this address; undefined: none does. */
+  /** The UUID of the accepted rack that has this key, `token:secret`, and serves this address; undefined: none. */
   speakerFor(key: string, address: Ipv4): string | undefined {
     const colon = key.indexOf(':');
     const token = key.slice(0, colon);
     const secret = key.slice(colon + 1);
     const holders = this.list().filter((rack) => rack.state === 'accepted' && rack.token === token);
-    // Asked once in any case, so that the time does not tell whether there is such a rack.
+    // Compare once in any case, so that the time does not reveal whether there is such a rack.
     if (holders.length === 0) this.#isSecretOf(undefined, token, secret);
     return holders.find((rack) => this.#isSecretOf(rack, token, secret) && this.isOf(rack, address))?.uuid;
   }
 
-  /** The rack that has drawn this key, whatever its state. */
+  /** The rack that generated this key, in any state. */
   holderOf(credentials: { readonly tokenKey: string; readonly secret: string }): Rack | undefined {
     const rack = this.list().find(
       ({ token, secretDigest }) => token === credentials.tokenKey && secretDigest !== undefined,
@@ -200,7 +202,7 @@ export class Racks {
     return this.#isSecretOf(rack, credentials.tokenKey, credentials.secret) ? rack : undefined;
   }
 
-  /** True when these are the credentials of this rack; the use of an API key is recorded. */
+  /** True if these are this rack's credentials; records the use of an API key. */
   isKeyOf(
     rack: Rack | undefined,
     credentials: { readonly consumerKey: string; readonly tokenKey: string; readonly secret: string },
@@ -218,7 +220,7 @@ export class Racks {
     return rack !== undefined && rack.token === token && kept !== undefined && matches;
   }
 
-  /** As `register`, of a rack whose interfaces are JSON that is not read yet. */
+  /** Like `register`, for a rack whose interfaces are unparsed JSON. */
   introduce(
     said: Omit<RackRegistration, 'interfaces'>,
     text: string,
@@ -235,14 +237,14 @@ export class Racks {
     return outcome;
   }
 
-  /** Takes the registration of a rack, or says why not. Undefined: too many unknown ones came lately. */
+  /** Takes a registration or returns the refusal; `undefined` if the rate of unknown racks is exceeded. */
   register(registration: RackRegistration): RegistrationOutcome | undefined {
     const isNew = this.find(registration.uuid) === undefined && registration.key.kind === 'own';
     if (isNew && !this.#newcomers.allows(registration.address, this.#clock.now())) return undefined;
     return this.#admit(registration);
   }
 
-  /** True for whoever has the key of an administrator, and for an accepted rack that shows its own. */
+  /** True for an administrator's key, and for an accepted rack with its own key. */
   #isTrusted({ uuid, key }: Pick<RackRegistration, 'uuid' | 'key'>): boolean {
     if (key.kind === 'administrator') return true;
     const known = this.find(uuid);
@@ -264,8 +266,8 @@ export class Racks {
   }
 
   /**
-   * Accepts, rejects or removes racks: all of them, or none and the reason.
-   * @param shared networks of others that the racks that are accepted shall serve, too
+   * Accepts, rejects or removes racks: all of them, or none, with the reason.
+   * @param shared disputed networks to which the administrator agrees by name
    */
   judge(
     uuids: readonly string[],
@@ -275,19 +277,19 @@ export class Racks {
   ): VerdictRefusal | undefined {
     const by = { username, atMs: this.#clock.wallTimeMs(), shared };
     const refusal = this.#store.racks.change((racks) => decideVerdict(uuids, verdict, racks, by));
-    // Who was removed and comes again tells its images anew.
+    // A removed rack that registers again reports its images again.
     for (const uuid of uuids) this.#images.delete(uuid);
     if (refusal === undefined) for (const listener of this.#listeners) listener();
     return refusal;
   }
 
-  /** Calls `listener` after each verdict of this process. @returns how to end that */
+  /** Calls `listener` after each verdict in this process. @returns unsubscribes */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Keeps the rack of this very process, which needs no key; one that was here before under another UUID is gone. */
+  /** Stores the rack of this process, which needs no key, and removes an earlier one with another UUID. */
   greet(description: RackDescription): void {
     const atMs = this.#clock.wallTimeMs();
     const { uuid, name, version, interfaces, pinned, settingsRefused } = description;
@@ -308,7 +310,7 @@ export class Racks {
         stateSinceMs: known?.stateSinceMs ?? atMs,
         seenMs: atMs,
         refused: [],
-        // It sends no heartbeat; only this of one matters here.
+        // It sends no heartbeats; only these fields of one are needed.
         ...(settingsRefused === undefined ? {} : { pulse: { ...NO_PULSE, pinned, settingsRefused } }),
       };
       const gone = racks.filter((one) => one.isEmbedded && one.uuid !== uuid).map((one) => one.uuid);
@@ -316,7 +318,7 @@ export class Racks {
     });
   }
 
-  /** Keeps what a rack's heartbeat said. */
+  /** Stores a rack's heartbeat. */
   hear(uuid: string, news: RackNews): void {
     const atMs = this.#clock.wallTimeMs();
     const { images, ...said } = news;
@@ -326,18 +328,18 @@ export class Racks {
       const next = weighNetworks({ ...known, ...said, seenMs: atMs }, known, racks);
       return { put: [next], events: this.#disputeEvents(next, known, racks), result: undefined };
     });
-    this.acknowledgements.told();
+    this.acknowledgements.reported();
     if (images !== undefined) {
       this.#store.racks.putImages(uuid, images);
       this.#images.set(uuid, images);
     }
     if (!this.#away.has(uuid)) return;
     const rack = this.find(uuid);
-    if (rack !== undefined) this.#tell('RACK_BACK', `rack ${rack.name} is heard again`);
+    if (rack !== undefined) this.#record('RACK_BACK', `rack ${rack.name} is heard again`);
     this.#away.delete(uuid);
   }
 
-  /** The images that a remote rack told last; while the store cannot be read, those that are known here. */
+  /** A remote rack's last reported images; while the store is unavailable, those known in memory. */
   imagesOf(uuid: string): readonly RackImage[] {
     const known = this.#images.get(uuid);
     if (known !== undefined) return known;
@@ -351,7 +353,7 @@ export class Racks {
     }
   }
 
-  /** Remembers under which source a rack numbers its events, and what of them was refused. */
+  /** Stores the source of a rack's event sequence, and its refused events. */
   keepRefused(uuid: string, source: string, refused: readonly RefusedEntry[]): void {
     this.#change(uuid, (rack) => {
       const before = rack.source === source ? rack.refused : [];
@@ -359,19 +361,19 @@ export class Racks {
     });
   }
 
-  /** Tells of racks that have gone away; asked now and then. */
+  /** Logs racks that have gone away; call it periodically. */
   lookForAway(): void {
     const nowMs = this.#clock.wallTimeMs();
     for (const rack of this.list()) {
-      // A region that was away itself gives its racks time to come back.
+      // After a start of the region, its racks get time to report.
       const heard = { ...rack, seenMs: Math.max(rack.seenMs ?? rack.stateSinceMs, this.#startedMs) };
       if (!isAway(heard, nowMs) || this.#away.has(rack.uuid)) continue;
-      this.#tell('RACK_AWAY', `rack ${rack.name} was last heard ${new Date(heard.seenMs).toISOString()}`);
+      this.#record('RACK_AWAY', `rack ${rack.name} was last heard ${new Date(heard.seenMs).toISOString()}`);
       this.#away.add(rack.uuid);
     }
   }
 
-  /** That a rack reports networks which belong to others or are wide, when it did not before; a rack that changes its mind all day is told at a rate. */
+  /** The event for newly disputed networks, at a limited rate. */
   #disputeEvents(next: Rack, before: Rack, racks: readonly Rack[]): readonly NewMachineEvent[] {
     const known = before.disputed;
     if (next.disputed.every((network) => known.includes(network))) return [];
@@ -380,7 +382,7 @@ export class Racks {
     return event === undefined || !this.#disputes.allows(next.uuid, this.#clock.now()) ? [] : [event];
   }
 
-  #tell(type: NewMachineEvent['type'], description: string): void {
+  #record(type: NewMachineEvent['type'], description: string): void {
     this.#store.recordEvent({ type, description, atMs: this.#clock.wallTimeMs(), username: '' }, undefined);
   }
 

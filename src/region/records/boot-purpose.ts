@@ -1,34 +1,34 @@
-// What a machine's next network boot is for, from its state. The rack renders what the answer names; it never looks at a state.
+// The purpose of a machine's next network boot, derived from its state. The rack renders the purpose and never looks at the state.
 //
 //   state                                                       purpose
-//   nobody knows the machine (the rack decides that)            enlist
-//   New                                                         enlist: it reports again, so that changed hardware is seen, and powers off
+//   unknown machine (decided by the rack)                       enlist
+//   New                                                         enlist: it reports again, so changed hardware shows, and powers off
 //   Commissioning, Testing, Disk erasing, Releasing,
-//   Entering rescue mode, Rescue mode                           commissioning: the environment does what the state says
-//   Deploying by an image, network boot on                      commissioning: the environment writes the image
+//   Entering rescue mode, Rescue mode                           commissioning: the environment works as the state says
+//   Deploying an image, network boot on                         commissioning: the environment writes the image
 //   Deploying otherwise, network boot on                        install
 //   Deploying, network boot off (the disk is written); Deployed local
-//   Exiting rescue mode                                         what the state before the rescue has
+//   Exiting rescue mode                                         that of the state before the rescue
 //   everything else (Ready, Allocated, Broken, failures …)      poweroff
 //
-// 1. The answer depends on nothing but the arguments.
+// 1. The result depends only on the arguments.
 
 import type { BootPurpose } from '../../machines/machine.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { DeployWay } from './work.ts';
 
-/** What decides a machine's next boot. */
+/** The facts that decide a machine's next boot. */
 export interface BootState {
   readonly status: MachineStatus;
-  /** Where a rescue goes back to. */
+  /** The state to which a rescue returns. */
   readonly restingStatus?: MachineStatus | undefined;
-  /** False once an installer has said that the disk is written. */
+  /** False once an installer has reported the disk written. */
   readonly netboot: boolean;
-  /** How its system comes onto the disk; undefined: by an installer. */
+  /** How its system is put on the disk; `undefined`: by an installer. */
   readonly deployBy?: DeployWay | undefined;
 }
 
-/** What the next network boot of a machine is for. */
+/** The purpose of a machine's next network boot. */
 export function bootPurpose(state: BootState): BootPurpose {
   switch (state.status) {
     case 'new':

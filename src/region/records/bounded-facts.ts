@@ -1,20 +1,20 @@
-// How much of a machine's own description is kept. Every list of machines shows each disk several times over, so that a description within
-// the bounds of its single values could still be a megabyte in an answer.
+// Limits the stored size of a machine's hardware facts. Machine lists show each disk several times, so facts whose values are each within
+// bounds could still make an answer a megabyte larger.
 //
-// 1. What is kept is at most FACTS_BYTES_MAX of JSON, with at most DISKS_KEPT_MAX disks: the first ones of each list, in their order.
-// 2. What fits is kept as it is.
+// 1. At most FACTS_BYTES_MAX of JSON with at most DISKS_KEPT_MAX disks are kept: the first elements of each list, in order.
+// 2. Facts within the limits are kept unchanged.
 
 import { counted } from '../../counted.ts';
 
 /**
- * What is kept of one description, in bytes of JSON. A server with 96 memory modules, 24 disks and 8 interfaces needs 28 KiB.
- * Whoever may report a machine fills it with theirs; others notice nothing. It goes with the machine.
+ * The facts kept of one machine, in bytes of JSON. A server with 96 memory modules, 24 disks and 8 interfaces needs 28 KiB.
+ * Whoever may report a machine fills its share; other machines are not affected. Freed with the machine.
  */
 export const FACTS_BYTES_MAX = 32 * 1024;
-/** Disks that are kept of one machine, by the same. Further ones are left out. */
+/** Disks kept of one machine; filled in the same way. Further disks are left out. */
 export const DISKS_KEPT_MAX = 64;
 
-/** What a list's elements are called; the order decides nothing. */
+/** The singular and plural for the elements of each list. */
 const LISTS = {
   disks: ['disk', 'disks'],
   nics: ['interface', 'interfaces'],
@@ -23,7 +23,7 @@ const LISTS = {
 } as const;
 type ListName = keyof typeof LISTS;
 
-/** The lists of a description. */
+/** The lists in hardware facts. */
 export interface FactLists {
   readonly disks: readonly unknown[];
   readonly nics: readonly unknown[];
@@ -33,13 +33,13 @@ export interface FactLists {
 
 /** How many elements of each list are kept. */
 export interface KeptCounts extends Readonly<Record<ListName, number>> {
-  /** What is left out, for a person: `the last 192 of 256 disks`. */
+  /** The omissions in words: `the last 192 of 256 disks`. */
   readonly leftOut: string;
 }
 
 const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value)) + 1;
 
-/** One list while elements are taken from its end. */
+/** One list while elements are removed from its end. */
 class Kept {
   readonly name: ListName;
   readonly given: readonly unknown[];
@@ -62,7 +62,7 @@ class Kept {
   }
 }
 
-/** What is kept of a description: elements go from the end of whichever list takes the most. Undefined: all of it. */
+/** How much of the facts to keep: elements are removed from the end of the list that is currently largest. `undefined`: all of it. */
 export function chooseKept(facts: FactLists): KeptCounts | undefined {
   if (facts.disks.length <= DISKS_KEPT_MAX && bytesOf(facts) <= FACTS_BYTES_MAX) return undefined;
   const disks = new Kept('disks', facts.disks);
@@ -73,7 +73,7 @@ export function chooseKept(facts: FactLists): KeptCounts | undefined {
   const room = FACTS_BYTES_MAX - bytesOf({ ...facts, disks: [], nics: [], memory_banks: [], processors: [] });
   while (lists.reduce((sum, { bytes }) => sum + bytes, 0) > room) {
     const largest = lists.reduce((one, other) => (other.bytes > one.bytes ? other : one));
-    // All lists are empty: texts alone never take so much.
+    // All lists are empty; the texts alone never exceed the bound.
     if (largest.count === 0) break;
     largest.shorten();
   }

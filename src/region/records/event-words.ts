@@ -1,15 +1,15 @@
-// The words of an event as people read them, on the page and at the command line.
+// The text of an event as the page and the command line show it.
 
-/** Text that begins with a capital; what begins with a key, a file or an address keeps its spelling. */
+/** The text with a capital first letter, unless it begins with a key, a file or an address. */
 export const asSentence = (text: string): string =>
   /^[a-z]+(?:'s)?(?:[,:;]? |\.?$)/.test(text) ? `${text.charAt(0).toUpperCase()}${text.slice(1)}` : text;
 
-/** What a power controller answered as it is: a good answer of HTTP, which says nothing more, and a body of JSON or HTML. */
+/** A power controller's raw answer: a successful HTTP status, which adds nothing, or a JSON or HTML body. */
 const RAW = /(?:^|: )HTTP 2\d\d\b(?::.*)?|: [[{<].*/s;
-/** What was added to it in words of our own. */
+/** Our own words after the raw answer. */
 const ADDED = /[,;] but .*/s;
 
-/** A text without what a power controller answered as it is. */
+/** The text without the power controller's raw answer. */
 export function plainWords(text: string): string {
   const found = RAW.exec(text);
   const added = ADDED.exec(found?.[0] ?? '')?.[0] ?? '';

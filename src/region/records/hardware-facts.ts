@@ -1,10 +1,10 @@
-// What a machine says of its own hardware: the `hardware_facts` JSON of the enlistment agent, checked and bounded.
+// A machine's report of its own hardware: the `hardware_facts` JSON of the enlistment agent, checked and bounded.
 //
-// 1. Whatever the text holds, the result has only the fields below, each within its bounds; unknown keys are dropped.
-// 2. Text is cleaned and cut rather than refused: firmware writes anything into its tables, and a machine with an odd serial
-//    number must still be able to enlist. Numbers, lists and addresses out of bounds are refused with their path.
-//    The whole is bounded as well (`bounded-facts.ts`): what is beyond is left out, and the machine's timeline says so.
-// 3. The firmware's table comes raw and is kept decoded (`smbios.ts`); one that cannot be read tells nothing.
+// 1. The result has only the fields below, each within its bounds; unknown keys are dropped.
+// 2. Text is cleaned and cut rather than refused: firmware tables contain anything, and a machine with an odd serial number must still
+//    enlist. Numbers, lists and addresses out of bounds are refused with their path. The total size is bounded too (`bounded-facts.ts`);
+//    the rest is left out, and the machine's timeline reports it.
+// 3. The firmware's table arrives raw and is stored decoded (`smbios.ts`); an unreadable one yields nothing.
 
 import { z } from 'zod';
 import { chooseKept, DISKS_KEPT_MAX, FACTS_BYTES_MAX } from './bounded-facts.ts';
@@ -13,13 +13,13 @@ import { cleanWords, parseJson } from './text-json.ts';
 
 export const NICS_MAX = 64;
 export const DISKS_MAX = 256;
-/** Of one text field as stored. */
+/** Characters of one stored text field. */
 export const FACT_TEXT_MAX = 128;
-/** Of one text field as received. */
+/** Characters of one received text field. */
 const FACT_TEXT_RECEIVED_MAX = 4096;
 const CPUS_MAX = 65_536;
 const MEMORY_MIB_MAX = 2 ** 30;
-/** One zebibyte is beyond exact numbers; eight pebibytes are not. */
+/** Eight pebibytes: the largest exact integer. */
 const DISK_BYTES_MAX = Number.MAX_SAFE_INTEGER;
 const PROBLEMS_MAX = 10;
 /** The firmware's table in Base64: four characters for three bytes. */
@@ -31,7 +31,7 @@ const text = z
   .nullish()
   .transform((value) => cleanWords(value ?? '', FACT_TEXT_MAX));
 
-/** A name that the kernel gives: of an interface, a disk, a driver or a bus. Its own are at most 32 characters. */
+/** A kernel name of an interface, disk, driver or bus; the kernel's are at most 32 characters. */
 const NAME_MAX = 32;
 const name = z
   .string()
@@ -39,7 +39,7 @@ const name = z
   .nullish()
   .transform((value) => cleanWords(value ?? '', NAME_MAX));
 
-/** Text that older agents do not send: absent then. */
+/** Text that older agents do not send. */
 const more = z
   .string()
   .max(FACT_TEXT_RECEIVED_MAX)
@@ -62,9 +62,9 @@ const nic = z.object({
   driver: name,
   carrier: flag,
   operstate: name,
-  /** Mbit/s; 0: not known (sysfs says -1 without a link). */
+  /** Mbit/s; 0: unknown (sysfs reports -1 without a link). */
   speed: count(10_000_000),
-  /** `8086:100e`, the maker and the model at its bus. */
+  /** Vendor and device ID on its bus: `8086:100e`. */
   ids: more,
   /** `pci`, `virtio`, `usb`. */
   bus: more,
@@ -104,7 +104,7 @@ const dmi = z.object({
   chassis_asset_tag: text,
 });
 
-/** The version of the facts that this region understands; what an agent of another one says is refused whole. */
+/** The version of the facts that this region understands; a report with another version is refused. */
 export const FACTS_VERSION = 1;
 
 const versioned = z.object({ version: z.int() });
@@ -119,18 +119,18 @@ const hardwareFacts = z.object({
   dmi: dmi.prefault({}),
   virtualization: text,
   uefi: flag,
-  /** Undefined: the firmware did not say. */
+  /** `undefined` if the firmware does not report it. */
   secure_boot: flag,
   kernel: text,
   smbios: z.string().max(SMBIOS_CHARACTERS_MAX).optional().catch(undefined),
 });
 
-/** A machine's hardware as it reported it. Sizes: memory in MiB, disks in bytes, link speed in Mbit/s. */
+/** A machine's reported hardware. Memory in MiB, disks in bytes, link speed in Mbit/s. */
 export type HardwareFacts = Readonly<Omit<z.infer<typeof hardwareFacts>, 'smbios'>> & Partial<SmbiosInventory>;
 
-/** Facts, or what is wrong with them: one line a problem, each with its path, at most ten. */
+/** Facts, or their problems: one line each, with its path, at most ten. */
 export type ParsedFacts =
-  /** `leftOut`: what was beyond the bound of the whole, for a person; empty: nothing. */
+  /** `leftOut`: the parts beyond the total bound, in words; empty: none. */
   | { readonly kind: 'value'; readonly value: HardwareFacts; readonly leftOut: string }
   | { readonly kind: 'fault'; readonly problems: readonly string[] };
 
@@ -139,7 +139,7 @@ export function parseHardwareFacts(json: string): ParsedFacts {
   const parsed = parseJson(json);
   if (parsed.kind === 'fault') return { kind: 'fault', problems: [`hardware_facts ${parsed.text}`] };
   const { success: hasVersion, data } = versioned.safeParse(parsed.value);
-  // Before anything else: of facts of another version nothing else can be said. The machine shows this line.
+  // Check the version first, because nothing else about another version can be judged. The machine's screen shows this line.
   if (hasVersion && data.version !== FACTS_VERSION) return { kind: 'fault', problems: [otherVersion(data.version)] };
   const checked = hardwareFacts.safeParse(parsed.value);
   if (checked.success) {
@@ -159,10 +159,10 @@ function otherVersion(version: number): string {
   const speaks = `version: the boot environment speaks version ${version}, this region version ${FACTS_VERSION}`;
   return version > FACTS_VERSION
     ? `${speaks}: upgrade the region, or run its own \`rackboot images build\``
-    : `${speaks}: build the environment anew with \`rackboot images build\``;
+    : `${speaks}: rebuild the environment with \`rackboot images build\``;
 }
 
-/** Facts within the bounds of the whole. */
+/** The facts cut to the total bound, and what was left out. */
 export function boundFacts(facts: HardwareFacts): { readonly facts: HardwareFacts; readonly leftOut: string } {
   const kept = chooseKept(facts);
   if (kept === undefined) return { facts, leftOut: '' };
@@ -177,7 +177,7 @@ export function boundFacts(facts: HardwareFacts): { readonly facts: HardwareFact
   return { facts: bounded, leftOut: kept.leftOut };
 }
 
-/** The facts of a text that `parseHardwareFacts` checked before it was stored; one that is larger than is kept today is bounded now. */
+/** Reads stored facts, which `parseHardwareFacts` has checked; facts stored before the current bound are cut now. */
 export function readStoredFacts(json: string): HardwareFacts {
   const facts: HardwareFacts = JSON.parse(json);
   const fits = json.length <= FACTS_BYTES_MAX && facts.disks.length <= DISKS_KEPT_MAX;

@@ -1,18 +1,18 @@
-// The life of a machine: its states, which may follow which, and what they are called by the clients of each API version.
-// Sources: the numbers, names and transitions that MAAS 1.4, 1.7 and 3.x publish; API 1.0 folds newer states into older ones.
+// A machine's life cycle: its states, the allowed transitions, and the states' names and numbers in each API version.
+// Sources: the numbers, names and transitions that MAAS 1.4, 1.7 and 3.x publish; API 1.0 maps newer states to older ones.
 //
 //   New ── Commissioning ── Ready ── Allocated ── Deploying ── Deployed
 //    │            │           ▲                        │            │
-//    └ enlists    └ Failed    └──── Releasing ◄────────┴────────────┘        Broken, Testing and Rescue mode beside them
+//    └ enlists    └ Failed    └──── Releasing ◄────────┴────────────┘        and Broken, Testing, Rescue mode
 //
-// Missing is entered by a person only, and left when the machine is found, written off or given back. Reserved is a state of old clients:
-// nothing here enters it; a machine that is in it, from another's records, is released like one that is Allocated.
+// Only a person marks a machine Missing; it leaves that state when it is found, written off or released. Reserved exists for old clients:
+// nothing here enters it, and a machine imported in it is released like an Allocated one.
 //
-// 1. A status never changes but through `checkTransition`.
-// 2. Every in-progress state has exactly one failed state, which it may enter.
-// 3. Numbers and names are what clients compare with; they never change.
+// 1. Every status change passes `checkTransition`.
+// 2. Every state in progress has exactly one failed state, which it may enter.
+// 3. Clients compare numbers and names, so they never change.
 
-/** A state in which a machine can be, as the code spells it. */
+/** A machine's state. */
 export type MachineStatus =
   | 'new'
   | 'commissioning'
@@ -38,26 +38,26 @@ export type MachineStatus =
   | 'testing'
   | 'failed-testing';
 
-/** What there is to know of one state. */
+/** The properties of one state. */
 export interface StatusRow {
   readonly status: MachineStatus;
   /** The number in the APIs. */
   readonly number: number;
-  /** The name people read: `Failed commissioning`. */
+  /** The displayed name: `Failed commissioning`. */
   readonly name: string;
-  /** The name in MAAS 1.4, for the states it had. */
+  /** The name in MAAS 1.4, if it had the state. */
   readonly oldName?: string | undefined;
   /** `status` in API 1.0, whose clients know 0 to 8 only; the number itself is `substatus` there. */
   readonly foldedNumber: number;
-  /** The states that may follow. */
+  /** The states to which it may change. */
   readonly next: readonly MachineStatus[];
-  /** The state it enters when the work fails or takes too long; undefined: no work is under way. */
+  /** The state entered when the work fails or times out; `undefined` if no work is in progress. */
   readonly failed?: MachineStatus | undefined;
-  /** How long the state may last without a sign of life, in minutes; undefined: for ever. */
+  /** How long the state may last without a sign of life, in minutes; `undefined`: indefinitely. */
   readonly timeoutMinutes?: number | undefined;
 }
 
-/** What may follow a deployment that has ended, however it did. */
+/** The states that may follow a deployment, successful or not. */
 const FROM_DEPLOYMENT: readonly MachineStatus[] = [
   'allocated',
   'missing',
@@ -70,7 +70,7 @@ const FROM_DEPLOYMENT: readonly MachineStatus[] = [
   'entering-rescue-mode',
 ];
 
-/** Every state, in the order of its number. */
+/** Every state, ordered by number. */
 export const STATUSES: readonly StatusRow[] = [
   {
     status: 'new',
@@ -313,29 +313,29 @@ export function statusRow(status: MachineStatus): StatusRow {
   return row;
 }
 
-/** The state of a number, or undefined. */
+/** The state with this number, or undefined. */
 export function findStatusByNumber(number: number): MachineStatus | undefined {
   return STATUSES[number]?.status;
 }
 
-/** The state that a filter of the API names: a number, or a name in any case with spaces, `_` or `-`; or undefined. */
+/** The state that an API filter names: a number, or a name in any case with spaces, `_` or `-`; or undefined. */
 export function parseStatus(text: string): MachineStatus | undefined {
   if (/^\d{1,2}$/.test(text)) return findStatusByNumber(Number(text));
   const wanted = text.toLowerCase().replace(/[ _]/g, '-');
   return STATUSES.find((row) => row.status === wanted || row.name.toLowerCase().replace(/ /g, '-') === wanted)?.status;
 }
 
-/** A transition that the table does not have. */
+/** The refusal of a transition that is not in the table. */
 export interface TransitionRefusal {
   readonly reason: 'transition-not-allowed';
   readonly from: MachineStatus;
   readonly to: MachineStatus;
   readonly allowed: readonly MachineStatus[];
-  /** One sentence for a person, naming both states and what would be allowed. */
+  /** One sentence naming both states and the allowed ones. */
   readonly text: string;
 }
 
-/** Undefined when a machine may go from one state to the other; else why not. */
+/** `undefined` if the transition is allowed; otherwise the refusal. */
 export function checkTransition(from: MachineStatus, to: MachineStatus): TransitionRefusal | undefined {
   const row = statusRow(from);
   if (row.next.includes(to)) return undefined;

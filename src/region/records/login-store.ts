@@ -1,30 +1,32 @@
-// Debug logins in the store: the port. `store/region-logins.ts` implements it.
+// The port to the store of debug logins. `store/region-logins.ts` implements it.
 //
 // 1. One method is one transaction, as in `store.ts`.
-// 2. A machine has one at most; it goes with the machine.
+// 2. A machine has at most one, which is removed with it.
 
 import type { NewMachineEvent } from './machine-event.ts';
 
-/** Leave for one person to log in to the environment of a machine at work. */
+/** Permission for one person to log in to the environment of a machine at work. */
 export interface DebugLogin {
-  /** Whose keys log in. */
+  /** The user whose keys are accepted. */
   readonly username: string;
   /** Wall time in milliseconds. */
   readonly openedMs: number;
   readonly expiresMs: number;
-  /** SHA-256 of the token of the boot that knows of it, in hexadecimal: by it a machine that has failed asks whether it is open still. */
+  /**
+   * SHA-256, in hexadecimal, of the token of the boot that knows of it; with that token, a failed machine asks whether it is still open.
+   */
   readonly tokenDigest?: string | undefined;
-  /** Fingerprint of the machine's host key, as it told it: `SHA256:…`; empty: it has not. */
+  /** The fingerprint of the host key that the machine reported, `SHA256:…`; empty: none yet. */
   readonly hostKey: string;
 }
 
 export interface LoginStore {
-  /** Opens one in the place of any that there is. False: there is no such machine. */
+  /** Opens a debug login, replacing an existing one. @returns false if there is no such machine */
   openDebug(systemId: string, login: DebugLogin, event: NewMachineEvent): boolean;
-  /** False: there was none. */
+  /** @returns false if none was open */
   closeDebug(systemId: string, event: NewMachineEvent): boolean;
-  /** Also one whose time is up; undefined: none. */
+  /** The machine's debug login, even if expired; undefined: none. */
   findDebug(systemId: string): DebugLogin | undefined;
-  /** Remembers which boot knows of it, or what its host key is; nothing when there is none. */
+  /** Stores the boot that knows of it, or its host key; does nothing without a debug login. */
   noteDebug(systemId: string, note: Partial<Pick<DebugLogin, 'tokenDigest' | 'hostKey'>>): void;
 }

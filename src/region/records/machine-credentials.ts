@@ -1,6 +1,6 @@
-// The key of a machine, by which what it runs is known to the region (`accounts.ts`).
+// A machine's API key, with which its software authenticates to the region (`accounts.ts`).
 
-/** The key of one machine, as three words without spaces. */
+/** A machine's API key: three words without spaces. */
 export interface MachineCredentials {
   readonly consumerKey: string;
   readonly tokenKey: string;

@@ -1,11 +1,11 @@
-// The log of a machine: what happened to it, in the words that MAAS's clients know where MAAS has a word.
+// A machine's event log, with MAAS's event types where MAAS has one.
 //
 // Sources: MAAS's event type names and levels.
 //
-// 1. An event holds no secret and no text that was not cleaned.
-// 2. A type name, once published, keeps its meaning.
-// 3. INFO is what a person follows: how a machine's state changes, the steps of its installation, what erases its disks, who switched it.
-//    What it asked, loaded and signalled on the way is DEBUG. Faults keep the level that their rack gave them.
+// 1. An event contains no secret, and only cleaned text.
+// 2. A published type name keeps its meaning.
+// 3. INFO events are those that people follow: state changes, installation steps, disk erasure, power switching. Requests, loads and
+//    signals in between are DEBUG. Faults keep their rack's level.
 
 import { isBootDecision, isConfiguration, isOfferWithFile } from './rack-words.ts';
 
@@ -13,7 +13,7 @@ import { isBootDecision, isConfiguration, isOfferWithFile } from './rack-words.t
 export const EVENT_LEVELS = { audit: 0, debug: 10, info: 20, warning: 30, error: 40, critical: 50 } as const;
 export type MachineEventLevel = keyof typeof EVENT_LEVELS;
 
-/** The types that the region itself records, with what people read. */
+/** The event types, with their levels and displayed titles. */
 export const EVENT_TYPES = {
   NEW: { level: 'info', title: 'New' },
   NODE_CHANGED_STATUS: { level: 'info', title: 'Node changed status' },
@@ -56,19 +56,19 @@ export const EVENT_TYPES = {
 } as const satisfies Record<string, { readonly level: MachineEventLevel; readonly title: string }>;
 export type MachineEventType = keyof typeof EVENT_TYPES;
 
-/** An event to be recorded. */
+/** An event to record. */
 export interface NewMachineEvent {
   readonly type: MachineEventType;
-  /** Instead of the type's own level. */
+  /** Overrides the type's level. */
   readonly level?: MachineEventLevel | undefined;
   readonly description: string;
   /** Wall time in milliseconds. */
   readonly atMs: number;
-  /** Who did it; empty: nobody but the machine. */
+  /** The user who caused it; empty: none. */
   readonly username: string;
 }
 
-/** An event as it was recorded. */
+/** A recorded event. */
 export interface MachineEvent {
   readonly id: number;
   readonly atMs: number;
@@ -76,18 +76,18 @@ export interface MachineEvent {
   readonly level: MachineEventLevel;
   readonly description: string;
   readonly username: string;
-  /** Undefined: it concerns no machine that is known. */
+  /** `undefined` if it concerns no known machine. */
   readonly systemId?: string | undefined;
   readonly hostname?: string | undefined;
-  /** The rack's own name of it, `tftp.transfer-finished`; undefined: the region recorded it. */
+  /** The rack's event kind, `tftp.transfer-finished`; `undefined` if the region recorded it. */
   readonly kind?: string | undefined;
-  /** The name of the rack elsewhere that told it, empty when that was removed; undefined: the region's own rack told it, or none. */
+  /** The name of the remote rack that reported it, empty if that rack was removed; `undefined` if no remote rack did. */
   readonly rack?: string | undefined;
 }
 
 /** An event that a rack sends up. */
 export interface RackReport {
-  /** Grows by one with each event of one source. */
+  /** Increases by one with each event of a source. */
   readonly sequence: number;
   readonly kind: string;
   /** Wall time in milliseconds. */
@@ -97,42 +97,42 @@ export interface RackReport {
   /** Dotted decimal. */
   readonly address?: string | undefined;
   readonly text: string;
-  /** How much it matters; undefined: as its type says. */
+  /** Its level; `undefined`: that of its type. */
   readonly level?: MachineEventLevel | undefined;
-  /** The region's own note: its machine is not at home with the rack, so nothing of it is believed (`racks/machine-homes.ts`). */
+  /** Set by the region: the rack is not the machine's home, so the report is not believed (`racks/machine-homes.ts`). */
   readonly isElsewhere?: boolean | undefined;
-  /** Its address is of another wire than the home of its machine: it is kept, and is no sign of the machine's life. */
+  /** Set by the region: the address is not on the wire of the machine's home. The report is stored, but is no sign of life. */
   readonly isAway?: boolean | undefined;
 }
 
-/** True for what a machine does while it boots from the network. */
+/** True for the types that a machine causes while booting from the network. */
 export const isBootEvent = (type: MachineEventType): boolean =>
   type === 'NODE_PXE_REQUEST' || type === 'NODE_TFTP_REQUEST' || type === 'NODE_HTTP_REQUEST';
 
-/** True for what a machine does once or a few times as it starts from the network, and not while it loads. */
+/** True for a report that a machine is starting from the network; loading files does not count. */
 export const isNetworkStart = ({ kind, text }: Pick<RackReport, 'kind' | 'text'>): boolean =>
   kind === 'dhcp.offer' ? isOfferWithFile(text) : isBootEvent(eventTypeOf(kind)) && isConfiguration(text);
 
-/** They name an address that a machine had by a lease and has no more. */
+/** Kinds that report the end of a lease. */
 export const ADDRESS_ENDS: readonly string[] = ['dhcp.release', 'dhcp.expired', 'dhcp.ended', 'dhcp.decline'];
 
-/** They name an address that a machine was denied, gave back, or has no more. */
+/** Kinds whose address the machine was denied, gave back or lost. */
 const WITHOUT_ADDRESS: ReadonlySet<string> = new Set([
   ...['dhcp.nak', 'dhcp.refused', 'dhcp.conflict', 'dhcp.fixed-address-used', 'dhcp.still-used', 'dhcp.cleared'],
   ...ADDRESS_ENDS,
 ]);
 
-/** True for what names the address with which a machine is seen: what it is offered or granted, or says that it has. */
+/** True for kinds that show a machine's address: offered, granted or claimed. */
 export const isAddressSeen = (kind: string): boolean => kind.startsWith('dhcp.') && !WITHOUT_ADDRESS.has(kind);
 
-/** True for what tells that a machine has an address: from a rack, or from another DHCP server where a rack only helps to boot. */
+/** True for kinds that show a machine taking an address, from a rack or from another DHCP server in proxy mode. */
 export const isAddressTaken = (kind: string): boolean => kind === 'dhcp.ack' || kind === 'dhcp.elsewhere';
 
-/** What a rack tells of its own listeners and sockets, and not of a machine. */
+/** Kinds about a rack's own listeners and sockets rather than a machine. */
 const OF_THE_RACK =
   /\.(?:listening|listener-waiting|socket-open|socket-failed|store-unavailable|store-restored|upstream-failed|upstream-recovered)$/;
 
-/** The type under which a rack's event is shown. */
+/** The type of a rack's event. */
 export function eventTypeOf(kind: string): MachineEventType {
   if (OF_THE_RACK.test(kind)) return 'NODE_RACK_EVENT';
   if (/^(boot\.|http\.rendered|tftp\.rendered)/.test(kind)) return 'NODE_PXE_REQUEST';
@@ -143,11 +143,11 @@ export function eventTypeOf(kind: string): MachineEventType {
   return 'NODE_RACK_EVENT';
 }
 
-/** What machines do all day or on the way to a system: they ask for addresses, load files, look for routers. */
+/** Kinds of routine traffic: requests for addresses, file loads, router lookups. */
 const TRAFFIC =
   /^(?:dhcp\.(?:offer|ack|elsewhere|boot-server|release|declined-back|inform|expired)|(?:tftp|http)\.(?:sent|file-sent|rendered|missing|probed|posted|forwarded|restarted)|net\.(?:neighbour-new|router-answered))$/;
 
-/** The level at which a rack's report is kept: traffic is DEBUG, but for what a machine is told to boot. */
+/** The stored level of a rack's report: traffic is DEBUG, except for the answer that says what to boot. */
 export function levelOfReport(report: Pick<RackReport, 'kind' | 'text' | 'level'>): MachineEventLevel | undefined {
   if (report.level !== 'info' || !TRAFFIC.test(report.kind)) return report.level;
   return isBootDecision(report.text) ? 'info' : 'debug';

@@ -1,9 +1,9 @@
-// What a power driver must know to switch a machine: an address, a user, a password, as the operator or the machine gave it.
+// The parameters of a machine's power driver: address, user, password, given by the operator or the machine.
 //
-// 1. A flat record of printable values, POWER_PARAMETERS_MAX of them at the most.
-// 2. It may hold secrets: shown to administrators only, and never in an event.
-// 3. Of what a machine says of itself, and a user who is no administrator of it, only the fields that its BMC needs are taken: none of
-//    them makes anybody open a URL, run a program that it chooses, or look up a name.
+// 1. They are a flat record of at most POWER_PARAMETERS_MAX printable values.
+// 2. They may contain secrets: shown to administrators only, and never in an event.
+// 3. From a machine or an ordinary user, only the fields that a BMC needs are accepted. None of them makes Rackboot open a URL, run a
+//    program of the sender's choice, or look up a name.
 
 import { z } from 'zod';
 import { parseIpv4, parseMac } from '../../net/address.ts';
@@ -12,10 +12,10 @@ import { parseJson } from './text-json.ts';
 export type PowerValue = string | number | boolean;
 export type PowerParameters = Readonly<Record<string, PowerValue>>;
 
-/** The most parameters of one machine. */
+/** Parameters of one machine. */
 export const POWER_PARAMETERS_MAX = 32;
 
-/** The parameters of all drivers, each of which may be given by itself. */
+/** The parameters of all drivers; each may also be sent as a field of its own. */
 export const POWER_PARAMETER_NAMES = [
   'power_address',
   'power_user',
@@ -51,7 +51,7 @@ const powerParameters = z.record(
   ]),
 );
 
-/** The parameters of a power driver in a JSON text, or undefined when they are not a flat record of printable values. */
+/** Parses power parameters from JSON; `undefined` unless they are a flat record of printable values. */
 export function parsePowerParameters(json: string): PowerParameters | undefined {
   const parsed = parseJson(json);
   const checked = parsed.kind === 'value' ? powerParameters.safeParse(parsed.value) : undefined;
@@ -59,20 +59,20 @@ export function parsePowerParameters(json: string): PowerParameters | undefined 
   return checked.data;
 }
 
-/** The parameters of a text that `parsePowerParameters` checked before it was stored. */
+/** Reads stored parameters, which `parsePowerParameters` has checked. */
 export function readStoredPowerParameters(json: string): PowerParameters {
   return JSON.parse(json);
 }
 
 const word = (charactersMax: number) => (value: PowerValue) =>
   typeof value === 'string' && value.length <= charactersMax && /^[\x21-\x7e]*$/.test(value);
-/** An address in digits; what has a colon in it and hexadecimal digits only is no name, whether or not it is an IPv6 address. */
+/** A numeric address. Text of hexadecimal digits with a colon is never looked up as a name, even if it is not a valid IPv6 address. */
 const isAddress = (value: PowerValue): boolean =>
   typeof value === 'string' && (parseIpv4(value) !== undefined || /^(?=.*:)[0-9a-f:]{2,39}$/i.test(value));
 const isMac = (value: PowerValue): boolean => typeof value === 'string' && parseMac(value) !== undefined;
 const isNumber = (value: PowerValue): boolean => /^\d{1,5}$/.test(String(value));
 
-/** The drivers that a machine may name for itself, and the fields of each with what they may hold. */
+/** The drivers that a machine may propose for itself, and the check of each field. */
 const REPORTED_FIELDS: Readonly<Record<string, Readonly<Record<string, (value: PowerValue) => boolean>>>> = {
   manual: {},
   ipmi: {
@@ -94,14 +94,14 @@ const REPORTED_FIELDS: Readonly<Record<string, Readonly<Record<string, (value: P
   },
 };
 
-/** True when a machine may say all of this of itself. */
+/** True if a machine may propose all of these settings for itself. */
 export function isReportable(powerType: string, powerParameters: PowerParameters): boolean {
   const taken = reportedPower(powerType, powerParameters);
   const isWhole = Object.keys(taken.powerParameters).length === Object.keys(powerParameters).length;
   return taken.powerType === powerType && isWhole;
 }
 
-/** How a machine says that it is switched, without whatever it may not say; an empty type when nothing is left. */
+/** A machine's proposed power settings without the fields it may not propose; the type is empty if nothing is left. */
 export function reportedPower(
   powerType: string,
   powerParameters: PowerParameters,

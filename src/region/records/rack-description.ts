@@ -1,13 +1,13 @@
-// What a rack says of itself when it registers, and with each heartbeat: the same words embedded and over HTTP.
+// A rack's description of itself, sent at registration and with each heartbeat; the same embedded and over HTTP.
 //
 // Sources: the `interfaces` of `nodegroups/?op=register`.
 
-/** One cluster interface of a rack; addresses as text, empty: none. */
+/** One cluster interface of a rack. Addresses are text; empty: none. */
 export interface RackInterface {
   readonly name: string;
-  /** The network interface of the rack's host; empty for a network that is reached through relay agents only. */
+  /** The network interface of the rack's host; empty for a network behind relay agents only. */
   readonly interface: string;
-  /** What its wire is called, which it shares with the other networks that say so; undefined: that of its interface alone. */
+  /** The name of its wire, shared by all networks with the same name; `undefined`: the wire of its interface. */
   readonly shared?: string | undefined;
   /** The rack's own address there. */
   readonly ip: string;
@@ -20,38 +20,40 @@ export interface RackInterface {
   readonly static_ip_range_low: string;
   readonly static_ip_range_high: string;
   readonly router_ip: string;
-  /** Another DHCP server that was seen there, the one seen first; undefined: none. */
+  /** The first other DHCP server seen there; undefined: none. */
   readonly foreign_dhcp_ip?: string | undefined;
-  /** Addresses that its configuration gives to certain clients, whom the region need not know; undefined: none. */
+  /** Addresses reserved in its configuration, possibly for clients unknown to the region; undefined: none. */
   readonly reservations?: readonly RackReservation[] | undefined;
 }
 
-/** An address that a rack's configuration keeps for one client; both as text. */
+/** An address that a rack's configuration reserves for one client; both as text. */
 export interface RackReservation {
-  /** `NO_MAC`: it is kept for somebody that no hardware address tells. */
+  /** `NO_MAC` if the client is not identified by its hardware address. */
   readonly mac: string;
   readonly ip: string;
 }
 
-/** No host has it. A region that knows nothing of other reservations than by hardware address keeps such an address from everybody, too. */
+/**
+ * No host has this address, so a region that knows only reservations by hardware address still allocates the reserved address to nobody.
+ */
 export const NO_MAC = '00:00:00:00:00:00';
 
-/** Reservations of one interface that the region is told; those beyond are known to the rack alone, which keeps them all the same. */
+/** Reservations of one interface that are reported to the region. The rack still honours those beyond. */
 export const RESERVATIONS_TOLD_MAX = 4096;
 
-/** In UTF-16 units: the first problems, for people. */
+/** UTF-16 units of `settingsRefused`, which holds the first problems for people to read. */
 export const SETTINGS_REFUSED_LENGTH_MAX = 1000;
 
-/** A rack, as it introduces itself. */
+/** A rack's description of itself. */
 export interface RackDescription {
-  /** Drawn at the rack's first start, for ever. */
+  /** Permanent; generated at the rack's first start. */
   readonly uuid: string;
   readonly name: string;
-  /** The version of Rackboot that it runs. */
+  /** Its Rackboot version. */
   readonly version: string;
   readonly interfaces: readonly RackInterface[];
-  /** Keys that its configuration file owns, as they are written there: `dns.upstream`. */
+  /** The keys set in its configuration file: `dns.upstream`. */
   readonly pinned: readonly string[];
-  /** Why it does not use what the region's store owns of its configuration; undefined: it does. */
+  /** Why it does not use the region's stored settings; `undefined` if it does. */
   readonly settingsRefused?: string | undefined;
 }

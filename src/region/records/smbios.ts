@@ -1,10 +1,10 @@
-// What a machine's firmware says of its parts: the structure table of SMBIOS, as `/sys/firmware/dmi/tables/DMI` has it.
+// A machine's parts according to its firmware: the SMBIOS structure table, as in `/sys/firmware/dmi/tables/DMI`.
 //
 // Source: DMTF DSP0134 3.7 §6.1.2 (structure header), §6.1.3 (text strings), §7.5 (processor, type 4), §7.17 (memory array, 16),
 // §7.18 (memory device, 17), §7.39 (IPMI device, 38).
 //
-// 1. The table is a stranger's: any bytes give an inventory within the bounds below, and never throw.
-// 2. What a structure is too short to have, or says it does not know, is absent or empty.
+// 1. The table is untrusted: any bytes give an inventory within the bounds below, without an exception.
+// 2. Fields beyond the end of a structure, or marked unknown, are absent or empty.
 
 import { cleanWords } from './text-json.ts';
 
@@ -15,49 +15,49 @@ const STRUCTURES_MAX = 4096;
 const TEXT_MAX = 64;
 const MIB_MAX = 2 ** 30;
 
-/** One module of memory that is there. */
+/** One installed memory module. */
 export interface MemoryBank {
-  /** Where it is: `DIMM 0`, and in which bank. */
+  /** Its slot, `DIMM 0`, and its bank. */
   readonly locator: string;
   readonly bank: string;
   readonly size_mib: number;
-  /** `DDR4`; empty: not known. */
+  /** `DDR4`; empty: unknown. */
   readonly type: string;
   /** `DIMM`. */
   readonly form: string;
-  /** Transfers a second, in millions; 0: not known. */
+  /** Millions of transfers per second; 0: unknown. */
   readonly speed: number;
   readonly manufacturer: string;
   readonly part: string;
   readonly serial: string;
 }
 
-/** One processor that is there. */
+/** One installed processor. */
 export interface Processor {
   readonly socket: string;
   readonly manufacturer: string;
   readonly version: string;
-  /** MHz now, and at most; 0: not known. */
+  /** Current and maximum MHz; 0: unknown. */
   readonly speed: number;
   readonly max_speed: number;
-  /** 0: not known. */
+  /** 0: unknown. */
   readonly cores: number;
   readonly threads: number;
 }
 
-/** The controller that the firmware knows of. */
+/** The BMC that the firmware lists. */
 export interface FirmwareBmc {
-  /** How the host talks to it: `KCS`. */
+  /** The host's interface to it: `KCS`. */
   readonly interface: string;
-  /** Of IPMI: `2.0`. */
+  /** The IPMI version: `2.0`. */
   readonly version: string;
 }
 
 export interface SmbiosInventory {
   readonly memory_banks: readonly MemoryBank[];
-  /** Places for modules, those that are empty too; 0: not known. */
+  /** Memory slots, including empty ones; 0: unknown. */
   readonly memory_slots: number;
-  /** What fits in; 0: not known. */
+  /** Maximum memory; 0: unknown. */
   readonly memory_max_mib: number;
   readonly processors: readonly Processor[];
   readonly bmc?: FirmwareBmc | undefined;
@@ -94,11 +94,11 @@ const FORMS: Readonly<Record<number, string>> = {
   17: 'CAMM',
 };
 const BMC_INTERFACES: Readonly<Record<number, string>> = { 1: 'KCS', 2: 'SMIC', 3: 'BT', 4: 'SSIF' };
-/** The use of a memory array as system memory. */
+/** A memory array's "system memory" use (§7.17.2). */
 const SYSTEM_MEMORY = 3;
 const CENTRAL_PROCESSOR = 3;
 
-/** One structure: its formatted bytes, and its strings. */
+/** One structure: its formatted area and its strings. */
 class Structure {
   readonly type: number;
   readonly #bytes: Buffer;
@@ -110,23 +110,23 @@ class Structure {
     this.#strings = strings;
   }
 
-  /** A whole number of 1, 2, 4 or 8 bytes; undefined: the structure is too short to have it. */
+  /** An integer of 1, 2, 4 or 8 bytes; `undefined` beyond the structure's end. */
   number(offset: number, size: 1 | 2 | 4 | 8): number | undefined {
     if (offset + size > this.#bytes.length) return undefined;
     if (size === 8) return Number(this.#bytes.readBigUInt64LE(offset));
     return this.#bytes.readUIntLE(offset, size);
   }
 
-  /** The string whose number is at the offset; empty: there is none. */
+  /** The string whose number is at the offset; empty: none. */
   text(offset: number): string {
     const index = this.number(offset, 1) ?? 0;
     const text = index === 0 ? '' : cleanWords(this.#strings[index - 1] ?? '', TEXT_MAX);
-    // What firmware writes where nobody has filled it in.
+    // Placeholders of firmware.
     return /^(?:not specified|unknown|none|n\/a|to be filled by o\.?e\.?m\.?|0+)$/i.test(text) ? '' : text;
   }
 }
 
-/** The structures of a table, as far as they are whole. */
+/** The structures of a table, up to the first incomplete one. */
 function* structuresOf(table: Buffer): Generator<Structure> {
   let at = 0;
   for (let count = 0; count < STRUCTURES_MAX && at + 4 <= table.length; count += 1) {
@@ -142,7 +142,7 @@ function* structuresOf(table: Buffer): Generator<Structure> {
   }
 }
 
-/** The parts of a machine as the table tells them. @param bytes at most SMBIOS_BYTES_MAX of them are read */
+/** Decodes the table. @param bytes only the first SMBIOS_BYTES_MAX are read */
 export function decodeSmbios(bytes: Uint8Array): SmbiosInventory {
   const memoryBanks: MemoryBank[] = [];
   const processors: Processor[] = [];
@@ -170,14 +170,14 @@ export function decodeSmbios(bytes: Uint8Array): SmbiosInventory {
   return bmc === undefined ? inventory : { ...inventory, bmc };
 }
 
-/** DSP0134 §7.17: kilobytes, or where they do not suffice bytes in a field of their own. */
+/** In MiB. DSP0134 §7.17: kilobytes, or for larger arrays bytes in an extended field. */
 function capacityOf(structure: Structure): number {
   const kilobytes = structure.number(7, 4) ?? 0;
   const mib = kilobytes === 0x8000_0000 ? (structure.number(15, 8) ?? 0) / 1024 / 1024 : kilobytes / 1024;
   return Math.floor(mib);
 }
 
-/** DSP0134 §7.18; undefined: nothing is in this place. */
+/** DSP0134 §7.18; `undefined` for an empty slot. */
 function bankOf(structure: Structure): MemoryBank | undefined {
   const mib = sizeOf(structure);
   if (mib === 0) return undefined;
@@ -195,7 +195,7 @@ function bankOf(structure: Structure): MemoryBank | undefined {
   };
 }
 
-/** In MiB; 0: nothing is there, or nothing is known. */
+/** In MiB; 0: empty slot, or unknown. */
 function sizeOf(structure: Structure): number {
   const size = structure.number(12, 2) ?? 0;
   if (size === 0xffff) return 0;
@@ -203,7 +203,7 @@ function sizeOf(structure: Structure): number {
   return (size & 0x8000) === 0 ? size : Math.floor((size & 0x7fff) / 1024);
 }
 
-/** DSP0134 §7.5; undefined: the socket is empty, or this is no central processor. */
+/** DSP0134 §7.5; `undefined` for an empty socket or another kind of processor. */
 function processorOf(structure: Structure): Processor | undefined {
   if (structure.number(5, 1) !== CENTRAL_PROCESSOR || ((structure.number(24, 1) ?? 0) & 0x40) === 0) return undefined;
   const count = (offset: number, long: number): number => {
@@ -221,7 +221,7 @@ function processorOf(structure: Structure): Processor | undefined {
   };
 }
 
-/** DSP0134 §7.39: the version is two digits, each half a byte. */
+/** DSP0134 §7.39: the version is two digits of four bits each. */
 function bmcOf(structure: Structure): FirmwareBmc {
   const version = structure.number(5, 1) ?? 0;
   return {

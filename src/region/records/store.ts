@@ -1,10 +1,10 @@
-// Where the region's state outlives the process: the port. `store/region-sqlite.ts` implements it.
+// The port to the region's store. `store/region-sqlite.ts` implements it.
 //
-// 1. One method is one transaction: what it returns has happened whole and is on disk, or it threw and nothing happened.
-// 2. `decide` functions run inside the transaction, synchronously, and may be pure: they get facts and return a decision.
-// 3. Another process may write at the same time (the command line); every read sees what it committed.
-// 4. Every method throws RackError `store-unavailable` when the disk is full or the database is held by somebody else, and the same
-//    store works again once that is over.
+// 1. One method is one transaction: when it returns, all of it is on disk; when it throws, nothing happened.
+// 2. `decide` functions run inside the transaction, synchronously. They get facts and return a decision, so they can be pure.
+// 3. Another process (the command line) may write at the same time; every read sees its commits.
+// 4. Every method throws RackError `store-unavailable` when the disk is full or another process holds the database, and the same store
+//    works again afterwards.
 
 import type { MachineAddress } from '../../machines/machine.ts';
 import type { SettingValue } from '../../machines/settings.ts';
@@ -21,57 +21,57 @@ import type { ScriptStore } from './script-store.ts';
 /** A network interface as a machine reports it. */
 export interface ReportedInterface {
   readonly mac: MacAddress;
-  /** Empty: it did not say. */
+  /** Empty if not reported. */
   readonly name: string;
   /** Default: hearsay. */
   readonly source?: InterfaceSource | undefined;
 }
 
-/** What the store knows that bears on one enlistment. */
+/** The store's facts for one enlistment. */
 export interface EnlistmentKnowledge {
-  /** Machines that have one of the addresses asked for, in the order of their ids. */
+  /** Machines with one of the given hardware addresses, in the order of their ids. */
   readonly byMac: readonly Machine[];
-  /** Machines that have one of the values asked for; few, for a value that many show says nothing. */
+  /** A few machines with one of the given values; a value that many machines show identifies none. */
   readonly byValue: readonly Machine[];
   /** True for a value that several machines show, or have shown. */
   isShared(key: string): boolean;
-  /** What is remembered of two machines; undefined: nothing. */
+  /** The verdict on two machines; undefined: none. */
   verdictOn(a: Machine, b: Machine): PairVerdict | undefined;
   readonly machines: number;
-  /** How many machines are New that no person made, changed or tagged: what reports may fill. */
+  /** The number of New machines that no person made, changed or tagged; reports can fill these places. */
   readonly newMachines: number;
-  /** These machines, heard longest ago first. */
+  /** Those machines, the one heard longest ago first. */
   untouched(): readonly UntouchedMachine[];
   isHostnameTaken(hostname: string): boolean;
   isSystemIdTaken(systemId: string): boolean;
 }
 
 /**
- * What is remembered of two machines: that they may be one, which a person is asked (`conflict`), or that a person has said that they
- * are two (`apart`).
+ * The stored verdict on two machines: they may be one, and a person must decide (`conflict`), or a person has decided that they are two
+ * (`apart`).
  */
 export type PairVerdict = 'conflict' | 'apart';
 
-/** Two machines that may be one, or one that may be two (both ids are its own, until it is accepted or split), for a person. */
+/** Two machines that may be one; or one machine that may be two, with its own id twice, until it is accepted or split. */
 export interface Conflict {
   readonly systemId: string;
   readonly otherId: string;
-  /** One sentence that says why. */
+  /** The reason, in one sentence. */
   readonly text: string;
   readonly atMs: number;
 }
 
-/** What an enlistment changes beside its own machine. */
+/** The effects of an enlistment besides its own machine. */
 export interface EnlistmentEffects {
-  /** Addresses that go from these machines to this one. */
+  /** Hardware addresses that move from other machines to this one. */
   readonly taken?: readonly MacAddress[];
-  /** Values that turned out to be on several machines. */
+  /** Values found on several machines. */
   readonly shared?: readonly string[];
-  /** Machines that may be this one, each with why. */
+  /** Machines that may be this one, each with the reason. */
   readonly conflicts?: readonly { readonly with: string; readonly text: string }[];
 }
 
-/** What becomes of an enlistment. `R` names its refusals. */
+/** The decision on an enlistment. `R` is the type of its refusals. */
 export type EnlistmentDecision<R> =
   | ({
       readonly kind: 'create';
@@ -79,14 +79,14 @@ export type EnlistmentDecision<R> =
       readonly fields: MachineFields;
       readonly interfaces: readonly ReportedInterface[];
       readonly events: readonly NewMachineEvent[];
-      /** A New machine that gives its place to this one, and the event that says so. */
+      /** A New machine that this one replaces, and the event that reports it. */
       readonly gone?: { readonly systemId: string; readonly event: NewMachineEvent } | undefined;
     } & EnlistmentEffects)
   | ({
       readonly kind: 'amend';
       readonly systemId: string;
       readonly fields: Partial<MachineFields>;
-      /** The whole new list, the boot interface first; addresses kept keep their ids. */
+      /** The complete new list, the boot interface first; hardware addresses that stay keep their ids. */
       readonly interfaces: readonly ReportedInterface[];
       readonly events: readonly NewMachineEvent[];
     } & EnlistmentEffects)
@@ -97,36 +97,36 @@ export type EnlistmentOutcome<R> =
   | {
       readonly kind: 'create' | 'amend' | 'unchanged';
       readonly machine: Machine;
-      /** Machines that gave addresses to this one, as they are now. */
+      /** Machines that lost hardware addresses to this one, as they are now. */
       readonly others: readonly Machine[];
-      /** A machine that gave its place to this one and is no more. */
+      /** A machine that this one replaced; it no longer exists. */
       readonly goneId?: string | undefined;
     }
   | { readonly kind: 'refuse'; readonly refusal: R };
 
-/** What becomes of two machines that are one. */
+/** The decision on merging two machines. */
 export type MergeDecision<R> =
   | { readonly kind: 'merge'; readonly fields: Partial<MachineFields>; readonly events: readonly NewMachineEvent[] }
   | { readonly kind: 'refuse'; readonly refusal: R };
 
-/** What becomes of a machine that is two: a new one gets some of its interfaces. */
+/** The decision on splitting a machine: a new one gets some of its interfaces. */
 export type SplitDecision<R> =
   | {
       readonly kind: 'split';
       readonly systemId: string;
-      /** Of the new machine. */
+      /** Fields of the new machine. */
       readonly fields: MachineFields;
       readonly macs: readonly MacAddress[];
-      /** Of the machine that there was. */
+      /** Changes of the existing machine. */
       readonly left: Partial<MachineFields>;
-      /** Values that turned out to be on both. */
+      /** Values found on both. */
       readonly shared: readonly string[];
       readonly events: readonly NewMachineEvent[];
       readonly newEvents: readonly NewMachineEvent[];
     }
   | { readonly kind: 'refuse'; readonly refusal: R };
 
-/** What the store knows that bears on a split. */
+/** The store's facts for a split. */
 export type SplitKnowledge = Pick<EnlistmentKnowledge, 'machines' | 'isHostnameTaken' | 'isSystemIdTaken'>;
 
 export type SplitOutcome<R> =
@@ -134,26 +134,26 @@ export type SplitOutcome<R> =
   | { readonly kind: 'refuse'; readonly refusal: R }
   | { readonly kind: 'not-found' };
 
-/** What becomes of one machine. */
+/** The decision on changing one machine. */
 export type MachineChange<R> =
   | {
       readonly kind: 'change';
       readonly fields: Partial<MachineFields>;
       readonly events: readonly NewMachineEvent[];
-      /** All the addresses that it is given from now on. Default: those that it has. */
+      /** The complete list of its allocated addresses. Default: unchanged. */
       readonly addresses?: readonly MachineAddress[] | undefined;
-      /** What its system runs at its first start; null: nothing. Default: what it was. */
+      /** The user data that its system runs at its first start; null: none. Default: unchanged. */
       readonly userData?: Uint8Array | null | undefined;
-      /** The key by which the machine was known is worth nothing from now on. Default: it stays. */
+      /** True to revoke the machine's API key. Default: it stays valid. */
       readonly endsKey?: boolean | undefined;
     }
   | { readonly kind: 'refuse'; readonly refusal: R };
 
-/** What the store knows that bears on a change of one machine. */
+/** The store's facts for a change of one machine. */
 export interface ChangeKnowledge {
-  /** The addresses from `low` to `high` that other machines were given. */
+  /** The addresses from `low` to `high` allocated to other machines. */
   takenAddresses(low: Ipv4, high: Ipv4): ReadonlySet<Ipv4>;
-  /** Those with which other machines were seen last: they may still use them. */
+  /** The addresses in that range last seen of other machines, which may still use them. */
   seenAddresses(low: Ipv4, high: Ipv4): ReadonlySet<Ipv4>;
 }
 
@@ -162,26 +162,26 @@ export type MachineChangeOutcome<R> =
   | { readonly kind: 'refuse'; readonly refusal: R }
   | { readonly kind: 'not-found' };
 
-/** Which machines; every list given narrows, an empty list means none. */
+/** A selection of machines; every list given narrows it, and an empty list selects none. */
 export interface MachineFilter {
   readonly systemIds?: readonly string[] | undefined;
   readonly hostnames?: readonly string[] | undefined;
   readonly macs?: readonly MacAddress[] | undefined;
   readonly statuses?: readonly MachineStatus[] | undefined;
-  /** Seen with one of these addresses. */
+  /** Last seen with one of these addresses. */
   readonly seenAt?: readonly Ipv4[] | undefined;
-  /** Held by one of these users. */
+  /** Owned by one of these users. */
   readonly owners?: readonly string[] | undefined;
   /** With one of these tags. */
   readonly tags?: readonly string[] | undefined;
 }
 
-/** Which events; newest first. */
+/** A selection of events; newest first. */
 export interface EventFilter {
   readonly machines?: MachineFilter | undefined;
-  /** This level and above; `audit`: audit events alone. */
+  /** This level and above; `audit`: only audit events. */
   readonly level?: MachineEventLevel | undefined;
-  /** Without DEBUG, and with audit events. */
+  /** True to leave out DEBUG and include audit events. */
   readonly isQuiet?: boolean | undefined;
   /** Only these users' events. */
   readonly usernames?: readonly string[] | undefined;
@@ -192,22 +192,22 @@ export interface EventFilter {
   readonly limit: number;
 }
 
-/** A machine that was heard of and is not known. */
+/** An unknown machine that a rack has reported. */
 export interface StrangerSeen {
   readonly mac: MacAddress;
   /** Its description does not repeat the hardware address. */
   readonly event: MachineEvent;
 }
 
-/** What came of a batch of reports. */
+/** The outcome of a batch of reports. */
 export interface RecordedReports {
-  /** How many were new, and are stored. */
+  /** How many were new and are now stored. */
   readonly added: number;
-  /** The machines that some of these show booting from the network, each with the wall time of its last sign. */
+  /** Machines seen booting from the network, each with the wall time of its last sign. */
   readonly booting: ReadonlyMap<string, number>;
-  /** Those that some of these show as they start to, each with the wall time of the last one. */
+  /** Machines seen starting from the network, each with the wall time of its last start. */
   readonly started: ReadonlyMap<string, number>;
-  /** The machines that some of these show taking or keeping an address. */
+  /** Machines seen taking or keeping an address. */
   readonly leased: ReadonlySet<string>;
 }
 
@@ -215,16 +215,16 @@ export interface User {
   readonly id: number;
   readonly username: string;
   readonly email: string;
-  /** As `accounts.ts` makes it; never shown. */
+  /** Made by `accounts.ts`; never shown. */
   readonly passwordHash: string;
   readonly isAdmin: boolean;
   readonly createdMs: number;
 }
 
-/** What changes of a user. */
+/** The changeable fields of a user. */
 export type UserChange = Partial<Pick<User, 'passwordHash' | 'isAdmin'>>;
 
-/** An API key: of a user, or of a machine. Of the secret only a digest is kept. */
+/** The API key of a user or a machine. Only a digest of the secret is stored. */
 export interface ApiKey {
   readonly tokenKey: string;
   readonly consumerKey: string;
@@ -237,24 +237,24 @@ export interface ApiKey {
   readonly usedMs: number;
 }
 
-/** One key of the configuration that the store owns. */
+/** A configuration key that the store owns. */
 export interface StoredSetting {
-  /** The rack's UUID; empty: for every rack. */
+  /** The rack's UUID; empty: all racks. */
   readonly rack: string;
   /** As in the configuration file: `dns.upstream`; a cluster interface by its name: `cluster_interfaces.lab`. */
   readonly key: string;
-  /** As the configuration file would hold it. */
+  /** In the form of the configuration file. */
   readonly value: SettingValue;
 }
 
-/** A value for a key, or with `value` undefined its removal. */
+/** A new value for a key; `value` is `undefined` to remove it. */
 export interface SettingChange {
   readonly rack: string;
   readonly key: string;
   readonly value: SettingValue | undefined;
 }
 
-/** What becomes of the settings. */
+/** The decision on a change of settings. */
 export type SettingsDecision<R> =
   | { readonly kind: 'change'; readonly changes: readonly SettingChange[]; readonly events: readonly NewMachineEvent[] }
   | { readonly kind: 'refuse'; readonly refusal: R };
@@ -268,17 +268,17 @@ export interface RegionStore {
   readonly life: LifeStore;
   readonly logins: LoginStore;
   readonly scripts: ScriptStore;
-  /** The power commands that were begun, and how they ended. */
+  /** The power commands begun, and their outcomes. */
   readonly power: PowerLedger;
-  /** Runs `work`; all that it does with this store happens whole or not at all. What throws inside it undoes only itself. */
+  /** Runs `work`; all of its changes to this store happen, or none. A store method that throws inside it undoes only itself. */
   atomically<T>(work: () => T): T;
 
-  /** Looks up what bears on these addresses and values, asks what shall happen, and makes it so. */
+  /** Collects the facts for these addresses and values, and applies the decision. */
   enlist<R>(
     evidence: { readonly macs: readonly MacAddress[]; readonly values: readonly string[]; readonly atMs: number },
     decide: (knowledge: EnlistmentKnowledge) => EnlistmentDecision<R>,
   ): EnlistmentOutcome<R>;
-  /** Gives the interfaces and events of one machine to another, and removes it. */
+  /** Moves one machine's interfaces and events to another, and removes it. */
   mergeMachines<R>(
     keepId: string,
     otherId: string,
@@ -290,11 +290,11 @@ export interface RegionStore {
     atMs: number,
     decide: (machine: Machine, knowledge: SplitKnowledge) => SplitDecision<R>,
   ): SplitOutcome<R>;
-  /** Remembers that two machines are two. False: one of them does not exist. */
+  /** Stores that two machines are distinct. @returns false if one of them does not exist */
   keepApart(systemId: string, otherId: string, event: NewMachineEvent): boolean;
-  /** The newest machines that may be one; those of one machine when it is named. */
+  /** The newest conflicts. @param systemId only those of this machine */
   listConflicts(limit: number, systemId?: string): readonly Conflict[];
-  /** Which of these values several machines show, or have shown. */
+  /** Those of the values that several machines show, or have shown. */
   sharedValues(keys: readonly string[]): ReadonlySet<string>;
   changeMachine<R>(
     systemId: string,
@@ -305,7 +305,7 @@ export interface RegionStore {
       knowledge: ChangeKnowledge,
     ) => MachineChange<R>,
   ): MachineChangeOutcome<R>;
-  /** Removes a machine, its interfaces and keys; its events stay. False: there is none. */
+  /** Removes a machine, its interfaces and keys; its events stay. @returns false if there is no such machine */
   removeMachine(systemId: string, event: NewMachineEvent): boolean;
   findMachine(systemId: string): Machine | undefined;
   /** At most `limit` machines with an id above `afterId`, in the order of their ids. */
@@ -313,47 +313,47 @@ export interface RegionStore {
   countMachines(filter: MachineFilter): number;
   /** At most `limit` machines whose state should have ended before `nowMs`, the longest overdue first. */
   listOverdue(nowMs: number, limit: number): readonly Machine[];
-  /** At most `limit` machines with an id above `afterId` whose power is to be switched, in the order of their ids. */
+  /** At most `limit` machines with an id above `afterId` and a power task, in the order of their ids. */
   listPowerTasks(afterId: number, limit: number): readonly Machine[];
-  /** Grows with every change of what a rack would be told; a number of the database, not of the process. */
+  /** Increases with every change of the racks' desired state; kept in the database. */
   desiredVersion(): number;
 
-  /** What the store owns of every rack's configuration, in the order in which it was first written. */
+  /** The stored settings of all racks, in the order of their first writing. */
   listSettings(): readonly StoredSetting[];
   changeSettings<R>(
     atMs: number,
     decide: (current: readonly StoredSetting[]) => SettingsDecision<R>,
   ): SettingsOutcome<R>;
 
-  /** Stores the reports whose sequence is above the highest one of this source. @param rackUuid undefined: of the region's own rack */
+  /** Stores the reports above the source's highest stored sequence. @param rackUuid undefined: the region's own rack */
   recordReports(source: string, reports: readonly RackReport[], rackUuid?: string): RecordedReports;
-  /** The highest sequence that is stored of a source; -1: none. */
+  /** The highest stored sequence of a source; -1: none. */
   highestSequence(source: string): number;
-  /** Counts one number of a source as stored, as `recordReports` does. False: it is, or a higher one is. */
+  /** Marks a source's sequence as stored, as `recordReports` does. @returns false if it, or a higher one, already is */
   acceptSequence(source: string, sequence: number, atMs: number): boolean;
   recordEvent(event: NewMachineEvent, systemId: string | undefined): void;
   listEvents(filter: EventFilter): readonly MachineEvent[];
-  /** The ids of the oldest and the newest event that are kept; both 0 when there is none. */
+  /** The ids of the oldest and the newest stored event; both 0 if there are none. */
   eventRange(): { readonly oldest: number; readonly newest: number };
-  /** Machines that booted from the network and are not known, heard of since `sinceMs`, the latest first, each with its newest event. */
+  /** Unknown machines that booted from the network since `sinceMs`, the latest first, each with its newest event. */
   listStrangers(sinceMs: number, limit: number): readonly StrangerSeen[];
-  /** The newest event of each of these machines. @param isQuiet without DEBUG */
+  /** The newest event of each of these machines. @param isQuiet leaves out DEBUG */
   newestEvents(systemIds: readonly string[], isQuiet?: boolean): ReadonlyMap<string, MachineEvent>;
 
-  /** Undefined: the name is taken. */
+  /** @returns undefined if the name is taken */
   addUser(user: Omit<User, 'id'>): User | undefined;
   findUser(username: string): User | undefined;
   listUsers(): readonly User[];
-  /** False: there is no such user. */
+  /** @returns false if there is no such user */
   changeUser(username: string, change: UserChange, event: NewMachineEvent): boolean;
-  /** Removes a user with their API keys and SSH keys. False: there is none. */
+  /** Removes a user with their API keys and SSH keys. @returns false if there is no such user */
   removeUser(username: string, event: NewMachineEvent): boolean;
-  /** Adds a key; beyond `keysMax` keys of its owner the ones unused for longest go. */
+  /** Adds a key; beyond `keysMax` keys of its owner, the least recently used are removed. */
   addKey(key: ApiKey, keysMax: number): void;
   findKey(tokenKey: string): ApiKey | undefined;
   listKeys(username: string): readonly ApiKey[];
   markKeyUsed(tokenKey: string, atMs: number): void;
-  /** False: this user has no such key. */
+  /** @returns false if the user has no such key */
   removeKey(username: string, tokenKey: string): boolean;
   close(): void;
 }

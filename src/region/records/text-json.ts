@@ -1,23 +1,23 @@
-// JSON that came from outside. A deep nest costs a parser its stack, and each of many names some microseconds, so both are counted
-// before anything is built.
+// JSON from outside. Deep nesting exhausts a parser's stack and many distinct keys cost microseconds each, so both are counted before
+// parsing.
 //
-// 1. Never throws.
+// 1. Nothing here throws.
 
 import { cleanText } from '../../clean-text.ts';
 
 export const JSON_DEPTH_MAX = 12;
 /**
- * Values of one text: the members of its records and the elements of its lists, at every depth. So many names take 5 ms, those of 2 MiB
- * 300 ms. What a machine tells of its hardware has 3400 at the most.
+ * Values in one text: members of records and elements of lists, at every depth. This many distinct keys take 5 ms, 2 MiB of them 300 ms.
+ * A machine's hardware facts have at most 3400.
  */
 export const JSON_VALUES_MAX = 8192;
 
-/** A parsed value, or why the text is none. */
+/** A parsed value, or why the text is refused. */
 export type ParsedJson =
   | { readonly kind: 'value'; readonly value: unknown }
   | { readonly kind: 'fault'; readonly text: string };
 
-/** The value of a JSON text of at most `valuesMax` values that nests at most `JSON_DEPTH_MAX` deep. */
+/** Parses a JSON text of at most `valuesMax` values and a depth of at most `JSON_DEPTH_MAX`. */
 export function parseJson(text: string, valuesMax: number = JSON_VALUES_MAX): ParsedJson {
   const excess = findExcess(text, valuesMax);
   if (excess !== undefined) return { kind: 'fault', text: excess };
@@ -29,8 +29,8 @@ export function parseJson(text: string, valuesMax: number = JSON_VALUES_MAX): Pa
 }
 
 /**
- * Which bound a text exceeds. Counts brackets and commas outside strings: of whatever JSON.parse would accept that is the depth, and as many
- * values as there are or some more, since an empty list counts as one of one value.
+ * The bound that a text exceeds. Counts brackets and commas outside strings. For valid JSON that gives the exact depth, and at least the
+ * number of values: an empty list counts as one value.
  */
 function findExcess(text: string, valuesMax: number): string | undefined {
   let depth = 0;
@@ -54,8 +54,8 @@ function findExcess(text: string, valuesMax: number): string | undefined {
 }
 
 /**
- * Text of a machine or a person in one line, as it is stored and shown: white space and broken characters become single spaces, what may
- * not be shown is written as an escape; trimmed and cut to `charactersMax`.
+ * Text from a machine or a person as one line, to store and display: white space and broken characters become single spaces, unprintable
+ * characters become escapes; trimmed and cut to `charactersMax`.
  */
 export function cleanWords(text: string, charactersMax: number): string {
   return cleanText(text.replace(/[\s\0\ufffd]+/g, ' ').trim(), charactersMax);

@@ -1,52 +1,54 @@
-// What a machine in a state in progress is about to do, and how far it is: kept with the machine, so that a restart changes nothing.
+// The work of a machine in a state in progress, and its progress. Stored with the machine, so it survives a restart.
 //
-// 1. It is there only while a state in progress lasts, and in rescue mode.
-// 2. It holds no secret.
+// 1. It exists only during a state in progress and in rescue mode.
+// 2. It contains no secret.
 
 import type { MachineStatus } from './lifecycle.ts';
 
-/** How much of a machine's disks an erasure takes away: what makes a disk look used, or all of it. */
+/** How much of a machine's disks an erasure overwrites: the signatures that make a disk look used, or everything. */
 export type EraseMode = 'signatures' | 'all';
 
-/** How a system comes onto the disk: the agent writes an image, or a distribution's installer runs. */
+/** How a system is put on the disk: the agent writes an image, or a distribution's installer runs. */
 export type DeployWay = 'image' | 'installer';
 
 export interface MachineWork {
-  /** Nobody can switch it on but a person: its time begins with its first boot. */
+  /** True if only a person can switch it on; its time then begins with its first boot. */
   readonly waitsForBoot: boolean;
-  /** How often the region has started this work again by itself. */
+  /** How often the region has restarted this work automatically. */
   readonly attempts: number;
-  /** The state from which the work was begun; an abort goes back to it. */
+  /** The state before the work, to which an abort returns. */
   readonly before: MachineStatus;
-  /** Only while it is deployed. */
+  /** Only in Deploying. */
   readonly deployBy?: DeployWay | undefined;
-  /** The disk that is written, as the machine calls it; undefined: for an image the machine chooses it, an installer takes the first. */
+  /** The machine's name of the disk to write; `undefined`: the machine chooses one for an image, an installer takes the first. */
   readonly disk?: string | undefined;
-  /** Only while disks are erased. */
+  /** Only in Disk erasing. */
   readonly erase?: EraseMode | undefined;
-  /** Who asked for a rescue. */
+  /** The user who requested a rescue. */
   readonly askedBy?: string | undefined;
-  /** In a rescue, the fingerprint of the machine's host key, as it told it: `SHA256:…`. */
+  /** In a rescue, the fingerprint of the host key that the machine reported: `SHA256:…`. */
   readonly hostKey?: string | undefined;
-  /** Only while it is commissioned or tested: the scripts that are run instead of all of their kind, and the run that has begun. */
+  /** Only in Commissioning and Testing: the scripts to run instead of all of their kind, and the number of the run once begun. */
   readonly scripts?: readonly string[] | undefined;
   readonly run?: number | undefined;
-  /** What it said last of how far it is: a short word. */
+  /** The stage in its last signal, a short word. */
   readonly stage?: string | undefined;
   readonly message?: string | undefined;
   readonly doneBytes?: number | undefined;
   readonly totalBytes?: number | undefined;
-  /** Wall time in milliseconds at which it said so. */
+  /** Wall time of its last signal, in milliseconds. */
   readonly toldMs?: number | undefined;
-  /** How often it has started from the network since it said something, and when it did last, wall time in milliseconds. */
+  /** Network boots since its last signal, and the time of the latest, wall time in milliseconds. */
   readonly boots?: number | undefined;
   readonly bootMs?: number | undefined;
-  /** Why nobody knows whether it was started, and the deadline, wall time in milliseconds, that this gave it: any other one ends it. */
+  /**
+   * Why its power-on is uncertain, and the deadline that this set, wall time in milliseconds; a different current deadline ends the doubt.
+   */
   readonly doubt?: string | undefined;
   readonly doubtEndsMs?: number | undefined;
 }
 
-/** The work of a text that this region has stored. */
+/** Reads stored work. */
 export function readStoredWork(json: string): MachineWork {
   return JSON.parse(json);
 }

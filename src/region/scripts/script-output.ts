@@ -1,20 +1,20 @@
-// What a script says, as it arrives in pieces, and as people read it.
+// A script's output: assembled from pieces, and cleaned for people.
 //
-// 1. A piece that comes twice is taken once; one that is missing is marked.
-// 2. Whatever the bytes are, the text has no control characters but line ends and tabs, and no sequence that moves a cursor.
+// 1. A repeated piece is stored once; a missing one is marked.
+// 2. For any bytes, the text has no control characters except line ends and tabs, and no sequence that moves the cursor.
 
 import { cleanLines } from '../../clean-text.ts';
 import { counted } from '../../counted.ts';
 import { copyBytes } from '../../net/borrowed-bytes.ts';
 import { OUTPUT_BYTES_MAX } from '../records/script-store.ts';
 
-/** What came before, and how much that was in all. */
+/** The output received so far: its end, and its total size. */
 export interface OutputSoFar {
   readonly tail: Uint8Array;
   readonly outputBytes: number;
 }
 
-/** Adds a piece that begins at `offset` of all that a script says. */
+/** Adds a piece. @param offset its position in the whole output */
 export function appendOutput(before: OutputSoFar, offset: number, piece: Uint8Array): OutputSoFar {
   const known = before.outputBytes - offset;
   if (known >= piece.length) return before;
@@ -27,23 +27,23 @@ export function appendOutput(before: OutputSoFar, offset: number, piece: Uint8Ar
   };
 }
 
-// ECMA-48 §5.4: control sequences, and what other escapes begin.
+// ECMA-48 §5.4: control sequences and other escape sequences.
 const ESCAPES = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[ -/]*[0-~])/g;
 
-/** An output as people read it: of a line that was written over the last version. */
+/** An output as a terminal shows it: of an overwritten line only the last version. */
 export function outputText(bytes: Uint8Array): string {
   const lines = Buffer.from(bytes).toString('utf8').replace(ESCAPES, '').split('\n');
   return cleanLines(lines.map(lastVersion).join('\n'));
 }
 
-/** What is left to see of a line that was written over. Also a line of nothing but returns costs one look. */
+/** The last version of an overwritten line. Takes linear time, even for a line of carriage returns. */
 function lastVersion(line: string): string {
   let end = line.length;
   while (end > 0 && line[end - 1] === '\r') end -= 1;
   return line.slice(line.lastIndexOf('\r', end - 1) + 1, end);
 }
 
-/** The last line that says something, for one sentence; empty: none does. */
+/** The last line that is not blank, for use in a sentence; may be empty. */
 export function lastWords(bytes: Uint8Array, charactersMax: number): string {
   const lines = outputText(bytes)
     .split('\n')

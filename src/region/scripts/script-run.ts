@@ -1,11 +1,11 @@
-// A run of scripts on one machine: what is run, what the machine tells of it, and what came of it. Pure.
+// A run of scripts on one machine: its plan, its progress and its outcome. Pure.
 //
-//   commissioning  inventory, disks, memory, link, clock, then the operator's commissioning scripts, then tests that were asked for
+//   commissioning  inventory, disks, memory, link, clock, then the operator's commissioning scripts, then requested tests
 //   testing        disks, memory, link, clock, then the operator's testing scripts
 //
-// 1. A machine that says that all is well is believed only where its scripts ended well.
-// 2. A script that goes on beyond its time gives its machine no further time (`isOverdue`): the machine ends it, or the deadline of its
-//    state ends both.
+// 1. A machine's OK counts only if its scripts passed.
+// 2. A script beyond its time limit does not extend its machine's deadline (`isOverdue`): either the machine ends the script, or the
+//    state's deadline ends both.
 
 import { counted } from '../../counted.ts';
 import type {
@@ -20,7 +20,7 @@ import type {
 import { cleanWords } from '../records/text-json.ts';
 import { appendOutput, lastWords } from './script-output.ts';
 
-/** What the agent does by itself, and how long each may take, in seconds. */
+/** The agent's built-in scripts, with their time limits in seconds. */
 const BUILTINS: readonly (readonly [string, number])[] = [
   ['inventory', 600],
   ['disks', 900],
@@ -28,15 +28,15 @@ const BUILTINS: readonly (readonly [string, number])[] = [
   ['link', 60],
   ['clock', 60],
 ];
-/** Names that no script of an operator may have. */
+/** Names that an operator's script may not have. */
 export const BUILTIN_NAMES: ReadonlySet<string> = new Set(BUILTINS.map(([name]) => name));
-/** A machine needs a moment to end a script whose time is over, and to say so. */
+/** The time for a machine to end an overdue script and report it. */
 const OVERDUE_GRACE_MS = 5 * 60_000;
-/** Failed scripts that are named with their words; the others are counted. */
+/** Failed scripts named with their output; the others are counted. */
 const NAMED_MAX = 3;
 const WORDS_MAX = 120;
 
-/** What is to be run. @param chosen the names of scripts to run instead of all of the run's kind */
+/** Plans a run. @param chosen the names of scripts to run instead of all of the run's kind */
 export function planRun(
   purpose: ScriptKind,
   scripts: readonly Script[],
@@ -46,7 +46,7 @@ export function planRun(
     ([name, timeoutSeconds]): PlannedScript => ({ name, kind: 'builtin', timeoutSeconds }),
   );
   const wanted = scripts.filter(({ name, kind }) => (chosen === undefined ? kind === purpose : chosen.includes(name)));
-  // Tests come after what prepares the machine.
+  // Tests come after the scripts that prepare the machine.
   const ordered = [
     ...wanted.filter(({ kind }) => kind === 'commissioning'),
     ...wanted.filter(({ kind }) => kind === 'testing'),
@@ -54,17 +54,17 @@ export function planRun(
   return [...builtins, ...ordered.map(({ name, kind, timeoutSeconds }) => ({ name, kind, timeoutSeconds }))];
 }
 
-/** What a machine tells of one script. */
+/** A machine's report on one script. */
 export interface ScriptNews {
   readonly id: number;
-  /** The script has ended: by itself, by the end of its time, or it could not be run at all. Undefined: it runs. */
+  /** How the script ended: it exited, ran out of time, or could not be run. `undefined`: it is running. */
   readonly ended?: 'exited' | 'timed-out' | 'skipped' | undefined;
   readonly exitStatus?: number | undefined;
-  /** A piece of what it said, and where in all of it the piece begins, in bytes. */
+  /** A piece of its output, and the piece's position in the whole, in bytes. */
   readonly piece?: { readonly offset: number; readonly bytes: Uint8Array } | undefined;
 }
 
-/** What news make of a result. */
+/** The change of a result by a report. */
 export function takeNews(result: RawResult, news: ScriptNews, atMs: number): ResultChange {
   const output = news.piece === undefined ? {} : appendOutput(result, news.piece.offset, news.piece.bytes);
   const startedMs = result.startedMs ?? atMs;
@@ -77,11 +77,11 @@ function endOf({ ended, exitStatus }: ScriptNews): ResultStatus {
   return exitStatus === 0 ? 'passed' : 'failed';
 }
 
-/** True for a script that runs longer than it may. */
+/** True for a script beyond its time limit and grace. */
 export const isOverdue = ({ status, startedMs, timeoutSeconds }: RawResult, atMs: number): boolean =>
   status === 'running' && startedMs !== undefined && atMs - startedMs > timeoutSeconds * 1000 + OVERDUE_GRACE_MS;
 
-/** Why a run failed, in one sentence; undefined: it did not. A script that never ran, though its machine has finished, failed it. */
+/** Why a run failed, in one sentence; `undefined` if it passed. An operator's script that never ran also fails the run. */
 export function failureOf(results: readonly ScriptResult[]): string | undefined {
   const failed = results.filter(
     ({ status, kind }) => status !== 'passed' && status !== 'skipped' && (kind !== 'builtin' || status !== 'pending'),

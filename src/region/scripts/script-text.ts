@@ -1,5 +1,4 @@
-// A script as an operator writes it: a text whose first line names its interpreter, and which may say in a comment what it is called, how
-// long it may take and what it is for.
+// The text of an operator's script. Its first line names the interpreter; a comment may give its name, time limit and purpose.
 //
 //   #!/bin/sh
 //   # --- Start MAAS 1.0 script metadata ---
@@ -9,10 +8,10 @@
 //   # timeout: 01:00:00
 //   # --- End MAAS 1.0 script metadata ---
 //
-// Source: the metadata of MAAS's commissioning and testing scripts, of which what would change the run and is not done here is refused by
-// its name rather than passed over.
+// Source: the metadata of MAAS's commissioning and testing scripts. Metadata that would change the run but is not supported here is refused
+// by name rather than ignored.
 //
-// 1. Whatever the text holds, the result is within the bounds below, or a list of problems.
+// 1. For any text, the result is within the bounds below, or a list of problems.
 
 import { counted } from '../../counted.ts';
 import type { ScriptKind } from '../records/script-store.ts';
@@ -30,21 +29,21 @@ const TITLE_MAX = 128;
 const DESCRIPTION_MAX = 1024;
 const HEADER_LINES_MAX = 200;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-/** Words of paths, so that they are no names. */
+/** Words used in URL paths, which cannot be names. */
 const RESERVED = /^(?:current-\w+|none|all)$/;
 
 const START = /^#\s*-+\s*start maas 1\.0 script metadata\s*-+\s*$/i;
 const END = /^#\s*-+\s*end maas 1\.0 script metadata\s*-+\s*$/i;
-/** Metadata that would change what a run does, and is not done here, with what to do instead. */
-const NOT_DONE: Readonly<Record<string, string>> = {
-  packages: 'nothing is installed before a script: it runs with what busybox has',
+/** Unsupported metadata that would change a run, with the alternative. */
+const UNSUPPORTED: Readonly<Record<string, string>> = {
+  packages: 'no packages are installed for a script: it can use only busybox',
   parameters: 'a script takes no parameters: write the values into it',
   may_reboot: 'a script may not restart its machine',
   for_hardware: 'choose the machines when you start the run',
-  apply_configured_networking: 'a script has the network of the boot',
+  apply_configured_networking: "a script uses the boot's network",
 };
 
-/** What a person gives beside the text; what they do not give, the text may say. */
+/** A script's text with a person's values for its properties; missing ones are taken from the text. */
 export interface ScriptRequest {
   readonly content: string;
   readonly name?: string | undefined;
@@ -55,7 +54,7 @@ export interface ScriptRequest {
   readonly position?: number | undefined;
 }
 
-/** A script that is sound, or what is wrong with it: by field, each a sentence. */
+/** A valid script, or its problems by field, one sentence each. */
 export type ParsedScript =
   | {
       readonly kind: 'script';
@@ -71,7 +70,7 @@ export type ParsedScript =
     }
   | { readonly kind: 'fault'; readonly problems: Readonly<Record<string, readonly string[]>> };
 
-/** Checks a script and completes what is said of it from its own comment. */
+/** Checks a script, and takes missing properties from its comment. */
 export function parseScript(request: ScriptRequest): ParsedScript {
   const problems: Record<string, string[]> = {};
   const complain = (field: string, text: string): void => {
@@ -82,7 +81,7 @@ export function parseScript(request: ScriptRequest): ParsedScript {
   const contentProblem = problemOf(content);
   if (contentProblem !== undefined) complain('script', contentProblem);
   const header = contentProblem === undefined ? headerOf(content) : new Map<string, string>();
-  for (const [key, why] of Object.entries(NOT_DONE)) {
+  for (const [key, why] of Object.entries(UNSUPPORTED)) {
     const value = header.get(key);
     if (value !== undefined && !/^(?:|false|no|\{\}|\[\])$/i.test(value)) complain('script', `${key}: ${why}.`);
   }
@@ -104,13 +103,12 @@ export function parseScript(request: ScriptRequest): ParsedScript {
   return { kind: 'script', script: { name, kind, title, description, timeoutSeconds, position, content } };
 }
 
-/** Why a text is no script that can be run; undefined: it may be one. */
+/** Why a text cannot be run as a script; `undefined` if it can. */
 function problemOf(content: string): string | undefined {
   const bytes = Buffer.byteLength(content);
   if (bytes === 0) return 'The script is empty.';
-  if (bytes > SCRIPT_BYTES_MAX)
-    return `The script has ${counted(bytes, 'byte')}; at most ${SCRIPT_BYTES_MAX} are taken.`;
-  if (/[\u0000\ufffd]/.test(content)) return 'This is no text in UTF-8: programs are not taken, scripts are.';
+  if (bytes > SCRIPT_BYTES_MAX) return `The script has ${counted(bytes, 'byte')}; the maximum is ${SCRIPT_BYTES_MAX}.`;
+  if (/[\u0000\ufffd]/.test(content)) return 'This is not UTF-8 text: give a script, not a binary program.';
   if (!/^#! ?\/[\x21-\x7e]/.test(content)) {
     return 'The first line must name an interpreter: #!/bin/sh. Machines have those of busybox: sh and awk.';
   }
@@ -119,14 +117,14 @@ function problemOf(content: string): string | undefined {
 
 function nameProblemOf(name: string): string | undefined {
   if (!NAME.test(name)) {
-    return 'Give a name of at most 64 letters, digits, dots, dashes and underscores, which begins with a letter or digit.';
+    return 'Give a name of at most 64 letters, digits, dots, dashes and underscores that begins with a letter or digit.';
   }
-  if (BUILTIN_NAMES.has(name) || RESERVED.test(name)) return `${name} is a name of Rackboot's own: choose another.`;
-  // A number names a result.
-  return /^\d+$/.test(name) ? 'A name is not made of digits only.' : undefined;
+  if (BUILTIN_NAMES.has(name) || RESERVED.test(name)) return `Rackboot reserves the name ${name}: choose another.`;
+  // A number is a result's id.
+  return /^\d+$/.test(name) ? 'A name cannot be digits only.' : undefined;
 }
 
-/** The values of the comment, by their names in small letters; empty: there is no such comment. */
+/** The metadata in the comment, keyed by lower-case name; empty without such a comment. */
 function headerOf(content: string): ReadonlyMap<string, string> {
   const lines = content.split('\n', HEADER_LINES_MAX);
   const start = lines.findIndex((line) => START.test(line));
@@ -143,7 +141,7 @@ function headerOf(content: string): ReadonlyMap<string, string> {
 
 const unquoted = (value: string): string => /^(["'])(.*)\1$/.exec(value)?.[2] ?? value;
 
-/** What a script is for, by its name or by MAAS's number; undefined: neither. */
+/** Parses a script's kind, by name or MAAS's number; `undefined` for neither. */
 export function parseKind(text: string): ScriptKind | undefined {
   const word = text.trim().toLowerCase();
   if (word === '0' || word === 'commission' || word === 'commissioning') return 'commissioning';
@@ -151,8 +149,8 @@ export function parseKind(text: string): ScriptKind | undefined {
 }
 
 /**
- * Seconds of `90`, `90s`, `10m`, `2h`, `01:30:00`; the default for nothing, the most that there is for 0, which says "for ever".
- * Undefined: it is none of these.
+ * Parses a time limit such as `90`, `90s`, `10m`, `2h` or `01:30:00`, in seconds. The empty text gives the default; 0, which means
+ * "unlimited", gives the maximum. `undefined` if it is malformed.
  */
 export function parseTimeout(text: string): number | undefined {
   const given = text.trim();

@@ -33,8 +33,8 @@ const MACHINE = {
 const TRACED = { systemId: 'abc', hostname: 'm1', domain: 'maas', status: 'Commissioning', purpose: 'commissioning' };
 const ON_BEFORE = { id: 5, type: 'Node powered on', description: 'it was switched on' };
 const BEGUN = { id: 10, type: 'Node', description: 'power on' };
-const FAILED = { id: 12, type: 'Failed to power on node', description: 'it could not be switched on: no answer' };
-const SEEN_ON = { id: 14, type: 'Node powered on', description: 'it is on: nobody here has switched it' };
+const FAILED = { id: 12, type: 'Failed to power on node', description: 'power on failed: no answer' };
+const SEEN_ON = { id: 14, type: 'Node powered on', description: 'it is on, but Rackboot did not switch it' };
 const OFF = { id: 13, type: 'Node powered off', description: 'it was switched off' };
 const DONE = { id: 11, type: 'Node powered on', description: 'it was switched on' };
 const POSTS = Array.from({ length: 100 }, (_, index) => ({

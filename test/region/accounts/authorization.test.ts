@@ -1,4 +1,4 @@
-// The header as the clients of MAAS send it, and as nobody should.
+// The header as MAAS's clients send it, and in malformed forms.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -36,7 +36,7 @@ for (const [name, header] of ACCEPTED) {
   test(`the key is found in the header of ${name}`, () => assert.deepEqual(parseAuthorization(header), KEY));
 }
 
-test('a secret that was encoded twice, as RFC 5849 wants, is decoded twice', () => {
+test('a secret encoded twice, as RFC 5849 requires, is decoded twice', () => {
   const header = ACCEPTED[0]?.[1].replace('%26S3c', '%26S%2525c') ?? '';
   assert.deepEqual(parseAuthorization(header), { ...KEY, secret: 'S%c' });
 });
@@ -69,7 +69,7 @@ test('a header cut at any byte never throws, and never yields another secret of 
   }
 });
 
-test('Basic takes everything behind the first colon as the password', () => {
+test('in Basic, everything after the first colon is the password', () => {
   const header = `Basic ${Buffer.from('bob:a:b ü').toString('base64')}`;
   assert.deepEqual(parseAuthorization(header), { kind: 'password', username: 'bob', password: 'a:b ü' });
 });

@@ -1,4 +1,4 @@
-// The limits on looks at passwords, each filled to its end: of an address, of a network, of an address that seldom tries, and of the work.
+// The limits of password checks, each filled completely: of an address, of a network, of an address with few attempts, and of the queue.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -16,7 +16,7 @@ import { VirtualClock } from '../../support/virtual-clock.ts';
 const START = instant(1_000_000);
 const address = (host: number): string => `10.${host >>> 16}.${(host >>> 8) & 255}.${host & 255}`;
 
-/** What so many tries of an address were told, with how often. */
+/** The answers to a number of attempts by an address, each with its count. */
 function tries(limits: PasswordLimits, from: string, count: number, at = START): Readonly<Record<string, number>> {
   const told: Record<string, number> = {};
   for (let index = 0; index < count; index += 1) {
@@ -27,7 +27,7 @@ function tries(limits: PasswordLimits, from: string, count: number, at = START):
   return told;
 }
 
-test('an address has PASSWORDS_PER_ADDRESS, and then its rate; another one of its network notices nothing', () => {
+test('an address has PASSWORDS_PER_ADDRESS, then its rate; another address of its network is not affected', () => {
   const limits = new PasswordLimits();
   const { burst, perSecond } = PASSWORDS_PER_ADDRESS;
   assert.deepEqual(tries(limits, address(1), burst + 7), { permit: burst, address: 7 });
@@ -36,7 +36,7 @@ test('an address has PASSWORDS_PER_ADDRESS, and then its rate; another one of it
   assert.deepEqual(tries(limits, address(1), 100, tenLater), { permit: perSecond * 10, address: 100 - perSecond * 10 });
 });
 
-test('a network has PASSWORDS_PER_NETWORK; beyond it each address has PASSWORDS_OF_RARE, and other networks notice nothing', () => {
+test('a network has PASSWORDS_PER_NETWORK; beyond it each address has PASSWORDS_OF_RARE, and other networks are not affected', () => {
   const limits = new PasswordLimits();
   const { burst } = PASSWORDS_PER_NETWORK;
   for (let host = 0; host < burst; host += 1) assert.deepEqual(tries(limits, address(host), 1), { permit: 1 });
@@ -46,7 +46,7 @@ test('a network has PASSWORDS_PER_NETWORK; beyond it each address has PASSWORDS_
   assert.deepEqual(tries(limits, address(0x100), 10), { permit: 10 });
 });
 
-test('ADDRESSES_MAX addresses are remembered: the first seen is forgotten, and begins anew', () => {
+test('ADDRESSES_MAX addresses are kept: the one seen first is forgotten and gets full buckets again', () => {
   const limits = new PasswordLimits();
   const { burst } = PASSWORDS_PER_ADDRESS;
   assert.deepEqual(tries(limits, address(0), burst + 1), { permit: burst, address: 1 });
@@ -57,7 +57,7 @@ test('ADDRESSES_MAX addresses are remembered: the first seen is forgotten, and b
   assert.deepEqual(tries(limits, address(0), burst), { permit: burst });
 });
 
-test('CHECKS_MAX passwords are worked on and CHECKS_WAITING_MAX wait; then who has the most gives way to a newcomer', async () => {
+test('CHECKS_MAX passwords are processed and CHECKS_WAITING_MAX wait; then the address with the most loses one to a newcomer', async () => {
   const passwords = new Passwords(new VirtualClock());
   const ended: string[] = [];
   // Of no known form, so that the work itself takes no time.

@@ -1,4 +1,4 @@
-// Guessing passwords: every way in passes the limit before a password is looked at, and nobody else is kept out.
+// Guessing passwords: every route applies the limit before a password is checked, and other clients are not locked out.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -12,7 +12,7 @@ const PASSWORD = 'correct horse';
 const NOBODY_HASH = `scrypt$32768$8$1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
 const GUESSER = '192.0.2.66';
 const ELSEWHERE = '198.51.100.7';
-/** More guesses than an address may have looked at. */
+/** More guesses than an address may have checked. */
 const GUESSES = 24;
 
 interface Way {
@@ -23,7 +23,7 @@ interface Way {
 interface House {
   readonly place: RegionPlace;
   readonly app: FastifyInstance;
-  /** Every route that there is. */
+  /** All routes. */
   readonly ways: readonly Way[];
 }
 
@@ -48,7 +48,7 @@ async function withHouse(work: (house: House) => Promise<void>): Promise<void> {
 type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'PATCH';
 const isMethod = (text: string): text is Method => ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'].includes(text);
 
-/** Sends a password in every form in which one may be given: as Basic, and as a form. */
+/** Sends a password in both forms: Basic, and a form field. */
 async function knock({ app }: House, { method, url }: Way, from: string, password: string, username = 'admin') {
   if (!isMethod(method)) throw new Error(`a route of method ${method}`);
   const answer = await app.inject({
@@ -74,7 +74,7 @@ const BASIC: Way = { method: 'GET', url: '/MAAS/' };
 const FORM: Way = { method: 'POST', url: '/MAAS/login/' };
 
 for (const way of [BASIC, FORM]) {
-  test(`beyond its limit an address is refused at ${way.method} ${way.url}, with the right password too, and no password is looked at`, () =>
+  test(`beyond its limit an address is refused at ${way.method} ${way.url}, even with the right password, and no password is checked`, () =>
     withHouse(async (house) => {
       const { passwords } = house.place.region;
       for (let count = 0; count < GUESSES; count += 1) await knock(house, way, GUESSER, `guess ${count}`);
@@ -89,7 +89,7 @@ for (const way of [BASIC, FORM]) {
     }));
 }
 
-test('whatever route there is, an address beyond its limit has no password looked at, and is let in by none', () =>
+test('on every route, an address beyond its limit has no password checked and is refused', () =>
   withHouse(async (house) => {
     const { passwords } = house.place.region;
     for (let count = 0; count < GUESSES; count += 1) await knock(house, BASIC, GUESSER, `guess ${count}`);
@@ -104,7 +104,7 @@ test('whatever route there is, an address beyond its limit has no password looke
     assert.deepEqual([...looked], []);
   }));
 
-test('a guesser who floods from ten addresses of another network delays a right password and keeps it out by nothing', () =>
+test('a flood of guesses from ten addresses of another network delays a right password but does not block it', () =>
   withHouse(async (house) => {
     const guesses = Array.from({ length: 150 }, (_, index) =>
       knock(house, index % 2 === 0 ? BASIC : FORM, `192.0.2.${10 + (index % 10)}`, `guess ${index}`),
@@ -116,7 +116,7 @@ test('a guesser who floods from ten addresses of another network delays a right 
     assert.ok((await Promise.all(guesses)).every(({ isIn }) => !isIn));
   }));
 
-test('who was let in goes on behind the address of a guesser, until so many guesses are at that account that they could find it out', () =>
+test('a signed-in person behind a guesser’s address keeps working, until so many guesses target the account that one could succeed', () =>
   withHouse(async (house) => {
     const { passwords } = house.place.region;
     assert.equal((await knock(house, BASIC, GUESSER, PASSWORD)).isIn, true);
@@ -128,7 +128,7 @@ test('who was let in goes on behind the address of a guesser, until so many gues
     assert.equal(passwords.looks, looks);
   }));
 
-test('an address of IPv6 is limited with all of its /64', () =>
+test('an IPv6 address is limited together with its /64', () =>
   withHouse(async (house) => {
     for (let count = 0; count < GUESSES; count += 1)
       await knock(house, BASIC, `2001:db8::${count + 1}`, `guess ${count}`);
@@ -136,7 +136,7 @@ test('an address of IPv6 is limited with all of its /64', () =>
     assert.equal((await knock(house, BASIC, '2001:db8:0:1::1', PASSWORD)).isIn, true);
   }));
 
-test('a password that an administrator of this host gives waits behind nobody’s guesses', () =>
+test('a password set by this host’s administrator does not wait behind guesses', () =>
   withHouse(async ({ place }) => {
     const { passwords } = place.region;
     const guesses = Array.from({ length: 40 }, (_, index) => {

@@ -1,4 +1,4 @@
-// Who claims another machine's hardware address, UUID or serial number gets none of its secrets, and the machine gets its own back.
+// A host that claims another machine's hardware address, UUID or serial number gets none of its secrets, and the machine recovers its own.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -38,14 +38,14 @@ const told = (region: Region): readonly string[] =>
     .listEvents({ limit: 100 })
     .flatMap((event) => (event.type === 'NODE_ENLISTMENT_CONFLICT' ? [event.description] : []));
 
-/** Whom the rack would give the token of this machine's boot. */
+/** The interfaces to which racks would give this machine's boot token. */
 function holders(region: Region, { systemId }: Machine): readonly number[] {
   const machine = region.desiredState().machines.find((one) => one.systemId === systemId);
   assert.ok(machine?.bootToken !== undefined, 'it has no token');
   return machine.macs;
 }
 
-test('an address that a stranger claimed beside that of a machine goes when the machine reports, with an event that names it', () =>
+test('an address claimed in an unproven report is removed when the machine itself reports, and an event names it', () =>
   withRegion(({ region }) => {
     enlist(region, report([ATT, V]));
     const machine = enlist(region, victim());
@@ -58,7 +58,7 @@ test('an address that a stranger claimed beside that of a machine goes when the 
     assert.deepEqual(holders(region, machine), [V]);
   }));
 
-test('a machine that never booted with the word of a rack has its token for the first address alone, which no stranger replaces', () =>
+test('the token of a machine without a vouched boot is for its first address only, which no unproven report replaces', () =>
   withRegion(({ region }) => {
     const machine = enlist(region, report([V]));
     enlist(region, report([ATT, V]));
@@ -66,7 +66,7 @@ test('a machine that never booted with the word of a rack has its token for the 
     assert.deepEqual(holders(region, machine), [V]);
   }));
 
-test('an address that a booted machine shows, and that boots by itself as another, is given back, and a person is told', () =>
+test('an address shown by a booted machine, from which another machine boots, goes to that machine, and the log reports it', () =>
   withRegion(({ region }) => {
     const attacker = enlist(region, vouched(ATT, V));
     const machine = enlist(region, victim());
@@ -82,7 +82,7 @@ test('an address that a booted machine shows, and that boots by itself as anothe
     assert.deepEqual(macsOf(region.store.findMachine(machine.systemId)), [V]);
   }));
 
-test('so it is when the machine that claimed it is being commissioned, or was accepted with it by hearsay', () =>
+test('the same holds if the claiming machine is in Commissioning, or was accepted with the address by hearsay', () =>
   withRegion(({ region }) => {
     const attacker = enlist(region, vouched(ATT, V));
     go(region, attacker, 'commissioning');
@@ -96,7 +96,7 @@ test('so it is when the machine that claimed it is being commissioned, or was ac
     assert.deepEqual([macsOf(region.store.findMachine(accepted.systemId)), macsOf(other)], [[C], [V2]]);
   }));
 
-test('nobody adds an address to a machine afterwards: neither to one that booted, nor to one that a person made', () =>
+test('no unproven report adds an address to a machine that booted or that a person made', () =>
   withRegion(({ region }) => {
     const machine = enlist(region, victim(V2));
     const byHand = enlist(region, report([C], { username: 'bob' }));
@@ -167,7 +167,7 @@ for (const [name, dmi] of [
     }));
 }
 
-test('a UUID and an asset tag, which are heard and guessed, join no booted machine: a person is asked, with what to type', () =>
+test('a UUID and an asset tag, which can be seen or guessed, match no booted machine; a person decides, with the commands to type', () =>
   withRegion(({ region }) => {
     const tagged = facts({ uuid: UUID, chassis_asset_tag: 'R12-U7' } as object);
     const one = enlist(region, { ...vouched(V), facts: tagged });
@@ -177,7 +177,7 @@ test('a UUID and an asset tag, which are heard and guessed, join no booted machi
     assert.ok(told(region)[0]?.includes(`rackboot machines merge ${one.systemId} ${two.systemId}`));
   }));
 
-test('two machines with one UUID and one serial number are told of when they boot soon after each other, or in turns, until they are split', () =>
+test('two machines with the same UUID and serial number are reported if they boot in quick succession or in turns, until they are split', () =>
   withRegion(({ region, clock }) => {
     for (const [pause, boots] of [
       [60_000, [V, C]],
@@ -211,7 +211,7 @@ const from = (address: string): Partial<EnlistmentReport> => ({ address: parseIp
 const OWNER = '10.20.0.7';
 const STRANGER = '10.20.0.66';
 
-test('a New machine that no rack booted is amended by the address alone that reported it, until a boot proves who it is', () =>
+test('a New machine that no rack booted is amended only by the address that reported it, until a boot proves its identity', () =>
   withRegion(({ region }) => {
     const first = enlist(region, report([V], { ...from(OWNER), architecture: 'amd64' }));
     for (const lie of [
@@ -229,7 +229,7 @@ test('a New machine that no rack booted is amended by the address alone that rep
     }
     assert.match(
       region.store.listEvents({ limit: 2 })[1]?.description ?? '',
-      /10\.20\.0\.66 reported as this machine, which 10\.20\.0\.7 reported first/,
+      /10\.20\.0\.66 reported as this machine, but 10\.20\.0\.7 reported it first/,
     );
     const after = region.store.findMachine(first.systemId);
     assert.deepEqual([after?.architecture, after?.powerType, macsOf(after)], ['amd64', '', [V]]);
@@ -239,7 +239,7 @@ test('a New machine that no rack booted is amended by the address alone that rep
     assert.equal(region.enlist(report([V], from(OWNER))).kind, 'unchanged');
   }));
 
-test('what a stranger said of the power of a machine goes when a boot proves who the machine is', () =>
+test('power settings from an unproven report are dropped when a boot proves the machine’s identity', () =>
   withRegion(({ region }) => {
     const power = { powerType: 'ipmi', powerParameters: { power_address: STRANGER } };
     const lie = enlist(region, report([V], { ...from(STRANGER), ...power }));
@@ -251,7 +251,7 @@ test('what a stranger said of the power of a machine goes when a boot proves who
     );
   }));
 
-test('a machine that a person made is amended by a proven boot alone', () =>
+test('a machine that a person made is amended only by a proven boot', () =>
   withRegion(({ region }) => {
     const made = enlist(region, report([V], { username: 'bob' }));
     assert.equal(region.enlist(report([V], { ...from(STRANGER), architecture: 'arm64' })).kind, 'unchanged');
@@ -260,7 +260,7 @@ test('a machine that a person made is amended by a proven boot alone', () =>
 
 const NEW_MAX = 20;
 
-test('one host that fills the places of New machines loses them to others, one by one, and the log names both', () =>
+test('a host that fills New loses places to others one by one, and the log names both machines', () =>
   withRegion(
     ({ region }) => {
       for (let index = 0; index < NEW_MAX; index += 1) enlist(region, report([0x525400100000 + index], from(STRANGER)));
@@ -270,7 +270,7 @@ test('one host that fills the places of New machines loses them to others, one b
         const removed = region.store.listEvents({ limit: 5 }).find(({ type }) => type === 'NODE_REMOVED');
         assert.match(
           removed?.description ?? '',
-          /reported from 10\.20\.0\.66 and never booted by a rack, gave its place/,
+          /reported from 10\.20\.0\.66 and never booted by a rack, for a machine/,
         );
         assert.ok(hostname !== '');
       });
@@ -283,7 +283,7 @@ test('one host that fills the places of New machines loses them to others, one b
     { newMachinesMax: NEW_MAX },
   ));
 
-test('machines that a person makes take no place from those that report themselves', () =>
+test('machines made by a person take no places from reported ones', () =>
   withRegion(
     ({ region }) => {
       for (let index = 0; index <= NEW_MAX; index += 1)
@@ -294,7 +294,7 @@ test('machines that a person makes take no place from those that report themselv
     { newMachinesMax: NEW_MAX },
   ));
 
-test('a machine whose boot is proven takes the place of a stranger; neither it, nor one that a person made or accepted, gives way to one', () =>
+test('a proven machine replaces an unproven one; neither it nor one that a person made or accepted is replaced by an unproven one', () =>
   withRegion(
     ({ region }) => {
       const proven = enlist(region, { ...victim(), ...from(OWNER) });
@@ -314,10 +314,7 @@ test('a machine whose boot is proven takes the place of a stranger; neither it, 
       }
       for (const { systemId } of [proven, made, accepted]) assert.ok(region.store.findMachine(systemId) !== undefined);
       const full = region.enlist(report([0x525400300000], from('10.20.1.9')));
-      assert.match(
-        full.kind === 'refuse' ? full.refusal.text : '',
-        /20 machines are New.*none of which has to give way/,
-      );
+      assert.match(full.kind === 'refuse' ? full.refusal.text : '', /20 machines are New.*none has to give way/);
     },
     { newMachinesMax: NEW_MAX },
   ));
@@ -331,7 +328,7 @@ function bootMany(region: Region, clock: { advance(ms: number): void }, count: n
 }
 const isThere = (region: Region, { systemId }: Machine): boolean => region.store.findMachine(systemId) !== undefined;
 
-test('one host that boots machines that do not exist keeps no newcomer out, on its wire or another; the log names who gave way', () =>
+test('a host that boots nonexistent machines keeps no newcomer out, on its wire or another; the log names the replaced machine', () =>
   withRegion(
     ({ region, clock }) => {
       bootMany(region, clock, 3 * NEW_MAX, 10);
@@ -339,7 +336,7 @@ test('one host that boots machines that do not exist keeps no newcomer out, on i
       const removed = region.store.listEvents({ limit: 5 }).find(({ type }) => type === 'NODE_REMOVED');
       assert.match(
         removed?.description ?? '',
-        /reported from 10\.20\.0\.\d+ and touched by nobody, gave its place among the New machines to one reported from 10\.20\.0\.7: .*\(region\.new_machines_max\)/,
+        /reported from 10\.20\.0\.\d+ and never edited, for a machine reported from 10\.20\.0\.7: .*\(region\.new_machines_max\)/,
       );
       const far = enlist(region, { ...vouched(V2), ...from('10.20.1.7') });
       assert.equal(region.desiredState().machines.length, NEW_MAX, 'racks are told who is there, and nobody else');
@@ -351,7 +348,7 @@ test('one host that boots machines that do not exist keeps no newcomer out, on i
     { newMachinesMax: NEW_MAX },
   ));
 
-test('a proven machine whose address another one has since gives way before those that hold theirs; among equals the one heard longest ago', () =>
+test('a proven machine whose address went to another gives way before those that hold theirs; among equals, the one heard longest ago', () =>
   withRegion(
     ({ region, clock }) => {
       const all = Array.from({ length: NEW_MAX }, (_, index) => {
@@ -381,7 +378,7 @@ test('a proven machine whose address another one has since gives way before thos
     { newMachinesMax: NEW_MAX },
   ));
 
-test('a proven machine that a person named, described, tagged or switched gives way to nobody, and takes no place from others', () =>
+test('a proven machine that a person named, described, tagged or switched is never replaced, and takes no place from others', () =>
   withRegion(
     ({ region, clock }) => {
       const [named, tagged, split, plain] = [V, V2, C, ATT].map((one, index) =>
@@ -412,7 +409,7 @@ test('two hundred machines that boot at once through one relay agent are all enl
     { newMachinesMax: 200 },
   ));
 
-test('who reports a machine again and again does not fill the event log; what is told says how often it was', () =>
+test('repeated reports of a machine do not fill the event log, and the logged ones have a count', () =>
   withRegion(({ region, clock }) => {
     enlist(region, report([V], from(OWNER)));
     const before = region.store.eventRange().newest;
@@ -425,6 +422,6 @@ test('who reports a machine again and again does not fill the event log; what is
     region.enlist(report([V], from(STRANGER)));
     assert.match(
       region.store.listEvents({ limit: 1 })[0]?.description ?? '',
-      /\(145 times since this was told last\)$/,
+      /\(145 times since the last such event\)$/,
     );
   }));

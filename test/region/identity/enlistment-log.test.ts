@@ -6,25 +6,25 @@ import { COUNTED_MAX, EnlistmentLog, REPORT_RATE } from '../../../src/region/ide
 const START = instant(1_000_000);
 const EVENT = { type: 'NODE_COMMISSIONING_EVENT', description: 'it reported', atMs: 0, username: '' } as const;
 
-/** What is told of one more report of a machine. */
+/** The logged events of one more report of a machine. */
 function told(log: EnlistmentLog, systemId: string, at: Instant = START): readonly string[] {
   const decision = log.thin({ kind: 'unchanged', systemId, events: [EVENT] }, at);
   return decision.kind === 'unchanged' ? decision.events.map(({ description }) => description) : assert.fail();
 }
 
-test('of one machine the first reports are told, then one a minute, which says for how many it stands', () => {
+test('a machine’s first reports are logged, then one a minute with a count', () => {
   const log = new EnlistmentLog();
   const first = Array.from({ length: 3 * REPORT_RATE.burst }, () => told(log, 'loud').length);
   assert.equal(first.filter((count) => count === 1).length, REPORT_RATE.burst);
   assert.deepEqual(told(log, 'other'), ['it reported']);
   const minute = later(START, 60_000);
   assert.deepEqual(told(log, 'loud', minute), [
-    `it reported (${2 * REPORT_RATE.burst + 1} times since this was told last)`,
+    `it reported (${2 * REPORT_RATE.burst + 1} times since the last such event)`,
   ]);
   assert.deepEqual(told(log, 'loud', minute), []);
 });
 
-test('so many machines are counted, and no more: the one that was counted first has its first reports told anew', () => {
+test('the number of counted machines is bounded: the one counted first is forgotten, and its reports are logged again', () => {
   const log = new EnlistmentLog();
   for (let times = 0; times < REPORT_RATE.burst; times += 1) told(log, 'first');
   assert.deepEqual(told(log, 'first'), []);

@@ -1,4 +1,4 @@
-// A machine that reports itself is recognised however it reports, and two machines never become one.
+// A machine is recognised in every form of its report, and two machines never become one.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -73,7 +73,7 @@ const RECOGNISED: readonly (readonly [string, EnlistmentReport, EnlistmentReport
     true,
   ],
   [
-    'nor does it speak for anything',
+    'a placeholder for a serial number is no evidence either',
     report([A], { facts: facts({ uuid: UUID_1, serial: 'To be filled by O.E.M.' }) }),
     report([B], { facts: facts({ uuid: UUID_1, serial: 'To be filled by O.E.M.' }) }),
     false,
@@ -113,7 +113,7 @@ test('a New machine takes over what it reports, and keeps its name and what it n
     assert.equal(region.store.findMachine(first.systemId)?.powerType, 'ipmi');
   }));
 
-test('a machine that tells of its BMC says so in its log, and no password', () =>
+test('a machine’s report of its BMC is logged without the password', () =>
   withRegion(({ region }) => {
     const powerParameters = { power_address: '10.20.0.9', power_user: 'maas', power_pass: 'Secret1' };
     const told = (): readonly string[] =>
@@ -130,7 +130,7 @@ test('a machine that tells of its BMC says so in its log, and no password', () =
     assert.ok(!JSON.stringify(region.store.listEvents({ limit: 20 })).includes('Secret1'));
   }));
 
-test('a machine in use is told who it is, is not changed, and the report is in its log', () =>
+test('a report of a machine in use returns its id, changes nothing and is logged', () =>
   withRegion(({ region }) => {
     const machine = enlist(region, report([A], { facts: facts({ uuid: UUID_1 }) }));
     changeStatus(region, machine.systemId, 'ready', { username: 'bob' });
@@ -143,7 +143,7 @@ test('a machine in use is told who it is, is not changed, and the report is in i
     assert.equal(region.store.listEvents({ limit: 1 })[0]?.type, 'NODE_ENLISTMENT_IGNORED');
   }));
 
-test('a machine that is commissioning may change its hardware with the token of its boot, but not what an operator set', () =>
+test('in Commissioning, a report with the boot token changes the hardware but not an operator’s settings', () =>
   withRegion(({ region }) => {
     const machine = enlist(region, report([A]));
     changeStatus(region, machine.systemId, 'commissioning', { username: 'bob' });
@@ -181,7 +181,7 @@ test('addresses of another machine stay with it, and the log says so', () =>
     assert.ok(region.store.listEvents({ limit: 5 }).some((event) => event.type === 'NODE_ENLISTMENT_CONFLICT'));
   }));
 
-test('no more machines than the limit are New by themselves; the refusal names the limit', () =>
+test('reports create no more New machines than the limit, and the refusal names it', () =>
   withRegion(
     ({ region }) => {
       enlist(region, report([A]));
@@ -197,7 +197,7 @@ test('no more machines than the limit are New by themselves; the refusal names t
     { newMachinesMax: 2 },
   ));
 
-test(`no more than ${MACHINES_MAX} machines are kept, whoever makes them`, (t) =>
+test(`a region has at most ${MACHINES_MAX} machines, whoever makes them`, (t) =>
   withRegion(({ region }) => {
     const { store } = region;
     let machines = MACHINES_MAX;
@@ -213,7 +213,7 @@ test(`no more than ${MACHINES_MAX} machines are kept, whoever makes them`, (t) =
     assert.equal(enlist(region, report([A])).status, 'new');
   }));
 
-test('a wanted hostname is given when it is free; a taken or empty-handed one is replaced by two words', () =>
+test('a requested hostname is used if it is free; a taken or default one is replaced by two words', () =>
   withRegion(({ region }) => {
     assert.equal(enlist(region, report([A], { hostname: 'web1' })).hostname, 'web1');
     assert.match(enlist(region, report([B], { hostname: 'web1' })).hostname, /^[a-z]+-[a-z]+$/);
@@ -224,7 +224,7 @@ test('a wanted hostname is given when it is free; a taken or empty-handed one is
     assert.equal(known.kind === 'refuse' && known.refusal.reason, 'mac-taken');
   }));
 
-test('the same machines, posted in any order and any number of times, become as many machines', () => {
+test('machines reported in any order, any number of times, are created once each', () => {
   const machine = fc.record({
     uuid: fc.constantFrom('good', 'shared-with-serial', 'known-bad', 'none'),
     nics: fc.integer({ min: 1, max: 4 }),
@@ -269,7 +269,7 @@ test('the same machines, posted in any order and any number of times, become as 
   );
 });
 
-test('what identifies is told from what does not', () => {
+test('identifying values are distinguished from shared ones', () => {
   assert.equal(identifyingUuid('00000000-0000-0000-0000-000000000000'), undefined);
   assert.equal(identifyingUuid('4C4C4544-0000-2010-8020-80C04F202020'), undefined);
   assert.equal(identifyingUuid('not a uuid'), undefined);
@@ -324,7 +324,7 @@ test('chosen names are valid and free, also when most words are taken; system id
   );
 });
 
-test('a machine has so many interfaces, whatever is reported, and the one it booted from among them', () =>
+test('a machine’s interfaces are bounded, and always include the one it booted from', () =>
   withRegion(({ region }) => {
     const macs = Array.from({ length: INTERFACES_MAX + 8 }, (_, index) => mac(0x525400010000 + index));
     const [boot = mac(1), ...others] = macs;

@@ -1,5 +1,5 @@
-// Machines are told apart and recognised by evidence that is weighed: a line for each way in which they were confused before, and
-// properties over machines that show the same placeholders.
+// Machines are distinguished and recognised by weighed evidence: one case for each known confusion, and properties over machines that show
+// the same placeholders.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -21,7 +21,7 @@ const UUID_2 = '0fd4c0a2-2c4e-4a3c-9a3b-000000000002';
 const VOUCHED_A = { vouchedMac: mac(A) };
 const DELL = '4c4c4544-0051-3010-8053-b4c04f515331';
 
-/** What of a machine's SMBIOS and BMC a line shows. */
+/** A machine's SMBIOS and BMC values in one case. */
 interface Shown {
   readonly macs: readonly number[];
   readonly uuid?: string;
@@ -176,7 +176,7 @@ for (const [name, first, second, verdict] of LINES) {
   );
 }
 
-test('the weight of two descriptions is the same whichever is asked about the other', () => {
+test('the score of two descriptions is symmetric', () => {
   for (const [name, first, second] of LINES) {
     const [a, b] = [first, second].map((one) => {
       const of = shown(one);
@@ -197,7 +197,7 @@ test('a moved card leaves its New machine, with an event that names both', () =>
     const [told] = eventsOf(region, 'NODE_ENLISTMENT_CONFLICT');
     assert.match(
       told ?? '',
-      new RegExp(`52:54:00:00:00:02 came from ${one.hostname} \\(${one.systemId}\\).*UUID, serial number`),
+      new RegExp(`52:54:00:00:00:02 moved here from ${one.hostname} \\(${one.systemId}\\).*UUID, serial number`),
     );
     clock.advance(100);
     assert.deepEqual(
@@ -213,7 +213,7 @@ test('a moved card leaves its New machine, with an event that names both', () =>
     );
   }));
 
-test('a card is never taken from a machine in use: the report is refused, and says what to type', () =>
+test('a card is never taken from a machine in use: the report is refused with the command to type', () =>
   withRegion(({ region }) => {
     const one = enlist(region, shown({ macs: [A, B], uuid: UUID_1, serial: 'SN100' }));
     changeStatus(region, one.systemId, 'ready', { username: 'bob' });
@@ -229,7 +229,7 @@ test('a card is never taken from a machine in use: the report is refused, and sa
     assert.deepEqual(region.store.findMachine(one.systemId), before);
   }));
 
-test('a UUID on two machines is evidence for none of them from then on, and no rack is told it', () =>
+test('a UUID shown by two machines identifies neither from then on, and no rack gets it', () =>
   withRegion(({ region }) => {
     const one = enlist(region, shown({ macs: [A], uuid: DELL, serial: 'SN100' }, VOUCHED_A));
     const two = enlist(region, shown({ macs: [B], uuid: DELL, serial: 'SN200' }, { vouchedMac: mac(B) }));
@@ -250,7 +250,7 @@ test('a UUID on two machines is evidence for none of them from then on, and no r
     assert.equal(region.store.countMachines({}), 2);
   }));
 
-test('of two machines that fit the one with the boot address is amended, and the other is told of once', () =>
+test('of two matching machines the one with the boot address is amended, and the other is reported once', () =>
   withRegion(({ region }) => {
     const one = enlist(region, shown({ macs: [A] }));
     const two = enlist(region, shown({ macs: [B] }));
@@ -312,7 +312,7 @@ test('two machines with one UUID and no serial number are both New, though a rac
     assert.ok(told.includes(`rackboot machines merge ${one.systemId} ${two.systemId}`), told);
   }));
 
-test('an interface for which a rack vouched is not taken away by a report for which none does', () =>
+test('an unvouched report does not take away an interface for which a rack vouched', () =>
   withRegion(({ region }) => {
     const machine = enlist(region, shown({ macs: [A], uuid: UUID_1, serial: 'SN100' }, VOUCHED_A));
     assert.equal(region.enlist(shown({ macs: [A], uuid: UUID_2, serial: 'SN200' })).kind, 'refuse');
@@ -322,7 +322,7 @@ test('an interface for which a rack vouched is not taken away by a report for wh
     assert.deepEqual(macsOf(region.store.findMachine(machine.systemId)), []);
   }));
 
-test('what a machine says of its power is kept to what a BMC needs, and is proposed until the machine is accepted', () =>
+test('a machine’s power settings are limited to a BMC’s fields, and are a proposal until the machine is accepted', () =>
   withRegion(({ region }) => {
     const account = { power_address: '10.9.0.1', power_user: 'maas', mac_address: '00:25:90:00:00:01' };
     const first = { ...account, power_pass: 'one', power_on_uri: 'http://10.0.0.1/', power_driver: 'LAN_2_0' };
@@ -351,7 +351,7 @@ test('what a machine says of its power is kept to what a BMC needs, and is propo
     assert.deepEqual([made.powerType, made.powerIsProposed], ['virsh', false]);
   }));
 
-test('a token is drawn when work begins, another each time a person begins it, and ends with it', () =>
+test('a token is generated when work begins, again each time a person begins it, and ends with it', () =>
   withRegion(({ region }) => {
     const machine = enlist(region, report([A]));
     const token = (): string | undefined => region.desiredState().machines[0]?.bootToken;
@@ -379,7 +379,7 @@ test('a token is drawn when work begins, another each time a person begins it, a
     assert.equal(token(), undefined);
   }));
 
-test('machines are named after what their firmware says, where that is a free name', () => {
+test('machines are named after a firmware value if that is a free name', () => {
   const named = (nameFrom: 'serial' | 'asset-tag', dmi: Omit<Shown, 'macs'>, hostname?: string): string => {
     const place = makeRegion({ nameFrom });
     try {
@@ -409,7 +409,7 @@ const PLACEHOLDER = {
   bmc: fc.constantFrom(undefined, ['10.9.0.1', '00:25:90:00:00:01'] as const),
 };
 
-test('machines with addresses and serial numbers of their own are never merged, whatever else they show alike, nor doubled', () => {
+test('machines with unique addresses and serial numbers are never merged or duplicated, whatever else they have in common', () => {
   const machine = fc.record({ ...PLACEHOLDER, nics: fc.integer({ min: 1, max: 4 }) });
   const post = fc.record({ machine: fc.nat(), turn: fc.nat(), drop: fc.nat({ max: 2 }), forgetsSerial: fc.boolean() });
   const plan = fc.record({

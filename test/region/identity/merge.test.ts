@@ -1,4 +1,4 @@
-// A person says that two machines are one, or that one is two; the next reports keep to it.
+// A person merges two machines or splits one, and later reports respect it.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -28,7 +28,7 @@ const macsOf = (machine: Machine | undefined): readonly number[] => machine?.int
 const ready = (region: Region, machine: Machine): void =>
   assert.equal(changeStatus(region, machine.systemId, 'ready', { username: 'bob' }).kind, 'changed');
 
-test('a merge moves interfaces, events and the newer hardware; the other machine is gone, and the deed is in the log', () =>
+test('a merge moves interfaces, events and the newer hardware; the other machine is removed, and the merge is logged', () =>
   withRegion(({ region, clock, states }) => {
     const keep = enlist(region, report([A], { facts: facts({ serial: 'SN100' }, { memory_mib: 1024 }) }));
     ready(region, keep);
@@ -73,7 +73,7 @@ test('an older description does not replace a newer one', () =>
     assert.deepEqual([merged?.facts?.memory_mib, merged?.serial], [2048, 'SN200']);
   }));
 
-test('a machine in use is never the one that goes, and of two in use neither is merged: the refusal says which and what to type', () =>
+test('a machine in use is never removed, and two in use are not merged: the refusal names the machines and the command to type', () =>
   withRegion(({ region }) => {
     const one = enlist(region, report([A]));
     const two = enlist(region, report([B]));
@@ -93,7 +93,7 @@ test('a machine in use is never the one that goes, and of two in use neither is 
     assert.equal(region.store.countMachines({}), 2);
   }));
 
-test('a split makes a New machine with its own hardware, and what led to the merge does not lead to it again', () =>
+test('a split makes a New machine with its own hardware, and the values that confused them do not match again', () =>
   withRegion(({ region, clock, states }) => {
     const series = { uuid: UUID, chassis_asset_tag: 'R12-U7' };
     const first = facts(series, { memory_mib: 1024, nics: [nic(A)] });
@@ -131,7 +131,7 @@ test('a split makes a New machine with its own hardware, and what led to the mer
     );
   }));
 
-test('what one report showed together is not merged again either, and nobody is asked twice', () =>
+test('interfaces from one report are not merged again after a split, and no person is asked twice', () =>
   withRegion(({ region }) => {
     const both = facts({ uuid: UUID, serial: 'SN100' }, { nics: [nic(A), nic(B)] });
     const machine = enlist(region, report([A, B], { facts: both }));
@@ -143,7 +143,7 @@ test('what one report showed together is not merged again either, and nobody is 
     assert.deepEqual(region.store.listConflicts(10), []);
   }));
 
-test('a split of what is not there, or of everything, is refused', () =>
+test('a split of missing interfaces, or of all, is refused', () =>
   withRegion(({ region }) => {
     const machine = enlist(region, report([A, B]));
     for (const macs of [[C], [A, C], [A, B], []]) {
@@ -154,7 +154,7 @@ test('a split of what is not there, or of everything, is refused', () =>
     assert.equal(region.store.countMachines({}), 1);
   }));
 
-test('a merge after a split joins them again, and what only they showed is evidence again', () =>
+test('a merge after a split joins them again, and values that only they show are evidence again', () =>
   withRegion(({ region }) => {
     const machine = enlist(region, report([A, B], { facts: facts({ uuid: UUID, serial: 'SN100' }) }));
     const outcome = region.identity.split(machine.systemId, [mac(B)], 'bob');

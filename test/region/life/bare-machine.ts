@@ -1,9 +1,9 @@
-// A machine of nothing in particular, for tests of what its state alone decides.
+// A minimal machine, for tests of decisions by state alone.
 
 import type { MachineStatus } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 
-/** A machine in a state, held by bob, without hardware, addresses or power. */
+/** A machine in a state, owned by bob, without hardware, addresses or power. */
 export function bareMachine(status: MachineStatus, fields: Partial<Machine> = {}): Machine {
   return {
     id: 1,

@@ -1,4 +1,4 @@
-// Every command in every state: where it leads, or that it is refused by its name; and what each way gives and takes back.
+// Every command in every state: its target state or its refusal; and the allocations that each path makes and takes back.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -17,7 +17,7 @@ import { bareMachine } from './bare-machine.ts';
 
 const ADMIN = { username: 'admin', isAdmin: true, comment: '' };
 
-/** For each command, the states from which it leads somewhere, each with where a machine ends whose power nobody but people switch. */
+/** For each command, the states in which it is possible, each with the final state of a machine that only people switch. */
 const EXPECTED: Readonly<Record<CommandName, string>> = {
   accept: 'new>commissioning',
   commission:
@@ -70,7 +70,7 @@ function machineIn(status: MachineStatus): Machine {
 }
 
 for (const name of COMMAND_NAMES) {
-  test(`${name}: in every state it leads where the table says, or is refused with what is possible`, () => {
+  test(`${name}: in every state it leads to the table's state, or its refusal lists the possible commands`, () => {
     const expected = endsOf(name);
     const clock = new VirtualClock();
     for (const { status } of STATUSES) {
@@ -94,7 +94,7 @@ for (const name of COMMAND_NAMES) {
   });
 }
 
-/** Each step of a way is one of the table of states; the log names them all. */
+/** Each step of a path is in the table of states; the log names them all. */
 function assertSteps(machine: Machine, name: CommandName, switches: boolean): void {
   const decision = decideCommand(machine, { name }, { atMs: 5, clock: new VirtualClock(), by: ADMIN, switches });
   assert.equal(decision.kind, 'change');
@@ -109,7 +109,7 @@ function assertSteps(machine: Machine, name: CommandName, switches: boolean): vo
   assert.equal(decision.fields.status, at);
 }
 
-test('an erasure is possible from whatever somebody holds, and is refused from the ways of a rescue', () => {
+test('an erasure is possible in the states with an owner, and refused during a rescue', () => {
   const terms = { atMs: 5, clock: new VirtualClock(), by: ADMIN, switches: true };
   for (const [status, isPossible] of [
     ['deployed', true],
@@ -130,7 +130,7 @@ test('an erasure is possible from whatever somebody holds, and is refused from t
   }
 });
 
-test('who may give a command: the owner what is the owner’s, anybody what nobody holds, an administrator all', () => {
+test('an owner may command their machines, a user free machines, an administrator all', () => {
   const bob = { username: 'bob', isAdmin: false, comment: '' };
   const eve = { username: 'eve', isAdmin: false, comment: '' };
   const decide = (status: MachineStatus, name: CommandName, by: typeof bob, owner?: string): string => {
@@ -151,7 +151,7 @@ test('who may give a command: the owner what is the owner’s, anybody what nobo
   assert.equal(decide('new', 'accept', ADMIN), 'done');
 });
 
-test('an aborted commissioning leads back to the state that was left for it, where the table has that way, and ends switched off', () => {
+test('an aborted commissioning returns to the state before it if the table allows that, and powers off', () => {
   const expected: readonly (readonly [MachineStatus, MachineStatus])[] = [
     ['new', 'new'],
     ['ready', 'ready'],
@@ -169,7 +169,7 @@ test('an aborted commissioning leads back to the state that was left for it, whe
   }
 });
 
-test('two commands at once: one wins, the other is told the state that it finds', () =>
+test('of two simultaneous commands one wins, and the refusal of the other names the state', () =>
   withRegion(({ region }) => {
     const outcome = region.enlist(report([0x525400000001]));
     assert.ok(outcome.kind === 'create');
@@ -184,10 +184,7 @@ test('two commands at once: one wins, the other is told the state that it finds'
     const eve = region.life.command(systemId, { name: 'allocate' }, { ...ADMIN, username: 'eve' });
     assert.equal(bob.kind, 'changed');
     assert.ok(eve.kind === 'refuse' && eve.refusal.reason === 'transition-not-allowed');
-    assert.match(
-      eve.refusal.text,
-      /is in the state Allocated, in which allocate is not possible; possible: deploy, release/,
-    );
+    assert.match(eve.refusal.text, /is in the state Allocated: allocate is not possible\. Possible: deploy, release/);
     assert.equal(region.store.findMachine(systemId)?.owner, 'bob');
     const audit = region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 20 });
     assert.ok(

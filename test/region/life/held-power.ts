@@ -1,9 +1,9 @@
-// The power of machines as the tests of their life hold it: whoever is asked says what the test says, and nothing is switched.
+// A power control for tests of the life cycle: it answers as the test says, and switches nothing.
 
 import type { PowerControl, PowerResult } from '../../../src/region/life/power-life.ts';
 import type { Machine, PowerTask } from '../../../src/region/records/machine.ts';
 
-/** What switches those machines, and never does. */
+/** A power control that switches nothing. */
 export const heldPower = (switches: PowerControl['switches'] = () => true): PowerControl => ({
   drivers: [],
   switches,
@@ -13,7 +13,7 @@ export const heldPower = (switches: PowerControl['switches'] = () => true): Powe
   ask: () => Promise.resolve({ state: 'unknown', atMs: undefined, ageSeconds: undefined, text: 'nobody is asked' }),
 });
 
-/** How the present task of a machine ended; with `task` how another one did. */
+/** The outcome of a machine's current task; with `task`, of another one. */
 export const powerEnd = (
   machine: Machine | undefined,
   kind: PowerResult['kind'] = 'done',

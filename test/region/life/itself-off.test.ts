@@ -1,4 +1,4 @@
-// A machine that nothing waits for is told to switch off when it starts: whoever switches it on finds it off again, which is no failure.
+// A machine without work is told to power off when it boots, so it is off again after a power-on; that is not a failure.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -19,7 +19,7 @@ interface Switched {
   readonly starts: 'before' | 'told late' | 'after' | 'never';
 }
 
-/** What the log says of the end, and the state that is left. */
+/** The event of the outcome, and the remaining power state. */
 interface Ended {
   readonly type: string;
   readonly text: string;
@@ -54,7 +54,7 @@ async function switchOnce({ state, task, kind, starts }: Switched): Promise<Ende
   return ended;
 }
 
-const AGAIN = 'it was switched off and on, and is off again: it is Ready, and has nothing to do';
+const AGAIN = 'it was switched off and on, then powered off again: it is Ready, with nothing to do';
 const DOUBT = `it may have been switched off and on: ${STILL_OFF}`;
 const CASES: readonly (readonly [string, Switched, string, string])[] = [
   [
@@ -63,20 +63,15 @@ const CASES: readonly (readonly [string, Switched, string, string])[] = [
     'NODE_POWERED_ON',
     AGAIN,
   ],
+  ['never seen', { state: 'ready', task: 'cycle', kind: 'unknown', starts: 'never' }, 'NODE_POWER_ON_FAILED', DOUBT],
   [
-    'never heard of',
-    { state: 'ready', task: 'cycle', kind: 'unknown', starts: 'never' },
-    'NODE_POWER_ON_FAILED',
-    DOUBT,
-  ],
-  [
-    'heard of only before',
+    'seen only before',
     { state: 'ready', task: 'cycle', kind: 'unknown', starts: 'before' },
     'NODE_POWER_ON_FAILED',
     DOUBT,
   ],
   [
-    'heard of late, of a start before',
+    'reported late, for an earlier start',
     { state: 'ready', task: 'cycle', kind: 'unknown', starts: 'told late' },
     'NODE_POWER_ON_FAILED',
     DOUBT,
@@ -85,7 +80,7 @@ const CASES: readonly (readonly [string, Switched, string, string])[] = [
     'refused',
     { state: 'ready', task: 'cycle', kind: 'refused', starts: 'after' },
     'NODE_POWER_ON_FAILED',
-    `it could not be switched off and on: ${STILL_OFF}`,
+    `power cycle failed: ${STILL_OFF}`,
   ],
   [
     'with something to do',
@@ -102,7 +97,7 @@ const CASES: readonly (readonly [string, Switched, string, string])[] = [
 ];
 
 for (const [what, switched, type, text] of CASES)
-  test(`a machine that is ${what} is told so`, async () => {
+  test(`the outcome for a machine that is ${what}`, async () => {
     const ended = await switchOnce(switched);
     assert.deepEqual([ended.type, ended.text], [type, text]);
     if (text === AGAIN) assert.equal(ended.state, 'off');

@@ -1,5 +1,5 @@
-// Random lives: commands, signals, leases, power by command and by itself, debug logins, keys, names, time and crashes in any order. After every step the records must make sense, and what
-// racks are told must be what the store holds. A life in order, of many machines at once, ends where it should.
+// Random lives: commands, signals, leases, power by command and otherwise, debug logins, keys, names, time and crashes in any order. After
+// every step the records must be consistent, and the desired state must equal the store. Many orderly lives at once end as they should.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -31,11 +31,11 @@ const IMAGE = {
 const KEY = `ssh-ed25519 ${'A'.repeat(68)}`;
 const ALICE = { username: 'alice', isAdmin: false, comment: '' };
 const FREE: ReadonlySet<MachineStatus> = new Set(['new', 'ready', 'retired']);
-/** With these whatever a machine had as its own key has ended. */
+/** The states on whose entry a machine's API key ends. */
 const KEYLESS: ReadonlySet<MachineStatus> = new Set([...FREE, 'allocated', 'failed-commissioning']);
 const WORD = { type: 'AUTHORISATION', description: 'x', atMs: 1, username: 'bob' } as const;
 
-/** The region of a place, which can end at any moment and be there again. */
+/** A region that can stop at any moment and start again. */
 class World {
   readonly #place: RegionPlace;
   #store;
@@ -56,7 +56,7 @@ class World {
     return openRegion({ config, store: this.#store, clock, power, findImage, onDesiredState: () => undefined });
   }
 
-  /** The process ends without a word; now and then in the middle of a change, which leaves nothing. */
+  /** The process is killed, sometimes in the middle of a change, which then leaves no trace. */
   crash(inside: (() => void) | undefined): void {
     if (inside !== undefined) {
       assert.throws(() =>
@@ -135,7 +135,7 @@ function assertSense(world: World): void {
   assert.equal(told.length, machines.length - unproven.length);
 }
 
-/** Every step that the log shows is one of the table, each begins where the one before ended, and the last is where the machine is. */
+/** Every logged step is in the table, begins where the previous one ended, and the last ends in the machine's state. */
 function assertHistory(world: World, { systemId, status }: Machine): void {
   const filter = { machines: { systemIds: [systemId] }, limit: 5000 };
   let at: MachineStatus = 'new';
@@ -151,7 +151,7 @@ function assertHistory(world: World, { systemId, status }: Machine): void {
   assert.equal(at, status);
 }
 
-test('whatever happens in whatever order, with crashes in between, the records make sense', {
+test('after any events in any order, with crashes in between, the records are consistent', {
   timeout: 120_000,
 }, () => {
   const random = printedRandom('life-walk');
@@ -256,7 +256,7 @@ test('whatever happens in whatever order, with crashes in between, the records m
   }
 });
 
-test('a thousand machines at once live the whole life, and end Ready with nothing of it left', {
+test('a thousand machines at once go through the whole life cycle and end Ready without leftovers', {
   timeout: 120_000,
 }, () => {
   const place = makeRegion({ newMachinesMax: 2000 });

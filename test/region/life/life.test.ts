@@ -1,4 +1,4 @@
-// The life of machines on a real store and in virtual time: addresses, deadlines, what hangs, signals, and who is told what.
+// The life cycle of machines on a real store and in virtual time: addresses, deadlines, hung machines, signals, notifications.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -54,7 +54,7 @@ function greetRack(region: Region, more: object = {}): void {
   });
 }
 
-/** The region of a place opened anew, with a store of one image; `switched`: all machines are switched by us. */
+/** Reopens a place's region with an image store of one image; `switched`: Rackboot switches all machines. */
 function reopen({ store, config, clock, region }: RegionPlace, power?: PowerControl): Region {
   region.close();
   return openRegion({
@@ -112,7 +112,7 @@ function see(region: Region, clock: RegionPlace['clock'], kind: string, text: st
 }
 const addressesOf = (machine: Machine): string[] => machine.addresses.map(({ address }) => formatIpv4(address));
 
-test('an allocation takes a free address of the static range, the racks are told it, and a release takes it back', () =>
+test('an allocation takes a free address of the static range, racks get it, and a release takes it back', () =>
   withRegion((place) => {
     const { region } = place;
     greetRack(region);
@@ -132,7 +132,7 @@ test('an allocation takes a free address of the static range, the racks are told
     assert.deepEqual(addressesOf(order(region, third, { name: 'allocate' })), ['10.20.0.10']);
   }));
 
-test('the address that is asked for is given, unless it is somebody’s, kept, or in no network', () =>
+test('a requested address is allocated unless it is taken, reserved, or in no network', () =>
   withRegion(({ region }) => {
     greetRack(region);
     const one = ready(region, A);
@@ -145,8 +145,8 @@ test('the address that is asked for is given, unless it is somebody’s, kept, o
     for (const [text, why] of [
       ['10.20.0.1', /rack's/],
       ['10.20.0.11', /router's/],
-      ['10.20.0.0', /network itself/],
-      ['10.20.0.255', /network itself/],
+      ['10.20.0.0', /network's own or its broadcast/],
+      ['10.20.0.255', /network's own or its broadcast/],
       ['10.20.0.150', /dynamic range/],
       ['192.0.2.1', /no network/],
     ] as const) {
@@ -157,7 +157,7 @@ test('the address that is asked for is given, unless it is somebody’s, kept, o
     assert.equal(get(region, two).status, 'ready');
   }));
 
-test('what a rack’s configuration keeps for a client is given to that client only, and another rack’s own address to nobody', () =>
+test('an address reserved in a rack’s configuration goes only to its client, and a rack’s own address to no machine', () =>
   withRegion((place) => {
     const region = reopen(place);
     addKey(place);
@@ -187,7 +187,7 @@ test('what a rack’s configuration keeps for a client is given to that client o
       const outcome = region.life.command(systemId, { name: 'allocate' }, BOB, { address: parseIpv4(text) });
       return outcome.kind === 'refuse' ? outcome.refusal.text : outcome.kind;
     };
-    assert.match(ask(one, '10.20.0.10'), /is kept for 52:54:00:00:00:02 by the configuration of a rack/);
+    assert.match(ask(one, '10.20.0.10'), /is reserved for 52:54:00:00:00:02 in the configuration of a rack/);
     assert.match(ask(one, '10.20.0.12'), /rack's/);
     assert.match(ask(one, '10.20.0.205'), /dynamic range/);
     // The other rack's range in the same network, for all of the first one's is kept.
@@ -203,7 +203,7 @@ test('what a rack’s configuration keeps for a client is given to that client o
     region.close();
   }));
 
-test('an address with which another machine was seen is given last, and what was seen of a machine never blocks its own', () =>
+test('an address last seen of another machine is allocated last, and a machine’s own sightings never block it', () =>
   withRegion(({ region, clock }) => {
     greetRack(region);
     const one = ready(region, A);
@@ -214,7 +214,7 @@ test('an address with which another machine was seen is given last, and what was
     assert.equal(get(region, one).addresses[0]?.mac, mac(A));
   }));
 
-test('a machine that nobody but a person can switch on waits, and its time begins with its first boot', () =>
+test('a machine that only a person can switch on waits, and its time begins with its first boot', () =>
   withRegion(({ region, clock }) => {
     const systemId = enlist(region);
     const begun = order(region, systemId, { name: 'accept' });
@@ -234,7 +234,7 @@ test('a machine that nobody but a person can switch on waits, and its time begin
     assert.equal(failed.statusMessage, 'Commissioning did not end within 20 minutes; last seen: was told what to load');
   }));
 
-test('what hung is started once more by itself, with another token, and fails then; a restart in between changes nothing', () =>
+test('a hung machine is restarted once with a new token and then fails; a restart of the region changes nothing', () =>
   withRegion((place) => {
     const { clock } = place;
     let region = reopen(place, heldPower());
@@ -250,13 +250,13 @@ test('what hung is started once more by itself, with another token, and fails th
     const again = get(region, systemId);
     assert.deepEqual([again.status, again.work?.attempts, again.powerTask], ['commissioning', 1, 'cycle']);
     assert.notEqual(again.bootToken, begun.bootToken);
-    assert.match(again.statusMessage, /it is started again$/);
+    assert.match(again.statusMessage, /; restarting it$/);
     clock.advance(21 * MINUTE_MS);
     assert.equal(get(region, systemId).status, 'failed-commissioning');
     region.close();
   }));
 
-test('a deployment that hung before its disk was written is started once more, with nothing of the first start good any more; after it, never', () =>
+test('a deployment that hangs before its disk is written restarts once with new secrets; one that hangs later does not restart', () =>
   withRegion((place) => {
     const { clock } = place;
     const region = reopen(place, heldPower());
@@ -277,7 +277,7 @@ test('a deployment that hung before its disk was written is started once more, w
     clock.advance(41 * MINUTE_MS);
     const failed = get(region, systemId);
     assert.deepEqual([failed.status, failed.powerTask], ['failed-deployment', undefined]);
-    assert.match(failed.statusMessage, /its disk was written, and its system was not seen/);
+    assert.match(failed.statusMessage, /its disk was written, but its system was not seen/);
     region.close();
   }));
 
@@ -306,7 +306,7 @@ test('the key of a machine ends with an abort, with a new deployment, and with i
     region.close();
   }));
 
-test('a key that was drawn for a test ends with the test; that of a deployed system that was broken is kept', () =>
+test('a key made for a test ends with the test; the key of a deployed system survives Broken', () =>
   withRegion((place) => {
     const { clock } = place;
     const region = reopen(place, heldPower());
@@ -336,7 +336,7 @@ test('a key that was drawn for a test ends with the test; that of a deployed sys
     region.close();
   }));
 
-test('a deployment: refused without a key or an image, written, told to start its disk, Deployed when its system is seen', () =>
+test('a deployment is refused without an SSH key or an image; it writes the disk, boots it, and is Deployed when its system is seen', () =>
   withRegion((place) => {
     const { clock } = place;
     const region = reopen(place);
@@ -399,7 +399,7 @@ test('a deployment: refused without a key or an image, written, told to start it
     region.close();
   }));
 
-test('a deployment runs its own user data, and never those of the one before', () =>
+test('a deployment runs its own user data, never that of the previous one', () =>
   withRegion((place) => {
     const region = reopen(place);
     greetRack(region);
@@ -414,7 +414,7 @@ test('a deployment runs its own user data, and never those of the one before', (
     region.close();
   }));
 
-test('a system whose start was told in the moment in which the region ended is Deployed when it keeps its address', () =>
+test('a system whose start was lost because the region stopped is Deployed when it renews its address', () =>
   withRegion((place) => {
     const { clock } = place;
     addKey(place);
@@ -433,7 +433,7 @@ test('a system whose start was told in the moment in which the region ended is D
     region.close();
   }));
 
-test('a machine that comes back to the network instead of starting its disk is Failed deployment, with what was seen', () =>
+test('a machine that keeps booting from the network instead of its disk becomes Failed deployment, with the reason', () =>
   withRegion((place) => {
     const { clock } = place;
     addKey(place);
@@ -455,7 +455,7 @@ test('a machine that comes back to the network instead of starting its disk is F
     startOnce();
     const failed = get(region, systemId);
     assert.equal(failed.status, 'failed-deployment');
-    assert.match(failed.statusMessage, /its disk does not start: .* told 5 times to start it/);
+    assert.match(failed.statusMessage, /its disk does not start: .* told 5 times to boot it/);
     const events = region.store.listEvents({ machines: { systemIds: [systemId] }, level: 'error', limit: 5 });
     assert.equal(events[0]?.description, failed.statusMessage);
     // The next deployment begins its own count.
@@ -466,12 +466,12 @@ test('a machine that comes back to the network instead of starting its disk is F
     clock.advance(41 * MINUTE_MS);
     assert.match(
       get(region, systemId).statusMessage,
-      /^Deploying did not end within 40 minutes; its disk was written, and its system was not seen; last seen: Got its/,
+      /^Deploying did not end within 40 minutes; its disk was written, but its system was not seen; last seen: Got its/,
     );
     region.close();
   }));
 
-test('the installed system says itself that it is there; a failure says why, in clean words', () =>
+test('the installed system’s report makes it Deployed; a failure is logged with its reason, cleaned', () =>
   withRegion((place) => {
     addKey(place);
     const region = reopen(place);
@@ -492,7 +492,7 @@ test('the installed system says itself that it is there; a failure says why, in 
     region.close();
   }));
 
-test('power that cannot be switched fails what waits for it, in the words of its driver; a result of another task says nothing', () =>
+test('a failed power task fails the work that waits for it, with the driver’s message; the outcome of a replaced task decides nothing', () =>
   withRegion((place) => {
     const region = reopen(place, heldPower());
     const systemId = enlist(region);
@@ -502,11 +502,11 @@ test('power that cannot be switched fails what waits for it, in the words of its
     region.life.powerSwitched(systemId, powerEnd(get(region, systemId), 'unreachable', 'no route to 10.9.0.1'));
     const failed = get(region, systemId);
     assert.deepEqual([failed.status, failed.powerTask], ['failed-commissioning', undefined]);
-    assert.equal(failed.statusMessage, 'it could not be switched off and on: no route to 10.9.0.1');
+    assert.equal(failed.statusMessage, 'power cycle failed: no route to 10.9.0.1');
     region.close();
   }));
 
-test('the log says of a machine that was off that it was switched on, and of any other that it was switched off and on', async () => {
+test('a power cycle is logged as switching on for a machine that was off, and as off and on otherwise', async () => {
   for (const [wasOff, words] of [
     [true, 'it was switched on'],
     [false, 'it was switched off and on'],
@@ -523,7 +523,7 @@ test('the log says of a machine that was off that it was switched on, and of any
   }
 });
 
-test('what a person asked of the power is not dropped by a command or a signal that asks nothing of it; what a state asked is', () =>
+test('a command or signal without a power task keeps a person’s task and drops a state’s', () =>
   withRegion((place) => {
     const region = reopen(place, heldPower());
     const systemId = ready(region);
@@ -544,7 +544,7 @@ test('what a person asked of the power is not dropped by a command or a signal t
     region.close();
   }));
 
-test('when nobody knows whether a machine was started, its first sign of life is waited for five minutes, and it is started once more', () =>
+test('after an uncertain power-on, a machine has five minutes for its first sign of life before it is restarted once', () =>
   withRegion((place) => {
     const { clock } = place;
     const region = reopen(place, heldPower());
@@ -565,7 +565,7 @@ test('when nobody knows whether a machine was started, its first sign of life is
     clock.advance(6 * MINUTE_MS);
     const failed = get(region, systemId);
     assert.equal(failed.status, 'failed-commissioning');
-    const text = 'it may have been switched off and on: it broke again; no sign of life within 5 minutes after it';
+    const text = 'it may have been switched off and on: it broke again; no sign of life in the 5 minutes since';
     assert.equal(failed.statusMessage, text);
     // What has little time left is given no more.
     const late = order(region, systemId, { name: 'commission' });
@@ -575,7 +575,7 @@ test('when nobody knows whether a machine was started, its first sign of life is
     region.close();
   }));
 
-test('that a machine is erased is not taken from the system that still runs there until it is switched', () =>
+test('until the power cycle, a signal from the former owner’s system does not end an erasure', () =>
   withRegion((place) => {
     addKey(place);
     const region = reopen(place, heldPower());
@@ -593,7 +593,7 @@ test('that a machine is erased is not taken from the system that still runs ther
     region.close();
   }));
 
-test('a locked machine takes no command; its power is switched, and a debug login is opened', () =>
+test('a locked machine refuses commands, but its power may be switched and a debug login opened', () =>
   withRegion((place) => {
     const { clock } = place;
     addKey(place);
@@ -607,7 +607,7 @@ test('a locked machine takes no command; its power is switched, and a debug logi
     region.close();
   }));
 
-test('a release waits for the power to be off; a rescue ends where it began', () =>
+test('a release waits for the power-off; a rescue returns to the state before it', () =>
   withRegion((place) => {
     addKey(place);
     const region = reopen(place, heldPower());
@@ -637,7 +637,7 @@ test('a release waits for the power to be off; a rescue ends where it began', ()
     region.close();
   }));
 
-test('whoever accepts a machine accepts the power that it named itself: it is switched on for its commissioning', () =>
+test('accepting a machine accepts its proposed power settings, and it is switched on for its commissioning', () =>
   withRegion((place) => {
     const region = reopen(place, heldPower());
     const outcome = region.enlist(
@@ -648,7 +648,7 @@ test('whoever accepts a machine accepts the power that it named itself: it is sw
     assert.deepEqual([begun.powerTask, begun.work?.waitsForBoot, begun.powerIsProposed], ['cycle', false, false]);
   }));
 
-test('kernel arguments: of the machine, else of the first tag by name that has some, else the global ones', () =>
+test('kernel arguments come from the machine, else from the first tag by name that has some, else from the configuration', () =>
   withRegion(({ region, store }) => {
     const systemId = enlist(region);
     const event = { type: 'TAG', description: 'x', atMs: 1, username: 'bob' } as const;

@@ -1,4 +1,4 @@
-// A machine that starts from the network again and again without a word of its work: started once more, and failed then.
+// A machine that boots from the network again and again without a signal is restarted once, then fails.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -85,7 +85,7 @@ for (const [name, failed, command] of [
   ['commissioning', 'failed-commissioning', { name: 'accept' }],
   ['deploying', 'failed-deployment', DEPLOY],
 ] as const) {
-  test(`${name}: what starts from the network seven times and never tells of its work is started once more, and has failed then`, () =>
+  test(`${name}: a machine with seven network boots and no signal is restarted once, then fails`, () =>
     withRegion((place) => {
       const looping = new LoopingMachine(place, heldPower());
       if (name === 'deploying') looping.order({ name: 'accept', skipsCommissioning: true });
@@ -100,7 +100,7 @@ for (const [name, failed, command] of [
       assert.equal(looping.region.desiredState().machines[0]?.bootToken, again.bootToken);
       assert.match(
         again.statusMessage,
-        /it started from the network 7 times and never told of its work; it is started/,
+        /it booted from the network 7 times without a signal from its work; restarting it/,
       );
       // Until it is switched, it does what it did.
       looping.boot();
@@ -108,12 +108,12 @@ for (const [name, failed, command] of [
       looping.switchOn();
       for (let count = 0; count < 7; count += 1) looping.boot();
       assert.equal(looping.now().status, failed);
-      assert.match(looping.now().statusMessage, /^it started from the network 7 times and never told of its work$/);
+      assert.match(looping.now().statusMessage, /^it booted from the network 7 times without a signal from its work$/);
       looping.region.close();
     }));
 }
 
-test('a machine that nobody but a person switches fails at once; a word of its work begins the count anew', () =>
+test('a machine that only a person switches fails at once; a signal resets the count', () =>
   withRegion((place) => {
     const looping = new LoopingMachine(place);
     looping.order({ name: 'accept' });

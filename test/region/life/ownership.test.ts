@@ -7,7 +7,7 @@ const BOB = { username: 'bob', isAdmin: false, comment: '' };
 const notes = (count: number): ReadonlyMap<string, string> =>
   new Map(Array.from({ length: count }, (_, index) => [`note ${index}`, 'x']));
 
-test('a machine has so many notes and no more; one that goes makes room for another', () => {
+test('owner data is bounded, and a removed key makes room for another', () => {
   assert.equal(ownerDataProblem(notes(OWNER_DATA_MAX)), undefined);
   assert.match(ownerDataProblem(notes(OWNER_DATA_MAX + 1)) ?? '', /^at most/);
   const full = bareMachine('deployed', { ownerData: Object.fromEntries(notes(OWNER_DATA_MAX)) });

@@ -28,7 +28,7 @@ for (const [name, byMs] of [
   ['backwards by a day', -DAY_MS],
   ['forwards by 56 years, as a host without a clock does', 56 * 365 * DAY_MS],
 ] as const) {
-  test(`a clock that is stepped ${name} ends no state early, and none late`, () =>
+  test(`a clock stepped ${name} ends states neither early nor late`, () =>
     withRegion((place) => {
       const { clock, store } = place;
       const systemId = beginCommissioning(place);
@@ -42,7 +42,7 @@ for (const [name, byMs] of [
     }));
 }
 
-test('many small steps, and a state that begins right after one', () =>
+test('many small steps are followed, as is a state that begins right after one', () =>
   withRegion((place) => {
     const { clock, store } = place;
     clock.stepWall(DAY_MS);
@@ -57,7 +57,7 @@ test('many small steps, and a state that begins right after one', () =>
     assert.equal(store.findMachine(systemId)?.status, 'failed-commissioning');
   }));
 
-test('a deadline of a clock that was in another year is bounded at the start', () =>
+test('a deadline from a clock in another year is bounded at startup', () =>
   withRegion((place) => {
     const { clock, store, config } = place;
     const systemId = beginCommissioning(place);
@@ -76,7 +76,7 @@ test('a deadline of a clock that was in another year is bounded at the start', (
     region.close();
   }));
 
-test('a rack whose clock is ahead gives a machine no more than its time', () =>
+test('a rack whose clock is ahead does not extend a machine’s time', () =>
   withRegion((place) => {
     const { clock, store, region } = place;
     const systemId = beginCommissioning(place);

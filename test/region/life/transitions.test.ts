@@ -1,5 +1,4 @@
-// Every step of the table of states is made by something: a command, a word of the machine, a deadline, its power; or it is named here,
-// with the way that leads there instead.
+// Every transition in the table of states is made by a command, a signal, a deadline or the power; or it is listed here with another path.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,7 +10,7 @@ import type { NewMachineEvent } from '../../../src/region/records/machine-event.
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { bareMachine } from './bare-machine.ts';
 
-/** Steps that nothing takes, though clients of MAAS know them; each with the way there. */
+/** Transitions that nothing makes, although MAAS’s clients know them, by the path to use instead. */
 const BY_ANOTHER_WAY: Readonly<Record<string, string>> = {
   // Nothing here enters Reserved, so nothing but `release`, `mark-broken`, `mark-missing` and `rescue` leads out of it.
   'release, or a command of its own': 'ready>reserved reserved>ready reserved>allocated reserved>retired',
@@ -58,7 +57,7 @@ function* variantsOf(status: MachineStatus): Generator<Machine> {
   }
 }
 
-/** Every step that something takes, as `from>to`. */
+/** Every transition that is made, as `from>to`. */
 function madeSteps(): ReadonlySet<string> {
   const made = new Set<string>();
   const clock = new VirtualClock();
@@ -94,7 +93,7 @@ function madeSteps(): ReadonlySet<string> {
   return made;
 }
 
-test('every step of the table of states is taken by something, or another way is named', () => {
+test('every transition in the table of states is made, or another path is listed', () => {
   const made = madeSteps();
   const named = new Set(Object.values(BY_ANOTHER_WAY).flatMap((steps) => steps.split(' ')));
   const missing: string[] = [];

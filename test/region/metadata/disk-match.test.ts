@@ -1,4 +1,4 @@
-// The pattern by which an installer recognises the disk that a person named.
+// The pattern by which an installer finds the disk that a person chose.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

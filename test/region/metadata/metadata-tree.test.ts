@@ -1,4 +1,4 @@
-// What paths of the metadata service mean, and what reports say.
+// The paths of the metadata service, and the meanings of reports.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -69,7 +69,7 @@ for (const [name, told, isInstalling, expected] of MEANINGS) {
   });
 }
 
-test('whatever comes, a path and a report are read or not, and nothing is thrown', () => {
+test('any path and any report are read or refused, without an exception', () => {
   const options = { seed: printedRandom('reports')(2 ** 31), numRuns: 2000 };
   const anything = fc.property(fc.string(), fc.jsonValue(), fc.boolean(), (text, value, isInstalling) => {
     parseMetadataPath(text);
@@ -80,7 +80,7 @@ test('whatever comes, a path and a report are read or not, and nothing is thrown
   fc.assert(anything, options);
 });
 
-test('a report that is read says the same whatever is around it', () => {
+test('a valid report has the same meaning with any additional fields', () => {
   const more = {
     event_type: 'start',
     name: 'init',

@@ -7,7 +7,7 @@ import { acceptRack, rackInterface } from '../racks/rack-place.ts';
 
 const addressOf = (index: number): string => formatIpv4(ipv4(0x0a32_0001 + index * 256));
 
-test('of so many addresses of racks it is remembered whether a proxy answers there: the one asked first is asked again', () =>
+test('probe results are kept for a bounded number of rack addresses; the one probed first is probed again', () =>
   withRegion(async ({ region, clock }) => {
     const networks = Array.from({ length: HOSTS_MAX + 1 }, (_, index) => addressOf(index).replace(/\.1$/, '.0/24'));
     acceptRack(region, { interfaces: networks.map((network) => rackInterface(network)) });

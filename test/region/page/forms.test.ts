@@ -46,11 +46,16 @@ const MISTAKES: readonly (readonly [
   field: string,
   fault: string,
 ])[] = [
-  ['a password that is too short', { new: 'short', again: 'short' }, 'new', 'A password has at least 8 characters.'],
+  [
+    'a password that is too short',
+    { new: 'short', again: 'short' },
+    'new',
+    'A password must have at least 8 characters.',
+  ],
   ['two passwords that differ', { again: 'another one' }, 'again', 'The two passwords are not the same.'],
-  ['a user name with a space', { username: 'a b' }, 'username', 'A user name has 1 to 150 letters'],
-  ['an e-mail address that is none', { email: 'bob' }, 'email', 'An e-mail address has the form name@host.'],
-  ['a user name that is markup', { username: ATTACK }, 'username', 'A user name has 1 to 150 letters'],
+  ['a user name with a space', { username: 'a b' }, 'username', 'A user name must have 1 to 150 letters'],
+  ['an e-mail address that is none', { email: 'bob' }, 'email', 'An e-mail address must have the form name@host.'],
+  ['a user name that is markup', { username: ATTACK }, 'username', 'A user name must have 1 to 150 letters'],
 ];
 
 for (const [what, form, field, fault] of MISTAKES) {

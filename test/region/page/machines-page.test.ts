@@ -55,7 +55,7 @@ test('machines with a problem come first, then new ones; a search narrows them',
       const page = `${await renderPage(viewOf(region, { viewer: USER, query }))}`;
       assert.deepEqual(namesIn(page), found, JSON.stringify(fields));
       assert.ok(!page.includes('"><script>'));
-      if (found.length === 0) assert.match(page, /None of the 4 machines fits\./);
+      if (found.length === 0) assert.match(page, /None of the 4 machines matches\./);
     }
   }));
 

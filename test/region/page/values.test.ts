@@ -18,7 +18,7 @@ const WORDS: readonly (readonly [text: string, words: string])[] = [
     'HTTP 200: {"a": 1}; but it may not boot from the network: refused',
     'but it may not boot from the network: refused',
   ],
-  ['it could not be switched on: HTTP 500: <html><title>Oops', 'it could not be switched on: HTTP 500'],
+  ['power on failed: HTTP 500: <html><title>Oops', 'power on failed: HTTP 500'],
   ['HTTP 500: {"error": 1}', 'it answered HTTP 500'],
   ['HTTP 200: {"status": "odd"}', 'it answered'],
   [
@@ -26,7 +26,7 @@ const WORDS: readonly (readonly [text: string, words: string])[] = [
     'neither power_on_regex nor power_off_regex matches',
   ],
   ['HTTP 503', 'it answered HTTP 503'],
-  ['it could not be switched on: ipmitool is not installed: sudo apt-get install ipmitool', ''],
+  ['power on failed: ipmitool is not installed: sudo apt-get install ipmitool', ''],
   ['Offered 10.20.0.123 (new) and ipxe.efi (UEFI amd64)', ''],
   ['From ‘New’ to ‘Commissioning’', ''],
 ];

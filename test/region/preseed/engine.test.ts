@@ -1,4 +1,4 @@
-// The language of templates: what each directive does, what is said of each mistake, and that nothing makes it run on or fall over.
+// The template language: each directive, the message of each mistake, and that rendering always ends without an exception.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -95,27 +95,27 @@ const BAD: readonly (readonly [string, string, number, RegExp])[] = [
   ['what every object has is no part', '{{node.constructor}}', 1, /is not defined/],
   ['nor a name', '{{constructor}}{{__proto__}}', 1, /is not defined/],
   ['a mistake in an included template is told with its file', '{{include "wrong"}}', 2, /hostnam is not defined/],
-  ['code', '{{py: import os}}', 1, /run no program/],
+  ['code', '{{py: import os}}', 1, /cannot run programs/],
   ['a call of anything but a filter', '{{name.upper()}}', 1, /no filter name.upper/],
-  ['a filter that does not exist', '{{name|uper}}', 1, /no filter uper; there are: base64, /],
+  ['a filter that does not exist', '{{name|uper}}', 1, /no filter uper; the filters are: base64, /],
   ['a directive without an end', 'a\n{{name', 2, /no }}/],
   ['if without endif', '\n{{if name}}', 2, /before the {{endif}} of the {{if}} in line 2/],
   ['endif without if', 'a\n{{endif}}', 2, /ends nothing/],
   ['a loop that a condition ends', '{{for a in keys}}{{endif}}', 1, /{{endif}} comes before the {{endfor}}/],
   ['a list as it is', '{{keys}}', 1, /cannot stand here: a list/],
-  ['a loop through a text', '{{for a in name}}{{endfor}}', 1, /goes through a list, not through a text/],
+  ['a loop through a text', '{{for a in name}}{{endfor}}', 1, /needs a list, not a text/],
   ['a block that nobody defined', '{{self.b}}', 1, /there is no block b/],
-  ['a block through a filter', '{{self.b|shell}}', 1, /written by {{self.NAME}} alone/],
+  ['a block through a filter', '{{self.b|shell}}', 1, /write a block as {{self.NAME}}, without a filter/],
   ['a parent that is not there', '{{inherit "nobody"}}', 1, /no template "nobody" to inherit/],
   ['a template that includes itself', '{{include "loop"}}', 1, /inside each other/],
   ['one that inherits itself', '{{inherit "ancestor"}}', 1, /inherit from each other/],
   ['an included one that inherits', '{{include "middle"}}', 1, /cannot be included/],
   ['half an expression', '{{name +}}', 1, /expected a name, a text in quotes or a number, found the end/],
-  ['an odd character', '{{name ; x}}', 1, /no expression/],
-  ['an unknown language', '{{language perl}}', 1, /no language; there are debconf, shell, text, yaml/],
+  ['an odd character', '{{name ; x}}', 1, /not a valid expression/],
+  ['an unknown language', '{{language perl}}', 1, /not a language; the languages are: debconf, shell, text, yaml/],
   ['brackets without end', `{{${'('.repeat(100)}name}}`, 1, /brackets inside brackets/],
   ['directives without end', '{{if name}}'.repeat(100), 1, /inside each other/],
-  ['a text that doubles itself', doubling(), 21, /longer than|characters of texts/],
+  ['a text that doubles itself', doubling(), 21, /longer than|characters of text/],
   ['loops in loops', `${'{{for a in keys}}'.repeat(20)}${'{{endfor}}'.repeat(20)}`, 1, /steps/],
   ['a template that is too long', 'x'.repeat(TEMPLATE_CHARACTERS_MAX + 1), 1, /longer than/],
   ['a value of two lines', '{{"a" + line}}', 1, /line is not defined/],
@@ -148,7 +148,7 @@ test('the language is that of the template, of its first line, or of the purpose
   assert.equal(languageOf('{{inherit "x"}}', { x: '#!/bin/bash -e\n' }), 'shell');
 });
 
-test('the files that were read are told in their order, each once', () => {
+test('the files read are listed in order, each once', () => {
   const rendered = render('{{inherit "base"}}{{def b}}{{include "line"}}{{include "line"}}{{enddef}}', MORE);
   assert.deepEqual(rendered.ok && rendered.chain, ['root', 'base', 'line']);
 });
@@ -203,7 +203,7 @@ const PIECES = [
   ...['{{language shell}}', '{{language yaml}}', '{{language debconf}}', '{{py: x}}', 'text', 'é', '\u0000', '\ud800'],
 ];
 
-test('whatever a template is made of, it ends, within its bound, and nothing is thrown', () => {
+test('every template ends within its bounds, without an exception', () => {
   const source = fc.array(fc.oneof({ weight: 8, arbitrary: fc.constantFrom(...PIECES) }, fc.string()), {
     maxLength: 60,
   });
@@ -217,7 +217,7 @@ test('whatever a template is made of, it ends, within its bound, and nothing is 
   );
 });
 
-test('a template as long as may be is read in a moment, whatever it is full of', { timeout: 20_000 }, () => {
+test('a template of the maximum length is read quickly, whatever its contents', { timeout: 20_000 }, () => {
   for (const piece of ['{{', '{{"', '{{name}}', '{{if name}}{{endif}}', ' ', '"', '\\\n', '<< ', '{{(', '{{#', 'a '])
     for (const language of ['debconf', 'shell', 'yaml'] as const)
       render(piece.repeat(TEMPLATE_CHARACTERS_MAX / piece.length), MORE, language);

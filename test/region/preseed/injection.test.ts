@@ -1,4 +1,4 @@
-// Random scripts around hostile values: whatever a template does with quotes, brackets and here-documents, no value becomes a command.
+// Random scripts around hostile values: for any use of quotes, brackets and here-documents in a template, no value becomes a command.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -83,7 +83,7 @@ const FOUND: readonly (readonly ['shell' | 'debconf', string])[] = [
   ['debconf', "\\{{x|shell}}#case a in a) );;esac)$'"],
 ];
 
-test('what was found once is refused, or harmless', { skip: missing('linux') }, () => {
+test('earlier findings are refused or harmless', { skip: missing('linux') }, () => {
   for (const [language, source] of FOUND)
     for (const x of VALUES) assert.ok(!isTaken(language, source, x), `${language} ${source} with ${x}`);
 });

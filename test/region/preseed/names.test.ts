@@ -1,4 +1,4 @@
-// The search for a template: every step in its order, with and without an os, and names that lead nowhere.
+// The search for a template: every step in order, with and without an os, and invalid names.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -101,7 +101,7 @@ for (const [name, parts, expected] of TABLE) {
   test(name, () => assert.deepEqual(templateNames({ ...PARTS, ...parts }), expected));
 }
 
-test('each step of the search is taken in its order: the next file is found when the one before it is gone', () => {
+test('the search takes its steps in order: without one file, the next is found', () => {
   const request = { ...REQUEST, osystem: 'ubuntu', release: 'jammy' };
   const names = namesOf(request);
   assert.equal(names.length, 10);
@@ -115,7 +115,7 @@ test('each step of the search is taken in its order: the next file is found when
   }
 });
 
-test('whatever machines are called, a name is one plain file name, and the last is generic', () => {
+test('for any machine, a template name is a plain file name, and the last is generic', () => {
   const word = fc.oneof(
     fc.string(),
     fc.string({ unit: 'binary' }),
@@ -135,7 +135,7 @@ test('whatever machines are called, a name is one plain file name, and the last 
   );
 });
 
-test('yours wins over the shipped one of that name, and a more particular name over a less particular one', () => {
+test('an operator’s template wins over the shipped one of that name, and a more specific name over a less specific one', () => {
   const own = templates({ generic: '# mine\n' });
   const found = renderPreseed(REQUEST, own);
   assert.equal(found.ok && found.text, '# mine\n');

@@ -1,4 +1,4 @@
-// What the tests of preseeds share: templates in memory, and a request.
+// Shared by the preseed tests: templates in memory, and a request.
 
 import { TextDirectory } from '../../../src/files/text-directory.ts';
 import { DEFAULT_MIRRORS, type PreseedRequest } from '../../../src/region/preseed/request.ts';

@@ -1,4 +1,4 @@
-// Quoting, through those who read it: what a template writes for a shell, debconf or YAML is what they find there, or it is refused.
+// Quoting, tested with its readers: a value written for a shell, debconf or YAML is read back unchanged, or it was refused.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -139,7 +139,7 @@ test('a random value through |shell is one word', { skip: missing('linux') }, ()
   );
 });
 
-test('a value without a filter is plain in a shell or refused, wherever it stands', { skip: missing('linux') }, () => {
+test('a value without a filter is plain in a shell or refused, in every place', { skip: missing('linux') }, () => {
   const places = [
     '{{x}}',
     '"{{x}}"',
@@ -160,7 +160,7 @@ test('a value without a filter is plain in a shell or refused, wherever it stand
   }
 });
 
-test('comments and here-documents of a shell let nothing out', { skip: missing('linux') }, () => {
+test('no value escapes from a shell’s comments and here-documents', { skip: missing('linux') }, () => {
   for (const x of HOSTILE) {
     const comment = render('# {{x}}\nprintf ok\n', 'shell', x);
     if (comment.ok) assert.equal(execFileSync('sh', ['-c', comment.text], { encoding: 'utf8' }), 'ok');
@@ -189,7 +189,7 @@ const DOCUMENTS: readonly (readonly [string, (found: unknown) => unknown])[] = [
 const at = (value: unknown, key: string): unknown =>
   typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
 
-test('what YAML finds is the value, in its old version and in its new one, or it is refused', () => {
+test('both YAML versions read the value back, or it is refused', () => {
   fc.assert(
     fc.property(text, (x) => {
       for (const [source, find] of DOCUMENTS) {
@@ -226,7 +226,7 @@ test('lists and maps through |yaml are the same lists and maps, for JSON too', (
   );
 });
 
-test('a quoted value that is not the whole one is refused, and a block of YAML is written as it is', () => {
+test('a quoted value that is not the whole value is refused, and a YAML block is written unchanged', () => {
   assert.ok(!render('a: b{{x|yaml}}\n', 'yaml', 'c: d').ok);
   assert.ok(!render('a: b {{x|yaml}}\n', 'yaml', 'c: d').ok);
   const joined = render('a: {{"b " + x|yaml}} # {{x}}\n', 'yaml', 'c: d');
@@ -265,7 +265,7 @@ const ALL = [
   ...new Set([...HOSTILE, 'plain', 'two words', 'a  b', 'it\'s $(x) `y` "z"', 'http://10.20.0.1:8000/?a=b&c=%20']),
 ];
 
-test('a value of debconf is what debconf finds, or it is refused', { skip: missing('debconf-set-selections') }, () => {
+test('debconf reads the value back, or it is refused', { skip: missing('debconf-set-selections') }, () => {
   const written = ALL.flatMap((x, index) => {
     const rendered = render(`d-i test/q${index} string {{x}}\n`, 'debconf', x);
     if (rendered.ok) return [{ x, line: rendered.text, question: `test/q${index}` }];
@@ -286,7 +286,7 @@ test('a value of debconf is what debconf finds, or it is refused', { skip: missi
   );
 });
 
-test('a word in a command of debconf is that word when a shell runs it', {
+test('a word in a debconf command is the same word when a shell runs it', {
   skip: missing('debconf-set-selections'),
 }, () => {
   const written = ALL.flatMap((x, index) => {
@@ -312,7 +312,7 @@ const PLACES: readonly (readonly [string, string, RegExp | undefined])[] = [
     'd-i preseed/late_command string \\\n  echo {{x}}\n',
     /write {{…\|shell}}/,
   ],
-  ['a command in quotes', 'd-i preseed/late_command string echo "{{x|shell}}"\n', /take the quotes away/],
+  ['a command in quotes', 'd-i preseed/late_command string echo "{{x|shell}}"\n', /remove the quotes/],
   ['another command', 'd-i preseed/run string {{x}}\n', /\|shell/],
   ['the name of a question', 'd-i {{x}} string a\n', /letters, digits/],
   ['kernel arguments', 'd-i debian-installer/add-kernel-opts string {{x}}\n', /boot loader/],
@@ -327,7 +327,7 @@ for (const [name, source, reason] of PLACES) {
   });
 }
 
-test('a refusal does not tell the value', () => {
+test('a refusal does not show the value', () => {
   for (const source of ['d-i a/b_command string {{x}}\n', 'd-i a/b string {{x}}\n', '{{x|kernel}}']) {
     const rendered = render(source, 'debconf', 'secret$(\n)');
     assert.ok(!rendered.ok && !rendered.reason.includes('secret'));

@@ -1,4 +1,4 @@
-// The shipped templates: each renders for every kind of machine, is what its reader can read, and keeps what it is given as it is.
+// The shipped templates: each renders for every kind of machine, its reader accepts it, and values stay unchanged.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -91,7 +91,7 @@ for (const [name, more] of CASES) {
   });
 }
 
-test("an installer's answers leave the kernel to its own initrd, and nobody has a password", () => {
+test("an installer's answers leave the kernel to its own initrd, and no user has a password", () => {
   for (const osystem of ['debian', 'ubuntu']) {
     const text = textOf({ ...REQUEST, osystem });
     assert.doesNotMatch(text, /base-installer\/kernel/);
@@ -103,7 +103,7 @@ test("an installer's answers leave the kernel to its own initrd, and nobody has 
   }
 });
 
-test('the mirror, the proxy and the disk are those that were asked for', () => {
+test('the mirror, the proxy and the disk are those of the request', () => {
   const text = textOf({
     ...REQUEST,
     httpProxy: 'http://10.20.0.1:8000/',
@@ -119,7 +119,7 @@ test('the mirror, the proxy and the disk are those that were asked for', () => {
   assert.match(ubuntu, /hostname string ports\.ubuntu\.com$/m);
 });
 
-test('autoinstall knows its disk by its serial number where it can, else by its name; the Debian installer by its name', () => {
+test('autoinstall finds its disk by serial number if possible, else by name; the Debian installer by name', () => {
   const request = { ...REQUEST, osystem: 'ubuntu', installDisk: '/dev/nvme0n1' };
   const serial = { ...request, installDiskSerial: '*_S59ANMFN*' };
   const matchOf = (asked: PreseedRequest) => {
@@ -134,7 +134,7 @@ test('autoinstall knows its disk by its serial number where it can, else by its 
 /** What an installer has, for a shell of this host; `T` is the directory that stands for the new system. */
 const FAKES = `in_target() { :; }; wget() { for word; do printf '%s\\n' "$word"; done >"$T/wget"; }`;
 
-test('the late command puts keys, sudo and the data source where they belong, and then says that the disk is written', {
+test('the late command writes keys, sudo and the data source, and then reports that the disk is written', {
   skip: missing('linux'),
 }, () => {
   const sshKeys = ['ssh-rsa AAAA it\'s $(touch owned) `id` "x"', 'ssh-ed25519 BBBB'];
@@ -158,7 +158,7 @@ test('the late command puts keys, sudo and the data source where they belong, an
   assert.ok(words.includes('http://10.20.0.1:5248/MAAS/metadata/latest/by-id/4y3h7n/'));
 });
 
-test("autoinstall's commands are the words that were meant, and its user data have the owner's keys", () => {
+test("autoinstall's commands are the intended words, and its user data has the owner's keys", () => {
   const sshKeys = ["ssh-rsa AAAA it's $(id)"];
   const found: unknown = parse(textOf({ ...REQUEST, purpose: 'autoinstall', osystem: 'ubuntu', sshKeys }));
   assert.equal(at(found, 'autoinstall', 'version'), 1);
@@ -226,7 +226,7 @@ test('each key that can be stored reaches every kind of installer, whatever its 
   }
 });
 
-test('a machine without a key gets no installer, and is told which value is missing', () => {
+test('rendering for a machine without a key fails, and names the missing value', () => {
   const result = renderPreseed({ ...REQUEST, credentials: undefined }, templates());
   assert.match(result.ok ? '' : result.reason, /^preseed_data is not defined here/);
 });
@@ -252,7 +252,7 @@ d-i     preseed/late_command string in-target wget --no-proxy "{{node_disable_px
 `,
 };
 
-test('templates in the older form go on working, with its names', () => {
+test('templates in the older form still work, with their names', () => {
   const result = renderPreseed({ ...REQUEST, osystem: 'ubuntu', release: 'precise' }, templates(OLD));
   assert.ok(result.ok, JSON.stringify(result));
   assert.match(result.text, /mirror\/http\/proxy string http:\/\/10\.20\.0\.1:8000\/$/m);
@@ -261,11 +261,11 @@ test('templates in the older form go on working, with its names', () => {
   assert.match(result.text, /^d-i passwd\/username string ubuntu$/m, 'what it does not define is the shipped one');
 });
 
-test('a template that makes no YAML is refused, and the refusal tells nothing of what it made', () => {
+test('a template whose output is not YAML is refused, and the refusal does not show the output', () => {
   const own = { vendordata: '#cloud-config\na: secret\n  b: {{hostname}}\n' };
   const result = renderPreseed({ ...REQUEST, purpose: 'vendordata' }, templates(own));
   assert.deepEqual(result.ok || [result.file, result.line], ['/own/vendordata', 0]);
-  assert.match(result.ok ? '' : result.reason, /^what it makes is no YAML: [A-Z_]+ in line \d of the result$/);
+  assert.match(result.ok ? '' : result.reason, /^the rendered text is not YAML: [A-Z_]+ in its line \d$/);
   const jinja = { vendordata: '## template: jinja\n#cloud-config\n{{language yaml}}{{"{%"}} if a %}\na: b\n' };
   assert.ok(renderPreseed({ ...REQUEST, purpose: 'vendordata' }, templates(jinja)).ok);
 });

@@ -1,4 +1,4 @@
-// User data: what is taken for what.
+// The types of user data.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -34,6 +34,6 @@ for (const [name, data, type] of TABLE) {
   test(`${name}: ${type ?? 'refused'}`, () => {
     const judged = judgeUserData(bytesOf(data));
     assert.equal(judged.ok ? judged.type : undefined, type);
-    if (!judged.ok) assert.match(judged.reason, /cloud-init passes over|the most/);
+    if (!judged.ok) assert.match(judged.reason, /cloud-init ignores|the maximum/);
   });
 }

@@ -1,4 +1,4 @@
-// Who waits until the racks know a machine's new state, and for how long.
+// Waits until the racks know a machine's new state, and their bounds.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -32,7 +32,7 @@ function greet(region: Region): void {
   });
 }
 
-test('racks that have not said what they have in force are not waited for, and those that are away neither', () =>
+test('racks that have not reported a version, or are away, are not waited for', () =>
   withRegion(({ region, clock }) => {
     const { acknowledgements } = region.racks;
     assert.deepEqual(acknowledgements.missing(ANYWHERE, 5), []);
@@ -48,7 +48,7 @@ test('racks that have not said what they have in force are not waited for, and t
     assert.deepEqual(acknowledgements.missing(ANYWHERE, 5), []);
   }));
 
-test('a machine that was seen in the network of a rack waits for that one alone', () =>
+test('a machine seen in one rack’s network waits only for that rack', () =>
   withRegion(({ region }) => {
     const { acknowledgements } = region.racks;
     greet(region);
@@ -58,7 +58,7 @@ test('a machine that was seen in the network of a rack waits for that one alone'
     assert.deepEqual(acknowledgements.missing(ANYWHERE, 5), ['own']);
   }));
 
-test('a wait ends when the rack says that it knows, and at its bound in any case', () =>
+test('a wait ends when the rack reports the version, or at its bound', () =>
   withRegion(async ({ region, clock }) => {
     const { acknowledgements } = region.racks;
     greet(region);

@@ -1,4 +1,4 @@
-// Between the networks of one rack a machine is at home in one of them, too: from another one nobody works in its place.
+// Within one rack, a machine's home is one of its networks: no host in another network can take its place.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -42,7 +42,7 @@ async function atWork(place: LinkPlace): Promise<string> {
 
 const machineOf = ({ store }: LinkPlace, systemId: string) => store.findMachine(systemId) ?? assert.fail();
 
-/** Asks for the job with the machine's own token, as its rack vouches. */
+/** Requests the job with the machine's own token, vouched for by its rack. */
 async function job(place: LinkPlace, systemId: string, address: string, isVouched = true): Promise<number> {
   const token = machineOf(place, systemId).bootToken ?? assert.fail('no token');
   const boot: Readonly<Record<string, string>> = isVouched ? { 'x-rackboot-boot': formatMac(NIC) } : {};
@@ -54,7 +54,7 @@ const leased = ({ region }: LinkPlace, sequence: number, address: string): void 
   region.observe([report], 'source');
 };
 
-test('a machine at work in one network is not served at an address of another, though its rack vouches and it was seen there', () =>
+test('a machine at work in one network is not served at an address of another, even if its rack vouches and it was seen there', () =>
   withLink(async (place) => {
     const systemId = await atWork(place);
     leased(place, 1, '10.30.0.9');
@@ -85,7 +85,7 @@ test('networks of one interface, and of one shared wire, are one home', () =>
     assert.equal(await job(place, systemId, '10.31.0.9'), 403, 'each relayed network is a wire of its own');
   }));
 
-test('the racks of its home are told where a machine is at home, as long as that network is served', () =>
+test('a machine’s home racks get its home while that network is served', () =>
   withLink(async (place) => {
     const systemId = await atWork(place);
     const told = () => place.region.desiredState(UUID).machines.find((one) => one.systemId === systemId);
@@ -98,7 +98,7 @@ test('the racks of its home are told where a machine is at home, as long as that
     assert.equal(machineOf(place, systemId).home, at('10.20.0.66'), 'and is found anew');
   }));
 
-test('a person moves a machine to another network of the same rack, and what it is at work on gets another token', () =>
+test('a person moves a machine to another network of the same rack, and its work gets a new token', () =>
   withLink(async (place) => {
     const systemId = await atWork(place);
     const before = machineOf(place, systemId).bootToken;
@@ -118,7 +118,7 @@ test('a person moves a machine to another network of the same rack, and what it 
     assert.match(event?.description ?? '', /^moved to rack rack, network 10\.20\.0\.0\/24$/);
   }));
 
-test('an address of no network is where a New machine may be, and no other', () =>
+test('only a New machine may be at an address outside all networks', () =>
   withLink(async (place) => {
     greet(place, NETWORKS);
     const { homes } = place.region.racks;
@@ -129,7 +129,7 @@ test('an address of no network is where a New machine may be, and no other', () 
     assert.equal(homes.isAway({ home: undefined, status: 'ready' }, ipv4(1)), false);
   }));
 
-test('of redundant racks one that sees a machine in another of its networks does not take it along', () =>
+test('a redundant rack that sees a machine in another of its networks does not move the machine’s home', () =>
   withLink(async (place) => {
     const systemId = await atWork(place);
     greet(place, NETWORKS.slice(0, 1));

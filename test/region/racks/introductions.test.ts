@@ -1,4 +1,4 @@
-// Strangers who register racks: what they may say, how often, and what that costs the region.
+// Registrations of unknown racks: their length, their rate and their cost to the region.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -20,7 +20,7 @@ const reservations = (count: number): readonly object[] =>
   Array.from({ length: count }, (_, index) => ({ mac: '52:54:00:00:00:01', ip: `10.50.0.${index % 250}` }));
 const LONG = JSON.stringify([{ ...rackInterface(), reservations: reservations(400) }]);
 
-test('a rack that nobody accepted says no more than STRANGERS_INTERFACES_LENGTH_MAX of its interfaces; with a key that is known it does', () =>
+test('an unaccepted rack reports at most STRANGERS_INTERFACES_LENGTH_MAX of interfaces; one with a known key may report more', () =>
   withLink(async (place) => {
     const { register, region, ask } = place;
     assert.ok(LONG.length > STRANGERS_INTERFACES_LENGTH_MAX);
@@ -39,14 +39,14 @@ test('a rack that nobody accepted says no more than STRANGERS_INTERFACES_LENGTH_
     assert.equal(region.racks.find(OTHER_UUID)?.interfaces[0]?.reservations?.length, 400);
   }));
 
-test('of a rack that waits only what it is judged by is kept', () =>
+test('of a pending rack only the deciding values are stored', () =>
   withLink(async ({ register, region }) => {
     const interfaces = JSON.stringify([{ ...rackInterface(), reservations: reservations(10) }]);
     assert.equal((await register({ interfaces })).status, 202);
     assert.deepEqual(region.racks.find(RACK_UUID)?.interfaces, [rackInterface()]);
   }));
 
-/** Counts what is written of racks. */
+/** Counts the writes of racks. */
 function countChanges({ store }: Pick<LinkPlace, 'store'>): () => number {
   let changes = 0;
   const change = store.racks.change.bind(store.racks);
@@ -57,7 +57,7 @@ function countChanges({ store }: Pick<LinkPlace, 'store'>): () => number {
   return () => changes;
 }
 
-test('a rack that waits asks as often as it likes, and is written down now and then', () =>
+test('a pending rack may ask at any rate, and is written to the store only now and then', () =>
   withLink(async (place) => {
     const { register, region, clock } = place;
     const changes = countChanges(place);
@@ -70,7 +70,7 @@ test('a rack that waits asks as often as it likes, and is written down now and t
     assert.ok(clock.wallTimeMs() - seenMs <= 35_000);
   }));
 
-test('one that says something else each time is held to the rate of newcomers, before it is read', () =>
+test('a pending rack that changes its report each time is limited to the rate of unknown racks before parsing', () =>
   withLink(async (place) => {
     const { register, clock, region } = place;
     const changes = countChanges(place);
@@ -88,7 +88,7 @@ test('one that says something else each time is held to the rate of newcomers, b
     assert.equal(region.racks.find(RACK_UUID)?.interfaces[0]?.network, `10.${burst - 1}.0.0/24`);
   }));
 
-test('a change of one rack has no other one read again, and one that is undone leaves nothing in memory', () =>
+test('a change of one rack does not reload the others, and a rolled-back one leaves nothing in memory', () =>
   withRegion(({ region, store }) => {
     acceptRack(region);
     const key = { kind: 'own', token: 'token-of-rack-3', secretDigest: digestOf('x') } as const;
@@ -115,7 +115,7 @@ test('a change of one rack has no other one read again, and one that is undone l
     assert.equal(store.racks.list()[1]?.name, 'last');
   }));
 
-test('the networks of accepted racks are weighed again when one of them changes, and not for those that wait', () =>
+test('the networks of accepted racks are decided again when one of them changes, and not for pending racks', () =>
   withRegion(({ region, clock }) => {
     acceptRack(region);
     const other = { uuid: OTHER_UUID, name: 'rack-3', address: '198.51.100.1' };

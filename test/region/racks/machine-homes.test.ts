@@ -1,4 +1,4 @@
-// What an accepted rack that says the same again and again costs the region's event log.
+// An accepted rack that repeats its reports costs the region's event log little.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ import { VirtualClock } from '../../support/virtual-clock.ts';
 import { withRegion } from '../place.ts';
 import { acceptRack, OTHER_UUID, RACK_UUID, rackInterface } from './rack-place.ts';
 
-test('of more machines and racks than are remembered the one told first is told again, the others once an hour', () =>
+test('beyond the remembered pairs of machine and rack the oldest is logged again, the others once an hour', () =>
   withRegion(({ region }) => {
     const far = acceptRack(region);
     const own: Rack = { ...far, uuid: OTHER_UUID, name: 'lab', isEmbedded: true };
@@ -44,7 +44,7 @@ test('of more machines and racks than are remembered the one told first is told 
     assert.equal(told.length, ELSEWHERE_TOLD_MAX + 2, 'forgotten');
   }));
 
-test('a rack that changes all day which networks of others it claims is told a few times', () =>
+test('a rack that keeps changing its claims to others’ networks is logged a few times', () =>
   withRegion(({ region, store }) => {
     const own = { name: 'lab', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
     region.racks.greet({ ...own, uuid: OTHER_UUID });
@@ -56,11 +56,11 @@ test('a rack that changes all day which networks of others it claims is told a f
     }
     const events = store
       .listEvents({ limit: 100 })
-      .filter(({ description }) => /to which a person has to agree/.test(description));
+      .filter(({ description }) => /that a person must agree to/.test(description));
     assert.equal(events.length, DISPUTES_PER_RACK.burst);
   }));
 
-test('all racks together are told of DISPUTES_IN_TOTAL such changes at once', () =>
+test('of all racks together DISPUTES_IN_TOTAL such changes are logged at once', () =>
   withRegion(({ region, store, clock }) => {
     const own = { name: 'lab', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
     region.racks.greet({ ...own, uuid: OTHER_UUID });
@@ -81,6 +81,6 @@ test('all racks together are told of DISPUTES_IN_TOTAL such changes at once', ()
     }
     const events = store
       .listEvents({ limit: 2 * DISPUTES_IN_TOTAL.burst + racks * 4 })
-      .filter(({ description }) => /to which a person has to agree/.test(description));
+      .filter(({ description }) => /that a person must agree to/.test(description));
     assert.equal(events.length, DISPUTES_IN_TOTAL.burst);
   }));

@@ -1,4 +1,4 @@
-// What racks tell of their images is checked, kept, and chosen for a machine by the racks that boot it.
+// Racks' reported images are checked, stored, and selected for a machine by the racks that boot it.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -38,7 +38,7 @@ for (const [name, entry] of odd) {
   });
 }
 
-test('what is no list is no images, and of too many the first count', () => {
+test('a value that is not a list gives no images, and of too many the first count', () => {
   assert.deepEqual([parseRackImages('x'), parseRackImages(undefined)], [[], []]);
   assert.equal(parseRackImages(Array.from({ length: 300 }, () => image())).length, RACK_IMAGES_MAX);
 });
@@ -95,7 +95,7 @@ for (const [name, seen, racks, expected] of choices) {
   });
 }
 
-test('what a heartbeat tells is kept over a start of the region, until it tells otherwise or the rack is removed', () =>
+test('images from a heartbeat survive a restart of the region, until the next report or the rack’s removal', () =>
   withRegion(({ region, store, clock, config }) => {
     acceptRack(region);
     const beat = (more: object): unknown =>
@@ -115,7 +115,7 @@ test('what a heartbeat tells is kept over a start of the region, until it tells 
     assert.deepEqual(store.racks.images(RACK_UUID), [], 'nobody keeps images for a rack that is unknown');
   }));
 
-test('what is known of a rack goes with it, whoever removed it', () =>
+test('a rack’s data is dropped with it, whoever removed it', () =>
   withRegion(({ region, store }) => {
     acceptRack(region);
     const body = heartbeatOf({ images: [image()] });

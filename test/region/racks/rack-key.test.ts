@@ -1,4 +1,4 @@
-// What the key of an accepted rack is worth: the machines of its own networks, and nothing of the others.
+// The key of an accepted rack gives access to the machines of its own networks and to no others.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -39,7 +39,7 @@ const withRacks = (work: (place: LinkPlace) => Promise<void>): Promise<void> =>
     await work(place);
   });
 
-/** What a rack passes on for a machine. */
+/** A request that a rack forwards for a machine. */
 const through = (key: string, address: string, more: Readonly<Record<string, string>> = {}) => ({
   headers: { 'x-rackboot-rack': key, 'x-forwarded-for': address, ...more },
 });
@@ -58,7 +58,7 @@ const commission = ({ region }: LinkPlace, systemId: string): string => {
   return region.store.findMachine(systemId)?.bootToken ?? assert.fail('no token');
 };
 
-/** The token of a machine, as a rack is told it. */
+/** A machine's token as a rack gets it. */
 async function tokenTold({ ask }: LinkPlace, systemId: string, uuid = RACK_UUID, headers = RACK): Promise<unknown> {
   const answer = await ask('GET', `uplink/1/racks/${uuid}/state`, { headers });
   assert.equal(answer.status, 200, answer.text);
@@ -83,7 +83,7 @@ const lease = (sequence: number, nic: MacAddress, address: string, kind = 'dhcp.
 const typesOf = ({ store }: LinkPlace, systemId: string): readonly string[] =>
   store.listEvents({ machines: { systemIds: [systemId] }, limit: 50 }).map(({ type }) => type);
 
-test('a rack is told the tokens of machines that are at home with it, and of no others', () =>
+test('a rack gets the tokens of the machines at home with it, and no others', () =>
   withRacks(async (place) => {
     const lab = await enlist(place, SECRET, '10.20.0.9', LAB_MAC);
     const far = await enlist(place, FAR_KEY, '10.50.0.9', FAR_MAC);
@@ -97,7 +97,7 @@ test('a rack is told the tokens of machines that are at home with it, and of no 
     assert.deepEqual(gone, [undefined, undefined]);
   }));
 
-test('with the token of a machine elsewhere a rack gets nothing of it, whatever networks it says it has', () =>
+test('with the token of a machine at home elsewhere a rack gets nothing, whatever networks it claims', () =>
   withRacks(async (place) => {
     const lab = await enlist(place, SECRET, '10.20.0.9', LAB_MAC);
     const far = await enlist(place, FAR_KEY, '10.50.0.9', FAR_MAC);
@@ -114,7 +114,7 @@ test('with the token of a machine elsewhere a rack gets nothing of it, whatever 
     assert.equal(await job(place, SECRET, '10.20.0.9', ofLab, LAB_MAC), 200, 'and so does the other one');
   }));
 
-test('a network that the region’s own rack gets is no longer that of a rack which merely said that it has it', () =>
+test('a network that the region’s own rack gets is taken from a rack that merely reported it', () =>
   withRacks(async (place) => {
     const networks = ['10.50.0.0/24', '10.60.0.0/16'].map((network) => rackInterface(network));
     await place.rack('heartbeat', heartbeatOf({ interfaces: networks }));
@@ -130,7 +130,7 @@ test('a network that the region’s own rack gets is no longer that of a rack wh
     assert.equal(await job(place, SECRET, '10.60.0.9', token, LAB_MAC), 200);
   }));
 
-test('of a machine elsewhere a rack’s reports change nothing, and one event says so with the remedy', () =>
+test('a rack’s reports of a machine at home elsewhere change nothing, and one event names the remedy', () =>
   withRacks(async (place) => {
     const lab = await enlist(place, SECRET, '10.20.0.9', LAB_MAC);
     place.region.observe([{ ...JSON.parse(JSON.stringify(lease(1, LAB_MAC, '10.20.0.9'))).report, sequence: 1 }]);
@@ -166,7 +166,7 @@ test('an address of another rack’s network is not believed, not even of the ra
     assert.equal(typesOf(place, far).filter((type) => type === 'NODE_DHCP_EVENT').length, 2);
   }));
 
-test('what enlists through a rack changes no machine elsewhere: not its hardware, its cards or its identity', () =>
+test('an enlistment through a rack changes no machine at home elsewhere: not its hardware, its cards or its identity', () =>
   withRacks(async (place) => {
     const dmi = { uuid: '4c4c4544-0032-3010-8031-b4c04f333332', serial: 'SN-8841', board_serial: 'BS-1177' };
     const post = (key: string, address: string, boot: MacAddress, macs: readonly MacAddress[], facts: object) => {
@@ -204,19 +204,19 @@ test('what enlists through a rack changes no machine elsewhere: not its hardware
         .filter(({ level }) => level === 'warning')
         .map(({ type, description }) => `${type} ${description}`);
     const [first = '', ...more] = told();
-    assert.match(first, /^NODE_SEEN_ELSEWHERE rack rack-2 says .* Nothing that the rack says of it is believed$/);
+    assert.match(first, /^NODE_SEEN_ELSEWHERE rack rack-2 reports it, .* The rack's reports of it are not believed$/);
     assert.deepEqual(more, [], 'one warning an hour, however often the rack says it and in whatever way');
     place.clock.advance(3_600_000);
     await post(FAR_KEY, '10.50.0.9', LAB_MAC, [LAB_MAC], dmi);
     assert.equal(told().length, 2);
-    assert.match(told()[0] ?? '', /believed \(\d+ times since this was told last\)$/);
+    assert.match(told()[0] ?? '', /believed \(\d+ times since the last such event\)$/);
     // While a rack's machine shows the same UUID it tells neither of them; when that machine is deleted, nothing is left of it.
     const [twin] = place.store.listMachines({ macs: [mac(0x525400000098)] }, 0, 1);
     assert.equal(place.region.removeMachine(twin?.systemId ?? '', 'bob'), 'removed');
     assert.equal(place.store.sharedValues([identityKey('uuid', dmi.uuid), identityKey('serial', dmi.serial)]).size, 0);
   }));
 
-test('a machine that a person made is at home with the rack that shows it first, and its token goes there then', () =>
+test('the home of a machine that a person made is the first rack that shows it, and its token goes there', () =>
   withRacks(async (place) => {
     const admin = await adminHeader(place);
     const body = new URLSearchParams({ architecture: 'amd64', mac_addresses: formatMac(FAR_MAC) });
@@ -246,7 +246,7 @@ test('a machine that a person made is at home with the rack that shows it first,
     assert.ok(typesOf(place, made.system_id).includes('NODE_SEEN_ELSEWHERE'));
   }));
 
-test('a machine moves to another rack when a person says so: with a new token, which its old rack is not told', () =>
+test('a person moves a machine to another rack with a new token, which its old rack does not get', () =>
   withRacks(async (place) => {
     const lab = await enlist(place, SECRET, '10.20.0.9', LAB_MAC);
     const before = commission(place, lab);
@@ -271,7 +271,7 @@ test('a machine moves to another rack when a person says so: with a new token, w
     assert.equal(plain.status, 401);
   }));
 
-test('the rack of the region’s own process takes no machine from a rack by what it merely sees, and one by a boot', () =>
+test('the rack of the region’s own process takes a machine from another rack by a boot, not by mere sightings', () =>
   withRacks(async (place) => {
     const far = await enlist(place, FAR_KEY, '10.50.0.9', FAR_MAC);
     const { report } = JSON.parse(JSON.stringify(lease(1, FAR_MAC, '10.20.0.9')));
@@ -301,7 +301,7 @@ test('a machine stays with its rack when that gets other networks, and goes to t
     assert.equal(place.store.findMachine(far)?.home, parseIpv4('10.60.0.9'));
   }));
 
-test('a rack is believed a new network that is nobody’s, and none of another rack', () =>
+test('a rack’s new network is believed if it is free, not if it is another rack’s', () =>
   withRacks(async (place) => {
     const { region, rack, store, ask } = place;
     const admin = await adminHeader(place);
@@ -309,7 +309,7 @@ test('a rack is believed a new network that is nobody’s, and none of another r
     const beat = (...networks: readonly string[]) =>
       rack('heartbeat', heartbeatOf({ interfaces: networks.map((network) => rackInterface(network)) }));
     const disputes = () =>
-      store.listEvents({ limit: 50 }).filter(({ description }) => /to which a person has to agree/.test(description));
+      store.listEvents({ limit: 50 }).filter(({ description }) => /that a person must agree to/.test(description));
     await beat('10.50.0.0/24', '10.70.0.0/24');
     assert.equal(region.racks.serves(at('10.70.0.9')), true, 'nobody’s');
     assert.equal(disputes().length, 0);
@@ -334,7 +334,7 @@ test('a rack is believed a new network that is nobody’s, and none of another r
     assert.deepEqual(region.racks.find(RACK_UUID)?.disputed, []);
   }));
 
-test('of two racks that find the same new network the first has it; what a rack was accepted with nobody takes', () =>
+test('of two racks with the same new network the first has it; no rack takes a network that another was accepted with', () =>
   withRacks(async (place) => {
     const { region } = place;
     const other = acceptRack(region, {
@@ -366,7 +366,7 @@ test('of two racks that find the same new network the first has it; what a rack 
     assert.deepEqual(hear(other.uuid, '10.60.0.0/24', '10.70.0.0/24'), ['10.70.0.0/24']);
   }));
 
-test('two racks share a network when a person names it: the answer says what overlaps, and both serve its machines', () =>
+test('two racks share a network if a person names it: the answer names the overlap, and both serve its machines', () =>
   withRacks(async (place) => {
     const { region, ask, clock } = place;
     const admin = await adminHeader(place);
@@ -406,7 +406,7 @@ test('two racks share a network when a person names it: the answer says what ove
     assert.deepEqual(region.racks.find(OTHER_UUID)?.disputed, [], 'also after its next start');
   }));
 
-test('a rack gives machines no addresses of another one: neither by a range outside of its network nor by a network that is not its own', () =>
+test('a rack cannot hand out another’s addresses, by a range outside its network or by a network that is not its own', () =>
   withRacks(async (place) => {
     const far = await enlist(place, FAR_KEY, '10.50.0.9', FAR_MAC);
     await place.rack('events', batchOf([lease(1, FAR_MAC, '10.50.0.9')]));

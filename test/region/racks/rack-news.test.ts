@@ -1,4 +1,4 @@
-// What a rack says of itself and of its machines is another host's text: it is clean before it is kept.
+// A rack's texts about itself and its machines come from another host, so they are cleaned before they are stored.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import { batchOf, heartbeatOf, RACK_UUID, rackInterface, reportEntry } from './r
 const HOSTILE = '\u001b[2J\u009b\u202e';
 const SHOWN = '\\x1b[2J\\x9b\\u202e';
 
-test('a heartbeat’s texts are kept as they may be shown, and no longer than they may be', () => {
+test('a heartbeat’s texts are stored cleaned and bounded', () => {
   const settingsRefused = `${HOSTILE}${'x'.repeat(990)}`;
   const checked = check(heartbeat, heartbeatOf({ pinned: [HOSTILE], settingsRefused, life: HOSTILE }));
   assert.ok(checked.ok);
@@ -16,13 +16,13 @@ test('a heartbeat’s texts are kept as they may be shown, and no longer than th
   assert.deepEqual([pinned, life, kept?.slice(0, SHOWN.length), kept?.length], [[SHOWN], SHOWN, SHOWN, 1000]);
 });
 
-test('the name of an interface is kept as it may be shown', () => {
+test('the name of an interface is stored cleaned', () => {
   const checked = check(rackInterfaces, [{ ...rackInterface(), interface: HOSTILE }]);
   assert.ok(checked.ok);
   assert.equal(checked.value[0]?.interface, SHOWN);
 });
 
-test('a report’s kind and text are kept as they may be shown', () => {
+test('a report’s kind and text are stored cleaned', () => {
   const batch = parseBatch(RACK_UUID, batchOf([reportEntry(1, HOSTILE, { kind: HOSTILE })]));
   assert.ok(batch.ok);
   const [entry] = batch.value.entries.map(readEntry);

@@ -98,7 +98,7 @@ export function reportEntry(sequence: number, text = `report ${sequence}`, more:
   return { sequence, kind: 'report', report: { kind: 'tftp.sent', at: 1_700_000_000_000, text, ...more } };
 }
 
-/** What a machine posted while the region was away. */
+/** A machine's request from while the region was unreachable. */
 export function postEntry(sequence: number, mac: string, more: object = {}): object {
   const body = new URLSearchParams({ architecture: 'amd64/generic', mac_addresses: mac }).toString();
   return {

@@ -1,5 +1,5 @@
-// What a remote rack says for others, when it says it for people of a network that nobody else has: it takes nothing from those who come to
-// the region themselves.
+// Requests that a remote rack forwards, even for people of a network that no other rack has, take nothing from clients that reach the
+// region directly.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -23,11 +23,11 @@ import {
 } from './rack-place.ts';
 
 const PASSWORD = 'long enough';
-/** The office of the administrators: a network of no rack, until one says that it has it. */
+/** The administrators' office: a network of no rack, until one reports it. */
 const OFFICE = '10.64.0.0/10';
 const DESK = '10.64.7.9';
 const KEY = `${RACK_TOKEN}:${RACK_KEY_SECRET}`;
-/** More guesses than an address, and a network, may have looked at. */
+/** More guesses than an address, and a network, may have checked. */
 const GUESSES = 80;
 
 const spokenFor = (address: string) => ({ 'x-rackboot-rack': KEY, 'x-forwarded-for': address });
@@ -55,7 +55,7 @@ test('an administrator signs in from a network in whose name a rack guesses pass
     assert.equal((await place.ask('GET', '', { from: DESK, headers: basic(PASSWORD) })).status, 200);
   }));
 
-test('a rack guesses no password at all, whatever addresses it names, and is told where to sign in', () =>
+test('a rack cannot guess a password, whatever addresses it names, and its clients learn where to sign in', () =>
   withOffice(async (place) => {
     const { passwords } = place.region;
     // Right once, from this address itself: it is remembered there.
@@ -77,7 +77,7 @@ test('a rack guesses no password at all, whatever addresses it names, and is tol
     assert.equal(passwords.looks, looks);
   }));
 
-test('the region names its own address to whoever signs in through a rack, where it is configured', () =>
+test('the region names its own address, if configured, to clients that sign in through a rack', () =>
   withLink(
     async (place) => {
       acceptRack(place.region);
@@ -87,7 +87,7 @@ test('the region names its own address to whoever signs in through a rack, where
     { publicUrl: 'https://region.example:5443/MAAS' },
   ));
 
-test('through the rack of the region’s own process people sign in as ever', () =>
+test('through the rack of the region’s own process people can sign in', () =>
   withOffice(async (place) => {
     const own = { 'x-rackboot-rack': place.config.rackSecret, 'x-forwarded-for': '10.20.0.9' };
     assert.equal((await place.ask('GET', 'login/', { headers: own })).status, 200);
@@ -95,7 +95,7 @@ test('through the rack of the region’s own process people sign in as ever', ()
     assert.equal((await place.ask('GET', '', { headers: { ...own, ...basic(PASSWORD) } })).status, 200);
   }));
 
-test('whatever route there is, a password that comes through a rack is not looked at, and lets nobody in', () =>
+test('on every route, a password that comes through a rack is not checked and refused', () =>
   withRegion(async (place) => {
     const ways: { readonly method: string; readonly url: string }[] = [];
     const app = Fastify();
@@ -128,7 +128,7 @@ test('whatever route there is, a password that comes through a rack is not looke
     await app.close();
   }));
 
-test('strangers for whom a rack asks use up the rate of that rack alone', () =>
+test('anonymous requests through a rack use only that rack’s rate', () =>
   withOffice(async (place) => {
     const refusals = new Set<unknown>();
     for (let count = 0; count < 1500; count += 1) {
@@ -145,7 +145,7 @@ test('strangers for whom a rack asks use up the rate of that rack alone', () =>
       assert.equal((await place.ask('GET', 'api/2.0/version/', { from })).status, 200, from);
   }));
 
-test('a machine’s requests and those of a client with a key go through a rack as ever', () =>
+test('requests of machines and of clients with a key pass through a rack', () =>
   withOffice(async (place) => {
     const [consumer, token, secret] = createApiKey(place.store, place.clock, 'admin').split(':');
     const key = { authorization: rackAuthorization(token, secret).replace('"rack"', `"${consumer}"`) };
@@ -155,7 +155,7 @@ test('a machine’s requests and those of a client with a key go through a rack 
     assert.equal((await place.ask('POST', 'api/2.0/machines/', { headers: spokenFor('10.64.0.9'), body })).status, 200);
   }));
 
-test('racks that register through another rack, under whatever addresses, leave room for those that come themselves', () =>
+test('racks that register through another rack, under any addresses, leave room for those that register directly', () =>
   withOffice(async (place) => {
     const told: number[] = [];
     for (let count = 0; count < 60; count += 1) {
@@ -192,7 +192,7 @@ const isManaged = async ({ ask }: LinkPlace, address: string): Promise<boolean> 
   return answer.headers['x-rackboot-refusal'] !== 'not-from-here';
 };
 
-test('a network wider than /16 with which a rack is accepted waits for a person who names it', () =>
+test('a network wider than /16 of a newly accepted rack waits until a person names it', () =>
   withLink(async (place) => {
     const { racks } = place.region;
     acceptRack(place.region, { interfaces: ['10.50.0.0/24', OFFICE].map((network) => rackInterface(network)) });
@@ -206,7 +206,7 @@ test('a network wider than /16 with which a rack is accepted waits for a person 
     assert.equal(doubts(place).length, 1);
   }));
 
-test('one that a rack gets later waits as well, whether its heartbeat or its registration tells it', () =>
+test('a wide network that a rack reports later waits as well, from a heartbeat or a registration', () =>
   withLink(async (place) => {
     const { racks } = place.region;
     acceptRack(place.region);
@@ -232,7 +232,7 @@ test('one that a rack gets later waits as well, whether its heartbeat or its reg
 const wides = (count: number, first = 80) =>
   Array.from({ length: count }, (_, index) => rackInterface(`10.${first + index}.0.0/16`));
 
-test('a rack has four /16 unasked, however many it reports; what it has stays, and a person gives it more', () =>
+test('a rack has four /16 without agreement, however many it reports; those stay, and a person can agree to more', () =>
   withLink(async (place) => {
     const { racks } = place.region;
     const disputed = () => racks.find(RACK_UUID)?.disputed.length;
@@ -247,7 +247,7 @@ test('a rack has four /16 unasked, however many it reports; what it has stays, a
     assert.match(
       doubts(place).at(-1) ?? '',
       new RegExp(
-        `10\\.56\\.0\\.0/16 is more than the ${UNASKED_ADDRESSES_MAX} addresses that a rack has unasked \\(and 195 more such\\), so it is not ` +
+        `10\\.56\\.0\\.0/16 exceeds the ${UNASKED_ADDRESSES_MAX} addresses that a rack may have without agreement \\(and 195 more such\\), so it is not ` +
           'believed; if it serves it, too: rackboot racks accept rack-2 --share 10\\.56\\.0\\.0/16',
       ),
     );
@@ -255,7 +255,7 @@ test('a rack has four /16 unasked, however many it reports; what it has stays, a
     assert.equal(await isManaged(place, '10.56.0.9'), true);
   }));
 
-test('a rack is accepted with four /16 that nobody names, and has four more unasked', () =>
+test('a rack is accepted with four /16 that no person names, and may have four more later', () =>
   withLink((place) => {
     const { racks } = place.region;
     acceptRack(place.region, { interfaces: wides(200, 56) });
@@ -263,7 +263,7 @@ test('a rack is accepted with four /16 that nobody names, and has four more unas
     return Promise.resolve();
   }));
 
-test('a rack that claims all that it may leaves networks to the rack that comes next', () =>
+test('a rack that claims as much as it may leaves networks for the next rack', () =>
   withLink(async (place) => {
     const { racks } = place.region;
     acceptRack(place.region);
@@ -277,7 +277,7 @@ test('a rack that claims all that it may leaves networks to the rack that comes 
     assert.deepEqual(racks.find(OTHER_UUID)?.disputed, []);
   }));
 
-test('the answer to who accepts a rack, and the list, name its wide network; with an administrator’s key it is believed', () =>
+test('the answer to an acceptance and the list name a rack’s wide network; with an administrator’s key it is believed', () =>
   withLink(async (place) => {
     const admin = await adminHeader(place);
     const interfaces = JSON.stringify([rackInterface(OFFICE)]);

@@ -1,4 +1,4 @@
-// Racks register, are judged, are known by their keys, and are missed when they go.
+// Racks register, get verdicts, authenticate with their keys, and are reported when they go away.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -107,9 +107,9 @@ const REGISTRATIONS: readonly (readonly [
     'accepted',
     2,
   ],
-  ['so many wait that no more may', {}, waiting(PENDING_RACKS_MAX), 'racks-limit', PENDING_RACKS_MAX],
+  ['the pending list is full', {}, waiting(PENDING_RACKS_MAX), 'racks-limit', PENDING_RACKS_MAX],
   ['one that was silent for long makes room', {}, waiting(PENDING_RACKS_MAX, SILENT), 'pending', PENDING_RACKS_MAX],
-  ['four wait from one address, and no more may', {}, waiting(PENDING_RACKS_PER_ADDRESS_MAX, HERE), 'racks-limit', 4],
+  ['four from one address are pending', {}, waiting(PENDING_RACKS_PER_ADDRESS_MAX, HERE), 'racks-limit', 4],
   ['one from another address may', { address: '192.0.2.8' }, waiting(4, HERE), 'pending', 5],
   ['the oldest of them that asks no more makes room', {}, waiting(4, HERE).map(silentFirst), 'pending', 4],
   [
@@ -127,7 +127,7 @@ const REGISTRATIONS: readonly (readonly [
     RACKS_MAX,
   ],
   ['an administrator is not held up by those that wait', { key: ADMIN }, waiting(PENDING_RACKS_MAX), 'accepted', 33],
-  ['so many are known that no more may', { key: ADMIN }, waiting(RACKS_MAX, { state: 'accepted' }), 'racks-limit', 256],
+  ['the list of racks is full', { key: ADMIN }, waiting(RACKS_MAX, { state: 'accepted' }), 'racks-limit', 256],
 ];
 
 for (const [name, given, known, outcome, racks] of REGISTRATIONS) {
@@ -143,14 +143,14 @@ for (const [name, given, known, outcome, racks] of REGISTRATIONS) {
   });
 }
 
-test('who finds no room is told who holds it, and for how long', () => {
+test('a refusal for lack of room names the oldest pending rack and when its place is free', () => {
   const full = decideRegistration(registration(), waiting(PENDING_RACKS_MAX, { seenMs: NOW - 61_000 }), NOW);
   assert.match(JSON.stringify(full.result), /32 wait.*other-0 from 192\.0\.2\.10 was heard 61 s ago.*after 10 minutes/);
   const crowded = decideRegistration(registration(), waiting(4, HERE), NOW);
-  assert.match(JSON.stringify(crowded.result), /4 racks wait that registered from 192\.0\.2\.9/);
+  assert.match(JSON.stringify(crowded.result), /4 racks from 192\.0\.2\.9 are pending/);
 });
 
-test('whoever keeps asking from a few hosts does not keep a rack elsewhere out, and the log says who gave way', () => {
+test('registrations from a few hosts do not keep out a rack elsewhere, and the log names the replaced one', () => {
   const flood = waiting(PENDING_RACKS_MAX).map((one, index) => ({
     ...one,
     address: `192.0.2.${index % 8}`,
@@ -159,13 +159,10 @@ test('whoever keeps asking from a few hosts does not keep a rack elsewhere out, 
   const decision = decideRegistration(registration({ address: '198.51.100.1' }), flood, NOW);
   assert.equal(decision.result.kind, 'pending');
   assert.deepEqual(decision.remove, [flood.at(-1)?.uuid]);
-  assert.match(
-    decision.events[0]?.description ?? '',
-    /from 192\.0\.2\.7, which waited, gave its place to one from 198/,
-  );
+  assert.match(decision.events[0]?.description ?? '', /from 192\.0\.2\.7 for a new one from 198/);
 });
 
-test('an administrator accepts, rejects and removes: all that are named, or none', () => {
+test('an administrator accepts, rejects and removes all named racks, or none', () => {
   const racks = [
     rack(),
     rack({ uuid: OTHER_UUID, token: 'b' }),
@@ -187,7 +184,7 @@ test('an administrator accepts, rejects and removes: all that are named, or none
   assert.deepEqual(say([RACK_UUID], 'accept', [rack({ state: 'accepted' })]), [[], [], 0]);
 });
 
-test('a registration is a stranger’s event until a person accepts the rack, and with an administrator’s key that person’s', () => {
+test('a registration’s event has no user, or with an administrator’s key that person', () => {
   const told = (key: RackKey): readonly (readonly [string, string])[] =>
     decideRegistration(registration({ key }), [], NOW).events.map(({ type, username }) => [type, username]);
   assert.deepEqual(told({ kind: 'own', token: 'a', secretDigest: digestOf('a') }), [['RACK_REGISTERED', '']]);
@@ -197,7 +194,7 @@ test('a registration is a stranger’s event until a person accepts the rack, an
   ]);
 });
 
-test('only an accepted rack is believed its networks, and only its own', () =>
+test('only an accepted rack’s networks are believed, and only its own', () =>
   withRegion(({ region }) => {
     const address = parseIpv4('10.50.0.9') ?? ipv4(0);
     const key = `${RACK_TOKEN}:${RACK_KEY_SECRET}`;
@@ -248,7 +245,7 @@ test(
     }),
 );
 
-test('the rack of this process is always accepted, and is one, also with a new UUID', () =>
+test('the rack of this process is always accepted, and the only one, even with a new UUID', () =>
   withRegion(({ region }) => {
     const said = { name: 'rack-1', version: '0.1.0', interfaces: [rackInterface()], pinned: [] };
     region.racks.greet({ ...said, uuid: RACK_UUID });
@@ -259,7 +256,7 @@ test('the rack of this process is always accepted, and is one, also with a new U
     );
   }));
 
-test('a rack that falls silent is told away once, and back once', () =>
+test('a silent rack is logged as away once, and as back once', () =>
   withRegion(({ region, clock, store }) => {
     acceptRack(region);
     const told = (): readonly string[] =>
@@ -281,7 +278,7 @@ test('a rack that falls silent is told away once, and back once', () =>
     assert.deepEqual(told(), ['RACK_BACK', 'RACK_AWAY']);
   }));
 
-test('a region that was away itself gives its racks time to come back', () =>
+test('after a start, the region gives its racks time to report', () =>
   withRegion(({ region, clock, store, config }) => {
     acceptRack(region);
     region.close();
@@ -295,7 +292,7 @@ test('a region that was away itself gives its racks time to come back', () =>
     again.close();
   }));
 
-test('racks that nobody knows come slowly, those that are known are not held up', () =>
+test('registrations of unknown racks are limited, those of known racks are not', () =>
   withRegion(({ region }) => {
     let refused = 0;
     for (let index = 0; index < 100; index += 1) {
@@ -320,7 +317,7 @@ test('racks that nobody knows come slowly, those that are known are not held up'
     assert.equal(region.racks.register(registration({ uuid, name: 'r0', key }))?.kind, 'pending');
   }));
 
-test('what another process says of racks is seen at once', () =>
+test('changes of racks by another process are seen at once', () =>
   withRegion(({ region, store, clock, config }) => {
     const other = openRegion({ config, store, clock, onDesiredState: () => {} });
     acceptRack(other);
@@ -330,12 +327,12 @@ test('what another process says of racks is seen at once', () =>
     other.close();
   }));
 
-test('two racks that hand out the same addresses are told of each other', () => {
+test('two racks that hand out the same addresses are reported', () => {
   const mine = rack({ state: 'accepted' });
   const serve = (interfaces: Rack['interfaces'], state: Rack['state'] = 'accepted'): string | undefined =>
     findRangeConflict(mine, [mine, rack({ uuid: OTHER_UUID, name: 'rack-3', interfaces, state })]);
   const same = rackInterface();
-  assert.match(serve([same]) ?? '', /^rack-3 hands out 10\.50\.0\.100 to 10\.50\.0\.199, too/);
+  assert.match(serve([same]) ?? '', /^rack-3 also hands out 10\.50\.0\.100 to 10\.50\.0\.199/);
   assert.match(serve([{ ...same, ip_range_low: '10.50.0.199' }]) ?? '', /10\.50\.0\.199 to 10\.50\.0\.199/);
   assert.equal(serve([{ ...same, ip_range_low: '10.50.0.200', ip_range_high: '10.50.0.210' }]), undefined);
   assert.equal(serve([{ ...same, management: 0 }]), undefined);
@@ -363,7 +360,7 @@ for (const [name, change, isGood] of INTERFACES) {
   });
 }
 
-test('unknown racks register at the rates of an address, of a network and of all; one more is refused, and known ones are not', () =>
+test('unknown racks register within the rates of an address, a network and the total; one more is refused, known ones are not', () =>
   withRegion(({ region, clock }) => {
     let made = 0;
     const come = (address: string): boolean => {

@@ -1,4 +1,4 @@
-// The event log names the rack that told an event, as it is called now.
+// The event log names the rack that reported an event, by its current name.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -15,7 +15,7 @@ const pageShape = z.looseObject({
   events: z.array(z.looseObject({ description: z.string(), rack: z.string().nullable() })),
 });
 
-test('an event that a rack told names it, that of the region itself names none', async () => {
+test('an event reported by a rack names it; one of the region itself names none', async () => {
   const live = await startRegion();
   try {
     const { region, origin, authorization } = live;

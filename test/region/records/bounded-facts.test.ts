@@ -1,4 +1,4 @@
-// What is kept of a machine is bounded as a whole, whatever it says of itself and whenever it was stored.
+// A machine's stored facts are bounded in total, whatever it reports and whenever they were stored.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -55,7 +55,7 @@ function parsed(value: unknown) {
 
 const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
 
-test('of facts that are too much the first ones of each list are kept, and a line says what is left out', () => {
+test('facts beyond the bound keep the first elements of each list, and a line names the rest', () => {
   const { value, leftOut } = parsed(LARGEST);
   assert.ok(bytesOf(value) <= FACTS_BYTES_MAX, `${bytesOf(value)} bytes`);
   assert.ok(bytesOf(value) > FACTS_BYTES_MAX - 2048, 'no more than need be goes');
@@ -68,13 +68,13 @@ test('of facts that are too much the first ones of each list are kept, and a lin
   assert.equal(leftOut, `${disks}, the last ${NICS_MAX - value.nics.length} of ${NICS_MAX} interfaces`);
 });
 
-test('many small disks are cut by their number, for every one is shown several times', () => {
+test('many small disks are cut by their number', () => {
   const { value, leftOut } = parsed({ version: 1, disks: Array.from({ length: DISKS_MAX }, () => ({ bytes: 1 })) });
   assert.equal(value.disks.length, DISKS_KEPT_MAX);
   assert.equal(leftOut, `the last ${DISKS_MAX - DISKS_KEPT_MAX} of ${DISKS_MAX} disks`);
 });
 
-test('a large server is kept whole', () => {
+test('the facts of a large server are stored completely', () => {
   const server: HardwareFacts = {
     ...parsed({
       version: 1,
@@ -111,7 +111,7 @@ test('a large server is kept whole', () => {
   assert.deepEqual(boundFacts(server), { facts: server, leftOut: '' });
 });
 
-test('facts that were stored larger are read, and bounded as they are read', () => {
+test('facts stored before the bound are cut when they are read', () => {
   const small = parsed({ version: 1, disks: [{ name: 'sda', bytes: 1 }] }).value;
   const large = {
     ...small,
@@ -123,7 +123,7 @@ test('facts that were stored larger are read, and bounded as they are read', () 
   assert.deepEqual(readStoredFacts(JSON.stringify(small)), small);
 });
 
-test('the timeline of a machine says what of it is not kept, and its whole answer is small', () =>
+test('a machine’s timeline names the facts that were not stored, and its API answer is small', () =>
   withRegion(({ region, store }) => {
     const { value: facts, leftOut } = parsed(LARGEST);
     const macs = Array.from({ length: NICS_MAX }, (_, place) => 0x525400000000 + place);
@@ -133,7 +133,7 @@ test('the timeline of a machine says what of it is not kept, and its whole answe
     assert.ok(shown <= SHOWN_BYTES, `${shown} bytes`);
     const texts = store.listEvents({ limit: 10 }).map(({ description }) => description);
     assert.ok(
-      texts.some((text) => text.includes('too much to keep, the last ')),
+      texts.some((text) => text.includes('too large to store, without the last ')),
       texts.join('\n'),
     );
   }));

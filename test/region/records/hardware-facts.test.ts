@@ -25,7 +25,7 @@ function parsed(value: unknown) {
   return result.value;
 }
 
-test('what the agent sends is kept, and what it does not know is empty', () => {
+test('the agent’s values are kept, and unknown ones are empty', () => {
   const value = parsed(WHOLE);
   assert.equal(value.cpu.count, 2);
   assert.equal(value.memory_mib, 1024);
@@ -70,7 +70,7 @@ for (const [name, value, problem] of REFUSED) {
   });
 }
 
-test('a text that is no JSON, is cut, or nests too deep is refused', () => {
+test('text that is not JSON, truncated or nested too deep is refused', () => {
   const whole = JSON.stringify(WHOLE);
   for (let length = 0; length < whole.length; length += 1) {
     assert.equal(parseHardwareFacts(whole.slice(0, length)).kind, 'fault');
@@ -80,15 +80,15 @@ test('a text that is no JSON, is cut, or nests too deep is refused', () => {
   assert.equal(parseHardwareFacts(`{"dmi":${'{"a":'.repeat(50)}1${'}'.repeat(51)}`).kind, 'fault');
 });
 
-test('names that a prototype has are no facts', () => {
+test('names of prototype properties are not facts', () => {
   const value = parseHardwareFacts('{"__proto__":{"memory_mib":7},"constructor":1,"memory_mib":5}');
   assert.equal(value.kind === 'value' && value.value.memory_mib, 5);
 });
 
-test('facts of another version are refused by that name, with what to do, whatever else they hold', () => {
+test('facts of another version are refused for their version, with the remedy, whatever else they hold', () => {
   for (const [version, remedy] of [
     [2, /speaks version 2, this region version 1: upgrade the region/],
-    [0, /speaks version 0, this region version 1: build the environment anew/],
+    [0, /speaks version 0, this region version 1: rebuild the environment/],
   ] as const) {
     const parsed = parseHardwareFacts(JSON.stringify({ version, nics: 'of another form' }));
     assert.ok(parsed.kind === 'fault');

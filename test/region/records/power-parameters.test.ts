@@ -1,4 +1,4 @@
-// What power drivers are told is flat, printable and bounded.
+// Parameters of power drivers are flat, printable and bounded.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// The firmware's table of parts, made as DSP0134 has it, whole, cut at each byte, and of noise.
+// The firmware's structure table as in DSP0134: whole, truncated at each byte, and random.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -67,7 +67,7 @@ const TABLE = Buffer.concat([
   structure(17, 40, MODULE, STRINGS),
 ]);
 
-test('processors, memory and the controller are told as the table has them', () => {
+test('processors, memory and the BMC are decoded from the table', () => {
   const { processors, memory_banks: banks, ...rest } = decodeSmbios(TABLE);
   assert.deepEqual(processors, [
     {
@@ -94,13 +94,13 @@ test('processors, memory and the controller are told as the table has them', () 
   assert.deepEqual(
     banks.map(({ size_mib: size }) => size),
     [16_384, 131_072, 2],
-    'what is behind the end is not read',
+    'bytes after the end are not read',
   );
   assert.equal(banks[2]?.locator, '', 'what is not specified is not known');
   assert.deepEqual(rest, { memory_slots: 16, memory_max_mib: 2 ** 20, bmc: { interface: 'KCS', version: '2.0' } });
 });
 
-test('a table that is cut anywhere, or goes on for ever, gives what is whole', () => {
+test('a truncated or endless table gives its complete structures', () => {
   const whole = decodeSmbios(TABLE);
   for (let length = 0; length < TABLE.length; length += 1) {
     const { memory_banks: banks } = decodeSmbios(TABLE.subarray(0, length));
@@ -111,7 +111,7 @@ test('a table that is cut anywhere, or goes on for ever, gives what is whole', (
   assert.ok(many.length > SMBIOS_BYTES_MAX);
 });
 
-test('noise, and tables with wrong bytes, are read without an exception and within the bounds', () => {
+test('random bytes and damaged tables are read without an exception and within the bounds', () => {
   const random = printedRandom('smbios');
   for (let round = 0; round < 3000; round += 1) {
     const bytes = Buffer.from(TABLE);
@@ -122,7 +122,7 @@ test('noise, and tables with wrong bytes, are read without an exception and with
   }
 });
 
-test('facts come with the table in Base64 and are kept with what it says; one that cannot be read tells nothing', () => {
+test('a table in Base64 is stored decoded with the facts; an unreadable one adds nothing', () => {
   const parsed = (smbios: unknown) => parseHardwareFacts(JSON.stringify({ version: 1, smbios, secure_boot: true }));
   const facts = parsed(TABLE.toString('base64'));
   assert.ok(facts.kind === 'value');

@@ -1,4 +1,4 @@
-// JSON from outside: what bounds it before anything is built, and that what machines and racks send is far within.
+// JSON from outside is bounded before it is parsed, and the messages of machines and racks are far within the bounds.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -13,7 +13,7 @@ import { JSON_DEPTH_MAX, JSON_VALUES_MAX, parseJson } from '../../../src/region/
 
 const list = (count: number): string => `[${Array.from({ length: count }, () => '1').join(',')}]`;
 
-test('a text holds as many values as the bound, and not one more, however they are put', () => {
+test('a text may have as many values as the bound and not one more, in any structure', () => {
   const cases: [string, number, string | undefined][] = [
     [list(JSON_VALUES_MAX), JSON_VALUES_MAX, undefined],
     [list(JSON_VALUES_MAX + 1), JSON_VALUES_MAX, `holds more than ${JSON_VALUES_MAX} values`],

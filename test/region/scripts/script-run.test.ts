@@ -1,4 +1,4 @@
-// What is run on a machine, what comes of it, and how a script says of itself what it is.
+// Script runs: their plans and outcomes, and the metadata in scripts.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -39,7 +39,7 @@ const result: RawResult = {
 };
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 
-test('a run has the checks first, then the scripts of its kind, or those that were chosen, tests last', () => {
+test('a run has the built-in checks first, then the scripts of its kind or the chosen ones, tests last', () => {
   const names = (purpose: Script['kind'], chosen?: readonly string[]): string =>
     planRun(purpose, SCRIPTS, chosen)
       .map(({ name }) => name)
@@ -50,7 +50,7 @@ test('a run has the checks first, then the scripts of its kind, or those that we
   assert.equal(names('testing', []), 'disks memory link clock');
 });
 
-test('news begin, go on with and end a result; an output is put together whatever comes twice or not at all', () => {
+test('reports start, continue and end a result; output is assembled despite repeated or missing pieces', () => {
   const begun = { ...result, ...takeNews(result, { id: 1 }, 1000) };
   assert.deepEqual([begun.status, begun.startedMs], ['running', 1000]);
   const some = { ...begun, ...takeNews(begun, { id: 1, piece: { offset: 0, bytes: bytes('hello ') } }, 2000) };
@@ -73,7 +73,7 @@ test('news begin, go on with and end a result; an output is put together whateve
   assert.equal(takeNews(begun, { id: 1, ended: 'skipped' }, 1).status, 'skipped');
 });
 
-test('of an output the end is kept; people read it without what moves a cursor, also when it is cut in a character', () => {
+test('the end of an output is kept, and is shown without cursor movements, even if it is cut inside a character', () => {
   const long = appendOutput({ tail: bytes('x'.repeat(OUTPUT_BYTES_MAX)), outputBytes: 1e9 }, 1e9, bytes('ü!'));
   assert.deepEqual([long.tail.length, long.outputBytes], [OUTPUT_BYTES_MAX, 1e9 + 3]);
   const half = appendOutput({ tail: new Uint8Array(), outputBytes: 0 }, 0, bytes('grüße').subarray(0, 3));
@@ -93,14 +93,14 @@ test('of an output the end is kept; people read it without what moves a cursor, 
   assert.equal(lastWords(bytes(''), 9), '');
 });
 
-test('a script is overdue only when it runs, and its time and some more is over', () => {
+test('a running script is overdue after its time limit and a grace period', () => {
   const running: RawResult = { ...result, status: 'running', startedMs: 0 };
   assert.equal(isOverdue(running, 360_000), false);
   assert.equal(isOverdue(running, 360_001), true);
   assert.equal(isOverdue(result, 1e12), false);
 });
 
-test('a failure names the scripts with how they ended and their last words, and counts the others', () => {
+test('a failure names scripts with their ends and last lines, and counts the others', () => {
   const all = (...changes: readonly Partial<ScriptResult>[]): ScriptResult[] =>
     changes.map((change) => ({ ...result, output: '', status: 'passed', ...change }));
   assert.equal(failureOf(all({}, { status: 'skipped' }, { kind: 'builtin', status: 'pending' })), undefined);
@@ -114,7 +114,7 @@ test('a failure names the scripts with how they ended and their last words, and 
   assert.match(failureOf(all(...Array(5).fill({ status: 'failed', exitStatus: 1 }))) ?? '', /; and 2 more failed$/);
 });
 
-test('a script says of itself what it is; what a person says beside it wins', () => {
+test('a script’s own metadata is used, and a person’s values override it', () => {
   const text = `#!/bin/sh
 # --- Start MAAS 1.0 script metadata ---
 # name: burn-in
@@ -161,15 +161,15 @@ const header = (line: string): string =>
   `#!/bin/sh\n# --- Start MAAS 1.0 script metadata ---\n# ${line}\n# --- End MAAS 1.0 script metadata ---\n`;
 const REFUSED: readonly (readonly [string, Parameters<typeof parseScript>[0], string, RegExp])[] = [
   ['nothing', { content: '', name: 'a' }, 'script', /empty/],
-  ['too much', { content: `#!/bin/sh\n${'x'.repeat(SCRIPT_BYTES_MAX)}`, name: 'a' }, 'script', /at most 262144/],
-  ['a program', { content: '#!/bin/sh\n\u0000', name: 'a' }, 'script', /no text/],
+  ['too much', { content: `#!/bin/sh\n${'x'.repeat(SCRIPT_BYTES_MAX)}`, name: 'a' }, 'script', /the maximum is 262144/],
+  ['a program', { content: '#!/bin/sh\n\u0000', name: 'a' }, 'script', /not UTF-8 text/],
   ['no interpreter', { content: 'echo hello\n', name: 'a' }, 'script', /must name an interpreter/],
   ['an interpreter without a path', { content: '#!sh\n', name: 'a' }, 'script', /must name an interpreter/],
   ['no name', { content: SH }, 'name', /Give a name/],
   ['a name that leaves its place', { content: SH, name: '../x' }, 'name', /Give a name/],
   ['a name with a line end', { content: SH, name: 'a\nb' }, 'name', /Give a name/],
-  ['a name of ours', { content: SH, name: 'memory' }, 'name', /Rackboot's own/],
-  ['a word of paths', { content: SH, name: 'current-testing' }, 'name', /Rackboot's own/],
+  ['a reserved name', { content: SH, name: 'memory' }, 'name', /Rackboot reserves the name memory/],
+  ['a word of paths', { content: SH, name: 'current-testing' }, 'name', /Rackboot reserves the name current-testing/],
   ['a number', { content: SH, name: '12' }, 'name', /digits only/],
   ['an unknown kind', { content: header('script_type: installation'), name: 'a' }, 'type', /commissioning \(0\)/],
   ['a time that is none', { content: header('timeout: soon'), name: 'a' }, 'timeout', /seconds up to/],
@@ -178,7 +178,7 @@ const REFUSED: readonly (readonly [string, Parameters<typeof parseScript>[0], st
     'packages',
     { content: header('packages: {apt: stress-ng}'), name: 'a' },
     'script',
-    /packages: nothing is installed/,
+    /packages: no packages are installed/,
   ],
   ['parameters', { content: header('parameters: {storage: {type: storage}}'), name: 'a' }, 'script', /parameters:/],
   ['a restart', { content: header('may_reboot: true'), name: 'a' }, 'script', /may_reboot/],
@@ -191,7 +191,7 @@ for (const [name, request, field, message] of REFUSED) {
   });
 }
 
-test('times are seconds, with a unit, or as a clock shows them; 0 is the longest that there is', () => {
+test('time limits are seconds, with a unit, or in clock form; 0 is the maximum', () => {
   for (const [text, seconds] of [
     ['', 600],
     ['90', 90],

@@ -1,26 +1,26 @@
-// What racks are told of the machines: a mirror in memory of what the store holds.
+// An in-memory mirror of the store: the machines as racks get them.
 //
-// 1. It holds the machines that racks are told of, and no others (`rack-machine.ts`).
-// 2. It is filled whole or not at all: should the store fail half-way, the old one stays.
+// 1. It contains exactly the machines that racks get (`desired-machine.ts`).
+// 2. It is filled completely or not at all: if the store fails half-way, the old contents stay.
 
 import type { RackMachine } from '../../machines/machine.ts';
 import { toRackMachine, withoutSharedUuids } from '../desired-machine.ts';
 import type { Machine } from '../records/machine.ts';
 import type { RegionStore } from '../records/store.ts';
 
-/** Machines read at a time when the mirror is filled. */
+/** Machines read in one query while filling. */
 const CHUNK = 500;
 
-/** The machines that racks are told of, by their system id. */
-export class ToldMachines {
+/** The machines that racks get, by system id. */
+export class MachineMirror {
   #machines = new Map<string, RackMachine>();
 
-  /** As racks are told of them. */
+  /** The machines as racks get them. */
   list(): readonly RackMachine[] {
     return withoutSharedUuids([...this.#machines.values()]);
   }
 
-  /** A machine is as it is here now; one of which racks are not told any more is taken out. */
+  /** Updates a machine; removes one that racks no longer get. */
   show(machine: Machine): void {
     showIn(this.#machines, machine);
   }
@@ -29,7 +29,7 @@ export class ToldMachines {
     this.#machines.delete(systemId);
   }
 
-  /** Reads all machines anew. */
+  /** Reads all machines from the store. */
   fill(store: Pick<RegionStore, 'listMachines'>): void {
     const machines = new Map<string, RackMachine>();
     let afterId = 0;
@@ -45,7 +45,7 @@ export class ToldMachines {
 }
 
 function showIn(machines: Map<string, RackMachine>, machine: Machine): void {
-  const told = toRackMachine(machine);
-  if (told === undefined) machines.delete(machine.systemId);
-  else machines.set(machine.systemId, told);
+  const mirrored = toRackMachine(machine);
+  if (mirrored === undefined) machines.delete(machine.systemId);
+  else machines.set(machine.systemId, mirrored);
 }
