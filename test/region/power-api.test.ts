@@ -114,7 +114,10 @@ test('parameters are checked by their driver when they are stored, each problem 
       [{ power_type: 'amt' }, /"power_type":\["there is no power driver amt: there are manual, ipmi, virsh, webhook/],
       [{ power_type: 'ipmi' }, /power_address: is missing/],
       [{ power_type: 'ipmi', power_parameters: `{"power_pass":"${SECRET} ${'x'.repeat(80)}"}` }, /power_address: is/],
-      [{ power_type: 'ipmi', power_parameters: '{"power_adress":"10.0.0.1"}' }, /power_adress: not a parameter of this/],
+      [
+        { power_type: 'ipmi', power_parameters: '{"power_adress":"10.0.0.1"}' },
+        /power_adress: not a parameter of this/,
+      ],
       [
         { power_type: 'virsh', power_parameters_power_address: 'http://x', power_parameters_power_id: 'vm' },
         /power_add/,
