@@ -169,7 +169,7 @@ const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', str
     'the BMC does not know this cipher suite or protocol; try another cipher_suite_id (17) or power_driver',
   ],
   [/insufficient resources|no session slot/i, 'refused', 'all sessions of the BMC are taken'],
-  [/Address lookup for .* failed/, 'unreachable', 'its name is unknown'],
+  [/Address lookup for /, 'unreachable', 'its name is unknown'],
   [/Insufficient privilege level/i, 'refused', 'the user may not switch power'],
   [
     /Get Auth Capabilities|Get Channel Authentication|Could not open socket|no response from/i,
