@@ -17,7 +17,7 @@ test('a password that is short, or typed differently, is asked for again, each w
   );
   assert.equal(password, 'good enough');
   assert.deepEqual(asked, ['Pass', 'Pass', 'Once', 'Pass', 'Once']);
-  assert.deepEqual(told, ['A password must have at least 8 characters.', 'The two passwords differ.']);
+  assert.deepEqual(told, ['A password has at least 8 characters.', 'The two passwords differ.']);
 });
 
 test('who never gives one is no person: the questions end', async () => {
