@@ -132,7 +132,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
 
   test('refuses what is no key, is the file’s, or does not fit, and says which', { timeout: MS_MAX }, async () => {
     for (const [words, problem] of [
-      [['set', 'dns.upstreem', 'x'], /no such key/],
+      [['set', 'dns.upstreem', 'x'], /unknown key/],
       [['set', 'tftp.listen_port', '1069'], /only the configuration file can set it/],
       [['set', 'cluster_interfaces.lab.ip_range_low', `${PLACE.octets}.250`], /is above ip_range_high/],
       [['set', 'boot.kernel_params', 'a || b'], /cannot be given to every loader/],

@@ -17,7 +17,7 @@ test('a short password, or one typed differently, is asked again with the reason
   );
   assert.equal(password, 'good enough');
   assert.deepEqual(asked, ['Pass', 'Pass', 'Once', 'Pass', 'Once']);
-  assert.deepEqual(told, ['A password must have at least 8 characters.', 'The two passwords differ.']);
+  assert.deepEqual(told, ['A password has at least 8 characters.', 'The two passwords differ.']);
 });
 
 test('the questions end after too many mistakes', async () => {
