@@ -78,14 +78,14 @@ describe('rackboot init', { skip }, () => {
     await assertServes(/^10\.77\.6\.2\d$/);
   });
 
-  test('what cannot be served is told, all of it, and nothing is written', async () => {
+  test('every fault is reported, and nothing is written', async () => {
     const ended = await init('--yes', '--low', '10.77.6.50', '--high', '10.77.6.40', '--router', '10.77.9.1');
     assert.equal(ended.code, 2);
     assert.match(ended.err, /ip_range_low: 10\.77\.6\.50 is above ip_range_high 10\.77\.6\.40/);
     assert.match(ended.err, /router_ip: 10\.77\.9\.1 is not inside 10\.77\.6\.0\/24/);
     const unknown = await init('--yes', '--interface', 'eth7');
     assert.equal(unknown.code, 2);
-    assert.match(unknown.err, /eth7 is not an interface .*; there are br0 10\.77\.6\.0\/24/);
+    assert.match(unknown.err, /eth7 is not an interface .*; choose from br0 10\.77\.6\.0\/24/);
     assert.equal(existsSync(rack.configFile), false);
   });
 

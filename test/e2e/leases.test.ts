@@ -174,7 +174,7 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
       [
         [1, `rackboot: no lease of ${NET}.180 runs`],
         [1, `rackboot: no lease of ${NET}.181 runs`],
-        [2, 'rackboot: web is no address: rackboot leases list has those of all clients'],
+        [2, 'rackboot: web is not an address: rackboot leases list shows the addresses of all clients'],
       ],
     );
     await rack.kill();
