@@ -121,7 +121,7 @@ describe('a trace', { skip: missing('linux') }, () => {
     await rack.startWhole();
     assert.equal((await bootSimulatedMachine(PLACE, 0, () => undefined)).kind, 'enlisted');
     const { output } = await print(MAC);
-    assert.ok(output.includes(output.find((line) => line.startsWith('before the rack was started, ')) ?? 'none'));
+    assert.ok(output.includes(output.find((line) => line.startsWith('before the rack started, ')) ?? 'none'));
     const offers = output.filter((line) => / dhcp\.offer /.test(line));
     assert.equal(offers.length, 2, offers.join('\n'));
     assert.equal(output.filter((line) => /^boot \d/.test(line)).length, 1);

@@ -78,7 +78,7 @@ test(`${LEASES} leases are taken over, loaded and listed`, {
   await pipeline(rows(), createWriteStream(file));
   const { result: done, ms: importMs } = await timed('import into a stopped rack', () => run('import', file));
   assert.deepEqual([done.code, done.complaints], [0, []], done.output.slice(-3).join('\n'));
-  assert.match(done.output.at(-1) ?? '', new RegExp(`^${LEASES} leases were taken over`));
+  assert.match(done.output.at(-1) ?? '', new RegExp(`^${LEASES} leases were imported`));
   console.log(`# leases.db: ${Math.round(statSync(join(rack.stateDir, 'leases.db')).size / LEASES)} bytes a lease`);
 
   const { ms: startMs } = await timed('start', start);
