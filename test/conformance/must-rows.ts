@@ -134,7 +134,7 @@ export const SHOWN = {
   diskRefuses: server('when the disk refuses there is no ACK, no OFFER, and the address is free again'),
   probedAway: server('an address that answers a probe is set aside and the client gets another'),
   fixedProbed: inFile('test/dhcp/conflicts/fixed-address.test.ts')(
-    'a fixed address without a former holder is probed once, and then offered at once',
+    'a fixed address is probed before its first offer, offered at once while its lease runs, and probed after that',
   ),
   chosen: decide('RFC 2131 §4.3.1: what a DISCOVER is offered'),
   neverAnothers: decide('an address of another client is not offered, however it is requested'),

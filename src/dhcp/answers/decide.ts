@@ -25,6 +25,7 @@ import {
   isSameClient,
   judgeFixed,
 } from '../leases/allocate.ts';
+import { isActive } from '../leases/lease-table.ts';
 import type { Newcomer } from '../limits/new-clients.ts';
 import { denyingAmong } from '../networks/classes.ts';
 import { type Arrival, type ServedSubnet, subnetOf } from '../networks/subnet.ts';
@@ -158,14 +159,15 @@ const isKnownBy = (source: AllocationSource): boolean =>
   source === 'machine' || source === 'reservation' || source === 'own';
 
 /**
- * True if the address may be in use without a lease: also a fixed one that its client never got from this server, or that another host was
- * found using (RFC 2131 §2.2, §3.1 step 2).
+ * True if a host without a lease may use the address (RFC 2131 §2.2, §3.1 step 2). That includes an address that the client had before its lease
+ * ended, and a fixed one: since then another host may have come. Its own answer is no conflict.
  */
-function needsProbe(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet, chosen: AllocatedAddress): boolean {
-  if (chosen.source === 'own') return false;
-  if (!isKnownBy(chosen.source)) return true;
-  const record = leases.find(chosen.address);
-  return record === undefined || record.state === 'declined' || !isSameClient(served, record, inquiry);
+function needsProbe(inquiry: Inquiry, state: DhcpState, served: ServedSubnet, chosen: AllocatedAddress): boolean {
+  const { now } = inquiry;
+  const record = state.leases.find(chosen.address);
+  if (isActive(record, now) && isSameClient(served, record, inquiry)) return false;
+  // An address on offer to the client was probed for that offer.
+  return chosen.source !== 'own' || state.offers.offeredTo(identityIn(served, inquiry), served, now) !== chosen.address;
 }
 
 function composeOffer(

@@ -12,18 +12,20 @@ import { config, hw, ip, MAC_A, MAC_B, machine, RACK, settle, subnet } from '../
 
 const SQUATTER = hw('02:00:00:00:00:99');
 const FIXED = ip('10.20.0.20');
+/** The first of the range. */
+const FIRST = ip('10.20.0.100');
 const reserved = (changes: Partial<DhcpSubnet> = {}): DhcpSubnet =>
   subnet({ reservations: [{ mac: MAC_A, address: FIXED }], ...changes });
 
 /** A rack on a wire where a host answers for the fixed address, or with undefined none. */
 async function start(network: DhcpSubnet, answers?: MacAddress) {
   const asked: string[] = [];
-  const wire = { answers };
+  const wire = { answers, used: FIXED };
   const rack = await WireRack.start({
     config: config(network),
     findConflict: async (address) => {
       asked.push(formatIpv4(address));
-      return address === FIXED ? wire.answers : undefined;
+      return address === wire.used ? wire.answers : undefined;
     },
   });
   const heard = (replies: readonly { readonly yiaddr: Ipv4 }[]): string =>
@@ -45,15 +47,41 @@ async function start(network: DhcpSubnet, answers?: MacAddress) {
   };
 }
 
-test('a fixed address without a former holder is probed once, and then offered at once', async () => {
+test('a fixed address is probed before its first offer, offered at once while its lease runs, and probed after that', async () => {
   const { rack, discover, take, asked } = await start(reserved());
   assert.deepEqual(await discover(), ['', '10.20.0.20']);
   assert.deepEqual(asked(), ['10.20.0.20']);
   assert.equal(take('10.20.0.20'), 'ACK');
   assert.deepEqual(await discover(), ['10.20.0.20', '']);
-  rack.clock.advance(86_400_000);
-  assert.deepEqual(await discover(), ['10.20.0.20', ''], 'its client had it the last time');
   assert.deepEqual(asked(), []);
+  rack.clock.advance(86_400_000);
+  assert.deepEqual(
+    await discover(),
+    ['', '10.20.0.20'],
+    'its client had it the last time, but another host may have come',
+  );
+  assert.deepEqual(asked(), ['10.20.0.20']);
+});
+
+test('the former address of a client whose lease ended is probed, and another one offered if a host uses it', async () => {
+  const { rack, wire, discover, take, asked, told } = await start(subnet());
+  const requested = { type: 'request', mac: MAC_A, requested: FIRST, server: RACK } as const;
+  await discover();
+  assert.equal(rack.ask(requested)?.type, 'ACK');
+  assert.deepEqual(await discover(), [formatIpv4(FIRST), ''], 'its lease runs');
+  rack.clock.advance(86_400_000);
+  asked();
+  assert.deepEqual(await discover(), ['', formatIpv4(FIRST)]);
+  assert.ok(asked().includes(formatIpv4(FIRST)));
+  assert.equal(take(formatIpv4(FIRST)), 'ACK');
+  rack.say({ type: 'release', mac: MAC_A, ciaddr: FIRST, server: RACK });
+  rack.clock.advance(86_400_000);
+  wire.answers = SQUATTER;
+  wire.used = FIRST;
+  told('');
+  const [now, later] = await discover();
+  assert.deepEqual([now, later === formatIpv4(FIRST)], ['', false]);
+  assert.equal(told('dhcp.conflict').length, 1);
 });
 
 test('the address of a machine of the region is probed, too', async () => {
