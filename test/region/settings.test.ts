@@ -221,7 +221,7 @@ test('a setting that would stop every boot is refused, whoever sets it, and the 
           ]),
         }),
       );
-      assert.match(JSON.stringify(page), /there is bookworm/);
+      assert.match(JSON.stringify(page), /it has bookworm/);
 
       put('amd64/generic/bookworm/install/linux');
       put('amd64/generic/bookworm/install/initrd.gz');
