@@ -46,7 +46,8 @@ for (const [name, says] of ATTACKS) {
     try {
       const { text, ms } = await ask(rig.port, '127.0.0.1', [post(2048) + BODY]);
       assert.match(text, /^HTTP\/1\.1 200[\s\S]*took 2048$/);
-      assert.ok(ms < 2000, `${ms} ms`);
+      // If it had to wait, then for the first of them to give way, after 5 s.
+      assert.ok(ms < 4000, `${ms} ms`);
     } finally {
       crowd.close();
     }
