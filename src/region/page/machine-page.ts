@@ -52,7 +52,7 @@ function renderKnown(view: View, machine: Machine): Html {
       <div id="cards" class="cards">${renderPower(view, machine)}${renderSystem(view, machine)}${renderLogins(view, machine)}</div>
       <div id="results">${renderResults(view, machine)}</div>
       <div id="hardware">${renderHardware(machine, nowMs)}</div>
-      <div id="timeline"><h2>What happened</h2>${renderTimeline(events, nowMs)}</div>`,
+      <div id="timeline"><h2>Events</h2>${renderTimeline(events, nowMs)}</div>`,
     footer: footerOf(formatMac(machine.interfaces[0]?.mac ?? macAddress(0))),
   });
 }

@@ -379,7 +379,7 @@ export async function renderPage(view: View): Promise<Html> {
       <div id="machines">${table}${cut}</div>
       <div id="strangers">${strangers(view)}</div>
       <div id="racks">${renderRacks(region, nowMs)}</div>
-      <div id="log"><h2>What happened</h2>${log}</div>`,
+      <div id="log"><h2>Events</h2>${log}</div>`,
   });
 }
 

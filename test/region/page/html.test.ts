@@ -47,7 +47,7 @@ const CASES: readonly (readonly [what: string, made: Html, text: string])[] = [
   ['control characters', html`<p>${'a\u001b[31mb\u202ec\u200d'}`, '<p>a\\x1b[31mb\\u202ec\\u200d'],
   ['lines and tabs', html`${'a\n\tb'}`, 'a\n\tb'],
   [
-    'what comes back with a form',
+    'a value that a form sends back',
     html`<input value="${verbatim(`\u001b${ATTACK}`)}">`,
     `<input value="\u001b${SAFE}">`,
   ],
