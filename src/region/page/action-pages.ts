@@ -31,7 +31,7 @@ function fieldsOf(view: View, machine: Machine, action: MachineAction): Html {
         value: 'false',
         choices: [
           ['false', 'Commission it', 'It boots from the network, and is Ready when all checks pass.'],
-          ['true', 'Skip commissioning', 'It is Ready at once, and its own report is trusted.'],
+          ['true', 'Skip commissioning', 'It is Ready at once, and its own report is believed.'],
         ],
       });
     case 'allocate':

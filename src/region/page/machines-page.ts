@@ -362,7 +362,7 @@ export async function renderPage(view: View): Promise<Html> {
   const cut =
     machines.length < PAGE_MACHINES_MAX
       ? nothing
-      : html`<p class="small">${machines.length} of ${total} machines; search to find the others.</p>`;
+      : html`<p class="small">${machines.length} of ${total} are shown; search to find the others.</p>`;
   const log =
     events.length === 0
       ? html`<div class="sheet empty soft">No events yet.</div>`
