@@ -1,16 +1,16 @@
-// What a browser runs on every page: it keeps a page fresh that says so. Node takes the types out (`files/browser-file.ts`).
+// The script of every page: it refreshes live pages. Node strips the types (`files/browser-file.ts`).
 //
-// 1. A page without this script shows and does the same; it is loaded again for what is new.
-// 2. What somebody reads or writes is not taken from under them: a part is left alone while it has the text cursor or a marked text, an
-//    open part stays open, an output that is followed stays at its end, the focus stays where it was.
-// 3. This file imports nothing: a browser gets it alone.
+// 1. Pages work without this script; they are then reloaded to show what is new.
+// 2. A refresh never disturbs the reader: a part with a focused field or selected text is not replaced, open details stay open, output
+//    scrolled to its end stays there, and the focus stays where it was.
+// 3. This file imports nothing, because the browser gets it alone.
 
 const AT_WORK_MS = 1000;
 const AT_REST_MS = 3000;
 const ANSWER_WAIT_MS = 10_000;
-/** How long what was done just now stays on a page that is kept fresh. */
-const TOLD_MS = 10_000;
-/** An output scrolled to within so many pixels of its end is followed. */
+/** How long a notice stays on a live page. */
+const NOTICE_MS = 10_000;
+/** An output within this distance of its end stays scrolled to the end. */
 const END_PIXELS = 4;
 const FOCUSABLE = 'a[href], button, input, select, textarea, summary';
 
@@ -27,7 +27,7 @@ function isBusy(part: Element): boolean {
 
 const withId = (part: Element, id: string): Element | null => part.querySelector(`#${CSS.escape(id)}`);
 
-/** Opens what is open on the page now. */
+/** Opens the new details whose old ones are open. */
 function keepOpen(old: Element, next: Element): void {
   for (const one of next.querySelectorAll('details')) {
     const before = one.id === '' ? null : withId(old, one.id);
@@ -35,15 +35,15 @@ function keepOpen(old: Element, next: Element): void {
   }
 }
 
-/** Where each output is scrolled to; Infinity: it is followed. */
+/** The scroll position of each output; `Infinity` for one at its end. */
 const scrolledTo = (part: Element): readonly (readonly [id: string, top: number])[] =>
   [...part.querySelectorAll('pre[id]')].map((one) => {
     const isAtEnd = one.scrollTop + one.clientHeight >= one.scrollHeight - END_PIXELS;
     return [one.id, isAtEnd ? Number.POSITIVE_INFINITY : one.scrollTop];
   });
 
-/** Puts a part in the place of what was there. */
-function put(old: Element, next: Element): void {
+/** Replaces a part, unless nothing changed or the reader is using it. */
+function replacePart(old: Element, next: Element): void {
   keepOpen(old, next);
   if (old.isEqualNode(next) || isBusy(old)) return;
   const tops = scrolledTo(old);
@@ -61,16 +61,16 @@ function put(old: Element, next: Element): void {
 
 const idsOf = (main: Element): string => [...main.children].map(({ id }) => id).join(' ');
 
-/** Takes what is new: part by part where the parts are the same. */
-function take(now: Element, next: Element): void {
+/** Updates the page: part by part if it still has the same parts, else as a whole. */
+function update(now: Element, next: Element): void {
   if (idsOf(now) !== idsOf(next)) {
-    put(now, next);
+    replacePart(now, next);
     return;
   }
   const parts = [...next.children];
   [...now.children].forEach((part, index) => {
     const other = parts[index];
-    if (other !== undefined) put(part, other);
+    if (other !== undefined) replacePart(part, other);
   });
 }
 
@@ -80,13 +80,13 @@ const mainOf = (page: Document): Element => {
   return main;
 };
 
-function say(text: string, isStale: boolean): void {
+function showStatus(text: string, isStale: boolean): void {
   if (fresh === null) return;
   fresh.textContent = text;
   fresh.classList.toggle('stale', isStale);
 }
 
-/** Fetches the page again, puts in what changed, and says when the region does not answer. */
+/** Fetches the page, updates what changed, and reports a region that does not answer. */
 async function refresh(): Promise<void> {
   if (document.hidden) return;
   try {
@@ -100,16 +100,16 @@ async function refresh(): Promise<void> {
       return;
     }
     if (answer.status === 404) {
-      say('this is gone', true);
+      showStatus('deleted', true);
       return;
     }
     if (!answer.ok) throw new Error(`the region answered ${answer.status}`);
     const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
-    take(mainOf(document), mainOf(page));
+    update(mainOf(document), mainOf(page));
     document.title = page.title;
-    say('live', false);
+    showStatus('live', false);
   } catch {
-    say('the region does not answer; trying again', true);
+    showStatus('the region does not answer; retrying', true);
   }
 }
 
@@ -119,6 +119,6 @@ async function repeat(): Promise<void> {
 }
 
 for (const one of document.querySelectorAll('pre[id]')) one.scrollTop = one.scrollHeight;
-const told = document.querySelector('#told');
-if (fresh !== null && told !== null) setTimeout(() => told.remove(), TOLD_MS);
+const notice = document.querySelector('#notice');
+if (fresh !== null && notice !== null) setTimeout(() => notice.remove(), NOTICE_MS);
 if (fresh !== null) setTimeout(repeat, AT_WORK_MS);

@@ -85,7 +85,7 @@ describe('another DHCP server on the wire', { skip }, () => {
       new RegExp(`^Beware {2}another DHCP server on br0: ${OTHER} \\(${OTHER_MAC}\\), it offers`, 'm'),
     );
     const page = await rack.run(undefined, 'curl', '-s', 'http://127.0.0.1:5240/MAAS/');
-    assert.match(page.out, /another DHCP server answers there: 10\.77\.9\.66 on lab/);
+    assert.match(page.out, /another DHCP server answers: 10\.77\.9\.66 on lab/);
   });
 
   test('takes nothing from those who ask this rack', async () => {

@@ -1,4 +1,4 @@
-// A real Chromium, spoken to over its own debugging protocol: as much of it as looking at a page takes.
+// Drives a real Chromium over its debugging protocol, as far as looking at a page needs it.
 //
 // Sources: Chrome DevTools Protocol (Target, Page, Runtime, Emulation, Log).
 
@@ -30,12 +30,12 @@ export interface BrowserPage {
   /** Waits until an expression is true. Throws after `ms`. */
   until(expression: string, ms: number): Promise<void>;
   resize(width: number, height: number): Promise<void>;
-  /** By day or by night. */
+  /** Sets the colour scheme. */
   scheme(colours: 'light' | 'dark'): Promise<void>;
   open(url: string): Promise<void>;
-  /** Everything the page's console and the browser complained of. */
+  /** The messages of the page's console and of the browser's log, and uncaught exceptions. */
   readonly complaints: readonly string[];
-  /** The whole page, or its uppermost part. @param height of that part, in pixels */
+  /** Takes a picture of the whole page, or of its top. @param height of the top, in pixels */
   screenshot(path: string, height?: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
-// The life of a machine by clicking: a real daemon on loopback, a real Chromium, a webhook that holds the power, and behind it a simulated
-// machine that does what the region gives it to do.
+// The life of a machine by clicking: a real daemon on loopback, a real Chromium, a webhook as power controller, and a simulated machine that
+// does the work the region assigns.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -28,7 +28,7 @@ const KEY = `ssh-ed25519 ${Buffer.concat([
   Buffer.alloc(32, 7),
 ]).toString('base64')} ann@laptop`;
 
-/** Puts an image into the store: its bytes are never fetched by a machine that is simulated. */
+/** Puts an image into the store; a simulated machine never fetches its bytes. */
 function putImage(tree: string): void {
   const bytes = Buffer.alloc(4096, 1);
   const image: StoredImage = {
@@ -68,7 +68,7 @@ class Person {
     return this.#browser.open(this.#origin + path);
   }
 
-  /** Clicks the link or button that says so, and waits for the page behind it. */
+  /** Clicks the link or button with this label, and waits for its page. */
   async click(label: string): Promise<void> {
     const found = `[...document.querySelectorAll('a, button, summary')].find((one) => one.textContent === ${JSON.stringify(label)})`;
     await this.#browser.until(`${found} !== undefined`, 15_000);
@@ -79,7 +79,7 @@ class Person {
     }
   }
 
-  /** Writes into the field of this name; ticks it when it is one of several. */
+  /** Fills the field of this name, or ticks the radio button with this value. */
   async fill(name: string, value: string): Promise<void> {
     const field = `document.querySelector('[name=${JSON.stringify(name)}]')`;
     const choice = `document.querySelector('[name=${JSON.stringify(name)}][value=${JSON.stringify(value)}][type=radio]')`;
@@ -88,7 +88,7 @@ class Person {
     );
   }
 
-  /** Waits until the page says so, without loading it anew. */
+  /** Waits until the page shows these words, without reloading it. */
   async sees(words: string, ms = 20_000): Promise<void> {
     const text = `document.body.innerText.replaceAll('\\u00a0', ' ')`;
     await this.#browser.until(`${text}.includes(${JSON.stringify(words)})`, ms).catch(async () => {
@@ -107,7 +107,7 @@ class Person {
     return String(await this.#browser.evaluate('document.documentElement.outerHTML'));
   }
 
-  /** Looks at the page as a telephone and as a desk show it: nothing is wider than the window. */
+  /** Checks that nothing is wider than the window, at the width of a desktop and of a phone. */
   async fits(name: string): Promise<void> {
     for (const width of [1280, 360]) {
       await this.#browser.resize(width, 800);
@@ -162,10 +162,10 @@ async function liveByClicking(
 
   await ann.open('/MAAS/account/');
   await ann.fill('key', 'no key');
-  await ann.click('Add the key');
+  await ann.click('Add key');
   await ann.sees('Invalid SSH public key');
   await ann.fill('key', KEY);
-  await ann.click('Add the key');
+  await ann.click('Add key');
   await ann.sees('ann@laptop');
   await ann.sees('SHA256:');
   await ann.fits('account');
@@ -178,15 +178,15 @@ async function liveByClicking(
   for (const [name, value] of Object.entries({ ...power.parameters('m1'), power_token: TOKEN }))
     await ann.fill(name, value);
   await ann.click('Save');
-  await ann.sees('is switched by Webhook');
+  await ann.sees('is now switched by Webhook');
   await ann.click('Driver');
-  await ann.sees('One is kept');
+  await ann.sees('Leave empty to keep it');
   assert.ok(!(await ann.source()).includes(TOKEN), 'a secret is not sent back');
   await ann.fits('driver');
   await ann.click('Save');
 
   await ann.click('Accept');
-  await ann.sees('It is started from the network by its power driver');
+  await ann.sees('Its power driver boots it from the network');
   await ann.fill('comment', 'it is ours');
   await ann.click('Accept');
   await ann.isIn('Ready');
@@ -204,11 +204,11 @@ async function liveByClicking(
   await ann.fits('deployed');
 
   await ann.click('Release');
-  await ann.sees('are taken back at once');
+  await ann.sees('are freed at once');
   await ann.fill('erase', 'quick');
   await ann.click('Release');
   await ann.isIn('Ready');
-  assert.doesNotMatch(await ann.source(), /<dt>Address<\/dt>/, 'its address is taken back');
+  assert.doesNotMatch(await ann.source(), /<dt>Address<\/dt>/, 'its address is freed');
 
   await ann.click('Sign out');
   await ann.sees('Sign in');

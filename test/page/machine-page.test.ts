@@ -1,4 +1,4 @@
-// The page of one machine in a real Chromium: reached by its link, kept fresh, at the width of a desk and of a phone, with hostile text.
+// The page of one machine in a real Chromium: reached by its link, refreshed live, at desktop and phone widths, with hostile text.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -9,17 +9,17 @@ import { missing } from '../support/needs.ts';
 import { openBrowser } from './chromium.ts';
 
 const ATTACK = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
-/** About the longest line of a boot, with the rack that told of it. */
+/** About the longest log line of a boot, with the name of its rack. */
 const WORDY = 'Was told to run the ephemeral environment (/pxelinux.cfg/01-52-54-00-00-00-01, HTTP) (rack-2)';
 
-/** Where the text of each line of a log begins, in pixels, and in how many lines it stands. */
+/** The left edge of each log text, in pixels, and its number of lines. */
 const LINES = `[...document.querySelectorAll('ol li .what')].map((one) => {
   const { fontSize } = getComputedStyle(one);
   return [Math.round(one.getBoundingClientRect().left), Math.floor(one.offsetHeight / parseFloat(fontSize) / 1.4)];
 })`;
 const LONG = 'a-name-without-a-place-to-break-'.repeat(8);
 
-test('a machine is looked at by its link, and what it does appears by itself', {
+test('a machine opens by its link, and its new events appear live', {
   skip: missing('chromium'),
   timeout: 90_000,
 }, async () => {
@@ -68,11 +68,7 @@ test('a machine is looked at by its link, and what it does appears by itself', {
         narrow.some(([, count]) => count > 1),
         JSON.stringify(narrow),
       );
-      assert.equal(
-        new Set(narrow.map(([left]) => left)).size,
-        1,
-        'what goes on in the next line begins below its text',
-      );
+      assert.equal(new Set(narrow.map(([left]) => left)).size, 1, 'a wrapped text continues below its own start');
       await browser.resize(1280, 900);
     }
     await browser.open(`${live.origin}/MAAS/machines/52:54:00:00:00:01/`);
@@ -92,7 +88,7 @@ test('a machine is looked at by its link, and what it does appears by itself', {
     assert.deepEqual(browser.complaints, []);
 
     await browser.open(`${live.origin}/MAAS/machines/nobody/`);
-    assert.match(await text(), /Nothing is here/);
+    assert.match(await text(), /Not found/);
   } finally {
     await browser.close();
     await live.close();

@@ -1,4 +1,4 @@
-// The page in a real Chromium: at the width of a desk and of a phone, while machines come, with hostile names, without the region.
+// The list of machines in a real Chromium: at desktop and phone widths, while machines enlist, with hostile text, without the region.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -15,7 +15,7 @@ const ATTACK = `<img src=x onerror="document.title='owned'"><script>document.tit
 const WIDTHS_OF_COLUMNS =
   "Object.fromEntries([...document.querySelectorAll('table.machines th')].map((one) => [one.className, one.offsetWidth]))";
 
-/** The links of the list that have the colour of the text beside them, or are in running text and not underlined. */
+/** The links of the list in the colour of the text around them, and those within text that are not underlined. */
 const PLAIN_LINKS = `[...document.querySelectorAll('table.machines td a')].filter((link) => {
   const [own, around] = [link, link.parentElement].map((one) => getComputedStyle(one));
   return own.color === around.color || (link.closest('.small') !== null && !own.textDecorationLine.includes('underline'));
@@ -28,7 +28,7 @@ const WORDY = {
   release: 'bookworm',
 };
 
-/** Cells whose text goes on into the next one. */
+/** Cells whose text overflows into the next one. */
 const COVERED =
   "[...document.querySelectorAll('td')].filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.innerText)";
 
@@ -49,7 +49,7 @@ function serialFacts(serial: string) {
   return parsed.kind === 'value' ? parsed.value : undefined;
 }
 
-test('a hall of two racks stands in one line a cell, with its racks and owners, and fits every width', {
+test('the machines of two racks show their racks and owners, fit every width, and take one line a cell', {
   skip: missing('chromium'),
   timeout: 90_000,
 }, async () => {
@@ -86,7 +86,7 @@ test('a hall of two racks stands in one line a cell, with its racks and owners, 
         `[document.documentElement, ...document.querySelectorAll('.sheet')].map((one) => one.scrollWidth - one.clientWidth)`,
       );
       assert.deepEqual([...new Set(Object.values(Object(overflow)))], [0], `${width} px: something is cut off`);
-      assert.deepEqual(await browser.evaluate(COVERED), [], `${width} px: a cell goes on into the next one`);
+      assert.deepEqual(await browser.evaluate(COVERED), [], `${width} px: a cell overflows into the next one`);
       if (width < 1000) continue;
       const wrapped =
         await browser.evaluate(`[...document.querySelectorAll('td.state > div > *, td.power > div > *, td.owner .cut')]
@@ -98,7 +98,7 @@ test('a hall of two racks stands in one line a cell, with its racks and owners, 
     const { event = 0, owner = 0 } = widths;
     assert.ok(
       event >= 240 && owner <= 130,
-      `the last event takes the room that the owner does not need: ${JSON.stringify(widths)}`,
+      `the last event gets the space that the owner does not need: ${JSON.stringify(widths)}`,
     );
     assert.equal(Math.max(...Object.values(widths).map(Number)), event, JSON.stringify(widths));
     assert.deepEqual(await browser.evaluate(PLAIN_LINKS), [], 'a link looks like the text around it');
@@ -114,7 +114,7 @@ test('a hall of two racks stands in one line a cell, with its racks and owners, 
   }
 });
 
-test('the page shows machines as they come, in every width, and takes no script from them', {
+test('the page shows machines as they enlist, fits every width, and runs no script from their text', {
   skip: missing('chromium'),
   timeout: 90_000,
 }, async () => {

@@ -1,4 +1,4 @@
-// The racks on the page, in a real Chromium: at the width of a desk and of a phone, with what to type for one that waits.
+// The racks on the page, in a real Chromium: at desktop and phone widths, with the command for a pending one.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -9,7 +9,7 @@ import { acceptRack, OTHER_UUID, RACK_UUID, rackInterface, registration } from '
 import { missing } from '../support/needs.ts';
 import { openBrowser } from './chromium.ts';
 
-test('the page shows racks when there is more than one, what waits, and since when one is away', {
+test('the page shows several racks, their waiting events, and since when one is away', {
   skip: missing('chromium'),
   timeout: 90_000,
 }, async () => {
@@ -40,7 +40,7 @@ test('the page shows racks when there is more than one, what waits, and since wh
     racks.register(
       registration({ uuid: OTHER_UUID, name: 'a-rack-of-a-very-long-name-that-goes-on-and-on-and-on-and-on', key }),
     );
-    await browser.until("document.body.innerText.includes('12345\u00a0wait, 6\u00a0lost')", 10_000);
+    await browser.until("document.body.innerText.includes('12345\u00a0waiting, 6\u00a0lost')", 10_000);
     assert.match(await words(), /Accepted/);
     assert.match(await words(), /and 3 more/);
 

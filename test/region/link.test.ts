@@ -388,18 +388,17 @@ test('a rack that does not use its settings is shown with the reason, until it d
     const why = "the region's store: tftp <port> is taken";
     await rack('heartbeat', heartbeatOf({ settingsRefused: why }));
     assert.equal(region.racks.find(RACK_UUID)?.pulse?.settingsRefused, why);
-    assert.match(`${renderRacks(region, clock.wallTimeMs())}`, /does not use the settings.*tftp &lt;port&gt; is taken/);
-    await rack('heartbeat', heartbeatOf());
-    assert.doesNotMatch(`${renderRacks(region, clock.wallTimeMs())}`, /does not use/);
-    const own = { uuid: OTHER_UUID, name: 'rack-1', version: '0.9.9', interfaces: [], pinned: [] };
-    region.racks.greet({ ...own, settingsRefused: why });
     assert.match(
       `${renderRacks(region, clock.wallTimeMs())}`,
-      /does not use the settings/,
-      'the rack of this process too',
+      /refuses its settings from this region.*tftp &lt;port&gt; is taken/,
     );
+    await rack('heartbeat', heartbeatOf());
+    assert.doesNotMatch(`${renderRacks(region, clock.wallTimeMs())}`, /refuses its settings/);
+    const own = { uuid: OTHER_UUID, name: 'rack-1', version: '0.9.9', interfaces: [], pinned: [] };
+    region.racks.greet({ ...own, settingsRefused: why });
+    assert.match(`${renderRacks(region, clock.wallTimeMs())}`, /refuses its settings/, 'the rack of this process too');
     region.racks.greet(own);
-    assert.doesNotMatch(`${renderRacks(region, clock.wallTimeMs())}`, /does not use/);
+    assert.doesNotMatch(`${renderRacks(region, clock.wallTimeMs())}`, /refuses its settings/);
   }));
 
 test('another DHCP server that a rack sees is shown beside it, until it is gone', () =>
@@ -407,10 +406,7 @@ test('another DHCP server that a rack sees is shown beside it, until it is gone'
     acceptRack(region);
     const seen = { ...rackInterface(), foreign_dhcp_ip: '10.50.0.66' };
     assert.equal((await rack('heartbeat', heartbeatOf({ interfaces: [seen] }))).status, 200);
-    assert.match(
-      `${renderRacks(region, clock.wallTimeMs())}`,
-      /another DHCP server answers there: 10\.50\.0\.66 on far/,
-    );
+    assert.match(`${renderRacks(region, clock.wallTimeMs())}`, /another DHCP server answers: 10\.50\.0\.66 on far/);
     assert.equal(
       (await rack('heartbeat', heartbeatOf({ interfaces: [{ ...seen, foreign_dhcp_ip: 'x' }] }))).status,
       400,

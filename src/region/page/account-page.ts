@@ -1,6 +1,6 @@
-// The account of the person who looks: the SSH keys by which they log in to machines, and their password.
+// The viewer's own account: the SSH keys for logging in to machines, and the password.
 //
-// 1. Of a key its kind, fingerprint and comment are shown: enough to know it again.
+// 1. A key is shown by its kind, fingerprint and comment, which is enough to recognise it.
 
 import { createHash } from 'node:crypto';
 import { refuseField } from '../api/answer.ts';
@@ -52,7 +52,7 @@ function keysOf(view: View, { username }: Person): Html {
   const keys = view.region.store.life.listSshKeys(username);
   const list =
     keys.length === 0
-      ? html`<div class="note">You have no key yet. Without one nobody could log in to what you deploy, so a deployment is refused.</div>`
+      ? html`<div class="note">You have no key yet. Deployments are refused, because nobody could log in to the machine.</div>`
       : keys.map((key) => keyItem(view, key));
   const form = formOf(view, {
     body: [
@@ -62,10 +62,10 @@ function keysOf(view: View, { username }: Person): Html {
         label: 'Public key',
         rows: 3,
         required: true,
-        hint: 'The one line of a file that ends in .pub, such as ~/.ssh/id_ed25519.pub.',
+        hint: 'The line in a .pub file, such as ~/.ssh/id_ed25519.pub.',
       }),
     ],
-    submit: 'Add the key',
+    submit: 'Add key',
   });
   return html`<h2>SSH keys</h2><div class="sheet narrow">${list}<div class="card-line">${form}</div></div>`;
 }
@@ -79,7 +79,7 @@ function render(view: View): Html | undefined {
       html`<input type="text" name="account" autocomplete="username" value="${viewer.username}" readonly hidden>`,
       newPasswordFields(ofForm(view, given(view, 'do') === 'password'), 'New password'),
     ],
-    submit: 'Change the password',
+    submit: 'Change password',
     tone: 'plain',
   });
   return pageOf(view, {
@@ -88,22 +88,22 @@ function render(view: View): Html | undefined {
     main: html`
       <div class="bar"><h1>${viewer.username}</h1>${rolePill(viewer)}</div>
       ${keysOf(view, viewer)}<h2>Password</h2><div class="sheet narrow">${password}</div>`,
-    footer: html`For programs and the command line: <code>rackboot apikey</code> on the rack prints an API key.`,
+    footer: html`For programs and the command line, <code>rackboot apikey</code> on the rack prints an API key.`,
   });
 }
 
-/** A refusal of two passwords that are not the same; undefined: they are. */
+/** The refusal of two different passwords; `undefined` if they are the same. */
 export const differing = (view: View): Outcome =>
-  given(view, 'new') === given(view, 'again') ? undefined : refuseField('again', 'The two passwords are not the same.');
+  given(view, 'new') === given(view, 'again') ? undefined : refuseField('again', 'The passwords differ.');
 
-/** An outcome with the fields of `newPasswordFields`. */
+/** Renames an outcome's fields to those of `newPasswordFields`. */
 export const ofNewPassword = (outcome: Outcome): Outcome => namedAsIn(outcome, { password: 'new' });
 
 async function changePassword(view: View, { username }: Person): Promise<Outcome> {
   const mistyped = differing(view);
   if (mistyped !== undefined) return mistyped;
   const answer = operate(view, CHANGE_PASSWORD, { username }, { password: given(view, 'new') });
-  return ofNewPassword(outcomeOf(await settled(answer), PATH, 'The password is changed: sign in with it.'));
+  return ofNewPassword(outcomeOf(await settled(answer), PATH, 'Password changed: sign in with it.'));
 }
 
 function act(view: View): Outcome | Promise<Outcome> {
@@ -113,10 +113,10 @@ function act(view: View): Outcome | Promise<Outcome> {
     case 'add-key': {
       const values = { key: given(view, 'key').trim() };
       const answer = operate(view, ADD_KEY, {}, values);
-      return outcomeOf(answer, PATH, 'The key is added: what you deploy from now on lets you in.');
+      return outcomeOf(answer, PATH, 'Key added: machines that you deploy from now on accept it.');
     }
     case 'remove-key': {
-      return outcomeOf(operate(view, REMOVE_KEY, { id: given(view, 'id') }, {}), PATH, 'The key is removed.');
+      return outcomeOf(operate(view, REMOVE_KEY, { id: given(view, 'id') }, {}), PATH, 'Key removed.');
     }
     case 'password':
       return changePassword(view, viewer);

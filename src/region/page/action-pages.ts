@@ -1,12 +1,12 @@
-// The forms of the actions on one machine: what will happen, what is to be chosen, why.
+// The forms of the actions on one machine: the effects, the choices and the reason.
 //
-// 1. A form sends what the operation of the API takes; nothing is decided here.
-// 2. What a system runs at its first start is written as it is, and sent as the operation takes it.
+// 1. A form sends the parameters of its API operation; nothing is decided here.
+// 2. User data is entered as plain text and sent in base64, as the operation expects.
 
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { ScriptKind } from '../records/script-store.ts';
-import { deployFields, deployValues } from './deploy-form.ts';
+import { addressField, deployFields, deployValues } from './deploy-form.ts';
 import { checkField, formOf, radioField, textField } from './forms.ts';
 import { type Html, html, nothing } from './html.ts';
 import { actionsFor, isSwitched, MACHINE_ACTIONS, type MachineAction, machinePath } from './machine-actions.ts';
@@ -21,21 +21,17 @@ function findAction(view: View): MachineAction | undefined {
   return MACHINE_ACTIONS.find(({ name }) => name === view.path.action);
 }
 
-/** What is chosen beside the reason. */
+/** The action's own fields, without the reason. */
 function fieldsOf(view: View, machine: Machine, action: MachineAction): Html {
   switch (action.name) {
     case 'accept':
       return radioField(view, {
         name: 'skip_commissioning',
-        label: 'How',
+        label: 'Commissioning',
         value: 'false',
         choices: [
-          ['false', 'Measure and test it', 'It starts from the network, and is Ready when all tests have passed.'],
-          [
-            'true',
-            'Make it Ready at once',
-            'For a machine that cannot be measured. What it said of itself is believed.',
-          ],
+          ['false', 'Commission it', 'It boots from the network, and is Ready when all checks pass.'],
+          ['true', 'Skip commissioning', 'It is Ready at once, and its own report is believed.'],
         ],
       });
     case 'allocate':
@@ -48,20 +44,12 @@ function fieldsOf(view: View, machine: Machine, action: MachineAction): Html {
     case 'release':
       return radioField(view, {
         name: 'erase',
-        label: 'Its disks',
+        label: 'Disks',
         value: 'none',
         choices: [
-          ['none', 'Leave them as they are', 'Whoever gets the machine next can read what is on them.'],
-          [
-            'quick',
-            'Erase what makes them look used',
-            'Partition tables and signatures; takes seconds. The rest can be recovered.',
-          ],
-          [
-            'all',
-            'Erase them whole',
-            `Everything is overwritten or discarded, which may take hours${sizeOf(machine)}.`,
-          ],
+          ['none', 'Keep the data', 'The next user of the machine can read it.'],
+          ['quick', 'Quick erase', 'Erases partition tables and signatures in seconds. The data can be recovered.'],
+          ['all', 'Full erase', `Overwrites or discards everything, which may take hours${sizeOf(machine)}.`],
         ],
       });
     case 'delete':
@@ -71,12 +59,12 @@ function fieldsOf(view: View, machine: Machine, action: MachineAction): Html {
   }
 }
 
-/** For a machine that somebody holds, or that is at work. */
+/** The confirmation for a machine that has an owner or is at work. */
 function forceField(view: View, { owner, status }: Machine): Html {
   if (owner === undefined && statusRow(status).failed === undefined) return nothing;
   const why = owner === undefined ? `It is at work (${statusRow(status).name}).` : `It belongs to ${owner}.`;
-  const hint = `${why} To abort or release it first is the orderly way.`;
-  return checkField(view, { name: 'force', label: 'Delete it although it is in use', hint });
+  const hint = `${why} If you can, abort or release it first.`;
+  return checkField(view, { name: 'force', label: 'Delete it while it is in use', hint });
 }
 
 function sizeOf({ facts }: Machine): string {
@@ -84,7 +72,7 @@ function sizeOf({ facts }: Machine): string {
   return bytes === 0 ? '' : ` (${formatDisk(bytes)})`;
 }
 
-/** Which of the operators' scripts run beside the checks that are built in. */
+/** The choice of the operators' scripts, which run after the built-in checks. */
 function scriptFields(view: View, kind: ScriptKind): Html {
   const scripts = view.region.store.scripts.listScripts(kind);
   if (scripts.length === 0) return nothing;
@@ -94,19 +82,10 @@ function scriptFields(view: View, kind: ScriptKind): Html {
       html`<label class="choice"><input type="checkbox" name="scripts" value="${name}"${(chosen?.has(name) ?? true) ? html` checked` : nothing}>
       <span><b>${name}</b><span class="soft">${title === '' ? description : title}</span></span></label>`,
   );
-  return html`<fieldset class="field"><legend>Scripts, after the checks that are built in</legend>${items}</fieldset>`;
+  return html`<fieldset class="field"><legend>Scripts, after the built-in checks</legend>${items}</fieldset>`;
 }
 
-const addressField = (view: View): Html =>
-  textField(view, {
-    name: 'ip_address',
-    label: 'Address',
-    placeholder: '10.20.0.10',
-    hint: 'Leave it empty to get a free one of the static range.',
-    charactersMax: 15,
-  });
-
-/** The parameters of the operation. */
+/** The operation's parameters. */
 function valuesOf(
   view: View,
   machine: Machine,
@@ -146,7 +125,7 @@ function render(view: View): Html | undefined {
   const back = machinePath(machine.systemId);
   const isPossible = actionsFor(machine, view.viewer).includes(action);
   if (!isPossible && view.refusal === undefined) {
-    const text = `${machine.hostname} has gone on meanwhile, or is not yours: “${action.label}” is not possible now.`;
+    const text = `${machine.hostname} has changed state, or is not yours: “${action.label}” is not possible now.`;
     return renderRefused(view, text, back);
   }
   const power = { isSwitched: isSwitched(view.region, machine), isOff: powerOf(view, machine).state === 'off' };
@@ -156,9 +135,9 @@ function render(view: View): Html | undefined {
       ? nothing
       : textField(view, {
           name: 'comment',
-          label: 'Why',
+          label: 'Reason',
           charactersMax: COMMENT_MAX,
-          hint: 'For the log of the machine.',
+          hint: "For the machine's log.",
         });
   const heading = action.heading(machine.hostname);
   return pageOf(view, {

@@ -1,6 +1,6 @@
-// The script and the style of the page, and the policy that allows nothing else.
+// The page's script and style sheet, and the policy that allows nothing else.
 //
-// 1. A browser may keep both for ever: their addresses change with their texts.
+// 1. Browsers may cache both forever: their URLs change with their content.
 
 import { join } from 'node:path';
 import { type BrowserFile, readBrowserFile } from '../../files/browser-file.ts';
@@ -10,10 +10,10 @@ const WEB = join(import.meta.dirname, '../../web');
 export const PAGE_SCRIPT = readBrowserFile(WEB, 'page', 'js');
 export const PAGE_STYLE = readBrowserFile(WEB, 'page', 'css');
 
-/** The address of one of them. */
+/** The path of the script or the style sheet. */
 export const assetPath = ({ name }: Pick<BrowserFile, 'name'>): string => `/MAAS/assets/${name}`;
 
-/** The Content-Security-Policy of the page: scripts, styles and requests of its own origin, and no frame around it. */
+/** The page's Content-Security-Policy: scripts, styles and requests of its own origin, and no framing. */
 export const PAGE_POLICY = [
   "default-src 'none'",
   "style-src 'self'",

@@ -1,6 +1,6 @@
-// What is chosen when a machine is deployed: the system, the disk, the address, what it runs at its first start.
+// The fields for deploying a machine: system, method, disk, address, user data.
 //
-// 1. Only what fits the machine is offered; a machine for which there is nothing says what to do.
+// 1. Only images that fit the machine are offered. Without any, the form names the commands that add one.
 
 import type { ListedImage } from '../life/deployment.ts';
 import type { Machine } from '../records/machine.ts';
@@ -9,11 +9,11 @@ import { type Html, html, nothing } from './html.ts';
 import { formatDisk } from './values.ts';
 import { given, type View } from './view.ts';
 
-/** Disks that are offered. */
+/** Disks in the list. */
 const DISKS_MAX = 64;
 const SPACE = '\u00a0';
 
-/** The images that fit a machine, each system once, the newest of each. */
+/** The newest image of each system that fits a machine. */
 export function imagesFor(images: readonly ListedImage[], machine: Machine): readonly ListedImage[] {
   const fitting = images.filter(
     ({ architecture, subarchitecture }) =>
@@ -36,7 +36,7 @@ function disksOf({ facts }: Machine): readonly Choice[] {
   return [['', 'Chosen by the machine'], ...named];
 }
 
-/** The controls of the form. */
+/** The form's fields. */
 export function deployFields(view: View, machine: Machine): Html {
   const images = imagesFor(view.region.images?.() ?? [], machine);
   const systems = images.map((image): Choice => [`${image.os}/${image.release}`, titleOf(image)]);
@@ -45,7 +45,7 @@ export function deployFields(view: View, machine: Machine): Html {
     systems.length > 0
       ? nothing
       : html`<div class="alert amber"><b>There is no image for ${machine.architecture}.</b> On the rack,
-        ${' '}<code>rackboot images make-debian</code> builds one, and <code>rackboot images add FILE</code> takes one that you have.</div>`;
+        ${' '}<code>rackboot images make-debian</code> builds one, and <code>rackboot images add FILE</code> adds one of yours.</div>`;
   return html`${[
     keyWarning(view, machine),
     noImage,
@@ -58,43 +58,42 @@ export function deployFields(view: View, machine: Machine): Html {
       label: 'Disk',
       value: '',
       choices: disksOf(machine),
-      hint: 'The machine chooses the smallest that holds the image, and a USB disk last.',
+      hint: 'The machine chooses the smallest disk that holds the image, USB disks last.',
     }),
-    textField(view, {
-      name: 'ip_address',
-      label: 'Address',
-      placeholder: '10.20.0.10',
-      hint: 'Leave it empty to get a free one of the static range.',
-      charactersMax: 15,
-    }),
+    addressField(view),
     areaField(view, {
       name: 'user_data',
       label: 'User data',
       rows: 6,
-      hint: `For cloud-init, at the first start: a script that begins with #!, or text that begins with #cloud-config.`,
+      hint: 'For cloud-init at the first boot: a script that begins with #!, or text that begins with #cloud-config.',
     }),
   ]}`;
 }
 
+/** The address of an allocation or a deployment. */
+export const addressField = (view: View): Html =>
+  textField(view, {
+    name: 'ip_address',
+    label: 'Address',
+    hint: 'Leave empty for a free address of the static range.',
+    charactersMax: 15,
+  });
+
 function wayField(view: View): Html {
   const way = radioField(view, {
     name: 'deploy_by',
-    label: 'How',
+    label: 'Method',
     value: 'image',
     choices: [
-      ['image', 'Write an image', 'The disk is written in one go, which takes minutes.'],
-      [
-        'installer',
-        'Run the installer',
-        'That of the distribution, without questions, from its mirror. It takes longer.',
-      ],
+      ['image', 'Write an image', 'Takes minutes.'],
+      ['installer', 'Run the installer', "The distribution's own, unattended, from its mirror. Takes longer."],
     ],
   });
   const other = textField(view, {
     name: 'installed_series',
     label: 'System for the installer',
     placeholder: 'debian/bookworm',
-    hint: 'Leave it empty to install the system above.',
+    hint: 'Leave empty to install the system above.',
     charactersMax: 128,
   });
   return html`${way}<div class="installed">${other}</div>`;
@@ -106,13 +105,13 @@ function keyWarning(view: View, machine: Machine): Html {
   if (view.region.store.life.listSshKeys(owner).length > 0) return nothing;
   const whose = owner === view.viewer.username ? 'You have' : `${owner} has`;
   return html`
-    <div class="alert amber"><b>${whose} no SSH key${SPACE}yet.</b> Nobody could log in to the machine, so it
-    will be refused: <a href="/MAAS/account/">add a key</a> first,
-    or type <code>sudo rackboot sshkeys add ~/.ssh/id_ed25519.pub --username ${owner}</code> on the rack. Without a file like
-    that, <code>ssh-keygen</code> makes one on your computer.</div>`;
+    <div class="alert amber"><b>${whose} no SSH key${SPACE}yet.</b> The deployment will be refused, because
+    nobody could log in: <a href="/MAAS/account/">add a key</a> first,
+    or run <code>sudo rackboot sshkeys add ~/.ssh/id_ed25519.pub --username ${owner}</code> on the rack. If you have no
+    such file, <code>ssh-keygen</code> makes one on your computer.</div>`;
 }
 
-/** What of the form the operation takes. */
+/** The form's values as parameters of the operation. */
 export function deployValues(view: View): Record<string, string | undefined> {
   const userData = given(view, 'user_data').replaceAll('\r\n', '\n').replace(/^\n/, '');
   const isInstalled = given(view, 'deploy_by') === 'installer';

@@ -1,6 +1,6 @@
-// The form in which an administrator changes what people say of a machine: its name, its note, its tags, its kernel parameters.
+// The form in which an administrator edits a machine: name, note, tags, kernel parameters.
 //
-// 1. Each part is taken by its own operation of the API; the first that is refused says why, and those before it stay.
+// 1. Several API operations save the form, one after the other. The first refusal is shown; the changes before it are kept.
 
 import type { Machine } from '../records/machine.ts';
 import { areaField, formOf, textField } from './forms.ts';
@@ -9,7 +9,7 @@ import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
 import { EDIT_MACHINE, findMachine, given, type Outcome, operate, type PageDefinition, type View } from './view.ts';
 
-/** Tags that are offered to be ticked; the page of a tag takes machines too. */
+/** Tags in the form. Beyond it, the API's `update_nodes` tags machines. */
 const TAGS_SHOWN_MAX = 100;
 
 function tagsField(view: View, machine: Machine): Html {
@@ -43,7 +43,7 @@ function render(view: View): Html | undefined {
       name: 'kernel_params',
       label: 'Kernel parameters',
       value: machine.kernelParams ?? '',
-      hint: 'They replace those of its tags and of the settings. Leave this empty to use those.',
+      hint: 'Replace those of its tags and of the settings. Leave empty to use those.',
     }),
   ];
   return pageOf(view, {
@@ -80,7 +80,7 @@ function act(view: View): Outcome {
     const answer = operate(view, TAG_MACHINES, { name }, change);
     if (answer.kind === 'refusal') return answer;
   }
-  return { kind: 'done', to: machinePath(systemId), text: `${given(view, 'hostname')} is changed.` };
+  return { kind: 'done', to: machinePath(systemId), text: `${given(view, 'hostname')} saved.` };
 }
 
 export const EDIT_PAGE: PageDefinition = {

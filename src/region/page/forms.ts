@@ -1,36 +1,36 @@
 // Forms and their controls as HTML. They work without a script.
 //
-// 1. What comes back with a form goes through `held`, so that it comes back as it was.
-// 2. Every form that changes something carries the session's `csrf`; who has none gets no form.
-// 3. What was given is shown again after a refusal, but for passwords; what is wrong with a field stands at it.
+// 1. Values that a form returns go through `verbatim`, so they come back unchanged.
+// 2. Every form that changes something carries the session's `csrf`; a viewer without one gets no form.
+// 3. After a refusal the values are shown again, except passwords, and each error next to its field.
 
 import { PASSWORD_MAX, PASSWORD_MIN } from '../accounts/accounts.ts';
-import { type Html, held, html, nothing } from './html.ts';
+import { type Html, html, nothing, verbatim } from './html.ts';
 import { given, type View } from './view.ts';
 
-/** What all controls have. */
+/** Common to all controls. */
 interface Control {
   readonly name: string;
   readonly label: string;
-  /** A sentence below it. */
+  /** A sentence below the control. */
   readonly hint?: string | undefined;
-  /** What it holds before anybody writes; default: nothing. */
+  /** The initial value; default: empty. */
   readonly value?: string | undefined;
 }
 
 const idOf = (name: string): string => `f-${name}`;
 
-/** The id of the text that says what is wrong with a field. */
+/** The id of a field's error message. */
 export const faultId = (name: string): string => `${idOf(name)}-fault`;
 
-/** What is wrong with the field, and what it is for. */
+/** The error and the hint below a field. */
 function notesOf({ faults }: View, { name, hint }: Omit<Control, 'label'>): Html {
   const fault = faults?.get(name);
   const wrong = fault === undefined ? nothing : html`<p class="fault" id="${faultId(name)}">${fault}</p>`;
   return hint === undefined ? wrong : html`${wrong}<p class="hint" id="${idOf(name)}-hint">${hint}</p>`;
 }
 
-/** The attributes that lead from a field to its notes; one that is at fault gets the text cursor. */
+/** The attributes that link a field to its notes; a faulty field gets the focus. */
 function noted({ faults }: View, { name, hint }: Omit<Control, 'label'>): Html {
   const isFaulty = faults?.has(name) === true;
   const notes = [...(isFaulty ? [faultId(name)] : []), ...(hint === undefined ? [] : [`${idOf(name)}-hint`])];
@@ -38,7 +38,7 @@ function noted({ faults }: View, { name, hint }: Omit<Control, 'label'>): Html {
   return isFaulty ? html`${described} aria-invalid="true" autofocus` : described;
 }
 
-const heldIn = (view: View, { name, value }: Control): string =>
+const currentValue = (view: View, { name, value }: Control): string =>
   view.refusal === undefined ? (value ?? '') : given(view, name);
 
 /** One line of text. */
@@ -57,7 +57,7 @@ export function textField(
   const { name, label, type = 'text', required, pattern, autocomplete = 'off', placeholder } = control;
   const { charactersMin, charactersMax } = control;
   const attributes = [
-    type === 'password' ? nothing : html` value="${held(heldIn(view, control))}"`,
+    type === 'password' ? nothing : html` value="${verbatim(currentValue(view, control))}"`,
     required === true ? REQUIRED : nothing,
     pattern === undefined ? nothing : html` pattern="${pattern}"`,
     placeholder === undefined ? nothing : html` placeholder="${placeholder}"`,
@@ -71,19 +71,19 @@ export function textField(
     ${notesOf(view, control)}</div>`;
 }
 
-/** A password that is drawn up now: `new`, and `again` against a typo. */
+/** The fields of a new password: `new`, and `again` against typos. */
 export function newPasswordFields(view: View, label: string): Html {
   const password = { type: 'password', autocomplete: 'new-password', required: true } as const;
   const rule = { charactersMin: PASSWORD_MIN, charactersMax: PASSWORD_MAX };
   const hint = `At least ${PASSWORD_MIN} characters, of any kind.`;
   return html`
     ${textField(view, { ...password, ...rule, name: 'new', label, hint })}
-    ${textField(view, { ...password, name: 'again', label: `${label}, once more`, charactersMax: PASSWORD_MAX })}`;
+    ${textField(view, { ...password, name: 'again', label: `${label}, again`, charactersMax: PASSWORD_MAX })}`;
 }
 
 const OPTIONAL = html` <span class="soft">optional</span>`;
 const REQUIRED = html` required`;
-/** A browser takes the first line end of a text area away. */
+/** Browsers drop the first newline of a text area, so one is put before its value. */
 const LINE_END = '\n';
 
 /** Several lines of text. */
@@ -95,26 +95,26 @@ export function areaField(
   return html`
     <div class="field"><label for="${idOf(name)}">${label}${required === true ? nothing : OPTIONAL}</label>
     <textarea id="${idOf(name)}" name="${name}" rows="${rows}" spellcheck="false"${required === true ? REQUIRED : nothing}
-    ${noted(view, control)}>${LINE_END}${held(heldIn(view, control))}</textarea>${notesOf(view, control)}</div>`;
+    ${noted(view, control)}>${LINE_END}${verbatim(currentValue(view, control))}</textarea>${notesOf(view, control)}</div>`;
 }
 
-/** A file whose text is taken; its form is `isUpload`. */
+/** A file whose text is sent; its form needs `isUpload`. */
 export const fileField = (view: View, control: Omit<Control, 'value'>): Html =>
   html`<div class="field"><label for="${idOf(control.name)}">${control.label}${OPTIONAL}</label>
   <input id="${idOf(control.name)}" name="${control.name}" type="file"${noted(view, control)}>${notesOf(view, control)}</div>`;
 
-/** One of several, `[value, what people read]`. */
+/** One option: its value and its text. */
 export type Choice = readonly [value: string, text: string];
 
-/** A text of so many characters stands whole in a list that opens, on the narrowest telephone. */
+/** The longest option, in characters, that a drop-down list shows whole on the narrowest phone. */
 const LISTED_CHARACTERS_MAX = 26;
-/** So many are all in sight when the text of one is longer. */
+/** The most options shown as radio buttons because one has a longer text. */
 export const CHOICES_SHOWN_MAX = 8;
 
-/** One of several in a list that opens; a few with a longer text are all in sight, where a text goes on in the next line. */
+/** A drop-down list; a few options with long texts become radio buttons, whose texts can wrap. */
 export function choiceField(view: View, control: Control & { readonly choices: readonly Choice[] }): Html {
   const { name, label, choices } = control;
-  const before = heldIn(view, control);
+  const before = currentValue(view, control);
   const chosen = choices.some(([value]) => value === before) ? before : (choices[0]?.[0] ?? '');
   if (choices.length <= CHOICES_SHOWN_MAX && choices.some(([, text]) => text.length > LISTED_CHARACTERS_MAX)) {
     const inSight = choices.map(([value, text]) => [value, text, ''] as const);
@@ -122,58 +122,58 @@ export function choiceField(view: View, control: Control & { readonly choices: r
   }
   const options = choices.map(
     ([value, text]) =>
-      html`<option value="${held(value)}"${value === chosen ? html` selected` : nothing}>${text}</option>`,
+      html`<option value="${verbatim(value)}"${value === chosen ? html` selected` : nothing}>${text}</option>`,
   );
   return html`
     <div class="field"><label for="${idOf(name)}">${label}</label>
     <select id="${idOf(name)}" name="${name}"${noted(view, control)}>${options}</select>${notesOf(view, control)}</div>`;
 }
 
-/** One of several, all in sight, each with a sentence of what it means; empty: its text says it. */
+/** Radio buttons, each with a sentence that explains it; empty: none. */
 export function radioField(
   view: View,
   control: Control & { readonly choices: readonly (readonly [value: string, text: string, meaning: string])[] },
 ): Html {
   const { name, label, choices } = control;
-  const chosen = heldIn(view, control);
+  const chosen = currentValue(view, control);
   const items = choices.map(
     ([value, text, meaning]) =>
-      html`<label class="choice"><input type="radio" name="${name}" value="${held(value)}"${value === chosen ? html` checked` : nothing}>
+      html`<label class="choice"><input type="radio" name="${name}" value="${verbatim(value)}"${value === chosen ? html` checked` : nothing}>
       <span><b>${text}</b>${meaning === '' ? nothing : html`<span class="soft">${meaning}</span>`}</span></label>`,
   );
   return html`<fieldset class="field"><legend>${label}</legend>${items}${notesOf(view, control)}</fieldset>`;
 }
 
-/** Yes or no: `true` when it is ticked. */
+/** A checkbox: `true` when ticked. */
 export function checkField(view: View, control: Control): Html {
   const { name, label } = control;
-  const isOn = heldIn(view, control) === 'true';
+  const isOn = currentValue(view, control) === 'true';
   return html`
     <div class="field"><label class="choice"><input type="checkbox" name="${name}" value="true"${isOn ? html` checked` : nothing}
     ${noted(view, control)}><span><b>${label}</b></span></label>${notesOf(view, control)}</div>`;
 }
 
-/** A value that the form takes along. */
+/** A hidden value of a form. */
 export const hiddenField = (name: string, value: string): Html =>
-  html`<input type="hidden" name="${name}" value="${held(value)}">`;
+  html`<input type="hidden" name="${name}" value="${verbatim(value)}">`;
 
 export interface FormParts {
-  /** Where it goes; default: the page that it is on. */
+  /** The path to which it is sent; default: its own page. */
   readonly to?: string;
   /** The controls. */
   readonly body: Html | readonly Html[];
-  /** What the button says. */
+  /** The button's label. */
   readonly submit: string;
   readonly tone?: 'primary' | 'plain' | 'danger';
-  /** Where to go instead; undefined: nothing is offered. */
+  /** The target of Cancel; `undefined`: no such link. */
   readonly back?: string;
-  /** It has a file in it. */
+  /** True if it has a file field. */
   readonly isUpload?: boolean;
-  /** It is one button in a row, without room around it. */
+  /** True for a single button in a row, without padding. */
   readonly isInline?: boolean;
 }
 
-/** A form that changes something; empty for those who cannot send one. */
+/** A form that changes something; empty for viewers who cannot send one. */
 export function formOf({ viewer }: View, parts: FormParts): Html {
   const { to = '', body, submit, tone = 'primary', back, isInline = false, isUpload = false } = parts;
   if (viewer.kind !== 'person' || viewer.csrf === '') return nothing;

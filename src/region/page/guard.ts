@@ -1,11 +1,11 @@
-// Who people say they are: the check of a password, and the names by which this host calls itself.
+// Checks the passwords of the page's users, and recognises the local names of this host.
 //
-// Sources: RFC 7617 (Basic). A page of a foreign site whose name was made to point at 127.0.0.1 still sends its own name in `Host`.
+// Sources: RFC 7617 (Basic). DNS rebinding: a foreign site whose name resolves to 127.0.0.1 still sends its own name in `Host`.
 //
-// 1. A password is checked within the limits of its address and network, whichever way it came (`passwords.ts`).
-// 2. A password that was right is remembered for REMEMBERED_MS as a keyed digest, for the address that gave it, so that a page that
-//    refreshes itself costs nothing, and a guesser behind the same address does not lock it out.
-// 3. No password is looked at that a rack elsewhere passed on: people sign in at the region's own address.
+// 1. Every password check counts towards the limits of its address and network, whether it came by form or by header (`passwords.ts`).
+// 2. A correct password is remembered for REMEMBERED_MS as a keyed digest, for the address that sent it. So a page that refreshes itself
+//    costs nothing, and a guesser behind the same address does not lock its user out.
+// 3. A password forwarded by a remote rack is never checked: people sign in at the region's own address.
 
 import { createHmac } from 'node:crypto';
 import { BoundedMap } from '../../bounded-map.ts';
@@ -16,36 +16,31 @@ import type { Peer } from '../api/caller.ts';
 import type { User } from '../records/store.ts';
 import type { Region } from '../region.ts';
 
-/**
- * Passwords that are remembered. Only who has a right one fills it; the one that was right longest ago goes, and is looked at again.
- */
+/** Remembered passwords. Only correct passwords fill it; the one confirmed longest ago is evicted, and checked in full next time. */
 export const REMEMBERED_MAX = 256;
 const REMEMBERED_MS = 300_000;
-/** How often a remembered password may be given wrong. */
+/** Wrong guesses at one remembered password. Beyond them even the correct one is checked in full. */
 export const REMEMBERED_RATE = { perSecond: 2, burst: 60 } as const;
-/** Hashed for users that do not exist, so that the time does not tell. */
+/** The hash checked for unknown users, so the duration does not reveal that they are unknown. */
 const NOBODY = `scrypt$32768$8$1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
 
-/** True when `Host` names this host itself, or is absent. */
+/** True if `Host` is a local name of this host, or absent. */
 export function isLocalName(host: string | undefined): boolean {
   return host === undefined || /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i.test(host);
 }
 
-/**
- * What came of a password: who has it, or why nobody was let in; `address` and `network` are those whose limit it was beyond; `by-rack`: a
- * rack elsewhere passed it on.
- */
+/** The user of a correct password, or a refusal: `address` and `network` name the limit exceeded; `by-rack`: a remote rack forwarded it. */
 export type PasswordVerdict = User | 'wrong' | 'busy' | 'by-rack' | PasswordExcess;
 
-/** A password that was right. */
+/** A correct password. */
 interface Remembered {
   readonly digest: string;
   readonly until: Instant;
-  /** How often it may be compared: a guesser behind the same address would otherwise find it out. */
+  /** Limits comparisons, which a guesser behind the same address would otherwise get without limit. */
   readonly rate: RateLimit;
 }
 
-/** Checks the passwords of people who look at the page. */
+/** Checks the passwords of the page's users. */
 export class PageGuard {
   readonly #region: Pick<Region, 'store' | 'clock' | 'passwords'>;
   readonly #key: Uint8Array;
@@ -57,15 +52,15 @@ export class PageGuard {
     this.#key = region.clock.randomBytes(32);
   }
 
-  /** Checks a password that somebody gives; who has the right one is a user of the store. */
+  /** Checks the password of a user. */
   async check(peer: Peer, username: string, password: string): Promise<PasswordVerdict> {
-    // The rack names the address, so a limit of addresses would bound nothing; and a rack reads what it passes on.
+    // The rack chooses the address it names, so limits by address would not hold; and the rack could read the password.
     if (peer.isByRack) return 'by-rack';
     const { share } = peer;
     const { store, passwords } = this.#region;
     const user = store.findUser(username);
     const place = JSON.stringify([share, username]);
-    // The stored hash is part of what is remembered: a changed password is not remembered.
+    // The stored hash is part of the digest, so a changed password is not accepted from memory.
     const facts = JSON.stringify([place, password, user?.passwordHash ?? '']);
     const digest = createHmac('sha256', this.#key).update(facts).digest('hex');
     if (user !== undefined && this.#isRemembered(place, digest)) return user;

@@ -1,11 +1,11 @@
-// Markup that cannot forget to escape: the type `Html`, and the template tag that makes it.
+// Markup in which escaping cannot be forgotten: the type `Html`, and the template tag that makes it.
 //
-// Sources: HTML Living Standard §13.1.2 (where a character ends what it stands in); JSX for the ends of lines.
+// Sources: HTML Living Standard §13.1.2 (which characters end an element, attribute or text); JSX for line ends.
 //
-// 1. A string becomes markup only by `html`, which escapes it wherever it stands, or by `held`. Outside of this file nobody can make `Html`.
-// 2. What leaves here can neither end the markup around it nor turn or hide the text beside it (`clean-text.ts`).
-// 3. `undefined`, `true` and `false` do not compile as a part of a template. What is left out is written as `nothing`.
-// 4. Between the attributes of a tag no escaping helps: there only `Html` may stand, and text is a fault of ours that throws.
+// 1. A string becomes markup only through `html`, which escapes it everywhere, or `verbatim`. Only this file can create `Html`.
+// 2. Inserted text can neither end the markup around it nor reverse or hide the text next to it (`clean-text.ts`).
+// 3. `undefined`, `true` and `false` do not compile as a part of a template. Write `nothing` to omit a part.
+// 4. Between the attributes of a tag, escaping cannot help: only `Html` is allowed there, and text throws, because it is our own bug.
 
 import { cleanLines } from '../../clean-text.ts';
 
@@ -20,14 +20,14 @@ const ENTITIES: Readonly<Record<string, string>> = {
 const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 
 class Markup {
-  // Private, so that no other type has the shape of this one.
+  // Private, so no other type is assignable to this one.
   readonly #text: string;
 
   constructor(text: string) {
     this.#text = text;
   }
 
-  /** The octets for a browser. In a template of `html` they would be escaped: put the `Html` itself there. */
+  /** The text for the browser. In an `html` template use the `Html` itself; this string would be escaped. */
   toString(): string {
     return this.#text;
   }
@@ -36,21 +36,21 @@ class Markup {
 /** Markup, or a part of it: elements, text, or the attributes of a tag. */
 export type Html = Markup;
 
-/** What may stand in a template: text, which is escaped; a number; markup, and lists of it, as they are. */
+/** A part of a template: text, which is escaped; a number; markup and lists of it, which are inserted as they are. */
 export type Part = string | number | Html | readonly Html[];
 
-/** What is left out: the one `Html` without any text, so that it can be compared with. */
+/** An omitted part: the only empty `Html`, so `===` recognises it. */
 export const nothing: Html = new Markup('');
 
-/** Takes text for markup. test/tidy.test.ts lists every use with its reason. */
+/** Turns text into markup unescaped. test/tidy.test.ts lists every use with its reason. */
 const trusted = (text: string): Html => (text === '' ? nothing : new Markup(text));
 
-/** Text that comes back with a form and must be the same then: escaped, and its control characters are kept. */
-export const held = (text: string): Html => trusted(escaped(text));
+/** Escapes a value that a form sends back unchanged, so its control characters are kept. */
+export const verbatim = (text: string): Html => trusted(escaped(text));
 
 /**
- * Markup from a template. The end of a line, with the room before the next one, counts as a space between words and as nothing beside a
- * tag, beside a part and at the edges.
+ * Makes markup from a template. A line end with the following indentation becomes a space between words, and nothing next to a tag, next
+ * to a part, and at the start and end.
  */
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
   const { texts, places } = templateOf(strings);
@@ -61,28 +61,28 @@ export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): 
   return trusted(text);
 }
 
-/** Where a part stands: between tags, between the attributes of a tag, or in the quotes of an attribute. */
+/** The place of a part: between tags, between the attributes of a tag, or in the quotes of an attribute. */
 type Place = 'text' | 'tag' | '"' | "'";
 
 function written(part: Part, place: Place): string {
   if (typeof part === 'number') return String(part);
   if (typeof part === 'string') {
-    if (place === 'tag') throw new Error(`text stands between the attributes of a tag, or without quotes: ${part}`);
+    if (place === 'tag') throw new Error(`text between the attributes of a tag, or without quotes: ${part}`);
     return escaped(cleanLines(part));
   }
   if (!(part instanceof Markup)) return part.map((one) => written(one, place)).join('');
   const text = part.toString();
-  // A tag in an attribute is shown as it is written, and a quote does not end it. Text that is escaped has neither.
+  // In an attribute, markup is shown as text, and its quotes must not end the attribute. Escaped text contains neither tags nor quotes.
   return place === '"' || place === "'" ? text.replace(/[<>"']/g, escaped) : text;
 }
 
 interface Template {
   readonly texts: readonly string[];
-  /** Of each part. */
+  /** The place of each part. */
   readonly places: readonly Place[];
 }
 
-/** Templates by their texts, of which each place in the code has one list. */
+/** Templates by their texts; each template literal in the code has one such array. */
 const templates = new WeakMap<TemplateStringsArray, Template>();
 
 function templateOf(strings: TemplateStringsArray): Template {

@@ -1,4 +1,4 @@
-// What can be deployed: the images of the store, and how more of them come.
+// The images that can be deployed, and the commands that add more.
 
 import { type Html, html } from './html.ts';
 import { cell, pageOf } from './parts.ts';
@@ -17,20 +17,20 @@ function render(view: View): Html {
         ${cell('Architecture', subarchitecture === 'generic' ? architecture : `${architecture}/${subarchitecture}`)}
         ${cell('Version', html`${serial}<div class="small">${label}</div>`)}
         ${cell('Download', formatDisk(bytes))}
-        ${cell('Fills', diskBytes === undefined ? '' : formatDisk(diskBytes))}
+        ${cell('On disk', diskBytes === undefined ? '' : formatDisk(diskBytes))}
         </tr>`,
   );
-  const head = ['System', 'Architecture', 'Version', 'Download', 'Fills'].map((text) => html`<th>${text}</th>`);
+  const head = ['System', 'Architecture', 'Version', 'Download', 'On disk'].map((text) => html`<th>${text}</th>`);
   const list =
     rows.length === 0
       ? html`<div class="sheet empty"><b>No images yet</b><span class="soft">On the rack, <code>rackboot images make-debian</code> builds one,
-        and <code>rackboot images add FILE --os debian --release trixie</code> takes one that you have.</span></div>`
+        and <code>rackboot images add FILE --os debian --release trixie</code> adds one of yours.</span></div>`
       : html`<div class="sheet"><table><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
   return pageOf(view, {
     title: 'Images',
     place: 'images',
     main: html`<div class="bar"><h1>Images</h1></div>${list}`,
-    footer: html`Images are added and removed on the rack: <code>rackboot images add</code>, <code>rackboot images remove</code>.`,
+    footer: html`To add or remove images, on the rack: <code>rackboot images add</code>, <code>rackboot images remove</code>.`,
   });
 }
 

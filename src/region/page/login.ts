@@ -1,30 +1,30 @@
-// Signing in and out.
+// Signing in and out: redirect targets, form origins and the session cookie.
 //
-// 1. A form of another site signs nobody in: its origin is not ours (`isOwnOrigin`).
-// 2. After signing in a browser is led to a page of ours only.
+// 1. A form from another origin cannot sign anybody in (`isOwnOrigin`).
+// 2. After signing in, a browser is redirected only to one of our own pages.
 
-/** A page of ours to go on to; anything else becomes the first one. */
+/** The redirect target if it is one of our pages, else the list of machines. */
 export const safeTarget = (to: string): string =>
   /^\/MAAS\/[A-Za-z0-9/._~:%?=&+-]{0,500}$/.test(to) && !to.includes('//') ? to : '/MAAS/';
 
-/** What of a request tells from where a form was sent. */
+/** The headers that show where a form was sent from. */
 export interface FormOrigin {
   readonly origin: string | undefined;
   readonly site: string | undefined;
   readonly host: string | undefined;
 }
 
-/** True for a form that a page of ours has sent, or a program that is no browser. */
+/** True for a form from one of our pages, or from a program that is not a browser. */
 export function isOwnOrigin({ origin, site, host }: FormOrigin): boolean {
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return false;
   if (origin === undefined) return true;
   return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
 }
 
-/** The name of the cookie: labs on one host, each at its own port, must not sign each other out. */
+/** The cookie's name. It contains the port, because browsers share cookies between the ports of a host. */
 export const cookieName = (port: number | undefined): string => `rackboot-${port ?? 0}`;
 
-/** The cookie of a session; with an empty token the one that ends it. */
+/** The `Set-Cookie` value of a session; an empty token deletes the cookie. */
 export function cookieOf(name: string, token: string, isSecure: boolean): string {
   const age = token === '' ? '; Max-Age=0' : '';
   return `${name}=${token}; Path=/MAAS/; HttpOnly; SameSite=Lax${age}${isSecure ? '; Secure' : ''}`;

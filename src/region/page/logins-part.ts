@@ -1,6 +1,6 @@
-// How people log in to a machine that runs no system of its own: in rescue mode, and to debug; and the switch that lets them debug.
+// How to log in to a machine: to its deployed system, in rescue mode, or by a debug login, which this page also opens and closes.
 //
-// 1. It is shown to people with an account only. Keys and fingerprints are public; there is no password.
+// 1. Only people with an account see it. Keys and fingerprints are public; there are no passwords.
 
 import { counted } from '../../counted.ts';
 import { formatIpv4, type Ipv4, isLoopback } from '../../net/address.ts';
@@ -14,20 +14,19 @@ import { findMachine, given, type Outcome, operate, outcomeOf, type PageDefiniti
 
 const DEBUG = { method: 'POST', path: 'machines/{system_id}', op: 'debug_login' } as const;
 
-/** What is said of a machine of a lab, to whose address nobody can log in. */
+/** Shown for a simulated machine of the lab, whose address accepts no logins. */
 const SIMULATED = html`<span class="soft">not possible: this machine is simulated</span>`;
 
-/** How people log in to the system of a machine, or when they can; empty: the part below says it. */
+/** How to log in to the deployed system, or why it is not possible; empty in rescue mode, which `renderLogins` describes. */
 export function systemLogin({ viewer }: View, machine: Machine, address: Ipv4 | undefined): Html {
   const { status, owner, osystem } = machine;
   if (status === 'rescue-mode' || status === 'entering-rescue-mode') return nothing;
   if (address !== undefined && isLoopback(address)) return SIMULATED;
-  if (status !== 'deployed')
-    return html`<span class="soft">not possible before it is deployed or in rescue mode</span>`;
+  if (status !== 'deployed') return html`<span class="soft">only when deployed or in rescue mode</span>`;
   if (address === undefined || viewer.kind !== 'person') return nothing;
   const isKnown = osystem === 'ubuntu' || osystem === 'debian';
-  const user = isKnown ? '' : 'as the first user of its image, or root; ';
-  const keys = `${user}with the SSH keys of ${owner ?? 'its owner'}, and no password`;
+  const user = isKnown ? '' : "as the image's first user, or root; ";
+  const keys = `${user}with the SSH keys of ${owner ?? 'its owner'}, no password`;
   return html`
     <span class="copy">ssh ${isKnown ? `${osystem}@` : ''}${formatIpv4(address)}</span>
     <div class="small">${keys}</div>`;
@@ -43,12 +42,12 @@ function loginText(login: LoginDescription): Html {
   const whose = `the ${keys === 1 ? 'key' : counted(keys, 'key')} of ${username === '' ? 'nobody' : username}`;
   const line = isReady
     ? html`<span class="copy">${ssh}</span><div class="small">host key <span class="mono break">${hostKey}</span></div>`
-    : html`<span class="soft">not possible yet: the machine has not reported that it is there</span>`;
-  const left = secondsLeft === undefined ? '' : `, for ${minutes(secondsLeft)} still`;
+    : html`<span class="soft">not possible yet: the machine has not reported that it is up</span>`;
+  const left = secondsLeft === undefined ? '' : `, ${minutes(secondsLeft)} left`;
   return html`<dt>${title}</dt><dd>${line}<div class="small">with ${whose}${left}</div></dd>`;
 }
 
-/** The part of the page; empty: nobody can log in, and nobody could be let in. */
+/** The logins in rescue mode and for debugging; empty if there are none. */
 export function renderLogins(view: View, machine: Machine): Html {
   if (view.viewer.kind !== 'person') return nothing;
   const logins = describeLogins(view.region, machine);
@@ -59,7 +58,7 @@ export function renderLogins(view: View, machine: Machine): Html {
       ? html`<div class="card-foot">${formOf(view, {
           to: `${machinePath(machine.systemId)}debug-login/`,
           body: hiddenField('do', 'close'),
-          submit: 'End the debug login',
+          submit: 'Close debug login',
           tone: 'plain',
           isInline: true,
         })}</div>`
@@ -67,7 +66,7 @@ export function renderLogins(view: View, machine: Machine): Html {
   return html`<section class="sheet"><div class="card-head"><h2>Log in</h2></div><dl class="pairs">${logins.map(loginText)}</dl>${close}</section>`;
 }
 
-/** The button that leads to the switch; empty: it is not theirs to switch. */
+/** The link to the form that opens a debug login; empty if the viewer may not. */
 export const debugButton = (view: View, machine: Machine): Html =>
   view.viewer.kind === 'person' && mayDebug(machine, view.viewer)
     ? html`<a class="button plain" href="${machinePath(machine.systemId)}debug-login/">Debug login</a>`
@@ -79,7 +78,7 @@ function render(view: View): Html | undefined {
   const body = [
     choiceField(view, {
       name: 'seconds',
-      label: 'For how long',
+      label: 'Duration',
       value: '3600',
       choices: [
         ['900', '15 minutes'],
@@ -88,16 +87,16 @@ function render(view: View): Html | undefined {
         ['86400', '1 day'],
       ],
     }),
-    textField(view, { name: 'comment', label: 'Why', charactersMax: 255, hint: 'For the log of the machine.' }),
+    textField(view, { name: 'comment', label: 'Reason', charactersMax: 255, hint: "For the machine's log." }),
   ];
   return pageOf(view, {
     title: `Open a debug login to ${machine.hostname}`,
     place: 'machines',
     main: html`
       <div class="bar"><h1>Open a debug login to ${machine.hostname}</h1></div><div class="sheet narrow"><ul class="effects">
-      <li>While it is commissioned, tested, deployed or erased, your SSH keys let you in as root, and it stays on when that fails.</li>
-      <li>It ends by itself, and is in the log with your name.</li></ul>
-      ${formOf(view, { body, submit: 'Open the debug login', back: machinePath(machine.systemId) })}</div>`,
+      <li>During commissioning, testing, deployment and erasing, you can log in as root with your SSH keys. After a failure the machine stays on.</li>
+      <li>The debug login expires, and is logged with your name.</li></ul>
+      ${formOf(view, { body, submit: 'Open debug login', back: machinePath(machine.systemId) })}</div>`,
   });
 }
 
@@ -109,9 +108,7 @@ function act(view: View): Outcome {
     ? { off: 'true' }
     : { seconds: given(view, 'seconds'), comment: given(view, 'comment') || undefined };
   const answer = operate(view, DEBUG, { system_id: machine.systemId }, values);
-  const text = closes
-    ? 'The debug login is ended.'
-    : 'The debug login is open: it works from the next step of the machine on.';
+  const text = closes ? 'Debug login closed.' : "Debug login open: it works from the machine's next step.";
   return outcomeOf(answer, machinePath(machine.systemId), text);
 }
 

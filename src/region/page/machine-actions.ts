@@ -1,9 +1,8 @@
-// What a person can do with one machine on its page: each action with what it is called, what will happen, and the operation of the API
-// that does it.
+// The actions on a machine's page: each with its label, its effects, and the API operation that performs it.
 //
-// 1. An action is offered when the table of commands leads somewhere from the machine's state, and when the person may give it; whether it
-//    is done, the operation decides.
-// 2. Whatever cannot be taken back says so before.
+// 1. An action is offered if the command table allows it in the machine's state and the person may give it. The operation makes the final
+//    decision.
+// 2. An action that cannot be undone says so in its form.
 
 import { type CommandName, commandsFrom, mayCommand } from '../life/commands.ts';
 import { statusRow } from '../records/lifecycle.ts';
@@ -13,30 +12,30 @@ import { mayCall, type Person, type Viewer, type WantedOperation } from './view.
 
 export type ActionName = CommandName | 'delete';
 
-/** How a button looks: what usually comes next, one of several, one with care. */
+/** The look of a button: the usual next step, an ordinary choice, or a dangerous one. */
 export type Tone = 'primary' | 'plain' | 'danger';
 
 export interface MachineAction {
   readonly name: ActionName;
-  /** On its button. */
+  /** The label of its button. */
   readonly label: string;
-  /** The heading of its form: what is about to be done, as a command. */
+  /** The heading of its form, a command. */
   readonly heading: (name: string) => string;
-  /** `main`: beside the others; `more`: among those that are rarely wanted. */
+  /** `main`: always visible; `more`: in the menu of rare actions. */
   readonly where: 'main' | 'more';
   readonly tone: Tone;
   readonly operation: WantedOperation;
-  /** What is said when it was taken. */
+  /** The notice once it is accepted, after the machine's name. */
   readonly done: string;
-  /** What will happen, a sentence each. */
+  /** Its effects, a sentence each. */
   readonly effects: (machine: Machine, power: PowerNow) => readonly string[];
 }
 
-/** What is known of a machine's power before something is done with it. */
+/** A machine's power before an action. */
 export interface PowerNow {
-  /** Rackboot can switch it. */
+  /** True if Rackboot can switch it. */
   readonly isSwitched: boolean;
-  /** It was off when somebody looked last. */
+  /** True if it was off at the last observation. */
   readonly isOff: boolean;
 }
 
@@ -44,22 +43,22 @@ const post = (op: string): WantedOperation => ({ method: 'POST', path: 'machines
 
 function startOf({ isSwitched, isOff }: PowerNow): string {
   if (!isSwitched)
-    return 'Rackboot cannot switch it: switch it on yourself, with the network first in its boot order. Its time begins with its first request.';
-  const start = 'It is started from the network by its power driver';
-  return isOff ? `${start}.` : `${start}; what runs on it now ends.`;
+    return 'Rackboot cannot power it on: do it yourself, with the network first in its boot order. Its time limit starts with its first request.';
+  const start = 'Its power driver boots it from the network';
+  return isOff ? `${start}.` : `${start}; the system now running on it stops.`;
 }
 
 function endOf({ isSwitched, isOff }: PowerNow): string {
   if (isOff) return 'It is off already.';
-  return isSwitched ? 'It is switched off.' : 'Rackboot cannot switch it off: it may go on running until you do.';
+  return isSwitched ? 'It powers off.' : 'Rackboot cannot power it off: it may keep running until you do.';
 }
 
-const given = ({ addresses }: Machine): boolean => addresses.length > 0;
+const hasAddress = ({ addresses }: Machine): boolean => addresses.length > 0;
 
 const MEASURE =
-  'It is measured and tested, which takes some minutes, and is Ready if nothing fails. Its disks are not written.';
+  'Inventories and tests it, which takes some minutes; it is Ready if nothing fails. Its disks are not written.';
 
-/** Every action, in the order in which they are offered. */
+/** Every action, in display order. */
 export const MACHINE_ACTIONS: readonly MachineAction[] = [
   {
     name: 'accept',
@@ -80,8 +79,8 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
     operation: post('deploy'),
     done: 'is being deployed',
     effects: (_machine, power) => [
-      'What is on the chosen disk is lost.',
-      'It gets an address of its own and its name in DNS, and the SSH keys of its owner.',
+      'All data on the chosen disk is lost.',
+      "It gets a static address, a DNS name and its owner's SSH keys.",
       startOf(power),
     ],
   },
@@ -91,11 +90,11 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
     heading: (name) => `Allocate ${name}`,
     where: 'main',
     tone: 'plain',
-    // The operation takes the machine among its conditions.
+    // The operation's parameters name the machine.
     operation: { method: 'POST', path: 'machines', op: 'allocate' },
     done: 'is yours',
     effects: () => [
-      'It becomes yours, and nobody else can take it. It gets an address; nothing is switched or written.',
+      'It becomes yours, and no other user can take it. It gets an address; its power and disks are not touched.',
     ],
   },
   {
@@ -106,7 +105,7 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
     tone: 'primary',
     operation: post('mark_fixed'),
     done: 'is marked as fixed',
-    effects: () => ['It may be used again, and goes back to where it was. Nothing is switched.'],
+    effects: () => ['It returns to its previous state and can be used again. Its power is not switched.'],
   },
   {
     name: 'commission',
@@ -127,31 +126,29 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
     operation: post('test'),
     done: 'is being tested',
     effects: (_machine, power) => [
-      'The checks and the testing scripts run on it; then it is where it was before. Its disks are not written.',
+      'Runs the checks and the testing scripts on it, then returns it to its previous state. Its disks are not written.',
       startOf(power),
     ],
   },
   {
     name: 'override-failed',
-    label: 'Use it anyway',
-    heading: (name) => `Use ${name} anyway`,
+    label: 'Override failed test',
+    heading: (name) => `Override the failed test of ${name}`,
     where: 'main',
     tone: 'plain',
     operation: post('override_failed_testing'),
-    done: 'is used although a test failed',
-    effects: () => ['It is used as if its tests had passed. What failed stays in its records.'],
+    done: 'can be used despite its failed test',
+    effects: () => ['It can be used as if its tests had passed. The failed results stay in its records.'],
   },
   {
     name: 'exit-rescue',
-    label: 'Leave rescue mode',
+    label: 'Exit rescue mode',
     heading: (name) => `Take ${name} out of rescue mode`,
     where: 'main',
     tone: 'primary',
     operation: post('exit_rescue_mode'),
-    done: 'leaves rescue mode',
-    effects: () => [
-      'The rescue system ends, with everybody who is logged in to it; the machine goes back to where it was.',
-    ],
+    done: 'is leaving rescue mode',
+    effects: () => ['The rescue system stops, with all logins to it. The machine returns to its previous state.'],
   },
   {
     name: 'reinstate',
@@ -161,7 +158,7 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
     tone: 'primary',
     operation: post('reinstate'),
     done: 'is New again',
-    effects: () => ['It is New again, and has to be accepted before it is used.'],
+    effects: () => ['It is New again, and must be accepted before use.'],
   },
   {
     name: 'release',
@@ -170,28 +167,28 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
     where: 'main',
     tone: 'plain',
     operation: post('release'),
-    // It may be Ready before the page is read: what was held is given back at once in any case.
-    done: 'has been given back',
+    // Not "is being released": its address and name are freed at once, and it may be Ready before the notice is read.
+    done: 'is released',
     effects: (machine, power) => [
-      ...(given(machine)
-        ? [`Its address and the name ${machineFqdn(machine)} in DNS are taken back at once.`]
-        : ['It is nobody’s any more.']),
-      'Its own credentials end, and what it was given to run is forgotten.',
+      ...(hasAddress(machine)
+        ? [`Its address and its DNS name ${machineFqdn(machine)} are freed at once.`]
+        : ['It no longer has an owner.']),
+      'Its credentials are revoked, and its user data is deleted.',
       endOf(power),
     ],
   },
   {
     name: 'abort',
     label: 'Abort',
-    heading: (name) => `Abort what ${name} does`,
+    heading: (name) => `Abort the work of ${name}`,
     where: 'main',
     tone: 'danger',
     operation: post('abort'),
-    done: 'has been told to stop',
+    done: 'was told to stop',
     effects: (machine, power) => [
-      `What it is doing (${statusRow(machine.status).name}) ends where it is.`,
+      `Its work (${statusRow(machine.status).name}) stops at once.`,
       ...(machine.status === 'deploying' || machine.status === 'disk-erasing'
-        ? ['Its disk may be half written: what is on it is of no use.']
+        ? ['Its disk may be half written and unusable.']
         : []),
       endOf(power),
     ],
@@ -203,9 +200,9 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
     where: 'more',
     tone: 'plain',
     operation: post('rescue_mode'),
-    done: 'enters rescue mode',
+    done: 'is entering rescue mode',
     effects: (_machine, power) => [
-      'A system from the network is started, to which its owner can log in by SSH. Its disks are not written.',
+      'Boots a rescue system, to which its owner can log in by SSH. Its disks are not written.',
       startOf(power),
     ],
   },
@@ -217,7 +214,9 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
     tone: 'plain',
     operation: post('mark_broken'),
     done: 'is marked as broken',
-    effects: () => ['Nobody can use it until it is marked as fixed. Nothing is switched. Say below what is broken.'],
+    effects: () => [
+      'It cannot be used until it is marked as fixed. Its power is not switched. Give the fault as the reason.',
+    ],
   },
   {
     name: 'mark-missing',
@@ -227,7 +226,7 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
     tone: 'plain',
     operation: post('mark_missing'),
     done: 'is marked as missing',
-    effects: () => ['It counts as not there, and nobody can use it. Nothing is switched.'],
+    effects: () => ['It counts as absent and cannot be used. Its power is not switched.'],
   },
   {
     name: 'retire',
@@ -238,7 +237,7 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
     operation: post('retire'),
     done: 'is retired',
     effects: () => [
-      'It is out of use, and boots its own disk from now on. Its records are kept; it can be reinstated.',
+      'It is out of use, and boots its own disk from now on. Its records are kept, and it can be reinstated.',
     ],
   },
   {
@@ -250,13 +249,13 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
     operation: { method: 'DELETE', path: 'machines/{system_id}' },
     done: 'is deleted',
     effects: () => [
-      'Its records, its addresses and what was found out about it are gone; its log stays.',
-      'This cannot be taken back. If it boots from the network again, it enlists anew.',
+      'Its records, addresses and test results are deleted; its log is kept.',
+      'This cannot be undone. If it boots from the network again, it enlists as a new machine.',
     ],
   },
 ];
 
-/** What usually comes next in a state: its button stands out. */
+/** The usual next action in each state, whose button stands out. */
 const NEXT: Readonly<Partial<Record<Machine['status'], ActionName>>> = {
   new: 'accept',
   ready: 'deploy',
@@ -272,7 +271,7 @@ const NEXT: Readonly<Partial<Record<Machine['status'], ActionName>>> = {
   'failed-exiting-rescue-mode': 'exit-rescue',
 };
 
-/** How the button of an action looks on the page of a machine. */
+/** The look of an action's button on a machine's page. */
 export function toneOf(action: MachineAction, { status }: Machine): Tone {
   if (action.name === NEXT[status]) return 'primary';
   return action.tone === 'danger' ? 'danger' : 'plain';
@@ -280,7 +279,7 @@ export function toneOf(action: MachineAction, { status }: Machine): Tone {
 
 const actorOf = ({ username, isAdmin }: Person) => ({ username, isAdmin, comment: '' });
 
-/** What this person can do with this machine now. */
+/** The actions that a viewer may take on a machine now. */
 export function actionsFor(machine: Machine, viewer: Viewer): readonly MachineAction[] {
   if (viewer.kind !== 'person') return [];
   const commands = commandsFrom(machine.status);
@@ -291,7 +290,7 @@ export function actionsFor(machine: Machine, viewer: Viewer): readonly MachineAc
   });
 }
 
-/** True when Rackboot can switch the machine's power. */
+/** True if Rackboot can switch the machine's power. */
 export const isSwitched = ({ power }: Region, machine: Machine): boolean =>
   machine.powerIsProposed !== true && power?.switches(machine) === true;
 

@@ -1,4 +1,4 @@
-// What a machine is: its network and its system, its hardware, by what it is told apart from others.
+// The facts on a machine's page: owner, network and system; hardware; identity.
 
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
@@ -10,10 +10,10 @@ import { systemLogin } from './logins-part.ts';
 import { formatAge, formatDisk, formatMemory, SPACE } from './values.ts';
 import type { View } from './view.ts';
 
-/** Disks and interfaces that are listed one by one. */
+/** Rows in each table: disks, interfaces, memory banks. */
 const LISTED_MAX = 64;
 
-/** A pair; without content it is left out. */
+/** A label and its content; omitted if the content is empty. */
 type Fact = readonly [label: string, content: string | Html];
 
 const pairs = (facts: readonly Fact[]): Html =>
@@ -22,14 +22,14 @@ const pairs = (facts: readonly Fact[]): Html =>
     .map(([label, content]) => html`<dt>${label}</dt><dd>${content}</dd>`)}</dl>`;
 
 const NEXT_BOOTS: Readonly<Record<ReturnType<typeof bootPurpose>, string>> = {
-  enlist: 'reports itself again and switches off',
+  enlist: 'enlists again and powers off',
   commissioning: 'runs the ephemeral environment',
   install: 'installs its system',
-  local: 'starts its own disk',
-  poweroff: 'is switched off: there is nothing to do',
+  local: 'boots its own disk',
+  poweroff: 'powers off (nothing to do)',
 };
 
-/** Who holds it, under which name and address, with which system. */
+/** Its owner, name, addresses, system, next boot, tags and note. */
 export function renderSystem(view: View, machine: Machine): Html {
   const { nowMs, region } = view;
   const held = whereabouts(region.racks).addressesOf(machine);
@@ -63,7 +63,7 @@ function table(headings: readonly string[], rows: readonly (readonly (string | H
   return html`<table class="plain"><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table>`;
 }
 
-/** Kernels call every disk of a hypervisor's own bus rotating: nobody knows what is behind it. */
+/** Disks on a hypervisor's own bus are called virtual: the kernel reports them all as rotating. */
 function kindOfDisk(name: string, rotational: boolean | undefined): string {
   if (/^(?:vd|xvd)[a-z]/.test(name)) return 'virtual';
   if (rotational === undefined) return '';
@@ -142,7 +142,7 @@ export function renderHardware(machine: Machine, nowMs: number): Html {
 const wrap = (content: Html): Html =>
   content === nothing ? nothing : html`<div class="sheet stacked">${content}</div>`;
 
-/** By what it is told apart from others. */
+/** The values that identify the machine. */
 function renderIdentity(machine: Machine, nowMs: number): Html {
   const facts = pairs([
     ['System id', html`<span class="mono">${machine.systemId}</span>`],

@@ -1,8 +1,8 @@
-// The page of one machine at /MAAS/machines/SYSTEM-ID/: what it is, what it does, what can be done with it, and what it did, boot by boot.
-// A machine that is not enlisted has one too, under its hardware address.
+// The page of one machine at /MAAS/machines/SYSTEM-ID/: state, actions, power, facts, test results, and its log boot by boot.
+// A host that is not enlisted has a page under its hardware address.
 //
-// 1. Power parameters are not shown: they hold passwords. What a script wrote is shown to people with an account only.
-// 2. Each part has an id, and is kept fresh by itself.
+// 1. Power parameters are not shown: they contain passwords. Script output is shown only to people with an account.
+// 2. Each part has an id, so the browser refreshes it separately.
 
 import { formatMac, type MacAddress, mac as macAddress, parseMac } from '../../net/address.ts';
 import { asSentence } from '../records/event-words.ts';
@@ -21,7 +21,7 @@ import { statusPill } from './values.ts';
 import { EDIT_MACHINE, mayCall, type PageDefinition, type View } from './view.ts';
 import { isWaiting, renderWork } from './work-part.ts';
 
-/** The page as it is now; undefined: no machine is called so, and nothing was heard of such a hardware address. */
+/** The current page; `undefined` if neither a machine nor an event has this name or hardware address. */
 export function renderMachinePage(view: View): Html | undefined {
   const wanted = view.path.machine ?? '';
   const mac = parseMac(wanted);
@@ -34,7 +34,7 @@ const ofMac = (region: Region, mac: MacAddress): Machine | undefined =>
   region.store.listMachines({ macs: [mac] }, 0, 1)[0];
 
 const footerOf = (trace: string): Html =>
-  html`On the rack: <code>rackboot trace ${trace} --follow</code> shows each step as it happens, <code>rackboot why ${trace}</code> what it would get now.`;
+  html`On the rack: <code>rackboot trace ${trace} --follow</code> shows each step as it happens, <code>rackboot why ${trace}</code> shows what it would get now.`;
 
 function renderKnown(view: View, machine: Machine): Html {
   const { region, nowMs } = view;
@@ -52,16 +52,16 @@ function renderKnown(view: View, machine: Machine): Html {
       <div id="cards" class="cards">${renderPower(view, machine)}${renderSystem(view, machine)}${renderLogins(view, machine)}</div>
       <div id="results">${renderResults(view, machine)}</div>
       <div id="hardware">${renderHardware(machine, nowMs)}</div>
-      <div id="timeline"><h2>What happened</h2>${renderTimeline(events, nowMs)}</div>`,
+      <div id="timeline"><h2>Events</h2>${renderTimeline(events, nowMs)}</div>`,
     footer: footerOf(formatMac(machine.interfaces[0]?.mac ?? macAddress(0))),
   });
 }
 
-/** Why it is in its state, and how far its work is. */
+/** The reason for its state, and the progress of its work. */
 function stateOf(view: View, machine: Machine): Html {
   const { status, statusMessage } = machine;
   const isBad = status.startsWith('failed') || status === 'broken' || status === 'missing';
-  const text = isBad && statusMessage === '' ? 'Nobody has said why.' : statusMessage;
+  const text = isBad && statusMessage === '' ? 'No reason was given.' : statusMessage;
   const tone = isBad ? 'red' : isWaiting(machine) ? 'amber' : '';
   const why =
     text === '' || (tone === '' && statusRow(status).failed !== undefined)
@@ -80,7 +80,7 @@ const linkOf = (machine: Machine, action: MachineAction): Html => {
 function buttonsOf(view: View, machine: Machine): Html {
   const { viewer } = view;
   if (viewer.kind === 'visitor') {
-    return html`<p class="small"><a href="/MAAS/login/?to=${encodeURIComponent(machinePath(machine.systemId))}">Sign in</a> to do something with it.</p>`;
+    return html`<p class="small"><a href="/MAAS/login/?to=${encodeURIComponent(machinePath(machine.systemId))}">Sign in</a> to manage it.</p>`;
   }
   const actions = actionsFor(machine, viewer);
   const main = actions.filter(({ where }) => where === 'main');
@@ -100,7 +100,7 @@ function buttonsOf(view: View, machine: Machine): Html {
       : html`<p class="small">It belongs to ${machine.owner}.</p>`;
   const lock =
     machine.isLocked === true
-      ? html`<p class="small">It is locked: its state stays until <code>rackboot machines unlock ${machine.systemId}</code>.</p>`
+      ? html`<p class="small">It is locked. To unlock it: <code>rackboot machines unlock ${machine.systemId}</code>.</p>`
       : nothing;
   return html`${lock}<div class="buttons">${first.map((action) => linkOf(machine, action))}${edit}${hidden}</div>${whose}`;
 }
@@ -121,7 +121,7 @@ function renderStranger(view: View, mac: MacAddress): Html | undefined {
     isLive: true,
     main: html`
       <div id="head" class="head"><h1 class="mono-head">${name}</h1><span class="pill grey">not enlisted</span></div>
-      <div id="state"><div class="sheet note">It was heard of on the network and has not reported itself: nothing else is known of it.</div></div>
+      <div id="state"><div class="sheet note">It was seen on the network but has not enlisted. Nothing else is known about it.</div></div>
       <div id="timeline">${renderTimeline(own, nowMs)}</div>`,
     footer: footerOf(name),
   });

@@ -1,6 +1,6 @@
-// The page at /MAAS/: the machines, what each is and does, what waits for a person, and what happened last.
+// The page at /MAAS/: the machines with their states, pending decisions, racks, and the latest events.
 //
-// 1. At most PAGE_MACHINES_MAX are shown, those with a problem first; a search looks through all, a part of them a turn.
+// 1. At most PAGE_MACHINES_MAX machines are shown, those with a problem first. A search covers all machines, some in each turn.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { counted } from '../../counted.ts';
@@ -43,24 +43,24 @@ import {
   SPACE,
   statusPill,
 } from './values.ts';
-import { asked, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { mayCall, type Outcome, operate, outcomeOf, type PageDefinition, queryValue, type View } from './view.ts';
 import { isWaiting, progressBar, workText } from './work-part.ts';
 
 /** Machines on the page; the API lists all. */
 export const PAGE_MACHINES_MAX = 200;
-/** Machines that are read, or shown, in one turn: a turn must not hold the others up, however large the machines are. */
+/** Machines read or rendered in one turn of the event loop, so large machines delay no other request. */
 const TURN_MACHINES = 20;
 const PAGE_EVENTS = 40;
-/** Events among which those of the page are. */
+/** The newest events, from which those on the page are chosen. */
 const PAGE_EVENTS_READ = 400;
 const PAGE_MACS = 2;
-/** Characters of a state's reason and of a last event that every width shows; the style cuts what does not fit, and a click opens it. */
+/** The longest reason or last event that fits at every width; the style truncates a longer one, and a click opens it. */
 const CUT_CHARACTERS = 20;
-/** Machines that were seen and are not enlisted: so many, and heard of within a day. */
+/** Hosts shown as seen but not enlisted, if they were seen within the last day. */
 const PAGE_STRANGERS = 12;
 const STRANGER_AGE_MS = 86_400_000;
 
-/** In which order they are shown. */
+/** The display order. */
 const ORDER: readonly (readonly MachineStatus[])[] = Object.values(STATUS_GROUPS);
 
 function stateCell(machine: Machine): Html {
@@ -71,7 +71,9 @@ function stateCell(machine: Machine): Html {
       ? html`${progressBar(machine)}<div class="small">${workText(machine)}</div>`
       : isWaiting(machine)
         ? html`<div class="small waits">waiting to be switched on</div>`
-        : oneLine(asSentence(statusMessage), 'small', CUT_CHARACTERS);
+        : status === 'deployed'
+          ? nothing // How it became Deployed is on its own page.
+          : oneLine(asSentence(statusMessage), 'small', CUT_CHARACTERS);
   return html`${statusPill(status)}${text}`;
 }
 
@@ -107,7 +109,7 @@ function powerCell(view: View, machine: Machine): Html {
   return html`${powerPill(state)}<div class="small">${below}</div>${why}`;
 }
 
-/** Whose it is, and what runs on it; a click shows all that are his. */
+/** Its owner and system; the link lists all machines of this owner. */
 function ownerCell({ owner, osystem, release }: Machine): Html {
   if (owner === undefined) return none;
   const link = html`<a href="/MAAS/?owner=${encodeURIComponent(owner)}" title="${owner}">${owner}</a>`;
@@ -115,7 +117,7 @@ function ownerCell({ owner, osystem, release }: Machine): Html {
   return html`<div class="cut">${link}</div><div class="small">${system}</div>`;
 }
 
-/** Where it stands, in a region of several racks; a click shows all that stand there. */
+/** Its racks, if the region has several; each link lists all machines of the rack. */
 function rackLinks(machine: Machine, shown: Shown): Html {
   if (!shown.hasRacks) return nothing;
   const links = shown.where
@@ -128,12 +130,12 @@ function rackLinks(machine: Machine, shown: Shown): Html {
   return html`${links}`;
 }
 
-/** What all rows have in common. */
+/** Common to all rows. */
 interface Shown {
   readonly where: Whereabouts;
-  /** There is more than one rack. */
+  /** True if there are several racks. */
   readonly hasRacks: boolean;
-  /** One of the machines has an owner. */
+  /** True if a machine has an owner. */
   readonly hasOwners: boolean;
 }
 
@@ -157,10 +159,10 @@ function machineRow(view: View, machine: Machine, event: MachineEvent | undefine
 }
 
 /**
- * Who did it, with the way to its page: a machine by its name, a stranger by the hardware address before its text. What a rack elsewhere told
- * names it: of its own it is who, of others it stands behind the text.
+ * Splits an event into its subject and its text. The subject is a link to the machine, or to the hardware address at the start of the text.
+ * A remote rack's name is the subject of its own events, and follows the text of events about machines.
  */
-export function whoOf(event: MachineEvent): {
+export function subjectOf(event: MachineEvent): {
   readonly who: Html;
   readonly what: string;
 } {
@@ -181,7 +183,7 @@ const STRANGER = /^((?:[0-9a-f]{2}:){5}[0-9a-f]{2}): (.+)$/s;
 const linkTo = (machine: string, text: string): Html => html`<a href="${machinePath(machine)}">${text}</a>`;
 
 function eventItem(event: MachineEvent, nowMs: number): Html {
-  const { who, what } = whoOf(event);
+  const { who, what } = subjectOf(event);
   return html`
     <li><time datetime="${new Date(event.atMs).toISOString()}">${formatAge(nowMs - event.atMs)}</time>
     <span class="who">${who}</span>
@@ -189,7 +191,7 @@ function eventItem(event: MachineEvent, nowMs: number): Html {
     ${logLine(what, `what ${event.level}`)}</li>`;
 }
 
-/** Machines that boot from the network and have not enlisted: an operator who waits for one sees here how far it came. */
+/** Hosts that boot from the network and have not enlisted, with their last event, for an operator who waits for one. */
 function strangers({ region, nowMs }: View): Html {
   const seen = region.store.listStrangers(nowMs - STRANGER_AGE_MS, PAGE_STRANGERS);
   if (seen.length === 0) return nothing;
@@ -199,30 +201,30 @@ function strangers({ region, nowMs }: View): Html {
   return html`<h2>Seen, not enlisted</h2><div class="sheet"><ol class="events">${items}</ol></div>`;
 }
 
-/** What is looked for. */
-interface Wanted {
-  /** Lower case; empty: everything. */
+/** A search. */
+interface Search {
+  /** Lower case; empty: no search text. */
   readonly text: string;
   readonly status: string;
   readonly owner: string;
   readonly rack: string;
 }
 
-const wantedOf = (view: View): Wanted => ({
-  text: parseSearchText(asked(view, 'q')),
-  status: asked(view, 'status'),
-  owner: asked(view, 'owner').trim(),
-  rack: asked(view, 'rack').trim(),
+const searchOf = (view: View): Search => ({
+  text: parseSearchText(queryValue(view, 'q')),
+  status: queryValue(view, 'status'),
+  owner: queryValue(view, 'owner').trim(),
+  rack: queryValue(view, 'rack').trim(),
 });
 
-/** The groups of states that are shown, in their order; of a state that does not exist, all. */
-function groupsOf({ status }: Wanted): readonly (readonly MachineStatus[])[] {
+/** The groups of states to show, in order; all of them if the search names an unknown state. */
+function groupsOf({ status }: Search): readonly (readonly MachineStatus[])[] {
   const statuses = parseStatuses(status);
   return statuses === undefined ? ORDER : [statuses];
 }
 
-/** Those that are looked for, up to the bound. */
-async function machinesShown(region: Region, wanted: Wanted): Promise<readonly Machine[]> {
+/** The machines found, up to the bound. */
+async function machinesShown(region: Region, wanted: Search): Promise<readonly Machine[]> {
   const found: Machine[] = [];
   const owners = wanted.owner === '' ? {} : { owners: [wanted.owner] };
   const racks = wanted.rack === '' ? undefined : [wanted.rack];
@@ -243,7 +245,7 @@ async function machinesShown(region: Region, wanted: Wanted): Promise<readonly M
   return found.slice(0, PAGE_MACHINES_MAX);
 }
 
-function countsOf(region: Region, wanted: Wanted): Html {
+function countsOf(region: Region, wanted: Search): Html {
   const counts = STATUSES.map((row) => ({ row, count: region.store.countMachines({ statuses: [row.status] }) }))
     .filter(({ count }) => count > 0)
     .map(({ row, count }) => {
@@ -270,8 +272,8 @@ function selectOf(
   return html`<select name="${name}" aria-label="${label}">${options}</select>`;
 }
 
-function filtersOf(view: View, wanted: Wanted): Html {
-  const groups = [['', 'in any state'] as const, ['problem', 'with a problem'] as const, ['work', 'at work'] as const];
+function filtersOf(view: View, wanted: Search): Html {
+  const groups = [['', 'any state'] as const, ['problem', 'with a problem'] as const, ['work', 'at work'] as const];
   const states = selectOf(
     'status',
     'State',
@@ -279,20 +281,20 @@ function filtersOf(view: View, wanted: Wanted): Html {
     wanted.status,
   );
   const own = view.viewer.kind === 'person' ? view.viewer.username : '';
-  const others = wanted.owner === '' || wanted.owner === own ? [] : [[wanted.owner, `of ${wanted.owner}`] as const];
+  const others = wanted.owner === '' || wanted.owner === own ? [] : [[wanted.owner, wanted.owner] as const];
   const mine = own === '' ? [] : [[own, 'mine'] as const];
-  const owners = selectOf('owner', 'Owner', [['', 'of anybody'], ...mine, ...others], wanted.owner);
+  const owners = selectOf('owner', 'Owner', [['', 'any owner'], ...mine, ...others], wanted.owner);
   const names = acceptedRacks(view.region);
   const racks = selectOf(
     'rack',
     'Rack',
-    [['', 'on any rack'], ...names.map((name) => [name, name] as const)],
+    [['', 'any rack'], ...names.map((name) => [name, name] as const)],
     wanted.rack,
   );
   const isAll = Object.values(wanted).every((text) => text === '');
   const all = isAll ? nothing : html`<a href="/MAAS/">All machines</a>`;
   return html`
-    <form class="filters" method="get" action="/MAAS/" role="search"><input type="search" name="q" value="${asked(view, 'q')}"
+    <form class="filters" method="get" action="/MAAS/" role="search"><input type="search" name="q" value="${queryValue(view, 'q')}"
     placeholder="name, address, tag, serial number" aria-label="Search" maxlength="${SEARCH_CHARACTERS_MAX}">
     ${states}${mine.length + others.length === 0 ? nothing : owners}${names.length > 1 ? racks : nothing}
     <button class="button plain">Search</button>${all}</form>`;
@@ -300,15 +302,15 @@ function filtersOf(view: View, wanted: Wanted): Html {
 
 const ACCEPT_ALL = { method: 'POST', path: 'machines', op: 'accept_all' } as const;
 
-/** One button for all that are New. */
+/** The button that accepts all New machines. */
 function acceptAll(view: View): Html {
   const count = view.region.store.countMachines({ statuses: ['new'] });
   if (count === 0 || !mayCall(view.viewer, ACCEPT_ALL)) return nothing;
-  const label = count === 1 ? 'Accept the new machine' : `Accept ${count} new machines`;
+  const label = `Accept ${counted(count, 'new machine')}`;
   return formOf(view, { body: nothing, submit: label, tone: 'plain', isInline: true });
 }
 
-/** The columns, with the names by which the style gives them their widths. */
+/** The columns: the class that gives the width, and the heading. */
 const COLUMNS = [
   ['first', 'Machine'],
   ['state', 'State'],
@@ -340,10 +342,10 @@ async function tableOf(view: View, machines: readonly Machine[]): Promise<Html> 
   return html`<div class="sheet"><table class="machines"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
-/** The page as it is now. */
+/** The current page. */
 export async function renderPage(view: View): Promise<Html> {
   const { region, nowMs } = view;
-  const wanted = wantedOf(view);
+  const wanted = searchOf(view);
   const machines = await machinesShown(region, wanted);
   const total = region.store.countMachines({});
   const events = region.store
@@ -352,7 +354,7 @@ export async function renderPage(view: View): Promise<Html> {
     .slice(0, PAGE_EVENTS);
   const table =
     total === 0
-      ? html`<div class="sheet empty"><b>No machines yet</b><span class="soft">Start one from the network: it appears here by itself,
+      ? html`<div class="sheet empty"><b>No machines yet</b><span class="soft">Boot one from the network: it appears here,
         usually within a minute.</span></div>`
       : machines.length === 0
         ? html`<div class="sheet empty soft">${noneFits(total)}</div>`
@@ -360,10 +362,10 @@ export async function renderPage(view: View): Promise<Html> {
   const cut =
     machines.length < PAGE_MACHINES_MAX
       ? nothing
-      : html`<p class="small">${machines.length} of ${total} are shown; a search finds the others.</p>`;
+      : html`<p class="small">${machines.length} of ${total} are shown; search to find the others.</p>`;
   const log =
     events.length === 0
-      ? html`<div class="sheet empty soft">Nothing has happened yet.</div>`
+      ? html`<div class="sheet empty soft">No events yet.</div>`
       : html`<div class="sheet"><ol class="events">${events.map((event) => eventItem(event, nowMs))}</ol></div>`;
   return pageOf(view, {
     title: counted(total, 'machine'),
@@ -377,13 +379,13 @@ export async function renderPage(view: View): Promise<Html> {
       <div id="machines">${table}${cut}</div>
       <div id="strangers">${strangers(view)}</div>
       <div id="racks">${renderRacks(region, nowMs)}</div>
-      <div id="log"><h2>What happened</h2>${log}</div>`,
+      <div id="log"><h2>Events</h2>${log}</div>`,
   });
 }
 
 function act(view: View): Outcome {
   const answer = operate(view, ACCEPT_ALL, {}, {});
-  return outcomeOf(answer, '/MAAS/', 'They are accepted.');
+  return outcomeOf(answer, '/MAAS/', 'New machines accepted.');
 }
 
 export const MACHINES_PAGE: PageDefinition = {

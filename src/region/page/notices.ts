@@ -1,13 +1,13 @@
-// What of the machines waits for a person: those that may be one, and New ones that are too many. Each says what to type.
+// Decisions that wait for the operator: machines that may be the same, and a full list of New machines. Each names the commands.
 //
-// 1. Nothing is shown when nothing waits.
+// 1. Without a pending decision nothing is shown.
 
 import { counted } from '../../counted.ts';
 import type { Conflict } from '../records/store.ts';
 import type { Region } from '../region.ts';
 import { type Html, html, nothing } from './html.ts';
 
-/** Conflicts on the page; `rackboot machines show` tells those of one machine. */
+/** Conflicts on the page; `rackboot machines show` lists those of one machine. */
 const PAGE_CONFLICTS_MAX = 10;
 
 const notice = (who: string, what: string, commands: readonly string[]): Html =>
@@ -17,13 +17,13 @@ const notice = (who: string, what: string, commands: readonly string[]): Html =>
 function conflictNotice(region: Region, { systemId, otherId, text }: Conflict): Html {
   const name = region.store.findMachine(systemId)?.hostname ?? systemId;
   if (systemId === otherId) return notice(name, `(${systemId}) ${text}.`, []);
-  return notice(name, `(${systemId}) ${text}. If they are one, or if they are two:`, [
+  return notice(name, `(${systemId}) ${text}. Merge them, or keep them apart:`, [
     `rackboot machines merge ${otherId} ${systemId}`,
     `rackboot machines keep-apart ${otherId} ${systemId}`,
   ]);
 }
 
-/** The part of the page with what waits for a person; empty when nothing does. */
+/** The part of the page with pending decisions; empty without any. */
 export function renderNotices(region: Region): Html {
   const { newMachinesMax } = region.config();
   const fresh = region.store.countMachines({ statuses: ['new'] });
@@ -33,7 +33,7 @@ export function renderNotices(region: Region): Html {
       : [
           notice(
             `${counted(fresh, 'machine is', 'machines are')} New,`,
-            `and no more than ${newMachinesMax} may be (region.new_machines_max): a further one takes the place of one that nobody has accepted, changed or tagged, or is refused, until some are accepted or deleted.`,
+            `and at most ${newMachinesMax} may be (region.new_machines_max): another one replaces one that was never changed or tagged, or is refused. Accept or delete some.`,
             [],
           ),
         ];

@@ -14,7 +14,7 @@ import { SETTINGS_PAGE } from './settings-page.ts';
 import { TAG_PAGES } from './tags-page.ts';
 import type { PageDefinition } from './view.ts';
 
-/** Every page, with what can be sent to it. */
+/** Every page with its forms. */
 export const PAGES: readonly PageDefinition[] = [
   MACHINES_PAGE,
   MACHINE_PAGE,

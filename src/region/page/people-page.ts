@@ -1,5 +1,6 @@
-// Who has an account; for administrators also: add, make an administrator or a user, remove. What may be done `user-operations.ts` says.
+// The accounts. Administrators also add them, remove them and change their roles; `user-operations.ts` has the rules.
 
+import { counted } from '../../counted.ts';
 import type { User } from '../records/store.ts';
 import { differing, ofNewPassword } from './account-page.ts';
 import { checkField, formOf, hiddenField, newPasswordFields, textField } from './forms.ts';
@@ -44,7 +45,7 @@ function userItem(view: View, user: User): Html {
           button('remove', 'Remove', 'danger'),
         ];
   const keys = view.region.store.life.listSshKeys(username).length;
-  const facts = [email, `${keys} SSH ${keys === 1 ? 'key' : 'keys'}`, `added ${formatAge(view.nowMs - createdMs)}`];
+  const facts = [email, counted(keys, 'SSH key'), `added ${formatAge(view.nowMs - createdMs)}`];
   return html`
     <div class="list-item"><div><div class="name">${username} ${rolePill(user)}</div>
     <div class="small">${facts.filter((text) => text !== '').join(' · ')}</div></div><div class="row">${buttons}</div></div>`;
@@ -68,10 +69,10 @@ function render(view: View): Html {
       checkField(added, {
         name: 'is_admin',
         label: 'Administrator',
-        hint: 'A user allocates, deploys and releases free machines and their own. An administrator may do everything.',
+        hint: 'Administrators may do everything. Users allocate and deploy free machines, and manage their own.',
       }),
     ],
-    submit: 'Add the account',
+    submit: 'Add account',
   });
   return pageOf(view, {
     title: 'People',
@@ -97,7 +98,7 @@ async function add(view: View): Promise<Outcome> {
       is_superuser: given(view, 'is_admin'),
     },
   );
-  return ofNewPassword(outcomeOf(await settled(answer), PATH, `${username} has an account now.`));
+  return ofNewPassword(outcomeOf(await settled(answer), PATH, `Account ${username} added.`));
 }
 
 function act(view: View): Outcome | Promise<Outcome> {
@@ -107,12 +108,12 @@ function act(view: View): Outcome | Promise<Outcome> {
     case 'add':
       return add(view);
     case 'remove':
-      return outcomeOf(operate(view, REMOVE, { username }, {}), PATH, `${username} has no account any more.`);
+      return outcomeOf(operate(view, REMOVE, { username }, {}), PATH, `Account ${username} removed.`);
     case 'make-admin':
     case 'make-user': {
       const isAdmin = what === 'make-admin';
       const answer = operate(view, CHANGE, { username }, { is_superuser: String(isAdmin) });
-      return outcomeOf(answer, PATH, `${username} is ${isAdmin ? 'an administrator' : 'a user'} now.`);
+      return outcomeOf(answer, PATH, `${username} is now ${isAdmin ? 'an administrator' : 'a user'}.`);
     }
     default:
       return undefined;

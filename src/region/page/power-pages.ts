@@ -1,7 +1,7 @@
-// Switching a machine's power, and saying how it is switched: one form per driver, made of the driver's own table of parameters.
+// Forms for a machine's power tasks, and for its power driver: one form per driver, built from the driver's parameter table.
 //
-// 1. The value of a secret parameter is never sent to a browser; left empty, it stays as it is.
-// 2. What cannot be undone (power is cut) is asked before.
+// 1. A secret parameter is never sent to a browser. Left empty, it is kept.
+// 2. A task that may cut the power is confirmed in a form.
 
 import { z } from 'zod';
 import type { PowerParameter } from '../../power/parameters.ts';
@@ -16,7 +16,6 @@ import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
 import { powerOf } from './power-part.ts';
 import {
-  asked,
   EDIT_MACHINE,
   findMachine,
   given,
@@ -24,20 +23,21 @@ import {
   operate,
   outcomeOf,
   type PageDefinition,
+  queryValue,
   settled,
   type View,
 } from './view.ts';
 
 const driversOf = ({ region }: View): readonly PowerDriverTable[] => region.power?.drivers ?? [];
 
-/** The driver whose form is shown: the one that was asked for, else the machine's, else the first. */
+/** The driver to show: the requested one, else the machine's, else the first. */
 function driverShown(view: View, machine: Machine): PowerDriverTable | undefined {
   const drivers = driversOf(view);
-  const wanted = given(view, 'power_type') || asked(view, 'driver') || machine.powerType;
+  const wanted = given(view, 'power_type') || queryValue(view, 'driver') || machine.powerType;
   return drivers.find(({ name }) => name === wanted) ?? drivers[0];
 }
 
-/** What people read for the values of a switch. */
+/** The texts of yes-or-no values. */
 const CHOICE_WORDS: Readonly<Record<string, string>> = { y: 'yes', n: 'no' };
 
 function parameterField(view: View, machine: Machine, driver: PowerDriverTable, parameter: PowerParameter): Html {
@@ -52,13 +52,13 @@ function parameterField(view: View, machine: Machine, driver: PowerDriverTable, 
       type: 'password',
       required: required && !isKept,
       autocomplete: 'new-password',
-      hint: isKept ? 'One is kept. Leave this empty to go on with it.' : hintOf(expects),
+      hint: isKept ? 'Stored. Leave empty to keep it.' : hintOf(expects),
     });
   }
   const value = stored === undefined ? (fallback ?? '') : String(stored);
   if (choices !== undefined) {
     const offered = choices.map((choice) => [choice, CHOICE_WORDS[choice] ?? choice] as const);
-    const all = required || fallback !== undefined ? offered : [['', 'as usual'] as const, ...offered];
+    const all = required || fallback !== undefined ? offered : [['', 'default'] as const, ...offered];
     return choiceField(view, { name, label, value, choices: all, hint: hintOf(expects) });
   }
   return textField(view, {
@@ -72,7 +72,7 @@ function parameterField(view: View, machine: Machine, driver: PowerDriverTable, 
   });
 }
 
-/** Text in which commands stand between accents grave. */
+/** Text with commands between backticks. */
 const codeIn = (text: string): readonly Html[] =>
   text.split('`').map((words, index) => (index % 2 === 0 ? html`${words}` : html`<code>${words}</code>`));
 
@@ -90,14 +90,12 @@ function renderDriver(view: View): Html | undefined {
   );
   const form =
     driver === undefined
-      ? html`<p class="lead">There is no power driver in this process.</p>`
+      ? html`<p class="lead">This process has no power drivers.</p>`
       : formOf(view, {
           to: `${back}power/`,
           body: [
             hiddenField('power_type', driver.name),
-            driver.byHand
-              ? html`<p class="hint">Somebody switches it when its page says so. Nothing is to be given.</p>`
-              : nothing,
+            driver.byHand ? html`<p class="hint">No parameters: you switch it when its page asks for it.</p>` : nothing,
             ...driver.parameters.map((parameter) => parameterField(view, machine, driver, parameter)),
           ],
           submit: 'Save',
@@ -112,7 +110,7 @@ function renderDriver(view: View): Html | undefined {
   });
 }
 
-/** What the form holds, with the secrets that it left as they are. */
+/** The form's parameters, with the stored secrets for empty fields. */
 function parametersOf(view: View, machine: Machine, driver: PowerDriverTable): PowerParameters {
   const kept: Record<string, PowerValue> = {};
   for (const { name, secret } of driver.parameters) {
@@ -124,7 +122,7 @@ function parametersOf(view: View, machine: Machine, driver: PowerDriverTable): P
   return kept;
 }
 
-/** An outcome whose refusal names each parameter that is at fault: `power_address: is missing; …`. */
+/** Splits a refusal by the parameters named in its messages: `power_address: is missing; …`. */
 function byParameter(outcome: Outcome): Outcome {
   if (outcome?.kind !== 'refusal' || typeof outcome.body === 'string') return outcome;
   const problems = Object.entries(outcome.body).flatMap(([field, messages]) =>
@@ -149,7 +147,7 @@ function keepDriver(view: View): Outcome {
     { power_type: type, power_parameters: JSON.stringify(parameters) },
   );
   const { systemId, hostname } = machine;
-  const text = `${hostname} is switched by ${driver?.label ?? type} from now on.`;
+  const text = `${hostname} is now switched by ${driver?.label ?? type}.`;
   return byParameter(outcomeOf(answer, machinePath(systemId), text));
 }
 
@@ -157,38 +155,38 @@ interface TaskText {
   readonly label: string;
   readonly heading: (name: string) => string;
   readonly effect: string;
-  /** What is said instead to a machine that is off. */
+  /** The effect on a machine that is off. */
   readonly effectWhenOff: string;
 }
 
 const TASKS: Readonly<Record<'on' | 'off' | 'cycle' | 'query', TaskText>> = {
   on: {
-    label: 'Switch on',
-    heading: (name) => `Switch on ${name}`,
-    effect: 'It is switched on.',
-    effectWhenOff: 'It is switched on.',
+    label: 'Power on',
+    heading: (name) => `Power on ${name}`,
+    effect: 'It powers on.',
+    effectWhenOff: 'It powers on.',
   },
   off: {
-    label: 'Switch off',
-    heading: (name) => `Switch off ${name}`,
-    effect: 'Whoever works on it is cut off, and what it has not yet written is lost when its power is cut.',
-    effectWhenOff: 'It was off when its driver was asked last.',
+    label: 'Power off',
+    heading: (name) => `Power off ${name}`,
+    effect: 'Its system stops, and its users are disconnected. If its power is cut, unwritten data is lost.',
+    effectWhenOff: 'It was off at the last check.',
   },
   cycle: {
-    label: 'Switch off and on',
-    heading: (name) => `Switch ${name} off and on`,
-    effect: 'Its power is cut and comes back: what it has not yet written is lost.',
-    effectWhenOff: 'It was off when its driver was asked last, so it is only switched on.',
+    label: 'Power cycle',
+    heading: (name) => `Power cycle ${name}`,
+    effect: 'Its power is cut and restored: unwritten data is lost.',
+    effectWhenOff: 'It was off at the last check, so it only powers on.',
   },
   query: {
-    label: 'Ask now',
-    heading: (name) => `Ask for the power of ${name}`,
-    effect: 'Its driver is asked whether it is on.',
-    effectWhenOff: 'Its driver is asked whether it is on.',
+    label: 'Check power',
+    heading: (name) => `Check the power of ${name}`,
+    effect: 'Asks its driver whether it is on.',
+    effectWhenOff: 'Asks its driver whether it is on.',
   },
 };
 
-const DONE = { on: 'switched on', off: 'switched off', cycle: 'switched off and on' } as const;
+const DONE = { on: 'powered on', off: 'powered off', cycle: 'power cycled' } as const;
 
 const taskOf = (view: View): 'on' | 'off' | 'cycle' | 'query' | undefined => {
   const task = view.path.task ?? '';
@@ -208,15 +206,11 @@ function renderTask(view: View): Html | undefined {
       ? nothing
       : radioField(view, {
           name: 'manner',
-          label: 'How',
+          label: 'Method',
           value: 'soft-off',
           choices: [
-            [
-              'soft-off',
-              'Ask its system to shut down',
-              'As if somebody pressed its power button; a system that hangs stays on.',
-            ],
-            ['off', 'Cut its power', 'At once, whatever it does.'],
+            ['soft-off', 'Shut down', 'Like pressing its power button. A hung system stays on.'],
+            ['off', 'Cut the power', 'At once, whatever it is doing.'],
           ],
         });
   return pageOf(view, {
@@ -231,12 +225,12 @@ function renderTask(view: View): Html | undefined {
 
 const followText = (machine: Machine): Html =>
   switchesItselfOff(machine)
-    ? html` It is ${statusRow(machine.status).name}, and has nothing to do: when it starts from the network, it is told to switch off.`
+    ? html` It is ${statusRow(machine.status).name} with nothing to do: when it boots from the network, it is told to power off.`
     : nothing;
 
 const powerOperation = (op: string) => ({ method: 'POST', path: 'machines/{system_id}', op }) as const;
 
-/** What the buttons of the power do. */
+/** The operations of the power buttons. */
 export const POWER_OPERATIONS = {
   on: powerOperation('power_on'),
   off: powerOperation('power_off'),
@@ -257,7 +251,7 @@ async function switchPower(view: View): Promise<Outcome> {
   const to = machinePath(systemId);
   if (task !== 'query') return outcomeOf(answer, to, `${hostname} is being ${DONE[task]}.`);
   const seen = stateShape.safeParse(answer.kind === 'json' ? answer.value : undefined).data;
-  const text = seen === undefined ? 'not known' : `${seen.state}${seen.text === '' ? '' : `: ${seen.text}`}`;
+  const text = seen === undefined ? 'unknown' : `${seen.state}${seen.text === '' ? '' : `: ${seen.text}`}`;
   return outcomeOf(answer, to, `The power of ${hostname} is ${text}.`);
 }
 

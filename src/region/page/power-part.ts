@@ -1,6 +1,6 @@
-// The power of a machine on its page: what is known of it and how old that is, the driver's own words, what is being done; and its buttons.
+// A machine's power on its page: its last known state and age, the driver's message, the current task, and the buttons.
 //
-// 1. No parameter of a driver is shown but in the form for administrators, and of that no secret.
+// 1. Driver parameters appear only in the administrators' form, and secrets not even there.
 
 import { fullPowerText, maySwitch } from '../life/power-life.ts';
 import type { Machine, PowerTask } from '../records/machine.ts';
@@ -18,27 +18,27 @@ const COLOURS: Readonly<Record<Machine['powerState'], string>> = {
 };
 
 const TASK_WORDS: Readonly<Record<PowerTask, string>> = {
-  on: 'being switched on',
-  off: 'being switched off',
-  'soft-off': 'being asked to shut down',
-  cycle: 'being switched off and on',
+  on: 'powering on',
+  off: 'powering off',
+  'soft-off': 'shutting down',
+  cycle: 'power cycling',
 };
 
 const BY_HAND = 'by hand';
 
-/** What a driver is called. */
+/** The driver's name as shown. */
 export const driverName = ({ powerType }: Pick<Machine, 'powerType'>): string =>
   powerType === '' || powerType === 'manual' ? BY_HAND : powerType;
 
-/** What is known of the power of a machine that is shown. */
+/** The last known power state of a machine. */
 export function powerOf(
   view: Pick<View, 'region' | 'viewer'>,
   machine: Machine,
 ): {
   readonly state: Machine['powerState'];
-  /** `12 s ago`; empty: not known. */
+  /** `12 s ago`; empty: unknown. */
   readonly age: string;
-  /** Why nobody could say; empty: somebody could. */
+  /** Why the state could not be read; empty if it could. */
   readonly problem: string;
 } {
   const reading = view.region.power?.reading(machine.systemId);
@@ -48,19 +48,19 @@ export function powerOf(
   return { state: reading?.state ?? machine.powerState, age, problem };
 }
 
-/** The state as a word in its colour. */
+/** The state as a coloured pill. */
 export const powerPill = (state: Machine['powerState']): Html =>
   html`<span class="pill ${COLOURS[state]}">${state === 'error' ? 'no answer' : state}</span>`;
 
-/** What is being done to it; empty: nothing. */
+/** The power task in progress; empty: none. */
 export const powerTaskText = ({ powerTask }: Machine): string => (powerTask === undefined ? '' : TASK_WORDS[powerTask]);
 
-/** The tasks that a person can ask for, with what their buttons say. */
+/** The tasks on the page, with the labels of their buttons. */
 export const POWER_BUTTONS: readonly (readonly [task: PowerTask | 'query', label: string])[] = [
-  ['on', 'On'],
-  ['off', 'Off'],
-  ['cycle', 'Off and on'],
-  ['query', 'Ask now'],
+  ['on', 'Power on'],
+  ['off', 'Power off'],
+  ['cycle', 'Power cycle'],
+  ['query', 'Check power'],
 ];
 
 function buttonsOf(view: View, machine: Machine): Html {
@@ -71,7 +71,7 @@ function buttonsOf(view: View, machine: Machine): Html {
   if (!isSwitched(view.region, machine))
     return mayEdit === nothing ? nothing : html`<div class="card-foot">${mayEdit}</div>`;
   const mayBeSwitched = maySwitch(machine, viewer);
-  // While one thing is being done, another is refused, and nobody can be asked.
+  // During a task, other tasks are refused and the driver cannot be queried.
   const offered = POWER_BUTTONS.filter(
     ([task]) => machine.powerTask === undefined && (task === 'query' || mayBeSwitched),
   );
@@ -84,18 +84,18 @@ function buttonsOf(view: View, machine: Machine): Html {
   return html`<div class="card-foot">${buttons}${mayEdit}</div>`;
 }
 
-/** The part of the page. */
+/** The power part of a machine's page. */
 export function renderPower(view: View, machine: Machine): Html {
   const { state, age, problem } = powerOf(view, machine);
   const task = powerTaskText(machine);
   const proposed =
     machine.powerIsProposed === true
-      ? html`<dt>Proposed</dt><dd>The machine said so itself: it is believed once the machine is accepted.</dd>`
+      ? html`<dt>Proposed</dt><dd>By the machine itself; used once the machine is accepted.</dd>`
       : nothing;
   const name = driverName(machine);
   const isByHand = !isSwitched(view.region, machine);
-  const driver = isByHand && name === BY_HAND ? `${name}: press its button` : name;
-  const hint = isByHand && name !== BY_HAND ? html`<dt>Switched</dt><dd>by hand: press its button</dd>` : nothing;
+  const driver = isByHand && name === BY_HAND ? `${name}: press its power button` : name;
+  const hint = isByHand && name !== BY_HAND ? html`<dt>Switched</dt><dd>by hand: press its power button</dd>` : nothing;
   return html`
     <section class="sheet"><div class="card-head"><h2>Power</h2>${powerPill(state)}</div>
     <dl class="pairs"><dt>Driver</dt><dd>${driver}</dd>

@@ -1,6 +1,6 @@
-// The part of the page with the region's racks: who serves which networks, who is away, who waits and what to type for that.
+// The racks on the page: the networks of each, whether it is away, and the command for one that waits to be accepted.
 //
-// 1. A region whose only rack is its own shows nothing while all is well with it.
+// 1. The region's own rack alone is shown only if it has a problem.
 
 import { doubtText } from '../racks/rack-networks.ts';
 import { findRangeConflict } from '../racks/rack-ranges.ts';
@@ -25,34 +25,34 @@ function statePill(rack: Rack, nowMs: number): Html {
   return html`<span class="pill ${colour}">${text}</span>`;
 }
 
-/** The other DHCP servers that it sees; undefined: none. */
+/** The other DHCP servers seen by the rack; `undefined` if there are none. */
 function foreignText({ interfaces }: Rack): string | undefined {
   const seen = interfaces.filter(({ foreign_dhcp_ip: address }) => address !== undefined);
   if (seen.length === 0) return undefined;
   const named = seen.slice(0, PAGE_NETWORKS_MAX).map(({ name, foreign_dhcp_ip: address }) => `${address} on ${name}`);
-  return `another DHCP server answers there: ${named.join(', ')}; machines may take its offers and not boot from here`;
+  return `another DHCP server answers: ${named.join(', ')}; machines may take its offers and fail to boot from here`;
 }
 
-/** What a person has to know or to type; empty: nothing. */
+/** The most important remark about the rack, with a command where one helps; empty: none. */
 function remark(rack: Rack, racks: readonly Rack[], nowMs: number): Html {
   const overlap = doubtText(rack, racks);
   if (rack.state === 'pending') {
     const isOnly = racks.filter(({ name }) => name === rack.name).length === 1;
     const command = `rackboot racks accept ${isOnly ? rack.name : rack.uuid}`;
-    const waits = html`registered from ${rack.address}; to let it serve machines: <code>${command}</code>`;
+    const waits = html`registered from ${rack.address}; to accept it: <code>${command}</code>`;
     return overlap === undefined ? waits : html`${waits}. <b>${overlap}</b>`;
   }
   if (overlap !== undefined && rack.state === 'accepted') return html`<b>${overlap}</b>`;
   const conflict = findRangeConflict(rack, racks);
   if (conflict !== undefined) return html`<b>${conflict}</b>`;
   const why = rack.pulse?.settingsRefused;
-  if (why !== undefined) return html`<b>it does not use the settings that it has here: ${why}</b>`;
+  if (why !== undefined) return html`<b>it refuses its settings from this region: ${why}</b>`;
   if (rack.state === 'accepted' && !rack.isEmbedded && rack.seenMs !== undefined && rack.interfaces.length === 0)
-    return html`<b>it serves no network: write cluster_interfaces into its file</b>`;
+    return html`<b>it serves no network: add cluster_interfaces to its configuration file</b>`;
   const foreign = foreignText(rack);
   if (foreign !== undefined && !isAway(rack, nowMs)) return html`<b>${foreign}</b>`;
   if (!isAway(rack, nowMs)) return nothing;
-  return html`it goes on with the machines it knows; what it saw arrives when it is back`;
+  return html`it keeps serving the machines it knows; its events arrive when it is back`;
 }
 
 function seenText(rack: Rack, nowMs: number): Part {
@@ -66,12 +66,12 @@ function seenText(rack: Rack, nowMs: number): Part {
 
 function eventsText({ pulse }: Rack): Part {
   const counts: readonly (readonly [number, string])[] = [
-    [pulse?.waiting ?? 0, 'wait'],
+    [pulse?.waiting ?? 0, 'waiting'],
     [pulse?.dropped ?? 0, 'lost'],
     [pulse?.deadLetters ?? 0, 'refused'],
   ];
-  const told = counts.filter(([count]) => count > 0).map(([count, what]) => `${count}${SPACE}${what}`);
-  return told.length === 0 ? none : told.join(', ');
+  const texts = counts.filter(([count]) => count > 0).map(([count, what]) => `${count}${SPACE}${what}`);
+  return texts.length === 0 ? none : texts.join(', ');
 }
 
 function rackRow(rack: Rack, racks: readonly Rack[], nowMs: number): Html {
@@ -88,7 +88,7 @@ function rackRow(rack: Rack, racks: readonly Rack[], nowMs: number): Html {
     </tr>`;
 }
 
-/** The racks, in the order in which they came; empty when there is none but the region's own. */
+/** The racks in the order of their registration; empty if there is only the region's own, without a problem. */
 export function renderRacks(region: Region, nowMs: number): Html {
   const racks = region.racks.list();
   const isWell = (rack: Rack): boolean =>

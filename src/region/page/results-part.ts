@@ -1,7 +1,7 @@
-// What came of the scripts that ran on a machine: the newest run with what each says while it runs, and the runs before it.
+// The script results on a machine's page: the newest run with its output, live, and a summary of earlier runs.
 //
-// 1. What a script wrote is shown to people with an account only.
-// 2. Of the runs before the newest only what came of them is read, not what they wrote.
+// 1. Script output is shown only to people with an account.
+// 2. The output of earlier runs is not read from the store.
 
 import type { Machine } from '../records/machine.ts';
 import type { ResultStatus, ScriptResult } from '../records/script-store.ts';
@@ -26,7 +26,7 @@ const COLOURS: Readonly<Record<ResultStatus, string>> = {
 const pill = (status: ResultStatus): Html =>
   html`<span class="pill ${COLOURS[status]}">${status === 'timed-out' ? 'timed out' : status}</span>`;
 
-/** How long it took, or has taken; empty: it has not begun. */
+/** Its duration so far; empty if it has not begun. */
 function durationOf({ startedMs, endedMs }: ScriptResult, nowMs: number): string {
   if (startedMs === undefined) return '';
   const seconds = Math.max(0, ((endedMs ?? nowMs) - startedMs) / 1000);
@@ -46,7 +46,7 @@ function resultItem(result: ScriptResult, nowMs: number, showsOutput: boolean): 
   if (!showsOutput || output === '') return html`<div class="result">${head}</div>`;
   const cut =
     outputBytes > Buffer.byteLength(output)
-      ? html`<p class="hint cut">Only the end of what it wrote is kept.</p>`
+      ? html`<p class="hint cut">Only the end of the output is kept.</p>`
       : nothing;
   const open = isBad || status === 'running' ? html` open` : nothing;
   return html`
@@ -54,7 +54,7 @@ function resultItem(result: ScriptResult, nowMs: number, showsOutput: boolean): 
     <pre class="output" id="output-${id}" tabindex="0" aria-label="Output of ${name}">${output}</pre></details>`;
 }
 
-/** Results by their run, the newest first. */
+/** Results grouped by run, the newest first. */
 function runsOf(results: readonly ScriptResult[]): readonly (readonly ScriptResult[])[] {
   const runs = new Map<number, ScriptResult[]>();
   for (const result of results) {
@@ -82,7 +82,7 @@ function earlierRun(run: readonly ScriptResult[], nowMs: number): Html {
     <span class="small">${age}</span></summary>${items}</details>`;
 }
 
-/** The part of the page; empty: nothing ever ran. */
+/** The results part of a machine's page; empty if no script ever ran. */
 export function renderResults(view: View, machine: Machine): Html {
   const { region, nowMs, viewer } = view;
   const results = region.store.scripts.listResults(machine.systemId, { runs: RUNS_SHOWN_MAX, withOutput: false });
@@ -93,7 +93,7 @@ export function renderResults(view: View, machine: Machine): Html {
   const shown = isPerson ? region.store.scripts.listResults(machine.systemId, { run: first.run }) : newest;
   const sign = isPerson
     ? nothing
-    : html`<p class="small"><a href="/MAAS/login/?to=${encodeURIComponent(machinePath(machine.systemId))}">Sign in</a> to read what they wrote.</p>`;
+    : html`<p class="small"><a href="/MAAS/login/?to=${encodeURIComponent(machinePath(machine.systemId))}">Sign in</a> to read their output.</p>`;
   const title = first.purpose === 'testing' ? 'Testing' : 'Commissioning';
   const items = shown.map((result) => resultItem(result, nowMs, isPerson));
   const before =

@@ -1,11 +1,11 @@
-// The pages as routes: who looks, what they may open, and forms that are taken only from people who have signed in, and from our own pages.
+// The routes of the pages: identifies the viewer, checks access, and accepts forms only from signed-in people and from our own pages.
 //
 // Sources: RFC 9110 §15.4.4 (303 after a form); RFC 6265; RFC 7617 for programs.
 //
-// 1. Nothing is changed by GET. A form needs a session, its `csrf`, and an origin that is ours.
-// 2. A password is looked at within the limits of its address and network; who gives none passes the rate limit of strangers.
-// 3. Nobody signs in through a rack elsewhere, which could name any address and would read the password.
-// 4. Somebody at this host may look without an account; a name of a foreign site that leads here is not this host.
+// 1. GET changes nothing. A form needs a session, its `csrf`, and our own origin.
+// 2. Password checks are limited by address and network; a request without credentials counts towards the anonymous rate limit.
+// 3. Signing in through a remote rack is refused: the rack could claim any address, and could read the password.
+// 4. A viewer on this host may look without an account, but not under a foreign site's name that resolves to this host.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { equalSecrets } from '../accounts/accounts.ts';
@@ -24,27 +24,27 @@ import { mayOpen, renderGone, renderRefused, renderSignIn, renderUnknown } from 
 import { findCookie, type Sessions } from './sessions.ts';
 import { BUSY, faultsOf, type PageDefinition, type Person, refusalText, type View, type Viewer } from './view.ts';
 
-/** What the pages take of their listener. */
+/** The parts of the listener that the pages use. */
 export interface PageListener {
   readonly region: Region;
   readonly guard: PageGuard;
   readonly sessions: Sessions;
   peerOf(request: FastifyRequest): Peer;
   pathOf(request: FastifyRequest): Readonly<Record<string, string>>;
-  /** Undefined: this one may ask; else the refusal of one who asks too much. */
+  /** The refusal of a client over its rate limit; `undefined` if it is within it. */
   excess(peer: Peer): Answer | undefined;
   send(reply: FastifyReply, answer: Answer): FastifyReply;
-  /** Counts a refusal that a page tells in its own words. */
+  /** Counts a refusal that a page shows in its own words. */
   count(refusal: Refusal['name']): void;
 }
 
 const NO_FIELDS: Fields = new Map();
 const LOGIN = '/MAAS/login/';
 
-/** Adds every page to an instance. */
+/** Adds the routes of every page. */
 export function addPageRoutes(app: FastifyInstance, listener: PageListener): void {
   app.get('/', (_request, reply) => reply.redirect('/MAAS/', 302));
-  // Browsers ask for it beside every page.
+  // Browsers request it with every page.
   app.get('/favicon.ico', (_request, reply) => reply.code(204).header('Cache-Control', 'max-age=86400').send());
   for (const asset of [PAGE_SCRIPT, PAGE_STYLE]) {
     app.get(assetPath(asset), (_request, reply) =>
@@ -68,13 +68,13 @@ export function addPageRoutes(app: FastifyInstance, listener: PageListener): voi
   }
 }
 
-/** True for a browser that looks for a page, and not for what programs ask for. */
+/** True for a browser's request for a page, not for a path of the API, the racks or the metadata. */
 export const looksForPage = (request: FastifyRequest): boolean =>
   request.method === 'GET' &&
   /\btext\/html\b/.test(headerOf(request, 'accept') ?? '') &&
   !/^\/+MAAS\/+(?:api|uplink|metadata)\b/.test(request.raw.url ?? '');
 
-/** Says that there is no such page, and where there is one. */
+/** Answers 404 with a link to the list of machines. */
 export const sendUnknownPage = (reply: FastifyReply): FastifyReply =>
   sendPage(begin(reply).code(REFUSALS['not-found']).header('X-Rackboot-Refusal', 'not-found'), renderUnknown());
 
@@ -83,7 +83,7 @@ const sendPage = (reply: FastifyReply, page: Html): FastifyReply => reply.send(p
 const sendGone = (reply: FastifyReply, view: View): FastifyReply =>
   sendPage(reply.code(REFUSALS['not-found']), renderGone(view));
 
-/** The headers of every page. */
+/** Sets the headers of every page. */
 function begin(reply: FastifyReply): FastifyReply {
   return reply
     .type('text/html; charset=utf-8')
@@ -99,7 +99,7 @@ const headerOf = (request: FastifyRequest, name: string): string | undefined => 
   return Array.isArray(value) ? value.join(', ') : value;
 };
 
-/** True of what a page fetches by itself, to stay fresh (`src/web/page.ts`). */
+/** True for a page's own refresh request (`src/web/page.ts`). */
 const isLive = (request: FastifyRequest): boolean => headerOf(request, 'x-rackboot-live') !== undefined;
 
 const cookieNameOf = (request: FastifyRequest): string => cookieName(request.socket.localPort);
@@ -114,7 +114,7 @@ const personOf = ({ username, email, isAdmin }: User, csrf: string): Person => (
   csrf,
 });
 
-/** Who looks; undefined: nobody who may look at anything. */
+/** The viewer, or a refusal; `undefined` for a client that must sign in first. */
 async function viewerOf(
   { region, guard, sessions, excess }: PageListener,
   request: FastifyRequest,
@@ -127,7 +127,7 @@ async function viewerOf(
   if (credentials?.kind === 'password') {
     const user = await guard.check(peer, credentials.username, credentials.password);
     if (typeof user === 'object') return personOf(user, '');
-    if (user !== 'wrong') return unlookedAt(user, region);
+    if (user !== 'wrong') return uncheckedRefusal(user, region);
   }
   if (peer.isLocal && isLocalName(request.headers.host)) return { kind: 'visitor' };
   return excess(peer);
@@ -140,15 +140,15 @@ const LIMITED = {
   network: refuse('rate-limit-network', 'Too many wrong passwords from your network: wait a little.', RETRY_FIELD),
 } as const;
 
-/** Why a password was not looked at. */
-const unlookedAt = (why: Exclude<PasswordVerdict, User | 'wrong'>, region: Region): Refusal =>
+/** The refusal for a password that was not checked. */
+const uncheckedRefusal = (why: Exclude<PasswordVerdict, User | 'wrong'>, region: Region): Refusal =>
   why === 'by-rack' ? byRack(region) : LIMITED[why];
 
-/** To whoever would sign in through a rack elsewhere. */
+/** The refusal to sign in through a remote rack. */
 function byRack(region: Region): Refusal {
   const { publicUrl } = region.config();
   const where = publicUrl ?? "its host and port are in region.url of the rack's configuration";
-  return refuse('sign-in-by-rack', `Nobody signs in through a rack: open the region's own address (${where}).`);
+  return refuse('sign-in-by-rack', `Signing in through a rack is refused: open the region's own address (${where}).`);
 }
 
 async function show(
@@ -163,7 +163,7 @@ async function show(
     return listener.send(reply, viewer);
   begin(reply);
   if (viewer === undefined || (viewer.kind === 'visitor' && !mayOpen(viewer, page.access))) {
-    return askWho(listener, peer, request, reply);
+    return requireSignIn(listener, peer, request, reply);
   }
   const view = viewOf(listener, viewer, peer, request, NO_FIELDS);
   if (!mayOpen(viewer, page.access)) return refused(listener, reply, view, NOT_ALLOWED);
@@ -181,13 +181,13 @@ function viewOf(
   given: Fields,
 ): View {
   const isWhole = request.method === 'GET' && !isLive(request);
-  const told = isWhole ? sessions.takeTold(tokenOf(request) ?? '') : '';
+  const notice = isWhole ? sessions.takeNotice(tokenOf(request) ?? '') : '';
   const nowMs = region.clock.wallTimeMs();
-  return { region, viewer, peer, nowMs, path: pathOf(request), query: queryOf(request.raw.url), told, given };
+  return { region, viewer, peer, nowMs, path: pathOf(request), query: queryOf(request.raw.url), notice, given };
 }
 
-/** A person is led to where they say who they are, a program is told how. */
-function askWho(listener: PageListener, peer: Peer, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** Redirects a browser to the sign-in page, and answers 401 to a program. */
+function requireSignIn(listener: PageListener, peer: Peer, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (peer.isByRack) return listener.send(reply, byRack(listener.region));
   const to = safeTarget(request.raw.url ?? '');
   const isBrowser = /\btext\/html\b/.test(headerOf(request, 'accept') ?? '');
@@ -213,14 +213,14 @@ function refused(
   return sendPage(reply.code(REFUSALS[refusal.name]).header('X-Rackboot-Refusal', refusal.name), page);
 }
 
-/** The fields of a form; or why they are none of ours. */
+/** The fields of a form, or the refusal of one from elsewhere or malformed. */
 function formOf(request: FastifyRequest): Fields | Refusal {
   const own = isOwnOrigin({
     origin: headerOf(request, 'origin'),
     site: headerOf(request, 'sec-fetch-site'),
     host: request.headers.host,
   });
-  if (!own) return refuse('not-allowed', 'This form was sent by another site: open the page itself, and try again.');
+  if (!own) return refuse('not-allowed', 'This form was sent from another site: open this page and try again.');
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   const parsed = parseBody(request.headers['content-type'] ?? '', body);
   return parsed.kind === 'fault' ? refuse(parsed.name, parsed.text) : parsed.fields;
@@ -252,14 +252,14 @@ async function take(
   const outcome = await page.act?.(view);
   if (outcome === undefined) return sendGone(reply, view);
   if (outcome.kind === 'done') {
-    sessions.tell(token, outcome.text);
+    sessions.setNotice(token, outcome.text);
     return reply.redirect(outcome.to, 303);
   }
   const again = await page.render({ ...view, refusal: refusalText(outcome), faults: faultsOf(outcome) });
   return refused(listener, reply, view, outcome, again);
 }
 
-const STALE = refuse('not-allowed', 'This form is from before you signed in: open the page anew, and try again.');
+const STALE = refuse('not-allowed', 'This form is older than your sign-in: reload the page and try again.');
 
 async function signIn(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const fields = formOf(request);
@@ -267,14 +267,15 @@ async function signIn(listener: PageListener, request: FastifyRequest, reply: Fa
   const value = (name: string): string => fields.get(name)?.at(-1) ?? '';
   const to = safeTarget(value('to'));
   const user = await listener.guard.check(listener.peerOf(request), value('username'), value('password'));
-  if (typeof user === 'string' && user !== 'wrong') return listener.send(reply, unlookedAt(user, listener.region));
+  if (typeof user === 'string' && user !== 'wrong')
+    return listener.send(reply, uncheckedRefusal(user, listener.region));
   begin(reply);
   if (user === 'wrong') {
     listener.count('not-authenticated');
     reply.code(REFUSALS['not-allowed']).header('X-Rackboot-Refusal', 'not-authenticated');
     return sendPage(reply, renderSignIn(to, value('username')));
   }
-  // Whoever knew the token of before knows nothing of the new one.
+  // The old token must not lead to the new session.
   listener.sessions.close(tokenOf(request) ?? '');
   const cookie = cookieOf(cookieNameOf(request), listener.sessions.open(user), request.protocol === 'https');
   return reply.header('Set-Cookie', cookie).redirect(to, 303);

@@ -1,7 +1,7 @@
-// The operators' scripts that machines run while they are commissioned or tested: list, add, change, remove.
+// The operators' scripts for commissioning and testing: list, add, edit, delete.
 //
-// 1. Whoever may read a script by the API reads it here.
-// 2. Whether a text is a script `script-text.ts` says.
+// 1. A person who may read a script by the API may read it here.
+// 2. `script-text.ts` decides whether a text is a valid script.
 
 import type { Script } from '../records/script-store.ts';
 import { TIMEOUT_SECONDS_DEFAULT } from '../scripts/script-text.ts';
@@ -45,14 +45,14 @@ function listOf(view: View, kind: Script['kind'], title: string, empty: string):
 }
 
 const KINDS = [
-  ['commissioning', 'while a machine is commissioned'],
-  ['testing', 'while a machine is tested'],
+  ['commissioning', 'during commissioning'],
+  ['testing', 'during testing'],
 ] as const;
 
 const fieldsOf = (view: View, script?: Script & { readonly content: string }): readonly Html[] => [
   textField(view, { name: 'name', label: 'Name', value: script?.name, required: true, charactersMax: 64 }),
   choiceField(view, { name: 'type', label: 'When it runs', value: script?.kind ?? 'commissioning', choices: KINDS }),
-  textField(view, { name: 'description', label: 'What it is for', value: script?.description, charactersMax: 1024 }),
+  textField(view, { name: 'description', label: 'Description', value: script?.description, charactersMax: 1024 }),
   textField(view, {
     name: 'timeout',
     label: 'Time limit',
@@ -74,21 +74,21 @@ const fieldsOf = (view: View, script?: Script & { readonly content: string }): r
     rows: 14,
     required: true,
     value: script?.content ?? '#!/bin/sh\nset -eu\n',
-    hint: 'The first line names the interpreter. An exit status other than 0 means that the script failed.',
+    hint: 'The first line names the interpreter. A non-zero exit status is a failure.',
   }),
 ];
 
 function renderAll(view: View): Html {
   const add = mayCall(view.viewer, ADD)
-    ? html`<h2>Add a script</h2><div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: 'Add the script', isUpload: true })}</div>`
+    ? html`<h2>Add a script</h2><div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: 'Add script', isUpload: true })}</div>`
     : nothing;
   return pageOf(view, {
     title: 'Scripts',
     place: 'scripts',
     main: html`
       <div class="bar"><h1>Scripts</h1></div>
-      ${listOf(view, 'commissioning', 'Commissioning', 'You have added none: only the built-in checks run.')}
-      ${listOf(view, 'testing', 'Testing', 'You have added none: only the built-in checks run.')}
+      ${listOf(view, 'commissioning', 'Commissioning', 'No scripts: only the built-in checks run.')}
+      ${listOf(view, 'testing', 'Testing', 'No scripts: only the built-in checks run.')}
       ${add}`,
   });
 }
@@ -104,10 +104,10 @@ const valuesOf = (view: View): Record<string, string> => ({
 
 function add(view: View): Outcome {
   const answer = operate(view, ADD, {}, valuesOf(view));
-  return outcomeOf(answer, PATH, `The script ${given(view, 'name').trim()} is added, and runs from now on.`);
+  return outcomeOf(answer, PATH, `Script ${given(view, 'name').trim()} added: it runs from now on.`);
 }
 
-/** For those who may read it and not change it. */
+/** The page for people who may read the script but not change it. */
 const renderText = (view: View, { name, description, content }: Script & { readonly content: string }): Html =>
   pageOf(view, {
     title: `Script ${name}`,
@@ -121,14 +121,14 @@ function renderOne(view: View): Html | undefined {
   const script = view.region.store.scripts.findScript(view.path.script ?? '');
   if (script === undefined) return undefined;
   if (!mayCall(view.viewer, CHANGE)) return renderText(view, script);
-  const remove = formOf(view, { body: hiddenField('do', 'remove'), submit: 'Delete the script', tone: 'danger' });
+  const remove = formOf(view, { body: hiddenField('do', 'remove'), submit: 'Delete script', tone: 'danger' });
   return pageOf(view, {
     title: `Script ${script.name}`,
     place: 'scripts',
     main: html`
       <div class="bar"><h1>Script ${script.name}</h1></div>
       <div class="sheet narrow">${formOf(view, { body: fieldsOf(view, script), submit: 'Save', back: PATH, isUpload: true })}</div>
-      <h2>Delete this script</h2><div class="sheet narrow"><p class="lead">It no longer runs. Its results on machines are kept.</p>${remove}</div>`,
+      <h2>Delete this script</h2><div class="sheet narrow"><p class="lead">It will no longer run. Its results are kept.</p>${remove}</div>`,
   });
 }
 
@@ -137,10 +137,10 @@ function change(view: View): Outcome {
   if (script === undefined) return undefined;
   const path = { name: script.name };
   if (given(view, 'do') === 'remove') {
-    return outcomeOf(operate(view, REMOVE, path, {}), PATH, `The script ${script.name} is deleted.`);
+    return outcomeOf(operate(view, REMOVE, path, {}), PATH, `Script ${script.name} deleted.`);
   }
   const answer = operate(view, CHANGE, path, valuesOf(view));
-  return outcomeOf(answer, PATH, `The script ${given(view, 'name').trim()} is changed.`);
+  return outcomeOf(answer, PATH, `Script ${given(view, 'name').trim()} saved.`);
 }
 
 export const SCRIPT_PAGES: readonly PageDefinition[] = [

@@ -1,12 +1,12 @@
-// Who is signed in on the page: each browser has a random token in a cookie, and the region remembers what it stands for.
+// The sessions of the page: each browser has a random token in a cookie, and the region keeps the token's session in memory.
 //
-// Sources: RFC 6265 (cookies); OWASP's advice on sessions and on forged requests.
+// Sources: RFC 6265 (cookies); OWASP's cheat sheets on session management and cross-site request forgery.
 //
-// 1. Of a token only its digest is kept, in memory: a restart signs everybody out, and no file can give a session away.
-// 2. A session ends after SESSION_IDLE_MS without use, after SESSION_MS_MAX in any case, and when its account or its password is changed.
-//    What a page fetches by itself is no use: a tab that somebody left open keeps nobody signed in.
-// 3. At most SESSIONS_MAX at a time, shared out by user; the one unused for longest of the user with most of them makes room.
-// 4. Every form carries the session's own `csrf`, which no other site can read.
+// 1. Only a token's digest is kept, and only in memory: a restart signs everybody out, and no file can leak a session.
+// 2. A session ends after SESSION_IDLE_MS without use, after SESSION_MS_MAX in any case, when its account is removed, and when its password
+//    changes. A page's own refresh requests are not use: an open tab alone keeps nobody signed in.
+// 3. At most SESSIONS_MAX exist, shared fairly between users; the user with the most loses the one unused for longest.
+// 4. Every form carries the session's `csrf`, which other sites cannot read.
 
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
@@ -15,31 +15,31 @@ import { equalSecrets } from '../accounts/accounts.ts';
 import type { RegionStore, User } from '../records/store.ts';
 
 /**
- * Sessions at a time. Whoever has an account fills it; at the bound the user with most of them is signed out where that was longest
- * ago, so the others notice nothing. It empties as people sign out and as sessions end.
+ * Sessions at a time. Only people with an account fill it. At the bound the user with the most sessions loses the one unused for longest,
+ * so other users notice nothing. It empties as people sign out and sessions expire.
  */
 export const SESSIONS_MAX = 500;
 export const SESSION_IDLE_MS = 12 * 3_600_000;
 export const SESSION_MS_MAX = 7 * 86_400_000;
 const TOKEN_BYTES = 24;
 
-/** What a browser that is signed in stands for. */
+/** The session of a signed-in browser. */
 export interface Session {
   readonly user: User;
-  /** What its forms carry. */
+  /** The secret in its forms. */
   readonly csrf: string;
 }
 
-interface Kept {
+interface StoredSession {
   readonly username: string;
-  /** That of the sign-in: another password ends the session. */
+  /** The hash at sign-in: a changed password ends the session. */
   readonly passwordHash: string;
   readonly csrf: string;
   readonly begunAt: number;
   usedAt: number;
   readonly place: Place<string>;
-  /** Told on the next page that it looks at. */
-  told: string;
+  /** Shown once, on the next page it opens. */
+  notice: string;
 }
 
 const digestOf = (token: string): string => createHash('sha256').update(token).digest('hex');
@@ -48,9 +48,9 @@ const digestOf = (token: string): string => createHash('sha256').update(token).d
 export class Sessions {
   readonly #store: Pick<RegionStore, 'findUser'>;
   readonly #clock: Clock;
-  /** By the digest of their token, the one used last at the end. */
-  readonly #kept = new Map<string, Kept>();
-  /** By user; held by digests. Nobody waits for a session, so each may be taken away. */
+  /** By the digest of the token, the most recently used last. */
+  readonly #kept = new Map<string, StoredSession>();
+  /** Fair shares by user; each place is held by a digest. Losing a session interrupts no request, so any may be evicted. */
   readonly #places = new FairShares<string>({ max: SESSIONS_MAX, networkOf: (username) => username });
 
   constructor(store: Pick<RegionStore, 'findUser'>, clock: Clock) {
@@ -71,7 +71,7 @@ export class Sessions {
       csrf: this.#draw(),
       begunAt: now,
       usedAt: now,
-      told: '',
+      notice: '',
     });
     return token;
   }
@@ -84,22 +84,22 @@ export class Sessions {
         this.#places.touch(admission.place, true);
         return admission.place;
       }
-      // The share of this user is one of the largest: the user's own goes. Where it has none, all have one: whoever was away for longest.
+      // This user's share is among the largest, so the user's own oldest session goes. A user without one replaces the oldest of all.
       const kept = [...this.#kept];
       const oldest = kept.find(([, own]) => own.username === username) ?? kept[0];
-      if (oldest === undefined) throw new Error('all sessions are taken, and there is none');
+      if (oldest === undefined) throw new Error('no place is free although there is no session');
       this.#forget(...oldest);
     }
   }
 
-  #forget(digest: string, { place }: Kept): void {
+  #forget(digest: string, { place }: StoredSession): void {
     this.#places.release(place);
     this.#kept.delete(digest);
   }
 
   /**
-   * The session of a token; undefined: it is none, or has ended.
-   * @param isUse false: the page asks by itself, and nobody may sit before it
+   * The session of a token; `undefined` if it is unknown or has ended.
+   * @param isUse false for a page's own refresh request, which does not prolong the session
    */
   find(token: string, isUse = true): Session | undefined {
     const digest = digestOf(token);
@@ -127,19 +127,19 @@ export class Sessions {
     if (kept !== undefined) this.#forget(digest, kept);
   }
 
-  /** Keeps a sentence for the next page that is looked at. */
-  tell(token: string, text: string): void {
+  /** Sets the notice for the next page that the browser opens. */
+  setNotice(token: string, text: string): void {
     const kept = this.#kept.get(digestOf(token));
-    if (kept !== undefined) kept.told = text;
+    if (kept !== undefined) kept.notice = text;
   }
 
-  /** That sentence, once; empty: there is none. */
-  takeTold(token: string): string {
+  /** Returns the notice and clears it; empty: none. */
+  takeNotice(token: string): string {
     const kept = this.#kept.get(digestOf(token));
     if (kept === undefined) return '';
-    const { told } = kept;
-    kept.told = '';
-    return told;
+    const { notice } = kept;
+    kept.notice = '';
+    return notice;
   }
 
   #draw(): string {
@@ -147,7 +147,7 @@ export class Sessions {
   }
 }
 
-/** The value of a cookie in a `Cookie` header; undefined: it is not in it. */
+/** The value of a cookie in a `Cookie` header; `undefined` if it is absent or not a token. */
 export function findCookie(header: string | undefined, name: string): string | undefined {
   for (const part of (header ?? '').split(';', COOKIES_MAX)) {
     const [own = '', value] = part.split('=', 2);
@@ -156,5 +156,5 @@ export function findCookie(header: string | undefined, name: string): string | u
   return undefined;
 }
 
-/** Cookies of one request that are looked at; beyond it a browser counts as signed out. */
+/** Cookies examined in one request; a session cookie after them is ignored. */
 const COOKIES_MAX = 50;

@@ -1,7 +1,7 @@
-// The settings that an operator changes from day to day: the kernel parameters of every machine, the release of the environment, the
-// servers that DNS asks. Everything else is in the configuration file and in `rackboot config`.
+// The settings that operators change most: kernel parameters, the release of the environment, upstream DNS servers. All others are in the
+// configuration file and in `rackboot config`.
 //
-// 1. A value that the file pins is shown and cannot be changed here; it says which file.
+// 1. A value pinned by a configuration file is read-only here, and shown with the file's name.
 
 import { formOf, hiddenField, textField } from './forms.ts';
 import { type Html, html } from './html.ts';
@@ -10,29 +10,29 @@ import { given, type Outcome, ofForm, operate, outcomeOf, type PageDefinition, t
 
 const PATH = '/MAAS/settings/';
 
-/** MAAS's name, our key, what it is for people. */
+/** MAAS's name, our key, its label and its hint. */
 const SHOWN: readonly (readonly [name: string, key: string, label: string, hint: string])[] = [
   [
     'kernel_opts',
     'boot.kernel_params',
     'Kernel parameters',
-    'For every machine that has none of its own and none from a tag.',
+    'For machines without their own and without a tag that has some.',
   ],
   [
     'commissioning_distro_series',
     'boot.release',
     'Release of the environment',
-    'The environment is the small system in which machines are commissioned, deployed and erased.',
+    'The ephemeral environment, in which machines are commissioned, deployed and erased.',
   ],
   [
     'upstream_dns',
     'dns.upstream',
     'Upstream DNS servers',
-    'They are asked for names outside of our zones. Put spaces between the addresses.',
+    "For names outside Rackboot's own zones. Separate the addresses with spaces.",
   ],
 ];
 
-/** The field of the form with the value of a setting. */
+/** The name of the field with a setting's value. */
 const fieldOf = (name: string): string => `value-${name}`;
 
 function storedValue(view: View, name: string): string {
@@ -46,7 +46,7 @@ function settingForm(view: View, [name, key, label, hint]: (typeof SHOWN)[number
   if (pinned !== undefined) {
     return html`
       <div class="list-item"><div><div class="name">${label}</div><code>${value}</code>
-      <div class="small">Written in ${String(pinned)}: change it there.</div></div></div>`;
+      <div class="small">Set in ${String(pinned)}: change it there.</div></div></div>`;
   }
   return formOf(view, {
     body: [
@@ -65,7 +65,7 @@ function render(view: View): Html {
     main: html`
       <div class="bar"><h1>Settings</h1></div>
       ${SHOWN.map((setting) => html`<section class="sheet narrow stacked">${settingForm(view, setting)}</section>`)}`,
-    footer: html`All settings: <code>rackboot config show</code>, and the configuration file.`,
+    footer: html`All settings: <code>rackboot config show</code> and the configuration file.`,
   });
 }
 
@@ -77,8 +77,8 @@ function act(view: View): Outcome {
   const [name, , label] = setting;
   const field = fieldOf(name);
   const answer = operate(view, SET, {}, { name, value: given(view, field) });
-  if (answer.kind !== 'refusal' || typeof answer.body === 'string') return outcomeOf(answer, PATH, `${label}: saved.`);
-  // The form has this one field; what is wrong may be named after a part of it.
+  if (answer.kind !== 'refusal' || typeof answer.body === 'string') return outcomeOf(answer, PATH, `${label} saved.`);
+  // The form has only this field, but the refusal may name a part of its value.
   return { ...answer, body: { [field]: Object.values(answer.body).flat() } };
 }
 

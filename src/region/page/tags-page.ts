@@ -1,4 +1,4 @@
-// Tags: which there are, how many machines have each, and the kernel parameters that go with them.
+// The tags, each with its kernel parameters and the number of its machines: list, add, edit, delete.
 
 import { counted } from '../../counted.ts';
 import type { Tag } from '../records/life-store.ts';
@@ -36,12 +36,12 @@ const fieldsOf = (view: View, tag?: Tag): readonly Html[] => [
     charactersMax: 64,
     hint: 'Letters, digits, - and _.',
   }),
-  textField(view, { name: 'comment', label: 'What it is for', value: tag?.comment, charactersMax: 1000 }),
+  textField(view, { name: 'comment', label: 'Description', value: tag?.comment, charactersMax: 1000 }),
   textField(view, {
     name: 'kernel_opts',
     label: 'Kernel parameters',
     value: tag?.kernelParams,
-    hint: 'They replace those of the settings. Where several tags of a machine have some, the first tag by name counts.',
+    hint: 'Replace those of the settings. If several tags of a machine have some, the first by name applies.',
   }),
 ];
 
@@ -49,16 +49,16 @@ function renderAll(view: View): Html {
   const tags = view.region.store.life.listTags();
   const list =
     tags.length === 0
-      ? html`<div class="note soft">There is no tag yet. A tag groups machines, and may give them kernel parameters.</div>`
+      ? html`<div class="note soft">No tags yet. A tag groups machines, and can set their kernel parameters.</div>`
       : tags.slice(0, SHOWN_MAX).map((tag) => tagItem(view, tag));
   const add = mayCall(view.viewer, ADD)
-    ? html`<h2>Add a tag</h2><div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: 'Add the tag' })}</div>`
+    ? html`<h2>Add a tag</h2><div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: 'Add tag' })}</div>`
     : nothing;
   return pageOf(view, {
     title: 'Tags',
     place: 'tags',
     main: html`<div class="bar"><h1>Tags</h1></div><div class="sheet narrow">${list}</div>${add}`,
-    footer: html`To tag a machine, open its page and choose Edit.`,
+    footer: html`To tag a machine, edit it on its page.`,
   });
 }
 
@@ -70,7 +70,7 @@ const valuesOf = (view: View): Record<string, string> => ({
 
 function add(view: View): Outcome {
   const answer = operate(view, ADD, {}, valuesOf(view));
-  return outcomeOf(answer, PATH, `The tag ${given(view, 'name').trim()} is added.`);
+  return outcomeOf(answer, PATH, `Tag ${given(view, 'name').trim()} added.`);
 }
 
 const findTag = (view: View): Tag | undefined =>
@@ -84,7 +84,7 @@ function renderOne(view: View): Html | undefined {
     count === 0
       ? 'No machine has it.'
       : `${counted(count, 'machine loses', 'machines lose')} it, with its kernel parameters.`;
-  const remove = formOf(view, { body: hiddenField('do', 'remove'), submit: 'Delete the tag', tone: 'danger' });
+  const remove = formOf(view, { body: hiddenField('do', 'remove'), submit: 'Delete tag', tone: 'danger' });
   return pageOf(view, {
     title: `Tag ${tag.name}`,
     place: 'tags',
@@ -100,10 +100,10 @@ function change(view: View): Outcome {
   if (tag === undefined) return undefined;
   const path = { name: tag.name };
   if (given(view, 'do') === 'remove') {
-    return outcomeOf(operate(view, REMOVE, path, {}), PATH, `The tag ${tag.name} is deleted.`);
+    return outcomeOf(operate(view, REMOVE, path, {}), PATH, `Tag ${tag.name} deleted.`);
   }
   const answer = operate(view, CHANGE, path, valuesOf(view));
-  return outcomeOf(answer, PATH, `The tag ${given(view, 'name').trim()} is changed.`);
+  return outcomeOf(answer, PATH, `Tag ${given(view, 'name').trim()} saved.`);
 }
 
 export const TAG_PAGES: readonly PageDefinition[] = [

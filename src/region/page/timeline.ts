@@ -1,35 +1,30 @@
-// What a machine did, boot by boot, as the region's log has it.
+// A machine's events from the region's log, grouped by boot.
 
 import { EVENT_TYPES, type MachineEvent } from '../records/machine-event.ts';
 import { isBootOffer, isIpxeOffer } from '../records/rack-words.ts';
 import { type Html, html, nothing } from './html.ts';
 import { eventText, formatAge, logLine } from './values.ts';
 
-/** Events on the page, the newest; the API has them all. */
+/** The newest events on the page; the API lists all. */
 export const PAGE_STEPS_MAX = 300;
-/** So much silence before firmware asks again is a boot of its own. */
+/** An offer to firmware after a longer silence begins a new boot. */
 const QUIET_MS = 120_000;
 
-/**
- * True for a machine's word that the region took: one every few seconds, of which the log says by itself what is new, and the progress
- * bar the rest.
- */
+/** True for a machine's report that the region accepted. They come every few seconds; the log and the progress bar show their content. */
 export const isTakenReport = ({ kind, description }: Pick<MachineEvent, 'kind' | 'description'>): boolean =>
   kind === 'http.posted' && !/ refused /.test(description);
 
-/** The whole timeline. @param events the newest first */
+/** The timeline. @param events the newest first */
 export function renderTimeline(events: readonly MachineEvent[], nowMs: number): Html {
   const boots = bootsOf(events.filter((event) => !isTakenReport(event))).map((boot) => renderBoot(boot, nowMs));
   const cut =
     events.length < PAGE_STEPS_MAX
       ? nothing
-      : html`<p class="small">The newest ${PAGE_STEPS_MAX} steps; the API lists all.</p>`;
-  return boots.length === 0
-    ? html`<div class="sheet empty soft">Nothing was heard of it yet.</div>`
-    : html`${boots}${cut}`;
+      : html`<p class="small">The newest ${PAGE_STEPS_MAX} events; the API lists all.</p>`;
+  return boots.length === 0 ? html`<div class="sheet empty soft">No events yet.</div>` : html`${boots}${cut}`;
 }
 
-/** The steps of one boot, the first of them first. */
+/** The events of one boot, the oldest first. */
 type Boot = readonly MachineEvent[];
 
 /** Divides the log into boots, the newest first. */
@@ -40,13 +35,13 @@ export function bootsOf(events: readonly MachineEvent[]): readonly Boot[] {
     if (current === undefined || startsBoot(event, current)) boots.push([event]);
     else current.push(event);
   }
-  // What the region has done itself is in its log before what the rack told at the time: within a boot the time counts.
+  // The region logs its own events before earlier ones of the rack arrive, so each boot is sorted by time.
   return boots.reverse().map((boot) => boot.toSorted((a, b) => a.atMs - b.atMs));
 }
 
 const LOADED = /^(?:tftp\.sent|http\.file-sent|http\.rendered)$/;
 
-/** True for an offer to firmware after something was loaded, or after a long silence. iPXE goes on with the boot that loaded it. */
+/** True for an offer to firmware after something was loaded, or after a long silence. iPXE continues the boot that loaded it. */
 function startsBoot(event: MachineEvent, current: Boot): boolean {
   if (event.kind !== 'dhcp.offer' || !isBootOffer(event.description)) return false;
   const last = current.at(-1);
@@ -58,7 +53,7 @@ function startsBoot(event: MachineEvent, current: Boot): boolean {
   return isIpxeOffer(event.description) ? hasKernel : hasLoaded;
 }
 
-/** One boot with its steps. */
+/** One boot with its events. */
 function renderBoot(boot: Boot, nowMs: number): Html {
   const [first] = boot;
   if (first === undefined) return nothing;
@@ -78,7 +73,7 @@ function renderBoot(boot: Boot, nowMs: number): Html {
 const byWhom = ({ username }: MachineEvent): Html =>
   username === '' ? nothing : html` <span class="soft">(${username})</span>`;
 
-/** Seconds since the boot began; minutes and more where that is long. */
+/** The time since the boot began, in seconds, minutes or hours. */
 function formatOffset(ms: number): string {
   if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
   const minutes = Math.floor(ms / 60_000);

@@ -1,4 +1,4 @@
-// Values as people read them: states as pills, ages, sizes.
+// Formats values for people: states, texts, ages and sizes.
 
 import { asSentence, plainWords } from '../records/event-words.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
@@ -6,7 +6,7 @@ import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { type Html, html, nothing } from './html.ts';
 
-/** A number and its unit stay on one line. */
+/** A non-breaking space, between a number and its unit. */
 export const SPACE = '\u00a0';
 
 const COLOURS: Readonly<Partial<Record<MachineStatus, string>>> = {
@@ -25,20 +25,20 @@ function colourOf(status: MachineStatus): string {
   return COLOURS[status] ?? (statusRow(status).failed === undefined ? 'grey' : 'amber');
 }
 
-/** An event's words. What a rack tells begins as it should, be it with the name of an interface; the region's own words do not. */
+/** An event's text. The region's own texts are capitalised here; those of racks already are, unless they begin with a name. */
 export const eventText = ({ kind, type, description }: Pick<MachineEvent, 'kind' | 'type' | 'description'>): string =>
   kind !== undefined || type === 'SETTINGS' ? description : asSentence(description);
 
-/** The longest text that stands whole in a cell, in characters: about two lines. */
+/** The longest text shown whole in a cell, in characters: about two lines. */
 const CELL_CHARACTERS_MAX = 72;
 
-/** A good answer of HTTP without words of its own: nobody needs to open it. */
+/** A successful HTTP status without a body, which is dropped. */
 const BARE_ANSWER = /: HTTP 2\d\d(?:: OK)?$/;
 const withoutBareAnswer = (text: string): string => text.replace(BARE_ANSWER, '');
 
 /**
- * A text for a cell, in plain words: what is longer than a line, or was said by a power controller, is opened by a click. @param tone a class
- * @param clickedFrom characters beyond which it is opened by a click: fewer than a line where the style cuts it
+ * A text for a cell, in plain words. A click opens a longer text, and a power controller's raw answer. @param tone a class
+ * @param clickedFrom characters beyond which the text opens by a click; less than a line where the style truncates it
  */
 export function oneLine(text: string, tone = '', clickedFrom = CELL_CHARACTERS_MAX): Html {
   const words = plainWords(text);
@@ -51,18 +51,18 @@ export function oneLine(text: string, tone = '', clickedFrom = CELL_CHARACTERS_M
   return html`<details class="words ${tone}"><summary>${asSentence(shown)}</summary>${text}</details>`;
 }
 
-/** A text for a line of a log, in plain words, whole; what a power controller answered is opened by a click. @param more markup behind it */
+/** A whole text for a log line, in plain words; a click opens a power controller's raw answer. @param more markup after it */
 export function logLine(text: string, tone: string, more: Html = nothing): Html {
   const words = plainWords(text);
   if (words === withoutBareAnswer(text)) return html`<span class="${tone}">${words}${more}</span>`;
   return html`<details class="words ${tone}"><summary>${words}${SPACE}…${more}</summary>${text}</details>`;
 }
 
-/** The state of a machine as a coloured pill, with what stands before its name. */
+/** A machine's state as a coloured pill. */
 export const statusPill = (status: MachineStatus): Html =>
   html`<span class="pill ${colourOf(status)}">${statusRow(status).name}</span>`;
 
-/** What an account may do. */
+/** An account's role as a pill. */
 export const rolePill = ({ isAdmin }: { readonly isAdmin: boolean }): Html =>
   isAdmin ? html`<span class="pill violet">administrator</span>` : html`<span class="pill grey">user</span>`;
 
@@ -75,19 +75,19 @@ export function formatAge(ms: number): string {
   return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h ago` : `${Math.floor(seconds / 86_400)} d ago`;
 }
 
-/** Memory: powers of two. */
+/** A memory size in MiB or GiB; empty for 0. */
 export function formatMemory(mib: number): string {
   if (mib === 0) return '';
   return mib < 1024 ? `${mib}${SPACE}MiB` : `${Math.round((mib / 1024) * 10) / 10}${SPACE}GiB`;
 }
 
-/** Disks and images: powers of two, as commands print them. */
+/** The size of a disk or image in binary units, as the commands print it. */
 export function formatDisk(bytes: number): string {
   const [unit, size] = bytes >= 2 ** 40 ? ['TiB', 2 ** 40] : bytes >= 2 ** 30 ? ['GiB', 2 ** 30] : ['MiB', 2 ** 20];
   return `${Math.round((bytes / size) * 10) / 10}${SPACE}${unit}`;
 }
 
-/** The sizes of a machine's disks, like ones together. */
+/** The sizes of a machine's disks, equal ones counted together. */
 export function disksText(machine: Machine): string {
   const sizes = new Map<string, number>();
   for (const disk of machine.facts?.disks ?? []) {
@@ -97,7 +97,7 @@ export function disksText(machine: Machine): string {
   return [...sizes].map(([size, count]) => (count === 1 ? size : `${count}${SPACE}×${SPACE}${size}`)).join(', ');
 }
 
-/** Nothing, as it stands in a table. */
+/** An empty value in a table. */
 export const none = html`<span class="soft">–</span>`;
-/** The text, or what stands for nothing. */
+/** The text, or `none` if it is empty. */
 export const orNone = (text: string): Html => (text === '' ? none : html`${text}`);

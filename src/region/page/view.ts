@@ -1,6 +1,6 @@
-// What a page is rendered from: the region, who looks, and what was asked for; and what may come of a form.
+// The input of a page (region, viewer, request), the outcomes of a form, and the API operations by which forms act.
 //
-// 1. A visitor looks only: whoever changes something has signed in.
+// 1. A visitor may only look: every change needs a signed-in person.
 
 import type { Answer, Refusal } from '../api/answer.ts';
 import { refuse } from '../api/answer.ts';
@@ -13,20 +13,20 @@ import type { Machine } from '../records/machine.ts';
 import type { Region } from '../region.ts';
 import type { Html } from './html.ts';
 
-/** Somebody who has signed in. */
+/** A viewer who has signed in. */
 export interface Person {
   readonly kind: 'person';
   readonly username: string;
   readonly email: string;
   readonly isAdmin: boolean;
-  /** What their forms carry; empty: they cannot send any (the password came with the request). */
+  /** The secret in their forms; empty if they cannot send forms, because the password came with the request. */
   readonly csrf: string;
 }
 
-/** Who looks at a page; a visitor sits at this host and has not signed in. */
+/** The viewer of a page; a visitor uses a browser on this host and has not signed in. */
 export type Viewer = Person | { readonly kind: 'visitor' };
 
-/** What is wrong with the fields of a form, a sentence each, by their names. */
+/** The errors in a form, a sentence for each faulty field, by the field's name. */
 export type Faults = ReadonlyMap<string, string>;
 
 export interface View {
@@ -34,51 +34,51 @@ export interface View {
   readonly viewer: Viewer;
   readonly peer: Peer;
   readonly nowMs: number;
-  /** What stands in the path for `:name`. */
+  /** The path's parameters: `machine` for `:machine`. */
   readonly path: Readonly<Record<string, string>>;
   readonly query: Fields;
-  /** What was done just now; empty: nothing. */
-  readonly told: string;
-  /** Why the form was not taken; undefined: none was sent. */
+  /** The notice of what was just done; empty: none. */
+  readonly notice: string;
+  /** Why the form was refused; `undefined` if none was. */
   readonly refusal?: string | undefined;
-  /** The same by the fields of the form that are at fault. */
+  /** The same refusal by faulty field. */
   readonly faults?: Faults | undefined;
-  /** What was in it. */
+  /** The fields of the form. */
   readonly given: Fields;
 }
 
-/** The machine that the path names; undefined: there is none. */
+/** The machine named in the path; undefined: none. */
 export const findMachine = (view: View): Machine | undefined => view.region.store.findMachine(view.path.machine ?? '');
 
-/** What came of a form: where to go on, with a sentence of what was done; or why it was not; undefined: there is no such thing. */
+/** The outcome of a form: the next page with a notice, or a refusal; `undefined` if the path names nothing that exists. */
 export type Outcome = { readonly kind: 'done'; readonly to: string; readonly text: string } | Refusal | undefined;
 
-/** To who gave way to others whose passwords are looked at, while signing in. */
-export const BUSY = refuse('rate-limit', 'Other passwords are being looked at: try again in a moment.', {
+/** The refusal to sign in while too many other passwords are being checked. */
+export const BUSY = refuse('rate-limit', 'Other passwords are being checked: try again in a moment.', {
   'Retry-After': '5',
 });
 
-/** One page, with what can be sent to it. */
+/** One page with its forms. */
 export interface PageDefinition {
   /** `/MAAS/machines/:machine/` */
   readonly path: string;
-  /** `look`: visitors too. `user`: whoever has signed in. `admin`: administrators. */
+  /** `look`: visitors too. `user`: every signed-in person. `admin`: administrators. */
   readonly access: 'look' | 'user' | 'admin';
-  /** The page; undefined: there is no such thing. */
+  /** Renders the page; `undefined` if the path names nothing that exists. */
   readonly render: (view: View) => Html | undefined | Promise<Html | undefined>;
-  /** Takes a form; undefined: there is none on it. */
+  /** Accepts a form; `undefined` if the page has none. */
   readonly act?: (view: View) => Outcome | Promise<Outcome>;
-  /** The operations by which its forms do what they do; undefined: it has no form. These say who may do it, and whether. */
+  /** The operations behind its forms, which check the rights; `undefined` if the page has no form. */
   readonly operations?: readonly WantedOperation[];
 }
 
-/** The last value of a field; empty: it is not given. */
+/** The last value of a form field; empty if it is absent. */
 export const given = (view: Pick<View, 'given'>, name: string): string => view.given.get(name)?.at(-1) ?? '';
 
-/** The last value of a parameter of the address; empty: it is not there. */
-export const asked = (view: Pick<View, 'query'>, name: string): string => view.query.get(name)?.at(-1) ?? '';
+/** The last value of a query parameter; empty if it is absent. */
+export const queryValue = (view: Pick<View, 'query'>, name: string): string => view.query.get(name)?.at(-1) ?? '';
 
-/** An operation of API 2.0, by which a form does what it does. */
+/** An operation of API 2.0 behind a form. */
 export interface WantedOperation {
   readonly method: Method;
   /** As in the table: `machines/{system_id}`. */
@@ -86,20 +86,20 @@ export interface WantedOperation {
   readonly op?: string | undefined;
 }
 
-/** What administrators change of a machine, on several pages. */
+/** Edits a machine; several pages use it. */
 export const EDIT_MACHINE = { method: 'PUT', path: 'machines/{system_id}' } as const;
 
 const of = ({ path }: Pick<WantedOperation, 'path'>) =>
   OPERATIONS.filter((operation) => operation.path === path && operation.versions.includes('2.0'));
 
-/** True when somebody may call this operation at all; what it decides of the single thing, it says itself. */
+/** True if the viewer may call this operation at all; the operation checks the right to the single machine, tag or script. */
 export function mayCall(viewer: Viewer, { method, op, path }: WantedOperation): boolean {
   const operation = of({ path }).find((one) => one.method === method && one.op === op);
   if (operation === undefined) throw new Error(`no operation ${method} ${path} ${op ?? ''}`);
   return viewer.kind === 'person' && (operation.access !== 'admin' || viewer.isAdmin);
 }
 
-/** Runs an operation as the person who looks: with the same checks, rights and log as from anywhere else. */
+/** Runs an operation as the viewer, with the same checks, rights and events as through the API. */
 export function operate(
   { region, viewer, peer }: View,
   wanted: WantedOperation,
@@ -118,21 +118,21 @@ export function operate(
   return runOperation(of(wanted), wanted.method, call, fields);
 }
 
-/** What a form comes to whose operation gave this answer. */
+/** The outcome of a form from its operation's answer. */
 export const outcomeOf = (answer: Answer, to: string, text: string): Outcome =>
   answer.kind === 'refusal' ? answer : { kind: 'done', to, text };
 
-/** The answer of an operation that asks somebody else first. */
+/** The final answer of an operation that may answer later. */
 export const settled = (answer: Answer): Promise<Answer> =>
   answer.kind === 'later' ? answer.answer : Promise.resolve(answer);
 
-/** A message that begins with the key of its field, whole: `boot.release: …` of `release`. */
+/** True for a message that begins with the full key of its field: `boot.release: …` for `release`. */
 const namesItself = (field: string, message: string): boolean => {
   const key = message.slice(0, Math.max(0, message.indexOf(': ')));
   return key === field || key.endsWith(`.${field}`);
 };
 
-/** A refusal as people read it: each field is named once. */
+/** A refusal as text; each field is named once. */
 export function refusalText({ body }: Refusal): string {
   if (typeof body === 'string') return body;
   return Object.entries(body)
@@ -143,7 +143,7 @@ export function refusalText({ body }: Refusal): string {
     .join(' · ');
 }
 
-/** The fields that a refusal names, with what is wrong with each. */
+/** The errors of a refusal by field. */
 export const faultsOf = ({ body }: Refusal): Faults =>
   new Map(
     typeof body === 'string'
@@ -151,10 +151,10 @@ export const faultsOf = ({ body }: Refusal): Faults =>
       : Object.entries(body).map(([field, messages]) => [field, messages.map(asFullSentence).join(' ')]),
   );
 
-/** A message with its full stop, but for one that ends in a command, which is copied. */
+/** A message with a full stop, except one that ends in a command, which people copy. */
 const asFullSentence = (text: string): string => asSentence(/[.!?]$|rackboot \S.*$/.test(text) ? text : `${text}.`);
 
-/** An outcome whose refusal names the fields as its form does. @param names of the operation's fields, each with that of the form */
+/** Renames the fields of a refusal. @param names the form's field for each field of the operation */
 export function namedAsIn(outcome: Outcome, names: Readonly<Record<string, string>>): Outcome {
   if (outcome?.kind !== 'refusal' || typeof outcome.body === 'string') return outcome;
   const body = Object.fromEntries(
@@ -163,6 +163,6 @@ export function namedAsIn(outcome: Outcome, names: Readonly<Record<string, strin
   return { ...outcome, body };
 }
 
-/** What one of several forms of a page is rendered from: a refusal, and what was given, are shown in the form that was sent. */
+/** The view for one of several forms on a page: only the submitted form shows the refusal and the submitted values. */
 export const ofForm = (view: View, isSent: boolean): View =>
   isSent ? view : { ...view, refusal: undefined, faults: undefined, given: new Map() };

@@ -1,4 +1,4 @@
-// How far the work of a machine is: what it does, in bytes where it counts them, and what it waits for.
+// The progress of a machine's work: its current step, the bytes done where it counts them, and its deadline.
 
 import { counted } from '../../counted.ts';
 import { asSentence } from '../records/event-words.ts';
@@ -9,10 +9,10 @@ import { formatAge, formatDisk } from './values.ts';
 
 const MINUTE_MS = 60_000;
 
-/** True while nobody but a person can switch on a machine that has something to do. */
+/** True while a machine with work waits to be switched on by hand. */
 export const isWaiting = ({ work }: Machine): boolean => work?.waitsForBoot === true;
 
-/** `<progress>`; without a length it shows that something goes on. Empty: nothing is under way, or it waits. */
+/** `<progress>`, animated if the total is unknown; empty without work, or while it waits for its boot. */
 export function progressBar(machine: Machine): Html {
   if (statusRow(machine.status).failed === undefined || isWaiting(machine)) return nothing;
   const { doneBytes, totalBytes } = machine.work ?? {};
@@ -24,10 +24,13 @@ export function progressBar(machine: Machine): Html {
   return html`<progress aria-label="${label}" max="${totalBytes}" value="${done}"></progress>`;
 }
 
-/** What it said last of how far it is; empty: nothing yet. */
+/** A stage reported without a message. `testing` is the agent's stage for every script, also during commissioning. */
+const stageText = (stage: string): string => (stage === 'testing' ? 'running the checks' : stage);
+
+/** The last progress report; empty: none yet. */
 export function workText({ work, statusMessage }: Machine): string {
   const { stage = '', message = '', doneBytes, totalBytes } = work ?? {};
-  const said = message !== '' ? message : stage;
+  const said = message !== '' ? message : stageText(stage);
   const bytes =
     doneBytes === undefined || totalBytes === undefined || totalBytes === 0
       ? ''
@@ -38,17 +41,17 @@ export function workText({ work, statusMessage }: Machine): string {
 function deadlineText({ statusDeadlineMs }: Machine, nowMs: number): string {
   if (statusDeadlineMs === undefined) return '';
   const minutes = Math.ceil((statusDeadlineMs - nowMs) / MINUTE_MS);
-  return minutes <= 0 ? 'its time is over' : `fails after ${minutes} min without a sign`;
+  return minutes <= 0 ? 'timed out' : `fails after ${minutes} min without a report`;
 }
 
-/** The bar with its texts; empty: nothing is under way. */
+/** The progress bar with its texts; empty without work. */
 export function renderWork(machine: Machine, nowMs: number): Html {
   const bar = progressBar(machine);
   if (bar === nothing) return nothing;
   const { attempts = 0, toldMs } = machine.work ?? {};
   const notes = [
-    attempts > 0 ? `started again ${attempts === 1 ? 'once' : counted(attempts, 'time')}` : '',
-    toldMs === undefined ? '' : `said ${formatAge(nowMs - toldMs)}`,
+    attempts > 0 ? `restarted ${attempts === 1 ? 'once' : counted(attempts, 'time')}` : '',
+    toldMs === undefined ? '' : `reported ${formatAge(nowMs - toldMs)}`,
     deadlineText(machine, nowMs),
   ].filter((text) => text !== '');
   const text = workText(machine);

@@ -1,5 +1,5 @@
-// The forms of actions: every heading is a command with the machine's name, what is said fits the machine's power, and nobody is led to
-// log in where nobody can.
+// The forms of actions: every heading is a command with the machine's name, the effects match the machine's power, and a login is shown only
+// where it is possible.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -15,9 +15,9 @@ import { makeRegion, report } from '../place.ts';
 import { ADMIN, VISITOR, viewOf } from './view.ts';
 
 type PowerState = 'on' | 'off' | 'unknown' | 'error';
-const ENDS = /what runs on it now ends/;
+const ENDS = /the system now running on it stops/;
 
-/** A region with a machine of which this is known. */
+/** A region with a machine in this state. */
 async function withMachine(
   state: PowerState,
   { address, ...fields }: Partial<MachineFields> & { readonly address?: string },
@@ -70,9 +70,9 @@ test('every form about a machine is headed by a command that names it, and its t
     assert.ok(heads.length > 20, heads.join('\n'));
     for (const head of heads) {
       assert.match(head, /^[A-Z][a-z]+ (?:.* )?web1(?: [a-z ]+)?$/);
-      assert.doesNotMatch(head, /:|^Power|^Rescue|^Debug/);
+      assert.doesNotMatch(head, /:|^Power(?! (?:on|off|cycle) web1$)|^Rescue|^Debug/);
     }
-    assert.equal(new Set(heads).size, heads.length - 1, 'each says something else; deploy is there twice');
+    assert.equal(new Set(heads).size, heads.length - 1, 'all headings differ; deploy appears twice');
   }));
 
 for (const [state, isSaid] of [
@@ -81,28 +81,28 @@ for (const [state, isSaid] of [
   ['unknown', true],
   ['error', true],
 ] as const) {
-  test(`a form for a machine whose power is ${state} ${isSaid ? 'says' : 'does not say'} that what runs on it ends`, () =>
+  test(`a form for a machine whose power is ${state} ${isSaid ? 'says' : 'does not say'} that its system stops`, () =>
     withMachine(state, { status: 'ready' }, async (region, machine) => {
       for (const action of ['deploy', 'commission', 'test', 'rescue']) {
         const page = await actionForm(region, machine, action);
-        assert.match(page, /It is started from the network by its power driver/, action);
+        assert.match(page, /Its power driver boots it from the network/, action);
         assert.equal(ENDS.test(page), isSaid, action);
       }
       for (const task of ['off', 'cycle']) {
         const page = await powerForm(region, machine, task);
-        assert.equal(/not yet written is lost/.test(page), isSaid, task);
-        assert.equal(/It was off when its driver was asked last/.test(page), !isSaid, task);
+        assert.equal(/unwritten data is lost/.test(page), isSaid, task);
+        assert.equal(/It was off at the last check/.test(page), !isSaid, task);
       }
     }));
 }
 
-test('a release says that a machine is switched off only when it is not off', async () => {
+test('a release says that the machine powers off, unless it is off already', async () => {
   const held = { status: 'allocated', owner: 'admin' } as const;
   await withMachine('off', held, async (region, machine) =>
     assert.match(await actionForm(region, machine, 'release'), /It is off already\./),
   );
   await withMachine('on', held, async (region, machine) =>
-    assert.match(await actionForm(region, machine, 'release'), /It is switched off\./),
+    assert.match(await actionForm(region, machine, 'release'), /It powers off\./),
   );
 });
 
@@ -114,24 +114,24 @@ const loginOn = (region: Region, machine: Machine, viewer = ADMIN): string => {
   return /<dt>Log in<\/dt><dd>(.*?)<\/dd>/s.exec(page)?.[1] ?? '';
 };
 
-test('a deployed machine says as whom and with which keys people log in; a simulated one, that nobody can', async () => {
+test('a deployed machine shows the user and the keys for logging in; a simulated one, that login is not possible', async () => {
   await withMachine('on', deployed('10.20.0.10'), (region, machine) => {
-    assert.match(loginOn(region, machine), /ssh debian@10\.20\.0\.10<.*with the SSH keys of admin, and no password/s);
-    assert.equal(loginOn(region, machine, VISITOR), '', 'not told to who has not signed in');
+    assert.match(loginOn(region, machine), /ssh debian@10\.20\.0\.10<.*with the SSH keys of admin, no password/s);
+    assert.equal(loginOn(region, machine, VISITOR), '', 'not shown to a visitor');
   });
   await withMachine('on', { ...deployed('10.20.0.10'), osystem: 'custom' }, (region, machine) =>
-    assert.match(loginOn(region, machine), /ssh 10\.20\.0\.10<.*as the first user of its image/s),
+    assert.match(loginOn(region, machine), /ssh 10\.20\.0\.10<.*as the image&#39;s first user, or root/s),
   );
   await withMachine('on', deployed('127.77.1.1'), (region, machine) => {
     assert.match(loginOn(region, machine), /not possible: this machine is simulated/);
     assert.doesNotMatch(loginOn(region, machine), /ssh/);
   });
   await withMachine('off', { status: 'new' }, (region, machine) =>
-    assert.match(loginOn(region, machine, VISITOR), /not possible before it is deployed or in rescue mode/),
+    assert.match(loginOn(region, machine, VISITOR), /only when deployed or in rescue mode/),
   );
 });
 
-test('the rescue of a simulated machine names no address to log in to', async () => {
+test('a simulated machine in rescue mode shows no login address', async () => {
   const work = { waitsForBoot: false, attempts: 0, before: 'ready', askedBy: 'admin' } as const;
   const rescued = (address: string) => ({ ...deployed(address), status: 'rescue-mode', work }) as const;
   await withMachine('on', rescued('10.20.0.10'), (region, machine) =>

@@ -1,4 +1,4 @@
-// The script and the style of the page: every page names both, and a browser that has them never asks again.
+// The page's script and style sheet: every page links both, and browsers cache them forever.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,7 +6,7 @@ import { Script } from 'node:vm';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { makeRegion } from '../place.ts';
 
-test('every page names its script and its style, which anybody may keep for ever; the policy allows no others', async () => {
+test('every page links its script and style sheet, which caches may keep forever, and the policy allows no others', async () => {
   const place = makeRegion();
   const app = buildApp(makeContext(place.region));
   const ask = (url: string, remoteAddress: string) =>
@@ -31,7 +31,7 @@ test('every page names its script and its style, which anybody may keep for ever
       assert.equal(asset.headers['cache-control'], 'public, max-age=31536000, immutable');
       assert.equal(asset.headers['x-content-type-options'], 'nosniff');
     }
-    assert.ok(new Script((await ask(script, '10.20.0.50')).body), 'a browser can read it: no types, no imports');
+    assert.ok(new Script((await ask(script, '10.20.0.50')).body), 'plain JavaScript without types and imports');
     assert.match((await ask('/MAAS/login/', '10.20.0.50')).body, new RegExp(style));
     assert.equal((await ask('/MAAS/assets/page-000000000000.js', '10.20.0.50')).statusCode, 404);
   } finally {

@@ -1,11 +1,10 @@
-// What a form says after a refusal: each fault stands at its field, what was typed is kept, no password comes back, and nothing of it is
-// markup.
+// Forms after a refusal: each error is at its field, the input is kept except passwords, and none of it is markup.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PASSWORD_MIN } from '../../../src/region/accounts/accounts.ts';
 import { CHOICES_SHOWN_MAX, choiceField, newPasswordFields } from '../../../src/region/page/forms.ts';
-import { held } from '../../../src/region/page/html.ts';
+import { verbatim } from '../../../src/region/page/html.ts';
 import { PAGES } from '../../../src/region/page/pages.ts';
 import { renderSignIn } from '../../../src/region/page/parts.ts';
 import { faultsOf, refusalText } from '../../../src/region/page/view.ts';
@@ -16,7 +15,7 @@ import { ADMIN, viewOf } from './view.ts';
 const ATTACK = `<img src=x onerror="alert(1)">'"&`;
 const SECRET = 'sehr-geheim';
 
-/** The page as it is shown after this form was refused. */
+/** The page after this form was refused. */
 async function afterForm(region: Region, path: string, form: Readonly<Record<string, string>>): Promise<string> {
   const page = PAGES.find((one) => one.path === path) ?? assert.fail(path);
   const given = new Map(Object.entries(form).map(([name, value]) => [name, [value]] as const));
@@ -27,7 +26,7 @@ async function afterForm(region: Region, path: string, form: Readonly<Record<str
   return `${await page.render({ ...view, refusal: refusalText(outcome), faults: faultsOf(outcome) })}`;
 }
 
-/** The field of this name with all that stands at it. */
+/** The field of this name with its label, error and hint. */
 const fieldIn = (page: string, name: string): string =>
   new RegExp(`<div class="field"><label for="f-${name}">.*?</div>`, 's').exec(page)?.[0] ?? assert.fail(`no ${name}`);
 
@@ -52,14 +51,14 @@ const MISTAKES: readonly (readonly [
     'new',
     'A password must have at least 8 characters.',
   ],
-  ['two passwords that differ', { again: 'another one' }, 'again', 'The two passwords are not the same.'],
+  ['two passwords that differ', { again: 'another one' }, 'again', 'The passwords differ.'],
   ['a user name with a space', { username: 'a b' }, 'username', 'A user name must have 1 to 150 letters'],
   ['an e-mail address that is none', { email: 'bob' }, 'email', 'An e-mail address must have the form name@host.'],
   ['a user name that is markup', { username: ATTACK }, 'username', 'A user name must have 1 to 150 letters'],
 ];
 
 for (const [what, form, field, fault] of MISTAKES) {
-  test(`${what} is told at its field, and what else was typed is kept`, () =>
+  test(`${what} is reported at its field, and the other input is kept`, () =>
     withRegion(async ({ region }) => {
       const page = await afterForm(region, '/MAAS/people/', { ...PERSON, ...form });
       const wrong = fieldIn(page, field);
@@ -68,7 +67,7 @@ for (const [what, form, field, fault] of MISTAKES) {
       assert.equal(page.match(/aria-invalid="true"/g)?.length, 1, 'no other field is marked');
       assert.match(page, /role="alert">Not done: see the marked field\.</);
       const { username = '', email = '' } = { ...PERSON, ...form };
-      assert.ok(fieldIn(page, 'username').includes(`value="${held(username)}"`));
+      assert.ok(fieldIn(page, 'username').includes(`value="${verbatim(username)}"`));
       assert.ok(fieldIn(page, 'email').includes(`value="${email}"`));
       assert.match(page, /name="is_admin" value="true" checked/);
       for (const typed of [SECRET, 'another one', '"short"']) assert.ok(!page.includes(typed), typed);
@@ -76,14 +75,14 @@ for (const [what, form, field, fault] of MISTAKES) {
     }));
 }
 
-test('a new password tells its rule before it is typed', () =>
+test('the field of a new password states its rule', () =>
   withRegion(({ region }) => {
     const fields = `${newPasswordFields(viewOf(region, { viewer: ADMIN }), 'New password')}`;
     const rule = `At least ${PASSWORD_MIN} characters`;
     assert.match(fieldIn(fields, 'new'), new RegExp(`minlength="8".*aria-describedby="f-new-hint".*${rule}`));
   }));
 
-test('who removes an account and is refused finds nothing of it in the form for a new one', () =>
+test('a refused removal of an account does not fill the form for a new one', () =>
   withRegion(async ({ region, store, clock }) => {
     store.addUser({ username: 'admin', email: '', passwordHash: 'x', isAdmin: true, createdMs: clock.wallTimeMs() });
     const page = await afterForm(region, '/MAAS/people/', { do: 'remove', username: 'admin' });
@@ -91,7 +90,7 @@ test('who removes an account and is refused finds nothing of it in the form for 
     assert.match(fieldIn(page, 'username'), /value=""/);
   }));
 
-test('a key that is none stays in its field with the reason; the form of the password beside it is not marked', () =>
+test('an invalid key stays in its field with the reason, and the password form is not marked', () =>
   withRegion(async ({ region }) => {
     const page = await afterForm(region, '/MAAS/account/', { do: 'add-key', key: `no key ${ATTACK}` });
     const field = fieldIn(page, 'key');
@@ -100,7 +99,7 @@ test('a key that is none stays in its field with the reason; the form of the pas
     assert.doesNotMatch(fieldIn(page, 'new'), /aria-invalid/);
   }));
 
-test('a setting that is refused names its key once, stays as it was typed, and is the one that is marked', () =>
+test('a refused setting names its key once, keeps its input, and is the only marked field', () =>
   withRegion(async ({ region }) => {
     const form = { setting: 'upstream_dns', 'value-upstream_dns': '192.0.2.53 not-an-address' };
     const page = await afterForm(region, '/MAAS/settings/', form);
@@ -112,7 +111,7 @@ test('a setting that is refused names its key once, stays as it was typed, and i
     assert.equal(page.match(/aria-invalid="true"/g)?.length, 1);
   }));
 
-test('a refusal names each field once, with the key that is in its message where there is one', () => {
+test('a refusal names each field once, by the key in its message if there is one', () => {
   const refusal = (body: Readonly<Record<string, readonly string[]>>) =>
     ({ kind: 'refusal', name: 'setting-invalid', body }) as const;
   assert.equal(refusalText(refusal({ release: ['boot.release: is not there'] })), 'boot.release: is not there');
@@ -121,7 +120,7 @@ test('a refusal names each field once, with the key that is in its message where
   assert.equal(refusalText(refusal({ release: ['unreleased: is no name'] })), 'release: unreleased: is no name');
 });
 
-test('what is wrong with a field is a sentence, and a command at its end stays one that can be copied', () => {
+test('an error at a field is a sentence, and a command at its end can be copied', () => {
   const faults = faultsOf({
     kind: 'refusal',
     name: 'setting-invalid',
@@ -138,16 +137,16 @@ test('what is wrong with a field is a sentence, and a command at its end stays o
   });
 });
 
-test('after a wrong password the user name is kept, as text, and the text cursor is in the other field', () => {
+test('after a wrong password the user name is kept as text, and the password field has the focus', () => {
   const first = `${renderSignIn('/MAAS/')}`;
   assert.match(first, /id="username"[^>]* autofocus/);
   const again = `${renderSignIn('/MAAS/', `ann${ATTACK}`)}`;
-  assert.match(again, /role="alert">This user name and this password do not belong together/);
+  assert.match(again, /role="alert">Wrong user name or password\./);
   assert.match(again, /id="username"[^>]* value="ann&lt;img/);
   assert.match(again, /id="password"[^>]* autofocus/);
 });
 
-test('a choice with a text too long for a telephone is in sight, of very many it is a list', () =>
+test('a choice with a text too long for a phone becomes radio buttons, one with many options stays a list', () =>
   withRegion(({ region }) => {
     const view = viewOf(region, { viewer: ADMIN });
     const control = { name: 'disk', label: 'Disk', value: 'gone' };

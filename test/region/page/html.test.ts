@@ -1,13 +1,13 @@
-// Markup: what is text is escaped wherever it stands, what is markup passes, and nothing else compiles.
+// Markup: text is escaped everywhere, markup passes, and nothing else compiles.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Html, held, html, nothing, type Part } from '../../../src/region/page/html.ts';
+import { type Html, html, nothing, type Part, verbatim } from '../../../src/region/page/html.ts';
 
-/** True as a type when the compiler refuses a value of the first type where the second is wanted. */
+/** The type `true` if a value of the first type is not assignable to the second. */
 type Refuses<Value, Wanted> = Value extends Wanted ? false : true;
 
-test('a string is no markup for the compiler; what may be missing, a truth value and a list of strings are no parts', () => {
+test('the compiler does not accept a string as markup, nor undefined, a boolean or a list of strings as a part', () => {
   const refused: readonly true[] = [
     true satisfies Refuses<string, Html>,
     true satisfies Refuses<{ toString(): string }, Html>,
@@ -33,7 +33,7 @@ const CASES: readonly (readonly [what: string, made: Html, text: string])[] = [
   ['text between tags', html`<p>${ATTACK}</p>`, `<p>${SAFE}</p>`],
   ['text in an attribute', html`<p title="${ATTACK}">`, `<p title="${SAFE}">`],
   ['text in an attribute with single quotes', html`<p title='${ATTACK}'>`, `<p title='${SAFE}'>`],
-  ['text after an attribute that has a bracket in it', html`<p title="a>b">${ATTACK}`, `<p title="a>b">${SAFE}`],
+  ['text after an attribute with a bracket', html`<p title="a>b">${ATTACK}`, `<p title="a>b">${SAFE}`],
   ['a number', html`<p>${7} of ${-0.5}`, '<p>7 of -0.5'],
   ['markup', html`<p>${html`<b>${ATTACK}</b>`}</p>`, `<p><b>${SAFE}</b></p>`],
   ['a list of markup', html`${[html`<b>`, html`${ATTACK}`, nothing]}`, `<b>${SAFE}`],
@@ -46,14 +46,18 @@ const CASES: readonly (readonly [what: string, made: Html, text: string])[] = [
   ['attributes', html`<p${html` title="${ATTACK}"`}${nothing}>`, `<p title="${SAFE}">`],
   ['control characters', html`<p>${'a\u001b[31mb\u202ec\u200d'}`, '<p>a\\x1b[31mb\\u202ec\\u200d'],
   ['lines and tabs', html`${'a\n\tb'}`, 'a\n\tb'],
-  ['what comes back with a form', html`<input value="${held(`\u001b${ATTACK}`)}">`, `<input value="\u001b${SAFE}">`],
+  [
+    'a value that a form sends back',
+    html`<input value="${verbatim(`\u001b${ATTACK}`)}">`,
+    `<input value="\u001b${SAFE}">`,
+  ],
 ];
 
 for (const [what, made, text] of CASES) {
   test(`${what} can neither end the markup around it nor act`, () => assert.equal(made.toString(), text));
 }
 
-test('text between the attributes of a tag, where no escaping helps, is refused', () => {
+test('text between the attributes of a tag, where escaping cannot help, throws', () => {
   for (const make of [
     () => html`<p ${'onclick=alert(1)'}>`,
     () => html`<p id=${'x'}>`,
@@ -64,7 +68,7 @@ test('text between the attributes of a tag, where no escaping helps, is refused'
   }
 });
 
-test('the end of a line is a space between words, and nothing beside a tag, a part and the edges', () => {
+test('a line end is a space between words, and nothing next to a tag or a part and at the edges', () => {
   const made = html`
     <p class="a"
       id="b">one
@@ -76,7 +80,7 @@ test('the end of a line is a space between words, and nothing beside a tag, a pa
   assert.equal(html`a${'\n'}b`.toString(), 'a\nb');
 });
 
-test('what shows nothing is one thing, however it was made', () => {
+test('all empty markup is the same object', () => {
   assert.equal(html`${''}${[]}${nothing}`, nothing);
-  assert.equal(held(''), nothing);
+  assert.equal(verbatim(''), nothing);
 });

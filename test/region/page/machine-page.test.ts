@@ -1,4 +1,4 @@
-// The page of one machine: its boots told apart, strangers shown, nothing of it taken for markup, and no power parameter on it.
+// The page of one machine: its log divided into boots, hosts that are not enlisted, no text taken as markup, no power parameters.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -22,21 +22,21 @@ function event(seconds: number, kind: string, description = ''): MachineEvent {
 }
 
 const BOOTS: readonly (readonly [string, readonly MachineEvent[], readonly number[]])[] = [
-  ['nothing is no boot', [], []],
+  ['an empty log has no boots', [], []],
   [
-    'a boot and the system that it runs',
+    'the system that was booted belongs to its boot',
     [event(1, 'dhcp.offer', OFFER), event(2, 'tftp.sent'), event(9, 'dhcp.offer', 'offered'), event(10, 'http.posted')],
     [4],
   ],
   ['two boots', [event(1, 'dhcp.offer', OFFER), event(2, 'tftp.sent'), event(30, 'dhcp.offer', OFFER)], [1, 2]],
-  ['one that only asks', [event(1, 'dhcp.offer', OFFER), event(5, 'dhcp.offer', OFFER)], [2]],
+  ['repeated offers without a load are one boot', [event(1, 'dhcp.offer', OFFER), event(5, 'dhcp.offer', OFFER)], [2]],
   [
-    'one that asks again after a long silence',
+    'an offer after a long silence begins another boot',
     [event(1, 'dhcp.offer', OFFER), event(500, 'dhcp.offer', OFFER)],
     [1, 1],
   ],
   [
-    'iPXE goes on with the boot that loaded it',
+    'iPXE continues the boot that loaded it',
     [event(1, 'dhcp.offer', OFFER), event(2, 'tftp.sent'), event(3, 'dhcp.offer', IPXE), event(4, 'http.rendered')],
     [4],
   ],
@@ -53,7 +53,7 @@ test('the log is divided into boots, the newest first', async (t) => {
   }
 });
 
-test('what a machine says to the region is no step of it; what the region refused is', () => {
+test('the timeline omits reports that the region accepted and shows those that it refused', () => {
   const html = `${renderTimeline(
     [
       event(5, 'http.posted', 'Reported progress (8 ms)'),
@@ -68,7 +68,7 @@ test('what a machine says to the region is no step of it; what the region refuse
   assert.doesNotMatch(html, /the region answered|Reported progress/);
 });
 
-test('the steps of a boot stand in the order of their times, whoever told of them first', () => {
+test('the events of a boot are in the order of their times, not of their arrival', () => {
   const log = [event(1, 'dhcp.offer', OFFER), { ...event(9, 'enlisted'), id: 2 }, { ...event(5, 'tftp.sent'), id: 3 }];
   assert.deepEqual(
     bootsOf(log.toReversed()).map((boot) => boot.map(({ kind }) => kind)),
@@ -85,7 +85,7 @@ const told = (sequence: number, more: Partial<RackReport>): RackReport => ({
   ...more,
 });
 
-test('a machine has a page under its system id and each of its hardware addresses; others have none', () =>
+test('a machine has a page under its system id and each of its hardware addresses; unknown names have none', () =>
   withRegion(async ({ region }) => {
     const outcome = region.enlist(
       report([0x525400000001], { powerType: 'ipmi', powerParameters: { power_pass: 'geheim' } }),
@@ -105,7 +105,7 @@ test('a machine has a page under its system id and each of its hardware addresse
     }
   }));
 
-test('a machine that boots and is not enlisted is on the page and has one of its own; a host that only asks for an address is not', () =>
+test('a booting machine that is not enlisted is listed and has its own page; a host that only gets a lease is not listed', () =>
   withRegion(async ({ region, store, clock }) => {
     region.observe([
       told(1, {}),
@@ -124,7 +124,7 @@ test('a machine that boots and is not enlisted is on the page and has one of its
     const own = `${renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`;
     assert.match(own, /not enlisted/);
     assert.ok(own.includes('&lt;img') && !own.includes('<img'));
-    assert.ok(!own.includes(`>${MAC}: `), 'the address is not repeated before each step');
+    assert.ok(!own.includes(`>${MAC}: `), 'the address is not repeated before each event');
 
     region.enlist(report([0x525400000001]));
     assert.deepEqual(store.listStrangers(0, 10), []);
@@ -132,12 +132,12 @@ test('a machine that boots and is not enlisted is on the page and has one of its
     assert.match(
       `${renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`,
       /to load lpxelinux\.0/,
-      'what it did before is its own',
+      'its earlier events belong to it',
     );
     assert.equal(store.listStrangers(clock.wallTimeMs() + 1, 10).length, 0);
   }));
 
-test('the events of a hardware address are those of its machine and those of before it was known', () =>
+test('the events of a hardware address include those of its machine and those from before it enlisted', () =>
   withRegion(async ({ region, store }) => {
     region.observe([told(1, {}), told(2, { mac: '52:54:00:00:00:02' })]);
     const ofMac = () => store.listEvents({ machines: { macs: [mac(0x525400000001)] }, limit: 10 }).length;
@@ -146,7 +146,7 @@ test('the events of a hardware address are those of its machine and those of bef
     assert.equal(ofMac(), 2);
   }));
 
-test('who deploys without a key, or without an image, reads the commands that help', () =>
+test('the deployment form without a key or an image shows the commands that help', () =>
   withRegion(async ({ region }) => {
     const outcome = region.enlist(report([0x525400000001]));
     assert.ok(outcome.kind === 'create');
@@ -155,7 +155,7 @@ test('who deploys without a key, or without an image, reads the commands that he
     assert.match(form, /images make-debian.*images add FILE/);
   }));
 
-test('the page of a machine shows the address that it has, and with which it was seen last when the lease has ended', () =>
+test('a machine page shows the current address, or after the end of its lease the last one', () =>
   withRegion(({ region }) => {
     region.enlist(report([0x525400000001]));
     const page = (): string => `${renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`;

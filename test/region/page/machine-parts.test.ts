@@ -1,4 +1,4 @@
-// The parts of a machine's page: each command has its button for who may give it, secrets stay away, scripts' words go to people only.
+// The parts of a machine's page: each command has a button for people who may give it, secrets are hidden, script output needs an account.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -48,7 +48,7 @@ function withPower(work: (region: Region, place: RegionPlace, systemId: string) 
 const pageOf = (region: Region, machine: string, viewer: Viewer): string =>
   `${renderMachinePage(viewOf(region, { viewer, path: { machine } }))}`;
 
-test('every command of the life has a button, and is offered where it leads somewhere', () =>
+test('every command has a button, which is offered in the states where the command is allowed', () =>
   withPower(async (region, _place, systemId) => {
     assert.deepEqual(
       COMMAND_NAMES.filter((name) => !MACHINE_ACTIONS.some((action) => action.name === name)),
@@ -62,11 +62,11 @@ test('every command of the life has a button, and is offered where it leads some
       assert.deepEqual(new Set(offered), new Set([...commandsFrom(status), 'delete']), status);
       assert.deepEqual(actionsFor(one, VISITOR), []);
       const theirs = actionsFor({ ...one, owner: 'bob' }, USER);
-      assert.deepEqual(theirs, [], `${status}: what belongs to somebody else`);
+      assert.deepEqual(theirs, [], `${status}: another user's machine`);
     }
   }));
 
-test('no secret of the power driver is in any page, and its own words are no markup', () =>
+test("no page contains a secret of the power driver, and the driver's message is escaped", () =>
   withPower(async (region, _place, machine) => {
     for (const viewer of [ADMIN, USER, VISITOR]) {
       for (const page of PAGES) {
@@ -82,10 +82,10 @@ test('no secret of the power driver is in any page, and its own words are no mar
       viewOf(region, { viewer: ADMIN, path: { machine } }),
     );
     assert.match(`${driver}`, /value="10\.0\.0\.5"/);
-    assert.match(`${driver}`, /One is kept/);
+    assert.match(`${driver}`, /Stored\. Leave empty to keep it/);
   }));
 
-test('the form of a driver keeps a secret that was left empty, and refuses what the driver refuses', () =>
+test('the form of a driver keeps a secret left empty, and shows the errors of the driver', () =>
   withPower(async (region, _place, machine) => {
     const page = PAGES.find(({ path }) => path.endsWith('/power/'));
     const send = (fields: Readonly<Record<string, string>>) => {
@@ -101,10 +101,10 @@ test('the form of a driver keeps a secret that was left empty, and refuses what 
     assert.ok(bad?.kind === 'refusal');
     assert.deepEqual(faultsOf(bad), new Map([['power_address', 'Is invalid; give an IPv4 address.']]));
     assert.equal((await send({ power_type: 'manual' }))?.kind, 'done');
-    assert.deepEqual(region.store.findMachine(machine)?.powerParameters, {}, 'another driver has none of it');
+    assert.deepEqual(region.store.findMachine(machine)?.powerParameters, {}, 'another driver inherits no parameters');
   }));
 
-test('what scripts say is shown to people, how they ended to everybody; nothing of it is markup', () =>
+test('script output is shown only to people with an account, results to every viewer; both are escaped', () =>
   withPower(async (region, { clock }, machine) => {
     const { scripts } = region.store;
     const planned = [{ name: 'burn-in', kind: 'commissioning', timeoutSeconds: 60 }] as const;
@@ -124,7 +124,7 @@ test('what scripts say is shown to people, how they ended to everybody; nothing 
     assert.match(pageOf(region, machine, USER), /<details id="result-\d+" open>.*exit 3 · 2\.5 s/s);
   }));
 
-test('a script is written into its form, or comes as a file; what is no script is refused by its field', () =>
+test('a script comes from the text field or as a file; an invalid one is refused at its field', () =>
   withPower(async (region) => {
     const page = PAGES.find(({ path }) => path === '/MAAS/scripts/');
     const send = (fields: Readonly<Record<string, string>>) => {

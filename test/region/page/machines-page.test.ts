@@ -1,8 +1,8 @@
-// The list of machines: what is shown first, what a search finds, how far work is, what waits for a person.
+// The list of machines: its order, searches, progress, and machines that wait for an operator.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PAGE_MACHINES_MAX, renderPage, whoOf } from '../../../src/region/page/machines-page.ts';
+import { PAGE_MACHINES_MAX, renderPage, subjectOf } from '../../../src/region/page/machines-page.ts';
 import { operate } from '../../../src/region/page/view.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { report, withRegion } from '../place.ts';
@@ -47,7 +47,7 @@ const SEARCHES: readonly (readonly [query: Readonly<Record<string, string>>, fou
   [{ q: '"><script>' }, []],
 ];
 
-test('machines with a problem come first, then new ones; a search narrows them', () =>
+test('machines with a problem come first, then new ones; a search narrows the list', () =>
   withRegion(async ({ region }) => {
     makeMachines(region);
     for (const [fields, found] of SEARCHES) {
@@ -59,13 +59,13 @@ test('machines with a problem come first, then new ones; a search narrows them',
     }
   }));
 
-test('the API narrows its list by the names that the page uses, to the same machines', () =>
+test("the page's search parameters select the same machines in the API", () =>
   withRegion(async ({ region }) => {
     makeMachines(region);
     for (const [fields, found] of SEARCHES) {
       const answer = operate(viewOf(region, { viewer: USER }), { method: 'GET', path: 'machines' }, {}, fields);
       if (fields.status === 'no such state') {
-        assert.equal(answer.kind, 'refusal', 'where no list offers the states, an unknown one is no search');
+        assert.equal(answer.kind, 'refusal', 'the API refuses an unknown state');
         continue;
       }
       assert.ok(answer.kind === 'list');
@@ -76,7 +76,7 @@ test('the API narrows its list by the names that the page uses, to the same mach
     }
   }));
 
-test('where there are several racks a machine stands with its own, and both page and API narrow by it', () =>
+test('with several racks a machine shows its own, and both page and API search by rack', () =>
   withRegion(async ({ region, clock }) => {
     makeMachines(region);
     const page = async (fields: Readonly<Record<string, string>> = {}): Promise<string> => {
@@ -89,7 +89,7 @@ test('where there are several racks a machine stands with its own, and both page
     region.observe([
       { sequence: 1, kind: 'dhcp.ack', at, mac: '52:54:00:00:00:01', address: '10.20.0.150', text: 'Took an address' },
     ]);
-    assert.doesNotMatch(await page(), /rack-1|name="rack"/, 'one rack: nothing to tell apart');
+    assert.doesNotMatch(await page(), /rack-1|name="rack"/, 'a single rack is not shown');
     acceptRack(region);
     const both = await page();
     assert.match(both, /<select name="rack"/);
@@ -111,7 +111,7 @@ test('where there are several racks a machine stands with its own, and both page
     assert.match(JSON.stringify(refused), /No rack is called 'rack-9'\. Did you mean rack-/);
   }));
 
-test('an owner is shown where somebody holds a machine, and leads to all that are his', () =>
+test('the owner column appears if a machine has an owner, who links to all machines of the same owner', () =>
   withRegion(async ({ region }) => {
     const { held } = makeMachines(region);
     assert.match(
@@ -121,22 +121,22 @@ test('an owner is shown where somebody holds a machine, and leads to all that ar
     const query = new Map([['owner', ['alice']]]);
     assert.match(
       `${await renderPage(viewOf(region, { viewer: ADMIN, query }))}`,
-      /<option value="alice" selected>of alice<\/option>/,
+      /<option value="alice" selected>alice<\/option>/,
     );
     region.life.command(held, { name: 'release' }, BY);
     assert.doesNotMatch(`${await renderPage(viewOf(region))}`, />Owner<\/th>/);
   }));
 
-test('a problem stands with its reason, a machine that nobody can switch waits for a person', () =>
+test('a problem is shown with its reason, and a machine without a power driver waits to be switched on', () =>
   withRegion(async ({ region }) => {
     makeMachines(region);
     const page = `${await renderPage(viewOf(region))}`;
     assert.match(page, /<div class="why">Its fan is loud<\/div>/);
     assert.match(page, /waiting to be switched on/);
-    assert.ok(!page.includes('<progress'), 'what waits makes no progress');
+    assert.ok(!page.includes('<progress'), 'a waiting machine has no progress bar');
   }));
 
-test('how far work is is shown in bytes; without a number it only goes on', () =>
+test('progress is shown in bytes, or as an endless bar if the total is unknown', () =>
   withRegion(async ({ region, store, clock }) => {
     const { waiting } = makeMachines(region);
     const tell = (more: object): void => {
@@ -146,7 +146,9 @@ test('how far work is is shown in bytes; without a number it only goes on', () =
         events: [],
       }));
     };
-    tell({ waitsForBoot: false, message: 'writing' });
+    tell({ waitsForBoot: false, stage: 'testing' });
+    assert.match(`${await renderPage(viewOf(region))}`, /Running the checks/, 'a step of commissioning is not a test');
+    tell({ message: 'writing' });
     assert.match(`${await renderPage(viewOf(region))}`, /<progress aria-label="Commissioning"><\/progress>/);
     tell({ doneBytes: 2 ** 28, totalBytes: 2 ** 30 });
     const page = `${await renderPage(viewOf(region))}`;
@@ -154,7 +156,7 @@ test('how far work is is shown in bytes; without a number it only goes on', () =
     assert.match(page.replaceAll('\u00a0', ' '), /Writing · 256 MiB of 1 GiB \(25 %\)/);
   }));
 
-test('only an administrator is offered to accept all that are new', () =>
+test('only an administrator gets the button that accepts all new machines', () =>
   withRegion(async ({ region }) => {
     makeMachines(region);
     for (const [viewer, isOffered] of [
@@ -163,11 +165,11 @@ test('only an administrator is offered to accept all that are new', () =>
       [VISITOR, false],
     ] as const) {
       const page = `${await renderPage(viewOf(region, { viewer }))}`;
-      assert.equal(page.includes('Accept the new machine'), isOffered);
+      assert.equal(page.includes('Accept 1 new machine<'), isOffered);
     }
   }));
 
-test('the page of many machines lets others have their turns while it is made', () =>
+test('rendering many machines yields to the event loop', () =>
   withRegion(
     async ({ region }) => {
       for (let index = 0; index < PAGE_MACHINES_MAX + 5; index += 1) {
@@ -182,23 +184,23 @@ test('the page of many machines lets others have their turns while it is made', 
       setImmediate(count);
       const page = `${await renderPage(viewOf(region))}`;
       isDone = true;
-      assert.match(page, new RegExp(`${PAGE_MACHINES_MAX} of ${PAGE_MACHINES_MAX + 5} are shown`));
+      assert.match(page, new RegExp(`${PAGE_MACHINES_MAX} of ${PAGE_MACHINES_MAX + 5} are shown;`));
       assert.ok(rounds >= 15, `${rounds} rounds of the event loop`);
     },
     { newMachinesMax: 1000 },
   ));
 
-test('what a rack elsewhere told names the rack: of its own as who, of a machine behind the text', () => {
+test("an event from a remote rack names the rack: as the subject of the rack's own event, after the text of a machine's", () => {
   const event = { id: 1, atMs: 0, type: 'NODE_RACK_EVENT', level: 'error', username: '', rack: 'rack-2' } as const;
   const away = { ...event, kind: 'region.away', description: 'The region does not answer since …' };
-  assert.equal(`${whoOf(away).who}: ${whoOf(away).what}`, `rack-2: ${away.description}`);
-  assert.equal(`${whoOf({ ...away, rack: '<b>' }).who}`, '&lt;b&gt;');
-  assert.equal(`${whoOf({ ...away, rack: '' }).who}`, 'a rack that was removed');
-  assert.doesNotMatch(`${whoOf({ ...away, rack: undefined }).who}`, /rack/);
+  assert.equal(`${subjectOf(away).who}: ${subjectOf(away).what}`, `rack-2: ${away.description}`);
+  assert.equal(`${subjectOf({ ...away, rack: '<b>' }).who}`, '&lt;b&gt;');
+  assert.equal(`${subjectOf({ ...away, rack: '' }).who}`, 'a rack that was removed');
+  assert.doesNotMatch(`${subjectOf({ ...away, rack: undefined }).who}`, /rack/);
   assert.equal(
-    whoOf({ ...event, kind: 'dhcp.offer', description: '52:54:00:00:00:01: Offered' }).what,
+    subjectOf({ ...event, kind: 'dhcp.offer', description: '52:54:00:00:00:01: Offered' }).what,
     'Offered (rack-2)',
   );
   const known = { ...event, kind: 'dhcp.offer', description: 'Offered', systemId: 'abc', hostname: 'calm-ibis' };
-  assert.equal(whoOf(known).what, 'Offered (rack-2)');
+  assert.equal(subjectOf(known).what, 'Offered (rack-2)');
 });

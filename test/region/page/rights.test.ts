@@ -1,5 +1,5 @@
-// The pages against the table of operations: every form takes and refuses what the operation of the same name takes and refuses, from an
-// administrator, from the owner of the machine, and from another user.
+// The pages against the table of operations: every form accepts and refuses what its operation accepts and refuses, from an administrator,
+// from the machine's owner, and from another user.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -22,7 +22,7 @@ const PEOPLE = ['admin', 'owner', 'other'] as const;
 type PersonName = (typeof PEOPLE)[number];
 type Values = Readonly<Record<string, string>>;
 
-/** One form, with the operation that does the same. `ID` stands for the machine. */
+/** One form with the equivalent operation. `ID` stands for the machine's system id. */
 interface FormCase {
   readonly page: string;
   readonly form?: Values;
@@ -31,7 +31,7 @@ interface FormCase {
   readonly path: string;
   readonly op?: string;
   readonly fields?: Values;
-  /** Whom of the people the form is for; default: all. */
+  /** The people who send it; default: all. */
   readonly by?: readonly PersonName[];
 }
 
@@ -151,7 +151,7 @@ const CASES: readonly FormCase[] = [
   }),
 ];
 
-/** Machines that differ in what may be done with them. */
+/** Machines on which different actions are allowed. */
 const MACHINES: readonly {
   readonly name: string;
   readonly status: MachineStatus;
@@ -159,7 +159,7 @@ const MACHINES: readonly {
   readonly isLocked?: boolean;
   readonly byHand?: boolean;
   readonly isBusy?: boolean;
-  /** Compared are the forms of pages with this in their path; default: all. */
+  /** Restricts the comparison to pages with this text in their path; default: all. */
   readonly only?: string;
 }[] = [
   { name: 'a New one', status: 'new' },
@@ -172,7 +172,7 @@ const MACHINES: readonly {
 
 const passwordHash = await hashPassword(PASSWORD, new VirtualClock());
 
-/** A region with these people and this machine, and how both ways ask it. */
+/** A region with these people and this machine, with a request by page and one by API. */
 function open(machine: (typeof MACHINES)[number]) {
   const place = makeRegion();
   place.region.close();
@@ -251,7 +251,7 @@ function open(machine: (typeof MACHINES)[number]) {
   };
 }
 
-/** A region like new: what refuses changes nothing, so only one that has taken something is made anew. */
+/** A region in its initial state: a refusal changes nothing, so it is replaced only after an accepted request. */
 class Fresh {
   readonly #machine: (typeof MACHINES)[number];
   #place: ReturnType<typeof open> | undefined;
@@ -284,7 +284,7 @@ test('every form of every page names operations of the table', () => {
   }
 });
 
-test('every operation of every page is compared below', () => {
+test('the cases below compare every operation of every page', () => {
   const pattern = (path: string): RegExp =>
     new RegExp(`^${path.replaceAll(/\{\w+\}|:\w+/g, '[^/]+').replace(/\/?$/, '/?')}$`);
   for (const page of PAGES) {
@@ -302,13 +302,13 @@ test('every operation of every page is compared below', () => {
 });
 
 for (const machine of MACHINES) {
-  // What is about no machine is the same beside each of them.
+  // Forms that are not about a machine are compared only once.
   const cases = CASES.filter(({ page }) => machine === MACHINES[0] || page.includes(machine.only ?? 'ID'));
-  describe(`beside ${machine.name}`, () => {
+  describe(`with ${machine.name}`, () => {
     for (const one of cases) {
       const { page, form, op, by = PEOPLE } = one;
       const name = `${page} ${JSON.stringify(form ?? {})}`.slice(0, 100);
-      test(`${name} does for everybody what ${one.method} ${one.path} ${op ?? ''} does`, async () => {
+      test(`${name} answers each person as ${one.method} ${one.path} ${op ?? ''} does`, async () => {
         const found: Record<string, readonly string[]> = {};
         const place = new Fresh(machine);
         for (const person of by) {

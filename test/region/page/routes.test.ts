@@ -1,4 +1,4 @@
-// The pages as routes: who may open which, how people sign in and out, and which forms are taken.
+// The routes of the pages: access, signing in and out, and the checks on forms.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -84,7 +84,7 @@ async function withBrowser(work: (browser: Browser) => Promise<void>): Promise<v
   }
 }
 
-test('who is not signed in is led to the form, and from there to where they wanted to go', () =>
+test('a browser without a session is redirected to the sign-in page, and after it to the requested page', () =>
   withBrowser(async (browser) => {
     const asked = await browser.ask('/MAAS/tags/');
     assert.deepEqual([asked.status, asked.to], [303, '/MAAS/login/?to=%2FMAAS%2Ftags%2F']);
@@ -101,7 +101,7 @@ test('who is not signed in is led to the form, and from there to where they want
     assert.equal((await browser.ask('/MAAS/tags/')).status, 303);
   }));
 
-test('a program gives its password with the request, looks, and sends no form', () =>
+test('a program with a password in its request may look, but not send forms', () =>
   withBrowser(async (browser) => {
     const basic = (password: string) => ({
       accept: '*/*',
@@ -117,7 +117,7 @@ test('a program gives its password with the request, looks, and sends no form', 
     assert.deepEqual(browser.place.store.life.listTags(), []);
   }));
 
-test('somebody at this host looks without an account, and changes nothing', () =>
+test('a viewer on this host may look without an account, but change nothing', () =>
   withBrowser(async (browser) => {
     const systemId = browser.machine();
     const local = { from: '127.0.0.1', headers: { host: '127.0.0.1:5240' } };
@@ -146,7 +146,7 @@ const FOREIGN: readonly (readonly [
   ['from another site of the same owner', { 'sec-fetch-site': 'same-site' }, 'own'],
 ];
 
-test('a form is taken only with the token of its session, and from a page of ours', () =>
+test('a form is accepted only with the token of its session, and from one of our pages', () =>
   withBrowser(async (browser) => {
     await browser.signIn('admin');
     const systemId = browser.machine();
@@ -162,12 +162,12 @@ test('a form is taken only with the token of its session, and from a page of our
     assert.deepEqual([answer.status, answer.to], [303, `/MAAS/machines/${systemId}/`]);
     assert.equal(browser.place.store.findMachine(systemId)?.status, 'ready');
     const live = await browser.ask(`/MAAS/machines/${systemId}/`, { headers: { 'x-rackboot-live': '1' } });
-    assert.ok(!live.text.includes('is accepted'), 'what was done is told to people, not to the refresh');
+    assert.ok(!live.text.includes('is accepted'), 'the notice is for people, not for the refresh');
     assert.match((await browser.ask(`/MAAS/machines/${systemId}/`)).text, /is accepted\./);
     assert.doesNotMatch((await browser.ask(`/MAAS/machines/${systemId}/`)).text, /is accepted\./);
   }));
 
-test('a user does what a user may, and sees no button for more', () =>
+test("a user gets a user's rights, and no buttons beyond them", () =>
   withBrowser(async (browser) => {
     const systemId = browser.machine();
     await browser.signIn('alice');
@@ -197,7 +197,7 @@ const userNamed = (username: string) => ({
   createdMs: 0,
 });
 
-test('a session ends by its age, and without use', async () => {
+test('a session expires at its maximum age, and earlier without use', async () => {
   const clock = new VirtualClock(1_700_000_000_000, 1);
   const user = userNamed('ann');
   const sessions = new Sessions({ findUser: () => user }, clock);
@@ -217,7 +217,7 @@ test('a session ends by its age, and without use', async () => {
   assert.equal(sessions.find(first), undefined, 'the one unused for longest made room');
 });
 
-test('a tab that is left open keeps nobody signed in: its own requests are no use of the session', () =>
+test('an open tab keeps nobody signed in: its refresh requests do not prolong the session', () =>
   withBrowser(async (browser) => {
     await browser.signIn('admin');
     const live = { headers: { 'x-rackboot-live': '1' } };
@@ -225,17 +225,21 @@ test('a tab that is left open keeps nobody signed in: its own requests are no us
     clock.advance(SESSION_IDLE_MS / 2);
     assert.equal((await browser.ask('/MAAS/tags/', live)).status, 200);
     clock.advance(SESSION_IDLE_MS / 2);
-    assert.equal((await browser.ask('/MAAS/tags/')).status, 200, 'somebody looked, and stays signed in');
+    assert.equal((await browser.ask('/MAAS/tags/')).status, 200, 'a person looked, and stays signed in');
     for (let waited = 0; waited < SESSION_IDLE_MS; waited += SESSION_IDLE_MS / 4) {
       assert.equal((await browser.ask('/MAAS/tags/', live)).status, 200);
       clock.advance(SESSION_IDLE_MS / 4);
     }
     clock.advance(1);
-    assert.equal((await browser.ask('/MAAS/tags/', live)).status, 303, 'the tab is led to the form by its own request');
+    assert.equal(
+      (await browser.ask('/MAAS/tags/', live)).status,
+      303,
+      'the tab is redirected to the sign-in page by its own request',
+    );
     assert.equal((await browser.ask('/MAAS/tags/')).status, 303);
   }));
 
-test('who signs in without end signs nobody else out', () => {
+test('a user who signs in endlessly signs nobody else out', () => {
   const clock = new VirtualClock();
   const known = ['ann', 'bob', 'eve'].map((username) => userNamed(username));
   const sessions = new Sessions({ findUser: (name) => known.find(({ username }) => username === name) }, clock);
@@ -248,7 +252,7 @@ test('who signs in without end signs nobody else out', () => {
   assert.equal(sessions.find(first), undefined);
 });
 
-test('when everybody has one session the one unused for longest makes room', () => {
+test('when every user has one session, the one unused for longest makes room', () => {
   const clock = new VirtualClock();
   const sessions = new Sessions({ findUser: (name) => userNamed(name) }, clock);
   const tokens = Array.from({ length: SESSIONS_MAX }, (_, index) => sessions.open(userNamed(`user-${index}`)));
@@ -260,7 +264,7 @@ test('when everybody has one session the one unused for longest makes room', () 
   );
 });
 
-test('a session ends with its password, and with its account', () =>
+test('a session ends when its password changes, and when its account is removed', () =>
   withBrowser(async (browser) => {
     const { clock, store } = browser.place;
     const isIn = async (): Promise<boolean> => (await browser.ask('/MAAS/account/')).status === 200;
@@ -274,7 +278,7 @@ test('a session ends with its password, and with its account', () =>
     assert.ok(!(await isIn()));
   }));
 
-test('after signing in nobody is led elsewhere', () => {
+test('after signing in, browsers are redirected only to our own pages', () => {
   for (const to of [
     '//evil.example/',
     'https://evil.example/',
@@ -290,7 +294,7 @@ test('after signing in nobody is led elsewhere', () => {
   assert.notEqual(cookieName(5240), cookieName(5241));
 });
 
-test('people: an administrator adds, raises and removes accounts; not their own, and none that holds a machine', () =>
+test('an administrator adds, promotes and removes accounts, but not their own and none that owns a machine', () =>
   withBrowser(async (browser) => {
     await browser.signIn('admin');
     const { store } = browser.place;
@@ -321,7 +325,7 @@ test('people: an administrator adds, raises and removes accounts; not their own,
     assert.ok(!page.includes('scrypt'));
   }));
 
-test('a browser that asks for no page is shown the way back, a program one line; an icon is never missed', () =>
+test('an unknown path shows a browser a link back and a program one line; the icon request is never a 404', () =>
   withBrowser(async (browser) => {
     for (const path of ['/MAAS/nothing/', '/nothing', '/MAAS/machines/a/b/c/']) {
       const unknown = await browser.ask(path);

@@ -1,4 +1,4 @@
-// Sessions of the page: who fills them loses them.
+// The bound on sessions: the user who fills it loses sessions.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -15,7 +15,7 @@ const userOf = (username: string): User => ({
   createdMs: 0,
 });
 
-/** In which order users sign in, by their number. */
+/** The order in which users sign in, by their number. */
 const ORDERS: readonly (readonly [name: string, user: (count: number, crowd: number) => number])[] = [
   ['in turn', (count, crowd) => count % crowd],
   ['one after the other', (count, crowd) => Math.floor(count / SESSIONS_MAX) % crowd],
@@ -23,19 +23,19 @@ const ORDERS: readonly (readonly [name: string, user: (count: number, crowd: num
 
 for (const [name, order] of ORDERS) {
   for (const crowd of [1, 2, 3, 64, 65, 128]) {
-    test(`who signed in first still is when ${crowd} others sign in ${name}, again and again`, () => {
+    test(`the first user stays signed in while ${crowd} others sign in ${name}, again and again`, () => {
       const sessions = new Sessions({ findUser: userOf }, new VirtualClock(1_700_000_000_000, 1));
       const first = sessions.open(userOf('first'));
       for (let count = 0; count < (crowd + 1) * SESSIONS_MAX; count += 1) {
         const token = sessions.open(userOf(`other-${order(count, crowd)}`));
-        assert.ok(sessions.find(token) !== undefined, 'the session that was just begun');
+        assert.ok(sessions.find(token) !== undefined, 'the newest session');
       }
       assert.equal(sessions.find(first)?.user.username, 'first');
     });
   }
 }
 
-test('of one user the session that was not used for longest ends for a new one, not the one that was begun first', () => {
+test("a new session replaces the user's session unused for longest, not the oldest", () => {
   const sessions = new Sessions({ findUser: userOf }, new VirtualClock(1_700_000_000_000, 1));
   const tokens = Array.from({ length: SESSIONS_MAX - 1 }, () => sessions.open(userOf('ann')));
   const [first = '', second = ''] = tokens;
@@ -43,5 +43,5 @@ test('of one user the session that was not used for longest ends for a new one, 
   sessions.open(userOf('bob'));
   sessions.open(userOf('bob'));
   assert.equal(sessions.find(second), undefined);
-  assert.ok(sessions.find(first) !== undefined, 'it was used since the second one was');
+  assert.ok(sessions.find(first) !== undefined, 'it was used more recently');
 });

@@ -1,4 +1,4 @@
-// The colours of the page: text and links can be read on every ground that they stand on, by day and by night.
+// The colours of the page: text and links are readable on every background, in the light and the dark scheme.
 //
 // Source: WCAG 2.2, 1.4.3 (contrast of text, 4.5) and its definition of relative luminance.
 
@@ -42,10 +42,10 @@ const PAIRS: readonly (readonly [text: string, grounds: readonly string[]])[] = 
 const [day = '', night = ''] = PAGE_STYLE.text().split('@media (prefers-color-scheme: dark)');
 
 for (const [when, scheme] of [
-  ['by day', day],
-  ['by night', night.slice(0, night.indexOf('\n* '))],
+  ['in the light scheme', day],
+  ['in the dark scheme', night.slice(0, night.indexOf('\n* '))],
 ] as const) {
-  test(`${when} every text has a contrast of ${CONTRAST_MIN} to each ground that it stands on`, () => {
+  test(`${when} every text has a contrast of at least ${CONTRAST_MIN} to each of its backgrounds`, () => {
     const colours = coloursOf(scheme);
     const colour = (name: string): string => colours.get(name) ?? assert.fail(`no colour ${name} ${when}`);
     for (const [text, grounds] of PAIRS) {

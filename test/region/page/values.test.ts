@@ -1,4 +1,4 @@
-// What stands in a cell: one line in plain words; what a power controller answered is a click away, whole.
+// Cells and log lines: one line in plain words; a power controller's whole answer opens by a click.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -31,11 +31,11 @@ const WORDS: readonly (readonly [text: string, words: string])[] = [
   ['From ‘New’ to ‘Commissioning’', ''],
 ];
 
-test('a text is shown without what a controller answered as it is; plain words stay as they are', () => {
+test("a text is shown without a controller's raw answer; plain words are unchanged", () => {
   for (const [text, words] of WORDS) assert.equal(plainWords(text), words === '' ? text : words);
 });
 
-test('the whole text is a click away, escaped', () => {
+test('a click opens the whole text, escaped', () => {
   const text = 'it was switched off: HTTP 200: {"<b>": 1}\nmore';
   for (const html of [`${oneLine(text)}`, `${logLine(text, 'what')}`]) {
     assert.match(
@@ -47,13 +47,13 @@ test('the whole text is a click away, escaped', () => {
   assert.equal(
     `${oneLine('it was switched on: HTTP 204')}`,
     '<div class="">it was switched on</div>',
-    'no more to open',
+    'nothing more to open',
   );
   assert.equal(`${logLine('it was switched on: HTTP 200: OK', 'x')}`, '<span class="x">it was switched on</span>');
   assert.equal(`${oneLine('')}`, '<div class=""></div>');
   assert.equal(`${oneLine('Its fan is loud', 'why')}`, '<div class="why">Its fan is loud</div>');
   const opened = '<details class="words "><summary>Its fan is loud</summary>Its fan is loud</details>';
-  assert.equal(`${oneLine('Its fan is loud', '', 9)}`, opened, 'whole, where the style cuts it');
+  assert.equal(`${oneLine('Its fan is loud', '', 9)}`, opened, 'whole, where the style truncates it');
   assert.match(`${oneLine(`${'long '.repeat(30)}end`)}`, /^<details[^>]*><summary>.{1,72}<\/summary>.*end<\/details>$/);
   assert.equal(`${logLine('x'.repeat(100), 'what', html`!`)}`, `<span class="what">${'x'.repeat(100)}!</span>`);
 });

@@ -1,4 +1,4 @@
-// Somebody who looks at a page, for tests that render one.
+// Viewers and views, for tests that render a page.
 
 import type { View, Viewer } from '../../../src/region/page/view.ts';
 import type { Region } from '../../../src/region/region.ts';
@@ -7,7 +7,7 @@ export const VISITOR: Viewer = { kind: 'visitor' };
 export const ADMIN: Viewer = { kind: 'person', username: 'admin', email: '', isAdmin: true, csrf: 'csrf-of-admin' };
 export const USER: Viewer = { kind: 'person', username: 'alice', email: '', isAdmin: false, csrf: 'csrf-of-alice' };
 
-/** A view of a region; `more` says who looks, at what, with what. */
+/** A view of a region by a visitor; `more` replaces parts of it. */
 export function viewOf(region: Region, more: Partial<View> = {}): View {
   return {
     region,
@@ -24,7 +24,7 @@ export function viewOf(region: Region, more: Partial<View> = {}): View {
     nowMs: region.clock.wallTimeMs(),
     path: {},
     query: new Map(),
-    told: '',
+    notice: '',
     given: new Map(),
     ...more,
   };
