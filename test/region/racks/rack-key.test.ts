@@ -151,7 +151,9 @@ test('a rack’s reports of a machine at home elsewhere change nothing, and one 
     assert.equal(told.length, 1);
     assert.match(
       told[0]?.description ?? '',
-      new RegExp(`^rack rack-2 reports it, but its home is rack lab.*rackboot machines move ${before?.hostname} rack-2`),
+      new RegExp(
+        `^rack rack-2 reports it, but its home is rack lab.*rackboot machines move ${before?.hostname} rack-2`,
+      ),
     );
     place.clock.advance(3_600_000);
     await place.rack('events', batchOf([lease(8, LAB_MAC, '10.50.0.77')]));
@@ -236,9 +238,7 @@ test('the home of a machine that a person made is the first rack that shows it, 
     assert.equal(await tokenTold(place, made.system_id), token);
     assert.equal(await tokenTold(place, made.system_id, OTHER_UUID, other), undefined);
     const events = place.store.listEvents({ machines: { systemIds: [made.system_id] }, limit: 9 });
-    assert.ok(
-      events.some(({ description }) => /^now at home with rack rack-2.*10\.50\.0\.9/.test(description)),
-    );
+    assert.ok(events.some(({ description }) => /^now at home with rack rack-2.*10\.50\.0\.9/.test(description)));
     assert.equal(await job(place, FAR_KEY, '10.50.0.9', token, FAR_MAC), 200);
     const late = { ...batchOf([lease(1, FAR_MAC, '10.60.0.9')]), source: `${OTHER_UUID}/x` };
     await place.ask('POST', `uplink/1/racks/${OTHER_UUID}/events`, { headers: other, body: late });

@@ -145,7 +145,10 @@ for (const [name, given, known, outcome, racks] of REGISTRATIONS) {
 
 test('a refusal for lack of room names the oldest pending rack and when its place is free', () => {
   const full = decideRegistration(registration(), waiting(PENDING_RACKS_MAX, { seenMs: NOW - 61_000 }), NOW);
-  assert.match(JSON.stringify(full.result), /32 pending.*other-0 from 192\.0\.2\.10 was heard 61 s ago.*after 10 minutes/);
+  assert.match(
+    JSON.stringify(full.result),
+    /32 pending.*other-0 from 192\.0\.2\.10 was heard 61 s ago.*after 10 minutes/,
+  );
   const crowded = decideRegistration(registration(), waiting(4, HERE), NOW);
   assert.match(JSON.stringify(crowded.result), /4 racks from 192\.0\.2\.9 are pending/);
 });
