@@ -87,7 +87,7 @@ test('who removes an account and is refused finds nothing of it in the form for 
   withRegion(async ({ region, store, clock }) => {
     store.addUser({ username: 'admin', email: '', passwordHash: 'x', isAdmin: true, createdMs: clock.wallTimeMs() });
     const page = await afterForm(region, '/MAAS/people/', { do: 'remove', username: 'admin' });
-    assert.match(page, /role="alert">Nobody removes themselves/);
+    assert.match(page, /role="alert">You cannot remove your own account/);
     assert.match(fieldIn(page, 'username'), /value=""/);
   }));
 
