@@ -260,7 +260,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#list.machines': 'call',
   },
   'region/accounts/passwords.ts': { '#waiting': 'CHECKS_WAITING_MAX' },
-  'region/api/doors.ts': { '#told': 'named' },
+  'region/api/doors.ts': { '#reports': 'named' },
   'region/api/event-followers.ts': { '#followers': 'FOLLOWERS_MAX' },
   'region/api/form-body.ts': { 'FieldCollector.fields': 'FIELDS_MAX, each FIELDS_MAX' },
   'region/api/many-machines.ts': { 'giveMany.done': 'call', 'giveMany.refused': 'call' },

@@ -162,7 +162,7 @@ test('a node enlists as MAAS 1.x did: op in the body, base64 parts, repeated add
     assert.equal(JSON.stringify(events).includes('geheim'), false);
   }));
 
-test('whether a machine is registered can be asked with all its addresses', () =>
+test('is_registered accepts all addresses of a machine', () =>
   withApi(async (client) => {
     await client.form('/MAAS/api/2.0/machines/', MACHINE);
     const cases: [string, string][] = [
@@ -291,7 +291,7 @@ test('a rack passes a machine on with its secret', () =>
     assert.match(job.text, /# end of job\n$/);
   }));
 
-test('the control secret makes a local administrator, an empty secret nobody', async () => {
+test('the control secret makes a local administrator, an empty secret does not', async () => {
   await withApi(async (client) => {
     const headers = { 'x-rackboot-control': SECRET };
     const answer = await client.ask({ url: '/MAAS/api/2.0/users/?op=whoami', from: '127.0.0.1', headers });
@@ -306,15 +306,15 @@ test('the control secret makes a local administrator, an empty secret nobody', a
   );
 });
 
-test('redundant and missing slashes are tolerated; the version is told in every form', () =>
+test('redundant and missing slashes are tolerated; every form of the version request is answered', () =>
   withApi(async (client, admin) => {
     for (const url of ['/MAAS/api/2.0/machines', '/MAAS/api/2.0/machines/', '//MAAS//api//2.0//machines//']) {
       assert.equal((await client.ask({ url, headers: admin })).text, '[]', url);
     }
     assert.equal((await client.ask({ url: '/MAAS/api/version/', from: ELSEWHERE })).text, '2.0');
     for (const version of ['1.0', '2.0']) {
-      const told = JSON.parse((await client.ask({ url: `/MAAS/api/${version}/version/`, from: ELSEWHERE })).text);
-      assert.deepEqual(Object.keys(told), ['version', 'subversion', 'capabilities']);
+      const version20 = JSON.parse((await client.ask({ url: `/MAAS/api/${version}/version/`, from: ELSEWHERE })).text);
+      assert.deepEqual(Object.keys(version20), ['version', 'subversion', 'capabilities']);
     }
     assert.equal((await client.ask({ url: '/' })).headers.location, '/MAAS/');
     assert.equal((await client.ask({ method: 'HEAD', url: '/MAAS/api/2.0/version/' })).status, 200);
@@ -346,8 +346,11 @@ test('a long list is streamed whole and in order, a filter narrows it', () =>
       }
       const odd = await client.ask({ url: '/MAAS/api/2.0/machines/?status=odd', headers: admin });
       assert.equal(odd.status, 400);
-      assert.match(odd.text, /'odd' is not a state\. There are problem, work, new, commissioning, .*, failed-testing/);
-      // Parts of a long list in which nothing fits are left out of it.
+      assert.match(
+        odd.text,
+        /'odd' is not a state\. The states are problem, work, new, commissioning, .*, failed-testing/,
+      );
+      // A part of a long list in which nothing matches is left out.
       for (const [query, found] of [
         ['q=m24', ['m24', ...Array.from({ length: 10 }, (_, index) => `m${240 + index}`)]],
         ['q=M249', ['m249']],
@@ -406,7 +409,7 @@ test('the event log is read in pages that link to each other', () =>
       'created',
       'type',
       'description',
-      // Our own, beside those that MAAS's clients know.
+      // Rackboot's own fields, besides those that MAAS's clients know.
       'kind',
       'rack',
       'time',
@@ -428,7 +431,7 @@ test('the event log is read in pages that link to each other', () =>
     }
   }));
 
-test('a person makes, lists and deletes keys; the secret is never shown again', () =>
+test('a user creates, lists and deletes keys; the secret is never shown again', () =>
   withApi(async (client, admin) => {
     const url = '/MAAS/api/2.0/account/';
     const made = JSON.parse(
@@ -445,7 +448,7 @@ test('a person makes, lists and deletes keys; the secret is never shown again', 
     assert.equal((await client.ask({ url: '/MAAS/api/2.0/users/?op=whoami', headers: fresh })).status, 401);
   }));
 
-test('who gives no credentials is limited by address, and wrong credentials count as none', () =>
+test('callers without credentials are limited by address, and wrong credentials count as none', () =>
   withApi(async (client, admin) => {
     let status = 200;
     for (let count = 0; count < 40 && status !== 429; count += 1) {
@@ -486,7 +489,7 @@ test('the description has what the maas command line reads, and its hash is sent
     assert.match(create.doc, /:param mac_addresses: /);
   }));
 
-test('a handler that fails is an answer with an id, and the region goes on', async () => {
+test('a failing handler gives an answer with an id, and the region continues', async () => {
   const place = makeRegion();
   const problems: string[] = [];
   const broken = Object.assign(Object.create(Object.getPrototypeOf(place.region)), place.region);

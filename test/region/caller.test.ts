@@ -23,7 +23,7 @@ function peer(socketAddress: string, headers: Readonly<Record<string, string>> =
 }
 
 const inFar = (address: Ipv4): boolean => formatIpv4(address).startsWith('10.50.0.');
-/** One rack elsewhere, known by `token:right`, that serves 10.50.0.0/24. */
+/** A remote rack, known by `token:right`, that serves 10.50.0.0/24. */
 const FAR: KnownRacks = {
   serves: inFar,
   speakerFor: (key, address) => (key === 'token:right' && inFar(address) ? 'far' : undefined),

@@ -1,4 +1,4 @@
-// The API while somebody holds its connections, or sends bodies that never end: others are served all the same.
+// The API while an attacker holds its connections, or sends endless bodies: others are still served.
 // @process own
 
 import assert from 'node:assert/strict';
@@ -34,14 +34,14 @@ const post = (length: number): string =>
   'POST /MAAS/api/2.0/machines/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n' +
   `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${length}\r\n\r\n`;
 
-/** A small body, which takes no place of its own: so slowly as it may come, and for longer than others wait. */
+/** A small body, which takes no place: sent as slowly as allowed, and for longer than others wait. */
 const slowBody = (): Parameters<typeof Crowd.open>[3] => ({
   first: post(60_000),
   again: 'x'.repeat(256),
   everyMs: 1000,
 });
 
-/** Who asks nothing, or nothing whole, rests, and gives way to anybody. Who posts does not: there the shares alone decide. */
+/** A connection without a complete request is idle, and gives way to any other. One that posts does not: only the shares decide. */
 const ATTACKS: readonly (readonly [name: string, from: readonly string[], says: Parameters<typeof Crowd.open>[3]])[] = [
   ['ask nothing, from one address', ['127.9.0.2'], {}],
   ['ask nothing, from sixty-four networks', addresses(64, 1), {}],
@@ -72,7 +72,7 @@ for (const [name, from, says] of ATTACKS) {
   });
 }
 
-test(`no more than ${CONNECTIONS_MAX} connections are served and ${WAITING_MAX} wait, of hosts that all have as many`, async () => {
+test(`no more than ${CONNECTIONS_MAX} connections are served and ${WAITING_MAX} wait, if all hosts have equally many`, async () => {
   const crowd = await Crowd.open(live.port, addresses(64, 1), CONNECTIONS_MAX + WAITING_MAX + 64, { first: 'GET /' });
   try {
     await settled(() => crowd.open);
@@ -83,7 +83,7 @@ test(`no more than ${CONNECTIONS_MAX} connections are served and ${WAITING_MAX} 
   }
 });
 
-test('large bodies that never end take no place from those of others, and no more of them are held or wait than the bounds', async () => {
+test('large bodies that never end take no place from those of others, and those held and waiting stay within the bounds', async () => {
   const held = LARGE_BODIES_MAX + BODIES_WAITING_MAX;
   const begun = post(1_900_000) + 'x'.repeat(200_000);
   const crowd = await Crowd.open(live.port, addresses(5, 5), held + 20, { first: begun });
@@ -99,7 +99,7 @@ test('large bodies that never end take no place from those of others, and no mor
   }
 });
 
-test('as many slow large bodies as places, from one address each, keep a large body of their network waiting for seconds only', async () => {
+test('as many slow large bodies as places, from one address each, delay a large body of their network by only a few seconds', async () => {
   const begun = post(1_900_000) + 'x'.repeat(100_000);
   const from = addresses(LARGE_BODIES_MAX, LARGE_BODIES_MAX).map((one) => one.replace('127.1', '127.0'));
   const crowd = await Crowd.open(live.port, from, LARGE_BODIES_MAX, {
@@ -119,7 +119,7 @@ test('as many slow large bodies as places, from one address each, keep a large b
   }
 });
 
-test('a connection of the rack counts as that of the machine for which it speaks', async () => {
+test('a connection of the rack counts for the machine it speaks for', async () => {
   const passedOn = (address: string): string =>
     'GET /MAAS/api/2.0/events/?op=follow HTTP/1.1\r\nHost: x\r\n' +
     `X-Rackboot-Rack: ${live.config.rackSecret}\r\nX-Forwarded-For: ${address}\r\nAuthorization: ${live.authorization}\r\n\r\n`;
@@ -132,7 +132,7 @@ test('a connection of the rack counts as that of the machine for which it speaks
   }
 });
 
-/** A rack elsewhere that serves 10.64.0.0/10, and the fields by which whoever has its key names anybody there. */
+/** A remote rack that serves 10.64.0.0/10, and the fields with which the holder of its key names any client there. */
 function farRack(): (index: number) => string {
   const networks = ['10.64.0.0/10'];
   acceptRack(live.region, { interfaces: networks.map((network) => rackInterface(network)) });
@@ -144,13 +144,13 @@ function farRack(): (index: number) => string {
 const slowPost = (fields: string, length: number): string =>
   `POST /MAAS/api/2.0/machines/ HTTP/1.1\r\nHost: x\r\n${fields}Content-Length: ${length}\r\n\r\n`;
 
-/** What comes of a crowd that names another network with each of its connections. */
+/** The outcome of a crowd that names another network on each connection. */
 const SPOKEN: readonly (readonly [string, number, number])[] = [
   [`${LARGE_BODIES_MAX} large bodies`, LARGE_BODIES_MAX, 1_900_000],
   [`${CONNECTIONS_MAX} connections`, CONNECTIONS_MAX, 100],
 ];
 for (const [name, count, length] of SPOKEN) {
-  test(`${name} in the names of as many networks, by one rack elsewhere, take no place from who comes directly`, async () => {
+  test(`${name} in the names of as many networks, by one remote rack, take no place from direct clients`, async () => {
     const naming = farRack();
     const crowds: Crowd[] = [];
     try {
@@ -170,11 +170,11 @@ for (const [name, count, length] of SPOKEN) {
   });
 }
 
-/** Anybody in any network, as the rack of this process names them. */
+/** Any client in any network, as the rack of this process names it. */
 const anybody = (index: number): string =>
   `X-Rackboot-Rack: ${live.config.rackSecret}\r\nX-Forwarded-For: 10.${index >> 8}.${index & 255}.9\r\n`;
 
-/** As the control socket does. @returns the status */
+/** Sends a request as the control socket does. @returns the status */
 function askAsOperator(method: string, path: string, body: string): Promise<number> {
   const headers = {
     'X-Rackboot-Control': live.config.rackSecret,
@@ -192,7 +192,7 @@ function askAsOperator(method: string, path: string, body: string): Promise<numb
   });
 }
 
-test('only root and the user of the daemon may open the operator’s socket, which gives no right by itself', async () => {
+test('only root and the user of the daemon may open the operator’s socket, which alone gives no rights', async () => {
   const path = join(live.config.stateDir, OPERATOR_SOCKET);
   assert.equal(statSync(path).mode & 0o777, 0o600);
   const { text } = await new Promise<{ text: string }>((resolve) => {
@@ -210,7 +210,7 @@ const CROWDS: readonly (readonly [string, number, number])[] = [
   [`${CONNECTIONS_MAX} connections`, CONNECTIONS_MAX, 100],
 ];
 for (const [name, count, length] of CROWDS) {
-  test(`${name} of as many networks take no place from who uses the control socket`, async () => {
+  test(`${name} of as many networks take no place from users of the control socket`, async () => {
     const crowds: Crowd[] = [];
     try {
       for (let index = 0; index < count; index += 1) {

@@ -6,10 +6,10 @@ import { ApiDoors, TOLD_RATE } from '../../src/region/api/doors.ts';
 import { ask } from '../support/crowd.ts';
 import { withRegion } from './place.ts';
 
-test('connections that are ended are told of once a minute, with how many more there were', () =>
+test('ended connections are reported once a minute, with the number of further ones', () =>
   withRegion(async ({ region, clock }) => {
-    const told: string[] = [];
-    const doors = new ApiDoors(region, ({ text }) => void told.push(text));
+    const reports: string[] = [];
+    const doors = new ApiDoors(region, ({ text }) => void reports.push(text));
     const server = createServer((request) => doors.connections.refuse(request, 'body-gave-way'));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -21,10 +21,10 @@ test('connections that are ended are told of once a minute, with how many more t
     };
     try {
       for (let times = 0; times < TOLD_RATE.burst + 4; times += 1) await end();
-      assert.equal(told.length, TOLD_RATE.burst);
+      assert.equal(reports.length, TOLD_RATE.burst);
       clock.advance(1000 / TOLD_RATE.perSecond);
       await end();
-      assert.match(told.at(-1) ?? '', /, and 4 more before it: /);
+      assert.match(reports.at(-1) ?? '', /, and 4 more before it: /);
     } finally {
       server.closeAllConnections();
       server.close();

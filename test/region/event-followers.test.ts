@@ -1,4 +1,4 @@
-// The event log as a stream: where it begins, what it leaves out, and what becomes of readers that are slow, many or gone.
+// The event log as a stream: where it begins, what it leaves out, and how slow, many and departed readers are handled.
 
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
@@ -8,7 +8,7 @@ import { COMMENT_MS, formatStreamEvent } from '../../src/region/api/event-stream
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { makeRegion, type RegionPlace } from './place.ts';
 
-/** The answer to a reader that takes what it is sent, until it stops. */
+/** The answer to a reader that takes what it is sent until it stops. */
 class Reader extends EventEmitter {
   text = '';
   takes = true;
@@ -61,7 +61,7 @@ function record({ region, clock }: RegionPlace, count: number, level: 'info' | '
   }
 }
 
-test('a follower is sent what comes, or what came behind an id, in order and once', () =>
+test('a follower is sent new events, or those after an id, once and in order', () =>
   withFollowers((place) => {
     const { followers, clock } = place;
     record(place, 5);
@@ -80,7 +80,7 @@ test('a follower is sent what comes, or what came behind an id, in order and onc
     assert.match(fresh.text, /^id: 6\nevent: event\ndata: "event 0"\n\n/m);
   }));
 
-test('a follower gets what it asked for, and goes on behind what it did not', () =>
+test('a follower gets the events it asked for, and skips the others', () =>
   withFollowers((place) => {
     const { followers, clock } = place;
     const reader = new Reader();
@@ -93,7 +93,7 @@ test('a follower gets what it asked for, and goes on behind what it did not', ()
     assert.deepEqual(reader.ids, [301]);
   }));
 
-test('a slow reader is sent nothing more until it has read, and then everything; one that stands still is cut off', () =>
+test('a slow reader is sent nothing more until it has read, and then everything; a stalled one is disconnected', () =>
   withFollowers((place) => {
     const { followers, clock } = place;
     const [slow, still] = [new Reader(), new Reader()];
@@ -117,7 +117,7 @@ test('a slow reader is sent nothing more until it has read, and then everything;
     assert.deepEqual([slow.isGone, still.isGone], [false, true]);
   }));
 
-test('events that are not kept any more are told as a gap', () => {
+test('events that are no longer stored are reported as a gap', () => {
   const place = makeRegion();
   const store = openRegionStore({
     stateDir: place.stateDir,
@@ -143,7 +143,7 @@ test('events that are not kept any more are told as a gap', () => {
   }
 });
 
-test('only so many follow at a time, nothing is looked at for nobody, and comments keep a quiet stream open', () =>
+test('followers are bounded, the log is not read without any, and comments keep a quiet stream open', () =>
   withFollowers(({ followers, clock }) => {
     const pending = clock.pending;
     const readers = Array.from({ length: FOLLOWERS_MAX }, () => new Reader());
@@ -182,7 +182,7 @@ for (const [name, other] of [
     }));
 }
 
-test('an event of the stream is lines that end with an empty one', () => {
+test('an event of the stream is a group of lines that ends with an empty one', () => {
   assert.equal(
     formatStreamEvent({ id: 7, event: 'state', data: { a: 'x\ny' } }),
     'id: 7\nevent: state\ndata: {"a":"x\\ny"}\n\n',

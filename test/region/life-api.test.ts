@@ -1,4 +1,4 @@
-// The life of machines over the API: by the operations of both versions, and by what the agent on a machine asks and tells.
+// The life cycle of machines over the API: the operations of both versions, and the requests of the agent on a machine.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -49,7 +49,7 @@ class Client {
     };
   }
 
-  /** As the administrator, or with `headers` as somebody else. */
+  /** As the administrator, or as another caller with `headers`. */
   async ask(
     method: 'GET' | 'POST' | 'PUT' | 'DELETE',
     path: string,
@@ -137,7 +137,7 @@ test('2.0: accepted, allocated by its conditions, deployed, released; each refus
     assert.equal(JSON.parse(dry.text).status_name, 'Ready');
     const got = JSON.parse((await client.ask('POST', '2.0/machines/?op=allocate', wanted)).text);
     assert.deepEqual([got.system_id, got.status_name, got.owner], [id, 'Allocated', 'admin']);
-    // The one disk is the one that was asked for by its label.
+    // The only disk is the one that the label asked for.
     assert.deepEqual(Object.keys(got.constraints_by_type.storage), ['root']);
     const held = JSON.parse((await client.ask('GET', '2.0/machines/?op=list_allocated')).text);
     assert.equal(held.length, 1);
@@ -164,7 +164,7 @@ test('2.0: accepted, allocated by its conditions, deployed, released; each refus
     assert.deepEqual(JSON.parse(released.text), [id]);
     const unknown = await client.ask('POST', '2.0/machines/?op=release', { machines: 'zzzzzz' });
     assert.deepEqual([unknown.status, unknown.refusal], [400, 'bad-request']);
-    // A client whose answer was lost asks again.
+    // A client whose answer was lost repeats its request.
     assert.equal(JSON.parse((await client.ask('POST', `${one}?op=release`, {})).text).status_name, 'Ready');
     assert.deepEqual((await client.ask('POST', '2.0/machines/?op=release', { machines: id })).text, '[]');
     const other = client.enlist(A + 1);
@@ -174,7 +174,7 @@ test('2.0: accepted, allocated by its conditions, deployed, released; each refus
     assert.equal(client.region.store.findMachine(id)?.status, 'allocated');
   }));
 
-test('a machine that is in use is deleted by force only, and leaves no address, name or key', () =>
+test('a machine in use is deleted only by force, and leaves no address, name or key', () =>
   withLife(async (client) => {
     const id = client.enlist(A);
     const one = `2.0/machines/${id}/`;
@@ -224,7 +224,7 @@ test('data of the owner and a lock: kept with the machine, refused by name, gone
     assert.deepEqual([freed.status_name, freed.owner_data], ['Ready', {}]);
   }));
 
-test('1.0: the same by the names of old clients', () =>
+test('1.0: the same under the names of old clients', () =>
   withLife(async (client) => {
     const ids = [client.enlist(A), client.enlist(A + 1)];
     const all = JSON.parse((await client.ask('POST', '1.0/nodes/?op=accept_all', {})).text);
@@ -276,7 +276,7 @@ test('SSH keys are checked, listed, found twice, and removed', () =>
     assert.equal((await client.ask('DELETE', `${path}${added.id}/`)).status, 404);
   }));
 
-test('tags are made, given and taken; kernel arguments that a loader cannot be given are refused', () =>
+test('tags are created, assigned and removed; kernel arguments that a loader cannot take are refused', () =>
   withLife(async (client) => {
     const id = client.enlist(A);
     const made = await client.ask('POST', '2.0/tags/', { name: 'serial', kernel_opts: 'console=ttyS4' });
@@ -303,7 +303,7 @@ test('tags are made, given and taken; kernel arguments that a loader cannot be g
     assert.equal((await client.ask('PUT', `2.0/machines/${id}/`, { kernel_params: 'x"' })).status, 400);
   }));
 
-test('the agent: only with the token of its boot and from its address it is told its job; its last word may come twice', () =>
+test('the agent gets its job only with the token of its boot and from its address; its last signal may come twice', () =>
   withLife(async (client) => {
     const id = client.enlist(A);
     const other = client.enlist(A + 1);
@@ -384,7 +384,7 @@ test('the agent: only with the token of its boot and from its address it is told
     assert.equal((await job(rack(token()))).text, 'job=reboot\n');
   }));
 
-test('the disk that a person named is in the job, by its serial number where that is its own; else the machine chooses', () =>
+test('the job has the disk that the user named, by its serial number if that is unique; else the machine chooses', () =>
   withLife(async (client) => {
     await client.ask('POST', '2.0/account/prefs/sshkeys/', { key: keyOf(1, 'me') });
     const disk = (name: string, serial: string) => ({ name, bytes: 1e11, model: '', serial, rotational: false });

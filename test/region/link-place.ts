@@ -1,4 +1,4 @@
-// A region that racks and machines ask over HTTP, without a port.
+// A region that racks and machines reach over HTTP, without a port.
 
 import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
@@ -6,14 +6,14 @@ import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { makeRegion, type RegionPlace } from './place.ts';
 import { RACK_UUID, rackAuthorization, registrationFields } from './racks/rack-place.ts';
 
-/** An answer, as it came. */
+/** An answer as received. */
 export interface Answered {
   readonly status: number;
   readonly text: string;
   readonly headers: Readonly<Record<string, unknown>>;
 }
 
-/** The region, and who asks it. */
+/** The region and its clients. */
 export interface LinkPlace extends RegionPlace {
   ask(
     method: 'GET' | 'POST' | 'DELETE',

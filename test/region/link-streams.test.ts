@@ -1,4 +1,4 @@
-// The streams by which a rack is told of changes, over real connections.
+// The streams that notify a rack of changes, over real connections.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -18,7 +18,7 @@ after(() => live.close());
 const changes = (uuid: string, authorization: string): string =>
   `GET /MAAS/uplink/1/racks/${uuid}/changes HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\n\r\n`;
 
-test('a rack has so many streams, and the oldest ends for one more', { timeout: 20_000 }, async () => {
+test('a rack has at most CHANGES_PER_RACK_MAX streams, and one more ends the oldest', { timeout: 20_000 }, async () => {
   acceptRack(live.region);
   const first =
     `GET /MAAS/uplink/1/racks/${RACK_UUID}/changes HTTP/1.1\r\nHost: x\r\nConnection: close\r\n` +
@@ -39,7 +39,7 @@ test('a rack has so many streams, and the oldest ends for one more', { timeout: 
   }
 });
 
-test('a stream whose end does not reach its reader makes room all the same', { timeout: 20_000 }, async () => {
+test('a stream whose end does not reach its reader still makes room', { timeout: 20_000 }, async () => {
   acceptRack(live.region);
   const key = { kind: 'own', token: 'token-of-rack-3', secretDigest: digestOf('secret-of-rack-3') } as const;
   acceptRack(live.region, { uuid: OTHER_UUID, name: 'rack-3', key, interfaces: [rackInterface('10.51.0.0/24')] });
@@ -51,7 +51,7 @@ test('a stream whose end does not reach its reader makes room all the same', { t
     await sleep(150);
   };
   try {
-    // The stream of this rack waits behind that of the other, which goes on.
+    // The stream of this rack waits behind that of the other, which continues.
     await open(others + own);
     for (let count = 0; count < CHANGES_PER_RACK_MAX + 1; count += 1)
       await open(own.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));

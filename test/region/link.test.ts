@@ -26,48 +26,51 @@ import {
   SOURCE,
 } from './racks/rack-place.ts';
 
-test('a rack without a key waits; who accepts it, and from then on it is served', { timeout: 20_000 }, () =>
-  withLink(async (place) => {
-    const { register, rack, ask, region } = place;
-    const first = await register();
-    assert.equal(first.status, 202, first.text);
-    assert.match(first.text, /rackboot racks accept rack-2/);
-    const held = await rack('state');
-    assert.equal(held.status, 403);
-    assert.match(held.text, /rackboot racks accept rack-2/);
-    assert.equal((await register({}, RACK)).status, 202);
+test(
+  'a rack without a key waits until an administrator accepts it, and is served from then on',
+  { timeout: 20_000 },
+  () =>
+    withLink(async (place) => {
+      const { register, rack, ask, region } = place;
+      const first = await register();
+      assert.equal(first.status, 202, first.text);
+      assert.match(first.text, /rackboot racks accept rack-2/);
+      const held = await rack('state');
+      assert.equal(held.status, 403);
+      assert.match(held.text, /rackboot racks accept rack-2/);
+      assert.equal((await register({}, RACK)).status, 202);
 
-    const admin = await adminHeader(place);
-    const listed = JSON.parse((await ask('GET', 'api/1.0/nodegroups/?op=list', { headers: admin })).text);
-    assert.deepEqual(
-      [listed[0].uuid, listed[0].name, listed[0].cluster_name, listed[0].status],
-      [RACK_UUID, 'rack-2', 'rack-2', 0],
-    );
-    assert.equal((await ask('POST', 'api/1.0/nodegroups/?op=accept', { headers: RACK })).status, 403);
-    const accepted = await ask('POST', 'api/1.0/nodegroups/?op=accept', {
-      headers: admin,
-      body: new URLSearchParams({ uuid: RACK_UUID }),
-    });
-    assert.equal(accepted.status, 200, accepted.text);
-    assert.deepEqual(JSON.parse((await register()).text), { uuid: RACK_UUID, status: 'accepted' });
-    assert.equal((await rack('state')).status, 200);
-    const read = await ask('GET', `api/2.0/nodegroups/${RACK_UUID}/`, { headers: admin });
-    assert.equal(JSON.parse(read.text).status, 1);
-    const controllers = JSON.parse((await ask('GET', 'api/2.0/rackcontrollers/', { headers: admin })).text);
-    assert.deepEqual([controllers[0].hostname, controllers[0].ip_addresses], ['rack-2', ['10.50.0.1']]);
-    assert.ok(region.store.listEvents({ level: 'audit', limit: 10 }).some(({ username }) => username === 'admin'));
+      const admin = await adminHeader(place);
+      const listed = JSON.parse((await ask('GET', 'api/1.0/nodegroups/?op=list', { headers: admin })).text);
+      assert.deepEqual(
+        [listed[0].uuid, listed[0].name, listed[0].cluster_name, listed[0].status],
+        [RACK_UUID, 'rack-2', 'rack-2', 0],
+      );
+      assert.equal((await ask('POST', 'api/1.0/nodegroups/?op=accept', { headers: RACK })).status, 403);
+      const accepted = await ask('POST', 'api/1.0/nodegroups/?op=accept', {
+        headers: admin,
+        body: new URLSearchParams({ uuid: RACK_UUID }),
+      });
+      assert.equal(accepted.status, 200, accepted.text);
+      assert.deepEqual(JSON.parse((await register()).text), { uuid: RACK_UUID, status: 'accepted' });
+      assert.equal((await rack('state')).status, 200);
+      const read = await ask('GET', `api/2.0/nodegroups/${RACK_UUID}/`, { headers: admin });
+      assert.equal(JSON.parse(read.text).status, 1);
+      const controllers = JSON.parse((await ask('GET', 'api/2.0/rackcontrollers/', { headers: admin })).text);
+      assert.deepEqual([controllers[0].hostname, controllers[0].ip_addresses], ['rack-2', ['10.50.0.1']]);
+      assert.ok(region.store.listEvents({ level: 'audit', limit: 10 }).some(({ username }) => username === 'admin'));
 
-    const rejected = await ask('POST', 'api/2.0/nodegroups/?op=reject', {
-      headers: admin,
-      body: new URLSearchParams({ uuid: RACK_UUID }),
-    });
-    assert.equal(rejected.status, 200);
-    assert.equal((await rack('state')).status, 403);
-    assert.equal((await register()).status, 403);
-    assert.equal((await ask('DELETE', `api/2.0/nodegroups/${RACK_UUID}/`, { headers: admin })).status, 204);
-    assert.equal((await rack('state')).status, 401);
-    assert.equal((await register()).status, 202);
-  }),
+      const rejected = await ask('POST', 'api/2.0/nodegroups/?op=reject', {
+        headers: admin,
+        body: new URLSearchParams({ uuid: RACK_UUID }),
+      });
+      assert.equal(rejected.status, 200);
+      assert.equal((await rack('state')).status, 403);
+      assert.equal((await register()).status, 403);
+      assert.equal((await ask('DELETE', `api/2.0/nodegroups/${RACK_UUID}/`, { headers: admin })).status, 204);
+      assert.equal((await rack('state')).status, 401);
+      assert.equal((await register()).status, 202);
+    }),
 );
 
 test('a rack with the key of an administrator is accepted at once, and known by that key', { timeout: 20_000 }, () =>
@@ -102,7 +105,7 @@ const BAD_REGISTRATIONS: readonly (readonly [
   ['another version of the link', { uplink: '7' }, 409],
 ];
 for (const [name, change, status] of BAD_REGISTRATIONS) {
-  test(`a registration with ${name} is refused, and leaves nothing`, () =>
+  test(`a registration with ${name} is refused, and stores nothing`, () =>
     withLink(async ({ register, region }) => {
       const answer = await register(change);
       assert.equal(answer.status, status, answer.text);
@@ -110,7 +113,7 @@ for (const [name, change, status] of BAD_REGISTRATIONS) {
     }));
 }
 
-test('who does not hold the key of a rack gets nothing of it', () =>
+test('a caller without the key of a rack gets nothing of it', () =>
   withLink(async ({ region, ask, clock }) => {
     acceptRack(region);
     const state = (authorization: string | undefined, uuid = RACK_UUID) =>
@@ -138,7 +141,7 @@ test('who does not hold the key of a rack gets nothing of it', () =>
     assert.match(other.text, /version 2 .* version 1/);
   }));
 
-test('the state has the tag of its version, and is not sent to who has it', () =>
+test('the state has the tag of its version, and is not sent to a rack that has it', () =>
   withLink(
     async ({ region, rack }) => {
       acceptRack(region);
@@ -151,7 +154,7 @@ test('the state has the tag of its version, and is not sent to who has it', () =
         const known = await rack('state', undefined, { 'if-none-match': tag });
         assert.deepEqual([known.status, known.text], [304, ''], tag);
       }
-      // What nobody but a report says is no news to a rack.
+      // A change that only a report brings is no news to a rack.
       region.enlist(report([0x5254000b0000]));
       assert.equal((await rack('state', undefined, { 'if-none-match': `"${count}"` })).status, 304);
       region.enlist(bootReport([0x5254000a0000]));
@@ -161,7 +164,7 @@ test('the state has the tag of its version, and is not sent to who has it', () =
     { newMachinesMax: 1000 },
   ));
 
-test('events are stored once and in order, whatever is sent again', () =>
+test('events are stored once and in order, even if they are sent again', () =>
   withLink(async ({ region, rack, store }) => {
     acceptRack(region);
     const send = async (from: number, to: number) => {
@@ -171,20 +174,20 @@ test('events are stored once and in order, whatever is sent again', () =>
     assert.deepEqual(await send(1, 3), { stored: 3, refused: [] });
     assert.deepEqual(await send(1, 3), { stored: 3, refused: [] });
     assert.deepEqual(await send(2, 5), { stored: 5, refused: [] });
-    // An outbox that was put back from a copy learns how far the region is.
+    // An outbox restored from a copy learns how far the region is.
     assert.deepEqual(await send(1, 1), { stored: 5, refused: [] });
     const texts = store
       .listEvents({ limit: 50 })
       .map(({ description }) => description)
       .filter((text) => text.startsWith('report'));
     assert.deepEqual(texts, ['report 5', 'report 4', 'report 3', 'report 2', 'report 1']);
-    // A rack whose outbox began anew numbers from 1 again.
+    // A rack with a new outbox numbers from 1 again.
     const anew = await rack('events', batchOf([reportEntry(1, 'anew')], { source: `${RACK_UUID}/outbox-2` }));
     assert.equal(JSON.parse(anew.text).stored, 1);
     assert.equal(store.listEvents({ limit: 1 })[0]?.description, 'anew');
   }));
 
-test("a machine's post that a rack kept is run once, as the machine's own from its network", () =>
+test("a machine's post that a rack kept runs once, as if the machine had sent it from its network", () =>
   withLink(async ({ region, rack, store }) => {
     acceptRack(region);
     const entries = [
@@ -209,11 +212,11 @@ test("a machine's post that a rack kept is run once, as the machine's own from i
       own.map(({ description }) => description).filter((text) => !text.startsWith('it reported')),
       ['after', 'before'],
     );
-    // Run once: a second run would have said so in the machine's log.
+    // It ran once: a second run would have left an event in the machine's log.
     assert.equal(own.filter(({ description }) => description.startsWith('it reported')).length, 1);
   }));
 
-test('with a kept post go the token of its boot and the word of its rack', () =>
+test("a kept post carries the token of its boot, and its rack's voucher", () =>
   withLink(async ({ region, rack, store }) => {
     acceptRack(region);
     const boot = (sequence: number, more: object) => postEntry(sequence, '52:54:00:00:00:01', more);
@@ -232,7 +235,7 @@ test('with a kept post go the token of its boot and the word of its rack', () =>
     assert.deepEqual(types, ['NODE_COMMISSIONING_EVENT', 'NODE_ENLISTMENT_IGNORED']);
   }));
 
-test('what cannot be taken is refused entry by entry, and told again when the answer was lost', () =>
+test('entries are refused one by one, and the refusals are repeated if the answer was lost', () =>
   withLink(async ({ region, rack, store }) => {
     acceptRack(region);
     const entries = [
@@ -252,14 +255,14 @@ test('what cannot be taken is refused entry by entry, and told again when the an
       first.refused.map(({ sequence }: { sequence: number }) => sequence),
       [2, 3, 4, 5, 6, 7, 8],
     );
-    assert.match(first.refused[0].reason, /10\.20\.0\.5 is in none of the managed networks/);
+    assert.match(first.refused[0].reason, /10\.20\.0\.5 is not in a managed network/);
     assert.match(first.refused[3].reason, /mac_addresses/);
     assert.deepEqual(JSON.parse((await rack('events', batchOf(entries))).text), first);
     assert.equal(store.countMachines({}), 1);
     assert.ok((region.racks.find(RACK_UUID)?.refused.length ?? 0) <= REFUSED_KEPT_MAX);
   }));
 
-test('of what was refused of a rack REFUSED_KEPT_MAX entries are kept, the newest', () =>
+test('the newest REFUSED_KEPT_MAX refused entries of a rack are kept', () =>
   withLink(async ({ region }) => {
     acceptRack(region);
     const refused = Array.from({ length: REFUSED_KEPT_MAX + 1 }, (_, sequence) => ({ sequence, reason: 'no' }));
@@ -267,7 +270,7 @@ test('of what was refused of a rack REFUSED_KEPT_MAX entries are kept, the newes
     assert.deepEqual(region.racks.find(RACK_UUID)?.refused, refused.slice(1));
   }));
 
-test('whatever a rack sends, the region answers, and takes nothing that it does not understand', () =>
+test('the region answers anything a rack sends, and stores nothing that it does not understand', () =>
   withLink(async ({ region, rack, store }) => {
     acceptRack(region);
     const value = fc.jsonValue({ maxDepth: 3 });
@@ -325,7 +328,7 @@ const BAD_BATCHES: readonly (readonly [name: string, body: unknown])[] = [
   ['no count of what was lost', { source: SOURCE, entries: [] }],
 ];
 for (const [name, body] of BAD_BATCHES) {
-  test(`a batch with ${name} is refused whole`, () =>
+  test(`a batch with ${name} is refused as a whole`, () =>
     withLink(async ({ region, rack, store }) => {
       acceptRack(region);
       const answer = await rack('events', body);
@@ -337,7 +340,7 @@ for (const [name, body] of BAD_BATCHES) {
     }));
 }
 
-test('what is stored in one turn of a batch is stored whole or not at all, and a store that refuses is told with 503', () =>
+test('a turn of a batch is stored whole or not at all, and a store that fails is answered with 503', () =>
   withLink(async ({ region, rack, store, clock }) => {
     const known = acceptRack(region);
     const before = region.desiredState();
@@ -364,7 +367,7 @@ test('what is stored in one turn of a batch is stored whole or not at all, and a
     assert.match(lost[0]?.description ?? '', /rack-2 lost 5 events/);
   }));
 
-test("a heartbeat keeps what the rack says, and answers with the region's time", () =>
+test("a heartbeat stores the rack's report, and is answered with the region's time", () =>
   withLink(async ({ region, rack, clock, store }) => {
     acceptRack(region);
     region.racks.greet({ uuid: OTHER_UUID, name: 'rack-1', version: '0.9.9', interfaces: [], pinned: [] });
@@ -382,7 +385,7 @@ test("a heartbeat keeps what the rack says, and answers with the region's time",
     assert.equal((await rack('heartbeat', heartbeatOf({ life: undefined }))).status, 400);
   }));
 
-test('a rack that does not use its settings is shown with the reason, until it does', () =>
+test('a rack that refuses its settings is shown with the reason until it uses them', () =>
   withLink(async ({ region, rack, clock }) => {
     acceptRack(region);
     const why = "the region's store: tftp <port> is taken";
@@ -401,7 +404,7 @@ test('a rack that does not use its settings is shown with the reason, until it d
     assert.doesNotMatch(`${renderRacks(region, clock.wallTimeMs())}`, /refuses its settings/);
   }));
 
-test('another DHCP server that a rack sees is shown beside it, until it is gone', () =>
+test('another DHCP server that a rack sees is shown with the rack until it is gone', () =>
   withLink(async ({ region, rack, clock }) => {
     acceptRack(region);
     const seen = { ...rackInterface(), foreign_dhcp_ip: '10.50.0.66' };

@@ -1,4 +1,4 @@
-// Lists on their way out: whatever their entries are, one takes little memory and no time of the others, and nobody takes all places.
+// Lists in pieces: whatever its entries are, a list takes little memory and no time of others, and no user takes all places.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import { systemClock } from '../../src/clock.ts';
 import { LIST_PIECE_BYTES, LISTS_MAX, Lists, type SentList } from '../../src/region/api/lists.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
-/** Entries of so many bytes, and how many of them were asked for. */
+/** Entries of this size, and the number of entries taken so far. */
 function entriesOf(count: number, bytes: number) {
   const made = { count: 0, hasEnded: false };
   function* entries(): Generator<unknown, void> {
@@ -31,7 +31,7 @@ async function textOf(sent: SentList): Promise<string> {
   return text;
 }
 
-test('a list is one valid array, whatever its length and whatever is left out of it', async () => {
+test('a list is one valid array, whatever its length and whichever entries are left out', async () => {
   for (const count of [0, 1, 2, 63, 64, 65, 200, 1000]) {
     const { entries } = entriesOf(count, 1024);
     const places: number[] = JSON.parse(await textOf(makeLists().send({ holder: 'joe 1', entries }))).map(
@@ -50,7 +50,7 @@ test('a list is one valid array, whatever its length and whatever is left out of
   }
 });
 
-test('no more is made of a list than its client takes, however large its entries are', async () => {
+test('a list is rendered no faster than its client takes it, however large its entries are', async () => {
   const { made, entries } = entriesOf(1000, LIST_PIECE_BYTES);
   const sent = makeLists().send({ holder: 'joe 1', entries });
   assert.ok(sent.kind === 'stream');
@@ -63,7 +63,7 @@ test('no more is made of a list than its client takes, however large its entries
   assert.ok(made.hasEnded, 'a client that goes ends the list');
 });
 
-test('between pieces the event loop goes round, also of a list that finds nothing', async () => {
+test('the event loop runs between pieces, even for a list that finds nothing', async () => {
   let rounds = 0;
   let isDone = false;
   const count = (): void => {
@@ -84,7 +84,7 @@ test('between pieces the event loop goes round, also of a list that finds nothin
   assert.ok(rounds >= 10, `${rounds} rounds while 80 ms of work were done`);
 });
 
-test('users take turns: one who has many lists does not keep another from theirs', async () => {
+test('users take turns: a user with many lists does not delay the list of another', async () => {
   const lists = makeLists();
   const ends: string[] = [];
   const read = async (holder: string): Promise<void> => {

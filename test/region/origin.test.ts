@@ -1,4 +1,4 @@
-// What the URLs begin with that a machine is given: by a name that is the rack's or the region's own, never by one that somebody says.
+// The origin of the URLs given to a machine: a name of the rack or the region, never an unverified one from a request.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -83,7 +83,7 @@ const A = 0x525400000001;
 const MACHINE = '10.20.0.50';
 const ARRIVED = '10.20.0.1:5248';
 
-/** Each door through which a machine asks, what it says of itself there, and the origin that its job names. */
+/** Each way by which a machine asks, the fields it sends, and the origin in its job. */
 const DOORS: readonly (readonly [
   name: string,
   from: string,

@@ -1,4 +1,4 @@
-// The power of machines over the API: switched, asked for, its parameters checked by the driver and shown to administrators only.
+// The power of machines over the API: switching, querying, and parameters that the driver checks and only administrators see.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -63,7 +63,7 @@ class Client {
     return outcome.machine.systemId;
   }
 
-  /** A client of a user who is no administrator. */
+  /** A client of an ordinary user. */
   eve(): Client {
     const { store, clock } = this.place;
     if (store.findUser('eve') === undefined) {
@@ -85,7 +85,7 @@ async function withClient(work: (client: Client) => Promise<void>): Promise<void
   const { store, clock, config, stateDir } = place;
   const controller = new Controller('a', clock);
   const memory = controllerDriver(new Map([['a', controller]]));
-  // One that a machine may name for itself.
+  // A driver that a machine may propose for itself.
   const moonshot = { ...controllerDriver(new Map([['10.9.0.1', controller]])), name: 'moonshot' };
   const drivers = [...POWER_DRIVERS, memory, moonshot];
   const power = new PowerSide({ store, clock, stateDir, drivers });
@@ -101,12 +101,12 @@ async function withClient(work: (client: Client) => Promise<void>): Promise<void
   }
 }
 
-test('every parameter of every driver may be given by itself', () => {
+test('every parameter of every driver may be given alone', () => {
   const names = POWER_DRIVERS.flatMap(({ parameters }) => parameters.map(({ name }) => name));
   assert.deepEqual([...POWER_PARAMETER_NAMES].sort(), [...new Set(names)].sort());
 });
 
-test('parameters are checked by their driver when they are stored, each problem named and no secret told', () =>
+test('the driver checks parameters before they are stored; refusals name each problem and no secret', () =>
   withClient(async (client) => {
     const id = client.enlist();
     const set = (fields: Readonly<Record<string, string>>) => client.ask('PUT', `2.0/machines/${id}/`, fields);
@@ -125,7 +125,7 @@ test('parameters are checked by their driver when they are stored, each problem 
       [{ power_type: 'impi' }, /there is no power driver impi: .*; did you mean ipmi\?/],
       [{ power_type: 'manual', power_parameters_power_pass: SECRET }, /power_pass: not a parameter of this driver/],
       [{ power_type: 'ipmi', power_parameters: '[1]' }, /Give a JSON object/],
-      [{ power_type: 'ipmi', power_parameters_power_user: 'a\nb' }, /Give printable texts/],
+      [{ power_type: 'ipmi', power_parameters_power_user: 'a\nb' }, /Give at most 32 printable texts/],
       [{ power_parameters: '{"power_address":"10.0.0.1"}' }, /give a power_type with the parameters/],
     ];
     for (const [fields, said] of cases) {
@@ -153,7 +153,7 @@ test('parameters are checked by their driver when they are stored, each problem 
     assert.ok(!events.includes(SECRET));
   }));
 
-test('who adds a machine is told of bad parameters; of what a machine says of itself only what can do no harm is kept', () =>
+test('a user who adds a machine learns of bad parameters; of a machine’s own report only harmless ones are kept', () =>
   withClient(async (client) => {
     const fields = { architecture: 'amd64/generic', mac_addresses: '52:54:00:00:00:07' };
     const refused = await client.ask('POST', '2.0/machines/', { ...fields, power_type: 'ipmi' });
@@ -163,7 +163,7 @@ test('who adds a machine is told of bad parameters; of what a machine says of it
     assert.deepEqual(client.region.store.findMachine(made.system_id)?.powerParameters, { power_address: 'a' });
   }));
 
-test('how a user who is no administrator wants a machine to be switched is asked of nobody before it is accepted', () =>
+test('power parameters that an ordinary user proposes are not used before the machine is accepted', () =>
   withClient(async (client) => {
     const { clock } = client.place;
     const eve = client.eve();
@@ -193,7 +193,7 @@ const DARING: readonly (readonly [what: string, power: Readonly<Record<string, s
   ['parameters without a driver', { power_parameters: JSON.stringify(WEBHOOK), power_parameters_skip_check: 'true' }],
 ];
 for (const [what, power] of DARING) {
-  test(`a user who is no administrator may not propose ${what}, as no machine may`, () =>
+  test(`neither an ordinary user nor a machine may propose ${what}`, () =>
     withClient(async (client) => {
       for (const path of ['2.0/machines/', '1.0/nodes/?op=new']) {
         const refused = await client.eve().ask('POST', path, { ...FORM, ...power });
@@ -204,7 +204,7 @@ for (const [what, power] of DARING) {
     }));
 }
 
-test('what a user without rights once proposed is not taken over when the machine is accepted', () =>
+test('unsafe parameters that an ordinary user once proposed are dropped when the machine is accepted', () =>
   withClient(async (client) => {
     const id = client.enlist();
     const fields = { powerType: 'webhook', powerParameters: WEBHOOK, powerIsProposed: true } as const;
@@ -214,7 +214,7 @@ test('what a user without rights once proposed is not taken over when the machin
     assert.deepEqual([powerType, powerParameters, powerTask], ['', {}, undefined]);
   }));
 
-test('what a controller answers is shown to administrators, and to nobody else', () =>
+test('only administrators see what a controller answers', () =>
   withClient(async (client) => {
     const { clock } = client.place;
     const id = await client.enlistPowered();
@@ -244,7 +244,7 @@ test('what a controller answers is shown to administrators, and to nobody else',
     assert.deepEqual(ended, []);
   }));
 
-test('who asks about too many machines at once is refused, and the others ask meanwhile', () =>
+test('a user who queries too many machines at once is refused, while others can still query', () =>
   withClient(async (client) => {
     const { clock } = client.place;
     const eve = client.eve();
@@ -306,7 +306,7 @@ test('in 1.0 start switches a deployed machine on, by its disk', () =>
     );
   }));
 
-test('a state is asked for at once, and the answer comes in bounded time', () =>
+test('a query is sent at once, and its answer comes in bounded time', () =>
   withClient(async (client) => {
     const { clock } = client.place;
     const id = await client.enlistPowered();

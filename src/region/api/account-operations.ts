@@ -1,4 +1,4 @@
-// Who am I, and my keys.
+// The caller's own account and its API keys.
 
 import { z } from 'zod';
 import { createApiKey } from '../accounts/accounts.ts';
@@ -8,11 +8,11 @@ import { userJson } from './user-operations.ts';
 
 function whoami(call: ApiCall): Answer {
   const { caller } = call;
-  if (caller.kind !== 'user') return refuse('not-allowed', 'Only a person has a name here.');
+  if (caller.kind !== 'user') return refuse('not-allowed', 'Only a user may do this.');
   return json(userJson(call, caller));
 }
 
-/** The caller's name when it is an account; the local administrator has none, and so no keys. */
+/** The caller's account name; `undefined` for the local administrator, who has no account and so no keys. */
 function accountOf(call: ApiCall): string | undefined {
   const { caller } = call;
   return caller.kind === 'user' && call.region.store.findUser(caller.username) !== undefined
@@ -20,7 +20,7 @@ function accountOf(call: ApiCall): string | undefined {
     : undefined;
 }
 
-const NO_ACCOUNT = 'Keys belong to accounts: make one with rackboot createadmin.';
+const NO_ACCOUNT = 'API keys belong to accounts: create one with rackboot createadmin.';
 
 function createToken(call: ApiCall, given: { readonly name?: string | undefined }): Answer {
   const username = accountOf(call);
@@ -33,10 +33,10 @@ function createToken(call: ApiCall, given: { readonly name?: string | undefined 
 function deleteToken(call: ApiCall, given: { readonly token_key: string }): Answer {
   const username = accountOf(call);
   const isGone = username !== undefined && call.region.store.removeKey(username, given.token_key);
-  return isGone ? { kind: 'empty' } : refuse('not-found', 'You have no key of this name.');
+  return isGone ? { kind: 'empty' } : refuse('not-found', 'You have no API key with this token_key.');
 }
 
-/** The secrets are not kept, so they cannot be listed. */
+/** Lists the keys without their secrets, which are not stored. */
 function listTokens(call: ApiCall): Answer {
   const username = accountOf(call);
   const keys = username === undefined ? [] : call.region.store.listKeys(username);
@@ -54,7 +54,7 @@ export const ACCOUNT_OPERATIONS: readonly Operation[] = [
     op: 'whoami',
     handler: 'UsersHandler',
     access: 'user',
-    doc: 'Tell who the caller is.',
+    doc: 'Read the account of the caller.',
     parameters: nothing,
     run: whoami,
   }),
@@ -65,7 +65,7 @@ export const ACCOUNT_OPERATIONS: readonly Operation[] = [
     op: 'create_authorisation_token',
     handler: 'AccountHandler',
     access: 'user',
-    doc: 'Make an API key. Its secret is shown this once.',
+    doc: 'Create an API key. Its secret is shown only once.',
     parameters: z.object({
       name: value(z.string().max(KEY_NAME_MAX)).optional().describe('What the key is for.'),
     }),

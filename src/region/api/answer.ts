@@ -1,8 +1,8 @@
-// What an operation answers, before it becomes HTTP. Every refusal has a name, which is counted and sent in a header.
+// The answer of an operation before it becomes HTTP. Every refusal has a name, which is counted and sent in a header.
 //
 // Sources: the status codes and plain-text bodies that MAAS's clients expect; RFC 9110 §15.
 //
-// 1. A refusal's text says what is wrong and what to do; a client shows it to a person as it is.
+// 1. A refusal's text says what is wrong and what to do; clients show it to users unchanged.
 
 import type { DesiredState } from '../../machines/machine.ts';
 import type { EventFollowing } from './event-followers.ts';
@@ -75,12 +75,12 @@ export type Answer =
   | { readonly kind: 'json'; readonly value: unknown; readonly status: 200 | 202 }
   | { readonly kind: 'text'; readonly text: string | Buffer; readonly contentType: string }
   | ({ readonly kind: 'list' } & ListToSend)
-  /** The desired state of a rack, and the entity tag of its version; `unchanged`: it has it already. */
+  /** The desired state of a rack with the entity tag of its version; `unchanged` if the rack already has it. */
   | { readonly kind: 'state'; readonly tag: string; readonly state: DesiredState }
   | { readonly kind: 'unchanged'; readonly tag: string }
-  /** One that somebody else is asked for first, within a bounded time; it never fails. */
+  /** An answer that comes later, within a bounded time; the promise never rejects. */
   | { readonly kind: 'later'; readonly answer: Promise<Answer> }
-  /** The event log as it grows. */
+  /** A stream of the event log as it grows. */
   | { readonly kind: 'follow'; readonly following: EventFollowing }
   | { readonly kind: 'empty' }
   | Refusal;
@@ -94,3 +94,6 @@ export function refuse(name: RefusalName, body: Refusal['body'], headers?: Refus
 /** A refusal of one field. */
 export const refuseField = (field: string, message: string): Refusal =>
   refuse('invalid-parameters', { [field]: [message] });
+
+/** The refusal of a path that names no machine. */
+export const NO_MACHINE: Refusal = refuse('not-found', 'No machine has this system id.');

@@ -1,10 +1,10 @@
-// Who asks, and from where.
+// Identifies the caller of a request, and the address from which it came.
 //
 // 1. A forwarded address counts only with the secret of this process's rack, or with the key of an accepted rack that serves the
-//    network of this address; the headers are otherwise ignored.
-// 2. A remote rack vouches for no boot of a machine that is at home elsewhere (`racks/machine-homes.ts`).
-// 3. Whatever a remote rack passes on is counted as that rack's (`share`), never beside those who come from the address themselves.
-// 4. Credentials that are wrong make a caller `rejected`, never anonymous: a typing mistake is not answered with less.
+//    network of this address. Otherwise the headers are ignored.
+// 2. A remote rack cannot vouch for the boot of a machine whose home is elsewhere (`racks/machine-homes.ts`).
+// 3. Requests that a remote rack passes on count in that rack's share (`share`), never in that of clients that connect directly.
+// 4. Wrong credentials make a caller `rejected`, never anonymous, so that a typo does not silently get a reduced answer.
 
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../clock.ts';
@@ -24,28 +24,28 @@ import type { RegionConfig } from '../config.ts';
 import { machineOfKey } from '../metadata/machine-keys.ts';
 import type { RegionStore } from '../records/store.ts';
 
-/** Where a request comes from. */
+/** The sender of a request. */
 export interface Peer {
-  /** As text, for people. */
+  /** The address as text, for display. */
   readonly address: string;
-  /** Under which its requests are counted and its places are shared out: the address, and of what a remote rack says the rack with it. */
+  /** The key for rate limits and fair shares: the address, and with it the remote rack that passed the request on. */
   readonly share: string;
-  /** A rack that is not of this process passed it on, or says so; nobody signs in that way. */
+  /** A rack outside this process passed it on, or claims so. Users cannot sign in this way. */
   readonly isByRack: boolean;
   readonly ipv4: Ipv4 | undefined;
   /** In one of the managed networks. */
   readonly isManaged: boolean;
-  /** From this host itself, not passed on by anybody. */
+  /** From this host itself, not forwarded. */
   readonly isLocal: boolean;
-  /** Over the control socket of this host: nobody's share is asked. */
+  /** Over the control socket of this host, which is exempt from fair shares. */
   readonly isOperator: boolean;
-  /** The token of its boot, as the machine gave it (`X-Rackboot-Token`). */
+  /** The boot token that the machine sent (`X-Rackboot-Token`). */
   readonly bootToken?: string | undefined;
-  /** The interface it booted from, for which its rack vouches (`X-Rackboot-Boot`). */
+  /** The interface the machine booted from, for which its rack vouches (`X-Rackboot-Boot`). */
   readonly vouchedMac?: MacAddress | undefined;
-  /** The UUID of the remote rack that passed it on; undefined: none did. */
+  /** The UUID of the remote rack that passed the request on; `undefined` if none did. */
   readonly rackUuid?: string | undefined;
-  /** Where the request arrived at the rack that passed it on, `10.20.0.1:5248` (`X-Rackboot-Local`); undefined: no rack did. */
+  /** Where it arrived at the rack that passed it on, `10.20.0.1:5248` (`X-Rackboot-Local`); `undefined` if no rack did. */
   readonly rackLocal?: string | undefined;
 }
 
@@ -59,22 +59,22 @@ export type Caller =
       readonly username: string;
       readonly email: string;
       readonly isAdmin: boolean;
-      /** The API key that said so; undefined: it was the control socket. */
+      /** The API key that identified the user; `undefined` for the control socket. */
       readonly tokenKey?: string | undefined;
     };
 
-/** What the racks of the region say of an address. */
+/** What the region knows of its racks and their networks. */
 export interface KnownRacks {
-  /** True when it lies in a network of an accepted rack. */
+  /** True if the address is in a network of an accepted rack. */
   serves(address: Ipv4): boolean;
-  /** The UUID of the accepted rack that holds this key, `token:secret`, and serves it; undefined: none does. */
+  /** The UUID of the accepted rack that holds this key, `token:secret`, and serves the address; `undefined` if none does. */
   speakerFor(key: string, address: Ipv4): string | undefined;
-  /** Which machines are whose. */
+  /** The home racks of machines. */
   readonly homes: {
-    /** True when this rack may say that it booted a machine by this interface. */
+    /** True if this rack may vouch that a machine booted from this interface. */
     mayVouch(rackUuid: string, mac: MacAddress): boolean;
   };
-  /** The rack that has drawn this key, whatever its state. */
+  /** The rack that generated this key, whatever the rack's state. */
   holderOf(credentials: { readonly tokenKey: string; readonly secret: string }): { readonly uuid: string } | undefined;
 }
 
@@ -85,13 +85,13 @@ const NO_RACKS: KnownRacks = {
   homes: { mayVouch: () => false },
 };
 
-/** What of a request tells who asks. */
+/** The parts of a request that identify its caller. */
 export interface CallerFacts {
   readonly socketAddress: string;
   readonly header: (name: string) => string | undefined;
 }
 
-/** The same of a request as it came. */
+/** Reads those parts from a request. */
 export function factsOf({ socket, headers }: IncomingMessage): CallerFacts {
   return {
     socketAddress: socket.remoteAddress ?? '',
@@ -106,22 +106,22 @@ function holdsSecret(given: string | undefined, config: RegionConfig): boolean {
   return given !== undefined && config.rackSecret !== '' && equalSecrets(given, config.rackSecret);
 }
 
-/** True for what the control socket of this host passes on. */
+/** True for requests over the control socket of this host. */
 const isOfOperator = (header: string | undefined, config: RegionConfig): boolean => holdsSecret(header, config);
 
 const LOOPBACK = { address: ipv4(0x7f_00_00_00), prefix: 8 };
 
-/** Where the request comes from: the socket, or what a rack says that may say it. */
+/** Finds the sender: the address of the socket, or the one that a trusted rack names. */
 export function findPeer(facts: CallerFacts, config: RegionConfig, racks: KnownRacks = NO_RACKS): Peer {
   const forwarded = facts.header('x-forwarded-for');
   const rackKey = facts.header('x-rackboot-rack');
   const isOwnRack = holdsSecret(rackKey, config);
-  const told = parseIpv4((forwarded ?? '').trim());
+  const named = parseIpv4((forwarded ?? '').trim());
   const rackUuid =
-    isOwnRack || rackKey === undefined || told === undefined ? undefined : racks.speakerFor(rackKey, told);
+    isOwnRack || rackKey === undefined || named === undefined ? undefined : racks.speakerFor(rackKey, named);
   const isRemoteRack = rackUuid !== undefined;
   const isOperator = isOfOperator(facts.header('x-rackboot-control'), config);
-  // The operator's own socket has no address.
+  // The control socket has no address.
   const socketAddress = isOperator ? facts.socketAddress || '127.0.0.1' : facts.socketAddress;
   const written = isOwnRack || isRemoteRack ? (forwarded ?? '').trim() : socketAddress;
   const address = withoutIpv4Mapping(written);
@@ -145,12 +145,15 @@ export function findPeer(facts: CallerFacts, config: RegionConfig, racks: KnownR
   };
 }
 
-/** Under which name somebody is counted whom a remote rack names. */
+/** The share of a client that a remote rack speaks for. */
 export const shareOf = (address: string, rackUuid: string): string => spokenFor(address, `rack ${rackUuid}`);
 
 const ADDRESS_AND_PORT = /^\d{1,3}(?:\.\d{1,3}){3}:\d{1,5}$/;
 
-/** What the request says of the boot of its machine. Only a rack may vouch for a boot, and of its own machines; only a rack says where it arrived. */
+/**
+ * What the request says about the boot of its machine. Only a rack may vouch for a boot, and only for its own machines; only a rack may
+ * say where the request arrived.
+ */
 function bootOf(
   facts: CallerFacts,
   isFromRack: boolean,
@@ -170,7 +173,7 @@ function isServed(address: Ipv4, config: RegionConfig, racks: KnownRacks): boole
   return config.managedNetworks.some((network) => networkContains(network, address)) || racks.serves(address);
 }
 
-/** Who asks: by the control secret, by an API key, or nobody in particular. */
+/** Identifies the caller by the control secret or by an API key; anonymous without both. */
 export function findCaller(
   facts: CallerFacts,
   config: RegionConfig,

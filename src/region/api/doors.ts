@@ -1,9 +1,9 @@
-// What every listener of the API shares: its connections, and the memory for bodies that are arriving, each shared out by the address
-// and network of who asks. For the rack of this process that is the machine for which it speaks; a rack elsewhere is one network of its own
-// (`caller.ts`), in which each machine for which it speaks has its share.
+// The bounds that all listeners of the API share: connections, and memory for arriving bodies. Both are shared out by the client's
+// address and network. If this process's rack passes a request on, the client is the machine it speaks for. A remote rack counts as one
+// network (`caller.ts`), in which each machine it speaks for has its share.
 //
 // 1. A large body takes one of LARGE_BODIES_MAX places while it arrives (`net/body-places.ts`); small ones are bounded by the connections.
-// 2. What an operator should know is told at most once a minute, with how often it happened.
+// 2. Ended connections are reported to the operator at most once a minute for each reason, with their number.
 
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -17,19 +17,19 @@ import { factsOf, findPeer } from './caller.ts';
 import type { ApiProblem } from './problem.ts';
 
 /**
- * The most connections of all listeners together that are served. Anybody can fill it; at the bound those who hold more than a fair
- * share lose one to each newcomer, so others notice at the most that they wait. It empties when requests are answered, when a
- * connection rests, and when nothing moves for a minute.
+ * Served connections of all listeners together. Any host can fill it; at the bound clients that hold more than a fair share lose one to
+ * each newcomer, so others wait at most. It empties as requests are answered, when a connection is idle, and when nothing moves for a
+ * minute.
  */
 export const CONNECTIONS_MAX = 1024;
-/** The most that wait, unread, for one of those places; shared out alike. Beyond it they are answered with 503. 20 s empty it. */
+/** Connections waiting, unread, for one of those places; shared out in the same way. Further ones get 503. It empties within 20 s. */
 export const WAITING_MAX = 512;
-/** A body that is announced to be longer than this, or in chunks, is large: in bytes. */
+/** A body is large if its announced length exceeds this, in bytes, or if it comes in chunks. */
 export const SMALL_BODY_BYTES_MAX = 64 * 1024;
 /**
- * The most large bodies that arrive at a time: 64 MiB of strangers' bodies. Hosts of as many addresses can fill it; at the bound whoever
- * holds too many, or is late, loses one to a newcomer (503), so others wait some seconds at the most. It empties as bodies arrive; what
- * stops is ended within 11 s.
+ * Large bodies that arrive at a time: at most 64 MiB of strangers' data. Hosts with as many addresses can fill it; at the bound a client
+ * that holds too many places, or is late, loses one to a newcomer (503), so others wait a few seconds at most. It empties as bodies
+ * arrive; a body that stalls is ended within 11 s.
  */
 export const LARGE_BODIES_MAX = 32;
 
@@ -38,24 +38,24 @@ const WHY: Readonly<Record<ConnectionRefusal, string>> = {
   'too-many-connections': 'it held more than its share while all connections were taken, or waited too long for one',
   'too-slow': 'its body stopped coming',
   'tiny-chunks': 'its body came in thousands of tiny pieces',
-  'body-gave-way': 'others waited for the place of its large body, which came slowly or was one of too many',
+  'body-gave-way': 'its large body came slowly, or was one of too many, while others waited for its place',
 };
 
 const BUSY = refuse('bodies-limit', 'Too many large bodies are arriving: try again in a moment.', {
   'Retry-After': '5',
 });
-/** How often an operator is told of connections that were ended. */
+/** How often ended connections are reported to the operator, for each reason. */
 export const TOLD_RATE = { perSecond: 1 / 60, burst: 1 } as const;
 
 const isLarge = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > SMALL_BODY_BYTES_MAX;
 
-/** The doors of one API. */
+/** The connections and arriving bodies of one API. */
 export class ApiDoors {
   readonly connections: ConnectionShares;
   readonly #region: Region;
   readonly #onProblem: (problem: ApiProblem) => void;
-  readonly #told = new EventSampler<ConnectionRefusal>(TOLD_RATE);
+  readonly #reports = new EventSampler<ConnectionRefusal>(TOLD_RATE);
   readonly #bodies: BodyPlaces;
 
   constructor(region: Region, onProblem: (problem: ApiProblem) => void) {
@@ -67,11 +67,11 @@ export class ApiDoors {
       max: CONNECTIONS_MAX,
       waitingMax: WAITING_MAX,
       clientOf: (request) => this.#clientOf(request),
-      onRefused: (address, reason) => this.#tell(address, reason),
+      onRefused: (address, reason) => this.#report(address, reason),
     });
   }
 
-  /** Takes over the connections and the large bodies of an instance. */
+  /** Applies the bounds to the connections and large bodies of an instance. */
   guard(app: FastifyInstance, send: (reply: FastifyReply, answer: Answer) => FastifyReply): void {
     this.connections.guard(app.server);
     app.addHook('preParsing', async (request: FastifyRequest, reply: FastifyReply) => {
@@ -79,7 +79,7 @@ export class ApiDoors {
     });
   }
 
-  /** False: there is no place for this body. */
+  /** @returns false if there is no place for this body */
   async #takeBody({ raw }: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     const { share } = findPeer(factsOf(raw), this.#region.config(), this.#region.racks);
     const place = await this.#bodies.take(share, clientOf(raw, reply.raw));
@@ -90,15 +90,15 @@ export class ApiDoors {
     return true;
   }
 
-  /** The machine for which a rack speaks that may; undefined: the sender speaks for itself. */
+  /** The client for which a trusted rack speaks; `undefined` if the sender speaks for itself. */
   #clientOf(request: IncomingMessage): string | undefined {
     if (request.headers['x-rackboot-rack'] === undefined) return undefined;
     const { share } = findPeer(factsOf(request), this.#region.config(), this.#region.racks);
     return share === '' ? undefined : share;
   }
 
-  #tell(address: string, reason: ConnectionRefusal): void {
-    const sample = this.#told.take(reason, this.#region.clock.now());
+  #report(address: string, reason: ConnectionRefusal): void {
+    const sample = this.#reports.take(reason, this.#region.clock.now());
     if (sample === undefined) return;
     const times = sample.count === undefined ? '' : `, and ${sample.count - 1} more before it`;
     const text = `the API ended a connection of ${address}${times}: ${WHY[reason]}`;

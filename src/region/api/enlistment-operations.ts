@@ -1,8 +1,8 @@
-// The operations by which a machine enters the records: by itself, from a managed network, or by a person with a key.
+// The operations that add a machine: it enlists itself from a managed network, or a user adds it.
 //
 // Sources: the enlistment forms of MAAS 1.x (`nodes/?op=new`) and 2.x (`machines/`); our own agent's `hardware_facts`.
 //
-// 1. What an anonymous caller is told is who it is, and nothing else.
+// 1. An anonymous caller learns only its own identity.
 
 import { z } from 'zod';
 import { type MacAddress, parseMac } from '../../net/address.ts';
@@ -18,7 +18,7 @@ import { type ApiCall, defineOperation, type Operation, value, values } from './
 import { powerFields, readPower, refusePower } from './power-fields.ts';
 import { showMachine } from './shown-machine.ts';
 
-/** Names of processors as kernels write them, and as boot resources are called. */
+/** Architecture names of kernels, mapped to those of boot resources. */
 const ARCHITECTURE_NAMES: Readonly<Record<string, string>> = {
   x86_64: 'amd64',
   aarch64: 'arm64',
@@ -31,7 +31,7 @@ const ARCHITECTURE = /^[a-z0-9_]{1,16}$/;
 const SUBARCHITECTURE = /^[a-z0-9]([a-z0-9_.-]{0,30}[a-z0-9])?$/;
 const DOMAIN = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
 
-/** `amd64/generic`, or `amd64` with the rest in a parameter of its own. */
+/** Parses `amd64/generic`, or `amd64` with a separate subarchitecture. */
 export function parseArchitecture(
   text: string,
   subarchitecture: string | undefined,
@@ -49,12 +49,14 @@ export function parseArchitecture(
 
 const parameters = z.object({
   architecture: value(z.string().max(64)).describe('The architecture, `amd64` or `amd64/generic`.'),
-  subarchitecture: value(z.string().max(32)).optional().describe('The sub-architecture, unless `architecture` has it.'),
+  subarchitecture: value(z.string().max(32))
+    .optional()
+    .describe('The sub-architecture, unless `architecture` includes it.'),
   mac_addresses: values(INTERFACES_MAX).describe(
-    'The hardware addresses, the boot interface first; repeated or with commas.',
+    'The hardware addresses, boot interface first; repeated or separated by commas.',
   ),
-  hostname: value(z.string().max(255)).optional().describe('The hostname. One is chosen when it is absent.'),
-  domain: value(z.string().max(253)).optional().describe('The domain. The default domain when it is absent.'),
+  hostname: value(z.string().max(255)).optional().describe('The hostname. Default: a chosen one.'),
+  domain: value(z.string().max(253)).optional().describe('The domain. Default: the default domain.'),
   ...powerFields,
   hardware_facts: value(z.string().max(524_288))
     .optional()
@@ -63,11 +65,11 @@ const parameters = z.object({
 
 type Parameters = z.output<typeof parameters>;
 
-/** The report in the parameters, or the refusal of the first thing that is wrong. */
+/** The report in the parameters, or a refusal of the first invalid one. */
 function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Answer {
   const architecture = parseArchitecture(given.architecture, given.subarchitecture);
   if (architecture === undefined) {
-    return refuseField('architecture', 'Give amd64/generic, or amd64 and a subarchitecture, but not two of them.');
+    return refuseField('architecture', 'Give amd64/generic, or amd64 and one subarchitecture.');
   }
   const macs: MacAddress[] = [];
   for (const text of given.mac_addresses) {
@@ -89,15 +91,15 @@ function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Answer {
   if (isOrdinary && !isReportable(power.powerType ?? '', power.powerParameters ?? {})) {
     return refuse(
       'not-allowed',
-      'Only an administrator may say that: as power_type give manual, or ipmi with an address in digits.',
+      'Only an administrator may set this: give power_type manual, or ipmi with a numeric address.',
     );
   }
-  // Of what a machine says of itself only so much is kept as can do no harm, and whoever accepts it sees whether it will do.
+  // A machine's own values are not checked: only harmless ones are kept, and the user who accepts the machine sees if they work.
   const problem = username === undefined ? undefined : refusePower(call, power, given, undefined);
   if (problem !== undefined) return problem;
   const label = given.hostname === undefined ? undefined : parseHostname(given.hostname.split('.', 1)[0] ?? '');
   if (username !== undefined && given.hostname && label === undefined) {
-    return refuseField('hostname', `Give letters, digits and hyphens, at most ${HOSTNAME_MAX}, no address.`);
+    return refuseField('hostname', `Give at most ${HOSTNAME_MAX} letters, digits and hyphens, not an address.`);
   }
   const domain = given.domain?.toLowerCase();
   if (username !== undefined && domain && !DOMAIN.test(domain)) return refuseField('domain', 'Give a domain name.');
@@ -121,8 +123,8 @@ function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Answer {
 }
 
 function enlist(call: ApiCall, given: Parameters): Answer {
-  // A machine with a key is one that is known; it reports by other ways.
-  if (call.caller.kind === 'machine') return refuse('not-allowed', 'A machine with a key does not enlist again.');
+  // A machine with a key is already known, and reports in other ways.
+  if (call.caller.kind === 'machine') return refuse('not-allowed', 'A machine with a key cannot enlist again.');
   const report = reportOf(call, given);
   if ('kind' in report) return report;
   const outcome = call.region.enlist(report);
@@ -154,7 +156,7 @@ function isRegistered(call: ApiCall, given: z.output<typeof registration>): Answ
   return json(call.region.store.countMachines({ macs }) > 0);
 }
 
-/** Enlistment, and the question whether it is needed. */
+/** Enlistment, and the check whether a machine is already known. */
 export const ENLISTMENT_OPERATIONS: readonly Operation[] = [
   defineOperation({
     versions: ['2.0'],
@@ -162,7 +164,7 @@ export const ENLISTMENT_OPERATIONS: readonly Operation[] = [
     method: 'POST',
     handler: 'MachinesHandler',
     access: 'managed',
-    doc: 'Add a machine. A machine that reports itself again is the same machine.',
+    doc: 'Add a machine. A machine that enlists again stays the same machine.',
     parameters,
     run: enlist,
   }),
@@ -173,7 +175,7 @@ export const ENLISTMENT_OPERATIONS: readonly Operation[] = [
     op: 'new',
     handler: 'NodesHandler',
     access: 'managed',
-    doc: 'Add a node. A node that reports itself again is the same node.',
+    doc: 'Add a node. A node that enlists again stays the same node.',
     parameters,
     run: enlist,
   }),
@@ -184,7 +186,7 @@ export const ENLISTMENT_OPERATIONS: readonly Operation[] = [
     op: 'is_registered',
     handler: 'MachinesHandler',
     access: 'managed',
-    doc: 'Tell whether a machine with one of these addresses is known.',
+    doc: 'Check whether a machine with one of these addresses is known.',
     parameters: registration,
     run: isRegistered,
   }),
@@ -195,7 +197,7 @@ export const ENLISTMENT_OPERATIONS: readonly Operation[] = [
     op: 'is_registered',
     handler: 'NodesHandler',
     access: 'managed',
-    doc: 'Tell whether a node with one of these addresses is known.',
+    doc: 'Check whether a node with one of these addresses is known.',
     parameters: registration,
     run: isRegistered,
   }),

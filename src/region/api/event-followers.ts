@@ -1,8 +1,8 @@
-// People and programs that follow the event log as it grows.
+// Clients that follow the event log as it grows.
 //
-// 1. A follower holds a place in the stored log and no queue: it is sent what is stored beyond that place, as fast as it reads.
-// 2. Events that the log dropped before a follower read them are told as a gap.
-// 3. At most FOLLOWERS_MAX at a time, shared out by user, and by the addresses of a user; while there is none, nothing is looked at.
+// 1. A follower holds a position in the stored log, not a queue. It is sent the events after that position as fast as it reads them.
+// 2. A follower is sent a gap if the log dropped events before it read them.
+// 3. There are at most FOLLOWERS_MAX, shared out by user, and among a user's addresses. Without followers the log is not read.
 
 import type { Timer } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
@@ -13,22 +13,22 @@ import type { Region } from '../region.ts';
 import { EventAnswer, type StreamResponse } from './event-stream.ts';
 
 /**
- * Followers at a time. Users with a key fill it; at the bound the user with most of them loses one to each newcomer of another, which
- * reads on from where it was when it comes back, so the others notice nothing. It empties as readers leave or stop reading.
+ * Followers at a time. Users with a key fill it; at the bound the user with the most followers loses one to each newcomer of another
+ * user. A client that reconnects resumes where it was, so other users notice nothing. It empties as readers leave or stop reading.
  */
 export const FOLLOWERS_MAX = 64;
-/** How often the log is looked at for somebody. */
+/** How often the log is read while it has followers, in milliseconds. */
 const LOOK_MS = 200;
-/** Events for one follower in one look; the next look is then at once. */
+/** Events read for one follower at a time; if there are more, the next look follows at once. */
 const LOOK_EVENTS_MAX = 100;
 
-/** What somebody wants to follow. */
+/** A request to follow the log. */
 export interface EventFollowing {
-  /** Who follows, and from where. */
+  /** The user who follows, and the client's address. */
   readonly username: string;
   readonly address: string;
   readonly filter: Omit<EventFilter, 'after' | 'before' | 'limit'>;
-  /** From behind this event on; undefined: from now on. */
+  /** Start after this event; `undefined`: start now. */
   readonly after: number | undefined;
   readonly render: (event: MachineEvent) => unknown;
 }
@@ -36,19 +36,19 @@ export interface EventFollowing {
 interface Follower {
   readonly answer: EventAnswer;
   readonly following: EventFollowing;
-  /** The last event that it was sent, or that is none of its. */
+  /** The last event that was sent or filtered out. */
   place: number;
 }
 
-/** Who holds a place; what ends it is there once it has begun. */
+/** The holder of a place; `end` is set once the stream has begun. */
 interface PlaceHolder {
   end?: () => void;
 }
 
-/** Of `username address` the name, which has no blank. */
+/** The name in `username address`; user names contain no space. */
 const userOf = (holder: string | number): string => String(holder).split(' ', 1)[0] ?? '';
 
-/** Those who follow the log of one region. */
+/** The followers of one region's log. */
 export class EventFollowers {
   readonly #region: Region;
   readonly #followers = new Set<Follower>();
@@ -60,7 +60,8 @@ export class EventFollowers {
   }
 
   /**
-   * Sends events to somebody until they leave; false: as many follow as may, and this user has no fewer of them than others.
+   * Sends events to a client until it leaves.
+   * @returns false if all places are taken and this user has a fair share of them
    * @throws RackError `store-unavailable` before anything was sent
    */
   open(response: StreamResponse, following: EventFollowing): boolean {
@@ -99,14 +100,14 @@ export class EventFollowers {
       try {
         hasMore = this.#lookNow();
       } catch (error) {
-        // The log that cannot be read now is looked at again.
+        // The next look tries again.
         if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
       }
       if (this.#followers.size > 0) this.#lookSoon(hasMore ? 0 : LOOK_MS);
     });
   }
 
-  /** @returns true when some follower has not been sent everything yet */
+  /** @returns true if some follower has not been sent everything yet */
   #lookNow(): boolean {
     const range = this.#region.store.eventRange();
     let hasMore = false;

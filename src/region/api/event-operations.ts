@@ -15,17 +15,17 @@ const EVENTS_PER_PAGE = 100;
 const filterOnly = filterParameters.extend({
   level: value(z.string().max(16))
     .optional()
-    .describe('This level and above: DEBUG, INFO, WARNING, ERROR or CRITICAL. AUDIT: audit events alone.'),
+    .describe('This level and above: DEBUG, INFO, WARNING, ERROR or CRITICAL. AUDIT: only audit events.'),
   owner: values(50).optional().describe('Only events of these users.'),
 });
 const eventId = () => value(z.string().regex(/^\d{1,15}$/, 'is not an event id')).optional();
 const following = filterOnly.extend({
-  after: eventId().describe('From behind this event on; otherwise from now on. `Last-Event-ID` says the same.'),
+  after: eventId().describe('Start after this event. Default: now. The `Last-Event-ID` header does the same.'),
 });
 const parameters = filterOnly.extend({
   limit: value(z.string().regex(/^\d{1,4}$/, 'is not a number'))
     .optional()
-    .describe(`How many, at most ${EVENTS_PER_PAGE_MAX}; otherwise ${EVENTS_PER_PAGE}.`),
+    .describe(`How many, at most ${EVENTS_PER_PAGE_MAX}. Default: ${EVENTS_PER_PAGE}.`),
   before: eventId().describe('Only events with smaller ids.'),
   after: eventId().describe('Only events with greater ids.'),
 });
@@ -65,7 +65,7 @@ const isLevel = (name: string): name is MachineEventLevel => Object.hasOwn(EVENT
 
 type EventChoice = Pick<EventFilter, 'machines' | 'level' | 'usernames'>;
 
-/** Which events the parameters name. */
+/** The events that the parameters select. */
 function chosen(
   given: z.output<typeof filterOnly>,
 ): { readonly kind: 'choice'; readonly choice: EventChoice } | Refusal {
@@ -82,7 +82,7 @@ function chosen(
   };
 }
 
-/** The log as it grows: what `chosen` names, from behind `after` or from now on. */
+/** Streams the log as it grows: the chosen events, starting after `after` or now. */
 function follow(call: ApiCall, given: z.output<typeof following>): Answer {
   const { caller, peer } = call;
   const which = chosen(given);
@@ -146,7 +146,7 @@ export const EVENT_OPERATIONS: readonly Operation[] = [
     op: 'follow',
     handler: 'EventsHandler',
     access: 'user',
-    doc: 'Follow the event log as it grows, as server-sent events. `Accept: text/event-stream` asks for the same.',
+    doc: 'Follow the event log as it grows, as server-sent events. `Accept: text/event-stream` does the same.',
     parameters: following,
     run: follow,
   }),

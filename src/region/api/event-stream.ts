@@ -1,20 +1,20 @@
-// Server-sent events: an answer that goes on, to a reader that may be slow or gone.
+// Server-sent events: an open-ended answer to a reader that may be slow or gone.
 //
-// Sources: WHATWG HTML §9.2 (text/event-stream); RFC 9112 §9.8 (a connection that is closed).
+// Sources: WHATWG HTML §9.2 (text/event-stream); RFC 9112 §9.8 (closed connections).
 //
-// 1. Nothing is queued for a reader that does not read: `isReady` says whether it has taken what was written, and `onReady` when.
-// 2. A reader that took nothing for STALLED_MS_MAX is cut off.
-// 3. A comment every COMMENT_MS shows both sides that the other is there.
+// 1. Nothing is queued for a slow reader: `isReady` says whether it has taken everything written, and `onReady` is called when it has.
+// 2. A reader that takes nothing for STALLED_MS_MAX is disconnected.
+// 3. A comment every COMMENT_MS shows each side that the other is alive.
 
 import type { Clock, Timer } from '../../clock.ts';
 
 export const COMMENT_MS = 15_000;
 const STALLED_MS_MAX = 60_000;
 
-/** What a stream needs of `ServerResponse`. */
+/** The part of `ServerResponse` that a stream uses. */
 export interface StreamResponse {
   writeHead(status: number, headers: Readonly<Record<string, string>>): unknown;
-  /** False: the reader has not taken it yet; 'drain' tells when. */
+  /** @returns false if the reader has not taken it yet; 'drain' follows when it has */
   write(text: string): boolean;
   end(): unknown;
   destroy(): unknown;
@@ -53,8 +53,8 @@ export class EventAnswer {
   /**
    * Sends the head of the answer.
    * @param onReady called when a slow reader has taken what was written
-   * @param onComment called as often as a comment is sent
-   * @param onEnd called once, when the reader is gone or the stream was closed
+   * @param onComment called every COMMENT_MS
+   * @param onEnd called once, when the reader is gone or the stream is closed
    */
   constructor(
     response: StreamResponse,
@@ -73,7 +73,7 @@ export class EventAnswer {
       'Content-Type': 'text/event-stream; charset=utf-8',
       'Cache-Control': 'no-store',
       'X-Content-Type-Options': 'nosniff',
-      // A proxy in between must not gather what belongs to the present.
+      // Proxies must not buffer live events.
       'X-Accel-Buffering': 'no',
     });
     response.on('drain', () => this.#drained());
@@ -88,7 +88,7 @@ export class EventAnswer {
     this.#commentLater();
   }
 
-  /** True when the reader has taken all that was written. */
+  /** True if the reader has taken everything written. */
   get isReady(): boolean {
     return this.#isOpen && this.#stalled === undefined;
   }

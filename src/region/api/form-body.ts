@@ -1,11 +1,11 @@
 // The parameters of a request, from its query and its body, in every form that clients send: URL-encoded, multipart, JSON.
 //
 // Sources: WHATWG URL §5.1 (URL-encoded), RFC 7578 and RFC 2046 §5.1 (multipart), RFC 2045 §6.8 (base64).
-// Seen: the maas command line marks every part `Content-Transfer-Encoding: base64`; others end lines with LF alone.
+// Seen: the maas command line marks every part `Content-Transfer-Encoding: base64`; other clients end lines with LF alone.
 //
 // 1. Never throws; bytes that are not UTF-8 become U+FFFD, which no checked parameter accepts.
-// 2. At most FIELDS_MAX values, whatever the body is; what is dropped counts, too.
-// 3. The time that a body takes grows with its length only: reading it, encoded as it may be, costs some ten nanoseconds an octet.
+// 2. At most FIELDS_MAX values, whatever the body is; dropped values count, too.
+// 3. Parsing takes time linear in the body's length: some ten nanoseconds an octet, however it is encoded.
 
 import { parseJson } from '../records/text-json.ts';
 
@@ -62,23 +62,23 @@ export function parseUrlEncoded(text: string): ParsedBody {
   return { kind: 'fields', fields: collector.fields };
 }
 
-/** The parameters behind the question mark of a request's target; none: it has none, or more than may be. */
+/** The parameters in the query of a request's target; none if there is no query, or if it has more than FIELDS_MAX. */
 export function queryOf(target = ''): Fields {
   const mark = target.indexOf('?');
   const parsed = parseUrlEncoded(mark === -1 ? '' : target.slice(mark + 1));
   return parsed.kind === 'fields' ? parsed.fields : new Map();
 }
 
-/** What each octet stands for as a hexadecimal digit; undefined: none. */
+/** The value of each octet as a hexadecimal digit; `undefined` if it is none. */
 const DIGITS: readonly (number | undefined)[] = Array.from({ length: 256 }, (_, code) => {
   const digit = Number.parseInt(String.fromCharCode(code), 16);
   return Number.isNaN(digit) ? undefined : digit;
 });
 
-/** `+` and `%41` as the bytes they stand for; a `%` that begins nothing stands for itself. */
+/** Decodes `+` and `%41`; a `%` that is not followed by two hexadecimal digits stays. */
 function decodeForm(text: string): string {
   if (!/[%+\u0080-\uffff]/.test(text)) return text;
-  // Decoded in place: what is written never overtakes what is read.
+  // Decoded in place: writing never overtakes reading.
   const octets = Buffer.from(text, 'latin1');
   let length = 0;
   for (let index = 0; index < octets.length; index += 1) {
@@ -133,7 +133,7 @@ function parseJsonBody(text: string): ParsedBody {
   return { kind: 'fields', fields: collector.fields };
 }
 
-/** Works on one character a byte, so that positions are byte positions. */
+/** Decodes the body as one character a byte, so that positions in the text are byte positions. */
 function parseMultipart(contentType: string, body: Buffer): ParsedBody {
   const match = /;\s*boundary=(?:"([^"]+)"|([^\s;]+))/i.exec(contentType);
   const boundary = match?.[1] ?? match?.[2];
@@ -156,7 +156,7 @@ function parseMultipart(contentType: string, body: Buffer): ParsedBody {
   return { kind: 'fault', name: 'bad-request', text: 'multipart/form-data that does not end with its boundary' };
 }
 
-/** A part from behind its boundary to before the next one; undefined: it has no name. */
+/** Parses a part, from after its boundary to before the next one; `undefined` if it has no name. */
 function parsePart(text: string): { readonly name: string; readonly value: string } | undefined {
   const blank = /\r?\n\r?\n/.exec(text.slice(0, PART_HEADER_MAX));
   if (blank === null) return undefined;

@@ -1,5 +1,5 @@
-// The operations by which people say which machines are one and which are two, and with which rack one is at home, and see by what a
-// machine is recognised. They are Rackboot's own: MAAS has none.
+// Operations on the identity of machines: show by what a machine is recognised, merge, split and keep apart machines, and move one to
+// another rack. They are Rackboot's own: MAAS has none.
 
 import { z } from 'zod';
 import { formatMac, type MacAddress, parseMac } from '../../net/address.ts';
@@ -7,11 +7,10 @@ import { INTERFACES_MAX } from '../identity/interface-source.ts';
 import type { IdentityView } from '../identity/machine-identity.ts';
 import type { IdentityRefusal } from '../identity/merge.ts';
 import type { Region } from '../region.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { type Answer, json, NO_MACHINE, refuse, refuseField } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
 
-const notFound = (): Refusal => refuse('not-found', 'No machine has this system id.');
 const systemIdOf = (call: ApiCall): string => call.path.system_id ?? '';
 const usernameOf = (call: ApiCall): string => (call.caller.kind === 'user' ? call.caller.username : '');
 
@@ -36,12 +35,12 @@ const other = z.object({
 function merge(call: ApiCall, given: z.output<typeof other>): Answer {
   const outcome = call.region.identity.merge(systemIdOf(call), given.other, usernameOf(call));
   if (outcome.kind === 'refuse') return answerRefusal(outcome.refusal, 'other');
-  return outcome.kind === 'not-found' ? notFound() : json(showMachine(call, outcome.machine));
+  return outcome.kind === 'not-found' ? NO_MACHINE : json(showMachine(call, outcome.machine));
 }
 
 const interfaces = z.object({
   mac_addresses: values(INTERFACES_MAX).describe(
-    'The hardware addresses of the machine that is made; repeated or with commas.',
+    'The hardware addresses of the new machine; repeated or separated by commas.',
   ),
 });
 
@@ -54,15 +53,15 @@ function split(call: ApiCall, given: z.output<typeof interfaces>): Answer {
   }
   const outcome = call.region.identity.split(systemIdOf(call), macs, usernameOf(call));
   if (outcome.kind === 'refuse') return answerRefusal(outcome.refusal, 'mac_addresses');
-  return outcome.kind === 'not-found' ? notFound() : json(showMachine(call, outcome.made));
+  return outcome.kind === 'not-found' ? NO_MACHINE : json(showMachine(call, outcome.made));
 }
 
 function keepApart(call: ApiCall, given: z.output<typeof other>): Answer {
   const isKnown = call.region.identity.keepApart(systemIdOf(call), given.other, usernameOf(call));
-  return isKnown ? identity(call) : notFound();
+  return isKnown ? identity(call) : NO_MACHINE;
 }
 
-/** By what a machine is recognised. */
+/** The evidence by which a machine is recognised. */
 export function identityJson({ machine, lines, conflicts }: IdentityView, region: Region): Record<string, unknown> {
   return {
     system_id: machine.systemId,
@@ -86,7 +85,7 @@ export function identityJson({ machine, lines, conflicts }: IdentityView, region
 
 function identity(call: ApiCall): Answer {
   const view = call.region.identity.view(systemIdOf(call));
-  return view === undefined ? notFound() : json(identityJson(view, call.region));
+  return view === undefined ? NO_MACHINE : json(identityJson(view, call.region));
 }
 
 const destination = z.object({
@@ -94,7 +93,7 @@ const destination = z.object({
   network: value(z.string().max(64))
     .optional()
     .describe(
-      'The name of one of its networks, or the network as 10.20.0.0/24; left out: the first that is this rack’s alone.',
+      'The name of one of its networks, or the network as 10.20.0.0/24; Default: the first that only this rack serves.',
     ),
 });
 
@@ -106,19 +105,19 @@ function move(call: ApiCall, given: z.output<typeof destination>): Answer {
   if (rack === undefined) return refuseField('rack', 'No accepted rack has this name or UUID.');
   const outcome = call.region.racks.homes.move(systemIdOf(call), rack, usernameOf(call), given.network);
   if (outcome.kind === 'refuse') return refuse('rack-network', outcome.refusal.text);
-  return outcome.kind === 'not-found' ? notFound() : json(showMachine(call, outcome.machine));
+  return outcome.kind === 'not-found' ? NO_MACHINE : json(showMachine(call, outcome.machine));
 }
 
 const common = { versions: ['2.0'], path: 'machines/{system_id}', handler: 'MachineHandler' } as const;
 
-/** Merge, split, move, and what they are decided by. */
+/** Merge, split and move, and the evidence to decide on them. */
 export const IDENTITY_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...common,
     method: 'GET',
     op: 'identity',
     access: 'user',
-    doc: 'Read by what this machine is recognised, and which machines may be it.',
+    doc: 'Read by what this machine is recognised, and which other machines may be the same.',
     parameters: z.object({}),
     run: identity,
   }),
@@ -128,8 +127,8 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
     op: 'merge',
     access: 'admin',
     doc:
-      'Make one machine of two. This one stays and gets the interfaces, events and newer hardware of the other, which is removed. ' +
-      'A machine that is in use is never removed.',
+      'Merge two machines into one. This one stays and takes the interfaces, events and newer hardware facts of the other, ' +
+      'which is removed. A machine in use is never removed.',
     parameters: other,
     run: merge,
   }),
@@ -138,7 +137,7 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
     method: 'POST',
     op: 'split',
     access: 'admin',
-    doc: 'Make a New machine of some interfaces of this one. The answer is the machine that was made.',
+    doc: 'Split some interfaces of this machine off into a New one, which is the answer.',
     parameters: interfaces,
     run: split,
   }),
@@ -147,7 +146,7 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
     method: 'POST',
     op: 'keep_apart',
     access: 'admin',
-    doc: 'Say that this machine and another one are two, whatever they show.',
+    doc: 'Record that this machine and another are two, whatever evidence they share.',
     parameters: other,
     run: keepApart,
   }),
@@ -157,8 +156,8 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
     op: 'move',
     access: 'admin',
     doc:
-      'Say with which rack, and in which of its networks, this machine is at home from now on: this rack and those that serve the network boot ' +
-      'the machine there, and are believed what they report of it.',
+      'Set the home of this machine: a rack and one of its networks. This rack, and every other that serves the network, boots the machine ' +
+      'there, and the region believes their reports about it.',
     parameters: destination,
     run: move,
   }),

@@ -1,9 +1,9 @@
 // The cluster interfaces of a rack over API 1.0, in the words of MAAS.
 //
-// Sources: MAAS 1.x `nodegroups/<uuid>/interfaces/`: paths, parameters, keys of the answer (`router_ip` is taken and not answered), 204 on
+// Sources: MAAS 1.x `nodegroups/<uuid>/interfaces/`: paths, parameters, keys of the answer (`router_ip` is accepted but not returned), 204 on
 // deletion.
 //
-// 1. A network that the rack's file writes is shown and cannot be changed here; the refusal says where it is written.
+// 1. A network from the rack's configuration file is shown but cannot be changed here; the refusal says where it is written.
 
 import { z } from 'zod';
 import { INTERFACES_KEY, type Settings, type SettingValue } from '../../machines/settings.ts';
@@ -21,7 +21,7 @@ import type { SettingsRefusal } from '../settings.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 
-/** The fields that are answered, in the order of MAAS. */
+/** The returned fields, in MAAS's order. */
 const SHOWN_FIELDS = [
   'ip_range_high',
   'ip_range_low',
@@ -34,7 +34,7 @@ const SHOWN_FIELDS = [
   'management',
   'interface',
 ] as const;
-/** Addresses that are taken as they are. */
+/** Addresses that are stored as given. */
 const ADDRESS_FIELDS = [
   'ip',
   'broadcast_ip',
@@ -46,8 +46,8 @@ const ADDRESS_FIELDS = [
 ] as const;
 
 /**
- * A cluster interface as MAAS shows it; what is not set is null. `foreign_dhcp_ip`, which MAAS knows and does not answer, is there
- * while `foreign`, another DHCP server, is seen.
+ * A cluster interface as MAAS shows it; unset fields are null. `foreign_dhcp_ip`, which MAAS knows but does not return, is present
+ * while another DHCP server is seen: `foreign`.
  */
 export function interfaceJson(entry: Settings, foreign?: string): Record<string, unknown> {
   const network = networkOfEntry(entry);
@@ -60,7 +60,7 @@ export function interfaceJson(entry: Settings, foreign?: string): Record<string,
   return foreign === undefined ? shown : { ...shown, foreign_dhcp_ip: foreign };
 }
 
-/** As its rack described it last. */
+/** The other DHCP server in the rack's last report on this interface. */
 function seenAt(call: ApiCall, rack: string, entry: Settings): string | undefined {
   const described = call.region.racks.list().find(({ uuid }) => uuid === rack);
   return described?.interfaces.find(({ name }) => name === entry.name)?.foreign_dhcp_ip;
@@ -88,7 +88,7 @@ const fields = z.object({
     .describe('0 no DHCP, 1 DHCP, 2 DHCP and DNS.'),
   subnet_mask: text.optional().describe('Such as 255.255.255.0.'),
   broadcast_ip: text.optional().describe("Default: the network's last address."),
-  router_ip: text.optional().describe('The router that machines are given.'),
+  router_ip: text.optional().describe('The router given to machines.'),
   ip_range_low: text
     .optional()
     .describe('First address of the dynamic range: enlistment, commissioning, unknown devices.'),
@@ -98,7 +98,7 @@ const fields = z.object({
 });
 type Given = z.output<typeof fields>;
 
-/** The rack of the path; undefined: there is none. */
+/** The rack in the path; `undefined` if there is none. */
 const rackOf = (call: ApiCall): string | undefined => call.region.settings.findRack(call.path.uuid ?? '');
 
 const noRack = (call: ApiCall): Answer =>
@@ -125,7 +125,7 @@ function read(call: ApiCall): Answer {
   return entry === undefined ? noEntry(call) : json(show(call, rack, entry));
 }
 
-/** The entry with what was given put in; an empty value takes a field away. */
+/** The entry with the given fields applied; an empty value removes a field. */
 function amend(entry: Settings, given: Given): Settings {
   const next: Record<string, SettingValue> = { ...entry };
   const put = (name: string, written: SettingValue | undefined): void => {
@@ -141,7 +141,7 @@ function amend(entry: Settings, given: Given): Settings {
     delete next.network;
     put('subnet_mask', given.subnet_mask.trim());
   } else if (given.ip !== undefined && before !== undefined && entry.relayed !== true) {
-    // MAAS has no `network`: it follows from the address and the mask, so a new address moves it.
+    // MAAS has no `network`: the network follows from the address and the mask, so a new address moves it.
     delete next.network;
     next.subnet_mask = formatIpv4(maskOf(before.prefix));
   }
@@ -154,7 +154,7 @@ function amend(entry: Settings, given: Given): Settings {
 function create(call: ApiCall, given: Given): Answer {
   const rack = rackOf(call);
   if (rack === undefined) return noRack(call);
-  // MAAS names an interface that was given no name after its network interface.
+  // MAAS names a cluster interface without a name after its network interface.
   const name = (given.name ?? given.interface ?? '').trim();
   if (name === '') return refuseField('name', 'This field is required.');
   if (call.region.settings.interfacesOf(rack).some((entry) => entry.name === name)) {
@@ -203,7 +203,7 @@ function change(
   return refusal === undefined ? undefined : refuseSetting(refusal);
 }
 
-/** A refusal of the settings as MAAS's clients read it: problems by the names of their fields. */
+/** A settings refusal in the form MAAS's clients read: problems by field name. */
 export function refuseSetting(refusal: SettingsRefusal): Refusal {
   if (refusal.reason !== 'setting-invalid') return refuse(refusal.reason, refusal.text);
   const byField: Record<string, string[]> = {};
@@ -237,7 +237,7 @@ export const INTERFACE_OPERATIONS: readonly Operation[] = [
     op: 'new',
     handler: 'NodeGroupInterfacesHandler',
     access: 'admin',
-    doc: 'Make a cluster interface of a rack.',
+    doc: 'Create a cluster interface of a rack.',
     parameters: fields,
     run: create,
   }),
@@ -257,7 +257,7 @@ export const INTERFACE_OPERATIONS: readonly Operation[] = [
     method: 'PUT',
     handler: 'NodeGroupInterfaceHandler',
     access: 'admin',
-    doc: 'Change a cluster interface; what is not given stays, an empty value takes a field away.',
+    doc: 'Change a cluster interface. Fields left out stay as they are; an empty value removes a field.',
     parameters: fields,
     run: update,
   }),

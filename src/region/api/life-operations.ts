@@ -1,9 +1,10 @@
-// The operations that move a machine through its life, by the names of each version of MAAS's API.
+// The operations that move a machine through its life cycle, under the names of each MAAS API version.
 //
-// Sources: MAAS API 1.0 (`nodes/`: acquire, start, release, accept, abort_operation …), 2.0 (`machines/`: allocate, deploy, release, abort …).
+// Sources: MAAS API 1.0 (`nodes/`: acquire, start, release, accept, abort_operation …) and 2.0 (`machines/`: allocate, deploy, release,
+// abort …).
 //
-// 1. An operation answers at once with the machine in its new state; its power follows.
-// 2. Whether the command is allowed, and to whom, `commands.ts` says: here is only its form.
+// 1. An operation answers at once with the machine in its new state; power is switched afterwards.
+// 2. `commands.ts` decides whether a command is allowed, and to whom. This file only translates.
 
 import { z } from 'zod';
 import { parseIpv4 } from '../../net/address.ts';
@@ -17,7 +18,7 @@ import type { Machine } from '../records/machine.ts';
 import type { MachineChangeOutcome } from '../records/store.ts';
 import { cleanWords } from '../records/text-json.ts';
 import type { DeployWay } from '../records/work.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField } from './answer.ts';
 import { diskJson } from './machine-json.ts';
 import { listMachines } from './machine-list.ts';
 import { giveMany } from './many-machines.ts';
@@ -26,11 +27,11 @@ import { switchPower } from './power-operations.ts';
 import { showMachine } from './shown-machine.ts';
 
 const COMMENT_MAX = 255;
-/** What a system runs at its first start, in bytes. */
+/** User data, which a system runs at its first start, in bytes. */
 export const USER_DATA_MAX = 512 * 1024;
-/** Machines of one command for many. */
+/** Machines of one command. */
 const MANY_MAX = 500;
-/** Machines looked at in one query for those that meet the conditions. */
+/** Candidates read in one query for an allocation. */
 const CANDIDATES_CHUNK = 100;
 const DISK = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
@@ -38,7 +39,7 @@ const comment = { comment: value(z.string().max(4096)).optional().describe('Why,
 const isTrue = (text: string | undefined): boolean => /^(?:1|true|yes|on)$/i.test(text ?? '');
 const flag = (description: string) => value(z.string().max(16)).optional().describe(description);
 
-/** Who gives the command. Machines and racks never come here: the operations are for users. */
+/** The user who gives the command. Machines and racks never get here: these operations require a user. */
 function actorOf(call: ApiCall, why: string | undefined): Actor {
   const text = cleanWords(why ?? '', COMMENT_MAX);
   if (call.caller.kind !== 'user') return { username: '', isAdmin: false, comment: text };
@@ -52,7 +53,7 @@ function answerCommand(call: ApiCall, outcome: MachineChangeOutcome<CommandRefus
     case 'changed':
       return json(showMachine(call, outcome.machine));
     case 'not-found':
-      return refuse('not-found', 'No machine has this system id.');
+      return NO_MACHINE;
     case 'refuse':
       return refuseCommand(outcome.refusal);
   }
@@ -70,12 +71,12 @@ export function give(
 
 const releaseParameters = z.object({
   ...comment,
-  erase: flag('True: erase the disks before.'),
-  quick_erase: flag('True: of the disks only what makes them look used, which takes seconds.'),
-  secure_erase: flag('Taken as `erase`.'),
+  erase: flag('True: erase the disks first.'),
+  quick_erase: flag('True: erase only what makes the disks look used, which takes seconds.'),
+  secure_erase: flag('Treated as `erase`.'),
 });
 
-/** What is asked for has happened, or is happening: clients ask again when an answer was lost. */
+/** True if the request has already taken effect: clients repeat it when an answer was lost. */
 const isReleased = ({ status, owner }: Machine): boolean =>
   owner === undefined && (status === 'ready' || status === 'releasing');
 
@@ -93,28 +94,26 @@ function release(call: ApiCall, given: z.output<typeof releaseParameters>): Answ
 const deployParameters = z.object({
   ...comment,
   distro_series: value(z.string().max(128)).optional().describe('What to deploy: `trixie` or `debian/trixie`.'),
-  osystem: value(z.string().max(64)).optional().describe('The distribution, unless `distro_series` has it.'),
+  osystem: value(z.string().max(64)).optional().describe('The distribution, unless `distro_series` includes it.'),
   user_data: value(z.string().max(USER_DATA_MAX * 2))
     .optional()
-    .describe('What cloud-init runs at the first start, in Base64.'),
+    .describe('User data for cloud-init at the first start, in Base64.'),
   deploy_by: value(z.enum(['image', 'installer'], 'is neither image nor installer'))
     .optional()
     .describe(
-      '`image` (default): an image is written to the disk. `installer`: the installer of the distribution, by a preseed.',
+      '`image` (default): write an image to the disk. `installer`: run the installer of the distribution with a preseed.',
     ),
   disk: value(z.string().regex(DISK, 'is not the name of a disk, such as sda'))
     .optional()
-    .describe(
-      'The disk to write. Default: chosen by the machine: the smallest that holds the image, USB last; an installer takes the first.',
-    ),
-  ip_address: value(z.string().max(15)).optional().describe('The address that it gets. Default: a free one.'),
+    .describe('The disk to write. Default: the smallest that holds the image, USB last; for an installer, the first.'),
+  ip_address: value(z.string().max(15)).optional().describe('The address to assign. Default: a free one.'),
 });
 
 function deploy(call: ApiCall, given: z.output<typeof deployParameters>): Answer {
   const system = parseSystem(given.osystem, given.distro_series);
   const machine = call.region.store.findMachine(call.path.system_id ?? '');
-  if (machine === undefined) return refuse('not-found', 'No machine has this system id.');
-  // In the old version `start` is also how a machine that has its system is switched on.
+  if (machine === undefined) return NO_MACHINE;
+  // In API 1.0, `start` also switches on a deployed machine.
   if (call.version === '1.0' && machine.status === 'deployed') return switchPower(call, 'on', given.comment);
   const wanted = system ?? { osystem: machine.osystem, release: machine.release };
   if (given.distro_series !== undefined && system === undefined) {
@@ -131,7 +130,7 @@ function deploy(call: ApiCall, given: z.output<typeof deployParameters>): Answer
   return give(call, { name: 'deploy', deployment }, given.comment, address);
 }
 
-/** Under which name the image is kept, the machine remembers, too; of an installer the distribution is known by its release. */
+/** The system that the machine records: the stored name of the image, or for an installer the distribution of its release. */
 function systemFor(
   call: ApiCall,
   machine: Machine,
@@ -143,7 +142,7 @@ function systemFor(
   return { osystem: image?.os ?? osystem, release: image?.release ?? release };
 }
 
-/** The bytes; undefined: none are given; null: they are too many or no Base64. */
+/** The bytes; `undefined` if none are given; `null` if they are too many or not Base64. */
 function parseUserData(text: string | undefined): Uint8Array | undefined | null {
   if (text === undefined || text === '') return undefined;
   const plain = text.replace(/\s+/g, '');
@@ -165,27 +164,26 @@ const size = (what: string) =>
 
 const allocateParameters = z.object({
   ...comment,
-  name: value(z.string().max(255)).optional().describe('The machine of this name.'),
-  system_id: value(z.string().max(64)).optional().describe('The machine of this system id.'),
+  name: value(z.string().max(255)).optional().describe('The machine with this name.'),
+  system_id: value(z.string().max(64)).optional().describe('The machine with this system id.'),
   arch: value(z.string().max(64)).optional().describe('The architecture, `amd64` or `amd64/generic`.'),
-  cpu_count: size('At least so many processors.'),
-  mem: size('At least so much memory, in MiB.'),
+  cpu_count: size('At least this many processors.'),
+  mem: size('At least this much memory, in MiB.'),
   tags: values(50).optional().describe('Machines with all of these tags.'),
   not_tags: values(50).optional().describe('Machines with none of these tags.'),
-  storage: value(z.string().max(500)).optional().describe('Disks of at least so many GB: `root:50,100`.'),
-  zone: value(z.string().max(255)).optional().describe('The zone; there is one, `default`.'),
-  pool: value(z.string().max(255)).optional().describe('The pool; there is one, `default`.'),
-  not_in_zone: values(50).optional().describe('Machines of none of these zones.'),
-  not_in_pool: values(50).optional().describe('Machines of none of these pools.'),
+  storage: value(z.string().max(500)).optional().describe('Disks of at least these sizes in GB: `root:50,100`.'),
+  zone: value(z.string().max(255)).optional().describe('The zone; the only one is `default`.'),
+  pool: value(z.string().max(255)).optional().describe('The pool; the only one is `default`.'),
+  not_in_zone: values(50).optional().describe('Machines in none of these zones.'),
+  not_in_pool: values(50).optional().describe('Machines in none of these pools.'),
   interfaces: value(z.string().max(500)).optional().describe('Not supported.'),
-  dry_run: flag('True: say which machine it would be, and take none.'),
-  ip_address: value(z.string().max(15)).optional().describe('The address that it gets. Default: a free one.'),
+  dry_run: flag('True: show the machine that would be allocated, without allocating it.'),
+  ip_address: value(z.string().max(15)).optional().describe('The address to assign. Default: a free one.'),
 });
 
 function constraintsOf(given: z.output<typeof allocateParameters>): Constraints | Refusal {
   const disks = parseStorage(given.storage ?? '');
-  if (disks === undefined)
-    return refuseField('storage', 'Give sizes in GB: root:50,100. Tags of disks are not supported.');
+  if (disks === undefined) return refuseField('storage', 'Give sizes in GB: root:50,100. Disk tags are not supported.');
   if (given.interfaces) return refuseField('interfaces', 'Conditions on interfaces are not supported: choose by tags.');
   return {
     name: given.name || undefined,
@@ -229,7 +227,7 @@ function allocate(call: ApiCall, given: z.output<typeof allocateParameters>): An
   return outcome.kind === 'changed' ? json(allocated(call, outcome.machine, given)) : answerCommand(call, outcome);
 }
 
-/** The machine, and which of its disks are those that were asked for. */
+/** The machine, with the disks that meet the storage conditions. */
 function allocated(call: ApiCall, machine: Machine, { storage = '' }: z.output<typeof allocateParameters>) {
   const disks = diskJson(machine);
   const matched = [...matchStorage(machine, storage)].map(([label, place]) => [label, [disks[place]?.id]] as const);
@@ -238,10 +236,7 @@ function allocated(call: ApiCall, machine: Machine, { storage = '' }: z.output<t
 }
 
 const refuseNoMatch = (): Refusal =>
-  refuse(
-    'nothing-matches',
-    'No machine that is Ready meets these conditions: accept one, release one, or ask for less.',
-  );
+  refuse('nothing-matches', 'No Ready machine meets these conditions: accept one, release one, or ask for less.');
 
 function acceptAll(call: ApiCall): Answer {
   const news = call.region.store.listMachines({ statuses: ['new'] }, 0, MANY_MAX).map(({ systemId }) => systemId);
@@ -254,19 +249,19 @@ const listAllocated = (call: ApiCall): Answer => listMachines(call, { owners: [a
 
 const acceptParameters = z.object({
   ...comment,
-  skip_commissioning: flag('True: Ready at once, for a machine that cannot be measured.'),
+  skip_commissioning: flag('True: make it Ready at once, if it cannot be commissioned.'),
 });
 
-/** Operations on one machine that take nothing but a reason: name in 2.0, name in 1.0, the command, and what it is for. */
+/** Operations on one machine that take only a comment: name in 2.0, name in 1.0, command and description. */
 const PLAIN: readonly (readonly [string, string, CommandName, string])[] = [
-  ['abort', 'abort_operation', 'abort', 'End what a machine is doing, and go back to where it was.'],
+  ['abort', 'abort_operation', 'abort', 'Abort what a machine is doing, and restore its previous state.'],
   ['mark_broken', 'mark_broken', 'mark-broken', 'Mark a machine as broken, so that nothing uses it.'],
   ['mark_fixed', 'mark_fixed', 'mark-fixed', 'Mark a broken machine as fixed, so that it may be used again.'],
-  ['mark_missing', 'mark_missing', 'mark-missing', 'Mark a machine as missing: it is not there, and nothing uses it.'],
-  ['rescue_mode', 'rescue_mode', 'rescue', 'Start a machine from the network, for people to log in by their keys.'],
-  ['exit_rescue_mode', 'exit_rescue_mode', 'exit-rescue', 'End the rescue of a machine, and go back to where it was.'],
+  ['mark_missing', 'mark_missing', 'mark-missing', 'Mark a machine as missing, so that nothing uses it.'],
+  ['rescue_mode', 'rescue_mode', 'rescue', 'Boot a machine from the network, for SSH logins with keys.'],
+  ['exit_rescue_mode', 'exit_rescue_mode', 'exit-rescue', 'End rescue mode, and restore the previous state.'],
   ['override_failed_testing', 'override_failed_testing', 'override-failed', 'Use a machine although its tests failed.'],
-  ['retire', 'retire', 'retire', 'Put a machine out of use, and keep its records.'],
+  ['retire', 'retire', 'retire', 'Take a machine out of use, and keep its records.'],
   ['reinstate', 'reinstate', 'reinstate', 'Make a retired or missing machine New again.'],
 ];
 
@@ -299,7 +294,7 @@ function singleOf(version: ApiVersion): readonly Operation[] {
     defineOperation({
       ...one,
       op: 'accept',
-      doc: 'Accept a machine that is New, and have it measured and tested at its next start.',
+      doc: 'Accept a New machine, and commission it at its next start.',
       parameters: acceptParameters,
       run: (call, given) =>
         give(call, { name: 'accept', skipsCommissioning: isTrue(given.skip_commissioning) }, given.comment),
@@ -307,21 +302,21 @@ function singleOf(version: ApiVersion): readonly Operation[] {
     defineOperation({
       ...one,
       op: isOld ? 'start' : 'deploy',
-      doc: 'Put a system onto the disk of a machine. It is refused for an owner who has no SSH key.',
+      doc: 'Deploy a system to the disk of a machine. Refused if the owner has no SSH key.',
       parameters: deployParameters,
       run: deploy,
     }),
     defineOperation({
       ...one,
       op: 'release',
-      doc: 'Give a machine back, with its address and its name in DNS.',
+      doc: 'Release a machine, with its address and its name in DNS.',
       parameters: releaseParameters,
       run: release,
     }),
   ];
 }
 
-/** Commands to several machines, or to one that is looked for. */
+/** Commands to several machines, and the search for one. */
 function pluralOf(version: ApiVersion): readonly Operation[] {
   const { isOld, all } = namesOf(version);
   const list = values(MANY_MAX).describe('System ids.');
@@ -331,14 +326,14 @@ function pluralOf(version: ApiVersion): readonly Operation[] {
     defineOperation({
       ...all,
       op: isOld ? 'acquire' : 'allocate',
-      doc: 'Take a machine that is Ready and meets all conditions.',
+      doc: 'Allocate a Ready machine that meets all conditions.',
       parameters: allocateParameters,
       run: allocate,
     }),
     defineOperation({
       ...all,
       op: 'release',
-      doc: 'Give several machines back. The answer names those that are.',
+      doc: 'Release several machines. The answer names the released ones.',
       parameters: ids,
       run: (call, given) => {
         const terms = { command: { name: 'release' }, by: actorOf(call, given.comment), isDone: isReleased } as const;
@@ -349,7 +344,7 @@ function pluralOf(version: ApiVersion): readonly Operation[] {
       ...all,
       op: 'accept',
       access: 'admin',
-      doc: 'Accept several machines that are New.',
+      doc: 'Accept several New machines.',
       parameters: ids,
       run: (call, given) => {
         const terms = { command: { name: 'accept' }, by: actorOf(call, given.comment), isDone: isAccepted } as const;
@@ -360,7 +355,7 @@ function pluralOf(version: ApiVersion): readonly Operation[] {
       ...all,
       op: 'accept_all',
       access: 'admin',
-      doc: 'Accept all machines that are New.',
+      doc: 'Accept all New machines.',
       parameters: z.object({}),
       run: acceptAll,
     }),
@@ -368,14 +363,14 @@ function pluralOf(version: ApiVersion): readonly Operation[] {
       ...all,
       method: 'GET',
       op: 'list_allocated',
-      doc: 'List the machines that the caller holds.',
+      doc: 'List the machines that the caller owns.',
       parameters: z.object({}),
       run: listAllocated,
     }),
   ];
 }
 
-/** The operations of the life of machines, in both versions. */
+/** Life cycle operations, in both versions. */
 export const LIFE_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap((version) => [
   ...singleOf(version),
   ...pluralOf(version),

@@ -1,9 +1,9 @@
-// Lists on their way out: written an entry at a time, in pieces, so that no list and no number of lists takes the memory or the time of
-// the others, whatever its entries are.
+// Sends lists in pieces, rendered one entry at a time, so that no list, and no number of lists, takes the memory or the time of others,
+// whatever its entries are.
 //
-// 1. A piece ends with the entry that fills it or its time; behind it the event loop goes round, and the client must have taken it.
-// 2. One list at a time has its turn in a round of the event loop. Those who have lists under way take turns, whoever has how many.
-// 3. A list that ends in its first piece takes no place; the others take one of LISTS_MAX.
+// 1. A piece ends with the entry that fills it or uses up its time. Before the next one the client must take it, and the event loop runs.
+// 2. One list has a turn in each round of the event loop. Users take turns, however many lists each has under way.
+// 3. A list that ends in its first piece takes no place; all others take one of LISTS_MAX.
 
 import { Readable } from 'node:stream';
 import type { Clock } from '../../clock.ts';
@@ -12,39 +12,39 @@ import { FairShares } from '../../fair-shares.ts';
 import { LoopTurns } from '../loop-turns.ts';
 
 /**
- * Lists under way that are longer than a piece. Users with a key fill it; at the bound the user with most of them loses one to each
- * newcomer of another, so the others notice nothing. Lists whose readers do not read go first. It empties as they are read.
+ * Lists under way that are longer than a piece. Users with a key fill it; at the bound the user with the most lists loses one to each
+ * newcomer of another user, so the others notice nothing. Lists whose readers do not read go first. It empties as they are read.
  */
 export const LISTS_MAX = 32;
-/** What ends a piece, in bytes; its last entry may exceed it. */
+/** Size at which a piece ends, in bytes; its last entry may exceed it. */
 export const LIST_PIECE_BYTES = 64 * 1024;
-/** What ends a piece that is not full, so that nobody waits longer for the thread. */
+/** Time after which a piece ends even if it is not full, in milliseconds, so that others get the thread. */
 const PIECE_MS = 4;
 
-/** A list: its entries, and for whom. `undefined` stands for an entry that was looked at and left out. */
+/** A list to send. An `undefined` entry was examined and left out. */
 export interface ListToSend {
-  /** `username address` of who asks. */
+  /** `username address` of the caller. */
   readonly holder: string;
   readonly entries: Iterator<unknown, void>;
 }
 
-/** What a list becomes. */
+/** How a list is sent. */
 export type SentList =
   | { readonly kind: 'whole'; readonly text: Buffer }
-  /** `release` gives its place back, once the answer is over however it ended. */
+  /** Call `release` when the answer is over, however it ended: it frees the place. */
   | { readonly kind: 'stream'; readonly stream: Readable; readonly release: () => void }
-  /** As many lists are under way as may, and this user has their share. */
+  /** All places are taken, and this user has a fair share of them. */
   | { readonly kind: 'refused' };
 
-/** Who holds a place; what ends it is there once it has begun. */
+/** The holder of a place; `end` is set once the stream has begun. */
 interface PlaceHolder {
   end?: () => void;
 }
 
-/** Of `username address` the name, which has no blank. */
+/** The name in `username address`; user names contain no space. */
 const userOf = (holder: string | number): string => String(holder).split(' ', 1)[0] ?? '';
 
-/** The lists that one region sends. */
+/** The lists that one region is sending. */
 export class Lists {
   readonly #clock: Clock;
   readonly #places = new FairShares<PlaceHolder>({ max: LISTS_MAX, networkOf: userOf });
@@ -77,7 +77,7 @@ export class Lists {
     async function* pieces(): AsyncGenerator<Buffer> {
       try {
         for (let piece = first; ; piece = writer.next()) {
-          // While the client takes the piece, the list waits for nothing else.
+          // From here the list waits only for the client to take the piece.
           places.touch(held, true);
           if (piece.length > 0) yield piece;
           if (writer.isDone) return;
@@ -94,7 +94,7 @@ export class Lists {
   }
 }
 
-/** Makes the text of one list, a piece at a time. */
+/** Renders one list, a piece at a time. */
 class ListWriter {
   readonly #entries: Iterator<unknown, void>;
   readonly #clock: Clock;
@@ -110,7 +110,7 @@ class ListWriter {
     return this.#isDone;
   }
 
-  /** The next piece; empty: nothing fitted yet. */
+  /** The next piece; empty if every entry so far was left out. */
   next(): Buffer {
     const until = later(this.#clock.now(), PIECE_MS);
     const parts: string[] = [];

@@ -1,4 +1,4 @@
-// The operations by which people come to log in to machines that run the environment: the debug login, and how one logs in now.
+// Operations for logins to machines that run the boot environment: open or close the debug login, and list the possible logins.
 
 import { z } from 'zod';
 import type { Actor } from '../life/commands.ts';
@@ -11,11 +11,10 @@ import {
   openDebugLogin,
 } from '../life/logins.ts';
 import { cleanWords } from '../records/text-json.ts';
-import { type Answer, json, refuse, refuseField } from './answer.ts';
+import { type Answer, json, NO_MACHINE, refuse, refuseField } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 
 const COMMENT_MAX = 255;
-const NOT_FOUND = refuse('not-found', 'No machine has this system id.');
 
 const debugParameters = z.object({
   comment: value(z.string().max(4096)).optional().describe('Why, for the event log.'),
@@ -28,7 +27,7 @@ const debugParameters = z.object({
 function debugLogin(call: ApiCall, given: z.output<typeof debugParameters>): Answer {
   const { region, caller } = call;
   const machine = region.store.findMachine(call.path.system_id ?? '');
-  if (machine === undefined) return NOT_FOUND;
+  if (machine === undefined) return NO_MACHINE;
   const seconds = Number(given.seconds || DEBUG_SECONDS);
   if (!Number.isInteger(seconds) || seconds < 1 || seconds > DEBUG_SECONDS_MAX)
     return refuseField('seconds', `Give a whole number of seconds from 1 to ${DEBUG_SECONDS_MAX}.`);
@@ -45,7 +44,7 @@ function debugLogin(call: ApiCall, given: z.output<typeof debugParameters>): Ans
 
 function listLogins({ region, path }: ApiCall): Answer {
   const machine = region.store.findMachine(path.system_id ?? '');
-  return machine === undefined ? NOT_FOUND : json(describeLogins(region, machine).map(loginJson));
+  return machine === undefined ? NO_MACHINE : json(describeLogins(region, machine).map(loginJson));
 }
 
 const loginJson = ({ kind, ssh, isSimulated, hostKey, username, keys, secondsLeft }: LoginDescription) => ({
@@ -58,7 +57,7 @@ const loginJson = ({ kind, ssh, isSimulated, hostKey, username, keys, secondsLef
   seconds_left: secondsLeft ?? null,
 });
 
-/** The operations of logins, in both versions. */
+/** Login operations, in both versions. */
 export const LOGIN_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap((version) => {
   const place = {
     versions: [version],
@@ -72,8 +71,8 @@ export const LOGIN_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).
       method: 'POST',
       op: 'debug_login',
       doc:
-        'Let the SSH keys of the caller log in, for a while, to a machine that is commissioned, tested, deployed or erased, and let ' +
-        'it stay on when that fails; or end that. Answers with the logins that are possible.',
+        'Open a debug login for a while: the SSH keys of the caller can log in to the machine while it is commissioned, tested, deployed ' +
+        'or erased, and it stays on if that fails. Or close it. The answer lists the possible logins.',
       parameters: debugParameters,
       run: debugLogin,
     }),
@@ -81,7 +80,7 @@ export const LOGIN_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).
       ...place,
       method: 'GET',
       op: 'logins',
-      doc: 'List how people log in to the machine now: in rescue mode, and to debug.',
+      doc: 'List how users can log in to the machine now: in rescue mode, and to debug.',
       parameters: z.object({}),
       run: listLogins,
     }),

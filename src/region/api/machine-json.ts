@@ -1,4 +1,4 @@
-// A machine in the words of API 2.0.
+// A machine as API 2.0 represents it.
 //
 // Sources: the keys that strict clients demand (gomaasapi fails a whole list for one missing key; terraform wants numbers as numbers) and
 // those that the maas command line prints.
@@ -14,7 +14,7 @@ import { type Machine, type MachineInterface, machineFqdn } from '../records/mac
 import type { Whereabouts } from '../whereabouts.ts';
 
 const BASE = '/MAAS/api/2.0';
-/** Ids of disks are made of the machine's and the disk's place, so that they stay the same from answer to answer. */
+/** A disk's id combines the machine's id and the disk's index, so that it is the same in every answer. */
 const DISKS_PER_MACHINE = 1000;
 
 const ZONE = { id: 1, name: 'default', description: '', resource_uri: `${BASE}/zones/default/` };
@@ -45,7 +45,7 @@ function hardwareInfo(facts: HardwareFacts | undefined): Record<string, string> 
   };
 }
 
-/** What MAAS's clients have no place for: the parts of a machine, as its firmware tells them. */
+/** The hardware parts that the firmware reports; MAAS has no fields for them. */
 function partsOf(facts: HardwareFacts | undefined): Record<string, unknown> {
   return {
     processors: facts?.processors ?? [],
@@ -123,13 +123,13 @@ export function diskJson(machine: Machine): readonly Record<string, unknown>[] {
   });
 }
 
-/** Bytes of all disks in megabytes, as `storage` counts. */
+/** The size of all disks in megabytes, the unit of `storage`. */
 export const storageMb = (machine: Machine): number =>
   Math.round((machine.facts?.disks ?? []).reduce((sum, disk) => sum + disk.bytes, 0) / 1e5) / 10;
 
 const givenTo = ({ addresses }: Machine): readonly Ipv4[] => addresses.map(({ address }) => address);
 
-/** What both API versions show alike. */
+/** The fields that both API versions share. */
 export function sharedJson(
   machine: Machine,
   where: Whereabouts,
@@ -148,15 +148,15 @@ export function sharedJson(
     owner: machine.owner ?? null,
     power_type: machine.powerType,
     power_state: machine.powerState,
-    // Of our own: how old that is in seconds, why it could not be seen, and what is being done to it.
+    // Rackboot's own: the age of that state in seconds, why it could not be read, and the power task under way.
     power_state_age: power?.ageSeconds ?? null,
     power_state_text: power?.text ?? '',
     power_task: machine.powerTask ?? '',
     tag_names: machine.tags.map(({ name }) => name),
-    // Of our own: the racks with which it is at home.
+    // Rackboot's own: the home racks.
     rack_names: where.racksOf(machine).map(({ name }) => name),
     ip_addresses: where.addressesOf(machine).map(formatIpv4),
-    // Of our own: those of them that it was given, whether it has a lease or not.
+    // Rackboot's own: the addresses assigned to the machine, with or without a lease.
     allocated_ip_addresses: givenTo(machine).map((address) => formatIpv4(address)),
     disable_ipv4: false,
     physicalblockdevice_set: diskJson(machine),
@@ -165,7 +165,7 @@ export function sharedJson(
   };
 }
 
-/** What a machine is told that has no key: who it is, and nothing of anybody else. */
+/** The answer to a machine without a key: its own identity, and nothing about others. */
 export function introductionJson(machine: Machine): Record<string, unknown> {
   const row = statusRow(machine.status);
   return {
@@ -179,7 +179,7 @@ export function introductionJson(machine: Machine): Record<string, unknown> {
   };
 }
 
-/** The whole machine. @param power what is known of its power; undefined: nothing */
+/** The whole machine. @param power the reading of its power; `undefined` if there is none */
 export function machineJson(machine: Machine, where: Whereabouts, power?: PowerView): Record<string, unknown> {
   const row = statusRow(machine.status);
   const interfaces = machine.interfaces.map((nic, position) => interfaceJson(machine, nic, position));

@@ -1,4 +1,4 @@
-// Lists of machines as answers: read a few at a time from the store, shown one at a time.
+// Lists of machines as answers: read from the store a few at a time, and rendered one at a time.
 
 import type { Machine } from '../records/machine.ts';
 import type { MachineFilter } from '../records/store.ts';
@@ -7,16 +7,16 @@ import type { Answer } from './answer.ts';
 import type { ApiCall } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
 
-/** Machines that are read at a time: as many are in memory for each list under way, with at most 32 KiB of facts each. */
+/** Machines read at a time. Each list under way holds this many in memory, with at most 32 KiB of facts each. */
 export const LIST_CHUNK = 20;
 
-/** A list for whoever asks. `undefined` stands for an entry that was looked at and left out. */
+/** A list for the caller. An `undefined` entry was examined and left out. */
 export function listFor({ caller, peer }: ApiCall, entries: Iterator<unknown, void>): Answer {
   const user = caller.kind === 'user' ? caller.username : caller.kind;
   return { kind: 'list', holder: `${user} ${peer.share}`, entries };
 }
 
-/** The machines that a filter lets through and that are wanted, in the order of their ids. */
+/** The machines that pass the filter and `isWanted`, in the order of their ids. */
 export function listMachines(
   call: ApiCall,
   filter: MachineFilter,

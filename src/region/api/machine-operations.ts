@@ -1,4 +1,4 @@
-// The operations on machines that are known: list, look at, change, move through their life.
+// Operations on known machines: list, read, change and delete.
 
 import { z } from 'zod';
 import { nearestName } from '../../nearest-name.ts';
@@ -18,7 +18,7 @@ import type { MachineChangeOutcome, MachineFilter } from '../records/store.ts';
 import { kernelParamsProblem } from '../records/tags.ts';
 import { cleanWords } from '../records/text-json.ts';
 import type { MachineEdit } from '../region.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField } from './answer.ts';
 import { parseArchitecture } from './enlistment-operations.ts';
 import { listMachines } from './machine-list.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
@@ -52,9 +52,7 @@ const listParameters = filterParameters.extend({
     .optional()
     .describe('Only machines in these states, by name or number; `problem` and `work` stand for several.'),
   owner: values(FILTER_VALUES_MAX).optional().describe('Only machines of these users.'),
-  rack: values(FILTER_VALUES_MAX)
-    .optional()
-    .describe('Only machines that are at home with these racks, by their names.'),
+  rack: values(FILTER_VALUES_MAX).optional().describe('Only machines whose home is with these racks, by name.'),
   q: value(z.string().max(SEARCH_CHARACTERS_MAX))
     .optional()
     .describe('Only machines with this text in their name, owner, tags, addresses, note, product or serial number.'),
@@ -69,7 +67,7 @@ function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
     if (named === undefined) {
       const meant = nearestName(text.toLowerCase(), STATUS_NAMES);
       const hint = meant === undefined ? '' : ` Did you mean ${meant}?`;
-      const problem = `'${cleanWords(text, 40)}' is not a state.${hint} There are ${STATUS_NAMES.join(', ')}.`;
+      const problem = `'${cleanWords(text, 40)}' is not a state.${hint} The states are ${STATUS_NAMES.join(', ')}.`;
       return refuseField('status', problem);
     }
     statuses.push(...named);
@@ -94,20 +92,19 @@ function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
   );
 }
 
-const notFound = (): Refusal => refuse('not-found', 'No machine has this system id.');
 const systemIdOf = (call: ApiCall): string => call.path.system_id ?? '';
 const usernameOf = (call: ApiCall): string => (call.caller.kind === 'user' ? call.caller.username : '');
 
 function read(call: ApiCall): Answer {
   const systemId = systemIdOf(call);
-  // A machine may look at itself only.
-  if (call.caller.kind === 'machine' && call.caller.systemId !== systemId) return notFound();
+  // A machine may read only itself.
+  if (call.caller.kind === 'machine' && call.caller.systemId !== systemId) return NO_MACHINE;
   const machine = call.region.store.findMachine(systemId);
-  return machine === undefined ? notFound() : json(showMachine(call, machine));
+  return machine === undefined ? NO_MACHINE : json(showMachine(call, machine));
 }
 
 const removeParameters = z.object({
-  force: value(z.string().max(16)).optional().describe('True: also a machine that somebody holds, or that is at work.'),
+  force: value(z.string().max(16)).optional().describe('True: delete even a machine that has an owner or is at work.'),
 });
 
 function remove(call: ApiCall, given: z.output<typeof removeParameters>): Answer {
@@ -118,13 +115,13 @@ function remove(call: ApiCall, given: z.output<typeof removeParameters>): Answer
     case 'in-use':
       return refuseUsed(call);
     case 'not-found':
-      return notFound();
+      return NO_MACHINE;
   }
 }
 
 function refuseUsed(call: ApiCall): Refusal {
   const machine = call.region.store.findMachine(systemIdOf(call));
-  if (machine === undefined) return notFound();
+  if (machine === undefined) return NO_MACHINE;
   const { status, owner, hostname } = machine;
   if (machine.isLocked === true) {
     return refuse('machine-locked', `${hostname} is locked: unlock it first, or delete it by force.`);
@@ -140,14 +137,14 @@ const editParameters = z.object({
   architecture: value(z.string().max(64)).optional().describe('The architecture, `amd64/generic`.'),
   kernel_params: value(z.string().max(4096))
     .optional()
-    .describe('Kernel arguments instead of those of its tags and the global ones; empty: those.'),
+    .describe('Kernel arguments that replace those of its tags and the global ones; empty: use those.'),
   ...powerFields,
 });
 
 function editOf(call: ApiCall, given: z.output<typeof editParameters>, before: Machine): MachineEdit | Refusal {
   const hostname = given.hostname === undefined ? undefined : parseHostname(given.hostname.split('.', 1)[0] ?? '');
   if (given.hostname !== undefined && hostname === undefined) {
-    return refuseField('hostname', `Give letters, digits and hyphens, at most ${HOSTNAME_MAX}, no address.`);
+    return refuseField('hostname', `Give at most ${HOSTNAME_MAX} letters, digits and hyphens, not an address.`);
   }
   const architecture = given.architecture === undefined ? undefined : parseArchitecture(given.architecture, undefined);
   if (given.architecture !== undefined && architecture === undefined) {
@@ -170,20 +167,20 @@ function editOf(call: ApiCall, given: z.output<typeof editParameters>, before: M
 
 function edit(call: ApiCall, given: z.output<typeof editParameters>): Answer {
   const before = call.region.store.findMachine(systemIdOf(call));
-  if (before === undefined) return notFound();
+  if (before === undefined) return NO_MACHINE;
   const changes = editOf(call, given, before);
   if ('kind' in changes) return changes;
   const outcome = call.region.editMachine(systemIdOf(call), changes, usernameOf(call));
   return answerChange(call, outcome, ({ text }) => refuseField('hostname', text));
 }
 
-/** The machine as it is after the change, or why it was not changed. */
+/** The changed machine, or the refusal. */
 function answerChange<R>(call: ApiCall, outcome: MachineChangeOutcome<R>, answerRefusal: (refusal: R) => Answer) {
   switch (outcome.kind) {
     case 'changed':
       return json(showMachine(call, outcome.machine));
     case 'not-found':
-      return notFound();
+      return NO_MACHINE;
     case 'refuse':
       return answerRefusal(outcome.refusal);
   }
@@ -191,7 +188,7 @@ function answerChange<R>(call: ApiCall, outcome: MachineChangeOutcome<R>, answer
 
 const nothing = z.object({});
 
-/** The paths and groups of one API version, whose names for the same thing differ. */
+/** The paths and groups of one API version. */
 function namesOf(version: ApiVersion) {
   return version === '1.0'
     ? ({ many: 'nodes', one: 'nodes/{system_id}', plural: 'NodesHandler', single: 'NodeHandler' } as const)
@@ -234,7 +231,7 @@ function changingOf(version: ApiVersion): readonly Operation[] {
     defineOperation({
       ...common,
       method: 'DELETE',
-      doc: 'Delete a machine. Should it start again, it enlists as a new one. One that is in use is deleted by force only.',
+      doc: 'Delete a machine. If it starts again, it enlists as a new one. A machine in use is deleted only by force.',
       parameters: removeParameters,
       run: remove,
     }),

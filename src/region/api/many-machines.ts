@@ -1,6 +1,6 @@
-// One command for several machines: done for all of them, or for none.
+// One command for several machines, applied to all of them or to none.
 //
-// Source: MAAS's `machines/?op=release` and `op=accept`: an id that nobody has is a bad request, a machine that has done so is no error.
+// Source: MAAS's `machines/?op=release` and `op=accept`: an unknown id is a bad request, a machine that is already done is no error.
 
 import type { Actor, CommandRefusal, MachineCommand } from '../life/commands.ts';
 import type { Machine } from '../records/machine.ts';
@@ -12,7 +12,7 @@ import type { ApiCall } from './operation.ts';
 class Undone extends Error {}
 
 /**
- * One command for several machines, done for all of them or for none: those that took it, in the shape of `answer`.
+ * Gives one command to several machines, to all of them or to none. Lists the changed machines, rendered by `answer`.
  */
 export function giveMany(
   call: ApiCall,
@@ -48,7 +48,7 @@ export function giveMany(
   if (first !== undefined) return refuse(first.reason, refused.map(({ text }) => text).join('\n'));
   return listFor(call, answers());
 
-  // One at a time: hundreds of whole machines would be much.
+  // One at a time: hundreds of whole machines would take much memory.
   function* answers(): Generator<unknown, void> {
     for (const systemId of done) {
       const machine = store.findMachine(systemId);
@@ -57,10 +57,10 @@ export function giveMany(
   }
 }
 
-/** What is said to several machines, and by whom. */
+/** The command for several machines, and who gives it. */
 export interface ManyTerms {
   readonly command: MachineCommand;
   readonly by: Actor;
-  /** A machine of which it is true has done so already. Default: none. */
+  /** True for a machine on which the command has already taken effect. Default: none. */
   readonly isDone?: (machine: Machine) => boolean;
 }

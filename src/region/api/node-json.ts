@@ -1,7 +1,7 @@
-// A machine in the words of API 1.0, where it is a node: the status folded into the numbers that old clients know, the hostname
-// fully qualified.
+// A machine as API 1.0 represents it, as a node: the status is folded into the numbers that old clients know, and the hostname is fully
+// qualified.
 //
-// 1. `substatus` is the status itself.
+// 1. `substatus` is the unfolded status.
 
 import { formatMac } from '../../net/address.ts';
 import type { PowerView } from '../life/power-life.ts';
@@ -12,7 +12,7 @@ import { sharedJson } from './machine-json.ts';
 
 const BASE = '/MAAS/api/1.0';
 
-/** The whole node. @param power what is known of its power; undefined: nothing */
+/** The whole node. @param power the reading of its power; `undefined` if there is none */
 export function nodeJson(machine: Machine, where: Whereabouts, power?: PowerView): Record<string, unknown> {
   const row = statusRow(machine.status);
   const macs = machine.interfaces.map((nic) => {

@@ -1,8 +1,8 @@
-// What an operation of the API is. The table of them (`operations.ts`) is the one place from which routes, checks and the
-// description for clients are made.
+// The definition of an API operation. Routes, checks and the description for clients are all made from the one table of operations
+// (`operations.ts`).
 //
 // 1. An operation runs synchronously: a request never holds a lock or a transaction across turns.
-// 2. Parameters that an operation does not name are ignored, as clients of other versions send them.
+// 2. Parameters that an operation does not name are ignored, because clients of other versions send them.
 
 import { z } from 'zod';
 import type { Region } from '../region.ts';
@@ -14,10 +14,10 @@ export type ApiVersion = '1.0' | '2.0';
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 /**
- * Who may call an operation; each includes those after it.
- * - `anyone`: also somebody who has not said who they are, from anywhere.
- * - `managed`: the same, but without credentials only from a managed network.
- * - `machine`: a machine with its key. - `user`: a person. - `admin`: an administrator.
+ * Who may call an operation; each level includes those after it.
+ * - `anyone`: also callers without credentials, from anywhere.
+ * - `managed`: also callers without credentials, but only from a managed network.
+ * - `machine`: a machine with its key. - `user`: a user. - `admin`: an administrator.
  */
 export type Access = 'anyone' | 'managed' | 'machine' | 'user' | 'admin';
 
@@ -25,7 +25,7 @@ export type Access = 'anyone' | 'managed' | 'machine' | 'user' | 'admin';
 export interface ApiCall {
   readonly region: Region;
   readonly version: ApiVersion;
-  /** What stands in the path for `{name}`. */
+  /** The path segments by the `{name}` they stand for. */
   readonly path: Readonly<Record<string, string>>;
   readonly caller: Caller;
   readonly peer: Peer;
@@ -35,15 +35,15 @@ export interface ApiCall {
 
 export interface Operation {
   readonly versions: readonly ApiVersion[];
-  /** Below `/MAAS/api/<version>/`, without slashes at its ends; `{name}` stands for one segment. */
+  /** Below `/MAAS/api/<version>/`, without a leading or trailing slash; `{name}` stands for one segment. */
   readonly path: string;
   readonly method: Method;
-  /** Undefined: the method alone. */
+  /** `undefined` if the method alone selects the operation. */
   readonly op: string | undefined;
   /** The name of its group in the description: `MachinesHandler`. */
   readonly handler: string;
   readonly access: Access;
-  /** What it does, for people; then one `:param` line for each parameter. */
+  /** What it does, for users; then one `:param` line for each parameter. */
   readonly doc: string;
   /** Names of the parameters that it takes. */
   readonly parameters: readonly string[];
@@ -58,7 +58,7 @@ export function value<S extends z.ZodType<unknown, string | undefined>>(schema: 
     .pipe(schema);
 }
 
-/** All values of a parameter; also from one value with commas between. */
+/** All values of a parameter, repeated or separated by commas. */
 export function values(countMax: number) {
   return z
     .array(z.string())
@@ -67,7 +67,7 @@ export function values(countMax: number) {
     .pipe(z.array(z.string().max(300)).max(countMax));
 }
 
-/** Makes an operation out of its description and its handler. */
+/** Makes an operation from its description and its handler. */
 export function defineOperation<P extends z.ZodObject>(definition: {
   readonly versions: readonly ApiVersion[];
   readonly path: string;

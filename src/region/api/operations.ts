@@ -1,5 +1,5 @@
-// The one table of the API's operations, and how a request finds its own. Routes, checks and the description that clients build their
-// commands from are made of it.
+// The table of the API's operations, and how a request finds its operation. Routes, checks and the description from which clients build
+// their commands are all made from it.
 //
 // 1. Version, path, method and op together name at most one operation.
 
@@ -26,9 +26,9 @@ import { SSHKEY_OPERATIONS } from './sshkey-operations.ts';
 import { TAG_OPERATIONS } from './tag-operations.ts';
 import { USER_OPERATIONS } from './user-operations.ts';
 
-/** The MAAS release whose API 2.0 is spoken; clients compare it with what they need. */
+/** The MAAS release whose API 2.0 is implemented; clients compare it with the release they need. */
 const SPOKEN_RELEASE = '2.9.0';
-/** What of MAAS's optional abilities is there; a client must not be told of one that would fail. */
+/** The supported ones of MAAS's optional capabilities; a client must not be promised one that would fail. */
 const CAPABILITIES: readonly string[] = [];
 
 const VERSION_OPERATION = defineOperation({
@@ -37,7 +37,7 @@ const VERSION_OPERATION = defineOperation({
   method: 'GET',
   handler: 'VersionHandler',
   access: 'anyone',
-  doc: 'Read the version of the API and what it is able to do.',
+  doc: 'Read the version and the capabilities of the API.',
   parameters: z.object({}),
   run: () => json({ version: SPOKEN_RELEASE, subversion: 'rackboot', capabilities: CAPABILITIES }),
 });
@@ -78,7 +78,7 @@ export function operationsByPath(version: ApiVersion): ReadonlyMap<string, reado
   return paths;
 }
 
-/** Finds the operation among those of one path, checks who asks, and runs it. */
+/** Finds the operation among those of one path, checks the caller's access, and runs it. */
 export function runOperation(
   operations: readonly Operation[],
   method: Method | 'HEAD',
@@ -103,18 +103,18 @@ export function runOperation(
   return checkAccess(operation, call) ?? operation.run(call, fields);
 }
 
-/** A refusal when this caller may not call this operation. */
+/** The refusal if this caller may not call this operation. */
 function checkAccess(operation: Operation, call: ApiCall): Answer | undefined {
   const { caller, peer } = call;
   if (operation.access === 'anyone') return undefined;
   if (caller.kind === 'anonymous') {
     if (operation.access !== 'managed') {
-      return refuse('not-authenticated', 'Say who you are with an API key: rackboot apikey prints one.', {
+      return refuse('not-authenticated', 'Authenticate with an API key: rackboot apikey prints one.', {
         'WWW-Authenticate': 'OAuth realm="MAAS API"',
       });
     }
     if (peer.isManaged) return undefined;
-    const text = `${peer.address} is in none of the managed networks: machines enlist from those only.`;
+    const text = `${peer.address} is not in a managed network: machines enlist only from those.`;
     return refuse('not-from-here', text);
   }
   if (caller.kind === 'user') {
@@ -123,6 +123,6 @@ function checkAccess(operation: Operation, call: ApiCall): Answer | undefined {
       : refuse('not-allowed', 'Only an administrator may do this.');
   }
   if (caller.kind === 'rack') return refuse('not-allowed', 'A rack may not do this.');
-  // Its key is for what is its own; what anybody of a managed network may do, it does without.
+  // A machine's key gives access to its own data only; operations for the managed networks need no key.
   return operation.access === 'machine' ? undefined : refuse('not-allowed', 'A machine may not do this.');
 }

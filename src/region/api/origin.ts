@@ -1,33 +1,33 @@
-// Under which address a machine reaches us: what the URLs begin with that it is given in preseeds, jobs and metadata.
-// Sources: RFC 9110 §7.2 (Host is the client's word), §4.2.1.
+// Chooses the origin under which a machine reaches us: the beginning of the URLs in its preseeds, jobs and metadata.
+// Sources: RFC 9110 §7.2 (the client chooses Host), §4.2.1.
 //
 //   Host ─┬─ an address where the request arrived, or one of an accepted rack,
-//         │  a listener, or the name of region.public_url ─────────────────────▶ taken, with its port
-//         └─ anything else: a cache, a page or a machine names somebody else ──▶ the address where the request arrived
+//         │  a listener, or the name of region.public_url ─────────────────────▶ used, with its port
+//         └─ anything else, which a cache, a page or a machine made up ──────────▶ the address where the request arrived
 //
-// 1. A request that a rack passed on arrived at that rack: the rack says where (`X-Rackboot-Local`), and is believed as it is about the
-//    machine's address. Its boot port speaks plain HTTP, whatever rack and region speak.
+// 1. A request that a rack passed on arrived at that rack. The rack reports where (`X-Rackboot-Local`), and is believed as it is about
+//    the machine's address. Its boot port speaks plain HTTP, even if rack and region use TLS.
 
 import type { FastifyRequest } from 'fastify';
 import { formatIpv4, type Ipv4, parseIpv4, withoutIpv4Mapping } from '../../net/address.ts';
 import type { RegionConfig } from '../config.ts';
 import { isRackAddress, type RackList } from '../racks/rack-addresses.ts';
 
-/** What of a request tells where it arrived. */
+/** The parts of a request that show where it arrived. */
 export interface OriginFacts {
   /** The Host field, as the client wrote it. */
   readonly host: string | undefined;
   readonly protocol: string;
-  /** Where the request came in: here, by the socket. */
+  /** The local end of the socket. */
   readonly localAddress: string | undefined;
   readonly localPort: number | undefined;
-  /** Where it came in at the rack that passed it on, `10.20.0.1:5248`; undefined: nobody did. */
+  /** Where it arrived at the rack that passed it on, `10.20.0.1:5248`; `undefined` if no rack did. */
   readonly rackLocal: string | undefined;
   /** From this host itself. */
   readonly isLocal: boolean;
 }
 
-/** The same of a request as it came. */
+/** Reads those parts from a request. */
 export function originFactsOf(
   request: FastifyRequest,
   peer: { readonly rackLocal?: string | undefined; readonly isLocal: boolean },
@@ -39,10 +39,10 @@ export function originFactsOf(
 
 const HOST = /^([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
 
-/** The name or address of a Host field, in small letters; undefined: it is none. */
+/** The name or address in a Host field, in lower case; `undefined` if it is malformed. */
 const hostOf = (field: string | undefined): string | undefined => HOST.exec(field ?? '')?.[1]?.toLowerCase();
 
-/** Where the request arrived, as a Host field would say it; empty: the socket is gone. */
+/** Where the request arrived, in the form of a Host field; empty if the socket is gone. */
 function arrivalOf({ rackLocal, localAddress, localPort }: OriginFacts): string {
   if (rackLocal !== undefined) return rackLocal;
   if (localAddress === undefined || localPort === undefined) return '';
@@ -50,12 +50,12 @@ function arrivalOf({ rackLocal, localAddress, localPort }: OriginFacts): string 
   return address.includes(':') ? `[${address}]:${localPort}` : `${address}:${localPort}`;
 }
 
-/** `http://10.20.0.1:5248`, as the machine that asks reaches us; empty: nothing is known of that. */
+/** The origin under which the client reaches us, `http://10.20.0.1:5248`; empty if it is unknown. */
 export function chooseOrigin(facts: OriginFacts, config: RegionConfig, racks: RackList): string {
   const arrival = arrivalOf(facts);
   const host = hostOf(facts.host);
-  const isTaken = host !== undefined && isOurs(host, hostOf(arrival), facts, config, racks);
-  const authority = isTaken ? facts.host : arrival;
+  const isUsable = host !== undefined && isOurs(host, hostOf(arrival), facts, config, racks);
+  const authority = isUsable ? facts.host : arrival;
   const protocol = facts.rackLocal === undefined ? facts.protocol : 'http';
   return authority === undefined || authority === '' ? '' : `${protocol}://${authority}`;
 }
@@ -68,7 +68,7 @@ function isOurs(
   racks: RackList,
 ): boolean {
   if (host === arrival) return true;
-  // Nobody but this host itself reaches us there.
+  // Only this host can reach us there.
   if (host === 'localhost') return isLocal;
   if (host === URL.parse(config.publicUrl ?? '')?.hostname) return true;
   const listeners = [...config.listen, ...(config.tls?.listen ?? [])];

@@ -1,14 +1,14 @@
-// The operations of whoever holds a machine: notes that clients keep with it, and its lock.
+// Operations for the owner of a machine: data that clients store with it, and its lock.
 //
-// Sources: MAAS API 2.0, `machines/{system_id}/` op=set_owner_data, set_workload_annotations, lock, unlock. Juju keeps with a machine which
-// of its units are there.
+// Sources: MAAS API 2.0, `machines/{system_id}/` op=set_owner_data, set_workload_annotations, lock, unlock. Juju stores there which of its
+// units run on the machine.
 
 import { z } from 'zod';
 import type { Actor, CommandRefusal } from '../life/commands.ts';
 import { decideLock, decideOwnerData, ownerDataProblem } from '../life/ownership.ts';
 import type { MachineChangeOutcome } from '../records/store.ts';
 import { cleanWords } from '../records/text-json.ts';
-import { type Answer, json, refuse, refuseField } from './answer.ts';
+import { type Answer, json, NO_MACHINE, refuse, refuseField } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
 
@@ -34,18 +34,18 @@ function answer(call: ApiCall, outcome: MachineChangeOutcome<CommandRefusal>): A
     case 'changed':
       return json(showMachine(call, outcome.machine));
     case 'not-found':
-      return refuse('not-found', 'No machine has this system id.');
+      return NO_MACHINE;
     case 'refuse':
       return refuse(outcome.refusal.reason, outcome.refusal.text);
   }
 }
 
-/** Every parameter but `op` is a key with its value, so that no schema has their names. */
+/** Every parameter except `op` is a key with its value, so no schema can name them. */
 function setOwnerData(op: string): Operation {
   return {
     ...common,
     op,
-    doc: 'Keep data with a machine: every parameter is a key with its value, and an empty value removes the key.\n\n:param key: The value.',
+    doc: 'Store data with a machine: every parameter is a key with its value; an empty value removes the key.\n\n:param key: The value.',
     parameters: [],
     run(call, fields) {
       const data = new Map<string, string>();
@@ -77,14 +77,14 @@ function lock(call: ApiCall, isLocked: boolean, comment: string | undefined): An
   );
 }
 
-/** Notes and locks of machines. */
+/** Owner data and locks of machines. */
 export const OWNERSHIP_OPERATIONS: readonly Operation[] = [
   setOwnerData('set_owner_data'),
   setOwnerData('set_workload_annotations'),
   defineOperation({
     ...common,
     op: 'lock',
-    doc: 'Lock a machine: it takes no command that would change its state, until it is unlocked.',
+    doc: 'Lock a machine: until it is unlocked, it refuses commands that would change its state.',
     parameters: why,
     run: (call, given) => lock(call, true, given.comment),
   }),

@@ -1,10 +1,10 @@
-// How a machine is switched, as a form says it: a driver and its parameters, whole as JSON or one by one, checked by the driver before
-// anything is stored.
+// The power fields of a request: a driver and its parameters, together as JSON or one by one. The driver checks them before they are
+// stored.
 //
 // Sources: MAAS's API (`power_type`, `power_parameters`, `power_parameters_NAME`, `power_parameters_skip_check`).
 //
-// 1. A refusal names parameters, and never the value of a secret one.
-// 2. A parameter of its own changes that one; with another driver nothing of the one before is left.
+// 1. A refusal names parameters, but never the value of a secret one.
+// 2. A parameter given alone changes only itself; another driver drops the parameters of the previous one.
 
 import { z } from 'zod';
 import type { Machine } from '../records/machine.ts';
@@ -18,13 +18,13 @@ import { type Refusal, refuse, refuseField } from './answer.ts';
 import { type ApiCall, value } from './operation.ts';
 
 const single = (name: PowerParameterName) =>
-  value(z.string().max(1024)).optional().describe(`The parameter ${name} of the power driver; empty: none.`);
+  value(z.string().max(1024)).optional().describe(`The parameter ${name} of the power driver; empty: remove it.`);
 
-/** How a machine is switched, in a report of it or an edit. */
+/** The power fields of an enlistment or an edit. */
 export const powerFields = {
   power_type: value(z.string().regex(/^[a-z0-9_-]{0,32}$/, 'is not the name of a power driver'))
     .optional()
-    .describe('How the machine is switched: `ipmi`, `virsh`, `webhook`, `manual`.'),
+    .describe('The power driver: `ipmi`, `virsh`, `webhook`, `manual`.'),
   power_parameters: value(z.string().max(16_384)).optional().describe('The parameters of the power driver, JSON.'),
   power_parameters_power_address: single('power_address'),
   power_parameters_power_user: single('power_user'),
@@ -47,24 +47,24 @@ export const powerFields = {
   power_parameters_power_verify_ssl: single('power_verify_ssl'),
   power_parameters_skip_check: value(z.string().max(16))
     .optional()
-    .describe('True: store the parameters unchecked; a power action fails should they not do.'),
+    .describe('True: store the parameters unchecked; power actions fail if they are wrong.'),
 };
 
-/** Those fields, as they were given. */
+/** Those fields, as given. */
 export type GivenPower = { readonly [Name in keyof typeof powerFields]?: string | undefined };
 
-/** What is to be stored; a member that is absent stays as it is. */
+/** The values to store; an absent member stays unchanged. */
 export interface PowerEdit {
   readonly powerType?: string;
   readonly powerParameters?: PowerParameters;
 }
 
-/** Reads the fields. @param before the machine as it is; undefined: it is new */
+/** Reads the fields. @param before the current machine; `undefined` for a new one */
 export function readPower(given: GivenPower, before: Machine | undefined): PowerEdit | Refusal {
   const { power_type: type, power_parameters: json } = given;
   const whole = json === undefined ? undefined : parsePowerParameters(json || '{}');
   if (json !== undefined && whole === undefined) {
-    return refuseField('power_parameters', 'Give a JSON object of texts, numbers and switches, at most 32 of them.');
+    return refuseField('power_parameters', 'Give a JSON object of at most 32 strings, numbers and booleans.');
   }
   const named = POWER_PARAMETER_NAMES.flatMap((name) => {
     const text = given[`power_parameters_${name}`];
@@ -75,16 +75,16 @@ export function readPower(given: GivenPower, before: Machine | undefined): Power
   const isChanged = whole !== undefined || named.length > 0 || isOther;
   const merged = { ...(whole ?? kept), ...Object.fromEntries(named) };
   const parameters = Object.fromEntries(Object.entries(merged).filter(([, one]) => one !== ''));
-  // What came one by one is held to the same rules as what came whole.
+  // Parameters given one by one obey the same rules as a JSON object.
   const checked = parsePowerParameters(JSON.stringify(parameters));
-  if (checked === undefined) return refuseField('power_parameters', 'Give printable texts, at most 32 of them.');
+  if (checked === undefined) return refuseField('power_parameters', 'Give at most 32 printable texts.');
   return {
     ...(type === undefined ? {} : { powerType: type }),
     ...(isChanged ? { powerParameters: checked } : {}),
   };
 }
 
-/** Why this cannot be stored; undefined: it can. @param before the machine as it is; undefined: it is new */
+/** The refusal if the edit cannot be stored. @param before the current machine; `undefined` for a new one */
 export function refusePower(
   { region }: Pick<ApiCall, 'region'>,
   edit: PowerEdit,

@@ -1,19 +1,19 @@
-// The operations on the power of machines: switch it, ask for it, read how it is held.
+// Operations on the power of machines: switch it, query it, read its parameters.
 //
 // Sources: MAAS API 1.0 (`nodes/`: start, stop, query_power_state, power_parameters), 2.0 (`machines/`: power_on, power_off,
 // query_power_state, power_parameters).
 //
-// 1. Whoever switches is answered at once; the power follows. Whoever asks for the state waits ASK_MS_MAX at the most.
-// 2. A machine that is being switched is left alone: 503, as a client may try again.
-// 3. What a controller answered is shown to administrators only.
-// 4. Who switches is told the newest event of the machine (`event_id`): what comes of it is told in a later one; and whether the machine,
-//    once it has started, is told to switch off (`switches_itself_off`).
+// 1. A switching request is answered at once; the power follows. A query waits at most ASK_MS_MAX.
+// 2. A machine that is being switched is not queried: 503, so that clients try again.
+// 3. Only administrators see what a controller answered.
+// 4. The answer to a switching request has the newest event of the machine (`event_id`), so the outcome is in a later event. It also says
+//    whether the machine will be told to switch off once it has started (`switches_itself_off`).
 
 import { z } from 'zod';
 import { fullPowerText, type PowerView, switchesItselfOff } from '../life/power-life.ts';
 import type { Machine, PowerTask } from '../records/machine.ts';
 import { cleanWords } from '../records/text-json.ts';
-import { type Answer, json, refuse, refuseField } from './answer.ts';
+import { type Answer, json, NO_MACHINE, refuse, refuseField } from './answer.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
 
@@ -24,15 +24,14 @@ const MACHINES_MAX = 500;
 const TEXT_MAX = 400;
 
 const comment = { comment: value(z.string().max(4096)).optional().describe('Why, for the event log.') };
-const TOO_MANY = refuse('rate-limit', 'You ask for the power of too many machines at once: wait a little.', {
+const TOO_MANY = refuse('rate-limit', 'You query the power of too many machines at once: wait a little.', {
   'Retry-After': '1',
 });
-const notFound = (): Answer => refuse('not-found', 'No machine has this system id.');
 const machineOf = (call: ApiCall): Machine | undefined => call.region.store.findMachine(call.path.system_id ?? '');
 
-/** Has the power of the machine in the path switched. @param why in the caller's words */
+/** Switches the power of the machine in the path. @param why the caller's comment */
 export function switchPower(call: ApiCall, task: PowerTask, why: string | undefined): Answer {
-  if (call.caller.kind !== 'user') return refuse('not-allowed', 'Only a person may do this.');
+  if (call.caller.kind !== 'user') return refuse('not-allowed', 'Only a user may do this.');
   const { username, isAdmin } = call.caller;
   const actor = { username, isAdmin, comment: cleanWords(why ?? '', COMMENT_MAX) };
   const outcome = call.region.life.switchPower(call.path.system_id ?? '', task, actor);
@@ -44,7 +43,7 @@ export function switchPower(call: ApiCall, task: PowerTask, why: string | undefi
         switches_itself_off: switchesItselfOff(outcome.machine),
       });
     case 'not-found':
-      return notFound();
+      return NO_MACHINE;
     case 'refuse': {
       const { reason, text } = outcome.refusal;
       return refuse(reason, text, reason === 'power-busy' ? { 'Retry-After': '5' } : undefined);
@@ -57,7 +56,9 @@ const newestEventId = ({ region }: ApiCall, { systemId }: Machine): number =>
 
 const offParameters = z.object({
   ...comment,
-  stop_mode: value(z.string().max(16)).optional().describe('`hard`: its power is cut; `soft`: its system is asked.'),
+  stop_mode: value(z.string().max(16))
+    .optional()
+    .describe('`hard`: cut the power; `soft`: ask the system to shut down.'),
 });
 
 function powerOff(call: ApiCall, given: z.output<typeof offParameters>): Answer {
@@ -72,7 +73,7 @@ const viewJson = ({ state, ageSeconds, text }: PowerView): Answer =>
 function queryState(call: ApiCall): Answer {
   const machine = machineOf(call);
   const { region } = call;
-  if (machine === undefined) return notFound();
+  if (machine === undefined) return NO_MACHINE;
   if (region.power === undefined || machine.powerIsProposed === true || !region.power.switches(machine)) {
     return viewJson({ state: 'unknown', atMs: undefined, ageSeconds: undefined, text: 'it is switched by hand' });
   }
@@ -89,13 +90,13 @@ function queryState(call: ApiCall): Answer {
     late.resolve({ state: 'unknown', atMs: undefined, ageSeconds: undefined, text }),
   );
   const asked = Promise.race([question, late.promise]);
-  const failed = (): Answer => refuse('internal-error', 'The power could not be asked for.');
+  const failed = (): Answer => refuse('internal-error', 'The power could not be queried.');
   return { kind: 'later', answer: asked.then(shown, failed).finally(() => timer.cancel()) };
 }
 
 function powerParameters(call: ApiCall): Answer {
   const machine = machineOf(call);
-  return machine === undefined ? notFound() : json(machine.powerParameters);
+  return machine === undefined ? NO_MACHINE : json(machine.powerParameters);
 }
 
 const many = z.object({ id: values(MACHINES_MAX).optional().describe('Only machines with these system ids.') });
@@ -114,14 +115,14 @@ function namesOf(version: ApiVersion) {
   return { isOld, one, all };
 }
 
-/** Switching, which in 1.0 `start` and `stop` do; `start` also deploys, and stands there (`life-operations.ts`). */
+/** Switching. In 1.0 that is `stop`, and `start`, which also deploys and so is in `life-operations.ts`. */
 function switchingOf(version: ApiVersion): readonly Operation[] {
   const { isOld, one } = namesOf(version);
   const common = { ...one, method: 'POST', access: 'user' } as const;
   const off = defineOperation({
     ...common,
     op: isOld ? 'stop' : 'power_off',
-    doc: 'Switch a machine off. The answer comes before it is.',
+    doc: 'Switch a machine off. The answer does not wait for it.',
     parameters: offParameters,
     run: powerOff,
   });
@@ -136,8 +137,8 @@ function switchingOf(version: ApiVersion): readonly Operation[] {
     });
   return [
     off,
-    on('power_on', 'on', 'Switch a machine on. The answer comes before it is.'),
-    on('power_cycle', 'cycle', 'Switch a machine off and on again. The answer comes before it is.'),
+    on('power_on', 'on', 'Switch a machine on. The answer does not wait for it.'),
+    on('power_cycle', 'cycle', 'Switch a machine off and on again. The answer does not wait for it.'),
   ];
 }
 
@@ -149,7 +150,7 @@ function readingOf(version: ApiVersion): readonly Operation[] {
       method: 'GET',
       op: 'query_power_state',
       access: 'user',
-      doc: 'Ask whoever holds the power of a machine whether it is on: `on`, `off`, `unknown` or `error`.',
+      doc: 'Ask the power controller of a machine for its state: `on`, `off`, `unknown` or `error`.',
       parameters: z.object({}),
       run: queryState,
     }),
@@ -174,7 +175,7 @@ function readingOf(version: ApiVersion): readonly Operation[] {
   ];
 }
 
-/** The operations on power, in both versions. */
+/** Power operations, in both versions. */
 export const POWER_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap((version) => [
   ...switchingOf(version),
   ...readingOf(version),

@@ -1,6 +1,6 @@
-// What the API tells the operator beside its answers.
+// Problems of the API that are reported to the operator.
 
-/** Something of the API that an operator should know: it failed in a way that is ours, or an address is not here yet. */
+/** A problem of the API: a bug of ours, an address that this host lacks, a certificate, or an ended connection. */
 export interface ApiProblem {
   readonly kind: 'handler-failed' | 'listener-waits' | 'certificate' | 'connection-ended';
   /** Also sent to the client of a failed request, so that both can be matched. */

@@ -1,8 +1,8 @@
-// Racks over the API: they register, administrators judge them, people look at them.
+// Racks over the API: racks register, administrators accept or reject them, users read them.
 //
 // Sources: MAAS 1.x `nodegroups/` (register, accept, reject, list, the numbers of `status`), MAAS 2.x `rackcontrollers/`.
 //
-// 1. Anybody may register; that alone gives no right.
+// 1. Anyone may register a rack; that alone gives it no rights.
 
 import { z } from 'zod';
 import { STRANGERS_INTERFACES_LENGTH_MAX } from '../racks/introductions.ts';
@@ -57,21 +57,21 @@ function readRack(call: ApiCall): Answer {
 }
 
 const registration = z.object({
-  uuid: value(rackUuid).describe('The UUID that the rack has drawn.'),
+  uuid: value(rackUuid).describe('The UUID that the rack generated.'),
   name: value(rackName).describe("The rack's name, one label of a domain name."),
   interfaces: value(z.string().max(262_144)).describe('Its cluster interfaces, a JSON list.'),
   version: value(rackVersion).describe('The version of Rackboot that it runs.'),
-  uplink: value(z.string().regex(/^\d{1,5}$/, 'is not a number')).describe("The version of the link's protocol."),
+  uplink: value(z.string().regex(/^\d{1,5}$/, 'is not a number')).describe('The version of the link protocol.'),
   token: value(z.string().regex(/^[\w-]{8,64}$/, 'give 8 to 64 letters, digits, _ or -'))
     .optional()
-    .describe('The middle part of the key that it has drawn, unless an administrator’s key is sent.'),
+    .describe('The middle part of the key that the rack generated, unless an administrator’s key is sent.'),
   secret_digest: value(z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 digest'))
     .optional()
     .describe("SHA-256 of that key's secret, hexadecimal."),
 });
 type Registration = z.output<typeof registration>;
 
-/** How the rack will be known; a refusal when it brings nothing, or nothing that gives a right. */
+/** The key by which the rack will be known; a refusal if it has none, or one without the right to register. */
 function keyOf(call: ApiCall, given: Registration): RackKey | Answer {
   const { caller } = call;
   if (caller.kind === 'user' && caller.isAdmin && caller.tokenKey !== undefined) {
@@ -80,21 +80,21 @@ function keyOf(call: ApiCall, given: Registration): RackKey | Answer {
   if (caller.kind === 'rack') {
     const rack = caller.uuid === given.uuid ? call.region.racks.find(given.uuid) : undefined;
     return rack?.token === undefined || rack.secretDigest === undefined
-      ? refuse('rack-key', 'This key is the key of another rack.')
+      ? refuse('rack-key', 'This key belongs to another rack.')
       : { kind: 'own', token: rack.token, secretDigest: rack.secretDigest };
   }
   if (caller.kind === 'machine' || (caller.kind === 'user' && !caller.isAdmin)) {
-    return refuse('not-allowed', 'Racks register with the key of an administrator, or with one that they have drawn.');
+    return refuse('not-allowed', 'Racks register with the key of an administrator, or with one that they generated.');
   }
   const { token, secret_digest: secretDigest } = given;
   if (token === undefined) return refuseField('token', 'This field is required without the key of an administrator.');
-  if (secretDigest === undefined) return refuseField('secret_digest', 'This field is required beside a token.');
+  if (secretDigest === undefined) return refuseField('secret_digest', 'This field is required with a token.');
   return { kind: 'own', token, secretDigest };
 }
 
 const TOO_LONG =
-  `The interfaces of a rack that nobody accepted have at most ${STRANGERS_INTERFACES_LENGTH_MAX} characters: ` +
-  'update the rack, which then says less, or let it register with the key of an administrator (region.api_key_file).';
+  `The interfaces of a rack that is not accepted may have at most ${STRANGERS_INTERFACES_LENGTH_MAX} characters: ` +
+  'update the rack, which then sends less, or let it register with the key of an administrator (region.api_key_file).';
 
 function register(call: ApiCall, given: Registration): Answer {
   const key = keyOf(call, given);
@@ -104,7 +104,7 @@ function register(call: ApiCall, given: Registration): Answer {
   const outcome = call.region.racks.introduce(said, given.interfaces);
   switch (outcome.kind) {
     case 'too-many':
-      return refuse('rate-limit', 'Too many racks that nobody knows register: wait a little.', { 'Retry-After': '60' });
+      return refuse('rate-limit', 'Too many unknown racks are registering: wait a little.', { 'Retry-After': '60' });
     case 'too-long':
       return refuse('rack-length', TOO_LONG);
     case 'fault':
@@ -124,11 +124,11 @@ const acceptance = verdict.extend({
   share: values(RACK_INTERFACES_MAX)
     .optional()
     .describe(
-      'Networks of other racks that these racks shall serve, too, and networks wider than /16; others such are not believed.',
+      'Networks of other racks that these racks serve, too, and networks wider than /16; without this they are not believed.',
     ),
 });
 
-/** What is not believed of the networks of racks that were accepted, a line each. */
+/** The networks of these racks that are not believed, one line for each rack. */
 function doubtLines(call: ApiCall, uuids: readonly string[]): string {
   const racks = call.region.racks.list();
   const lines = racks
@@ -161,7 +161,7 @@ function removeRack(call: ApiCall): Answer {
   return answer.kind === 'text' ? { kind: 'empty' } : answer;
 }
 
-/** A rack in the words of MAAS 2.x. */
+/** A rack as MAAS 2.x represents it. */
 function controllerJson(call: ApiCall, rack: Rack): Record<string, unknown> {
   const { domain } = call.region.config();
   const away = isAway(rack, call.region.clock.wallTimeMs());
@@ -201,7 +201,7 @@ export const RACK_OPERATIONS: readonly Operation[] = [
       method: 'GET',
       op,
       access: 'user',
-      doc: 'List racks, in the order in which they came.',
+      doc: 'List racks, in the order of their registration.',
       parameters: nothing,
       run: listRacks,
     }),
@@ -211,7 +211,7 @@ export const RACK_OPERATIONS: readonly Operation[] = [
     method: 'POST',
     op: 'register',
     access: 'anyone',
-    doc: 'Register a rack. It is accepted at once with the key of an administrator, else it waits for one.',
+    doc: 'Register a rack. With the key of an administrator it is accepted at once; without, it waits for one.',
     parameters: registration,
     run: register,
   }),
@@ -221,7 +221,7 @@ export const RACK_OPERATIONS: readonly Operation[] = [
     op: 'accept',
     access: 'admin',
     doc:
-      'Accept racks: they get what this region wants of them, and are believed what they report of machines in their networks. ' +
+      'Accept racks: the region sends them their desired state, and believes their reports on machines in their networks. ' +
       'The answer names networks that are not believed because they overlap those of another rack, or are wider than /16.',
     parameters: acceptance,
     run: accept,
@@ -250,7 +250,7 @@ export const RACK_OPERATIONS: readonly Operation[] = [
     method: 'GET',
     handler: 'RackControllersHandler',
     access: 'user',
-    doc: 'List the racks that are accepted.',
+    doc: 'List the accepted racks.',
     parameters: nothing,
     run: (call) => json(accepted(call).map((rack) => controllerJson(call, rack))),
   }),
@@ -260,7 +260,7 @@ export const RACK_OPERATIONS: readonly Operation[] = [
     method: 'GET',
     handler: 'RackControllerHandler',
     access: 'user',
-    doc: 'Read a rack that is accepted.',
+    doc: 'Read an accepted rack.',
     parameters: nothing,
     run: readController,
   }),

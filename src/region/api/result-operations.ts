@@ -1,13 +1,13 @@
-// Machines are commissioned and tested, and what came of it: the results of checks and scripts, with what they said.
+// Operations that commission and test machines, and the results of the checks and scripts, with their output.
 //
 // Sources: MAAS's operations `commission` and `test`, and `nodes/{system_id}/results/` of API 2.0 with its numbers of states and types.
 //
-// 1. An output is Base64 in JSON, as MAAS's clients expect; `op=download` gives it as it is.
+// 1. Output is Base64 in JSON, as MAAS's clients expect; `op=download` returns it as it is.
 
 import { z } from 'zod';
 import type { Machine } from '../records/machine.ts';
 import type { ResultStatus, Script, ScriptKind, ScriptResult } from '../records/script-store.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField } from './answer.ts';
 import { formatEventTime } from './event-operations.ts';
 import { give } from './life-operations.ts';
 import { listFor } from './machine-list.ts';
@@ -23,7 +23,7 @@ const STATUSES: Readonly<Record<ResultStatus, readonly [number, string]>> = {
   aborted: [5, 'Aborted'],
   skipped: [9, 'Skipped'],
 };
-/** What a run is as a whole: the first of these that one of its scripts is. */
+/** The status of a run: the first of these that any of its scripts has. */
 const WORST: readonly ResultStatus[] = ['running', 'pending', 'failed', 'timed-out', 'aborted', 'passed', 'skipped'];
 const TYPES: Readonly<Record<ScriptKind, readonly [number, string]>> = {
   commissioning: [0, 'Commissioning'],
@@ -99,8 +99,8 @@ function runJson(results: readonly ScriptResult[], withOutput: boolean): Record<
   };
 }
 
-const include = value(z.string().max(16)).optional().describe('True: with what they said, in Base64.');
-const filters = values(NAMES_MAX).optional().describe('Only those of these names.');
+const include = value(z.string().max(16)).optional().describe('True: include the output, in Base64.');
+const filters = values(NAMES_MAX).optional().describe('Only scripts with these names.');
 const listParameters = z.object({
   type: value(z.string().max(64)).optional().describe('Only runs of this type: `commissioning` (0) or `testing` (2).'),
   include_output: include,
@@ -108,11 +108,10 @@ const listParameters = z.object({
 });
 
 const findMachine = (call: ApiCall): Machine | undefined => call.region.store.findMachine(call.path.system_id ?? '');
-const noMachine = (): Refusal => refuse('not-found', 'No machine has this system id.');
 
 function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
   const machine = findMachine(call);
-  if (machine === undefined) return noMachine();
+  if (machine === undefined) return NO_MACHINE;
   const wanted = given.type?.split(',').map((word) => word.trim().toLowerCase());
   const withOutput = isTrue(given.include_output);
   const { scripts } = call.region.store;
@@ -120,7 +119,7 @@ function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
   const runs = [...new Set(all.map(({ run }) => run))];
   return listFor(call, runsOf());
 
-  // A run at a time: what scripts said may be much.
+  // One run at a time: the output of scripts can be large.
   function* runsOf(): Generator<unknown, void> {
     for (const run of runs) {
       const results = scripts
@@ -135,7 +134,7 @@ function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
   }
 }
 
-/** The results of the run that the path names: its id, or the newest one of a type. */
+/** The results of the run in the path: by its id, or the newest of a type. */
 function findRun(call: ApiCall, machine: Machine, withOutput: boolean): readonly ScriptResult[] {
   const { scripts } = call.region.store;
   const wanted = call.path.id ?? '';
@@ -151,7 +150,7 @@ const noRun = (): Refusal =>
 
 function read(call: ApiCall, given: { include_output?: string | undefined; filters?: string[] | undefined }): Answer {
   const machine = findMachine(call);
-  if (machine === undefined) return noMachine();
+  if (machine === undefined) return NO_MACHINE;
   const withOutput = isTrue(given.include_output);
   const results = findRun(call, machine, withOutput).filter(({ name }) => given.filters?.includes(name) ?? true);
   return results.length === 0 ? noRun() : json(runJson(results, withOutput));
@@ -159,7 +158,7 @@ function read(call: ApiCall, given: { include_output?: string | undefined; filte
 
 function download(call: ApiCall, given: { filters?: string[] | undefined }): Answer {
   const machine = findMachine(call);
-  if (machine === undefined) return noMachine();
+  if (machine === undefined) return NO_MACHINE;
   const results = findRun(call, machine, true).filter(({ name }) => given.filters?.includes(name) ?? true);
   const [first] = results;
   if (first === undefined) return noRun();
@@ -174,7 +173,7 @@ const scriptNames = (description: string) => values(NAMES_MAX).optional().descri
 const comment = value(z.string().max(4096)).optional().describe('Why, for the event log.');
 const testing = scriptNames('The testing scripts to run; `none` for none.');
 
-/** The names that are given of scripts of one kind, each known; or the refusal of one that is not. Undefined: none are given. */
+/** The given names of scripts of one kind; a refusal if one is unknown; `undefined` if none are given. */
 function namesOf(
   scripts: readonly Script[],
   kind: ScriptKind,
@@ -217,11 +216,11 @@ function test(call: ApiCall, given: z.output<typeof testParameters>): Answer {
   return isRefusal(chosen) ? chosen : give(call, { name: 'test', scripts: chosen }, given.comment);
 }
 
-const MEASURE = 'Have a machine measured and tested at its next start.';
+const MEASURE = 'Commission a machine at its next start.';
 const runs = { versions: ['2.0'], method: 'GET', path: 'nodes/{system_id}/results', access: 'user' } as const;
 const run = { ...runs, path: 'nodes/{system_id}/results/{id}', handler: 'NodeResultHandler' } as const;
 
-/** The operations of runs and their results. */
+/** Runs and their results. */
 export const RESULT_OPERATIONS: readonly Operation[] = [
   ...(['2.0', '1.0'] as const).map((version) =>
     defineOperation({
@@ -243,14 +242,14 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
     handler: 'MachineHandler',
     op: 'test',
     access: 'user',
-    doc: 'Have a machine checked and tested at its next start; then it is where it was before.',
+    doc: 'Test a machine at its next start, after which it is in its previous state again.',
     parameters: testParameters,
     run: test,
   }),
   defineOperation({
     ...runs,
     handler: 'NodeResultsHandler',
-    doc: 'List what came of the runs of scripts on a machine, the newest first.',
+    doc: 'List the results of script runs on a machine, newest first.',
     parameters: listParameters,
     run: list,
   }),
@@ -263,7 +262,7 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...run,
     op: 'download',
-    doc: 'Read what the scripts of a run said.',
+    doc: 'Read the output of the scripts of a run.',
     parameters: z.object({ filters }),
     run: download,
   }),

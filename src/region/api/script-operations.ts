@@ -1,8 +1,8 @@
-// The scripts of operators: listed, added, changed, removed, fetched.
+// The scripts of operators: list, add, change, remove, download.
 //
 // Sources: MAAS's `scripts/` of API 2.0, and `commissioning-scripts/` of 1.0, which older clients of 2.0 use too.
 //
-// 1. Everybody may read them; only an administrator changes what runs as root on machines.
+// 1. Every user may read them. Only administrators may change them, because they run as root on machines.
 
 import { z } from 'zod';
 import type { NewMachineEvent } from '../records/machine-event.ts';
@@ -31,12 +31,12 @@ const optional = (charactersMax: number, description: string) =>
   value(z.string().max(charactersMax)).optional().describe(description);
 
 const written = {
-  name: optional(256, 'Its name. Default: what its own comment says.'),
+  name: optional(256, 'Its name. Default: the one in its comment.'),
   script: value(z.string().max(SCRIPT_BYTES_MAX * 2)).describe(
     `The script itself, text of at most ${SCRIPT_BYTES_MAX} bytes whose first line names its interpreter.`,
   ),
-  type: optional(16, '`commissioning` or 0, `testing` or 2. Default: what its own comment says, else commissioning.'),
-  title: optional(1024, 'A title, for people.'),
+  type: optional(16, '`commissioning` or 0, `testing` or 2. Default: the one in its comment, else commissioning.'),
+  title: optional(1024, 'A title, for display.'),
   description: optional(4096, 'What it is for.'),
   timeout: optional(16, `How long it may take: seconds, or 01:30:00. Default: ${TIMEOUT_SECONDS_DEFAULT} seconds.`),
   position: value(z.string().regex(/^\d{1,3}$/, `is not a number up to ${POSITION_MAX}`))
@@ -91,9 +91,9 @@ function eventOf(call: ApiCall, description: string): NewMachineEvent {
   return { type: 'SCRIPT', description, atMs: call.region.clock.wallTimeMs(), username };
 }
 
-const noScript = (): Refusal => refuse('not-found', 'There is no script of this name.');
+const noScript = (): Refusal => refuse('not-found', 'No script has this name.');
 
-/** The script of the path, by its name or its id. */
+/** The script in the path, by its name or its id. */
 function findScript(call: ApiCall): (Script & { readonly content: string }) | undefined {
   const { scripts } = call.region.store;
   const wanted = call.path.name ?? '';
@@ -102,9 +102,9 @@ function findScript(call: ApiCall): (Script & { readonly content: string }) | un
 }
 
 const listParameters = z.object({
-  type: optional(16, 'Only those for `commissioning` or `testing`.'),
-  filters: values(NAMES_MAX).optional().describe('Only those of these names.'),
-  include_script: optional(16, 'True: with their texts, in Base64.'),
+  type: optional(16, 'Only scripts for `commissioning` or `testing`.'),
+  filters: values(NAMES_MAX).optional().describe('Only scripts with these names.'),
+  include_script: optional(16, 'True: include their text, in Base64.'),
 });
 
 function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
@@ -119,7 +119,7 @@ function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
 
 type Given = z.output<typeof changedScript>;
 
-/** The script that the parameters make, of one that there is or of nothing; or what is wrong with them. */
+/** The script made from the parameters and the script before, if any; or a refusal. */
 function scriptOf(call: ApiCall, given: Given, before: WrittenScript | undefined): WrittenScript | Refusal {
   if (given.packages) return refuseField('packages', 'Nothing is installed before a script: it runs with busybox.');
   if (isTrue(given.may_reboot)) return refuseField('may_reboot', 'A script may not restart its machine.');
@@ -150,8 +150,9 @@ function add(call: ApiCall, given: Given): Answer {
     eventOf(call, `added the script ${script.name}`),
   );
   if (added === 'exists')
-    return refuseField('name', `There is a script ${script.name}: change it, or choose another name.`);
-  if (added === 'limit') return refuseField('name', `There are ${SCRIPTS_MAX} scripts, as many as may be: remove one.`);
+    return refuseField('name', `A script ${script.name} exists: change it, or choose another name.`);
+  if (added === 'limit')
+    return refuseField('name', `There are already ${SCRIPTS_MAX} scripts, the maximum: remove one.`);
   return json(scriptJson(added));
 }
 
@@ -162,7 +163,7 @@ function change(call: ApiCall, given: Given): Answer {
   if (script.kind === 'refusal') return script;
   const event = eventOf(call, `changed the script ${before.name}`);
   const changed = call.region.store.scripts.changeScript(before.name, script, event);
-  if (changed === 'exists') return refuseField('name', `There is a script ${script.name} already.`);
+  if (changed === 'exists') return refuseField('name', `A script ${script.name} exists: choose another name.`);
   return changed === 'not-found' ? noScript() : json(scriptJson(changed));
 }
 
@@ -239,7 +240,7 @@ const OLD_OPERATIONS: readonly Operation[] = [
   }),
 ];
 
-/** The operations of scripts. */
+/** Script operations. */
 export const SCRIPT_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...many,

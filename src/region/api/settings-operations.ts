@@ -1,8 +1,8 @@
-// The configuration that the store owns, over the API: by its own names, and by those of MAAS's `get_config` and `set_config`.
+// The configuration in the store, over the API: by its own keys, and by the names of MAAS's `get_config` and `set_config`.
 //
-// Sources: MAAS `maas/?op=get_config` (a JSON value) and `op=set_config` (answers `OK`); the refusal of a name that is not one.
+// Sources: MAAS `maas/?op=get_config` (a JSON value) and `op=set_config` (answers `OK`); the refusal of an unknown name.
 //
-// 1. A value is shown as it would be written in the configuration file; none of the keys of the store holds a secret.
+// 1. A value is shown as it would be written in the configuration file; no key of the store holds a secret.
 
 import { z } from 'zod';
 import { parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../../machines/settings.ts';
@@ -43,7 +43,7 @@ function setConfig(call: ApiCall, given: { readonly name: string; readonly value
   return answer.kind === 'json' ? { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' } : answer;
 }
 
-/** Every key that the store owns, with whose it is, and every key that a rack's file makes read-only here. */
+/** Every key in the store with the rack it belongs to, and every key that a rack's file makes read-only here. */
 function listSettings(call: ApiCall): Answer {
   const { settings } = call.region;
   return json(
@@ -66,12 +66,11 @@ function setSetting(
   if (parsed.kind === 'fault')
     return refuseField('value', `${parsed.text}: give JSON, such as "text", 5 or ["a", "b"].`);
   const written = parseSettingValue(parsed.value);
-  if (written === undefined)
-    return refuseField('value', 'This is larger or deeper than a value of a configuration may be.');
+  if (written === undefined) return refuseField('value', 'The value is too large or too deeply nested.');
   return change(call, given.rack, given.key, written);
 }
 
-/** @param name whose cluster interfaces are meant: a UUID or `master`; undefined: the rack of this process */
+/** @param name the rack whose cluster interfaces are meant: a UUID or `master`; `undefined` for this process's rack */
 function change(call: ApiCall, name: string | undefined, key: string, next: SettingValue | undefined): Answer {
   const rack = name === undefined || name === '' ? '' : call.region.settings.findRack(name);
   if (rack === undefined) return refuse('not-found', `There is no rack ${(name ?? '').slice(0, 64)}.`);
@@ -96,7 +95,7 @@ export const SETTINGS_OPERATIONS: readonly Operation[] = [
     op: 'get_config',
     handler: 'MaasHandler',
     access: 'user',
-    doc: 'Read a value of the configuration by the name that MAAS has for it.',
+    doc: 'Read a configuration value by its MAAS name.',
     parameters: z.object({ name }),
     run: getConfig,
   }),
@@ -107,7 +106,7 @@ export const SETTINGS_OPERATIONS: readonly Operation[] = [
     op: 'set_config',
     handler: 'MaasHandler',
     access: 'admin',
-    doc: 'Set a value of the configuration by the name that MAAS has for it.',
+    doc: 'Set a configuration value by its MAAS name.',
     parameters: z.object({ name, value: value(z.string().max(4096)).describe('The new value.') }),
     run: setConfig,
   }),
@@ -117,7 +116,7 @@ export const SETTINGS_OPERATIONS: readonly Operation[] = [
     method: 'GET',
     handler: 'SettingsHandler',
     access: 'admin',
-    doc: 'List the keys of the configuration that the store owns.',
+    doc: 'List the configuration keys in the store.',
     parameters: z.object({}),
     run: listSettings,
   }),
@@ -128,7 +127,7 @@ export const SETTINGS_OPERATIONS: readonly Operation[] = [
     op: 'set',
     handler: 'SettingsHandler',
     access: 'admin',
-    doc: 'Set a key of the configuration in the store. A key that the file writes is read-only.',
+    doc: 'Set a configuration key in the store. A key that is written in the file is read-only.',
     parameters: z.object({ key, value: value(z.string().max(VALUE_MAX)).describe('The new value, as JSON.'), rack }),
     run: setSetting,
   }),
@@ -139,7 +138,7 @@ export const SETTINGS_OPERATIONS: readonly Operation[] = [
     op: 'unset',
     handler: 'SettingsHandler',
     access: 'admin',
-    doc: 'Remove a key of the configuration from the store: its default is in force again.',
+    doc: 'Remove a configuration key from the store: its default applies again.',
     parameters: z.object({ key, rack }),
     run: (call, given) => change(call, given.rack, given.key, undefined),
   }),

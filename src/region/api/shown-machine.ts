@@ -1,4 +1,4 @@
-// A machine in the words of the API version in which it was asked for, with what is known of its power at this moment.
+// A machine as the API version of the request represents it, with its current power reading.
 
 import type { Machine } from '../records/machine.ts';
 import { type Whereabouts, whereabouts } from '../whereabouts.ts';
@@ -6,7 +6,7 @@ import { machineJson } from './machine-json.ts';
 import { nodeJson } from './node-json.ts';
 import type { ApiCall } from './operation.ts';
 
-/** The machine as a client of this call expects it. @param where given for a list, which asks once for all of its machines */
+/** The machine as the client of this call expects it. @param where given by lists, which look it up once for all machines */
 export function showMachine(
   { region, version }: Pick<ApiCall, 'region' | 'version'>,
   machine: Machine,

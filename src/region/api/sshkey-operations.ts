@@ -1,8 +1,8 @@
-// The keys by which people log in to machines: listed, added, removed.
+// The SSH keys with which users log in to machines: list, add, remove.
 //
 // Source: MAAS's `account/prefs/sshkeys/`, in 1.0 with `op=list` and `op=new`.
 //
-// 1. Everybody has their own; an administrator names whose are meant with `username`.
+// 1. Users see and change only their own keys; administrators choose another user with `username`.
 
 import { z } from 'zod';
 import { parseSshKey, SSH_KEYS_PER_USER_MAX } from '../accounts/ssh-keys.ts';
@@ -15,18 +15,18 @@ const PATH = 'account/prefs/sshkeys';
 
 const username = value(z.string().max(150))
   .optional()
-  .describe('Whose keys, for administrators. Default: the own ones.');
+  .describe('The user whose keys are meant, for administrators. Default: the caller.');
 
 function keyJson(call: ApiCall, { id, key }: SshKey): Record<string, unknown> {
   return { id, key, keysource: null, resource_uri: `/MAAS/api/${call.version}/${PATH}/${id}/` };
 }
 
-/** Whose keys the call is about, or a refusal. */
+/** The user whose keys the call is about, or a refusal. */
 function userOf(call: ApiCall, wanted: string | undefined): string | Refusal {
   const { caller } = call;
-  if (caller.kind !== 'user') return refuse('not-allowed', 'Only a person has SSH keys.');
+  if (caller.kind !== 'user') return refuse('not-allowed', 'Only users have SSH keys.');
   if (wanted === undefined || wanted === '' || wanted === caller.username) return caller.username;
-  if (!caller.isAdmin) return refuse('not-allowed', 'Only an administrator may see to the keys of others.');
+  if (!caller.isAdmin) return refuse('not-allowed', 'Only an administrator may manage the keys of others.');
   if (call.region.store.findUser(wanted) === undefined) return refuse('not-found', `There is no user ${wanted}.`);
   return wanted;
 }
@@ -63,7 +63,7 @@ function add(call: ApiCall, given: Whose & { readonly key: string }): Answer {
 }
 
 const idOf = (call: ApiCall): number => (/^\d{1,15}$/.test(call.path.id ?? '') ? Number(call.path.id) : 0);
-const noKey = (): Refusal => refuse('not-found', 'There is no SSH key of this id.');
+const noKey = (): Refusal => refuse('not-found', 'No SSH key has this id.');
 
 function read(call: ApiCall, given: Whose): Answer {
   const user = userOf(call, given.username);

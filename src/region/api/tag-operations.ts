@@ -1,8 +1,8 @@
-// Tags: made, changed, given to machines; with the kernel arguments that go with them.
+// Tags: create, change, assign to machines; with the kernel arguments that they bring.
 //
 // Source: MAAS's `tags/`, in 1.0 with `op=list` and `op=new`.
 //
-// 1. A tag is given by hand: a `definition`, by which MAAS finds machines itself, is refused.
+// 1. Tags are assigned by hand: a `definition`, with which MAAS finds machines itself, is refused.
 
 import { z } from 'zod';
 import type { Tag } from '../records/life-store.ts';
@@ -17,7 +17,7 @@ const COMMENT_MAX = 1000;
 
 const fields = {
   comment: value(z.string().max(COMMENT_MAX)).optional().describe('What it is for.'),
-  definition: value(z.string().max(10_000)).optional().describe('Not supported: give the tag by update_nodes.'),
+  definition: value(z.string().max(10_000)).optional().describe('Not supported: assign the tag with update_nodes.'),
   kernel_opts: value(z.string().max(4096))
     .optional()
     .describe('Kernel arguments of its machines, instead of the global ones.'),
@@ -44,15 +44,15 @@ function eventOf(call: ApiCall, description: string): NewMachineEvent {
   return { type: 'TAG', description, atMs: call.region.clock.wallTimeMs(), username };
 }
 
-const noTag = (): Refusal => refuse('not-found', 'There is no tag of this name.');
+const noTag = (): Refusal => refuse('not-found', 'No tag has this name.');
 const findTag = (call: ApiCall): Tag | undefined =>
   call.region.store.life.listTags().find(({ name }) => name === call.path.name);
 
-/** The tag that the parameters make of one that there is, or the refusal of the first that is wrong. */
+/** The tag with the parameters applied, or a refusal of the first invalid one. */
 function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
   const name = given.name ?? before.name;
   if (!isTagName(name)) return refuseField('name', 'Give letters, digits, - and _, at most 64.');
-  if (given.definition) return refuseField('definition', 'Tags are given by hand: use update_nodes.');
+  if (given.definition) return refuseField('definition', 'Tags are assigned by hand: use update_nodes.');
   const problem = kernelParamsProblem(given.kernel_opts ?? '');
   if (problem !== undefined) return refuseField('kernel_opts', problem);
   return {
@@ -65,7 +65,7 @@ function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
 function add(call: ApiCall, given: z.output<typeof newTag>): Answer {
   const tag = tagOf(given, { name: given.name, comment: '', kernelParams: '' });
   if ('kind' in tag) return tag;
-  const outcome = call.region.store.life.addTag(tag, TAGS_MAX, eventOf(call, `made the tag ${tag.name}`));
+  const outcome = call.region.store.life.addTag(tag, TAGS_MAX, eventOf(call, `created the tag ${tag.name}`));
   if (outcome === 'exists') return refuseField('name', 'Tag with this Name already exists.');
   if (outcome === 'limit') return refuseField('name', `There are at most ${TAGS_MAX} tags: delete some.`);
   return json(tagJson(call, tag));
@@ -143,7 +143,7 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       method: 'POST',
       op: isOld ? 'new' : undefined,
       access: 'admin',
-      doc: 'Make a tag.',
+      doc: 'Create a tag.',
       parameters: newTag,
       run: add,
     }),
@@ -169,7 +169,7 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       method: 'POST',
       op: 'update_nodes',
       access: 'admin',
-      doc: 'Give the tag to machines, and take it from others.',
+      doc: 'Assign the tag to machines, and remove it from others.',
       parameters: changes,
       run: updateNodes,
     }),

@@ -1,9 +1,9 @@
-// Who has an account: read by everybody who has one, changed by administrators; a password also by whose it is.
+// User accounts: users read them, administrators change them, and users change their own password.
 //
-// Sources: MAAS API 2.0, `users/` (create, read, delete). Beyond it: PUT makes administrators and users of accounts, `change_password`.
+// Sources: MAAS API 2.0, `users/` (create, read, delete). Rackboot's own: PUT grants or revokes administrator rights; `change_password`.
 //
-// 1. Nobody removes their own account or takes their own rights away, and the last administrator stays one.
-// 2. A password comes in and is kept as its hash; no answer and no event has it.
+// 1. Users can neither remove their own account nor revoke their own rights, and the last administrator stays one.
+// 2. A password is stored only as its hash; no answer and no event contains it.
 
 import { z } from 'zod';
 import { newUserProblems, PASSWORD_MAX, passwordProblem } from '../accounts/accounts.ts';
@@ -27,7 +27,7 @@ export function userJson(call: ApiCall, user: ShownUser): Record<string, unknown
 
 const isTrue = (text: string | undefined): boolean => /^(?:1|true|yes|on)$/i.test(text ?? '');
 const flag = () => value(z.string().max(16));
-const noUser = (): Refusal => refuse('not-found', 'There is no account of this name.');
+const noUser = (): Refusal => refuse('not-found', 'No account has this name.');
 const findUser = (call: ApiCall): User | undefined => call.region.store.findUser(call.path.username ?? '');
 const callerOf = ({ caller }: ApiCall): string => (caller.kind === 'user' ? caller.username : '');
 
@@ -38,20 +38,20 @@ const eventOf = (call: ApiCall, description: string): NewMachineEvent => ({
   username: callerOf(call),
 });
 
-/** Works out the hash of a password and goes on with it; who comes while too many are worked out is told so. */
+/** Hashes a password, then answers with `then`; refuses if too many passwords are being hashed. */
 function withHash(call: ApiCall, password: string, then: (passwordHash: string) => Answer): Answer {
   const { isOperator, share } = call.peer;
   const hashed = call.region.passwords.hash(isOperator ? undefined : share, password);
   const busy = (): Refusal =>
-    refuse('rate-limit', 'Other passwords are being looked at: try again in a moment.', { 'Retry-After': '5' });
-  const failed = (): Refusal => refuse('internal-error', 'The password could not be kept.');
+    refuse('rate-limit', 'Other passwords are being hashed: try again in a moment.', { 'Retry-After': '5' });
+  const failed = (): Refusal => refuse('internal-error', 'The password could not be stored.');
   return { kind: 'later', answer: hashed.then((hash) => (hash === 'busy' ? busy() : then(hash))).catch(failed) };
 }
 
 const newUser = z.object({
   username: value(z.string().max(150)).describe('1 to 150 letters, digits or @ . + - _.'),
   email: value(z.string().max(254)).optional().describe('An e-mail address; empty: none.'),
-  password: value(z.string().max(PASSWORD_MAX)).describe('Kept as its hash, and never shown.'),
+  password: value(z.string().max(PASSWORD_MAX)).describe('Stored as a hash, and never shown.'),
   is_superuser: flag().optional().describe('True: an administrator.'),
 });
 
@@ -67,17 +67,16 @@ function create(call: ApiCall, given: z.output<typeof newUser>): Answer {
   return withHash(call, password, (passwordHash) => {
     const user = store.addUser({ username, email, passwordHash, isAdmin, createdMs: clock.wallTimeMs() });
     if (user === undefined) return taken();
-    store.recordEvent(eventOf(call, `made the ${isAdmin ? 'administrator' : 'user'} ${username}`), undefined);
+    store.recordEvent(eventOf(call, `created the ${isAdmin ? 'administrator' : 'user'} ${username}`), undefined);
     return json(userJson(call, user));
   });
 }
 
-/** Why an account cannot lose its rights, or go; undefined: it can. */
+/** The refusal if an account cannot lose its rights or be removed. @param what the attempt, after "You cannot" */
 function refuseLoss(call: ApiCall, { username, isAdmin }: User, what: string): Refusal | undefined {
-  if (username === callerOf(call))
-    return refuse('not-allowed', `Nobody ${what} themselves: ask another administrator.`);
+  if (username === callerOf(call)) return refuse('not-allowed', `You cannot ${what}: ask another administrator.`);
   const isLast = isAdmin && call.region.store.listUsers().filter((user) => user.isAdmin).length === 1;
-  return isLast ? refuse('not-allowed', `${username} is the last administrator: make another one first.`) : undefined;
+  return isLast ? refuse('not-allowed', `${username} is the last administrator: create another one first.`) : undefined;
 }
 
 const changes = z.object({ is_superuser: flag().describe('True: an administrator; false: a user.') });
@@ -86,7 +85,7 @@ function change(call: ApiCall, given: z.output<typeof changes>): Answer {
   const user = findUser(call);
   if (user === undefined) return noUser();
   const isAdmin = isTrue(given.is_superuser);
-  const refusal = isAdmin ? undefined : refuseLoss(call, user, 'takes their rights from');
+  const refusal = isAdmin ? undefined : refuseLoss(call, user, 'revoke your own rights');
   if (refusal !== undefined) return refusal;
   const event = eventOf(call, `made ${user.username} ${isAdmin ? 'an administrator' : 'a user'}`);
   call.region.store.changeUser(user.username, { isAdmin }, event);
@@ -96,13 +95,13 @@ function change(call: ApiCall, given: z.output<typeof changes>): Answer {
 function remove(call: ApiCall): Answer {
   const user = findUser(call);
   if (user === undefined) return noUser();
-  const refusal = refuseLoss(call, user, 'removes');
+  const refusal = refuseLoss(call, user, 'remove your own account');
   if (refusal !== undefined) return refusal;
   const { store } = call.region;
   const { username } = user;
   const held = store.countMachines({ owners: [username] });
   if (held > 0) {
-    const text = `${username} holds ${held} ${held === 1 ? 'machine' : 'machines'}: release them first.`;
+    const text = `${username} owns ${held} ${held === 1 ? 'machine' : 'machines'}: release them first.`;
     return refuse('machine-in-use', text);
   }
   store.removeUser(username, eventOf(call, `removed the account ${username}`));
@@ -110,9 +109,7 @@ function remove(call: ApiCall): Answer {
 }
 
 const passwordChange = z.object({
-  password: value(z.string().max(PASSWORD_MAX)).describe(
-    'The new one. Whoever is signed in as this user is signed out.',
-  ),
+  password: value(z.string().max(PASSWORD_MAX)).describe('The new password. It ends all sessions of this user.'),
 });
 
 function changePassword(call: ApiCall, { password }: z.output<typeof passwordChange>): Answer {
@@ -120,7 +117,7 @@ function changePassword(call: ApiCall, { password }: z.output<typeof passwordCha
   const username = call.path.username ?? '';
   const isOwn = caller.kind === 'user' && caller.username === username;
   if (!isOwn && !(caller.kind === 'user' && caller.isAdmin)) {
-    return refuse('not-allowed', "Somebody else's password is for administrators to change.");
+    return refuse('not-allowed', "Only an administrator may change another user's password.");
   }
   if (findUser(call) === undefined) return noUser();
   const problem = passwordProblem(password);
@@ -149,7 +146,7 @@ export const USER_OPERATIONS: readonly Operation[] = [
     ...many,
     method: 'POST',
     access: 'admin',
-    doc: 'Make an account.',
+    doc: 'Create an account.',
     parameters: newUser,
     run: create,
   }),
@@ -168,7 +165,7 @@ export const USER_OPERATIONS: readonly Operation[] = [
     ...one,
     method: 'PUT',
     access: 'admin',
-    doc: 'Make an account that of an administrator, or of a user.',
+    doc: 'Grant or revoke the rights of an administrator.',
     parameters: changes,
     run: change,
   }),
@@ -176,7 +173,7 @@ export const USER_OPERATIONS: readonly Operation[] = [
     ...one,
     method: 'DELETE',
     access: 'admin',
-    doc: 'Remove an account, with its keys. One that holds machines stays.',
+    doc: 'Remove an account with its keys. Refused while it owns machines.',
     parameters: nothing,
     run: remove,
   }),
@@ -185,7 +182,7 @@ export const USER_OPERATIONS: readonly Operation[] = [
     method: 'POST',
     op: 'change_password',
     access: 'user',
-    doc: 'Give an account another password: your own, or as an administrator that of anybody.',
+    doc: 'Change a password: your own, or as an administrator that of any user.',
     parameters: passwordChange,
     run: changePassword,
   }),

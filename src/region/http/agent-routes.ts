@@ -1,8 +1,8 @@
-// What machines fetch and tell while they work: the agent itself, and `/MAAS/rackboot/1/{job,signal,scripts,ssh-keys,user-data}`.
+// The routes of machines at work: the agent itself, and `/MAAS/rackboot/1/{job,signal,scripts,ssh-keys,user-data}`.
 //
-// 1. The agent goes to whoever boots from a managed network; everything below `1/` only to the machine whose boot it is.
-// 2. A machine that has shown whose boot it is has a rate of its own; before that it is a stranger at its address.
-// 3. Who has not the token of a present boot is refused without a word of whether there is such a machine.
+// 1. Any machine in a managed network gets the agent; everything below `1/` is only for a machine that proves which boot it is.
+// 2. A machine that has proved its boot has its own rate; before that it counts as a stranger at its address.
+// 3. A caller without the token of a current boot is refused without learning whether such a machine exists.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -19,24 +19,24 @@ import type { Machine } from '../records/machine.ts';
 import type { Region } from '../region.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
 
-/** Of a script's output, in characters: as text, and in Base64. */
+/** Longest script output in one signal, in characters: as text, and in Base64. */
 const OUTPUT_MAX = 64 * 1024;
 const PIECE_MAX = 512 * 1024;
 
-/** Who asks, when that is no refusal. */
+/** An identified caller. */
 export type Identified = { readonly kind: 'identified'; readonly peer: Peer; readonly caller: Caller };
 
-/** What the routes take of their listener. */
+/** What the routes need from their listener. */
 export interface AgentListener {
   readonly region: Region;
   readonly metadata: MetadataService;
-  /** The agent, and the preseed that has an installer run it; undefined: not part of this installation. */
+  /** The agent, and the preseed that makes an installer run it; `undefined` if not installed. */
   readonly agent: string | undefined;
-  /** The scripts by which the agent does more than to report, by their file names. */
+  /** The agent's further scripts, by file name. */
   readonly parts: ReadonlyMap<string, string>;
   readonly preseed: string | undefined;
   identify(request: FastifyRequest): Identified | Answer;
-  /** The request that was identified last is no stranger's: it counts by its machine only. */
+  /** Refunds the last identified request to the rate of strangers: it counts only for its machine. */
   giveBack(peer: Peer): void;
   send(reply: FastifyReply, answer: Answer): FastifyReply;
 }
@@ -60,19 +60,19 @@ const signalFields = z.object({
 
 const scriptPath = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
 
-/** To whoever is not a machine at its work. */
+/** The refusal for callers that are not a machine at work. */
 export const NOT_THIS_BOOT = refuse(
   'not-this-boot',
   'This is for a machine at work, with the token of its boot and at its address: start the machine again.',
 );
 
-const TOO_OFTEN = refuse('rate-limit', 'This machine asks too often: wait a little.', { 'Retry-After': '5' });
+const TOO_OFTEN = refuse('rate-limit', 'This machine sends too many requests: wait a little.', { 'Retry-After': '5' });
 
 const text = (lines: string): Answer => ({ kind: 'text', text: lines, contentType: 'text/plain; charset=utf-8' });
 
-/** What is answered to a machine that has shown whose boot it is. */
+/** Answers a machine that has proved its boot. */
 type WorkerAnswer = (machine: Machine, request: FastifyRequest, peer: Peer) => Answer;
-/** Makes a handler of that. */
+/** Makes a route handler from it. */
 type ForWorker = (answer: WorkerAnswer) => (request: FastifyRequest, reply: FastifyReply) => FastifyReply;
 
 /** Adds the routes of the agent to an instance. */
@@ -97,7 +97,7 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
   app.get('/MAAS/rackboot/1/job', async (request, reply) => {
     const who = listener.identify(request);
     if (who.kind !== 'identified') return send(reply, who);
-    // Known before the machine is: whether something answers at the rack's port is asked of the network.
+    // First, because it takes time: it asks the network whether anything answers at the rack's port.
     const surroundings = await metadata.surroundings(originOf(request, who.peer, region));
     return toWorker(who.peer, request, reply, (machine) => text(work.job(machine, surroundings)));
   });
@@ -107,7 +107,7 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
       text(metadata.preseeds.cloudConfig(machine, { origin: originOf(request, peer, region), httpProxy: '' })),
     ),
   );
-  // A machine that has failed, and that people debug, is at work no more, but its boot is the one that they know.
+  // A failed machine that is being debugged is no longer at work, but still proves the same boot.
   const forBoot = (answer: (machine: Machine, isWanted: boolean) => string | undefined) => {
     return (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
       const who = listener.identify(request);
@@ -145,7 +145,7 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
   addSignalRoute(app, listener, work, isTooMuch);
 }
 
-/** How a machine tells what comes of its work. */
+/** The route by which a machine reports on its work. */
 function addSignalRoute(
   app: FastifyInstance,
   { identify, send }: AgentListener,
@@ -158,13 +158,13 @@ function addSignalRoute(
     const machine = work.findWorker(proofOf(who.peer));
     if (machine !== undefined && isTooMuch(machine, who.peer)) return send(reply, TOO_OFTEN);
     const answer = takeSignal(work, who.peer, request);
-    // It may start again as soon as it is answered.
+    // The machine may restart as soon as it is answered.
     if (machine !== undefined) await work.racksKnow(machine);
     return send(reply, answer);
   });
 }
 
-/** The agent, its parts, and the preseed that has an installer run it. */
+/** The agent, its parts, and the preseed that makes an installer run it. */
 function addAgentFiles(app: FastifyInstance, listener: AgentListener): void {
   const { agent, parts, preseed } = listener;
   app.get('/MAAS/rackboot/agent.sh', (request, reply) => sendAgent(listener, request, reply, agent, 'x-shellscript'));
@@ -174,7 +174,7 @@ function addAgentFiles(app: FastifyInstance, listener: AgentListener): void {
   app.get('/MAAS/rackboot/enlist.preseed', (request, reply) => sendAgent(listener, request, reply, preseed, 'plain'));
 }
 
-/** What a machine that is commissioned or tested fetches. */
+/** The scripts that a machine runs while it is commissioned or tested. */
 function addScriptRoutes(app: FastifyInstance, work: MachineAgent, forWorker: ForWorker): void {
   app.get(
     '/MAAS/rackboot/1/scripts',
@@ -186,7 +186,7 @@ function addScriptRoutes(app: FastifyInstance, work: MachineAgent, forWorker: Fo
       const { success, data } = scriptPath.safeParse(params);
       const content = success ? work.scripts.content(machine, data.id) : undefined;
       return content === undefined
-        ? refuse('not-found', 'This machine has no such script to run: it was removed, or the run is another one.')
+        ? refuse('not-found', 'This machine has no such script to run: it was removed, or belongs to another run.')
         : text(content);
     }),
   );
@@ -207,12 +207,12 @@ function takeSignal(work: MachineAgent, peer: Peer, request: FastifyRequest): An
   const { status, stage, message, script, output, exit_status: exitStatus } = checked.data;
   const { done_bytes: doneBytes, total_bytes: totalBytes, host_key: hostKey } = checked.data;
   const news = newsOf(checked.data);
-  const told = { status, stage, message, script, output, exitStatus, doneBytes, totalBytes, hostKey, news };
-  const isTaken = work.signal(proofOf(peer), told);
+  const signal = { status, stage, message, script, output, exitStatus, doneBytes, totalBytes, hostKey, news };
+  const isTaken = work.signal(proofOf(peer), signal);
   return isTaken ? { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' } : NOT_THIS_BOOT;
 }
 
-/** What a signal tells of one script; undefined: nothing. */
+/** A signal's news of one script; `undefined` if it has none. */
 function newsOf(given: z.output<typeof signalFields>): ScriptNews | undefined {
   const { script_id: id, ended, exit_status: exitStatus, offset, output_base64: base64 } = given;
   if (id === undefined) return undefined;
@@ -221,18 +221,18 @@ function newsOf(given: z.output<typeof signalFields>): ScriptNews | undefined {
   return { id, ended, exitStatus, ...piece };
 }
 
-/** By what a caller shows which boot it is. */
+/** The caller's proof of its boot. */
 export const proofOf = ({ bootToken, vouchedMac, ipv4 }: Peer): BootProof => ({
   token: bootToken,
   vouchedMac,
   address: ipv4,
 });
 
-/** As the machine reaches us: what its URLs begin with. */
+/** The origin under which the machine reaches us, with which its URLs begin. */
 export const originOf = (request: FastifyRequest, peer: Peer, region: Region): string =>
   chooseOrigin(originFactsOf(request, peer), region.config(), region.racks);
 
-/** The agent, or the preseed that has an installer run it: `text`. */
+/** Sends `text`: the agent, or the preseed that makes an installer run it. */
 function sendAgent(
   { identify, send }: AgentListener,
   request: FastifyRequest,
@@ -243,7 +243,7 @@ function sendAgent(
   const who = identify(request);
   if (who.kind !== 'identified') return send(reply, who);
   if (!who.peer.isManaged && who.caller.kind === 'anonymous') {
-    const reason = `${who.peer.address} is in none of the managed networks: machines enlist from those only.`;
+    const reason = `${who.peer.address} is not in a managed network: machines enlist only from those.`;
     return send(reply, refuse('not-from-here', reason));
   }
   if (text === undefined) {

@@ -1,5 +1,5 @@
-// What the region's API counts: answers by class of their status, refusals by name; and how many racks there are by their state. Counted in memory that the rack's loop reads
-// without asking.
+// Counters of the region's API: answers by status class, refusals by name, and racks by state. They are in shared memory, which the
+// rack's loop reads without a request.
 
 import { Counters, sharedCounterMemory } from '../../counters.ts';
 import { REFUSALS } from '../api/answer.ts';
@@ -8,7 +8,7 @@ const ANSWERS = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 const ANSWER_PREFIX = 'answers-';
 const REFUSAL_PREFIX = 'refused-';
 
-/** `away` ones are accepted, and silent. */
+/** `away` racks are accepted but silent. */
 const RACKS = ['pending', 'accepted', 'rejected', 'away'] as const;
 const RACK_PREFIX = 'racks-';
 
@@ -25,7 +25,7 @@ const KNOWN: ReadonlySet<string> = new Set(NAMES);
 /** Memory for the counters of one process. */
 export const regionCounterMemory = (): SharedArrayBuffer => sharedCounterMemory(NAMES);
 
-/** Counts in, and reads from, memory of `regionCounterMemory`; without it, in memory of its own. */
+/** Counters in memory of `regionCounterMemory`; without it, in private memory. */
 export class RegionCounters {
   readonly #counters: Counters<string>;
 
@@ -33,7 +33,7 @@ export class RegionCounters {
     this.#counters = new Counters(NAMES, memory);
   }
 
-  /** Counts one answer. @param refusal its name, when it is a refusal */
+  /** Counts one answer. @param refusal its name if it is a refusal */
   answered(status: number, refusal: string | undefined): void {
     const name = ANSWERS[Math.floor(status / 100) - 1];
     if (name !== undefined) this.#counters.add(`${ANSWER_PREFIX}${name}`);
@@ -42,7 +42,7 @@ export class RegionCounters {
     }
   }
 
-  /** Says how many racks there are now. */
+  /** Sets the number of racks in each state. */
   setRacks(counts: RackCounts): void {
     const before = this.#counters.read();
     for (const name of RACKS) {
@@ -51,7 +51,7 @@ export class RegionCounters {
     }
   }
 
-  /** The present values: answers by class, refusals by name, racks by state. */
+  /** The current values: answers by class, refusals by name, racks by state. */
   read(): Readonly<Record<'answers' | 'refusals' | 'racks', Readonly<Record<string, number>>>> {
     const all = Object.entries(this.#counters.read());
     const under = (prefix: string): Record<string, number> =>

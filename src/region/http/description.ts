@@ -1,9 +1,9 @@
-// The description of the API from which the maas command line builds its commands, made of the table of operations.
+// The description of the API from which the maas command line builds its commands, made from the table of operations.
 //
-// Sources: what the command line reads: resources with an anonymous and an authenticated handler, each with doc, name, params, path, uri
+// Source: the fields that the command line reads: resources with an anonymous and an authenticated handler, each with doc, name, params, path, uri
 // and actions. An action takes data only if its doc has `:param` lines.
 //
-// 1. `hash` changes when the description does; it is also sent with every answer, and a client compares the two.
+// 1. `hash` changes with the description. Every answer carries it, and clients compare the two.
 
 import { createHash } from 'node:crypto';
 import type { ApiVersion, Operation } from '../api/operation.ts';

@@ -1,7 +1,7 @@
 // The link of remote racks over HTTP: `/MAAS/uplink/1/racks/<uuid>/{state,changes,events,heartbeat}`.
 //
 // 1. A rack's key is checked before its body is read.
-// 2. Of one rack CHANGES_PER_RACK_MAX streams are kept, the newest; one more ends the oldest, which its rack has left.
+// 2. A rack keeps its newest CHANGES_PER_RACK_MAX streams; one more ends the oldest, which the rack has abandoned.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { RackError } from '../../errors.ts';
@@ -13,15 +13,15 @@ import { parseJson } from '../records/text-json.ts';
 import type { Region } from '../region.ts';
 import { answerLink, BATCH_UNDER_WAY, findLinkedRack, LINK_BODY_BYTES_MAX, type LinkRequest } from './link.ts';
 
-/** Streams of one rack. An accepted rack alone fills its own; it leaves an old one when it opens a new one. */
+/** Streams of one rack. Only an accepted rack fills it, for itself alone; it abandons an old stream when it opens a new one. */
 export const CHANGES_PER_RACK_MAX = 4;
-/** A heartbeat tells all networks and images of a rack. */
+/** Room for all networks and images of a rack, in bytes. */
 const HEARTBEAT_BYTES_MAX = 1024 * 1024;
 
-/** What the routes take of their listener. */
+/** What the routes need from their listener. */
 export interface LinkListener {
   readonly region: Region;
-  /** False: this caller asks too much without credentials that are right. */
+  /** False if this caller sends too many requests without valid credentials. */
   allows(request: FastifyRequest): boolean;
   send(reply: FastifyReply, answer: Answer): FastifyReply;
 }
@@ -40,7 +40,7 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
     streams.close();
     done();
   });
-  /** Before the body is read. */
+  /** Runs before the body is read. */
   const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
     const found = findLinkedRack(region, uuidOf(request), request.headers.authorization);
     if (found.kind === 'rack') return undefined;
@@ -58,7 +58,7 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
     asked: LinkRequest,
   ): FastifyReply | Promise<FastifyReply> => {
     const given = answerLink(region, uuidOf(request), request.headers.authorization, asked);
-    // Waited for here, so that a failure is answered as that of any handler.
+    // Awaited here, so that a failure is answered like that of any other handler.
     return given.kind === 'later' ? given.answer.then((now) => send(reply, now)) : send(reply, given);
   };
   const post = (kind: 'events' | 'heartbeat', valuesMax: number) => (request: FastifyRequest, reply: FastifyReply) => {
@@ -82,7 +82,7 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
   });
 }
 
-/** The version of a rack's state; undefined: the store cannot say now, and the next comment asks again. */
+/** The version of a rack's state; `undefined` if the store is unavailable: the next comment tries again. */
 function versionFor(region: Region, uuid: string): number | undefined {
   try {
     return region.desiredState(uuid).version;
@@ -92,10 +92,10 @@ function versionFor(region: Region, uuid: string): number | undefined {
   }
 }
 
-/** The streams of one listener that tell racks of changes. */
+/** The streams of one listener that notify racks of changes. */
 class ChangeStreams {
   readonly #region: Region;
-  /** By rack, what ends each of its streams, the oldest first. */
+  /** By rack: functions that end its streams, oldest first. */
   readonly #streams = new Map<string, (() => void)[]>();
 
   constructor(region: Region) {
@@ -104,21 +104,21 @@ class ChangeStreams {
 
   open({ uuid }: Rack, reply: FastifyReply): void {
     const region = this.#region;
-    let told = -1;
-    const tell = (): void => {
+    let sent = -1;
+    const notify = (): void => {
       if (region.racks.find(uuid)?.state !== 'accepted') {
         end();
         return;
       }
       const version = versionFor(region, uuid);
-      if (!answer.isReady || version === undefined || version === told) return;
-      told = version;
+      if (!answer.isReady || version === undefined || version === sent) return;
+      sent = version;
       answer.send({ id: version, event: 'state', data: { version } });
     };
     const answer = new EventAnswer(reply.raw, {
       clock: region.clock,
-      onReady: () => tell(),
-      onComment: () => tell(),
+      onReady: () => notify(),
+      onComment: () => notify(),
       onEnd: () => leave(),
     });
     const leave = (): void => {
@@ -126,16 +126,16 @@ class ChangeStreams {
       this.#forget(uuid, end);
     };
     const end = (): void => {
-      // Behind an answer that nobody reads, its end may never reach the reader: the stream is forgotten at once.
+      // The end of a stalled answer may never reach its reader, so the stream is forgotten at once.
       leave();
       answer.close();
     };
-    const subscriptions = [region.subscribe(tell), region.racks.subscribe(tell)];
+    const subscriptions = [region.subscribe(notify), region.racks.subscribe(notify)];
     const own = this.#streams.get(uuid) ?? [];
     own.push(end);
     this.#streams.set(uuid, own);
     if (own.length > CHANGES_PER_RACK_MAX) own[0]?.();
-    tell();
+    notify();
   }
 
   #forget(uuid: string, end: () => void): void {

@@ -1,9 +1,9 @@
-// The link of a remote rack: what it is told, what it reports. Plain functions from a request to an answer; `link-routes.ts` carries
-// them over HTTP, and a simulated network may as well.
+// The link of a remote rack: its desired state, its events and its heartbeats. Plain functions from a request to an answer, which
+// `link-routes.ts` carries over HTTP, and a simulated network can carry, too.
 //
-// 1. A rack is known by its key, and speaks for the UUID in the path only.
-// 2. A rack that waits or was rejected is told so, and nothing else.
-// 3. A post that a rack kept is run with the rights of an anonymous machine in one of this rack's own networks.
+// 1. A rack is known by its key, and speaks only for the UUID in the path.
+// 2. A pending or rejected rack learns its state, and nothing else.
+// 3. A post that a rack kept runs with the rights of an anonymous machine in one of this rack's own networks.
 
 import { RackError } from '../../errors.ts';
 import { parseIpv4, parseMac } from '../../net/address.ts';
@@ -18,18 +18,18 @@ import { LINK_VERSION, type Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
 import { takeBatch } from './rack-batch.ts';
 
-/** Room for ENTRIES_MAX reports and some posts, each of which is base64. */
+/** Room for ENTRIES_MAX reports and some posts in Base64, in bytes. */
 export const LINK_BODY_BYTES_MAX = 16 * 1024 * 1024;
 const RETRY_SECONDS = 5;
 
-/** The answer to a further batch of a rack while one is being stored. */
+/** The answer to another batch of a rack while one is being stored. */
 export const BATCH_UNDER_WAY = refuse(
   'rate-limit',
-  'A batch of this rack is being stored: send this one when that is answered.',
+  'Another batch of this rack is being stored: send this one once that is answered.',
   { 'Retry-After': '1' },
 );
 
-/** What a rack asks of its region. */
+/** A request of a rack to its region. */
 export type LinkRequest =
   | { readonly kind: 'state'; readonly ifNoneMatch: string | undefined }
   | { readonly kind: 'events'; readonly body: unknown }
@@ -45,7 +45,7 @@ export function findLinkedRack(
   const rack = region.racks.find(uuid);
   const isHolder = credentials?.kind === 'key' && region.racks.isKeyOf(rack, credentials);
   if (rack === undefined || !isHolder) {
-    return refuse('not-authenticated', 'No rack is known by this UUID and key: register first.', {
+    return refuse('not-authenticated', 'No rack has this UUID and key: register first.', {
       'WWW-Authenticate': 'OAuth realm="MAAS API"',
     });
   }
@@ -74,7 +74,7 @@ export function answerLink(
   }
 }
 
-/** Answers one request of a rack that is accepted. @throws RackError `store-unavailable` */
+/** Answers one request of an accepted rack. @throws RackError `store-unavailable` */
 export function answerRack(region: Region, rack: Rack, request: LinkRequest): Answer {
   switch (request.kind) {
     case 'state':
@@ -104,7 +104,7 @@ function answerEvents(region: Region, rack: Rack, body: unknown): Answer {
   return taking instanceof Promise ? { kind: 'later', answer: taking.then(json, refuseUnavailable) } : json(taking);
 }
 
-/** The refusal of a store that is not there. @throws what is anything else */
+/** The refusal for an unavailable store. @throws any other error */
 function refuseUnavailable(error: unknown): Answer {
   if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
   return refuse('store-unavailable', error.message, { 'Retry-After': String(RETRY_SECONDS) });
@@ -135,15 +135,15 @@ function answerHeartbeat(region: Region, rack: Rack, body: unknown): Answer {
   return json({ version: own?.version ?? '', uplink: LINK_VERSION, now: region.clock.wallTimeMs() });
 }
 
-/** Runs a post as the API would have; undefined: it was taken, else why not. */
+/** Runs a post as the API would have. @returns why it was refused; `undefined` if it was accepted */
 function runKeptPost(region: Region, rack: Rack, post: KeptPost): string | undefined {
   const [path = '', search = ''] = post.path.split('?', 2);
   const match = /^\/MAAS\/api\/(1\.0|2\.0)\/([a-z]+)\/?$/.exec(path);
   const version = API_VERSIONS.find((name) => name === match?.[1]);
   const operations = version === undefined ? undefined : operationsByPath(version).get(match?.[2] ?? '');
-  // What a machine may post without a key is what a rack may keep for it.
+  // A rack may keep only what a machine may post without a key.
   const open = operations?.filter(({ method, access }) => method === 'POST' && access === 'managed') ?? [];
-  if (version === undefined || open.length === 0) return `nothing takes a post at ${path.slice(0, 100)}`;
+  if (version === undefined || open.length === 0) return `the API accepts no post at ${path.slice(0, 100)}`;
   const query = parseUrlEncoded(search);
   const body = parseBody(post.contentType, Buffer.from(post.body, 'base64'));
   if (query.kind === 'fault') return query.text;
@@ -159,12 +159,12 @@ function runKeptPost(region: Region, rack: Rack, post: KeptPost): string | undef
   return refusalText(runOperation(open, 'POST', call, mergeFields(query.fields, body.fields)));
 }
 
-/** The machine that posted, as its rack saw it; believed to be managed in this rack's networks only. */
+/** The machine that posted, as its rack saw it; it counts as managed only in this rack's networks. */
 function peerOf(region: Region, rack: Rack, { peer, token, bootMac }: KeptPost): Peer {
   const address = parseIpv4(peer);
   const isManaged = address !== undefined && region.racks.isOf(rack, address);
-  const told = isManaged ? parseMac(bootMac ?? '') : undefined;
-  const vouchedMac = told !== undefined && region.racks.homes.mayVouch(rack.uuid, told) ? told : undefined;
+  const claimed = isManaged ? parseMac(bootMac ?? '') : undefined;
+  const vouchedMac = claimed !== undefined && region.racks.homes.mayVouch(rack.uuid, claimed) ? claimed : undefined;
   const rackUuid = rack.uuid;
   const share = shareOf(peer, rackUuid);
   return {
@@ -181,7 +181,7 @@ function peerOf(region: Region, rack: Rack, { peer, token, bootMac }: KeptPost):
   };
 }
 
-/** The fields of a query and of a body as one. */
+/** Merges the fields of a query and of a body. */
 export function mergeFields(query: Fields, body: Fields): Fields {
   const merged = new Map(query);
   for (const [name, list] of body) merged.set(name, [...(merged.get(name) ?? []), ...list]);

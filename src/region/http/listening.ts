@@ -1,12 +1,12 @@
-// Which listeners of the API are open: those of the newest configuration.
+// Opens and closes the listeners of the API, as the newest configuration has them.
 //
 // Sources: RFC 9112 §9 (connections).
 //
-// 1. Configurations, retries and the end take their turns in one queue: each finds the listeners that the one before it left, so no door is
-//    opened twice, and none opens that the newest configuration does not have.
-// 2. An address that this host does not have yet is tried again every LISTEN_RETRY_MS; a port that is taken is an error.
-// 3. The operator of this host comes by a door of its own (`OPERATOR_SOCKET`), whose connections and bodies are in nobody's share.
-// 4. A renewed certificate is taken over by the listeners that are open; connections that are open go on.
+// 1. Configurations, retries and the shutdown run one after the other: each finds the listeners that the previous one left. So no
+//    listener is opened twice, and none is opened that the newest configuration lacks.
+// 2. An address that this host does not have yet is retried every LISTEN_RETRY_MS; a port in use is an error.
+// 3. The operator of this host has a separate listener (`OPERATOR_SOCKET`), whose connections and bodies are exempt from fair shares.
+// 4. Open listeners use a renewed certificate for new connections; open connections continue.
 
 import type { Server as HttpsServer } from 'node:https';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -29,12 +29,12 @@ import type { ApiContext } from './routes.ts';
 const LISTEN_RETRY_MS = 1000;
 const RACKS_COUNTED_MS = 2000;
 const CERTIFICATE_LOOK_MS = 43_200_000;
-/** Answers under way may end; then their connections are cut. */
+/** How long answers under way may take when a listener closes, in milliseconds; then their connections are cut. */
 const CLOSE_MS = 2000;
 
-/** Makes one instance with every route, not listening yet. @param door with the certificate of one that speaks TLS */
+/** Makes an instance with every route, not listening yet. @param door with a certificate if it speaks TLS */
 export type BuildApp = (context: ApiContext, door?: DoorKind) => FastifyInstance;
-/** What is different about a door; `isOperators`: nobody's share is asked. */
+/** What distinguishes a listener; `isOperators` exempts it from fair shares. */
 export interface DoorKind {
   readonly pair?: CertificatePair | undefined;
   readonly isOperators?: boolean;
@@ -42,24 +42,24 @@ export interface DoorKind {
 
 /** A running API. */
 export interface RegionApi {
-  /** `address:port` of every listener that is open at the moment. */
+  /** `address:port` of every open listener. */
   readonly addresses: readonly string[];
-  /** Connections that are served; with an address those that count as its own. */
+  /** The number of served connections; with an address, of those that count as its own. */
   connections(address?: string): number;
-  /** How often the API refused, by name. */
+  /** The number of refusals, by name. */
   refusals(): Readonly<Record<RefusalName, number>>;
   /**
-   * Opens the listeners that a new configuration adds, then closes those that it no longer has; the others go on. Reads the files of
-   * the certificate again.
-   * @throws RackError `certificate-unusable`, `address-in-use`, `permission-denied`: the old listeners are all still open then
+   * Opens the listeners that a new configuration adds, then closes those that it no longer has; the others stay open. Rereads the files
+   * of the certificate.
+   * @throws RackError `certificate-unusable`, `address-in-use`, `permission-denied`: all old listeners are still open then
    */
   configure(config: RegionConfig): Promise<void>;
-  /** Calls `onChange` with the listeners that are open: now, and whenever others are. */
+  /** Calls `onChange` with the open listeners: now, and after every change. */
   watch(onChange: (addresses: readonly string[]) => void): void;
   close(): Promise<void>;
 }
 
-/** `host:port`, as it is written for people. */
+/** `host:port` for display. */
 const formatEndpoint = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 const isSecure = (server: object): server is HttpsServer => 'setSecureContext' in server;
@@ -71,7 +71,7 @@ interface Door {
   readonly isSecure: boolean;
 }
 
-/** `https://` before what listens over TLS. */
+/** `host:port`, after `https://` if the listener speaks TLS. */
 const nameOf = ({ host, port, isSecure }: Door): string => `${isSecure ? 'https://' : ''}${formatEndpoint(host, port)}`;
 
 function doorsOf(config: RegionConfig): readonly Door[] {
@@ -82,8 +82,8 @@ function doorsOf(config: RegionConfig): readonly Door[] {
 }
 
 /**
- * Accepts who knocked before this: a connection in the kernel's queue is reset when its socket closes. One is accepted in each turn of
- * the event loop; the first turn after this may end a look at the sockets that began earlier, the second one is whole.
+ * Accepts connections still queued in the kernel, which closing would reset. Each turn of the event loop accepts one. The first turn may
+ * only finish a poll of the sockets that began earlier; the second one is complete.
  */
 async function letIn(server: FastifyInstance['server']): Promise<void> {
   let accepted = 0;
@@ -105,7 +105,7 @@ export class ListeningApi implements RegionApi {
   readonly #build: BuildApp;
   readonly #counters: RegionCounters;
   #rackCount: Timer | undefined;
-  /** By the name of the door. */
+  /** By the name of the listener. */
   readonly #apps = new Map<string, FastifyInstance>();
   readonly #waiting = new Map<string, Timer>();
   #operators: FastifyInstance | undefined;
@@ -114,7 +114,7 @@ export class ListeningApi implements RegionApi {
   #certificateLook: Timer | undefined;
   #turn: Promise<void> = Promise.resolve();
   #onChange: ((addresses: readonly string[]) => void) | undefined;
-  #told: string | undefined;
+  #reported: string | undefined;
   #closed = false;
 
   constructor(context: ApiContext, build: BuildApp) {
@@ -145,7 +145,7 @@ export class ListeningApi implements RegionApi {
     return this.#inTurn(() => this.#configure(config));
   }
 
-  /** Opens the operator's door, at a path where nothing is. */
+  /** Opens the operator's listener at a path that does not exist. */
   async openForOperator(path: string): Promise<void> {
     this.#operators = this.#build(this.#context, { isOperators: true });
     await this.#operators.listen({ path });
@@ -153,21 +153,21 @@ export class ListeningApi implements RegionApi {
 
   watch(onChange: (addresses: readonly string[]) => void): void {
     this.#onChange = onChange;
-    this.#tell();
+    this.#report();
   }
 
-  /** Runs `action` when everything that was asked before it is done. */
+  /** Runs `action` after all earlier ones have ended. */
   #inTurn(action: () => Promise<void>): Promise<void> {
-    const run = this.#turn.then(action).finally(() => this.#tell());
+    const run = this.#turn.then(action).finally(() => this.#report());
     this.#turn = run.catch(() => undefined);
     return run;
   }
 
-  #tell(): void {
+  #report(): void {
     const { addresses } = this;
     const text = addresses.join(' ');
-    if (this.#onChange === undefined || this.#closed || text === this.#told) return;
-    this.#told = text;
+    if (this.#onChange === undefined || this.#closed || text === this.#reported) return;
+    this.#reported = text;
     this.#onChange(addresses);
   }
 
@@ -199,7 +199,7 @@ export class ListeningApi implements RegionApi {
     this.#rackCount = clock.schedule(RACKS_COUNTED_MS, () => this.#countRacks());
   }
 
-  /** Reads the files anew, and has the listeners that are open use them. @throws RackError `certificate-unusable` */
+  /** Rereads the files, and applies them to the open listeners. @throws RackError `certificate-unusable` */
   #readCertificate(tls: CertificateFiles | undefined): void {
     this.#certificateLook?.cancel();
     this.#tls = tls;
@@ -212,7 +212,7 @@ export class ListeningApi implements RegionApi {
     this.#lookAtCertificate();
   }
 
-  /** Tells of a certificate that ends soon, again and again. */
+  /** Reports a certificate that expires soon, every CERTIFICATE_LOOK_MS. */
   #lookAtCertificate(): void {
     const { clock } = this.#context.region;
     if (this.#pair === undefined || this.#tls === undefined || this.#closed) return;
@@ -246,7 +246,7 @@ export class ListeningApi implements RegionApi {
       case 'EADDRINUSE':
         throw new RackError(
           'address-in-use',
-          `${where} is in use: end its owner (ss -ltnp shows it), or change ${setting}`,
+          `${where} is in use: stop its owner (ss -ltnp shows it), or change ${setting}`,
           {
             cause,
           },
@@ -262,12 +262,12 @@ export class ListeningApi implements RegionApi {
     }
   }
 
-  /** The address may come later: an interface without a link, or one that asks DHCP itself. */
+  /** Waits for an address that may come later: of an interface without a link, or one configured by DHCP. */
   #wait(door: Door): void {
     if (this.#closed) return;
     const name = nameOf(door);
     if (!this.#waiting.has(name)) {
-      const text = `${name} is no address of this host yet; the API will listen there once it is`;
+      const text = `${name} is not an address of this host yet; the API will listen there once it is`;
       this.#context.onProblem({ kind: 'listener-waits', id: newUuid(), text });
     }
     const timer = this.#context.region.clock.schedule(LISTEN_RETRY_MS, () => {
@@ -278,7 +278,7 @@ export class ListeningApi implements RegionApi {
     this.#waiting.set(name, timer);
   }
 
-  /** Tries a door again that waits, unless a configuration has taken it away or asked for it anew since `timer` was set. */
+  /** Retries a waiting listener, unless a configuration has removed it or requested it again since `timer` was set. */
   async #retry(door: Door, timer: Timer): Promise<void> {
     const name = nameOf(door);
     if (this.#closed || this.#waiting.get(name) !== timer) return;

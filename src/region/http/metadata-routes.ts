@@ -1,18 +1,18 @@
-// `/MAAS/metadata/`: what a machine reads and tells of itself while it is commissioned, installs and starts.
+// `/MAAS/metadata/`: the documents and reports of a machine while it is commissioned, installed and started.
 //
 // Sources: cloud-init, "MAAS" data source and "Reporting"; MAAS's metadata service, as curtin and node scripts use it.
 //
 //   caller                                     reaches
 //   a machine by its key, or by its boot       its own documents, its own signals, its own reports
-//   whoever has the secret of a preseed,
-//     at the address of that machine           the answers of its installation, while it installs
-//   anybody in a managed network               what machines that nobody knows are told (`enlist`)
-//   people, racks, everybody else              nothing
+//   a caller with the secret of a preseed,
+//     at the address of that machine           the answers for its installer, while it is installed
+//   anyone in a managed network                the documents for unknown machines (`enlist`)
+//   users, racks, everyone else                nothing
 //
-// 1. A machine reaches nothing of another one, and is not told whether there is another one: what is not its own is refused alike.
-// 2. Slashes that clients put together carelessly count as one.
-// 3. A machine asks and tells at most MACHINE_RATE; more is refused for a while, and takes nothing from the others.
-// 4. Who asks is found out after everything that takes time: a key that ends in the meantime is none, and is not drawn anew.
+// 1. A machine reaches nothing of another machine, nor learns whether it exists: everything that is not its own is refused in the same way.
+// 2. Repeated slashes, which careless clients send, count as one.
+// 3. A machine sends at most MACHINE_RATE requests; more are refused for a while, and take nothing from others.
+// 4. The caller is identified after everything that takes time: a key that ends meanwhile is invalid, and no new one is generated.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Rate } from '../../rate-limit.ts';
@@ -42,14 +42,14 @@ import type { Region } from '../region.ts';
 import { type Identified, NOT_THIS_BOOT, originOf, proofOf } from './agent-routes.ts';
 import { mergeFields } from './link.ts';
 
-/** Of one machine: cloud-init reports a hundred steps within seconds. */
+/** For one machine: cloud-init reports a hundred steps within seconds. */
 export const MACHINE_RATE: Rate = { perSecond: 5, burst: 400 };
-/** Of the machines of a network; all those of a remote rack are one. */
+/** For the machines of a network; all machines of a remote rack count as one network. */
 export const MACHINES_PER_NETWORK: Rate = { perSecond: 250, burst: 10_000 };
-/** Of all together: a hall that starts at once. One network that is beyond its limit leaves half of this to the others. */
+/** For all machines together: a whole hall that starts at once. A network at its limit leaves half of this to others. */
 export const MACHINES_RATE: Rate = { perSecond: 500, burst: 20_000 };
 
-/** What the routes take of their listener. */
+/** What the routes need from their listener. */
 export interface MetadataListener {
   readonly region: Region;
   readonly metadata: MetadataService;
@@ -57,7 +57,7 @@ export interface MetadataListener {
   send(reply: FastifyReply, answer: Answer): FastifyReply;
 }
 
-/** One request, as far as it is understood. */
+/** A parsed request. */
 interface Asked {
   readonly service: MetadataService;
   readonly region: Region;
@@ -67,7 +67,7 @@ interface Asked {
   readonly fields: Fields;
   readonly op: string;
   readonly body: Buffer;
-  /** Who asks; undefined: nobody that is known by a key or a boot. */
+  /** The machine that the key identifies; `undefined` if none does. */
   readonly machine: Machine | undefined;
   readonly proof: BootProof;
   readonly surroundings: PreseedSurroundings;
@@ -79,10 +79,10 @@ const text = (content: string | Buffer): Answer => ({
   contentType: 'text/plain; charset=utf-8',
 });
 const NOTHING_HERE = refuse('not-found', 'Nothing is here.');
-const NOT_YOURS = refuse('not-allowed', 'This is for a machine, by its own key: it is in what its installer was told.');
-const TOO_OFTEN = refuse('rate-limit', 'This machine asks too often: wait a little.', { 'Retry-After': '5' });
+const NOT_YOURS = refuse('not-allowed', 'This is only for a machine with its own key, which its installer was given.');
+const TOO_OFTEN = refuse('rate-limit', 'This machine sends too many requests: wait a little.', { 'Retry-After': '5' });
 
-/** The rates of machines that ask with their own keys. */
+/** The rates of machines that use their own keys. */
 export const machineRates = (): RatesByRack =>
   new RatesByRack(() => new RateLimiter(MACHINE_RATE, MACHINES_RATE, MACHINES_PER_NETWORK));
 
@@ -128,7 +128,7 @@ function answerMachine(asked: Asked, path: MetadataPath): Answer {
   if (path.kind === 'by-id') return answerById(asked, path.systemId);
   const { machine, isPost } = asked;
   if (machine === undefined) {
-    return refuse('not-authenticated', 'Say which machine you are by its key.', {
+    return refuse('not-authenticated', 'Authenticate with the key of the machine.', {
       'WWW-Authenticate': 'OAuth realm="MAAS API"',
     });
   }
@@ -167,7 +167,7 @@ function readLeaf({ service, surroundings }: Asked, machine: Machine, name: Meta
   return text(leafOf(name, machine, { sshKeys, vendorData: () => rendered.text }));
 }
 
-/** `op=signal`, `op=netboot_off`, `op=netboot_on`, of the machine itself. */
+/** `op=signal`, `op=netboot_off`, `op=netboot_on`, from the machine itself. */
 function takeOperation(asked: Asked, machine: Machine): Answer {
   const { service, op, fields } = asked;
   switch (op) {
@@ -191,7 +191,7 @@ function takeOperation(asked: Asked, machine: Machine): Answer {
   }
 }
 
-/** What is reached by the machine's id: its key or its boot has to be that machine's. */
+/** Answers a request by system id: the caller's key or boot must be that machine's. */
 function answerById(asked: Asked, systemId: string): Answer {
   const { service, isPost, op, fields, proof, surroundings, machine: known } = asked;
   const own = known?.systemId === systemId ? known : undefined;
@@ -239,11 +239,11 @@ function takeReport({ service, tree, isPost, body }: Asked, machine: Machine, sy
   return { kind: 'empty' };
 }
 
-/** What a machine is told that nobody knows; in a managed network only. */
+/** Answers an unknown machine, only in a managed network. */
 function answerStranger({ service, peer, isPost, op, surroundings }: Asked, path: MetadataPath): Answer {
   if (isPost) return refuse('method-not-allowed', 'Use GET.');
   if (!peer.isManaged) {
-    const reason = `${peer.address} is in none of the managed networks: machines enlist from those only.`;
+    const reason = `${peer.address} is not in a managed network: machines enlist only from those.`;
     return refuse('not-from-here', reason);
   }
   switch (path.kind) {
@@ -268,7 +268,7 @@ function answerStranger({ service, peer, isPost, op, surroundings }: Asked, path
   }
 }
 
-/** A rendered file, or where its template is wrong. */
+/** A rendered file, or the place of the error in its template. */
 export function answerOf(result: PreseedResult): Answer | Refusal {
   return result.ok ? text(result.text) : refuse('preseed-faulty', `${result.file}:${result.line}: ${result.reason}`);
 }

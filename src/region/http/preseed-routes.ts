@@ -1,10 +1,10 @@
-// `POST /MAAS/rackboot/1/preseeds/<system id>/`: what a machine would be told, for an administrator who looks. Nothing is changed by it.
+// `POST /MAAS/rackboot/1/preseeds/<system id>/`: shows an administrator the preseed that a machine would get. It changes nothing.
 //
-// 1. It is the text that the machine would get, made of the same records by the same code, with words in place of the machine's key.
+// 1. The same code renders it from the same records as for the machine, with a placeholder instead of the machine's key.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type Answer, json, type Refusal, refuse, refuseField } from '../api/answer.ts';
+import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField } from '../api/answer.ts';
 import { parseBody } from '../api/form-body.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
 import { namesOf, renderPreseed, renderText } from '../preseed/preseed.ts';
@@ -14,10 +14,10 @@ import type { Machine } from '../records/machine.ts';
 import type { Region } from '../region.ts';
 import type { Identified } from './agent-routes.ts';
 
-/** Values that a person may set for one rendering. */
+/** Values that one request may set. */
 const VALUES_MAX = 100;
 const TEMPLATE_MAX = 256 * 1024;
-/** Names whose values are lists, written with commas. */
+/** Names whose values are lists, separated by commas. */
 const LISTS: ReadonlySet<string> = new Set(['ssh_keys', 'ntp_servers']);
 
 const purposes = Object.keys(PURPOSES).filter((name): name is Purpose => Object.hasOwn(PURPOSES, name));
@@ -33,7 +33,7 @@ const fields = z.object({
   file: z.string().max(4096).default('the template'),
 });
 
-/** What the route takes of its listener. */
+/** What the route needs from its listener. */
 export interface PreseedListener {
   readonly region: Region;
   readonly metadata: MetadataService;
@@ -53,12 +53,12 @@ async function answerRequest(request: FastifyRequest, listener: PreseedListener)
   if (who.kind !== 'identified') return who;
   const { caller } = who;
   if (caller.kind === 'anonymous')
-    return refuse('not-authenticated', 'Say who you are with an API key: rackboot apikey prints one.');
+    return refuse('not-authenticated', 'Authenticate with an API key: rackboot apikey prints one.');
   if (caller.kind !== 'user' || !caller.isAdmin) return refuse('not-allowed', 'Only an administrator may do this.');
   const { params } = request;
   const id: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, 'machine') : undefined;
   const machine = typeof id === 'string' ? listener.region.store.findMachine(id) : undefined;
-  if (machine === undefined) return refuse('not-found', 'No machine has this system id.');
+  if (machine === undefined) return NO_MACHINE;
   const body = parseBody(
     request.headers['content-type'] ?? '',
     Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),

@@ -1,12 +1,12 @@
-// A batch of a remote rack's events: stored once and in order, in turns, so that nobody waits for the whole of it.
+// Stores a batch of a remote rack's events once and in order, in turns, so that other requests never wait for the whole batch.
 //
-//   batch ──► turn ──► turn ──► … ──► the answer says how far it was stored; the rack sends what is left
-//                 └ requests of others, and turns of other racks (batch-turns.ts), run in between
+//   batch ──► turn ──► turn ──► … ──► the answer says how far it was stored; the rack sends the rest again
+//                 └ other requests, and turns of other racks (batch-turns.ts), run in between
 //
-// 1. A turn is one transaction: its reports, the enlistments it brings, and how far the rack has come. What is told as stored is on disk.
-// 2. What is at or below the highest sequence of its source was stored before, and is not run again; what was refused then is told again.
-// 3. A rack's clock is not believed beyond ours: nothing happened in the future.
-// 4. Of one rack one batch is stored at a time.
+// 1. A turn is one transaction: its reports, its enlistments, and the sequence it reached. What the answer calls stored is on disk.
+// 2. Entries at or below the highest sequence of their source were stored before, and do not run again; their refusals are repeated.
+// 3. A report from the future, by our clock, gets the present time.
+// 4. Only one batch of each rack is stored at a time.
 
 import { later } from '../../clock.ts';
 import { counted } from '../../counted.ts';
@@ -16,30 +16,30 @@ import type { RackReport } from '../records/machine-event.ts';
 import type { Rack, RefusedEntry } from '../records/rack.ts';
 import type { Region } from '../region.ts';
 
-/** How long one turn goes on with further entries. An accepted rack fills it; a request of others waits for a turn or two. */
+/** How long one turn takes further entries, in milliseconds. An accepted rack fills it; other requests wait for a turn or two. */
 export const TURN_MS_MAX = 20;
 /**
- * How long a batch takes turns before it is answered with what is stored of it: well below the time for which a rack waits for an answer. Racks
- * that send much at the same time fill it; each sends the rest once more.
+ * How long a batch takes turns before the answer says how far it was stored, in milliseconds: well below a rack's timeout. Racks that
+ * send much at the same time fill it; each sends the rest again.
  */
 export const BATCH_MS_MAX = 10_000;
-/** Reports that are stored together, before the time is looked at again. */
+/** Reports stored together before the time is checked again. */
 const REPORTS_AT_ONCE = 32;
 const REASON_MAX = 300;
 
-/** What came of a batch. */
+/** The outcome of a batch. */
 export interface BatchOutcome {
-  /** The highest sequence that is stored of this source: within this batch when the rest is to be sent again, or beyond it; -1: none. */
+  /** The highest stored sequence of this source: within this batch if the rest must be sent again, or beyond it; -1 if none. */
   readonly stored: number;
   readonly refused: readonly RefusedEntry[];
 }
 
-/** Runs a machine's post as the API would; undefined: it was taken, else why not. */
+/** Runs a machine's post as the API would. Returns why it was refused; `undefined` if it was accepted. */
 export type RunPost = (post: KeptPost) => string | undefined;
 
 /**
- * Stores a batch of an accepted rack; a short one at once. Undefined: one of this rack is being stored.
- * @throws RackError `store-unavailable`: nothing of it was stored; the promise is rejected with the same
+ * Stores a batch of an accepted rack; a short one at once. Returns `undefined` if another batch of this rack is being stored.
+ * @throws RackError `store-unavailable`: nothing of it was stored; the promise rejects with the same error
  */
 export function takeBatch(
   region: Region,
@@ -71,19 +71,19 @@ async function goOn(region: Region, uuid: string, taking: BatchTaking): Promise<
       taking.turn();
     } catch (error) {
       if (!taking.hasBegun || !(error instanceof RackError && error.code === 'store-unavailable')) throw error;
-      // What is on disk is told; the rest comes again.
+      // The answer covers what is on disk; the rest comes again.
       break;
     }
   } while (!taking.isDone && region.clock.now() < endsAt);
   return taking.outcome();
 }
 
-function tellLost(region: Region, rack: Rack, missed: number, atMs: number): void {
-  const description = `rack ${rack.name} lost ${counted(missed, 'event')}, because more waited than it keeps`;
+function recordLoss(region: Region, rack: Rack, missed: number, atMs: number): void {
+  const description = `rack ${rack.name} lost ${counted(missed, 'event')}, because its outbox was full`;
   region.store.recordEvent({ type: 'RACK_EVENTS_LOST', description, atMs, username: '' }, undefined);
 }
 
-/** How far a batch has been stored. */
+/** A batch that is being stored. */
 class BatchTaking {
   readonly #region: Region;
   readonly #rack: Rack;
@@ -91,7 +91,7 @@ class BatchTaking {
   readonly #runPost: RunPost;
   /** The first entry that is not stored. */
   #next = 0;
-  #isLossTold = false;
+  #isLossRecorded = false;
   readonly #refused: RefusedEntry[] = [];
 
   constructor(region: Region, rack: Rack, batch: LinkBatch, runPost: RunPost) {
@@ -109,11 +109,11 @@ class BatchTaking {
     return this.#next > 0 || this.#batch.entries.length === 0;
   }
 
-  /** Stores some more of it. @throws RackError `store-unavailable`: nothing of these */
+  /** Stores the entries of one turn. @throws RackError `store-unavailable`: none of these is stored */
   turn(): void {
     const { next, added, refused } = this.#region.atomically(() => this.#take());
     this.#next = next;
-    this.#isLossTold ||= added > 0;
+    this.#isLossRecorded ||= added > 0;
     this.#refused.push(...refused);
   }
 
@@ -140,7 +140,7 @@ class BatchTaking {
       added += region.observe(reports, source, rack.uuid);
       reports = [];
     };
-    // Before the first of them is counted, so that this source is one of those that are never forgotten.
+    // Before the first entry is counted, so that this source is among those that are never forgotten.
     if (this.#next === 0 && rack.source !== source) region.racks.keepRefused(rack.uuid, source, []);
     const mine = entries.slice(this.#next);
     let taken = 0;
@@ -160,7 +160,7 @@ class BatchTaking {
       if (reason !== undefined) refused.push({ sequence: entry.sequence, reason: reason.slice(0, REASON_MAX) });
     }
     flush();
-    if (missed > 0 && added > 0 && !this.#isLossTold) tellLost(region, rack, missed, nowMs);
+    if (missed > 0 && added > 0 && !this.#isLossRecorded) recordLoss(region, rack, missed, nowMs);
     if (refused.length > 0) region.racks.keepRefused(rack.uuid, source, refused);
     return { next: this.#next + taken, added, refused };
   }

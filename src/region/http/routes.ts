@@ -2,7 +2,7 @@
 //
 // Sources: RFC 9110 §15; the plain-text error bodies of MAAS.
 //
-// 1. Who has not said who they are passes the rate limit before anything is read from the store.
+// 1. A request without credentials passes the rate limit before anything is read from the store.
 // 2. Every refusal is counted under its name, and carries it in `X-Rackboot-Refusal`.
 // 3. A list goes out in pieces, as `lists.ts` cuts them.
 
@@ -36,7 +36,7 @@ import { addMetadataRoutes } from './metadata-routes.ts';
 import { addPreseedRoutes } from './preseed-routes.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
-/** Machines of a state that are rendered in one turn. */
+/** Machines of a desired state that are rendered in one turn of the event loop. */
 const STATE_CHUNK = 100;
 const RETRY_SECONDS = 5;
 
@@ -51,11 +51,11 @@ export interface ApiContext {
   readonly metadata: MetadataService;
   readonly sessions: Sessions;
   readonly refusals: Record<RefusalName, number>;
-  /** The enlistment agent; undefined: it is not part of this installation. */
+  /** The enlistment agent; `undefined` if it is not installed. */
   readonly agent: string | undefined;
-  /** The scripts by which it does more than to report, by their file names. */
+  /** The agent's further scripts, by file name. */
   readonly parts: ReadonlyMap<string, string>;
-  /** What makes Debian's installer run it; undefined: it is not part of this installation. */
+  /** The preseed that makes Debian's installer run the agent; `undefined` if it is not installed. */
   readonly preseed: string | undefined;
   readonly onProblem: (problem: ApiProblem) => void;
 }
@@ -78,7 +78,7 @@ const RATE_REFUSAL_ALL = refuse(
   RETRY_FIELD,
 );
 
-/** The refusal of one who asks too much; undefined: it is not too much yet. */
+/** The refusal if the sender exceeds a rate. */
 function refuseRate({ strangers, region }: ApiContext, { address, rackUuid }: Peer): Answer | undefined {
   switch (strangers.of(rackUuid).excess(address, region.clock.now())) {
     case undefined:
@@ -116,7 +116,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   }
   addLinkRoutes(app, {
     region: context.region,
-    allows: (request) => limited(context, request),
+    allows: (request) => isWithinRate(context, request),
     send: (reply, answer) => send(context, reply, answer),
   });
   app.get('/MAAS/api/version/', (_request, reply) => reply.type('text/plain; charset=utf-8').send('2.0'));
@@ -156,7 +156,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   });
 }
 
-/** Who asks; or a refusal because they ask too much, or are not who they say. */
+/** The caller; or a refusal because a rate is exceeded or the credentials are wrong. */
 function identify(context: ApiContext, request: FastifyRequest): Identified | Answer {
   const { region } = context;
   const facts = factsOf(request.raw);
@@ -200,7 +200,7 @@ function answerOperation(
 }
 
 function methodOf(text: string): Method | 'HEAD' {
-  // PATCH has no operation anywhere, and is refused as a method under its nearest name.
+  // No operation is declared for PATCH; it counts as PUT.
   return text === 'GET' || text === 'HEAD' || text === 'POST' || text === 'DELETE' ? text : 'PUT';
 }
 
@@ -212,7 +212,7 @@ function pathOf(request: FastifyRequest): Readonly<Record<string, string>> {
   );
 }
 
-/** What the headers of a reader of server-sent events say, as the parameters that say the same. */
+/** Adds the parameters that the headers of an event stream's client stand for. */
 function streamFields(request: FastifyRequest, operations: readonly Operation[], fields: Fields): Fields {
   const wantsStream = /(^|,)\s*text\/event-stream\b/.test(request.headers.accept ?? '');
   const last = request.headers['last-event-id'];
@@ -231,14 +231,14 @@ function describe(
   reply: FastifyReply,
 ): FastifyReply {
   reply.header('X-MAAS-API-Hash', DESCRIPTION_HASHES[version]);
-  if (!limited(context, request)) return send(context, reply, RATE_REFUSAL);
+  if (!isWithinRate(context, request)) return send(context, reply, RATE_REFUSAL);
   const host = request.headers.host ?? '';
   const origin = /^[A-Za-z0-9.:[\]-]{1,255}$/.test(host) ? `${request.protocol}://${host}` : '';
-  // The command line takes this media type only in exactly this spelling.
+  // The maas command line accepts only this exact spelling.
   return reply.type('application/json').send(Buffer.from(JSON.stringify(apiDescription(version, origin))));
 }
 
-function limited(context: ApiContext, request: FastifyRequest): boolean {
+function isWithinRate(context: ApiContext, request: FastifyRequest): boolean {
   const peer = findPeer(factsOf(request.raw), context.region.config(), context.region.racks);
   return context.strangers.of(peer.rackUuid).allows(peer.address, context.region.clock.now());
 }
@@ -259,12 +259,12 @@ function answerOfError(context: ApiContext, error: unknown): Answer {
     return refuse('store-unavailable', error.message, { 'Retry-After': String(RETRY_SECONDS) });
   }
   const status = isFastifyError(error) ? (error.statusCode ?? 500) : 500;
-  if (status === 413) return refuse('body-too-large', 'The body is longer than this region takes.');
+  if (status === 413) return refuse('body-too-large', 'The body is longer than this region accepts.');
   if (status >= 400 && status < 500)
     return refuse('bad-request', error instanceof Error ? error.message : 'Bad request.');
   const id = newUuid();
   context.onProblem({ kind: 'handler-failed', id, text: 'a request failed inside the region', cause: error });
-  return refuse('internal-error', `The region failed at this request; its log says more under ${id}.`);
+  return refuse('internal-error', `The region failed at this request; its log has details under ${id}.`);
 }
 
 const isFastifyError = (error: unknown): error is FastifyError => error instanceof Error && 'statusCode' in error;
@@ -308,7 +308,7 @@ export function send(
   }
 }
 
-/** A state of thousands of machines in parts, as a list. */
+/** Sends a desired state in parts, as it may have thousands of machines. */
 function sendState(reply: FastifyReply, { tag, state }: Extract<Answer, { kind: 'state' }>): FastifyReply {
   const { machines, ...rest } = state;
   const head = JSON.stringify(rest).slice(0, -1);
@@ -333,14 +333,14 @@ function sendFollowing(
 ): FastifyReply {
   if (reply.request.method === 'HEAD') return reply.type('text/event-stream; charset=utf-8').send();
   if (!context.followers.open(reply.raw, following)) {
-    const text = 'As many follow the event log as may, and you have your share: close one, or read it with op=query.';
+    const text = 'Too many clients follow the event log, and you have your share: close one, or read it with op=query.';
     return send(context, reply, refuse('followers-limit', text));
   }
-  // From here on the answer is the stream's.
+  // From here on the stream owns the response.
   return reply.hijack();
 }
 
-/** A short list in one piece, a long one in pieces as the client takes them. */
+/** Sends a short list in one piece, a long one in pieces as the client takes them. */
 function sendList(
   context: Pick<ApiContext, 'refusals' | 'followers' | 'lists'>,
   reply: FastifyReply,
@@ -351,11 +351,11 @@ function sendList(
     case 'whole':
       return reply.type('application/json').send(sent.text);
     case 'stream':
-      // A HEAD request reads nothing of the stream.
+      // Not the end of the stream: a HEAD request never reads it.
       reply.raw.once('close', sent.release);
       return reply.type('application/json').send(sent.stream);
     case 'refused': {
-      const text = 'As many long lists are on their way as may, and you have your share: read one to its end first.';
+      const text = 'Too many long lists are being sent, and you have your share: read one to its end first.';
       return send(context, reply, refuse('lists-limit', text, RETRY_FIELD));
     }
   }

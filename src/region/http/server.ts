@@ -1,9 +1,9 @@
-// The listeners of the region: the API, the page and the enlistment agent, on every address of the settings.
+// The listeners of the region: the API, the page and the enlistment agent, on every configured address.
 //
 // Sources: RFC 9112 §9 (connections); Node's HTTP limits.
 //
-// 1. A request that fails is an answer with an id; it ends neither the listener nor the thread.
-// 2. Headers, bodies, connections and the time each may take are bounded.
+// 1. A request that fails gets an answer with an id; it ends neither the listener nor the thread.
+// 2. Headers, bodies and connections are bounded, and so is the time each may take.
 
 import { chmodSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
@@ -31,27 +31,27 @@ import { RegionCounters } from './counters.ts';
 import { type DoorKind, ListeningApi, type RegionApi } from './listening.ts';
 import { type ApiContext, addRoutes, send } from './routes.ts';
 
-/** Room for the facts of a machine with hundreds of disks, each character of them percent-encoded. */
+/** Room for the facts of a machine with hundreds of disks, even if every character is percent-encoded; in bytes. */
 export const BODY_BYTES_MAX = 2 * 1024 * 1024;
 const HEADER_BYTES_MAX = 16 * 1024;
 const HEADERS_MS_MAX = 10_000;
 const IDLE_MS_MAX = 60_000;
 const KEEP_ALIVE_MS = 20_000;
-/** Where the enlistment agent is, and what makes an installer run it. */
+/** The directory of the enlistment agent and of the preseed that makes an installer run it. */
 const AGENT = join(import.meta.dirname, '../../images/agent');
 
 export interface ApiOptions {
   /** The enlistment agent's script. Default: the one of this installation. */
   readonly agentFile?: string | undefined;
-  /** Tells whether something takes connections at a port. Default: asked of the network; without listeners nobody does. */
+  /** Checks whether a port accepts connections. Default: asks the network; without listeners, none does. */
   readonly answersAt?: AnswersAt | undefined;
-  /** Told of what an operator should know. Default: a warning of the process, on its standard error. */
+  /** Called with problems for the operator. Default: a warning of the process, on its standard error. */
   readonly onProblem?: ((problem: ApiProblem) => void) | undefined;
 }
 
 const noneAnswers: AnswersAt = () => Promise.resolve(false);
 
-/** What the listeners of a region share, made once. */
+/** Makes what all listeners of a region share. */
 export function makeContext(region: Region, options: ApiOptions = {}): ApiContext {
   const onProblem = options.onProblem ?? warnOf;
   const refusals = { ...REFUSALS };
@@ -73,7 +73,7 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
   };
 }
 
-/** Tells a problem as a warning of the process. Its words may come from outside, and a warning goes to a terminal. */
+/** Reports a problem as a warning of the process. The text is cleaned: it may come from outside, and goes to a terminal. */
 export function warnOf(problem: ApiProblem): void {
   const cause = problem.cause instanceof Error ? (problem.cause.stack ?? problem.cause.message) : '';
   process.emitWarning(cleanLines(`${problem.text} (${problem.id}) ${cause}`), { code: problem.kind });
@@ -90,7 +90,7 @@ function readAgent(path: string): string | undefined {
   }
 }
 
-/** What the agent does beyond the report: every other script beside it. */
+/** The agent's further scripts: all others in its directory. */
 function readParts(directory: string): ReadonlyMap<string, string> {
   const parts = new Map<string, string>();
   for (const name of listAgent(directory)) {
@@ -115,7 +115,7 @@ const HTTP_LIMITS = {
   requireHostHeader: false,
 } as const;
 
-/** What Fastify makes by itself for HTTP, for TLS. */
+/** The counterpart for TLS of the server that Fastify makes for HTTP. */
 function makeSecureServer(pair: CertificatePair, handler: RequestListener): HttpsServer {
   const { cert, key } = pair;
   // Only a region that serves over TLS pays for loading it.
@@ -127,7 +127,7 @@ function makeSecureServer(pair: CertificatePair, handler: RequestListener): Http
   return server;
 }
 
-/** One instance with every route, not listening yet. */
+/** Makes an instance with every route, not listening yet. */
 export function buildApp(context: ApiContext, { pair, isOperators = false }: DoorKind = {}): FastifyInstance {
   const secure =
     pair === undefined ? {} : { serverFactory: (handler: RequestListener) => makeSecureServer(pair, handler) };
@@ -155,12 +155,12 @@ export function buildApp(context: ApiContext, { pair, isOperators = false }: Doo
   return app;
 }
 
-/** Opens the operator's door. What a process that died left at its path is removed: the state directory is this process's alone. */
+/** Opens the operator's listener. Removes the socket of a dead process: the state directory belongs to this process alone. */
 async function openOperatorDoor(api: ListeningApi, stateDir: string): Promise<void> {
   const path = join(stateDir, OPERATOR_SOCKET);
   rmSync(path, { force: true });
   await api.openForOperator(path);
-  // Until here others might open it: it gives no right by itself.
+  // Until now other users could open it, but the socket alone gives no rights.
   chmodSync(path, 0o600);
 }
 

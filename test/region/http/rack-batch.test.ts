@@ -1,4 +1,4 @@
-// A batch of a rack that takes long: what others get meanwhile, and what the rack is told of it.
+// A long batch of a rack: what other requests get meanwhile, and what the rack is answered.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -25,7 +25,7 @@ const OTHER_KEY = { kind: 'own', token: 'token-of-rack-3', secretDigest: '0'.rep
 const posts = (from: number, to: number): object[] =>
   Array.from({ length: to - from + 1 }, (_, index) => postEntry(from + index, '52:54:00:00:00:01'));
 
-/** Has a rack's batch stored by posts that take POST_MS each; `onPost` is called with the rack and the post's sequence. */
+/** Stores a rack's batch, whose posts take POST_MS each; `onPost` is called with the rack and the post's sequence. */
 function take(
   { region, clock }: RegionPlace,
   entries: readonly object[],
@@ -63,16 +63,16 @@ test('a short batch is answered at once; a long one lets others run after each T
     assert.deepEqual(await taking, { stored: 20, refused: [] });
     isOver = true;
     assert.equal(longest, 2);
-    // Of the eighteen posts two fit a turn, and others run between two turns.
+    // Two of the eighteen posts fit in a turn, and other requests run between turns.
     assert.ok(turns >= 8, `${turns} turns`);
   }));
 
-test('reports take turns, too', () =>
+test('a batch of reports is stored in turns, too', () =>
   withRegion(async (place) => {
     const { region, store, clock } = place;
     acceptRack(region);
     const now = clock.now.bind(clock);
-    // Each look at the time finds a millisecond passed.
+    // Each reading of the clock is a millisecond later.
     clock.now = () => {
       clock.advance(1);
       return now();
@@ -95,11 +95,11 @@ test('the batches of two racks take turns', () =>
     const both = [RACK_UUID, OTHER_UUID].map((uuid) => take(place, posts(1, 6), (one) => order.push(one), uuid));
     await Promise.all(both);
     const turns = order.map((uuid) => (uuid === RACK_UUID ? 'a' : 'b')).join('');
-    // The first began before the other one came.
+    // The first batch began before the other one arrived.
     assert.equal(turns, 'aaaabbaabbbb');
   }));
 
-test('of one rack one batch is stored at a time: another one is told 429, and to come again', () =>
+test('only one batch of a rack is stored at a time: another one gets 429 and Retry-After', () =>
   withLink(async (place: LinkPlace) => {
     acceptRack(place.region);
     const taking = take(place, posts(1, 6));
@@ -110,7 +110,7 @@ test('of one rack one batch is stored at a time: another one is told 429, and to
     assert.deepEqual([again.status, JSON.parse(again.text).stored], [200, 6]);
   }));
 
-test('what was stored before the store failed is told, and stays; what is left comes again, and is stored once', () =>
+test('entries stored before the store fails are acknowledged and stay; the rest comes again, and is stored once', () =>
   withRegion(async (place) => {
     const { region, store } = place;
     acceptRack(region);
@@ -130,7 +130,7 @@ test('what was stored before the store failed is told, and stays; what is left c
     assert.equal(ran.length, 2);
   }));
 
-test('a rack that is rejected while its batch is stored has no more of it stored', () =>
+test('after a rack is rejected, no more of its batch is stored', () =>
   withRegion(async (place) => {
     const { region } = place;
     acceptRack(region);
@@ -139,7 +139,7 @@ test('a rack that is rejected while its batch is stored has no more of it stored
     assert.deepEqual(await taking, { stored: 2, refused: [] });
   }));
 
-test('a batch that takes longer than BATCH_MS_MAX is answered with what is stored, and a loss before it is told once', () =>
+test('a batch that takes longer than BATCH_MS_MAX is answered with what is stored, and a loss before it is recorded once', () =>
   withRegion(async (place) => {
     const { region, store, clock } = place;
     const rack = acceptRack(region);
