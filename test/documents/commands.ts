@@ -87,6 +87,48 @@ export const NOT_RUN: readonly NotRun[] = [
   { pattern: /^sudo tcpdump /, why: 'it stays in the foreground; the laboratory captures in the same way' },
 ];
 
+/** A command that goes on until Ctrl-C. */
+interface GoesOn {
+  readonly pattern: RegExp;
+  /** The line by which it is seen to have begun well. */
+  readonly begins: RegExp;
+  /** It needs the checkout's package.json. */
+  readonly inCheckout: boolean;
+  /** It may end by itself, too, and then its exit status counts. */
+  readonly mayEnd: boolean;
+}
+
+const GO_ON: readonly GoesOn[] = [
+  { pattern: /^(sudo )?npm start\b/, begins: /\blab +The region answers at http:/, inCheckout: true, mayEnd: false },
+  // The last run of scripts is shown to its end.
+  { pattern: /\bscripts results .*--follow\b/, begins: /^(?!rackboot: )\S/m, inCheckout: false, mayEnd: true },
+  { pattern: /\s--follow\b/, begins: /^(?!rackboot: )\S/m, inCheckout: false, mayEnd: false },
+];
+
+/** What a command that goes on is held to; undefined: it ends by itself. */
+export function goesOn(command: string): GoesOn | undefined {
+  return GO_ON.find(({ pattern }) => pattern.test(command));
+}
+
+/** Statuses of a program that SIGINT ended: by itself in good order, as a shell says it, and killed. */
+const INTERRUPTED: readonly (number | null)[] = [0, 130, null];
+
+/**
+ * The exit status that counts: 0 for a command that goes on only if it began as expected, and went on until it was interrupted.
+ * @param wasInterrupted it was sent SIGINT
+ */
+export function statusThatCounts(
+  command: string,
+  code: number | null,
+  text: string,
+  wasInterrupted: boolean,
+): number | null {
+  const going = goesOn(command);
+  if (going === undefined) return code;
+  if (!wasInterrupted) return going.mayEnd ? code : code || 1;
+  return going.begins.test(text) && INTERRUPTED.includes(code) ? 0 : code || 1;
+}
+
 /** Why a command is not run; undefined: it is. */
 export function notRun(command: string): NotRun | undefined {
   return NOT_RUN.find(({ pattern }) => pattern.test(command));
