@@ -17,11 +17,15 @@ const DEBUG = { method: 'POST', path: 'machines/{system_id}', op: 'debug_login' 
 /** What is said of a machine of a lab, to whose address nobody can log in. */
 const SIMULATED = html`<span class="soft">not possible: this machine is simulated</span>`;
 
-/** How people log in to the system of a machine, or when they can; empty: the part below says it. */
+/** True for a machine of a lab: it has, or was last seen with, an address of this host's loopback. A machine that is off has no other. */
+const isSimulated = (machine: Machine, held: Ipv4 | undefined): boolean =>
+  [held, ...machine.interfaces.map(({ address }) => address)].some((one) => one !== undefined && isLoopback(one));
+
+/** How people log in to the system of a machine, or when they can; empty: the part below says it. @param address the one that it holds */
 export function systemLogin({ viewer }: View, machine: Machine, address: Ipv4 | undefined): Html {
   const { status, owner, osystem } = machine;
   if (status === 'rescue-mode' || status === 'entering-rescue-mode') return nothing;
-  if (address !== undefined && isLoopback(address)) return SIMULATED;
+  if (isSimulated(machine, address)) return SIMULATED;
   if (status !== 'deployed')
     return html`<span class="soft">not possible before it is deployed or in rescue mode</span>`;
   if (address === undefined || viewer.kind !== 'person') return nothing;
