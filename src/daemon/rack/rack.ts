@@ -196,7 +196,11 @@ export class Rack {
   /** Ends a running lease as a RELEASE does; resolves when that is on disk. @throws RackError `not-found`, `store-unavailable` */
   async endLease(address: Ipv4): Promise<Lease> {
     const lease = this.#activeLease(address);
-    if (lease === undefined) throw new RackError('not-found', `${formatIpv4(address)} has no running lease`);
+    if (lease === undefined)
+      throw new RackError(
+        'not-found',
+        `${formatIpv4(address)} has no running lease; \`rackboot leases list\` shows all`,
+      );
     const at = this.#parts.clock.now();
     await this.#store([givenBack(lease, at)]);
     const event: DhcpEvent = { kind: 'dhcp.ended', at, address, mac: lease.mac, hostname: lease.hostname };
@@ -209,7 +213,10 @@ export class Rack {
     const lease = this.findLease(address);
     const at = this.#parts.clock.now();
     if (!isHeld(lease, at) || lease.state !== 'declined')
-      throw new RackError('not-found', `${formatIpv4(address)} is not set aside`);
+      throw new RackError(
+        'not-found',
+        `${formatIpv4(address)} is not set aside; \`rackboot leases list --state declined\` shows what is`,
+      );
     await this.#store([givenBack(lease, at)]);
     const event: DhcpEvent = { kind: 'dhcp.cleared', at, address };
     this.#parts.publish(event);

@@ -108,7 +108,7 @@ test('where there are several racks a machine stands with its own, and both page
     assert.deepEqual(listed, [['held1', ['rack-1']]]);
     const refused = list('rack-9');
     assert.ok(refused.kind === 'refusal');
-    assert.match(JSON.stringify(refused), /No rack is called 'rack-9'\. Did you mean rack-/);
+    assert.match(JSON.stringify(refused), /No rack is called 'rack-9'\. Did you mean rack-.*`rackboot racks list`/);
   }));
 
 test('an owner is shown where somebody holds a machine, and leads to all that are his', () =>
