@@ -1,7 +1,7 @@
 // How text from outside is escaped before it is shown.
 
 import assert from 'node:assert/strict';
-import { globSync, readFileSync } from 'node:fs';
+import { globSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
@@ -75,6 +75,9 @@ describe('output of text', () => {
   const SOURCE = join(dirname(import.meta.dirname), 'src');
   const read = (file: string): string => readFileSync(join(SOURCE, file), 'utf8');
 
+  /** The folders whose files print. */
+  const ROOMS = ['cli', 'lab', 'doctor', 'capture'];
+
   /** Lines outside `cli/output.ts` that name an output of the process. */
   const elsewhere = new Set([
     // Detects that the reader has gone.
@@ -89,7 +92,17 @@ describe('output of text', () => {
   test('every command, and each of its prompts, writes through output.ts, which cleans', () => {
     const output =
       /\bconsole\.[a-z]|\bprocess\.std(?:out|err)\b(?!\.(?:isTTY|columns)\b)|\bwriteSync\([12]\b|\/dev\/std(?:out|err)\b/;
-    const files = globSync(['{cli,lab,doctor,capture}/*.ts', 'main.ts'], { cwd: SOURCE });
+    const files = globSync([`{${ROOMS.join(',')}}/**/*.ts`, 'main.ts'], { cwd: SOURCE });
+    for (const room of ROOMS) {
+      const all = readdirSync(join(SOURCE, room), { recursive: true, encoding: 'utf8' })
+        .filter((name) => name.endsWith('.ts'))
+        .map((name) => join(room, name));
+      assert.deepEqual(
+        files.filter((file) => file.startsWith(`${room}/`)).sort(),
+        all.sort(),
+        `not looked at: ${room}`,
+      );
+    }
     const direct = files
       .filter((file) => file !== join('cli', 'output.ts'))
       .flatMap((file) =>

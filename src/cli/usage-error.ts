@@ -42,6 +42,8 @@ export interface Typed {
 /** The lines for a person who mistyped. */
 export async function explainUsage({ message, help }: UsageError, typed: Typed): Promise<string> {
   const text = await help;
+  const choice = explainChoice(message, text);
+  if (choice !== undefined) return choice;
   const [, unknown = ''] = /^Unknown arguments?: (.*)$/.exec(message) ?? [];
   const names = unknown.split(', ').filter((name) => name !== '' && !OF_ALL_COMMANDS.has(name));
   const { options, commands } = namesIn(text);
@@ -54,6 +56,18 @@ export async function explainUsage({ message, help }: UsageError, typed: Typed):
   if (written === undefined) return complain(text, missingText(message, text) ?? message, []);
   const meant = nearest(written);
   return complain(text, `there is no "${written}" here`, meant === undefined ? [] : [`--${meant}`]);
+}
+
+/** The lines for a value that an option or argument does not have; undefined: the complaint is another one. */
+function explainChoice(message: string, help: string): string | undefined {
+  const [, name = '', given, list = ''] =
+    /^Invalid values:\s+Argument: ([\w-]+), Given: "([^"]*)", Choices: (.*)$/m.exec(message) ?? [];
+  if (given === undefined) return undefined;
+  const choices = [...list.matchAll(/"([^"]*)"/g)].map(([, choice = '']) => choice);
+  const nearest = nearestName(given.toLowerCase(), choices);
+  const where = namesIn(help).options.includes(name) ? `--${name}` : `<${name}>`;
+  const said = `"${given}" is no value of ${where}, which takes ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
+  return complain(help, said, nearest === undefined ? [] : [nearest]);
 }
 
 function complain(help: string, said: string, meant: readonly string[]): string {

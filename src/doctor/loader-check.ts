@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Cpu } from '../boot/architectures.ts';
+import { archFlag, type Cpu } from '../boot/architectures.ts';
 import { findEndpointFor, formatBaseUrl } from '../boot/endpoint.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { counted } from '../counted.ts';
@@ -27,7 +27,7 @@ export interface LoaderToCheck {
 
 /** The command that builds images for an architecture. @param configWords as in `DoctorOptions` */
 export const buildCommand = (cpu: Cpu, configWords: string): string =>
-  `rackboot images build${cpu === 'amd64' ? '' : ` --arch ${cpu}`}${configWords}`;
+  `rackboot images build${archFlag(cpu)}${configWords}`;
 
 /** True if an offered file should be in the tree of this rack but is not. False if this user may not read the tree. */
 export function isLoaderAbsent(file: string, server: Ipv4, config: RackConfig): boolean {

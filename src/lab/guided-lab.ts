@@ -6,6 +6,7 @@
 //
 // 1. Until the region answers, the lab reports only that it starts: a service's log is noise to a newcomer.
 // 2. Whatever ends the lab, its racks, machines and files are removed.
+// 3. What to try next comes after the line that says that the machine is enlisted.
 
 import { Resolver } from 'node:dns/promises';
 import { rmSync } from 'node:fs';
@@ -13,6 +14,7 @@ import { systemClock } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import { keyPart } from '../region/accounts/accounts.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
+import { Enlistment } from './enlistment.ts';
 import { Hall } from './hall.ts';
 import { type HallMachine, planHall } from './hall-plan.ts';
 import { tellEvents } from './lab-events.ts';
@@ -52,6 +54,7 @@ class GuidedLab {
   readonly #narrator: Narrator;
   readonly #stop = new AbortController();
   readonly #daemons: DaemonProcess[] = [];
+  readonly #enlistment = new Enlistment();
   #files: LabFiles | undefined;
   #power: WebhookPower | undefined;
   #hall: Hall | undefined;
@@ -108,12 +111,10 @@ class GuidedLab {
     this.#narrator.tell('lab', `The region answers at ${pageOf(first)}${look}`);
     // A hall has too many events to read.
     if (!this.#isHall)
-      void tellEvents(
-        first.stateDir,
-        this.#narrator,
-        this.#stop.signal,
-        (name, words) => void this.#tellName(name, words),
-      );
+      void tellEvents(first.stateDir, this.#narrator, this.#stop.signal, (name, words) => {
+        this.#enlistment.note(words);
+        void this.#tellName(name, words);
+      });
     for (const rack of others) {
       await this.#start(rack);
       await region.acceptRack(rack.name, rack.stateDir);
@@ -149,6 +150,7 @@ class GuidedLab {
     const alone: HallMachine = { hostname: 'machine', kind: simulatedHardware(0), goal: 'new', rack: 0 };
     this.#hall = await Hall.open(parts, isHall ? planHall(machines, racks) : [alone]);
     await this.#hall.lead(isHall);
+    if (!isHall) await this.#enlistment.told(systemClock, this.#stop.signal);
     if (!this.#stop.signal.aborted) this.#tellNext(files, isHall ? undefined : last?.hostname);
   }
 

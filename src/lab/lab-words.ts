@@ -47,11 +47,14 @@ export function stepWords({ name, text }: MachineStep): string | undefined {
   }
 }
 
+/** Said of a machine that the region has just come to know. */
+export const ENLISTED_WORDS = 'is enlisted: the region knows it now, as New';
+
 /** The words for an event; undefined for events that are not shown. */
 export function eventWords({ type, description, level, hostname }: LabEvent): string | undefined {
   // Events of racks' interfaces concern no machine.
   if (hostname === '') return undefined;
-  if (type === 'New') return 'is enlisted: the region knows it now, as New';
+  if (type === 'New') return ENLISTED_WORDS;
   if (type === 'Node changed status') {
     const to = /to '([^']+)'$/.exec(description)?.[1];
     return to === undefined ? undefined : `is ${to}`;

@@ -5,10 +5,12 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import { CONTROL_SOCKET } from '../http/config.ts';
 import { cachedBootTree, hasBootTree } from './boot-tree.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
+import { Enlistment } from './enlistment.ts';
 import { tellEvents } from './lab-events.ts';
 import { LAB_DIRECTORY } from './lab-files.ts';
 import { checkPort } from './lab-ports.ts';
@@ -100,8 +102,10 @@ export async function runVirtualLab(
     };
     daemon = await DaemonProcess.start({ config, namespace, onLine });
     let enlisted = MAC;
-    void tellEvents(stateDir, narrator, stop.signal, (hostname) => {
+    const enlistment = new Enlistment();
+    void tellEvents(stateDir, narrator, stop.signal, (hostname, words) => {
       enlisted = hostname.split('.')[0] ?? MAC;
+      enlistment.note(words);
     });
     page = await startVirtualPage(join(stateDir, CONTROL_SOCKET), PAGE_PORT);
     narrator.tell('lab', `The page: http://127.0.0.1:${PAGE_PORT}/MAAS/`);
@@ -109,6 +113,7 @@ export async function runVirtualLab(
     narrator.tell('machine', `virtual machine ${MAC} powers on, its disk blank, the network first in its boot order`);
     const code = await Promise.race([machine.start(), until]);
     if (code === undefined) return undefined;
+    if (code === 0) await Promise.race([enlistment.told(systemClock, stop.signal), until]);
     narrator.tell(
       'lab',
       code === 0

@@ -8,7 +8,7 @@
 // 2. Normal firmware behaviour gives no hint: asking for a size and aborting the transfer, or requesting optional files.
 // 3. The state of a machine is a few numbers, and does not grow with its activity.
 
-import { findArchitecture } from '../boot/architectures.ts';
+import { archFlag, type Cpu, findArchitecture } from '../boot/architectures.ts';
 import { counted } from '../counted.ts';
 import type { DhcpEvent } from '../dhcp/events.ts';
 import type { RackEvent } from '../event.ts';
@@ -61,6 +61,12 @@ const isNeededFile = (file: string): boolean =>
   isKernelFile(file) || /(?:^|\/)(?:grub(?:x64|aa64|ia32)\.efi|ldlinux\.(?:c32|e32|e64))$/i.test(file);
 
 const baseName = (file: string): string => file.slice(file.lastIndexOf('/') + 1);
+
+/** The CPU that a loader is for, by the end of its name, which firmware prescribes. */
+function cpuOfLoader(file: string): Cpu {
+  const [, end = ''] = /(aa64|ia32)\.efi$/i.exec(file) ?? [];
+  return ({ aa64: 'arm64', ia32: 'i386' } as const)[end.toLowerCase()] ?? 'amd64';
+}
 
 /** Watches the steps of one machine. */
 export class BootWatch {
@@ -212,7 +218,7 @@ export class BootWatch {
     if (!isOffered && !isNeededFile(file)) return [];
     const cure = isKernelFile(file)
       ? '`rackboot images build` builds the environment, `rackboot images import-installer` adds an installer'
-      : '`rackboot images build` fetches the loaders';
+      : `\`rackboot images build${archFlag(cpuOfLoader(file))}\` fetches the loaders`;
     return [hint('file-missing', `it needs ${file}, which is not in the boot tree: ${cure}, or put the file there`)];
   }
 

@@ -35,7 +35,7 @@ export const STEPS_PER_MACHINE_MAX = 256;
 export const STEPS_MAX = 40_000;
 /** The rate at which new hosts that do not boot are admitted; ample for a hall that is powered on at once. */
 export const NEWCOMER_RATE: Rate = { perSecond: 100, burst: MACHINES_MAX / 2 };
-/** After this much silence, in milliseconds, a request of firmware starts a new boot. */
+/** After this much silence of the machine, in milliseconds, a request of firmware starts a new boot. */
 export const QUIET_MS = 120_000;
 /** The most concurrent followers. */
 export const FOLLOWERS_MAX = 32;
@@ -61,7 +61,10 @@ interface Story {
   readonly watch: BootWatch;
   steps: TimelineStep[];
   boot: number;
+  /** Of its last event, whoever caused it. */
   lastAt: Instant;
+  /** When the machine itself last did something: silence is measured from here. */
+  heardAt: Instant;
   /** DHCP answered the machine in this boot. */
   answered: boolean;
   /** Firmware, not only iPXE or a running system, asked in this boot. */
@@ -74,12 +77,16 @@ interface Story {
 
 /** Kinds that are not about machines. */
 const OTHER_KINDS = /^(?:dns|log|config|region|daemon|interface)\.|^boot\.hint$|^net\.router-/;
-/** Kinds of a machine's own actions: no other kind, such as a sighting or a change in the region, starts a boot. */
-const OF_MACHINE = /^(?:dhcp|tftp|http)\.(?!expired$|ended$)/;
+/** Kinds of a machine's own actions: no other kind, such as a sighting or a change in the region, starts a boot or ends a silence. */
+const OWN_ACTION =
+  /^dhcp\.(?:offer|ack|elsewhere|boot-server|nak|release|decline|inform|refused)$|^(?:tftp|http)\.(?!stalled$|timed-out$|gave-way$)/;
 /** Kinds of DHCP answers to a machine. */
 const ANSWERS: ReadonlySet<string> = new Set<DhcpEventKind>(['dhcp.offer', 'dhcp.ack', 'dhcp.elsewhere']);
 /** Kinds of files that a machine got. */
 const FILES: ReadonlySet<string> = new Set(['tftp.sent', 'http.file-sent', 'http.rendered']);
+
+/** True for what the machine itself did, as far as the rack can tell. */
+export const isOwnAction = ({ kind }: RackEvent): boolean => OWN_ACTION.test(kind);
 
 /** The steps of all machines. */
 export class Timeline {
@@ -152,7 +159,7 @@ export class Timeline {
       return;
     }
     const story = known ?? this.#begin(event.mac, event.at);
-    if (story.boot === 0 ? OF_MACHINE.test(event.kind) : startsBoot(story, event)) {
+    if (story.boot === 0 ? isOwnAction(event) : startsBoot(story, event)) {
       story.boot += 1;
       story.answered = false;
       story.firmware = false;
@@ -205,6 +212,7 @@ export class Timeline {
       steps: [],
       boot: 0,
       lastAt: at,
+      heardAt: at,
       answered: false,
       firmware: false,
       loaded: false,
@@ -215,6 +223,7 @@ export class Timeline {
   /** Updates the state of the boot from an event. */
   #note(story: Story, event: RackEvent): void {
     story.lastAt = event.at;
+    if (isOwnAction(event)) story.heardAt = event.at;
     if (ANSWERS.has(event.kind)) story.answered = true;
     if (isDhcpEvent(event) && event.kind === 'dhcp.offer' && isFirmware(event.client)) story.firmware = true;
     const file = fileOf(event);
@@ -275,7 +284,7 @@ function fileOf(event: RackEvent): string | undefined {
 function startsBoot(story: Story, event: RackEvent): boolean {
   if (!isDhcpEvent(event) || event.kind !== 'dhcp.offer' || event.client === undefined) return false;
   if (!story.answered && !story.loaded) return false;
-  if (later(story.lastAt, QUIET_MS) < event.at) return true;
+  if (later(story.heardAt, QUIET_MS) < event.at) return true;
   if (event.client === 'ipxe' && story.firmware) return story.kernel;
   return story.loaded || (isFirmware(event.client) && !story.firmware);
 }

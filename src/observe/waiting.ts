@@ -1,7 +1,8 @@
 // Describes what the rack expects next of a machine, from its last steps: the last line of a trace.
 //
 // 1. Silence is reported with its length; its likely meaning is given as a possibility.
-// 2. The end of a lease is not a step of the machine: the machine's expected next step stays the same, and so does the meaning of its silence.
+// 2. The end of a lease and a change in the region are not steps of the machine: its expected next step stays the same, and so does the
+//    meaning of its silence.
 
 import type { Instant } from '../clock.ts';
 import type { RackEvent } from '../event.ts';
@@ -9,7 +10,7 @@ import { isKernelFile } from './hints.ts';
 import { formatSpan } from './quantity.ts';
 import { isDhcpEvent } from './sentences/dhcp.ts';
 import { isHttpEvent, isRefusedReport, isTftpEvent } from './sentences/files.ts';
-import type { TimelineStep } from './timeline.ts';
+import { isOwnAction, type TimelineStep } from './timeline.ts';
 
 /** Silence in the middle of a boot that is explained, in milliseconds. */
 const SILENCE_MS = 60_000;
@@ -33,21 +34,17 @@ export function describeWaiting(steps: readonly TimelineStep[], now: Instant): s
     steps.findLast(({ event }) => saysWhatIsNext(event));
   if (last === undefined) return 'its first message: it was not seen since the rack started';
   const { text, silence, silenceMs = SILENCE_MS } = waitingAfter(last, steps);
-  const latest = steps.findLast(({ event }) => isOfMachine(event)) ?? last;
+  const latest = steps.findLast(({ event }) => isOwnAction(event)) ?? last;
   const quiet = now - latest.lastAt;
   const heard = `last seen ${formatSpan(quiet)} ago${isEnd(last.event) ? '' : endOfLease(steps, latest)}`;
   return silence === undefined || quiet < silenceMs ? `${text}; ${heard}` : `${text}; ${heard}: ${silence}`;
 }
 
 const saysWhatIsNext = ({ kind }: RackEvent): boolean =>
-  kind !== 'boot.hint' && !/probed$|missing$|^http\.forwarded$|^dhcp\.inform$|^net\./.test(kind);
+  kind !== 'boot.hint' && !/probed$|missing$|^http\.forwarded$|^dhcp\.inform$|^(?:net|machine)\./.test(kind);
 
 /** True for the rack's events at the end of a lease, which are not steps of the machine. */
 const isEnd = ({ kind }: RackEvent): boolean => kind === 'dhcp.expired' || kind === 'dhcp.ended';
-
-/** True for the machine's own actions. */
-const isOfMachine = (event: RackEvent): boolean =>
-  !isEnd(event) && !/^(?:net|machine|boot)\.|\.(?:stalled|timed-out)$/.test(event.kind);
 
 /** Says that the machine's lease has ended, if it did so after the machine's latest step. */
 function endOfLease(steps: readonly TimelineStep[], latest: TimelineStep): string {
@@ -75,7 +72,6 @@ function waitingAfter(step: TimelineStep, steps: readonly TimelineStep[]): Waiti
     if (event.purpose !== undefined) return waitingAfterPurpose(event.purpose);
     if (event.file !== undefined) return waitingAfterFile(event.file, isProxied(step, steps));
   }
-  if (event.kind.startsWith('machine.')) return { text: 'its next boot' };
   return { text: 'its next step' };
 }
 

@@ -175,6 +175,7 @@ class RegionOnStore implements Region {
       racks: this.racks,
       power: options.power,
       findImage: options.findImage,
+      listImages: options.listImages,
       hasInstaller: options.hasInstaller,
       installProblem: (machine) => preseeds.installProblem(machine),
       retries: () => this.#config.retries,

@@ -88,6 +88,21 @@ test('a missing argument is named', async () => {
   assert.match(await explained(0), /^rackboot: <key> and <value> are missing\n/);
 });
 
+test('a misspelt value is answered with the most similar one', async () => {
+  const help = 'rackboot events\n\nThe log\n\nOptions:\n      --level  This level\n';
+  const wrong = (given: string): string =>
+    `Invalid values:\n  Argument: level, Given: "${given}", Choices: "debug", "info", "warning"`;
+  assert.equal(
+    await explain(wrong('infoo'), 'events --level infoo', help),
+    'rackboot: "infoo" is no value of --level, which takes debug, info or warning. Did you mean info?\nSee rackboot events --help.',
+  );
+  assert.match(await explain(wrong('x'), 'events --level x', help), /debug, info or warning\nSee/);
+  assert.match(
+    await explain(wrong('INFO'), 'events INFO', 'rackboot log <level>\n'),
+    /no value of <level>.* mean info\?/,
+  );
+});
+
 test('other complaints are printed unchanged', async () => {
   assert.match(await explain('name what to do'), /^rackboot: name what to do\nSee rackboot leases --help\.$/);
 });

@@ -2,12 +2,12 @@
 // those that can be run.
 
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { commandParser } from '../../src/cli/command-line.ts';
 import { UsageError } from '../../src/cli/usage-error.ts';
-import { NOT_RUN } from './commands.ts';
+import { goesOn, NOT_RUN, notRun, statusThatCounts } from './commands.ts';
 import { commandsOf, documentPaths, inlineCodeOf, partsOf, ROOT, readDocument } from './markdown.ts';
 
 /** Thrown in place of running a command that was understood. */
@@ -95,9 +95,53 @@ test('what is not run is shown somewhere, and what covers it is there', () => {
   const commands = shown.filter(({ isWhole }) => isWhole).map(({ command }) => command);
   for (const { pattern, coveredBy } of NOT_RUN) {
     assert.ok(
-      commands.some((command) => pattern.test(command)),
+      commands.some((command) => NOT_RUN.find((row) => row.pattern.test(command))?.pattern === pattern),
       `${pattern}: nothing that is shown`,
     );
-    if (coveredBy !== undefined) assert.ok(existsSync(join(ROOT, 'test', coveredBy)), coveredBy);
+    if (coveredBy === undefined) continue;
+    const { file, text } = coveredBy;
+    assert.ok(
+      readFileSync(join(ROOT, 'test', file), 'utf8').includes(text),
+      `${pattern}: test/${file} has no "${text}"`,
+    );
   }
+});
+
+const LAB = 'npm start -- --machines 40';
+const ENDS: readonly (readonly [
+  name: string,
+  command: string,
+  code: number | null,
+  text: string,
+  wasInterrupted: boolean,
+  isWell: boolean,
+])[] = [
+  ['a lab that begins and is ended by SIGINT', LAB, 0, '0.9 s  lab  The region answers at http://x', true, true],
+  ['a lab that finds no package.json', LAB, 254, 'npm error enoent Could not read package.json', false, false],
+  ['a lab that ends by itself', LAB, 0, '0.9 s  lab  The region answers at http://x', false, false],
+  ['a follower that is killed by SIGINT', 'rackboot events --follow', null, 'one event\n', true, true],
+  ['a follower that says nothing', 'rackboot events --follow', 0, '', false, false],
+  ['a follower that fails', 'rackboot events --follow', 1, 'rackboot: no rack\n', false, false],
+  ['a follower that fails at its end', 'rackboot events --follow', 1, 'one event\n', true, false],
+  ['results of scripts that have ended', 'rackboot scripts results ibis --follow', 0, 'fan\n', false, true],
+  ['results of a script that failed', 'rackboot scripts results ibis --follow', 1, 'fan\n', false, false],
+  ['a command that ends by itself', 'rackboot doctor', 0, '', false, true],
+  ['a command that fails by itself', 'rackboot doctor', 1, '', false, false],
+];
+
+for (const [name, command, code, text, wasInterrupted, isWell] of ENDS) {
+  test(`${name} has ${isWell ? 'gone well' : 'failed'}`, () => {
+    assert.equal(statusThatCounts(command, code, text, wasInterrupted) === 0, isWell);
+  });
+}
+
+test('every command that is run and goes on is held to how it begins', () => {
+  const going = shown.filter(({ isWhole, command }) => isWhole && notRun(command) === undefined && goesOn(command));
+  assert.ok(going.length > 3, `${going.length} commands`);
+  assert.deepEqual(
+    shown
+      .filter(({ command }) => /npm start|--follow|(tail|journalctl) .*-f\b/.test(command))
+      .filter(({ isWhole, command }) => isWhole && !notRun(command) && !goesOn(command)),
+    [],
+  );
 });

@@ -1,91 +1,233 @@
 // Which of the commands that the documents show are not run where their pages are tested, why, and what tests them instead. All of
 // `rackboot` are held against the real command line, run or not.
 
+/** A test that does what a command does. */
+interface Cover {
+  /** Below `test`. */
+  readonly file: string;
+  /** Stands there as long as the test does it: a file alone stays when the test is taken out of it. */
+  readonly text: string;
+}
+
 interface NotRun {
   /** Matches the command from its beginning. */
   readonly pattern: RegExp;
   readonly why: string;
-  /** The file below `test` that covers it; none: nothing does. */
-  readonly coveredBy?: string;
+  /** What covers it; undefined: nothing does. */
+  readonly coveredBy?: Cover;
 }
 
 const PACKAGES = 'it fetches packages, for a minute or more';
+const OF_THIS_HOST = 'it installs on this host';
+
+const cover = (file: string, text: string): Cover => ({ file, text });
+/** The page's own commands, taken word for word on a bare Debian. */
+const FIRST_STEPS = cover('long/from-nothing.test.ts', 'await takeFirstSteps(');
 
 export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^(sudo install -d .* && )?git clone /,
     why: 'it fetches the checkout that the test itself is in',
-    coveredBy: 'support/first-steps.ts',
+    coveredBy: cover('support/first-steps.ts', 'await root.run(fetchStep())'),
   },
-  { pattern: /^sudo apt-get update /, why: PACKAGES, coveredBy: 'support/first-steps.ts' },
-  { pattern: /^npm ci/, why: 'it replaces the packages that the test itself runs on', coveredBy: '../.ci/run' },
-  { pattern: /^sudo npm start -- --vm$/, why: 'it needs QEMU and minutes', coveredBy: 'e2e/first-boot.test.ts' },
+  { pattern: /^sudo apt-get update /, why: PACKAGES, coveredBy: FIRST_STEPS },
   {
-    pattern: /^sudo (ln|install) .*\b(local\/bin|systemd)\b/,
-    why: 'it installs on this host',
-    coveredBy: 'e2e/systemd.test.ts',
+    pattern: /^npm ci && npm start$/,
+    why: 'it replaces the packages that the test itself runs on',
+    coveredBy: cover('support/bare-clone.ts', 'cd rackboot && exec npm start'),
   },
-  { pattern: /^sudo apt-get install /, why: 'it installs on this host', coveredBy: 'power/programs.test.ts' },
-  { pattern: /^sudo systemd-sysusers/, why: 'it makes a user of this host', coveredBy: 'e2e/systemd.test.ts' },
-  { pattern: /^(sudo )?systemctl /, why: 'it needs an init', coveredBy: 'e2e/systemd.test.ts' },
+  {
+    pattern: /^npm ci && npm test$/,
+    why: 'it replaces the packages that the test itself runs on',
+    coveredBy: cover('long/from-nothing.test.ts', 'npm ci && npm test'),
+  },
+  { pattern: /^npm ci/, why: 'it replaces the packages that the test itself runs on', coveredBy: FIRST_STEPS },
+  // e2e/first-boot.test.ts boots such a machine, but not by this command.
+  { pattern: /^sudo npm start -- --vm$/, why: 'it fetches packages and runs QEMU, for minutes' },
+  {
+    pattern: /^sudo ln -s .*\blocal\/bin\b/,
+    why: OF_THIS_HOST,
+    coveredBy: FIRST_STEPS,
+  },
+  {
+    pattern: /^sudo install .*\bsystemd\b/,
+    why: OF_THIS_HOST,
+    coveredBy: cover(
+      'e2e/systemd.test.ts',
+      "run('install', '-m', '644', join('/usr/lib/rackboot/systemd', name), path)",
+    ),
+  },
+  {
+    pattern: /^sudo apt-get install git nodejs npm$/,
+    why: OF_THIS_HOST,
+    coveredBy: cover('support/bare-clone.ts', "BARE_PACKAGES: readonly string[] = ['nodejs', 'npm', "),
+  },
+  {
+    pattern: /^sudo apt-get install (ipmitool|libvirt-clients)\b/,
+    why: OF_THIS_HOST,
+    coveredBy: cover('power/programs.test.ts', 'names the package of every program'),
+  },
+  {
+    pattern: /^sudo apt-get install mmdebstrap /,
+    why: OF_THIS_HOST,
+    coveredBy: cover('images/needed-programs.test.ts', "'sudo apt-get install mmdebstrap fdisk mtools e2fsprogs'"),
+  },
+  { pattern: /^sudo apt-get install nftables$/, why: OF_THIS_HOST },
+  {
+    pattern: /^sudo systemd-sysusers/,
+    why: 'it makes a user of this host',
+    coveredBy: cover('e2e/systemd.test.ts', "run('systemd-sysusers')"),
+  },
+  { pattern: /^sudo systemctl enable nftables/, why: 'it changes the packet filter of this host' },
+  {
+    pattern: /^(sudo )?systemctl (daemon-reload|enable|restart|start|stop|reload|disable|status)\b/,
+    why: 'it needs an init',
+    coveredBy: cover('e2e/systemd.test.ts', "run('systemctl', 'enable', '--now', UNIT)"),
+  },
   { pattern: /^sudo journalctl /, why: 'it needs the journal of an init' },
   { pattern: /^cd \/opt\/rackboot && git (log|switch) /, why: 'the laboratory has no checkout' },
   { pattern: /^git pull /, why: 'it fetches what is newer than the test itself' },
-  { pattern: /^sudo rm /, why: 'it removes from this host', coveredBy: 'documents/removal.test.ts' },
-  { pattern: /^sudo -u rackboot /, why: 'it needs the user of the service', coveredBy: 'store/lease-database.test.ts' },
+  { pattern: /^sudo rm -rf node_modules && npm ci$/, why: 'it replaces the packages that the test itself runs on' },
+  {
+    pattern: /^sudo rm /,
+    why: 'it removes from this host',
+    coveredBy: cover('documents/removal.test.ts', 'the removal removes every file, directory and user'),
+  },
+  {
+    pattern: /^sudo -u rackboot /,
+    why: 'it needs the user of the service',
+    coveredBy: cover('documents/going-back.test.ts', 'the copy that an update left is put back'),
+  },
   { pattern: /^echo net\.ipv4\.ip_forward/, why: 'it changes this host' },
-  { pattern: /^sudo chown /, why: 'it needs the user of the service', coveredBy: 'e2e/systemd.test.ts' },
+  { pattern: /^sudo chown /, why: 'it needs the user of the service' },
   {
     pattern: /^sudo rackboot init --force$/,
     why: 'it begins with an empty store, and the laboratory has one',
-    coveredBy: 'e2e/init.test.ts',
+    coveredBy: cover('e2e/init.test.ts', 'a file that is there is replaced only with --force'),
   },
-  { pattern: /^sudo rackboot init --yes .* && /, why: PACKAGES, coveredBy: 'e2e/init.test.ts' },
-  { pattern: /^sudo rackboot images build\b/, why: PACKAGES, coveredBy: 'e2e/environment.test.ts' },
-  { pattern: /^sudo rackboot images make-debian\b/, why: PACKAGES, coveredBy: 'support/debian-image.ts' },
-  { pattern: /^sudo rackboot images import-installer$/, why: PACKAGES, coveredBy: 'long/first-boot-installer.test.ts' },
+  {
+    pattern: /^sudo rackboot init --yes .* && /,
+    why: PACKAGES,
+    coveredBy: cover('e2e/init.test.ts', 'with --yes it proposes for the one interface'),
+  },
+  {
+    pattern: /^sudo rackboot images build\b/,
+    why: PACKAGES,
+    coveredBy: cover('e2e/environment.test.ts', 'await buildEnvironment('),
+  },
+  {
+    pattern: /^sudo rackboot images make-debian\b/,
+    why: PACKAGES,
+    coveredBy: cover('support/debian-image.ts', 'await makeDebianImage('),
+  },
+  {
+    pattern: /^sudo rackboot images import-installer$/,
+    why: PACKAGES,
+    coveredBy: cover('long/first-boot-installer.test.ts', "content: 'amd64-installer'"),
+  },
   {
     pattern: /^sudo rackboot createadmin --username admin && /,
     why: 'it asks a person, and stays in the foreground',
-    coveredBy: 'e2e/commands.test.ts',
+    coveredBy: cover('e2e/commands.test.ts', 'createadmin takes its password from where nobody sees it'),
   },
-  { pattern: /^sudo rackboot power set \S+ ipmi /, why: 'it needs a BMC', coveredBy: 'e2e/power-life.test.ts' },
-  { pattern: /^sudo rackboot power check qemu/, why: 'it needs a hypervisor', coveredBy: 'e2e/power-virsh.test.ts' },
+  {
+    pattern: /^sudo rackboot power set \S+ ipmi /,
+    why: 'it needs a BMC',
+    coveredBy: cover('e2e/power-life.test.ts', "'ipmi',"),
+  },
+  {
+    pattern: /^sudo rackboot power check qemu/,
+    why: 'it needs a hypervisor',
+    coveredBy: cover('e2e/power-virsh.test.ts', 'a host is reached over SSH with our own key'),
+  },
   {
     pattern: /^sudo rackboot machines (rescue|exit-rescue) /,
     why: 'a simulated machine opens no login',
-    coveredBy: 'e2e/rescue.test.ts',
+    coveredBy: cover('e2e/rescue.test.ts', '?op=exit_rescue_mode'),
   },
   {
     pattern: /^sudo rackboot machines deploy .* --by installer/,
     why: 'it needs an installer',
-    coveredBy: 'e2e/preseed.test.ts',
+    coveredBy: cover('e2e/cloud-init.test.ts', "'--by', 'installer', '--user-data'"),
   },
   {
     pattern: /^sudo rackboot machines (merge|split|keep-apart) /,
     why: 'it needs a second machine',
-    coveredBy: 'e2e/identity.test.ts',
+    coveredBy: cover('e2e/identity.test.ts', 'machines are merged and split by command'),
   },
   {
     pattern: /^sudo rackboot machines (move|show) web-7\b/,
     why: 'it needs a second rack',
-    coveredBy: 'e2e/rack-key.test.ts',
+    coveredBy: cover('e2e/rack-key.test.ts', "run('machines', 'move', name, 'far')"),
   },
   {
     pattern: /^sudo rackboot racks (accept|reject|remove) /,
     why: 'it needs a second rack',
-    coveredBy: 'e2e/region-racks.test.ts',
+    coveredBy: cover('e2e/region-racks.test.ts', "rackboot('racks', 'reject', OTHER_UUID)"),
   },
   {
     pattern: /^sudo rackboot init --region /,
     why: 'it makes a second rack',
-    coveredBy: 'cli/config/init-proposal.test.ts',
+    coveredBy: cover(
+      'cli/config/init-proposal.test.ts',
+      'the next steps of a rack with a remote region make no account',
+    ),
   },
   { pattern: /^(printf .* \| sudo tee \/etc\/sysctl\.d\/|sudo sysctl )/, why: 'it changes the kernel of this host' },
-  { pattern: /^sudo rackboot outbox\b/, why: 'it needs a region elsewhere', coveredBy: 'e2e/remote-region.test.ts' },
-  { pattern: /^ssh /, why: 'a simulated machine opens no login', coveredBy: 'e2e/whole-life.test.ts' },
+  {
+    pattern: /^sudo rackboot outbox\b/,
+    why: 'it needs a region elsewhere',
+    coveredBy: cover('e2e/remote-region.test.ts', "outbox('--dead')"),
+  },
+  {
+    pattern: /^ssh /,
+    why: 'a simulated machine opens no login',
+    coveredBy: cover('support/whole-life-steps.ts', 'this.#life.ssh(this.#owner'),
+  },
   { pattern: /^sudo tcpdump /, why: 'it stays in the foreground; the laboratory captures in the same way' },
 ];
+
+/** A command that goes on until Ctrl-C. */
+interface GoesOn {
+  readonly pattern: RegExp;
+  /** The line by which it is seen to have begun well. */
+  readonly begins: RegExp;
+  /** It needs the checkout's package.json. */
+  readonly inCheckout: boolean;
+  /** It may end by itself, too, and then its exit status counts. */
+  readonly mayEnd: boolean;
+}
+
+const GO_ON: readonly GoesOn[] = [
+  { pattern: /^(sudo )?npm start\b/, begins: /\blab +The region answers at http:/, inCheckout: true, mayEnd: false },
+  // The last run of scripts is shown to its end.
+  { pattern: /\bscripts results .*--follow\b/, begins: /^(?!rackboot: )\S/m, inCheckout: false, mayEnd: true },
+  { pattern: /\s--follow\b/, begins: /^(?!rackboot: )\S/m, inCheckout: false, mayEnd: false },
+];
+
+/** What a command that goes on is held to; undefined: it ends by itself. */
+export function goesOn(command: string): GoesOn | undefined {
+  return GO_ON.find(({ pattern }) => pattern.test(command));
+}
+
+/** Statuses of a program that SIGINT ended: by itself in good order, as a shell says it, and killed. */
+const INTERRUPTED: readonly (number | null)[] = [0, 130, null];
+
+/**
+ * The exit status that counts: 0 for a command that goes on only if it began as expected, and went on until it was interrupted.
+ * @param wasInterrupted it was sent SIGINT
+ */
+export function statusThatCounts(
+  command: string,
+  code: number | null,
+  text: string,
+  wasInterrupted: boolean,
+): number | null {
+  const going = goesOn(command);
+  if (going === undefined) return code;
+  if (!wasInterrupted) return going.mayEnd ? code : code || 1;
+  return going.begins.test(text) && INTERRUPTED.includes(code) ? 0 : code || 1;
+}
 
 /** Why a command is not run; undefined: it is. */
 export function notRun(command: string): NotRun | undefined {

@@ -108,22 +108,27 @@ every event of a machine whatever the log shows.
 
 ## One deployment, line by line
 
-What \`rackboot events --machine\` shows of one deployment by image, from \`machines deploy\` to Deployed. It was measured in the lab on
-loopback: a simulated machine whose power a webhook holds, an image of 1 MiB, the same steps on both checkouts, counted by the ids of the
-events. *Before* is commit 00771ac. \`node --test test/e2e/deployment-events.test.ts\` prints the lines anew, and fails beyond 18.
+<!-- lab: prepared -->
+<!-- lab: run rackboot machines deploy calm-ibis debian/bookworm -->
+<!-- lab: is Deployed -->
 
-| lines of one deployment | before | now |
-| --- | --- | --- |
-| events at INFO | 19 | 9 |
-| of them changes of state, power and installation steps | 1 | 7 |
-| of them what it is told to boot | 2 | 2 |
-| of them addresses and downloads: DEBUG now | 10 | 0 |
-| of them posts to the region | 6 | 0 |
-| says Deployed at INFO | no | yes |
-| events at DEBUG, which shows all | 25 | 19 |
-| lines of the rack's log at INFO | 18 | 12 |
+The region's log shows the past lines of a machine, and new ones as they come, until Ctrl-C. A deployment by image looks like this:
 
-The nine lines are:
+\`\`\`console 40
+$ sudo rackboot events --machine calm-ibis --follow
+…
+2026-11-22 13:37:02Z  INFO      calm-ibis         From 'Ready' to 'Allocated'  (local-administrator)
+2026-11-22 13:37:02Z  INFO      calm-ibis         From 'Allocated' to 'Deploying'  (local-administrator)
+2026-11-22 13:37:03Z  INFO      calm-ibis         It was switched on
+2026-11-22 13:37:04Z  INFO      calm-ibis         Was told to run the ephemeral environment (/pxelinux.cfg/01-52-54-00-5a-00-01, HTTP)
+2026-11-22 13:37:05Z  INFO      calm-ibis         Partitioning
+2026-11-22 13:37:06Z  INFO      calm-ibis         Writing
+2026-11-22 13:37:06Z  INFO      calm-ibis         The disk is written: from now on it boots its own disk
+2026-11-22 13:37:06Z  INFO      calm-ibis         Was told to boot its own disk (/pxelinux.cfg/01-52-54-00-5a-00-01, HTTP)
+2026-11-22 13:37:06Z  INFO      calm-ibis         From 'Deploying' to 'Deployed'
+\`\`\`
+
+These nine lines have the level INFO. In the API each has a type and a description:
 
 | type | description |
 | --- | --- |
@@ -137,7 +142,8 @@ The nine lines are:
 | PXE Request | Was told to boot its own disk (…, HTTP) |
 | Node changed status | From 'Deploying' to 'Deployed' |
 
-The twelve lines of the log are three offers, three acknowledgements, two files by TFTP and two by HTTP, and two configurations.
+\`--level debug\` also shows addresses and downloads: three offers, three acknowledgements, two files by TFTP and two by HTTP. The rack's own log
+shows these, and the two configurations, at its level \`info\`.
 `;
 
 const cell = (text: string): string => text.replace(/\|/g, '\\|').replace(/\s+/g, ' ').trim();

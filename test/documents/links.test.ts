@@ -82,6 +82,32 @@ test(`the README has at most ${README_LINES_MAX} lines, and no paragraph of more
   assert.deepEqual(long, []);
 });
 
+test('what the README calls so many lines are so many', () => {
+  const [, ...sections] = readDocument('README.md').split(/^## /m);
+  const numbers = ['one', 'two', 'three', 'four', 'five', 'six', 'seven'];
+  const told = sections.flatMap((section) => {
+    const number = numbers.indexOf(/^.* in (\w+) lines?\n/.exec(section)?.[1] ?? '') + 1;
+    const block = partsOf(section).find((part) => part.kind === 'block');
+    return number === 0 ? [] : [[number, block?.kind === 'block' ? block.lines.length : 0]];
+  });
+  assert.equal(told.length, 1);
+  for (const [number, lines] of told) assert.equal(lines, number);
+});
+
+test('the Node that the documents and the installation name is the one that the package asks for', () => {
+  const { engines } = JSON.parse(readDocument('package.json'));
+  const least = /^>=(\S+)$/.exec(engines.node)?.[1];
+  for (const path of ['README.md', 'docs/first-machine.md', '.ci/run']) {
+    const named = [...readDocument(path).matchAll(/Node (\d+\.\d+|\d+)(?= or later| and npm)/g)].map(([, one]) => one);
+    assert.ok(named.length > 0, path);
+    for (const one of named) assert.equal(one, least, path);
+  }
+});
+
+test('no command asks the environment who you are, which su and sudo may leave unset', () => {
+  for (const path of documentPaths()) assert.doesNotMatch(readDocument(path), /\$USER\b/, path);
+});
+
 test('the README shows two pictures, small enough for a slow line', () => {
   const pictures = linksOf(readDocument('README.md')).filter(({ target }) => /\.(png|svg)$/.test(target));
   assert.equal(pictures.length, 2);

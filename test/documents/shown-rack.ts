@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import koffi from 'koffi';
 import { z } from 'zod';
 import { askDaemon } from '../../src/cli/control.ts';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock, type Timer } from '../../src/clock.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { type LabPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { SimulatedLife } from '../../src/lab/simulated-life.ts';
@@ -24,6 +24,7 @@ import { endProgram, whileRunning } from '../support/child.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { enterOwnNetwork, until } from '../support/own-network.ts';
 import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
+import { goesOn, statusThatCounts } from './commands.ts';
 import { ROOT } from './markdown.ts';
 import { writeFiles } from './shown-files.ts';
 
@@ -50,8 +51,8 @@ const STATE_MS_MAX = 60_000;
 const COMMAND_MS_MAX = 60_000;
 /** Of a stand-in that is loaded and never run. */
 const LOADER_BYTES = 30_000;
-/** How long a command that follows is listened to. */
-const FOLLOW_MS = 3000;
+/** How long a command that goes on is listened to once it has begun. */
+const GOING_ON_MS = 3000;
 const LEASE_SECONDS = 3600;
 
 const machinesOfRegion = z.array(
@@ -136,9 +137,9 @@ export class ShownRack {
 
   /** Runs what is shown, in a directory that has the files which it names. */
   async run(command: string): Promise<Printed> {
-    const follows = /\s(--follow|-f)\b|^(sudo )?npm start/.test(command);
+    const going = goesOn(command);
     const child = spawn('nsenter', ['-t', String(this.#rack.pid), '-n', '--', 'bash', '-c', `exec 2>&1; ${command}`], {
-      cwd: join(this.#place, 'home'),
+      cwd: going?.inCheckout ? ROOT : join(this.#place, 'home'),
       env: {
         ...process.env,
         HOME: join(this.#place, 'home'),
@@ -149,14 +150,23 @@ export class ShownRack {
       detached: true,
     });
     let text = '';
+    const signal = (name: NodeJS.Signals) => () => process.kill(-(child.pid ?? 0), name);
+    const late = systemClock.schedule(COMMAND_MS_MAX, signal('SIGKILL'));
+    let interruption: Timer | undefined;
+    let wasInterrupted = false;
     child.stdout?.on('data', (bytes: Buffer) => {
       text += bytes.toString('utf8');
+      if (going?.begins.test(text) !== true) return;
+      interruption ??= systemClock.schedule(GOING_ON_MS, () => {
+        wasInterrupted = true;
+        signal('SIGINT')();
+      });
     });
-    const end = (signal: NodeJS.Signals) => () => process.kill(-(child.pid ?? 0), signal);
-    const late = systemClock.schedule(follows ? FOLLOW_MS : COMMAND_MS_MAX, end(follows ? 'SIGINT' : 'SIGKILL'));
     const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
     late.cancel();
-    return { code: follows ? 0 : code, lines: text.replace(/\n$/, '').split('\n') };
+    interruption?.cancel();
+    const lines = text.replace(/\n$/, '').split('\n');
+    return { code: statusThatCounts(command, code, text, wasInterrupted), lines };
   }
 
   /** Forgets what a page has done. */

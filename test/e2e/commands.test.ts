@@ -146,7 +146,10 @@ describe('the commands beside a running rack', { skip }, () => {
     const nobody = await rack.rackboot('apikey', '--username', 'nobody');
     assert.equal(nobody.code, 1);
     assert.equal(nobody.out, '');
-    assert.match(nobody.err, /there is no user nobody.*createadmin/);
+    assert.match(
+      nobody.err,
+      /there is no user nobody: `rackboot users list` shows all, `rackboot users add nobody` makes one/,
+    );
     for (const name of ['region.db', 'region.db-wal', 'rackboot.sock']) {
       assert.equal(statSync(join(rack.stateDir, name)).mode & 0o077, 0, `${name} is for its owner alone`);
     }
@@ -251,6 +254,8 @@ describe('the commands beside a running rack', { skip }, () => {
       [['statu'], /Did you mean status\?/],
       [['frobnicate'], /frobnicate/],
       [['machines'], /name what to do: list, show/],
+      [['images', 'lsit'], /Did you mean list\?/],
+      [['events', '--level', 'infoo'], /no value of --level, .* Did you mean info\?/],
       [['config'], /show, get, set, unset or export/],
       [['leases', 'lst'], /Did you mean list\?\nSee rackboot leases --help/],
       [['machines', 'lst'], /Did you mean list\?/],

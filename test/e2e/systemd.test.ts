@@ -69,8 +69,8 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
     );
   });
 
-  test('is ready when `start` returns, and says what it serves', async () => {
-    run('systemctl', 'start', UNIT);
+  test('is ready when `enable --now` returns, and says what it serves', async () => {
+    run('systemctl', 'enable', '--now', UNIT);
     assert.equal(systemd.show(UNIT, 'ActiveState'), 'active');
     await eventually('the status line', () => systemd.show(UNIT, 'StatusText') === `serving ${NETWORK}`, 30_000);
     const status = run('cat', `/proc/${pid()}/status`);
@@ -154,7 +154,7 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
   });
 
   test('stops by itself, well', () => {
-    run('systemctl', 'stop', UNIT);
+    run('systemctl', 'disable', '--now', UNIT);
     assert.equal(systemd.show(UNIT, 'Result'), 'success');
     assert.equal(systemd.show(UNIT, 'ExecMainStatus'), '0');
     assert.match(run('journalctl', '-u', UNIT, '--no-pager', '-o', 'cat'), /"event":"daemon\.stopped"/);

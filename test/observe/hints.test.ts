@@ -69,6 +69,12 @@ const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[
     /needs grubx64\.efi/,
   ],
   [
+    'a missing second stage of a loader for arm64',
+    [offer(), event('tftp.missing', { file: 'grubaa64.efi', reason: 'not-in-tree' })],
+    'file-missing',
+    /needs grubaa64\.efi, .*`rackboot images build --arch arm64` fetches the loaders/,
+  ],
+  [
     'a missing kernel',
     [offer(), event('http.missing', { file: '/amd64/generic/bookworm/commissioning/linux', reason: 'not-in-tree' })],
     'file-missing',

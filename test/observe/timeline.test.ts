@@ -118,6 +118,18 @@ const BOOTS: readonly (readonly [string, readonly RackEvent[], string])[] = [
     [at(0, 'dhcp.offer', BIOS), at(QUIET_MS / 1000 + 1, 'dhcp.offer', BIOS)],
     '1:dhcp.offer 2:dhcp.offer',
   ],
+  ...(['dhcp.expired', 'dhcp.conflict', 'net.neighbour-new', 'machine.changed', 'http.timed-out'] as const).map(
+    (kind): (typeof BOOTS)[number] => [
+      `${kind} does not interrupt the silence before another boot`,
+      [at(0, 'dhcp.offer', BIOS), at(0, 'dhcp.ack', BIOS), at(31, kind), at(149, 'dhcp.offer', BIOS)],
+      `1:dhcp.offer 1:dhcp.ack 1:${kind} 2:dhcp.offer`,
+    ],
+  ),
+  [
+    'a renewal interrupts the silence',
+    [at(0, 'dhcp.offer', BIOS), at(0, 'dhcp.ack', BIOS), at(31, 'dhcp.ack'), at(149, 'dhcp.offer', BIOS)],
+    '1:dhcp.offer 1:dhcp.ack 1:dhcp.ack 1:dhcp.offer',
+  ],
   [
     'a message that got no answer belongs to the boot that begins with the first answer',
     [at(0, 'dhcp.refused', { reason: 'range-exhausted' }), at(3, 'dhcp.offer', BIOS)],
@@ -261,6 +273,12 @@ const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
   ],
   [[at(0, 'dhcp.ack', BIOS), at(30, 'dhcp.ended'), at(40, 'dhcp.ack', BIOS)], 41, /^it to load .*; last seen 1 s ago$/],
   [[at(0, 'dhcp.ack', BIOS), at(5, 'net.neighbour-new')], 70, /^it to load .*; last seen 1 min 10 s ago: /],
+  [
+    [at(0, 'dhcp.ack', BIOS), at(5, 'machine.changed', { name: 'calm-ibis' })],
+    70,
+    /^it to load lpxelinux\.0; last seen 1 min 10 s ago: check its screen/,
+  ],
+  [[at(0, 'machine.known', { name: 'calm-ibis' })], 5, /^its first message: it was not seen since the rack started$/],
   [[at(0, 'http.timed-out', { file: LINUX })], 2, /^it to request .*linux again, or to restart; /],
   [
     [at(0, 'http.rendered', { file: 'x', purpose: 'install' }), at(30, 'http.stalled', { file: LINUX })],

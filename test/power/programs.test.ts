@@ -42,7 +42,7 @@ test('a program is found in the given path', () => {
   assert.deepEqual(findMissingPrograms('webhook', ''), []);
 });
 
-for (const page of ['docs/power.md', 'docs/first-machine.md']) {
+for (const page of ['README.md', 'docs/power.md', 'docs/first-machine.md']) {
   test(`${page} names the package of every program`, () => {
     const text = readFileSync(join(ROOT, page), 'utf8');
     const named = [...text.matchAll(/apt-get install ([a-z0-9 -]+)/g)].flatMap(([, words = '']) => words.split(' '));

@@ -32,6 +32,18 @@ const MACHINE = {
   boots: 1,
 } as const;
 
+/** The page's own command that fetches the checkout, from the bundle in place of REPOSITORY. */
+function fetchStep(): string {
+  const [, ...sections] = readDocument(PAGE).split(/^## /m);
+  const section =
+    sections.find((text) => text.startsWith('Get it\n')) ?? assert.fail(`${PAGE} does not say how to get it`);
+  const found = partsOf(section)
+    .flatMap((part) => (part.kind === 'block' && part.language === 'sh' ? commandsOf(part) : []))
+    .find(({ command }) => command.includes('git clone REPOSITORY'));
+  assert.ok(found !== undefined, `${PAGE} has no git clone`);
+  return found.command.replace('git clone REPOSITORY', 'git clone -q ~/rackboot.bundle');
+}
+
 /** The commands of the page's sections, in order. */
 function steps(): string[] {
   const [, ...sections] = readDocument(PAGE).split(/^## /m);
@@ -66,7 +78,7 @@ export async function takeFirstSteps(root: BareRoot, tell: (line: string) => voi
     // As on every installed Debian: the host has its number, and who installed Node has the lists of packages.
     root.runAsRoot('systemd-machine-id-setup');
     root.runAsRoot('apt-get', '-q', 'update');
-    await root.run(`sudo install -d -o "$(id -un)" ${CHECKOUT} && git clone -q ~/rackboot.bundle ${CHECKOUT}`);
+    await root.run(fetchStep());
     await root.run(`cd ${CHECKOUT} && echo a-password-of-the-test > password`);
     for (const command of steps()) {
       if (!OF_AN_INIT.test(command)) {

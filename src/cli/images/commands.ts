@@ -12,10 +12,7 @@ const tree = { ...text, describe: 'Boot tree; default: boot.tree of the configur
 /** Adds `images` and its commands. */
 export function imageCommands<T>(parser: Argv<T>, shared: SharedOptions, finish: Finish): Argv<T> {
   return parser.command('images', 'Images that machines boot and are deployed from', (command) =>
-    storeCommands(makeCommands(buildCommands(command, shared, finish), shared, finish), shared, finish).demandCommand(
-      1,
-      'name what to do: build, import-installer, make-debian, add, list or remove',
-    ),
+    storeCommands(makeCommands(buildCommands(command, shared, finish), shared, finish), shared, finish).strict(),
   );
 }
 
@@ -103,7 +100,7 @@ function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
         finish(await addDiskImage({ ...argv, file: String(argv.file) }));
       },
     )
-    .command('list', 'List the disk images for deployment', { config, tree, json }, async (argv) => {
+    .command(['list', '$0'], 'List the disk images for deployment', { config, tree, json }, async (argv) => {
       const { listDiskImages } = await import('./disk-images.ts');
       finish(listDiskImages(argv));
     })

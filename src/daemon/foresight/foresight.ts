@@ -6,7 +6,7 @@
 // 1. Each line says what the machine would get and why; an obstacle also names its remedy.
 // 2. Files on another server are not checked, and the line says so.
 
-import { findArchitecture } from '../../boot/architectures.ts';
+import { archFlag, type Cpu, findArchitecture } from '../../boot/architectures.ts';
 import type { AssetContext } from '../../boot/asset.ts';
 import { resolveBootAsset } from '../../boot/asset.ts';
 import { decideStep } from '../../boot/decision.ts';
@@ -67,7 +67,7 @@ const COMPANIONS: Readonly<Record<string, string>> = {
   'bootaa64.efi': 'grubaa64.efi',
   'bootia32.efi': 'grubia32.efi',
 };
-const FETCH_LOADERS = '`rackboot images build` puts the loaders there';
+const fetchLoaders = (cpu: Cpu): string => `\`rackboot images build${archFlag(cpu)}\` puts the loaders there`;
 
 /** Predicts one boot in each network where the machine could be; empty if no network is served. */
 export function foreseeBoot(mac: MacAddress, client: ClientName, foresight: Foresight): readonly ForeseenBoot[] {
@@ -246,7 +246,7 @@ class Explanation {
     }
     const asset = resolveBootAsset({ path: name, via: byTftp ? 'tftp' : 'http', peer: ANY, local }, assets);
     if (asset.kind === 'file' && !assets.hasFile(asset.path)) {
-      this.#addObstacle('loader', `${file}${reason}: it is not in the boot tree`, FETCH_LOADERS);
+      this.#addObstacle('loader', `${file}${reason}: it is not in the boot tree`, fetchLoaders(this.#client.cpu));
       return false;
     }
     const from = byTftp ? ` by TFTP from ${formatIpv4(local)}` : '';
@@ -258,7 +258,7 @@ class Explanation {
       this.#addObstacle(
         'loader',
         `${name} needs ${companion} next to it, which is not in the boot tree`,
-        FETCH_LOADERS,
+        fetchLoaders(this.#client.cpu),
       );
     }
     return true;

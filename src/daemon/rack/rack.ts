@@ -32,12 +32,13 @@ import type { RegionStandIn } from '../../http/region-stand-in.ts';
 import { BootHttpServer } from '../../http/server.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
 import type { DesiredState } from '../../machines/machine.ts';
-import { formatIpv4, type Ipv4, type MacAddress } from '../../net/address.ts';
+import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { HostNetwork } from '../../net/datagram.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { Wire } from '../../net/wire.ts';
 import { TftpServer } from '../../tftp/server.ts';
 import type { Foresight } from '../foresight/foresight.ts';
+import { absentLease } from './absent-lease.ts';
 import { Elsewhere } from './elsewhere.ts';
 import { linksOf } from './interface-states.ts';
 import { LeaseNaming } from './lease-naming.ts';
@@ -196,7 +197,7 @@ export class Rack {
   /** Ends a running lease as a RELEASE does; resolves when that is on disk. @throws RackError `not-found`, `store-unavailable` */
   async endLease(address: Ipv4): Promise<Lease> {
     const lease = this.#activeLease(address);
-    if (lease === undefined) throw new RackError('not-found', `${formatIpv4(address)} has no running lease`);
+    if (lease === undefined) throw absentLease(address, 'has no running lease');
     const at = this.#parts.clock.now();
     await this.#store([givenBack(lease, at)]);
     const event: DhcpEvent = { kind: 'dhcp.ended', at, address, mac: lease.mac, hostname: lease.hostname };
@@ -208,8 +209,7 @@ export class Rack {
   async clearAddress(address: Ipv4): Promise<Lease> {
     const lease = this.findLease(address);
     const at = this.#parts.clock.now();
-    if (!isHeld(lease, at) || lease.state !== 'declined')
-      throw new RackError('not-found', `${formatIpv4(address)} is not set aside`);
+    if (!isHeld(lease, at) || lease.state !== 'declined') throw absentLease(address, 'is not set aside', 'declined');
     await this.#store([givenBack(lease, at)]);
     const event: DhcpEvent = { kind: 'dhcp.cleared', at, address };
     this.#parts.publish(event);

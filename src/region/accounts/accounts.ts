@@ -154,7 +154,10 @@ export async function changePassword(
  */
 export function createApiKey(store: RegionStore, clock: Clock, username: string, name = ''): string {
   if (store.findUser(username) === undefined) {
-    throw new RackError('not-found', `there is no user ${username}: create one with rackboot createadmin`);
+    throw new RackError(
+      'not-found',
+      `there is no user ${username}: \`rackboot users list\` shows all, \`rackboot users add ${username}\` makes one`,
+    );
   }
   const [consumerKey, tokenKey, secret] = [18, 18, 24].map((bytes) => keyPart(clock, bytes));
   if (consumerKey === undefined || tokenKey === undefined || secret === undefined) throw new Error('unreachable');

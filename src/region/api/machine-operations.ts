@@ -77,7 +77,10 @@ function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
   if (unknown !== undefined) {
     const meant = nearestName(unknown, names);
     const hint = meant === undefined ? '' : ` Did you mean ${meant}?`;
-    return refuseField('rack', `No rack is called '${cleanWords(unknown, 40)}'.${hint}`);
+    return refuseField(
+      'rack',
+      `No rack is called '${cleanWords(unknown, 40)}'.${hint} \`rackboot racks list\` shows all.`,
+    );
   }
   const narrowed: MachineFilter = {
     ...filter,

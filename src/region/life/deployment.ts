@@ -2,6 +2,8 @@
 //
 // 1. The region knows an image's path and digest; it never opens one.
 
+import { nearestName } from '../../nearest-name.ts';
+import type { Machine } from '../records/machine.ts';
 import type { RackImage } from '../records/rack.ts';
 
 /** An image as described to a machine. */
@@ -66,4 +68,24 @@ export function parseSystem(
   const isName = (name: string): boolean => /^[a-z0-9][a-z0-9_.+-]{0,62}$/.test(name);
   if (!isName(release) || (os !== '' && !isName(os))) return undefined;
   return { osystem: os, release };
+}
+
+/** Says that there is no image of this system for a machine, which name was probably meant, and how to get one. */
+export function missingImageText(
+  { architecture, subarchitecture }: Pick<Machine, 'architecture' | 'subarchitecture'>,
+  osystem: string,
+  release: string,
+  images: readonly ListedImage[],
+): string {
+  const fitting = images.filter((image) => image.architecture === architecture);
+  const names = fitting.map((image) => `${image.os}/${image.release}`);
+  const nearest = nearestName(release, [...new Set(fitting.map((image) => image.release))]);
+  const meant =
+    osystem === ''
+      ? names.find((name) => name.endsWith(`/${nearest}`))
+      : nearestName(`${osystem}/${release}`, [...new Set(names)]);
+  const wanted = `${osystem === '' ? '' : `${osystem}/`}${release}`;
+  const none = `there is no image of ${wanted === '' ? 'any system' : wanted} for ${architecture}/${subarchitecture}`;
+  const hint = meant === undefined ? '' : ` Did you mean ${meant}?`;
+  return `${none}.${hint} \`rackboot images list\` shows those there are; \`rackboot images make-debian\` builds one, \`rackboot images add\` adds an existing one.`;
 }

@@ -22,7 +22,7 @@ import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { MachineChangeOutcome, RegionStore } from '../records/store.ts';
 import type { MachineWork } from '../records/work.ts';
 import { type Actor, type CommandRefusal, type Deployment, decideCommand, type MachineCommand } from './commands.ts';
-import type { DeployableImage, FindImage } from './deployment.ts';
+import { type DeployableImage, type FindImage, type ListImages, missingImageText } from './deployment.ts';
 import { DISK_STARTS_MAX, type DiskStarts, readDiskStarts } from './disk-start.ts';
 import { type HasInstaller, machineInstalled, refuseAnswers, refuseInstaller } from './installer.ts';
 import { refuseWithoutKey } from './logins.ts';
@@ -61,6 +61,7 @@ export interface LifeParts {
   readonly power: Pick<PowerControl, 'switches'> | undefined;
   /** `undefined` if there is no image store. */
   readonly findImage: FindImage | undefined;
+  readonly listImages?: ListImages | undefined;
   /** `undefined` if it is unknown which installers exist. */
   readonly hasInstaller?: HasInstaller | undefined;
   /** Why a machine's preseed cannot be rendered; its result is `undefined` if it can. */
@@ -343,8 +344,7 @@ export class MachineLife {
     }
     const { osystem = '', release = '' } = deployment ?? {};
     if (this.findImage(machine, osystem, release) !== undefined) return undefined;
-    const name = `${osystem === '' ? '' : `${osystem}/`}${release}`;
-    const text = `there is no image of ${name === '' ? 'any system' : name} for ${machine.architecture}/${machine.subarchitecture}: \`rackboot images make-debian\` builds one, \`rackboot images add\` adds an existing one.`;
+    const text = missingImageText(machine, osystem, release, this.#parts.listImages?.() ?? []);
     return { reason: 'image-missing', text };
   }
 

@@ -17,11 +17,18 @@ const DEBUG = { method: 'POST', path: 'machines/{system_id}', op: 'debug_login' 
 /** Shown for a simulated machine of the lab, whose address accepts no logins. */
 const SIMULATED = html`<span class="soft">not possible: this machine is simulated</span>`;
 
-/** How to log in to the deployed system, or why it is not possible; empty in rescue mode, which `renderLogins` describes. */
+/** True for a simulated machine of the lab: it holds, or last had, a loopback address. A machine that is off only has the latter. */
+const isSimulated = (machine: Machine, held: Ipv4 | undefined): boolean =>
+  [held, ...machine.interfaces.map(({ address }) => address)].some((one) => one !== undefined && isLoopback(one));
+
+/**
+ * How to log in to the deployed system, or why it is not possible; empty in rescue mode, which `renderLogins` describes.
+ * @param address the one that the machine holds
+ */
 export function systemLogin({ viewer }: View, machine: Machine, address: Ipv4 | undefined): Html {
   const { status, owner, osystem } = machine;
   if (status === 'rescue-mode' || status === 'entering-rescue-mode') return nothing;
-  if (address !== undefined && isLoopback(address)) return SIMULATED;
+  if (isSimulated(machine, address)) return SIMULATED;
   if (status !== 'deployed') return html`<span class="soft">only when deployed or in rescue mode</span>`;
   if (address === undefined || viewer.kind !== 'person') return nothing;
   const isKnown = osystem === 'ubuntu' || osystem === 'debian';

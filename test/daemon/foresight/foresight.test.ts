@@ -185,6 +185,18 @@ const OBSTACLES: readonly (readonly [string, ClientName, Given, RegExp])[] = [
     /^! loader: bootx64\.efi \(.* it is not in the boot tree → `rackboot images build`/m,
   ],
   [
+    'a missing loader of another architecture',
+    'uefi-arm64',
+    { tree: WHOLE_TREE.filter((name) => name !== 'bootaa64.efi') },
+    /^! loader: bootaa64\.efi \(.* it is not in the boot tree → `rackboot images build --arch arm64` puts/m,
+  ],
+  [
+    'a missing second stage of another architecture',
+    'uefi-arm64',
+    { tree: [...WHOLE_TREE.filter((name) => name !== 'grubaa64.efi'), 'bootaa64.efi'] },
+    /^! loader: bootaa64\.efi needs grubaa64\.efi next to it.* → `rackboot images build --arch arm64` puts/m,
+  ],
+  [
     'a missing second stage',
     'uefi-amd64',
     { tree: WHOLE_TREE.filter((name) => name !== 'grubx64.efi') },

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mac, parseIpv4 } from '../../../src/net/address.ts';
 import { describeLogins } from '../../../src/region/life/logins.ts';
+import { systemLogin } from '../../../src/region/page/logins-part.ts';
 import { MACHINE_ACTIONS } from '../../../src/region/page/machine-actions.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { PAGES } from '../../../src/region/page/pages.ts';
@@ -129,6 +130,21 @@ test('a deployed machine shows the user and the keys for logging in; a simulated
   await withMachine('off', { status: 'new' }, (region, machine) =>
     assert.match(loginOn(region, machine, VISITOR), /only when deployed or in rescue mode/),
   );
+});
+
+test('a simulated machine is called so in every state, by the address last seen, too', async () => {
+  for (const status of ['new', 'ready', 'failed-deployment', 'failed-commissioning', 'broken'] as const) {
+    for (const [address, expected] of [
+      ['127.77.1.1', /not possible: this machine is simulated/],
+      ['10.20.0.10', /only when deployed or in rescue mode/],
+    ] as const) {
+      await withMachine('off', { status }, (region, machine) => {
+        const interfaces = machine.interfaces.map((nic) => ({ ...nic, address: parseIpv4(address) }));
+        const said = `${systemLogin(viewOf(region, { viewer: ADMIN }), { ...machine, interfaces }, undefined)}`;
+        assert.match(said, expected, `${status} ${address}`);
+      });
+    }
+  }
 });
 
 test('a simulated machine in rescue mode shows no login address', async () => {

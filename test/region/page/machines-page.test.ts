@@ -108,7 +108,7 @@ test('with several racks a machine shows its own, and both page and API search b
     assert.deepEqual(listed, [['held1', ['rack-1']]]);
     const refused = list('rack-9');
     assert.ok(refused.kind === 'refusal');
-    assert.match(JSON.stringify(refused), /No rack is called 'rack-9'\. Did you mean rack-/);
+    assert.match(JSON.stringify(refused), /No rack is called 'rack-9'\. Did you mean rack-.*`rackboot racks list`/);
   }));
 
 test('the owner column appears if a machine has an owner, who links to all machines of the same owner', () =>
