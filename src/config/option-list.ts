@@ -11,7 +11,7 @@
 
 import { z } from 'zod';
 import { type ConfiguredOption, type OptionTable, tableOf } from '../dhcp/networks/configured-options.ts';
-import { judgeOptionValue } from '../dhcp/wire/legal-values.ts';
+import { judgeOptionValue, judgeUnwritable } from '../dhcp/wire/legal-values.ts';
 import { findNamedOption, findOption, findOptionByName, suggestOptionName } from '../dhcp/wire/option-table.ts';
 import {
   compressNames,
@@ -82,7 +82,9 @@ export function resolveOptions(
     if (decided !== undefined) report(at, `is never used: [${decided}] gives option ${code} to every client`);
     else if (option.when === undefined) settled.set(code, index);
     const encoded = encodeOptionValue(type, option.value);
-    const problem = encoded.ok ? named && judgeOptionValue(named, type, encoded.bytes) : encoded.problem;
+    const problem = encoded.ok
+      ? named && judgeOptionValue(named, type, encoded.bytes)
+      : judgeUnwritable(named?.type === type ? named : undefined, encoded.problem);
     if (!encoded.ok || problem !== undefined) {
       if (problem !== undefined) report(`${at}.value${problem.at}`, problem.message);
       return;

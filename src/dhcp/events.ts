@@ -28,12 +28,14 @@ export type AllocationRefusal = 'range-exhausted' | 'no-dynamic-range';
 export type LinkRefusal =
   /** No configured subnet holds the address that names the network. */
   | 'network-unknown'
-  /** The network does not know this relay agent, or requires one. */
+  /** The network does not know this relay agent. */
   | 'relay-unknown'
   /** The message names a relay agent, but its datagram comes from elsewhere. */
   | 'relay-source-unknown'
   /** Sent to the rack's own address from a network that is not served. */
   | 'source-unserved'
+  /** About a network, without a relay agent, from a host of another wire. */
+  | 'other-wire'
   /** The interface has no subnet. */
   | 'interface-unserved'
   /** The interface lacks the configured address. */
@@ -78,11 +80,13 @@ export type DhcpRefusal =
 export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'network-unknown': 'No served network holds the relay, client or selected address; add it to the cluster interfaces.',
   'relay-unknown':
-    'The relay agent may not ask for this network: its address is in no served network, is missing from relays of the cluster interface, or is this rack’s own; or a host of another wire asked without a relay agent. If it is yours, add it to relays.',
+    'The relay agent may not ask for this network: its address is in no served network, is missing from relays of the cluster interface, or is this rack’s own. If it is yours, add it to relays.',
   'relay-source-unknown':
     'The message names a relay agent but comes from another address, which the network does not name and which is not a host without a lease in a served network. If one of your relay agents sends from there, add it to relay_sources of the cluster interface; else find out who forges messages.',
   'source-unserved':
     'The message came to the rack’s own address, without a relay agent, from a network that is not served. No client does that: find out who forges messages, or add an access server of yours to relay_sources of the cluster interface.',
+  'other-wire':
+    'The message names this network (option 118 or 82.5) or came to an address of the rack there, without a relay agent, from a host of another wire. No client does that: find out who forges messages, or add an access server of yours to relay_sources of the cluster interface.',
   'interface-unserved':
     'The message came by an interface without a served network; add a cluster interface for it, or block DHCP on it.',
   'interface-without-address': 'The interface does not have its configured address yet; give it the address.',
@@ -115,7 +119,7 @@ export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'server-not-named':
     'The client released its address by broadcast without naming a server; a release must name this one.',
   'sent-from-elsewhere':
-    'A release came from another address than the released one, or a decline came to the rack by unicast. No client does that: find out who forges messages.',
+    'A message came to the rack from another address than its client names as its own (a renewal through address translation, for instance), a release did so by broadcast, or a decline came by unicast. Find out who forges messages, or add the translated address to relay_sources of the cluster interface; the client is answered when it broadcasts.',
   'client-address-impossible':
     'The client claims the first or last address of a served network, or this rack’s own. No client can have it: find out who forges messages, or find a host with a wrong static address.',
   'no-server-address':

@@ -60,7 +60,16 @@ const RULES: Readonly<Record<number, Rule>> = {
     rule: '576 to 65535',
     source: 'RFC 2132 §4.4',
   },
-  23: { illegal: [['0', '', '0']], legal: ['1', '255'], rule: '1 to 255', source: 'RFC 2132 §4.5' },
+  23: {
+    illegal: [
+      ['0', '', '0'],
+      // No byte can hold it, and still the legal values are told.
+      ['256', '', '256'],
+    ],
+    legal: ['1', '255'],
+    rule: '1 to 255',
+    source: 'RFC 2132 §4.5',
+  },
   25: {
     illegal: [
       ['[67]', '[0]', '67'],
@@ -87,7 +96,15 @@ const RULES: Readonly<Record<number, Rule>> = {
   },
   34: { ...FLAG, source: 'RFC 2132 §6.1' },
   36: { ...FLAG, source: 'RFC 2132 §6.3' },
-  37: { illegal: [['0', '', '0']], legal: ['1', '255'], rule: '1 to 255', source: 'RFC 2132 §7.1' },
+  37: {
+    illegal: [
+      ['0', '', '0'],
+      ['256', '', '256'],
+    ],
+    legal: ['1', '255'],
+    rule: '1 to 255',
+    source: 'RFC 2132 §7.1',
+  },
   39: { ...FLAG, source: 'RFC 2132 §7.3' },
   46: {
     illegal: [
@@ -113,7 +130,10 @@ const RULES: Readonly<Record<number, Rule>> = {
   },
   116: { illegal: [['2', '', '2']], legal: ['0', '1'], rule: 'one of 0, 1', source: 'RFC 2563 §2' },
   117: {
-    illegal: [['[6, 42]', '[1]', '42']],
+    illegal: [
+      ['[6, 42]', '[1]', '42'],
+      ['[6, 65536]', '[1]', '65536'],
+    ],
     legal: ['[0, 6, 41, 44, 65]'],
     rule: 'a list of 0, 6, 41, 44, 65',
     source: 'RFC 2937 §2',

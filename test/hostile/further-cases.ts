@@ -7,6 +7,7 @@
 import { AT_THE_REGION, type Bites, connected, every, grown, type HostileCase, ON_THE_WIRE, unsent } from './case.ts';
 import {
   ANSWERS_AMONG_ALL_ARP,
+  ANY_WIRE,
   LOUD_STRANGERS,
   MANY_BLIND_SENDINGS,
   NO_PROVEN_MACHINE_GIVES_WAY,
@@ -74,6 +75,21 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     ),
     withoutIt: RELAYS_OF_OTHER_WIRES,
     others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a lease that somebody holds stays theirs': 3 },
+  },
+  {
+    door: 'DHCP',
+    attacker:
+      'speaks, without a relay agent, for the network of another wire by option 118 and ciaddr, takes its range and declines what others hold',
+    attack: 'other-wire',
+    from: 'beside',
+    words: ['10.79.0.255', '10.77.8.1', '10.77.8.0', '10.77.9.0', HOLDER_MAC],
+    bites: every(
+      grown(1000, 'rackboot_dhcp_messages_total', { type: 'decline' }),
+      grown(2000, 'rackboot_dhcp_messages_total', { type: 'request' }),
+    ),
+    withoutIt: ANY_WIRE,
+    // What counts of the lease is whose it is; a command that says so starts slowly where everything is busy.
+    others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a lease that somebody holds stays theirs': 10 },
   },
   {
     door: 'DHCP',

@@ -201,7 +201,8 @@ class Load {
     this.#renewing.set(mac, { xid, heard: resolve });
     const late = systemClock.schedule(GIVEN_UP_MS, () => resolve(undefined));
     const askedMs = systemClock.wallTimeMs();
-    this.#probes.unicast(clientBytes({ type: 'request', mac, xid, ciaddr: ip(address) }), ip(this.#rack));
+    const ciaddr = ip(address);
+    this.#probes.unicast(clientBytes({ type: 'request', mac, xid, ciaddr }), ip(this.#rack), ciaddr);
     const leaseSeconds = await Promise.race([promise, over]);
     late.cancel();
     this.#renewing.delete(mac);

@@ -126,9 +126,12 @@ export class DhcpProbes {
     this.#socket.send([{ bytes, to: { kind: 'broadcast', port: this.#place.dhcpServerPort } }]);
   }
 
-  /** Sends bytes of any kind to one address, at the server's port. */
-  unicast(bytes: Uint8Array, address: Ipv4): void {
-    this.#socket.send([{ bytes, to: { kind: 'unicast', address, port: this.#place.dhcpServerPort } }]);
+  /** Sends bytes of any kind to one address, at the server's port, from the address of a client on this host's loopback. */
+  unicast(bytes: Uint8Array, address: Ipv4, from: Ipv4): void {
+    const socket = createSocket('udp4');
+    socket.bind({ address: formatIpv4(from), port: 0 }, () => {
+      socket.send(bytes, this.#place.dhcpServerPort, formatIpv4(address), () => socket.close());
+    });
   }
 
   async close(): Promise<void> {

@@ -51,7 +51,7 @@ export class SteadyRenewals {
     const bytes = request(this.#asked, holder);
     // A client's renewals alternate, whatever the number of clients.
     const isUnicast = Math.floor(this.#asked / this.#holders.length) % 2 === 0;
-    if (isUnicast) this.#probes.unicast(bytes, this.#rack);
+    if (isUnicast) this.#probes.unicast(bytes, this.#rack, holder.address);
     else this.#probes.broadcast(bytes);
     this.#timer = systemClock.schedule(PAUSE_MS, () => this.#ask());
   }

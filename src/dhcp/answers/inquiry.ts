@@ -102,9 +102,10 @@ export function openInquiry(
   const choice = chooseSharedNetwork(message, relay, arrival, state.subnets);
   if (choice.kind === 'refused') return { kind: 'refused', reason: choice.reason, mac };
   const { sharedNetwork } = choice;
-  const sender = { giaddr: message.giaddr, from, isUnicast: arrival.interfaceName === undefined };
+  const [network] = sharedNetwork;
+  if (network === undefined) return { kind: 'refused', reason: 'network-unknown', mac };
   const holdsLease = (address: Ipv4): boolean => isActive(state.leases.find(address), now);
-  const objection = judgeSender(sender, sharedNetwork[0], state.subnets, holdsLease);
+  const objection = judgeSender(message, from, arrival, network, state.subnets, holdsLease);
   if (objection !== undefined) return { kind: 'refused', reason: objection, mac };
   if (message.ciaddr !== ANY && isNoHost(message.ciaddr, state.subnets))
     return { kind: 'refused', reason: 'client-address-impossible', mac };

@@ -26,6 +26,7 @@ const TELL_SOURCE: ReadonlySet<DhcpRefusal> = new Set([
   'not-a-request',
   'relay-source-unknown',
   'source-unserved',
+  'other-wire',
   'sent-from-elsewhere',
   'client-address-impossible',
 ]);

@@ -11,14 +11,11 @@
 import type { Away, RackMachine } from '../../machines/machine.ts';
 import { formatIpv4, type Ipv4, networkContains } from '../../net/address.ts';
 import type { DhcpConfig, DhcpSubnet } from './config.ts';
-import { wireOf } from './standing.ts';
+import { isOneWire } from './standing.ts';
 
 /** The configured network that holds an address; undefined: none. */
 export const subnetOf = (address: Ipv4, { subnets }: DhcpConfig): DhcpSubnet | undefined =>
   subnets.find(({ network }) => networkContains(network, address));
-
-const isOneWire = (a: DhcpSubnet, b: DhcpSubnet): boolean =>
-  wireOf(a) === wireOf(b) || (a.shared !== undefined && a.shared === b.shared);
 
 /** The network of the address and the machine's home, if they differ; undefined: the machine is at home there. */
 export function awayFrom({ home }: Pick<RackMachine, 'home'>, address: Ipv4, config: DhcpConfig): Away | undefined {

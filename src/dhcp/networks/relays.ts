@@ -1,13 +1,20 @@
-// Decides whether a relay agent, or a host without one, may ask here. Any sender can write giaddr, and RFC 2131 §4.1 sends the reply there.
-// Believed blindly, it lets any host take addresses of a network it is not in, free the leases of its clients, and make this rack send
-// datagrams to any host in the world. So giaddr must be a known relay agent, and the datagram must come from it.
+// Decides whether a sender may speak for a network. Sources: RFC 2131 §4.1, §4.3.2, §4.4.4, §4.4.5; RFC 3011 §1.1; RFC 3527 §3.
+//
+// Through a relay agent: any sender can write giaddr, and RFC 2131 §4.1 sends the reply there. Believed blindly, it lets any host take
+// addresses of a network it is not in, free the leases of its clients, and make this rack send datagrams to any host in the world. So
+// giaddr must be a known relay agent, and the datagram must come from it.
 //
 //     giaddr   in relays of the network; if it names none: a host address of a network served here
 //     source   giaddr itself, or in relays or relay_sources of the network;
 //              if it names no relay_sources: an address of a network served here, which no client holds by lease;
 //              for a network on a wire of this rack that names neither: an address of that wire
 //
-// 1. If the network names its relay agents, only they get replies, and hosts of other wires without a relay agent get none (`subnet.ts`).
+// Without a relay agent: option 118, option 82.5 and ciaddr name a network just as well. So the message must come from that network's wire.
+//
+//     broadcast   it came by that wire; or its source is in relays or relay_sources, and has an address of the wire it came by
+//     unicast     its source is in relays or relay_sources; or it is an address of that wire, and ciaddr itself where ciaddr is filled in
+//
+// 1. If the network names its relay agents, only they get replies, and hosts of other wires without a relay agent get none.
 // 2. If it names none, a relay agent needs an address in a network served here: the common case, whether giaddr or link selection names the
 //    client's network (RFC 3527 §3 lets giaddr be an address of another network).
 // 3. No relay agent has an address of this rack: a reply to it on the server port would come back to the rack itself. A relay agent on the
@@ -15,11 +22,13 @@
 // 4. Many relay agents send from their interface towards the rack, whose address is in a served network if they are on a wire of the rack.
 //    A host with a lease of this rack is its client and no relay agent, unless the network says so.
 // 5. Clients on a wire of the rack need no relay agent. So only one on that wire may speak for them, unless the network names others: hosts
-//    behind other relay agents could otherwise end their leases. A network chosen by option (82.5, 118) is no exception.
-// 6. A client sends to the rack's own address from its own address, which lies in a served network (RFC 2131 §4.4.5). A host elsewhere that
-//    sends without a relay agent is forging, or is an access server named in relay_sources.
-// 7. A source can also be forged, by any host that may send datagrams with any source into the rack's network: docs/security.md says what
-//    stops that.
+//    behind other relay agents could otherwise end their leases. A network chosen by option (82.5, 118) is no exception, with giaddr or
+//    without: no host speaks for a wire it is not on.
+// 6. A client sends to the rack's own address from its own address, its ciaddr (RFC 2131 §4.3.2, §4.4.5). A sender with another source is
+//    forging, or its address is translated on the way, or it is an access server: the last two are named in relay_sources.
+// 7. The interface by which a broadcast came cannot be forged, its source can. So a named source counts only on its own wire.
+// 8. The source of a unicast can also be forged, by any host that may send datagrams with any source into the rack's network:
+//    docs/security.md says what stops that.
 
 import {
   ANY,
@@ -29,43 +38,71 @@ import {
   LIMITED_BROADCAST,
   networkContains,
 } from '../../net/address.ts';
-import type { LinkRefusal } from '../events.ts';
-import type { ServedSubnet, SubnetIndex } from './subnet.ts';
-
-/** Where a message claims to come from, and where its datagram comes from. */
-export interface Sender {
-  /** 0.0.0.0: no relay agent. */
-  readonly giaddr: Ipv4;
-  /** The source of the datagram; undefined: unknown and not checked. */
-  readonly from: Ipv4 | undefined;
-  /** True if it came to an address of the rack, false for a broadcast on a wire. */
-  readonly isUnicast: boolean;
-}
+import type { DhcpRefusal } from '../events.ts';
+import type { DhcpMessage } from '../wire/message.ts';
+import { isOneWire } from './standing.ts';
+import type { Arrival, ServedSubnet, SubnetIndex } from './subnet.ts';
 
 /**
  * Why a message for a client of `network` is refused from its sender; undefined: it is accepted.
  *
+ * @param from the source of the datagram; undefined: unknown and not checked
  * @param holdsLease whether a client of this rack has a running lease of the address
  */
 export function judgeSender(
-  sender: Sender,
-  network: ServedSubnet | undefined,
+  message: DhcpMessage,
+  from: Ipv4 | undefined,
+  { interfaceName }: Arrival,
+  network: ServedSubnet,
   index: SubnetIndex,
   holdsLease: (address: Ipv4) => boolean,
-): LinkRefusal | undefined {
-  const { giaddr, from, isUnicast } = sender;
-  if (giaddr !== ANY && !isKnownRelay(giaddr, network, index)) return 'relay-unknown';
+): DhcpRefusal | undefined {
+  const { giaddr, ciaddr } = message;
+  if (giaddr === ANY) {
+    return interfaceName === undefined
+      ? judgeUnicast(ciaddr, from, network, index)
+      : judgeBroadcast(interfaceName, from, network, index);
+  }
+  if (!isKnownRelay(giaddr, network, index)) return 'relay-unknown';
   if (from === undefined || isNamed(from, network)) return undefined;
-  if (giaddr === ANY) return !isUnicast || isServed(from, index) ? undefined : 'source-unserved';
-  if (network !== undefined && isUnnamedWire(network) && !isOnWire(from, network, index)) return 'relay-source-unknown';
+  if (isUnnamedWire(network) && !isOnWire(from, network, index)) return 'relay-source-unknown';
   if (from === giaddr) return undefined;
-  const mayBeAnywhere = network?.subnet.relaySources === undefined;
+  const mayBeAnywhere = network.subnet.relaySources === undefined;
   return mayBeAnywhere && isServed(from, index) && !holdsLease(from) ? undefined : 'relay-source-unknown';
 }
 
-function isKnownRelay(giaddr: Ipv4, network: ServedSubnet | undefined, { served, ownAddresses }: SubnetIndex): boolean {
+/** A message to an address of the rack, without a relay agent. The address it came to shows nothing: hosts of all wires reach all of them. */
+function judgeUnicast(
+  ciaddr: Ipv4,
+  from: Ipv4 | undefined,
+  network: ServedSubnet,
+  index: SubnetIndex,
+): DhcpRefusal | undefined {
+  if (from === undefined) return undefined;
+  const isOwn = ciaddr === ANY || from === ciaddr;
+  if ((isOwn && isOnWire(from, network, index)) || isNamed(from, network)) return undefined;
+  if (!isServed(from, index)) return 'source-unserved';
+  return isOwn ? 'other-wire' : 'sent-from-elsewhere';
+}
+
+/** A message on the wire of an interface, without a relay agent. */
+function judgeBroadcast(
+  interfaceName: string,
+  from: Ipv4 | undefined,
+  network: ServedSubnet,
+  index: SubnetIndex,
+): DhcpRefusal | undefined {
+  if (isReachedBy(interfaceName, network, index)) return undefined;
+  if (from === undefined || !isNamed(from, network)) return 'other-wire';
+  const isOfWire = index.served.some(
+    (near) => networkContains(near.subnet.network, from) && isReachedBy(interfaceName, near, index),
+  );
+  return isOfWire ? undefined : 'other-wire';
+}
+
+function isKnownRelay(giaddr: Ipv4, network: ServedSubnet, { served, ownAddresses }: SubnetIndex): boolean {
   if (ownAddresses.has(giaddr)) return false;
-  const relays = network?.subnet.relays;
+  const { relays } = network.subnet;
   if (relays !== undefined) return isIn(relays, giaddr);
   return served.some(({ subnet }) => {
     const { network: place, broadcast } = subnet;
@@ -92,14 +129,18 @@ const isUnnamedWire = ({ subnet }: ServedSubnet): boolean =>
 
 /** True for an address of the network, or of another one on its wire. */
 const isOnWire = (from: Ipv4, { subnet }: ServedSubnet, { served }: SubnetIndex): boolean =>
-  served.some(({ subnet: other }) => {
-    const sharesWire = subnet.shared !== undefined && other.shared === subnet.shared;
-    return (other.interfaceName === subnet.interfaceName || sharesWire) && networkContains(other.network, from);
-  });
+  networkContains(subnet.network, from) ||
+  served.some(({ subnet: other }) => networkContains(other.network, from) && isOneWire(other, subnet));
+
+/** True if the hosts of the network are on the wire of this interface. */
+const isReachedBy = (interfaceName: string, { subnet }: ServedSubnet, { served }: SubnetIndex): boolean =>
+  subnet.interfaceName === interfaceName ||
+  (subnet.shared !== undefined &&
+    served.some(({ subnet: other }) => other.interfaceName === interfaceName && isOneWire(other, subnet)));
 
 /** True for a source the operator named. */
-const isNamed = (from: Ipv4, network: ServedSubnet | undefined): boolean =>
-  isIn(network?.subnet.relaySources, from) || isIn(network?.subnet.relays, from);
+const isNamed = (from: Ipv4, { subnet }: ServedSubnet): boolean =>
+  isIn(subnet.relaySources, from) || isIn(subnet.relays, from);
 
 const isServed = (from: Ipv4, { served }: SubnetIndex): boolean =>
   served.some(({ subnet }) => networkContains(subnet.network, from));

@@ -36,6 +36,12 @@ export interface ForeignEar extends ForeignView {
 export const wireOf = ({ interfaceName, name }: Pick<DhcpSubnet, 'interfaceName' | 'name'>): string =>
   interfaceName ?? `relayed ${name}`;
 
+/** True for networks on one wire: of one interface, or with one name for it. */
+export const isOneWire = (
+  one: Pick<DhcpSubnet, 'interfaceName' | 'name' | 'shared'>,
+  other: Pick<DhcpSubnet, 'interfaceName' | 'name' | 'shared'>,
+): boolean => wireOf(one) === wireOf(other) || (one.shared !== undefined && one.shared === other.shared);
+
 /**
  * The standing towards a client on its shared network, which has at least one network; `foreign` undefined: nothing watches for other
  * servers.

@@ -7,8 +7,7 @@
 //    configured to share a wire, whichever of them a message names: a named subnet identifies the wire, not the address (RFC 3527 §3, RFC
 //    3011 §2). The named subnet comes first.
 // 3. Without a relay agent a message may also name a network of another wire, or one that only relays reach: an access server asks like
-//    this for its callers (RFC 3011 §1.1). Any host on a wire could take addresses elsewhere this way. So a network that lists its relay
-//    agents (`relays.ts`) serves nobody without one, except from that network itself.
+//    this for its callers (RFC 3011 §1.1). Any host on a wire could take addresses elsewhere this way. So `relays.ts` decides who may.
 // 4. A network whose own address is not (or not yet) on its interface is not served: no reply could leave there.
 
 import { ANY, broadcastOf, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
@@ -130,8 +129,6 @@ export function chooseSharedNetwork(
   if (named !== undefined) {
     const found = index.served.find(({ subnet }) => networkContains(subnet.network, named));
     if (found === undefined) return { kind: 'refused', reason: 'network-unknown' };
-    const isBound = message.giaddr === ANY && found.subnet.relays !== undefined;
-    if (isBound && !isFromWithin(found, message, arrival, index)) return { kind: 'refused', reason: 'relay-unknown' };
     return { kind: 'shared-network', sharedNetwork: withShared([found], index) };
   }
   const sharedNetwork = sharedNetworkOf(arrival, index);
@@ -147,12 +144,6 @@ function sharedNetworkOf({ interfaceName, localAddress }: Arrival, index: Subnet
     interfaceName === undefined ? subnet.serverAddress === localAddress : subnet.interfaceName === interfaceName,
   );
   return withShared(sharedNetwork, index);
-}
-
-/** True if a message without a relay agent comes from the network: by its wire, or by unicast from one of its addresses. */
-function isFromWithin(found: ServedSubnet, { ciaddr }: DhcpMessage, arrival: Arrival, index: SubnetIndex): boolean {
-  if (arrival.interfaceName === undefined && networkContains(found.subnet.network, ciaddr)) return true;
-  return sharedNetworkOf(arrival, index).includes(found);
 }
 
 /** These networks, followed by the others of their wires. */

@@ -47,11 +47,26 @@ export function judgeOptionValue(row: JudgedOption, said: OptionType, bytes: Uin
   const shape = said === 'hex' ? judgeShape(type, bytes) : undefined;
   const about = `option ${code} (${name})`;
   if (shape !== undefined) return { at: '', message: `${shape} in ${about} (${source})` };
-  const illegal = (type === 'bool' ? FLAG : legal)?.judge(bytes);
-  if (illegal === undefined) return undefined;
-  const rule = type === 'bool' ? FLAG.text : legal?.text;
-  return { at: illegal.at, message: `${illegal.found} is not legal: ${about} is ${rule} (${source})` };
+  const rule = type === 'bool' ? FLAG : legal;
+  const illegal = rule?.judge(bytes);
+  return illegal === undefined ? undefined : illegalIn(row, illegal, rule);
 }
+
+/** The fault in a value that has no bytes: where a number is outside its type, the option's own rule says what is legal. */
+export function judgeUnwritable(row: JudgedOption | undefined, problem: ValueProblem): ValueProblem {
+  const { at, outside } = problem;
+  if (row?.legal === undefined || outside === undefined) return problem;
+  return illegalIn(row, { at, found: String(outside) }, row.legal);
+}
+
+const illegalIn = (
+  { code, name, source }: JudgedOption,
+  { at, found }: IllegalValue,
+  rule: LegalValue | undefined,
+) => ({
+  at,
+  message: `${found} is not legal: option ${code} (${name}) is ${rule?.text} (${source})`,
+});
 
 const numberAt = (bytes: Uint8Array, offset: number, width: number): number =>
   bytes.subarray(offset, offset + width).reduce((value, byte) => value * 256 + byte, 0);

@@ -58,6 +58,8 @@ export interface ValueProblem {
   /** The place in the value: empty for all of it, else `[2]` or `[0].suboptions[1].value`. */
   readonly at: string;
   readonly message: string;
+  /** A number that its type cannot hold; undefined: something else is wrong. */
+  readonly outside?: number;
 }
 
 /** The bytes of a value, or its fault. */
@@ -170,7 +172,9 @@ const NUMBERS = {
 function encodeNumber(type: keyof typeof NUMBERS, value: unknown, at: string): EncodedValue {
   const { bytes, low, high } = NUMBERS[type];
   if (typeof value !== 'number' || !Number.isInteger(value)) return unlike(type, value, at);
-  if (value < low || value > high) return wrong(at, `${value} is outside ${low} to ${high}`);
+  if (value < low || value > high) {
+    return { ok: false, problem: { at, message: `${value} is outside ${low} to ${high}`, outside: value } };
+  }
   return good(u32Bytes(value >>> 0).subarray(4 - bytes));
 }
 

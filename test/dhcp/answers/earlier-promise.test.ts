@@ -6,9 +6,11 @@ import { type Instant, later, type Seconds, seconds } from '../../../src/clock.t
 import { ENDLESS_SECONDS, type Lease } from '../../../src/dhcp/leases/lease.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { OPTION, textBytes } from '../../../src/dhcp/wire/options.ts';
+import { type Ipv4Network, parseNetwork } from '../../../src/net/address.ts';
 import { type ClientWords, config, ip, MAC_A, RACK, relayedSubnet, subnet, TO_RACK } from '../lab.ts';
 import { ON_WIRE, rig } from '../responder-rig.ts';
 
+const at = (text: string): Ipv4Network => parseNetwork(text) ?? assert.fail(text);
 const HELD = ip('10.20.0.105');
 const YEAR = seconds(365 * 86_400);
 const RENEW: ClientWords = { type: 'request', mac: MAC_A, ciaddr: HELD };
@@ -91,7 +93,7 @@ test('other messages do not show that a client counts on the shorter time, and e
     ['it starts again', {}, 300, { ciaddr: ip('0.0.0.0'), requested: HELD }, ON_WIRE],
     ['firmware', { pxeLeaseTime: seconds(600) }, 300, { vendorClass: 'PXEClient:Arch:00000' }, TO_RACK],
     ['by broadcast, which anybody sends', {}, 300, {}, ON_WIRE],
-    ['from another address', {}, 300, { from: ip('10.20.0.66') }, TO_RACK],
+    ['from another address', { relaySources: [at('10.20.0.66/32')] }, 300, { from: ip('10.20.0.66') }, TO_RACK],
     ['too soon', {}, 260, {}, TO_RACK],
     ['too late', {}, 460, {}, TO_RACK],
     ['a lease so short that a client hearing nothing would renew alike', { leaseTime: seconds(120) }, 60, {}, TO_RACK],

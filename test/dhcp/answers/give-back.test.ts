@@ -8,8 +8,9 @@ import type { DhcpDecision } from '../../../src/dhcp/answers/decision.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import type { Arrival } from '../../../src/dhcp/networks/subnet.ts';
 import { OPTION, textBytes } from '../../../src/dhcp/wire/options.ts';
-import type { Ipv4 } from '../../../src/net/address.ts';
+import type { Ipv4, MacAddress } from '../../../src/net/address.ts';
 import {
+  aloneIn,
   type ClientWords,
   clientMessage,
   config,
@@ -91,6 +92,31 @@ test('table 5: a DECLINE and a RELEASE name this server; one that names none is 
     ['dhcpcd, on the wire', NAMELESS_DECLINE, ON_WIRE, ip('0.0.0.0'), 'declined'],
     ['to the rack alone', NAMELESS_DECLINE, TO_RACK, WISH, 'sent-from-elsewhere'],
   ]);
+});
+
+test('§4.3.3: a DECLINE of an address that is only offered comes from whom it is offered to, and names this server', () => {
+  const other = ip('10.20.0.66');
+  const cases: readonly (readonly [
+    name: string,
+    words: ClientWords,
+    holder: MacAddress | undefined,
+    expected: string,
+  ])[] = [
+    ['offered to it', DECLINE, MAC_A, 'declined'],
+    ['that names no server', NAMELESS_DECLINE, MAC_A, 'server-not-named'],
+    ['that names another server', { ...DECLINE, server: other }, MAC_A, 'other-server-chosen'],
+    ['offered to another client', DECLINE, MAC_B, 'not-the-holder'],
+    ['offered to nobody', DECLINE, undefined, 'not-the-holder'],
+    ['another address than the offered one', { ...DECLINE, requested: ip('10.20.0.106') }, MAC_A, 'not-the-holder'],
+  ];
+  for (const [name, words, holder, expected] of cases) {
+    const state = labState();
+    if (holder !== undefined) state.offers.hold(WISH, holder, aloneIn(state.subnets), NOW);
+    const decision = decide(clientMessage(words), ON_WIRE, state, NOW, ip('0.0.0.0'));
+    assert.equal(inShort(decision), expected, name);
+    const addresses = decision.kind === 'record' ? decision.records.map(({ address }) => address) : [];
+    assert.deepEqual(addresses, expected === 'declined' ? [WISH] : [], name);
+  }
 });
 
 test('through a relay: the source is the relay’s, a DECLINE comes by unicast, a RELEASE names the server or its override', () => {

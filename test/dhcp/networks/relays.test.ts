@@ -24,6 +24,10 @@ async function rackWith(changes: Partial<DhcpSubnet> = {}): Promise<WireRack> {
   return rack;
 }
 
+/** Why the rack was silent, once. */
+const refusalOf = (rack: WireRack): string =>
+  Object.entries(rack.server.counters().refusals).find(([, count]) => count === 1)?.[0] ?? 'silence';
+
 test('a relay agent is believed if it sends from its address, from a source the network names, or from a served network', async () => {
   const rows: readonly (readonly [name: string, changes: Partial<DhcpSubnet>, from: string, isAnswered: boolean])[] = [
     ['the agent itself', {}, '10.30.0.1', true],
@@ -71,7 +75,19 @@ test('without a relay agent, only hosts of a served network or a named source ma
   const named = { relaySources: [at('198.51.100.0/24')] };
   const rows: readonly (readonly [name: string, changes: Partial<DhcpSubnet>, words: Words, answer: string])[] = [
     ['a renewal from its address', {}, { type: 'request', mac: MAC_B, ciaddr: LEASED }, 'ACK'],
-    ['one from another address of the host', {}, { type: 'request', mac: MAC_B, ciaddr: LEASED, from: RELAY }, 'ACK'],
+    // From an address that is not the client's, it may as well be another host in the client's name (RFC 2131 §4.3.2, §4.4.5).
+    [
+      'one from an address of another network',
+      {},
+      { type: 'request', mac: MAC_B, ciaddr: LEASED, from: RELAY },
+      'sent-from-elsewhere',
+    ],
+    [
+      'one from another address of the wire',
+      {},
+      { type: 'request', mac: MAC_B, ciaddr: LEASED, from: ip('10.20.0.2') },
+      'sent-from-elsewhere',
+    ],
     ['one from elsewhere', {}, { type: 'request', mac: MAC_B, ciaddr: LEASED, from: FOREIGNER }, 'source-unserved'],
     [
       'a free address from elsewhere',
@@ -88,7 +104,7 @@ test('without a relay agent, only hosts of a served network or a named source ma
   for (const [name, changes, words, answer] of rows) {
     const rack = await rackWith(changes);
     const reply = rack.ask(words, TO_RACK);
-    assert.equal(reply?.type ?? (rack.refused('source-unserved') === 1 ? 'source-unserved' : 'silence'), answer, name);
+    assert.equal(reply?.type ?? refusalOf(rack), answer, name);
   }
 });
 
@@ -172,5 +188,199 @@ test('a relay agent on a wire of this rack is believed from that wire, and from 
     const rack = await WireRack.start({ config: config(subnet(changes), far) });
     const replies = rack.say({ type: 'discover', giaddr: ip('10.20.0.254'), from: ip(from) }, TO_RACK);
     assert.equal(replies.length, isAnswered ? 1 : 0, name);
+  }
+});
+
+/** A second wire of the rack, with hosts of its own. */
+const besideSubnet = (changes: Partial<DhcpSubnet> = {}): DhcpSubnet => ({
+  ...relayedSubnet(),
+  name: 'beside',
+  interfaceName: 'eth2',
+  serverAddress: ip('10.30.0.2'),
+  ...changes,
+});
+const BESIDE_RACK = '10.30.0.2';
+/** A host of the second wire. */
+const NEIGHBOUR = ip('10.30.0.50');
+const SELECTION = [118, [10, 20, 0, 0]] as const;
+const LINK = [82, [5, 4, 10, 20, 0, 0]] as const;
+
+type Row = readonly [name: string, near: Partial<DhcpSubnet>, words: Words, socketName: string, answer: string];
+
+test('without a relay agent, a message is about the wire it comes from, or comes from a source the network names', async () => {
+  const named = { relaySources: [at('10.30.0.50/32')] };
+  const asks: Words = { type: 'discover', from: NEIGHBOUR };
+  const held: Words = { type: 'request', mac: MAC_B, ciaddr: LEASED };
+  const rows: readonly Row[] = [
+    ['a broadcast', {}, asks, 'eth2', 'OFFER'],
+    ['a broadcast that names its own wire', {}, { ...asks, options: [[118, [10, 30, 0, 0]]] }, 'eth2', 'OFFER'],
+    ['a broadcast by 118', {}, { ...asks, options: [SELECTION] }, 'eth2', 'other-wire'],
+    ['a broadcast by 82.5', {}, { ...asks, options: [LINK] }, 'eth2', 'other-wire'],
+    ['from no address', {}, { ...asks, options: [SELECTION], from: ANY }, 'eth2', 'other-wire'],
+    ['in the name of a client there', {}, { ...asks, options: [SELECTION], from: LEASED }, 'eth2', 'other-wire'],
+    ['a named access server', named, { ...asks, options: [SELECTION] }, 'eth2', 'OFFER'],
+    ['another host', named, { ...asks, options: [SELECTION], from: ip('10.30.0.51') }, 'eth2', 'other-wire'],
+    ['nobody but relay agents', { relaySources: [] }, { ...asks, options: [SELECTION] }, 'eth2', 'other-wire'],
+    [
+      'a named relay agent elsewhere',
+      { relays: [at('10.99.0.1/32')] },
+      { ...asks, options: [SELECTION] },
+      'eth2',
+      'other-wire',
+    ],
+    [
+      'in the name of a source of another wire',
+      { relaySources: [at('10.99.0.1/32')] },
+      { ...asks, options: [SELECTION], from: ip('10.99.0.1') },
+      'eth2',
+      'other-wire',
+    ],
+    ['to the rack', {}, asks, BESIDE_RACK, 'OFFER'],
+    ['to the rack’s address on another wire', {}, asks, TO_RACK, 'other-wire'],
+    ['to the rack, by 118', {}, { ...asks, options: [SELECTION] }, BESIDE_RACK, 'other-wire'],
+    ['to the rack, by 82.5', {}, { ...asks, options: [LINK] }, BESIDE_RACK, 'other-wire'],
+    ['to the rack, named', named, { ...asks, options: [SELECTION] }, BESIDE_RACK, 'OFFER'],
+    ['a renewal', {}, held, TO_RACK, 'ACK'],
+    ['a renewal at another address of the rack', {}, held, BESIDE_RACK, 'ACK'],
+    ['a renewal in another’s name', {}, { ...held, from: NEIGHBOUR }, TO_RACK, 'sent-from-elsewhere'],
+    ['whatever is named', { relaySources: [] }, { ...held, from: NEIGHBOUR }, TO_RACK, 'sent-from-elsewhere'],
+    ['a list of relay agents', { relays: [RELAY_ALONE] }, { ...held, from: NEIGHBOUR }, TO_RACK, 'sent-from-elsewhere'],
+    ['a renewal through NAT that is named', named, { ...held, from: NEIGHBOUR }, TO_RACK, 'ACK'],
+    ['one that also names its network', {}, { ...held, options: [SELECTION] }, TO_RACK, 'ACK'],
+    [
+      'its own address, another’s network',
+      {},
+      { type: 'request', ciaddr: NEIGHBOUR, options: [SELECTION] },
+      TO_RACK,
+      'other-wire',
+    ],
+    [
+      'settings in another’s name',
+      {},
+      { type: 'inform', ciaddr: LEASED, from: NEIGHBOUR },
+      TO_RACK,
+      'sent-from-elsewhere',
+    ],
+    ['settings', {}, { type: 'inform', ciaddr: ip('10.20.0.7') }, TO_RACK, 'ACK'],
+  ];
+  for (const [name, near, words, socketName, answer] of rows) {
+    const rack = await WireRack.start({ config: config(subnet(near), besideSubnet()) });
+    assert.equal(rack.lease(MAC_B, { requested: LEASED })?.yiaddr, LEASED);
+    assert.equal(rack.ask(words, socketName)?.type ?? refusalOf(rack), answer, name);
+  }
+});
+
+test('a wire is what shares an interface or a name: a message may name any network of its own', async () => {
+  const third = { ...relayedSubnet(), name: 'third', network: at('10.40.0.0/24'), broadcast: ip('10.40.0.255') };
+  const further = { dynamic: { low: ip('10.40.0.100'), high: ip('10.40.0.109') }, router: ip('10.40.0.1') };
+  const hall = { shared: 'hall' };
+  const rows: readonly (readonly [name: string, subnets: readonly DhcpSubnet[], answer: string])[] = [
+    [
+      'one interface',
+      [subnet(), { ...third, ...further, interfaceName: 'eth1', serverAddress: ip('10.40.0.2') }],
+      'OFFER OFFER',
+    ],
+    ['one name', [subnet(hall), { ...third, ...further, ...hall }], 'OFFER OFFER'],
+    ['neither', [subnet(), { ...third, ...further }], 'other-wire other-wire'],
+    [
+      'another interface',
+      [subnet(), { ...third, ...further, interfaceName: 'eth2', serverAddress: ip('10.40.0.2') }],
+      'other-wire other-wire',
+    ],
+    ['relayed both, by no name', [subnet(), relayedSubnet(), { ...third, ...further }], 'other-wire other-wire'],
+  ];
+  for (const [name, subnets, answer] of rows) {
+    const said: string[] = [];
+    for (const [socketName, from] of [
+      ['eth1', '10.20.0.7'],
+      [TO_RACK, subnets.length === 3 ? '10.30.0.7' : '10.20.0.7'],
+    ] as const) {
+      const rack = await WireRack.start({ config: config(...subnets) });
+      const words: Words = { type: 'discover', options: [[118, [10, 40, 0, 0]]], from: ip(from) };
+      said.push(rack.ask(words, socketName)?.type ?? refusalOf(rack));
+    }
+    assert.equal(said.join(' '), answer, name);
+  }
+});
+
+test('a host of one wire takes, ends and changes nothing on another, whoever may give addresses there', async () => {
+  const addresses = Array.from({ length: 10 }, (_, index) => ip(`10.20.0.${100 + index}`));
+  const hostname = [12, Buffer.from('stolen')] as const;
+  const ways: readonly (readonly [
+    name: string,
+    socketName: string,
+    words: (address: (typeof addresses)[0]) => Words,
+  ])[] = [
+    ['a DECLINE by 118', 'eth2', (requested) => ({ type: 'decline', mac: MAC_B, requested, options: [SELECTION] })],
+    ['a DECLINE by 82.5', 'eth2', (requested) => ({ type: 'decline', mac: MAC_B, requested, options: [LINK] })],
+    [
+      'a RELEASE by 118',
+      'eth2',
+      (ciaddr) => ({ type: 'release', mac: MAC_B, ciaddr, from: ciaddr, options: [SELECTION] }),
+    ],
+    ['a REQUEST by 118', 'eth2', (requested) => ({ type: 'request', requested, options: [SELECTION] })],
+    ['a REQUEST with ciaddr', 'eth2', (ciaddr) => ({ type: 'request', ciaddr, from: NEIGHBOUR })],
+    ['the same and 118', 'eth2', (ciaddr) => ({ type: 'request', ciaddr, options: [SELECTION] })],
+    ['a renewal', TO_RACK, (ciaddr) => ({ type: 'request', mac: MAC_B, ciaddr, options: [hostname] })],
+    ['a renewal as somebody new', TO_RACK, (ciaddr) => ({ type: 'request', ciaddr })],
+    ['the same at its own address of the rack', BESIDE_RACK, (ciaddr) => ({ type: 'request', ciaddr })],
+    ['a REQUEST to the rack', TO_RACK, (requested) => ({ type: 'request', requested })],
+    ['the same by 118', BESIDE_RACK, (requested) => ({ type: 'request', requested, options: [SELECTION] })],
+  ];
+  const sites: readonly Partial<DhcpSubnet>[] = [
+    { authoritative: 'auto' },
+    { authoritative: 'yes' },
+    { authoritative: 'no' },
+    { authoritative: 'auto', relays: [RELAY_ALONE], relaySources: [] },
+  ];
+  for (const near of sites) {
+    for (const [name, socketName, words] of ways) {
+      const rack = await WireRack.start({ config: config(subnet(near), besideSubnet()) });
+      assert.equal(rack.lease(MAC_B, { requested: LEASED })?.yiaddr, LEASED);
+      const before = rack.table.all();
+      addresses.forEach((address, index) => {
+        const said: Words = { mac: mac(0x020000000000 + index), from: NEIGHBOUR, ...words(address) };
+        rack.say(
+          { ...said, ...(said.type === 'request' && said.ciaddr !== undefined ? {} : { server: RACK }) },
+          socketName,
+        );
+      });
+      assert.deepEqual(rack.table.all(), before, `${name}, ${near.authoritative}`);
+      assert.equal(rack.server.counters().offers, 0, name);
+    }
+  }
+});
+
+test('§4.3.2: a host that moved to another wire is denied its former address there, and keeps it where it was', async () => {
+  const rows: readonly (readonly [name: string, authoritative: 'auto' | 'yes' | 'no', words: Words, answer: string])[] =
+    [
+      ['INIT-REBOOT', 'yes', { requested: LEASED }, 'NAK'],
+      ['INIT-REBOOT', 'auto', { requested: LEASED }, 'NAK'],
+      ['INIT-REBOOT', 'no', { requested: LEASED }, 'no-record'],
+      ['REBINDING', 'yes', { ciaddr: LEASED }, 'NAK'],
+      ['REBINDING', 'auto', { ciaddr: LEASED }, 'no-record'],
+    ];
+  for (const [name, authoritative, words, answer] of rows) {
+    const rack = await WireRack.start({ config: config(subnet(), besideSubnet({ authoritative })) });
+    assert.equal(rack.lease(MAC_B, { requested: LEASED })?.yiaddr, LEASED);
+    const reply = rack.ask({ type: 'request', mac: MAC_B, ...words }, 'eth2');
+    assert.equal(reply?.type ?? refusalOf(rack), answer, `${name}, ${authoritative}`);
+    assert.equal(rack.table.find(LEASED)?.state, 'bound');
+    assert.equal(rack.ask({ type: 'request', mac: MAC_B, ciaddr: LEASED })?.type, 'ACK', 'REBINDING where it was');
+  }
+});
+
+test('a client behind a relay agent renews past it, from its own address, and in nobody else’s', async () => {
+  for (const changes of [
+    {},
+    { relays: [RELAY_ALONE] },
+    { relaySources: [] },
+  ] satisfies readonly Partial<DhcpSubnet>[]) {
+    const rack = await rackWith(changes);
+    const far = rack.lease(MAC_A, { giaddr: RELAY }, TO_RACK)?.yiaddr ?? ANY;
+    assert.equal(rack.ask({ type: 'request', mac: MAC_A, ciaddr: far }, TO_RACK)?.type, 'ACK');
+    for (const from of ['10.30.0.7', '10.20.0.2', '10.20.0.105'])
+      assert.equal(rack.ask({ type: 'request', mac: MAC_A, ciaddr: far, from: ip(from) }, TO_RACK), undefined, from);
+    assert.equal(rack.refused('sent-from-elsewhere'), 3);
   }
 });
