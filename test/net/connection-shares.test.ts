@@ -18,6 +18,7 @@ import {
   RESTING_MS,
   WAIT_MS_MAX,
 } from '../../src/net/connection-shares.ts';
+import { TURN_REQUESTS_MAX } from '../../src/net/request-turns.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { ask, Crowd, type Reply } from '../support/crowd.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
@@ -229,4 +230,29 @@ test('PARTING_MAX refused connections may read the reason while they stay; one m
     await eventuallyWithin(10_000, 'all are told or cut', () => told + cut === PARTING_MAX + more);
     for (const socket of sockets) socket.destroy();
     assert.deepEqual([told, cut], [PARTING_MAX, more]);
+  }));
+
+test('requests begin a few in each turn of the event loop, and who asks once does not wait for who asks without a pause', () =>
+  withDoor({ max: 200, waitingMax: 4 }, async (door) => {
+    const sockets = await Promise.all(
+      Array.from({ length: 101 }, async (_, index) => {
+        const localAddress = index === 100 ? B : A;
+        const socket = createConnection({ port: door.port, host: '127.0.0.1', localAddress });
+        await once(socket.resume(), 'connect');
+        return socket;
+      }),
+    );
+    await eventuallyWithin(5000, 'open', () => door.shares.open === 101);
+    // What all wrote at once is read in the next turn.
+    for (const socket of sockets) socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
+    const most = 2 * TURN_REQUESTS_MAX;
+    for (let turns = 0; door.held.length < 101; turns += 1) {
+      const before = door.held.length;
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.ok(door.held.length <= before + most, `${door.held.length - before} began in one turn`);
+      assert.ok(turns < 1000);
+    }
+    const place = door.held.findIndex(({ req }) => req.socket.remoteAddress === B);
+    assert.ok(place < 2 * most, `B asked last and was number ${place}`);
+    for (const socket of sockets) socket.destroy();
   }));

@@ -98,6 +98,16 @@ export const HTTP_BOUNDS: readonly HeldBound[] = [
     test: 'http/server.test.ts',
   },
   {
+    at: 'net/request-turns.ts TURN_REQUESTS_MAX',
+    what: 'requests that begin as they arrive in one turn of the event loop, and as many again of those that wait, at every HTTP listener',
+    whoCanFill: 'hosts that ask as soon as they have an answer, over many connections',
+    whatOthersNotice: 'others wait for the turns of some hundred connections that came before them: about a second',
+    harm: { kind: 'waits' },
+    howItEmpties: 'with every turn',
+    share: 'by address: one request, then the next address follows',
+    test: 'net/connection-shares.test.ts',
+  },
+  {
     at: 'net/pipelining.ts PIECES_JUDGED',
     what: 'pieces of one connection’s bodies read before their size is judged, at every HTTP listener',
     whoCanFill: 'the client of that connection, with bodies in pieces of less than 32 octets',
