@@ -120,7 +120,7 @@ export class ConnectionShares {
     this.#options = options;
     this.#places = new FairShares({ max: options.max });
     this.#queue = new FairShares({ max: options.waitingMax });
-    this.#requests = new RequestTurns(options.clock, options.max * PIPELINED_MAX);
+    this.#requests = new RequestTurns(options.clock);
   }
 
   /** Served connections. */

@@ -13,6 +13,8 @@ import { type TurnBounds, Turns } from '../turns.ts';
 
 /** The most requests that begin as they arrive in one turn of the event loop, and as many again of those that wait. Every turn empties it. */
 export const TURN_REQUESTS_MAX = 4;
+/** The most requests of one door that wait for their turn: as many as all its connections can send. Turns empty it. */
+export const WAITING_REQUESTS_MAX = 4096;
 /** Without a rest: between two turns everything else is served. */
 const BEGINNINGS: TurnBounds = { turnWork: TURN_REQUESTS_MAX, shareWork: 1, timeShare: 1, stretchMs: Infinity };
 
@@ -34,12 +36,11 @@ export function takeOver(server: Server, event: string): (...values: readonly un
 export class RequestTurns {
   readonly #queue: TurnQueue<Asked>;
 
-  /** @param max the most requests that can be in progress */
-  constructor(clock: Clock, max: number) {
+  constructor(clock: Clock) {
     this.#queue = new TurnQueue({
       turns: new Turns(clock, BEGINNINGS, () => undefined),
-      max,
-      addressMax: max,
+      max: WAITING_REQUESTS_MAX,
+      addressMax: WAITING_REQUESTS_MAX,
       take: ({ response, handle }) => {
         if (!response.destroyed && !response.req.socket.destroyed) handle();
       },

@@ -18,7 +18,7 @@ import {
   RESTING_MS,
   WAIT_MS_MAX,
 } from '../../src/net/connection-shares.ts';
-import { TURN_REQUESTS_MAX } from '../../src/net/request-turns.ts';
+import { RequestTurns, TURN_REQUESTS_MAX, WAITING_REQUESTS_MAX } from '../../src/net/request-turns.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { ask, Crowd, type Reply } from '../support/crowd.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
@@ -256,3 +256,16 @@ test('requests begin a few in each turn of the event loop, and who asks once doe
     assert.ok(place < 2 * most, `B asked last and was number ${place}`);
     for (const socket of sockets) socket.destroy();
   }));
+
+test('of more than WAITING_REQUESTS_MAX requests that wait for their turn the oldest gives way, and its connection ends', () => {
+  let [begun, ended] = [0, 0];
+  const server = createServer(() => {
+    begun += 1;
+  });
+  new RequestTurns(systemClock).guard(server, () => A);
+  const response = { destroyed: false, req: { socket: { destroyed: false } }, destroy: () => (ended += 1) };
+  const more = 3;
+  for (let count = 0; count < TURN_REQUESTS_MAX + WAITING_REQUESTS_MAX + more; count += 1)
+    Reflect.apply(server.emit, server, ['request', {}, response]);
+  assert.deepEqual([begun, ended], [TURN_REQUESTS_MAX, more]);
+});

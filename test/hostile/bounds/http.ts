@@ -108,6 +108,15 @@ export const HTTP_BOUNDS: readonly HeldBound[] = [
     test: 'net/connection-shares.test.ts',
   },
   {
+    at: 'net/request-turns.ts WAITING_REQUESTS_MAX',
+    what: 'requests of one HTTP listener that wait for their turn to begin',
+    whoCanFill: 'a thousand connections with four requests each, closed and opened again',
+    whatOthersNotice: 'nothing: the oldest of the address with the most gives way, and its connection ends',
+    howItEmpties: 'by turns, within a second',
+    share: 'by network and address',
+    test: 'net/connection-shares.test.ts',
+  },
+  {
     at: 'net/pipelining.ts PIECES_JUDGED',
     what: 'pieces of one connection’s bodies read before their size is judged, at every HTTP listener',
     whoCanFill: 'the client of that connection, with bodies in pieces of less than 32 octets',
