@@ -33,7 +33,7 @@ interface Waiting<T> {
 export class TurnQueue<T> {
   readonly #deps: TurnQueueDeps<T>;
   readonly #shares: FairShares<Waiting<T>>;
-  readonly #lines = new Map<Ipv4, Line<T>>();
+  readonly #lines = new Map<string | Ipv4, Line<T>>();
 
   constructor(deps: TurnQueueDeps<T>) {
     this.#deps = deps;
@@ -46,7 +46,7 @@ export class TurnQueue<T> {
   }
 
   /** Serves a request of this address, now or in a later turn. */
-  offer(address: Ipv4, request: T): void {
+  offer(address: string | Ipv4, request: T): void {
     const { turns, drop } = this.#deps;
     const line = this.#lines.get(address) ?? new Line<T>(address, (place) => this.#take(place));
     const admission = this.#shares.admit(address, { request, line });
@@ -94,11 +94,11 @@ export class TurnQueue<T> {
 
 /** The waiting requests of one address, oldest first. */
 class Line<T> implements Worker {
-  readonly address: Ipv4;
+  readonly address: string | Ipv4;
   readonly places = new Set<Place<Waiting<T>>>();
   readonly #take: (place: Place<Waiting<T>>) => void;
 
-  constructor(address: Ipv4, take: (place: Place<Waiting<T>>) => void) {
+  constructor(address: string | Ipv4, take: (place: Place<Waiting<T>>) => void) {
     this.address = address;
     this.#take = take;
   }

@@ -9,7 +9,7 @@
 // 2. A connection without a whole request for RESTING_MS makes room for any newcomer: closing it costs its owner only a new connection.
 // 3. A body that grows by less than BODY_WINDOW_BYTES_MIN in BODY_WINDOW_MS is refused with 408, unless the handler is slow.
 // 4. A connection whose sender represents another client (`clientOf`) counts as that client's.
-// 5. A connection has a bounded number of requests in progress (`pipelining.ts`).
+// 5. A connection has a bounded number of requests in progress (`pipelining.ts`), and of all a few begin in one turn (`request-turns.ts`).
 // 6. No received byte is read or kept here: bodies belong to node:http, which gives each chunk its own memory.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -19,6 +19,7 @@ import { FairShares, type Place } from '../fair-shares.ts';
 import { withoutIpv4Mapping } from './address.ts';
 import { hasBody, movedBy } from './body-places.ts';
 import { boundParser, PIPELINED_MAX } from './pipelining.ts';
+import { RequestTurns, takeOver } from './request-turns.ts';
 
 /** The least growth of a body per BODY_WINDOW_MS (milliseconds), in bytes, unless it ends. */
 export const BODY_WINDOW_BYTES_MIN = 1024;
@@ -104,6 +105,7 @@ export class ConnectionShares {
   readonly #options: ConnectionSharesOptions;
   readonly #places: FairShares<Connection>;
   readonly #queue: FairShares<Connection>;
+  readonly #requests: RequestTurns;
   /** Served connections, by name. */
   readonly #served = new Map<string, Connection>();
   /** Waiting connections, in the order of arrival. */
@@ -118,6 +120,7 @@ export class ConnectionShares {
     this.#options = options;
     this.#places = new FairShares({ max: options.max });
     this.#queue = new FairShares({ max: options.waitingMax });
+    this.#requests = new RequestTurns(options.clock);
   }
 
   /** Served connections. */
@@ -132,15 +135,9 @@ export class ConnectionShares {
 
   /** Takes over the connections of a server. Call it before the server listens. */
   guard(server: Server): void {
-    const listeners = server.listeners('connection');
-    server.removeAllListeners('connection');
-    server.on('connection', (socket: Socket) => {
-      const serve = (): void => {
-        for (const listener of listeners) Reflect.apply(listener, server, [socket]);
-      };
-      this.#enter(server, socket, serve);
-    });
-    server.prependListener('request', (request, response) => this.#begin(request, response));
+    const serve = takeOver(server, 'connection');
+    server.on('connection', (socket: Socket) => this.#enter(server, socket, () => serve(socket)));
+    this.#requests.guard(server, (request, response) => this.#begin(request, response));
     // node:http would answer these itself, uncounted; an unknown expectation may be ignored (RFC 9110 §10.1.1).
     server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   }
@@ -302,9 +299,10 @@ export class ConnectionShares {
     });
   }
 
-  #begin(request: IncomingMessage, response: ServerResponse): void {
+  /** @returns the client that the request counts for */
+  #begin(request: IncomingMessage, response: ServerResponse): string {
     const connection = this.#served.get(nameOf(request.socket));
-    if (connection?.place === undefined) return;
+    if (connection?.place === undefined) return '';
     if (connection.further === 'uncounted') {
       connection.further = 'counted';
       boundParser(
@@ -316,11 +314,13 @@ export class ConnectionShares {
     connection.active += 1;
     connection.response = response;
     this.#resting.delete(connection);
-    this.#attribute(connection, this.#options.clientOf?.(request) ?? connection.address);
+    const client = this.#options.clientOf?.(request) ?? connection.address;
+    this.#attribute(connection, client);
     if (hasBody(request)) {
       connection.arrival = { request, since: this.#options.clock.now(), bytesRead: connection.socket.bytesRead };
     }
     response.on('close', () => this.#end(connection, response));
+    return client;
   }
 
   #end(connection: Connection, response: ServerResponse): void {

@@ -140,6 +140,18 @@ function pipeline(socket: Socket): void {
   write();
 }
 
+/** Asks as soon as it has an answer; so many connections are kept, and others come again for each question. */
+async function askWithoutPause(port: number, path: string, keeping: number, coming: number): Promise<void> {
+  const ask = `GET ${path} HTTP/1.1\r\nHost: ${rack}\r\n`;
+  const keep = (socket: Socket): void => {
+    const again = (): boolean => !isOver() && socket.write(`${ask}\r\n`);
+    socket.on('data', again);
+    again();
+  };
+  const come = (socket: Socket): boolean => socket.write(`${ask}Connection: close\r\n\r\n`);
+  await Promise.all([holdConnections(port, keeping, keep), holdConnections(port, coming, come)]);
+}
+
 /** Asks without a pause, and reads every answer. */
 function askOn(socket: Socket, question: Uint8Array = frame(queryBytes('rack.maas', 1))): void {
   const many = Buffer.concat(Array.from({ length: PIPELINED }, () => question));
@@ -382,6 +394,8 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   'dns-tcp-questions': () => holdConnections(53, 64, (socket) => askOn(socket)),
   'boot-pipelining': () => holdConnections(BOOT_PORT, 60, pipeline),
   'api-pipelining': () => holdConnections(API_PORT, 60, pipeline),
+  'boot-asking': () => askWithoutPause(BOOT_PORT, '/a', 500, 700),
+  'api-asking': () => askWithoutPause(API_PORT, '/MAAS/api/version/', 500, 700),
   'boot-idle': () => holdConnections(BOOT_PORT, 2400, () => undefined),
   'boot-slow-headers': () =>
     holdConnections(BOOT_PORT, 2400, (socket) => socket.write('GET /lpxelinux.0 HTTP/1.1\r\nX: ')),

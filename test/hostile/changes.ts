@@ -44,6 +44,12 @@ export const NO_PIPELINING_BOUND = of('net/connection-shares.ts', [
   '() => connection.place !== undefined,',
 ]);
 
+/** Requests begin as they arrive, however many arrive in one turn of the event loop. */
+export const NO_REQUEST_TURNS = of('net/request-turns.ts', [
+  'this.#queue.offer(client, { response, handle: () => handle(request, response) });',
+  'handle(request, response);',
+]);
+
 export const NO_BOUND_OF_NEW_CLIENTS = of('dhcp/limits/new-clients.ts', [
   "if (this.#perSecond === 0) return 'admitted';",
   "return 'admitted';",

@@ -357,6 +357,8 @@ export const PASSED_ON: Readonly<Record<string, string>> = {
   'net/body-places.ts max': GIVEN,
   'net/connection-shares.ts options.max': GIVEN,
   'net/connection-shares.ts options.waitingMax': GIVEN,
+  'net/request-turns.ts BEGINNINGS':
+    'TURN_REQUESTS_MAX; one of an address, then the next address follows, without a rest',
   'rate-limit.ts keysMax': GIVEN,
   'rate-limit.ts rate': GIVEN,
   'region/identity/new-machines.ts unproven.length': 'room for all: what it finds out is who has most of them',

@@ -18,6 +18,7 @@ import {
   RESTING_MS,
   WAIT_MS_MAX,
 } from '../../src/net/connection-shares.ts';
+import { RequestTurns, TURN_REQUESTS_MAX, WAITING_REQUESTS_MAX } from '../../src/net/request-turns.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { ask, Crowd, type Reply } from '../support/crowd.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
@@ -230,3 +231,41 @@ test('PARTING_MAX refused connections may read the reason while they stay; one m
     for (const socket of sockets) socket.destroy();
     assert.deepEqual([told, cut], [PARTING_MAX, more]);
   }));
+
+test('requests begin a few in each turn of the event loop, and who asks once does not wait for who asks without a pause', () =>
+  withDoor({ max: 200, waitingMax: 4 }, async (door) => {
+    const sockets = await Promise.all(
+      Array.from({ length: 101 }, async (_, index) => {
+        const localAddress = index === 100 ? B : A;
+        const socket = createConnection({ port: door.port, host: '127.0.0.1', localAddress });
+        await once(socket.resume(), 'connect');
+        return socket;
+      }),
+    );
+    await eventuallyWithin(5000, 'open', () => door.shares.open === 101);
+    // What all wrote at once is read in the next turn.
+    for (const socket of sockets) socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
+    const most = 2 * TURN_REQUESTS_MAX;
+    for (let turns = 0; door.held.length < 101; turns += 1) {
+      const before = door.held.length;
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.ok(door.held.length <= before + most, `${door.held.length - before} began in one turn`);
+      assert.ok(turns < 1000);
+    }
+    const place = door.held.findIndex(({ req }) => req.socket.remoteAddress === B);
+    assert.ok(place < 2 * most, `B asked last and was number ${place}`);
+    for (const socket of sockets) socket.destroy();
+  }));
+
+test('of more than WAITING_REQUESTS_MAX requests that wait for their turn the oldest gives way, and its connection ends', () => {
+  let [begun, ended] = [0, 0];
+  const server = createServer(() => {
+    begun += 1;
+  });
+  new RequestTurns(systemClock).guard(server, () => A);
+  const response = { destroyed: false, req: { socket: { destroyed: false } }, destroy: () => (ended += 1) };
+  const more = 3;
+  for (let count = 0; count < TURN_REQUESTS_MAX + WAITING_REQUESTS_MAX + more; count += 1)
+    Reflect.apply(server.emit, server, ['request', {}, response]);
+  assert.deepEqual([begun, ended], [TURN_REQUESTS_MAX, more]);
+});

@@ -1,0 +1,60 @@
+// Has the requests of an HTTP door begin a few in each turn of the event loop, client by client.
+// Sources: libuv `uv__server_io` (one connection is accepted in each turn); `turn-queue.ts`.
+//
+// 1. A turn stays short however many connections ask at once. New connections wait in the kernel's queue, first come first served, until as
+//    many turns have passed as connections came before them: after turns of 200 ms, for a minute.
+// 2. A connection whose request waits sends no more than a few (`pipelining.ts`), so it makes the turns after it no longer either.
+// 3. A client that asks once does not wait for those that ask without a pause.
+
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Clock } from '../clock.ts';
+import { TurnQueue } from '../turn-queue.ts';
+import { type TurnBounds, Turns } from '../turns.ts';
+
+/** The most requests that begin as they arrive in one turn of the event loop, and as many again of those that wait. Every turn empties it. */
+export const TURN_REQUESTS_MAX = 4;
+/** The most requests of one door that wait for their turn: as many as all its connections can send. Turns empty it. */
+export const WAITING_REQUESTS_MAX = 4096;
+/** Without a rest: between two turns everything else is served. */
+const BEGINNINGS: TurnBounds = { turnWork: TURN_REQUESTS_MAX, shareWork: 1, timeShare: 1, stretchMs: Infinity };
+
+interface Asked {
+  readonly response: ServerResponse;
+  readonly handle: () => void;
+}
+
+/** Takes the listeners of an event away from a server. @returns a function that calls them */
+export function takeOver(server: Server, event: string): (...values: readonly unknown[]) => void {
+  const listeners = server.listeners(event);
+  server.removeAllListeners(event);
+  return (...values) => {
+    for (const listener of listeners) Reflect.apply(listener, server, values);
+  };
+}
+
+/** The requests of one door that wait to begin. */
+export class RequestTurns {
+  readonly #queue: TurnQueue<Asked>;
+
+  constructor(clock: Clock) {
+    this.#queue = new TurnQueue({
+      turns: new Turns(clock, BEGINNINGS, () => undefined),
+      max: WAITING_REQUESTS_MAX,
+      addressMax: WAITING_REQUESTS_MAX,
+      take: ({ response, handle }) => {
+        if (!response.destroyed && !response.req.socket.destroyed) handle();
+      },
+      // Only those of connections that have ended since can be too many.
+      drop: ({ response }) => void response.destroy(),
+    });
+  }
+
+  /** Takes over the requests of a server. @param begin called for each at once; returns the client that it counts for */
+  guard(server: Server, begin: (request: IncomingMessage, response: ServerResponse) => string): void {
+    const handle = takeOver(server, 'request');
+    server.on('request', (request, response) => {
+      const client = begin(request, response);
+      this.#queue.offer(client, { response, handle: () => handle(request, response) });
+    });
+  }
+}
