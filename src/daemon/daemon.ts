@@ -334,7 +334,7 @@ class RackProcess implements Daemon {
           uplink: () => this.#region.status(),
           journal: () => this.#journal?.status(),
           interfaces: () => this.#interfaces.states,
-          notes: () => this.#notes,
+          notes: () => [...this.#notes, ...this.#region.notes],
           refusal: () => this.#configuration.refusal,
           unserved: () => (this.#region.status()?.state === 'up' ? this.#configuration.unserved : undefined),
         }),
