@@ -35,7 +35,7 @@ function start(): void {
     url,
     keyFile,
     listImages: listReportedImages,
-    saveState: (state) => writeDesiredState(data.stateDir, state, saveProblem),
+    saveState: (state) => writeDesiredState(data.stateDir, state, 'remote', saveProblem),
     send,
   });
   port?.on('message', (message: RackMessage) => {

@@ -122,7 +122,8 @@ function listImages(region: Region): readonly ListedImage[] {
 /** Sends the state to the rack, and writes a copy for a start without the region. Written here because the rack's loop writes no files. */
 function announce(state: DesiredState): void {
   send({ kind: 'desired-state', state });
-  writeDesiredState(config.stateDir, state, (text) => send({ kind: 'problem', id: 'desired-state', text }));
+  const onProblem = (text: string): void => send({ kind: 'problem', id: 'desired-state', text });
+  writeDesiredState(config.stateDir, state, 'embedded', onProblem);
 }
 
 function receive(message: RackMessage, region: Region, api: RegionApi, close: () => Promise<void>): void {

@@ -3,12 +3,13 @@
 // @host waits
 
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { machinesShape } from '../../src/cli/shapes.ts';
 import { bootSimulatedMachine, labPlace } from '../../src/lab/safe-lab.ts';
+import { eventuallyWithin } from '../support/eventually.ts';
 import { missing } from '../support/needs.ts';
 import { askName, DhcpProbes, loadByTftp } from '../support/probes.ts';
 import { RunningRack, runRackboot } from '../support/running-rack.ts';
@@ -71,6 +72,11 @@ test('a damaged region.db keeps nobody from leases, files and names, and is put 
     await rack.start();
     assert.match(String((await rack.told('region.down', { from: second })).reason), /region\.db .*move it/);
     rmSync(database);
+    const lost = /region\.db is empty or missing, but was not always.*desired-state\.json.*restore a backup/;
+    await rack.told('region.down', { from: second, match: ({ reason }) => lost.test(String(reason)) });
+    assert.equal(existsSync(database), false);
+    assert.equal((await rack.status()).machinesKnown, 1);
+    rmSync(join(rack.stateDir, 'desired-state.json'));
     await rack.told('region.up', { from: second, limitMs: 60_000 });
     assert.deepEqual(await names(rack), [], 'an empty one was begun');
   } finally {
@@ -145,6 +151,45 @@ test('damage that no request has met yet is told by the rack, status and doctor'
     assert.equal(doctor.code, 1);
     assert.match(doctor.output.join('\n'), /^BAD .*region database.*region\.db is damaged in places/m);
   } finally {
+    await rack.remove();
+  }
+});
+
+test('a region.db that is cut to nothing beside its write-ahead log costs neither the log nor the networks', {
+  skip: missing('linux'),
+  timeout: 120_000,
+}, async () => {
+  const rack = new RunningRack(PLACE);
+  let probes: DhcpProbes | undefined;
+  try {
+    await rack.startWhole();
+    const outcome = await bootSimulatedMachine(PLACE, 300, () => undefined);
+    assert.equal(outcome.kind, 'enlisted', JSON.stringify(outcome));
+    const [database, cache] = ['region.db', 'desired-state.json'].map((name) => join(rack.stateDir, name));
+    assert.ok(database !== undefined && cache !== undefined);
+    await eventuallyWithin(30_000, 'the machine in the cache', () =>
+      readFileSync(cache, 'utf8').includes('"systemId"'),
+    );
+    await rack.kill();
+    const [whole, wal, before] = [database, `${database}-wal`, cache].map((path) => readFileSync(path));
+    assert.ok(whole !== undefined && wal !== undefined && wal.length > 0);
+    truncateSync(database);
+    const from = rack.lines.length;
+    await rack.start();
+    const { reason } = await rack.told('region.down', { from });
+    assert.match(String(reason), /region\.db is empty or missing, but its write-ahead log is not.*restore a backup/);
+    const status = await runRackboot(['status', '--config', rack.configFile]);
+    assert.match(status.output.join('\n'), /^BAD .*region\.db is empty .*restore a backup/m);
+    assert.equal((await rack.status()).machinesKnown, 1);
+    probes = await DhcpProbes.open(PLACE);
+    assert.ok(await probes.leaseWithin(5000));
+    assert.deepEqual(readFileSync(cache), before);
+    assert.deepEqual(readFileSync(`${database}-wal`), wal);
+    writeFileSync(database, whole);
+    await rack.told('region.up', { from, limitMs: 60_000 });
+    assert.equal((await names(rack)).length, 1);
+  } finally {
+    await probes?.close();
     await rack.remove();
   }
 });
