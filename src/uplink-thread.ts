@@ -35,7 +35,7 @@ function start(): void {
     url,
     keyFile,
     listImages: listReportedImages,
-    saveState: (state) => writeDesiredState(data.stateDir, state, saveProblem),
+    saveState: (state) => writeDesiredState(data.stateDir, state, 'remote', saveProblem),
     send,
   });
   port?.on('message', (message: RackMessage) => {
@@ -57,6 +57,6 @@ try {
 } catch (error) {
   // A full disk may recover: the thread ends with its error, and the daemon starts it again.
   if (error instanceof RackError && error.code === 'store-unavailable') throw error;
-  send({ kind: 'refused', reason: error instanceof RackError ? error.message : errorText(error) });
+  send({ kind: 'refused', reason: errorText(error), code: error instanceof RackError ? error.code : undefined });
   process.exit(1);
 }

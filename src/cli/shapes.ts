@@ -61,6 +61,7 @@ export const statusShape = z.object({
       desiredVersion: z.number(),
       desiredSince: z.number().optional(),
       problem: z.string().optional(),
+      damage: z.string().optional(),
       link: z
         .object({
           since: z.number(),

@@ -18,6 +18,7 @@ import { errorText, type RackError } from '../errors.ts';
 import { ControlServer } from '../http/server.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { HostInterface } from '../net/host-interface.ts';
+import type { InterfaceWatch } from '../net/interfaces.ts';
 import type { NotifyTerms } from '../net/notify-socket.ts';
 import { EventStream } from '../observe/event-stream.ts';
 import { logEvents, openLog } from '../observe/log.ts';
@@ -101,6 +102,7 @@ class RackProcess implements Daemon {
   #host: readonly HostInterface[] = [];
   readonly #interfaces = new InterfaceStates(this.#stream.publish);
   #notes: readonly string[] = [];
+  #watchNotes: Pick<InterfaceWatch, 'notes' | 'whenNoted'> | undefined;
   #stopping: Promise<void> | undefined;
   readonly #startedWallMs: number;
 
@@ -225,7 +227,8 @@ class RackProcess implements Daemon {
     this.#opened.push(interfaces.onChange((host) => void this.#interfacesChanged(host)));
     await this.#instruments.configure(config);
     this.#opened.push(() => this.#instruments.close());
-    this.#notes = [...lost, ...network.notes, ...interfaces.notes];
+    this.#notes = [...lost, ...network.notes];
+    this.#watchNotes = interfaces;
     this.#watch = watchConfig(configFile, clock, {
       onChange: () =>
         void this.#notices.around(() => {
@@ -245,8 +248,9 @@ class RackProcess implements Daemon {
   /** Announces that the rack answers requests. */
   announce(startedAt: number): void {
     const { clock, version } = this.#options;
-    for (const text of [...this.#notes, ...(this.#rack?.notes ?? [])])
-      this.#publish({ kind: 'daemon.note', at: clock.now(), text });
+    const note = (text: string): void => this.#publish({ kind: 'daemon.note', at: clock.now(), text });
+    for (const text of [...this.#notes, ...(this.#rack?.notes ?? [])]) note(text);
+    this.#watchNotes?.whenNoted(() => this.#watchNotes?.notes.forEach(note));
     this.#publish({
       kind: 'daemon.ready',
       at: clock.now(),
@@ -334,7 +338,7 @@ class RackProcess implements Daemon {
           uplink: () => this.#region.status(),
           journal: () => this.#journal?.status(),
           interfaces: () => this.#interfaces.states,
-          notes: () => this.#notes,
+          notes: () => [...this.#notes, ...(this.#watchNotes?.notes ?? []), ...this.#region.notes],
           refusal: () => this.#configuration.refusal,
           unserved: () => (this.#region.status()?.state === 'up' ? this.#configuration.unserved : undefined),
         }),

@@ -71,6 +71,8 @@ export interface DoctorOptions {
   readonly treeProblem?: string | undefined;
   /** Why the region does not run; undefined: it runs, or no rack was asked. */
   readonly regionProblem?: string | undefined;
+  /** How the store of the running region is damaged; undefined: no damage was found, or no rack was asked. */
+  readonly regionDamage?: string | undefined;
   /** A number that differs from run to run. */
   readonly xid: number;
   readonly onFinding: (finding: Finding) => void;
@@ -82,6 +84,10 @@ interface OfferedFile {
   readonly server: Ipv4;
   readonly cpu: Cpu;
 }
+
+/** The region would write into a file that is exchanged under it. */
+const RESTORE_REGION =
+  'sudo systemctl stop rackboot, put region.db back from a backup, remove region.db-wal and region.db-shm, then sudo systemctl start rackboot';
 
 /** Runs every check for this configuration. @returns true if all of them passed */
 export async function examine(options: DoctorOptions): Promise<boolean> {
@@ -103,6 +109,7 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
     return false;
   }
   if (options.diskProblem !== undefined) tell('disk', false, options.diskProblem, `df -h ${config.stateDir}`);
+  if (options.regionDamage !== undefined) tell('region database', false, options.regionDamage, RESTORE_REGION);
   if (options.unserved !== undefined) tell('networks', false, `this rack ${options.unserved}`);
   else if (config.dhcp.subnets.length === 0) tell('dhcp', 'note', 'no network is managed; nothing to query');
   const files = new Map<string, OfferedFile>();

@@ -27,6 +27,8 @@ export interface InterfaceWatch {
   readonly kind: 'netlink' | 'polled';
   /** Missing features of this host and their consequences, one sentence each. */
   readonly notes: readonly string[];
+  /** Calls `listener` once, when the notes are complete: now, or when the thread that is still starting has. */
+  whenNoted(listener: () => void): void;
   /** The wires behind the interfaces. */
   readonly wire: Wire;
   /** The interfaces, by index. */
@@ -73,6 +75,12 @@ class HostWatch implements InterfaceWatch {
     return [...this.#notes, ...this.wire.notes];
   }
 
+  whenNoted(listener: () => void): void {
+    this.wire.whenSettled(() => {
+      if (!this.#closed) listener();
+    });
+  }
+
   current(): readonly HostInterface[] {
     return this.#current;
   }
@@ -95,6 +103,7 @@ class HostWatch implements InterfaceWatch {
   /** Starts the thread and waits for its first list. */
   async listen(): Promise<void> {
     if (process.platform !== 'linux') return this.look(pollingBecause('only Linux reports changes'));
+    this.wire.expect();
     await new Promise<void>((resolve) => {
       const late = this.#clock.schedule(FIRST_WORD_MS, () => {
         this.#update(readInterfaces());
@@ -105,6 +114,7 @@ class HostWatch implements InterfaceWatch {
         resolve();
       };
       this.#startThread(settle).catch((error) => {
+        this.wire.connect(undefined);
         this.look(pollingBecause(errorText(error)));
         settle();
       });
@@ -125,9 +135,9 @@ class HostWatch implements InterfaceWatch {
     const thread = new NetThread({
       onMessage: (message) => {
         if (this.#closed) return;
-        if (message.kind !== 'interfaces') return this.wire.take(message);
-        this.#update(message.interfaces);
-        settle();
+        if (message.kind === 'interfaces') this.#update(message.interfaces);
+        this.wire.take(message);
+        if (message.kind === 'interfaces') settle();
       },
       onFailure: (reason) => {
         this.wire.connect(undefined);

@@ -2,7 +2,8 @@
 // router. The net worker does the work; without it, or without the privilege, nothing is heard and every probe is refused at once.
 //
 // 1. `canProbe` is true only if a probe is possible now: interface up, hardware address, privilege. The call costs a look-up in a set.
-// 2. Every probe ends, within ANSWER_MS_MAX; at most PROBES_WAITING_MAX wait.
+// 2. While the worker starts, probes wait for it, for WAKE_MS_MAX at most, and nothing is said about what it cannot do.
+// 3. Every probe that the worker was given ends within ANSWER_MS_MAX; at most PROBES_WAITING_MAX wait.
 
 import type { Clock, Timer } from '../clock.ts';
 import { RackError } from '../errors.ts';
@@ -15,6 +16,8 @@ import type { FromNetWorker, Solicitation, ToNetWorker } from './net-message.ts'
 
 /** The longest a probe may take, in milliseconds: its own duration plus the delay of a busy thread. */
 const ANSWER_MS_MAX = 2000;
+/** The longest that the worker's start is waited for, in milliseconds. */
+const WAKE_MS_MAX = 10_000;
 export const PROBES_WAITING_MAX: number = PROBES_MAX;
 
 /** Receives what is heard on the wires. */
@@ -50,8 +53,13 @@ export interface Wire {
 interface Waiting {
   readonly resolve: (user: MacAddress | undefined) => void;
   readonly reject: (error: RackError) => void;
-  readonly timer: Timer;
+  readonly address: Ipv4;
+  readonly interfaceName: string;
+  /** Undefined: the worker has not been asked yet. */
+  timer: Timer | undefined;
 }
+
+const ABSENT = { arp: 'no thread listens', routers: 'no thread listens' } as const;
 
 /** The wires as the net worker hears them. */
 export class ThreadWire implements Wire {
@@ -61,15 +69,30 @@ export class ThreadWire implements Wire {
   #names: readonly string[] = [];
   #tell: ((message: ToNetWorker) => void) | undefined;
   #listener: WireListener | undefined;
-  #senses = { arp: 'no thread listens', routers: 'no thread listens' };
+  #phase: 'absent' | 'waking' | 'awake' = 'absent';
+  #senses: Pick<Extract<FromNetWorker, { kind: 'senses' }>, 'arp' | 'routers'> = ABSENT;
+  #waking: Timer | undefined;
+  #onSettled: (() => void) | undefined;
   #nextId = 1;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Missing features of this host and their consequences, one sentence each. */
+  /** True while it is unknown what can be heard. */
+  get isWaking(): boolean {
+    return this.#phase === 'waking';
+  }
+
+  /** Calls `listener` once, when the start of the worker has succeeded or failed. */
+  whenSettled(listener: () => void): void {
+    if (this.#phase === 'waking') this.#onSettled = listener;
+    else listener();
+  }
+
+  /** Missing features of this host and their consequences, one sentence each; none while the worker starts. */
   get notes(): readonly string[] {
+    if (this.#phase === 'waking') return [];
     const { arp, routers } = this.#senses;
     const notes: string[] = [];
     if (arp !== '')
@@ -83,15 +106,35 @@ export class ThreadWire implements Wire {
     return notes;
   }
 
-  /** Connects the running thread; undefined: it has ended. */
+  /** The worker is about to be started. */
+  expect(): void {
+    this.#phase = 'waking';
+    this.#senses = { arp: '', routers: '' };
+    this.#waking = this.#clock.schedule(WAKE_MS_MAX, () => this.#settleAs('absent'));
+  }
+
+  /** Connects the running thread; undefined: it has ended, or does not start. */
   connect(tell: ((message: ToNetWorker) => void) | undefined): void {
     this.#tell = tell;
     if (tell !== undefined) {
       if (this.#names.length > 0) tell({ kind: 'serve', names: this.#names });
       return;
     }
-    this.#senses = { arp: 'no thread listens', routers: 'no thread listens' };
-    for (const id of [...this.#waiting.keys()]) this.#settle(id, undefined, false);
+    this.#settleAs('absent');
+  }
+
+  #settleAs(phase: 'absent' | 'awake'): void {
+    this.#phase = phase;
+    this.#waking?.cancel();
+    this.#waking = undefined;
+    if (phase === 'absent') this.#senses = ABSENT;
+    for (const id of [...this.#waiting.keys()]) {
+      if (phase === 'awake' && this.#senses.arp === '') this.#ask(id);
+      else this.#settle(id, undefined, false);
+    }
+    const listener = this.#onSettled;
+    this.#onSettled = undefined;
+    listener?.();
   }
 
   /** The host's interfaces have changed. */
@@ -102,10 +145,13 @@ export class ThreadWire implements Wire {
     }
   }
 
-  /** Handles a message of the thread about the wires. */
-  take(message: Exclude<FromNetWorker, { kind: 'interfaces' }>): void {
+  /** Handles a message of the thread. */
+  take(message: FromNetWorker): void {
     if (message.kind === 'senses') this.#senses = { arp: message.arp, routers: message.routers };
-    else if (message.kind === 'probed') this.#settle(message.id, message.user, message.made);
+    else if (message.kind === 'interfaces') {
+      // The thread said before what it can hear, and can ask from now on.
+      if (this.#phase !== 'awake') this.#settleAs('awake');
+    } else if (message.kind === 'probed') this.#settle(message.id, message.user, message.made);
     else if (message.kind === 'sightings') this.#listener?.onSightings(message.sightings);
     else if (message.kind === 'solicitation') this.#listener?.onSolicitation(message.solicitation);
     else if (message.kind === 'router') this.#listener?.onRouter(message.interfaceName, message.mac);
@@ -123,20 +169,18 @@ export class ThreadWire implements Wire {
   }
 
   canProbe(interfaceName: string): boolean {
-    return this.#tell !== undefined && this.#senses.arp === '' && this.#up.has(interfaceName);
+    return this.#phase !== 'absent' && this.#senses.arp === '' && this.#up.has(interfaceName);
   }
 
   findUser(address: Ipv4, interfaceName: string): Promise<MacAddress | undefined> {
-    const tell = this.#tell;
-    if (tell === undefined || !this.canProbe(interfaceName) || this.#waiting.size >= PROBES_WAITING_MAX) {
+    if (!this.canProbe(interfaceName) || this.#waiting.size >= PROBES_WAITING_MAX) {
       return Promise.reject(cannotProbe());
     }
     const id = this.#nextId;
     this.#nextId += 1;
     return new Promise((resolve, reject) => {
-      const timer = this.#clock.schedule(ANSWER_MS_MAX, () => this.#settle(id, undefined, false));
-      this.#waiting.set(id, { resolve, reject, timer });
-      tell({ kind: 'probe', id, address, interfaceName });
+      this.#waiting.set(id, { resolve, reject, address, interfaceName, timer: undefined });
+      if (this.#phase === 'awake') this.#ask(id);
     });
   }
 
@@ -148,11 +192,19 @@ export class ThreadWire implements Wire {
     this.#tell?.({ kind: 'booting', mac, owner });
   }
 
+  #ask(id: number): void {
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined) return;
+    const { address, interfaceName } = waiting;
+    waiting.timer = this.#clock.schedule(ANSWER_MS_MAX, () => this.#settle(id, undefined, false));
+    this.#tell?.({ kind: 'probe', id, address, interfaceName });
+  }
+
   #settle(id: number, user: MacAddress | undefined, made: boolean): void {
     const waiting = this.#waiting.get(id);
     if (waiting === undefined) return;
     this.#waiting.delete(id);
-    waiting.timer.cancel();
+    waiting.timer?.cancel();
     if (made) waiting.resolve(user);
     else waiting.reject(cannotProbe());
   }

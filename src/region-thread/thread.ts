@@ -24,6 +24,7 @@ import type { DeployableImage, ImageWish, ListedImage } from '../region/life/dep
 import type { RackImage } from '../region/records/rack.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
 import { openRegion, type Region } from '../region/region.ts';
+import { findRegionDamage } from '../store/region-damage.ts';
 import { openRegionStore } from '../store/region-sqlite.ts';
 import { writeDesiredState } from '../uplink/desired-state-cache.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION, type UplinkEvent } from '../uplink/messages.ts';
@@ -39,6 +40,8 @@ const send = (message: RegionMessage): void => port.postMessage(message);
 const STORE_RETRY_MS = 1000;
 /** When the start's own work is over, in milliseconds. */
 const SETTLED_AFTER_MS = 5000;
+/** When the store is read whole, in milliseconds: by then the collection of SETTLED_AFTER_MS is over. */
+const READ_AFTER_MS = 7000;
 
 /** Identifies the rack's life, whose sequences are counted separately; undefined until a rack of our uplink version has said hello. */
 let source: string | undefined;
@@ -79,6 +82,15 @@ async function start(): Promise<void> {
   api.watch((addresses) => send({ kind: 'listening', addresses }));
   flushCompileCache();
   systemClock.schedule(SETTLED_AFTER_MS, returnMemory);
+  systemClock.schedule(READ_AFTER_MS, () => void readStore());
+}
+
+/** Reads the whole store once, and tells the rack what is damaged. */
+async function readStore(): Promise<void> {
+  const damage = await findRegionDamage(config.stateDir, { clock: systemClock, isWanted: () => !isEnding });
+  if (damage === undefined) return;
+  const text = `${damage}: the region works with the rest of it. Stop Rackboot and restore a backup; the disk may be failing, see the kernel's log (dmesg)`;
+  send({ kind: 'damaged', text });
 }
 
 function findImage(
@@ -110,7 +122,8 @@ function listImages(region: Region): readonly ListedImage[] {
 /** Sends the state to the rack, and writes a copy for a start without the region. Written here because the rack's loop writes no files. */
 function announce(state: DesiredState): void {
   send({ kind: 'desired-state', state });
-  writeDesiredState(config.stateDir, state, (text) => send({ kind: 'problem', id: 'desired-state', text }));
+  const onProblem = (text: string): void => send({ kind: 'problem', id: 'desired-state', text });
+  writeDesiredState(config.stateDir, state, 'embedded', onProblem);
 }
 
 function receive(message: RackMessage, region: Region, api: RegionApi, close: () => Promise<void>): void {
@@ -182,7 +195,15 @@ function store(events: readonly UplinkEvent[], region: Region, source: string): 
   send({ kind: 'stored', sequence: last.sequence });
 }
 
-start().catch((error: unknown) => {
-  send({ kind: 'refused', reason: error instanceof RackError ? error.message : errorText(error) });
+/** Why the region cannot start. Rows of a damaged file fail in many ways: then the damage is the reason. */
+async function refusalOf(error: unknown): Promise<Extract<RegionMessage, { kind: 'refused' }>> {
+  if (error instanceof RackError) return { kind: 'refused', reason: error.message, code: error.code };
+  const damage = await findRegionDamage(config.stateDir, { clock: systemClock, isWanted: () => true });
+  if (damage !== undefined) return { kind: 'refused', reason: `${damage}: restore a backup`, code: 'store-broken' };
+  return { kind: 'refused', reason: errorText(error) };
+}
+
+start().catch(async (error: unknown) => {
+  send(await refusalOf(error));
   process.exit(1);
 });

@@ -6,10 +6,11 @@
 // 1. `application_id` marks the file as ours, `user_version` counts its migrations. A newer file is refused untouched, and so is a file of
 //    a build before the first release: those builds numbered their schemas independently.
 // 2. A migration is one transaction. Before its first statement runs, a copy of the old file lies next to it.
-// 3. WAL with synchronous=FULL: a commit that returned is on disk. (Node's SQLite calls fsync for it, not fdatasync.)
+// 3. An empty file that once held something is refused untouched.
+// 4. WAL with synchronous=FULL: a commit that returned is on disk. (Node's SQLite calls fsync for it, not fdatasync.)
 
 import { closeSync, fsyncSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { makeDirectories } from '../files/durable-directory.ts';
@@ -34,6 +35,15 @@ const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
 const SQLITE_CANTOPEN = 14;
 const SQLITE_NOTADB = 26;
+/** Result codes of a damaged file. */
+export const BROKEN_CODES: ReadonlySet<number> = new Set([SQLITE_CORRUPT, SQLITE_NOTADB]);
+
+/** Evidence that an empty database was not always empty. */
+export interface Loss {
+  readonly shownBy: string;
+  /** The file to move away in order to begin with an empty database. */
+  readonly witness: string;
+}
 
 export interface DatabaseKind {
   /** Its name in messages: `lease database`. */
@@ -42,6 +52,8 @@ export interface DatabaseKind {
   readonly applicationId: number;
   /** The mark of builds before the first release, whose schemas differ from `migrations`; undefined if there was none. */
   readonly unreleasedId?: number;
+  /** Finds evidence that an empty database in this directory is not a new one; undefined: it always is. */
+  readonly findLoss?: (directory: string) => Loss | undefined;
   /** SQL steps: the first makes version 1 in an empty file, each further one makes the next version. */
   readonly migrations: readonly string[];
 }
@@ -77,12 +89,15 @@ export function makeStateDirectory(path: string): void {
 export function openDatabaseFile(path: string, kind: DatabaseKind): DatabaseSync {
   makeStateDirectory(dirname(path));
   for (const companion of COMPANIONS) checkRegular(path, companion);
+  checkNotCut(path);
+  if (isEmpty(path)) checkNotLost(path, kind);
   const wasCut = fileSize(`${path}-wal`) > 0;
   let database: DatabaseSync | undefined;
   try {
     makePrivate(path);
     database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     const version = versionOf(database, path, kind);
+    if (version === 0) checkNotLost(path, kind);
     // Reading every page before serving is only worthwhile after a process was killed.
     if (wasCut) checkPages(database, path, kind);
     database.exec(
@@ -135,6 +150,38 @@ function checkRegular(database: string, companion: string): void {
     // This is the first access to the directory; a user without permission fails here.
     throw unwritable(database, osErrorCode(cause) ?? errorText(cause), cause);
   }
+}
+
+/**
+ * Must be called before SQLite opens the file, even for reading: it deletes the write-ahead log of an empty one.
+ * (A new file has its first page before it has a write-ahead log.)
+ * @throws RackError `store-broken` if a file is empty or missing whose write-ahead log is not
+ */
+export function checkNotCut(path: string): void {
+  const [wal, bytes] = [`${path}-wal`, fileSize(`${path}-wal`)];
+  if (bytes === 0 || !isEmpty(path)) return;
+  throw new RackError(
+    'store-broken',
+    `${path} is empty or missing, but its write-ahead log is not: ${wal} has ${bytes} bytes, which are left untouched. ` +
+      'Stop Rackboot, keep a copy of both, and restore a backup of both; or, to give up what they held, move both away',
+  );
+}
+
+/** @throws RackError `store-broken` if the database is empty, but was not always */
+function checkNotLost(path: string, kind: DatabaseKind): void {
+  const loss = kind.findLoss?.(dirname(path));
+  if (loss === undefined) return;
+  throw new RackError(
+    'store-broken',
+    `${path} is empty or missing, but was not always, as ${loss.shownBy} shows: restore a backup of ${basename(path)}; ` +
+      `or, to begin with an empty ${kind.title}, move ${loss.witness} away`,
+  );
+}
+
+/** True if the file does not exist, or is a regular one of 0 bytes. */
+function isEmpty(path: string): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found === undefined || (found.isFile() && found.size === 0);
 }
 
 function fileSize(path: string): number {

@@ -17,7 +17,7 @@
 
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { errorText, RackError } from '../errors.ts';
-import { broken, openDatabaseFile, versionOf } from './database-file.ts';
+import { broken, checkNotCut, openDatabaseFile, versionOf } from './database-file.ts';
 import { FoldPass } from './fold-pass.ts';
 import { decodeLeases } from './lease-record.ts';
 import { LEASE_DATABASE } from './lease-schema.ts';
@@ -261,6 +261,7 @@ function* readRows(rows: Iterable<Record<string, SQLOutputValue>>): Generator<Ui
 export function copyLeases(path: string): LeaseFileContents {
   const stored = new StoredLeases();
   let database: DatabaseSync | undefined;
+  checkNotCut(path);
   try {
     database = new DatabaseSync(path, { readOnly: true, timeout: COPY_WAIT_MS });
     // One transaction, so that all reads see the same state.

@@ -16,7 +16,7 @@ export const LEASES_LOST = 'holds no leases, though this rack has run before';
 export function findLostLeases(stateDir: string): string | undefined {
   const path = join(stateDir, LEASE_FILE);
   const hasRun = sizeOf(join(stateDir, REPORTED_ENDS_FILE)) > 0;
-  // The -wal file holds what is committed but not yet in the database file.
+  // A -wal file without its database is damage, which is refused as it is opened.
   if (!hasRun || sizeOf(path) > 0 || sizeOf(`${path}-wal`) > 0) return undefined;
   return `${path} ${LEASES_LOST}: the rack may offer addresses that machines still use. Stop Rackboot, restore ${LEASE_FILE} and ${LEASE_FILE}-wal from a backup and start it again. If you moved the file away on purpose, there is nothing to do: machines get their leases back as they renew them.`;
 }

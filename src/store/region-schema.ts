@@ -5,6 +5,7 @@
 // 3. Ids are never reused: an event keeps the id of a deleted machine.
 
 import type { DatabaseKind } from './database-file.ts';
+import { findLostRegion } from './lost-region.ts';
 
 /** Machines, their interfaces, tags and identifying values, and the pairs that may be one machine or are known to be two. */
 const MACHINES = `
@@ -326,5 +327,6 @@ export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_45,
   unreleasedId: 0x52_42_52_47,
+  findLoss: findLostRegion,
   migrations: [[MACHINES, WORK, SCRIPTS, EVENTS, PEOPLE, RACKS].join('')],
 };

@@ -8,12 +8,10 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { errorText, RackError } from '../errors.ts';
-import { sqliteCode } from './database-file.ts';
+import { BROKEN_CODES, sqliteCode } from './database-file.ts';
 
 /** SQLite result codes of conditions that may pass: busy, locked, out of memory, read-only, I/O error, full, cannot open. */
 const PASSING_CODES: ReadonlySet<number> = new Set([5, 6, 7, 8, 10, 13, 14]);
-/** Result codes of a damaged file: corrupt, not a database. */
-const BROKEN_CODES: ReadonlySet<number> = new Set([11, 26]);
 const SQLITE_FULL = 13;
 
 /** The transactions of one connection. */

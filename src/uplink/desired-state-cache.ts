@@ -27,17 +27,41 @@ export function readDesiredState(stateDir: string, onProblem: (text: string) => 
   return EMPTY_DESIRED_STATE;
 }
 
+/** Where a cached state is from; older caches do not say. */
+export type StateOrigin = 'embedded' | 'remote';
+
+/** The cached state and its origin; undefined if there is none that can be read. */
+export function readCachedState(
+  stateDir: string,
+): { readonly state: DesiredState; readonly origin: StateOrigin } | undefined {
+  try {
+    const value: unknown = JSON.parse(readRegularFile(desiredStateFile(stateDir), FILE_BYTES_MAX));
+    const parsed = parseDesiredState(value);
+    if (!parsed.ok) return undefined;
+    const isRemote = typeof value === 'object' && value !== null && 'origin' in value && value.origin === 'remote';
+    return { state: parsed.state, origin: isRemote ? 'remote' : 'embedded' };
+  } catch {
+    // Whoever needs the state reads it by `readDesiredState`, which says why.
+    return undefined;
+  }
+}
+
 /** When the cache was written, wall time in milliseconds; undefined if it does not exist. */
 export function desiredStateTime(stateDir: string): number | undefined {
   return statSync(desiredStateFile(stateDir), { throwIfNoEntry: false })?.mtimeMs;
 }
 
 /** Replaces the cache atomically. A failure is reported to `onProblem`; the state in memory stays in force. */
-export function writeDesiredState(stateDir: string, state: DesiredState, onProblem: (text: string) => void): void {
+export function writeDesiredState(
+  stateDir: string,
+  state: DesiredState,
+  origin: StateOrigin,
+  onProblem: (text: string) => void,
+): void {
   const path = desiredStateFile(stateDir);
   try {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-    writeRegularFile(`${path}.part`, JSON.stringify(state));
+    writeRegularFile(`${path}.part`, JSON.stringify({ ...state, origin }));
     renameSync(`${path}.part`, path);
   } catch (error) {
     onProblem(`${path}: ${errorText(error)}`);

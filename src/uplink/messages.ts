@@ -6,6 +6,7 @@
 //    sequence it has stored. Unacknowledged events are sent again: at least once, in order.
 // 3. Desired state is complete and versioned; the rack acknowledges each version it has applied.
 
+import type { RackErrorCode } from '../errors.ts';
 import type { RackEvent } from '../event.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RegionConfig } from '../region/config.ts';
@@ -50,7 +51,10 @@ export type RegionMessage =
   | { readonly kind: 'listening'; readonly addresses: readonly string[] }
   /** A failed request, or a listener that waits for its address; `id` is also in the client's answer. */
   | { readonly kind: 'problem'; readonly id: string; readonly text: string }
-  | { readonly kind: 'refused'; readonly reason: string }
+  /** The thread ends: it cannot work. `code`: of a failure outside this program; undefined for another uplink version, or a bug. */
+  | { readonly kind: 'refused'; readonly reason: string; readonly code?: RackErrorCode | undefined }
+  /** Embedded only: the store was read after the start, and is damaged; the region goes on with what is left of it. */
+  | { readonly kind: 'damaged'; readonly text: string }
   /** Remote only: the link's state has changed. */
   | { readonly kind: 'link'; readonly status: LinkStatus }
   /** Remote only: an event for the rack to publish. */

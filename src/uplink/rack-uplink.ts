@@ -6,7 +6,7 @@
 //   (start)                 (#receive)   (#ended)              (start)
 
 import { type Clock, type Instant, later, type Timer } from '../clock.ts';
-import { errorText, unreachable } from '../errors.ts';
+import { errorText, type RackErrorCode, unreachable } from '../errors.ts';
 import type { Publish, RackEvent } from '../event.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
@@ -71,8 +71,8 @@ export interface RackUplinkOptions {
   readonly onListening: (addresses: readonly string[]) => void;
   /** Called on a failure inside the region, for the operator. */
   readonly onProblem: (id: string, text: string) => void;
-  /** Called when the thread ended or refused; it is started again after `retryMs`, if given. */
-  readonly onTrouble: (reason: string, retryMs: number | undefined) => void;
+  /** Called when the thread refused, perhaps with an error's code, and when it ended: then it is started again after `retryMs`. */
+  readonly onTrouble: (reason: string, retryMs: number | undefined, code?: RackErrorCode) => void;
 }
 
 export interface UplinkStatus {
@@ -89,6 +89,8 @@ export interface UplinkStatus {
   readonly eventsWithheld: number;
   /** Why the thread ended; undefined if it is up or starts for the first time. */
   readonly problem?: string | undefined;
+  /** How the store of the running region is damaged; undefined if no damage was found. */
+  readonly damage?: string | undefined;
   /** Undefined if the region is embedded or nothing is known yet. */
   readonly link?: LinkStatus | undefined;
 }
@@ -106,6 +108,7 @@ export class RackUplink {
   #link: LinkStatus | undefined;
   #addresses: readonly string[] = [];
   #problem: string | undefined;
+  #damage: string | undefined;
   #desiredVersion: number;
   #desiredSince: number | undefined;
   #failures = 0;
@@ -129,6 +132,7 @@ export class RackUplink {
   start(): void {
     this.#state = 'starting';
     this.#link = undefined;
+    this.#damage = undefined;
     this.#startedAt = this.#options.clock.now();
     const worker = this.#options.startThread();
     this.#worker = worker;
@@ -160,6 +164,7 @@ export class RackUplink {
       eventsDropped: link === undefined ? this.#outbox.dropped : link.dropped + this.#outbox.unreported,
       eventsWithheld: this.#strangers.withheld,
       problem: this.#problem,
+      damage: this.#damage,
       link,
     };
   }
@@ -286,7 +291,11 @@ export class RackUplink {
         this.#options.onProblem(message.id, message.text);
         break;
       case 'refused':
-        this.#options.onTrouble(message.reason, undefined);
+        this.#options.onTrouble(message.reason, undefined, message.code);
+        break;
+      case 'damaged':
+        this.#damage = message.text;
+        this.#options.onProblem('database', message.text);
         break;
       case 'link':
         this.#link = message.status;

@@ -3,11 +3,13 @@
 // @host waits
 
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { machinesShape } from '../../src/cli/shapes.ts';
 import { bootSimulatedMachine, labPlace } from '../../src/lab/safe-lab.ts';
+import { eventuallyWithin } from '../support/eventually.ts';
 import { missing } from '../support/needs.ts';
 import { askName, DhcpProbes, loadByTftp } from '../support/probes.ts';
 import { RunningRack, runRackboot } from '../support/running-rack.ts';
@@ -70,8 +72,122 @@ test('a damaged region.db keeps nobody from leases, files and names, and is put 
     await rack.start();
     assert.match(String((await rack.told('region.down', { from: second })).reason), /region\.db .*move it/);
     rmSync(database);
+    const lost = /region\.db is empty or missing, but was not always.*desired-state\.json.*restore a backup/;
+    await rack.told('region.down', { from: second, match: ({ reason }) => lost.test(String(reason)) });
+    assert.equal(existsSync(database), false);
+    assert.equal((await rack.status()).machinesKnown, 1);
+    rmSync(join(rack.stateDir, 'desired-state.json'));
     await rack.told('region.up', { from: second, limitMs: 60_000 });
     assert.deepEqual(await names(rack), [], 'an empty one was begun');
+  } finally {
+    await probes?.close();
+    await rack.remove();
+  }
+});
+
+/** Zeroes the first page of a table in a file that no process has open. */
+function zeroTable(database: string, table: string): void {
+  const reader = new DatabaseSync(database, { readOnly: true });
+  const page = Number(reader.prepare('SELECT rootpage FROM sqlite_schema WHERE name = ?').get(table)?.rootpage);
+  const size = Number(reader.prepare('PRAGMA page_size').get()?.page_size);
+  reader.close();
+  assert.ok(page > 1 && size > 0);
+  writeFileSync(database, readFileSync(database).fill(0, (page - 1) * size, page * size));
+}
+
+test('a page of region.db that only the region’s first reads need ends no rack either', {
+  skip: missing('linux'),
+  timeout: 120_000,
+}, async () => {
+  const rack = new RunningRack(PLACE);
+  let probes: DhcpProbes | undefined;
+  try {
+    await rack.startWhole();
+    await rack.stop();
+    const database = join(rack.stateDir, 'region.db');
+    const whole = readFileSync(database);
+    const from = rack.lines.length;
+    zeroTable(database, 'machine');
+    await rack.start();
+    for (let retries = 0, seen = from; retries < 2; retries += 1) {
+      const down = await rack.told('region.down', { from: seen });
+      assert.match(String(down.reason), /region\.db is damaged .*restore a backup/);
+      seen = rack.lines.indexOf(down) + 1;
+    }
+    probes = await DhcpProbes.open(PLACE);
+    assert.ok(await probes.leaseWithin(5000));
+    await askName(ADDRESS, PLACE.dnsPort, 'lab.maas');
+    for (const words of [['status'], ['doctor']]) {
+      const { code, output } = await runRackboot([...words, '--config', rack.configFile]);
+      assert.equal(code, 1);
+      assert.match(output.join('\n'), /^BAD .*region.*region\.db .*restore a backup/m, `${words}`);
+    }
+    writeFileSync(database, whole);
+    await rack.told('region.up', { from, limitMs: 60_000 });
+  } finally {
+    await probes?.close();
+    await rack.remove();
+  }
+});
+
+test('damage that no request has met yet is told by the rack, status and doctor', {
+  skip: missing('linux'),
+  timeout: 120_000,
+}, async () => {
+  const rack = new RunningRack(PLACE);
+  try {
+    await rack.startWhole();
+    await rack.stop();
+    zeroTable(join(rack.stateDir, 'region.db'), 'ssh_key');
+    const from = rack.lines.length;
+    await rack.start();
+    await rack.told('region.up', { from });
+    const { id, text } = await rack.told('region.problem', { from });
+    assert.equal(id, 'database');
+    assert.match(String(text), /region\.db is damaged in places .*restore a backup/);
+    const status = await runRackboot(['status', '--config', rack.configFile]);
+    assert.match(status.output.join('\n'), /^Note .*region\.db is damaged in places/m);
+    const doctor = await runRackboot(['doctor', '--config', rack.configFile]);
+    assert.equal(doctor.code, 1);
+    assert.match(doctor.output.join('\n'), /^BAD .*region database.*region\.db is damaged in places/m);
+  } finally {
+    await rack.remove();
+  }
+});
+
+test('a region.db that is cut to nothing beside its write-ahead log costs neither the log nor the networks', {
+  skip: missing('linux'),
+  timeout: 120_000,
+}, async () => {
+  const rack = new RunningRack(PLACE);
+  let probes: DhcpProbes | undefined;
+  try {
+    await rack.startWhole();
+    const outcome = await bootSimulatedMachine(PLACE, 300, () => undefined);
+    assert.equal(outcome.kind, 'enlisted', JSON.stringify(outcome));
+    const [database, cache] = ['region.db', 'desired-state.json'].map((name) => join(rack.stateDir, name));
+    assert.ok(database !== undefined && cache !== undefined);
+    await eventuallyWithin(30_000, 'the machine in the cache', () =>
+      readFileSync(cache, 'utf8').includes('"systemId"'),
+    );
+    await rack.kill();
+    const [whole, wal, before] = [database, `${database}-wal`, cache].map((path) => readFileSync(path));
+    assert.ok(whole !== undefined && wal !== undefined && wal.length > 0);
+    truncateSync(database);
+    const from = rack.lines.length;
+    await rack.start();
+    const { reason } = await rack.told('region.down', { from });
+    assert.match(String(reason), /region\.db is empty or missing, but its write-ahead log is not.*restore a backup/);
+    const status = await runRackboot(['status', '--config', rack.configFile]);
+    assert.match(status.output.join('\n'), /^BAD .*region\.db is empty .*restore a backup/m);
+    assert.equal((await rack.status()).machinesKnown, 1);
+    probes = await DhcpProbes.open(PLACE);
+    assert.ok(await probes.leaseWithin(5000));
+    assert.deepEqual(readFileSync(cache), before);
+    assert.deepEqual(readFileSync(`${database}-wal`), wal);
+    writeFileSync(database, whole);
+    await rack.told('region.up', { from, limitMs: 60_000 });
+    assert.equal((await names(rack)).length, 1);
   } finally {
     await probes?.close();
     await rack.remove();

@@ -276,6 +276,8 @@ describe('a state directory that does not serve', { skip: missing('linux') }, ()
 
 function removeDatabases(name: string): void {
   for (const file of globSync(`${name}*`, { cwd: rack.stateDir })) rmSync(join(rack.stateDir, file));
+  // It shows that region.db was there.
+  if (name === 'region.db') rmSync(join(rack.stateDir, 'desired-state.json'), { force: true });
 }
 
 /** The databases, with the mark and the last version of builds before the first release. */

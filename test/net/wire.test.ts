@@ -22,6 +22,7 @@ function start(senses: Partial<Extract<FromNetWorker, { kind: 'senses' }>> = {})
   wire.connect((message) => void told.push(message));
   wire.take({ kind: 'senses', arp: '', routers: '', ...senses });
   wire.interfacesChanged([link()]);
+  wire.take({ kind: 'interfaces', interfaces: [link()] });
   /** The result of a probe. */
   const ask = (): Promise<string> =>
     wire.findUser(ADDRESS, 'eth1').then(
@@ -94,6 +95,39 @@ describe('the main thread’s side of the wire', () => {
     assert.deepEqual(rig.told, []);
     assert.match(rig.wire.notes.join('\n'), /^Addresses are offered without asking the wire .*EPERM.*$/);
     assert.deepEqual(start().wire.notes, []);
+  });
+
+  it('says nothing, and lets questions wait, while the thread starts', async () => {
+    for (const end of ['awake', 'without the privilege', 'never', 'failed'] as const) {
+      const clock = new VirtualClock();
+      const wire = new ThreadWire(clock);
+      const told: ToNetWorker[] = [];
+      wire.expect();
+      wire.interfacesChanged([link()]);
+      assert.equal(wire.canProbe('eth1'), true, end);
+      const asked = wire.findUser(ADDRESS, 'eth1').catch(({ code }) => code);
+      wire.connect((message) => void told.push(message));
+      clock.advance(5000);
+      assert.deepEqual([told, wire.notes], [[], []], end);
+      let settled = 0;
+      wire.whenSettled(() => {
+        settled += 1;
+      });
+      if (end === 'awake' || end === 'without the privilege')
+        wire.take({ kind: 'senses', arp: end === 'awake' ? '' : 'EPERM', routers: '' });
+      assert.deepEqual([told, settled], [[], 0], 'the thread does not know the interfaces yet');
+      if (end === 'never') clock.advance(5000);
+      else if (end === 'failed') wire.connect(undefined);
+      else wire.take({ kind: 'interfaces', interfaces: [link()] });
+      assert.equal(settled, 1);
+      if (end === 'awake') {
+        assert.deepEqual(told, [{ kind: 'probe', id: 1, address: ADDRESS, interfaceName: 'eth1' }]);
+        wire.take({ kind: 'probed', id: 1, user: HOST, made: true });
+      }
+      assert.equal(await asked, end === 'awake' ? HOST : 'native-unavailable', end);
+      assert.equal(wire.notes.length, { awake: 0, 'without the privilege': 1, never: 2, failed: 2 }[end], end);
+      assert.equal(clock.pending, 0, end);
+    }
   });
 
   it('tells a thread once what to listen to, and also a thread that starts later', () => {

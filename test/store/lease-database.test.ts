@@ -365,3 +365,44 @@ test('version 1 of the file is read unchanged', () => {
   assert.equal(found.get(0x0a14_0064)?.identity, undefined);
   assert.equal(found.get(0x0a14_0066)?.identity, 'client-id');
 });
+
+test('a leases.db that was cut to nothing beside its write-ahead log is refused by every reader, and its log is kept', () => {
+  const database = new LeaseDatabase(path);
+  write(database, 1, many(3, 1000));
+  const log = readFileSync(`${path}-wal`);
+  database.close();
+  for (const cut of ['empty', 'missing']) {
+    if (cut === 'empty') writeFileSync(path, '');
+    else rmSync(path);
+    writeFileSync(`${path}-wal`, log);
+    for (const open of [() => new LeaseDatabase(path), () => copyLeases(path)]) {
+      assert.throws(open, (error) => {
+        assert.ok(error instanceof RackError);
+        assert.equal(error.code, 'store-broken');
+        assert.match(
+          error.message,
+          /leases\.db is empty or missing, but its write-ahead log is not: .*-wal has \d+ bytes/,
+        );
+        return true;
+      });
+    }
+    assert.deepEqual(readFileSync(`${path}-wal`), log, cut);
+  }
+});
+
+/** What SQLite leaves if it is killed before the first page of a new file is written: the write-ahead log comes later. */
+const beginnings: readonly (readonly [left: string, files: Readonly<Record<string, Buffer>>])[] = [
+  ['nothing', {}],
+  ['an empty file', { '': Buffer.alloc(0) }],
+  ['an empty file and its rollback journal', { '': Buffer.alloc(0), '-journal': Buffer.alloc(512) }],
+];
+
+for (const [left, files] of beginnings) {
+  test(`a first start that was killed and has left ${left} is begun anew`, () => {
+    for (const [end, bytes] of Object.entries(files)) writeFileSync(`${path}${end}`, bytes);
+    const database = new LeaseDatabase(path);
+    write(database, 1, many(1, 1000));
+    database.close();
+    assert.equal(copyLeases(path).leases.length, 1);
+  });
+}

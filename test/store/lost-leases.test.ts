@@ -16,7 +16,7 @@ const rows: readonly (readonly [name: string, files: Readonly<Record<string, str
   ],
   ['a used state with leases', { 'lease-ends.json': '{}', 'leases.db': 'x' }, false],
   [
-    'a used state with leases in the -wal file',
+    'a used state with leases in the -wal file, which is refused as it is opened',
     { 'lease-ends.json': '{}', 'leases.db': '', 'leases.db-wal': 'x' },
     false,
   ],

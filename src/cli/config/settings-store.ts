@@ -43,7 +43,8 @@ export function withStoredSettings<T>(place: SettingsPlace, action: (settings: R
     const result = action(settings);
     const { settings: _before, ...state } = readDesiredState(stateDir, () => undefined);
     const now = settings.of(undefined);
-    writeDesiredState(stateDir, now === undefined ? state : { ...state, settings: now }, (text) => printError(text));
+    const changed = now === undefined ? state : { ...state, settings: now };
+    writeDesiredState(stateDir, changed, 'embedded', (text) => printError(text));
     return result;
   } finally {
     store.close();

@@ -57,6 +57,7 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
     diskProblem: typeof running === 'string' ? undefined : (running.diskProblem ?? journalProblem(running)),
     treeProblem: typeof running === 'string' ? undefined : running.tree?.problem?.reason,
     regionProblem: typeof running === 'string' ? undefined : running.region?.problem,
+    regionDamage: typeof running === 'string' ? undefined : running.region?.damage,
     xid: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
     onFinding: report,
   });

@@ -202,8 +202,9 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     level: 'error',
     message: 'region has a problem',
     explanation:
-      'A request failed inside the region, or one of its listeners waits for its address. The response to a failed request names the same ' +
-      'id; the region keeps running.',
+      'A request failed inside the region, one of its listeners waits for its address, or its database is damaged in places: then text names ' +
+      'the file, and rackboot status and rackboot doctor show it until it is restored. The response to a failed request names the same id. The ' +
+      'region keeps running.',
   },
   'region.desired-state': {
     level: 'debug',

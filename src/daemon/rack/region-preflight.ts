@@ -13,17 +13,16 @@ import { openDatabaseFile } from '../../store/database-file.ts';
 import { REGION_DATABASE, REGION_FILE } from '../../store/region-schema.ts';
 
 /**
- * Checks the region's database, certificate and ports.
+ * Checks the region's database, certificate and ports. A damaged database passes: the region's thread says what is wrong, again and again.
  * @param doors the rack's own TCP listeners; checked only if a port of the region is taken
- * @returns how the region's database is damaged; undefined if it is not
  * @throws RackError as the region would: `store-newer` and the like, `certificate-unusable`, `address-in-use`, `permission-denied`; it names
  *   every port that is taken
  */
 export async function checkRegion(
   config: Pick<RegionConfig, 'listen' | 'tls' | 'stateDir'>,
   doors: readonly Door[] = [],
-): Promise<string | undefined> {
-  const damage = findDamage(config.stateDir);
+): Promise<void> {
+  checkDatabase(config.stateDir);
   if (config.tls !== undefined) readCertificatePair(config.tls);
   const failed = await findTaken([
     ...config.listen.map((place) => ({ ...place, setting: 'region.listen' })),
@@ -33,16 +32,13 @@ export async function checkRegion(
   const failures = failed.length === 0 ? [] : [...failed, ...(await findTaken(doors))];
   const failure = joinFailures(failures);
   if (failure !== undefined) throw failure;
-  return damage;
 }
 
-function findDamage(stateDir: string): string | undefined {
+function checkDatabase(stateDir: string): void {
   try {
     openDatabaseFile(join(stateDir, REGION_FILE), REGION_DATABASE).close();
-    return undefined;
   } catch (error) {
-    if (error instanceof RackError && error.code === 'store-broken') return error.message;
-    throw error;
+    if (!(error instanceof RackError && error.code === 'store-broken')) throw error;
   }
 }
 

@@ -3,7 +3,8 @@
 //
 // 1. A problem with the rack's identity, its key or a certificate file is reported before anything is served.
 // 2. The region starts after the rack answers and never delays it. Events from before that reach it too.
-// 3. A damaged region database does not stop the rack: leases, names and boots of known machines continue, and the region is restarted.
+// 3. A region database that is damaged or cannot be used does not stop the rack, whenever that shows: leases, names and boots of known
+//    machines continue, and the region is restarted.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +12,7 @@ import { Worker } from 'node:worker_threads';
 import { type Clock, newUuid } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { UplinkConfig } from '../../config/region-place.ts';
-import { errorText, osErrorCode, RackError } from '../../errors.ts';
+import { errorText, osErrorCode, RackError, type RackErrorCode } from '../../errors.ts';
 import { readRegularFile } from '../../files/regular-file.ts';
 import type { RegionEndpoint } from '../../http/proxy.ts';
 import type { RegionStandIn } from '../../http/region-stand-in.ts';
@@ -38,6 +39,8 @@ import { checkRegion, doorsOf } from './region-preflight.ts';
 const REGION_STOP_MS = 5000;
 /** Heap limits of the uplink thread: old and young generation, in MiB. */
 const UPLINK_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 } as const;
+/** Failures of the region that a person can end while the rack serves without it. */
+const LIVED_WITH: ReadonlySet<RackErrorCode> = new Set<RackErrorCode>(['store-broken', 'store-unavailable']);
 const SECRET_BYTES = 24;
 /**
  * The rate of machine reports that are kept while the region is away: enough for a hall that is powered on at once, but not for a flood. A
@@ -87,8 +90,6 @@ export class RegionSide {
   #access: Access | undefined;
   #uplink: RackUplink | undefined;
   #wasUp = false;
-  /** How the region's database is damaged; the rack then starts without its region. */
-  #damage: string | undefined;
 
   constructor(parts: RegionSideParts) {
     this.#parts = parts;
@@ -118,7 +119,7 @@ export class RegionSide {
    */
   async check(): Promise<void> {
     const config = this.#parts.config();
-    if (config.uplink.mode === 'embedded') this.#damage = await checkRegion(config.region, doorsOf(config));
+    if (config.uplink.mode === 'embedded') await checkRegion(config.region, doorsOf(config));
     else checkOutbox(config.stateDir);
   }
 
@@ -131,6 +132,11 @@ export class RegionSide {
   }
   status(): UplinkStatus | undefined {
     return this.#uplink?.status();
+  }
+  /** What `rackboot status` and `rackboot doctor` say of a region that runs. */
+  get notes(): readonly string[] {
+    const damage = this.#uplink?.status().damage;
+    return damage === undefined ? [] : [damage];
   }
   /** Sent by the boot listener in `X-Rackboot-Rack` to prove that a request comes from this rack. */
   get rackSecret(): string {
@@ -205,7 +211,7 @@ export class RegionSide {
           this.#publish({ kind: 'region.up', at: clock.now(), addresses: addresses.join(' ') });
       },
       onProblem: (id, text) => this.#publish({ kind: 'region.problem', at: clock.now(), id, text }),
-      onTrouble: (reason, retryMs) => this.#trouble(reason, retryMs),
+      onTrouble: (...trouble) => this.#trouble(...trouble),
     });
   }
 
@@ -233,13 +239,14 @@ export class RegionSide {
     });
   }
 
-  #trouble(reason: string, retryMs: number | undefined): void {
+  #trouble(reason: string, retryMs: number | undefined, code?: RackErrorCode): void {
     if (retryMs !== undefined) {
       this.#publish({ kind: 'region.down', at: this.#parts.clock.now(), reason, retryMs });
       return;
     }
-    // A region that was up and now fails is reported and restarted; so is one with a damaged database.
-    if (!this.#wasUp && this.#damage === undefined) this.#parts.onFatal(new RackError('region-failed', reason));
+    // The thread ends, is reported as down and started again.
+    if (this.#wasUp || (code !== undefined && LIVED_WITH.has(code))) return;
+    this.#parts.onFatal(new RackError('region-failed', reason));
   }
 
   #publish(event: DaemonEvent): void {

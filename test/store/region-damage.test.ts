@@ -1,0 +1,46 @@
+// Which damage of region.db is found by reading it whole: any page that was zeroed, whatever it holds.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
+import { findRegionDamage, REGION_DAMAGED } from '../../src/store/region-damage.ts';
+import { openRegionStore } from '../../src/store/region-sqlite.ts';
+
+const PAGE = 4096;
+const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-region-damage-'));
+const path = join(stateDir, 'region.db');
+after(() => rmSync(stateDir, { recursive: true }));
+
+const read = (isWanted = () => true): Promise<string | undefined> =>
+  findRegionDamage(stateDir, { clock: systemClock, isWanted });
+
+test('a file that is whole, missing or no longer of interest is not damaged', async () => {
+  assert.equal(await read(), undefined, 'there is none');
+  const store = openRegionStore({ stateDir });
+  assert.equal(await read(), undefined, 'while the region has it open');
+  store.close();
+  assert.equal(await read(), undefined);
+});
+
+test('every page that is zeroed is found', async () => {
+  openRegionStore({ stateDir }).close();
+  const whole = readFileSync(path);
+  const pages = whole.length / PAGE;
+  assert.ok(pages > 30, `${pages} pages`);
+  for (let page = 0; page < pages; page += 1) {
+    writeFileSync(path, Buffer.from(whole).fill(0, page * PAGE, (page + 1) * PAGE));
+    const damage = await read();
+    assert.ok(damage?.startsWith(`${path} ${REGION_DAMAGED} (`) && !damage.includes('\n'), `page ${page}: ${damage}`);
+  }
+  writeFileSync(path, whole);
+});
+
+test('nothing further is read once nobody wants to know', async () => {
+  const whole = readFileSync(path);
+  writeFileSync(path, Buffer.from(whole).fill(0, PAGE, 2 * PAGE));
+  assert.equal(await read(() => false), undefined);
+  writeFileSync(path, whole);
+});
