@@ -305,6 +305,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/records/bounded-facts.ts': { '#sizes': 'call' },
   'region/region.ts': { '#listeners': 'as region/http/link-routes.ts #streams' },
   'region/settings.ts': { '#list': 'SETTINGS_MAX' },
+  'store/event-cuts.ts': { '#deeds': 'store/region-sqlite.ts EVENT_BOUNDS' },
   'store/fold-pass.ts': { '#records': 'PASS_BLOCKS_MAX, each BLOCK_RECORDS_MAX' },
   'store/lease-journal.ts': { '#full': 'JOURNAL_PENDING_MAX' },
   'store/lease-record.ts': { 'decodeLeases.shared': 'call' },
