@@ -93,15 +93,19 @@ export class EventSampler<Key = string> {
     this.#make = () => ({ limit: new RateLimit(rate), withheld: 0 });
   }
 
-  /** The fields to add to the event; undefined: withhold it. */
-  take(key: Key, now: Instant): Sample | undefined {
+  /**
+   * The fields to add to the event; undefined: withhold it.
+   *
+   * @param count how many occurrences the event itself stands for
+   */
+  take(key: Key, now: Instant, count = 1): Sample | undefined {
     const known = this.#keys.getOrMake(key, this.#make);
     if (!known.limit.allows(now)) {
-      known.withheld += 1;
+      known.withheld += count;
       return undefined;
     }
     const { withheld } = known;
     known.withheld = 0;
-    return withheld === 0 ? ITSELF : { count: withheld + 1 };
+    return withheld + count === 1 ? ITSELF : { count: withheld + count };
   }
 }

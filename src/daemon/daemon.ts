@@ -31,6 +31,7 @@ import { configurationAnswers } from './answers/configuration-answer.ts';
 import { outboxAnswers } from './answers/outbox-answers.ts';
 import { controlAnswers } from './answers/status.ts';
 import { attributeEvents } from './observing/attribution.ts';
+import { HostEvents } from './observing/host-events.ts';
 import { Instruments } from './observing/instruments.ts';
 import { type Observing, observe } from './observing/observing.ts';
 import { watchClock } from './rack/clock-watch.ts';
@@ -85,6 +86,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 class RackProcess implements Daemon {
   readonly #options: DaemonOptions;
   readonly #stream = new EventStream();
+  readonly #hostEvents = new HostEvents((mac) => this.#rack?.machines.findByMac(mac) !== undefined);
   /** Functions that close what was opened, in order of opening; called in reverse. */
   readonly #opened: (() => Promise<void> | void)[] = [];
   readonly #configuration: Configuration;
@@ -204,7 +206,7 @@ class RackProcess implements Daemon {
         journal: stored.journal,
         table,
         tree,
-        publish: attributeEvents(table, publish),
+        publish: attributeEvents(table, this.#hostEvents.before(publish)),
         rackSecret: this.#region.rackSecret,
         standIn: this.#region.standIn(),
         regionCa: this.#region.certificates,

@@ -1,8 +1,6 @@
-// The event log of region.db: appended to, read newest first, trimmed at each of its bounds. Runs inside its caller's transaction.
+// The event log of region.db: appended to, read newest first, trimmed at its bounds. Runs inside its caller's transaction.
 //
-// 1. At most `eventsMax` events are kept; of events that neither concern a known machine nor were caused by a person, at most
-//    `strangerEventsMax`, so that strangers cannot push out the history of machines, racks and people; of rack events that no person
-//    caused, at most `rackEventsMax`. Each bound may be exceeded by a tenth (`cutEvery`).
+// 1. `event-cuts.ts` decides which events are kept.
 // 2. Events of an unknown machine are kept under its hardware address, and become its own when it enlists.
 // 3. A rack's report is stored once: reports at or below the highest sequence of their source are skipped.
 
@@ -25,14 +23,9 @@ import {
 } from '../region/records/machine-event.ts';
 import type { EventFilter, RecordedReports, StrangerSeen } from '../region/records/store.ts';
 import { cleanWords } from '../region/records/text-json.ts';
+import { type EventBounds, EventCuts } from './event-cuts.ts';
 import { number, optionalNumber, optionalText, type Row, type Statements, text } from './region-rows.ts';
 
-/**
- * Events of a kind between two cuts: a tenth of the bound, but at most this many, because one transaction deletes them all. A cut scans all
- * kept events of the kind: 5 ms for 10 000.
- */
-const CUT_EVERY = 2000;
-const cutEvery = (bound: number): number => Math.min(CUT_EVERY, Math.ceil(bound / 10));
 /** Former sources whose sequences are remembered, besides the current sources of known racks. */
 export const SOURCES_MAX = 64;
 const DESCRIPTION_MAX = 500;
@@ -41,28 +34,6 @@ const KIND_MAX = 64;
 /** Matches events that only a machine booting from the network causes; a host that only requests an address may be anything. */
 const BOOTING_SQL =
   "type IN ('NODE_PXE_REQUEST', 'NODE_TFTP_REQUEST', 'NODE_HTTP_REQUEST') OR description LIKE '%; to load %' OR description LIKE '%; nothing to load%'";
-
-/**
- * Event types that only an accepted rack causes. RACK_REGISTERED is not one: any host can register, so without a person's name it counts as
- * a stranger's.
- */
-const RACK_TYPES: readonly MachineEventType[] = ['RACK_CHANGED', 'RACK_AWAY', 'RACK_BACK', 'RACK_EVENTS_LOST'];
-const OF_RACKS = RACK_TYPES.map((type) => `'${type}'`).join(', ');
-
-export interface EventBounds {
-  readonly eventsMax: number;
-  readonly strangerEventsMax: number;
-  readonly rackEventsMax: number;
-}
-
-type CutKind = 'all' | 'strangers' | 'racks';
-const UNATTRIBUTED = "machine_id IS NULL AND username = ''";
-/** Which events are counted and trimmed together, and at which bound. */
-const CUTS: Readonly<Record<CutKind, { readonly where: string; readonly max: keyof EventBounds }>> = {
-  all: { where: 'true', max: 'eventsMax' },
-  strangers: { where: `${UNATTRIBUTED} AND type NOT IN (${OF_RACKS})`, max: 'strangerEventsMax' },
-  racks: { where: `${UNATTRIBUTED} AND type IN (${OF_RACKS})`, max: 'rackEventsMax' },
-};
 
 /** The host behind an event, before the region knows its machine. */
 interface Stranger {
@@ -83,13 +54,11 @@ interface RackOrigin {
 /** The tables `event` and `event_source`. */
 export class EventTable {
   readonly #sql: Statements;
-  readonly #bounds: EventBounds;
-  /** Events of each kind since its last cut. The first event after a start causes a cut, because the process before may have missed one. */
-  readonly #uncut: Record<CutKind, number> = { all: CUT_EVERY, strangers: CUT_EVERY, racks: CUT_EVERY };
+  readonly #cuts: EventCuts;
 
   constructor(sql: Statements, bounds: EventBounds) {
     this.#sql = sql;
-    this.#bounds = bounds;
+    this.#cuts = new EventCuts(sql, bounds);
   }
 
   /** @param origin given if a rack reported the event */
@@ -108,10 +77,7 @@ export class EventTable {
       origin?.stranger?.address ?? null,
       origin?.rackId ?? null,
     );
-    this.#count('all');
-    // An event with a username was caused by a person, not by a stranger.
-    if (machineId !== undefined || event.username !== '') return;
-    this.#count(RACK_TYPES.includes(event.type) ? 'racks' : 'strangers');
+    this.#cuts.added(event, machineId);
   }
 
   /** Gives a machine the strangers' events of these hardware addresses, and the last leased address. */
@@ -132,6 +98,7 @@ export class EventTable {
   /** Gives the events of one machine to another. */
   move(fromId: number, toId: number): void {
     this.#sql.run('UPDATE event SET machine_id = ? WHERE machine_id = ?', toId, fromId);
+    this.#cuts.moved();
   }
 
   /** @param rackUuid undefined for the region's own rack */
@@ -306,15 +273,6 @@ export class EventTable {
       mac: macAddress(number(row, 'mac')),
       event: readEvent({ ...row, mac: null, system_id: null, hostname: null }),
     }));
-  }
-
-  #count(kind: CutKind): void {
-    const { where, max } = CUTS[kind];
-    this.#uncut[kind] += 1;
-    if (this.#uncut[kind] < cutEvery(this.#bounds[max])) return;
-    this.#uncut[kind] = 0;
-    const oldest = `SELECT id FROM event WHERE ${where} ORDER BY id DESC LIMIT 1 OFFSET ?`;
-    this.#sql.run(`DELETE FROM event WHERE ${where} AND id <= (${oldest})`, this.#bounds[max]);
   }
 }
 

@@ -41,8 +41,9 @@ import type {
   UserChange,
 } from '../region/records/store.ts';
 import { openDatabaseFile } from './database-file.ts';
+import type { EventBounds } from './event-cuts.ts';
 import { AccountTables } from './region-accounts.ts';
-import { type EventBounds, EventTable } from './region-events.ts';
+import { EventTable } from './region-events.ts';
 import { IdentityTables } from './region-identity.ts';
 import { LifeTables } from './region-life.ts';
 import { LoginTable } from './region-logins.ts';
@@ -55,7 +56,12 @@ import { ScriptTables } from './region-scripts.ts';
 import { SettingTable } from './region-settings.ts';
 import { Transactions } from './region-transactions.ts';
 
-export const EVENT_BOUNDS: EventBounds = { eventsMax: 200_000, strangerEventsMax: 10_000, rackEventsMax: 10_000 };
+export const EVENT_BOUNDS: EventBounds = {
+  machineEventsMax: 200_000,
+  deedEventsMax: 50_000,
+  strangerEventsMax: 10_000,
+  rackEventsMax: 10_000,
+};
 
 /**
  * Opens or creates `region.db` in a directory.

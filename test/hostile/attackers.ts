@@ -34,6 +34,8 @@ const METRICS_PORT = 5249;
 /** Requests that are written at once: more than a chunk that is read. */
 const PIPELINED = 2000;
 const TICK_MS = 5;
+/** Loads of a small file that a connection asks for at once. */
+const LOADS_AHEAD = 8;
 /** More than the transfers of one address that nobody has answered: what comes from one of these ports is not a copy. */
 const NEW_PORTS = 3000;
 /** Longer than a transfer is kept up for a client that says nothing. */
@@ -113,6 +115,19 @@ async function holdConnections(
   await sleep(1000);
   tell();
   while (!isOver()) await sleep(100);
+}
+
+/** Loads a small file again and again. */
+function loadSmall(socket: Socket): void {
+  const load = `GET /${SHORTEST_NAME} HTTP/1.1\r\nHost: r\r\n\r\n`;
+  const head = 'HTTP/1.1 200';
+  let rest = '';
+  socket.on('data', (bytes) => {
+    const heads = (rest + bytes.toString('latin1')).split(head);
+    rest = (heads.at(-1) ?? '').slice(1 - head.length);
+    if (!isOver()) socket.write(load.repeat(heads.length - 1));
+  });
+  socket.write(load.repeat(LOADS_AHEAD));
 }
 
 /** Writes the same again and again. */
@@ -396,6 +411,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   'api-pipelining': () => holdConnections(API_PORT, 60, pipeline),
   'boot-asking': () => askWithoutPause(BOOT_PORT, '/a', 500, 700),
   'api-asking': () => askWithoutPause(API_PORT, '/MAAS/api/version/', 500, 700),
+  'boot-small-file': () => holdConnections(BOOT_PORT, 4, loadSmall, [first]),
   'boot-idle': () => holdConnections(BOOT_PORT, 2400, () => undefined),
   'boot-slow-headers': () =>
     holdConnections(BOOT_PORT, 2400, (socket) => socket.write('GET /lpxelinux.0 HTTP/1.1\r\nX: ')),

@@ -204,7 +204,7 @@ export const PLAIN: readonly PlainList[] = [
       'store/region-identity.ts': 'HOLDERS_MAX',
       'http/send.ts': 'LIST_ENTRIES',
       'store/outbox-database.ts': 'DROP_CHUNK',
-      'store/region-events.ts': 'CUT_EVERY',
+      'store/event-cuts.ts': 'CUT_EVERY',
       'store/region-power.ts': 'FORGET_EVERY',
       'region/page/machines-page.ts': 'TURN_MACHINES',
       'region/http/rack-batch.ts': 'REPORTS_AT_ONCE',

@@ -20,7 +20,7 @@ export interface HostileCase {
   /** True once the attack has filled what it is to fill, with the protection and without it. The others are asked for after that. */
   readonly bites: Bites;
   /** What is still true when the others have been served. */
-  readonly keeps?: { readonly what: string; readonly isTrue: (now: Readings) => boolean };
+  readonly keeps?: { readonly what: string; readonly isTrue: Bites };
   /** What is changed of the product to see the case fail: every protection that stands in the way, together. */
   readonly withoutIt: readonly Change[];
   /** Machines that the attack has listed, which no other one replaces: they are deleted after it. */

@@ -13,6 +13,7 @@ import {
   BORROWED_COPIES,
   ENDLESS_CACHE,
   ENDLESS_SCRAPES,
+  EVERY_EVENT,
   LARGE_NETASCII,
   MANY_CONNECTIONS_OF_A_CLIENT,
   MANY_DNS_CONNECTIONS,
@@ -243,6 +244,23 @@ export const CASES: readonly HostileCase[] = [
     bites: connected(30, 5248),
     withoutIt: NO_PIPELINING_BOUND,
     others: { ...ON_THE_WIRE, ...AT_THE_REGION },
+  },
+  {
+    door: 'boot HTTP',
+    attacker: 'loads a small file again and again on 4 connections',
+    attack: 'boot-small-file',
+    from: 'attacker',
+    bites: grown(10_000, 'rackboot_http_outcomes_total', { outcome: 'sent' }),
+    keeps: {
+      what: 'most loads write no line of the log',
+      isTrue: (now, before) => {
+        const grew = (name: string, labels = {}): number => now.sum(name, labels) - before.sum(name, labels);
+        const sent = grew('rackboot_http_outcomes_total', { outcome: 'sent' });
+        return grew('rackboot_events_published_total') < sent / 2;
+      },
+    },
+    withoutIt: EVERY_EVENT,
+    others: ON_THE_WIRE,
   },
   {
     door: 'region',

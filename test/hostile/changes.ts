@@ -31,6 +31,11 @@ export const NO_SHARES = of('fair-shares.ts', [
 ]);
 /** Whoever comes after the first ones takes a place from nobody, nor from itself. */
 const NO_OWN_SHARE = of('fair-shares.ts', ["return idle ?? 'address';", "return 'address';"]);
+/** Every event of a host is a line of the log. */
+export const EVERY_EVENT = of('daemon/observing/host-events.ts', [
+  'if (kind === undefined) return event;',
+  'if (kind !== 0.5) return event;',
+]);
 /** Datagrams to hosts that are not there fill the send buffer. */
 export const NO_SEND_ROOM = of('net/send-room.ts', [
   'admits(address: Ipv4): boolean {\n',

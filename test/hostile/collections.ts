@@ -34,6 +34,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'daemon/answers/feed.ts': { '#waiting': 'FEED_WAITING_MAX' },
   'daemon/daemon.ts': { '#opened': 'named', '#host': 'net/interface-table.ts INTERFACES_MAX', '#notes': 'named' },
   'daemon/foresight/foresight.ts': { '#lines': 'call' },
+  'daemon/observing/host-events.ts': { '#nameless': 'named' },
   'daemon/rack/elsewhere.ts': { '#networks': 'configured' },
   'daemon/rack/interface-states.ts': { '#states': 'configured' },
   'daemon/rack/lease-loading.ts': { '#missed': 'as dhcp/leases/lease-table.ts #slots' },
@@ -304,6 +305,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/records/bounded-facts.ts': { '#sizes': 'call' },
   'region/region.ts': { '#listeners': 'as region/http/link-routes.ts #streams' },
   'region/settings.ts': { '#list': 'SETTINGS_MAX' },
+  'store/event-cuts.ts': { '#deeds': 'store/region-sqlite.ts EVENT_BOUNDS' },
   'store/fold-pass.ts': { '#records': 'PASS_BLOCKS_MAX, each BLOCK_RECORDS_MAX' },
   'store/lease-journal.ts': { '#full': 'JOURNAL_PENDING_MAX' },
   'store/lease-record.ts': { 'decodeLeases.shared': 'call' },
@@ -349,7 +351,9 @@ const GIVEN = 'a parameter of the class or function that hands it on';
 /** Bounds that are given by another name than that of a constant, by file and expression: where they come from. */
 export const PASSED_ON: Readonly<Record<string, string>> = {
   'dhcp/limits/new-clients.ts rate': '`new_clients_per_second`, or NEW_CLIENTS_PER_SECOND',
+  'dhcp/limits/telling.ts ofKey': GIVEN,
   'dhcp/limits/telling.ts ofStrangers': GIVEN,
+  'dhcp/limits/telling.ts together': GIVEN,
   'dns/large-answers.ts countMax': GIVEN,
   'dns/large-answers.ts rate': GIVEN,
   'dns/large-answers.ts this.#rate': GIVEN,

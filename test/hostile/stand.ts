@@ -102,7 +102,7 @@ export async function stand(
     // A rack that serves nobody may not say, either, how it does.
     const now = late.length === 0 ? await site.read() : undefined;
     for (const { keeps } of cases) {
-      if (now !== undefined && keeps?.isTrue(now) === false) late.push(`no longer: ${keeps.what}`);
+      if (now !== undefined && keeps?.isTrue(now, before) === false) late.push(`no longer: ${keeps.what}`);
     }
     for (const running of attacks) assert.equal(running.child.exitCode, null, `the attack went on: ${running.text()}`);
   } finally {

@@ -458,6 +458,11 @@ test('callers without credentials are limited by address, and wrong credentials 
     assert.equal((await client.form('/MAAS/api/2.0/machines/', MACHINE)).status, 429);
     assert.equal((await client.form('/MAAS/api/2.0/machines/', MACHINE, { from: '10.20.0.51' })).status, 200);
     assert.equal((await client.ask({ url: '/MAAS/api/2.0/machines/', headers: admin })).status, 200);
+    const described: number[] = [];
+    for (const headers of [{}, keyHeader('a:b:c'), admin]) {
+      described.push((await client.ask({ url: '/MAAS/api/2.0/describe/', headers })).status);
+    }
+    assert.deepEqual(described, [429, 429, 200]);
     client.place.clock.advance(2000);
     assert.equal((await client.form('/MAAS/api/2.0/machines/', MACHINE)).status, 200);
   }));
@@ -465,7 +470,9 @@ test('callers without credentials are limited by address, and wrong credentials 
 test('the description has what the maas command line reads, and its hash is sent with every answer', () =>
   withApi(async (client) => {
     for (const version of ['1.0', '2.0']) {
-      const answer = await client.ask({ url: `/MAAS/api/${version}/describe/`, headers: { host: 'rack:5240' } });
+      const url = `/MAAS/api/${version}/describe/`;
+      const answer = await client.ask({ url, headers: { host: 'rack:5240' } });
+      assert.equal((await client.ask({ url, headers: keyHeader('a:b:c') })).status, 200, 'a wrong key is as none');
       assert.equal(answer.headers['content-type'], 'application/json');
       const description = JSON.parse(answer.text);
       assert.deepEqual(Object.keys(description).sort(), ['doc', 'handlers', 'hash', 'resources']);

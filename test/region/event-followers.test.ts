@@ -121,7 +121,7 @@ test('events that are no longer stored are reported as a gap', () => {
   const place = makeRegion();
   const store = openRegionStore({
     stateDir: place.stateDir,
-    bounds: { eventsMax: 600, strangerEventsMax: 600, rackEventsMax: 600 },
+    bounds: { machineEventsMax: 600, deedEventsMax: 600, strangerEventsMax: 600, rackEventsMax: 600 },
   });
   const followers = new EventFollowers({ ...place.region, store, clock: place.clock });
   try {

@@ -91,7 +91,7 @@ test('events are kept up to their bounds, and strangers cannot push out those of
   withDirectory((stateDir) => {
     const store = openRegionStore({
       stateDir,
-      bounds: { eventsMax: 1200, strangerEventsMax: 100, rackEventsMax: 100 },
+      bounds: { machineEventsMax: 1200, deedEventsMax: 1200, strangerEventsMax: 100, rackEventsMax: 100 },
     });
     const reports = Array.from({ length: 3000 }, (_, sequence) => ({ sequence, kind: 'dhcp.ack', at: 1, text: 'x' }));
     store.recordEvent({ type: 'NEW', description: 'a stranger came', atMs: 1, username: '' }, undefined);
@@ -130,7 +130,10 @@ test('by default EVENT_BOUNDS applies to strangers’ events', () => {
 
 test('strangers cannot push out the events of the region’s racks, nor one rack those of the others', () => {
   withDirectory((stateDir) => {
-    const store = openRegionStore({ stateDir, bounds: { eventsMax: 5000, strangerEventsMax: 100, rackEventsMax: 50 } });
+    const store = openRegionStore({
+      stateDir,
+      bounds: { machineEventsMax: 5000, deedEventsMax: 5000, strangerEventsMax: 100, rackEventsMax: 50 },
+    });
     const record = (type: NewMachineEvent['type'], description: string, username = ''): void =>
       store.recordEvent({ type, description, atMs: 1, username }, undefined);
     const kept = (): readonly string[] => store.listEvents({ limit: 10_000 }).map(({ description }) => description);

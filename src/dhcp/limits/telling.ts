@@ -42,28 +42,42 @@ interface Fair {
   withheld: number;
 }
 
-const makeFair = (): Fair => ({ limit: new RateLimit(MACHINE_RATE), toldAt: undefined, withheld: 0 });
-
 const ITSELF: Sample = {};
+
+/** The rates of a fair sampler. */
+export interface FairRates {
+  readonly ofKey: Rate;
+  readonly together: Rate;
+}
 
 /** Samples events by key, so that no key takes what another is owed. */
 export class FairSampler {
-  readonly #together = new RateLimit(TOGETHER_RATE);
+  readonly #together: RateLimit;
+  readonly #make: () => Fair;
   /** Ordered by when each was last reported. */
   readonly #keys = new BoundedMap<number, Fair>(FAIR_KEYS_MAX, 'set longest ago');
+
+  constructor({ ofKey, together }: FairRates = { ofKey: MACHINE_RATE, together: TOGETHER_RATE }) {
+    this.#together = new RateLimit(together);
+    this.#make = () => ({ limit: new RateLimit(ofKey), toldAt: undefined, withheld: 0 });
+  }
 
   get size(): number {
     return this.#keys.size;
   }
 
-  /** The fields to add to an event that is reported; `undefined` if it is withheld. */
-  take(key: number, now: Instant): Sample | undefined {
-    const known = this.#keys.getOrMake(key, makeFair);
+  /**
+   * The fields to add to an event that is reported; `undefined` if it is withheld.
+   *
+   * @param count how many occurrences the event itself stands for
+   */
+  take(key: number, now: Instant, count = 1): Sample | undefined {
+    const known = this.#keys.getOrMake(key, this.#make);
     const { toldAt } = known;
     // A clock that went back must not delay what a key is owed.
     const isOwed = toldAt === undefined || now < toldAt || now - toldAt >= OWED_EVERY_MS;
     if (!isOwed && !(known.limit.has(now) && this.#together.allows(now))) {
-      known.withheld += 1;
+      known.withheld += count;
       return undefined;
     }
     known.limit.allows(now);
@@ -71,7 +85,7 @@ export class FairSampler {
     known.toldAt = now;
     known.withheld = 0;
     this.#keys.set(key, known);
-    return withheld === 0 ? ITSELF : { count: withheld + 1 };
+    return withheld + count === 1 ? ITSELF : { count: withheld + count };
   }
 }
 

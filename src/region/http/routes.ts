@@ -231,7 +231,10 @@ function describe(
   reply: FastifyReply,
 ): FastifyReply {
   reply.header('X-MAAS-API-Hash', DESCRIPTION_HASHES[version]);
-  if (!isWithinRate(context, request)) return send(context, reply, RATE_REFUSAL);
+  const who = identify(context, request);
+  // The description is public: a caller with an invalid key gets it as a stranger.
+  const isStranger = who.kind === 'refusal' && who.name === 'not-authenticated';
+  if (who.kind !== 'identified' && !isStranger) return send(context, reply, who);
   const host = request.headers.host ?? '';
   const origin = /^[A-Za-z0-9.:[\]-]{1,255}$/.test(host) ? `${request.protocol}://${host}` : '';
   // The maas command line accepts only this exact spelling.

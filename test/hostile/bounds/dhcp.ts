@@ -207,7 +207,7 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
   },
   {
     at: 'dhcp/limits/telling.ts FAIR_KEYS_MAX',
-    what: 'machines and shares of lease holders whose last report is remembered',
+    what: 'machines and shares of other hosts, by kind of event where it matters, whose last report is remembered',
     whoCanFill: 'only machines of the region: a stranger creates no key',
     whatOthersNotice: 'a forgotten machine is reported at once',
     howItEmpties: 'the one reported longest ago is forgotten',

@@ -343,12 +343,13 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
   },
   {
     at: 'store/region-sqlite.ts EVENT_BOUNDS',
-    what: 'events in the region’s log; those of strangers among them; and those of racks',
+    what: 'events in the region’s log: of machines, what people did and what became of machines, of strangers, of racks',
     whoCanFill: 'hosts that boot without end; of strangers, any host',
-    whatOthersNotice: 'the oldest events are gone; strangers push out only strangers’ events',
+    whatOthersNotice: 'the oldest events of those who have the most are gone, of that class only',
     harm: { kind: 'told' },
-    howItEmpties: 'the oldest goes',
-    share: 'strangers have a twentieth of it, and events of accepted racks another',
+    howItEmpties: 'the oldest of the largest share goes',
+    share:
+      'by machine, by person, by rack, and of strangers by hardware address and kind: the newest events of each are kept before the many of one',
     test: 'store/region-sqlite.test.ts',
   },
   {

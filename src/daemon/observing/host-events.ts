@@ -1,0 +1,82 @@
+// Limits how many events one host causes: otherwise a host that loads a small file again and again would write gigabytes of log an hour, fill
+// the disk that holds the leases, and push everything else out of the region's log.
+//
+//   event ─┬─ of the rack itself, or of what a person did ─→ published
+//          ├─ of a machine of the region ─ by its hardware address ───┐
+//          ├─ of another host ─ by one of HOLDER_SHARES shares ───────┴─ and kind: `FairSampler` ─┬─ published, with its count
+//          └─ of nobody in particular ─ by kind, HOST_RATE ───────────────────────────────────────┴─ withheld, and counted
+//
+// 1. HOST_RATE covers what a host does in ordinary life: a boot, a deployment, an installer that loads hundreds of packages. Each of these
+//    events is published.
+// 2. Beyond it, the next published event of that host and kind stands for those withheld before it. One a minute is published in any case.
+// 3. HOSTS_RATE holds for all machines together, and again for all other hosts together, so strangers take nothing from machines.
+// 4. This comes after the rooms' own sampling, which knows what can be forged, and before everything that reads events.
+
+import { FairSampler, HOLDER_SHARES } from '../../dhcp/limits/telling.ts';
+import type { Publish, RackEvent } from '../../event.ts';
+import type { MacAddress } from '../../net/address.ts';
+import { EventSampler, type Rate } from '../../rate-limit.ts';
+import { EVENT_KINDS } from '../rack/event-kinds.ts';
+
+/** Events of one host and kind that are published singly. */
+export const HOST_RATE: Rate = { perSecond: 1, burst: 2000 };
+/** The same for all machines together, and for all other hosts together, in addition to what each is owed. */
+export const HOSTS_RATE: Rate = { perSecond: 50, burst: 20_000 };
+const RATES = { ofKey: HOST_RATE, together: HOSTS_RATE };
+
+/** The rooms whose events hosts cause. */
+const ROOMS = /^(?:boot|dhcp|dns|http|net|tftp)\./;
+/** Events of these rooms that a person causes. */
+const DEEDS: ReadonlySet<string> = new Set(['dhcp.cleared', 'dhcp.ended', 'dhcp.imported']);
+/** The kinds of events that hosts cause, numbered. */
+const KINDS: ReadonlyMap<string, number> = new Map(
+  [...EVENT_KINDS.keys()].filter((kind) => ROOMS.test(kind) && !DEEDS.has(kind)).map((kind, index) => [kind, index]),
+);
+/** With a kind's number, a hardware address would not fit into a number exactly; two that differ above this share their rate. */
+const MACHINE_KEYS = 2 ** 46;
+
+/** Decides which events of hosts are published. */
+export class HostEvents {
+  readonly #machines = new FairSampler(RATES);
+  readonly #others = new FairSampler(RATES);
+  readonly #nameless = new EventSampler(HOST_RATE);
+  readonly #isMachine: (mac: MacAddress) => boolean;
+  #withheld = 0;
+
+  /** @param isMachine true for an interface of a machine that the region knows */
+  constructor(isMachine: (mac: MacAddress) => boolean) {
+    this.#isMachine = isMachine;
+  }
+
+  /** Events withheld since the start; the events published in their place count them. */
+  get withheld(): number {
+    return this.#withheld;
+  }
+
+  /** The event to publish; `undefined` if it is withheld. */
+  take(event: RackEvent): RackEvent | undefined {
+    const kind = KINDS.get(event.kind);
+    if (kind === undefined) return event;
+    const { mac, at, count = 1 } = event;
+    const host = mac ?? event.address;
+    const sample =
+      host === undefined
+        ? this.#nameless.take(event.kind, at, count)
+        : mac !== undefined && this.#isMachine(mac)
+          ? this.#machines.take((mac % MACHINE_KEYS) * KINDS.size + kind, at, count)
+          : this.#others.take((host % HOLDER_SHARES) * KINDS.size + kind, at, count);
+    if (sample === undefined) {
+      this.#withheld += count;
+      return undefined;
+    }
+    return sample.count === undefined || sample.count === count ? event : { ...event, ...sample };
+  }
+
+  /** Publishes through `publish` what is not withheld. */
+  before(publish: Publish): Publish {
+    return (event) => {
+      const told = this.take(event);
+      if (told !== undefined) publish(told);
+    };
+  }
+}

@@ -1,0 +1,111 @@
+// However often a host does the same, it fills neither the log nor the region; what it does in ordinary life is told singly.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { instant, later } from '../../../src/clock.ts';
+import { HOST_RATE, HOSTS_RATE, HostEvents } from '../../../src/daemon/observing/host-events.ts';
+import { EVENT_KINDS } from '../../../src/daemon/rack/event-kinds.ts';
+import { OWED_EVERY_MS } from '../../../src/dhcp/limits/telling.ts';
+import type { RackEvent } from '../../../src/event.ts';
+import { ipv4, mac } from '../../../src/net/address.ts';
+
+const START = instant(1_000_000);
+const MACHINE = mac(0x525400000001);
+const STRANGER = mac(0x525400000066);
+const SECONDS = 20;
+const A_SECOND = 6500;
+
+type Told = readonly RackEvent[];
+const sum = (events: Told): number => events.reduce((total, { count = 1 }) => total + count, 0);
+
+function start() {
+  const told: RackEvent[] = [];
+  const events = new HostEvents((asking) => asking === MACHINE);
+  const publish = events.before((event) => told.push(event));
+  return { events, publish, told };
+}
+
+/** What the small-file attack of one host publishes. */
+function flood(publish: (event: RackEvent) => void, fields: Omit<RackEvent, 'at'>, seconds = SECONDS): void {
+  for (let second = 0; second < seconds; second += 1) {
+    for (let index = 0; index < A_SECOND; index += 1) publish({ ...fields, at: later(START, second * 1000) });
+  }
+}
+
+const HOSTS: readonly (readonly [string, Omit<RackEvent, 'at' | 'kind'>])[] = [
+  ['a machine', { mac: MACHINE }],
+  ['a host with a lease', { mac: STRANGER }],
+  ['a host of which only the address is known', { address: ipv4(0x0a000042) }],
+  ['nobody in particular', {}],
+];
+const KINDS = ['http.file-sent', 'http.rendered', 'tftp.sent', 'tftp.aborted', 'dns.name-conflict', 'dhcp.ack'];
+
+describe('events of hosts', () => {
+  for (const [name, host] of HOSTS) {
+    for (const kind of KINDS) {
+      it(`${kind} of ${name}: the burst is told, then a little, and each tells how many it stands for`, () => {
+        const { events, publish, told } = start();
+        flood(publish, { ...host, kind });
+        const most = HOST_RATE.burst + HOST_RATE.perSecond * SECONDS;
+        assert.ok(told.length >= HOST_RATE.burst && told.length <= most, `${told.length}, at most ${most}`);
+        publish({ ...host, kind, at: later(START, 10 * OWED_EVERY_MS) });
+        assert.equal(sum(told), A_SECOND * SECONDS + 1);
+        assert.equal(events.withheld, A_SECOND * SECONDS + 1 - told.length);
+      });
+    }
+  }
+
+  it('what a deployment does is told singly: hundreds of small files within seconds', () => {
+    const { publish, told } = start();
+    for (let index = 0; index < 1900; index += 1) {
+      publish({ kind: 'http.file-sent', mac: MACHINE, at: later(START, index * 5) });
+    }
+    assert.equal(told.length, 1900);
+    assert.ok(told.every(({ count }) => count === undefined));
+  });
+
+  it('what else a flooding host does is told, and what others do', () => {
+    const { publish, told } = start();
+    flood(publish, { kind: 'http.file-sent', mac: STRANGER });
+    const before = told.length;
+    publish({ kind: 'dhcp.ack', mac: STRANGER, at: START });
+    publish({ kind: 'http.file-sent', mac: mac(STRANGER + 1), at: START });
+    publish({ kind: 'http.file-sent', mac: MACHINE, at: START });
+    assert.equal(told.length, before + 3);
+  });
+
+  it('all strangers together have a rate; a machine is told besides', () => {
+    const { publish, told } = start();
+    const each = 4000;
+    for (let host = 0; host < 100; host += 1) {
+      const address = ipv4(0x0a000000 + host);
+      for (let index = 0; index < each; index += 1) publish({ kind: 'http.file-sent', address, at: START });
+    }
+    assert.equal(told.length, HOSTS_RATE.burst + 100, 'one of each is owed besides');
+    publish({ kind: 'http.file-sent', mac: MACHINE, at: START });
+    publish({ kind: 'http.file-sent', mac: MACHINE, at: START });
+    assert.equal(told.length, HOSTS_RATE.burst + 102);
+  });
+
+  it('an event that stands for others keeps its count', () => {
+    const { publish, told } = start();
+    publish({ kind: 'tftp.missing', address: ipv4(1), at: START, count: 7 });
+    assert.deepEqual(
+      told.map(({ count }) => count),
+      [7],
+    );
+    flood(publish, { kind: 'tftp.missing', address: ipv4(1), count: 3 }, 1);
+    publish({ kind: 'tftp.missing', address: ipv4(1), at: later(START, OWED_EVERY_MS) });
+    assert.equal(sum(told), 7 + 3 * A_SECOND + 1);
+  });
+
+  it('what people and the rack itself do is always told', () => {
+    const { publish, told } = start();
+    const kinds = ['dhcp.ended', 'dhcp.cleared', 'dhcp.imported', 'machine.known', 'region.down', 'config.changed'];
+    for (const kind of kinds) {
+      assert.ok(EVENT_KINDS.has(kind), kind);
+      for (let index = 0; index < 2 * HOST_RATE.burst; index += 1) publish({ kind, mac: MACHINE, at: START });
+    }
+    assert.equal(told.length, kinds.length * 2 * HOST_RATE.burst);
+  });
+});
