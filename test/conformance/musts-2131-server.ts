@@ -16,7 +16,14 @@ export const RFC_2131_SERVER_MUSTS: readonly Must[] = [
     SHOWN.neverAnothers,
   ),
   met('1.6', 'SHOULD', 'A client that was restarted gets what it had before.', SHOWN.chosen, SHOWN.dhclient),
-  met('1.6', 'MUST', 'What clients hold outlives a restart of the server.', SHOWN.durable, SHOWN.dhclient),
+  met(
+    '1.6',
+    'MUST',
+    'What clients hold outlives a restart of the server.',
+    SHOWN.restarted,
+    SHOWN.stored,
+    SHOWN.dhclient,
+  ),
   met('1.6', 'MUST', 'Fixed assignments to certain clients can be made.', SHOWN.chosen, SHOWN.denied),
   departs(
     '1.6',

@@ -16,6 +16,17 @@ const stranger = (index: number): MacAddress => mac(0x525400aa0000 + index);
 const small = (): ReturnType<typeof config> =>
   config(subnet({ dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.103') } }));
 
+test('§1.6: what a client holds is on the disk as it holds it, and is its own after a restart', async () => {
+  const before = await WireRack.start();
+  before.lease(MAC_A, { requested: ip('10.20.0.105'), options: [[61, [1, 2, 3]]] });
+  assert.deepEqual([...before.journal.durable.values()], before.table.all());
+  const after = await WireRack.start();
+  after.table.load(before.journal.durable.values(), after.clock.now());
+  const taken = after.ask({ type: 'request', mac: MAC_B, requested: ip('10.20.0.105'), server: RACK });
+  assert.equal(taken?.type, 'NAK');
+  assert.equal(given(after.ask({ type: 'request', requested: ip('10.20.0.105') })), '10.20.0.105', 'INIT-REBOOT');
+});
+
 test('§3.1 step 2: an address that was offered is offered to nobody else until its client had time to ask', async () => {
   const rack = await WireRack.start({ config: small() });
   const first = rack.ask({ type: 'discover', mac: MAC_A, requested: ip('10.20.0.101') });

@@ -95,7 +95,7 @@ export const MESSAGES: readonly BrokenMust[] = [
   broken(
     '4.1',
     'Each option lies whole in its field.',
-    swap(LAYOUT, 'share.size + size <= bytes', 'share.size <= bytes'),
+    swap(LAYOUT, 'share.size + size <= bytes', 'share.size + (share === main ? size : 0) <= bytes'),
   ),
   broken(
     '4.1',
