@@ -7,10 +7,12 @@
 
 import type { Must } from './dhcp-musts.ts';
 import { OPTION_BREAKS } from './must-breaks/options.ts';
+import { OTHER_SHOULDS } from './must-breaks/other-shoulds.ts';
 import { RELAY_BREAKS } from './must-breaks/relays.ts';
 import { ANSWERS } from './must-breaks/rfc-2131-answers.ts';
 import { BASICS } from './must-breaks/rfc-2131-basics.ts';
 import { MESSAGES } from './must-breaks/rfc-2131-messages.ts';
+import { RFC_2131_SHOULDS } from './must-breaks/rfc-2131-shoulds.ts';
 import type { BrokenMust } from './must-breaks/row.ts';
 
 /** Every break, by RFC. */
@@ -20,15 +22,13 @@ export const MUST_BREAKS: readonly BrokenMust[] = [
   ...ANSWERS,
   ...OPTION_BREAKS,
   ...RELAY_BREAKS,
+  ...RFC_2131_SHOULDS,
+  ...OTHER_SHOULDS,
 ];
 
 /** What tells the rows apart. */
 export const keyOf = ({ rfc, section, demand }: Pick<Must, 'rfc' | 'section' | 'demand'>): string =>
   `RFC ${rfc} §${section}: ${demand}`;
 
-/** Rows that have no break yet; this list may only become shorter. */
+/** Rows, by their keys, that have no break yet; this list may only become shorter. */
 export const NOT_BROKEN_YET: readonly string[] = [];
-
-/** True for a demand that must be broken once. */
-export const mustBeBroken = ({ level, standing }: Must): boolean =>
-  level.startsWith('MUST') && standing.kind !== 'not-ours';

@@ -130,6 +130,9 @@ export const SHOWN = {
   ),
   fullTold: exchanges('§4.3.1: no address left is told to a person'),
   oldestFirst: exchanges('§2.2: the address whose lease ended longest ago is the first to go to another client'),
+  usedAgain: exchanges(
+    '§2.2: an address whose lease has ended is looked for on the wire before it goes to another client',
+  ),
   bootp: exchanges('RFC 1542 §3.4 and RFC 951: a BOOTP request gets no answer and a named refusal'),
   notForUs: exchanges('§4.3: what servers send, and types nobody knows, are not answered'),
   durable: server('an ACK leaves after its record is durable, and not before'),

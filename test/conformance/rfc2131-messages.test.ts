@@ -92,6 +92,7 @@ test('table 3: no reply carries what belongs to requests, and a NAK nothing but 
     assert.equal(reply.options.get(54)?.length, 4, name);
     const hasLease = reply.type !== 'NAK' && words.type !== 'inform';
     for (const code of [51, 58, 59]) assert.equal(reply.options.has(code), hasLease, `${name}: option ${code}`);
+    assert.equal(reply.options.has(56), reply.type === 'NAK', `${name}: option 56`);
     if (reply.type !== 'NAK') continue;
     // RFC 6842 and RFC 3046 came later: the client identifier and the agent information go back in a NAK, too.
     const expected = words.giaddr === undefined ? [53, 54, 61, 56] : [53, 54, 61, 56, 82];

@@ -9,6 +9,9 @@ const REPLY = 'answers/reply.ts';
 const REQUEST = 'answers/decide-request.ts';
 const INFORM = "  const settings = settingsFor(inquiry, state, served, 'ack', ANY);\n";
 
+/** §3.4 and §4.3.5 demand the same of the answer to an INFORM. */
+export const INFORMS_ADDRESS = [swap('answers/decide.ts', INFORM, INFORM.replace('ANY', 'message.ciaddr'))];
+
 /** In the order of the rows. */
 export const BASICS: readonly BrokenMust[] = [
   broken(
@@ -153,11 +156,7 @@ export const BASICS: readonly BrokenMust[] = [
         "  const settings = settingsFor(inquiry, state, served, 'ack', chosen.address ?? ANY);\n",
     ),
   ),
-  broken(
-    '3.4',
-    'The answer to an INFORM has yiaddr or a lease time.',
-    swap('answers/decide.ts', INFORM, INFORM.replace('ANY', 'message.ciaddr')),
-  ),
+  broken('3.4', 'The answer to an INFORM has yiaddr or a lease time.', ...INFORMS_ADDRESS),
   broken(
     '3.4',
     'An INFORM is checked for an existing lease.',
