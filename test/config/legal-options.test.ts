@@ -169,18 +169,20 @@ const RULES: Readonly<Record<number, Rule>> = {
   },
 };
 
-for (const [code, { illegal, legal, rule, source }] of Object.entries(RULES)) {
-  const name = NAMED_OPTIONS.find((row) => String(row.code) === code)?.name ?? assert.fail(code);
-  test(`option ${code}, ${name}: illegal values are refused with the rule, legal ones accepted`, () => {
+test('an illegal value of any option is refused with the rule and its RFC, a legal one just inside accepted', () => {
+  for (const [code, { illegal, legal, rule, source }] of Object.entries(RULES)) {
+    const name = NAMED_OPTIONS.find((row) => String(row.code) === code)?.name ?? assert.fail(code);
     for (const [value, at, found] of illegal) {
       const told = problemsOf(`code: ${code}, value: ${value}`);
       const path = `cluster_interfaces[0].options[0].value${at}: `;
-      assert.ok(told.includes(`${path}${found} is not legal: option ${code} (${name}) is `), `${value}: ${told}`);
-      assert.ok(told.includes(rule) && told.endsWith(`(${source})`), `${value}: ${told}`);
+      const about = `option ${code}, ${value}: ${told}`;
+      assert.ok(told.includes(`${path}${found} is not legal: option ${code} (${name}) is `), about);
+      assert.ok(told.includes(rule) && told.endsWith(`(${source})`), about);
     }
-    for (const value of legal) assert.equal(problemsOf(`code: ${code}, value: ${value}`), '', value);
-  });
-}
+    for (const value of legal)
+      assert.equal(problemsOf(`code: ${code}, value: ${value}`), '', `option ${code}, ${value}`);
+  }
+});
 
 test('every row of the table with a rule has its case here, and every row names its source', () => {
   for (const { code, name, type, legal, source } of NAMED_OPTIONS) {

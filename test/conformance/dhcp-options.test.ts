@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { findArchitecture } from '../../src/boot/architectures.ts';
 import { ANY, formatIpv4 } from '../../src/net/address.ts';
 import { config, ip, MAC_A, MAC_B, machine, RACK, subnet } from '../dhcp/lab.ts';
 import { numberOf, type ServerDatagram, type WireOption } from './dhcp-datagram.ts';
@@ -62,7 +63,8 @@ test('RFC 2132 §9.8: what is asked for comes in the order in which it is asked 
         sorted.filter((code) => given.includes(code)),
       );
       assert.equal(given.includes(67), more.length > 0, 'asked for or not');
-      for (const code of [1, 3]) assert.ok(given.includes(code));
+      const configured = list.filter((code) => ![43, 66, 67].includes(code));
+      for (const code of [1, 3, ...configured]) assert.ok(given.includes(code), `${code} of ${list}`);
     }
   }
 });
@@ -226,9 +228,19 @@ test('RFC 4578 §2.1: the architecture is a list, of which the first that is kno
       ],
     });
   }
-  assert.equal(seen.length, 6);
-  assert.deepEqual(seen[0], [0]);
-  assert.deepEqual(seen[5], seen[1]);
+  assert.deepEqual(seen, [[0], [7], [9], [11], [16], [7]]);
+  const [x64, ebc] = [7, 9].map(findArchitecture);
+  assert.deepEqual({ ...ebc, code: 7 }, x64);
+});
+
+test('RFC 4578 §2.1: architecture and interface of a client do not go back to it', async () => {
+  const rack = await WireRack.start();
+  const offer = rack.ask({
+    type: 'discover',
+    options: [PXE, [93, [0, 7]], [94, [1, 3, 16]], [55, [1, 3, 93, 94]]],
+  });
+  assert.equal(offer?.file, 'uefi.bin');
+  for (const code of [93, 94]) assert.equal(offer?.options.has(code), false, `option ${code}`);
 });
 
 test('RFC 4578 §2.3: the machine’s UUID goes back to who boots, byte for byte', async () => {
@@ -255,6 +267,13 @@ test('RFC 2132 §2: an option of a wrong length is passed over, and the client i
     assert.equal(offer?.type, 'OFFER', `option ${option[0]}`);
     assert.match(given(offer), /^10\.20\.0\.10\d$/);
   }
+  const wished = async (...options: readonly WireOption[]): Promise<string> =>
+    given((await WireRack.start()).ask({ type: 'discover', options }));
+  const unasked = await wished();
+  const last = unasked === '10.20.0.107' ? 108 : 107;
+  assert.equal(await wished([50, [10, 20, 0, last]]), `10.20.0.${last}`);
+  assert.equal(await wished([50, [10, 20, 0, last, 1]]), unasked, 'five bytes are no address');
+  assert.equal(await wished([50, [10, 20]], [50, [0, last, 1]]), unasked, 'nor are they in pieces');
 });
 
 const NAMING = config(subnet({ namesClients: true }));

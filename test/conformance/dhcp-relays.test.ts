@@ -89,11 +89,13 @@ test('RFC 3046 §2.2: agent information is never in file or sname, also when oth
   const plenty = {
     ...relayedSubnet(),
     dnsServers: Array.from({ length: 60 }, (_, index) => ip(`192.0.2.${index + 1}`)),
+    domain: `${'a'.repeat(40)}.example`,
   };
   const rack = await WireRack.start({ config: config(subnet(), plenty) });
   const offer = rack.ask({ type: 'discover', giaddr: RELAY, options: [PORT, [55, [1, 3, 6, 15, 28]]] }, TO_RACK);
   const [piece, ...more] = offer?.pieces.filter(({ code }) => code === 82) ?? [];
   assert.deepEqual([piece?.place, more], ['options', []]);
+  assert.ok(offer?.pieces.some(({ place }) => place !== 'options'));
 });
 
 test('RFC 3046 §2.2: without a relay agent’s option none comes back, and with one in a unicast it does', async () => {

@@ -51,6 +51,8 @@ export const SHOWN = {
   siaddr: messages('§2: siaddr names the boot server to those that boot, and nobody to others'),
   times: messages('§3.3: times are seconds in 32 bits, and a lease for ever is not given'),
   timers: messages('§4.4.5: T1 is earlier than T2, and T2 than the end of the lease, for each lease that is given'),
+  restarted: exchanges('§1.6: what a client holds is on the disk as it holds it, and is its own after a restart'),
+  stored: inFile('test/store/lease-journal.test.ts')('records become durable in order, and are there after reopening'),
   offerHeld: exchanges(
     '§3.1 step 2: an address that was offered is offered to nobody else until its client had time to ask',
   ),
@@ -128,6 +130,9 @@ export const SHOWN = {
   ),
   fullTold: exchanges('§4.3.1: no address left is told to a person'),
   oldestFirst: exchanges('§2.2: the address whose lease ended longest ago is the first to go to another client'),
+  usedAgain: exchanges(
+    '§2.2: an address whose lease has ended is looked for on the wire before it goes to another client',
+  ),
   bootp: exchanges('RFC 1542 §3.4 and RFC 951: a BOOTP request gets no answer and a named refusal'),
   notForUs: exchanges('§4.3: what servers send, and types nobody knows, are not answered'),
   durable: server('an ACK leaves after its record is durable, and not before'),
@@ -185,9 +190,12 @@ export const SHOWN = {
   fieldsRepeated: layout(
     'RFC 2132 §9.4: a boot file that option 67 repeats yields its field to options without other room',
   ),
+  fieldsKept: layout('a field keeps a text that no option repeats, or whose option does not fit itself'),
   values: values('a value becomes the bytes of its type'),
   pointers: values('RFC 3397 §2: a repeated end of a name is a pointer to the first'),
-  legalValues: legal('every row of the table with a rule has its case here, and every row names its source'),
+  legalValues: legal(
+    'an illegal value of any option is refused with the rule and its RFC, a legal one just inside accepted',
+  ),
   legalShapes: legal('bytes written as hex must have the shape of the option, unless the vendor defines its contents'),
   noValues: values('a value of the wrong type is one problem with its place'),
   routesInstead: given('RFC 3442: a client that asks for routes gets them instead of router and static routes'),
@@ -198,6 +206,7 @@ export const SHOWN = {
   architectures: options(
     'RFC 4578 §2.1: the architecture is a list, of which the first that is known counts; EBC is x86-64',
   ),
+  notEchoed: options('RFC 4578 §2.1: architecture and interface of a client do not go back to it'),
   uuid: options('RFC 4578 §2.3: the machine’s UUID goes back to who boots, byte for byte'),
   nameAnswered: options(
     'RFC 4702 §4: the name goes back in OFFER and ACK if it came, and else not, in the encoding in which it came',

@@ -16,6 +16,17 @@ const stranger = (index: number): MacAddress => mac(0x525400aa0000 + index);
 const small = (): ReturnType<typeof config> =>
   config(subnet({ dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.103') } }));
 
+test('§1.6: what a client holds is on the disk as it holds it, and is its own after a restart', async () => {
+  const before = await WireRack.start();
+  before.lease(MAC_A, { requested: ip('10.20.0.105'), options: [[61, [1, 2, 3]]] });
+  assert.deepEqual([...before.journal.durable.values()], before.table.all());
+  const after = await WireRack.start();
+  after.table.load(before.journal.durable.values(), after.clock.now());
+  const taken = after.ask({ type: 'request', mac: MAC_B, requested: ip('10.20.0.105'), server: RACK });
+  assert.equal(taken?.type, 'NAK');
+  assert.equal(given(after.ask({ type: 'request', requested: ip('10.20.0.105') })), '10.20.0.105', 'INIT-REBOOT');
+});
+
 test('§3.1 step 2: an address that was offered is offered to nobody else until its client had time to ask', async () => {
   const rack = await WireRack.start({ config: small() });
   const first = rack.ask({ type: 'discover', mac: MAC_A, requested: ip('10.20.0.101') });
@@ -161,6 +172,7 @@ test('§4.3.2, RENEWING and REBINDING: the lease runs its full time again, and t
     assert.deepEqual([ack?.type, given(ack)], ['ACK', '10.20.0.105']);
     assert.deepEqual(ack?.to, { kind: 'unicast', address: ip('10.20.0.105'), port: 68 });
     assert.equal(numberOf(ack ?? assert.fail(), 51), 600);
+    assert.equal(rack.ask({ type: 'request', ciaddr: ip('10.20.0.105') }, socket)?.type, 'ACK', 'again, at once');
   }
   rack.clock.advance(599_000);
   assert.deepEqual(
@@ -323,6 +335,27 @@ test('§2.2: the address whose lease ended longest ago is the first to go to ano
   for (let index = 1; index < 4; index += 1) rack.lease(stranger(index));
   rack.clock.advance(700_000);
   assert.equal(given(rack.ask({ type: 'discover', mac: hw('52:54:00:00:00:0e') })), first);
+});
+
+test('§2.2: an address whose lease has ended is looked for on the wire before it goes to another client', async () => {
+  const probed: Ipv4[] = [];
+  const rack = await WireRack.start({
+    findConflict: async (address) => {
+      probed.push(address);
+      return undefined;
+    },
+  });
+  const offered = async (mac: MacAddress): Promise<string> => {
+    rack.say({ type: 'discover', mac, requested: ip('10.20.0.105') });
+    await settle();
+    return given(rack.take()[0]);
+  };
+  assert.equal(await offered(MAC_A), '10.20.0.105');
+  assert.equal(rack.ask({ type: 'request', requested: ip('10.20.0.105'), server: RACK })?.type, 'ACK');
+  rack.clock.advance(7200_000);
+  probed.length = 0;
+  assert.equal(await offered(MAC_B), '10.20.0.105');
+  assert.deepEqual(probed, [ip('10.20.0.105')]);
 });
 
 test('RFC 1542 §3.4 and RFC 951: a BOOTP request gets no answer and a named refusal', async () => {

@@ -92,6 +92,7 @@ test('table 3: no reply carries what belongs to requests, and a NAK nothing but 
     assert.equal(reply.options.get(54)?.length, 4, name);
     const hasLease = reply.type !== 'NAK' && words.type !== 'inform';
     for (const code of [51, 58, 59]) assert.equal(reply.options.has(code), hasLease, `${name}: option ${code}`);
+    assert.equal(reply.options.has(56), reply.type === 'NAK', `${name}: option 56`);
     if (reply.type !== 'NAK') continue;
     // RFC 6842 and RFC 3046 came later: the client identifier and the agent information go back in a NAK, too.
     const expected = words.giaddr === undefined ? [53, 54, 61, 56] : [53, 54, 61, 56, 82];
@@ -174,6 +175,9 @@ test('§4.1: options that go on into sname and file are announced by option 52, 
       `option ${code} is in the option field, where a client looks first`,
     );
   }
+  const fewer = rack.ask({ type: 'discover', options: [[55, [1, 3, 6, 42]]] });
+  assert.deepEqual(fewer?.pieces.find(({ code }) => code === 52)?.value, [1], 'in file alone');
+  assert.equal(fewer?.options.get(42)?.length, 100);
 });
 
 test('§4.1: options of a request are read from the option field, then from file, then from sname', async () => {
@@ -201,6 +205,21 @@ test('§4.1: options of a request are read from the option field, then from file
     sname: [[50, [108]]],
   });
   assert.equal(formatIpv4(torn?.yiaddr ?? ANY), '10.20.0.108', 'an option in three pieces is one');
+  for (const [overload, last] of [
+    [1, 103],
+    [2, 104],
+  ] as const) {
+    const one = await WireRack.start();
+    const offer = one.ask({
+      options: [
+        [52, [overload]],
+        [53, [1]],
+      ],
+      file: [[50, [10, 20, 0, 103]]],
+      sname: [[50, [10, 20, 0, 104]]],
+    });
+    assert.equal(formatIpv4(offer?.yiaddr ?? ANY), `10.20.0.${last}`, `option 52 is ${overload}`);
+  }
   const unannounced = rack.ask({ mac: hw('52:54:00:00:00:0d'), options: [[53, [1]]], file: [[50, [10, 20, 0, 103]]] });
   assert.notEqual(formatIpv4(unannounced?.yiaddr ?? ANY), '10.20.0.103', 'without option 52 the field is a file name');
 });

@@ -62,6 +62,7 @@ export function renderConformanceDocument(): string {
 
 Each demand is put in our own words. ${count('met')} are met and name their tests, ${count('departs')} are departed from for a reason and name the tests that
 show what is done instead, ${count('not-ours')} concern clients or relay agents. A row whose test does not exist fails the suite
-(\`test/conformance/dhcp-musts.test.ts\`). This document is made from \`test/conformance/dhcp-musts.ts\` by \`npm run docs\`.`;
+(\`test/conformance/dhcp-musts.test.ts\`). Each of the ${count('met') + count('departs')} with tests is broken once, in a copy
+of the program, to see one of its tests fail (\`test/long/musts.test.ts\`, before a release). This document is made from \`test/conformance/dhcp-musts.ts\` by \`npm run docs\`.`;
   return `${[introduction, ...sections].join('\n\n')}\n`;
 }

@@ -4,10 +4,10 @@
 
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { CopiedTree, type Outcome } from '../support/copied-tree.ts';
 import { findConstant } from './bound-scan.ts';
 import type { HeldBound } from './bounds/row.ts';
 import { HELD } from './bounds.ts';
-import { CopiedTree, type Outcome } from './copied-tree.ts';
 
 const TEST = join(import.meta.dirname, '..');
 const TEST_SECONDS_MAX = 60;

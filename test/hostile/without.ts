@@ -2,9 +2,9 @@
 // shows is taken out (`changes.ts`), and the case is run: somebody who is not the attacker must then be without what they want.
 
 import { errorText } from '../../src/errors.ts';
+import { CopiedTree } from '../support/copied-tree.ts';
 import type { HostileCase } from './case.ts';
 import { changedTexts, NO_SHARES } from './changes.ts';
-import { CopiedTree } from './copied-tree.ts';
 import { EVERY_CASE } from './every-case.ts';
 import { HostileSite } from './site.ts';
 import { NOT_SERVED, stand } from './stand.ts';

@@ -90,6 +90,20 @@ test('RFC 2131 §4.3.1: what a DISCOVER is offered', () => {
       ON_WIRE,
       'offer 10.20.0.105',
     ],
+    [
+      'its running lease before a later one that has ended, and before the address it asks for',
+      { leases: [leaseAt(MAC_A, '10.20.0.106', 60), leaseAt(MAC_A, '10.20.0.105', 0, 'released')] },
+      { ...discover, requested: ip('10.20.0.107') },
+      ON_WIRE,
+      'offer 10.20.0.106',
+    ],
+    [
+      'its ended lease before the address it asks for',
+      { leases: [leaseAt(MAC_A, '10.20.0.105', -60)] },
+      { ...discover, requested: ip('10.20.0.107') },
+      ON_WIRE,
+      'offer 10.20.0.105',
+    ],
     ['the address it asks for', {}, { ...discover, requested: ip('10.20.0.107') }, ON_WIRE, 'offer 10.20.0.107'],
     [
       'the machine’s address before everything',

@@ -425,6 +425,16 @@ describe('datagram sockets', { skip: SKIP }, () => {
     });
   });
 
+  it('a portable socket broadcasts what is for a hardware address, because it cannot make the frame', async () => {
+    const portable = await openNetwork({ native: false });
+    const device = await open(portable, { device: 'rba0', source: addr('10.20.0.1') });
+    const to = { kind: 'hardware', address: addr('10.20.0.100'), mac: mac(0x525400000001), port: 6868 } as const;
+    const packets = await capture(first, 'rbx0', 1, () => device.socket.send([{ bytes: bytes('offer'), to }]));
+    assert.match(packets, /> ff:ff:ff:ff:ff:ff/);
+    assert.match(packets, /> 255\.255\.255\.255\.6868/);
+    await portable.close();
+  });
+
   it('portable sockets refuse a second device on one port and say why', async () => {
     const portable = await openNetwork({ native: false });
     await open(portable, { device: 'rba0', source: addr('10.20.0.1') });

@@ -1,0 +1,60 @@
+// Each demand that is met or departed from has a break, and each break still finds what it breaks: whoever changes the product or the table of
+// demands is told at once. That the tests of the rows fail with their breaks shows test/long/musts.test.ts.
+
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { brokenTexts } from './break-musts.ts';
+import { DHCP_MUSTS } from './dhcp-musts.ts';
+import type { Replacement } from './must-breaks/row.ts';
+import { keyOf, MUST_BREAKS, NOT_BROKEN_YET } from './must-breaks.ts';
+
+const SRC = join(import.meta.dirname, '..', '..', 'src');
+/** The text of a file below `src`; empty: there is none. */
+const textOf = (file: string): string => (existsSync(join(SRC, file)) ? readFileSync(join(SRC, file), 'utf8') : '');
+
+test('every demand that concerns this server has a break, or stands among those that have none yet', () => {
+  const broken = new Set(MUST_BREAKS.map(keyOf));
+  const without = DHCP_MUSTS.filter(({ standing }) => standing.kind !== 'not-ours')
+    .map(keyOf)
+    .filter((key) => !broken.has(key));
+  assert.deepEqual(without.toSorted(), [...NOT_BROKEN_YET].toSorted());
+});
+
+test('every break is that of one row', () => {
+  const rows = new Map(DHCP_MUSTS.map((row) => [keyOf(row), row]));
+  const keys = MUST_BREAKS.map(keyOf);
+  assert.deepEqual(
+    keys.filter(
+      (key, index) => keys.indexOf(key) !== index || (rows.get(key)?.standing.kind ?? 'not-ours') === 'not-ours',
+    ),
+    [],
+  );
+});
+
+test('what a break changes stands once in its file, and the file can still be read with the break', () => {
+  const problems: string[] = [];
+  for (const row of MUST_BREAKS) {
+    if (row.breaks.length === 0) problems.push(`${keyOf(row)}: changes nothing`);
+    for (const { file, from, to } of row.breaks) {
+      const count = textOf(file).split(from).length - 1;
+      if (count !== 1 || from === to) problems.push(`${keyOf(row)}: ${file} has ${count} times\n${from}`);
+    }
+    for (const text of brokenTexts(row, textOf).values()) stripTypeScriptTypes(text);
+  }
+  assert.deepEqual(problems, []);
+});
+
+test('two rows share a break only if it is one value for both', () => {
+  const known = new Map<string, readonly Replacement[]>();
+  const twice: string[] = [];
+  for (const row of MUST_BREAKS) {
+    const written = JSON.stringify(row.breaks);
+    const before = known.get(written);
+    if (before !== undefined && row.breaks.some((one, index) => one !== before[index])) twice.push(keyOf(row));
+    known.set(written, row.breaks);
+  }
+  assert.deepEqual(twice, []);
+});

@@ -1,0 +1,34 @@
+// Each demand on this server, broken once: a piece of the product is written so that the demand does not hold, and the tests that its row names
+// must then fail. must-breaks.test.ts keeps this table to that of the demands; test/long/musts.test.ts tries each row.
+//
+// 1. A break undoes its demand and, as far as that can be, nothing else. Where this server departs from a demand, the break undoes what it
+//    does instead.
+// 2. Two rows have the same break only where they say the same thing; they then share one value.
+
+import type { Must } from './dhcp-musts.ts';
+import { OPTION_BREAKS } from './must-breaks/options.ts';
+import { OTHER_SHOULDS } from './must-breaks/other-shoulds.ts';
+import { RELAY_BREAKS } from './must-breaks/relays.ts';
+import { ANSWERS } from './must-breaks/rfc-2131-answers.ts';
+import { BASICS } from './must-breaks/rfc-2131-basics.ts';
+import { MESSAGES } from './must-breaks/rfc-2131-messages.ts';
+import { RFC_2131_SHOULDS } from './must-breaks/rfc-2131-shoulds.ts';
+import type { BrokenMust } from './must-breaks/row.ts';
+
+/** Every break, by RFC. */
+export const MUST_BREAKS: readonly BrokenMust[] = [
+  ...BASICS,
+  ...MESSAGES,
+  ...ANSWERS,
+  ...OPTION_BREAKS,
+  ...RELAY_BREAKS,
+  ...RFC_2131_SHOULDS,
+  ...OTHER_SHOULDS,
+];
+
+/** What tells the rows apart. */
+export const keyOf = ({ rfc, section, demand }: Pick<Must, 'rfc' | 'section' | 'demand'>): string =>
+  `RFC ${rfc} §${section}: ${demand}`;
+
+/** Rows, by their keys, that have no break yet; this list may only become shorter. */
+export const NOT_BROKEN_YET: readonly string[] = [];

@@ -1,0 +1,410 @@
+// The RFCs of options: how each demand is broken. In the order of the rows.
+
+import { type BrokenMust, brokenIn, swap } from './row.ts';
+
+const basic = brokenIn(2132);
+const bootp = brokenIn(1542);
+const userClass = brokenIn(3004);
+const long = brokenIn(3396);
+const search = brokenIn(3397);
+const routes = brokenIn(3442);
+const vendors = brokenIn(3925);
+const node = brokenIn(4361);
+const pxe = brokenIn(4578);
+const naming = brokenIn(4702);
+const echo = brokenIn(6842);
+
+const FQDN = 'wire/client-fqdn.ts';
+const LAYOUT = 'wire/option-layout.ts';
+const MESSAGE = 'wire/message.ts';
+const OPTIONS = 'wire/options.ts';
+const REPLY = 'answers/reply.ts';
+const TABLE = 'wire/option-table.ts';
+const VALUES = 'wire/option-value.ts';
+
+const ECHOES = '  addDemandedEchoes(options, message);\n  const list =';
+const IDENTIFIER = '  const clientId = optionIdentifier(message.options, OPTION.clientIdentifier);\n';
+const ECHOED_IDENTIFIER = '  echo(options, request, OPTION.clientIdentifier);\n';
+const PIECE =
+  'const piece = value.length <= PIECE_BYTES_MAX ? value : value.subarray(offset, offset + PIECE_BYTES_MAX);';
+/** RFC 3397 and RFC 3442 both send the reader to RFC 3396 for values over 255 bytes, and all options are written by the same lines. */
+const UNDIVIDED = [
+  swap(MESSAGE, PIECE, 'const piece = value.subarray(0, PIECE_BYTES_MAX);\n      offset = value.length;'),
+];
+
+/** RFC 1542 and 2132. */
+const BASIC: readonly BrokenMust[] = [
+  bootp(
+    '3.4',
+    'What is no DHCP message is told apart by its missing message type.',
+    swap(
+      'answers/inquiry.ts',
+      "  if (!message.options.has(OPTION.messageType)) return { kind: 'refused', reason: 'bootp-unsupported', mac };\n",
+      '',
+    ),
+  ),
+  basic(
+    '2',
+    'An option is code, length, value; only PAD and END have no length.',
+    swap(MESSAGE, '    if (code === PAD) continue;\n', ''),
+  ),
+  basic(
+    '2',
+    'Options of a fixed length have that length; another one is no value.',
+    swap(OPTIONS, 'return value?.length === 4 ? ipv4(', 'return value !== undefined ? ipv4('),
+  ),
+  basic(
+    '3.1',
+    'PAD is one byte and may stand anywhere.',
+    swap(MESSAGE, 'if (code === PAD) continue;', 'if (code === PAD) return;'),
+  ),
+  basic(
+    '3.2',
+    'END marks the end of valid options; what follows is PAD.',
+    swap(MESSAGE, '  padTo(writer, REPLY_BYTES_MIN);\n', '  while (writer.offset < REPLY_BYTES_MIN) writer.u8(END);\n'),
+  ),
+  basic(
+    '3.3',
+    'The mask comes before the router where both are given.',
+    swap('wire/option-order.ts', '    if (code === OPTION.router) take(asked, options, OPTION.subnetMask);\n', ''),
+  ),
+  basic(
+    '3.5',
+    'Lists of addresses have 4 bytes at least and whole addresses.',
+    swap(OPTIONS, 'new Uint8Array(addresses.length * 4)', 'new Uint8Array(addresses.length * 4 + 1)'),
+  ),
+  basic(
+    '3.14',
+    'A host name has a character at least, and follows the rules of names.',
+    swap(OPTIONS, 'return /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(label) ? label : undefined;', 'return label;'),
+  ),
+  basic(
+    '4.3',
+    'A policy filter is whole pairs of addresses, one at least.',
+    swap('wire/legal-values.ts', "'ip-pairs': 8,", "'ip-pairs': 4,"),
+  ),
+  basic(
+    '4.4',
+    'The largest datagram to reassemble is 576 at least.',
+    swap(TABLE, 'REASSEMBLY_MIN = 576', 'REASSEMBLY_MIN = 0'),
+  ),
+  basic(
+    '4.5',
+    'The default IP time to live is 1 to 255.',
+    swap(TABLE, "'RFC 2132 §4.5', { legal: from(1, U8_MAX) }", "'RFC 2132 §4.5', { legal: from(0, U8_MAX) }"),
+  ),
+  basic(
+    '4.7',
+    'MTU plateaus are 68 at least, from the smallest to the largest.',
+    swap('wire/legal-values.ts', 'value >= Math.max(low, before ?? 0)', 'value >= low'),
+  ),
+  basic(
+    '5.1',
+    'The MTU is 68 at least.',
+    swap(TABLE, "'RFC 2132 §5.1', { legal: from(MTU_MIN, U16_MAX) }", "'RFC 2132 §5.1', { legal: from(0, U16_MAX) }"),
+  ),
+  basic(
+    '5.8',
+    'No static route goes to 0.0.0.0.',
+    swap(
+      'wire/legal-values.ts',
+      'if (numberAt(bytes, offset, 4) === 0)',
+      'if (offset > 0 && numberAt(bytes, offset, 4) === 0)',
+    ),
+  ),
+  basic(
+    '7.1',
+    'The default TCP time to live is 1 at least.',
+    swap(TABLE, "'RFC 2132 §7.1', { legal: from(1, U8_MAX) }", "'RFC 2132 §7.1', { legal: from(0, U8_MAX) }"),
+  ),
+  basic('8.7', 'A NetBIOS node type is 1, 2, 4 or 8.', swap(TABLE, 'legal: oneOf(1, 2, 4, 8)', 'legal: from(1, 8)')),
+  basic(
+    '8.4',
+    'Vendor options (43) that are not understood are ignored.',
+    swap(REPLY, ECHOES, `  echo(options, message, OPTION.vendorSpecific);\n${ECHOES}`),
+  ),
+  basic(
+    '9.1',
+    'The wanted address is four bytes.',
+    swap(OPTIONS, 'return value?.length === 4 ? ipv4(', 'return value !== undefined && value.length > 3 ? ipv4('),
+  ),
+  basic(
+    '9.2',
+    'The lease time is four bytes, in seconds.',
+    swap('networks/network-options.ts', 'lease: u32Bytes(leaseTime)', 'lease: u32Bytes(leaseTime * 1000)'),
+  ),
+  basic(
+    '9.3',
+    'Option 52 says which of file and sname hold options.',
+    swap(
+      LAYOUT,
+      '(layout.file.entries.size > 0 ? 1 : 0) | (layout.sname.entries.size > 0 ? 2 : 0)',
+      '(layout.file.entries.size > 0 ? 2 : 0) | (layout.sname.entries.size > 0 ? 1 : 0)',
+    ),
+  ),
+  basic(
+    '9.4',
+    'Server name and file (66, 67) may stand for the fields.',
+    swap(REPLY, '  options.set(OPTION.tftpServerName, textBytes(formatIpv4(plan.serverAddress)));\n', ''),
+  ),
+  basic(
+    '9.3',
+    'A field that holds options is no name; what it said is in option 66 or 67.',
+    swap(
+      MESSAGE,
+      "file: fileHasOptions ? '' : textOf(bytes, FILE_OFFSET, FILE_BYTES),",
+      'file: textOf(bytes, FILE_OFFSET, FILE_BYTES),',
+    ),
+  ),
+  basic(
+    '9.6',
+    'The message type is one byte, 1 to 8.',
+    swap(REPLY, 'offer: u8Bytes(MESSAGE_TYPE.offer)', 'offer: Uint8Array.of(MESSAGE_TYPE.offer, 0)'),
+  ),
+  basic(
+    '9.7',
+    'The server identifier is in OFFER, and in ACK and NAK.',
+    swap(REPLY, '  options.set(OPTION.serverIdentifier, identifierBytes(settings));\n', ''),
+  ),
+  basic(
+    '9.8',
+    'It is tried to give the parameters in the order of the list.',
+    swap(
+      REPLY,
+      'options: list === undefined || followsRequest(list, settings) ? options : inAskedOrder(options, list),',
+      'options,',
+    ),
+  ),
+  basic(
+    '9.10',
+    'The smallest maximum message size is 576.',
+    swap(
+      REPLY,
+      'Math.max(said - HEADER_BYTES, CLIENT_BYTES_MIN)',
+      '(said === 0 ? CLIENT_BYTES_MIN : said - HEADER_BYTES)',
+    ),
+  ),
+  basic(
+    '9.11',
+    'T1 and T2 are four bytes, in seconds.',
+    swap('networks/network-options.ts', 'renewal: u32Bytes(renewal)', 'renewal: u32Bytes(renewal).subarray(2)'),
+  ),
+  basic(
+    '9.13',
+    'A vendor class that is not understood is ignored.',
+    swap(REPLY, ECHOES, `  echo(options, message, OPTION.vendorClass);\n${ECHOES}`),
+  ),
+  basic(
+    '9.4',
+    'Where a field carries options, option 66 or 67 says what its text did.',
+    swap(
+      LAYOUT,
+      "return option !== undefined && Buffer.from(option).toString('latin1').replace(/\\0+$/, '') === text;",
+      'return true;',
+    ),
+  ),
+];
+
+/** RFC 3004, 3396, 3397, 3442, 3925. */
+const LONG: readonly BrokenMust[] = [
+  userClass(
+    '4',
+    'User classes are counted; a client that sends a bare name is understood as well.',
+    swap(
+      OPTIONS,
+      'if (length === 0 || offset + 1 + length > value.length) return [latin1(value)];',
+      'if (length === 0) return classes;',
+    ),
+  ),
+  long(
+    '5',
+    'Pieces are joined in the order option field, file, sname.',
+    swap(
+      MESSAGE,
+      'before === undefined ? value : joined(before, value)',
+      'before === undefined ? value : joined(value, before)',
+    ),
+  ),
+  long(
+    '6',
+    'A value over 255 bytes is split; each piece but the last is full.',
+    swap(MESSAGE, PIECE, PIECE.replace('offset + PIECE_BYTES_MAX)', 'offset + 128)')),
+    swap(MESSAGE, '      offset += PIECE_BYTES_MAX;', '      offset += 128;'),
+  ),
+  long(
+    '6',
+    'A piece lies over the end of its field.',
+    swap(LAYOUT, 'valueBytesIn(room - share.size)', 'room - share.size'),
+  ),
+  long(
+    '7',
+    'Pieces of one option are one value, also where they do not follow each other.',
+    swap(
+      MESSAGE,
+      'options.set(code, before === undefined ? value : joined(before, value));',
+      'options.set(code, value);',
+    ),
+  ),
+  long(
+    '8',
+    'A joined value of a wrong length is no value, and does no harm.',
+    swap(
+      MESSAGE,
+      'before === undefined ? value : joined(before, value)',
+      'before === undefined ? value : joined(before, value).subarray(0, 4)',
+    ),
+  ),
+  long(
+    '7',
+    'A value that is divided lies in the fields in the order in which they are read.',
+    swap(
+      LAYOUT,
+      '    { share: file, room: room.file },\n    { share: sname, room: room.sname },\n',
+      '    { share: sname, room: room.sname },\n    { share: file, room: room.file },\n',
+    ),
+  ),
+  long(
+    '4',
+    'A value that has no room in one place is divided by these rules, or not sent at all.',
+    swap(LAYOUT, '  if (shares.reduce((sum, bytes) => sum + bytes, 0) < value.length) return false;\n', ''),
+  ),
+  search(
+    '2',
+    'A search list is names of labels that follow each other.',
+    swap(OPTIONS, 'Uint8Array.from([...parts.flat(), 0])', 'Uint8Array.from(parts.flat())'),
+  ),
+  search(
+    '2',
+    'The end of a name that was there before is a pointer to it.',
+    swap(VALUES, 'const before = seen.get(rest);', 'const before = offset === 0 ? seen.get(rest) : undefined;'),
+  ),
+  search('2', 'A list over 255 bytes is divided as RFC 3396 says.', ...UNDIVIDED),
+  routes(
+    'option format',
+    'A destination is its length in bits and as many bytes as that needs, then its router.',
+    swap(VALUES, '.subarray(0, Math.ceil(network.prefix / 8))', ''),
+  ),
+  routes('option format', 'Routes over 255 bytes are divided as RFC 3396 says.', ...UNDIVIDED),
+  vendors(
+    '4',
+    'Each enterprise is its number, a length and its options.',
+    swap(VALUES, '[enterprise.bytes, Uint8Array.of(length), options.bytes]', '[enterprise.bytes, options.bytes]'),
+  ),
+  long(
+    '7',
+    'An option that needs no splitting is split.',
+    swap(LAYOUT, 'value.length <= PIECE_BYTES_MAX || !spread(', '!spread('),
+  ),
+];
+
+/** RFC 4361, 4578, 4702, 6842. */
+const CLIENTS: readonly BrokenMust[] = [
+  node(
+    '6.3',
+    'A server takes any identifier, however it is formed.',
+    swap(
+      'answers/inquiry.ts',
+      IDENTIFIER,
+      `${IDENTIFIER}  if (clientId !== undefined && !clientId.startsWith('\\xff'))\n    return { kind: 'refused', reason: 'hardware-unsupported', mac };\n`,
+    ),
+  ),
+  node(
+    '6.4',
+    'chaddr identifies a client that names an identifier; here so in networks with `identity: client-id`.',
+    swap('networks/client-identity.ts', "rule === 'client-id' && clientId !== undefined ? clientId : mac;", 'mac;'),
+  ),
+  pxe(
+    '2.1',
+    'The architecture is a list of 16-bit numbers.',
+    swap(OPTIONS, 'u16At(value, index * 2))', 'value[index * 2] ?? 0)'),
+  ),
+  pxe(
+    '2.1',
+    'Servers put architecture (93) and interface (94) into what they send.',
+    swap(
+      REPLY,
+      'echo(options, message, OPTION.clientUuid);',
+      '[OPTION.clientUuid, OPTION.clientArchitecture].forEach((code) => echo(options, message, code));',
+    ),
+  ),
+  pxe(
+    '2.3',
+    'The machine identifier (97) is in what servers send, too.',
+    swap(REPLY, '  if (plan !== undefined) echo(options, message, OPTION.clientUuid);\n', ''),
+  ),
+  pxe(
+    '2.4',
+    'The class PXEClient is in the offer.',
+    swap(
+      REPLY,
+      'if (plan.vendorClass !== undefined) options.set(OPTION.vendorClass, textBytes(plan.vendorClass));',
+      "options.set(OPTION.vendorClass, textBytes(plan.vendorClass ?? 'PXEClient'));",
+    ),
+  ),
+  naming(
+    '2.1',
+    'S is 0 where N is 1, and the four first bits of the flags are 0.',
+    swap(
+      FQDN,
+      '(isEntered ? SERVER_UPDATES : NO_UPDATES)',
+      '(isEntered ? SERVER_UPDATES : SERVER_UPDATES | NO_UPDATES)',
+    ),
+  ),
+  naming(
+    '2.1',
+    'O is 1 where S of the answer is not S of the question.',
+    swap(FQDN, '    (isEntered === asked.wantsServer ? 0 : OVERRIDDEN) |\n', ''),
+  ),
+  naming(
+    '2.1',
+    'The answer has the encoding of the question: labels, or ASCII.',
+    swap(
+      FQDN,
+      'const name = asked.inLabels ? domainNameBytes(full) : textBytes(full);',
+      'const name = textBytes(full);',
+    ),
+  ),
+  naming(
+    '2.2',
+    'A server reads neither RCODE.',
+    swap(
+      FQDN,
+      'value.length < HEADER_BYTES) return undefined;',
+      'value.length < HEADER_BYTES || value[1] !== 0) return undefined;',
+    ),
+  ),
+  naming(
+    '4',
+    'A server sends the option to a client that did not.',
+    swap(
+      'answers/client-name.ts',
+      'const asked = clientFqdn(inquiry.message.options);',
+      'const asked = clientFqdn(new Map([[81, Uint8Array.of(1, 0, 0)], ...inquiry.message.options]));',
+    ),
+  ),
+  naming(
+    '4',
+    'N is 1 where the server enters nothing in the DNS.',
+    swap(FQDN, '(isEntered ? SERVER_UPDATES : NO_UPDATES)', '(isEntered ? SERVER_UPDATES : 0)'),
+  ),
+  echo(
+    '3',
+    'The client identifier of a request is in OFFER, ACK and NAK, unchanged.',
+    swap(
+      REPLY,
+      '  options.set(OPTION.message, textBytes(text));\n',
+      '  options.delete(OPTION.clientIdentifier);\n  options.set(OPTION.message, textBytes(text));\n',
+    ),
+  ),
+  echo(
+    '3',
+    'It is there where the client sent none.',
+    swap(
+      REPLY,
+      ECHOED_IDENTIFIER,
+      `  options.set(OPTION.clientIdentifier, Uint8Array.of(1, ...request.chaddr.subarray(0, 6)));\n${ECHOED_IDENTIFIER}`,
+    ),
+  ),
+];
+
+export const OPTION_BREAKS: readonly BrokenMust[] = [...BASIC, ...LONG, ...CLIENTS];

@@ -1,0 +1,19 @@
+// Each demand of the RFCs of DHCP is broken by itself in a copy of the tree: one of the tests that its row of docs/dhcp-conformance.md names must then
+// fail, by an assertion.
+// @host alone
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { BrokenTree } from '../conformance/break-musts.ts';
+import { keyOf, MUST_BREAKS } from '../conformance/must-breaks.ts';
+
+describe('with a broken demand, a test that its row names fails:', () => {
+  let tree: BrokenTree;
+
+  before(() => {
+    tree = new BrokenTree();
+  });
+  after(() => tree?.remove());
+
+  for (const row of MUST_BREAKS) it(keyOf(row), async () => assert.equal(await tree.try(row), 'failed'));
+});
