@@ -12,6 +12,7 @@
 import { closeSync, fsyncSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { counted } from '../counted.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { makeDirectories } from '../files/durable-directory.ts';
 import { ownershipRemedy, ownUserName } from '../files/ownership.ts';
@@ -162,7 +163,7 @@ export function checkNotCut(path: string): void {
   if (bytes === 0 || !isEmpty(path)) return;
   throw new RackError(
     'store-broken',
-    `${path} is empty or missing, but its write-ahead log is not: ${wal} has ${bytes} bytes, which are left untouched. ` +
+    `${path} is empty or missing, but its write-ahead log is not: ${wal} has ${counted(bytes, 'byte')} and is left untouched. ` +
       'Stop Rackboot, keep a copy of both, and restore a backup of both; or, to give up what they held, move both away',
   );
 }
