@@ -1,5 +1,6 @@
 // The RFCs of options: how each demand is broken. In the order of the rows.
 
+import { CLIENT_OPTION_BREAKS } from './client-options.ts';
 import { type BrokenMust, brokenIn, swap } from './row.ts';
 
 const basic = brokenIn(2132);
@@ -9,12 +10,7 @@ const long = brokenIn(3396);
 const search = brokenIn(3397);
 const routes = brokenIn(3442);
 const vendors = brokenIn(3925);
-const node = brokenIn(4361);
-const pxe = brokenIn(4578);
-const naming = brokenIn(4702);
-const echo = brokenIn(6842);
 
-const FQDN = 'wire/client-fqdn.ts';
 const LAYOUT = 'wire/option-layout.ts';
 const MESSAGE = 'wire/message.ts';
 const OPTIONS = 'wire/options.ts';
@@ -23,8 +19,6 @@ const TABLE = 'wire/option-table.ts';
 const VALUES = 'wire/option-value.ts';
 
 const ECHOES = '  addDemandedEchoes(options, message);\n  const list =';
-const IDENTIFIER = '  const clientId = optionIdentifier(message.options, OPTION.clientIdentifier);\n';
-const ECHOED_IDENTIFIER = '  echo(options, request, OPTION.clientIdentifier);\n';
 const PIECE =
   'const piece = value.length <= PIECE_BYTES_MAX ? value : value.subarray(offset, offset + PIECE_BYTES_MAX);';
 /** RFC 3397 and RFC 3442 both send the reader to RFC 3396 for values over 255 bytes, and all options are written by the same lines. */
@@ -297,114 +291,4 @@ const LONG: readonly BrokenMust[] = [
   ),
 ];
 
-/** RFC 4361, 4578, 4702, 6842. */
-const CLIENTS: readonly BrokenMust[] = [
-  node(
-    '6.3',
-    'A server takes any identifier, however it is formed.',
-    swap(
-      'answers/inquiry.ts',
-      IDENTIFIER,
-      `${IDENTIFIER}  if (clientId !== undefined && !clientId.startsWith('\\xff'))\n    return { kind: 'refused', reason: 'hardware-unsupported', mac };\n`,
-    ),
-  ),
-  node(
-    '6.4',
-    'chaddr identifies a client that names an identifier; here so in networks with `identity: client-id`.',
-    swap('networks/client-identity.ts', "rule === 'client-id' && clientId !== undefined ? clientId : mac;", 'mac;'),
-  ),
-  pxe(
-    '2.1',
-    'The architecture is a list of 16-bit numbers.',
-    swap(OPTIONS, 'u16At(value, index * 2))', 'value[index * 2] ?? 0)'),
-  ),
-  pxe(
-    '2.1',
-    'Servers put architecture (93) and interface (94) into what they send.',
-    swap(
-      REPLY,
-      'echo(options, message, OPTION.clientUuid);',
-      '[OPTION.clientUuid, OPTION.clientArchitecture].forEach((code) => echo(options, message, code));',
-    ),
-  ),
-  pxe(
-    '2.3',
-    'The machine identifier (97) is in what servers send, too.',
-    swap(REPLY, '  if (plan !== undefined) echo(options, message, OPTION.clientUuid);\n', ''),
-  ),
-  pxe(
-    '2.4',
-    'The class PXEClient is in the offer.',
-    swap(
-      REPLY,
-      'if (plan.vendorClass !== undefined) options.set(OPTION.vendorClass, textBytes(plan.vendorClass));',
-      "options.set(OPTION.vendorClass, textBytes(plan.vendorClass ?? 'PXEClient'));",
-    ),
-  ),
-  naming(
-    '2.1',
-    'S is 0 where N is 1, and the four first bits of the flags are 0.',
-    swap(
-      FQDN,
-      '(isEntered ? SERVER_UPDATES : NO_UPDATES)',
-      '(isEntered ? SERVER_UPDATES : SERVER_UPDATES | NO_UPDATES)',
-    ),
-  ),
-  naming(
-    '2.1',
-    'O is 1 where S of the answer is not S of the question.',
-    swap(FQDN, '    (isEntered === asked.wantsServer ? 0 : OVERRIDDEN) |\n', ''),
-  ),
-  naming(
-    '2.1',
-    'The answer has the encoding of the question: labels, or ASCII.',
-    swap(
-      FQDN,
-      'const name = asked.inLabels ? domainNameBytes(full) : textBytes(full);',
-      'const name = textBytes(full);',
-    ),
-  ),
-  naming(
-    '2.2',
-    'A server reads neither RCODE.',
-    swap(
-      FQDN,
-      'value.length < HEADER_BYTES) return undefined;',
-      'value.length < HEADER_BYTES || value[1] !== 0) return undefined;',
-    ),
-  ),
-  naming(
-    '4',
-    'A server sends the option to a client that did not.',
-    swap(
-      'answers/client-name.ts',
-      'const asked = clientFqdn(inquiry.message.options);',
-      'const asked = clientFqdn(new Map([[81, Uint8Array.of(1, 0, 0)], ...inquiry.message.options]));',
-    ),
-  ),
-  naming(
-    '4',
-    'N is 1 where the server enters nothing in the DNS.',
-    swap(FQDN, '(isEntered ? SERVER_UPDATES : NO_UPDATES)', '(isEntered ? SERVER_UPDATES : 0)'),
-  ),
-  echo(
-    '3',
-    'The client identifier of a request is in OFFER, ACK and NAK, unchanged.',
-    swap(
-      REPLY,
-      '  options.set(OPTION.message, textBytes(text));\n',
-      '  options.delete(OPTION.clientIdentifier);\n  options.set(OPTION.message, textBytes(text));\n',
-    ),
-  ),
-  echo(
-    '3',
-    'It is there where the client sent none.',
-    swap(
-      REPLY,
-      ECHOED_IDENTIFIER,
-      `  options.set(OPTION.clientIdentifier, Uint8Array.of(1, ...request.chaddr.subarray(0, 6)));\n${ECHOED_IDENTIFIER}`,
-    ),
-  ),
-];
-
-export const OPTION_BREAKS: readonly BrokenMust[] = [...BASIC, ...LONG, ...CLIENTS];
+export const OPTION_BREAKS: readonly BrokenMust[] = [...BASIC, ...LONG, ...CLIENT_OPTION_BREAKS];
