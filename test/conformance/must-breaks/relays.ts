@@ -12,6 +12,7 @@ const DESTINATION = 'wire/destination.ts';
 const INQUIRY = 'answers/inquiry.ts';
 const LAYOUT = 'wire/option-layout.ts';
 const REPLY = 'answers/reply.ts';
+const SENDER = 'networks/relays.ts';
 const SUBNET = 'networks/subnet.ts';
 const TERMS = 'answers/terms.ts';
 
@@ -44,9 +45,9 @@ export const RELAY_BREAKS: readonly BrokenMust[] = [
     '2',
     'That holds for every client.',
     swap(
-      SUBNET,
-      'const isBound = message.giaddr === ANY && found.subnet.relays !== undefined;',
-      'const isBound = false;',
+      SENDER,
+      "  if (from === undefined || !isNamed(from, network)) return 'other-wire';\n",
+      '  if (from === undefined || !isNamed(from, network)) return undefined;\n',
     ),
   ),
   selection(
@@ -108,11 +109,7 @@ export const RELAY_BREAKS: readonly BrokenMust[] = [
   link(
     '3',
     'The reply goes to giaddr all the same.',
-    swap(
-      'networks/relays.ts',
-      "if (giaddr !== ANY && !isKnownRelay(giaddr, network, index)) return 'relay-unknown';",
-      '',
-    ),
+    swap(SENDER, "if (!isKnownRelay(giaddr, network, index)) return 'relay-unknown';", ''),
   ),
   link(
     '3',

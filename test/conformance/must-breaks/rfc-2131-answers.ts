@@ -167,6 +167,11 @@ export const ANSWERS: readonly BrokenMust[] = [
   ),
   broken(
     '4.3.2',
+    'In RENEWING the ciaddr of the message is trusted.',
+    swap('networks/relays.ts', 'const isOwn = ciaddr === ANY || from === ciaddr;', 'const isOwn = true;'),
+  ),
+  broken(
+    '4.3.2',
     'Only who has authority over an address extends its lease.',
     swap(
       ALLOCATE,

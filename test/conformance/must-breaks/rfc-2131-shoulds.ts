@@ -14,7 +14,7 @@ const REPLY = 'answers/reply.ts';
 const REQUEST = 'answers/decide-request.ts';
 const RESPONDER = 'responder.ts';
 
-const NEEDS_PROBE = 'if (!isKnownBy(chosen.source)) return true;';
+const NEEDS_PROBE = 'if (isActive(record, now) && isSameClient(served, record, inquiry)) return false;';
 const OWN = '[own.running?.address, offered, own.newest?.address]';
 const ON_OFFER =
   "return holder === undefined || holder === identityIn(served, client) ? undefined : 'address-offered';";
@@ -35,12 +35,12 @@ const BASICS: readonly BrokenMust[] = [
   broken(
     '2.2',
     'An address that is used again is probed first.',
-    swap(DECIDE, NEEDS_PROBE, 'if (!isKnownBy(chosen.source)) return leases.find(chosen.address) === undefined;'),
+    swap(DECIDE, NEEDS_PROBE, 'if (record !== undefined) return false;'),
   ),
   broken(
     '3.1',
     'A new address is checked for being in use before it is offered.',
-    swap(DECIDE, NEEDS_PROBE, 'if (!isKnownBy(chosen.source)) return false;'),
+    swap(DECIDE, NEEDS_PROBE, `if (record === undefined) return false;\n  ${NEEDS_PROBE}`),
   ),
   broken(
     '3.1',
