@@ -45,7 +45,7 @@ export const NOT_RUN: readonly NotRun[] = [
   // e2e/first-boot.test.ts boots such a machine, but not by this command.
   { pattern: /^sudo npm start -- --vm$/, why: 'it fetches packages and runs QEMU, for minutes' },
   {
-    pattern: /^sudo ln -s .*\blocal\/bin\b/,
+    pattern: /^sudo ln -sf .*\blocal\/bin\b/,
     why: OF_THIS_HOST,
     coveredBy: FIRST_STEPS,
   },

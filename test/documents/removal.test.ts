@@ -18,7 +18,7 @@ function commandsOfSection(path: string, title: string): string[] {
 /** The files that `install` and `ln` make, with the name of what they install into a directory. */
 function installed(commands: readonly string[]): string[] {
   return commands.flatMap((command) => {
-    const [, source = '', target = ''] = /^sudo (?:install -m \d+|ln -s) (\S+) (\/\S+)$/.exec(command) ?? [];
+    const [, source = '', target = ''] = /^sudo (?:install -m \d+|ln -sf) (\S+) (\/\S+)$/.exec(command) ?? [];
     if (target === '') return [];
     return [target.endsWith('/') ? `${target}${source.split('/').at(-1)}` : target];
   });
