@@ -7,7 +7,9 @@ const limitMs = Number(process.env.RACKBOOT_TEST_FILE_MS);
 
 if (Number.isInteger(limitMs) && limitMs > 0) {
   setTimeout(() => {
-    console.error(`it did not end within ${limitMs} ms: ${process.getActiveResourcesInfo().join(', ')}`);
+    const kinds = Map.groupBy(process.getActiveResourcesInfo(), (kind) => kind);
+    const kept = [...kinds].map(([kind, all]) => `${all.length} ${kind}`).join(', ');
+    console.error(`it did not end within ${limitMs} ms; what still runs: ${kept}`);
     killBelow(process.pid);
     process.exit(1);
   }, limitMs).unref();
