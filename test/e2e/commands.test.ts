@@ -202,7 +202,7 @@ describe('the commands beside a running rack', { skip }, () => {
     }
     const odd = await rack.rackboot('machines', 'list', '--status', 'redy');
     assert.equal(odd.code, 2);
-    assert.match(odd.err, /'redy' is not a state\. Did you mean ready\? There are problem, work, new, /);
+    assert.match(odd.err, /'redy' is not a state\. Did you mean ready\? The states are problem, work, new, /);
 
     const lines = well(await rack.rackboot('leases', 'list'));
     assert.match(lines, new RegExp(`^10\\.77\\.5\\.1\\d\\d +${MACHINE} +bound +web1 +\\d{4}-`, 'm'));

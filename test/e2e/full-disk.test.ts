@@ -59,7 +59,7 @@ test('a full disk stops leases and nothing else, until there is room', {
       assert.equal(shown.code, 1);
       assert.match(
         shown.output.join('\n'),
-        /^BAD {5}the disk of \S+ is full \(.*: neither leases nor .*make room there$/m,
+        /^BAD {5}the disk of \S+ is full \(.*: neither leases nor .*free some space there$/m,
       );
       assert.doesNotMatch(shown.output.join('\n'), /are written to disk/);
       // What is left of the write-ahead log takes some more.

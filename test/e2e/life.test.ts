@@ -58,7 +58,7 @@ describe('the life of a machine by the command line', { skip: missing('linux', '
     timeout: MS_MAX,
   }, async () => {
     const possible = await refused(machines('allocate', MACHINE));
-    assert.match(possible, /No machine that is Ready/);
+    assert.match(possible, /No Ready machine meets these conditions/);
     assert.match(await said(machines('accept', MACHINE, '--skip-commissioning')), /is Ready now/);
     const allocated = await said(machines('allocate', MACHINE, '--comment', 'for the site'));
     assert.match(allocated, new RegExp(`is Allocated now: for the site; ${PLACE.octets}\\.10`));
