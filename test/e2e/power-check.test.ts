@@ -54,7 +54,7 @@ test('a machine is asked about by its name, and nothing is shown of its secrets'
     controller: `webhook ${origin.slice(7)}`,
     outcome: 'done',
     state: 'on',
-    text: 'power_on_regex is found in the answer',
+    text: 'power_on_regex matches the answer',
     said: 'status: running',
   });
   assert.equal(asked, 'Bearer hunter2');

@@ -92,7 +92,7 @@ describe('the network of a rack elsewhere', { skip: missing('linux'), timeout: 2
     assert.equal(code, 2);
     assert.match(
       complaints.join('\n'),
-      new RegExp(`region at http://127\\.0\\.0\\.1:${REGION.regionPort}/MAAS: set it there`),
+      new RegExp(`region at http://127\\.0\\.0\\.1:${REGION.regionPort}/MAAS holds the store: set it there`),
     );
   });
 });
