@@ -58,7 +58,7 @@ describe('a wire that one host floods', { skip: SKIP }, () => {
     thread = new NetThread({
       onMessage: (message) => {
         if (message.kind === 'interfaces') wire.interfacesChanged(message.interfaces);
-        else wire.take(message);
+        wire.take(message);
       },
       onFailure: (reason) => assert.fail(String(reason)),
     });
