@@ -79,11 +79,6 @@ export class ThreadWire implements Wire {
     this.#clock = clock;
   }
 
-  /** True while it is unknown what can be heard. */
-  get isWaking(): boolean {
-    return this.#phase === 'waking';
-  }
-
   /** Calls `listener` once, when the start of the worker has succeeded or failed. */
   whenSettled(listener: () => void): void {
     if (this.#phase === 'waking') this.#onSettled = listener;
