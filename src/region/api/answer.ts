@@ -97,3 +97,7 @@ export const refuseField = (field: string, message: string): Refusal =>
 
 /** The refusal of a path that names no machine. */
 export const NO_MACHINE: Refusal = refuse('not-found', 'No machine has this system id.');
+
+/** The refusal of a caller without credentials whose address is in no managed network. */
+export const refuseUnmanaged = (address: string): Refusal =>
+  refuse('not-from-here', `${address} is not in a managed network: machines enlist only from those.`);

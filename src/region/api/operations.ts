@@ -5,7 +5,7 @@
 
 import { z } from 'zod';
 import { ACCOUNT_OPERATIONS } from './account-operations.ts';
-import { type Answer, json, refuse } from './answer.ts';
+import { type Answer, json, refuse, refuseUnmanaged } from './answer.ts';
 import { ENLISTMENT_OPERATIONS } from './enlistment-operations.ts';
 import { EVENT_OPERATIONS } from './event-operations.ts';
 import type { Fields } from './form-body.ts';
@@ -114,8 +114,7 @@ function checkAccess(operation: Operation, call: ApiCall): Answer | undefined {
       });
     }
     if (peer.isManaged) return undefined;
-    const text = `${peer.address} is not in a managed network: machines enlist only from those.`;
-    return refuse('not-from-here', text);
+    return refuseUnmanaged(peer.address);
   }
   if (caller.kind === 'user') {
     return operation.access !== 'admin' || caller.isAdmin

@@ -6,7 +6,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type Answer, refuse } from '../api/answer.ts';
+import { type Answer, refuse, refuseUnmanaged } from '../api/answer.ts';
 import type { Caller, Peer } from '../api/caller.ts';
 import { parseBody } from '../api/form-body.ts';
 import { chooseOrigin, originFactsOf } from '../api/origin.ts';
@@ -66,7 +66,10 @@ export const NOT_THIS_BOOT = refuse(
   'This is for a machine at work, with the token of its boot and at its address: start the machine again.',
 );
 
-const TOO_OFTEN = refuse('rate-limit', 'This machine sends too many requests: wait a little.', { 'Retry-After': '5' });
+/** The refusal for a machine beyond its rate. */
+export const TOO_OFTEN = refuse('rate-limit', 'This machine sends too many requests: wait a little.', {
+  'Retry-After': '5',
+});
 
 const text = (lines: string): Answer => ({ kind: 'text', text: lines, contentType: 'text/plain; charset=utf-8' });
 
@@ -242,10 +245,7 @@ function sendAgent(
 ): FastifyReply {
   const who = identify(request);
   if (who.kind !== 'identified') return send(reply, who);
-  if (!who.peer.isManaged && who.caller.kind === 'anonymous') {
-    const reason = `${who.peer.address} is not in a managed network: machines enlist only from those.`;
-    return send(reply, refuse('not-from-here', reason));
-  }
+  if (!who.peer.isManaged && who.caller.kind === 'anonymous') return send(reply, refuseUnmanaged(who.peer.address));
   if (text === undefined) {
     return send(reply, refuse('not-found', 'The enlistment agent is not part of this installation.'));
   }

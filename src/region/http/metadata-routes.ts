@@ -16,7 +16,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Rate } from '../../rate-limit.ts';
-import { type Answer, type Refusal, refuse } from '../api/answer.ts';
+import { type Answer, type Refusal, refuse, refuseUnmanaged } from '../api/answer.ts';
 import type { Peer } from '../api/caller.ts';
 import { type Fields, parseBody, queryOf } from '../api/form-body.ts';
 import type { BootProof } from '../identity/boot-token.ts';
@@ -39,7 +39,7 @@ import { RateLimiter, RatesByRack } from '../rate-limit.ts';
 import type { Machine } from '../records/machine.ts';
 import { parseJson } from '../records/text-json.ts';
 import type { Region } from '../region.ts';
-import { type Identified, NOT_THIS_BOOT, originOf, proofOf } from './agent-routes.ts';
+import { type Identified, NOT_THIS_BOOT, originOf, proofOf, TOO_OFTEN } from './agent-routes.ts';
 import { mergeFields } from './link.ts';
 
 /** For one machine: cloud-init reports a hundred steps within seconds. */
@@ -80,7 +80,6 @@ const text = (content: string | Buffer): Answer => ({
 });
 const NOTHING_HERE = refuse('not-found', 'Nothing is here.');
 const NOT_YOURS = refuse('not-allowed', 'This is only for a machine with its own key, which its installer was given.');
-const TOO_OFTEN = refuse('rate-limit', 'This machine sends too many requests: wait a little.', { 'Retry-After': '5' });
 
 /** The rates of machines that use their own keys. */
 export const machineRates = (): RatesByRack =>
@@ -242,10 +241,7 @@ function takeReport({ service, tree, isPost, body }: Asked, machine: Machine, sy
 /** Answers an unknown machine, only in a managed network. */
 function answerStranger({ service, peer, isPost, op, surroundings }: Asked, path: MetadataPath): Answer {
   if (isPost) return refuse('method-not-allowed', 'Use GET.');
-  if (!peer.isManaged) {
-    const reason = `${peer.address} is not in a managed network: machines enlist only from those.`;
-    return refuse('not-from-here', reason);
-  }
+  if (!peer.isManaged) return refuseUnmanaged(peer.address);
   switch (path.kind) {
     case 'enlist-preseed':
       return op === 'get_enlist_preseed'
