@@ -25,6 +25,11 @@ export interface HostileCase {
   readonly withoutIt: readonly Change[];
   /** Machines that the attack has listed, which no other one replaces: they are deleted after it. */
   readonly leavesMachines?: true;
+  /**
+   * True if the case is about the attacker's own host, which must still be served: it is no part of all attacks at once, where the other
+   * attackers fill what this one is measured by, and take the processor from the host that asks.
+   */
+  readonly isAboutItself?: true;
   /** false: in the long suite only. */
   readonly short?: false;
   /** What the others must get, and within how many seconds, retries of their clients included. */

@@ -191,6 +191,7 @@ export const CASES: readonly HostileCase[] = [
     from: 'machine',
     bites: connected(CLIENT_CONNECTIONS_MAX, 53),
     keeps: openAtMost(CLIENT_CONNECTIONS_MAX),
+    isAboutItself: true,
     withoutIt: MANY_CONNECTIONS_OF_A_CLIENT,
     others: { 'names are answered over TCP': 8, 'names are answered at the first asking': 8 },
   },
