@@ -1,6 +1,6 @@
 // The main job with each firmware that a site is likely to have; `whole-life.test.ts` has SeaBIOS and iPXE by
 // HTTP, `test/long/` the others.
-// @host computes, 190 s
+// @host computes, 120 s
 
 import { type BootCase, GIB, testFirstBoots } from '../support/first-boot.ts';
 
@@ -16,16 +16,6 @@ const CASES: readonly BootCase[] = [
     boots: 1,
   },
   {
-    name: 'SeaBIOS, e1000, pxelinux',
-    firmware: 'bios',
-    nic: 'e1000',
-    memoryMib: 768,
-    cpus: 1,
-    diskBytes: 5 * GIB,
-    loaders: '{ ipxe: pxelinux.0 }',
-    boots: 1,
-  },
-  {
     name: 'OVMF, shim and GRUB',
     firmware: 'uefi',
     nic: 'virtio-net-pci',
@@ -33,7 +23,7 @@ const CASES: readonly BootCase[] = [
     cpus: 2,
     diskBytes: 6 * GIB,
     loaders: '{}',
-    boots: 3,
+    boots: 1,
   },
   {
     name: 'OVMF, HTTP boot, iPXE',

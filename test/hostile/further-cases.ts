@@ -39,6 +39,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
       what: 'the memory of the daemon is bounded',
       isTrue: (now) => now.sum('process_resident_memory_bytes') < 600 * 2 ** 20,
     },
+    short: false,
     withoutIt: WHOLE_LISTS,
     others: { ...ON_THE_WIRE, ...AT_THE_REGION, 'an administrator signs in': 10 },
   },
@@ -97,6 +98,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     attack: 'proxy-requests',
     from: 'beside',
     bites: every(unsent('dhcp'), grown(5000, 'rackboot_dhcp_messages_total', { type: 'request' })),
+    short: false,
     withoutIt: NO_SEND_ROOM,
     others: {
       ...ON_THE_WIRE,
@@ -130,6 +132,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     attack: 'link-stolen-batch',
     from: 'attacker',
     bites: grown(2, 'rackboot_region_api_answers_total', { class: '2xx' }),
+    short: false,
     withoutIt: WHOLE_BATCHES,
     others: { ...AT_THE_REGION, 'an accepted rack is heard': 2 },
   },

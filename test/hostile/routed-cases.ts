@@ -29,13 +29,13 @@ const BY_THE_REGION: Routed = {
 
 /** By the attack; `attacker` has all others. */
 const ROUTED: Readonly<Record<string, Routed>> = {
-  'tftp-hold': { ...BY_TFTP, short: true },
+  'tftp-hold': BY_TFTP,
   'tftp-netascii': BY_TFTP,
   'dns-silent-zones': { ...BY_DNS, short: true },
   'dns-random-names': BY_DNS,
   'dns-beside': BY_DNS,
-  'dns-tcp-idle': { short: true },
-  'boot-idle': { short: true },
+  'dns-tcp-idle': {},
+  'boot-idle': {},
   'boot-slow-headers': {},
   'boot-slow-posts': {},
   'boot-pipelining': {},
@@ -43,7 +43,7 @@ const ROUTED: Readonly<Record<string, Routed>> = {
   'metrics-idle': {},
   'amend-others': BY_THE_REGION,
   'api-connections': {},
-  'api-slow-posts': { short: true },
+  'api-slow-posts': {},
   'api-pipelining': {},
   'api-followers': {},
   'api-passwords': {},

@@ -9,12 +9,13 @@ const IPXE = { way: 'iPXE by HTTP', loaders: '{}' };
 // QEMU 7.2 and iPXE 20190125); with e1000e it loads. iPXE is told its own script by default and never meets lpxelinux.
 const LPXELINUX = { way: 'lpxelinux', loaders: '{ ipxe: lpxelinux.0 }' };
 const WAYS = {
+  e1000: [PXELINUX],
   e1000e: [PXELINUX, LPXELINUX, IPXE],
   vmxnet3: [PXELINUX, IPXE],
   rtl8139: [PXELINUX, IPXE],
 } as const;
 
-const BIOS: readonly BootCase[] = (['e1000e', 'vmxnet3', 'rtl8139'] as const).flatMap((nic, index) =>
+const BIOS: readonly BootCase[] = (['e1000', 'e1000e', 'vmxnet3', 'rtl8139'] as const).flatMap((nic, index) =>
   WAYS[nic].map(({ way, loaders }) => ({
     name: `SeaBIOS, ${nic}, ${way}`,
     firmware: 'bios' as const,
@@ -47,6 +48,16 @@ testFirstBoots([
     diskBytes: 3 * GIB,
     loaders: '{}',
     boots: 1,
+  },
+  {
+    name: 'OVMF, shim and GRUB: enlisted, known, switched off',
+    firmware: 'uefi',
+    nic: 'virtio-net-pci',
+    memoryMib: 1024,
+    cpus: 2,
+    diskBytes: 6 * GIB,
+    loaders: '{}',
+    boots: 3,
   },
   ...BIOS,
 ]);
