@@ -178,7 +178,7 @@ describe('the real environment', { skip: missing(...NEEDS), concurrency: true },
     truncateSync(disk, DISK_BYTES);
     const line = `rackboot=enlist rackboot_url=http://10.0.2.2:${port}/MAAS BOOTIF=01-${MAC.replaceAll(':', '-')}`;
     const args = [
-      ...['-machine', 'pc,graphics=off', '-accel', 'tcg,thread=multi', '-smp', '2', '-m', String(each.memoryMib)],
+      ...['-machine', 'pc,graphics=off', '-accel', 'tcg,thread=single', '-smp', '2', '-m', String(each.memoryMib)],
       ...['-nodefaults', '-display', 'none', '-monitor', 'none', '-no-reboot', '-serial', `file:${serial}`],
       ...['-kernel', join(tree, IMAGE, 'linux'), '-initrd', join(tree, IMAGE, 'initrd.gz')],
       ...['-append', `${line} console=ttyS0,115200 ${each.kernelLine}`],

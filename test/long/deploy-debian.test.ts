@@ -77,7 +77,7 @@ for (const platform of PLATFORMS) {
     function start(console: string, network: string, firmware: readonly string[]): ChildProcess {
       const args = [
         ...firmware,
-        ...['-accel', 'tcg,thread=multi', '-smp', '2', '-m', '1024', '-nodefaults', '-display', 'none'],
+        ...['-accel', 'tcg,thread=single', '-smp', '2', '-m', '1024', '-nodefaults', '-display', 'none'],
         ...['-monitor', 'none', '-no-reboot', '-serial', `file:${console}`, '-device', 'virtio-rng-pci'],
         ...['-netdev', network, '-device', `virtio-net-pci,netdev=n0,mac=${MAC},romfile=`],
         ...['-drive', `file=${disk},format=raw,if=none,id=d0`, '-device', 'virtio-blk-pci,drive=d0,bootindex=1'],
