@@ -1,10 +1,12 @@
-// Finds what can grow in the product, by the compiler's types: every Map, Set and array that a class, an interface or a file keeps, and every
-// class of ours that keeps such a thing and has no bound of its own. And every bound that is given to one of those that take one.
+// Finds what can grow in the product, by the compiler's types: every Map, Set, array and object with any keys that a class, an interface or a
+// file keeps, every text and every bytes that are added to, and every class of ours that keeps such a thing and has no bound of its own. And
+// every bound that is given to one of those that take one.
 //
 //   readonly #given = new Map<MacAddress, Given>();   boot/boot-tokens.ts #given
 //   #list: readonly Rack[] = [];                      region/racks/racks.ts #list (it can be replaced by a longer one)
 //   readonly holdings: Map<string, Holding>;          fair-shares.ts Network.holdings (a member of an interface)
 //   const watches = new WeakMap<object, Watch>();     net/pipelining.ts watches
+//   #line = ''; … this.#line += chunk;                uplink/event-stream-reader.ts #line
 //   stream.on('data', (chunk) => chunks.push(chunk)) power/program.ts keepOutput.chunks (a variable of keepOutput)
 //   new FairShares<Asker>({ max: WAITERS_MAX })       dns/flights.ts: WAITERS_MAX is given to FairShares
 //
@@ -71,6 +73,10 @@ const WITHOUT_BOUND = ['DeadlineQueue', 'NumberTable', 'CountedKeys', 'EventSamp
 const COLLECTIONS = new Set(['Map', 'Set', 'WeakMap', 'WeakSet', 'Array', ...WITHOUT_BOUND]);
 /** They grow where their field may be given another. */
 const READ_ONLY = new Set(['ReadonlyMap', 'ReadonlySet', 'ReadonlyArray']);
+/** An object to which any key may be added. */
+const ANY_KEY = /^(?:Record<(?:string|number)\b|Partial<Record<(?:string|number)\b|\{ \[\w+: (?:string|number)\])/;
+/** Text and bytes grow where they are added to. */
+const ADDABLE = /^(?:string|Buffer|Uint8Array)\b(?:<\w+>)?(?: \| undefined)?$/;
 const LISTS = /\b(?:Readonly)?(?:Map|Set)<|\[\]/;
 
 /** Which arguments of a class are bounds, by their places, and which members of an argument that is written out. */
@@ -98,6 +104,8 @@ const BOUND_MEMBER = /^(?:max|addressMax|waitingMax|keysMax)$/;
 
 interface FoundField {
   readonly node: Node;
+  /** True where the file adds to it as one adds to text or bytes: `+=`, `concat`. */
+  readonly isAddedTo: boolean;
   readonly at: string;
   /** The class or interface; empty: the file. */
   readonly owner: string;
@@ -116,12 +124,13 @@ export const findGrowth = (project = PRODUCT.project, folder = PRODUCT.folder): 
     const types = checker.getTypeAtLocation(fields.map(({ node }) => node));
     const namesOf = (type: Type): readonly string[] =>
       type.isUnionType() ? type.getTypes().flatMap(namesOf) : [type.getSymbol()?.name ?? ''];
-    const collections = fields.flatMap(({ at, mayBeReplaced }, index) => {
+    const collections = fields.flatMap(({ at, mayBeReplaced, isAddedTo }, index) => {
       const type = types[index];
       if (type === undefined) return [];
-      const grows = (name: string): boolean => COLLECTIONS.has(name) || (mayBeReplaced && READ_ONLY.has(name));
-      if (!namesOf(type).some(grows)) return [];
       const text = checker.typeToString(type, undefined, NodeBuilderFlags.NoTruncation);
+      const grows = (name: string): boolean => COLLECTIONS.has(name) || (mayBeReplaced && READ_ONLY.has(name));
+      const isOther = ANY_KEY.test(text) || (isAddedTo && ADDABLE.test(text));
+      if (!isOther && !namesOf(type).some(grows)) return [];
       return [{ at, type: text, holdsLists: LISTS.test(withoutOuter(text)) }];
     });
     return { collections, given, unknownTakers };
@@ -166,18 +175,27 @@ function visit(node: Node, seen: Visit): void {
     const mayBeReplaced = !hasModifier(node, SyntaxKind.ReadonlyKeyword) && isPropertyDeclaration(node);
     const path = own.startsWith('#') || isStatic ? own : `${owner}.${own}`;
     // What is written within a function, as a type of its own, is nothing that is kept.
-    if (owner !== undefined) fields.push({ node, at: `${name} ${path}`, owner, mayBeReplaced });
+    if (owner !== undefined)
+      fields.push({ node, at: `${name} ${path}`, owner, mayBeReplaced, isAddedTo: addsTo(own, file) });
   } else if (isVariableDeclaration(node) && isIdentifier(node.name) && isOfFile(node)) {
     const mayBeReplaced = !node.parent.getText(file).startsWith('const');
     const isWrittenOut =
       !mayBeReplaced && !new RegExp(`\\b${node.name.text}\\.(?:set|add|push|delete)\\(`).test(file.text);
     const isWeak = /\bWeak(?:Map|Set)\b/.test(node.getText(file));
-    if (!isWrittenOut || isWeak) fields.push({ node, at: `${name} ${node.name.text}`, owner: '', mayBeReplaced });
+    if (!isWrittenOut || isWeak)
+      fields.push({
+        node,
+        at: `${name} ${node.name.text}`,
+        owner: '',
+        mayBeReplaced,
+        isAddedTo: addsTo(node.name.text, file),
+      });
   } else if (isVariableDeclaration(node) && isIdentifier(node.name)) {
     const within = functionAround(node);
     if (within !== undefined && isAddedToWithin(within, node.name.text, file)) {
       const mayBeReplaced = !node.parent.getText(file).startsWith('const');
-      fields.push({ node, at: `${name} ${nameOf(within, file)}.${node.name.text}`, owner: '', mayBeReplaced });
+      const at = `${name} ${nameOf(within, file)}.${node.name.text}`;
+      fields.push({ node, at, owner: '', mayBeReplaced, isAddedTo: addsTo(node.name.text, file) });
     }
   } else if (isNewExpression(node)) {
     const taker = node.expression.getText(file);
@@ -193,6 +211,12 @@ function visit(node: Node, seen: Visit): void {
   }
   node.forEachChild((child) => visit(child, seen));
 }
+
+/** True where a file adds to text or bytes of this name. */
+const addsTo = (name: string, file: SourceFile): boolean =>
+  new RegExp(
+    `(?<!\\w)${name} (?:\\+= |= (?:Buffer\\.)?concat\\w*\\(\\[?(?:this\\.)?${name}\\b|= \`\\$\\{(?:this\\.)?${name}\\})`,
+  ).test(file.text);
 
 const isFunction = (node: Node): boolean =>
   isFunctionDeclaration(node) ||

@@ -190,6 +190,13 @@ export class Kept {
   #replaced: readonly string[] = [];
   #maybe: Set<string> | undefined;
   readonly heap = new DeadlineQueue<string>();
+  readonly #byKey: Record<string, number> = {};
+  readonly #facts: Readonly<Record<string, number>> = {};
+  #line = '';
+  #bytes: Uint8Array = new Uint8Array();
+  #count = 0;
+  #name = '';
+  read(more: string) { this.#line += more; this.#count += 1; this.#name = more; this.#bytes = concat([this.#bytes, more]); }
   readonly #rows: { readonly names: readonly string[] }[] = [];
   static shared: string[] = [];
   readonly #places = new FairShares<string>({ max: PLACES_MAX, addressMax: 3, networkOf: String });
@@ -197,6 +204,7 @@ export class Kept {
 }
 class DeadlineQueue<T> { readonly heap: T[] = []; }
 class FairShares<T> { constructor(bounds: { max: number; addressMax: number; networkOf: (of: T) => string }) { void bounds; } }
+declare function concat(of: readonly unknown[]): Uint8Array;
 class Cellar { constructor(bottlesMax: number, openMsMax: number) { void bottlesMax; void openMsMax; } }
 const PLACES_MAX = 8;
 export function keeper() {
@@ -232,6 +240,9 @@ describe('finding what can grow', () => {
       'file.ts #replaced',
       'file.ts #maybe',
       'file.ts Kept.heap',
+      'file.ts #byKey',
+      'file.ts #line',
+      'file.ts #bytes',
       'file.ts #rows of lists',
       'file.ts shared',
       'file.ts DeadlineQueue.heap',

@@ -188,6 +188,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#resting': 'as #served',
     '#parting': 'PARTING_MAX',
   },
+  'net/instance-lock.ts': { 'askHolder.answer': 'HOLDER_ANSWER_BYTES_MAX' },
   'net/interface-table.ts': {
     'Entry.addresses': 'ADDRESSES_MAX',
     '#entries': 'INTERFACES_MAX',
@@ -276,7 +277,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#waiting':
       'region/api/lists.ts LISTS_MAX and region/racks/rack-admission.ts RACKS_MAX, each region/api/lists.ts LISTS_MAX',
   },
-  'region/page/html.ts': { templates: 'weak' },
+  'region/page/html.ts': { templates: 'weak', 'html.text': 'call' },
   'region/page/sessions.ts': { '#kept': 'SESSIONS_MAX' },
   'region/preseed/engine.ts': {
     'Rendering.included': 'call',
@@ -287,7 +288,8 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#for.scope': 'call',
   },
   'region/preseed/names.ts': { 'templateNames.names': 'call' },
-  'region/preseed/shell-follower.ts': { '#frames': 'call' },
+  'region/preseed/place.ts': { '#head': 'HEAD_MAX' },
+  'region/preseed/shell-follower.ts': { '#frames': 'call', '#line': 'call' },
   'region/preseed/template.ts': { '#blocks': 'call' },
   'region/racks/acknowledgements.ts': { '#listeners': 'region/rate-limit.ts WORKERS_RATE' },
   'region/racks/batch-turns.ts': { '#racks': 'region/racks/rack-admission.ts RACKS_MAX' },

@@ -1,0 +1,58 @@
+// Every table of the databases, and what keeps its rows few. `tables.test.ts` refuses one that has no entry here, and an entry that names a
+// bound which the table of bounds (`bounds.ts`) does not know.
+//
+// An entry is one of these, or several joined by `and`; a table with rows for each row of another names that one: `machine, each …`.
+//
+//   room/file.ts NAME_MAX    a bound of the table of bounds
+//   TABLE                    as many rows as another table of the same file has
+//   one of REASONS           nobody outside can add to it
+
+/** Why a table needs no bound of its own. */
+export const ROW_REASONS = {
+  administrators: 'only administrators add rows, one by one, for people',
+  addresses: 'a row for each block of the addresses that the operator has configured',
+  named: 'a row for each name in the code',
+  one: 'one row',
+} as const;
+
+/** By file below `src`, and table. */
+export const TABLES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'store/lease-schema.ts': {
+    log: 'store/lease-database.ts LOG_HISTORY_MAX and store/lease-worker.ts FOLD_BACKLOG_MAX',
+    lease_block: 'addresses',
+    fold: 'one',
+    probe: 'one',
+  },
+  'store/outbox-schema.ts': {
+    outbox: 'one',
+    entry: 'uplink/outbox-store.ts OUTBOX_BOUNDS',
+    dropped: 'named',
+    dead_letter: 'uplink/outbox-store.ts OUTBOX_BOUNDS',
+  },
+  'store/region-schema.ts': {
+    machine: 'region/identity/enlistment.ts MACHINES_MAX',
+    interface: 'machine, each region/identity/interface-source.ts INTERFACES_MAX',
+    identity: 'machine, each named',
+    shared_identity: 'store/region-identity.ts SHARED_VALUES_MAX',
+    machine_pair: 'store/region-identity.ts CONFLICTS_MAX and administrators',
+    tag: 'region/records/tags.ts TAGS_MAX',
+    machine_tag: 'machine, each region/records/tags.ts TAGS_MAX',
+    allocation: 'interface',
+    user_data: 'machine',
+    machine_key: 'machine',
+    debug_login: 'machine',
+    power_command: 'store/region-power.ts ENDED_MAX and machine',
+    script: 'region/scripts/script-text.ts SCRIPTS_MAX',
+    script_run: 'machine, each region/records/script-store.ts RUNS_MAX',
+    script_result: 'script_run, each region/scripts/script-text.ts SCRIPTS_MAX',
+    event: 'store/region-sqlite.ts EVENT_BOUNDS',
+    event_source: 'store/region-events.ts SOURCES_MAX',
+    user: 'administrators',
+    api_key: 'user, each region/accounts/accounts.ts KEYS_PER_USER_MAX',
+    ssh_key: 'user, each region/accounts/ssh-keys.ts SSH_KEYS_PER_USER_MAX',
+    rack: 'region/records/rack.ts RACKS_MAX',
+    rack_images: 'rack',
+    setting: 'region/settings.ts SETTINGS_MAX',
+    counter: 'named',
+  },
+};
