@@ -32,6 +32,7 @@ import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './rec
 import { NO_RULES, RegionSettings, type SettingsRules } from './settings.ts';
 
 /** Changes within this time reach racks together. */
+const START_ID_BYTES = 9;
 const DESIRED_STATE_PAUSE_MS = 20;
 const FOREIGN_CHANGE_MS = 2000;
 
@@ -92,6 +93,11 @@ export interface Region {
   config(): RegionConfig;
   /** Replaces the configuration; work in flight keeps the old one. */
   configure(config: RegionConfig): void;
+  /**
+   * Drawn at each start: with the version, it tags the desired state. The same version may be another state once an older database was
+   * restored.
+   */
+  readonly startId: string;
   /** The desired state for one rack. @param rackUuid undefined: the rack of this process */
   desiredState(rackUuid?: string): DesiredState;
   /** Calls `listener` after each change of the desired state, with its version. @returns unsubscribes */
@@ -129,6 +135,7 @@ class RegionOnStore implements Region {
   readonly life: MachineLife;
   readonly power: PowerControl | undefined;
   readonly images: ListImages | undefined;
+  readonly startId: string;
   readonly #onDesiredState: (state: DesiredState) => void;
   readonly #deadlines: StatusDeadlines;
   readonly #enlistmentLog = new EnlistmentLog();
@@ -146,6 +153,7 @@ class RegionOnStore implements Region {
   constructor(options: RegionOptions) {
     this.store = options.store;
     this.clock = options.clock;
+    this.startId = Buffer.from(options.clock.randomBytes(START_ID_BYTES)).toString('base64url');
     this.racks = new Racks(options.store, options.clock);
     this.racks.homes.subscribe((machine) => this.#mirrorChange(machine));
     this.passwords = new Passwords(options.clock);

@@ -197,9 +197,10 @@ function collect(
   });
   answer.on('end', () => {
     const retryAfterS = Number(answer.headers['retry-after']);
-    const { location } = answer.headers;
+    const { location, etag } = answer.headers;
     resolve({
       ...(location === undefined ? {} : { location }),
+      ...(etag === undefined ? {} : { etag }),
       status: answer.statusCode ?? 0,
       retryAfterMs: Number.isFinite(retryAfterS) ? retryAfterS * 1000 : undefined,
       body: Buffer.concat(chunks).toString('utf8'),

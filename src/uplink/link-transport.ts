@@ -20,6 +20,7 @@ export interface LinkAnswer {
   /** The region's Retry-After, in milliseconds; undefined if absent. */
   readonly retryAfterMs: number | undefined;
   readonly body: string;
+  readonly etag?: string | undefined;
   /** The location of a redirection, unchecked. */
   readonly location?: string | undefined;
 }

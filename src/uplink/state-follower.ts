@@ -1,4 +1,4 @@
-// Follows the desired state of a remote region: fetches it by ETag after each change announced in the stream, and at intervals.
+// Follows the desired state of a remote region: fetches it by ETag when the stream opens, after each change announced in it, and at intervals.
 //
 //   changes (a stream) ──another version──▶ poke ──▶ GET state ──200──▶ onState
 //                                                       └─304─▶ nothing
@@ -42,6 +42,8 @@ export class StateFollower {
   readonly #fetching: Repeater;
   readonly #following: Repeater;
   #version: number | undefined;
+  /** The region's tag of the last state, sent back as it came. */
+  #tag: string | undefined;
   #stream: { close(): void } | undefined;
   #silence: Timer | undefined;
 
@@ -70,13 +72,12 @@ export class StateFollower {
 
   async #fetch(): Promise<RunOutcome> {
     const { ask, path, onState, onProblem } = this.#options;
-    const known = this.#version;
     const answer = await ask({
       method: 'GET',
       path: path('state'),
       authorized: true,
       answerBytesMax: STATE_BYTES_MAX,
-      ifNoneMatch: known === undefined ? undefined : `"${known}"`,
+      ifNoneMatch: this.#tag,
     });
     if (answer === undefined) return { kind: 'failed' };
     if (answer.status === 304) return { kind: 'rest', ms: POLL_MS };
@@ -87,6 +88,7 @@ export class StateFollower {
       return { kind: 'failed' };
     }
     this.#version = parsed.state.version;
+    this.#tag = answer.etag;
     onState(parsed.state);
     return { kind: 'rest', ms: POLL_MS };
   }
@@ -104,6 +106,8 @@ export class StateFollower {
       this.#stream = transport.follow(path('changes'), {
         onOpen: () => {
           opened = true;
+          // The region may have started again with an older database.
+          if (this.#version !== undefined) this.#fetching.poke();
         },
         onAlive: () => this.#expect(end),
         onEvent: (event, data) => {

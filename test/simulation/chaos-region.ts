@@ -113,7 +113,13 @@ export class ChaosRegion implements RegionEnd {
     });
     this.#open.add(asking);
     const answer = await asking.finally(() => this.#open.delete(asking));
-    return { status: answer.statusCode, retryAfterMs: undefined, body: answer.body };
+    const { etag } = answer.headers;
+    return {
+      status: answer.statusCode,
+      retryAfterMs: undefined,
+      body: answer.body,
+      etag: String(etag ?? '') || undefined,
+    };
   }
 
   follow(path: string, onVersion: (version: number) => void): (() => void) | undefined {

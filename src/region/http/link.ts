@@ -88,7 +88,7 @@ export function answerRack(region: Region, rack: Rack, request: LinkRequest): An
 
 function answerState(region: Region, rack: Rack, ifNoneMatch: string | undefined): Answer {
   const state = region.desiredState(rack.uuid);
-  const tag = `"${state.version}"`;
+  const tag = `"${state.version}.${region.startId}"`;
   const isKnown = (ifNoneMatch ?? '')
     .split(',')
     .map((one) => one.trim().replace(/^W\//, ''))
