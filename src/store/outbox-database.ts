@@ -4,8 +4,8 @@
 //
 // 1. One method is one transaction. The size is kept in memory and updated only after the commit.
 // 2. `place` is the order of arrival. `sequence` is empty until the entry is taken, then never changes.
-// 3. The id is drawn with the file, and again when the region knows more of the outbox than the file does: an old copy was restored, and
-//    the region would skip its sequences as repeats.
+// 3. A file that is opened may be a restored copy: the region would skip as repeats what it numbers again. So entries that were numbered
+//    before are sent alone, and then a new id is drawn, with sequences from 1; it is also drawn when the region knows a higher sequence.
 
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
@@ -85,6 +85,8 @@ class SqliteOutbox implements OutboxStore {
   #id: string;
   #missed: number;
   #deadLetters: number;
+  /** True while the id and the sequences are those of an earlier process. */
+  #isOfBefore: boolean;
 
   constructor(database: DatabaseSync, path: string, bounds: OutboxBounds) {
     this.#database = database;
@@ -98,6 +100,7 @@ class SqliteOutbox implements OutboxStore {
     const self = this.#self();
     this.#id = text(self, 'id');
     this.#missed = number(self, 'missed');
+    this.#isOfBefore = number(self, 'sequence') > 0;
     const size = this.#get('SELECT count(*) AS entries, coalesce(sum(bytes), 0) AS bytes FROM entry');
     this.#size = { entries: number(size, 'entries'), bytes: number(size, 'bytes') };
     this.#deadLetters = number(this.#get('SELECT count(*) AS count FROM dead_letter'), 'count');
@@ -148,7 +151,12 @@ class SqliteOutbox implements OutboxStore {
 
   take(entriesMax: number, bytesMax: number): readonly OutboxEntry[] {
     // Read the sizes first: posts are large, and most would be read in vain.
-    const rows = this.#sql.all('SELECT place, sequence, bytes FROM entry ORDER BY place LIMIT ?', entriesMax);
+    let rows = this.#sql.all('SELECT place, sequence, bytes FROM entry ORDER BY place LIMIT ?', entriesMax);
+    if (this.#isOfBefore) {
+      const numbered = rows.filter((row) => row.sequence !== null);
+      if (numbered.length > 0) rows = numbered;
+      else this.renumber();
+    }
     const chosen: Row[] = [];
     let bytes = 0;
     for (const row of rows) {
@@ -250,6 +258,7 @@ class SqliteOutbox implements OutboxStore {
       this.#sql.run('UPDATE outbox SET id = ?, sequence = 0', id);
     });
     this.#id = id;
+    this.#isOfBefore = false;
     this.#countPosts();
   }
 

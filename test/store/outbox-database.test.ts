@@ -92,19 +92,42 @@ test('an entry gets its sequence when it is first taken and keeps it', () => {
     );
     store.close();
     const again = open();
-    assert.deepEqual(again.take(2, 1e9), first);
+    assert.deepEqual(again.take(9, 1e9), first);
+    assert.equal(again.id, store.id);
     again.acknowledge(1, 0);
     assert.deepEqual(
       again.take(9, 1e9).map(({ sequence }) => sequence),
-      [2, 3],
+      [2],
     );
-    again.acknowledge(3, 0);
-    assert.equal(again.length, 0);
-    again.addReports('life', [report(4, 'd')], 0);
-    assert.deepEqual(
-      again.take(9, 1e9).map(({ sequence }) => sequence),
-      [4],
-    );
+    again.acknowledge(2, 0);
+    assert.deepEqual(textsOf(again.take(9, 1e9)), ['c']);
+  });
+});
+
+test('a restored copy gives no sequence again that the region has seen: what was numbered before is sent alone, then the id is new', () => {
+  withStore((open, stateDir) => {
+    const store = open();
+    store.addReports('life', [report(1, 'a'), report(2, 'b')], 0);
+    all(store);
+    store.acknowledge(1, 0);
+    store.close();
+    copyFileSync(join(stateDir, 'outbox.db'), join(stateDir, 'copy'));
+    const later = open();
+    assert.deepEqual(textsOf(all(later)), ['b']);
+    later.acknowledge(2, 0);
+    later.addReports('life', [report(3, 'c'), report(4, 'd')], 0);
+    const seen = all(later).map(({ sequence }) => `${later.id} ${sequence}`);
+    later.close();
+    copyFileSync(join(stateDir, 'copy'), join(stateDir, 'outbox.db'));
+    const restored = open();
+    restored.addReports('other life', [report(1, 'e'), report(2, 'f')], 0);
+    assert.deepEqual(textsOf(all(restored)), ['b']);
+    assert.equal(restored.id, store.id);
+    restored.acknowledge(2, 0);
+    const next = all(restored);
+    assert.deepEqual(textsOf(next), ['e', 'f']);
+    assert.ok(next.every(({ sequence }) => !seen.includes(`${restored.id} ${sequence}`)));
+    assert.notEqual(restored.id, store.id);
   });
 });
 
@@ -313,12 +336,12 @@ test('version 1 of the file is read unchanged', () => {
     assert.equal(store.deadLetterCount, 1);
     assert.deepEqual(store.dropped, { 'lost-before-the-outbox': 2 });
     assert.equal(store.storedOf('first life'), 3);
-    const waiting = all(store);
     assert.deepEqual(
-      waiting.map(({ sequence }) => sequence),
-      [2, 3, 4],
+      all(store).map(({ sequence }) => sequence),
+      [2],
     );
-    assert.deepEqual(textsOf(waiting), ['second', 'architecture=amd64', 'third']);
+    store.acknowledge(2, 2);
+    assert.deepEqual(textsOf(all(store)), ['architecture=amd64', 'third']);
     assert.equal(store.listDeadLetters()[0]?.reason, 'invalid-parameters');
   });
 });
