@@ -18,6 +18,7 @@ import {
   prefixOf,
 } from '../../net/address.ts';
 import type { SettingsRefusal } from '../settings.ts';
+import { refusal, sentenceOf } from '../words/refusal.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 
@@ -188,8 +189,10 @@ function remove(call: ApiCall): Answer {
   if (rack === undefined) return noRack(call);
   if (findEntry(call, rack) === undefined) return noEntry(call);
   const key = `${INTERFACES_KEY}.${call.path.name ?? ''}`;
-  const pinned = call.region.settings.pinnedBy(key, rack);
-  if (pinned !== undefined) return refuse('setting-read-only', `${key} is read-only: ${pinned}`);
+  const pin = call.region.settings.pinnedBy(key, rack);
+  if (pin !== undefined) {
+    return refuse('setting-read-only', sentenceOf(refusal('setting-read-only.pinned', { key, pin })));
+  }
   return change(call, rack, [{ key, value: undefined }]) ?? { kind: 'empty' };
 }
 
@@ -199,15 +202,15 @@ function change(
   edits: readonly { readonly key: string; readonly value: SettingValue | undefined }[],
 ): Refusal | undefined {
   const username = call.caller.kind === 'user' ? call.caller.username : '';
-  const refusal = call.region.settings.change(rack, edits, username);
-  return refusal === undefined ? undefined : refuseSetting(refusal);
+  const refused = call.region.settings.change(rack, edits, username);
+  return refused === undefined ? undefined : refuseSetting(refused);
 }
 
 /** A settings refusal in the form MAAS's clients read: problems by field name. */
 export function refuseSetting(refusal: SettingsRefusal): Refusal {
-  if (refusal.reason !== 'setting-invalid') return refuse(refusal.reason, refusal.text);
+  if (refusal.code !== 'setting-invalid') return refuse(refusal.name, sentenceOf(refusal));
   const byField: Record<string, string[]> = {};
-  for (const { key, message } of refusal.problems) {
+  for (const { key, message } of refusal.params.problems) {
     const field = key.slice(key.lastIndexOf('.') + 1);
     byField[field] ??= [];
     byField[field].push(`${key}: ${message}`);

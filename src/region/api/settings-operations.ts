@@ -9,6 +9,7 @@ import { parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../..
 import { nearestName } from '../../nearest-name.ts';
 import { CONFIG_NAMES, type ConfigName } from '../maas-config-names.ts';
 import { parseJson } from '../records/text-json.ts';
+import { textOf } from '../words/text.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { refuseSetting } from './interface-operations.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
@@ -48,10 +49,11 @@ function listSettings(call: ApiCall): Answer {
   const { settings } = call.region;
   return json(
     settings.list().map(({ rack, key, value: written }) => {
-      const pinned = settings.pinnedBy(key, rack);
+      const pin = settings.pinnedBy(key, rack);
       const name = rack === '' ? undefined : call.region.racks.find(rack)?.name;
       const owner = { rack: rack === '' ? null : rack, rack_name: name ?? null };
-      return { key, value: written, ...owner, shadowed_by: pinned ?? null };
+      const shadowedBy = pin === undefined ? null : textOf('pinned', { key, pin });
+      return { key, value: written, ...owner, shadowed_by: shadowedBy };
     }),
   );
 }

@@ -1,0 +1,17 @@
+// English: every sentence of the region's refusals, by code, gathered from the rooms. Another language is another such file.
+//
+// 1. A writer gets plain values and no others: what it needs is in its parameters.
+
+import { REASONS } from './en/reasons.ts';
+import { pinText, SETTINGS } from './en/settings.ts';
+
+export const EN = {
+  /** What each name means, and what to do. */
+  reasons: REASONS,
+  /** Why something is refused. */
+  refusals: { ...SETTINGS },
+  /** What is shown elsewhere. */
+  texts: {
+    pinned: pinText,
+  },
+} as const;
