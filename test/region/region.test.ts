@@ -114,7 +114,7 @@ test('a machine goes through its life cycle with each step logged; a refused ste
       assert.equal(machine?.statusDeadlineMs !== undefined, /ing$|ing-/.test(status), status);
     }
     const refused = changeStatus(region, id, 'deployed', { username: 'bob' });
-    assert.equal(refused.kind === 'refuse' && refused.refusal.reason, 'transition-not-allowed');
+    assert.equal(refused.kind === 'refuse' && refused.refusal.name, 'transition-not-allowed');
     assert.equal(changeStatus(region, 'zzzzzz', 'ready', { username: 'bob' }).kind, 'not-found');
     const log = region.store.listEvents({ machines: { systemIds: [id] }, limit: 50 });
     assert.equal(log.filter((event) => event.type === 'NODE_CHANGED_STATUS').length, steps.length);

@@ -18,6 +18,7 @@ import type { Machine } from '../records/machine.ts';
 import type { MachineChangeOutcome } from '../records/store.ts';
 import { cleanWords } from '../records/text-json.ts';
 import type { DeployWay } from '../records/work.ts';
+import { sentenceOf } from '../words/refusal.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField } from './answer.ts';
 import { diskJson } from './machine-json.ts';
 import { listMachines } from './machine-list.ts';
@@ -46,7 +47,7 @@ function actorOf(call: ApiCall, why: string | undefined): Actor {
   return { username: call.caller.username, isAdmin: call.caller.isAdmin, comment: text };
 }
 
-const refuseCommand = ({ reason, text }: CommandRefusal): Refusal => refuse(reason, text);
+const refuseCommand = (refusal: CommandRefusal): Refusal => refuse(refusal.name, sentenceOf(refusal));
 
 function answerCommand(call: ApiCall, outcome: MachineChangeOutcome<CommandRefusal>): Answer {
   switch (outcome.kind) {

@@ -11,6 +11,7 @@ import {
   openDebugLogin,
 } from '../life/logins.ts';
 import { cleanWords } from '../records/text-json.ts';
+import { sentenceOf } from '../words/refusal.ts';
 import { type Answer, json, NO_MACHINE, refuse, refuseField } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 
@@ -39,7 +40,7 @@ function debugLogin(call: ApiCall, given: z.output<typeof debugParameters>): Ans
   };
   const closes = /^(?:1|true|yes|on)$/i.test(given.off ?? '');
   const refusal = closes ? closeDebugLogin(region, machine, by) : openDebugLogin(region, machine, by, seconds);
-  return refusal === undefined ? listLogins(call) : refuse(refusal.reason, refusal.text);
+  return refusal === undefined ? listLogins(call) : refuse(refusal.name, sentenceOf(refusal));
 }
 
 function listLogins({ region, path }: ApiCall): Answer {

@@ -5,6 +5,7 @@
 import type { Actor, CommandRefusal, MachineCommand } from '../life/commands.ts';
 import type { Machine } from '../records/machine.ts';
 import { cleanWords } from '../records/text-json.ts';
+import { sentenceOf } from '../words/refusal.ts';
 import { type Answer, refuse } from './answer.ts';
 import { listFor } from './machine-list.ts';
 import type { ApiCall } from './operation.ts';
@@ -45,7 +46,7 @@ export function giveMany(
     if (!(error instanceof Undone)) throw error;
   }
   const [first] = refused;
-  if (first !== undefined) return refuse(first.reason, refused.map(({ text }) => text).join('\n'));
+  if (first !== undefined) return refuse(first.name, refused.map((one) => sentenceOf(one)).join('\n'));
   return listFor(call, answers());
 
   // One at a time: hundreds of whole machines would take much memory.

@@ -13,6 +13,7 @@ import { z } from 'zod';
 import { fullPowerText, type PowerView, switchesItselfOff } from '../life/power-life.ts';
 import type { Machine, PowerTask } from '../records/machine.ts';
 import { cleanWords } from '../records/text-json.ts';
+import { sentenceOf } from '../words/refusal.ts';
 import { type Answer, json, NO_MACHINE, refuse, refuseField } from './answer.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
@@ -45,8 +46,8 @@ export function switchPower(call: ApiCall, task: PowerTask, why: string | undefi
     case 'not-found':
       return NO_MACHINE;
     case 'refuse': {
-      const { reason, text } = outcome.refusal;
-      return refuse(reason, text, reason === 'power-busy' ? { 'Retry-After': '5' } : undefined);
+      const { name } = outcome.refusal;
+      return refuse(name, sentenceOf(outcome.refusal), name === 'power-busy' ? { 'Retry-After': '5' } : undefined);
     }
   }
 }

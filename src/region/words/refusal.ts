@@ -9,6 +9,7 @@
 import type { RefusalName } from './en/reasons.ts';
 import { EN } from './en.ts';
 
+export type { Kept } from './en/life.ts';
 export type { Pin } from './en/settings.ts';
 export type { RefusalName };
 
