@@ -12,6 +12,7 @@ import { HOSTNAME_MAX, parseHostname } from '../identity/hostname.ts';
 import { INTERFACES_MAX } from '../identity/interface-source.ts';
 import { parseHardwareFacts } from '../records/hardware-facts.ts';
 import { isReportable } from '../records/power-parameters.ts';
+import { sentenceOf } from '../words/refusal.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { introductionJson } from './machine-json.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
@@ -133,15 +134,9 @@ function enlist(call: ApiCall, given: Parameters): Answer {
     if (call.caller.kind !== 'user') return json(introductionJson(outcome.machine));
     return json(showMachine(call, outcome.machine));
   }
-  const { reason, text } = outcome.refusal;
-  switch (reason) {
-    case 'hostname-taken':
-      return refuseField('hostname', text);
-    case 'mac-taken':
-      return refuseField('mac_addresses', text);
-    default:
-      return refuse(reason, text);
-  }
+  const { refusal } = outcome;
+  if (refusal.name !== 'invalid-parameters') return refuse(refusal.name, sentenceOf(refusal));
+  return refuseField(refusal.code === 'field.hostname-taken' ? 'hostname' : 'mac_addresses', sentenceOf(refusal));
 }
 
 const registration = z.object({

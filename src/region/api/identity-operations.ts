@@ -7,6 +7,7 @@ import { INTERFACES_MAX } from '../identity/interface-source.ts';
 import type { IdentityView } from '../identity/machine-identity.ts';
 import type { IdentityRefusal } from '../identity/merge.ts';
 import type { Region } from '../region.ts';
+import { sentenceOf } from '../words/refusal.ts';
 import { type Answer, json, NO_MACHINE, refuse, refuseField } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
@@ -14,17 +15,10 @@ import { showMachine } from './shown-machine.ts';
 const systemIdOf = (call: ApiCall): string => call.path.system_id ?? '';
 const usernameOf = (call: ApiCall): string => (call.caller.kind === 'user' ? call.caller.username : '');
 
-function answerRefusal({ reason, text }: IdentityRefusal, field: string): Answer {
-  switch (reason) {
-    case 'in-use':
-      return refuse('machine-in-use', text);
-    case 'machines-limit':
-      return refuse('machines-limit', text);
-    case 'same-machine':
-    case 'interfaces':
-      return refuseField(field, text);
-  }
-}
+const answerRefusal = (refusal: IdentityRefusal, field: string): Answer =>
+  refusal.name === 'invalid-parameters'
+    ? refuseField(field, sentenceOf(refusal))
+    : refuse(refusal.name, sentenceOf(refusal));
 
 const other = z.object({
   other: value(z.string().regex(/^[0-9a-z]{1,32}$/, 'is not a system id')).describe(
@@ -104,7 +98,7 @@ function move(call: ApiCall, given: z.output<typeof destination>): Answer {
     racks.find(({ name, state }) => name === given.rack && state === 'accepted');
   if (rack === undefined) return refuseField('rack', 'No accepted rack has this name or UUID.');
   const outcome = call.region.racks.homes.move(systemIdOf(call), rack, usernameOf(call), given.network);
-  if (outcome.kind === 'refuse') return refuse('rack-network', outcome.refusal.text);
+  if (outcome.kind === 'refuse') return refuse('rack-network', sentenceOf(outcome.refusal));
   return outcome.kind === 'not-found' ? NO_MACHINE : json(showMachine(call, outcome.machine));
 }
 

@@ -18,6 +18,7 @@ import type { MachineChangeOutcome, MachineFilter } from '../records/store.ts';
 import { kernelParamsProblem } from '../records/tags.ts';
 import { cleanWords } from '../records/text-json.ts';
 import type { MachineEdit } from '../region.ts';
+import { sentenceOf } from '../words/refusal.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField } from './answer.ts';
 import { parseArchitecture } from './enlistment-operations.ts';
 import { listMachines } from './machine-list.ts';
@@ -174,7 +175,7 @@ function edit(call: ApiCall, given: z.output<typeof editParameters>): Answer {
   const changes = editOf(call, given, before);
   if ('kind' in changes) return changes;
   const outcome = call.region.editMachine(systemIdOf(call), changes, usernameOf(call));
-  return answerChange(call, outcome, ({ text }) => refuseField('hostname', text));
+  return answerChange(call, outcome, (taken) => refuseField('hostname', sentenceOf(taken)));
 }
 
 /** The changed machine, or the refusal. */

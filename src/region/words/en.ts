@@ -2,6 +2,7 @@
 //
 // 1. A writer gets plain values and no others: what it needs is in its parameters.
 
+import { IDENTITY } from './en/identity.ts';
 import { LIFE } from './en/life.ts';
 import { REASONS } from './en/reasons.ts';
 import { pinText, SETTINGS } from './en/settings.ts';
@@ -10,7 +11,7 @@ export const EN = {
   /** What each name means, and what to do. */
   reasons: REASONS,
   /** Why something is refused. */
-  refusals: { ...SETTINGS, ...LIFE },
+  refusals: { ...SETTINGS, ...LIFE, ...IDENTITY },
   /** What is shown elsewhere. */
   texts: {
     pinned: pinText,
