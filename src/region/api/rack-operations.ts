@@ -11,6 +11,7 @@ import { doubtText } from '../racks/rack-networks.ts';
 import { rackName, rackUuid, rackVersion } from '../racks/rack-news.ts';
 import { findRangeConflict } from '../racks/rack-ranges.ts';
 import { isAway, RACK_INTERFACES_MAX, RACK_STATE_NUMBERS, RACKS_MAX, type Rack } from '../records/rack.ts';
+import { sentenceOf } from '../words/refusal.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 
@@ -112,9 +113,9 @@ function register(call: ApiCall, given: Registration): Answer {
     case 'accepted':
       return json({ uuid, status: 'accepted' });
     case 'pending':
-      return json({ uuid, status: 'pending', text: outcome.text }, 202);
+      return json({ uuid, status: 'pending', text: sentenceOf(outcome.why) }, 202);
     case 'refuse':
-      return refuse(outcome.refusal.reason, outcome.refusal.text);
+      return refuse(outcome.refusal.name, sentenceOf(outcome.refusal));
   }
 }
 
@@ -152,7 +153,7 @@ function judge(
   if (uuids.length === 0) return refuseField('uuid', 'This field is required.');
   const username = call.caller.kind === 'user' ? call.caller.username : '';
   const refusal = call.region.racks.judge(uuids, said, username, shared);
-  if (refusal !== undefined) return refuse(refusal.reason, refusal.text);
+  if (refusal !== undefined) return refuse(refusal.name, sentenceOf(refusal));
   return { kind: 'text', text: done, contentType: 'text/plain; charset=utf-8' };
 }
 

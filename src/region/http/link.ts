@@ -12,10 +12,11 @@ import { type Answer, json, refuse } from '../api/answer.ts';
 import { type Peer, shareOf } from '../api/caller.ts';
 import { type Fields, parseBody, parseUrlEncoded } from '../api/form-body.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.ts';
-import { versionProblem } from '../racks/rack-admission.ts';
+import { refuseVersion } from '../racks/rack-admission.ts';
 import { check, heartbeat, type KeptPost, parseBatch } from '../racks/rack-news.ts';
 import { LINK_VERSION, type Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
+import { refusal, sentenceOf } from '../words/refusal.ts';
 import { takeBatch } from './rack-batch.ts';
 
 /** Room for ENTRIES_MAX reports and some posts in Base64, in bytes. */
@@ -53,7 +54,7 @@ export function findLinkedRack(
     case 'accepted':
       return { kind: 'rack', rack };
     case 'pending':
-      return refuse('rack-pending', `waiting for an administrator; on the region: rackboot racks accept ${rack.name}`);
+      return refuse('rack-pending', sentenceOf(refusal('rack-pending.waiting', { rack: rack.name })));
     case 'rejected':
       return refuse('rack-rejected', 'this rack was rejected by an administrator');
   }
@@ -127,8 +128,8 @@ function answerHeartbeat(region: Region, rack: Rack, body: unknown): Answer {
     settingsRefused,
     images,
   } = checked.value;
-  const problem = versionProblem(uplink);
-  if (problem !== undefined) return refuse('rack-version', problem);
+  const problem = refuseVersion(uplink);
+  if (problem !== undefined) return refuse('rack-version', sentenceOf(problem));
   const pulse = { life, applied, waiting, dropped, deadLetters, pinned, startedMs: startedAt, settingsRefused };
   region.racks.hear(rack.uuid, { version, uplink, interfaces, pulse, images });
   const own = region.racks.list().find(({ isEmbedded }) => isEmbedded);

@@ -25,9 +25,10 @@ import type { MetadataService } from '../metadata/metadata-service.ts';
 import type { PageGuard } from '../page/guard.ts';
 import { addPageRoutes, looksForPage, sendUnknownPage } from '../page/routes.ts';
 import type { Sessions } from '../page/sessions.ts';
-import { versionProblem } from '../racks/rack-admission.ts';
+import { refuseVersion } from '../racks/rack-admission.ts';
 import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, ANONYMOUS_PER_NETWORK, type RatesByRack } from '../rate-limit.ts';
 import type { Region } from '../region.ts';
+import { sentenceOf } from '../words/refusal.ts';
 import { addAgentRoutes, type Identified } from './agent-routes.ts';
 import { apiDescription, DESCRIPTION_HASHES } from './description.ts';
 import { mergeFields } from './link.ts';
@@ -249,8 +250,8 @@ function isWithinRate(context: ApiContext, request: FastifyRequest): boolean {
 function answerOfUnknownPath(request: FastifyRequest): Answer {
   const version = /^\/+MAAS\/+api\/+([^/?]+)/.exec(request.raw.url ?? '')?.[1];
   const link = /^\/+MAAS\/+uplink\/+(\d{1,5})\//.exec(request.raw.url ?? '')?.[1];
-  const problem = link === undefined ? undefined : versionProblem(Number(link));
-  if (problem !== undefined) return refuse('rack-version', problem);
+  const problem = link === undefined ? undefined : refuseVersion(Number(link));
+  if (problem !== undefined) return refuse('rack-version', sentenceOf(problem));
   if (version !== undefined && version !== '1.0' && version !== '2.0') {
     return refuse('unknown-version', 'Unknown API version. This region speaks 1.0 and 2.0.');
   }

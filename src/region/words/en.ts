@@ -4,6 +4,7 @@
 
 import { IDENTITY } from './en/identity.ts';
 import { LIFE } from './en/life.ts';
+import { RACKS } from './en/racks.ts';
 import { REASONS } from './en/reasons.ts';
 import { pinText, SETTINGS } from './en/settings.ts';
 
@@ -11,7 +12,7 @@ export const EN = {
   /** What each name means, and what to do. */
   reasons: REASONS,
   /** Why something is refused. */
-  refusals: { ...SETTINGS, ...LIFE, ...IDENTITY },
+  refusals: { ...SETTINGS, ...LIFE, ...IDENTITY, ...RACKS },
   /** What is shown elsewhere. */
   texts: {
     pinned: pinText,
