@@ -14,13 +14,11 @@ import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { refuseSetting } from './interface-operations.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 
-const NAMES = Object.keys(CONFIG_NAMES).join(', ');
+const NAMES = Object.keys(CONFIG_NAMES);
 
 function unknownName(name: string): Answer {
-  const meant = nearestName(name, Object.keys(CONFIG_NAMES));
-  const hint = meant === undefined ? '' : ` Did you mean ${meant}?`;
-  const problem = `${name.slice(0, 64)} is not a valid config setting (valid settings are: ${NAMES}).${hint}`;
-  return refuseField('name', problem);
+  const meant = nearestName(name, NAMES);
+  return refuseField('name', 'field.config-name', { name: name.slice(0, 64), known: NAMES, meant });
 }
 
 const findName = (name: string): ConfigName | undefined =>
@@ -65,17 +63,16 @@ function setSetting(
   given: { readonly key: string; readonly value: string; readonly rack?: string | undefined },
 ) {
   const parsed = parseJson(given.value, SETTINGS_VALUES_MAX);
-  if (parsed.kind === 'fault')
-    return refuseField('value', `${parsed.text}: give JSON, such as "text", 5 or ["a", "b"].`);
+  if (parsed.kind === 'fault') return refuseField('value', 'field.json', { fault: parsed.fault });
   const written = parseSettingValue(parsed.value);
-  if (written === undefined) return refuseField('value', 'The value is too large or too deeply nested.');
+  if (written === undefined) return refuseField('value', 'field.value-too-large');
   return change(call, given.rack, given.key, written);
 }
 
 /** @param name the rack whose cluster interfaces are meant: a UUID or `master`; `undefined` for this process's rack */
 function change(call: ApiCall, name: string | undefined, key: string, next: SettingValue | undefined): Answer {
   const rack = name === undefined || name === '' ? '' : call.region.settings.findRack(name);
-  if (rack === undefined) return refuse('not-found', `There is no rack ${(name ?? '').slice(0, 64)}.`);
+  if (rack === undefined) return refuse('not-found.rack', { rack: (name ?? '').slice(0, 64) });
   const username = call.caller.kind === 'user' ? call.caller.username : '';
   const refusal = call.region.settings.change(rack, [{ key, value: next }], username);
   return refusal === undefined ? json({ key, value: next ?? null }) : refuseSetting(refusal);

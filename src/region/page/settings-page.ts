@@ -78,9 +78,9 @@ function act(view: View): Outcome {
   const [name, , label] = setting;
   const field = fieldOf(name);
   const answer = operate(view, SET, {}, { name, value: given(view, field) });
-  if (answer.kind !== 'refusal' || typeof answer.body === 'string') return outcomeOf(answer, PATH, `${label} saved.`);
+  if (answer.kind !== 'refusal' || answer.fields === undefined) return outcomeOf(answer, PATH, `${label} saved.`);
   // The form has only this field, but the refusal may name a part of its value.
-  return { ...answer, body: { [field]: Object.values(answer.body).flat() } };
+  return { ...answer, fields: { [field]: Object.values(answer.fields).flat() } };
 }
 
 export const SETTINGS_PAGE: PageDefinition = { path: PATH, access: 'admin', render, act, operations: [SET] };

@@ -9,6 +9,8 @@
 import type { RefusalName } from './en/reasons.ts';
 import { EN } from './en.ts';
 
+export type { SshKeyFault } from './en/accounts.ts';
+export type { JsonFault } from './en/json.ts';
 export type { Kept } from './en/life.ts';
 export type { Pin } from './en/settings.ts';
 export type { RefusalName };
@@ -20,7 +22,7 @@ type NoParams = Readonly<Record<string, never>>;
 type English = typeof EN.refusals;
 /** Every sentence of a refusal. */
 export type RefusalCode = keyof English;
-type PlainCode = { [C in RefusalCode]: English[C] extends string ? C : never }[RefusalCode];
+export type PlainCode = { [C in RefusalCode]: English[C] extends string ? C : never }[RefusalCode];
 
 type ParamsOf<W> = W extends (params: infer P extends Plain) => string ? P : NoParams;
 /** The parameters of each sentence. */
@@ -71,6 +73,13 @@ export function refusal<C extends RefusalCode>(code: C, params: RefusalParams[C]
 export function refusal<C extends RefusalCode>(code: C, params: unknown = {}): unknown {
   return { name: nameOf(code), code, params };
 }
+
+const isPlainCode = (text: string): text is PlainCode =>
+  Object.hasOwn(LANGUAGE.refusals, text) && typeof Reflect.get(LANGUAGE.refusals, text) === 'string';
+
+/** What a schema says: its message is a code of a sentence without parameters, or the schema's own words. */
+export const wordOfMessage = (message: string): RefusalWord =>
+  isPlainCode(message) ? refusal(message) : refusal('field.said', { text: message });
 
 /** The sentence of a refusal. */
 export function sentenceOf<C extends RefusalCode>({

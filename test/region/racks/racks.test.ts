@@ -4,7 +4,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Ipv4, ipv4, parseIpv4 } from '../../../src/net/address.ts';
 import { createAdmin, createApiKey } from '../../../src/region/accounts/accounts.ts';
-import { decideRegistration, decideVerdict, type RackKey, type RegistrationOutcome } from '../../../src/region/racks/rack-admission.ts';
+import {
+  decideRegistration,
+  decideVerdict,
+  type RackKey,
+  type RegistrationOutcome,
+} from '../../../src/region/racks/rack-admission.ts';
 import { check, rackInterfaces } from '../../../src/region/racks/rack-news.ts';
 import { findRangeConflict } from '../../../src/region/racks/rack-ranges.ts';
 import {
@@ -23,6 +28,7 @@ import {
   type Rack,
 } from '../../../src/region/records/rack.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
+import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { UPLINK_VERSION } from '../../../src/uplink/messages.ts';
 import { withRegion } from '../place.ts';
 import {
@@ -35,7 +41,6 @@ import {
   rackInterface,
   registration,
 } from './rack-place.ts';
-import { sentenceOf } from '../../../src/region/words/refusal.ts';
 
 const vouches = ({ racks }: Region, key: string, address: Ipv4): boolean =>
   racks.speakerFor(key, address) !== undefined;
@@ -131,8 +136,7 @@ const REGISTRATIONS: readonly (readonly [
   ['the list of racks is full', { key: ADMIN }, waiting(RACKS_MAX, { state: 'accepted' }), 'racks-limit', 256],
 ];
 
-const textOf = (result: RegistrationOutcome): string =>
-  result.kind === 'refuse' ? sentenceOf(result.refusal) : '';
+const textOf = (result: RegistrationOutcome): string => (result.kind === 'refuse' ? sentenceOf(result.refusal) : '');
 
 for (const [name, given, known, outcome, racks] of REGISTRATIONS) {
   test(name, () => {
@@ -149,10 +153,7 @@ for (const [name, given, known, outcome, racks] of REGISTRATIONS) {
 
 test('a refusal for lack of room names the oldest pending rack and when its place is free', () => {
   const full = decideRegistration(registration(), waiting(PENDING_RACKS_MAX, { seenMs: NOW - 61_000 }), NOW);
-  assert.match(
-    textOf(full.result),
-    /32 pending.*other-0 from 192\.0\.2\.10 was heard 61 s ago.*after 10 minutes/,
-  );
+  assert.match(textOf(full.result), /32 pending.*other-0 from 192\.0\.2\.10 was heard 61 s ago.*after 10 minutes/);
   const crowded = decideRegistration(registration(), waiting(4, HERE), NOW);
   assert.match(textOf(crowded.result), /4 racks from 192\.0\.2\.9 are pending/);
 });
