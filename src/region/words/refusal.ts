@@ -22,6 +22,7 @@ type NoParams = Readonly<Record<string, never>>;
 type English = typeof EN.refusals;
 /** Every sentence of a refusal. */
 export type RefusalCode = keyof English;
+/** Every sentence without parameters. */
 export type PlainCode = { [C in RefusalCode]: English[C] extends string ? C : never }[RefusalCode];
 
 type ParamsOf<W> = W extends (params: infer P extends Plain) => string ? P : NoParams;
