@@ -356,6 +356,54 @@ test('no page begins a plain string with a tag: it would be shown as it is writt
   report(found, 'write it as a template of `html`');
 });
 
+/** What is written into a refusal as a sentence: a text with words, or one that is glued. Headers are none. */
+function sentencesInRefusals(text: string): readonly string[] {
+  const calls = [...text.matchAll(/(?<![.\w])(?:refusal|refuse(?:Field|Fields|For)?)\(/g)].map(({ index }) => {
+    let depth = 0;
+    const end = [...text.slice(index)].findIndex((character) => {
+      depth += character === '(' ? 1 : character === ')' ? -1 : 0;
+      return depth === 0 && character === ')';
+    });
+    return text.slice(index, end === -1 ? undefined : index + end + 1);
+  });
+  const objects = [...text.matchAll(/\{ reason(?:: '[a-z-]+')?,\s*text\b[^}]*\}/g)].map(([object]) => object);
+  const literal = /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g;
+  const isSentence = (call: string): boolean =>
+    [...call.replace(/'WWW-Authenticate': '[^']*'/g, '').matchAll(literal)].some(([written]) =>
+      /[a-z,:;}] [a-z$]/i.test(written),
+    );
+  return [...calls.filter(isSentence), ...objects];
+}
+
+test('a refusal has a code and parameters; its sentence is in src/region/words', () => {
+  const found = sources
+    .filter(({ path }) => path.startsWith('region/') && !path.startsWith('region/words/'))
+    .flatMap(({ path, text }) => sentencesInRefusals(text).map((call) => `${path}: ${call.replace(/\s+/g, ' ')}`));
+  report(found, 'give the sentence a code in src/region/words/en, and write refusal(code, parameters)');
+});
+
+test('a sentence in a refusal is found however it is written, and a code with parameters is none', () => {
+  for (const text of [
+    "refuse('not-found', 'No machine has this id.')",
+    `refuseField('name', \`A script \${name} exists.\`)`,
+    "refusal('field.said', { text: 'Give a name.' })",
+    "refuse(\n  'rate-limit',\n  \"Don't hurry.\" ,\n)",
+    `refuse(\`\${name} is locked\`)`,
+    "return { reason: 'not-owner', text }",
+    `{ reason: 'mac-taken', text: \`exists as \${name}\` }`,
+  ])
+    assert.equal(sentencesInRefusals(text).length, 1, text);
+  for (const text of [
+    "refuse('not-found.machine')",
+    "refuse('field.hostname', { max: HOSTNAME_MAX })",
+    "refuse('not-authenticated.key', undefined, { 'WWW-Authenticate': 'OAuth realm=\"MAAS API\"' })",
+    `refuseField(\`\${kind}_scripts\`, code, { kind, known })`,
+    "connections.refuse(raw, 'body-gave-way')",
+    `refuse('rack-version', { rack: \`\${uuid}\` })`,
+  ])
+    assert.deepEqual(sentencesInRefusals(text), [], text);
+});
+
 /** The patterns by which a file replaces or splits text, as far as they are written in it. */
 function patternsThatReplace(text: string): readonly RegExp[] {
   const literal = String.raw`\/((?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])*)\/([a-z]*)`;

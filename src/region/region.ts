@@ -30,6 +30,7 @@ import type { Machine, MachineFields } from './records/machine.ts';
 import type { NewMachineEvent, RackReport } from './records/machine-event.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './records/store.ts';
 import { NO_RULES, RegionSettings, type SettingsRules } from './settings.ts';
+import { type RefusalWord, refusal, sentenceOf } from './words/refusal.ts';
 
 /** Changes within this time reach racks together. */
 const START_ID_BYTES = 9;
@@ -68,10 +69,7 @@ export type MachineEdit = Partial<
   >
 >;
 
-export interface EditRefusal {
-  readonly reason: 'hostname-taken';
-  readonly text: string;
-}
+export type EditRefusal = RefusalWord<'field.hostname-taken'>;
 
 export interface Region {
   readonly store: RegionStore;
@@ -256,7 +254,7 @@ class RegionOnStore implements Region {
       this.#mirrorChange(outcome.machine, ...outcome.others);
     }
     if (outcome.kind === 'refuse' && report.username === undefined) {
-      this.store.recordEvent(refusedEvent(report, outcome.refusal.text, atMs), undefined);
+      this.store.recordEvent(refusedEvent(report, sentenceOf(outcome.refusal), atMs), undefined);
     }
     return outcome;
   }
@@ -266,10 +264,7 @@ class RegionOnStore implements Region {
     const outcome = this.store.changeMachine<EditRefusal>(systemId, atMs, (machine, isHostnameTaken) => {
       const hostname = edit.hostname;
       if (hostname !== undefined && hostname !== machine.hostname && isHostnameTaken(hostname)) {
-        return {
-          kind: 'refuse',
-          refusal: { reason: 'hostname-taken', text: `the hostname ${hostname} is taken: choose another` },
-        };
+        return { kind: 'refuse', refusal: refusal('field.hostname-taken', { hostname }) };
       }
       const description = `changed: ${Object.keys(edit).map(wordsOf).join(', ')}`;
       const events: NewMachineEvent[] = [{ type: 'NODE_STATUS_EVENT', level: 'audit', description, atMs, username }];

@@ -21,16 +21,17 @@ import { nearestName } from '../nearest-name.ts';
 import type { OwnRack } from './config.ts';
 import type { Racks } from './racks/racks.ts';
 import type { RegionStore, SettingChange, StoredSetting } from './records/store.ts';
+import { type Pin, type RefusalNamed, refusal } from './words/refusal.ts';
 
 /** Keys in the store, of all racks together. */
 export const SETTINGS_MAX = 4096;
 
 /** One problem of a configuration. */
-export interface SettingProblem {
+export type SettingProblem = {
   /** The path in the configuration: `cluster_interfaces.lab.ip_range_low`. */
   readonly key: string;
   readonly message: string;
-}
+};
 
 /** The port to the knowledge about configurations, which the process provides. */
 export interface SettingsRules {
@@ -64,14 +65,9 @@ export const NO_RULES: SettingsRules = {
   interfacesOf: () => [],
 };
 
-export type SettingsReason = 'setting-unknown' | 'setting-read-only' | 'setting-invalid' | 'settings-limit';
-
-export interface SettingsRefusal {
-  readonly reason: SettingsReason;
-  readonly text: string;
-  /** The problems; only for `setting-invalid`. */
-  readonly problems: readonly SettingProblem[];
-}
+export type SettingsRefusal = RefusalNamed<
+  'setting-unknown' | 'setting-read-only' | 'setting-invalid' | 'settings-limit'
+>;
 
 /** A key with its new value; `value` is `undefined` to remove the key from the store. */
 export interface SettingEdit {
@@ -143,15 +139,15 @@ export class RegionSettings {
     ];
   }
 
-  /** Where a read-only key is set: `written in FILE as KEY`; `undefined` if the key is not read-only. */
-  pinnedBy(key: string, rack: string): string | undefined {
+  /** The file in which a read-only key is written; `undefined` if the key is not read-only. */
+  pinnedBy(key: string, rack: string): Pin | undefined {
     const own = this.#parts.ownRack();
     if (own !== undefined && (rack === '' || rack === own.uuid)) {
-      return this.rules.pinned(own.values).includes(key) ? `written in ${own.file} as ${key}` : undefined;
+      return this.rules.pinned(own.values).includes(key) ? { kind: 'own', file: own.file } : undefined;
     }
     const remote = this.#parts.racks.find(rack);
     const isPinned = remote?.pulse?.pinned.includes(key) === true;
-    return isPinned ? `written in the configuration file of the rack ${remote.name} as ${key}` : undefined;
+    return isPinned ? { kind: 'rack', rack: remote.name } : undefined;
   }
 
   /**
@@ -168,12 +164,12 @@ export class RegionSettings {
       let list = current;
       for (const edit of edits) {
         const change = this.#decide(owner, edit, list);
-        if ('reason' in change) return { kind: 'refuse', refusal: change };
+        if ('code' in change) return { kind: 'refuse', refusal: change };
         list = withChange(list, change);
         changes.push(change);
       }
-      const refusal = this.#check(list, changes) ?? this.#checkBoot(current, list, changes);
-      if (refusal !== undefined) return { kind: 'refuse', refusal };
+      const misfit = this.#check(list, changes) ?? this.#checkBoot(current, list, changes);
+      if (misfit !== undefined) return { kind: 'refuse', refusal: misfit };
       const names = changes.map(({ key, value }) => `${value === undefined ? 'removed' : 'set'} ${key}`).join(', ');
       return { kind: 'change', changes, events: [{ type: 'SETTINGS', description: names, atMs, username }] };
     });
@@ -190,23 +186,18 @@ export class RegionSettings {
     const rule = edit.key === INTERFACES_KEY ? undefined : this.rules.ownerOf(key);
     const meant = interfaceName === undefined ? this.rules.nearestKey(edit.key) : undefined;
     if (rule === undefined || meant !== undefined) {
-      const hint =
-        edit.key === INTERFACES_KEY
-          ? `name one: ${INTERFACES_KEY}.NAME`
-          : `${meant === undefined ? '' : `did you mean ${meant}? `}rackboot config show lists all keys`;
-      return refusal('setting-unknown', `${edit.key}: unknown key; ${hint}`);
+      return edit.key === INTERFACES_KEY
+        ? refusal('setting-unknown.interfaces', { key: edit.key })
+        : refusal('setting-unknown.key', { key: edit.key, meant });
     }
-    if (rule === 'file')
-      return refusal('setting-read-only', `${key} is read-only: only the configuration file can set it`);
+    if (rule === 'file') return refusal('setting-read-only.file', { key });
     if (edit.value !== undefined) {
-      const pinned = this.pinnedBy(key, rack);
-      if (pinned !== undefined) return refusal('setting-read-only', `${key} is read-only: ${pinned}`);
+      const pin = this.pinnedBy(key, rack);
+      if (pin !== undefined) return refusal('setting-read-only.pinned', { key, pin });
     }
     const before = list.find((one) => one.rack === rack && one.key === key)?.value;
     if (edit.value === undefined && before === undefined) {
-      const field = this.rules.nearestKey(edit.key);
-      const hint = field === undefined ? '' : `; did you mean ${field}?`;
-      return refusal('setting-unknown', `${edit.key}: not in the store, nothing to remove${hint}`);
+      return refusal('setting-unknown.absent', { key: edit.key, meant: this.rules.nearestKey(edit.key) });
     }
     if (field === undefined) return this.#unknownField(edit) ?? { rack, key, value: edit.value };
     const fields = isSettings(before) ? before : {};
@@ -230,15 +221,12 @@ export class RegionSettings {
     const isField = key.startsWith(`${INTERFACES_KEY}.`) && key.split('.').length > 2;
     if (!isField || value === undefined || isSettings(value)) return undefined;
     const meant = nearestName(last, [...this.rules.interfaceFields]);
-    const hint = meant === undefined ? 'config/rackboot.yaml explains all' : `did you mean ${meant}?`;
-    return refusal('setting-unknown', `${key}: unknown key; ${hint}`);
+    return refusal('setting-unknown.field', { key, meant });
   }
 
   /** Checks the settings for every rack that the changes concern. */
   #check(list: readonly StoredSetting[], changes: readonly SettingChange[]): SettingsRefusal | undefined {
-    if (list.length > SETTINGS_MAX) {
-      return refusal('settings-limit', `the store holds at most ${SETTINGS_MAX} keys: remove some`);
-    }
+    if (list.length > SETTINGS_MAX) return refusal('settings-limit', { max: SETTINGS_MAX });
     const own = this.#parts.ownRack()?.uuid ?? '';
     const isForAll = changes.some(({ rack }) => rack === '');
     const racks = isForAll ? [own, ...list.map(({ rack }) => rack)] : changes.map(({ rack }) => rack);
@@ -248,8 +236,7 @@ export class RegionSettings {
         this.#settingsFor(rack, list),
         own !== '' && rack === own,
       );
-      if (problems.length === 0) continue;
-      return refuseProblems(problems);
+      if (problems.length > 0) return refusal('setting-invalid', { problems });
     }
     return undefined;
   }
@@ -264,7 +251,7 @@ export class RegionSettings {
     if (own === undefined || !changes.some(({ key }) => key.startsWith('boot.'))) return undefined;
     const [former, next] = [this.#settingsFor(own, before), this.#settingsFor(own, after)];
     const stops = this.rules.bootStopsOf(this.#fileOf(own), former, next);
-    return stops.length === 0 ? undefined : refuseProblems(stops);
+    return stops.length === 0 ? undefined : refusal('setting-invalid', { problems: stops });
   }
 
   /** One rack's rows and the shared ones, in the form of a configuration file. */
@@ -290,14 +277,6 @@ export class RegionSettings {
     return own !== undefined && (rack === undefined || rack === '' || rack === own.uuid) ? own.values : NO_SETTINGS;
   }
 }
-
-const refusal = (reason: SettingsReason, text: string): SettingsRefusal => ({ reason, text, problems: [] });
-
-const refuseProblems = (problems: readonly SettingProblem[]): SettingsRefusal => ({
-  reason: 'setting-invalid',
-  text: problems.map(({ key, message }) => `${key}: ${message}`).join('\n'),
-  problems,
-});
 
 function withChange(list: readonly StoredSetting[], { rack, key, value }: SettingChange): readonly StoredSetting[] {
   const isSame = (one: StoredSetting): boolean => one.rack === rack && one.key === key;

@@ -12,7 +12,8 @@ import { HINTS } from '../../src/observe/hints.ts';
 import { ALLOCATION_REASONS } from '../../src/observe/sentences/dhcp.ts';
 import { PURPOSE_SENTENCES } from '../../src/observe/sentences/files.ts';
 import { REFUSALS } from '../../src/region/api/answer.ts';
-import { REFUSAL_SENTENCES } from '../../src/region/api/refusal-sentences.ts';
+import { REFUSAL_SENTENCES } from '../../src/region/words/refusal.ts';
+
 import { TFTP_REFUSALS } from '../../src/tftp/events.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');

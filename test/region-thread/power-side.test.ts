@@ -8,6 +8,7 @@ import { QUESTION_EVERY_MS } from '../../src/power/readings.ts';
 import type { Actor } from '../../src/region/life/commands.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
+import { sentenceOf } from '../../src/region/words/refusal.ts';
 import { HOLD_MS_MAX } from '../../src/region-thread/power-hold.ts';
 import { PowerSide } from '../../src/region-thread/power-side.ts';
 import { Controller, controllerDriver, pass } from '../power/controllers.ts';
@@ -98,7 +99,7 @@ class Powered {
 
   order(systemId: string, name: 'accept' | 'abort' | 'allocate' | 'release' | 'commission' | 'mark-broken'): void {
     const outcome = this.region.life.command(systemId, { name }, BOB);
-    if (outcome.kind !== 'changed') assert.fail(outcome.kind === 'refuse' ? outcome.refusal.text : systemId);
+    if (outcome.kind !== 'changed') assert.fail(outcome.kind === 'refuse' ? sentenceOf(outcome.refusal) : systemId);
   }
 
   /** What was changed of its power, questions left out. */
@@ -218,7 +219,7 @@ test('a person has one switch at a time, and only of their own machine', () =>
     const id = powered.enlist('a');
     const { life } = powered.region;
     const reasonOf = (outcome: ReturnType<typeof life.switchPower>): string =>
-      outcome.kind === 'refuse' ? outcome.refusal.reason : outcome.kind;
+      outcome.kind === 'refuse' ? outcome.refusal.name : outcome.kind;
     assert.equal(reasonOf(life.switchPower(id, 'on', { ...BOB, isAdmin: false })), 'not-owner');
     assert.equal(reasonOf(life.switchPower(id, 'on', BOB)), 'changed');
     assert.equal(reasonOf(life.switchPower(id, 'off', BOB)), 'power-busy');

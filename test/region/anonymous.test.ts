@@ -10,6 +10,7 @@ import { PAGES } from '../../src/region/page/pages.ts';
 import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, ANONYMOUS_PER_NETWORK } from '../../src/region/rate-limit.ts';
 import { STATUSES } from '../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../src/region/records/machine.ts';
+import { sentenceOf } from '../../src/region/words/refusal.ts';
 import { makeRegion, type RegionPlace, report, SECRET } from './place.ts';
 
 const INSIDE = '10.20.0.100';
@@ -78,7 +79,7 @@ test('of all operations an anonymous caller reaches those of enlistment from ins
 test('nothing beside the operations tells a stranger of a machine', () =>
   withApp(async ({ region, clock }, app) => {
     const outcome = region.enlist(report([0x525400000001], { hostname: 'very-secret' }));
-    if (outcome.kind === 'refuse') throw new Error(outcome.refusal.text);
+    if (outcome.kind === 'refuse') throw new Error(sentenceOf(outcome.refusal));
     const { systemId } = outcome.machine;
     const rack = '8a6f2f2e-0000-4000-8000-000000000001';
     const urls = [
@@ -173,7 +174,7 @@ function populate({ region, store }: RegionPlace): readonly Machine[] {
   const inUse = STATUSES.filter(({ status }) => status !== 'new');
   return inUse.map(({ status }, index) => {
     const outcome = region.enlist(report([NICS[index] ?? 0, 0x525400000100 + index]));
-    if (outcome.kind === 'refuse') throw new Error(outcome.refusal.text);
+    if (outcome.kind === 'refuse') throw new Error(sentenceOf(outcome.refusal));
     const fields = { status, bootToken: `token-${index}-${'y'.repeat(24)}`, uuid: index === 0 ? UUID : undefined };
     store.changeMachine(outcome.machine.systemId, 1, () => ({ kind: 'change', fields, events: [] }));
     const made = store.findMachine(outcome.machine.systemId);

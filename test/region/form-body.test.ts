@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FIELDS_MAX, type ParsedBody, parseBody, parseUrlEncoded } from '../../src/region/api/form-body.ts';
+import { sentenceOf } from '../../src/region/words/refusal.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
 const plain = (parsed: ParsedBody): unknown =>
-  parsed.kind === 'fields' ? Object.fromEntries(parsed.fields) : parsed.name;
+  parsed.kind === 'fields' ? Object.fromEntries(parsed.fields) : parsed.refusal.name;
 
 test('URL-encoded text is decoded once, repeated names keep their order', () => {
   const cases: [string, unknown][] = [
@@ -105,7 +106,7 @@ test('what is dropped counts, too: no values, parameters and parts without a usa
   for (const [name, type, body] of cases) {
     const parsed = parseBody(type, body);
     assert.equal(
-      parsed.kind === 'fault' ? parsed.text : parsed.fields.size,
+      parsed.kind === 'fault' ? sentenceOf(parsed.refusal) : parsed.fields.size,
       `more than ${FIELDS_MAX} parameters`,
       name,
     );
@@ -115,7 +116,10 @@ test('what is dropped counts, too: no values, parameters and parts without a usa
 test('a body of two megabytes of names that are numbers is refused before it is built', () => {
   const names = Array.from({ length: 110_000 }, (_, index) => `"${index * 37_000}":null`);
   const parsed = parseBody('application/json', Buffer.from(`{${names.join(',')}}`));
-  assert.equal(parsed.kind === 'fault' ? parsed.text : parsed.kind, 'the body holds more than 8192 values');
+  assert.equal(
+    parsed.kind === 'fault' ? sentenceOf(parsed.refusal) : parsed.kind,
+    'the body holds more than 8192 values',
+  );
 });
 
 test('a URL-encoded body costs no more than a JSON body of its length when every character of it is encoded', () => {
@@ -155,6 +159,6 @@ test('bytes of every kind, under every type, give parameters or a named fault', 
       random() < 0.5 ? Buffer.from(words[Math.floor(random() * words.length)] ?? '') : Buffer.from([random() * 256]),
     );
     const parsed = parseBody(types[round % 3] ?? '', Buffer.concat(bytes));
-    assert.ok(parsed.kind === 'fields' || parsed.text !== '', `seed ${seed}, round ${round}`);
+    assert.ok(parsed.kind === 'fields' || sentenceOf(parsed.refusal) !== '', `seed ${seed}, round ${round}`);
   }
 });

@@ -15,6 +15,7 @@ import type { Machine } from '../../src/region/records/machine.ts';
 import type { MachineCredentials } from '../../src/region/records/machine-credentials.ts';
 import type { DeployWay } from '../../src/region/records/work.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
+import { sentenceOf } from '../../src/region/words/refusal.ts';
 import { makeRegion, type RegionPlace, report, SECRET } from './place.ts';
 import { acceptRack, RACK_KEY_SECRET, RACK_TOKEN, rackAuthorization } from './racks/rack-place.ts';
 
@@ -398,7 +399,7 @@ test('a fault in an installer’s preseed refuses the deployment, with file and 
     const install = (osystem: string): string => {
       const deployment = { osystem, release: 'trixie', deployBy: 'installer' } as const;
       const outcome = service.region.life.command(id, { name: 'deploy', deployment }, BY);
-      return outcome.kind === 'refuse' ? `${outcome.refusal.reason} ${outcome.refusal.text}` : outcome.kind;
+      return outcome.kind === 'refuse' ? `${outcome.refusal.name} ${sentenceOf(outcome.refusal)}` : outcome.kind;
     };
     service.region.editMachine(id, { kernelParams: 'pci=resource_alignment=20@0;21@1' }, 'admin');
     assert.match(install('debian'), /^preseed-faulty .*\/preseed_master:\d+: .*it holds ;, which would not reach/);

@@ -82,7 +82,7 @@ export function facts(
   more: object = {},
 ): HardwareFacts {
   const parsed = parseHardwareFacts(JSON.stringify({ version: 1, dmi, ...more }));
-  if (parsed.kind === 'fault') throw new Error(parsed.problems.join('; '));
+  if (parsed.kind === 'fault') throw new Error(JSON.stringify(parsed.problems));
   return parsed.value;
 }
 

@@ -14,6 +14,7 @@ import {
 import { PasswordLimits } from '../../src/region/accounts/password-limits.ts';
 import type { Region } from '../../src/region/region.ts';
 import { openRegion } from '../../src/region/region.ts';
+import { sentenceOf } from '../../src/region/words/refusal.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { changeStatus } from '../support/change-status.ts';
 import { bootReport, facts, report, withRegion } from './place.ts';
@@ -24,7 +25,7 @@ const UUID = '0fd4c0a2-2c4e-4a3c-9a3b-000000000001';
 
 function enlist(region: Region, ...args: Parameters<typeof report>): string {
   const outcome = region.enlist(report(...args));
-  if (outcome.kind === 'refuse') throw new Error(outcome.refusal.text);
+  if (outcome.kind === 'refuse') throw new Error(sentenceOf(outcome.refusal));
   return outcome.machine.systemId;
 }
 
@@ -114,7 +115,7 @@ test('a machine goes through its life cycle with each step logged; a refused ste
       assert.equal(machine?.statusDeadlineMs !== undefined, /ing$|ing-/.test(status), status);
     }
     const refused = changeStatus(region, id, 'deployed', { username: 'bob' });
-    assert.equal(refused.kind === 'refuse' && refused.refusal.reason, 'transition-not-allowed');
+    assert.equal(refused.kind === 'refuse' && refused.refusal.name, 'transition-not-allowed');
     assert.equal(changeStatus(region, 'zzzzzz', 'ready', { username: 'bob' }).kind, 'not-found');
     const log = region.store.listEvents({ machines: { systemIds: [id] }, limit: 50 });
     assert.equal(log.filter((event) => event.type === 'NODE_CHANGED_STATUS').length, steps.length);

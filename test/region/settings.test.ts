@@ -375,7 +375,7 @@ test('the store has a bound', () =>
     }));
     store.changeSettings<never>(0, () => ({ kind: 'change', changes, events: [] }));
     const refusal = region.settings.change('', [{ key: 'boot.release', value: 'trixie' }], 'admin');
-    assert.equal(refusal?.reason, 'settings-limit');
+    assert.equal(refusal?.name, 'settings-limit');
   }));
 
 test('the refusal of a misspelt key suggests the right one, under each of its names', () =>

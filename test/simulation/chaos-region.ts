@@ -2,7 +2,7 @@
 
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../src/clock.ts';
-import { REFUSALS } from '../../src/region/api/answer.ts';
+import { bodyOf, REFUSALS } from '../../src/region/api/answer.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
 import { answerLink, type LinkRequest as RegionRequest } from '../../src/region/http/link.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
@@ -79,7 +79,7 @@ export class ChaosRegion implements RegionEnd {
       case 'unchanged':
         return Promise.resolve(answerOf(304, ''));
       case 'refusal':
-        return Promise.resolve(answerOf(REFUSALS[answer.name], answer.body));
+        return Promise.resolve(answerOf(REFUSALS[answer.name], bodyOf(answer)));
       default:
         throw new Error(`an answer of the kind ${answer.kind}`);
     }

@@ -27,6 +27,7 @@ import type { Machine } from '../../src/region/records/machine.ts';
 import type { RackReport } from '../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
+import { sentenceOf } from '../../src/region/words/refusal.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -315,7 +316,7 @@ function goOn(site: SimulatedSite, machine: Machine, lives: Map<string, 'deploye
     name === 'deploy' ? DEPLOY : name === 'release' ? { name, erase: 'signatures' } : { name };
   if (status === 'deployed') assertLeased(site, machine);
   const outcome = site.region.life.command(systemId, command, BOB);
-  if (outcome.kind === 'refuse') assert.fail(outcome.refusal.text);
+  if (outcome.kind === 'refuse') assert.fail(sentenceOf(outcome.refusal));
   return false;
 }
 

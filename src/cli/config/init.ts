@@ -17,6 +17,7 @@ import { ownUserName } from '../../files/ownership.ts';
 import { INTERFACES_KEY, type Settings, withValue } from '../../machines/settings.ts';
 import { formatIpv4, formatNetwork, isLoopback, networkOf, parseIpv4 } from '../../net/address.ts';
 import { readInterfaces } from '../../net/interfaces.ts';
+import { sentenceOf } from '../../region/words/refusal.ts';
 import { DEFAULT_CONFIG } from '../default-config.ts';
 import { missingProgramLines } from '../machines/power-programs.ts';
 import { print } from '../output.ts';
@@ -295,7 +296,7 @@ function storeNetwork(flags: InitFlags, { answers, values }: Draft): void {
       .map(({ key }) => ({ key, value: undefined }));
     const refusal = settings.change('', [...former, ...settingsOf(answers)], 'local-administrator');
     if (refusal === undefined) return;
-    const text = `${flags.config} is written, but the network is not stored: ${refusal.text}\nrackboot init --force replaces the stored networks`;
+    const text = `${flags.config} is written, but the network is not stored: ${sentenceOf(refusal)}\nrackboot init --force replaces the stored networks`;
     throw new RackError('bad-argument', text);
   });
   const { name, network } = answers.proposal;

@@ -16,6 +16,7 @@ import {
   type Settings,
   type SettingValue,
 } from '../../machines/settings.ts';
+import { sentenceOf } from '../../region/words/refusal.ts';
 import { askConfig, type FoundConfig, findConfig } from '../config-in-force.ts';
 import { askDaemon } from '../control.ts';
 import { strandedBy } from '../leases/stranded.ts';
@@ -144,7 +145,7 @@ function changeOffline(found: FoundConfig, flags: SettingFlags, key: string, val
     throw new RackError('bad-argument', `${key}: the region at ${uplink.url} holds the store: set it there`);
   withStoredSettings({ stateDir, name, file: found.path, values: found.file.values }, (settings) => {
     const refusal = settings.change(flags.rack ?? '', [{ key, value }], 'local-administrator');
-    if (refusal !== undefined) throw new RackError('bad-argument', refusal.text);
+    if (refusal !== undefined) throw new RackError('bad-argument', sentenceOf(refusal));
   });
 }
 

@@ -13,6 +13,7 @@ import { z } from 'zod';
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import type { ApiKey, RegionStore, User } from '../records/store.ts';
+import { type RefusalWord, refusal, sentenceOf, wordOfMessage } from '../words/refusal.ts';
 import type { PasswordPermit } from './password-limits.ts';
 
 /** API keys of one user, who alone fills it; the least recently used key makes room for a new one, and no other user is affected. */
@@ -30,42 +31,53 @@ const SCRYPT = { N: 32_768, r: 8, p: 1, maxmem: 64 * 1024 * 1024 } as const;
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
 
+/** Its messages are codes of words. */
 const newUser = z.object({
-  username: z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9@.+_-]{0,149}$/, 'a user name must have 1 to 150 letters, digits or @ . + - _'),
+  username: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9@.+_-]{0,149}$/, 'field.username'),
   email: z.union([
     z.literal(''),
     z
       .string()
       .max(254)
-      .regex(/^[^\s@]+@[^\s@]+$/, 'an e-mail address must have the form name@host'),
+      .regex(/^[^\s@]+@[^\s@]+$/, 'field.email'),
   ]),
-  password: z
-    .string()
-    .min(PASSWORD_MIN, `a password must have at least ${PASSWORD_MIN} characters`)
-    .max(PASSWORD_MAX, `a password may have at most ${PASSWORD_MAX} characters`),
+  password: z.string().min(PASSWORD_MIN, 'field.password-short').max(PASSWORD_MAX, 'field.password-long'),
 });
 
 /** The input for a new account. */
 export type NewUser = z.input<typeof newUser>;
 
-/** The problems of a new account by field, in words; undefined: none. */
-export function newUserProblems(account: NewUser): Readonly<Record<string, readonly string[]>> | undefined {
-  const checked = newUser.safeParse(account);
-  return checked.success ? undefined : z.flattenError(checked.error).fieldErrors;
+function wordOf(message: string): RefusalWord {
+  switch (message) {
+    case 'field.password-short':
+      return refusal(message, { min: PASSWORD_MIN });
+    case 'field.password-long':
+      return refusal(message, { max: PASSWORD_MAX });
+    default:
+      return wordOfMessage(message);
+  }
 }
+
+/** The problems of a new account by field; undefined: none. */
+export function newUserProblems(account: NewUser): Readonly<Record<string, readonly RefusalWord[]>> | undefined {
+  const checked = newUser.safeParse(account);
+  if (checked.success) return undefined;
+  const messages: Readonly<Record<string, readonly string[]>> = z.flattenError(checked.error).fieldErrors;
+  return Object.fromEntries(Object.entries(messages).map(([field, list]) => [field, list.map(wordOf)]));
+}
+
+const inOneLine = (words: readonly RefusalWord[]): string => words.map((word) => sentenceOf(word)).join('; ');
 
 /** The problems of a new account in one line; undefined: none. */
 export function newUserProblem(account: NewUser): string | undefined {
   const problems = newUserProblems(account);
-  return problems === undefined ? undefined : Object.values(problems).flat().join('; ');
+  return problems === undefined ? undefined : inOneLine(Object.values(problems).flat());
 }
 
-/** The problems of a password, in words; undefined: none. */
-export function passwordProblem(password: string): string | undefined {
+/** The problems of a password; undefined: none. */
+export function passwordProblems(password: string): readonly RefusalWord[] | undefined {
   const checked = newUser.shape.password.safeParse(password);
-  return checked.success ? undefined : checked.error.issues.map((issue) => issue.message).join('; ');
+  return checked.success ? undefined : checked.error.issues.map(({ message }) => wordOf(message));
 }
 
 function derive(password: string, salt: Uint8Array): Promise<Buffer> {
@@ -134,8 +146,8 @@ export async function changePassword(
   username: string,
   password: string,
 ): Promise<void> {
-  const problem = passwordProblem(password);
-  if (problem !== undefined) throw new RackError('bad-argument', problem);
+  const problems = passwordProblems(password);
+  if (problems !== undefined) throw new RackError('bad-argument', inOneLine(problems));
   const passwordHash = await hashPassword(password, clock);
   const description = `changed the password of ${username}`;
   const event = {

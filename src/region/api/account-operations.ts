@@ -8,7 +8,7 @@ import { userJson } from './user-operations.ts';
 
 function whoami(call: ApiCall): Answer {
   const { caller } = call;
-  if (caller.kind !== 'user') return refuse('not-allowed', 'Only a user may do this.');
+  if (caller.kind !== 'user') return refuse('not-allowed.not-a-user');
   return json(userJson(call, caller));
 }
 
@@ -20,11 +20,9 @@ function accountOf(call: ApiCall): string | undefined {
     : undefined;
 }
 
-const NO_ACCOUNT = 'API keys belong to accounts: create one with rackboot createadmin.';
-
 function createToken(call: ApiCall, given: { readonly name?: string | undefined }): Answer {
   const username = accountOf(call);
-  if (username === undefined) return refuse('not-allowed', NO_ACCOUNT);
+  if (username === undefined) return refuse('not-allowed.no-account');
   const name = given.name ?? '';
   const [consumer, token, secret] = createApiKey(call.region.store, call.region.clock, username, name).split(':');
   return json({ consumer_key: consumer, token_key: token, token_secret: secret, name });
@@ -33,7 +31,7 @@ function createToken(call: ApiCall, given: { readonly name?: string | undefined 
 function deleteToken(call: ApiCall, given: { readonly token_key: string }): Answer {
   const username = accountOf(call);
   const isGone = username !== undefined && call.region.store.removeKey(username, given.token_key);
-  return isGone ? { kind: 'empty' } : refuse('not-found', 'You have no API key with this token_key.');
+  return isGone ? { kind: 'empty' } : refuse('not-found.api-key');
 }
 
 /** Lists the keys without their secrets, which are not stored. */

@@ -2,14 +2,24 @@
 //
 // Sources: the status codes and plain-text bodies that MAAS's clients expect; RFC 9110 §15.
 //
-// 1. A refusal's text says what is wrong and what to do; clients show it to users unchanged.
+// 1. A refusal says in words what is wrong and what to do; `bodyOf` makes the sentences, which clients show to users unchanged.
 
 import type { DesiredState } from '../../machines/machine.ts';
+import {
+  type PlainCode,
+  type RefusalCode,
+  type RefusalName,
+  type RefusalParams,
+  type RefusalWord,
+  refusal,
+  sentenceOf,
+  wordOfMessage,
+} from '../words/refusal.ts';
 import type { EventFollowing } from './event-followers.ts';
 import type { ListToSend } from './lists.ts';
 
-/** Every name under which the API refuses, with its HTTP status. */
-export const REFUSALS = {
+/** The HTTP status of every name under which the API refuses. */
+export const REFUSALS: Readonly<Record<RefusalName, number>> = {
   'invalid-parameters': 400,
   'unknown-operation': 400,
   'setting-invalid': 400,
@@ -59,17 +69,27 @@ export const REFUSALS = {
   'store-unavailable': 503,
   'power-busy': 503,
   'bodies-limit': 503,
-} as const;
-export type RefusalName = keyof typeof REFUSALS;
+};
 
-export interface Refusal {
+interface NamedRefusal {
   readonly kind: 'refusal';
   readonly name: RefusalName;
-  /** Plain text, or for `invalid-parameters` the messages of each field. */
-  readonly body: string | Readonly<Record<string, readonly string[]>>;
   /** Further headers: `Allow`, `Retry-After`, `WWW-Authenticate`. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
+
+interface SchemaIssue {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** What is wrong with each field. */
+export type FieldWords = Readonly<Record<string, readonly RefusalWord[]>>;
+
+/** What is wrong: one word, or one for each of several machines; or words by field. */
+export type Refusal =
+  | (NamedRefusal & { readonly words: readonly RefusalWord[]; readonly fields?: undefined })
+  | (NamedRefusal & { readonly words?: undefined; readonly fields: FieldWords });
 
 export type Answer =
   | { readonly kind: 'json'; readonly value: unknown; readonly status: 200 | 202 }
@@ -87,17 +107,52 @@ export type Answer =
 
 export const json = (value: unknown, status: 200 | 202 = 200): Answer => ({ kind: 'json', value, status });
 
-export function refuse(name: RefusalName, body: Refusal['body'], headers?: Refusal['headers']): Refusal {
-  return headers === undefined ? { kind: 'refusal', name, body } : { kind: 'refusal', name, body, headers };
+/** Refuses for reasons that were found elsewhere; the first gives the name. */
+export const refuseFor = (
+  reasons: readonly [RefusalWord, ...RefusalWord[]],
+  headers?: Refusal['headers'],
+): Refusal => ({
+  kind: 'refusal',
+  name: reasons[0].name,
+  words: reasons,
+  ...(headers === undefined ? {} : { headers }),
+});
+
+type AnyParams = RefusalParams[RefusalCode];
+
+export function refuse(code: PlainCode, params?: undefined, headers?: Refusal['headers']): Refusal;
+export function refuse<C extends RefusalCode>(code: C, params: RefusalParams[C], headers?: Refusal['headers']): Refusal;
+/** Refuses with one word. */
+export function refuse(code: RefusalCode, params: AnyParams = {}, headers?: Refusal['headers']): Refusal {
+  return refuseFor([refusal(code, params)], headers);
 }
 
+/** A refusal by field. */
+export const refuseFields = (fields: FieldWords, name: RefusalName = 'invalid-parameters'): Refusal => ({
+  kind: 'refusal',
+  name,
+  fields,
+});
+
+export function refuseField(field: string, code: PlainCode): Refusal;
+export function refuseField<C extends RefusalCode>(field: string, code: C, params: RefusalParams[C]): Refusal;
 /** A refusal of one field. */
-export const refuseField = (field: string, message: string): Refusal =>
-  refuse('invalid-parameters', { [field]: [message] });
+export function refuseField(field: string, code: RefusalCode, params: AnyParams = {}): Refusal {
+  return refuseFields({ [field]: [refusal(code, params)] });
+}
+
+/** What a schema says about each field. */
+export const fieldsOf = ({ issues }: { readonly issues: readonly SchemaIssue[] }): FieldWords =>
+  Object.fromEntries(issues.map(({ path, message }) => [path.join('.'), [wordOfMessage(message)]]));
 
 /** The refusal of a path that names no machine. */
-export const NO_MACHINE: Refusal = refuse('not-found', 'No machine has this system id.');
+export const NO_MACHINE: Refusal = refuse('not-found.machine');
 
 /** The refusal of a caller without credentials whose address is in no managed network. */
-export const refuseUnmanaged = (address: string): Refusal =>
-  refuse('not-from-here', `${address} is not in a managed network: machines enlist only from those.`);
+export const refuseUnmanaged = (address: string): Refusal => refuse('not-from-here', { address });
+
+/** A refusal in sentences: plain text, or the messages of each field. */
+export const bodyOf = ({ words, fields }: Refusal): string | Readonly<Record<string, readonly string[]>> =>
+  fields === undefined
+    ? words.map((word) => sentenceOf(word)).join('\n')
+    : Object.fromEntries(Object.entries(fields).map(([field, list]) => [field, list.map((word) => sentenceOf(word))]));

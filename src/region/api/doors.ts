@@ -41,7 +41,7 @@ const WHY: Readonly<Record<ConnectionRefusal, string>> = {
   'body-gave-way': 'its large body came slowly, or was one of too many, while others waited for its place',
 };
 
-const BUSY = refuse('bodies-limit', 'Too many large bodies are arriving: try again in a moment.', {
+const BUSY = refuse('bodies-limit', undefined, {
   'Retry-After': '5',
 });
 /** How often ended connections are reported to the operator, for each reason. */

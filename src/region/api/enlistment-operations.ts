@@ -12,7 +12,7 @@ import { HOSTNAME_MAX, parseHostname } from '../identity/hostname.ts';
 import { INTERFACES_MAX } from '../identity/interface-source.ts';
 import { parseHardwareFacts } from '../records/hardware-facts.ts';
 import { isReportable } from '../records/power-parameters.ts';
-import { type Answer, json, refuse, refuseField } from './answer.ts';
+import { type Answer, json, refuse, refuseField, refuseFields, refuseFor } from './answer.ts';
 import { introductionJson } from './machine-json.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 import { powerFields, readPower, refusePower } from './power-fields.ts';
@@ -69,40 +69,36 @@ type Parameters = z.output<typeof parameters>;
 function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Answer {
   const architecture = parseArchitecture(given.architecture, given.subarchitecture);
   if (architecture === undefined) {
-    return refuseField('architecture', 'Give amd64/generic, or amd64 and one subarchitecture.');
+    return refuseField('architecture', 'field.architecture-reported');
   }
   const macs: MacAddress[] = [];
   for (const text of given.mac_addresses) {
     const mac = parseMac(text);
-    if (mac === undefined) return refuseField('mac_addresses', `'${text.slice(0, 32)}' is not a valid MAC address.`);
+    if (mac === undefined) return refuseField('mac_addresses', 'field.mac', { text: text.slice(0, 32) });
     if (isIdentifyingMac(mac) && !macs.includes(mac)) macs.push(mac);
   }
-  if (macs.length === 0)
-    return refuseField('mac_addresses', 'At least one address of a network interface is required.');
+  if (macs.length === 0) return refuseField('mac_addresses', 'field.mac-missing');
   const power = readPower(given, undefined);
   if ('kind' in power) return power;
   const facts =
     given.hardware_facts === undefined || given.hardware_facts === ''
       ? undefined
       : parseHardwareFacts(given.hardware_facts);
-  if (facts?.kind === 'fault') return refuse('invalid-parameters', { hardware_facts: facts.problems });
+  if (facts?.kind === 'fault') return refuseFields({ hardware_facts: facts.problems });
   const username = call.caller.kind === 'user' ? call.caller.username : undefined;
   const isOrdinary = call.caller.kind === 'user' && !call.caller.isAdmin;
   if (isOrdinary && !isReportable(power.powerType ?? '', power.powerParameters ?? {})) {
-    return refuse(
-      'not-allowed',
-      'Only an administrator may set this: give power_type manual, or ipmi with a numeric address.',
-    );
+    return refuse('not-allowed.power');
   }
   // A machine's own values are not checked: only harmless ones are kept, and the user who accepts the machine sees if they work.
   const problem = username === undefined ? undefined : refusePower(call, power, given, undefined);
   if (problem !== undefined) return problem;
   const label = given.hostname === undefined ? undefined : parseHostname(given.hostname.split('.', 1)[0] ?? '');
   if (username !== undefined && given.hostname && label === undefined) {
-    return refuseField('hostname', `Give at most ${HOSTNAME_MAX} letters, digits and hyphens, not an address.`);
+    return refuseField('hostname', 'field.hostname', { max: HOSTNAME_MAX });
   }
   const domain = given.domain?.toLowerCase();
-  if (username !== undefined && domain && !DOMAIN.test(domain)) return refuseField('domain', 'Give a domain name.');
+  if (username !== undefined && domain && !DOMAIN.test(domain)) return refuseField('domain', 'field.domain');
   return {
     macs,
     ...architecture,
@@ -124,7 +120,7 @@ function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Answer {
 
 function enlist(call: ApiCall, given: Parameters): Answer {
   // A machine with a key is already known, and reports in other ways.
-  if (call.caller.kind === 'machine') return refuse('not-allowed', 'A machine with a key cannot enlist again.');
+  if (call.caller.kind === 'machine') return refuse('not-allowed.enlisted');
   const report = reportOf(call, given);
   if ('kind' in report) return report;
   const outcome = call.region.enlist(report);
@@ -133,15 +129,9 @@ function enlist(call: ApiCall, given: Parameters): Answer {
     if (call.caller.kind !== 'user') return json(introductionJson(outcome.machine));
     return json(showMachine(call, outcome.machine));
   }
-  const { reason, text } = outcome.refusal;
-  switch (reason) {
-    case 'hostname-taken':
-      return refuseField('hostname', text);
-    case 'mac-taken':
-      return refuseField('mac_addresses', text);
-    default:
-      return refuse(reason, text);
-  }
+  const { refusal } = outcome;
+  if (refusal.name !== 'invalid-parameters') return refuseFor([refusal]);
+  return refuseFields({ [refusal.code === 'field.hostname-taken' ? 'hostname' : 'mac_addresses']: [refusal] });
 }
 
 const registration = z.object({
@@ -151,7 +141,7 @@ const registration = z.object({
 function isRegistered(call: ApiCall, given: z.output<typeof registration>): Answer {
   const macs = given.mac_address.map(parseMac).filter((mac) => mac !== undefined);
   if (macs.length < given.mac_address.length || macs.length === 0) {
-    return refuseField('mac_address', 'Give hardware addresses such as 52:54:00:00:00:01.');
+    return refuseField('mac_address', 'field.macs');
   }
   return json(call.region.store.countMachines({ macs }) > 0);
 }

@@ -18,12 +18,12 @@ const filterOnly = filterParameters.extend({
     .describe('This level and above: DEBUG, INFO, WARNING, ERROR or CRITICAL. AUDIT: only audit events.'),
   owner: values(50).optional().describe('Only events of these users.'),
 });
-const eventId = () => value(z.string().regex(/^\d{1,15}$/, 'is not an event id')).optional();
+const eventId = () => value(z.string().regex(/^\d{1,15}$/, 'field.not-an-event-id')).optional();
 const following = filterOnly.extend({
   after: eventId().describe('Start after this event. Default: now. The `Last-Event-ID` header does the same.'),
 });
 const parameters = filterOnly.extend({
-  limit: value(z.string().regex(/^\d{1,4}$/, 'is not a number'))
+  limit: value(z.string().regex(/^\d{1,4}$/, 'field.not-a-number'))
     .optional()
     .describe(`How many, at most ${EVENTS_PER_PAGE_MAX}. Default: ${EVENTS_PER_PAGE}.`),
   before: eventId().describe('Only events with smaller ids.'),
@@ -73,7 +73,8 @@ function chosen(
   if ('kind' in machines) return machines;
   const level = (given.level ?? 'INFO').toLowerCase();
   if (!isLevel(level)) {
-    return refuseField('level', `Give one of ${Object.keys(EVENT_LEVELS).join(', ').toUpperCase()}.`);
+    const levels = Object.keys(EVENT_LEVELS).map((name) => name.toUpperCase());
+    return refuseField('level', 'field.level', { levels });
   }
   const isNarrowed = Object.values(machines).some((list) => list !== undefined);
   return {
@@ -98,9 +99,9 @@ function query(call: ApiCall, given: z.output<typeof parameters>): Answer {
   const which = chosen(given);
   if (which.kind === 'refusal') return which;
   const limit = Number(given.limit ?? EVENTS_PER_PAGE);
-  if (limit > EVENTS_PER_PAGE_MAX) return refuseField('limit', `At most ${EVENTS_PER_PAGE_MAX} events at a time.`);
+  if (limit > EVENTS_PER_PAGE_MAX) return refuseField('limit', 'field.events-limit', { max: EVENTS_PER_PAGE_MAX });
   if (given.before !== undefined && given.after !== undefined) {
-    return refuseField('before', 'There is undetermined behaviour when both before and after are given: give one.');
+    return refuseField('before', 'field.before-and-after');
   }
   const events = call.region.store.listEvents({
     ...which.choice,

@@ -8,6 +8,7 @@
 // 3. Parsing takes time linear in the body's length: some ten nanoseconds an octet, however it is encoded.
 
 import { parseJson } from '../records/text-json.ts';
+import { type RefusalNamed, refusal } from '../words/refusal.ts';
 
 export const FIELDS_MAX = 1000;
 const NAME_MAX = 128;
@@ -18,7 +19,7 @@ const BOUNDARY_MAX = 70;
 export type Fields = ReadonlyMap<string, readonly string[]>;
 export type ParsedBody =
   | { readonly kind: 'fields'; readonly fields: Fields }
-  | { readonly kind: 'fault'; readonly name: 'unknown-body' | 'bad-request'; readonly text: string };
+  | { readonly kind: 'fault'; readonly refusal: RefusalNamed<'unknown-body' | 'bad-request'> };
 
 /** Collects values up to the bound. */
 class FieldCollector {
@@ -42,7 +43,7 @@ class FieldCollector {
   }
 }
 
-const TOO_MANY: ParsedBody = { kind: 'fault', name: 'bad-request', text: `more than ${FIELDS_MAX} parameters` };
+const TOO_MANY: ParsedBody = { kind: 'fault', refusal: refusal('bad-request.parameters', { max: FIELDS_MAX }) };
 
 /** The parameters of a URL-encoded text: a query without its question mark, or a body. */
 export function parseUrlEncoded(text: string): ParsedBody {
@@ -105,19 +106,17 @@ export function parseBody(contentType: string, body: Buffer): ParsedBody {
       return parseMultipart(contentType, body);
     case 'application/json':
       return parseJsonBody(body.toString('utf8'));
-    default: {
-      const text = 'send parameters as application/x-www-form-urlencoded, multipart/form-data or application/json';
-      return { kind: 'fault', name: 'unknown-body', text };
-    }
+    default:
+      return { kind: 'fault', refusal: refusal('unknown-body') };
   }
 }
 
 function parseJsonBody(text: string): ParsedBody {
   const parsed = parseJson(text);
-  if (parsed.kind === 'fault') return { kind: 'fault', name: 'bad-request', text: `the body ${parsed.text}` };
+  if (parsed.kind === 'fault') return { kind: 'fault', refusal: refusal('bad-request.json', { fault: parsed.fault }) };
   const { value } = parsed;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { kind: 'fault', name: 'bad-request', text: 'a JSON body must be an object of parameters' };
+    return { kind: 'fault', refusal: refusal('bad-request.json-object') };
   }
   const collector = new FieldCollector();
   for (const [name, entry] of Object.entries(value)) {
@@ -138,7 +137,7 @@ function parseMultipart(contentType: string, body: Buffer): ParsedBody {
   const match = /;\s*boundary=(?:"([^"]+)"|([^\s;]+))/i.exec(contentType);
   const boundary = match?.[1] ?? match?.[2];
   if (boundary === undefined || boundary.length > BOUNDARY_MAX) {
-    return { kind: 'fault', name: 'bad-request', text: 'multipart/form-data without a usable boundary' };
+    return { kind: 'fault', refusal: refusal('bad-request.boundary') };
   }
   const text = `\n${body.toString('latin1')}`;
   const mark = `\n--${boundary}`;
@@ -153,7 +152,7 @@ function parseMultipart(contentType: string, body: Buffer): ParsedBody {
     if (!(part === undefined ? collector.count() : collector.add(part.name, part.value))) return TOO_MANY;
     start = end;
   }
-  return { kind: 'fault', name: 'bad-request', text: 'multipart/form-data that does not end with its boundary' };
+  return { kind: 'fault', refusal: refusal('bad-request.unended') };
 }
 
 /** Parses a part, from after its boundary to before the next one; `undefined` if it has no name. */

@@ -7,27 +7,18 @@ import { INTERFACES_MAX } from '../identity/interface-source.ts';
 import type { IdentityView } from '../identity/machine-identity.ts';
 import type { IdentityRefusal } from '../identity/merge.ts';
 import type { Region } from '../region.ts';
-import { type Answer, json, NO_MACHINE, refuse, refuseField } from './answer.ts';
+import { type Answer, json, NO_MACHINE, refuseField, refuseFields, refuseFor } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
 
 const systemIdOf = (call: ApiCall): string => call.path.system_id ?? '';
 const usernameOf = (call: ApiCall): string => (call.caller.kind === 'user' ? call.caller.username : '');
 
-function answerRefusal({ reason, text }: IdentityRefusal, field: string): Answer {
-  switch (reason) {
-    case 'in-use':
-      return refuse('machine-in-use', text);
-    case 'machines-limit':
-      return refuse('machines-limit', text);
-    case 'same-machine':
-    case 'interfaces':
-      return refuseField(field, text);
-  }
-}
+const answerRefusal = (refusal: IdentityRefusal, field: string): Answer =>
+  refusal.name === 'invalid-parameters' ? refuseFields({ [field]: [refusal] }) : refuseFor([refusal]);
 
 const other = z.object({
-  other: value(z.string().regex(/^[0-9a-z]{1,32}$/, 'is not a system id')).describe(
+  other: value(z.string().regex(/^[0-9a-z]{1,32}$/, 'field.not-a-system-id')).describe(
     'The system id of the other machine.',
   ),
 });
@@ -48,7 +39,7 @@ function split(call: ApiCall, given: z.output<typeof interfaces>): Answer {
   const macs: MacAddress[] = [];
   for (const text of given.mac_addresses) {
     const mac = parseMac(text);
-    if (mac === undefined) return refuseField('mac_addresses', `'${text.slice(0, 32)}' is not a valid MAC address.`);
+    if (mac === undefined) return refuseField('mac_addresses', 'field.mac', { text: text.slice(0, 32) });
     if (!macs.includes(mac)) macs.push(mac);
   }
   const outcome = call.region.identity.split(systemIdOf(call), macs, usernameOf(call));
@@ -102,9 +93,9 @@ function move(call: ApiCall, given: z.output<typeof destination>): Answer {
   const rack =
     racks.find(({ uuid }) => uuid === given.rack.toLowerCase()) ??
     racks.find(({ name, state }) => name === given.rack && state === 'accepted');
-  if (rack === undefined) return refuseField('rack', 'No accepted rack has this name or UUID.');
+  if (rack === undefined) return refuseField('rack', 'field.rack-to-move');
   const outcome = call.region.racks.homes.move(systemIdOf(call), rack, usernameOf(call), given.network);
-  if (outcome.kind === 'refuse') return refuse('rack-network', outcome.refusal.text);
+  if (outcome.kind === 'refuse') return refuseFor([outcome.refusal]);
   return outcome.kind === 'not-found' ? NO_MACHINE : json(showMachine(call, outcome.machine));
 }
 

@@ -18,7 +18,8 @@ import {
   prefixOf,
 } from '../../net/address.ts';
 import type { SettingsRefusal } from '../settings.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { type RefusalWord, refusal } from '../words/refusal.ts';
+import { type Answer, json, type Refusal, refuse, refuseField, refuseFields, refuseFor } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 
 /** The returned fields, in MAAS's order. */
@@ -83,7 +84,7 @@ const fields = z.object({
   name: text.optional().describe('The name of the cluster interface: letters, digits and _ : . -'),
   ip: text.optional().describe("The rack's own address there."),
   interface: text.optional().describe("The network interface of the rack's host."),
-  management: value(z.enum(['0', '1', '2'], { error: 'Give 0 (no DHCP), 1 (DHCP) or 2 (DHCP and DNS).' }))
+  management: value(z.enum(['0', '1', '2'], 'field.management'))
     .optional()
     .describe('0 no DHCP, 1 DHCP, 2 DHCP and DNS.'),
   subnet_mask: text.optional().describe('Such as 255.255.255.0.'),
@@ -102,14 +103,13 @@ type Given = z.output<typeof fields>;
 const rackOf = (call: ApiCall): string | undefined => call.region.settings.findRack(call.path.uuid ?? '');
 
 const noRack = (call: ApiCall): Answer =>
-  refuse('not-found', `There is no rack ${(call.path.uuid ?? '').slice(0, 64)}: nodegroups/?op=list lists them.`);
+  refuse('not-found.rack-of-interfaces', { rack: (call.path.uuid ?? '').slice(0, 64) });
 
 function findEntry(call: ApiCall, rack: string): Settings | undefined {
   return call.region.settings.interfacesOf(rack).find(({ name }) => name === call.path.name);
 }
 
-const noEntry = (call: ApiCall): Answer =>
-  refuse('not-found', `This rack has no cluster interface ${(call.path.name ?? '').slice(0, 64)}.`);
+const noEntry = (call: ApiCall): Answer => refuse('not-found.interface', { name: (call.path.name ?? '').slice(0, 64) });
 
 function list(call: ApiCall): Answer {
   const rack = rackOf(call);
@@ -156,9 +156,9 @@ function create(call: ApiCall, given: Given): Answer {
   if (rack === undefined) return noRack(call);
   // MAAS names a cluster interface without a name after its network interface.
   const name = (given.name ?? given.interface ?? '').trim();
-  if (name === '') return refuseField('name', 'This field is required.');
+  if (name === '') return refuseField('name', 'field.required');
   if (call.region.settings.interfacesOf(rack).some((entry) => entry.name === name)) {
-    return refuseField('name', 'Cluster interface with this name already exists: update it.');
+    return refuseField('name', 'field.interface-added');
   }
   return store(call, rack, name, amend({ name, management: 0 }, given), undefined);
 }
@@ -171,7 +171,7 @@ function update(call: ApiCall, given: Given): Answer {
   const before = String(entry.name);
   const name = given.name?.trim() || before;
   if (name !== before && call.region.settings.interfacesOf(rack).some((other) => other.name === name)) {
-    return refuseField('name', 'Cluster interface with this name already exists.');
+    return refuseField('name', 'field.interface-name');
   }
   return store(call, rack, name, amend(entry, given), name === before ? undefined : before);
 }
@@ -188,8 +188,10 @@ function remove(call: ApiCall): Answer {
   if (rack === undefined) return noRack(call);
   if (findEntry(call, rack) === undefined) return noEntry(call);
   const key = `${INTERFACES_KEY}.${call.path.name ?? ''}`;
-  const pinned = call.region.settings.pinnedBy(key, rack);
-  if (pinned !== undefined) return refuse('setting-read-only', `${key} is read-only: ${pinned}`);
+  const pin = call.region.settings.pinnedBy(key, rack);
+  if (pin !== undefined) {
+    return refuse('setting-read-only.pinned', { key, pin });
+  }
   return change(call, rack, [{ key, value: undefined }]) ?? { kind: 'empty' };
 }
 
@@ -199,20 +201,20 @@ function change(
   edits: readonly { readonly key: string; readonly value: SettingValue | undefined }[],
 ): Refusal | undefined {
   const username = call.caller.kind === 'user' ? call.caller.username : '';
-  const refusal = call.region.settings.change(rack, edits, username);
-  return refusal === undefined ? undefined : refuseSetting(refusal);
+  const refused = call.region.settings.change(rack, edits, username);
+  return refused === undefined ? undefined : refuseSetting(refused);
 }
 
 /** A settings refusal in the form MAAS's clients read: problems by field name. */
-export function refuseSetting(refusal: SettingsRefusal): Refusal {
-  if (refusal.reason !== 'setting-invalid') return refuse(refusal.reason, refusal.text);
-  const byField: Record<string, string[]> = {};
-  for (const { key, message } of refusal.problems) {
+export function refuseSetting(refused: SettingsRefusal): Refusal {
+  if (refused.code !== 'setting-invalid') return refuseFor([refused]);
+  const byField: Record<string, RefusalWord[]> = {};
+  for (const { key, message } of refused.params.problems) {
     const field = key.slice(key.lastIndexOf('.') + 1);
     byField[field] ??= [];
-    byField[field].push(`${key}: ${message}`);
+    byField[field].push(refusal('setting-invalid.problem', { key, message }));
   }
-  return refuse('setting-invalid', byField);
+  return refuseFields(byField, 'setting-invalid');
 }
 
 const PATH = 'nodegroups/{uuid}/interfaces';

@@ -18,7 +18,7 @@ import type { Machine } from '../records/machine.ts';
 import type { MachineChangeOutcome } from '../records/store.ts';
 import { cleanWords } from '../records/text-json.ts';
 import type { DeployWay } from '../records/work.ts';
-import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField } from './answer.ts';
+import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refuseFields, refuseFor } from './answer.ts';
 import { diskJson } from './machine-json.ts';
 import { listMachines } from './machine-list.ts';
 import { giveMany } from './many-machines.ts';
@@ -46,8 +46,6 @@ function actorOf(call: ApiCall, why: string | undefined): Actor {
   return { username: call.caller.username, isAdmin: call.caller.isAdmin, comment: text };
 }
 
-const refuseCommand = ({ reason, text }: CommandRefusal): Refusal => refuse(reason, text);
-
 function answerCommand(call: ApiCall, outcome: MachineChangeOutcome<CommandRefusal>): Answer {
   switch (outcome.kind) {
     case 'changed':
@@ -55,7 +53,7 @@ function answerCommand(call: ApiCall, outcome: MachineChangeOutcome<CommandRefus
     case 'not-found':
       return NO_MACHINE;
     case 'refuse':
-      return refuseCommand(outcome.refusal);
+      return refuseFor([outcome.refusal]);
   }
 }
 
@@ -98,12 +96,12 @@ const deployParameters = z.object({
   user_data: value(z.string().max(USER_DATA_MAX * 2))
     .optional()
     .describe('User data for cloud-init at the first start, in Base64.'),
-  deploy_by: value(z.enum(['image', 'installer'], 'is neither image nor installer'))
+  deploy_by: value(z.enum(['image', 'installer'], 'field.deploy-by'))
     .optional()
     .describe(
       '`image` (default): write an image to the disk. `installer`: run the installer of the distribution with a preseed.',
     ),
-  disk: value(z.string().regex(DISK, 'is not the name of a disk, such as sda'))
+  disk: value(z.string().regex(DISK, 'field.not-a-disk'))
     .optional()
     .describe('The disk to write. Default: the smallest that holds the image, USB last; for an installer, the first.'),
   ip_address: value(z.string().max(15)).optional().describe('The address to assign. Default: a free one.'),
@@ -117,14 +115,14 @@ function deploy(call: ApiCall, given: z.output<typeof deployParameters>): Answer
   if (call.version === '1.0' && machine.status === 'deployed') return switchPower(call, 'on', given.comment);
   const wanted = system ?? { osystem: machine.osystem, release: machine.release };
   if (given.distro_series !== undefined && system === undefined) {
-    return refuseField('distro_series', 'Give the release to deploy, such as trixie or debian/trixie.');
+    return refuseField('distro_series', 'field.release');
   }
   const userData = parseUserData(given.user_data);
-  if (userData === null) return refuseField('user_data', `Give Base64 of at most ${USER_DATA_MAX} bytes.`);
+  if (userData === null) return refuseField('user_data', 'field.user-data', { max: USER_DATA_MAX });
   const address = addressOf(given.ip_address);
   if (address !== undefined && 'kind' in address) return address;
   const judged = judgeUserData(userData ?? new Uint8Array());
-  if (!judged.ok) return refuseField('user_data', judged.reason);
+  if (!judged.ok) return refuseFields({ user_data: [judged.refusal] });
   const deployBy = given.deploy_by ?? 'image';
   const deployment = { ...systemFor(call, machine, deployBy, wanted), deployBy, disk: given.disk, userData };
   return give(call, { name: 'deploy', deployment }, given.comment, address);
@@ -154,11 +152,11 @@ function parseUserData(text: string | undefined): Uint8Array | undefined | null 
 function addressOf(text: string | undefined): CommandOptions | Refusal | undefined {
   if (text === undefined || text === '') return undefined;
   const address = parseIpv4(text);
-  return address === undefined ? refuseField('ip_address', 'Give an IPv4 address such as 10.20.0.10.') : { address };
+  return address === undefined ? refuseField('ip_address', 'field.ip-address') : { address };
 }
 
 const size = (what: string) =>
-  value(z.string().regex(/^\d{1,9}(\.\d{1,3})?$/, 'is not a number'))
+  value(z.string().regex(/^\d{1,9}(\.\d{1,3})?$/, 'field.not-a-number'))
     .optional()
     .describe(what);
 
@@ -183,8 +181,8 @@ const allocateParameters = z.object({
 
 function constraintsOf(given: z.output<typeof allocateParameters>): Constraints | Refusal {
   const disks = parseStorage(given.storage ?? '');
-  if (disks === undefined) return refuseField('storage', 'Give sizes in GB: root:50,100. Disk tags are not supported.');
-  if (given.interfaces) return refuseField('interfaces', 'Conditions on interfaces are not supported: choose by tags.');
+  if (disks === undefined) return refuseField('storage', 'field.storage');
+  if (given.interfaces) return refuseField('interfaces', 'field.interface-conditions');
   return {
     name: given.name || undefined,
     systemId: given.system_id || undefined,
@@ -235,8 +233,7 @@ function allocated(call: ApiCall, machine: Machine, { storage = '' }: z.output<t
   return { ...showMachine(call, machine), ...(call.version === '1.0' ? {} : { constraints_by_type: constraints }) };
 }
 
-const refuseNoMatch = (): Refusal =>
-  refuse('nothing-matches', 'No Ready machine meets these conditions: accept one, release one, or ask for less.');
+const refuseNoMatch = (): Refusal => refuse('nothing-matches');
 
 function acceptAll(call: ApiCall): Answer {
   const news = call.region.store.listMachines({ statuses: ['new'] }, 0, MANY_MAX).map(({ systemId }) => systemId);

@@ -11,7 +11,7 @@ import {
   openDebugLogin,
 } from '../life/logins.ts';
 import { cleanWords } from '../records/text-json.ts';
-import { type Answer, json, NO_MACHINE, refuse, refuseField } from './answer.ts';
+import { type Answer, json, NO_MACHINE, refuseField, refuseFor } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 
 const COMMENT_MAX = 255;
@@ -30,7 +30,7 @@ function debugLogin(call: ApiCall, given: z.output<typeof debugParameters>): Ans
   if (machine === undefined) return NO_MACHINE;
   const seconds = Number(given.seconds || DEBUG_SECONDS);
   if (!Number.isInteger(seconds) || seconds < 1 || seconds > DEBUG_SECONDS_MAX)
-    return refuseField('seconds', `Give a whole number of seconds from 1 to ${DEBUG_SECONDS_MAX}.`);
+    return refuseField('seconds', 'field.debug-seconds', { max: DEBUG_SECONDS_MAX });
   const isUser = caller.kind === 'user';
   const by: Actor = {
     username: isUser ? caller.username : '',
@@ -39,7 +39,7 @@ function debugLogin(call: ApiCall, given: z.output<typeof debugParameters>): Ans
   };
   const closes = /^(?:1|true|yes|on)$/i.test(given.off ?? '');
   const refusal = closes ? closeDebugLogin(region, machine, by) : openDebugLogin(region, machine, by, seconds);
-  return refusal === undefined ? listLogins(call) : refuse(refusal.reason, refusal.text);
+  return refusal === undefined ? listLogins(call) : refuseFor([refusal]);
 }
 
 function listLogins({ region, path }: ApiCall): Answer {

@@ -18,7 +18,7 @@ import type { MachineChangeOutcome, MachineFilter } from '../records/store.ts';
 import { kernelParamsProblem } from '../records/tags.ts';
 import { cleanWords } from '../records/text-json.ts';
 import type { MachineEdit } from '../region.ts';
-import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField } from './answer.ts';
+import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
 import { parseArchitecture } from './enlistment-operations.ts';
 import { listMachines } from './machine-list.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
@@ -38,8 +38,7 @@ export const filterParameters = z.object({
 /** The filter in the parameters, or a refusal. */
 export function machineFilter(given: z.output<typeof filterParameters>): MachineFilter | Refusal {
   const macs = given.mac_address?.map(parseMac);
-  if (macs?.includes(undefined))
-    return refuseField('mac_address', 'Give hardware addresses such as 52:54:00:00:00:01.');
+  if (macs?.includes(undefined)) return refuseField('mac_address', 'field.macs');
   return {
     hostnames: given.hostname?.map((name) => name.toLowerCase()),
     macs: macs?.filter((mac) => mac !== undefined),
@@ -66,21 +65,14 @@ function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
     const named = parseStatuses(text);
     if (named === undefined) {
       const meant = nearestName(text.toLowerCase(), STATUS_NAMES);
-      const hint = meant === undefined ? '' : ` Did you mean ${meant}?`;
-      const problem = `'${cleanWords(text, 40)}' is not a state.${hint} The states are ${STATUS_NAMES.join(', ')}.`;
-      return refuseField('status', problem);
+      return refuseField('status', 'field.state', { text: cleanWords(text, 40), meant, states: STATUS_NAMES });
     }
     statuses.push(...named);
   }
   const names = call.region.racks.list().map(({ name }) => name);
   const unknown = given.rack?.find((name) => !names.includes(name));
   if (unknown !== undefined) {
-    const meant = nearestName(unknown, names);
-    const hint = meant === undefined ? '' : ` Did you mean ${meant}?`;
-    return refuseField(
-      'rack',
-      `No rack is called '${cleanWords(unknown, 40)}'.${hint} \`rackboot racks list\` shows all.`,
-    );
+    return refuseField('rack', 'field.rack', { name: cleanWords(unknown, 40), meant: nearestName(unknown, names) });
   }
   const narrowed: MachineFilter = {
     ...filter,
@@ -127,11 +119,9 @@ function refuseUsed(call: ApiCall): Refusal {
   if (machine === undefined) return NO_MACHINE;
   const { status, owner, hostname } = machine;
   if (machine.isLocked === true) {
-    return refuse('machine-locked', `${hostname} is locked: unlock it first, or delete it by force.`);
+    return refuse('machine-locked.removal', { machine: hostname });
   }
-  const whose = owner === undefined ? '' : ` and belongs to ${owner}`;
-  const text = `${hostname} is ${statusRow(status).name}${whose}: release or abort it first, or delete it by force.`;
-  return refuse('machine-in-use', text);
+  return refuse('machine-in-use.removal', { machine: hostname, state: statusRow(status).name, owner });
 }
 
 const editParameters = z.object({
@@ -147,18 +137,18 @@ const editParameters = z.object({
 function editOf(call: ApiCall, given: z.output<typeof editParameters>, before: Machine): MachineEdit | Refusal {
   const hostname = given.hostname === undefined ? undefined : parseHostname(given.hostname.split('.', 1)[0] ?? '');
   if (given.hostname !== undefined && hostname === undefined) {
-    return refuseField('hostname', `Give at most ${HOSTNAME_MAX} letters, digits and hyphens, not an address.`);
+    return refuseField('hostname', 'field.hostname', { max: HOSTNAME_MAX });
   }
   const architecture = given.architecture === undefined ? undefined : parseArchitecture(given.architecture, undefined);
   if (given.architecture !== undefined && architecture === undefined) {
-    return refuseField('architecture', 'Give an architecture such as amd64/generic.');
+    return refuseField('architecture', 'field.architecture');
   }
   const power = readPower(given, before);
   if ('kind' in power) return power;
   const misfit = refusePower(call, power, given, before);
   if (misfit !== undefined) return misfit;
   const problem = kernelParamsProblem(given.kernel_params ?? '');
-  if (problem !== undefined) return refuseField('kernel_params', problem);
+  if (problem !== undefined) return refuseFields({ kernel_params: [problem] });
   return {
     ...(hostname === undefined ? {} : { hostname }),
     ...(given.kernel_params === undefined ? {} : { kernelParams: given.kernel_params.trim() || undefined }),
@@ -174,7 +164,7 @@ function edit(call: ApiCall, given: z.output<typeof editParameters>): Answer {
   const changes = editOf(call, given, before);
   if ('kind' in changes) return changes;
   const outcome = call.region.editMachine(systemIdOf(call), changes, usernameOf(call));
-  return answerChange(call, outcome, ({ text }) => refuseField('hostname', text));
+  return answerChange(call, outcome, (taken) => refuseFields({ hostname: [taken] }));
 }
 
 /** The changed machine, or the refusal. */

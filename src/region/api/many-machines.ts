@@ -5,7 +5,7 @@
 import type { Actor, CommandRefusal, MachineCommand } from '../life/commands.ts';
 import type { Machine } from '../records/machine.ts';
 import { cleanWords } from '../records/text-json.ts';
-import { type Answer, refuse } from './answer.ts';
+import { type Answer, refuse, refuseFor } from './answer.ts';
 import { listFor } from './machine-list.ts';
 import type { ApiCall } from './operation.ts';
 
@@ -28,8 +28,7 @@ export function giveMany(
     if (machine === undefined) missing.push(systemId);
     else if (!isDone(machine)) wanted.push(systemId);
   }
-  if (missing.length > 0)
-    return refuse('bad-request', `No machine has the system id ${cleanWords(missing.join(', '), 200)}.`);
+  if (missing.length > 0) return refuse('bad-request.machines', { systemIds: cleanWords(missing.join(', '), 200) });
   const done: string[] = [];
   const refused: CommandRefusal[] = [];
   try {
@@ -44,8 +43,8 @@ export function giveMany(
   } catch (error) {
     if (!(error instanceof Undone)) throw error;
   }
-  const [first] = refused;
-  if (first !== undefined) return refuse(first.reason, refused.map(({ text }) => text).join('\n'));
+  const [first, ...others] = refused;
+  if (first !== undefined) return refuseFor([first, ...others]);
   return listFor(call, answers());
 
   // One at a time: hundreds of whole machines would take much memory.

@@ -6,7 +6,8 @@
 
 import { z } from 'zod';
 import type { Region } from '../region.ts';
-import { type Answer, refuse } from './answer.ts';
+import { type RefusalWord, refusal, wordOfMessage } from '../words/refusal.ts';
+import { type Answer, refuseFields } from './answer.ts';
 import type { Caller, Peer } from './caller.ts';
 import type { Fields } from './form-body.ts';
 
@@ -103,13 +104,13 @@ export function defineOperation<P extends z.ZodObject>(definition: {
       }
       const checked = definition.parameters.safeParse(given);
       if (checked.success) return definition.run(call, checked.data);
-      const problems: Record<string, string[]> = {};
+      const problems: Record<string, RefusalWord[]> = {};
       for (const issue of checked.error.issues) {
         const name = String(issue.path[0] ?? '');
         problems[name] ??= [];
-        problems[name].push(given[name] === undefined ? 'This field is required.' : issue.message);
+        problems[name].push(given[name] === undefined ? refusal('field.required') : wordOfMessage(issue.message));
       }
-      return refuse('invalid-parameters', problems);
+      return refuseFields(problems);
     },
   };
 }

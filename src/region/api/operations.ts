@@ -88,17 +88,14 @@ export function runOperation(
   const wanted: Method = method === 'HEAD' ? 'GET' : method;
   const ofMethod = operations.filter((operation) => operation.method === wanted);
   if (ofMethod.length === 0) {
-    const allowed = [...new Set(operations.map((operation) => operation.method))].join(', ');
-    return refuse('method-not-allowed', `Use ${allowed} here.`, { Allow: allowed });
+    const methods = [...new Set(operations.map((operation) => operation.method))];
+    return refuse('method-not-allowed.known', { methods }, { Allow: methods.join(', ') });
   }
   const op = fields.get('op')?.at(-1);
   const operation = ofMethod.find((candidate) => candidate.op === op);
   if (operation === undefined) {
-    const names = ofMethod.map((candidate) => candidate.op ?? '(none)').join(', ');
-    return refuse(
-      'unknown-operation',
-      `Unrecognised signature: method=${wanted} op=${op ?? 'None'}. Known here: ${names}.`,
-    );
+    const known = ofMethod.map((candidate) => candidate.op ?? '(none)');
+    return refuse('unknown-operation.known', { method: wanted, op: op ?? 'None', known });
   }
   return checkAccess(operation, call) ?? operation.run(call, fields);
 }
@@ -109,7 +106,7 @@ function checkAccess(operation: Operation, call: ApiCall): Answer | undefined {
   if (operation.access === 'anyone') return undefined;
   if (caller.kind === 'anonymous') {
     if (operation.access !== 'managed') {
-      return refuse('not-authenticated', 'Authenticate with an API key: rackboot apikey prints one.', {
+      return refuse('not-authenticated.key', undefined, {
         'WWW-Authenticate': 'OAuth realm="MAAS API"',
       });
     }
@@ -117,11 +114,9 @@ function checkAccess(operation: Operation, call: ApiCall): Answer | undefined {
     return refuseUnmanaged(peer.address);
   }
   if (caller.kind === 'user') {
-    return operation.access !== 'admin' || caller.isAdmin
-      ? undefined
-      : refuse('not-allowed', 'Only an administrator may do this.');
+    return operation.access !== 'admin' || caller.isAdmin ? undefined : refuse('not-allowed.administrator');
   }
-  if (caller.kind === 'rack') return refuse('not-allowed', 'A rack may not do this.');
+  if (caller.kind === 'rack') return refuse('not-allowed.rack');
   // A machine's key gives access to its own data only; operations for the managed networks need no key.
-  return operation.access === 'machine' ? undefined : refuse('not-allowed', 'A machine may not do this.');
+  return operation.access === 'machine' ? undefined : refuse('not-allowed.machine');
 }

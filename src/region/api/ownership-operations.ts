@@ -8,7 +8,7 @@ import type { Actor, CommandRefusal } from '../life/commands.ts';
 import { decideLock, decideOwnerData, ownerDataProblem } from '../life/ownership.ts';
 import type { MachineChangeOutcome } from '../records/store.ts';
 import { cleanWords } from '../records/text-json.ts';
-import { type Answer, json, NO_MACHINE, refuse, refuseField } from './answer.ts';
+import { type Answer, json, NO_MACHINE, refuseFields, refuseFor } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
 
@@ -36,7 +36,7 @@ function answer(call: ApiCall, outcome: MachineChangeOutcome<CommandRefusal>): A
     case 'not-found':
       return NO_MACHINE;
     case 'refuse':
-      return refuse(outcome.refusal.reason, outcome.refusal.text);
+      return refuseFor([outcome.refusal]);
   }
 }
 
@@ -51,7 +51,7 @@ function setOwnerData(op: string): Operation {
       const data = new Map<string, string>();
       for (const [key, list] of fields) if (key !== 'op') data.set(key, list.at(-1) ?? '');
       const problem = ownerDataProblem(data);
-      if (problem !== undefined) return refuseField('key', problem);
+      if (problem !== undefined) return refuseFields({ key: [problem] });
       const { store, clock } = call.region;
       const atMs = clock.wallTimeMs();
       return answer(

@@ -14,7 +14,8 @@ import {
   type PowerParameters,
   parsePowerParameters,
 } from '../records/power-parameters.ts';
-import { type Refusal, refuse, refuseField } from './answer.ts';
+import { type RefusalWord, refusal } from '../words/refusal.ts';
+import { type Refusal, refuseField, refuseFields } from './answer.ts';
 import { type ApiCall, value } from './operation.ts';
 
 const single = (name: PowerParameterName) =>
@@ -22,7 +23,7 @@ const single = (name: PowerParameterName) =>
 
 /** The power fields of an enlistment or an edit. */
 export const powerFields = {
-  power_type: value(z.string().regex(/^[a-z0-9_-]{0,32}$/, 'is not the name of a power driver'))
+  power_type: value(z.string().regex(/^[a-z0-9_-]{0,32}$/, 'field.not-a-driver'))
     .optional()
     .describe('The power driver: `ipmi`, `virsh`, `webhook`, `manual`.'),
   power_parameters: value(z.string().max(16_384)).optional().describe('The parameters of the power driver, JSON.'),
@@ -64,7 +65,7 @@ export function readPower(given: GivenPower, before: Machine | undefined): Power
   const { power_type: type, power_parameters: json } = given;
   const whole = json === undefined ? undefined : parsePowerParameters(json || '{}');
   if (json !== undefined && whole === undefined) {
-    return refuseField('power_parameters', 'Give a JSON object of at most 32 strings, numbers and booleans.');
+    return refuseField('power_parameters', 'field.power-json');
   }
   const named = POWER_PARAMETER_NAMES.flatMap((name) => {
     const text = given[`power_parameters_${name}`];
@@ -77,7 +78,7 @@ export function readPower(given: GivenPower, before: Machine | undefined): Power
   const parameters = Object.fromEntries(Object.entries(merged).filter(([, one]) => one !== ''));
   // Parameters given one by one obey the same rules as a JSON object.
   const checked = parsePowerParameters(JSON.stringify(parameters));
-  if (checked === undefined) return refuseField('power_parameters', 'Give at most 32 printable texts.');
+  if (checked === undefined) return refuseField('power_parameters', 'field.power-texts');
   return {
     ...(type === undefined ? {} : { powerType: type }),
     ...(isChanged ? { powerParameters: checked } : {}),
@@ -98,5 +99,13 @@ export function refusePower(
   const problems = region.power?.problemsOf(type, powerParameters ?? before?.powerParameters ?? {}) ?? [];
   if (problems.length === 0) return undefined;
   const isUnknown = problems.some((problem) => problem.startsWith('there is no power driver'));
-  return refuse('invalid-parameters', { [isUnknown ? 'power_type' : 'power_parameters']: problems });
+  return refuseFields({ [isUnknown ? 'power_type' : 'power_parameters']: problems.map(wordOf) });
+}
+
+/** A driver's problem, which may begin with the parameter that it is about: `power_address: is missing; …`. */
+function wordOf(problem: string): RefusalWord {
+  const [, parameter, text] = /^(\w+): (.*)$/s.exec(problem) ?? [];
+  return parameter === undefined || text === undefined
+    ? refusal('field.said', { text: problem })
+    : refusal('field.power-parameter', { parameter, text });
 }

@@ -13,7 +13,7 @@ import { z } from 'zod';
 import { fullPowerText, type PowerView, switchesItselfOff } from '../life/power-life.ts';
 import type { Machine, PowerTask } from '../records/machine.ts';
 import { cleanWords } from '../records/text-json.ts';
-import { type Answer, json, NO_MACHINE, refuse, refuseField } from './answer.ts';
+import { type Answer, json, NO_MACHINE, refuse, refuseField, refuseFor } from './answer.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
 
@@ -24,14 +24,14 @@ const MACHINES_MAX = 500;
 const TEXT_MAX = 400;
 
 const comment = { comment: value(z.string().max(4096)).optional().describe('Why, for the event log.') };
-const TOO_MANY = refuse('rate-limit', 'You query the power of too many machines at once: wait a little.', {
+const TOO_MANY = refuse('rate-limit.power', undefined, {
   'Retry-After': '1',
 });
 const machineOf = (call: ApiCall): Machine | undefined => call.region.store.findMachine(call.path.system_id ?? '');
 
 /** Switches the power of the machine in the path. @param why the caller's comment */
 export function switchPower(call: ApiCall, task: PowerTask, why: string | undefined): Answer {
-  if (call.caller.kind !== 'user') return refuse('not-allowed', 'Only a user may do this.');
+  if (call.caller.kind !== 'user') return refuse('not-allowed.not-a-user');
   const { username, isAdmin } = call.caller;
   const actor = { username, isAdmin, comment: cleanWords(why ?? '', COMMENT_MAX) };
   const outcome = call.region.life.switchPower(call.path.system_id ?? '', task, actor);
@@ -45,8 +45,8 @@ export function switchPower(call: ApiCall, task: PowerTask, why: string | undefi
     case 'not-found':
       return NO_MACHINE;
     case 'refuse': {
-      const { reason, text } = outcome.refusal;
-      return refuse(reason, text, reason === 'power-busy' ? { 'Retry-After': '5' } : undefined);
+      const { name } = outcome.refusal;
+      return refuseFor([outcome.refusal], name === 'power-busy' ? { 'Retry-After': '5' } : undefined);
     }
   }
 }
@@ -63,7 +63,7 @@ const offParameters = z.object({
 
 function powerOff(call: ApiCall, given: z.output<typeof offParameters>): Answer {
   const mode = given.stop_mode || 'hard';
-  if (mode !== 'hard' && mode !== 'soft') return refuseField('stop_mode', 'Give hard or soft.');
+  if (mode !== 'hard' && mode !== 'soft') return refuseField('stop_mode', 'field.stop-mode');
   return switchPower(call, mode === 'soft' ? 'soft-off' : 'off', given.comment);
 }
 
@@ -78,7 +78,7 @@ function queryState(call: ApiCall): Answer {
     return viewJson({ state: 'unknown', atMs: undefined, ageSeconds: undefined, text: 'it is switched by hand' });
   }
   if (machine.powerTask !== undefined) {
-    return refuse('power-busy', `${machine.hostname} is being switched at this moment.`, { 'Retry-After': '5' });
+    return refuse('power-busy.query', { machine: machine.hostname }, { 'Retry-After': '5' });
   }
   const [by, isAdmin] = call.caller.kind === 'user' ? [call.caller.username, call.caller.isAdmin] : ['', false];
   const shown = (view: PowerView): Answer => viewJson(isAdmin ? { ...view, text: fullPowerText(view) } : view);
@@ -90,7 +90,7 @@ function queryState(call: ApiCall): Answer {
     late.resolve({ state: 'unknown', atMs: undefined, ageSeconds: undefined, text }),
   );
   const asked = Promise.race([question, late.promise]);
-  const failed = (): Answer => refuse('internal-error', 'The power could not be queried.');
+  const failed = (): Answer => refuse('internal-error.power');
   return { kind: 'later', answer: asked.then(shown, failed).finally(() => timer.cancel()) };
 }
 

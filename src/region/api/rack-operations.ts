@@ -11,7 +11,8 @@ import { doubtText } from '../racks/rack-networks.ts';
 import { rackName, rackUuid, rackVersion } from '../racks/rack-news.ts';
 import { findRangeConflict } from '../racks/rack-ranges.ts';
 import { isAway, RACK_INTERFACES_MAX, RACK_STATE_NUMBERS, RACKS_MAX, type Rack } from '../records/rack.ts';
-import { type Answer, json, refuse, refuseField } from './answer.ts';
+import { sentenceOf } from '../words/refusal.ts';
+import { type Answer, json, refuse, refuseField, refuseFields, refuseFor } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 
 const isoTime = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString());
@@ -48,7 +49,7 @@ function listRacks(call: ApiCall): Answer {
   return json(call.region.racks.list().map((rack) => rackJson(call, rack)));
 }
 
-const notFound = (uuid: string): Answer => refuse('not-found', `There is no rack ${uuid.slice(0, 64)}.`);
+const notFound = (uuid: string): Answer => refuse('not-found.rack', { rack: uuid.slice(0, 64) });
 
 function readRack(call: ApiCall): Answer {
   const uuid = call.path.uuid ?? '';
@@ -61,11 +62,11 @@ const registration = z.object({
   name: value(rackName).describe("The rack's name, one label of a domain name."),
   interfaces: value(z.string().max(262_144)).describe('Its cluster interfaces, a JSON list.'),
   version: value(rackVersion).describe('The version of Rackboot that it runs.'),
-  uplink: value(z.string().regex(/^\d{1,5}$/, 'is not a number')).describe('The version of the link protocol.'),
-  token: value(z.string().regex(/^[\w-]{8,64}$/, 'give 8 to 64 letters, digits, _ or -'))
+  uplink: value(z.string().regex(/^\d{1,5}$/, 'field.not-a-number')).describe('The version of the link protocol.'),
+  token: value(z.string().regex(/^[\w-]{8,64}$/, 'field.token-form'))
     .optional()
     .describe('The middle part of the key that the rack generated, unless an administrator’s key is sent.'),
-  secret_digest: value(z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 digest'))
+  secret_digest: value(z.string().regex(/^[0-9a-f]{64}$/, 'field.not-a-digest'))
     .optional()
     .describe("SHA-256 of that key's secret, hexadecimal."),
 });
@@ -80,21 +81,17 @@ function keyOf(call: ApiCall, given: Registration): RackKey | Answer {
   if (caller.kind === 'rack') {
     const rack = caller.uuid === given.uuid ? call.region.racks.find(given.uuid) : undefined;
     return rack?.token === undefined || rack.secretDigest === undefined
-      ? refuse('rack-key', 'This key belongs to another rack.')
+      ? refuse('rack-key.foreign')
       : { kind: 'own', token: rack.token, secretDigest: rack.secretDigest };
   }
   if (caller.kind === 'machine' || (caller.kind === 'user' && !caller.isAdmin)) {
-    return refuse('not-allowed', 'Racks register with the key of an administrator, or with one that they generated.');
+    return refuse('not-allowed.rack-key');
   }
   const { token, secret_digest: secretDigest } = given;
-  if (token === undefined) return refuseField('token', 'This field is required without the key of an administrator.');
-  if (secretDigest === undefined) return refuseField('secret_digest', 'This field is required with a token.');
+  if (token === undefined) return refuseField('token', 'field.rack-token');
+  if (secretDigest === undefined) return refuseField('secret_digest', 'field.rack-secret');
   return { kind: 'own', token, secretDigest };
 }
-
-const TOO_LONG =
-  `The interfaces of a rack that is not accepted may have at most ${STRANGERS_INTERFACES_LENGTH_MAX} characters: ` +
-  'update the rack, which then sends less, or let it register with the key of an administrator (region.api_key_file).';
 
 function register(call: ApiCall, given: Registration): Answer {
   const key = keyOf(call, given);
@@ -104,17 +101,17 @@ function register(call: ApiCall, given: Registration): Answer {
   const outcome = call.region.racks.introduce(said, given.interfaces);
   switch (outcome.kind) {
     case 'too-many':
-      return refuse('rate-limit', 'Too many unknown racks are registering: wait a little.', { 'Retry-After': '60' });
+      return refuse('rate-limit.racks', undefined, { 'Retry-After': '60' });
     case 'too-long':
-      return refuse('rack-length', TOO_LONG);
+      return refuse('rack-length', { max: STRANGERS_INTERFACES_LENGTH_MAX });
     case 'fault':
-      return refuseField('interfaces', outcome.text);
+      return refuseFields({ interfaces: [outcome.refusal] });
     case 'accepted':
       return json({ uuid, status: 'accepted' });
     case 'pending':
-      return json({ uuid, status: 'pending', text: outcome.text }, 202);
+      return json({ uuid, status: 'pending', text: sentenceOf(outcome.why) }, 202);
     case 'refuse':
-      return refuse(outcome.refusal.reason, outcome.refusal.text);
+      return refuseFor([outcome.refusal]);
   }
 }
 
@@ -149,10 +146,10 @@ function judge(
   done: string,
   shared: readonly string[] = [],
 ): Answer {
-  if (uuids.length === 0) return refuseField('uuid', 'This field is required.');
+  if (uuids.length === 0) return refuseField('uuid', 'field.required');
   const username = call.caller.kind === 'user' ? call.caller.username : '';
   const refusal = call.region.racks.judge(uuids, said, username, shared);
-  if (refusal !== undefined) return refuse(refusal.reason, refusal.text);
+  if (refusal !== undefined) return refuseFor([refusal]);
   return { kind: 'text', text: done, contentType: 'text/plain; charset=utf-8' };
 }
 

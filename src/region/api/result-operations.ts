@@ -145,8 +145,7 @@ function findRun(call: ApiCall, machine: Machine, withOutput: boolean): readonly
   return known === undefined ? [] : scripts.listResults(machine.systemId, { run: known.run, withOutput });
 }
 
-const noRun = (): Refusal =>
-  refuse('not-found', 'This machine has no such run: give an id, current-commissioning or current-testing.');
+const noRun = (): Refusal => refuse('not-found.run');
 
 function read(call: ApiCall, given: { include_output?: string | undefined; filters?: string[] | undefined }): Answer {
   const machine = findMachine(call);
@@ -184,8 +183,7 @@ function namesOf(
   const known = scripts.filter((script) => script.kind === kind).map(({ name }) => name);
   const unknown = given.find((name) => !known.includes(name));
   if (unknown === undefined) return given;
-  const text = `There is no ${kind} script ${unknown}; there are: ${known.join(', ') || 'none'}.`;
-  return refuseField(`${kind}_scripts`, text);
+  return refuseField(`${kind}_scripts`, 'field.scripts', { kind, unknown, known });
 }
 
 const isRefusal = (value: readonly string[] | Refusal | undefined): value is Refusal =>

@@ -17,7 +17,7 @@ import {
   SCRIPTS_MAX,
   TIMEOUT_SECONDS_DEFAULT,
 } from '../scripts/script-text.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
 import { formatEventTime } from './event-operations.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 
@@ -91,7 +91,7 @@ function eventOf(call: ApiCall, description: string): NewMachineEvent {
   return { type: 'SCRIPT', description, atMs: call.region.clock.wallTimeMs(), username };
 }
 
-const noScript = (): Refusal => refuse('not-found', 'No script has this name.');
+const noScript = (): Refusal => refuse('not-found.script');
 
 /** The script in the path, by its name or its id. */
 function findScript(call: ApiCall): (Script & { readonly content: string }) | undefined {
@@ -109,7 +109,7 @@ const listParameters = z.object({
 
 function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
   const kind = given.type === undefined ? undefined : parseKind(given.type);
-  if (given.type !== undefined && kind === undefined) return refuseField('type', 'Give commissioning or testing.');
+  if (given.type !== undefined && kind === undefined) return refuseField('type', 'field.script-kind');
   const { scripts } = call.region.store;
   const wanted = scripts.listScripts(kind).filter(({ name }) => given.filters?.includes(name) ?? true);
   const contentOf = (name: string): string | undefined =>
@@ -121,13 +121,12 @@ type Given = z.output<typeof changedScript>;
 
 /** The script made from the parameters and the script before, if any; or a refusal. */
 function scriptOf(call: ApiCall, given: Given, before: WrittenScript | undefined): WrittenScript | Refusal {
-  if (given.packages) return refuseField('packages', 'Nothing is installed before a script: it runs with busybox.');
-  if (isTrue(given.may_reboot)) return refuseField('may_reboot', 'A script may not restart its machine.');
+  if (given.packages) return refuseField('packages', 'field.script-packages');
+  if (isTrue(given.may_reboot)) return refuseField('may_reboot', 'field.script-reboot');
   const kind = given.type === undefined ? before?.kind : parseKind(given.type);
-  if (given.type !== undefined && kind === undefined)
-    return refuseField('type', 'Give commissioning (0) or testing (2).');
+  if (given.type !== undefined && kind === undefined) return refuseField('type', 'field.script-type');
   const timeout = given.timeout === undefined ? before?.timeoutSeconds : parseTimeout(given.timeout);
-  if (given.timeout !== undefined && timeout === undefined) return refuseField('timeout', 'Give seconds, or 01:30:00.');
+  if (given.timeout !== undefined && timeout === undefined) return refuseField('timeout', 'field.script-timeout');
   const parsed = parseScript({
     content: given.script ?? before?.content ?? '',
     name: given.name ?? before?.name,
@@ -137,7 +136,7 @@ function scriptOf(call: ApiCall, given: Given, before: WrittenScript | undefined
     timeoutSeconds: timeout,
     position: given.position === undefined ? before?.position : Number(given.position),
   });
-  if (parsed.kind === 'fault') return refuse('invalid-parameters', parsed.problems);
+  if (parsed.kind === 'fault') return refuseFields(parsed.problems);
   return { ...parsed.script, changedMs: call.region.clock.wallTimeMs() };
 }
 
@@ -149,10 +148,8 @@ function add(call: ApiCall, given: Given): Answer {
     SCRIPTS_MAX,
     eventOf(call, `added the script ${script.name}`),
   );
-  if (added === 'exists')
-    return refuseField('name', `A script ${script.name} exists: change it, or choose another name.`);
-  if (added === 'limit')
-    return refuseField('name', `There are already ${SCRIPTS_MAX} scripts, the maximum: remove one.`);
+  if (added === 'exists') return refuseField('name', 'field.script-added', { name: script.name });
+  if (added === 'limit') return refuseField('name', 'field.scripts-limit', { max: SCRIPTS_MAX });
   return json(scriptJson(added));
 }
 
@@ -163,7 +160,7 @@ function change(call: ApiCall, given: Given): Answer {
   if (script.kind === 'refusal') return script;
   const event = eventOf(call, `changed the script ${before.name}`);
   const changed = call.region.store.scripts.changeScript(before.name, script, event);
-  if (changed === 'exists') return refuseField('name', `A script ${script.name} exists: choose another name.`);
+  if (changed === 'exists') return refuseField('name', 'field.script-name-taken', { name: script.name });
   return changed === 'not-found' ? noScript() : json(scriptJson(changed));
 }
 

@@ -9,17 +9,16 @@ import { parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../..
 import { nearestName } from '../../nearest-name.ts';
 import { CONFIG_NAMES, type ConfigName } from '../maas-config-names.ts';
 import { parseJson } from '../records/text-json.ts';
+import { textOf } from '../words/text.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { refuseSetting } from './interface-operations.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 
-const NAMES = Object.keys(CONFIG_NAMES).join(', ');
+const NAMES = Object.keys(CONFIG_NAMES);
 
 function unknownName(name: string): Answer {
-  const meant = nearestName(name, Object.keys(CONFIG_NAMES));
-  const hint = meant === undefined ? '' : ` Did you mean ${meant}?`;
-  const problem = `${name.slice(0, 64)} is not a valid config setting (valid settings are: ${NAMES}).${hint}`;
-  return refuseField('name', problem);
+  const meant = nearestName(name, NAMES);
+  return refuseField('name', 'field.config-name', { name: name.slice(0, 64), known: NAMES, meant });
 }
 
 const findName = (name: string): ConfigName | undefined =>
@@ -48,10 +47,11 @@ function listSettings(call: ApiCall): Answer {
   const { settings } = call.region;
   return json(
     settings.list().map(({ rack, key, value: written }) => {
-      const pinned = settings.pinnedBy(key, rack);
+      const pin = settings.pinnedBy(key, rack);
       const name = rack === '' ? undefined : call.region.racks.find(rack)?.name;
       const owner = { rack: rack === '' ? null : rack, rack_name: name ?? null };
-      return { key, value: written, ...owner, shadowed_by: pinned ?? null };
+      const shadowedBy = pin === undefined ? null : textOf('pinned', { key, pin });
+      return { key, value: written, ...owner, shadowed_by: shadowedBy };
     }),
   );
 }
@@ -63,17 +63,16 @@ function setSetting(
   given: { readonly key: string; readonly value: string; readonly rack?: string | undefined },
 ) {
   const parsed = parseJson(given.value, SETTINGS_VALUES_MAX);
-  if (parsed.kind === 'fault')
-    return refuseField('value', `${parsed.text}: give JSON, such as "text", 5 or ["a", "b"].`);
+  if (parsed.kind === 'fault') return refuseField('value', 'field.json', { fault: parsed.fault });
   const written = parseSettingValue(parsed.value);
-  if (written === undefined) return refuseField('value', 'The value is too large or too deeply nested.');
+  if (written === undefined) return refuseField('value', 'field.value-too-large');
   return change(call, given.rack, given.key, written);
 }
 
 /** @param name the rack whose cluster interfaces are meant: a UUID or `master`; `undefined` for this process's rack */
 function change(call: ApiCall, name: string | undefined, key: string, next: SettingValue | undefined): Answer {
   const rack = name === undefined || name === '' ? '' : call.region.settings.findRack(name);
-  if (rack === undefined) return refuse('not-found', `There is no rack ${(name ?? '').slice(0, 64)}.`);
+  if (rack === undefined) return refuse('not-found.rack', { rack: (name ?? '').slice(0, 64) });
   const username = call.caller.kind === 'user' ? call.caller.username : '';
   const refusal = call.region.settings.change(rack, [{ key, value: next }], username);
   return refusal === undefined ? json({ key, value: next ?? null }) : refuseSetting(refusal);

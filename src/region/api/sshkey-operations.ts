@@ -24,10 +24,10 @@ function keyJson(call: ApiCall, { id, key }: SshKey): Record<string, unknown> {
 /** The user whose keys the call is about, or a refusal. */
 function userOf(call: ApiCall, wanted: string | undefined): string | Refusal {
   const { caller } = call;
-  if (caller.kind !== 'user') return refuse('not-allowed', 'Only users have SSH keys.');
+  if (caller.kind !== 'user') return refuse('not-allowed.ssh-keys');
   if (wanted === undefined || wanted === '' || wanted === caller.username) return caller.username;
-  if (!caller.isAdmin) return refuse('not-allowed', 'Only an administrator may manage the keys of others.');
-  if (call.region.store.findUser(wanted) === undefined) return refuse('not-found', `There is no user ${wanted}.`);
+  if (!caller.isAdmin) return refuse('not-allowed.others-keys');
+  if (call.region.store.findUser(wanted) === undefined) return refuse('not-found.user', { username: wanted });
   return wanted;
 }
 
@@ -50,20 +50,20 @@ function add(call: ApiCall, given: Whose & { readonly key: string }): Answer {
   const user = userOf(call, given.username);
   if (typeof user !== 'string') return user;
   const parsed = parseSshKey(given.key);
-  if (parsed.kind === 'fault') return refuseField('key', `Invalid SSH public key: ${parsed.text}.`);
+  if (parsed.kind === 'fault') return refuseField('key', 'field.ssh-key', { fault: parsed.fault });
   const { region } = call;
   const added = region.store.life.addSshKey(
     { username: user, key: parsed.key, createdMs: region.clock.wallTimeMs() },
     SSH_KEYS_PER_USER_MAX,
     eventOf(call, `added an SSH key of ${user}`),
   );
-  if (added === 'exists') return refuseField('key', 'This key has already been added.');
-  if (added === 'limit') return refuseField('key', `A user has at most ${SSH_KEYS_PER_USER_MAX} keys: remove one.`);
+  if (added === 'exists') return refuseField('key', 'field.ssh-key-exists');
+  if (added === 'limit') return refuseField('key', 'field.ssh-keys-limit', { max: SSH_KEYS_PER_USER_MAX });
   return json(keyJson(call, added));
 }
 
 const idOf = (call: ApiCall): number => (/^\d{1,15}$/.test(call.path.id ?? '') ? Number(call.path.id) : 0);
-const noKey = (): Refusal => refuse('not-found', 'No SSH key has this id.');
+const noKey = (): Refusal => refuse('not-found.ssh-key');
 
 function read(call: ApiCall, given: Whose): Answer {
   const user = userOf(call, given.username);

@@ -9,7 +9,7 @@ import type { Tag } from '../records/life-store.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import { isTagName, kernelParamsProblem, TAGGED_MAX, TAGS_MAX } from '../records/tags.ts';
 import { cleanWords } from '../records/text-json.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
 import { listMachines } from './machine-list.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
 
@@ -44,17 +44,17 @@ function eventOf(call: ApiCall, description: string): NewMachineEvent {
   return { type: 'TAG', description, atMs: call.region.clock.wallTimeMs(), username };
 }
 
-const noTag = (): Refusal => refuse('not-found', 'No tag has this name.');
+const noTag = (): Refusal => refuse('not-found.tag');
 const findTag = (call: ApiCall): Tag | undefined =>
   call.region.store.life.listTags().find(({ name }) => name === call.path.name);
 
 /** The tag with the parameters applied, or a refusal of the first invalid one. */
 function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
   const name = given.name ?? before.name;
-  if (!isTagName(name)) return refuseField('name', 'Give letters, digits, - and _, at most 64.');
-  if (given.definition) return refuseField('definition', 'Tags are assigned by hand: use update_nodes.');
+  if (!isTagName(name)) return refuseField('name', 'field.tag-name');
+  if (given.definition) return refuseField('definition', 'field.tag-definition');
   const problem = kernelParamsProblem(given.kernel_opts ?? '');
-  if (problem !== undefined) return refuseField('kernel_opts', problem);
+  if (problem !== undefined) return refuseFields({ kernel_opts: [problem] });
   return {
     name,
     comment: given.comment === undefined ? before.comment : cleanWords(given.comment, COMMENT_MAX),
@@ -66,8 +66,8 @@ function add(call: ApiCall, given: z.output<typeof newTag>): Answer {
   const tag = tagOf(given, { name: given.name, comment: '', kernelParams: '' });
   if ('kind' in tag) return tag;
   const outcome = call.region.store.life.addTag(tag, TAGS_MAX, eventOf(call, `created the tag ${tag.name}`));
-  if (outcome === 'exists') return refuseField('name', 'Tag with this Name already exists.');
-  if (outcome === 'limit') return refuseField('name', `There are at most ${TAGS_MAX} tags: delete some.`);
+  if (outcome === 'exists') return refuseField('name', 'field.tag-exists');
+  if (outcome === 'limit') return refuseField('name', 'field.tags-limit', { max: TAGS_MAX });
   return json(tagJson(call, tag));
 }
 
@@ -78,7 +78,7 @@ function change(call: ApiCall, given: z.output<typeof changedTag>): Answer {
   if ('kind' in tag) return tag;
   const outcome = call.region.store.life.changeTag(before.name, tag, eventOf(call, `changed the tag ${before.name}`));
   if (outcome === 'not-found') return noTag();
-  if (outcome === 'exists') return refuseField('name', 'Tag with this Name already exists.');
+  if (outcome === 'exists') return refuseField('name', 'field.tag-exists');
   call.region.machinesChanged();
   return json(tagJson(call, tag));
 }

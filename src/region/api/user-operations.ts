@@ -6,10 +6,10 @@
 // 2. A password is stored only as its hash; no answer and no event contains it.
 
 import { z } from 'zod';
-import { newUserProblems, PASSWORD_MAX, passwordProblem } from '../accounts/accounts.ts';
+import { newUserProblems, PASSWORD_MAX, passwordProblems } from '../accounts/accounts.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { User } from '../records/store.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 
 export type ShownUser = Pick<User, 'username' | 'email' | 'isAdmin'>;
@@ -27,7 +27,7 @@ export function userJson(call: ApiCall, user: ShownUser): Record<string, unknown
 
 const isTrue = (text: string | undefined): boolean => /^(?:1|true|yes|on)$/i.test(text ?? '');
 const flag = () => value(z.string().max(16));
-const noUser = (): Refusal => refuse('not-found', 'No account has this name.');
+const noUser = (): Refusal => refuse('not-found.account');
 const findUser = (call: ApiCall): User | undefined => call.region.store.findUser(call.path.username ?? '');
 const callerOf = ({ caller }: ApiCall): string => (caller.kind === 'user' ? caller.username : '');
 
@@ -42,9 +42,8 @@ const eventOf = (call: ApiCall, description: string): NewMachineEvent => ({
 function withHash(call: ApiCall, password: string, then: (passwordHash: string) => Answer): Answer {
   const { isOperator, share } = call.peer;
   const hashed = call.region.passwords.hash(isOperator ? undefined : share, password);
-  const busy = (): Refusal =>
-    refuse('rate-limit', 'Other passwords are being hashed: try again in a moment.', { 'Retry-After': '5' });
-  const failed = (): Refusal => refuse('internal-error', 'The password could not be stored.');
+  const busy = (): Refusal => refuse('rate-limit.hashing', undefined, { 'Retry-After': '5' });
+  const failed = (): Refusal => refuse('internal-error.password');
   return { kind: 'later', answer: hashed.then((hash) => (hash === 'busy' ? busy() : then(hash))).catch(failed) };
 }
 
@@ -59,8 +58,8 @@ function create(call: ApiCall, given: z.output<typeof newUser>): Answer {
   const { username, password } = given;
   const email = given.email ?? '';
   const problems = newUserProblems({ username, email, password });
-  if (problems !== undefined) return refuse('invalid-parameters', problems);
-  const taken = (): Refusal => refuseField('username', `A user ${username} exists: choose another name.`);
+  if (problems !== undefined) return refuseFields(problems);
+  const taken = (): Refusal => refuseField('username', 'field.username-taken', { username });
   const { store, clock } = call.region;
   if (store.findUser(username) !== undefined) return taken();
   const isAdmin = isTrue(given.is_superuser);
@@ -73,10 +72,14 @@ function create(call: ApiCall, given: z.output<typeof newUser>): Answer {
 }
 
 /** The refusal if an account cannot lose its rights or be removed. @param what the attempt, after "You cannot" */
-function refuseLoss(call: ApiCall, { username, isAdmin }: User, what: string): Refusal | undefined {
-  if (username === callerOf(call)) return refuse('not-allowed', `You cannot ${what}: ask another administrator.`);
+function refuseLoss(
+  call: ApiCall,
+  { username, isAdmin }: User,
+  own: 'not-allowed.own-rights' | 'not-allowed.own-account',
+): Refusal | undefined {
+  if (username === callerOf(call)) return refuse(own);
   const isLast = isAdmin && call.region.store.listUsers().filter((user) => user.isAdmin).length === 1;
-  return isLast ? refuse('not-allowed', `${username} is the last administrator: create another one first.`) : undefined;
+  return isLast ? refuse('not-allowed.last-administrator', { username }) : undefined;
 }
 
 const changes = z.object({ is_superuser: flag().describe('True: an administrator; false: a user.') });
@@ -85,7 +88,7 @@ function change(call: ApiCall, given: z.output<typeof changes>): Answer {
   const user = findUser(call);
   if (user === undefined) return noUser();
   const isAdmin = isTrue(given.is_superuser);
-  const refusal = isAdmin ? undefined : refuseLoss(call, user, 'revoke your own rights');
+  const refusal = isAdmin ? undefined : refuseLoss(call, user, 'not-allowed.own-rights');
   if (refusal !== undefined) return refusal;
   const event = eventOf(call, `made ${user.username} ${isAdmin ? 'an administrator' : 'a user'}`);
   call.region.store.changeUser(user.username, { isAdmin }, event);
@@ -95,15 +98,12 @@ function change(call: ApiCall, given: z.output<typeof changes>): Answer {
 function remove(call: ApiCall): Answer {
   const user = findUser(call);
   if (user === undefined) return noUser();
-  const refusal = refuseLoss(call, user, 'remove your own account');
+  const refusal = refuseLoss(call, user, 'not-allowed.own-account');
   if (refusal !== undefined) return refusal;
   const { store } = call.region;
   const { username } = user;
   const held = store.countMachines({ owners: [username] });
-  if (held > 0) {
-    const text = `${username} owns ${held} ${held === 1 ? 'machine' : 'machines'}: release them first.`;
-    return refuse('machine-in-use', text);
-  }
+  if (held > 0) return refuse('machine-in-use.owned', { username, count: held });
   store.removeUser(username, eventOf(call, `removed the account ${username}`));
   return { kind: 'empty' };
 }
@@ -117,11 +117,11 @@ function changePassword(call: ApiCall, { password }: z.output<typeof passwordCha
   const username = call.path.username ?? '';
   const isOwn = caller.kind === 'user' && caller.username === username;
   if (!isOwn && !(caller.kind === 'user' && caller.isAdmin)) {
-    return refuse('not-allowed', "Only an administrator may change another user's password.");
+    return refuse('not-allowed.others-password');
   }
   if (findUser(call) === undefined) return noUser();
-  const problem = passwordProblem(password);
-  if (problem !== undefined) return refuseField('password', problem);
+  const problems = passwordProblems(password);
+  if (problems !== undefined) return refuseFields({ password: problems });
   return withHash(call, password, (passwordHash) =>
     region.store.changeUser(username, { passwordHash }, eventOf(call, `changed the password of ${username}`))
       ? { kind: 'empty' }

@@ -6,7 +6,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type Answer, refuse, refuseUnmanaged } from '../api/answer.ts';
+import { type Answer, fieldsOf, refuse, refuseFields, refuseFor, refuseUnmanaged } from '../api/answer.ts';
 import type { Caller, Peer } from '../api/caller.ts';
 import { parseBody } from '../api/form-body.ts';
 import { chooseOrigin, originFactsOf } from '../api/origin.ts';
@@ -61,13 +61,10 @@ const signalFields = z.object({
 const scriptPath = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
 
 /** The refusal for callers that are not a machine at work. */
-export const NOT_THIS_BOOT = refuse(
-  'not-this-boot',
-  'This is for a machine at work, with the token of its boot and at its address: start the machine again.',
-);
+export const NOT_THIS_BOOT = refuse('not-this-boot');
 
 /** The refusal for a machine beyond its rate. */
-export const TOO_OFTEN = refuse('rate-limit', 'This machine sends too many requests: wait a little.', {
+export const TOO_OFTEN = refuse('rate-limit.machine', undefined, {
   'Retry-After': '5',
 });
 
@@ -140,7 +137,7 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
     '/MAAS/rackboot/1/user-data',
     forWorker((machine) => {
       const data = work.userData(machine);
-      if (data === undefined) return refuse('not-found', 'This machine was given no user data.');
+      if (data === undefined) return refuse('not-found.user-data');
       return { kind: 'text', text: Buffer.from(data), contentType: 'application/octet-stream' };
     }),
   );
@@ -188,9 +185,7 @@ function addScriptRoutes(app: FastifyInstance, work: MachineAgent, forWorker: Fo
     forWorker((machine, { params }) => {
       const { success, data } = scriptPath.safeParse(params);
       const content = success ? work.scripts.content(machine, data.id) : undefined;
-      return content === undefined
-        ? refuse('not-found', 'This machine has no such script to run: it was removed, or belongs to another run.')
-        : text(content);
+      return content === undefined ? refuse('not-found.script-to-run') : text(content);
     }),
   );
 }
@@ -200,12 +195,11 @@ function takeSignal(work: MachineAgent, peer: Peer, request: FastifyRequest): An
     request.headers['content-type'] ?? '',
     Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
   );
-  if (body.kind === 'fault') return refuse(body.name, body.text);
+  if (body.kind === 'fault') return refuseFor([body.refusal]);
   const given = Object.fromEntries([...body.fields].map(([name, list]) => [name, list.at(-1) || undefined]));
   const checked = signalFields.safeParse(given);
   if (!checked.success) {
-    const problems = checked.error.issues.map(({ path, message }): [string, string[]] => [path.join('.'), [message]]);
-    return refuse('invalid-parameters', Object.fromEntries(problems));
+    return refuseFields(fieldsOf(checked.error));
   }
   const { status, stage, message, script, output, exit_status: exitStatus } = checked.data;
   const { done_bytes: doneBytes, total_bytes: totalBytes, host_key: hostKey } = checked.data;
@@ -247,7 +241,7 @@ function sendAgent(
   if (who.kind !== 'identified') return send(reply, who);
   if (!who.peer.isManaged && who.caller.kind === 'anonymous') return send(reply, refuseUnmanaged(who.peer.address));
   if (text === undefined) {
-    return send(reply, refuse('not-found', 'The enlistment agent is not part of this installation.'));
+    return send(reply, refuse('not-found.agent'));
   }
   return reply.type(`text/${subtype}; charset=utf-8`).header('Cache-Control', 'no-store').send(text);
 }

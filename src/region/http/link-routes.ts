@@ -45,7 +45,7 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
     const found = findLinkedRack(region, uuidOf(request), request.headers.authorization);
     if (found.kind === 'rack') return undefined;
     const isOver = found.kind === 'refusal' && found.name === 'not-authenticated' && !listener.allows(request);
-    return send(reply, isOver ? refuse('rate-limit', 'Too many requests with a wrong key: wait.') : found);
+    return send(reply, isOver ? refuse('rate-limit.wrong-key') : found);
   };
   const onEvents = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
     const refused = await onRequest(request, reply);
@@ -64,7 +64,7 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
   const post = (kind: 'events' | 'heartbeat', valuesMax: number) => (request: FastifyRequest, reply: FastifyReply) => {
     const text = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '';
     const parsed = parseJson(text, valuesMax);
-    if (parsed.kind === 'fault') return send(reply, refuse('bad-request', `the body ${parsed.text}`));
+    if (parsed.kind === 'fault') return send(reply, refuse('bad-request.json', { fault: parsed.fault }));
     return answer(request, reply, { kind, body: parsed.value });
   };
   const base = `/MAAS/uplink/${LINK_VERSION}/racks/:uuid`;

@@ -8,14 +8,15 @@
 import { RackError } from '../../errors.ts';
 import { parseIpv4, parseMac } from '../../net/address.ts';
 import { parseAuthorization } from '../accounts/authorization.ts';
-import { type Answer, json, refuse } from '../api/answer.ts';
+import { type Answer, bodyOf, json, refuse, refuseFor } from '../api/answer.ts';
 import { type Peer, shareOf } from '../api/caller.ts';
 import { type Fields, parseBody, parseUrlEncoded } from '../api/form-body.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.ts';
-import { versionProblem } from '../racks/rack-admission.ts';
+import { refuseVersion } from '../racks/rack-admission.ts';
 import { check, heartbeat, type KeptPost, parseBatch } from '../racks/rack-news.ts';
 import { LINK_VERSION, type Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
+import { refusal, sentenceOf } from '../words/refusal.ts';
 import { takeBatch } from './rack-batch.ts';
 
 /** Room for ENTRIES_MAX reports and some posts in Base64, in bytes. */
@@ -23,11 +24,7 @@ export const LINK_BODY_BYTES_MAX = 16 * 1024 * 1024;
 const RETRY_SECONDS = 5;
 
 /** The answer to another batch of a rack while one is being stored. */
-export const BATCH_UNDER_WAY = refuse(
-  'rate-limit',
-  'Another batch of this rack is being stored: send this one once that is answered.',
-  { 'Retry-After': '1' },
-);
+export const BATCH_UNDER_WAY = refuse('rate-limit.batch', undefined, { 'Retry-After': '1' });
 
 /** A request of a rack to its region. */
 export type LinkRequest =
@@ -45,7 +42,7 @@ export function findLinkedRack(
   const rack = region.racks.find(uuid);
   const isHolder = credentials?.kind === 'key' && region.racks.isKeyOf(rack, credentials);
   if (rack === undefined || !isHolder) {
-    return refuse('not-authenticated', 'No rack has this UUID and key: register first.', {
+    return refuse('not-authenticated.rack', undefined, {
       'WWW-Authenticate': 'OAuth realm="MAAS API"',
     });
   }
@@ -53,9 +50,9 @@ export function findLinkedRack(
     case 'accepted':
       return { kind: 'rack', rack };
     case 'pending':
-      return refuse('rack-pending', `waiting for an administrator; on the region: rackboot racks accept ${rack.name}`);
+      return refuse('rack-pending.waiting', { rack: rack.name });
     case 'rejected':
-      return refuse('rack-rejected', 'this rack was rejected by an administrator');
+      return refuse('rack-rejected.link');
   }
 }
 
@@ -98,7 +95,7 @@ function answerState(region: Region, rack: Rack, ifNoneMatch: string | undefined
 
 function answerEvents(region: Region, rack: Rack, body: unknown): Answer {
   const batch = parseBatch(rack.uuid, body);
-  if (!batch.ok) return refuse('bad-request', batch.problem);
+  if (!batch.ok) return refuse('bad-request.rack', { problem: batch.problem });
   const taking = takeBatch(region, rack, batch.value, (post) => runKeptPost(region, rack, post));
   if (taking === undefined) return BATCH_UNDER_WAY;
   return taking instanceof Promise ? { kind: 'later', answer: taking.then(json, refuseUnavailable) } : json(taking);
@@ -107,12 +104,12 @@ function answerEvents(region: Region, rack: Rack, body: unknown): Answer {
 /** The refusal for an unavailable store. @throws any other error */
 function refuseUnavailable(error: unknown): Answer {
   if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
-  return refuse('store-unavailable', error.message, { 'Retry-After': String(RETRY_SECONDS) });
+  return refuse('store-unavailable', { problem: error.message }, { 'Retry-After': String(RETRY_SECONDS) });
 }
 
 function answerHeartbeat(region: Region, rack: Rack, body: unknown): Answer {
   const checked = check(heartbeat, body);
-  if (!checked.ok) return refuse('bad-request', checked.problem);
+  if (!checked.ok) return refuse('bad-request.rack', { problem: checked.problem });
   const {
     version,
     uplink,
@@ -127,8 +124,8 @@ function answerHeartbeat(region: Region, rack: Rack, body: unknown): Answer {
     settingsRefused,
     images,
   } = checked.value;
-  const problem = versionProblem(uplink);
-  if (problem !== undefined) return refuse('rack-version', problem);
+  const problem = refuseVersion(uplink);
+  if (problem !== undefined) return refuseFor([problem]);
   const pulse = { life, applied, waiting, dropped, deadLetters, pinned, startedMs: startedAt, settingsRefused };
   region.racks.hear(rack.uuid, { version, uplink, interfaces, pulse, images });
   const own = region.racks.list().find(({ isEmbedded }) => isEmbedded);
@@ -143,11 +140,13 @@ function runKeptPost(region: Region, rack: Rack, post: KeptPost): string | undef
   const operations = version === undefined ? undefined : operationsByPath(version).get(match?.[2] ?? '');
   // A rack may keep only what a machine may post without a key.
   const open = operations?.filter(({ method, access }) => method === 'POST' && access === 'managed') ?? [];
-  if (version === undefined || open.length === 0) return `the API accepts no post at ${path.slice(0, 100)}`;
+  if (version === undefined || open.length === 0) {
+    return sentenceOf(refusal('not-found.post', { path: path.slice(0, 100) }));
+  }
   const query = parseUrlEncoded(search);
   const body = parseBody(post.contentType, Buffer.from(post.body, 'base64'));
-  if (query.kind === 'fault') return query.text;
-  if (body.kind === 'fault') return body.text;
+  if (query.kind === 'fault') return sentenceOf(query.refusal);
+  if (body.kind === 'fault') return sentenceOf(body.refusal);
   const call = {
     region,
     version,
@@ -190,7 +189,7 @@ export function mergeFields(query: Fields, body: Fields): Fields {
 
 function refusalText(answer: Answer): string | undefined {
   if (answer.kind !== 'refusal') return undefined;
-  const { body } = answer;
+  const body = bodyOf(answer);
   if (typeof body === 'string') return body;
   return Object.entries(body)
     .map(([field, problems]) => `${field}: ${problems.join(' ')}`)

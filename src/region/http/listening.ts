@@ -19,10 +19,10 @@ import {
   certificateProblem,
   readCertificatePair,
 } from '../../files/certificate.ts';
-import type { RefusalName } from '../api/answer.ts';
 import { CONNECTIONS_MAX } from '../api/doors.ts';
 import type { RegionConfig } from '../config.ts';
 import { isAway } from '../records/rack.ts';
+import type { RefusalName } from '../words/refusal.ts';
 import { RegionCounters } from './counters.ts';
 import type { ApiContext } from './routes.ts';
 

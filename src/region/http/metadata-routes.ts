@@ -16,7 +16,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Rate } from '../../rate-limit.ts';
-import { type Answer, type Refusal, refuse, refuseUnmanaged } from '../api/answer.ts';
+import { type Answer, type Refusal, refuse, refuseField, refuseFor, refuseUnmanaged } from '../api/answer.ts';
 import type { Peer } from '../api/caller.ts';
 import { type Fields, parseBody, queryOf } from '../api/form-body.ts';
 import type { BootProof } from '../identity/boot-token.ts';
@@ -78,8 +78,8 @@ const text = (content: string | Buffer): Answer => ({
   text: content,
   contentType: 'text/plain; charset=utf-8',
 });
-const NOTHING_HERE = refuse('not-found', 'Nothing is here.');
-const NOT_YOURS = refuse('not-allowed', 'This is only for a machine with its own key, which its installer was given.');
+const NOTHING_HERE = refuse('not-found.path');
+const NOT_YOURS = refuse('not-allowed.machine-key');
 
 /** The rates of machines that use their own keys. */
 export const machineRates = (): RatesByRack =>
@@ -113,7 +113,7 @@ async function answerRequest(request: FastifyRequest, listener: MetadataListener
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   const isReport = found.path.kind === 'status';
   const parsed = isPost && !isReport ? parseBody(request.headers['content-type'] ?? '', body) : undefined;
-  if (parsed?.kind === 'fault') return refuse(parsed.name, parsed.text);
+  if (parsed?.kind === 'fault') return refuseFor([parsed.refusal]);
   const fields = mergeFields(queryOf(request.raw.url), parsed?.fields ?? new Map());
   const op = fields.get('op')?.at(-1) ?? '';
   const { tree } = found;
@@ -127,12 +127,12 @@ function answerMachine(asked: Asked, path: MetadataPath): Answer {
   if (path.kind === 'by-id') return answerById(asked, path.systemId);
   const { machine, isPost } = asked;
   if (machine === undefined) {
-    return refuse('not-authenticated', 'Authenticate with the key of the machine.', {
+    return refuse('not-authenticated.machine', undefined, {
       'WWW-Authenticate': 'OAuth realm="MAAS API"',
     });
   }
   if (path.kind === 'status') return takeReport(asked, machine, path.systemId);
-  if (isPost) return path.kind === 'version' ? takeOperation(asked, machine) : refuse('method-not-allowed', 'Use GET.');
+  if (isPost) return path.kind === 'version' ? takeOperation(asked, machine) : refuse('method-not-allowed.get');
   return readDocument(asked, machine, path);
 }
 
@@ -151,7 +151,7 @@ function readDocument(asked: Asked, machine: Machine, path: MetadataPath): Answe
     case 'user-data':
       if (tree === 'curtin') return answerOf(service.render(machine, 'curtin_userdata', surroundings));
       return userData === undefined
-        ? refuse('not-found', 'This machine was given no user data.')
+        ? refuse('not-found.user-data')
         : { kind: 'text', text: Buffer.from(userData), contentType: 'application/octet-stream' };
     default:
       return NOTHING_HERE;
@@ -173,8 +173,7 @@ function takeOperation(asked: Asked, machine: Machine): Answer {
     case 'signal': {
       const signal = readSignal(fields);
       if (signal === undefined) {
-        const known = Object.keys(SIGNAL_MEANINGS).join(', ');
-        return refuse('invalid-parameters', { status: [`Give one of ${known}.`] });
+        return refuseField('status', 'field.signal-status', { known: Object.keys(SIGNAL_MEANINGS) });
       }
       service.signal(machine, signal);
       return text('OK');
@@ -186,7 +185,7 @@ function takeOperation(asked: Asked, machine: Machine): Answer {
       service.netbootOn(machine);
       return text('OK');
     default:
-      return refuse('unknown-operation', 'Known here: signal, netboot_off, netboot_on.');
+      return refuse('unknown-operation.metadata', { known: ['signal', 'netboot_off', 'netboot_on'] });
   }
 }
 
@@ -198,7 +197,7 @@ function answerById(asked: Asked, systemId: string): Answer {
     const machine = own ?? service.findBooted(systemId, undefined, proof);
     if (machine === undefined) return NOT_THIS_BOOT;
     return op === 'signal'
-      ? refuse('unknown-operation', 'Known here: netboot_off, netboot_on.')
+      ? refuse('unknown-operation.metadata', { known: ['netboot_off', 'netboot_on'] })
       : takeOperation(asked, machine);
   }
   const machine = own ?? service.findBooted(systemId, fields.get('boot')?.at(-1), proof);
@@ -212,7 +211,9 @@ function answerById(asked: Asked, systemId: string): Answer {
     case 'vendor-data':
       return text('');
     default:
-      return refuse('unknown-operation', 'Known here: get_preseed, user-data, meta-data, vendor-data.');
+      return refuse('unknown-operation.metadata', {
+        known: ['get_preseed', 'user-data', 'meta-data', 'vendor-data'],
+      });
   }
 }
 
@@ -227,26 +228,25 @@ function installerAnswer(
 }
 
 function takeReport({ service, tree, isPost, body }: Asked, machine: Machine, systemId: string): Answer {
-  if (!isPost) return refuse('method-not-allowed', 'Use POST here.', { Allow: 'POST' });
+  if (!isPost) return refuse('method-not-allowed.known', { methods: ['POST'] }, { Allow: 'POST' });
   if (machine.systemId !== systemId) return NOT_YOURS;
   const parsed = parseJson(body.toString('utf8'));
-  if (parsed.kind === 'fault') return refuse('bad-request', `The body ${parsed.text}.`);
+  if (parsed.kind === 'fault') return refuse('bad-request.report-json', { fault: parsed.fault });
   const report = readWebhook(parsed.value);
-  if (report === undefined)
-    return refuse('bad-request', 'A report has event_type (start, progress, finish), name and description.');
+  if (report === undefined) return refuse('bad-request.report');
   service.report(machine, report, tree === 'curtin');
   return { kind: 'empty' };
 }
 
 /** Answers an unknown machine, only in a managed network. */
 function answerStranger({ service, peer, isPost, op, surroundings }: Asked, path: MetadataPath): Answer {
-  if (isPost) return refuse('method-not-allowed', 'Use GET.');
+  if (isPost) return refuse('method-not-allowed.get');
   if (!peer.isManaged) return refuseUnmanaged(peer.address);
   switch (path.kind) {
     case 'enlist-preseed':
       return op === 'get_enlist_preseed'
         ? answerOf(service.preseeds.renderEnlistment('enlist', surroundings))
-        : refuse('unknown-operation', 'Known here: get_enlist_preseed.');
+        : refuse('unknown-operation.metadata', { known: ['get_enlist_preseed'] });
     case 'versions':
       return text(listing(METADATA_VERSIONS));
     case 'version':
@@ -266,7 +266,9 @@ function answerStranger({ service, peer, isPost, op, surroundings }: Asked, path
 
 /** A rendered file, or the place of the error in its template. */
 export function answerOf(result: PreseedResult): Answer | Refusal {
-  return result.ok ? text(result.text) : refuse('preseed-faulty', `${result.file}:${result.line}: ${result.reason}`);
+  if (result.ok) return text(result.text);
+  const { file, line, reason } = result;
+  return refuse('preseed-faulty.template', { file, line, reason });
 }
 
 function wildcardOf({ params }: FastifyRequest): string {

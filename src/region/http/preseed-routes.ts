@@ -4,7 +4,17 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField } from '../api/answer.ts';
+import {
+  type Answer,
+  fieldsOf,
+  json,
+  NO_MACHINE,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFields,
+  refuseFor,
+} from '../api/answer.ts';
 import { parseBody } from '../api/form-body.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
 import { namesOf, renderPreseed, renderText } from '../preseed/preseed.ts';
@@ -52,9 +62,8 @@ async function answerRequest(request: FastifyRequest, listener: PreseedListener)
   const who = listener.identify(request);
   if (who.kind !== 'identified') return who;
   const { caller } = who;
-  if (caller.kind === 'anonymous')
-    return refuse('not-authenticated', 'Authenticate with an API key: rackboot apikey prints one.');
-  if (caller.kind !== 'user' || !caller.isAdmin) return refuse('not-allowed', 'Only an administrator may do this.');
+  if (caller.kind === 'anonymous') return refuse('not-authenticated.key');
+  if (caller.kind !== 'user' || !caller.isAdmin) return refuse('not-allowed.administrator');
   const { params } = request;
   const id: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, 'machine') : undefined;
   const machine = typeof id === 'string' ? listener.region.store.findMachine(id) : undefined;
@@ -63,13 +72,10 @@ async function answerRequest(request: FastifyRequest, listener: PreseedListener)
     request.headers['content-type'] ?? '',
     Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
   );
-  if (body.kind === 'fault') return refuse(body.name, body.text);
+  if (body.kind === 'fault') return refuseFor([body.refusal]);
   const given = Object.fromEntries([...body.fields].map(([name, list]) => [name, list.at(-1)]));
   const checked = fields.safeParse(given);
-  if (!checked.success) {
-    const problems = checked.error.issues.map(({ path, message }): [string, string[]] => [path.join('.'), [message]]);
-    return refuse('invalid-parameters', Object.fromEntries(problems));
-  }
+  if (!checked.success) return refuseFields(fieldsOf(checked.error));
   const overrides = readOverrides(body.fields.get('set') ?? []);
   return 'kind' in overrides ? overrides : render(listener.metadata, machine, checked.data, overrides.values);
 }
@@ -98,11 +104,11 @@ async function render(
 
 /** Values of the form `name=value`. */
 function readOverrides(texts: readonly string[]): { readonly values: Variables } | Refusal {
-  if (texts.length > VALUES_MAX) return refuseField('set', `Give at most ${VALUES_MAX} values.`);
+  if (texts.length > VALUES_MAX) return refuseField('set', 'field.values-limit', { max: VALUES_MAX });
   const found: [string, string | readonly string[]][] = [];
   for (const text of texts) {
     const [, name = '', value = ''] = /^([A-Za-z_]\w{0,63})=(.*)$/s.exec(text) ?? [];
-    if (name === '') return refuseField('set', 'Give name=value.');
+    if (name === '') return refuseField('set', 'field.value-form');
     found.push([name, LISTS.has(name) ? value.split(',').filter((one) => one !== '') : value]);
   }
   return { values: Object.fromEntries(found) };

@@ -11,8 +11,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { newUuid } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
-import type { Rate } from '../../rate-limit.ts';
-import { type Answer, REFUSALS, type RefusalName, refuse } from '../api/answer.ts';
+import { type Answer, bodyOf, REFUSALS, refuse, refuseFor } from '../api/answer.ts';
 import { factsOf, findCaller, findPeer, type Peer } from '../api/caller.ts';
 import type { ApiDoors } from '../api/doors.ts';
 import type { EventFollowers, EventFollowing } from '../api/event-followers.ts';
@@ -25,9 +24,10 @@ import type { MetadataService } from '../metadata/metadata-service.ts';
 import type { PageGuard } from '../page/guard.ts';
 import { addPageRoutes, looksForPage, sendUnknownPage } from '../page/routes.ts';
 import type { Sessions } from '../page/sessions.ts';
-import { versionProblem } from '../racks/rack-admission.ts';
+import { refuseVersion } from '../racks/rack-admission.ts';
 import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, ANONYMOUS_PER_NETWORK, type RatesByRack } from '../rate-limit.ts';
 import type { Region } from '../region.ts';
+import type { RefusalName } from '../words/refusal.ts';
 import { addAgentRoutes, type Identified } from './agent-routes.ts';
 import { apiDescription, DESCRIPTION_HASHES } from './description.ts';
 import { mergeFields } from './link.ts';
@@ -61,22 +61,9 @@ export interface ApiContext {
 }
 
 const RETRY_FIELD = { 'Retry-After': String(RETRY_SECONDS) };
-const rateText = (rate: Rate): string => `${rate.burst} at once and ${rate.perSecond} a second`;
-const RATE_REFUSAL = refuse(
-  'rate-limit',
-  `Too many requests without credentials from your address, more than ${rateText(ANONYMOUS_PER_ADDRESS)}: wait a little.`,
-  RETRY_FIELD,
-);
-const RATE_REFUSAL_NETWORK = refuse(
-  'rate-limit-network',
-  `Too many requests without credentials from your network, more than ${rateText(ANONYMOUS_PER_NETWORK)}: wait a little.`,
-  RETRY_FIELD,
-);
-const RATE_REFUSAL_ALL = refuse(
-  'rate-limit-all',
-  `Too many requests without credentials from all addresses, more than ${rateText(ANONYMOUS_IN_TOTAL)}: wait a little.`,
-  RETRY_FIELD,
-);
+const RATE_REFUSAL = refuse('rate-limit.strangers', ANONYMOUS_PER_ADDRESS, RETRY_FIELD);
+const RATE_REFUSAL_NETWORK = refuse('rate-limit-network.strangers', ANONYMOUS_PER_NETWORK, RETRY_FIELD);
+const RATE_REFUSAL_ALL = refuse('rate-limit-all', ANONYMOUS_IN_TOTAL, RETRY_FIELD);
 
 /** The refusal if the sender exceeds a rate. */
 function refuseRate({ strangers, region }: ApiContext, { address, rackUuid }: Peer): Answer | undefined {
@@ -169,13 +156,7 @@ function identify(context: ApiContext, request: FastifyRequest): Identified | An
   if (caller.kind !== 'anonymous' && caller.kind !== 'rejected') return { kind: 'identified', peer, caller };
   const tooMuch = refuseRate(context, peer);
   if (tooMuch !== undefined) return tooMuch;
-  return refuse(
-    'not-authenticated',
-    'Authorization Error: the API key is not valid; rackboot apikey prints a new one.',
-    {
-      'WWW-Authenticate': 'OAuth realm="MAAS API"',
-    },
-  );
+  return refuse('not-authenticated.invalid-key', undefined, { 'WWW-Authenticate': 'OAuth realm="MAAS API"' });
 }
 
 function answerOperation(
@@ -193,7 +174,7 @@ function answerOperation(
     request.headers['content-type'] ?? '',
     Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
   );
-  if (body.kind === 'fault') return send(context, reply, refuse(body.name, body.text));
+  if (body.kind === 'fault') return send(context, reply, refuseFor([body.refusal]));
   const call = { region: context.region, version, path: pathOf(request), caller: who.caller, peer: who.peer, query };
   const fields = streamFields(request, operations, mergeFields(query, body.fields));
   return send(context, reply, runOperation(operations, methodOf(request.method), call, fields));
@@ -249,25 +230,25 @@ function isWithinRate(context: ApiContext, request: FastifyRequest): boolean {
 function answerOfUnknownPath(request: FastifyRequest): Answer {
   const version = /^\/+MAAS\/+api\/+([^/?]+)/.exec(request.raw.url ?? '')?.[1];
   const link = /^\/+MAAS\/+uplink\/+(\d{1,5})\//.exec(request.raw.url ?? '')?.[1];
-  const problem = link === undefined ? undefined : versionProblem(Number(link));
-  if (problem !== undefined) return refuse('rack-version', problem);
+  const problem = link === undefined ? undefined : refuseVersion(Number(link));
+  if (problem !== undefined) return refuseFor([problem]);
   if (version !== undefined && version !== '1.0' && version !== '2.0') {
-    return refuse('unknown-version', 'Unknown API version. This region speaks 1.0 and 2.0.');
+    return refuse('unknown-version');
   }
-  return refuse('not-found', 'Nothing is here.');
+  return refuse('not-found.path');
 }
 
 function answerOfError(context: ApiContext, error: unknown): Answer {
   if (error instanceof RackError && error.code === 'store-unavailable') {
-    return refuse('store-unavailable', error.message, { 'Retry-After': String(RETRY_SECONDS) });
+    return refuse('store-unavailable', { problem: error.message }, { 'Retry-After': String(RETRY_SECONDS) });
   }
   const status = isFastifyError(error) ? (error.statusCode ?? 500) : 500;
-  if (status === 413) return refuse('body-too-large', 'The body is longer than this region accepts.');
+  if (status === 413) return refuse('body-too-large');
   if (status >= 400 && status < 500)
-    return refuse('bad-request', error instanceof Error ? error.message : 'Bad request.');
+    return error instanceof Error ? refuse('bad-request.http', { problem: error.message }) : refuse('bad-request');
   const id = newUuid();
   context.onProblem({ kind: 'handler-failed', id, text: 'a request failed inside the region', cause: error });
-  return refuse('internal-error', `The region failed at this request; its log has details under ${id}.`);
+  return refuse('internal-error.request', { id });
 }
 
 const isFastifyError = (error: unknown): error is FastifyError => error instanceof Error && 'statusCode' in error;
@@ -304,9 +285,10 @@ export function send(
       context.refusals[answer.name] += 1;
       reply.code(REFUSALS[answer.name]).header('X-Rackboot-Refusal', answer.name);
       for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value);
-      return typeof answer.body === 'string'
-        ? reply.type('text/plain; charset=utf-8').send(answer.body)
-        : reply.type('application/json').send(Buffer.from(JSON.stringify(answer.body)));
+      const body = bodyOf(answer);
+      return typeof body === 'string'
+        ? reply.type('text/plain; charset=utf-8').send(body)
+        : reply.type('application/json').send(Buffer.from(JSON.stringify(body)));
     }
   }
 }
@@ -336,8 +318,7 @@ function sendFollowing(
 ): FastifyReply {
   if (reply.request.method === 'HEAD') return reply.type('text/event-stream; charset=utf-8').send();
   if (!context.followers.open(reply.raw, following)) {
-    const text = 'Too many clients follow the event log, and you have your share: close one, or read it with op=query.';
-    return send(context, reply, refuse('followers-limit', text));
+    return send(context, reply, refuse('followers-limit'));
   }
   // From here on the stream owns the response.
   return reply.hijack();
@@ -357,9 +338,7 @@ function sendList(
       // Not the end of the stream: a HEAD request never reads it.
       reply.raw.once('close', sent.release);
       return reply.type('application/json').send(sent.stream);
-    case 'refused': {
-      const text = 'Too many long lists are being sent, and you have your share: read one to its end first.';
-      return send(context, reply, refuse('lists-limit', text, RETRY_FIELD));
-    }
+    case 'refused':
+      return send(context, reply, refuse('lists-limit', undefined, RETRY_FIELD));
   }
 }

@@ -143,7 +143,8 @@ export function buildApp(context: ApiContext, { pair, isOperators = false }: Doo
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 100 },
     http: HTTP_LIMITS,
     // A target that cannot be decoded never reaches a route.
-    frameworkErrors: (error, _request, reply) => void send(context, reply, refuse('bad-request', error.message)),
+    frameworkErrors: (error, _request, reply) =>
+      void send(context, reply, refuse('bad-request.http', { problem: error.message })),
   });
   if (!isOperators) context.doors.guard(app, (reply, answer) => send(context, reply, answer));
   const counters = new RegionCounters(context.region.config().counterMemory);

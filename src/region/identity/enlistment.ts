@@ -15,12 +15,12 @@
 // 4. Evidence that two machines are one is reported to a person, who decides; nothing is merged here.
 
 import type { Clock } from '../../clock.ts';
-import { counted } from '../../counted.ts';
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine, MachineFields } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { EnlistmentDecision, EnlistmentKnowledge } from '../records/store.ts';
+import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { type BootProof, provesBoot } from './boot-token.ts';
 import { creationEvents, doubtOf, effectsOf, withoutText } from './enlistment-effects.ts';
 import type { EnlistmentReport, WeighedReport } from './enlistment-report.ts';
@@ -37,10 +37,7 @@ import { type Candidate, type Recognition, recognise } from './recognition.ts';
 export const MACHINES_MAX = 100_000;
 
 /** Why a report is refused. */
-export interface EnlistmentRefusal {
-  readonly reason: 'new-machines-limit' | 'machines-limit' | 'hostname-taken' | 'mac-taken';
-  readonly text: string;
-}
+export type EnlistmentRefusal = RefusalNamed<'new-machines-limit' | 'machines-limit' | 'invalid-parameters'>;
 
 /** The decision's other inputs. */
 export interface EnlistmentTerms {
@@ -62,8 +59,8 @@ export function decideEnlistment(
   if (report.username !== undefined) {
     const taken = knowledge.byMac[0] ?? found.known?.machine;
     if (taken === undefined) return decideCreation(weighed, found, knowledge, terms);
-    const text = `this machine exists already as ${taken.hostname} (${taken.systemId}): edit or delete that one`;
-    return { kind: 'refuse', refusal: { reason: 'mac-taken', text } };
+    const { hostname: name, systemId } = taken;
+    return { kind: 'refuse', refusal: refusal('field.machine-exists', { name, systemId }) };
   }
   if (found.known === undefined) return decideCreation(weighed, found, knowledge, terms);
   // `MachineHomes` logs it, once an hour for all the ways in which a rack reports.
@@ -124,16 +121,15 @@ function decideCreation(
 ): EnlistmentDecision<EnlistmentRefusal> {
   const { report, vouched } = weighed;
   const gone = isCrowded(report, knowledge, terms) ? goneFor(weighed, knowledge, terms) : undefined;
-  const refusal = gone === undefined ? refuseCreation(report, knowledge, terms) : undefined;
-  if (refusal !== undefined) return { kind: 'refuse', refusal };
+  const excess = gone === undefined ? refuseCreation(report, knowledge, terms) : undefined;
+  if (excess !== undefined) return { kind: 'refuse', refusal: excess };
   const systemId = chooseSystemId(terms.clock, (id) => knowledge.isSystemIdTaken(id));
   const effects = effectsOf(weighed, found, systemId, knowledge);
   const { interfaces } = mergeInterfaces(weighed, undefined, effects.foreign, false);
   if (interfaces.length === 0) return { kind: 'refuse', refusal: refuseForeign(found) };
   const hostname = chooseName(report, knowledge, terms);
   if (hostname === undefined) {
-    const text = `the hostname ${report.hostname ?? ''} is taken: choose another`;
-    return { kind: 'refuse', refusal: { reason: 'hostname-taken', text } };
+    return { kind: 'refuse', refusal: refusal('field.hostname-taken', { hostname: report.hostname ?? '' }) };
   }
   const fields: MachineFields = {
     hostname,
@@ -198,26 +194,22 @@ function refuseCreation(
   terms: EnlistmentTerms,
 ): EnlistmentRefusal | undefined {
   if (isCrowded(report, knowledge, terms)) {
-    const text =
-      `${counted(knowledge.newMachines, 'machine is', 'machines are')} New, at most ${terms.newMachinesMax} may be (region.new_machines_max), and ` +
-      'none has to give way: accept or delete some of them, then start this machine again';
-    return { reason: 'new-machines-limit', text };
+    return refusal('new-machines-limit', { count: knowledge.newMachines, max: terms.newMachinesMax });
   }
   if (knowledge.machines < MACHINES_MAX) return undefined;
-  const text = `${counted(knowledge.machines, 'machine')} are the maximum of one region: delete some that no longer exist`;
-  return { reason: 'machines-limit', text };
+  return refusal('machines-limit.enlistment', { count: knowledge.machines });
 }
 
 /** The refusal if all reported interfaces belong to machines that keep them. */
 function refuseForeign(found: Recognition): EnlistmentRefusal {
-  const owners = found.others
+  const holders = found.others
     .filter(({ weighing }) => weighing.macs.length > 0)
-    .map(({ machine, weighing }) => {
-      const macs = weighing.macs.map((mac) => formatMac(mac)).join(' ');
-      return `${machine.hostname} (${machine.systemId}) has ${macs}: \`rackboot machines split ${machine.systemId} --mac ${macs}\``;
-    });
-  const text = `its UUID or serial number and its hardware addresses belong to different machines. If a card was moved: ${owners.join('; ')}`;
-  return { reason: 'mac-taken', text };
+    .map(({ machine: { hostname, systemId }, weighing }) => ({
+      name: hostname,
+      systemId,
+      macs: weighing.macs.map((mac) => formatMac(mac)),
+    }));
+  return refusal('field.machines-mixed', { holders });
 }
 
 /** The hostname of a new machine; `undefined` if the one a person requested is taken. */

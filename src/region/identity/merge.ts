@@ -7,12 +7,12 @@
 // 2. After a split the two are not recognised as one again: their common values are stored as shared, and they are stored as distinct.
 
 import type { Clock } from '../../clock.ts';
-import { counted } from '../../counted.ts';
 import { formatMac, type MacAddress, parseMac } from '../../net/address.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine, MachineFields } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { MergeDecision, SplitDecision, SplitKnowledge } from '../records/store.ts';
+import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { MACHINES_MAX } from './enlistment.ts';
 import { identityKeys } from './evidence.ts';
 import { chooseHostname, chooseSystemId } from './hostname.ts';
@@ -20,10 +20,7 @@ import { INTERFACES_MAX } from './interface-source.ts';
 import { machineEvidence } from './recognition.ts';
 
 /** Why a merge or a split is refused. */
-export interface IdentityRefusal {
-  readonly reason: 'in-use' | 'same-machine' | 'interfaces' | 'machines-limit';
-  readonly text: string;
-}
+export type IdentityRefusal = RefusalNamed<'machine-in-use' | 'invalid-parameters' | 'machines-limit'>;
 
 /** The circumstances of a command. */
 export interface IdentityTerms {
@@ -46,26 +43,26 @@ const IDLE: ReadonlySet<MachineStatus> = new Set<MachineStatus>([
 export const isInUse = (machine: Machine): boolean => machine.owner !== undefined || !IDLE.has(machine.status);
 
 const nameOf = (machine: Machine): string => `${machine.hostname} (${machine.systemId})`;
-const stateOf = (machine: Machine): string => `${nameOf(machine)} is ${statusRow(machine.status).name}`;
+const named = ({ hostname, systemId }: Machine) => ({ name: hostname, systemId });
+const inState = (machine: Machine) => ({ ...named(machine), state: statusRow(machine.status).name });
 
-const refuse = (reason: IdentityRefusal['reason'], text: string): { kind: 'refuse'; refusal: IdentityRefusal } => ({
+const refuse = (why: IdentityRefusal): { kind: 'refuse'; refusal: IdentityRefusal } => ({
   kind: 'refuse',
-  refusal: { reason, text },
+  refusal: why,
 });
 
 /** Decides a merge. */
 export function decideMerge(keep: Machine, other: Machine, terms: IdentityTerms): MergeDecision<IdentityRefusal> {
-  if (keep.id === other.id) return refuse('same-machine', `${nameOf(keep)} cannot be merged with itself`);
+  if (keep.id === other.id) return refuse(refusal('field.same-machine', named(keep)));
   if (isInUse(other)) {
     return refuse(
-      'in-use',
       isInUse(keep)
-        ? `both are in use (${stateOf(keep)}, ${stateOf(other)}): release one of them first`
-        : `${stateOf(other)}, so it is the one to keep: rackboot machines merge ${other.systemId} ${keep.systemId}`,
+        ? refusal('machine-in-use.both', { keep: inState(keep), other: inState(other) })
+        : refusal('machine-in-use.other', { keep: named(keep), other: inState(other) }),
     );
   }
   if (keep.interfaces.length + other.interfaces.length > INTERFACES_MAX) {
-    return refuse('interfaces', `a machine can have at most ${INTERFACES_MAX} interfaces`);
+    return refuse(refusal('field.interfaces-limit', { max: INTERFACES_MAX }));
   }
   const isNewer = other.facts !== undefined && (keep.facts === undefined || (other.factsMs ?? 0) > (keep.factsMs ?? 0));
   const hardware: Partial<MachineFields> = isNewer
@@ -105,17 +102,18 @@ export function decideSplit(
   const own = machine.interfaces.map((nic) => nic.mac);
   const foreign = macs.filter((mac) => !own.includes(mac));
   if (foreign.length > 0 || macs.length === 0) {
-    const which = foreign.map((mac) => formatMac(mac)).join(' ');
-    const shown = own.map((mac) => formatMac(mac)).join(' ');
-    return refuse('interfaces', `${nameOf(machine)} has no ${which === '' ? 'such address' : which}; it has ${shown}`);
+    return refuse(
+      refusal('field.interfaces-foreign', {
+        machine: named(machine),
+        foreign: foreign.map((mac) => formatMac(mac)),
+        own: own.map((mac) => formatMac(mac)),
+      }),
+    );
   }
   const left = own.filter((mac) => !macs.includes(mac));
-  if (left.length === 0) return refuse('interfaces', `${nameOf(machine)} would have no interface left: name fewer`);
+  if (left.length === 0) return refuse(refusal('field.interfaces-all', named(machine)));
   if (knowledge.machines >= MACHINES_MAX) {
-    return refuse(
-      'machines-limit',
-      `${counted(knowledge.machines, 'machine')} are the maximum of one region: delete some`,
-    );
+    return refuse(refusal('machines-limit.split', { count: knowledge.machines }));
   }
   const reported = reportedBy(machine, macs);
   const goes = reported.byThese && !reported.byOthers;

@@ -28,6 +28,7 @@ import { checkTransition, type MachineStatus, STATUSES, statusRow } from '../rec
 import type { Machine, PowerTask } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { EraseMode, MachineWork } from '../records/work.ts';
+import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { isRescueHeard, RESCUE_LEAVES_MS_MAX } from './rescue-end.ts';
 import { lastingTask } from './state-power.ts';
 import { afterTesting, type Change, enterStatuses } from './status-change.ts';
@@ -94,22 +95,20 @@ export interface CommandTerms {
 }
 
 /** Why a command is refused. */
-export interface CommandRefusal {
-  readonly reason:
-    | 'transition-not-allowed'
-    | 'not-owner'
-    | 'no-ssh-key'
-    | 'image-missing'
-    | 'preseed-faulty'
-    | 'address-refused'
-    | 'addresses-exhausted'
-    | 'nothing-matches'
-    | 'power-busy'
-    | 'power-by-hand'
-    | 'machine-locked'
-    | 'owner-data-limit';
-  readonly text: string;
-}
+export type CommandRefusal = RefusalNamed<
+  | 'transition-not-allowed'
+  | 'not-owner'
+  | 'no-ssh-key'
+  | 'image-missing'
+  | 'preseed-faulty'
+  | 'address-refused'
+  | 'addresses-exhausted'
+  | 'nothing-matches'
+  | 'power-busy'
+  | 'power-by-hand'
+  | 'machine-locked'
+  | 'owner-data-limit'
+>;
 
 /** Leads back to the machine's earlier state, which `beforeOf` finds. */
 const BEFORE = 'before';
@@ -220,8 +219,8 @@ export function decideCommand(
 ): Change | { readonly kind: 'refuse'; readonly refusal: CommandRefusal } {
   const { by, atMs } = terms;
   const command = ownOptionsOf(given);
-  const refusal = refuseActor(machine, command.name, by) ?? refuseLocked(machine) ?? refusePath(machine, command);
-  if (refusal !== undefined) return { kind: 'refuse', refusal };
+  const refused = refuseActor(machine, command.name, by) ?? refuseLocked(machine) ?? refusePath(machine, command);
+  if (refused !== undefined) return { kind: 'refuse', refusal: refused };
   const path = pathOf(machine, command, terms.switches, atMs);
   const last = path.at(-1) ?? machine.status;
   const text = textOf(machine, command, terms.switches);
@@ -265,31 +264,28 @@ function refuseActor(machine: Machine, name: CommandName, by: Actor): CommandRef
   if (by.isAdmin) return undefined;
   const isFree = machine.owner === undefined && OPEN.has(name);
   if (isFree || (OWNERS.has(name) && machine.owner === by.username)) return undefined;
-  const whose = machine.owner === undefined ? 'has no owner' : `belongs to ${machine.owner}`;
-  const text = `${machine.hostname} ${whose}: only an administrator may use ${commandWord(name)}.`;
-  return { reason: 'not-owner', text };
+  const { hostname, owner } = machine;
+  return refusal('not-owner.command', { machine: hostname, owner, command: commandWord(name) });
 }
 
 function refuseLocked({ hostname, systemId, isLocked }: Machine): CommandRefusal | undefined {
-  if (isLocked !== true) return undefined;
-  return {
-    reason: 'machine-locked',
-    text: `${hostname} is locked: run \`rackboot machines unlock ${systemId}\` first.`,
-  };
+  return isLocked === true ? refusal('machine-locked.command', { machine: hostname, systemId }) : undefined;
 }
 
 function refusePath(machine: Machine, command: MachineCommand): CommandRefusal | undefined {
   const { status } = machine;
   if (TARGETS[command.name][status] === undefined) {
-    const possible = commandsFrom(status).map(commandWord).join(', ');
-    const state = `${machine.hostname} is in the state ${statusRow(status).name}`;
-    const text = `${state}: ${commandWord(command.name)} is not possible. Possible: ${possible || 'nothing'}.`;
-    return { reason: 'transition-not-allowed', text };
+    return refusal('transition-not-allowed.command', {
+      machine: machine.hostname,
+      state: statusRow(status).name,
+      command: commandWord(command.name),
+      possible: commandsFrom(status).map(commandWord),
+    });
   }
   let at = status;
   for (const to of pathOf(machine, command, true, 0)) {
-    const refusal = checkTransition(at, to);
-    if (refusal !== undefined) return { reason: 'transition-not-allowed', text: refusal.text };
+    const misstep = checkTransition(at, to);
+    if (misstep !== undefined) return misstep;
     at = to;
   }
   return undefined;

@@ -5,6 +5,7 @@
 import { nearestName } from '../../nearest-name.ts';
 import type { Machine } from '../records/machine.ts';
 import type { RackImage } from '../records/rack.ts';
+import { type RefusalNamed, refusal } from '../words/refusal.ts';
 
 /** An image as described to a machine. */
 export interface DeployableImage {
@@ -70,13 +71,13 @@ export function parseSystem(
   return { osystem: os, release };
 }
 
-/** Says that there is no image of this system for a machine, which name was probably meant, and how to get one. */
-export function missingImageText(
+/** The refusal because there is no image of this system for a machine, with the name that was probably meant. */
+export function refuseImage(
   { architecture, subarchitecture }: Pick<Machine, 'architecture' | 'subarchitecture'>,
   osystem: string,
   release: string,
   images: readonly ListedImage[],
-): string {
+): RefusalNamed<'image-missing'> {
   const fitting = images.filter((image) => image.architecture === architecture);
   const names = fitting.map((image) => `${image.os}/${image.release}`);
   const nearest = nearestName(release, [...new Set(fitting.map((image) => image.release))]);
@@ -84,8 +85,6 @@ export function missingImageText(
     osystem === ''
       ? names.find((name) => name.endsWith(`/${nearest}`))
       : nearestName(`${osystem}/${release}`, [...new Set(names)]);
-  const wanted = `${osystem === '' ? '' : `${osystem}/`}${release}`;
-  const none = `there is no image of ${wanted === '' ? 'any system' : wanted} for ${architecture}/${subarchitecture}`;
-  const hint = meant === undefined ? '' : ` Did you mean ${meant}?`;
-  return `${none}.${hint} \`rackboot images list\` shows those there are; \`rackboot images make-debian\` builds one, \`rackboot images add\` adds an existing one.`;
+  const system = `${osystem === '' ? '' : `${osystem}/`}${release}`;
+  return refusal('image-missing.image', { system, architecture: `${architecture}/${subarchitecture}`, meant });
 }

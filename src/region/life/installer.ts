@@ -5,6 +5,7 @@
 // 2. An installation does not begin if its preseed cannot be rendered, because of a template's mistake or an unquotable value.
 
 import type { Machine } from '../records/machine.ts';
+import { refusal } from '../words/refusal.ts';
 import type { CommandRefusal, Deployment } from './commands.ts';
 import type { ImageWish } from './deployment.ts';
 
@@ -32,17 +33,11 @@ export function refuseInstaller(
   { osystem, release }: Pick<Deployment, 'osystem' | 'release'>,
   hasInstaller: HasInstaller | undefined,
 ): CommandRefusal | undefined {
-  const { architecture, subarchitecture } = machine;
-  if (release === '') {
-    const text = `name the system to install on ${machine.hostname}, for example debian/bookworm`;
-    return { reason: 'image-missing', text };
-  }
+  const { architecture, subarchitecture, hostname } = machine;
+  if (release === '') return refusal('image-missing.unnamed', { machine: hostname });
   if (hasInstaller?.({ os: osystem, release, architecture, subarchitecture }) !== false) return undefined;
   const place = `${architecture}/${subarchitecture}/${release}/install`;
-  const text =
-    `there is no installer of ${osystem}/${release} for ${machine.hostname}: the boot tree has no ${place}. ` +
-    "`rackboot images import-installer` adds Debian's.";
-  return { reason: 'image-missing', text };
+  return refusal('image-missing.installer', { system: `${osystem}/${release}`, machine: hostname, place });
 }
 
 /** The machine as it would be during the installation. @param username the person who deploys it */
@@ -65,6 +60,6 @@ export function refuseAnswers(
 ): CommandRefusal | undefined {
   const problem = installProblem?.(machine);
   if (problem === undefined) return undefined;
-  const text = `the preseed of ${machine.hostname} cannot be rendered: ${problem}; \`rackboot preseed render ${machine.systemId}\` tries it again.`;
-  return { reason: 'preseed-faulty', text };
+  const { hostname, systemId } = machine;
+  return refusal('preseed-faulty.installation', { machine: hostname, systemId, problem });
 }

@@ -18,6 +18,7 @@ import type { DebugLogin } from '../records/login-store.ts';
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { RegionStore } from '../records/store.ts';
+import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import type { Actor } from './commands.ts';
 
 /** The default duration of a debug login. */
@@ -36,10 +37,7 @@ export interface LoginParts {
 }
 
 /** Why a login is refused. */
-export interface LoginRefusal {
-  readonly reason: 'not-owner' | 'no-ssh-key';
-  readonly text: string;
-}
+export type LoginRefusal = RefusalNamed<'not-owner' | 'no-ssh-key'>;
 
 /** A login that is possible now, as people see it. */
 export interface LoginDescription {
@@ -77,11 +75,8 @@ export const keyLines = ({ store }: Pick<LoginParts, 'store'>, username: string)
 
 /** The refusal for a person without an SSH key. */
 export function refuseWithoutKey(store: RegionStore, username: string, machine: Machine): LoginRefusal | undefined {
-  if (store.life.listSshKeys(username).length > 0) return undefined;
-  const text =
-    `${username} has no SSH key to log in to ${machine.hostname} with: add one with ` +
-    `\`rackboot sshkeys add FILE --username ${username}\`, or in the API under account/prefs/sshkeys/.`;
-  return { reason: 'no-ssh-key', text };
+  const hasKey = store.life.listSshKeys(username).length > 0;
+  return hasKey ? undefined : refusal('no-ssh-key', { machine: machine.hostname, username });
 }
 
 /** True if this person may open and close a debug login to the machine. */
@@ -96,12 +91,10 @@ export function openDebugLogin(
   seconds: number,
 ): LoginRefusal | undefined {
   if (!mayDebug(machine, by)) {
-    const whose = machine.owner === undefined ? 'has no owner' : `belongs to ${machine.owner}`;
-    const text = `${machine.hostname} ${whose}: only an administrator may open a debug login.`;
-    return { reason: 'not-owner', text };
+    return refusal('not-owner.open-debug-login', { machine: machine.hostname, owner: machine.owner });
   }
-  const refusal = refuseWithoutKey(store, by.username, machine);
-  if (refusal !== undefined) return refusal;
+  const keyless = refuseWithoutKey(store, by.username, machine);
+  if (keyless !== undefined) return keyless;
   const openedMs = clock.wallTimeMs();
   const expiresMs = openedMs + seconds * 1000;
   const until = new Date(expiresMs).toISOString().slice(0, 16).replace('T', ' ');
@@ -113,12 +106,7 @@ export function openDebugLogin(
 
 /** Closes a debug login; a machine that stayed on for it powers off. */
 export function closeDebugLogin({ store, clock }: LoginParts, machine: Machine, by: Actor): LoginRefusal | undefined {
-  if (!mayDebug(machine, by)) {
-    return {
-      reason: 'not-owner',
-      text: `Only the owner of ${machine.hostname} and administrators may close its debug login.`,
-    };
-  }
+  if (!mayDebug(machine, by)) return refusal('not-owner.close-debug-login', { machine: machine.hostname });
   store.logins.closeDebug(machine.systemId, eventOf('debug login closed', clock.wallTimeMs(), by));
   return undefined;
 }

@@ -21,8 +21,9 @@ import type { Machine, PowerState, PowerTask } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { MachineChangeOutcome, RegionStore } from '../records/store.ts';
 import type { MachineWork } from '../records/work.ts';
+import { refusal } from '../words/refusal.ts';
 import { type Actor, type CommandRefusal, type Deployment, decideCommand, type MachineCommand } from './commands.ts';
-import { type DeployableImage, type FindImage, type ListImages, missingImageText } from './deployment.ts';
+import { type DeployableImage, type FindImage, type ListImages, refuseImage } from './deployment.ts';
 import { DISK_STARTS_MAX, type DiskStarts, readDiskStarts } from './disk-start.ts';
 import { type HasInstaller, machineInstalled, refuseAnswers, refuseInstaller } from './installer.ts';
 import { refuseWithoutKey } from './logins.ts';
@@ -101,8 +102,8 @@ export class MachineLife {
       const terms = { atMs, clock, by, switches };
       const change = decideCommand(machine, command, terms);
       if (change.kind === 'refuse') return change;
-      const refusal = this.#refuseStart(machine, command, by);
-      if (refusal !== undefined) return { kind: 'refuse', refusal };
+      const refused = this.#refuseStart(machine, command, by);
+      if (refused !== undefined) return { kind: 'refuse', refusal: refused };
       const isAsked = options.address !== undefined || machine.addresses.length === 0;
       const needsAddress = command.name === 'allocate' || (command.name === 'deploy' && isAsked);
       if (!needsAddress) return change;
@@ -121,7 +122,7 @@ export class MachineLife {
     for (const { systemId } of candidates) {
       const outcome = this.command(systemId, { name: 'allocate' }, by, options);
       // Already allocated by another request, or removed: try the next one.
-      const isPassing = outcome.kind === 'refuse' && outcome.refusal.reason === 'transition-not-allowed';
+      const isPassing = outcome.kind === 'refuse' && outcome.refusal.name === 'transition-not-allowed';
       if (outcome.kind !== 'not-found' && !isPassing) return outcome;
     }
     return undefined;
@@ -243,7 +244,7 @@ export class MachineLife {
     const atMs = this.#now();
     const outcome = store.changeMachine<CommandRefusal>(systemId, atMs, (machine) => {
       if (this.#switches(machine)) return decidePower(machine, task, by, atMs);
-      return { kind: 'refuse', refusal: { reason: 'power-by-hand', text: byHandText(machine) } };
+      return { kind: 'refuse', refusal: refuseByHand(machine) };
     });
     return this.#announce(outcome);
   }
@@ -335,8 +336,8 @@ export class MachineLife {
   }
 
   #refuseDeployment(machine: Machine, deployment: Deployment | undefined, by: Actor): CommandRefusal | undefined {
-    const refusal = refuseWithoutKey(this.#parts.store, machine.owner ?? by.username, machine);
-    if (refusal !== undefined) return refusal;
+    const keyless = refuseWithoutKey(this.#parts.store, machine.owner ?? by.username, machine);
+    if (keyless !== undefined) return keyless;
     if (deployment?.deployBy === 'installer') {
       const { hasInstaller, installProblem } = this.#parts;
       const installed = machineInstalled(machine, deployment, by.username);
@@ -344,8 +345,7 @@ export class MachineLife {
     }
     const { osystem = '', release = '' } = deployment ?? {};
     if (this.findImage(machine, osystem, release) !== undefined) return undefined;
-    const text = missingImageText(machine, osystem, release, this.#parts.listImages?.() ?? []);
-    return { reason: 'image-missing', text };
+    return refuseImage(machine, osystem, release, this.#parts.listImages?.() ?? []);
   }
 
   #diskStarts(systemId: string): DiskStarts {
@@ -370,12 +370,10 @@ export class MachineLife {
   }
 }
 
-function byHandText({ hostname, powerType, powerIsProposed }: Machine): string {
-  if (powerIsProposed === true) {
-    return `${hostname} proposed its power settings itself, and they are not accepted yet: accept the machine, or set its power.`;
-  }
-  const why = ['', 'manual'].includes(powerType) ? '' : ` because there is no power driver ${powerType}`;
-  return `${hostname} is switched by hand${why}: press its button; \`rackboot power set\` gives it a driver.`;
+function refuseByHand({ hostname, powerType, powerIsProposed }: Machine): CommandRefusal {
+  if (powerIsProposed === true) return refusal('power-by-hand.proposed', { machine: hostname });
+  const driver = ['', 'manual'].includes(powerType) ? undefined : powerType;
+  return refusal('power-by-hand.driver', { machine: hostname, driver });
 }
 
 /** Enters a failed state, and logs the reason, which no signal or driver has reported. */

@@ -9,6 +9,7 @@
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { MachineChange } from '../records/store.ts';
+import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import type { Actor, CommandRefusal } from './commands.ts';
 
 /** Keys of one machine's owner data; lengths below are in characters. */
@@ -18,26 +19,20 @@ const VALUE_MAX = 4096;
 
 type Decision = MachineChange<CommandRefusal>;
 
-const refuse = (reason: CommandRefusal['reason'], text: string): Decision => ({
-  kind: 'refuse',
-  refusal: { reason, text },
-});
-
-function refuseOthers({ hostname, owner }: Machine, by: Actor, what: string): Decision | undefined {
+function refuseOthers({ hostname, owner }: Machine, by: Actor, what: 'data' | 'lock'): Decision | undefined {
   if (by.isAdmin || (owner !== undefined && owner === by.username)) return undefined;
-  const whose = owner === undefined ? 'has no owner: only' : `belongs to ${owner}: only they and`;
-  return refuse('not-owner', `${hostname} ${whose} administrators may change ${what}.`);
+  return { kind: 'refuse', refusal: refusal('not-owner.change', { machine: hostname, owner, what }) };
 }
 
 /** Why owner data is refused; `undefined` if it is valid. */
-export function ownerDataProblem(data: ReadonlyMap<string, string>): string | undefined {
+export function ownerDataProblem(data: ReadonlyMap<string, string>): RefusalNamed<'invalid-parameters'> | undefined {
   for (const [key, value] of data) {
     if (!/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(key) || key.length > KEY_MAX) {
-      return `a key must be 1 to ${KEY_MAX} printable ASCII characters`;
+      return refusal('field.owner-data-key', { max: KEY_MAX });
     }
-    if (value.length > VALUE_MAX) return `the value of ${key} is longer than ${VALUE_MAX} characters`;
+    if (value.length > VALUE_MAX) return refusal('field.owner-data-value', { key, max: VALUE_MAX });
   }
-  return data.size > OWNER_DATA_MAX ? `at most ${OWNER_DATA_MAX} keys` : undefined;
+  return data.size > OWNER_DATA_MAX ? refusal('field.owner-data-keys', { max: OWNER_DATA_MAX }) : undefined;
 }
 
 /** Sets owner data; an empty value removes its key. `data` has passed `ownerDataProblem`. */
@@ -47,18 +42,16 @@ export function decideOwnerData(
   by: Actor,
   atMs: number,
 ): Decision {
-  const refusal = refuseOthers(machine, by, 'its data');
-  if (refusal !== undefined) return refusal;
+  const refused = refuseOthers(machine, by, 'data');
+  if (refused !== undefined) return refused;
   const whole = new Map(Object.entries(machine.ownerData ?? {}));
   for (const [key, value] of data) {
     if (value === '') whole.delete(key);
     else whole.set(key, value);
   }
   if (whole.size > OWNER_DATA_MAX) {
-    return refuse(
-      'owner-data-limit',
-      `${machine.hostname} may have at most ${OWNER_DATA_MAX} keys of owner data: remove some.`,
-    );
+    const refused = refusal('owner-data-limit', { machine: machine.hostname, max: OWNER_DATA_MAX });
+    return { kind: 'refuse', refusal: refused };
   }
   const description = `owner data changed: ${[...data.keys()].join(', ')}`;
   const event: NewMachineEvent = { type: 'NODE', description, atMs, username: by.username };
@@ -68,8 +61,8 @@ export function decideOwnerData(
 
 /** Locks or unlocks a machine; both may be repeated. */
 export function decideLock(machine: Machine, isLocked: boolean, by: Actor, atMs: number): Decision {
-  const refusal = refuseOthers(machine, by, 'its lock');
-  if (refusal !== undefined) return refusal;
+  const refused = refuseOthers(machine, by, 'lock');
+  if (refused !== undefined) return refused;
   const why = by.comment === '' ? '' : `: ${by.comment}`;
   const description = `${isLocked ? 'lock' : 'unlock'}${why}`;
   return { kind: 'change', fields: { isLocked }, events: [{ type: 'NODE', description, atMs, username: by.username }] };

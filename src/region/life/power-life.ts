@@ -19,6 +19,7 @@ import type { Machine, PowerState, PowerTask } from '../records/machine.ts';
 import { isNetworkStart, type MachineEvent, type NewMachineEvent } from '../records/machine-event.ts';
 import type { PowerParameters } from '../records/power-parameters.ts';
 import type { MachineChange } from '../records/store.ts';
+import { refusal } from '../words/refusal.ts';
 import { type Actor, type CommandRefusal, restingStatus } from './commands.ts';
 import { taskOfState } from './state-power.ts';
 import { type Change, enterStatus, enterStatuses } from './status-change.ts';
@@ -141,13 +142,12 @@ export const maySwitch = (machine: Machine, by: Pick<Actor, 'username' | 'isAdmi
 /** Decides a person's power task. */
 export function decidePower(machine: Machine, task: PowerTask, by: Actor, atMs: number): MachineChange<CommandRefusal> {
   if (!maySwitch(machine, by)) {
-    const whose = machine.owner === undefined ? 'has no owner' : `belongs to ${machine.owner}`;
-    const text = `${machine.hostname} ${whose}: only an administrator may switch it.`;
-    return { kind: 'refuse', refusal: { reason: 'not-owner', text } };
+    const refused = refusal('not-owner.power', { machine: machine.hostname, owner: machine.owner });
+    return { kind: 'refuse', refusal: refused };
   }
   if (machine.powerTask !== undefined) {
-    const text = `${machine.hostname} is being ${WORDS[machine.powerTask]} at this moment: try again when that has ended.`;
-    return { kind: 'refuse', refusal: { reason: 'power-busy', text } };
+    const refused = refusal('power-busy.task', { machine: machine.hostname, task: machine.powerTask });
+    return { kind: 'refuse', refusal: refused };
   }
   const why = by.comment === '' ? '' : `: ${by.comment}`;
   const description = `${ORDERED}${task}${why}`;

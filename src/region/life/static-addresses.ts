@@ -27,6 +27,7 @@ import type { Machine } from '../records/machine.ts';
 import type { Rack } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
 import type { ChangeKnowledge } from '../records/store.ts';
+import { type Kept, type RefusalNamed, refusal } from '../words/refusal.ts';
 import type { CommandRefusal } from './commands.ts';
 import type { JobNetwork } from './job.ts';
 
@@ -73,9 +74,8 @@ export function chooseAddresses(
   if (own !== undefined) return { kind: 'given', addresses: [own] };
   const address = findFree(served, ranges, mac, knowledge);
   if (address !== undefined) return { kind: 'given', addresses: [{ mac, address }] };
-  const names = ranges.map(([low, high]) => `${formatIpv4(low)} to ${formatIpv4(high)}`).join(' and ');
-  const text = `all addresses from ${names} are allocated: release a machine, or widen the static range`;
-  return { kind: 'refuse', refusal: { reason: 'addresses-exhausted', text } };
+  const full = ranges.map(([low, high]) => ({ low: formatIpv4(low), high: formatIpv4(high) }));
+  return { kind: 'refuse', refusal: refusal('addresses-exhausted', { ranges: full }) };
 }
 
 /** The first free address; one last seen of another machine only if there is no other. */
@@ -106,16 +106,15 @@ function takeAsked(
   knowledge: ChangeKnowledge,
   asked: Ipv4,
 ): AddressChoice {
-  const refuse = (text: string): AddressChoice => ({ kind: 'refuse', refusal: { reason: 'address-refused', text } });
-  const name = formatIpv4(asked);
+  const refuse = (why: RefusalNamed<'address-refused'>): AddressChoice => ({ kind: 'refuse', refusal: why });
+  const address = formatIpv4(asked);
   const served = networks.filter(({ network }) => networkContains(network, asked));
-  if (served.length === 0) return refuse(`${name} is in no network that a rack serves: choose another address`);
+  if (served.length === 0) return refuse(refusal('address-refused.unserved', { address }));
   const mac = macIn(machine, served) ?? machine.interfaces[0]?.mac;
-  if (mac === undefined) return refuse(`${machine.hostname} has no network interface`);
+  if (mac === undefined) return refuse(refusal('address-refused.no-interface', { machine: machine.hostname }));
   const kept = whyKept(served, asked, mac);
-  if (kept !== undefined) return refuse(`${name} is ${kept}: choose another address`);
-  if (knowledge.takenAddresses(asked, asked).size > 0)
-    return refuse(`${name} is another machine's: choose another address`);
+  if (kept !== undefined) return refuse(refusal('address-refused.kept', { address, kept }));
+  if (knowledge.takenAddresses(asked, asked).size > 0) return refuse(refusal('address-refused.taken', { address }));
   return { kind: 'given', addresses: [{ mac, address: asked }] };
 }
 
@@ -147,16 +146,16 @@ export function networkOfAddress(racks: readonly Rack[], address: Ipv4): JobNetw
 }
 
 /** Why any rack of the network excludes the address for this machine; `undefined` if none does. */
-function whyKept(served: readonly Served[], address: Ipv4, mac: MacAddress): string | undefined {
+function whyKept(served: readonly Served[], address: Ipv4, mac: MacAddress): Kept | undefined {
   for (const { network, dynamic, kept, reserved } of served) {
     if (!networkContains(network, address)) continue;
     const size = 2 ** (32 - network.prefix);
     if (network.prefix < 31 && (address === network.address || address === network.address + size - 1))
-      return "the network's own or its broadcast address";
-    if (kept.has(address)) return "the rack's or the router's";
-    if (dynamic !== undefined && isIn(dynamic, address)) return 'in the dynamic range';
+      return { kind: 'edge' };
+    if (kept.has(address)) return { kind: 'host' };
+    if (dynamic !== undefined && isIn(dynamic, address)) return { kind: 'dynamic' };
     const whose = reserved.get(address);
-    if (whose !== undefined && whose !== mac) return `reserved for ${formatMac(whose)} in the configuration of a rack`;
+    if (whose !== undefined && whose !== mac) return { kind: 'reserved', mac: formatMac(whose) };
   }
   return undefined;
 }

@@ -94,7 +94,7 @@ function render(view: View): Html | undefined {
 
 /** The refusal of two different passwords; `undefined` if they are the same. */
 export const differing = (view: View): Outcome =>
-  given(view, 'new') === given(view, 'again') ? undefined : refuseField('again', 'The passwords differ.');
+  given(view, 'new') === given(view, 'again') ? undefined : refuseField('again', 'field.passwords-differ');
 
 /** Renames an outcome's fields to those of `newPasswordFields`. */
 export const ofNewPassword = (outcome: Outcome): Outcome => namedAsIn(outcome, { password: 'new' });

@@ -10,6 +10,7 @@ import { asSentence } from '../records/event-words.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { PowerParameters, PowerValue } from '../records/power-parameters.ts';
+import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { choiceField, formOf, hiddenField, radioField, textField } from './forms.ts';
 import { type Html, html, nothing } from './html.ts';
 import { machinePath } from './machine-actions.ts';
@@ -122,16 +123,17 @@ function parametersOf(view: View, machine: Machine, driver: PowerDriverTable): P
   return kept;
 }
 
-/** Splits a refusal by the parameters named in its messages: `power_address: is missing; …`. */
+/** Splits a refusal by the driver's parameters that it is about. */
 function byParameter(outcome: Outcome): Outcome {
-  if (outcome?.kind !== 'refusal' || typeof outcome.body === 'string') return outcome;
-  const problems = Object.entries(outcome.body).flatMap(([field, messages]) =>
-    messages.map((message): readonly [string, readonly string[]] => {
-      const [, parameter = field, text = message] = /^(\w+): (.*)$/s.exec(message) ?? [];
-      return [parameter, [text]];
-    }),
+  if (outcome?.kind !== 'refusal' || outcome.fields === undefined) return outcome;
+  const problems = Object.entries(outcome.fields).flatMap(([field, words]) =>
+    words.map((word): readonly [string, readonly RefusalWord[]] =>
+      word.code === 'field.power-parameter'
+        ? [word.params.parameter, [refusal('field.said', { text: word.params.text })]]
+        : [field, [word]],
+    ),
   );
-  return { ...outcome, body: Object.fromEntries(problems) };
+  return { ...outcome, fields: Object.fromEntries(problems) };
 }
 
 function keepDriver(view: View): Outcome {

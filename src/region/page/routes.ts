@@ -10,7 +10,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { equalSecrets } from '../accounts/accounts.ts';
 import { parseAuthorization } from '../accounts/authorization.ts';
-import { type Answer, REFUSALS, type Refusal, refuse } from '../api/answer.ts';
+import { type Answer, REFUSALS, type Refusal, refuse, refuseFor } from '../api/answer.ts';
 import type { Peer } from '../api/caller.ts';
 import { type Fields, parseBody, queryOf } from '../api/form-body.ts';
 import type { User } from '../records/store.ts';
@@ -136,8 +136,8 @@ async function viewerOf(
 const RETRY_FIELD = { 'Retry-After': '5' };
 const LIMITED = {
   busy: BUSY,
-  address: refuse('rate-limit', 'Too many wrong passwords from your address: wait a little.', RETRY_FIELD),
-  network: refuse('rate-limit-network', 'Too many wrong passwords from your network: wait a little.', RETRY_FIELD),
+  address: refuse('rate-limit.wrong-passwords', undefined, RETRY_FIELD),
+  network: refuse('rate-limit-network.wrong-passwords', undefined, RETRY_FIELD),
 } as const;
 
 /** The refusal for a password that was not checked. */
@@ -145,11 +145,7 @@ const uncheckedRefusal = (why: Exclude<PasswordVerdict, User | 'wrong'>, region:
   why === 'by-rack' ? byRack(region) : LIMITED[why];
 
 /** The refusal to sign in through a remote rack. */
-function byRack(region: Region): Refusal {
-  const { publicUrl } = region.config();
-  const where = publicUrl ?? "its host and port are in region.url of the rack's configuration";
-  return refuse('sign-in-by-rack', `Signing in through a rack is refused: open the region's own address (${where}).`);
-}
+const byRack = (region: Region): Refusal => refuse('sign-in-by-rack', { url: region.config().publicUrl });
 
 async function show(
   listener: PageListener,
@@ -171,7 +167,7 @@ async function show(
   return shown === undefined ? sendGone(reply, view) : sendPage(reply, shown);
 }
 
-const NOT_ALLOWED = refuse('not-allowed', 'Only an administrator may open this page.');
+const NOT_ALLOWED = refuse('not-allowed.page');
 
 function viewOf(
   { region, sessions, pathOf }: PageListener,
@@ -220,10 +216,10 @@ function formOf(request: FastifyRequest): Fields | Refusal {
     site: headerOf(request, 'sec-fetch-site'),
     host: request.headers.host,
   });
-  if (!own) return refuse('not-allowed', 'This form was sent from another site: open this page and try again.');
+  if (!own) return refuse('not-allowed.other-site');
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   const parsed = parseBody(request.headers['content-type'] ?? '', body);
-  return parsed.kind === 'fault' ? refuse(parsed.name, parsed.text) : parsed.fields;
+  return parsed.kind === 'fault' ? refuseFor([parsed.refusal]) : parsed.fields;
 }
 
 const isRefusal = (value: Fields | Refusal): value is Refusal => 'kind' in value;
@@ -259,7 +255,7 @@ async function take(
   return refused(listener, reply, view, outcome, again);
 }
 
-const STALE = refuse('not-allowed', 'This form is older than your sign-in: reload the page and try again.');
+const STALE = refuse('not-allowed.stale-form');
 
 async function signIn(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const fields = formOf(request);

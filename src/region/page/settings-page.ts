@@ -3,6 +3,7 @@
 //
 // 1. A value pinned by a configuration file is read-only here, and shown with the file's name.
 
+import { textOf } from '../words/text.ts';
 import { formOf, hiddenField, textField } from './forms.ts';
 import { type Html, html } from './html.ts';
 import { pageOf } from './parts.ts';
@@ -41,12 +42,12 @@ function storedValue(view: View, name: string): string {
 }
 
 function settingForm(view: View, [name, key, label, hint]: (typeof SHOWN)[number]): Html {
-  const pinned = view.region.settings.pinnedBy(key, '');
+  const pin = view.region.settings.pinnedBy(key, '');
   const value = storedValue(view, name);
-  if (pinned !== undefined) {
+  if (pin !== undefined) {
     return html`
       <div class="list-item"><div><div class="name">${label}</div><code>${value}</code>
-      <div class="small">Set in ${String(pinned)}: change it there.</div></div></div>`;
+      <div class="small">Set in ${textOf('pinned', { key, pin })}: change it there.</div></div></div>`;
   }
   return formOf(view, {
     body: [
@@ -77,9 +78,9 @@ function act(view: View): Outcome {
   const [name, , label] = setting;
   const field = fieldOf(name);
   const answer = operate(view, SET, {}, { name, value: given(view, field) });
-  if (answer.kind !== 'refusal' || typeof answer.body === 'string') return outcomeOf(answer, PATH, `${label} saved.`);
+  if (answer.kind !== 'refusal' || answer.fields === undefined) return outcomeOf(answer, PATH, `${label} saved.`);
   // The form has only this field, but the refusal may name a part of its value.
-  return { ...answer, body: { [field]: Object.values(answer.body).flat() } };
+  return { ...answer, fields: { [field]: Object.values(answer.fields).flat() } };
 }
 
 export const SETTINGS_PAGE: PageDefinition = { path: PATH, access: 'admin', render, act, operations: [SET] };

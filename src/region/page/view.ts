@@ -3,7 +3,7 @@
 // 1. A visitor may only look: every change needs a signed-in person.
 
 import type { Answer, Refusal } from '../api/answer.ts';
-import { refuse } from '../api/answer.ts';
+import { bodyOf, refuse } from '../api/answer.ts';
 import type { Peer } from '../api/caller.ts';
 import type { Fields } from '../api/form-body.ts';
 import type { Method } from '../api/operation.ts';
@@ -11,6 +11,7 @@ import { OPERATIONS, runOperation } from '../api/operations.ts';
 import { asSentence } from '../records/event-words.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Region } from '../region.ts';
+import { sentenceOf } from '../words/refusal.ts';
 import type { Html } from './html.ts';
 
 /** A viewer who has signed in. */
@@ -54,7 +55,7 @@ export const findMachine = (view: View): Machine | undefined => view.region.stor
 export type Outcome = { readonly kind: 'done'; readonly to: string; readonly text: string } | Refusal | undefined;
 
 /** The refusal to sign in while too many other passwords are being checked. */
-export const BUSY = refuse('rate-limit', 'Other passwords are being checked: try again in a moment.', {
+export const BUSY = refuse('rate-limit.passwords', undefined, {
   'Retry-After': '5',
 });
 
@@ -106,7 +107,7 @@ export function operate(
   path: Readonly<Record<string, string>>,
   values: Readonly<Record<string, string | readonly string[] | undefined>>,
 ): Answer {
-  if (viewer.kind !== 'person') return refuse('not-authenticated', 'Sign in first.');
+  if (viewer.kind !== 'person') return refuse('not-authenticated.page');
   const fields = new Map<string, readonly string[]>();
   if (wanted.op !== undefined) fields.set('op', [wanted.op]);
   for (const [name, value] of Object.entries(values)) {
@@ -133,7 +134,8 @@ const namesItself = (field: string, message: string): boolean => {
 };
 
 /** A refusal as text; each field is named once. */
-export function refusalText({ body }: Refusal): string {
+export function refusalText(refusal: Refusal): string {
+  const body = bodyOf(refusal);
   if (typeof body === 'string') return body;
   return Object.entries(body)
     .map(([field, messages]) => {
@@ -144,11 +146,12 @@ export function refusalText({ body }: Refusal): string {
 }
 
 /** The errors of a refusal by field. */
-export const faultsOf = ({ body }: Refusal): Faults =>
+export const faultsOf = ({ fields = {} }: Refusal): Faults =>
   new Map(
-    typeof body === 'string'
-      ? []
-      : Object.entries(body).map(([field, messages]) => [field, messages.map(asFullSentence).join(' ')]),
+    Object.entries(fields).map(([field, words]) => [
+      field,
+      words.map((word) => asFullSentence(sentenceOf(word))).join(' '),
+    ]),
   );
 
 /** A message with a full stop, except one that ends in a command, which people copy. */
@@ -156,11 +159,11 @@ const asFullSentence = (text: string): string => asSentence(/[.!?]$|rackboot \S.
 
 /** Renames the fields of a refusal. @param names the form's field for each field of the operation */
 export function namedAsIn(outcome: Outcome, names: Readonly<Record<string, string>>): Outcome {
-  if (outcome?.kind !== 'refusal' || typeof outcome.body === 'string') return outcome;
-  const body = Object.fromEntries(
-    Object.entries(outcome.body).map(([field, messages]) => [names[field] ?? field, messages]),
+  if (outcome?.kind !== 'refusal' || outcome.fields === undefined) return outcome;
+  const fields = Object.fromEntries(
+    Object.entries(outcome.fields).map(([field, words]) => [names[field] ?? field, words]),
   );
-  return { ...outcome, body };
+  return { ...outcome, fields };
 }
 
 /** The view for one of several forms on a page: only the submitted form shows the refusal and the submitted values. */

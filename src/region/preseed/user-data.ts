@@ -4,7 +4,7 @@
 //
 // 1. User data that cloud-init would silently ignore is refused.
 
-import { counted } from '../../counted.ts';
+import { type RefusalNamed, refusal } from '../words/refusal.ts';
 
 /** Bytes of the owner's user data. */
 export const USER_DATA_BYTES_MAX = 1024 * 1024;
@@ -27,7 +27,7 @@ const GZIP = 'application/gzip';
 /** The type of user data that cloud-init understands, or why it would not. */
 export type JudgedUserData =
   | { readonly ok: true; readonly type: string }
-  | { readonly ok: false; readonly reason: string };
+  | { readonly ok: false; readonly refusal: RefusalNamed<'invalid-parameters'> };
 
 /** Finds the type of user data by its beginning; empty user data is valid and has no type. */
 export function judgeUserData(bytes: Uint8Array): JudgedUserData {
@@ -35,18 +35,14 @@ export function judgeUserData(bytes: Uint8Array): JudgedUserData {
   if (bytes.length > USER_DATA_BYTES_MAX)
     return {
       ok: false,
-      reason: `the user data has ${counted(bytes.length, 'byte')}; the maximum is ${USER_DATA_BYTES_MAX}`,
+      refusal: refusal('field.user-data-long', { bytes: bytes.length, max: USER_DATA_BYTES_MAX }),
     };
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) return { ok: true, type: GZIP };
   const start = Buffer.from(bytes.subarray(0, 4096)).toString('latin1').trimStart();
   const type = KINDS.find(([first]) => start.startsWith(first))?.[1];
   if (type !== undefined) return { ok: true, type };
   if (isMessage(start)) return { ok: true, type: MULTIPART };
-  const known = KINDS.map(([first]) => first).join(', ');
-  return {
-    ok: false,
-    reason: `cloud-init ignores user data that begins with none of: ${known}, a MIME message, gzip`,
-  };
+  return { ok: false, refusal: refusal('field.user-data-kind', { known: KINDS.map(([first]) => first) }) };
 }
 
 /** True for the header of a multipart MIME message. */

@@ -11,6 +11,7 @@
 import { PENDING_RACKS_MAX } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
 import { parseJson } from '../records/text-json.ts';
+import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { check, HEARTBEAT_VALUES_MAX, rackInterfaces } from './rack-news.ts';
 
 /**
@@ -23,7 +24,7 @@ export const STRANGERS_INTERFACES_LENGTH_MAX = 16_384;
 export type Introduction =
   | { readonly kind: 'interfaces'; readonly interfaces: readonly RackInterface[] }
   | { readonly kind: 'too-long' | 'too-many' }
-  | { readonly kind: 'fault'; readonly text: string };
+  | { readonly kind: 'fault'; readonly refusal: RefusalNamed<'invalid-parameters'> };
 
 /** The last reports of pending racks. */
 export class Introductions {
@@ -56,7 +57,10 @@ export class Introductions {
 
 function readInterfaces(text: string): Introduction {
   const written = parseJson(text, HEARTBEAT_VALUES_MAX);
-  if (written.kind === 'fault') return { kind: 'fault', text: written.text };
+  if (written.kind === 'fault')
+    return { kind: 'fault', refusal: refusal('field.interfaces-json', { fault: written.fault }) };
   const checked = check(rackInterfaces, written.value);
-  return checked.ok ? { kind: 'interfaces', interfaces: checked.value } : { kind: 'fault', text: checked.problem };
+  return checked.ok
+    ? { kind: 'interfaces', interfaces: checked.value }
+    : { kind: 'fault', refusal: refusal('field.said', { text: checked.problem }) };
 }

@@ -36,6 +36,7 @@ import { isAddressSeen, type NewMachineEvent, type RackReport } from '../records
 import type { Rack } from '../records/rack.ts';
 import type { MachineHome, RackStore } from '../records/rack-store.ts';
 import type { MachineChangeOutcome, RegionStore } from '../records/store.ts';
+import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { believedInterfaces } from './rack-networks.ts';
 
 /** The minimum time between two warnings about the same machine and rack. */
@@ -59,10 +60,7 @@ export interface HomeStore extends Pick<RegionStore, 'changeMachine' | 'highestS
   readonly racks: Pick<RackStore, 'homeOf'>;
 }
 
-export interface MoveRefusal {
-  readonly reason: 'rack';
-  readonly text: string;
-}
+export type MoveRefusal = RefusalNamed<'rack-network'>;
 
 /** The homes of the machines of one region. */
 export class MachineHomes {
@@ -221,11 +219,11 @@ export class MachineHomes {
     );
     const own = (networks.find(({ network }) => this.racksAt(network.address).length === 1) ?? networks[0])?.network;
     if (rack.state !== 'accepted' || own === undefined) {
-      const text =
+      const refused =
         own === undefined
-          ? `rack ${rack.name} has no network${name === undefined ? '' : ` ${name}`} that is accepted: see rackboot racks list`
-          : `rack ${rack.name} is ${rack.state}: accept it first (rackboot racks accept ${rack.name})`;
-      return { kind: 'refuse', refusal: { reason: 'rack', text } };
+          ? refusal('rack-network.none', { rack: rack.name, network: name })
+          : refusal('rack-network.not-accepted', { rack: rack.name, state: rack.state });
+      return { kind: 'refuse', refusal: refused };
     }
     const atMs = this.#clock.wallTimeMs();
     const outcome = this.#store.changeMachine<MoveRefusal>(systemId, atMs, (machine) => ({

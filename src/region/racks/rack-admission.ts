@@ -9,7 +9,6 @@
 // 4. A rack is accepted with those of its reported networks that are neither another rack's nor wide, and with those that the administrator
 //    names. With an administrator's key it is accepted with all.
 
-import { counted } from '../../counted.ts';
 import { FairShares } from '../../fair-shares.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import {
@@ -22,6 +21,7 @@ import {
 } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
 import type { RackChange } from '../records/rack-store.ts';
+import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { agreeTo, doubtEvent, reportedTexts, weighNetworks } from './rack-networks.ts';
 
 /** The key with which a rack authenticates from its registration on. */
@@ -43,35 +43,29 @@ export interface RackRegistration {
   readonly address: string;
 }
 
-export interface RackRefusal {
-  readonly reason: 'rack-rejected' | 'rack-key' | 'rack-version' | 'racks-limit';
-  readonly text: string;
-}
+export type RackRefusal = RefusalNamed<'rack-rejected' | 'rack-key' | 'rack-version' | 'racks-limit'>;
 
 export type RegistrationOutcome =
   | { readonly kind: 'accepted'; readonly rack: Rack }
-  | { readonly kind: 'pending'; readonly rack: Rack; readonly text: string }
+  | { readonly kind: 'pending'; readonly rack: Rack; readonly why: RefusalNamed<'rack-pending'> }
   | { readonly kind: 'refuse'; readonly refusal: RackRefusal };
 
 type Decision = RackChange<RegistrationOutcome>;
 
-const refuse = (reason: RackRefusal['reason'], text: string): Decision => ({
+const refuse = (why: RackRefusal): Decision => ({
   put: [],
   events: [],
-  result: { kind: 'refuse', refusal: { reason, text } },
+  result: { kind: 'refuse', refusal: why },
 });
 
-/** Why a rack with this link version cannot be served; `undefined` if it can. */
-export function versionProblem(uplink: number): string | undefined {
-  if (uplink === LINK_VERSION) return undefined;
-  const older = uplink < LINK_VERSION ? 'the rack' : 'the region';
-  return `the rack speaks version ${uplink} of the link, this region version ${LINK_VERSION}: update ${older}`;
-}
+/** The refusal of a rack whose link version cannot be served; `undefined` if it can. */
+export const refuseVersion = (uplink: number): RefusalNamed<'rack-version'> | undefined =>
+  uplink === LINK_VERSION ? undefined : refusal('rack-version', { rack: uplink, region: LINK_VERSION });
 
 /** Decides on a registration. */
 export function decideRegistration(registration: RackRegistration, racks: readonly Rack[], atMs: number): Decision {
-  const other = versionProblem(registration.uplink);
-  if (other !== undefined) return refuse('rack-version', other);
+  const other = refuseVersion(registration.uplink);
+  if (other !== undefined) return refuse(other);
   const known = racks.find(({ uuid }) => uuid === registration.uuid);
   return known === undefined
     ? decideNewRack(registration, racks, atMs)
@@ -81,10 +75,10 @@ export function decideRegistration(registration: RackRegistration, racks: readon
 function decideNewRack(registration: RackRegistration, racks: readonly Rack[], atMs: number): Decision {
   const { uuid, name, version, uplink, interfaces, key, address } = registration;
   if (key.kind === 'own' && racks.some(({ token }) => token === key.token)) {
-    return refuse('rack-key', 'another rack has registered this key: remove the key file to generate a new one');
+    return refuse(refusal('rack-key.registered'));
   }
   const gone = roomFor(registration, racks, atMs);
-  if (typeof gone === 'string') return refuse('racks-limit', gone);
+  if (gone !== undefined && 'code' in gone) return refuse(gone);
   const rack: Rack = {
     uuid,
     name,
@@ -122,13 +116,17 @@ function gaveWayEvent(gone: Rack, address: string, atMs: number): NewMachineEven
 
 const heardMs = (rack: Rack): number => rack.seenMs ?? rack.registeredMs;
 
-/** The pending rack to remove for a new one; `undefined` if there is room; a text if the new one must be refused. */
-function roomFor(registration: RackRegistration, racks: readonly Rack[], atMs: number): Rack | undefined | string {
+/** The pending rack to remove for a new one, or the refusal of the new one; `undefined` if there is room. */
+function roomFor(
+  registration: RackRegistration,
+  racks: readonly Rack[],
+  atMs: number,
+): Rack | RefusalNamed<'racks-limit'> | undefined {
   const pending = racks.filter(({ state }) => state === 'pending').toSorted((a, b) => heardMs(a) - heardMs(b));
   const [oldest] = pending;
-  if (racks.length >= RACKS_MAX) {
-    return oldest !== undefined && isSilent(oldest, atMs) ? oldest : fullText(racks, pending, oldest, atMs);
-  }
+  const full = (): RefusalNamed<'racks-limit'> =>
+    refusal('racks-limit.all', { known: racks.length, pending: pending.length, ...roomAfter(oldest, atMs) });
+  if (racks.length >= RACKS_MAX) return oldest !== undefined && isSilent(oldest, atMs) ? oldest : full();
   if (registration.key.kind !== 'own') return undefined;
   const shares = new FairShares<Rack | undefined>({
     max: PENDING_RACKS_MAX,
@@ -140,29 +138,24 @@ function roomFor(registration: RackRegistration, racks: readonly Rack[], atMs: n
   }
   const admission = shares.admit(registration.address, undefined);
   if (admission.kind === 'admitted') return admission.evicted;
-  const neighbours = pending.filter(({ address }) => address === registration.address);
-  return admission.bound === 'address'
-    ? `${crowdText(neighbours)}; ${oldestText(neighbours[0], atMs)}`
-    : fullText(racks, pending, oldest, atMs);
+  if (admission.bound !== 'address') return full();
+  const { address } = registration;
+  const neighbours = pending.filter((rack) => rack.address === address);
+  const room = roomAfter(neighbours[0], atMs);
+  return refusal('racks-limit.address', { address, pending: neighbours.length, ...room });
 }
 
 const isSilent = (rack: Rack, atMs: number): boolean => atMs - heardMs(rack) > PENDING_KEPT_MS;
 
-const crowdText = (neighbours: readonly Rack[]): string =>
-  `${counted(neighbours.length, 'rack')} from ${neighbours[0]?.address ?? 'here'} ${neighbours.length === 1 ? 'is' : 'are'} pending, the maximum`;
-
-const fullText = (racks: readonly Rack[], pending: readonly Rack[], oldest: Rack | undefined, atMs: number): string =>
-  `there is no room for another rack: ${counted(racks.length, 'rack is', 'racks are')} known, ${pending.length} pending; ${oldestText(oldest, atMs)}`;
-
-function oldestText(oldest: Rack | undefined, atMs: number): string {
-  const remedy = 'accept or remove some on the region (rackboot racks list)';
-  if (oldest === undefined) return remedy;
-  const seconds = Math.max(0, Math.round((atMs - heardMs(oldest)) / 1000));
-  return (
-    `${remedy}, or wait: ${oldest.name} from ${oldest.address} was heard ${seconds} s ago, ` +
-    `and its place is free after ${PENDING_KEPT_MS / 60_000} minutes of silence`
-  );
-}
+/** When the place of the pending rack heard longest ago is free. */
+const roomAfter = (oldest: Rack | undefined, atMs: number) => ({
+  minutes: PENDING_KEPT_MS / 60_000,
+  oldest: oldest && {
+    name: oldest.name,
+    address: oldest.address,
+    seconds: Math.max(0, Math.round((atMs - heardMs(oldest)) / 1000)),
+  },
+});
 
 function keyOf(key: RackKey): Pick<Rack, 'token' | 'secretDigest'> {
   return { token: key.token, secretDigest: key.kind === 'own' ? key.secretDigest : undefined };
@@ -170,19 +163,18 @@ function keyOf(key: RackKey): Pick<Rack, 'token' | 'secretDigest'> {
 
 function decideKnownRack(registration: RackRegistration, known: Rack, racks: readonly Rack[], atMs: number): Decision {
   const { uuid, name, version, uplink, interfaces, key, address } = registration;
-  const remove = `on the region: rackboot racks remove ${uuid}`;
   if (known.state === 'rejected') {
-    return refuse('rack-rejected', `this rack was rejected by an administrator; to let it register again, ${remove}`);
+    return refuse(refusal('rack-rejected.registration', { uuid }));
   }
   if (known.isEmbedded) {
-    return refuse('rack-key', `${uuid} is the region's own rack: a copied rack.json must not be used on another host`);
+    return refuse(refusal('rack-key.own', { uuid }));
   }
   const isSame =
     key.kind === 'own'
       ? known.token === key.token && known.secretDigest === key.secretDigest
       : known.token === key.token;
   if (!isSame && key.kind === 'own') {
-    return refuse('rack-key', `${uuid} is registered with another key; if this rack has lost its own, ${remove}`);
+    return refuse(refusal('rack-key.other', { uuid }));
   }
   const rack: Rack = {
     ...known,
@@ -209,18 +201,16 @@ function admit(rack: Rack, { key }: RackRegistration, racks: readonly Rack[], at
     return { put: [kept], events: [event], result: { kind: 'accepted', rack: kept } };
   }
   if (namesake !== undefined) {
-    const text =
-      `a rack named ${rack.name} is already accepted (${namesake.uuid}): give this one another name, ` +
-      `or on the region: rackboot racks remove ${namesake.uuid}`;
-    return { put: [rack], events: [], result: { kind: 'pending', rack, text } };
+    const why = refusal('rack-pending.namesake', { rack: rack.name, namesake: namesake.uuid });
+    return { put: [rack], events: [], result: { kind: 'pending', rack, why } };
   }
   if (rack.state === 'accepted') {
     const kept = key.kind === 'own' ? weighNetworks(rack, before, racks) : agreeTo(rack, reportedTexts(rack), racks);
     return { put: [kept], events: [], result: { kind: 'accepted', rack: kept } };
   }
   if (key.kind === 'own') {
-    const text = `waiting for an administrator; on the region: rackboot racks accept ${rack.name}`;
-    return { put: [rack], events: [], result: { kind: 'pending', rack, text } };
+    const why = refusal('rack-pending.waiting', { rack: rack.name });
+    return { put: [rack], events: [], result: { kind: 'pending', rack, why } };
   }
   const accepted: Rack = { ...agreeTo(rack, reportedTexts(rack), racks), stateSinceMs: atMs };
   return {
@@ -240,10 +230,7 @@ function verdictEvent(done: string, rack: Rack, username: string, atMs: number):
 
 export type RackVerdict = 'accept' | 'reject' | 'remove';
 
-export interface VerdictRefusal {
-  readonly reason: 'not-found' | 'rack-embedded' | 'rack-name' | 'rack-network';
-  readonly text: string;
-}
+export type VerdictRefusal = RefusalNamed<'not-found' | 'rack-embedded' | 'rack-name' | 'rack-network'>;
 
 /** Decides an administrator's verdict on racks, for all of them or none. The result is the refusal, or undefined. */
 export function decideVerdict(
@@ -252,24 +239,17 @@ export function decideVerdict(
   racks: readonly Rack[],
   by: { readonly username: string; readonly atMs: number; readonly shared?: readonly string[] | undefined },
 ): RackChange<VerdictRefusal | undefined> {
-  const no = (reason: VerdictRefusal['reason'], text: string): RackChange<VerdictRefusal> => ({
-    put: [],
-    events: [],
-    result: { reason, text },
-  });
+  const no = (result: VerdictRefusal): RackChange<VerdictRefusal> => ({ put: [], events: [], result });
   const put: Rack[] = [];
   const remove: string[] = [];
   const events: NewMachineEvent[] = [];
   let now = racks;
   for (const uuid of new Set(uuids)) {
     const rack = now.find((one) => one.uuid === uuid);
-    if (rack === undefined) return no('not-found', `there is no rack ${uuid}; rackboot racks list shows all`);
+    if (rack === undefined) return no(refusal('not-found.rack-to-judge', { uuid }));
     if (rack.isEmbedded) {
       if (verdict === 'accept') continue;
-      return no(
-        'rack-embedded',
-        `${rack.name} is the rack of the region's own process: it cannot be rejected or removed`,
-      );
+      return no(refusal('rack-embedded', { rack: rack.name }));
     }
     if (verdict === 'remove') {
       remove.push(uuid);
@@ -278,16 +258,13 @@ export function decideVerdict(
     }
     const namesake = verdict === 'accept' ? namesakeOf(rack, now) : undefined;
     if (namesake !== undefined) {
-      return no(
-        'rack-name',
-        `a rack named ${rack.name} is already accepted (${namesake.uuid}): remove or rename one of them`,
-      );
+      return no(refusal('rack-name', { rack: rack.name, namesake: namesake.uuid }));
     }
     const { shared = [] } = by;
     const unknown = verdict === 'accept' ? shared.filter((network) => !reportedTexts(rack).includes(network)) : [];
     if (unknown.length > 0) {
-      const has = reportedTexts(rack).join(', ');
-      return no('rack-network', `rack ${rack.name} has no network ${unknown.join(', ')}: it reports ${has || 'none'}`);
+      const reported = reportedTexts(rack);
+      return no(refusal('rack-network.unknown', { rack: rack.name, networks: unknown, reported }));
     }
     const state = verdict === 'accept' ? 'accepted' : 'rejected';
     if (rack.state === state && shared.length === 0) continue;

@@ -7,6 +7,7 @@
 // 3. The firmware's table arrives raw and is stored decoded (`smbios.ts`); an unreadable one yields nothing.
 
 import { z } from 'zod';
+import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { chooseKept, DISKS_KEPT_MAX, FACTS_BYTES_MAX } from './bounded-facts.ts';
 import { decodeSmbios, SMBIOS_BYTES_MAX, type SmbiosInventory } from './smbios.ts';
 import { cleanWords, parseJson } from './text-json.ts';
@@ -132,15 +133,19 @@ export type HardwareFacts = Readonly<Omit<z.infer<typeof hardwareFacts>, 'smbios
 export type ParsedFacts =
   /** `leftOut`: the parts beyond the total bound, in words; empty: none. */
   | { readonly kind: 'value'; readonly value: HardwareFacts; readonly leftOut: string }
-  | { readonly kind: 'fault'; readonly problems: readonly string[] };
+  | { readonly kind: 'fault'; readonly problems: readonly RefusalWord[] };
 
 /** The facts in a JSON text. */
 export function parseHardwareFacts(json: string): ParsedFacts {
   const parsed = parseJson(json);
-  if (parsed.kind === 'fault') return { kind: 'fault', problems: [`hardware_facts ${parsed.text}`] };
+  if (parsed.kind === 'fault')
+    return { kind: 'fault', problems: [refusal('field.facts-json', { fault: parsed.fault })] };
   const { success: hasVersion, data } = versioned.safeParse(parsed.value);
   // Check the version first, because nothing else about another version can be judged. The machine's screen shows this line.
-  if (hasVersion && data.version !== FACTS_VERSION) return { kind: 'fault', problems: [otherVersion(data.version)] };
+  if (hasVersion && data.version !== FACTS_VERSION) {
+    const other = refusal('field.facts-version', { environment: data.version, region: FACTS_VERSION });
+    return { kind: 'fault', problems: [other] };
+  }
   const checked = hardwareFacts.safeParse(parsed.value);
   if (checked.success) {
     const { smbios, ...facts } = checked.data;
@@ -150,16 +155,10 @@ export function parseHardwareFacts(json: string): ParsedFacts {
   }
   const problems = checked.error.issues.slice(0, PROBLEMS_MAX).map((issue) => {
     const path = issue.path.map(String).join('.');
-    return cleanWords(`${path === '' ? 'hardware_facts' : path}: ${issue.message}`, 200);
+    const text = cleanWords(`${path === '' ? 'hardware_facts' : path}: ${issue.message}`, 200);
+    return refusal('field.said', { text });
   });
   return { kind: 'fault', problems };
-}
-
-function otherVersion(version: number): string {
-  const speaks = `version: the boot environment speaks version ${version}, this region version ${FACTS_VERSION}`;
-  return version > FACTS_VERSION
-    ? `${speaks}: upgrade the region, or run its own \`rackboot images build\``
-    : `${speaks}: rebuild the environment with \`rackboot images build\``;
 }
 
 /** The facts cut to the total bound, and what was left out. */

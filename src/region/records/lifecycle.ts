@@ -12,6 +12,8 @@
 // 2. Every state in progress has exactly one failed state, which it may enter.
 // 3. Clients compare numbers and names, so they never change.
 
+import { type RefusalWord, refusal } from '../words/refusal.ts';
+
 /** A machine's state. */
 export type MachineStatus =
   | 'new'
@@ -326,25 +328,12 @@ export function parseStatus(text: string): MachineStatus | undefined {
 }
 
 /** The refusal of a transition that is not in the table. */
-export interface TransitionRefusal {
-  readonly reason: 'transition-not-allowed';
-  readonly from: MachineStatus;
-  readonly to: MachineStatus;
-  readonly allowed: readonly MachineStatus[];
-  /** One sentence naming both states and the allowed ones. */
-  readonly text: string;
-}
+export type TransitionRefusal = RefusalWord<'transition-not-allowed.step'>;
 
 /** `undefined` if the transition is allowed; otherwise the refusal. */
 export function checkTransition(from: MachineStatus, to: MachineStatus): TransitionRefusal | undefined {
   const row = statusRow(from);
   if (row.next.includes(to)) return undefined;
-  const allowed = row.next.map((status) => statusRow(status).name).join(', ');
-  return {
-    reason: 'transition-not-allowed',
-    from,
-    to,
-    allowed: row.next,
-    text: `A machine that is ${row.name} cannot become ${statusRow(to).name}; from here it can become ${allowed}.`,
-  };
+  const allowed = row.next.map((status) => statusRow(status).name);
+  return refusal('transition-not-allowed.step', { from: row.name, to: statusRow(to).name, allowed });
 }

@@ -6,6 +6,7 @@
 // 2. Arguments that not every loader can take are refused when they are stored.
 
 import { checkKernelParams, KERNEL_PARAMS_BYTES_MAX } from '../../boot/quotable.ts';
+import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import type { Machine } from './machine.ts';
 
 export const TAGS_MAX = 1000;
@@ -16,14 +17,11 @@ const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 /** True for a valid tag name: 1 to 64 letters, digits, `-` and `_`. */
 export const isTagName = (name: string): boolean => NAME.test(name);
 
-/** Why kernel arguments are refused, in a sentence; `undefined` if they are valid. */
-export function kernelParamsProblem(text: string): string | undefined {
-  const refusal = checkKernelParams(text);
-  if (refusal === undefined) return undefined;
-  return (
-    `These cannot be given to every loader (${refusal}): no control characters, no ' \\ or ||, no word that begins with # or ` +
-    `holds \${, at most ${KERNEL_PARAMS_BYTES_MAX} bytes.`
-  );
+/** Why kernel arguments are refused; `undefined` if they are valid. */
+export function kernelParamsProblem(text: string): RefusalNamed<'invalid-parameters'> | undefined {
+  const problem = checkKernelParams(text);
+  if (problem === undefined) return undefined;
+  return refusal('field.kernel-params', { problem, max: KERNEL_PARAMS_BYTES_MAX });
 }
 
 /** A machine's kernel arguments; `undefined`: the global ones. */

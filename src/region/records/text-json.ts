@@ -4,6 +4,7 @@
 // 1. Nothing here throws.
 
 import { cleanText } from '../../clean-text.ts';
+import type { JsonFault } from '../words/refusal.ts';
 
 export const JSON_DEPTH_MAX = 12;
 /**
@@ -15,16 +16,16 @@ export const JSON_VALUES_MAX = 8192;
 /** A parsed value, or why the text is refused. */
 export type ParsedJson =
   | { readonly kind: 'value'; readonly value: unknown }
-  | { readonly kind: 'fault'; readonly text: string };
+  | { readonly kind: 'fault'; readonly fault: JsonFault };
 
 /** Parses a JSON text of at most `valuesMax` values and a depth of at most `JSON_DEPTH_MAX`. */
 export function parseJson(text: string, valuesMax: number = JSON_VALUES_MAX): ParsedJson {
   const excess = findExcess(text, valuesMax);
-  if (excess !== undefined) return { kind: 'fault', text: excess };
+  if (excess !== undefined) return { kind: 'fault', fault: excess };
   try {
     return { kind: 'value', value: JSON.parse(text) };
   } catch {
-    return { kind: 'fault', text: 'is not valid JSON' };
+    return { kind: 'fault', fault: { kind: 'malformed' } };
   }
 }
 
@@ -32,7 +33,7 @@ export function parseJson(text: string, valuesMax: number = JSON_VALUES_MAX): Pa
  * The bound that a text exceeds. Counts brackets and commas outside strings. For valid JSON that gives the exact depth, and at least the
  * number of values: an empty list counts as one value.
  */
-function findExcess(text: string, valuesMax: number): string | undefined {
+function findExcess(text: string, valuesMax: number): JsonFault | undefined {
   let depth = 0;
   let values = 0;
   let inString = false;
@@ -46,8 +47,8 @@ function findExcess(text: string, valuesMax: number): string | undefined {
     else if (code === 0x5b || code === 0x7b || code === 0x2c) {
       if (code !== 0x2c) depth += 1;
       values += 1;
-      if (depth > JSON_DEPTH_MAX) return `nests deeper than ${JSON_DEPTH_MAX} levels`;
-      if (values > valuesMax) return `holds more than ${valuesMax} values`;
+      if (depth > JSON_DEPTH_MAX) return { kind: 'deep', max: JSON_DEPTH_MAX };
+      if (values > valuesMax) return { kind: 'long', max: valuesMax };
     }
   }
   return undefined;

@@ -13,9 +13,9 @@
 //
 // 1. For any text, the result is within the bounds below, or a list of problems.
 
-import { counted } from '../../counted.ts';
 import type { ScriptKind } from '../records/script-store.ts';
 import { cleanWords } from '../records/text-json.ts';
+import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { BUILTIN_NAMES } from './script-run.ts';
 
 export const SCRIPT_BYTES_MAX = 256 * 1024;
@@ -34,14 +34,8 @@ const RESERVED = /^(?:current-\w+|none|all)$/;
 
 const START = /^#\s*-+\s*start maas 1\.0 script metadata\s*-+\s*$/i;
 const END = /^#\s*-+\s*end maas 1\.0 script metadata\s*-+\s*$/i;
-/** Unsupported metadata that would change a run, with the alternative. */
-const UNSUPPORTED: Readonly<Record<string, string>> = {
-  packages: 'no packages are installed for a script: it can use only busybox',
-  parameters: 'a script takes no parameters: write the values into it',
-  may_reboot: 'a script may not restart its machine',
-  for_hardware: 'choose the machines when you start the run',
-  apply_configured_networking: "a script uses the boot's network",
-};
+/** Unsupported metadata that would change a run. */
+const UNSUPPORTED = ['packages', 'parameters', 'may_reboot', 'for_hardware', 'apply_configured_networking'] as const;
 
 /** A script's text with a person's values for its properties; missing ones are taken from the text. */
 export interface ScriptRequest {
@@ -54,7 +48,7 @@ export interface ScriptRequest {
   readonly position?: number | undefined;
 }
 
-/** A valid script, or its problems by field, one sentence each. */
+/** A valid script, or its problems by field. */
 export type ParsedScript =
   | {
       readonly kind: 'script';
@@ -68,31 +62,33 @@ export type ParsedScript =
         readonly content: string;
       };
     }
-  | { readonly kind: 'fault'; readonly problems: Readonly<Record<string, readonly string[]>> };
+  | { readonly kind: 'fault'; readonly problems: Readonly<Record<string, readonly RefusalWord[]>> };
 
 /** Checks a script, and takes missing properties from its comment. */
 export function parseScript(request: ScriptRequest): ParsedScript {
-  const problems: Record<string, string[]> = {};
-  const complain = (field: string, text: string): void => {
+  const problems: Record<string, RefusalWord[]> = {};
+  const complain = (field: string, word: RefusalWord): void => {
     problems[field] ??= [];
-    problems[field].push(text);
+    problems[field].push(word);
   };
   const content = request.content.replace(/\r\n/g, '\n');
   const contentProblem = problemOf(content);
   if (contentProblem !== undefined) complain('script', contentProblem);
   const header = contentProblem === undefined ? headerOf(content) : new Map<string, string>();
-  for (const [key, why] of Object.entries(UNSUPPORTED)) {
+  for (const key of UNSUPPORTED) {
     const value = header.get(key);
-    if (value !== undefined && !/^(?:|false|no|\{\}|\[\])$/i.test(value)) complain('script', `${key}: ${why}.`);
+    if (value !== undefined && !/^(?:|false|no|\{\}|\[\])$/i.test(value)) {
+      complain('script', refusal('field.script-unsupported', { key }));
+    }
   }
   const name = request.name ?? header.get('name') ?? '';
   const nameProblem = nameProblemOf(name);
   if (nameProblem !== undefined) complain('name', nameProblem);
   const kind = request.kind ?? parseKind(header.get('script_type') ?? header.get('type') ?? 'commissioning');
-  if (kind === undefined) complain('type', 'Give commissioning (0) or testing (2).');
+  if (kind === undefined) complain('type', refusal('field.script-type'));
   const timeoutSeconds = request.timeoutSeconds ?? parseTimeout(header.get('timeout') ?? '');
   if (timeoutSeconds === undefined || timeoutSeconds > TIMEOUT_SECONDS_MAX) {
-    complain('timeout', `Give seconds up to ${TIMEOUT_SECONDS_MAX}, or hours, minutes and seconds as 01:30:00.`);
+    complain('timeout', refusal('field.script-time-limit', { max: TIMEOUT_SECONDS_MAX }));
   }
   const position = request.position ?? POSITION_DEFAULT;
   if (kind === undefined || timeoutSeconds === undefined || Object.keys(problems).length > 0) {
@@ -104,24 +100,19 @@ export function parseScript(request: ScriptRequest): ParsedScript {
 }
 
 /** Why a text cannot be run as a script; `undefined` if it can. */
-function problemOf(content: string): string | undefined {
+function problemOf(content: string): RefusalWord | undefined {
   const bytes = Buffer.byteLength(content);
-  if (bytes === 0) return 'The script is empty.';
-  if (bytes > SCRIPT_BYTES_MAX) return `The script has ${counted(bytes, 'byte')}; the maximum is ${SCRIPT_BYTES_MAX}.`;
-  if (/[\u0000\ufffd]/.test(content)) return 'This is not UTF-8 text: give a script, not a binary program.';
-  if (!/^#! ?\/[\x21-\x7e]/.test(content)) {
-    return 'The first line must name an interpreter: #!/bin/sh. Machines have those of busybox: sh and awk.';
-  }
-  return undefined;
+  if (bytes === 0) return refusal('field.script-empty');
+  if (bytes > SCRIPT_BYTES_MAX) return refusal('field.script-long', { bytes, max: SCRIPT_BYTES_MAX });
+  if (/[\u0000\ufffd]/.test(content)) return refusal('field.script-binary');
+  return /^#! ?\/[\x21-\x7e]/.test(content) ? undefined : refusal('field.script-interpreter');
 }
 
-function nameProblemOf(name: string): string | undefined {
-  if (!NAME.test(name)) {
-    return 'Give a name of at most 64 letters, digits, dots, dashes and underscores that begins with a letter or digit.';
-  }
-  if (BUILTIN_NAMES.has(name) || RESERVED.test(name)) return `Rackboot reserves the name ${name}: choose another.`;
+function nameProblemOf(name: string): RefusalWord | undefined {
+  if (!NAME.test(name)) return refusal('field.script-name');
+  if (BUILTIN_NAMES.has(name) || RESERVED.test(name)) return refusal('field.script-name-reserved', { name });
   // A number is a result's id.
-  return /^\d+$/.test(name) ? 'A name cannot be digits only.' : undefined;
+  return /^\d+$/.test(name) ? refusal('field.script-name-digits') : undefined;
 }
 
 /** The metadata in the comment, keyed by lower-case name; empty without such a comment. */

@@ -8,6 +8,7 @@ import { renderNotices } from '../../../src/region/page/notices.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { Region } from '../../../src/region/region.ts';
+import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { facts, report, withRegion } from '../place.ts';
 
@@ -25,7 +26,7 @@ const victim = (...rest: readonly number[]): EnlistmentReport => ({ ...vouched(V
 
 function enlist(region: Region, of: EnlistmentReport): Machine {
   const outcome = region.enlist(of);
-  if (outcome.kind === 'refuse') throw new Error(outcome.refusal.text);
+  if (outcome.kind === 'refuse') throw new Error(sentenceOf(outcome.refusal));
   return outcome.machine;
 }
 
@@ -314,7 +315,7 @@ test('a proven machine replaces an unproven one; neither it nor one that a perso
       }
       for (const { systemId } of [proven, made, accepted]) assert.ok(region.store.findMachine(systemId) !== undefined);
       const full = region.enlist(report([0x525400300000], from('10.20.1.9')));
-      assert.match(full.kind === 'refuse' ? full.refusal.text : '', /20 machines are New.*none has to give way/);
+      assert.match(full.kind === 'refuse' ? sentenceOf(full.refusal) : '', /20 machines are New.*none has to give way/);
     },
     { newMachinesMax: NEW_MAX },
   ));

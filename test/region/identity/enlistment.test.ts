@@ -15,6 +15,7 @@ import { chooseHostname, chooseSystemId, parseHostname } from '../../../src/regi
 import { INTERFACES_MAX } from '../../../src/region/identity/interface-source.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
+import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { bootReport, facts, makeRegion, report, withRegion } from '../place.ts';
@@ -27,7 +28,7 @@ const UUID_2 = '0fd4c0a2-2c4e-4a3c-9a3b-000000000002';
 
 function enlist(region: Region, of: EnlistmentReport): Machine {
   const outcome = region.enlist(of);
-  if (outcome.kind === 'refuse') throw new Error(outcome.refusal.text);
+  if (outcome.kind === 'refuse') throw new Error(sentenceOf(outcome.refusal));
   return outcome.machine;
 }
 
@@ -188,8 +189,8 @@ test('reports create no more New machines than the limit, and the refusal names 
       enlist(region, report([B]));
       const outcome = region.enlist(report([C]));
       assert.equal(outcome.kind, 'refuse');
-      assert.equal(outcome.kind === 'refuse' && outcome.refusal.reason, 'new-machines-limit');
-      assert.match(outcome.kind === 'refuse' ? outcome.refusal.text : '', /2/);
+      assert.equal(outcome.kind === 'refuse' && outcome.refusal.name, 'new-machines-limit');
+      assert.match(outcome.kind === 'refuse' ? sentenceOf(outcome.refusal) : '', /2/);
       assert.equal(region.store.listEvents({ limit: 1 })[0]?.type, 'NODE_ENLISTMENT_REFUSED');
       assert.equal(enlist(region, report([A])).status, 'new');
       assert.equal(enlist(region, report([C], { username: 'bob' })).status, 'new');
@@ -207,7 +208,7 @@ test(`a region has at most ${MACHINES_MAX} machines, whoever makes them`, (t) =>
     );
     for (const more of [{}, { username: 'bob' }]) {
       const outcome = region.enlist(report([A], more));
-      assert.equal(outcome.kind === 'refuse' && outcome.refusal.reason, 'machines-limit');
+      assert.equal(outcome.kind === 'refuse' && outcome.refusal.name, 'machines-limit');
     }
     machines = MACHINES_MAX - 1;
     assert.equal(enlist(region, report([A])).status, 'new');
@@ -219,9 +220,9 @@ test('a requested hostname is used if it is free; a taken or default one is repl
     assert.match(enlist(region, report([B], { hostname: 'web1' })).hostname, /^[a-z]+-[a-z]+$/);
     assert.match(enlist(region, report([C], { hostname: 'maas-enlist' })).hostname, /^[a-z]+-[a-z]+$/);
     const taken = region.enlist(report([0x525400000009], { hostname: 'web1', username: 'bob' }));
-    assert.equal(taken.kind === 'refuse' && taken.refusal.reason, 'hostname-taken');
+    assert.equal(taken.kind === 'refuse' && taken.refusal.code, 'field.hostname-taken');
     const known = region.enlist(report([A], { username: 'bob' }));
-    assert.equal(known.kind === 'refuse' && known.refusal.reason, 'mac-taken');
+    assert.equal(known.kind === 'refuse' && known.refusal.code, 'field.machine-exists');
   }));
 
 test('machines reported in any order, any number of times, are created once each', () => {

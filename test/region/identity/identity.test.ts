@@ -9,6 +9,7 @@ import type { EnlistmentReport } from '../../../src/region/identity/enlistment-r
 import { evidenceOf, weigh } from '../../../src/region/identity/evidence.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
+import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { facts, makeRegion, report, withRegion } from '../place.ts';
 
@@ -45,7 +46,7 @@ function shown({ macs, bmc, ...dmi }: Shown, more: Partial<EnlistmentReport> = {
 
 function enlist(region: Region, of: EnlistmentReport): Machine {
   const outcome = region.enlist(of);
-  if (outcome.kind === 'refuse') throw new Error(outcome.refusal.text);
+  if (outcome.kind === 'refuse') throw new Error(sentenceOf(outcome.refusal));
   return outcome.machine;
 }
 
@@ -219,8 +220,8 @@ test('a card is never taken from a machine in use: the report is refused with th
     changeStatus(region, one.systemId, 'ready', { username: 'bob' });
     const before = region.store.findMachine(one.systemId);
     const outcome = region.enlist(shown({ macs: [B], uuid: UUID_2, serial: 'SN200' }));
-    assert.equal(outcome.kind === 'refuse' && outcome.refusal.reason, 'mac-taken');
-    const text = outcome.kind === 'refuse' ? outcome.refusal.text : '';
+    assert.equal(outcome.kind === 'refuse' && outcome.refusal.code, 'field.machines-mixed');
+    const text = outcome.kind === 'refuse' ? sentenceOf(outcome.refusal) : '';
     assert.ok(text.includes(`rackboot machines split ${one.systemId} --mac 52:54:00:00:00:02`), text);
     assert.deepEqual(region.store.findMachine(one.systemId), before);
     assert.ok(eventsOf(region, 'NODE_ENLISTMENT_REFUSED')[0]?.includes('rackboot machines split'));

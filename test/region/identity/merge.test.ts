@@ -6,6 +6,7 @@ import { mac } from '../../../src/net/address.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
+import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { bootReport, facts, report, withRegion } from '../place.ts';
 
@@ -16,7 +17,7 @@ const UUID = '0fd4c0a2-2c4e-4a3c-9a3b-000000000001';
 
 function enlist(region: Region, of: EnlistmentReport): Machine {
   const outcome = region.enlist(of);
-  if (outcome.kind === 'refuse') throw new Error(outcome.refusal.text);
+  if (outcome.kind === 'refuse') throw new Error(sentenceOf(outcome.refusal));
   return outcome.machine;
 }
 
@@ -80,14 +81,14 @@ test('a machine in use is never removed, and two in use are not merged: the refu
     ready(region, two);
     changeStatus(region, two.systemId, 'allocated', { username: 'bob' });
     const refused = region.identity.merge(one.systemId, two.systemId, 'bob');
-    assert.equal(refused.kind === 'refuse' && refused.refusal.reason, 'in-use');
+    assert.equal(refused.kind === 'refuse' && refused.refusal.name, 'machine-in-use');
     assert.match(
-      refused.kind === 'refuse' ? refused.refusal.text : '',
+      refused.kind === 'refuse' ? sentenceOf(refused.refusal) : '',
       new RegExp(`Allocated.*merge ${two.systemId} ${one.systemId}`),
     );
     changeStatus(region, one.systemId, 'commissioning', { username: 'bob' });
     const both = region.identity.merge(one.systemId, two.systemId, 'bob');
-    assert.match(both.kind === 'refuse' ? both.refusal.text : '', /both are in use .*Commissioning.*Allocated/);
+    assert.match(both.kind === 'refuse' ? sentenceOf(both.refusal) : '', /both are in use .*Commissioning.*Allocated/);
     assert.equal(region.identity.merge(one.systemId, one.systemId, 'bob').kind, 'refuse');
     assert.equal(region.identity.merge(one.systemId, 'nobody', 'bob').kind, 'not-found');
     assert.equal(region.store.countMachines({}), 2);
@@ -148,7 +149,7 @@ test('a split of missing interfaces, or of all, is refused', () =>
     const machine = enlist(region, report([A, B]));
     for (const macs of [[C], [A, C], [A, B], []]) {
       const outcome = region.identity.split(machine.systemId, macs.map(mac), 'bob');
-      assert.equal(outcome.kind === 'refuse' && outcome.refusal.reason, 'interfaces', String(macs));
+      assert.equal(outcome.kind === 'refuse' && outcome.refusal.name, 'invalid-parameters', String(macs));
     }
     assert.equal(region.identity.split('nobody', [mac(A)], 'bob').kind, 'not-found');
     assert.equal(region.store.countMachines({}), 1);

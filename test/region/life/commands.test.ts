@@ -11,6 +11,7 @@ import {
 } from '../../../src/region/life/commands.ts';
 import { checkTransition, type MachineStatus, STATUSES } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
+import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { report, withRegion } from '../place.ts';
 import { bareMachine } from './bare-machine.ts';
@@ -79,10 +80,10 @@ for (const name of COMMAND_NAMES) {
       const decision = decideCommand(machine, { name }, terms);
       const end = expected.get(status);
       if (decision.kind === 'refuse') {
-        assert.equal(end, undefined, `${status}: ${decision.refusal.text}`);
-        assert.equal(decision.refusal.reason, 'transition-not-allowed');
+        assert.equal(end, undefined, `${status}: ${sentenceOf(decision.refusal)}`);
+        assert.equal(decision.refusal.name, 'transition-not-allowed');
         for (const possible of commandsFrom(status))
-          assert.ok(decision.refusal.text.includes(commandWord(possible)), possible);
+          assert.ok(sentenceOf(decision.refusal).includes(commandWord(possible)), possible);
         continue;
       }
       assert.equal(decision.fields.status, end, status);
@@ -139,7 +140,7 @@ test('an owner may command their machines, a user free machines, an administrato
       { name },
       { atMs: 5, clock: new VirtualClock(), by, switches: true },
     );
-    return decision.kind === 'refuse' ? decision.refusal.reason : 'done';
+    return decision.kind === 'refuse' ? decision.refusal.name : 'done';
   };
   assert.equal(decide('ready', 'allocate', eve), 'done');
   assert.equal(decide('allocated', 'deploy', bob, 'bob'), 'done');
@@ -183,8 +184,11 @@ test('of two simultaneous commands one wins, and the refusal of the other names 
     );
     const eve = region.life.command(systemId, { name: 'allocate' }, { ...ADMIN, username: 'eve' });
     assert.equal(bob.kind, 'changed');
-    assert.ok(eve.kind === 'refuse' && eve.refusal.reason === 'transition-not-allowed');
-    assert.match(eve.refusal.text, /is in the state Allocated: allocate is not possible\. Possible: deploy, release/);
+    assert.ok(eve.kind === 'refuse' && eve.refusal.name === 'transition-not-allowed');
+    assert.match(
+      sentenceOf(eve.refusal),
+      /is in the state Allocated: allocate is not possible\. Possible: deploy, release/,
+    );
     assert.equal(region.store.findMachine(systemId)?.owner, 'bob');
     const audit = region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 20 });
     assert.ok(

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ListedImage, missingImageText } from '../../../src/region/life/deployment.ts';
+import { type ListedImage, refuseImage } from '../../../src/region/life/deployment.ts';
+import { sentenceOf } from '../../../src/region/words/refusal.ts';
 
 const image = (os: string, release: string, architecture = 'amd64'): ListedImage => ({
   os,
@@ -34,7 +35,7 @@ const CASES: readonly (readonly [osystem: string, release: string, meant: string
 
 for (const [osystem, release, meant] of CASES) {
   test(`"${osystem}/${release}" is answered with ${meant ?? 'no name'}`, () => {
-    const text = missingImageText(MACHINE, osystem, release, IMAGES);
+    const text = sentenceOf(refuseImage(MACHINE, osystem, release, IMAGES));
     assert.equal(/Did you mean (\S+)\?/.exec(text)?.[1], meant);
     assert.match(text, /^there is no image of .* for amd64\/generic\. .*`rackboot images list`.*`rackboot images add`/);
   });

@@ -10,6 +10,7 @@ import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
 import { checkTransition, type MachineStatus, STATUSES, statusRow } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
+import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { openRegionStore } from '../../../src/store/region-sqlite.ts';
 import { printedRandom } from '../../support/printed-random.ts';
 import { bootReport, makeRegion, type RegionPlace, report } from '../place.ts';
@@ -268,7 +269,7 @@ test('a thousand machines at once go through the whole life cycle and end Ready 
     });
   const order = (systemId: string, name: CommandName, more = {}): void => {
     const outcome = region.life.command(systemId, { name, ...more }, BOB);
-    if (outcome.kind !== 'changed') assert.fail(outcome.kind === 'refuse' ? outcome.refusal.text : systemId);
+    if (outcome.kind !== 'changed') assert.fail(outcome.kind === 'refuse' ? sentenceOf(outcome.refusal) : systemId);
   };
   const tell = (systemId: string, stage: string): void =>
     void region.life.signal(systemId, { status: 'OK', stage, message: '' });

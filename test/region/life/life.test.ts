@@ -11,6 +11,7 @@ import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { LINK_VERSION } from '../../../src/region/records/rack.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
+import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { bootReport, type RegionPlace, report, withRegion } from '../place.ts';
 import { heldPower, powerEnd } from './held-power.ts';
 
@@ -90,7 +91,7 @@ function ready(region: Region, address: number = A): string {
 
 function order(region: Region, systemId: string, command: MachineCommand, options = {}): Machine {
   const outcome = region.life.command(systemId, command, BOB, options);
-  if (outcome.kind !== 'changed') assert.fail(outcome.kind === 'refuse' ? outcome.refusal.text : 'not found');
+  if (outcome.kind !== 'changed') assert.fail(outcome.kind === 'refuse' ? sentenceOf(outcome.refusal) : 'not found');
   return outcome.machine;
 }
 
@@ -124,7 +125,7 @@ test('an allocation takes a free address of the static range, racks get it, and 
     assert.deepEqual(region.desiredState().machines[0]?.addresses, [{ mac: A, address: parseIpv4('10.20.0.10') }]);
     const third = ready(region, 0x525400000003);
     const full = region.life.command(third, { name: 'allocate' }, BOB);
-    assert.ok(full.kind === 'refuse' && full.refusal.reason === 'addresses-exhausted');
+    assert.ok(full.kind === 'refuse' && full.refusal.name === 'addresses-exhausted');
     assert.equal(get(region, third).status, 'ready');
     const freed = order(region, one, { name: 'release' });
     assert.deepEqual([freed.status, freed.owner, addressesOf(freed)], ['ready', undefined, []]);
@@ -140,7 +141,7 @@ test('a requested address is allocated unless it is taken, reserved, or in no ne
     const ask = (systemId: string, text: string): string => {
       const options = { address: parseIpv4(text) };
       const outcome = region.life.command(systemId, { name: 'allocate' }, BOB, options);
-      return outcome.kind === 'refuse' ? `${outcome.refusal.reason}: ${outcome.refusal.text}` : outcome.kind;
+      return outcome.kind === 'refuse' ? `${outcome.refusal.name}: ${sentenceOf(outcome.refusal)}` : outcome.kind;
     };
     for (const [text, why] of [
       ['10.20.0.1', /rack's/],
@@ -185,7 +186,7 @@ test('an address reserved in a rack’s configuration goes only to its client, a
     const [one, two, three] = [ready(region, A), ready(region, B), ready(region, 0x525400000003)];
     const ask = (systemId: string, text: string): string => {
       const outcome = region.life.command(systemId, { name: 'allocate' }, BOB, { address: parseIpv4(text) });
-      return outcome.kind === 'refuse' ? outcome.refusal.text : outcome.kind;
+      return outcome.kind === 'refuse' ? sentenceOf(outcome.refusal) : outcome.kind;
     };
     assert.match(ask(one, '10.20.0.10'), /is reserved for 52:54:00:00:00:02 in the configuration of a rack/);
     assert.match(ask(one, '10.20.0.12'), /rack's/);
@@ -194,8 +195,8 @@ test('an address reserved in a rack’s configuration goes only to its client, a
     assert.deepEqual(addressesOf(order(region, one, { name: 'allocate' })), ['10.20.0.20']);
     assert.deepEqual(addressesOf(order(region, two, { name: 'allocate' })), ['10.20.0.10']);
     const full = region.life.command(three, { name: 'allocate' }, BOB);
-    assert.ok(full.kind === 'refuse' && full.refusal.reason === 'addresses-exhausted');
-    assert.match(full.refusal.text, /10\.20\.0\.10 to 10\.20\.0\.12 and 10\.20\.0\.20 to 10\.20\.0\.20/);
+    assert.ok(full.kind === 'refuse' && full.refusal.name === 'addresses-exhausted');
+    assert.match(sentenceOf(full.refusal), /10\.20\.0\.10 to 10\.20\.0\.12 and 10\.20\.0\.20 to 10\.20\.0\.20/);
     // What is asked for when it is deployed takes the place of what it had.
     const moved = order(region, one, DEPLOY, { address: parseIpv4('10.20.0.77') });
     assert.deepEqual(addressesOf(moved), ['10.20.0.77']);
@@ -344,7 +345,7 @@ test('a deployment is refused without an SSH key or an image; it writes the disk
     const systemId = ready(region);
     const why = (command: MachineCommand): string => {
       const outcome = region.life.command(systemId, command, BOB);
-      return outcome.kind === 'refuse' ? outcome.refusal.reason : outcome.kind;
+      return outcome.kind === 'refuse' ? outcome.refusal.name : outcome.kind;
     };
     assert.equal(why(DEPLOY), 'no-ssh-key');
     addKey(place);
@@ -601,7 +602,7 @@ test('a locked machine refuses commands, but its power may be switched and a deb
     const systemId = ready(region);
     region.store.changeMachine(systemId, 1, (machine) => decideLock(machine, true, BOB, 1));
     const refused = region.life.command(systemId, { name: 'commission' }, BOB);
-    assert.equal(refused.kind === 'refuse' ? refused.refusal.reason : refused.kind, 'machine-locked');
+    assert.equal(refused.kind === 'refuse' ? refused.refusal.name : refused.kind, 'machine-locked');
     assert.equal(region.life.switchPower(systemId, 'on', BOB).kind, 'changed');
     assert.equal(openDebugLogin({ store: region.store, clock }, get(region, systemId), BOB, 60), undefined);
     region.close();

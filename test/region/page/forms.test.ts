@@ -3,12 +3,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PASSWORD_MIN } from '../../../src/region/accounts/accounts.ts';
+import { type FieldWords, refuseFields } from '../../../src/region/api/answer.ts';
 import { CHOICES_SHOWN_MAX, choiceField, newPasswordFields } from '../../../src/region/page/forms.ts';
 import { verbatim } from '../../../src/region/page/html.ts';
 import { PAGES } from '../../../src/region/page/pages.ts';
 import { renderSignIn } from '../../../src/region/page/parts.ts';
 import { faultsOf, refusalText } from '../../../src/region/page/view.ts';
 import type { Region } from '../../../src/region/region.ts';
+import { refusal } from '../../../src/region/words/refusal.ts';
 import { withRegion } from '../place.ts';
 import { ADMIN, viewOf } from './view.ts';
 
@@ -111,25 +113,30 @@ test('a refused setting names its key once, keeps its input, and is the only mar
     assert.equal(page.match(/aria-invalid="true"/g)?.length, 1);
   }));
 
+/** Words that say exactly this. */
+const wordsOf = (texts: Readonly<Record<string, readonly string[]>>): FieldWords =>
+  Object.fromEntries(
+    Object.entries(texts).map(([field, list]) => [field, list.map((text) => refusal('field.said', { text }))]),
+  );
+
 test('a refusal names each field once, by the key in its message if there is one', () => {
-  const refusal = (body: Readonly<Record<string, readonly string[]>>) =>
-    ({ kind: 'refusal', name: 'setting-invalid', body }) as const;
-  assert.equal(refusalText(refusal({ release: ['boot.release: is not there'] })), 'boot.release: is not there');
-  assert.equal(refusalText(refusal({ key: ['key: is not one'] })), 'key: is not one');
-  assert.equal(refusalText(refusal({ kernel_opts: ['is too long'] })), 'kernel opts: is too long');
-  assert.equal(refusalText(refusal({ release: ['unreleased: is no name'] })), 'release: unreleased: is no name');
+  const refused = (body: Readonly<Record<string, readonly string[]>>) => refuseFields(wordsOf(body), 'setting-invalid');
+  assert.equal(refusalText(refused({ release: ['boot.release: is not there'] })), 'boot.release: is not there');
+  assert.equal(refusalText(refused({ key: ['key: is not one'] })), 'key: is not one');
+  assert.equal(refusalText(refused({ kernel_opts: ['is too long'] })), 'kernel opts: is too long');
+  assert.equal(refusalText(refused({ release: ['unreleased: is no name'] })), 'release: unreleased: is no name');
 });
 
 test('an error at a field is a sentence, and a command at its end can be copied', () => {
-  const faults = faultsOf({
-    kind: 'refusal',
-    name: 'setting-invalid',
-    body: {
-      short: ['is too short'],
-      long: ['It is long.', 'use less'],
-      release: ['build it first: rackboot images build --release x'],
-    },
-  });
+  const faults = faultsOf(
+    refuseFields(
+      wordsOf({
+        short: ['is too short'],
+        long: ['It is long.', 'use less'],
+        release: ['build it first: rackboot images build --release x'],
+      }),
+    ),
+  );
   assert.deepEqual(Object.fromEntries(faults), {
     short: 'Is too short.',
     long: 'It is long. Use less.',

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { bodyOf } from '../../../src/region/api/answer.ts';
 import { PAGE_MACHINES_MAX, renderPage, subjectOf } from '../../../src/region/page/machines-page.ts';
 import { operate } from '../../../src/region/page/view.ts';
 import type { Region } from '../../../src/region/region.ts';
@@ -108,7 +109,10 @@ test('with several racks a machine shows its own, and both page and API search b
     assert.deepEqual(listed, [['held1', ['rack-1']]]);
     const refused = list('rack-9');
     assert.ok(refused.kind === 'refusal');
-    assert.match(JSON.stringify(refused), /No rack is called 'rack-9'\. Did you mean rack-.*`rackboot racks list`/);
+    assert.match(
+      JSON.stringify(bodyOf(refused)),
+      /No rack is called 'rack-9'\. Did you mean rack-.*`rackboot racks list`/,
+    );
   }));
 
 test('the owner column appears if a machine has an owner, who links to all machines of the same owner', () =>

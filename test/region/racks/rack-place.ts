@@ -5,6 +5,7 @@ import type { RackRegistration } from '../../../src/region/racks/rack-admission.
 import type { Rack } from '../../../src/region/records/rack.ts';
 import type { RackInterface } from '../../../src/region/records/rack-description.ts';
 import type { Region } from '../../../src/region/region.ts';
+import { sentenceOf } from '../../../src/region/words/refusal.ts';
 
 export const RACK_UUID = '11111111-2222-4333-8444-555555555501';
 export const OTHER_UUID = '11111111-2222-4333-8444-555555555502';
@@ -67,7 +68,8 @@ export function acceptRack(region: Region, more: Partial<RackRegistration> = {})
   region.racks.register(given);
   const refusal = region.racks.judge([given.uuid], 'accept', 'admin');
   const rack = region.racks.find(given.uuid);
-  if (refusal !== undefined || rack === undefined) throw new Error(refusal?.text ?? 'no rack');
+  if (refusal !== undefined || rack === undefined)
+    throw new Error(refusal === undefined ? 'no rack' : sentenceOf(refusal));
   return rack;
 }
 

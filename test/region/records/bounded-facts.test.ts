@@ -49,7 +49,7 @@ const SHOWN_BYTES = 224 * 1024;
 
 function parsed(value: unknown) {
   const result = parseHardwareFacts(JSON.stringify(value));
-  if (result.kind === 'fault') throw new Error(result.problems.join('; '));
+  if (result.kind === 'fault') throw new Error(JSON.stringify(result.problems));
   return result;
 }
 

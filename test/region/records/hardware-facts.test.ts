@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DISKS_MAX, FACT_TEXT_MAX, NICS_MAX, parseHardwareFacts } from '../../../src/region/records/hardware-facts.ts';
+import { sentenceOf } from '../../../src/region/words/refusal.ts';
 
 const WHOLE = {
   version: 1,
@@ -21,7 +22,7 @@ const WHOLE = {
 
 function parsed(value: unknown) {
   const result = parseHardwareFacts(JSON.stringify(value));
-  if (result.kind === 'fault') throw new Error(result.problems.join('; '));
+  if (result.kind === 'fault') throw new Error(result.problems.map((one) => sentenceOf(one)).join('; '));
   return result.value;
 }
 
@@ -66,7 +67,7 @@ for (const [name, value, problem] of REFUSED) {
   test(`facts with ${name} are refused with their path`, () => {
     const result = parseHardwareFacts(JSON.stringify(value));
     assert.equal(result.kind, 'fault');
-    assert.match(result.kind === 'fault' ? result.problems.join('\n') : '', problem);
+    assert.match(result.kind === 'fault' ? result.problems.map((one) => sentenceOf(one)).join('\n') : '', problem);
   });
 }
 
@@ -93,7 +94,8 @@ test('facts of another version are refused for their version, with the remedy, w
     const parsed = parseHardwareFacts(JSON.stringify({ version, nics: 'of another form' }));
     assert.ok(parsed.kind === 'fault');
     assert.equal(parsed.problems.length, 1);
-    assert.match(parsed.problems[0] ?? '', remedy);
-    assert.ok((parsed.problems[0] ?? '').length <= 160, 'the machine shows the whole line');
+    const [problem] = parsed.problems.map((one) => sentenceOf(one));
+    assert.match(problem ?? '', remedy);
+    assert.ok((problem ?? '').length <= 160, 'the machine shows the whole line');
   }
 });

@@ -10,6 +10,7 @@ import {
 } from '../../../src/region/racks/rack-news.ts';
 import { DISKS_MAX, NICS_MAX, parseHardwareFacts } from '../../../src/region/records/hardware-facts.ts';
 import { JSON_DEPTH_MAX, JSON_VALUES_MAX, parseJson } from '../../../src/region/records/text-json.ts';
+import { jsonFaultText } from '../../../src/region/words/en/json.ts';
 
 const list = (count: number): string => `[${Array.from({ length: count }, () => '1').join(',')}]`;
 
@@ -29,7 +30,7 @@ test('a text may have as many values as the bound and not one more, in any struc
   ];
   for (const [text, valuesMax, fault] of cases) {
     const parsed = parseJson(text, valuesMax);
-    assert.equal(parsed.kind === 'fault' ? parsed.text : undefined, fault, text.slice(0, 40));
+    assert.equal(parsed.kind === 'fault' ? jsonFaultText(parsed.fault) : undefined, fault, text.slice(0, 40));
   }
 });
 

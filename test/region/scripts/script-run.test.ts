@@ -11,6 +11,7 @@ import {
 import { appendOutput, lastWords, outputText } from '../../../src/region/scripts/script-output.ts';
 import { failureOf, isOverdue, planRun, takeNews } from '../../../src/region/scripts/script-run.ts';
 import { parseScript, parseTimeout, SCRIPT_BYTES_MAX } from '../../../src/region/scripts/script-text.ts';
+import { sentenceOf } from '../../../src/region/words/refusal.ts';
 
 const SH = '#!/bin/sh\nexit 0\n';
 const script = (name: string, kind: Script['kind']): Script => ({
@@ -187,7 +188,8 @@ for (const [name, request, field, message] of REFUSED) {
   test(`a script with ${name} is refused with what to do`, () => {
     const parsed = parseScript(request);
     assert.ok(parsed.kind === 'fault');
-    assert.match((parsed.problems[field] ?? []).join(' '), message, JSON.stringify(parsed.problems));
+    const said = (parsed.problems[field] ?? []).map((word) => sentenceOf(word));
+    assert.match(said.join(' '), message, JSON.stringify(parsed.problems));
   });
 }
 

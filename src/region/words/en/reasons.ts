@@ -1,10 +1,8 @@
-// One sentence for every name under which the API refuses, with the remedy, for the document of all reasons. The answer itself names the
-// refused value.
-
-import type { RefusalName } from './answer.ts';
+// One sentence for every name under which the region refuses, with the remedy, for the document of all reasons. The answer itself names
+// the refused value.
 
 /** By name. */
-export const REFUSAL_SENTENCES: Readonly<Record<RefusalName, string>> = {
+export const REASONS = {
   'invalid-parameters': 'A parameter is missing or of the wrong form; the answer names each with what is expected.',
   'unknown-operation': 'The path has no such `op`; the answer lists those it has.',
   'setting-invalid': 'The value does not fit its key; the answer says what does.',
@@ -59,4 +57,7 @@ export const REFUSAL_SENTENCES: Readonly<Record<RefusalName, string>> = {
   'internal-error': 'The request failed inside the region; its log has details under the id in the answer.',
   'store-unavailable': 'The database cannot be written at the moment: a full disk, or another process; try again.',
   'power-busy': 'The power of the machine is being switched; wait until that has ended.',
-};
+} as const;
+
+/** Every name under which the region refuses. */
+export type RefusalName = keyof typeof REASONS;

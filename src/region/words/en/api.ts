@@ -1,0 +1,180 @@
+// Why an operation of the API refuses a caller, a parameter or a machine.
+
+import { counted } from '../../../counted.ts';
+import { didYouMean, type RefusalTable } from './table.ts';
+
+type Max = { readonly max: number };
+
+/** By code. */
+export const API = {
+  'not-authenticated.key': 'Authenticate with an API key: rackboot apikey prints one.',
+  'not-allowed.administrator': 'Only an administrator may do this.',
+  'not-allowed.not-a-user': 'Only a user may do this.',
+  'not-allowed.rack': 'A rack may not do this.',
+  'not-allowed.machine': 'A machine may not do this.',
+  'not-from-here': ({ address }: { readonly address: string }) =>
+    `${address} is not in a managed network: machines enlist only from those.`,
+  'method-not-allowed.known': ({ methods }: { readonly methods: readonly string[] }) =>
+    `Use ${methods.join(', ')} here.`,
+  'unknown-operation.known': ({
+    method,
+    op,
+    known,
+  }: {
+    readonly method: string;
+    readonly op: string;
+    readonly known: readonly string[];
+  }) => `Unrecognised signature: method=${method} op=${op}. Known here: ${known.join(', ')}.`,
+  'not-found.machine': 'No machine has this system id.',
+  'bad-request.machines': ({ systemIds }: { readonly systemIds: string }) =>
+    `No machine has the system id ${systemIds}.`,
+  'field.required': 'This field is required.',
+  'field.not-a-system-id': 'is not a system id',
+  'field.not-an-event-id': 'is not an event id',
+  'field.not-a-number': 'is not a number',
+  'field.not-a-digest': 'is not a SHA-256 digest',
+  'field.not-a-disk': 'is not the name of a disk, such as sda',
+  'field.not-a-driver': 'is not the name of a power driver',
+  'field.token-form': 'give 8 to 64 letters, digits, _ or -',
+  'field.deploy-by': 'is neither image nor installer',
+  'field.management': 'Give 0 (no DHCP), 1 (DHCP) or 2 (DHCP and DNS).',
+  /** What a schema, a driver or a rule says, in its own words. */
+  'field.said': ({ text }: { readonly text: string }) => text,
+
+  'field.config-name': ({
+    name,
+    known,
+    meant,
+  }: {
+    readonly name: string;
+    readonly known: readonly string[];
+    readonly meant: string | undefined;
+  }) => `${name} is not a valid config setting (valid settings are: ${known.join(', ')}).${didYouMean(meant)}`,
+  'field.value-too-large': 'The value is too large or too deeply nested.',
+
+  'field.mac': ({ text }: { readonly text: string }) => `'${text}' is not a valid MAC address.`,
+  'field.macs': 'Give hardware addresses such as 52:54:00:00:00:01.',
+  'field.mac-missing': 'At least one address of a network interface is required.',
+  'field.rack-to-move': 'No accepted rack has this name or UUID.',
+  'field.architecture-reported': 'Give amd64/generic, or amd64 and one subarchitecture.',
+  'field.architecture': 'Give an architecture such as amd64/generic.',
+  'field.hostname': ({ max }: Max) => `Give at most ${max} letters, digits and hyphens, not an address.`,
+  'field.domain': 'Give a domain name.',
+  'not-allowed.power': 'Only an administrator may set this: give power_type manual, or ipmi with a numeric address.',
+  'not-allowed.enlisted': 'A machine with a key cannot enlist again.',
+  'field.state': ({
+    text,
+    meant,
+    states,
+  }: {
+    readonly text: string;
+    readonly meant: string | undefined;
+    readonly states: readonly string[];
+  }) => `'${text}' is not a state.${didYouMean(meant)} The states are ${states.join(', ')}.`,
+  'field.rack': ({ name, meant }: { readonly name: string; readonly meant: string | undefined }) =>
+    `No rack is called '${name}'.${didYouMean(meant)} \`rackboot racks list\` shows all.`,
+  'machine-locked.removal': ({ machine }: { readonly machine: string }) =>
+    `${machine} is locked: unlock it first, or delete it by force.`,
+  'machine-in-use.removal': ({
+    machine,
+    state,
+    owner,
+  }: {
+    readonly machine: string;
+    readonly state: string;
+    readonly owner: string | undefined;
+  }) =>
+    `${machine} is ${state}${owner === undefined ? '' : ` and belongs to ${owner}`}: release or abort it first, or delete it by force.`,
+
+  'field.level': ({ levels }: { readonly levels: readonly string[] }) => `Give one of ${levels.join(', ')}.`,
+  'field.events-limit': ({ max }: Max) => `At most ${max} events at a time.`,
+  'field.before-and-after': 'There is undetermined behaviour when both before and after are given: give one.',
+
+  'field.release': 'Give the release to deploy, such as trixie or debian/trixie.',
+  'field.user-data': ({ max }: Max) => `Give Base64 of at most ${max} bytes.`,
+  'field.user-data-long': ({ bytes, max }: Max & { readonly bytes: number }) =>
+    `the user data has ${counted(bytes, 'byte')}; the maximum is ${max}`,
+  'field.user-data-kind': ({ known }: { readonly known: readonly string[] }) =>
+    `cloud-init ignores user data that begins with none of: ${known.join(', ')}, a MIME message, gzip`,
+  'field.ip-address': 'Give an IPv4 address such as 10.20.0.10.',
+  'field.storage': 'Give sizes in GB: root:50,100. Disk tags are not supported.',
+  'field.interface-conditions': 'Conditions on interfaces are not supported: choose by tags.',
+  'nothing-matches': 'No Ready machine meets these conditions: accept one, release one, or ask for less.',
+  'field.debug-seconds': ({ max }: Max) => `Give a whole number of seconds from 1 to ${max}.`,
+  'not-found.run': 'This machine has no such run: give an id, current-commissioning or current-testing.',
+  'field.scripts': ({
+    kind,
+    unknown,
+    known,
+  }: {
+    readonly kind: string;
+    readonly unknown: string;
+    readonly known: readonly string[];
+  }) => `There is no ${kind} script ${unknown}; there are: ${known.join(', ') || 'none'}.`,
+
+  'rate-limit.power': 'You query the power of too many machines at once: wait a little.',
+  'power-busy.query': ({ machine }: { readonly machine: string }) => `${machine} is being switched at this moment.`,
+  'internal-error.power': 'The power could not be queried.',
+  'field.stop-mode': 'Give hard or soft.',
+  'field.power-json': 'Give a JSON object of at most 32 strings, numbers and booleans.',
+  'field.power-texts': 'Give at most 32 printable texts.',
+  /** What a driver says about one of its parameters. */
+  'field.power-parameter': ({ parameter, text }: { readonly parameter: string; readonly text: string }) =>
+    `${parameter}: ${text}`,
+
+  'not-found.rack': ({ rack }: { readonly rack: string }) => `There is no rack ${rack}.`,
+  'not-found.rack-of-interfaces': ({ rack }: { readonly rack: string }) =>
+    `There is no rack ${rack}: nodegroups/?op=list lists them.`,
+  'not-found.interface': ({ name }: { readonly name: string }) => `This rack has no cluster interface ${name}.`,
+  'field.interface-added': 'Cluster interface with this name already exists: update it.',
+  'field.interface-name': 'Cluster interface with this name already exists.',
+  'rack-key.foreign': 'This key belongs to another rack.',
+  'not-allowed.rack-key': 'Racks register with the key of an administrator, or with one that they generated.',
+  'field.rack-token': 'This field is required without the key of an administrator.',
+  'field.rack-secret': 'This field is required with a token.',
+  'rate-limit.racks': 'Too many unknown racks are registering: wait a little.',
+  'rack-length': ({ max }: Max) =>
+    `The interfaces of a rack that is not accepted may have at most ${max} characters: ` +
+    'update the rack, which then sends less, or let it register with the key of an administrator (region.api_key_file).',
+
+  'not-found.tag': 'No tag has this name.',
+  'field.tag-name': 'Give letters, digits, - and _, at most 64.',
+  'field.tag-definition': 'Tags are assigned by hand: use update_nodes.',
+  'field.tag-exists': 'Tag with this Name already exists.',
+  'field.tags-limit': ({ max }: Max) => `There are at most ${max} tags: delete some.`,
+  'field.kernel-params': ({ problem, max }: Max & { readonly problem: string }) =>
+    `These cannot be given to every loader (${problem}): no control characters, no ' \\ or ||, no word that begins with # or ` +
+    `holds \${, at most ${max} bytes.`,
+
+  'not-found.script': 'No script has this name.',
+  'field.script-kind': 'Give commissioning or testing.',
+  'field.script-type': 'Give commissioning (0) or testing (2).',
+  'field.script-packages': 'Nothing is installed before a script: it runs with busybox.',
+  'field.script-reboot': 'A script may not restart its machine.',
+  'field.script-timeout': 'Give seconds, or 01:30:00.',
+  'field.script-added': ({ name }: { readonly name: string }) =>
+    `A script ${name} exists: change it, or choose another name.`,
+  'field.script-name-taken': ({ name }: { readonly name: string }) => `A script ${name} exists: choose another name.`,
+  'field.scripts-limit': ({ max }: Max) => `There are already ${max} scripts, the maximum: remove one.`,
+
+  'not-allowed.no-account': 'API keys belong to accounts: create one with rackboot createadmin.',
+  'not-found.api-key': 'You have no API key with this token_key.',
+  'not-allowed.ssh-keys': 'Only users have SSH keys.',
+  'not-allowed.others-keys': 'Only an administrator may manage the keys of others.',
+  'not-found.user': ({ username }: { readonly username: string }) => `There is no user ${username}.`,
+  'not-found.ssh-key': 'No SSH key has this id.',
+  'field.ssh-key-exists': 'This key has already been added.',
+  'field.ssh-keys-limit': ({ max }: Max) => `A user has at most ${max} keys: remove one.`,
+  'not-found.account': 'No account has this name.',
+  'rate-limit.hashing': 'Other passwords are being hashed: try again in a moment.',
+  'internal-error.password': 'The password could not be stored.',
+  'field.username-taken': ({ username }: { readonly username: string }) =>
+    `A user ${username} exists: choose another name.`,
+  'not-allowed.own-rights': 'You cannot revoke your own rights: ask another administrator.',
+  'not-allowed.own-account': 'You cannot remove your own account: ask another administrator.',
+  'not-allowed.last-administrator': ({ username }: { readonly username: string }) =>
+    `${username} is the last administrator: create another one first.`,
+  'not-allowed.others-password': "Only an administrator may change another user's password.",
+  'machine-in-use.owned': ({ username, count }: { readonly username: string; readonly count: number }) =>
+    `${username} owns ${counted(count, 'machine')}: release them first.`,
+} as const satisfies RefusalTable;

@@ -1,0 +1,76 @@
+// Why a listener refuses a request: rates, bodies, paths, a machine's or a rack's own requests.
+
+import { type JsonFault, jsonFaultText } from './json.ts';
+import type { RefusalTable } from './table.ts';
+
+/** How many requests may come at once, and then every second. */
+type Rate = { readonly burst: number; readonly perSecond: number };
+
+const strangersText = (from: string, { burst, perSecond }: Rate): string =>
+  `Too many requests without credentials from ${from}, more than ${burst} at once and ${perSecond} a second: wait a little.`;
+
+/** By code. */
+export const HTTP = {
+  'rate-limit.strangers': (rate: Rate) => strangersText('your address', rate),
+  'rate-limit-network.strangers': (rate: Rate) => strangersText('your network', rate),
+  'rate-limit-all': (rate: Rate) => strangersText('all addresses', rate),
+  'not-authenticated.invalid-key': 'Authorization Error: the API key is not valid; rackboot apikey prints a new one.',
+  'unknown-version': 'Unknown API version. This region speaks 1.0 and 2.0.',
+  'not-found.path': 'Nothing is here.',
+  'store-unavailable': ({ problem }: { readonly problem: string }) => problem,
+  'internal-error.request': ({ id }: { readonly id: string }) =>
+    `The region failed at this request; its log has details under ${id}.`,
+  'followers-limit':
+    'Too many clients follow the event log, and you have your share: close one, or read it with op=query.',
+  'lists-limit': 'Too many long lists are being sent, and you have your share: read one to its end first.',
+
+  'bodies-limit': 'Too many large bodies are arriving: try again in a moment.',
+  'body-too-large': 'The body is longer than this region accepts.',
+  'unknown-body': 'send parameters as application/x-www-form-urlencoded, multipart/form-data or application/json',
+  'bad-request': 'Bad request.',
+  /** What the HTTP server says about a request. */
+  'bad-request.http': ({ problem }: { readonly problem: string }) => problem,
+  'bad-request.parameters': ({ max }: { readonly max: number }) => `more than ${max} parameters`,
+  'bad-request.json': ({ fault }: { readonly fault: JsonFault }) => `the body ${jsonFaultText(fault)}`,
+  'bad-request.report-json': ({ fault }: { readonly fault: JsonFault }) => `The body ${jsonFaultText(fault)}.`,
+  'bad-request.json-object': 'a JSON body must be an object of parameters',
+  'bad-request.boundary': 'multipart/form-data without a usable boundary',
+  'bad-request.unended': 'multipart/form-data that does not end with its boundary',
+  'bad-request.report': 'A report has event_type (start, progress, finish), name and description.',
+  /** What the schema of a rack's message says. */
+  'bad-request.rack': ({ problem }: { readonly problem: string }) => problem,
+  'field.interfaces-json': ({ fault }: { readonly fault: JsonFault }) => jsonFaultText(fault),
+  'field.json': ({ fault }: { readonly fault: JsonFault }) =>
+    `${jsonFaultText(fault)}: give JSON, such as "text", 5 or ["a", "b"].`,
+
+  'not-authenticated.rack': 'No rack has this UUID and key: register first.',
+  'rack-rejected.link': 'this rack was rejected by an administrator',
+  'rate-limit.batch': 'Another batch of this rack is being stored: send this one once that is answered.',
+  'rate-limit.wrong-key': 'Too many requests with a wrong key: wait.',
+  'not-found.post': ({ path }: { readonly path: string }) => `the API accepts no post at ${path}`,
+
+  'not-this-boot':
+    'This is for a machine at work, with the token of its boot and at its address: start the machine again.',
+  'rate-limit.machine': 'This machine sends too many requests: wait a little.',
+  'not-found.user-data': 'This machine was given no user data.',
+  'not-found.script-to-run': 'This machine has no such script to run: it was removed, or belongs to another run.',
+  'not-found.agent': 'The enlistment agent is not part of this installation.',
+
+  'not-authenticated.machine': 'Authenticate with the key of the machine.',
+  'not-allowed.machine-key': 'This is only for a machine with its own key, which its installer was given.',
+  'method-not-allowed.get': 'Use GET.',
+  'unknown-operation.metadata': ({ known }: { readonly known: readonly string[] }) =>
+    `Known here: ${known.join(', ')}.`,
+  'field.signal-status': ({ known }: { readonly known: readonly string[] }) => `Give one of ${known.join(', ')}.`,
+  'preseed-faulty.template': ({
+    file,
+    line,
+    reason,
+  }: {
+    readonly file: string;
+    readonly line: number;
+    readonly reason: string;
+  }) => `${file}:${line}: ${reason}`,
+  'field.values-limit': ({ max }: { readonly max: number }) => `Give at most ${max} values.`,
+  'field.value-form': 'Give name=value.',
+} as const satisfies RefusalTable;

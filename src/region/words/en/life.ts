@@ -1,0 +1,126 @@
+// Why a command to a machine, a power task, a login or a change of its owner data is refused.
+
+import { didYouMean, type RefusalTable, whose } from './table.ts';
+
+/** Why an address cannot be assigned: it is the network's own or its broadcast address, a rack's or router's, or has another use. */
+export type Kept = { readonly kind: 'edge' | 'host' | 'dynamic' } | { readonly kind: 'reserved'; readonly mac: string };
+
+function keptText(kept: Kept): string {
+  switch (kept.kind) {
+    case 'edge':
+      return "the network's own or its broadcast address";
+    case 'host':
+      return "the rack's or the router's";
+    case 'dynamic':
+      return 'in the dynamic range';
+    case 'reserved':
+      return `reserved for ${kept.mac} in the configuration of a rack`;
+  }
+}
+
+const SWITCHED = {
+  on: 'switched on',
+  off: 'switched off',
+  'soft-off': 'asked to shut down',
+  cycle: 'switched off and on',
+} as const;
+
+type Owned = { readonly machine: string; readonly owner: string | undefined };
+type Range = { readonly low: string; readonly high: string };
+
+/** By code; a `machine` is its name, a state and a command are as people write them. */
+export const LIFE = {
+  'transition-not-allowed.command': ({
+    machine,
+    state,
+    command,
+    possible,
+  }: {
+    readonly machine: string;
+    readonly state: string;
+    readonly command: string;
+    readonly possible: readonly string[];
+  }) =>
+    `${machine} is in the state ${state}: ${command} is not possible. Possible: ${possible.join(', ') || 'nothing'}.`,
+  'transition-not-allowed.step': ({
+    from,
+    to,
+    allowed,
+  }: {
+    readonly from: string;
+    readonly to: string;
+    readonly allowed: readonly string[];
+  }) => `A machine that is ${from} cannot become ${to}; from here it can become ${allowed.join(', ')}.`,
+  'machine-locked.command': ({ machine, systemId }: { readonly machine: string; readonly systemId: string }) =>
+    `${machine} is locked: run \`rackboot machines unlock ${systemId}\` first.`,
+  'not-owner.command': ({ machine, owner, command }: Owned & { readonly command: string }) =>
+    `${machine} ${whose(owner)}: only an administrator may use ${command}.`,
+  'not-owner.power': ({ machine, owner }: Owned) => `${machine} ${whose(owner)}: only an administrator may switch it.`,
+  'not-owner.open-debug-login': ({ machine, owner }: Owned) =>
+    `${machine} ${whose(owner)}: only an administrator may open a debug login.`,
+  'not-owner.close-debug-login': ({ machine }: { readonly machine: string }) =>
+    `Only the owner of ${machine} and administrators may close its debug login.`,
+  'not-owner.change': ({ machine, owner, what }: Owned & { readonly what: 'data' | 'lock' }) =>
+    `${machine} ${whose(owner)}: only ${owner === undefined ? '' : 'they and '}administrators may change its ${what}.`,
+  'owner-data-limit': ({ machine, max }: { readonly machine: string; readonly max: number }) =>
+    `${machine} may have at most ${max} keys of owner data: remove some.`,
+  'field.owner-data-key': ({ max }: { readonly max: number }) => `a key must be 1 to ${max} printable ASCII characters`,
+  'field.owner-data-value': ({ key, max }: { readonly key: string; readonly max: number }) =>
+    `the value of ${key} is longer than ${max} characters`,
+  'field.owner-data-keys': ({ max }: { readonly max: number }) => `at most ${max} keys`,
+  'no-ssh-key': ({ machine, username }: { readonly machine: string; readonly username: string }) =>
+    `${username} has no SSH key to log in to ${machine} with: add one with ` +
+    `\`rackboot sshkeys add FILE --username ${username}\`, or in the API under account/prefs/sshkeys/.`,
+  'image-missing.unnamed': ({ machine }: { readonly machine: string }) =>
+    `name the system to install on ${machine}, for example debian/bookworm`,
+  'image-missing.installer': ({
+    system,
+    machine,
+    place,
+  }: {
+    readonly system: string;
+    readonly machine: string;
+    readonly place: string;
+  }) =>
+    `there is no installer of ${system} for ${machine}: the boot tree has no ${place}. ` +
+    "`rackboot images import-installer` adds Debian's.",
+  'image-missing.image': ({
+    system,
+    architecture,
+    meant,
+  }: {
+    /** Empty if none is named. */
+    readonly system: string;
+    readonly architecture: string;
+    readonly meant: string | undefined;
+  }) =>
+    `there is no image of ${system === '' ? 'any system' : system} for ${architecture}.${didYouMean(meant)} ` +
+    '`rackboot images list` shows those there are; `rackboot images make-debian` builds one, `rackboot images add` adds an existing one.',
+  'preseed-faulty.installation': ({
+    machine,
+    systemId,
+    problem,
+  }: {
+    readonly machine: string;
+    readonly systemId: string;
+    readonly problem: string;
+  }) =>
+    `the preseed of ${machine} cannot be rendered: ${problem}; \`rackboot preseed render ${systemId}\` tries it again.`,
+  'power-by-hand.proposed': ({ machine }: { readonly machine: string }) =>
+    `${machine} proposed its power settings itself, and they are not accepted yet: accept the machine, or set its power.`,
+  'power-by-hand.driver': ({ machine, driver }: { readonly machine: string; readonly driver: string | undefined }) =>
+    `${machine} is switched by hand${driver === undefined ? '' : ` because there is no power driver ${driver}`}: ` +
+    'press its button; `rackboot power set` gives it a driver.',
+  'power-busy.task': ({ machine, task }: { readonly machine: string; readonly task: keyof typeof SWITCHED }) =>
+    `${machine} is being ${SWITCHED[task]} at this moment: try again when that has ended.`,
+  'addresses-exhausted': ({ ranges }: { readonly ranges: readonly Range[] }) =>
+    `all addresses from ${ranges.map(({ low, high }) => `${low} to ${high}`).join(' and ')} are allocated: ` +
+    'release a machine, or widen the static range',
+  'address-refused.unserved': ({ address }: { readonly address: string }) =>
+    `${address} is in no network that a rack serves: choose another address`,
+  'address-refused.no-interface': ({ machine }: { readonly machine: string }) => `${machine} has no network interface`,
+  'address-refused.kept': ({ address, kept }: { readonly address: string; readonly kept: Kept }) =>
+    `${address} is ${keptText(kept)}: choose another address`,
+  'address-refused.taken': ({ address }: { readonly address: string }) =>
+    `${address} is another machine's: choose another address`,
+} as const satisfies RefusalTable;

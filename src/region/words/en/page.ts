@@ -1,0 +1,18 @@
+// Why the page refuses a sign-in or a form.
+
+import type { RefusalTable } from './table.ts';
+
+/** By code. */
+export const PAGE = {
+  'not-authenticated.page': 'Sign in first.',
+  'not-allowed.page': 'Only an administrator may open this page.',
+  'not-allowed.other-site': 'This form was sent from another site: open this page and try again.',
+  'not-allowed.stale-form': 'This form is older than your sign-in: reload the page and try again.',
+  'rate-limit.passwords': 'Other passwords are being checked: try again in a moment.',
+  'rate-limit.wrong-passwords': 'Too many wrong passwords from your address: wait a little.',
+  'rate-limit-network.wrong-passwords': 'Too many wrong passwords from your network: wait a little.',
+  'sign-in-by-rack': ({ url }: { readonly url: string | undefined }) =>
+    "Signing in through a rack is refused: open the region's own address " +
+    `(${url ?? "its host and port are in region.url of the rack's configuration"}).`,
+  'field.passwords-differ': 'The passwords differ.',
+} as const satisfies RefusalTable;

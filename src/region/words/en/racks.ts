@@ -1,0 +1,60 @@
+// Why a rack's registration, or an administrator's verdict on racks, is refused.
+
+import { counted } from '../../../counted.ts';
+import type { RefusalTable } from './table.ts';
+
+/** The pending rack heard longest ago. */
+type Oldest = { readonly name: string; readonly address: string; readonly seconds: number };
+/** How long a rack may be silent, and the rack whose place is free first. */
+type Room = { readonly minutes: number; readonly oldest: Oldest | undefined };
+
+function roomText({ minutes, oldest }: Room): string {
+  const remedy = 'accept or remove some on the region (rackboot racks list)';
+  if (oldest === undefined) return remedy;
+  return (
+    `${remedy}, or wait: ${oldest.name} from ${oldest.address} was heard ${oldest.seconds} s ago, ` +
+    `and its place is free after ${minutes} minutes of silence`
+  );
+}
+
+const removal = (uuid: string): string => `on the region: rackboot racks remove ${uuid}`;
+
+/** By code. */
+export const RACKS = {
+  'rack-version': ({ rack, region }: { readonly rack: number; readonly region: number }) =>
+    `the rack speaks version ${rack} of the link, this region version ${region}: update ${rack < region ? 'the rack' : 'the region'}`,
+  'rack-key.registered': 'another rack has registered this key: remove the key file to generate a new one',
+  'rack-key.own': ({ uuid }: { readonly uuid: string }) =>
+    `${uuid} is the region's own rack: a copied rack.json must not be used on another host`,
+  'rack-key.other': ({ uuid }: { readonly uuid: string }) =>
+    `${uuid} is registered with another key; if this rack has lost its own, ${removal(uuid)}`,
+  'rack-rejected.registration': ({ uuid }: { readonly uuid: string }) =>
+    `this rack was rejected by an administrator; to let it register again, ${removal(uuid)}`,
+  'racks-limit.address': ({
+    address,
+    pending,
+    ...room
+  }: Room & { readonly address: string; readonly pending: number }) =>
+    `${counted(pending, 'rack')} from ${address} ${pending === 1 ? 'is' : 'are'} pending, the maximum; ${roomText(room)}`,
+  'racks-limit.all': ({ known, pending, ...room }: Room & { readonly known: number; readonly pending: number }) =>
+    `there is no room for another rack: ${counted(known, 'rack is', 'racks are')} known, ${pending} pending; ${roomText(room)}`,
+  'rack-pending.waiting': ({ rack }: { readonly rack: string }) =>
+    `waiting for an administrator; on the region: rackboot racks accept ${rack}`,
+  'rack-pending.namesake': ({ rack, namesake }: { readonly rack: string; readonly namesake: string }) =>
+    `a rack named ${rack} is already accepted (${namesake}): give this one another name, or ${removal(namesake)}`,
+  'not-found.rack-to-judge': ({ uuid }: { readonly uuid: string }) =>
+    `there is no rack ${uuid}; rackboot racks list shows all`,
+  'rack-embedded': ({ rack }: { readonly rack: string }) =>
+    `${rack} is the rack of the region's own process: it cannot be rejected or removed`,
+  'rack-name': ({ rack, namesake }: { readonly rack: string; readonly namesake: string }) =>
+    `a rack named ${rack} is already accepted (${namesake}): remove or rename one of them`,
+  'rack-network.unknown': ({
+    rack,
+    networks,
+    reported,
+  }: {
+    readonly rack: string;
+    readonly networks: readonly string[];
+    readonly reported: readonly string[];
+  }) => `rack ${rack} has no network ${networks.join(', ')}: it reports ${reported.join(', ') || 'none'}`,
+} as const satisfies RefusalTable;

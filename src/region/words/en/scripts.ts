@@ -1,0 +1,38 @@
+// What is wrong with an operator's script, or with the hardware that a machine reports.
+
+import { counted } from '../../../counted.ts';
+import { type JsonFault, jsonFaultText } from './json.ts';
+import type { RefusalTable } from './table.ts';
+
+/** Metadata of a script that would change its run and is not supported, with the alternative. */
+const UNSUPPORTED = {
+  packages: 'no packages are installed for a script: it can use only busybox',
+  parameters: 'a script takes no parameters: write the values into it',
+  may_reboot: 'a script may not restart its machine',
+  for_hardware: 'choose the machines when you start the run',
+  apply_configured_networking: "a script uses the boot's network",
+} as const;
+
+/** By code. */
+export const SCRIPTS = {
+  'field.script-unsupported': ({ key }: { readonly key: keyof typeof UNSUPPORTED }) => `${key}: ${UNSUPPORTED[key]}.`,
+  'field.script-empty': 'The script is empty.',
+  'field.script-long': ({ bytes, max }: { readonly bytes: number; readonly max: number }) =>
+    `The script has ${counted(bytes, 'byte')}; the maximum is ${max}.`,
+  'field.script-binary': 'This is not UTF-8 text: give a script, not a binary program.',
+  'field.script-interpreter':
+    'The first line must name an interpreter: #!/bin/sh. Machines have those of busybox: sh and awk.',
+  'field.script-name':
+    'Give a name of at most 64 letters, digits, dots, dashes and underscores that begins with a letter or digit.',
+  'field.script-name-reserved': ({ name }: { readonly name: string }) =>
+    `Rackboot reserves the name ${name}: choose another.`,
+  'field.script-name-digits': 'A name cannot be digits only.',
+  'field.script-time-limit': ({ max }: { readonly max: number }) =>
+    `Give seconds up to ${max}, or hours, minutes and seconds as 01:30:00.`,
+  'field.facts-json': ({ fault }: { readonly fault: JsonFault }) => `hardware_facts ${jsonFaultText(fault)}`,
+  'field.facts-version': ({ environment, region }: { readonly environment: number; readonly region: number }) =>
+    `version: the boot environment speaks version ${environment}, this region version ${region}: ` +
+    (environment > region
+      ? 'upgrade the region, or run its own `rackboot images build`'
+      : 'rebuild the environment with `rackboot images build`'),
+} as const satisfies RefusalTable;

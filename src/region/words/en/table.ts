@@ -1,0 +1,19 @@
+// The form of a table of sentences, and what several of them share.
+
+import type { RefusalName } from './reasons.ts';
+
+/** A sentence without parameters, or what writes one from its parameters. */
+export type Writer = string | ((params: never) => string);
+
+/** The first part of a code: the name of the refusal, or `field` for what is wrong with one parameter (`invalid-parameters`). */
+type Root = RefusalName | 'field';
+
+/** Sentences by code: a root, or a root and what makes the sentence one of several, `not-found.script`. */
+export type RefusalTable = { readonly [Code in Root | `${Root}.${string}`]?: Writer };
+
+/** A hint at what was probably meant, to put after a sentence. */
+export const didYouMean = (meant: string | undefined): string => (meant === undefined ? '' : ` Did you mean ${meant}?`);
+
+/** Whose a machine is, to put after its name. */
+export const whose = (owner: string | undefined): string =>
+  owner === undefined ? 'has no owner' : `belongs to ${owner}`;

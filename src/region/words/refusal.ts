@@ -1,0 +1,95 @@
+// Refusals before they are sentences: a name (counted, and sent in a header), a code for the sentence, and its parameters.
+//
+//   room ─ refusal(code, params) ─► value ─► API's JSON, page, log ─ sentenceOf(value) ─► text
+//
+// 1. The code begins with the name: `setting-read-only.file`. What is wrong with one parameter has a code that begins with `field`; its
+//    name is `invalid-parameters`, and who knows the parameter's name puts it there.
+// 2. Parameters are plain JSON, and follow from the code: one too few or too many does not compile.
+
+import type { RefusalName } from './en/reasons.ts';
+import { EN } from './en.ts';
+
+export type { SshKeyFault } from './en/accounts.ts';
+export type { JsonFault } from './en/json.ts';
+export type { Kept } from './en/life.ts';
+export type { Pin } from './en/settings.ts';
+export type { RefusalName };
+
+/** A plain JSON value. */
+type Plain = string | number | boolean | undefined | readonly Plain[] | { readonly [name: string]: Plain };
+type NoParams = Readonly<Record<string, never>>;
+
+type English = typeof EN.refusals;
+/** Every sentence of a refusal. */
+export type RefusalCode = keyof English;
+/** Every sentence without parameters. */
+export type PlainCode = { [C in RefusalCode]: English[C] extends string ? C : never }[RefusalCode];
+
+type ParamsOf<W> = W extends (params: infer P extends Plain) => string ? P : NoParams;
+/** The parameters of each sentence. */
+export type RefusalParams = { readonly [C in RefusalCode]: ParamsOf<English[C]> };
+
+/** The name of the refusal with this code. */
+export type NameOf<C extends RefusalCode> = C extends `field.${string}`
+  ? 'invalid-parameters'
+  : C extends `${infer N extends RefusalName}.${string}`
+    ? N
+    : C & RefusalName;
+
+/** A refusal: its sentence is made where it leaves the region. */
+export type RefusalWord<C extends RefusalCode = RefusalCode> = {
+  readonly [K in C]: { readonly name: NameOf<K>; readonly code: K; readonly params: RefusalParams[K] };
+}[C];
+
+/** The refusals of these names. */
+export type RefusalNamed<N extends RefusalName> = RefusalWord<
+  { [C in RefusalCode]: NameOf<C> extends N ? C : never }[RefusalCode]
+>;
+
+/** The sentences of one language. */
+export interface Language {
+  readonly reasons: Readonly<Record<RefusalName, string>>;
+  readonly refusals: { readonly [C in RefusalCode]: string | ((params: RefusalParams[C]) => string) };
+}
+
+const LANGUAGE: Language = EN;
+
+/** What each name means, for the document of all reasons. */
+export const REFUSAL_SENTENCES: Language['reasons'] = LANGUAGE.reasons;
+
+const isNameOf = <C extends RefusalCode>(name: string, code: C): name is NameOf<C> =>
+  Object.hasOwn(LANGUAGE.reasons, name) && (code.startsWith('field.') || code === name || code.startsWith(`${name}.`));
+
+/** The name of a refusal by its code. */
+export function nameOf<C extends RefusalCode>(code: C): NameOf<C> {
+  const root = code.split('.', 1)[0] ?? code;
+  const name = root === 'field' ? 'invalid-parameters' : root;
+  if (!isNameOf(name, code)) throw new Error(`no refusal is called ${name}`);
+  return name;
+}
+
+/** Makes a refusal. */
+export function refusal<C extends PlainCode>(code: C): RefusalWord<C>;
+export function refusal<C extends RefusalCode>(code: C, params: RefusalParams[C]): RefusalWord<C>;
+export function refusal<C extends RefusalCode>(code: C, params: unknown = {}): unknown {
+  return { name: nameOf(code), code, params };
+}
+
+const isPlainCode = (text: string): text is PlainCode =>
+  Object.hasOwn(LANGUAGE.refusals, text) && typeof Reflect.get(LANGUAGE.refusals, text) === 'string';
+
+/** What a schema says: its message is a code of a sentence without parameters, or the schema's own words. */
+export const wordOfMessage = (message: string): RefusalWord =>
+  isPlainCode(message) ? refusal(message) : refusal('field.said', { text: message });
+
+/** The sentence of a refusal. */
+export function sentenceOf<C extends RefusalCode>({
+  code,
+  params,
+}: {
+  readonly code: C;
+  readonly params: RefusalParams[C];
+}): string {
+  const written: Language['refusals'][C] = LANGUAGE.refusals[code];
+  return typeof written === 'string' ? written : written(params);
+}
