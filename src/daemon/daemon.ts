@@ -166,6 +166,7 @@ class RackProcess implements Daemon {
       rack: () => this.#rack,
       journal: () => this.#journal?.status(),
       uplink: () => this.#region.status(),
+      withheld: () => this.#hostEvents.withheld,
     });
     this.#notices = openServiceNotices({
       clock: options.clock,

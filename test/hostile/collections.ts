@@ -40,6 +40,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'daemon/rack/lease-loading.ts': { '#missed': 'as dhcp/leases/lease-table.ts #slots' },
   'daemon/rack/lease-naming.ts': { '#withheld': 'as dhcp/leases/lease-table.ts #slots' },
   'daemon/rack/neighbourhood.ts': { '#sampler': 'named', '#names': 'configured' },
+  'daemon/rack/own-addresses.ts': { '#sampler': 'named', '#own': 'configured' },
   'daemon/start/service-notices.ts': { '#timers': 'named' },
   'deadline-queue.ts': { '#heap': 'owner' },
   'dhcp/bounds.ts': { 'look.events': 'call' },
@@ -209,6 +210,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'net/udp-linux.ts': { '#sockets': 'owner', '#notes': 'named' },
   'net/unheard-hosts.ts': { '#waits': 'UNHEARD_MAX' },
   'net/wire-ear.ts': {
+    '#ownMacs': 'as #host',
     '#routersToldAt': 'configured',
     '#names': 'configured',
     '#host': 'net/interface-table.ts INTERFACES_MAX',

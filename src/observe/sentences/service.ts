@@ -60,6 +60,8 @@ export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) =>
   'config.needs-restart': (f) => `These changes need a restart: ${f.text('keys')}`,
   'net.neighbour-new': (f) => `First seen on ${f.text('interface')} with ${f.text('address')}`,
   'net.neighbour-moved': (f) => `Took over ${f.text('address')} on ${f.text('interface')} from ${f.text('previous')}`,
+  'net.own-address-used': (f) =>
+    `Uses ${f.text('address')}, this rack’s own address on ${f.text('interface')}: give that host another address, or disconnect it`,
   'net.router-seen': (f) =>
     `IPv6 router ${f.text('reason')} seen on ${f.text('interface')}: router solicitations are left to it`,
   'net.router-answered': (f) => `Looked for an IPv6 router on ${f.text('interface')}: told that there is none`,
