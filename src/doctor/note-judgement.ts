@@ -1,6 +1,7 @@
 // Which notes of the running rack are faults, recognised by their words, and what fixes each. Pure.
 
 import { OWN_ADDRESS_REMEDY, OWN_ADDRESS_USED } from '../daemon/rack/own-addresses.ts';
+import { LEASES_DAMAGED } from '../store/damaged-row.ts';
 import { LEASES_LOST } from '../store/lost-leases.ts';
 import type { Finding } from './finding.ts';
 
@@ -17,6 +18,11 @@ const FAULTS: readonly Fault[] = [
     words: LEASES_LOST,
     check: 'leases',
     fix: 'sudo systemctl stop rackboot, put leases.db and leases.db-wal back from a backup, then sudo systemctl start rackboot',
+  },
+  {
+    words: LEASES_DAMAGED,
+    check: 'leases',
+    fix: 'sudo journalctl -k -p err shows errors of the memory and the disk; sudo smartctl -a /dev/sda asks the disk',
   },
   { words: OWN_ADDRESS_USED, check: 'own address', fix: OWN_ADDRESS_REMEDY },
 ];

@@ -46,6 +46,8 @@ export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) =>
     `The clock of this host was moved by ${f.text('byMs')} ms; leases and transfers are not affected`,
   'daemon.note': (f) => capitalise(f.text('text')),
   'daemon.leases-lost': (f) => f.text('text'),
+  'daemon.leases-restored': (f) => f.text('text'),
+  'daemon.leases-damaged': (f) => f.text('text'),
   'tree.problem': (f) => `The boot tree is unreadable: ${f.text('reason')}; addresses and names are still served`,
   'tree.served': (f) => `The boot tree ${f.text('tree')} is readable again`,
   'interface.waiting': (f) => `Waiting for ${f.text('interface')}: ${f.text('reason')}`,
