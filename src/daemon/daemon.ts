@@ -45,6 +45,7 @@ import type { LiveTree } from './rack/live-tree.ts';
 import { Rack } from './rack/rack.ts';
 import { reconfigurationPorts } from './rack/reconfigure.ts';
 import { acquaintanceOf, RegionSide } from './rack/region-side.ts';
+import { DamagedLeases } from './start/damaged-leases.ts';
 import { checkHost } from './start/host-check.ts';
 import { reportLostLeases } from './start/lost-leases.ts';
 import { openParts } from './start/open-parts.ts';
@@ -103,6 +104,7 @@ class RackProcess implements Daemon {
   #watch: ConfigWatch | undefined;
   #host: readonly HostInterface[] = [];
   readonly #interfaces = new InterfaceStates(this.#stream.publish);
+  readonly #damaged: DamagedLeases;
   #notes: readonly string[] = [];
   #watchNotes: Pick<InterfaceWatch, 'notes' | 'whenNoted'> | undefined;
   #stopping: Promise<void> | undefined;
@@ -128,6 +130,7 @@ class RackProcess implements Daemon {
       },
     });
     this.#startedWallMs = options.clock.wallTimeMs();
+    this.#damaged = new DamagedLeases(this.#config.stateDir, options.clock, this.#stream.publish);
     const log = openLog(this.#config.log);
     this.#log = log.logger;
     this.#reopenLog = log.reopen;
@@ -166,6 +169,7 @@ class RackProcess implements Daemon {
       rack: () => this.#rack,
       journal: () => this.#journal?.status(),
       uplink: () => this.#region.status(),
+      withheld: () => this.#hostEvents.withheld,
     });
     this.#notices = openServiceNotices({
       clock: options.clock,
@@ -187,17 +191,15 @@ class RackProcess implements Daemon {
     this.#region.identify();
     const onProblem = (text: string): void => this.#publish({ kind: 'daemon.note', at: clock.now(), text });
     const lost = reportLostLeases(config.stateDir, { clock, publish });
-    const [stored, network, interfaces, tree] = await openParts(
-      config,
-      this.#opened,
-      { clock, publish },
-      this.#region.check(),
-    );
+    const parts = { clock, publish, onDamage: this.#damaged.report };
+    const [stored, network, interfaces, tree] = await openParts(config, this.#opened, parts, this.#region.check());
     this.#journal = stored.journal;
     this.#tree = tree;
     this.#host = interfaces.current();
     checkHost(configFile, config, this.#host);
-    const { table, moment, ends } = loadLeases(stored, { stateDir: config.stateDir, clock, onProblem });
+    const sequence = (): number => stored.journal.status().durableSequence;
+    const loading = { stateDir: config.stateDir, clock, publish, onProblem, sequence };
+    const { table, moment, ends, notes, close } = loadLeases(stored, loading);
     const rack = new Rack(
       {
         clock,
@@ -217,7 +219,7 @@ class RackProcess implements Daemon {
     );
     this.#rack = rack;
     const watching = watchClock({ clock, publish, moment, dhcp: rack.dhcp });
-    this.#opened.push(ends.close, () => rack.close(), watching.close);
+    this.#opened.push(close, () => rack.close(), watching.close);
     const onCacheProblem = (text: string): void => this.#publish({ kind: 'region.cache', at: clock.now(), text });
     const cached = readDesiredState(config.stateDir, onCacheProblem);
     void this.#apply(cached);
@@ -229,7 +231,7 @@ class RackProcess implements Daemon {
     this.#opened.push(interfaces.onChange((host) => void this.#interfacesChanged(host)));
     await this.#instruments.configure(config);
     this.#opened.push(() => this.#instruments.close());
-    this.#notes = [...lost, ...network.notes];
+    this.#notes = [...lost, ...notes, ...network.notes];
     this.#watchNotes = interfaces;
     this.#watch = watchConfig(configFile, clock, {
       onChange: () =>
@@ -340,7 +342,12 @@ class RackProcess implements Daemon {
           uplink: () => this.#region.status(),
           journal: () => this.#journal?.status(),
           interfaces: () => this.#interfaces.states,
-          notes: () => [...this.#notes, ...(this.#watchNotes?.notes ?? []), ...this.#region.notes],
+          notes: () => [
+            ...this.#notes,
+            ...this.#damaged.notes,
+            ...(this.#watchNotes?.notes ?? []),
+            ...this.#region.notes,
+          ],
           refusal: () => this.#configuration.refusal,
           unserved: () => (this.#region.status()?.state === 'up' ? this.#configuration.unserved : undefined),
         }),

@@ -132,7 +132,7 @@ export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
     'The interface went away before the answer could leave; when it is served again, the client asks and gets the same address.',
   'probe-running': 'The address is being probed for this client; the answer follows.',
   'probes-waiting':
-    'Too many new clients came at once to probe addresses for all of them; the client gets an offer when it asks again.',
+    'Too many new clients came at once to probe addresses for all of them; the client is answered when it asks again.',
   'not-booting': 'The network is in proxy mode and the client does not boot from it; the other DHCP server answers.',
   'proxy-silent': 'The network is in proxy mode and the message is for the other DHCP server.',
   'network-not-proxied':

@@ -4,7 +4,7 @@
 //   receive ─ decode ─ decide ─┬─ reply without record ──────────────→ transmit, publish
 //                              ├─ record ─ append ─ apply ─ waiting ─┬─ onDurable → transmit, publish, onLeaseChange
 //                              │                                     └─ onFailed  → roll back, refused: store-unavailable
-//                              ├─ offer ─ ConflictCheck.clear() ──┬─ unused → transmit, publish
+//                              ├─ offer ─ ConflictCheck.clear() ──┬─ unused → transmit, publish; an ACK is decided again
 //                              │                                  └─ in use → record declined, or its last holder's; decide again
 //                              └─ ignore → counted, sampled event
 //
@@ -66,8 +66,8 @@ interface Request extends Heard {
   readonly attempt: number;
 }
 
-/** An OFFER that waits for a probe. */
-type Unanswered = Pick<ReplyDecision, 'sharedNetwork'> & { readonly outcome: Outcome; readonly request: Request };
+/** An OFFER or ACK that waits for a probe. */
+type Unanswered = Readonly<{ decision: ReplyDecision; outcome: Outcome; request: Request }>;
 
 /** Answers datagrams. */
 export class Responder {
@@ -232,7 +232,7 @@ export class Responder {
     }
   }
 
-  /** Holds the offered address and replies, after a probe if needed. */
+  /** Holds the address and replies, after a probe if needed. */
   #offer(decision: ReplyDecision, offer: OfferedAddress, request: Request): void {
     const { event } = decision;
     const { address, client } = offer;
@@ -249,11 +249,10 @@ export class Responder {
       decision.isRepeat === true || this.#offers.offeredTo(client, decision.served, event.at) === address;
     this.#offers.hold(address, client, decision, event.at);
     const outcome: Outcome = { ...composeOutcome(decision, request), isRepeat };
-    if (clearance === 'clear') this.#concludeOffer(offer, outcome, event.at);
-    else
-      void clearance.then((user) =>
-        this.#onProbed(offer, user, { sharedNetwork: decision.sharedNetwork, outcome, request }),
-      );
+    if (clearance !== 'clear')
+      void clearance.then((user) => this.#onProbed(offer, user, { decision, outcome, request }));
+    else if (decision.records.length === 0) this.#concludeOffer(offer, outcome, event.at);
+    else this.#record(decision.records, composeOutcome(decision, request), request, decision);
   }
 
   /** Ends an offer. A fixed address that was set aside is given back with it, because its client could not have it otherwise. */
@@ -266,29 +265,31 @@ export class Responder {
     this.#conclude(outcome);
   }
 
-  #onProbed(
-    offer: OfferedAddress,
-    user: AddressUser | undefined,
-    { sharedNetwork, outcome, request }: Unanswered,
-  ): void {
+  #onProbed(offer: OfferedAddress, user: AddressUser | undefined, { decision, outcome, request }: Unanswered): void {
     const now = this.#ports.clock.now();
-    const { address, mac } = offer;
-    if (user === undefined) this.#concludeOffer(offer, outcome, now);
+    if (user === undefined && decision.records.length === 0) this.#concludeOffer(offer, outcome, now);
     else {
-      const { subnet, interfaceName } = outcome.event;
-      const record = this.#ports.table.find(address);
-      const use = recordOfUse(offer, record, user.isHolder, now);
-      const kind = use.kind === 'dhcp.conflict' && offer.isFixed ? 'dhcp.fixed-address-used' : use.kind;
-      const event: DhcpEvent = { kind, at: now, mac, address, subnet, interfaceName, usedBy: formatMac(user.mac) };
-      this.#offers.drop(offer.client, sharedNetwork);
-      // A client that got the address during the probe was told so; it finds out by itself and declines.
-      if (isActive(record, now)) this.#conclude({ reply: undefined, event: { ...event, kind: 'dhcp.conflict' } });
-      else this.#record([use.lease], { reply: undefined, event, isFound: true });
+      if (user !== undefined) this.#noteUse(offer, user, decision, now);
       const again = { ...request, attempt: request.attempt + 1 };
       if (request.attempt >= PROBES_PER_MESSAGE_MAX) this.#refuse(outcome.event, 'address-in-use', again);
       else this.#perform(decide(again.message, again.arrival, this.state(), now, again.from), again);
     }
     this.#finishTurn();
+  }
+
+  /** Records that another host uses an address that a client was about to get. */
+  #noteUse(offer: OfferedAddress, user: AddressUser, decision: ReplyDecision, now: Instant): void {
+    const { address, mac, client } = offer;
+    const { subnet, interfaceName } = decision.event;
+    const record = this.#ports.table.find(address);
+    const use = recordOfUse(offer, record, user.isHolder, now);
+    const kind = use.kind === 'dhcp.conflict' && offer.isFixed ? 'dhcp.fixed-address-used' : use.kind;
+    const event: DhcpEvent = { kind, at: now, mac, address, subnet, interfaceName, usedBy: formatMac(user.mac) };
+    this.#offers.drop(client, decision.sharedNetwork);
+    // A client that got the address during the probe was told so; it finds out by itself and declines.
+    const isGiven = isActive(record, now) && record.isDoubted !== true;
+    if (isGiven) this.#conclude({ reply: undefined, event: { ...event, kind: 'dhcp.conflict' } });
+    else this.#record([use.lease], { reply: undefined, event, isFound: true });
   }
 
   /** Appends and applies records. The outcome follows when the last of them, or the record it rests on instead, is durable. */

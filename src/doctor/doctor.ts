@@ -25,6 +25,7 @@ import type { HostFacts } from './host-facts.ts';
 import { judgeHost } from './host-judgement.ts';
 import { probeHttp } from './http-probe.ts';
 import { buildCommand, examineLoader, isLoaderAbsent } from './loader-check.ts';
+import { judgeNotes } from './note-judgement.ts';
 import { judgeTree } from './tree-judgement.ts';
 
 interface Firmware {
@@ -63,6 +64,8 @@ export interface DoctorOptions {
   readonly isRunning: boolean;
   /** Undefined: do not judge the host. */
   readonly host?: HostFacts | undefined;
+  /** The running rack's notes; undefined: no rack was asked. */
+  readonly notes?: readonly string[] | undefined;
   /** Why the running rack serves no network although it should; undefined: it does, or no rack was asked. */
   readonly unserved?: string | undefined;
   /** Why nothing can be written; undefined: it can, or no rack was asked. */
@@ -108,6 +111,7 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
     examineImages(options, tell);
     return false;
   }
+  for (const { check, ok, text, fix } of judgeNotes(options.notes ?? [])) tell(check, ok, text, fix);
   if (options.diskProblem !== undefined) tell('disk', false, options.diskProblem, `df -h ${config.stateDir}`);
   if (options.regionDamage !== undefined) tell('region database', false, options.regionDamage, RESTORE_REGION);
   if (options.unserved !== undefined) tell('networks', false, `this rack ${options.unserved}`);

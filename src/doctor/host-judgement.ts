@@ -8,7 +8,6 @@ import { counted } from '../counted.ts';
 import { formatIpv4, isLoopback } from '../net/address.ts';
 import { MTU_REPORTS_SETTING } from '../net/path-mtu.ts';
 import { installCommand } from '../power/programs.ts';
-import { LEASES_LOST } from '../store/lost-leases.ts';
 import type { Finding } from './finding.ts';
 import type { Actor, HostFacts, PortStranger, PowerlessDriver } from './host-facts.ts';
 
@@ -179,10 +178,9 @@ function judgeNeighbours(config: RackConfig, { neighboursMax }: HostFacts): Find
   ];
 }
 
-/** What the running rack cannot do, recognised by the words of its notes. */
+/** What the running rack cannot do, recognised by the words of its notes; `note-judgement.ts` has those that are faults. */
 function judgeSockets({ notes, actor }: HostFacts): Finding[] {
   return notes.flatMap((text): Finding[] => {
-    if (text.includes(LEASES_LOST)) return [judgeLost(text)];
     if (/EAFNOSUPPORT|netlink/i.test(text))
       return [{ check: 'sockets', ok: true, isNote: true, text, fix: unitFix(actor, FAMILIES_LINE) }];
     if (/C library cannot be called/.test(text)) {
@@ -196,13 +194,6 @@ function judgeSockets({ notes, actor }: HostFacts): Finding[] {
     }
     return [];
   });
-}
-
-/** Reported until the next start: then the new file holds the later leases, and the loss can no longer be seen. */
-function judgeLost(text: string): Finding {
-  const fix =
-    'sudo systemctl stop rackboot, put leases.db and leases.db-wal back from a backup, then sudo systemctl start rackboot';
-  return { check: 'leases', ok: false, text, fix };
 }
 
 function judgeStateDir({ stateDir: path }: RackConfig, { stateDir, actor }: HostFacts): Finding[] {

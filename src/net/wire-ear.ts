@@ -8,7 +8,8 @@
 // 4. Answers to ARP probes have their own socket, for which the kernel keeps nothing else (`probe-filter.ts`). It is read first and never
 //    rests, so a flood of other ARP costs sightings but no answers.
 // 5. While router messages flood their socket, the kernel keeps those of booting machines (`router-filter.ts`).
-// 6. A host that forwards IPv6 sends no advertisement: it may be a router itself, and "lifetime 0" would end its routes.
+// 6. Frames of this host's other interfaces are ignored: on one wire, Linux answers on each of them for the addresses of all.
+// 7. A host that forwards IPv6 sends no advertisement: it may be a router itself, and "lifetime 0" would end its routes.
 
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
@@ -76,6 +77,7 @@ export class WireEar {
   readonly #problems = { arp: '', routers: '' };
   #names: ReadonlySet<string> = new Set();
   #host: readonly HostInterface[] = [];
+  #ownMacs: ReadonlySet<MacAddress> = new Set();
   #interfaces = new Map<number, ServedInterface>();
   #sightings: Sighting[] = [];
   /** Until when each flooded socket rests. */
@@ -130,6 +132,7 @@ export class WireEar {
   /** The host's interfaces have changed. */
   interfacesChanged(host: readonly HostInterface[]): void {
     this.#host = host;
+    this.#ownMacs = new Set(host.flatMap(({ mac }) => mac ?? []));
     this.#findInterfaces();
   }
 
@@ -260,6 +263,7 @@ export class WireEar {
 
   #onAnswer({ bytes, interfaceIndex, from }: HeardFrame): void {
     const packet = decodeArp(bytes);
+    if (this.#ownMacs.has(from)) return;
     const verdict = packet.ok ? this.#probes.hear(packet.value, interfaceIndex, from) : undefined;
     if (verdict !== undefined) this.#tellProbed(verdict);
   }
@@ -270,7 +274,7 @@ export class WireEar {
     const packet = decodeArp(bytes);
     if (!packet.ok) return;
     const { sender, senderMac } = packet.value;
-    if (senderMac === found.mac || !isHostMac(senderMac) || !isHostAddress(sender)) return;
+    if (this.#ownMacs.has(senderMac) || !isHostMac(senderMac) || !isHostAddress(sender)) return;
     if (this.#filter.allows(interfaceIndex, sender, senderMac, true, now)) {
       this.#sightings.push({ interfaceName: found.name, address: sender, mac: senderMac, heard: true });
     }

@@ -1,7 +1,7 @@
 // `leases.db`, the journal worker's file. The acknowledgement of a lease waits only for a row at the end of `log`; the blocks by address
 // are updated later, when no client waits.
 //
-//   write ──▶ log (seq, records)  ──fold──▶ lease_block (block, records)
+//   write ──▶ log (seq, checksum, records)  ──fold──▶ lease_block (block, checksum, records)
 //                 │ the last LOG_HISTORY_MAX records stay as the history; older folded ones are deleted
 //
 // Measured: 227 000 rows/s appended to the log in groups of 32; the same rows as upserts by address 41 000/s, with pauses of 5 ms for each
@@ -13,14 +13,18 @@
 // 2. A batch, a fold step and a probe are one transaction each. A fold pass takes many steps (`fold-pass.ts`), and the last one advances
 //    `fold.sequence`. Invariant 1 holds in between: records already in `lease_block` are only overlaid by themselves.
 // 3. No record leaves the log before `fold.sequence` has passed it.
-// 4. `lease_block` holds at most one record per address, so the networks ever served bound its size.
+// 4. A row is used only if its checksum is right. Of another what is usable is (`damaged-row.ts`), and it is reported: each once, up to
+//    DAMAGE_TOLD_MAX.
+// 5. `lease_block` holds at most one record per address, so the networks ever served bound its size.
 
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { errorText, RackError } from '../errors.ts';
+import { type LeaseDamage, type StoredRow, salvage } from './damaged-row.ts';
 import { broken, checkNotCut, openDatabaseFile, versionOf } from './database-file.ts';
 import { FoldPass } from './fold-pass.ts';
 import { decodeLeases } from './lease-record.ts';
 import { LEASE_DATABASE } from './lease-schema.ts';
+import { checksumOf } from './row-checksum.ts';
 import { type LeaseFileContents, StoredLeases } from './stored-leases.ts';
 
 /** Blocks that one fold step writes, and their bytes plus one block: a batch waits behind a step for a few milliseconds at most. */
@@ -38,6 +42,9 @@ const COPY_WAIT_MS = 2000;
 const PROBE_BYTES_MIN = 64 * 1024;
 const PROBE_BYTES_MAX = 1024 * 1024;
 
+/** Damaged rows that are reported; the file is beyond help long before. */
+export const DAMAGE_TOLD_MAX = 64;
+
 /** The open file. Every method is synchronous and throws SQLite's errors. */
 export class LeaseDatabase {
   readonly #database: DatabaseSync;
@@ -46,18 +53,26 @@ export class LeaseDatabase {
   readonly #oldest: StatementSync;
   readonly #readBlock: StatementSync;
   readonly #writeBlock: StatementSync;
+  readonly #onDamage: (damage: LeaseDamage) => void;
+  readonly #told = new Set<string>();
   #folded: number;
   #last: number;
   #pass: FoldPass | undefined;
 
-  /** @throws RackError as `openDatabaseFile`; `store-broken` if its log ends before the folded sequence */
-  constructor(path: string) {
+  /**
+   * @param onDamage called for each damaged row, also after the start
+   * @throws RackError as `openDatabaseFile`; `store-broken` if its log ends before the folded sequence
+   */
+  constructor(path: string, onDamage: (damage: LeaseDamage) => void = () => undefined) {
+    this.#onDamage = onDamage;
     this.#database = openDatabaseFile(path, LEASE_DATABASE);
-    this.#append = this.#database.prepare('INSERT INTO log (seq, records) VALUES (?, ?)');
-    this.#next = this.#database.prepare('SELECT seq, records FROM log WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT 1');
+    this.#append = this.#database.prepare('INSERT INTO log (seq, checksum, records) VALUES (?, ?, ?)');
+    this.#next = this.#database.prepare(
+      'SELECT seq AS key, checksum, records FROM log WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT 1',
+    );
     this.#oldest = this.#database.prepare('SELECT min(seq) AS seq FROM log');
-    this.#readBlock = this.#database.prepare('SELECT records FROM lease_block WHERE block = ?');
-    this.#writeBlock = this.#database.prepare('INSERT OR REPLACE INTO lease_block VALUES (?, ?)');
+    this.#readBlock = this.#database.prepare('SELECT block AS key, checksum, records FROM lease_block WHERE block = ?');
+    this.#writeBlock = this.#database.prepare('INSERT OR REPLACE INTO lease_block VALUES (?, ?, ?)');
     this.#folded = this.#number('SELECT sequence FROM fold');
     const end = this.#number('SELECT coalesce(max(seq), 0) FROM log');
     this.#last = Math.max(this.#folded, end);
@@ -82,7 +97,8 @@ export class LeaseDatabase {
   load(deliver: (bytes: Uint8Array<ArrayBuffer>) => void): void {
     // Neither blocks nor batches have a header, so small ones, of which there may be very many, are joined.
     let [pieces, bytes]: [Uint8Array[], number] = [[], 0];
-    for (const records of storedRecords(this.#database, this.#folded)) {
+    for (const row of storedRows(this.#database, this.#folded)) {
+      const records = this.#check(row);
       pieces.push(records);
       bytes += records.length;
       if (bytes < LOAD_BYTES_MAX) continue;
@@ -97,7 +113,7 @@ export class LeaseDatabase {
    * @param sequence of its last record
    */
   write(sequence: number, records: Uint8Array): void {
-    this.#append.run(sequence, records);
+    this.#append.run(sequence, checksumOf(sequence, records), records);
     this.#last = sequence;
   }
 
@@ -202,8 +218,8 @@ export class LeaseDatabase {
           return;
         }
         const held = this.#readBlock.get(block);
-        const records = pass.merge(block, held === undefined ? undefined : readBlob(held.records));
-        this.#writeBlock.run(block, records);
+        const records = pass.merge(block, held === undefined ? undefined : this.#check(readRow('lease_block', held)));
+        this.#writeBlock.run(block, checksumOf(block, records), records);
         bytes += records.length;
       }
     });
@@ -213,7 +229,21 @@ export class LeaseDatabase {
   /** The first batch after sequence `after`, if it ends by `end`. */
   #nextBatch(after: number, end: number): { readonly sequence: number; readonly records: Uint8Array } | undefined {
     const row = this.#next.get(after, end);
-    return row === undefined ? undefined : { sequence: readInteger(row.seq), records: readBlob(row.records) };
+    return row === undefined
+      ? undefined
+      : { sequence: readInteger(row.key), records: this.#check(readRow('log', row)) };
+  }
+
+  /** The records of a row, or what is left of them. @throws Error if it is a batch of which nobody can tell what it held */
+  #check(row: StoredRow): Uint8Array {
+    if (isWhole(row)) return row.records;
+    const { records, damage } = salvage(row);
+    if (!this.#told.has(damage.row) && this.#told.size < DAMAGE_TOLD_MAX) {
+      this.#told.add(damage.row);
+      this.#onDamage(damage);
+    }
+    if (damage.isCut) throw cutBatch(row);
+    return records;
   }
 
   #transaction(action: () => void): void {
@@ -244,14 +274,28 @@ function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayB
   return whole;
 }
 
-/** The records of all blocks, then the log's batches above a sequence, in order. */
-function* storedRecords(database: DatabaseSync, folded: number): Generator<Uint8Array> {
-  yield* readRows(database.prepare('SELECT records FROM lease_block').iterate());
-  yield* readRows(database.prepare('SELECT records FROM log WHERE seq > ? ORDER BY seq').iterate(folded));
+const isWhole = ({ key, records, checksum }: StoredRow): boolean => checksumOf(key, records) === checksum;
+
+/** The usable records of a damaged row. @throws Error if it is a batch of which nobody can tell what it held */
+function salvagedOf(row: StoredRow): Uint8Array {
+  const { records, damage } = salvage(row);
+  if (damage.isCut) throw cutBatch(row);
+  return records;
 }
 
-function* readRows(rows: Iterable<Record<string, SQLOutputValue>>): Generator<Uint8Array> {
-  for (const { records } of rows) yield readBlob(records);
+const cutBatch = ({ key }: StoredRow): Error =>
+  new Error(`the batch of leases that ends with ${key} is damaged and does not decode`);
+
+/** All blocks, then the log's batches above a sequence, in order. */
+function* storedRows(database: DatabaseSync, folded: number): Generator<StoredRow> {
+  const blocks = database.prepare('SELECT block AS key, checksum, records FROM lease_block');
+  for (const row of blocks.iterate()) yield readRow('lease_block', row);
+  const batches = database.prepare('SELECT seq AS key, checksum, records FROM log WHERE seq > ? ORDER BY seq');
+  for (const row of batches.iterate(folded)) yield readRow('log', row);
+}
+
+function readRow(table: StoredRow['table'], { key, checksum, records }: Record<string, SQLOutputValue>): StoredRow {
+  return { table, key: readInteger(key), checksum: readInteger(checksum), records: readBlob(records) };
 }
 
 /**
@@ -268,8 +312,8 @@ export function copyLeases(path: string): LeaseFileContents {
     database.exec('BEGIN');
     if (versionOf(database, path, LEASE_DATABASE) === 0) return stored.contents();
     const folded = readInteger(Object.values(database.prepare('SELECT sequence FROM fold').get() ?? {})[0]);
-    for (const records of storedRecords(database, folded)) {
-      const decoded = decodeLeases(records);
+    for (const row of storedRows(database, folded)) {
+      const decoded = decodeLeases(isWhole(row) ? row.records : salvagedOf(row));
       if (!decoded.ok) throw new Error(`leases.db holds a lease that does not decode: ${decoded.fault.field}`);
       for (const record of decoded.value) stored.add(record);
     }

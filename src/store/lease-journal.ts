@@ -26,6 +26,7 @@ import type { Lease } from '../dhcp/leases/lease.ts';
 import { storeLease } from '../dhcp/leases/lease-clock.ts';
 import { JOURNAL_PENDING_MAX, type LeaseJournal, type LeaseJournalListener } from '../dhcp/leases/lease-journal.ts';
 import { errorText, RackError } from '../errors.ts';
+import type { LeaseDamage } from './damaged-row.ts';
 import type { DiskWork } from './disk-work.ts';
 import { HostClocks } from './host-clocks.ts';
 import type { FromLeaseWorker, ToLeaseWorker } from './lease-message.ts';
@@ -57,6 +58,8 @@ export interface LeaseJournalOptions {
   /** The directory of `leases.db`; created if missing. */
   readonly stateDir: string;
   readonly clock: Clock;
+  /** Called for each damaged row that is found, at the start or later. */
+  readonly onDamage?: ((damage: LeaseDamage) => void) | undefined;
 }
 
 /** For `status` and the metrics. */
@@ -99,13 +102,15 @@ export async function openLeaseJournal(options: LeaseJournalOptions): Promise<Op
     }
     for (const record of records.value) stored.add(record);
   });
-  return { journal: new WorkerLeaseJournal(started, path, options.clock), ...stored.contents() };
+  for (const damage of started.damage) options.onDamage?.(damage);
+  return { journal: new WorkerLeaseJournal(started, path, options), ...stored.contents(), damage: started.damage };
 }
 
 /** The journal and its worker; made by `openLeaseJournal`. */
 export class WorkerLeaseJournal implements LeaseJournal {
   readonly #path: string;
   readonly #clock: Clock;
+  readonly #onDamage: LeaseJournalOptions['onDamage'];
   readonly #hostClocks: HostClocks;
   #worker: Worker | undefined;
   #listener: LeaseJournalListener | undefined;
@@ -135,8 +140,10 @@ export class WorkerLeaseJournal implements LeaseJournal {
   #closed = Promise.withResolvers<void>();
   #counts = { records: 0, batches: 0, failures: 0, foldFailures: 0 };
 
-  constructor({ worker, lastSequence, work }: StartedLeaseWorker, path: string, clock: Clock) {
+  constructor({ worker, lastSequence, work }: StartedLeaseWorker, path: string, options: LeaseJournalOptions) {
+    const { clock, onDamage } = options;
     this.#path = path;
+    this.#onDamage = onDamage;
     this.#work = work;
     this.#watch = new WriteWatch({
       clock,
@@ -284,7 +291,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
   }
 
   #onMessage(message: FromLeaseWorker): void {
-    if (message.kind !== 'fold-failed') this.#owedSince = undefined;
+    if (message.kind !== 'fold-failed' && message.kind !== 'damaged') this.#owedSince = undefined;
     switch (message.kind) {
       case 'durable':
         if (message.memory.byteLength <= SPARE_BYTES_MAX) this.#spare = message.memory;
@@ -300,6 +307,9 @@ export class WorkerLeaseJournal implements LeaseJournal {
         return;
       case 'fold-failed':
         this.#counts.foldFailures += 1;
+        return;
+      case 'damaged':
+        this.#onDamage?.(message.damage);
         return;
       // Sent only while a worker starts.
       case 'leases':

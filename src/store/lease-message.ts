@@ -9,6 +9,7 @@
 //             ── close ─────────▶             the worker closes its file and ends
 
 import type { RackErrorCode } from '../errors.ts';
+import type { LeaseDamage } from './damaged-row.ts';
 
 /** The start parameters of a worker. */
 export interface LeaseWorkerData {
@@ -31,6 +32,8 @@ export type FromLeaseWorker =
   /** Some of the leases in force, encoded; any number of these precede `opened`. */
   | { readonly kind: 'leases'; readonly bytes: Uint8Array }
   | { readonly kind: 'opened'; readonly lastSequence: number }
+  /** A row of the file is damaged: found at the start, before `opened`, or later. */
+  | { readonly kind: 'damaged'; readonly damage: LeaseDamage }
   /** The file cannot be used; the worker ends. */
   | { readonly kind: 'refused'; readonly code: RackErrorCode; readonly message: string }
   /** Returns the memory of the batch for reuse. */

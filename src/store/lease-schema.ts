@@ -9,8 +9,8 @@ export const LEASE_DATABASE: DatabaseKind = {
   applicationId: 0x52_42_4c_45,
   unreleasedId: 0x52_42_6c_73,
   migrations: [
-    `CREATE TABLE log (seq INTEGER PRIMARY KEY, records BLOB NOT NULL) STRICT;
-     CREATE TABLE lease_block (block INTEGER PRIMARY KEY, records BLOB NOT NULL) STRICT;
+    `CREATE TABLE log (seq INTEGER PRIMARY KEY, checksum INTEGER NOT NULL, records BLOB NOT NULL) STRICT;
+     CREATE TABLE lease_block (block INTEGER PRIMARY KEY, checksum INTEGER NOT NULL, records BLOB NOT NULL) STRICT;
      CREATE TABLE fold (id INTEGER PRIMARY KEY CHECK (id = 1), sequence INTEGER NOT NULL) STRICT;
      INSERT INTO fold VALUES (1, 0);
      CREATE TABLE probe (filler BLOB NOT NULL) STRICT;`,

@@ -5,6 +5,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { errorText, RackError } from '../errors.ts';
+import type { LeaseDamage } from './damaged-row.ts';
 import { DiskWork } from './disk-work.ts';
 import type { FromLeaseWorker, LeaseWorkerData } from './lease-message.ts';
 
@@ -21,6 +22,8 @@ export interface StartedLeaseWorker {
   readonly worker: Worker;
   readonly lastSequence: number;
   readonly work: DiskWork;
+  /** Damaged rows that were found while the file was read. */
+  readonly damage: readonly LeaseDamage[];
 }
 
 /**
@@ -40,6 +43,7 @@ export function startLeaseWorker(
     reject(new RackError('store-unavailable', `the journal of ${data.path} did not start: ${why}`, { cause }));
   const onError = (cause: unknown): void => fail(errorText(cause), cause);
   const onExit = (code: number): void => fail(`its thread ended with ${code}`);
+  const damage: LeaseDamage[] = [];
   const onMessage = (message: FromLeaseWorker): void => {
     if (message.kind === 'leases') {
       try {
@@ -48,11 +52,12 @@ export function startLeaseWorker(
         reject(error);
         void worker.terminate();
       }
-    } else if (message.kind === 'refused') {
+    } else if (message.kind === 'damaged') damage.push(message.damage);
+    else if (message.kind === 'refused') {
       reject(new RackError(message.code, message.message));
     } else if (message.kind === 'opened') {
       worker.off('error', onError).off('exit', onExit).off('message', onMessage);
-      resolve({ worker, lastSequence: message.lastSequence, work });
+      resolve({ worker, lastSequence: message.lastSequence, work, damage });
     }
   };
   // Keep listening for `error` after a refusal: an unhandled one would end the process.

@@ -34,7 +34,7 @@ function reasonOf(error: unknown): string {
 function open(data: LeaseWorkerData): LeaseDatabase | undefined {
   let database: LeaseDatabase | undefined;
   try {
-    database = new LeaseDatabase(data.path);
+    database = new LeaseDatabase(data.path, (damage) => send({ kind: 'damaged', damage }));
     if (data.discardAbove === undefined) {
       database.load((bytes) => send({ kind: 'leases', bytes }, [bytes.buffer]));
     } else {

@@ -7,7 +7,6 @@ import type { HostFacts } from '../../src/doctor/host-facts.ts';
 import { judgeHost } from '../../src/doctor/host-judgement.ts';
 import { ANY, ipv4 } from '../../src/net/address.ts';
 import { MTU_REPORTS_NOTE } from '../../src/net/path-mtu.ts';
-import { LEASES_LOST } from '../../src/store/lost-leases.ts';
 
 const parsed = parseConfig(readFileSync(join(import.meta.dirname, '..', '..', 'config', 'rackboot.yaml'), 'utf8'));
 assert.ok(parsed.ok);
@@ -163,13 +162,6 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
     true,
     /portable/,
     /npm rebuild koffi/,
-  ],
-  [
-    'lost leases',
-    { notes: [`/state/leases.db ${LEASES_LOST}: x.`] },
-    false,
-    /holds no leases/,
-    /put leases\.db and leases\.db-wal back/,
   ],
   [
     'sockets that trust reports of a small MTU',

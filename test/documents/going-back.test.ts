@@ -60,7 +60,7 @@ test('the copy that an update left is put back, and what the update wrote since 
 
 test('databases from before the first release are set aside, all of their files', () => {
   const names = [
-    ...['desired-state.json', 'lease-ends.json'],
+    ...['desired-state.json', 'lease-ends.json', 'lease-mark.json'],
     ...['leases.db', 'leases.db-wal', 'region.db', 'region.db-shm', 'region.db-wal'],
   ];
   for (const name of names) writeFileSync(join(state, name), '');

@@ -85,6 +85,7 @@ test('what machines do is counted, and nothing that names one of them is a label
     assert.equal(sampleOf(after, 'rackboot_region_state', { state: 'up' }), 1);
     assert.ok(sampleOf(after, 'rackboot_socket_receive_buffer_bytes', { server: 'dhcp' }) > 0);
     assert.ok(grown('rackboot_events_published_total') >= 4);
+    assert.equal(sampleOf(after, 'rackboot_events_withheld_total'), 0);
     for (const consumer of ['log', 'uplink']) {
       assert.equal(sampleOf(after, 'rackboot_events_missed_total', { consumer }), 0);
     }

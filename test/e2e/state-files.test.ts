@@ -107,7 +107,13 @@ describe('a start over a state directory', { skip: missing('linux') }, () => {
     const beside = [
       ...files.filter((name) => !name.endsWith('.db')).map((name) => `${name}.part`),
       ...databases.flatMap((name) => [`${name}-wal`, `${name}-shm`, `${name}-journal`]),
-      ...['desired-state.json', 'lease-ends.json', 'lease-ends.json.part', 'desired-state.json.part'],
+      ...[
+        'desired-state.json',
+        'lease-ends.json',
+        'lease-ends.json.part',
+        'lease-mark.json.part',
+        'desired-state.json.part',
+      ],
     ];
     for (const file of new Set([...files, ...beside])) {
       const ofRemote = /^(outbox|key)/.test(file);
@@ -137,7 +143,7 @@ describe('a start over a state directory', { skip: missing('linux') }, () => {
     );
   });
 
-  for (const file of ['rack.json', 'desired-state.json', 'lease-ends.json', 'key', 'leases.db']) {
+  for (const file of ['rack.json', 'desired-state.json', 'lease-ends.json', 'lease-mark.json', 'key', 'leases.db']) {
     for (const [what, place] of Object.entries(THINGS)) {
       test(`with ${what} for ${file} goes on or says so`, { timeout: 120_000 }, () =>
         assertStands(file, place, file === 'key' ? REMOTE : EMBEDDED),

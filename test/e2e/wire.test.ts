@@ -172,4 +172,23 @@ describe('what is heard of the wires', { skip: SKIP }, () => {
     await new Promise<void>((resolve) => systemClock.schedule(1500, resolve));
     assert.equal(advertisements('m0b'), heard);
   });
+
+  test('a host that takes the rack’s own address is an error in the log, in the status and for the doctor', async () => {
+    host.run('ip', 'addr', 'add', '10.63.0.1/32', 'dev', 'wire1');
+    host.run('busybox', 'arping', '-q', '-c', '1', '-U', '-I', 'wire1', '-s', '10.63.0.1', '10.63.0.1');
+    const told = await rack.told('net.own-address-used', { from: 0, limitMs: 5000 });
+    host.run('ip', 'addr', 'del', '10.63.0.1/32', 'dev', 'wire1');
+    assert.deepEqual([told.address, told.mac, told.interface, told.level], ['10.63.0.1', HOST_MAC, 'wire0', 50]);
+    const { output } = await runRackboot(['status', '--config', rack.configFile]);
+    assert.ok(
+      output.some((line) => line.includes('10.63.0.1') && line.includes(HOST_MAC)),
+      output.join('\n'),
+    );
+    const doctor = await runRackboot(['doctor', '--config', rack.configFile]);
+    assert.notEqual(doctor.code, 0);
+    assert.ok(
+      doctor.output.some((line) => line.includes('own address') && line.includes(HOST_MAC)),
+      doctor.output.join('\n'),
+    );
+  });
 });

@@ -144,6 +144,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/scripts/script-text.ts': 'HEADER_LINES_MAX POSITION_MAX SCRIPT_BYTES_MAX',
       'region/records/text-json.ts': 'JSON_VALUES_MAX',
       'region/records/smbios.ts': 'MEMORY_BANKS_MAX MIB_MAX PROCESSORS_MAX SMBIOS_BYTES_MAX STRUCTURES_MAX',
+      'store/lease-mark.ts': 'FILE_BYTES_MAX',
       'store/lease-record.ts': 'RECORD_BYTES_MAX',
       'store/region-events.ts': 'KIND_MAX',
       'store/reported-ends.ts': 'FILE_BYTES_MAX',

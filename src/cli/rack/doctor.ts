@@ -53,6 +53,7 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
     commands: { start: startWords(file), config: configWords(file) },
     isRunning: running !== 'none',
     host: fixHint ? readHostFacts(config, await runningFacts(config.stateDir, running)) : undefined,
+    notes: typeof running === 'string' ? undefined : running.notes,
     unserved: typeof running === 'string' ? undefined : running.unserved,
     diskProblem: typeof running === 'string' ? undefined : (running.diskProblem ?? journalProblem(running)),
     treeProblem: typeof running === 'string' ? undefined : running.tree?.problem?.reason,

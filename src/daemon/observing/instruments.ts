@@ -26,6 +26,8 @@ export interface InstrumentParts {
   readonly rack: () => Rack | undefined;
   readonly journal: () => LeaseJournalStatus | undefined;
   readonly uplink: () => UplinkStatus | undefined;
+  /** How many events of hosts were withheld. */
+  readonly withheld: () => number;
 }
 
 /** The instruments; they measure from construction on. */
@@ -54,6 +56,7 @@ export class Instruments {
           subnets: () => parts.config().dhcp.subnets,
           journal: parts.journal,
           events: () => parts.stream.counters(),
+          withheld: parts.withheld,
         }),
       readiness: () => this.#readiness(),
       onListening: ({ address, port }) => report({ kind: 'metrics.listening', at: clock.now(), address, port }),

@@ -27,6 +27,8 @@ export interface MetricsSources extends ProcessFacts {
   readonly journal: () => LeaseJournalStatus | undefined;
   readonly uplink: () => UplinkStatus | undefined;
   readonly events: () => EventStreamCounters;
+  /** Events of hosts that were withheld (`host-events.ts`). */
+  readonly withheld: () => number;
   readonly region: RegionCounters;
 }
 
@@ -50,7 +52,7 @@ export async function renderMetrics(sources: MetricsSources): Promise<string> {
   }
   const journal = sources.journal();
   if (journal !== undefined) addJournal(out, journal);
-  addEvents(out, sources.events());
+  addEvents(out, sources.events(), sources.withheld());
   const uplink = sources.uplink();
   if (uplink !== undefined) addUplink(out, uplink, sources.clock.wallTimeMs());
   addRegion(out, sources.region);
@@ -314,8 +316,10 @@ function addJournal(out: Exposition, status: LeaseJournalStatus): void {
   out.histogram('rackboot_journal_write_seconds', 'Time from submitting a batch until it is durable.', status.writes);
 }
 
-function addEvents(out: Exposition, { published, missed }: EventStreamCounters): void {
+/** Adds the metrics of the event stream, and how many events of hosts were withheld from it. */
+export function addEvents(out: Exposition, { published, missed }: EventStreamCounters, withheld: number): void {
   out.counter('rackboot_events_published_total', 'Events published.', published);
+  out.counter('rackboot_events_withheld_total', 'Events of hosts omitted at the rate limit of each host.', withheld);
   out.counter(
     'rackboot_events_missed_total',
     'Events overwritten before a consumer read them.',

@@ -25,6 +25,7 @@ export type DaemonEvent = RackEvent &
     | { readonly kind: 'clock.stepped'; readonly byMs: number }
     | { readonly kind: 'daemon.note'; readonly text: string }
     | { readonly kind: 'daemon.leases-lost'; readonly text: string }
+    | { readonly kind: 'daemon.leases-restored' | 'daemon.leases-damaged'; readonly text: string }
     | { readonly kind: 'tree.problem'; readonly tree: string; readonly reason: string }
     | { readonly kind: 'tree.served'; readonly tree: string; readonly entries: number }
     | { readonly kind: 'interface.waiting'; readonly interface: string; readonly reason: string }
@@ -104,6 +105,25 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     message: 'leases are gone',
     explanation:
       'leases.db is missing or empty in the state directory of a rack that has run before. The rack starts without leases and probes an address before it offers it, but machines that are off or do not answer ARP may lose their address to others. The text names the file to restore from a backup. `rackboot status` and `rackboot doctor` show this until the next start.',
+  },
+  'daemon.leases-restored': {
+    level: 'warning',
+    message: 'leases come from a copy',
+    explanation:
+      'leases.db was put back from a copy since the rack ran last, so leases given since the copy was made are not in it, and an address that ' +
+      'it gives to one machine may by now be in use by another. Before such a machine is offered its address again, the rack asks the wire ' +
+      'whether another host has it; machines that renew are answered as ever. A copied state directory, or one without lease-mark.json, is ' +
+      'treated in the same way. A snapshot of the file system or of the virtual machine that was put back is not recognised: remove ' +
+      'lease-mark.json before the start.',
+  },
+  'daemon.leases-damaged': {
+    level: 'error',
+    message: 'leases are damaged',
+    explanation:
+      'A row of leases.db is not what was written: memory or disk of this host changed it. A single flipped bit is undone, and no lease is ' +
+      'lost; the text names its address. If more is wrong, the records that can be read are kept, and their addresses are probed before they ' +
+      'are offered; the other addresses of the row are set aside for an hour, and the text names them. Check memory and disk. If machines ' +
+      'clash, restore leases.db from a backup. `rackboot status` and `rackboot doctor` show this until the next start.',
   },
   'tree.problem': {
     level: 'error',

@@ -3,16 +3,23 @@
 //   loadLeases ─ table ─ rack opens ─ region's reader subscribes ─ reportMissed ─ EXPIRED_PER_TURN_MAX … all reported ─ note
 //
 // 1. An expiry that was missed is reported once its consumers have subscribed, unless the client has come back by then.
-// 2. Progress is recorded only after all of them were reported: a process that ends in between starts over.
+// 2. Running leases of a `leases.db` that was put back from a copy are doubted (`lease-mark.ts`): their addresses are probed before they are
+//    offered again. So are leases of damaged rows; what else such a row may have held is set aside (`damaged-row.ts`).
+// 3. Progress is recorded only after all of them were reported: a process that ends in between starts over.
 
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import { type HostMoment, restoreLeases, restoreMoment } from '../../dhcp/leases/lease-clock.ts';
-import { LeaseTable } from '../../dhcp/leases/lease-table.ts';
+import { isActive, LeaseTable } from '../../dhcp/leases/lease-table.ts';
+import { NOBODY, setAside } from '../../dhcp/leases/set-aside.ts';
 import { EXPIRED_PER_TURN_MAX } from '../../dhcp/responder.ts';
+import type { Publish } from '../../event.ts';
+import type { LeaseDamage } from '../../store/damaged-row.ts';
 import { readHostMoment } from '../../store/host-clocks.ts';
+import { isPutBack, LeaseMark, readLeaseMark, restoredText } from '../../store/lease-mark.ts';
 import { ReportedEnds, readReportedEnds } from '../../store/reported-ends.ts';
 import type { LeaseFileContents } from '../../store/stored-leases.ts';
+import type { DaemonEvent } from './events.ts';
 
 /** The precision of comparing two stored moments, in milliseconds: uptimes count in hundredths of a second. */
 const SAME_MS = 50;
@@ -24,6 +31,9 @@ export interface LeaseLoading {
   readonly stateDir: string;
   readonly clock: Clock;
   readonly onProblem: (text: string) => void;
+  readonly publish: Publish;
+  /** The last sequence of leases.db on disk. */
+  readonly sequence: () => number;
 }
 
 /** The leases at startup. */
@@ -31,13 +41,23 @@ export interface LoadedLeases {
   readonly table: LeaseTable;
   readonly moment: HostMoment;
   readonly ends: LeaseEnds;
+  /** For `rackboot status`. */
+  readonly notes: readonly string[];
+  /** Writes what the next start needs. */
+  readonly close: () => Promise<void>;
 }
 
 /** Loads the stored leases. */
-export function loadLeases(stored: LeaseFileContents, { stateDir, clock, onProblem }: LeaseLoading): LoadedLeases {
+export function loadLeases(stored: LeaseFileContents, loading: LeaseLoading): LoadedLeases {
+  const { stateDir, clock, publish, onProblem, sequence } = loading;
   const moment = readHostMoment(clock);
   const told = readReportedEnds(stateDir, onProblem);
-  const leases = restoreLeases(stored.leases, moment, stored.clocks, told);
+  const reading = readLeaseMark(stateDir, onProblem);
+  const isRestored = stored.leases.length > 0 && isPutBack(reading, sequence());
+  const doubtedUpTo = isRestored ? sequence() : reading.doubtedUpTo;
+  const known = restoreLeases(stored.leases, moment, stored.clocks, told);
+  const trusted = doubtedUpTo === 0 ? known : known.map((lease) => doubt(lease, stored, doubtedUpTo, moment.now));
+  const leases = stored.damage === undefined ? trusted : withDamage(trusted, stored.damage, moment.now);
   const table = new LeaseTable();
   table.load(leases, moment.now);
   const until = told === undefined ? moment.now : later(restoreMoment(told, moment, stored.clocks), SAME_MS);
@@ -45,7 +65,29 @@ export function loadLeases(stored: LeaseFileContents, { stateDir, clock, onProbl
     ({ state, expiresAt }) => state !== 'released' && expiresAt > until && expiresAt <= moment.now,
   );
   missed.sort((a, b) => a.expiresAt - b.expiresAt);
-  return { table, moment, ends: new LeaseEnds(clock, new ReportedEnds(stateDir, clock, onProblem), missed) };
+  const ends = new LeaseEnds(clock, new ReportedEnds(stateDir, clock, onProblem), missed);
+  const mark = new LeaseMark({ ...loading, doubtedUpTo });
+  const notes = isRestored ? [restoredText(stateDir)] : [];
+  const report = (event: DaemonEvent): void => publish(event);
+  for (const text of notes) report({ kind: 'daemon.leases-restored', at: moment.now, text });
+  const close = async (): Promise<void> => void (await Promise.all([ends.close(), mark.close()]));
+  return { table, moment, ends, notes, close };
+}
+
+/** Doubts the leases of damaged rows, and sets the addresses aside that may have lost theirs. */
+function withDamage(leases: readonly Lease[], damage: readonly LeaseDamage[], now: Instant): readonly Lease[] {
+  const kept = new Set(damage.flatMap((one) => (one.isUndone ? [] : one.kept)));
+  const recorded = new Set(leases.map(({ address }) => address));
+  const lost = damage.flatMap((one) => one.lost).filter((address) => !recorded.has(address));
+  return [
+    ...leases.map((lease) => (kept.has(lease.address) && isActive(lease, now) ? { ...lease, isDoubted: true } : lease)),
+    ...lost.map((address) => setAside(address, NOBODY, now)),
+  ];
+}
+
+/** Doubts a running lease with a record up to this sequence. */
+function doubt(lease: Lease, { sequenceOf }: LeaseFileContents, upTo: number, now: Instant): Lease {
+  return isActive(lease, now) && (sequenceOf?.(lease.address) ?? 0) <= upTo ? { ...lease, isDoubted: true } : lease;
 }
 
 /** Reports missed expiries, and records until when every expiry was reported. */

@@ -1,5 +1,5 @@
 // Handles what the rack hears on its wires: it records neighbours, publishes events about them, and answers router solicitations of booting
-// machines with "no IPv6 router".
+// machines with "no IPv6 router". It also watches for other hosts that use this rack's own addresses (`own-addresses.ts`).
 //
 // 1. Events are sampled: any host can invent any number of neighbours.
 // 2. An answer is published after it was sent.
@@ -15,6 +15,7 @@ import { RouterAnswers } from '../../net/router-answers.ts';
 import { BOOTING_STRANGERS_RATE } from '../../net/solicitation-gate.ts';
 import type { Wire } from '../../net/wire.ts';
 import { EventSampler, type Rate, RateLimit } from '../../rate-limit.ts';
+import { OwnAddresses } from './own-addresses.ts';
 import type { NetEvent } from './wire-events.ts';
 
 /** The rate of events: as many as a person can read when two hosts keep taking turns at one address. */
@@ -34,11 +35,13 @@ export class Neighbourhood {
   readonly #table = new NeighbourTable();
   readonly #routers = new RouterAnswers();
   readonly #sampler = new EventSampler(TOLD_RATE);
+  readonly #own: OwnAddresses;
   readonly #strangers = new RateLimit(BOOTING_STRANGERS_RATE);
   #names: readonly string[] = [];
 
   constructor(parts: NeighbourhoodParts) {
     this.#parts = parts;
+    this.#own = new OwnAddresses({ ...parts, publish: (event) => this.#publish(event) });
     parts.wire.listen({
       onSightings: (sightings) => {
         for (const sighting of sightings) this.#see(sighting);
@@ -51,6 +54,11 @@ export class Neighbourhood {
     });
   }
 
+  /** Other hosts that use this rack's own addresses, one sentence each. */
+  get notes(): readonly string[] {
+    return this.#own.notes;
+  }
+
   /** Listens on the interfaces of this configuration. */
   configure(clusterInterfaces: readonly ClusterInterface[]): void {
     const names = new Set(clusterInterfaces.flatMap(({ interfaceName }) => interfaceName ?? []));
@@ -61,6 +69,7 @@ export class Neighbourhood {
       ),
     );
     this.#parts.wire.serve(this.#names);
+    this.#own.configure(clusterInterfaces);
   }
 
   /** Records that a machine asks for a boot file. */
@@ -86,7 +95,10 @@ export class Neighbourhood {
     const { address, mac, interfaceName } = sighting;
     const now = clock.now();
     const change = this.#table.see(sighting, now);
-    if (sighting.heard) onHeard(address, mac);
+    if (sighting.heard) {
+      onHeard(address, mac);
+      this.#own.hear(sighting);
+    }
     if (change === 'seen') return;
     const kind = change === 'new' ? 'net.neighbour-new' : 'net.neighbour-moved';
     const sample = this.#sampler.take(kind, now);

@@ -167,9 +167,9 @@ export class Rack {
     return this.#machines;
   }
 
-  /** Notes on settings that have no effect. */
+  /** Notes on settings that have no effect, and on other hosts that use this rack's addresses. */
   get notes(): readonly string[] {
-    return configNotes(this.#config);
+    return [...configNotes(this.#config), ...(this.neighbourhood?.notes ?? [])];
   }
 
   /** The networks of the configuration. */

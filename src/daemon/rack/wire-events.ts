@@ -18,6 +18,16 @@ export const NET_EVENTS = {
       'machine got the address, or after a network card was replaced. If the two keep taking turns, two hosts have the same address: ' +
       'find them with `rackboot neighbours`, and disconnect one of them.',
   },
+  'net.own-address-used': {
+    level: 'error',
+    message: 'another host uses an address of this rack',
+    explanation:
+      'A host with another hardware address (mac) sends or answers ARP for this rack’s own address. Machines that ask for the address may ' +
+      'reach that host instead of the rack, and then get no files, no names and no renewals. Find the port of the hardware address in the ' +
+      'address table of the switch, and give the host another address or disconnect it. A router with local proxy ARP, which answers for ' +
+      'every address of the network, is reported as well: switch that off. Each host is reported once an hour; `rackboot status` and ' +
+      '`rackboot doctor` show it until it was not seen for five minutes.',
+  },
   'net.router-seen': {
     level: 'info',
     message: 'IPv6 router seen',

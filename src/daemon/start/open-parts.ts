@@ -1,10 +1,9 @@
 // Opens the independent parts of a rack in parallel: the start takes as long as the slowest of them.
 
-import type { Clock } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { openInterfaceWatch } from '../../net/interfaces.ts';
 import { openNetwork } from '../../net/open-network.ts';
-import { openLeaseJournal } from '../../store/lease-journal.ts';
+import { type LeaseJournalOptions, openLeaseJournal } from '../../store/lease-journal.ts';
 import { LiveTree } from '../rack/live-tree.ts';
 
 type Close = () => Promise<void> | void;
@@ -18,7 +17,7 @@ type TreePorts = Parameters<typeof LiveTree.open>[1];
 export async function openParts(
   { stateDir, boot }: RackConfig,
   opened: Close[],
-  { clock, publish }: { readonly clock: Clock; readonly publish: TreePorts['publish'] },
+  { clock, publish, onDamage }: Pick<LeaseJournalOptions, 'clock' | 'onDamage'> & Pick<TreePorts, 'publish'>,
   ready: Promise<void>,
 ) {
   const open = async <T>(opening: Promise<T>, close: (part: T) => ReturnType<Close>): Promise<T> => {
@@ -27,7 +26,7 @@ export async function openParts(
     return part;
   };
   const opening = [
-    open(openLeaseJournal({ stateDir, clock }), ({ journal }) => journal.close()),
+    open(openLeaseJournal({ stateDir, clock, onDamage }), ({ journal }) => journal.close()),
     open(openNetwork(), (network) => network.close()),
     open(openInterfaceWatch({ clock }), (watch) => watch.close()),
     open(LiveTree.open(boot.tree, { clock, publish }), (tree) => tree.close()),

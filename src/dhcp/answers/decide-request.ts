@@ -26,6 +26,10 @@
 //      asks for an address of no range, no record    NAK     silence   silence   §4.3.2: no record, remain silent
 //      extends an address of another network         NAK     silence   silence
 //
+//    An ACK without a record (the client never had the address here, or the leases were lost) rests on the client's word alone. So the
+//    address is probed first, and held for the client meanwhile: an answer of the client is no conflict, but if another host answers, the
+//    address is set aside and the client gets a NAK. SELECTING is not probed again (§3.1 step 4): the offer was.
+//
 //    Deviates from RFC 2131 §4.3.2 for a sole server: the RFC demands silence for the sake of other servers on the wire, and the operator
 //    has said that there are none.
 // 3. A client holds one address on a shared network, even if several networks share it, and whatever identifiers it shows if its hardware
@@ -98,7 +102,7 @@ function decideInitReboot(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dh
   if (excess !== undefined) return nak(inquiry, state, address, excess);
   const known = fixed !== undefined || findOwn(served, inquiry, state.leases, inquiry.now).newest !== undefined;
   return known || standingOn(inquiry, state.foreign) === 'sole'
-    ? ack(inquiry, state, served, address)
+    ? ackUnoffered(inquiry, state, served, address)
     : ignore(inquiry, 'no-record', address);
 }
 
@@ -138,7 +142,7 @@ function decideExtension(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dhc
   // A client sends RENEWING by unicast to the server that gave the lease, so it takes this rack for that server.
   const asksUs = inquiry.arrival.interfaceName === undefined && inquiry.message.giaddr === ANY;
   return standing !== 'guest' || asksUs || knowsHolder(inquiry, state, served, address)
-    ? ack(inquiry, state, served, address)
+    ? ackUnoffered(inquiry, state, served, address)
     : ignore(inquiry, 'no-record', address);
 }
 
@@ -197,6 +201,15 @@ function hasRecord(inquiry: Inquiry, state: DhcpState): boolean {
       findFixedAddress(served, inquiry, state.machines) !== undefined ||
       findOwn(served, inquiry, state.leases, inquiry.now).running !== undefined,
   );
+}
+
+/** An ACK for an address that the client did not get by an offer; after a probe, unless a record says that the client had it last. */
+function ackUnoffered(inquiry: Inquiry, state: DhcpState, served: ServedSubnet, address: Ipv4): DhcpDecision {
+  const decision = ack(inquiry, state, served, address);
+  if (decision.kind !== 'reply' || wasOwn(inquiry, state, served, address)) return decision;
+  const isFixed = findFixedAddress(served, inquiry, state.machines)?.address === address;
+  const client = identityIn(served, inquiry);
+  return { ...decision, offer: { address, mac: inquiry.mac, client, probe: true, isFixed } };
 }
 
 /** @param former the client's leases that end in exchange */

@@ -160,12 +160,13 @@ const isKnownBy = (source: AllocationSource): boolean =>
 
 /**
  * True if a host without a lease may use the address (RFC 2131 §2.2, §3.1 step 2). That includes an address that the client had before its lease
- * ended, and a fixed one: since then another host may have come. Its own answer is no conflict.
+ * ended, and a fixed one: since then another host may have come. So it is with a running lease from a restored copy. The client's own answer
+ * is no conflict.
  */
 function needsProbe(inquiry: Inquiry, state: DhcpState, served: ServedSubnet, chosen: AllocatedAddress): boolean {
   const { now } = inquiry;
   const record = state.leases.find(chosen.address);
-  if (isActive(record, now) && isSameClient(served, record, inquiry)) return false;
+  if (isActive(record, now) && isSameClient(served, record, inquiry) && record.isDoubted !== true) return false;
   // An address on offer to the client was probed for that offer.
   return chosen.source !== 'own' || state.offers.offeredTo(identityIn(served, inquiry), served, now) !== chosen.address;
 }

@@ -12,7 +12,7 @@ import type { DhcpMessage } from '../wire/message.ts';
 import type { Inquiry } from './inquiry.ts';
 import { eventOf } from './terms.ts';
 
-/** An address to hold for a client until it decides. */
+/** An address to hold for a client until it decides, or until a probe has. */
 export interface OfferedAddress {
   readonly address: Ipv4;
   readonly mac: MacAddress;
@@ -56,7 +56,7 @@ export type DhcpDecision =
       readonly isRepeat?: boolean | undefined;
       /** The client, if it was unknown before. */
       readonly newcomer?: Newcomer | undefined;
-      /** For an OFFER: the address to hold for the client. */
+      /** For an OFFER: the address to hold for the client. For an ACK: the address to probe first, and then to decide again. */
       readonly offer?: OfferedAddress | undefined;
       /** In proxy mode: the client's address, as the message shows it. */
       readonly claim?: AddressClaim | undefined;

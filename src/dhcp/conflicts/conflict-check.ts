@@ -1,5 +1,5 @@
-// Finds addresses in use without a lease, by ARP: ahead of need for a small stock of addresses, and before an offer of an address not yet
-// probed. Sources: RFC 2131 §2.2 ("the server SHOULD probe the reused address"), §4.3.1.
+// Finds addresses in use without a lease, by ARP: ahead of need for a small stock of addresses, before an offer of an address not yet
+// probed, and before an ACK that rests on the client's word alone. Sources: RFC 2131 §2.2 ("the server SHOULD probe the reused address"), §4.3.1.
 //
 //   serve, every STOCK_LOOK_MS, after an address was given ─ stockUp ─▶ probes ─┬─ unused ─▶ FreeStock ─▶ knownFree, for the allocator
 //                                                                               └─ in use ─▶ set aside
@@ -122,7 +122,7 @@ export class ConflictCheck {
     this.#timer?.cancel();
   }
 
-  /** Whether an address may be offered. The caller holds it for the client. */
+  /** Whether an address may be given. The caller holds it for the client. */
   clear(offer: OfferedAddress, served: ServedSubnet, now: Instant): Clearance {
     const { address, mac } = offer;
     if (this.#book.isRunning(address)) return 'asked';
@@ -168,7 +168,8 @@ export class ConflictCheck {
     const record = this.#ports.leases.find(address);
     const verdict = this.#holders.judge(name, record, user, max, now);
     // An address already set aside counts once, however often its client has it probed.
-    if (verdict === 'stranger' && isHeld(record, now)) return { mac: user, isHolder: false };
+    if (verdict === 'stranger' && isHeld(record, now) && record.isDoubted !== true)
+      return { mac: user, isHolder: false };
     if (verdict === 'stranger') this.#noteConflict(served, user, now);
     else if (this.#holders.count(name) === max && before < max) this.#tellDistrust(served, user, now);
     return verdict === 'disbelieved' ? undefined : { mac: user, isHolder: verdict === 'holder' };

@@ -41,4 +41,9 @@ export interface Lease {
    * stored: after a restart the client must show it again.
    */
   readonly cameOnTime?: boolean | undefined;
+  /**
+   * The record comes from a copy that was put back, so the address may since have been given to another client: probe it before it is
+   * offered. Not stored: the client's next lease is trusted.
+   */
+  readonly isDoubted?: boolean | undefined;
 }

@@ -46,6 +46,8 @@ export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) =>
     `The clock of this host was moved by ${f.text('byMs')} ms; leases and transfers are not affected`,
   'daemon.note': (f) => capitalise(f.text('text')),
   'daemon.leases-lost': (f) => f.text('text'),
+  'daemon.leases-restored': (f) => f.text('text'),
+  'daemon.leases-damaged': (f) => f.text('text'),
   'tree.problem': (f) => `The boot tree is unreadable: ${f.text('reason')}; addresses and names are still served`,
   'tree.served': (f) => `The boot tree ${f.text('tree')} is readable again`,
   'interface.waiting': (f) => `Waiting for ${f.text('interface')}: ${f.text('reason')}`,
@@ -60,6 +62,8 @@ export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) =>
   'config.needs-restart': (f) => `These changes need a restart: ${f.text('keys')}`,
   'net.neighbour-new': (f) => `First seen on ${f.text('interface')} with ${f.text('address')}`,
   'net.neighbour-moved': (f) => `Took over ${f.text('address')} on ${f.text('interface')} from ${f.text('previous')}`,
+  'net.own-address-used': (f) =>
+    `Uses ${f.text('address')}, this rack’s own address on ${f.text('interface')}: give that host another address, or disconnect it`,
   'net.router-seen': (f) =>
     `IPv6 router ${f.text('reason')} seen on ${f.text('interface')}: router solicitations are left to it`,
   'net.router-answered': (f) => `Looked for an IPv6 router on ${f.text('interface')}: told that there is none`,

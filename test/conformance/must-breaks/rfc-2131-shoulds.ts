@@ -14,7 +14,8 @@ const REPLY = 'answers/reply.ts';
 const REQUEST = 'answers/decide-request.ts';
 const RESPONDER = 'responder.ts';
 
-const NEEDS_PROBE = 'if (isActive(record, now) && isSameClient(served, record, inquiry)) return false;';
+const NEEDS_PROBE =
+  'if (isActive(record, now) && isSameClient(served, record, inquiry) && record.isDoubted !== true) return false;';
 const OWN = '[own.running?.address, offered, own.newest?.address]';
 const ON_OFFER =
   "return holder === undefined || holder === identityIn(served, client) ? undefined : 'address-offered';";

@@ -4,10 +4,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { instant, later } from '../../../src/clock.ts';
 import { HOST_RATE, HOSTS_RATE, HostEvents } from '../../../src/daemon/observing/host-events.ts';
+import { addEvents } from '../../../src/daemon/observing/metrics.ts';
 import { EVENT_KINDS } from '../../../src/daemon/rack/event-kinds.ts';
 import { OWED_EVERY_MS } from '../../../src/dhcp/limits/telling.ts';
 import type { RackEvent } from '../../../src/event.ts';
 import { ipv4, mac } from '../../../src/net/address.ts';
+import { Exposition } from '../../../src/observe/exposition.ts';
 
 const START = instant(1_000_000);
 const MACHINE = mac(0x525400000001);
@@ -50,7 +52,11 @@ describe('events of hosts', () => {
         assert.ok(told.length >= HOST_RATE.burst && told.length <= most, `${told.length}, at most ${most}`);
         publish({ ...host, kind, at: later(START, 10 * OWED_EVERY_MS) });
         assert.equal(sum(told), A_SECOND * SECONDS + 1);
-        assert.equal(events.withheld, A_SECOND * SECONDS + 1 - told.length);
+        const withheld = A_SECOND * SECONDS + 1 - told.length;
+        assert.equal(events.withheld, withheld);
+        const out = new Exposition();
+        addEvents(out, { published: 0, missed: new Map() }, events.withheld);
+        assert.match(out.text(), new RegExp(`^rackboot_events_withheld_total ${withheld}$`, 'm'));
       });
     }
   }

@@ -1,7 +1,7 @@
 // Leases that expired while no rack ran are reported at the next start: all of them, once, and none that was reported before.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -10,6 +10,7 @@ import { loadLeases } from '../../../src/daemon/rack/lease-loading.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import type { StoredLease } from '../../../src/dhcp/leases/stored-lease.ts';
 import { EXPIRED_PER_TURN_MAX } from '../../../src/dhcp/responder.ts';
+import type { RackEvent } from '../../../src/event.ts';
 import { ipv4, mac } from '../../../src/net/address.ts';
 import { ReportedEnds } from '../../../src/store/reported-ends.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
@@ -17,6 +18,7 @@ import { eventuallyWithin } from '../../support/eventually.ts';
 let stateDir = '';
 beforeEach(() => {
   stateDir = mkdtempSync(join(tmpdir(), 'rackboot-loading-'));
+  writeFileSync(join(stateDir, 'leases.db'), '');
 });
 afterEach(() => rmSync(stateDir, { recursive: true, force: true }));
 
@@ -40,7 +42,7 @@ async function toldUntil(at: Instant): Promise<void> {
 
 /** A start, with its reports and a function that ends it. */
 function life(leases: readonly StoredLease[]) {
-  const place = { stateDir, clock: systemClock, onProblem: assert.fail };
+  const place = { stateDir, clock: systemClock, onProblem: assert.fail, publish: () => undefined, sequence: () => 0 };
   const loaded = loadLeases({ leases, clocks: new Map() }, place);
   const portions: number[][] = [];
   const reportEnded = (ended: readonly Lease[]): void =>
@@ -61,19 +63,19 @@ test('expiries since the last report are reported in order, and not again at the
   const first = life(leases);
   assert.deepEqual(first.told(), [3, 5, 2]);
   assert.equal(first.table.nextExpiry !== undefined, true, 'the fourth still runs');
-  await first.ends.close();
+  await first.close();
   const second = life(leases);
   assert.deepEqual(second.told(), []);
-  await second.ends.close();
+  await second.close();
 });
 
 test('a rack that never reported an expiry starts with future ones', async () => {
   const first = life([ending(1, -20)]);
   assert.deepEqual(first.told(), []);
-  await first.ends.close();
+  await first.close();
   const second = life([ending(1, -20), ending(2, -0.3)]);
   assert.deepEqual(second.told(), [], 'both had expired before the first start');
-  await second.ends.close();
+  await second.close();
 });
 
 test('a process that ends before all were reported leaves all of them to the next', async () => {
@@ -82,15 +84,48 @@ test('a process that ends before all were reported leaves all of them to the nex
   const first = life(leases);
   first.ends.note(systemClock.now());
   assert.equal(first.told().length, EXPIRED_PER_TURN_MAX);
-  await first.ends.close();
+  await first.close();
   const second = life(leases);
   await eventuallyWithin(5000, 'all are told', () => second.told().length === leases.length);
   assert.deepEqual(
     second.portions.map(({ length }) => length),
     [EXPIRED_PER_TURN_MAX, 10],
   );
-  await second.ends.close();
+  await second.close();
   const third = life(leases);
   assert.deepEqual(third.told(), []);
-  await third.ends.close();
+  await third.close();
+});
+
+test('running leases of a copy that was put back are doubted, also after the next start, until they have newer records', async () => {
+  const told: RackEvent[] = [];
+  const publish = (event: RackEvent): void => void told.push(event);
+  const leases = [ending(1, 100), ending(2, -20), ending(3, 100)];
+  const at = (lastSequence: number, sequences: readonly number[]) => {
+    const stored = { leases, clocks: new Map(), sequenceOf: (address: number) => sequences[(address & 0xff) - 1] ?? 0 };
+    return loadLeases(stored, {
+      stateDir,
+      clock: systemClock,
+      onProblem: assert.fail,
+      publish,
+      sequence: () => lastSequence,
+    });
+  };
+  const doubted = ({ table }: ReturnType<typeof at>): readonly number[] =>
+    table.all().flatMap(({ address, isDoubted }) => (isDoubted === true ? address & 0xff : []));
+  const first = at(9, [7, 8, 9]);
+  assert.match(first.notes.join(), /was put back from a copy/);
+  assert.deepEqual(doubted(first), [1, 3]);
+  await first.close();
+  const second = at(10, [7, 8, 10]);
+  assert.deepEqual(second.notes, []);
+  assert.deepEqual(doubted(second), [1]);
+  await second.close();
+  const older = at(8, [7, 8, 8]);
+  assert.deepEqual([older.notes.length, doubted(older)], [1, [1, 3]]);
+  await older.close();
+  assert.deepEqual(
+    told.map(({ kind }) => kind),
+    ['daemon.leases-restored', 'daemon.leases-restored'],
+  );
 });

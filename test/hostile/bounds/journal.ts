@@ -23,6 +23,15 @@ export const JOURNAL_BOUNDS: readonly HeldBound[] = [
     test: 'store/lease-database.test.ts',
   },
   {
+    at: 'store/lease-database.ts DAMAGE_TOLD_MAX',
+    what: 'damaged rows of leases.db that are told and noted',
+    whoCanFill: 'nobody from outside: memory or a disk that fails',
+    whatOthersNotice: 'nothing: further damaged rows are handled in the same way, and not told',
+    howItEmpties: 'at the next start',
+    share: 'none',
+    test: 'store/damaged-row.test.ts',
+  },
+  {
     at: 'observe/event-stream.ts EVENT_STREAM_MAX',
     what: 'events in the ring from which log, region and timeline read',
     whoCanFill: 'a flood of events while a reader is slow',

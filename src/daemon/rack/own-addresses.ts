@@ -1,0 +1,133 @@
+// Watches for another host that uses an address of this rack. Machines may then send their requests to that host, and nothing works.
+//
+//   heard on the wire (`neighbourhood.ts`) ─┐
+//   a probe of its own, every LOOK_MS ──────┴─▶ noteUse ─▶ event, once in RETELL_MS for each host
+//                                                     └──▶ a note, until the host was not seen for GONE_MS
+//
+// 1. This host's other interfaces may answer for the address as well (Linux answers on every interface): `wire-ear.ts` hears none of them.
+// 2. Hosts are sampled (USERS_RATE) and bounded (USERS_MAX), because anybody can invent hardware addresses. Whoever is told stands for all
+//    those that were not.
+// 3. Only ARP shows such a host. One that sends IP from the address without ever sending or answering ARP is not seen.
+
+import { BoundedMap } from '../../bounded-map.ts';
+import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
+import type { ClusterInterface } from '../../config/rack-config.ts';
+import { counted } from '../../counted.ts';
+import { formatIpv4, formatMac, type Ipv4, isLoopback, type MacAddress } from '../../net/address.ts';
+import type { Sighting } from '../../net/neighbours.ts';
+import type { Wire } from '../../net/wire.ts';
+import { EventSampler, type Rate } from '../../rate-limit.ts';
+import type { NetEvent } from './wire-events.ts';
+
+/** How often the rack probes its own addresses, in milliseconds. */
+export const LOOK_MS = 60_000;
+/** How long after it was last seen a host is still noted, in milliseconds: several looks, because an answer may be lost. */
+export const GONE_MS = 300_000;
+/** How often the same host is reported, in milliseconds. */
+export const RETELL_MS = 3_600_000;
+/** Remembered hosts; beyond this the one that was seen longest ago is forgotten. */
+export const USERS_MAX = 16;
+/** Reports of all hosts together. */
+export const USERS_RATE: Rate = { perSecond: 1 / 60, burst: 8 };
+
+/** Part of each note; doctor recognises the note by these words. */
+export const OWN_ADDRESS_USED = 'this rack’s own address';
+/** What to do about it. */
+export const OWN_ADDRESS_REMEDY =
+  'find the port of that hardware address in the address table of the switch; give the host another address, or disconnect it';
+
+interface OwnAddress {
+  readonly interfaceName: string;
+  readonly address: Ipv4;
+}
+
+interface User extends OwnAddress {
+  readonly mac: MacAddress;
+  readonly seenAt: Instant;
+  readonly toldAt: Instant;
+}
+
+export interface OwnAddressParts {
+  readonly clock: Clock;
+  readonly wire: Pick<Wire, 'canProbe' | 'findUser'>;
+  readonly publish: (event: NetEvent) => void;
+}
+
+/** The addresses of this rack, and the other hosts that use them. */
+export class OwnAddresses {
+  readonly #parts: OwnAddressParts;
+  readonly #users = new BoundedMap<string, User>(USERS_MAX, 'set longest ago');
+  readonly #sampler = new EventSampler(USERS_RATE);
+  #own: readonly OwnAddress[] = [];
+  #timer: Timer | undefined;
+
+  constructor(parts: OwnAddressParts) {
+    this.#parts = parts;
+  }
+
+  /** Watches the addresses of this configuration. */
+  configure(clusterInterfaces: readonly ClusterInterface[]): void {
+    this.#own = clusterInterfaces.flatMap(({ interfaceName, ip }) =>
+      interfaceName === undefined || ip === undefined || isLoopback(ip) ? [] : { interfaceName, address: ip },
+    );
+    this.#lookIn(0);
+  }
+
+  /** Call for every host that was heard with an address. */
+  hear({ interfaceName, address, mac }: Sighting): void {
+    if (this.#isOwn(interfaceName, address)) this.#noteUse({ interfaceName, address }, mac);
+  }
+
+  /** A sentence for each host that uses an address of this rack. */
+  get notes(): readonly string[] {
+    const now = this.#parts.clock.now();
+    const present = [...this.#users.values()].filter(
+      ({ interfaceName, address, seenAt }) => later(seenAt, GONE_MS) > now && this.#isOwn(interfaceName, address),
+    );
+    return present.map(({ interfaceName, address, mac, seenAt }) => {
+      const ago = counted(Math.round((now - seenAt) / 1000), 'second');
+      return (
+        `${formatIpv4(address)}, ${OWN_ADDRESS_USED} on ${interfaceName}, is used by another host, ${formatMac(mac)} ` +
+        `(seen ${ago} ago): machines may send to that host instead of the rack. Remedy: ${OWN_ADDRESS_REMEDY}.`
+      );
+    });
+  }
+
+  #isOwn(interfaceName: string, address: Ipv4): boolean {
+    return this.#own.some((own) => own.address === address && own.interfaceName === interfaceName);
+  }
+
+  #noteUse({ interfaceName, address }: OwnAddress, mac: MacAddress): void {
+    const now = this.#parts.clock.now();
+    const key = `${interfaceName} ${address} ${mac}`;
+    const toldAt = this.#users.get(key)?.toldAt;
+    const isTold = toldAt !== undefined && later(toldAt, RETELL_MS) > now;
+    const sample = isTold ? undefined : this.#sampler.take('used', now);
+    // One that was not reported now is reported when it is seen again.
+    const told = sample === undefined ? (toldAt ?? later(now, -RETELL_MS)) : now;
+    this.#users.set(key, { interfaceName, address, mac, seenAt: now, toldAt: told });
+    if (sample === undefined) return;
+    this.#parts.publish({ kind: 'net.own-address-used', at: now, mac, address, interface: interfaceName, ...sample });
+  }
+
+  #lookIn(delayMs: number): void {
+    this.#timer?.cancel();
+    if (this.#own.length === 0) return;
+    this.#timer = this.#parts.clock.schedule(delayMs, () => {
+      for (const own of this.#own) this.#look(own);
+      this.#lookIn(LOOK_MS);
+    });
+  }
+
+  #look(own: OwnAddress): void {
+    const { wire } = this.#parts;
+    if (!wire.canProbe(own.interfaceName)) return;
+    // A probe that cannot be made says nothing; the next look tries again.
+    wire.findUser(own.address, own.interfaceName).then(
+      (user) => {
+        if (user !== undefined && this.#own.includes(own)) this.#noteUse(own, user);
+      },
+      () => undefined,
+    );
+  }
+}

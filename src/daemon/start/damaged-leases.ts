@@ -1,0 +1,37 @@
+// Reports damaged rows of `leases.db`: found at the start, or later while the log is folded.
+//
+// 1. Each row is reported once, at most DAMAGE_TOLD_MAX, and noted until the next start.
+
+import { join } from 'node:path';
+import type { Clock } from '../../clock.ts';
+import { damageText, type LeaseDamage } from '../../store/damaged-row.ts';
+import { DAMAGE_TOLD_MAX } from '../../store/lease-database.ts';
+import { LEASE_FILE } from '../../store/lease-journal.ts';
+import type { DaemonEvent } from '../rack/events.ts';
+
+/** The damaged rows of one run. */
+export class DamagedLeases {
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #publish: (event: DaemonEvent) => void;
+  readonly #texts = new Set<string>();
+
+  constructor(stateDir: string, clock: Clock, publish: (event: DaemonEvent) => void) {
+    this.#path = join(stateDir, LEASE_FILE);
+    this.#clock = clock;
+    this.#publish = publish;
+  }
+
+  /** For `rackboot status` and `rackboot doctor`. */
+  get notes(): readonly string[] {
+    return [...this.#texts];
+  }
+
+  /** Reports a damaged row. */
+  readonly report = (damage: LeaseDamage): void => {
+    const text = damageText(this.#path, damage);
+    if (this.#texts.has(text) || this.#texts.size >= DAMAGE_TOLD_MAX) return;
+    this.#texts.add(text);
+    this.#publish({ kind: 'daemon.leases-damaged', at: this.#clock.now(), text });
+  };
+}

@@ -1,0 +1,109 @@
+// What is left of a row of `leases.db` whose checksum is wrong.
+//
+//   one flipped bit ─▶ undone: nothing is lost
+//   more ─▶ the records that still decode are kept as they read, and their addresses are doubted
+//           the other addresses of a block may have had a lease: they are set aside
+//           a batch that is cut does not say which it had: it is not used (`isCut`)
+//
+// 1. Nothing that was damaged is free without a word: each row is reported once, with its addresses.
+
+import { counted } from '../counted.ts';
+import { formatIpv4, type Ipv4, ipv4 } from '../net/address.ts';
+import { viewBytes } from '../net/borrowed-bytes.ts';
+import { BLOCK_ADDRESSES } from './fold-pass.ts';
+import { decodeLeases, recordAddress, recordEnd } from './lease-record.ts';
+import { undoFlippedBit } from './row-checksum.ts';
+
+/** Part of each report; doctor recognises the note by these words. */
+export const LEASES_DAMAGED = 'holds damaged leases';
+/** Addresses that a report names; the rest are counted. */
+const NAMED_MAX = 8;
+
+/** A row of one of the two tables. */
+export interface StoredRow {
+  readonly table: 'log' | 'lease_block';
+  /** The last sequence of a batch, or the number of a block. */
+  readonly key: number;
+  readonly records: Uint8Array<ArrayBuffer>;
+  readonly checksum: number;
+}
+
+/** A damaged row. */
+export interface LeaseDamage {
+  /** The row, for people: `batch 17`, `block 42`. */
+  readonly row: string;
+  /** True if a single flipped bit was undone. */
+  readonly isUndone: boolean;
+  /** The addresses of the records that were kept; of an undone bit, the address of its record. */
+  readonly kept: readonly Ipv4[];
+  /** Addresses that may have had a record. */
+  readonly lost: readonly Ipv4[];
+  /** True for a batch with records that do not decode: nobody can tell whose they are. */
+  readonly isCut: boolean;
+}
+
+/** A damaged row's usable records. */
+export interface SalvagedRow {
+  readonly records: Uint8Array;
+  readonly damage: LeaseDamage;
+}
+
+/** Saves what can be saved of a row with a wrong checksum. */
+export function salvage({ table, key, records, checksum }: StoredRow): SalvagedRow {
+  const row = `${table === 'log' ? 'batch' : 'block'} ${key}`;
+  const mended = undoFlippedBit(key, records, checksum);
+  const places = placesOf(mended?.records ?? records);
+  if (mended !== undefined) {
+    const { at } = mended;
+    const kept = places.flatMap(({ from, to, address }) => (at !== undefined && from <= at && at < to ? address : []));
+    return { records: mended.records, damage: { row, isUndone: true, kept, lost: [], isCut: false } };
+  }
+  const kept = [...new Set(places.map(({ address }) => address))];
+  const all =
+    table === 'log' ? [] : Array.from({ length: BLOCK_ADDRESSES }, (_, place) => key * BLOCK_ADDRESSES + place);
+  const lost = all.map(ipv4).filter((address) => !kept.includes(address));
+  const end = places.at(-1)?.to ?? 0;
+  const isCut = table === 'log' && end < records.length;
+  return { records: viewBytes(records, 0, end), damage: { row, isUndone: false, kept, lost, isCut } };
+}
+
+interface Place {
+  readonly from: number;
+  readonly to: number;
+  readonly address: Ipv4;
+}
+
+/** The records up to the first that does not decode. */
+function placesOf(records: Uint8Array): readonly Place[] {
+  const bytes = Buffer.from(records.buffer, records.byteOffset, records.byteLength);
+  const places: Place[] = [];
+  for (let from = 0; from < bytes.length; ) {
+    const to = recordEnd(bytes, from);
+    if (to === undefined || !decodeLeases(viewBytes(records, from, to)).ok) break;
+    places.push({ from, to, address: ipv4(recordAddress(bytes, from)) });
+    from = to;
+  }
+  return places;
+}
+
+/** Says what is damaged and what follows. @param path of the file */
+export function damageText(path: string, { row, isUndone, kept, lost }: LeaseDamage): string {
+  const check = 'Check the memory and the disk of this host';
+  if (isUndone) {
+    const whose = kept.length === 0 ? 'a checksum' : `the lease of ${listed(kept)}`;
+    return `${path} ${LEASES_DAMAGED}: one flipped bit in ${whose} (${row}) was found and undone, and no lease is lost. ${check}.`;
+  }
+  const rest = row.startsWith('batch') ? ' An address that changed itself is missing.' : '';
+  return (
+    `${path} ${LEASES_DAMAGED}: ${row} is not what was written. ` +
+    `Kept as they read, and probed before they are offered: ${listed(kept)}. Set aside for an hour, because a lease may be lost: ${listed(lost)}.${rest} ` +
+    `${check}; if machines clash, stop Rackboot and restore a backup. An address that is set aside is freed by: rackboot leases clear ADDRESS.`
+  );
+}
+
+function listed(addresses: readonly Ipv4[]): string {
+  if (addresses.length === 0) return 'none';
+  const named = addresses.slice(0, NAMED_MAX).map(formatIpv4).join(', ');
+  const more = addresses.length - NAMED_MAX;
+  return more > 0 ? `${named} and ${counted(more, 'more', 'more')}` : named;
+}

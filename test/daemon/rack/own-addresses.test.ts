@@ -1,0 +1,118 @@
+// Another host with an address of this rack is told, noted while it is there, and bounded however many hosts are invented.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ClusterInterface } from '../../../src/config/rack-config.ts';
+import { EVENT_KINDS } from '../../../src/daemon/rack/event-kinds.ts';
+import { Neighbourhood } from '../../../src/daemon/rack/neighbourhood.ts';
+import { GONE_MS, LOOK_MS, RETELL_MS, USERS_MAX, USERS_RATE } from '../../../src/daemon/rack/own-addresses.ts';
+import type { RackEvent } from '../../../src/event.ts';
+import { type Ipv4, ipv4, type MacAddress, mac, networkOf } from '../../../src/net/address.ts';
+import type { Wire, WireListener } from '../../../src/net/wire.ts';
+import { eventText } from '../../../src/observe/event-text.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+
+const OWN = ipv4(0x0a140001);
+const OTHER = mac(0x525400000066);
+const KIND = 'net.own-address-used';
+
+function start(answer: () => MacAddress | undefined = () => undefined) {
+  const clock = new VirtualClock();
+  const events: RackEvent[] = [];
+  const asked: string[] = [];
+  let listener: WireListener | undefined;
+  const wire: Wire = {
+    serve: () => undefined,
+    listen: (next) => {
+      listener = next;
+    },
+    canProbe: (name) => name === 'eth1',
+    findUser: async (address, name) => {
+      asked.push(`${name} ${address}`);
+      return answer();
+    },
+    advertise: () => undefined,
+    booting: () => undefined,
+  };
+  const around = new Neighbourhood({ clock, wire, onHeard: () => undefined, publish: (event) => events.push(event) });
+  const lab: ClusterInterface = {
+    ...{ name: 'lab', interfaceName: 'eth1', management: 2, ip: OWN },
+    network: networkOf(ipv4(0x0a140000), 24),
+  };
+  around.configure([lab]);
+  return {
+    ...{ clock, around, asked },
+    hear: (host: MacAddress, address: Ipv4 = OWN) =>
+      listener?.onSightings([{ interfaceName: 'eth1', address, mac: host, heard: true }]),
+    told: () => events.splice(0).filter(({ kind }) => kind === KIND),
+    /** Passes time in which what was asked is answered. */
+    pass: async (ms: number) => {
+      clock.advance(ms);
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+}
+
+test('a host that is heard with the rack’s own address is told as an error with its hardware address, once an hour', () => {
+  const rig = start();
+  for (let minute = 0; minute <= 60; minute += 1) {
+    rig.hear(OTHER);
+    rig.clock.advance(60_000);
+  }
+  const told = rig.told();
+  assert.deepEqual(
+    told.map(({ mac: host, address }) => [host, address]),
+    [
+      [OTHER, OWN],
+      [OTHER, OWN],
+    ],
+  );
+  assert.equal((told[1]?.at ?? 0) - (told[0]?.at ?? 0), RETELL_MS);
+  assert.equal(EVENT_KINDS.get(KIND)?.level, 'error');
+  const [first] = told;
+  assert.ok(first !== undefined);
+  assert.match(eventText(first, undefined), /^Uses 10\.20\.0\.1, this rack’s own address on eth1: /);
+});
+
+test('a note names it while it is there, and ends when it was not seen for some minutes', () => {
+  const rig = start();
+  assert.deepEqual(rig.around.notes, []);
+  rig.hear(OTHER);
+  rig.clock.advance(GONE_MS - 1);
+  assert.equal(rig.around.notes.length, 1);
+  assert.match(
+    rig.around.notes[0] ?? '',
+    /^10\.20\.0\.1, .* on eth1, is used by another host, 52:54:00:00:00:66 .*switch/,
+  );
+  rig.clock.advance(1);
+  assert.deepEqual(rig.around.notes, []);
+});
+
+test('one that only answers ARP is found by the rack’s own question, which is asked again and again', async () => {
+  let answer: MacAddress | undefined;
+  const rig = start(() => answer);
+  await rig.pass(0);
+  assert.deepEqual(rig.asked, [`eth1 ${OWN}`]);
+  assert.deepEqual(rig.told(), []);
+  answer = OTHER;
+  await rig.pass(LOOK_MS);
+  assert.equal(rig.told().length, 1);
+  assert.equal(rig.around.notes.length, 1);
+  assert.equal(rig.asked.length, 2);
+});
+
+test('a host with another address is none of this', () => {
+  const rig = start();
+  rig.hear(OTHER, ipv4(0x0a140032));
+  assert.deepEqual(rig.told(), []);
+});
+
+test('of invented hosts a few are told, as many are remembered as there is room, and the next one told counts the others', () => {
+  const rig = start();
+  for (let index = 0; index < 1000; index += 1) rig.hear(mac(0x0200_0000_0000 + index));
+  assert.equal(rig.told().length, USERS_RATE.burst);
+  assert.equal(rig.around.notes.length, USERS_MAX);
+  rig.clock.advance(60_000);
+  rig.hear(OTHER);
+  assert.equal(rig.told()[0]?.count, 1000 - USERS_RATE.burst + 1);
+});
