@@ -99,6 +99,8 @@ function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Answer {
   }
   const domain = given.domain?.toLowerCase();
   if (username !== undefined && domain && !DOMAIN.test(domain)) return refuseField('domain', 'field.domain');
+  if (isOrdinary && domain && domain !== call.region.config().domain)
+    return refuse('not-allowed.domain', { domain: call.region.config().domain });
   return {
     macs,
     ...architecture,

@@ -3,7 +3,8 @@
 // Sources: RFC 1123 §2.1 (letters, digits, hyphens), RFC 1035 §2.3.4 (63 octets).
 //
 // 1. A hostname is one label, in lower case.
-// 2. A name of the form `10-20-0-100` is refused, because addresses of the dynamic range have such names.
+// 2. No machine is called `localhost`, `wpad` or `isatap`, which mean something to other hosts (RFC 6761 §6.3; proxy and ISATAP discovery).
+// 3. A name of the form `10-20-0-100` is refused, because addresses of the dynamic range have such names.
 
 import type { Clock } from '../../clock.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
@@ -27,6 +28,8 @@ const PLACEHOLDERS: ReadonlySet<string> = new Set([
   'unassigned-hostname',
 ]);
 
+const RESERVED: ReadonlySet<string> = new Set(['localhost', 'wpad', 'isatap']);
+
 const ADJECTIVES = (
   'able agile amber ample ardent azure bold brave bright brisk calm candid clever cool coral crisp daring dapper deft ' +
   'eager early easy fair fast fine fleet fond frank fresh gentle glad golden good grand green handy happy hardy humble ' +
@@ -45,11 +48,11 @@ const NOUNS = (
   'tiger trout tulip valley walnut whale willow wolf wren yak zebra'
 ).split(' ');
 
-/** The name in lower case if it is a valid label and not reserved for addresses; or undefined. */
+/** The name in lower case if it is a valid label and not reserved; or undefined. */
 export function parseHostname(text: string): string | undefined {
   const name = text.trim().toLowerCase();
   if (name.length > HOSTNAME_MAX || !/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name)) return undefined;
-  return /^\d{1,3}(-\d{1,3}){3}$/.test(name) || /^\d+$/.test(name) ? undefined : name;
+  return RESERVED.has(name) || /^\d{1,3}(-\d{1,3}){3}$/.test(name) || /^\d+$/.test(name) ? undefined : name;
 }
 
 /** True for a default name that many machines have. */

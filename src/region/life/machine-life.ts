@@ -107,7 +107,7 @@ export class MachineLife {
       const isAsked = options.address !== undefined || machine.addresses.length === 0;
       const needsAddress = command.name === 'allocate' || (command.name === 'deploy' && isAsked);
       if (!needsAddress) return change;
-      const chosen = chooseAddresses(machine, racks.list(), knowledge, options.address);
+      const chosen = chooseAddresses(machine, racks.list(), knowledge, options.address, by.isAdmin);
       return chosen.kind === 'refuse' ? chosen : { ...change, addresses: chosen.addresses };
     });
     return this.#announce(outcome);

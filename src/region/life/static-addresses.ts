@@ -6,8 +6,9 @@
 // 3. The network is the one in which the machine was seen, its boot interface first. A machine never seen gets an address only if there is
 //    exactly one network.
 // 4. An address that a rack's configuration reserves for the machine is the one it gets.
-// 5. A rack's range counts only if the rack is believed for its network and the network contains the range.
-// 6. Several racks may serve one network: every rack's reservations count, and each has its own static range.
+// 5. A user without rights chooses addresses of static ranges only: any other may be a server's.
+// 6. A rack's range counts only if the rack is believed for its network and the network contains the range.
+// 7. Several racks may serve one network: every rack's reservations count, and each has its own static range.
 
 import type { MachineAddress } from '../../machines/machine.ts';
 import {
@@ -55,11 +56,18 @@ export function chooseAddresses(
   racks: readonly Rack[],
   knowledge: ChangeKnowledge,
   asked: Ipv4 | undefined,
+  isAdmin: boolean,
 ): AddressChoice {
   const networks = racks
     .filter((rack) => rack.state === 'accepted')
     .flatMap((rack) => believedInterfaces(rack).flatMap(servedOf));
-  if (asked !== undefined) return takeAsked(machine, networks, knowledge, asked);
+  if (asked !== undefined) {
+    const choice = takeAsked(machine, networks, knowledge, asked);
+    const isOwn = ({ fixed, reserved }: Served): boolean =>
+      (fixed !== undefined && isIn(fixed, asked)) || reserved.has(asked);
+    if (choice.kind === 'refuse' || isAdmin || networks.some(isOwn)) return choice;
+    return { kind: 'refuse', refusal: refusal('address-refused.outside', { address: formatIpv4(asked) }) };
+  }
   const place = placeOf(machine, networks);
   if (place === undefined) return { kind: 'given', addresses: [] };
   const { served, mac } = place;

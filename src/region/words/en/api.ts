@@ -58,9 +58,12 @@ export const API = {
   'field.rack-to-move': 'No accepted rack has this name or UUID.',
   'field.architecture-reported': 'Give amd64/generic, or amd64 and one subarchitecture.',
   'field.architecture': 'Give an architecture such as amd64/generic.',
-  'field.hostname': ({ max }: Max) => `Give at most ${max} letters, digits and hyphens, not an address.`,
+  'field.hostname': ({ max }: Max) =>
+    `Give at most ${max} letters, digits and hyphens: no address, and not localhost, wpad or isatap.`,
   'field.domain': 'Give a domain name.',
   'not-allowed.power': 'Only an administrator may set this: give power_type manual, or ipmi with a numeric address.',
+  'not-allowed.domain': ({ domain }: { readonly domain: string }) =>
+    `Only an administrator may choose another domain than ${domain}: its names would be answered to everybody.`,
   'not-allowed.enlisted': 'A machine with a key cannot enlist again.',
   'field.state': ({
     text,

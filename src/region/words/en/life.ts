@@ -119,6 +119,8 @@ export const LIFE = {
   'address-refused.unserved': ({ address }: { readonly address: string }) =>
     `${address} is in no network that a rack serves: choose another address`,
   'address-refused.no-interface': ({ machine }: { readonly machine: string }) => `${machine} has no network interface`,
+  'address-refused.outside': ({ address }: { readonly address: string }) =>
+    `${address} is in no static range: only an administrator may choose such an address`,
   'address-refused.kept': ({ address, kept }: { readonly address: string; readonly kept: Kept }) =>
     `${address} is ${keptText(kept)}: choose another address`,
   'address-refused.taken': ({ address }: { readonly address: string }) =>
