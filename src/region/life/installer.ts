@@ -11,6 +11,11 @@ import type { ImageWish } from './deployment.ts';
 /** True if the racks can boot this system's installer; undefined: unknown. */
 export type HasInstaller = (wish: ImageWish) => boolean | undefined;
 
+/** The releases whose installer the racks can boot on this machine, sorted; undefined: unknown. */
+export type ListInstallers = (
+  machine: Pick<Machine, 'architecture' | 'subarchitecture'>,
+) => readonly string[] | undefined;
+
 /** Ubuntu releases that people may name without the distribution. */
 const UBUNTU: ReadonlySet<string> = new Set([
   'trusty',
@@ -39,9 +44,9 @@ export function refuseInstaller(
   }
   if (hasInstaller?.({ os: osystem, release, architecture, subarchitecture }) !== false) return undefined;
   const place = `${architecture}/${subarchitecture}/${release}/install`;
-  const text =
-    `there is no installer of ${osystem}/${release} for ${machine.hostname}: the boot tree has no ${place}. ` +
-    "`rackboot images import-installer` adds Debian's.";
+  const command = `\`rackboot images import-installer --release ${release}${architecture === 'amd64' ? '' : ` --arch ${architecture}`}\``;
+  const remedy = osystem === 'debian' ? `${command} adds it.` : 'Put its linux and initrd.gz there.';
+  const text = `there is no installer of ${osystem}/${release} for ${machine.hostname}: the boot tree has no ${place}. ${remedy}`;
   return { reason: 'image-missing', text };
 }
 
