@@ -217,7 +217,10 @@ describe("Debian's cloud-init", { skip: missing(...NEEDS) }, () => {
     writeFileSync(join(scratch, 'test.cfg'), CONFIG);
     writeFileSync(join(scratch, 'script'), SCRIPT);
     const customise = readFileSync(join(ROOT, 'src', 'images', 'debian', 'customise.sh'), 'utf8');
-    writeFileSync(join(scratch, 'image.cfg'), IMAGE_CONFIG.exec(customise)?.[1] ?? assert.fail('no settings of an image'));
+    writeFileSync(
+      join(scratch, 'image.cfg'),
+      IMAGE_CONFIG.exec(customise)?.[1] ?? assert.fail('no settings of an image'),
+    );
     const documents = readFileSync(join(ROOT, 'docs', 'first-machine.md'), 'utf8');
     const documented = [...documents.matchAll(DOCUMENTED)].map(([, text = '']) => text);
     assert.ok(documented.length >= 2);
