@@ -34,7 +34,7 @@ const BARE_ANSWER = /: HTTP 2\d\d(?:: OK)?$/;
 const withoutBareAnswer = (text: string): string => text.replace(BARE_ANSWER, '');
 
 /** The longest text that fits into two lines of every cell, in characters. */
-const TWO_LINES_CHARACTERS = 40;
+const SHORT_CHARACTERS_MAX = 40;
 
 /**
  * A text for a cell, in plain words. The style shows two lines of it, or three of a reason; a click shows all of it, or a power controller's raw answer below it.
@@ -44,7 +44,7 @@ export function cellText(text: string, tone = ''): Html {
   const words = plainWords(text);
   const [first = '', ...others] = words.split('\n').map((line) => line.trim());
   const isWhole = others.length === 0 && words === withoutBareAnswer(text);
-  if (isWhole && first.length <= TWO_LINES_CHARACTERS) return html`<div class="${tone}">${first}</div>`;
+  if (isWhole && first.length <= SHORT_CHARACTERS_MAX) return html`<div class="${tone}">${first}</div>`;
   const said = isWhole ? first : asSentence(first);
   const rest = isWhole ? nothing : text;
   const more = isWhole ? nothing : html`${SPACE}…`;
