@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { createContext, Script } from 'node:vm';
 import { judgeIpmitool } from '../src/power/ipmi.ts';
 import { bootsFromNetwork, parseGuests } from '../src/power/virsh-words.ts';
-import { oneLine } from '../src/region/page/values.ts';
+import { cellText } from '../src/region/page/values.ts';
 import { type FoundRegExp, findRegExps, hostileTexts, regExpsIn } from './support/regexps.ts';
 
 /** Expressions that take quadratic time on a run of characters, and why that run is always short. */
@@ -82,7 +82,7 @@ const READERS: readonly (readonly [name: string, read: () => unknown])[] = [
   ['a guest table with one long line', () => parseGuests(` 1  a${' '.repeat(LONG)}b`)],
   ['a definition with unclosed disks', () => bootsFromNetwork('<disk '.repeat(LONG / 6))],
   ["ipmitool's complaints", () => judgeIpmitool(ended('RAKP 3'.repeat(LONG / 6)), false, [])],
-  ['an event of spaces', () => oneLine(`a${' '.repeat(LONG)}b`)],
+  ['an event of spaces', () => cellText(`a${' '.repeat(LONG)}b`)],
 ];
 for (const [name, read] of READERS) {
   test(`${name} is read in milliseconds`, () => {

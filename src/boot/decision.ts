@@ -100,10 +100,8 @@ function decideKernel(
   const installerImage = purpose === 'install' || enlistsByInstaller ? findImage(installer, hasFile) : undefined;
   const image = installerImage ?? (enlistsByInstaller ? undefined : findImage(ephemeral, hasFile));
   if (image === undefined) {
-    return explain('image-missing', name, [
-      `no kernel and initrd for ${describeImage(purpose === 'install' || enlistsByInstaller ? installer : ephemeral)}.`,
-      enlistsByInstaller ? 'Run on the rack: rackboot images import-installer' : 'Import the image on the rack.',
-    ]);
+    const absent = purpose === 'install' || enlistsByInstaller ? installer : ephemeral;
+    return explain('image-missing', name, [`no kernel and initrd for ${describeImage(absent)}.`, remedyFor(absent)]);
   }
 
   const params = parseKernelParams(machine?.kernelParams ?? config.kernelParams);
@@ -115,7 +113,9 @@ function decideKernel(
   }
   const ours = purpose === 'enlist' && !config.bmcUser ? [NO_BMC_USER] : [];
   const facts = { purpose, rackbootUrl: `${baseUrl}/MAAS`, token: query.token, params: [...ours, ...params.words] };
-  const title = `${name}: ${purpose}, ${image.kernel.slice(0, image.kernel.lastIndexOf('/'))}`;
+  // A boot for `commissioning` may also write an image, erase disks or rescue, so the state says what the machine will do.
+  const task = machine === undefined || purpose === 'enlist' ? 'enlisting' : machine.statusName;
+  const title = `${name}: ${task}, ${image.kernel.slice(0, image.kernel.lastIndexOf('/'))}`;
   if (enlistsByInstaller) {
     return {
       step: { kind: 'kernel', image, words: installerWords({ ...facts, ...ENLIST_INSTALLER }) },
@@ -134,6 +134,13 @@ function decideKernel(
     ]);
   }
   return { step: { kind: 'kernel', image, words: wordsOfInstaller(machine, image, baseUrl, facts) }, purpose, title };
+}
+
+/** The command that brings an image; an installer of another distribution than Debian is put into the tree by hand. */
+function remedyFor({ architecture, directory, releases }: ImageQuery): string {
+  const arch = architecture === DEFAULT_ARCHITECTURE ? '' : ` --arch ${architecture}`;
+  if (directory === 'commissioning') return `Run on the rack: rackboot images build${arch}`;
+  return `Run on the rack, for Debian: rackboot images import-installer --release ${releases[0] ?? ''}${arch}`;
 }
 
 /** The kernel arguments of a known machine's installer. It reports with its key, which is in the preseed, so it needs no token. */

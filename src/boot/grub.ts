@@ -9,6 +9,7 @@
 // 3. Paths begin with `/`: the device that GRUB itself came from, whatever its protocol. If the rack answers HTTP on port 80, the only port
 //    that GRUB's HTTP supports, that is tried first, because its TFTP loads block by block. Quirk: Debian's signed image has no HTTP and may
 //    not load the module under Secure Boot; it then says that there is no such disk, and TFTP follows.
+// 4. `linux` and `initrd` show nothing while they load, which takes many seconds, so a line before each says what is loaded, and from where.
 
 import { unreachable } from '../errors.ts';
 import { formatIpv4 } from '../net/address.ts';
@@ -51,6 +52,8 @@ export function renderGrub(step: BootStep, place: RenderPlace): RenderedText {
 
 const say = (text: string): string => `echo '${asScreenText(`Rackboot: ${text}`)}'`;
 
+const startFrom = (device: string): string => `start '(${device})' '${device}'`;
+
 const AGAIN = [`sleep ${EXPLAIN_SECONDS}`, 'reboot'] as const;
 
 function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
@@ -59,15 +62,22 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
       const words = step.words.map(quoteGrub).join(' ');
       if (words.length > KERNEL_LINE_BYTES_MAX) throw new Unquotable('too-long');
       const bootif = place.mac === undefined ? 'BOOTIF=01-"$net_default_mac"' : quoteGrub(formatBootif(place.mac));
+      const { kernel, initrd } = step.image;
       return [
         say(place.title),
         'function start {',
-        `  if linux "$1"${quoteGrub(`/${step.image.kernel}`)} ${bootif} ${words}; then`,
-        `    if initrd "$1"${quoteGrub(`/${step.image.initrd}`)}; then boot; fi`,
+        `  ${say(`loading the kernel, ${kernel}, from`)} "$2"`,
+        `  if linux "$1"${quoteGrub(`/${kernel}`)} ${bootif} ${words}; then`,
+        `    ${say(`loading the initrd, ${initrd}, from`)} "$2"`,
+        `    if initrd "$1"${quoteGrub(`/${initrd}`)}; then`,
+        `      ${say('starting the kernel.')}`,
+        '      boot',
+        '    fi',
         '  fi',
         '}',
-        ...(place.grubHttp === undefined ? [] : [`start '(http,${formatIpv4(place.grubHttp)})'`]),
-        "start ''",
+        // `$root` names the device that GRUB itself came from: `tftp,10.20.0.1`.
+        ...(place.grubHttp === undefined ? [] : [startFrom(`http,${formatIpv4(place.grubHttp)}`)]),
+        `start '' "$root"`,
         say(`the kernel could not be loaded. Trying again in ${EXPLAIN_SECONDS} seconds.`),
         ...AGAIN,
       ];
@@ -91,6 +101,7 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
     case 'chain':
       // `configfile` of a missing file says so and goes on with the next line.
       return [
+        say('asking the rack what this machine is to do.'),
         'if [ -n "$net_default_mac" ]; then configfile "$prefix/grub.cfg-$net_default_mac"; fi',
         'configfile "$prefix/grub.cfg-default-$grub_cpu"',
         say(`no configuration could be loaded. Trying again in ${EXPLAIN_SECONDS} seconds.`),

@@ -102,6 +102,10 @@ export const machineShape = z.looseObject({
   hostname: z.string(),
   fqdn: z.string(),
   status_name: z.string(),
+  /** The step of its work under way. An older region does not send it. */
+  work_text: z.string().default(''),
+  work_percent: z.number().nullable().default(null),
+  work_age: z.number().nullable().default(null),
   architecture: z.string().nullable(),
   cpu_count: z.number(),
   memory: z.number(),

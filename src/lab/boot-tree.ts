@@ -20,7 +20,10 @@ const CACHE = join(cachePlace(), 'rackboot-lab');
 export const hasBootTree = (content: TreeContent = 'amd64'): boolean =>
   existsSync(join(CACHE, `boot-${content}-${sourcesHash()}`));
 
-/** Returns a tree with `ARCH/generic/bookworm/commissioning` or `install` and the loaders of that architecture; builds it if missing. */
+/**
+ * Returns a tree with `ARCH/generic/bookworm/commissioning` or `install` and the loaders of that architecture; builds it if missing. A
+ * build that fails, or that the end of this process interrupts, leaves nothing.
+ */
 export async function cachedBootTree(
   onProgress: (text: string) => void,
   content: TreeContent = 'amd64',
@@ -29,9 +32,13 @@ export async function cachedBootTree(
   if (existsSync(tree)) return tree;
   mkdirSync(CACHE, { recursive: true });
   const part = `${tree}.part-${process.pid}`;
-  rmSync(part, { recursive: true, force: true });
-  mkdirSync(part);
   const workDir = `${part}-work`;
+  const clean = (): void => {
+    for (const directory of [part, workDir]) rmSync(directory, { recursive: true, force: true });
+  };
+  clean();
+  process.once('exit', clean);
+  mkdirSync(part);
   const [arch = '', installer] = content.split('-');
   const progress = new BuildProgress(workDir, onProgress);
   progress.tell('Looking up the packages');
@@ -39,8 +46,12 @@ export async function cachedBootTree(
   try {
     await (installer === undefined ? buildEnvironment(request) : importInstaller(request));
     await installLoaders(request);
+  } catch (error) {
+    clean();
+    throw error;
   } finally {
     progress.end();
+    process.off('exit', clean);
   }
   rmSync(workDir, { recursive: true, force: true });
   try {

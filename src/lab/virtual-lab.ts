@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../clock.ts';
+import { sleep, systemClock } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import { CONTROL_SOCKET } from '../http/config.ts';
 import { cachedBootTree, hasBootTree } from './boot-tree.ts';
@@ -25,6 +25,8 @@ const RACK = '10.77.0.1';
 const PAGE_PORT = 5240;
 const PROGRAMS: readonly string[] = ['qemu-system-x86_64', 'ip', 'dpkg-deb', 'apt-get'];
 const PINO_ERROR = 50;
+/** How long this process may take to hear of a Ctrl-C that has already ended the programs of the build, in milliseconds. */
+const INTERRUPT_MS_MAX = 500;
 const MAC = '52:54:00:77:00:01';
 
 /** Checks the user and the required programs. @throws RackError with one apt-get command */
@@ -73,7 +75,23 @@ const HARDWARE = {
   serial: 'LAB-0001',
 } as const;
 
-/** Runs the lab until `until` settles. */
+/** The boot tree, built if it is missing; undefined if `until` settles first. @throws RackError if the build fails */
+async function bootTree(narrator: Narrator, until: Promise<void>): Promise<string | undefined> {
+  const build = cachedBootTree((text) => narrator.tell('lab', text));
+  const interrupted = until.then(() => undefined);
+  try {
+    return await Promise.race([build, interrupted]);
+  } catch (error) {
+    const isFault = sleep(INTERRUPT_MS_MAX).then(() => true);
+    if (await Promise.race([isFault, interrupted])) throw error;
+    return undefined;
+  }
+}
+
+/**
+ * Runs the lab until `until` settles. @returns undefined if that was before the machine ended; a build of its environment may still be under
+ * way, which the end of this process ends
+ */
 export async function runVirtualLab(
   narrator: Narrator,
   until: Promise<void>,
@@ -91,7 +109,8 @@ export async function runVirtualLab(
       'lab',
       `A real virtual machine in a private network.${hasBootTree() ? '' : ' Its boot environment is built once, which takes some minutes.'}`,
     );
-    const tree = await cachedBootTree((text) => narrator.tell('lab', text));
+    const tree = await bootTree(narrator, until);
+    if (tree === undefined) return undefined;
     const config = join(directory, 'rackboot.yaml');
     const stateDir = join(directory, 'state');
     writeFileSync(config, virtualLabConfig(stateDir, tree));
@@ -138,6 +157,7 @@ export async function runVirtualLab(
     page?.closeAllConnections();
     namespace.remove();
     rmSync(directory, { recursive: true, force: true });
-    narrator.tell('lab', `The lab has ended. Removed: its rack, its machine, its network and ${directory}.`);
+    const parts = [daemon === undefined ? '' : 'its rack, ', machine === undefined ? '' : 'its machine, '].join('');
+    narrator.tell('lab', `The lab has ended. Removed: ${parts}its network and ${directory}.`);
   }
 }

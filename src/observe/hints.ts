@@ -217,7 +217,9 @@ export class BootWatch {
     const isOffered = this.#offered !== undefined && baseName(file) === baseName(this.#offered);
     if (!isOffered && !isNeededFile(file)) return [];
     const cure = isKernelFile(file)
-      ? '`rackboot images build` builds the environment, `rackboot images import-installer` adds an installer'
+      ? file.includes('/install/')
+        ? "`rackboot images import-installer` adds Debian's installer"
+        : '`rackboot images build` builds the environment'
       : `\`rackboot images build${archFlag(cpuOfLoader(file))}\` fetches the loaders`;
     return [hint('file-missing', `it needs ${file}, which is not in the boot tree: ${cure}, or put the file there`)];
   }

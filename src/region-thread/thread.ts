@@ -15,7 +15,7 @@ import {
   imageFinder,
   readImages,
 } from '../images/image-store.ts';
-import { treeHasInstaller } from '../images/installer-tree.ts';
+import { listTreeInstallers, treeHasInstaller } from '../images/installer-tree.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RegionApi } from '../region/http/listening.ts';
@@ -57,7 +57,8 @@ async function start(): Promise<void> {
     power,
     rules: settingsRules(hostAddresses),
     findImage: (wish, reported) => findImage(wish, reported, region.config().imageTree),
-    hasInstaller: (wish) => hasInstaller(wish, region),
+    hasInstaller: (wish) => inOwnTree(region, (tree) => treeHasInstaller(tree, wish)),
+    listInstallers: (machine) => inOwnTree(region, (tree) => listTreeInstallers(tree, machine)),
     listImages: () => listImages(region),
     onDesiredState: announce,
   });
@@ -103,10 +104,10 @@ function findImage(
 }
 
 /** Looks into the tree of this host; undefined if other racks have trees of their own, which cannot be seen from here. */
-function hasInstaller(wish: ImageWish, region: Region): boolean | undefined {
+function inOwnTree<T>(region: Region, look: (tree: string) => T): T | undefined {
   const tree = region.config().imageTree;
   const isAlone = region.racks.list().every(({ state, isEmbedded }) => isEmbedded || state !== 'accepted');
-  return tree !== undefined && isAlone ? treeHasInstaller(tree, wish) : undefined;
+  return tree !== undefined && isAlone ? look(tree) : undefined;
 }
 
 /** Local images whose bytes exist, and the images that remote racks report; each name once. */

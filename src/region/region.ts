@@ -18,7 +18,7 @@ import { type EnlistmentReport, weighReport } from './identity/enlistment-report
 import { MachineIdentity } from './identity/machine-identity.ts';
 import { isInUse } from './identity/merge.ts';
 import type { FindImage, ListImages } from './life/deployment.ts';
-import type { HasInstaller } from './life/installer.ts';
+import type { HasInstaller, ListInstallers } from './life/installer.ts';
 import { MachineLife } from './life/machine-life.ts';
 import type { PowerControl } from './life/power-life.ts';
 import { StatusDeadlines } from './life/status-deadlines.ts';
@@ -50,6 +50,7 @@ export interface RegionOptions {
   readonly listImages?: ListImages | undefined;
   /** Reports which installers exist; `undefined` if that is unknown. */
   readonly hasInstaller?: HasInstaller | undefined;
+  readonly listInstallers?: ListInstallers | undefined;
   /** Called with each new desired state, never from within a call into the region. */
   readonly onDesiredState: (state: DesiredState) => void;
 }
@@ -87,6 +88,8 @@ export interface Region {
   readonly power: PowerControl | undefined;
   /** Lists the deployable images; `undefined` if there is no image store. */
   readonly images: ListImages | undefined;
+  /** Lists the installers for a machine; `undefined` if that is unknown. */
+  readonly installers: ListInstallers | undefined;
   /** The configuration in force. */
   config(): RegionConfig;
   /** Replaces the configuration; work in flight keeps the old one. */
@@ -134,6 +137,7 @@ class RegionOnStore implements Region {
   readonly power: PowerControl | undefined;
   readonly images: ListImages | undefined;
   readonly startId: string;
+  readonly installers: ListInstallers | undefined;
   readonly #onDesiredState: (state: DesiredState) => void;
   readonly #deadlines: StatusDeadlines;
   readonly #enlistmentLog = new EnlistmentLog();
@@ -173,6 +177,7 @@ class RegionOnStore implements Region {
     this.#deadlines = new StatusDeadlines(options.store, options.clock);
     this.power = options.power;
     this.images = options.listImages;
+    this.installers = options.listInstallers;
     const preseeds = new MachinePreseeds({ store: options.store, clock: options.clock, config: () => this.#config });
     this.life = new MachineLife({
       store: options.store,

@@ -50,12 +50,20 @@ export const MACS: Readonly<Record<BootPurpose, MacAddress>> = {
   poweroff: hw('52:54:00:00:00:0f'),
 };
 
+const STATES: Readonly<Record<BootPurpose, string>> = {
+  enlist: 'New',
+  commissioning: 'Commissioning',
+  install: 'Deploying',
+  local: 'Deployed',
+  poweroff: 'Ready',
+};
+
 export function machine(purpose: BootPurpose, changes: Partial<RackMachine> = {}): RackMachine {
   return {
     systemId: 'abc123',
     hostname: `${purpose}-1`,
     domain: 'maas',
-    statusName: 'Ready',
+    statusName: STATES[purpose],
     purpose,
     architecture: 'amd64',
     subarchitecture: 'generic',

@@ -29,11 +29,11 @@ const CASES: readonly [string, () => string, readonly string[]][] = [
     'pxelinux enlists an unknown machine, and adds BOOTIF itself',
     () => render('pxelinux.cfg/default', PARAMS),
     [
-      '# unknown machine: enlist, amd64/generic/bookworm/commissioning',
+      '# unknown machine: enlisting, amd64/generic/bookworm/commissioning',
       'DEFAULT boot',
       'PROMPT 0',
       'TIMEOUT 600',
-      'SAY Rackboot: unknown machine: enlist, amd64/generic/bookworm/commissioning',
+      'SAY Rackboot: unknown machine: enlisting, amd64/generic/bookworm/commissioning',
       'LABEL boot',
       '  KERNEL amd64/generic/bookworm/commissioning/linux',
       '  INITRD amd64/generic/bookworm/commissioning/initrd.gz',
@@ -91,7 +91,7 @@ const CASES: readonly [string, () => string, readonly string[]][] = [
       'TIMEOUT 600',
       'TOTALTIMEOUT 600',
       'SAY Rackboot: no kernel and initrd for amd64/generic/bookworm/commissioning.',
-      'SAY Rackboot: Import the image on the rack.',
+      'SAY Rackboot: Run on the rack: rackboot images build',
       'LABEL again',
       '  KERNEL reboot.c32',
     ],
@@ -100,14 +100,19 @@ const CASES: readonly [string, () => string, readonly string[]][] = [
     'GRUB commissions a machine from its own source',
     () => grub('commissioning', PARAMS),
     [
-      '# commissioning-1: commissioning, amd64/generic/bookworm/commissioning',
-      "echo 'Rackboot: commissioning-1: commissioning, amd64/generic/bookworm/commissioning'",
+      '# commissioning-1: Commissioning, amd64/generic/bookworm/commissioning',
+      "echo 'Rackboot: commissioning-1: Commissioning, amd64/generic/bookworm/commissioning'",
       'function start {',
+      `  echo 'Rackboot: loading the kernel, amd64/generic/bookworm/commissioning/linux, from' "$2"`,
       `  if linux "$1"'/amd64/generic/bookworm/commissioning/linux' 'BOOTIF=01-52-54-00-00-00-0c' 'rackboot=commissioning' 'rackboot_url=http://10.20.0.1:5248/MAAS' 'console=ttyS0,115200n8' 'opt=a b'; then`,
-      `    if initrd "$1"'/amd64/generic/bookworm/commissioning/initrd.gz'; then boot; fi`,
+      `    echo 'Rackboot: loading the initrd, amd64/generic/bookworm/commissioning/initrd.gz, from' "$2"`,
+      `    if initrd "$1"'/amd64/generic/bookworm/commissioning/initrd.gz'; then`,
+      "      echo 'Rackboot: starting the kernel.'",
+      '      boot',
+      '    fi',
       '  fi',
       '}',
-      "start ''",
+      `start '' "$root"`,
       "echo 'Rackboot: the kernel could not be loaded. Trying again in 60 seconds.'",
       'sleep 60',
       'reboot',
@@ -118,6 +123,7 @@ const CASES: readonly [string, () => string, readonly string[]][] = [
     () => render('grub/grub.cfg'),
     [
       '# asking again by hardware address',
+      "echo 'Rackboot: asking the rack what this machine is to do.'",
       'if [ -n "$net_default_mac" ]; then configfile "$prefix/grub.cfg-$net_default_mac"; fi',
       'configfile "$prefix/grub.cfg-default-$grub_cpu"',
       "echo 'Rackboot: no configuration could be loaded. Trying again in 60 seconds.'",
@@ -135,8 +141,8 @@ const CASES: readonly [string, () => string, readonly string[]][] = [
     () => ipxe('commissioning', PARAMS),
     [
       '#!ipxe',
-      '# commissioning-1: commissioning, amd64/generic/bookworm/commissioning',
-      'echo Rackboot: commissioning-1: commissioning, amd64/generic/bookworm/commissioning',
+      '# commissioning-1: Commissioning, amd64/generic/bookworm/commissioning',
+      'echo Rackboot: commissioning-1: Commissioning, amd64/generic/bookworm/commissioning',
       'imgfree',
       'kernel http://10.20.0.1:5248/amd64/generic/bookworm/commissioning/linux initrd=initrd.gz BOOTIF=01-52-54-00-00-00-0c rackboot=commissioning rackboot_url=http://10.20.0.1:5248/MAAS console=ttyS0,115200n8 opt="a b" || goto failed',
       'initrd --name initrd.gz http://10.20.0.1:5248/amd64/generic/bookworm/commissioning/initrd.gz || goto failed',
@@ -152,8 +158,8 @@ const CASES: readonly [string, () => string, readonly string[]][] = [
     () => ipxe('install', INSTALL),
     [
       '#!ipxe',
-      '# install-1: install, amd64/generic/trixie/install',
-      'echo Rackboot: install-1: install, amd64/generic/trixie/install',
+      '# install-1: Deploying, amd64/generic/trixie/install',
+      'echo Rackboot: install-1: Deploying, amd64/generic/trixie/install',
       'imgfree',
       'kernel http://10.20.0.1:5248/amd64/generic/trixie/install/linux initrd=initrd.gz BOOTIF=01-52-54-00-00-00-01 auto=true priority=critical url=http://10.20.0.1:5248/MAAS/metadata/latest/by-id/abc123/?op=get_preseed locale=en_US.UTF-8 keymap=us hostname=install-1 domain=maas interface=auto ipv6.disable=1 DEBIAN_FRONTEND=text rackboot=install rackboot_url=http://10.20.0.1:5248/MAAS || goto failed',
       'initrd --name initrd.gz http://10.20.0.1:5248/amd64/generic/trixie/install/initrd.gz || goto failed',
@@ -207,7 +213,7 @@ test('GRUB tries HTTP first if the rack answers on port 80', () => {
   const lines = grub('commissioning', { config: { http } }).split('\n');
   assert.deepEqual(
     lines.filter((line) => line.startsWith('start ')),
-    ["start '(http,10.20.0.1)'", "start ''"],
+    ["start '(http,10.20.0.1)' 'http,10.20.0.1'", `start '' "$root"`],
   );
 });
 

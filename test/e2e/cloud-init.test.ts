@@ -3,7 +3,8 @@
 // cloud-init does in that root, as at the first start of an installed system.
 //
 // The root is the host's own file system with a layer in memory over it, seen by this process's children only: with cloud-init and what
-// it needs, unpacked from their packages, and with a /dev that has no disk in it. Nothing of it is left.
+// it needs, unpacked from their packages, with the settings of an image that `images make-debian` makes, and with a /dev that has no disk
+// in it. Nothing of it is left.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -51,6 +52,12 @@ cloud_config_modules: [runcmd]
 cloud_final_modules: [scripts-user, final-message]
 `;
 
+/** The settings of an image that `images make-debian` makes: cloud-init checks the user data together with them. */
+const IMAGE_CONFIG = /^ {2}put \/etc\/cloud\/cloud\.cfg\.d\/10_image\.cfg <<EOF\n(.*?)^EOF$/ms;
+/** The user data that the documents show. */
+const DOCUMENTED = /^```text\n(#cloud-config\n.*?)^```$/gms;
+const ROOT = join(import.meta.dirname, '..', '..');
+
 /** Runs as process 1 of its namespaces: $1 a directory, $2 the packages. */
 const SCRIPT = `set -e
 directory=$1; packages=$2; target=$directory/root
@@ -72,6 +79,7 @@ inside /usr/sbin/useradd -m -s /bin/sh debian
 . "$directory/late-command"
 echo "--- the installer's part is done"
 cp "$directory/test.cfg" "$target/etc/cloud/cloud.cfg.d/99_zz_test.cfg"
+cp "$directory/image.cfg" "$target/etc/cloud/cloud.cfg.d/10_image.cfg"
 cloud_init() { inside /usr/bin/python3.11 -c 'import sys; from cloudinit.cmd.main import main; sys.exit(main())' "$@"; }
 inside /bin/sh /usr/lib/cloud-init/ds-identify --force || true
 cat "$target/run/cloud-init/cloud.cfg" >"$directory/identified"
@@ -85,6 +93,8 @@ result written etc/from-user-data
 result ran etc/name-at-first-start
 result source run/cloud-init/instance-data.json
 result log var/log/cloud-init.log
+cp "$directory"/documented-*.yaml "$target/tmp/"
+for file in "$target"/tmp/documented-*.yaml; do cloud_init schema --config-file "/tmp/\${file##*/}"; done >"$directory/schema" 2>&1 || true
 `;
 
 const NEEDS = ['linux', 'root', 'apt-get', 'dpkg-deb', 'mount', 'unshare', 'setpriv', 'wget'] as const;
@@ -206,6 +216,15 @@ describe("Debian's cloud-init", { skip: missing(...NEEDS) }, () => {
     writeFileSync(join(scratch, 'late-command'), `poweroff() { exit 9; }\n${script}\n`);
     writeFileSync(join(scratch, 'test.cfg'), CONFIG);
     writeFileSync(join(scratch, 'script'), SCRIPT);
+    const customise = readFileSync(join(ROOT, 'src', 'images', 'debian', 'customise.sh'), 'utf8');
+    writeFileSync(
+      join(scratch, 'image.cfg'),
+      IMAGE_CONFIG.exec(customise)?.[1] ?? assert.fail('no settings of an image'),
+    );
+    const documents = readFileSync(join(ROOT, 'docs', 'first-machine.md'), 'utf8');
+    const documented = [...documents.matchAll(DOCUMENTED)].map(([, text = '']) => text);
+    assert.ok(documented.length >= 2);
+    for (const [index, text] of documented.entries()) writeFileSync(join(scratch, `documented-${index}.yaml`), text);
     const confined = ['setpriv', '--bounding-set=-net_admin,-net_raw,-sys_boot,-sys_time,-sys_module,-sys_rawio'];
     const spaces = [
       'unshare',
@@ -222,6 +241,10 @@ describe("Debian's cloud-init", { skip: missing(...NEEDS) }, () => {
     const ended = await execute(program, args);
     const log = (): string => `${ended.output.slice(-3000)}\n${result('log').slice(-4000)}`;
     assert.equal(ended.code, 0, log());
+    const warned = result('log').match(/^.*(?:Invalid|Deprecated) cloud-config.*$/gm) ?? [];
+    assert.deepEqual(warned, [], 'nothing about it on the console');
+    const valid = documented.map((_, index) => `Valid cloud-config: /tmp/documented-${index}.yaml\n`);
+    assert.equal(result('schema'), valid.join(''), log());
     assert.match(
       result('identified'),
       /^datasource_list: \[ MAAS(?:, None)? \]$/m,

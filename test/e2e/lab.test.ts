@@ -1,7 +1,8 @@
 // The guided lab as a person has it: `rackboot lab` run by a user without a privilege, its machine accepted, deployed and released by the
 // commands that it prints, named in DNS; a hall of two racks; what it says when it cannot start; and that nothing is left of it.
 //
-// 1. A lab has its ports to itself: every lab of the tests is in this file, one after the other.
+// 1. A lab has its ports to itself: every lab on the host's loopback is in this file, one after the other. `lab-vm.test.ts` has a network of its
+//    own.
 // @host waits
 
 import assert from 'node:assert/strict';

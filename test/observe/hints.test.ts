@@ -78,7 +78,13 @@ const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[
     'a missing kernel',
     [offer(), event('http.missing', { file: '/amd64/generic/bookworm/commissioning/linux', reason: 'not-in-tree' })],
     'file-missing',
-    /builds the environment/,
+    /boot tree: `rackboot images build` builds the environment, or put/,
+  ],
+  [
+    "a missing installer's kernel",
+    [offer(), event('http.missing', { file: '/amd64/generic/bookworm/install/linux', reason: 'not-in-tree' })],
+    'file-missing',
+    /boot tree: `rackboot images import-installer` adds Debian's installer, or put/,
   ],
   [
     'a configuration that can only explain',

@@ -32,6 +32,10 @@ const WORDY = {
 const COVERED =
   "[...document.querySelectorAll('td')].filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.innerText)";
 
+/** Texts of which the style shows only the beginning. */
+const CUT =
+  "[...document.querySelectorAll('td summary')].filter((one) => one.scrollHeight > one.clientHeight).map((one) => one.innerText)";
+
 function hostileFacts() {
   const parsed = parseHardwareFacts(
     JSON.stringify({
@@ -49,7 +53,7 @@ function serialFacts(serial: string) {
   return parsed.kind === 'value' ? parsed.value : undefined;
 }
 
-test('the machines of two racks show their racks and owners, fit every width, and take one line a cell', {
+test('the machines of two racks show their racks and owners, fit every width, and cut no reason', {
   skip: missing('chromium'),
   timeout: 90_000,
 }, async () => {
@@ -89,9 +93,10 @@ test('the machines of two racks show their racks and owners, fit every width, an
       assert.deepEqual(await browser.evaluate(COVERED), [], `${width} px: a cell overflows into the next one`);
       if (width < 1000) continue;
       const wrapped =
-        await browser.evaluate(`[...document.querySelectorAll('td.state > div > *, td.power > div > *, td.owner .cut')]
+        await browser.evaluate(`[...document.querySelectorAll('td.state .pill, td.power > div > *, td.owner .cut')]
         .filter((line) => line.offsetHeight > 2 * parseFloat(getComputedStyle(line).fontSize)).map((line) => line.innerText)`);
       assert.deepEqual(wrapped, [], `${width} px: a state, a power or an owner takes more than a line`);
+      assert.deepEqual(await browser.evaluate(CUT), [], `${width} px: a reason or a last event is cut`);
     }
     await browser.resize(1280, 900);
     const widths = Object(await browser.evaluate(WIDTHS_OF_COLUMNS));
@@ -105,8 +110,20 @@ test('the machines of two racks show their racks and owners, fit every width, an
     const text = String(await browser.evaluate('document.body.innerText'));
     for (const expected of ['rack-1', 'a-person-of-a-long-name']) assert.ok(text.includes(expected), expected);
     await browser.resize(1280, 900);
-    await browser.evaluate("(document.querySelector('td.state summary').click(), 1)");
-    assert.match(String(await browser.evaluate("document.querySelector('td.state').innerText")), /and a fan is loud/);
+    const reason = "document.querySelector('td.state summary')";
+    assert.match(String(await browser.evaluate(`${reason}.title`)), /and a fan is loud$/, 'the tooltip');
+    region.life.command(region.store.listMachines({}, 0, 1)[0]?.systemId ?? '', { name: 'mark-fixed' }, by);
+    const long = `the memory test found ${'a faulty bank and then '.repeat(8)}the end`;
+    region.life.command(
+      region.store.listMachines({}, 0, 1)[0]?.systemId ?? '',
+      { name: 'mark-broken' },
+      { ...by, comment: long },
+    );
+    await browser.until(`${reason}?.innerText.endsWith('the end') === true`, 10_000);
+    const lines = `Math.round(${reason}.clientHeight / parseFloat(getComputedStyle(${reason}).lineHeight))`;
+    assert.equal(await browser.evaluate(lines), 3, 'three lines of a long reason');
+    await browser.evaluate(`(${reason}.click(), 1)`);
+    assert.ok(Number(await browser.evaluate(lines)) > 3, 'a click opens all of it');
     assert.deepEqual(browser.complaints, []);
   } finally {
     await browser.close();
@@ -147,8 +164,8 @@ test('the page shows machines as they enlist, fits every width, and runs no scri
       const overflow = await browser.evaluate('document.documentElement.scrollWidth - window.innerWidth');
       assert.ok(Number(overflow) <= 0, `${width} px: ${overflow} px too wide`);
       const wrapped = await browser.evaluate(`[...document.querySelectorAll('td.event summary, td.event > div > div')]
-        .filter((line) => line.offsetHeight > 2 * parseFloat(getComputedStyle(line).fontSize)).length`);
-      assert.equal(wrapped, 0, `${width} px: a last event takes more than a line`);
+        .filter((line) => line.offsetHeight > 3 * parseFloat(getComputedStyle(line).fontSize)).length`);
+      assert.equal(wrapped, 0, `${width} px: a last event takes more than two lines`);
     }
     assert.ok(!String(await browser.evaluate('document.body.innerText')).includes('Waiting for you'));
     const serial = { facts: serialFacts(`SN-${ATTACK}`) };

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { renderJob } from '../../src/region/life/job.ts';
+import type { MachineFields } from '../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
 import { bootReport, facts, makeRegion, type RegionPlace, SECRET } from './place.ts';
 
@@ -172,6 +173,31 @@ test('2.0: accepted, allocated by its conditions, deployed, released; each refus
     const mixed = await client.ask('POST', '2.0/machines/?op=release', { machines: `${id},${other}`, comment: 'all' });
     assert.deepEqual([mixed.status, mixed.refusal], [409, 'transition-not-allowed']);
     assert.equal(client.region.store.findMachine(id)?.status, 'allocated');
+  }));
+
+test('a machine at work says its step, how much of it is done, and when it said so', () =>
+  withLife(async (client) => {
+    const id = client.enlist(A);
+    const one = `2.0/machines/${id}/`;
+    const now = client.region.clock.wallTimeMs();
+    const work = { waitsForBoot: false, attempts: 0, before: 'ready' } as const;
+    const shown = async (fields: Partial<MachineFields>): Promise<unknown> => {
+      client.region.store.changeMachine<never>(id, now, () => ({ kind: 'change', fields, events: [] }));
+      const { work_text: text, work_percent: percent, work_age: age } = JSON.parse((await client.ask('GET', one)).text);
+      return [text, percent, age];
+    };
+    assert.deepEqual(await shown({ status: 'ready', work: undefined }), ['', null, null]);
+    const deploying = { status: 'deploying', work } as const;
+    assert.deepEqual(await shown(deploying), ['', null, null]);
+    const booting = { ...work, bootMs: now - 5000 };
+    assert.deepEqual(await shown({ work: booting }), ['booting from the network', null, 5]);
+    const writing = { ...work, stage: 'writing', doneBytes: 41, totalBytes: 99, toldMs: now - 2000 };
+    assert.deepEqual(await shown({ work: writing }), ['writing the disk', 41, 2]);
+    assert.deepEqual(await shown({ work: { ...writing, message: 'writing sda' } }), ['writing sda', 41, 2]);
+    const growing = { ...writing, message: 'growing sda', doneBytes: 99 };
+    assert.deepEqual(await shown({ work: growing }), ['growing sda', null, 2], 'written, and at its next step');
+    assert.deepEqual(await shown({ work: { ...writing, waitsForBoot: true } }), ['', null, null]);
+    assert.deepEqual(await shown({ status: 'rescue-mode', work: writing }), ['', null, null], 'no work under way');
   }));
 
 test('a machine in use is deleted only by force, and leaves no address, name or key', () =>

@@ -7,10 +7,12 @@ import { askDaemon } from '../control.ts';
 import { formatBytes, formatDuration, printFields, printJson, printTable } from '../output.ts';
 import { type MachineShape, machinesShape } from '../shapes.ts';
 import { findMachine, identityFields } from './identity.ts';
-import { statusText } from './switched-by-hand.ts';
+import { progressText } from './progress.ts';
 
 const MACHINES_PATH = '/MAAS/api/2.0/machines/';
 const MIB = 1024 * 1024;
+/** Characters of a machine's step that the list shows, so that its lines stay short. */
+const STEP_CHARACTERS_MAX = 30;
 
 /** The filters of the list. */
 export interface ListArguments {
@@ -69,7 +71,7 @@ export function columnsFor(machines: readonly MachineShape[]): readonly Column[]
   return [
     { title: 'SYSTEM ID', text: ({ system_id: id }) => id },
     { title: 'HOSTNAME', text: ({ hostname }) => hostname },
-    { title: 'STATUS', text: statusText },
+    { title: 'STATUS', text: (machine) => progressText(machine, STEP_CHARACTERS_MAX) },
     ...(hasOwners ? [OWNER] : []),
     ...(hasRacks ? [RACK] : []),
     { title: 'ARCHITECTURE', text: ({ architecture }) => architecture ?? '' },
@@ -118,7 +120,7 @@ export async function showMachine(file: string, wanted: string, json: boolean): 
   const lines: readonly (readonly [string, string])[] = [
     ['System id', found.system_id],
     ['Name', found.fqdn],
-    ['Status', statusText(found)],
+    ['Status', progressText(found)],
     ...(found.owner === null ? [] : [['Owner', found.owner] as const]),
     ['Power', powerText(found)],
     ['Architecture', found.architecture ?? ''],

@@ -37,7 +37,9 @@ export async function runLab(flags: LabFlags): Promise<number> {
     return 0;
   }
   const outcome = await runVirtualLab(narrator, interrupted);
-  return outcome?.kind === 'failed' ? 1 : 0;
+  // A build of its environment may still be under way.
+  if (outcome === undefined) process.exit(0);
+  return outcome.kind === 'failed' ? 1 : 0;
 }
 
 /** @throws RackError `bad-argument` */

@@ -91,12 +91,13 @@ WantedBy=multi-user.target ssh.service
 EOF
 
 if [ "$cloud_init" = yes ]; then
+  # Quirk: cloud-init 22.4 wants a text for locale, and would warn on the console about every user data.
   put /etc/cloud/cloud.cfg.d/10_image.cfg <<EOF
 # The system is set up before its first boot: name, network, host keys and mirrors exist, and the locale needs no generation.
 network: { config: disabled }
 ssh_deletekeys: false
 preserve_hostname: false
-locale: false
+locale: "false"
 apt: { preserve_sources_list: true }
 growpart: { mode: "off" }
 EOF

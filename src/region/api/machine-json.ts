@@ -11,6 +11,7 @@ import type { PowerView } from '../life/power-life.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import { type Machine, type MachineInterface, machineFqdn } from '../records/machine.ts';
+import { stepOf } from '../records/work.ts';
 import type { Whereabouts } from '../whereabouts.ts';
 
 const BASE = '/MAAS/api/2.0';
@@ -179,8 +180,21 @@ export function introductionJson(machine: Machine): Record<string, unknown> {
   };
 }
 
-/** The whole machine. @param power the reading of its power; `undefined` if there is none */
-export function machineJson(machine: Machine, where: Whereabouts, power?: PowerView): Record<string, unknown> {
+/** The step of its work under way, for which MAAS has no fields: in words, in percent, and how many seconds ago it was reported. */
+function workJson({ status, work }: Machine, nowMs: number): Record<string, unknown> {
+  const isAtWork = work !== undefined && !work.waitsForBoot && statusRow(status).failed !== undefined;
+  const { text = '', percent, atMs } = isAtWork ? stepOf(work) : {};
+  const age = atMs === undefined ? null : Math.max(0, Math.round((nowMs - atMs) / 1000));
+  return { work_text: text, work_percent: percent ?? null, work_age: age };
+}
+
+/** The whole machine at `nowMs`, wall time. @param power the reading of its power; `undefined` if there is none */
+export function machineJson(
+  machine: Machine,
+  where: Whereabouts,
+  nowMs: number,
+  power?: PowerView,
+): Record<string, unknown> {
   const row = statusRow(machine.status);
   const interfaces = machine.interfaces.map((nic, position) => interfaceJson(machine, nic, position));
   const disks = diskJson(machine);
@@ -194,6 +208,7 @@ export function machineJson(machine: Machine, where: Whereabouts, power?: PowerV
     status_name: row.name,
     status_message: machine.statusMessage,
     status_action: machine.work?.stage ?? '',
+    ...workJson(machine, nowMs),
     error_description: machine.statusMessage,
     owner_data: machine.ownerData ?? {},
     workload_annotations: machine.ownerData ?? {},

@@ -81,11 +81,11 @@ export function operationsByPath(version: ApiVersion): ReadonlyMap<string, reado
 /** Finds the operation among those of one path, checks the caller's access, and runs it. */
 export function runOperation(
   operations: readonly Operation[],
-  method: Method | 'HEAD',
+  method: Method | 'HEAD' | 'PATCH',
   call: ApiCall,
   fields: Fields,
 ): Answer {
-  const wanted: Method = method === 'HEAD' ? 'GET' : method;
+  const wanted = method === 'HEAD' ? 'GET' : method;
   const ofMethod = operations.filter((operation) => operation.method === wanted);
   if (ofMethod.length === 0) {
     const methods = [...new Set(operations.map((operation) => operation.method))];

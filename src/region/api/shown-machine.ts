@@ -13,5 +13,6 @@ export function showMachine(
   where: Whereabouts = whereabouts(region.racks),
 ): Record<string, unknown> {
   const power = region.power?.reading(machine.systemId);
-  return version === '1.0' ? nodeJson(machine, where, power) : machineJson(machine, where, power);
+  if (version === '1.0') return nodeJson(machine, where, power);
+  return machineJson(machine, where, region.clock.wallTimeMs(), power);
 }

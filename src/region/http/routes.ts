@@ -17,7 +17,7 @@ import type { ApiDoors } from '../api/doors.ts';
 import type { EventFollowers, EventFollowing } from '../api/event-followers.ts';
 import { type Fields, parseBody, queryOf } from '../api/form-body.ts';
 import type { Lists, ListToSend } from '../api/lists.ts';
-import type { ApiVersion, Method, Operation } from '../api/operation.ts';
+import type { ApiVersion, Operation } from '../api/operation.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.ts';
 import type { ApiProblem } from '../api/problem.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
@@ -35,6 +35,7 @@ import { addLinkRoutes } from './link-routes.ts';
 import { addMetadataRoutes } from './metadata-routes.ts';
 import { addPreseedRoutes } from './preseed-routes.ts';
 
+/** Those that reach a path; no operation is declared for PATCH, which is therefore refused with the methods that work. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
 /** Machines of a desired state that are rendered in one turn of the event loop. */
 const STATE_CHUNK = 100;
@@ -180,10 +181,8 @@ function answerOperation(
   return send(context, reply, runOperation(operations, methodOf(request.method), call, fields));
 }
 
-function methodOf(text: string): Method | 'HEAD' {
-  // No operation is declared for PATCH; it counts as PUT.
-  return text === 'GET' || text === 'HEAD' || text === 'POST' || text === 'DELETE' ? text : 'PUT';
-}
+/** The method of a request; a route with these methods passes on no other. */
+const methodOf = (text: string): (typeof METHODS)[number] => METHODS.find((method) => method === text) ?? 'PATCH';
 
 function pathOf(request: FastifyRequest): Readonly<Record<string, string>> {
   const { params } = request;

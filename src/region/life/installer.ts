@@ -12,6 +12,11 @@ import type { ImageWish } from './deployment.ts';
 /** True if the racks can boot this system's installer; undefined: unknown. */
 export type HasInstaller = (wish: ImageWish) => boolean | undefined;
 
+/** The releases whose installer the racks can boot on this machine, sorted; undefined: unknown. */
+export type ListInstallers = (
+  machine: Pick<Machine, 'architecture' | 'subarchitecture'>,
+) => readonly string[] | undefined;
+
 /** Ubuntu releases that people may name without the distribution. */
 const UBUNTU: ReadonlySet<string> = new Set([
   'trusty',
@@ -37,7 +42,8 @@ export function refuseInstaller(
   if (release === '') return refusal('image-missing.unnamed', { machine: hostname });
   if (hasInstaller?.({ os: osystem, release, architecture, subarchitecture }) !== false) return undefined;
   const place = `${architecture}/${subarchitecture}/${release}/install`;
-  return refusal('image-missing.installer', { system: `${osystem}/${release}`, machine: hostname, place });
+  const system = { osystem, release, architecture };
+  return refusal('image-missing.installer', { ...system, machine: hostname, place });
 }
 
 /** The machine as it would be during the installation. @param username the person who deploys it */

@@ -1,6 +1,6 @@
 // The fields for deploying a machine: system, method, disk, address, user data.
 //
-// 1. Only images that fit the machine are offered. Without any, the form names the commands that add one.
+// 1. Only images and installers that fit the machine are offered. Without any, the form names the commands that add one.
 
 import type { ListedImage } from '../life/deployment.ts';
 import type { Machine } from '../records/machine.ts';
@@ -52,7 +52,7 @@ export function deployFields(view: View, machine: Machine): Html {
     systems.length > 0
       ? choiceField(view, { name: 'distro_series', label: 'System', value: chosen, choices: systems })
       : textField(view, { name: 'distro_series', label: 'System', placeholder: 'debian/trixie', value: chosen }),
-    wayField(view),
+    wayField(view, machine, systems.length > 0),
     choiceField(view, {
       name: 'disk',
       label: 'Disk',
@@ -79,24 +79,40 @@ export const addressField = (view: View): Html =>
     charactersMax: 15,
   });
 
-function wayField(view: View): Html {
+/** The method, and the installer's system; what other racks have is unknown, so any system may be named there. */
+function wayField(view: View, machine: Machine, hasImages: boolean): Html {
+  const releases = view.region.installers?.(machine);
+  const image = ['image', 'Write an image', 'Takes minutes.'] as const;
+  const installer = [
+    'installer',
+    'Run the installer',
+    "The distribution's own, unattended, from its mirror. Takes longer.",
+  ] as const;
+  const isOffered = releases === undefined || releases.length > 0;
   const way = radioField(view, {
     name: 'deploy_by',
     label: 'Method',
-    value: 'image',
-    choices: [
-      ['image', 'Write an image', 'Takes minutes.'],
-      ['installer', 'Run the installer', "The distribution's own, unattended, from its mirror. Takes longer."],
-    ],
+    value: hasImages || releases === undefined || releases.length === 0 ? 'image' : 'installer',
+    choices: isOffered ? [image, installer] : [image],
+    hint: isOffered ? undefined : noInstaller(machine),
   });
-  const other = textField(view, {
-    name: 'installed_series',
-    label: 'System for the installer',
-    placeholder: 'debian/bookworm',
-    hint: 'Leave empty to install the system above.',
-    charactersMax: 128,
-  });
-  return html`${way}<div class="installed">${other}</div>`;
+  return isOffered ? html`${way}<div class="installed">${installedField(view, machine, releases)}</div>` : way;
+}
+
+/** Says that there is no installer, and which command adds one. */
+const noInstaller = ({ architecture }: Machine): Html => {
+  const command = `rackboot images import-installer${architecture === 'amd64' ? '' : ` --arch ${architecture}`}`;
+  return html`There is no installer for it. On the rack, <code>${command}</code> adds Debian's.`;
+};
+
+function installedField(view: View, { release }: Machine, releases: readonly string[] | undefined): Html {
+  const control = { name: 'installed_series', label: 'System for the installer' } as const;
+  if (releases !== undefined) {
+    const value = releases.includes(release) ? release : releases[0];
+    return choiceField(view, { ...control, value, choices: releases.map((name): Choice => [name, name]) });
+  }
+  const hint = 'Leave empty to install the system above.';
+  return textField(view, { ...control, placeholder: 'debian/bookworm', hint, charactersMax: 128 });
 }
 
 function keyWarning(view: View, machine: Machine): Html {

@@ -13,7 +13,7 @@ interface Control {
   readonly name: string;
   readonly label: string;
   /** A sentence below the control. */
-  readonly hint?: string | undefined;
+  readonly hint?: string | Html | undefined;
   /** The initial value; default: empty. */
   readonly value?: string | undefined;
 }

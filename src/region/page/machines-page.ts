@@ -32,13 +32,13 @@ import { driverName, powerOf, powerPill, powerTaskText } from './power-part.ts';
 import { renderRacks } from './racks-part.ts';
 import { isTakenReport } from './timeline.ts';
 import {
+  cellText,
   disksText,
   eventText,
   formatAge,
   formatMemory,
   logLine,
   none,
-  oneLine,
   orNone,
   SPACE,
   statusPill,
@@ -54,8 +54,6 @@ const PAGE_EVENTS = 40;
 /** The newest events, from which those on the page are chosen. */
 const PAGE_EVENTS_READ = 400;
 const PAGE_MACS = 2;
-/** The longest reason or last event that fits at every width; the style truncates a longer one, and a click opens it. */
-const CUT_CHARACTERS = 20;
 /** Hosts shown as seen but not enlisted, if they were seen within the last day. */
 const PAGE_STRANGERS = 12;
 const STRANGER_AGE_MS = 86_400_000;
@@ -66,14 +64,14 @@ const ORDER: readonly (readonly MachineStatus[])[] = Object.values(STATUS_GROUPS
 function stateCell(machine: Machine): Html {
   const { status, statusMessage } = machine;
   const text = isProblem(status)
-    ? oneLine(asSentence(statusMessage), 'why', CUT_CHARACTERS)
+    ? cellText(asSentence(statusMessage), 'why')
     : isWork(status) && !isWaiting(machine)
-      ? html`${progressBar(machine)}<div class="small">${workText(machine)}</div>`
+      ? html`${progressBar(machine)}${cellText(workText(machine), 'small')}`
       : isWaiting(machine)
         ? html`<div class="small waits">waiting to be switched on</div>`
         : status === 'deployed'
           ? nothing // How it became Deployed is on its own page.
-          : oneLine(asSentence(statusMessage), 'small', CUT_CHARACTERS);
+          : cellText(asSentence(statusMessage), 'small');
   return html`${statusPill(status)}${text}`;
 }
 
@@ -105,7 +103,7 @@ function powerCell(view: View, machine: Machine): Html {
       : problem !== ''
         ? ''
         : [driverName(machine), age.replaceAll(' ', SPACE)].filter((text) => text !== '').join(' · ');
-  const why = problem === '' || task !== '' ? '' : oneLine(asSentence(problem), 'why');
+  const why = problem === '' || task !== '' ? '' : cellText(asSentence(problem), 'why');
   return html`${powerPill(state)}<div class="small">${below}</div>${why}`;
 }
 
@@ -143,7 +141,7 @@ function machineRow(view: View, machine: Machine, event: MachineEvent | undefine
   const last =
     event === undefined
       ? none
-      : html`${oneLine(eventText(event), '', CUT_CHARACTERS)}<div class="small">${formatAge(view.nowMs - event.atMs)}</div>`;
+      : html`${cellText(eventText(event))}<div class="small">${formatAge(view.nowMs - event.atMs)}</div>`;
   const tags = machine.tags.map(({ name }) => html`<span class="tag">${name}</span>`);
   return html`
     <tr>

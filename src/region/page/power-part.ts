@@ -7,7 +7,7 @@ import type { Machine, PowerTask } from '../records/machine.ts';
 import { formOf } from './forms.ts';
 import { type Html, html, nothing } from './html.ts';
 import { isSwitched, machinePath } from './machine-actions.ts';
-import { formatAge, oneLine } from './values.ts';
+import { cellText, formatAge } from './values.ts';
 import { EDIT_MACHINE, mayCall, type View } from './view.ts';
 
 const COLOURS: Readonly<Record<Machine['powerState'], string>> = {
@@ -101,6 +101,6 @@ export function renderPower(view: View, machine: Machine): Html {
     <dl class="pairs"><dt>Driver</dt><dd>${driver}</dd>
     ${age === '' ? nothing : html`<dt>Seen</dt><dd>${age}</dd>`}
     ${task === '' ? nothing : html`<dt>Now</dt><dd><b>${task}</b></dd>`}
-    ${problem === '' ? nothing : html`<dt>Driver says</dt><dd>${oneLine(problem, 'why')}</dd>`}
+    ${problem === '' ? nothing : html`<dt>Driver says</dt><dd>${cellText(problem, 'why')}</dd>`}
     ${proposed}${hint}</dl>${buttonsOf(view, machine)}</section>`;
 }

@@ -29,26 +29,26 @@ function colourOf(status: MachineStatus): string {
 export const eventText = ({ kind, type, description }: Pick<MachineEvent, 'kind' | 'type' | 'description'>): string =>
   kind !== undefined || type === 'SETTINGS' ? description : asSentence(description);
 
-/** The longest text shown whole in a cell, in characters: about two lines. */
-const CELL_CHARACTERS_MAX = 72;
-
 /** A successful HTTP status without a body, which is dropped. */
 const BARE_ANSWER = /: HTTP 2\d\d(?:: OK)?$/;
 const withoutBareAnswer = (text: string): string => text.replace(BARE_ANSWER, '');
 
+/** The longest text that fits into two lines of every cell, in characters. */
+const SHORT_CHARACTERS_MAX = 40;
+
 /**
- * A text for a cell, in plain words. A click opens a longer text, and a power controller's raw answer. @param tone a class
- * @param clickedFrom characters beyond which the text opens by a click; less than a line where the style truncates it
+ * A text for a cell, in plain words. The style shows two lines of it, or three of a reason; a click shows all of it, or a power controller's raw answer below it.
+ * The whole text is there for screen readers, and as a tooltip. @param tone a class
  */
-export function oneLine(text: string, tone = '', clickedFrom = CELL_CHARACTERS_MAX): Html {
+export function cellText(text: string, tone = ''): Html {
   const words = plainWords(text);
-  const [first = '', ...more] = words.split('\n').map((line) => line.trim());
-  const isShort = more.length === 0 && first.length <= CELL_CHARACTERS_MAX;
-  const isPlain = isShort && words === withoutBareAnswer(text);
-  if (isPlain && first.length <= clickedFrom) return html`<div class="${tone}">${first}</div>`;
-  const cut = isShort ? `${first}${SPACE}…` : `${first.slice(0, CELL_CHARACTERS_MAX - 1).trimEnd()}…`;
-  const shown = isPlain ? first : cut;
-  return html`<details class="words ${tone}"><summary>${asSentence(shown)}</summary>${text}</details>`;
+  const [first = '', ...others] = words.split('\n').map((line) => line.trim());
+  const isWhole = others.length === 0 && words === withoutBareAnswer(text);
+  if (isWhole && first.length <= SHORT_CHARACTERS_MAX) return html`<div class="${tone}">${first}</div>`;
+  const said = isWhole ? first : asSentence(first);
+  const rest = isWhole ? nothing : text;
+  const more = isWhole ? nothing : html`${SPACE}…`;
+  return html`<details class="words ${tone}"><summary title="${said}">${said}${more}</summary>${rest}</details>`;
 }
 
 /** A whole text for a log line, in plain words; a click opens a power controller's raw answer. @param more markup after it */

@@ -4,6 +4,7 @@ import { counted } from '../../counted.ts';
 import { asSentence } from '../records/event-words.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
+import { stepOf } from '../records/work.ts';
 import { type Html, html, nothing } from './html.ts';
 import { formatAge, formatDisk } from './values.ts';
 
@@ -24,13 +25,10 @@ export function progressBar(machine: Machine): Html {
   return html`<progress aria-label="${label}" max="${totalBytes}" value="${done}"></progress>`;
 }
 
-/** A stage reported without a message. `testing` is the agent's stage for every script, also during commissioning. */
-const stageText = (stage: string): string => (stage === 'testing' ? 'running the checks' : stage);
-
 /** The last progress report; empty: none yet. */
 export function workText({ work, statusMessage }: Machine): string {
-  const { stage = '', message = '', doneBytes, totalBytes } = work ?? {};
-  const said = message !== '' ? message : stageText(stage);
+  const { doneBytes, totalBytes } = work ?? {};
+  const said = work === undefined ? '' : stepOf(work).text;
   const bytes =
     doneBytes === undefined || totalBytes === undefined || totalBytes === 0
       ? ''

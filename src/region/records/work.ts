@@ -48,6 +48,27 @@ export interface MachineWork {
   readonly doubtEndsMs?: number | undefined;
 }
 
+/** The step of a machine's work, from its last report or its network boot since then. */
+export interface WorkStep {
+  /** In words; empty: nothing is known yet. */
+  readonly text: string;
+  /** How much of its bytes is done, 0 to 99; undefined: they are not counted, or all are done. */
+  readonly percent: number | undefined;
+  /** Wall time of that report or boot, in milliseconds; undefined: none yet. */
+  readonly atMs: number | undefined;
+}
+
+/** A stage reported without a message. `testing` is the agent's stage for every script, also during commissioning. */
+const STAGES: Readonly<Record<string, string>> = { testing: 'running the checks', writing: 'writing the disk' };
+
+/** The current step. */
+export function stepOf({ stage = '', message = '', doneBytes, totalBytes = 0, toldMs, bootMs }: MachineWork): WorkStep {
+  if (bootMs !== undefined) return { text: 'booting from the network', percent: undefined, atMs: bootMs };
+  const isCounted = doneBytes !== undefined && doneBytes < totalBytes;
+  const percent = isCounted ? Math.floor((doneBytes / totalBytes) * 100) : undefined;
+  return { text: message !== '' ? message : (STAGES[stage] ?? stage), percent, atMs: toldMs };
+}
+
 /** Reads stored work. */
 export function readStoredWork(json: string): MachineWork {
   return JSON.parse(json);

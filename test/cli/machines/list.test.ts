@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { columnsFor } from '../../../src/cli/machines/list.ts';
+import { progressText } from '../../../src/cli/machines/progress.ts';
 import { machineShape } from '../../../src/cli/shapes.ts';
 
 const MACHINE = machineShape.parse({
@@ -21,6 +22,28 @@ test('the list shows that a machine waits for a person to switch it on', () => {
   };
   assert.equal(cell('waiting to be switched on'), 'Ready, waiting to be switched on');
   assert.equal(cell('it has started'), 'Ready');
+});
+
+test('the list and show say how far a machine is: its step, the share done, or when it last reported', () => {
+  const like = (text: string, percent: number | null, age: number | null) =>
+    machineShape.parse({ ...MACHINE, status_name: 'Deploying', work_text: text, work_percent: percent, work_age: age });
+  const cells: readonly (readonly [ReturnType<typeof like>, string])[] = [
+    [like('writing sda', 41, 3), 'Deploying: writing sda, 41 %'],
+    [like('writing sda', 41, 200), 'Deploying: writing sda, 41 %, 3 min ago'],
+    [like('running the checks', null, 12), 'Deploying: running the checks, 12 s ago'],
+    [like('booting from the network', null, 7300), 'Deploying: booting from the network, 2 h 1 min ago'],
+    [like('', null, null), 'Deploying'],
+    [machineShape.parse({ ...MACHINE, status_name: 'Deploying' }), 'Deploying'],
+  ];
+  for (const [machine, text] of cells) {
+    const column = columnsFor([machine]).find(({ title }) => title === 'STATUS');
+    assert.equal(column?.text(machine), text);
+    assert.equal(progressText(machine), text);
+  }
+  const long = like('erasing (signatures): sda sdb sdc sdd sde', 7, 1);
+  assert.match(progressText(long), /sde, 7 %$/);
+  const cell = columnsFor([long]).find(({ title }) => title === 'STATUS');
+  assert.equal(cell?.text(long), 'Deploying: erasing (signatures): sda sdb…, 7 %');
 });
 
 test('the list has a column OWNER if a machine has an owner, and RACK if there are several racks', () => {

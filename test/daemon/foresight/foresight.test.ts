@@ -206,7 +206,7 @@ const OBSTACLES: readonly (readonly [string, ClientName, Given, RegExp])[] = [
     'an architecture without images',
     'bios',
     { machine: { purpose: 'commissioning', architecture: 'arm64' } },
-    /^! kernel: no kernel and initrd for arm64\/generic\/bookworm\/commissioning → Import the image/m,
+    /^! kernel: no kernel and initrd for arm64\/generic\/bookworm\/commissioning → Run on the rack: rackboot images build --arch arm64$/m,
   ],
   [
     'HTTP boot without a listener',

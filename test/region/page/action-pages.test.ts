@@ -10,7 +10,7 @@ import { MACHINE_ACTIONS } from '../../../src/region/page/machine-actions.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { PAGES } from '../../../src/region/page/pages.ts';
 import type { Machine, MachineFields } from '../../../src/region/records/machine.ts';
-import { openRegion, type Region } from '../../../src/region/region.ts';
+import { openRegion, type Region, type RegionOptions } from '../../../src/region/region.ts';
 import { heldPower } from '../life/held-power.ts';
 import { makeRegion, report } from '../place.ts';
 import { ADMIN, VISITOR, viewOf } from './view.ts';
@@ -23,13 +23,14 @@ async function withMachine(
   state: PowerState,
   { address, ...fields }: Partial<MachineFields> & { readonly address?: string },
   work: (region: Region, machine: Machine) => Promise<void> | void,
+  parts: Pick<RegionOptions, 'listInstallers'> = {},
 ): Promise<void> {
   const place = makeRegion();
   place.region.close();
   const { store, clock, config } = place;
   const reading = () => ({ state, atMs: 0, ageSeconds: 5, text: '' });
   const power = { ...heldPower(), reading };
-  const region = openRegion({ config, store, clock, power, onDesiredState: () => undefined });
+  const region = openRegion({ config, store, clock, power, ...parts, onDesiredState: () => undefined });
   try {
     const outcome = region.enlist(
       report([0x525400000001], { hostname: 'web1', powerType: 'webhook', username: 'admin' }),
@@ -96,6 +97,35 @@ for (const [state, isSaid] of [
       }
     }));
 }
+
+test('the installer is offered only where one exists; where none does, the form names the command that adds one', async () => {
+  const ready = { status: 'ready' } as const;
+  const form = async (listInstallers: RegionOptions['listInstallers'], fields: Partial<MachineFields> = ready) => {
+    let page = '';
+    const keep = async (region: Region, machine: Machine): Promise<void> => {
+      page = await actionForm(region, machine, 'deploy');
+    };
+    await withMachine('off', fields, keep, { listInstallers });
+    return page;
+  };
+  const none = await form(() => []);
+  assert.doesNotMatch(none, /value="installer"|installed_series/);
+  assert.match(none, /<code>rackboot images import-installer<\/code>\s+adds Debian/);
+  assert.match(
+    await form(() => [], { ...ready, architecture: 'arm64' }),
+    /<code>rackboot images import-installer --arch arm64</,
+  );
+  const some = await form(({ architecture }) => (architecture === 'amd64' ? ['bookworm', 'trixie'] : []));
+  assert.match(some, /value="installer" checked/, 'there is no image, so it is the usual way');
+  assert.match(
+    some,
+    /<select id="f-installed_series"[^>]*><option value="bookworm" selected>bookworm<.*value="trixie"/,
+  );
+  assert.doesNotMatch(some, /import-installer/);
+  const unknown = await form(() => undefined);
+  assert.match(unknown, /value="installer">/, 'what other racks have cannot be seen');
+  assert.match(unknown, /<input id="f-installed_series"/);
+});
 
 test('a release says that the machine powers off, unless it is off already', async () => {
   const held = { status: 'allocated', owner: 'admin' } as const;

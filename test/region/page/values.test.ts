@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { html } from '../../../src/region/page/html.ts';
-import { logLine, oneLine } from '../../../src/region/page/values.ts';
+import { cellText, logLine } from '../../../src/region/page/values.ts';
 import { plainWords } from '../../../src/region/records/event-words.ts';
 
 const WORDS: readonly (readonly [text: string, words: string])[] = [
@@ -37,23 +37,26 @@ test("a text is shown without a controller's raw answer; plain words are unchang
 
 test('a click opens the whole text, escaped', () => {
   const text = 'it was switched off: HTTP 200: {"<b>": 1}\nmore';
-  for (const html of [`${oneLine(text)}`, `${logLine(text, 'what')}`]) {
+  for (const html of [`${cellText(text)}`, `${logLine(text, 'what')}`]) {
     assert.match(
       html,
-      /^<details[^>]*><summary>[Ii]t was switched off\u00a0…<\/summary>it was switched off: HTTP 200: \{&quot;&lt;b&gt;/,
+      /^<details[^>]*><summary(?: title="It was switched off")?>[Ii]t was switched off\u00a0…<\/summary>it was switched off: HTTP 200: \{&quot;&lt;b&gt;/,
     );
     assert.ok(html.includes('more'));
   }
   assert.equal(
-    `${oneLine('it was switched on: HTTP 204')}`,
+    `${cellText('it was switched on: HTTP 204')}`,
     '<div class="">it was switched on</div>',
     'nothing more to open',
   );
   assert.equal(`${logLine('it was switched on: HTTP 200: OK', 'x')}`, '<span class="x">it was switched on</span>');
-  assert.equal(`${oneLine('')}`, '<div class=""></div>');
-  assert.equal(`${oneLine('Its fan is loud', 'why')}`, '<div class="why">Its fan is loud</div>');
-  const opened = '<details class="words "><summary>Its fan is loud</summary>Its fan is loud</details>';
-  assert.equal(`${oneLine('Its fan is loud', '', 9)}`, opened, 'whole, where the style truncates it');
-  assert.match(`${oneLine(`${'long '.repeat(30)}end`)}`, /^<details[^>]*><summary>.{1,72}<\/summary>.*end<\/details>$/);
+  assert.equal(`${cellText('')}`, '<div class=""></div>');
+  assert.equal(`${cellText('Its fan is loud', 'why')}`, '<div class="why">Its fan is loud</div>');
+  const long = `${'long '.repeat(30)}end`;
+  assert.equal(
+    `${cellText(long, 'why')}`,
+    `<details class="words why"><summary title="${long}">${long}</summary></details>`,
+    'the style shows two lines of it; a screen reader and a tooltip have all of it',
+  );
   assert.equal(`${logLine('x'.repeat(100), 'what', html`!`)}`, `<span class="what">${'x'.repeat(100)}!</span>`);
 });

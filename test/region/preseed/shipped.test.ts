@@ -170,6 +170,14 @@ test("autoinstall's commands are the intended words, and its user data has the o
   assert.match(String(commands.at(-1)), /^curl .*op=netboot_off/);
 });
 
+test('cloud-init gets no empty list of keys, about which it would warn on the console', () => {
+  const texts = (['vendordata', 'autoinstall'] as const).map((purpose) => textOf({ ...REQUEST, purpose, sshKeys: [] }));
+  assert.deepEqual(
+    texts.map((text) => text.includes('ssh_authorized_keys')),
+    [false, false],
+  );
+});
+
 const HOSTILE = [
   '$(id)',
   '`id`',

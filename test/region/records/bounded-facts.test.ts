@@ -129,7 +129,7 @@ test('a machine’s timeline names the facts that were not stored, and its API a
     const macs = Array.from({ length: NICS_MAX }, (_, place) => 0x525400000000 + place);
     const outcome = region.enlist(report(macs, { facts, leftOut }));
     assert.ok(outcome.kind === 'create');
-    const shown = bytesOf(machineJson(outcome.machine, whereabouts(region.racks)));
+    const shown = bytesOf(machineJson(outcome.machine, whereabouts(region.racks), 0));
     assert.ok(shown <= SHOWN_BYTES, `${shown} bytes`);
     const texts = store.listEvents({ limit: 10 }).map(({ description }) => description);
     assert.ok(

@@ -25,6 +25,13 @@ const SWITCHED = {
   cycle: 'switched off and on',
 } as const;
 
+type MissingInstaller = {
+  readonly osystem: string;
+  readonly release: string;
+  readonly architecture: string;
+  readonly machine: string;
+  readonly place: string;
+};
 type Owned = { readonly machine: string; readonly owner: string | undefined };
 type Range = { readonly low: string; readonly high: string };
 
@@ -73,17 +80,11 @@ export const LIFE = {
     `\`rackboot sshkeys add FILE --username ${username}\`, or in the API under account/prefs/sshkeys/.`,
   'image-missing.unnamed': ({ machine }: { readonly machine: string }) =>
     `name the system to install on ${machine}, for example debian/bookworm`,
-  'image-missing.installer': ({
-    system,
-    machine,
-    place,
-  }: {
-    readonly system: string;
-    readonly machine: string;
-    readonly place: string;
-  }) =>
-    `there is no installer of ${system} for ${machine}: the boot tree has no ${place}. ` +
-    "`rackboot images import-installer` adds Debian's.",
+  'image-missing.installer': ({ osystem, release, architecture, machine, place }: MissingInstaller) => {
+    const command = `rackboot images import-installer --release ${release}${architecture === 'amd64' ? '' : ` --arch ${architecture}`}`;
+    const remedy = osystem === 'debian' ? `\`${command}\` adds it.` : 'Put its linux and initrd.gz there.';
+    return `there is no installer of ${osystem}/${release} for ${machine}: the boot tree has no ${place}. ${remedy}`;
+  },
   'image-missing.image': ({
     system,
     architecture,

@@ -1,0 +1,21 @@
+// How commands show how far a machine's work is: `Deploying: writing sda, 41 %`.
+
+import { formatDuration } from '../output.ts';
+import type { MachineShape } from '../shapes.ts';
+import { statusText } from './switched-by-hand.ts';
+
+/** A percentage needs no age until the machine has been silent for so long, in seconds. */
+const SILENT_SECONDS = 60;
+
+/** A machine's state, and the step of its work with its share done or its age. @param charactersMax of the step; default: all of them */
+export function progressText(machine: MachineShape, charactersMax = Number.POSITIVE_INFINITY): string {
+  const { work_text: step, work_percent: percent, work_age: age } = machine;
+  if (step === '') return statusText(machine);
+  const short = step.length > charactersMax ? `${step.slice(0, charactersMax - 1).trimEnd()}…` : step;
+  const isOld = age !== null && (percent === null || age >= SILENT_SECONDS);
+  return [
+    `${statusText(machine)}: ${short}`,
+    ...(percent === null ? [] : [`${percent} %`]),
+    ...(isOld ? [`${formatDuration(age * 1000).replace(/ min \d+ s$/, ' min')} ago`] : []),
+  ].join(', ');
+}
