@@ -5,9 +5,9 @@
 // giaddr must be a known relay agent, and the datagram must come from it.
 //
 //     giaddr   in relays of the network; if it names none: a host address of a network served here
-//     source   giaddr itself, or in relays or relay_sources of the network;
-//              if it names no relay_sources: an address of a network served here, which no client holds by lease;
-//              for a network on a wire of this rack that names neither: an address of that wire
+//     source   in relays or relay_sources of the network; or an address that no client holds by lease: giaddr itself, or, if the network
+//              names no relay_sources, one of a network served here;
+//              for a network on a wire of this rack that names no relays: such an address of that wire
 //
 // Without a relay agent: option 118, option 82.5 and ciaddr name a network just as well. So the message must come from that network's wire.
 //
@@ -65,10 +65,9 @@ export function judgeSender(
   }
   if (!isKnownRelay(giaddr, network, index)) return 'relay-unknown';
   if (from === undefined || isNamed(from, network)) return undefined;
-  if (isUnnamedWire(network) && !isOnWire(from, network, index)) return 'relay-source-unknown';
-  if (from === giaddr) return undefined;
+  if (holdsLease(from) || (isUnnamedWire(network) && !isOnWire(from, network, index))) return 'relay-source-unknown';
   const mayBeAnywhere = network.subnet.relaySources === undefined;
-  return mayBeAnywhere && isServed(from, index) && !holdsLease(from) ? undefined : 'relay-source-unknown';
+  return from === giaddr || (mayBeAnywhere && isServed(from, index)) ? undefined : 'relay-source-unknown';
 }
 
 /** A message to an address of the rack, without a relay agent. The address it came to shows nothing: hosts of all wires reach all of them. */
@@ -125,7 +124,7 @@ export function isNoHost(address: Ipv4, { served, ownAddresses }: SubnetIndex): 
 
 /** True for a network on an interface of the rack whose configuration names no relay agents. */
 const isUnnamedWire = ({ subnet }: ServedSubnet): boolean =>
-  subnet.interfaceName !== undefined && subnet.relays === undefined && subnet.relaySources === undefined;
+  subnet.interfaceName !== undefined && subnet.relays === undefined;
 
 /** True for an address of the network, or of another one on its wire. */
 const isOnWire = (from: Ipv4, { subnet }: ServedSubnet, { served }: SubnetIndex): boolean =>

@@ -52,6 +52,25 @@ test('a relay agent is believed if it sends from its address, from a source the 
   }
 });
 
+test('a client of this rack is no relay agent of any network, even if it sends from the giaddr that it writes', async () => {
+  const choosing = (network: readonly number[]) => [[82, [5, 4, ...network]]] as const;
+  const far = await rackWith();
+  far.say({ type: 'discover', mac: MAC_A, giaddr: LEASED, from: LEASED, options: choosing([10, 30, 0, 0]) }, TO_RACK);
+  assert.equal(far.refused('relay-source-unknown'), 1);
+  const named = await rackWith({ relays: [at('10.20.0.105/32')] });
+  const words = { giaddr: LEASED, from: LEASED, options: choosing([10, 30, 0, 0]) };
+  assert.equal(named.say({ type: 'discover', mac: MAC_A, ...words }, TO_RACK).length, 1, 'unless the network names it');
+  // A wire whose network names further sources, for NAT or access servers, has no other agents than before.
+  const wire = await WireRack.start({
+    config: config({ ...subnet(), relaySources: [at('198.51.100.9/32')] }, relayedSubnet()),
+  });
+  const held = wire.lease(MAC_A, { giaddr: RELAY }, TO_RACK)?.yiaddr ?? ANY;
+  assert.notEqual(held, ANY);
+  for (const from of [held, ip('10.30.0.77')])
+    wire.say({ type: 'discover', mac: MAC_B, giaddr: from, from, options: choosing([10, 20, 0, 0]) }, TO_RACK);
+  assert.equal(wire.refused('relay-source-unknown'), 2);
+});
+
 test('a refusal for its source names source, relay agent and the key that would allow it', async () => {
   const rows: readonly (readonly [Words, reason: string, text: RegExp])[] = [
     [
