@@ -12,7 +12,7 @@ const NOUNS =
   'lines|machines|minutes|networks|packages|problems|racks|records|scripts|seconds|steps|tests|times|users|words';
 const COUNT = new RegExp(`\\$\\{([^{}\`]+)\\} (?:${NOUNS})\\b`, 'g');
 /** Names of bounds, parameters included. A bound is known to be more than one, so its noun is always plural. */
-const IS_BOUND = /[A-Z]_[A-Z]|^[A-Z_]+$|Max$|countMax/;
+const IS_BOUND = /[A-Z]_[A-Z]|^[A-Z_]+$|Max$|countMax|^(?:\w+\.)?(?:max|min)$/;
 /** Expressions that hold a name or text, not a count. */
 const NO_COUNT: ReadonlySet<string> = new Set(['file', 'text', 'now', 'uri', 'release', 'run', 'safeText(said.value)']);
 

@@ -13,7 +13,7 @@ function roomText({ minutes, oldest }: Room): string {
   if (oldest === undefined) return remedy;
   return (
     `${remedy}, or wait: ${oldest.name} from ${oldest.address} was heard ${oldest.seconds} s ago, ` +
-    `and its place is free after ${minutes} minutes of silence`
+    `and its place is free after ${counted(minutes, 'minute')} of silence`
   );
 }
 
