@@ -167,7 +167,7 @@ export class BootRequests {
       return this.#refuse(exchange, 405, 'method', { Allow: 'GET, HEAD', Connection: 'close' });
     }
     const { peer, local } = exchange;
-    const asset = this.#deps.resolve({ path: target.path, via: 'http', peer, local });
+    const asset = this.#deps.resolve({ path: target.path, peer, local });
     exchange.mac = asset.mac;
     if (asset.kind === 'refused') {
       return this.#refuse(exchange, asset.reason === 'path-not-allowed' ? 403 : 404, asset.reason);

@@ -10,7 +10,7 @@ const UUID = '00112233-4455-6677-8899-aabbccddeeff';
 const STRANGER = hw('52:54:00:99:99:99');
 
 function resolve(path: string, given: Given = {}, peer: Ipv4 = PEER): BootAsset {
-  return resolveBootAsset({ path, via: 'http', peer, local: RACK }, assetContext(given));
+  return resolveBootAsset({ path, peer, local: RACK }, assetContext(given));
 }
 
 /** The rendered purpose and its machine, or why there is none. */

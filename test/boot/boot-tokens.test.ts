@@ -52,7 +52,7 @@ function place(leases: readonly (readonly [Ipv4, MacAddress])[]) {
     hasFile: (name: string) => FILES.includes(name),
   };
   const words = (path: string, peer: Ipv4): string | undefined => {
-    const asset = resolveBootAsset({ path, via: 'http', peer, local: RACK }, context);
+    const asset = resolveBootAsset({ path, peer, local: RACK }, context);
     assert.equal(asset.kind, 'rendered', path);
     return /(?:rackboot_token|boot)=([\w-]{22,})/.exec(asset.kind === 'rendered' ? asset.text : '')?.[1];
   };

@@ -189,10 +189,7 @@ test('no value of a machine or the configuration adds a command in any language'
   });
   const render = (path: string, purpose: (typeof purposes)[number], values: object, everything: boolean) => {
     const context = assetContext({ machines: [machine(purpose, values)], lease: MACS[purpose] });
-    const asset = resolveBootAsset(
-      { path, via: 'tftp', peer: PEER, local: RACK },
-      { ...context, hasFile: () => everything },
-    );
+    const asset = resolveBootAsset({ path, peer: PEER, local: RACK }, { ...context, hasFile: () => everything });
     assert.ok(asset.kind === 'rendered');
     assert.doesNotMatch(asset.text, /[^\n\x20-\x7e]/);
     return asset;

@@ -8,7 +8,7 @@ import { formatMac } from '../../src/net/address.ts';
 import { assetContext, type Given, images, MACS, machine, PEER, RACK } from './rack.ts';
 
 function render(path: string, given: Given = {}): string {
-  const asset = resolveBootAsset({ path, via: 'tftp', peer: PEER, local: RACK }, assetContext(given));
+  const asset = resolveBootAsset({ path, peer: PEER, local: RACK }, assetContext(given));
   assert.equal(asset.kind, 'rendered', `${path}: ${asset.kind}`);
   return asset.kind === 'rendered' ? asset.text : '';
 }

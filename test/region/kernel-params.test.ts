@@ -41,7 +41,7 @@ function lineOf(place: RegionPlace, path: string, kernelParams = ''): string {
   const [lease] = machines[0]?.macs ?? [];
   assert.ok(lease !== undefined);
   const context = assetContext({ machines, lease, config: { kernelParams } });
-  const asset = resolveBootAsset({ path, via: 'tftp', peer: PEER, local: RACK }, context);
+  const asset = resolveBootAsset({ path, peer: PEER, local: RACK }, context);
   assert.ok(asset.kind === 'rendered', asset.kind);
   assert.equal(asset.purpose, 'commissioning');
   const line = asset.text.split('\n').find((one) => one.includes('rackboot_url=')) ?? asset.text;
