@@ -265,7 +265,7 @@ function answerStranger({ service, peer, isPost, op, surroundings }: Asked, path
 }
 
 /** A rendered file, or the place of the error in its template. */
-export function answerOf(result: PreseedResult): Answer | Refusal {
+function answerOf(result: PreseedResult): Answer | Refusal {
   return result.ok ? text(result.text) : refuse('preseed-faulty', `${result.file}:${result.line}: ${result.reason}`);
 }
 
