@@ -33,7 +33,7 @@ import { socketError, socketErrorFrom } from './socket-error.ts';
 import { UnheardHosts } from './unheard-hosts.ts';
 
 /** The send buffer to request, in bytes; net.core.wmem_max may reduce it. */
-export const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
+const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
 /** The greatest age of a reading of the ARP table, in milliseconds: a host that has just sent something soon counts as present. */
 const TABLE_MS_MAX = 20;
 /**
