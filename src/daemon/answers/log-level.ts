@@ -14,7 +14,7 @@ import {
 } from '../../observe/log-levels.ts';
 
 /** The default duration of a change, in seconds. */
-export const LOG_WHILE_SECONDS = 600;
+const LOG_WHILE_SECONDS = 600;
 
 /** The control socket's paths for log levels. */
 export function logLevelAnswers(levels: LogLevels): ControlAnswers {

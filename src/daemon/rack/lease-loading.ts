@@ -49,7 +49,7 @@ export function loadLeases(stored: LeaseFileContents, { stateDir, clock, onProbl
 }
 
 /** Reports missed expiries, and records until when every expiry was reported. */
-export class LeaseEnds {
+class LeaseEnds {
   readonly #clock: Clock;
   readonly #told: ReportedEnds;
   #missed: readonly Lease[];
