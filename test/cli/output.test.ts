@@ -91,7 +91,11 @@ describe('every way to print escapes text of strangers', () => {
   const BUG = Object.assign(new Error(HOSTILE), { stack: `Error: ${HOSTILE}\n\tat a line` });
   const ways: readonly (readonly [string, () => unknown, string])[] = [
     ['print', () => print(`${HOSTILE}\n\t${HOSTILE}`), `${SHOWN}\n\t${SHOWN}\n`],
-    ['print in a colour that nobody wants', () => inEnvironment({ NO_COLOR: '1' }, () => print(HOSTILE, 'yellow')), `${SHOWN}\n`],
+    [
+      'print in a colour that nobody wants',
+      () => inEnvironment({ NO_COLOR: '1' }, () => print(HOSTILE, 'yellow')),
+      `${SHOWN}\n`,
+    ],
     [
       'print in a colour, which is kept',
       () => inEnvironment({ FORCE_COLOR: '1' }, () => print(HOSTILE, 'yellow')),
