@@ -1,7 +1,7 @@
 // `rackboot log-level` over the control socket: shows the log level of each room and changes it temporarily.
 
 import { RackError } from '../../errors.ts';
-import type { ControlAnswers, ControlAsk } from '../../http/control.ts';
+import type { ControlAnswers, ControlAsk } from '../../http/control/requests.ts';
 import { nearestName } from '../../nearest-name.ts';
 import {
   isLogLevel,
