@@ -23,6 +23,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'deadline-queue.ts': 0,
   'errors.ts': 0,
   'event.ts': 0,
+  'fair-sampler.ts': 0,
   'fair-shares.ts': 0,
   'kept-apart.ts': 0,
   'nearest-name.ts': 0,

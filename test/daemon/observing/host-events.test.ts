@@ -5,8 +5,8 @@ import { describe, it } from 'node:test';
 import { instant, later } from '../../../src/clock.ts';
 import { HOST_RATE, HOSTS_RATE, HostEvents } from '../../../src/daemon/observing/host-events.ts';
 import { EVENT_KINDS } from '../../../src/daemon/rack/event-kinds.ts';
-import { OWED_EVERY_MS } from '../../../src/dhcp/limits/telling.ts';
 import type { RackEvent } from '../../../src/event.ts';
+import { OWED_EVERY_MS } from '../../../src/fair-sampler.ts';
 import { ipv4, mac } from '../../../src/net/address.ts';
 
 const START = instant(1_000_000);
