@@ -1,6 +1,7 @@
 // Operations on known machines: list, read, change and delete.
 
 import { z } from 'zod';
+import { kernelParamsProblem } from '../../boot/quotable.ts';
 import { nearestName } from '../../nearest-name.ts';
 import { parseMac } from '../../net/address.ts';
 import { HOSTNAME_MAX, parseHostname } from '../identity/hostname.ts';
@@ -15,7 +16,6 @@ import {
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineChangeOutcome, MachineFilter } from '../records/store.ts';
-import { kernelParamsProblem } from '../records/tags.ts';
 import { cleanWords } from '../records/text-json.ts';
 import type { MachineEdit } from '../region.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField } from './answer.ts';

@@ -5,9 +5,10 @@
 // 1. Tags are assigned by hand: a `definition`, with which MAAS finds machines itself, is refused.
 
 import { z } from 'zod';
+import { kernelParamsProblem } from '../../boot/quotable.ts';
 import type { Tag } from '../records/life-store.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
-import { isTagName, kernelParamsProblem, TAGGED_MAX, TAGS_MAX } from '../records/tags.ts';
+import { isTagName, TAGGED_MAX, TAGS_MAX } from '../records/tags.ts';
 import { cleanWords } from '../records/text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { listMachines } from './machine-list.ts';
