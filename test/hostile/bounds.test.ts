@@ -1,4 +1,4 @@
-// Every bound of the code is classified, so whoever adds one says who can fill it, what the others notice, and how it empties.
+// Every bound of the code is classified: its author says who can fill it, what others notice, and how it empties.
 // @host waits
 
 import assert from 'node:assert/strict';
