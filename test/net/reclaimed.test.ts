@@ -19,7 +19,7 @@ import { linkLocalOf } from '../../src/net/router-discovery.ts';
 import { listSockets } from '../../src/net/socket-list.ts';
 import { WireEar } from '../../src/net/wire-ear.ts';
 import { capturesOf, routerSolicitation, SOCKET_ANSWER } from '../conformance/decoder-samples.ts';
-import { ip } from '../dns/fixture.ts';
+import { ip } from '../support/lab-facts.ts';
 
 const EAGAIN = 11;
 const OWN = parseMac('52:54:00:00:00:0a') ?? assert.fail();

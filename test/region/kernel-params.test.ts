@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { resolveBootAsset } from '../../src/boot/asset.ts';
 import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
-import { assetContext, PEER, RACK } from '../boot/rack.ts';
+import { assetContext, PEER } from '../boot/rack.ts';
+import { RACK } from '../support/lab-facts.ts';
 import { authorizationOf } from './live.ts';
 import { type RegionPlace, report, withRegion } from './place.ts';
 
