@@ -125,7 +125,7 @@ const RECEIVERS: Readonly<Record<string, { readonly places: number; readonly sho
   },
 };
 /** UDP sockets are tested with real ones in borrowed-bytes.test.ts. */
-const IN_BORROWED_BYTES_TEST: Readonly<Record<string, number>> = { 'udp-dgram.ts': 1, 'udp-linux-socket.ts': 3 };
+const IN_BORROWED_BYTES_TEST: Readonly<Record<string, number>> = { 'udp-dgram-socket.ts': 1, 'udp-linux-socket.ts': 3 };
 
 for (const [file, { show }] of Object.entries(RECEIVERS))
   it(`${file} reclaims its memory once the received bytes were read`, show);
