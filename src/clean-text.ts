@@ -10,7 +10,7 @@
 // 5. No other file decides what is safe: test/tidy.test.ts finds any that replaces such characters.
 
 /** The longest text from outside that is shown, in characters, unless the caller sets another length. */
-export const SHOWN_CHARACTERS_MAX = 512;
+const SHOWN_CHARACTERS_MAX = 512;
 
 // Control characters (C0, DEL, C1); format characters (direction, joiners, annotations, tags); characters that a font may omit
 // (fillers, variation selectors: Unicode Standard §5.21); line and paragraph separators; halves of a surrogate pair.

@@ -13,7 +13,7 @@
 import { type Ipv4, withoutIpv4Mapping } from './net/address.ts';
 
 /** How many idle places are examined for one newcomer: the first nearly always fits. */
-export const IDLE_LOOKS_MAX = 64;
+const IDLE_LOOKS_MAX = 64;
 
 /** A place that is taken. */
 export interface Place<T> {

@@ -54,11 +54,6 @@ export class KeptApart<Key, Value> {
     return this.#entries.get(key)?.value;
   }
 
-  /** The rank of an entry; undefined if there is no such entry. */
-  rankOf(key: Key): Rank | undefined {
-    return this.#entries.get(key)?.owner.rank;
-  }
-
   *values(): Generator<Value> {
     for (const { value } of this.#entries.values()) yield value;
   }

@@ -23,6 +23,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'deadline-queue.ts': 0,
   'errors.ts': 0,
   'event.ts': 0,
+  'fair-sampler.ts': 0,
   'fair-shares.ts': 0,
   'kept-apart.ts': 0,
   'nearest-name.ts': 0,
@@ -557,6 +558,47 @@ test('each place on loopback belongs to one test file, so that two of them can r
     shared.map(([place, files]) => `labPlace(${place}): ${[...files].join(', ')}`),
     'give each file a place of its own',
   );
+});
+
+/** Exported values that only tests import and that their own file does not use, each with its reason. */
+const FOR_TESTS: Readonly<Record<string, string>> = {
+  'images/cpio.ts decodeCpioPaths': 'CpioPathReader in one call: the tables of decoders try functions only',
+  'region/api/refusal-sentences.ts REFUSAL_SENTENCES':
+    'the reasons of docs/events.md, next to the names that they explain',
+};
+
+/** For each file of src, the files that name it: in an import of any form, or in a string. */
+function filesThatName(): ReadonlyMap<string, ReadonlyMap<string, string>> {
+  const named = new Map<string, Map<string, string>>();
+  for (const file of listFiles('src', 'test', 'bench', 'bin')) {
+    if (!/\.[jt]s$/.test(file)) continue;
+    const text = readFileSync(join(ROOT, file), 'utf8');
+    for (const [, path = ''] of text.matchAll(/'(\.{1,2}\/[\w./-]+\.ts)'/g)) {
+      const target = normalize(join(dirname(file), path));
+      const users = named.get(target) ?? new Map<string, string>();
+      named.set(target, users.set(file, text));
+    }
+  }
+  return named;
+}
+
+test('every exported value is imported, and not by tests alone unless its own file uses it', () => {
+  const named = filesThatName();
+  const forTests: string[] = [];
+  const unused: string[] = [];
+  for (const { path, text } of sources) {
+    const code = text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
+    const exported = /^export (?:(?:async|abstract) )?(?:const|let|function\*?|class) (\w+)/gm;
+    for (const [, name = ''] of code.matchAll(exported)) {
+      const word = new RegExp(`\\b${name}\\b`, 'g');
+      const users = [...(named.get(`src/${path}`) ?? [])].filter(([, user]) => user.search(word) !== -1);
+      if (users.some(([file]) => /^(?:src|bin)\//.test(file))) continue;
+      if (users.length === 0) unused.push(`${path} ${name}`);
+      else if ((code.match(word) ?? []).length === 1) forTests.push(`${path} ${name}`);
+    }
+  }
+  report(unused, 'take `export` away, or the whole if its file does not use it either');
+  assert.deepEqual(forTests, Object.keys(FOR_TESTS), 'only tests use it: take it out, or move it to test/support');
 });
 
 test('nobody calls slice on bytes, or subarray on a Buffer: copyBytes and viewBytes say what they do', () => {

@@ -40,7 +40,6 @@ import type { BootStep, RenderedText, RenderPlace } from './step.ts';
 export interface AssetRequest {
   /** The requested path: decoded, not normalised. */
   readonly path: string;
-  readonly via: 'tftp' | 'http';
   /** The client's address. */
   readonly peer: Ipv4;
   /** The rack's address that received the request. */

@@ -61,7 +61,7 @@ const PI_OPTIONS = Uint8Array.of(
   255,
 );
 /** "arm rpiboot" (IANA). */
-export const RASPBERRY_PI = 41;
+const RASPBERRY_PI = 41;
 
 export const QUIRKS: Readonly<Record<QuirkName, Quirk>> = {
   'raspberry-pi': {

@@ -11,7 +11,7 @@ import { counted } from '../counted.ts';
 /** The largest capture file, in bytes. */
 export const CAPTURE_BYTES_MAX = 256 * 1024 * 1024;
 /** The longest plausible packet, in bytes: tcpdump's maximum. */
-export const PACKET_BYTES_MAX = 262_144;
+const PACKET_BYTES_MAX = 262_144;
 /** The most packets read from one file: each costs memory, however short it is. */
 export const PACKETS_MAX = 1_000_000;
 /** The latest plausible time, in milliseconds since 1970: the end of year 9999. A replay clock set later could not advance. */

@@ -12,7 +12,7 @@ import type { CapturedDatagram } from './link-layer.ts';
 import { describeTftp } from './tftp-description.ts';
 
 /** The most transfers with recorded ports. */
-export const TRANSFERS_MAX = 4096;
+const TRANSFERS_MAX = 4096;
 
 export type Protocol = 'dhcp' | 'tftp' | 'dns';
 

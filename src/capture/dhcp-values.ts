@@ -154,7 +154,7 @@ function formatPlain(kind: ValueKind, bytes: Uint8Array): string {
   }
 }
 
-export const formatArchitecture = (code: number): string => `${code} ${ARCHITECTURE_NAMES.get(code) ?? 'unknown'}`;
+const formatArchitecture = (code: number): string => `${code} ${ARCHITECTURE_NAMES.get(code) ?? 'unknown'}`;
 
 export const formatHardware = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');

@@ -1,7 +1,7 @@
 // Reads UDP payloads in hexadecimal digits, like the fixtures: lines that begin with `#` are comments, and an empty line ends a payload.
 
 /** The most payloads read from one file. */
-export const PAYLOADS_MAX = 65_536;
+const PAYLOADS_MAX = 65_536;
 
 export interface HexPayload {
   /** The comments before it, without `#`. */

@@ -61,7 +61,7 @@ export class TftpReplay {
     const error = (text: string): Outcome => ({ decision: 'error', text, sizeBytes: undefined });
     if (kind === 'write') return error('refused: this server is read-only');
     if (mode !== 'octet' && mode !== 'netascii') return error(`refused: mode ${safeText(mode)}`);
-    const asset = resolveBootAsset({ path: file, via: 'tftp', peer: from, local: to }, this.#assets);
+    const asset = resolveBootAsset({ path: file, peer: from, local: to }, this.#assets);
     if (asset.kind === 'refused') return error(`refused: ${asset.reason}`);
     const sizeBytes = this.#sizeOf(asset.path);
     if (sizeBytes !== undefined) {

@@ -6,17 +6,16 @@
 
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
+import { styleText } from 'node:util';
 import { cleanJson, cleanLines } from '../clean-text.ts';
 import { errorText, RackError } from '../errors.ts';
 
 export { formatBytes, formatDuration } from '../observe/quantity.ts';
 
-const RESET = '\u001b[0m';
-
-/** Prints one or more lines, in `colour` (a terminal's escape sequence) if given. */
-export function print(text: string, colour?: string): void {
+/** Prints one or more lines, in `colour` if given and standard output shows colours. */
+export function print(text: string, colour?: 'yellow'): void {
   const clean = cleanLines(text);
-  console.log(colour === undefined ? clean : `${colour}${clean}${RESET}`);
+  console.log(colour === undefined ? clean : styleText(colour, clean));
 }
 
 /** The same on standard error. */

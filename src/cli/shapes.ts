@@ -85,17 +85,6 @@ export const statusShape = z.object({
   notes: z.array(z.string()),
 });
 
-export const leasesShape = z.array(
-  z.object({
-    address: z.string(),
-    mac: z.string(),
-    state: z.string(),
-    machine: z.string().optional(),
-    hostname: z.string().optional(),
-    expiresAt: z.string(),
-  }),
-);
-
 /** The part of a machine's JSON that the commands show. */
 export const machineShape = z.looseObject({
   system_id: z.string(),

@@ -3,7 +3,7 @@
 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { checkKernelParams, KERNEL_PARAMS_BYTES_MAX } from '../boot/quotable.ts';
+import { kernelParamsProblem } from '../boot/quotable.ts';
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
 import { OPTION } from '../dhcp/wire/options.ts';
 import type { ConfiguredRecord, DnsConfig } from '../dns/config.ts';
@@ -56,12 +56,8 @@ export function resolveConfig(
   const boot = written.boot;
   const http = boot.http.listen ?? own.map((address) => ({ address, port: BOOT_HTTP_PORT }));
   const place = resolveRegionPlace(written, own, (key, message) => report(['region', key], message));
-  const unquotable = checkKernelParams(boot.kernel_params);
-  if (unquotable !== undefined)
-    report(
-      ['boot', 'kernel_params'],
-      `not every loader can take this (${unquotable}): no control characters, no ' \\ or ||, no word that starts with # or contains \${, at most ${KERNEL_PARAMS_BYTES_MAX} bytes`,
-    );
+  const unquotable = kernelParamsProblem(boot.kernel_params);
+  if (unquotable !== undefined) report(['boot', 'kernel_params'], unquotable);
   const dns = resolveDns(written, managed, own);
   checkRecords(dns, report);
   return {

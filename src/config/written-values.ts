@@ -51,7 +51,7 @@ const DOMAIN_LENGTH_MAX = 200;
 export const isHostLabel = (text: string): boolean => LABEL.test(text);
 
 /** Lower case, without the final dot; undefined if it is not a domain name of host labels. */
-export function parseDomain(text: string): string | undefined {
+function parseDomain(text: string): string | undefined {
   const name = text.toLowerCase().replace(/\.$/, '');
   return name.length <= DOMAIN_LENGTH_MAX && name.split('.').every(isHostLabel) ? name : undefined;
 }

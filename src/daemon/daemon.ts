@@ -15,7 +15,7 @@ import { pinnedKeys } from '../config/merge.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { type ConfigWatch, watchConfig } from '../config/watch.ts';
 import { errorText, type RackError } from '../errors.ts';
-import { ControlServer } from '../http/server.ts';
+import { ControlServer } from '../http/control/server.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { HostInterface } from '../net/host-interface.ts';
 import type { InterfaceWatch } from '../net/interfaces.ts';

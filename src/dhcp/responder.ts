@@ -50,7 +50,7 @@ import type { DhcpPorts } from './wire/destination.ts';
 import { decodeDhcpMessage } from './wire/message.ts';
 
 /** How many addresses are probed for one message before it is refused. */
-export const PROBES_PER_MESSAGE_MAX = 3;
+const PROBES_PER_MESSAGE_MAX = 3;
 /** How many ended leases one turn reports. */
 export const EXPIRED_PER_TURN_MAX = 256;
 
@@ -58,7 +58,7 @@ export const EXPIRED_PER_TURN_MAX = 256;
  * The longest an ACK waits for the disk, in milliseconds. Its lease runs from the request on (RFC 2131 §4.4.1), but some clients count from
  * the reply; a client that waited this long has asked again.
  */
-export const REPLY_AGE_MAX_MS = 10_000;
+const REPLY_AGE_MAX_MS = 10_000;
 
 /** A message being answered. */
 interface Request extends Heard {

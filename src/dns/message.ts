@@ -26,7 +26,7 @@ export const RCODE = {
 /** Octets of a header. */
 export const HEADER_OCTETS = 12;
 /** The largest UDP message without EDNS (RFC 1035 §4.2.1). */
-export const PLAIN_UDP_OCTETS_MAX = 512;
+const PLAIN_UDP_OCTETS_MAX = 512;
 /** The largest UDP message sent or requested: it fits IPv6's minimum MTU, so it is never fragmented (DNS flag day 2020). */
 export const UDP_OCTETS_MAX = 1232;
 /** The largest message over TCP. */

@@ -12,7 +12,7 @@ import type { ByteWriter } from '../net/byte-writer.ts';
 /** The longest name, in octets of its wire form. */
 export const NAME_OCTETS_MAX = 255;
 /** The longest label, in octets. */
-export const LABEL_OCTETS_MAX = 63;
+const LABEL_OCTETS_MAX = 63;
 
 const DOT = 0x2e;
 const BACKSLASH = 0x5c;

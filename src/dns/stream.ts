@@ -21,7 +21,7 @@ export const TURN_WORK_MAX = 32;
 /** Of that, the work of one connection at a time. */
 export const SHARE_WORK_MAX = 8;
 /** This many octets of a message count as much work as a question. */
-export const WORK_OCTETS = 512;
+const WORK_OCTETS = 512;
 /** The share of time that all connections may use while datagrams arrive, once they have worked for more than STRETCH_MS. */
 export const TIME_SHARE_MAX = 0.25;
 /** How long the connections may work at full speed after a rest, in milliseconds. */
@@ -50,7 +50,7 @@ export function frame(message: Uint8Array): Uint8Array {
 }
 
 /** The longest question accepted over TCP, in octets: far more than one name needs, but a slow sender holds little memory. */
-export const QUERY_OCTETS_MAX = 4096;
+const QUERY_OCTETS_MAX = 4096;
 
 const EMPTY = new Uint8Array(0);
 

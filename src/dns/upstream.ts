@@ -10,7 +10,7 @@ import type { NameReport } from './events.ts';
 import { labelEnd } from './name.ts';
 
 /** Unanswered exchanges in a row after which a server counts as failed. */
-export const UNANSWERED_MAX = 3;
+const UNANSWERED_MAX = 3;
 /** How often a failed server is probed, in milliseconds. */
 export const PROBE_MS = 10_000;
 

@@ -112,7 +112,7 @@ function findPowerless(powerTypes: readonly string[] | undefined): readonly Powe
 }
 
 /** Every port that the configuration needs. */
-export function wantedPorts(config: RackConfig): readonly WantedPort[] {
+function wantedPorts(config: RackConfig): readonly WantedPort[] {
   const { dhcp, tftp, dns, http, region, metrics } = config;
   const ports: WantedPort[] = [];
   if (dhcp.subnets.length > 0)

@@ -29,7 +29,7 @@ export const FILES_OPEN_MAX = 8192;
 /** Beyond this many open files, unread ones are closed, the one unread for longest first. Nobody notices: it is opened again. */
 export const FILES_KEPT_MAX = 256;
 /** Paths whose file is remembered; the one opened longest ago is forgotten first. */
-export const PATHS_KNOWN_MAX = 1024;
+const PATHS_KNOWN_MAX = 1024;
 /**
  * The most callers that wait for look-ups at once, of one name or of many; one more is refused. Transfers and responses are fewer, but those
  * that give up while the file system does not answer leave their callers behind, so clients can then fill it. It empties as the file system

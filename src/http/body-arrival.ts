@@ -17,7 +17,7 @@ import { BodyPlaces, clientOf } from '../net/body-places.ts';
 import { isGone, onGone } from './send.ts';
 
 /** How much of a body is read before its request takes a place at the region, in bytes. */
-export const SMALL_BODY_BYTES_MAX = 64 * 1024;
+const SMALL_BODY_BYTES_MAX = 64 * 1024;
 /**
  * Bodies read this way at a time. As many hosts can fill it; at the bound a sender that holds too many places, or is late, loses one to a
  * newcomer (503), so others wait some seconds at most. It empties as bodies arrive; a stalled one is ended within 11 s.

@@ -1,6 +1,6 @@
 // Handles one request of the boot listener. Sources: boot/asset.ts, RFC 9110 §9.3, §15.
 //
-//   parse target ─▶ /MAAS/ ─▶ proxy
+//   parse target ─▶ /MAAS/ ─▶ region-requests.ts
 //       │   └─▶ not GET or HEAD: 405
 //       └─▶ resolve ─▶ refused: 403 or 404
 //                 └─▶ open ─▶ a file: its bytes │ rendered: the text │ else 404
@@ -10,53 +10,25 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BootAsset, ResolveAsset } from '../boot/asset.ts';
-import type { Clock, Instant } from '../clock.ts';
+import type { Instant } from '../clock.ts';
 import type { Counters } from '../counters.ts';
 import { errorText } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import type { FileTree, OpenedFile } from '../files/opened-file.ts';
-import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4 } from '../net/address.ts';
-import { BodyPlaces, clientOf, hasBody } from '../net/body-places.ts';
+import { type Ipv4, type MacAddress, parseIpv4 } from '../net/address.ts';
 import { EventSampler } from '../rate-limit.ts';
 import { answerFile, answerText, type Fields } from './answer.ts';
-import { BodyArrivals } from './body-arrival.ts';
 import { cleanFile, type HttpCounter, type HttpEvent, type HttpEventKind } from './events.ts';
 import { FileSends } from './file-sends.ts';
-import {
-  BODY_BYTES_MAX,
-  type Forwarding,
-  type ForwardOutcome,
-  type RegionEndpoint,
-  type RegionProxy,
-  refuse,
-} from './proxy.ts';
-import {
-  answerQueued,
-  answerScript,
-  BODIES_MAX,
-  type KeptReport,
-  type RegionStandIn,
-  readRest,
-  standInFor,
-} from './region-stand-in.ts';
+import { RegionRequests, type RegionRequestsDeps } from './region-requests.ts';
 import { isRegionPath, parseTarget } from './request-target.ts';
 import { sendFile, sendText } from './send.ts';
 
-export interface BootRequestsDeps {
+export interface BootRequestsDeps extends RegionRequestsDeps {
   readonly resolve: ResolveAsset;
   readonly files: FileTree;
-  readonly clock: Clock;
   readonly publish: Publish;
   readonly counters: Counters<HttpCounter>;
-  readonly proxy: RegionProxy;
-  /** The region's current endpoint. */
-  readonly region: () => RegionEndpoint | undefined;
-  /** The secret that proves to the region that the caller's identity comes from its rack. */
-  readonly rackSecret: string;
-  /** The interface through which the sender of a boot's token booted from this address; `undefined` if it did not. */
-  readonly vouchFor?: ((token: string, peer: Ipv4) => MacAddress | undefined) | undefined;
-  /** Acts in the region's place while it is away; `undefined` if the region is embedded. */
-  readonly standIn?: RegionStandIn | undefined;
 }
 
 /** One request, with its facts so far. */
@@ -73,24 +45,6 @@ interface Exchange {
 
 /** The fields of an event that the exchange does not supply. */
 type EventDetails = Omit<HttpEvent, 'kind' | 'at' | 'address' | 'mac' | 'file'>;
-
-/** A request's claims about its machine's boot. */
-type BootOfCaller = Pick<KeptReport, 'token' | 'bootMac'>;
-
-/** These claims as header fields for the region. */
-function bootFields({ token, bootMac }: BootOfCaller): Readonly<Record<string, string>> {
-  return {
-    ...(token === undefined ? {} : { 'X-Rackboot-Token': token }),
-    ...(bootMac === undefined ? {} : { 'X-Rackboot-Boot': formatMac(bootMac) }),
-  };
-}
-
-/** The form of a boot's token; anything else is not passed on. */
-const BOOT_TOKEN = /^[A-Za-z0-9_-]{22,64}$/;
-/** Content types are cut to this many characters. */
-const CONTENT_TYPE_MAX = 256;
-/** The Retry-After for machines, in seconds. */
-const RETRY_AFTER_S = 5;
 
 /** Kinds that any host can trigger at will. */
 const SAMPLED: ReadonlySet<HttpEventKind> = new Set([
@@ -117,14 +71,12 @@ export class BootRequests {
   readonly #sampler = new EventSampler();
   readonly #bootSampler = new EventSampler({ perSecond: 200, burst: 2000 });
   readonly #sends: FileSends<Exchange>;
-  readonly #arrivals: BodyArrivals;
-  readonly #reports: BodyPlaces;
+  readonly #toRegion: RegionRequests;
 
   constructor(deps: BootRequestsDeps) {
     this.#deps = deps;
     this.#sends = new FileSends(deps.clock, (exchange, stall) => this.#publishAbout(exchange, 'http.stalled', stall));
-    this.#arrivals = new BodyArrivals(deps.clock);
-    this.#reports = new BodyPlaces(deps.clock, BODIES_MAX);
+    this.#toRegion = new RegionRequests(deps);
   }
 
   /** The number of files being sent. */
@@ -167,7 +119,7 @@ export class BootRequests {
       return this.#refuse(exchange, 405, 'method', { Allow: 'GET, HEAD', Connection: 'close' });
     }
     const { peer, local } = exchange;
-    const asset = this.#deps.resolve({ path: target.path, via: 'http', peer, local });
+    const asset = this.#deps.resolve({ path: target.path, peer, local });
     exchange.mac = asset.mac;
     if (asset.kind === 'refused') {
       return this.#refuse(exchange, asset.reason === 'path-not-allowed' ? 403 : 404, asset.reason);
@@ -232,27 +184,10 @@ export class BootRequests {
   }
 
   async #forward(exchange: Exchange, origin: string): Promise<void> {
-    const { request, response, peer, local } = exchange;
-    const { counters, proxy, rackSecret } = this.#deps;
-    const arrivedAt = `${formatIpv4(local)}:${request.socket.localPort ?? 80}`;
+    const { request } = exchange;
+    const { counters } = this.#deps;
     counters.add('proxied');
-    const forwarding: Forwarding = {
-      request,
-      response,
-      peer,
-      origin,
-      region: this.#deps.region(),
-      identity: {
-        'X-Forwarded-For': formatIpv4(peer),
-        'X-Rackboot-Rack': rackSecret,
-        'X-Rackboot-Local': arrivedAt,
-        ...bootFields(this.#bootOf(exchange)),
-      },
-      defaultHost: arrivedAt,
-    };
-    const arrived = await this.#readBody(exchange, forwarding);
-    const outcome =
-      'kind' in arrived ? arrived : ((await this.#withoutRegion(exchange, arrived)) ?? (await proxy.forward(arrived)));
+    const outcome = await this.#toRegion.answer({ ...exchange, origin });
     switch (outcome.kind) {
       case 'untaken':
         // Answered in the region's place.
@@ -279,92 +214,6 @@ export class BootRequests {
       case 'aborted':
         counters.add('aborted');
     }
-  }
-
-  /** Reads the request's body, or its first part; or returns why the request is not passed on. */
-  async #readBody({ request, response, peer }: Exchange, forwarding: Forwarding): Promise<Forwarding | ForwardOutcome> {
-    const isTooLarge = Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX;
-    if (!hasBody(request) || isTooLarge) return forwarding;
-    const arrived = await this.#arrivals.read(request, response, peer);
-    switch (arrived.kind) {
-      case 'whole':
-        return { ...forwarding, body: arrived.bytes };
-      case 'begun':
-        return { ...forwarding, begun: arrived.chunks };
-      case 'refused':
-        return refuse(forwarding, 503, 'proxy-busy');
-      case 'gone':
-        return { kind: 'aborted' };
-    }
-  }
-
-  /** The caller's boot, for the region: its token, and the interface that this rack vouches for. */
-  #bootOf({ request, peer }: Exchange): BootOfCaller {
-    const token = request.headers['x-rackboot-token'];
-    if (typeof token !== 'string' || !BOOT_TOKEN.test(token)) return {};
-    return { token, bootMac: this.#deps.vouchFor?.(token, peer) };
-  }
-
-  /** Acts in the region's place, if it must; `undefined` if the request must be passed on as usual. */
-  async #withoutRegion(exchange: Exchange, forwarding: Forwarding): Promise<ForwardOutcome | undefined> {
-    const { standIn, proxy } = this.#deps;
-    const { request, response, origin } = forwarding;
-    const kind = standIn === undefined ? undefined : standInFor(request, origin);
-    if (standIn === undefined || kind === undefined) return undefined;
-    const ask = (body: Uint8Array | undefined): Promise<ForwardOutcome> =>
-      standIn.isAway()
-        ? Promise.resolve({ kind: 'untaken', reason: 'the region is away' })
-        : proxy.forward({ ...forwarding, body, leavesUntaken: true });
-    if (kind !== 'report') {
-      const script = standIn[kind];
-      if (script === undefined) return undefined;
-      const outcome = await ask(undefined);
-      if (outcome.kind === 'untaken') answerScript(response, kind, script);
-      return outcome;
-    }
-    if (!standIn.isManaged(exchange.peer)) return undefined;
-    // While the region accepts requests, a report need not wait for a place.
-    const place = await this.#reports.take(exchange.peer, clientOf(request, response), standIn.isAway());
-    if (typeof place === 'string') return place === 'gone' ? { kind: 'aborted' } : undefined;
-    try {
-      const { body: whole, begun = [] } = forwarding;
-      const body = whole ?? (await Promise.race([readRest(request, response, begun), place.lost]));
-      if (body === 'lost') return refuse(forwarding, 503, 'proxy-busy');
-      if (body === undefined) return this.#withoutBody(response);
-      const outcome = await ask(body);
-      return outcome.kind === 'untaken' ? await this.#keep(standIn, exchange, forwarding, body) : outcome;
-    } finally {
-      place.release();
-    }
-  }
-
-  #withoutBody(response: ServerResponse): ForwardOutcome {
-    if (response.destroyed) return { kind: 'aborted' };
-    sendText(response, 'POST', answerText(413, 'body-too-large\n', { Connection: 'close' }));
-    return { kind: 'refused', reason: 'body-too-large' };
-  }
-
-  async #keep(
-    standIn: RegionStandIn,
-    exchange: Exchange,
-    { request, response, origin }: Forwarding,
-    body: Uint8Array,
-  ): Promise<ForwardOutcome> {
-    const contentType = (request.headers['content-type'] ?? '').slice(0, CONTENT_TYPE_MAX);
-    const problem = await standIn.keep({
-      peer: exchange.peer,
-      contentType,
-      path: origin,
-      body,
-      ...this.#bootOf(exchange),
-    });
-    if (problem === undefined) {
-      answerQueued(response);
-      return { kind: 'untaken', reason: 'kept' };
-    }
-    const reason = `the region is away, and the report cannot be kept: ${problem}`;
-    sendText(response, 'POST', answerText(503, `${reason}\n`, { 'Retry-After': RETRY_AFTER_S }));
-    return { kind: 'unreachable', reason };
   }
 
   #refuse(exchange: Exchange, status: number, reason: string, fields: Fields = {}): void {

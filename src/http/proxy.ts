@@ -26,7 +26,7 @@ export const BODY_BYTES_MAX = 64 * 1024 * 1024;
  */
 export const PROXIED_MAX = 256;
 /** How long the region may be silent during a request, in milliseconds. */
-export const REGION_SILENCE_MS = 60_000;
+const REGION_SILENCE_MS = 60_000;
 /** The same for a request that the rack can handle without the region. */
 const UNTAKEN_SILENCE_MS = 10_000;
 /** Statuses by which a region, or a proxy in front of it, cannot take the request now. */
@@ -113,7 +113,7 @@ function hopFields(message: IncomingMessage): ReadonlySet<string> {
 }
 
 /** The fields of a request to the region. */
-export function forwardedFields(forwarding: Omit<Forwarding, 'response' | 'region' | 'origin'>): OutgoingHttpHeaders {
+function forwardedFields(forwarding: Omit<Forwarding, 'response' | 'region' | 'origin'>): OutgoingHttpHeaders {
   const { request, identity, defaultHost, body } = forwarding;
   const dropped = hopFields(request);
   const fields: Record<string, string[]> = {};
@@ -135,7 +135,7 @@ export function forwardedFields(forwarding: Omit<Forwarding, 'response' | 'regio
 }
 
 /** The fields of the region's answer for the caller, names and values in turn. */
-export function answeredFields(answer: IncomingMessage): string[] {
+function answeredFields(answer: IncomingMessage): string[] {
   const dropped = hopFields(answer);
   const fields: string[] = [];
   for (let index = 0; index + 1 < answer.rawHeaders.length; index += 2) {

@@ -1,32 +1,23 @@
-// Opens the HTTP room's listeners: the boot listener's TCP ports and the control socket.
-// Sources: RFC 9112; nodejs.org/api/http.html; unix(7).
+// Opens the boot listener's TCP ports. Sources: RFC 9112; nodejs.org/api/http.html.
 //
 // 1. Connections are bounded and shared out by address and network, and so are the requests one may send before it reads; every wait for a
 //    peer ends.
 // 2. A change of settings opens and closes only what changed; downloads under way run to their end.
 // 3. HTTP/1.1 without a Host field is served (RFC 9112 §3.2 would refuse it), because loaders omit it.
-// 4. The control socket's file has mode 0600, and a stale one is removed only if no process answers on it.
 
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import type { RequestListener, Server } from 'node:http';
-import { createConnection, isIP } from 'node:net';
-import { join } from 'node:path';
-import { systemClock } from '../clock.ts';
+import { isIP } from 'node:net';
 import { Counters } from '../counters.ts';
-import { errorText, osErrorCode, RackError } from '../errors.ts';
-import { ownershipRemedy } from '../files/ownership.ts';
+import { RackError } from '../errors.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
 import { REQUEST_MS_MAX } from '../net/body-places.ts';
 import { ConnectionShares } from '../net/connection-shares.ts';
 import { socketErrorFrom } from '../net/socket-error.ts';
 import { boundUnsentBytes } from '../net/unsent-bytes.ts';
-import { answerText } from './answer.ts';
 import { BootRequests, type BootRequestsDeps } from './boot-requests.ts';
-import { CONTROL_SOCKET, type HttpConfig } from './config.ts';
-import { type ControlAnswers, handleControl } from './control.ts';
+import type { HttpConfig } from './config.ts';
 import { HTTP_COUNTERS, type HttpCounter, type HttpEvent, statusCounter } from './events.ts';
 import { type OpenRequest, type RegionEndpoint, RegionProxy } from './proxy.ts';
-import { sendText } from './send.ts';
 
 // An `import` of this module reads each of its exports, WebSocket among them, and so loads a whole unused HTTP client: 35 ms of processor
 // time at the start, and its memory.
@@ -74,7 +65,8 @@ function opener(ca: string | undefined): OpenRequest {
   };
 }
 
-function makeServer(listener: RequestListener): Server {
+/** An HTTP server with this room's bounds. */
+export function makeServer(listener: RequestListener): Server {
   const server = createServer(
     {
       requireHostHeader: false,
@@ -91,7 +83,7 @@ function makeServer(listener: RequestListener): Server {
 }
 
 /** Listens as `options` say. Rejects with the operating system's error. */
-function listen(server: Server, options: { host: string; port: number } | { path: string }): Promise<void> {
+export function listen(server: Server, options: { host: string; port: number } | { path: string }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen({ ...options, exclusive: true }, () => {
@@ -255,126 +247,5 @@ export class BootHttpServer {
   #whenClosed(server: Server, resolve: () => void): void {
     if (this.#closing.has(server)) server.once('close', resolve);
     else resolve();
-  }
-}
-
-const ELSEWHERE = 'or set state_dir to another one';
-const makeRoom = (): string => `make room there, ${ELSEWHERE} on another file system`;
-const giveAway = (path: string, stateDir: string): string => `${ownershipRemedy(path, stateDir)}; ${ELSEWHERE}`;
-
-/** The remedy when the system refuses to create the socket's file, by error code. */
-const SOCKET_REMEDIES: ReadonlyMap<string, (path: string, stateDir: string) => string> = new Map([
-  ['EACCES', giveAway],
-  ['EPERM', giveAway],
-  ['EROFS', () => `the file system is read-only: mount it writable (mount -o remount,rw), ${ELSEWHERE}`],
-  ['ENOSPC', makeRoom],
-  ['EDQUOT', makeRoom],
-]);
-
-export interface ControlServerDeps {
-  /** The directory of the socket's file; must exist. */
-  readonly stateDir: string;
-  readonly answers: ControlAnswers;
-  /** The region's current endpoint. */
-  readonly region: () => RegionEndpoint | undefined;
-  /** The secret that proves to the region that the caller is an administrator of this host. */
-  readonly secret: string;
-  /** The URL of a region on another host; `undefined` if it is on this host. */
-  readonly elsewhere?: string | undefined;
-  /** False while the process starts: every request gets 503, and the open socket keeps other instances out. `undefined`: always true. */
-  readonly isServing?: (() => boolean) | undefined;
-}
-
-/** Answers the command line on this host, over a socket that only its user and root can open. */
-export class ControlServer {
-  readonly #deps: ControlServerDeps;
-  readonly #path: string;
-  #server: Server | undefined;
-
-  constructor(deps: ControlServerDeps) {
-    this.#deps = deps;
-    this.#path = join(deps.stateDir, CONTROL_SOCKET);
-  }
-
-  /** @throws RackError `already-running` if another Rackboot answers there, `store-unwritable`, `socket-refused` */
-  async open(): Promise<void> {
-    try {
-      await this.#removeStale();
-    } catch (cause) {
-      throw this.#cannotCreate(cause);
-    }
-    const proxy = new RegionProxy(openRequest, systemClock);
-    const server = makeServer((request, response) => {
-      if (this.#deps.isServing?.() === false)
-        sendText(
-          response,
-          request.method,
-          answerText(503, 'Rackboot is starting: try again\n', { Connection: 'close' }),
-        );
-      else void handleControl({ ...this.#deps, proxy }, request, response);
-    });
-    // The socket is bound within this call, so the mask applies to its file only.
-    const mask = process.umask(0o177);
-    const bound = listen(server, { path: this.#path });
-    process.umask(mask);
-    try {
-      await bound;
-      chmodSync(this.#path, 0o600);
-    } catch (cause) {
-      throw this.#cannotCreate(cause);
-    }
-    // The client sees that it gets no answer; the process goes on.
-    server.on('error', () => undefined);
-    this.#server = server;
-  }
-
-  /** Explains why the socket could not be created, with the remedy; an error that already has a code keeps it. */
-  #cannotCreate(cause: unknown): RackError {
-    if (cause instanceof RackError) return cause;
-    const code = osErrorCode(cause);
-    const { stateDir } = this.#deps;
-    const remedy = SOCKET_REMEDIES.get(code ?? '')?.(this.#path, stateDir);
-    const text = `the control socket ${this.#path} cannot be created: ${code ?? errorText(cause)}; ${remedy ?? 'keep its path below 90 characters'}`;
-    const name = remedy === undefined ? 'socket-refused' : 'store-unwritable';
-    return new RackError(name, text, { cause });
-  }
-
-  async close(): Promise<void> {
-    const server = this.#server;
-    this.#server = undefined;
-    if (server === undefined) return;
-    await new Promise<void>((resolve) => {
-      // Removes the socket's file, too.
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
-  }
-
-  async #removeStale(): Promise<void> {
-    const found = lstatSync(this.#path, { throwIfNoEntry: false });
-    if (found === undefined) return;
-    if (!found.isSocket()) {
-      throw new RackError('socket-refused', `${this.#path} is in the way of the control socket: move it away`);
-    }
-    const answered = await new Promise<boolean>((resolve, reject) => {
-      const probe = createConnection(this.#path);
-      probe.on('connect', () => {
-        probe.destroy();
-        resolve(true);
-      });
-      // Only a refused connection proves that no process has the socket. Without permission, one may; but then the file is not ours to remove.
-      probe.on('error', (error) => {
-        const code = osErrorCode(error);
-        if (code === 'EACCES' || code === 'EPERM') reject(error);
-        else resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT');
-      });
-    });
-    if (answered) {
-      throw new RackError(
-        'already-running',
-        `another Rackboot answers at ${this.#path}: stop it, or give this one a state_dir of its own`,
-      );
-    }
-    unlinkSync(this.#path);
   }
 }

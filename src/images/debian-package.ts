@@ -73,7 +73,7 @@ async function confineLinks(root: string): Promise<void> {
 }
 
 /** The SHA-256 of a file, hexadecimal. */
-export async function hashFile(file: string): Promise<string> {
+async function hashFile(file: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(file), hash);
   return hash.digest('hex');

@@ -42,7 +42,7 @@ export interface LabFiles {
 
 /** The system that a lab can deploy. */
 export const LAB_SYSTEM = 'debian/bookworm';
-export const LAB_USER = 'lab';
+const LAB_USER = 'lab';
 
 const PASSWORD_CHARACTERS = 10;
 /** A sparse file of zeroes, which takes no room on most file systems. */
@@ -93,7 +93,7 @@ function makeRack(directory: string, index: number): LabRack {
 }
 
 /** The lab's configuration, with a network large enough for a hall. @param elsewhere the name of a rack that uses the first one's region */
-export function guidedConfig(place: LabPlace, stateDir: string, elsewhere?: string): string {
+function guidedConfig(place: LabPlace, stateDir: string, elsewhere?: string): string {
   const net = place.octets.replace(/\.0$/, '');
   const region = `http://127.0.0.1:${rackPlace(0).regionPort}/MAAS`;
   const text = labConfig(place, stateDir)

@@ -4,13 +4,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemClock } from '../clock.ts';
 import { type Ipv4, ipv4 } from '../net/address.ts';
-import { openNetwork } from '../net/open-network.ts';
-import type { MachineOutcome, MachineStep } from './machine-actions.ts';
-import { MachineRunner } from './machine-runner.ts';
-import { enlistmentForm, simulatedHardware, uuidBytes } from './simulated-hardware.ts';
-import { SimulatedMachine } from './simulated-machine.ts';
 
 /** The place of a lab: a loopback network, which only this host can reach, and high ports. */
 export interface LabPlace {
@@ -81,28 +75,4 @@ export function makeStandInTree(tree: string): void {
 function standIn(name: string, bytes: number): Buffer {
   const block = createHash('sha512').update(`stand-in ${name}`).digest();
   return Buffer.alloc(bytes, block);
-}
-
-/** Boots the `index`th simulated machine in a lab, and waits until it is off; reports its steps to `onStep`. */
-export async function bootSimulatedMachine(
-  place: LabPlace,
-  index: number,
-  onStep: (step: MachineStep) => void,
-): Promise<MachineOutcome> {
-  const hardware = simulatedHardware(index);
-  const machine = new SimulatedMachine({
-    mac: hardware.mac,
-    uuid: uuidBytes(hardware.uuid),
-    architecture: 0,
-    enlistmentForm: (bootMac) => enlistmentForm(hardware, bootMac),
-    seed: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
-  });
-  const network = await openNetwork();
-  const runner = new MachineRunner(machine, { ...place, network, clock: systemClock, device: 'lo', onStep });
-  try {
-    return await runner.run();
-  } finally {
-    await runner.close();
-    await network.close();
-  }
 }

@@ -44,7 +44,7 @@ function checkHost(): void {
 }
 
 /** The configuration of the rack in the private network. */
-export function virtualLabConfig(stateDir: string, tree: string): string {
+function virtualLabConfig(stateDir: string, tree: string): string {
   return [
     'name: lab',
     `state_dir: ${JSON.stringify(stateDir)}`,

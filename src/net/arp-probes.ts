@@ -8,7 +8,7 @@
 // 2. The user of the address is the sender of the frame, even if the packet inside names another host (RFC 826 has one host write both).
 //    Otherwise a host could answer in another's name without a trace at the switch.
 // 3. Deviates from RFC 5227 §2.1.1 (three probes, 5 to 9 s in all) because a client without an answer asks again after 1 to 4 s:
-//    two probes, PROBE_MS in all.
+//    two probes, 400 ms in all.
 // 4. At most one probe at a time for an address of an interface; at most PROBES_MAX in all.
 
 import type { Instant } from '../clock.ts';
@@ -21,8 +21,6 @@ const PROBE_COUNT = 2;
 const PROBE_INTERVAL_MS = 150;
 /** The wait after the last probe, in milliseconds: hosts answer within a few milliseconds, unless their radio sleeps. */
 const PROBE_WAIT_MS = 250;
-/** The duration of an unanswered probe, in milliseconds. */
-export const PROBE_MS: number = (PROBE_COUNT - 1) * PROBE_INTERVAL_MS + PROBE_WAIT_MS;
 /** The most probes at once. */
 export const PROBES_MAX = 512;
 

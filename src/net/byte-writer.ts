@@ -20,9 +20,6 @@ export class ByteWriter {
   get offset(): number {
     return this.#offset;
   }
-  get remaining(): number {
-    return this.#bytes.length - this.#offset;
-  }
   /** True if a value did not fit. */
   get overflow(): boolean {
     return this.#overflow;

@@ -22,7 +22,7 @@ import { boundParser, PIPELINED_MAX } from './pipelining.ts';
 import { RequestTurns, takeOver } from './request-turns.ts';
 
 /** The least growth of a body per BODY_WINDOW_MS (milliseconds), in bytes, unless it ends. */
-export const BODY_WINDOW_BYTES_MIN = 1024;
+const BODY_WINDOW_BYTES_MIN = 1024;
 export const BODY_WINDOW_MS = 10_000;
 /** How long a connection may wait for a place, in milliseconds. */
 export const WAIT_MS_MAX = 20_000;

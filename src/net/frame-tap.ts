@@ -34,7 +34,7 @@ import { FRAME_HEADER_BYTES, writeFrame } from './raw-frame.ts';
 import { AF_PACKET, MSG_DONTWAIT, SOCK_FLAGS, SOCK_RAW } from './wire-structs.ts';
 
 /** The most datagrams returned by one `take`; the rest waits for the next. */
-export const TAKEN_MAX = 64;
+const TAKEN_MAX = 64;
 
 const ETHERNET_HEADER_BYTES = 14;
 const ETHERTYPE_IPV4 = 0x0800;

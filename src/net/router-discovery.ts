@@ -13,7 +13,7 @@ import { type Decoded, decoded, faulty, type WireFaultCode } from './byte-reader
 import { internetChecksum, sumWords } from './raw-frame.ts';
 
 /** Bytes of an IPv6 address. */
-export const IPV6_BYTES = 16;
+const IPV6_BYTES = 16;
 /** Bytes of the empty advertisement, without Ethernet's header. */
 export const EMPTY_ADVERTISEMENT_BYTES = 56;
 /** The group of all routers of a wire (ff02::2), as Ethernet addresses it (RFC 2464 §7). */

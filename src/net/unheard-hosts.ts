@@ -16,7 +16,7 @@ import type { ArpTable, Vicinity } from './send-room.ts';
  * Hosts without an ARP entry that were sent to within WAIT_MS. Requests with the forged addresses of absent hosts fill it. A new host is then
  * answered when it retries; all others notice nothing. It empties within WAIT_MS.
  */
-export const UNHEARD_MAX = 256;
+const UNHEARD_MAX = 256;
 /** From this many different addresses on, hosts are looked up in the ARP table. */
 export const LOOK_FROM = 64;
 /** The greatest age of the table that may refuse a host, in milliseconds. */

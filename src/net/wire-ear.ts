@@ -43,9 +43,9 @@ import { SolicitationGate } from './solicitation-gate.ts';
  * Frames of one socket that are read in one wake. A flood of ARP or of router messages fills it: other frames of the same kind may then be lost,
  * except answers to probes. It empties with the next wake.
  */
-export const FRAMES_MAX = 256;
+const FRAMES_MAX = 256;
 /** How long a socket rests after FRAMES_MAX frames, in milliseconds. */
-export const REST_MS = 10;
+const REST_MS = 10;
 /** How long the kernel sieves router messages, in milliseconds; the frames received meanwhile show whether the flood continues. */
 const SIEVE_MS = 5_000;
 const SIEVE_FRAMES = 100;

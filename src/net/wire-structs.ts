@@ -26,13 +26,13 @@ export const SO_RCVBUF = 8;
 export const SO_BINDTODEVICE = 25;
 export const SO_MEMINFO = 55;
 export const IPPROTO_IP = 0;
-export const IP_PKTINFO = 8;
+const IP_PKTINFO = 8;
 export const IP_MTU_DISCOVER = 10;
 /** Fragments what is longer than the interface's MTU, sets no DF, and takes no notice of reports of a smaller MTU (ip(7), Linux 3.15). */
 export const IP_PMTUDISC_OMIT = 5;
 export const IP_FREEBIND = 15;
-export const SOL_UDP = 17;
-export const UDP_SEGMENT = 103;
+const SOL_UDP = 17;
+const UDP_SEGMENT = 103;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 

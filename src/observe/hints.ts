@@ -18,13 +18,13 @@ import { isDhcpEvent } from './sentences/dhcp.ts';
 import { isHttpEvent, isRefusedReport, isTftpEvent, PURPOSE_CURES, refusalOf } from './sentences/files.ts';
 
 /** A client with at least this `secs` in its first DISCOVER has asked before. Quirk: Intel's ROMs start counting at 4. */
-export const SILENCE_SECONDS_MIN = 5;
+const SILENCE_SECONDS_MIN = 5;
 /** Offers without a REQUEST that give a hint at the next DISCOVER, which shows that the last one was not taken either. */
-export const OFFERS_UNTAKEN_MAX = 3;
+const OFFERS_UNTAKEN_MAX = 3;
 /** DISCOVERs within this time, in milliseconds, are copies from several relay agents: RFC 2131 §4.1 makes clients wait 3 s or more. */
 export const COPIES_MS = 200;
 /** Loads of the same loader without a kernel, within LOOP_MS_MAX, that give a hint. */
-export const LOADS_MAX = 3;
+const LOADS_MAX = 3;
 const LOOP_MS_MAX = 600_000;
 /** The share of blocks sent again, of a file with at least LOSS_BLOCKS_MIN blocks, that gives a hint. */
 const LOSS_SHARE_MIN = 0.1;

@@ -19,7 +19,7 @@ import { EXPOSITION_TYPE } from './exposition.ts';
 const { createServer } = process.getBuiltinModule('node:http');
 
 /** How soon a port that could not be opened is retried, in milliseconds. */
-export const LISTEN_RETRY_MS = 30_000;
+const LISTEN_RETRY_MS = 30_000;
 /**
  * The most served connections of all listeners. Any host that reaches a port can fill it; at the bound, hosts with more than a fair share
  * lose one to each newcomer, so others notice nothing. It empties as requests are answered and idle connections close.
@@ -31,16 +31,16 @@ export const WAITING_MAX = 16;
  * The rate of rendering /metrics. A client in a tight loop can use it up; others then get numbers that are at most a second old. It refills
  * with time.
  */
-export const SCRAPE_RATE: Rate = { perSecond: 1, burst: 20 };
+const SCRAPE_RATE: Rate = { perSecond: 1, burst: 20 };
 /**
  * The request rate of one address. A client in a tight loop can use it up; its further requests get a 429 after LATE_MS. Others notice
  * nothing. It refills with time.
  */
-export const ADDRESS_RATE: Rate = { perSecond: 20, burst: 100 };
+const ADDRESS_RATE: Rate = { perSecond: 20, burst: 100 };
 /** The most addresses with a recorded rate. A host with more addresses can fill it; the oldest then starts afresh. Others notice nothing. */
-export const ADDRESSES_MAX = 1024;
+const ADDRESSES_MAX = 1024;
 /** The delay of a 429 response, in milliseconds. */
-export const LATE_MS = 1000;
+const LATE_MS = 1000;
 const REQUEST_MS_MAX = 10_000;
 const KEEP_ALIVE_MS = 65_000;
 const HEADER_BYTES_MAX = 8 * 1024;

@@ -27,7 +27,7 @@ export interface HypervisorGuest {
 }
 
 /** The most virtual machines listed of one host. */
-export const GUESTS_MAX = 10_000;
+const GUESTS_MAX = 10_000;
 /** The longest line read. The expression's time grows with the square of the length, and the hypervisor's output is untrusted. */
 const GUEST_CHARACTERS_MAX = 512;
 

@@ -31,7 +31,7 @@ import { type LeaseFileContents, StoredLeases } from './stored-leases.ts';
 export const FOLD_BLOCKS_MAX = 64;
 const FOLD_BYTES_MAX = 128 * 1024;
 /** Log records that one fold step gathers or deletes, plus at most one batch; this takes as long as FOLD_BLOCKS_MAX blocks. */
-export const FOLD_RECORDS_MAX = 2048;
+const FOLD_RECORDS_MAX = 2048;
 /** Folded records that stay in the log, plus the rest of their batch. */
 export const LOG_HISTORY_MAX = 16_384;
 /** When loading, blocks and batches are delivered together in pieces of about this size. */

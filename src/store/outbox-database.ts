@@ -36,7 +36,7 @@ import { PostShares } from './post-shares.ts';
 import { number, type Row, Statements, text } from './region-rows.ts';
 
 /** The file's name below the state directory. */
-export const OUTBOX_FILE = 'outbox.db';
+const OUTBOX_FILE = 'outbox.db';
 
 /** The kinds under which events lost before they reached the outbox, and dead letters beyond their bound, are counted. */
 const LOST_KIND = 'lost-before-the-outbox';

@@ -13,7 +13,7 @@ import type { FileTree } from '../files/opened-file.ts';
  * The largest file that is sent as netascii, in octets: enough for a configuration or a script. Translating more would stall the event loop.
  * Each request holds its own translation, at most twice this size, until its transfer ends.
  */
-export const NETASCII_HELD_MAX = 16 * 1024;
+const NETASCII_HELD_MAX = 16 * 1024;
 
 /** Content that can be sent. */
 export interface Content {
@@ -69,7 +69,7 @@ const CR = 0x0d;
 const LF = 0x0a;
 
 /** A line feed becomes CR LF, a carriage return CR NUL. */
-export function toNetascii(bytes: Uint8Array): Uint8Array {
+function toNetascii(bytes: Uint8Array): Uint8Array {
   let extra = 0;
   for (const byte of bytes) if (byte === CR || byte === LF) extra += 1;
   const translated = new Uint8Array(bytes.length + extra);

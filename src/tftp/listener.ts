@@ -13,12 +13,12 @@ import type { Ipv4 } from '../net/address.ts';
 import type { DatagramSocket, SocketCounters } from '../net/datagram.ts';
 
 /** How long the port of an ended transfer is not reused for the same client port, in milliseconds. */
-export const LATE_MS_MAX = 10_000;
+const LATE_MS_MAX = 10_000;
 /**
  * Ended transfers whose port is remembered. Any client that is served can fill it; the oldest is then forgotten, and its client port might get
  * the same port again, with a chance of one in all ports of the system.
  */
-export const ENDED_MAX = 4096;
+const ENDED_MAX = 4096;
 
 interface EndedTransfer {
   readonly localPort: number;

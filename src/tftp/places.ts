@@ -30,7 +30,7 @@ export const TRANSFERS_MAX = 2048;
  * Of UNANSWERED_MAX, those of one address. A host that forges the address can fill it. The oldest gives way to the newest, and its client
  * retries. Other addresses notice nothing, and neither do this many machines behind one NAT router.
  */
-export const UNANSWERED_OF_ADDRESS_MAX = 512;
+const UNANSWERED_OF_ADDRESS_MAX = 512;
 /**
  * Of TRANSFERS_MAX, those of one address, so that one host never holds all sockets and files. Only that host can fill it, or a NAT router with
  * more machines that load at the same time. A transfer whose client is overdue gives way to the newest; if there is none, the newest client is
@@ -41,9 +41,9 @@ export const TRANSFERS_OF_ADDRESS_MAX = 1024;
  * Unanswered transfers of one address whose packets are repeated. A host that forges the address can fill it. If more machines than this share
  * an address and each lost its first packet, the rest are answered when they retry. It empties as clients answer.
  */
-export const REPEATED_TO_MAX = 32;
+const REPEATED_TO_MAX = 32;
 /** How far the recorded time of a client's last packet may lag, in milliseconds: recording every ACK costs more than it is worth. */
-export const HEARD_MS = 1000;
+const HEARD_MS = 1000;
 
 /** The place of one transfer. */
 export interface Seat<T> {

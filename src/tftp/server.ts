@@ -29,7 +29,7 @@ import { requestEvent, Session, sameRequest } from './session.ts';
 import { BUSY_TEXT, Transfers } from './transfers.ts';
 
 /** A request that repeats within this time after a packet of its transfer is a copy made by the network, in milliseconds. */
-export const COPIED_REQUEST_MS = 200;
+const COPIED_REQUEST_MS = 200;
 
 /** Error replies to requests that get no transfer: forged requests must not cause many packets. */
 const ERROR_RATE = { perSecond: 100, burst: 100 };
@@ -38,15 +38,15 @@ const ERROR_RATE = { perSecond: 100, burst: 100 };
  * Requests of all hosts that wait to begin. A host that sends more than the rack can begin fills it, also with forged addresses. At the bound
  * the network and address with the most lose their oldest request, and its client retries. It empties within a quarter of a second.
  */
-export const WAITING_MAX = 1024;
+const WAITING_MAX = 1024;
 /** Of WAITING_MAX, those of one address: enough for all machines that load behind one router. The oldest is dropped for the newest. */
-export const WAITING_OF_ADDRESS_MAX = 512;
+const WAITING_OF_ADDRESS_MAX = 512;
 /** Transfers that begin in one turn of the event loop. Floods fill it; other datagrams wait for that turn, one to two milliseconds. */
-export const TURN_BEGINS_MAX = 16;
+const TURN_BEGINS_MAX = 16;
 /** Of TURN_BEGINS_MAX, those of one address before other addresses get their share. */
-export const SHARE_BEGINS_MAX = 4;
+const SHARE_BEGINS_MAX = 4;
 /** The share of time in which transfers begin, once they have taken longer than BEGIN_STRETCH_MS. */
-export const BEGIN_TIME_SHARE_MAX = 0.5;
+const BEGIN_TIME_SHARE_MAX = 0.5;
 /** How long transfers may begin without a rest after an idle period, in milliseconds: for a hall of machines that all ask at once. */
 const BEGIN_STRETCH_MS = 20;
 const BEGINNINGS: TurnBounds = {

@@ -16,7 +16,7 @@ import type { Seat, Seated } from './places.ts';
 import type { Transfer, TransferAction } from './transfer.ts';
 
 /** How long resolving and opening the requested file may take, in milliseconds. */
-export const OPEN_MS_MAX = 30_000;
+const OPEN_MS_MAX = 30_000;
 
 /** A request with its client and the listener that received it. */
 export interface SessionOrigin {

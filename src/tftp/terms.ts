@@ -10,20 +10,20 @@ import { type Milliseconds, milliseconds } from '../clock.ts';
 import { DATA_HEADER_BYTES, type TftpOption } from './packet.ts';
 
 /** Block size without the option (RFC 1350 §2). */
-export const BLOCK_BYTES_DEFAULT = 512;
+const BLOCK_BYTES_DEFAULT = 512;
 /** Range of `blksize` (RFC 2348 "Blocksize Option Specification"). */
-export const BLOCK_BYTES_MIN = 8;
-export const BLOCK_BYTES_MAX = 65_464;
+const BLOCK_BYTES_MIN = 8;
+const BLOCK_BYTES_MAX = 65_464;
 /** The largest block that crosses an Ethernet of MTU 1500 unfragmented: 1500 less 20 (IPv4), 8 (UDP) and 4 (TFTP). */
-export const BLOCK_BYTES_ETHERNET = 1468;
+const BLOCK_BYTES_ETHERNET = 1468;
 /** The largest window that is granted, in blocks. */
 export const WINDOW_BLOCKS_MAX = 64;
 /** The most bytes of a window, headers included: the largest UDP payload. */
 export const WINDOW_BYTES_MAX = 65_507;
 /** The first wait for an acknowledgement unless the client sets one, in milliseconds. */
-export const TIMEOUT_MS_DEFAULT = 1000;
+const TIMEOUT_MS_DEFAULT = 1000;
 /** The longest wait that a client can set, in milliseconds: a packet is still sent three times before the transfer ends in silence. */
-export const TIMEOUT_MS_MAX = 20_000;
+const TIMEOUT_MS_MAX = 20_000;
 
 /** The terms of one transfer. */
 export interface Terms {

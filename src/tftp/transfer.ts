@@ -25,17 +25,17 @@ import { TFTP_ERROR } from './packet.ts';
 import type { Terms } from './terms.ts';
 
 /** How often a packet or window is sent before the transfer times out. */
-export const SENDINGS_MAX = 8;
+const SENDINGS_MAX = 8;
 /** How often the first packet is sent to a client that has never answered. */
 export const SENDINGS_UNANSWERED_MAX = 3;
 /** How long a transfer may continue while the client acknowledges nothing new, in milliseconds. */
 export const SILENCE_MS_MAX = 60_000;
 /** The longest wait between two sendings, in milliseconds, unless the client negotiated a longer one. */
-export const BACKOFF_MS_MAX = 8000;
+const BACKOFF_MS_MAX = 8000;
 /** The shortest first wait derived from measured round trips, in milliseconds: firmware pauses to draw and to write. */
-export const WAIT_MS_MIN = 200;
+const WAIT_MS_MIN = 200;
 /** How often the hold for partly acknowledged windows is doubled. */
-export const HOLD_DOUBLINGS_MAX = 3;
+const HOLD_DOUBLINGS_MAX = 3;
 /** How long reading and sending the next window may take, in milliseconds. */
 export const STALL_MS_MAX = 30_000;
 

@@ -206,7 +206,7 @@ export class Transfers {
   async #open(session: Session): Promise<void> {
     const { listener, peer, request } = session.origin;
     try {
-      const asset = this.#deps.resolve({ path: request.file, via: 'tftp', peer, local: listener.address });
+      const asset = this.#deps.resolve({ path: request.file, peer, local: listener.address });
       session.machineMac = asset.mac;
       const opened = await openContent(asset, this.#deps.files, request.mode);
       if (opened.kind !== 'content') this.#decline(session, opened.kind, opened.reason);

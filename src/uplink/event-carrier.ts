@@ -14,7 +14,7 @@ import type { OutboxEntry, OutboxStore } from './outbox-store.ts';
 import type { RunOutcome } from './repeater.ts';
 
 /** Entries of one batch, and their bytes on disk; a larger entry is sent alone. */
-export const BATCH_ENTRIES_MAX = 256;
+const BATCH_ENTRIES_MAX = 256;
 const BATCH_BYTES_MAX = 1024 * 1024;
 /** Ample for an answer that refuses every entry of a batch, with reasons. */
 const ANSWER_BYTES_MAX = 1024 * 1024;

@@ -4,13 +4,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type BootAsset, resolveBootAsset } from '../../src/boot/asset.ts';
 import { formatMac, type Ipv4 } from '../../src/net/address.ts';
-import { assetContext, type Given, hw, images, ip, MACS, machine, PEER, RACK } from './rack.ts';
+import { hw, ip, RACK } from '../support/lab-facts.ts';
+import { assetContext, type Given, images, MACS, machine, PEER } from './rack.ts';
 
 const UUID = '00112233-4455-6677-8899-aabbccddeeff';
 const STRANGER = hw('52:54:00:99:99:99');
 
 function resolve(path: string, given: Given = {}, peer: Ipv4 = PEER): BootAsset {
-  return resolveBootAsset({ path, via: 'http', peer, local: RACK }, assetContext(given));
+  return resolveBootAsset({ path, peer, local: RACK }, assetContext(given));
 }
 
 /** The rendered purpose and its machine, or why there is none. */

@@ -5,7 +5,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type BootClientFacts, identifyBootClient } from '../../src/boot/client.ts';
 import { planBoot } from '../../src/boot/plan.ts';
-import { bootConfig, hw, RACK } from './rack.ts';
+import { hw, RACK } from '../support/lab-facts.ts';
+import { bootConfig } from './rack.ts';
 
 type Told = readonly [file: string | undefined, vendorClass?: string | undefined, pathPrefix?: string | undefined];
 interface Row {

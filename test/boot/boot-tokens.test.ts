@@ -11,8 +11,9 @@ import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { BootPurpose } from '../../src/machines/machine.ts';
 import { formatMac, type Ipv4, ipv4, type MacAddress, mac } from '../../src/net/address.ts';
 import { eventText } from '../../src/observe/event-text.ts';
+import { hw, ip, RACK } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
-import { assetContext, bootConfig, hw, images, ip, MACS, machine, PEER, RACK } from './rack.ts';
+import { assetContext, bootConfig, images, MACS, machine, PEER } from './rack.ts';
 
 const TOKEN = 'a-token-of-the-region-0123456789';
 const STRANGER = hw('52:54:00:99:99:99');
@@ -52,7 +53,7 @@ function place(leases: readonly (readonly [Ipv4, MacAddress])[]) {
     hasFile: (name: string) => FILES.includes(name),
   };
   const words = (path: string, peer: Ipv4): string | undefined => {
-    const asset = resolveBootAsset({ path, via: 'http', peer, local: RACK }, context);
+    const asset = resolveBootAsset({ path, peer, local: RACK }, context);
     assert.equal(asset.kind, 'rendered', path);
     return /(?:rackboot_token|boot)=([\w-]{22,})/.exec(asset.kind === 'rendered' ? asset.text : '')?.[1];
   };

@@ -9,7 +9,8 @@ import { instant, later } from '../../src/clock.ts';
 import type { RackEvent } from '../../src/event.ts';
 import type { Owner } from '../../src/kept-apart.ts';
 import { type MacAddress, mac } from '../../src/net/address.ts';
-import { bootConfig, hw, RACK } from './rack.ts';
+import { hw, RACK } from '../support/lab-facts.ts';
+import { bootConfig } from './rack.ts';
 
 const MAC = hw('52:54:00:12:34:56');
 const OTHER = hw('52:54:00:12:34:57');

@@ -14,7 +14,7 @@ import {
   swapUuid,
 } from '../../src/boot/paths.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
-import { hw, ip } from './rack.ts';
+import { hw, ip } from '../support/lab-facts.ts';
 
 const MAC = hw('52:54:00:12:34:56');
 const UUID = '4c4c4544-0043-3010-8052-b4c04f564231';

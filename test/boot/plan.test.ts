@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import type { BootClient } from '../../src/boot/client.ts';
 import type { BootConfig } from '../../src/boot/config.ts';
 import { type BootPlan, planBoot } from '../../src/boot/plan.ts';
-import { bootConfig, endpoints, hw, RACK } from './rack.ts';
+import { hw, RACK } from '../support/lab-facts.ts';
+import { bootConfig, endpoints } from './rack.ts';
 
 const BIOS: BootClient = { kind: 'bios', architecture: 0 };
 const UEFI: BootClient = { kind: 'uefi', cpu: 'amd64', architecture: 7 };

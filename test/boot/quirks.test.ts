@@ -6,7 +6,8 @@ import type { BootClient } from '../../src/boot/client.ts';
 import { type BootPlan, planBoot } from '../../src/boot/plan.ts';
 import { findQuirk, QUIRK_NAMES, QUIRKS, type QuirkQuery, type QuirkRule } from '../../src/boot/quirks.ts';
 import { formatProblems, parseConfig } from '../../src/config/load.ts';
-import { bootConfig, hw, RACK } from './rack.ts';
+import { hw, RACK } from '../support/lab-facts.ts';
+import { bootConfig } from './rack.ts';
 
 const BIOS: BootClient = { kind: 'bios', architecture: 0 };
 const UEFI: BootClient = { kind: 'uefi', cpu: 'amd64', architecture: 7 };

@@ -4,21 +4,9 @@ import type { AssetContext } from '../../src/boot/asset.ts';
 import type { BootConfig, HttpEndpoint } from '../../src/boot/config.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { BootPurpose, RackMachine } from '../../src/machines/machine.ts';
-import { type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../src/net/address.ts';
+import type { MacAddress } from '../../src/net/address.ts';
+import { hw, ip, rackMachine } from '../support/lab-facts.ts';
 
-export function ip(text: string): Ipv4 {
-  const address = parseIpv4(text);
-  if (address === undefined) throw new Error(`not an address: ${text}`);
-  return address;
-}
-
-export function hw(text: string): MacAddress {
-  const address = parseMac(text);
-  if (address === undefined) throw new Error(`not a hardware address: ${text}`);
-  return address;
-}
-
-export const RACK = ip('10.20.0.1');
 export const PEER = ip('10.20.0.100');
 
 /** `10.20.0.1:5248` and so on. */
@@ -59,18 +47,13 @@ const STATES: Readonly<Record<BootPurpose, string>> = {
 };
 
 export function machine(purpose: BootPurpose, changes: Partial<RackMachine> = {}): RackMachine {
-  return {
-    systemId: 'abc123',
-    hostname: `${purpose}-1`,
-    domain: 'maas',
+  return rackMachine({
     statusName: STATES[purpose],
+    hostname: `${purpose}-1`,
     purpose,
-    architecture: 'amd64',
-    subarchitecture: 'generic',
     macs: [MACS[purpose]],
-    addresses: [],
     ...changes,
-  };
+  });
 }
 
 /** One machine of each purpose. */

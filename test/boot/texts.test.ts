@@ -5,10 +5,11 @@ import { test } from 'node:test';
 import { resolveBootAsset } from '../../src/boot/asset.ts';
 import type { BootPurpose } from '../../src/machines/machine.ts';
 import { formatMac } from '../../src/net/address.ts';
-import { assetContext, type Given, images, MACS, machine, PEER, RACK } from './rack.ts';
+import { RACK } from '../support/lab-facts.ts';
+import { assetContext, type Given, images, MACS, machine, PEER } from './rack.ts';
 
 function render(path: string, given: Given = {}): string {
-  const asset = resolveBootAsset({ path, via: 'tftp', peer: PEER, local: RACK }, assetContext(given));
+  const asset = resolveBootAsset({ path, peer: PEER, local: RACK }, assetContext(given));
   assert.equal(asset.kind, 'rendered', `${path}: ${asset.kind}`);
   return asset.kind === 'rendered' ? asset.text : '';
 }

@@ -1,12 +1,6 @@
 // Packets and capture files for tests, built from the formats' specifications.
 
-import { type Ipv4, parseIpv4 } from '../../src/net/address.ts';
-
-export const ip = (text: string): Ipv4 => {
-  const address = parseIpv4(text);
-  if (address === undefined) throw new Error(text);
-  return address;
-};
+import { ip } from '../support/lab-facts.ts';
 
 /** An IPv4 packet with a UDP datagram. */
 export function packet(from: string, fromPort: number, to: string, toPort: number, payload: Uint8Array): Buffer {

@@ -16,7 +16,8 @@ import { DnsService } from '../../src/dns/service.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import { mac } from '../../src/net/address.ts';
 import { borrowedPart } from '../../src/net/borrowed-bytes.ts';
-import { ip, packet } from './frames.ts';
+import { ip } from '../support/lab-facts.ts';
+import { packet } from './frames.ts';
 
 const AT_MS = 1_700_000_000_000;
 const RACK = '10.99.0.1';

@@ -72,6 +72,18 @@ function written(t: TestContext, call: () => unknown): string {
   return text;
 }
 
+/** Calls a function with the variables by which people choose colours set to these alone. */
+function inEnvironment(variables: Readonly<Record<string, string>>, call: () => void): void {
+  const before = process.env;
+  const { FORCE_COLOR: _force, NO_COLOR: _no, ...others } = before;
+  process.env = { ...others, ...variables };
+  try {
+    call();
+  } finally {
+    process.env = before;
+  }
+}
+
 describe('every way to print escapes text of strangers', () => {
   const HOSTILE = 'a\u001b[2J\u009b\u202e\u00ad\u{e0041}b';
   const SHOWN = 'a\\x1b[2J\\x9b\\u202e\\xad\\u{e0041}b';
@@ -79,7 +91,16 @@ describe('every way to print escapes text of strangers', () => {
   const BUG = Object.assign(new Error(HOSTILE), { stack: `Error: ${HOSTILE}\n\tat a line` });
   const ways: readonly (readonly [string, () => unknown, string])[] = [
     ['print', () => print(`${HOSTILE}\n\t${HOSTILE}`), `${SHOWN}\n\t${SHOWN}\n`],
-    ['print in a colour, which is kept', () => print(HOSTILE, '\u001b[31m'), `\u001b[31m${SHOWN}\u001b[0m\n`],
+    [
+      'print in a colour that nobody wants',
+      () => inEnvironment({ NO_COLOR: '1' }, () => print(HOSTILE, 'yellow')),
+      `${SHOWN}\n`,
+    ],
+    [
+      'print in a colour, which is kept',
+      () => inEnvironment({ FORCE_COLOR: '1' }, () => print(HOSTILE, 'yellow')),
+      `\u001b[33m${SHOWN}\u001b[39m\n`,
+    ],
     ['printError', () => printError(HOSTILE), `${SHOWN}\n`],
     ['printPart', () => printPart(`${HOSTILE}\n`), `${SHOWN}\n`],
     ['printTable', () => printTable([HOSTILE], [[HOSTILE]], ''), `${SHOWN}\n${SHOWN}\n`],

@@ -6,7 +6,8 @@ import { formatProblems, parseConfig } from '../../src/config/load.ts';
 import type { FindConflict } from '../../src/dhcp/conflicts/conflict-check.ts';
 import type { DhcpConfig } from '../../src/dhcp/networks/config.ts';
 import { type Ipv4, type MacAddress, mac } from '../../src/net/address.ts';
-import { hw, ip, MAC_B } from '../dhcp/lab.ts';
+import { MAC_B } from '../dhcp/lab.ts';
+import { hw, ip } from '../support/lab-facts.ts';
 
 const PRINTER = '52:54:00:00:01:10';
 const ABSENT = '52:54:00:00:09:09';

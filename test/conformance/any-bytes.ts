@@ -11,7 +11,8 @@ import { type DhcpMessage, decodeDhcpMessage } from '../../src/dhcp/wire/message
 import { OPTION, optionAddress, optionIdentifier } from '../../src/dhcp/wire/options.ts';
 import { readRelayInformation } from '../../src/dhcp/wire/relay-agent.ts';
 import { ANY, formatIpv4, macFromBytes, networkContains } from '../../src/net/address.ts';
-import { ip, MAC_B, machine, settle } from '../dhcp/lab.ts';
+import { MAC_B, machine, settle } from '../dhcp/lab.ts';
+import { ip } from '../support/lab-facts.ts';
 import { ADDRESSES_MAX, ANY_BYTES_CONFIG, AskedWire, FIXED } from './any-bytes-rack.ts';
 import { BentDatagrams } from './bent-datagrams.ts';
 import { numberOf } from './dhcp-datagram.ts';

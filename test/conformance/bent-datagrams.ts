@@ -3,7 +3,8 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { ANY, type Ipv4, ipv4, macToBytes } from '../../src/net/address.ts';
-import { hw, ip, MAC_A, MAC_B, RACK } from '../dhcp/lab.ts';
+import { MAC_A, MAC_B } from '../dhcp/lab.ts';
+import { hw, ip, RACK } from '../support/lab-facts.ts';
 import { FIXED_BYTES, type WireOption } from './dhcp-datagram.ts';
 import { datagramOf, type Words } from './wire-rack.ts';
 

@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import { decodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
 import { OPTION, optionAddress } from '../../src/dhcp/wire/options.ts';
 import { ANY, formatIpv4, type Ipv4, macFromBytes, parseNetwork } from '../../src/net/address.ts';
-import { config, ip, subnet } from '../dhcp/lab.ts';
+import { config, subnet } from '../dhcp/lab.ts';
+import { ip } from '../support/lab-facts.ts';
 import { captures } from './bent-datagrams.ts';
 import { WireRack } from './wire-rack.ts';
 

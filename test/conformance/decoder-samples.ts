@@ -15,7 +15,8 @@ import { internetChecksum, sumWords } from '../../src/net/raw-frame.ts';
 import { decodeRouterDiscovery, encodeEmptyAdvertisement, linkLocalOf } from '../../src/net/router-discovery.ts';
 import { decodeSocketAnswer } from '../../src/net/socket-list.ts';
 import { decodePacket } from '../../src/tftp/packet.ts';
-import { ip, queryBytes, record, replyTo } from '../dns/fixture.ts';
+import { queryBytes, record, replyTo } from '../dns/fixture.ts';
+import { ip } from '../support/lab-facts.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const PACKETS = join(ROOT, 'fixtures', 'packets');

@@ -5,7 +5,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findArchitecture } from '../../src/boot/architectures.ts';
 import { ANY, formatIpv4 } from '../../src/net/address.ts';
-import { config, ip, MAC_A, MAC_B, machine, RACK, subnet } from '../dhcp/lab.ts';
+import { config, MAC_A, MAC_B, machine, subnet } from '../dhcp/lab.ts';
+import { ip, RACK } from '../support/lab-facts.ts';
 import { numberOf, type ServerDatagram, type WireOption } from './dhcp-datagram.ts';
 import { WireRack, type Words } from './wire-rack.ts';
 

@@ -15,8 +15,9 @@ import { EventStream } from '../../src/observe/event-stream.ts';
 import { Exposition } from '../../src/observe/exposition.ts';
 import { logEvents } from '../../src/observe/log.ts';
 import { LogLevels } from '../../src/observe/log-levels.ts';
-import { config, hw, ip, MAC_A, MAC_B, machine, RACK, relayedSubnet, settle, subnet } from '../dhcp/lab.ts';
+import { config, MAC_A, MAC_B, machine, relayedSubnet, settle, subnet } from '../dhcp/lab.ts';
 import { parseExposition } from '../support/exposition.ts';
+import { hw, ip, RACK } from '../support/lab-facts.ts';
 import type { WireOption } from './dhcp-datagram.ts';
 import { datagramOf, WireRack, type WireRackOptions, type Words } from './wire-rack.ts';
 

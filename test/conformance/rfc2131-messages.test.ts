@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seconds } from '../../src/clock.ts';
 import { ANY, formatIpv4 } from '../../src/net/address.ts';
-import { config, hw, ip, MAC_A, MAC_B, machine, RACK, relayedSubnet, subnet } from '../dhcp/lab.ts';
+import { config, MAC_A, MAC_B, machine, relayedSubnet, subnet } from '../dhcp/lab.ts';
+import { hw, ip, RACK } from '../support/lab-facts.ts';
 import { FIXED_BYTES, numberOf, type WireOption } from './dhcp-datagram.ts';
 import { chaddrOf, datagramOf, serverOf, WireRack, type WireReply, type Words } from './wire-rack.ts';
 

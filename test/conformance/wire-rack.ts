@@ -13,7 +13,8 @@ import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
 import { ANY, type Ipv4, ipv4, type MacAddress, macToBytes } from '../../src/net/address.ts';
 import type { Destination } from '../../src/net/datagram.ts';
-import { config, MAC_A, planByKind, RACK, sourceOf, TestJournal, TestNetwork } from '../dhcp/lab.ts';
+import { config, MAC_A, planByKind, sourceOf, TestJournal, TestNetwork } from '../dhcp/lab.ts';
+import { RACK } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import {
   type ClientDatagram,

@@ -12,6 +12,7 @@ import { indexSubnets } from '../../src/dhcp/networks/subnet.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
+import { rackMachine } from '../support/lab-facts.ts';
 
 export const MAC = mac(0x525400123456);
 export const NOW = instant(1_000_000);
@@ -26,17 +27,7 @@ export const WHOLE_TREE = [
   `${IMAGES}/initrd.gz`,
 ];
 
-export const MACHINE: RackMachine = {
-  systemId: 'abc123',
-  hostname: 'web1',
-  domain: 'maas',
-  statusName: 'Ready',
-  purpose: 'poweroff',
-  architecture: 'amd64',
-  subarchitecture: 'generic',
-  macs: [MAC],
-  addresses: [],
-};
+export const MACHINE: RackMachine = rackMachine({ macs: [MAC] });
 
 export interface Given {
   readonly machine?: Partial<RackMachine>;

@@ -11,8 +11,9 @@ import { type MacAddress, mac } from '../../src/net/address.ts';
 import type { HostNetwork } from '../../src/net/datagram.ts';
 import type { Solicitation } from '../../src/net/net-message.ts';
 import type { Wire, WireListener } from '../../src/net/wire.ts';
-import { clientBytes, hw, ip, MAC_A, machine, RACK, TestNetwork } from '../dhcp/lab.ts';
+import { clientBytes, MAC_A, machine, TestNetwork } from '../dhcp/lab.ts';
 import { memoryTree, SlowJournal } from '../simulation/rack-parts.ts';
+import { hw, ip, RACK } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const UUID = '00112233-4455-6677-8899-aabbccddeeff';

@@ -9,7 +9,8 @@ import { judgeBatch } from '../../src/dhcp/import/lease-batch.ts';
 import { LEASE_FILE_FORMATS, type LeaseFileFormat, readLeaseFile } from '../../src/dhcp/import/lease-file.ts';
 import type { Lease } from '../../src/dhcp/leases/lease.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
-import { config, ip, labState, MAC_A, subnet } from '../dhcp/lab.ts';
+import { config, labState, MAC_A, subnet } from '../dhcp/lab.ts';
+import { ip } from '../support/lab-facts.ts';
 import { printedRandom } from '../support/printed-random.ts';
 
 const WALL = Date.UTC(2026, 10, 20, 12);

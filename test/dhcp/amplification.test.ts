@@ -5,7 +5,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipv4 } from '../../src/net/address.ts';
 import { datagramOf, WireRack, type Words } from '../conformance/wire-rack.ts';
-import { config, ip, subnet } from './lab.ts';
+import { ip } from '../support/lab-facts.ts';
+import { config, subnet } from './lab.ts';
 
 const HEADER_BYTES = 28;
 const EVERY = Array.from({ length: 200 }, (_, index) => index + 1);

@@ -10,7 +10,8 @@ import { OPTION } from '../../src/dhcp/wire/options.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import { ANY, type Ipv4, mac, parseNetwork } from '../../src/net/address.ts';
 import { EVENT_RATE } from '../../src/rate-limit.ts';
-import { config, ip, MAC_A, MAC_B, machine, RACK, relayedSubnet, subnet } from './lab.ts';
+import { ip, RACK } from '../support/lab-facts.ts';
+import { config, MAC_A, MAC_B, machine, relayedSubnet, subnet } from './lab.ts';
 import { BY_RELAY, rig } from './responder-rig.ts';
 
 const WIDE = subnet({

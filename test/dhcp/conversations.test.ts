@@ -20,20 +20,10 @@ import type { Reply } from '../../src/dhcp/responder-ports.ts';
 import { OPTION, optionU8, optionU16List, textBytes } from '../../src/dhcp/wire/options.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import { ANY, formatIpv4, formatMac, type Ipv4, ipv4, type MacAddress, mac } from '../../src/net/address.ts';
+import { ip, RACK } from '../support/lab-facts.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
-import {
-  type ClientWords,
-  clientBytes,
-  config,
-  ip,
-  machine,
-  planByKind,
-  RACK,
-  readReply,
-  subnet,
-  TestJournal,
-} from './lab.ts';
+import { type ClientWords, clientBytes, config, machine, planByKind, readReply, subnet, TestJournal } from './lab.ts';
 
 const CONVERSATIONS = 1000;
 const STEPS = 60;

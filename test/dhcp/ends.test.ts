@@ -10,8 +10,9 @@ import { EXPIRED_PER_TURN_MAX } from '../../src/dhcp/responder.ts';
 import { DhcpServer } from '../../src/dhcp/server.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
+import { ip, RACK } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
-import { clientBytes, config, ip, planByKind, RACK, settle, TestJournal, TestNetwork } from './lab.ts';
+import { clientBytes, config, planByKind, settle, TestJournal, TestNetwork } from './lab.ts';
 
 async function start(leasesAt: (now: Instant) => readonly Lease[]) {
   const [network, journal, table, clock] = [new TestNetwork(), new TestJournal(), new LeaseTable(), new VirtualClock()];

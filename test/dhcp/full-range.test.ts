@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { OFFER_ANSWERED_MS } from '../../src/dhcp/leases/offers.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import { formatIpv4, mac } from '../../src/net/address.ts';
-import { config, ip, MAC_A, MAC_B, machine, RACK, subnet } from './lab.ts';
+import { ip, RACK } from '../support/lab-facts.ts';
+import { config, MAC_A, MAC_B, machine, subnet } from './lab.ts';
 import { rig } from './responder-rig.ts';
 
 const HOLDERS = Array.from({ length: 10 }, (_, index) => mac(0x5254_0000_0100 + index));

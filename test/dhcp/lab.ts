@@ -21,8 +21,6 @@ import {
   type Ipv4,
   type MacAddress,
   macToBytes,
-  parseIpv4,
-  parseMac,
   parseNetwork,
 } from '../../src/net/address.ts';
 import type {
@@ -32,20 +30,8 @@ import type {
   OutgoingDatagram,
   SocketRequest,
 } from '../../src/net/datagram.ts';
+import { hw, ip, RACK, rackMachine } from '../support/lab-facts.ts';
 
-export function ip(text: string): Ipv4 {
-  const address = parseIpv4(text);
-  if (address === undefined) throw new Error(`not an address: ${text}`);
-  return address;
-}
-
-export function hw(text: string): MacAddress {
-  const address = parseMac(text);
-  if (address === undefined) throw new Error(`not a hardware address: ${text}`);
-  return address;
-}
-
-export const RACK = ip('10.20.0.1');
 export const MAC_A = hw('52:54:00:00:00:0a');
 export const MAC_B = hw('52:54:00:00:00:0b');
 export const MAC_C = hw('52:54:00:00:00:0c');
@@ -115,18 +101,15 @@ export const config = (...subnets: readonly DhcpSubnet[]): DhcpConfig => ({
 });
 
 export function machine(mac: MacAddress, address: string, changes: Partial<RackMachine> = {}): RackMachine {
-  return {
-    systemId: 'abc123',
+  const addresses = [{ mac, address: ip(address) }];
+  return rackMachine({
     hostname: 'swift-fox',
-    domain: 'maas',
     statusName: 'Deployed',
     purpose: 'local',
-    architecture: 'amd64',
-    subarchitecture: 'generic',
     macs: [mac],
-    addresses: [{ mac, address: ip(address) }],
+    addresses,
     ...changes,
-  };
+  });
 }
 
 /** The loader's name shows what kind of client asked. */

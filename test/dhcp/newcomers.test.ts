@@ -7,7 +7,8 @@ import type { Instant } from '../../src/clock.ts';
 import { OFFER_HOLD_MS } from '../../src/dhcp/leases/offers.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import { formatIpv4, type Ipv4, ipv4, type MacAddress, mac } from '../../src/net/address.ts';
-import { config, ip, MAC_A, MAC_B, machine, RACK, subnet } from './lab.ts';
+import { ip, RACK } from '../support/lab-facts.ts';
+import { config, MAC_A, MAC_B, machine, subnet } from './lab.ts';
 import { rig } from './responder-rig.ts';
 
 /** When a client asks, counted from its first message (RFC 2131 §4.1). */

@@ -7,8 +7,9 @@ import { seconds } from '../../src/clock.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import { DhcpServer } from '../../src/dhcp/server.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
+import { ip, RACK } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
-import { config, ip, MAC_A, MAC_B, planByKind, RACK, subnet, TestJournal, TestNetwork } from './lab.ts';
+import { config, MAC_A, MAC_B, planByKind, subnet, TestJournal, TestNetwork } from './lab.ts';
 import { rig } from './responder-rig.ts';
 
 const addressOf = (answer: string) => ip(answer.split(' ')[1] ?? '');

@@ -8,25 +8,25 @@ import { seconds } from '../../src/clock.ts';
 import { REPEATED_MS } from '../../src/dhcp/answers/repeat.ts';
 import { ENDLESS_SECONDS } from '../../src/dhcp/leases/lease.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
-import { MACHINE_RATE, PASSING_RATE } from '../../src/dhcp/limits/telling.ts';
+import { PASSING_RATE } from '../../src/dhcp/limits/telling.ts';
 import type { DhcpSubnet } from '../../src/dhcp/networks/config.ts';
 import { DhcpServer } from '../../src/dhcp/server.ts';
 import { OPTION, optionU8, optionU32, textBytes } from '../../src/dhcp/wire/options.ts';
 import type { RackEvent } from '../../src/event.ts';
+import { MACHINE_RATE } from '../../src/fair-sampler.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import { ANY, mac } from '../../src/net/address.ts';
 import { EVENT_RATE } from '../../src/rate-limit.ts';
+import { ip, RACK } from '../support/lab-facts.ts';
 import { printedRandom } from '../support/printed-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import {
   type ClientWords,
   clientBytes,
   config,
-  ip,
   MAC_A,
   machine,
   planByKind,
-  RACK,
   subnet,
   TestJournal,
   TestNetwork,

@@ -10,8 +10,9 @@ import { OPTION, optionU8 } from '../../src/dhcp/wire/options.ts';
 import type { RackEvent } from '../../src/event.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import { ANY, formatIpv4, type Ipv4, type MacAddress } from '../../src/net/address.ts';
+import { ip, RACK } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
-import { type ClientWords, clientBytes, ip, planByKind, RACK, readReply, sourceOf, TestJournal } from './lab.ts';
+import { type ClientWords, clientBytes, planByKind, readReply, sourceOf, TestJournal } from './lab.ts';
 
 export const ON_WIRE: Arrival = { interfaceName: 'eth1', localAddress: ANY };
 export const BY_RELAY: Arrival = { interfaceName: undefined, localAddress: RACK };

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RackEvent } from '../../src/event.ts';
-import { config, ip, MAC_A, RACK, subnet } from './lab.ts';
+import { ip, RACK } from '../support/lab-facts.ts';
+import { config, MAC_A, subnet } from './lab.ts';
 import { rig } from './responder-rig.ts';
 
 const FIXED = ip('10.20.0.30');

@@ -18,18 +18,16 @@ import { RackError } from '../../src/errors.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
 import { ANY, formatIpv4, type Ipv4, type MacAddress, mac, parseNetwork } from '../../src/net/address.ts';
+import { hw, ip, RACK } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import {
   type ClientWords,
   clientBytes,
   config,
-  hw,
-  ip,
   leaseAt,
   MAC_A,
   MAC_B,
   planByKind,
-  RACK,
   readReply,
   relayedSubnet,
   settle,

@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import { OFFER_ANSWERED_MS } from '../../src/dhcp/leases/offers.ts';
 import type { DhcpSubnet } from '../../src/dhcp/networks/config.ts';
 import { type MacAddress, mac, parseNetwork } from '../../src/net/address.ts';
-import { type ClientWords, config, ip, MAC_A, MAC_B, RACK, relayedSubnet, subnet } from './lab.ts';
+import { ip, RACK } from '../support/lab-facts.ts';
+import { type ClientWords, config, MAC_A, MAC_B, relayedSubnet, subnet } from './lab.ts';
 import { BY_RELAY, rig } from './responder-rig.ts';
 
 const RELAY = ip('10.30.0.1');

@@ -19,8 +19,9 @@ import { Names } from '../../src/dns/names.ts';
 import { TYPE } from '../../src/dns/record.ts';
 import { DnsService } from '../../src/dns/service.ts';
 import { ipv4 } from '../../src/net/address.ts';
+import { ip } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
-import { ip, type QueryParts, queryBytes, SITE } from './fixture.ts';
+import { type QueryParts, queryBytes, SITE } from './fixture.ts';
 
 const CLIENT = ip('10.20.0.50');
 /** The largest record set under the shortest name that a site could configure. */

@@ -8,7 +8,8 @@ import { decodeQuery, RCODE } from '../../src/dns/message.ts';
 import { Names } from '../../src/dns/names.ts';
 import { TYPE } from '../../src/dns/record.ts';
 import { Zones } from '../../src/dns/zones.ts';
-import { ip, lines, net, type QueryParts, queryBytes, SITE } from './fixture.ts';
+import { ip } from '../support/lab-facts.ts';
+import { lines, net, type QueryParts, queryBytes, SITE } from './fixture.ts';
 
 const RECORDS: readonly ConfiguredRecord[] = [
   { name: 'www.maas', type: 'CNAME', data: 'node1.maas' },

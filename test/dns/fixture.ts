@@ -7,19 +7,14 @@ import { type DnsRecord, TYPE, writeRdata } from '../../src/dns/record.ts';
 import { formatRdata, parseRdata, RECORD_TYPE_NUMBERS, type RecordTypeName } from '../../src/dns/record-text.ts';
 import type { DnsServer } from '../../src/dns/server.ts';
 import { RackError } from '../../src/errors.ts';
-import { type Ipv4, type Ipv4Network, parseIpv4, parseNetwork } from '../../src/net/address.ts';
+import { type Ipv4Network, parseNetwork } from '../../src/net/address.ts';
 import { ByteWriter } from '../../src/net/byte-writer.ts';
+import { ip } from '../support/lab-facts.ts';
 
 const TYPE_NAMES: ReadonlyMap<number, string> = new Map(Object.entries(TYPE).map(([name, number]) => [number, name]));
 
 /** The mnemonic of a type, or `TYPE123` (RFC 3597 §5). */
 const formatType = (type: number): string => TYPE_NAMES.get(type) ?? `TYPE${type}`;
-
-export function ip(text: string): Ipv4 {
-  const address = parseIpv4(text);
-  if (address === undefined) throw new Error(`not an address: ${text}`);
-  return address;
-}
 
 export function net(text: string): Ipv4Network {
   const network = parseNetwork(text);

@@ -7,7 +7,8 @@ import { CLIENT_WAITERS_MAX, STREAMS_MAX, SUFFIX_FLIGHTS_MAX, suffixOf, WAITERS_
 import { EXCHANGES_MAX, FLIGHT_MS, HEDGE_MS } from '../../src/dns/forward.ts';
 import { decodeMessage } from '../../src/dns/message.ts';
 import { type Ipv4, ipv4 } from '../../src/net/address.ts';
-import { ip, record, replyTo } from './fixture.ts';
+import { ip } from '../support/lab-facts.ts';
+import { record, replyTo } from './fixture.ts';
 import { type Behaviour, ONE, Simulation } from './forwarder-simulation.ts';
 
 /** Names below `good.example` are answered after `afterMs`, all others never. */

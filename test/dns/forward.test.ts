@@ -7,8 +7,9 @@ import { ATTEMPT_ROUNDS_MAX, EXCHANGE_MS, FLIGHT_MS, HEDGE_MS, RETRY_MS } from '
 import { decodeMessage, FLAG, RCODE } from '../../src/dns/message.ts';
 import { PROBE_MS } from '../../src/dns/upstream.ts';
 import { ipv4 } from '../../src/net/address.ts';
+import { ip } from '../support/lab-facts.ts';
 import { seededRandom } from '../support/seeded-random.ts';
-import { ip, lines, record, replyTo } from './fixture.ts';
+import { lines, record, replyTo } from './fixture.ts';
 import { type Behaviour, type Finished, failing, good, ONE, Simulation, silent, TWO } from './forwarder-simulation.ts';
 
 const answersOf = (finished: Finished | undefined): string[] => lines(finished?.reply?.answers ?? []);

@@ -10,8 +10,9 @@ import type { ForwardAction } from '../../src/dns/forward-action.ts';
 import type { Reply } from '../../src/dns/message.ts';
 import type { UpstreamConfig } from '../../src/dns/upstream.ts';
 import type { Ipv4 } from '../../src/net/address.ts';
+import { ip } from '../support/lab-facts.ts';
 import { seededRandom } from '../support/seeded-random.ts';
-import { ip, record, replyTo } from './fixture.ts';
+import { record, replyTo } from './fixture.ts';
 
 export const ONE: DnsUpstream = { address: ip('192.0.2.1'), port: 53 };
 export const TWO: DnsUpstream = { address: ip('192.0.2.2'), port: 53 };

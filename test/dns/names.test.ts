@@ -7,8 +7,9 @@ import type { NameReport } from '../../src/dns/events.ts';
 import { Names } from '../../src/dns/names.ts';
 import { reverseName } from '../../src/dns/reverse-name.ts';
 import { mac } from '../../src/net/address.ts';
+import { ip } from '../support/lab-facts.ts';
 import { seededRandom } from '../support/seeded-random.ts';
-import { ip, lines } from './fixture.ts';
+import { lines } from './fixture.ts';
 
 const NODE1 = { fqdn: 'node1.maas', address: ip('10.20.0.10') };
 const MAC = mac(0x525400000001);

@@ -10,8 +10,9 @@ import { Names } from '../../src/dns/names.ts';
 import { TYPE } from '../../src/dns/record.ts';
 import { DnsService, SAMPLE_MS } from '../../src/dns/service.ts';
 import type { RackEvent } from '../../src/event.ts';
+import { ip } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
-import { ip, lines, type QueryParts, queryBytes, record, replyTo, SITE } from './fixture.ts';
+import { lines, type QueryParts, queryBytes, record, replyTo, SITE } from './fixture.ts';
 
 const UPSTREAM: DnsUpstream = { address: ip('192.0.2.1'), port: 53 };
 const CONFIG: DnsConfig = {

@@ -13,8 +13,8 @@ import {
   UNREAD_OCTETS_MAX,
 } from '../../src/dns/stream.ts';
 import { Turns } from '../../src/turns.ts';
+import { ip } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
-import { ip } from './fixture.ts';
 
 function drain(reader: FrameReader): Uint8Array[] {
   const messages: Uint8Array[] = [];

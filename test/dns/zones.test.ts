@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { generatedLabel, parseGeneratedLabel, parseReverseName, reverseName } from '../../src/dns/reverse-name.ts';
 import { Zones } from '../../src/dns/zones.ts';
 import { formatIpv4, ipv4 } from '../../src/net/address.ts';
-import { ip, line, net, SITE } from './fixture.ts';
+import { ip } from '../support/lab-facts.ts';
+import { line, net, SITE } from './fixture.ts';
 
 describe('names of addresses', () => {
   it('every address has a reverse name and a generated label that parse back to it', () => {

@@ -7,8 +7,8 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
-import { leasesShape } from '../../src/cli/shapes.ts';
 import { EVENT_RATE } from '../../src/rate-limit.ts';
+import { leasesShape } from '../support/answer-shapes.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, RackNetwork, type Running } from './rack-network.ts';
 

@@ -8,8 +8,8 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { leasesShape } from '../../src/cli/shapes.ts';
 import type { LogLine } from '../../src/lab/daemon-process.ts';
+import { leasesShape } from '../support/answer-shapes.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, RackNetwork, type Running } from './rack-network.ts';
 

@@ -18,11 +18,12 @@ import { cachePlace } from '../../bin/cache-place.js';
 import { askDaemon } from '../../src/cli/control.ts';
 import { machinesShape } from '../../src/cli/shapes.ts';
 import { Apt } from '../../src/images/apt.ts';
-import { bootSimulatedMachine, labPlace } from '../../src/lab/safe-lab.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
 import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
 const PLACE = labPlace(35);
 const RACK = `http://${PLACE.octets}.1:${PLACE.httpPort}`;

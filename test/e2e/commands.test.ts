@@ -6,8 +6,9 @@ import assert from 'node:assert/strict';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { leasesShape, machinesShape, statusShape } from '../../src/cli/shapes.ts';
+import { machinesShape, statusShape } from '../../src/cli/shapes.ts';
 import { makeStandInTree } from '../../src/lab/safe-lab.ts';
+import { leasesShape } from '../support/answer-shapes.ts';
 import { missing } from '../support/needs.ts';
 import { type Ended, eventually, RackNetwork } from './rack-network.ts';
 

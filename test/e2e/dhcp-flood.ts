@@ -6,7 +6,8 @@ import { createSocket } from 'node:dgram';
 import { setTimeout as pause } from 'node:timers/promises';
 import { systemClock } from '../../src/clock.ts';
 import { mac, parseMac } from '../../src/net/address.ts';
-import { clientBytes, ip } from '../dhcp/lab.ts';
+import { clientBytes } from '../dhcp/lab.ts';
+import { ip } from '../support/lab-facts.ts';
 
 /** So often some are sent: the receive buffer of the rack shall not be what bounds them. */
 const PAUSE_MS = 10;

@@ -3,7 +3,8 @@
 
 import { createSocket } from 'node:dgram';
 import { mac, parseMac } from '../../src/net/address.ts';
-import { type ClientWords, clientBytes, ip } from '../dhcp/lab.ts';
+import { type ClientWords, clientBytes } from '../dhcp/lab.ts';
+import { ip } from '../support/lab-facts.ts';
 
 const [, , to = '', giaddr = '', victim = '', held = '', low = '', count = ''] = process.argv;
 const socket = createSocket('udp4');

@@ -6,8 +6,8 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { leasesShape } from '../../src/cli/shapes.ts';
 import { systemClock } from '../../src/clock.ts';
+import { leasesShape } from '../support/answer-shapes.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, RackNetwork, type Running } from './rack-network.ts';
 

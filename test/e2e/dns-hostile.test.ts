@@ -15,8 +15,9 @@ import { CLIENT_CONNECTIONS_MAX, CONNECTIONS_MAX, DnsServer } from '../../src/dn
 import { FrameReader, frame, IDLE_MS } from '../../src/dns/stream.ts';
 import type { HostNetwork } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
-import { configureAnywhere, ip, net, queryBytes, record, replyTo, SITE } from '../dns/fixture.ts';
+import { configureAnywhere, net, queryBytes, record, replyTo, SITE } from '../dns/fixture.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
+import { ip } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const LOOPBACK = ip('127.0.0.1');

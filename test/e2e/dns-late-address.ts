@@ -8,7 +8,8 @@ import { Names } from '../../src/dns/names.ts';
 import { DnsServer } from '../../src/dns/server.ts';
 import type { RackEvent } from '../../src/event.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
-import { ip, SITE } from '../dns/fixture.ts';
+import { SITE } from '../dns/fixture.ts';
+import { ip } from '../support/lab-facts.ts';
 
 const run = promisify(execFile);
 await run('ip', ['link', 'set', 'lo', 'up']);

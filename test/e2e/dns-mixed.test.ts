@@ -14,7 +14,8 @@ import { formatRdata } from '../../src/dns/record-text.ts';
 import { DnsServer } from '../../src/dns/server.ts';
 import type { HostNetwork } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
-import { configureAnywhere, ip, net, queryBytes, SITE } from '../dns/fixture.ts';
+import { configureAnywhere, net, queryBytes, SITE } from '../dns/fixture.ts';
+import { ip } from '../support/lab-facts.ts';
 
 const HOSTS = ['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5'];
 const NAMES = 100;

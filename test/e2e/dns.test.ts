@@ -19,8 +19,9 @@ import { RackError } from '../../src/errors.ts';
 import type { RackEvent } from '../../src/event.ts';
 import type { HostNetwork } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
-import { configureAnywhere, ip, net, SITE } from '../dns/fixture.ts';
+import { configureAnywhere, net, SITE } from '../dns/fixture.ts';
 import { endProgram } from '../support/child.ts';
+import { ip } from '../support/lab-facts.ts';
 import { missing } from '../support/needs.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 

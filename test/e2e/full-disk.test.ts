@@ -8,10 +8,10 @@ import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, renameSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { leasesShape } from '../../src/cli/shapes.ts';
 import { osErrorCode } from '../../src/errors.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { formatMac } from '../../src/net/address.ts';
+import { leasesShape } from '../support/answer-shapes.ts';
 import { missing } from '../support/needs.ts';
 import { addressOf, askName, DhcpProbes, type Leased, loadByHttp, loadByTftp } from '../support/probes.ts';
 import { eventually, RunningRack, runRackboot, startQuietly } from '../support/running-rack.ts';

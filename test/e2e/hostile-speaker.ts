@@ -4,7 +4,8 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { MESSAGE_TYPE, OPTION } from '../../src/dhcp/wire/options.ts';
-import { type ClientWords, clientBytes, hw, ip, readReply } from '../dhcp/lab.ts';
+import { type ClientWords, clientBytes, readReply } from '../dhcp/lab.ts';
+import { hw, ip } from '../support/lab-facts.ts';
 
 const WAIT_MS = 4000;
 const [what = '', rack = '', own = '', text = '', mac = ''] = process.argv.slice(2);

@@ -10,13 +10,14 @@ import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { askDaemon } from '../../src/cli/control.ts';
 import { machinesShape } from '../../src/cli/shapes.ts';
-import { bootSimulatedMachine, labPlace } from '../../src/lab/safe-lab.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
 import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
 import { parseDesiredState } from '../../src/machines/desired-state.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { missing } from '../support/needs.ts';
 import { askName } from '../support/probes.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
 const PLACE = labPlace(80);
 const MS_MAX = 90_000;

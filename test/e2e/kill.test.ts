@@ -8,13 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { askDaemon } from '../../src/cli/control.ts';
-import { leasesShape, machinesShape } from '../../src/cli/shapes.ts';
+import { machinesShape } from '../../src/cli/shapes.ts';
 import { DaemonProcess } from '../../src/lab/daemon-process.ts';
 import type { MachineStep } from '../../src/lab/machine-actions.ts';
-import { bootSimulatedMachine, labConfig, labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
+import { labConfig, labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
 import { formatMac } from '../../src/net/address.ts';
+import { leasesShape } from '../support/answer-shapes.ts';
 import { missing } from '../support/needs.ts';
+import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
 const STEPS: readonly MachineStep['name'][] = [
   'power-on',

@@ -11,12 +11,13 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { machinesShape } from '../../src/cli/shapes.ts';
 import { sleep, systemClock } from '../../src/clock.ts';
-import { bootSimulatedMachine, labPlace } from '../../src/lab/safe-lab.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
 import { whileRunning } from '../support/child.ts';
 import { missing } from '../support/needs.ts';
 import { askName, DhcpProbes, loadByHttp, loadByTftp, type Timed } from '../support/probes.ts';
 import { INSPECTOR_OPTIONS, runInRegionThread } from '../support/region-thread.ts';
 import { eventually, RunningRack } from '../support/running-rack.ts';
+import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
 const PLACE = labPlace(23);
 const ADDRESS = `${PLACE.octets}.1`;

@@ -8,11 +8,12 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { machinesShape } from '../../src/cli/shapes.ts';
-import { bootSimulatedMachine, labPlace } from '../../src/lab/safe-lab.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { missing } from '../support/needs.ts';
 import { askName, DhcpProbes, loadByTftp } from '../support/probes.ts';
 import { RunningRack, runRackboot } from '../support/running-rack.ts';
+import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
 const PLACE = labPlace(38);
 const ADDRESS = `${PLACE.octets}.1`;

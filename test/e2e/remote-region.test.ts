@@ -10,13 +10,14 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { machinesShape } from '../../src/cli/shapes.ts';
 import { systemClock } from '../../src/clock.ts';
-import { bootSimulatedMachine, type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
+import { type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
 import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { missing } from '../support/needs.ts';
 import { askName } from '../support/probes.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
 const REGION = labPlace(10);
 const FAR = labPlace(11);

@@ -10,11 +10,12 @@ import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { followDaemon } from '../../src/cli/control.ts';
 import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
-import { bootSimulatedMachine, labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
+import { labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
 import { formatMac, macFromBytes } from '../../src/net/address.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
 const PLACE = labPlace(40);
 const MS_MAX = 90_000;

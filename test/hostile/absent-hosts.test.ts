@@ -11,7 +11,8 @@ import { Names } from '../../src/dns/names.ts';
 import { DnsServer } from '../../src/dns/server.ts';
 import type { HostNetwork } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
-import { ip as address, net, queryBytes, SITE } from '../dns/fixture.ts';
+import { net, queryBytes, SITE } from '../dns/fixture.ts';
+import { ip as address } from '../support/lab-facts.ts';
 import { missing } from '../support/needs.ts';
 import { enterOwnNetwork, ip, openPeer, type Peer } from '../support/own-network.ts';
 

@@ -9,8 +9,9 @@ import { frame } from '../../src/dns/stream.ts';
 import { ANY, ipv4, mac } from '../../src/net/address.ts';
 import type { DatagramSocket } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
-import { clientBytes, hw, ip } from '../dhcp/lab.ts';
+import { clientBytes } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
+import { hw, ip } from '../support/lab-facts.ts';
 import { tellSmallPath } from '../support/small-path.ts';
 import { Booter } from './boot-as-new.ts';
 import { BLIND_PORTS, bootServerRequest, HEADERS_OCTETS, SHORTEST_NAME } from './bystanders.ts';
@@ -36,7 +37,7 @@ const PIPELINED = 2000;
 const TICK_MS = 5;
 /** Loads of a small file that a connection asks for at once. */
 const LOADS_AHEAD = 8;
-/** More than the transfers of one address that nobody has answered: what comes from one of these ports is not a copy. */
+/** More than the unanswered transfers of one address: a request from one of these ports is not a copy. */
 const NEW_PORTS = 3000;
 /** Longer than a transfer is kept up for a client that says nothing. */
 const BLIND_AGAIN_MS = 20_000;
@@ -318,7 +319,7 @@ async function enlistAsOthers(others: readonly string[]): Promise<void> {
   }
 }
 
-/** Reports a machine that somebody else has reported, again and again, as something else. */
+/** Reports a machine that another host has reported, again and again, with other facts. */
 async function amendOthers(mac: string): Promise<void> {
   const lies = { hostname: 'stolen', power_type: 'ipmi', power_parameters: '{"power_address":"10.77.8.64"}' };
   const form = new URLSearchParams({
@@ -371,7 +372,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
       }),
     );
   },
-  // As machines that boot beside another DHCP server, each time another one.
+  // As machines that boot next to another DHCP server, a new one each time.
   'boot-as-new': bootAsNew,
   'proxy-requests': async () => {
     await flood(await everyAddress(), 12_000, 4011, (index) => {

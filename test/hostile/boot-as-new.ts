@@ -1,4 +1,4 @@
-// A machine that nobody knows, as fast as it can be: it takes a lease, fetches what its firmware fetches, reports itself with the token of that
+// An unknown machine, as fast as it can be: it takes a lease, fetches what its firmware fetches, reports itself with the token of that
 // boot, and may release the lease. `boot-as-new.ts RACK MAC` does so once from eth0, and prints the status of the region's answer.
 
 import { execFileSync } from 'node:child_process';
@@ -9,7 +9,8 @@ import { text } from 'node:stream/consumers';
 import { decodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
 import { OPTION } from '../../src/dhcp/wire/options.ts';
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../src/net/address.ts';
-import { type ClientWords, clientBytes, hw, ip } from '../dhcp/lab.ts';
+import { type ClientWords, clientBytes } from '../dhcp/lab.ts';
+import { hw, ip } from '../support/lab-facts.ts';
 
 const BOOT_PORT = 5248;
 const REPLY_MS = 2000;

@@ -1,4 +1,4 @@
-// Every bound of the code is classified, so whoever adds one says who can fill it, what the others notice, and how it empties.
+// Every bound of the code is classified: its author says who can fill it, what others notice, and how it empties.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -27,7 +27,7 @@ const UNTESTED: readonly string[] = [
 ];
 /** Rows whose test sees what the bound does from outside, and does not fill it to its end. This list only becomes shorter. */
 const BY_EFFECT: readonly string[] = [
-  'net/udp-dgram.ts SEND_QUEUE_MAX',
+  'net/udp-dgram-socket.ts SEND_QUEUE_MAX',
   'net/wire-ear.ts FRAMES_MAX',
   'observe/log-writer.ts WAITING_BYTES_MAX',
 ];

@@ -1,4 +1,4 @@
-// What attackers and the others have in common: ports of the host in whose name somebody asks, and what a machine says to a boot server.
+// What attackers and bystanders share: ports of the host whose name is forged, and what a machine says to a boot server.
 // `bystanders.ts ADDRESS` is that host: it hears what comes to those ports, answers nothing, and prints how many octets that was.
 
 import { createSocket } from 'node:dgram';
@@ -6,7 +6,7 @@ import { sleep } from '../../src/clock.ts';
 import type { Ipv4, MacAddress } from '../../src/net/address.ts';
 import { clientBytes } from '../dhcp/lab.ts';
 
-/** Fewer than those to whom the rack repeats a packet (REPEATED_TO_MAX): this is the worst that somebody can do. */
+/** Fewer than those to whom the rack repeats a packet (REPEATED_TO_MAX): this is the worst that a host can do. */
 export const BLIND_PORTS: readonly number[] = Array.from({ length: 20 }, (_, index) => 4000 + index);
 /** Of a file: a request for it is the shortest there is. */
 export const SHORTEST_NAME = 'a';

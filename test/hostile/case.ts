@@ -17,7 +17,7 @@ export interface HostileCase {
   readonly from: Place;
   /** Further words for the attack. */
   readonly words?: readonly string[] | ((site: HostileSite) => readonly string[]);
-  /** True once the attack has filled what it is to fill, with the protection and without it. The others are asked for after that. */
+  /** True once the attack has filled what it must fill, with the protection and without it. Bystanders ask after that. */
   readonly bites: Bites;
   /** What is still true when the others have been served. */
   readonly keeps?: { readonly what: string; readonly isTrue: Bites };

@@ -15,7 +15,7 @@ export interface Change {
 const of = (file: string, ...pairs: readonly (readonly [of: string, by: string])[]): readonly Change[] =>
   pairs.map(([before, by]) => ({ file, of: before, by }));
 
-/** A machine is at home wherever somebody has a lease under its hardware address. */
+/** A machine is at home wherever a host has a lease under its hardware address. */
 export const BOOTS_ANYWHERE = [
   ...of('dhcp/networks/machine-home.ts', ['if (home === undefined) return undefined;', 'return undefined;']),
   ...of('region/racks/machine-homes.ts', [
@@ -24,12 +24,12 @@ export const BOOTS_ANYWHERE = [
   ]),
 ];
 
-/** Whoever came first keeps its place. */
+/** The first comers keep their places. */
 export const NO_SHARES = of('fair-shares.ts', [
   "return this.#ofLargest(address, network) ?? this.#idleFor(address, own) ?? 'all';",
   "return 'all';",
 ]);
-/** Whoever comes after the first ones takes a place from nobody, nor from itself. */
+/** A newcomer takes no place, not even its own. */
 const NO_OWN_SHARE = of('fair-shares.ts', ["return idle ?? 'address';", "return 'address';"]);
 /** Every event of a host is a line of the log. */
 export const EVERY_EVENT = of('daemon/observing/host-events.ts', [
@@ -41,7 +41,7 @@ export const NO_SEND_ROOM = of('net/send-room.ts', [
   'admits(address: Ipv4): boolean {\n',
   'admits(address: Ipv4): boolean {\n    return true;\n',
 ]);
-/** Datagrams leave in pieces where somebody says that the path is small. */
+/** Datagrams leave in pieces where a host claims that the path is small. */
 export const PATHS_AS_TOLD = of('net/udp-linux.ts', ['IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)', 'IP_MTU_DISCOVER, 1)']);
 /** Requests are parsed as fast as they come, however many wait to be answered. */
 export const NO_PIPELINING_BOUND = of('net/connection-shares.ts', [
@@ -148,7 +148,7 @@ export const STRANGERS_ARE_TOLD = of('region/identity/interface-source.ts', [
   "machine.status === 'new' ? firmMacs(machine) : heldMacs(machine);",
   'heldMacs(machine);',
 ]);
-/** Passwords are looked at as they come: nobody's guesses and requests are limited, and who waits is not shared out. */
+/** Passwords are checked as they come: guesses and requests are not limited, and waiting is not shared out. */
 export const NO_PASSWORD_LIMITS = [
   ...NO_SHARES,
   ...of('region/accounts/password-limits.ts', [
@@ -187,17 +187,17 @@ export const LOUD_STRANGERS = [
     'before === undefined ? this.#read(uuid) : this.#read(uuid);',
   ]),
 ];
-/** A new session ends the one that was not used for longest, whoever's it is. */
+/** A new session ends the one unused for longest, regardless of its user. */
 export const ANY_SESSION_ENDS = [
   ...NO_SHARES,
   ...of('region/page/sessions.ts', ['kept.find(([, own]) => own.username === username) ?? kept[0]', 'kept[0]']),
 ];
-/** A new machine takes the place of the one that was heard longest ago, whoever reported it. */
+/** A new machine takes the place of the one heard longest ago, regardless of its reporter. */
 export const ANY_NEW_MACHINE_GIVES_WAY = of('region/identity/new-machines.ts', [
   'if (unproven.length === 0) return undefined;',
   'return unproven[0];',
 ]);
-/** A machine that a rack booted gives way to nobody. */
+/** A machine that a rack booted never gives way. */
 export const NO_PROVEN_MACHINE_GIVES_WAY = of('region/identity/new-machines.ts', [
   'return ofProven(untouched, newcomer.address);',
   'return undefined;',

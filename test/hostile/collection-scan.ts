@@ -68,7 +68,7 @@ export interface FoundGrowth {
   readonly given: readonly GivenBound[];
 }
 
-/** Classes of ours that keep as much as they are given: whoever has one says what bounds it. */
+/** Classes of ours that keep as much as they are given: their owner names the bound. */
 const WITHOUT_BOUND = ['DeadlineQueue', 'NumberTable', 'CountedKeys', 'EventSampler'];
 const COLLECTIONS = new Set(['Map', 'Set', 'WeakMap', 'WeakSet', 'Array', ...WITHOUT_BOUND]);
 /** They grow where their field may be given another. */
@@ -98,7 +98,7 @@ const TAKERS: ReadonlyMap<string, readonly number[]> = new Map([
   ['BootTree', [1]],
   ['PowerTable', [2]],
 ]);
-/** A parameter that is a bound; a time is none that somebody could fill. */
+/** A parameter that is a bound; a time is not, because no host can fill it. */
 const BOUND_PARAMETER = /^(?:max|\w+(?<!Ms|Seconds)Max)$/;
 const BOUND_MEMBER = /^(?:max|addressMax|waitingMax|keysMax)$/;
 

@@ -1,4 +1,4 @@
-// Whatever can grow says what keeps it small, so whoever adds a list that strangers can fill finds out before they do.
+// Everything that can grow names what keeps it small, so the author of a list that strangers can fill finds out before they do.
 // @host computes, 5 s
 
 import assert from 'node:assert/strict';

@@ -8,7 +8,7 @@
 //   room/file.ts NAME_MAX    the same where another file checks it
 //   as #other                as many as another collection of the same file has: what goes here went there
 //   as room/file.ts #other   the same of another file
-//   one of REASONS           nobody outside can add to it, or it does not last
+//   one of REASONS           no stranger can add to it, or it does not last
 
 /** Why a collection needs no bound of its own. */
 export const REASONS = {
@@ -207,7 +207,8 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'net/pipelining.ts': { watches: 'weak' },
   'net/router-answers.ts': { '#routerAt': 'configured', '#wanted': 'configured' },
   'net/send-room.ts': { '#asked': 'ASKED_MAX' },
-  'net/udp-dgram.ts': { 'PortableParts.notes': 'as #notes', '#sockets': 'owner', '#notes': 'named' },
+  'net/udp-dgram-socket.ts': { 'PortableParts.notes': 'as net/udp-dgram.ts #notes' },
+  'net/udp-dgram.ts': { '#sockets': 'owner', '#notes': 'named' },
   'net/udp-linux-socket.ts': { '#pending': 'call', '#refused': 'call' },
   'net/udp-linux.ts': { '#sockets': 'owner', '#notes': 'named' },
   'net/unheard-hosts.ts': { '#waits': 'UNHEARD_MAX' },
@@ -352,15 +353,15 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'uplink/stranger-events.ts': { '#sampler': 'named' },
 };
 
-/** What a class was given itself: whoever makes one of it is looked at. */
+/** A bound that a class was given: those who construct it are checked. */
 const GIVEN = 'a parameter of the class or function that hands it on';
 
 /** Bounds that are given by another name than that of a constant, by file and expression: where they come from. */
 export const PASSED_ON: Readonly<Record<string, string>> = {
   'dhcp/limits/new-clients.ts rate': '`new_clients_per_second`, or NEW_CLIENTS_PER_SECOND',
-  'dhcp/limits/telling.ts ofKey': GIVEN,
+  'fair-sampler.ts ofKey': GIVEN,
   'dhcp/limits/telling.ts ofStrangers': GIVEN,
-  'dhcp/limits/telling.ts together': GIVEN,
+  'fair-sampler.ts together': GIVEN,
   'dns/large-answers.ts countMax': GIVEN,
   'dns/large-answers.ts rate': GIVEN,
   'dns/large-answers.ts this.#rate': GIVEN,

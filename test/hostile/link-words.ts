@@ -28,7 +28,7 @@ function bodyOf(what: (typeof LINK_SAYS)[number], turn: number): object {
   return batchOf(sequences.map((sequence) => reportEntry(sequence, `lie ${sequence}`, { kind: 'dhcp.ack' })));
 }
 
-/** A batch as large as may be of machines that nobody has, each with as many cards as may be, that a rack says were reported to it. */
+/** The largest batch of machines that do not exist, each with the most cards, that a rack claims were reported to it. */
 export function manyMachines(turn: number): object {
   const macs = (from: number): string =>
     Array.from({ length: INTERFACES_MAX }, (_, index) => formatMac(mac(0x0600_0000_0000 + from + index))).join(',');
@@ -82,13 +82,13 @@ export function loudInterfaces(turn: number): string {
 
 const hex = (octets: number): string => Buffer.from(systemClock.randomBytes(octets)).toString('hex');
 
-/** A machine that nobody knows. */
+/** An unknown machine. */
 export function enlistment(): string {
   const octets = hex(5).match(/../g) ?? [];
   return `architecture=amd64%2Fgeneric&mac_addresses=02:${octets.join(':')}`.replaceAll(':', '%3A');
 }
 
-/** A rack that nobody knows, which asks to be accepted. */
+/** An unknown rack that asks to be accepted. */
 export function registration(): string {
   const fields = {
     op: 'register',

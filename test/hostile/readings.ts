@@ -1,4 +1,4 @@
-// What the rack says of itself while it is attacked: its metrics, and what the kernel says of its sockets.
+// What the rack reports about itself during an attack: its metrics, and the kernel's figures of its sockets.
 
 import { type Family, parseExposition } from '../support/exposition.ts';
 

@@ -9,7 +9,7 @@
 //                            ├─ victim    10.77.8.11    the attacker speaks in its name, too
 //                            ├─ upstream  10.77.8.53    answers outside.example, is silent for silent.example
 //                            └─ router    10.77.8.2 ── far  10.78.0.10 … .73   a network that the rack does not serve
-//     rack 10.79.0.1 ── br1 ─┬─ booter    10.79.0.10    boots beside another DHCP server
+//     rack 10.79.0.1 ── br1 ─┬─ booter    10.79.0.10    boots next to another DHCP server
 //                            ├─ worker                  a machine that is commissioned there, and switched off
 //                            └─ beside    10.79.0.64 … .127   has the addresses and answers no ARP
 
@@ -42,11 +42,11 @@ export const HOLDER_MAC = '52:54:00:77:08:20';
 export const HOLDER_NAME = 'keeper';
 /** Of a machine that was reported and never booted: no rack vouches for it. */
 export const REPORTED_MAC = '52:54:00:77:08:30';
-/** Of a machine that is commissioned beside another DHCP server, in whose network no attacker has its hardware address. */
+/** Of a machine that is commissioned next to another DHCP server, in a network where no attacker uses its hardware address. */
 export const WORKER_MAC = '52:54:00:79:00:20';
 /** Of the host in whose name the attacker asks. */
 export const VICTIM = '10.77.8.11';
-/** The rack's address beside another DHCP server, and a machine there. */
+/** The rack's address next to another DHCP server, and a machine there. */
 export const PROXY_RACK = '10.79.0.1';
 export const BOOTER_ADDRESS = '10.79.0.10';
 export const BOOTER_MAC = '52:54:00:79:00:10';
@@ -60,7 +60,7 @@ const FRAMES_PROGRAM = join(import.meta.dirname, 'wire-flood.ts');
 const BYSTANDERS_PROGRAM = join(import.meta.dirname, 'bystanders.ts');
 /** The attack in the name of the victim. */
 const BLIND = 'tftp-blind';
-/** Of the accepted rack whose key nobody else has. */
+/** Of the accepted rack whose key no attacker has. */
 const OTHER_TOKEN = 'token-of-rack-3';
 const OTHER_NETWORK = '10.51.0.0/24';
 /**
@@ -113,7 +113,7 @@ export const PLACES: Readonly<Record<Place, readonly string[]>> = {
   beside: Array.from({ length: 64 }, (_, index) => `10.79.0.${64 + index}`),
 };
 
-/** Of hosts that ask for their racks to be accepted, each once in a while, in a network from which nobody attacks the region. */
+/** Of hosts that ask for their racks to be accepted, each once in a while, in a network without attackers of the region. */
 const FURTHER_RACKS = Array.from({ length: 32 }, (_, index) => `10.79.0.${20 + index}`);
 
 /** The last number that a program has printed after a word; 0: none yet. */
@@ -223,7 +223,7 @@ export class HostileSite {
     };
   }
 
-  /** The accepted rack whose key nobody else has says that it is there. */
+  /** The accepted rack whose key no attacker has reports that it is present. */
   async heartbeat(): Promise<void> {
     const body = JSON.stringify(heartbeatOf({ interfaces: [rackInterface(OTHER_NETWORK)] }));
     const words = ['-H', `Authorization: ${rackAuthorization(OTHER_TOKEN)}`, '-H', 'Content-Type: application/json'];
@@ -248,7 +248,7 @@ export class HostileSite {
     return ADMINISTRATORS[this.#signedIn % ADMINISTRATORS.length] ?? 'ann';
   }
 
-  /** A rack that nobody knows yet asks to be accepted. */
+  /** An unknown rack asks to be accepted. */
   async registerAnotherRack(): Promise<void> {
     this.#racks += 1;
     const number = this.#racks.toString(16).padStart(4, '0');

@@ -38,7 +38,7 @@ const METRICS_OF: Readonly<Record<HostileCase['door'], string>> = {
   wire: 'rackboot_dhcp',
 };
 
-/** What a test says that fails because somebody was not served, or something is no longer so. */
+/** Begins the message of a test that fails because a bystander was not served, or a condition no longer holds. */
 export const NOT_SERVED = 'others are not served';
 
 export const testName = ({ attacker, door }: HostileCase): string => `${attacker} (${door}), the others are served`;
@@ -82,7 +82,7 @@ interface Terms {
   readonly lateMax?: number;
 }
 
-/** While these attack, everybody else must get what the cases say. @throws AssertionError that begins with NOT_SERVED when somebody does not */
+/** During these attacks, every bystander must get what the cases say. @throws AssertionError that begins with NOT_SERVED when one does not */
 export async function stand(
   site: HostileSite,
   cases: readonly HostileCase[],
@@ -104,7 +104,7 @@ export async function stand(
         if (failure !== undefined) late.push(failure);
       }
     }
-    // A rack that serves nobody may not say, either, how it does.
+    // A rack that serves no client may not report its own state, either.
     const now = late.length === 0 ? await site.read() : undefined;
     for (const { keeps } of cases) {
       if (now !== undefined && keeps?.isTrue(now, before) === false) late.push(`no longer: ${keeps.what}`);
@@ -118,7 +118,7 @@ export async function stand(
 }
 
 /**
- * Waits until the attack has filled what it is to fill: what the others get before that says nothing. Attacks that go on together take
+ * Waits until the attack has filled what it must fill: what bystanders get before that proves nothing. Attacks that go on together take
  * the processors from one another, so then none must have its whole effect.
  */
 async function biting(

@@ -7,7 +7,8 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { formatIpv4, type Ipv4, ipv4, type MacAddress } from '../../src/net/address.ts';
-import { type ClientWords, clientBytes, ip } from '../dhcp/lab.ts';
+import { type ClientWords, clientBytes } from '../dhcp/lab.ts';
+import { ip } from '../support/lab-facts.ts';
 
 const BOOT_PORT = 5248;
 const LEASE_TRIES = 20;

@@ -4,10 +4,12 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { leasesShape, machinesShape } from '../../src/cli/shapes.ts';
+import { machinesShape } from '../../src/cli/shapes.ts';
 import { sleep } from '../../src/clock.ts';
-import { clientBytes, hw, ip } from '../dhcp/lab.ts';
+import { clientBytes } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
+import { leasesShape } from '../support/answer-shapes.ts';
+import { hw, ip } from '../support/lab-facts.ts';
 import { bootServerRequest } from './bystanders.ts';
 import { authorization } from './oauth.ts';
 import { OUTSIDE_SECONDS, outsideAddress, outsideText } from './outside-names.ts';
@@ -48,7 +50,7 @@ const TFTP_FACTOR = (3 * 544) / 37;
 const BOOT_TRIES = 4;
 const REMEMBERED_MS = 1500;
 
-/** What somebody who is not the attacker wants, and how it is asked for. */
+/** What a bystander wants, and how it asks for it. */
 export const WANTS = {
   'a machine with a reservation gets its address': async (site) => {
     const address = await lease(site, 'machine');
@@ -111,7 +113,7 @@ export const WANTS = {
   'names are answered over TCP': (site) => dig(site, 'rack.maas', RACK, '+tcp', '+time=5'),
   // Of what was sent in its name, for as long as the rack keeps a transfer up for a client that says nothing.
   'a host in whose name others ask gets no more than is stated': async (site) => {
-    // Before somebody has asked in its name nothing may come at all.
+    // Nothing may arrive before a host has asked in its name.
     if (site.blind().sent > 0) await sleep(BLIND_MS);
     const { received, sent, isAlone } = site.blind();
     if (process.env.HOSTILE_TIMES !== undefined) console.log(`# ${received} octets for ${sent}`);
@@ -159,7 +161,7 @@ export const WANTS = {
   },
   'a machine enlists': (site) => enlist(site),
   'a machine enlists with a long report': (site) => enlist(site, '-d', `more=${'x'.repeat(LONG_REPORT_BYTES)}`),
-  // Reported before all attacks; who reports it again would only mend what is to be seen.
+  // Reported before all attacks: reporting it again would only repair what the test looks for.
   'a machine stays what it was reported as': async (site) => {
     const found = (await machinesOf(site)).find(({ interface_set: nics }) =>
       nics.some(({ mac_address: mac }) => mac === REPORTED_MAC),

@@ -13,7 +13,7 @@ import type { Solicitation } from '../../src/net/net-message.ts';
 import { NetThread } from '../../src/net/net-thread.ts';
 import { SENDER_RATE } from '../../src/net/solicitation-gate.ts';
 import { ThreadWire } from '../../src/net/wire.ts';
-import { ip as address } from '../dhcp/lab.ts';
+import { ip as address } from '../support/lab-facts.ts';
 import { missing } from '../support/needs.ts';
 import { enterOwnNetwork, ip, openPeer, type Peer, until } from '../support/own-network.ts';
 
@@ -23,7 +23,7 @@ if (SKIP === false) enterOwnNetwork();
 const FLOOD = new URL('./wire-flood.ts', import.meta.url).pathname;
 const FLOOD_SECONDS = 15;
 const PROBES = 16;
-/** Longer than two of the times after which the kernel is to keep everything again (SIEVE_MS). */
+/** Longer than twice the time after which the kernel must keep everything again (SIEVE_MS). */
 const LIFTED_MS = 11_000;
 const HONEST = parseMac('52:54:00:00:00:10') ?? assert.fail();
 
@@ -99,7 +99,7 @@ describe('a wire that one host floods', { skip: SKIP }, () => {
   it('with solicitations of one host shows every one of a machine that boots', async () => {
     await flooded('solicit', async () => {
       wire.booting(HONEST, { rank: 'machine', share: '' });
-      // The kernel is told of it within 100 ms.
+      // The kernel's filter is updated within 100 ms.
       await sleep(1000);
       const heard = (): number => solicitations.filter(({ mac }) => mac === HONEST).length;
       for (let time = 1; time <= SENDER_RATE.burst; time += 1) {

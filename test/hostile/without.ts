@@ -1,5 +1,5 @@
 // `node test/hostile/without.ts [words of an attack …]`: what the cases say of themselves is tried. In a copy of the tree the protection that a case
-// shows is taken out (`changes.ts`), and the case is run: somebody who is not the attacker must then be without what they want.
+// shows is taken out (`changes.ts`), and the case is run: a bystander must then not get what it wants.
 
 import { errorText } from '../../src/errors.ts';
 import { CopiedTree } from '../support/copied-tree.ts';
@@ -34,7 +34,7 @@ export class UnprotectedSite {
   }
 
   /**
-   * Runs one case against a rack without its protection, which serves everybody while nobody attacks.
+   * Runs one case against a rack without its protection, which serves every client while there is no attack.
    * @returns why others are not served; undefined: they are. @throws Error when it fails otherwise
    */
   failureWithout(one: HostileCase): Promise<string | undefined> {

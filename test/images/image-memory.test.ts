@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { encodeCpio } from '../../src/images/cpio.ts';
@@ -65,7 +66,7 @@ test('a raw image takes no memory for its size, neither as it is nor while it is
   }
 });
 
-const INSTALLER = join(import.meta.dirname, '..', '..', 'src', 'images', 'installer.ts');
+const INSTALLER = fileURLToPath(import.meta.resolve('../../src/images/installer.ts'));
 const READ_PATHS = `const { readInitrdPaths } = await import(process.argv[1]);
 console.log([...await readInitrdPaths(require('node:fs').readFileSync(process.argv[2]))].join());`;
 

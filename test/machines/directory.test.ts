@@ -5,20 +5,17 @@ import { test } from 'node:test';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
+import { rackMachine } from '../support/lab-facts.ts';
 
 function machine(number: number, changes: Partial<RackMachine> = {}): RackMachine {
-  return {
+  return rackMachine({
     systemId: `id${number}`,
     hostname: `node-${number}`,
-    domain: 'maas',
-    statusName: 'Ready',
     purpose: 'local',
-    architecture: 'amd64',
-    subarchitecture: 'generic',
     macs: [mac(number * 10), mac(number * 10 + 1)],
     addresses: [{ mac: mac(number * 10), address: ipv4(number) }],
     ...changes,
-  };
+  });
 }
 
 const UUID = '00112233-4455-6677-8899-aabbccddeeff';

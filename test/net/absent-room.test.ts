@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { instant } from '../../src/clock.ts';
 import { AbsentRoom, WAIT_MS } from '../../src/net/absent-room.ts';
 import type { Ipv4 } from '../../src/net/address.ts';
-import { ip } from '../dns/fixture.ts';
+import { ip } from '../support/lab-facts.ts';
 
 const PRESENT = ip('10.20.0.10');
 const ABSENT = ip('10.20.0.77');

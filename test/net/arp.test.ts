@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type Ipv4, isHostMac, mac, parseIpv4 } from '../../src/net/address.ts';
+import { isHostMac, mac } from '../../src/net/address.ts';
 import { ARP_BYTES, decodeArp, encodeArpProbe, isHostAddress } from '../../src/net/arp.ts';
+import { ip } from '../support/lab-facts.ts';
 
-const ip = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(text);
 const OWN = mac(0x52540000000a);
 
 /** A reply of 52:54:00:12:34:56 at 10.20.0.50 to 52:54:00:00:00:0a at 10.20.0.1, as it arrives: padded to Ethernet's minimum. */

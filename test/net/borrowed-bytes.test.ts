@@ -13,7 +13,7 @@ import {
 } from '../../src/net/borrowed-bytes.ts';
 import type { DatagramSocket, Peer, ReceivedDatagram } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
-import { ip } from '../dns/fixture.ts';
+import { ip } from '../support/lab-facts.ts';
 import { overwriting, withoutOverwriting } from '../support/overwriting.ts';
 
 describe('copyBytes and viewBytes', () => {

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Ipv4, parseIpv4 } from '../../src/net/address.ts';
 import { InterfaceTable, sameInterfaces } from '../../src/net/interface-table.ts';
 import type { NetlinkMessage } from '../../src/net/netlink.ts';
+import { ip } from '../support/lab-facts.ts';
 
-const ip = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(text);
 const link = (index: number, name: string, up = true): NetlinkMessage => ({
   kind: 'link',
   index,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type Ipv4, mac, parseIpv4 } from '../../src/net/address.ts';
+import { mac } from '../../src/net/address.ts';
 import {
   decodeNetlink,
   encodeDumpRequest,
@@ -10,8 +10,7 @@ import {
   RTM_GETADDR,
   RTM_GETLINK,
 } from '../../src/net/netlink.ts';
-
-const ip = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(text);
+import { ip } from '../support/lab-facts.ts';
 
 /** The datagrams of the capture by name. */
 function readCapture(): ReadonlyMap<string, Uint8Array> {

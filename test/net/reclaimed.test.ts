@@ -19,7 +19,7 @@ import { linkLocalOf } from '../../src/net/router-discovery.ts';
 import { listSockets } from '../../src/net/socket-list.ts';
 import { WireEar } from '../../src/net/wire-ear.ts';
 import { capturesOf, routerSolicitation, SOCKET_ANSWER } from '../conformance/decoder-samples.ts';
-import { ip } from '../dns/fixture.ts';
+import { ip } from '../support/lab-facts.ts';
 
 const EAGAIN = 11;
 const OWN = parseMac('52:54:00:00:00:0a') ?? assert.fail();
@@ -125,7 +125,7 @@ const RECEIVERS: Readonly<Record<string, { readonly places: number; readonly sho
   },
 };
 /** UDP sockets are tested with real ones in borrowed-bytes.test.ts. */
-const IN_BORROWED_BYTES_TEST: Readonly<Record<string, number>> = { 'udp-dgram.ts': 1, 'udp-linux-socket.ts': 3 };
+const IN_BORROWED_BYTES_TEST: Readonly<Record<string, number>> = { 'udp-dgram-socket.ts': 1, 'udp-linux-socket.ts': 3 };
 
 for (const [file, { show }] of Object.entries(RECEIVERS))
   it(`${file} reclaims its memory once the received bytes were read`, show);

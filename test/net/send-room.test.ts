@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Ipv4, ipv4 } from '../../src/net/address.ts';
 import { ASKED_MAX, LOOK_EVERY, readArpTable, SendRoom, type Vicinity } from '../../src/net/send-room.ts';
-import { ip } from '../dns/fixture.ts';
+import { ip } from '../support/lab-facts.ts';
 
 const PRESENT = ip('10.20.0.10');
 const ABSENT = ip('10.20.0.77');

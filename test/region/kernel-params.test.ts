@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { resolveBootAsset } from '../../src/boot/asset.ts';
 import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
-import { assetContext, PEER, RACK } from '../boot/rack.ts';
+import { assetContext, PEER } from '../boot/rack.ts';
+import { RACK } from '../support/lab-facts.ts';
 import { authorizationOf } from './live.ts';
 import { type RegionPlace, report, withRegion } from './place.ts';
 
@@ -41,7 +42,7 @@ function lineOf(place: RegionPlace, path: string, kernelParams = ''): string {
   const [lease] = machines[0]?.macs ?? [];
   assert.ok(lease !== undefined);
   const context = assetContext({ machines, lease, config: { kernelParams } });
-  const asset = resolveBootAsset({ path, via: 'tftp', peer: PEER, local: RACK }, context);
+  const asset = resolveBootAsset({ path, peer: PEER, local: RACK }, context);
   assert.ok(asset.kind === 'rendered', asset.kind);
   assert.equal(asset.purpose, 'commissioning');
   const line = asset.text.split('\n').find((one) => one.includes('rackboot_url=')) ?? asset.text;

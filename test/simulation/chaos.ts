@@ -135,7 +135,7 @@ class World {
     if (life === undefined) return { status: 503, body: Buffer.alloc(0) };
     if (path.startsWith('/MAAS/')) return this.#pass(path, body ?? '', peer);
     const asset = resolveBootAsset(
-      { path, via: 'http', peer, local: RACK },
+      { path, peer, local: RACK },
       {
         config: configOf('far', '/nowhere').boot,
         machines: life.rack.machines,

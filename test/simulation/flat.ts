@@ -86,7 +86,7 @@ export async function bootMany(count: number, readings: number): Promise<readonl
   const serve: ServeHttp = async ({ method, url }, peer) => {
     if (method === 'POST') return { status: 200, body: Buffer.from('{"system_id":"node-1"}') };
     const asset = resolveBootAsset(
-      { path: url.replace('http://10.20.0.1:5248', ''), via: 'http', peer, local: RACK },
+      { path: url.replace('http://10.20.0.1:5248', ''), peer, local: RACK },
       {
         config: config.boot,
         machines: rack.machines,

@@ -262,7 +262,7 @@ class SimulatedSite {
     const path = url.replace(ORIGIN, '');
     if (path.startsWith('/MAAS/')) return this.#forward(method, path, body, fields, peer);
     const asset = resolveBootAsset(
-      { path, via: 'http', peer, local: RACK },
+      { path, peer, local: RACK },
       {
         config: this.#config.boot,
         machines: this.rack.machines,

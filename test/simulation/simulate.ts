@@ -101,7 +101,7 @@ export async function simulate(seed: number): Promise<void> {
       return { status: answer.statusCode, body: answer.rawPayload };
     }
     const asset = resolveBootAsset(
-      { path, via: 'http', peer, local: RACK },
+      { path, peer, local: RACK },
       {
         config: config.boot,
         machines: rack.machines,

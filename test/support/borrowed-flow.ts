@@ -120,7 +120,7 @@ export class BorrowedFlow {
     return expected !== undefined && this.#isWider(own, this.#types.shapes(expected)) ? 'widened' : undefined;
   }
 
-  /** The same of a method, where the object or the class says what it is to be. */
+  /** The same of a method, where the object or the class declares its type. */
   judgeMethod(method: Node, type: Type): How | undefined {
     const { parent } = method;
     if (!('name' in method) || !isNamed(method.name)) return undefined;

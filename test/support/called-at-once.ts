@@ -3,7 +3,7 @@
 //   all.map((at) => bytes[at])                            given to a method of the language's own collections
 //   const u16 = () => reader.u16('x');  u16() + u16()     kept by a name that is only ever called, itself in time
 //
-// Any other function may be called later: by a timer, a promise, an event, or whoever was given it.
+// Any other function may be called later: by a timer, a promise, an event, or any function that was given it.
 
 import {
   type CallExpression,

@@ -11,7 +11,7 @@ export function addresses(count: number, perNetwork: number): readonly string[] 
   );
 }
 
-/** Connections that somebody holds, and what they say from time to time. */
+/** Connections that one host holds, and what it sends on them from time to time. */
 export class Crowd {
   readonly #sockets: Socket[] = [];
   #ended = false;

@@ -23,7 +23,7 @@ const NEEDS: readonly Need[] = [
 const BOOT_MS_MAX = 600_000;
 export const GIB = 1024 ** 3;
 
-/** One machine, and how it is to boot. */
+/** One machine, and how it must boot. */
 export interface BootCase {
   readonly name: string;
   readonly firmware: Firmware;

@@ -3,7 +3,6 @@
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { leasesShape } from '../../src/cli/shapes.ts';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { decodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
 import { MESSAGE_TYPE, OPTION, optionU8, optionU32 } from '../../src/dhcp/wire/options.ts';
@@ -13,7 +12,9 @@ import { copyLeases, LeaseDatabase } from '../../src/store/lease-database.ts';
 import { FOLD_IDLE_RECORDS_MIN } from '../../src/store/lease-folder.ts';
 import { LEASE_FILE } from '../../src/store/lease-journal.ts';
 import { decodeLeases } from '../../src/store/lease-record.ts';
-import { clientBytes, ip } from '../dhcp/lab.ts';
+import { clientBytes } from '../dhcp/lab.ts';
+import { leasesShape } from './answer-shapes.ts';
+import { ip } from './lab-facts.ts';
 import { printedRandom } from './printed-random.ts';
 import { addressOf, DhcpProbes } from './probes.ts';
 import { RunningRack } from './running-rack.ts';

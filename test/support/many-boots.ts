@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleep } from '../../src/clock.ts';
-import { bootSimulatedMachine, type LabPlace } from '../../src/lab/safe-lab.ts';
+import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { parseExposition } from './exposition.ts';
 import { eventually, RunningRack, startQuietly } from './running-rack.ts';
+import { bootSimulatedMachine } from './simulated-boot.ts';
 
 /** The pause before counting, in milliseconds: idle connections close within it. */
 const REST_MS = 17_000;

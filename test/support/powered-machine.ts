@@ -1,4 +1,4 @@
-// A virtual machine whose power a BMC holds: ipmi_sim starts QEMU and ends it, as a chassis does, and nobody else does. The machine
+// A virtual machine whose power a BMC holds: only ipmi_sim starts QEMU and ends it, as a chassis does. The machine
 // itself reaches the same BMC by its KCS interface.
 //
 // 1. What the BMC was asked to change is kept, in its order; what ipmitool asks again, because a busy host was slow to answer, is kept once.

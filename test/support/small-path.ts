@@ -1,5 +1,5 @@
 // `small-path.ts RACK VICTIM MTU PORT…` tells the rack once, from this host, that the path to the victim takes datagrams of MTU octets only: an
-// ICMP message for each port of the rack, which quotes a datagram that nobody has sent (RFC 792, RFC 1191 §4).
+// ICMP message for each port of the rack, which quotes a datagram that was never sent (RFC 792, RFC 1191 §4).
 
 import { type Ipv4, parseIpv4 } from '../../src/net/address.ts';
 import { loadLibc } from '../../src/net/libc.ts';

@@ -38,7 +38,7 @@ const SWITCHED_MS_MAX = 60_000;
 /** The region answers a command; its rack has the names of that a moment later. */
 const NAMED_MS_MAX = 60_000;
 const TOLD_MS_MAX = 60_000;
-/** What ssh ends with when it came to no command: nobody answers, or nobody lets it in. */
+/** The exit status of ssh when it ran no command: no host answered, or the login was refused. */
 const NO_SESSION = 255;
 const MIB = 1024 * 1024;
 /** Who logs in to the image. */

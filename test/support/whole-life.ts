@@ -129,7 +129,7 @@ export class LifeRig {
     return output.join('\n');
   }
 
-  /** Runs a command that is to be refused. @returns what it complained of */
+  /** Runs a command that must be refused. @returns its complaint */
   async refused(...args: readonly string[]): Promise<string> {
     const { code, complaints } = await runRackboot([...args, '--config', this.#config], { endMsMax: COMMAND_MS_MAX });
     assert.notEqual(code, 0, `rackboot ${args.join(' ')} was not refused`);
@@ -213,7 +213,7 @@ export class LifeRig {
     return this.within('dig', '+short', '+time=2', '+tries=2', `@${RACK}`, ...question).out;
   }
 
-  /** Makes a key of a person's. @returns the path of its secret half; the public half is beside it */
+  /** Makes a person's key. @returns the path of its secret half; the public half is next to it */
   makeKey(name: string): string {
     const path = join(this.directory, name);
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', `${name}@example.net`, '-f', path]);

@@ -9,7 +9,8 @@ import { isActive } from '../../src/dhcp/leases/lease-table.ts';
 import type { RackEvent } from '../../src/event.ts';
 import { type MacAddress, mac } from '../../src/net/address.ts';
 import { type Acquaintance, BOOTERS_MAX, STRANGER_RATE, StrangerEvents } from '../../src/uplink/stranger-events.ts';
-import { hw, leaseAt, MAC_A, MAC_B, machine, NOW } from '../dhcp/lab.ts';
+import { leaseAt, MAC_A, MAC_B, machine, NOW } from '../dhcp/lab.ts';
+import { hw } from '../support/lab-facts.ts';
 
 const { burst, perSecond } = STRANGER_RATE;
 /** Enough strangers that the next one's event is withheld. */

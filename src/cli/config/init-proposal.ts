@@ -26,7 +26,7 @@ const DYNAMIC_ADDRESSES_MAX = 4096;
  * Proposes ranges in the largest gap between the taken addresses (the rack, the router): its upper half for unknown machines, its lower
  * half for deployed ones. In a gap of 64 addresses or more the lowest quarter stays free for hosts that are already there.
  */
-export function proposeRanges(place: InterfaceProposal, router: Ipv4 | undefined): ProposedRanges {
+function proposeRanges(place: InterfaceProposal, router: Ipv4 | undefined): ProposedRanges {
   const first = place.network.address + 1;
   const last = broadcastOf(place.network) - 1;
   const taken = [place.address, ...(router === undefined ? [] : [router])]

@@ -18,7 +18,7 @@ import { Offers } from '../../dhcp/leases/offers.ts';
 import { SettledJournal } from '../../dhcp/leases/settled-journal.ts';
 import { indexSubnets } from '../../dhcp/networks/subnet.ts';
 import { RackError } from '../../errors.ts';
-import { CONTROL_BODY_BYTES_MAX } from '../../http/control.ts';
+import { CONTROL_BODY_BYTES_MAX } from '../../http/control/requests.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
 import { readHostMoment } from '../../store/host-clocks.ts';
 import { openLeaseJournal } from '../../store/lease-journal.ts';

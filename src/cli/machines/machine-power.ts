@@ -194,7 +194,7 @@ export async function setPower(argv: {
 }
 
 /** `name=value`, or `name@file` for the first line of a file. @throws RackError `bad-argument` */
-export function parseParameter(text: string): readonly [string, string] {
+function parseParameter(text: string): readonly [string, string] {
   const [, name, mark, rest = ''] = /^([a-z0-9_]{1,64})([=@])(.*)$/is.exec(text) ?? [];
   if (name === undefined) {
     throw new RackError('bad-argument', `${text.split('=', 1)[0]} is not a parameter: write name=value or name@file`);

@@ -35,7 +35,7 @@ export const loggedEventShape = z.looseObject({
 });
 
 /** Replaces the number of the boot for steps from the region's log. */
-export const FROM_LOG = -1;
+const FROM_LOG = -1;
 
 /**
  * The steps that the log adds to the timeline: first those of this rack, then those of each other rack.

@@ -13,7 +13,7 @@ type Status = z.output<typeof statusShape>;
 type ForeignServer = NonNullable<NonNullable<Status['dhcp']>['foreign']>[number];
 
 /** A line for each foreign DHCP server. */
-export function foreignLines(servers: readonly ForeignServer[], nowMs: number): readonly string[] {
+function foreignLines(servers: readonly ForeignServer[], nowMs: number): readonly string[] {
   return servers.map((server) => {
     const {
       address,
@@ -87,7 +87,7 @@ export const isHealthy = (
   status.journal.available;
 
 /** Whether leases reach the disk. A full disk counts even before the first write fails. */
-export function leasesLine({ journal, diskProblem }: Pick<Status, 'journal' | 'diskProblem'>): string {
+function leasesLine({ journal, diskProblem }: Pick<Status, 'journal' | 'diskProblem'>): string {
   if (!journal.available) return `Leases  cannot be written: ${journal.reason}`;
   return diskProblem === undefined ? 'Leases  are written to disk' : `BAD     ${diskProblem}`;
 }

@@ -187,7 +187,6 @@ class StepPrinter {
   #head = '';
   #startedMs = 0;
   readonly #isElsewhere: boolean;
-  readonly #colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
 
   /** @param isElsewhere the machine's home is another rack */
   constructor(isElsewhere: boolean) {
@@ -216,13 +215,12 @@ class StepPrinter {
       span.padStart(SPAN_WIDTH),
       `${step.level === 'warning' || step.level === 'error' ? '! ' : '  '}${cleanText(step.text, STEP_CHARACTERS_MAX)}${times}`,
     ].join(' ');
-    print(line, this.#colour && line.includes(' ! ') ? YELLOW : undefined);
+    print(line, line.includes(' ! ') ? 'yellow' : undefined);
   }
 }
 
 /** The longest text of a step that is shown, in characters. */
 const STEP_CHARACTERS_MAX = 2048;
-const YELLOW = '\u001b[33m';
 
 /** Local time of day. */
 function timeOf(iso: string): string {

@@ -22,7 +22,7 @@ import {
 } from '../../dhcp/leases/lease-report.ts';
 import { reservedNames } from '../../dhcp/leases/reserved-name.ts';
 import { RackError } from '../../errors.ts';
-import type { ControlAnswers, ControlAsk } from '../../http/control.ts';
+import type { ControlAnswers, ControlAsk } from '../../http/control/requests.ts';
 import { ListInPieces } from '../../http/send.ts';
 import { formatMac, type Ipv4, ipv4, mac as macOf, parseIpv4 } from '../../net/address.ts';
 import type { Rack } from '../rack/rack.ts';

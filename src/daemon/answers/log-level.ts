@@ -1,7 +1,7 @@
 // `rackboot log-level` over the control socket: shows the log level of each room and changes it temporarily.
 
 import { RackError } from '../../errors.ts';
-import type { ControlAnswers, ControlAsk } from '../../http/control.ts';
+import type { ControlAnswers, ControlAsk } from '../../http/control/requests.ts';
 import { nearestName } from '../../nearest-name.ts';
 import {
   isLogLevel,
@@ -14,7 +14,7 @@ import {
 } from '../../observe/log-levels.ts';
 
 /** The default duration of a change, in seconds. */
-export const LOG_WHILE_SECONDS = 600;
+const LOG_WHILE_SECONDS = 600;
 
 /** The control socket's paths for log levels. */
 export function logLevelAnswers(levels: LogLevels): ControlAnswers {

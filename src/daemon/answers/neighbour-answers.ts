@@ -1,7 +1,7 @@
 // The control socket's list of hosts seen on this rack's networks, for `rackboot neighbours`.
 
 import type { Clock } from '../../clock.ts';
-import type { ControlAnswers } from '../../http/control.ts';
+import type { ControlAnswers } from '../../http/control/requests.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import type { Rack } from '../rack/rack.ts';
 

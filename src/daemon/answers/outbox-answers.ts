@@ -3,7 +3,7 @@
 // 1. Neither the body nor the boot token of a machine's post is shown: both may hold secrets.
 
 import { RackError } from '../../errors.ts';
-import type { ControlAnswers } from '../../http/control.ts';
+import type { ControlAnswers } from '../../http/control/requests.ts';
 import type { OutboxCommand } from '../../uplink/outbox-store.ts';
 import type { RackUplink } from '../../uplink/rack-uplink.ts';
 

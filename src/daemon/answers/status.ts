@@ -2,7 +2,7 @@
 
 import type { Clock } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
-import type { ControlAnswers } from '../../http/control.ts';
+import type { ControlAnswers } from '../../http/control/requests.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import type { Refusal } from '../rack/configuration.ts';
 import type { InterfaceState } from '../rack/interface-states.ts';

@@ -5,7 +5,7 @@
 import type { Clock } from '../../clock.ts';
 import { isActive } from '../../dhcp/leases/lease-table.ts';
 import { RackError } from '../../errors.ts';
-import type { ControlAnswers } from '../../http/control.ts';
+import type { ControlAnswers } from '../../http/control/requests.ts';
 import { formatIpv4, formatMac, type MacAddress } from '../../net/address.ts';
 import { type EventKinds, eventFields, eventText } from '../../observe/event-text.ts';
 import type { Timeline, TimelineStep } from '../../observe/timeline.ts';

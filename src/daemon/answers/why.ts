@@ -1,7 +1,7 @@
 // The control socket's data for `rackboot why`: what a machine would get now, and what prevents it from booting.
 
 import { RackError } from '../../errors.ts';
-import type { ControlAnswers } from '../../http/control.ts';
+import type { ControlAnswers } from '../../http/control/requests.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { formatMac, type MacAddress } from '../../net/address.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';

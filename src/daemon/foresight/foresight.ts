@@ -244,7 +244,7 @@ class Explanation {
       );
       return false;
     }
-    const asset = resolveBootAsset({ path: name, via: byTftp ? 'tftp' : 'http', peer: ANY, local }, assets);
+    const asset = resolveBootAsset({ path: name, peer: ANY, local }, assets);
     if (asset.kind === 'file' && !assets.hasFile(asset.path)) {
       this.#addObstacle('loader', `${file}${reason}: it is not in the boot tree`, fetchLoaders(this.#client.cpu));
       return false;
@@ -297,7 +297,7 @@ class Explanation {
       this.#add('configuration', `${path}: the file of that name in the boot tree overrides the region`);
       return;
     }
-    const asset = resolveBootAsset({ path, via: 'http', peer: address, local }, assets);
+    const asset = resolveBootAsset({ path, peer: address, local }, assets);
     const purpose = asset.kind === 'rendered' ? asset.purpose : asset.kind;
     const because =
       this.#machine === undefined

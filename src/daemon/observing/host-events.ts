@@ -12,8 +12,9 @@
 // 3. HOSTS_RATE holds for all machines together, and again for all other hosts together, so strangers take nothing from machines.
 // 4. This comes after the rooms' own sampling, which knows what can be forged, and before everything that reads events.
 
-import { FairSampler, HOLDER_SHARES } from '../../dhcp/limits/telling.ts';
+import { HOLDER_SHARES } from '../../dhcp/limits/telling.ts';
 import type { Publish, RackEvent } from '../../event.ts';
+import { FairSampler } from '../../fair-sampler.ts';
 import type { MacAddress } from '../../net/address.ts';
 import { EventSampler, type Rate } from '../../rate-limit.ts';
 import { EVENT_KINDS } from '../rack/event-kinds.ts';

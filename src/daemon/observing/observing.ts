@@ -1,7 +1,7 @@
 // The readers of the event stream besides the log and the region: the timeline and, through it, the command line.
 
 import type { Clock } from '../../clock.ts';
-import type { ControlAnswers } from '../../http/control.ts';
+import type { ControlAnswers } from '../../http/control/requests.ts';
 import type { EventStream } from '../../observe/event-stream.ts';
 import type { LogLevels } from '../../observe/log-levels.ts';
 import { Timeline } from '../../observe/timeline.ts';

@@ -91,7 +91,7 @@ function doubt(lease: Lease, { sequenceOf }: LeaseFileContents, upTo: number, no
 }
 
 /** Reports missed expiries, and records until when every expiry was reported. */
-export class LeaseEnds {
+class LeaseEnds {
   readonly #clock: Clock;
   readonly #told: ReportedEnds;
   #missed: readonly Lease[];

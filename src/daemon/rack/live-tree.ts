@@ -29,13 +29,13 @@ import { type TreeWatch, watchTree } from './tree-watch.ts';
  * A tree with more entries is scanned periodically instead of watched: a watch costs 4 KB of memory per entry. Only a host that can write
  * to the tree can reach this bound; a change is then noticed at the next scan instead of immediately.
  */
-export const WATCHED_ENTRIES_MAX = 5000;
+const WATCHED_ENTRIES_MAX = 5000;
 /** The pause between scans of a tree that is not watched, as a multiple of the last scan's duration: at most 5 % of one CPU. */
 const PAUSE_FACTOR = 20;
 const PAUSE_MS_MIN = 5000;
 const PAUSE_MS_MAX = 60_000;
 /** How often a watched tree's path is checked for leading elsewhere, in milliseconds: two system calls, one at a time. */
-export const GLANCE_MS = 2000;
+const GLANCE_MS = 2000;
 /** How long a start or a reload waits for the tree, in milliseconds: its disk may hang. */
 export const FIRST_LOOK_MS_MAX = 10_000;
 

@@ -8,7 +8,7 @@ import type { RackMachine } from '../../machines/machine.ts';
 import type { DaemonEvent } from './events.ts';
 
 /** The most changes of one desired state that are reported. */
-export const CHANGES_TOLD_MAX = 64;
+const CHANGES_TOLD_MAX = 64;
 
 const nameOf = ({ hostname, domain }: RackMachine): string => (domain === '' ? hostname : `${hostname}.${domain}`);
 

@@ -69,7 +69,7 @@ const leasedAtHome =
     );
 
 /** The DNS name of a lease's address. */
-export function nameOfLease(
+function nameOfLease(
   lease: Lease,
   machines: MachineDirectory,
   config: RackConfig,

@@ -10,12 +10,12 @@ import { TREE_DEPTH_MAX } from '../../files/tree-index.ts';
 /** Changes closer together than this, in milliseconds, count as one. */
 const SETTLE_MS = 250;
 /** Continuous changes are reported this often, in milliseconds, so that a tree that is being filled does not go unnoticed. */
-export const SETTLE_MS_MAX = 2000;
+const SETTLE_MS_MAX = 2000;
 /**
  * The most changes taken before they settle. Only a host that can write to the tree can reach this bound. The watch then ends immediately:
  * it would otherwise examine each file, and all other reads from the disk would wait.
  */
-export const CHANGES_MAX = 5000;
+const CHANGES_MAX = 5000;
 /** The callbacks of a watch. */
 export interface WatchEvents {
   /** Something changed, or may have changed before the watch began. */

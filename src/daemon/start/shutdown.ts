@@ -13,7 +13,7 @@ import type { Rack } from '../rack/rack.ts';
 import type { ServiceNotices } from './service-notices.ts';
 
 /** How long replies and transfers may continue after the process was asked to end. */
-export const STOP_GRACE_MS = 10_000;
+const STOP_GRACE_MS = 10_000;
 /** How often the service manager's status line is updated with what is left. */
 const PROGRESS_MS = 500;
 

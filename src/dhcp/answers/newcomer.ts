@@ -39,7 +39,7 @@ export function judgeNewcomer(newcomer: Newcomer, { now }: Inquiry, state: DhcpS
 }
 
 /** A client that has waited this long may have an address that its offered client could still request in good time. */
-export const PATIENT_MS = 10_000;
+const PATIENT_MS = 10_000;
 
 /**
  * The minimum age of an offer that gives way to a client, in milliseconds; undefined: none does. Unanswered offers give way to clients that

@@ -9,7 +9,7 @@
 //                  └─ a promise: the user, or undefined
 //
 // 1. A new client waits only if the stock is empty, or if the address is one it requested or one fixed for it that it never had. It waits
-//    for its turn and as long as a probe takes (PROBE_MS of the net room); clients ask again after 1 s at the earliest. Load never lets an
+//    for its turn and as long as a probe takes (400 ms); clients ask again after 1 s at the earliest. Load never lets an
 //    offer leave unprobed.
 // 2. A probe that cannot be made proves nothing against an address: the address is given as if there had been no answer.
 // 3. Forged answers cannot empty a range. Once probes have set aside CONFLICT_SHARE of it within an hour, they set aside no more: answers

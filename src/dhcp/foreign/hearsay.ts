@@ -19,7 +19,7 @@ import type { MacAddress } from '../../net/address.ts';
 /** How long a wire is in doubt, in milliseconds: a probe follows within a minute and listens for seconds. */
 export const DOUBT_MS = 90_000;
 /** How often a wire can come into doubt, in milliseconds. */
-export const DOUBT_EVERY_MS = 3_600_000;
+const DOUBT_EVERY_MS = 3_600_000;
 /** How long a client's choice is remembered, in milliseconds: most servers' leases last at most a day. */
 export const CHOICE_MS = 86_400_000;
 /** A client that chooses another server again after this time was not just invented. Milliseconds. */

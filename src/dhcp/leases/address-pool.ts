@@ -14,7 +14,7 @@ import { AddressBits } from './address-bits.ts';
 import type { Lease } from './lease.ts';
 
 /** How many addresses of one range are handed out: a /8. Their bits take 2 MB. */
-export const POOL_ADDRESSES_MAX = 2 ** 24;
+const POOL_ADDRESSES_MAX = 2 ** 24;
 
 /** An address with its record, and the queue it waits in: for the end of its lease, or to be handed out again. */
 export interface Slot extends Waiting {

@@ -19,7 +19,7 @@ import type { ServedSubnet } from '../networks/subnet.ts';
 /** How long an offer holds its address; of the clients measured, the slowest takes 4 s from OFFER to REQUEST. */
 export const OFFER_HOLD_MS = 30_000;
 /** The same for an offer to a diagnostic probe, which never requests it and has heard it by then. */
-export const PROBE_HOLD_MS = 5_000;
+const PROBE_HOLD_MS = 5_000;
 /** Clients no longer request an offer of this age: its address goes to another client if none is left. */
 export const OFFER_ANSWERED_MS = 8_000;
 /** After this time it goes to a client that has waited long. */

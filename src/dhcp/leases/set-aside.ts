@@ -18,7 +18,7 @@ export function setAside(address: Ipv4, mac: MacAddress, now: Instant): Lease {
 }
 
 /** How long an answer of the last holder keeps an address whose lease has ended; firmware and loaders ask again sooner. */
-export const STILL_USED_SECONDS: Seconds = seconds(60);
+const STILL_USED_SECONDS: Seconds = seconds(60);
 
 /** True if the lease of `record` has ended and `user` held it. */
 export const isLastHolder = (record: Lease | undefined, user: MacAddress): record is Lease =>

@@ -13,7 +13,7 @@ export const FILLING_SHARE = 0.9;
 /** Below this share in use it no longer counts as filling. */
 export const EASED_SHARE = 0.8;
 /** A full range has room again when this share and at least two addresses are free. */
-export const ROOM_SHARE = 0.05;
+const ROOM_SHARE = 0.05;
 
 /** How full a range is. */
 export type RangeLevel = 'ok' | 'filling' | 'full';

@@ -5,89 +5,25 @@
 //   a client with a lease     `FairSampler`, by one of HOLDER_SHARES shares, chosen by hardware address
 //   any other client          `EventSampler`, by reason
 //
-// 1. A fair sampler reports one event of each key every OWED_EVERY_MS, whatever else it reports, so no flood in other names hides a
-//    machine. Beyond that, each key has MACHINE_RATE and all keys together have TOGETHER_RATE. A flood in the names of n machines thus
-//    brings n events a minute plus TOGETHER_RATE, and no more.
+// 1. A fair sampler (`fair-sampler.ts`) reports one event of each key every OWED_EVERY_MS, so no flood in other names hides a machine.
 // 2. A client whose lease has ended is a stranger: anybody can have had a lease.
 // 3. Withheld events are counted. The next event of the key carries the count.
 // 4. Counters are unaffected: they count everything.
 // 5. The limit on new clients does not cover replies that give no address (everything in proxy mode, and the answer to an INFORM). Those to
 //    strangers are reported at PASSING_RATE per kind, so that a hall of new machines powering on is reported in full.
 
-import { BoundedMap } from '../../bounded-map.ts';
 import type { Instant } from '../../clock.ts';
+import { FairSampler } from '../../fair-sampler.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
 import type { MacAddress } from '../../net/address.ts';
-import { EVENT_RATE, EventSampler, type Rate, RateLimit, type Sample } from '../../rate-limit.ts';
+import { EVENT_RATE, EventSampler, type Rate, type Sample } from '../../rate-limit.ts';
 import type { DhcpEvent, DhcpEventKind, DhcpRefusal } from '../events.ts';
 import { isActive, type LeaseView } from '../leases/lease-table.ts';
 
-/** Events of one machine that are reported singly. */
-export const MACHINE_RATE: Rate = { perSecond: 1, burst: 10 };
-/** The same for all machines together, on top of what each is owed. */
-export const TOGETHER_RATE: Rate = { perSecond: 20, burst: 400 };
-/** At least one event of each affected key is reported in this time. */
-export const OWED_EVERY_MS = 60_000;
 /** Per kind, replies to strangers that give no address. */
 export const PASSING_RATE: Rate = { perSecond: 5, burst: 250 };
-/** How many keys are remembered; beyond this, the key reported longest ago is forgotten. */
-export const FAIR_KEYS_MAX = 65_536;
 /** Shares for clients that hold leases and are not machines of the region. A prime, so that no vendor's numbering falls into few shares. */
 export const HOLDER_SHARES = 251;
-
-interface Fair {
-  readonly limit: RateLimit;
-  /** `undefined` if nothing was reported yet. */
-  toldAt: Instant | undefined;
-  withheld: number;
-}
-
-const ITSELF: Sample = {};
-
-/** The rates of a fair sampler. */
-export interface FairRates {
-  readonly ofKey: Rate;
-  readonly together: Rate;
-}
-
-/** Samples events by key, so that no key takes what another is owed. */
-export class FairSampler {
-  readonly #together: RateLimit;
-  readonly #make: () => Fair;
-  /** Ordered by when each was last reported. */
-  readonly #keys = new BoundedMap<number, Fair>(FAIR_KEYS_MAX, 'set longest ago');
-
-  constructor({ ofKey, together }: FairRates = { ofKey: MACHINE_RATE, together: TOGETHER_RATE }) {
-    this.#together = new RateLimit(together);
-    this.#make = () => ({ limit: new RateLimit(ofKey), toldAt: undefined, withheld: 0 });
-  }
-
-  get size(): number {
-    return this.#keys.size;
-  }
-
-  /**
-   * The fields to add to an event that is reported; `undefined` if it is withheld.
-   *
-   * @param count how many occurrences the event itself stands for
-   */
-  take(key: number, now: Instant, count = 1): Sample | undefined {
-    const known = this.#keys.getOrMake(key, this.#make);
-    const { toldAt } = known;
-    // A clock that went back must not delay what a key is owed.
-    const isOwed = toldAt === undefined || now < toldAt || now - toldAt >= OWED_EVERY_MS;
-    if (!isOwed && !(known.limit.has(now) && this.#together.allows(now))) {
-      known.withheld += count;
-      return undefined;
-    }
-    known.limit.allows(now);
-    const { withheld } = known;
-    known.toldAt = now;
-    known.withheld = 0;
-    this.#keys.set(key, known);
-    return withheld + count === 1 ? ITSELF : { count: withheld + count };
-  }
-}
 
 /** Where the samplers look up a hardware address. */
 export interface Acquaintance {
@@ -155,6 +91,6 @@ export class Tellings {
     if (kind === 'dhcp.nak') return this.#refusals.take(mac, `${kind} ${reason}`, at);
     if (kind === 'dhcp.declines-limited') return this.#refusals.take(mac, kind, at);
     if (isRepeat) return this.#repeats.take(mac, kind, at);
-    return event.proxied === true || PASSING.has(kind) ? this.#passing.take(mac, kind, at) : ITSELF;
+    return event.proxied === true || PASSING.has(kind) ? this.#passing.take(mac, kind, at) : {};
   }
 }

@@ -43,7 +43,7 @@ export type OptionType = keyof typeof OPTION_TYPES;
 export const OPTION_TYPE_NAMES: readonly OptionType[] = Object.keys(OPTION_TYPES).filter(isOptionType);
 
 /** True for the name of a type. */
-export function isOptionType(name: string): name is OptionType {
+function isOptionType(name: string): name is OptionType {
   return Object.hasOwn(OPTION_TYPES, name);
 }
 

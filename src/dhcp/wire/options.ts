@@ -59,7 +59,7 @@ export const MESSAGE_TYPE = {
 } as const;
 
 /** How many characters of a client's vendor class are kept. */
-export const VENDOR_CLASS_CHARACTERS_MAX = 64;
+const VENDOR_CLASS_CHARACTERS_MAX = 64;
 /** How many characters of a client identifier, circuit id or remote id are kept. */
 export const IDENTIFIER_CHARACTERS_MAX = 255;
 /** RFC 1035 §2.3.4: the longest label. */

@@ -6,7 +6,7 @@
 // 1. Nonce and timestamp are not checked: without TLS the header exposes the secret itself, so preventing replays would gain nothing.
 // 2. Parsing never throws.
 
-export const AUTHORIZATION_MAX = 4096;
+const AUTHORIZATION_MAX = 4096;
 const PARAMETERS_MAX = 32;
 
 export type Credentials =

@@ -25,7 +25,7 @@ export const CONNECTIONS_MAX = 1024;
 /** Connections waiting, unread, for one of those places; shared out in the same way. Further ones get 503. It empties within 20 s. */
 export const WAITING_MAX = 512;
 /** A body is large if its announced length exceeds this, in bytes, or if it comes in chunks. */
-export const SMALL_BODY_BYTES_MAX = 64 * 1024;
+const SMALL_BODY_BYTES_MAX = 64 * 1024;
 /**
  * Large bodies that arrive at a time: at most 64 MiB of strangers' data. Hosts with as many addresses can fill it; at the bound a client
  * that holds too many places, or is late, loses one to a newcomer (503), so others wait a few seconds at most. It empties as bodies

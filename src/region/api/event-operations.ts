@@ -9,7 +9,7 @@ import { type Answer, json, type Refusal, refuseField } from './answer.ts';
 import { filterParameters, machineFilter } from './machine-operations.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 
-export const EVENTS_PER_PAGE_MAX = 1000;
+const EVENTS_PER_PAGE_MAX = 1000;
 const EVENTS_PER_PAGE = 100;
 
 const filterOnly = filterParameters.extend({

@@ -53,7 +53,7 @@ function keepApart(call: ApiCall, given: z.output<typeof other>): Answer {
 }
 
 /** The evidence by which a machine is recognised. */
-export function identityJson({ machine, lines, conflicts }: IdentityView, region: Region): Record<string, unknown> {
+function identityJson({ machine, lines, conflicts }: IdentityView, region: Region): Record<string, unknown> {
   return {
     system_id: machine.systemId,
     home: region.racks.homes.racksAt(machine.home).map(({ name }) => name),

@@ -50,7 +50,7 @@ const ADDRESS_FIELDS = [
  * A cluster interface as MAAS shows it; unset fields are null. `foreign_dhcp_ip`, which MAAS knows but does not return, is present
  * while another DHCP server is seen: `foreign`.
  */
-export function interfaceJson(entry: Settings, foreign?: string): Record<string, unknown> {
+function interfaceJson(entry: Settings, foreign?: string): Record<string, unknown> {
   const network = networkOfEntry(entry);
   const derived: Readonly<Record<string, SettingValue>> =
     network === undefined

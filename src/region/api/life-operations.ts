@@ -28,7 +28,7 @@ import { showMachine } from './shown-machine.ts';
 
 const COMMENT_MAX = 255;
 /** User data, which a system runs at its first start, in bytes. */
-export const USER_DATA_MAX = 512 * 1024;
+const USER_DATA_MAX = 512 * 1024;
 /** Machines of one command. */
 const MANY_MAX = 500;
 /** Candidates read in one query for an allocation. */

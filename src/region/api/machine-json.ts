@@ -125,7 +125,7 @@ export function diskJson(machine: Machine): readonly Record<string, unknown>[] {
 }
 
 /** The size of all disks in megabytes, the unit of `storage`. */
-export const storageMb = (machine: Machine): number =>
+const storageMb = (machine: Machine): number =>
   Math.round((machine.facts?.disks ?? []).reduce((sum, disk) => sum + disk.bytes, 0) / 1e5) / 10;
 
 const givenTo = ({ addresses }: Machine): readonly Ipv4[] => addresses.map(({ address }) => address);

@@ -8,7 +8,7 @@ import type { ApiCall } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
 
 /** Machines read at a time. Each list under way holds this many in memory, with at most 32 KiB of facts each. */
-export const LIST_CHUNK = 20;
+const LIST_CHUNK = 20;
 
 /** A list for the caller. An `undefined` entry was examined and left out. */
 export function listFor({ caller, peer }: ApiCall, entries: Iterator<unknown, void>): Answer {

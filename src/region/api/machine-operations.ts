@@ -1,6 +1,7 @@
 // Operations on known machines: list, read, change and delete.
 
 import { z } from 'zod';
+import { kernelParamsProblem } from '../../boot/quotable.ts';
 import { nearestName } from '../../nearest-name.ts';
 import { parseMac } from '../../net/address.ts';
 import { HOSTNAME_MAX, parseHostname } from '../identity/hostname.ts';
@@ -15,7 +16,6 @@ import {
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineChangeOutcome, MachineFilter } from '../records/store.ts';
-import { kernelParamsProblem } from '../records/tags.ts';
 import { cleanWords } from '../records/text-json.ts';
 import type { MachineEdit } from '../region.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
@@ -148,7 +148,7 @@ function editOf(call: ApiCall, given: z.output<typeof editParameters>, before: M
   const misfit = refusePower(call, power, given, before);
   if (misfit !== undefined) return misfit;
   const problem = kernelParamsProblem(given.kernel_params ?? '');
-  if (problem !== undefined) return refuseFields({ kernel_params: [problem] });
+  if (problem !== undefined) return refuseField('kernel_params', 'field.kernel-params', { problem });
   return {
     ...(hostname === undefined ? {} : { hostname }),
     ...(given.kernel_params === undefined ? {} : { kernelParams: given.kernel_params.trim() || undefined }),

@@ -5,11 +5,12 @@
 // 1. Tags are assigned by hand: a `definition`, with which MAAS finds machines itself, is refused.
 
 import { z } from 'zod';
+import { kernelParamsProblem } from '../../boot/quotable.ts';
 import type { Tag } from '../records/life-store.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
-import { isTagName, kernelParamsProblem, TAGGED_MAX, TAGS_MAX } from '../records/tags.ts';
+import { isTagName, TAGGED_MAX, TAGS_MAX } from '../records/tags.ts';
 import { cleanWords } from '../records/text-json.ts';
-import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
+import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { listMachines } from './machine-list.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
 
@@ -54,7 +55,7 @@ function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
   if (!isTagName(name)) return refuseField('name', 'field.tag-name');
   if (given.definition) return refuseField('definition', 'field.tag-definition');
   const problem = kernelParamsProblem(given.kernel_opts ?? '');
-  if (problem !== undefined) return refuseFields({ kernel_opts: [problem] });
+  if (problem !== undefined) return refuseField('kernel_opts', 'field.kernel-params', { problem });
   return {
     name,
     comment: given.comment === undefined ? before.comment : cleanWords(given.comment, COMMENT_MAX),

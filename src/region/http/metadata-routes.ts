@@ -265,7 +265,7 @@ function answerStranger({ service, peer, isPost, op, surroundings }: Asked, path
 }
 
 /** A rendered file, or the place of the error in its template. */
-export function answerOf(result: PreseedResult): Answer | Refusal {
+function answerOf(result: PreseedResult): Answer | Refusal {
   if (result.ok) return text(result.text);
   const { file, line, reason } = result;
   return refuse('preseed-faulty.template', { file, line, reason });

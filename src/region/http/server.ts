@@ -32,7 +32,7 @@ import { type DoorKind, ListeningApi, type RegionApi } from './listening.ts';
 import { type ApiContext, addRoutes, send } from './routes.ts';
 
 /** Room for the facts of a machine with hundreds of disks, even if every character is percent-encoded; in bytes. */
-export const BODY_BYTES_MAX = 2 * 1024 * 1024;
+const BODY_BYTES_MAX = 2 * 1024 * 1024;
 const HEADER_BYTES_MAX = 16 * 1024;
 const HEADERS_MS_MAX = 10_000;
 const IDLE_MS_MAX = 60_000;

@@ -45,7 +45,7 @@ function hasToken(status: MachineStatus): boolean {
 }
 
 /** The states in which a machine has a token. */
-export const TOKEN_STATUSES: readonly MachineStatus[] = STATUSES.map((row) => row.status).filter(hasToken);
+const TOKEN_STATUSES: readonly MachineStatus[] = STATUSES.map((row) => row.status).filter(hasToken);
 
 /** Gives tokens to machines at work from before records had tokens. */
 export function drawMissingTokens(store: RegionStore, clock: Clock, onChange: (machine: Machine) => void): void {

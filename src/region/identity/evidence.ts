@@ -26,7 +26,7 @@ export const IDENTITY_KINDS = ['uuid', 'serial', 'board-serial', 'asset-tag', 'b
 export type IdentityKind = (typeof IDENTITY_KINDS)[number];
 
 /** The weight of each value if it is the same, and if it differs. */
-export const WEIGHTS = {
+const WEIGHTS = {
   mac: 100,
   furtherMac: 20,
   portableMac: 50,

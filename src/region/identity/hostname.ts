@@ -92,7 +92,7 @@ export function chooseHostname(clock: Clock, isTaken: (name: string) => boolean)
 
 /** The characters of a system id, chosen so that ids spell no words and no two characters look alike. */
 const SYSTEM_ID_CHARACTERS = '34678abcdefghkmnpqrstwxy';
-export const SYSTEM_ID_LENGTH = 6;
+const SYSTEM_ID_LENGTH = 6;
 
 /** A free system id: six characters, of which the first is never the zero digit, as in MAAS. */
 export function chooseSystemId(clock: Clock, isTaken: (id: string) => boolean): string {

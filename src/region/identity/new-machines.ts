@@ -23,7 +23,7 @@ import type { UntouchedMachine } from '../records/machine.ts';
  */
 export const UNTOUCHED_LOOKED_MAX = 4096;
 /** An unproven machine without a report for this many milliseconds gives way to every newcomer. */
-export const UNPROVEN_KEPT_MS = 7 * 86_400_000;
+const UNPROVEN_KEPT_MS = 7 * 86_400_000;
 
 /** The shares of machines with an unknown address, and of a proven newcomer. */
 const UNKNOWN = 'unknown';

@@ -28,7 +28,7 @@ const REMOVE_KEY = { method: 'DELETE', path: 'account/prefs/sshkeys/{id}' } as c
 const CHANGE_PASSWORD = { method: 'POST', path: 'users/{username}', op: 'change_password' } as const;
 
 /** The fingerprint of a key as ssh-keygen prints it: `SHA256:…`. */
-export function fingerprintOf(key: string): string {
+function fingerprintOf(key: string): string {
   const bytes = Buffer.from(key.split(' ')[1] ?? '', 'base64');
   return `SHA256:${createHash('sha256').update(bytes).digest('base64').replace(/=+$/, '')}`;
 }

@@ -14,7 +14,7 @@ const DISKS_MAX = 64;
 const SPACE = '\u00a0';
 
 /** The newest image of each system that fits a machine. */
-export function imagesFor(images: readonly ListedImage[], machine: Machine): readonly ListedImage[] {
+function imagesFor(images: readonly ListedImage[], machine: Machine): readonly ListedImage[] {
   const fitting = images.filter(
     ({ architecture, subarchitecture }) =>
       architecture === machine.architecture && ['generic', machine.subarchitecture].includes(subarchitecture),

@@ -233,7 +233,7 @@ const followText = (machine: Machine): Html =>
 const powerOperation = (op: string) => ({ method: 'POST', path: 'machines/{system_id}', op }) as const;
 
 /** The operations of the power buttons. */
-export const POWER_OPERATIONS = {
+const POWER_OPERATIONS = {
   on: powerOperation('power_on'),
   off: powerOperation('power_off'),
   cycle: powerOperation('power_cycle'),

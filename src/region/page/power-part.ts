@@ -56,7 +56,7 @@ export const powerPill = (state: Machine['powerState']): Html =>
 export const powerTaskText = ({ powerTask }: Machine): string => (powerTask === undefined ? '' : TASK_WORDS[powerTask]);
 
 /** The tasks on the page, with the labels of their buttons. */
-export const POWER_BUTTONS: readonly (readonly [task: PowerTask | 'query', label: string])[] = [
+const POWER_BUTTONS: readonly (readonly [task: PowerTask | 'query', label: string])[] = [
   ['on', 'Power on'],
   ['off', 'Power off'],
   ['cycle', 'Power cycle'],

@@ -22,15 +22,15 @@ import {
 import { isList, isMapping, isTrue, kindOf, type Value, type Variables } from './value.ts';
 
 /** Directives and pieces of text processed in one rendering. */
-export const STEPS_MAX = 100_000;
+const STEPS_MAX = 100_000;
 /** Characters of the result. */
 export const OUTPUT_CHARACTERS_MAX = 1024 * 1024;
 /** Characters that filters and concatenations produce, written or not. */
-export const WORK_CHARACTERS_MAX = 16 * 1024 * 1024;
+const WORK_CHARACTERS_MAX = 16 * 1024 * 1024;
 /** Nested templates and blocks. */
-export const INCLUSION_DEPTH_MAX = 16;
+const INCLUSION_DEPTH_MAX = 16;
 /** Templates in one chain of inheritance. */
-export const GENERATIONS_MAX = 8;
+const GENERATIONS_MAX = 8;
 
 /** A template and its inputs. */
 export interface RenderRequest {

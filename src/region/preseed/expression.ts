@@ -23,9 +23,9 @@ export type Expression =
 export type Operator = 'or' | 'and' | '==' | '!=' | 'in' | 'not in' | '+';
 
 /** Tokens of one expression. */
-export const EXPRESSION_TOKENS_MAX = 512;
+const EXPRESSION_TOKENS_MAX = 512;
 /** Nested brackets. */
-export const EXPRESSION_DEPTH_MAX = 32;
+const EXPRESSION_DEPTH_MAX = 32;
 
 interface Token {
   readonly kind: 'name' | 'text' | 'number' | 'sign' | 'end';

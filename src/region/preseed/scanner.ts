@@ -18,7 +18,7 @@ export type Token =
   | { readonly kind: 'directive'; readonly word: string; readonly rest: string; readonly line: number };
 
 /** The words that begin a statement. */
-export const STATEMENTS: ReadonlySet<string> = new Set([
+const STATEMENTS: ReadonlySet<string> = new Set([
   'if',
   'elif',
   'else',

@@ -16,7 +16,7 @@ import { isLanguage, LANGUAGES, type Language } from './place.ts';
 import { scanTemplate, type Token } from './scanner.ts';
 
 /** Nested `if`, `for` and `def`. */
-export const NESTING_MAX = 32;
+const NESTING_MAX = 32;
 
 interface Node extends TemplatePlace {
   readonly kind: string;

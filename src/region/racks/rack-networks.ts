@@ -38,7 +38,7 @@ export const believedNetworks = (rack: Rack): readonly Ipv4Network[] =>
 export const ownNetworks = (rack: Rack): readonly Ipv4Network[] => [...believedNetworks(rack), ...parsed(rack.agreed)];
 
 /** A person must agree to networks with a shorter prefix: no rack serves more than 65 536 machines, but a stolen key can claim anything. */
-export const UNASKED_PREFIX = 16;
+const UNASKED_PREFIX = 16;
 
 /**
  * Addresses in the networks that one rack has without a person's agreement, as many as four /16: once at its acceptance, and once more

@@ -106,7 +106,7 @@ const dmi = z.object({
 });
 
 /** The version of the facts that this region understands; a report with another version is refused. */
-export const FACTS_VERSION = 1;
+const FACTS_VERSION = 1;
 
 const versioned = z.object({ version: z.int() });
 

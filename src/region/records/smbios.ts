@@ -10,7 +10,7 @@ import { cleanWords } from './text-json.ts';
 
 export const SMBIOS_BYTES_MAX = 64 * 1024;
 export const MEMORY_BANKS_MAX = 128;
-export const PROCESSORS_MAX = 64;
+const PROCESSORS_MAX = 64;
 const STRUCTURES_MAX = 4096;
 const TEXT_MAX = 64;
 const MIB_MAX = 2 ** 30;

@@ -3,10 +3,8 @@
 // Source: MAAS's rule that a tag's arguments replace the global ones; of several tags, the first by name that has arguments counts.
 //
 // 1. A machine's own arguments replace those of its tags.
-// 2. Arguments that not every loader can take are refused when they are stored.
+// 2. Arguments that not every loader can take are refused when they are stored (`boot/quotable.ts`).
 
-import { checkKernelParams, KERNEL_PARAMS_BYTES_MAX } from '../../boot/quotable.ts';
-import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import type { Machine } from './machine.ts';
 
 export const TAGS_MAX = 1000;
@@ -16,13 +14,6 @@ const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** True for a valid tag name: 1 to 64 letters, digits, `-` and `_`. */
 export const isTagName = (name: string): boolean => NAME.test(name);
-
-/** Why kernel arguments are refused; `undefined` if they are valid. */
-export function kernelParamsProblem(text: string): RefusalNamed<'invalid-parameters'> | undefined {
-  const problem = checkKernelParams(text);
-  if (problem === undefined) return undefined;
-  return refusal('field.kernel-params', { problem, max: KERNEL_PARAMS_BYTES_MAX });
-}
 
 /** A machine's kernel arguments; `undefined`: the global ones. */
 export function kernelParamsOf(machine: Pick<Machine, 'kernelParams' | 'tags'>): string | undefined {

@@ -22,7 +22,7 @@ export const SCRIPT_BYTES_MAX = 256 * 1024;
 /** Scripts of one region. */
 export const SCRIPTS_MAX = 100;
 export const TIMEOUT_SECONDS_DEFAULT = 600;
-export const TIMEOUT_SECONDS_MAX = 24 * 3600;
+const TIMEOUT_SECONDS_MAX = 24 * 3600;
 export const POSITION_DEFAULT = 50;
 export const POSITION_MAX = 999;
 const TITLE_MAX = 128;

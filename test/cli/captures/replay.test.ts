@@ -10,7 +10,7 @@ import { later, seconds } from '../../../src/clock.ts';
 import { SettledJournal } from '../../../src/dhcp/leases/settled-journal.ts';
 import { mac } from '../../../src/net/address.ts';
 import { openLeaseJournal } from '../../../src/store/lease-journal.ts';
-import { ip } from '../../dns/fixture.ts';
+import { ip } from '../../support/lab-facts.ts';
 import { runRackboot } from '../../support/running-rack.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 

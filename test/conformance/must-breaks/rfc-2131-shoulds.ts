@@ -178,7 +178,7 @@ const ANSWERS: readonly BrokenMust[] = [
     ),
   ),
   broken('4.1', 'Where no unicast to such a client is possible, the answer is broadcast.', {
-    file: 'net/udp-dgram.ts',
+    file: 'net/udp-dgram-socket.ts',
     from: "if (to.kind === 'unicast' || (to.kind === 'hardware' && isLoopback(to.address))) return to.address;",
     to: "if (to.kind !== 'broadcast') return to.address;",
   }),

@@ -7,7 +7,7 @@ import { type AskedRack, leaseAnswers, TURN_LEASES } from '../../../src/daemon/a
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import type { LeaseReport } from '../../../src/dhcp/leases/lease-report.ts';
 import { LeaseTable } from '../../../src/dhcp/leases/lease-table.ts';
-import type { ControlAsk } from '../../../src/http/control.ts';
+import type { ControlAsk } from '../../../src/http/control/requests.ts';
 import { ListInPieces } from '../../../src/http/send.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import { formatIpv4, ipv4, type MacAddress, mac } from '../../../src/net/address.ts';

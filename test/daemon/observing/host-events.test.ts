@@ -6,8 +6,8 @@ import { instant, later } from '../../../src/clock.ts';
 import { HOST_RATE, HOSTS_RATE, HostEvents } from '../../../src/daemon/observing/host-events.ts';
 import { addEvents } from '../../../src/daemon/observing/metrics.ts';
 import { EVENT_KINDS } from '../../../src/daemon/rack/event-kinds.ts';
-import { OWED_EVERY_MS } from '../../../src/dhcp/limits/telling.ts';
 import type { RackEvent } from '../../../src/event.ts';
+import { OWED_EVERY_MS } from '../../../src/fair-sampler.ts';
 import { ipv4, mac } from '../../../src/net/address.ts';
 import { Exposition } from '../../../src/observe/exposition.ts';
 

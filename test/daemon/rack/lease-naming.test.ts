@@ -13,7 +13,7 @@ import { Names } from '../../../src/dns/names.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
 import { type Ipv4, ipv4, type MacAddress, mac } from '../../../src/net/address.ts';
-import { ip } from '../../dns/fixture.ts';
+import { ip, rackMachine } from '../../support/lab-facts.ts';
 import { printedRandom } from '../../support/printed-random.ts';
 
 const NOW = instant(1_700_000_000_000);
@@ -53,11 +53,11 @@ const lease = (index: number, hostname?: string): Lease => ({
   ...{ address: ipv4(FIRST + index), mac: macOf(index), state: 'bound', grantedAt: NOW },
   ...{ expiresAt: later(NOW, 600_000), duration: seconds(600), hostname },
 });
-const machine = (index: number, hostname: string, addresses: readonly Ipv4[] = []): RackMachine => ({
-  ...{ systemId: `m${index}`, hostname, domain: 'maas', statusName: 'Ready', purpose: 'poweroff' },
-  ...{ architecture: 'amd64', subarchitecture: 'generic', macs: [macOf(index)] },
-  addresses: addresses.map((address) => ({ mac: macOf(index), address })),
-});
+const machine = (index: number, hostname: string, addresses: readonly Ipv4[] = []): RackMachine =>
+  rackMachine({
+    ...{ systemId: `m${index}`, hostname, macs: [macOf(index)] },
+    addresses: addresses.map((address) => ({ mac: macOf(index), address })),
+  });
 
 function rig() {
   const table = new CountingTable();

@@ -9,7 +9,8 @@ import { isActive } from '../../../src/dhcp/leases/lease-table.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import type { HttpEvent } from '../../../src/http/events.ts';
 import type { TftpEvent } from '../../../src/tftp/events.ts';
-import { config, ip, labState, MAC_A, MAC_B, subnet } from '../../dhcp/lab.ts';
+import { config, labState, MAC_A, MAC_B, subnet } from '../../dhcp/lab.ts';
+import { ip } from '../../support/lab-facts.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const ADDRESS = ip('10.20.0.100');

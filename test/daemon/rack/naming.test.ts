@@ -11,7 +11,7 @@ import { Names } from '../../../src/dns/names.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
 import { formatIpv4, mac } from '../../../src/net/address.ts';
-import { ip } from '../../dns/fixture.ts';
+import { ip, rackMachine } from '../../support/lab-facts.ts';
 
 const MAC = mac(0x525400123456);
 const FIXED = ip('10.20.0.10');
@@ -23,13 +23,7 @@ const machine = (
   addresses: RackMachine['addresses'],
   hostname = 'web1',
   more: Partial<RackMachine> = {},
-): MachineDirectory =>
-  new MachineDirectory([
-    {
-      ...{ systemId: 'abc123', hostname, domain: 'maas', statusName: 'Ready', purpose: 'poweroff' },
-      ...{ architecture: 'amd64', subarchitecture: 'generic', macs: [MAC], addresses, ...more },
-    },
-  ]);
+): MachineDirectory => new MachineDirectory([rackMachine({ hostname, macs: [MAC], addresses, ...more })]);
 
 const lease = (address: Lease['address']): Lease => ({
   ...{ address, mac: MAC, state: 'bound', grantedAt: instant(0) },

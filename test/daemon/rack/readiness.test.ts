@@ -4,10 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../../src/config/load.ts';
 import { judgeReadiness, type ReadinessFacts } from '../../../src/daemon/rack/readiness.ts';
-import { type Ipv4, parseIpv4 } from '../../../src/net/address.ts';
-
-const ip = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(text);
-const RACK = ip('10.20.0.1');
+import { RACK } from '../../support/lab-facts.ts';
 
 const parsed = parseConfig(`
 cluster_interfaces:

@@ -11,13 +11,12 @@ import type { Arrival } from '../../../src/dhcp/networks/subnet.ts';
 import { OPTION, optionAddress, optionU8 } from '../../../src/dhcp/wire/options.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
 import { ANY, formatIpv4, type Ipv4, type MacAddress } from '../../../src/net/address.ts';
+import { hw, ip, RACK } from '../../support/lab-facts.ts';
 import {
   aloneIn,
   type ClientWords,
   clientMessage,
   config,
-  hw,
-  ip,
   type LabState,
   labState,
   leaseAt,
@@ -26,7 +25,6 @@ import {
   machine,
   NOW,
   ON_WIRE,
-  RACK,
   relayedSubnet,
   subnet,
   TO_RACK,

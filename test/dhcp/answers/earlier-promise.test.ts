@@ -7,7 +7,8 @@ import { ENDLESS_SECONDS, type Lease } from '../../../src/dhcp/leases/lease.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { OPTION, textBytes } from '../../../src/dhcp/wire/options.ts';
 import { type Ipv4Network, parseNetwork } from '../../../src/net/address.ts';
-import { type ClientWords, config, ip, MAC_A, RACK, relayedSubnet, subnet, TO_RACK } from '../lab.ts';
+import { ip, RACK } from '../../support/lab-facts.ts';
+import { type ClientWords, config, MAC_A, relayedSubnet, subnet, TO_RACK } from '../lab.ts';
 import { ON_WIRE, rig } from '../responder-rig.ts';
 
 const at = (text: string): Ipv4Network => parseNetwork(text) ?? assert.fail(text);

@@ -5,7 +5,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { ANY, formatIpv4, type Ipv4 } from '../../../src/net/address.ts';
-import { type ClientWords, config, ip, MAC_A, MAC_B, RACK, relayedSubnet, subnet } from '../lab.ts';
+import { ip, RACK } from '../../support/lab-facts.ts';
+import { type ClientWords, config, MAC_A, MAC_B, relayedSubnet, subnet } from '../lab.ts';
 import { BY_RELAY, ON_WIRE, rig } from '../responder-rig.ts';
 
 const OTHER_SERVER = ip('10.20.0.66');

@@ -9,19 +9,18 @@ import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import type { Arrival } from '../../../src/dhcp/networks/subnet.ts';
 import { OPTION, textBytes } from '../../../src/dhcp/wire/options.ts';
 import type { Ipv4, MacAddress } from '../../../src/net/address.ts';
+import { ip, RACK } from '../../support/lab-facts.ts';
 import {
   aloneIn,
   type ClientWords,
   clientMessage,
   config,
-  ip,
   labState,
   leaseAt,
   MAC_A,
   MAC_B,
   NOW,
   ON_WIRE,
-  RACK,
   relayedSubnet,
   subnet,
   TO_RACK,

@@ -7,7 +7,8 @@ import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { OPTION, textBytes } from '../../../src/dhcp/wire/options.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import { ANY, mac, parseNetwork } from '../../../src/net/address.ts';
-import { type ClientWords, config, ip, MAC_A, MAC_B, machine, RACK, subnet } from '../lab.ts';
+import { ip, RACK } from '../../support/lab-facts.ts';
+import { type ClientWords, config, MAC_A, MAC_B, machine, subnet } from '../lab.ts';
 import { rig } from '../responder-rig.ts';
 
 const AT_ONCE = NEW_CLIENTS_PER_SECOND * NEW_CLIENTS_BURST_SECONDS;

@@ -10,18 +10,17 @@ import { planSockets } from '../../../src/dhcp/networks/socket-plan.ts';
 import type { Arrival } from '../../../src/dhcp/networks/subnet.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, optionText, optionU8, textBytes } from '../../../src/dhcp/wire/options.ts';
 import { ANY, formatIpv4, formatMac } from '../../../src/net/address.ts';
+import { ip, RACK } from '../../support/lab-facts.ts';
 import {
   type ClientWords,
   clientMessage,
   config,
-  ip,
   labState,
   MAC_A,
   machine,
   NOW,
   ON_WIRE,
   planByKind,
-  RACK,
   readReply,
   relayedSubnet,
   subnet,

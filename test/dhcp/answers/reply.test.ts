@@ -13,7 +13,8 @@ import { BROADCAST_FLAG, type DhcpMessage, encodeDhcpMessage } from '../../../sr
 import { optionText, optionU16List, textBytes } from '../../../src/dhcp/wire/options.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
 import { ANY, formatIpv4, macFromBytes, parseNetwork } from '../../../src/net/address.ts';
-import { clientBytes, config, ip, labState, MAC_A, machine, RACK, readReply, subnet } from '../lab.ts';
+import { ip, RACK } from '../../support/lab-facts.ts';
+import { clientBytes, config, labState, MAC_A, machine, readReply, subnet } from '../lab.ts';
 
 const PACKETS = new URL('../../../fixtures/packets/', import.meta.url);
 

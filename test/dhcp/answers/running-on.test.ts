@@ -10,7 +10,8 @@ import type { ClientCondition } from '../../../src/dhcp/networks/conditions.ts';
 import type { DhcpSubnet, Reservation } from '../../../src/dhcp/networks/config.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
 import { parseNetwork } from '../../../src/net/address.ts';
-import { aloneIn, config, hw, ip, labState, leaseAt, MAC_A, MAC_B, machine, NOW, subnet } from '../lab.ts';
+import { hw, ip } from '../../support/lab-facts.ts';
+import { aloneIn, config, labState, leaseAt, MAC_A, MAC_B, machine, NOW, subnet } from '../lab.ts';
 
 const ADDRESS = '10.20.0.100';
 const LEASE: Lease = { ...leaseAt(MAC_A, ADDRESS, 5), vendorClass: 'PXEClient:Arch:00007', hostname: 'calm-eagle' };

@@ -13,17 +13,15 @@ import type { DhcpConfig } from '../../../src/dhcp/networks/config.ts';
 import { DhcpServer } from '../../../src/dhcp/server.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import { formatIpv4, type Ipv4, ipv4, type MacAddress, mac } from '../../../src/net/address.ts';
+import { hw, ip, RACK } from '../../support/lab-facts.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import {
   clientBytes,
   config,
-  hw,
-  ip,
   MAC_A,
   MAC_B,
   MAC_C,
   planByKind,
-  RACK,
   settle,
   subnet,
   TestJournal,

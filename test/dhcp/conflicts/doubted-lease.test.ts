@@ -7,7 +7,8 @@ import { later } from '../../../src/clock.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { formatIpv4, type MacAddress } from '../../../src/net/address.ts';
 import { WireRack } from '../../conformance/wire-rack.ts';
-import { config, hw, ip, leaseAt, MAC_A, RACK, settle, subnet } from '../lab.ts';
+import { hw, ip, RACK } from '../../support/lab-facts.ts';
+import { config, leaseAt, MAC_A, settle, subnet } from '../lab.ts';
 
 const OTHER = hw('02:00:00:00:00:99');
 const ADDRESS = ip('10.20.0.105');

@@ -8,7 +8,8 @@ import { DECLINE_SECONDS } from '../../../src/dhcp/leases/set-aside.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { formatIpv4, type Ipv4, type MacAddress } from '../../../src/net/address.ts';
 import { WireRack } from '../../conformance/wire-rack.ts';
-import { config, hw, ip, MAC_A, MAC_B, machine, RACK, settle, subnet } from '../lab.ts';
+import { hw, ip, RACK } from '../../support/lab-facts.ts';
+import { config, MAC_A, MAC_B, machine, settle, subnet } from '../lab.ts';
 
 const SQUATTER = hw('02:00:00:00:00:99');
 const FIXED = ip('10.20.0.20');

@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { later } from '../../../src/clock.ts';
 import { FreeStock, STOCK_FRESH_MS, STOCK_REFRESH_MS, STOCK_SIZE } from '../../../src/dhcp/conflicts/free-stock.ts';
 import { formatIpv4, type Ipv4, ipv4 } from '../../../src/net/address.ts';
-import { ip, NOW } from '../lab.ts';
+import { ip } from '../../support/lab-facts.ts';
+import { NOW } from '../lab.ts';
 
 const A = ip('10.20.0.100');
 const B = ip('10.20.0.101');

@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { type Instant, later } from '../../../src/clock.ts';
 import { PROBE_FRESH_MS, PROBES_REMEMBERED_MAX, ProbeBook } from '../../../src/dhcp/conflicts/probe-book.ts';
 import { type Ipv4, ipv4 } from '../../../src/net/address.ts';
-import { ip, NOW } from '../lab.ts';
+import { ip } from '../../support/lab-facts.ts';
+import { NOW } from '../lab.ts';
 
 const A = ip('10.20.0.100');
 const at = (number: number): Ipv4 => ipv4(A + number);

@@ -7,7 +7,8 @@ import { later } from '../../../src/clock.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import type { MacAddress } from '../../../src/net/address.ts';
 import { WireRack, type Words } from '../../conformance/wire-rack.ts';
-import { config, hw, ip, leaseAt, MAC_A, MAC_B, machine, settle, subnet } from '../lab.ts';
+import { hw, ip } from '../../support/lab-facts.ts';
+import { config, leaseAt, MAC_A, MAC_B, machine, settle, subnet } from '../lab.ts';
 
 const OTHER = hw('02:00:00:00:00:99');
 const ADDRESS = ip('10.20.0.105');

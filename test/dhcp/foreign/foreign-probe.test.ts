@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { composeProbe, readOffer } from '../../../src/dhcp/foreign/foreign-probe.ts';
 import { type DhcpMessage, decodeDhcpMessage, encodeDhcpMessage } from '../../../src/dhcp/wire/message.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, u8Bytes } from '../../../src/dhcp/wire/options.ts';
-import { hw, ip } from '../lab.ts';
+import { hw, ip } from '../../support/lab-facts.ts';
 
 const PROBE = { mac: hw('52:54:00:00:00:01'), xid: 7 };
 const SERVER = ip('10.20.0.66');

@@ -37,8 +37,9 @@ import {
   parseNetwork,
 } from '../../../src/net/address.ts';
 import type { FrameTap, TappedDatagram } from '../../../src/net/frame-tap.ts';
+import { hw, ip, RACK } from '../../support/lab-facts.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
-import { clientMessage, config, hw, ip, MAC_A, MAC_B, RACK, readReply, relayedSubnet, subnet } from '../lab.ts';
+import { clientMessage, config, MAC_A, MAC_B, readReply, relayedSubnet, subnet } from '../lab.ts';
 
 const OTHER = ip('10.20.0.66');
 const OTHER_MAC = hw('52:54:00:00:00:66');

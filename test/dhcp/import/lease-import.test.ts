@@ -13,7 +13,8 @@ import { restoreLeases, storeLease } from '../../../src/dhcp/leases/lease-clock.
 import { reportLease } from '../../../src/dhcp/leases/lease-report.ts';
 import { DECLINE_SECONDS } from '../../../src/dhcp/leases/set-aside.ts';
 import { type MacAddress, networkContains } from '../../../src/net/address.ts';
-import { config, hw, ip, labState, MAC_A, MAC_B, MAC_C, machine, subnet } from '../lab.ts';
+import { hw, ip } from '../../support/lab-facts.ts';
+import { config, labState, MAC_A, MAC_B, MAC_C, machine, subnet } from '../lab.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', '..', '..', 'fixtures', 'leases');
 const WALL = Date.UTC(2026, 10, 20, 12);

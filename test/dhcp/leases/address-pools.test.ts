@@ -10,8 +10,9 @@ import { OFFER_ANSWERED_MS, OFFER_HOLD_MS, OFFERS_MAX } from '../../../src/dhcp/
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import { type Ipv4, ipv4, type MacAddress, mac, parseNetwork, rangeSize } from '../../../src/net/address.ts';
+import { ip } from '../../support/lab-facts.ts';
 import { printedRandom } from '../../support/printed-random.ts';
-import { aloneIn, config, ip, type LabState, labState, MAC_A, MAC_B, machine, subnet } from '../lab.ts';
+import { aloneIn, config, type LabState, labState, MAC_A, MAC_B, machine, subnet } from '../lab.ts';
 
 const START = instant(1_000_000);
 

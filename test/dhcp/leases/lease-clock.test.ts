@@ -12,8 +12,9 @@ import {
 } from '../../../src/dhcp/leases/lease-clock.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import { ipv4, mac } from '../../../src/net/address.ts';
+import { ip } from '../../support/lab-facts.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
-import { config, ip, MAC_A, MAC_B, subnet } from '../lab.ts';
+import { config, MAC_A, MAC_B, subnet } from '../lab.ts';
 import { rig } from '../responder-rig.ts';
 
 const HOUR_MS = 3_600_000;

@@ -12,7 +12,8 @@ import {
   reportLease,
   wireText,
 } from '../../../src/dhcp/leases/lease-report.ts';
-import { ip, MAC_A, MAC_B, subnet } from '../lab.ts';
+import { ip } from '../../support/lab-facts.ts';
+import { MAC_A, MAC_B, subnet } from '../lab.ts';
 
 const NOW = instant(1_000_000_000);
 const WALL = Date.UTC(2026, 10, 20, 12);

@@ -11,7 +11,8 @@ import { OFFER_HOLD_MS, OFFERS_MAX, Offers } from '../../../src/dhcp/leases/offe
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import { formatIpv4, ipv4, type MacAddress, mac, parseNetwork } from '../../../src/net/address.ts';
-import { aloneIn, config, ip, labState, MAC_A, MAC_B, MAC_C, subnet } from '../lab.ts';
+import { ip } from '../../support/lab-facts.ts';
+import { aloneIn, config, labState, MAC_A, MAC_B, MAC_C, subnet } from '../lab.ts';
 
 const START = instant(1_000_000);
 const LAB = aloneIn(indexSubnets(config(), undefined));

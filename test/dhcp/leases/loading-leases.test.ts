@@ -16,8 +16,9 @@ import {
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import { type Ipv4, ipv4, mac } from '../../../src/net/address.ts';
+import { ip } from '../../support/lab-facts.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
-import { config, ip, MAC_A, subnet } from '../lab.ts';
+import { config, MAC_A, subnet } from '../lab.ts';
 
 const ADDRESS = ip('10.20.0.100');
 const PXE_MS = 30_000;

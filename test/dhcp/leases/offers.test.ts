@@ -6,7 +6,8 @@ import { instant, later } from '../../../src/clock.ts';
 import { OFFER_ANSWERED_MS, OFFER_HOLD_MS, OFFERS_MAX, Offers } from '../../../src/dhcp/leases/offers.ts';
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
 import { formatIpv4, type Ipv4, ipv4, mac } from '../../../src/net/address.ts';
-import { aloneIn, config, ip, MAC_A, MAC_B, relayedSubnet, subnet } from '../lab.ts';
+import { ip } from '../../support/lab-facts.ts';
+import { aloneIn, config, MAC_A, MAC_B, relayedSubnet, subnet } from '../lab.ts';
 
 const START = instant(1_000_000);
 const LAB = aloneIn(indexSubnets(config(subnet()), undefined));

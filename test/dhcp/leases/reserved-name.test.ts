@@ -7,7 +7,8 @@ import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { findReservationNamed, reservedNames } from '../../../src/dhcp/leases/reserved-name.ts';
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
 import { mac } from '../../../src/net/address.ts';
-import { config, ip, MAC_A, MAC_B, subnet } from '../lab.ts';
+import { ip } from '../../support/lab-facts.ts';
+import { config, MAC_A, MAC_B, subnet } from '../lab.ts';
 
 const GATEWAY = { mac: MAC_A, address: ip('10.20.0.20'), hostname: 'gateway' };
 const PORT = { circuitId: 'eth7', address: ip('10.20.0.21'), hostname: 'printer' };

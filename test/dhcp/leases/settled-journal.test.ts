@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { instant, later, seconds } from '../../../src/clock.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { SettledJournal, WAITERS_MAX } from '../../../src/dhcp/leases/settled-journal.ts';
-import { ip, MAC_A, settle, TestJournal } from '../lab.ts';
+import { ip } from '../../support/lab-facts.ts';
+import { MAC_A, settle, TestJournal } from '../lab.ts';
 
 const LEASE: Lease = {
   address: ip('10.20.0.100'),

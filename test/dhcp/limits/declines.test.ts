@@ -17,7 +17,8 @@ import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { OPTION, textBytes } from '../../../src/dhcp/wire/options.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import { type MacAddress, mac } from '../../../src/net/address.ts';
-import { type ClientWords, config, ip, MAC_A, MAC_B, machine, RACK, relayedSubnet, subnet } from '../lab.ts';
+import { ip, RACK } from '../../support/lab-facts.ts';
+import { type ClientWords, config, MAC_A, MAC_B, machine, relayedSubnet, subnet } from '../lab.ts';
 import { BY_RELAY, rig } from '../responder-rig.ts';
 
 const START = instant(1_000_000);

@@ -21,7 +21,7 @@ import {
 } from '../../../src/dhcp/limits/new-clients.ts';
 import { CAME_BACK_MS } from '../../../src/dhcp/limits/waiting-clients.ts';
 import { mac } from '../../../src/net/address.ts';
-import { ip } from '../lab.ts';
+import { ip } from '../../support/lab-facts.ts';
 
 const START = instant(1_000_000);
 const WIRE: Place = { name: 'eth1', socket: 'eth1', isRelayed: false };

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RangeUsage } from '../../../src/dhcp/leases/address-pool.ts';
 import { EASED_SHARE, FILLING_SHARE, type RangeLevel, RangeWatch } from '../../../src/dhcp/limits/range-watch.ts';
-import { ip } from '../lab.ts';
+import { ip } from '../../support/lab-facts.ts';
 
 const usageOf = (usable: number, free: number, low = '10.20.0.100'): RangeUsage => ({
   ...{ subnet: 'lab', range: { low: ip(low), high: ip('10.20.9.255') } },

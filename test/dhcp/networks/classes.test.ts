@@ -11,20 +11,8 @@ import { OPTION, optionText, optionU32, textBytes } from '../../../src/dhcp/wire
 import type { RackMachine } from '../../../src/machines/machine.ts';
 import { formatIpv4 } from '../../../src/net/address.ts';
 import { DHCP_SENTENCES } from '../../../src/observe/sentences/dhcp.ts';
-import {
-  type ClientWords,
-  clientMessage,
-  hw,
-  ip,
-  labState,
-  leaseAt,
-  MAC_A,
-  machine,
-  NOW,
-  ON_WIRE,
-  RACK,
-  TO_RACK,
-} from '../lab.ts';
+import { hw, ip, RACK } from '../../support/lab-facts.ts';
+import { type ClientWords, clientMessage, labState, leaseAt, MAC_A, machine, NOW, ON_WIRE, TO_RACK } from '../lab.ts';
 
 /** A network of a rack: `own` and `general` are classes as written in the configuration, `more` further keys of the network. */
 function configOf(own: string, general = '', more = ''): ReturnType<typeof parse> {

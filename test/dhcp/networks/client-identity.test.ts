@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { OPTION, textBytes } from '../../../src/dhcp/wire/options.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import { formatIpv4, mac } from '../../../src/net/address.ts';
-import { type ClientWords, config, ip, MAC_A, MAC_B, MAC_C, machine, RACK, subnet } from '../lab.ts';
+import { ip, RACK } from '../../support/lab-facts.ts';
+import { type ClientWords, config, MAC_A, MAC_B, MAC_C, machine, subnet } from '../lab.ts';
 import { rig } from '../responder-rig.ts';
 
 const called = (id: string): ClientWords => ({ options: [[OPTION.clientIdentifier, textBytes(id)]] });

@@ -15,18 +15,8 @@ import { findOption } from '../../../src/dhcp/wire/option-table.ts';
 import { optionText, optionU16List, textBytes } from '../../../src/dhcp/wire/options.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
 import { ANY, formatIpv4 } from '../../../src/net/address.ts';
-import {
-  type ClientWords,
-  clientBytes,
-  config,
-  ip,
-  labState,
-  MAC_A,
-  machine,
-  RACK,
-  readReply,
-  subnet,
-} from '../lab.ts';
+import { ip, RACK } from '../../support/lab-facts.ts';
+import { type ClientWords, clientBytes, config, labState, MAC_A, machine, readReply, subnet } from '../lab.ts';
 
 const entry = (
   code: number,

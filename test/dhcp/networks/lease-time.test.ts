@@ -7,7 +7,8 @@ import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { leaseTimeFor, PXE_LEASE_SECONDS, renewalTimesOf } from '../../../src/dhcp/networks/lease-time.ts';
 import { u32Bytes } from '../../../src/dhcp/wire/options.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
-import { clientMessage, ip, MAC_A, machine, subnet } from '../lab.ts';
+import { ip } from '../../support/lab-facts.ts';
+import { clientMessage, MAC_A, machine, subnet } from '../lab.ts';
 
 const HERE = ip('10.20.0.20');
 const DEPLOYED = machine(MAC_A, '10.20.0.20');

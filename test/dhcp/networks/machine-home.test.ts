@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../../src/config/load.ts';
 import { awayFrom } from '../../../src/dhcp/networks/machine-home.ts';
-import { ip } from '../../dns/fixture.ts';
+import { ip } from '../../support/lab-facts.ts';
 
 const parsed = parseConfig(`name: rack
 cluster_interfaces:

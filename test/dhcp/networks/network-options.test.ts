@@ -8,7 +8,8 @@ import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { leaseTimeBytes, networkOptionsOf } from '../../../src/dhcp/networks/network-options.ts';
 import { decodeDhcpMessage } from '../../../src/dhcp/wire/message.ts';
 import { OPTION } from '../../../src/dhcp/wire/options.ts';
-import { clientBytes, config, ip, labState, MAC_A, NOW, ON_WIRE, subnet } from '../lab.ts';
+import { ip } from '../../support/lab-facts.ts';
+import { clientBytes, config, labState, MAC_A, NOW, ON_WIRE, subnet } from '../lab.ts';
 
 const hex = (bytes: Uint8Array | undefined): string | undefined =>
   bytes === undefined ? undefined : Buffer.from(bytes).toString('hex');

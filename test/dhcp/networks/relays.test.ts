@@ -7,7 +7,8 @@ import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { ANY, type Ipv4Network, mac, parseNetwork } from '../../../src/net/address.ts';
 import { eventText } from '../../../src/observe/event-text.ts';
 import { WireRack, type WireReply, type Words } from '../../conformance/wire-rack.ts';
-import { config, ip, MAC_A, MAC_B, RACK, relayedSubnet, subnet } from '../lab.ts';
+import { ip, RACK } from '../../support/lab-facts.ts';
+import { config, MAC_A, MAC_B, relayedSubnet, subnet } from '../lab.ts';
 
 const TO_RACK = '10.20.0.1';
 const RELAY = ip('10.30.0.1');

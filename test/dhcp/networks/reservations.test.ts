@@ -9,8 +9,9 @@ import type { DhcpSubnet, Reservation } from '../../../src/dhcp/networks/config.
 import { duidOf, indexReservations, isReservedFor, reservationFor } from '../../../src/dhcp/networks/reservations.ts';
 import { OPTION, textBytes } from '../../../src/dhcp/wire/options.ts';
 import { formatIpv4, type Ipv4, mac } from '../../../src/net/address.ts';
+import { ip } from '../../support/lab-facts.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
-import { type ClientWords, config, ip, MAC_A, MAC_B, MAC_C, relayedSubnet, subnet } from '../lab.ts';
+import { type ClientWords, config, MAC_A, MAC_B, MAC_C, relayedSubnet, subnet } from '../lab.ts';
 import { BY_RELAY, rig } from '../responder-rig.ts';
 
 const DUID = '\0\u0003\0\u0001RT\0\0\0\u000a';

@@ -6,7 +6,8 @@ import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { ANY, formatIpv4, type Ipv4, type MacAddress, mac, parseNetwork } from '../../../src/net/address.ts';
 import type { ServerDatagram } from '../../conformance/dhcp-datagram.ts';
 import { WireRack, type Words } from '../../conformance/wire-rack.ts';
-import { config, ip, MAC_A, MAC_B, machine, RACK, relayedSubnet, subnet } from '../lab.ts';
+import { ip, RACK } from '../../support/lab-facts.ts';
+import { config, MAC_A, MAC_B, machine, relayedSubnet, subnet } from '../lab.ts';
 
 const TO_RACK = '10.20.0.1';
 /** The relay's address on the wire is one of the first network. */

@@ -6,7 +6,8 @@ import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { planSockets } from '../../../src/dhcp/networks/socket-plan.ts';
 import type { LocalInterface } from '../../../src/dhcp/networks/subnet.ts';
 import { ANY, formatIpv4 } from '../../../src/net/address.ts';
-import { config, ip, relayedSubnet, subnet } from '../lab.ts';
+import { ip } from '../../support/lab-facts.ts';
+import { config, relayedSubnet, subnet } from '../lab.ts';
 
 const on = (interfaceName: string, address: string, changes: Partial<DhcpSubnet> = {}): DhcpSubnet =>
   subnet({ name: `${interfaceName}-${address}`, interfaceName, serverAddress: ip(address), ...changes });

@@ -9,11 +9,11 @@ import { type Standing, standingOn, wireOf } from '../../../src/dhcp/networks/st
 import { type Arrival, indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
 import { OPTION, optionU8 } from '../../../src/dhcp/wire/options.ts';
 import { ANY, parseNetwork } from '../../../src/net/address.ts';
+import { ip, RACK } from '../../support/lab-facts.ts';
 import {
   type ClientWords,
   clientMessage,
   config,
-  ip,
   labState,
   leaseAt,
   MAC_A,
@@ -21,7 +21,6 @@ import {
   machine,
   NOW,
   ON_WIRE,
-  RACK,
   relayedSubnet,
   subnet,
   TO_RACK,

@@ -14,7 +14,8 @@ import {
 import { addressBytes } from '../../../src/dhcp/wire/options.ts';
 import type { RelayInformation } from '../../../src/dhcp/wire/relay-agent.ts';
 import { ANY, formatIpv4, parseNetwork } from '../../../src/net/address.ts';
-import { type ClientWords, clientMessage, config, ip, ON_WIRE, RACK, subnet, TO_RACK } from '../lab.ts';
+import { ip, RACK } from '../../support/lab-facts.ts';
+import { type ClientWords, clientMessage, config, ON_WIRE, subnet, TO_RACK } from '../lab.ts';
 
 const relayTo = (linkSelection: string): RelayInformation => ({
   circuitId: undefined,

@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { chooseDestination } from '../../../src/dhcp/wire/destination.ts';
 import { ANY, parseNetwork } from '../../../src/net/address.ts';
 import type { Destination } from '../../../src/net/datagram.ts';
-import { type ClientWords, clientMessage, ip, MAC_A } from '../lab.ts';
+import { ip } from '../../support/lab-facts.ts';
+import { type ClientWords, clientMessage, MAC_A } from '../lab.ts';
 
 const PORTS = { serverPort: 67, clientPort: 68 };
 const NETWORK = parseNetwork('10.20.0.0/24');

@@ -20,7 +20,8 @@ import {
   vendorClass,
 } from '../../../src/dhcp/wire/options.ts';
 import { readRelayInformation } from '../../../src/dhcp/wire/relay-agent.ts';
-import { clientMessage, ip, MAC_A } from '../lab.ts';
+import { ip } from '../../support/lab-facts.ts';
+import { clientMessage, MAC_A } from '../lab.ts';
 
 const one = (code: number, ...bytes: readonly number[]): Map<number, Uint8Array> =>
   new Map([[code, Uint8Array.from(bytes)]]);

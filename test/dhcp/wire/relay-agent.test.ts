@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type RelayInformation, readRelayInformation } from '../../../src/dhcp/wire/relay-agent.ts';
-import { ip } from '../lab.ts';
+import { ip } from '../../support/lab-facts.ts';
 
 const bytes = (...values: readonly (number | string)[]): readonly number[] =>
   values.flatMap((value) => (typeof value === 'number' ? [value] : [...Buffer.from(value)]));

@@ -42,7 +42,7 @@ export const NET_BOUNDS: readonly HeldBound[] = [
     test: 'net/send-room.test.ts',
   },
   {
-    at: 'net/udp-dgram.ts SEND_QUEUE_MAX',
+    at: 'net/udp-dgram-socket.ts SEND_QUEUE_MAX',
     what: 'waiting datagrams of one socket, on hosts without native calls',
     whoCanFill: 'only an interface slower than the answers',
     whatOthersNotice: 'their answers are dropped, and they retry',

@@ -13,30 +13,30 @@ export type Door =
   | 'Journal and events'
   | 'Net';
 
-/** What a full bound does to somebody who did not fill it, from the least on. */
+/** What a full bound does to clients that did not fill it, the least first. */
 export type Harm =
   /** Logs, pages, commands and the recognition of machines know less. */
   | { readonly kind: 'told' }
-  /** Somebody waits, or asks again and is served. */
+  /** Clients wait, or ask again and are served. */
   | { readonly kind: 'waits' }
-  /** Somebody does not get what they ask for while it lasts; what an operator can do about it. */
+  /** Clients do not get what they ask for while it lasts; what an operator can do about it. */
   | { readonly kind: 'refused'; readonly stoppedBy: string };
 
-/** A bound that somebody else than the operator can hold or fill. Its value is read from the code. */
+/** A bound that others than the operator can hold or fill. Its value is read from the code. */
 export interface HeldBound {
   /** The file below `src`, a space, and the name: `dns/forward.ts FLIGHTS_MAX`. */
   readonly at: string;
   /** What is counted. */
   readonly what: string;
   readonly whoCanFill: string;
-  /** What everybody else notices while it is full. */
+  /** What other clients notice while it is full. */
   readonly whatOthersNotice: string;
   /** Left out: others notice nothing. */
   readonly harm?: Harm;
   readonly howItEmpties: string;
   /** What one client, address or network may have of it, or why nothing of the kind is needed. */
   readonly share: string;
-  /** The test that fills it, below `test`; left out: there is none of its own. */
+  /** The test that fills it, below `test`; left out if it has none of its own. */
   readonly test?: string;
   /** Without the bound that test waits in vain: what the bound prevents is that somebody waits for ever. */
   readonly hangs?: true;

@@ -145,9 +145,7 @@ export const API = {
   'field.tag-definition': 'Tags are assigned by hand: use update_nodes.',
   'field.tag-exists': 'Tag with this Name already exists.',
   'field.tags-limit': ({ max }: Max) => `There are at most ${max} tags: delete some.`,
-  'field.kernel-params': ({ problem, max }: Max & { readonly problem: string }) =>
-    `These cannot be given to every loader (${problem}): no control characters, no ' \\ or ||, no word that begins with # or ` +
-    `holds \${, at most ${max} bytes.`,
+  'field.kernel-params': ({ problem }: { readonly problem: string }) => problem,
 
   'not-found.script': 'No script has this name.',
   'field.script-kind': 'Give commissioning or testing.',

@@ -7,12 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, test } from 'node:test';
-import { askDaemon, followDaemon } from '../../src/cli/control.ts';
-import { RackError } from '../../src/errors.ts';
-import { CONTROL_SOCKET } from '../../src/http/config.ts';
-import { CONTROL_BODY_BYTES_MAX, type ControlAnswers } from '../../src/http/control.ts';
-import { ListInPieces } from '../../src/http/send.ts';
-import { ControlServer } from '../../src/http/server.ts';
+import { askDaemon, followDaemon } from '../../../src/cli/control.ts';
+import { RackError } from '../../../src/errors.ts';
+import { CONTROL_SOCKET } from '../../../src/http/config.ts';
+import { CONTROL_BODY_BYTES_MAX, type ControlAnswers } from '../../../src/http/control/requests.ts';
+import { ControlServer } from '../../../src/http/control/server.ts';
+import { ListInPieces } from '../../../src/http/send.ts';
 
 let stateDir = '';
 let path = '';

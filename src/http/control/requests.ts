@@ -7,12 +7,12 @@
 // 4. A stream is lines of JSON, written as fast as the client reads; it ends with its client.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { errorText, RackError } from '../errors.ts';
-import { hasBody } from '../net/body-places.ts';
-import { answerText } from './answer.ts';
-import type { RegionEndpoint, RegionProxy } from './proxy.ts';
-import { isRegionPath, parseTarget } from './request-target.ts';
-import { ListInPieces, sendJson, sendLines, sendList, sendText } from './send.ts';
+import { errorText, RackError } from '../../errors.ts';
+import { hasBody } from '../../net/body-places.ts';
+import { answerText } from '../answer.ts';
+import type { RegionEndpoint, RegionProxy } from '../proxy.ts';
+import { isRegionPath, parseTarget } from '../request-target.ts';
+import { ListInPieces, sendJson, sendLines, sendList, sendText } from '../send.ts';
 
 /** The largest accepted body, in bytes. Only root and the daemon's user can open the socket. */
 export const CONTROL_BODY_BYTES_MAX = 2 * 1024 * 1024;

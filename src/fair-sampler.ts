@@ -1,0 +1,73 @@
+// Decides which events of many keys are reported, so that no key takes what another is owed.
+//
+// 1. A fair sampler reports one event of each key every OWED_EVERY_MS, whatever else it reports, so no flood in other names hides a
+//    machine. Beyond that, each key has MACHINE_RATE and all keys together have TOGETHER_RATE. A flood in the names of n machines thus
+//    brings n events a minute plus TOGETHER_RATE, and no more.
+// 2. Withheld events are counted. The next event of the key carries the count.
+
+import { BoundedMap } from './bounded-map.ts';
+import type { Instant } from './clock.ts';
+import { type Rate, RateLimit, type Sample } from './rate-limit.ts';
+
+/** Events of one machine that are reported singly. */
+export const MACHINE_RATE: Rate = { perSecond: 1, burst: 10 };
+/** The same for all machines together, on top of what each is owed. */
+export const TOGETHER_RATE: Rate = { perSecond: 20, burst: 400 };
+/** At least one event of each affected key is reported in this time. */
+export const OWED_EVERY_MS = 60_000;
+/** How many keys are remembered; beyond this, the key reported longest ago is forgotten. */
+export const FAIR_KEYS_MAX = 65_536;
+
+interface Fair {
+  readonly limit: RateLimit;
+  /** `undefined` if nothing was reported yet. */
+  toldAt: Instant | undefined;
+  withheld: number;
+}
+
+const ITSELF: Sample = {};
+
+/** The rates of a fair sampler. */
+export interface FairRates {
+  readonly ofKey: Rate;
+  readonly together: Rate;
+}
+
+/** Samples events by key, so that no key takes what another is owed. */
+export class FairSampler {
+  readonly #together: RateLimit;
+  readonly #make: () => Fair;
+  /** Ordered by when each was last reported. */
+  readonly #keys = new BoundedMap<number, Fair>(FAIR_KEYS_MAX, 'set longest ago');
+
+  constructor({ ofKey, together }: FairRates = { ofKey: MACHINE_RATE, together: TOGETHER_RATE }) {
+    this.#together = new RateLimit(together);
+    this.#make = () => ({ limit: new RateLimit(ofKey), toldAt: undefined, withheld: 0 });
+  }
+
+  get size(): number {
+    return this.#keys.size;
+  }
+
+  /**
+   * The fields to add to an event that is reported; `undefined` if it is withheld.
+   *
+   * @param count how many occurrences the event itself stands for
+   */
+  take(key: number, now: Instant, count = 1): Sample | undefined {
+    const known = this.#keys.getOrMake(key, this.#make);
+    const { toldAt } = known;
+    // A clock that went back must not delay what a key is owed.
+    const isOwed = toldAt === undefined || now < toldAt || now - toldAt >= OWED_EVERY_MS;
+    if (!isOwed && !(known.limit.has(now) && this.#together.allows(now))) {
+      known.withheld += count;
+      return undefined;
+    }
+    known.limit.allows(now);
+    const { withheld } = known;
+    known.toldAt = now;
+    known.withheld = 0;
+    this.#keys.set(key, known);
+    return withheld + count === 1 ? ITSELF : { count: withheld + count };
+  }
+}

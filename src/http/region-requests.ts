@@ -1,0 +1,191 @@
+// Answers one request for `/MAAS/`: passes it on to the region, or acts in the region's place while it is away.
+//
+//   body ─▶ read here ─┬─ a report, agent or preseed, and the rack has a stand-in ─▶ region ─ does not take it ─▶ kept, or the stand-in's
+//                      └─ anything else ─▶ region                                                            script
+//
+// 1. A boot's token is passed on only in its form, together with the interface for which this rack vouches.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../clock.ts';
+import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../net/address.ts';
+import { BodyPlaces, clientOf, hasBody } from '../net/body-places.ts';
+import { answerText } from './answer.ts';
+import { BodyArrivals } from './body-arrival.ts';
+import {
+  BODY_BYTES_MAX,
+  type Forwarding,
+  type ForwardOutcome,
+  type RegionEndpoint,
+  type RegionProxy,
+  refuse,
+} from './proxy.ts';
+import {
+  answerQueued,
+  answerScript,
+  BODIES_MAX,
+  type KeptReport,
+  type RegionStandIn,
+  readRest,
+  standInFor,
+} from './region-stand-in.ts';
+import { sendText } from './send.ts';
+
+export interface RegionRequestsDeps {
+  readonly clock: Clock;
+  readonly proxy: RegionProxy;
+  /** The region's current endpoint. */
+  readonly region: () => RegionEndpoint | undefined;
+  /** The secret that proves to the region that the caller's identity comes from its rack. */
+  readonly rackSecret: string;
+  /** The interface through which the sender of a boot's token booted from this address; `undefined` if it did not. */
+  readonly vouchFor?: ((token: string, peer: Ipv4) => MacAddress | undefined) | undefined;
+  /** Acts in the region's place while it is away; `undefined` if the region is embedded. */
+  readonly standIn?: RegionStandIn | undefined;
+}
+
+/** A request for the region. */
+export interface RegionRequest {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly peer: Ipv4;
+  /** The rack's address that received the request. */
+  readonly local: Ipv4;
+  /** Path and query, as the region sees them. */
+  readonly origin: string;
+}
+
+/** A request's claims about its machine's boot. */
+type BootOfCaller = Pick<KeptReport, 'token' | 'bootMac'>;
+
+/** These claims as header fields for the region. */
+function bootFields({ token, bootMac }: BootOfCaller): Readonly<Record<string, string>> {
+  return {
+    ...(token === undefined ? {} : { 'X-Rackboot-Token': token }),
+    ...(bootMac === undefined ? {} : { 'X-Rackboot-Boot': formatMac(bootMac) }),
+  };
+}
+
+/** The form of a boot's token; anything else is not passed on. */
+const BOOT_TOKEN = /^[A-Za-z0-9_-]{22,64}$/;
+/** Content types are cut to this many characters. */
+const CONTENT_TYPE_MAX = 256;
+/** The Retry-After for machines, in seconds. */
+const RETRY_AFTER_S = 5;
+
+/** Answers the requests of all boot listeners for the region. */
+export class RegionRequests {
+  readonly #deps: RegionRequestsDeps;
+  readonly #arrivals: BodyArrivals;
+  readonly #reports: BodyPlaces;
+
+  constructor(deps: RegionRequestsDeps) {
+    this.#deps = deps;
+    this.#arrivals = new BodyArrivals(deps.clock);
+    this.#reports = new BodyPlaces(deps.clock, BODIES_MAX);
+  }
+
+  /** Answers, or ends the connection. @returns `untaken` if it was answered in the region's place */
+  async answer(asked: RegionRequest): Promise<ForwardOutcome> {
+    const { request, response, peer, local, origin } = asked;
+    const arrivedAt = `${formatIpv4(local)}:${request.socket.localPort ?? 80}`;
+    const arrived = await this.#readBody(asked, {
+      request,
+      response,
+      peer,
+      origin,
+      region: this.#deps.region(),
+      identity: {
+        'X-Forwarded-For': formatIpv4(peer),
+        'X-Rackboot-Rack': this.#deps.rackSecret,
+        'X-Rackboot-Local': arrivedAt,
+        ...bootFields(this.#bootOf(asked)),
+      },
+      defaultHost: arrivedAt,
+    });
+    if ('kind' in arrived) return arrived;
+    return (await this.#withoutRegion(asked, arrived)) ?? (await this.#deps.proxy.forward(arrived));
+  }
+
+  /** Reads the request's body, or its first part; or returns why the request is not passed on. */
+  async #readBody(asked: RegionRequest, forwarding: Forwarding): Promise<Forwarding | ForwardOutcome> {
+    const { request, response, peer } = asked;
+    const isTooLarge = Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX;
+    if (!hasBody(request) || isTooLarge) return forwarding;
+    const arrived = await this.#arrivals.read(request, response, peer);
+    switch (arrived.kind) {
+      case 'whole':
+        return { ...forwarding, body: arrived.bytes };
+      case 'begun':
+        return { ...forwarding, begun: arrived.chunks };
+      case 'refused':
+        return refuse(forwarding, 503, 'proxy-busy');
+      case 'gone':
+        return { kind: 'aborted' };
+    }
+  }
+
+  /** The caller's boot, for the region: its token, and the interface that this rack vouches for. */
+  #bootOf({ request, peer }: RegionRequest): BootOfCaller {
+    const token = request.headers['x-rackboot-token'];
+    if (typeof token !== 'string' || !BOOT_TOKEN.test(token)) return {};
+    return { token, bootMac: this.#deps.vouchFor?.(token, peer) };
+  }
+
+  /** Acts in the region's place, if it must; `undefined` if the request must be passed on as usual. */
+  async #withoutRegion(asked: RegionRequest, forwarding: Forwarding): Promise<ForwardOutcome | undefined> {
+    const { standIn, proxy } = this.#deps;
+    const { request, response, origin } = forwarding;
+    const kind = standIn === undefined ? undefined : standInFor(request, origin);
+    if (standIn === undefined || kind === undefined) return undefined;
+    const ask = (body: Uint8Array | undefined): Promise<ForwardOutcome> =>
+      standIn.isAway()
+        ? Promise.resolve({ kind: 'untaken', reason: 'the region is away' })
+        : proxy.forward({ ...forwarding, body, leavesUntaken: true });
+    if (kind !== 'report') {
+      const script = standIn[kind];
+      if (script === undefined) return undefined;
+      const outcome = await ask(undefined);
+      if (outcome.kind === 'untaken') answerScript(response, kind, script);
+      return outcome;
+    }
+    if (!standIn.isManaged(asked.peer)) return undefined;
+    // While the region accepts requests, a report need not wait for a place.
+    const place = await this.#reports.take(asked.peer, clientOf(request, response), standIn.isAway());
+    if (typeof place === 'string') return place === 'gone' ? { kind: 'aborted' } : undefined;
+    try {
+      const { body: whole, begun = [] } = forwarding;
+      const body = whole ?? (await Promise.race([readRest(request, response, begun), place.lost]));
+      if (body === 'lost') return refuse(forwarding, 503, 'proxy-busy');
+      if (body === undefined) return this.#withoutBody(response);
+      const outcome = await ask(body);
+      return outcome.kind === 'untaken' ? await this.#keep(standIn, asked, body) : outcome;
+    } finally {
+      place.release();
+    }
+  }
+
+  #withoutBody(response: ServerResponse): ForwardOutcome {
+    if (response.destroyed) return { kind: 'aborted' };
+    sendText(response, 'POST', answerText(413, 'body-too-large\n', { Connection: 'close' }));
+    return { kind: 'refused', reason: 'body-too-large' };
+  }
+
+  async #keep(standIn: RegionStandIn, asked: RegionRequest, body: Uint8Array): Promise<ForwardOutcome> {
+    const { request, response, peer, origin } = asked;
+    const contentType = (request.headers['content-type'] ?? '').slice(0, CONTENT_TYPE_MAX);
+    const problem = await standIn.keep({
+      peer,
+      contentType,
+      path: origin,
+      body,
+      ...this.#bootOf(asked),
+    });
+    if (problem === undefined) {
+      answerQueued(response);
+      return { kind: 'untaken', reason: 'kept' };
+    }
+    const reason = `the region is away, and the report cannot be kept: ${problem}`;
+    sendText(response, 'POST', answerText(503, `${reason}\n`, { 'Retry-After': RETRY_AFTER_S }));
+    return { kind: 'unreachable', reason };
+  }
+}
