@@ -16,6 +16,7 @@ import type { Region } from '../../src/region/region.ts';
 import { openRegion } from '../../src/region/region.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { changeStatus } from '../support/change-status.ts';
+import { sentenceOf } from '../support/sentences.ts';
 import { bootReport, facts, report, withRegion } from './place.ts';
 
 const A = 0x525400000001;
@@ -118,7 +119,7 @@ test('a machine goes through its life cycle with each step logged; a refused ste
     assert.equal(changeStatus(region, 'zzzzzz', 'ready', { username: 'bob' }).kind, 'not-found');
     const log = region.store.listEvents({ machines: { systemIds: [id] }, limit: 50 });
     assert.equal(log.filter((event) => event.type === 'NODE_CHANGED_STATUS').length, steps.length);
-    assert.equal(log[0]?.description, "From 'Releasing' to 'Ready'");
+    assert.equal(sentenceOf(log[0]), "From 'Releasing' to 'Ready'");
   }));
 
 test('a state that lasts too long fails, even after a restart; a boot of the machine extends it', () =>

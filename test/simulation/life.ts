@@ -154,7 +154,13 @@ class SimulatedSite {
     });
     this.region.racks.greet(describeRack(this.#config, '0fd4c0a2-2c4e-4a3c-9a3b-0000000000aa', '0'));
     const key = { username: 'bob', key: `ssh-ed25519 ${'A'.repeat(68)}`, createdMs: 1 };
-    this.store.life.addSshKey(key, 4, { type: 'AUTHORISATION', description: 'x', atMs: 1, username: 'bob' });
+    this.store.life.addSshKey(key, 4, {
+      type: 'AUTHORISATION',
+      code: 'rack',
+      params: { text: 'x' },
+      atMs: 1,
+      username: 'bob',
+    });
     this.#app = buildApp(makeContext(this.region));
     this.#serve = (request, peer) => this.#answer(request, peer);
   }

@@ -137,10 +137,10 @@ export async function changePassword(
   const problem = passwordProblem(password);
   if (problem !== undefined) throw new RackError('bad-argument', problem);
   const passwordHash = await hashPassword(password, clock);
-  const description = `changed the password of ${username}`;
   const event = {
     type: 'AUTHORISATION',
-    description,
+    code: 'password-changed',
+    params: { user: username },
     atMs: clock.wallTimeMs(),
     username: LOCAL_ADMINISTRATOR,
   } as const;
@@ -172,8 +172,8 @@ export function createApiKey(store: RegionStore, clock: Clock, username: string,
     usedMs: nowMs,
   };
   store.addKey(key, KEYS_PER_USER_MAX);
-  const description = name === '' ? 'made an API key' : `made an API key for ${name}`;
-  store.recordEvent({ type: 'AUTHORISATION', description, atMs: nowMs, username }, undefined);
+  const event = { type: 'AUTHORISATION', code: 'api-key-made', params: { name }, atMs: nowMs, username } as const;
+  store.recordEvent(event, undefined);
   return `${consumerKey}:${tokenKey}:${secret}`;
 }
 

@@ -5,6 +5,7 @@
 // 1. Tags are assigned by hand: a `definition`, with which MAAS finds machines itself, is refused.
 
 import { z } from 'zod';
+import type { Happening } from '../records/event-params.ts';
 import type { Tag } from '../records/life-store.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import { isTagName, kernelParamsProblem, TAGGED_MAX, TAGS_MAX } from '../records/tags.ts';
@@ -39,9 +40,9 @@ function tagJson(call: ApiCall, { name, comment, kernelParams }: Tag): Record<st
   };
 }
 
-function eventOf(call: ApiCall, description: string): NewMachineEvent {
+function eventOf(call: ApiCall, happening: Happening): NewMachineEvent {
   const username = call.caller.kind === 'user' ? call.caller.username : '';
-  return { type: 'TAG', description, atMs: call.region.clock.wallTimeMs(), username };
+  return { type: 'TAG', ...happening, atMs: call.region.clock.wallTimeMs(), username };
 }
 
 const noTag = (): Refusal => refuse('not-found', 'No tag has this name.');
@@ -65,7 +66,8 @@ function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
 function add(call: ApiCall, given: z.output<typeof newTag>): Answer {
   const tag = tagOf(given, { name: given.name, comment: '', kernelParams: '' });
   if ('kind' in tag) return tag;
-  const outcome = call.region.store.life.addTag(tag, TAGS_MAX, eventOf(call, `created the tag ${tag.name}`));
+  const event = eventOf(call, { code: 'tag-created', params: { tag: tag.name } });
+  const outcome = call.region.store.life.addTag(tag, TAGS_MAX, event);
   if (outcome === 'exists') return refuseField('name', 'Tag with this Name already exists.');
   if (outcome === 'limit') return refuseField('name', `There are at most ${TAGS_MAX} tags: delete some.`);
   return json(tagJson(call, tag));
@@ -76,7 +78,8 @@ function change(call: ApiCall, given: z.output<typeof changedTag>): Answer {
   if (before === undefined) return noTag();
   const tag = tagOf(given, before);
   if ('kind' in tag) return tag;
-  const outcome = call.region.store.life.changeTag(before.name, tag, eventOf(call, `changed the tag ${before.name}`));
+  const event = eventOf(call, { code: 'tag-changed', params: { tag: before.name } });
+  const outcome = call.region.store.life.changeTag(before.name, tag, event);
   if (outcome === 'not-found') return noTag();
   if (outcome === 'exists') return refuseField('name', 'Tag with this Name already exists.');
   call.region.machinesChanged();
@@ -85,7 +88,8 @@ function change(call: ApiCall, given: z.output<typeof changedTag>): Answer {
 
 function remove(call: ApiCall): Answer {
   const name = call.path.name ?? '';
-  if (!call.region.store.life.removeTag(name, eventOf(call, `deleted the tag ${name}`))) return noTag();
+  const event = eventOf(call, { code: 'tag-deleted', params: { tag: name } });
+  if (!call.region.store.life.removeTag(name, event)) return noTag();
   call.region.machinesChanged();
   return { kind: 'empty' };
 }
@@ -96,7 +100,7 @@ function updateNodes(call: ApiCall, given: z.output<typeof changes>): Answer {
     name,
     given.add ?? [],
     given.remove ?? [],
-    eventOf(call, `changed which machines have the tag ${name}`),
+    eventOf(call, { code: 'tag-assigned', params: { tag: name } }),
   );
   if (done === undefined) return noTag();
   call.region.machinesChanged();

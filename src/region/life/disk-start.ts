@@ -13,6 +13,7 @@
 
 import type { MachineEvent } from '../records/machine-event.ts';
 import { isBootOffer, isDiskStart, isEnvironmentStart } from '../records/rack-words.ts';
+import { eventSentence } from '../words/events.ts';
 
 /** How often a machine may be told to boot its disk before its system is seen; one more, and the disk counts as not starting. */
 export const DISK_STARTS_MAX = 4;
@@ -33,14 +34,13 @@ export interface DiskStarts {
  * @param events one machine's events, the newest first
  * @param nowMs wall time at which its address was taken or renewed
  */
-export function readDiskStarts(
-  events: Iterable<Pick<MachineEvent, 'kind' | 'type' | 'description' | 'atMs'>>,
-  nowMs: number,
-): DiskStarts {
+export function readDiskStarts(events: Iterable<MachineEvent>, nowMs: number): DiskStarts {
   let isUp: boolean | undefined;
   let starts = 0;
   let laterMs = Infinity;
-  for (const { kind, type, description, atMs } of events) {
+  for (const event of events) {
+    const { kind, type, atMs } = event;
+    const description = eventSentence(event);
     if (type === 'NODE_DISK_WRITTEN') {
       isUp ??= nowMs - atMs >= RESTARTED_MS;
       break;

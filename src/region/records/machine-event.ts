@@ -7,6 +7,8 @@
 // 3. INFO events are those that people follow: state changes, installation steps, disk erasure, power switching. Requests, loads and
 //    signals in between are DEBUG. Faults keep their rack's level.
 
+import type { MacAddress } from '../../net/address.ts';
+import type { Happening } from './event-params.ts';
 import { isBootDecision, isConfiguration, isOfferWithFile } from './rack-words.ts';
 
 /** How much an event matters; the numbers are those of the API's `level` filter. */
@@ -57,32 +59,39 @@ export const EVENT_TYPES = {
 export type MachineEventType = keyof typeof EVENT_TYPES;
 
 /** An event to record. */
-export interface NewMachineEvent {
+export type NewMachineEvent = Happening & {
   readonly type: MachineEventType;
   /** Overrides the type's level. */
   readonly level?: MachineEventLevel | undefined;
-  readonly description: string;
   /** Wall time in milliseconds. */
   readonly atMs: number;
   /** The user who caused it; empty: none. */
   readonly username: string;
-}
+};
 
 /** A recorded event. */
-export interface MachineEvent {
+export type MachineEvent = Happening & {
   readonly id: number;
   readonly atMs: number;
   readonly type: MachineEventType;
   readonly level: MachineEventLevel;
-  readonly description: string;
   readonly username: string;
   /** `undefined` if it concerns no known machine. */
   readonly systemId?: string | undefined;
   readonly hostname?: string | undefined;
+  /** The hardware address of the unknown machine that it concerns. */
+  readonly stranger?: MacAddress | undefined;
   /** The rack's event kind, `tftp.transfer-finished`; `undefined` if the region recorded it. */
   readonly kind?: string | undefined;
   /** The name of the remote rack that reported it, empty if that rack was removed; `undefined` if no remote rack did. */
   readonly rack?: string | undefined;
+};
+
+/** What a recorded event says, alone. */
+export function happeningOf(event: MachineEvent): Happening {
+  const { id: _id, atMs: _at, type: _type, level: _level, username: _by, ...about } = event;
+  const { systemId: _own, hostname: _name, stranger: _mac, kind: _kind, rack: _rack, ...happening } = about;
+  return happening;
 }
 
 /** An event that a rack sends up. */

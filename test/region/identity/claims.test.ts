@@ -9,6 +9,7 @@ import type { Machine } from '../../../src/region/records/machine.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { changeStatus } from '../../support/change-status.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 import { facts, report, withRegion } from '../place.ts';
 
 /** The attacker's own interface, those of its victim, and one more. */
@@ -31,12 +32,18 @@ function enlist(region: Region, of: EnlistmentReport): Machine {
 
 const go = (region: Region, { systemId }: Machine, to: Parameters<typeof changeStatus>[2]): void =>
   assert.equal(changeStatus(region, systemId, to, { username: 'bob' }).kind, 'changed');
-const bobs = (description: string): NewMachineEvent => ({ type: 'TAG', description, atMs: 1, username: 'bob' });
+const bobs = (description: string): NewMachineEvent => ({
+  type: 'TAG',
+  code: 'rack',
+  params: { text: description },
+  atMs: 1,
+  username: 'bob',
+});
 const macsOf = (machine: Machine | undefined): readonly number[] => machine?.interfaces.map((nic) => nic.mac) ?? [];
 const told = (region: Region): readonly string[] =>
   region.store
     .listEvents({ limit: 100 })
-    .flatMap((event) => (event.type === 'NODE_ENLISTMENT_CONFLICT' ? [event.description] : []));
+    .flatMap((event) => (event.type === 'NODE_ENLISTMENT_CONFLICT' ? [sentenceOf(event)] : []));
 
 /** The interfaces to which racks would give this machine's boot token. */
 function holders(region: Region, { systemId }: Machine): readonly number[] {
@@ -228,7 +235,7 @@ test('a New machine that no rack booted is amended only by the address that repo
       assert.equal(event?.type, 'NODE_ENLISTMENT_IGNORED');
     }
     assert.match(
-      region.store.listEvents({ limit: 2 })[1]?.description ?? '',
+      sentenceOf(region.store.listEvents({ limit: 2 })[1]),
       /10\.20\.0\.66 reported as this machine, but 10\.20\.0\.7 reported it first/,
     );
     const after = region.store.findMachine(first.systemId);
@@ -268,10 +275,7 @@ test('a host that fills New loses places to others one by one, and the log names
       newcomers.forEach((nic, index) => {
         const { hostname } = enlist(region, report([nic], from(`10.20.0.${70 + index}`)));
         const removed = region.store.listEvents({ limit: 5 }).find(({ type }) => type === 'NODE_REMOVED');
-        assert.match(
-          removed?.description ?? '',
-          /reported from 10\.20\.0\.66 and never booted by a rack, for a machine/,
-        );
+        assert.match(sentenceOf(removed), /reported from 10\.20\.0\.66 and never booted by a rack, for a machine/);
         assert.ok(hostname !== '');
       });
       assert.equal(region.store.countMachines({}), NEW_MAX);
@@ -335,7 +339,7 @@ test('a host that boots nonexistent machines keeps no newcomer out, on its wire 
       const near = enlist(region, { ...vouched(V), ...from('10.20.0.7') });
       const removed = region.store.listEvents({ limit: 5 }).find(({ type }) => type === 'NODE_REMOVED');
       assert.match(
-        removed?.description ?? '',
+        sentenceOf(removed),
         /reported from 10\.20\.0\.\d+ and never edited, for a machine reported from 10\.20\.0\.7: .*\(region\.new_machines_max\)/,
       );
       const far = enlist(region, { ...vouched(V2), ...from('10.20.1.7') });
@@ -420,8 +424,5 @@ test('repeated reports of a machine do not fill the event log, and the logged on
     assert.ok(region.store.eventRange().newest - before <= 12, `${region.store.eventRange().newest - before} events`);
     clock.advance(60_000);
     region.enlist(report([V], from(STRANGER)));
-    assert.match(
-      region.store.listEvents({ limit: 1 })[0]?.description ?? '',
-      /\(145 times since the last such event\)$/,
-    );
+    assert.match(sentenceOf(region.store.listEvents({ limit: 1 })[0]), /\(145 times since the last such event\)$/);
   }));

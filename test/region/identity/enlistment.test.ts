@@ -16,6 +16,7 @@ import { INTERFACES_MAX } from '../../../src/region/identity/interface-source.ts
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { changeStatus } from '../../support/change-status.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { bootReport, facts, makeRegion, report, withRegion } from '../place.ts';
 
@@ -120,7 +121,7 @@ test('a machine’s report of its BMC is logged without the password', () =>
       region.store
         .listEvents({ limit: 20 })
         .filter(({ type }) => type === 'NODE_POWER_REPORTED')
-        .map(({ description }) => description);
+        .map(sentenceOf);
     enlist(region, report([A], { powerType: 'ipmi', powerParameters: { power_address: '10.20.0.9' } }));
     assert.deepEqual(told(), ['its BMC is at 10.20.0.9 (ipmi)']);
     enlist(region, report([A], { powerType: 'ipmi', powerParameters }));

@@ -10,6 +10,7 @@ import { evidenceOf, weigh } from '../../../src/region/identity/evidence.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { changeStatus } from '../../support/change-status.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 import { facts, makeRegion, report, withRegion } from '../place.ts';
 
 const A = 0x525400000001;
@@ -50,7 +51,7 @@ function enlist(region: Region, of: EnlistmentReport): Machine {
 }
 
 const eventsOf = (region: Region, type: string): readonly string[] =>
-  region.store.listEvents({ limit: 100 }).flatMap((event) => (event.type === type ? [event.description] : []));
+  region.store.listEvents({ limit: 100 }).flatMap((event) => (event.type === type ? [sentenceOf(event)] : []));
 const macsOf = (machine: Machine | undefined): readonly number[] => machine?.interfaces.map((nic) => nic.mac) ?? [];
 
 const LINES: readonly (readonly [string, Shown, Shown, 'same' | 'two' | 'two, and a person is asked'])[] = [

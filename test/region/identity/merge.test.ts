@@ -7,6 +7,7 @@ import type { EnlistmentReport } from '../../../src/region/identity/enlistment-r
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { changeStatus } from '../../support/change-status.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 import { bootReport, facts, report, withRegion } from '../place.ts';
 
 const A = 0x525400000001;
@@ -50,7 +51,7 @@ test('a merge moves interfaces, events and the newer hardware; the other machine
     assert.equal(region.store.findMachine(other.systemId), undefined);
     const [newest] = region.store.listEvents({ machines: { systemIds: [keep.systemId] }, limit: 1 });
     assert.deepEqual([newest?.type, newest?.level, newest?.username], ['NODE_IDENTITY_CHANGED', 'audit', 'bob']);
-    assert.ok(newest?.description.includes(`${other.hostname} (${other.systemId})`), newest?.description);
+    assert.ok(sentenceOf(newest).includes(`${other.hostname} (${other.systemId})`), sentenceOf(newest));
     const own = region.store.listEvents({ machines: { systemIds: [keep.systemId] }, limit: 50 });
     assert.equal(own.filter(({ type }) => type === 'NEW').length, 2);
     clock.advance(100);

@@ -11,6 +11,7 @@ import {
 } from '../../../src/region/life/commands.ts';
 import { checkTransition, type MachineStatus, STATUSES } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { report, withRegion } from '../place.ts';
 import { bareMachine } from './bare-machine.ts';
@@ -100,10 +101,10 @@ function assertSteps(machine: Machine, name: CommandName, switches: boolean): vo
   assert.equal(decision.kind, 'change');
   if (decision.kind !== 'change') return;
   let at = machine.status;
-  for (const { type, description } of decision.events) {
-    if (type !== 'NODE_CHANGED_STATUS') continue;
-    const to = STATUSES.find((row) => description.endsWith(`to '${row.name}'`))?.status;
-    assert.ok(to !== undefined && checkTransition(at, to) === undefined, description);
+  for (const event of decision.events) {
+    if (event.code !== 'status-changed') continue;
+    const { from, to } = event.params;
+    assert.ok(from === at && checkTransition(at, to) === undefined, sentenceOf(event));
     at = to;
   }
   assert.equal(decision.fields.status, at);
@@ -189,7 +190,7 @@ test('of two simultaneous commands one wins, and the refusal of the other names 
     const audit = region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 20 });
     assert.ok(
       audit.some(
-        (event) => event.type === 'NODE' && event.description === 'allocate: for tests' && event.username === 'bob',
+        (event) => event.type === 'NODE' && sentenceOf(event) === 'allocate: for tests' && event.username === 'bob',
       ),
     );
   }));

@@ -11,6 +11,7 @@ import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { LINK_VERSION } from '../../../src/region/records/rack.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 import { bootReport, type RegionPlace, report, withRegion } from '../place.ts';
 import { heldPower, powerEnd } from './held-power.ts';
 
@@ -70,7 +71,8 @@ function reopen({ store, config, clock, region }: RegionPlace, power?: PowerCont
 function addKey({ store }: RegionPlace): void {
   store.life.addSshKey({ username: 'bob', key: KEY, createdMs: 1 }, 4, {
     type: 'AUTHORISATION',
-    description: 'x',
+    code: 'rack',
+    params: { text: 'x' },
     atMs: 1,
     username: 'bob',
   });
@@ -457,7 +459,7 @@ test('a machine that keeps booting from the network instead of its disk becomes 
     assert.equal(failed.status, 'failed-deployment');
     assert.match(failed.statusMessage, /its disk does not start: .* told 5 times to boot it/);
     const events = region.store.listEvents({ machines: { systemIds: [systemId] }, level: 'error', limit: 5 });
-    assert.equal(events[0]?.description, failed.statusMessage);
+    assert.equal(sentenceOf(events[0]), failed.statusMessage);
     // The next deployment begins its own count.
     order(region, systemId, DEPLOY);
     region.life.signal(systemId, { status: 'OK', stage: 'written', message: '' });
@@ -517,7 +519,7 @@ test('a power cycle is logged as switching on for a machine that was off, and as
       order(region, systemId, { name: 'accept' });
       region.life.powerSwitched(systemId, { ...powerEnd(get(region, systemId)), wasOff });
       const [event] = region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 });
-      assert.equal(event?.description, words);
+      assert.equal(sentenceOf(event), words);
       region.close();
     });
   }
@@ -651,7 +653,7 @@ test('accepting a machine accepts its proposed power settings, and it is switche
 test('kernel arguments come from the machine, else from the first tag by name that has some, else from the configuration', () =>
   withRegion(({ region, store }) => {
     const systemId = enlist(region);
-    const event = { type: 'TAG', description: 'x', atMs: 1, username: 'bob' } as const;
+    const event = { type: 'TAG', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'bob' } as const;
     const told = (): string | undefined => region.desiredState().machines[0]?.kernelParams;
     for (const [name, kernelParams] of [
       ['b-serial', 'console=ttyS0'],

@@ -37,7 +37,7 @@ class LoopingMachine {
     const findImage = () => IMAGE;
     this.region = openRegion({ config, store, clock, power, findImage, onDesiredState: () => undefined });
     this.#clock = clock;
-    const login = { type: 'AUTHORISATION', description: 'x', atMs: 1, username: 'bob' } as const;
+    const login = { type: 'AUTHORISATION', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'bob' } as const;
     store.life.addSshKey({ username: 'bob', key: KEY, createdMs: 1 }, 4, login);
     const outcome = this.region.enlist(report([0x525400000001]));
     assert.ok(outcome.kind === 'create');

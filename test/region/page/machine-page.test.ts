@@ -9,6 +9,7 @@ import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { renderPage } from '../../../src/region/page/machines-page.ts';
 import { bootsOf, renderTimeline } from '../../../src/region/page/timeline.ts';
 import type { MachineEvent, RackReport } from '../../../src/region/records/machine-event.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 import { report, withRegion } from '../place.ts';
 import { ADMIN, viewOf } from './view.ts';
 
@@ -17,8 +18,11 @@ const ATTACK = `<img src=x onerror="alert(1)">'"&`;
 const OFFER = 'Asked for an address and was offered 10.20.0.100; to load lpxelinux.0, because it is BIOS, PXE';
 const IPXE = 'Asked for an address and was offered 10.20.0.100; to load http://r/ipxe.cfg, because it is iPXE';
 
-function event(seconds: number, kind: string, description = ''): MachineEvent {
-  return { id: seconds, atMs: seconds * 1000, type: 'NODE_DHCP_EVENT', level: 'info', description, username: '', kind };
+function event(seconds: number, kind: string, text = ''): MachineEvent {
+  return {
+    ...{ id: seconds, atMs: seconds * 1000, type: 'NODE_DHCP_EVENT', level: 'info', username: '', kind },
+    ...{ code: 'rack', params: { text } },
+  };
 }
 
 const BOOTS: readonly (readonly [string, readonly MachineEvent[], readonly number[]])[] = [
@@ -114,7 +118,7 @@ test('a booting machine that is not enlisted is listed and has its own page; a h
     ]);
     const seen = store.listStrangers(0, 10);
     assert.deepEqual(
-      seen.map((one) => [one.mac, one.event.description]),
+      seen.map((one) => [one.mac, sentenceOf(one.event)]),
       [[mac(0x525400000001), ATTACK]],
     );
     const page = `${await renderPage(viewOf(region))}`;
