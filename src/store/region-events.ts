@@ -5,6 +5,7 @@
 // 3. A rack's report is stored once: reports at or below the highest sequence of their source are skipped.
 
 import { type Ipv4, type MacAddress, mac as macAddress, parseIpv4, parseMac } from '../net/address.ts';
+import type { EventParams } from '../region/records/event-params.ts';
 import {
   ADDRESS_ENDS,
   EVENT_LEVELS,
@@ -33,7 +34,7 @@ const KIND_MAX = 64;
 
 /** Matches events that only a machine booting from the network causes; a host that only requests an address may be anything. */
 const BOOTING_SQL =
-  "type IN ('NODE_PXE_REQUEST', 'NODE_TFTP_REQUEST', 'NODE_HTTP_REQUEST') OR params LIKE '%; to load %' OR params LIKE '%; nothing to load%'";
+  "type IN ('NODE_PXE_REQUEST', 'NODE_TFTP_REQUEST', 'NODE_HTTP_REQUEST') OR (kind = 'dhcp.offer' AND params ->> 'client' <> '')";
 
 /** The host behind an event, before the region knows its machine. */
 interface Stranger {
@@ -123,7 +124,8 @@ export class EventTable {
       const machineId = this.#addReport(report, rackId);
       if (report.isAway === true) continue;
       if (machineId !== undefined && isBootEvent(eventTypeOf(report.kind))) booting.set(machineId, report.at);
-      if (machineId !== undefined && isNetworkStart(report)) started.set(machineId, report.at);
+      const isStart = isNetworkStart(report.kind, report.fields ?? {}, report.mac === undefined);
+      if (machineId !== undefined && isStart) started.set(machineId, report.at);
       if (machineId !== undefined && isAddressTaken(report.kind)) leased.add(machineId);
     }
     if (added === 0) return { added, booting: new Map(), started: new Map(), leased: new Set() };
@@ -205,7 +207,7 @@ export class EventTable {
       level: levelOfReport(report),
       atMs: report.at,
       code: 'rack',
-      params: { text: report.text },
+      params: paramsOf(report),
       username: '',
     };
     const stranger = machineId !== undefined || mac === undefined ? undefined : { mac, address: leased };
@@ -276,6 +278,12 @@ export class EventTable {
       event: readEvent({ ...row, mac: null, system_id: null, hostname: null }),
     }));
   }
+}
+
+function paramsOf({ text, fields, mac }: RackReport): EventParams['rack'] {
+  const { client, file, purpose, status } = fields ?? {};
+  const byAddress = purpose !== undefined && mac === undefined ? true : undefined;
+  return { text, client, file, purpose, status, byAddress };
 }
 
 function readEvent(row: Row): MachineEvent {

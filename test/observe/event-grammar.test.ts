@@ -98,10 +98,10 @@ test('of racks’ reports, traffic is DEBUG, and what a person follows is INFO',
   const followed = [...EVENT_KINDS]
     .filter(([, { level }]) => level === 'info')
     .map(([kind]) => kind)
-    .filter((kind) => levelOfReport({ kind, level: 'info', text: 'x' }) === 'info');
+    .filter((kind) => levelOfReport({ kind, level: 'info' }) === 'info');
   assert.deepEqual(followed.sort(), FOLLOWED.split(' '));
-  const rendered = (text: string) => levelOfReport({ kind: 'http.rendered', level: 'info', text });
-  assert.equal(rendered('Was told to boot its own disk (x, HTTP)'), 'info');
-  assert.equal(rendered('Was told to identify itself and ask again (x, HTTP)'), 'debug');
-  assert.equal(levelOfReport({ kind: 'dhcp.refused', level: 'warning', text: 'x' }), 'warning');
+  const rendered = (purpose: string) => levelOfReport({ kind: 'http.rendered', level: 'info', fields: { purpose } });
+  assert.equal(rendered('local'), 'info');
+  assert.equal(rendered('chain'), 'debug');
+  assert.equal(levelOfReport({ kind: 'dhcp.refused', level: 'warning' }), 'warning');
 });

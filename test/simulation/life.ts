@@ -28,6 +28,7 @@ import type { RackReport } from '../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { reportFields } from '../../src/uplink/report-fields.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { memoryTree, SlowJournal } from './rack-parts.ts';
@@ -233,6 +234,7 @@ class SimulatedSite {
       kind: event.kind,
       at: this.clock.wallTimeMs(),
       text: eventText(event, kind),
+      fields: reportFields(event),
       ...(event.mac === undefined ? {} : { mac: formatMac(event.mac) }),
       ...(event.address === undefined ? {} : { address: formatIpv4(event.address) }),
     });

@@ -116,7 +116,9 @@ export function hasStartedSince(events: readonly MachineEvent[]): boolean {
   for (const event of events) {
     const { code, kind, atMs } = event;
     if (code === 'power-ordered') return startsMs.some((startMs) => startMs >= atMs);
-    if (kind !== undefined && isNetworkStart({ kind, text: eventSentence(event) })) startsMs.push(atMs);
+    if (kind === undefined || event.code !== 'rack') continue;
+    const { params } = event;
+    if (isNetworkStart(kind, params, params.byAddress === true)) startsMs.push(atMs);
   }
   return startsMs.length > 0;
 }

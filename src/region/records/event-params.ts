@@ -77,13 +77,13 @@ export type NetworkDoubt = { readonly network: string } & (
 
 /** What a rack says of an event besides its sentence, as far as the region decides by it. */
 export interface ReportFields {
-  /** The kind of client that got an offer, `bios`; `undefined`: it did not ask for a boot file, such as a running system. */
+  /** The kind of client that got an offer, `bios`; empty: it wants no boot file, such as a running system; `undefined`: no offer. */
   readonly client?: string | undefined;
   /** The boot file offered, or the file sent. */
   readonly file?: string | undefined;
   /** What a configuration tells the machine to do, `local`; `undefined`: the event sent no configuration. */
   readonly purpose?: string | undefined;
-  /** The status of the region's or the rack's HTTP answer. */
+  /** The status of the region's answer to what the machine posted. */
   readonly status?: number | undefined;
 }
 

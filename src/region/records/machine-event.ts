@@ -8,8 +8,8 @@
 //    signals in between are DEBUG. Faults keep their rack's level.
 
 import type { MacAddress } from '../../net/address.ts';
-import type { Happening } from './event-params.ts';
-import { isBootDecision, isConfiguration, isOfferWithFile } from './rack-words.ts';
+import type { Happening, ReportFields } from './event-params.ts';
+import { isBootDecision, isOfferWithFile } from './report-fields.ts';
 
 /** How much an event matters; the numbers are those of the API's `level` filter. */
 export const EVENT_LEVELS = { audit: 0, debug: 10, info: 20, warning: 30, error: 40, critical: 50 } as const;
@@ -105,7 +105,10 @@ export interface RackReport {
   readonly mac?: string | undefined;
   /** Dotted decimal. */
   readonly address?: string | undefined;
+  /** Its sentence. */
   readonly text: string;
+  /** What the region decides by; `undefined`: nothing. */
+  readonly fields?: ReportFields | undefined;
   /** Its level; `undefined`: that of its type. */
   readonly level?: MachineEventLevel | undefined;
   /** Set by the region: the rack is not the machine's home, so the report is not believed (`racks/machine-homes.ts`). */
@@ -118,9 +121,14 @@ export interface RackReport {
 export const isBootEvent = (type: MachineEventType): boolean =>
   type === 'NODE_PXE_REQUEST' || type === 'NODE_TFTP_REQUEST' || type === 'NODE_HTTP_REQUEST';
 
-/** True for a report that a machine is starting from the network; loading files does not count. */
-export const isNetworkStart = ({ kind, text }: Pick<RackReport, 'kind' | 'text'>): boolean =>
-  kind === 'dhcp.offer' ? isOfferWithFile(text) : isBootEvent(eventTypeOf(kind)) && isConfiguration(text);
+/**
+ * True for a report that a machine is starting from the network; loading files does not count, nor does a client of which the rack knew only
+ * the IP address.
+ */
+export const isNetworkStart = (kind: string, fields: ReportFields, byAddress: boolean): boolean =>
+  kind === 'dhcp.offer'
+    ? isOfferWithFile(fields)
+    : isBootEvent(eventTypeOf(kind)) && fields.purpose !== undefined && !byAddress;
 
 /** Kinds that report the end of a lease. */
 export const ADDRESS_ENDS: readonly string[] = ['dhcp.release', 'dhcp.expired', 'dhcp.ended', 'dhcp.decline'];
@@ -157,7 +165,11 @@ const TRAFFIC =
   /^(?:dhcp\.(?:offer|ack|elsewhere|boot-server|release|declined-back|inform|expired)|(?:tftp|http)\.(?:sent|file-sent|rendered|missing|probed|posted|forwarded|restarted)|net\.(?:neighbour-new|router-answered))$/;
 
 /** The stored level of a rack's report: traffic is DEBUG, except for the answer that says what to boot. */
-export function levelOfReport(report: Pick<RackReport, 'kind' | 'text' | 'level'>): MachineEventLevel | undefined {
-  if (report.level !== 'info' || !TRAFFIC.test(report.kind)) return report.level;
-  return isBootDecision(report.text) ? 'info' : 'debug';
+export function levelOfReport({
+  kind,
+  fields = {},
+  level,
+}: Pick<RackReport, 'kind' | 'fields' | 'level'>): MachineEventLevel | undefined {
+  if (level !== 'info' || !TRAFFIC.test(kind)) return level;
+  return isBootDecision(fields) ? 'info' : 'debug';
 }

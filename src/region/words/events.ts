@@ -23,7 +23,7 @@ import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { PowerTask } from '../records/power-task.ts';
 
 /** The longest sentence, in characters. */
-const SENTENCE_MAX = 500;
+const SENTENCE_CHARACTERS_MAX = 500;
 
 /** What was done to a machine's power: "it was switched on". */
 export const SWITCHED: Readonly<Record<PowerTask, string>> = {
@@ -208,7 +208,8 @@ export const EVENT_WORDS: EventWords = {
   'work-overran': overranWords,
   'boots-repeated': ({ boots }) =>
     `it booted from the network ${counted(boots, 'time')} without a signal from its work`,
-  'power-doubted': ({ doubt, minutes }) => `${happeningWords(doubt)}; no sign of life in the ${minutes} minutes since`,
+  'power-doubted': ({ doubt, minutes }) =>
+    `${happeningWords(doubt)}; no sign of life in the ${counted(minutes, 'minute')} since`,
   'disk-not-starting': ({ starts }) =>
     `its disk does not start: the machine was told ${counted(starts, 'time')} to boot it, and came back to the network each time`,
   'work-restarted': ({ why }) => `${happeningWords(why)}; restarting it`,
@@ -277,13 +278,18 @@ export const EVENT_WORDS: EventWords = {
   'script-removed': ({ script }) => `removed the script ${script}`,
 };
 
+/** True for a code that this version knows; its parameters were kept with it. */
+export const isHappening = (kept: { readonly code: string; readonly params: unknown }): kept is Happening =>
+  Object.hasOwn(EVENT_WORDS, kept.code);
+
 /** The sentence of what happened, in a language; a part of it is already clean. */
 function happeningWords<Code extends EventCode>({ code, params }: Happening<Code>): string {
   return EVENT_WORDS[code](params);
 }
 
-/** The sentence of what happened, cleaned and at most SENTENCE_MAX characters long. */
-export const eventSentence = (happening: Happening): string => cleanText(happeningWords(happening), SENTENCE_MAX);
+/** The sentence of what happened, cleaned and at most SENTENCE_CHARACTERS_MAX characters long. */
+export const eventSentence = (happening: Happening): string =>
+  cleanText(happeningWords(happening), SENTENCE_CHARACTERS_MAX);
 
 /** The sentence of a logged event, which begins with the hardware address of an unknown machine. */
 export const loggedSentence = (event: Happening & { readonly stranger?: MacAddress | undefined }): string =>

@@ -39,8 +39,8 @@ async function switchOnce({ state, task, kind, starts }: Switched): Promise<Ende
     let sequence = 0;
     const start = (at = clock.wallTimeMs()): void => {
       sequence += 1;
-      const text = 'Got its configuration pxelinux.cfg/01-x by HTTP and is told to switch off';
-      region.observe([{ sequence, kind: 'http.rendered', at, mac: '52:54:00:00:00:01', text }]);
+      const said = { text: 'Was told to power off', fields: { purpose: 'poweroff' } };
+      region.observe([{ sequence, kind: 'http.rendered', at, mac: '52:54:00:00:00:01', ...said }]);
     };
     if (starts === 'before') start();
     region.life.switchPower(systemId, task, BOB);

@@ -230,7 +230,14 @@ test('after any events in any order, with crashes in between, the records are co
         const kind = pick(['boot.configuration-rendered', 'dhcp.offer', 'dhcp.ack']);
         const mac = `52:54:00:00:00:0${(nic % 16).toString(16)}`;
         world.region.observe([
-          { sequence, kind, at: place.clock.wallTimeMs(), mac, text: pick(['x', 'x; to load y']) },
+          {
+            sequence,
+            kind,
+            at: place.clock.wallTimeMs(),
+            mac,
+            text: 'x',
+            fields: { client: pick(['', 'bios']), file: 'y' },
+          },
         ]);
       },
       (systemId) => {

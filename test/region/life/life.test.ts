@@ -8,6 +8,7 @@ import { openDebugLogin } from '../../../src/region/life/logins.ts';
 import { decideLock } from '../../../src/region/life/ownership.ts';
 import type { PowerControl } from '../../../src/region/life/power-life.ts';
 import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
+import type { ReportFields } from '../../../src/region/records/event-params.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { LINK_VERSION } from '../../../src/region/records/rack.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
@@ -106,11 +107,15 @@ const get = (region: Region, systemId: string): Machine => {
   return machine;
 };
 let sequence = 0;
-function see(region: Region, clock: RegionPlace['clock'], kind: string, text: string, address?: string): void {
+function see(
+  region: Region,
+  clock: RegionPlace['clock'],
+  kind: string,
+  text: string,
+  { address, ...fields }: ReportFields & { readonly address?: string } = {},
+): void {
   sequence += 1;
-  region.observe([
-    { sequence, kind, at: clock.wallTimeMs(), mac: MAC_A, text, ...(address === undefined ? {} : { address }) },
-  ]);
+  region.observe([{ sequence, kind, at: clock.wallTimeMs(), mac: MAC_A, text, address, fields }]);
 }
 const addressesOf = (machine: Machine): string[] => machine.addresses.map(({ address }) => formatIpv4(address));
 
@@ -210,7 +215,7 @@ test('an address last seen of another machine is allocated last, and a machineâ€
     greetRack(region);
     const one = ready(region, A);
     const two = ready(region, B);
-    see(region, clock, 'dhcp.ack', 'Has 10.20.0.10', '10.20.0.10');
+    see(region, clock, 'dhcp.ack', 'Has 10.20.0.10', { address: '10.20.0.10' });
     assert.deepEqual(addressesOf(order(region, two, { name: 'allocate' })), ['10.20.0.12']);
     assert.deepEqual(addressesOf(order(region, one, { name: 'allocate' })), ['10.20.0.10']);
     assert.equal(get(region, one).addresses[0]?.mac, mac(A));
@@ -373,22 +378,19 @@ test('a deployment is refused without an SSH key or an image; it writes the disk
       );
     }
     // The environment keeps its lease, firmware asks for an address and is told to start the disk: none of that is the system.
-    see(region, clock, 'dhcp.ack', 'Keeps 10.20.0.10', '10.20.0.10');
-    see(region, clock, 'dhcp.offer', 'Asked for an address and was offered 10.20.0.10; to load pxelinux.0');
-    see(region, clock, 'dhcp.ack', 'Has 10.20.0.10', '10.20.0.10');
+    see(region, clock, 'dhcp.ack', 'Keeps 10.20.0.10', { address: '10.20.0.10' });
+    see(region, clock, 'dhcp.offer', 'Offered 10.20.0.10', { client: 'bios', file: 'pxelinux.0' });
+    see(region, clock, 'dhcp.ack', 'Has 10.20.0.10', { address: '10.20.0.10' });
     assert.equal(get(region, systemId).status, 'deploying');
     // Its rack did not know yet: the environment starts once more, and is not the system either.
-    see(
-      region,
-      clock,
-      'boot.configuration-rendered',
-      'Got its configuration x by TFTP and is told to run the ephemeral environment',
-    );
-    see(region, clock, 'dhcp.ack', 'Has 10.20.0.10', '10.20.0.10');
+    see(region, clock, 'boot.configuration-rendered', 'Was told to run the ephemeral environment', {
+      purpose: 'commissioning',
+    });
+    see(region, clock, 'dhcp.ack', 'Has 10.20.0.10', { address: '10.20.0.10' });
     assert.equal(get(region, systemId).status, 'deploying');
     see(region, clock, 'boot.configuration-rendered', 'starts its own disk');
-    see(region, clock, 'dhcp.offer', 'Asked for an address and was offered 10.20.0.10');
-    see(region, clock, 'dhcp.ack', 'Has 10.20.0.10 as calm-otter', '10.20.0.10');
+    see(region, clock, 'dhcp.offer', 'Offered 10.20.0.10', { client: '' });
+    see(region, clock, 'dhcp.ack', 'Has 10.20.0.10 as calm-otter', { address: '10.20.0.10' });
     const deployed = get(region, systemId);
     assert.deepEqual([deployed.status, deployed.bootToken, deployed.work], ['deployed', undefined, undefined]);
     assert.equal(deployed.release, 'trixie');
@@ -423,14 +425,14 @@ test('a system whose start was lost because the region stopped is Deployed when 
     const region = reopen(place);
     const systemId = ready(region);
     order(region, systemId, DEPLOY);
-    see(region, clock, 'dhcp.offer', 'Asked for an address and was offered 10.20.0.100; to load lpxelinux.0');
+    see(region, clock, 'dhcp.offer', 'Offered 10.20.0.100', { client: 'bios', file: 'lpxelinux.0' });
     region.life.signal(systemId, { status: 'OK', stage: 'written', message: '' });
     // That may be what wrote the disk, which keeps its address to its end.
     clock.advance(MINUTE_MS);
-    see(region, clock, 'dhcp.ack', 'Has 10.20.0.100', '10.20.0.100');
+    see(region, clock, 'dhcp.ack', 'Has 10.20.0.100', { address: '10.20.0.100' });
     assert.equal(get(region, systemId).status, 'deploying');
     clock.advance(10 * MINUTE_MS);
-    see(region, clock, 'dhcp.ack', 'Has 10.20.0.100', '10.20.0.100');
+    see(region, clock, 'dhcp.ack', 'Has 10.20.0.100', { address: '10.20.0.100' });
     assert.equal(get(region, systemId).status, 'deployed');
     region.close();
   }));
@@ -445,11 +447,11 @@ test('a machine that keeps booting from the network instead of its disk becomes 
     region.life.signal(systemId, { status: 'OK', stage: 'written', message: '' });
     const startOnce = (): void => {
       clock.advance(MINUTE_MS);
-      see(region, clock, 'dhcp.offer', 'Asked for an address and was offered 10.20.0.100; to load lpxelinux.0');
-      see(region, clock, 'dhcp.ack', 'Has 10.20.0.100', '10.20.0.100');
+      see(region, clock, 'dhcp.offer', 'Offered 10.20.0.100', { client: 'bios', file: 'lpxelinux.0' });
+      see(region, clock, 'dhcp.ack', 'Has 10.20.0.100', { address: '10.20.0.100' });
       // One start may fetch it twice, by whatever protocol.
       for (const kind of ['http.rendered', 'tftp.sent']) {
-        see(region, clock, kind, 'Got its configuration pxelinux.cfg/01-x by HTTP and is told to start its own disk');
+        see(region, clock, kind, 'Got its configuration', { purpose: 'local' });
       }
     };
     for (let count = 0; count < 4; count += 1) startOnce();
