@@ -431,6 +431,29 @@ function patternsThatReplace(text: string): readonly RegExp[] {
 const replacesUnfit = (pattern: RegExp): boolean =>
   ['\u001b', '\u0085', '\u009b', '\u202e'].some((one) => `a${one}b`.search(pattern) === 1);
 
+/** Where a rack's report is stored with its sentence, and where an unknown code is shown. */
+const SPOKEN = new Set(['store/region-events.ts', 'store/event-params.ts']);
+/** A client of the API, in which an event has its sentence alone. */
+const OUTSIDE = 'lab/lab-words.ts';
+
+test('no code reads the sentence of an event, and none but the store makes an event of a ready sentence', () => {
+  const sentence = String.raw`(?:\b(?:event\.)?description\b|\b(?:event|logged)Sentence\([^()]*\))`;
+  const reading = new RegExp(
+    String.raw`\.(?:test|exec)\(${sentence}|${sentence}\.(?:match|matchAll|search|replace|replaceAll|split|startsWith|endsWith|includes|indexOf)\(`,
+  );
+  const problems = sources.flatMap(({ path, lines }) =>
+    lines.flatMap((line, index) => {
+      const isSpoken = /\bcode: 'rack'/.test(line) && !SPOKEN.has(path);
+      const isRead = reading.test(line) || /\b(?:params|description)\b LIKE\b/.test(line);
+      return isSpoken || (isRead && path !== OUTSIDE) ? [`${path}:${index + 1}: ${line.trim()}`] : [];
+    }),
+  );
+  report(
+    problems,
+    'read the code and the parameters of the event, or add what you need to region/records/event-params.ts',
+  );
+});
+
 test('no file is longer than 400 lines and no function longer than 70', () => {
   const problems: string[] = [];
   for (const source of sources) {

@@ -146,7 +146,8 @@ async function makeAccount(stateDir: string): Promise<string> {
     for (const username of [LAB_USER, LOCAL_ADMINISTRATOR]) {
       const event = {
         type: 'AUTHORISATION',
-        description: `added an SSH key of ${username}`,
+        code: 'ssh-key-added',
+        params: { user: username },
         atMs: createdMs,
         username,
       } as const;

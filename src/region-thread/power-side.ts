@@ -24,8 +24,9 @@ import { type EndedCommand, PowerSwitchboard, type PowerTarget } from '../power/
 import type { MachineLife } from '../region/life/machine-life.ts';
 import type { PowerControl, PowerView } from '../region/life/power-life.ts';
 import { bootPurpose } from '../region/records/boot-purpose.ts';
-import type { Machine, PowerTask } from '../region/records/machine.ts';
+import type { Machine } from '../region/records/machine.ts';
 import type { PowerParameters } from '../region/records/power-parameters.ts';
+import type { PowerTask } from '../region/records/power-task.ts';
 import type { MachineFilter, RegionStore } from '../region/records/store.ts';
 import { PowerAskers } from './power-askers.ts';
 import { PowerHold, type PowerHoldParts } from './power-hold.ts';

@@ -25,7 +25,6 @@ import { StatusDeadlines } from './life/status-deadlines.ts';
 import { MachinePreseeds } from './metadata/machine-preseeds.ts';
 import { MachineMirror } from './racks/machine-mirror.ts';
 import { Racks } from './racks/racks.ts';
-import { statusRow } from './records/lifecycle.ts';
 import type { Machine, MachineFields } from './records/machine.ts';
 import type { NewMachineEvent, RackReport } from './records/machine-event.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './records/store.ts';
@@ -271,11 +270,13 @@ class RegionOnStore implements Region {
       if (hostname !== undefined && hostname !== machine.hostname && isHostnameTaken(hostname)) {
         return { kind: 'refuse', refusal: refusal('field.hostname-taken', { hostname }) };
       }
-      const description = `changed: ${Object.keys(edit).map(wordsOf).join(', ')}`;
-      const events: NewMachineEvent[] = [{ type: 'NODE_STATUS_EVENT', level: 'audit', description, atMs, username }];
+      const event: NewMachineEvent = {
+        ...{ type: 'NODE_STATUS_EVENT', level: 'audit', atMs, username },
+        ...{ code: 'machine-edited', params: { fields: Object.keys(edit) } },
+      };
       const isSet = edit.powerType !== undefined || edit.powerParameters !== undefined;
       const fields = isSet ? { ...edit, powerIsProposed: false } : edit;
-      return { kind: 'change', fields, events };
+      return { kind: 'change', fields, events: [event] };
     });
     if (outcome.kind === 'changed') this.#mirrorChange(outcome.machine);
     return outcome;
@@ -287,9 +288,9 @@ class RegionOnStore implements Region {
       if (machine === undefined) return 'not-found';
       const isUsed = isInUse(machine) || machine.isLocked === true;
       if (isUsed && !isForced) return 'in-use';
-      const although = isUsed ? `, although it was ${statusRow(machine.status).name}` : '';
-      const description = `deleted ${machine.hostname} (${systemId})${although}`;
-      const event: NewMachineEvent = { type: 'NODE_REMOVED', description, atMs: this.clock.wallTimeMs(), username };
+      const params = { hostname: machine.hostname, systemId, ...(isUsed ? { status: machine.status } : {}) };
+      const atMs = this.clock.wallTimeMs();
+      const event = { type: 'NODE_REMOVED', code: 'machine-deleted', params, atMs, username } as const;
       return this.store.removeMachine(systemId, event) ? 'removed' : 'not-found';
     });
     if (outcome !== 'removed') return outcome;
@@ -361,6 +362,3 @@ class RegionOnStore implements Region {
     });
   }
 }
-
-/** A field's name in words: `powerType` is `power type`. */
-const wordsOf = (field: string): string => field.replaceAll(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);

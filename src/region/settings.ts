@@ -170,8 +170,11 @@ export class RegionSettings {
       }
       const misfit = this.#check(list, changes) ?? this.#checkBoot(current, list, changes);
       if (misfit !== undefined) return { kind: 'refuse', refusal: misfit };
-      const names = changes.map(({ key, value }) => `${value === undefined ? 'removed' : 'set'} ${key}`).join(', ');
-      return { kind: 'change', changes, events: [{ type: 'SETTINGS', description: names, atMs, username }] };
+      const params = { changes: changes.map(({ key, value }) => ({ key, isRemoved: value === undefined })) };
+      return {
+        ...{ kind: 'change', changes },
+        events: [{ type: 'SETTINGS', code: 'settings-changed', params, atMs, username }],
+      };
     });
     if (outcome.kind === 'refuse') return outcome.refusal;
     this.#list = outcome.settings;

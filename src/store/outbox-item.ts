@@ -1,6 +1,7 @@
 // One entry of the outbox as text in its database. An unknown form is refused as a whole.
 
 import { RackError } from '../errors.ts';
+import type { ReportFields } from '../region/records/event-params.ts';
 import { EVENT_LEVELS, type MachineEventLevel } from '../region/records/machine-event.ts';
 import type { OutboxItem, OutboxReport, QueuedPost } from '../uplink/outbox-store.ts';
 
@@ -68,7 +69,7 @@ function readItem(fields: Fields): OutboxItem | undefined {
   return undefined;
 }
 
-function readReport({ kind, at, text, mac, address, level }: Fields): OutboxReport | undefined {
+function readReport({ kind, at, text, mac, address, level, fields }: Fields): OutboxReport | undefined {
   if (typeof kind !== 'string' || typeof at !== 'number' || typeof text !== 'string') return undefined;
   return {
     kind,
@@ -77,6 +78,16 @@ function readReport({ kind, at, text, mac, address, level }: Fields): OutboxRepo
     ...(typeof mac === 'string' ? { mac } : {}),
     ...(typeof address === 'string' ? { address } : {}),
     ...(isLevel(level) ? { level } : {}),
+    ...(isFields(fields) ? { fields: readFields(fields) } : {}),
+  };
+}
+
+function readFields({ client, file, purpose, status }: Fields): ReportFields {
+  return {
+    ...(typeof client === 'string' ? { client } : {}),
+    ...(typeof file === 'string' ? { file } : {}),
+    ...(typeof purpose === 'string' ? { purpose } : {}),
+    ...(typeof status === 'number' ? { status } : {}),
   };
 }
 

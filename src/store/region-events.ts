@@ -4,7 +4,8 @@
 // 2. Events of an unknown machine are kept under its hardware address, and become its own when it enlists.
 // 3. A rack's report is stored once: reports at or below the highest sequence of their source are skipped.
 
-import { formatMac, type Ipv4, type MacAddress, mac as macAddress, parseIpv4, parseMac } from '../net/address.ts';
+import { type Ipv4, type MacAddress, mac as macAddress, parseIpv4, parseMac } from '../net/address.ts';
+import type { EventParams } from '../region/records/event-params.ts';
 import {
   ADDRESS_ENDS,
   EVENT_LEVELS,
@@ -24,16 +25,16 @@ import {
 import type { EventFilter, RecordedReports, StrangerSeen } from '../region/records/store.ts';
 import { cleanWords } from '../region/records/text-json.ts';
 import { type EventBounds, EventCuts } from './event-cuts.ts';
+import { packParams, unpackHappening } from './event-params.ts';
 import { number, optionalNumber, optionalText, type Row, type Statements, text } from './region-rows.ts';
 
 /** Former sources whose sequences are remembered, besides the current sources of known racks. */
 export const SOURCES_MAX = 64;
-const DESCRIPTION_MAX = 500;
 const KIND_MAX = 64;
 
 /** Matches events that only a machine booting from the network causes; a host that only requests an address may be anything. */
 const BOOTING_SQL =
-  "type IN ('NODE_PXE_REQUEST', 'NODE_TFTP_REQUEST', 'NODE_HTTP_REQUEST') OR description LIKE '%; to load %' OR description LIKE '%; nothing to load%'";
+  "type IN ('NODE_PXE_REQUEST', 'NODE_TFTP_REQUEST', 'NODE_HTTP_REQUEST') OR (kind = 'dhcp.offer' AND params ->> 'client' <> '')";
 
 /** The host behind an event, before the region knows its machine. */
 interface Stranger {
@@ -64,14 +65,15 @@ export class EventTable {
   /** @param origin given if a rack reported the event */
   add(event: NewMachineEvent, machineId: number | undefined, origin?: RackOrigin): void {
     this.#sql.run(
-      'INSERT INTO event (machine_id, at_ms, type, level, kind, description, username, mac, address, rack_id) ' +
-        'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO event (machine_id, at_ms, type, level, kind, code, params, username, mac, address, rack_id) ' +
+        'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
       machineId ?? null,
       event.atMs,
       event.type,
       EVENT_LEVELS[event.level ?? EVENT_TYPES[event.type].level],
       origin?.kind ?? null,
-      cleanWords(event.description, DESCRIPTION_MAX),
+      event.code,
+      packParams(event),
       event.username,
       origin?.stranger?.mac ?? null,
       origin?.stranger?.address ?? null,
@@ -122,7 +124,8 @@ export class EventTable {
       const machineId = this.#addReport(report, rackId);
       if (report.isAway === true) continue;
       if (machineId !== undefined && isBootEvent(eventTypeOf(report.kind))) booting.set(machineId, report.at);
-      if (machineId !== undefined && isNetworkStart(report)) started.set(machineId, report.at);
+      const isStart = isNetworkStart(report.kind, report.fields ?? {}, report.mac === undefined);
+      if (machineId !== undefined && isStart) started.set(machineId, report.at);
       if (machineId !== undefined && isAddressTaken(report.kind)) leased.add(machineId);
     }
     if (added === 0) return { added, booting: new Map(), started: new Map(), leased: new Set() };
@@ -203,7 +206,8 @@ export class EventTable {
       type: eventTypeOf(report.kind),
       level: levelOfReport(report),
       atMs: report.at,
-      description: report.text,
+      code: 'rack',
+      params: paramsOf(report),
       username: '',
     };
     const stranger = machineId !== undefined || mac === undefined ? undefined : { mac, address: leased };
@@ -276,19 +280,26 @@ export class EventTable {
   }
 }
 
+function paramsOf({ text, fields, mac }: RackReport): EventParams['rack'] {
+  const { client, file, purpose, status } = fields ?? {};
+  const byAddress = purpose !== undefined && mac === undefined ? true : undefined;
+  return { text, client, file, purpose, status, byAddress };
+}
+
 function readEvent(row: Row): MachineEvent {
   const systemId = optionalText(row, 'system_id');
   const mac = optionalNumber(row, 'mac');
-  const stranger = systemId !== undefined || mac === undefined ? '' : `${formatMac(macAddress(mac))}: `;
+  const stranger = systemId !== undefined || mac === undefined ? undefined : macAddress(mac);
   return {
+    ...unpackHappening(text(row, 'code'), text(row, 'params')),
     id: number(row, 'id'),
     atMs: number(row, 'at_ms'),
     type: typeOf(text(row, 'type')),
     level: levelOf(number(row, 'level')),
-    description: stranger + text(row, 'description'),
     username: text(row, 'username'),
     systemId,
     hostname: optionalText(row, 'hostname'),
+    stranger,
     kind: optionalText(row, 'kind'),
     ...(optionalNumber(row, 'rack_id') === undefined ? {} : { rack: optionalText(row, 'rack_name') ?? '' }),
   };

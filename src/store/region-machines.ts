@@ -12,8 +12,9 @@ import { heldMacs } from '../region/identity/interface-source.ts';
 import { UNTOUCHED_LOOKED_MAX } from '../region/identity/new-machines.ts';
 import { machineEvidence } from '../region/identity/recognition.ts';
 import { statusRow } from '../region/records/lifecycle.ts';
-import type { Machine, MachineFields, PowerTask } from '../region/records/machine.ts';
+import type { Machine, MachineFields } from '../region/records/machine.ts';
 import type { NewMachineEvent } from '../region/records/machine-event.ts';
+import type { PowerTask } from '../region/records/power-task.ts';
 import type {
   ChangeKnowledge,
   EnlistmentDecision,

@@ -15,11 +15,10 @@ import {
   type MachineFields,
   type MachineInterface,
   type MachineTag,
-  POWER_TASKS,
   type PowerState,
-  type PowerTask,
 } from '../region/records/machine.ts';
 import { readStoredPowerParameters } from '../region/records/power-parameters.ts';
+import { POWER_TASKS, type PowerTask } from '../region/records/power-task.ts';
 import type { ApiKey, User } from '../region/records/store.ts';
 import { readStoredWork } from '../region/records/work.ts';
 

@@ -208,7 +208,7 @@ END;
 
 /** Events, and the highest sequence of each source. */
 const EVENTS = `
--- mac and address: whose event it is while the machine is not known; enlisting adopts the event. rack_id: the rack that reported
+-- code and params, as JSON: what it says (region/records/event-params.ts). mac and address: whose event it is while the machine is not known; enlisting adopts the event. rack_id: the rack that reported
 -- it; null: it is the region's own, or none is known.
 CREATE TABLE event (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -217,7 +217,8 @@ CREATE TABLE event (
   type TEXT NOT NULL,
   level INTEGER NOT NULL,
   kind TEXT,
-  description TEXT NOT NULL,
+  code TEXT NOT NULL,
+  params TEXT NOT NULL,
   username TEXT NOT NULL,
   mac INTEGER,
   address INTEGER,

@@ -8,7 +8,13 @@ import type { RegionStore } from '../../src/region/records/store.ts';
 import { FIELDS } from './region-store.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
-const EVENT: NewMachineEvent = { type: 'NODE', description: 'a debug login', atMs: 1, username: 'bob' };
+const EVENT: NewMachineEvent = {
+  type: 'NODE',
+  code: 'rack',
+  params: { text: 'a debug login' },
+  atMs: 1,
+  username: 'bob',
+};
 const LOGIN: DebugLogin = { username: 'bob', openedMs: 10, expiresMs: 20, tokenDigest: undefined, hostKey: '' };
 
 function create(store: RegionStore, systemId: string): void {

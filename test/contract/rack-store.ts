@@ -82,7 +82,7 @@ export function testRackStore(title: string, makePlace: () => StorePlace): void 
   });
 
   check('a decision about racks that throws leaves no racks and no events', (store) => {
-    const event = { type: 'RACK_REGISTERED', description: 'x', atMs: 1, username: '' } as const;
+    const event = { type: 'RACK_REGISTERED', code: 'rack', params: { text: 'x' }, atMs: 1, username: '' } as const;
     store.racks.change(() => ({ put: [rack()], events: [event], result: undefined }));
     assert.throws(() =>
       store.racks.change(() => {
@@ -144,7 +144,7 @@ export function testRackStore(title: string, makePlace: () => StorePlace): void 
   check('the oldest and newest event of the log are known', (store) => {
     assert.deepEqual(store.eventRange(), { oldest: 0, newest: 0 });
     for (let index = 0; index < 3; index += 1) {
-      store.recordEvent({ type: 'NEW', description: '', atMs: 1, username: '' }, undefined);
+      store.recordEvent({ type: 'NEW', code: 'rack', params: { text: '' }, atMs: 1, username: '' }, undefined);
     }
     const ids = store.listEvents({ limit: 5 }).map(({ id }) => id);
     assert.deepEqual(store.eventRange(), { oldest: ids.at(-1), newest: ids[0] });

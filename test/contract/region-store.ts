@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { ipv4, mac } from '../../src/net/address.ts';
 import type { InterfaceSource, MachineFields } from '../../src/region/records/machine.ts';
 import type { RegionStore, SettingChange } from '../../src/region/records/store.ts';
+import { sentenceOf } from '../support/sentences.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
 export const FIELDS: MachineFields = {
@@ -39,7 +40,7 @@ function create(
     systemId,
     fields: { ...FIELDS, hostname, ...more },
     interfaces: macs.map((value, index) => ({ mac: mac(value), name: `eth${index}`, source })),
-    events: [{ type: 'NEW', description: 'first seen', atMs: 1000, username: '' }],
+    events: [{ type: 'NEW', code: 'rack', params: { text: 'first seen' }, atMs: 1000, username: '' }],
   }));
 }
 
@@ -178,7 +179,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     const outcome = store.changeMachine('aaaaaa', 3000, (machine) => ({
       kind: 'change',
       fields: { status: 'commissioning', statusDeadlineMs: undefined, statusMessage: machine.hostname },
-      events: [{ type: 'NODE_CHANGED_STATUS', description: 'x', atMs: 3000, username: 'bob' }],
+      events: [{ type: 'NODE_CHANGED_STATUS', code: 'rack', params: { text: 'x' }, atMs: 3000, username: 'bob' }],
     }));
     assert.equal(outcome.kind, 'changed');
     const machine = store.findMachine('aaaaaa');
@@ -225,7 +226,13 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     create(store, 'aaaaaa', 'one', [MAC_A]);
     const key = { consumerKey: 'c', secretDigest: 'd', name: '', createdMs: 1, usedMs: 1 };
     store.addKey({ ...key, tokenKey: 't', systemId: 'aaaaaa' }, 4);
-    const event = { type: 'NODE_REMOVED', description: 'deleted', atMs: 5, username: 'bob' } as const;
+    const event = {
+      type: 'NODE_REMOVED',
+      code: 'rack',
+      params: { text: 'deleted' },
+      atMs: 5,
+      username: 'bob',
+    } as const;
     assert.equal(store.removeMachine('aaaaaa', event), true);
     assert.equal(store.removeMachine('aaaaaa', event), false);
     assert.equal(store.findKey('t'), undefined);
@@ -247,7 +254,9 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     const refused = store.mergeMachines('aaaaaa', 'bbbbbb', 2000, () => ({ kind: 'refuse', refusal: 'x' }));
     assert.equal(refused.kind, 'refuse');
     assert.deepEqual([store.countMachines({}), store.desiredVersion()], [2, version]);
-    const events = [{ type: 'NODE_IDENTITY_CHANGED', description: 'merged', atMs: 2000, username: 'bob' }] as const;
+    const events = [
+      { type: 'NODE_IDENTITY_CHANGED', code: 'rack', params: { text: 'merged' }, atMs: 2000, username: 'bob' },
+    ] as const;
     const merged = store.mergeMachines('aaaaaa', 'bbbbbb', 2000, (keep, other) => ({
       kind: 'merge',
       fields: { description: `${keep.hostname} and ${other.hostname}` },
@@ -328,7 +337,13 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     );
     assert.equal(store.listConflicts(1).length, 1);
     assert.equal(store.listConflicts(10, 'cccccc').length, 1);
-    const event = { type: 'NODE_IDENTITY_CHANGED', description: 'two', atMs: 40, username: 'bob' } as const;
+    const event = {
+      type: 'NODE_IDENTITY_CHANGED',
+      code: 'rack',
+      params: { text: 'two' },
+      atMs: 40,
+      username: 'bob',
+    } as const;
     assert.equal(store.keepApart('aaaaaa', 'bbbbbb', event), true);
     assert.equal(store.keepApart('aaaaaa', 'zzzzzz', event), false);
     assert.equal(store.keepApart('aaaaaa', 'aaaaaa', event), false);
@@ -396,19 +411,19 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     store.recordReports('rack', [{ ...report, sequence: 9, level: 'warning' }]);
     assert.equal(store.listEvents({ limit: 1 })[0]?.level, 'warning');
     assert.equal(store.newestEvents(['aaaaaa', 'nobody']).get('aaaaaa')?.id, events[0]?.id);
-    assert.match(store.listEvents({ limit: 3 })[2]?.description ?? '', /52:54:00:00:00:09/);
+    assert.match(sentenceOf(store.listEvents({ limit: 3 })[2]), /52:54:00:00:00:09/);
   });
 
   check('events are listed newest first, from both ends, by level and by user', (store) => {
     for (let index = 1; index <= 10; index += 1) {
       const type = index % 2 === 0 ? 'NEW' : 'NODE_PXE_REQUEST';
       store.recordEvent(
-        { type, description: `event ${index}`, atMs: index, username: index > 8 ? 'bob' : '' },
+        { type, code: 'rack', params: { text: `event ${index}` }, atMs: index, username: index > 8 ? 'bob' : '' },
         undefined,
       );
     }
     const list = (filter: object): readonly string[] =>
-      store.listEvents({ limit: 3, ...filter }).map((event) => event.description.slice(6));
+      store.listEvents({ limit: 3, ...filter }).map((event) => sentenceOf(event).slice(6));
     const ids = store.listEvents({ limit: 10 }).map((event) => event.id);
     assert.deepEqual(list({}), ['10', '9', '8']);
     assert.deepEqual(list({ before: ids[2] }), ['7', '6', '5']);
@@ -458,7 +473,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     change(true);
     assert.equal(store.life.machineKey('aaaaaa'), undefined);
     store.life.keepMachineKey(key);
-    store.removeMachine('aaaaaa', { type: 'NODE_REMOVED', description: 'x', atMs: 3, username: '' });
+    store.removeMachine('aaaaaa', { type: 'NODE_REMOVED', code: 'rack', params: { text: 'x' }, atMs: 3, username: '' });
     assert.equal(store.life.findMachineKey('t'), undefined);
   });
 
@@ -470,13 +485,10 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       { ...report, sequence: 3, kind: 'http.rendered', text: 'asked in its name', address: '10.20.0.66' },
       { ...report, sequence: 4, mac: '52:54:00:00:00:09', address: '10.20.0.102' },
     ]);
-    assert.match(store.listEvents({ limit: 1 })[0]?.description ?? '', /^52:54:00:00:00:09: lease given$/);
+    assert.match(sentenceOf(store.listEvents({ limit: 1 })[0]), /^52:54:00:00:00:09: lease given$/);
     create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
     const own = store.listEvents({ machines: { systemIds: ['aaaaaa'] }, limit: 10 });
-    assert.deepEqual(
-      own.map(({ description }) => description),
-      ['first seen', 'asked in its name', 'lease given', 'lease given'],
-    );
+    assert.deepEqual(own.map(sentenceOf), ['first seen', 'asked in its name', 'lease given', 'lease given']);
     const addresses = store.findMachine('aaaaaa')?.interfaces.map(({ address }) => address);
     assert.deepEqual(addresses, [ipv4(0x0a140065), undefined]);
   });

@@ -13,7 +13,13 @@ import type { RegionStore } from '../../src/region/records/store.ts';
 import { FIELDS } from './region-store.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
-const EVENT: NewMachineEvent = { type: 'SETTINGS', description: 'a script', atMs: 1, username: 'bob' };
+const EVENT: NewMachineEvent = {
+  type: 'SETTINGS',
+  code: 'rack',
+  params: { text: 'a script' },
+  atMs: 1,
+  username: 'bob',
+};
 const SCRIPT: WrittenScript = {
   name: 'burn-in',
   kind: 'commissioning',

@@ -54,7 +54,7 @@ test('gomaasapi makes a node in API 1.0 and reads every machine in API 2.0, and 
     assert.ok(enlisted.kind === 'create');
     const admin = { username: 'admin', isAdmin: true, comment: '' };
     live.region.life.command(enlisted.machine.systemId, { name: 'accept', skipsCommissioning: true }, admin);
-    const word = { type: 'AUTHORISATION', description: 'x', atMs: 1, username: 'admin' } as const;
+    const word = { type: 'AUTHORISATION', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'admin' } as const;
     const sshKey = { username: 'admin', key: `ssh-ed25519 ${'A'.repeat(68)}`, createdMs: 1 };
     live.region.store.life.addSshKey(sshKey, 4, word);
     const key = createApiKey(live.region.store, systemClock, 'admin');

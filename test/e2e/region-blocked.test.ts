@@ -227,9 +227,11 @@ test('a region whose database is damaged under way says so, and comes back with 
 /** The region has stored the events of leases exactly as the rack told them: all, once, in their order. */
 async function assertStoredAsLogged(rack: RunningRack): Promise<void> {
   const database = new DatabaseSync(join(rack.stateDir, 'region.db'), { readOnly: true });
-  const rows = database.prepare("SELECT kind, description FROM event WHERE kind IN ('dhcp.ack') ORDER BY id").all();
+  const rows = database
+    .prepare("SELECT params ->> 'text' AS said FROM event WHERE kind IN ('dhcp.ack') ORDER BY id")
+    .all();
   database.close();
-  const stored = rows.map(({ description }) => /\d+(?:\.\d+){3}/.exec(String(description))?.[0] ?? String(description));
+  const stored = rows.map(({ said }) => /\d+(?:\.\d+){3}/.exec(String(said))?.[0] ?? String(said));
   const logged = (): readonly unknown[] => rack.events('dhcp.ack').map(({ address }) => address);
   await eventually('the log tells as many', () => logged().length >= stored.length);
   assert.deepEqual(stored, logged());

@@ -146,6 +146,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/records/smbios.ts': 'MEMORY_BANKS_MAX MIB_MAX PROCESSORS_MAX SMBIOS_BYTES_MAX STRUCTURES_MAX',
       'store/lease-mark.ts': 'FILE_BYTES_MAX',
       'store/lease-record.ts': 'RECORD_BYTES_MAX',
+      'store/event-params.ts': 'LIST_MAX SHORT_MAX TEXTS_MAX',
       'store/region-events.ts': 'KIND_MAX',
       'store/reported-ends.ts': 'FILE_BYTES_MAX',
       'tftp/packet.ts': 'ERROR_TEXT_BYTES_MAX OPTIONS_MAX REQUEST_BYTES_MAX',

@@ -140,8 +140,8 @@ export const SLOW_BODIES_STAY = of('net/body-places.ts', [
   '',
 ]);
 export const ANY_REPORT_AMENDS = of('region/identity/enlistment.ts', [
-  'machine: Machine): string | undefined {\n  if (machine.vouchedMac !== undefined) {',
-  'machine: Machine): string | undefined {\n  return undefined;\n  if (machine.vouchedMac !== undefined) {',
+  'machine: Machine): ReportIgnored | undefined {\n  if (machine.vouchedMac !== undefined) return',
+  'machine: Machine): ReportIgnored | undefined {\n  return undefined;\n  if (machine.vouchedMac !== undefined) return',
 ]);
 /** Racks are told the cards that only a stranger names. */
 export const STRANGERS_ARE_TOLD = of('region/identity/interface-source.ts', [

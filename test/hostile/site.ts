@@ -278,7 +278,13 @@ export class HostileSite {
   /** Deletes the New machines whose boot is proven. */
   async removeNewMachines(): Promise<void> {
     const store = openRegionStore({ stateDir: this.rack.stateDir });
-    const event = { type: 'NODE_REMOVED', description: '', atMs: systemClock.wallTimeMs(), username: 'ann' } as const;
+    const event = {
+      type: 'NODE_REMOVED',
+      code: 'rack',
+      params: { text: '' },
+      atMs: systemClock.wallTimeMs(),
+      username: 'ann',
+    } as const;
     try {
       for (const { systemId, vouchedMac } of store.listMachines({ statuses: ['new'] }, 0, 10 * NEW_MACHINES_MAX))
         if (vouchedMac !== undefined) store.removeMachine(systemId, event);

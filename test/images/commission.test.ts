@@ -83,13 +83,19 @@ describe('the agent commissions a machine', { skip: missing('linux', 'busybox') 
   function addScript(name: string, content: string, more: { timeout?: number; kind?: 'testing' } = {}): void {
     const parsed = parseScript({ name, content, timeoutSeconds: more.timeout, kind: more.kind });
     assert.ok(parsed.kind === 'script');
-    const event = { type: 'SETTINGS', description: '', atMs: 1, username: '' } as const;
+    const event = { type: 'SETTINGS', code: 'rack', params: { text: '' }, atMs: 1, username: '' } as const;
     place.store.scripts.addScript({ ...parsed.script, changedMs: 1 }, 99, event);
   }
 
   function removeScripts(): void {
     for (const { name } of place.store.scripts.listScripts()) {
-      place.store.scripts.removeScript(name, { type: 'SETTINGS', description: '', atMs: 1, username: '' });
+      place.store.scripts.removeScript(name, {
+        type: 'SETTINGS',
+        code: 'rack',
+        params: { text: '' },
+        atMs: 1,
+        username: '',
+      });
     }
   }
 

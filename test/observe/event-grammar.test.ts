@@ -73,7 +73,7 @@ test('the check finds wrong counts', () => {
 test('keys, interfaces, files and machines keep their spelling, in the log and on the page', () => {
   for (const kind of EVENT_KINDS.keys()) {
     const text = told(kind, 1);
-    const shown = pageText({ kind, type: 'NODE_RACK_EVENT', description: text });
+    const shown = pageText({ code: 'rack', params: { text } });
     for (const sentence of [text, shown]) {
       assert.doesNotMatch(sentence, /\b(?:Lo|Br-lan|Http_proxy|Web1|Lab)\b|\/Etc/, kind);
       assert.doesNotMatch(sentence, /undefined|NaN|\[object/, kind);
@@ -81,10 +81,10 @@ test('keys, interfaces, files and machines keep their spelling, in the log and o
   }
   assert.equal(told('interface.serving', 1).slice(0, 12), 'lo is served');
   assert.match(told('config.changed', 1), /^http_proxy is now /);
-  const own = { kind: undefined, type: 'NODE' } as const;
-  assert.equal(pageText({ ...own, description: 'it was switched on' }), 'It was switched on');
-  assert.equal(pageText({ ...own, description: 'http_proxy is set' }), 'http_proxy is set');
-  assert.equal(pageText({ ...own, description: 'dhcp.authoritative is set' }), 'dhcp.authoritative is set');
+  const own = (command: string): string => pageText({ code: 'command', params: { command, comment: '' } });
+  assert.equal(own('it was switched on'), 'It was switched on');
+  assert.equal(own('http_proxy is set'), 'http_proxy is set');
+  assert.equal(own('dhcp.authoritative is set'), 'dhcp.authoritative is set');
 });
 
 /** The kinds that people follow at INFO; everything else that machines do is traffic. */
@@ -98,10 +98,10 @@ test('of racks’ reports, traffic is DEBUG, and what a person follows is INFO',
   const followed = [...EVENT_KINDS]
     .filter(([, { level }]) => level === 'info')
     .map(([kind]) => kind)
-    .filter((kind) => levelOfReport({ kind, level: 'info', text: 'x' }) === 'info');
+    .filter((kind) => levelOfReport({ kind, level: 'info' }) === 'info');
   assert.deepEqual(followed.sort(), FOLLOWED.split(' '));
-  const rendered = (text: string) => levelOfReport({ kind: 'http.rendered', level: 'info', text });
-  assert.equal(rendered('Was told to boot its own disk (x, HTTP)'), 'info');
-  assert.equal(rendered('Was told to identify itself and ask again (x, HTTP)'), 'debug');
-  assert.equal(levelOfReport({ kind: 'dhcp.refused', level: 'warning', text: 'x' }), 'warning');
+  const rendered = (purpose: string) => levelOfReport({ kind: 'http.rendered', level: 'info', fields: { purpose } });
+  assert.equal(rendered('local'), 'info');
+  assert.equal(rendered('chain'), 'debug');
+  assert.equal(levelOfReport({ kind: 'dhcp.refused', level: 'warning' }), 'warning');
 });

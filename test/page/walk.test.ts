@@ -145,7 +145,7 @@ function enlist({ region }: LiveRegion): string {
 function fill({ region }: LiveRegion): void {
   const { store, clock } = region;
   const atMs = clock.wallTimeMs();
-  const event = { type: 'AUTHORISATION', description: 'made', atMs, username: 'admin' } as const;
+  const event = { type: 'AUTHORISATION', code: 'rack', params: { text: 'made' }, atMs, username: 'admin' } as const;
   for (const name of ['gpu', 'a-tag-of-a-name-that-is-as-long-as-a-tag-may-be-which-is-64-long'])
     store.life.addTag({ name, comment: 'has graphics cards', kernelParams: 'console=ttyS1,115200 quiet' }, 100, event);
   const script = {

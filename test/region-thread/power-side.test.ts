@@ -8,12 +8,13 @@ import { QUESTION_EVERY_MS } from '../../src/power/readings.ts';
 import type { Actor } from '../../src/region/life/commands.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
-import { sentenceOf } from '../../src/region/words/refusal.ts';
+import { sentenceOf as refusalSentence } from '../../src/region/words/refusal.ts';
 import { HOLD_MS_MAX } from '../../src/region-thread/power-hold.ts';
 import { PowerSide } from '../../src/region-thread/power-side.ts';
 import { Controller, controllerDriver, pass } from '../power/controllers.ts';
 import { type RegionPlace, report, withRegion } from '../region/place.ts';
 import { changeStatus } from '../support/change-status.ts';
+import { sentenceOf } from '../support/sentences.ts';
 
 const BOB: Actor = { username: 'bob', isAdmin: true, comment: '' };
 
@@ -99,7 +100,8 @@ class Powered {
 
   order(systemId: string, name: 'accept' | 'abort' | 'allocate' | 'release' | 'commission' | 'mark-broken'): void {
     const outcome = this.region.life.command(systemId, { name }, BOB);
-    if (outcome.kind !== 'changed') assert.fail(outcome.kind === 'refuse' ? sentenceOf(outcome.refusal) : systemId);
+    if (outcome.kind !== 'changed')
+      assert.fail(outcome.kind === 'refuse' ? refusalSentence(outcome.refusal) : systemId);
   }
 
   /** What was changed of its power, questions left out. */
@@ -127,7 +129,7 @@ test('an accepted machine is power-cycled and boots from the network; its comman
     assert.deepEqual(powered.changes('a'), ['off hard', 'netboot', 'on']);
     const { status, powerTask, powerState } = powered.machine(id);
     assert.deepEqual([status, powerTask, powerState], ['commissioning', undefined, 'on']);
-    const said = powered.region.store.listEvents({ limit: 3 }).map(({ type, description }) => `${type} ${description}`);
+    const said = powered.region.store.listEvents({ limit: 3 }).map((event) => `${event.type} ${sentenceOf(event)}`);
     assert.ok(said.includes('NODE_POWERED_ON it was switched off and on: switched on'), said.join('; '));
     powered.region.life.signal(id, { status: 'OK', stage: '', message: '' });
     await pass(clock, 2_000);
@@ -136,7 +138,7 @@ test('an accepted machine is power-cycled and boots from the network; its comman
     powered.order(id, 'commission');
     await pass(clock, 3_000);
     assert.deepEqual(powered.changes('a').slice(4), ['off hard', 'netboot', 'on']);
-    const last = powered.region.store.listEvents({ limit: 3 }).map(({ description }) => description);
+    const last = powered.region.store.listEvents({ limit: 3 }).map(sentenceOf);
     assert.ok(last.includes('it was switched on: switched on'), last.join('; '));
   }));
 
@@ -242,10 +244,7 @@ test('states have an age, are stored when they change, and are reported when Rac
     powered.controller('a').state = 'on';
     await pass(clock, 2 * QUESTION_EVERY_MS, 500);
     const [event] = powered.region.store.listEvents({ limit: 1 });
-    assert.deepEqual(
-      [event?.type, event?.description],
-      ['NODE_POWERED_ON', 'it is on, but Rackboot did not switch it'],
-    );
+    assert.deepEqual([event?.type, sentenceOf(event)], ['NODE_POWERED_ON', 'it is on, but Rackboot did not switch it']);
     powered.controller('a').behaviour = 'is-away';
     await pass(clock, 4 * QUESTION_EVERY_MS, 500);
     const view = powered.side.reading(id);

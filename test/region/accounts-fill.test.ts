@@ -7,7 +7,7 @@ import { TAGS_MAX } from '../../src/region/records/tags.ts';
 import { SCRIPTS_MAX } from '../../src/region/scripts/script-text.ts';
 import { adminHeader, type LinkPlace, withLink } from './link-place.ts';
 
-const EVENT = { type: 'NODE', description: 'made', atMs: 0, username: 'admin' } as const;
+const EVENT = { type: 'NODE', code: 'rack', params: { text: 'made' }, atMs: 0, username: 'admin' } as const;
 const SCRIPT = {
   kind: 'testing',
   title: '',

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { EventFollowers, type EventFollowing, FOLLOWERS_MAX } from '../../src/region/api/event-followers.ts';
 import { COMMENT_MS, formatStreamEvent } from '../../src/region/api/event-stream.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { sentenceOf } from '../support/sentences.ts';
 import { makeRegion, type RegionPlace } from './place.ts';
 
 /** The answer to a reader that takes what it is sent until it stops. */
@@ -39,7 +40,7 @@ const following = (more: Partial<EventFollowing> = {}): EventFollowing => ({
   address: '10.20.0.8',
   filter: {},
   after: undefined,
-  render: (event) => event.description,
+  render: (event) => sentenceOf(event),
   ...more,
 });
 
@@ -56,7 +57,13 @@ function withFollowers(work: (place: RegionPlace & { followers: EventFollowers }
 
 function record({ region, clock }: RegionPlace, count: number, level: 'info' | 'warning' = 'info'): void {
   for (let index = 0; index < count; index += 1) {
-    const event = { type: 'NODE_RACK_EVENT', level, description: `event ${index}`, atMs: clock.wallTimeMs() } as const;
+    const event = {
+      type: 'NODE_RACK_EVENT',
+      level,
+      code: 'rack',
+      params: { text: `event ${index}` },
+      atMs: clock.wallTimeMs(),
+    } as const;
     region.store.recordEvent({ ...event, username: '' }, undefined);
   }
 }
@@ -126,7 +133,10 @@ test('events that are no longer stored are reported as a gap', () => {
   const followers = new EventFollowers({ ...place.region, store, clock: place.clock });
   try {
     for (let index = 0; index < 2000; index += 1) {
-      store.recordEvent({ type: 'NODE_RACK_EVENT', description: 'x', atMs: 1, username: '' }, undefined);
+      store.recordEvent(
+        { type: 'NODE_RACK_EVENT', code: 'rack', params: { text: 'x' }, atMs: 1, username: '' },
+        undefined,
+      );
     }
     const { oldest, newest } = store.eventRange();
     assert.ok(oldest > 1 && newest === 2000, `${oldest} to ${newest}`);

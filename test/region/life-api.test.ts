@@ -7,6 +7,7 @@ import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { renderJob } from '../../src/region/life/job.ts';
 import type { MachineFields } from '../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
+import { sentenceOf } from '../support/sentences.ts';
 import { bootReport, facts, makeRegion, type RegionPlace, SECRET } from './place.ts';
 
 const A = 0x525400000001;
@@ -213,7 +214,7 @@ test('a machine in use is deleted only by force, and leaves no address, name or 
     assert.equal((await client.ask('GET', one)).status, 404);
     assert.deepEqual(client.region.desiredState().machines, []);
     const [event] = client.region.store.listEvents({ limit: 1 });
-    assert.match(event?.description ?? '', /^deleted .* although it was Allocated$/);
+    assert.match(sentenceOf(event), /^deleted .* although it was Allocated$/);
     const idle = client.enlist(A + 1);
     assert.equal((await client.ask('DELETE', `2.0/machines/${idle}/`)).status, 204);
     assert.equal((await client.ask('DELETE', `2.0/machines/${idle}/`)).status, 404);
@@ -379,7 +380,7 @@ test('the agent gets its job only with the token of its boot and from its addres
     };
     assert.equal((await tell(failed, first)).text, 'OK');
     assert.match(
-      client.region.store.listEvents({ limit: 1 })[0]?.description ?? '',
+      sentenceOf(client.region.store.listEvents({ limit: 1 })[0]),
       /^script disk ended with status 1; output: read error/,
     );
     for (let count = 0; count < 2; count += 1) assert.equal((await tell({ status: 'OK' }, first)).text, 'OK');

@@ -8,6 +8,7 @@ import { renderRacks } from '../../src/region/page/racks-part.ts';
 import { ENTRIES_MAX } from '../../src/region/racks/rack-news.ts';
 import { REFUSED_KEPT_MAX } from '../../src/region/records/rack.ts';
 import { changeStatus } from '../support/change-status.ts';
+import { sentenceOf } from '../support/sentences.ts';
 import { adminHeader, RACK, withLink } from './link-place.ts';
 import { bootReport, report } from './place.ts';
 import {
@@ -182,13 +183,13 @@ test('events are stored once and in order, even if they are sent again', () =>
     assert.deepEqual(await send(1, 1), { stored: 5, refused: [] });
     const texts = store
       .listEvents({ limit: 50 })
-      .map(({ description }) => description)
+      .map(sentenceOf)
       .filter((text) => text.startsWith('report'));
     assert.deepEqual(texts, ['report 5', 'report 4', 'report 3', 'report 2', 'report 1']);
     // A rack with a new outbox numbers from 1 again.
     const anew = await rack('events', batchOf([reportEntry(1, 'anew')], { source: `${RACK_UUID}/outbox-2` }));
     assert.equal(JSON.parse(anew.text).stored, 1);
-    assert.equal(store.listEvents({ limit: 1 })[0]?.description, 'anew');
+    assert.equal(sentenceOf(store.listEvents({ limit: 1 })[0]), 'anew');
   }));
 
 test("a machine's post that a rack kept runs once, as if the machine had sent it from its network", () =>
@@ -213,11 +214,11 @@ test("a machine's post that a rack kept runs once, as if the machine had sent it
     );
     const own = store.listEvents({ machines: { systemIds: [machines[0]?.systemId ?? ''] }, limit: 10 });
     assert.deepEqual(
-      own.map(({ description }) => description).filter((text) => !text.startsWith('it reported')),
+      own.map(sentenceOf).filter((text) => !text.startsWith('it reported')),
       ['after', 'before'],
     );
     // It ran once: a second run would have left an event in the machine's log.
-    assert.equal(own.filter(({ description }) => description.startsWith('it reported')).length, 1);
+    assert.equal(own.filter((event) => sentenceOf(event).startsWith('it reported')).length, 1);
   }));
 
 test("a kept post carries the token of its boot, and its rack's voucher", () =>
@@ -368,7 +369,7 @@ test('a turn of a batch is stored whole or not at all, and a store that fails is
     await rack('events', batchOf(entries, { missed: 5 }));
     const lost = store.listEvents({ limit: 20 }).filter(({ type }) => type === 'RACK_EVENTS_LOST');
     assert.equal(lost.length, 1);
-    assert.match(lost[0]?.description ?? '', /rack-2 lost 5 events/);
+    assert.match(sentenceOf(lost[0]), /rack-2 lost 5 events/);
   }));
 
 test("a heartbeat stores the rack's report, and is answered with the region's time", () =>

@@ -7,6 +7,7 @@ import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { describeLogins, findDebugLogin } from '../../src/region/life/logins.ts';
 import type { Machine } from '../../src/region/records/machine.ts';
 import { openRegion } from '../../src/region/region.ts';
+import { sentenceOf } from '../support/sentences.ts';
 import { heldPower } from './life/held-power.ts';
 import { authorizationOf } from './live.ts';
 import { type RegionPlace, report, SECRET, withRegion } from './place.ts';
@@ -17,7 +18,7 @@ const keyOf = (fill: number, comment: string): string => {
   const parts = [[0, 0, 0, 11], Buffer.from('ssh-ed25519'), [0, 0, 0, 32], Buffer.alloc(32, fill)];
   return `ssh-ed25519 ${Buffer.concat(parts.map((part) => Buffer.from(part))).toString('base64')} ${comment}`;
 };
-const WORD = { type: 'AUTHORISATION', description: 'x', atMs: 1, username: 'x' } as const;
+const WORD = { type: 'AUTHORISATION', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'x' } as const;
 
 interface Answered {
   readonly status: number;
@@ -90,7 +91,7 @@ class Scene {
   log(): string[] {
     return this.region.store
       .listEvents({ machines: { systemIds: [this.id] }, limit: 20 })
-      .map(({ description, username }) => `${description} (${username})`);
+      .map((event) => `${sentenceOf(event)} (${event.username})`);
   }
 }
 

@@ -15,7 +15,8 @@ import type { Machine } from '../../src/region/records/machine.ts';
 import type { MachineCredentials } from '../../src/region/records/machine-credentials.ts';
 import type { DeployWay } from '../../src/region/records/work.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
-import { sentenceOf } from '../../src/region/words/refusal.ts';
+import { sentenceOf as refusalSentence } from '../../src/region/words/refusal.ts';
+import { sentenceOf } from '../support/sentences.ts';
 import { makeRegion, type RegionPlace, report, SECRET } from './place.ts';
 import { acceptRack, RACK_KEY_SECRET, RACK_TOKEN, rackAuthorization } from './racks/rack-place.ts';
 
@@ -167,7 +168,7 @@ class Service {
   /** What its log says, the newest first. */
   log(systemId: string): string {
     const events = this.region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 100 });
-    return events.map(({ type, level, description }) => `${type} ${level} ${description}`).join('\n');
+    return events.map((event) => `${event.type} ${event.level} ${sentenceOf(event)}`).join('\n');
   }
 }
 
@@ -187,7 +188,7 @@ async function withService(
   const region = openRegion({ config, store, clock, findImage, hasInstaller, onDesiredState: () => undefined });
   try {
     store.addUser({ username: 'admin', email: '', passwordHash: '', isAdmin: true, createdMs: 0 });
-    const event = { type: 'NODE', description: 'x', atMs: 0, username: 'admin' } as const;
+    const event = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 0, username: 'admin' } as const;
     store.life.addSshKey({ username: 'admin', key: KEY, createdMs: 0 }, 10, event);
     await work(new Service(place, region, answers));
   } finally {
@@ -375,7 +376,7 @@ test('a deployment by an installer finds the system by its release, and is refus
     const deploy = (fields: Readonly<Record<string, string>>): Promise<Answered> =>
       service.ask('POST', `/MAAS/api/2.0/machines/${id}/?op=deploy`, { headers, form: fields });
     // The local administrator has no key of its own.
-    const event = { type: 'NODE', description: 'x', atMs: 0, username: '' } as const;
+    const event = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 0, username: '' } as const;
     service.region.store.life.addSshKey({ username: 'local-administrator', key: KEY, createdMs: 0 }, 10, event);
     for (const [fields, status, why] of [
       [{ deploy_by: 'magic', distro_series: 'trixie' }, 400, /neither image nor installer/],
@@ -399,7 +400,7 @@ test('a fault in an installer’s preseed refuses the deployment, with file and 
     const install = (osystem: string): string => {
       const deployment = { osystem, release: 'trixie', deployBy: 'installer' } as const;
       const outcome = service.region.life.command(id, { name: 'deploy', deployment }, BY);
-      return outcome.kind === 'refuse' ? `${outcome.refusal.name} ${sentenceOf(outcome.refusal)}` : outcome.kind;
+      return outcome.kind === 'refuse' ? `${outcome.refusal.name} ${refusalSentence(outcome.refusal)}` : outcome.kind;
     };
     service.region.editMachine(id, { kernelParams: 'pci=resource_alignment=20@0;21@1' }, 'admin');
     assert.match(install('debian'), /^preseed-faulty .*\/preseed_master:\d+: .*it holds ;, which would not reach/);

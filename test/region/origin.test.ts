@@ -101,7 +101,7 @@ for (const [name, from, fields, origin] of DOORS) {
       const { store, clock, config } = place;
       place.region.close();
       const region = openRegion({ config, store, clock, findImage: () => IMAGE, onDesiredState: () => undefined });
-      const event = { type: 'NODE', description: 'x', atMs: 0, username: 'admin' } as const;
+      const event = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 0, username: 'admin' } as const;
       store.addUser({ username: 'admin', email: '', passwordHash: '', isAdmin: true, createdMs: 0 });
       store.life.addSshKey({ username: 'admin', key: 'ssh-ed25519 AAAA admin', createdMs: 0 }, 10, event);
       const outcome = region.enlist(report([A]));

@@ -10,6 +10,7 @@ import { openRegion, type Region } from '../../src/region/region.ts';
 import { PowerSide } from '../../src/region-thread/power-side.ts';
 import { Controller, controllerDriver, pass } from '../power/controllers.ts';
 import { changeStatus } from '../support/change-status.ts';
+import { sentenceOf } from '../support/sentences.ts';
 import { makeRegion, type RegionPlace, report } from './place.ts';
 
 const SECRET = 'hush-hush-7';
@@ -267,7 +268,7 @@ test('power is switched after the answer, one thing at a time, and shown with it
     const begun = await client.good('POST', `2.0/machines/${id}/?op=power_on`, { comment: 'for a look' });
     assert.deepEqual([begun.power_state, begun.power_task, begun.power_state_age], ['unknown', 'on', null]);
     const [newest] = client.region.store.listEvents({ limit: 1 });
-    assert.deepEqual([newest?.description, newest?.id], ['power on: for a look', begun.event_id]);
+    assert.deepEqual([sentenceOf(newest), newest?.id], ['power on: for a look', begun.event_id]);
     const busy = await client.ask('POST', `2.0/machines/${id}/?op=power_off`);
     assert.deepEqual([busy.status, busy.refusal], [503, 'power-busy']);
     assert.match(busy.text, /is being switched on at this moment/);
@@ -287,7 +288,7 @@ test('power is switched after the answer, one thing at a time, and shown with it
     const changes = client.controller.asked.filter((what) => what !== 'query');
     assert.deepEqual(changes, ['netboot', 'on', 'off soft', 'off hard', 'netboot', 'on', 'off hard']);
     assert.equal((await client.good('GET', `1.0/nodes/${id}/`)).power_state, 'off');
-    const said = client.region.store.listEvents({ limit: 100 }).map(({ description }) => description);
+    const said = client.region.store.listEvents({ limit: 100 }).map(sentenceOf);
     assert.ok(said.includes('power on: for a look'));
   }));
 

@@ -14,9 +14,10 @@ import {
 import { PasswordLimits } from '../../src/region/accounts/password-limits.ts';
 import type { Region } from '../../src/region/region.ts';
 import { openRegion } from '../../src/region/region.ts';
-import { sentenceOf } from '../../src/region/words/refusal.ts';
+import { sentenceOf as refusalSentence } from '../../src/region/words/refusal.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { changeStatus } from '../support/change-status.ts';
+import { sentenceOf } from '../support/sentences.ts';
 import { bootReport, facts, report, withRegion } from './place.ts';
 
 const A = 0x525400000001;
@@ -25,7 +26,7 @@ const UUID = '0fd4c0a2-2c4e-4a3c-9a3b-000000000001';
 
 function enlist(region: Region, ...args: Parameters<typeof report>): string {
   const outcome = region.enlist(report(...args));
-  if (outcome.kind === 'refuse') throw new Error(sentenceOf(outcome.refusal));
+  if (outcome.kind === 'refuse') throw new Error(refusalSentence(outcome.refusal));
   return outcome.machine.systemId;
 }
 
@@ -119,7 +120,7 @@ test('a machine goes through its life cycle with each step logged; a refused ste
     assert.equal(changeStatus(region, 'zzzzzz', 'ready', { username: 'bob' }).kind, 'not-found');
     const log = region.store.listEvents({ machines: { systemIds: [id] }, limit: 50 });
     assert.equal(log.filter((event) => event.type === 'NODE_CHANGED_STATUS').length, steps.length);
-    assert.equal(log[0]?.description, "From 'Releasing' to 'Ready'");
+    assert.equal(sentenceOf(log[0]), "From 'Releasing' to 'Ready'");
   }));
 
 test('a state that lasts too long fails, even after a restart; a boot of the machine extends it', () =>

@@ -12,6 +12,7 @@ import type { OwnRack } from '../../src/region/config.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { SETTINGS_PAGE } from '../../src/region/page/settings-page.ts';
 import { SETTINGS_MAX } from '../../src/region/settings.ts';
+import { sentenceOf } from '../support/sentences.ts';
 import { authorizationOf } from './live.ts';
 import { ADMIN, viewOf } from './page/view.ts';
 import { makeRegion, type RegionPlace } from './place.ts';
@@ -308,7 +309,7 @@ test('keys are set and removed by their own names; unknown keys, keys of the fil
     );
     const audited = store.listEvents({ level: 'audit', limit: 10 }).filter(({ type }) => type === 'SETTINGS');
     assert.equal(audited.length, 4);
-    assert.match(audited[0]?.description ?? '', /removed region\.new_machines_max/);
+    assert.match(sentenceOf(audited[0]), /removed region\.new_machines_max/);
     assert.equal(audited[0]?.username, 'admin');
   }));
 

@@ -15,6 +15,7 @@ import { SimulatedMachine } from '../../src/lab/simulated-machine.ts';
 import { formatIpv4, type Ipv4, ipv4 } from '../../src/net/address.ts';
 import type { RegionKey } from '../../src/uplink/region-key.ts';
 import { seededRandom } from '../support/seeded-random.ts';
+import { sentenceOf } from '../support/sentences.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { TroubledNetwork } from './chaos-network.ts';
 import { ChaosRack, TICK_KIND, tickOf } from './chaos-rack.ts';
@@ -281,7 +282,7 @@ function checkAgreement(world: World): void {
     .listEvents({ limit: 100_000 })
     .filter(({ kind }) => kind === TICK_KIND)
     .toReversed()
-    .map(({ description }) => tickOf(description));
+    .map((event) => tickOf(sentenceOf(event)));
   assert.deepEqual(arrived, world.rack.durable, 'every event that was on disk has arrived once, in its order');
 
   for (const machine of world.machines)

@@ -29,6 +29,7 @@ import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
 import { sentenceOf } from '../../src/region/words/refusal.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { reportFields } from '../../src/uplink/report-fields.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { memoryTree, SlowJournal } from './rack-parts.ts';
@@ -155,7 +156,13 @@ class SimulatedSite {
     });
     this.region.racks.greet(describeRack(this.#config, '0fd4c0a2-2c4e-4a3c-9a3b-0000000000aa', '0'));
     const key = { username: 'bob', key: `ssh-ed25519 ${'A'.repeat(68)}`, createdMs: 1 };
-    this.store.life.addSshKey(key, 4, { type: 'AUTHORISATION', description: 'x', atMs: 1, username: 'bob' });
+    this.store.life.addSshKey(key, 4, {
+      type: 'AUTHORISATION',
+      code: 'rack',
+      params: { text: 'x' },
+      atMs: 1,
+      username: 'bob',
+    });
     this.#app = buildApp(makeContext(this.region));
     this.#serve = (request, peer) => this.#answer(request, peer);
   }
@@ -228,6 +235,7 @@ class SimulatedSite {
       kind: event.kind,
       at: this.clock.wallTimeMs(),
       text: eventText(event, kind),
+      fields: reportFields(event),
       ...(event.mac === undefined ? {} : { mac: formatMac(event.mac) }),
       ...(event.address === undefined ? {} : { address: formatIpv4(event.address) }),
     });

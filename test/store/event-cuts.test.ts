@@ -11,6 +11,7 @@ import type { RegionStore } from '../../src/region/records/store.ts';
 import { type EventBounds, fairCut } from '../../src/store/event-cuts.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { FIELDS } from '../contract/region-store.ts';
+import { sentenceOf } from '../support/sentences.ts';
 
 const BOUNDS: EventBounds = { machineEventsMax: 1000, deedEventsMax: 300, strangerEventsMax: 200, rackEventsMax: 100 };
 /** A bound and the tenth by which it may be exceeded. */
@@ -49,7 +50,7 @@ function withStore(machines: number, body: (rig: Rig) => void): void {
       });
       store.recordReports('rack', reports);
     };
-    body({ store, load, kept: () => store.listEvents({ limit: 100_000 }).map(({ description }) => description) });
+    body({ store, load, kept: () => store.listEvents({ limit: 100_000 }).map(sentenceOf) });
     store.close();
   } finally {
     rmSync(stateDir, { recursive: true });
@@ -61,9 +62,15 @@ const count = (kept: readonly string[], pattern: RegExp): number => kept.filter(
 describe('the event log of the region', () => {
   it('what people did and what became of machines stays, however much a machine loads', () => {
     withStore(2, ({ store, load, kept }) => {
-      store.recordEvent({ type: 'SETTINGS', description: 'set dns', atMs: 1, username: 'ann' }, undefined);
-      store.recordEvent({ type: 'NODE', description: 'took it', atMs: 1, username: 'ann' }, idOf(1));
-      store.recordEvent({ type: 'NODE_CHANGED_STATUS', description: 'is Ready', atMs: 1, username: '' }, idOf(1));
+      store.recordEvent(
+        { type: 'SETTINGS', code: 'rack', params: { text: 'set dns' }, atMs: 1, username: 'ann' },
+        undefined,
+      );
+      store.recordEvent({ type: 'NODE', code: 'rack', params: { text: 'took it' }, atMs: 1, username: 'ann' }, idOf(1));
+      store.recordEvent(
+        { type: 'NODE_CHANGED_STATUS', code: 'rack', params: { text: 'is Ready' }, atMs: 1, username: '' },
+        idOf(1),
+      );
       load(1, 20_000);
       const left = kept();
       for (const text of ['set dns', 'took it', 'is Ready']) assert.ok(left.includes(text), text);
@@ -86,7 +93,10 @@ describe('the event log of the region', () => {
   it('the deeds about a machine are no part of its share', () => {
     withStore(2, ({ store, load, kept }) => {
       for (let index = 0; index < 250; index += 1) {
-        store.recordEvent({ type: 'NODE', description: `deed ${index}`, atMs: 1, username: 'ann' }, idOf(2));
+        store.recordEvent(
+          { type: 'NODE', code: 'rack', params: { text: `deed ${index}` }, atMs: 1, username: 'ann' },
+          idOf(2),
+        );
       }
       load(2, 100);
       load(1, 20_000);
@@ -100,7 +110,10 @@ describe('the event log of the region', () => {
     withStore(0, ({ store, load, kept }) => {
       load(7, 5);
       load(8, 3, 'dhcp.offer');
-      store.recordEvent({ type: 'NODE_RACK_EVENT', description: 'a socket is open', atMs: 1, username: '' }, undefined);
+      store.recordEvent(
+        { type: 'NODE_RACK_EVENT', code: 'rack', params: { text: 'a socket is open' }, atMs: 1, username: '' },
+        undefined,
+      );
       load(8, 20_000);
       const left = kept();
       assert.deepEqual([count(left, /: 7 /), count(left, /: 8 dhcp/)], [5, 3]);
@@ -113,7 +126,7 @@ describe('the event log of the region', () => {
   it('one person who does much pushes out their own deeds, and a machine that changes often its own changes', () => {
     withStore(1, ({ store, kept }) => {
       const record = (description: string, username: string, type: 'NODE' | 'NODE_CHANGED_STATUS' = 'NODE'): void =>
-        store.recordEvent({ type, description, atMs: 1, username }, idOf(1));
+        store.recordEvent({ type, code: 'rack', params: { text: description }, atMs: 1, username }, idOf(1));
       for (let index = 0; index < 20; index += 1) record(`ann ${index}`, 'ann');
       for (let index = 0; index < 1000; index += 1) record(`is ${index}`, '', 'NODE_CHANGED_STATUS');
       for (let index = 0; index < 2000; index += 1) record(`bob ${index}`, 'bob');

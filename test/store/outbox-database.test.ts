@@ -69,6 +69,16 @@ test('entries are there after a restart, in order, and only the file’s owner m
   });
 });
 
+test('the fields of a report come back, and a report of an earlier version has none', () => {
+  withStore((open) => {
+    const fields = { client: 'bios', file: 'lpxelinux.0', purpose: 'local', status: 200 };
+    const store = open();
+    store.addReports('life', [{ ...report(1, 'a'), fields }, report(2, 'b')], 0);
+    const read = all(store).map((entry) => (entry.kind === 'report' ? entry.report.fields : undefined));
+    assert.deepEqual(read, [fields, undefined]);
+  });
+});
+
 test('a repeated message of the rack is stored once, and a new life of the rack starts at 1', () => {
   withStore((open) => {
     const store = open();

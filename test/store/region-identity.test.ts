@@ -59,7 +59,13 @@ test('the newest CONFLICTS_MAX conflicts are kept; a person’s verdicts stay', 
   withStore((store) => {
     create(store, 'first0', 0x525400000001);
     create(store, 'apart0', 0x525400000002);
-    const event = { type: 'NODE_IDENTITY_CHANGED', description: 'two', atMs: 1, username: 'bob' } as const;
+    const event = {
+      type: 'NODE_IDENTITY_CHANGED',
+      code: 'rack',
+      params: { text: 'two' },
+      atMs: 1,
+      username: 'bob',
+    } as const;
     store.keepApart('first0', 'apart0', event);
     store.atomically(() => {
       for (let index = 0; index < CONFLICTS_MAX + 50; index += 1) {

@@ -14,6 +14,7 @@ import { testRackStore } from '../contract/rack-store.ts';
 import { testRegionStore } from '../contract/region-store.ts';
 import { testScriptStore } from '../contract/script-store.ts';
 import type { StorePlace } from '../contract/store-place.ts';
+import { sentenceOf } from '../support/sentences.ts';
 
 function makeDirectory(): string {
   return mkdtempSync(join(tmpdir(), 'rackboot-region-'));
@@ -46,7 +47,7 @@ const hasCode = (code: string) => (error: unknown) => error instanceof RackError
 test('region.db and its companions are readable by their owner only', () => {
   withDirectory((stateDir, file) => {
     const store = openRegionStore({ stateDir });
-    store.recordEvent({ type: 'NEW', description: '', atMs: 1, username: '' }, undefined);
+    store.recordEvent({ type: 'NEW', code: 'rack', params: { text: '' }, atMs: 1, username: '' }, undefined);
     assert.equal(statSync(file).mode & 0o777, 0o600);
     assert.equal(statSync(`${file}-wal`).mode & 0o777, 0o600);
     store.close();
@@ -77,7 +78,7 @@ test('while another process holds the file for long, a write fails, and works af
     const store = openRegionStore({ stateDir });
     const holder = new DatabaseSync(file);
     holder.exec('BEGIN IMMEDIATE');
-    const event = { type: 'NEW', description: 'x', atMs: 1, username: '' } as const;
+    const event = { type: 'NEW', code: 'rack', params: { text: 'x' }, atMs: 1, username: '' } as const;
     assert.throws(() => store.recordEvent(event, undefined), hasCode('store-unavailable'));
     holder.exec('ROLLBACK');
     holder.close();
@@ -94,12 +95,18 @@ test('events are kept up to their bounds, and strangers cannot push out those of
       bounds: { machineEventsMax: 1200, deedEventsMax: 1200, strangerEventsMax: 100, rackEventsMax: 100 },
     });
     const reports = Array.from({ length: 3000 }, (_, sequence) => ({ sequence, kind: 'dhcp.ack', at: 1, text: 'x' }));
-    store.recordEvent({ type: 'NEW', description: 'a stranger came', atMs: 1, username: '' }, undefined);
-    store.recordEvent({ type: 'NEW', description: 'made a key', atMs: 1, username: 'ann' }, undefined);
+    store.recordEvent(
+      { type: 'NEW', code: 'rack', params: { text: 'a stranger came' }, atMs: 1, username: '' },
+      undefined,
+    );
+    store.recordEvent(
+      { type: 'NEW', code: 'rack', params: { text: 'made a key' }, atMs: 1, username: 'ann' },
+      undefined,
+    );
     store.recordReports('rack', reports);
     const events = store.listEvents({ limit: 10_000 });
     assert.deepEqual(
-      events.flatMap(({ username, description }) => (username === 'ann' ? [description] : [])),
+      events.flatMap((event) => (event.username === 'ann' ? [sentenceOf(event)] : [])),
       ['made a key'],
     );
     const count = events.length;
@@ -112,7 +119,10 @@ test('by default EVENT_BOUNDS applies to strangers’ events', () => {
   withDirectory((stateDir) => {
     const store = openRegionStore({ stateDir });
     const { strangerEventsMax } = EVENT_BOUNDS;
-    store.recordEvent({ type: 'NEW', description: 'made a key', atMs: 1, username: 'ann' }, undefined);
+    store.recordEvent(
+      { type: 'NEW', code: 'rack', params: { text: 'made a key' }, atMs: 1, username: 'ann' },
+      undefined,
+    );
     const reports = Array.from({ length: 2 * strangerEventsMax }, (_, sequence) => ({
       ...{ sequence, kind: 'dhcp.ack', at: 1, text: 'x' },
     }));
@@ -135,8 +145,8 @@ test('strangers cannot push out the events of the region’s racks, nor one rack
       bounds: { machineEventsMax: 5000, deedEventsMax: 5000, strangerEventsMax: 100, rackEventsMax: 50 },
     });
     const record = (type: NewMachineEvent['type'], description: string, username = ''): void =>
-      store.recordEvent({ type, description, atMs: 1, username }, undefined);
-    const kept = (): readonly string[] => store.listEvents({ limit: 10_000 }).map(({ description }) => description);
+      store.recordEvent({ type, code: 'rack', params: { text: description }, atMs: 1, username }, undefined);
+    const kept = (): readonly string[] => store.listEvents({ limit: 10_000 }).map(sentenceOf);
     const ofRacks = ['RACK_AWAY', 'RACK_BACK', 'RACK_EVENTS_LOST', 'RACK_CHANGED'] as const;
     for (const type of ofRacks) record(type, `known ${type}`);
     record('RACK_REGISTERED', 'a rack that an administrator brought', 'ann');

@@ -1,7 +1,6 @@
 // The sentences of DHCP events.
 //
 // 1. A sentence says what happened and why; that of a refusal ends with its remedy.
-// 2. The region recognises offers by their words (`region/records/rack-words.ts`).
 
 import { counted } from '../../counted.ts';
 import { DHCP_EVENTS, DHCP_REFUSALS, type DhcpEvent, type DhcpEventKind } from '../../dhcp/events.ts';

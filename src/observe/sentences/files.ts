@@ -1,6 +1,4 @@
 // The sentences of TFTP and HTTP events.
-//
-// 1. The region recognises configurations by their words (`region/records/rack-words.ts`).
 
 import { ASSET_REFUSALS } from '../../boot/asset.ts';
 import { counted } from '../../counted.ts';

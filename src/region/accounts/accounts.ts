@@ -149,10 +149,10 @@ export async function changePassword(
   const problems = passwordProblems(password);
   if (problems !== undefined) throw new RackError('bad-argument', inOneLine(problems));
   const passwordHash = await hashPassword(password, clock);
-  const description = `changed the password of ${username}`;
   const event = {
     type: 'AUTHORISATION',
-    description,
+    code: 'password-changed',
+    params: { user: username },
     atMs: clock.wallTimeMs(),
     username: LOCAL_ADMINISTRATOR,
   } as const;
@@ -184,8 +184,8 @@ export function createApiKey(store: RegionStore, clock: Clock, username: string,
     usedMs: nowMs,
   };
   store.addKey(key, KEYS_PER_USER_MAX);
-  const description = name === '' ? 'made an API key' : `made an API key for ${name}`;
-  store.recordEvent({ type: 'AUTHORISATION', description, atMs: nowMs, username }, undefined);
+  const event = { type: 'AUTHORISATION', code: 'api-key-made', params: { name }, atMs: nowMs, username } as const;
+  store.recordEvent(event, undefined);
   return `${consumerKey}:${tokenKey}:${secret}`;
 }
 

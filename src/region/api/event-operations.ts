@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { EVENT_LEVELS, EVENT_TYPES, type MachineEvent, type MachineEventLevel } from '../records/machine-event.ts';
 import type { EventFilter } from '../records/store.ts';
+import { loggedSentence } from '../words/events.ts';
 import { type Answer, json, type Refusal, refuseField } from './answer.ts';
 import { filterParameters, machineFilter } from './machine-operations.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
@@ -51,7 +52,7 @@ function eventJson(event: MachineEvent, ownRack: string | undefined): Record<str
     level: event.level.toUpperCase(),
     created: formatEventTime(event.atMs),
     type: EVENT_TYPES[event.type].title,
-    description: event.description,
+    description: loggedSentence(event),
     kind: event.kind ?? null,
     rack: (event.rack ?? (event.kind === undefined ? '' : ownRack)) || null,
     time: new Date(event.atMs).toISOString(),

@@ -11,7 +11,8 @@
 
 import { z } from 'zod';
 import { fullPowerText, type PowerView, switchesItselfOff } from '../life/power-life.ts';
-import type { Machine, PowerTask } from '../records/machine.ts';
+import type { Machine } from '../records/machine.ts';
+import type { PowerTask } from '../records/power-task.ts';
 import { cleanWords } from '../records/text-json.ts';
 import { type Answer, json, NO_MACHINE, refuse, refuseField, refuseFor } from './answer.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';

@@ -5,6 +5,7 @@
 // 1. Every user may read them. Only administrators may change them, because they run as root on machines.
 
 import { z } from 'zod';
+import type { Happening } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { Script, ScriptKind, WrittenScript } from '../records/script-store.ts';
 import {
@@ -86,9 +87,9 @@ function scriptJson(script: Script, content?: string): Record<string, unknown> {
   };
 }
 
-function eventOf(call: ApiCall, description: string): NewMachineEvent {
+function eventOf(call: ApiCall, happening: Happening): NewMachineEvent {
   const username = call.caller.kind === 'user' ? call.caller.username : '';
-  return { type: 'SCRIPT', description, atMs: call.region.clock.wallTimeMs(), username };
+  return { type: 'SCRIPT', ...happening, atMs: call.region.clock.wallTimeMs(), username };
 }
 
 const noScript = (): Refusal => refuse('not-found.script');
@@ -146,7 +147,7 @@ function add(call: ApiCall, given: Given): Answer {
   const added = call.region.store.scripts.addScript(
     script,
     SCRIPTS_MAX,
-    eventOf(call, `added the script ${script.name}`),
+    eventOf(call, { code: 'script-added', params: { script: script.name } }),
   );
   if (added === 'exists') return refuseField('name', 'field.script-added', { name: script.name });
   if (added === 'limit') return refuseField('name', 'field.scripts-limit', { max: SCRIPTS_MAX });
@@ -158,7 +159,7 @@ function change(call: ApiCall, given: Given): Answer {
   if (before === undefined) return noScript();
   const script = scriptOf(call, given, before);
   if (script.kind === 'refusal') return script;
-  const event = eventOf(call, `changed the script ${before.name}`);
+  const event = eventOf(call, { code: 'script-changed', params: { script: before.name } });
   const changed = call.region.store.scripts.changeScript(before.name, script, event);
   if (changed === 'exists') return refuseField('name', 'field.script-name-taken', { name: script.name });
   return changed === 'not-found' ? noScript() : json(scriptJson(changed));
@@ -167,7 +168,8 @@ function change(call: ApiCall, given: Given): Answer {
 function remove(call: ApiCall): Answer {
   const script = findScript(call);
   if (script === undefined) return noScript();
-  call.region.store.scripts.removeScript(script.name, eventOf(call, `removed the script ${script.name}`));
+  const event = eventOf(call, { code: 'script-removed', params: { script: script.name } });
+  call.region.store.scripts.removeScript(script.name, event);
   return { kind: 'empty' };
 }
 

@@ -6,6 +6,7 @@
 
 import { z } from 'zod';
 import { parseSshKey, SSH_KEYS_PER_USER_MAX } from '../accounts/ssh-keys.ts';
+import type { Happening } from '../records/event-params.ts';
 import type { SshKey } from '../records/life-store.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
@@ -31,9 +32,9 @@ function userOf(call: ApiCall, wanted: string | undefined): string | Refusal {
   return wanted;
 }
 
-function eventOf(call: ApiCall, description: string): NewMachineEvent {
+function eventOf(call: ApiCall, happening: Happening): NewMachineEvent {
   const by = call.caller.kind === 'user' ? call.caller.username : '';
-  return { type: 'AUTHORISATION', description, atMs: call.region.clock.wallTimeMs(), username: by };
+  return { type: 'AUTHORISATION', ...happening, atMs: call.region.clock.wallTimeMs(), username: by };
 }
 
 interface Whose {
@@ -55,7 +56,7 @@ function add(call: ApiCall, given: Whose & { readonly key: string }): Answer {
   const added = region.store.life.addSshKey(
     { username: user, key: parsed.key, createdMs: region.clock.wallTimeMs() },
     SSH_KEYS_PER_USER_MAX,
-    eventOf(call, `added an SSH key of ${user}`),
+    eventOf(call, { code: 'ssh-key-added', params: { user } }),
   );
   if (added === 'exists') return refuseField('key', 'field.ssh-key-exists');
   if (added === 'limit') return refuseField('key', 'field.ssh-keys-limit', { max: SSH_KEYS_PER_USER_MAX });
@@ -75,7 +76,7 @@ function read(call: ApiCall, given: Whose): Answer {
 function remove(call: ApiCall, given: Whose): Answer {
   const user = userOf(call, given.username);
   if (typeof user !== 'string') return user;
-  const event = eventOf(call, `removed an SSH key of ${user}`);
+  const event = eventOf(call, { code: 'ssh-key-removed', params: { user } });
   return call.region.store.life.removeSshKey(user, idOf(call), event) ? { kind: 'empty' } : noKey();
 }
 

@@ -6,6 +6,7 @@
 
 import { z } from 'zod';
 import { kernelParamsProblem } from '../../boot/quotable.ts';
+import type { Happening } from '../records/event-params.ts';
 import type { Tag } from '../records/life-store.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import { isTagName, TAGGED_MAX, TAGS_MAX } from '../records/tags.ts';
@@ -40,9 +41,9 @@ function tagJson(call: ApiCall, { name, comment, kernelParams }: Tag): Record<st
   };
 }
 
-function eventOf(call: ApiCall, description: string): NewMachineEvent {
+function eventOf(call: ApiCall, happening: Happening): NewMachineEvent {
   const username = call.caller.kind === 'user' ? call.caller.username : '';
-  return { type: 'TAG', description, atMs: call.region.clock.wallTimeMs(), username };
+  return { type: 'TAG', ...happening, atMs: call.region.clock.wallTimeMs(), username };
 }
 
 const noTag = (): Refusal => refuse('not-found.tag');
@@ -66,7 +67,8 @@ function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
 function add(call: ApiCall, given: z.output<typeof newTag>): Answer {
   const tag = tagOf(given, { name: given.name, comment: '', kernelParams: '' });
   if ('kind' in tag) return tag;
-  const outcome = call.region.store.life.addTag(tag, TAGS_MAX, eventOf(call, `created the tag ${tag.name}`));
+  const event = eventOf(call, { code: 'tag-created', params: { tag: tag.name } });
+  const outcome = call.region.store.life.addTag(tag, TAGS_MAX, event);
   if (outcome === 'exists') return refuseField('name', 'field.tag-exists');
   if (outcome === 'limit') return refuseField('name', 'field.tags-limit', { max: TAGS_MAX });
   return json(tagJson(call, tag));
@@ -77,7 +79,8 @@ function change(call: ApiCall, given: z.output<typeof changedTag>): Answer {
   if (before === undefined) return noTag();
   const tag = tagOf(given, before);
   if ('kind' in tag) return tag;
-  const outcome = call.region.store.life.changeTag(before.name, tag, eventOf(call, `changed the tag ${before.name}`));
+  const event = eventOf(call, { code: 'tag-changed', params: { tag: before.name } });
+  const outcome = call.region.store.life.changeTag(before.name, tag, event);
   if (outcome === 'not-found') return noTag();
   if (outcome === 'exists') return refuseField('name', 'field.tag-exists');
   call.region.machinesChanged();
@@ -86,7 +89,8 @@ function change(call: ApiCall, given: z.output<typeof changedTag>): Answer {
 
 function remove(call: ApiCall): Answer {
   const name = call.path.name ?? '';
-  if (!call.region.store.life.removeTag(name, eventOf(call, `deleted the tag ${name}`))) return noTag();
+  const event = eventOf(call, { code: 'tag-deleted', params: { tag: name } });
+  if (!call.region.store.life.removeTag(name, event)) return noTag();
   call.region.machinesChanged();
   return { kind: 'empty' };
 }
@@ -97,7 +101,7 @@ function updateNodes(call: ApiCall, given: z.output<typeof changes>): Answer {
     name,
     given.add ?? [],
     given.remove ?? [],
-    eventOf(call, `changed which machines have the tag ${name}`),
+    eventOf(call, { code: 'tag-assigned', params: { tag: name } }),
   );
   if (done === undefined) return noTag();
   call.region.machinesChanged();

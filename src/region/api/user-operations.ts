@@ -7,6 +7,7 @@
 
 import { z } from 'zod';
 import { newUserProblems, PASSWORD_MAX, passwordProblems } from '../accounts/accounts.ts';
+import type { Happening } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { User } from '../records/store.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
@@ -31,9 +32,9 @@ const noUser = (): Refusal => refuse('not-found.account');
 const findUser = (call: ApiCall): User | undefined => call.region.store.findUser(call.path.username ?? '');
 const callerOf = ({ caller }: ApiCall): string => (caller.kind === 'user' ? caller.username : '');
 
-const eventOf = (call: ApiCall, description: string): NewMachineEvent => ({
+const eventOf = (call: ApiCall, happening: Happening): NewMachineEvent => ({
   type: 'AUTHORISATION',
-  description,
+  ...happening,
   atMs: call.region.clock.wallTimeMs(),
   username: callerOf(call),
 });
@@ -66,7 +67,8 @@ function create(call: ApiCall, given: z.output<typeof newUser>): Answer {
   return withHash(call, password, (passwordHash) => {
     const user = store.addUser({ username, email, passwordHash, isAdmin, createdMs: clock.wallTimeMs() });
     if (user === undefined) return taken();
-    store.recordEvent(eventOf(call, `created the ${isAdmin ? 'administrator' : 'user'} ${username}`), undefined);
+    const event = eventOf(call, { code: 'user-created', params: { user: username, isAdmin } });
+    store.recordEvent(event, undefined);
     return json(userJson(call, user));
   });
 }
@@ -90,7 +92,7 @@ function change(call: ApiCall, given: z.output<typeof changes>): Answer {
   const isAdmin = isTrue(given.is_superuser);
   const refusal = isAdmin ? undefined : refuseLoss(call, user, 'not-allowed.own-rights');
   if (refusal !== undefined) return refusal;
-  const event = eventOf(call, `made ${user.username} ${isAdmin ? 'an administrator' : 'a user'}`);
+  const event = eventOf(call, { code: 'user-rights-changed', params: { user: user.username, isAdmin } });
   call.region.store.changeUser(user.username, { isAdmin }, event);
   return json(userJson(call, { ...user, isAdmin }));
 }
@@ -104,7 +106,7 @@ function remove(call: ApiCall): Answer {
   const { username } = user;
   const held = store.countMachines({ owners: [username] });
   if (held > 0) return refuse('machine-in-use.owned', { username, count: held });
-  store.removeUser(username, eventOf(call, `removed the account ${username}`));
+  store.removeUser(username, eventOf(call, { code: 'user-removed', params: { user: username } }));
   return { kind: 'empty' };
 }
 
@@ -122,11 +124,10 @@ function changePassword(call: ApiCall, { password }: z.output<typeof passwordCha
   if (findUser(call) === undefined) return noUser();
   const problems = passwordProblems(password);
   if (problems !== undefined) return refuseFields({ password: problems });
-  return withHash(call, password, (passwordHash) =>
-    region.store.changeUser(username, { passwordHash }, eventOf(call, `changed the password of ${username}`))
-      ? { kind: 'empty' }
-      : noUser(),
-  );
+  return withHash(call, password, (passwordHash) => {
+    const event = eventOf(call, { code: 'password-changed', params: { user: username } });
+    return region.store.changeUser(username, { passwordHash }, event) ? { kind: 'empty' } : noUser();
+  });
 }
 
 const nothing = z.object({});

@@ -9,7 +9,6 @@
 // 4. Only one batch of each rack is stored at a time.
 
 import { later } from '../../clock.ts';
-import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { type KeptPost, type LinkBatch, readEntry } from '../racks/rack-news.ts';
 import type { RackReport } from '../records/machine-event.ts';
@@ -79,8 +78,9 @@ async function goOn(region: Region, uuid: string, taking: BatchTaking): Promise<
 }
 
 function recordLoss(region: Region, rack: Rack, missed: number, atMs: number): void {
-  const description = `rack ${rack.name} lost ${counted(missed, 'event')}, because its outbox was full`;
-  region.store.recordEvent({ type: 'RACK_EVENTS_LOST', description, atMs, username: '' }, undefined);
+  const params = { rack: rack.name, events: missed };
+  const event = { type: 'RACK_EVENTS_LOST', code: 'events-lost', params, atMs, username: '' } as const;
+  region.store.recordEvent(event, undefined);
 }
 
 /** A batch that is being stored. */

@@ -4,11 +4,12 @@
 // 2. The report names both machines and the commands to type.
 
 import { formatMac, type MacAddress } from '../../net/address.ts';
+import type { EventParams, Happening, MachineName } from '../records/event-params.ts';
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { EnlistmentEffects, EnlistmentKnowledge } from '../records/store.ts';
-import type { EnlistmentReport, WeighedReport } from './enlistment-report.ts';
-import { kindsText } from './evidence.ts';
+import { maybeOneWords } from '../words/events.ts';
+import type { WeighedReport } from './enlistment-report.ts';
 import { isEstablished } from './interface-source.ts';
 import { type Candidate, keysInCommon, type Recognition } from './recognition.ts';
 
@@ -21,8 +22,8 @@ export interface Effects {
   readonly changes: EnlistmentEffects;
   /** Hardware addresses that stay with other machines. */
   readonly foreign: ReadonlySet<MacAddress>;
-  /** Texts for the machine's log. */
-  readonly notes: readonly string[];
+  /** For the machine's log. */
+  readonly notes: readonly Happening[];
 }
 
 /** The effects of a report on other machines. @param own the report's machine, or the system id of the one to create */
@@ -35,14 +36,19 @@ export function effectsOf(
   const known = typeof own === 'string' ? undefined : own;
   const taken: MacAddress[] = [];
   const foreign = new Set<MacAddress>();
-  const notes: string[] = [];
+  const ownId = typeof own === 'string' ? own : own.systemId;
+  const notes: Happening[] = [];
   for (const other of found.others) {
     const moved = other.weighing.macs.filter((mac) => isMoved(mac, other, weighed));
     taken.push(...moved);
     const kept = other.weighing.macs.filter((mac) => !moved.includes(mac));
-    if (isMere(other)) notes.push(claimText(other, typeof own === 'string' ? own : own.systemId, moved));
-    else if (moved.length > 0) notes.push(`${list(moved)} moved here from ${nameOf(other)}, ${whyOther(other)}`);
-    if (kept.length > 0) notes.push(`it shows ${list(kept)}, which stays with ${nameOf(other)}, ${whyOther(other)}`);
+    const machine = namedOf(other);
+    const differs = other.weighing.other;
+    if (isMere(other)) notes.push({ code: 'interface-claimed', params: { macs: shown(moved), machine, own: ownId } });
+    else if (moved.length > 0) {
+      notes.push({ code: 'interfaces-moved', params: { macs: shown(moved), machine, differs } });
+    }
+    if (kept.length > 0) notes.push({ code: 'interfaces-kept', params: { macs: shown(kept), machine, differs } });
   }
   for (const { machine } of [...found.others, ...found.rivals, ...found.suspects]) {
     for (const nic of machine.interfaces) if (!taken.includes(nic.mac)) foreign.add(nic.mac);
@@ -51,13 +57,13 @@ export function effectsOf(
   for (const candidate of [...found.rivals, ...found.suspects].slice(0, CONFLICTS_MAX)) {
     const verdict = known === undefined ? undefined : knowledge.verdictOn(known, candidate.machine);
     if (verdict === 'apart') continue;
-    const text = `may be the same machine as ${nameOf(candidate)}: both show ${whatIsSame(candidate)}`;
-    conflicts.push({ with: candidate.machine.systemId, text });
-    if (verdict === undefined)
-      notes.push(`it ${text}. ${commandsFor(typeof own === 'string' ? own : own.systemId, candidate.machine)}`);
+    const { macs, same } = candidate.weighing;
+    const params = { machine: namedOf(candidate), macs: shown(macs), same, own: ownId };
+    conflicts.push({ with: candidate.machine.systemId, text: maybeOneWords(params) });
+    if (verdict === undefined) notes.push({ code: 'maybe-one', params });
   }
   for (const { machine, weighing } of found.others.filter(isMere)) {
-    const text = `claimed ${list(weighing.macs)}, from which this machine booted`;
+    const text = `claimed ${shown(weighing.macs).join(', ')}, from which this machine booted`;
     conflicts.push({
       with: machine.systemId,
       text: `may be the same machine as ${machine.hostname} (${machine.systemId}), which ${text}`,
@@ -86,14 +92,8 @@ function isMoved(mac: MacAddress, from: Candidate, { vouched, report }: WeighedR
 /** True if the other machine has the boot interface, and no other value differs. */
 const isMere = ({ isClaim, weighing }: Candidate): boolean => isClaim && weighing.other.length === 0;
 
-/** The text for a machine that had the interface from which another booted. */
-function claimText(other: Candidate, own: string, moved: readonly MacAddress[]): string {
-  const claim = `it booted from ${list(moved)}, which ${nameOf(other)} had reported as its own and has lost to it`;
-  return `${claim}. ${commandsFor(own, other.machine)}`;
-}
-
 /**
- * The text for a machine that may be two with the same UUID and serial number; `undefined` if there is no sign of that. The signs are a
+ * What is said of a machine that may be two with the same UUID and serial number; `undefined` if there is no sign of that. The signs are a
  * different card soon after the last report, and the return of a replaced card.
  * @param replaced the hardware addresses that the reported ones replaced
  */
@@ -102,17 +102,13 @@ export function doubtOf(
   known: Machine,
   replaced: readonly MacAddress[],
   atMs: number,
-): string | undefined {
+): EventParams['maybe-two'] | undefined {
   if (vouched === undefined || replaced.length === 0) return undefined;
   const isBack = known.interfaces.some(({ mac, source }) => mac === vouched && source === 'replaced');
   const isSoon = known.factsMs !== undefined && atMs - known.factsMs < SWAP_MS;
   if (!isBack && !isSoon) return undefined;
-  const macs = replaced.slice(0, CONFLICTS_MAX).map((mac) => formatMac(mac));
-  return (
-    `may be two machines with one UUID and one serial number: ${formatMac(vouched)} booted ${isBack ? 'again ' : ''}` +
-    `without ${macs.join(', ')}, which ${isBack ? 'had taken its place' : 'reported shortly before'}. ` +
-    `If they are two: rackboot machines split ${known.systemId} --mac ${macs.join(' ')}; if a card was swapped, accept the machine`
-  );
+  const macs = shown(replaced.slice(0, CONFLICTS_MAX));
+  return { booted: formatMac(vouched), isBack, macs, systemId: known.systemId };
 }
 
 /** The events of a newly created machine. */
@@ -120,44 +116,21 @@ export function creationEvents(
   { vouched, report }: WeighedReport,
   found: Recognition,
   effects: Effects,
-  eventOf: (type: NewMachineEvent['type'], description: string) => NewMachineEvent,
+  eventOf: (type: NewMachineEvent['type'], happening: Happening) => NewMachineEvent,
 ): readonly NewMachineEvent[] {
-  const unvouched =
-    vouched === undefined && report.vouchedMac !== undefined ? ', not by the interface it booted from' : '';
+  const isUnvouched = vouched === undefined && report.vouchedMac !== undefined;
   const others = found.others
     .filter(({ weighing }) => weighing.isRuledOut && weighing.same.length > 0)
     .slice(0, CONFLICTS_MAX)
-    .map(
-      (other) =>
-        `it shows the ${kindsText(other.weighing.same)} of ${nameOf(other)}, ${whyOther(other)}: treated as another machine`,
-    );
+    .map((other): Happening => {
+      const { same, other: differs } = other.weighing;
+      return { code: 'shown-of-another', params: { machine: namedOf(other), same, differs } };
+    });
   return [
-    eventOf('NEW', `it reported itself for the first time${unvouched}${withoutText(report)}`),
-    ...[...others, ...effects.notes].map((text) => eventOf('NODE_ENLISTMENT_CONFLICT', text)),
+    eventOf('NEW', { code: 'enlisted', params: { isUnvouched, leftOut: report.leftOut ?? '' } }),
+    ...[...others, ...effects.notes].map((note) => eventOf('NODE_ENLISTMENT_CONFLICT', note)),
   ];
 }
 
-const nameOf = ({ machine }: Candidate): string => `${machine.hostname} (${machine.systemId})`;
-const list = (macs: readonly MacAddress[]): string => macs.map((mac) => formatMac(mac)).join(', ');
-
-function whyOther({ weighing }: Candidate): string {
-  return weighing.other.length === 0 ? 'which is another machine' : `which has another ${kindsText(weighing.other)}`;
-}
-
-function whatIsSame({ weighing }: Candidate): string {
-  const same = weighing.same.length === 0 ? '' : `the same ${kindsText(weighing.same)}`;
-  const parts = [list(weighing.macs), same].filter((text) => text !== '');
-  return parts.join(' and ');
-}
-
-/** A suffix that names the hardware that was not stored. */
-export const withoutText = ({ leftOut = '' }: Pick<EnlistmentReport, 'leftOut'>): string =>
-  leftOut === '' ? '' : `; too large to store, without ${leftOut}`;
-
-/** The commands with which a person decides. */
-function commandsFor(own: string, other: Machine): string {
-  return (
-    `If they are one: rackboot machines merge ${other.systemId} ${own}; ` +
-    `if they are two: rackboot machines keep-apart ${other.systemId} ${own}`
-  );
-}
+const namedOf = ({ machine: { hostname, systemId } }: Candidate): MachineName => ({ hostname, systemId });
+const shown = (macs: readonly MacAddress[]): readonly string[] => macs.map((mac) => formatMac(mac));

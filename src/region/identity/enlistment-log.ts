@@ -4,10 +4,9 @@
 // 2. Changes to other machines, to power settings or to interfaces are always logged.
 
 import type { Instant } from '../../clock.ts';
-import { counted } from '../../counted.ts';
 import { formatMac } from '../../net/address.ts';
 import { EventSampler } from '../../rate-limit.ts';
-import type { MachineEventType, NewMachineEvent } from '../records/machine-event.ts';
+import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { EnlistmentDecision } from '../records/store.ts';
 import type { EnlistmentReport } from './enlistment-report.ts';
 
@@ -19,13 +18,11 @@ export const REPORT_RATE = { perSecond: 1 / 60, burst: 6 } as const;
  */
 export const COUNTED_MAX = 1024;
 
-const THINNED: ReadonlySet<MachineEventType> = new Set(['NODE_ENLISTMENT_IGNORED', 'NODE_COMMISSIONING_EVENT']);
-
 /** The event of a refused anonymous report; it goes to the log of unknown machines, which has its own bound. */
 export function refusedEvent({ macs }: Pick<EnlistmentReport, 'macs'>, text: string, atMs: number): NewMachineEvent {
   const [mac] = macs;
-  const description = `${mac === undefined ? '' : `${formatMac(mac)}: `}${text}`;
-  return { type: 'NODE_ENLISTMENT_REFUSED', description, atMs, username: '' };
+  const params = { ...(mac === undefined ? {} : { mac: formatMac(mac) }), why: text };
+  return { type: 'NODE_ENLISTMENT_REFUSED', code: 'enlistment-refused', params, atMs, username: '' };
 }
 
 /** The sampling of each machine's report events. */
@@ -40,12 +37,11 @@ export class EnlistmentLog {
   }
 
   #sampled(event: NewMachineEvent, systemId: string, now: Instant): readonly NewMachineEvent[] {
-    if (!THINNED.has(event.type)) return [event];
-    const sample = this.#sampler.take(`${event.type} ${systemId}`, now);
+    if (event.code !== 'report-ignored' && event.code !== 'hardware-reported') return [event];
+    const sample = this.#sampler.take(`${event.code} ${systemId}`, now);
     if (sample === undefined) return [];
-    if (sample.count === undefined) return [event];
-    return [
-      { ...event, description: `${event.description} (${counted(sample.count, 'time')} since the last such event)` },
-    ];
+    const { count: times } = sample;
+    if (event.code === 'report-ignored') return [{ ...event, params: { ...event.params, times } }];
+    return [{ ...event, params: { ...event.params, times } }];
   }
 }

@@ -3,6 +3,7 @@
 // 1. Power settings from a machine or an ordinary user are filtered before anything uses them.
 
 import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { SeenElsewhere } from '../records/event-params.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
 import type { Machine } from '../records/machine.ts';
 import { type PowerParameters, reportedPower } from '../records/power-parameters.ts';
@@ -33,7 +34,7 @@ export interface EnlistmentReport {
   /** The sender's address. */
   readonly address?: Ipv4 | undefined;
   /** Why the forwarding remote rack is not believed for a machine (`racks/machine-homes.ts`); its result is `undefined` if it is. */
-  readonly whyElsewhere?: ((machine: Machine) => string | undefined) | undefined;
+  readonly whyElsewhere?: ((machine: Machine) => SeenElsewhere | undefined) | undefined;
   /** True if it came from another network than the machine's home; `undefined` if the caller does not check that. */
   readonly isAway?: ((machine: Machine) => boolean) | undefined;
 }

@@ -16,13 +16,14 @@
 
 import type { Clock } from '../../clock.ts';
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
-import { statusRow } from '../records/lifecycle.ts';
+import type { EventParams, Happening, ReportIgnored } from '../records/event-params.ts';
 import type { Machine, MachineFields } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { EnlistmentDecision, EnlistmentKnowledge } from '../records/store.ts';
+import { maybeTwoWords } from '../words/events.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { type BootProof, provesBoot } from './boot-token.ts';
-import { creationEvents, doubtOf, effectsOf, withoutText } from './enlistment-effects.ts';
+import { creationEvents, doubtOf, effectsOf } from './enlistment-effects.ts';
 import type { EnlistmentReport, WeighedReport } from './enlistment-report.ts';
 import { identifyingSerial, identifyingUuid } from './hardware-identity.ts';
 import { chooseHostname, chooseSystemId, isPlaceholderHostname, type NameSource, nameFromFacts } from './hostname.ts';
@@ -73,44 +74,34 @@ export function decideEnlistment(
   return {
     kind: 'unchanged',
     systemId,
-    events: [eventOf('NODE_ENLISTMENT_IGNORED', `${ignored}; nothing changed`, report, terms)],
+    events: [eventOf('NODE_ENLISTMENT_IGNORED', { code: 'report-ignored', params: ignored }, report, terms)],
   };
 }
 
 /** Why a report of a known machine is ignored; `undefined` if it is accepted. */
-function whyIgnored({ report, vouched }: WeighedReport, known: Candidate): string | undefined {
+function whyIgnored({ report, vouched }: WeighedReport, known: Candidate): ReportIgnored | undefined {
   const { machine, weighing } = known;
   const proof: BootProof = { token: report.token, vouchedMac: vouched, address: report.address };
-  if (machine.status === 'commissioning') {
-    return provesBoot(proof, machine) && report.isAway?.(machine) !== true
-      ? undefined
-      : 'it reported itself in the state Commissioning without its boot token';
+  const { status, systemId } = machine;
+  if (status === 'commissioning') {
+    const isProven = provesBoot(proof, machine) && report.isAway?.(machine) !== true;
+    return isProven ? undefined : { why: 'in-use', status, isWithoutToken: true };
   }
-  if (machine.status !== 'new') return `it reported itself in the state ${statusRow(machine.status).name}`;
+  if (status !== 'new') return { why: 'in-use', status, isWithoutToken: false };
   if (vouched === undefined) return whyUnproven(report, machine);
   if (firmMacs(machine).length === 0 || heldMacs(machine).includes(vouched) || isSwapped(weighing)) return undefined;
-  const shown = weighing.macs.map((mac) => formatMac(mac)).join(' ');
-  return (
-    `${formatMac(vouched)} reported as this machine by showing ${shown}, but all other evidence says it is another. If it has that card now, ` +
-    `\`rackboot machines split ${machine.systemId} --mac ${shown}\`, or delete this machine`
-  );
+  const macs = weighing.macs.map((mac) => formatMac(mac));
+  return { why: 'of-another-card', booted: formatMac(vouched), macs, systemId };
 }
 
 /** Why a report of a New machine is ignored that no rack vouches for; `undefined` if it is accepted. */
-function whyUnproven(report: EnlistmentReport, machine: Machine): string | undefined {
-  if (machine.vouchedMac !== undefined) {
-    return 'a host reported as this machine without the boot token from its rack';
-  }
-  if (machine.interfaces.some(({ source }) => source === 'person')) {
-    return 'a host reported as this machine, which a person made, without the boot token from its rack';
-  }
+function whyUnproven(report: EnlistmentReport, machine: Machine): ReportIgnored | undefined {
+  if (machine.vouchedMac !== undefined) return { why: 'without-token', isOfPerson: false };
+  if (machine.interfaces.some(({ source }) => source === 'person')) return { why: 'without-token', isOfPerson: true };
   const { enlistedFrom: first } = machine;
   if (first === undefined || first === report.address) return undefined;
-  const now = report.address === undefined ? 'an unknown address' : formatIpv4(report.address);
-  return (
-    `${now} reported as this machine, but ${formatIpv4(first)} reported it first, and no rack has booted either. ` +
-    'Boot the machine from the network: that proves which it is'
-  );
+  const address = report.address === undefined ? undefined : formatIpv4(report.address);
+  return { why: 'from-elsewhere', address, first: formatIpv4(first) };
 }
 
 function decideCreation(
@@ -158,7 +149,7 @@ function decideCreation(
     interfaces,
     gone,
     events: [
-      ...creationEvents(weighed, found, effects, (type, description) => eventOf(type, description, report, terms)),
+      ...creationEvents(weighed, found, effects, (type, happening) => eventOf(type, happening, report, terms)),
       ...powerEvents(report, terms),
     ],
   };
@@ -173,14 +164,16 @@ function goneFor({ report, vouched }: WeighedReport, knowledge: EnlistmentKnowle
   const newcomer = { address: report.address, isProven: vouched !== undefined };
   const gone = findEvicted(knowledge.untouched(), newcomer, terms.atMs);
   if (gone === undefined) return undefined;
-  const place = (address: Ipv4 | undefined): string => (address === undefined ? '' : ` from ${formatIpv4(address)}`);
-  const description =
-    `removed ${gone.hostname} (${gone.systemId}), reported${place(gone.address)} and ${gone.isProven ? 'never edited' : 'never booted by a rack'}, ` +
-    `for a machine reported${place(report.address)}: at most ${terms.newMachinesMax} may be New (region.new_machines_max)`;
+  const place = (address: Ipv4 | undefined) => (address === undefined ? undefined : formatIpv4(address));
+  const { hostname, systemId, isProven } = gone;
   const event: NewMachineEvent = {
     type: 'NODE_REMOVED',
     level: 'warning',
-    description,
+    code: 'machine-displaced',
+    params: {
+      ...{ hostname, systemId, isProven, max: terms.newMachinesMax },
+      ...{ from: place(gone.address), newFrom: place(report.address) },
+    },
     atMs: terms.atMs,
     username: '',
   };
@@ -242,7 +235,7 @@ function decideAmendment(
   const power = { powerType: report.powerType, powerParameters: report.powerParameters };
   const conflicts = [
     ...(effects.changes.conflicts ?? []),
-    ...(doubt === undefined ? [] : [{ with: known.systemId, text: doubt }]),
+    ...(doubt === undefined ? [] : [{ with: known.systemId, text: maybeTwoWords(doubt) }]),
   ];
   return {
     ...effects.changes,
@@ -259,8 +252,8 @@ function decideAmendment(
     },
     interfaces: merged.interfaces,
     events: [
-      eventOf('NODE_COMMISSIONING_EVENT', `it reported its hardware${withoutText(report)}`, report, terms),
-      ...notes.map((text) => eventOf('NODE_ENLISTMENT_CONFLICT', text, report, terms)),
+      eventOf('NODE_COMMISSIONING_EVENT', hardwareReported(report), report, terms),
+      ...notes.map((note) => eventOf('NODE_ENLISTMENT_CONFLICT', note, report, terms)),
       ...(takesPower(report, known) ? powerEvents(report, terms) : []),
     ],
   };
@@ -270,18 +263,25 @@ function decideAmendment(
 function interfaceNotes(
   known: Machine,
   { dropped, replaced }: MergedInterfaces,
-  doubt: string | undefined,
+  doubt: EventParams['maybe-two'] | undefined,
   knowledge: EnlistmentKnowledge,
-): readonly string[] {
-  const list = (macs: readonly MacAddress[]): string => macs.map((mac) => formatMac(mac)).join(', ');
-  return [
-    ...(dropped.length === 0
-      ? []
-      : [`removed ${list(dropped)}: an unproven report had added it, and the machine itself does not show it`]),
-    ...(doubt === undefined && replaced.length > 0 ? [`another card replaced ${list(replaced)}`] : []),
-    ...(doubt === undefined || knowledge.verdictOn(known, known) !== undefined ? [] : [`it ${doubt}`]),
-  ];
+): readonly Happening[] {
+  const notes: Happening[] = [];
+  if (dropped.length > 0)
+    notes.push({ code: 'interfaces-removed', params: { macs: dropped.map((mac) => formatMac(mac)) } });
+  if (doubt === undefined && replaced.length > 0) {
+    notes.push({ code: 'interfaces-replaced', params: { macs: replaced.map((mac) => formatMac(mac)) } });
+  }
+  if (doubt !== undefined && knowledge.verdictOn(known, known) === undefined) {
+    notes.push({ code: 'maybe-two', params: doubt });
+  }
+  return notes;
 }
+
+const hardwareReported = ({ leftOut = '' }: EnlistmentReport): Happening => ({
+  code: 'hardware-reported',
+  params: { leftOut },
+});
 
 /** True if the stored power settings come from an unproven report; the first proven boot replaces them. */
 const isStrangersPower = (vouched: MacAddress | undefined, known: Machine): boolean =>
@@ -325,15 +325,16 @@ function hardwareOf(
 function powerEvents(report: EnlistmentReport, terms: EnlistmentTerms): readonly NewMachineEvent[] {
   const { power_address: address, power_user: user, power_pass: password } = report.powerParameters;
   if (report.username !== undefined || address === undefined) return [];
-  const account = password === undefined || user === undefined ? '' : `; its user ${user} has a new password`;
-  return [eventOf('NODE_POWER_REPORTED', `its BMC is at ${address} (${report.powerType})${account}`, report, terms)];
+  const account = password === undefined || user === undefined ? {} : { user: String(user) };
+  const params = { address: String(address), driver: report.powerType, ...account };
+  return [eventOf('NODE_POWER_REPORTED', { code: 'bmc-reported', params }, report, terms)];
 }
 
 function eventOf(
   type: NewMachineEvent['type'],
-  description: string,
+  happening: Happening,
   report: EnlistmentReport,
   terms: EnlistmentTerms,
 ): NewMachineEvent {
-  return { type, description, atMs: terms.atMs, username: report.username ?? '' };
+  return { type, ...happening, atMs: terms.atMs, username: report.username ?? '' };
 }

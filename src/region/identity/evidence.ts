@@ -18,12 +18,9 @@
 
 import { formatMac, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
+import { IDENTITY_KINDS, type IdentityKind } from '../records/identity-kind.ts';
 import type { PowerParameters } from '../records/power-parameters.ts';
 import { identifyingSerial, identifyingUuid, isBmcLink, isIdentifyingMac, isPortableNic } from './hardware-identity.ts';
-
-/** The values compared besides the interfaces' addresses. */
-export const IDENTITY_KINDS = ['uuid', 'serial', 'board-serial', 'asset-tag', 'bmc-mac', 'bmc-address'] as const;
-export type IdentityKind = (typeof IDENTITY_KINDS)[number];
 
 /** The weight of each value if it is the same, and if it differs. */
 const WEIGHTS = {
@@ -142,15 +139,3 @@ export function weigh(a: Evidence, b: Evidence, isShared: (key: string) => boole
   const isRuledOut = macs.length === 0 && (other.includes('uuid') || other.includes('serial'));
   return { score, macs, same, other, isRuledOut };
 }
-
-const WORDS: Readonly<Record<IdentityKind, string>> = {
-  uuid: 'UUID',
-  serial: 'serial number',
-  'board-serial': "board's serial number",
-  'asset-tag': 'asset tag',
-  'bmc-mac': "BMC's hardware address",
-  'bmc-address': "BMC's address",
-};
-
-/** The kinds in words: `UUID, serial number`. */
-export const kindsText = (kinds: readonly IdentityKind[]): string => kinds.map((kind) => WORDS[kind]).join(', ');

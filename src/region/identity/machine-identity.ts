@@ -4,9 +4,10 @@
 
 import type { Clock } from '../../clock.ts';
 import type { MacAddress } from '../../net/address.ts';
+import { IDENTITY_KINDS, type IdentityKind } from '../records/identity-kind.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Conflict, MachineChangeOutcome, RegionStore, SplitOutcome } from '../records/store.ts';
-import { IDENTITY_KINDS, type IdentityKind, identityKey } from './evidence.ts';
+import { identityKey } from './evidence.ts';
 import { decideMerge, decideSplit, type IdentityRefusal } from './merge.ts';
 import { machineEvidence } from './recognition.ts';
 
@@ -102,7 +103,8 @@ export class MachineIdentity {
   /** Stores that two machines are distinct, whatever they show. @returns false if one of them does not exist, or they are the same */
   keepApart(systemId: string, otherId: string, username: string): boolean {
     const atMs = this.#clock.wallTimeMs();
-    const description = `${otherId} and ${systemId} were marked as different machines`;
-    return this.#store.keepApart(systemId, otherId, { type: 'NODE_IDENTITY_CHANGED', description, atMs, username });
+    const params = { one: otherId, other: systemId };
+    const event = { type: 'NODE_IDENTITY_CHANGED', code: 'machines-kept-apart', params, atMs, username } as const;
+    return this.#store.keepApart(systemId, otherId, event);
   }
 }

@@ -8,6 +8,7 @@
 
 import type { Clock } from '../../clock.ts';
 import { formatMac, type MacAddress, parseMac } from '../../net/address.ts';
+import type { Happening, MachineName } from '../records/event-params.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine, MachineFields } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
@@ -42,7 +43,7 @@ const IDLE: ReadonlySet<MachineStatus> = new Set<MachineStatus>([
 /** True for a machine with an owner, or with work in progress. */
 export const isInUse = (machine: Machine): boolean => machine.owner !== undefined || !IDLE.has(machine.status);
 
-const nameOf = (machine: Machine): string => `${machine.hostname} (${machine.systemId})`;
+const namedOf = ({ hostname, systemId }: Machine): MachineName => ({ hostname, systemId });
 const named = ({ hostname, systemId }: Machine) => ({ name: hostname, systemId });
 const inState = (machine: Machine) => ({ ...named(machine), state: statusRow(machine.status).name });
 
@@ -83,12 +84,11 @@ export function decideMerge(keep: Machine, other: Machine, terms: IdentityTerms)
           powerIsProposed: other.powerIsProposed,
         }
       : {};
-  const macs = other.interfaces.map((nic) => formatMac(nic.mac)).join(' ');
-  const description = `${nameOf(other)} was merged into it${macs === '' ? '' : `, with ${macs}`}`;
+  const macs = other.interfaces.map((nic) => formatMac(nic.mac));
   return {
     kind: 'merge',
     fields: { ...hardware, ...power, vouchedMac: keep.vouchedMac ?? other.vouchedMac, home: keep.home ?? other.home },
-    events: [changed(description, terms)],
+    events: [changed({ code: 'machines-merged', params: { machine: namedOf(other), macs } }, terms)],
   };
 }
 
@@ -119,7 +119,7 @@ export function decideSplit(
   const goes = reported.byThese && !reported.byOthers;
   const systemId = chooseSystemId(terms.clock, (id) => knowledge.isSystemIdTaken(id));
   const hostname = chooseHostname(terms.clock, (name) => knowledge.isHostnameTaken(name));
-  const moved = macs.map((mac) => formatMac(mac)).join(' ');
+  const moved = macs.map((mac) => formatMac(mac));
   return {
     kind: 'split',
     systemId,
@@ -131,8 +131,10 @@ export function decideSplit(
     },
     // One report with addresses of both came from one machine or from a moved card, so no shared value caused the confusion.
     shared: reported.byThese && reported.byOthers ? [] : identityKeys(machineEvidence(machine)),
-    events: [changed(`${hostname} (${systemId}) was split off, with ${moved}`, terms)],
-    newEvents: [{ ...changed(`split off ${nameOf(machine)}`, terms), type: 'NEW' }],
+    events: [changed({ code: 'machine-split', params: { machine: { hostname, systemId }, macs: moved } }, terms)],
+    newEvents: [
+      { ...changed({ code: 'machine-split-off', params: { machine: namedOf(machine) } }, terms), type: 'NEW' },
+    ],
   };
 }
 
@@ -174,6 +176,6 @@ function reportedBy(machine: Machine, macs: readonly MacAddress[]): { byThese: b
   };
 }
 
-function changed(description: string, { atMs, username }: IdentityTerms): NewMachineEvent {
-  return { type: 'NODE_IDENTITY_CHANGED', description, atMs, username };
+function changed(happening: Happening, { atMs, username }: IdentityTerms): NewMachineEvent {
+  return { type: 'NODE_IDENTITY_CHANGED', ...happening, atMs, username };
 }

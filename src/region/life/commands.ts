@@ -25,8 +25,9 @@
 
 import type { Clock } from '../../clock.ts';
 import { checkTransition, type MachineStatus, STATUSES, statusRow } from '../records/lifecycle.ts';
-import type { Machine, PowerTask } from '../records/machine.ts';
+import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
+import type { PowerTask } from '../records/power-task.ts';
 import type { EraseMode, MachineWork } from '../records/work.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { isRescueHeard, RESCUE_LEAVES_MS_MAX } from './rescue-end.ts';
@@ -231,8 +232,8 @@ export function decideCommand(
     message: by.comment === '' ? text : by.comment,
     work: workOf(command, last, terms),
   });
-  const why = by.comment === '' ? '' : `: ${by.comment}`;
-  const audit: NewMachineEvent = { type: 'NODE', description: `${command.name}${why}`, atMs, username: by.username };
+  const params = { command: command.name, comment: by.comment };
+  const audit: NewMachineEvent = { type: 'NODE', code: 'command', params, atMs, username: by.username };
   const begun = takesOwnership(machine, command, by) ? { owner: by.username } : {};
   // A pending power-off stays unless the command needs another power task.
   const leaves = last === 'exiting-rescue-mode' && isRescueHeard(machine, atMs);

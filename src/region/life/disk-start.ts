@@ -12,7 +12,7 @@
 //    RESTARTED_MS after the disk was written, with no events in between, also shows that the system is up.
 
 import type { MachineEvent } from '../records/machine-event.ts';
-import { isBootOffer, isDiskStart, isEnvironmentStart } from '../records/rack-words.ts';
+import { fieldsOf, isBootOffer, isDiskStart, isEnvironmentStart, isSystemOffer } from '../records/report-fields.ts';
 
 /** How often a machine may be told to boot its disk before its system is seen; one more, and the disk counts as not starting. */
 export const DISK_STARTS_MAX = 4;
@@ -33,21 +33,20 @@ export interface DiskStarts {
  * @param events one machine's events, the newest first
  * @param nowMs wall time at which its address was taken or renewed
  */
-export function readDiskStarts(
-  events: Iterable<Pick<MachineEvent, 'kind' | 'type' | 'description' | 'atMs'>>,
-  nowMs: number,
-): DiskStarts {
+export function readDiskStarts(events: Iterable<MachineEvent>, nowMs: number): DiskStarts {
   let isUp: boolean | undefined;
   let starts = 0;
   let laterMs = Infinity;
-  for (const { kind, type, description, atMs } of events) {
+  for (const event of events) {
+    const { type, atMs } = event;
+    const fields = fieldsOf(event);
     if (type === 'NODE_DISK_WRITTEN') {
       isUp ??= nowMs - atMs >= RESTARTED_MS;
       break;
     }
-    const isStart = isDiskStart(description);
+    const isStart = isDiskStart(fields);
     // Booted by a rack without the new desired state. The environment takes an address as a system does.
-    const isEnvironment = isEnvironmentStart(description);
+    const isEnvironment = isEnvironmentStart(fields);
     if ((isStart || isEnvironment) && laterMs - atMs >= START_APART_MS) {
       starts += 1;
       laterMs = atMs;
@@ -55,7 +54,8 @@ export function readDiskStarts(
     if (isEnvironment) isUp ??= false;
     // Told to boot its disk, and no firmware request since: the system holds the address now.
     if (isStart || type === 'NODE_PXE_REQUEST') isUp ??= true;
-    if (kind === 'dhcp.offer') isUp ??= !isBootOffer(description);
+    if (isSystemOffer(fields)) isUp ??= true;
+    else if (isBootOffer(fields)) isUp ??= false;
   }
   return { isUp: isUp === true, starts };
 }

@@ -13,6 +13,7 @@ import type { Clock } from '../../clock.ts';
 import { formatIpv4, isLoopback } from '../../net/address.ts';
 import { LOCAL_ADMINISTRATOR } from '../accounts/accounts.ts';
 import { heldMacs } from '../identity/interface-source.ts';
+import type { Happening } from '../records/event-params.ts';
 import type { MachineStatus } from '../records/lifecycle.ts';
 import type { DebugLogin } from '../records/login-store.ts';
 import type { Machine } from '../records/machine.ts';
@@ -97,9 +98,8 @@ export function openDebugLogin(
   if (keyless !== undefined) return keyless;
   const openedMs = clock.wallTimeMs();
   const expiresMs = openedMs + seconds * 1000;
-  const until = new Date(expiresMs).toISOString().slice(0, 16).replace('T', ' ');
-  const why = by.comment === '' ? '' : `: ${by.comment}`;
-  const event = eventOf(`debug login opened for the keys of ${by.username} until ${until} UTC${why}`, openedMs, by);
+  const params = { user: by.username, untilMs: expiresMs, comment: by.comment };
+  const event = eventOf({ code: 'debug-login-opened', params }, openedMs, by);
   store.logins.openDebug(machine.systemId, { username: by.username, openedMs, expiresMs, hostKey: '' }, event);
   return undefined;
 }
@@ -107,13 +107,16 @@ export function openDebugLogin(
 /** Closes a debug login; a machine that stayed on for it powers off. */
 export function closeDebugLogin({ store, clock }: LoginParts, machine: Machine, by: Actor): LoginRefusal | undefined {
   if (!mayDebug(machine, by)) return refusal('not-owner.close-debug-login', { machine: machine.hostname });
-  store.logins.closeDebug(machine.systemId, eventOf('debug login closed', clock.wallTimeMs(), by));
+  store.logins.closeDebug(
+    machine.systemId,
+    eventOf({ code: 'debug-login-closed', params: {} }, clock.wallTimeMs(), by),
+  );
   return undefined;
 }
 
-const eventOf = (description: string, atMs: number, { username }: Actor): NewMachineEvent => ({
+const eventOf = (happening: Happening, atMs: number, { username }: Actor): NewMachineEvent => ({
   type: 'NODE',
-  description,
+  ...happening,
   atMs,
   username,
 });

@@ -11,20 +11,22 @@
 // 4. A machine is Deployed when its installed system has reported, or has taken its address after the disk was written.
 
 import type { Clock } from '../../clock.ts';
-import { counted } from '../../counted.ts';
 import type { Ipv4 } from '../../net/address.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
 import { imagesForMachine } from '../racks/rack-images.ts';
 import type { Racks } from '../racks/racks.ts';
-import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
-import type { Machine, PowerState, PowerTask } from '../records/machine.ts';
+import type { Happening } from '../records/event-params.ts';
+import { statusRow } from '../records/lifecycle.ts';
+import type { Machine, PowerState } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
+import type { PowerTask } from '../records/power-task.ts';
 import type { MachineChangeOutcome, RegionStore } from '../records/store.ts';
-import type { MachineWork } from '../records/work.ts';
+import { eventSentence } from '../words/events.ts';
 import { refusal } from '../words/refusal.ts';
 import { type Actor, type CommandRefusal, type Deployment, decideCommand, type MachineCommand } from './commands.ts';
 import { type DeployableImage, type FindImage, type ListImages, refuseImage } from './deployment.ts';
 import { DISK_STARTS_MAX, type DiskStarts, readDiskStarts } from './disk-start.ts';
+import { failStatus, restarted, seenOf, type WhyHung } from './hung-work.ts';
 import { type HasInstaller, machineInstalled, refuseAnswers, refuseInstaller } from './installer.ts';
 import { refuseWithoutKey } from './logins.ts';
 import { BOOTS_MAX, countBoot } from './network-boots.ts';
@@ -41,7 +43,7 @@ import {
 import { switchSilentRescue } from './rescue-end.ts';
 import { decideSignal, type Signal } from './signal.ts';
 import { chooseAddresses } from './static-addresses.ts';
-import { acceptedPower, type Change, deadlineOf, enterStatus, type StatusChangeTerms } from './status-change.ts';
+import { acceptedPower, type Change, deadlineOf, enterStatus } from './status-change.ts';
 import type { StatusDeadlines } from './status-deadlines.ts';
 
 /** How often a hung machine is restarted, unless the configuration says otherwise. */
@@ -162,8 +164,8 @@ export class MachineLife {
     return this.#announce(
       store.changeMachine<never>(systemId, atMs, ({ status, netboot }) => {
         if (status !== 'deploying' || netboot) return { kind: 'change', fields: {}, events: [] };
-        const description = 'it asks to boot from the network again';
-        const event: NewMachineEvent = { type: 'NODE_INSTALL_EVENT', description, atMs, username: '' };
+        const told = { code: 'network-wanted', params: {} } as const;
+        const event: NewMachineEvent = { type: 'NODE_INSTALL_EVENT', ...told, atMs, username: '' };
         return { kind: 'change', fields: { netboot: true }, events: [event] };
       }),
     );
@@ -200,8 +202,7 @@ export class MachineLife {
       const work = countBoot(machine, seenMs);
       if (work === undefined) return { kind: 'change', fields: {}, events: [] };
       if (work.boots <= BOOTS_MAX) return { kind: 'change', fields: { work }, events: [] };
-      const why = `it booted from the network ${counted(work.boots, 'time')} without a signal from its work`;
-      return this.#endHung(machine, why, atMs);
+      return this.#endHung(machine, { code: 'boots-repeated', params: { boots: work.boots } }, atMs);
     });
     // A changed count alone is not announced.
     if (outcome.kind === 'changed' && (outcome.machine.work?.boots ?? 0) === 0) this.#announce(outcome);
@@ -212,9 +213,9 @@ export class MachineLife {
     if (machine.status !== 'deploying' || machine.netboot) return false;
     const { starts } = this.#diskStarts(machine.systemId);
     if (starts <= DISK_STARTS_MAX) return false;
-    const message = `its disk does not start: the machine was told ${counted(starts, 'time')} to boot it, and came back to the network each time`;
     const { clock, store } = this.#parts;
-    const terms = { atMs, clock, username: '', message };
+    const why = { code: 'disk-not-starting', params: { starts } } as const;
+    const terms = { atMs, clock, username: '', why };
     const outcome = store.changeMachine<never>(machine.systemId, atMs, (now) =>
       now.status === 'deploying' && !now.netboot
         ? failStatus(now, 'failed-deployment', terms)
@@ -277,17 +278,15 @@ export class MachineLife {
     if (overdue.length === 0) return;
     const newest = store.newestEvents(overdue.map(({ systemId }) => systemId));
     for (const { systemId } of overdue) {
-      const seen = newest.get(systemId)?.description ?? '';
+      const seen = seenOf(newest.get(systemId));
       const outcome = store.changeMachine<never>(systemId, atMs, (machine) => this.#end(machine, seen, atMs));
       this.#announce(outcome);
     }
   }
 
-  #end(machine: Machine, seen: string, atMs: number): Change {
-    const row = statusRow(machine.status);
-    const heard = seen === '' ? 'no sign of life' : `last seen: ${seen}`;
-    const isWritten = machine.status === 'deploying' && !machine.netboot;
-    const last = isWritten ? `its disk was written, but its system was not seen; ${heard}` : heard;
+  #end(machine: Machine, seen: Happening | undefined, atMs: number): Change {
+    const { status } = machine;
+    const row = statusRow(status);
     // A sign of life or a command came first.
     if (row.failed === undefined || (machine.statusDeadlineMs ?? Infinity) >= atMs) {
       return { kind: 'change', fields: {}, events: [] };
@@ -296,28 +295,29 @@ export class MachineLife {
     if (waiting !== undefined) return waiting;
     const leaving = this.#switches(machine) ? switchSilentRescue(machine, atMs) : undefined;
     if (leaving !== undefined) return leaving;
-    const again = (machine.work?.attempts ?? 0) === 0 ? '' : ', even after a restart';
-    const message = `${row.name} did not end within ${counted(row.timeoutMinutes ?? 0, 'minute')}${again}; ${last}`;
-    return this.#endHung(machine, whyInDoubt(machine) ?? message, atMs);
+    const isWritten = status === 'deploying' && !machine.netboot;
+    const isRestarted = (machine.work?.attempts ?? 0) > 0;
+    const params = { status, minutes: row.timeoutMinutes ?? 0, isRestarted, isWritten, seen };
+    return this.#endHung(machine, whyInDoubt(machine) ?? { code: 'work-overran', params }, atMs);
   }
 
   /** Restarts hung work, or fails it. */
-  #endHung(machine: Machine, message: string, atMs: number): Change {
+  #endHung(machine: Machine, why: WhyHung, atMs: number): Change {
     const { clock, retries } = this.#parts;
     const { status, work } = machine;
     const { failed } = statusRow(status);
     if (failed === undefined) return { kind: 'change', fields: {}, events: [] };
     const isUnwritten = status === 'commissioning' || (status === 'deploying' && machine.netboot);
     if (!isUnwritten || work === undefined || work.attempts >= (retries() ?? RETRIES) || !this.#switches(machine)) {
-      return failStatus(machine, failed, { atMs, clock, username: '', message });
+      return failStatus(machine, failed, { atMs, clock, username: '', why });
     }
-    const description = `${message}; restarting it`;
-    const event: NewMachineEvent = { type: 'NODE_HUNG', description, atMs, username: '' };
+    const restart = { code: 'work-restarted', params: { why } } as const;
+    const event: NewMachineEvent = { type: 'NODE_HUNG', ...restart, atMs, username: '' };
     return {
       kind: 'change',
       fields: {
         statusDeadlineMs: deadlineOf(machine.status, atMs),
-        statusMessage: description,
+        statusMessage: eventSentence(restart),
         // The hung system may still run, so its token and key are revoked.
         bootToken: drawBootToken(clock),
         powerTask: 'cycle',
@@ -374,25 +374,4 @@ function refuseByHand({ hostname, powerType, powerIsProposed }: Machine): Comman
   if (powerIsProposed === true) return refusal('power-by-hand.proposed', { machine: hostname });
   const driver = ['', 'manual'].includes(powerType) ? undefined : powerType;
   return refusal('power-by-hand.driver', { machine: hostname, driver });
-}
-
-/** Enters a failed state, and logs the reason, which no signal or driver has reported. */
-function failStatus(
-  machine: Machine,
-  to: MachineStatus,
-  terms: StatusChangeTerms & { readonly message: string },
-): Change {
-  const { message: description, atMs, username } = terms;
-  const change = enterStatus(machine, to, terms);
-  const why: NewMachineEvent = { type: 'NODE_STATUS_EVENT', level: 'error', description, atMs, username };
-  return { ...change, events: [why, ...change.events] };
-}
-
-/** The work of a restarted machine, without its former progress. */
-function restarted(
-  { stage: _stage, message: _message, doneBytes: _done, totalBytes: _total, ...work }: MachineWork,
-  atMs: number,
-): MachineWork {
-  // `bootMs` makes late reports of earlier starts count as old.
-  return { ...work, waitsForBoot: false, attempts: work.attempts + 1, boots: 0, bootMs: atMs };
 }

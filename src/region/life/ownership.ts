@@ -53,8 +53,8 @@ export function decideOwnerData(
     const refused = refusal('owner-data-limit', { machine: machine.hostname, max: OWNER_DATA_MAX });
     return { kind: 'refuse', refusal: refused };
   }
-  const description = `owner data changed: ${[...data.keys()].join(', ')}`;
-  const event: NewMachineEvent = { type: 'NODE', description, atMs, username: by.username };
+  const params = { keys: [...data.keys()] };
+  const event: NewMachineEvent = { type: 'NODE', code: 'owner-data-changed', params, atMs, username: by.username };
   // `fromEntries` makes own properties, so `__proto__` is a key like any other.
   return { kind: 'change', fields: { ownerData: Object.fromEntries(whole) }, events: [event] };
 }
@@ -63,7 +63,7 @@ export function decideOwnerData(
 export function decideLock(machine: Machine, isLocked: boolean, by: Actor, atMs: number): Decision {
   const refused = refuseOthers(machine, by, 'lock');
   if (refused !== undefined) return refused;
-  const why = by.comment === '' ? '' : `: ${by.comment}`;
-  const description = `${isLocked ? 'lock' : 'unlock'}${why}`;
-  return { kind: 'change', fields: { isLocked }, events: [{ type: 'NODE', description, atMs, username: by.username }] };
+  const params = { command: isLocked ? 'lock' : 'unlock', comment: by.comment };
+  const event: NewMachineEvent = { type: 'NODE', code: 'command', params, atMs, username: by.username };
+  return { kind: 'change', fields: { isLocked }, events: [event] };
 }

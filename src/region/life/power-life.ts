@@ -14,11 +14,14 @@ import type { Clock } from '../../clock.ts';
 import type { PowerDriver } from '../../power/driver.ts';
 import type { PowerOutcomeKind } from '../../power/outcome.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
+import type { Happening } from '../records/event-params.ts';
 import { statusRow } from '../records/lifecycle.ts';
-import type { Machine, PowerState, PowerTask } from '../records/machine.ts';
+import type { Machine, PowerState } from '../records/machine.ts';
 import { isNetworkStart, type MachineEvent, type NewMachineEvent } from '../records/machine-event.ts';
 import type { PowerParameters } from '../records/power-parameters.ts';
+import type { PowerTask } from '../records/power-task.ts';
 import type { MachineChange } from '../records/store.ts';
+import { eventSentence } from '../words/events.ts';
 import { refusal } from '../words/refusal.ts';
 import { type Actor, type CommandRefusal, restingStatus } from './commands.ts';
 import { taskOfState } from './state-power.ts';
@@ -102,21 +105,6 @@ const AFTER: Readonly<Record<PowerTask, PowerState | undefined>> = {
   'soft-off': undefined,
   cycle: 'on',
 };
-const WORDS: Readonly<Record<PowerTask, string>> = {
-  on: 'switched on',
-  off: 'switched off',
-  'soft-off': 'asked to shut down',
-  cycle: 'switched off and on',
-};
-const FAILED_WORDS: Readonly<Record<PowerTask, string>> = {
-  on: 'power on failed',
-  off: 'power off failed',
-  'soft-off': 'shutdown request failed',
-  cycle: 'power cycle failed',
-};
-
-/** The beginning of the event for a person's power task. */
-const ORDERED = 'power ';
 
 /**
  * True if a machine has started from the network since a person's last power task. Because a report of an earlier start may arrive late,
@@ -124,13 +112,14 @@ const ORDERED = 'power ';
  *
  * @param events the machine's events, newest first
  */
-export function hasStartedSince(
-  events: readonly Pick<MachineEvent, 'type' | 'kind' | 'description' | 'atMs'>[],
-): boolean {
+export function hasStartedSince(events: readonly MachineEvent[]): boolean {
   const startsMs: number[] = [];
-  for (const { type, kind, description, atMs } of events) {
-    if (type === 'NODE' && description.startsWith(ORDERED)) return startsMs.some((startMs) => startMs >= atMs);
-    if (kind !== undefined && isNetworkStart({ kind, text: description })) startsMs.push(atMs);
+  for (const event of events) {
+    const { code, kind, atMs } = event;
+    if (code === 'power-ordered') return startsMs.some((startMs) => startMs >= atMs);
+    if (kind === undefined || event.code !== 'rack') continue;
+    const { params } = event;
+    if (isNetworkStart(kind, params, params.byAddress === true)) startsMs.push(atMs);
   }
   return startsMs.length > 0;
 }
@@ -149,9 +138,8 @@ export function decidePower(machine: Machine, task: PowerTask, by: Actor, atMs: 
     const refused = refusal('power-busy.task', { machine: machine.hostname, task: machine.powerTask });
     return { kind: 'refuse', refusal: refused };
   }
-  const why = by.comment === '' ? '' : `: ${by.comment}`;
-  const description = `${ORDERED}${task}${why}`;
-  const event: NewMachineEvent = { type: 'NODE', description, atMs, username: by.username };
+  const { username, comment } = by;
+  const event = { type: 'NODE', code: 'power-ordered', params: { task, comment }, atMs, username } as const;
   return { kind: 'change', fields: { powerTask: task }, events: [event] };
 }
 
@@ -172,39 +160,47 @@ export const switchesItselfOff = (machine: Machine): boolean =>
 
 /** Decides the change after a power task. */
 export function decidePowerEnd(machine: Machine, result: PowerResult, terms: PowerEndTerms): Change {
-  const { task, kind, text, wasOff } = result;
+  const { task, kind } = result;
   const { atMs, hasStarted } = terms;
   // The machine started, was told to power off, and was off again when the driver checked.
   const isOffAgain = kind === 'unknown' && AFTER[task] === 'on' && hasStarted && switchesItselfOff(machine);
   const isDone = kind === 'done' || isOffAgain;
-  const said = text === '' ? '' : `: ${text}`;
-  const failed = kind === 'unknown' ? `it may have been ${WORDS[task]}` : FAILED_WORDS[task];
-  const again = `, then powered off again: it is ${statusRow(machine.status).name}, with nothing to do`;
-  // For a machine that was off, a cycle is only a power-on.
-  const did = WORDS[task === 'cycle' && wasOff === true ? 'on' : task];
-  const done = `it was ${did}${isOffAgain ? again : said}`;
-  const description = isDone ? done : `${failed}${said}`;
+  const end = endOf(machine, result, isOffAgain);
   const way = task === 'off' || task === 'soft-off' ? 'OFF' : 'ON';
   const type = isDone ? (`NODE_POWERED_${way}` as const) : (`NODE_POWER_${way}_FAILED` as const);
-  const event: NewMachineEvent = { type, description, atMs, username: '' };
+  const event: NewMachineEvent = { type, ...end, atMs, username: '' };
   const seen = isOffAgain ? 'off' : isDone ? AFTER[task] : undefined;
   const state = seen === undefined ? {} : { powerState: seen };
   if (machine.powerTaskId !== result.id) return { kind: 'change', fields: state, events: [event] };
-  const then = afterEnd(machine, result, description, terms);
+  const then = afterEnd(machine, result, end, terms);
   return { ...then, fields: { ...then.fields, powerTask: undefined, ...state }, events: [event, ...then.events] };
 }
 
-function afterEnd(machine: Machine, { kind, task }: PowerResult, description: string, terms: Terms): Change {
+type PowerEnd = Happening<'power-switched' | 'power-off-again' | 'power-uncertain' | 'power-failed'>;
+
+function endOf({ status }: Machine, { task, kind, text: said, wasOff }: PowerResult, isOffAgain: boolean): PowerEnd {
+  // For a machine that was off, a cycle is only a power-on.
+  const did = task === 'cycle' && wasOff === true ? 'on' : task;
+  if (isOffAgain) return { code: 'power-off-again', params: { task: did, status } };
+  if (kind === 'done') return { code: 'power-switched', params: { task: did, said } };
+  return { code: kind === 'unknown' ? 'power-uncertain' : 'power-failed', params: { task, said } };
+}
+
+function afterEnd(machine: Machine, { kind, task }: PowerResult, end: PowerEnd, terms: Terms): Change {
   const change = { ...terms, username: '' };
   const row = statusRow(machine.status);
   if (kind === 'done') return task === taskOfState(machine) ? goOn(machine, change) : NOTHING;
   if (row.failed === undefined || task !== taskOfState(machine)) return NOTHING;
-  if (kind === 'unknown') return waitInDoubt(machine, description, terms.atMs);
-  return enterStatus(machine, row.failed, { ...change, message: description });
+  if (end.code === 'power-uncertain') return waitInDoubt(machine, end, terms.atMs);
+  return enterStatus(machine, row.failed, { ...change, message: eventSentence(end) });
 }
 
 /** Shortens the wait for the first sign of life after an uncertain power-on; never extends it. */
-function waitInDoubt({ status, netboot, work, statusDeadlineMs }: Machine, doubt: string, atMs: number): Change {
+function waitInDoubt(
+  { status, netboot, work, statusDeadlineMs }: Machine,
+  doubt: Happening<'power-uncertain'>,
+  atMs: number,
+): Change {
   const isToBegin = (status === 'commissioning' || (status === 'deploying' && netboot)) && work?.stage === undefined;
   const doubtEndsMs = atMs + DOUBTED_MS_MAX;
   if (!isToBegin || work === undefined || statusDeadlineMs === undefined || statusDeadlineMs <= doubtEndsMs) {
@@ -214,11 +210,11 @@ function waitInDoubt({ status, netboot, work, statusDeadlineMs }: Machine, doubt
   return { kind: 'change', fields, events: [] };
 }
 
-/** The message for a machine whose shortened wait has ended; `undefined` if it showed a sign of life or had its full time. */
-export const whyInDoubt = ({ work, statusDeadlineMs }: Machine): string | undefined =>
+/** What happened to a machine whose shortened wait has ended; `undefined` if it showed a sign of life or had its full time. */
+export const whyInDoubt = ({ work, statusDeadlineMs }: Machine): Happening<'power-doubted'> | undefined =>
   work?.doubt === undefined || work.doubtEndsMs !== statusDeadlineMs
     ? undefined
-    : `${work.doubt}; no sign of life in the ${DOUBTED_MS_MAX / 60_000} minutes since`;
+    : { code: 'power-doubted', params: { doubt: work.doubt, minutes: DOUBTED_MS_MAX / 60_000 } };
 
 /** Continues a state that waited for the power task. */
 function goOn(machine: Machine, terms: Terms & { readonly username: string }): Change {
@@ -238,11 +234,11 @@ export function decidePowerSeen(machine: Machine, state: PowerState, text: strin
   if (state === before && !isOffAtLast) return NOTHING;
   const events: NewMachineEvent[] = [];
   if (state === 'error' && before !== 'error') {
-    const description = `the power controller gave no valid answer: ${text}`;
-    events.push({ type: 'NODE_POWER_QUERY_FAILED', description, atMs, username: '' });
+    const params = { said: text };
+    events.push({ type: 'NODE_POWER_QUERY_FAILED', code: 'power-query-failed', params, atMs, username: '' });
   } else if (!isUnderWay && (state === 'on' || state === 'off') && (before === 'on' || before === 'off')) {
     const type = state === 'on' ? 'NODE_POWERED_ON' : 'NODE_POWERED_OFF';
-    events.push({ type, description: `it is ${state}, but Rackboot did not switch it`, atMs, username: '' });
+    events.push({ type, code: 'power-seen', params: { state }, atMs, username: '' });
   }
   return { ...then, fields: { ...then.fields, powerState: state }, events: [...events, ...then.events] };
 }

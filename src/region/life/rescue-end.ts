@@ -8,6 +8,7 @@
 
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
+import { eventSentence } from '../words/events.ts';
 import { type Change, deadlineOf } from './status-change.ts';
 
 /** A machine in rescue mode signals every minute; one silent for this long is gone. */
@@ -26,13 +27,13 @@ export function switchSilentRescue(machine: Machine, atMs: number): Change | und
   const { status, statusSinceMs, statusDeadlineMs = 0 } = machine;
   // A later deadline means that it showed a sign of life, or was switched already.
   if (status !== 'exiting-rescue-mode' || statusDeadlineMs - statusSinceMs > RESCUE_LEAVES_MS_MAX) return undefined;
-  const description = 'it does not leave rescue mode: its power is switched';
-  const event: NewMachineEvent = { type: 'NODE_HUNG', description, atMs, username: '' };
+  const told = { code: 'rescue-lasting', params: {} } as const;
+  const event: NewMachineEvent = { type: 'NODE_HUNG', ...told, atMs, username: '' };
   return {
     kind: 'change',
     fields: {
       statusDeadlineMs: deadlineOf(status, atMs),
-      statusMessage: description,
+      statusMessage: eventSentence(told),
       powerTask: machine.restingStatus === 'deployed' ? 'cycle' : 'off',
     },
     events: [event],

@@ -17,11 +17,13 @@
 // 2. A machine's text is untrusted: it is cleaned and cut before it is stored.
 
 import type { Clock } from '../../clock.ts';
+import type { Happening, SignalParams, StageReport } from '../records/event-params.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEventLevel, MachineEventType, NewMachineEvent } from '../records/machine-event.ts';
 import { cleanWords } from '../records/text-json.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
+import { eventSentence } from '../words/events.ts';
 import { restingStatus } from './commands.ts';
 import { parseHostKey } from './logins.ts';
 import { lastingTask } from './state-power.ts';
@@ -35,6 +37,8 @@ export interface Signal {
   /** A short word: `partitioning`, `written`. */
   readonly stage: string;
   readonly message: string;
+  /** The report of cloud-init or curtin that `message` renders. */
+  readonly report?: StageReport | undefined;
   /** True for a stage of the installed system's start rather than of the installation. */
   readonly isOfStart?: boolean | undefined;
   readonly doneBytes?: number | undefined;
@@ -66,7 +70,8 @@ export function decideSignal(machine: Machine, signal: Signal, atMs: number, clo
   const progress = progressOf(machine, signal, atMs);
   const path = pathOf(machine, signal, switches);
   if (path.length === 0) return progress;
-  const message = signal.status === 'FAILED' ? textOf(signal) || 'it failed without giving a reason' : undefined;
+  const text = eventSentence({ code: 'signal', params: paramsOf(signal) });
+  const message = signal.status === 'FAILED' ? text || 'it failed without giving a reason' : undefined;
   const last = path.at(-1) ?? machine.status;
   // A rescue needs the requester and the host key for as long as it lasts.
   const work = last === 'rescue-mode' ? progress.fields.work : undefined;
@@ -81,25 +86,16 @@ export function decideSignal(machine: Machine, signal: Signal, atMs: number, clo
   return { ...change, fields: { ...change.fields, ...power }, events: [...progress.events, ...change.events] };
 }
 
-/** The text of a signal for operators. */
-function textOf({ stage, message, script, exitStatus, output }: Signal): string {
-  const shown = cleanWords((output ?? '').slice(-OUTPUT_SHOWN_MAX), OUTPUT_SHOWN_MAX);
-  const said = cleanWords(message, MESSAGE_MAX);
-  const parts = [said, scriptText(script, exitStatus, said), shown === '' ? '' : `output: ${shown}`];
-  const rest = parts.filter((part) => part !== '').join('; ');
-  const word = cleanWords(stage, STAGE_MAX);
-  // Omit the stage if the text repeats it, or if it is `testing`, which commissioning uses for its scripts.
-  const isSaid = /^test(?:ing|ed)$/.test(word) || rest.toLowerCase().includes(word.toLowerCase());
-  return rest === '' ? word : isSaid ? rest : `${word}: ${rest}`;
-}
-
-/** A script's state, unless the machine's message contains it. */
-function scriptText(script: string | undefined, exitStatus: number | undefined, said: string): string {
-  if (script === undefined) return '';
-  const name = cleanWords(script, STAGE_MAX * 2);
-  if (exitStatus === undefined) return said === '' ? `running script ${name}` : '';
-  if (exitStatus !== 0) return `script ${name} ended with status ${exitStatus}`;
-  return said.startsWith(name) ? '' : `script ${name} passed`;
+/** What a signal says for operators, cleaned and cut. */
+function paramsOf({ stage, message, report, script, exitStatus, output = '' }: Signal): SignalParams {
+  return {
+    stage: cleanWords(stage, STAGE_MAX),
+    message: report === undefined ? cleanWords(message, MESSAGE_MAX) : '',
+    ...(report === undefined ? {} : { report }),
+    ...(script === undefined ? {} : { script: cleanWords(script, STAGE_MAX * 2) }),
+    ...(exitStatus === undefined ? {} : { exitStatus }),
+    output: cleanWords(output.slice(-OUTPUT_SHOWN_MAX), OUTPUT_SHOWN_MAX),
+  };
 }
 
 /** The event type of a machine's signals, by its state. */
@@ -134,9 +130,11 @@ function progressOf(machine: Machine, signal: Signal, atMs: number): Change {
   // The first signal of a stage is an installation step; later ones only show its progress.
   const isProgress = type === 'NODE_INSTALL_EVENT' && (stage === work?.stage || stage.includes('/'));
   const level = levelOf(signal) ?? (isProgress ? 'debug' : undefined);
-  const description = isWritten ? 'the disk is written: from now on it boots its own disk' : textOf(signal);
+  const told: Happening = isWritten
+    ? { code: 'disk-written', params: {} }
+    : { code: 'signal', params: paramsOf(signal) };
   const events: NewMachineEvent[] =
-    isNews && description !== '' ? [{ type, level, description, atMs, username: '' }] : [];
+    isNews && eventSentence(told) !== '' ? [{ type, level, ...told, atMs, username: '' }] : [];
   return {
     kind: 'change',
     fields: {

@@ -3,7 +3,8 @@
 // 1. A person's pending task is dropped only when a state's own task replaces it; otherwise it is carried out.
 
 import { statusRow } from '../records/lifecycle.ts';
-import type { Machine, PowerTask } from '../records/machine.ts';
+import type { Machine } from '../records/machine.ts';
+import type { PowerTask } from '../records/power-task.ts';
 
 /** The power task that a state in progress needs. Any other task is a person's, and no state waits for it. */
 export function taskOfState({ status, restingStatus }: Machine): PowerTask | undefined {

@@ -56,8 +56,8 @@ const isAside = (status: MachineStatus): boolean => /rescue-mode|testing$/.test(
 /** The change for a machine that enters a state; the caller has checked the transition. */
 export function enterStatus(machine: Machine, to: MachineStatus, terms: StatusChangeTerms): Change {
   const { atMs, username } = terms;
-  const description = `From '${statusRow(machine.status).name}' to '${statusRow(to).name}'`;
-  const events: NewMachineEvent[] = [{ type: 'NODE_CHANGED_STATUS', description, atMs, username }];
+  const params = { from: machine.status, to };
+  const events: NewMachineEvent[] = [{ type: 'NODE_CHANGED_STATUS', code: 'status-changed', params, atMs, username }];
   const isFree = FREE.has(to);
   const free = { owner: undefined, ownerData: {}, osystem: '', release: '' };
   return {

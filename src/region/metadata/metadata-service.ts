@@ -16,6 +16,7 @@ import type { Signal } from '../life/signal.ts';
 import type { PreseedResult } from '../preseed/preseed.ts';
 import type { Purpose } from '../preseed/request.ts';
 import type { MachineHomes } from '../racks/machine-homes.ts';
+import type { Happening } from '../records/event-params.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEventLevel } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
@@ -102,8 +103,8 @@ export class MetadataService {
   signal(machine: Machine, signal: Signal): void {
     if (isAtWork(machine)) this.#parts.life.signal(machine.systemId, signal);
     else {
-      const text = [signal.stage, signal.message].filter((part) => part !== '').join(': ');
-      this.#record(machine, `${signal.status}${text === '' ? '' : `: ${text}`}`, levelOf(signal));
+      const { status, stage, message } = signal;
+      this.#record(machine, { code: 'signal-unasked', params: { status, stage, message } }, levelOf(signal));
     }
   }
 
@@ -120,18 +121,20 @@ export class MetadataService {
 
   /** Takes a report of cloud-init or curtin. @param isInstalling whether it came from an installing environment */
   report(machine: Machine, report: WebhookReport, isInstalling: boolean): void {
-    const { signal, isFailure, isUp, text } = meaningOf(report, isInstalling);
+    const { signal, isFailure, isUp, told } = meaningOf(report, isInstalling);
     const isWorking = isAtWork(machine);
-    if (isFailure || (isUp && !isWorking)) this.#record(machine, text, isFailure ? 'warning' : undefined);
+    if (isFailure || (isUp && !isWorking)) {
+      this.#record(machine, { code: 'stage-reported', params: told }, isFailure ? 'warning' : undefined);
+    }
     if (!isWorking) return;
     // In Commissioning, a report that the environment is up does not end the work.
     if (signal !== undefined && machine.status === 'deploying') this.#parts.life.signal(machine.systemId, signal);
     else this.#parts.life.alive(machine.systemId, this.#parts.clock.wallTimeMs());
   }
 
-  #record({ systemId }: Machine, description: string, level: MachineEventLevel | undefined): void {
+  #record({ systemId }: Machine, happening: Happening, level: MachineEventLevel | undefined): void {
     const atMs = this.#parts.clock.wallTimeMs();
-    this.#parts.store.recordEvent({ type: 'NODE_STATUS_EVENT', level, description, atMs, username: '' }, systemId);
+    this.#parts.store.recordEvent({ type: 'NODE_STATUS_EVENT', level, ...happening, atMs, username: '' }, systemId);
   }
 }
 

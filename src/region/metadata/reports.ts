@@ -16,7 +16,9 @@
 
 import { z } from 'zod';
 import type { Signal } from '../life/signal.ts';
+import type { StageReport } from '../records/event-params.ts';
 import { cleanWords } from '../records/text-json.ts';
+import { stageWords } from '../words/events.ts';
 
 /** The meanings of the statuses of `op=signal`. */
 export const SIGNAL_MEANINGS: Readonly<Record<string, Signal['status']>> = {
@@ -97,8 +99,8 @@ export interface ReportMeaning {
   readonly isFailure: boolean;
   /** True if it reports that the system has started. */
   readonly isUp: boolean;
-  /** The report in words. */
-  readonly text: string;
+  /** The report as events carry it. */
+  readonly told: StageReport;
 }
 
 /** Interprets a report. @param isInstalling whether it came under `curtin/` */
@@ -106,16 +108,16 @@ export function meaningOf(report: WebhookReport, isInstalling: boolean): ReportM
   const { kind, name, description, result } = report;
   const isFailure = kind === 'finish' && (result === 'FAIL' || result === 'FAILURE');
   const isUp = !isInstalling && kind === 'finish' && name === LAST_STAGE;
-  const end = kind === 'finish' ? ` ended${result === '' ? '' : ` (${result})`}` : ' begins';
-  const text = `${name}${end}${description === '' || description === name ? '' : `: ${description}`}`;
-  const base = { isFailure, isUp, text };
-  if (isUp) return { ...base, signal: { status: 'OK', stage: INSTALLED, message: text, isOfStart: true } };
+  const told: StageReport = { name, isEnd: kind === 'finish', result, said: description };
+  const said = { message: stageWords(told), report: told };
+  const base = { isFailure, isUp, told };
+  if (isUp) return { ...base, signal: { status: 'OK', stage: INSTALLED, ...said, isOfStart: true } };
   const stage = stageOf(name);
   if (stage === undefined || kind === 'progress') return { ...base, signal: undefined };
   // The whole curtin installation has failed; no report follows.
   if (isFailure && isInstalling && name === 'cmd-install')
-    return { ...base, signal: { status: 'FAILED', stage, message: text } };
-  return { ...base, signal: { status: 'WORKING', stage, message: text, isOfStart: !isInstalling } };
+    return { ...base, signal: { status: 'FAILED', stage, ...said } };
+  return { ...base, signal: { status: 'WORKING', stage, ...said, isOfStart: !isInstalling } };
 }
 
 /** The stage in a name, or `undefined` for a part of a stage. cloud-init's stages have no slash, curtin's have one. */

@@ -113,8 +113,8 @@ function renderStranger(view: View, mac: MacAddress): Html | undefined {
   const events = region.store.listEvents({ machines: { macs: [mac] }, limit: PAGE_STEPS_MAX });
   if (events.length === 0) return undefined;
   const name = formatMac(mac);
-  const prefix = `${name}: `;
-  const own = events.map((event) => ({ ...event, description: event.description.replace(prefix, '') }));
+  // The page's title is the hardware address.
+  const own = events.map((event) => ({ ...event, stranger: undefined }));
   return pageOf(view, {
     title: name,
     place: 'machines',

@@ -23,6 +23,7 @@ import { EVENT_TYPES, type MachineEvent } from '../records/machine-event.ts';
 import type { MachineFilter } from '../records/store.ts';
 import type { Region } from '../region.ts';
 import { type Whereabouts, whereabouts } from '../whereabouts.ts';
+import { eventSentence } from '../words/events.ts';
 import { formOf } from './forms.ts';
 import { type Html, html, nothing } from './html.ts';
 import { machinePath } from './machine-actions.ts';
@@ -164,19 +165,22 @@ export function subjectOf(event: MachineEvent): {
   readonly who: Html;
   readonly what: string;
 } {
-  const { systemId, hostname, username, description } = event;
-  const text = eventText(event);
+  const { systemId, hostname, username } = event;
   const rack = event.rack === '' ? 'a rack that was removed' : event.rack;
   const from = rack === undefined ? '' : ` (${rack})`;
   const by = username === '' ? from : ` (${username})`;
-  if (systemId !== undefined) return { who: linkTo(systemId, hostname ?? systemId), what: `${text}${by}` };
-  const [, mac, rest] = STRANGER.exec(description) ?? [];
-  if (mac !== undefined && rest !== undefined) return { who: linkTo(mac, mac), what: `${rest}${from}` };
+  if (systemId !== undefined) return { who: linkTo(systemId, hostname ?? systemId), what: `${eventText(event)}${by}` };
+  if (event.stranger !== undefined) {
+    const mac = formatMac(event.stranger);
+    return { who: linkTo(mac, mac), what: `${eventSentence(event)}${from}` };
+  }
+  if (event.code === 'enlistment-refused' && event.params.mac !== undefined) {
+    const { mac, why } = event.params;
+    return { who: linkTo(mac, mac), what: `${why}${from}` };
+  }
   const who = username === '' ? rack : username;
-  return { who: who === undefined ? none : html`${who}`, what: text };
+  return { who: who === undefined ? none : html`${who}`, what: eventText(event) };
 }
-
-const STRANGER = /^((?:[0-9a-f]{2}:){5}[0-9a-f]{2}): (.+)$/s;
 
 const linkTo = (machine: string, text: string): Html => html`<a href="${machinePath(machine)}">${text}</a>`;
 
@@ -193,9 +197,7 @@ function eventItem(event: MachineEvent, nowMs: number): Html {
 function strangers({ region, nowMs }: View): Html {
   const seen = region.store.listStrangers(nowMs - STRANGER_AGE_MS, PAGE_STRANGERS);
   if (seen.length === 0) return nothing;
-  const items = seen.map(({ mac, event }) =>
-    eventItem({ ...event, description: `${formatMac(mac)}: ${event.description}` }, nowMs),
-  );
+  const items = seen.map(({ mac, event }) => eventItem({ ...event, stranger: mac }, nowMs));
   return html`<h2>Seen, not enlisted</h2><div class="sheet"><ol class="events">${items}</ol></div>`;
 }
 

@@ -3,7 +3,8 @@
 // 1. Driver parameters appear only in the administrators' form, and secrets not even there.
 
 import { fullPowerText, maySwitch } from '../life/power-life.ts';
-import type { Machine, PowerTask } from '../records/machine.ts';
+import type { Machine } from '../records/machine.ts';
+import type { PowerTask } from '../records/power-task.ts';
 import { formOf } from './forms.ts';
 import { type Html, html, nothing } from './html.ts';
 import { isSwitched, machinePath } from './machine-actions.ts';

@@ -1,7 +1,7 @@
 // A machine's events from the region's log, grouped by boot.
 
 import { EVENT_TYPES, type MachineEvent } from '../records/machine-event.ts';
-import { isBootOffer, isIpxeOffer } from '../records/rack-words.ts';
+import { fieldsOf, isBootOffer, isIpxeOffer, isKernel, isRefused } from '../records/report-fields.ts';
 import { type Html, html, nothing } from './html.ts';
 import { eventText, formatAge, logLine } from './values.ts';
 
@@ -11,8 +11,8 @@ export const PAGE_STEPS_MAX = 300;
 const QUIET_MS = 120_000;
 
 /** True for a machine's report that the region accepted. They come every few seconds; the log and the progress bar show their content. */
-export const isTakenReport = ({ kind, description }: Pick<MachineEvent, 'kind' | 'description'>): boolean =>
-  kind === 'http.posted' && !/ refused /.test(description);
+export const isTakenReport = (event: MachineEvent): boolean =>
+  event.kind === 'http.posted' && !isRefused(fieldsOf(event));
 
 /** The timeline. @param events the newest first */
 export function renderTimeline(events: readonly MachineEvent[], nowMs: number): Html {
@@ -43,14 +43,13 @@ const LOADED = /^(?:tftp\.sent|http\.file-sent|http\.rendered)$/;
 
 /** True for an offer to firmware after something was loaded, or after a long silence. iPXE continues the boot that loaded it. */
 function startsBoot(event: MachineEvent, current: Boot): boolean {
-  if (event.kind !== 'dhcp.offer' || !isBootOffer(event.description)) return false;
+  const fields = fieldsOf(event);
+  if (event.kind !== 'dhcp.offer' || !isBootOffer(fields)) return false;
   const last = current.at(-1);
   if (last !== undefined && event.atMs - last.atMs > QUIET_MS) return true;
-  const hasKernel = current.some(
-    ({ kind, description }) => kind === 'http.file-sent' && /\/linux by/.test(description),
-  );
+  const hasKernel = current.some((one) => one.kind === 'http.file-sent' && isKernel(fieldsOf(one)));
   const hasLoaded = current.some(({ kind }) => LOADED.test(kind ?? ''));
-  return isIpxeOffer(event.description) ? hasKernel : hasLoaded;
+  return isIpxeOffer(fields) ? hasKernel : hasLoaded;
 }
 
 /** One boot with its events. */

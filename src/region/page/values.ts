@@ -1,9 +1,11 @@
 // Formats values for people: states, texts, ages and sizes.
 
+import type { Happening } from '../records/event-params.ts';
 import { asSentence, plainWords } from '../records/event-words.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
+import { loggedSentence } from '../words/events.ts';
 import { type Html, html, nothing } from './html.ts';
 
 /** A non-breaking space, between a number and its unit. */
@@ -26,8 +28,10 @@ function colourOf(status: MachineStatus): string {
 }
 
 /** An event's text. The region's own texts are capitalised here; those of racks already are, unless they begin with a name. */
-export const eventText = ({ kind, type, description }: Pick<MachineEvent, 'kind' | 'type' | 'description'>): string =>
-  kind !== undefined || type === 'SETTINGS' ? description : asSentence(description);
+export function eventText(event: Happening & Pick<MachineEvent, 'stranger'>): string {
+  const sentence = loggedSentence(event);
+  return event.code === 'rack' || event.code === 'settings-changed' ? sentence : asSentence(sentence);
+}
 
 /** A successful HTTP status without a body, which is dropped. */
 const BARE_ANSWER = /: HTTP 2\d\d(?:: OK)?$/;

@@ -17,7 +17,6 @@
 
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Clock } from '../../clock.ts';
-import { counted } from '../../counted.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import {
   formatIpv4,
@@ -31,6 +30,7 @@ import {
 } from '../../net/address.ts';
 import { machinesForRack } from '../desired-machine.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
+import type { SeenElsewhere } from '../records/event-params.ts';
 import type { Machine } from '../records/machine.ts';
 import { isAddressSeen, type NewMachineEvent, type RackReport } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
@@ -103,14 +103,11 @@ export class MachineHomes {
   }
 
   /** Why a rack's reports about a machine are not believed; `undefined` if they are. */
-  whyElsewhere(uuid: string | undefined, machine: Pick<Machine, 'hostname' | 'home'>): string | undefined {
+  whyElsewhere(uuid: string | undefined, machine: Pick<Machine, 'hostname' | 'home'>): SeenElsewhere | undefined {
     const owner = this.ownerBesides(uuid, machine.home);
     const rack = owner === undefined || uuid === undefined ? undefined : this.#racks.find(uuid);
     if (owner === undefined || rack === undefined) return undefined;
-    return (
-      `rack ${rack.name} reports it, but its home is rack ${owner.name}. ` +
-      `If it was moved: rackboot machines move ${machine.hostname} ${rack.name}`
-    );
+    return { hostname: machine.hostname, rack: rack.name, home: owner.name };
   }
 
   /** The machines for one rack. @param uuid undefined: the rack of the region's own process, which gets everything */
@@ -171,8 +168,10 @@ export class MachineHomes {
   /** Makes this rack's network the machine's home, because the machine took an address there. */
   #settle(known: MachineHome, home: Ipv4, rack: Rack): void {
     const atMs = this.#clock.wallTimeMs();
-    const description = `now at home with rack ${rack.name}, which saw it take ${formatIpv4(home)}`;
-    const event: NewMachineEvent = { type: 'NODE_RACK_EVENT', level: 'info', description, atMs, username: '' };
+    const event: NewMachineEvent = {
+      ...{ type: 'NODE_RACK_EVENT', level: 'info', atMs, username: '' },
+      ...{ code: 'home-found', params: { rack: rack.name, address: formatIpv4(home) } },
+    };
     const outcome = this.#store.changeMachine<never>(known.systemId, atMs, () => ({
       kind: 'change',
       fields: { home },
@@ -201,12 +200,9 @@ export class MachineHomes {
     const why = this.whyElsewhere(rack.uuid, known);
     if (why === undefined) return;
     this.#warned.set(key, { atMs, withheld: 0 });
-    const times =
-      before === undefined || before.withheld === 0
-        ? ''
-        : ` (${counted(before.withheld + 1, 'time')} since the last such event)`;
-    const description = `${why}. The rack's reports of it are not believed${times}`;
-    this.#store.recordEvent({ type: 'NODE_SEEN_ELSEWHERE', description, atMs, username: '' }, known.systemId);
+    const params = { ...why, times: (before?.withheld ?? 0) + 1 };
+    const event = { type: 'NODE_SEEN_ELSEWHERE', code: 'seen-elsewhere', params, atMs, username: '' } as const;
+    this.#store.recordEvent(event, known.systemId);
   }
 
   /**
@@ -232,14 +228,7 @@ export class MachineHomes {
         home: own.address,
         ...(machine.bootToken === undefined ? {} : { bootToken: drawBootToken(this.#clock) }),
       },
-      events: [
-        {
-          type: 'NODE',
-          description: `moved to rack ${rack.name}${name === undefined ? '' : `, network ${name}`}`,
-          atMs,
-          username,
-        },
-      ],
+      events: [{ type: 'NODE', code: 'home-moved', params: { rack: rack.name, network: name }, atMs, username }],
     }));
     this.#follow(outcome);
     return outcome;

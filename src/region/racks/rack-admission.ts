@@ -10,6 +10,7 @@
 //    names. With an administrator's key it is accepted with all.
 
 import { FairShares } from '../../fair-shares.ts';
+import type { EventParams } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import {
   LINK_VERSION,
@@ -96,22 +97,22 @@ function decideNewRack(registration: RackRegistration, racks: readonly Rack[], a
     ...keyOf(key),
   };
   const decision = admit(rack, registration, racks, atMs);
-  const description = `rack ${name} (${uuid}) registered from ${address}`;
+  const params = { rack: name, uuid, address };
   // With an administrator's key, the event names that person; otherwise the sender is unknown.
   const username = key.kind === 'administrator' ? key.username : '';
-  const event: NewMachineEvent = { type: 'RACK_REGISTERED', description, atMs, username };
+  const event: NewMachineEvent = { type: 'RACK_REGISTERED', code: 'rack-registered', params, atMs, username };
   if (gone === undefined) return { ...decision, events: [event, ...decision.events] };
   return { ...decision, remove: [gone.uuid], events: [gaveWayEvent(gone, address, atMs), event, ...decision.events] };
 }
 
 /** The event that tells an administrator why a pending rack has disappeared. */
 function gaveWayEvent(gone: Rack, address: string, atMs: number): NewMachineEvent {
-  const why = isSilent(gone, atMs) ? 'it was silent' : 'its host or network has the most pending racks';
-  const description =
-    `removed pending rack ${gone.name} (${gone.uuid}) from ${gone.address} for a new one from ${address}: ${why}, ` +
-    `and at most ${PENDING_RACKS_MAX} may be pending`;
+  const params = {
+    ...{ rack: gone.name, uuid: gone.uuid, address: gone.address, newAddress: address },
+    ...{ isSilent: isSilent(gone, atMs), max: PENDING_RACKS_MAX },
+  };
   // Without a user name it counts towards the bound on events that unknown senders cause.
-  return { type: 'RACK_REGISTERED', level: 'warning', description, atMs, username: '' };
+  return { type: 'RACK_REGISTERED', level: 'warning', code: 'rack-displaced', params, atMs, username: '' };
 }
 
 const heardMs = (rack: Rack): number => rack.seenMs ?? rack.registeredMs;
@@ -196,8 +197,11 @@ function admit(rack: Rack, { key }: RackRegistration, racks: readonly Rack[], at
   if (namesake !== undefined && before?.state === 'accepted') {
     // An accepted rack keeps working under its former name.
     const kept: Rack = weighNetworks({ ...rack, name: before.name }, before, racks);
-    const description = `rack ${before.name} (${rack.uuid}) calls itself ${rack.name}, the name of another rack`;
-    const event: NewMachineEvent = { type: 'RACK_CHANGED', level: 'warning', description, atMs, username: '' };
+    const params = { rack: before.name, uuid: rack.uuid, calledItself: rack.name };
+    const event: NewMachineEvent = {
+      ...{ type: 'RACK_CHANGED', level: 'warning', atMs, username: '' },
+      ...{ code: 'rack-misnamed', params },
+    };
     return { put: [kept], events: [event], result: { kind: 'accepted', rack: kept } };
   }
   if (namesake !== undefined) {
@@ -224,8 +228,15 @@ function namesakeOf(rack: Rack, racks: readonly Rack[]): Rack | undefined {
   return racks.find(({ uuid, name, state }) => uuid !== rack.uuid && name === rack.name && state === 'accepted');
 }
 
-function verdictEvent(done: string, rack: Rack, username: string, atMs: number): NewMachineEvent {
-  return { type: 'RACK_CHANGED', description: `${done} rack ${rack.name} (${rack.uuid})`, atMs, username };
+function verdictEvent(
+  verdict: EventParams['rack-judged']['verdict'],
+  { name, uuid }: Rack,
+  username: string,
+  atMs: number,
+  shared: readonly string[] = [],
+): NewMachineEvent {
+  const params = { verdict, rack: name, uuid, shared };
+  return { type: 'RACK_CHANGED', code: 'rack-judged', params, atMs, username };
 }
 
 export type RackVerdict = 'accept' | 'reject' | 'remove';
@@ -275,9 +286,7 @@ export function decideVerdict(
     };
     now = now.map((one) => (one.uuid === uuid ? judged : one));
     put.push(judged);
-    const event = verdictEvent(state, rack, by.username, by.atMs);
-    const sharing = state === 'accepted' && shared.length > 0 ? `; it shares ${shared.join(', ')}` : '';
-    events.push({ ...event, description: `${event.description}${sharing}` });
+    events.push(verdictEvent(state, rack, by.username, by.atMs, state === 'accepted' ? shared : []));
     const doubt = state === 'accepted' ? doubtEvent(judged, now, by.atMs, by.username) : undefined;
     if (doubt !== undefined) events.push(doubt);
   }

@@ -11,9 +11,11 @@
 // 3. A shared or wide network is agreed to only by naming that network.
 
 import { formatNetwork, type Ipv4Network, networkContains, networksOverlap, parseNetwork } from '../../net/address.ts';
+import type { EventParams, NetworkDoubt } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
+import { networksDoubtedWords } from '../words/events.ts';
 
 const parsed = (texts: readonly string[]): readonly Ipv4Network[] =>
   texts.map(parseNetwork).filter((network) => network !== undefined);
@@ -47,41 +49,26 @@ const UNASKED_PREFIX = 16;
  */
 export const UNASKED_ADDRESSES_MAX = 4 * 65_536;
 
-/** A network that is not believed, and why. */
-interface Doubt {
-  readonly network: string;
-  /** Continues a sentence that begins with the network. */
-  readonly why: string;
-  /** The fact to which a person agrees by naming the network. */
-  readonly agreement: string;
-}
-
-const TOO_MUCH = {
-  why: `exceeds the ${UNASKED_ADDRESSES_MAX} addresses that a rack may have without agreement`,
-  agreement: 'it serves it, too',
-};
-
 /** Why a network needs agreement; `undefined` if it does not. @param had whether it was believed until now */
-function doubtOf(network: Ipv4Network, rack: Rack, had: boolean, racks: readonly Rack[]): Doubt | undefined {
+function doubtOf(network: Ipv4Network, rack: Rack, had: boolean, racks: readonly Rack[]): NetworkDoubt | undefined {
   for (const other of racks) {
     if (other.uuid === rack.uuid || other.state !== 'accepted') continue;
     const agreed = other.isEmbedded ? reported(other) : parsed(other.agreed);
     const theirs = had ? agreed : [...agreed, ...believedNetworks(other)];
     const rival = theirs.find((one) => networksOverlap(one, network));
     if (rival !== undefined) {
-      const why = `overlaps ${formatNetwork(rival)} of ${other.name}`;
-      return { network: formatNetwork(network), why, agreement: 'both serve it' };
+      return { network: formatNetwork(network), kind: 'overlap', other: formatNetwork(rival), owner: other.name };
     }
   }
   if (network.prefix >= UNASKED_PREFIX) return undefined;
-  return { network: formatNetwork(network), why: `is wider than /${UNASKED_PREFIX}`, agreement: 'it serves all of it' };
+  return { network: formatNetwork(network), kind: 'wide', prefix: UNASKED_PREFIX };
 }
 
 /**
  * The doubtful networks of a list. Networks that the rack has come first, so that new ones take no addresses from them. @param rack with
  * its former networks
  */
-function doubtsAmong(networks: readonly Ipv4Network[], rack: Rack, racks: readonly Rack[]): readonly Doubt[] {
+function doubtsAmong(networks: readonly Ipv4Network[], rack: Rack, racks: readonly Rack[]): readonly NetworkDoubt[] {
   const agreed = parsed(rack.agreed);
   const believed = believedNetworks(rack);
   const asked = networks
@@ -89,12 +76,15 @@ function doubtsAmong(networks: readonly Ipv4Network[], rack: Rack, racks: readon
     .map((network) => ({ network, had: believed.some((one) => contains(one, network)) }));
   const unasked: Ipv4Network[] = [];
   let addresses = 0;
-  return [...asked.filter(({ had }) => had), ...asked.filter(({ had }) => !had)].flatMap(({ network, had }) => {
+  const ordered = [...asked.filter(({ had }) => had), ...asked.filter(({ had }) => !had)];
+  return ordered.flatMap(({ network, had }): readonly NetworkDoubt[] | NetworkDoubt => {
     if (unasked.some((one) => contains(one, network))) return [];
     const doubt = doubtOf(network, rack, had, racks);
     if (doubt !== undefined) return doubt;
     const more = 2 ** (32 - network.prefix);
-    if (addresses + more > UNASKED_ADDRESSES_MAX) return { network: formatNetwork(network), ...TOO_MUCH };
+    if (addresses + more > UNASKED_ADDRESSES_MAX) {
+      return { network: formatNetwork(network), kind: 'many', addressesMax: UNASKED_ADDRESSES_MAX };
+    }
     unasked.push(network);
     addresses += more;
     return [];
@@ -102,7 +92,7 @@ function doubtsAmong(networks: readonly Ipv4Network[], rack: Rack, racks: readon
 }
 
 /** A rack's reported networks that are another rack's, wide or too many, and not agreed to. */
-function doubtsOf(rack: Rack, racks: readonly Rack[]): readonly Doubt[] {
+function doubtsOf(rack: Rack, racks: readonly Rack[]): readonly NetworkDoubt[] {
   if (rack.isEmbedded) return [];
   // Nothing from an unaccepted rack was believed before.
   const judged = rack.state === 'accepted' ? rack : { ...rack, agreed: [], interfaces: [] };
@@ -132,14 +122,14 @@ export const reportedTexts = (rack: Rack): readonly string[] => reported(rack).m
 
 /** The text about a rack's disputed networks, with the command to agree to them; `undefined` if all are believed. */
 export function doubtText(rack: Rack, racks: readonly Rack[]): string | undefined {
+  const params = doubtParams(rack, racks);
+  return params === undefined ? undefined : networksDoubtedWords(params);
+}
+
+function doubtParams(rack: Rack, racks: readonly Rack[]): EventParams['networks-doubted'] | undefined {
   const doubts = doubtsOf(rack, racks);
   const [first] = doubts;
-  if (first === undefined) return undefined;
-  const more = doubts.length === 1 ? '' : ` (and ${doubts.length - 1} more such)`;
-  return (
-    `${first.network} ${first.why}${more}, so it is not believed; if ${first.agreement}: ` +
-    `rackboot racks accept ${rack.name} --share ${first.network}`
-  );
+  return first === undefined ? undefined : { rack: rack.name, first, more: doubts.length - 1 };
 }
 
 /** The event about an accepted rack's disputed networks; `undefined` if all are believed. */
@@ -149,8 +139,7 @@ export function doubtEvent(
   atMs: number,
   username = '',
 ): NewMachineEvent | undefined {
-  const why = doubtText(rack, racks);
-  if (why === undefined) return undefined;
-  const description = `rack ${rack.name} reports a network that a person must agree to: ${why}`;
-  return { type: 'RACK_CHANGED', level: 'warning', description, atMs, username };
+  const params = doubtParams(rack, racks);
+  if (params === undefined) return undefined;
+  return { type: 'RACK_CHANGED', level: 'warning', code: 'networks-doubted', params, atMs, username };
 }

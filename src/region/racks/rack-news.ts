@@ -14,7 +14,7 @@ import { parseRackImages } from './rack-images.ts';
 
 /** Entries of one batch. */
 export const ENTRIES_MAX = 1024;
-/** Values in a batch's JSON; each entry has a dozen. */
+/** Values in a batch's JSON; each entry has fewer than twenty. */
 export const BATCH_VALUES_MAX = 32_768;
 /** Values in the JSON of a heartbeat or of a registration's interfaces: as many as fit into the bytes of a heartbeat. */
 export const HEARTBEAT_VALUES_MAX = 131_072;
@@ -119,6 +119,15 @@ const report = z.object({
   mac: z.string().max(17).optional(),
   address: z.string().max(15).optional(),
   text: shownText(4096),
+  /** Absent: a rack of an earlier version, or an event by which the region decides nothing. */
+  fields: z
+    .object({
+      client: shownText(64).optional(),
+      file: shownText(512).optional(),
+      purpose: shownText(64).optional(),
+      status: z.number().int().min(0).max(999).optional(),
+    })
+    .optional(),
   level: z.string().refine(isLevel, 'is not a level').optional(),
 });
 

@@ -10,6 +10,7 @@ import { RackError } from '../../errors.ts';
 import { type Ipv4, type Ipv4Network, networkContains } from '../../net/address.ts';
 import { equalSecrets, findApiKey } from '../accounts/accounts.ts';
 import { RateLimiter } from '../rate-limit.ts';
+import type { Happening } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import {
   isAway,
@@ -335,7 +336,7 @@ export class Racks {
     }
     if (!this.#away.has(uuid)) return;
     const rack = this.find(uuid);
-    if (rack !== undefined) this.#record('RACK_BACK', `rack ${rack.name} is heard again`);
+    if (rack !== undefined) this.#record('RACK_BACK', { code: 'rack-back', params: { rack: rack.name } });
     this.#away.delete(uuid);
   }
 
@@ -368,7 +369,8 @@ export class Racks {
       // After a start of the region, its racks get time to report.
       const heard = { ...rack, seenMs: Math.max(rack.seenMs ?? rack.stateSinceMs, this.#startedMs) };
       if (!isAway(heard, nowMs) || this.#away.has(rack.uuid)) continue;
-      this.#record('RACK_AWAY', `rack ${rack.name} was last heard ${new Date(heard.seenMs).toISOString()}`);
+      const params = { rack: rack.name, heardMs: heard.seenMs };
+      this.#record('RACK_AWAY', { code: 'rack-away', params });
       this.#away.add(rack.uuid);
     }
   }
@@ -382,8 +384,8 @@ export class Racks {
     return event === undefined || !this.#disputes.allows(next.uuid, this.#clock.now()) ? [] : [event];
   }
 
-  #record(type: NewMachineEvent['type'], description: string): void {
-    this.#store.recordEvent({ type, description, atMs: this.#clock.wallTimeMs(), username: '' }, undefined);
+  #record(type: NewMachineEvent['type'], happening: Happening): void {
+    this.#store.recordEvent({ type, ...happening, atMs: this.#clock.wallTimeMs(), username: '' }, undefined);
   }
 
   #change(uuid: string, next: (rack: Rack) => Rack): void {

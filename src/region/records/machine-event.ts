@@ -7,7 +7,9 @@
 // 3. INFO events are those that people follow: state changes, installation steps, disk erasure, power switching. Requests, loads and
 //    signals in between are DEBUG. Faults keep their rack's level.
 
-import { isBootDecision, isConfiguration, isOfferWithFile } from './rack-words.ts';
+import type { MacAddress } from '../../net/address.ts';
+import type { Happening, ReportFields } from './event-params.ts';
+import { isBootDecision, isOfferWithFile } from './report-fields.ts';
 
 /** How much an event matters; the numbers are those of the API's `level` filter. */
 export const EVENT_LEVELS = { audit: 0, debug: 10, info: 20, warning: 30, error: 40, critical: 50 } as const;
@@ -57,32 +59,39 @@ export const EVENT_TYPES = {
 export type MachineEventType = keyof typeof EVENT_TYPES;
 
 /** An event to record. */
-export interface NewMachineEvent {
+export type NewMachineEvent = Happening & {
   readonly type: MachineEventType;
   /** Overrides the type's level. */
   readonly level?: MachineEventLevel | undefined;
-  readonly description: string;
   /** Wall time in milliseconds. */
   readonly atMs: number;
   /** The user who caused it; empty: none. */
   readonly username: string;
-}
+};
 
 /** A recorded event. */
-export interface MachineEvent {
+export type MachineEvent = Happening & {
   readonly id: number;
   readonly atMs: number;
   readonly type: MachineEventType;
   readonly level: MachineEventLevel;
-  readonly description: string;
   readonly username: string;
   /** `undefined` if it concerns no known machine. */
   readonly systemId?: string | undefined;
   readonly hostname?: string | undefined;
+  /** The hardware address of the unknown machine that it concerns. */
+  readonly stranger?: MacAddress | undefined;
   /** The rack's event kind, `tftp.transfer-finished`; `undefined` if the region recorded it. */
   readonly kind?: string | undefined;
   /** The name of the remote rack that reported it, empty if that rack was removed; `undefined` if no remote rack did. */
   readonly rack?: string | undefined;
+};
+
+/** What a recorded event says, alone. */
+export function happeningOf(event: MachineEvent): Happening {
+  const { id: _id, atMs: _at, type: _type, level: _level, username: _by, ...about } = event;
+  const { systemId: _own, hostname: _name, stranger: _mac, kind: _kind, rack: _rack, ...happening } = about;
+  return happening;
 }
 
 /** An event that a rack sends up. */
@@ -96,7 +105,10 @@ export interface RackReport {
   readonly mac?: string | undefined;
   /** Dotted decimal. */
   readonly address?: string | undefined;
+  /** Its sentence. */
   readonly text: string;
+  /** What the region decides by; `undefined`: nothing. */
+  readonly fields?: ReportFields | undefined;
   /** Its level; `undefined`: that of its type. */
   readonly level?: MachineEventLevel | undefined;
   /** Set by the region: the rack is not the machine's home, so the report is not believed (`racks/machine-homes.ts`). */
@@ -109,9 +121,14 @@ export interface RackReport {
 export const isBootEvent = (type: MachineEventType): boolean =>
   type === 'NODE_PXE_REQUEST' || type === 'NODE_TFTP_REQUEST' || type === 'NODE_HTTP_REQUEST';
 
-/** True for a report that a machine is starting from the network; loading files does not count. */
-export const isNetworkStart = ({ kind, text }: Pick<RackReport, 'kind' | 'text'>): boolean =>
-  kind === 'dhcp.offer' ? isOfferWithFile(text) : isBootEvent(eventTypeOf(kind)) && isConfiguration(text);
+/**
+ * True for a report that a machine is starting from the network; loading files does not count, nor does a client of which the rack knew only
+ * the IP address.
+ */
+export const isNetworkStart = (kind: string, fields: ReportFields, byAddress: boolean): boolean =>
+  kind === 'dhcp.offer'
+    ? isOfferWithFile(fields)
+    : isBootEvent(eventTypeOf(kind)) && fields.purpose !== undefined && !byAddress;
 
 /** Kinds that report the end of a lease. */
 export const ADDRESS_ENDS: readonly string[] = ['dhcp.release', 'dhcp.expired', 'dhcp.ended', 'dhcp.decline'];
@@ -148,7 +165,11 @@ const TRAFFIC =
   /^(?:dhcp\.(?:offer|ack|elsewhere|boot-server|release|declined-back|inform|expired)|(?:tftp|http)\.(?:sent|file-sent|rendered|missing|probed|posted|forwarded|restarted)|net\.(?:neighbour-new|router-answered))$/;
 
 /** The stored level of a rack's report: traffic is DEBUG, except for the answer that says what to boot. */
-export function levelOfReport(report: Pick<RackReport, 'kind' | 'text' | 'level'>): MachineEventLevel | undefined {
-  if (report.level !== 'info' || !TRAFFIC.test(report.kind)) return report.level;
-  return isBootDecision(report.text) ? 'info' : 'debug';
+export function levelOfReport({
+  kind,
+  fields = {},
+  level,
+}: Pick<RackReport, 'kind' | 'fields' | 'level'>): MachineEventLevel | undefined {
+  if (level !== 'info' || !TRAFFIC.test(kind)) return level;
+  return isBootDecision(fields) ? 'info' : 'debug';
 }

@@ -9,16 +9,10 @@ import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { HardwareFacts } from './hardware-facts.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { PowerParameters } from './power-parameters.ts';
+import type { PowerTask } from './power-task.ts';
 import type { MachineWork } from './work.ts';
 
 export type PowerState = 'on' | 'off' | 'unknown' | 'error';
-
-/**
- * Power tasks: switch on, switch off at once, ask the system to shut down, switch off and on. If the machine is to boot from the network,
- * the driver makes that its next boot device.
- */
-export const POWER_TASKS = ['on', 'off', 'soft-off', 'cycle'] as const;
-export type PowerTask = (typeof POWER_TASKS)[number];
 
 /** A machine's tag: its name, and its kernel arguments (empty: none). */
 export interface MachineTag {

@@ -3,6 +3,7 @@
 // 1. It exists only during a state in progress and in rescue mode.
 // 2. It contains no secret.
 
+import type { Happening } from './event-params.ts';
 import type { MachineStatus } from './lifecycle.ts';
 
 /** How much of a machine's disks an erasure overwrites: the signatures that make a disk look used, or everything. */
@@ -44,7 +45,7 @@ export interface MachineWork {
   /**
    * Why its power-on is uncertain, and the deadline that this set, wall time in milliseconds; a different current deadline ends the doubt.
    */
-  readonly doubt?: string | undefined;
+  readonly doubt?: Happening<'power-uncertain'> | undefined;
   readonly doubtEndsMs?: number | undefined;
 }
 

@@ -8,8 +8,9 @@ import { renderNotices } from '../../../src/region/page/notices.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { Region } from '../../../src/region/region.ts';
-import { sentenceOf } from '../../../src/region/words/refusal.ts';
+import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { changeStatus } from '../../support/change-status.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 import { facts, report, withRegion } from '../place.ts';
 
 /** The attacker's own interface, those of its victim, and one more. */
@@ -26,18 +27,24 @@ const victim = (...rest: readonly number[]): EnlistmentReport => ({ ...vouched(V
 
 function enlist(region: Region, of: EnlistmentReport): Machine {
   const outcome = region.enlist(of);
-  if (outcome.kind === 'refuse') throw new Error(sentenceOf(outcome.refusal));
+  if (outcome.kind === 'refuse') throw new Error(refusalSentence(outcome.refusal));
   return outcome.machine;
 }
 
 const go = (region: Region, { systemId }: Machine, to: Parameters<typeof changeStatus>[2]): void =>
   assert.equal(changeStatus(region, systemId, to, { username: 'bob' }).kind, 'changed');
-const bobs = (description: string): NewMachineEvent => ({ type: 'TAG', description, atMs: 1, username: 'bob' });
+const bobs = (description: string): NewMachineEvent => ({
+  type: 'TAG',
+  code: 'rack',
+  params: { text: description },
+  atMs: 1,
+  username: 'bob',
+});
 const macsOf = (machine: Machine | undefined): readonly number[] => machine?.interfaces.map((nic) => nic.mac) ?? [];
 const told = (region: Region): readonly string[] =>
   region.store
     .listEvents({ limit: 100 })
-    .flatMap((event) => (event.type === 'NODE_ENLISTMENT_CONFLICT' ? [event.description] : []));
+    .flatMap((event) => (event.type === 'NODE_ENLISTMENT_CONFLICT' ? [sentenceOf(event)] : []));
 
 /** The interfaces to which racks would give this machine's boot token. */
 function holders(region: Region, { systemId }: Machine): readonly number[] {
@@ -229,7 +236,7 @@ test('a New machine that no rack booted is amended only by the address that repo
       assert.equal(event?.type, 'NODE_ENLISTMENT_IGNORED');
     }
     assert.match(
-      region.store.listEvents({ limit: 2 })[1]?.description ?? '',
+      sentenceOf(region.store.listEvents({ limit: 2 })[1]),
       /10\.20\.0\.66 reported as this machine, but 10\.20\.0\.7 reported it first/,
     );
     const after = region.store.findMachine(first.systemId);
@@ -269,10 +276,7 @@ test('a host that fills New loses places to others one by one, and the log names
       newcomers.forEach((nic, index) => {
         const { hostname } = enlist(region, report([nic], from(`10.20.0.${70 + index}`)));
         const removed = region.store.listEvents({ limit: 5 }).find(({ type }) => type === 'NODE_REMOVED');
-        assert.match(
-          removed?.description ?? '',
-          /reported from 10\.20\.0\.66 and never booted by a rack, for a machine/,
-        );
+        assert.match(sentenceOf(removed), /reported from 10\.20\.0\.66 and never booted by a rack, for a machine/);
         assert.ok(hostname !== '');
       });
       assert.equal(region.store.countMachines({}), NEW_MAX);
@@ -315,7 +319,10 @@ test('a proven machine replaces an unproven one; neither it nor one that a perso
       }
       for (const { systemId } of [proven, made, accepted]) assert.ok(region.store.findMachine(systemId) !== undefined);
       const full = region.enlist(report([0x525400300000], from('10.20.1.9')));
-      assert.match(full.kind === 'refuse' ? sentenceOf(full.refusal) : '', /20 machines are New.*none has to give way/);
+      assert.match(
+        full.kind === 'refuse' ? refusalSentence(full.refusal) : '',
+        /20 machines are New.*none has to give way/,
+      );
     },
     { newMachinesMax: NEW_MAX },
   ));
@@ -336,7 +343,7 @@ test('a host that boots nonexistent machines keeps no newcomer out, on its wire 
       const near = enlist(region, { ...vouched(V), ...from('10.20.0.7') });
       const removed = region.store.listEvents({ limit: 5 }).find(({ type }) => type === 'NODE_REMOVED');
       assert.match(
-        removed?.description ?? '',
+        sentenceOf(removed),
         /reported from 10\.20\.0\.\d+ and never edited, for a machine reported from 10\.20\.0\.7: .*\(region\.new_machines_max\)/,
       );
       const far = enlist(region, { ...vouched(V2), ...from('10.20.1.7') });
@@ -421,8 +428,5 @@ test('repeated reports of a machine do not fill the event log, and the logged on
     assert.ok(region.store.eventRange().newest - before <= 12, `${region.store.eventRange().newest - before} events`);
     clock.advance(60_000);
     region.enlist(report([V], from(STRANGER)));
-    assert.match(
-      region.store.listEvents({ limit: 1 })[0]?.description ?? '',
-      /\(145 times since the last such event\)$/,
-    );
+    assert.match(sentenceOf(region.store.listEvents({ limit: 1 })[0]), /\(145 times since the last such event\)$/);
   }));

@@ -2,24 +2,31 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Instant, instant, later } from '../../../src/clock.ts';
 import { COUNTED_MAX, EnlistmentLog, REPORT_RATE } from '../../../src/region/identity/enlistment-log.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 
 const START = instant(1_000_000);
-const EVENT = { type: 'NODE_COMMISSIONING_EVENT', description: 'it reported', atMs: 0, username: '' } as const;
+const EVENT = {
+  type: 'NODE_COMMISSIONING_EVENT',
+  code: 'hardware-reported',
+  params: { leftOut: '' },
+  atMs: 0,
+  username: '',
+} as const;
 
 /** The logged events of one more report of a machine. */
 function told(log: EnlistmentLog, systemId: string, at: Instant = START): readonly string[] {
   const decision = log.thin({ kind: 'unchanged', systemId, events: [EVENT] }, at);
-  return decision.kind === 'unchanged' ? decision.events.map(({ description }) => description) : assert.fail();
+  return decision.kind === 'unchanged' ? decision.events.map(sentenceOf) : assert.fail();
 }
 
 test('a machine’s first reports are logged, then one a minute with a count', () => {
   const log = new EnlistmentLog();
   const first = Array.from({ length: 3 * REPORT_RATE.burst }, () => told(log, 'loud').length);
   assert.equal(first.filter((count) => count === 1).length, REPORT_RATE.burst);
-  assert.deepEqual(told(log, 'other'), ['it reported']);
+  assert.deepEqual(told(log, 'other'), ['it reported its hardware']);
   const minute = later(START, 60_000);
   assert.deepEqual(told(log, 'loud', minute), [
-    `it reported (${2 * REPORT_RATE.burst + 1} times since the last such event)`,
+    `it reported its hardware (${2 * REPORT_RATE.burst + 1} times since the last such event)`,
   ]);
   assert.deepEqual(told(log, 'loud', minute), []);
 });
@@ -29,5 +36,5 @@ test('the number of counted machines is bounded: the one counted first is forgot
   for (let times = 0; times < REPORT_RATE.burst; times += 1) told(log, 'first');
   assert.deepEqual(told(log, 'first'), []);
   for (let index = 0; index < COUNTED_MAX; index += 1) told(log, `machine ${index}`);
-  assert.deepEqual(told(log, 'first'), ['it reported']);
+  assert.deepEqual(told(log, 'first'), ['it reported its hardware']);
 });

@@ -15,8 +15,9 @@ import { chooseHostname, chooseSystemId, parseHostname } from '../../../src/regi
 import { INTERFACES_MAX } from '../../../src/region/identity/interface-source.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
-import { sentenceOf } from '../../../src/region/words/refusal.ts';
+import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { changeStatus } from '../../support/change-status.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { bootReport, facts, makeRegion, report, withRegion } from '../place.ts';
 
@@ -28,7 +29,7 @@ const UUID_2 = '0fd4c0a2-2c4e-4a3c-9a3b-000000000002';
 
 function enlist(region: Region, of: EnlistmentReport): Machine {
   const outcome = region.enlist(of);
-  if (outcome.kind === 'refuse') throw new Error(sentenceOf(outcome.refusal));
+  if (outcome.kind === 'refuse') throw new Error(refusalSentence(outcome.refusal));
   return outcome.machine;
 }
 
@@ -121,7 +122,7 @@ test('a machine’s report of its BMC is logged without the password', () =>
       region.store
         .listEvents({ limit: 20 })
         .filter(({ type }) => type === 'NODE_POWER_REPORTED')
-        .map(({ description }) => description);
+        .map(sentenceOf);
     enlist(region, report([A], { powerType: 'ipmi', powerParameters: { power_address: '10.20.0.9' } }));
     assert.deepEqual(told(), ['its BMC is at 10.20.0.9 (ipmi)']);
     enlist(region, report([A], { powerType: 'ipmi', powerParameters }));
@@ -190,7 +191,7 @@ test('reports create no more New machines than the limit, and the refusal names 
       const outcome = region.enlist(report([C]));
       assert.equal(outcome.kind, 'refuse');
       assert.equal(outcome.kind === 'refuse' && outcome.refusal.name, 'new-machines-limit');
-      assert.match(outcome.kind === 'refuse' ? sentenceOf(outcome.refusal) : '', /2/);
+      assert.match(outcome.kind === 'refuse' ? refusalSentence(outcome.refusal) : '', /2/);
       assert.equal(region.store.listEvents({ limit: 1 })[0]?.type, 'NODE_ENLISTMENT_REFUSED');
       assert.equal(enlist(region, report([A])).status, 'new');
       assert.equal(enlist(region, report([C], { username: 'bob' })).status, 'new');

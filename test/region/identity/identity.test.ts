@@ -9,8 +9,9 @@ import type { EnlistmentReport } from '../../../src/region/identity/enlistment-r
 import { evidenceOf, weigh } from '../../../src/region/identity/evidence.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
-import { sentenceOf } from '../../../src/region/words/refusal.ts';
+import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { changeStatus } from '../../support/change-status.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 import { facts, makeRegion, report, withRegion } from '../place.ts';
 
 const A = 0x525400000001;
@@ -46,12 +47,12 @@ function shown({ macs, bmc, ...dmi }: Shown, more: Partial<EnlistmentReport> = {
 
 function enlist(region: Region, of: EnlistmentReport): Machine {
   const outcome = region.enlist(of);
-  if (outcome.kind === 'refuse') throw new Error(sentenceOf(outcome.refusal));
+  if (outcome.kind === 'refuse') throw new Error(refusalSentence(outcome.refusal));
   return outcome.machine;
 }
 
 const eventsOf = (region: Region, type: string): readonly string[] =>
-  region.store.listEvents({ limit: 100 }).flatMap((event) => (event.type === type ? [event.description] : []));
+  region.store.listEvents({ limit: 100 }).flatMap((event) => (event.type === type ? [sentenceOf(event)] : []));
 const macsOf = (machine: Machine | undefined): readonly number[] => machine?.interfaces.map((nic) => nic.mac) ?? [];
 
 const LINES: readonly (readonly [string, Shown, Shown, 'same' | 'two' | 'two, and a person is asked'])[] = [
@@ -221,7 +222,7 @@ test('a card is never taken from a machine in use: the report is refused with th
     const before = region.store.findMachine(one.systemId);
     const outcome = region.enlist(shown({ macs: [B], uuid: UUID_2, serial: 'SN200' }));
     assert.equal(outcome.kind === 'refuse' && outcome.refusal.code, 'field.machines-mixed');
-    const text = outcome.kind === 'refuse' ? sentenceOf(outcome.refusal) : '';
+    const text = outcome.kind === 'refuse' ? refusalSentence(outcome.refusal) : '';
     assert.ok(text.includes(`rackboot machines split ${one.systemId} --mac 52:54:00:00:00:02`), text);
     assert.deepEqual(region.store.findMachine(one.systemId), before);
     assert.ok(eventsOf(region, 'NODE_ENLISTMENT_REFUSED')[0]?.includes('rackboot machines split'));

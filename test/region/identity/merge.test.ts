@@ -6,8 +6,9 @@ import { mac } from '../../../src/net/address.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
-import { sentenceOf } from '../../../src/region/words/refusal.ts';
+import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { changeStatus } from '../../support/change-status.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 import { bootReport, facts, report, withRegion } from '../place.ts';
 
 const A = 0x525400000001;
@@ -17,7 +18,7 @@ const UUID = '0fd4c0a2-2c4e-4a3c-9a3b-000000000001';
 
 function enlist(region: Region, of: EnlistmentReport): Machine {
   const outcome = region.enlist(of);
-  if (outcome.kind === 'refuse') throw new Error(sentenceOf(outcome.refusal));
+  if (outcome.kind === 'refuse') throw new Error(refusalSentence(outcome.refusal));
   return outcome.machine;
 }
 
@@ -51,7 +52,7 @@ test('a merge moves interfaces, events and the newer hardware; the other machine
     assert.equal(region.store.findMachine(other.systemId), undefined);
     const [newest] = region.store.listEvents({ machines: { systemIds: [keep.systemId] }, limit: 1 });
     assert.deepEqual([newest?.type, newest?.level, newest?.username], ['NODE_IDENTITY_CHANGED', 'audit', 'bob']);
-    assert.ok(newest?.description.includes(`${other.hostname} (${other.systemId})`), newest?.description);
+    assert.ok(sentenceOf(newest).includes(`${other.hostname} (${other.systemId})`), sentenceOf(newest));
     const own = region.store.listEvents({ machines: { systemIds: [keep.systemId] }, limit: 50 });
     assert.equal(own.filter(({ type }) => type === 'NEW').length, 2);
     clock.advance(100);
@@ -83,12 +84,15 @@ test('a machine in use is never removed, and two in use are not merged: the refu
     const refused = region.identity.merge(one.systemId, two.systemId, 'bob');
     assert.equal(refused.kind === 'refuse' && refused.refusal.name, 'machine-in-use');
     assert.match(
-      refused.kind === 'refuse' ? sentenceOf(refused.refusal) : '',
+      refused.kind === 'refuse' ? refusalSentence(refused.refusal) : '',
       new RegExp(`Allocated.*merge ${two.systemId} ${one.systemId}`),
     );
     changeStatus(region, one.systemId, 'commissioning', { username: 'bob' });
     const both = region.identity.merge(one.systemId, two.systemId, 'bob');
-    assert.match(both.kind === 'refuse' ? sentenceOf(both.refusal) : '', /both are in use .*Commissioning.*Allocated/);
+    assert.match(
+      both.kind === 'refuse' ? refusalSentence(both.refusal) : '',
+      /both are in use .*Commissioning.*Allocated/,
+    );
     assert.equal(region.identity.merge(one.systemId, one.systemId, 'bob').kind, 'refuse');
     assert.equal(region.identity.merge(one.systemId, 'nobody', 'bob').kind, 'not-found');
     assert.equal(region.store.countMachines({}), 2);

@@ -11,7 +11,8 @@ import {
 } from '../../../src/region/life/commands.ts';
 import { checkTransition, type MachineStatus, STATUSES } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
-import { sentenceOf } from '../../../src/region/words/refusal.ts';
+import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { report, withRegion } from '../place.ts';
 import { bareMachine } from './bare-machine.ts';
@@ -80,10 +81,10 @@ for (const name of COMMAND_NAMES) {
       const decision = decideCommand(machine, { name }, terms);
       const end = expected.get(status);
       if (decision.kind === 'refuse') {
-        assert.equal(end, undefined, `${status}: ${sentenceOf(decision.refusal)}`);
+        assert.equal(end, undefined, `${status}: ${refusalSentence(decision.refusal)}`);
         assert.equal(decision.refusal.name, 'transition-not-allowed');
         for (const possible of commandsFrom(status))
-          assert.ok(sentenceOf(decision.refusal).includes(commandWord(possible)), possible);
+          assert.ok(refusalSentence(decision.refusal).includes(commandWord(possible)), possible);
         continue;
       }
       assert.equal(decision.fields.status, end, status);
@@ -101,10 +102,10 @@ function assertSteps(machine: Machine, name: CommandName, switches: boolean): vo
   assert.equal(decision.kind, 'change');
   if (decision.kind !== 'change') return;
   let at = machine.status;
-  for (const { type, description } of decision.events) {
-    if (type !== 'NODE_CHANGED_STATUS') continue;
-    const to = STATUSES.find((row) => description.endsWith(`to '${row.name}'`))?.status;
-    assert.ok(to !== undefined && checkTransition(at, to) === undefined, description);
+  for (const event of decision.events) {
+    if (event.code !== 'status-changed') continue;
+    const { from, to } = event.params;
+    assert.ok(from === at && checkTransition(at, to) === undefined, sentenceOf(event));
     at = to;
   }
   assert.equal(decision.fields.status, at);
@@ -186,14 +187,14 @@ test('of two simultaneous commands one wins, and the refusal of the other names 
     assert.equal(bob.kind, 'changed');
     assert.ok(eve.kind === 'refuse' && eve.refusal.name === 'transition-not-allowed');
     assert.match(
-      sentenceOf(eve.refusal),
+      refusalSentence(eve.refusal),
       /is in the state Allocated: allocate is not possible\. Possible: deploy, release/,
     );
     assert.equal(region.store.findMachine(systemId)?.owner, 'bob');
     const audit = region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 20 });
     assert.ok(
       audit.some(
-        (event) => event.type === 'NODE' && event.description === 'allocate: for tests' && event.username === 'bob',
+        (event) => event.type === 'NODE' && sentenceOf(event) === 'allocate: for tests' && event.username === 'bob',
       ),
     );
   }));

@@ -1,7 +1,8 @@
 // A power control for tests of the life cycle: it answers as the test says, and switches nothing.
 
 import type { PowerControl, PowerResult } from '../../../src/region/life/power-life.ts';
-import type { Machine, PowerTask } from '../../../src/region/records/machine.ts';
+import type { Machine } from '../../../src/region/records/machine.ts';
+import type { PowerTask } from '../../../src/region/records/power-task.ts';
 
 /** A power control that switches nothing. */
 export const heldPower = (switches: PowerControl['switches'] = () => true): PowerControl => ({

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import type { PowerResult } from '../../../src/region/life/power-life.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { openRegion } from '../../../src/region/region.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 import { report, withRegion } from '../place.ts';
 import { heldPower, powerEnd } from './held-power.ts';
 
@@ -38,8 +39,8 @@ async function switchOnce({ state, task, kind, starts }: Switched): Promise<Ende
     let sequence = 0;
     const start = (at = clock.wallTimeMs()): void => {
       sequence += 1;
-      const text = 'Got its configuration pxelinux.cfg/01-x by HTTP and is told to switch off';
-      region.observe([{ sequence, kind: 'http.rendered', at, mac: '52:54:00:00:00:01', text }]);
+      const said = { text: 'Was told to power off', fields: { purpose: 'poweroff' } };
+      region.observe([{ sequence, kind: 'http.rendered', at, mac: '52:54:00:00:00:01', ...said }]);
     };
     if (starts === 'before') start();
     region.life.switchPower(systemId, task, BOB);
@@ -49,7 +50,7 @@ async function switchOnce({ state, task, kind, starts }: Switched): Promise<Ende
     region.life.powerSwitched(systemId, powerEnd(store.findMachine(systemId), kind, STILL_OFF));
     const [event] = store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 });
     const found = store.findMachine(systemId);
-    ended = { type: event?.type ?? '', text: event?.description ?? '', state: found?.powerState ?? 'unknown' };
+    ended = { type: event?.type ?? '', text: sentenceOf(event), state: found?.powerState ?? 'unknown' };
   });
   return ended;
 }

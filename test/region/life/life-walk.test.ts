@@ -7,7 +7,7 @@ import { toRackMachine } from '../../../src/region/desired-machine.ts';
 import { COMMAND_NAMES, type CommandName } from '../../../src/region/life/commands.ts';
 import { closeDebugLogin, DEBUG_SECONDS_MAX, findDebugLogin, openDebugLogin } from '../../../src/region/life/logins.ts';
 import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
-import { checkTransition, type MachineStatus, STATUSES, statusRow } from '../../../src/region/records/lifecycle.ts';
+import { checkTransition, type MachineStatus, statusRow } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
 import { sentenceOf } from '../../../src/region/words/refusal.ts';
@@ -34,7 +34,7 @@ const ALICE = { username: 'alice', isAdmin: false, comment: '' };
 const FREE: ReadonlySet<MachineStatus> = new Set(['new', 'ready', 'retired']);
 /** The states on whose entry a machine's API key ends. */
 const KEYLESS: ReadonlySet<MachineStatus> = new Set([...FREE, 'allocated', 'failed-commissioning']);
-const WORD = { type: 'AUTHORISATION', description: 'x', atMs: 1, username: 'bob' } as const;
+const WORD = { type: 'AUTHORISATION', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'bob' } as const;
 
 /** A region that can stop at any moment and start again. */
 class World {
@@ -140,13 +140,11 @@ function assertSense(world: World): void {
 function assertHistory(world: World, { systemId, status }: Machine): void {
   const filter = { machines: { systemIds: [systemId] }, limit: 5000 };
   let at: MachineStatus = 'new';
-  for (const { type, description } of world.region.store.listEvents(filter).toReversed()) {
-    const names = /^From '(.*)' to '(.*)'$/.exec(description);
-    if (type !== 'NODE_CHANGED_STATUS' || names === null) continue;
-    const [from, to] = [names[1], names[2]].map((name) => STATUSES.find((row) => row.name === name)?.status);
-    assert.ok(from !== undefined && to !== undefined, description);
-    assert.equal(from, at, description);
-    assert.equal(checkTransition(from, to), undefined, description);
+  for (const event of world.region.store.listEvents(filter).toReversed()) {
+    if (event.code !== 'status-changed') continue;
+    const { from, to } = event.params;
+    assert.equal(from, at, `${from} to ${to}`);
+    assert.equal(checkTransition(from, to), undefined, `${from} to ${to}`);
     at = to;
   }
   assert.equal(at, status);
@@ -233,7 +231,14 @@ test('after any events in any order, with crashes in between, the records are co
         const kind = pick(['boot.configuration-rendered', 'dhcp.offer', 'dhcp.ack']);
         const mac = `52:54:00:00:00:0${(nic % 16).toString(16)}`;
         world.region.observe([
-          { sequence, kind, at: place.clock.wallTimeMs(), mac, text: pick(['x', 'x; to load y']) },
+          {
+            sequence,
+            kind,
+            at: place.clock.wallTimeMs(),
+            mac,
+            text: 'x',
+            fields: { client: pick(['', 'bios']), file: 'y' },
+          },
         ]);
       },
       (systemId) => {

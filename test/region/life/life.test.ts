@@ -8,10 +8,12 @@ import { openDebugLogin } from '../../../src/region/life/logins.ts';
 import { decideLock } from '../../../src/region/life/ownership.ts';
 import type { PowerControl } from '../../../src/region/life/power-life.ts';
 import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
+import type { ReportFields } from '../../../src/region/records/event-params.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { LINK_VERSION } from '../../../src/region/records/rack.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
-import { sentenceOf } from '../../../src/region/words/refusal.ts';
+import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 import { bootReport, type RegionPlace, report, withRegion } from '../place.ts';
 import { heldPower, powerEnd } from './held-power.ts';
 
@@ -71,7 +73,8 @@ function reopen({ store, config, clock, region }: RegionPlace, power?: PowerCont
 function addKey({ store }: RegionPlace): void {
   store.life.addSshKey({ username: 'bob', key: KEY, createdMs: 1 }, 4, {
     type: 'AUTHORISATION',
-    description: 'x',
+    code: 'rack',
+    params: { text: 'x' },
     atMs: 1,
     username: 'bob',
   });
@@ -91,7 +94,8 @@ function ready(region: Region, address: number = A): string {
 
 function order(region: Region, systemId: string, command: MachineCommand, options = {}): Machine {
   const outcome = region.life.command(systemId, command, BOB, options);
-  if (outcome.kind !== 'changed') assert.fail(outcome.kind === 'refuse' ? sentenceOf(outcome.refusal) : 'not found');
+  if (outcome.kind !== 'changed')
+    assert.fail(outcome.kind === 'refuse' ? refusalSentence(outcome.refusal) : 'not found');
   return outcome.machine;
 }
 
@@ -105,11 +109,15 @@ const get = (region: Region, systemId: string): Machine => {
   return machine;
 };
 let sequence = 0;
-function see(region: Region, clock: RegionPlace['clock'], kind: string, text: string, address?: string): void {
+function see(
+  region: Region,
+  clock: RegionPlace['clock'],
+  kind: string,
+  text: string,
+  { address, ...fields }: ReportFields & { readonly address?: string } = {},
+): void {
   sequence += 1;
-  region.observe([
-    { sequence, kind, at: clock.wallTimeMs(), mac: MAC_A, text, ...(address === undefined ? {} : { address }) },
-  ]);
+  region.observe([{ sequence, kind, at: clock.wallTimeMs(), mac: MAC_A, text, address, fields }]);
 }
 const addressesOf = (machine: Machine): string[] => machine.addresses.map(({ address }) => formatIpv4(address));
 
@@ -141,7 +149,7 @@ test('a requested address is allocated unless it is taken, reserved, or in no ne
     const ask = (systemId: string, text: string): string => {
       const options = { address: parseIpv4(text) };
       const outcome = region.life.command(systemId, { name: 'allocate' }, BOB, options);
-      return outcome.kind === 'refuse' ? `${outcome.refusal.name}: ${sentenceOf(outcome.refusal)}` : outcome.kind;
+      return outcome.kind === 'refuse' ? `${outcome.refusal.name}: ${refusalSentence(outcome.refusal)}` : outcome.kind;
     };
     for (const [text, why] of [
       ['10.20.0.1', /rack's/],
@@ -186,7 +194,7 @@ test('an address reserved in a rack’s configuration goes only to its client, a
     const [one, two, three] = [ready(region, A), ready(region, B), ready(region, 0x525400000003)];
     const ask = (systemId: string, text: string): string => {
       const outcome = region.life.command(systemId, { name: 'allocate' }, BOB, { address: parseIpv4(text) });
-      return outcome.kind === 'refuse' ? sentenceOf(outcome.refusal) : outcome.kind;
+      return outcome.kind === 'refuse' ? refusalSentence(outcome.refusal) : outcome.kind;
     };
     assert.match(ask(one, '10.20.0.10'), /is reserved for 52:54:00:00:00:02 in the configuration of a rack/);
     assert.match(ask(one, '10.20.0.12'), /rack's/);
@@ -196,7 +204,7 @@ test('an address reserved in a rack’s configuration goes only to its client, a
     assert.deepEqual(addressesOf(order(region, two, { name: 'allocate' })), ['10.20.0.10']);
     const full = region.life.command(three, { name: 'allocate' }, BOB);
     assert.ok(full.kind === 'refuse' && full.refusal.name === 'addresses-exhausted');
-    assert.match(sentenceOf(full.refusal), /10\.20\.0\.10 to 10\.20\.0\.12 and 10\.20\.0\.20 to 10\.20\.0\.20/);
+    assert.match(refusalSentence(full.refusal), /10\.20\.0\.10 to 10\.20\.0\.12 and 10\.20\.0\.20 to 10\.20\.0\.20/);
     // What is asked for when it is deployed takes the place of what it had.
     const moved = order(region, one, DEPLOY, { address: parseIpv4('10.20.0.77') });
     assert.deepEqual(addressesOf(moved), ['10.20.0.77']);
@@ -209,7 +217,7 @@ test('an address last seen of another machine is allocated last, and a machine�
     greetRack(region);
     const one = ready(region, A);
     const two = ready(region, B);
-    see(region, clock, 'dhcp.ack', 'Has 10.20.0.10', '10.20.0.10');
+    see(region, clock, 'dhcp.ack', 'Has 10.20.0.10', { address: '10.20.0.10' });
     assert.deepEqual(addressesOf(order(region, two, { name: 'allocate' })), ['10.20.0.12']);
     assert.deepEqual(addressesOf(order(region, one, { name: 'allocate' })), ['10.20.0.10']);
     assert.equal(get(region, one).addresses[0]?.mac, mac(A));
@@ -372,22 +380,19 @@ test('a deployment is refused without an SSH key or an image; it writes the disk
       );
     }
     // The environment keeps its lease, firmware asks for an address and is told to start the disk: none of that is the system.
-    see(region, clock, 'dhcp.ack', 'Keeps 10.20.0.10', '10.20.0.10');
-    see(region, clock, 'dhcp.offer', 'Asked for an address and was offered 10.20.0.10; to load pxelinux.0');
-    see(region, clock, 'dhcp.ack', 'Has 10.20.0.10', '10.20.0.10');
+    see(region, clock, 'dhcp.ack', 'Keeps 10.20.0.10', { address: '10.20.0.10' });
+    see(region, clock, 'dhcp.offer', 'Offered 10.20.0.10', { client: 'bios', file: 'pxelinux.0' });
+    see(region, clock, 'dhcp.ack', 'Has 10.20.0.10', { address: '10.20.0.10' });
     assert.equal(get(region, systemId).status, 'deploying');
     // Its rack did not know yet: the environment starts once more, and is not the system either.
-    see(
-      region,
-      clock,
-      'boot.configuration-rendered',
-      'Got its configuration x by TFTP and is told to run the ephemeral environment',
-    );
-    see(region, clock, 'dhcp.ack', 'Has 10.20.0.10', '10.20.0.10');
+    see(region, clock, 'boot.configuration-rendered', 'Was told to run the ephemeral environment', {
+      purpose: 'commissioning',
+    });
+    see(region, clock, 'dhcp.ack', 'Has 10.20.0.10', { address: '10.20.0.10' });
     assert.equal(get(region, systemId).status, 'deploying');
     see(region, clock, 'boot.configuration-rendered', 'starts its own disk');
-    see(region, clock, 'dhcp.offer', 'Asked for an address and was offered 10.20.0.10');
-    see(region, clock, 'dhcp.ack', 'Has 10.20.0.10 as calm-otter', '10.20.0.10');
+    see(region, clock, 'dhcp.offer', 'Offered 10.20.0.10', { client: '' });
+    see(region, clock, 'dhcp.ack', 'Has 10.20.0.10 as calm-otter', { address: '10.20.0.10' });
     const deployed = get(region, systemId);
     assert.deepEqual([deployed.status, deployed.bootToken, deployed.work], ['deployed', undefined, undefined]);
     assert.equal(deployed.release, 'trixie');
@@ -422,14 +427,14 @@ test('a system whose start was lost because the region stopped is Deployed when 
     const region = reopen(place);
     const systemId = ready(region);
     order(region, systemId, DEPLOY);
-    see(region, clock, 'dhcp.offer', 'Asked for an address and was offered 10.20.0.100; to load lpxelinux.0');
+    see(region, clock, 'dhcp.offer', 'Offered 10.20.0.100', { client: 'bios', file: 'lpxelinux.0' });
     region.life.signal(systemId, { status: 'OK', stage: 'written', message: '' });
     // That may be what wrote the disk, which keeps its address to its end.
     clock.advance(MINUTE_MS);
-    see(region, clock, 'dhcp.ack', 'Has 10.20.0.100', '10.20.0.100');
+    see(region, clock, 'dhcp.ack', 'Has 10.20.0.100', { address: '10.20.0.100' });
     assert.equal(get(region, systemId).status, 'deploying');
     clock.advance(10 * MINUTE_MS);
-    see(region, clock, 'dhcp.ack', 'Has 10.20.0.100', '10.20.0.100');
+    see(region, clock, 'dhcp.ack', 'Has 10.20.0.100', { address: '10.20.0.100' });
     assert.equal(get(region, systemId).status, 'deployed');
     region.close();
   }));
@@ -444,11 +449,11 @@ test('a machine that keeps booting from the network instead of its disk becomes 
     region.life.signal(systemId, { status: 'OK', stage: 'written', message: '' });
     const startOnce = (): void => {
       clock.advance(MINUTE_MS);
-      see(region, clock, 'dhcp.offer', 'Asked for an address and was offered 10.20.0.100; to load lpxelinux.0');
-      see(region, clock, 'dhcp.ack', 'Has 10.20.0.100', '10.20.0.100');
+      see(region, clock, 'dhcp.offer', 'Offered 10.20.0.100', { client: 'bios', file: 'lpxelinux.0' });
+      see(region, clock, 'dhcp.ack', 'Has 10.20.0.100', { address: '10.20.0.100' });
       // One start may fetch it twice, by whatever protocol.
       for (const kind of ['http.rendered', 'tftp.sent']) {
-        see(region, clock, kind, 'Got its configuration pxelinux.cfg/01-x by HTTP and is told to start its own disk');
+        see(region, clock, kind, 'Got its configuration', { purpose: 'local' });
       }
     };
     for (let count = 0; count < 4; count += 1) startOnce();
@@ -458,7 +463,7 @@ test('a machine that keeps booting from the network instead of its disk becomes 
     assert.equal(failed.status, 'failed-deployment');
     assert.match(failed.statusMessage, /its disk does not start: .* told 5 times to boot it/);
     const events = region.store.listEvents({ machines: { systemIds: [systemId] }, level: 'error', limit: 5 });
-    assert.equal(events[0]?.description, failed.statusMessage);
+    assert.equal(sentenceOf(events[0]), failed.statusMessage);
     // The next deployment begins its own count.
     order(region, systemId, DEPLOY);
     region.life.signal(systemId, { status: 'OK', stage: 'written', message: '' });
@@ -518,7 +523,7 @@ test('a power cycle is logged as switching on for a machine that was off, and as
       order(region, systemId, { name: 'accept' });
       region.life.powerSwitched(systemId, { ...powerEnd(get(region, systemId)), wasOff });
       const [event] = region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 });
-      assert.equal(event?.description, words);
+      assert.equal(sentenceOf(event), words);
       region.close();
     });
   }
@@ -652,7 +657,7 @@ test('accepting a machine accepts its proposed power settings, and it is switche
 test('kernel arguments come from the machine, else from the first tag by name that has some, else from the configuration', () =>
   withRegion(({ region, store }) => {
     const systemId = enlist(region);
-    const event = { type: 'TAG', description: 'x', atMs: 1, username: 'bob' } as const;
+    const event = { type: 'TAG', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'bob' } as const;
     const told = (): string | undefined => region.desiredState().machines[0]?.kernelParams;
     for (const [name, kernelParams] of [
       ['b-serial', 'console=ttyS0'],

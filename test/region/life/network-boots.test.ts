@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { MachineCommand } from '../../../src/region/life/commands.ts';
 import type { PowerControl } from '../../../src/region/life/power-life.ts';
+import type { ReportFields } from '../../../src/region/records/event-params.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
 import { type RegionPlace, report, withRegion } from '../place.ts';
@@ -37,7 +38,7 @@ class LoopingMachine {
     const findImage = () => IMAGE;
     this.region = openRegion({ config, store, clock, power, findImage, onDesiredState: () => undefined });
     this.#clock = clock;
-    const login = { type: 'AUTHORISATION', description: 'x', atMs: 1, username: 'bob' } as const;
+    const login = { type: 'AUTHORISATION', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'bob' } as const;
     store.life.addSshKey({ username: 'bob', key: KEY, createdMs: 1 }, 4, login);
     const outcome = this.region.enlist(report([0x525400000001]));
     assert.ok(outcome.kind === 'create');
@@ -58,10 +59,10 @@ class LoopingMachine {
   boot(minutes = 5): void {
     this.#clock.advance(minutes * MINUTE_MS);
     for (let count = 0; count < 2; count += 1) {
-      this.#see('dhcp.offer', 'Asked for an address and was offered 10.20.0.100; to load lpxelinux.0');
+      this.#see('dhcp.offer', 'Offered 10.20.0.100', { client: 'bios', file: 'lpxelinux.0' });
       this.#clock.advance(4000);
       this.#see('tftp.sent', 'Loaded lpxelinux.0 by TFTP');
-      this.#see('http.rendered', 'Got its configuration pxelinux.cfg/01-x by HTTP and is told to commission');
+      this.#see('http.rendered', 'Was told to commission', { purpose: 'commissioning' });
     }
     // Loading takes long on some days.
     this.#clock.advance(2 * MINUTE_MS);
@@ -74,10 +75,10 @@ class LoopingMachine {
     return machine;
   }
 
-  #see(kind: string, text: string): void {
+  #see(kind: string, text: string, fields?: ReportFields): void {
     this.#sequence += 1;
     const at = this.#clock.wallTimeMs();
-    this.region.observe([{ sequence: this.#sequence, kind, at, mac: '52:54:00:00:00:01', text }]);
+    this.region.observe([{ sequence: this.#sequence, kind, at, mac: '52:54:00:00:00:01', text, fields }]);
   }
 }
 

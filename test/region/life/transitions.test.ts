@@ -63,10 +63,9 @@ function madeSteps(): ReadonlySet<string> {
   const clock = new VirtualClock();
   const take = (from: MachineStatus, events: readonly NewMachineEvent[]): void => {
     let at = from;
-    for (const { type, description } of events) {
-      const name = type === 'NODE_CHANGED_STATUS' ? /^From '.*' to '(.*)'/.exec(description)?.[1] : undefined;
-      const to = STATUSES.find((row) => row.name === name)?.status;
-      if (to === undefined) continue;
+    for (const event of events) {
+      if (event.code !== 'status-changed') continue;
+      const { to } = event.params;
       made.add(`${at}>${to}`);
       at = to;
     }

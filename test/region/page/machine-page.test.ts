@@ -8,24 +8,31 @@ import { machinePath } from '../../../src/region/page/machine-actions.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { renderPage } from '../../../src/region/page/machines-page.ts';
 import { bootsOf, renderTimeline } from '../../../src/region/page/timeline.ts';
+import type { ReportFields } from '../../../src/region/records/event-params.ts';
 import type { MachineEvent, RackReport } from '../../../src/region/records/machine-event.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 import { report, withRegion } from '../place.ts';
 import { ADMIN, viewOf } from './view.ts';
 
 const MAC = '52:54:00:00:00:01';
 const ATTACK = `<img src=x onerror="alert(1)">'"&`;
-const OFFER = 'Asked for an address and was offered 10.20.0.100; to load lpxelinux.0, because it is BIOS, PXE';
-const IPXE = 'Asked for an address and was offered 10.20.0.100; to load http://r/ipxe.cfg, because it is iPXE';
+const OFFERED = 'Offered 10.20.0.100 (new) and lpxelinux.0 (BIOS, PXE)';
+const OFFER: ReportFields = { client: 'bios', file: 'lpxelinux.0' };
+const IPXE: ReportFields = { client: 'ipxe', file: 'http://r/ipxe.cfg' };
+const SYSTEM: ReportFields = { client: '' };
 
-function event(seconds: number, kind: string, description = ''): MachineEvent {
-  return { id: seconds, atMs: seconds * 1000, type: 'NODE_DHCP_EVENT', level: 'info', description, username: '', kind };
+function event(seconds: number, kind: string, fields: ReportFields = {}, text = ''): MachineEvent {
+  return {
+    ...{ id: seconds, atMs: seconds * 1000, type: 'NODE_DHCP_EVENT', level: 'info', username: '', kind },
+    ...{ code: 'rack', params: { text, ...fields } },
+  };
 }
 
 const BOOTS: readonly (readonly [string, readonly MachineEvent[], readonly number[]])[] = [
   ['an empty log has no boots', [], []],
   [
     'the system that was booted belongs to its boot',
-    [event(1, 'dhcp.offer', OFFER), event(2, 'tftp.sent'), event(9, 'dhcp.offer', 'offered'), event(10, 'http.posted')],
+    [event(1, 'dhcp.offer', OFFER), event(2, 'tftp.sent'), event(9, 'dhcp.offer', SYSTEM), event(10, 'http.posted')],
     [4],
   ],
   ['two boots', [event(1, 'dhcp.offer', OFFER), event(2, 'tftp.sent'), event(30, 'dhcp.offer', OFFER)], [1, 2]],
@@ -56,16 +63,20 @@ test('the log is divided into boots, the newest first', async (t) => {
 test('the timeline omits reports that the region accepted and shows those that it refused', () => {
   const html = `${renderTimeline(
     [
-      event(5, 'http.posted', 'Reported progress (8 ms)'),
-      event(4, 'http.posted', 'Posted to /MAAS/rackboot/1/signal; the region answered 200 after 8 ms'),
-      event(3, 'http.posted', 'Sent a report to /MAAS/rackboot/1/signal, which the region refused with 403'),
-      event(2, 'http.posted', 'Posted to /MAAS/api/2.0/machines/; the region answered 200 after 8 ms'),
-      event(1, 'http.rendered', 'Got its configuration'),
+      event(5, 'http.posted', { status: 200 }, 'Reported progress (8 ms)'),
+      event(4, 'http.posted', {}, 'Reported progress (7 ms)'),
+      event(
+        3,
+        'http.posted',
+        { status: 403 },
+        'Sent a report to /MAAS/rackboot/1/signal, refused by the region with 403',
+      ),
+      event(1, 'http.rendered', { purpose: 'enlist' }, 'Was told to enlist'),
     ],
     5000,
   )}`;
   assert.equal(html.match(/<li>/g)?.length, 2);
-  assert.doesNotMatch(html, /the region answered|Reported progress/);
+  assert.doesNotMatch(html, /Reported progress/);
 });
 
 test('the events of a boot are in the order of their times, not of their arrival', () => {
@@ -81,7 +92,8 @@ const told = (sequence: number, more: Partial<RackReport>): RackReport => ({
   kind: 'dhcp.offer',
   at: 1_700_000_000_000 + sequence,
   mac: MAC,
-  text: OFFER,
+  text: OFFERED,
+  fields: OFFER,
   ...more,
 });
 
@@ -96,7 +108,7 @@ test('a machine has a page under its system id and each of its hardware addresse
     const page = `${renderMachinePage(viewOf(region, { path: { machine: systemId } }))}`;
     assert.ok(page !== undefined);
     assert.equal(`${renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`, page);
-    assert.match(page, /Asked for an address and was offered 10\.20\.0\.100/);
+    assert.match(page, /Offered 10\.20\.0\.100 \(new\) and lpxelinux\.0/);
     assert.ok(page.includes('Loaded &lt;img src=x onerror=&quot;alert(1)&quot;&gt;&#39;&quot;&amp;'));
     assert.ok(!page.includes('<img') && !page.includes('geheim'));
     assert.ok(`${await renderPage(viewOf(region))}`.includes(`href="${machinePath(systemId)}"`));
@@ -110,12 +122,17 @@ test('a booting machine that is not enlisted is listed and has its own page; a h
     region.observe([
       told(1, {}),
       told(2, { kind: 'tftp.missing', text: ATTACK, level: 'warning' }),
-      told(3, { mac: '52:54:00:00:00:02', kind: 'dhcp.ack', text: 'Has 10.20.0.101 for 10 min' }),
+      told(3, { mac: '52:54:00:00:00:02', fields: SYSTEM }),
+      told(4, { mac: '52:54:00:00:00:02', kind: 'dhcp.ack', text: 'Has 10.20.0.101 for 10 min' }),
+      told(5, { mac: '52:54:00:00:00:03' }),
     ]);
     const seen = store.listStrangers(0, 10);
     assert.deepEqual(
-      seen.map((one) => [one.mac, one.event.description]),
-      [[mac(0x525400000001), ATTACK]],
+      seen.map((one) => [one.mac, sentenceOf(one.event)]),
+      [
+        [mac(0x525400000003), OFFERED],
+        [mac(0x525400000001), ATTACK],
+      ],
     );
     const page = `${await renderPage(viewOf(region))}`;
     assert.match(page, /Seen, not enlisted/);
@@ -127,11 +144,12 @@ test('a booting machine that is not enlisted is listed and has its own page; a h
     assert.ok(!own.includes(`>${MAC}: `), 'the address is not repeated before each event');
 
     region.enlist(report([0x525400000001]));
+    region.enlist(report([0x525400000003]));
     assert.deepEqual(store.listStrangers(0, 10), []);
     assert.doesNotMatch(`${await renderPage(viewOf(region))}`, /Seen, not enlisted/);
     assert.match(
       `${renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`,
-      /to load lpxelinux\.0/,
+      /and lpxelinux\.0/,
       'its earlier events belong to it',
     );
     assert.equal(store.listStrangers(clock.wallTimeMs() + 1, 10).length, 0);

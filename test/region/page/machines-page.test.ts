@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { mac } from '../../../src/net/address.ts';
 import { bodyOf } from '../../../src/region/api/answer.ts';
 import { PAGE_MACHINES_MAX, renderPage, subjectOf } from '../../../src/region/page/machines-page.ts';
 import { operate } from '../../../src/region/page/view.ts';
@@ -196,15 +197,16 @@ test('rendering many machines yields to the event loop', () =>
 
 test("an event from a remote rack names the rack: as the subject of the rack's own event, after the text of a machine's", () => {
   const event = { id: 1, atMs: 0, type: 'NODE_RACK_EVENT', level: 'error', username: '', rack: 'rack-2' } as const;
-  const away = { ...event, kind: 'region.away', description: 'The region does not answer since …' };
-  assert.equal(`${subjectOf(away).who}: ${subjectOf(away).what}`, `rack-2: ${away.description}`);
+  const said = (text: string) => ({ code: 'rack', params: { text } }) as const;
+  const away = { ...event, kind: 'region.away', ...said('The region does not answer since …') };
+  assert.equal(`${subjectOf(away).who}: ${subjectOf(away).what}`, `rack-2: ${away.params.text}`);
   assert.equal(`${subjectOf({ ...away, rack: '<b>' }).who}`, '&lt;b&gt;');
   assert.equal(`${subjectOf({ ...away, rack: '' }).who}`, 'a rack that was removed');
   assert.doesNotMatch(`${subjectOf({ ...away, rack: undefined }).who}`, /rack/);
   assert.equal(
-    subjectOf({ ...event, kind: 'dhcp.offer', description: '52:54:00:00:00:01: Offered' }).what,
+    subjectOf({ ...event, kind: 'dhcp.offer', stranger: mac(0x525400000001), ...said('Offered') }).what,
     'Offered (rack-2)',
   );
-  const known = { ...event, kind: 'dhcp.offer', description: 'Offered', systemId: 'abc', hostname: 'calm-ibis' };
+  const known = { ...event, kind: 'dhcp.offer', ...said('Offered'), systemId: 'abc', hostname: 'calm-ibis' };
   assert.equal(subjectOf(known).what, 'Offered (rack-2)');
 });

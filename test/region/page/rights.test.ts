@@ -188,7 +188,13 @@ function open(machine: (typeof MACHINES)[number]) {
     const user = store.addUser({ username, email: '', passwordHash, isAdmin, createdMs: clock.wallTimeMs() });
     return user ?? assert.fail(username);
   });
-  const event = { type: 'TAG', description: 'made', atMs: clock.wallTimeMs(), username: '' } as const;
+  const event = {
+    type: 'TAG',
+    code: 'rack',
+    params: { text: 'made' },
+    atMs: clock.wallTimeMs(),
+    username: '',
+  } as const;
   const script = {
     name: 'seen',
     kind: 'testing',

@@ -268,7 +268,7 @@ test('a session ends when its password changes, and when its account is removed'
   withBrowser(async (browser) => {
     const { clock, store } = browser.place;
     const isIn = async (): Promise<boolean> => (await browser.ask('/MAAS/account/')).status === 200;
-    const event = { type: 'AUTHORISATION', description: '', atMs: 0, username: '' } as const;
+    const event = { type: 'AUTHORISATION', code: 'rack', params: { text: '' }, atMs: 0, username: '' } as const;
     await browser.signIn('alice');
     store.changeUser('alice', { passwordHash: await hashPassword('another', clock) }, event);
     assert.ok(!(await isIn()));

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { formatMac, ipv4, mac, parseIpv4 } from '../../../src/net/address.ts';
 import type { RackInterface } from '../../../src/region/records/rack-description.ts';
 import { changeStatus } from '../../support/change-status.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 import { adminHeader, type LinkPlace, withLink } from '../link-place.ts';
 import { SECRET } from '../place.ts';
 import { acceptRack, digestOf, OTHER_UUID, RACK_UUID, rackInterface } from './rack-place.ts';
@@ -115,7 +116,7 @@ test('a person moves a machine to another network of the same rack, and its work
     assert.equal(await job(place, systemId, '10.20.0.66'), 200);
     assert.equal(await job(place, systemId, '10.30.0.9'), 403);
     const [event] = place.store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 });
-    assert.match(event?.description ?? '', /^moved to rack rack, network 10\.20\.0\.0\/24$/);
+    assert.match(sentenceOf(event), /^moved to rack rack, network 10\.20\.0\.0\/24$/);
   }));
 
 test('only a New machine may be at an address outside all networks', () =>

@@ -6,6 +6,7 @@ import { ipv4 } from '../../../src/net/address.ts';
 import { ELSEWHERE_TOLD_MAX, MachineHomes } from '../../../src/region/racks/machine-homes.ts';
 import { DISPUTES_IN_TOTAL, DISPUTES_PER_RACK } from '../../../src/region/racks/racks.ts';
 import type { Rack } from '../../../src/region/records/rack.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { withRegion } from '../place.ts';
 import { acceptRack, OTHER_UUID, RACK_UUID, rackInterface } from './rack-place.ts';
@@ -56,7 +57,7 @@ test('a rack that keeps changing its claims to others’ networks is logged a fe
     }
     const events = store
       .listEvents({ limit: 100 })
-      .filter(({ description }) => /that a person must agree to/.test(description));
+      .filter((event) => /that a person must agree to/.test(sentenceOf(event)));
     assert.equal(events.length, DISPUTES_PER_RACK.burst);
   }));
 
@@ -81,6 +82,6 @@ test('of all racks together DISPUTES_IN_TOTAL such changes are logged at once', 
     }
     const events = store
       .listEvents({ limit: 2 * DISPUTES_IN_TOTAL.burst + racks * 4 })
-      .filter(({ description }) => /that a person must agree to/.test(description));
+      .filter((event) => /that a person must agree to/.test(sentenceOf(event)));
     assert.equal(events.length, DISPUTES_IN_TOTAL.burst);
   }));

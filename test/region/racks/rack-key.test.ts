@@ -7,6 +7,7 @@ import { identityKey } from '../../../src/region/identity/evidence.ts';
 import { chooseAddresses, networkOfAddress } from '../../../src/region/life/static-addresses.ts';
 import { renderRacks } from '../../../src/region/page/racks-part.ts';
 import { changeStatus } from '../../support/change-status.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 import { adminHeader, type LinkPlace, RACK, withLink } from '../link-place.ts';
 import { SECRET } from '../place.ts';
 import {
@@ -150,7 +151,7 @@ test('a rack’s reports of a machine at home elsewhere change nothing, and one 
     const told = own.filter(({ type }) => type === 'NODE_SEEN_ELSEWHERE');
     assert.equal(told.length, 1);
     assert.match(
-      told[0]?.description ?? '',
+      sentenceOf(told[0]),
       new RegExp(
         `^rack rack-2 reports it, but its home is rack lab.*rackboot machines move ${before?.hostname} rack-2`,
       ),
@@ -204,7 +205,7 @@ test('an enlistment through a rack changes no machine at home elsewhere: not its
       place.store
         .listEvents({ machines: { systemIds: [lab.systemId] }, limit: 50 })
         .filter(({ level }) => level === 'warning')
-        .map(({ type, description }) => `${type} ${description}`);
+        .map((event) => `${event.type} ${sentenceOf(event)}`);
     const [first = '', ...more] = told();
     assert.match(first, /^NODE_SEEN_ELSEWHERE rack rack-2 reports it, .* The rack's reports of it are not believed$/);
     assert.deepEqual(more, [], 'one warning an hour, however often the rack says it and in whatever way');
@@ -238,7 +239,7 @@ test('the home of a machine that a person made is the first rack that shows it, 
     assert.equal(await tokenTold(place, made.system_id), token);
     assert.equal(await tokenTold(place, made.system_id, OTHER_UUID, other), undefined);
     const events = place.store.listEvents({ machines: { systemIds: [made.system_id] }, limit: 9 });
-    assert.ok(events.some(({ description }) => /^now at home with rack rack-2.*10\.50\.0\.9/.test(description)));
+    assert.ok(events.some((event) => /^now at home with rack rack-2.*10\.50\.0\.9/.test(sentenceOf(event))));
     assert.equal(await job(place, FAR_KEY, '10.50.0.9', token, FAR_MAC), 200);
     const late = { ...batchOf([lease(1, FAR_MAC, '10.60.0.9')]), source: `${OTHER_UUID}/x` };
     await place.ask('POST', `uplink/1/racks/${OTHER_UUID}/events`, { headers: other, body: late });
@@ -260,7 +261,7 @@ test('a person moves a machine to another rack with a new token, which its old r
     assert.notEqual(token, before);
     assert.equal(await tokenTold(place, lab), token);
     assert.equal(await job(place, FAR_KEY, '10.50.0.9', token ?? '', LAB_MAC), 200);
-    assert.ok(place.store.listEvents({ limit: 9 }).some(({ description }) => description === 'moved to rack rack-2'));
+    assert.ok(place.store.listEvents({ limit: 9 }).some((event) => sentenceOf(event) === 'moved to rack rack-2'));
     const identity = await place.ask('GET', `api/2.0/machines/${lab}/?op=identity`, { headers: admin });
     assert.deepEqual(JSON.parse(identity.text).home, ['rack-2']);
     assert.equal((await move('lab')).status, 200);
@@ -309,7 +310,7 @@ test('a rack’s new network is believed if it is free, not if it is another rac
     const beat = (...networks: readonly string[]) =>
       rack('heartbeat', heartbeatOf({ interfaces: networks.map((network) => rackInterface(network)) }));
     const disputes = () =>
-      store.listEvents({ limit: 50 }).filter(({ description }) => /that a person must agree to/.test(description));
+      store.listEvents({ limit: 50 }).filter((event) => /that a person must agree to/.test(sentenceOf(event)));
     await beat('10.50.0.0/24', '10.70.0.0/24');
     assert.equal(region.racks.serves(at('10.70.0.9')), true, 'nobody’s');
     assert.equal(disputes().length, 0);
@@ -322,7 +323,7 @@ test('a rack’s new network is believed if it is free, not if it is another rac
     const remedy =
       /10\.0\.0\.0\/8 overlaps 10\.20\.0\.0\/24 of lab, so it is not believed.*racks accept rack-2 --share 10\.0\.0\.0\/8/;
     assert.equal(disputes().length, 1);
-    assert.match(disputes()[0]?.description ?? '', remedy);
+    assert.match(sentenceOf(disputes()[0]), remedy);
     assert.match(`${renderRacks(region, place.clock.wallTimeMs())}`, remedy);
     const shown = JSON.parse((await ask('GET', `api/2.0/nodegroups/${RACK_UUID}/`, { headers: admin })).text);
     assert.match(shown.network_conflict, remedy);
@@ -396,9 +397,7 @@ test('two racks share a network if a person names it: the answer names the overl
     assert.equal(await tokenTold(place, far, OTHER_UUID, other), token);
     assert.equal(await tokenTold(place, far), token);
     assert.equal(await job(place, 'token-of-rack-3:secret-of-rack-3', '10.50.0.9', token, FAR_MAC), 200);
-    assert.ok(
-      place.store.listEvents({ limit: 9 }).some(({ description }) => /shares 10\.50\.0\.0\/24/.test(description)),
-    );
+    assert.ok(place.store.listEvents({ limit: 9 }).some((event) => /shares 10\.50\.0\.0\/24/.test(sentenceOf(event))));
     await place.register(
       { uuid: OTHER_UUID, name: 'rack-3', token: OTHER_KEY.token, secret_digest: OTHER_KEY.secretDigest },
       other,

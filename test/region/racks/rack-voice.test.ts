@@ -8,6 +8,7 @@ import { createAdmin, createApiKey } from '../../../src/region/accounts/accounts
 import { addRoutes } from '../../../src/region/http/routes.ts';
 import { makeContext } from '../../../src/region/http/server.ts';
 import { UNASKED_ADDRESSES_MAX } from '../../../src/region/racks/rack-networks.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 import { adminHeader, type LinkPlace, withLink } from '../link-place.ts';
 import { withRegion } from '../place.ts';
 import {
@@ -181,7 +182,7 @@ const doubts = ({ store }: LinkPlace): readonly string[] =>
   store
     .listEvents({ limit: 100 })
     .filter(({ type, level }) => type === 'RACK_CHANGED' && level === 'warning')
-    .map(({ description }) => description)
+    .map(sentenceOf)
     .reverse();
 const WIDE_REMEDY =
   /10\.64\.0\.0\/10 is wider than \/16, so it is not believed.*rackboot racks accept rack-2 --share 10\.64\.0\.0\/10/;

@@ -28,8 +28,9 @@ import {
   type Rack,
 } from '../../../src/region/records/rack.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
-import { sentenceOf } from '../../../src/region/words/refusal.ts';
+import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { UPLINK_VERSION } from '../../../src/uplink/messages.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 import { withRegion } from '../place.ts';
 import {
   acceptRack,
@@ -136,7 +137,8 @@ const REGISTRATIONS: readonly (readonly [
   ['the list of racks is full', { key: ADMIN }, waiting(RACKS_MAX, { state: 'accepted' }), 'racks-limit', 256],
 ];
 
-const textOf = (result: RegistrationOutcome): string => (result.kind === 'refuse' ? sentenceOf(result.refusal) : '');
+const textOf = (result: RegistrationOutcome): string =>
+  result.kind === 'refuse' ? refusalSentence(result.refusal) : '';
 
 for (const [name, given, known, outcome, racks] of REGISTRATIONS) {
   test(name, () => {
@@ -167,7 +169,7 @@ test('registrations from a few hosts do not keep out a rack elsewhere, and the l
   const decision = decideRegistration(registration({ address: '198.51.100.1' }), flood, NOW);
   assert.equal(decision.result.kind, 'pending');
   assert.deepEqual(decision.remove, [flood.at(-1)?.uuid]);
-  assert.match(decision.events[0]?.description ?? '', /from 192\.0\.2\.7 for a new one from 198/);
+  assert.match(sentenceOf(decision.events[0]), /from 192\.0\.2\.7 for a new one from 198/);
 });
 
 test('an administrator accepts, rejects and removes all named racks, or none', () => {

@@ -13,6 +13,7 @@ import {
   readStoredFacts,
 } from '../../../src/region/records/hardware-facts.ts';
 import { whereabouts } from '../../../src/region/whereabouts.ts';
+import { sentenceOf } from '../../support/sentences.ts';
 import { report, withRegion } from '../place.ts';
 
 const ODD = '<&"\u00e9'.repeat(32);
@@ -131,7 +132,7 @@ test('a machine’s timeline names the facts that were not stored, and its API a
     assert.ok(outcome.kind === 'create');
     const shown = bytesOf(machineJson(outcome.machine, whereabouts(region.racks), 0));
     assert.ok(shown <= SHOWN_BYTES, `${shown} bytes`);
-    const texts = store.listEvents({ limit: 10 }).map(({ description }) => description);
+    const texts = store.listEvents({ limit: 10 }).map(sentenceOf);
     assert.ok(
       texts.some((text) => text.includes('too large to store, without the last ')),
       texts.join('\n'),

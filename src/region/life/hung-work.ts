@@ -1,0 +1,40 @@
+// What becomes of hung work: it fails or is restarted, and the log says why. Pure.
+
+import type { EventParams, Happening } from '../records/event-params.ts';
+import type { MachineStatus } from '../records/lifecycle.ts';
+import type { Machine } from '../records/machine.ts';
+import { happeningOf, type MachineEvent, type NewMachineEvent } from '../records/machine-event.ts';
+import type { MachineWork } from '../records/work.ts';
+import { eventSentence } from '../words/events.ts';
+import { type Change, enterStatus, type StatusChangeTerms } from './status-change.ts';
+
+/** Why work is restarted or fails. */
+export type WhyHung = EventParams['work-restarted']['why'];
+
+/** What a machine's newest event says; of a restart, what was seen before it. */
+export function seenOf(event: MachineEvent | undefined): Happening | undefined {
+  if (event === undefined) return undefined;
+  const why = event.code === 'work-restarted' ? event.params.why : undefined;
+  return why?.code === 'work-overran' ? why.params.seen : happeningOf(event);
+}
+
+/** Enters a failed state, and logs the reason, which no signal or driver has reported. */
+export function failStatus(
+  machine: Machine,
+  to: MachineStatus,
+  { why, ...terms }: StatusChangeTerms & { readonly why: WhyHung | Happening<'disk-not-starting'> },
+): Change {
+  const { atMs, username } = terms;
+  const change = enterStatus(machine, to, { ...terms, message: eventSentence(why) });
+  const event: NewMachineEvent = { type: 'NODE_STATUS_EVENT', level: 'error', ...why, atMs, username };
+  return { ...change, events: [event, ...change.events] };
+}
+
+/** The work of a restarted machine, without its former progress. */
+export function restarted(
+  { stage: _stage, message: _message, doneBytes: _done, totalBytes: _total, ...work }: MachineWork,
+  atMs: number,
+): MachineWork {
+  // `bootMs` makes late reports of earlier starts count as old.
+  return { ...work, waitsForBoot: false, attempts: work.attempts + 1, boots: 0, bootMs: atMs };
+}

@@ -1,0 +1,235 @@
+// What an event says: a code and its parameters. A language makes a sentence of them (`words/events.ts`) when the event is read.
+//
+// 1. A published code keeps its meaning, and its parameters theirs: the log keeps both, not the sentence.
+// 2. Parameters are plain JSON values without secrets. Addresses are text, times are wall time in milliseconds.
+// 3. The store cleans the texts and bounds them (`store/event-params.ts`).
+
+import type { IdentityKind } from './identity-kind.ts';
+import type { MachineStatus } from './lifecycle.ts';
+import type { PowerTask } from './power-task.ts';
+
+type None = Readonly<Record<string, never>>;
+
+/** The hostname and system id of a machine, which may be gone when the event is read. */
+export interface MachineName {
+  readonly hostname: string;
+  readonly systemId: string;
+}
+
+/** The name and UUID of a rack. */
+export interface RackName {
+  readonly rack: string;
+  readonly uuid: string;
+}
+
+/** A person's reason; empty: none. */
+interface Comment {
+  readonly comment: string;
+}
+
+/** A power controller's or driver's words; empty: none. */
+interface PowerWords {
+  readonly said: string;
+}
+
+/** Hardware addresses. */
+interface Macs {
+  readonly macs: readonly string[];
+}
+
+/** Another machine, and the values by which it is another; none: it is known to be another. */
+interface OtherMachine {
+  readonly machine: MachineName;
+  readonly differs: readonly IdentityKind[];
+}
+
+/** A report of cloud-init or curtin on one of its stages. */
+export interface StageReport {
+  readonly name: string;
+  readonly isEnd: boolean;
+  /** In capitals; empty: none. */
+  readonly result: string;
+  /** Its own description; empty: none. */
+  readonly said: string;
+}
+
+/** A machine's signal on its work. */
+export interface SignalParams {
+  /** A short word; may be empty. */
+  readonly stage: string;
+  /** Its own words; may be empty. */
+  readonly message: string;
+  /** Given instead of `message`. */
+  readonly report?: StageReport | undefined;
+  readonly script?: string | undefined;
+  /** `undefined`: the script runs. */
+  readonly exitStatus?: number | undefined;
+  /** The end of the script's output; may be empty. */
+  readonly output: string;
+}
+
+/** Why a network that a rack reports is not believed. */
+export type NetworkDoubt = { readonly network: string } & (
+  | { readonly kind: 'overlap'; readonly other: string; readonly owner: string }
+  | { readonly kind: 'wide'; readonly prefix: number }
+  | { readonly kind: 'many'; readonly addressesMax: number }
+);
+
+/** What a rack says of an event besides its sentence, as far as the region decides by it. */
+export interface ReportFields {
+  /** The kind of client that got an offer, `bios`; empty: it wants no boot file, such as a running system; `undefined`: no offer. */
+  readonly client?: string | undefined;
+  /** The boot file offered, or the file sent. */
+  readonly file?: string | undefined;
+  /** What a configuration tells the machine to do, `local`; `undefined`: the event sent no configuration. */
+  readonly purpose?: string | undefined;
+  /** The status of the region's answer to what the machine posted. */
+  readonly status?: number | undefined;
+}
+
+/** The codes, each with its parameters. */
+export interface EventParams {
+  /** A rack's report, with its sentence. */
+  rack: ReportFields & {
+    readonly text: string;
+    /** True if the rack knew only the machine's IP address. */
+    readonly byAddress?: boolean | undefined;
+  };
+
+  'status-changed': { readonly from: MachineStatus; readonly to: MachineStatus };
+  /** A person's command: `deploy`, `lock`. */
+  command: Comment & { readonly command: string };
+  'power-ordered': Comment & { readonly task: PowerTask };
+  'power-switched': PowerWords & { readonly task: PowerTask };
+  /** The machine was switched on, found nothing to do and powered off. */
+  'power-off-again': { readonly task: PowerTask; readonly status: MachineStatus };
+  'power-uncertain': PowerWords & { readonly task: PowerTask };
+  'power-failed': PowerWords & { readonly task: PowerTask };
+  'power-query-failed': PowerWords;
+  'power-seen': { readonly state: 'on' | 'off' };
+  'owner-data-changed': { readonly keys: readonly string[] };
+  'machine-edited': { readonly fields: readonly string[] };
+  /** @param status given if it was in use */
+  'machine-deleted': MachineName & { readonly status?: MachineStatus | undefined };
+  'debug-login-opened': Comment & { readonly user: string; readonly untilMs: number };
+  'debug-login-closed': None;
+
+  signal: SignalParams;
+  /** A signal of a machine that is not at work. */
+  'signal-unasked': { readonly status: string; readonly stage: string; readonly message: string };
+  'stage-reported': StageReport;
+  'disk-written': None;
+  'network-wanted': None;
+  'rescue-lasting': None;
+  /** @param seen its newest event; `undefined`: none */
+  'work-overran': {
+    readonly status: MachineStatus;
+    readonly minutes: number;
+    readonly isRestarted: boolean;
+    readonly isWritten: boolean;
+    readonly seen?: Happening | undefined;
+  };
+  'boots-repeated': { readonly boots: number };
+  'power-doubted': { readonly doubt: Happening<'power-uncertain'>; readonly minutes: number };
+  'disk-not-starting': { readonly starts: number };
+  'work-restarted': { readonly why: Happening<'work-overran' | 'boots-repeated' | 'power-doubted'> };
+
+  /** @param leftOut the hardware that was too large to store; empty: none */
+  enlisted: { readonly isUnvouched: boolean; readonly leftOut: string };
+  /** @param times how often since the last such event; `undefined`: once */
+  'hardware-reported': { readonly leftOut: string; readonly times?: number | undefined };
+  /** @param user given if it has a new password */
+  'bmc-reported': { readonly address: string; readonly driver: string; readonly user?: string | undefined };
+  'report-ignored': ReportIgnored & { readonly times?: number | undefined };
+  'enlistment-refused': { readonly mac?: string | undefined; readonly why: string };
+  'shown-of-another': OtherMachine & { readonly same: readonly IdentityKind[] };
+  /** @param own the machine that booted from the interfaces */
+  'interface-claimed': Macs & { readonly machine: MachineName; readonly own: string };
+  'interfaces-moved': Macs & OtherMachine;
+  'interfaces-kept': Macs & OtherMachine;
+  'interfaces-removed': Macs;
+  'interfaces-replaced': Macs;
+  'maybe-one': Macs & {
+    readonly machine: MachineName;
+    readonly same: readonly IdentityKind[];
+    readonly own: string;
+  };
+  /** @param isBack true if the card had been replaced before */
+  'maybe-two': Macs & { readonly booted: string; readonly isBack: boolean; readonly systemId: string };
+  /** A New machine gave way to another one. Addresses are `undefined` if unknown. */
+  'machine-displaced': MachineName & {
+    readonly from?: string | undefined;
+    readonly isProven: boolean;
+    readonly newFrom?: string | undefined;
+    readonly max: number;
+  };
+  'machines-merged': Macs & { readonly machine: MachineName };
+  'machine-split': Macs & { readonly machine: MachineName };
+  'machine-split-off': { readonly machine: MachineName };
+  'machines-kept-apart': { readonly one: string; readonly other: string };
+
+  'home-found': { readonly rack: string; readonly address: string };
+  'home-moved': { readonly rack: string; readonly network?: string | undefined };
+  /** @param times how often since the last such event; 1: once */
+  'seen-elsewhere': SeenElsewhere & { readonly times: number };
+  'rack-registered': RackName & { readonly address: string };
+  'rack-displaced': RackName & {
+    readonly address: string;
+    readonly newAddress: string;
+    readonly isSilent: boolean;
+    readonly max: number;
+  };
+  'rack-misnamed': RackName & { readonly calledItself: string };
+  'rack-judged': RackName & {
+    readonly verdict: 'accepted' | 'rejected' | 'removed';
+    readonly shared?: readonly string[] | undefined;
+  };
+  /** @param doubts at least one */
+  'networks-doubted': { readonly rack: string; readonly first: NetworkDoubt; readonly more: number };
+  'rack-away': { readonly rack: string; readonly heardMs: number };
+  'rack-back': { readonly rack: string };
+  'events-lost': { readonly rack: string; readonly events: number };
+
+  'settings-changed': { readonly changes: readonly { readonly key: string; readonly isRemoved: boolean }[] };
+  'user-created': { readonly user: string; readonly isAdmin: boolean };
+  'user-rights-changed': { readonly user: string; readonly isAdmin: boolean };
+  'user-removed': { readonly user: string };
+  'password-changed': { readonly user: string };
+  /** @param name empty: none */
+  'api-key-made': { readonly name: string };
+  'ssh-key-added': { readonly user: string };
+  'ssh-key-removed': { readonly user: string };
+  'tag-created': { readonly tag: string };
+  'tag-changed': { readonly tag: string };
+  'tag-deleted': { readonly tag: string };
+  'tag-assigned': { readonly tag: string };
+  'script-added': { readonly script: string };
+  'script-changed': { readonly script: string };
+  'script-removed': { readonly script: string };
+}
+
+/** Why a known machine's report changed nothing. */
+export type ReportIgnored =
+  | { readonly why: 'in-use'; readonly status: MachineStatus; readonly isWithoutToken: boolean }
+  | {
+      readonly why: 'of-another-card';
+      readonly booted: string;
+      readonly macs: readonly string[];
+      readonly systemId: string;
+    }
+  | { readonly why: 'without-token'; readonly isOfPerson: boolean }
+  | { readonly why: 'from-elsewhere'; readonly address?: string | undefined; readonly first: string };
+
+/** A rack that reports a machine whose home is another rack. */
+export interface SeenElsewhere {
+  readonly hostname: string;
+  readonly rack: string;
+  readonly home: string;
+}
+
+export type EventCode = keyof EventParams;
+
+/** What happened: a code with its parameters. */
+export type Happening<Code extends EventCode = EventCode> = {
+  readonly [C in Code]: { readonly code: C; readonly params: EventParams[C] };
+}[Code];

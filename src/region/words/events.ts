@@ -1,0 +1,296 @@
+// The English sentences of the event log: one function for each code, of its parameters. Another language is another such table.
+//
+// 1. A sentence has no full stop at its end, and begins with a small letter unless it begins with a name. The page and the command line
+//    capitalise it.
+// 2. Everything that varies is a parameter: no sentence is read again to find something out.
+
+import { cleanText } from '../../clean-text.ts';
+import { counted } from '../../counted.ts';
+import { formatMac, type MacAddress } from '../../net/address.ts';
+import type {
+  EventCode,
+  EventParams,
+  Happening,
+  MachineName,
+  NetworkDoubt,
+  ReportIgnored,
+  SeenElsewhere,
+  SignalParams,
+  StageReport,
+} from '../records/event-params.ts';
+import type { IdentityKind } from '../records/identity-kind.ts';
+import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
+import type { PowerTask } from '../records/power-task.ts';
+
+/** The longest sentence, in characters. */
+const SENTENCE_CHARACTERS_MAX = 500;
+
+/** What was done to a machine's power: "it was switched on". */
+export const SWITCHED: Readonly<Record<PowerTask, string>> = {
+  on: 'switched on',
+  off: 'switched off',
+  'soft-off': 'asked to shut down',
+  cycle: 'switched off and on',
+};
+const SWITCH_FAILED: Readonly<Record<PowerTask, string>> = {
+  on: 'power on failed',
+  off: 'power off failed',
+  'soft-off': 'shutdown request failed',
+  cycle: 'power cycle failed',
+};
+const KINDS: Readonly<Record<IdentityKind, string>> = {
+  uuid: 'UUID',
+  serial: 'serial number',
+  'board-serial': "board's serial number",
+  'asset-tag': 'asset tag',
+  'bmc-mac': "BMC's hardware address",
+  'bmc-address': "BMC's address",
+};
+
+const stateName = (status: MachineStatus): string => statusRow(status).name;
+const nameOf = ({ hostname, systemId }: MachineName): string => `${hostname} (${systemId})`;
+const listed = (texts: readonly string[]): string => texts.join(', ');
+const kindsOf = (kinds: readonly IdentityKind[]): string => listed(kinds.map((kind) => KINDS[kind]));
+/** What follows a colon; nothing if it is empty. */
+const after = (text: string): string => (text === '' ? '' : `: ${text}`);
+const since = (times: number | undefined): string =>
+  times === undefined || times < 2 ? '' : ` (${counted(times, 'time')} since the last such event)`;
+const without = (leftOut: string): string => (leftOut === '' ? '' : `; too large to store, without ${leftOut}`);
+const whyOther = (differs: readonly IdentityKind[]): string =>
+  differs.length === 0 ? 'which is another machine' : `which has another ${kindsOf(differs)}`;
+
+/** The commands with which a person decides about two machines. */
+const oneOrTwo = (own: string, other: MachineName): string =>
+  `If they are one: rackboot machines merge ${other.systemId} ${own}; ` +
+  `if they are two: rackboot machines keep-apart ${other.systemId} ${own}`;
+
+/** Continues a sentence about a machine that may be the same as another one. */
+export const maybeOneWords = ({ machine, macs, same }: Omit<EventParams['maybe-one'], 'own'>): string => {
+  const kinds = same.length === 0 ? '' : `the same ${kindsOf(same)}`;
+  const both = [listed(macs), kinds].filter((text) => text !== '').join(' and ');
+  return `may be the same machine as ${nameOf(machine)}: both show ${both}`;
+};
+
+/** Continues a sentence about a machine that may be two. */
+export const maybeTwoWords = ({ booted, isBack, macs, systemId }: EventParams['maybe-two']): string =>
+  `may be two machines with one UUID and one serial number: ${booted} booted ${isBack ? 'again ' : ''}` +
+  `without ${listed(macs)}, which ${isBack ? 'had taken its place' : 'reported shortly before'}. ` +
+  `If they are two: rackboot machines split ${systemId} --mac ${macs.join(' ')}; if a card was swapped, accept the machine`;
+
+/** A report of cloud-init or curtin. */
+export const stageWords = ({ name, isEnd, result, said }: StageReport): string => {
+  const end = isEnd ? ` ended${result === '' ? '' : ` (${result})`}` : ' begins';
+  return `${name}${end}${said === name ? '' : after(said)}`;
+};
+
+/** A signal for operators; empty if it says nothing. */
+function signalWords({ stage, message, report, script, exitStatus, output }: SignalParams): string {
+  const said = report === undefined ? message : stageWords(report);
+  const parts = [said, scriptWords(script, exitStatus, said), output === '' ? '' : `output: ${output}`];
+  const rest = parts.filter((part) => part !== '').join('; ');
+  // Omit the stage if the text repeats it, or if it is `testing`, which commissioning uses for its scripts.
+  const isSaid = ['test', 'testing', 'tested'].includes(stage) || rest.toLowerCase().includes(stage.toLowerCase());
+  return rest === '' ? stage : isSaid ? rest : `${stage}: ${rest}`;
+}
+
+/** A script's state, unless the machine's message contains it. */
+function scriptWords(script: string | undefined, exitStatus: number | undefined, said: string): string {
+  if (script === undefined) return '';
+  if (exitStatus === undefined) return said === '' ? `running script ${script}` : '';
+  if (exitStatus !== 0) return `script ${script} ended with status ${exitStatus}`;
+  return said.startsWith(script) ? '' : `script ${script} passed`;
+}
+
+function overranWords({ status, minutes, isRestarted, isWritten, seen }: EventParams['work-overran']): string {
+  const again = isRestarted ? ', even after a restart' : '';
+  const heard = seen === undefined ? 'no sign of life' : `last seen: ${happeningWords(seen)}`;
+  const last = isWritten ? `its disk was written, but its system was not seen; ${heard}` : heard;
+  return `${stateName(status)} did not end within ${counted(minutes, 'minute')}${again}; ${last}`;
+}
+
+function ignoredWords(ignored: ReportIgnored): string {
+  switch (ignored.why) {
+    case 'in-use': {
+      const token = ignored.isWithoutToken ? ' without its boot token' : '';
+      return `it reported itself in the state ${stateName(ignored.status)}${token}`;
+    }
+    case 'of-another-card': {
+      const shown = ignored.macs.join(' ');
+      return (
+        `${ignored.booted} reported as this machine by showing ${shown}, but all other evidence says it is another. If it has that card now, ` +
+        `\`rackboot machines split ${ignored.systemId} --mac ${shown}\`, or delete this machine`
+      );
+    }
+    case 'without-token': {
+      const made = ignored.isOfPerson ? ', which a person made,' : '';
+      return `a host reported as this machine${made} without the boot token from its rack`;
+    }
+    case 'from-elsewhere':
+      return (
+        `${ignored.address ?? 'an unknown address'} reported as this machine, but ${ignored.first} reported it first, and no rack has booted either. ` +
+        'Boot the machine from the network: that proves which it is'
+      );
+  }
+}
+
+function displacedWords({ from, isProven, newFrom, max, ...machine }: EventParams['machine-displaced']): string {
+  const place = (address: string | undefined): string => (address === undefined ? '' : ` from ${address}`);
+  return (
+    `removed ${nameOf(machine)}, reported${place(from)} and ${isProven ? 'never edited' : 'never booted by a rack'}, ` +
+    `for a machine reported${place(newFrom)}: at most ${max} may be New (region.new_machines_max)`
+  );
+}
+
+/** Whose reports are not believed, and the remedy. */
+export const elsewhereWords = ({ hostname, rack, home }: SeenElsewhere): string =>
+  `rack ${rack} reports it, but its home is rack ${home}. ` +
+  `If it was moved: rackboot machines move ${hostname} ${rack}`;
+
+function doubtWords(doubt: NetworkDoubt): { readonly why: string; readonly agreement: string } {
+  switch (doubt.kind) {
+    case 'overlap':
+      return { why: `overlaps ${doubt.other} of ${doubt.owner}`, agreement: 'both serve it' };
+    case 'wide':
+      return { why: `is wider than /${doubt.prefix}`, agreement: 'it serves all of it' };
+    case 'many': {
+      const why = `exceeds the ${doubt.addressesMax} addresses that a rack may have without agreement`;
+      return { why, agreement: 'it serves it, too' };
+    }
+  }
+}
+
+/** Why a rack's networks are not believed, with the command to agree to them. */
+export function networksDoubtedWords({ rack, first, more }: EventParams['networks-doubted']): string {
+  const { why, agreement } = doubtWords(first);
+  const others = more === 0 ? '' : ` (and ${more} more such)`;
+  return (
+    `${first.network} ${why}${others}, so it is not believed; if ${agreement}: ` +
+    `rackboot racks accept ${rack} --share ${first.network}`
+  );
+}
+
+/** A field's name in words: `powerType` is `power type`. */
+const fieldWords = (field: string): string => field.replaceAll(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);
+
+/** The words of each code in one language. */
+export type EventWords = { readonly [Code in EventCode]: (params: EventParams[Code]) => string };
+
+export const EVENT_WORDS: EventWords = {
+  rack: ({ text }) => text,
+
+  'status-changed': ({ from, to }) => `From '${stateName(from)}' to '${stateName(to)}'`,
+  command: ({ command, comment }) => `${command}${after(comment)}`,
+  'power-ordered': ({ task, comment }) => `power ${task}${after(comment)}`,
+  'power-switched': ({ task, said }) => `it was ${SWITCHED[task]}${after(said)}`,
+  'power-off-again': ({ task, status }) =>
+    `it was ${SWITCHED[task]}, then powered off again: it is ${stateName(status)}, with nothing to do`,
+  'power-uncertain': ({ task, said }) => `it may have been ${SWITCHED[task]}${after(said)}`,
+  'power-failed': ({ task, said }) => `${SWITCH_FAILED[task]}${after(said)}`,
+  'power-query-failed': ({ said }) => `the power controller gave no valid answer: ${said}`,
+  'power-seen': ({ state }) => `it is ${state}, but Rackboot did not switch it`,
+  'owner-data-changed': ({ keys }) => `owner data changed: ${listed(keys)}`,
+  'machine-edited': ({ fields }) => `changed: ${listed(fields.map(fieldWords))}`,
+  'machine-deleted': ({ status, ...machine }) =>
+    `deleted ${nameOf(machine)}${status === undefined ? '' : `, although it was ${stateName(status)}`}`,
+  'debug-login-opened': ({ user, untilMs, comment }) => {
+    const until = new Date(untilMs).toISOString().slice(0, 16).replace('T', ' ');
+    return `debug login opened for the keys of ${user} until ${until} UTC${after(comment)}`;
+  },
+  'debug-login-closed': () => 'debug login closed',
+
+  signal: signalWords,
+  'signal-unasked': ({ status, stage, message }) =>
+    `${status}${after([stage, message].filter((part) => part !== '').join(': '))}`,
+  'stage-reported': stageWords,
+  'disk-written': () => 'the disk is written: from now on it boots its own disk',
+  'network-wanted': () => 'it asks to boot from the network again',
+  'rescue-lasting': () => 'it does not leave rescue mode: its power is switched',
+  'work-overran': overranWords,
+  'boots-repeated': ({ boots }) =>
+    `it booted from the network ${counted(boots, 'time')} without a signal from its work`,
+  'power-doubted': ({ doubt, minutes }) =>
+    `${happeningWords(doubt)}; no sign of life in the ${counted(minutes, 'minute')} since`,
+  'disk-not-starting': ({ starts }) =>
+    `its disk does not start: the machine was told ${counted(starts, 'time')} to boot it, and came back to the network each time`,
+  'work-restarted': ({ why }) => `${happeningWords(why)}; restarting it`,
+
+  enlisted: ({ isUnvouched, leftOut }) =>
+    `it reported itself for the first time${isUnvouched ? ', not by the interface it booted from' : ''}${without(leftOut)}`,
+  'hardware-reported': ({ leftOut, times }) => `it reported its hardware${without(leftOut)}${since(times)}`,
+  'bmc-reported': ({ address, driver, user }) =>
+    `its BMC is at ${address} (${driver})${user === undefined ? '' : `; its user ${user} has a new password`}`,
+  'report-ignored': ({ times, ...ignored }) => `${ignoredWords(ignored)}; nothing changed${since(times)}`,
+  'enlistment-refused': ({ mac, why }) => (mac === undefined ? why : `${mac}: ${why}`),
+  'shown-of-another': ({ machine, same, differs }) =>
+    `it shows the ${kindsOf(same)} of ${nameOf(machine)}, ${whyOther(differs)}: treated as another machine`,
+  'interface-claimed': ({ macs, machine, own }) =>
+    `it booted from ${listed(macs)}, which ${nameOf(machine)} had reported as its own and has lost to it. ${oneOrTwo(own, machine)}`,
+  'interfaces-moved': ({ macs, machine, differs }) =>
+    `${listed(macs)} moved here from ${nameOf(machine)}, ${whyOther(differs)}`,
+  'interfaces-kept': ({ macs, machine, differs }) =>
+    `it shows ${listed(macs)}, which stays with ${nameOf(machine)}, ${whyOther(differs)}`,
+  'interfaces-removed': ({ macs }) =>
+    `removed ${listed(macs)}: an unproven report had added it, and the machine itself does not show it`,
+  'interfaces-replaced': ({ macs }) => `another card replaced ${listed(macs)}`,
+  'maybe-one': (params) => `it ${maybeOneWords(params)}. ${oneOrTwo(params.own, params.machine)}`,
+  'maybe-two': (params) => `it ${maybeTwoWords(params)}`,
+  'machine-displaced': displacedWords,
+  'machines-merged': ({ machine, macs }) =>
+    `${nameOf(machine)} was merged into it${macs.length === 0 ? '' : `, with ${macs.join(' ')}`}`,
+  'machine-split': ({ machine, macs }) => `${nameOf(machine)} was split off, with ${macs.join(' ')}`,
+  'machine-split-off': ({ machine }) => `split off ${nameOf(machine)}`,
+  'machines-kept-apart': ({ one, other }) => `${one} and ${other} were marked as different machines`,
+
+  'home-found': ({ rack, address }) => `now at home with rack ${rack}, which saw it take ${address}`,
+  'home-moved': ({ rack, network }) => `moved to rack ${rack}${network === undefined ? '' : `, network ${network}`}`,
+  'seen-elsewhere': (params) =>
+    `${elsewhereWords(params)}. The rack's reports of it are not believed${since(params.times)}`,
+  'rack-registered': ({ rack, uuid, address }) => `rack ${rack} (${uuid}) registered from ${address}`,
+  'rack-displaced': ({ rack, uuid, address, newAddress, isSilent, max }) => {
+    const why = isSilent ? 'it was silent' : 'its host or network has the most pending racks';
+    return `removed pending rack ${rack} (${uuid}) from ${address} for a new one from ${newAddress}: ${why}, and at most ${max} may be pending`;
+  },
+  'rack-misnamed': ({ rack, uuid, calledItself }) =>
+    `rack ${rack} (${uuid}) calls itself ${calledItself}, the name of another rack`,
+  'rack-judged': ({ verdict, rack, uuid, shared = [] }) =>
+    `${verdict} rack ${rack} (${uuid})${shared.length === 0 ? '' : `; it shares ${listed(shared)}`}`,
+  'networks-doubted': (params) =>
+    `rack ${params.rack} reports a network that a person must agree to: ${networksDoubtedWords(params)}`,
+  'rack-away': ({ rack, heardMs }) => `rack ${rack} was last heard ${new Date(heardMs).toISOString()}`,
+  'rack-back': ({ rack }) => `rack ${rack} is heard again`,
+  'events-lost': ({ rack, events }) => `rack ${rack} lost ${counted(events, 'event')}, because its outbox was full`,
+
+  'settings-changed': ({ changes }) =>
+    listed(changes.map(({ key, isRemoved }) => `${isRemoved ? 'removed' : 'set'} ${key}`)),
+  'user-created': ({ user, isAdmin }) => `created the ${isAdmin ? 'administrator' : 'user'} ${user}`,
+  'user-rights-changed': ({ user, isAdmin }) => `made ${user} ${isAdmin ? 'an administrator' : 'a user'}`,
+  'user-removed': ({ user }) => `removed the account ${user}`,
+  'password-changed': ({ user }) => `changed the password of ${user}`,
+  'api-key-made': ({ name }) => (name === '' ? 'made an API key' : `made an API key for ${name}`),
+  'ssh-key-added': ({ user }) => `added an SSH key of ${user}`,
+  'ssh-key-removed': ({ user }) => `removed an SSH key of ${user}`,
+  'tag-created': ({ tag }) => `created the tag ${tag}`,
+  'tag-changed': ({ tag }) => `changed the tag ${tag}`,
+  'tag-deleted': ({ tag }) => `deleted the tag ${tag}`,
+  'tag-assigned': ({ tag }) => `changed which machines have the tag ${tag}`,
+  'script-added': ({ script }) => `added the script ${script}`,
+  'script-changed': ({ script }) => `changed the script ${script}`,
+  'script-removed': ({ script }) => `removed the script ${script}`,
+};
+
+/** True for a code that this version knows; its parameters were kept with it. */
+export const isHappening = (kept: { readonly code: string; readonly params: unknown }): kept is Happening =>
+  Object.hasOwn(EVENT_WORDS, kept.code);
+
+/** The sentence of what happened, in a language; a part of it is already clean. */
+function happeningWords<Code extends EventCode>({ code, params }: Happening<Code>): string {
+  return EVENT_WORDS[code](params);
+}
+
+/** The sentence of what happened, cleaned and at most SENTENCE_CHARACTERS_MAX characters long. */
+export const eventSentence = (happening: Happening): string =>
+  cleanText(happeningWords(happening), SENTENCE_CHARACTERS_MAX);
+
+/** The sentence of a logged event, which begins with the hardware address of an unknown machine. */
+export const loggedSentence = (event: Happening & { readonly stranger?: MacAddress | undefined }): string =>
+  event.stranger === undefined ? eventSentence(event) : `${formatMac(event.stranger)}: ${eventSentence(event)}`;

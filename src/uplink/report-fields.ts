@@ -1,0 +1,25 @@
+// What the region decides by, of an event that the rack reports; everything else is only in its sentence.
+
+import { cleanText } from '../clean-text.ts';
+import type { RackEvent } from '../event.ts';
+import { isDhcpEvent } from '../observe/sentences/dhcp.ts';
+import { isHttpEvent, isTftpEvent } from '../observe/sentences/files.ts';
+import type { ReportFields } from '../region/records/event-params.ts';
+
+/** The longest name of a file, in characters. */
+const FILE_CHARACTERS_MAX = 255;
+
+const fileOf = ({ file }: { readonly file?: string | undefined }): ReportFields =>
+  file === undefined ? {} : { file: cleanText(file, FILE_CHARACTERS_MAX) };
+
+/** The fields; undefined if the region decides nothing by this kind of event. */
+export function reportFields(event: RackEvent): ReportFields | undefined {
+  if (isDhcpEvent(event) && event.kind === 'dhcp.offer') return { client: event.client ?? '', ...fileOf(event) };
+  if (isTftpEvent(event) && event.kind === 'tftp.sent') {
+    return { ...fileOf(event), ...(event.purpose === undefined ? {} : { purpose: event.purpose }) };
+  }
+  if (!isHttpEvent(event)) return undefined;
+  if (event.kind === 'http.file-sent') return fileOf(event);
+  if (event.kind === 'http.rendered') return { ...fileOf(event), purpose: event.purpose ?? 'nothing' };
+  return event.kind === 'http.posted' && event.status !== undefined ? { status: event.status } : undefined;
+}

@@ -1,0 +1,76 @@
+// The sentences of the event log.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { mac } from '../../../src/net/address.ts';
+import type { Happening } from '../../../src/region/records/event-params.ts';
+import { EVENT_WORDS, eventSentence, isHappening, loggedSentence } from '../../../src/region/words/events.ts';
+
+const overran = { status: 'commissioning', minutes: 20, isRestarted: false, isWritten: false } as const;
+
+const SENTENCES: readonly (readonly [sentence: string, happening: Happening])[] = [
+  ["From 'New' to 'Ready'", { code: 'status-changed', params: { from: 'new', to: 'ready' } }],
+  ['deploy', { code: 'command', params: { command: 'deploy', comment: '' } }],
+  ['power cycle: for a look', { code: 'power-ordered', params: { task: 'cycle', comment: 'for a look' } }],
+  ['it was switched on: HTTP 204', { code: 'power-switched', params: { task: 'on', said: 'HTTP 204' } }],
+  ['power off failed', { code: 'power-failed', params: { task: 'off', said: '' } }],
+  ['changed: power type, hostname', { code: 'machine-edited', params: { fields: ['powerType', 'hostname'] } }],
+  ['Commissioning did not end within 20 minutes; no sign of life', { code: 'work-overran', params: overran }],
+  [
+    'Commissioning did not end within 20 minutes; last seen: it was switched on; restarting it',
+    {
+      code: 'work-restarted',
+      params: {
+        why: {
+          code: 'work-overran',
+          params: { ...overran, seen: { code: 'power-switched', params: { task: 'on', said: '' } } },
+        },
+      },
+    },
+  ],
+  [
+    'set dns.upstream, removed http_proxy',
+    {
+      code: 'settings-changed',
+      params: {
+        changes: [
+          { key: 'dns.upstream', isRemoved: false },
+          { key: 'http_proxy', isRemoved: true },
+        ],
+      },
+    },
+  ],
+  [
+    'it reported its hardware; too large to store, without disks (3 times since the last such event)',
+    { code: 'hardware-reported', params: { leftOut: 'disks', times: 3 } },
+  ],
+];
+
+for (const [sentence, happening] of SENTENCES) {
+  test(`${happening.code}: ${sentence}`, () => assert.equal(eventSentence(happening), sentence));
+}
+
+type Fits<T> = T extends Happening ? true : false;
+
+test('a wrong or missing parameter does not compile', () => {
+  const fits: readonly [
+    ok: Fits<{ code: 'status-changed'; params: { from: 'new'; to: 'ready' } }>,
+    parameterMissing: Fits<{ code: 'status-changed'; params: { from: 'new' } }>,
+    stateUnknown: Fits<{ code: 'status-changed'; params: { from: 'new'; to: 'odd' } }>,
+    parameterUnknown: Fits<{ code: 'debug-login-closed'; params: { user: 'bob' } }>,
+    codeUnknown: Fits<{ code: 'odd'; params: Readonly<Record<string, never>> }>,
+  ] = [true, false, false, false, false];
+  assert.equal(fits.length, 5);
+});
+
+test('a sentence is clean and bounded, and begins with the hardware address of an unknown machine', () => {
+  const said = { code: 'rack', params: { text: `a\u001b${'x'.repeat(600)}` } } as const;
+  assert.equal(eventSentence(said).length, 500);
+  assert.match(eventSentence(said), /^a\\x1bx+…$/);
+  assert.match(loggedSentence({ ...said, stranger: mac(0x525400000001) }), /^52:54:00:00:00:01: a/);
+});
+
+test('what a later version has written is no known code', () => {
+  assert.equal(isHappening({ code: 'toString', params: {} }), false);
+  for (const code of Object.keys(EVENT_WORDS)) assert.equal(isHappening({ code, params: {} }), true);
+});

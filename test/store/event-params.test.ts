@@ -1,0 +1,37 @@
+// What an event says is stored clean and bounded.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Happening } from '../../src/region/records/event-params.ts';
+import { eventSentence } from '../../src/region/words/events.ts';
+import { packParams, unpackHappening } from '../../src/store/event-params.ts';
+
+const stored = (happening: Happening): Happening => unpackHappening(happening.code, packParams(happening));
+
+test('what an event says comes back as it was, without parameters that are undefined', () => {
+  const said: Happening = {
+    code: 'machine-displaced',
+    params: { hostname: 'web1', systemId: 'abc', from: undefined, isProven: true, max: 3 },
+  };
+  assert.deepEqual(stored(said), { ...said, params: { hostname: 'web1', systemId: 'abc', isProven: true, max: 3 } });
+});
+
+test('texts are cleaned, at every depth', () => {
+  const said = stored({ code: 'command', params: { command: 'deploy', comment: ' a\u001b[31m \n b\u202e ' } });
+  assert.deepEqual(said.params, { command: 'deploy', comment: 'a\\x1b[31m b\\u202e' });
+  const keys = stored({ code: 'owner-data-changed', params: { keys: ['a\u0000b', 'c  d'] } });
+  assert.deepEqual(keys.params, { keys: ['a b', 'c d'] });
+});
+
+test('the texts of an event are bounded, one by one and all together, and so are lists', () => {
+  const long = 'x'.repeat(5000);
+  const keys = Array.from({ length: 5000 }, () => long);
+  const packed = packParams({ code: 'owner-data-changed', params: { keys } });
+  assert.ok(packed.length < 6000, `${packed.length} characters`);
+  assert.equal(eventSentence(stored({ code: 'owner-data-changed', params: { keys } })).length, 500);
+  assert.equal(eventSentence(stored({ code: 'rack', params: { text: long } })).length, 500);
+});
+
+test('an unknown code is shown as it is', () => {
+  assert.equal(eventSentence(unpackHappening('of-a-later-version', '{"odd":1}')), 'of-a-later-version');
+});
