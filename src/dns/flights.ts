@@ -7,8 +7,9 @@
 //
 // 1. At most WAITERS_MAX client questions wait, which also bounds the flights.
 // 2. When that is full, the client with the most waiting questions, in the network with the most, loses its oldest (fair-shares.ts).
-// 3. At most SUFFIX_FLIGHTS_MAX flights ask for names of one domain; beyond that the domain's oldest flight is evicted. So a flood of
-//    random names in one domain leaves room for all others, however many sources it forges.
+// 3. At most SUFFIX_FLIGHTS_MAX flights ask for names of one domain; beyond that the client with the most of them, in the network with the
+//    most, loses its oldest. So a flood of random names in one domain leaves room for all other domains, however many sources it forges, and
+//    a flood from a few addresses leaves room for the same domain's names that others ask for.
 
 import type { Instant } from '../clock.ts';
 import type { Waiting } from '../deadline-queue.ts';
@@ -25,7 +26,7 @@ import type { Upstream } from './upstream.ts';
 export const WAITERS_MAX = 4096;
 /** Of those, one client's: enough for a site behind one address. Beyond that the client's own oldest is evicted. */
 export const CLIENT_WAITERS_MAX = 1024;
-/** Flights for names of one domain (`suffixOf`): a quarter of all. Beyond that the domain's oldest is evicted. */
+/** Flights for names of one domain (`suffixOf`): a quarter of all. Beyond that the oldest of the client with the most is evicted. */
 export const SUFFIX_FLIGHTS_MAX = 1024;
 /** Concurrent exchanges over TCP. Names with large answers fill it; the oldest of the domain with the most is evicted. */
 export const STREAMS_MAX = 64;
@@ -45,6 +46,8 @@ export interface Flight<W> extends Waiting {
   readonly question: CacheQuestion;
   /** The domain whose share it uses. */
   readonly suffix: string;
+  /** The client that asked first: the flight counts as one of its own. */
+  readonly client: Ipv4;
   readonly order: readonly Upstream[];
   readonly askers: Set<Asker<W>>;
   /** Exchanges without an answer so far. */
@@ -72,7 +75,7 @@ export interface Exchange<W> extends Waiting {
 
 /**
  * The domain whose share a name uses: its last two labels, or four below `arpa`. Under a public suffix such as `co.uk` unrelated
- * domains share one entry; even then the oldest is evicted, never a newcomer.
+ * domains share one entry; even then no newcomer is refused for the flights of others.
  */
 export function suffixOf(name: string): string {
   const labels = name.endsWith('.arpa') ? 4 : 2;
@@ -90,12 +93,20 @@ export function suffixOf(name: string): string {
   return name.slice(start);
 }
 
+/** The flights of one domain. */
+interface Domain<W> {
+  /** Oldest first. */
+  readonly flights: Set<Flight<W>>;
+  /** Who has how many of them, once the domain had its most; undefined before: few domains ever have. */
+  shares: FairShares<Flight<W>> | undefined;
+  readonly places: Map<Flight<W>, Place<Flight<W>>>;
+}
+
 /** The flights and the clients waiting for them. */
 export class Flights<W> {
   readonly #byKey = new Map<string, Flight<W>>();
   readonly #askers = new FairShares<Asker<W>>({ max: WAITERS_MAX, addressMax: CLIENT_WAITERS_MAX });
-  /** Each domain's flights, oldest first. A single bound needs no sharing out, so this is no FairShares. */
-  readonly #suffixes = new Map<string, Set<Flight<W>>>();
+  readonly #domains = new Map<string, Domain<W>>();
 
   get size(): number {
     return this.#byKey.size;
@@ -112,14 +123,32 @@ export class Flights<W> {
   /** Adds a flight; returns the flight evicted for it. */
   add(flight: Flight<W>): Flight<W> | undefined {
     this.#byKey.set(flight.key, flight);
-    const own = this.#suffixes.get(flight.suffix);
-    if (own === undefined) {
-      this.#suffixes.set(flight.suffix, new Set([flight]));
+    const domain = this.#domains.get(flight.suffix);
+    if (domain === undefined) {
+      this.#domains.set(flight.suffix, { flights: new Set([flight]), shares: undefined, places: new Map() });
       return undefined;
     }
-    const [oldest] = own.size < SUFFIX_FLIGHTS_MAX ? [] : own;
-    own.add(flight);
-    return oldest;
+    const evicted = this.#share(domain, flight);
+    if (evicted !== flight) domain.flights.add(flight);
+    return evicted;
+  }
+
+  /** Gives a flight its place in a full domain. @returns the one that makes room, which may be the flight itself */
+  #share(domain: Domain<W>, flight: Flight<W>): Flight<W> | undefined {
+    if (domain.shares === undefined) {
+      if (domain.flights.size < SUFFIX_FLIGHTS_MAX) return undefined;
+      domain.shares = new FairShares({ max: SUFFIX_FLIGHTS_MAX });
+      for (const one of domain.flights) this.#place(domain, domain.shares, one);
+    }
+    return this.#place(domain, domain.shares, flight);
+  }
+
+  #place({ places }: Domain<W>, shares: FairShares<Flight<W>>, flight: Flight<W>): Flight<W> | undefined {
+    const admission = shares.admit(flight.client, flight);
+    if (admission.kind === 'refused') return flight;
+    shares.touch(admission.place, true);
+    places.set(flight, admission.place);
+    return admission.evicted;
   }
 
   /** Adds a waiting client; returns the one evicted for it, which may be the newcomer itself. */
@@ -142,8 +171,15 @@ export class Flights<W> {
   /** Removes a flight that has ended, with all its waiting clients. */
   remove(flight: Flight<W>): void {
     if (this.#byKey.get(flight.key) === flight) this.#byKey.delete(flight.key);
-    const own = this.#suffixes.get(flight.suffix);
-    if (own?.delete(flight) === true && own.size === 0) this.#suffixes.delete(flight.suffix);
+    this.#leaveDomain(flight);
     for (const { place } of flight.askers) if (place !== undefined) this.#askers.release(place);
+  }
+  #leaveDomain(flight: Flight<W>): void {
+    const domain = this.#domains.get(flight.suffix);
+    if (domain?.flights.delete(flight) !== true) return;
+    const place = domain.places.get(flight);
+    if (place !== undefined) domain.shares?.release(place);
+    domain.places.delete(flight);
+    if (domain.flights.size === 0) this.#domains.delete(flight.suffix);
   }
 }

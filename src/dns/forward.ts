@@ -100,7 +100,7 @@ export class Forwarder<W> {
   /** Asks a client's question, or joins the flight that already asks it. */
   ask(question: CacheQuestion, client: Ipv4, waiter: W, now: Instant): readonly ForwardAction<W>[] {
     const known = this.#flights.find(question);
-    const flight = known ?? this.#newFlight(question, now);
+    const flight = known ?? this.#newFlight(question, client, now);
     const evicted = this.#flights.join(flight, client, waiter);
     if (evicted !== undefined) this.#evict(evicted);
     if (known !== undefined) this.#options.counters.add('merged');
@@ -175,13 +175,14 @@ export class Forwarder<W> {
     if (report !== undefined) this.#actions.push({ kind: 'report', report });
   }
 
-  #newFlight(question: CacheQuestion, now: Instant): Flight<W> {
+  #newFlight(question: CacheQuestion, client: Ipv4, now: Instant): Flight<W> {
     return {
       kind: 'flight',
       place: -1,
       key: questionKey(question),
       question,
       suffix: suffixOf(question.name),
+      client,
       order: askingOrder(this.#upstreams.groupOf(question.name)),
       askers: new Set(),
       exchanges: new Set(),

@@ -7,7 +7,7 @@ export type ObserveEvent = RackEvent &
   (
     | { readonly kind: 'boot.hint'; readonly hint: HintName; readonly text: string }
     /** `room` is empty for all rooms. */
-    | { readonly kind: 'log.level-changed'; readonly room: string; readonly level: string; readonly seconds: number }
+    | { readonly kind: 'log.level-changed'; readonly room: string; readonly logLevel: string; readonly seconds: number }
     | { readonly kind: 'log.level-restored'; readonly room: string }
     | { readonly kind: 'log.gap'; readonly missed: number }
   );

@@ -98,7 +98,7 @@ export class LogLevels {
     const timer = this.#clock.schedule(seconds * 1000, () => this.restore(room));
     this.#temporary.set(room, { level, until: later(this.#clock.now(), seconds * 1000), timer });
     this.#ranks.clear();
-    this.#report({ kind: 'log.level-changed', at: this.#clock.now(), room, level, seconds });
+    this.#report({ kind: 'log.level-changed', at: this.#clock.now(), room, logLevel: level, seconds });
   }
 
   /** Restores the configured level. */

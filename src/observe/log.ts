@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { isatty } from 'node:tty';
 import { type Logger, pino } from 'pino';
 import { z } from 'zod';
-import { cleanJson, cleanLines } from '../clean-text.ts';
+import { cleanJson, cleanLines, cleanText } from '../clean-text.ts';
 import { counted } from '../counted.ts';
 import { errorText, RackError } from '../errors.ts';
 import type { EventLevel } from '../event.ts';
@@ -96,7 +96,10 @@ export function openTerminalFormat(): (line: string) => string {
   const { prettyFactory }: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty');
   const pretty = prettyFactory({ colorize: process.env.NO_COLOR === undefined, translateTime: 'SYS:HH:MM:ss.l' });
   return (line) => {
-    const { level, time, event, msg, ...fields } = lineShape.parse(JSON.parse(line));
+    const parsed = lineShape.safeParse(JSON.parse(line));
+    // A line that we wrote in another way is shown as it is: no log line may end the process.
+    if (!parsed.success) return `${cleanText(line)}\n`;
+    const { level, time, event, msg, ...fields } = parsed.data;
     const rest = Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields)}`;
     // Put all fields in the message: pino-pretty would move fields such as hostname, and show them unescaped.
     return pretty({ level, time, msg: cleanLines(`${event === undefined ? '' : `${event}: `}${msg}${rest}`) });
@@ -110,6 +113,19 @@ const lineShape = z.looseObject({
   msg: z.string().default(''),
 });
 
+/** What each line has of its own. */
+const OWN_FIELDS = ['level', 'time', 'event', 'msg'];
+
+/** The fields of an event; one that would replace a field that each line has of its own gets another name. */
+function withoutOwn(fields: Record<string, unknown>): Record<string, unknown> {
+  for (const name of OWN_FIELDS) {
+    if (!(name in fields)) continue;
+    fields[`event_${name}`] = fields[name];
+    delete fields[name];
+  }
+  return fields;
+}
+
 /** Starts logging the events that `levels` shows. */
 export function logEvents(log: Logger, stream: EventStream, kinds: EventKinds, levels: LogLevels): void {
   // `levels` decides per kind what is shown.
@@ -121,7 +137,7 @@ export function logEvents(log: Logger, stream: EventStream, kinds: EventKinds, l
       const kind = kinds.get(event.kind);
       const level = isOfProbe(event) ? 'debug' : (kind?.level ?? 'info');
       if (!levels.shows(event.kind, level)) continue;
-      log[PINO_LEVELS[level]]({ event: event.kind, ...eventFields(event) }, kind?.message ?? event.kind);
+      log[PINO_LEVELS[level]]({ event: event.kind, ...withoutOwn(eventFields(event)) }, kind?.message ?? event.kind);
     }
   }, 'log');
 }

@@ -121,12 +121,29 @@ describe('a flood of names that nobody answers', () => {
     assert.equal(sim.forwarder.flights, SUFFIX_FLIGHTS_MAX);
   });
 
+  it('one client that fills a domain loses its own questions to those of others, not theirs', () => {
+    const sim = new Simulation({ upstream: [ONE] }, [[ONE, goodZone(30)]]);
+    sim.ask('first.silent.test', 'victim', ipv4(7));
+    for (let index = 0; index < 3 * SUFFIX_FLIGHTS_MAX; index += 1) {
+      sim.ask(`r${index}.silent.test`, `w${index}`, ipv4(1 + (index % 2)));
+      if (index % 100 === 0) sim.ask(`v${index}.silent.test`, 'victim', ipv4(7));
+    }
+    assert.ok(sim.finished.length > SUFFIX_FLIGHTS_MAX);
+    assert.deepEqual(
+      sim.finished.filter(({ waiter }) => waiter === 'victim'),
+      [],
+    );
+    assert.equal(sim.forwarder.flights, SUFFIX_FLIGHTS_MAX);
+  });
+
   it('an evicted question takes its exchanges along: late answers to it do not count', () => {
     const sim = new Simulation({ upstream: [ONE] }, [[ONE, () => undefined]]);
     sim.ask('first.silent.test', 'first', ipv4(1));
     const query = sim.sent[0];
     assert.ok(query !== undefined);
-    for (let index = 0; index < SUFFIX_FLIGHTS_MAX; index += 1) sim.ask(`r${index}.silent.test`, 'w', ipv4(index + 10));
+    // Each of another network, so that nobody has more than the first.
+    for (let index = 0; index < SUFFIX_FLIGHTS_MAX; index += 1)
+      sim.ask(`r${index}.silent.test`, 'w', ipv4((index + 10) * 256));
     assert.equal(sim.finished[0]?.waiter, 'first');
     sim.inject(query.socket, ONE, replyTo(query.bytes, 0, {}));
     assert.equal(sim.finished.length, 1);

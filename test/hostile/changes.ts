@@ -66,8 +66,8 @@ export const ANY_RELAY = of('dhcp/networks/relays.ts', [
 
 /** A wire of the rack takes relay agents of every network. */
 export const RELAYS_OF_OTHER_WIRES = of('dhcp/networks/relays.ts', [
-  'if (isUnnamedWire(network) && ',
-  'if (false && isUnnamedWire(network) && ',
+  '(isUnnamedWire(network) && ',
+  '(false && isUnnamedWire(network) && ',
 ]);
 
 /** Without a relay agent anybody speaks for any network. */

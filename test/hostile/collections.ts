@@ -112,7 +112,9 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     'Flight.askers': 'WAITERS_MAX',
     'Flight.exchanges': 'dns/forward.ts EXCHANGES_MAX',
     '#byKey': 'as Flight.askers',
-    '#suffixes': 'as #byKey, each SUFFIX_FLIGHTS_MAX',
+    '#domains': 'as #byKey',
+    'Domain.flights': 'SUFFIX_FLIGHTS_MAX',
+    'Domain.places': 'SUFFIX_FLIGHTS_MAX',
   },
   'dns/forward.ts': {
     '#exchanges': 'EXCHANGES_MAX',

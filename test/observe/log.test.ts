@@ -2,7 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openTerminalFormat } from '../../src/observe/log.ts';
+import { pino } from 'pino';
+import { EventStream } from '../../src/observe/event-stream.ts';
+import { logEvents, openTerminalFormat } from '../../src/observe/log.ts';
+import { LogLevels } from '../../src/observe/log-levels.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 
 test('an event is one line on a terminal, with its name and without control characters', () => {
   const format = openTerminalFormat();
@@ -19,4 +23,21 @@ test('an event is one line on a terminal, with its name and without control char
     /WARN: dhcp\.refused: DHCP message not answered \{"hostname":"a.*b","mac":"52:54:00:00:00:01"\}\n$/,
   );
   assert.doesNotMatch(line.slice(0, -1), /\p{Cc}/u);
+});
+
+test('no field of an event replaces one that each line has of its own, and a line with such a field is shown nevertheless', () => {
+  const lines: string[] = [];
+  const clock = new VirtualClock();
+  const stream = new EventStream(clock);
+  const levels = new LogLevels({ level: 'debug', levels: new Map() }, { clock, publish: () => undefined });
+  logEvents(pino({}, { write: (line: string) => void lines.push(line) }), stream, new Map(), levels);
+  const named = { level: 'debug', time: 'now', event: 'other', msg: 'no' };
+  stream.publish(Object.assign({ kind: 'a.b', at: clock.now() }, named));
+  clock.advance(1000);
+  const [line = ''] = lines;
+  const { event_level: level, event_msg: msg } = JSON.parse(line);
+  assert.deepEqual([level, msg], ['debug', 'no']);
+  assert.match(line, /^\{"level":30,.*"event":"a\.b"/);
+  const doubled = '{"level":30,"time":"2026-01-01T00:00:00Z","event":"a.b","level":"debug","msg":"ab"}';
+  assert.match(openTerminalFormat()(doubled), /a\.b/);
 });

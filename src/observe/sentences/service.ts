@@ -110,7 +110,7 @@ export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) =>
     `if it was moved, run: rackboot machines move ${f.text('machine')} ${f.text('rack')} --network ${f.text('network')}`,
   'boot.hint': (f) => capitalise(f.text('text')),
   'log.level-changed': (f) =>
-    `${logLevelOf(f)} is ${f.text('level')} for ${formatSpan(Number(f.text('seconds')) * 1000)}`,
+    `${logLevelOf(f)} is ${f.text('logLevel')} for ${formatSpan(Number(f.text('seconds')) * 1000)}`,
   'log.level-restored': (f) => `${logLevelOf(f)} is as configured again`,
 };
 

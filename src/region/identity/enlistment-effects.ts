@@ -4,11 +4,11 @@
 // 2. The report names both machines and the commands to type.
 
 import { formatMac, type MacAddress } from '../../net/address.ts';
+import { maybeOneWords } from '../event-sentences.ts';
 import type { EventParams, Happening, MachineName } from '../records/event-params.ts';
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { EnlistmentEffects, EnlistmentKnowledge } from '../records/store.ts';
-import { maybeOneWords } from '../words/events.ts';
 import type { WeighedReport } from './enlistment-report.ts';
 import { isEstablished } from './interface-source.ts';
 import { type Candidate, keysInCommon, type Recognition } from './recognition.ts';

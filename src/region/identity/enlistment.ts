@@ -16,11 +16,11 @@
 
 import type { Clock } from '../../clock.ts';
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
+import { maybeTwoWords } from '../event-sentences.ts';
 import type { EventParams, Happening, ReportIgnored } from '../records/event-params.ts';
 import type { Machine, MachineFields } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { EnlistmentDecision, EnlistmentKnowledge } from '../records/store.ts';
-import { maybeTwoWords } from '../words/events.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { type BootProof, provesBoot } from './boot-token.ts';
 import { creationEvents, doubtOf, effectsOf } from './enlistment-effects.ts';

@@ -15,10 +15,10 @@
 // 2. Failed user data is logged, and the machine still becomes Deployed: its system runs, and its owner can log in and examine it.
 
 import { z } from 'zod';
+import { stageWords } from '../event-sentences.ts';
 import type { Signal } from '../life/signal.ts';
 import type { StageReport } from '../records/event-params.ts';
 import { cleanWords } from '../records/text-json.ts';
-import { stageWords } from '../words/events.ts';
 
 /** The meanings of the statuses of `op=signal`. */
 export const SIGNAL_MEANINGS: Readonly<Record<string, Signal['status']>> = {

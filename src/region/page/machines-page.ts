@@ -5,6 +5,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { counted } from '../../counted.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
+import { eventSentence } from '../event-sentences.ts';
 import {
   hasText,
   isProblem,
@@ -23,7 +24,6 @@ import { EVENT_TYPES, type MachineEvent } from '../records/machine-event.ts';
 import type { MachineFilter } from '../records/store.ts';
 import type { Region } from '../region.ts';
 import { type Whereabouts, whereabouts } from '../whereabouts.ts';
-import { eventSentence } from '../words/events.ts';
 import { formOf } from './forms.ts';
 import { type Html, html, nothing } from './html.ts';
 import { machinePath } from './machine-actions.ts';

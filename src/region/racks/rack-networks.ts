@@ -11,11 +11,11 @@
 // 3. A shared or wide network is agreed to only by naming that network.
 
 import { formatNetwork, type Ipv4Network, networkContains, networksOverlap, parseNetwork } from '../../net/address.ts';
+import { networksDoubtedWords } from '../event-sentences.ts';
 import type { EventParams, NetworkDoubt } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
-import { networksDoubtedWords } from '../words/events.ts';
 
 const parsed = (texts: readonly string[]): readonly Ipv4Network[] =>
   texts.map(parseNetwork).filter((network) => network !== undefined);

@@ -30,7 +30,8 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
     at: 'dns/flights.ts SUFFIX_FLIGHTS_MAX',
     what: 'questions in flight for names of one domain',
     whoCanFill: 'a client that asks for random names of that domain',
-    whatOthersNotice: 'names of other domains: nothing; the oldest question of the same domain gets SERVFAIL',
+    whatOthersNotice:
+      'names of other domains: nothing; of the same domain the client with the most questions gets SERVFAIL for its oldest',
     harm: {
       kind: 'refused',
       stoppedBy: 'IP source guard; a VLAN for each owner; limits at the upstream server (`fetches-per-zone`)',

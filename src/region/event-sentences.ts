@@ -4,9 +4,9 @@
 //    capitalise it.
 // 2. Everything that varies is a parameter: no sentence is read again to find something out.
 
-import { cleanText } from '../../clean-text.ts';
-import { counted } from '../../counted.ts';
-import { formatMac, type MacAddress } from '../../net/address.ts';
+import { cleanText } from '../clean-text.ts';
+import { counted } from '../counted.ts';
+import { formatMac, type MacAddress } from '../net/address.ts';
 import type {
   EventCode,
   EventParams,
@@ -17,16 +17,16 @@ import type {
   SeenElsewhere,
   SignalParams,
   StageReport,
-} from '../records/event-params.ts';
-import type { IdentityKind } from '../records/identity-kind.ts';
-import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
-import type { PowerTask } from '../records/power-task.ts';
+} from './records/event-params.ts';
+import type { IdentityKind } from './records/identity-kind.ts';
+import { type MachineStatus, statusRow } from './records/lifecycle.ts';
+import type { PowerTask } from './records/power-task.ts';
 
 /** The longest sentence, in characters. */
 const SENTENCE_CHARACTERS_MAX = 500;
 
 /** What was done to a machine's power: "it was switched on". */
-export const SWITCHED: Readonly<Record<PowerTask, string>> = {
+const SWITCHED: Readonly<Record<PowerTask, string>> = {
   on: 'switched on',
   off: 'switched off',
   'soft-off': 'asked to shut down',

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mac } from '../../../src/net/address.ts';
-import type { Happening } from '../../../src/region/records/event-params.ts';
-import { EVENT_WORDS, eventSentence, isHappening, loggedSentence } from '../../../src/region/words/events.ts';
+import { mac } from '../../src/net/address.ts';
+import { EVENT_WORDS, eventSentence, isHappening, loggedSentence } from '../../src/region/event-sentences.ts';
+import type { Happening } from '../../src/region/records/event-params.ts';
 
 const overran = { status: 'commissioning', minutes: 20, isRestarted: false, isWritten: false } as const;
 
