@@ -586,8 +586,7 @@ test('each place on loopback belongs to one test file, so that two of them can r
 /** Exported values that only tests import and that their own file does not use, each with its reason. */
 const FOR_TESTS: Readonly<Record<string, string>> = {
   'images/cpio.ts decodeCpioPaths': 'CpioPathReader in one call: the tables of decoders try functions only',
-  'region/api/refusal-sentences.ts REFUSAL_SENTENCES':
-    'the reasons of docs/events.md, next to the names that they explain',
+  'region/words/refusal.ts REFUSAL_SENTENCES': 'the reasons of docs/events.md, next to the names that they explain',
 };
 
 /** For each file of src, the files that name it: in an import of any form, or in a string. */

@@ -142,7 +142,7 @@ function displacedWords({ from, isProven, newFrom, max, ...machine }: EventParam
 }
 
 /** Whose reports are not believed, and the remedy. */
-export const elsewhereWords = ({ hostname, rack, home }: SeenElsewhere): string =>
+const elsewhereWords = ({ hostname, rack, home }: SeenElsewhere): string =>
   `rack ${rack} reports it, but its home is rack ${home}. ` +
   `If it was moved: rackboot machines move ${hostname} ${rack}`;
 

@@ -6,7 +6,8 @@
 // 3. Texts from the wire (client identifier, option 82 …) have one byte per character; names and boot ids are UTF-8.
 // 4. The top bit of the state is set if the lease was granted by client identifier.
 //
-//   sequence 48 | address 32 | mac 48 | state 8 | granted ms 48 | expires ms 48 | duration s 32 | uptime ms 48 | six texts
+//   sequence 48 | address 32 | mac 48 | state 8 | granted ms 48 | expires ms 48 | duration s 32 | uptime ms 48 |
+//   named before ms 48 | six texts
 //   a text: length + 1 as 16 bits, bytes; 0: absent
 
 import { seconds } from '../clock.ts';
@@ -21,7 +22,7 @@ export const RECORD_TEXT_MAX = 1024;
 
 const UINT48_MAX = 0xffff_ffff_ffff;
 const ADDRESS_AT = 6;
-const FIXED_BYTES = 39;
+const FIXED_BYTES = 45;
 const TEXTS = 6;
 const RECORD_BYTES_MAX = FIXED_BYTES + TEXTS * (2 + RECORD_TEXT_MAX);
 const FIRST_CAPACITY = 16_384;
@@ -85,6 +86,7 @@ function writeRecord(to: Buffer, start: number, sequence: number, lease: StoredL
   at = writeUint48(to, at, lease.expiresWallMs);
   at = to.writeUInt32BE(Math.min(Math.max(Math.floor(lease.duration), 0), 0xffffffff), at);
   at = writeUint48(to, at, lease.uptimeS * 1000);
+  at = writeUint48(to, at, lease.namedBeforeMs);
   at = writeText(to, at, lease.bootId, 'utf8');
   at = writeText(to, at, lease.hostname, 'utf8');
   at = writeText(to, at, lease.clientId, 'latin1');
@@ -158,6 +160,7 @@ function readRecord(reader: ByteReader, intern: (text: string) => string): Lease
   const expiresWallMs = readUint48(reader, 'expires');
   const duration = seconds(reader.u32('duration'));
   const uptimeS = readUint48(reader, 'uptime') / 1000;
+  const namedBeforeMs = readUint48(reader, 'named before');
   const bootId = intern(utf8(readText(reader, 'boot id')) ?? '');
   const hostname = utf8(readText(reader, 'hostname'));
   const clientId = latin1(readText(reader, 'client id'));
@@ -170,6 +173,7 @@ function readRecord(reader: ByteReader, intern: (text: string) => string): Lease
       state: state ?? 'bound',
       duration,
       hostname,
+      namedBeforeMs,
       clientId,
       identity: (bits & BY_IDENTIFIER) === 0 ? undefined : 'client-id',
       vendorClass: vendorClass === undefined ? undefined : intern(vendorClass),

@@ -75,7 +75,7 @@ const SMBIOS = Buffer.concat([
 const LEASE = Buffer.concat([
   Buffer.from('00000000000a0a140064525400123456', 'hex'),
   Buffer.from('0001a1f0c0de0001a1f0c0ff00', 'hex'),
-  Buffer.from('00000258000000001388', 'hex'),
+  Buffer.from('00000258000000001388000000000bb8', 'hex'),
   latin1('\0\x05boot\0\x03n1\0\0\0\0\0\0\0\0'),
 ]);
 

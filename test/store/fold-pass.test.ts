@@ -15,6 +15,7 @@ function batch(from: number, addresses: readonly number[]): Uint8Array {
       mac: mac(address),
       state: 'bound',
       duration: seconds(600),
+      namedBeforeMs: 0,
       grantedWallMs: 1000,
       expiresWallMs: 2000,
       bootId: 'boot',

@@ -52,6 +52,7 @@ function foldingRack(backlogMax: number) {
         mac: mac(index),
         state: 'bound',
         duration: seconds(600),
+        namedBeforeMs: 0,
         grantedWallMs: 1000,
         expiresWallMs: 2000,
         bootId: 'boot',

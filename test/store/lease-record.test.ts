@@ -11,6 +11,7 @@ const plain: StoredLease = {
   mac: mac(0x5254_0012_3456),
   state: 'bound',
   duration: seconds(600),
+  namedBeforeMs: 0,
   grantedWallMs: 1_795_164_429_123,
   expiresWallMs: 1_795_165_029_123,
   bootId: 'a3f1c9de-0000-4000-8000-000000000001',

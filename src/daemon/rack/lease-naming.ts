@@ -55,7 +55,7 @@ export class LeaseNaming {
     if (before !== undefined && isDeepStrictEqual(namingOf(before), namingOf(config))) return;
     this.#changes += 1;
     nameReservations(this.#names, config);
-    if (before === undefined) this.#nameWith([...this.#leases.all()], config);
+    if (before === undefined) this.#nameWith([...this.#leases.all()].sort(byName), config);
     else await this.#nameInTurns(this.#changes);
   }
 
@@ -135,6 +135,10 @@ export class LeaseNaming {
     else this.#withheld.delete(lease.address);
   }
 }
+
+/** The order in which clients got their names: among leases the first wins (`dns/claims.ts`), also after a restart. */
+const byName = (one: Lease, other: Lease): number =>
+  (one.namedAt ?? one.grantedAt) - (other.namedAt ?? other.grantedAt) || one.address - other.address;
 
 /** The parts of a configuration that determine the names of leases. */
 const namingOf = ({ clusterInterfaces, dhcp, region }: RackConfig): unknown => [

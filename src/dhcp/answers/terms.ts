@@ -121,6 +121,7 @@ export function leaseFor(inquiry: Inquiry, settings: Settings, state: DhcpState)
   const duration = settings.leaseTime ?? subnet.leaseTime;
   const before = state.leases.find(settings.address);
   const renewed = isActive(before, now) && isSameClient(settings.served, before, inquiry) ? before : undefined;
+  const hostname = nameToEnter(message.options);
   const isByIdentifier = subnet.identity === 'client-id' || renewed?.identity === 'client-id';
   const lease: Lease = {
     address: settings.address,
@@ -129,7 +130,8 @@ export function leaseFor(inquiry: Inquiry, settings: Settings, state: DhcpState)
     grantedAt: now,
     expiresAt: later(now, duration * 1000),
     duration,
-    hostname: nameToEnter(message.options),
+    hostname,
+    namedAt: renewed !== undefined && renewed.hostname === hostname ? (renewed.namedAt ?? renewed.grantedAt) : now,
     clientId: inquiry.clientId,
     identity: isByIdentifier ? 'client-id' : undefined,
     vendorClass: vendorClass(message.options),

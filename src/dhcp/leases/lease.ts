@@ -27,6 +27,8 @@ export interface Lease {
   readonly duration: Seconds;
   /** The client's own name (option 81, else 12), made safe; undefined: none, or the client wants no one to enter it. */
   readonly hostname?: string | undefined;
+  /** Since when the client has had the address under that name without a break; undefined: since `grantedAt`. */
+  readonly namedAt?: Instant | undefined;
   /** Option 61, one character a byte; undefined: none. */
   readonly clientId?: string | undefined;
   /** What told the clients of its network apart at the grant; undefined: their hardware addresses. */

@@ -6,11 +6,13 @@
 import type { Lease } from './lease.ts';
 
 /** A lease with wall times instead of instants. */
-export interface StoredLease extends Omit<Lease, 'grantedAt' | 'expiresAt'> {
+export interface StoredLease extends Omit<Lease, 'grantedAt' | 'expiresAt' | 'namedAt'> {
   /** When the client last got or renewed it: wall time, milliseconds since 1970. */
   readonly grantedWallMs: number;
   /** When it ends: wall time, milliseconds since 1970. */
   readonly expiresWallMs: number;
+  /** For how long before that the client had the address under its name, in milliseconds. */
+  readonly namedBeforeMs: number;
   /** The boot of the host in which it was granted; empty if the system does not say. */
   readonly bootId: string;
   /** Seconds, with fraction, from the start of the host to the grant. */

@@ -28,7 +28,7 @@ function ending(address: number, inS: number, state: StoredLease['state'] = 'bou
   const grantedWallMs = systemClock.wallTimeMs() + (inS - lastedS) * 1000;
   return {
     ...{ address: ipv4(0x0a140000 + address), mac: mac(0x525400000000 + address), state },
-    ...{ duration: seconds(lastedS), grantedWallMs, expiresWallMs: grantedWallMs + lastedS * 1000 },
+    ...{ duration: seconds(lastedS), namedBeforeMs: 0, grantedWallMs, expiresWallMs: grantedWallMs + lastedS * 1000 },
     ...{ bootId: readBootId(), uptimeS: uptimeSeconds() + inS - lastedS },
     ...{ hostname: undefined, clientId: undefined, vendorClass: undefined, circuitId: undefined, remoteId: undefined },
   };

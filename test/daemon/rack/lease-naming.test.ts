@@ -99,6 +99,22 @@ test('renaming a machine renames its own lease, and strangers with its old and n
   assert.deepEqual([names.bound, table.walks], [0, 0]);
 });
 
+test('after a restart a name is the client’s that had it first, whatever the addresses and however often each renewed', () => {
+  const { table, names, naming } = rig();
+  const since = (index: number, namedMs: number, grantedMs: number): Lease => ({
+    ...lease(index, 'fileserver'),
+    namedAt: later(NOW, -namedMs),
+    grantedAt: later(NOW, -grantedMs),
+  });
+  table.load([since(1, 60_000, 0), since(2, 30_000, 20_000), since(3, 90_000, 10_000)], NOW);
+  void naming.configure(config);
+  const records = names.find('fileserver.here')?.sets.flatMap((set) => set.records) ?? [];
+  assert.deepEqual(
+    records.map(({ rdata }) => [...rdata]),
+    [[10, 20, 1, 3]],
+  );
+});
+
 test('a lease in the home network has its machine’s name, and one elsewhere only while that does not run', () => {
   const { table, names, naming } = rig();
   const home = lease(5);
