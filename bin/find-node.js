@@ -1,7 +1,7 @@
 // Finds a Node that runs Rackboot, and becomes it. Plain JavaScript that Node 18 understands, too: this is what the distribution's Node runs.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The first Node that runs Rackboot's TypeScript as it is, and calls native functions. */
@@ -24,6 +24,10 @@ export function findNode() {
     join(root, 'node_modules', '.bin', 'node'),
   ].find((path) => existsSync(path));
   if (found !== undefined) return found;
+  if (!existsSync(join(root, 'node_modules')) && basename(dirname(root)) !== 'node_modules') {
+    console.error(`rackboot: its packages are not installed yet. Run this first: cd ${root} && npm ci`);
+    process.exit(1);
+  }
   console.error(
     `rackboot: this is Node ${process.versions.node}; Rackboot needs Node ${NODE_MAJOR_MIN} or later. ` +
       'Install it, or run `npm ci` without --omit=optional, which brings one along. ' +

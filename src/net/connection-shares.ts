@@ -14,10 +14,12 @@
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import { type Clock, type Instant, later, type Timer } from '../clock.ts';
 import { FairShares, type Place } from '../fair-shares.ts';
 import { withoutIpv4Mapping } from './address.ts';
 import { hasBody, movedBy } from './body-places.ts';
+import { Partings, TIMED_OUT, UNAVAILABLE } from './partings.ts';
 import { boundParser, PIPELINED_MAX } from './pipelining.ts';
 import { RequestTurns, takeOver } from './request-turns.ts';
 
@@ -30,19 +32,8 @@ export const WAIT_MS_MAX = 20_000;
 export const RESTING_MS = 5000;
 /** How often all connections are checked, in milliseconds. */
 const LOOK_MS = 1000;
-/** How long a refused connection may still read its answer, in milliseconds. */
-const PARTING_MS = 2000;
-/**
- * The most refused connections that may still read the reason. Refused clients fill it; beyond it connections are cut without an answer. It
- * empties within PARTING_MS.
- */
-export const PARTING_MAX = 256;
 /** How many waiting connections are considered in one turn of the event loop; if any was served, the next turn continues. */
 const WAITING_LOOKS_MAX = 64;
-
-const PARTING_FIELDS = 'Connection: close\r\nContent-Length: 0\r\n\r\n';
-const UNAVAILABLE = `HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n${PARTING_FIELDS}`;
-const TIMED_OUT = `HTTP/1.1 408 Request Timeout\r\n${PARTING_FIELDS}`;
 
 /** Why a connection is closed before its request was answered. */
 export type ConnectionRefusal = 'too-many-connections' | 'too-slow' | 'body-gave-way' | 'tiny-chunks';
@@ -112,7 +103,7 @@ export class ConnectionShares {
   readonly #waiting = new Map<Connection, Place<Connection>>();
   /** Served connections without a request, longest idle first. */
   readonly #resting = new Set<Connection>();
-  readonly #parting = new Set<Socket>();
+  readonly #partings: Partings;
   #look: Timer | undefined;
   #servesSoon = false;
 
@@ -121,6 +112,7 @@ export class ConnectionShares {
     this.#places = new FairShares({ max: options.max });
     this.#queue = new FairShares({ max: options.waitingMax });
     this.#requests = new RequestTurns(options.clock);
+    this.#partings = new Partings(options.clock);
   }
 
   /** Served connections. */
@@ -150,13 +142,14 @@ export class ConnectionShares {
   /** Refuses a request with 503 and closes its connection. */
   refuse(request: IncomingMessage, reason: ConnectionRefusal): void {
     this.#options.onRefused?.(request.socket.remoteAddress ?? '', reason);
-    this.#part(request.socket, UNAVAILABLE);
+    this.#partings.tell(request.socket, UNAVAILABLE);
   }
 
   /** Closes idle connections, including waiting ones. @param server only those of this server */
   endResting(server?: Server): void {
     const isOwn = (connection: Connection): boolean => server === undefined || connection.server === server;
-    for (const connection of [...this.#waiting.keys()].filter(isOwn)) this.#part(connection.socket, UNAVAILABLE);
+    for (const connection of [...this.#waiting.keys()].filter(isOwn))
+      this.#partings.tell(connection.socket, UNAVAILABLE);
     for (const connection of [...this.#resting].filter(isOwn)) connection.socket.destroySoon();
   }
 
@@ -228,7 +221,7 @@ export class ConnectionShares {
   #turnAway(connection: Connection): void {
     this.#unqueue(connection);
     this.#options.onRefused?.(connection.address, 'too-many-connections');
-    this.#part(connection.socket, UNAVAILABLE);
+    this.#partings.tell(connection.socket, UNAVAILABLE);
   }
 
   #unqueue(connection: Connection): void {
@@ -264,11 +257,14 @@ export class ConnectionShares {
 
   /** Closes a connection that lost its place. */
   #cut(connection: Connection, reason: ConnectionRefusal = 'too-many-connections'): void {
-    const { socket, response } = connection;
+    const { socket, response, server } = connection;
     this.#leave(connection);
     if (response !== undefined || reason === 'tiny-chunks') this.#options.onRefused?.(connection.address, reason);
-    if (response === undefined || response.headersSent || reason === 'tiny-chunks') socket.destroy();
-    else this.#part(response.req.socket, UNAVAILABLE);
+    if (reason === 'tiny-chunks' || response?.headersSent === true) socket.destroy();
+    else if (response !== undefined) this.#partings.tell(response.req.socket, UNAVAILABLE);
+    // Its client may be about to ask. Below TLS there are no words for it.
+    else if (server instanceof TlsServer) socket.destroy();
+    else this.#partings.tell(socket, UNAVAILABLE);
   }
 
   #leave(connection: Connection): void {
@@ -279,24 +275,6 @@ export class ConnectionShares {
     this.#places.release(connection.place);
     connection.place = undefined;
     this.#serveWaitingSoon();
-  }
-
-  /** Sends the reason and closes. Unread input is drained first, because closing would otherwise discard the answer (RFC 9112 §9.6). */
-  #part(socket: Socket, words: string): void {
-    if (this.#parting.has(socket)) return;
-    if (this.#parting.size >= PARTING_MAX || !socket.writable) {
-      socket.destroy();
-      return;
-    }
-    this.#parting.add(socket);
-    socket.end(words);
-    socket.resume();
-    const end = this.#options.clock.schedule(PARTING_MS, () => socket.destroy());
-    socket.on('end', () => socket.destroySoon());
-    socket.on('close', () => {
-      end.cancel();
-      this.#parting.delete(socket);
-    });
   }
 
   /** @returns the client that the request counts for */
@@ -327,7 +305,7 @@ export class ConnectionShares {
     connection.active -= 1;
     if (connection.response === response) connection.response = undefined;
     if (connection.active > 0 || connection.place === undefined) return;
-    if (connection.further === 'none') this.#part(response.req.socket, UNAVAILABLE);
+    if (connection.further === 'none') this.#partings.tell(response.req.socket, UNAVAILABLE);
     connection.arrival = undefined;
     connection.restingSince = this.#options.clock.now();
     this.#resting.add(connection);
@@ -395,6 +373,6 @@ export class ConnectionShares {
     connection.arrival = undefined;
     this.#options.onRefused?.(connection.address, 'too-slow');
     if (connection.response?.headersSent === true) request.socket.destroy();
-    else this.#part(request.socket, TIMED_OUT);
+    else this.#partings.tell(request.socket, TIMED_OUT);
   }
 }

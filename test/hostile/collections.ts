@@ -190,7 +190,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#served': 'owner',
     '#waiting': 'owner',
     '#resting': 'as #served',
-    '#parting': 'PARTING_MAX',
   },
   'net/instance-lock.ts': { 'askHolder.answer': 'HOLDER_ANSWER_BYTES_MAX' },
   'net/interface-table.ts': {
@@ -205,6 +204,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   },
   'net/net-worker.ts': { '#reported': 'net/interface-table.ts INTERFACES_MAX' },
   'net/packet-filter.ts': { 'takeAnyOf.instructions': 'call' },
+  'net/partings.ts': { '#parting': 'PARTING_MAX' },
   'net/packet-socket.ts': { '#filter': 'net/router-filter.ts SIEVED_MAX', '#onlyFrom': 'FILTERED_INTERFACES_MAX' },
   'net/pipelining.ts': { watches: 'weak' },
   'net/router-answers.ts': { '#routerAt': 'configured', '#wanted': 'configured' },

@@ -14,10 +14,10 @@ import {
   BODY_WINDOW_MS,
   type ConnectionRefusal,
   ConnectionShares,
-  PARTING_MAX,
   RESTING_MS,
   WAIT_MS_MAX,
 } from '../../src/net/connection-shares.ts';
+import { PARTING_MAX } from '../../src/net/partings.ts';
 import { RequestTurns, TURN_REQUESTS_MAX, WAITING_REQUESTS_MAX } from '../../src/net/request-turns.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { ask, Crowd, type Reply } from '../support/crowd.ts';
@@ -206,14 +206,14 @@ test('a request over TLS counts as one of its connection: it is not idle, and gi
   }
 });
 
-test('PARTING_MAX refused connections may read the reason while they stay; one more is cut without it', () =>
+test('all refused connections are told why, also more than PARTING_MAX that stay', () =>
   withDoor({ max: 1, waitingMax: 1 }, async (door) => {
     await hold(door, A, 1);
     void ask(door.port, A, get('/')).catch(() => undefined);
     await eventuallyWithin(5000, 'waits', () => door.shares.waiting === 1);
-    let [told, cut] = [0, 0];
-    const more = 20;
-    const sockets = Array.from({ length: PARTING_MAX + more }, () => {
+    let [told, ended, closed] = [0, 0, 0];
+    const count = PARTING_MAX + 20;
+    const sockets = Array.from({ length: count }, () => {
       // Stays open when the server ends it.
       const socket = createConnection({ port: door.port, host: '127.0.0.1', localAddress: A, allowHalfOpen: true });
       let text = '';
@@ -223,13 +223,31 @@ test('PARTING_MAX refused connections may read the reason while they stay; one m
       });
       socket.on('error', () => undefined);
       socket.on('end', () => {
-        if (text === '') cut += 1;
+        ended += 1;
+      });
+      socket.on('close', () => {
+        closed += 1;
       });
       return socket;
     });
-    await eventuallyWithin(10_000, 'all are told or cut', () => told + cut === PARTING_MAX + more);
+    await eventuallyWithin(10_000, 'all are ended', () => ended === count);
     for (const socket of sockets) socket.destroy();
-    assert.deepEqual([told, cut], [PARTING_MAX, more]);
+    assert.deepEqual([told, closed], [count, 0]);
+  }));
+
+test('a connection that has not asked yet is told why when it gives way', () =>
+  withDoor({ max: 2, waitingMax: 1 }, async (door) => {
+    const told = await new Promise<string>((resolve) => {
+      const silent = createConnection({ port: door.port, host: '127.0.0.1', localAddress: A });
+      silent.on('data', (bytes: Buffer) => resolve(bytes.toString('latin1')));
+      silent.on('close', () => resolve('closed'));
+      silent.on('connect', () => {
+        void hold(door, A, 1)
+          .then(() => hold(door, B, 1))
+          .catch(() => undefined);
+      });
+    });
+    assert.match(told, /^HTTP\/1\.1 503 [\s\S]*Retry-After: 5/);
   }));
 
 test('requests begin a few in each turn of the event loop, and who asks once does not wait for who asks without a pause', () =>

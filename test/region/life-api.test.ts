@@ -209,7 +209,10 @@ test('a machine in use is deleted only by force, and leaves no address, name or 
     await client.ask('POST', '2.0/machines/?op=allocate', { system_id: id });
     const refused = await client.ask('DELETE', one);
     assert.deepEqual([refused.status, refused.refusal], [409, 'machine-in-use']);
-    assert.match(refused.text, /is Allocated and belongs to admin: release or abort it first, or delete it by force/);
+    assert.match(
+      refused.text,
+      /is Allocated and belongs to admin: release it or abort its work first, or delete it with --force/,
+    );
     assert.equal((await client.ask('DELETE', `${one}?force=true`)).status, 204);
     assert.equal((await client.ask('GET', one)).status, 404);
     assert.deepEqual(client.region.desiredState().machines, []);

@@ -223,8 +223,8 @@ function findCandidates(wanted: string | undefined): readonly Candidate[] {
   if (found.length === 0) {
     throw new RackError(
       'bad-argument',
-      `${wanted ?? 'this host'} has no IPv4 network to serve. Give an interface an address first, ` +
-        'such as `ip address add 10.20.0.1/24 dev eth1`',
+      `${wanted ?? 'this host'} has no IPv4 network to serve, or is down. Set an interface up and give it an address first, ` +
+        'such as `ip link set eth1 up` and `ip address add 10.20.0.1/24 dev eth1`',
     );
   }
   return found.sort((a, b) => Number(a.isDefaultRoute) - Number(b.isDefaultRoute));

@@ -53,7 +53,7 @@ export async function createAdministrator(flags: AdministratorFlags): Promise<nu
   const problem = newUserProblem(account);
   if (problem !== undefined) throw new RackError('bad-argument', problem);
   await withStore(stateDir, (store) => createAdmin(store, systemClock, account));
-  print(`${flags.username} is an administrator. Their API key: rackboot apikey --username ${flags.username}`);
+  print(`${flags.username} is an administrator. Their API key: sudo rackboot apikey --username ${flags.username}`);
   return 0;
 }
 

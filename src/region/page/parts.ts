@@ -146,7 +146,7 @@ export function renderSignIn(to: string, username?: string): Html {
       autocomplete="username" autocapitalize="off" spellcheck="false" required${first}></div><div class="field"><label for="password">Password</label>
       <input id="password" name="password" type="password" autocomplete="current-password" required${second}></div>
       <div class="buttons"><button class="button primary">Sign in</button></div></form>
-      <p class="small">No account yet? On the rack, <code>rackboot createadmin</code> creates one. A browser on the rack shows the machines
+      <p class="small">No account yet? On the rack, <code>sudo rackboot createadmin</code> creates one. A browser on the rack shows the machines
       without an account at <code>http://127.0.0.1:5240/MAAS/</code>.</p></div></main>`,
   );
 }

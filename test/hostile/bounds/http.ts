@@ -25,10 +25,10 @@ export const HTTP_BOUNDS: readonly HeldBound[] = [
     test: 'http/crowded.test.ts',
   },
   {
-    at: 'net/connection-shares.ts PARTING_MAX',
+    at: 'net/partings.ts PARTING_MAX',
     what: 'closed connections of one listener that may still read the reason',
     whoCanFill: 'hosts whose connections are refused',
-    whatOthersNotice: 'a refused connection is cut without a reason',
+    whatOthersNotice: 'a refused connection that sends meanwhile may lose the reason',
     harm: { kind: 'waits' },
     howItEmpties: 'within 2 s',
     share: 'none is needed: refused connections have no place anyway',

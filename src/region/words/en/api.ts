@@ -77,7 +77,7 @@ export const API = {
   'field.rack': ({ name, meant }: { readonly name: string; readonly meant: string | undefined }) =>
     `No rack is called '${name}'.${didYouMean(meant)} \`rackboot racks list\` shows all.`,
   'machine-locked.removal': ({ machine }: { readonly machine: string }) =>
-    `${machine} is locked: unlock it first, or delete it by force.`,
+    `${machine} is locked: unlock it first, or delete it with --force.`,
   'machine-in-use.removal': ({
     machine,
     state,
@@ -87,7 +87,7 @@ export const API = {
     readonly state: string;
     readonly owner: string | undefined;
   }) =>
-    `${machine} is ${state}${owner === undefined ? '' : ` and belongs to ${owner}`}: release or abort it first, or delete it by force.`,
+    `${machine} is ${state}${owner === undefined ? '' : ` and belongs to ${owner}`}: release it or abort its work first, or delete it with --force.`,
 
   'field.level': ({ levels }: { readonly levels: readonly string[] }) => `Give one of ${levels.join(', ')}.`,
   'field.events-limit': ({ max }: Max) => `At most ${max} events at a time.`,
