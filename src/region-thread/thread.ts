@@ -24,6 +24,7 @@ import type { DeployableImage, ImageWish, ListedImage } from '../region/life/dep
 import type { RackImage } from '../region/records/rack.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
 import { openRegion, type Region } from '../region/region.ts';
+import { findOlderRegion } from '../store/lost-region.ts';
 import { findRegionDamage } from '../store/region-damage.ts';
 import { openRegionStore } from '../store/region-sqlite.ts';
 import { writeDesiredState } from '../uplink/desired-state-cache.ts';
@@ -79,7 +80,10 @@ async function start(): Promise<void> {
     store.close();
   };
   port?.on('message', (message: RackMessage) => receive(message, region, api, close));
-  announce(region.desiredState());
+  const state = region.desiredState();
+  const older = findOlderRegion(config.stateDir, state.version);
+  announce(state);
+  if (older !== undefined) send({ kind: 'damaged', text: older });
   api.watch((addresses) => send({ kind: 'listening', addresses }));
   flushCompileCache();
   systemClock.schedule(SETTLED_AFTER_MS, returnMemory);

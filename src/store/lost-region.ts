@@ -1,8 +1,10 @@
-// Detects that a region has lost its database: `region.db` holds nothing, though the rack's cache of the desired state shows that the region
+// Detects that a region has lost its database, or a part of it: `region.db` holds nothing, though the rack's cache of the desired state shows that the region
 // had machines or settings. A region that began anew would replace that cache, the last copy, by an empty one.
 //
 // 1. Every command that writes settings into the cache writes them into `region.db` first, so that no new state directory looks like this.
-// 2. A cache of a remote region proves nothing: a rack that comes back from there begins its own region.
+// 2. The version of the desired state only grows. A cache of a later version than the database shows that changes are gone: an older copy was put
+//    back, or SQLite dropped the end of a damaged write-ahead log, which it does without an error (sqlite.org/wal.html, "checksum").
+// 3. A cache of a remote region proves nothing: a rack that comes back from there begins its own region.
 
 import { counted } from '../counted.ts';
 import { desiredStateFile, readCachedState } from '../uplink/desired-state-cache.ts';
@@ -17,4 +19,15 @@ export function findLostRegion(stateDir: string): Loss | undefined {
   const witness = desiredStateFile(stateDir);
   const had = `${counted(machines.length, 'machine')}${settings === undefined ? '' : ', and settings'}`;
   return { shownBy: `${witness} (version ${version}, ${had})`, witness };
+}
+
+/** Says that the database is older than the cache; undefined if it is not. Call it before the cache is replaced. @param version of the database */
+export function findOlderRegion(stateDir: string, version: number): string | undefined {
+  const cached = readCachedState(stateDir);
+  if (cached === undefined || cached.origin === 'remote' || cached.state.version <= version) return undefined;
+  return (
+    `region.db holds version ${version} of the desired state, but ${desiredStateFile(stateDir)} is of version ${cached.state.version}: ` +
+    'it is a copy from before, or the end of its write-ahead log was lost. Machines, accounts and settings of the time between are missing. ' +
+    "If you restored a backup, there is nothing to do; else restore one, and look at the kernel's log (dmesg)"
+  );
 }

@@ -194,3 +194,37 @@ test('a region.db that is cut to nothing beside its write-ahead log costs neithe
     await rack.remove();
   }
 });
+
+test('a region.db whose write-ahead log lost its end without an error is told by the rack, status and doctor', {
+  skip: missing('linux'),
+  timeout: 120_000,
+}, async () => {
+  const rack = new RunningRack(PLACE);
+  try {
+    await rack.startWhole();
+    const outcome = await bootSimulatedMachine(PLACE, 300, () => undefined);
+    assert.equal(outcome.kind, 'enlisted', JSON.stringify(outcome));
+    const cache = join(rack.stateDir, 'desired-state.json');
+    await eventuallyWithin(30_000, 'the machine in the cache', () =>
+      readFileSync(cache, 'utf8').includes('"systemId"'),
+    );
+    await rack.kill();
+    const wal = join(rack.stateDir, 'region.db-wal');
+    const bytes = readFileSync(wal);
+    // In the header of the first frame: SQLite then ignores the whole log.
+    bytes[40] = (bytes[40] ?? 0) ^ 1;
+    writeFileSync(wal, bytes);
+    const from = rack.lines.length;
+    await rack.start();
+    await rack.told('region.up', { from });
+    const { text } = await rack.told('region.problem', { from, match: ({ id }) => id === 'database' });
+    assert.match(String(text), /region\.db holds version \d+ .* but .*desired-state\.json is of version/);
+    const status = await runRackboot(['status', '--config', rack.configFile]);
+    assert.match(status.output.join('\n'), /^Note .*region\.db holds version/m);
+    const doctor = await runRackboot(['doctor', '--config', rack.configFile]);
+    assert.equal(doctor.code, 1);
+    assert.match(doctor.output.join('\n'), /^BAD .*region database.*region\.db holds version/m);
+  } finally {
+    await rack.remove();
+  }
+});

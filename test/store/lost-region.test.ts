@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
+import { findOlderRegion } from '../../src/store/lost-region.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 
 const empty = { schema: 2, version: 0, machines: [] };
@@ -78,3 +79,20 @@ for (const [name, files, refusal] of rows) {
     }
   });
 }
+
+test('a database whose state is older than that of its own cache has lost changes', () => {
+  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-lost-region-'));
+  try {
+    const write = (more: object) =>
+      writeFileSync(join(stateDir, 'desired-state.json'), JSON.stringify({ ...used, ...more }));
+    assert.equal(findOlderRegion(stateDir, 0), undefined, 'no cache');
+    write({ origin: 'embedded' });
+    assert.match(findOlderRegion(stateDir, 6) ?? '', /holds version 6 .* is of version 7/);
+    assert.equal(findOlderRegion(stateDir, 7), undefined);
+    assert.equal(findOlderRegion(stateDir, 8), undefined);
+    write({ origin: 'remote' });
+    assert.equal(findOlderRegion(stateDir, 6), undefined);
+  } finally {
+    rmSync(stateDir, { recursive: true });
+  }
+});
