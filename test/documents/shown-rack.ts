@@ -225,8 +225,12 @@ export class ShownRack {
     const kept = join(this.#place, 'kept');
     if (!this.#hasState) {
       await this.#empty();
-      if (existsSync(kept)) cpSync(kept, '/', { recursive: true });
-      else {
+      if (existsSync(kept)) {
+        cpSync(kept, '/', { recursive: true });
+        // The first start says that the leases were put back from a copy.
+        await this.#start();
+        await this.#stop();
+      } else {
         await this.#well('rackboot init --interface eth1 --yes --name rack-1');
         await this.#well('rackboot createadmin --username admin --password-file password');
         makeTree();

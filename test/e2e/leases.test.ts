@@ -253,6 +253,27 @@ describe('one file, two ways', { skip: missing('linux'), timeout: 120_000 }, () 
   });
 });
 
+test('leases that are imported before the first start are no restored copy', {
+  skip: missing('linux'),
+  timeout: 60_000,
+}, async () => {
+  const rack = new RunningRack(PLACE);
+  try {
+    const file = join(rack.directory, 'first.leases');
+    writeFileSync(file, `0 52:54:00:aa:00:09 ${NET}.182 * *\n`);
+    const done = await runRackboot(['leases', 'import', file, '--config', rack.configFile]);
+    assert.equal(done.code, 0, done.complaints.join('\n'));
+    await rack.start();
+    const { output } = await runRackboot(['status', '--config', rack.configFile]);
+    assert.doesNotMatch(output.join('\n'), /put back from a copy/);
+    assert.ok(!rack.lines.some(({ event }) => event === 'daemon.leases-restored'));
+    const shown = await runRackboot(['leases', 'show', `${NET}.182`, '--config', rack.configFile]);
+    assert.match(shown.output.join('\n'), /^State +bound$/m);
+  } finally {
+    await rack.remove();
+  }
+});
+
 /** A summary without how it was made. */
 function withoutMode(summary: unknown): unknown {
   assert.ok(typeof summary === 'object' && summary !== null);

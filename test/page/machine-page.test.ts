@@ -27,9 +27,11 @@ test('a machine opens by its link, and its new events appear live', {
   const browser = await openBrowser();
   const text = async (): Promise<string> => String(await browser.evaluate('document.body.innerText'));
   let sequence = 0;
-  const tell = (kind: string, mac: string, words: string, level: 'info' | 'debug' = 'debug'): void => {
+  const tell = (kind: string, mac: string, words: string, purpose?: string): void => {
     sequence += 1;
-    live.region.observe([{ sequence, kind, mac, at: live.region.clock.wallTimeMs(), text: words, level }]);
+    const level = purpose === undefined ? 'debug' : 'info';
+    const fields = purpose === undefined ? {} : { fields: { purpose } };
+    live.region.observe([{ sequence, kind, mac, at: live.region.clock.wallTimeMs(), text: words, level, ...fields }]);
   };
   const isNarrow = async (): Promise<void> => {
     for (const width of [1280, 820, 390, 320]) {
@@ -53,7 +55,7 @@ test('a machine opens by its link, and its new events appear live', {
     for (const expected of ['web1.maas', 'New', 'Next network boot', '+0.00 s', 'and lpxelinux.0', 'rackboot trace']) {
       assert.ok(first.includes(expected), expected);
     }
-    tell('http.rendered', '52:54:00:00:00:01', WORDY, 'info');
+    tell('http.rendered', '52:54:00:00:00:01', WORDY, 'enlist');
     const lines = async (): Promise<readonly (readonly [left: number, count: number])[]> =>
       Object.values(Object(await browser.evaluate(LINES)));
     const isSeen = `document.body.innerText.includes(${JSON.stringify(WORDY)})`;

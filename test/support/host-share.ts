@@ -1,7 +1,7 @@
 // What a test file takes of the host while it runs, which the file itself declares in a comment of its first lines:
 //
-//   // @host waits             it mostly waits, and measures no time: five of them run at a time
-//   // @host computes, 300 s   it keeps a processor busy, for some 300 s: two run at a time, the longest first, and two that wait
+//   // @host waits             it mostly waits, and measures no time: four of them run at a time
+//   // @host computes, 300 s   it keeps a processor busy, for some 300 s: two run at a time, the longest first, and one that waits
 //   // @host alone             it measures time, or changes what the host has once: nothing runs meanwhile
 //   // @process own            it ends its process, or changes what a process has once: no other file shares its process
 //
@@ -9,8 +9,8 @@
 
 import { readFileSync } from 'node:fs';
 
-/** How much of the host is shared out, in parts: five files that wait, two that compute and two that wait, or one alone. */
-export const HOST_PARTS = 16;
+/** How much of the host is shared out, in parts: four files that wait, one that computes and three that wait, two and one, or one alone. */
+export const HOST_PARTS = 14;
 
 const PARTS = { waits: 3, computes: 5, alone: HOST_PARTS } as const;
 

@@ -22,6 +22,7 @@ import { CONTROL_BODY_BYTES_MAX } from '../../http/control/requests.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
 import { readHostMoment } from '../../store/host-clocks.ts';
 import { openLeaseJournal } from '../../store/lease-journal.ts';
+import { LeaseMark, readLeaseMark } from '../../store/lease-mark.ts';
 import { readReportedEnds } from '../../store/reported-ends.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { loadMerged } from '../config-in-force.ts';
@@ -121,8 +122,17 @@ async function openFile(configFile: string): Promise<LeaseDestination> {
       yield { taken: taken.length, left };
     },
     async close() {
+      const { durableSequence } = opened.journal.status();
       await journal.close();
+      if (opened.leases.length === 0) await markAsNew(stateDir, durableSequence);
       await claim.release();
     },
   };
+}
+
+/** Says that a file which had no leases before is no restored copy: the next start of the daemon asks. */
+async function markAsNew(stateDir: string, sequence: number): Promise<void> {
+  const { doubtedUpTo } = readLeaseMark(stateDir, () => undefined);
+  const onProblem = (): void => undefined;
+  await new LeaseMark({ stateDir, clock: systemClock, doubtedUpTo, sequence: () => sequence, onProblem }).close();
 }
