@@ -30,6 +30,8 @@ export const BODY_WINDOW_MS = 10_000;
 export const WAIT_MS_MAX = 20_000;
 /** A connection without a whole request for this long gives way to any newcomer, in milliseconds. */
 export const RESTING_MS = 5000;
+/** How long a connection that has not asked yet survives the closing of its listener: its request is on the way, in milliseconds. */
+export const UNASKED_MS = 500;
 /** How often all connections are checked, in milliseconds. */
 const LOOK_MS = 1000;
 /** How many waiting connections are considered in one turn of the event loop; if any was served, the next turn continues. */
@@ -145,12 +147,20 @@ export class ConnectionShares {
     this.#partings.tell(request.socket, UNAVAILABLE);
   }
 
-  /** Closes idle connections, including waiting ones. @param server only those of this server */
+  /**
+   * Closes idle connections, including waiting ones, but none that may ask within UNASKED_MS: call it again for those.
+   *
+   * @param server only those of this server
+   */
   endResting(server?: Server): void {
+    const now = this.#options.clock.now();
     const isOwn = (connection: Connection): boolean => server === undefined || connection.server === server;
     for (const connection of [...this.#waiting.keys()].filter(isOwn))
       this.#partings.tell(connection.socket, UNAVAILABLE);
-    for (const connection of [...this.#resting].filter(isOwn)) connection.socket.destroySoon();
+    for (const connection of [...this.#resting].filter(isOwn)) {
+      const mayAsk = connection.further === 'uncounted' && now < later(connection.since, UNASKED_MS);
+      if (!mayAsk) connection.socket.destroySoon();
+    }
   }
 
   #enter(server: Server, socket: Socket, serve: () => void): void {

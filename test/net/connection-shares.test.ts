@@ -15,6 +15,7 @@ import {
   type ConnectionRefusal,
   ConnectionShares,
   RESTING_MS,
+  UNASKED_MS,
   WAIT_MS_MAX,
 } from '../../src/net/connection-shares.ts';
 import { PARTING_MAX } from '../../src/net/partings.ts';
@@ -287,3 +288,19 @@ test('of more than WAITING_REQUESTS_MAX requests that wait for their turn the ol
     Reflect.apply(server.emit, server, ['request', {}, response]);
   assert.deepEqual([begun, ended], [TURN_REQUESTS_MAX, more]);
 });
+
+test('a listener that closes ends idle connections, but still answers one whose request is on the way', () =>
+  withDoor({ max: 4, waitingMax: 4 }, async ({ port, clock, shares }) => {
+    const late = createConnection({ port, host: '127.0.0.1', localAddress: A });
+    const silent = createConnection({ port, host: '127.0.0.1', localAddress: B });
+    const ended = once(silent.resume(), 'close');
+    await eventuallyWithin(5000, 'served', () => shares.open === 2);
+    clock.advance(UNASKED_MS - 1);
+    shares.endResting();
+    late.write(get('/')[0] ?? '');
+    assert.match(String((await once(late, 'data'))[0]), /served$/);
+    clock.advance(1);
+    shares.endResting();
+    await ended;
+    assert.equal(shares.open, 0);
+  }));

@@ -31,6 +31,8 @@ const RACKS_COUNTED_MS = 2000;
 const CERTIFICATE_LOOK_MS = 43_200_000;
 /** How long answers under way may take when a listener closes, in milliseconds; then their connections are cut. */
 const CLOSE_MS = 2000;
+/** How often connections that became idle are closed meanwhile, in milliseconds. */
+const CLOSE_LOOK_MS = 100;
 
 /** Makes an instance with every route, not listening yet. @param door with a certificate if it speaks TLS */
 export type BuildApp = (context: ApiContext, door?: DoorKind) => FastifyInstance;
@@ -313,10 +315,17 @@ export class ListeningApi implements RegionApi {
   }
 
   async #closeApp(app: FastifyInstance): Promise<void> {
+    const { connections } = this.#context.doors;
+    const { clock } = this.#context.region;
     await letIn(app.server);
-    this.#context.doors.connections.endResting(app.server);
-    const cut = this.#context.region.clock.schedule(CLOSE_MS, () => app.server.closeAllConnections());
+    const endIdle = (): void => {
+      connections.endResting(app.server);
+      look = clock.schedule(CLOSE_LOOK_MS, endIdle);
+    };
+    let look = clock.schedule(0, endIdle);
+    const cut = clock.schedule(CLOSE_MS, () => app.server.closeAllConnections());
     await app.close();
+    look.cancel();
     cut.cancel();
   }
 }
