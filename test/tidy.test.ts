@@ -29,6 +29,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'nearest-name.ts': 0,
   'own-probes.ts': 0,
   'rate-limit.ts': 0,
+  'reserved-labels.ts': 0,
   'turn-queue.ts': 0,
   'turns.ts': 0,
   net: 0,

@@ -8,6 +8,7 @@
 
 import type { ByteReader } from '../net/byte-reader.ts';
 import type { ByteWriter } from '../net/byte-writer.ts';
+import { RESERVED_LABELS } from '../reserved-labels.ts';
 
 /** The longest name, in octets of its wire form. */
 export const NAME_OCTETS_MAX = 255;
@@ -268,8 +269,6 @@ function writeLabel(writer: ByteWriter, name: string, from: number, end: number)
 
 /** The form of generated labels, which no client may take. A client's name is one label (RFC 1035 §2.3.1). */
 const GENERATED_LABEL = /^\d{1,3}-\d{1,3}-\d{1,3}-\d{1,3}$/;
-/** Labels with a meaning for other machines, which no client may take (RFC 6761 §6.3; web proxy and ISATAP discovery). */
-const RESERVED_LABELS: ReadonlySet<string> = new Set(['localhost', 'wpad', 'isatap']);
 
 /**
  * Makes a client's hostname one safe label: the part before the first dot, in lower case, with everything except letters, digits and

@@ -7,6 +7,7 @@
 // 3. A name of the form `10-20-0-100` is refused, because addresses of the dynamic range have such names.
 
 import type { Clock } from '../../clock.ts';
+import { RESERVED_LABELS } from '../../reserved-labels.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
 import { identifyingSerial } from './hardware-identity.ts';
 
@@ -27,8 +28,6 @@ const PLACEHOLDERS: ReadonlySet<string> = new Set([
   'none',
   'unassigned-hostname',
 ]);
-
-const RESERVED: ReadonlySet<string> = new Set(['localhost', 'wpad', 'isatap']);
 
 const ADJECTIVES = (
   'able agile amber ample ardent azure bold brave bright brisk calm candid clever cool coral crisp daring dapper deft ' +
@@ -52,7 +51,7 @@ const NOUNS = (
 export function parseHostname(text: string): string | undefined {
   const name = text.trim().toLowerCase();
   if (name.length > HOSTNAME_MAX || !/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name)) return undefined;
-  return RESERVED.has(name) || /^\d{1,3}(-\d{1,3}){3}$/.test(name) || /^\d+$/.test(name) ? undefined : name;
+  return RESERVED_LABELS.has(name) || /^\d{1,3}(-\d{1,3}){3}$/.test(name) || /^\d+$/.test(name) ? undefined : name;
 }
 
 /** True for a default name that many machines have. */
