@@ -95,11 +95,10 @@ export function suffixOf(name: string): string {
 
 /** The flights of one domain. */
 interface Domain<W> {
-  /** Oldest first. */
-  readonly flights: Set<Flight<W>>;
+  /** Oldest first, each with its place among the shares; undefined while there are none. */
+  readonly flights: Map<Flight<W>, Place<Flight<W>> | undefined>;
   /** Who has how many of them, once the domain had its most; undefined before: few domains ever have. */
   shares: FairShares<Flight<W>> | undefined;
-  readonly places: Map<Flight<W>, Place<Flight<W>>>;
 }
 
 /** The flights and the clients waiting for them. */
@@ -125,30 +124,23 @@ export class Flights<W> {
     this.#byKey.set(flight.key, flight);
     const domain = this.#domains.get(flight.suffix);
     if (domain === undefined) {
-      this.#domains.set(flight.suffix, { flights: new Set([flight]), shares: undefined, places: new Map() });
+      this.#domains.set(flight.suffix, { flights: new Map([[flight, undefined]]), shares: undefined });
       return undefined;
     }
-    const evicted = this.#share(domain, flight);
-    if (evicted !== flight) domain.flights.add(flight);
-    return evicted;
-  }
-
-  /** Gives a flight its place in a full domain. @returns the one that makes room, which may be the flight itself */
-  #share(domain: Domain<W>, flight: Flight<W>): Flight<W> | undefined {
-    if (domain.shares === undefined) {
-      if (domain.flights.size < SUFFIX_FLIGHTS_MAX) return undefined;
+    if (domain.shares === undefined && domain.flights.size >= SUFFIX_FLIGHTS_MAX) {
       domain.shares = new FairShares({ max: SUFFIX_FLIGHTS_MAX });
-      for (const one of domain.flights) this.#place(domain, domain.shares, one);
+      for (const one of domain.flights.keys()) this.#place(domain, one);
     }
-    return this.#place(domain, domain.shares, flight);
+    return this.#place(domain, flight);
   }
 
-  #place({ places }: Domain<W>, shares: FairShares<Flight<W>>, flight: Flight<W>): Flight<W> | undefined {
-    const admission = shares.admit(flight.client, flight);
-    if (admission.kind === 'refused') return flight;
-    shares.touch(admission.place, true);
-    places.set(flight, admission.place);
-    return admission.evicted;
+  /** Gives a flight its place in its domain. @returns the one that makes room, which may be the flight itself */
+  #place({ flights, shares }: Domain<W>, flight: Flight<W>): Flight<W> | undefined {
+    const admission = shares?.admit(flight.client, flight);
+    if (admission?.kind === 'refused') return flight;
+    if (admission !== undefined) shares?.touch(admission.place, true);
+    flights.set(flight, admission?.place);
+    return admission?.evicted;
   }
 
   /** Adds a waiting client; returns the one evicted for it, which may be the newcomer itself. */
@@ -176,10 +168,10 @@ export class Flights<W> {
   }
   #leaveDomain(flight: Flight<W>): void {
     const domain = this.#domains.get(flight.suffix);
-    if (domain?.flights.delete(flight) !== true) return;
-    const place = domain.places.get(flight);
+    if (domain === undefined) return;
+    const place = domain.flights.get(flight);
     if (place !== undefined) domain.shares?.release(place);
-    domain.places.delete(flight);
+    domain.flights.delete(flight);
     if (domain.flights.size === 0) this.#domains.delete(flight.suffix);
   }
 }

@@ -1,5 +1,5 @@
-// Detects that a region has lost its database, or a part of it: `region.db` holds nothing, though the rack's cache of the desired state shows that the region
-// had machines or settings. A region that began anew would replace that cache, the last copy, by an empty one.
+// Detects that a region has lost its database: `region.db` holds nothing, or less than the rack's cache of the desired state shows that the
+// region had. A region that began with nothing would replace that cache, the last copy, by an empty one.
 //
 // 1. Every command that writes settings into the cache writes them into `region.db` first, so that no new state directory looks like this.
 // 2. The version of the desired state only grows. A cache of a later version than the database shows that changes are gone: an older copy was put

@@ -114,7 +114,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#byKey': 'as Flight.askers',
     '#domains': 'as #byKey',
     'Domain.flights': 'SUFFIX_FLIGHTS_MAX',
-    'Domain.places': 'SUFFIX_FLIGHTS_MAX',
   },
   'dns/forward.ts': {
     '#exchanges': 'EXCHANGES_MAX',
