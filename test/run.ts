@@ -1,6 +1,7 @@
 // `npm test`: runs every suite this host can run, side by side as far as the files allow it (host-share.ts), a line for each that is over.
 // At the end it says what failed, what was skipped and what that would need, and how long everything took.
-// `node test/run.ts unit` runs one suite. With CI=true a skipped test is a failure.
+// `node test/run.ts unit` runs one suite. With CI=true a skipped test is a failure, and up to REPEATED_MAX files that fail run once more,
+// alone: the host is shared, and some tests are about time. What failed once is printed as such.
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, globSync, mkdtempSync } from 'node:fs';
@@ -34,6 +35,8 @@ const CI = process.env.CI === 'true';
 const RUN_MS_MAX = 50 * 60_000;
 /** Files whose seconds are printed at the end. */
 const LONGEST_TOLD = 40;
+/** Files of a run that may fail once. More point to a defect, so that nothing is run again. */
+const REPEATED_MAX = 3;
 /** Parts of the host that files take which declare nothing. */
 const UNIT_PARTS = 3;
 const MINUTE_MS = 60_000;
@@ -92,6 +95,8 @@ const inOrder = (jobs: readonly Job[]): Job[] => {
 };
 
 const failures: string[] = [];
+/** Jobs that failed once, with what failed in them. */
+const doubtful: [job: Job, failures: readonly string[]][] = [];
 const skipped: string[] = [];
 const took: [label: string, seconds: number][] = [];
 let cpuSeconds = 0;
@@ -113,15 +118,19 @@ function runChecks(): void {
 
 const inSeconds = (seconds: number): string => seconds.toFixed(1).padStart(6);
 
-async function runJob(job: Job, left: () => number): Promise<void> {
+async function runJob(job: Job, left: () => number, isFirst = true): Promise<void> {
   const { suite, label, files } = job;
   const result = await runTests(files, suite, `${suite.name}-${label.replaceAll('/', '-')}`, suite === LONG);
-  passed += result.passed;
-  failures.push(...result.failures);
-  skipped.push(...result.skipped);
+  const isGood = result.failures.length === 0;
+  const isRepeated = !isGood && isFirst && CI;
+  if (isRepeated) doubtful.push([job, result.failures]);
+  else {
+    passed += result.passed;
+    failures.push(...result.failures);
+  }
+  if (!isRepeated) skipped.push(...result.skipped);
   took.push([label, result.seconds]);
   cpuSeconds += result.cpuSeconds;
-  const isGood = result.failures.length === 0;
   const tests = `${result.passed} ${result.passed === 1 ? 'test' : 'tests'}`;
   console.log(
     `${isGood ? '✔' : '✖'} ${label.padEnd(32)} ${tests.padEnd(10)} ${inSeconds(result.seconds)} s ${inSeconds(result.cpuSeconds)} s of a processor   ${left()} left`,
@@ -148,6 +157,15 @@ async function runJobs(jobs: Job[]): Promise<void> {
       running.delete(run);
     });
     running.add(run);
+  }
+}
+
+/** Runs what failed once more, one file at a time, unless too much failed. */
+async function repeatDoubtful(): Promise<void> {
+  const repeats = doubtful.length <= REPEATED_MAX;
+  for (const [index, [job, found]] of doubtful.entries()) {
+    if (!repeats) failures.push(...found);
+    else await runJob(job, () => doubtful.length - index - 1, false);
   }
 }
 
@@ -188,6 +206,7 @@ if (CI) {
 }
 if (isChecked) runChecks();
 await runJobs(inOrder(suites.flatMap(jobsOf)));
+await repeatDoubtful();
 
 took.sort(([, left], [, right]) => right - left);
 const longest = took.slice(0, LONGEST_TOLD).map(([label, seconds]) => `${label} ${seconds.toFixed(0)} s`);
@@ -196,6 +215,7 @@ if (skipped.length > 0) {
   console.log(`\nSkipped, and what would be needed:\n${skipped.map((line) => `  ${line}`).join('\n')}`);
   if (CI) console.log('With CI=true a skipped test is a failure.');
 }
+for (const [, found] of doubtful) console.log(`\nFailed at first, with other tests beside it:\n✖ ${found.join('\n✖ ')}`);
 for (const failure of failures) console.log(`\n✖ ${failure}`);
 const failed = failures.length + (CI ? skipped.length : 0);
 const minutes = `${Math.floor(process.uptime() / 60)} min ${Math.floor(process.uptime() % 60)} s`;
