@@ -359,13 +359,17 @@ const GIVEN = 'a parameter of the class or function that hands it on';
 
 /** Bounds that are given by another name than that of a constant, by file and expression: where they come from. */
 export const PASSED_ON: Readonly<Record<string, string>> = {
+  'address-rates.ts addressesMax': GIVEN,
+  'address-rates.ts countMax': GIVEN,
+  'address-rates.ts networksMax': GIVEN,
+  'address-rates.ts ofAddress': GIVEN,
+  'address-rates.ts ofNetwork': GIVEN,
+  'address-rates.ts rate': GIVEN,
+  'address-rates.ts this.#rate': GIVEN,
   'dhcp/limits/new-clients.ts rate': '`new_clients_per_second`, or NEW_CLIENTS_PER_SECOND',
   'fair-sampler.ts ofKey': GIVEN,
   'dhcp/limits/telling.ts ofStrangers': GIVEN,
   'fair-sampler.ts together': GIVEN,
-  'dns/large-answers.ts countMax': GIVEN,
-  'dns/large-answers.ts rate': GIVEN,
-  'dns/large-answers.ts this.#rate': GIVEN,
   'files/file-tree.ts cacheBytesMax': 'SLICE_CACHE_BYTES_MAX: a test alone gives another',
   'net/body-places.ts max': GIVEN,
   'net/connection-shares.ts options.max': GIVEN,
