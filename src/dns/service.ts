@@ -22,20 +22,10 @@ import { DNS_COUNTERS, type DnsEvent, type NameReport } from './events.ts';
 import { Forwarder } from './forward.ts';
 import type { ForwardAction } from './forward-action.ts';
 import { LARGE_FACTOR, LargeAnswers } from './large-answers.ts';
-import {
-  bareReply,
-  emptyReplyOctets,
-  encodeReply,
-  FLAG,
-  type Query,
-  RCODE,
-  type Reply,
-  receiveQuery,
-  TCP_OCTETS_MAX,
-  udpLimit,
-} from './message.ts';
+import { FLAG, type Query, RCODE, receiveQuery, TCP_OCTETS_MAX } from './message.ts';
 import type { Names } from './names.ts';
 import type { DnsRecord } from './record.ts';
+import { bareReply, emptyReplyOctets, encodeReply, type Reply, udpLimit } from './reply.ts';
 import { UPSTREAM_SOCKETS } from './upstream-sockets.ts';
 import { Zones } from './zones.ts';
 

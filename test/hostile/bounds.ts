@@ -64,7 +64,7 @@ export const PLAIN: readonly PlainList[] = [
     names: {
       'dhcp/wire/option-table.ts': 'U16_MAX U8_MAX',
       'dhcp/wire/option-value.ts': 'POINTER_MAX',
-      'dns/message.ts': 'HEADER_OCTETS TTL_MAX',
+      'dns/message.ts': 'HEADER_OCTETS OPT_OCTETS TTL_MAX',
       'net/packet-socket.ts': 'FILTERED_INTERFACES_MAX PACKET_TYPE_MAX',
       'net/router-discovery.ts':
         'ADVERTISED_HOP_LIMIT ADVERTISEMENT_BYTES HOP_LIMIT IPV6_HEADER_BYTES SOLICITATION_BYTES',
@@ -94,7 +94,8 @@ export const PLAIN: readonly PlainList[] = [
       'dhcp/wire/option-layout.ts': 'PIECE_BYTES_MAX',
       'dhcp/wire/option-value.ts': 'ENTRIES_MAX OPTION_VALUE_BYTES_MAX SUBOPTION_BYTES_MAX',
       'dns/large-replies.ts': 'LARGE_REPLY_OCTETS',
-      'dns/message.ts': 'PLAIN_UDP_OCTETS_MAX TCP_OCTETS_MAX UDP_OCTETS_MAX',
+      'dns/message.ts': 'TCP_OCTETS_MAX UDP_OCTETS_MAX',
+      'dns/reply.ts': 'PLAIN_UDP_OCTETS_MAX',
       'dns/name.ts': 'LABEL_OCTETS_MAX NAME_OCTETS_MAX',
       'dns/stream.ts': 'QUERY_OCTETS_MAX',
       'files/certificate.ts': 'FILE_BYTES_MAX',
