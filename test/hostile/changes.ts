@@ -211,15 +211,15 @@ export const REPORTS_FROM_ANYWHERE = of('region/api/caller.ts', [
 /** Answers to probes come by the socket that a flood of ARP fills, and as often as sightings are told. */
 export const ANSWERS_AMONG_ALL_ARP = of(
   'net/wire-ear.ts',
-  ["this.#drain('answers', this.#answers, (frame) => this.#onAnswer(frame), now);\n", ''],
+  ['this.#drainArp(this.#answers, (frame) => this.#onAnswer(frame), now);\n', ''],
   [
     'if (this.#filter.allows(interfaceIndex, sender, senderMac, true, now)) {\n',
     'if (this.#filter.allows(interfaceIndex, sender, senderMac, true, now)) {\n      this.#onAnswer({ bytes, interfaceIndex, from: senderMac });\n',
   ],
 );
 /** The kernel keeps router messages as they come, of whomever they are. */
-export const NO_SIEVE = of('net/wire-ear.ts', [
-  "if (name === 'routers') this.#sieve ??= { until: later(now, SIEVE_MS), frames: 0, renewAt: now };",
+export const NO_SIEVE = of('net/router-ear.ts', [
+  "if (drained === 'flooded') this.#sieve ??= { until: later(now, SIEVE_MS), frames: 0, renewAt: now };",
   '',
 ]);
 

@@ -207,6 +207,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'net/packet-socket.ts': { '#filter': 'net/router-filter.ts SIEVED_MAX', '#onlyFrom': 'FILTERED_INTERFACES_MAX' },
   'net/pipelining.ts': { watches: 'weak' },
   'net/router-answers.ts': { '#routerAt': 'configured', '#wanted': 'configured' },
+  'net/router-ear.ts': { '#routersToldAt': 'configured', '#interfaces': 'configured' },
   'net/send-room.ts': { '#asked': 'ASKED_MAX' },
   'net/udp-dgram-socket.ts': { 'PortableParts.notes': 'as net/udp-dgram.ts #notes' },
   'net/udp-dgram.ts': { '#sockets': 'owner', '#notes': 'named' },
@@ -215,7 +216,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'net/unheard-hosts.ts': { '#waits': 'UNHEARD_MAX' },
   'net/wire-ear.ts': {
     '#ownMacs': 'as #host',
-    '#routersToldAt': 'configured',
     '#names': 'configured',
     '#host': 'net/interface-table.ts INTERFACES_MAX',
     '#interfaces': 'configured',
