@@ -8,10 +8,10 @@ import type { IdentityView } from '../identity/machine-identity.ts';
 import type { IdentityRefusal } from '../identity/merge.ts';
 import type { Region } from '../region.ts';
 import { type Answer, json, NO_MACHINE, refuseField, refuseFields, refuseFor } from './answer.ts';
+import { systemIdOf } from './machine-calls.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
 
-const systemIdOf = (call: ApiCall): string => call.path.system_id ?? '';
 const usernameOf = (call: ApiCall): string => (call.caller.kind === 'user' ? call.caller.username : '');
 
 const answerRefusal = (refusal: IdentityRefusal, field: string): Answer =>

@@ -103,7 +103,7 @@ export const API = {
   'field.storage': 'Give sizes in GB: root:50,100. Disk tags are not supported.',
   'field.interface-conditions': 'Conditions on interfaces are not supported: choose by tags.',
   'nothing-matches': 'No Ready machine meets these conditions: accept one, release one, or ask for less.',
-  'field.debug-seconds': ({ max }: Max) => `Give a whole number of seconds from 1 to ${max}.`,
+  'field.whole-seconds': ({ max }: Max) => `Give a whole number of seconds from 1 to ${max}.`,
   'not-found.run': 'This machine has no such run: give an id, current-commissioning or current-testing.',
   'field.scripts': ({
     kind,
