@@ -1,4 +1,4 @@
-// One HTTP request to an untrusted server, which may refuse, hang or send without end.
+// One HTTP request without a body to an untrusted server, which may refuse, hang or send without end.
 //
 // 1. The request ends within its time, and its outcome says whether it may have reached the server.
 // 2. At most BODY_BYTES_MAX of an answer are read; then the connection is closed.

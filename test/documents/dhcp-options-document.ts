@@ -17,7 +17,7 @@ function table(headings: readonly string[], rows: readonly (readonly string[])[]
 export function renderDhcpOptionsDocument(): string {
   return `# DHCP options by configuration
 
-Made from the code by \`npm run docs\`. An option stands in one of four places, the narrower counts first:
+Made from \`src/dhcp/wire/option-table.ts\` by \`npm run docs\`. An option stands in one of four places, the narrower counts first:
 
 \`\`\`yaml
 dhcp:
@@ -79,7 +79,7 @@ ${table(
 
 ## Names
 
-What is not legal by the RFC of its option is refused, also when it is given as \`hex\`; an empty cell: each value of the type is legal.
+What is not legal by the RFC of its option is refused, also when it is given as \`hex\`. An empty cell means that every value of the type is legal.
 
 ${table(
   ['Code', 'Name', 'In a capture', 'Type', 'Legal', 'Source'],

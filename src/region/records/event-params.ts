@@ -1,6 +1,6 @@
 // What an event says: a code and its parameters. A language makes a sentence of them (`region/event-sentences.ts`) when the event is read.
 //
-// 1. A published code keeps its meaning, and its parameters theirs: the log keeps both, not the sentence.
+// 1. Never change the meaning of a published code or parameter: the log keeps both, not the sentence.
 // 2. Parameters are plain JSON values without secrets. Addresses are text, times are wall time in milliseconds.
 // 3. The store cleans the texts and bounds them (`store/event-params.ts`).
 

@@ -331,6 +331,7 @@ export interface RegionStore {
   highestSequence(source: string): number;
   /** Marks a source's sequence as stored, as `recordReports` does. @returns false if it, or a higher one, already is */
   acceptSequence(source: string, sequence: number, atMs: number): boolean;
+  /** Stores an event alone. An event that belongs to a change of a machine is a part of that change (`changeMachine`). */
   recordEvent(event: NewMachineEvent, systemId: string | undefined): void;
   listEvents(filter: EventFilter): readonly MachineEvent[];
   /** The ids of the oldest and the newest stored event; both 0 if there are none. */
