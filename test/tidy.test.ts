@@ -434,7 +434,7 @@ const replacesUnfit = (pattern: RegExp): boolean =>
   ['\u001b', '\u0085', '\u009b', '\u202e'].some((one) => `a${one}b`.search(pattern) === 1);
 
 /** Where a rack's report is stored with its sentence, and where an unknown code is shown. */
-const SPOKEN = new Set(['store/region-events.ts', 'store/event-params.ts']);
+const SPOKEN = new Set(['store/region-events.ts', 'store/stored-event.ts']);
 /** A client of the API, in which an event has its sentence alone. */
 const OUTSIDE = 'lab/lab-words.ts';
 

@@ -34,10 +34,10 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-/** An answer; or a request that was never sent (`isRefusal`: because of the certificate); or one that was sent without an answer. */
+/** An answer; or a request that was never sent; or one that was sent without an answer. */
 export type HttpAttempt =
   | HttpAnswer
-  | { readonly kind: 'not-sent'; readonly isRefusal: boolean; readonly text: string }
+  | { readonly kind: 'not-sent'; readonly isBadCertificate: boolean; readonly text: string }
   | { readonly kind: 'no-answer'; readonly text: string };
 
 /** Makes one request. Redirects are not followed. Never rejects. */
@@ -58,8 +58,8 @@ export function requestOnce(asked: WebRequest): Promise<HttpAttempt> {
       resolve(attempt);
       sent.destroy();
     };
-    const fail = (text: string, isRefusal = false): void =>
-      finish(isConnected ? { kind: 'no-answer', text } : { kind: 'not-sent', isRefusal, text });
+    const fail = (text: string, isBadCertificate = false): void =>
+      finish(isConnected ? { kind: 'no-answer', text } : { kind: 'not-sent', isBadCertificate, text });
     const abort = (): void => fail('it was cancelled');
     const timer = clock.schedule(timeMs, () => fail(`${url.host} did not answer in ${Math.round(timeMs / 1000)} s`));
     signal.addEventListener('abort', abort, { once: true });
@@ -99,7 +99,7 @@ function readAnswer(
 }
 
 /** The text of an error, and whether it is a refusal. */
-function complaint(error: Error, host: string): [text: string, isRefusal: boolean] {
+function complaint(error: Error, host: string): [text: string, isBadCertificate: boolean] {
   const code = osErrorCode(error) ?? '';
   if (/CERT|SIGN|ISSUER|VERIFY|ALTNAME|^ERR_TLS/.test(code)) {
     const text = `the certificate of ${host} is not trusted (${code}): install one from a known authority, or set power_verify_ssl to n`;

@@ -129,7 +129,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/api/result-operations.ts': 'NAMES_MAX',
       'region/api/script-operations.ts': 'NAMES_MAX',
       'region/http/server.ts': 'BODY_BYTES_MAX HEADER_BYTES_MAX',
-      'region/accounts/authorization.ts': 'AUTHORIZATION_MAX PARAMETERS_MAX',
+      'region/accounts/authorization-header.ts': 'AUTHORIZATION_MAX PARAMETERS_MAX',
       'region/records/bounded-facts.ts': 'DISKS_KEPT_MAX FACTS_BYTES_MAX',
       'region/records/hardware-facts.ts':
         'CPUS_MAX DISKS_MAX DISK_BYTES_MAX FACT_TEXT_RECEIVED_MAX MEMORY_MIB_MAX NICS_MAX PROBLEMS_MAX',
@@ -147,7 +147,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/records/smbios.ts': 'MEMORY_BANKS_MAX MIB_MAX PROCESSORS_MAX SMBIOS_BYTES_MAX STRUCTURES_MAX',
       'store/lease-mark.ts': 'FILE_BYTES_MAX',
       'store/lease-record.ts': 'RECORD_BYTES_MAX',
-      'store/event-params.ts': 'LIST_MAX SHORT_MAX TEXTS_MAX',
+      'store/stored-event.ts': 'LIST_MAX SHORT_MAX TEXTS_MAX',
       'store/region-events.ts': 'KIND_MAX',
       'store/reported-ends.ts': 'FILE_BYTES_MAX',
       'tftp/packet.ts': 'ERROR_TEXT_BYTES_MAX OPTIONS_MAX REQUEST_BYTES_MAX',

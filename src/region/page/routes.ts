@@ -9,7 +9,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { equalSecrets } from '../accounts/accounts.ts';
-import { parseAuthorization } from '../accounts/authorization.ts';
+import { parseAuthorization } from '../accounts/authorization-header.ts';
 import { type Answer, REFUSALS, type Refusal, refuse, refuseFor } from '../api/answer.ts';
 import type { Peer } from '../api/caller.ts';
 import { type Fields, parseBody, queryOf } from '../api/form-body.ts';
