@@ -42,8 +42,14 @@ export const NOT_RUN: readonly NotRun[] = [
     coveredBy: cover('long/from-nothing.test.ts', 'npm ci && npm test'),
   },
   { pattern: /^npm ci/, why: 'it replaces the packages that the test itself runs on', coveredBy: FIRST_STEPS },
-  // e2e/first-boot.test.ts boots such a machine, but not by this command.
-  { pattern: /^sudo npm start -- --vm$/, why: 'it fetches packages and runs QEMU, for minutes' },
+  {
+    pattern: /^sudo npm start -- --vm$/,
+    why: 'it fetches packages and runs QEMU, for minutes',
+    coveredBy: cover(
+      'e2e/lab-vm.test.ts',
+      'boots it until the region knows it as New, says each step, and leaves nothing',
+    ),
+  },
   {
     pattern: /^sudo ln -sf .*\blocal\/bin\b/,
     why: OF_THIS_HOST,
