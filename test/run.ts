@@ -1,7 +1,7 @@
 // `npm test`: runs every suite this host can run, side by side as far as the files allow it (host-share.ts), a line for each that is over.
 // At the end it says what failed, what was skipped and what that would need, and how long everything took.
-// `node test/run.ts unit` runs one suite. With CI=true a skipped test is a failure, and up to REPEATED_MAX files that fail run once more,
-// alone: the host is shared, and some tests are about time. What failed once is printed as such.
+// `node bin/with-node.js test/run.ts unit` runs one suite. With CI=true a skipped test is a failure, and up to REPEATED_MAX files that fail
+// run once more, alone: the host is shared, and some tests are about time. What failed once is printed as such.
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, globSync, mkdtempSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// `node test/conformance/break-musts.ts [words of a row …]`: each demand on this server is broken in a copy of the tree, as must-breaks.ts says, and the
-// tests that its row names are run by their names. One of them must then fail, by an assertion.
+// `node bin/with-node.js test/conformance/break-musts.ts [words of a row …]`: each demand on this server is broken in a copy of the tree, as
+// must-breaks.ts says, and the tests that its row names are run by their names. One of them must then fail, by an assertion.
 
 import { CopiedTree, type Ran } from '../support/copied-tree.ts';
 import { DHCP_MUSTS, type Proof } from './dhcp-musts.ts';

@@ -1,6 +1,7 @@
 // Runs the commands that the documents show, in the laboratory, and compares what they print with what is shown.
 //
-// `node test/documents/shown.ts` says what differs; with `--write` it writes the documents anew; with names of pages only those.
+// `node bin/with-node.js test/documents/shown.ts` says what differs; with `--write` it writes the documents anew; with names of pages only
+// those.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -4,12 +4,22 @@
 
 import assert from 'node:assert/strict';
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
+import { askDaemon } from '../../src/cli/control.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, type Keyboard, RackNetwork } from './rack-network.ts';
 
+const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const NOBODY = 65534;
-const skip = missing('linux', 'root', 'ip', 'busybox', 'script');
+const skip = missing('linux', 'root', 'ip', 'busybox', 'script', 'unshare', 'mount');
+/** Runs `$0 "$@"` where the programs of power drivers cannot be executed. */
+const WITHOUT_PROGRAMS = `for name in ipmitool virsh; do
+  for place in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin; do
+    [ ! -e $place/$name ] || mount --bind /dev/null $place/$name
+  done
+done
+exec "$0" "$@"`;
 
 /** Of pino. */
 const ERROR_LEVEL = 50;
@@ -155,6 +165,44 @@ describe('rackboot init', { skip }, () => {
     const again = rack.type('init', '--state-dir', rack.stateDir);
     assert.equal(await again.ended(), 1);
     assert.match(again.text(), /^rackboot: \S+ exists; edit it, or replace it with --force\r\n$/, 'nothing was asked');
+  });
+
+  test('on a host without the programs of power drivers it names their packages, and so does the command that sets a driver', async () => {
+    const bare = (...words: readonly string[]) =>
+      rack.run(
+        undefined,
+        'unshare',
+        '-m',
+        'sh',
+        '-ec',
+        WITHOUT_PROGRAMS,
+        process.execPath,
+        MAIN,
+        ...words,
+        '--config',
+        rack.configFile,
+      );
+    const ended = await bare('init', '--state-dir', rack.stateDir, '--yes');
+    assert.equal(ended.code, 0, ended.err);
+    assert.match(
+      ended.out,
+      /^To switch machines with a BMC, driver ipmi needs ipmitool: sudo apt-get install ipmitool$/m,
+    );
+    assert.match(ended.out, /^To switch virtual .*, driver virsh needs virsh.*: sudo apt-get install libvirt-clients/m);
+    await rack.start();
+    const machine = new URLSearchParams({ hostname: 'm1', mac_addresses: '52:54:00:77:08:02', architecture: 'amd64' });
+    await askDaemon(rack.stateDir, '/MAAS/api/2.0/machines/', 'POST', machine.toString());
+    const own = ['power_address=192.0.2.1', 'power_user=u', 'power_pass=p'];
+    const set = await bare('power', 'set', 'm1', 'ipmi', ...own);
+    assert.equal(set.code, 0, set.err);
+    assert.match(set.err, /^To switch .* ipmi needs ipmitool: sudo apt-get install ipmitool$/m);
+    const webhook = [
+      'power_on_uri=http://192.0.2.1/on',
+      'power_off_uri=http://192.0.2.1/off',
+      'power_query_uri=http://192.0.2.1/',
+    ];
+    const other = await bare('power', 'set', 'm1', 'webhook', ...webhook);
+    assert.deepEqual([other.code, other.err], [0, '']);
   });
 
   test('its next steps keep sudo where the state directory belongs to the user of the service already', async () => {

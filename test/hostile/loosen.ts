@@ -1,6 +1,6 @@
-// `node test/hostile/loosen.ts [words of a bound …]`: what the rows of the bounds say of their tests is tried. In a copy of the tree one bound after the
-// other is made a thousand times what it is, wherever the product uses it; the test that its row names must then fail. Tests go on importing the value
-// that the bound really has, so a test that fills the bound to its end finds room behind that.
+// `node bin/with-node.js test/hostile/loosen.ts [words of a bound …]`: what the rows of the bounds say of their tests is tried. In a copy of
+// the tree one bound after the other is made a thousand times what it is, wherever the product uses it; the test that its row names must then
+// fail. Tests go on importing the value that the bound really has, so a test that fills the bound to its end finds room behind that.
 
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';

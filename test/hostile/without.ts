@@ -1,5 +1,5 @@
-// `node test/hostile/without.ts [words of an attack …]`: what the cases say of themselves is tried. In a copy of the tree the protection that a case
-// shows is taken out (`changes.ts`), and the case is run: a bystander must then not get what it wants.
+// `node bin/with-node.js test/hostile/without.ts [words of an attack …]`: what the cases say of themselves is tried. In a copy of the tree the
+// protection that a case shows is taken out (`changes.ts`), and the case is run: a bystander must then not get what it wants.
 
 import { errorText } from '../../src/errors.ts';
 import { CopiedTree } from '../support/copied-tree.ts';

@@ -8,6 +8,8 @@ import type { Happening } from '../../src/region/records/event-params.ts';
 
 const overran = { status: 'commissioning', minutes: 20, isRestarted: false, isWritten: false } as const;
 
+const signal = { stage: 'testing', message: '', output: '' } as const;
+
 const SENTENCES: readonly (readonly [sentence: string, happening: Happening])[] = [
   ["From 'New' to 'Ready'", { code: 'status-changed', params: { from: 'new', to: 'ready' } }],
   ['deploy', { code: 'command', params: { command: 'deploy', comment: '' } }],
@@ -46,7 +48,18 @@ const SENTENCES: readonly (readonly [sentence: string, happening: Happening])[] 
   ],
 ];
 
-for (const [sentence, happening] of SENTENCES) {
+// Commissioning has the stage `testing` for its own scripts, too.
+const SIGNALS: typeof SENTENCES = [
+  ['running clock', { code: 'signal', params: { ...signal, message: 'running clock', script: 'clock' } }],
+  ['running script clock', { code: 'signal', params: { ...signal, script: 'clock' } }],
+  [
+    'clock: passed',
+    { code: 'signal', params: { ...signal, message: 'clock: passed', script: 'clock', exitStatus: 0 } },
+  ],
+  ['partitioning: sda', { code: 'signal', params: { ...signal, stage: 'partitioning', message: 'sda' } }],
+];
+
+for (const [sentence, happening] of [...SENTENCES, ...SIGNALS]) {
   test(`${happening.code}: ${sentence}`, () => assert.equal(eventSentence(happening), sentence));
 }
 

@@ -37,6 +37,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   mmdebstrap: 'mmdebstrap',
   mount: 'mount',
   nc: 'netcat-openbsd',
+  nft: 'nftables',
   nmap: 'nmap',
   nsenter: 'util-linux',
   openssl: 'openssl',
