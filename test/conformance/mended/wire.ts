@@ -138,16 +138,9 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
         ]),
       },
       {
-        holds: 'Only packets to the port of a transfer continue it.',
-        tests: tftp('cannot be continued by ACKs to ports of other or earlier transfers'),
-        breaks: swapIn(
-          'tftp/server.ts',
-          ['        peer: { address: peer, port },\n', ''],
-          [
-            'onDatagrams: (batch) => this.#onTransferPackets(session, batch),',
-            'onDatagrams: (batch) => [...listener.sessions.values()].forEach((one) => this.#onTransferPackets(one, batch)),',
-          ],
-        ),
+        holds: 'Each transfer has a port of its own, which closes with it.',
+        tests: tftp('every transfer has its own port, which closes with it'),
+        breaks: swapIn('tftp/listener.ts', ['    socket.close();\n', '']),
       },
       {
         holds: 'An ICMP report ends a transfer.',
@@ -253,10 +246,13 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
         tests: named('dhcp/newcomers.test.ts')(
           'persistent newcomers are served in a flood: 500 invented clients a second, 100 addresses',
         ),
-        breaks: swapIn('dhcp/answers/newcomer.ts', [
-          'return waitedMs >= PATIENT_MS ? OFFER_PRESSED_MS : OFFER_ANSWERED_MS;',
-          'return undefined;',
-        ]),
+        breaks: [
+          ...without(NO_BOUND_OF_NEW_CLIENTS),
+          ...swapIn('dhcp/answers/newcomer.ts', [
+            'return waitedMs >= PATIENT_MS ? OFFER_PRESSED_MS : OFFER_ANSWERED_MS;',
+            'return undefined;',
+          ]),
+        ],
       },
     ],
   },
