@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { valueOf } from '../hostile/bound-scan.ts';
+import { constantValue } from '../hostile/bound-scan.ts';
 import { OTHERS, type Source, STATED } from './security-numbers.ts';
 
 /** The text in one line, without code, the targets of links, and the spaces within numbers. */
@@ -20,7 +20,7 @@ const TEXT = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'securit
 function numberOf(source: Source): number {
   const [at, divisor] = typeof source === 'string' ? [source, 1] : source;
   const [file = '', name = '', part] = at.split(' ');
-  const value = valueOf(`${file} ${name}`);
+  const value = constantValue(`${file} ${name}`);
   const number: unknown = part === undefined ? value : Reflect.get(Object(value), part);
   if (typeof number !== 'number') throw new Error(`${at} is no number`);
   return number / divisor;

@@ -72,7 +72,7 @@ export function findConstant(at: string): FoundBound | undefined {
 }
 
 /** The value of a constant, found by `file NAME`. @throws Error if it is gone */
-export function valueOf(at: string): unknown {
+export function constantValue(at: string): unknown {
   const found = findConstant(at);
   if (found === undefined) throw new Error(`${at} is gone from src`);
   return evaluate(found.expression, at.split(' ')[0] ?? '');

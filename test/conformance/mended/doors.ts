@@ -15,6 +15,9 @@ const slow = named('http/slow-posts.test.ts');
 const crowded = named('http/crowded.test.ts');
 const region = named('region/crowded.test.ts');
 const racks = named('region/racks/racks.test.ts');
+const tls = named('e2e/region-tls.test.ts')(
+  'API, page and link are served over TLS, and a renewed certificate is taken over without closing anything',
+);
 const text = named('clean-text.test.ts');
 const output = named('cli/output.test.ts');
 const tftp = named('tftp/hostile.test.ts');
@@ -68,6 +71,25 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
             '',
           ],
         ),
+      },
+    ],
+  },
+  {
+    point: 'handshakes of TLS keep nobody out',
+    cases: ['tls-silent', 'tls-slow-hello', 'tls-noise', 'tls-held'],
+    rows: [
+      {
+        holds: 'No client repeats a handshake, with the first certificate or a renewed one.',
+        tests: tls,
+        breaks: swapIn('files/certificate.ts', ['  secureOptions: constants.SSL_OP_NO_RENEGOTIATION,\n', '']),
+      },
+      {
+        holds: 'A renewed certificate keeps that so.',
+        tests: tls,
+        breaks: swapIn('region/http/listening.ts', [
+          'server.setSecureContext(secureContextOf(pair));',
+          'server.setSecureContext({ cert: pair.cert, key: pair.key });',
+        ]),
       },
     ],
   },
