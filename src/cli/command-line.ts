@@ -312,6 +312,8 @@ function accountCommands(parser: Parser, finish: Finish): Parser {
         config,
         username: { ...text, demandOption: true },
         name: { ...text, default: 'command line', describe: 'What the key is for' },
+        list: { type: 'boolean', conflicts: 'remove', describe: "Show the user's keys instead, without their secrets" },
+        remove: { ...text, describe: 'Remove this key instead: its second part, as --list shows it' },
       },
       async (argv) => {
         const { printApiKey } = await import('./people/accounts.ts');

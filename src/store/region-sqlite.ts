@@ -286,8 +286,8 @@ class SqliteRegionStore implements RegionStore {
     return this.#read(() => this.#accounts.listUsers());
   }
 
-  addKey(key: ApiKey, keysMax: number): void {
-    this.#write(() => this.#accounts.addKey(key, keysMax));
+  addKey(key: ApiKey, keysMax: number): boolean {
+    return this.#write(() => this.#accounts.addKey(key, keysMax));
   }
 
   findKey(tokenKey: string): ApiKey | undefined {

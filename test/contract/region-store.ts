@@ -441,16 +441,17 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(store.findUser('bob')?.isAdmin, true);
     for (let index = 1; index <= 5; index += 1) {
       const key = { consumerKey: 'c', secretDigest: 'd', name: `key ${index}`, createdMs: index, usedMs: index };
-      other.addKey({ ...key, tokenKey: `t${index}`, username: 'bob' }, 3);
-      if (index === 3) store.markKeyUsed('t1', 100);
+      assert.equal(other.addKey({ ...key, tokenKey: `t${index}`, username: 'bob' }, 3), index <= 3);
     }
+    store.markKeyUsed('t1', 100);
     other.close();
     assert.deepEqual(
       store.listKeys('bob').map((key) => key.tokenKey),
-      ['t1', 't4', 't5'],
+      ['t1', 't2', 't3'],
     );
     assert.equal(store.findKey('t1')?.username, 'bob');
-    assert.equal(store.findKey('t2'), undefined);
+    assert.equal(store.findKey('t1')?.usedMs, 100);
+    assert.equal(store.findKey('t4'), undefined);
     assert.equal(store.removeKey('alice', 't1'), false);
     assert.equal(store.removeKey('bob', 't1'), true);
   });

@@ -29,6 +29,16 @@ export const NO_SHARES = of('fair-shares.ts', [
   "return this.#ofLargest(address, network) ?? this.#idleFor(address, own) ?? 'all';",
   "return 'all';",
 ]);
+/** Connections that ask nothing keep their places, too. */
+export const SILENT_STAY = [
+  ...NO_SHARES,
+  ...of('net/connection-shares.ts', ["if (admission.kind === 'refused' && this.#endSilent()) {", 'if (false) {']),
+];
+/** And so do those that do not come to the end of shaking hands. */
+export const ENDLESS_HANDSHAKES = [
+  ...SILENT_STAY,
+  ...of('region/http/server.ts', ['handshakeTimeout: HEADERS_MS_MAX', 'handshakeTimeout: 600_000']),
+];
 /** A newcomer takes no place, not even its own. */
 const NO_OWN_SHARE = of('fair-shares.ts', ["return idle ?? 'address';", "return 'address';"]);
 /** Every event of a host is a line of the log. */

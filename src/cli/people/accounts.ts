@@ -16,7 +16,7 @@ import {
 } from '../../region/accounts/accounts.ts';
 import type { RegionStore } from '../../region/records/store.ts';
 import { hasRegionStore, openRegionStore } from '../../store/region-sqlite.ts';
-import { print, printError } from '../output.ts';
+import { formatDuration, print, printError, printTable } from '../output.ts';
 import { openPrompt } from '../prompt.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
 
@@ -76,17 +76,43 @@ export async function resetPassword(flags: PasswordFlags & { readonly config: st
   return 0;
 }
 
-/** Prints a new API key, and nothing else. @returns 0 */
-export async function printApiKey(flags: {
+export interface ApiKeyFlags {
   readonly config: string;
   readonly username: string;
   readonly name: string;
-}): Promise<number> {
+  /** True: shows the user's keys instead of making one. */
+  readonly list?: boolean | undefined;
+  /** The second part of the key to remove instead of making one. */
+  readonly remove?: string | undefined;
+}
+
+/** Prints a new API key, and nothing else; or shows or removes keys. @returns 0 */
+export async function printApiKey(flags: ApiKeyFlags): Promise<number> {
   const { stateDir } = loadPlace(flags.config);
   checkHasAccounts(stateDir, flags.username);
-  const key = await withStore(stateDir, (store) => createApiKey(store, systemClock, flags.username, flags.name));
-  print(key);
+  await withStore(stateDir, (store) => {
+    if (flags.list === true) listApiKeys(store, flags.username);
+    else if (flags.remove !== undefined) removeApiKey(store, flags.username, flags.remove);
+    else print(createApiKey(store, systemClock, flags.username, flags.name));
+  });
   return 0;
+}
+
+function listApiKeys(store: RegionStore, username: string): void {
+  const now = systemClock.wallTimeMs();
+  const agoOf = (ms: number): string => `${formatDuration(Math.max(0, now - ms))} ago`;
+  const rows = store
+    .listKeys(username)
+    .map(({ tokenKey, name, createdMs, usedMs }) => [tokenKey, name, agoOf(createdMs), agoOf(usedMs)]);
+  printTable(['KEY', 'NAME', 'MADE', 'USED'], rows, `${username} has no API keys`);
+}
+
+/** @param given the second part of a key, or all of it */
+function removeApiKey(store: RegionStore, username: string, given: string): void {
+  const tokenKey = given.split(':')[1] ?? given;
+  if (!store.removeKey(username, tokenKey))
+    throw new RackError('not-found', `${username} has no API key ${tokenKey}: --list instead of --remove shows all`);
+  print(`${username}'s API key ${tokenKey} is removed: whoever uses it is refused from now on`);
 }
 
 /** Requires a store. Opening one would make it, and changing an account must not leave an empty one behind. @throws RackError `not-found` */

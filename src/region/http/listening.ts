@@ -18,6 +18,7 @@ import {
   type CertificatePair,
   certificateProblem,
   readCertificatePair,
+  secureContextOf,
 } from '../../files/certificate.ts';
 import { CONNECTIONS_MAX } from '../api/doors.ts';
 import type { RegionConfig } from '../config.ts';
@@ -209,7 +210,7 @@ export class ListeningApi implements RegionApi {
     const pair = readCertificatePair(tls);
     this.#pair = pair;
     for (const { server } of this.#apps.values()) {
-      if (isSecure(server)) server.setSecureContext({ cert: pair.cert, key: pair.key });
+      if (isSecure(server)) server.setSecureContext(secureContextOf(pair));
     }
     this.#lookAtCertificate();
   }

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { cleanLines } from '../../clean-text.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
-import type { CertificatePair } from '../../files/certificate.ts';
+import { type CertificatePair, secureContextOf } from '../../files/certificate.ts';
 import { REQUEST_MS_MAX } from '../../net/body-places.ts';
 import { answersAt } from '../../net/port-answer.ts';
 import { REFUSALS, refuse } from '../api/answer.ts';
@@ -117,10 +117,12 @@ const HTTP_LIMITS = {
 
 /** The counterpart for TLS of the server that Fastify makes for HTTP. */
 function makeSecureServer(pair: CertificatePair, handler: RequestListener): HttpsServer {
-  const { cert, key } = pair;
   // Only a region that serves over TLS pays for loading it.
   const { createServer: createHttpsServer } = process.getBuiltinModule('node:https');
-  const server = createHttpsServer({ ...HTTP_LIMITS, cert, key, handshakeTimeout: HEADERS_MS_MAX }, handler);
+  const server = createHttpsServer(
+    { ...HTTP_LIMITS, ...secureContextOf(pair), handshakeTimeout: HEADERS_MS_MAX },
+    handler,
+  );
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.requestTimeout = REQUEST_MS_MAX;
   server.setTimeout(IDLE_MS_MAX);

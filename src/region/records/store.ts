@@ -349,8 +349,8 @@ export interface RegionStore {
   changeUser(username: string, change: UserChange, event: NewMachineEvent): boolean;
   /** Removes a user with their API keys and SSH keys. @returns false if there is no such user */
   removeUser(username: string, event: NewMachineEvent): boolean;
-  /** Adds a key; beyond `keysMax` keys of its owner, the least recently used are removed. */
-  addKey(key: ApiKey, keysMax: number): void;
+  /** @returns false if its owner has `keysMax` keys already */
+  addKey(key: ApiKey, keysMax: number): boolean;
   findKey(tokenKey: string): ApiKey | undefined;
   listKeys(username: string): readonly ApiKey[];
   markKeyUsed(tokenKey: string, atMs: number): void;

@@ -159,6 +159,9 @@ export const API = {
   'field.scripts-limit': ({ max }: Max) => `There are already ${max} scripts, the maximum: remove one.`,
 
   'not-allowed.no-account': 'API keys belong to accounts: create one with rackboot createadmin.',
+  'api-keys-limit': ({ username, max, unused }: Max & { readonly username: string; readonly unused: string }) =>
+    `${username} has ${max} API keys, the maximum: delete one with op=delete_authorisation_token, or on the region's host with ` +
+    `rackboot apikey --username ${username} --remove ${unused}, the one unused for longest (--list shows all).`,
   'not-found.api-key': 'You have no API key with this token_key.',
   'not-allowed.ssh-keys': 'Only users have SSH keys.',
   'not-allowed.others-keys': 'Only an administrator may manage the keys of others.',
